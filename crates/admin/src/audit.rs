@@ -1,0 +1,36 @@
+//! The audit: looks at it, and the trace that a pruning leaves.
+
+use countersign_core::audit::AuditEntry;
+use countersign_core::store::{AdminStore, AdminTransaction as _, AuditQuery, Intent, StoreError};
+use countersign_core::time::Timestamp;
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::view::rfc3339;
+
+/// The rows that `query` asks for, newest last.
+///
+/// # Errors
+///
+/// Returns [`StoreError`] when the store can't be read.
+pub fn list<S: AdminStore>(
+    store: &mut S,
+    query: &AuditQuery,
+) -> Result<Vec<AuditEntry>, StoreError> {
+    store.begin(Intent::Read)?.audit(query)
+}
+
+/// The row that tells of a pruning, which stores do in pieces by themselves.
+#[must_use]
+pub fn pruning(context: &Context<'_>, before: Timestamp) -> AuditEntry {
+    let after = PruneTrace {
+        before: rfc3339(before),
+    };
+    context.audit("audit.prune", "audit", None::<&PruneTrace>, Some(&after))
+}
+
+/// What the audit keeps of a pruning.
+#[derive(Serialize)]
+struct PruneTrace {
+    before: String,
+}

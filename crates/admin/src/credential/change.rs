@@ -1,0 +1,80 @@
+//! Changes of what a credential says, not of its state or secrets.
+
+use std::collections::BTreeMap;
+
+use countersign_core::client_id::ClientIdRule;
+use countersign_core::credential::{Credential, check_attribute};
+use countersign_core::name::LoginName;
+use countersign_core::store::{AdminStore, AdminTransaction as _};
+use countersign_core::time::Timestamp;
+
+use super::{CredentialError, act_on, client_ids};
+use crate::context::Context;
+use crate::tenant;
+use crate::text::Text;
+
+/// What to change of a credential; what is none stays.
+#[derive(Clone, Debug, Default)]
+pub struct CredentialChanges {
+    /// Free text for people; an empty one takes it away.
+    pub description: Option<Text>,
+    /// Values for rules and for people; an empty one takes the key away.
+    pub attributes: BTreeMap<String, String>,
+    /// From when on it may no longer be used; `Some(None)` is never.
+    pub expires_at: Option<Option<Timestamp>>,
+    /// Which client ids it may connect with. Another rule than before forgets
+    /// the tie to the first one.
+    pub client_id_rule: Option<ClientIdRule>,
+}
+
+/// Changes a credential and returns what it is then.
+///
+/// # Errors
+///
+/// Returns [`CredentialError`] when there is none, when what is asked for
+/// makes no sense together, or when the store can't be written; nothing
+/// changed then.
+pub fn set<S: AdminStore>(
+    store: &mut S,
+    context: &Context<'_>,
+    name: &LoginName,
+    changes: CredentialChanges,
+) -> Result<Credential, CredentialError> {
+    for (key, value) in &changes.attributes {
+        check_attribute(key, value)?;
+    }
+    let act = "credential.set";
+    let (credential, ()) = act_on(store, context, name, act, |transaction, credential| {
+        let rule_changes = changes.client_id_rule.is_some();
+        apply(credential, changes)?;
+        if rule_changes && let Some(id) = &credential.tenant {
+            let tenant = tenant::find(transaction, id)?;
+            client_ids::check(credential, &tenant, &transaction.tenants()?)?;
+        }
+        Ok(())
+    })?;
+    Ok(credential)
+}
+
+fn apply(credential: &mut Credential, changes: CredentialChanges) -> Result<(), CredentialError> {
+    if let Some(description) = changes.description {
+        credential.description = description.into_filled();
+    }
+    for (key, value) in changes.attributes {
+        if value.is_empty() {
+            credential.attributes.remove(&key);
+        } else {
+            credential.attributes.insert(key, value);
+        }
+    }
+    if let Some(expires_at) = changes.expires_at {
+        credential.expires_at = expires_at;
+    }
+    if let Some(rule) = changes.client_id_rule
+        && rule != credential.client_id_rule
+    {
+        credential.client_id_rule = rule;
+        credential.client_id_tie = None;
+    }
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! Every administrative act of Countersign, once.
+//!
+//! The program `countersign`, and whatever else lets people administer a
+//! store, calls these functions and adds only its own way of asking and
+//! answering. An act is one transaction of an
+//! [`AdminStore`](countersign_core::store::AdminStore): it reads what it
+//! decides on, writes, and commits together with its row in the audit and its
+//! entries in the change log, so that two acts at once can neither undo each
+//! other nor leave anything half done. What is slow (hashing a password) is
+//! done before the transaction begins, because a broker may wait for the lock.
+//!
+//! Time, randomness and who acts are told by a [`Context`].
+
+#![forbid(unsafe_code)]
+
+pub mod audit;
+pub mod check;
+pub mod clients;
+pub mod context;
+pub mod credential;
+pub mod namespace;
+pub mod password;
+pub mod settings;
+pub mod tenant;
+pub mod text;
+pub mod view;
+
+pub use self::context::{Context, OsRandom, RandomError, RandomSource};

@@ -1,0 +1,66 @@
+//! The settings, which hold for a whole store.
+
+use countersign_core::change::Change;
+use countersign_core::secret::Argon2Params;
+use countersign_core::store::{AdminStore, AdminTransaction as _, Intent, Settings, StoreError};
+
+use crate::context::Context;
+use crate::view::SettingsView;
+
+/// What to change of the settings; what is none stays.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SettingsChanges {
+    /// How chosen passwords are hashed from now on. Stored ones keep working.
+    pub argon2: Option<Argon2Params>,
+}
+
+/// The settings as they are.
+///
+/// # Errors
+///
+/// Returns [`StoreError`] when the store can't be read.
+pub fn show<S: AdminStore>(store: &mut S) -> Result<Settings, StoreError> {
+    store.begin(Intent::Read)?.settings()
+}
+
+/// Changes the settings and returns what they are then.
+///
+/// # Errors
+///
+/// Returns [`StoreError`] when the store can't be written; nothing changed
+/// then.
+pub fn set<S: AdminStore>(
+    store: &mut S,
+    context: &Context<'_>,
+    changes: SettingsChanges,
+) -> Result<Settings, StoreError> {
+    let mut transaction = store.begin(Intent::Write)?;
+    let before = transaction.settings()?;
+    let after = Settings {
+        argon2: changes.argon2.unwrap_or(before.argon2),
+    };
+    transaction.set_settings(&after)?;
+    let row = context.audit(
+        "settings.set",
+        "settings",
+        Some(&SettingsView::of(&before)),
+        Some(&SettingsView::of(&after)),
+    );
+    transaction.commit(&[row], &[Change::Everything])?;
+    Ok(after)
+}
+
+/// Writes down that a store was made, as the first row of its audit.
+///
+/// # Errors
+///
+/// Returns [`StoreError`] when the store can't be written.
+pub fn record_creation<S: AdminStore>(
+    store: &mut S,
+    context: &Context<'_>,
+) -> Result<(), StoreError> {
+    let mut transaction = store.begin(Intent::Write)?;
+    let settings = SettingsView::of(&transaction.settings()?);
+    let row = context.audit("store.create", "store", None::<&SettingsView>, Some(&settings));
+    transaction.commit(&[row], &[])
+}

@@ -1,0 +1,75 @@
+//! How the program fails: with one line and a code.
+
+use core::error::Error;
+
+/// Why a command was not done.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// It was refused, or what it is about was not found.
+    Refused(anyhow::Error),
+    /// The arguments make no sense together.
+    Usage(String),
+}
+
+impl Failure {
+    /// A refusal in these words.
+    pub(crate) fn refused(text: impl Into<String>) -> Self {
+        Self::Refused(anyhow::Error::msg(text.into()))
+    }
+
+    /// A misuse in these words.
+    pub(crate) fn usage(text: impl Into<String>) -> Self {
+        Self::Usage(text.into())
+    }
+}
+
+/// All errors below are refusals. `Failure` is no error itself, so that this
+/// can stand for every one.
+impl<E: Error + Send + Sync + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+/// What is wrong with the arguments, without the usage and the hints that
+/// clap adds below.
+pub(crate) fn usage_of(error: &clap::Error) -> String {
+    use clap::error::ErrorKind;
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return "a command is missing; `countersign --help` lists them, and `--help` behind a \
+                command shows more"
+            .into();
+    }
+    let rendered = error.render().to_string();
+    let said: Vec<_> = rendered
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
+        .filter(|line| !line.is_empty())
+        .collect();
+    let said = said.join(" ").replace(" tip: ", "; ");
+    said.strip_prefix("error: ").unwrap_or(&said).into()
+}
+
+/// The text on one line, with nothing in it that a terminal would obey.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_stays_one_line_and_commands_no_terminal() {
+        assert_eq!(one_line("a\nb\u{1b}[2J ü"), "a\\nb\\u{1b}[2J ü");
+    }
+}

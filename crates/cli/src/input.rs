@@ -1,0 +1,219 @@
+//! What people type: times, attributes, passwords.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{IsTerminal as _, Read as _};
+use std::os::fd::AsFd as _;
+
+use countersign_admin::password::{ChosenPassword, LONGEST_PASSWORD, PasswordError};
+use countersign_core::client_id::{ClientId, ClientIdError};
+use countersign_core::credential::check_attribute;
+use countersign_core::duration::parse_duration;
+use countersign_core::secret::Secret;
+use countersign_core::time::Timestamp;
+
+use crate::failure::Failure;
+
+/// An instant, written as a date-time or relative to now.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum When {
+    /// So long ago.
+    Ago(Duration),
+    /// At this instant.
+    At(Timestamp),
+    /// So long from now.
+    In(Duration),
+}
+
+impl When {
+    /// Parses an RFC 3339 date-time, one without an offset (UTC), a date (its
+    /// first instant), `+DUR` or `-DUR`.
+    pub(crate) fn parse(text: &str) -> Result<Self, WhenError> {
+        let error = || WhenError(text.into());
+        if let Some(duration) = text.strip_prefix('+') {
+            return parse_duration(duration).map(Self::In).map_err(|_| error());
+        }
+        if let Some(duration) = text.strip_prefix('-') {
+            return parse_duration(duration).map(Self::Ago).map_err(|_| error());
+        }
+        let in_utc = |civil: jiff::civil::DateTime| civil.to_zoned(jiff::tz::TimeZone::UTC);
+        let instant = match text.parse::<jiff::Timestamp>() {
+            Ok(instant) => instant,
+            Err(_) => {
+                let civil = text.parse::<jiff::civil::DateTime>().map_err(|_| error())?;
+                in_utc(civil).map_err(|_| error())?.timestamp()
+            }
+        };
+        Ok(Self::At(Timestamp::from_millis(instant.as_millisecond())))
+    }
+
+    /// The instant, as seen from `now`.
+    pub(crate) fn seen_from(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Ago(duration) => now.minus(duration),
+            Self::At(instant) => instant,
+            Self::In(duration) => now.plus(duration),
+        }
+    }
+}
+
+/// When something ends, if ever.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum End {
+    /// Never.
+    Never,
+    /// Then.
+    Then(When),
+}
+
+impl End {
+    /// Parses `never` or what [`When::parse`] does.
+    pub(crate) fn parse(text: &str) -> Result<Self, WhenError> {
+        match text {
+            "never" => Ok(Self::Never),
+            _ => When::parse(text).map(Self::Then),
+        }
+    }
+
+    /// The instant, as seen from `now`.
+    pub(crate) fn seen_from(self, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Never => None,
+            Self::Then(when) => Some(when.seen_from(now)),
+        }
+    }
+}
+
+/// A text is no instant.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct WhenError(Box<str>);
+
+impl core::fmt::Display for WhenError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Self(text) = self;
+        write!(
+            f,
+            "`{text}` is no instant; write `2030-01-31T12:00:00Z`, or `+24h` for a day from now"
+        )
+    }
+}
+
+impl core::error::Error for WhenError {}
+
+/// How client ids begin; the empty text is anyhow.
+#[derive(Clone, Debug)]
+pub(crate) struct Beginning(pub(crate) Option<ClientId>);
+
+impl Beginning {
+    pub(crate) fn parse(text: &str) -> Result<Self, ClientIdError> {
+        match text {
+            "" => Ok(Self(None)),
+            _ => ClientId::parse(text).map(|prefix| Self(Some(prefix))),
+        }
+    }
+}
+
+/// A key and its value.
+#[derive(Clone, Debug)]
+pub(crate) struct Attribute {
+    key: String,
+    value: String,
+}
+
+impl Attribute {
+    /// Parses `K=V`.
+    pub(crate) fn parse(text: &str) -> Result<Self, Box<dyn core::error::Error + Send + Sync>> {
+        let (key, value) = text
+            .split_once('=')
+            .ok_or_else(|| format!("`{text}` is no attribute; write `KEY=VALUE`"))?;
+        check_attribute(key, value)?;
+        Ok(Self {
+            key: key.into(),
+            value: value.into(),
+        })
+    }
+
+    /// The attributes by key, which each may be given once.
+    pub(crate) fn collect(
+        attributes: Vec<Self>,
+    ) -> Result<BTreeMap<String, String>, Failure> {
+        let mut collected = BTreeMap::new();
+        for Self { key, value } in attributes {
+            if collected.contains_key(&key) {
+                return Err(Failure::usage(format!("attribute `{key}` is given twice")));
+            }
+            collected.insert(key, value);
+        }
+        Ok(collected)
+    }
+}
+
+/// Reads a password that is to be stored.
+pub(crate) fn read_password() -> Result<ChosenPassword, Failure> {
+    Ok(ChosenPassword::parse(read_first_line()?)?)
+}
+
+/// Reads a password that is to be compared, whatever its shape.
+pub(crate) fn read_presented() -> Result<Secret, Failure> {
+    Ok(Secret::new(read_first_line()?))
+}
+
+/// Reads standard input up to its first newline, or asks on a terminal.
+///
+/// It reads past no buffer, so that the password stays in no other memory
+/// than what the caller wipes.
+fn read_first_line() -> Result<Vec<u8>, Failure> {
+    let input = std::io::stdin();
+    if input.is_terminal() {
+        return Ok(rpassword::prompt_password("Password: ")?.into_bytes());
+    }
+    let mut input = File::from(input.as_fd().try_clone_to_owned()?);
+    let most = LONGEST_PASSWORD.saturating_add(1);
+    let mut line = Vec::with_capacity(most);
+    let mut byte = [0];
+    while input.read(&mut byte)? > 0 && byte != *b"\n" {
+        if line.len() == most {
+            return Err(PasswordError::TooLong.into());
+        }
+        line.extend(byte);
+    }
+    Ok(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Option<i64> {
+        let when = When::parse(text).ok()?;
+        Some(when.seen_from(Timestamp::from_millis(1_000_000)).as_millis())
+    }
+
+    #[test]
+    fn an_instant_is_a_date_time_or_relative_to_now() {
+        assert_eq!(at("1970-01-01T00:00:01Z"), Some(1_000));
+        assert_eq!(at("1970-01-01T01:00:01+01:00"), Some(1_000));
+        assert_eq!(at("1970-01-01T00:00:01"), Some(1_000));
+        assert_eq!(at("1970-01-02"), Some(86_400_000));
+        assert_eq!(at("+15m"), Some(1_900_000));
+        assert_eq!(at("-15m"), Some(100_000));
+    }
+
+    #[test]
+    fn anything_else_is_no_instant() {
+        for text in ["", "+", "-", "+1", "now", "never", "15m", "2030-13-01", "2030-02-30", "12:00"] {
+            assert_eq!(at(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_attribute_is_given_once() {
+        let parse = |text| Attribute::parse(text).unwrap();
+        let collected = Attribute::collect(vec![parse("a=1"), parse("b=x=y")]).unwrap();
+        assert_eq!(collected.get("b").map(String::as_str), Some("x=y"));
+        assert!(Attribute::collect(vec![parse("a=1"), parse("a=2")]).is_err());
+        assert!(Attribute::parse("a").is_err());
+        assert!(Attribute::parse("ü=1").is_err());
+    }
+}

@@ -1,0 +1,53 @@
+//! One run of the program: which store, how to print, and who asks when.
+
+use std::path::PathBuf;
+
+use countersign_admin::{Context, OsRandom};
+use countersign_core::time::Timestamp;
+use countersign_sqlite::SqliteStore;
+
+use crate::account;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// What all commands share.
+#[derive(Debug)]
+pub(crate) struct Invocation {
+    /// Where the store lies.
+    pub(crate) store: PathBuf,
+    /// How to print.
+    pub(crate) output: Output,
+}
+
+impl Invocation {
+    /// Opens the store.
+    pub(crate) fn open(&self) -> Result<SqliteStore, Failure> {
+        Ok(SqliteStore::open(&self.store)?)
+    }
+
+    /// Opens the store and acts on it, here and now, as whoever runs this.
+    pub(crate) fn act<T, E: Into<Failure>>(
+        &self,
+        act: impl FnOnce(&mut SqliteStore, &mut Context<'_>) -> Result<T, E>,
+    ) -> Result<T, Failure> {
+        let mut store = self.open()?;
+        as_caller(|context| act(&mut store, context).map_err(Into::into))
+    }
+}
+
+/// Acts here and now, as whoever runs this.
+pub(crate) fn as_caller<T>(
+    act: impl FnOnce(&mut Context<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let actor = account::actor();
+    act(&mut Context {
+        now: now(),
+        actor: &actor,
+        random: &mut OsRandom,
+    })
+}
+
+/// The time.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::from_millis(jiff::Timestamp::now().as_millisecond())
+}

@@ -1,0 +1,71 @@
+//! The program `countersign`: administration on the command line (design §13).
+//!
+//! Each command reads its arguments into types, calls one act of
+//! `countersign-admin`, and prints what came of it. It prints to standard
+//! output on success alone, and one line to standard error on failure.
+
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::print_stderr,
+    reason = "this is a program, and standard error is how it speaks of failure"
+)]
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::Arguments;
+use crate::failure::{Failure, one_line, usage_of};
+
+mod account;
+mod args;
+mod command;
+mod doctor;
+mod failure;
+mod input;
+mod invocation;
+mod listing;
+mod output;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse_arguments(&error),
+    };
+    match arguments.run() {
+        Ok(code) => code,
+        Err(Failure::Refused(error)) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(Failure::Refused(error)) => complain(&format!("{error:#}"), REFUSED),
+        Err(Failure::Usage(text)) => complain(&text, USAGE),
+    }
+}
+
+/// Answers `--help` and `--version`, and says in one line what is wrong with
+/// arguments that make no sense.
+fn refuse_arguments(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        return match error.print() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::from(REFUSED),
+        };
+    }
+    complain(&usage_of(error), USAGE)
+}
+
+fn complain(text: &str, code: u8) -> ExitCode {
+    eprintln!("countersign: {}", one_line(text));
+    ExitCode::from(code)
+}
+
+/// Says whether whoever read our output stopped reading, which is no failure.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// Refused, or not found.
+pub(crate) const REFUSED: u8 = 1;
+
+/// The arguments make no sense.
+const USAGE: u8 = 2;

@@ -1,0 +1,79 @@
+//! What commands print: one JSON document, or text for people.
+
+use std::io::{self, Write as _};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::failure::{Failure, one_line};
+use crate::listing::{Column, Listing};
+
+/// How to print.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Output {
+    /// JSON, for programs.
+    Json,
+    /// Text, for people.
+    Text,
+}
+
+impl Output {
+    /// Prints one thing: an object, or its keys and values in two columns.
+    pub(crate) fn record(self, record: &impl Serialize) -> Result<(), Failure> {
+        self.record_with(record, &[])
+    }
+
+    /// Prints one thing, and to people more than a program is told.
+    pub(crate) fn record_with(
+        self,
+        record: &impl Serialize,
+        more: &[(&str, String)],
+    ) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        match self {
+            Self::Json => {
+                serde_json::to_writer_pretty(&mut stdout, record)?;
+                writeln!(stdout)?;
+            }
+            Self::Text => {
+                let record = serde_json::to_value(record)?;
+                let mut lines: Vec<(String, String)> = record
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                    .map(|(key, value)| (key.replace('_', " "), for_people(value)))
+                    .collect();
+                lines.extend(more.iter().map(|(key, value)| ((*key).into(), one_line(value))));
+                let width = lines.iter().map(|(key, _)| key.chars().count()).max().unwrap_or(0);
+                for (key, value) in lines {
+                    writeln!(stdout, "{key:width$}  {value}")?;
+                }
+            }
+        }
+        Ok(stdout.flush()?)
+    }
+
+    /// Begins to print many things of one kind.
+    pub(crate) fn listing(self, columns: &'static [Column]) -> Listing {
+        Listing::new(self, columns)
+    }
+}
+
+/// A value as people read it.
+pub(crate) fn for_people(value: &Value) -> String {
+    match value {
+        Value::Null => "-".into(),
+        Value::Bool(true) => "yes".into(),
+        Value::Bool(false) => "no".into(),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => one_line(text),
+        Value::Array(values) if values.is_empty() => "-".into(),
+        Value::Array(values) => values.iter().map(for_people).collect::<Vec<_>>().join(", "),
+        Value::Object(values) if values.is_empty() => "-".into(),
+        Value::Object(values) => values
+            .iter()
+            .map(|(key, value)| format!("{}={}", one_line(key), for_people(value)))
+            .collect::<Vec<_>>()
+            .join(", "),
+    }
+}

@@ -1,0 +1,186 @@
+//! Client identifiers and the rule that binds one to a credential
+//! (MQTT 5.0 §3.1.3.1).
+
+use core::fmt;
+
+use sha2::{Digest as _, Sha256};
+
+/// A client identifier that cannot act as a pattern.
+///
+/// The host has already replaced an empty one. `+`, `#` and control
+/// characters are refused: no broker protects a plugin from them.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ClientId(Box<str>);
+
+impl ClientId {
+    /// Parses a client identifier of 1 to 65,535 bytes.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ClientIdError`] when it is empty, too long, or holds a
+    /// control character, `+` or `#`.
+    pub fn parse(text: &str) -> Result<Self, ClientIdError> {
+        let hostile = |character: char| character.is_control() || matches!(character, '+' | '#');
+        if text.is_empty() || text.len() > LONGEST_CLIENT_ID || text.contains(hostile) {
+            return Err(ClientIdError);
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The identifier as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The hash under which a first-use tie is kept.
+    #[must_use]
+    pub fn tie(&self) -> ClientIdTie {
+        let mut hasher = Sha256::new();
+        hasher.update(b"countersign/client-id/v1");
+        hasher.update(self.0.as_bytes());
+        ClientIdTie(hasher.finalize().into())
+    }
+}
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A text is no usable client identifier.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("a client id is 1 to 65,535 bytes without control characters, `+` and `#`")]
+pub struct ClientIdError;
+
+/// The hash of the client identifier that a credential was first used with.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ClientIdTie(pub [u8; 32]);
+
+/// Which client identifiers a credential may connect with.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ClientIdRule {
+    /// Any at all.
+    Any,
+    /// This one alone.
+    Exact(ClientId),
+    /// The one it is first used with, from then on.
+    FirstUse,
+    /// Those that begin so.
+    Prefix(ClientId),
+    /// The one that equals the login name.
+    SameAsUsername,
+}
+
+impl ClientIdRule {
+    /// Parses `any`, `first-use`, `same-as-username`, `exact:ID` or `prefix:P`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ClientIdRuleError`] for anything else.
+    pub fn parse(text: &str) -> Result<Self, ClientIdRuleError> {
+        let error = |_| ClientIdRuleError(text.into());
+        match text.split_once(':') {
+            Some(("exact", id)) => ClientId::parse(id).map(Self::Exact).map_err(error),
+            Some(("prefix", prefix)) => ClientId::parse(prefix).map(Self::Prefix).map_err(error),
+            Some(_) => Err(ClientIdRuleError(text.into())),
+            None => match text {
+                "any" => Ok(Self::Any),
+                "first-use" => Ok(Self::FirstUse),
+                "same-as-username" => Ok(Self::SameAsUsername),
+                _ => Err(ClientIdRuleError(text.into())),
+            },
+        }
+    }
+
+    /// Says whether `client_id` keeps this rule, for a principal called
+    /// `username` that was tied to `tie` when it was first used.
+    #[must_use]
+    pub fn admits(&self, client_id: &ClientId, username: &str, tie: Option<ClientIdTie>) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Exact(id) => id == client_id,
+            Self::FirstUse => tie.is_none_or(|tie| tie == client_id.tie()),
+            Self::Prefix(prefix) => client_id.0.starts_with(&*prefix.0),
+            Self::SameAsUsername => &*client_id.0 == username,
+        }
+    }
+}
+
+impl fmt::Display for ClientIdRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("any"),
+            Self::Exact(id) => write!(f, "exact:{id}"),
+            Self::FirstUse => f.write_str("first-use"),
+            Self::Prefix(prefix) => write!(f, "prefix:{prefix}"),
+            Self::SameAsUsername => f.write_str("same-as-username"),
+        }
+    }
+}
+
+/// A text is no client-id rule.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error(
+    "`{0}` is no client-id rule; write `any`, `first-use`, `same-as-username`, `exact:ID` or `prefix:P`"
+)]
+pub struct ClientIdRuleError(Box<str>);
+
+const LONGEST_CLIENT_ID: usize = 65_535;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> ClientId {
+        ClientId::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_client_id_that_could_act_as_a_pattern_is_refused() {
+        for bad in ["", "a+", "#", "a\nb", "a\0b", "\u{7f}"] {
+            assert!(ClientId::parse(bad).is_err(), "{bad:?}");
+        }
+        for good in ["a", "a/b", "ü", "$SYS", " "] {
+            assert!(ClientId::parse(good).is_ok(), "{good:?}");
+        }
+    }
+
+    #[test]
+    fn every_rule_reads_back_as_it_was_written() {
+        for text in [
+            "any",
+            "first-use",
+            "same-as-username",
+            "exact:a:b",
+            "prefix:x-",
+        ] {
+            assert_eq!(ClientIdRule::parse(text).unwrap().to_string(), text);
+        }
+        for bad in ["", "Any", "exact:", "prefix:+", "exact", "other:x"] {
+            assert!(ClientIdRule::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn each_rule_admits_exactly_its_ids() {
+        let admits = |rule: &str, client_id: &str, tie: Option<&str>| {
+            ClientIdRule::parse(rule).unwrap().admits(
+                &id(client_id),
+                "dev1@acme",
+                tie.map(|text| id(text).tie()),
+            )
+        };
+        assert!(admits("any", "x", None));
+        assert!(admits("exact:x", "x", None));
+        assert!(!admits("exact:x", "xx", None));
+        assert!(admits("prefix:x-", "x-1", None));
+        assert!(!admits("prefix:x-", "x1", None));
+        assert!(admits("same-as-username", "dev1@acme", None));
+        assert!(!admits("same-as-username", "dev1", None));
+        assert!(admits("first-use", "x", None));
+        assert!(admits("first-use", "x", Some("x")));
+        assert!(!admits("first-use", "y", Some("x")));
+    }
+}

@@ -1,0 +1,191 @@
+//! Credentials: a login name with its secrets, state, binding and attributes.
+
+use core::fmt;
+use std::collections::BTreeMap;
+
+use crate::client_id::{ClientId, ClientIdRule, ClientIdTie};
+use crate::lifecycle::State;
+use crate::name::{GroupPath, LoginName, TenantId};
+use crate::reason::Reason;
+use crate::secret::{SecretId, StoredSecret};
+use crate::time::Timestamp;
+
+/// The number of a credential in its store; never used again for another.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct CredentialId(pub i64);
+
+impl fmt::Display for CredentialId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Grows whenever what was given out before must stop working.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Generation(pub i64);
+
+impl Generation {
+    /// The generation of a new credential.
+    pub const FIRST: Self = Self(1);
+
+    /// The generation after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+/// A credential as it is stored.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    /// Its number.
+    pub id: CredentialId,
+    /// The whole login name: `dev1@acme`.
+    pub name: LoginName,
+    /// Its tenant; none for an operator, who stands outside of all.
+    pub tenant: Option<TenantId>,
+    /// The scheme it was made by.
+    pub scheme: Box<str>,
+    /// Where it stands in its life.
+    pub state: State,
+    /// Whether any client ever authenticated with it.
+    pub ever_used: bool,
+    /// Its generation.
+    pub generation: Generation,
+    /// The group it is sorted under.
+    pub group: Option<GroupPath>,
+    /// Free text for people.
+    pub description: Option<String>,
+    /// Which client ids it may connect with.
+    pub client_id_rule: ClientIdRule,
+    /// The client id it was first used with, where the rule asks for that.
+    pub client_id_tie: Option<ClientIdTie>,
+    /// Whether a certificate or PSK listener may vouch for it.
+    pub external_identity: bool,
+    /// From when on it may be used.
+    pub not_before: Option<Timestamp>,
+    /// From when on it may no longer be used.
+    pub expires_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When an act last changed it.
+    pub updated_at: Timestamp,
+    /// When a client last authenticated with it.
+    pub last_used_at: Option<Timestamp>,
+    /// Why it was revoked.
+    pub revoked_reason: Option<String>,
+    /// The at most two secrets that it accepts, newest first.
+    pub secrets: Vec<StoredSecret>,
+    /// The roles it holds in its tenant.
+    pub roles: Vec<Box<str>>,
+    /// Values for rules and for people.
+    pub attributes: BTreeMap<String, String>,
+}
+
+impl Credential {
+    /// Says whether a client that proved the secret `secret` may use this
+    /// credential at `now` under `client_id`, and why not.
+    ///
+    /// A login and a live session are judged by the same words: this is where
+    /// both ask.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first [`Reason`] of the order state, dates, secret, client
+    /// id.
+    pub fn admits(
+        &self,
+        secret: SecretId,
+        client_id: &ClientId,
+        now: Timestamp,
+    ) -> Result<(), Reason> {
+        self.is_in_force(now)?;
+        let known = |stored: &StoredSecret| stored.id == secret && stored.is_usable(now);
+        if !self.secrets.iter().any(known) {
+            return Err(Reason::BadSecret);
+        }
+        let username = self.name.as_str();
+        if !self
+            .client_id_rule
+            .admits(client_id, username, self.client_id_tie)
+        {
+            return Err(Reason::ClientIdMismatch);
+        }
+        Ok(())
+    }
+
+    /// Says whether state and dates let this credential be used at `now`.
+    ///
+    /// # Errors
+    ///
+    /// Returns the [`Reason`] why not.
+    pub fn is_in_force(&self, now: Timestamp) -> Result<(), Reason> {
+        match self.state {
+            State::Suspended => return Err(Reason::Suspended),
+            State::Revoked => return Err(Reason::Revoked),
+            State::Inactive | State::Active => {}
+        }
+        if self.not_before.is_some_and(|start| now < start) {
+            return Err(Reason::NotYetValid);
+        }
+        if self.expires_at.is_some_and(|end| now >= end) {
+            return Err(Reason::Expired);
+        }
+        Ok(())
+    }
+
+    /// The instant from which [`Credential::admits`] refuses what it admits
+    /// now, if time alone brings it about.
+    #[must_use]
+    pub fn ends_at(&self, secret: SecretId) -> Option<Timestamp> {
+        let of_secret = self
+            .secrets
+            .iter()
+            .find(|stored| stored.id == secret)
+            .and_then(|stored| stored.ends_at);
+        match (self.expires_at, of_secret) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
+    }
+}
+
+/// Checks that `key` and `value` may be an attribute of a credential.
+///
+/// # Errors
+///
+/// Returns [`AttributeError`] unless the key is 1 to 64 of `A-Z a-z 0-9 _ -`
+/// and the value at most 1,024 bytes without control characters.
+pub fn check_attribute(key: &str, value: &str) -> Result<(), AttributeError> {
+    let good_key = (1..=64).contains(&key.len())
+        && key
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+    if !good_key {
+        return Err(AttributeError::Key { key: key.into() });
+    }
+    if value.len() > 1_024 || value.chars().any(char::is_control) {
+        return Err(AttributeError::Value { key: key.into() });
+    }
+    Ok(())
+}
+
+/// Why a key and a value are no attribute.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AttributeError {
+    /// The key has another shape.
+    #[error("`{key}` is no attribute; a key is 1 to 64 of `A-Z`, `a-z`, `0-9`, `_` and `-`")]
+    Key {
+        /// The key.
+        key: Box<str>,
+    },
+    /// The value is too long or holds a control character.
+    #[error(
+        "the value of attribute `{key}` is longer than 1024 bytes or holds a control character"
+    )]
+    Value {
+        /// The key.
+        key: Box<str>,
+    },
+}

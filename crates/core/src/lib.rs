@@ -1,0 +1,31 @@
+//! The decisions of Countersign: who may connect to an MQTT broker and what
+//! they may do there.
+//!
+//! This crate decides and does nothing else. It reads no file, clock or
+//! socket, holds no thread and no source of randomness, and logs nothing:
+//! time, random bytes and whatever is stored are arguments. What it needs to
+//! know it asks of a [`store::Directory`]; how a secret compares it asks of a
+//! [`connect::SecretCheck`].
+//!
+//! Start at [`connect::decide`], the order of a CONNECT, and at
+//! [`lifecycle::State::after`], the life of a credential.
+
+#![forbid(unsafe_code)]
+
+pub mod audit;
+pub mod change;
+pub mod client_id;
+pub mod connect;
+pub mod credential;
+pub mod duration;
+pub mod lifecycle;
+pub mod name;
+pub mod options;
+pub mod presence;
+pub mod reason;
+pub mod rule;
+pub mod secret;
+pub mod store;
+pub mod tenant;
+pub mod time;
+pub mod topic;

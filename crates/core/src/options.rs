@@ -1,0 +1,335 @@
+//! The plugin's options (design §12), read in one place for the plugin, which
+//! obeys them, and for `countersign doctor`, which finds mistakes before the
+//! broker does.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use crate::name::{TenantId, TenantIdError};
+
+/// What stands behind `plugin_opt_` in the broker's configuration.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Options {
+    /// Where the store lies.
+    pub store: PathBuf,
+    /// The name of this broker; if none, the host's.
+    pub broker: Option<String>,
+    /// Whether others may grant what was refused.
+    pub chain: Chain,
+    /// The tenant of clients that name none.
+    pub default_tenant: Option<TenantId>,
+    /// How much of each second slow hashes may take on the broker's thread.
+    pub hash_budget: Percent,
+    /// How many threads hash; if none, one less than there are cores.
+    pub hash_threads: Option<u16>,
+    /// The only tenant that each of these ports takes.
+    pub listeners: BTreeMap<u16, TenantId>,
+    /// The ports whose clients came through TLS.
+    pub tls_listeners: Vec<u16>,
+}
+
+impl Options {
+    /// Reads options, given as what stands behind `plugin_opt_` and its value.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first [`OptionError`]: an option that is unknown, given
+    /// twice, or of a value it can't have, or a store that is missing.
+    pub fn parse<'a>(
+        options: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, OptionError> {
+        let mut given = BTreeSet::new();
+        let mut listeners = BTreeMap::new();
+        let mut tls_listeners = Vec::new();
+        let mut rest = Rest::default();
+        for (key, value) in options {
+            if !given.insert(key) {
+                return Err(OptionError::Twice { key: key.into() });
+            }
+            let bad = |expected| OptionError::Value {
+                key: key.into(),
+                value: value.into(),
+                expected,
+            };
+            match key {
+                "broker" => rest.broker = Some(broker_name(value).ok_or_else(|| bad(BROKER))?),
+                "chain" => rest.chain = Chain::parse(value).ok_or_else(|| bad(CHAIN))?,
+                "default_tenant" => rest.default_tenant = Some(tenant(key, value)?),
+                "hash_budget" => {
+                    rest.hash_budget = Percent::parse(value).ok_or_else(|| bad(PERCENT))?;
+                }
+                "hash_threads" => {
+                    rest.hash_threads = Some(threads(value).ok_or_else(|| bad(THREADS))?);
+                }
+                "store" => {
+                    let path = Some(value).filter(|path| !path.is_empty());
+                    rest.store = Some(path.ok_or_else(|| bad(PATH))?.into());
+                }
+                "tls_listeners" => {
+                    tls_listeners = ports(value).ok_or_else(|| bad(PORTS))?;
+                }
+                _ => {
+                    let listener = key.strip_prefix("listener_").and_then(port);
+                    let unknown = || OptionError::Unknown { key: key.into() };
+                    let listener = listener.ok_or_else(unknown)?;
+                    listeners.insert(listener, tenant(key, value)?);
+                }
+            }
+        }
+        Ok(Self {
+            store: rest.store.ok_or(OptionError::NoStore)?,
+            broker: rest.broker,
+            chain: rest.chain,
+            default_tenant: rest.default_tenant,
+            hash_budget: rest.hash_budget,
+            hash_threads: rest.hash_threads,
+            listeners,
+            tls_listeners,
+        })
+    }
+
+    /// Says whether any option needs a broker that tells a plugin the port a
+    /// client came in by, which Mosquitto does from 2.1 on.
+    #[must_use]
+    pub fn needs_ports(&self) -> bool {
+        !self.listeners.is_empty() || !self.tls_listeners.is_empty()
+    }
+}
+
+/// Whether others may grant what Countersign refused.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Chain {
+    /// They may.
+    Defer,
+    /// Nobody may.
+    #[default]
+    Final,
+}
+
+impl Chain {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "defer" => Some(Self::Defer),
+            "final" => Some(Self::Final),
+            _ => None,
+        }
+    }
+}
+
+/// A whole number from 1 to 100.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Percent(u8);
+
+impl Percent {
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        whole_number(text)
+            .filter(|percent| (1..=100).contains(percent))
+            .and_then(|percent| u8::try_from(percent).ok())
+            .map(Self)
+    }
+}
+
+/// A quarter of each second.
+impl Default for Percent {
+    fn default() -> Self {
+        Self(25)
+    }
+}
+
+/// Why the plugin's options make no sense.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OptionError {
+    /// There is no store.
+    #[error(
+        "`plugin_opt_store` is missing; write `plugin_opt_store /var/lib/countersign/countersign.db`"
+    )]
+    NoStore,
+    /// A tenant's id has no good shape.
+    #[error("`plugin_opt_{key}`: {why}")]
+    Tenant {
+        /// What stands behind `plugin_opt_`.
+        key: Box<str>,
+        /// Why it is none.
+        why: TenantIdError,
+    },
+    /// An option is given twice.
+    #[error("`plugin_opt_{key}` is given twice; keep one")]
+    Twice {
+        /// What stands behind `plugin_opt_`.
+        key: Box<str>,
+    },
+    /// There is no such option.
+    #[error("`plugin_opt_{}` is unknown; known are {KNOWN}", .key.escape_debug())]
+    Unknown {
+        /// What stands behind `plugin_opt_`.
+        key: Box<str>,
+    },
+    /// An option can't have this value.
+    #[error("`plugin_opt_{key} {}`: write {expected}", .value.escape_debug())]
+    Value {
+        /// What stands behind `plugin_opt_`.
+        key: Box<str>,
+        /// What was given.
+        value: Box<str>,
+        /// What it can be.
+        expected: &'static str,
+    },
+}
+
+/// The options that are single values.
+#[derive(Default)]
+struct Rest {
+    store: Option<PathBuf>,
+    broker: Option<String>,
+    chain: Chain,
+    default_tenant: Option<TenantId>,
+    hash_budget: Percent,
+    hash_threads: Option<u16>,
+}
+
+fn tenant(key: &str, value: &str) -> Result<TenantId, OptionError> {
+    TenantId::parse(value).map_err(|why| OptionError::Tenant {
+        key: key.into(),
+        why,
+    })
+}
+
+fn broker_name(text: &str) -> Option<String> {
+    let good = (1..=LONGEST_BROKER).contains(&text.len()) && !text.chars().any(char::is_control);
+    good.then(|| text.into())
+}
+
+fn threads(text: &str) -> Option<u16> {
+    whole_number(text).filter(|threads| (1..=MOST_THREADS).contains(threads))
+}
+
+fn ports(text: &str) -> Option<Vec<u16>> {
+    text.split(',').map(|text| port(text.trim())).collect()
+}
+
+fn port(text: &str) -> Option<u16> {
+    whole_number(text).filter(|port| *port > 0)
+}
+
+/// Reads digits alone, where `parse` would also take a sign.
+fn whole_number(text: &str) -> Option<u16> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    if digits { text.parse().ok() } else { None }
+}
+
+const KNOWN: &str = "`store`, `broker`, `chain`, `default_tenant`, `hash_budget`, `hash_threads`, \
+                     `listener_PORT` and `tls_listeners`";
+const BROKER: &str = "a name of 1 to 255 bytes without control characters";
+const CHAIN: &str = "`final` or `defer`";
+const PATH: &str = "the path of the store";
+const PERCENT: &str = "a whole number from 1 to 100";
+const PORTS: &str = "port numbers joined by commas, like `8883,8884`";
+const THREADS: &str = "a whole number from 1 to 256";
+const LONGEST_BROKER: usize = 255;
+const MOST_THREADS: u16 = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_store_there_are_no_options() {
+        assert_eq!(Options::parse([]), Err(OptionError::NoStore));
+    }
+
+    #[test]
+    fn a_store_is_enough() {
+        let options = Options::parse([("store", "/s.db")]).unwrap();
+        assert_eq!(options.store, PathBuf::from("/s.db"));
+        assert_eq!(options.chain, Chain::Final);
+        assert_eq!(options.hash_budget.get(), 25);
+        assert!(!options.needs_ports());
+    }
+
+    #[test]
+    fn every_option_is_read() {
+        let options = Options::parse([
+            ("store", "/s.db"),
+            ("broker", "b1"),
+            ("chain", "defer"),
+            ("default_tenant", "acme"),
+            ("hash_budget", "50"),
+            ("hash_threads", "3"),
+            ("listener_1884", "acme"),
+            ("listener_1885", "other"),
+            ("tls_listeners", "8883, 8884"),
+        ])
+        .unwrap();
+        assert_eq!(options.broker.as_deref(), Some("b1"));
+        assert_eq!(options.chain, Chain::Defer);
+        assert_eq!(options.default_tenant, TenantId::parse("acme").ok());
+        assert_eq!(options.hash_budget.get(), 50);
+        assert_eq!(options.hash_threads, Some(3));
+        assert_eq!(
+            options.listeners.keys().copied().collect::<Vec<_>>(),
+            [1884, 1885]
+        );
+        assert_eq!(options.tls_listeners, [8883, 8884]);
+        assert!(options.needs_ports());
+    }
+
+    #[test]
+    fn a_bad_value_is_one_line_that_names_the_option() {
+        for (key, value) in [
+            ("store", ""),
+            ("broker", ""),
+            ("broker", "a\nb"),
+            ("chain", "Final"),
+            ("default_tenant", "ACME"),
+            ("hash_budget", "0"),
+            ("hash_budget", "101"),
+            ("hash_budget", "+5"),
+            ("hash_threads", "0"),
+            ("hash_threads", "257"),
+            ("hash_threads", ""),
+            ("listener_1884", "a.b"),
+            ("tls_listeners", ""),
+            ("tls_listeners", "8883,"),
+            ("tls_listeners", "0"),
+            ("tls_listeners", "65536"),
+        ] {
+            let error = Options::parse([(key, value)]).unwrap_err().to_string();
+            assert!(error.contains(&format!("plugin_opt_{key}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_option_lists_the_known_ones() {
+        for key in [
+            "stor",
+            "listener_",
+            "listener_x",
+            "listener_0",
+            "listener_+1",
+            "STORE",
+            "",
+        ] {
+            let error = Options::parse([("store", "/s.db"), (key, "x")]).unwrap_err();
+            assert_eq!(error, OptionError::Unknown { key: key.into() });
+            assert!(error.to_string().contains("`hash_budget`"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_option_is_given_once() {
+        let error = Options::parse([("store", "/a"), ("store", "/b")]).unwrap_err();
+        assert_eq!(
+            error,
+            OptionError::Twice {
+                key: "store".into()
+            }
+        );
+    }
+}

@@ -1,0 +1,91 @@
+//! Why something was refused: the words that the audit, the log and
+//! `countersign check` share. A client never sees them.
+
+use core::fmt;
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident = $word:literal,)*) => {
+        /// Why a CONNECT or a use of a topic was refused.
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        pub enum Reason {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Reason {
+            /// All reasons.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The reason as the audit and the program write it.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $word,)*
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// The secret is not the one stored.
+    BadSecret = "bad-secret",
+    /// The client id breaks the credential's rule.
+    ClientIdMismatch = "client-id-mismatch",
+    /// The client id belongs to somebody else.
+    ClientIdOwned = "client-id-owned",
+    /// A deny rule matched.
+    DeniedByRule = "denied-by-rule",
+    /// The credential's time is over.
+    Expired = "expired",
+    /// The user is locked out for now.
+    Locked = "locked",
+    /// A name, client id or topic has a shape that nothing valid has.
+    Malformed = "malformed",
+    /// The code of the second factor is missing.
+    MfaRequired = "mfa-required",
+    /// No allow rule matched.
+    NoRule = "no-rule",
+    /// The credential's time has not come.
+    NotYetValid = "not-yet-valid",
+    /// The topic belongs to another tenant.
+    OtherTenant = "other-tenant",
+    /// Too many slow checks were asked for.
+    OverBudget = "over-budget",
+    /// The credential was revoked.
+    Revoked = "revoked",
+    /// The store was locked for longer than a login may wait.
+    StoreBusy = "store-busy",
+    /// The store could not be read.
+    StoreUnavailable = "store-unavailable",
+    /// The credential is suspended.
+    Suspended = "suspended",
+    /// This principal may use listeners with TLS only.
+    TlsRequired = "tls-required",
+    /// No valid login, where one is required.
+    Unauthenticated = "unauthenticated",
+    /// Nobody has this name.
+    UnknownName = "unknown-name",
+    /// The name's suffix is no tenant.
+    UnknownTenant = "unknown-tenant",
+    /// The listener takes another tenant's principals.
+    WrongListener = "wrong-listener",
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_word_of_its_own() {
+        let mut words: Vec<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), Reason::ALL.len());
+    }
+}

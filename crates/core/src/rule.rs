@@ -1,0 +1,382 @@
+//! Rules: what a principal may publish to and subscribe to.
+//!
+//! A [`Rule`] is written by people and stored; its [`Pattern`] may hold
+//! variables. [`RuleSet::compile`] fills them in for one session, and from then
+//! on every question is answered from memory without a lock or an allocation.
+//! Whatever no rule allows is denied, a matching deny always wins, and the
+//! order of rules never matters.
+
+use core::fmt;
+
+mod namespace;
+mod pattern;
+mod qos;
+mod set;
+mod table;
+mod territory;
+mod verdict;
+
+pub use namespace::{NamespaceError, Namespaces};
+pub use pattern::{NoVariables, Pattern, PatternError, Variable, Variables};
+pub use qos::{QoS, QosError};
+pub use set::RuleSet;
+pub use territory::Territories;
+pub use verdict::{Explanation, Outcome, Verdict};
+
+/// Allows or denies an action on the topics of a pattern.
+///
+/// # Examples
+///
+/// ```
+/// use countersign_core::rule::{Action, Effect, Limits, Pattern, QoS, Rule};
+///
+/// let pattern = Pattern::parse("plant/${username}/#")?;
+/// let limits = Limits { max_qos: Some(QoS::AtLeastOnce), no_retain: true };
+/// let rule = Rule::new(Effect::Allow, Action::Publish, pattern, limits)?;
+/// assert_eq!(
+///     rule.to_string(),
+///     "allow publish plant/${username}/# max_qos 1 no_retain"
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Rule {
+    effect: Effect,
+    action: Action,
+    pattern: Pattern,
+    limits: Limits,
+}
+
+impl Rule {
+    /// Makes a rule.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`RuleError`] when there are limits and the rule is not an
+    /// allow rule for publishing alone.
+    pub fn new(
+        effect: Effect,
+        action: Action,
+        pattern: Pattern,
+        limits: Limits,
+    ) -> Result<Self, RuleError> {
+        if limits != Limits::NONE {
+            match action {
+                Action::Publish => {}
+                Action::Both | Action::Subscribe => return Err(RuleError::LimitsOnSubscribe),
+            }
+            match effect {
+                Effect::Allow => {}
+                Effect::Deny => return Err(RuleError::LimitsOnDeny),
+            }
+        }
+        Ok(Self {
+            effect,
+            action,
+            pattern,
+            limits,
+        })
+    }
+
+    /// Makes an allow rule without limits.
+    #[must_use]
+    pub fn allow(action: Action, pattern: Pattern) -> Self {
+        Self {
+            effect: Effect::Allow,
+            action,
+            pattern,
+            limits: Limits::NONE,
+        }
+    }
+
+    /// Makes a deny rule.
+    #[must_use]
+    pub fn deny(action: Action, pattern: Pattern) -> Self {
+        Self {
+            effect: Effect::Deny,
+            action,
+            pattern,
+            limits: Limits::NONE,
+        }
+    }
+
+    /// Whether the rule gives or takes away.
+    #[must_use]
+    pub fn effect(&self) -> Effect {
+        self.effect
+    }
+
+    /// What the rule is about.
+    #[must_use]
+    pub fn action(&self) -> Action {
+        self.action
+    }
+
+    /// The topics that the rule is about.
+    #[must_use]
+    pub fn pattern(&self) -> &Pattern {
+        &self.pattern
+    }
+
+    /// What a message must keep to for this rule to allow it.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.effect, self.action, self.pattern)?;
+        if let Some(qos) = self.limits.max_qos {
+            write!(f, " max_qos {qos}")?;
+        }
+        if self.limits.no_retain {
+            f.write_str(" no_retain")?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a rule gives or takes away.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Effect {
+    /// Gives, unless another rule takes away.
+    Allow,
+    /// Takes away, whatever other rules give.
+    Deny,
+}
+
+impl Effect {
+    /// Parses `allow` or `deny`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`WordError`] for anything else.
+    pub fn parse(text: &str) -> Result<Self, WordError> {
+        match text {
+            "allow" => Ok(Self::Allow),
+            "deny" => Ok(Self::Deny),
+            _ => Err(WordError {
+                text: text.into(),
+                known: "`allow` or `deny`",
+            }),
+        }
+    }
+
+    /// The effect as it is written.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+        }
+    }
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a rule is about.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Action {
+    /// Publishing and subscribing.
+    Both,
+    /// Sending messages, Wills included.
+    Publish,
+    /// Subscribing, and receiving what was subscribed to.
+    Subscribe,
+}
+
+impl Action {
+    /// Parses `both`, `publish` or `subscribe`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`WordError`] for anything else.
+    pub fn parse(text: &str) -> Result<Self, WordError> {
+        match text {
+            "both" => Ok(Self::Both),
+            "publish" => Ok(Self::Publish),
+            "subscribe" => Ok(Self::Subscribe),
+            _ => Err(WordError {
+                text: text.into(),
+                known: "`publish`, `subscribe` or `both`",
+            }),
+        }
+    }
+
+    /// The action as it is written.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Both => "both",
+            Self::Publish => "publish",
+            Self::Subscribe => "subscribe",
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a message must keep to for an allow rule to allow it.
+///
+/// Limits narrow one allow rule; another allow rule without them still gives.
+/// A deny rule has none: it takes away whole topics.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Limits {
+    /// The highest QoS that the rule allows; `None` allows all.
+    pub max_qos: Option<QoS>,
+    /// The rule allows no retained message, nor an empty one that clears it.
+    pub no_retain: bool,
+}
+
+impl Limits {
+    /// Allows every message.
+    pub const NONE: Self = Self {
+        max_qos: None,
+        no_retain: false,
+    };
+}
+
+/// Who brought a rule to a session.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum RuleSource {
+    /// The credential itself.
+    Credential,
+    /// A rule of a role that is bound to this group.
+    Group(Box<str>),
+    /// The operator's own list.
+    Operator,
+    /// A role that the credential has.
+    Role(Box<str>),
+    /// The default rules of the credential's scheme.
+    Scheme(Box<str>),
+    /// The namespaces of this tenant.
+    Tenant(Box<str>),
+}
+
+impl RuleSource {
+    /// Says whether such a rule reaches topics that nobody owns.
+    ///
+    /// A scheme's default rules and operators do. What a tenant writes itself
+    /// allows nothing outside the tenant's namespaces.
+    #[must_use]
+    pub fn reaches_unowned_topics(&self) -> bool {
+        match self {
+            Self::Operator | Self::Scheme(_) => true,
+            Self::Credential | Self::Group(_) | Self::Role(_) | Self::Tenant(_) => false,
+        }
+    }
+}
+
+impl fmt::Display for RuleSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Credential => f.write_str("credential"),
+            Self::Group(name) => write!(f, "group:{name}"),
+            Self::Operator => f.write_str("operator"),
+            Self::Role(name) => write!(f, "role:{name}"),
+            Self::Scheme(name) => write!(f, "scheme:{name}"),
+            Self::Tenant(name) => write!(f, "tenant:{name}"),
+        }
+    }
+}
+
+/// Why parts that are right by themselves make no rule.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RuleError {
+    /// A deny rule has `max_qos` or `no_retain`.
+    #[error("a deny rule has no `max_qos` or `no_retain`; give them to the allow rule")]
+    LimitsOnDeny,
+    /// A rule that is about subscribing has `max_qos` or `no_retain`.
+    #[error("`max_qos` and `no_retain` belong to rules for `publish` alone")]
+    LimitsOnSubscribe,
+}
+
+/// A text is none of the words that can stand here.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("`{text}` can't stand here; write {known}")]
+pub struct WordError {
+    text: Box<str>,
+    known: &'static str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern() -> Pattern {
+        Pattern::parse("a/#").unwrap()
+    }
+
+    #[test]
+    fn limits_belong_to_allow_rules_for_publish_alone() {
+        let some = [
+            Limits {
+                max_qos: Some(QoS::ExactlyOnce),
+                no_retain: false,
+            },
+            Limits {
+                max_qos: None,
+                no_retain: true,
+            },
+        ];
+        for limits in some {
+            let make = |effect, action| Rule::new(effect, action, pattern(), limits).map(drop);
+            assert_eq!(make(Effect::Allow, Action::Publish), Ok(()));
+            assert_eq!(
+                make(Effect::Deny, Action::Publish),
+                Err(RuleError::LimitsOnDeny)
+            );
+            for effect in [Effect::Allow, Effect::Deny] {
+                for action in [Action::Both, Action::Subscribe] {
+                    assert_eq!(make(effect, action), Err(RuleError::LimitsOnSubscribe));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_rule_without_limits_can_always_be_made() {
+        for effect in [Effect::Allow, Effect::Deny] {
+            for action in [Action::Both, Action::Publish, Action::Subscribe] {
+                assert!(Rule::new(effect, action, pattern(), Limits::NONE).is_ok());
+            }
+        }
+    }
+
+    #[test]
+    fn words_read_back_as_they_were_written() {
+        for effect in [Effect::Allow, Effect::Deny] {
+            assert_eq!(Effect::parse(effect.as_str()), Ok(effect));
+        }
+        for action in [Action::Both, Action::Publish, Action::Subscribe] {
+            assert_eq!(Action::parse(action.as_str()), Ok(action));
+        }
+        assert!(Effect::parse("").is_err());
+        assert!(Action::parse("Publish").is_err());
+    }
+
+    #[test]
+    fn a_source_reads_as_the_program_prints_it() {
+        for (source, text) in [
+            (RuleSource::Credential, "credential"),
+            (RuleSource::Group("DM.X".into()), "group:DM.X"),
+            (RuleSource::Operator, "operator"),
+            (RuleSource::Role("ops".into()), "role:ops"),
+            (RuleSource::Scheme("basic".into()), "scheme:basic"),
+            (RuleSource::Tenant("acme".into()), "tenant:acme"),
+        ] {
+            assert_eq!(source.to_string(), text);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Namespaces: the topics that one tenant owns.
+
+use std::sync::Arc;
+
+use super::table::Relation;
+use crate::topic::{FilterRef, TopicFilter, TopicName};
+
+/// The topic filters that one tenant owns; without any, it owns nothing.
+///
+/// Each begins with a literal level that is not a `$` level, so no tenant
+/// owns `$SYS`, and none owns everything. Cloning is cheap.
+///
+/// # Examples
+///
+/// ```
+/// use countersign_core::rule::Namespaces;
+/// use countersign_core::topic::{TopicFilter, TopicName};
+///
+/// let acme = Namespaces::new([TopicFilter::parse("acme/#")?])?;
+/// assert!(acme.owns_topic(TopicName::parse("acme/line1")?));
+/// assert!(acme.owns_all_of(&TopicFilter::parse("acme/+/x")?));
+/// assert!(acme.could_reach(&TopicFilter::parse("+/line1")?));
+/// assert!(Namespaces::new([TopicFilter::parse("+/acme")?]).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Namespaces(Arc<[TopicFilter]>);
+
+impl Namespaces {
+    /// Takes the filters that a tenant owns.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`NamespaceError`] for a filter whose first level is a wildcard
+    /// or begins with `$`.
+    pub fn new(filters: impl IntoIterator<Item = TopicFilter>) -> Result<Self, NamespaceError> {
+        filters
+            .into_iter()
+            .map(|filter| {
+                if filter.borrowed().opens_with_wildcard() {
+                    Err(NamespaceError::Wildcard(filter))
+                } else if filter.borrowed().is_reserved() {
+                    Err(NamespaceError::Reserved(filter))
+                } else {
+                    Ok(filter)
+                }
+            })
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    /// Lists the filters in the order they were given.
+    pub fn iter(&self) -> impl Iterator<Item = &TopicFilter> {
+        self.0.iter()
+    }
+
+    /// Says whether the tenant owns this topic.
+    #[must_use]
+    pub fn owns_topic(&self, topic: TopicName<'_>) -> bool {
+        self.0.iter().any(|namespace| namespace.matches(topic))
+    }
+
+    /// Says whether one namespace holds every topic that the filter matches.
+    ///
+    /// A filter that only several namespaces hold together is not owned.
+    #[must_use]
+    pub fn owns_all_of<'a>(&self, filter: impl Into<FilterRef<'a>>) -> bool {
+        let filter = filter.into();
+        self.0.iter().any(|namespace| namespace.covers(filter))
+    }
+
+    /// Says whether the filter matches some topic that the tenant owns.
+    #[must_use]
+    pub fn could_reach<'a>(&self, filter: impl Into<FilterRef<'a>>) -> bool {
+        self.meeting(filter.into()).is_some()
+    }
+
+    /// Finds a pair, ours first, that has a topic in common.
+    #[must_use]
+    pub fn overlap<'a>(&'a self, other: &'a Self) -> Option<(&'a TopicFilter, &'a TopicFilter)> {
+        other
+            .iter()
+            .find_map(|theirs| self.meeting(theirs.borrowed()).map(|ours| (ours, theirs)))
+    }
+
+    /// Asks in the words that a rule is asked in.
+    pub(super) fn own(&self, filter: FilterRef<'_>, relation: Relation) -> bool {
+        match relation {
+            Relation::Covers => self.owns_all_of(filter),
+            Relation::Intersects => self.could_reach(filter),
+        }
+    }
+
+    /// Finds a namespace that has a topic in common with the filter.
+    fn meeting(&self, filter: FilterRef<'_>) -> Option<&TopicFilter> {
+        self.0.iter().find(|namespace| namespace.intersects(filter))
+    }
+}
+
+/// Why no tenant can own the topics of a filter.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NamespaceError {
+    /// The first level begins with `$`.
+    #[error("`{0}` begins with `$`; such topics belong to the broker")]
+    Reserved(TopicFilter),
+    /// The first level is `+` or `#`.
+    #[error("`{0}` begins with a wildcard; a namespace begins with a literal level")]
+    Wildcard(TopicFilter),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filter(text: &str) -> TopicFilter {
+        TopicFilter::parse(text).unwrap()
+    }
+
+    fn namespaces(texts: &[&str]) -> Namespaces {
+        Namespaces::new(texts.iter().map(|text| filter(text))).unwrap()
+    }
+
+    #[test]
+    fn without_namespaces_nothing_is_owned() {
+        let none = Namespaces::default();
+        assert!(!none.owns_topic(TopicName::parse("a").unwrap()));
+        assert!(!none.owns_all_of(&filter("a")));
+        assert!(!none.could_reach(&filter("#")));
+    }
+
+    #[test]
+    fn a_namespace_begins_with_a_literal_level() {
+        for text in ["+", "#", "+/a", "+/#"] {
+            assert_eq!(
+                Namespaces::new([filter(text)]),
+                Err(NamespaceError::Wildcard(filter(text)))
+            );
+        }
+        for text in ["$SYS/#", "$CONTROL", "$x/a"] {
+            assert_eq!(
+                Namespaces::new([filter(text)]),
+                Err(NamespaceError::Reserved(filter(text)))
+            );
+        }
+    }
+
+    #[test]
+    fn one_namespace_must_hold_all_of_a_filter() {
+        let acme = namespaces(&["kp1/app1/#", "kp1/app2/#"]);
+        assert!(acme.owns_all_of(&filter("kp1/app2/+/x")));
+        assert!(!acme.owns_all_of(&filter("kp1/+/x")));
+        assert!(acme.could_reach(&filter("kp1/+/x")));
+        assert!(!acme.could_reach(&filter("kp1/app3/#")));
+        assert!(acme.owns_topic(TopicName::parse("kp1/app1").unwrap()));
+        assert!(!acme.owns_topic(TopicName::parse("kp1").unwrap()));
+    }
+
+    #[test]
+    fn an_overlap_names_both_filters() {
+        let acme = namespaces(&["a/#", "b/#"]);
+        let other = namespaces(&["c/#", "b/x/+"]);
+        assert_eq!(
+            acme.overlap(&other),
+            Some((&filter("b/#"), &filter("b/x/+")))
+        );
+        assert_eq!(acme.overlap(&namespaces(&["ab/#"])), None);
+    }
+}

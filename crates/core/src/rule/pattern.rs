@@ -1,0 +1,475 @@
+//! Patterns: topic filters whose levels may hold variables.
+
+use core::fmt;
+
+use super::Effect;
+use crate::topic::{FilterRef, TopicError, TopicFilter};
+
+/// A topic filter with variables such as `${username}` in its levels.
+///
+/// A variable fills part of one level, or all of it; a level may hold several.
+/// `$` without `{` is an ordinary character.
+///
+/// # Examples
+///
+/// ```
+/// use countersign_core::rule::{Pattern, Variable};
+///
+/// let pattern = Pattern::parse("plant/${attr.line}/x-${username}/#")?;
+/// let variables: Vec<_> = pattern.variables().collect();
+/// assert_eq!(variables, [Variable::Attribute("line"), Variable::Username]);
+/// assert!(Pattern::parse("plant/${user}/#").is_err());
+/// # Ok::<(), countersign_core::rule::PatternError>(())
+/// ```
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Pattern(Box<str>);
+
+impl Pattern {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`PatternError`] when the text is no topic filter, when a `${`
+    /// is not closed within its level or names no variable, when a first level
+    /// beginning with `$` holds a variable, and when the first level is
+    /// `$share`: rules are about topics, which shared subscriptions are not.
+    pub fn parse(text: &str) -> Result<Self, PatternError> {
+        FilterRef::parse(text)?;
+        if text == "$share" || text.starts_with("$share/") {
+            return Err(PatternError::Shared);
+        }
+        for (index, level) in text.split('/').enumerate() {
+            let is_reserved = index == 0 && level.starts_with('$') && !opens_with_variable(level);
+            for part in parts(level) {
+                match part? {
+                    Part::Variable(_) if is_reserved => {
+                        return Err(PatternError::VariableInReserved);
+                    }
+                    Part::Text(_) | Part::Variable(_) => {}
+                }
+            }
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// Gives the text back.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Says whether the first level names a `$` topic, such as `$SYS`.
+    #[must_use]
+    pub fn is_reserved(&self) -> bool {
+        self.0.starts_with('$') && !opens_with_variable(&self.0)
+    }
+
+    /// Lists the variables from left to right, repetitions included.
+    pub fn variables(&self) -> impl Iterator<Item = Variable<'_>> {
+        self.0
+            .split('/')
+            .flat_map(parts)
+            .filter_map(|part| match part {
+                Ok(Part::Variable(variable)) => Some(variable),
+                Ok(Part::Text(_)) | Err(_) => None,
+            })
+    }
+
+    /// Gives a filter that covers the pattern whatever the variables hold.
+    ///
+    /// Every level with a variable becomes `+`, which is never too narrow: a
+    /// value can't lead an allow to a topic beginning with `$`.
+    #[must_use]
+    pub fn widest(&self) -> TopicFilter {
+        let levels: Vec<_> = self
+            .0
+            .split('/')
+            .map(|level| if level.contains(OPENING) { "+" } else { level })
+            .collect();
+        TopicFilter::from_valid(levels.join("/").into())
+    }
+
+    /// Fills in the variables; `None` is an allow that matches nothing.
+    ///
+    /// A value is taken literally or not at all. It can't be used when it is
+    /// missing or empty, holds `/`, `+`, `#` or NUL, or would make the first
+    /// level begin with `$`. Then an allow matches nothing, and a deny takes
+    /// the whole level for any level at all, a first one for any `$` topic
+    /// too: a deny may take away too much, never too little.
+    pub(super) fn bind(&self, effect: Effect, variables: &impl Variables) -> Option<Bound> {
+        let mut text = String::with_capacity(self.0.len());
+        let mut opens_with_any = false;
+        for (index, level) in self.0.split('/').enumerate() {
+            if index > 0 {
+                text.push('/');
+            }
+            match fill(level, index == 0, variables) {
+                Some(filled) => text.push_str(&filled),
+                None => match effect {
+                    Effect::Allow => return None,
+                    Effect::Deny => {
+                        text.push('+');
+                        opens_with_any |= index == 0;
+                    }
+                },
+            }
+        }
+        Some(Bound {
+            text: text.into(),
+            opens_with_any,
+        })
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A pattern with its variables filled in.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Bound {
+    /// A topic filter, save that it may be too long for MQTT and match nothing.
+    pub(super) text: Box<str>,
+    /// The first level is a `+` that stands for `$` levels too.
+    pub(super) opens_with_any: bool,
+}
+
+/// What can stand between `${` and `}`.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Variable<'a> {
+    /// `${attr.NAME}`: an attribute of the credential.
+    Attribute(&'a str),
+    /// `${client_id}`: the client id of the session.
+    ClientId,
+    /// `${group}`: the group of the credential.
+    Group,
+    /// `${tenant}`: the id of the session's tenant.
+    Tenant,
+    /// `${username}`: the principal's own name.
+    Username,
+}
+
+impl<'a> Variable<'a> {
+    /// Reads what stands between the braces.
+    fn parse(name: &'a str) -> Option<Self> {
+        match name {
+            "client_id" => Some(Self::ClientId),
+            "group" => Some(Self::Group),
+            "tenant" => Some(Self::Tenant),
+            "username" => Some(Self::Username),
+            _ => name
+                .strip_prefix("attr.")
+                .filter(|attribute| is_attribute_name(attribute))
+                .map(Self::Attribute),
+        }
+    }
+}
+
+impl fmt::Display for Variable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Attribute(name) => write!(f, "${{attr.{name}}}"),
+            Self::ClientId => f.write_str("${client_id}"),
+            Self::Group => f.write_str("${group}"),
+            Self::Tenant => f.write_str("${tenant}"),
+            Self::Username => f.write_str("${username}"),
+        }
+    }
+}
+
+/// Knows what the variables of one session hold.
+pub trait Variables {
+    /// Gives the value; `None` where the session has none.
+    fn value(&self, variable: Variable<'_>) -> Option<&str>;
+}
+
+/// A session in which no variable has a value.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoVariables;
+
+impl Variables for NoVariables {
+    fn value(&self, _variable: Variable<'_>) -> Option<&str> {
+        None
+    }
+}
+
+/// Why a text is no pattern.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PatternError {
+    /// The text is no topic filter.
+    #[error(transparent)]
+    Filter(#[from] TopicError),
+    /// The first level is `$share`.
+    #[error("a rule names the topics themselves; leave out `$share` and the group")]
+    Shared,
+    /// `}` does not follow `${` in the same level.
+    #[error("`{text}` is not closed with `}}` in its level")]
+    UnclosedVariable {
+        /// The text from `${` to the end of the level.
+        text: Box<str>,
+    },
+    /// The name between `${` and `}` is none of those known.
+    #[error(
+        "`{name}` is no variable; write `username`, `client_id`, `tenant`, `group` or `attr.NAME`"
+    )]
+    UnknownVariable {
+        /// The name between the braces.
+        name: Box<str>,
+    },
+    /// A first level that begins with `$` holds a variable.
+    #[error("a first level that begins with `$` can't hold a variable")]
+    VariableInReserved,
+}
+
+/// A piece of one level.
+enum Part<'a> {
+    Text(&'a str),
+    Variable(Variable<'a>),
+}
+
+/// Takes one level apart; nothing follows an error.
+fn parts(level: &str) -> impl Iterator<Item = Result<Part<'_>, PatternError>> {
+    let mut rest = level;
+    core::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let Some(variable) = rest.strip_prefix(OPENING) else {
+            let at = rest.find(OPENING).unwrap_or(rest.len());
+            let (text, next) = rest.split_at_checked(at).unwrap_or((rest, ""));
+            rest = next;
+            return Some(Ok(Part::Text(text)));
+        };
+        let Some((name, next)) = variable.split_once('}') else {
+            let text = core::mem::take(&mut rest).into();
+            return Some(Err(PatternError::UnclosedVariable { text }));
+        };
+        rest = next;
+        Some(match Variable::parse(name) {
+            Some(variable) => Ok(Part::Variable(variable)),
+            None => {
+                rest = "";
+                Err(PatternError::UnknownVariable { name: name.into() })
+            }
+        })
+    })
+}
+
+/// Fills in one level; `None` where a value can't be used.
+fn fill(level: &str, is_first: bool, variables: &impl Variables) -> Option<String> {
+    let mut filled = String::new();
+    for part in parts(level) {
+        match part.ok()? {
+            Part::Text(text) => filled.push_str(text),
+            Part::Variable(variable) => {
+                filled.push_str(variables.value(variable).filter(|value| is_usable(value))?);
+            }
+        }
+    }
+    // INVARIANT: a `$` topic is reached only by a pattern that names it.
+    let becomes_reserved = is_first && opens_with_variable(level) && filled.starts_with('$');
+    (!becomes_reserved).then_some(filled)
+}
+
+fn is_usable(value: &str) -> bool {
+    !value.is_empty() && !value.contains(['/', '+', '#', '\0'])
+}
+
+fn opens_with_variable(level: &str) -> bool {
+    level.starts_with(OPENING)
+}
+
+fn is_attribute_name(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
+}
+
+/// How a variable begins.
+const OPENING: &str = "${";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Session {
+        username: &'static str,
+        group: &'static str,
+    }
+
+    impl Variables for Session {
+        fn value(&self, variable: Variable<'_>) -> Option<&str> {
+            match variable {
+                Variable::Attribute("line") => Some("line1"),
+                Variable::Attribute(_) | Variable::ClientId => None,
+                Variable::Group => Some(self.group),
+                Variable::Tenant => Some("acme"),
+                Variable::Username => Some(self.username),
+            }
+        }
+    }
+
+    fn bind(effect: Effect, pattern: &str, username: &'static str) -> Option<(String, bool)> {
+        let session = Session {
+            username,
+            group: "DM.X",
+        };
+        Pattern::parse(pattern)
+            .unwrap()
+            .bind(effect, &session)
+            .map(|bound| (bound.text.into(), bound.opens_with_any))
+    }
+
+    fn allow(pattern: &str, username: &'static str) -> Option<String> {
+        bind(Effect::Allow, pattern, username).map(|(text, _)| text)
+    }
+
+    fn deny(pattern: &str, username: &'static str) -> (String, bool) {
+        bind(Effect::Deny, pattern, username).unwrap()
+    }
+
+    #[test]
+    fn a_value_fills_part_of_one_level() {
+        assert_eq!(
+            allow("a/x-${username}-y/#", "dev1").unwrap(),
+            "a/x-dev1-y/#"
+        );
+        assert_eq!(
+            allow("${tenant}/${attr.line}.${group}${username}/+", "d").unwrap(),
+            "acme/line1.DM.Xd/+"
+        );
+    }
+
+    #[test]
+    fn a_value_is_not_expanded_again() {
+        assert_eq!(allow("a/${username}", "${tenant}").unwrap(), "a/${tenant}");
+        assert_eq!(allow("a/${username}{tenant}", "$").unwrap(), "a/${tenant}");
+    }
+
+    #[test]
+    fn an_allow_with_an_unusable_value_matches_nothing() {
+        for value in ["", "+", "#", "a+", "a#b", "a/b", "/", "a\0"] {
+            assert_eq!(allow("d/${username}/#", value), None, "{value:?}");
+        }
+        assert_eq!(allow("d/${client_id}", "dev1"), None);
+        assert_eq!(allow("d/${attr.other}", "dev1"), None);
+    }
+
+    #[test]
+    fn a_deny_with_an_unusable_value_takes_the_whole_level_for_any() {
+        for value in ["", "+", "#", "a+", "a#b", "a/b", "/", "a\0"] {
+            assert_eq!(
+                deny("d/x-${username}-y/e", value),
+                ("d/+/e".into(), false),
+                "{value:?}"
+            );
+        }
+        assert_eq!(deny("${client_id}/#", "dev1"), ("+/#".into(), true));
+    }
+
+    #[test]
+    fn a_value_never_opens_a_reserved_topic() {
+        assert_eq!(allow("${username}/#", "$SYS"), None);
+        assert_eq!(allow("${username}YS/#", "$S"), None);
+        assert_eq!(deny("${username}/#", "$SYS"), ("+/#".into(), true));
+        assert_eq!(allow("a/${username}", "$SYS").unwrap(), "a/$SYS");
+        assert_eq!(allow("x${username}/#", "$SYS").unwrap(), "x$SYS/#");
+    }
+
+    #[test]
+    fn a_reserved_first_level_is_written_out() {
+        assert_eq!(
+            Pattern::parse("$SYS/${username}/#").map(|pattern| pattern.is_reserved()),
+            Ok(true)
+        );
+        for text in ["$${username}/x", "$SYS-${username}", "$CONTROL${group}/#"] {
+            assert_eq!(
+                Pattern::parse(text),
+                Err(PatternError::VariableInReserved),
+                "{text}"
+            );
+        }
+        assert!(!Pattern::parse("${username}/x").unwrap().is_reserved());
+    }
+
+    #[test]
+    fn what_is_no_variable_is_an_error() {
+        for (text, name) in [
+            ("a/${}", ""),
+            ("a/${user}", "user"),
+            ("a/${Username}", "Username"),
+            ("a/${attr.}", "attr."),
+            ("a/${attr.a b}", "attr.a b"),
+            ("a/${username }", "username "),
+            ("a/${${username}}", "${username"),
+        ] {
+            assert_eq!(
+                Pattern::parse(text),
+                Err(PatternError::UnknownVariable { name: name.into() }),
+                "{text}"
+            );
+        }
+        for (text, unclosed) in [
+            ("a/${username", "${username"),
+            ("${a/b}", "${a"),
+            ("${", "${"),
+        ] {
+            assert_eq!(
+                Pattern::parse(text),
+                Err(PatternError::UnclosedVariable {
+                    text: unclosed.into()
+                }),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_wildcard_shares_no_level_with_a_variable() {
+        for text in ["${username}+", "a/#${username}", "a/+${group}/b"] {
+            assert!(matches!(
+                Pattern::parse(text),
+                Err(PatternError::Filter(TopicError::WildcardNotAlone { .. }))
+            ));
+        }
+        assert!(Pattern::parse("").is_err());
+    }
+
+    #[test]
+    fn a_shared_subscription_is_no_pattern() {
+        for text in ["$share", "$share/g/a", "$share/+/a/#", "$share/#"] {
+            assert_eq!(Pattern::parse(text), Err(PatternError::Shared), "{text}");
+        }
+        assert!(Pattern::parse("$shared/a").is_ok());
+    }
+
+    #[test]
+    fn a_dollar_without_a_brace_is_an_ordinary_character() {
+        assert_eq!(allow("a/$b/{c}/d}", "dev1").unwrap(), "a/$b/{c}/d}");
+    }
+
+    #[test]
+    fn the_text_comes_back_as_it_was_written() {
+        let text = "a/x-${username}-${attr.line}/+/#";
+        let pattern = Pattern::parse(text).unwrap();
+        assert_eq!(pattern.to_string(), text);
+        let names: Vec<_> = pattern.variables().map(|it| it.to_string()).collect();
+        assert_eq!(names, ["${username}", "${attr.line}"]);
+    }
+
+    #[test]
+    fn the_widest_form_has_a_plus_for_each_level_with_a_variable() {
+        for (text, widest) in [
+            ("a/#", "a/#"),
+            ("a/x${username}y/b", "a/+/b"),
+            ("${username}/${group}/#", "+/+/#"),
+            ("$SYS/${username}", "$SYS/+"),
+        ] {
+            assert_eq!(Pattern::parse(text).unwrap().widest().as_str(), widest);
+        }
+    }
+}

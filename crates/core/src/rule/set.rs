@@ -1,0 +1,502 @@
+//! The rules of one session, compiled.
+
+use super::namespace::Namespaces;
+use super::pattern::{Bound, Variables};
+use super::table::{Place, Relation, Table};
+use super::{Action, Effect, Explanation, Limits, Outcome, QoS, Rule, RuleSource, Verdict};
+use crate::reason::Reason;
+use crate::topic::{FilterRef, Subscription, TopicName};
+
+/// All rules that hold for one session, ready to be asked.
+///
+/// A question takes no lock and allocates nothing. The empty set denies
+/// everything.
+///
+/// # Examples
+///
+/// ```
+/// use countersign_core::rule::{Action, NoVariables, Pattern, QoS, Rule, RuleSet, RuleSource};
+/// use countersign_core::topic::{Subscription, TopicName};
+///
+/// let source = RuleSource::Operator;
+/// let rules = [
+///     Rule::allow(Action::Both, Pattern::parse("plant/#")?),
+///     Rule::deny(Action::Both, Pattern::parse("plant/secret")?),
+/// ];
+/// let rules = rules.iter().map(|rule| (&source, rule));
+/// let set = RuleSet::compile_unwalled(rules, &NoVariables);
+///
+/// let topic = TopicName::parse("plant/line1")?;
+/// assert!(set.publish(topic, QoS::AtMostOnce, false).is_allowed());
+/// assert!(set.subscribe(Subscription::parse("plant/#")?).is_allowed());
+/// assert!(!set.deliver(TopicName::parse("plant/secret")?).is_allowed());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct RuleSet {
+    publish: Side,
+    subscribe: Side,
+    /// Where tenants' own rules end; `None` is a session outside all tenants.
+    namespaces: Option<Namespaces>,
+    rule_count: usize,
+}
+
+impl RuleSet {
+    /// Compiles the rules of a session inside a tenant.
+    ///
+    /// An allow rule whose source does not
+    /// [reach unowned topics](RuleSource::reaches_unowned_topics) allows only
+    /// what `namespaces` own. That other tenants own theirs is not known here:
+    /// ask [`Territories`](super::Territories) first.
+    pub fn compile<'r>(
+        rules: impl IntoIterator<Item = (&'r RuleSource, &'r Rule)>,
+        variables: &impl Variables,
+        namespaces: &Namespaces,
+    ) -> Self {
+        Self::build(rules, variables, Some(namespaces.clone()))
+    }
+
+    /// Compiles the rules of a session outside all tenants, an operator's.
+    pub fn compile_unwalled<'r>(
+        rules: impl IntoIterator<Item = (&'r RuleSource, &'r Rule)>,
+        variables: &impl Variables,
+    ) -> Self {
+        Self::build(rules, variables, None)
+    }
+
+    /// May a message be published on `topic`, with this QoS and RETAIN?
+    ///
+    /// A retained message without a payload, which clears what is retained,
+    /// counts as retained.
+    pub fn publish(&self, topic: TopicName<'_>, qos: QoS, retain: bool) -> Verdict {
+        self.decide(&Question::publish(topic, qos, retain))
+    }
+
+    /// Explains what [`publish`](Self::publish) answers.
+    pub fn explain_publish(&self, topic: TopicName<'_>, qos: QoS, retain: bool) -> Explanation {
+        self.explain(&Question::publish(topic, qos, retain))
+    }
+
+    /// May this be subscribed to, every topic of it?
+    ///
+    /// One allow rule must cover the whole filter and no deny rule may. Where
+    /// a deny takes away a part, the rest is granted and
+    /// [`deliver`](Self::deliver) withholds the part; a shared subscription is
+    /// refused then, since a member that may not read would swallow its turn.
+    pub fn subscribe(&self, subscription: Subscription<'_>) -> Verdict {
+        self.decide(&Question::subscribe(subscription))
+    }
+
+    /// Explains what [`subscribe`](Self::subscribe) answers.
+    pub fn explain_subscribe(&self, subscription: Subscription<'_>) -> Explanation {
+        self.explain(&Question::subscribe(subscription))
+    }
+
+    /// May this be subscribed to, some topic of it?
+    ///
+    /// For hosts that ask [`deliver`](Self::deliver) about every message. A
+    /// shared subscription is judged as by [`subscribe`](Self::subscribe).
+    pub fn subscribe_filtered(&self, subscription: Subscription<'_>) -> Verdict {
+        self.decide(&Question::subscribe_filtered(subscription))
+    }
+
+    /// Explains what [`subscribe_filtered`](Self::subscribe_filtered) answers.
+    pub fn explain_subscribe_filtered(&self, subscription: Subscription<'_>) -> Explanation {
+        self.explain(&Question::subscribe_filtered(subscription))
+    }
+
+    /// May a message on `topic` be delivered to this session?
+    pub fn deliver(&self, topic: TopicName<'_>) -> Verdict {
+        self.decide(&Question::deliver(topic))
+    }
+
+    /// Explains what [`deliver`](Self::deliver) answers.
+    pub fn explain_deliver(&self, topic: TopicName<'_>) -> Explanation {
+        self.explain(&Question::deliver(topic))
+    }
+
+    fn build<'r>(
+        rules: impl IntoIterator<Item = (&'r RuleSource, &'r Rule)>,
+        variables: &impl Variables,
+        namespaces: Option<Namespaces>,
+    ) -> Self {
+        let mut publish = Draft::default();
+        let mut subscribe = Draft::default();
+        let mut rule_count: usize = 0;
+        for (index, (source, rule)) in rules.into_iter().enumerate() {
+            let bound = rule.pattern().bind(rule.effect(), variables);
+            let grant = Grant {
+                rule: index,
+                limits: rule.limits(),
+                is_confined: match rule.effect() {
+                    Effect::Allow => !source.reaches_unowned_topics(),
+                    Effect::Deny => false,
+                },
+            };
+            match rule.action() {
+                Action::Both => {
+                    publish.add(rule.effect(), bound.clone(), grant);
+                    subscribe.add(rule.effect(), bound, grant);
+                }
+                Action::Publish => publish.add(rule.effect(), bound, grant),
+                Action::Subscribe => subscribe.add(rule.effect(), bound, grant),
+            }
+            rule_count = rule_count.saturating_add(1);
+        }
+        Self {
+            publish: publish.into(),
+            subscribe: subscribe.into(),
+            namespaces,
+            rule_count,
+        }
+    }
+
+    fn decide(&self, question: &Question<'_>) -> Verdict {
+        let side = self.side(question);
+        let matches = |table: &Table<Grant>, relation| {
+            let is_match = |place: &_| self.outcome(place, relation, question) == Outcome::Matched;
+            table.find(relation, question.filter, is_match).is_some()
+        };
+        if matches(&side.deny, question.deny_by) {
+            Verdict::Deny(Reason::DeniedByRule)
+        } else if matches(&side.allow, question.allow_by) {
+            Verdict::Allow
+        } else {
+            Verdict::Deny(Reason::NoRule)
+        }
+    }
+
+    fn explain(&self, question: &Question<'_>) -> Explanation {
+        let side = self.side(question);
+        let mut outcomes = vec![Outcome::OtherAction; self.rule_count];
+        let mut record = |rule: usize, outcome| {
+            if let Some(slot) = outcomes.get_mut(rule) {
+                *slot = outcome;
+            }
+        };
+        for rule in &side.unbound {
+            record(*rule, Outcome::Unbound);
+        }
+        let mut first_match = |table: &Table<Grant>, relation| {
+            let mut first = None;
+            table.for_each(&mut |place| {
+                let outcome = self.outcome(place, relation, question);
+                let rule = place.meaning.rule;
+                record(rule, outcome);
+                if outcome == Outcome::Matched && first.is_none_or(|first| rule < first) {
+                    first = Some(rule);
+                }
+            });
+            first
+        };
+        let denied_by = first_match(&side.deny, question.deny_by);
+        let allowed_by = first_match(&side.allow, question.allow_by);
+        Explanation {
+            verdict: self.decide(question),
+            decided_by: denied_by.or(allowed_by),
+            outcomes,
+        }
+    }
+
+    /// The one place where a rule meets a question.
+    fn outcome(
+        &self,
+        place: &Place<Grant>,
+        relation: Relation,
+        question: &Question<'_>,
+    ) -> Outcome {
+        let Grant {
+            limits,
+            is_confined,
+            ..
+        } = place.meaning;
+        if !place.meets(relation, question.filter) {
+            return Outcome::OutsidePattern;
+        }
+        if let Some(message) = &question.message {
+            if limits.max_qos.is_some_and(|highest| message.qos > highest) {
+                return Outcome::QosTooHigh;
+            }
+            if limits.no_retain && message.retain {
+                return Outcome::RetainRefused;
+            }
+        }
+        match &self.namespaces {
+            Some(namespaces) if is_confined && !namespaces.own(question.filter, relation) => {
+                Outcome::OutsideNamespaces
+            }
+            Some(_) | None => Outcome::Matched,
+        }
+    }
+
+    fn side(&self, question: &Question<'_>) -> &Side {
+        match question.message {
+            Some(_) => &self.publish,
+            None => &self.subscribe,
+        }
+    }
+}
+
+impl Default for RuleSet {
+    fn default() -> Self {
+        Self::build([], &super::NoVariables, None)
+    }
+}
+
+/// The rules about one action.
+#[derive(Clone, Debug)]
+struct Side {
+    allow: Table<Grant>,
+    deny: Table<Grant>,
+    /// Allow rules that match nothing, by index.
+    unbound: Box<[usize]>,
+}
+
+impl From<Draft> for Side {
+    fn from(draft: Draft) -> Self {
+        Self {
+            allow: Table::new(draft.allow),
+            deny: Table::new(draft.deny),
+            unbound: draft.unbound.into(),
+        }
+    }
+}
+
+/// A side that is still being filled.
+#[derive(Default)]
+struct Draft {
+    allow: Vec<(Bound, Grant)>,
+    deny: Vec<(Bound, Grant)>,
+    unbound: Vec<usize>,
+}
+
+impl Draft {
+    fn add(&mut self, effect: Effect, bound: Option<Bound>, grant: Grant) {
+        match (effect, bound) {
+            (Effect::Allow, Some(bound)) => self.allow.push((bound, grant)),
+            (Effect::Deny, Some(bound)) => self.deny.push((bound, grant)),
+            (Effect::Allow | Effect::Deny, None) => self.unbound.push(grant.rule),
+        }
+    }
+}
+
+/// What a rule says beside its pattern.
+#[derive(Clone, Copy, Debug)]
+struct Grant {
+    /// The rule's index in the order it was given.
+    rule: usize,
+    limits: Limits,
+    /// The rule allows only what the tenant owns.
+    is_confined: bool,
+}
+
+/// What is asked, the same for an answer and for its explanation.
+struct Question<'a> {
+    filter: FilterRef<'a>,
+    allow_by: Relation,
+    deny_by: Relation,
+    /// Only what is published is a message yet.
+    message: Option<Message>,
+}
+
+impl<'a> Question<'a> {
+    fn publish(topic: TopicName<'a>, qos: QoS, retain: bool) -> Self {
+        Self {
+            message: Some(Message { qos, retain }),
+            ..Self::deliver(topic)
+        }
+    }
+
+    fn subscribe(subscription: Subscription<'a>) -> Self {
+        Self {
+            filter: subscription.filter(),
+            allow_by: Relation::Covers,
+            deny_by: if subscription.is_shared() {
+                Relation::Intersects
+            } else {
+                Relation::Covers
+            },
+            message: None,
+        }
+    }
+
+    fn subscribe_filtered(subscription: Subscription<'a>) -> Self {
+        if subscription.is_shared() {
+            return Self::subscribe(subscription);
+        }
+        Self {
+            filter: subscription.filter(),
+            allow_by: Relation::Intersects,
+            deny_by: Relation::Covers,
+            message: None,
+        }
+    }
+
+    fn deliver(topic: TopicName<'a>) -> Self {
+        Self {
+            filter: topic.into(),
+            allow_by: Relation::Covers,
+            deny_by: Relation::Covers,
+            message: None,
+        }
+    }
+}
+
+/// What an allow rule can limit.
+struct Message {
+    qos: QoS,
+    retain: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::{NoVariables, Pattern};
+    use crate::topic::TopicFilter;
+
+    const ROLE: RuleSource = RuleSource::Credential;
+
+    fn parse(text: &str) -> Rule {
+        let mut words = text.split(' ');
+        let mut word = || words.next().unwrap();
+        let effect = Effect::parse(word()).unwrap();
+        let action = Action::parse(word()).unwrap();
+        let pattern = Pattern::parse(word()).unwrap();
+        Rule::new(effect, action, pattern, Limits::NONE).unwrap()
+    }
+
+    fn set(texts: &[&str]) -> RuleSet {
+        let rules: Vec<_> = texts.iter().map(|text| parse(text)).collect();
+        RuleSet::compile_unwalled(rules.iter().map(|rule| (&ROLE, rule)), &NoVariables)
+    }
+
+    fn topic(text: &str) -> TopicName<'_> {
+        TopicName::parse(text).unwrap()
+    }
+
+    fn subscription(text: &str) -> Subscription<'_> {
+        Subscription::parse(text).unwrap()
+    }
+
+    #[test]
+    fn the_empty_set_denies_everything() {
+        let none = RuleSet::default();
+        let denied = Verdict::Deny(Reason::NoRule);
+        assert_eq!(none.publish(topic("a"), QoS::AtMostOnce, false), denied);
+        assert_eq!(none.subscribe(subscription("a")), denied);
+        assert_eq!(none.subscribe_filtered(subscription("a")), denied);
+        assert_eq!(none.deliver(topic("a")), denied);
+        assert_eq!(none.explain_deliver(topic("a")).decided_by, None);
+    }
+
+    #[test]
+    fn an_action_is_granted_by_its_own_rules_alone() {
+        let publisher = set(&["allow publish a"]);
+        assert_eq!(
+            publisher.publish(topic("a"), QoS::ExactlyOnce, true),
+            Verdict::Allow
+        );
+        assert!(!publisher.deliver(topic("a")).is_allowed());
+        assert!(!publisher.subscribe(subscription("a")).is_allowed());
+        let subscriber = set(&["allow subscribe a"]);
+        assert!(subscriber.deliver(topic("a")).is_allowed());
+        assert!(
+            !subscriber
+                .publish(topic("a"), QoS::AtMostOnce, false)
+                .is_allowed()
+        );
+    }
+
+    #[test]
+    fn an_explanation_names_the_first_rule_that_decided() {
+        let set = set(&[
+            "allow subscribe b/#",
+            "allow both a/#",
+            "deny publish a/x",
+            "allow subscribe a/+",
+            "allow subscribe a/${username}",
+        ]);
+        let explanation = set.explain_deliver(topic("a/x"));
+        assert_eq!(explanation.verdict, Verdict::Allow);
+        assert_eq!(explanation.decided_by, Some(1));
+        assert_eq!(
+            explanation.outcomes,
+            [
+                Outcome::OutsidePattern,
+                Outcome::Matched,
+                Outcome::OtherAction,
+                Outcome::Matched,
+                Outcome::Unbound,
+            ]
+        );
+        let explanation = set.explain_publish(topic("a/x"), QoS::AtMostOnce, false);
+        assert_eq!(explanation.verdict, Verdict::Deny(Reason::DeniedByRule));
+        assert_eq!(explanation.decided_by, Some(2));
+        let explanation = set.explain_publish(topic("c"), QoS::AtMostOnce, false);
+        assert_eq!(explanation.verdict, Verdict::Deny(Reason::NoRule));
+        assert_eq!(explanation.decided_by, None);
+    }
+
+    #[test]
+    fn an_explanation_says_which_limit_a_message_broke() {
+        let limits = Limits {
+            max_qos: Some(QoS::AtLeastOnce),
+            no_retain: true,
+        };
+        let pattern = Pattern::parse("a").unwrap();
+        let rule = Rule::new(Effect::Allow, Action::Publish, pattern, limits).unwrap();
+        let set = RuleSet::compile_unwalled([(&ROLE, &rule)], &NoVariables);
+        for (qos, retain, outcome) in [
+            (QoS::AtLeastOnce, false, Outcome::Matched),
+            (QoS::ExactlyOnce, false, Outcome::QosTooHigh),
+            (QoS::AtLeastOnce, true, Outcome::RetainRefused),
+        ] {
+            let explanation = set.explain_publish(topic("a"), qos, retain);
+            assert_eq!(explanation.outcomes, [outcome]);
+            assert_eq!(
+                explanation.verdict.is_allowed(),
+                outcome == Outcome::Matched
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_tenant_writes_allows_nothing_outside_its_namespaces() {
+        let scheme = RuleSource::Scheme("vwire".into());
+        let namespaces = Namespaces::new([TopicFilter::parse("acme/#").unwrap()]).unwrap();
+        let wide = parse("allow both #");
+        let own = RuleSet::compile([(&ROLE, &wide)], &NoVariables, &namespaces);
+        assert!(own.deliver(topic("acme/x")).is_allowed());
+        assert!(own.subscribe(subscription("acme/+")).is_allowed());
+        assert!(own.subscribe_filtered(subscription("#")).is_allowed());
+        assert!(!own.subscribe(subscription("#")).is_allowed());
+        assert!(!own.deliver(topic("nobody/x")).is_allowed());
+        assert!(
+            !own.publish(topic("nobody/x"), QoS::AtMostOnce, false)
+                .is_allowed()
+        );
+        assert_eq!(
+            own.explain_deliver(topic("nobody/x")).outcomes,
+            [Outcome::OutsideNamespaces]
+        );
+        let default = RuleSet::compile([(&scheme, &wide)], &NoVariables, &namespaces);
+        assert!(default.deliver(topic("nobody/x")).is_allowed());
+    }
+
+    #[test]
+    fn a_deny_reaches_outside_the_namespaces_too() {
+        let scheme = RuleSource::Scheme("vwire".into());
+        let namespaces = Namespaces::default();
+        let (allow, deny) = (parse("allow both #"), parse("deny both a/#"));
+        let set = RuleSet::compile(
+            [(&scheme, &allow), (&ROLE, &deny)],
+            &NoVariables,
+            &namespaces,
+        );
+        assert_eq!(
+            set.deliver(topic("a/x")),
+            Verdict::Deny(Reason::DeniedByRule)
+        );
+        assert!(set.deliver(topic("b")).is_allowed());
+    }
+}

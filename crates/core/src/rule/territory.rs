@@ -1,0 +1,132 @@
+//! Territories: which tenant owns what, over all tenants.
+
+use super::namespace::Namespaces;
+use super::pattern::Bound;
+use super::table::{Relation, Table};
+use crate::topic::{FilterRef, TopicFilter, TopicName};
+
+/// The namespaces of all tenants of a broker: the wall between them.
+///
+/// Questions allocate nothing and hardly grow with the number of tenants.
+#[derive(Clone, Debug)]
+pub struct Territories(Table<Box<str>>);
+
+impl Territories {
+    /// Takes each tenant's id and what it owns.
+    pub fn new<'a>(tenants: impl IntoIterator<Item = (&'a str, &'a Namespaces)>) -> Self {
+        Self(Table::new(tenants.into_iter().flat_map(
+            |(tenant, namespaces)| namespaces.iter().map(move |filter| claim(tenant, filter)),
+        )))
+    }
+
+    /// Names the tenant that owns the topic, if one does.
+    #[must_use]
+    pub fn owner_of(&self, topic: TopicName<'_>) -> Option<&str> {
+        self.find(Relation::Covers, topic.into(), |_| true)
+    }
+
+    /// Says whether a tenant other than `own` owns the topic.
+    ///
+    /// Without an `own` tenant, every owner is another one.
+    #[must_use]
+    pub fn is_foreign(&self, topic: TopicName<'_>, own: Option<&str>) -> bool {
+        self.reaches_other(Relation::Covers, topic.into(), own)
+    }
+
+    /// Says whether the filter matches a topic that another tenant owns.
+    #[must_use]
+    pub fn reaches_foreign<'a>(&self, filter: impl Into<FilterRef<'a>>, own: Option<&str>) -> bool {
+        self.reaches_other(Relation::Intersects, filter.into(), own)
+    }
+
+    fn reaches_other(&self, relation: Relation, filter: FilterRef<'_>, own: Option<&str>) -> bool {
+        self.find(relation, filter, |tenant| Some(tenant) != own)
+            .is_some()
+    }
+
+    fn find(
+        &self,
+        relation: Relation,
+        filter: FilterRef<'_>,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Option<&str> {
+        let place = self.0.find(relation, filter, |place| {
+            is_wanted(&place.meaning) && place.meets(relation, filter)
+        });
+        place.map(|place| &*place.meaning)
+    }
+}
+
+fn claim(tenant: &str, filter: &TopicFilter) -> (Bound, Box<str>) {
+    let bound = Bound {
+        text: filter.as_str().into(),
+        opens_with_any: false,
+    };
+    (bound, tenant.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn namespaces(texts: &[&str]) -> Namespaces {
+        Namespaces::new(texts.iter().map(|text| TopicFilter::parse(text).unwrap())).unwrap()
+    }
+
+    fn territories() -> Territories {
+        let acme = namespaces(&["acme/#", "kp1/app1/#"]);
+        let other = namespaces(&["other/#", "kp1/app2/#"]);
+        Territories::new([("acme", &acme), ("other", &other)])
+    }
+
+    fn topic(text: &str) -> TopicName<'_> {
+        TopicName::parse(text).unwrap()
+    }
+
+    fn filter(text: &str) -> FilterRef<'_> {
+        FilterRef::parse(text).unwrap()
+    }
+
+    #[test]
+    fn without_tenants_nothing_is_owned() {
+        let none = Territories::new([]);
+        assert_eq!(none.owner_of(topic("a")), None);
+        assert!(!none.reaches_foreign(filter("#"), None));
+    }
+
+    #[test]
+    fn a_topic_has_the_owner_whose_namespace_holds_it() {
+        let territories = territories();
+        assert_eq!(territories.owner_of(topic("acme")), Some("acme"));
+        assert_eq!(territories.owner_of(topic("kp1/app2/x")), Some("other"));
+        assert_eq!(territories.owner_of(topic("kp1/app3/x")), None);
+        assert_eq!(territories.owner_of(topic("acmeother")), None);
+        assert_eq!(territories.owner_of(topic("$SYS/acme")), None);
+    }
+
+    #[test]
+    fn only_another_tenants_topics_are_foreign() {
+        let territories = territories();
+        assert!(territories.is_foreign(topic("other/x"), Some("acme")));
+        assert!(!territories.is_foreign(topic("acme/x"), Some("acme")));
+        assert!(!territories.is_foreign(topic("nobody/x"), Some("acme")));
+        assert!(territories.is_foreign(topic("acme/x"), None));
+    }
+
+    #[test]
+    fn a_filter_that_could_reach_across_the_wall_is_seen() {
+        let territories = territories();
+        for reaching in ["#", "+/x", "kp1/#", "kp1/+/x", "other", "kp1/app2/x"] {
+            assert!(
+                territories.reaches_foreign(filter(reaching), Some("acme")),
+                "{reaching}"
+            );
+        }
+        for staying in ["acme/#", "kp1/app1/#", "kp1", "nobody/#", "$SYS/#"] {
+            assert!(
+                !territories.reaches_foreign(filter(staying), Some("acme")),
+                "{staying}"
+            );
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Secrets: what a client presents, and what is kept to recognise it.
+//!
+//! Generated secrets carry 128 random bits, so one SHA-256 is enough to keep
+//! them safe and a check costs nanoseconds. Chosen passwords are kept as
+//! Argon2id (RFC 9106) PHC strings. After a password was verified once, a
+//! [`TagKey`] recognises it again without hashing it twice.
+
+use core::fmt;
+
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+use crate::time::Timestamp;
+
+pub use self::password::{Argon2Params, Argon2ParamsError, PasswordHash, PasswordHashError};
+pub use self::tag::{Tag, TagKey};
+
+mod password;
+mod tag;
+
+/// The bytes that a client presents to prove who it is.
+///
+/// Wiped on drop, and neither shown, copied nor compared by `==`.
+#[expect(missing_debug_implementations, reason = "a secret is never shown")]
+pub struct Secret(Zeroizing<Vec<u8>>);
+
+impl Secret {
+    /// Takes over `bytes` as a secret.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// Makes a secret of recognisable shape, `cs_` and 32 hexadecimal digits,
+    /// from 128 random bits.
+    #[must_use]
+    pub fn generate(random: [u8; 16]) -> Self {
+        let mut text = Vec::with_capacity(35);
+        text.extend_from_slice(b"cs_");
+        for byte in random {
+            for nibble in [byte >> 4, byte & 0x0f] {
+                text.push(match nibble {
+                    0..=9 => b'0'.saturating_add(nibble),
+                    _ => b'a'.saturating_add(nibble.saturating_sub(10)),
+                });
+            }
+        }
+        Self::new(text)
+    }
+
+    /// The bytes, for hashing and for the one time they are shown.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// `SHA-256("countersign/secret/v1" ‖ secret)`, what is kept of a generated
+/// secret.
+#[derive(Clone, Eq)]
+pub struct SecretDigest([u8; 32]);
+
+impl SecretDigest {
+    /// The digest of `secret`.
+    #[must_use]
+    pub fn of(secret: &Secret) -> Self {
+        let mut hasher = Sha256::new();
+        hasher.update(b"countersign/secret/v1");
+        hasher.update(secret.expose());
+        Self(hasher.finalize().into())
+    }
+
+    /// A digest read back from a store.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes, for a store.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+/// Compares in constant time.
+impl PartialEq for SecretDigest {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl fmt::Debug for SecretDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretDigest(…)")
+    }
+}
+
+/// What is kept to recognise a secret.
+#[derive(Clone, Debug)]
+pub enum Verifier {
+    /// Of a generated secret: quick to check.
+    Digest(SecretDigest),
+    /// Of a chosen password: slow to check, on purpose.
+    Password(PasswordHash),
+}
+
+/// Names one of a credential's secrets; never used again for another.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct SecretId(pub i64);
+
+/// One of the at most two secrets of a credential.
+#[derive(Clone, Debug)]
+pub struct StoredSecret {
+    /// Its number in the store.
+    pub id: SecretId,
+    /// What recognises it.
+    pub verifier: Verifier,
+    /// When it stops to work, if it was rotated with an overlap.
+    pub ends_at: Option<Timestamp>,
+    /// Whether it also stops to work once a newer one was used.
+    pub until_used: bool,
+}
+
+impl StoredSecret {
+    /// Says whether the secret still works at `now`.
+    ///
+    /// The overlap ends at its instant and not after it.
+    #[must_use]
+    pub fn is_usable(&self, now: Timestamp) -> bool {
+        self.ends_at.is_none_or(|ends_at| now < ends_at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generated_secret_has_its_shape_and_all_its_bits() {
+        let random: [u8; 16] = core::array::from_fn(|index| u8::try_from(index * 17).unwrap());
+        let secret = Secret::generate(random);
+        assert_eq!(secret.expose(), b"cs_00112233445566778899aabbccddeeff");
+    }
+
+    #[test]
+    fn a_digest_is_bound_to_its_purpose() {
+        let secret = Secret::new(b"abc".to_vec());
+        let plain: [u8; 32] = Sha256::digest(b"abc").into();
+        let named: [u8; 32] = Sha256::digest(b"countersign/secret/v1abc").into();
+        assert_ne!(SecretDigest::of(&secret).as_bytes(), &plain);
+        assert_eq!(SecretDigest::of(&secret).as_bytes(), &named);
+        assert_eq!(
+            format!("{:?}", SecretDigest::of(&secret)),
+            "SecretDigest(…)"
+        );
+    }
+
+    #[test]
+    fn the_overlap_ends_at_its_instant_and_not_after() {
+        let ends_at = Timestamp::from_millis(1_000);
+        let secret = StoredSecret {
+            id: SecretId(1),
+            verifier: Verifier::Digest(SecretDigest::from_bytes([0; 32])),
+            ends_at: Some(ends_at),
+            until_used: false,
+        };
+        assert!(secret.is_usable(Timestamp::from_millis(999)));
+        assert!(!secret.is_usable(ends_at));
+    }
+}

@@ -1,0 +1,72 @@
+//! Keyed tags: how a secret that was verified is recognised again without
+//! hashing it slowly twice.
+
+use core::fmt;
+
+use hmac::{Hmac, Mac as _};
+use sha2::Sha256;
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+use super::Secret;
+
+/// A random key that lives as long as the process and is never stored.
+#[expect(missing_debug_implementations, reason = "a secret is never shown")]
+pub struct TagKey(Zeroizing<[u8; 32]>);
+
+impl TagKey {
+    /// Makes a key from 256 random bits.
+    #[must_use]
+    pub fn new(random: [u8; 32]) -> Self {
+        Self(Zeroizing::new(random))
+    }
+
+    /// `HMAC-SHA256(key, context parts ‖ secret)`, each part with its length,
+    /// so that no two lists of parts give the same bytes.
+    #[must_use]
+    pub fn tag(&self, context: &[&[u8]], secret: &Secret) -> Tag {
+        // HMAC takes a key of any length, so the refusal can't happen; were it
+        // to, the key would be the empty one for making and checking alike.
+        let mut mac = Hmac::<Sha256>::new_from_slice(&*self.0)
+            .unwrap_or_else(|_| Hmac::<Sha256>::new(&Default::default()));
+        for part in context {
+            mac.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+            mac.update(part);
+        }
+        mac.update(secret.expose());
+        Tag(mac.finalize().into_bytes().into())
+    }
+}
+
+/// What [`TagKey::tag`] makes; compared in constant time.
+#[derive(Clone, Copy, Eq)]
+pub struct Tag([u8; 32]);
+
+impl PartialEq for Tag {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl fmt::Debug for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tag(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_depends_on_the_key_each_part_and_the_secret() {
+        let key = TagKey::new([1; 32]);
+        let secret = || Secret::new(b"s".to_vec());
+        let tag = key.tag(&[b"a", b"bc"], &secret());
+        assert_eq!(tag, key.tag(&[b"a", b"bc"], &secret()));
+        assert_ne!(tag, key.tag(&[b"ab", b"c"], &secret()));
+        assert_ne!(tag, key.tag(&[b"a", b"bc"], &Secret::new(b"t".to_vec())));
+        assert_ne!(tag, TagKey::new([2; 32]).tag(&[b"a", b"bc"], &secret()));
+        assert_eq!(format!("{tag:?}"), "Tag(…)");
+    }
+}

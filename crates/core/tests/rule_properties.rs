@@ -1,0 +1,384 @@
+//! Compares compiled rules with a naive reading of the rules as written.
+
+use countersign_core::reason::Reason;
+use countersign_core::rule::{
+    Action, Effect, Limits, Namespaces, Outcome, Pattern, QoS, Rule, RuleSet, RuleSource,
+    Territories, Variable, Variables, Verdict,
+};
+use countersign_core::topic::{FilterRef, Subscription, TopicFilter, TopicName};
+use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
+
+#[derive(Clone, Debug)]
+struct Session {
+    username: Option<String>,
+    client_id: Option<String>,
+}
+
+impl Variables for Session {
+    fn value(&self, variable: Variable<'_>) -> Option<&str> {
+        match variable {
+            Variable::Username => self.username.as_deref(),
+            Variable::ClientId => self.client_id.as_deref(),
+            Variable::Attribute(_) | Variable::Group | Variable::Tenant => None,
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn a_compiled_set_agrees_with_the_naive_reading(
+        rules in prop::collection::vec(sourced_rule(), 0..24),
+        session in session(),
+        namespaces in prop::collection::vec("[ab](/([ab]|\\+)){0,1}(/#)?", 0..3),
+        topic in "(\\$?[ab]|)(/[ab]?){0,3}",
+        filter in "(\\$share/g/)?(#|(\\$?[ab]|\\+)(/([ab]?|\\+)){0,3}(/#)?)",
+        qos in 0u8..3,
+        retain: bool,
+    ) {
+        prop_assume!(!topic.is_empty());
+        let owned = Namespaces::new(namespaces.iter().map(|it| TopicFilter::parse(it).unwrap()));
+        let owned = owned.unwrap();
+        let set = RuleSet::compile(rules.iter().map(|(source, rule)| (source, rule)), &session, &owned);
+        let naive = Naive { rules: &rules, session: &session, namespaces: &namespaces };
+
+        let name = TopicName::parse(&topic).unwrap();
+        let qos = QoS::try_from(qos).unwrap();
+        let message = Some((qos, retain));
+        let covers = Relation::Covers;
+        prop_assert_eq!(
+            set.publish(name, qos, retain),
+            naive.judge(message, &topic, covers, covers)
+        );
+        prop_assert_eq!(set.deliver(name), naive.judge(None, &topic, covers, covers));
+
+        let subscription = Subscription::parse(&filter).unwrap();
+        let plain = subscription.filter().as_str();
+        let strict_deny = if subscription.is_shared() { Relation::Intersects } else { covers };
+        let filtered_allow = if subscription.is_shared() { covers } else { Relation::Intersects };
+        prop_assert_eq!(
+            set.subscribe(subscription),
+            naive.judge(None, plain, covers, strict_deny)
+        );
+        prop_assert_eq!(
+            set.subscribe_filtered(subscription),
+            naive.judge(None, plain, filtered_allow, strict_deny)
+        );
+
+        // An explanation answers what the check answers, and its outcomes
+        // alone lead to that answer.
+        for (verdict, explanation) in [
+            (set.publish(name, qos, retain), set.explain_publish(name, qos, retain)),
+            (set.deliver(name), set.explain_deliver(name)),
+            (set.subscribe(subscription), set.explain_subscribe(subscription)),
+            (set.subscribe_filtered(subscription), set.explain_subscribe_filtered(subscription)),
+        ] {
+            prop_assert_eq!(explanation.verdict, verdict);
+            prop_assert_eq!(explanation.outcomes.len(), rules.len());
+            let first = |effect| {
+                let mut matched = explanation.outcomes.iter().zip(&rules);
+                matched.position(|(outcome, (_, rule))| {
+                    *outcome == Outcome::Matched && rule.effect() == effect
+                })
+            };
+            let (decided_by, expected) = match (first(Effect::Deny), first(Effect::Allow)) {
+                (Some(deny), _) => (Some(deny), Verdict::Deny(Reason::DeniedByRule)),
+                (None, Some(allow)) => (Some(allow), Verdict::Allow),
+                (None, None) => (None, Verdict::Deny(Reason::NoRule)),
+            };
+            prop_assert_eq!(verdict, expected);
+            prop_assert_eq!(explanation.decided_by, decided_by);
+        }
+    }
+
+    #[test]
+    fn no_value_lets_an_allow_reach_beyond_the_pattern(
+        value in "\\PC{0,4}|[+#/\0$a]{0,4}",
+        topic in "(\\$?[ab]|[+#$]?)(/[ab]?){0,3}",
+    ) {
+        // Without wildcards in the pattern, a value grants at most one topic,
+        // and the pattern's widest form matches it.
+        let Ok(topic) = TopicName::parse(&topic) else { return Ok(()) };
+        for text in ["${username}", "x/${username}/y", "x${username}/y", "${username}/${username}"] {
+            let pattern = Pattern::parse(text).unwrap();
+            let session = Session { username: Some(value.clone()), client_id: None };
+            let rule = Rule::allow(Action::Both, pattern.clone());
+            let set = RuleSet::compile_unwalled([(&RuleSource::Operator, &rule)], &session);
+            if set.deliver(topic).is_allowed() {
+                prop_assert_eq!(topic.as_str(), text.replace("${username}", &value));
+                prop_assert!(pattern.widest().matches(topic));
+                prop_assert!(!topic.is_reserved());
+            }
+            for filter in ["#", "+", "+/#", "x/#", "x/+/y", "+/+", "$SYS/#"] {
+                let filter = Subscription::parse(filter).unwrap();
+                prop_assert!(!set.subscribe(filter).is_allowed());
+            }
+        }
+    }
+
+    #[test]
+    fn the_territories_agree_with_each_tenant_asked_alone(
+        acme in prop::collection::vec("[ab](/([ab]|\\+)){0,2}(/#)?", 0..4),
+        other in prop::collection::vec("[bc](/([ab]|\\+)){0,2}(/#)?", 0..4),
+        topic in "[a-c](/[ab]){0,3}",
+        filter in "([a-c]|\\+)(/([ab]|\\+)){0,2}(/#)?",
+    ) {
+        let parse = |texts: &[String]| {
+            Namespaces::new(texts.iter().map(|it| TopicFilter::parse(it).unwrap())).unwrap()
+        };
+        let (acme, other) = (parse(&acme), parse(&other));
+        let territories = Territories::new([("acme", &acme), ("other", &other)]);
+        let topic = TopicName::parse(&topic).unwrap();
+        let filter = FilterRef::parse(&filter).unwrap();
+        prop_assert_eq!(territories.is_foreign(topic, Some("acme")), other.owns_topic(topic));
+        prop_assert_eq!(territories.reaches_foreign(filter, Some("acme")), other.could_reach(filter));
+        prop_assert_eq!(territories.reaches_foreign(filter, Some("other")), acme.could_reach(filter));
+        prop_assert_eq!(
+            territories.owner_of(topic).is_some(),
+            acme.owns_topic(topic) || other.owns_topic(topic)
+        );
+        if acme.overlap(&other).is_none() {
+            prop_assert!(!(acme.owns_topic(topic) && other.owns_topic(topic)));
+        }
+    }
+}
+
+/// Failures are kept with the crate, to be run again and committed.
+fn config() -> ProptestConfig {
+    let regressions = "proptest-regressions/rule_properties.txt";
+    ProptestConfig {
+        cases: 3_000,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(regressions))),
+        ..ProptestConfig::default()
+    }
+}
+
+/// Rules as sentences: nothing compiled, nothing sorted, everything rescanned.
+struct Naive<'a> {
+    rules: &'a [(RuleSource, Rule)],
+    session: &'a Session,
+    namespaces: &'a [String],
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Relation {
+    Covers,
+    Intersects,
+}
+
+/// One level of a rule after its variables were filled in.
+#[derive(Clone, PartialEq)]
+enum Level {
+    /// Any level, `$` included: a deny that does not know better.
+    Any,
+    Literal(String),
+    Plus,
+    Rest,
+}
+
+impl Naive<'_> {
+    fn judge(
+        &self,
+        message: Option<(QoS, bool)>,
+        asked: &str,
+        allow_by: Relation,
+        deny_by: Relation,
+    ) -> Verdict {
+        let mut verdict = Verdict::Deny(Reason::NoRule);
+        for (source, rule) in self.rules {
+            let is_about_it = match rule.action() {
+                Action::Both => true,
+                Action::Publish => message.is_some(),
+                Action::Subscribe => message.is_none(),
+            };
+            let Some(levels) = self.bind(rule).filter(|_| is_about_it) else {
+                continue;
+            };
+            if rule.effect() == Effect::Deny {
+                if relates(&levels, asked, deny_by) {
+                    return Verdict::Deny(Reason::DeniedByRule);
+                }
+                continue;
+            }
+            let keeps_limits = message.is_none_or(|(qos, retain)| {
+                rule.limits().max_qos.is_none_or(|max| qos <= max)
+                    && !(retain && rule.limits().no_retain)
+            });
+            let is_owned = matches!(source, RuleSource::Scheme(_))
+                || self
+                    .namespaces
+                    .iter()
+                    .any(|namespace| relates(&plain(namespace), asked, allow_by));
+            if keeps_limits && is_owned && relates(&levels, asked, allow_by) {
+                verdict = Verdict::Allow;
+            }
+        }
+        verdict
+    }
+
+    fn bind(&self, rule: &Rule) -> Option<Vec<Level>> {
+        let mut levels = plain(rule.pattern().as_str());
+        for (index, level) in levels.iter_mut().enumerate() {
+            let Level::Literal(text) = level else {
+                continue;
+            };
+            if !text.contains("${") {
+                continue;
+            }
+            let mut filled = Some(text.clone());
+            for (name, value) in [
+                ("${username}", &self.session.username),
+                ("${client_id}", &self.session.client_id),
+            ] {
+                if text.contains(name) {
+                    filled = filled
+                        .zip(value.as_ref().filter(|value| {
+                            !value.is_empty() && !value.chars().any(|it| "/+#\0".contains(it))
+                        }))
+                        .map(|(text, value)| text.replace(name, value));
+                }
+            }
+            filled = filled.filter(|filled| !(index == 0 && filled.starts_with('$')));
+            *level = match (filled, rule.effect()) {
+                (Some(filled), _) => Level::Literal(filled),
+                (None, Effect::Deny) => Level::Any,
+                (None, Effect::Allow) => return None,
+            };
+        }
+        Some(levels)
+    }
+}
+
+fn plain(filter: &str) -> Vec<Level> {
+    filter
+        .split('/')
+        .map(|level| match level {
+            "+" => Level::Plus,
+            "#" => Level::Rest,
+            literal => Level::Literal(literal.into()),
+        })
+        .collect()
+}
+
+/// Decides by looking at topics one by one; see `topic_properties.rs` for why
+/// these topics are enough.
+fn relates(rule: &[Level], asked: &str, relation: Relation) -> bool {
+    let asked = plain(asked);
+    let universe = universe(rule, &asked);
+    let mut common = universe.iter().filter(|topic| falls_under(&asked, topic));
+    match relation {
+        Relation::Covers => common.all(|topic| falls_under(rule, topic)),
+        Relation::Intersects => common.any(|topic| falls_under(rule, topic)),
+    }
+}
+
+fn falls_under(levels: &[Level], topic: &[String]) -> bool {
+    let opens_with_wildcard = matches!(levels.first(), Some(Level::Plus | Level::Rest));
+    if opens_with_wildcard && topic.first().is_some_and(|level| level.starts_with('$')) {
+        return false;
+    }
+    let mut topic = topic.iter();
+    for level in levels {
+        let fits = match (level, topic.next()) {
+            (Level::Rest, _) => return true,
+            (Level::Any | Level::Plus, Some(_)) => true,
+            (Level::Literal(literal), Some(name)) => literal == name,
+            (Level::Any | Level::Literal(_) | Level::Plus, None) => false,
+        };
+        if !fits {
+            return false;
+        }
+    }
+    topic.next().is_none()
+}
+
+/// All topics of up to one level more than both filters name before a `#`, over
+/// the literals that stand at each level, a fresh level, and a fresh `$` level
+/// in front.
+fn universe(one: &[Level], other: &[Level]) -> Vec<Vec<String>> {
+    let named = |levels: &[Level]| levels.iter().filter(|it| **it != Level::Rest).count();
+    let depth = named(one).max(named(other)).saturating_add(1);
+    let mut last: Vec<Vec<String>> = vec![Vec::new()];
+    let mut all = Vec::new();
+    for index in 0..depth {
+        let mut names = vec!["fresh".to_owned()];
+        if index == 0 {
+            names.push("$fresh".to_owned());
+        }
+        // The empty level tells a topic from no topic, so it is always there.
+        names.push(String::new());
+        for level in [one.get(index), other.get(index)].into_iter().flatten() {
+            if let Level::Literal(literal) = level {
+                names.push(literal.clone());
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
+        last = last
+            .iter()
+            .flat_map(|topic| {
+                names.iter().map(move |name| {
+                    let mut topic = topic.clone();
+                    topic.push(name.clone());
+                    topic
+                })
+            })
+            .collect();
+        all.extend(last.iter().cloned());
+    }
+    all.retain(|topic| topic.as_slice() != [String::new()]);
+    all
+}
+
+fn session() -> impl Strategy<Value = Session> {
+    let value = || {
+        prop_oneof![
+            4 => prop::sample::select(vec!["a", "b", "ab"]).prop_map(|it| Some(it.to_owned())),
+            3 => prop::sample::select(vec!["", "+", "#", "a+", "a/b", "$a", "$", "${username}"])
+                .prop_map(|it| Some(it.to_owned())),
+            1 => Just(None),
+        ]
+    };
+    (value(), value()).prop_map(|(username, client_id)| Session {
+        username,
+        client_id,
+    })
+}
+
+#[expect(clippy::unwrap_used, reason = "the strategy writes patterns only")]
+fn sourced_rule() -> impl Strategy<Value = (RuleSource, Rule)> {
+    let pattern = "(#|(\\$?[ab]|\\+|\\$\\{username\\}|\\$\\{client_id\\}b?)(/([ab]?|\\+|a?\\$\\{username\\}|\\$\\{client_id\\})){0,3}(/#)?)";
+    let source = prop_oneof![
+        Just(RuleSource::Scheme("s".into())),
+        Just(RuleSource::Credential)
+    ];
+    (
+        source,
+        any::<bool>(),
+        0u8..3,
+        pattern,
+        0u8..6,
+        any::<bool>(),
+    )
+        .prop_map(|(source, is_deny, action, pattern, max_qos, no_retain)| {
+            let pattern = Pattern::parse(&pattern).unwrap();
+            let action = match action {
+                0 => Action::Both,
+                1 => Action::Publish,
+                _ => Action::Subscribe,
+            };
+            let limits = Limits {
+                max_qos: QoS::try_from(max_qos).ok(),
+                no_retain,
+            };
+            let rule = if is_deny {
+                Rule::deny(action, pattern)
+            } else {
+                Rule::new(Effect::Allow, action, pattern.clone(), limits)
+                    .unwrap_or_else(|_| Rule::allow(action, pattern))
+            };
+            (source, rule)
+        })
+}

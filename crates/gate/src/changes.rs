@@ -1,0 +1,271 @@
+//! Keeping live sessions true to the store: every change is worked off within
+//! a poll or two, a little at a time.
+
+use std::sync::Arc;
+
+use countersign_core::change::{Change, KickRequestId};
+use countersign_core::credential::CredentialId;
+use countersign_core::name::TenantId;
+use countersign_core::store::{GateStore, KickTarget, StoreError};
+use countersign_core::time::Timestamp;
+
+use crate::follower::News;
+use crate::gate::Gate;
+use crate::host::{Directive, Handle, LogLevel};
+use crate::rights::OpenTenants;
+use crate::session::{Identity, KickReason, Phase, Session};
+use crate::writer::Note;
+
+impl<S: GateStore> Gate<S> {
+    /// Works off what changed in the store and what time has ended.
+    ///
+    /// To be called whenever the host was woken, and at least every 100 ms.
+    /// It costs next to nothing when there is nothing to do. The host carries
+    /// the directives out once it has let go of the gate.
+    #[must_use]
+    pub fn poll(&mut self) -> Vec<Directive> {
+        self.sessions.forget_gone();
+        let mut directives = Vec::new();
+        for news in self.follower.take() {
+            match news {
+                News::Changed(change) => self.backlog.push_back(change),
+                News::Lost(error) => directives.push(Directive::Log {
+                    level: LogLevel::Error,
+                    line: format!(
+                        "can't follow the store, so changes don't reach live sessions: {error}"
+                    ),
+                }),
+                News::Found => directives.push(Directive::Log {
+                    level: LogLevel::Notice,
+                    line: "following the store again".into(),
+                }),
+            }
+        }
+        let now = self.now();
+        for handle in self.sessions.due(now) {
+            let credential = self.sessions.get(handle).and_then(Session::credential);
+            self.backlog.extend(credential.map(Change::Credential));
+        }
+        let mut lookups = 0_usize;
+        while lookups < MOST_LOOKUPS
+            && let Some(change) = self.backlog.pop_front()
+        {
+            match self.follow(&change, now, &mut directives) {
+                Ok(looked_up) => lookups = lookups.saturating_add(looked_up),
+                Err(error) => {
+                    self.backlog.push_front(change);
+                    if self.complain(now) {
+                        directives.push(Directive::Log {
+                            level: LogLevel::Error,
+                            line: format!("can't follow a change, trying again: {error}"),
+                        });
+                    }
+                    break;
+                }
+            }
+        }
+        if !self.backlog.is_empty() {
+            (self.setting.wake)();
+        }
+        directives
+    }
+
+    /// Says whether [`Gate::poll`] has something to do at once.
+    #[must_use]
+    pub fn wants_poll(&self) -> bool {
+        self.follower.has_news() || !self.backlog.is_empty()
+    }
+
+    /// Reads the settings and the tenants again, as a host's reload asks for.
+    pub fn reload(&mut self) {
+        self.backlog.push_back(Change::Everything);
+    }
+
+    /// Works off one change; says how often it asked the store.
+    fn follow(
+        &mut self,
+        change: &Change,
+        now: Timestamp,
+        directives: &mut Vec<Directive>,
+    ) -> Result<usize, StoreError> {
+        self.unseen.forget_all();
+        match change {
+            Change::Credential(id) => self.follow_credential(*id, now, directives),
+            Change::Tenant(id) => self.follow_tenant(id, directives),
+            Change::KickRequested(id) => self.follow_request(*id, directives),
+            Change::Everything => self.follow_everything(directives),
+        }
+    }
+
+    fn follow_credential(
+        &mut self,
+        id: CredentialId,
+        now: Timestamp,
+        directives: &mut Vec<Directive>,
+    ) -> Result<usize, StoreError> {
+        self.comparer.forget(id);
+        let handles = self.sessions.of_credential(id);
+        if handles.is_empty() {
+            return Ok(0);
+        }
+        let record = self.store.credential_by_id(id)?;
+        for handle in handles {
+            let Some(session) = self.sessions.get_mut(handle) else {
+                continue;
+            };
+            match session.judge_again(record.as_deref(), now) {
+                Ok(()) => {
+                    if let Phase::Gone { .. } = session.phase {
+                        session.phase = Phase::Gone { stopped: None };
+                    }
+                    let ends_at = record.as_ref().and_then(|record| match session.identity {
+                        Identity::Credential { secret, .. } => record.ends_at(secret),
+                        Identity::Unauthenticated => None,
+                    });
+                    let number = session.number;
+                    if let Some(at) = ends_at {
+                        self.sessions.set_deadline(at, handle, number);
+                    }
+                }
+                Err(reason) => self.kick(handle, reason, directives),
+            }
+        }
+        Ok(1)
+    }
+
+    fn follow_tenant(
+        &mut self,
+        id: &TenantId,
+        directives: &mut Vec<Directive>,
+    ) -> Result<usize, StoreError> {
+        self.open_tenants = OpenTenants::new(self.store.open_tenants()?);
+        let exists = self.store.tenant(id)?.is_some();
+        let rights = self.rights_of(Some(id))?;
+        let mode = self.open_tenants.authentication(id);
+        for handle in self
+            .sessions
+            .that(|session| session.tenant.as_ref() == Some(id))
+        {
+            let Some(session) = self.sessions.get_mut(handle) else {
+                continue;
+            };
+            session.rights = Arc::clone(&rights);
+            let judged = if exists {
+                session.judge_login_mode(mode)
+            } else {
+                Err(KickReason::Deleted)
+            };
+            if let Err(reason) = judged {
+                self.kick(handle, reason, directives);
+            }
+        }
+        self.kick_strays(directives);
+        Ok(3)
+    }
+
+    fn follow_request(
+        &mut self,
+        id: KickRequestId,
+        directives: &mut Vec<Directive>,
+    ) -> Result<usize, StoreError> {
+        let Some(target) = self.store.kick_request(id)? else {
+            return Ok(1);
+        };
+        let handles = match &target {
+            KickTarget::ClientId(client_id) => self
+                .sessions
+                .that(|session| session.phase == Phase::Live && *session.client_id == **client_id),
+            KickTarget::Session {
+                broker,
+                session: number,
+            } => {
+                if broker != self.setting.broker() {
+                    return Ok(1);
+                }
+                self.sessions
+                    .that(|session| session.phase == Phase::Live && session.number == *number)
+            }
+        };
+        if handles.is_empty() {
+            return Ok(1);
+        }
+        for handle in handles {
+            self.kick(handle, KickReason::Requested, directives);
+        }
+        self.writer.note(Note::Kicked(id));
+        Ok(1)
+    }
+
+    /// Judges every session again, as separate changes.
+    fn follow_everything(&mut self, directives: &mut Vec<Directive>) -> Result<usize, StoreError> {
+        self.comparer.set_argon2(self.store.settings()?.argon2);
+        self.open_tenants = OpenTenants::new(self.store.open_tenants()?);
+        let mut tenants: Vec<TenantId> = self
+            .sessions
+            .that(|session| session.tenant.is_some())
+            .into_iter()
+            .filter_map(|handle| self.sessions.get(handle)?.tenant.clone())
+            .collect();
+        tenants.sort_unstable();
+        tenants.dedup();
+        self.backlog.extend(tenants.into_iter().map(Change::Tenant));
+        self.backlog.extend(
+            self.sessions
+                .credentials()
+                .into_iter()
+                .map(Change::Credential),
+        );
+        self.kick_strays(directives);
+        Ok(2)
+    }
+
+    /// Ends the sessions that wait for an open tenant when there is none.
+    fn kick_strays(&mut self, directives: &mut Vec<Directive>) {
+        if !self.open_tenants.is_empty() {
+            return;
+        }
+        let is_stray = |session: &Session| {
+            session.tenant.is_none() && matches!(session.identity, Identity::Unauthenticated)
+        };
+        for handle in self.sessions.that(is_stray) {
+            self.kick(handle, KickReason::LoginRequired, directives);
+        }
+    }
+
+    /// Ends a session or, if it is gone, what it left behind.
+    fn kick(&mut self, handle: Handle, reason: KickReason, directives: &mut Vec<Directive>) {
+        let Some(session) = self.sessions.get_mut(handle) else {
+            return;
+        };
+        let phase = session.phase;
+        session.stop(reason);
+        let client_id = Arc::clone(&session.client_id);
+        let line = format!(
+            "ended the session of {} ({client_id}): {reason}",
+            session.label()
+        );
+        let is_due = match phase {
+            Phase::Live => true,
+            Phase::Kicked(_) | Phase::Gone { stopped: Some(_) } => false,
+            // The host still holds its subscriptions; ending it once more
+            // makes the host ask which of them to keep.
+            Phase::Gone { stopped: None } => reason.is_final() && !self.is_live(&client_id),
+        };
+        if is_due {
+            directives.push(Directive::Kick {
+                handle,
+                client_id,
+                line,
+            });
+        }
+    }
+
+    fn is_live(&self, client_id: &str) -> bool {
+        let has_it =
+            |session: &Session| session.phase == Phase::Live && *session.client_id == *client_id;
+        !self.sessions.that(has_it).is_empty()
+    }
+}
+
+/// So often one poll asks the store; more than that would hold up the host.
+const MOST_LOOKUPS: usize = 64;

@@ -1,0 +1,171 @@
+//! What a host tells the gate, and what the gate asks of a host.
+
+use std::sync::Arc;
+
+use countersign_core::name::TenantId;
+use countersign_core::options::Options;
+use countersign_core::reason::Reason;
+use countersign_core::time::Timestamp;
+
+/// The host's own number for one connection, a pointer's value, say.
+///
+/// The gate never follows it; it only tells connections apart by it. A host
+/// may use a number again once the connection is gone.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Handle(pub usize);
+
+/// The fields of a CONNECT (MQTT 5.0 §3.1) and where it came in.
+///
+/// All bytes are as the client sent them; the gate parses them.
+#[derive(Clone, Copy)]
+#[expect(missing_debug_implementations, reason = "it holds a secret")]
+pub struct ConnectFacts<'a> {
+    /// The connection.
+    pub handle: Handle,
+    /// The client identifier, after the host replaced an empty one.
+    pub client_id: &'a [u8],
+    /// The user name field.
+    pub username: Option<&'a [u8]>,
+    /// The password field.
+    pub password: Option<&'a [u8]>,
+    /// The peer's address.
+    pub address: Option<&'a str>,
+    /// The local port it came in by, where the host knows it.
+    pub listener: Option<u16>,
+    /// 3 for MQTT 3.1, 4 for 3.1.1, 5 for 5.0.
+    pub protocol: u8,
+    /// Whether it starts without a stored session (Clean Start, Clean Session).
+    pub clean_start: bool,
+}
+
+/// What became of a CONNECT.
+#[derive(Clone, Debug)]
+#[must_use]
+pub enum ConnectOutcome {
+    /// Let it in.
+    Admitted {
+        /// What the host must take as the user name from now on; with `None`
+        /// it must forget the one that was presented.
+        username: Option<Arc<str>>,
+    },
+    /// Refuse it as not authorised.
+    Refused {
+        /// Why. Not for the client.
+        reason: Reason,
+        /// A line for the host's log, unless the same was said just now.
+        line: Option<String>,
+    },
+    /// Neither yet: hold it until [`Directive`] says so.
+    Pending(Ticket),
+}
+
+/// Names a CONNECT that is being verified on another thread.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Ticket(pub u64);
+
+/// The connection that uses a topic, as the host knows it at that moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer<'a> {
+    /// The connection.
+    pub handle: Handle,
+    /// Its client id, if the host has one for it.
+    pub client_id: Option<&'a [u8]>,
+    /// Its user name as the host has it now.
+    pub username: Option<&'a [u8]>,
+    /// Whether there is a peer at the other end. A host also asks on behalf
+    /// of clients that are away.
+    pub connected: bool,
+}
+
+/// What a connection wants to do with a topic.
+#[derive(Clone, Copy, Debug)]
+pub enum TopicUse<'a> {
+    /// Receive a message that was published on this topic.
+    Deliver {
+        /// The topic's name.
+        topic: &'a [u8],
+    },
+    /// Publish a message, a Will included.
+    Publish {
+        /// The topic's name.
+        topic: &'a [u8],
+        /// 0, 1 or 2.
+        qos: u8,
+        /// Whether it is to be retained, or deletes a retained one.
+        retain: bool,
+    },
+    /// Subscribe to this filter, `$share/…` included.
+    Subscribe {
+        /// The topic filter.
+        filter: &'a [u8],
+    },
+    /// Give up a subscription.
+    Unsubscribe,
+}
+
+/// What the host is to do, from [`Gate::poll`](crate::Gate::poll).
+///
+/// The host carries these out after it has let go of the gate, for doing so
+/// may call back into it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Directive {
+    /// End this connection, sending its Will. If the host knows no such
+    /// client id, it says so by
+    /// [`Gate::disconnected`](crate::Gate::disconnected).
+    Kick {
+        /// The connection.
+        handle: Handle,
+        /// Its client id, which some hosts end connections by.
+        client_id: Arc<str>,
+        /// A line for the host's log.
+        line: String,
+    },
+    /// Write a line to the host's log.
+    Log {
+        /// How grave it is.
+        level: LogLevel,
+        /// The line.
+        line: String,
+    },
+}
+
+/// How grave a line for the host's log is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LogLevel {
+    /// Something does not work.
+    Error,
+    /// Something is worth knowing.
+    Notice,
+    /// Something may soon not work.
+    Warning,
+}
+
+/// What a gate needs from its host to run.
+#[derive(Clone)]
+#[expect(
+    missing_debug_implementations,
+    reason = "functions have nothing to show"
+)]
+pub struct Setting {
+    /// The options, as the host's configuration gives them.
+    pub options: Options,
+    /// This broker's name, where the options give none.
+    pub broker: String,
+    /// Reads the clock. Called from any thread.
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// Makes the host call [`Gate::poll`](crate::Gate::poll) soon. Called from
+    /// the gate's own threads, again and again until it does.
+    pub wake: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Setting {
+    /// The tenant that alone may use this listener.
+    pub(crate) fn tenant_of(&self, listener: Option<u16>) -> Option<&TenantId> {
+        self.options.listeners.get(&listener?)
+    }
+
+    /// This broker's name.
+    pub(crate) fn broker(&self) -> &str {
+        self.options.broker.as_deref().unwrap_or(&self.broker)
+    }
+}

@@ -1,0 +1,392 @@
+//! The live sessions, told apart by the host's handles and never by client
+//! ids.
+
+use core::hash::{BuildHasherDefault, Hasher};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use countersign_core::client_id::ClientId;
+use countersign_core::credential::{Credential, CredentialId, Generation};
+use countersign_core::name::{LoginName, TenantId};
+use countersign_core::presence::SessionNumber;
+use countersign_core::reason::Reason;
+use countersign_core::rule::Verdict;
+use countersign_core::secret::{SecretId, Tag};
+use countersign_core::tenant::Authentication;
+use countersign_core::time::Timestamp;
+
+use crate::host::{Handle, Peer, TopicUse};
+use crate::rights::Rights;
+
+/// One connection that was let in, and for a while after it ended what is
+/// still asked about it: its Will, its queue.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) number: SessionNumber,
+    pub(crate) client_id: Arc<str>,
+    /// What the host has as the user name.
+    pub(crate) username: Option<Arc<str>>,
+    /// The name that was presented, if it is another.
+    pub(crate) presented: Option<LoginName>,
+    /// Recognises what was presented when the host asks again.
+    pub(crate) tag: Tag,
+    pub(crate) identity: Identity,
+    pub(crate) tenant: Option<TenantId>,
+    pub(crate) rights: Arc<Rights>,
+    /// Whether the host keeps its subscriptions and its queue when it ends.
+    pub(crate) stored: bool,
+    pub(crate) phase: Phase,
+}
+
+/// Who is behind a session.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Identity {
+    /// A credential.
+    Credential {
+        id: CredentialId,
+        /// Its generation when the session began.
+        generation: Generation,
+        /// The secret that proved it.
+        secret: SecretId,
+    },
+    /// A client that proved nothing.
+    Unauthenticated,
+}
+
+/// Where a session stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Phase {
+    /// Its connection is open.
+    Live,
+    /// It is being ended, for this reason.
+    Kicked(KickReason),
+    /// Its connection is gone.
+    Gone {
+        /// Why what it left behind is worth nothing any more.
+        stopped: Option<KickReason>,
+    },
+}
+
+/// Why a session is ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum KickReason {
+    /// Its credential is no more.
+    Deleted,
+    /// Its tenant asks for a login now.
+    LoginRequired,
+    /// A CONNECT like its own would now be refused.
+    Refused(Reason),
+    /// What was given out before it must stop working.
+    Replaced,
+    /// An administrator asked for it.
+    Requested,
+}
+
+impl KickReason {
+    /// Says whether the credential is gone for good, so that nothing that was
+    /// stored for it may be kept.
+    pub(crate) fn is_final(self) -> bool {
+        match self {
+            Self::Deleted | Self::Refused(Reason::Revoked) => true,
+            Self::LoginRequired | Self::Refused(_) | Self::Replaced | Self::Requested => false,
+        }
+    }
+
+    fn reason(self) -> Reason {
+        match self {
+            Self::Deleted => Reason::UnknownName,
+            Self::LoginRequired | Self::Requested => Reason::Unauthenticated,
+            Self::Refused(reason) => reason,
+            Self::Replaced => Reason::BadSecret,
+        }
+    }
+}
+
+impl core::fmt::Display for KickReason {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Deleted => f.write_str("deleted"),
+            Self::LoginRequired => f.write_str("a login is required now"),
+            Self::Refused(reason) => reason.fmt(f),
+            Self::Replaced => f.write_str("its secret was replaced or it was suspended meanwhile"),
+            Self::Requested => f.write_str("asked for"),
+        }
+    }
+}
+
+impl Session {
+    /// Says whether the host means this session by `peer`.
+    ///
+    /// A handle may have gone to another client without a word.
+    pub(crate) fn is(&self, peer: &Peer<'_>) -> bool {
+        peer.client_id == Some(self.client_id.as_bytes())
+            && peer.username == self.username.as_deref().map(str::as_bytes)
+    }
+
+    /// Judges one use of a topic. Allocates nothing.
+    pub(crate) fn judge(&self, usage: TopicUse<'_>) -> Verdict {
+        let stopped = match self.phase {
+            Phase::Live => None,
+            Phase::Kicked(reason) => Some(reason),
+            Phase::Gone { stopped } => stopped,
+        };
+        match (usage, stopped) {
+            // Whatever ends a session, its Will is judged as it was.
+            (TopicUse::Publish { .. } | TopicUse::Unsubscribe, _)
+            | (TopicUse::Deliver { .. } | TopicUse::Subscribe { .. }, None) => {
+                self.rights.judge(usage)
+            }
+            (TopicUse::Deliver { .. }, Some(reason)) => Verdict::Deny(reason.reason()),
+            // The host asks this of a kicked session to learn which of its
+            // subscriptions to keep.
+            (TopicUse::Subscribe { .. }, Some(reason)) if reason.is_final() => {
+                Verdict::Deny(reason.reason())
+            }
+            (TopicUse::Subscribe { .. }, Some(_)) => self.rights.judge(usage),
+        }
+    }
+
+    /// Says why this session may not go on, now that its credential is
+    /// `record`.
+    pub(crate) fn judge_again(
+        &self,
+        record: Option<&Credential>,
+        now: Timestamp,
+    ) -> Result<(), KickReason> {
+        let Identity::Credential {
+            generation, secret, ..
+        } = self.identity
+        else {
+            return Ok(());
+        };
+        let Some(record) = record else {
+            return Err(KickReason::Deleted);
+        };
+        let Ok(client_id) = ClientId::parse(&self.client_id) else {
+            return Err(KickReason::Refused(Reason::Malformed));
+        };
+        match record.admits(secret, &client_id, now) {
+            // Suspended and reactivated at once still ends what ran before.
+            Ok(()) | Err(Reason::BadSecret) if generation < record.generation => {
+                Err(KickReason::Replaced)
+            }
+            Ok(()) => Ok(()),
+            Err(reason) => Err(KickReason::Refused(reason)),
+        }
+    }
+
+    /// Says why this session may not go on, if it proved nothing and its
+    /// tenant now asks for this.
+    pub(crate) fn judge_login_mode(&self, mode: Authentication) -> Result<(), KickReason> {
+        match self.identity {
+            Identity::Credential { .. } => Ok(()),
+            Identity::Unauthenticated => {
+                let admitted = if self.presented.is_some() {
+                    mode.admits_wrong_login()
+                } else {
+                    mode.admits_anonymous()
+                };
+                if admitted {
+                    Ok(())
+                } else {
+                    Err(KickReason::LoginRequired)
+                }
+            }
+        }
+    }
+
+    /// Writes down why it is being ended or, if it is gone, why what it left
+    /// behind is worth nothing.
+    pub(crate) fn stop(&mut self, reason: KickReason) {
+        self.phase = match self.phase {
+            Phase::Live | Phase::Kicked(_) => Phase::Kicked(reason),
+            Phase::Gone { .. } => Phase::Gone {
+                stopped: Some(reason),
+            },
+        };
+    }
+
+    /// The credential behind it.
+    pub(crate) fn credential(&self) -> Option<CredentialId> {
+        match self.identity {
+            Identity::Credential { id, .. } => Some(id),
+            Identity::Unauthenticated => None,
+        }
+    }
+
+    /// How its principal is called in a log.
+    pub(crate) fn label(&self) -> String {
+        match &self.username {
+            Some(name) => format!("`{name}`"),
+            None => "an unauthenticated client".into(),
+        }
+    }
+}
+
+/// All sessions of a gate.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions {
+    by_handle: HashMap<usize, Session, BuildHasherDefault<HandleHasher>>,
+    by_credential: HashMap<CredentialId, Vec<Handle>>,
+    deadlines: BinaryHeap<Reverse<(Timestamp, Handle, SessionNumber)>>,
+    /// Gone since the last poll; their Wills may still be on the way.
+    leaving: Vec<(Handle, SessionNumber)>,
+    /// Gone before that; forgotten at the next poll.
+    left: Vec<(Handle, SessionNumber)>,
+    /// Gone, but stored by the host; oldest first.
+    away: VecDeque<(Handle, SessionNumber)>,
+    last_number: i64,
+}
+
+impl Sessions {
+    /// The number of the next session.
+    pub(crate) fn next_number(&mut self) -> SessionNumber {
+        self.last_number = self.last_number.saturating_add(1);
+        SessionNumber(self.last_number)
+    }
+
+    /// Adds a session; one that had the handle before must be removed first.
+    pub(crate) fn insert(&mut self, handle: Handle, session: Session) {
+        if let Some(id) = session.credential() {
+            self.by_credential.entry(id).or_default().push(handle);
+        }
+        self.by_handle.insert(handle.0, session);
+    }
+
+    /// Ends a session at this instant, if it lives so long.
+    pub(crate) fn set_deadline(&mut self, at: Timestamp, handle: Handle, number: SessionNumber) {
+        self.deadlines.push(Reverse((at, handle, number)));
+    }
+
+    /// The sessions whose deadline has come.
+    pub(crate) fn due(&mut self, now: Timestamp) -> Vec<Handle> {
+        let mut due = Vec::new();
+        while let Some(Reverse((at, handle, number))) = self.deadlines.peek().copied() {
+            if at > now {
+                break;
+            }
+            self.deadlines.pop();
+            if self
+                .get(handle)
+                .is_some_and(|session| session.number == number)
+            {
+                due.push(handle);
+            }
+        }
+        due
+    }
+
+    /// Removes a session with all that was kept for it.
+    pub(crate) fn remove(&mut self, handle: Handle) -> Option<Session> {
+        let session = self.by_handle.remove(&handle.0)?;
+        if let Some(id) = session.credential()
+            && let Some(handles) = self.by_credential.get_mut(&id)
+        {
+            handles.retain(|other| *other != handle);
+            if handles.is_empty() {
+                self.by_credential.remove(&id);
+            }
+        }
+        Some(session)
+    }
+
+    /// Marks a session as gone. It still answers for its Will and, if it is
+    /// stored, for its queue.
+    pub(crate) fn mark_gone(&mut self, handle: Handle) {
+        let Some(session) = self.by_handle.get_mut(&handle.0) else {
+            return;
+        };
+        let stopped = match session.phase {
+            Phase::Kicked(reason) if reason.is_final() => Some(reason),
+            Phase::Live | Phase::Kicked(_) => None,
+            Phase::Gone { stopped } => stopped,
+        };
+        session.phase = Phase::Gone { stopped };
+        let entry = (handle, session.number);
+        if session.stored {
+            self.away.push_back(entry);
+        } else {
+            self.leaving.push(entry);
+        }
+        if self.away.len() > MOST_AWAY
+            && let Some((handle, number)) = self.away.pop_front()
+        {
+            self.forget(handle, number);
+        }
+    }
+
+    /// Forgets the sessions that were gone at the last poll already.
+    pub(crate) fn forget_gone(&mut self) {
+        for (handle, number) in core::mem::take(&mut self.left) {
+            self.forget(handle, number);
+        }
+        core::mem::swap(&mut self.left, &mut self.leaving);
+    }
+
+    fn forget(&mut self, handle: Handle, number: SessionNumber) {
+        let is_it = |session: &Session| {
+            session.number == number && matches!(session.phase, Phase::Gone { .. })
+        };
+        if self.get(handle).is_some_and(is_it) {
+            self.remove(handle);
+        }
+    }
+
+    /// The session with this handle.
+    pub(crate) fn get(&self, handle: Handle) -> Option<&Session> {
+        self.by_handle.get(&handle.0)
+    }
+
+    /// The session with this handle, to change it.
+    pub(crate) fn get_mut(&mut self, handle: Handle) -> Option<&mut Session> {
+        self.by_handle.get_mut(&handle.0)
+    }
+
+    /// The sessions of a credential.
+    pub(crate) fn of_credential(&self, id: CredentialId) -> Vec<Handle> {
+        self.by_credential.get(&id).cloned().unwrap_or_default()
+    }
+
+    /// All credentials with a session.
+    pub(crate) fn credentials(&self) -> Vec<CredentialId> {
+        self.by_credential.keys().copied().collect()
+    }
+
+    /// The sessions that fulfil a condition.
+    pub(crate) fn that(&self, holds: impl Fn(&Session) -> bool) -> Vec<Handle> {
+        self.by_handle
+            .iter()
+            .filter(|(_, session)| holds(session))
+            .map(|(handle, _)| Handle(*handle))
+            .collect()
+    }
+}
+
+/// Spreads handles, which are mostly addresses and so multiples of 16.
+#[derive(Default)]
+struct HandleHasher(u64);
+
+impl Hasher for HandleHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        // Fibonacci hashing; the high bits are the good ones.
+        let mixed = (self.0 ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = mixed ^ mixed.rotate_right(32);
+    }
+
+    fn write_usize(&mut self, value: usize) {
+        self.write_u64(u64::try_from(value).unwrap_or(u64::MAX));
+    }
+}
+
+const MOST_AWAY: usize = 100_000;

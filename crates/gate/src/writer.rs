@@ -1,0 +1,214 @@
+//! Writing down who is connected, what was used and what was refused, on a
+//! thread of its own and in batches.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use countersign_core::change::KickRequestId;
+use countersign_core::presence::Observation;
+use countersign_core::reason::Reason;
+use countersign_core::store::{Batch, GateStore, Refusal};
+use countersign_core::time::Timestamp;
+
+/// The host's end of the writer.
+pub(crate) struct Writer {
+    notes: Sender<Note>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Something to write down.
+pub(crate) enum Note {
+    /// A session began or ended, or a credential was used.
+    Observed(Observation),
+    /// A request to kick was carried out.
+    Kicked(KickRequestId),
+    /// A login was refused.
+    Refused(RefusedLogin),
+    /// Nothing more will come.
+    Stop,
+}
+
+/// A refused login.
+pub(crate) struct RefusedLogin {
+    pub(crate) at: Timestamp,
+    pub(crate) subject: String,
+    pub(crate) address: Option<String>,
+    pub(crate) cause: Reason,
+}
+
+impl Writer {
+    /// Starts to write.
+    ///
+    /// # Errors
+    ///
+    /// Returns the operating system's error when no thread can be started.
+    pub(crate) fn start<S: GateStore>(
+        store: S,
+        broker: String,
+        clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    ) -> std::io::Result<Self> {
+        let (notes, inbox) = channel();
+        let writing = Writing {
+            store,
+            broker,
+            clock,
+            batch: Batch::default(),
+            refusals: HashMap::new(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("countersign-write".into())
+            .spawn(move || writing.run(&inbox))?;
+        Ok(Self {
+            notes,
+            thread: Some(thread),
+        })
+    }
+
+    /// Hands over something to write down.
+    pub(crate) fn note(&self, note: Note) {
+        // If the thread is gone, so is what it would have written: presence
+        // and counts, never a state.
+        let _sent = self.notes.send(note);
+    }
+
+    /// Writes down what is left and ends the thread.
+    pub(crate) fn stop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            self.note(Note::Stop);
+            // A panic there was its own end; nothing of it is left to undo.
+            let _ended = thread.join();
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// The thread's own part.
+struct Writing<S> {
+    store: S,
+    broker: String,
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    batch: Batch,
+    refusals: HashMap<RefusalKey, i64>,
+}
+
+#[derive(Eq, Hash, PartialEq)]
+struct RefusalKey {
+    minute: Timestamp,
+    subject: String,
+    address: Option<String>,
+    cause: Reason,
+}
+
+impl<S: GateStore> Writing<S> {
+    fn run(mut self, inbox: &Receiver<Note>) {
+        let mut maintained = (self.clock)();
+        loop {
+            let stopping = self.gather(inbox);
+            self.flush();
+            if stopping {
+                let _cleared = self.store.clear_presence(&self.broker);
+                return;
+            }
+            let now = (self.clock)();
+            if now.since(maintained) >= MAINTAIN_EVERY || now < maintained {
+                maintained = now;
+                // What failed is tried again next time.
+                let _done = self.store.maintain(&self.broker, now);
+            }
+        }
+    }
+
+    /// Takes notes for a moment; says whether the last one has come.
+    fn gather(&mut self, inbox: &Receiver<Note>) -> bool {
+        match inbox.recv_timeout(IDLE) {
+            Ok(note) => {
+                if self.take(note) {
+                    return true;
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => return false,
+            Err(RecvTimeoutError::Disconnected) => return true,
+        }
+        // More is likely on its way; one transaction will do for all of it.
+        std::thread::sleep(GATHER);
+        while let Ok(note) = inbox.try_recv() {
+            if self.take(note) {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn take(&mut self, note: Note) -> bool {
+        match note {
+            Note::Observed(observation) => {
+                if self.batch.observations.len() < MOST_WAITING {
+                    self.batch.observations.push(observation);
+                }
+            }
+            Note::Kicked(id) => self.batch.kicked.push(id),
+            Note::Refused(refused) => self.count(refused),
+            Note::Stop => return true,
+        }
+        false
+    }
+
+    fn count(&mut self, refused: RefusedLogin) {
+        let mut key = RefusalKey {
+            minute: start_of_minute(refused.at),
+            subject: refused.subject,
+            address: refused.address,
+            cause: refused.cause,
+        };
+        if self.refusals.len() >= MOST_REFUSALS && !self.refusals.contains_key(&key) {
+            key.subject = "*".into();
+            key.address = None;
+        }
+        let count = self.refusals.entry(key).or_insert(0);
+        *count = count.saturating_add(1);
+    }
+
+    /// Writes what was gathered; keeps it for the next time if that fails.
+    fn flush(&mut self) {
+        self.batch.refusals = self
+            .refusals
+            .iter()
+            .map(|(key, count)| Refusal {
+                minute: key.minute,
+                subject: key.subject.clone(),
+                address: key.address.clone(),
+                cause: key.cause,
+                count: *count,
+            })
+            .collect();
+        let is_empty = self.batch.observations.is_empty()
+            && self.batch.kicked.is_empty()
+            && self.batch.refusals.is_empty();
+        if is_empty {
+            return;
+        }
+        if self.store.write_batch(&self.broker, &self.batch).is_ok() {
+            self.batch = Batch::default();
+            self.refusals.clear();
+        }
+    }
+}
+
+fn start_of_minute(at: Timestamp) -> Timestamp {
+    let into_minute = at.as_millis().rem_euclid(60_000);
+    Timestamp::from_millis(at.as_millis().saturating_sub(into_minute))
+}
+
+const IDLE: Duration = Duration::from_secs(1);
+const GATHER: Duration = Duration::from_millis(50);
+const MAINTAIN_EVERY: Duration = Duration::from_secs(5);
+const MOST_WAITING: usize = 100_000;
+const MOST_REFUSALS: usize = 1_000;

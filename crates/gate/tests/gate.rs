@@ -1,0 +1,457 @@
+//! A gate on a real store, asked as a host asks it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use countersign::core::client_id::ClientIdRule;
+use countersign::core::lifecycle::State;
+use countersign::core::name::{LoginName, TenantId};
+use countersign::core::options::Options;
+use countersign::core::reason::Reason;
+use countersign::core::store::{Settings, StoreErrorKind};
+use countersign::core::tenant::{Authentication, SubscribeMode};
+use countersign::core::time::Timestamp;
+use countersign::core::topic::TopicFilter;
+use countersign::sqlite::SqliteStore;
+use countersign::{
+    ConnectFacts, ConnectOutcome, Directive, Gate, GateError, Handle, Peer, Setting, TopicUse, Verdict,
+};
+use countersign_admin::credential::{self, Issued, NewCredential, Overlap};
+use countersign_admin::password::NewSecret;
+use countersign_admin::{Context, OsRandom};
+use countersign_admin::tenant::{self, NewTenant, TenantChanges};
+
+/// A gate, the store behind it, and the host's clock.
+struct Bench {
+    gate: Gate<SqliteStore>,
+    admin: SqliteStore,
+    setting: Setting,
+    clock: Arc<AtomicI64>,
+    wakes: Arc<AtomicUsize>,
+    folder: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self::with_options(&[])
+    }
+
+    fn with_options(options: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("countersign.db");
+        let admin = SqliteStore::create(&path, &Settings::default()).unwrap();
+        let path = path.to_str().unwrap();
+        let options = [("store", path)].into_iter().chain(options.iter().copied());
+        let clock = Arc::new(AtomicI64::new(1_700_000_000_000));
+        let wakes = Arc::new(AtomicUsize::new(0));
+        let setting = Setting {
+            options: Options::parse(options).unwrap(),
+            broker: "bench".into(),
+            clock: {
+                let clock = Arc::clone(&clock);
+                Arc::new(move || Timestamp::from_millis(clock.load(Ordering::SeqCst)))
+            },
+            wake: {
+                let wakes = Arc::clone(&wakes);
+                Arc::new(move || {
+                    wakes.fetch_add(1, Ordering::SeqCst);
+                })
+            },
+        };
+        let gate = Gate::open(SqliteStore::open(path).unwrap(), setting.clone()).unwrap();
+        let mut bench = Self { gate, admin, setting, clock, wakes, folder };
+        bench.tenant("acme", Authentication::Required);
+        bench.settle();
+        bench
+    }
+
+    fn act<T>(&mut self, act: impl FnOnce(&mut SqliteStore, &mut Context<'_>) -> T) -> T {
+        let mut context = Context {
+            now: Timestamp::from_millis(self.clock.load(Ordering::SeqCst)),
+            actor: "cli:test",
+            random: &mut OsRandom,
+        };
+        act(&mut self.admin, &mut context)
+    }
+
+    fn tenant(&mut self, id: &str, authentication: Authentication) {
+        let new = NewTenant {
+            id: TenantId::parse(id).unwrap(),
+            namespaces: Vec::new(),
+            authentication,
+            subscribe: SubscribeMode::Strict,
+            client_id_prefix: None,
+        };
+        self.act(|store, context| tenant::create(store, context, new)).unwrap();
+    }
+
+    fn set(&mut self, id: &str, changes: TenantChanges) {
+        let id = TenantId::parse(id).unwrap();
+        self.act(|store, context| tenant::set(store, context, &id, changes)).unwrap();
+    }
+
+    fn credential(&mut self, name: &str) -> String {
+        self.credential_that(name, |_| ())
+    }
+
+    fn credential_that(&mut self, name: &str, more: impl FnOnce(&mut NewCredential)) -> String {
+        let mut new = NewCredential {
+            name: name.into(),
+            tenant: TenantId::parse("acme").unwrap(),
+            secret: NewSecret::Generated,
+            client_id_rule: ClientIdRule::Any,
+            group: None,
+            description: None,
+            attributes: BTreeMap::new(),
+            not_before: None,
+            expires_at: None,
+            external_identity: false,
+        };
+        more(&mut new);
+        secret_of(self.act(|store, context| credential::create(store, context, new)).unwrap())
+    }
+
+    fn connect(&mut self, handle: usize, client_id: &str, login: Option<(&str, &str)>) -> ConnectOutcome {
+        self.gate.connect(&ConnectFacts {
+            handle: Handle(handle),
+            client_id: client_id.as_bytes(),
+            username: login.map(|(name, _)| name.as_bytes()),
+            password: login.map(|(_, secret)| secret.as_bytes()),
+            address: Some("127.0.0.1"),
+            listener: None,
+            protocol: 4,
+            clean_start: true,
+        })
+    }
+
+    /// Polls until nothing has come for a while.
+    fn settle(&mut self) -> Vec<Directive> {
+        let mut directives = Vec::new();
+        let mut quiet_since = Instant::now();
+        while quiet_since.elapsed() < Duration::from_millis(60) {
+            let more = self.gate.poll();
+            if !more.is_empty() {
+                quiet_since = Instant::now();
+            }
+            directives.extend(more);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        directives
+    }
+
+    /// The client ids that the gate asks to kick.
+    fn kicked(&mut self) -> Vec<String> {
+        self.settle()
+            .into_iter()
+            .filter_map(|directive| match directive {
+                Directive::Kick { client_id, .. } => Some(client_id.to_string()),
+                Directive::Log { .. } => None,
+            })
+            .collect()
+    }
+
+    fn publish(&mut self, handle: usize, client_id: &str, username: Option<&str>, topic: &str) -> Verdict {
+        let usage = TopicUse::Publish { topic: topic.as_bytes(), qos: 0, retain: false };
+        self.check(handle, client_id, username, usage)
+    }
+
+    fn check(&mut self, handle: usize, client_id: &str, username: Option<&str>, usage: TopicUse<'_>) -> Verdict {
+        let peer = Peer {
+            handle: Handle(handle),
+            client_id: Some(client_id.as_bytes()),
+            username: username.map(str::as_bytes),
+            connected: true,
+        };
+        self.gate.check(&peer, usage)
+    }
+
+    fn pass(&self, time: Duration) {
+        let millis = i64::try_from(time.as_millis()).unwrap();
+        self.clock.fetch_add(millis, Ordering::SeqCst);
+    }
+}
+
+fn secret_of(issued: Issued) -> String {
+    String::from_utf8(issued.secret.unwrap().expose().to_vec()).unwrap()
+}
+
+fn name(text: &str) -> LoginName {
+    LoginName::parse(text).unwrap()
+}
+
+#[track_caller]
+fn admitted(outcome: &ConnectOutcome) -> Option<&str> {
+    match outcome {
+        ConnectOutcome::Admitted { username } => username.as_deref(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
+fn refused(outcome: &ConnectOutcome) -> Reason {
+    match outcome {
+        ConnectOutcome::Refused { reason, .. } => *reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+const DEV1: &str = "dev1@acme";
+
+#[test]
+fn a_login_activates_before_it_is_answered() {
+    let mut bench = Bench::new();
+    let secret = bench.credential("dev1");
+    assert_eq!(refused(&bench.connect(1, "a", Some((DEV1, "wrong")))), Reason::BadSecret);
+    assert_eq!(credential::show(&mut bench.admin, &name(DEV1)).unwrap().state, State::Inactive);
+    assert_eq!(admitted(&bench.connect(1, "a", Some((DEV1, &secret)))), Some(DEV1));
+    let shown = credential::show(&mut bench.admin, &name(DEV1)).unwrap();
+    assert_eq!(shown.state, State::Active);
+    assert!(shown.last_used_at.is_some());
+}
+
+#[test]
+fn a_session_may_use_its_tenants_topics_and_an_unknown_client_none() {
+    let mut bench = Bench::new();
+    bench.tenant("globex", Authentication::Required);
+    let secret = bench.credential("dev1");
+    let _in = bench.connect(1, "a", Some((DEV1, &secret)));
+    assert_eq!(bench.publish(1, "a", Some(DEV1), "acme/x"), Verdict::Allow);
+    assert_eq!(bench.publish(1, "a", Some(DEV1), "globex/x"), Verdict::Deny(Reason::NoRule));
+    for (handle, client_id, username) in [(2, "a", Some(DEV1)), (1, "b", Some(DEV1)), (1, "a", None)] {
+        let verdict = bench.publish(handle, client_id, username, "acme/x");
+        assert_eq!(verdict, Verdict::Deny(Reason::Unauthenticated), "{handle} {client_id} {username:?}");
+    }
+    for hostile in [&b"acme/\xff"[..], b"acme/+", b"acme/#", b"", b"acme/\0"] {
+        let usage = TopicUse::Publish { topic: hostile, qos: 0, retain: false };
+        assert_eq!(bench.check(1, "a", Some(DEV1), usage), Verdict::Deny(Reason::Malformed));
+    }
+}
+
+#[test]
+fn suspending_ends_the_session_and_its_will_is_still_judged_as_it_was() {
+    let mut bench = Bench::new();
+    let secret = bench.credential("dev1");
+    let _in = bench.connect(1, "a", Some((DEV1, &secret)));
+    bench.act(|store, context| credential::suspend(store, context, &name(DEV1))).unwrap();
+    assert_eq!(bench.kicked(), ["a"]);
+    assert!(bench.wakes.load(Ordering::SeqCst) > 0, "the host was woken");
+    assert_eq!(bench.publish(1, "a", Some(DEV1), "acme/will"), Verdict::Allow);
+    let delivery = TopicUse::Deliver { topic: b"acme/x" };
+    assert_eq!(bench.check(1, "a", Some(DEV1), delivery), Verdict::Deny(Reason::Suspended));
+    bench.gate.disconnected(Handle(1));
+    assert_eq!(bench.publish(1, "a", Some(DEV1), "acme/will"), Verdict::Allow);
+    let _one = bench.gate.poll();
+    let _two = bench.gate.poll();
+    assert_eq!(bench.publish(1, "a", Some(DEV1), "acme/will"), Verdict::Deny(Reason::Unauthenticated));
+}
+
+#[test]
+fn suspending_and_reactivating_at_once_still_ends_what_ran_before() {
+    let mut bench = Bench::new();
+    let secret = bench.credential("dev1");
+    let _in = bench.connect(1, "a", Some((DEV1, &secret)));
+    bench.act(|store, context| credential::suspend(store, context, &name(DEV1))).unwrap();
+    bench.act(|store, context| credential::reactivate(store, context, &name(DEV1))).unwrap();
+    assert_eq!(bench.kicked(), ["a"]);
+    assert_eq!(admitted(&bench.connect(2, "a", Some((DEV1, &secret)))), Some(DEV1));
+    assert_eq!(bench.kicked(), [""; 0]);
+}
+
+#[test]
+fn rotating_ends_exactly_the_sessions_of_the_old_secret() {
+    let mut bench = Bench::new();
+    let old = bench.credential("dev1");
+    let _old = bench.connect(1, "old", Some((DEV1, &old)));
+    let new = bench.act(|store, context| credential::rotate(store, context, &name(DEV1), Overlap::None)).unwrap();
+    let new = secret_of(new);
+    assert_eq!(admitted(&bench.connect(2, "new", Some((DEV1, &new)))), Some(DEV1));
+    assert_eq!(bench.kicked(), ["old"]);
+    assert_eq!(refused(&bench.connect(3, "old", Some((DEV1, &old)))), Reason::BadSecret);
+}
+
+#[test]
+fn an_overlap_ends_the_old_secret_and_its_sessions_at_its_instant() {
+    let mut bench = Bench::new();
+    let old = bench.credential("dev1");
+    let overlap = Overlap::For(Duration::from_secs(60));
+    let new = bench.act(|store, context| credential::rotate(store, context, &name(DEV1), overlap)).unwrap();
+    let new = secret_of(new);
+    let _old = bench.connect(1, "old", Some((DEV1, &old)));
+    let _new = bench.connect(2, "new", Some((DEV1, &new)));
+    assert_eq!(bench.kicked(), [""; 0]);
+    bench.pass(Duration::from_secs(60));
+    assert_eq!(bench.kicked(), ["old"]);
+}
+
+#[test]
+fn an_old_secret_that_works_until_the_new_one_is_used_ends_then() {
+    let mut bench = Bench::new();
+    let old = bench.credential("dev1");
+    let overlap = Overlap::UntilUsed;
+    let new = bench.act(|store, context| credential::rotate(store, context, &name(DEV1), overlap)).unwrap();
+    let new = secret_of(new);
+    let _old = bench.connect(1, "old", Some((DEV1, &old)));
+    assert_eq!(bench.kicked(), [""; 0]);
+    assert_eq!(admitted(&bench.connect(2, "new", Some((DEV1, &new)))), Some(DEV1));
+    assert_eq!(bench.kicked(), ["old"]);
+    assert_eq!(refused(&bench.connect(3, "old", Some((DEV1, &old)))), Reason::BadSecret);
+}
+
+#[test]
+fn an_expiry_refuses_and_ends_sessions_at_its_instant() {
+    let mut bench = Bench::new();
+    let end = Timestamp::from_millis(bench.clock.load(Ordering::SeqCst)).plus(Duration::from_secs(10));
+    let secret = bench.credential_that("dev1", |new| new.expires_at = Some(end));
+    let _in = bench.connect(1, "a", Some((DEV1, &secret)));
+    bench.pass(Duration::from_millis(9_999));
+    assert_eq!(bench.kicked(), [""; 0]);
+    bench.pass(Duration::from_millis(1));
+    assert_eq!(bench.kicked(), ["a"]);
+    assert_eq!(refused(&bench.connect(2, "a", Some((DEV1, &secret)))), Reason::Expired);
+}
+
+#[test]
+fn a_host_that_asks_again_about_a_live_session_is_answered_whatever_the_store_says() {
+    let mut bench = Bench::new();
+    let secret = bench.credential("dev1");
+    let _in = bench.connect(1, "a", Some((DEV1, &secret)));
+    bench.act(|store, context| credential::delete(store, context, &name(DEV1))).unwrap();
+    // The change has not been polled yet; the session still stands.
+    assert_eq!(admitted(&bench.connect(1, "a", Some((DEV1, &secret)))), Some(DEV1));
+    // With anything else it is a new login.
+    assert_eq!(refused(&bench.connect(1, "a", Some((DEV1, "wrong")))), Reason::UnknownName);
+    assert_eq!(bench.publish(1, "a", Some(DEV1), "acme/x"), Verdict::Deny(Reason::Unauthenticated));
+}
+
+#[test]
+fn a_kicked_session_is_not_recognised_again() {
+    let mut bench = Bench::new();
+    let secret = bench.credential("dev1");
+    let _in = bench.connect(1, "a", Some((DEV1, &secret)));
+    bench.act(|store, context| credential::suspend(store, context, &name(DEV1))).unwrap();
+    assert_eq!(bench.kicked(), ["a"]);
+    assert_eq!(refused(&bench.connect(1, "a", Some((DEV1, &secret)))), Reason::Suspended);
+}
+
+#[test]
+fn a_credential_made_again_is_another_one() {
+    let mut bench = Bench::new();
+    let old = bench.credential("dev1");
+    let _in = bench.connect(1, "a", Some((DEV1, &old)));
+    bench.act(|store, context| credential::delete(store, context, &name(DEV1))).unwrap();
+    let new = bench.credential("dev1");
+    assert_eq!(bench.kicked(), ["a"]);
+    assert_eq!(refused(&bench.connect(2, "a", Some((DEV1, &old)))), Reason::BadSecret);
+    assert_eq!(admitted(&bench.connect(2, "a", Some((DEV1, &new)))), Some(DEV1));
+}
+
+#[test]
+fn first_use_binds_the_client_id_for_good() {
+    let mut bench = Bench::new();
+    let secret = bench.credential_that("dev1", |new| new.client_id_rule = ClientIdRule::FirstUse);
+    assert_eq!(admitted(&bench.connect(1, "a", Some((DEV1, &secret)))), Some(DEV1));
+    assert_eq!(refused(&bench.connect(2, "b", Some((DEV1, &secret)))), Reason::ClientIdMismatch);
+    bench.act(|store, context| credential::untie(store, context, &name(DEV1))).unwrap();
+    assert_eq!(bench.kicked(), ["a"]);
+    assert_eq!(admitted(&bench.connect(2, "b", Some((DEV1, &secret)))), Some(DEV1));
+}
+
+#[test]
+fn an_anonymous_client_joins_the_first_open_tenant_that_it_touches() {
+    let mut bench = Bench::new();
+    assert_eq!(refused(&bench.connect(1, "a", None)), Reason::Unauthenticated);
+    bench.tenant("globex", Authentication::Off);
+    bench.tenant("initech", Authentication::Optional);
+    bench.settle();
+    assert_eq!(admitted(&bench.connect(1, "a", None)), None);
+    assert_eq!(bench.publish(1, "a", None, "acme/x"), Verdict::Deny(Reason::NoRule));
+    assert_eq!(bench.publish(1, "a", None, "globex/x"), Verdict::Allow);
+    assert_eq!(bench.publish(1, "a", None, "initech/x"), Verdict::Deny(Reason::NoRule));
+    let required = TenantChanges { authentication: Some(Authentication::Required), ..TenantChanges::default() };
+    bench.set("initech", required.clone());
+    assert_eq!(bench.kicked(), [""; 0]);
+    bench.set("globex", required);
+    assert_eq!(bench.kicked(), ["a"]);
+}
+
+#[test]
+fn the_default_tenant_answers_for_clients_that_name_none() {
+    let mut bench = Bench::with_options(&[("default_tenant", "acme")]);
+    bench.tenant("globex", Authentication::Off);
+    bench.settle();
+    assert_eq!(refused(&bench.connect(1, "a", None)), Reason::Unauthenticated);
+    assert_eq!(refused(&bench.connect(1, "a", Some(("dev1", "x")))), Reason::UnknownName);
+    let off = TenantChanges { authentication: Some(Authentication::Off), ..TenantChanges::default() };
+    bench.set("acme", off);
+    bench.settle();
+    assert_eq!(admitted(&bench.connect(1, "a", Some(("dev1", "x")))), None);
+    assert_eq!(bench.publish(1, "a", None, "globex/x"), Verdict::Deny(Reason::NoRule));
+    assert_eq!(bench.publish(1, "a", None, "acme/x"), Verdict::Allow);
+}
+
+#[test]
+fn a_tenants_new_namespace_reaches_live_sessions() {
+    let mut bench = Bench::new();
+    let secret = bench.credential("dev1");
+    let _in = bench.connect(1, "a", Some((DEV1, &secret)));
+    assert_eq!(bench.publish(1, "a", Some(DEV1), "plant/x"), Verdict::Deny(Reason::NoRule));
+    let add_namespaces = vec![TopicFilter::parse("plant/#").unwrap()];
+    bench.set("acme", TenantChanges { add_namespaces, ..TenantChanges::default() });
+    bench.settle();
+    assert_eq!(bench.publish(1, "a", Some(DEV1), "plant/x"), Verdict::Allow);
+}
+
+#[test]
+fn shapes_that_nothing_valid_has_are_refused_in_every_mode() {
+    let mut bench = Bench::new();
+    let off = TenantChanges { authentication: Some(Authentication::Off), ..TenantChanges::default() };
+    bench.set("acme", off);
+    bench.settle();
+    for (client_id, username) in [("a+", None), ("#", None), ("a\n", None), ("a", Some("x\0@acme")), ("a", Some("x+@acme")), ("a", Some("")), ("a", Some(" dev1@acme"))] {
+        let outcome = bench.connect(1, client_id, username.map(|name| (name, "x")));
+        assert_eq!(refused(&outcome), Reason::Malformed, "{client_id:?} {username:?}");
+    }
+    let unknown = bench.connect(1, "a", Some(("x@nosuch", "x")));
+    assert_eq!(refused(&unknown), Reason::UnknownTenant);
+}
+
+#[test]
+fn two_live_brokers_can_not_share_a_name() {
+    let bench = Bench::new();
+    let again = Gate::open(SqliteStore::open(&bench.setting.options.store).unwrap(), bench.setting.clone());
+    match again {
+        Err(GateError::Store(error)) => assert_eq!(error.kind(), StoreErrorKind::Conflict),
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("two brokers have one name"),
+    }
+    let setting = bench.setting.clone();
+    let folder = bench.folder;
+    bench.gate.close();
+    assert!(Gate::open(SqliteStore::open(&setting.options.store).unwrap(), setting).is_ok());
+    drop(folder);
+}
+
+#[test]
+fn who_is_connected_is_written_down_and_cleared() {
+    let mut bench = Bench::new();
+    let secret = bench.credential("dev1");
+    let _in = bench.connect(1, "a", Some((DEV1, &secret)));
+    let listed = |bench: &mut Bench, count: usize| {
+        let start = Instant::now();
+        loop {
+            let clients = countersign_admin::clients::list(&mut bench.admin, None).unwrap();
+            if clients.len() == count {
+                return clients;
+            }
+            assert!(start.elapsed() < Duration::from_secs(5), "{clients:?}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    let clients = listed(&mut bench, 1);
+    let presence = &clients[0].presence;
+    assert_eq!((presence.client_id.as_str(), presence.username.as_deref()), ("a", Some(DEV1)));
+    bench.gate.disconnected(Handle(1));
+    listed(&mut bench, 0);
+}

@@ -1,0 +1,249 @@
+//! What administrative acts are made of.
+
+use std::time::Instant;
+
+use countersign_core::audit::AuditEntry;
+use countersign_core::change::{Change, KickRequestId};
+use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::name::{LoginName, TenantId};
+use countersign_core::presence::{Presence, SessionNumber};
+use countersign_core::secret::{SecretId, Verifier};
+use countersign_core::store::{
+    AdminStore, AdminTransaction, AuditQuery, BrokerPresence, CredentialQuery, Intent, KickTarget,
+    Settings, StoreError,
+};
+use countersign_core::tenant::Tenant;
+use countersign_core::time::Timestamp;
+use rusqlite::{Connection, params};
+
+use crate::columns::Columns;
+use crate::error::Fault;
+use crate::open::SqliteStore;
+use crate::patience::{ADMIN_WAIT, Patience, leave_a_turn};
+use crate::{audit, changes, rows, transaction, writing};
+
+/// One administrative act on a [`SqliteStore`]. Dropped without
+/// [`AdminTransaction::commit`], it never happened.
+#[derive(Debug)]
+pub struct SqliteTransaction<'a> {
+    store: &'a mut SqliteStore,
+    intent: Intent,
+}
+
+impl AdminStore for SqliteStore {
+    type Transaction<'a> = SqliteTransaction<'a>;
+
+    fn begin(&mut self, intent: Intent) -> Result<Self::Transaction<'_>, StoreError> {
+        let _patience = Patience::of(ADMIN_WAIT);
+        let begun = match intent {
+            Intent::Read => transaction::begin(&self.connection, intent),
+            Intent::Write => {
+                leave_a_turn(self.wrote_at);
+                self.checkpoint_on_commit(true)
+                    .and_then(|()| transaction::begin(&self.connection, intent))
+            }
+        };
+        match begun {
+            Ok(()) => Ok(SqliteTransaction { store: self, intent }),
+            Err(error) => Err(Fault::from(error).while_trying("begin", &self.path)),
+        }
+    }
+}
+
+impl SqliteTransaction<'_> {
+    fn run<T>(
+        &self,
+        action: &'static str,
+        step: impl FnOnce(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        let _patience = Patience::of(ADMIN_WAIT);
+        step(&self.store.connection).map_err(|fault| fault.while_trying(action, &self.store.path))
+    }
+}
+
+impl Drop for SqliteTransaction<'_> {
+    fn drop(&mut self) {
+        transaction::roll_back(&self.store.connection);
+        if self.intent == Intent::Write {
+            self.store.wrote_at = Some(Instant::now());
+        }
+    }
+}
+
+impl AdminTransaction for SqliteTransaction<'_> {
+    fn settings(&mut self) -> Result<Settings, StoreError> {
+        self.run("read the settings", rows::settings)
+    }
+
+    fn set_settings(&mut self, settings: &Settings) -> Result<(), StoreError> {
+        self.run("write the settings", |connection| writing::put_settings(connection, settings))
+    }
+
+    fn tenant(&mut self, id: &TenantId) -> Result<Option<Tenant>, StoreError> {
+        self.run("look up a tenant", |connection| rows::tenant(connection, id))
+    }
+
+    fn tenants(&mut self) -> Result<Vec<Tenant>, StoreError> {
+        self.run("list the tenants", rows::tenants)
+    }
+
+    fn put_tenant(&mut self, tenant: &Tenant) -> Result<(), StoreError> {
+        self.run("write a tenant", |connection| writing::put_tenant(connection, tenant))
+    }
+
+    fn delete_tenant(&mut self, id: &TenantId) -> Result<(), StoreError> {
+        self.run("delete a tenant", |connection| writing::delete_tenant(connection, id))
+    }
+
+    fn count_credentials(&mut self, tenant: &TenantId) -> Result<u64, StoreError> {
+        self.run("count credentials", |connection| rows::count_credentials(connection, tenant))
+    }
+
+    fn credential(&mut self, name: &LoginName) -> Result<Option<Credential>, StoreError> {
+        self.run("look up a credential", |connection| rows::credential(connection, name))
+    }
+
+    fn credentials(&mut self, query: &CredentialQuery) -> Result<Vec<Credential>, StoreError> {
+        self.run("list credentials", |connection| rows::credentials(connection, query))
+    }
+
+    fn add_credential(&mut self, credential: &Credential) -> Result<CredentialId, StoreError> {
+        self.run("add a credential", |connection| writing::add_credential(connection, credential))
+    }
+
+    fn update_credential(&mut self, credential: &Credential) -> Result<(), StoreError> {
+        self.run("change a credential", |connection| {
+            writing::update_credential(connection, credential)
+        })
+    }
+
+    fn delete_credential(&mut self, id: CredentialId) -> Result<(), StoreError> {
+        self.run("delete a credential", |connection| writing::delete_credential(connection, id))
+    }
+
+    fn add_secret(
+        &mut self,
+        credential: CredentialId,
+        verifier: &Verifier,
+    ) -> Result<SecretId, StoreError> {
+        self.run("add a secret", |connection| writing::add_secret(connection, credential, verifier))
+    }
+
+    fn limit_secret(
+        &mut self,
+        secret: SecretId,
+        ends_at: Option<Timestamp>,
+        until_used: bool,
+    ) -> Result<(), StoreError> {
+        self.run("limit a secret", |connection| {
+            writing::limit_secret(connection, secret, ends_at, until_used)
+        })
+    }
+
+    fn remove_secret(&mut self, secret: SecretId) -> Result<(), StoreError> {
+        self.run("remove a secret", |connection| writing::remove_secret(connection, secret))
+    }
+
+    fn presence(&mut self, tenant: Option<&TenantId>) -> Result<Vec<BrokerPresence>, StoreError> {
+        self.run("list the sessions", |connection| presence(connection, tenant))
+    }
+
+    fn count_presence(&mut self, tenant: Option<&TenantId>) -> Result<u64, StoreError> {
+        self.run("count the sessions", |connection| {
+            let count: i64 = match tenant {
+                Some(tenant) => connection
+                    .prepare_cached("SELECT count(*) FROM presence WHERE tenant = ?1")?
+                    .query_row([tenant.as_str()], |row| row.get(0))?,
+                None => connection
+                    .prepare_cached("SELECT count(*) FROM presence")?
+                    .query_row([], |row| row.get(0))?,
+            };
+            Ok(u64::try_from(count).unwrap_or(0))
+        })
+    }
+
+    fn request_kick(
+        &mut self,
+        target: &KickTarget,
+        now: Timestamp,
+    ) -> Result<KickRequestId, StoreError> {
+        let (client_id, broker, session) = match target {
+            KickTarget::ClientId(client_id) => (Some(client_id), None, None),
+            KickTarget::Session { broker, session } => (None, Some(broker), Some(session.0)),
+        };
+        self.run("ask for a kick", |connection| {
+            connection
+                .prepare_cached(
+                    "INSERT INTO kick_request (at, client_id, broker, session)
+                     VALUES (?1, ?2, ?3, ?4)",
+                )?
+                .execute(params![now.as_millis(), client_id, broker, session])?;
+            Ok(KickRequestId(connection.last_insert_rowid()))
+        })
+    }
+
+    fn is_kick_answered(&mut self, id: KickRequestId) -> Result<bool, StoreError> {
+        self.run("look up a request to kick", |connection| {
+            Ok(connection
+                .prepare_cached("SELECT EXISTS (SELECT 1 FROM kick_request WHERE id = ?1 AND answered = 1)")?
+                .query_row([id.0], |row| row.get(0))?)
+        })
+    }
+
+    fn audit(&mut self, query: &AuditQuery) -> Result<Vec<AuditEntry>, StoreError> {
+        self.run("list the audit", |connection| audit::list(connection, query))
+    }
+
+    fn commit(self, audit: &[AuditEntry], changes: &[Change]) -> Result<(), StoreError> {
+        let action = "commit";
+        self.run(action, |connection| {
+            audit::append(connection, audit)?;
+            let at = match audit.last() {
+                Some(entry) => entry.time,
+                None => changes::last_instant(connection)?,
+            };
+            for change in changes {
+                changes::append(connection, at, change)?;
+            }
+            Ok(transaction::commit(connection)?)
+        })?;
+        match self.intent {
+            Intent::Read => Ok(()),
+            Intent::Write => self.store.sync(action),
+        }
+    }
+}
+
+fn presence(connection: &Connection, tenant: Option<&TenantId>) -> Result<Vec<BrokerPresence>, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT broker, session, client_id, username, credential, tenant, address, protocol,
+             connected_at, authenticated, listener, stored
+         FROM presence WHERE ?1 IS NULL OR tenant = ?1 ORDER BY broker, session",
+    )?;
+    let mut rows = statement.query([tenant.map(TenantId::as_str)])?;
+    let mut sessions = Vec::new();
+    while let Some(row) = rows.next()? {
+        let columns = &mut Columns::of(row);
+        sessions.push(BrokerPresence {
+            broker: columns.text()?.into(),
+            presence: Presence {
+                session: SessionNumber(columns.number()?),
+                client_id: columns.text()?.into(),
+                username: columns.maybe_text()?.map(Into::into),
+                credential: columns.maybe_number()?.map(CredentialId),
+                tenant: columns.maybe_parsed(TenantId::parse)?,
+                address: columns.maybe_text()?.map(Into::into),
+                protocol: columns.small()?,
+                connected_at: columns.instant()?,
+                authenticated: columns.flag()?,
+                listener: columns
+                    .maybe_number()?
+                    .map(u16::try_from)
+                    .transpose()
+                    .map_err(|_| columns.nonsense())?,
+                stored: columns.flag()?,
+            },
+        });
+    }
+    Ok(sessions)
+}

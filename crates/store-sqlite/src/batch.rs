@@ -1,0 +1,246 @@
+//! What a gate writes down off the broker's thread.
+
+use std::collections::HashMap;
+
+use countersign_core::change::KickRequestId;
+use countersign_core::credential::CredentialId;
+use countersign_core::name::TenantId;
+use countersign_core::presence::{Observation, Presence, SessionNumber};
+use countersign_core::reason::Reason;
+use countersign_core::store::{Batch, Refusal, StoreError};
+use countersign_core::time::Timestamp;
+use rusqlite::{Connection, params};
+
+use crate::error::Fault;
+use crate::open::SqliteStore;
+use crate::patience::BATCH_WAIT;
+use crate::{audit, rows};
+
+impl SqliteStore {
+    /// See [`GateStore::write_batch`](countersign_core::store::GateStore::write_batch).
+    ///
+    /// A long batch is written in chunks, so that no login waits long for the
+    /// lock. What can't be written twice (refusals, audit rows, answers) is in
+    /// the last chunk, whole; observations before it may be.
+    pub(crate) fn write_chunks(&mut self, broker: &str, batch: &Batch) -> Result<(), StoreError> {
+        let rest_is_empty =
+            batch.refusals.is_empty() && batch.kicked.is_empty() && batch.audit.is_empty();
+        if rest_is_empty && batch.observations.is_empty() {
+            return Ok(());
+        }
+        let mut chunks = batch.observations.chunks(CHUNK).peekable();
+        loop {
+            let chunk = chunks.next().unwrap_or_default();
+            let is_last = chunks.peek().is_none();
+            self.act("write down what happened", BATCH_WAIT, |connection| {
+                for observation in chunk {
+                    observe(connection, broker, observation)?;
+                }
+                if is_last {
+                    add_refusals(connection, broker, &batch.refusals)?;
+                    for id in &batch.kicked {
+                        answer(connection, *id)?;
+                    }
+                    audit::append(connection, &batch.audit)?;
+                }
+                Ok(())
+            })?;
+            if is_last {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn observe(connection: &Connection, broker: &str, observation: &Observation) -> Result<(), Fault> {
+    match observation {
+        Observation::Connected(presence) => connected(connection, broker, presence),
+        Observation::Disconnected(session) => disconnected(connection, broker, *session),
+        Observation::Joined(session, tenant) => joined(connection, broker, *session, tenant),
+        Observation::Used(credential, at) => used(connection, *credential, *at),
+    }
+}
+
+fn connected(connection: &Connection, broker: &str, presence: &Presence) -> Result<(), Fault> {
+    let credential = presence.credential.map(|id| id.0);
+    let tenant = presence.tenant.as_ref().map(TenantId::as_str);
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO presence (broker, session, client_id, username, credential,
+                 tenant, address, protocol, connected_at, authenticated, listener, stored)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        )?
+        .execute(params![
+            broker,
+            presence.session.0,
+            presence.client_id,
+            presence.username,
+            credential,
+            tenant,
+            presence.address,
+            presence.protocol,
+            presence.connected_at.as_millis(),
+            presence.authenticated,
+            presence.listener,
+            presence.stored,
+        ])?;
+    // A credential that is gone by now leaves nobody behind.
+    let is_there = match presence.credential {
+        Some(id) => rows::is_there(connection, id)?,
+        None => true,
+    };
+    if presence.stored && is_there {
+        connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO last_login (client_id, credential, username, tenant)
+                 VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![presence.client_id, credential, presence.username, tenant])?;
+    } else {
+        connection
+            .prepare_cached("DELETE FROM last_login WHERE client_id = ?1")?
+            .execute([&presence.client_id])?;
+    }
+    Ok(())
+}
+
+fn disconnected(connection: &Connection, broker: &str, session: SessionNumber) -> Result<(), Fault> {
+    connection
+        .prepare_cached("DELETE FROM presence WHERE broker = ?1 AND session = ?2")?
+        .execute(params![broker, session.0])?;
+    Ok(())
+}
+
+fn joined(
+    connection: &Connection,
+    broker: &str,
+    session: SessionNumber,
+    tenant: &TenantId,
+) -> Result<(), Fault> {
+    connection
+        .prepare_cached("UPDATE presence SET tenant = ?3 WHERE broker = ?1 AND session = ?2")?
+        .execute(params![broker, session.0, tenant.as_str()])?;
+    connection
+        .prepare_cached(
+            "UPDATE last_login SET tenant = ?3
+             WHERE credential IS NULL AND client_id =
+                 (SELECT client_id FROM presence WHERE broker = ?1 AND session = ?2 AND stored = 1)",
+        )?
+        .execute(params![broker, session.0, tenant.as_str()])?;
+    Ok(())
+}
+
+fn used(connection: &Connection, credential: CredentialId, at: Timestamp) -> Result<(), Fault> {
+    connection
+        .prepare_cached(
+            "UPDATE credential SET last_used_at = ?2
+             WHERE id = ?1 AND (last_used_at IS NULL OR last_used_at < ?2)",
+        )?
+        .execute([credential.0, at.as_millis()])?;
+    Ok(())
+}
+
+fn answer(connection: &Connection, id: KickRequestId) -> Result<(), Fault> {
+    connection
+        .prepare_cached("UPDATE kick_request SET answered = 1 WHERE id = ?1")?
+        .execute([id.0])?;
+    Ok(())
+}
+
+/// Adds refusals to those of their minute. Where a minute has its rows, more
+/// names and addresses are summed under [`EVERYBODY_ELSE`], one row a reason.
+fn add_refusals(connection: &Connection, broker: &str, refusals: &[Refusal]) -> Result<(), Fault> {
+    let mut rows_of_minute = HashMap::new();
+    for refusal in refusals {
+        let address = refusal.address.as_deref().unwrap_or("");
+        if add_to_row(connection, broker, refusal, &refusal.subject, address)? {
+            continue;
+        }
+        let rows = match rows_of_minute.get_mut(&refusal.minute) {
+            Some(rows) => rows,
+            None => {
+                let count = count_named(connection, refusal.minute)?;
+                rows_of_minute.entry(refusal.minute).or_insert(count)
+            }
+        };
+        if *rows < named_rows() {
+            *rows = rows.saturating_add(1);
+            insert_row(connection, broker, refusal, &refusal.subject, address)?;
+        } else if !add_to_row(connection, broker, refusal, EVERYBODY_ELSE, "")? {
+            insert_row(connection, broker, refusal, EVERYBODY_ELSE, "")?;
+        }
+    }
+    Ok(())
+}
+
+/// Adds to a row that is there; says whether there is one.
+fn add_to_row(
+    connection: &Connection,
+    broker: &str,
+    refusal: &Refusal,
+    subject: &str,
+    address: &str,
+) -> Result<bool, Fault> {
+    let updated = connection
+        .prepare_cached(
+            "UPDATE refusal SET count = min(count, ?7) + ?6
+             WHERE minute = ?1 AND broker = ?2 AND subject = ?3 AND address = ?4 AND cause = ?5",
+        )?
+        .execute(params![
+            refusal.minute.as_millis(),
+            broker,
+            subject,
+            address,
+            refusal.cause.as_str(),
+            refusal.count,
+            // The sum of two whole numbers must stay one.
+            i64::MAX.saturating_sub(refusal.count.max(0)),
+        ])?;
+    Ok(updated > 0)
+}
+
+fn insert_row(
+    connection: &Connection,
+    broker: &str,
+    refusal: &Refusal,
+    subject: &str,
+    address: &str,
+) -> Result<(), Fault> {
+    connection
+        .prepare_cached(
+            "INSERT INTO refusal (minute, broker, subject, address, cause, count)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            refusal.minute.as_millis(),
+            broker,
+            subject,
+            address,
+            refusal.cause.as_str(),
+            refusal.count,
+        ])?;
+    Ok(())
+}
+
+fn count_named(connection: &Connection, minute: Timestamp) -> Result<usize, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT count(*) FROM refusal
+         WHERE minute = ?1 AND NOT (subject = ?2 AND address = '')",
+    )?;
+    let count: i64 =
+        statement.query_row(params![minute.as_millis(), EVERYBODY_ELSE], |row| row.get(0))?;
+    Ok(usize::try_from(count).unwrap_or(usize::MAX))
+}
+
+/// How many rows of a minute may name somebody: those of [`EVERYBODY_ELSE`]
+/// have to fit into the minute's 1,000 as well.
+fn named_rows() -> usize {
+    ROWS_A_MINUTE.saturating_sub(Reason::ALL.len())
+}
+
+const EVERYBODY_ELSE: &str = "*";
+
+const ROWS_A_MINUTE: usize = 1_000;
+
+/// Observations a transaction.
+const CHUNK: usize = 256;

@@ -1,0 +1,59 @@
+//! A broker's name, held by one live process at a time.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::path::Path;
+
+use countersign_core::store::{StoreError, StoreErrorKind};
+use sha2::{Digest as _, Sha256};
+
+use crate::error::of_io;
+use crate::file::{beside, create_private};
+use crate::open::SqliteStore;
+
+/// Holds a broker's name on a store until it is dropped.
+///
+/// It is a lock on an empty file beside the store, so that the system lets go
+/// of it however the process ends.
+#[derive(Debug)]
+pub struct BrokerClaim {
+    _locked: File,
+}
+
+impl SqliteStore {
+    /// See [`GateStore::claim_broker`](countersign_core::store::GateStore::claim_broker).
+    pub(crate) fn claim(&self, broker: &str) -> Result<BrokerClaim, StoreError> {
+        let action = "take the broker's name";
+        let path = beside(&self.path, &suffix(broker));
+        let file = open_or_create(&path).map_err(|error| of_io(error, action, &path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(BrokerClaim { _locked: file }),
+            Err(TryLockError::WouldBlock) => {
+                Err(StoreError::new(action, StoreErrorKind::Conflict).with_detail(format!(
+                    "a live broker called `{broker}` uses `{}`; give this one another name \
+                     with `plugin_opt_broker`",
+                    self.path.display()
+                )))
+            }
+            Err(TryLockError::Error(error)) => Err(of_io(error, action, &path)),
+        }
+    }
+}
+
+/// The file is never removed: another process could hold a lock on what then
+/// is no file any more.
+fn open_or_create(path: &Path) -> io::Result<File> {
+    match create_private(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            OpenOptions::new().read(true).open(path)
+        }
+        made => made,
+    }
+}
+
+/// A name may hold anything, `/` say, so its hash names the file.
+fn suffix(broker: &str) -> String {
+    let digest = Sha256::digest(broker.as_bytes());
+    let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("-broker-{hex}")
+}

@@ -1,0 +1,193 @@
+//! From what SQLite reports to what can be done about it.
+
+use std::io;
+use std::path::Path;
+
+use countersign_core::store::{StoreError, StoreErrorKind};
+use rusqlite::ErrorCode;
+use rusqlite::ffi;
+
+/// Why something failed, before it is known what was tried on which file.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// A stored value makes no sense. Names the place, not the value.
+    Content(String),
+    /// What was to be changed is not there.
+    Gone(&'static str),
+    /// SQLite could not do it.
+    Sqlite(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl Fault {
+    /// The error for whoever tried `action` on the store at `path`.
+    pub(crate) fn while_trying(self, action: &'static str, path: &Path) -> StoreError {
+        match self {
+            Self::Content(place) => damaged(action, path, &format!("{place} makes no sense")),
+            Self::Gone(what) => StoreError::new(action, StoreErrorKind::Unavailable)
+                .with_detail(format!("{what} is not there any more; look again")),
+            Self::Sqlite(error) => of_sqlite(error, action, path),
+        }
+    }
+}
+
+/// An error of kind `Damaged`, with the way out.
+pub(crate) fn damaged(action: &'static str, path: &Path, what: &str) -> StoreError {
+    let detail = format!("`{}`: {what}; restore a backup", path.display());
+    StoreError::new(action, StoreErrorKind::Damaged).with_detail(detail)
+}
+
+/// The error for a file operation on `path` that failed.
+pub(crate) fn of_io(error: io::Error, action: &'static str, path: &Path) -> StoreError {
+    let shown = path.display();
+    let (kind, detail) = match error.kind() {
+        io::ErrorKind::AlreadyExists => (
+            StoreErrorKind::Conflict,
+            format!("`{shown}` exists; move it away or name another file"),
+        ),
+        io::ErrorKind::NotFound => (
+            StoreErrorKind::Unavailable,
+            format!("`{shown}`: its directory does not exist"),
+        ),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            (StoreErrorKind::ReadOnly, must_be_writable(path))
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            (StoreErrorKind::Full, free_some_space(path))
+        }
+        _ => (StoreErrorKind::Unavailable, format!("`{shown}`")),
+    };
+    StoreError::new(action, kind).with_detail(detail).with_source(error)
+}
+
+fn of_sqlite(error: rusqlite::Error, action: &'static str, path: &Path) -> StoreError {
+    let shown = path.display();
+    let (kind, detail) = match &error {
+        rusqlite::Error::SqliteFailure(cause, text) => {
+            return of_code(*cause, text.as_deref(), action, path).with_source(error);
+        }
+        rusqlite::Error::FromSqlConversionFailure(column, ..)
+        | rusqlite::Error::IntegralValueOutOfRange(column, _)
+        | rusqlite::Error::InvalidColumnType(column, ..) => {
+            return damaged(action, path, &format!("column {column} makes no sense")).with_source(error);
+        }
+        rusqlite::Error::Utf8Error(..) => {
+            return damaged(action, path, "a text is no UTF-8").with_source(error);
+        }
+        _ => (StoreErrorKind::Unavailable, format!("`{shown}`")),
+    };
+    StoreError::new(action, kind).with_detail(detail).with_source(error)
+}
+
+fn of_code(cause: ffi::Error, text: Option<&str>, action: &'static str, path: &Path) -> StoreError {
+    let shown = path.display();
+    let (kind, detail) = match cause.code {
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => (
+            StoreErrorKind::Busy,
+            format!("`{shown}` stayed locked; try again"),
+        ),
+        ErrorCode::DiskFull => (StoreErrorKind::Full, free_some_space(path)),
+        ErrorCode::ReadOnly if cause.extended_code == ffi::SQLITE_READONLY_DBMOVED => (
+            StoreErrorKind::Unavailable,
+            format!("`{shown}` was moved or replaced while in use; restart what uses it"),
+        ),
+        ErrorCode::ReadOnly | ErrorCode::PermissionDenied => {
+            (StoreErrorKind::ReadOnly, must_be_writable(path))
+        }
+        ErrorCode::NotADatabase => return damaged(action, path, "it is no database"),
+        ErrorCode::DatabaseCorrupt => return damaged(action, path, "its pages make no sense"),
+        ErrorCode::CannotOpen if !path.exists() => (StoreErrorKind::Missing, make_one(path)),
+        ErrorCode::CannotOpen => (
+            StoreErrorKind::Unavailable,
+            format!("{} (SQLite keeps `-wal` and `-shm` beside it)", must_be_writable(path)),
+        ),
+        ErrorCode::ConstraintViolation => match cause.extended_code {
+            ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY => {
+                (StoreErrorKind::Conflict, taken(text))
+            }
+            ffi::SQLITE_CONSTRAINT_FOREIGNKEY => (
+                StoreErrorKind::Unavailable,
+                "what it belongs to is not there any more; look again".into(),
+            ),
+            _ => return damaged(action, path, "a value has a shape that none may have"),
+        },
+        ErrorCode::SystemIoFailure => (
+            StoreErrorKind::Unavailable,
+            format!("the disk under `{shown}` failed; see the system's log"),
+        ),
+        _ => (StoreErrorKind::Unavailable, format!("`{shown}`")),
+    };
+    StoreError::new(action, kind).with_detail(detail)
+}
+
+/// What has to be unique, out of SQLite's `UNIQUE constraint failed: t.c`.
+fn taken(text: Option<&str>) -> String {
+    match text.and_then(|text| text.rsplit_once(": ")) {
+        Some((_, column)) => format!("`{column}` must be unique"),
+        None => "it must be unique".into(),
+    }
+}
+
+/// The way out when there is no store.
+pub(crate) fn make_one(path: &Path) -> String {
+    format!("`{}` does not exist; `countersign init` makes one", path.display())
+}
+
+fn must_be_writable(path: &Path) -> String {
+    format!("`{}` and its directory must be writable by this user", path.display())
+}
+
+fn free_some_space(path: &Path) -> String {
+    format!("`{}`: free some space on its disk and try again", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind_of(code: i32) -> StoreErrorKind {
+        let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+        Fault::from(error).while_trying("look", Path::new("/")).kind()
+    }
+
+    #[test]
+    fn each_code_of_sqlite_becomes_the_kind_that_names_its_remedy() {
+        for (code, kind) in [
+            (ffi::SQLITE_BUSY, StoreErrorKind::Busy),
+            (ffi::SQLITE_BUSY_RECOVERY, StoreErrorKind::Busy),
+            (ffi::SQLITE_LOCKED, StoreErrorKind::Busy),
+            (ffi::SQLITE_FULL, StoreErrorKind::Full),
+            (ffi::SQLITE_READONLY, StoreErrorKind::ReadOnly),
+            (ffi::SQLITE_READONLY_DBMOVED, StoreErrorKind::Unavailable),
+            (ffi::SQLITE_PERM, StoreErrorKind::ReadOnly),
+            (ffi::SQLITE_NOTADB, StoreErrorKind::Damaged),
+            (ffi::SQLITE_CORRUPT, StoreErrorKind::Damaged),
+            (ffi::SQLITE_CANTOPEN, StoreErrorKind::Unavailable),
+            (ffi::SQLITE_CONSTRAINT_UNIQUE, StoreErrorKind::Conflict),
+            (ffi::SQLITE_CONSTRAINT_PRIMARYKEY, StoreErrorKind::Conflict),
+            (ffi::SQLITE_CONSTRAINT_FOREIGNKEY, StoreErrorKind::Unavailable),
+            (ffi::SQLITE_CONSTRAINT_CHECK, StoreErrorKind::Damaged),
+            (ffi::SQLITE_IOERR, StoreErrorKind::Unavailable),
+            (ffi::SQLITE_NOMEM, StoreErrorKind::Unavailable),
+        ] {
+            assert_eq!(kind_of(code), kind, "{code}");
+        }
+    }
+
+    #[test]
+    fn an_error_names_the_file_and_the_way_out() {
+        let error = rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CANTOPEN), None);
+        let error = Fault::from(error).while_trying("open the store", Path::new("/none/x.db"));
+        assert_eq!(error.kind(), StoreErrorKind::Missing);
+        assert_eq!(
+            error.to_string(),
+            "could not open the store: there is no store: `/none/x.db` does not exist; \
+             `countersign init` makes one"
+        );
+    }
+}

@@ -1,0 +1,158 @@
+//! What a broker's gate asks and writes.
+
+use std::sync::Arc;
+
+use countersign_core::change::{Change, ChangeSeq, KickRequestId};
+use countersign_core::client_id::ClientId;
+use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::name::{LoginName, TenantId};
+use countersign_core::presence::SessionNumber;
+use countersign_core::store::{
+    Batch, Directory, GateStore, KickTarget, LastLogin, Login, Recorded, Settings, StoreError,
+};
+use countersign_core::tenant::Tenant;
+use countersign_core::time::Timestamp;
+use rusqlite::Connection;
+
+use crate::claim::BrokerClaim;
+use crate::columns::Columns;
+use crate::error::Fault;
+use crate::open::SqliteStore;
+use crate::patience::{BATCH_WAIT, GATE_WAIT};
+use crate::{changes, rows};
+
+impl Directory for SqliteStore {
+    fn credential(&mut self, name: &LoginName) -> Result<Option<Arc<Credential>>, StoreError> {
+        self.look("look up a credential", GATE_WAIT, |connection| {
+            Ok(rows::credential(connection, name)?.map(Arc::new))
+        })
+    }
+
+    fn tenant(&mut self, id: &TenantId) -> Result<Option<Arc<Tenant>>, StoreError> {
+        self.look("look up a tenant", GATE_WAIT, |connection| {
+            Ok(rows::tenant(connection, id)?.map(Arc::new))
+        })
+    }
+
+    fn some_tenant_admits_anonymous(&mut self) -> Result<bool, StoreError> {
+        self.look("look up the tenants", GATE_WAIT, rows::some_tenant_is_open)
+    }
+}
+
+impl GateStore for SqliteStore {
+    type Claim = BrokerClaim;
+
+    fn claim_broker(&self, broker: &str) -> Result<BrokerClaim, StoreError> {
+        self.claim(broker)
+    }
+
+    fn reopen(&self) -> Result<Self, StoreError> {
+        self.connect_again()
+    }
+
+    fn credential_by_id(&mut self, id: CredentialId) -> Result<Option<Arc<Credential>>, StoreError> {
+        self.look("look up a credential", GATE_WAIT, |connection| {
+            Ok(rows::credential_by_id(connection, id)?.map(Arc::new))
+        })
+    }
+
+    fn open_tenants(&mut self) -> Result<Vec<Arc<Tenant>>, StoreError> {
+        self.look("look up the tenants", GATE_WAIT, |connection| {
+            Ok(rows::open_tenants(connection)?.into_iter().map(Arc::new).collect())
+        })
+    }
+
+    fn settings(&mut self) -> Result<Settings, StoreError> {
+        self.look("read the settings", GATE_WAIT, rows::settings)
+    }
+
+    fn version(&mut self) -> Result<i64, StoreError> {
+        self.look_once("read the store's version", |connection| {
+            let mut statement = connection.prepare_cached("PRAGMA data_version")?;
+            Ok(statement.query_row([], |row| row.get(0))?)
+        })
+    }
+
+    fn last_change(&mut self) -> Result<ChangeSeq, StoreError> {
+        self.look_once("read the change log", changes::last)
+    }
+
+    fn changes_after(
+        &mut self,
+        seq: ChangeSeq,
+        limit: usize,
+    ) -> Result<Vec<(ChangeSeq, Change)>, StoreError> {
+        self.look("read the change log", GATE_WAIT, |connection| {
+            changes::after(connection, seq, limit)
+        })
+    }
+
+    fn record_login(&mut self, login: &Login<'_>, now: Timestamp) -> Result<Recorded, StoreError> {
+        self.record(login, now)
+    }
+
+    fn last_login(&mut self, client_id: &ClientId) -> Result<Option<LastLogin>, StoreError> {
+        self.look_once("look up a stored session", |connection| {
+            last_login(connection, client_id)
+        })
+    }
+
+    fn kick_request(&mut self, id: KickRequestId) -> Result<Option<KickTarget>, StoreError> {
+        self.look_once("look up a request to kick", |connection| {
+            kick_target(connection, id)
+        })
+    }
+
+    fn clear_presence(&mut self, broker: &str) -> Result<(), StoreError> {
+        self.act("clear the sessions of an earlier run", BATCH_WAIT, |connection| {
+            connection
+                .prepare_cached("DELETE FROM presence WHERE broker = ?1")?
+                .execute([broker])?;
+            Ok(())
+        })
+    }
+
+    fn write_batch(&mut self, broker: &str, batch: &Batch) -> Result<(), StoreError> {
+        self.write_chunks(broker, batch)
+    }
+
+    fn maintain(&mut self, broker: &str, now: Timestamp) -> Result<(), StoreError> {
+        // Another broker's minutes are moved as well: it may be gone for good.
+        let _ = broker;
+        self.maintain_all(now)
+    }
+}
+
+fn last_login(connection: &Connection, client_id: &ClientId) -> Result<Option<LastLogin>, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT credential, username, tenant FROM last_login WHERE client_id = ?1",
+    )?;
+    let mut rows = statement.query([client_id.as_str()])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let columns = &mut Columns::of(row);
+    Ok(Some(LastLogin {
+        credential: columns.maybe_number()?.map(CredentialId),
+        username: columns.maybe_text()?.map(Into::into),
+        tenant: columns.maybe_parsed(TenantId::parse)?,
+    }))
+}
+
+fn kick_target(connection: &Connection, id: KickRequestId) -> Result<Option<KickTarget>, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT client_id, broker, session FROM kick_request WHERE id = ?1 AND answered = 0",
+    )?;
+    let mut rows = statement.query([id.0])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let columns = &mut Columns::of(row);
+    Ok(Some(match columns.maybe_text()? {
+        Some(client_id) => KickTarget::ClientId(client_id.into()),
+        None => KickTarget::Session {
+            broker: columns.text()?.into(),
+            session: SessionNumber(columns.number()?),
+        },
+    }))
+}

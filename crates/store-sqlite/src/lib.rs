@@ -1,0 +1,43 @@
+//! The embedded store of Countersign: one SQLite file in WAL mode.
+//!
+//! [`SqliteStore`] answers what a CONNECT looks up
+//! ([`Directory`](countersign_core::store::Directory)), keeps what a broker's
+//! gate writes down ([`GateStore`](countersign_core::store::GateStore)) and
+//! runs administrative acts
+//! ([`AdminStore`](countersign_core::store::AdminStore)). One value is one
+//! connection and serves one thread; several processes may use the file at
+//! once.
+//!
+//! Nobody holds the write lock while the disk syncs: what must be durable is
+//! committed first and synced before the caller hears of it. A login that
+//! waits for the lock therefore waits for other writers' work, never for
+//! their disk.
+
+#![forbid(unsafe_code)]
+
+mod admin;
+mod audit;
+mod backup;
+mod batch;
+mod changes;
+mod claim;
+mod columns;
+mod error;
+mod file;
+mod gate;
+mod health;
+mod login;
+mod maintenance;
+mod open;
+mod patience;
+mod rows;
+mod schema;
+mod transaction;
+mod writing;
+
+pub use admin::SqliteTransaction;
+pub use audit::AuditCheck;
+pub use backup::BackupProgress;
+pub use claim::BrokerClaim;
+pub use file::create_private;
+pub use open::SqliteStore;

@@ -1,0 +1,120 @@
+//! What a login changes for good, committed before the client hears of it.
+
+use countersign_core::audit::{AuditEntry, Outcome};
+use countersign_core::change::Change;
+use countersign_core::client_id::ClientIdTie;
+use countersign_core::lifecycle::{Act, State};
+use countersign_core::store::{Intent, Login, Recorded, StoreError};
+use countersign_core::time::Timestamp;
+use rusqlite::{Connection, params};
+
+use crate::error::Fault;
+use crate::open::SqliteStore;
+use crate::patience::{GATE_WAIT, Patience};
+use crate::transaction::Scope;
+use crate::{audit, changes};
+
+impl SqliteStore {
+    /// See [`GateStore::record_login`](countersign_core::store::GateStore::record_login).
+    pub(crate) fn record(&mut self, login: &Login<'_>, now: Timestamp) -> Result<Recorded, StoreError> {
+        let action = "record a login";
+        let _patience = Patience::of(GATE_WAIT);
+        let mut recording = || {
+            self.checkpoint_on_commit(false)?;
+            let scope = Scope::begin(&self.connection, Intent::Write)?;
+            if !update(&self.connection, login, now)? {
+                return Ok(Recorded::Outdated);
+            }
+            append_traces(&self.connection, login, now)?;
+            scope.commit()?;
+            Ok(Recorded::Done)
+        };
+        // `act` is not for this: it may sleep to be fair to other writers.
+        let recorded = recording().map_err(|fault: Fault| fault.while_trying(action, &self.path))?;
+        if recorded == Recorded::Done && login.record.ties.is_some() {
+            self.sync(action)?;
+        }
+        Ok(recorded)
+    }
+}
+
+/// Writes what changes; says whether the credential still was what the login
+/// was decided on.
+fn update(connection: &Connection, login: &Login<'_>, now: Timestamp) -> Result<bool, Fault> {
+    let credential = login.credential;
+    let state = credential.state;
+    let Ok(used) = state.after(Act::Authenticate) else {
+        return Ok(false);
+    };
+    let next = if login.record.activates { used } else { state };
+    let ties = login.record.ties.map(|ClientIdTie(hash)| hash);
+    let updated = connection
+        .prepare_cached(
+            "UPDATE credential
+             SET state = ?1,
+                 ever_used = max(ever_used, ?2),
+                 client_id_tie = coalesce(?3, client_id_tie),
+                 last_used_at = max(coalesce(last_used_at, ?4), ?4)
+             WHERE id = ?5 AND generation = ?6 AND state = ?7 AND updated_at = ?8
+                 AND (?3 IS NULL OR client_id_tie IS NULL)
+                 AND EXISTS (SELECT 1 FROM secret WHERE id = ?9 AND credential = ?5)",
+        )?
+        .execute(params![
+            next.as_str(),
+            login.record.activates,
+            ties,
+            now.as_millis(),
+            credential.id.0,
+            credential.generation.0,
+            state.as_str(),
+            credential.updated_at.as_millis(),
+            login.secret.0,
+        ])?;
+    if updated == 0 {
+        return Ok(false);
+    }
+    if login.record.retires_older_secrets {
+        connection
+            .prepare_cached("DELETE FROM secret WHERE credential = ?1 AND until_used = 1 AND id < ?2")?
+            .execute([credential.id.0, login.secret.0])?;
+    }
+    Ok(true)
+}
+
+/// Writes the audit rows and, where other sessions of the credential may have
+/// to end, the change.
+fn append_traces(connection: &Connection, login: &Login<'_>, now: Timestamp) -> Result<(), Fault> {
+    let row = |act: &str, states: Option<(State, State)>| AuditEntry {
+        time: now,
+        actor: format!("broker:{}", login.broker),
+        act: act.into(),
+        subject: login.credential.name.to_string(),
+        outcome: Outcome::Done,
+        cause: None,
+        address: None,
+        count: 1,
+        before: states.map(|(before, _)| state_as_json(before)),
+        after: states.map(|(_, after)| state_as_json(after)),
+    };
+    let record = &login.record;
+    let mut rows = Vec::new();
+    if record.activates {
+        let states = (login.credential.state, State::Active);
+        rows.push(row("credential.activate", Some(states)));
+    }
+    if record.ties.is_some() {
+        rows.push(row("credential.tie", None));
+    }
+    if record.retires_older_secrets {
+        rows.push(row("credential.retire-secret", None));
+    }
+    audit::append(connection, &rows)?;
+    if record.ties.is_some() || record.retires_older_secrets {
+        changes::append(connection, now, &Change::Credential(login.credential.id))?;
+    }
+    Ok(())
+}
+
+fn state_as_json(state: State) -> String {
+    format!(r#"{{"state":"{state}"}}"#)
+}

@@ -1,0 +1,308 @@
+//! Making and opening a store.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use countersign_core::store::{Intent, Settings, StoreError, StoreErrorKind};
+use rusqlite::{Connection, MAIN_DB, OpenFlags};
+
+use crate::backup;
+use crate::error::{Fault, damaged, make_one, of_io};
+use crate::file::{beside, create_private, directory_of, remove_with_companions, sync_directory_of};
+use crate::patience::{ADMIN_WAIT, GATE_WAIT, Patience, leave_a_turn, wait_a_little};
+use crate::schema::{self, Header, MIGRATIONS};
+use crate::transaction::Scope;
+use crate::writing;
+
+/// One connection to a store in a SQLite file. Serves one thread at a time.
+#[derive(Debug)]
+pub struct SqliteStore {
+    pub(crate) connection: Connection,
+    pub(crate) path: Arc<Path>,
+    /// When this connection last gave the write lock back off the host's
+    /// thread.
+    pub(crate) wrote_at: Option<Instant>,
+    /// Whether commits of this connection write the log back now and then.
+    checkpoints: bool,
+}
+
+impl SqliteStore {
+    /// Makes a store where there is nothing yet, readable by its owner alone.
+    ///
+    /// # Errors
+    ///
+    /// Returns kind `Conflict` when something stands at `path` or beside it
+    /// where SQLite keeps its log, and other kinds when the file can't be
+    /// made. Nothing is left behind then.
+    pub fn create(path: impl AsRef<Path>, settings: &Settings) -> Result<Self, StoreError> {
+        let action = "create the store";
+        let path = path.as_ref();
+        for suffix in ["-wal", "-shm", "-journal"] {
+            let left_over = beside(path, suffix);
+            if left_over.symlink_metadata().is_ok() {
+                return Err(StoreError::new(action, StoreErrorKind::Conflict).with_detail(format!(
+                    "`{}` is left over from another store; move it away",
+                    left_over.display()
+                )));
+            }
+        }
+        create_private(path).map_err(|error| of_io(error, action, path))?;
+        let made = Self::fill(path, settings).and_then(|store| {
+            sync_directory_of(path).map_err(|error| of_io(error, action, path))?;
+            Ok(store)
+        });
+        if made.is_err() {
+            remove_with_companions(path);
+        }
+        made
+    }
+
+    /// Opens a store; one with an older schema is brought up to date, after a
+    /// copy of it was put beside it as `<path>.v<N>.bak`.
+    ///
+    /// # Errors
+    ///
+    /// Returns kind `Missing` when there is none, `Newer` when a newer version
+    /// of this program made it, `Damaged` when it is no database, and other
+    /// kinds when it can't be opened.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::open_with(path.as_ref(), MIGRATIONS)
+    }
+
+    /// Where the store lies.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A second connection to the same file.
+    pub(crate) fn connect_again(&self) -> Result<Self, StoreError> {
+        let action = "open the store";
+        let connection = connect(&self.path, OpenFlags::empty())
+            .map_err(|fault| fault.while_trying(action, &self.path))?;
+        Ok(Self::of(connection, Arc::clone(&self.path)))
+    }
+
+    /// Runs `look` on one state of the store.
+    pub(crate) fn look<T>(
+        &self,
+        action: &'static str,
+        wait: Duration,
+        look: impl FnOnce(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        let _patience = Patience::of(wait);
+        let looking = || {
+            let scope = Scope::begin(&self.connection, Intent::Read)?;
+            let seen = look(&self.connection)?;
+            scope.commit()?;
+            Ok(seen)
+        };
+        looking().map_err(|fault: Fault| fault.while_trying(action, &self.path))
+    }
+
+    /// Runs `look`, which is one statement, for the gate.
+    pub(crate) fn look_once<T>(
+        &self,
+        action: &'static str,
+        look: impl FnOnce(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        let _patience = Patience::of(GATE_WAIT);
+        look(&self.connection).map_err(|fault| fault.while_trying(action, &self.path))
+    }
+
+    /// Runs `act` as one transaction, off the host's thread. It survives a
+    /// kill; [`SqliteStore::sync`] makes it survive a power failure.
+    pub(crate) fn act<T>(
+        &mut self,
+        action: &'static str,
+        wait: Duration,
+        act: impl FnOnce(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        leave_a_turn(self.wrote_at);
+        let _patience = Patience::of(wait);
+        let acting = || {
+            let scope = Scope::begin(&self.connection, Intent::Write)?;
+            let done = act(&self.connection)?;
+            scope.commit()?;
+            Ok(done)
+        };
+        let done = acting().map_err(|fault: Fault| fault.while_trying(action, &self.path));
+        self.wrote_at = Some(Instant::now());
+        done
+    }
+
+    /// Makes what was committed so far survive a power failure.
+    ///
+    /// This is `synchronous=FULL` without its drawback: there, the write lock
+    /// is held while the disk syncs, and on a slow disk every login that has
+    /// something to record would be refused meanwhile. No lock of SQLite lies
+    /// on the log's own file, so that a second handle on it does no harm.
+    pub(crate) fn sync(&self, action: &'static str) -> Result<(), StoreError> {
+        let log = beside(&self.path, "-wal");
+        File::open(&log)
+            .and_then(|file| file.sync_data())
+            .map_err(|error| of_io(error, action, &log))
+    }
+
+    /// Says whether commits of this connection write the log back once it has
+    /// grown: those of administrators do, those on the host's thread must not.
+    pub(crate) fn checkpoint_on_commit(&mut self, checkpoints: bool) -> rusqlite::Result<()> {
+        if self.checkpoints != checkpoints {
+            let pages = if checkpoints { CHECKPOINT_PAGES } else { 0 };
+            self.connection.pragma_update(None, "wal_autocheckpoint", pages)?;
+            self.checkpoints = checkpoints;
+        }
+        Ok(())
+    }
+
+    fn of(connection: Connection, path: Arc<Path>) -> Self {
+        Self {
+            connection,
+            path,
+            wrote_at: None,
+            checkpoints: false,
+        }
+    }
+
+    /// Puts the schema and the settings into a new, empty file.
+    fn fill(path: &Path, settings: &Settings) -> Result<Self, StoreError> {
+        let action = "create the store";
+        let path = absolute(path, action)?;
+        let _patience = Patience::of(ADMIN_WAIT);
+        let filling = || {
+            let connection = connect(&path, OpenFlags::SQLITE_OPEN_NOFOLLOW)?;
+            use_log(&connection)?;
+            let scope = Scope::begin(&connection, Intent::Write)?;
+            schema::migrate(&connection, 0, MIGRATIONS)?;
+            writing::put_settings(&connection, settings)?;
+            scope.commit()?;
+            Ok(connection)
+        };
+        let connection = filling().map_err(|fault: Fault| fault.while_trying(action, &path))?;
+        let store = Self::of(connection, path.into());
+        store.sync(action)?;
+        Ok(store)
+    }
+
+    fn open_with(path: &Path, migrations: &[&str]) -> Result<Self, StoreError> {
+        let action = "open the store";
+        let file = match path.metadata() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(StoreError::new(action, StoreErrorKind::Missing)
+                    .with_detail(make_one(path)));
+            }
+            Err(error) => return Err(of_io(error, action, path)),
+            Ok(file) => file,
+        };
+        let unusable = |why: &str| {
+            StoreError::new(action, StoreErrorKind::Unavailable)
+                .with_detail(format!("`{}` {why}", path.display()))
+        };
+        if !file.is_file() {
+            return Err(unusable("is no file"));
+        }
+        if file.len() == 0 {
+            return Err(unusable("is empty; remove it, then `countersign init` makes a store"));
+        }
+        let path = absolute(path, action)?;
+        let _patience = Patience::of(ADMIN_WAIT);
+        let explain = |fault: Fault| fault.while_trying(action, &path);
+        let connection = connect(&path, OpenFlags::empty()).map_err(explain)?;
+        let newest = schema::newest(migrations);
+        match schema::header(&connection).map_err(explain)? {
+            Header::Foreign => return Err(unusable("is a database of another program")),
+            Header::Ours(version) if version > newest => {
+                return Err(StoreError::new(action, StoreErrorKind::Newer).with_detail(format!(
+                    "`{}` has schema {version} and this program knows {newest}; \
+                     install the version that made it",
+                    path.display()
+                )));
+            }
+            Header::Ours(version) => {
+                if !connection.is_readonly(MAIN_DB).map_err(|error| explain(error.into()))? {
+                    use_log(&connection).map_err(explain)?;
+                }
+                if version < newest {
+                    upgrade(&connection, &path, migrations)?;
+                }
+            }
+        }
+        Ok(Self::of(connection, path.into()))
+    }
+}
+
+/// Brings an older schema up to date, after a copy was made.
+fn upgrade(connection: &Connection, path: &Path, migrations: &[&str]) -> Result<(), StoreError> {
+    let action = "bring the store up to date";
+    let explain = |fault: Fault| fault.while_trying(action, path);
+    let scope = Scope::begin(connection, Intent::Write).map_err(|error| explain(error.into()))?;
+    // Another process may have been faster; the lock is ours from here on.
+    let version = match schema::header(connection).map_err(explain)? {
+        Header::Ours(version) if version < schema::newest(migrations) => version,
+        Header::Ours(_) | Header::Foreign => return Ok(()),
+    };
+    let source = connect(path, OpenFlags::empty()).map_err(explain)?;
+    backup::copy(&source, &free_name(path, version), action, &mut |_| {})?;
+    schema::migrate(connection, version, migrations).map_err(explain)?;
+    scope.commit().map_err(|error| explain(error.into()))
+}
+
+/// A name for a copy of the store that nothing has yet.
+fn free_name(path: &Path, version: u32) -> PathBuf {
+    let first = beside(path, &format!(".v{version}.bak"));
+    let more = (1..1_000_u32).map(|number| beside(&first, &format!(".{number}")));
+    core::iter::once(first.clone())
+        .chain(more)
+        .find(|name| name.symlink_metadata().is_err())
+        .unwrap_or(first)
+}
+
+/// Opens a file with all that holds for each connection.
+fn connect(path: &Path, more: OpenFlags) -> Result<Connection, Fault> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_handler(Some(wait_a_little))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.execute_batch(
+        "PRAGMA foreign_keys = ON;
+         PRAGMA trusted_schema = OFF;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA synchronous = NORMAL;
+         PRAGMA wal_autocheckpoint = 0;",
+    )?;
+    connection.pragma_update_and_check(None, "journal_size_limit", LOG_BYTES, |_| Ok(()))?;
+    Ok(connection)
+}
+
+/// Sees to it that the file is in WAL mode.
+fn use_log(connection: &Connection) -> Result<(), Fault> {
+    let mode: String =
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode == "wal" {
+        Ok(())
+    } else {
+        Err(Fault::Content("the journal mode of the file".into()))
+    }
+}
+
+/// The path as it stays right when the process changes its directory, with
+/// the directory's own links resolved and the file's name as it was given.
+fn absolute(path: &Path, action: &'static str) -> Result<PathBuf, StoreError> {
+    let directory = directory_of(path)
+        .canonicalize()
+        .map_err(|error| of_io(error, action, path))?;
+    match path.file_name() {
+        Some(name) => Ok(directory.join(name)),
+        None => Err(damaged(action, path, "it names no file")),
+    }
+}
+
+/// Above what all of the statements in this crate need.
+const STATEMENTS: usize = 128;
+
+/// How large the log may stay once it was written back.
+pub(crate) const LOG_BYTES: u64 = 8 * 1024 * 1024;
+
+const CHECKPOINT_PAGES: u32 = 1_000;

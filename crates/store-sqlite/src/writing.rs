@@ -1,0 +1,186 @@
+//! What administrative acts write, row by row.
+
+use countersign_core::client_id::{ClientId, ClientIdTie};
+use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::name::{GroupPath, TenantId};
+use countersign_core::secret::{PasswordHash, SecretId, Verifier};
+use countersign_core::store::Settings;
+use countersign_core::tenant::Tenant;
+use countersign_core::time::Timestamp;
+use rusqlite::{Connection, params};
+
+use crate::error::Fault;
+
+/// Replaces the settings.
+pub(crate) fn put_settings(connection: &Connection, settings: &Settings) -> Result<(), Fault> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO setting (key, value) VALUES ('argon2', ?1)")?
+        .execute([settings.argon2.to_string()])?;
+    Ok(())
+}
+
+/// Writes a tenant, new or changed, with its namespaces.
+pub(crate) fn put_tenant(connection: &Connection, tenant: &Tenant) -> Result<(), Fault> {
+    connection
+        .prepare_cached(
+            "INSERT INTO tenant (id, authentication, subscribe, client_id_prefix, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (id) DO UPDATE SET authentication = excluded.authentication,
+                 subscribe = excluded.subscribe, client_id_prefix = excluded.client_id_prefix,
+                 created_at = excluded.created_at",
+        )?
+        .execute(params![
+            tenant.id.as_str(),
+            tenant.authentication.as_str(),
+            tenant.subscribe.as_str(),
+            tenant.client_id_prefix.as_ref().map(ClientId::as_str),
+            tenant.created_at.as_millis(),
+        ])?;
+    connection
+        .prepare_cached("DELETE FROM namespace WHERE tenant = ?1")?
+        .execute([tenant.id.as_str()])?;
+    let mut statement = connection
+        .prepare_cached("INSERT INTO namespace (tenant, position, filter) VALUES (?1, ?2, ?3)")?;
+    for (position, filter) in tenant.namespaces.iter().enumerate() {
+        statement.execute(params![tenant.id.as_str(), position, filter.as_str()])?;
+    }
+    Ok(())
+}
+
+/// Deletes a tenant; its namespaces and credentials go with it.
+pub(crate) fn delete_tenant(connection: &Connection, id: &TenantId) -> Result<(), Fault> {
+    let mut statement = connection.prepare_cached("DELETE FROM tenant WHERE id = ?1")?;
+    found(statement.execute([id.as_str()])?, "the tenant")
+}
+
+/// Adds a credential without secrets.
+pub(crate) fn add_credential(
+    connection: &Connection,
+    credential: &Credential,
+) -> Result<CredentialId, Fault> {
+    connection
+        .prepare_cached(
+            "INSERT INTO credential (name, tenant, created_at, scheme, state, ever_used,
+                 generation, group_path, description, client_id_rule, client_id_tie,
+                 external_identity, not_before, expires_at, updated_at, revoked_reason)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+        )?
+        .execute(params![
+            credential.name.as_str(),
+            credential.tenant.as_ref().map(TenantId::as_str),
+            credential.created_at.as_millis(),
+            &*credential.scheme,
+            credential.state.as_str(),
+            credential.ever_used,
+            credential.generation.0,
+            credential.group.as_ref().map(GroupPath::as_str),
+            credential.description,
+            credential.client_id_rule.to_string(),
+            credential.client_id_tie.map(|ClientIdTie(hash)| hash),
+            credential.external_identity,
+            credential.not_before.map(Timestamp::as_millis),
+            credential.expires_at.map(Timestamp::as_millis),
+            credential.updated_at.as_millis(),
+            credential.revoked_reason,
+        ])?;
+    let id = CredentialId(connection.last_insert_rowid());
+    put_lists(connection, id, credential)?;
+    Ok(id)
+}
+
+/// Writes what acts may change of a credential.
+pub(crate) fn update_credential(connection: &Connection, credential: &Credential) -> Result<(), Fault> {
+    let updated = connection
+        .prepare_cached(
+            "UPDATE credential SET scheme = ?2, state = ?3, ever_used = ?4, generation = ?5,
+                 group_path = ?6, description = ?7, client_id_rule = ?8, client_id_tie = ?9,
+                 external_identity = ?10, not_before = ?11, expires_at = ?12, updated_at = ?13,
+                 revoked_reason = ?14
+             WHERE id = ?1",
+        )?
+        .execute(params![
+            credential.id.0,
+            &*credential.scheme,
+            credential.state.as_str(),
+            credential.ever_used,
+            credential.generation.0,
+            credential.group.as_ref().map(GroupPath::as_str),
+            credential.description,
+            credential.client_id_rule.to_string(),
+            credential.client_id_tie.map(|ClientIdTie(hash)| hash),
+            credential.external_identity,
+            credential.not_before.map(Timestamp::as_millis),
+            credential.expires_at.map(Timestamp::as_millis),
+            credential.updated_at.as_millis(),
+            credential.revoked_reason,
+        ])?;
+    found(updated, "the credential")?;
+    for sql in [
+        "DELETE FROM credential_role WHERE credential = ?1",
+        "DELETE FROM attribute WHERE credential = ?1",
+    ] {
+        connection.prepare_cached(sql)?.execute([credential.id.0])?;
+    }
+    put_lists(connection, credential.id, credential)
+}
+
+/// Deletes a credential; its secrets, roles and attributes go with it.
+pub(crate) fn delete_credential(connection: &Connection, id: CredentialId) -> Result<(), Fault> {
+    let mut statement = connection.prepare_cached("DELETE FROM credential WHERE id = ?1")?;
+    found(statement.execute([id.0])?, "the credential")
+}
+
+/// Gives a credential one more secret.
+pub(crate) fn add_secret(
+    connection: &Connection,
+    credential: CredentialId,
+    verifier: &Verifier,
+) -> Result<SecretId, Fault> {
+    let (digest, phc) = match verifier {
+        Verifier::Digest(digest) => (Some(digest.as_bytes()), None),
+        Verifier::Password(hash) => (None, Some(PasswordHash::as_phc(hash))),
+    };
+    connection
+        .prepare_cached("INSERT INTO secret (credential, digest, phc) VALUES (?1, ?2, ?3)")?
+        .execute(params![credential.0, digest, phc])?;
+    Ok(SecretId(connection.last_insert_rowid()))
+}
+
+/// Says when a secret stops to work.
+pub(crate) fn limit_secret(
+    connection: &Connection,
+    secret: SecretId,
+    ends_at: Option<Timestamp>,
+    until_used: bool,
+) -> Result<(), Fault> {
+    let mut statement = connection
+        .prepare_cached("UPDATE secret SET ends_at = ?2, until_used = ?3 WHERE id = ?1")?;
+    let ends_at = ends_at.map(Timestamp::as_millis);
+    found(statement.execute(params![secret.0, ends_at, until_used])?, "the secret")
+}
+
+/// Removes a secret.
+pub(crate) fn remove_secret(connection: &Connection, secret: SecretId) -> Result<(), Fault> {
+    let mut statement = connection.prepare_cached("DELETE FROM secret WHERE id = ?1")?;
+    found(statement.execute([secret.0])?, "the secret")
+}
+
+/// Writes the roles and attributes of a credential that has none stored.
+fn put_lists(connection: &Connection, id: CredentialId, credential: &Credential) -> Result<(), Fault> {
+    let mut statement = connection
+        .prepare_cached("INSERT OR IGNORE INTO credential_role (credential, role) VALUES (?1, ?2)")?;
+    for role in &credential.roles {
+        statement.execute(params![id.0, &**role])?;
+    }
+    let mut statement = connection
+        .prepare_cached("INSERT INTO attribute (credential, key, value) VALUES (?1, ?2, ?3)")?;
+    for (key, value) in &credential.attributes {
+        statement.execute(params![id.0, key, value])?;
+    }
+    Ok(())
+}
+
+/// Refuses to have changed nothing.
+fn found(rows: usize, what: &'static str) -> Result<(), Fault> {
+    if rows == 0 { Err(Fault::Gone(what)) } else { Ok(()) }
+}

@@ -1,0 +1,100 @@
+//! Where the plugin, the program and the brokers are.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+
+use crate::broker::Version;
+
+/// How to start one broker, as `cargo xtask setup` wrote it down.
+#[derive(Clone, Debug, Deserialize)]
+pub struct BrokerCommand {
+    /// What the broker calls itself, such as `2.1.2`.
+    pub version: String,
+    /// Program and first arguments.
+    pub command: Vec<String>,
+    /// Variables to set.
+    pub env: BTreeMap<String, String>,
+}
+
+/// The plugin as it is released: `COUNTERSIGN_PLUGIN`, else the last release
+/// build.
+pub fn plugin() -> Result<PathBuf> {
+    existing("COUNTERSIGN_PLUGIN", "release/libmosquitto_countersign.so")
+}
+
+/// The plugin with the test switches: `COUNTERSIGN_PLUGIN_TEST_HOOKS`, else
+/// what the last `cargo xtask test` put aside.
+pub fn plugin_with_test_hooks() -> Result<PathBuf> {
+    existing(
+        "COUNTERSIGN_PLUGIN_TEST_HOOKS",
+        "test-hooks/libmosquitto_countersign.so",
+    )
+}
+
+/// The program `countersign`: `COUNTERSIGN_CLI`, else the last release build.
+pub fn cli() -> Result<PathBuf> {
+    existing("COUNTERSIGN_CLI", "release/countersign")
+}
+
+/// The broker of this version.
+pub fn broker(version: Version) -> Result<BrokerCommand> {
+    let path = cache()?.join("brokers.json");
+    let setup = "run `cargo xtask setup`";
+    let text = fs::read_to_string(&path)
+        .with_context(|| format!("there is no {}: {setup}", path.display()))?;
+    let mut brokers: BTreeMap<String, BrokerCommand> = serde_json::from_str(&text)
+        .with_context(|| format!("{} is damaged: {setup}", path.display()))?;
+    let broker = brokers
+        .remove(&version.to_string())
+        .with_context(|| format!("Mosquitto {version} is not set up: {setup}"))?;
+    for part in broker.command.iter().filter(|part| part.starts_with('/')) {
+        ensure!(
+            Path::new(part).exists(),
+            "Mosquitto {version} is gone from {part}: {setup}"
+        );
+    }
+    Ok(broker)
+}
+
+/// The root of this repository.
+pub fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .unwrap()
+}
+
+fn existing(variable: &str, in_target: &str) -> Result<PathBuf> {
+    let path = match env::var_os(variable) {
+        Some(path) => PathBuf::from(path),
+        None => {
+            let target = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+            workspace().join(target).join(in_target)
+        }
+    };
+    ensure!(
+        path.is_file(),
+        "there is no {}: run `cargo xtask test --only e2e`, or set {variable}",
+        path.display()
+    );
+    Ok(path)
+}
+
+/// The folder that `cargo xtask setup` keeps brokers in, looked for in the same
+/// places in the same order.
+fn cache() -> Result<PathBuf> {
+    let set = |name| {
+        env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    set("COUNTERSIGN_CACHE")
+        .or_else(|| Some(set("XDG_CACHE_HOME")?.join("countersign")))
+        .or_else(|| Some(set("HOME")?.join(".cache/countersign")))
+        .context("set COUNTERSIGN_CACHE or HOME")
+}

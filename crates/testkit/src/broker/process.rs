@@ -1,0 +1,262 @@
+//! The broker's process: started, watched through its log, and never left
+//! behind.
+
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{LazyLock, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+use std::{io, process};
+
+use anyhow::{Context, Result, bail, ensure};
+
+/// How long a broker may take for what it should do at once.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+const POLL: Duration = Duration::from_millis(2);
+
+#[derive(Debug)]
+pub(super) struct Process {
+    program: String,
+    args: Vec<String>,
+    env: Vec<(String, String)>,
+    log: PathBuf,
+    child: Option<Child>,
+}
+
+impl Process {
+    pub(super) fn new(
+        program: String,
+        args: Vec<String>,
+        env: Vec<(String, String)>,
+        log: PathBuf,
+    ) -> Self {
+        Self {
+            program,
+            args,
+            env,
+            log,
+            child: None,
+        }
+    }
+
+    pub(super) fn spawn(&mut self) -> Result<()> {
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.log)?;
+        let mut command = Command::new(&self.program);
+        command
+            .args(&self.args)
+            .envs(self.env.iter().cloned())
+            .current_dir("/");
+        let child = spawn(command, log).with_context(|| format!("cannot run {}", self.program))?;
+        ALIVE
+            .lock()
+            .unwrap()
+            .push((child.id(), self.log.parent().unwrap().to_owned()));
+        self.child = Some(child);
+        Ok(())
+    }
+
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
+    pub(super) fn is_running(&mut self) -> bool {
+        self.child
+            .as_mut()
+            .is_some_and(|child| matches!(child.try_wait(), Ok(None)))
+    }
+
+    pub(super) fn signal(&self, signal: libc::c_int) -> Result<()> {
+        let pid = self.pid().context("the broker does not run")?;
+        let pid = libc::pid_t::try_from(pid)?;
+        // SAFETY: kill has no preconditions; the child is not yet reaped, so the
+        // number is still its own.
+        let done = unsafe { libc::kill(pid, signal) };
+        ensure!(
+            done == 0,
+            "cannot signal the broker: {}",
+            io::Error::last_os_error()
+        );
+        Ok(())
+    }
+
+    /// Waits for the end; a broker that does not come to it is killed.
+    pub(super) fn wait(&mut self) -> Result<ExitStatus> {
+        let mut child = self.child.take().context("the broker does not run")?;
+        let end = Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = child.try_wait()? {
+                break status;
+            }
+            if Instant::now() > end {
+                kill(&mut child);
+                bail!("the broker did not end within {PATIENCE:?}\n{}", self.log());
+            }
+            thread::sleep(POLL);
+        };
+        forget(child.id());
+        Ok(status)
+    }
+
+    pub(super) fn log(&self) -> String {
+        self.log_since(0)
+    }
+
+    pub(super) fn log_mark(&self) -> usize {
+        fs::read(&self.log)
+            .map(|bytes| bytes.len())
+            .unwrap_or_default()
+    }
+
+    pub(super) fn log_since(&self, mark: usize) -> String {
+        let bytes = fs::read(&self.log).unwrap_or_default();
+        String::from_utf8_lossy(bytes.get(mark..).unwrap_or_default()).into_owned()
+    }
+
+    pub(super) fn wait_for_log(
+        &self,
+        mark: usize,
+        needle: &str,
+        deadline: Duration,
+    ) -> Result<String> {
+        let end = Instant::now() + deadline;
+        loop {
+            // Asked first: what a broker says before it ends is then in the log.
+            let over = self.pid().is_none_or(has_ended) || Instant::now() > end;
+            let log = self.log_since(mark);
+            let whole = log.rfind('\n').map_or("", |end| &log[..end]);
+            if let Some(line) = whole.lines().find(|line| line.contains(needle)) {
+                return Ok(line.to_owned());
+            }
+            if over {
+                bail!("the broker did not log `{needle}` within {deadline:?}\n{log}");
+            }
+            thread::sleep(POLL);
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            kill(child);
+        }
+        if thread::panicking() {
+            eprintln!("--- the broker's log\n{}---", self.log());
+        }
+    }
+}
+
+/// Gives `folder` and what is in it to `user`.
+pub(super) fn give(folder: &Path, user: &str) -> Result<()> {
+    let id = |option| -> Result<u32> {
+        let output = Command::new("id").args([option, user]).output()?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        text.trim()
+            .parse()
+            .with_context(|| format!("there is no user {user}"))
+    };
+    let (uid, gid) = (id("-u")?, id("-g")?);
+    chown(folder, Some(uid), Some(gid))?;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
+    for entry in fs::read_dir(folder)? {
+        chown(entry?.path(), Some(uid), Some(gid))?;
+    }
+    Ok(())
+}
+
+pub(super) fn we_are_root() -> bool {
+    // SAFETY: geteuid has no preconditions.
+    unsafe { libc::geteuid() == 0 }
+}
+
+/// Brokers that run, with their folders: those in a `static` are never dropped.
+static ALIVE: Mutex<Vec<(u32, PathBuf)>> = Mutex::new(Vec::new());
+
+type Request = (Command, Sender<io::Result<Child>>);
+
+/// The thread that starts every broker.
+///
+/// The kernel kills a broker when the thread that started it ends, and a test's
+/// thread may end before a broker that tests share.
+static STARTER: LazyLock<Mutex<Sender<Request>>> = LazyLock::new(|| {
+    // SAFETY: the function takes no argument, returns nothing and does not unwind.
+    unsafe { libc::atexit(leave_nothing) };
+    let (sender, receiver) = channel::<Request>();
+    thread::spawn(move || {
+        for (mut command, answer) in receiver {
+            // The one who asked waits.
+            let _ = answer.send(command.spawn());
+        }
+    });
+    Mutex::new(sender)
+});
+
+fn spawn(mut command: Command, log: File) -> Result<Child> {
+    command
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log);
+    let parent = process::id();
+    // SAFETY: the closure calls nothing but functions that are async-signal-safe.
+    unsafe {
+        command.pre_exec(move || {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            if libc::getppid().cast_unsigned() != parent {
+                return Err(io::Error::from_raw_os_error(libc::ESRCH));
+            }
+            Ok(())
+        });
+    }
+    let (sender, receiver) = channel();
+    STARTER
+        .lock()
+        .unwrap()
+        .send((command, sender))
+        .ok()
+        .context("the starter is gone")?;
+    Ok(receiver.recv()??)
+}
+
+/// Ends brokers that no one dropped and removes their folders.
+extern "C" fn leave_nothing() {
+    let Ok(alive) = ALIVE.try_lock() else { return };
+    for (pid, folder) in alive.iter() {
+        if let Ok(pid) = libc::pid_t::try_from(*pid) {
+            // SAFETY: kill has no preconditions; the child was never reaped.
+            unsafe { libc::kill(pid, libc::SIGKILL) };
+            // SAFETY: waitpid takes a null status for one that nobody wants.
+            unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) };
+        }
+        let _ = fs::remove_dir_all(folder);
+    }
+}
+
+fn kill(child: &mut Child) {
+    // Both fail when it has ended already, which is what is wanted.
+    let _ = child.kill();
+    let _ = child.wait();
+    forget(child.id());
+}
+
+fn forget(ended: u32) {
+    ALIVE.lock().unwrap().retain(|(pid, _)| *pid != ended);
+}
+
+/// Whether the process has ended, reaped or not.
+fn has_ended(pid: u32) -> bool {
+    let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else {
+        return true;
+    };
+    // `PID (NAME) STATE …`
+    stat.rsplit(") ")
+        .next()
+        .is_none_or(|rest| rest.starts_with(['Z', 'X']))
+}

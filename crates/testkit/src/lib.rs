@@ -1,0 +1,23 @@
+//! What the tests of Countersign stand on: real brokers, a raw MQTT client,
+//! Debian's own clients, the program `countersign` and the shared cases.
+//!
+//! - [`broker`] starts one of the three Mosquittos on a free port.
+//! - [`mqtt`] speaks MQTT 3.1.1 and 5.0, well-formed or not.
+//! - [`tools`] runs other programs under a deadline, [`cli`] runs our own.
+//! - [`artifacts`] knows where plugin, program and brokers are.
+//! - [`cases`] reads the cases that every implementation is held to.
+//! - [`store_suite`] is what every store must do.
+//!
+//! Everything here may panic: it runs in tests alone.
+
+pub mod artifacts;
+pub mod broker;
+pub mod cases;
+pub mod cli;
+pub mod mqtt;
+pub mod store_suite;
+pub mod tools;
+
+pub use broker::{Broker, Version};
+pub use cli::Cli;
+pub use mqtt::{Client, Connect};

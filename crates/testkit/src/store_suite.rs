@@ -1,0 +1,213 @@
+//! What every store must do, whichever it is. A store that does not pass is
+//! none.
+//!
+//! ```ignore
+//! countersign_testkit::store_suite!(fresh_store());
+//! ```
+//!
+//! The expression makes an empty store and whatever has to outlive it, a
+//! directory say: `(store, keep)`.
+
+use std::collections::BTreeMap;
+
+use countersign_core::audit::{AuditEntry, Outcome};
+use countersign_core::change::Change;
+use countersign_core::client_id::ClientIdRule;
+use countersign_core::credential::{Credential, CredentialId, Generation};
+use countersign_core::lifecycle::State;
+use countersign_core::name::{LoginName, TenantId};
+use countersign_core::rule::Namespaces;
+use countersign_core::secret::{SecretDigest, SecretId, Verifier};
+use countersign_core::store::{
+    AdminStore, AdminTransaction, AuditQuery, GateStore, Intent, StoreError,
+};
+use countersign_core::tenant::{Authentication, SubscribeMode, Tenant};
+use countersign_core::time::Timestamp;
+use countersign_core::topic::TopicFilter;
+
+mod acts;
+mod batches;
+mod changes;
+mod listings;
+mod logins;
+
+pub use acts::*;
+pub use batches::*;
+pub use changes::*;
+pub use listings::*;
+pub use logins::*;
+
+/// Makes a test of each sentence of the suite.
+#[macro_export]
+macro_rules! store_suite {
+    ($fresh:expr) => {
+        $crate::store_suite!(@ $fresh;
+            a_batch_that_found_the_lock_taken_can_be_written_again,
+            a_brokers_name_has_one_live_holder,
+            a_change_log_that_was_pruned_or_replaced_yields_everything,
+            a_credential_reads_back_as_it_was_written,
+            a_deleted_tenant_takes_its_credentials_along_and_frees_their_names,
+            a_kick_is_asked_for_once_and_answered_once,
+            a_login_activates_once,
+            a_login_decided_before_an_act_is_outdated,
+            a_login_waits_for_the_lock_no_longer_than_a_client_would_notice,
+            a_new_secret_in_use_retires_the_old_one,
+            a_number_is_never_given_out_again,
+            a_secret_has_one_owner,
+            a_stored_session_is_remembered_and_a_clean_one_is_not,
+            a_taken_name_is_a_conflict_whoever_has_it,
+            a_tenant_reads_back_as_it_was_written,
+            a_tie_is_written_once_and_told_to_the_others,
+            a_transaction_that_is_dropped_never_happened,
+            an_act_its_audit_row_and_its_change_come_together,
+            an_empty_store_knows_nobody,
+            an_update_leaves_name_tenant_secrets_and_times_alone,
+            changes_reach_a_second_connection_in_order,
+            credentials_are_listed_by_name_and_filtered,
+            last_use_only_moves_forward,
+            no_more_than_a_thousand_rows_tell_of_a_minutes_refusals,
+            open_tenants_are_those_that_admit_somebody_without_a_login,
+            presence_is_who_is_connected_and_cleared_broker_by_broker,
+            refusals_add_up_and_end_in_the_audit,
+            secrets_are_listed_newest_first_and_end_when_told,
+            settings_read_back_as_they_were_written,
+            the_audit_lists_the_newest_rows_and_filters_them,
+            the_version_moves_with_others_commits_and_not_otherwise,
+        );
+    };
+    (@ $fresh:expr; $($sentence:ident,)*) => {
+        $(
+            #[test]
+            fn $sentence() {
+                let (store, _keep) = $fresh;
+                $crate::store_suite::$sentence(store);
+            }
+        )*
+    };
+}
+
+pub(crate) fn at(millis: i64) -> Timestamp {
+    Timestamp::from_millis(millis)
+}
+
+pub(crate) fn login_name(text: &str) -> LoginName {
+    LoginName::parse(text).unwrap()
+}
+
+pub(crate) fn tenant_id(text: &str) -> TenantId {
+    TenantId::parse(text).unwrap()
+}
+
+/// A tenant that owns `<id>/#` and asks everybody for a login.
+pub(crate) fn tenant(id: &str) -> Tenant {
+    let namespace = TopicFilter::parse(&format!("{id}/#")).unwrap();
+    Tenant {
+        id: tenant_id(id),
+        authentication: Authentication::Required,
+        subscribe: SubscribeMode::Strict,
+        client_id_prefix: None,
+        namespaces: Namespaces::new([namespace]).unwrap(),
+        created_at: at(1),
+    }
+}
+
+/// A new credential, of the tenant that its name tells.
+pub(crate) fn credential(name: &str) -> Credential {
+    Credential {
+        id: CredentialId(0),
+        name: login_name(name),
+        tenant: name.rsplit_once('@').map(|(_, tenant)| tenant_id(tenant)),
+        scheme: "basic".into(),
+        state: State::Inactive,
+        ever_used: false,
+        generation: Generation::FIRST,
+        group: None,
+        description: None,
+        client_id_rule: ClientIdRule::Any,
+        client_id_tie: None,
+        external_identity: false,
+        not_before: None,
+        expires_at: None,
+        created_at: at(1),
+        updated_at: at(1),
+        last_used_at: None,
+        revoked_reason: None,
+        secrets: Vec::new(),
+        roles: Vec::new(),
+        attributes: BTreeMap::new(),
+    }
+}
+
+pub(crate) fn digest(byte: u8) -> Verifier {
+    Verifier::Digest(SecretDigest::from_bytes([byte; 32]))
+}
+
+/// A row of the audit at the instant `time`.
+pub(crate) fn entry(time: i64, act: &str, subject: &str) -> AuditEntry {
+    AuditEntry {
+        time: at(time),
+        actor: "cli:suite".into(),
+        act: act.into(),
+        subject: subject.into(),
+        outcome: Outcome::Done,
+        cause: None,
+        address: None,
+        count: 1,
+        before: None,
+        after: Some("{}".into()),
+    }
+}
+
+/// Commits what `step` does, with one audit row and `changes`.
+pub(crate) fn commit<S: AdminStore, T>(
+    store: &mut S,
+    changes: &[Change],
+    step: impl FnOnce(&mut S::Transaction<'_>) -> Result<T, StoreError>,
+) -> T {
+    let mut transaction = store.begin(Intent::Write).unwrap();
+    let done = step(&mut transaction).unwrap();
+    transaction.commit(&[entry(1, "suite", "suite")], changes).unwrap();
+    done
+}
+
+/// What one look finds.
+pub(crate) fn look<S: AdminStore, T>(
+    store: &mut S,
+    step: impl FnOnce(&mut S::Transaction<'_>) -> Result<T, StoreError>,
+) -> T {
+    step(&mut store.begin(Intent::Read).unwrap()).unwrap()
+}
+
+/// Commits `credential` with one secret, into a tenant that is made for it.
+pub(crate) fn add<S: AdminStore>(
+    store: &mut S,
+    credential: &Credential,
+    secret: u8,
+) -> (CredentialId, SecretId) {
+    commit(store, &[], |transaction| {
+        if let Some(id) = &credential.tenant
+            && transaction.tenant(id)?.is_none()
+        {
+            transaction.put_tenant(&tenant(id.as_str()))?;
+        }
+        let id = transaction.add_credential(credential)?;
+        Ok((id, transaction.add_secret(id, &digest(secret))?))
+    })
+}
+
+/// Looks a credential up that must be there.
+pub(crate) fn found<S: GateStore>(store: &mut S, name: &str) -> Credential {
+    let found = store.credential(&login_name(name)).unwrap().unwrap();
+    Credential::clone(&found)
+}
+
+/// The whole audit, oldest row first.
+pub(crate) fn audit<S: AdminStore>(store: &mut S) -> Vec<AuditEntry> {
+    look(store, |transaction| transaction.audit(&AuditQuery::default()))
+}
+
+/// The acts in the audit, oldest first, the suite's own left out.
+pub(crate) fn acts<S: AdminStore>(store: &mut S) -> Vec<String> {
+    let acts = audit(store).into_iter().map(|entry| entry.act);
+    acts.filter(|act| act != "suite").collect()
+}

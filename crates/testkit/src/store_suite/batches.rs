@@ -1,0 +1,220 @@
+//! What a gate writes down.
+
+use countersign_core::audit::Outcome;
+use countersign_core::client_id::ClientId;
+use countersign_core::credential::CredentialId;
+use countersign_core::presence::{Observation, Presence, SessionNumber};
+use countersign_core::reason::Reason;
+use countersign_core::store::{
+    AdminStore, AdminTransaction, Batch, GateStore, Intent, LastLogin, Refusal, StoreErrorKind,
+};
+
+use super::{acts, add, at, audit, commit, credential, entry, found, look, tenant_id};
+
+/// Who is connected reads back, and ends with the broker's next start.
+pub fn presence_is_who_is_connected_and_cleared_broker_by_broker(
+    mut store: impl GateStore + AdminStore,
+) {
+    let full = Presence {
+        username: Some("dev1@acme".into()),
+        credential: Some(CredentialId(7)),
+        tenant: Some(tenant_id("acme")),
+        address: Some("::1".into()),
+        listener: Some(u16::MAX),
+        stored: true,
+        authenticated: true,
+        ..anonymous(1, "c1")
+    };
+    observe(&mut store, "b1", vec![
+        Observation::Connected(full.clone()),
+        Observation::Connected(anonymous(2, "c2")),
+        Observation::Connected(anonymous(3, "c3")),
+        Observation::Disconnected(SessionNumber(2)),
+        Observation::Joined(SessionNumber(3), tenant_id("other")),
+    ]);
+    observe(&mut store, "b2", vec![Observation::Connected(anonymous(1, "c4"))]);
+    let listed = look(&mut store, |transaction| transaction.presence(None));
+    let joined = Presence { tenant: Some(tenant_id("other")), ..anonymous(3, "c3") };
+    let seen: Vec<_> = listed.into_iter().map(|one| (one.broker, one.presence)).collect();
+    let b1 = String::from("b1");
+    assert_eq!(seen, [
+        (b1.clone(), full.clone()),
+        (b1.clone(), joined),
+        ("b2".into(), anonymous(1, "c4")),
+    ]);
+    let acme = tenant_id("acme");
+    let of_acme = look(&mut store, |transaction| transaction.presence(Some(&acme)));
+    assert_eq!(of_acme[0].presence, full);
+    assert_eq!(look(&mut store, |transaction| transaction.count_presence(Some(&acme))), 1);
+    store.clear_presence("b1").unwrap();
+    assert_eq!(look(&mut store, |transaction| transaction.count_presence(None)), 1);
+}
+
+/// A client the broker restores from disk is who logged in last, if anybody.
+pub fn a_stored_session_is_remembered_and_a_clean_one_is_not(
+    mut store: impl GateStore + AdminStore,
+) {
+    let (id, _) = add(&mut store, &credential("dev1@acme"), 1);
+    let c1 = ClientId::parse("c1").unwrap();
+    let stored = Presence {
+        username: Some("dev1@acme".into()),
+        credential: Some(id),
+        tenant: Some(tenant_id("acme")),
+        stored: true,
+        ..anonymous(1, "c1")
+    };
+    let remembered = LastLogin {
+        credential: Some(id),
+        username: Some("dev1@acme".into()),
+        tenant: Some(tenant_id("acme")),
+    };
+    observe(&mut store, "b1", vec![
+        Observation::Connected(stored.clone()),
+        Observation::Disconnected(SessionNumber(1)),
+    ]);
+    assert_eq!(store.last_login(&c1).unwrap(), Some(remembered));
+    observe(&mut store, "b1", vec![Observation::Connected(anonymous(2, "c1"))]);
+    assert_eq!(store.last_login(&c1).unwrap(), None);
+
+    observe(&mut store, "b1", vec![
+        Observation::Connected(Presence { stored: true, ..anonymous(3, "c1") }),
+        Observation::Joined(SessionNumber(3), tenant_id("acme")),
+    ]);
+    let nobody = LastLogin { credential: None, username: None, tenant: Some(tenant_id("acme")) };
+    assert_eq!(store.last_login(&c1).unwrap(), Some(nobody));
+
+    observe(&mut store, "b1", vec![Observation::Connected(stored.clone())]);
+    commit(&mut store, &[], |transaction| transaction.delete_credential(id));
+    assert_eq!(store.last_login(&c1).unwrap(), None);
+    observe(&mut store, "b1", vec![Observation::Connected(stored)]);
+    assert_eq!(store.last_login(&c1).unwrap(), None);
+}
+
+/// A late batch does not take back a later use.
+pub fn last_use_only_moves_forward(mut store: impl GateStore + AdminStore) {
+    let (id, _) = add(&mut store, &credential("dev1@acme"), 1);
+    for (used, last) in [(5, 5), (3, 5), (8, 8)] {
+        observe(&mut store, "b1", vec![Observation::Used(id, at(used))]);
+        assert_eq!(found(&mut store, "dev1@acme").last_used_at, Some(at(last)));
+    }
+}
+
+/// Refusals of one minute, name, address and reason are one row.
+pub fn refusals_add_up_and_end_in_the_audit(mut store: impl GateStore + AdminStore) {
+    let wrong = refusal("dev1@acme", Some("::1"), 2);
+    let elsewhere = refusal("dev1@acme", None, 1);
+    let later = Refusal { minute: at(60_000), ..refusal("dev1@acme", Some("::1"), 4) };
+    let unknown = Refusal { cause: Reason::UnknownName, ..refusal("x", Some("::1"), 1) };
+    for refusals in [vec![wrong.clone(), elsewhere], vec![wrong, later, unknown]] {
+        store.write_batch("b1", &Batch { refusals, ..Batch::default() }).unwrap();
+    }
+    let counts = |store: &mut _| {
+        let mut seen: Vec<_> = audit(store)
+            .into_iter()
+            .map(|row| {
+                assert_eq!((row.act.as_str(), row.actor.as_str()), ("login", "broker:b1"));
+                assert_eq!(row.outcome, Outcome::Refused);
+                (row.time.as_millis(), row.subject, row.address, row.cause.unwrap(), row.count)
+            })
+            .collect();
+        seen.sort();
+        seen
+    };
+    let home = || Some("::1".to_owned());
+    let expected = [
+        (0, "dev1@acme".into(), None, Reason::BadSecret, 1),
+        (0, "dev1@acme".into(), home(), Reason::BadSecret, 4),
+        (0, "x".into(), home(), Reason::UnknownName, 1),
+        (60_000, "dev1@acme".into(), home(), Reason::BadSecret, 4),
+    ];
+    assert_eq!(counts(&mut store), expected);
+    for now in [59_999, 60_000, 60_001, 120_000, 180_000] {
+        store.maintain("b1", at(now)).unwrap();
+        assert_eq!(counts(&mut store), expected, "{now}");
+    }
+    // What comes late for a minute that is over is a row of its own.
+    let late = Batch { refusals: vec![refusal("x", None, 1)], ..Batch::default() };
+    store.write_batch("b1", &late).unwrap();
+    store.maintain("b1", at(180_000)).unwrap();
+    assert_eq!(counts(&mut store).len(), 5);
+}
+
+/// A flood of names fills neither the disk nor the audit, and is counted all
+/// the same.
+pub fn no_more_than_a_thousand_rows_tell_of_a_minutes_refusals(
+    mut store: impl GateStore + AdminStore,
+) {
+    for batch in 0..3 {
+        let names = (0..700).map(|number| format!("bot{}", batch * 700 + number));
+        let refusals = names.map(|name| refusal(&name, Some("::1"), 1)).collect();
+        store.write_batch("b1", &Batch { refusals, ..Batch::default() }).unwrap();
+    }
+    let known = Batch { refusals: vec![refusal("bot0", Some("::1"), 5)], ..Batch::default() };
+    store.write_batch("b1", &known).unwrap();
+    for now in [0, 60_000] {
+        store.maintain("b1", at(now)).unwrap();
+        let rows = audit(&mut store);
+        assert!(rows.len() > 900 && rows.len() <= 1_000, "{}", rows.len());
+        assert_eq!(rows.iter().map(|row| row.count).sum::<i64>(), 2_105);
+        let count_of = |name| rows.iter().find(|row| row.subject == name).map(|row| row.count);
+        assert_eq!(count_of("bot0"), Some(6));
+        assert!(count_of("*").unwrap() > 1_000);
+    }
+}
+
+/// What could not be written is written by trying again, once.
+pub fn a_batch_that_found_the_lock_taken_can_be_written_again(
+    mut store: impl GateStore + AdminStore,
+) {
+    let (id, _) = add(&mut store, &credential("dev1@acme"), 1);
+    let mut other = store.reopen().unwrap();
+    let mut observations: Vec<_> = (0..600)
+        .map(|number| Observation::Connected(anonymous(number, &format!("c{number}"))))
+        .collect();
+    observations.push(Observation::Used(id, at(9)));
+    let batch = Batch {
+        observations,
+        refusals: vec![refusal("x", None, 3)],
+        audit: vec![entry(9, "clients.kick", "c1")],
+        kicked: Vec::new(),
+    };
+    let locked = other.begin(Intent::Write).unwrap();
+    let error = store.write_batch("b1", &batch).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Busy, "{error}");
+    drop(locked);
+    assert!(acts(&mut store).is_empty());
+    store.write_batch("b1", &batch).unwrap();
+    assert_eq!(acts(&mut store), ["clients.kick", "login"]);
+    assert_eq!(look(&mut store, |transaction| transaction.count_presence(None)), 600);
+    assert_eq!(found(&mut store, "dev1@acme").last_used_at, Some(at(9)));
+}
+
+fn observe(store: &mut impl GateStore, broker: &str, observations: Vec<Observation>) {
+    store.write_batch(broker, &Batch { observations, ..Batch::default() }).unwrap();
+}
+
+fn anonymous(session: i64, client_id: &str) -> Presence {
+    Presence {
+        session: SessionNumber(session),
+        client_id: client_id.into(),
+        username: None,
+        credential: None,
+        tenant: None,
+        address: None,
+        protocol: 5,
+        connected_at: at(1),
+        authenticated: false,
+        listener: None,
+        stored: false,
+    }
+}
+
+fn refusal(subject: &str, address: Option<&str>, count: i64) -> Refusal {
+    Refusal {
+        minute: at(0),
+        subject: subject.into(),
+        address: address.map(Into::into),
+        cause: Reason::BadSecret,
+        count,
+    }
+}

@@ -1,0 +1,296 @@
+//! What the end-to-end tests share: a broker with the plugin, a store, and the
+//! words that the rows of the behaviours are written in.
+
+use std::time::{Duration, Instant};
+
+use countersign_testkit::broker::Builder;
+use countersign_testkit::mqtt::Message;
+use countersign_testkit::tools::{Background, Output, Tool};
+use countersign_testkit::{Broker, Cli, Client, Connect, Version, artifacts};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Runs a test on each of the three brokers.
+///
+/// The row of the behaviours that it shows begins its name.
+#[macro_export]
+macro_rules! on_every_broker {
+    ($($(#[$attribute:meta])* fn $name:ident($version:ident) $body:block)*) => {
+        $(
+            $(#[$attribute])*
+            mod $name {
+                use super::*;
+
+                fn run($version: countersign_testkit::Version) $body
+
+                #[test]
+                fn on_2_0_11() {
+                    run(countersign_testkit::Version::V2_0_11);
+                }
+
+                #[test]
+                fn on_2_0_21() {
+                    run(countersign_testkit::Version::V2_0_21);
+                }
+
+                #[test]
+                fn on_2_1() {
+                    run(countersign_testkit::Version::V2_1);
+                }
+            }
+        )*
+    };
+}
+
+/// A broker with the plugin, its store, and the program that administers it.
+#[derive(Debug)]
+pub struct Site {
+    /// The broker.
+    pub broker: Broker,
+    /// The program, on the broker's store.
+    pub cli: Cli,
+    _folder: TempDir,
+}
+
+impl Site {
+    /// A broker with a fresh store and no tenants.
+    pub fn start(version: Version) -> Self {
+        Self::start_with(version, |builder| builder)
+    }
+
+    /// The same with whatever `more` adds to the broker.
+    pub fn start_with(version: Version, more: impl FnOnce(Builder) -> Builder) -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("countersign-store-")
+            .tempdir()
+            .unwrap();
+        let cli = Cli::new(folder.path().join("countersign.db"));
+        cli.json(&["init"]);
+        let builder = Broker::builder(version)
+            .line("allow_anonymous true")
+            .plugin(artifacts::plugin().unwrap())
+            .plugin_option("store", cli.store().display());
+        let broker = more(builder).start().unwrap();
+        Self {
+            broker,
+            cli,
+            _folder: folder,
+        }
+    }
+
+    /// The same with one tenant, `t1`, that owns Kaa's topics.
+    pub fn start_with_tenant(version: Version) -> Self {
+        let site = Self::start(version);
+        site.tenant("t1", &["--namespace", "kp1/#"]);
+        site
+    }
+
+    /// Makes a tenant.
+    pub fn tenant(&self, id: &str, options: &[&str]) -> Value {
+        let args: Vec<&str> = ["tenant", "create", id]
+            .iter()
+            .chain(options)
+            .copied()
+            .collect();
+        self.cli.json(&args)
+    }
+
+    /// Sets what a tenant asks of clients.
+    pub fn set_authentication(&self, tenant: &str, mode: &str) {
+        self.cli
+            .json(&["tenant", "set", tenant, "--authentication", mode]);
+    }
+
+    /// Makes a credential with a generated secret.
+    pub fn credential(&self, name: &str, tenant: &str) -> Login {
+        self.credential_with(name, tenant, &[])
+    }
+
+    /// The same with more options.
+    pub fn credential_with(&self, name: &str, tenant: &str, options: &[&str]) -> Login {
+        let args: Vec<&str> = ["credential", "create", name, "--tenant", tenant]
+            .iter()
+            .chain(options)
+            .copied()
+            .collect();
+        Login::from(&self.cli.json(&args))
+    }
+
+    /// Makes a credential with a chosen password.
+    pub fn credential_with_password(&self, name: &str, tenant: &str, password: &str) -> Login {
+        let args = [
+            "credential",
+            "create",
+            name,
+            "--tenant",
+            tenant,
+            "--password-stdin",
+        ];
+        let made = self
+            .cli
+            .json_with_stdin(&args, format!("{password}\n").as_bytes());
+        Login {
+            username: text(&made, "username"),
+            secret: password.to_owned(),
+        }
+    }
+
+    /// Does `act` to a credential: `suspend`, `reactivate`, `revoke`, `delete`.
+    pub fn act(&self, act: &str, login: &Login) -> Value {
+        self.cli.json(&["credential", act, &login.username])
+    }
+
+    /// What `credential show` says.
+    pub fn show(&self, login: &Login) -> Value {
+        self.cli.json(&["credential", "show", &login.username])
+    }
+
+    /// The state that `credential show` says.
+    pub fn state(&self, login: &Login) -> String {
+        text(&self.show(login), "state")
+    }
+
+    /// The broker's port.
+    pub fn port(&self) -> u16 {
+        self.broker.port()
+    }
+
+    /// The seed's command: publishes a temperature and waits for an answer on
+    /// the error topic, for at most three seconds.
+    pub fn kaa_request(&self, username: &str, password: &str, protocol: &str) -> Output {
+        self.kaa_request_with(&["-u", username, "-P", password, "-V", protocol])
+    }
+
+    /// The same with other arguments for who one is.
+    pub fn kaa_request_with(&self, who: &[&str]) -> Output {
+        Tool::mosquitto("mosquitto_rr", self.port())
+            .args(["-e", "kp1/demo/dcx/token/json/1/error"])
+            .args(["-t", "kp1/demo/dcx/token/json/1"])
+            .args(["-m", r#"{"temperature": 21}"#, "-W", "3"])
+            .args(who)
+            .run(PATIENCE)
+            .unwrap()
+    }
+
+    /// A background `mosquitto_sub` that has its subscription.
+    pub fn subscriber(&self, login: &Login, client_id: &str, filter: &str) -> Background {
+        let mut subscriber = Tool::mosquitto("mosquitto_sub", self.port())
+            .args(["-u", &login.username, "-P", &login.secret])
+            .args(["-i", client_id, "-t", filter, "-v", "-d", "-V", "311"])
+            .background()
+            .unwrap();
+        subscriber.wait_for_output("SUBACK", PATIENCE).unwrap();
+        subscriber
+    }
+
+    /// The CONNACK's code of a CONNECT, MQTT 3.1.1.
+    pub fn code(&self, login: &Login) -> Option<u8> {
+        login.connect("a-client").code(self.port())
+    }
+
+    /// Waits until `clients list` shows exactly these client ids.
+    pub fn wait_for_clients(&self, expected: &[&str]) {
+        let mut expected = expected.to_vec();
+        expected.sort_unstable();
+        wait_until("the list of clients is right", || {
+            let listed = self.cli.json(&["clients", "list"]);
+            let mut ids: Vec<String> = listed
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|client| text(client, "client_id"))
+                .collect();
+            ids.sort_unstable();
+            ids == expected
+        });
+    }
+}
+
+/// A name and the secret that proves it.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The whole login name.
+    pub username: String,
+    /// The secret.
+    pub secret: String,
+}
+
+impl Login {
+    /// A CONNECT of MQTT 3.1.1 with it.
+    pub fn connect(&self, client_id: &str) -> Connect {
+        Connect::v311(client_id).login(&self.username, &self.secret)
+    }
+
+    /// A CONNECT of MQTT 5.0 with it.
+    pub fn connect_v5(&self, client_id: &str) -> Connect {
+        Connect::v5(client_id).login(&self.username, &self.secret)
+    }
+
+    /// The same name with another secret.
+    pub fn with_secret(&self, secret: &str) -> Self {
+        Self {
+            username: self.username.clone(),
+            secret: secret.to_owned(),
+        }
+    }
+}
+
+/// What `credential create`, `reset-password` and `rotate` print.
+impl From<&Value> for Login {
+    fn from(printed: &Value) -> Self {
+        Self {
+            username: text(printed, "username"),
+            secret: text(printed, "secret"),
+        }
+    }
+}
+
+/// The text under a key.
+pub fn text(value: &Value, key: &str) -> String {
+    value[key]
+        .as_str()
+        .unwrap_or_else(|| panic!("no text under `{key}`: {value}"))
+        .to_owned()
+}
+
+/// Waits until something holds.
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < PATIENCE, "in vain: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The topics of all messages that come until it is quiet.
+pub fn topics(client: &mut Client) -> Vec<String> {
+    client
+        .receive_all(QUIET)
+        .into_iter()
+        .map(|message: Message| message.topic)
+        .collect()
+}
+
+/// Says whether the broker ends this connection, without anything being sent
+/// over it that could wake the broker.
+pub fn is_kicked(client: &mut Client) -> bool {
+    client.wait_closed(KICK_DEADLINE).is_some()
+}
+
+/// Nothing here takes so long unless it never comes.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Ten times the goal of 250 ms from an act to the end of a session.
+pub const KICK_DEADLINE: Duration = Duration::from_millis(2_500);
+
+/// So long nothing comes where nothing should.
+pub const QUIET: Duration = Duration::from_millis(250);
+
+/// CONNACK "not authorised" of MQTT 3.1.1 (§3.2.2.3).
+pub const REFUSED: Option<u8> = Some(5);
+
+/// CONNACK "not authorised" of MQTT 5.0 (§3.2.2.2).
+pub const REFUSED_V5: Option<u8> = Some(0x87);
+
+/// CONNACK "accepted".
+pub const ACCEPTED: Option<u8> = Some(0);

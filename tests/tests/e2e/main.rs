@@ -1,0 +1,4 @@
+//! Every behaviour end to end, on real brokers.
+
+mod kaa;
+mod tenants;

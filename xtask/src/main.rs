@@ -1,0 +1,62 @@
+//! `cargo xtask`: the commands that the README, CI and developers all run.
+
+mod apt;
+mod brokers;
+mod codegen;
+mod command;
+mod setup;
+mod test;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::test::Part;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about, version)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Write the bindings of Mosquitto's plugin headers anew
+    Codegen {
+        /// Change nothing; fail if what is committed is out of date
+        #[arg(long)]
+        check: bool,
+    },
+    /// Install what building, testing and trying Countersign needs
+    Setup,
+    /// Run every check and test, each in its part
+    Test {
+        /// Run this part alone; may be given more than once
+        #[arg(long, value_enum, value_name = "PART")]
+        only: Vec<Part>,
+        /// Run the remaining parts after one has failed
+        #[arg(long)]
+        keep_going: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    match perform(Arguments::parse().task) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(task: Task) -> Result<ExitCode> {
+    match task {
+        Task::Codegen { check } => codegen::codegen(check)?,
+        Task::Setup => setup::everything()?,
+        Task::Test { only, keep_going } => return test::test(&only, keep_going),
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,111 @@
+//! `cargo xtask setup`: what building, testing and trying Countersign needs.
+//!
+//! Every step looks first and does only what is missing, so a second run is
+//! quick and an interrupted one is made good by the next.
+
+use std::env;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+
+use crate::command::{as_root, cache, cargo, run};
+use crate::{apt, brokers};
+
+/// What a build, the demo and the tests against real brokers need.
+const PACKAGES: &[&str] = &[
+    "debian-archive-keyring",
+    "gcc",
+    "libc6-dev",
+    // Mosquitto 2.0.21 is linked against it and 2.0.11 is not.
+    "libwebsockets17",
+    "mosquitto",
+    "mosquitto-clients",
+    "openssl",
+];
+
+/// What writing the bindings needs besides.
+const CODEGEN_PACKAGES: &[&str] = &["libclang-dev", "libmosquitto-dev", "mosquitto-dev"];
+
+/// The version whose verdicts `deny.toml` is written for.
+const CARGO_DENY: &str = "0.20.2";
+
+/// Installs everything.
+pub fn everything() -> Result<()> {
+    let start = Instant::now();
+    let _alone = lock()?;
+    packages(PACKAGES)?;
+    if env::var_os("CI").is_some() {
+        packages(CODEGEN_PACKAGES)?;
+    }
+    brokers::install(&cache()?)?;
+    cargo_deny()?;
+    println!("setup done in {:.1} s", start.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// Installs what `cargo xtask codegen` needs.
+pub fn for_codegen() -> Result<()> {
+    let _alone = lock()?;
+    packages(CODEGEN_PACKAGES)
+}
+
+/// Whether `cargo xtask codegen` would have nothing to install.
+pub fn is_ready_for_codegen() -> bool {
+    apt::missing(CODEGEN_PACKAGES).is_ok_and(|missing| missing.is_empty())
+}
+
+/// Where `setup` puts `cargo-deny`.
+pub fn cargo_deny_path() -> Result<PathBuf> {
+    Ok(cache()?.join("tools/bin/cargo-deny"))
+}
+
+fn packages(wanted: &[&'static str]) -> Result<()> {
+    let missing = apt::missing(wanted)?;
+    if missing.is_empty() {
+        println!("packages: all {} installed", wanted.len());
+        return Ok(());
+    }
+    println!("packages: installing {}", missing.join(", "));
+    apt::install(&missing)?;
+    if missing.contains(&"mosquitto") && Path::new("/usr/bin/systemctl").exists() {
+        // Its package enables the service for the next boot; nobody asked for that.
+        println!("packages: mosquitto.service is installed, not started and not enabled");
+        run(as_root("systemctl").args(["--quiet", "disable", "mosquitto.service"]))?;
+    }
+    Ok(())
+}
+
+fn cargo_deny() -> Result<()> {
+    let path = cargo_deny_path()?;
+    let said = Command::new(&path).arg("--version").output();
+    let version = format!("cargo-deny {CARGO_DENY}");
+    if said.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).trim() == version) {
+        println!("tools: {version}");
+        return Ok(());
+    }
+    println!("tools: building {version}, once; this takes a minute or more");
+    let mut install = cargo();
+    // Unoptimised it is built in a fraction of the time, and still quick enough.
+    install.args(["install", "--debug", "--quiet", "--locked", "--force"]);
+    install.args(["--version", CARGO_DENY, "cargo-deny"]);
+    install.arg("--root").arg(cache()?.join("tools"));
+    install.env("CARGO_PROFILE_DEV_DEBUG", "0");
+    // The tool's own build is no part of the workspace's.
+    install
+        .env_remove("CARGO_TARGET_DIR")
+        .env_remove("RUSTFLAGS");
+    run(&mut install)
+}
+
+/// Waits until no other setup works on the same cache.
+fn lock() -> Result<File> {
+    let cache = cache()?;
+    fs::create_dir_all(&cache)
+        .with_context(|| format!("cannot make the cache {}", cache.display()))?;
+    let file = File::create(cache.join("setup.lock"))?;
+    file.lock().context("cannot lock the cache")?;
+    Ok(file)
+}

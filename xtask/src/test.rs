@@ -1,0 +1,299 @@
+//! `cargo xtask test`: every check and every test, part by part.
+
+use std::env;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
+
+use crate::command::{cargo, read, run, shown, workspace};
+use crate::{codegen, setup};
+
+/// A part of the tests, in the order in which they run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Part {
+    /// Formatting
+    Fmt,
+    /// Lints, with every feature and without
+    Clippy,
+    /// Documentation and its links
+    Doc,
+    /// Tests of every crate
+    Unit,
+    /// What is generated and committed is current
+    Generated,
+    /// Licences, sources and versions of dependencies
+    Deny,
+    /// Tests against real brokers
+    E2e,
+}
+
+/// What a part came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Count {
+    passed: u64,
+    failed: u64,
+    ignored: u64,
+    /// Whether the part could not be run here, and said so.
+    skipped: bool,
+}
+
+/// Runs the parts named, or all, and says what they came to.
+pub fn test(only: &[Part], keep_going: bool) -> Result<ExitCode> {
+    setup::everything()?;
+    let mut lines = Vec::new();
+    let mut total = Count::default();
+    let parts = Part::value_variants()
+        .iter()
+        .filter(|part| only.is_empty() || only.contains(part));
+    for &part in parts {
+        println!("\n=== {}", part.name());
+        let start = Instant::now();
+        let mut count = part.run().unwrap_or_else(|error| {
+            eprintln!("error: {error:#}");
+            Count {
+                failed: 1,
+                ..Count::default()
+            }
+        });
+        if count == Count::default() {
+            // A check that is no set of tests counts as one test.
+            count.passed = 1;
+        }
+        total.passed += count.passed;
+        total.failed += count.failed;
+        let line = summary(part, count, start.elapsed());
+        println!("{line}");
+        lines.push(line);
+        if count.failed > 0 && !keep_going {
+            break;
+        }
+    }
+    println!();
+    for line in lines {
+        println!("{line}");
+    }
+    println!("{} passed, {} failed", total.passed, total.failed);
+    Ok(if total.failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+impl Part {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Fmt => "fmt",
+            Self::Clippy => "clippy",
+            Self::Doc => "doc",
+            Self::Unit => "unit",
+            Self::Generated => "generated",
+            Self::Deny => "deny",
+            Self::E2e => "e2e",
+        }
+    }
+
+    fn run(self) -> Result<Count> {
+        match self {
+            Self::Fmt => check(cargo().args(["fmt", "--all", "--check"])),
+            Self::Clippy => {
+                let clippy = || {
+                    let mut clippy = cargo();
+                    clippy.args(["clippy", "--workspace", "--all-targets"]);
+                    clippy
+                };
+                check(clippy().args(["--", "-D", "warnings"]))?;
+                check(clippy().args(["--all-features", "--", "-D", "warnings"]))
+            }
+            Self::Doc => check(
+                cargo()
+                    .args(["doc", "--no-deps", "--workspace"])
+                    .env("RUSTDOCFLAGS", "-D warnings"),
+            ),
+            Self::Unit => tests(cargo().args([
+                "test",
+                "--workspace",
+                "--exclude",
+                "countersign-tests",
+                "--no-fail-fast",
+            ])),
+            Self::Generated => generated(),
+            Self::Deny => check(
+                Command::new(setup::cargo_deny_path()?)
+                    .args([
+                        "check",
+                        "--hide-inclusion-graph",
+                        "bans",
+                        "licenses",
+                        "sources",
+                    ])
+                    .current_dir(workspace()),
+            ),
+            Self::E2e => end_to_end(),
+        }
+    }
+}
+
+fn check(command: &mut Command) -> Result<Count> {
+    run(command)?;
+    Ok(Count::default())
+}
+
+fn generated() -> Result<Count> {
+    if !setup::is_ready_for_codegen() && env::var_os("CI").is_none() {
+        println!("skipped: `cargo xtask codegen` would install libclang and Mosquitto's headers");
+        return Ok(Count {
+            skipped: true,
+            ..Count::default()
+        });
+    }
+    codegen::codegen(true)?;
+    Ok(Count::default())
+}
+
+/// Builds what a user installs, and the plugin once more with the test
+/// switches, and runs the tests against real brokers with both.
+fn end_to_end() -> Result<Count> {
+    const PLUGIN: &str = "libmosquitto_countersign.so";
+    let target = target()?;
+    let build = || {
+        let mut build = cargo();
+        build.args(["build", "--package", "countersign-mosquitto-plugin"]);
+        build
+    };
+    run(build().args(["--release", "--package", "countersign-cli"]))?;
+
+    // As a dev build it shares its dependencies, which are optimised there too,
+    // with the other tests. Put aside, since any other dev build replaces it.
+    run(build().args(["--features", "countersign-mosquitto-plugin/test-hooks"]))?;
+    let with_switches = target.join("test-hooks").join(PLUGIN);
+    fs::create_dir_all(target.join("test-hooks"))?;
+    replace(&target.join("debug").join(PLUGIN), &with_switches)?;
+
+    tests(
+        cargo()
+            .args(["test", "--package", "countersign-tests", "--no-fail-fast"])
+            .env("COUNTERSIGN_PLUGIN", target.join("release").join(PLUGIN))
+            .env("COUNTERSIGN_PLUGIN_TEST_HOOKS", with_switches)
+            .env("COUNTERSIGN_CLI", target.join("release/countersign")),
+    )
+}
+
+/// Copies by way of a rename: a broker may hold the old file mapped.
+fn replace(from: &Path, to: &Path) -> Result<()> {
+    let part = to.with_extension("part");
+    fs::copy(from, &part).with_context(|| format!("cannot copy {}", from.display()))?;
+    Ok(fs::rename(part, to)?)
+}
+
+/// The workspace's target folder.
+fn target() -> Result<PathBuf> {
+    let mut metadata = cargo();
+    metadata.args(["metadata", "--format-version=1", "--no-deps", "--offline"]);
+    let text = read(&mut metadata)?;
+    let metadata: serde_json::Value = serde_json::from_str(&text)?;
+    Ok(metadata["target_directory"]
+        .as_str()
+        .context("cargo names no target folder")?
+        .into())
+}
+
+/// Runs `cargo test`, shows what it prints and counts its results.
+fn tests(command: &mut Command) -> Result<Count> {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot run `{}`", shown(command)))?;
+    let output = child.stdout.take().context("cargo has no output")?;
+    let mut count = Count::default();
+    for line in BufReader::new(output).split(b'\n') {
+        let line = line?;
+        let mut stdout = std::io::stdout().lock();
+        stdout.write_all(&line)?;
+        stdout.write_all(b"\n")?;
+        if let Some(result) = result(&String::from_utf8_lossy(&line)) {
+            count.passed += result.passed;
+            count.failed += result.failed;
+            count.ignored += result.ignored;
+        }
+    }
+    let status = child.wait()?;
+    if !status.success() && count.failed == 0 {
+        // Something did not build, or a test took its process down.
+        eprintln!("error: `{}` ended with {status}", shown(command));
+        count.failed = 1;
+    }
+    ensure!(
+        count.failed > 0 || count.passed > 0,
+        "`{}` ran no test",
+        shown(command)
+    );
+    Ok(count)
+}
+
+/// Reads `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; …`.
+fn result(line: &str) -> Option<Count> {
+    let (_, numbers) = line.strip_prefix("test result: ")?.split_once(". ")?;
+    let mut count = Count::default();
+    for part in numbers.split("; ") {
+        let (number, what) = part.split_once(' ')?;
+        let slot = match what {
+            "passed" => &mut count.passed,
+            "failed" => &mut count.failed,
+            "ignored" => &mut count.ignored,
+            _ => continue,
+        };
+        *slot = number.parse().ok()?;
+    }
+    Some(count)
+}
+
+fn summary(part: Part, count: Count, time: Duration) -> String {
+    let outcome = if count.failed > 0 {
+        "FAILED"
+    } else if count.skipped {
+        "skipped"
+    } else {
+        "ok"
+    };
+    let ignored = if count.ignored > 0 {
+        format!(", {} ignored", count.ignored)
+    } else {
+        String::new()
+    };
+    format!(
+        "--- {:<9} {outcome:<7} {:>6.1} s  {} passed, {} failed{ignored}",
+        part.name(),
+        time.as_secs_f64(),
+        count.passed,
+        count.failed
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_cargo_test_is_counted() {
+        let line = "test result: FAILED. 3 passed; 2 failed; 1 ignored; 0 measured; 4 filtered out; finished in 0.00s";
+        let count = Count {
+            passed: 3,
+            failed: 2,
+            ignored: 1,
+            skipped: false,
+        };
+        assert_eq!(result(line), Some(count));
+    }
+
+    #[test]
+    fn any_other_line_is_not_counted() {
+        assert_eq!(result(""), None);
+        assert_eq!(result("test result_of_login ... ok"), None);
+    }
+}
