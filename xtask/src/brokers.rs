@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use crate::apt::{Installed, PrivateApt};
@@ -19,38 +20,71 @@ use crate::command::read;
 /// The version of Debian bookworm, whose headers the bindings are made from.
 pub const HOST_VERSION: &str = "2.0.11";
 
-/// What `brokers.json` holds, by the name that the tests use: `2.0.11`,
-/// `2.0.21`, `2.1`.
+/// The Mosquittos that Countersign is held to.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, ValueEnum)]
+pub enum Version {
+    /// Debian bookworm's.
+    #[value(name = "2.0.11")]
+    V2_0_11,
+    /// bookworm-backports'.
+    #[value(name = "2.0.21")]
+    V2_0_21,
+    /// The newest 2.1 that sid has.
+    #[value(name = "2.1")]
+    V2_1,
+}
+
+impl Version {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::V2_0_11, Self::V2_0_21, Self::V2_1];
+
+    /// The name that `brokers.json` and the tests have for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::V2_0_11 => HOST_VERSION,
+            Self::V2_0_21 => "2.0.21",
+            Self::V2_1 => "2.1",
+        }
+    }
+}
+
+/// What `brokers.json` holds, by [`Version::name`].
 pub type Manifest = BTreeMap<String, Broker>;
 
 /// How to start one broker.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Broker {
     /// What it calls itself, such as `2.1.2`.
-    version: String,
+    pub version: String,
     /// The Debian package it came from, such as `2.1.2-3`.
     package: String,
     /// Program and first arguments; the broker's own follow.
-    command: Vec<String>,
+    pub command: Vec<String>,
     /// Variables to set.
-    env: BTreeMap<String, String>,
+    pub env: BTreeMap<String, String>,
 }
 
-/// Puts all three in place and returns how to start them.
-pub fn install(cache: &Path) -> Result<Manifest> {
+/// Puts those that are wanted in place and returns how to start each that is.
+pub fn install(cache: &Path, wanted: &[Version]) -> Result<Manifest> {
     remove_scratch(cache)?;
     let path = cache.join("brokers.json");
     let known: Manifest = fs::read(&path)
         .ok()
         .and_then(|bytes| serde_json::from_slice(&bytes).ok())
         .unwrap_or_default();
-    let mut brokers = Manifest::new();
-    brokers.insert(HOST_VERSION.to_owned(), host()?);
-    for (name, install) in [("2.0.21", backports as fn(&Path) -> _), ("2.1", sid)] {
+    let mut brokers = known.clone();
+    for version in wanted {
+        let name = version.name();
         let broker = match known.get(name) {
-            Some(broker) if broker.runs().is_ok() => broker.clone(),
-            _ => install(cache).with_context(|| format!("cannot get Mosquitto {name}"))?,
+            Some(broker) if *version != Version::V2_0_11 && broker.runs().is_ok() => broker.clone(),
+            _ => version
+                .place(cache)
+                .with_context(|| format!("cannot get Mosquitto {name}"))?,
         };
+        println!(
+            "broker {name}: Mosquitto {} (Debian {})",
+            broker.version, broker.package
+        );
         brokers.insert(name.to_owned(), broker);
     }
     if brokers != known {
@@ -59,13 +93,17 @@ pub fn install(cache: &Path) -> Result<Manifest> {
         fs::write(file.path(), text + "\n")?;
         file.persist(&path)?;
     }
-    for (name, broker) in &brokers {
-        println!(
-            "broker {name}: Mosquitto {} (Debian {})",
-            broker.version, broker.package
-        );
-    }
     Ok(brokers)
+}
+
+impl Version {
+    fn place(self, cache: &Path) -> Result<Broker> {
+        match self {
+            Self::V2_0_11 => host(),
+            Self::V2_0_21 => backports(cache),
+            Self::V2_1 => sid(cache),
+        }
+    }
 }
 
 impl Broker {

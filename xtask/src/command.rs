@@ -37,6 +37,18 @@ pub fn cache() -> Result<PathBuf> {
     Ok(home.join(".cache/countersign"))
 }
 
+/// The workspace's target folder.
+pub fn target() -> Result<PathBuf> {
+    let mut metadata = cargo();
+    metadata.args(["metadata", "--format-version=1", "--no-deps", "--offline"]);
+    let text = read(&mut metadata)?;
+    let metadata: serde_json::Value = serde_json::from_str(&text)?;
+    Ok(metadata["target_directory"]
+        .as_str()
+        .context("cargo names no target folder")?
+        .into())
+}
+
 /// A command in the workspace that runs the cargo we were started by.
 pub fn cargo() -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

@@ -4,6 +4,8 @@ mod apt;
 mod brokers;
 mod codegen;
 mod command;
+mod daemon;
+mod demo;
 mod setup;
 mod test;
 
@@ -29,6 +31,8 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Show a device's whole life on a real broker, every command as it runs
+    Demo(demo::Options),
     /// Install what building, testing and trying Countersign needs
     Setup,
     /// Run every check and test, each in its part
@@ -55,6 +59,7 @@ fn main() -> ExitCode {
 fn perform(task: Task) -> Result<ExitCode> {
     match task {
         Task::Codegen { check } => codegen::codegen(check)?,
+        Task::Demo(options) => demo::demo(&options)?,
         Task::Setup => setup::everything()?,
         Task::Test { only, keep_going } => return test::test(&only, keep_going),
     }

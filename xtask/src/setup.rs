@@ -11,20 +11,22 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
+use crate::brokers::{Manifest, Version};
 use crate::command::{as_root, cache, cargo, run};
 use crate::{apt, brokers};
 
-/// What a build, the demo and the tests against real brokers need.
-const PACKAGES: &[&str] = &[
+/// What a build and the demo need.
+const PACKAGES: &[&str] = &["gcc", "libc6-dev", "mosquitto", "mosquitto-clients"];
+
+/// What other brokers than the host's need besides.
+const BROKER_PACKAGES: &[&str] = &[
     "debian-archive-keyring",
-    "gcc",
-    "libc6-dev",
     // Mosquitto 2.0.21 is linked against it and 2.0.11 is not.
     "libwebsockets17",
-    "mosquitto",
-    "mosquitto-clients",
-    "openssl",
 ];
+
+/// What the tests need besides.
+const TEST_PACKAGES: &[&str] = &["openssl"];
 
 /// What writing the bindings needs besides.
 const CODEGEN_PACKAGES: &[&str] = &["libclang-dev", "libmosquitto-dev", "mosquitto-dev"];
@@ -36,14 +38,26 @@ const CARGO_DENY: &str = "0.20.2";
 pub fn everything() -> Result<()> {
     let start = Instant::now();
     let _alone = lock()?;
-    packages(PACKAGES)?;
+    let mut wanted = [PACKAGES, BROKER_PACKAGES, TEST_PACKAGES].concat();
     if env::var_os("CI").is_some() {
-        packages(CODEGEN_PACKAGES)?;
+        wanted.extend(CODEGEN_PACKAGES);
     }
-    brokers::install(&cache()?)?;
+    packages(&wanted)?;
+    brokers::install(&cache()?, &Version::ALL)?;
     cargo_deny()?;
     println!("setup done in {:.1} s", start.elapsed().as_secs_f64());
     Ok(())
+}
+
+/// Installs what a build and these brokers need, and no more.
+pub fn for_brokers(versions: &[Version]) -> Result<Manifest> {
+    let _alone = lock()?;
+    let mut wanted = PACKAGES.to_vec();
+    if versions.iter().any(|version| *version != Version::V2_0_11) {
+        wanted.extend(BROKER_PACKAGES);
+    }
+    packages(&wanted)?;
+    brokers::install(&cache()?, versions)
 }
 
 /// Installs what `cargo xtask codegen` needs.

@@ -3,14 +3,15 @@
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 
-use crate::command::{cargo, read, run, shown, workspace};
+use crate::command::{cargo, run, shown, target, workspace};
+use crate::demo::{self, Options};
 use crate::{codegen, setup};
 
 /// A part of the tests, in the order in which they run.
@@ -30,6 +31,8 @@ pub enum Part {
     Deny,
     /// Tests against real brokers
     E2e,
+    /// The demo, each of whose steps fails when it shows something else
+    Demo,
 }
 
 /// What a part came to.
@@ -95,6 +98,7 @@ impl Part {
             Self::Generated => "generated",
             Self::Deny => "deny",
             Self::E2e => "e2e",
+            Self::Demo => "demo",
         }
     }
 
@@ -135,6 +139,10 @@ impl Part {
                     .current_dir(workspace()),
             ),
             Self::E2e => end_to_end(),
+            Self::Demo => {
+                demo::demo(&Options::default())?;
+                Ok(Count::default())
+            }
         }
     }
 }
@@ -189,18 +197,6 @@ fn replace(from: &Path, to: &Path) -> Result<()> {
     let part = to.with_extension("part");
     fs::copy(from, &part).with_context(|| format!("cannot copy {}", from.display()))?;
     Ok(fs::rename(part, to)?)
-}
-
-/// The workspace's target folder.
-fn target() -> Result<PathBuf> {
-    let mut metadata = cargo();
-    metadata.args(["metadata", "--format-version=1", "--no-deps", "--offline"]);
-    let text = read(&mut metadata)?;
-    let metadata: serde_json::Value = serde_json::from_str(&text)?;
-    Ok(metadata["target_directory"]
-        .as_str()
-        .context("cargo names no target folder")?
-        .into())
 }
 
 /// Runs `cargo test`, shows what it prints and counts its results.

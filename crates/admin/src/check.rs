@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use countersign_core::connect::{Admission, Checked, Decision, Request, SecretCheck, Site, Wasted, decide};
+use countersign_core::connect::{
+    Admission, Checked, Decision, Request, SecretCheck, Site, Wasted, decide,
+};
 use countersign_core::credential::Credential;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::reason::Reason;
@@ -80,12 +82,14 @@ pub fn connect<S: AdminStore>(
     };
     let mut directory = Snapshot(store.begin(Intent::Read)?);
     let mut check = AtLeisure { assumed };
-    Ok(match decide(&request, site, now, &mut directory, &mut check)? {
-        Decision::Admit(Admission::Credential { .. }) => Verdict::Allow,
-        Decision::Admit(Admission::Unauthenticated { .. }) => Verdict::AllowUnauthenticated,
-        Decision::Refuse(reason) => Verdict::Deny(reason),
-        Decision::Wait => Verdict::Deny(Reason::OverBudget),
-    })
+    Ok(
+        match decide(&request, site, now, &mut directory, &mut check)? {
+            Decision::Admit(Admission::Credential { .. }) => Verdict::Allow,
+            Decision::Admit(Admission::Unauthenticated { .. }) => Verdict::AllowUnauthenticated,
+            Decision::Refuse(reason) => Verdict::Deny(reason),
+            Decision::Wait => Verdict::Deny(Reason::OverBudget),
+        },
+    )
 }
 
 /// One state of the store, looked up in as a broker does.
@@ -102,7 +106,9 @@ impl<T: AdminTransaction> Directory for Snapshot<T> {
 
     fn some_tenant_admits_anonymous(&mut self) -> Result<bool, StoreError> {
         let tenants = self.0.tenants()?;
-        Ok(tenants.iter().any(|tenant| tenant.authentication.admits_anonymous()))
+        Ok(tenants
+            .iter()
+            .any(|tenant| tenant.authentication.admits_anonymous()))
     }
 }
 
@@ -131,5 +137,92 @@ fn is_match(verifier: &Verifier, presented: &Secret) -> bool {
     match verifier {
         Verifier::Digest(digest) => *digest == SecretDigest::of(presented),
         Verifier::Password(hash) => hash.verify(presented),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::tenant::Authentication;
+
+    use super::*;
+    use crate::credential;
+    use crate::fixture::{Fixture, login_name, tenant_id};
+    use crate::tenant::{self, TenantChanges};
+
+    #[test]
+    fn nobody_is_let_into_an_empty_store() {
+        let mut fixture = Fixture::new();
+        assert_eq!(
+            fixture.check("dev1@acme", None),
+            Verdict::Deny(Reason::UnknownTenant)
+        );
+        assert_eq!(
+            fixture.check("dev1", None),
+            Verdict::Deny(Reason::UnknownName)
+        );
+        assert_eq!(fixture.check("a#b", None), Verdict::Deny(Reason::Malformed));
+    }
+
+    #[test]
+    fn a_password_is_taken_as_right_only_where_none_is_given() {
+        let mut fixture = Fixture::new();
+        fixture.tenant("acme", &[]).unwrap();
+        let secret = fixture.credential("dev1").unwrap().secret.unwrap();
+        assert_eq!(fixture.check("dev1@acme", None), Verdict::Allow);
+        assert_eq!(
+            fixture.check("dev1@acme", Some(secret.expose())),
+            Verdict::Allow
+        );
+        for wrong in [&b""[..], b"wrong"] {
+            assert_eq!(
+                fixture.check("dev1@acme", Some(wrong)),
+                Verdict::Deny(Reason::BadSecret)
+            );
+        }
+    }
+
+    #[test]
+    fn a_wrong_login_is_let_in_as_nobody_where_the_tenant_asks_for_none() {
+        let mut fixture = Fixture::with_credential();
+        let changes = TenantChanges {
+            authentication: Some(Authentication::Off),
+            ..TenantChanges::default()
+        };
+        fixture
+            .act(|store, context| tenant::set(store, context, &tenant_id("acme"), changes))
+            .unwrap();
+        let verdict = fixture.check("dev1@acme", Some(b"wrong"));
+        assert_eq!(
+            (verdict, verdict.reason()),
+            (Verdict::AllowUnauthenticated, "unauthenticated")
+        );
+        assert_eq!(fixture.check("dev1@acme", None), Verdict::Allow);
+    }
+
+    #[test]
+    fn a_check_writes_nothing() {
+        let mut fixture = Fixture::with_credential();
+        let acts = fixture.acts();
+        assert!(fixture.check("dev1@acme", None).is_allowed());
+        assert!(!fixture.check("dev1@acme", Some(b"wrong")).is_allowed());
+        assert!(!fixture.show("dev1@acme").ever_used);
+        assert_eq!(fixture.acts(), acts);
+    }
+
+    #[test]
+    fn the_state_counts_after_the_secret() {
+        let mut fixture = Fixture::with_credential();
+        let name = login_name("dev1@acme");
+        fixture
+            .act(|store, context| credential::suspend(store, context, &name))
+            .unwrap();
+        assert_eq!(
+            fixture.check("dev1@acme", None),
+            Verdict::Deny(Reason::Suspended)
+        );
+        assert_eq!(
+            fixture.check("dev1@acme", Some(b"x")),
+            Verdict::Deny(Reason::BadSecret)
+        );
     }
 }

@@ -31,10 +31,7 @@ pub fn list<S: AdminStore>(
 /// # Errors
 ///
 /// As [`list`].
-pub fn count<S: AdminStore>(
-    store: &mut S,
-    tenant: Option<&TenantId>,
-) -> Result<u64, TenantError> {
+pub fn count<S: AdminStore>(store: &mut S, tenant: Option<&TenantId>) -> Result<u64, TenantError> {
     let mut transaction = store.begin(Intent::Read)?;
     check_tenant(&mut transaction, tenant)?;
     Ok(transaction.count_presence(tenant)?)
@@ -83,10 +80,7 @@ pub fn request_kick<S: AdminStore>(
 /// # Errors
 ///
 /// Returns [`StoreError`] when the store can't be read.
-pub fn is_kicked<S: AdminStore>(
-    store: &mut S,
-    request: KickRequestId,
-) -> Result<bool, StoreError> {
+pub fn is_kicked<S: AdminStore>(store: &mut S, request: KickRequestId) -> Result<bool, StoreError> {
     store.begin(Intent::Read)?.is_kick_answered(request)
 }
 
@@ -104,4 +98,96 @@ fn check_tenant<T: AdminTransaction>(
         tenant::find(transaction, tenant)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::presence::{Observation, Presence, SessionNumber};
+    use countersign_core::store::{Batch, GateStore as _};
+
+    use super::*;
+    use crate::fixture::{Fixture, tenant_id};
+
+    fn connected(session: i64, client_id: &str, fixture: &Fixture) -> Observation {
+        Observation::Connected(Presence {
+            session: SessionNumber(session),
+            client_id: client_id.into(),
+            username: None,
+            credential: None,
+            tenant: Some(tenant_id("acme")),
+            address: Some("127.0.0.1".into()),
+            protocol: 4,
+            connected_at: fixture.now,
+            authenticated: false,
+            listener: None,
+            stored: false,
+        })
+    }
+
+    fn with_clients(client_ids: &[&str]) -> Fixture {
+        let mut fixture = Fixture::with_credential();
+        fixture.tenant("other", &[]).unwrap();
+        let observations = (1..)
+            .zip(client_ids)
+            .map(|(session, client_id)| connected(session, client_id, &fixture))
+            .collect();
+        let batch = Batch {
+            observations,
+            ..Batch::default()
+        };
+        fixture.store.write_batch("b", &batch).unwrap();
+        fixture
+    }
+
+    fn asked(fixture: &mut Fixture, target: &str) -> KickTarget {
+        let request = fixture
+            .act(|store, context| request_kick(store, context, target))
+            .unwrap();
+        assert!(!is_kicked(&mut fixture.store, request).unwrap());
+        let asked = fixture.store.kick_request(request).unwrap().unwrap();
+        let answered = Batch {
+            kicked: vec![request],
+            ..Batch::default()
+        };
+        fixture.store.write_batch("b", &answered).unwrap();
+        assert!(is_kicked(&mut fixture.store, request).unwrap());
+        asked
+    }
+
+    #[test]
+    fn clients_are_counted_by_tenant() {
+        let mut fixture = with_clients(&["c1", "c2"]);
+        assert_eq!(count(&mut fixture.store, None).unwrap(), 2);
+        assert_eq!(
+            count(&mut fixture.store, Some(&tenant_id("other"))).unwrap(),
+            0
+        );
+        assert_eq!(
+            list(&mut fixture.store, Some(&tenant_id("acme")))
+                .unwrap()
+                .len(),
+            2
+        );
+        assert!(matches!(
+            count(&mut fixture.store, Some(&tenant_id("none"))),
+            Err(TenantError::Missing { .. })
+        ));
+    }
+
+    #[test]
+    fn a_session_is_kicked_by_its_name_and_anything_else_is_a_client_id() {
+        let mut fixture = with_clients(&["c1", "c2"]);
+        let session = KickTarget::Session {
+            broker: "b".into(),
+            session: SessionNumber(2),
+        };
+        assert_eq!(asked(&mut fixture, "b:2"), session);
+        for target in ["c1", "unseen", "b:3", "b:02", ""] {
+            assert_eq!(
+                asked(&mut fixture, target),
+                KickTarget::ClientId(target.into())
+            );
+        }
+        assert!(fixture.acts().contains(&"client.kick b:2".into()));
+    }
 }

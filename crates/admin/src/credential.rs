@@ -46,10 +46,7 @@ pub struct Issued {
 /// # Errors
 ///
 /// Returns [`CredentialError`] when there is none or the store can't be read.
-pub fn show<S: AdminStore>(
-    store: &mut S,
-    name: &LoginName,
-) -> Result<Credential, CredentialError> {
+pub fn show<S: AdminStore>(store: &mut S, name: &LoginName) -> Result<Credential, CredentialError> {
     find(&mut store.begin(Intent::Read)?, name)
 }
 
@@ -74,7 +71,9 @@ pub fn list<S: AdminStore, E: From<CredentialError>>(
     while left > 0 {
         let size = left.min(PAGE);
         page.limit = Some(size);
-        let credentials = transaction.credentials(&page).map_err(CredentialError::from)?;
+        let credentials = transaction
+            .credentials(&page)
+            .map_err(CredentialError::from)?;
         let count = u64::try_from(credentials.len()).unwrap_or(u64::MAX);
         if let Some(last) = credentials.last() {
             page.after = Some(last.name.clone());
@@ -96,7 +95,9 @@ pub enum CredentialError {
     #[error(transparent)]
     Attribute(#[from] AttributeError),
     /// Its client id does not begin as its tenant's do.
-    #[error("client id `{client_id}` does not begin with `{prefix}`, as all of tenant `{tenant}` do")]
+    #[error(
+        "client id `{client_id}` does not begin with `{prefix}`, as all of tenant `{tenant}` do"
+    )]
     ClientIdOutsidePrefix {
         /// The client id, or how it was to begin.
         client_id: Box<str>,
@@ -128,7 +129,9 @@ pub enum CredentialError {
         name: LoginName,
     },
     /// The password could not be hashed.
-    #[error("could not hash the password: not enough memory for the Argon2 parameters of `settings show`")]
+    #[error(
+        "could not hash the password: not enough memory for the Argon2 parameters of `settings show`"
+    )]
     Hash(#[source] PasswordHashError),
     /// There is none with this name.
     #[error("there is no credential `{name}`{}", hint(.name))]
@@ -151,7 +154,9 @@ pub enum CredentialError {
         name: LoginName,
     },
     /// Two secrets work already.
-    #[error("cannot rotate `{name}` with an overlap: its last rotation still keeps an older secret; wait for its end, or rotate without an overlap to stop the older secrets at once")]
+    #[error(
+        "cannot rotate `{name}` with an overlap: its last rotation still keeps an older secret; wait for its end, or rotate without an overlap to stop the older secrets at once"
+    )]
     OverlapRunning {
         /// Its name.
         name: LoginName,
@@ -219,11 +224,14 @@ fn find<T: AdminTransaction>(
 /// The state that follows on `act`, or the error that names act, credential
 /// and state.
 fn transition(credential: &Credential, act: Act) -> Result<State, CredentialError> {
-    credential.state.after(act).map_err(|error| CredentialError::State {
-        act,
-        name: credential.name.clone(),
-        state: error.from,
-    })
+    credential
+        .state
+        .after(act)
+        .map_err(|error| CredentialError::State {
+            act,
+            name: credential.name.clone(),
+            state: error.from,
+        })
 }
 
 /// Turns the store's "it exists already" into an error that names what.
@@ -245,4 +253,81 @@ fn hint(name: &LoginName) -> &'static str {
 }
 
 /// How many credentials are in memory at a time.
-const PAGE: u64 = 500;
+const PAGE: u64 = if cfg!(test) { 5 } else { 500 };
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use countersign_sqlite::SqliteStore;
+
+    use super::*;
+    use crate::fixture::{Fixture, login_name, tenant_id};
+    use crate::text::Text;
+
+    #[test]
+    fn a_list_goes_over_pages_and_stops_at_its_limit() {
+        let mut fixture = Fixture::with_credential();
+        for number in 0..12 {
+            fixture.credential(&format!("n{number:02}")).unwrap();
+        }
+        let mut names = |after: Option<&str>, limit| {
+            let query = CredentialQuery {
+                tenant: Some(tenant_id("acme")),
+                after: after.map(login_name),
+                limit,
+                ..CredentialQuery::default()
+            };
+            let mut names = Vec::new();
+            list(&mut fixture.store, query, |credential| {
+                names.push(credential.name.to_string());
+                Ok::<_, CredentialError>(())
+            })
+            .unwrap();
+            names
+        };
+        assert_eq!(names(None, None).len(), 13);
+        assert_eq!(names(None, Some(2)), ["dev1@acme", "n00@acme"]);
+        assert_eq!(names(Some("n10@acme"), None), ["n11@acme"]);
+        assert!(names(None, Some(0)).is_empty());
+    }
+
+    /// Two administrators at once: of two acts that exclude each other one is
+    /// refused, and of two that do not, neither is lost.
+    #[test]
+    fn acts_at_once_neither_undo_nor_overlook_each_other() {
+        let mut fixture = Fixture::with_credential();
+        let path = fixture.directory.path().join("store.db");
+        let now = fixture.now;
+        let act = |number: usize| {
+            let mut store = SqliteStore::open(&path).unwrap();
+            let context = Context {
+                now,
+                actor: "cli:tester",
+                random: &mut crate::OsRandom,
+            };
+            let name = login_name("dev1@acme");
+            let changes = CredentialChanges {
+                attributes: [(format!("a{number}"), "x".into())].into(),
+                description: Text::parse("x").ok(),
+                ..CredentialChanges::default()
+            };
+            set(&mut store, &context, &name, changes).unwrap();
+            suspend(&mut store, &context, &name).is_ok()
+        };
+        let suspended = thread::scope(|scope| {
+            let acts: Vec<_> = (0..8)
+                .map(|number| scope.spawn(move || act(number)))
+                .collect();
+            acts.into_iter()
+                .map(|act| act.join().unwrap())
+                .filter(|done| *done)
+                .count()
+        });
+        assert_eq!(suspended, 1);
+        let credential = fixture.show("dev1@acme");
+        assert_eq!(credential.attributes.len(), 8);
+        assert_eq!(credential.state, State::Suspended);
+        assert_eq!(fixture.acts().len(), 2 + 8 + 1);
+    }
+}

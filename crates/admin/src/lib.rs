@@ -26,3 +26,6 @@ pub mod text;
 pub mod view;
 
 pub use self::context::{Context, OsRandom, RandomError, RandomSource};
+
+#[cfg(test)]
+mod fixture;

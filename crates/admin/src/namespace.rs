@@ -86,7 +86,17 @@ mod tests {
         for good in ["acme/#", "kp1/app-v1/#", "acme", "a/+/b", "/a/#"] {
             assert!(parse_namespace(good).is_ok(), "{good}");
         }
-        for bad in ["", "#", "+/a", "$SYS/#", "$share/g/a", "a/#/b", "a/b+", "a/${username}/#", "a\n/#"] {
+        for bad in [
+            "",
+            "#",
+            "+/a",
+            "$SYS/#",
+            "$share/g/a",
+            "a/#/b",
+            "a/b+",
+            "a/${username}/#",
+            "a\n/#",
+        ] {
             assert!(parse_namespace(bad).is_err(), "{bad:?}");
         }
     }
@@ -94,6 +104,9 @@ mod tests {
     #[test]
     fn an_error_is_one_line_that_names_the_text() {
         let error = parse_namespace("a/#/b").unwrap_err().to_string();
-        assert_eq!(error, "`a/#/b` is no namespace: `#` at level 1 is not the last level");
+        assert_eq!(
+            error,
+            "`a/#/b` is no namespace: `#` at level 1 is not the last level"
+        );
     }
 }

@@ -61,6 +61,31 @@ pub fn record_creation<S: AdminStore>(
 ) -> Result<(), StoreError> {
     let mut transaction = store.begin(Intent::Write)?;
     let settings = SettingsView::of(&transaction.settings()?);
-    let row = context.audit("store.create", "store", None::<&SettingsView>, Some(&settings));
+    let row = context.audit(
+        "store.create",
+        "store",
+        None::<&SettingsView>,
+        Some(&settings),
+    );
     transaction.commit(&[row], &[])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::Fixture;
+
+    #[test]
+    fn settings_read_back_as_they_were_set() {
+        let mut fixture = Fixture::new();
+        let argon2 = Argon2Params::parse("m=47104,t=1,p=1").unwrap();
+        let changes = SettingsChanges {
+            argon2: Some(argon2),
+        };
+        fixture
+            .act(|store, context| set(store, context, changes))
+            .unwrap();
+        assert_eq!(show(&mut fixture.store).unwrap().argon2, argon2);
+        assert_eq!(fixture.acts(), ["settings.set settings"]);
+    }
 }

@@ -43,6 +43,18 @@ pub struct TenantChanges {
     pub client_id_prefix: Option<Option<ClientId>>,
 }
 
+impl TenantChanges {
+    /// Says whether nothing is to be changed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.authentication.is_none()
+            && self.subscribe.is_none()
+            && self.add_namespaces.is_empty()
+            && self.remove_namespaces.is_empty()
+            && self.client_id_prefix.is_none()
+    }
+}
+
 /// What may go when a tenant is deleted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Deletion {
@@ -172,7 +184,12 @@ pub fn delete<S: AdminStore>(
         tenant: TenantView::of(&tenant),
         credentials,
     };
-    let row = context.audit("tenant.delete", id.as_str(), Some(&before), None::<&TenantView>);
+    let row = context.audit(
+        "tenant.delete",
+        id.as_str(),
+        Some(&before),
+        None::<&TenantView>,
+    );
     let mut changes = vec![Change::Tenant(tenant.id)];
     if credentials > 0 {
         // One entry instead of one for each of perhaps a million.
@@ -210,7 +227,9 @@ pub enum TenantError {
         namespace: TopicFilter,
     },
     /// It does not own the namespace that was to be removed.
-    #[error("tenant `{tenant}` does not own namespace `{namespace}`; `tenant show {tenant}` lists what it owns")]
+    #[error(
+        "tenant `{tenant}` does not own namespace `{namespace}`; `tenant show {tenant}` lists what it owns"
+    )]
     LacksNamespace {
         /// Its id.
         tenant: TenantId,
@@ -233,7 +252,9 @@ pub enum TenantError {
         tenant: TenantId,
     },
     /// Credentials belong to it.
-    #[error("tenant `{tenant}` has {credentials} credentials; delete them first, or all at once with --cascade")]
+    #[error(
+        "tenant `{tenant}` has {credentials} credentials; delete them first, or all at once with --cascade"
+    )]
     NotEmpty {
         /// Its id.
         tenant: TenantId,
@@ -244,7 +265,9 @@ pub enum TenantError {
     #[error(transparent)]
     Overlap(#[from] Overlap),
     /// Its client ids would begin as another's do.
-    #[error("client-id prefix `{wanted}` and `{taken}` of tenant `{owner}` begin the same; neither may begin with the other")]
+    #[error(
+        "client-id prefix `{wanted}` and `{taken}` of tenant `{owner}` begin the same; neither may begin with the other"
+    )]
     PrefixTaken {
         /// What was asked for.
         wanted: ClientId,
@@ -339,4 +362,196 @@ fn check_wall(tenant: &Tenant, tenants: &[Tenant]) -> Result<(), TenantError> {
 pub(crate) fn begin_the_same(one: &ClientId, other: &ClientId) -> bool {
     let (one, other) = (one.as_str(), other.as_str());
     one.starts_with(other) || other.starts_with(one)
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::store::GateStore as _;
+
+    use super::*;
+    use crate::fixture::{Fixture, new_tenant, tenant_id};
+    use crate::namespace::parse_namespace;
+
+    fn filters(texts: &[&str]) -> Vec<TopicFilter> {
+        texts
+            .iter()
+            .map(|text| parse_namespace(text).unwrap())
+            .collect()
+    }
+
+    fn namespaces(tenant: &Tenant) -> Vec<&str> {
+        tenant.namespaces.iter().map(TopicFilter::as_str).collect()
+    }
+
+    fn prefixed(fixture: &mut Fixture, id: &str, prefix: &str) -> Result<Tenant, TenantError> {
+        let new = NewTenant {
+            client_id_prefix: ClientId::parse(prefix).ok(),
+            ..new_tenant(id, &[])
+        };
+        fixture.act(|store, context| create(store, context, new))
+    }
+
+    fn change(fixture: &mut Fixture, changes: TenantChanges) -> Result<Tenant, TenantError> {
+        fixture.act(|store, context| set(store, context, &tenant_id("acme"), changes))
+    }
+
+    #[test]
+    fn a_new_tenant_owns_what_lies_below_its_id_and_requires_a_login() {
+        let mut fixture = Fixture::new();
+        let tenant = fixture.tenant("acme", &[]).unwrap();
+        assert_eq!(namespaces(&tenant), ["acme/#"]);
+        assert_eq!(tenant.authentication, Authentication::Required);
+        assert_eq!(show(&mut fixture.store, &tenant.id).unwrap(), tenant);
+        assert_eq!(fixture.acts(), ["tenant.create acme"]);
+    }
+
+    #[test]
+    fn a_tenant_is_made_once() {
+        let mut fixture = Fixture::new();
+        fixture.tenant("acme", &[]).unwrap();
+        let error = fixture.tenant("acme", &["x/#"]).unwrap_err();
+        assert_eq!(error.to_string(), "tenant `acme` exists already");
+        assert_eq!(fixture.acts().len(), 1);
+    }
+
+    #[test]
+    fn no_topic_has_two_owners() {
+        let mut fixture = Fixture::new();
+        fixture.tenant("acme", &["plant/a/#", "kp1/+/x"]).unwrap();
+        for other in [
+            "plant/#",
+            "plant/a",
+            "plant/a/b/c",
+            "plant/+/b",
+            "kp1/app/#",
+            "kp1/app/x",
+        ] {
+            let error = fixture.tenant("other", &[other]).unwrap_err();
+            assert!(matches!(error, TenantError::Overlap(_)), "{other}: {error}");
+        }
+        fixture
+            .tenant("other", &["plant/b/#", "kp1/app/y"])
+            .unwrap();
+        let changes = TenantChanges {
+            add_namespaces: filters(&["plant/+/c"]),
+            ..TenantChanges::default()
+        };
+        let error = change(&mut fixture, changes).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "namespace `plant/+/c` overlaps `plant/b/#` of tenant `other`; a topic has one owner"
+        );
+        assert_eq!(fixture.acts().len(), 2);
+    }
+
+    #[test]
+    fn no_client_id_begins_as_two_tenants_do() {
+        let mut fixture = Fixture::new();
+        prefixed(&mut fixture, "acme", "ac-").unwrap();
+        for prefix in ["ac-", "ac", "ac-x", "a"] {
+            assert!(
+                matches!(
+                    prefixed(&mut fixture, "other", prefix),
+                    Err(TenantError::PrefixTaken { .. })
+                ),
+                "{prefix}"
+            );
+        }
+        prefixed(&mut fixture, "other", "ac_").unwrap();
+        let freed = TenantChanges {
+            client_id_prefix: Some(None),
+            ..TenantChanges::default()
+        };
+        assert_eq!(change(&mut fixture, freed).unwrap().client_id_prefix, None);
+        prefixed(&mut fixture, "third", "ac-").unwrap();
+    }
+
+    #[test]
+    fn namespaces_are_removed_before_others_are_added_and_one_is_left() {
+        let mut fixture = Fixture::new();
+        fixture.tenant("acme", &[]).unwrap();
+        let moved = TenantChanges {
+            add_namespaces: filters(&["plant/#"]),
+            remove_namespaces: filters(&["acme/#"]),
+            ..TenantChanges::default()
+        };
+        assert_eq!(
+            namespaces(&change(&mut fixture, moved.clone()).unwrap()),
+            ["plant/#"]
+        );
+        let error = change(&mut fixture, moved).unwrap_err();
+        assert!(
+            matches!(error, TenantError::LacksNamespace { .. }),
+            "{error}"
+        );
+        let emptied = TenantChanges {
+            remove_namespaces: filters(&["plant/#"]),
+            ..TenantChanges::default()
+        };
+        let error = change(&mut fixture, emptied).unwrap_err();
+        assert!(matches!(error, TenantError::NoNamespace { .. }), "{error}");
+        let doubled = TenantChanges {
+            add_namespaces: filters(&["plant/#"]),
+            ..TenantChanges::default()
+        };
+        let error = change(&mut fixture, doubled).unwrap_err();
+        assert!(matches!(error, TenantError::HasNamespace { .. }), "{error}");
+        assert_eq!(fixture.acts().len(), 2);
+    }
+
+    #[test]
+    fn a_change_leaves_alone_what_it_does_not_name() {
+        let mut fixture = Fixture::new();
+        let before = prefixed(&mut fixture, "acme", "ac-").unwrap();
+        let changes = TenantChanges {
+            authentication: Some(Authentication::Off),
+            ..TenantChanges::default()
+        };
+        let after = change(&mut fixture, changes).unwrap();
+        let expected = Tenant {
+            authentication: Authentication::Off,
+            ..before
+        };
+        assert_eq!(after, expected);
+        assert_eq!(show(&mut fixture.store, &expected.id).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_tenant_with_credentials_is_not_deleted_by_mistake() {
+        let mut fixture = Fixture::with_credential();
+        let acme = tenant_id("acme");
+        let error = fixture
+            .act(|store, context| delete(store, context, &acme, Deletion::OnlyEmpty))
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "tenant `acme` has 1 credentials; delete them first, or all at once with --cascade"
+        );
+        let last = fixture.store.last_change().unwrap();
+        fixture
+            .act(|store, context| delete(store, context, &acme, Deletion::WithEverything))
+            .unwrap();
+        let changes = fixture.store.changes_after(last, 10).unwrap();
+        assert!(
+            changes
+                .iter()
+                .any(|(_, change)| *change == Change::Everything),
+            "{changes:?}"
+        );
+        assert!(matches!(
+            show(&mut fixture.store, &acme),
+            Err(TenantError::Missing { .. })
+        ));
+        assert_eq!(fixture.acts().last().unwrap(), "tenant.delete acme");
+    }
+
+    #[test]
+    fn an_absent_tenant_is_named() {
+        let mut fixture = Fixture::new();
+        let error = show(&mut fixture.store, &tenant_id("none")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "there is no tenant `none`; `tenant list` shows all"
+        );
+    }
 }

@@ -61,6 +61,9 @@ mod tests {
     #[test]
     fn the_empty_text_is_none() {
         assert_eq!(Text::parse("").unwrap().into_filled(), None);
-        assert_eq!(Text::parse("x").unwrap().into_filled().as_deref(), Some("x"));
+        assert_eq!(
+            Text::parse("x").unwrap().into_filled().as_deref(),
+            Some("x")
+        );
     }
 }

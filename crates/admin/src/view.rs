@@ -1,47 +1,64 @@
 //! What people and programs are shown: the keys of design §13, once for the
-//! command line, the HTTP API and the audit. No view holds a secret.
+//! command line, the HTTP API and the audit.
 
 use std::collections::BTreeMap;
 
 use countersign_core::audit::AuditEntry;
 use countersign_core::client_id::ClientIdRule;
 use countersign_core::credential::Credential;
+use countersign_core::secret::Secret;
 use countersign_core::store::{BrokerPresence, Settings};
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
 use serde::Serialize;
 
-/// What the making of a credential answers with, but for its secret.
-#[derive(Clone, Debug, Serialize)]
-pub struct CredentialSummary {
-    id: i64,
-    name: String,
-    tenant: Option<String>,
-    scheme: String,
-    username: String,
-    client_id: Option<String>,
-    state: &'static str,
-    group: Option<String>,
-    description: Option<String>,
-    created_at: String,
+use crate::credential::Issued;
+
+/// What the making of a credential answers with.
+///
+/// It holds the secret, which is printed this once and nowhere else.
+#[derive(Serialize)]
+#[expect(missing_debug_implementations, reason = "it holds a secret")]
+pub struct IssuedView {
+    #[serde(flatten)]
+    identity: Identity,
+    secret: Option<String>,
+    #[serde(flatten)]
+    standing: Standing,
 }
 
-impl CredentialSummary {
-    /// The summary of `credential`.
+impl IssuedView {
+    /// The view of a credential that was made just now; its secret is shown
+    /// unless somebody chose it.
     #[must_use]
-    pub fn of(credential: &Credential) -> Self {
-        let name = credential.name.as_str();
+    pub fn of(issued: &Issued) -> Self {
         Self {
-            id: credential.id.0,
-            name: name.into(),
-            tenant: credential.tenant.as_ref().map(ToString::to_string),
-            scheme: credential.scheme.to_string(),
-            username: name.into(),
-            client_id: client_id_to_present(credential),
-            state: credential.state.as_str(),
-            group: credential.group.as_ref().map(|group| group.as_str().into()),
-            description: credential.description.clone(),
-            created_at: rfc3339(credential.created_at),
+            identity: Identity::of(&issued.credential),
+            secret: issued.secret.as_ref().map(shown),
+            standing: Standing::of(&issued.credential),
+        }
+    }
+}
+
+/// What a new secret for an old credential answers with, the one time.
+#[derive(Serialize)]
+#[expect(missing_debug_implementations, reason = "it holds a secret")]
+pub struct RenewedView {
+    username: String,
+    secret: Option<String>,
+    generation: i64,
+    old_secret_until: Option<String>,
+}
+
+impl RenewedView {
+    /// The view of a credential that was given a new secret just now.
+    #[must_use]
+    pub fn of(issued: &Issued) -> Self {
+        Self {
+            username: issued.credential.name.to_string(),
+            secret: issued.secret.as_ref().map(shown),
+            generation: issued.credential.generation.0,
+            old_secret_until: issued.old_secret_until.map(rfc3339),
         }
     }
 }
@@ -50,7 +67,9 @@ impl CredentialSummary {
 #[derive(Clone, Debug, Serialize)]
 pub struct CredentialView {
     #[serde(flatten)]
-    summary: CredentialSummary,
+    identity: Identity,
+    #[serde(flatten)]
+    standing: Standing,
     updated_at: String,
     last_used_at: Option<String>,
     not_before: Option<String>,
@@ -66,7 +85,8 @@ impl CredentialView {
     #[must_use]
     pub fn of(credential: &Credential) -> Self {
         Self {
-            summary: CredentialSummary::of(credential),
+            identity: Identity::of(credential),
+            standing: Standing::of(credential),
             updated_at: rfc3339(credential.updated_at),
             last_used_at: credential.last_used_at.map(rfc3339),
             not_before: credential.not_before.map(rfc3339),
@@ -208,6 +228,51 @@ impl SettingsView {
     }
 }
 
+/// Who a credential is, and what its client must present.
+#[derive(Clone, Debug, Serialize)]
+struct Identity {
+    id: i64,
+    name: String,
+    tenant: Option<String>,
+    scheme: String,
+    username: String,
+    client_id: Option<String>,
+}
+
+impl Identity {
+    fn of(credential: &Credential) -> Self {
+        let name = credential.name.as_str();
+        Self {
+            id: credential.id.0,
+            name: name.into(),
+            tenant: credential.tenant.as_ref().map(ToString::to_string),
+            scheme: credential.scheme.to_string(),
+            username: name.into(),
+            client_id: client_id_to_present(credential),
+        }
+    }
+}
+
+/// Where a credential stands.
+#[derive(Clone, Debug, Serialize)]
+struct Standing {
+    state: &'static str,
+    group: Option<String>,
+    description: Option<String>,
+    created_at: String,
+}
+
+impl Standing {
+    fn of(credential: &Credential) -> Self {
+        Self {
+            state: credential.state.as_str(),
+            group: credential.group.as_ref().map(|group| group.as_str().into()),
+            description: credential.description.clone(),
+            created_at: rfc3339(credential.created_at),
+        }
+    }
+}
+
 /// How a live session is called, so that it can be ended by this name.
 #[must_use]
 pub fn session_name(client: &BrokerPresence) -> String {
@@ -235,6 +300,11 @@ fn client_id_to_present(credential: &Credential) -> Option<String> {
         ClientIdRule::Exact(id) => Some(id.to_string()),
         ClientIdRule::SameAsUsername => Some(credential.name.to_string()),
     }
+}
+
+/// A generated secret as text. It is plain ASCII.
+fn shown(secret: &Secret) -> String {
+    String::from_utf8_lossy(secret.expose()).into_owned()
 }
 
 #[cfg(test)]

@@ -37,9 +37,8 @@ impl Account {
 
     /// The account called `name`, which must be there.
     pub(crate) fn require(name: &str) -> Result<Self, Failure> {
-        Self::find(name).ok_or_else(|| {
-            Failure::refused(format!("there is no user `{name}` on this machine"))
-        })
+        Self::find(name)
+            .ok_or_else(|| Failure::refused(format!("there is no user `{name}` on this machine")))
     }
 
     /// Gives the file or directory at `path` to this account.
@@ -73,7 +72,9 @@ impl From<User> for Account {
 pub(crate) fn actor() -> String {
     let caller = Uid::current();
     let behind_sudo = if caller.is_root() {
-        std::env::var("SUDO_USER").ok().and_then(|name| Account::find(&name))
+        std::env::var("SUDO_USER")
+            .ok()
+            .and_then(|name| Account::find(&name))
     } else {
         None
     };

@@ -34,12 +34,6 @@ impl<E: Error + Send + Sync + 'static> From<E> for Failure {
 /// What is wrong with the arguments, without the usage and the hints that
 /// clap adds below.
 pub(crate) fn usage_of(error: &clap::Error) -> String {
-    use clap::error::ErrorKind;
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return "a command is missing; `countersign --help` lists them, and `--help` behind a \
-                command shows more"
-            .into();
-    }
     let rendered = error.render().to_string();
     let said: Vec<_> = rendered
         .lines()

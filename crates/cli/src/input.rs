@@ -135,9 +135,7 @@ impl Attribute {
     }
 
     /// The attributes by key, which each may be given once.
-    pub(crate) fn collect(
-        attributes: Vec<Self>,
-    ) -> Result<BTreeMap<String, String>, Failure> {
+    pub(crate) fn collect(attributes: Vec<Self>) -> Result<BTreeMap<String, String>, Failure> {
         let mut collected = BTreeMap::new();
         for Self { key, value } in attributes {
             if collected.contains_key(&key) {
@@ -187,7 +185,10 @@ mod tests {
 
     fn at(text: &str) -> Option<i64> {
         let when = When::parse(text).ok()?;
-        Some(when.seen_from(Timestamp::from_millis(1_000_000)).as_millis())
+        Some(
+            when.seen_from(Timestamp::from_millis(1_000_000))
+                .as_millis(),
+        )
     }
 
     #[test]
@@ -202,7 +203,18 @@ mod tests {
 
     #[test]
     fn anything_else_is_no_instant() {
-        for text in ["", "+", "-", "+1", "now", "never", "15m", "2030-13-01", "2030-02-30", "12:00"] {
+        for text in [
+            "",
+            "+",
+            "-",
+            "+1",
+            "now",
+            "never",
+            "15m",
+            "2030-13-01",
+            "2030-02-30",
+            "12:00",
+        ] {
             assert_eq!(at(text), None, "{text}");
         }
     }

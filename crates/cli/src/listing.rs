@@ -40,7 +40,8 @@ impl Listing {
     pub(crate) fn push(&mut self, record: &impl Serialize) -> Result<(), Failure> {
         match self.output {
             Output::Json => {
-                self.writer.write_all(if self.begun { b",\n  " } else { b"[\n  " })?;
+                self.writer
+                    .write_all(if self.begun { b",\n  " } else { b"[\n  " })?;
                 serde_json::to_writer(&mut self.writer, record)?;
                 self.begun = true;
             }
@@ -83,7 +84,13 @@ impl Listing {
         let mut rows = core::mem::take(&mut self.waiting);
         if !self.begun {
             self.begun = true;
-            rows.insert(0, self.columns.iter().map(|(_, heading)| (*heading).into()).collect());
+            rows.insert(
+                0,
+                self.columns
+                    .iter()
+                    .map(|(_, heading)| (*heading).into())
+                    .collect(),
+            );
             self.widths = (0..self.columns.len())
                 .map(|column| {
                     let cells = rows.iter().filter_map(|row| row.get(column));

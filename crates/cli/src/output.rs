@@ -43,13 +43,28 @@ impl Output {
                     .flatten()
                     .map(|(key, value)| (key.replace('_', " "), for_people(value)))
                     .collect();
-                lines.extend(more.iter().map(|(key, value)| ((*key).into(), one_line(value))));
-                let width = lines.iter().map(|(key, _)| key.chars().count()).max().unwrap_or(0);
+                lines.extend(
+                    more.iter()
+                        .map(|(key, value)| ((*key).into(), one_line(value))),
+                );
+                let width = lines
+                    .iter()
+                    .map(|(key, _)| key.chars().count())
+                    .max()
+                    .unwrap_or(0);
                 for (key, value) in lines {
                     writeln!(stdout, "{key:width$}  {value}")?;
                 }
             }
         }
+        Ok(stdout.flush()?)
+    }
+
+    /// Prints one thing as JSON on a line of its own.
+    pub(crate) fn line(self, record: &impl Serialize) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        serde_json::to_writer(&mut stdout, record)?;
+        writeln!(stdout)?;
         Ok(stdout.flush()?)
     }
 

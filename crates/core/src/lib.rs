@@ -23,6 +23,8 @@ pub mod name;
 pub mod options;
 pub mod presence;
 pub mod reason;
+pub mod rights;
+pub mod role;
 pub mod rule;
 pub mod secret;
 pub mod store;

@@ -12,7 +12,6 @@ use countersign_core::time::Timestamp;
 use crate::follower::News;
 use crate::gate::Gate;
 use crate::host::{Directive, Handle, LogLevel};
-use crate::rights::OpenTenants;
 use crate::session::{Identity, KickReason, Phase, Session};
 use crate::writer::Note;
 
@@ -138,7 +137,7 @@ impl<S: GateStore> Gate<S> {
         id: &TenantId,
         directives: &mut Vec<Directive>,
     ) -> Result<usize, StoreError> {
-        self.open_tenants = OpenTenants::new(self.store.open_tenants()?);
+        self.refresh_open_tenants()?;
         let exists = self.store.tenant(id)?.is_some();
         let rights = self.rights_of(Some(id))?;
         let mode = self.open_tenants.authentication(id);
@@ -199,7 +198,7 @@ impl<S: GateStore> Gate<S> {
     /// Judges every session again, as separate changes.
     fn follow_everything(&mut self, directives: &mut Vec<Directive>) -> Result<usize, StoreError> {
         self.comparer.set_argon2(self.store.settings()?.argon2);
-        self.open_tenants = OpenTenants::new(self.store.open_tenants()?);
+        self.refresh_open_tenants()?;
         let mut tenants: Vec<TenantId> = self
             .sessions
             .that(|session| session.tenant.is_some())

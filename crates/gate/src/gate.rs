@@ -61,6 +61,8 @@ pub struct Gate<S: GateStore> {
     pub(crate) comparer: Comparer,
     pub(crate) sessions: Sessions,
     pub(crate) open_tenants: OpenTenants,
+    /// The store's version that the open tenants were read at.
+    open_tenants_version: i64,
     pub(crate) unseen: UnseenClients,
     pub(crate) follower: Follower,
     pub(crate) writer: Writer,
@@ -85,6 +87,7 @@ impl<S: GateStore> Gate<S> {
         store.clear_presence(setting.broker())?;
         // Before anything that is kept in memory is read.
         let last = store.last_change()?;
+        let open_tenants_version = store.version()?;
         let open_tenants = OpenTenants::new(store.open_tenants()?);
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|_| GateError::NoRandomness)?;
@@ -103,6 +106,7 @@ impl<S: GateStore> Gate<S> {
             comparer,
             sessions: Sessions::default(),
             open_tenants,
+            open_tenants_version,
             unseen: UnseenClients::default(),
             follower,
             writer,
@@ -416,6 +420,8 @@ impl<S: GateStore> Gate<S> {
     /// Lets an unauthenticated session without a tenant join the first one it
     /// touches.
     fn join_on_touch(&mut self, handle: Handle, usage: TopicUse<'_>) -> Option<Verdict> {
+        // A tenant may have opened a moment ago.
+        self.refresh_open_tenants().ok()?;
         let tenant = Arc::clone(self.open_tenants.touched(usage)?);
         let session = self.sessions.get_mut(handle)?;
         let may_join = matches!(session.identity, Identity::Unauthenticated)
@@ -429,6 +435,16 @@ impl<S: GateStore> Gate<S> {
         let verdict = session.judge(usage);
         self.writer.note(Note::Observed(joined));
         Some(verdict)
+    }
+
+    /// Reads the open tenants again, if anybody has committed anything.
+    pub(crate) fn refresh_open_tenants(&mut self) -> Result<(), StoreError> {
+        let version = self.store.version()?;
+        if version != self.open_tenants_version {
+            self.open_tenants = OpenTenants::new(self.store.open_tenants()?);
+            self.open_tenants_version = version;
+        }
+        Ok(())
     }
 
     fn check_unseen(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Verdict {

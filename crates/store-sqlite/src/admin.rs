@@ -44,7 +44,10 @@ impl AdminStore for SqliteStore {
             }
         };
         match begun {
-            Ok(()) => Ok(SqliteTransaction { store: self, intent }),
+            Ok(()) => Ok(SqliteTransaction {
+                store: self,
+                intent,
+            }),
             Err(error) => Err(Fault::from(error).while_trying("begin", &self.path)),
         }
     }
@@ -76,11 +79,15 @@ impl AdminTransaction for SqliteTransaction<'_> {
     }
 
     fn set_settings(&mut self, settings: &Settings) -> Result<(), StoreError> {
-        self.run("write the settings", |connection| writing::put_settings(connection, settings))
+        self.run("write the settings", |connection| {
+            writing::put_settings(connection, settings)
+        })
     }
 
     fn tenant(&mut self, id: &TenantId) -> Result<Option<Tenant>, StoreError> {
-        self.run("look up a tenant", |connection| rows::tenant(connection, id))
+        self.run("look up a tenant", |connection| {
+            rows::tenant(connection, id)
+        })
     }
 
     fn tenants(&mut self) -> Result<Vec<Tenant>, StoreError> {
@@ -88,27 +95,39 @@ impl AdminTransaction for SqliteTransaction<'_> {
     }
 
     fn put_tenant(&mut self, tenant: &Tenant) -> Result<(), StoreError> {
-        self.run("write a tenant", |connection| writing::put_tenant(connection, tenant))
+        self.run("write a tenant", |connection| {
+            writing::put_tenant(connection, tenant)
+        })
     }
 
     fn delete_tenant(&mut self, id: &TenantId) -> Result<(), StoreError> {
-        self.run("delete a tenant", |connection| writing::delete_tenant(connection, id))
+        self.run("delete a tenant", |connection| {
+            writing::delete_tenant(connection, id)
+        })
     }
 
     fn count_credentials(&mut self, tenant: &TenantId) -> Result<u64, StoreError> {
-        self.run("count credentials", |connection| rows::count_credentials(connection, tenant))
+        self.run("count credentials", |connection| {
+            rows::count_credentials(connection, tenant)
+        })
     }
 
     fn credential(&mut self, name: &LoginName) -> Result<Option<Credential>, StoreError> {
-        self.run("look up a credential", |connection| rows::credential(connection, name))
+        self.run("look up a credential", |connection| {
+            rows::credential(connection, name)
+        })
     }
 
     fn credentials(&mut self, query: &CredentialQuery) -> Result<Vec<Credential>, StoreError> {
-        self.run("list credentials", |connection| rows::credentials(connection, query))
+        self.run("list credentials", |connection| {
+            rows::credentials(connection, query)
+        })
     }
 
     fn add_credential(&mut self, credential: &Credential) -> Result<CredentialId, StoreError> {
-        self.run("add a credential", |connection| writing::add_credential(connection, credential))
+        self.run("add a credential", |connection| {
+            writing::add_credential(connection, credential)
+        })
     }
 
     fn update_credential(&mut self, credential: &Credential) -> Result<(), StoreError> {
@@ -118,7 +137,9 @@ impl AdminTransaction for SqliteTransaction<'_> {
     }
 
     fn delete_credential(&mut self, id: CredentialId) -> Result<(), StoreError> {
-        self.run("delete a credential", |connection| writing::delete_credential(connection, id))
+        self.run("delete a credential", |connection| {
+            writing::delete_credential(connection, id)
+        })
     }
 
     fn add_secret(
@@ -126,7 +147,9 @@ impl AdminTransaction for SqliteTransaction<'_> {
         credential: CredentialId,
         verifier: &Verifier,
     ) -> Result<SecretId, StoreError> {
-        self.run("add a secret", |connection| writing::add_secret(connection, credential, verifier))
+        self.run("add a secret", |connection| {
+            writing::add_secret(connection, credential, verifier)
+        })
     }
 
     fn limit_secret(
@@ -141,11 +164,15 @@ impl AdminTransaction for SqliteTransaction<'_> {
     }
 
     fn remove_secret(&mut self, secret: SecretId) -> Result<(), StoreError> {
-        self.run("remove a secret", |connection| writing::remove_secret(connection, secret))
+        self.run("remove a secret", |connection| {
+            writing::remove_secret(connection, secret)
+        })
     }
 
     fn presence(&mut self, tenant: Option<&TenantId>) -> Result<Vec<BrokerPresence>, StoreError> {
-        self.run("list the sessions", |connection| presence(connection, tenant))
+        self.run("list the sessions", |connection| {
+            presence(connection, tenant)
+        })
     }
 
     fn count_presence(&mut self, tenant: Option<&TenantId>) -> Result<u64, StoreError> {
@@ -185,13 +212,17 @@ impl AdminTransaction for SqliteTransaction<'_> {
     fn is_kick_answered(&mut self, id: KickRequestId) -> Result<bool, StoreError> {
         self.run("look up a request to kick", |connection| {
             Ok(connection
-                .prepare_cached("SELECT EXISTS (SELECT 1 FROM kick_request WHERE id = ?1 AND answered = 1)")?
+                .prepare_cached(
+                    "SELECT EXISTS (SELECT 1 FROM kick_request WHERE id = ?1 AND answered = 1)",
+                )?
                 .query_row([id.0], |row| row.get(0))?)
         })
     }
 
     fn audit(&mut self, query: &AuditQuery) -> Result<Vec<AuditEntry>, StoreError> {
-        self.run("list the audit", |connection| audit::list(connection, query))
+        self.run("list the audit", |connection| {
+            audit::list(connection, query)
+        })
     }
 
     fn commit(self, audit: &[AuditEntry], changes: &[Change]) -> Result<(), StoreError> {
@@ -214,7 +245,10 @@ impl AdminTransaction for SqliteTransaction<'_> {
     }
 }
 
-fn presence(connection: &Connection, tenant: Option<&TenantId>) -> Result<Vec<BrokerPresence>, Fault> {
+fn presence(
+    connection: &Connection,
+    tenant: Option<&TenantId>,
+) -> Result<Vec<BrokerPresence>, Fault> {
     let mut statement = connection.prepare_cached(
         "SELECT broker, session, client_id, username, credential, tenant, address, protocol,
              connected_at, authenticated, listener, stored

@@ -113,7 +113,9 @@ pub(crate) fn append(connection: &Connection, entries: &[AuditEntry]) -> Result<
 /// The newest rows that `query` asks for, refusals that are still summed up
 /// included, newest last.
 pub(crate) fn list(connection: &Connection, query: &AuditQuery) -> Result<Vec<AuditEntry>, Fault> {
-    let limit = query.limit.map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
+    let limit = query
+        .limit
+        .map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
     let mut found = select(connection, STAGED, query, limit)?;
     let left = limit.saturating_sub(i64::try_from(found.len()).unwrap_or(i64::MAX));
     if left > 0 {
@@ -171,7 +173,9 @@ fn select(
     let mut sql = format!("SELECT * FROM ({source}) WHERE true");
     let mut values: Vec<&dyn ToSql> = Vec::new();
     // A sum is dated at the start of its minute and reaches to its end.
-    let since = query.since.map(|since| (since.minus(MINUTE).as_millis(), since.as_millis()));
+    let since = query
+        .since
+        .map(|since| (since.minus(MINUTE).as_millis(), since.as_millis()));
     if let Some((minute_before, since)) = &since {
         sql.push_str(" AND time > ? AND (time >= ? OR (act = 'login' AND outcome = 'refused'))");
         values.extend([minute_before as &dyn ToSql, since]);
@@ -203,7 +207,11 @@ fn read(columns: &mut Columns<'_>) -> Result<AuditEntry, Fault> {
             _ => return Err(columns.nonsense()),
         },
         cause: columns.maybe_parsed(|text| {
-            Reason::ALL.iter().find(|reason| reason.as_str() == text).copied().ok_or(())
+            Reason::ALL
+                .iter()
+                .find(|reason| reason.as_str() == text)
+                .copied()
+                .ok_or(())
         })?,
         address: columns.maybe_text()?.map(Into::into),
         count: columns.number()?,
@@ -281,8 +289,8 @@ fn is_next(row: &Row<'_>, hash: &mut AuditHash) -> bool {
 
 /// Removes up to a chunk of rows before `before` and moves the anchor there.
 fn prune(connection: &Connection, before: Timestamp) -> Result<usize, Fault> {
-    let mut oldest = connection
-        .prepare_cached("SELECT id, time, hash FROM audit ORDER BY id LIMIT ?1")?;
+    let mut oldest =
+        connection.prepare_cached("SELECT id, time, hash FROM audit ORDER BY id LIMIT ?1")?;
     let mut rows = oldest.query([CHUNK])?;
     let mut last = None;
     while let Some(row) = rows.next()? {
@@ -297,7 +305,9 @@ fn prune(connection: &Connection, before: Timestamp) -> Result<usize, Fault> {
         return Ok(0);
     };
     connection
-        .prepare_cached("INSERT OR REPLACE INTO audit_anchor (only, last, hash) VALUES (1, ?1, ?2)")?
+        .prepare_cached(
+            "INSERT OR REPLACE INTO audit_anchor (only, last, hash) VALUES (1, ?1, ?2)",
+        )?
         .execute(params![id, hash])?;
     Ok(connection
         .prepare_cached("DELETE FROM audit WHERE id <= ?1")?

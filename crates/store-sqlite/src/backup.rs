@@ -36,7 +36,12 @@ impl SqliteStore {
         mut progress: impl FnMut(BackupProgress),
     ) -> Result<(), StoreError> {
         let source = self.connect_again()?;
-        copy(&source.connection, destination.as_ref(), "back the store up", &mut progress)
+        copy(
+            &source.connection,
+            destination.as_ref(),
+            "back the store up",
+            &mut progress,
+        )
     }
 }
 

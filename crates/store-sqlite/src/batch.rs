@@ -95,7 +95,12 @@ fn connected(connection: &Connection, broker: &str, presence: &Presence) -> Resu
                 "INSERT OR REPLACE INTO last_login (client_id, credential, username, tenant)
                  VALUES (?1, ?2, ?3, ?4)",
             )?
-            .execute(params![presence.client_id, credential, presence.username, tenant])?;
+            .execute(params![
+                presence.client_id,
+                credential,
+                presence.username,
+                tenant
+            ])?;
     } else {
         connection
             .prepare_cached("DELETE FROM last_login WHERE client_id = ?1")?
@@ -104,7 +109,11 @@ fn connected(connection: &Connection, broker: &str, presence: &Presence) -> Resu
     Ok(())
 }
 
-fn disconnected(connection: &Connection, broker: &str, session: SessionNumber) -> Result<(), Fault> {
+fn disconnected(
+    connection: &Connection,
+    broker: &str,
+    session: SessionNumber,
+) -> Result<(), Fault> {
     connection
         .prepare_cached("DELETE FROM presence WHERE broker = ?1 AND session = ?2")?
         .execute(params![broker, session.0])?;
@@ -227,8 +236,9 @@ fn count_named(connection: &Connection, minute: Timestamp) -> Result<usize, Faul
         "SELECT count(*) FROM refusal
          WHERE minute = ?1 AND NOT (subject = ?2 AND address = '')",
     )?;
-    let count: i64 =
-        statement.query_row(params![minute.as_millis(), EVERYBODY_ELSE], |row| row.get(0))?;
+    let count: i64 = statement.query_row(params![minute.as_millis(), EVERYBODY_ELSE], |row| {
+        row.get(0)
+    })?;
     Ok(usize::try_from(count).unwrap_or(usize::MAX))
 }
 

@@ -33,7 +33,9 @@ pub(crate) fn last(connection: &Connection) -> Result<ChangeSeq, Fault> {
 pub(crate) fn last_instant(connection: &Connection) -> Result<Timestamp, Fault> {
     let mut statement = connection
         .prepare_cached("SELECT coalesce((SELECT at FROM change ORDER BY seq DESC LIMIT 1), 0)")?;
-    Ok(Timestamp::from_millis(statement.query_row([], |row| row.get(0))?))
+    Ok(Timestamp::from_millis(
+        statement.query_row([], |row| row.get(0))?,
+    ))
 }
 
 /// Up to `limit` entries after `seq`; see

@@ -28,13 +28,12 @@ impl SqliteStore {
         let file = open_or_create(&path).map_err(|error| of_io(error, action, &path))?;
         match file.try_lock() {
             Ok(()) => Ok(BrokerClaim { _locked: file }),
-            Err(TryLockError::WouldBlock) => {
-                Err(StoreError::new(action, StoreErrorKind::Conflict).with_detail(format!(
+            Err(TryLockError::WouldBlock) => Err(StoreError::new(action, StoreErrorKind::Conflict)
+                .with_detail(format!(
                     "a live broker called `{broker}` uses `{}`; give this one another name \
                      with `plugin_opt_broker`",
                     self.path.display()
-                )))
-            }
+                ))),
             Err(TryLockError::Error(error)) => Err(of_io(error, action, &path)),
         }
     }
@@ -54,6 +53,10 @@ fn open_or_create(path: &Path) -> io::Result<File> {
 /// A name may hold anything, `/` say, so its hash names the file.
 fn suffix(broker: &str) -> String {
     let digest = Sha256::digest(broker.as_bytes());
-    let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = digest
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("-broker-{hex}")
 }

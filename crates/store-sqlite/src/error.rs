@@ -42,6 +42,14 @@ pub(crate) fn damaged(action: &'static str, path: &Path, what: &str) -> StoreErr
     StoreError::new(action, StoreErrorKind::Damaged).with_detail(detail)
 }
 
+/// The error for a store whose file is not the one that was opened.
+pub(crate) fn moved(action: &'static str, path: &Path) -> StoreError {
+    StoreError::new(action, StoreErrorKind::Unavailable).with_detail(format!(
+        "`{}` was moved or replaced while in use; restart what uses it",
+        path.display()
+    ))
+}
+
 /// The error for a file operation on `path` that failed.
 pub(crate) fn of_io(error: io::Error, action: &'static str, path: &Path) -> StoreError {
     let shown = path.display();
@@ -60,9 +68,11 @@ pub(crate) fn of_io(error: io::Error, action: &'static str, path: &Path) -> Stor
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             (StoreErrorKind::Full, free_some_space(path))
         }
-        _ => (StoreErrorKind::Unavailable, format!("`{shown}`")),
+        io::ErrorKind::Other | _ => (StoreErrorKind::Unavailable, format!("`{shown}`")),
     };
-    StoreError::new(action, kind).with_detail(detail).with_source(error)
+    StoreError::new(action, kind)
+        .with_detail(detail)
+        .with_source(error)
 }
 
 fn of_sqlite(error: rusqlite::Error, action: &'static str, path: &Path) -> StoreError {
@@ -74,14 +84,17 @@ fn of_sqlite(error: rusqlite::Error, action: &'static str, path: &Path) -> Store
         rusqlite::Error::FromSqlConversionFailure(column, ..)
         | rusqlite::Error::IntegralValueOutOfRange(column, _)
         | rusqlite::Error::InvalidColumnType(column, ..) => {
-            return damaged(action, path, &format!("column {column} makes no sense")).with_source(error);
+            return damaged(action, path, &format!("column {column} makes no sense"))
+                .with_source(error);
         }
         rusqlite::Error::Utf8Error(..) => {
             return damaged(action, path, "a text is no UTF-8").with_source(error);
         }
-        _ => (StoreErrorKind::Unavailable, format!("`{shown}`")),
+        rusqlite::Error::InvalidQuery | _ => (StoreErrorKind::Unavailable, format!("`{shown}`")),
     };
-    StoreError::new(action, kind).with_detail(detail).with_source(error)
+    StoreError::new(action, kind)
+        .with_detail(detail)
+        .with_source(error)
 }
 
 fn of_code(cause: ffi::Error, text: Option<&str>, action: &'static str, path: &Path) -> StoreError {
@@ -92,10 +105,9 @@ fn of_code(cause: ffi::Error, text: Option<&str>, action: &'static str, path: &P
             format!("`{shown}` stayed locked; try again"),
         ),
         ErrorCode::DiskFull => (StoreErrorKind::Full, free_some_space(path)),
-        ErrorCode::ReadOnly if cause.extended_code == ffi::SQLITE_READONLY_DBMOVED => (
-            StoreErrorKind::Unavailable,
-            format!("`{shown}` was moved or replaced while in use; restart what uses it"),
-        ),
+        ErrorCode::ReadOnly if cause.extended_code == ffi::SQLITE_READONLY_DBMOVED => {
+            return moved(action, path);
+        }
         ErrorCode::ReadOnly | ErrorCode::PermissionDenied => {
             (StoreErrorKind::ReadOnly, must_be_writable(path))
         }
@@ -104,7 +116,10 @@ fn of_code(cause: ffi::Error, text: Option<&str>, action: &'static str, path: &P
         ErrorCode::CannotOpen if !path.exists() => (StoreErrorKind::Missing, make_one(path)),
         ErrorCode::CannotOpen => (
             StoreErrorKind::Unavailable,
-            format!("{} (SQLite keeps `-wal` and `-shm` beside it)", must_be_writable(path)),
+            format!(
+                "{} (SQLite keeps `-wal` and `-shm` beside it)",
+                must_be_writable(path)
+            ),
         ),
         ErrorCode::ConstraintViolation => match cause.extended_code {
             ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY => {
@@ -120,7 +135,7 @@ fn of_code(cause: ffi::Error, text: Option<&str>, action: &'static str, path: &P
             StoreErrorKind::Unavailable,
             format!("the disk under `{shown}` failed; see the system's log"),
         ),
-        _ => (StoreErrorKind::Unavailable, format!("`{shown}`")),
+        ErrorCode::Unknown | _ => (StoreErrorKind::Unavailable, format!("`{shown}`")),
     };
     StoreError::new(action, kind).with_detail(detail)
 }
@@ -135,15 +150,24 @@ fn taken(text: Option<&str>) -> String {
 
 /// The way out when there is no store.
 pub(crate) fn make_one(path: &Path) -> String {
-    format!("`{}` does not exist; `countersign init` makes one", path.display())
+    format!(
+        "`{}` does not exist; `countersign init` makes one",
+        path.display()
+    )
 }
 
 fn must_be_writable(path: &Path) -> String {
-    format!("`{}` and its directory must be writable by this user", path.display())
+    format!(
+        "`{}` and its directory must be writable by this user",
+        path.display()
+    )
 }
 
 fn free_some_space(path: &Path) -> String {
-    format!("`{}`: free some space on its disk and try again", path.display())
+    format!(
+        "`{}`: free some space on its disk and try again",
+        path.display()
+    )
 }
 
 #[cfg(test)]
@@ -152,7 +176,9 @@ mod tests {
 
     fn kind_of(code: i32) -> StoreErrorKind {
         let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
-        Fault::from(error).while_trying("look", Path::new("/")).kind()
+        Fault::from(error)
+            .while_trying("look", Path::new("/"))
+            .kind()
     }
 
     #[test]
@@ -170,7 +196,10 @@ mod tests {
             (ffi::SQLITE_CANTOPEN, StoreErrorKind::Unavailable),
             (ffi::SQLITE_CONSTRAINT_UNIQUE, StoreErrorKind::Conflict),
             (ffi::SQLITE_CONSTRAINT_PRIMARYKEY, StoreErrorKind::Conflict),
-            (ffi::SQLITE_CONSTRAINT_FOREIGNKEY, StoreErrorKind::Unavailable),
+            (
+                ffi::SQLITE_CONSTRAINT_FOREIGNKEY,
+                StoreErrorKind::Unavailable,
+            ),
             (ffi::SQLITE_CONSTRAINT_CHECK, StoreErrorKind::Damaged),
             (ffi::SQLITE_IOERR, StoreErrorKind::Unavailable),
             (ffi::SQLITE_NOMEM, StoreErrorKind::Unavailable),

@@ -44,6 +44,24 @@ pub fn create_private(path: &Path) -> io::Result<File> {
     }
 }
 
+/// What tells one file from another, whatever their names.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct FileId {
+    device: u64,
+    number: u64,
+}
+
+impl FileId {
+    /// The file that `path` names now.
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
+        let facts = path.metadata()?;
+        Ok(Self {
+            device: facts.dev(),
+            number: facts.ino(),
+        })
+    }
+}
+
 /// The directory that `path` lies in.
 pub(crate) fn directory_of(path: &Path) -> &Path {
     match path.parent() {

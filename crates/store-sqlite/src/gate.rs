@@ -50,7 +50,10 @@ impl GateStore for SqliteStore {
         self.connect_again()
     }
 
-    fn credential_by_id(&mut self, id: CredentialId) -> Result<Option<Arc<Credential>>, StoreError> {
+    fn credential_by_id(
+        &mut self,
+        id: CredentialId,
+    ) -> Result<Option<Arc<Credential>>, StoreError> {
         self.look("look up a credential", GATE_WAIT, |connection| {
             Ok(rows::credential_by_id(connection, id)?.map(Arc::new))
         })
@@ -58,7 +61,10 @@ impl GateStore for SqliteStore {
 
     fn open_tenants(&mut self) -> Result<Vec<Arc<Tenant>>, StoreError> {
         self.look("look up the tenants", GATE_WAIT, |connection| {
-            Ok(rows::open_tenants(connection)?.into_iter().map(Arc::new).collect())
+            Ok(rows::open_tenants(connection)?
+                .into_iter()
+                .map(Arc::new)
+                .collect())
         })
     }
 
@@ -67,7 +73,9 @@ impl GateStore for SqliteStore {
     }
 
     fn version(&mut self) -> Result<i64, StoreError> {
-        self.look_once("read the store's version", |connection| {
+        let action = "read the store's version";
+        self.check_in_place(action)?;
+        self.look_once(action, |connection| {
             let mut statement = connection.prepare_cached("PRAGMA data_version")?;
             Ok(statement.query_row([], |row| row.get(0))?)
         })
@@ -104,21 +112,24 @@ impl GateStore for SqliteStore {
     }
 
     fn clear_presence(&mut self, broker: &str) -> Result<(), StoreError> {
-        self.act("clear the sessions of an earlier run", BATCH_WAIT, |connection| {
-            connection
-                .prepare_cached("DELETE FROM presence WHERE broker = ?1")?
-                .execute([broker])?;
-            Ok(())
-        })
+        self.act(
+            "clear the sessions of an earlier run",
+            BATCH_WAIT,
+            |connection| {
+                connection
+                    .prepare_cached("DELETE FROM presence WHERE broker = ?1")?
+                    .execute([broker])?;
+                Ok(())
+            },
+        )
     }
 
     fn write_batch(&mut self, broker: &str, batch: &Batch) -> Result<(), StoreError> {
         self.write_chunks(broker, batch)
     }
 
-    fn maintain(&mut self, broker: &str, now: Timestamp) -> Result<(), StoreError> {
-        // Another broker's minutes are moved as well: it may be gone for good.
-        let _ = broker;
+    /// Another broker's minutes are moved as well: it may be gone for good.
+    fn maintain(&mut self, _broker: &str, now: Timestamp) -> Result<(), StoreError> {
         self.maintain_all(now)
     }
 }

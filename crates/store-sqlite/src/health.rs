@@ -14,12 +14,16 @@ impl SqliteStore {
     ///
     /// Returns [`StoreError`] when the store can't be read.
     pub fn schema_version(&self) -> Result<u32, StoreError> {
-        self.look("read the schema's number", ADMIN_WAIT, |connection| {
-            match schema::header(connection)? {
+        self.look(
+            "read the schema's number",
+            ADMIN_WAIT,
+            |connection| match schema::header(connection)? {
                 Header::Ours(version) => Ok(version),
-                Header::Foreign => Err(Fault::Content("the number of the schema".into())),
-            }
-        })
+                Header::Empty | Header::Foreign => {
+                    Err(Fault::Content("the number of the schema".into()))
+                }
+            },
+        )
     }
 
     /// Reads every page and says what is wrong with them; nothing, if all is
@@ -39,7 +43,9 @@ impl SqliteStore {
             let mut rows = check.query([])?;
             while let Some(row) = rows.next()? {
                 let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
-                found.push(format!("a row of {table} belongs to a row of {parent} that is gone"));
+                found.push(format!(
+                    "a row of {table} belongs to a row of {parent} that is gone"
+                ));
             }
             Ok(found)
         })

@@ -16,7 +16,11 @@ use crate::{audit, changes};
 
 impl SqliteStore {
     /// See [`GateStore::record_login`](countersign_core::store::GateStore::record_login).
-    pub(crate) fn record(&mut self, login: &Login<'_>, now: Timestamp) -> Result<Recorded, StoreError> {
+    pub(crate) fn record(
+        &mut self,
+        login: &Login<'_>,
+        now: Timestamp,
+    ) -> Result<Recorded, StoreError> {
         let action = "record a login";
         let _patience = Patience::of(GATE_WAIT);
         let mut recording = || {
@@ -30,7 +34,8 @@ impl SqliteStore {
             Ok(Recorded::Done)
         };
         // `act` is not for this: it may sleep to be fair to other writers.
-        let recorded = recording().map_err(|fault: Fault| fault.while_trying(action, &self.path))?;
+        let recorded =
+            recording().map_err(|fault: Fault| fault.while_trying(action, &self.path))?;
         if recorded == Recorded::Done && login.record.ties.is_some() {
             self.sync(action)?;
         }
@@ -75,7 +80,9 @@ fn update(connection: &Connection, login: &Login<'_>, now: Timestamp) -> Result<
     }
     if login.record.retires_older_secrets {
         connection
-            .prepare_cached("DELETE FROM secret WHERE credential = ?1 AND until_used = 1 AND id < ?2")?
+            .prepare_cached(
+                "DELETE FROM secret WHERE credential = ?1 AND until_used = 1 AND id < ?2",
+            )?
             .execute([credential.id.0, login.secret.0])?;
     }
     Ok(true)

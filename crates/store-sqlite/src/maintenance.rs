@@ -16,8 +16,12 @@ impl SqliteStore {
     /// See [`GateStore::maintain`](countersign_core::store::GateStore::maintain).
     pub(crate) fn maintain_all(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let action = "tidy the store up";
-        self.repeat(action, |connection| audit::take_refusals(connection, now, CHUNK))?;
-        let cut = self.look(action, BATCH_WAIT, |connection| oldest_change_to_keep(connection, now))?;
+        self.repeat(action, |connection| {
+            audit::take_refusals(connection, now, CHUNK)
+        })?;
+        let cut = self.look(action, BATCH_WAIT, |connection| {
+            oldest_change_to_keep(connection, now)
+        })?;
         self.repeat(action, |connection| prune_changes(connection, cut))?;
         self.repeat(action, |connection| prune_kick_requests(connection, now))?;
         let _patience = Patience::of(Duration::ZERO);

@@ -9,9 +9,11 @@ use countersign_core::store::{Intent, Settings, StoreError, StoreErrorKind};
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
 use crate::backup;
-use crate::error::{Fault, damaged, make_one, of_io};
-use crate::file::{beside, create_private, directory_of, remove_with_companions, sync_directory_of};
-use crate::patience::{ADMIN_WAIT, GATE_WAIT, Patience, leave_a_turn, wait_a_little};
+use crate::error::{Fault, damaged, make_one, moved, of_io};
+use crate::file::{
+    FileId, beside, create_private, directory_of, remove_with_companions, sync_directory_of,
+};
+use crate::patience::{ADMIN_WAIT, BATCH_WAIT, GATE_WAIT, Patience, leave_a_turn, wait_a_little};
 use crate::schema::{self, Header, MIGRATIONS};
 use crate::transaction::Scope;
 use crate::writing;
@@ -21,6 +23,8 @@ use crate::writing;
 pub struct SqliteStore {
     pub(crate) connection: Connection,
     pub(crate) path: Arc<Path>,
+    /// Which file it is, whatever stands at `path` by now.
+    file: FileId,
     /// When this connection last gave the write lock back off the host's
     /// thread.
     pub(crate) wrote_at: Option<Instant>,
@@ -42,10 +46,12 @@ impl SqliteStore {
         for suffix in ["-wal", "-shm", "-journal"] {
             let left_over = beside(path, suffix);
             if left_over.symlink_metadata().is_ok() {
-                return Err(StoreError::new(action, StoreErrorKind::Conflict).with_detail(format!(
-                    "`{}` is left over from another store; move it away",
-                    left_over.display()
-                )));
+                return Err(
+                    StoreError::new(action, StoreErrorKind::Conflict).with_detail(format!(
+                        "`{}` is left over from another store; move it away",
+                        left_over.display()
+                    )),
+                );
             }
         }
         create_private(path).map_err(|error| of_io(error, action, path))?;
@@ -80,9 +86,16 @@ impl SqliteStore {
     /// A second connection to the same file.
     pub(crate) fn connect_again(&self) -> Result<Self, StoreError> {
         let action = "open the store";
+        let _patience = Patience::of(BATCH_WAIT);
         let connection = connect(&self.path, OpenFlags::empty())
             .map_err(|fault| fault.while_trying(action, &self.path))?;
-        Ok(Self::of(connection, Arc::clone(&self.path)))
+        Ok(Self {
+            connection,
+            path: Arc::clone(&self.path),
+            file: self.file,
+            wrote_at: None,
+            checkpoints: false,
+        })
     }
 
     /// Runs `look` on one state of the store.
@@ -133,6 +146,17 @@ impl SqliteStore {
         done
     }
 
+    /// Fails if another file stands where the store stood when it was opened.
+    ///
+    /// SQLite would go on reading the old file: what an administrator does to
+    /// the new one would change nothing here, without a word.
+    pub(crate) fn check_in_place(&self, action: &'static str) -> Result<(), StoreError> {
+        match FileId::of(&self.path) {
+            Ok(file) if file == self.file => Ok(()),
+            Ok(_) | Err(_) => Err(moved(action, &self.path)),
+        }
+    }
+
     /// Makes what was committed so far survive a power failure.
     ///
     /// This is `synchronous=FULL` without its drawback: there, the write lock
@@ -151,19 +175,21 @@ impl SqliteStore {
     pub(crate) fn checkpoint_on_commit(&mut self, checkpoints: bool) -> rusqlite::Result<()> {
         if self.checkpoints != checkpoints {
             let pages = if checkpoints { CHECKPOINT_PAGES } else { 0 };
-            self.connection.pragma_update(None, "wal_autocheckpoint", pages)?;
+            self.connection
+                .pragma_update(None, "wal_autocheckpoint", pages)?;
             self.checkpoints = checkpoints;
         }
         Ok(())
     }
 
-    fn of(connection: Connection, path: Arc<Path>) -> Self {
-        Self {
+    fn of(connection: Connection, path: PathBuf, action: &'static str) -> Result<Self, StoreError> {
+        Ok(Self {
             connection,
-            path,
+            file: FileId::of(&path).map_err(|error| of_io(error, action, &path))?,
+            path: path.into(),
             wrote_at: None,
             checkpoints: false,
-        }
+        })
     }
 
     /// Puts the schema and the settings into a new, empty file.
@@ -181,7 +207,7 @@ impl SqliteStore {
             Ok(connection)
         };
         let connection = filling().map_err(|fault: Fault| fault.while_trying(action, &path))?;
-        let store = Self::of(connection, path.into());
+        let store = Self::of(connection, path, action)?;
         store.sync(action)?;
         Ok(store)
     }
@@ -190,8 +216,9 @@ impl SqliteStore {
         let action = "open the store";
         let file = match path.metadata() {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(StoreError::new(action, StoreErrorKind::Missing)
-                    .with_detail(make_one(path)));
+                return Err(
+                    StoreError::new(action, StoreErrorKind::Missing).with_detail(make_one(path))
+                );
             }
             Err(error) => return Err(of_io(error, action, path)),
             Ok(file) => file,
@@ -203,25 +230,32 @@ impl SqliteStore {
         if !file.is_file() {
             return Err(unusable("is no file"));
         }
-        if file.len() == 0 {
-            return Err(unusable("is empty; remove it, then `countersign init` makes a store"));
-        }
         let path = absolute(path, action)?;
         let _patience = Patience::of(ADMIN_WAIT);
         let explain = |fault: Fault| fault.while_trying(action, &path);
         let connection = connect(&path, OpenFlags::empty()).map_err(explain)?;
         let newest = schema::newest(migrations);
         match schema::header(&connection).map_err(explain)? {
+            Header::Empty => {
+                return Err(unusable(
+                    "is empty; remove it, then `countersign init` makes a store",
+                ));
+            }
             Header::Foreign => return Err(unusable("is a database of another program")),
             Header::Ours(version) if version > newest => {
-                return Err(StoreError::new(action, StoreErrorKind::Newer).with_detail(format!(
-                    "`{}` has schema {version} and this program knows {newest}; \
+                return Err(
+                    StoreError::new(action, StoreErrorKind::Newer).with_detail(format!(
+                        "`{}` has schema {version} and this program knows {newest}; \
                      install the version that made it",
-                    path.display()
-                )));
+                        path.display()
+                    )),
+                );
             }
             Header::Ours(version) => {
-                if !connection.is_readonly(MAIN_DB).map_err(|error| explain(error.into()))? {
+                if !connection
+                    .is_readonly(MAIN_DB)
+                    .map_err(|error| explain(error.into()))?
+                {
                     use_log(&connection).map_err(explain)?;
                 }
                 if version < newest {
@@ -229,7 +263,7 @@ impl SqliteStore {
                 }
             }
         }
-        Ok(Self::of(connection, path.into()))
+        Self::of(connection, path, action)
     }
 }
 
@@ -241,7 +275,7 @@ fn upgrade(connection: &Connection, path: &Path, migrations: &[&str]) -> Result<
     // Another process may have been faster; the lock is ours from here on.
     let version = match schema::header(connection).map_err(explain)? {
         Header::Ours(version) if version < schema::newest(migrations) => version,
-        Header::Ours(_) | Header::Foreign => return Ok(()),
+        Header::Ours(_) | Header::Empty | Header::Foreign => return Ok(()),
     };
     let source = connect(path, OpenFlags::empty()).map_err(explain)?;
     backup::copy(&source, &free_name(path, version), action, &mut |_| {})?;
@@ -306,3 +340,136 @@ const STATEMENTS: usize = 128;
 pub(crate) const LOG_BYTES: u64 = 8 * 1024 * 1024;
 
 const CHECKPOINT_PAGES: u32 = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::change::Change;
+    use countersign_core::store::{AdminStore as _, AdminTransaction as _, GateStore as _};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn fresh() -> (SqliteStore, TempDir) {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("x.db");
+        (
+            SqliteStore::create(path, &Settings::default()).unwrap(),
+            directory,
+        )
+    }
+
+    #[test]
+    fn an_older_schema_is_copied_and_then_brought_up_to_date() {
+        let (store, directory) = fresh();
+        let path = store.path.to_path_buf();
+        drop(store);
+        std::fs::write(directory.path().join("x.db.v1.bak"), "of another day").unwrap();
+        let newer = [MIGRATIONS, &["CREATE TABLE more (c TEXT) STRICT;"]].concat();
+        let store = SqliteStore::open_with(&path, &newer).unwrap();
+        assert_eq!(store.schema_version().unwrap(), 2);
+        store
+            .connection
+            .execute_batch("INSERT INTO more VALUES ('x')")
+            .unwrap();
+        let copy = SqliteStore::open(directory.path().join("x.db.v1.bak.1")).unwrap();
+        assert_eq!(copy.schema_version().unwrap(), 1);
+        assert!(copy.quick_check().unwrap().is_empty());
+        let error = SqliteStore::open(&path).unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Newer);
+    }
+
+    #[test]
+    fn a_migration_that_fails_leaves_the_store_as_it_was() {
+        let (store, _directory) = fresh();
+        let path = store.path.to_path_buf();
+        drop(store);
+        let broken = [
+            MIGRATIONS,
+            &["CREATE TABLE more (c TEXT) STRICT; CREATE TABLE more (c);"],
+        ];
+        assert!(SqliteStore::open_with(&path, &broken.concat()).is_err());
+        let store = SqliteStore::open(&path).unwrap();
+        assert_eq!(store.schema_version().unwrap(), 1);
+        assert!(store.connection.prepare("SELECT * FROM more").is_err());
+    }
+
+    #[test]
+    fn every_connection_keeps_references_and_leaves_the_log_to_maintenance() {
+        let (mut store, _directory) = fresh();
+        let number = |store: &SqliteStore, pragma: &str| -> i64 {
+            store
+                .connection
+                .query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0))
+                .unwrap()
+        };
+        for store in [&store, &store.reopen().unwrap()] {
+            assert_eq!(number(store, "foreign_keys"), 1);
+            assert_eq!(number(store, "synchronous"), 1);
+            assert_eq!(number(store, "wal_autocheckpoint"), 0);
+        }
+        store
+            .begin(Intent::Write)
+            .unwrap()
+            .commit(&[], &[])
+            .unwrap();
+        assert_eq!(
+            number(&store, "wal_autocheckpoint"),
+            i64::from(CHECKPOINT_PAGES)
+        );
+        store.checkpoint_on_commit(false).unwrap();
+        assert_eq!(number(&store, "wal_autocheckpoint"), 0);
+    }
+
+    #[test]
+    fn a_full_disk_says_so_and_keeps_what_was_there() {
+        let (mut store, _directory) = fresh();
+        let pages: i64 = store
+            .connection
+            .query_row("PRAGMA page_count", [], |row| row.get(0))
+            .unwrap();
+        store
+            .connection
+            .pragma_update_and_check(None, "max_page_count", pages + 2, |_| Ok(()))
+            .unwrap();
+        let changes = vec![Change::Everything; 10_000];
+        let error = store
+            .begin(Intent::Write)
+            .unwrap()
+            .commit(&[], &changes)
+            .unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Full, "{error}");
+        assert!(error.to_string().contains("free some space"), "{error}");
+        assert_eq!(store.last_change().unwrap().0, 0);
+        assert!(store.quick_check().unwrap().is_empty());
+        store
+            .begin(Intent::Write)
+            .unwrap()
+            .commit(&[], &changes[..1])
+            .unwrap();
+        assert_eq!(store.last_change().unwrap().0, 1);
+    }
+
+    #[test]
+    fn a_log_that_has_grown_is_shortened_once_nobody_needs_it() {
+        let (mut store, _directory) = fresh();
+        let mut reader = store.reopen().unwrap();
+        let log = beside(&store.path, "-wal");
+        let looking = reader.begin(Intent::Read).unwrap();
+        let changes = vec![Change::Everything; 200_000];
+        store
+            .act("fill", ADMIN_WAIT, |connection| {
+                for change in &changes {
+                    let at = countersign_core::time::Timestamp::from_millis(0);
+                    crate::changes::append(connection, at, change)?;
+                }
+                connection.execute_batch("UPDATE change SET kind = 'everything', number = 1")?;
+                connection.execute_batch("UPDATE change SET kind = 'everything', number = seq")?;
+                Ok(())
+            })
+            .unwrap();
+        drop(looking);
+        let now = countersign_core::time::Timestamp::from_millis(0);
+        store.maintain("b1", now).unwrap();
+        assert!(log.metadata().unwrap().len() <= LOG_BYTES);
+    }
+}

@@ -44,14 +44,18 @@ pub(crate) fn tenants(connection: &Connection) -> Result<Vec<Tenant>, Fault> {
 
 /// All tenants that admit clients without a login, by id.
 pub(crate) fn open_tenants(connection: &Connection) -> Result<Vec<Tenant>, Fault> {
-    let sql = concat!(tenant_columns!(), " WHERE authentication <> 'required' ORDER BY id");
+    let sql = concat!(
+        tenant_columns!(),
+        " WHERE authentication <> 'required' ORDER BY id"
+    );
     tenants_of(connection, sql, [])
 }
 
 /// Says whether some tenant admits clients without a login.
 pub(crate) fn some_tenant_is_open(connection: &Connection) -> Result<bool, Fault> {
-    let mut statement = connection
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM tenant WHERE authentication <> 'required')")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM tenant WHERE authentication <> 'required')",
+    )?;
     Ok(statement.query_row([], |row| row.get(0))?)
 }
 
@@ -106,7 +110,9 @@ pub(crate) fn credentials(
         values.push(after);
     }
     sql.push_str(" ORDER BY name");
-    let limit = query.limit.map(|limit| i64::try_from(limit).unwrap_or(i64::MAX));
+    let limit = query
+        .limit
+        .map(|limit| i64::try_from(limit).unwrap_or(i64::MAX));
     if let Some(limit) = &limit {
         sql.push_str(" LIMIT ?");
         values.push(limit);
@@ -125,7 +131,10 @@ pub(crate) fn count_credentials(connection: &Connection, tenant: &TenantId) -> R
 /// Says whether there is a credential with this number.
 pub(crate) fn is_there(connection: &Connection, id: CredentialId) -> Result<bool, Fault> {
     let mut statement = connection.prepare_cached("SELECT 1 FROM credential WHERE id = ?1")?;
-    Ok(statement.query_row([id.0], |_| Ok(())).optional()?.is_some())
+    Ok(statement
+        .query_row([id.0], |_| Ok(()))
+        .optional()?
+        .is_some())
 }
 
 fn tenants_of(
@@ -176,7 +185,10 @@ fn credentials_of(
     Ok(credentials)
 }
 
-fn read_credential(connection: &Connection, columns: &mut Columns<'_>) -> Result<Credential, Fault> {
+fn read_credential(
+    connection: &Connection,
+    columns: &mut Columns<'_>,
+) -> Result<Credential, Fault> {
     let id = CredentialId(columns.number()?);
     let has_roles = columns.flag()?;
     let has_attributes = columns.flag()?;
@@ -200,8 +212,16 @@ fn read_credential(connection: &Connection, columns: &mut Columns<'_>) -> Result
         last_used_at: columns.maybe_instant()?,
         revoked_reason: columns.maybe_text()?.map(Into::into),
         secrets: secrets(connection, id)?,
-        roles: if has_roles { roles(connection, id)? } else { Vec::new() },
-        attributes: if has_attributes { attributes(connection, id)? } else { BTreeMap::new() },
+        roles: if has_roles {
+            roles(connection, id)?
+        } else {
+            Vec::new()
+        },
+        attributes: if has_attributes {
+            attributes(connection, id)?
+        } else {
+            BTreeMap::new()
+        },
     })
 }
 

@@ -89,7 +89,10 @@ pub(crate) fn add_credential(
 }
 
 /// Writes what acts may change of a credential.
-pub(crate) fn update_credential(connection: &Connection, credential: &Credential) -> Result<(), Fault> {
+pub(crate) fn update_credential(
+    connection: &Connection,
+    credential: &Credential,
+) -> Result<(), Fault> {
     let updated = connection
         .prepare_cached(
             "UPDATE credential SET scheme = ?2, state = ?3, ever_used = ?4, generation = ?5,
@@ -156,7 +159,10 @@ pub(crate) fn limit_secret(
     let mut statement = connection
         .prepare_cached("UPDATE secret SET ends_at = ?2, until_used = ?3 WHERE id = ?1")?;
     let ends_at = ends_at.map(Timestamp::as_millis);
-    found(statement.execute(params![secret.0, ends_at, until_used])?, "the secret")
+    found(
+        statement.execute(params![secret.0, ends_at, until_used])?,
+        "the secret",
+    )
 }
 
 /// Removes a secret.
@@ -166,9 +172,14 @@ pub(crate) fn remove_secret(connection: &Connection, secret: SecretId) -> Result
 }
 
 /// Writes the roles and attributes of a credential that has none stored.
-fn put_lists(connection: &Connection, id: CredentialId, credential: &Credential) -> Result<(), Fault> {
-    let mut statement = connection
-        .prepare_cached("INSERT OR IGNORE INTO credential_role (credential, role) VALUES (?1, ?2)")?;
+fn put_lists(
+    connection: &Connection,
+    id: CredentialId,
+    credential: &Credential,
+) -> Result<(), Fault> {
+    let mut statement = connection.prepare_cached(
+        "INSERT OR IGNORE INTO credential_role (credential, role) VALUES (?1, ?2)",
+    )?;
     for role in &credential.roles {
         statement.execute(params![id.0, &**role])?;
     }
@@ -182,5 +193,9 @@ fn put_lists(connection: &Connection, id: CredentialId, credential: &Credential)
 
 /// Refuses to have changed nothing.
 fn found(rows: usize, what: &'static str) -> Result<(), Fault> {
-    if rows == 0 { Err(Fault::Gone(what)) } else { Ok(()) }
+    if rows == 0 {
+        Err(Fault::Gone(what))
+    } else {
+        Ok(())
+    }
 }

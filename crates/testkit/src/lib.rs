@@ -6,7 +6,7 @@
 //! - [`tools`] runs other programs under a deadline, [`cli`] runs our own.
 //! - [`artifacts`] knows where plugin, program and brokers are.
 //! - [`cases`] reads the cases that every implementation is held to.
-//! - [`store_suite`] is what every store must do.
+//! - [`mod@store_suite`] is what every store must do.
 //!
 //! Everything here may panic: it runs in tests alone.
 

@@ -166,7 +166,9 @@ pub(crate) fn commit<S: AdminStore, T>(
 ) -> T {
     let mut transaction = store.begin(Intent::Write).unwrap();
     let done = step(&mut transaction).unwrap();
-    transaction.commit(&[entry(1, "suite", "suite")], changes).unwrap();
+    transaction
+        .commit(&[entry(1, "suite", "suite")], changes)
+        .unwrap();
     done
 }
 
@@ -203,7 +205,9 @@ pub(crate) fn found<S: GateStore>(store: &mut S, name: &str) -> Credential {
 
 /// The whole audit, oldest row first.
 pub(crate) fn audit<S: AdminStore>(store: &mut S) -> Vec<AuditEntry> {
-    look(store, |transaction| transaction.audit(&AuditQuery::default()))
+    look(store, |transaction| {
+        transaction.audit(&AuditQuery::default())
+    })
 }
 
 /// The acts in the audit, oldest first, the suite's own left out.

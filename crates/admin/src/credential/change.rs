@@ -78,3 +78,79 @@ fn apply(credential: &mut Credential, changes: CredentialChanges) -> Result<(), 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{Fixture, login_name};
+
+    fn change(fixture: &mut Fixture, changes: CredentialChanges) -> Credential {
+        let name = login_name("dev1@acme");
+        fixture
+            .act(|store, context| set(store, context, &name, changes))
+            .unwrap()
+    }
+
+    #[test]
+    fn attributes_are_added_replaced_and_taken_away() {
+        let mut fixture = Fixture::with_credential();
+        let attributes = |pairs: &[(&str, &str)]| CredentialChanges {
+            attributes: pairs
+                .iter()
+                .map(|(k, v)| ((*k).into(), (*v).into()))
+                .collect(),
+            ..CredentialChanges::default()
+        };
+        change(&mut fixture, attributes(&[("a", "1"), ("b", "2")]));
+        let credential = change(
+            &mut fixture,
+            attributes(&[("a", ""), ("b", "3"), ("c", "4")]),
+        );
+        let kept: Vec<_> = credential.attributes.into_iter().collect();
+        assert_eq!(kept, [("b".into(), "3".into()), ("c".into(), "4".into())]);
+    }
+
+    #[test]
+    fn an_end_can_be_set_and_taken_away() {
+        let mut fixture = Fixture::with_credential();
+        let end = Some(Timestamp::from_millis(5));
+        for expires_at in [end, None] {
+            let changes = CredentialChanges {
+                expires_at: Some(expires_at),
+                ..CredentialChanges::default()
+            };
+            assert_eq!(change(&mut fixture, changes).expires_at, expires_at);
+        }
+    }
+
+    #[test]
+    fn another_rule_forgets_the_tie_and_the_same_rule_keeps_it() {
+        let mut fixture = Fixture::with_credential();
+        let rule = |rule| CredentialChanges {
+            client_id_rule: Some(rule),
+            ..CredentialChanges::default()
+        };
+        change(&mut fixture, rule(ClientIdRule::FirstUse));
+        fixture.log_in("dev1@acme", "c");
+        let credential = change(&mut fixture, rule(ClientIdRule::FirstUse));
+        assert!(credential.client_id_tie.is_some());
+        let credential = change(&mut fixture, rule(ClientIdRule::Any));
+        assert!(credential.client_id_tie.is_none());
+    }
+
+    #[test]
+    fn a_change_is_no_use_and_raises_no_generation() {
+        let mut fixture = Fixture::with_credential();
+        let before = fixture.show("dev1@acme");
+        fixture.now = Timestamp::from_millis(fixture.now.as_millis() + 1);
+        let changes = CredentialChanges {
+            description: Text::parse("pump").ok(),
+            ..CredentialChanges::default()
+        };
+        let after = change(&mut fixture, changes);
+        assert_eq!(after.generation, before.generation);
+        assert_eq!(after.created_at, before.created_at);
+        assert_eq!(after.updated_at, fixture.now);
+        assert_eq!(after.last_used_at, None);
+    }
+}

@@ -82,3 +82,69 @@ impl<'a> Wanted<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::client_id::{ClientId, ClientIdRule};
+
+    use crate::credential::{NewCredential, create};
+    use crate::fixture::{Fixture, new_credential, new_tenant, tenant_id};
+    use crate::tenant::{self, NewTenant};
+
+    fn fixture() -> Fixture {
+        let mut fixture = Fixture::new();
+        fixture.tenant("plain", &[]).unwrap();
+        let new = NewTenant {
+            client_id_prefix: ClientId::parse("ac-").ok(),
+            ..new_tenant("acme", &[])
+        };
+        fixture
+            .act(|store, context| tenant::create(store, context, new))
+            .unwrap();
+        fixture
+    }
+
+    fn is_taken(fixture: &mut Fixture, tenant: &str, name: &str, rule: &str) -> bool {
+        let new = NewCredential {
+            tenant: tenant_id(tenant),
+            client_id_rule: ClientIdRule::parse(rule).unwrap(),
+            ..new_credential(name)
+        };
+        fixture
+            .act(|store, context| create(store, context, new))
+            .is_ok()
+    }
+
+    #[test]
+    fn a_rule_that_no_client_of_the_tenant_could_keep_is_refused() {
+        let mut fixture = fixture();
+        for (name, rule, taken) in [
+            ("1", "any", true),
+            ("2", "first-use", true),
+            ("3", "exact:ac-1", true),
+            ("4", "exact:x-1", false),
+            ("5", "prefix:ac-1", true),
+            ("6", "prefix:a", true),
+            ("7", "prefix:x", false),
+            ("ac-8", "same-as-username", true),
+            ("9", "same-as-username", false),
+        ] {
+            assert_eq!(is_taken(&mut fixture, "acme", name, rule), taken, "{rule}");
+        }
+    }
+
+    #[test]
+    fn a_rule_that_asks_for_another_tenants_ids_is_refused() {
+        let mut fixture = fixture();
+        for (name, rule, taken) in [
+            ("1", "any", true),
+            ("2", "exact:ac-1", false),
+            ("3", "exact:ac", true),
+            ("4", "prefix:ac-1", false),
+            ("5", "prefix:ac", true),
+            ("ac-6", "same-as-username", false),
+        ] {
+            assert_eq!(is_taken(&mut fixture, "plain", name, rule), taken, "{rule}");
+        }
+    }
+}

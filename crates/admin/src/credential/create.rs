@@ -165,3 +165,199 @@ fn whole_name(entered: &str, tenant: &TenantId) -> Result<LoginName, CredentialE
 
 /// The one scheme there is.
 pub(crate) const SCHEME: &str = "basic";
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::store::{AuditQuery, GateStore as _};
+    use countersign_sqlite::SqliteStore;
+
+    use super::*;
+    use crate::check::Verdict;
+    use crate::context::{RandomError, RandomSource};
+    use crate::credential::{reset_password, show};
+    use crate::fixture::{Fixture, NoRandomness, login_name, new_credential, tenant_id};
+    use crate::password::ChosenPassword;
+
+    fn chosen(password: &[u8]) -> NewCredential {
+        NewCredential {
+            secret: NewSecret::Chosen(ChosenPassword::parse(password.to_vec()).unwrap()),
+            ..new_credential("dev2")
+        }
+    }
+
+    #[test]
+    fn an_entered_name_becomes_that_name_at_the_tenant() {
+        let mut fixture = Fixture::with_credential();
+        for (entered, whole) in [("a", "a@acme"), ("a@b", "a@b@acme"), ("ü x", "ü x@acme")] {
+            let issued = fixture.credential(entered).unwrap();
+            assert_eq!(issued.credential.name, login_name(whole));
+        }
+        for bad in ["", " a", "a ", "a+", "a#", "a\0", "a\nb", &"x".repeat(251)] {
+            let error = fixture.credential(bad).err().unwrap();
+            assert!(
+                matches!(error, CredentialError::Name { .. }),
+                "{bad:?}: {error}"
+            );
+            assert!(!error.to_string().contains('\n'), "{error}");
+        }
+        fixture.credential(&"x".repeat(250)).unwrap();
+    }
+
+    #[test]
+    fn a_new_credential_is_inactive_and_unused() {
+        let mut fixture = Fixture::with_credential();
+        let credential = fixture.show("dev1@acme");
+        assert_eq!(credential.state, State::Inactive);
+        assert_eq!(credential.generation, Generation::FIRST);
+        assert_eq!(credential.tenant, Some(tenant_id("acme")));
+        assert_eq!(
+            (credential.last_used_at, credential.ever_used),
+            (None, false)
+        );
+        assert_eq!(credential.created_at, fixture.now);
+        assert_eq!(credential.secrets.len(), 1);
+        assert_eq!(
+            fixture.acts(),
+            ["tenant.create acme", "credential.create dev1@acme"]
+        );
+    }
+
+    #[test]
+    fn a_generated_secret_is_handed_out_once_and_a_chosen_one_never() {
+        let mut fixture = Fixture::with_credential();
+        let issued = fixture.credential("dev3").unwrap();
+        assert!(issued.secret.unwrap().expose().starts_with(b"cs_"));
+        let issued = fixture
+            .act(|store, context| create(store, context, chosen(b"pw")))
+            .unwrap();
+        assert!(issued.secret.is_none());
+        assert_eq!(fixture.check("dev2@acme", Some(b"pw")), Verdict::Allow);
+    }
+
+    #[test]
+    fn no_secret_and_no_hash_of_one_is_in_the_audit() {
+        let mut fixture = Fixture::with_credential();
+        let secret = fixture.credential("dev3").unwrap().secret.unwrap();
+        let secret = String::from_utf8(secret.expose().to_vec()).unwrap();
+        fixture
+            .act(|store, context| create(store, context, chosen(b"hunter2")))
+            .unwrap();
+        let entries = crate::audit::list(&mut fixture.store, &AuditQuery::default()).unwrap();
+        let text = format!("{entries:?}");
+        assert!(text.contains("dev2@acme"));
+        for hidden in [secret.as_str(), "hunter2", "argon2id", "cs_"] {
+            assert!(!text.contains(hidden), "{hidden}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_taken_once_in_a_tenant_and_again_in_another() {
+        let mut fixture = Fixture::with_credential();
+        let error = fixture.credential("dev1").err().unwrap();
+        assert_eq!(error.to_string(), "`dev1@acme` exists already");
+        fixture.tenant("other", &[]).unwrap();
+        let new = NewCredential {
+            tenant: tenant_id("other"),
+            ..new_credential("dev1")
+        };
+        fixture
+            .act(|store, context| create(store, context, new))
+            .unwrap();
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_and_nothing_is_written() {
+        let mut fixture = Fixture::with_credential();
+        let before = fixture.store.last_change().unwrap();
+        let no_tenant = NewCredential {
+            tenant: tenant_id("none"),
+            ..new_credential("x")
+        };
+        let bad_dates = NewCredential {
+            not_before: Some(Timestamp::from_millis(2)),
+            expires_at: Some(Timestamp::from_millis(2)),
+            ..new_credential("x")
+        };
+        let bad_attribute = NewCredential {
+            attributes: [("a b".into(), "x".into())].into(),
+            ..new_credential("x")
+        };
+        for new in [no_tenant, bad_dates, bad_attribute] {
+            assert!(
+                fixture
+                    .act(|store, context| create(store, context, new))
+                    .is_err()
+            );
+        }
+        assert_eq!(fixture.store.last_change().unwrap(), before);
+        assert_eq!(fixture.acts().len(), 2);
+    }
+
+    #[test]
+    fn without_randomness_there_is_no_credential() {
+        let mut fixture = Fixture::with_credential();
+        let mut context = Context {
+            now: fixture.now,
+            actor: "cli:tester",
+            random: &mut NoRandomness,
+        };
+        let error = create(&mut fixture.store, &mut context, new_credential("x"))
+            .err()
+            .unwrap();
+        assert!(matches!(error, CredentialError::Random(_)), "{error}");
+        assert!(show(&mut fixture.store, &login_name("x@acme")).is_err());
+    }
+
+    /// Randomness for a salt, drawn just before the slow hash, that notices
+    /// whether another process could write now.
+    struct Witness(SqliteStore);
+
+    impl RandomSource for Witness {
+        fn fill(&mut self, _buffer: &mut [u8]) -> Result<(), RandomError> {
+            let begun = self.0.begin(Intent::Write);
+            begun.map(|_| ()).map_err(|_| RandomError)
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_a_lock_while_a_password_is_hashed() {
+        let mut fixture = Fixture::with_credential();
+        let path = fixture.directory.path().join("store.db");
+        let mut context = Context {
+            now: fixture.now,
+            actor: "cli:tester",
+            random: &mut Witness(SqliteStore::open(path).unwrap()),
+        };
+        create(&mut fixture.store, &mut context, chosen(b"pw")).unwrap();
+        let name = login_name("dev2@acme");
+        let secret = NewSecret::Chosen(ChosenPassword::parse(b"pw2".to_vec()).unwrap());
+        reset_password(&mut fixture.store, &mut context, &name, secret).unwrap();
+        assert_eq!(fixture.check("dev2@acme", Some(b"pw2")), Verdict::Allow);
+    }
+
+    #[test]
+    fn what_is_given_is_kept_and_an_empty_attribute_is_none() {
+        let mut fixture = Fixture::with_credential();
+        let new = NewCredential {
+            group: GroupPath::parse("DM.X").ok(),
+            description: Text::parse("pump").ok(),
+            attributes: [("line".into(), "4".into()), ("none".into(), String::new())].into(),
+            not_before: Some(Timestamp::from_millis(1)),
+            expires_at: Some(Timestamp::from_millis(2)),
+            external_identity: true,
+            client_id_rule: ClientIdRule::FirstUse,
+            ..new_credential("x")
+        };
+        fixture
+            .act(|store, context| create(store, context, new))
+            .unwrap();
+        let credential = fixture.show("x@acme");
+        assert_eq!(credential.group, GroupPath::parse("DM.X").ok());
+        assert_eq!(credential.description.as_deref(), Some("pump"));
+        assert_eq!(credential.attributes, [("line".into(), "4".into())].into());
+        assert_eq!(credential.not_before, Some(Timestamp::from_millis(1)));
+        assert_eq!(credential.expires_at, Some(Timestamp::from_millis(2)));
+        assert!(credential.external_identity);
+        assert_eq!(credential.client_id_rule, ClientIdRule::FirstUse);
+    }
+}

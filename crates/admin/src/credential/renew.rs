@@ -131,7 +131,10 @@ fn keep_for_a_while<T: AdminTransaction>(
     overlap: Overlap,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, CredentialError> {
-    let mut usable = credential.secrets.iter().filter(|secret| secret.is_usable(now));
+    let mut usable = credential
+        .secrets
+        .iter()
+        .filter(|secret| secret.is_usable(now));
     let old = usable.next();
     if usable.next().is_some() {
         return Err(CredentialError::OverlapRunning {
@@ -154,4 +157,140 @@ fn remove_secrets<T: AdminTransaction>(
         transaction.remove_secret(secret.id)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::credential::Generation;
+    use countersign_core::lifecycle::State;
+    use countersign_core::reason::Reason;
+
+    use super::*;
+    use crate::check::Verdict;
+    use crate::credential::{revoke, suspend};
+    use crate::fixture::{Fixture, login_name};
+    use crate::password::ChosenPassword;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+    const NAME: &str = "dev1@acme";
+    const BAD_SECRET: Verdict = Verdict::Deny(Reason::BadSecret);
+
+    fn with_secret() -> (Fixture, Vec<u8>) {
+        let mut fixture = Fixture::new();
+        fixture.tenant("acme", &[]).unwrap();
+        let secret = fixture.credential("dev1").unwrap().secret.unwrap();
+        (fixture, secret.expose().to_vec())
+    }
+
+    fn rotated(fixture: &mut Fixture, overlap: Overlap) -> Vec<u8> {
+        let name = login_name(NAME);
+        let issued = fixture
+            .act(|store, context| rotate(store, context, &name, overlap))
+            .unwrap();
+        issued.secret.unwrap().expose().to_vec()
+    }
+
+    #[test]
+    fn a_reset_ends_every_old_secret_and_keeps_the_state() {
+        let (mut fixture, first) = with_secret();
+        let second = rotated(&mut fixture, Overlap::For(DAY));
+        let name = login_name(NAME);
+        fixture
+            .act(|store, context| suspend(store, context, &name))
+            .unwrap();
+        let generation = fixture.show(NAME).generation;
+        let password = ChosenPassword::parse(b"new".to_vec()).unwrap();
+        let issued = fixture
+            .act(|store, context| {
+                reset_password(store, context, &name, NewSecret::Chosen(password))
+            })
+            .unwrap();
+        assert!(issued.secret.is_none());
+        assert_eq!(issued.credential.state, State::Suspended);
+        assert_eq!(issued.credential.generation, generation.next());
+        assert_eq!(issued.credential.secrets.len(), 1);
+        assert_eq!(fixture.check(NAME, Some(&first)), BAD_SECRET);
+        assert_eq!(fixture.check(NAME, Some(&second)), BAD_SECRET);
+        assert_eq!(
+            fixture.check(NAME, Some(b"new")),
+            Verdict::Deny(Reason::Suspended)
+        );
+    }
+
+    #[test]
+    fn rotation_without_an_overlap_ends_the_old_secret_at_once() {
+        let (mut fixture, first) = with_secret();
+        let second = rotated(&mut fixture, Overlap::None);
+        assert_eq!(fixture.check(NAME, Some(&first)), BAD_SECRET);
+        assert_eq!(fixture.check(NAME, Some(&second)), Verdict::Allow);
+        let credential = fixture.show(NAME);
+        assert_eq!(credential.generation, Generation::FIRST.next());
+        assert_eq!(credential.secrets.len(), 1);
+    }
+
+    #[test]
+    fn with_an_overlap_both_secrets_work_until_its_instant() {
+        let (mut fixture, first) = with_secret();
+        let second = rotated(&mut fixture, Overlap::For(DAY));
+        assert_eq!(fixture.show(NAME).generation, Generation::FIRST);
+        assert_eq!(fixture.check(NAME, Some(&first)), Verdict::Allow);
+        assert_eq!(fixture.check(NAME, Some(&second)), Verdict::Allow);
+        fixture.now = fixture.now.plus(DAY);
+        assert_eq!(fixture.check(NAME, Some(&first)), BAD_SECRET);
+        assert_eq!(fixture.check(NAME, Some(&second)), Verdict::Allow);
+    }
+
+    #[test]
+    fn until_used_ends_the_old_secret_when_the_new_one_is_used() {
+        for overlap in [Overlap::UntilUsed, Overlap::ForUntilUsed(DAY)] {
+            let (mut fixture, first) = with_secret();
+            rotated(&mut fixture, overlap);
+            assert_eq!(fixture.check(NAME, Some(&first)), Verdict::Allow);
+            fixture.log_in(NAME, "c");
+            assert_eq!(fixture.check(NAME, Some(&first)), BAD_SECRET);
+        }
+    }
+
+    #[test]
+    fn a_running_overlap_is_not_cut_short_by_another() {
+        let (mut fixture, first) = with_secret();
+        rotated(&mut fixture, Overlap::For(DAY));
+        let name = login_name(NAME);
+        let again = |fixture: &mut Fixture| {
+            fixture
+                .act(|store, context| rotate(store, context, &name, Overlap::For(DAY)))
+                .err()
+        };
+        assert!(matches!(
+            again(&mut fixture),
+            Some(CredentialError::OverlapRunning { .. })
+        ));
+        assert_eq!(fixture.check(NAME, Some(&first)), Verdict::Allow);
+        assert_eq!(fixture.show(NAME).secrets.len(), 2);
+        fixture.now = fixture.now.plus(DAY);
+        assert!(again(&mut fixture).is_none());
+        assert_eq!(fixture.show(NAME).secrets.len(), 2);
+        rotated(&mut fixture, Overlap::None);
+        assert_eq!(fixture.show(NAME).secrets.len(), 1);
+    }
+
+    #[test]
+    fn a_revoked_credential_gets_no_new_secret() {
+        let (mut fixture, _) = with_secret();
+        let name = login_name(NAME);
+        fixture
+            .act(|store, context| revoke(store, context, &name, None))
+            .unwrap();
+        let reset = fixture
+            .act(|store, context| reset_password(store, context, &name, NewSecret::Generated));
+        assert_eq!(
+            reset.err().unwrap().to_string(),
+            "cannot reset the password of `dev1@acme`: it is Revoked"
+        );
+        let rotation = fixture.act(|store, context| rotate(store, context, &name, Overlap::None));
+        assert_eq!(
+            rotation.err().unwrap().to_string(),
+            "cannot rotate `dev1@acme`: it is Revoked"
+        );
+    }
 }

@@ -8,8 +8,6 @@
 //! with `+` share a table of what follows the `+`. The form is the same for
 //! one filter and for ten thousand, and a question allocates nothing.
 
-use core::ops::Range;
-
 use super::pattern::Bound;
 use crate::topic::{FilterRef, levels};
 
@@ -90,16 +88,12 @@ impl<T> Table<T> {
     ) -> Option<&'t Place<T>> {
         let (mut next, neighbours) = self.range(relation, text);
         while let Some(branch) = next {
-            let found =
-                match &branch.growth {
-                    Growth::Place(place) => Some(place).filter(|place| accept(place)),
-                    Growth::Plus { head, beyond } => text.strip_prefix(&**head).and_then(|rest| {
-                        match (relation, levels::split_level(rest)) {
-                            (Relation::Intersects, ("#", _)) => beyond.search_all(accept),
-                            (_, (_, below)) => beyond.search(relation, below, accept),
-                        }
-                    }),
-                };
+            let found = match &branch.growth {
+                Growth::Place(place) => Some(place).filter(|place| accept(place)),
+                Growth::Plus { head, beyond } => text
+                    .strip_prefix(&**head)
+                    .and_then(|rest| beyond.search_below(relation, rest, accept)),
+            };
             if found.is_some() {
                 return found;
             }
@@ -110,6 +104,22 @@ impl<T> Table<T> {
             .find_map(|branch| branch.search_all(accept))
     }
 
+    /// Takes the level that meets the `+` off, and goes on below it.
+    fn search_below<'t>(
+        &'t self,
+        relation: Relation,
+        text: &str,
+        accept: &mut impl FnMut(&'t Place<T>) -> bool,
+    ) -> Option<&'t Place<T>> {
+        match (relation, levels::split_level(text)) {
+            // A `#` goes on meeting whatever stands below.
+            (Relation::Intersects, ("#", _)) => self.search_all(accept),
+            (Relation::Covers | Relation::Intersects, (_, below)) => {
+                self.search(relation, below, accept)
+            }
+        }
+    }
+
     fn search_all<'t>(
         &'t self,
         accept: &mut impl FnMut(&'t Place<T>) -> bool,
@@ -118,27 +128,22 @@ impl<T> Table<T> {
     }
 
     /// Gives the end of the chain of heads that are a prefix of the text's
-    /// head, and the run of heads that the text's head is a prefix of.
+    /// head, and the run of longer heads that the text's head is a prefix of.
     fn range(&self, relation: Relation, text: &str) -> (Option<&Branch<T>>, &[Branch<T>]) {
         let (head, tail) = match relation {
             Relation::Covers => (text, ""),
             Relation::Intersects => levels::split_head(text),
         };
-        let below = self.0.partition_point(|branch| branch.head() < head);
-        let run = |goes_on: fn(&str, &str) -> bool| -> Range<usize> {
-            let from = self.0.get(below..).unwrap_or_default();
-            let length = from.partition_point(|branch| goes_on(branch.head(), head));
-            below..below.saturating_add(length)
-        };
-        // Without a wildcard the text meets nothing that is longer.
-        let (chain, neighbours) = if tail.is_empty() {
-            let same = run(|own, head| own == head);
-            (same.end, same.end..same.end)
+        let chain = self.0.partition_point(|branch| branch.head() <= head);
+        let longer = self.0.get(chain..).unwrap_or_default();
+        let run = if tail.is_empty() {
+            // Without a wildcard the text meets nothing that is longer.
+            0
         } else {
-            (below, run(|own, head| own.starts_with(head)))
+            longer.partition_point(|branch| branch.head().starts_with(head))
         };
         let last = chain.checked_sub(1).and_then(|index| self.0.get(index));
-        (last, self.0.get(neighbours).unwrap_or_default())
+        (last, longer.get(..run).unwrap_or_default())
     }
 }
 
@@ -192,6 +197,8 @@ enum Growth<T> {
 #[derive(Clone, Debug)]
 pub(super) struct Place<T> {
     text: Box<str>,
+    /// Where the head ends for the outermost table.
+    first_head: usize,
     /// Where the head begins: behind the `+` that the tables above took off.
     head_from: usize,
     head_to: usize,
@@ -206,9 +213,11 @@ impl<T> Place<T> {
             text,
             opens_with_any,
         } = bound;
+        let first_head = levels::split_head(&text).0.len();
         Self {
+            first_head,
             head_from: 0,
-            head_to: levels::split_head(&text).0.len(),
+            head_to: first_head,
             shuns_reserved: text.starts_with(['+', '#']) && !opens_with_any,
             text,
             meaning,
@@ -221,7 +230,14 @@ impl<T> Place<T> {
             return false;
         }
         match relation {
-            Relation::Covers => levels::covers(&self.text, filter.as_str()),
+            Relation::Covers => {
+                let text = filter.as_str();
+                let Some((head, tail)) = self.text.split_at_checked(self.first_head) else {
+                    return levels::covers(&self.text, text);
+                };
+                text.strip_prefix(head)
+                    .is_some_and(|rest| levels::tail_covers(tail, rest, text))
+            }
             Relation::Intersects => {
                 !(self.text.starts_with('$') && filter.opens_with_wildcard())
                     && levels::intersects(&self.text, filter.as_str())
@@ -290,6 +306,9 @@ const WORTH_A_TABLE: usize = 4;
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn table(filters: impl IntoIterator<Item = impl Into<Box<str>>>) -> Table<Box<str>> {
@@ -329,7 +348,7 @@ mod tests {
     fn what_can_cover_is_found_along_the_chain() {
         let table = table(["#", "a/#", "a/b/#", "a/b/c", "a/c/#", "b", "a/#"]);
         assert_eq!(
-            candidates(&table, Relation::Covers, "a/b/z"),
+            candidates(&table, Relation::Covers, "a/b/b"),
             names(&["#", "a/#", "a/#", "a/b/#"])
         );
         assert_eq!(
@@ -366,6 +385,7 @@ mod tests {
                 (Relation::Covers, &topic),
                 (Relation::Intersects, &topic),
                 (Relation::Covers, &shape.replace("{}", "4321")),
+                (Relation::Intersects, &shape.replace("{}", "4321")),
             ] {
                 let found = candidates(&table, relation, text);
                 assert!((1..=5).contains(&found.len()), "{text}: {}", found.len());
@@ -383,6 +403,27 @@ mod tests {
             place.meets(Relation::Covers, filter)
         });
         assert!(found.is_some_and(|place| place.meaning.ends_with('7')));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn no_filter_that_meets_is_missing_among_the_candidates(
+            filters in vec("(#|(a|b|\\+)(/(a|ab|\\+|)){0,3}(/#)?)", 0..60),
+            asked in "(#|(a|b|\\+)(/(a|ab|\\+|)){0,3}(/#)?)",
+        ) {
+            let table = table(filters.iter().map(String::as_str));
+            let filter = FilterRef::parse(&asked).unwrap();
+            for relation in [Relation::Covers, Relation::Intersects] {
+                let found = candidates(&table, relation, &asked);
+                table.for_each(&mut |place| {
+                    if place.meets(relation, filter) {
+                        assert!(found.contains(&place.meaning), "{}", place.meaning);
+                    }
+                });
+            }
+        }
     }
 
     #[test]

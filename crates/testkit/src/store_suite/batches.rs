@@ -25,29 +25,53 @@ pub fn presence_is_who_is_connected_and_cleared_broker_by_broker(
         authenticated: true,
         ..anonymous(1, "c1")
     };
-    observe(&mut store, "b1", vec![
-        Observation::Connected(full.clone()),
-        Observation::Connected(anonymous(2, "c2")),
-        Observation::Connected(anonymous(3, "c3")),
-        Observation::Disconnected(SessionNumber(2)),
-        Observation::Joined(SessionNumber(3), tenant_id("other")),
-    ]);
-    observe(&mut store, "b2", vec![Observation::Connected(anonymous(1, "c4"))]);
+    observe(
+        &mut store,
+        "b1",
+        vec![
+            Observation::Connected(full.clone()),
+            Observation::Connected(anonymous(2, "c2")),
+            Observation::Connected(anonymous(3, "c3")),
+            Observation::Disconnected(SessionNumber(2)),
+            Observation::Joined(SessionNumber(3), tenant_id("other")),
+        ],
+    );
+    observe(
+        &mut store,
+        "b2",
+        vec![Observation::Connected(anonymous(1, "c4"))],
+    );
     let listed = look(&mut store, |transaction| transaction.presence(None));
-    let joined = Presence { tenant: Some(tenant_id("other")), ..anonymous(3, "c3") };
-    let seen: Vec<_> = listed.into_iter().map(|one| (one.broker, one.presence)).collect();
+    let joined = Presence {
+        tenant: Some(tenant_id("other")),
+        ..anonymous(3, "c3")
+    };
+    let seen: Vec<_> = listed
+        .into_iter()
+        .map(|one| (one.broker, one.presence))
+        .collect();
     let b1 = String::from("b1");
-    assert_eq!(seen, [
-        (b1.clone(), full.clone()),
-        (b1.clone(), joined),
-        ("b2".into(), anonymous(1, "c4")),
-    ]);
+    assert_eq!(
+        seen,
+        [
+            (b1.clone(), full.clone()),
+            (b1.clone(), joined),
+            ("b2".into(), anonymous(1, "c4")),
+        ]
+    );
     let acme = tenant_id("acme");
     let of_acme = look(&mut store, |transaction| transaction.presence(Some(&acme)));
     assert_eq!(of_acme[0].presence, full);
-    assert_eq!(look(&mut store, |transaction| transaction.count_presence(Some(&acme))), 1);
+    assert_eq!(
+        look(&mut store, |transaction| transaction
+            .count_presence(Some(&acme))),
+        1
+    );
     store.clear_presence("b1").unwrap();
-    assert_eq!(look(&mut store, |transaction| transaction.count_presence(None)), 1);
+    assert_eq!(
+        look(&mut store, |transaction| transaction.count_presence(None)),
+        1
+    );
 }
 
 /// A client the broker restores from disk is who logged in last, if anybody.
@@ -68,23 +92,48 @@ pub fn a_stored_session_is_remembered_and_a_clean_one_is_not(
         username: Some("dev1@acme".into()),
         tenant: Some(tenant_id("acme")),
     };
-    observe(&mut store, "b1", vec![
-        Observation::Connected(stored.clone()),
-        Observation::Disconnected(SessionNumber(1)),
-    ]);
+    observe(
+        &mut store,
+        "b1",
+        vec![
+            Observation::Connected(stored.clone()),
+            Observation::Disconnected(SessionNumber(1)),
+        ],
+    );
     assert_eq!(store.last_login(&c1).unwrap(), Some(remembered));
-    observe(&mut store, "b1", vec![Observation::Connected(anonymous(2, "c1"))]);
+    observe(
+        &mut store,
+        "b1",
+        vec![Observation::Connected(anonymous(2, "c1"))],
+    );
     assert_eq!(store.last_login(&c1).unwrap(), None);
 
-    observe(&mut store, "b1", vec![
-        Observation::Connected(Presence { stored: true, ..anonymous(3, "c1") }),
-        Observation::Joined(SessionNumber(3), tenant_id("acme")),
-    ]);
-    let nobody = LastLogin { credential: None, username: None, tenant: Some(tenant_id("acme")) };
+    observe(
+        &mut store,
+        "b1",
+        vec![
+            Observation::Connected(Presence {
+                stored: true,
+                ..anonymous(3, "c1")
+            }),
+            Observation::Joined(SessionNumber(3), tenant_id("acme")),
+        ],
+    );
+    let nobody = LastLogin {
+        credential: None,
+        username: None,
+        tenant: Some(tenant_id("acme")),
+    };
     assert_eq!(store.last_login(&c1).unwrap(), Some(nobody));
 
-    observe(&mut store, "b1", vec![Observation::Connected(stored.clone())]);
-    commit(&mut store, &[], |transaction| transaction.delete_credential(id));
+    observe(
+        &mut store,
+        "b1",
+        vec![Observation::Connected(stored.clone())],
+    );
+    commit(&mut store, &[], |transaction| {
+        transaction.delete_credential(id)
+    });
     assert_eq!(store.last_login(&c1).unwrap(), None);
     observe(&mut store, "b1", vec![Observation::Connected(stored)]);
     assert_eq!(store.last_login(&c1).unwrap(), None);
@@ -103,23 +152,25 @@ pub fn last_use_only_moves_forward(mut store: impl GateStore + AdminStore) {
 pub fn refusals_add_up_and_end_in_the_audit(mut store: impl GateStore + AdminStore) {
     let wrong = refusal("dev1@acme", Some("::1"), 2);
     let elsewhere = refusal("dev1@acme", None, 1);
-    let later = Refusal { minute: at(60_000), ..refusal("dev1@acme", Some("::1"), 4) };
-    let unknown = Refusal { cause: Reason::UnknownName, ..refusal("x", Some("::1"), 1) };
-    for refusals in [vec![wrong.clone(), elsewhere], vec![wrong, later, unknown]] {
-        store.write_batch("b1", &Batch { refusals, ..Batch::default() }).unwrap();
-    }
-    let counts = |store: &mut _| {
-        let mut seen: Vec<_> = audit(store)
-            .into_iter()
-            .map(|row| {
-                assert_eq!((row.act.as_str(), row.actor.as_str()), ("login", "broker:b1"));
-                assert_eq!(row.outcome, Outcome::Refused);
-                (row.time.as_millis(), row.subject, row.address, row.cause.unwrap(), row.count)
-            })
-            .collect();
-        seen.sort();
-        seen
+    let later = Refusal {
+        minute: at(60_000),
+        ..refusal("dev1@acme", Some("::1"), 4)
     };
+    let unknown = Refusal {
+        cause: Reason::UnknownName,
+        ..refusal("x", Some("::1"), 1)
+    };
+    for refusals in [vec![wrong.clone(), elsewhere], vec![wrong, later, unknown]] {
+        store
+            .write_batch(
+                "b1",
+                &Batch {
+                    refusals,
+                    ..Batch::default()
+                },
+            )
+            .unwrap();
+    }
     let home = || Some("::1".to_owned());
     let expected = [
         (0, "dev1@acme".into(), None, Reason::BadSecret, 1),
@@ -133,7 +184,10 @@ pub fn refusals_add_up_and_end_in_the_audit(mut store: impl GateStore + AdminSto
         assert_eq!(counts(&mut store), expected, "{now}");
     }
     // What comes late for a minute that is over is a row of its own.
-    let late = Batch { refusals: vec![refusal("x", None, 1)], ..Batch::default() };
+    let late = Batch {
+        refusals: vec![refusal("x", None, 1)],
+        ..Batch::default()
+    };
     store.write_batch("b1", &late).unwrap();
     store.maintain("b1", at(180_000)).unwrap();
     assert_eq!(counts(&mut store).len(), 5);
@@ -147,16 +201,31 @@ pub fn no_more_than_a_thousand_rows_tell_of_a_minutes_refusals(
     for batch in 0..3 {
         let names = (0..700).map(|number| format!("bot{}", batch * 700 + number));
         let refusals = names.map(|name| refusal(&name, Some("::1"), 1)).collect();
-        store.write_batch("b1", &Batch { refusals, ..Batch::default() }).unwrap();
+        store
+            .write_batch(
+                "b1",
+                &Batch {
+                    refusals,
+                    ..Batch::default()
+                },
+            )
+            .unwrap();
     }
-    let known = Batch { refusals: vec![refusal("bot0", Some("::1"), 5)], ..Batch::default() };
+    let known = Batch {
+        refusals: vec![refusal("bot0", Some("::1"), 5)],
+        ..Batch::default()
+    };
     store.write_batch("b1", &known).unwrap();
     for now in [0, 60_000] {
         store.maintain("b1", at(now)).unwrap();
         let rows = audit(&mut store);
         assert!(rows.len() > 900 && rows.len() <= 1_000, "{}", rows.len());
         assert_eq!(rows.iter().map(|row| row.count).sum::<i64>(), 2_105);
-        let count_of = |name| rows.iter().find(|row| row.subject == name).map(|row| row.count);
+        let count_of = |name| {
+            rows.iter()
+                .find(|row| row.subject == name)
+                .map(|row| row.count)
+        };
         assert_eq!(count_of("bot0"), Some(6));
         assert!(count_of("*").unwrap() > 1_000);
     }
@@ -185,12 +254,23 @@ pub fn a_batch_that_found_the_lock_taken_can_be_written_again(
     assert!(acts(&mut store).is_empty());
     store.write_batch("b1", &batch).unwrap();
     assert_eq!(acts(&mut store), ["clients.kick", "login"]);
-    assert_eq!(look(&mut store, |transaction| transaction.count_presence(None)), 600);
+    assert_eq!(
+        look(&mut store, |transaction| transaction.count_presence(None)),
+        600
+    );
     assert_eq!(found(&mut store, "dev1@acme").last_used_at, Some(at(9)));
 }
 
 fn observe(store: &mut impl GateStore, broker: &str, observations: Vec<Observation>) {
-    store.write_batch(broker, &Batch { observations, ..Batch::default() }).unwrap();
+    store
+        .write_batch(
+            broker,
+            &Batch {
+                observations,
+                ..Batch::default()
+            },
+        )
+        .unwrap();
 }
 
 fn anonymous(session: i64, client_id: &str) -> Presence {
@@ -217,4 +297,25 @@ fn refusal(subject: &str, address: Option<&str>, count: i64) -> Refusal {
         cause: Reason::BadSecret,
         count,
     }
+}
+
+/// The refusals in the audit, sorted: minute, name, address, reason, count.
+fn counts(store: &mut impl AdminStore) -> Vec<(i64, String, Option<String>, Reason, i64)> {
+    let rows = audit(store).into_iter().map(|row| {
+        assert_eq!(
+            (row.act.as_str(), row.actor.as_str()),
+            ("login", "broker:b1")
+        );
+        assert_eq!(row.outcome, Outcome::Refused);
+        (
+            row.time.as_millis(),
+            row.subject,
+            row.address,
+            row.cause.unwrap(),
+            row.count,
+        )
+    });
+    let mut rows: Vec<_> = rows.collect();
+    rows.sort();
+    rows
 }

@@ -28,7 +28,12 @@ pub fn changes_reach_a_second_connection_in_order(mut store: impl GateStore + Ad
     let seen: Vec<_> = first.iter().chain(&rest).cloned().collect();
     let seqs: Vec<_> = seen.iter().map(|(seq, _)| seq.0).collect();
     assert_eq!(seqs, [1, 2, 3, 4].map(|step| start.0 + step));
-    assert_eq!(seen.into_iter().map(|(_, change)| change).collect::<Vec<_>>(), made);
+    assert_eq!(
+        seen.into_iter()
+            .map(|(_, change)| change)
+            .collect::<Vec<_>>(),
+        made
+    );
     let last = follower.last_change().unwrap();
     assert_eq!(last, rest[0].0);
     assert!(follower.changes_after(last, 3).unwrap().is_empty());
@@ -66,7 +71,9 @@ pub fn the_version_moves_with_others_commits_and_not_otherwise(
     other.maintain("b1", at(1)).unwrap();
     other.write_batch("b1", &Batch::default()).unwrap();
     assert_eq!(store.version().unwrap(), before);
-    commit(&mut other, &[], |transaction| transaction.put_tenant(&tenant("acme")));
+    commit(&mut other, &[], |transaction| {
+        transaction.put_tenant(&tenant("acme"))
+    });
     let after = store.version().unwrap();
     assert_ne!(after, before);
     assert_eq!(store.version().unwrap(), after);
@@ -75,17 +82,25 @@ pub fn the_version_moves_with_others_commits_and_not_otherwise(
 /// A request to kick is there until a broker answers it.
 pub fn a_kick_is_asked_for_once_and_answered_once(mut store: impl GateStore + AdminStore) {
     let mut gate = store.reopen().unwrap();
-    let session = KickTarget::Session { broker: "b1".into(), session: SessionNumber(4) };
+    let session = KickTarget::Session {
+        broker: "b1".into(),
+        session: SessionNumber(4),
+    };
     for target in [KickTarget::ClientId("c".into()), session] {
         let start = gate.last_change().unwrap();
         let mut transaction = store.begin(Intent::Write).unwrap();
         let id = transaction.request_kick(&target, at(5)).unwrap();
         let change = Change::KickRequested(id);
-        transaction.commit(&[entry(5, "kick", "c")], std::slice::from_ref(&change)).unwrap();
+        transaction
+            .commit(&[entry(5, "kick", "c")], std::slice::from_ref(&change))
+            .unwrap();
         assert_eq!(gate.changes_after(start, 9).unwrap()[0].1, change);
         assert_eq!(gate.kick_request(id).unwrap(), Some(target));
         assert!(!look(&mut store, |transaction| transaction.is_kick_answered(id)));
-        let batch = Batch { kicked: vec![id], ..Batch::default() };
+        let batch = Batch {
+            kicked: vec![id],
+            ..Batch::default()
+        };
         gate.write_batch("b1", &batch).unwrap();
         assert_eq!(gate.kick_request(id).unwrap(), None);
         assert!(look(&mut store, |transaction| transaction.is_kick_answered(id)));

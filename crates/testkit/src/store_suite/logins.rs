@@ -25,7 +25,10 @@ pub fn a_login_activates_once(mut store: impl GateStore + AdminStore) {
     assert_eq!(after.last_used_at, Some(at(50)));
     assert_eq!(after.generation, seen.generation);
     let mut other = store.reopen().unwrap();
-    assert_eq!(other.record_login(&login, at(51)).unwrap(), Recorded::Outdated);
+    assert_eq!(
+        other.record_login(&login, at(51)).unwrap(),
+        Recorded::Outdated
+    );
     assert_eq!(acts(&mut store), ["credential.activate"]);
 }
 
@@ -40,18 +43,36 @@ pub fn a_login_decided_before_an_act_is_outdated(mut store: impl GateStore + Adm
         updated_at: at(2),
         ..seen.clone()
     };
-    let reactivated = Credential { state: State::Inactive, ..suspended.clone() };
+    let reactivated = Credential {
+        state: State::Inactive,
+        ..suspended.clone()
+    };
     for now in [suspended, reactivated] {
-        commit(&mut store, &[], |transaction| transaction.update_credential(&now));
-        assert_eq!(store.record_login(&login, at(50)).unwrap(), Recorded::Outdated);
+        commit(&mut store, &[], |transaction| {
+            transaction.update_credential(&now)
+        });
+        assert_eq!(
+            store.record_login(&login, at(50)).unwrap(),
+            Recorded::Outdated
+        );
         assert_eq!(found(&mut store, "dev1@acme").state, now.state);
     }
     let seen = found(&mut store, "dev1@acme");
-    commit(&mut store, &[], |transaction| transaction.remove_secret(secret));
+    commit(&mut store, &[], |transaction| {
+        transaction.remove_secret(secret)
+    });
     let login = activation(&seen, secret);
-    assert_eq!(store.record_login(&login, at(50)).unwrap(), Recorded::Outdated);
-    commit(&mut store, &[], |transaction| transaction.delete_credential(id));
-    assert_eq!(store.record_login(&login, at(50)).unwrap(), Recorded::Outdated);
+    assert_eq!(
+        store.record_login(&login, at(50)).unwrap(),
+        Recorded::Outdated
+    );
+    commit(&mut store, &[], |transaction| {
+        transaction.delete_credential(id)
+    });
+    assert_eq!(
+        store.record_login(&login, at(50)).unwrap(),
+        Recorded::Outdated
+    );
     assert!(acts(&mut store).is_empty());
 }
 
@@ -69,13 +90,28 @@ pub fn a_tie_is_written_once_and_told_to_the_others(mut store: impl GateStore + 
         ties: Some(ClientId::parse(client_id).unwrap().tie()),
         ..Default::default()
     };
-    let login = |client_id| Login { record: record(client_id), ..activation(&seen, secret) };
-    assert_eq!(store.record_login(&login("a"), at(50)).unwrap(), Recorded::Done);
-    assert_eq!(other.record_login(&login("b"), at(50)).unwrap(), Recorded::Outdated);
+    let login = |client_id| Login {
+        record: record(client_id),
+        ..activation(&seen, secret)
+    };
+    assert_eq!(
+        store.record_login(&login("a"), at(50)).unwrap(),
+        Recorded::Done
+    );
+    assert_eq!(
+        other.record_login(&login("b"), at(50)).unwrap(),
+        Recorded::Outdated
+    );
     let tied = found(&mut other, "dev1@acme");
     assert_eq!(tied.client_id_tie, record("a").ties);
-    let again = Login { credential: &tied, ..login("b") };
-    assert_eq!(other.record_login(&again, at(50)).unwrap(), Recorded::Outdated);
+    let again = Login {
+        credential: &tied,
+        ..login("b")
+    };
+    assert_eq!(
+        other.record_login(&again, at(50)).unwrap(),
+        Recorded::Outdated
+    );
     assert_eq!(acts(&mut store), ["credential.activate", "credential.tie"]);
     let told = other.changes_after(ChangeSeq(0), 10).unwrap();
     assert_eq!(told, [(ChangeSeq(1), Change::Credential(id))]);
@@ -89,17 +125,33 @@ pub fn a_new_secret_in_use_retires_the_old_one(mut store: impl GateStore + Admin
         transaction.add_secret(id, &digest(2))
     });
     let seen = found(&mut store, "dev1@acme");
-    let record = LoginRecord { retires_older_secrets: true, ..Default::default() };
-    let login = Login { record, ..activation(&seen, new) };
+    let record = LoginRecord {
+        retires_older_secrets: true,
+        ..Default::default()
+    };
+    let login = Login {
+        record,
+        ..activation(&seen, new)
+    };
     assert_eq!(store.record_login(&login, at(50)).unwrap(), Recorded::Done);
     let after = found(&mut store, "dev1@acme");
-    assert_eq!(after.secrets.iter().map(|stored| stored.id).collect::<Vec<_>>(), [new]);
+    assert_eq!(
+        after
+            .secrets
+            .iter()
+            .map(|stored| stored.id)
+            .collect::<Vec<_>>(),
+        [new]
+    );
     assert_eq!(after.generation, seen.generation);
     assert_eq!(after.state, State::Inactive);
     let told = store.changes_after(ChangeSeq(0), 10).unwrap();
     assert_eq!(told, [(ChangeSeq(1), Change::Credential(id))]);
     let late = activation(&seen, old);
-    assert_eq!(store.record_login(&late, at(51)).unwrap(), Recorded::Outdated);
+    assert_eq!(
+        store.record_login(&late, at(51)).unwrap(),
+        Recorded::Outdated
+    );
 }
 
 /// The broker's thread is not held up by somebody else's transaction.
@@ -111,13 +163,25 @@ pub fn a_login_waits_for_the_lock_no_longer_than_a_client_would_notice(
     let seen = found(&mut store, "dev1@acme");
     let locked = other.begin(Intent::Write).unwrap();
     let start = Instant::now();
-    let error = store.record_login(&activation(&seen, secret), at(50)).unwrap_err();
+    let error = store
+        .record_login(&activation(&seen, secret), at(50))
+        .unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Busy, "{error}");
-    assert!(start.elapsed() >= Duration::from_millis(15), "{:?}", start.elapsed());
-    assert!(start.elapsed() < Duration::from_millis(200), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() >= Duration::from_millis(15),
+        "{:?}",
+        start.elapsed()
+    );
+    assert!(
+        start.elapsed() < Duration::from_millis(200),
+        "{:?}",
+        start.elapsed()
+    );
     assert_eq!(found(&mut store, "dev1@acme").state, State::Inactive);
     drop(locked);
-    let recorded = store.record_login(&activation(&seen, secret), at(50)).unwrap();
+    let recorded = store
+        .record_login(&activation(&seen, secret), at(50))
+        .unwrap();
     assert_eq!(recorded, Recorded::Done);
 }
 
@@ -127,6 +191,9 @@ fn activation(credential: &Credential, secret: SecretId) -> Login<'_> {
         broker: "b1",
         credential,
         secret,
-        record: LoginRecord { activates: true, ..Default::default() },
+        record: LoginRecord {
+            activates: true,
+            ..Default::default()
+        },
     }
 }

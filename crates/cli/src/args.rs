@@ -1,0 +1,215 @@
+//! The arguments: what holds for all commands, and the commands.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::command::audit::AuditCommand;
+use crate::command::backup::Backup;
+use crate::command::check::CheckCommand;
+use crate::command::clients::ClientsCommand;
+use crate::command::credential::CredentialCommand;
+use crate::command::init::Init;
+use crate::command::manual::{Completions, Man};
+use crate::command::settings::SettingsCommand;
+use crate::command::tenant::TenantCommand;
+use crate::doctor::Doctor;
+use crate::failure::Failure;
+use crate::invocation::Invocation;
+use crate::output::Output;
+
+/// Decides who may connect to an MQTT broker and what they may do there.
+///
+/// The broker's plugin follows what is changed here within a quarter of a
+/// second: nothing has to be reloaded or restarted.
+#[derive(Debug, Parser)]
+#[command(name = "countersign", version, after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+impl Arguments {
+    /// Runs the command.
+    pub(crate) fn run(self) -> Result<ExitCode, Failure> {
+        let invocation = Invocation {
+            store: self.common.store,
+            output: if self.common.json {
+                Output::Json
+            } else {
+                Output::Text
+            },
+        };
+        match self.command {
+            Command::Audit { command } => command.run(&invocation),
+            Command::Backup(backup) => backup.run(&invocation),
+            Command::Check { command } => command.run(&invocation),
+            Command::Clients { command } => command.run(&invocation),
+            Command::Completions(completions) => completions.run(),
+            Command::Credential { command } => command.run(&invocation),
+            Command::Doctor(doctor) => doctor.run(&invocation),
+            Command::Init(init) => init.run(&invocation),
+            Command::Man(man) => man.run(&invocation),
+            Command::Settings { command } => command.run(&invocation),
+            Command::Tenant { command } => command.run(&invocation),
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+struct Common {
+    /// The store.
+    #[arg(
+        long,
+        global = true,
+        env = "COUNTERSIGN_STORE",
+        value_name = "PATH",
+        default_value = DEFAULT_STORE
+    )]
+    store: PathBuf,
+    /// Print one JSON document.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+/// In the order in which one comes to need them.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a store and its key file.
+    #[command(after_help = "Examples:\n  countersign init --owner mosquitto")]
+    Init(Init),
+    /// Show or change what holds for the whole store.
+    #[command(after_help = "Examples:\n  countersign settings show")]
+    Settings {
+        #[command(subcommand)]
+        command: SettingsCommand,
+    },
+    /// Look for whatever keeps a broker from using the store.
+    #[command(
+        after_help = "Examples:\n  countersign doctor\n  countersign doctor --config /etc/mosquitto/mosquitto.conf"
+    )]
+    Doctor(Doctor),
+    /// Copy the store while it is used.
+    #[command(after_help = "Examples:\n  countersign backup /var/backups/countersign.db")]
+    Backup(Backup),
+    /// Tenants: the walls between customers.
+    #[command(
+        after_help = "Examples:\n  countersign tenant create acme\n  countersign tenant list"
+    )]
+    Tenant {
+        #[command(subcommand)]
+        command: TenantCommand,
+    },
+    /// Credentials: what devices and services log in with.
+    #[command(
+        after_help = "Examples:\n  countersign credential create dev1 --tenant acme\n  countersign credential show dev1@acme"
+    )]
+    Credential {
+        #[command(subcommand)]
+        command: CredentialCommand,
+    },
+    /// Ask what a client would be told. Nothing is written.
+    #[command(
+        after_help = "Examples:\n  countersign check connect --username dev1@acme --client-id c1"
+    )]
+    Check {
+        #[command(subcommand)]
+        command: CheckCommand,
+    },
+    /// Clients that are connected now.
+    #[command(after_help = "Examples:\n  countersign clients list --tenant acme")]
+    Clients {
+        #[command(subcommand)]
+        command: ClientsCommand,
+    },
+    /// What was done by whom, and which logins were refused.
+    #[command(after_help = "Examples:\n  countersign audit list --since -1h")]
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
+    /// Print a completion script for a shell.
+    #[command(
+        after_help = "Examples:\n  countersign completions bash > /etc/bash_completion.d/countersign"
+    )]
+    Completions(Completions),
+    /// Write the manual pages into a directory.
+    #[command(after_help = "Examples:\n  countersign man /usr/local/share/man/man1")]
+    Man(Man),
+}
+
+/// Where the store lies, unless somebody says otherwise.
+pub(crate) const DEFAULT_STORE: &str = "/var/lib/countersign/countersign.db";
+
+const EXAMPLES: &str = "Examples:
+  countersign init --owner mosquitto
+  countersign tenant create acme
+  countersign credential create dev1 --tenant acme
+  countersign credential revoke dev1@acme --reason stolen
+
+Exit codes:
+  0  done
+  1  refused or not found; nothing was changed
+  2  the arguments make no sense";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn each(command: &clap::Command, seen: &mut dyn FnMut(&clap::Command)) {
+        seen(command);
+        for below in command.get_subcommands() {
+            each(below, seen);
+        }
+    }
+
+    #[test]
+    fn the_arguments_are_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_examples_and_every_example_is_understood() {
+        each(&Arguments::command(), &mut |command| {
+            let help = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            let mut examples = 0;
+            for line in help.lines().filter(|line| line.starts_with("  ")) {
+                let Some(start) = line.find("countersign ") else {
+                    continue;
+                };
+                let words = line[start..]
+                    .split(" > ")
+                    .next()
+                    .unwrap()
+                    .split_whitespace();
+                if let Err(error) = Arguments::try_parse_from(words) {
+                    panic!("{line}: {error}");
+                }
+                examples += 1;
+            }
+            assert!(examples > 0, "`{}` has no examples", command.get_name());
+        });
+    }
+
+    #[test]
+    fn nothing_that_is_a_secret_can_be_an_argument() {
+        each(&Arguments::command(), &mut |command| {
+            for argument in command.get_arguments() {
+                let takes_value = argument.get_action().takes_values();
+                let name = argument.get_id().as_str();
+                assert!(
+                    !(takes_value && (name.contains("password") || name.contains("secret"))),
+                    "{name}"
+                );
+            }
+        });
+    }
+}

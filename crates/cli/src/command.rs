@@ -1,0 +1,11 @@
+//! The commands, one module for each group.
+
+pub(crate) mod audit;
+pub(crate) mod backup;
+pub(crate) mod check;
+pub(crate) mod clients;
+pub(crate) mod credential;
+pub(crate) mod init;
+pub(crate) mod manual;
+pub(crate) mod settings;
+pub(crate) mod tenant;

@@ -1,0 +1,91 @@
+//! `countersign clients`.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::{Args, Subcommand};
+use countersign_admin::clients;
+use countersign_admin::view::ClientView;
+use countersign_core::name::TenantId;
+use serde_json::json;
+
+use crate::failure::Failure;
+use crate::invocation::{Invocation, as_caller};
+use crate::listing::Column;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClientsCommand {
+    /// List who is connected.
+    #[command(after_help = "Examples:\n  countersign clients list --tenant acme")]
+    List(OfTenant),
+    /// Count who is connected.
+    #[command(after_help = "Examples:\n  countersign clients count --json")]
+    Count(OfTenant),
+    /// End a session. Its client may come back; to keep it out, suspend or
+    /// revoke its credential.
+    #[command(after_help = "Examples:\n  countersign clients kick sensor-17")]
+    Kick {
+        /// A client id, or a session as `clients list` names it.
+        #[arg(value_name = "CLIENT_ID|SESSION")]
+        target: String,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct OfTenant {
+    /// Of this tenant alone.
+    #[arg(long, value_parser = TenantId::parse)]
+    tenant: Option<TenantId>,
+}
+
+impl ClientsCommand {
+    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
+        match self {
+            Self::List(OfTenant { tenant }) => {
+                let mut listing = invocation.output.listing(COLUMNS);
+                for client in clients::list(&mut invocation.open()?, tenant.as_ref())? {
+                    listing.push(&ClientView::of(&client))?;
+                }
+                listing.finish()?;
+            }
+            Self::Count(OfTenant { tenant }) => {
+                let count = clients::count(&mut invocation.open()?, tenant.as_ref())?;
+                invocation.output.record(&json!({ "connected": count }))?;
+            }
+            Self::Kick { target } => kick(invocation, &target)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Asks the brokers for a kick and waits for one of them to answer.
+fn kick(invocation: &Invocation, target: &str) -> Result<(), Failure> {
+    if target.is_empty() {
+        return Err(Failure::usage("a client id can't be empty"));
+    }
+    let mut store = invocation.open()?;
+    let request = as_caller(|context| Ok(clients::request_kick(&mut store, context, target)?))?;
+    let asked = Instant::now();
+    while !clients::is_kicked(&mut store, request)? {
+        if asked.elapsed() >= LONGEST_WAIT {
+            return Err(Failure::refused(format!(
+                "no broker answered within a second that it had a client `{target}`; \
+                 `clients list` shows who is connected"
+            )));
+        }
+        std::thread::sleep(PAUSE);
+    }
+    invocation.output.record(&json!({ "kicked": target }))
+}
+
+const COLUMNS: &[Column] = &[
+    ("session", "SESSION"),
+    ("client_id", "CLIENT ID"),
+    ("username", "USERNAME"),
+    ("tenant", "TENANT"),
+    ("address", "ADDRESS"),
+    ("connected_at", "SINCE"),
+    ("authenticated", "AUTHENTICATED"),
+];
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(10);

@@ -1,0 +1,223 @@
+//! `countersign credential`.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use countersign_admin::Context;
+use countersign_admin::credential::{self, CredentialError};
+use countersign_admin::text::Text;
+use countersign_admin::view::{CredentialView, rfc3339};
+use countersign_core::credential::Credential;
+use countersign_core::lifecycle::State;
+use countersign_core::name::{GroupPath, LoginName, TenantId};
+use countersign_core::store::CredentialQuery;
+use countersign_sqlite::SqliteStore;
+use serde_json::json;
+
+use crate::failure::Failure;
+use crate::invocation::Invocation;
+use crate::listing::Column;
+
+mod change;
+mod create;
+mod secret;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CredentialCommand {
+    /// Make a credential, and print its secret this once.
+    #[command(
+        after_help = "Examples:\n  countersign credential create dev1 --tenant acme\n  countersign credential create dev2 --tenant acme --client-id first-use --expires +30d\n  printf %s \"$PASSWORD\" | countersign credential create dev3 --tenant acme --password-stdin"
+    )]
+    Create(create::CredentialCreate),
+    /// List credentials by name.
+    #[command(
+        after_help = "Examples:\n  countersign credential list --tenant acme --state Suspended\n  countersign credential list --limit 100 --after dev100@acme"
+    )]
+    List(CredentialList),
+    /// Show a credential.
+    #[command(after_help = "Examples:\n  countersign credential show dev1@acme")]
+    Show(Name),
+    /// Delete a credential. Its sessions end.
+    #[command(after_help = "Examples:\n  countersign credential delete dev1@acme")]
+    Delete(Name),
+    /// Stop a credential for now. Its sessions end.
+    #[command(after_help = "Examples:\n  countersign credential suspend dev1@acme")]
+    Suspend(Name),
+    /// Lift a suspension.
+    #[command(after_help = "Examples:\n  countersign credential reactivate dev1@acme")]
+    Reactivate(Name),
+    /// Stop a credential for good. Its sessions end.
+    #[command(after_help = "Examples:\n  countersign credential revoke dev1@acme --reason stolen")]
+    Revoke {
+        #[command(flatten)]
+        name: Name,
+        /// Why, for those who look it up later.
+        #[arg(long, value_name = "TEXT", value_parser = Text::parse)]
+        reason: Option<Text>,
+    },
+    /// Replace all secrets at once. Its sessions end.
+    #[command(
+        after_help = "Examples:\n  countersign credential reset-password dev1@acme\n  printf %s \"$PASSWORD\" | countersign credential reset-password dev1@acme --password-stdin"
+    )]
+    ResetPassword(secret::ResetPassword),
+    /// Make a new secret, beside which the old one may work for a while.
+    #[command(
+        after_help = "Examples:\n  countersign credential rotate dev1@acme --overlap 24h\n  countersign credential rotate dev1@acme --overlap 30d --until-used"
+    )]
+    Rotate(secret::Rotate),
+    /// Forget the client id that a credential was first used with. Its
+    /// sessions end.
+    #[command(after_help = "Examples:\n  countersign credential untie dev1@acme")]
+    Untie(Name),
+    /// Change what a credential says.
+    #[command(
+        after_help = "Examples:\n  countersign credential set dev1@acme --expires +30d --attr line=4\n  countersign credential set dev1@acme --expires never --attr line="
+    )]
+    Set(change::CredentialSet),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Name {
+    /// The whole login name: `dev1@acme`.
+    #[arg(value_parser = LoginName::parse)]
+    name: LoginName,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CredentialList {
+    /// Of this tenant alone.
+    #[arg(long, value_parser = TenantId::parse)]
+    tenant: Option<TenantId>,
+    /// In this state alone: `Inactive`, `Active`, `Suspended` or `Revoked`.
+    #[arg(long, value_parser = State::parse)]
+    state: Option<State>,
+    /// In this group and those below alone.
+    #[arg(long, value_parser = GroupPath::parse)]
+    group: Option<GroupPath>,
+    /// At most so many.
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+    /// Those after this name alone.
+    #[arg(long, value_name = "NAME", value_parser = LoginName::parse)]
+    after: Option<LoginName>,
+}
+
+impl CredentialCommand {
+    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
+        match self {
+            Self::Create(create) => create.run(invocation)?,
+            Self::List(list) => list.run(invocation)?,
+            Self::Show(Name { name }) => {
+                print(
+                    invocation,
+                    &credential::show(&mut invocation.open()?, &name)?,
+                )?;
+            }
+            Self::Delete(Name { name }) => {
+                invocation.act(|store, context| credential::delete(store, context, &name))?;
+                invocation
+                    .output
+                    .record(&json!({ "deleted": name.as_str() }))?;
+            }
+            Self::Suspend(Name { name }) => {
+                act(invocation, |store, context| {
+                    credential::suspend(store, context, &name)
+                })?;
+            }
+            Self::Reactivate(Name { name }) => {
+                act(invocation, |store, context| {
+                    credential::reactivate(store, context, &name)
+                })?;
+            }
+            Self::Revoke {
+                name: Name { name },
+                reason,
+            } => {
+                act(invocation, |store, context| {
+                    credential::revoke(store, context, &name, reason)
+                })?;
+            }
+            Self::ResetPassword(reset) => reset.run(invocation)?,
+            Self::Rotate(rotate) => rotate.run(invocation)?,
+            Self::Untie(Name { name }) => {
+                act(invocation, |store, context| {
+                    credential::untie(store, context, &name)
+                })?;
+            }
+            Self::Set(set) => set.run(invocation)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl CredentialList {
+    fn run(self, invocation: &Invocation) -> Result<(), Failure> {
+        let query = CredentialQuery {
+            tenant: self.tenant,
+            state: self.state,
+            group: self.group,
+            after: self.after,
+            limit: self.limit,
+        };
+        let mut listing = invocation.output.listing(COLUMNS);
+        credential::list(&mut invocation.open()?, query, |credential| {
+            listing.push(&CredentialView::of(&credential))
+        })?;
+        listing.finish()
+    }
+}
+
+/// Acts on a credential and prints what it is then.
+fn act(
+    invocation: &Invocation,
+    act: impl FnOnce(&mut SqliteStore, &mut Context<'_>) -> Result<Credential, CredentialError>,
+) -> Result<(), Failure> {
+    print(invocation, &invocation.act(act)?)
+}
+
+/// Prints a credential. People are also told what design §13 gives programs
+/// no key for.
+fn print(invocation: &Invocation, credential: &Credential) -> Result<(), Failure> {
+    let old_secret_until =
+        credential
+            .secrets
+            .iter()
+            .find_map(|secret| match (secret.ends_at, secret.until_used) {
+                (Some(end), false) => Some(rfc3339(end)),
+                (Some(end), true) => Some(format!(
+                    "the new one is used, at the latest {}",
+                    rfc3339(end)
+                )),
+                (None, true) => Some("the new one is used".into()),
+                (None, false) => None,
+            });
+    let tied = if credential.client_id_tie.is_some() {
+        ", tied"
+    } else {
+        ""
+    };
+    let mut more = vec![(
+        "client id rule",
+        format!("{}{tied}", credential.client_id_rule),
+    )];
+    if credential.external_identity {
+        more.push(("external identity", "yes".into()));
+    }
+    if let Some(until) = old_secret_until {
+        more.push(("old secret until", until));
+    }
+    invocation
+        .output
+        .record_with(&CredentialView::of(credential), &more)
+}
+
+const COLUMNS: &[Column] = &[
+    ("name", "NAME"),
+    ("state", "STATE"),
+    ("scheme", "SCHEME"),
+    ("group", "GROUP"),
+    ("client_id", "CLIENT ID"),
+    ("last_used_at", "LAST USED"),
+    ("expires_at", "EXPIRES"),
+    ("description", "DESCRIPTION"),
+];

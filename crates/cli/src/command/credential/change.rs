@@ -1,0 +1,55 @@
+//! `countersign credential set`.
+
+use clap::Args;
+use countersign_admin::credential::{self, CredentialChanges};
+use countersign_admin::text::Text;
+use countersign_core::client_id::ClientIdRule;
+
+use super::{Name, act};
+use crate::failure::Failure;
+use crate::input::{Attribute, End};
+use crate::invocation::Invocation;
+
+#[derive(Args, Debug)]
+pub(crate) struct CredentialSet {
+    #[command(flatten)]
+    name: Name,
+    /// Free text for people; '' takes it away.
+    #[arg(long, value_name = "TEXT", value_parser = Text::parse)]
+    description: Option<Text>,
+    /// A value for rules and for people; `KEY=` takes it away.
+    #[arg(long = "attr", value_name = "KEY=VALUE", value_parser = Attribute::parse)]
+    attributes: Vec<Attribute>,
+    /// From when on it may no longer be used: a date-time, `+DUR` or `never`.
+    #[arg(long, value_name = "WHEN", value_parser = End::parse, allow_hyphen_values = true)]
+    expires: Option<End>,
+    /// Which client ids it may connect with: `any`, `first-use`,
+    /// `same-as-username`, `exact:ID` or `prefix:P`.
+    #[arg(long, value_name = "RULE", value_parser = ClientIdRule::parse)]
+    client_id: Option<ClientIdRule>,
+}
+
+impl CredentialSet {
+    pub(super) fn run(self, invocation: &Invocation) -> Result<(), Failure> {
+        let attributes = Attribute::collect(self.attributes)?;
+        let nothing = self.description.is_none()
+            && attributes.is_empty()
+            && self.expires.is_none()
+            && self.client_id.is_none();
+        if nothing {
+            return Err(Failure::usage(
+                "nothing to set; give --description, --attr, --expires or --client-id",
+            ));
+        }
+        let Name { name } = self.name;
+        act(invocation, |store, context| {
+            let changes = CredentialChanges {
+                description: self.description,
+                attributes,
+                expires_at: self.expires.map(|end| end.seen_from(context.now)),
+                client_id_rule: self.client_id,
+            };
+            credential::set(store, context, &name, changes)
+        })
+    }
+}

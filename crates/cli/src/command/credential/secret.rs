@@ -1,0 +1,82 @@
+//! `countersign credential reset-password` and `rotate`.
+
+use core::time::Duration;
+
+use clap::Args;
+use countersign_admin::credential::{self, Overlap};
+use countersign_admin::password::NewSecret;
+use countersign_admin::view::RenewedView;
+use countersign_core::duration::parse_duration;
+
+use super::Name;
+use crate::failure::Failure;
+use crate::input::read_password;
+use crate::invocation::Invocation;
+
+/// Where a secret comes from.
+#[derive(Args, Debug)]
+pub(super) struct SecretSource {
+    /// Read a password from standard input, all bytes up to the first
+    /// newline. It is not printed again.
+    #[arg(long, conflicts_with = "generate")]
+    password_stdin: bool,
+    /// Generate a secret, as is done without --password-stdin.
+    #[arg(long)]
+    generate: bool,
+}
+
+impl SecretSource {
+    pub(super) fn read(&self) -> Result<NewSecret, Failure> {
+        Ok(if self.password_stdin {
+            NewSecret::Chosen(read_password()?)
+        } else {
+            NewSecret::Generated
+        })
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ResetPassword {
+    #[command(flatten)]
+    name: Name,
+    #[command(flatten)]
+    secret: SecretSource,
+}
+
+impl ResetPassword {
+    pub(super) fn run(self, invocation: &Invocation) -> Result<(), Failure> {
+        let secret = self.secret.read()?;
+        let Name { name } = self.name;
+        let issued = invocation
+            .act(|store, context| credential::reset_password(store, context, &name, secret))?;
+        invocation.output.record(&RenewedView::of(&issued))
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Rotate {
+    #[command(flatten)]
+    name: Name,
+    /// How long the old secret still works; without it, not at all.
+    #[arg(long, value_name = "DUR", value_parser = parse_duration)]
+    overlap: Option<Duration>,
+    /// The old secret works until the new one is first used, or its overlap
+    /// ends.
+    #[arg(long)]
+    until_used: bool,
+}
+
+impl Rotate {
+    pub(super) fn run(self, invocation: &Invocation) -> Result<(), Failure> {
+        let overlap = match (self.overlap, self.until_used) {
+            (None, false) => Overlap::None,
+            (None, true) => Overlap::UntilUsed,
+            (Some(duration), false) => Overlap::For(duration),
+            (Some(duration), true) => Overlap::ForUntilUsed(duration),
+        };
+        let Name { name } = self.name;
+        let issued =
+            invocation.act(|store, context| credential::rotate(store, context, &name, overlap))?;
+        invocation.output.record(&RenewedView::of(&issued))
+    }
+}

@@ -1,0 +1,184 @@
+//! `countersign init`: a store and its key file, both or neither.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use countersign_admin::{OsRandom, RandomSource as _, settings};
+use countersign_core::secret::Argon2Params;
+use countersign_core::store::Settings;
+use countersign_sqlite::{SqliteStore, create_private};
+use serde_json::json;
+
+use crate::account::Account;
+use crate::failure::Failure;
+use crate::invocation::{Invocation, as_caller};
+
+#[derive(Args, Debug)]
+pub(crate) struct Init {
+    /// Whom the files are given to: the user that the broker runs as.
+    #[arg(long, value_name = "USER")]
+    owner: Option<String>,
+    /// How chosen passwords are hashed.
+    #[arg(long, value_name = "m=KIB,t=PASSES,p=LANES", value_parser = Argon2Params::parse)]
+    argon2: Option<Argon2Params>,
+}
+
+impl Init {
+    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
+        let owner = self.owner.as_deref().map(Account::require).transpose()?;
+        let store = std::path::absolute(&invocation.store)?;
+        let key = key_of(&store);
+        for path in [&store, &key] {
+            if path.symlink_metadata().is_ok() {
+                return Err(exists(path));
+            }
+        }
+        let settings = Settings {
+            argon2: self.argon2.unwrap_or_default(),
+        };
+        let mut made = Made::default();
+        made.directories_above(&store, owner.as_ref())?;
+        let draft = made.draft_of(&store);
+        fill_store(&draft, &settings)?;
+        let key_draft = made.draft_of(&key);
+        write_key(&key_draft)?;
+        if let Some(owner) = &owner {
+            owner.take(&draft)?;
+            owner.take(&key_draft)?;
+        }
+        // The store comes last: whoever sees it sees the key too.
+        made.put(&key_draft, &key)?;
+        made.put(&draft, &store)?;
+        made.keep();
+        invocation.output.record(&json!({ "path": store }))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The key file of a store.
+pub(crate) fn key_of(store: &Path) -> PathBuf {
+    beside(store, ".key")
+}
+
+/// What was made so far, and is removed again unless all of it was.
+#[derive(Default)]
+struct Made {
+    directories: Vec<PathBuf>,
+    files: Vec<PathBuf>,
+    drafts: Vec<PathBuf>,
+}
+
+impl Made {
+    /// Makes the directories that `path` needs and that are missing.
+    fn directories_above(&mut self, path: &Path, owner: Option<&Account>) -> Result<(), Failure> {
+        let missing: Vec<_> = path
+            .ancestors()
+            .skip(1)
+            .take_while(|directory| directory.symlink_metadata().is_err())
+            .collect();
+        for directory in missing.into_iter().rev() {
+            let said = |error| about(directory, error);
+            fs::DirBuilder::new()
+                .mode(PRIVATE_DIRECTORY)
+                .create(directory)
+                .map_err(said)?;
+            self.directories.push(directory.into());
+            // A strict umask may have taken rights away.
+            let mode = fs::Permissions::from_mode(PRIVATE_DIRECTORY);
+            fs::set_permissions(directory, mode).map_err(said)?;
+            if let Some(owner) = owner {
+                owner.take(directory)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A name beside `path` that is this process's alone.
+    fn draft_of(&mut self, path: &Path) -> PathBuf {
+        let draft = beside(path, &format!(".{}.new", std::process::id()));
+        self.drafts.push(draft.clone());
+        draft
+    }
+
+    /// Gives a draft its name, unless something has it already.
+    fn put(&mut self, draft: &Path, path: &Path) -> Result<(), Failure> {
+        match fs::hard_link(draft, path) {
+            Ok(()) => {
+                self.files.push(path.into());
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(exists(path)),
+            Err(error) => Err(about(path, error)),
+        }
+    }
+
+    /// Leaves all but the drafts where it is.
+    fn keep(&mut self) {
+        self.directories.clear();
+        self.files.clear();
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        let companions = ["-wal", "-shm", "-journal"];
+        let beside_drafts = self
+            .drafts
+            .iter()
+            .flat_map(|draft| companions.map(|suffix| beside(draft, suffix)));
+        // Most of them do not exist; what went wrong was said already.
+        for file in beside_drafts
+            .chain(self.drafts.clone())
+            .chain(self.files.clone())
+        {
+            let _ = fs::remove_file(file);
+        }
+        for directory in self.directories.iter().rev() {
+            let _ = fs::remove_dir(directory);
+        }
+    }
+}
+
+/// Makes the store and closes it, so that all of it is in one file.
+fn fill_store(draft: &Path, settings: &Settings) -> Result<(), Failure> {
+    let mut store = SqliteStore::create(draft, settings)?;
+    as_caller(|context| Ok(settings::record_creation(&mut store, context)?))
+}
+
+/// Writes 32 random bytes as hexadecimal digits.
+fn write_key(draft: &Path) -> Result<(), Failure> {
+    let mut key = [0; 32];
+    OsRandom.fill(&mut key)?;
+    let text: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    let said = |error| about(draft, error);
+    let mut file = create_private(draft).map_err(said)?;
+    file.write_all(text.as_bytes()).map_err(said)?;
+    file.write_all(b"\n").map_err(said)?;
+    file.sync_all().map_err(said)
+}
+
+fn exists(path: &Path) -> Failure {
+    Failure::refused(format!(
+        "`{}` exists already; name another store with --store, or move it away",
+        path.display()
+    ))
+}
+
+fn about(path: &Path, error: io::Error) -> Failure {
+    Failure::Refused(
+        anyhow::Error::new(error).context(format!("could not make `{}`", path.display())),
+    )
+}
+
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    name.into()
+}
+
+const PRIVATE_DIRECTORY: u32 = 0o750;

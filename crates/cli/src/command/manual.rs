@@ -1,0 +1,54 @@
+//! What is generated from the arguments: completions and manual pages.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory as _};
+use clap_complete::Shell;
+use serde_json::json;
+
+use crate::args::Arguments;
+use crate::failure::Failure;
+use crate::invocation::Invocation;
+
+#[derive(Args, Debug)]
+pub(crate) struct Completions {
+    /// The shell.
+    shell: Shell,
+}
+
+impl Completions {
+    pub(crate) fn run(self) -> Result<ExitCode, Failure> {
+        let mut script = Vec::new();
+        clap_complete::generate(
+            self.shell,
+            &mut Arguments::command(),
+            "countersign",
+            &mut script,
+        );
+        std::io::Write::write_all(&mut std::io::stdout(), &script)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Man {
+    /// The directory, which must be there.
+    directory: PathBuf,
+}
+
+impl Man {
+    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
+        if !self.directory.is_dir() {
+            let directory = self.directory.display();
+            return Err(Failure::refused(format!(
+                "there is no directory `{directory}`; make it first"
+            )));
+        }
+        clap_mangen::generate_to(Arguments::command(), &self.directory)?;
+        invocation
+            .output
+            .record(&json!({ "path": self.directory }))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

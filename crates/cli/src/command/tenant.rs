@@ -1,0 +1,170 @@
+//! `countersign tenant`.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use countersign_admin::namespace::parse_namespace;
+use countersign_admin::tenant::{self, Deletion, NewTenant, TenantChanges};
+use countersign_admin::view::TenantView;
+use countersign_core::client_id::ClientId;
+use countersign_core::name::TenantId;
+use countersign_core::tenant::{Authentication, SubscribeMode};
+use countersign_core::topic::TopicFilter;
+use serde_json::json;
+
+use crate::failure::Failure;
+use crate::input::Beginning;
+use crate::invocation::Invocation;
+use crate::listing::Column;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TenantCommand {
+    /// Make a tenant.
+    #[command(
+        after_help = "Examples:\n  countersign tenant create acme\n  countersign tenant create kaa --namespace kp1/app1/# --authentication off"
+    )]
+    Create(TenantCreate),
+    /// List the tenants.
+    #[command(after_help = "Examples:\n  countersign tenant list")]
+    List,
+    /// Show a tenant.
+    #[command(after_help = "Examples:\n  countersign tenant show acme")]
+    Show {
+        /// Its id.
+        #[arg(value_parser = TenantId::parse)]
+        tenant: TenantId,
+    },
+    /// Change a tenant.
+    #[command(
+        after_help = "Examples:\n  countersign tenant set acme --authentication optional\n  countersign tenant set acme --add-namespace plant/# --remove-namespace acme/#"
+    )]
+    Set(TenantSet),
+    /// Delete a tenant.
+    #[command(after_help = "Examples:\n  countersign tenant delete acme --cascade")]
+    Delete {
+        /// Its id.
+        #[arg(value_parser = TenantId::parse)]
+        tenant: TenantId,
+        /// Delete all that belongs to it, too.
+        #[arg(long)]
+        cascade: bool,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TenantCreate {
+    /// Its id: `a-z`, `0-9`, `_` and `-`.
+    #[arg(value_parser = TenantId::parse)]
+    tenant: TenantId,
+    /// Topics that it owns; without any, all below its id.
+    #[arg(long = "namespace", value_name = "FILTER", value_parser = parse_namespace)]
+    namespaces: Vec<TopicFilter>,
+    /// What it asks of clients: `required`, `optional` or `off`.
+    #[arg(long, value_name = "MODE", default_value = "required", value_parser = Authentication::parse)]
+    authentication: Authentication,
+    /// How it judges SUBSCRIBE: `strict` or `filtered`.
+    #[arg(long, value_name = "MODE", default_value = "strict", value_parser = SubscribeMode::parse)]
+    subscribe: SubscribeMode,
+    /// How all of its client ids begin, and nobody else's do.
+    #[arg(long, value_name = "PREFIX", value_parser = ClientId::parse)]
+    client_id_prefix: Option<ClientId>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TenantSet {
+    /// Its id.
+    #[arg(value_parser = TenantId::parse)]
+    tenant: TenantId,
+    /// What it asks of clients: `required`, `optional` or `off`.
+    #[arg(long, value_name = "MODE", value_parser = Authentication::parse)]
+    authentication: Option<Authentication>,
+    /// How it judges SUBSCRIBE: `strict` or `filtered`.
+    #[arg(long, value_name = "MODE", value_parser = SubscribeMode::parse)]
+    subscribe: Option<SubscribeMode>,
+    /// Topics that it owns from now on.
+    #[arg(long = "add-namespace", value_name = "FILTER", value_parser = parse_namespace)]
+    add: Vec<TopicFilter>,
+    /// Topics that it no longer owns. One namespace must be left.
+    #[arg(long = "remove-namespace", value_name = "FILTER", value_parser = parse_namespace)]
+    remove: Vec<TopicFilter>,
+    /// How all of its client ids begin; '' is anyhow.
+    #[arg(long, value_name = "PREFIX", value_parser = Beginning::parse)]
+    client_id_prefix: Option<Beginning>,
+}
+
+impl TenantCommand {
+    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
+        match self {
+            Self::Create(create) => create.run(invocation)?,
+            Self::List => {
+                let mut listing = invocation.output.listing(COLUMNS);
+                for tenant in tenant::list(&mut invocation.open()?)? {
+                    listing.push(&TenantView::of(&tenant))?;
+                }
+                listing.finish()?;
+            }
+            Self::Show { tenant } => {
+                let tenant = tenant::show(&mut invocation.open()?, &tenant)?;
+                invocation.output.record(&TenantView::of(&tenant))?;
+            }
+            Self::Set(set) => set.run(invocation)?,
+            Self::Delete { tenant, cascade } => {
+                let deletion = if cascade {
+                    Deletion::WithEverything
+                } else {
+                    Deletion::OnlyEmpty
+                };
+                invocation
+                    .act(|store, context| tenant::delete(store, context, &tenant, deletion))?;
+                invocation
+                    .output
+                    .record(&json!({ "deleted": tenant.as_str() }))?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl TenantCreate {
+    fn run(self, invocation: &Invocation) -> Result<(), Failure> {
+        let new = NewTenant {
+            id: self.tenant,
+            namespaces: self.namespaces,
+            authentication: self.authentication,
+            subscribe: self.subscribe,
+            client_id_prefix: self.client_id_prefix,
+        };
+        let tenant = invocation.act(|store, context| tenant::create(store, context, new))?;
+        invocation.output.record(&TenantView::of(&tenant))
+    }
+}
+
+impl TenantSet {
+    fn run(self, invocation: &Invocation) -> Result<(), Failure> {
+        let changes = TenantChanges {
+            authentication: self.authentication,
+            subscribe: self.subscribe,
+            add_namespaces: self.add,
+            remove_namespaces: self.remove,
+            client_id_prefix: self.client_id_prefix.map(|Beginning(prefix)| prefix),
+        };
+        if changes.is_empty() {
+            return Err(Failure::usage(
+                "nothing to set; give --authentication, --subscribe, --add-namespace, \
+                 --remove-namespace or --client-id-prefix",
+            ));
+        }
+        let tenant = self.tenant;
+        let tenant =
+            invocation.act(|store, context| tenant::set(store, context, &tenant, changes))?;
+        invocation.output.record(&TenantView::of(&tenant))
+    }
+}
+
+const COLUMNS: &[Column] = &[
+    ("id", "TENANT"),
+    ("authentication", "AUTHENTICATION"),
+    ("subscribe", "SUBSCRIBE"),
+    ("client_id_prefix", "CLIENT ID PREFIX"),
+    ("namespaces", "NAMESPACES"),
+];

@@ -1,0 +1,155 @@
+//! `countersign doctor`: whatever keeps a broker from using the store.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Serialize;
+
+use self::config::BrokerConfig;
+use crate::REFUSED;
+use crate::account::Account;
+use crate::args::DEFAULT_STORE;
+use crate::failure::Failure;
+use crate::invocation::Invocation;
+use crate::listing::Column;
+
+mod access;
+mod broker;
+mod config;
+mod files;
+mod store;
+
+#[derive(Args, Debug)]
+pub(crate) struct Doctor {
+    /// The broker's configuration. Without this, Debian's is looked at if it
+    /// names this store.
+    #[arg(long, value_name = "MOSQUITTO_CONF")]
+    config: Option<PathBuf>,
+}
+
+impl Doctor {
+    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
+        let store = std::path::absolute(&invocation.store)?;
+        let mut report = Report::default();
+        let config = match &self.config {
+            Some(path) => report.take("config", BrokerConfig::read(path)),
+            None => BrokerConfig::read(Path::new(USUAL_CONFIG))
+                .ok()
+                .filter(|config| broker::names(config, &store)),
+        };
+        let user = report
+            .take("user", user_of_broker(config.as_ref(), &store))
+            .flatten();
+        files::check(&mut report, &store, user.as_ref());
+        let admits_anonymous = store::check(&mut report, &store);
+        if let Some(config) = &config {
+            broker::check(&mut report, config, &store, admits_anonymous, user.as_ref());
+        }
+        report.print(invocation)
+    }
+}
+
+/// What was found, in the order it was looked at.
+#[derive(Debug, Default)]
+struct Report(Vec<Finding>);
+
+impl Report {
+    /// Notes how one check went.
+    fn note(&mut self, check: &'static str, result: Result<(), Problem>) {
+        self.0.push(match result {
+            Ok(()) => Finding {
+                check,
+                ok: true,
+                problem: None,
+                fix: None,
+            },
+            Err(Problem { problem, fix }) => Finding {
+                check,
+                ok: false,
+                problem: Some(problem),
+                fix: Some(fix),
+            },
+        });
+    }
+
+    /// Notes how one check went, and goes on with what it brought.
+    fn take<T>(&mut self, check: &'static str, result: Result<T, Problem>) -> Option<T> {
+        let (result, brought) = match result {
+            Ok(brought) => (Ok(()), Some(brought)),
+            Err(problem) => (Err(problem), None),
+        };
+        self.note(check, result);
+        brought
+    }
+
+    fn print(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
+        let all_well = self.0.iter().all(|finding| finding.ok);
+        let mut listing = invocation.output.listing(COLUMNS);
+        for finding in &self.0 {
+            listing.push(finding)?;
+        }
+        listing.finish()?;
+        Ok(if all_well {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::from(REFUSED)
+        })
+    }
+}
+
+/// How one check went.
+#[derive(Debug, Serialize)]
+struct Finding {
+    check: &'static str,
+    ok: bool,
+    problem: Option<String>,
+    fix: Option<String>,
+}
+
+/// What is wrong, and what to do about it.
+#[derive(Debug)]
+struct Problem {
+    problem: String,
+    fix: String,
+}
+
+impl Problem {
+    fn new(problem: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self {
+            problem: problem.into(),
+            fix: fix.into(),
+        }
+    }
+}
+
+/// Whom the broker runs as: its configuration says so. Where none is known, a
+/// store in the usual place is for the usual user, and any other for whoever
+/// owns it; none if there is no store.
+fn user_of_broker(config: Option<&BrokerConfig>, store: &Path) -> Result<Option<Account>, Problem> {
+    let name = match config {
+        Some(config) => config.user(),
+        None if store == Path::new(DEFAULT_STORE) => config::USUAL_USER,
+        None => {
+            use std::os::unix::fs::MetadataExt as _;
+            let owner = store
+                .metadata()
+                .map(|file| Account::of(file.uid(), file.gid()));
+            return Ok(owner.ok());
+        }
+    };
+    Account::find(name).map(Some).ok_or_else(|| {
+        Problem::new(
+            format!("the broker is to run as `{name}`, and there is no such user"),
+            "name another one with `user` in the broker's configuration",
+        )
+    })
+}
+
+const COLUMNS: &[Column] = &[
+    ("check", "CHECK"),
+    ("ok", "OK"),
+    ("problem", "PROBLEM"),
+    ("fix", "FIX"),
+];
+const USUAL_CONFIG: &str = "/etc/mosquitto/mosquitto.conf";

@@ -1,0 +1,127 @@
+//! The store's files: whose they are, and who else could touch them.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use super::access::{Visitor, Want};
+use super::{Problem, Report};
+use crate::account::Account;
+use crate::command::init::{beside, key_of};
+
+pub(super) fn check(report: &mut Report, store: &Path, user: Option<&Account>) {
+    let Ok(file) = store.metadata() else {
+        // That there is none is found where it is opened.
+        return;
+    };
+    report.note("mode", only_for_its_owner(store, &file));
+    if let Some(user) = user {
+        report.note("owner", belongs_to(store, user));
+        report.note("directory", has_room_beside(store, user));
+    }
+    report.note("key", key_is_safe(&key_of(store), user));
+    report.note("disk", has_free_space(store));
+}
+
+/// Checks that the broker can use the store, and the files that SQLite keeps
+/// beside it.
+fn belongs_to(store: &Path, user: &Account) -> Result<(), Problem> {
+    let visitor = Visitor::new(user);
+    for path in ["", "-wal", "-shm"].map(|suffix| beside(store, suffix)) {
+        if let Ok(file) = path.metadata()
+            && !visitor.may(Want::Write, &file)
+        {
+            return Err(foreign(&path, &file, user));
+        }
+    }
+    Ok(())
+}
+
+fn foreign(path: &Path, file: &Metadata, user: &Account) -> Problem {
+    let owner = Account::of(file.uid(), file.gid()).name;
+    let (path, name) = (path.display(), &user.name);
+    Problem::new(
+        format!(
+            "`{path}` belongs to `{owner}`, and the broker, which runs as `{name}`, can't use it"
+        ),
+        format!("chown {name}: {path}"),
+    )
+}
+
+fn only_for_its_owner(path: &Path, file: &Metadata) -> Result<(), Problem> {
+    let mode = file.mode() & 0o777;
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    let path = path.display();
+    Err(Problem::new(
+        format!("`{path}` is open to others: its mode is {mode:04o}"),
+        format!("chmod 0600 {path}"),
+    ))
+}
+
+/// Checks that the broker can make files beside the store, as SQLite does, and
+/// that strangers can't replace it.
+fn has_room_beside(store: &Path, user: &Account) -> Result<(), Problem> {
+    let directory = directory_of(store);
+    let visitor = Visitor::new(user);
+    visitor.reach(store)?;
+    let Ok(metadata) = directory.metadata() else {
+        return Ok(());
+    };
+    let (shown, name) = (directory.display(), &user.name);
+    if !visitor.may(Want::Make, &metadata) {
+        return Err(Problem::new(
+            format!("`{name}` can't write `{shown}`, where SQLite keeps files beside the store"),
+            format!("chown {name}: {shown}"),
+        ));
+    }
+    let (open_to_all, sticky) = (metadata.mode() & 0o002 != 0, metadata.mode() & 0o1000 != 0);
+    if open_to_all && !sticky {
+        return Err(Problem::new(
+            format!("anybody can replace the store, as `{shown}` is open to all"),
+            format!("chmod 0750 {shown}"),
+        ));
+    }
+    Ok(())
+}
+
+fn key_is_safe(key: &Path, user: Option<&Account>) -> Result<(), Problem> {
+    let Ok(file) = key.metadata() else {
+        let key = key.display();
+        return Err(Problem::new(
+            format!("the key file `{key}` is missing; what is sealed with it can't be read"),
+            "restore it from a backup",
+        ));
+    };
+    if let Some(user) = user
+        && !Visitor::new(user).may(Want::Read, &file)
+    {
+        return Err(foreign(key, &file, user));
+    }
+    only_for_its_owner(key, &file)
+}
+
+fn has_free_space(store: &Path) -> Result<(), Problem> {
+    let Ok(disk) = nix::sys::statvfs::statvfs(directory_of(store)) else {
+        return Ok(());
+    };
+    let bytes = |blocks: u64| blocks.saturating_mul(disk.fragment_size());
+    let (free, all) = (bytes(disk.blocks_available()), bytes(disk.blocks()));
+    let twentieth = all.checked_div(20).unwrap_or(0);
+    if free >= LEAST_FREE && free >= twentieth {
+        return Ok(());
+    }
+    let megabytes = free.checked_div(MEGABYTE).unwrap_or(0);
+    Err(Problem::new(
+        format!("only {megabytes} MB are free on the disk under the store"),
+        "free some space; when the disk is full, logins that must be recorded are refused",
+    ))
+}
+
+fn directory_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(path)
+}
+
+const MEGABYTE: u64 = 1_000_000;
+const LEAST_FREE: u64 = 100 * MEGABYTE;

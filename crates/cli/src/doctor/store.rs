@@ -1,0 +1,123 @@
+//! The store's content.
+
+use core::time::Duration;
+use std::path::Path;
+
+use countersign_admin::view::rfc3339;
+use countersign_admin::{audit, settings, tenant};
+use countersign_core::store::{AuditQuery, StoreError, StoreErrorKind};
+use countersign_core::time::Timestamp;
+use countersign_sqlite::SqliteStore;
+
+use super::{Problem, Report};
+use crate::command::audit::intact;
+use crate::invocation::now;
+
+/// Checks the store and says whether a tenant of it admits clients without a
+/// login.
+pub(super) fn check(report: &mut Report, path: &Path) -> bool {
+    let opened = SqliteStore::open(path).map_err(|error| unusable(path, &error));
+    let Some(mut store) = report.take("store", opened) else {
+        return false;
+    };
+    report.note("integrity", integrity(&store));
+    report.note("audit", audit_chain(&store));
+    report.note("argon2", argon2(&mut store));
+    report.note("clock", clock(&mut store, now()));
+    tenant::list(&mut store).is_ok_and(|tenants| {
+        tenants
+            .iter()
+            .any(|tenant| tenant.authentication.admits_anonymous())
+    })
+}
+
+/// There is no store.
+pub(super) fn missing(path: &Path) -> Problem {
+    let path = path.display();
+    Problem::new(
+        format!("there is no store `{path}`"),
+        format!("countersign --store {path} init --owner mosquitto"),
+    )
+}
+
+fn unusable(path: &Path, error: &StoreError) -> Problem {
+    if error.kind() == StoreErrorKind::Missing {
+        return missing(path);
+    }
+    Problem::new(error.to_string(), remedy(error))
+}
+
+fn remedy(error: &StoreError) -> &'static str {
+    match error.kind() {
+        StoreErrorKind::Busy => "find out who holds the store's lock: `fuser -v` names them",
+        StoreErrorKind::Damaged => "stop the brokers and restore a backup",
+        StoreErrorKind::Full => "free some space on the disk",
+        StoreErrorKind::Newer => "install the version that made it, or a later one",
+        StoreErrorKind::ReadOnly | StoreErrorKind::Unavailable => {
+            "run this as root, or give the store to the user who runs it"
+        }
+        StoreErrorKind::Conflict | StoreErrorKind::Missing | _ => "look at the path",
+    }
+}
+
+fn integrity(store: &SqliteStore) -> Result<(), Problem> {
+    let found = store
+        .quick_check()
+        .map_err(|error| Problem::new(error.to_string(), remedy(&error)))?;
+    match found.first() {
+        None => Ok(()),
+        Some(first) => Err(Problem::new(
+            format!("the store is damaged: {first}"),
+            "stop the brokers and restore a backup",
+        )),
+    }
+}
+
+fn audit_chain(store: &SqliteStore) -> Result<(), Problem> {
+    let check = store
+        .verify_audit()
+        .map_err(|error| Problem::new(error.to_string(), remedy(&error)))?;
+    intact(check).map(|_| ()).map_err(|problem| {
+        Problem::new(
+            problem,
+            "find out who wrote to the store besides Countersign",
+        )
+    })
+}
+
+fn argon2(store: &mut SqliteStore) -> Result<(), Problem> {
+    let settings =
+        settings::show(store).map_err(|error| Problem::new(error.to_string(), remedy(&error)))?;
+    if settings.argon2.meets_owasp_minimum() {
+        return Ok(());
+    }
+    Err(Problem::new(
+        format!(
+            "chosen passwords are hashed with {}, which is below OWASP's minimum",
+            settings.argon2
+        ),
+        "countersign settings set --argon2 m=19456,t=2,p=1",
+    ))
+}
+
+fn clock(store: &mut SqliteStore, now: Timestamp) -> Result<(), Problem> {
+    let newest = AuditQuery {
+        limit: Some(1),
+        ..AuditQuery::default()
+    };
+    let entries = audit::list(store, &newest)
+        .map_err(|error| Problem::new(error.to_string(), remedy(&error)))?;
+    match entries.last() {
+        Some(entry) if entry.time > now.plus(TOLERATED) => Err(Problem::new(
+            format!(
+                "the last act was at {}, and it is {} now",
+                rfc3339(entry.time),
+                rfc3339(now)
+            ),
+            "set this machine's clock, which expiry and lockouts go by",
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
+const TOLERATED: Duration = Duration::from_secs(60);

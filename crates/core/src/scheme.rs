@@ -1,0 +1,318 @@
+//! Schemes: how a kind of credential is made, told, bound and authorised, as
+//! data (design §5).
+//!
+//! A [`Scheme`] is read from flat fields and gives them back, so that it can
+//! be stored, shown and written by hand. [`Scheme::draft`] makes everything
+//! that is new about a credential; [`Schemes`] are all that a store knows,
+//! the seven [built in](Schemes::built_in) first.
+
+use core::fmt;
+use std::collections::BTreeMap;
+
+use crate::name::LoginName;
+use crate::rule::{Action, Pattern, Rule, Variable};
+
+mod binding;
+mod built_in;
+mod characters;
+mod draft;
+mod field;
+mod known;
+mod random;
+mod reach;
+mod secret;
+mod shape;
+mod shape_text;
+
+pub use binding::{ClientIds, Folding, Naming, TokenLogin};
+pub use draft::{Binding, Draft, DraftRequest, SchemeError};
+pub use field::{FieldError, FieldValue};
+pub use known::{NameForm, SchemeTakenError, Schemes};
+pub use random::{RandomError, RandomSource};
+pub use reach::Users;
+pub use secret::{AuthType, ChosenSecrets, NewSecret};
+pub use shape::Shape;
+pub use shape_text::ShapeError;
+
+/// How a kind of credential is made, told, bound and authorised.
+///
+/// The only way to one is [`Scheme::from_fields`], which refuses what
+/// contradicts itself.
+///
+/// # Examples
+///
+/// ```
+/// use countersign_core::scheme::{FieldValue, Scheme};
+///
+/// let text = |text: &str| FieldValue::Text(text.into());
+/// let scheme = Scheme::from_fields([
+///     ("name", text("meter")),
+///     ("login_name", text("generated")),
+///     ("login_name_shape", text("M-[0-9]{8}")),
+///     ("client_id", text("same-as-username")),
+///     ("secret_shape", text("[0-9a-f]{32}")),
+///     ("publish", FieldValue::List(vec!["meters/${username}/#".into()])),
+/// ])?;
+/// assert_eq!(scheme.name().as_str(), "meter");
+/// assert!(scheme.is_rotatable());
+/// # Ok::<(), countersign_core::scheme::FieldError>(())
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Scheme {
+    name: SchemeName,
+    naming: Naming,
+    longest_name: Option<u16>,
+    folding: Folding,
+    name_attribute: Option<NameAttribute>,
+    token_login: TokenLogin,
+    client_ids: ClientIds,
+    secret_shape: Shape,
+    chosen_secrets: Option<ChosenSecrets>,
+    token_shape: Option<Shape>,
+    is_rotatable: bool,
+    is_tls_only: bool,
+    grants_namespaces: bool,
+    publish: Vec<Pattern>,
+    subscribe: Vec<Pattern>,
+}
+
+impl Scheme {
+    /// What the scheme is called.
+    #[must_use]
+    pub fn name(&self) -> &SchemeName {
+        &self.name
+    }
+
+    /// Where the name of a new credential comes from.
+    #[must_use]
+    pub fn naming(&self) -> &Naming {
+        &self.naming
+    }
+
+    /// Whether a client may present its secret as its username.
+    #[must_use]
+    pub fn token_login(&self) -> TokenLogin {
+        self.token_login
+    }
+
+    /// Which client ids its credentials connect with.
+    #[must_use]
+    pub fn client_ids(&self) -> &ClientIds {
+        &self.client_ids
+    }
+
+    /// What the secrets it makes look like.
+    #[must_use]
+    pub fn secret_shape(&self) -> &Shape {
+        &self.secret_shape
+    }
+
+    /// Within which limits a secret may be chosen, if at all.
+    #[must_use]
+    pub fn chosen_secrets(&self) -> Option<ChosenSecrets> {
+        self.chosen_secrets
+    }
+
+    /// Says whether a credential's secret can be replaced.
+    #[must_use]
+    pub fn is_rotatable(&self) -> bool {
+        self.is_rotatable
+    }
+
+    /// Says whether its principals are refused where there is no TLS.
+    #[must_use]
+    pub fn is_tls_only(&self) -> bool {
+        self.is_tls_only
+    }
+
+    /// Says whether its principals may use all of their tenant's namespaces.
+    #[must_use]
+    pub fn grants_namespaces(&self) -> bool {
+        self.grants_namespaces
+    }
+
+    /// The default rules, besides the tenant's namespaces.
+    pub fn rules(&self) -> impl Iterator<Item = Rule> {
+        let rules = |action, patterns: &[Pattern]| {
+            let patterns = patterns.to_vec().into_iter();
+            patterns.map(move |pattern| Rule::allow(action, pattern))
+        };
+        rules(Action::Publish, &self.publish).chain(rules(Action::Subscribe, &self.subscribe))
+    }
+
+    /// The attributes that the scheme fills, and nobody else may.
+    pub fn fills(&self) -> impl Iterator<Item = &'static str> {
+        let serial = match self.naming {
+            Naming::GivenOrSerial(_) => Some(SERIAL),
+            Naming::Generated(_) | Naming::Given | Naming::Suffixed => None,
+        };
+        let token = self.token_shape.as_ref().map(|_| TOKEN);
+        let name = self.name_attribute.map(NameAttribute::as_str);
+        [name, serial, token].into_iter().flatten()
+    }
+
+    /// Says whether what it fills may be there only once in the whole store.
+    ///
+    /// It must, unless its topics tell the tenants apart.
+    #[must_use]
+    pub fn fills_are_unique(&self) -> bool {
+        let mut variables = self.patterns().flat_map(Pattern::variables);
+        !variables.any(|variable| variable == Variable::Tenant)
+    }
+
+    /// What `${username}` stands for, given a credential's name and attributes.
+    ///
+    /// It is the attribute that keeps the entered name, if the scheme has one,
+    /// so for all Vwire schemes the device id; else it is the name.
+    #[must_use]
+    pub fn username<'a>(
+        &self,
+        name: &'a LoginName,
+        attributes: &'a BTreeMap<String, String>,
+    ) -> Option<&'a str> {
+        match self.name_attribute {
+            Some(attribute) => attributes.get(attribute.as_str()).map(String::as_str),
+            None => Some(name.as_str()),
+        }
+    }
+
+    /// All its patterns.
+    fn patterns(&self) -> impl Iterator<Item = &Pattern> {
+        self.publish.iter().chain(&self.subscribe)
+    }
+}
+
+/// The name of a scheme: `[a-z][a-z0-9-]{0,31}`.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct SchemeName(Box<str>);
+
+impl SchemeName {
+    /// Parses the name of a scheme.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`SchemeNameError`] when `text` has another shape.
+    pub fn parse(text: &str) -> Result<Self, SchemeNameError> {
+        let is_good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let starts_well = text.starts_with(|first: char| first.is_ascii_lowercase());
+        if starts_well && text.len() <= LONGEST_SCHEME_NAME && text.bytes().all(is_good) {
+            Ok(Self(text.into()))
+        } else {
+            Err(SchemeNameError(text.into()))
+        }
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SchemeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A text is no name of a scheme.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("`{0}` is no scheme name; use 1 to 32 of `a-z`, `0-9` and `-`, starting with a letter")]
+pub struct SchemeNameError(Box<str>);
+
+/// The attribute that keeps a name as it was entered.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum NameAttribute {
+    Device,
+    ThingKey,
+}
+
+impl NameAttribute {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Device => "device",
+            Self::ThingKey => "thing_key",
+        }
+    }
+}
+
+/// The attribute that keeps what stands behind `#SN#`.
+const SERIAL: &str = "serial";
+/// The attribute that is made by a shape of its own.
+const TOKEN: &str = "token";
+const LONGEST_SCHEME_NAME: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn built_in(name: &str) -> Scheme {
+        Schemes::built_in().find(name).unwrap().clone()
+    }
+
+    #[test]
+    fn a_scheme_name_is_short_and_plain() {
+        for good in ["a", "vwire-token", "x9-", &"a".repeat(32)] {
+            assert!(SchemeName::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", "9a", "-a", "A", "a_b", "a.b", "ä", &"a".repeat(33)] {
+            assert!(SchemeName::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_a_scheme_fills_is_unique_unless_its_topics_hold_the_tenant() {
+        let facts = |name| {
+            let scheme = built_in(name);
+            (scheme.fills().collect::<Vec<_>>(), scheme.fills_are_unique())
+        };
+        assert_eq!(facts("basic"), (vec![], true));
+        assert_eq!(facts("impact"), (vec!["serial", "token"], true));
+        assert_eq!(facts("vwire"), (vec!["device"], true));
+        assert_eq!(facts("vwire-token"), (vec!["device"], false));
+        assert_eq!(facts("application"), (vec!["thing_key"], true));
+    }
+
+    #[test]
+    fn the_username_is_the_device_id_and_never_more_than_that() {
+        let name = LoginName::parse("greenhouse@acme").unwrap();
+        let device = BTreeMap::from([("device".to_owned(), "greenhouse".to_owned())]);
+        let none = BTreeMap::new();
+        let token = built_in("vwire-token");
+        assert_eq!(token.username(&name, &device), Some("greenhouse"));
+        assert_eq!(token.username(&name, &none), None);
+        assert_eq!(built_in("basic").username(&name, &device), Some("greenhouse@acme"));
+    }
+
+    #[test]
+    fn the_default_rules_are_those_of_the_design() {
+        let rules = |name| {
+            let rules = built_in(name).rules().map(|rule| rule.to_string()).collect::<Vec<_>>();
+            rules.join(", ")
+        };
+        for name in ["basic", "generated"] {
+            assert_eq!(rules(name), "");
+            assert!(built_in(name).grants_namespaces());
+        }
+        assert_eq!(
+            rules("impact"),
+            "allow publish ${attr.token}/#, allow publish us/${attr.serial}, \
+             allow subscribe ${attr.token}/#, allow subscribe us/${attr.serial}"
+        );
+        for name in ["vwire", "vwire-compat"] {
+            assert_eq!(
+                rules(name),
+                "allow publish vwire/${username}/+/#, allow subscribe vwire/${username}/#"
+            );
+        }
+        assert_eq!(
+            rules("vwire-token"),
+            "allow publish vwire/${tenant}/${attr.device}/+/#, \
+             allow subscribe vwire/${tenant}/${attr.device}/#"
+        );
+        assert_eq!(
+            rules("application"),
+            "allow publish thing/${attr.thing_key}/#, allow subscribe thing/${attr.thing_key}/#"
+        );
+    }
+}

@@ -1,0 +1,92 @@
+//! Sets of ASCII characters.
+
+use core::ops::RangeInclusive;
+
+/// A set of ASCII characters.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub(super) struct Characters(u128);
+
+impl Characters {
+    /// The set of one character.
+    pub(super) fn only(byte: u8) -> Self {
+        Self(bit(byte))
+    }
+
+    /// The set of all characters from one to another.
+    pub(super) fn range(bytes: RangeInclusive<u8>) -> Self {
+        Self(bytes.fold(0, |bits, byte| bits | bit(byte)))
+    }
+
+    /// The characters of both sets together.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Says whether `byte` is one of them.
+    pub(super) fn contains(self, byte: u8) -> bool {
+        self.0 & bit(byte) != 0
+    }
+
+    /// Says whether some character is in both sets.
+    pub(super) fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// How many there are.
+    pub(super) fn size(self) -> u32 {
+        self.0.count_ones()
+    }
+
+    /// Picks the character that a random byte stands for.
+    ///
+    /// The 256 bytes are dealt to the characters in equal shares, so that none
+    /// is likelier than another. The bytes that are left over stand for
+    /// nothing: draw again.
+    pub(super) fn pick(self, random: u8) -> Option<u8> {
+        let share = 256_u32.checked_div(self.size())?;
+        let index = u32::from(random).checked_div(share)?;
+        (0..128_u8)
+            .filter(|byte| self.contains(*byte))
+            .nth(usize::try_from(index).ok()?)
+    }
+}
+
+/// The bit of a character; none for a byte that is no ASCII.
+fn bit(byte: u8) -> u128 {
+    1_u128.checked_shl(byte.into()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_empty_set_has_nothing_to_pick() {
+        let none = Characters::default();
+        assert_eq!(none.size(), 0);
+        assert!((0..=255).all(|byte| none.pick(byte).is_none() && !none.contains(byte)));
+    }
+
+    #[test]
+    fn each_member_is_picked_by_as_many_bytes_as_any_other() {
+        for last in b'!'..=b'~' {
+            let set = Characters::range(b'!'..=last);
+            let mut counts = [0_u32; 128];
+            for byte in (0..=255).filter_map(|random| set.pick(random)) {
+                counts[usize::from(byte)] += 1;
+            }
+            let share = 256 / set.size();
+            for byte in 0..128_u8 {
+                let expected = if set.contains(byte) { share } else { 0 };
+                assert_eq!(counts[usize::from(byte)], expected, "{last} {byte}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_byte_beyond_ascii_is_in_no_set() {
+        let all = Characters::range(0..=255);
+        assert_eq!(all.size(), 128);
+        assert!(!all.contains(200));
+    }
+}

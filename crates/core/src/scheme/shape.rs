@@ -1,0 +1,238 @@
+//! Shapes: which texts a scheme makes, and how to tell them when they come back.
+
+use core::fmt;
+use core::iter;
+
+use zeroize::Zeroizing;
+
+use super::characters::Characters;
+use super::random::{RandomBytes, RandomError, RandomSource};
+use super::shape_text::{self, ShapeError};
+use crate::secret::Secret;
+
+/// What names, secrets and tokens look like: `V[WU]-[A-Z0-9]{6}`.
+///
+/// A small part of regular expressions: characters that stand for themselves,
+/// classes in brackets, and behind either a count in braces. So all texts of
+/// a shape have the same length, any text is matched in one pass, and every
+/// question about two shapes has an exact answer. A shape covers the whole
+/// text. Case matters.
+///
+/// # Examples
+///
+/// ```
+/// use countersign_core::scheme::Shape;
+///
+/// let shape = Shape::parse("V[WU]-[A-Z0-9]{6}")?;
+/// assert!(shape.matches("VW-ABC123"));
+/// assert!(!shape.matches("VW-ABC1234"));
+/// assert_eq!(shape.bits(), 32);
+/// # Ok::<(), countersign_core::scheme::ShapeError>(())
+/// ```
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Shape {
+    text: Box<str>,
+    positions: Box<[Characters]>,
+}
+
+impl Shape {
+    /// Reads a shape.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ShapeError`] saying what stands where nothing like it can.
+    pub fn parse(text: &str) -> Result<Self, ShapeError> {
+        Ok(Self {
+            text: text.into(),
+            positions: shape_text::read(text)?.into(),
+        })
+    }
+
+    /// Gives the text back.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// How many characters, and bytes, every text of this shape has.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.positions.len()
+    }
+
+    /// Says whether `text` has this shape.
+    #[must_use]
+    pub fn matches(&self, text: &str) -> bool {
+        text.len() == self.positions.len() && iter::zip(&self.positions, text.bytes()).all(holds)
+    }
+
+    /// Says whether some text has both shapes.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.positions.len() == other.positions.len()
+            && iter::zip(&self.positions, &other.positions).all(|(one, other)| one.meets(*other))
+    }
+
+    /// Says whether a text of this shape can hold a character for which
+    /// `is_wanted` holds.
+    #[must_use]
+    pub fn may_hold(&self, is_wanted: impl Fn(char) -> bool) -> bool {
+        (0..128_u8).filter(|byte| is_wanted(char::from(*byte))).any(|byte| {
+            self.positions.iter().any(|position| position.contains(byte))
+        })
+    }
+
+    /// How many random bits a text of this shape carries, rounded down.
+    #[must_use]
+    pub fn bits(&self) -> u32 {
+        // The number of texts as `mantissa · 2^exponent`; what does not fit
+        // into 120 bits is dropped, so the product is never too large.
+        let (mantissa, exponent) =
+            self.positions
+                .iter()
+                .fold((1_u128, 0_u32), |(mantissa, exponent), position| {
+                    let product = mantissa.saturating_mul(position.size().into());
+                    let excess = product.ilog2().saturating_sub(120);
+                    let kept = product.checked_shr(excess).unwrap_or(0);
+                    (kept.max(1), exponent.saturating_add(excess))
+                });
+        exponent.saturating_add(mantissa.ilog2())
+    }
+
+    /// Makes a text of this shape; every one is as likely as any other.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`RandomError`] when there are no random bytes to be had, or
+    /// none that change.
+    pub fn generate(&self, random: &mut dyn RandomSource) -> Result<String, RandomError> {
+        let drawn = self.draw(random)?;
+        Ok(drawn.iter().copied().map(char::from).collect())
+    }
+
+    /// Makes a secret of this shape; every one is as likely as any other.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`RandomError`] as [`Shape::generate`] does.
+    pub fn generate_secret(&self, random: &mut dyn RandomSource) -> Result<Secret, RandomError> {
+        let mut drawn = self.draw(random)?;
+        Ok(Secret::new(core::mem::take(&mut *drawn)))
+    }
+
+    fn draw(&self, random: &mut dyn RandomSource) -> Result<Zeroizing<Vec<u8>>, RandomError> {
+        let mut bytes = RandomBytes::new(random);
+        // Room for all of it, so that no copy is left behind by growing.
+        let mut drawn = Zeroizing::new(Vec::with_capacity(self.positions.len()));
+        for position in &self.positions {
+            drawn.push(pick(*position, &mut bytes)?);
+        }
+        Ok(drawn)
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+fn holds((position, byte): (&Characters, u8)) -> bool {
+    position.contains(byte)
+}
+
+fn pick(position: Characters, bytes: &mut RandomBytes<'_>) -> Result<u8, RandomError> {
+    if position.size() == 1 {
+        return position.pick(0).ok_or(RandomError);
+    }
+    // At most a third of all bytes picks nothing, so only a source that gives
+    // the same byte again and again comes to the end of this.
+    for _ in 0..MOST_TRIES {
+        if let Some(byte) = position.pick(bytes.next()?) {
+            return Ok(byte);
+        }
+    }
+    Err(RandomError)
+}
+
+const MOST_TRIES: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::super::random::tests::{Dry, Pseudo, Stuck};
+    use super::*;
+
+    fn shape(text: &str) -> Shape {
+        Shape::parse(text).unwrap()
+    }
+
+    #[test]
+    fn the_empty_text_is_no_shape_and_has_none() {
+        assert_eq!(Shape::parse(""), Err(ShapeError::Empty));
+        assert!(!shape("a").matches(""));
+    }
+
+    #[test]
+    fn a_shape_covers_the_whole_text_and_minds_the_case() {
+        let uuid = shape("dt_[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}");
+        assert!(uuid.matches("dt_7f3a1c9e-2b84-4d6f-a913-c5e28f01b774"));
+        for wrong in [
+            "dt_7f3a1c9e-2b84-4d6f-a913-c5e28f01b77",
+            "dt_7f3a1c9e-2b84-4d6f-a913-c5e28f01b7744",
+            "dt_7f3a1c9e-2b84-5d6f-a913-c5e28f01b774",
+            "dt_7f3a1c9e-2b84-4d6f-c913-c5e28f01b774",
+            "DT_7f3a1c9e-2b84-4d6f-a913-c5e28f01b774",
+            "dt_7f3a1c9e-2b84-4d6f-a913-c5e28f01b77\u{e9}",
+        ] {
+            assert!(!uuid.matches(wrong), "{wrong}");
+        }
+        let base64 = shape("[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=");
+        assert!(base64.matches("iJ6ZIaJNUsILm3WGNr55LDDCV3iQ+RjmOcQbY2IGquY="));
+    }
+
+    #[test]
+    fn the_bits_are_never_overstated() {
+        for (text, bits) in [
+            ("abc", 0),
+            ("[0-9]", 3),
+            ("[0-9a-f]{30}", 120),
+            ("at_[0-9a-f]{32}", 128),
+            ("[0-9a-f]{128}", 512),
+            ("[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=", 256),
+            ("[0-9]{15}", 49),
+            ("[0-9a-z]{12}", 62),
+            ("[!-Z_-~]{128}", 835),
+        ] {
+            assert_eq!(shape(text).bits(), bits, "{text}");
+        }
+    }
+
+    #[test]
+    fn shapes_overlap_when_some_text_has_both() {
+        let vwire = shape("V[WU]-[A-Z0-9]{6}");
+        assert!(vwire.overlaps(&vwire));
+        assert!(vwire.overlaps(&shape("[A-Z-]{9}")));
+        assert!(!vwire.overlaps(&shape("[A-Z-]{8}")));
+        assert!(!vwire.overlaps(&shape("[a-z-]{9}")));
+        assert!(vwire.may_hold(|character| character == 'U'));
+        assert!(!vwire.may_hold(|character| character.is_ascii_lowercase()));
+    }
+
+    #[test]
+    fn a_source_that_is_dry_or_stuck_makes_nothing() {
+        assert_eq!(shape("[a-c]").generate(&mut Dry), Err(RandomError));
+        // 256 = 3 · 85 + 1, so the byte 255 is left over.
+        assert_eq!(shape("[a-c]").generate(&mut Stuck(255)), Err(RandomError));
+        assert_eq!(shape("[a-c]").generate(&mut Stuck(0)).unwrap(), "a");
+        assert_eq!(shape("abc").generate(&mut Dry).unwrap(), "abc");
+    }
+
+    #[test]
+    fn a_secret_is_made_as_a_text_is() {
+        let shape = shape("cs_[0-9a-f]{32}");
+        let text = shape.generate(&mut Pseudo(7)).unwrap();
+        let secret = shape.generate_secret(&mut Pseudo(7)).unwrap();
+        assert_eq!(secret.expose(), text.as_bytes());
+        assert_ne!(shape.generate(&mut Pseudo(8)).unwrap(), text);
+    }
+}

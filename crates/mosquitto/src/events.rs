@@ -1,0 +1,559 @@
+//! The callbacks: decode, ask, encode.
+//!
+//! They return only what no version of the broker misunderstands: any other
+//! code from BASIC_AUTH closes the socket without a CONNACK, any other from
+//! ACL_CHECK ends a connection, and not always that of the client in question.
+
+use core::ffi::{c_int, c_void};
+
+use countersign_mosquitto_sys as sys;
+
+use crate::boundary::{Client, answer, answer_bare};
+use crate::plugin::Plugin;
+
+/// A callback of the broker (`mosquitto_broker.h`).
+pub(crate) type Callback = unsafe extern "C" fn(c_int, *mut c_void, *mut c_void) -> c_int;
+
+/// An event of the broker and what answers it.
+#[derive(Debug)]
+pub(crate) struct Event {
+    /// Its number.
+    pub(crate) id: c_int,
+    /// Its name, for log lines.
+    pub(crate) name: &'static str,
+    /// What answers it.
+    pub(crate) callback: Callback,
+    /// Whether the plugin is any good on a broker without it.
+    pub(crate) is_needed: bool,
+}
+
+/// All events that the plugin answers.
+pub(crate) static EVENTS: [Event; 6] = [
+    Event {
+        id: sys::MOSQ_EVT_ACL_CHECK.cast_signed(),
+        name: ACL_CHECK,
+        callback: on_acl_check,
+        is_needed: true,
+    },
+    Event {
+        id: sys::MOSQ_EVT_BASIC_AUTH.cast_signed(),
+        name: BASIC_AUTH,
+        callback: on_basic_auth,
+        is_needed: true,
+    },
+    Event {
+        id: sys::MOSQ_EVT_DISCONNECT.cast_signed(),
+        name: DISCONNECT,
+        callback: on_disconnect,
+        is_needed: true,
+    },
+    Event {
+        id: MOSQ_EVT_CLIENT_OFFLINE,
+        name: "offline",
+        callback: on_disconnect,
+        is_needed: false,
+    },
+    Event {
+        id: sys::MOSQ_EVT_RELOAD.cast_signed(),
+        name: RELOAD,
+        callback: on_reload,
+        is_needed: true,
+    },
+    Event {
+        id: sys::MOSQ_EVT_TICK.cast_signed(),
+        name: TICK,
+        callback: on_tick,
+        is_needed: true,
+    },
+];
+
+/// `MOSQ_EVT_BASIC_AUTH`: may this client connect?
+///
+/// Answers `MOSQ_ERR_SUCCESS` or `MOSQ_ERR_AUTH`, the latter also when
+/// anything is missing and after a panic. Only with `plugin_opt_chain defer`,
+/// and only for a name that nobody here has, it answers
+/// `MOSQ_ERR_PLUGIN_DEFER`.
+///
+/// # Safety
+///
+/// `event_data` is null or points to a `mosquitto_evt_basic_auth` and
+/// `userdata` is null or points to the [`Plugin`] registered with this
+/// callback; both stay valid until the function returns.
+unsafe extern "C" fn on_basic_auth(
+    _event: c_int,
+    event_data: *mut c_void,
+    userdata: *mut c_void,
+) -> c_int {
+    let body = |plugin: &Plugin, event: &sys::mosquitto_evt_basic_auth| {
+        // SAFETY: the broker passes null or a client that lives as long as the event.
+        let Some(mut client) = (unsafe { Client::new(event.client) }) else {
+            return sys::MOSQ_ERR_AUTH;
+        };
+        // SAFETY: the broker keeps it, null or terminated, until the name is set.
+        let username = unsafe { client.bytes(event.username) };
+        // SAFETY: the broker keeps it, null or terminated, during the callback.
+        let password = unsafe { client.bytes(event.password) };
+        let outcome = plugin.connect(&client, username, password);
+        plugin.conclude(outcome, &mut client)
+    };
+    // SAFETY: by this function's contract.
+    unsafe { answer(BASIC_AUTH, sys::MOSQ_ERR_AUTH, event_data, userdata, body) }
+}
+
+/// `MOSQ_EVT_ACL_CHECK`: may this client use this topic?
+///
+/// Answers `MOSQ_ERR_SUCCESS` or `MOSQ_ERR_ACL_DENIED`, the latter also for a
+/// null or malformed topic, an unknown kind of access and after a panic. Only
+/// with `plugin_opt_chain defer`, and only for a client of somebody else, it
+/// answers `MOSQ_ERR_PLUGIN_DEFER`.
+///
+/// # Safety
+///
+/// `event_data` is null or points to a `mosquitto_evt_acl_check` and
+/// `userdata` is null or points to the [`Plugin`] registered with this
+/// callback; both stay valid until the function returns.
+unsafe extern "C" fn on_acl_check(
+    _event: c_int,
+    event_data: *mut c_void,
+    userdata: *mut c_void,
+) -> c_int {
+    let body = |plugin: &Plugin, event: &sys::mosquitto_evt_acl_check| {
+        // SAFETY: the broker passes null or a client that lives as long as the event.
+        let Some(client) = (unsafe { Client::new(event.client) }) else {
+            return sys::MOSQ_ERR_ACL_DENIED;
+        };
+        // SAFETY: the broker keeps it, null or terminated, during the callback.
+        let Some(topic) = (unsafe { client.bytes(event.topic) }) else {
+            return sys::MOSQ_ERR_ACL_DENIED;
+        };
+        plugin.check(&client, event.access, topic, event.qos, event.retain)
+    };
+    // SAFETY: by this function's contract.
+    unsafe {
+        answer(
+            ACL_CHECK,
+            sys::MOSQ_ERR_ACL_DENIED,
+            event_data,
+            userdata,
+            body,
+        )
+    }
+}
+
+/// `MOSQ_EVT_DISCONNECT` and `MOSQ_EVT_CLIENT_OFFLINE`: a connection is gone.
+///
+/// The broker takes no answer. It also says so of clients that were refused,
+/// that never sent a CONNECT, and twice of the same.
+///
+/// # Safety
+///
+/// `event_data` is null or points to a `mosquitto_evt_disconnect` and
+/// `userdata` is null or points to the [`Plugin`] registered with this
+/// callback; both stay valid until the function returns.
+unsafe extern "C" fn on_disconnect(
+    _event: c_int,
+    event_data: *mut c_void,
+    userdata: *mut c_void,
+) -> c_int {
+    let body = |plugin: &Plugin, event: &sys::mosquitto_evt_disconnect| {
+        // SAFETY: the broker passes null or a client that lives as long as the event.
+        if let Some(client) = unsafe { Client::new(event.client) } {
+            plugin.disconnected(&client);
+        }
+        sys::MOSQ_ERR_SUCCESS
+    };
+    // SAFETY: by this function's contract.
+    unsafe {
+        answer(
+            DISCONNECT,
+            sys::MOSQ_ERR_SUCCESS,
+            event_data,
+            userdata,
+            body,
+        )
+    }
+}
+
+/// `MOSQ_EVT_TICK`: the broker's loop went round.
+///
+/// # Safety
+///
+/// `userdata` is null or points to the [`Plugin`] registered with this
+/// callback, which stays valid until the function returns.
+unsafe extern "C" fn on_tick(
+    _event: c_int,
+    _event_data: *mut c_void,
+    userdata: *mut c_void,
+) -> c_int {
+    let body = |plugin: &Plugin| {
+        plugin.tick();
+        sys::MOSQ_ERR_SUCCESS
+    };
+    // SAFETY: by this function's contract.
+    unsafe { answer_bare(TICK, sys::MOSQ_ERR_SUCCESS, userdata, body) }
+}
+
+/// `MOSQ_EVT_RELOAD`: the broker was sent SIGHUP.
+///
+/// # Safety
+///
+/// `userdata` is null or points to the [`Plugin`] registered with this
+/// callback, which stays valid until the function returns.
+unsafe extern "C" fn on_reload(
+    _event: c_int,
+    _event_data: *mut c_void,
+    userdata: *mut c_void,
+) -> c_int {
+    let body = |plugin: &Plugin| {
+        plugin.reload();
+        sys::MOSQ_ERR_SUCCESS
+    };
+    // SAFETY: by this function's contract.
+    unsafe { answer_bare(RELOAD, sys::MOSQ_ERR_SUCCESS, userdata, body) }
+}
+
+// The names that the panic switch of the tests knows, too.
+const ACL_CHECK: &str = "acl-check";
+const BASIC_AUTH: &str = "basic-auth";
+const DISCONNECT: &str = "disconnect";
+const RELOAD: &str = "reload";
+const TICK: &str = "tick";
+
+/// From 2.1 on (`mosquitto/broker.h`), with the data of
+/// `MOSQ_EVT_DISCONNECT`.
+pub(crate) const MOSQ_EVT_CLIENT_OFFLINE: c_int = 28;
+
+#[cfg(test)]
+mod tests {
+    use core::ptr;
+
+    use countersign::core::options::Chain;
+    use countersign::core::reason::Reason;
+    use countersign::{ConnectOutcome, Directive, Handle, LogLevel, Ticket, Verdict};
+
+    use super::*;
+    use crate::fake::{Bench, FakeClient, acl_event, auth_event, call, disconnect_event, refused};
+
+    const ALLOWED: c_int = sys::MOSQ_ERR_SUCCESS;
+    const REFUSED: c_int = sys::MOSQ_ERR_AUTH;
+    const DENIED: c_int = sys::MOSQ_ERR_ACL_DENIED;
+    const DEFERRED: c_int = sys::MOSQ_ERR_PLUGIN_DEFER;
+
+    fn handle(client: &mut FakeClient) -> Handle {
+        Handle(client.pointer().addr())
+    }
+
+    #[test]
+    fn nothing_is_granted_without_a_plugin_data_or_a_client() {
+        let bench = Bench::new(Chain::Final);
+        bench.gate.verdict.set(Some(Verdict::Allow));
+        let mut client = FakeClient::new("c");
+        for event in &EVENTS {
+            let refusal = match event.name {
+                ACL_CHECK => DENIED,
+                BASIC_AUTH => REFUSED,
+                _ => ALLOWED,
+            };
+            // SAFETY: null is allowed.
+            assert_eq!(
+                unsafe { (event.callback)(0, ptr::null_mut(), ptr::null_mut()) },
+                refusal
+            );
+            // SAFETY: null is allowed, and the plugin is one.
+            assert_eq!(
+                unsafe { (event.callback)(0, ptr::null_mut(), bench.userdata()) },
+                refusal
+            );
+        }
+        let nobody = auth_event(ptr::null_mut(), None, None);
+        assert_eq!(call(BASIC_AUTH, &nobody, bench.userdata()), REFUSED);
+        let nobody = acl_event(ptr::null_mut(), c"t", sys::MOSQ_ACL_READ);
+        assert_eq!(call(ACL_CHECK, &nobody, bench.userdata()), DENIED);
+        let nobody = disconnect_event(ptr::null_mut());
+        assert_eq!(call(DISCONNECT, &nobody, bench.userdata()), ALLOWED);
+        let mut no_topic = acl_event(client.pointer(), c"t", sys::MOSQ_ACL_READ);
+        no_topic.topic = ptr::null();
+        assert_eq!(call(ACL_CHECK, &no_topic, bench.userdata()), DENIED);
+        assert!(bench.gate.checks.borrow().is_empty());
+    }
+
+    #[test]
+    fn a_panic_is_no_in_every_callback_and_the_next_call_is_answered() {
+        let bench = Bench::new(Chain::Final);
+        let mut client = FakeClient::new("c");
+        bench.gate.verdict.set(Some(Verdict::Allow));
+        bench.gate.panics.set(true);
+        assert_eq!(bench.admit(&mut client), REFUSED);
+        assert_eq!(bench.check(&mut client, c"t", sys::MOSQ_ACL_READ), DENIED);
+        assert_eq!(bench.disconnect(&mut client), ALLOWED);
+        assert_eq!(bench.tick(), ALLOWED);
+        assert_eq!(bench.reload(), ALLOWED);
+        for event in [ACL_CHECK, BASIC_AUTH, DISCONNECT, RELOAD, TICK] {
+            assert!(bench.host.said(event), "{event}");
+        }
+        bench.gate.panics.set(false);
+        bench.tick();
+        assert_eq!(bench.admit(&mut client), ALLOWED);
+        assert_eq!(bench.check(&mut client, c"t", sys::MOSQ_ACL_READ), ALLOWED);
+    }
+
+    #[test]
+    fn whoever_is_admitted_gets_the_name_that_the_gate_says() {
+        let bench = Bench::new(Chain::Final);
+        let mut client = FakeClient::new("c");
+        assert_eq!(bench.admit(&mut client), ALLOWED);
+        bench
+            .gate
+            .outcome
+            .replace(Some(crate::fake::admitted(None)));
+        assert_eq!(bench.connect(&mut client, None, None), ALLOWED);
+        assert_eq!(
+            *bench.host.usernames.borrow(),
+            [Some("dev1@acme".to_owned()), None]
+        );
+    }
+
+    #[test]
+    fn a_login_whose_name_can_t_be_set_is_refused_and_forgotten() {
+        let bench = Bench::new(Chain::Final);
+        bench.host.refuses_usernames.set(true);
+        let mut client = FakeClient::new("c");
+        assert_eq!(bench.admit(&mut client), REFUSED);
+        assert_eq!(*bench.gate.gone.borrow(), [handle(&mut client)]);
+    }
+
+    #[test]
+    fn a_connect_reaches_the_gate_as_it_came() {
+        let bench = Bench::new(Chain::Final);
+        let mut client = FakeClient::new("c");
+        assert_eq!(bench.connect(&mut client, None, None), REFUSED);
+        assert_eq!(
+            bench.connect(&mut client, Some(c"\xff"), Some(c"\x80\x01")),
+            REFUSED
+        );
+        let handle = handle(&mut client);
+        let expected = [
+            (handle, None, None),
+            (handle, Some(b"\xff".to_vec()), Some(b"\x80\x01".to_vec())),
+        ];
+        assert_eq!(*bench.gate.connects.borrow(), expected);
+    }
+
+    #[test]
+    fn a_client_without_an_id_is_refused_unasked() {
+        let bench = Bench::new(Chain::Final);
+        let mut client = FakeClient::new("c");
+        client.id = None;
+        assert_eq!(bench.admit(&mut client), REFUSED);
+        assert!(bench.gate.connects.borrow().is_empty());
+        // It may still go away.
+        assert_eq!(bench.disconnect(&mut client), ALLOWED);
+    }
+
+    #[test]
+    fn each_refusal_is_one_line_and_always_the_same_code() {
+        let bench = Bench::new(Chain::Final);
+        let mut client = FakeClient::new("c");
+        for reason in Reason::ALL {
+            bench.gate.outcome.replace(Some(refused(*reason)));
+            assert_eq!(
+                bench.connect(&mut client, Some(c"x"), None),
+                REFUSED,
+                "{reason}"
+            );
+        }
+        assert_eq!(bench.host.lines.borrow().len(), Reason::ALL.len());
+    }
+
+    #[test]
+    fn a_login_that_would_have_to_wait_is_refused() {
+        let bench = Bench::new(Chain::Defer);
+        bench
+            .gate
+            .outcome
+            .replace(Some(ConnectOutcome::Pending(Ticket(1))));
+        let mut client = FakeClient::new("c");
+        assert_eq!(bench.connect(&mut client, Some(c"x"), None), REFUSED);
+        assert_eq!(*bench.gate.gone.borrow(), [handle(&mut client)]);
+    }
+
+    #[test]
+    fn only_names_that_nobody_has_are_left_to_others() {
+        let bench = Bench::new(Chain::Defer);
+        let mut client = FakeClient::new("c");
+        for reason in Reason::ALL {
+            bench.gate.outcome.replace(Some(refused(*reason)));
+            let unknown = matches!(reason, Reason::UnknownName | Reason::Unauthenticated);
+            let expected = if unknown { DEFERRED } else { REFUSED };
+            assert_eq!(
+                bench.connect(&mut client, Some(c"x"), None),
+                expected,
+                "{reason}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_others_let_in_others_judge_and_what_the_gate_let_in_they_do_not() {
+        let bench = Bench::new(Chain::Defer);
+        let (mut ours, mut theirs) = (FakeClient::new("ours"), FakeClient::new("theirs"));
+        bench.admit(&mut ours);
+        bench
+            .gate
+            .outcome
+            .replace(Some(refused(Reason::UnknownName)));
+        bench.connect(&mut theirs, Some(c"x"), None);
+        let read = sys::MOSQ_ACL_READ;
+        assert_eq!(bench.check(&mut theirs, c"t", read), DEFERRED);
+        for reason in Reason::ALL {
+            bench.gate.verdict.set(Some(Verdict::Deny(*reason)));
+            assert_eq!(bench.check(&mut ours, c"t", read), DENIED, "{reason}");
+        }
+        // Away, theirs is nobody's until the gate knows it.
+        bench.disconnect(&mut theirs);
+        bench
+            .gate
+            .verdict
+            .set(Some(Verdict::Deny(Reason::Unauthenticated)));
+        assert_eq!(bench.check(&mut theirs, c"t", read), DEFERRED);
+        bench.gate.verdict.set(Some(Verdict::Deny(Reason::Revoked)));
+        assert_eq!(bench.check(&mut theirs, c"t", read), DENIED);
+    }
+
+    #[test]
+    fn every_kind_of_access_is_asked_about_and_no_other() {
+        let bench = Bench::new(Chain::Defer);
+        bench.gate.verdict.set(Some(Verdict::Allow));
+        let mut client = FakeClient::new("c");
+        for access in -1..=32 {
+            let known = [1, 2, 4, 8].contains(&access);
+            let expected = if known { ALLOWED } else { DENIED };
+            assert_eq!(bench.check(&mut client, c"t", access), expected, "{access}");
+        }
+        let asked: Vec<_> = bench
+            .gate
+            .checks
+            .take()
+            .into_iter()
+            .map(|(_, _, usage)| usage)
+            .collect();
+        assert_eq!(asked[0], "Deliver { topic: [116] }");
+        assert_eq!(asked[1], "Publish { topic: [116], qos: 1, retain: true }");
+        assert_eq!(asked[2], "Subscribe { filter: [116] }");
+        assert_eq!(asked[3], "Unsubscribe");
+    }
+
+    #[test]
+    fn a_client_that_the_broker_only_remembers_is_not_connected() {
+        let bench = Bench::new(Chain::Final);
+        let mut client = FakeClient::new("c");
+        bench.check(&mut client, c"t", sys::MOSQ_ACL_WRITE);
+        client.address = None;
+        bench.check(&mut client, c"t", sys::MOSQ_ACL_WRITE);
+        let connected: Vec<_> = bench
+            .gate
+            .checks
+            .take()
+            .into_iter()
+            .map(|(_, it, _)| it)
+            .collect();
+        assert_eq!(connected, [true, false]);
+    }
+
+    #[test]
+    fn a_kick_calls_back_and_finds_the_gate_free() {
+        let bench = Bench::new(Chain::Final);
+        let mut client = FakeClient::new("c");
+        bench.admit(&mut client);
+        bench
+            .host
+            .online
+            .set(Some((client.pointer(), bench.userdata())));
+        bench.gate.directives.borrow_mut().extend([
+            Directive::Kick {
+                handle: handle(&mut client),
+                client_id: "c".into(),
+                line: "ended the session of dev1@acme".into(),
+            },
+            Directive::Log {
+                level: LogLevel::Warning,
+                line: "after it".into(),
+            },
+        ]);
+        bench.tick();
+        assert_eq!(*bench.host.kicked.borrow(), ["c"]);
+        assert_eq!(bench.gate.checks.borrow().len(), 1);
+        assert_eq!(*bench.gate.gone.borrow(), [handle(&mut client)]);
+        assert_eq!(
+            *bench.host.lines.borrow(),
+            [
+                (
+                    LogLevel::Notice,
+                    "Countersign: ended the session of dev1@acme".to_owned()
+                ),
+                (LogLevel::Warning, "Countersign: after it".to_owned()),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_client_that_was_gone_before_its_kick_is_forgotten() {
+        let bench = Bench::new(Chain::Final);
+        bench
+            .gate
+            .directives
+            .borrow_mut()
+            .push_back(Directive::Kick {
+                handle: Handle(7),
+                client_id: "c".into(),
+                line: "ended".into(),
+            });
+        bench.tick();
+        assert_eq!(*bench.gate.gone.borrow(), [Handle(7)]);
+        assert!(bench.host.lines.borrow().is_empty());
+    }
+
+    #[test]
+    fn after_a_reload_the_gate_is_asked_about_those_who_are_there_and_no_others() {
+        let bench = Bench::new(Chain::Final);
+        let (mut here, mut away) = (FakeClient::new("here"), FakeClient::new("away"));
+        bench.admit(&mut here);
+        bench.admit(&mut away);
+        bench.disconnect(&mut away);
+        bench.gate.connects.take();
+        bench.host.usernames.take();
+
+        bench.reload();
+        assert_eq!(bench.gate.reloads.get(), 1);
+        assert_eq!(bench.admit(&mut here), ALLOWED);
+        bench.gate.outcome.replace(Some(refused(Reason::Suspended)));
+        assert_eq!(bench.connect(&mut away, Some(c"x"), None), ALLOWED);
+        assert_eq!(bench.gate.connects.borrow().len(), 1);
+        assert_eq!(bench.host.usernames.borrow().len(), 1);
+        assert_eq!(bench.connect(&mut here, Some(c"x"), None), REFUSED);
+
+        // The next tick ends it: a CONNECT is a CONNECT again.
+        bench.tick();
+        assert_eq!(bench.connect(&mut away, Some(c"x"), None), REFUSED);
+    }
+
+    #[test]
+    fn all_callbacks_are_taken_back_when_one_is_refused() {
+        for event in &EVENTS {
+            let bench = Bench::new(Chain::Final);
+            let plugin = bench.userdata().cast::<Plugin>();
+            let code = sys::MOSQ_ERR_NOT_SUPPORTED;
+            bench.host.refuses_event.set(Some((event.name, code)));
+            // SAFETY: it outlives the bench's last line here.
+            let registered = unsafe { Plugin::register(plugin) };
+            if event.is_needed {
+                assert_eq!(registered, Err((event.name, code)));
+            } else {
+                assert_eq!(registered, Ok(()));
+                assert_eq!(bench.host.registered.borrow().len(), EVENTS.len() - 1);
+                bench.plugin().unregister();
+            }
+            assert!(bench.host.registered.borrow().is_empty());
+        }
+    }
+}

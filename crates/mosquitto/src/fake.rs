@@ -1,0 +1,357 @@
+//! A broker and a gate that do what a test tells them.
+
+use core::ffi::{CStr, c_int, c_void};
+use core::ptr;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use countersign::core::options::Chain;
+use countersign::core::reason::Reason;
+use countersign::{
+    ConnectFacts, ConnectOutcome, Directive, Handle, LogLevel, Peer, TopicUse, Verdict,
+};
+use countersign_mosquitto_sys as sys;
+
+use crate::boundary::Client;
+use crate::events::{EVENTS, Event};
+use crate::host::{Host, Identifier, Kick};
+use crate::plugin::{Gatekeeper, Plugin};
+
+/// A client of the fake broker, which hands out its address.
+#[derive(Clone, Debug)]
+pub(crate) struct FakeClient {
+    pub(crate) id: Option<Vec<u8>>,
+    pub(crate) username: Option<Vec<u8>>,
+    pub(crate) address: Option<String>,
+}
+
+impl FakeClient {
+    pub(crate) fn new(id: &str) -> Self {
+        Self {
+            id: Some(id.into()),
+            username: None,
+            address: Some("192.0.2.1".into()),
+        }
+    }
+
+    pub(crate) fn pointer(&mut self) -> *mut sys::mosquitto {
+        ptr::from_mut(self).cast()
+    }
+}
+
+/// What the fake broker was told, and how it is to behave.
+#[derive(Debug, Default)]
+pub(crate) struct FakeHost {
+    pub(crate) lines: RefCell<Vec<(LogLevel, String)>>,
+    pub(crate) kicked: RefCell<Vec<String>>,
+    pub(crate) usernames: RefCell<Vec<Option<String>>>,
+    pub(crate) registered: RefCell<Vec<&'static str>>,
+    /// The client that a kick ends, and the plugin to tell.
+    pub(crate) online: Cell<Option<(*mut sys::mosquitto, *mut c_void)>>,
+    pub(crate) refuses_usernames: Cell<bool>,
+    /// The event whose registration fails, and how.
+    pub(crate) refuses_event: Cell<Option<(&'static str, c_int)>>,
+    pub(crate) is_2_1: Cell<bool>,
+}
+
+impl FakeHost {
+    pub(crate) fn said(&self, text: &str) -> bool {
+        self.lines
+            .borrow()
+            .iter()
+            .any(|(_, line)| line.contains(text))
+    }
+}
+
+fn fake<'c>(client: &'c Client<'_>) -> &'c FakeClient {
+    // SAFETY: tests make clients of pointers to a `FakeClient` alone.
+    unsafe { &*client.as_ptr().cast::<FakeClient>() }
+}
+
+impl Host for Rc<FakeHost> {
+    fn log(&self, level: LogLevel, line: &str) {
+        self.lines.borrow_mut().push((level, line.to_owned()));
+    }
+
+    /// Asks about the Will and says that the client is gone before it returns,
+    /// as Mosquitto does.
+    fn kick(&self, client_id: &str) -> Kick {
+        self.kicked.borrow_mut().push(client_id.to_owned());
+        let Some((client, plugin)) = self.online.take() else {
+            return Kick::NoSuchClient;
+        };
+        let will = acl_event(client, c"will", sys::MOSQ_ACL_WRITE);
+        let _code = call("acl-check", &will, plugin);
+        let gone = disconnect_event(client);
+        call("disconnect", &gone, plugin);
+        Kick::Done
+    }
+
+    fn set_username(&self, _client: &mut Client<'_>, username: Option<&str>) -> bool {
+        self.usernames
+            .borrow_mut()
+            .push(username.map(str::to_owned));
+        !self.refuses_usernames.get()
+    }
+
+    fn client_id<'c>(&self, client: &'c Client<'_>) -> Option<&'c [u8]> {
+        fake(client).id.as_deref()
+    }
+
+    fn username<'c>(&self, client: &'c Client<'_>) -> Option<&'c [u8]> {
+        fake(client).username.as_deref()
+    }
+
+    fn address<'c>(&self, client: &'c Client<'_>) -> Option<&'c str> {
+        fake(client).address.as_deref()
+    }
+
+    fn listener(&self, _client: &Client<'_>) -> Option<u16> {
+        self.is_2_1.get().then_some(1883)
+    }
+
+    fn protocol(&self, _client: &Client<'_>) -> u8 {
+        4
+    }
+
+    fn clean_start(&self, _client: &Client<'_>) -> bool {
+        true
+    }
+
+    fn tells_ports(&self) -> bool {
+        self.is_2_1.get()
+    }
+
+    fn delays_logins(&self) -> bool {
+        self.is_2_1.get()
+    }
+
+    fn version(&self) -> &'static str {
+        "fake"
+    }
+
+    unsafe fn register(&self, _: Identifier, event: &'static Event, _: *mut c_void) -> c_int {
+        match self.refuses_event.get() {
+            Some((name, code)) if name == event.name => code,
+            Some(_) | None => {
+                self.registered.borrow_mut().push(event.name);
+                sys::MOSQ_ERR_SUCCESS
+            }
+        }
+    }
+
+    fn unregister(&self, _: Identifier, event: &'static Event) {
+        self.registered
+            .borrow_mut()
+            .retain(|name| *name != event.name);
+    }
+}
+
+type Bytes = Option<Vec<u8>>;
+
+/// What the fake gate was asked, and what it is to answer.
+#[derive(Default)]
+pub(crate) struct Script {
+    pub(crate) connects: RefCell<Vec<(Handle, Bytes, Bytes)>>,
+    pub(crate) outcome: RefCell<Option<ConnectOutcome>>,
+    pub(crate) checks: RefCell<Vec<(Handle, bool, String)>>,
+    pub(crate) verdict: Cell<Option<Verdict>>,
+    pub(crate) gone: RefCell<Vec<Handle>>,
+    pub(crate) directives: RefCell<VecDeque<Directive>>,
+    pub(crate) reloads: Cell<u32>,
+    pub(crate) closed: Cell<bool>,
+    pub(crate) panics: Cell<bool>,
+}
+
+impl Script {
+    fn panic_if_told(&self) {
+        assert!(!self.panics.get(), "told to");
+    }
+}
+
+struct FakeGate(Rc<Script>);
+
+impl Gatekeeper for FakeGate {
+    fn connect(&mut self, facts: &ConnectFacts<'_>) -> ConnectOutcome {
+        self.0.panic_if_told();
+        let own = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
+        let asked = (facts.handle, own(facts.username), own(facts.password));
+        self.0.connects.borrow_mut().push(asked);
+        self.0
+            .outcome
+            .borrow()
+            .clone()
+            .unwrap_or(refused(Reason::BadSecret))
+    }
+
+    fn check(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Verdict {
+        self.0.panic_if_told();
+        let asked = (peer.handle, peer.connected, format!("{usage:?}"));
+        self.0.checks.borrow_mut().push(asked);
+        self.0
+            .verdict
+            .get()
+            .unwrap_or(Verdict::Deny(Reason::NoRule))
+    }
+
+    fn disconnected(&mut self, handle: Handle) {
+        self.0.panic_if_told();
+        self.0.gone.borrow_mut().push(handle);
+    }
+
+    fn poll(&mut self) -> Vec<Directive> {
+        self.0.panic_if_told();
+        self.0.directives.take().into()
+    }
+
+    fn reload(&mut self) {
+        self.0.panic_if_told();
+        self.0.reloads.update(|reloads| reloads.saturating_add(1));
+    }
+
+    fn close(self: Box<Self>) {
+        self.0.closed.set(true);
+    }
+}
+
+pub(crate) fn refused(reason: Reason) -> ConnectOutcome {
+    ConnectOutcome::Refused {
+        reason,
+        line: Some(format!("refused: {reason}")),
+    }
+}
+
+pub(crate) fn admitted(username: Option<&str>) -> ConnectOutcome {
+    ConnectOutcome::Admitted {
+        username: username.map(Into::into),
+    }
+}
+
+/// A plugin between a fake broker and a fake gate.
+pub(crate) struct Bench {
+    pub(crate) host: Rc<FakeHost>,
+    pub(crate) gate: Rc<Script>,
+    plugin: Box<Plugin>,
+}
+
+impl Bench {
+    pub(crate) fn new(chain: Chain) -> Self {
+        let host = Rc::new(FakeHost::default());
+        let gate = Rc::new(Script::default());
+        let plugin = Plugin::new(
+            Box::new(Rc::clone(&host)),
+            ptr::null_mut(),
+            chain,
+            Box::new(FakeGate(Rc::clone(&gate))),
+            None,
+        );
+        Self {
+            host,
+            gate,
+            plugin: Box::new(plugin),
+        }
+    }
+
+    pub(crate) fn userdata(&self) -> *mut c_void {
+        ptr::from_ref(&*self.plugin).cast_mut().cast()
+    }
+
+    pub(crate) fn plugin(&self) -> &Plugin {
+        &self.plugin
+    }
+
+    pub(crate) fn connect(
+        &self,
+        client: &mut FakeClient,
+        username: Option<&CStr>,
+        password: Option<&CStr>,
+    ) -> c_int {
+        call(
+            "basic-auth",
+            &auth_event(client.pointer(), username, password),
+            self.userdata(),
+        )
+    }
+
+    pub(crate) fn admit(&self, client: &mut FakeClient) -> c_int {
+        self.gate.outcome.replace(Some(admitted(Some("dev1@acme"))));
+        self.connect(client, Some(c"dev1@acme"), Some(c"secret"))
+    }
+
+    pub(crate) fn check(&self, client: &mut FakeClient, topic: &CStr, access: c_int) -> c_int {
+        call(
+            "acl-check",
+            &acl_event(client.pointer(), topic, access),
+            self.userdata(),
+        )
+    }
+
+    pub(crate) fn disconnect(&self, client: &mut FakeClient) -> c_int {
+        call(
+            "disconnect",
+            &disconnect_event(client.pointer()),
+            self.userdata(),
+        )
+    }
+
+    pub(crate) fn tick(&self) -> c_int {
+        call("tick", &(), self.userdata())
+    }
+
+    pub(crate) fn reload(&self) -> c_int {
+        call("reload", &(), self.userdata())
+    }
+}
+
+/// Calls the callback of an event as the broker does.
+pub(crate) fn call<E>(event: &str, data: &E, userdata: *mut c_void) -> c_int {
+    let event = EVENTS.iter().find(|known| known.name == event).unwrap();
+    let data = ptr::from_ref(data).cast_mut().cast();
+    // SAFETY: the caller gives the data of this event and a plugin.
+    unsafe { (event.callback)(event.id, data, userdata) }
+}
+
+pub(crate) fn auth_event(
+    client: *mut sys::mosquitto,
+    username: Option<&CStr>,
+    password: Option<&CStr>,
+) -> sys::mosquitto_evt_basic_auth {
+    let pointer =
+        |text: Option<&CStr>| text.map_or(ptr::null_mut(), |text| text.as_ptr().cast_mut());
+    sys::mosquitto_evt_basic_auth {
+        future: ptr::null_mut(),
+        client,
+        username: pointer(username),
+        password: pointer(password),
+        future2: [ptr::null_mut(); 4],
+    }
+}
+
+pub(crate) fn acl_event(
+    client: *mut sys::mosquitto,
+    topic: &CStr,
+    access: c_int,
+) -> sys::mosquitto_evt_acl_check {
+    sys::mosquitto_evt_acl_check {
+        future: ptr::null_mut(),
+        client,
+        topic: topic.as_ptr(),
+        payload: ptr::null(),
+        properties: ptr::null_mut(),
+        access,
+        payloadlen: 0,
+        qos: 1,
+        retain: true,
+        future2: [ptr::null_mut(); 4],
+    }
+}
+
+pub(crate) fn disconnect_event(client: *mut sys::mosquitto) -> sys::mosquitto_evt_disconnect {
+    sys::mosquitto_evt_disconnect {
+        future: ptr::null_mut(),
+        client,
+        reason: 0,
+        future2: [ptr::null_mut(); 4],
+    }
+}

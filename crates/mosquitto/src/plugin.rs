@@ -1,0 +1,429 @@
+//! The plugin between its callbacks: what it asks the gate and what it asks of
+//! the broker, never both at once.
+
+use core::cell::{Cell, RefCell};
+use core::ffi::{c_int, c_void};
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use countersign::core::options::Chain;
+use countersign::core::reason::Reason;
+use countersign::sqlite::SqliteStore;
+use countersign::{
+    ConnectFacts, ConnectOutcome, Directive, Gate, Handle, LogLevel, Peer, TopicUse, Verdict,
+};
+use countersign_mosquitto_sys as sys;
+
+use crate::boundary::Client;
+use crate::events::{EVENTS, Event};
+use crate::host::{Host, Identifier, Kick};
+use crate::wake::Waker;
+
+/// What the plugin asks of a gate.
+pub(crate) trait Gatekeeper {
+    /// See [`Gate::connect`].
+    fn connect(&mut self, facts: &ConnectFacts<'_>) -> ConnectOutcome;
+    /// See [`Gate::check`].
+    fn check(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Verdict;
+    /// See [`Gate::disconnected`].
+    fn disconnected(&mut self, handle: Handle);
+    /// See [`Gate::poll`].
+    fn poll(&mut self) -> Vec<Directive>;
+    /// See [`Gate::reload`].
+    fn reload(&mut self);
+    /// See [`Gate::close`].
+    fn close(self: Box<Self>);
+}
+
+impl Gatekeeper for Gate<SqliteStore> {
+    fn connect(&mut self, facts: &ConnectFacts<'_>) -> ConnectOutcome {
+        self.connect(facts)
+    }
+
+    fn check(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Verdict {
+        self.check(peer, usage)
+    }
+
+    fn disconnected(&mut self, handle: Handle) {
+        self.disconnected(handle);
+    }
+
+    fn poll(&mut self) -> Vec<Directive> {
+        self.poll()
+    }
+
+    fn reload(&mut self) {
+        self.reload();
+    }
+
+    fn close(self: Box<Self>) {
+        Gate::close(*self);
+    }
+}
+
+/// One plugin: what the broker hands back to each callback.
+pub(crate) struct Plugin {
+    host: Box<dyn Host>,
+    identifier: Identifier,
+    registered: RefCell<Vec<&'static Event>>,
+    chain: Chain,
+    /// INVARIANT: never borrowed while the broker is called, for it calls back.
+    gate: RefCell<Box<dyn Gatekeeper>>,
+    /// Who is connected.
+    connected: RefCell<HashMap<Handle, Owner>>,
+    /// Whether the broker is going through all its clients after a reload.
+    reloading: Cell<bool>,
+    pulse: Pulse,
+    /// Ends after the gate that wakes by it.
+    _waker: Option<Waker>,
+}
+
+/// Who answers for a connected client.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Owner {
+    /// The gate let it in.
+    Gate,
+    /// The gate does not know it, and others may.
+    Others,
+}
+
+/// What became of a CONNECT, before the broker hears of it.
+pub(crate) enum Outcome {
+    /// The gate decided.
+    Decided(ConnectOutcome),
+    /// Nobody is at the other end, so there is nothing to decide.
+    Nobody,
+    /// It could not even be asked.
+    Unasked,
+}
+
+impl Plugin {
+    /// A plugin that no callback knows yet.
+    pub(crate) fn new(
+        host: Box<dyn Host>,
+        identifier: Identifier,
+        chain: Chain,
+        gate: Box<dyn Gatekeeper>,
+        waker: Option<Waker>,
+    ) -> Self {
+        Self {
+            host,
+            identifier,
+            registered: RefCell::default(),
+            chain,
+            gate: RefCell::new(gate),
+            connected: RefCell::default(),
+            reloading: Cell::new(false),
+            pulse: Pulse::default(),
+            _waker: waker,
+        }
+    }
+
+    /// Asks the gate about a CONNECT.
+    ///
+    /// After a reload the broker asks again about all clients, also about those
+    /// that are away and left a session behind; nothing tells these from the
+    /// others but that the plugin saw them go. They are not judged before they
+    /// come back: nobody is let in by that, whereas a refusal would make the
+    /// broker free their session twice.
+    pub(crate) fn connect(
+        &self,
+        client: &Client<'_>,
+        username: Option<&[u8]>,
+        password: Option<&[u8]>,
+    ) -> Outcome {
+        let handle = client.handle();
+        if self.reloading.get() && !self.connected.borrow().contains_key(&handle) {
+            return Outcome::Nobody;
+        }
+        if self.is_pulseless() {
+            return Outcome::Unasked;
+        }
+        let Some(client_id) = self.host.client_id(client) else {
+            return Outcome::Unasked;
+        };
+        let facts = ConnectFacts {
+            handle,
+            client_id,
+            username,
+            password,
+            address: self.host.address(client),
+            listener: self.host.listener(client),
+            protocol: self.host.protocol(client),
+            clean_start: self.host.clean_start(client),
+        };
+        match self.gate.try_borrow_mut() {
+            Ok(mut gate) => Outcome::Decided(gate.connect(&facts)),
+            Err(_) => Outcome::Unasked,
+        }
+    }
+
+    /// Tells the broker what became of a CONNECT.
+    pub(crate) fn conclude(&self, outcome: Outcome, client: &mut Client<'_>) -> c_int {
+        let handle = client.handle();
+        match outcome {
+            Outcome::Nobody => return sys::MOSQ_ERR_SUCCESS,
+            Outcome::Unasked => {}
+            Outcome::Decided(ConnectOutcome::Admitted { username }) => {
+                if self.host.set_username(client, username.as_deref()) {
+                    self.connected.borrow_mut().insert(handle, Owner::Gate);
+                    return sys::MOSQ_ERR_SUCCESS;
+                }
+                self.log(
+                    LogLevel::Error,
+                    "the broker could not set a user name; refused",
+                );
+                self.tell_gone(handle);
+            }
+            Outcome::Decided(ConnectOutcome::Refused { reason, line }) => {
+                if self.chain == Chain::Defer && is_nobody(reason) {
+                    self.connected.borrow_mut().insert(handle, Owner::Others);
+                    return sys::MOSQ_ERR_PLUGIN_DEFER;
+                }
+                if let Some(line) = line {
+                    self.log(LogLevel::Notice, &line);
+                }
+            }
+            // The gate is never told to keep a login waiting.
+            Outcome::Decided(ConnectOutcome::Pending(_)) => self.tell_gone(handle),
+        }
+        self.connected.borrow_mut().remove(&handle);
+        sys::MOSQ_ERR_AUTH
+    }
+
+    /// Judges one use of a topic.
+    pub(crate) fn check(
+        &self,
+        client: &Client<'_>,
+        access: c_int,
+        topic: &[u8],
+        qos: u8,
+        retain: bool,
+    ) -> c_int {
+        let handle = client.handle();
+        let may_defer = self.chain == Chain::Defer;
+        let owner = if may_defer { self.owner(handle) } else { None };
+        if owner == Some(Owner::Others) {
+            return sys::MOSQ_ERR_PLUGIN_DEFER;
+        }
+        if self.is_pulseless() {
+            return sys::MOSQ_ERR_ACL_DENIED;
+        }
+        let usage = match access {
+            sys::MOSQ_ACL_READ => TopicUse::Deliver { topic },
+            sys::MOSQ_ACL_WRITE => TopicUse::Publish { topic, qos, retain },
+            sys::MOSQ_ACL_SUBSCRIBE => TopicUse::Subscribe { filter: topic },
+            sys::MOSQ_ACL_UNSUBSCRIBE => TopicUse::Unsubscribe,
+            _ => return sys::MOSQ_ERR_ACL_DENIED,
+        };
+        let peer = Peer {
+            handle,
+            client_id: self.host.client_id(client),
+            username: self.host.username(client),
+            connected: self.host.address(client).is_some(),
+        };
+        let verdict = match self.gate.try_borrow_mut() {
+            Ok(mut gate) => gate.check(&peer, usage),
+            Err(_) => return sys::MOSQ_ERR_ACL_DENIED,
+        };
+        match verdict {
+            Verdict::Allow => sys::MOSQ_ERR_SUCCESS,
+            // A client that was here before the plugin, or is away.
+            Verdict::Deny(Reason::Unauthenticated) if may_defer && owner.is_none() => {
+                sys::MOSQ_ERR_PLUGIN_DEFER
+            }
+            Verdict::Deny(_) => sys::MOSQ_ERR_ACL_DENIED,
+        }
+    }
+
+    /// Takes note that a connection is gone.
+    pub(crate) fn disconnected(&self, client: &Client<'_>) {
+        let handle = client.handle();
+        self.connected.borrow_mut().remove(&handle);
+        self.tell_gone(handle);
+    }
+
+    /// Does what is due.
+    pub(crate) fn tick(&self) {
+        self.pulse.beat();
+        // The broker ticks once it has gone through its clients.
+        self.reloading.set(false);
+        let directives = match self.gate.try_borrow_mut() {
+            Ok(mut gate) => gate.poll(),
+            Err(_) => return,
+        };
+        for directive in directives {
+            self.carry_out(&directive);
+        }
+    }
+
+    /// Reads the settings again.
+    pub(crate) fn reload(&self) {
+        self.reloading.set(true);
+        if let Ok(mut gate) = self.gate.try_borrow_mut() {
+            gate.reload();
+        }
+    }
+
+    /// Says that a callback panicked.
+    pub(crate) fn report_panic(&self, event: &str) {
+        self.log(
+            LogLevel::Error,
+            &format!("the callback for {event} panicked, which is a bug; it answered no"),
+        );
+    }
+
+    /// Writes a line to the broker's log.
+    pub(crate) fn log(&self, level: LogLevel, line: &str) {
+        self.host.log(level, &format!("Countersign: {line}"));
+    }
+
+    /// Registers all callbacks; says which one the broker refused, and how.
+    ///
+    /// # Errors
+    ///
+    /// Returns the event and the broker's code. Nothing is registered then.
+    ///
+    /// # Safety
+    ///
+    /// `plugin` points to a plugin that stays where it is, and is used through
+    /// shared references alone, until [`Plugin::unregister`] has returned.
+    pub(crate) unsafe fn register(plugin: *mut Self) -> Result<(), (&'static str, c_int)> {
+        // SAFETY: it points to a plugin, by this function's contract.
+        let this = unsafe { &*plugin };
+        for event in &EVENTS {
+            let userdata = plugin.cast::<c_void>();
+            // SAFETY: the callbacks take a pointer to a plugin, which stays valid
+            // until they are unregistered, by this function's contract.
+            let code = unsafe { this.host.register(this.identifier, event, userdata) };
+            match code {
+                sys::MOSQ_ERR_SUCCESS => this.registered.borrow_mut().push(event),
+                sys::MOSQ_ERR_NOT_SUPPORTED if !event.is_needed => {}
+                code => {
+                    this.unregister();
+                    return Err((event.name, code));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes back all callbacks.
+    pub(crate) fn unregister(&self) {
+        for event in self.registered.take() {
+            self.host.unregister(self.identifier, event);
+        }
+    }
+
+    /// Ends the plugin, once it is unregistered.
+    pub(crate) fn close(self) {
+        self.gate.into_inner().close();
+    }
+
+    fn carry_out(&self, directive: &Directive) {
+        match directive {
+            Directive::Kick {
+                handle,
+                client_id,
+                line,
+            } => match self.host.kick(client_id) {
+                Kick::Done => self.log(LogLevel::Notice, line),
+                Kick::NoSuchClient => {
+                    self.connected.borrow_mut().remove(handle);
+                    self.tell_gone(*handle);
+                }
+            },
+            Directive::Log { level, line } => self.log(*level, line),
+        }
+    }
+
+    fn tell_gone(&self, handle: Handle) {
+        if let Ok(mut gate) = self.gate.try_borrow_mut() {
+            gate.disconnected(handle);
+        }
+    }
+
+    fn owner(&self, handle: Handle) -> Option<Owner> {
+        self.connected.borrow().get(&handle).copied()
+    }
+
+    /// Says whether this broker never ticks, so that nobody could be
+    /// disconnected any more and nothing may be granted.
+    fn is_pulseless(&self) -> bool {
+        match self.pulse.feel() {
+            Feeling::Beating => false,
+            Feeling::Absent { is_news } => {
+                if is_news {
+                    self.log(LogLevel::Error, NO_TICKS);
+                }
+                true
+            }
+        }
+    }
+}
+
+/// Whether the broker ticks.
+///
+/// Mosquitto 2.0.11 does not where `per_listener_settings` is true.
+#[derive(Debug, Default)]
+struct Pulse {
+    beats: Cell<bool>,
+    /// When it was first felt and not found.
+    missed: Cell<Option<Instant>>,
+    complained: Cell<bool>,
+}
+
+#[derive(Debug, Eq, PartialEq)]
+enum Feeling {
+    Beating,
+    Absent { is_news: bool },
+}
+
+impl Pulse {
+    fn beat(&self) {
+        self.beats.set(true);
+    }
+
+    fn feel(&self) -> Feeling {
+        if self.beats.get() {
+            return Feeling::Beating;
+        }
+        let now = Instant::now();
+        let missed = self.missed.get().unwrap_or(now);
+        self.missed.set(Some(missed));
+        if now.saturating_duration_since(missed) < PATIENCE {
+            return Feeling::Beating;
+        }
+        Feeling::Absent {
+            is_news: !self.complained.replace(true),
+        }
+    }
+}
+
+/// Says whether a refusal means that nobody here has such a name.
+fn is_nobody(reason: Reason) -> bool {
+    matches!(reason, Reason::UnknownName | Reason::Unauthenticated)
+}
+
+/// A broker may be busy for a while between its first client and its first
+/// tick.
+const PATIENCE: Duration = Duration::from_secs(10);
+const NO_TICKS: &str = "this broker never ticks its plugins, so nobody could be disconnected; \
+                        refusing everything. Mosquitto 2.0.11 does so where \
+                        `per_listener_settings` is true: set it to false, or use 2.0.21 or newer";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broker_that_never_ticks_is_found_out_and_said_once() {
+        let pulse = Pulse::default();
+        assert_eq!(pulse.feel(), Feeling::Beating);
+        pulse.missed.set(Instant::now().checked_sub(PATIENCE));
+        assert_eq!(pulse.feel(), Feeling::Absent { is_news: true });
+        assert_eq!(pulse.feel(), Feeling::Absent { is_news: false });
+        pulse.beat();
+        assert_eq!(pulse.feel(), Feeling::Beating);
+    }
+}

@@ -1,0 +1,330 @@
+//! The files of a store: who may read them, and what is refused.
+#![expect(
+    clippy::unwrap_used,
+    reason = "what tests share is outside of `#[test]`"
+)]
+
+#[expect(dead_code, reason = "each test file uses some of it")]
+#[cfg(test)]
+mod common;
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use countersign_core::name::LoginName;
+use countersign_core::store::{
+    Directory as _, GateStore as _, Settings, StoreError, StoreErrorKind,
+};
+use countersign_core::time::Timestamp;
+use countersign_sqlite::SqliteStore;
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use self::common::{activate, create, fresh, make_tenant, mode};
+
+#[test]
+fn only_the_owner_may_read_any_file_of_a_store() {
+    let (mut store, directory) = fresh();
+    make_tenant(&mut store);
+    store
+        .backup(directory.path().join("copy.db"), |_| {})
+        .unwrap();
+    let _claim = store.claim_broker("b1").unwrap();
+    let mut names = Vec::new();
+    for file in fs::read_dir(&directory).unwrap() {
+        let file = file.unwrap();
+        assert_eq!(mode(&file.path()), 0o600, "{:?}", file.path());
+        names.push(file.file_name().into_string().unwrap());
+    }
+    for name in [
+        "copy.db",
+        "countersign.db",
+        "countersign.db-shm",
+        "countersign.db-wal",
+    ] {
+        assert!(names.contains(&name.to_owned()), "{name} in {names:?}");
+    }
+}
+
+#[test]
+fn a_store_that_root_makes_belongs_to_whoever_owns_the_directory() {
+    let directory = TempDir::new().unwrap();
+    if !is_root(directory.path()) {
+        return;
+    }
+    std::os::unix::fs::chown(directory.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+    let path = directory.path().join("countersign.db");
+    let mut store = SqliteStore::create(&path, &Settings::default()).unwrap();
+    make_tenant(&mut store);
+    let _claim = store.claim_broker("b1").unwrap();
+    for file in fs::read_dir(&directory).unwrap() {
+        let file = file.unwrap();
+        let facts = file.metadata().unwrap();
+        assert_eq!(
+            (facts.uid(), facts.gid()),
+            (NOBODY, NOBODY),
+            "{:?}",
+            file.path()
+        );
+    }
+}
+
+#[test]
+fn what_is_there_already_is_neither_replaced_nor_followed() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("countersign.db");
+    let make = || SqliteStore::create(&path, &Settings::default());
+    let target = directory.path().join("target");
+    symlink(&target, &path).unwrap();
+    assert_eq!(make().unwrap_err().kind(), StoreErrorKind::Conflict);
+    assert!(!target.exists());
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, "mine").unwrap();
+    assert_eq!(make().unwrap_err().kind(), StoreErrorKind::Conflict);
+    assert_eq!(fs::read(&path).unwrap(), b"mine");
+    fs::remove_file(&path).unwrap();
+    let left_over = directory.path().join("countersign.db-wal");
+    fs::write(&left_over, "").unwrap();
+    let error = make().unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Conflict);
+    assert!(error.to_string().contains("countersign.db-wal"), "{error}");
+    assert!(!path.exists());
+    fs::remove_file(left_over).unwrap();
+    let store = make().unwrap();
+    assert_eq!(
+        store.backup(&path, |_| {}).unwrap_err().kind(),
+        StoreErrorKind::Conflict
+    );
+    drop(store);
+    SqliteStore::open(&path).unwrap();
+}
+
+#[test]
+fn a_store_that_is_missing_says_how_to_make_one() {
+    let error = SqliteStore::open("/nowhere/countersign.db").unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Missing);
+    assert!(
+        error.to_string().contains("/nowhere/countersign.db"),
+        "{error}"
+    );
+    assert!(error.to_string().contains("countersign init"), "{error}");
+    let error = SqliteStore::create("/nowhere/countersign.db", &Settings::default()).unwrap_err();
+    assert!(
+        error.to_string().contains("directory does not exist"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_newer_schema_is_refused_with_both_numbers() {
+    let (store, _directory) = fresh();
+    assert_eq!(store.schema_version().unwrap(), 1);
+    raw(&store, "PRAGMA user_version = 93");
+    let error = reopened(store).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Newer);
+    assert!(
+        error
+            .to_string()
+            .contains("schema 93 and this program knows 1"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_is_no_store_is_refused_as_what_it_is() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("x.db");
+    let refused = |kind: StoreErrorKind, word: &str| {
+        let error = SqliteStore::open(&path).unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains(word), "{error}");
+    };
+    fs::write(&path, "").unwrap();
+    refused(StoreErrorKind::Unavailable, "is empty");
+    fs::write(&path, "broker: localhost\n".repeat(200)).unwrap();
+    refused(StoreErrorKind::Damaged, "it is no database");
+    fs::remove_file(&path).unwrap();
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch("CREATE TABLE t (c)")
+        .unwrap();
+    refused(StoreErrorKind::Unavailable, "another program");
+    fs::remove_file(&path).unwrap();
+    let cut_short = Connection::open(&path).unwrap();
+    cut_short
+        .execute_batch("CREATE TABLE t (c); DROP TABLE t")
+        .unwrap();
+    refused(StoreErrorKind::Unavailable, "is empty");
+    drop(cut_short);
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    refused(StoreErrorKind::Unavailable, "is no file");
+}
+
+#[test]
+fn damaged_pages_are_an_error_and_never_an_answer() {
+    let (mut store, _directory) = fresh();
+    make_tenant(&mut store);
+    for number in 0..200 {
+        create(&mut store, &format!("dev{number}@acme")).unwrap();
+    }
+    let path = store.path().to_owned();
+    drop(store);
+    let mut bytes = fs::read(&path).unwrap();
+    for byte in &mut bytes[4_096..] {
+        *byte = 0xa5;
+    }
+    fs::write(&path, bytes).unwrap();
+    let error = SqliteStore::open(&path)
+        .and_then(|mut store| store.credential(&name("dev1@acme")))
+        .unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Damaged, "{error}");
+    assert!(error.to_string().contains("restore a backup"), "{error}");
+}
+
+#[test]
+fn a_stored_text_without_meaning_is_damage() {
+    let (mut store, _directory) = fresh();
+    make_tenant(&mut store);
+    create(&mut store, "dev1@acme").unwrap();
+    let set = |column: &str, value: &str| format!("UPDATE credential SET {column} = {value}");
+    for (broken, mended) in [
+        (set("state", "'Asleep'"), set("state", "'Inactive'")),
+        (set("client_id_rule", "'exact:'"), set("client_id_rule", "'any'")),
+        (set("client_id_tie", "x'00'"), set("client_id_tie", "NULL")),
+        (set("ever_used", "7"), set("ever_used", "0")),
+        (set("scheme", "CAST(x'ff' AS TEXT)"), set("scheme", "'basic'")),
+        (
+            "UPDATE secret SET phc = '$argon2id$v=19$m=4000000000,t=1,p=1$AAAA$AAAA', digest = NULL".into(),
+            "UPDATE secret SET digest = zeroblob(32), phc = NULL".into(),
+        ),
+        ("UPDATE secret SET digest = x'00'".into(), "UPDATE secret SET digest = zeroblob(32)".into()),
+    ] {
+        raw(&store, &broken);
+        let error = store.credential(&name("dev1@acme")).unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Damaged, "{broken}: {error}");
+        assert!(!error.to_string().contains("argon2"), "{error}");
+        raw(&store, &mended);
+        assert!(store.credential(&name("dev1@acme")).unwrap().is_some());
+    }
+    raw(&store, "INSERT INTO namespace VALUES ('acme', 0, '#')");
+    let tenant = store.tenant(&common::tenant_id());
+    assert_eq!(tenant.unwrap_err().kind(), StoreErrorKind::Damaged);
+}
+
+#[test]
+fn no_file_of_a_store_holds_a_secret() {
+    let (mut store, directory) = fresh();
+    make_tenant(&mut store);
+    create(&mut store, "dev1@acme").unwrap();
+    for is_written_back in [false, true] {
+        if is_written_back {
+            store.maintain("b1", Timestamp::from_millis(0)).unwrap();
+        }
+        let mut holds_the_name = false;
+        for file in fs::read_dir(&directory).unwrap() {
+            let bytes = fs::read(file.unwrap().path()).unwrap();
+            let holds = |text: &str| {
+                bytes
+                    .windows(text.len())
+                    .any(|part| part == text.as_bytes())
+            };
+            assert!(!holds("secret of dev1@acme"));
+            holds_the_name |= holds("dev1@acme");
+        }
+        assert!(holds_the_name);
+    }
+}
+
+#[test]
+fn a_store_that_may_not_be_written_says_so() {
+    let (mut store, directory) = fresh();
+    let test = "a_store_that_may_not_be_written_says_so";
+    if let Ok(path) = std::env::var(READ_ONLY_STORE) {
+        use_read_only(Path::new(&path));
+        return;
+    }
+    if !is_root(directory.path()) {
+        return;
+    }
+    make_tenant(&mut store);
+    create(&mut store, "dev1@acme").unwrap();
+    let path = store.path().to_owned();
+    drop(store);
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    // Another user has to be able to run this program.
+    let program = directory.path().join("program");
+    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let output = Command::new(program)
+        .args(["--exact", test])
+        .env(READ_ONLY_STORE, &path)
+        .env("TMPDIR", "/tmp")
+        .current_dir("/")
+        .uid(NOBODY)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+}
+
+/// Run by a user who may read the store and write neither it nor its
+/// directory.
+fn use_read_only(path: &Path) {
+    let error = SqliteStore::open(path)
+        .and_then(|mut store| {
+            assert!(store.credential(&name("dev1@acme"))?.is_some());
+            activate(&mut store, "dev1@acme")
+        })
+        .unwrap_err();
+    let kinds = [StoreErrorKind::ReadOnly, StoreErrorKind::Unavailable];
+    assert!(kinds.contains(&error.kind()), "{error}");
+    assert!(
+        error.to_string().contains("must be writable by this user"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_store_that_was_replaced_under_a_running_broker_is_noticed() {
+    let (mut store, directory) = fresh();
+    make_tenant(&mut store);
+    let moved = directory.path().join("moved.db");
+    store.version().unwrap();
+    fs::rename(store.path(), &moved).unwrap();
+    let error = store.version().unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
+    fs::copy(&moved, store.path()).unwrap();
+    let error = store.version().unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
+    assert!(error.to_string().contains("moved or replaced"), "{error}");
+}
+
+/// Does to a store what none of its own code would.
+fn raw(store: &SqliteStore, sql: &str) {
+    let connection = Connection::open(store.path()).unwrap();
+    connection.execute_batch(sql).unwrap();
+}
+
+fn reopened(store: SqliteStore) -> Result<SqliteStore, StoreError> {
+    let path: PathBuf = store.path().into();
+    drop(store);
+    SqliteStore::open(path)
+}
+
+fn name(text: &str) -> LoginName {
+    LoginName::parse(text).unwrap()
+}
+
+fn is_root(made_here: &Path) -> bool {
+    made_here.metadata().unwrap().uid() == 0
+}
+
+const NOBODY: u32 = 65_534;
+const READ_ONLY_STORE: &str = "COUNTERSIGN_TEST_READ_ONLY_STORE";

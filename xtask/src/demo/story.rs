@@ -1,0 +1,272 @@
+//! What the demo tells, step by step.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::site::Site;
+use super::stage::{Beside, Stage};
+use crate::daemon::{Daemon, Fate};
+
+/// Tells the whole story and cleans up, or leaves everything as it is.
+pub fn tell(stage: &Stage, site: Site, keep: bool) -> Result<()> {
+    let fate = if keep { Fate::Stays } else { Fate::EndsWithUs };
+    let daemon = set_up(stage, &site, fate)?;
+    let told = Story::begin(stage, &site, daemon).and_then(|mut story| {
+        story.first_use()?;
+        story.suspension()?;
+        story.reactivation()?;
+        story.revocation()?;
+        Ok(story)
+    });
+    let story = told.inspect_err(|_| show_log(&site))?;
+    if keep {
+        story.leave();
+        site.leave();
+        return Ok(());
+    }
+    stage.explain("That was all; the broker is stopped and the store removed.");
+    let (pid, folder) = (story.daemon.pid(), site.folder().display().to_string());
+    stage.command(&format!("kill {pid} && rm -r {folder}"));
+    drop(story);
+    site.remove()
+}
+
+/// Makes a store and starts a broker on it.
+fn set_up(stage: &Stage, site: &Site, fate: Fate) -> Result<Daemon> {
+    stage
+        .explain("Commands can be copied into another shell while the demo runs, after these two.");
+    for line in site.exports() {
+        stage.command(&line);
+    }
+
+    stage.explain("The store is one file, readable by its owner alone.");
+    stage.run("countersign init")?.exits(0)?;
+
+    stage.explain(&format!(
+        "The broker is an unmodified Mosquitto {}: two lines load Countersign.",
+        site.version()
+    ));
+    let config = site.write_config()?;
+    stage
+        .run(&format!("grep plugin {}", config.display()))?
+        .exits(0)?;
+    stage.command(&format!(
+        "{} 2>{} &",
+        site.start_line()?,
+        site.log().display()
+    ));
+    let daemon = site.start(fate)?;
+    println!("[pid {}]", daemon.pid());
+    Ok(daemon)
+}
+
+/// The device and the platform that it talks to.
+struct Story<'a> {
+    stage: &'a Stage,
+    site: &'a Site,
+    daemon: Daemon,
+    device: Login,
+    platform: Login,
+}
+
+impl<'a> Story<'a> {
+    fn begin(stage: &'a Stage, site: &'a Site, daemon: Daemon) -> Result<Self> {
+        stage.explain("A tenant is a wall: its clients use its topics, and nobody else does.");
+        stage
+            .run("countersign tenant create kaa --namespace 'kp1/#'")?
+            .exits(0)?
+            .shows("kp1/#")?;
+
+        stage.explain("A device gets a name and a secret, which is shown this once; it is Inactive until first used.");
+        let created = stage
+            .run("countersign credential create dev1 --tenant kaa")?
+            .exits(0)?
+            .shows("Inactive")?;
+        let device = Login::new(site, "dev1@kaa", &created.value("secret")?);
+
+        stage.explain("The platform that answers it gets one, too.");
+        let created = stage
+            .run("countersign credential create platform --tenant kaa")?
+            .exits(0)?;
+        let platform = Login::new(site, "platform@kaa", &created.value("secret")?);
+        Ok(Self {
+            stage,
+            site,
+            daemon,
+            device,
+            platform,
+        })
+    }
+
+    fn first_use(&mut self) -> Result<()> {
+        self.stage
+            .explain("The platform waits for one measurement and will answer it.");
+        let platform = self.stage.background(&format!(
+            "mosquitto_sub {at} {who} -t 'kp1/demo/dcx/+/json/1' -C 1 -W 25 \
+             && mosquitto_pub {at} {who} -t {RESPONSE} -m 'measurement stored'",
+            at = self.platform.at,
+            who = self.platform.who,
+        ))?;
+        self.wait_for_subscription("kp1/demo/dcx/+/json/1")?;
+
+        self.stage
+            .explain("The device sends its temperature and prints the answer.");
+        self.stage
+            .run(&self.request())?
+            .exits(0)?
+            .shows("measurement stored")?;
+        println!("(and the platform printed what it got:)");
+        platform
+            .finish()?
+            .exits(0)?
+            .shows(r#"{"temperature": 21}"#)?;
+
+        self.stage.explain(
+            "By its first login the credential became Active, before the device heard of it.",
+        );
+        self.stage.run(SHOW)?.exits(0)?.shows("Active")?;
+        Ok(())
+    }
+
+    fn suspension(&mut self) -> Result<()> {
+        self.stage
+            .explain("The device stays connected, and the list of clients knows it.");
+        let live = self.live_session()?;
+        self.stage
+            .run_once_it_shows("countersign clients list", "dev1@kaa")?
+            .exits(0)?;
+
+        self.stage
+            .explain("Suspended: the live session falls at once, and when its client tries again it is refused.");
+        self.stage
+            .run("countersign credential suspend dev1@kaa")?
+            .exits(0)?
+            .shows("Suspended")?;
+        println!("(what the device's mosquitto_sub said:)");
+        live.finish()?.exits(5)?.shows(NOT_AUTHORISED)?;
+
+        self.stage.explain("So is every other try.");
+        self.stage
+            .run(&self.publish())?
+            .exits(5)?
+            .shows(NOT_AUTHORISED)?;
+        Ok(())
+    }
+
+    fn reactivation(&mut self) -> Result<()> {
+        self.stage
+            .explain("Reactivated: the same secret works again.");
+        self.stage
+            .run("countersign credential reactivate dev1@kaa")?
+            .exits(0)?
+            .shows("Active")?;
+        self.stage.run(&self.publish())?.exits(0)?;
+        Ok(())
+    }
+
+    fn revocation(&mut self) -> Result<()> {
+        self.stage
+            .explain("Revoked is for good; the device is told no more than anybody else.");
+        self.stage
+            .run("countersign credential revoke dev1@kaa --reason stolen")?
+            .exits(0)?
+            .shows("Revoked")?;
+        self.stage
+            .run(&self.request())?
+            .exits(5)?
+            .shows("Connection error: Unknown reason")?;
+        self.stage
+            .run("countersign credential reactivate dev1@kaa")?
+            .exits(1)?
+            .shows("it is Revoked")?;
+
+        self.stage
+            .explain("You are told: what would this client be answered, and why?");
+        self.stage
+            .run("countersign check connect --username dev1@kaa --client-id any")?
+            .exits(1)?
+            .shows("revoked")?;
+
+        self.stage
+            .explain("And the audit knows who did what, and who was refused for what reason.");
+        self.stage
+            .run_once_it_shows("countersign audit list --name dev1@kaa", "revoked")?
+            .exits(0)?
+            .shows("credential.suspend")?
+            .shows("suspended")?;
+        Ok(())
+    }
+
+    /// The device's request, word for word as Kaa's tutorial has it.
+    fn request(&self) -> String {
+        format!(
+            "mosquitto_rr {at} -e {RESPONSE} -t {REQUEST} {who} -V 311 -m '{{\"temperature\": 21}}'",
+            at = self.device.at,
+            who = self.device.who,
+        )
+    }
+
+    fn publish(&self) -> String {
+        format!(
+            "mosquitto_pub {} {} -V 311 -t {REQUEST} -m '{{\"temperature\": 22}}'",
+            self.device.at, self.device.who
+        )
+    }
+
+    fn live_session(&mut self) -> Result<Beside> {
+        let live = self.stage.background(&format!(
+            "mosquitto_sub {} {} -V 311 -i dev1 -t kp1/demo/dcx/TOKEN/commands",
+            self.device.at, self.device.who
+        ))?;
+        self.wait_for_subscription("kp1/demo/dcx/TOKEN/commands")?;
+        Ok(live)
+    }
+
+    /// A client that has no answer yet would miss what comes next.
+    fn wait_for_subscription(&mut self, filter: &str) -> Result<()> {
+        self.daemon.wait_for_log(filter, Duration::from_secs(10))
+    }
+
+    /// Says how to go on, and how to end what was left running.
+    fn leave(self) {
+        let (pid, folder) = (self.daemon.pid(), self.site.folder().display());
+        println!("\nThe broker runs on. To go on:\n");
+        for line in self.site.exports() {
+            println!("  {line}");
+        }
+        println!("  countersign credential create dev2 --tenant kaa");
+        let Login { at, who } = &self.platform;
+        println!("  mosquitto_sub {at} {who} -v -t 'kp1/#' &");
+        println!("  mosquitto_pub {at} {who} -t kp1/hello -m hi");
+        println!("  tail -f {}", self.site.log().display());
+        println!("\nTo end it and remove everything:\n");
+        println!("  kill {pid} && rm -r {folder}");
+        self.daemon.leave_running();
+    }
+}
+
+/// How one of Mosquitto's clients is told where to log in and as whom.
+struct Login {
+    at: String,
+    who: String,
+}
+
+impl Login {
+    fn new(site: &Site, username: &str, secret: &str) -> Self {
+        Self {
+            at: site.address(),
+            who: format!("-u {username} -P {secret}"),
+        }
+    }
+}
+
+fn show_log(site: &Site) {
+    let log = std::fs::read_to_string(site.log()).unwrap_or_default();
+    eprintln!("--- the broker's log\n{log}---");
+}
+
+const SHOW: &str = "countersign credential show dev1@kaa";
+const REQUEST: &str = "kp1/demo/dcx/TOKEN/json/1";
+const RESPONSE: &str = "kp1/demo/dcx/TOKEN/json/1/error";
+const NOT_AUTHORISED: &str = "Connection Refused: not authorised";
