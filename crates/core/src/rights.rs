@@ -201,7 +201,13 @@ trait Answerer {
     type Answer;
 
     fn plain(&self, verdict: Verdict) -> Self::Answer;
-    fn publish(&self, rules: &RuleSet, topic: TopicName<'_>, qos: QoS, retain: bool) -> Self::Answer;
+    fn publish(
+        &self,
+        rules: &RuleSet,
+        topic: TopicName<'_>,
+        qos: QoS,
+        retain: bool,
+    ) -> Self::Answer;
     fn deliver(&self, rules: &RuleSet, topic: TopicName<'_>) -> Self::Answer;
     fn subscribe(
         &self,
@@ -266,7 +272,13 @@ impl Answerer for Long {
         }
     }
 
-    fn publish(&self, rules: &RuleSet, topic: TopicName<'_>, qos: QoS, retain: bool) -> Explanation {
+    fn publish(
+        &self,
+        rules: &RuleSet,
+        topic: TopicName<'_>,
+        qos: QoS,
+        retain: bool,
+    ) -> Explanation {
         rules.explain_publish(topic, qos, retain)
     }
 

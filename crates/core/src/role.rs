@@ -95,7 +95,10 @@ mod tests {
         assert!(rule.holds_for(Some(&group("DM.X"))));
         assert!(!rule.holds_for(Some(&group("DMX"))));
         assert!(!rule.holds_for(None));
-        let free = RoleRule { group: None, ..rule };
+        let free = RoleRule {
+            group: None,
+            ..rule
+        };
         assert!(free.holds_for(None));
     }
 

@@ -30,7 +30,7 @@ pub use field::{FieldError, FieldValue};
 pub use known::{NameForm, SchemeTakenError, Schemes};
 pub use random::{RandomError, RandomSource};
 pub use reach::Users;
-pub use secret::{AuthType, ChosenSecrets, NewSecret};
+pub use secret::{AuthType, ChosenSecrets, DraftSecret};
 pub use shape::Shape;
 pub use shape_text::ShapeError;
 
@@ -133,11 +133,9 @@ impl Scheme {
 
     /// The default rules, besides the tenant's namespaces.
     pub fn rules(&self) -> impl Iterator<Item = Rule> {
-        let rules = |action, patterns: &[Pattern]| {
-            let patterns = patterns.to_vec().into_iter();
-            patterns.map(move |pattern| Rule::allow(action, pattern))
-        };
-        rules(Action::Publish, &self.publish).chain(rules(Action::Subscribe, &self.subscribe))
+        let rule = |action| move |pattern: &Pattern| Rule::allow(action, pattern.clone());
+        let publish = self.publish.iter().map(rule(Action::Publish));
+        publish.chain(self.subscribe.iter().map(rule(Action::Subscribe)))
     }
 
     /// The attributes that the scheme fills, and nobody else may.

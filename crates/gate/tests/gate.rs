@@ -16,12 +16,13 @@ use countersign::core::time::Timestamp;
 use countersign::core::topic::TopicFilter;
 use countersign::sqlite::SqliteStore;
 use countersign::{
-    ConnectFacts, ConnectOutcome, Directive, Gate, GateError, Handle, Peer, Setting, TopicUse, Verdict,
+    ConnectFacts, ConnectOutcome, Directive, Gate, GateError, Handle, Peer, Setting, TopicUse,
+    Verdict,
 };
 use countersign_admin::credential::{self, Issued, NewCredential, Overlap};
 use countersign_admin::password::NewSecret;
-use countersign_admin::{Context, OsRandom};
 use countersign_admin::tenant::{self, NewTenant, TenantChanges};
+use countersign_admin::{Context, OsRandom};
 
 /// A gate, the store behind it, and the host's clock.
 struct Bench {
@@ -61,7 +62,14 @@ impl Bench {
             },
         };
         let gate = Gate::open(SqliteStore::open(path).unwrap(), setting.clone()).unwrap();
-        let mut bench = Self { gate, admin, setting, clock, wakes, folder };
+        let mut bench = Self {
+            gate,
+            admin,
+            setting,
+            clock,
+            wakes,
+            folder,
+        };
         bench.tenant("acme", Authentication::Required);
         bench.settle();
         bench
@@ -84,12 +92,14 @@ impl Bench {
             subscribe: SubscribeMode::Strict,
             client_id_prefix: None,
         };
-        self.act(|store, context| tenant::create(store, context, new)).unwrap();
+        self.act(|store, context| tenant::create(store, context, new))
+            .unwrap();
     }
 
     fn set(&mut self, id: &str, changes: TenantChanges) {
         let id = TenantId::parse(id).unwrap();
-        self.act(|store, context| tenant::set(store, context, &id, changes)).unwrap();
+        self.act(|store, context| tenant::set(store, context, &id, changes))
+            .unwrap();
     }
 
     fn credential(&mut self, name: &str) -> String {
@@ -110,10 +120,18 @@ impl Bench {
             external_identity: false,
         };
         more(&mut new);
-        secret_of(self.act(|store, context| credential::create(store, context, new)).unwrap())
+        secret_of(
+            self.act(|store, context| credential::create(store, context, new))
+                .unwrap(),
+        )
     }
 
-    fn connect(&mut self, handle: usize, client_id: &str, login: Option<(&str, &str)>) -> ConnectOutcome {
+    fn connect(
+        &mut self,
+        handle: usize,
+        client_id: &str,
+        login: Option<(&str, &str)>,
+    ) -> ConnectOutcome {
         self.gate.connect(&ConnectFacts {
             handle: Handle(handle),
             client_id: client_id.as_bytes(),
@@ -152,12 +170,28 @@ impl Bench {
             .collect()
     }
 
-    fn publish(&mut self, handle: usize, client_id: &str, username: Option<&str>, topic: &str) -> Verdict {
-        let usage = TopicUse::Publish { topic: topic.as_bytes(), qos: 0, retain: false };
+    fn publish(
+        &mut self,
+        handle: usize,
+        client_id: &str,
+        username: Option<&str>,
+        topic: &str,
+    ) -> Verdict {
+        let usage = TopicUse::Publish {
+            topic: topic.as_bytes(),
+            qos: 0,
+            retain: false,
+        };
         self.check(handle, client_id, username, usage)
     }
 
-    fn check(&mut self, handle: usize, client_id: &str, username: Option<&str>, usage: TopicUse<'_>) -> Verdict {
+    fn check(
+        &mut self,
+        handle: usize,
+        client_id: &str,
+        username: Option<&str>,
+        usage: TopicUse<'_>,
+    ) -> Verdict {
         let peer = Peer {
             handle: Handle(handle),
             client_id: Some(client_id.as_bytes()),
@@ -203,9 +237,20 @@ const DEV1: &str = "dev1@acme";
 fn a_login_activates_before_it_is_answered() {
     let mut bench = Bench::new();
     let secret = bench.credential("dev1");
-    assert_eq!(refused(&bench.connect(1, "a", Some((DEV1, "wrong")))), Reason::BadSecret);
-    assert_eq!(credential::show(&mut bench.admin, &name(DEV1)).unwrap().state, State::Inactive);
-    assert_eq!(admitted(&bench.connect(1, "a", Some((DEV1, &secret)))), Some(DEV1));
+    assert_eq!(
+        refused(&bench.connect(1, "a", Some((DEV1, "wrong")))),
+        Reason::BadSecret
+    );
+    assert_eq!(
+        credential::show(&mut bench.admin, &name(DEV1))
+            .unwrap()
+            .state,
+        State::Inactive
+    );
+    assert_eq!(
+        admitted(&bench.connect(1, "a", Some((DEV1, &secret)))),
+        Some(DEV1)
+    );
     let shown = credential::show(&mut bench.admin, &name(DEV1)).unwrap();
     assert_eq!(shown.state, State::Active);
     assert!(shown.last_used_at.is_some());
@@ -218,14 +263,30 @@ fn a_session_may_use_its_tenants_topics_and_an_unknown_client_none() {
     let secret = bench.credential("dev1");
     let _in = bench.connect(1, "a", Some((DEV1, &secret)));
     assert_eq!(bench.publish(1, "a", Some(DEV1), "acme/x"), Verdict::Allow);
-    assert_eq!(bench.publish(1, "a", Some(DEV1), "globex/x"), Verdict::Deny(Reason::NoRule));
-    for (handle, client_id, username) in [(2, "a", Some(DEV1)), (1, "b", Some(DEV1)), (1, "a", None)] {
+    assert_eq!(
+        bench.publish(1, "a", Some(DEV1), "globex/x"),
+        Verdict::Deny(Reason::NoRule)
+    );
+    for (handle, client_id, username) in
+        [(2, "a", Some(DEV1)), (1, "b", Some(DEV1)), (1, "a", None)]
+    {
         let verdict = bench.publish(handle, client_id, username, "acme/x");
-        assert_eq!(verdict, Verdict::Deny(Reason::Unauthenticated), "{handle} {client_id} {username:?}");
+        assert_eq!(
+            verdict,
+            Verdict::Deny(Reason::Unauthenticated),
+            "{handle} {client_id} {username:?}"
+        );
     }
     for hostile in [&b"acme/\xff"[..], b"acme/+", b"acme/#", b"", b"acme/\0"] {
-        let usage = TopicUse::Publish { topic: hostile, qos: 0, retain: false };
-        assert_eq!(bench.check(1, "a", Some(DEV1), usage), Verdict::Deny(Reason::Malformed));
+        let usage = TopicUse::Publish {
+            topic: hostile,
+            qos: 0,
+            retain: false,
+        };
+        assert_eq!(
+            bench.check(1, "a", Some(DEV1), usage),
+            Verdict::Deny(Reason::Malformed)
+        );
     }
 }
 
@@ -234,17 +295,31 @@ fn suspending_ends_the_session_and_its_will_is_still_judged_as_it_was() {
     let mut bench = Bench::new();
     let secret = bench.credential("dev1");
     let _in = bench.connect(1, "a", Some((DEV1, &secret)));
-    bench.act(|store, context| credential::suspend(store, context, &name(DEV1))).unwrap();
+    bench
+        .act(|store, context| credential::suspend(store, context, &name(DEV1)))
+        .unwrap();
     assert_eq!(bench.kicked(), ["a"]);
     assert!(bench.wakes.load(Ordering::SeqCst) > 0, "the host was woken");
-    assert_eq!(bench.publish(1, "a", Some(DEV1), "acme/will"), Verdict::Allow);
+    assert_eq!(
+        bench.publish(1, "a", Some(DEV1), "acme/will"),
+        Verdict::Allow
+    );
     let delivery = TopicUse::Deliver { topic: b"acme/x" };
-    assert_eq!(bench.check(1, "a", Some(DEV1), delivery), Verdict::Deny(Reason::Suspended));
+    assert_eq!(
+        bench.check(1, "a", Some(DEV1), delivery),
+        Verdict::Deny(Reason::Suspended)
+    );
     bench.gate.disconnected(Handle(1));
-    assert_eq!(bench.publish(1, "a", Some(DEV1), "acme/will"), Verdict::Allow);
+    assert_eq!(
+        bench.publish(1, "a", Some(DEV1), "acme/will"),
+        Verdict::Allow
+    );
     let _one = bench.gate.poll();
     let _two = bench.gate.poll();
-    assert_eq!(bench.publish(1, "a", Some(DEV1), "acme/will"), Verdict::Deny(Reason::Unauthenticated));
+    assert_eq!(
+        bench.publish(1, "a", Some(DEV1), "acme/will"),
+        Verdict::Deny(Reason::Unauthenticated)
+    );
 }
 
 #[test]
@@ -252,10 +327,17 @@ fn suspending_and_reactivating_at_once_still_ends_what_ran_before() {
     let mut bench = Bench::new();
     let secret = bench.credential("dev1");
     let _in = bench.connect(1, "a", Some((DEV1, &secret)));
-    bench.act(|store, context| credential::suspend(store, context, &name(DEV1))).unwrap();
-    bench.act(|store, context| credential::reactivate(store, context, &name(DEV1))).unwrap();
+    bench
+        .act(|store, context| credential::suspend(store, context, &name(DEV1)))
+        .unwrap();
+    bench
+        .act(|store, context| credential::reactivate(store, context, &name(DEV1)))
+        .unwrap();
     assert_eq!(bench.kicked(), ["a"]);
-    assert_eq!(admitted(&bench.connect(2, "a", Some((DEV1, &secret)))), Some(DEV1));
+    assert_eq!(
+        admitted(&bench.connect(2, "a", Some((DEV1, &secret)))),
+        Some(DEV1)
+    );
     assert_eq!(bench.kicked(), [""; 0]);
 }
 
@@ -264,11 +346,19 @@ fn rotating_ends_exactly_the_sessions_of_the_old_secret() {
     let mut bench = Bench::new();
     let old = bench.credential("dev1");
     let _old = bench.connect(1, "old", Some((DEV1, &old)));
-    let new = bench.act(|store, context| credential::rotate(store, context, &name(DEV1), Overlap::None)).unwrap();
+    let new = bench
+        .act(|store, context| credential::rotate(store, context, &name(DEV1), Overlap::None))
+        .unwrap();
     let new = secret_of(new);
-    assert_eq!(admitted(&bench.connect(2, "new", Some((DEV1, &new)))), Some(DEV1));
+    assert_eq!(
+        admitted(&bench.connect(2, "new", Some((DEV1, &new)))),
+        Some(DEV1)
+    );
     assert_eq!(bench.kicked(), ["old"]);
-    assert_eq!(refused(&bench.connect(3, "old", Some((DEV1, &old)))), Reason::BadSecret);
+    assert_eq!(
+        refused(&bench.connect(3, "old", Some((DEV1, &old)))),
+        Reason::BadSecret
+    );
 }
 
 #[test]
@@ -276,7 +366,9 @@ fn an_overlap_ends_the_old_secret_and_its_sessions_at_its_instant() {
     let mut bench = Bench::new();
     let old = bench.credential("dev1");
     let overlap = Overlap::For(Duration::from_secs(60));
-    let new = bench.act(|store, context| credential::rotate(store, context, &name(DEV1), overlap)).unwrap();
+    let new = bench
+        .act(|store, context| credential::rotate(store, context, &name(DEV1), overlap))
+        .unwrap();
     let new = secret_of(new);
     let _old = bench.connect(1, "old", Some((DEV1, &old)));
     let _new = bench.connect(2, "new", Some((DEV1, &new)));
@@ -290,26 +382,38 @@ fn an_old_secret_that_works_until_the_new_one_is_used_ends_then() {
     let mut bench = Bench::new();
     let old = bench.credential("dev1");
     let overlap = Overlap::UntilUsed;
-    let new = bench.act(|store, context| credential::rotate(store, context, &name(DEV1), overlap)).unwrap();
+    let new = bench
+        .act(|store, context| credential::rotate(store, context, &name(DEV1), overlap))
+        .unwrap();
     let new = secret_of(new);
     let _old = bench.connect(1, "old", Some((DEV1, &old)));
     assert_eq!(bench.kicked(), [""; 0]);
-    assert_eq!(admitted(&bench.connect(2, "new", Some((DEV1, &new)))), Some(DEV1));
+    assert_eq!(
+        admitted(&bench.connect(2, "new", Some((DEV1, &new)))),
+        Some(DEV1)
+    );
     assert_eq!(bench.kicked(), ["old"]);
-    assert_eq!(refused(&bench.connect(3, "old", Some((DEV1, &old)))), Reason::BadSecret);
+    assert_eq!(
+        refused(&bench.connect(3, "old", Some((DEV1, &old)))),
+        Reason::BadSecret
+    );
 }
 
 #[test]
 fn an_expiry_refuses_and_ends_sessions_at_its_instant() {
     let mut bench = Bench::new();
-    let end = Timestamp::from_millis(bench.clock.load(Ordering::SeqCst)).plus(Duration::from_secs(10));
+    let end =
+        Timestamp::from_millis(bench.clock.load(Ordering::SeqCst)).plus(Duration::from_secs(10));
     let secret = bench.credential_that("dev1", |new| new.expires_at = Some(end));
     let _in = bench.connect(1, "a", Some((DEV1, &secret)));
     bench.pass(Duration::from_millis(9_999));
     assert_eq!(bench.kicked(), [""; 0]);
     bench.pass(Duration::from_millis(1));
     assert_eq!(bench.kicked(), ["a"]);
-    assert_eq!(refused(&bench.connect(2, "a", Some((DEV1, &secret)))), Reason::Expired);
+    assert_eq!(
+        refused(&bench.connect(2, "a", Some((DEV1, &secret)))),
+        Reason::Expired
+    );
 }
 
 #[test]
@@ -317,12 +421,23 @@ fn a_host_that_asks_again_about_a_live_session_is_answered_whatever_the_store_sa
     let mut bench = Bench::new();
     let secret = bench.credential("dev1");
     let _in = bench.connect(1, "a", Some((DEV1, &secret)));
-    bench.act(|store, context| credential::delete(store, context, &name(DEV1))).unwrap();
+    bench
+        .act(|store, context| credential::delete(store, context, &name(DEV1)))
+        .unwrap();
     // The change has not been polled yet; the session still stands.
-    assert_eq!(admitted(&bench.connect(1, "a", Some((DEV1, &secret)))), Some(DEV1));
+    assert_eq!(
+        admitted(&bench.connect(1, "a", Some((DEV1, &secret)))),
+        Some(DEV1)
+    );
     // With anything else it is a new login.
-    assert_eq!(refused(&bench.connect(1, "a", Some((DEV1, "wrong")))), Reason::UnknownName);
-    assert_eq!(bench.publish(1, "a", Some(DEV1), "acme/x"), Verdict::Deny(Reason::Unauthenticated));
+    assert_eq!(
+        refused(&bench.connect(1, "a", Some((DEV1, "wrong")))),
+        Reason::UnknownName
+    );
+    assert_eq!(
+        bench.publish(1, "a", Some(DEV1), "acme/x"),
+        Verdict::Deny(Reason::Unauthenticated)
+    );
 }
 
 #[test]
@@ -330,9 +445,14 @@ fn a_kicked_session_is_not_recognised_again() {
     let mut bench = Bench::new();
     let secret = bench.credential("dev1");
     let _in = bench.connect(1, "a", Some((DEV1, &secret)));
-    bench.act(|store, context| credential::suspend(store, context, &name(DEV1))).unwrap();
+    bench
+        .act(|store, context| credential::suspend(store, context, &name(DEV1)))
+        .unwrap();
     assert_eq!(bench.kicked(), ["a"]);
-    assert_eq!(refused(&bench.connect(1, "a", Some((DEV1, &secret)))), Reason::Suspended);
+    assert_eq!(
+        refused(&bench.connect(1, "a", Some((DEV1, &secret)))),
+        Reason::Suspended
+    );
 }
 
 #[test]
@@ -340,36 +460,67 @@ fn a_credential_made_again_is_another_one() {
     let mut bench = Bench::new();
     let old = bench.credential("dev1");
     let _in = bench.connect(1, "a", Some((DEV1, &old)));
-    bench.act(|store, context| credential::delete(store, context, &name(DEV1))).unwrap();
+    bench
+        .act(|store, context| credential::delete(store, context, &name(DEV1)))
+        .unwrap();
     let new = bench.credential("dev1");
     assert_eq!(bench.kicked(), ["a"]);
-    assert_eq!(refused(&bench.connect(2, "a", Some((DEV1, &old)))), Reason::BadSecret);
-    assert_eq!(admitted(&bench.connect(2, "a", Some((DEV1, &new)))), Some(DEV1));
+    assert_eq!(
+        refused(&bench.connect(2, "a", Some((DEV1, &old)))),
+        Reason::BadSecret
+    );
+    assert_eq!(
+        admitted(&bench.connect(2, "a", Some((DEV1, &new)))),
+        Some(DEV1)
+    );
 }
 
 #[test]
 fn first_use_binds_the_client_id_for_good() {
     let mut bench = Bench::new();
     let secret = bench.credential_that("dev1", |new| new.client_id_rule = ClientIdRule::FirstUse);
-    assert_eq!(admitted(&bench.connect(1, "a", Some((DEV1, &secret)))), Some(DEV1));
-    assert_eq!(refused(&bench.connect(2, "b", Some((DEV1, &secret)))), Reason::ClientIdMismatch);
-    bench.act(|store, context| credential::untie(store, context, &name(DEV1))).unwrap();
+    assert_eq!(
+        admitted(&bench.connect(1, "a", Some((DEV1, &secret)))),
+        Some(DEV1)
+    );
+    assert_eq!(
+        refused(&bench.connect(2, "b", Some((DEV1, &secret)))),
+        Reason::ClientIdMismatch
+    );
+    bench
+        .act(|store, context| credential::untie(store, context, &name(DEV1)))
+        .unwrap();
     assert_eq!(bench.kicked(), ["a"]);
-    assert_eq!(admitted(&bench.connect(2, "b", Some((DEV1, &secret)))), Some(DEV1));
+    assert_eq!(
+        admitted(&bench.connect(2, "b", Some((DEV1, &secret)))),
+        Some(DEV1)
+    );
 }
 
 #[test]
 fn an_anonymous_client_joins_the_first_open_tenant_that_it_touches() {
     let mut bench = Bench::new();
-    assert_eq!(refused(&bench.connect(1, "a", None)), Reason::Unauthenticated);
+    assert_eq!(
+        refused(&bench.connect(1, "a", None)),
+        Reason::Unauthenticated
+    );
     bench.tenant("globex", Authentication::Off);
     bench.tenant("initech", Authentication::Optional);
     bench.settle();
     assert_eq!(admitted(&bench.connect(1, "a", None)), None);
-    assert_eq!(bench.publish(1, "a", None, "acme/x"), Verdict::Deny(Reason::NoRule));
+    assert_eq!(
+        bench.publish(1, "a", None, "acme/x"),
+        Verdict::Deny(Reason::NoRule)
+    );
     assert_eq!(bench.publish(1, "a", None, "globex/x"), Verdict::Allow);
-    assert_eq!(bench.publish(1, "a", None, "initech/x"), Verdict::Deny(Reason::NoRule));
-    let required = TenantChanges { authentication: Some(Authentication::Required), ..TenantChanges::default() };
+    assert_eq!(
+        bench.publish(1, "a", None, "initech/x"),
+        Verdict::Deny(Reason::NoRule)
+    );
+    let required = TenantChanges {
+        authentication: Some(Authentication::Required),
+        ..TenantChanges::default()
+    };
     bench.set("initech", required.clone());
     assert_eq!(bench.kicked(), [""; 0]);
     bench.set("globex", required);
@@ -381,13 +532,25 @@ fn the_default_tenant_answers_for_clients_that_name_none() {
     let mut bench = Bench::with_options(&[("default_tenant", "acme")]);
     bench.tenant("globex", Authentication::Off);
     bench.settle();
-    assert_eq!(refused(&bench.connect(1, "a", None)), Reason::Unauthenticated);
-    assert_eq!(refused(&bench.connect(1, "a", Some(("dev1", "x")))), Reason::UnknownName);
-    let off = TenantChanges { authentication: Some(Authentication::Off), ..TenantChanges::default() };
+    assert_eq!(
+        refused(&bench.connect(1, "a", None)),
+        Reason::Unauthenticated
+    );
+    assert_eq!(
+        refused(&bench.connect(1, "a", Some(("dev1", "x")))),
+        Reason::UnknownName
+    );
+    let off = TenantChanges {
+        authentication: Some(Authentication::Off),
+        ..TenantChanges::default()
+    };
     bench.set("acme", off);
     bench.settle();
     assert_eq!(admitted(&bench.connect(1, "a", Some(("dev1", "x")))), None);
-    assert_eq!(bench.publish(1, "a", None, "globex/x"), Verdict::Deny(Reason::NoRule));
+    assert_eq!(
+        bench.publish(1, "a", None, "globex/x"),
+        Verdict::Deny(Reason::NoRule)
+    );
     assert_eq!(bench.publish(1, "a", None, "acme/x"), Verdict::Allow);
 }
 
@@ -396,9 +559,18 @@ fn a_tenants_new_namespace_reaches_live_sessions() {
     let mut bench = Bench::new();
     let secret = bench.credential("dev1");
     let _in = bench.connect(1, "a", Some((DEV1, &secret)));
-    assert_eq!(bench.publish(1, "a", Some(DEV1), "plant/x"), Verdict::Deny(Reason::NoRule));
+    assert_eq!(
+        bench.publish(1, "a", Some(DEV1), "plant/x"),
+        Verdict::Deny(Reason::NoRule)
+    );
     let add_namespaces = vec![TopicFilter::parse("plant/#").unwrap()];
-    bench.set("acme", TenantChanges { add_namespaces, ..TenantChanges::default() });
+    bench.set(
+        "acme",
+        TenantChanges {
+            add_namespaces,
+            ..TenantChanges::default()
+        },
+    );
     bench.settle();
     assert_eq!(bench.publish(1, "a", Some(DEV1), "plant/x"), Verdict::Allow);
 }
@@ -406,12 +578,27 @@ fn a_tenants_new_namespace_reaches_live_sessions() {
 #[test]
 fn shapes_that_nothing_valid_has_are_refused_in_every_mode() {
     let mut bench = Bench::new();
-    let off = TenantChanges { authentication: Some(Authentication::Off), ..TenantChanges::default() };
+    let off = TenantChanges {
+        authentication: Some(Authentication::Off),
+        ..TenantChanges::default()
+    };
     bench.set("acme", off);
     bench.settle();
-    for (client_id, username) in [("a+", None), ("#", None), ("a\n", None), ("a", Some("x\0@acme")), ("a", Some("x+@acme")), ("a", Some("")), ("a", Some(" dev1@acme"))] {
+    for (client_id, username) in [
+        ("a+", None),
+        ("#", None),
+        ("a\n", None),
+        ("a", Some("x\0@acme")),
+        ("a", Some("x+@acme")),
+        ("a", Some("")),
+        ("a", Some(" dev1@acme")),
+    ] {
         let outcome = bench.connect(1, client_id, username.map(|name| (name, "x")));
-        assert_eq!(refused(&outcome), Reason::Malformed, "{client_id:?} {username:?}");
+        assert_eq!(
+            refused(&outcome),
+            Reason::Malformed,
+            "{client_id:?} {username:?}"
+        );
     }
     let unknown = bench.connect(1, "a", Some(("x@nosuch", "x")));
     assert_eq!(refused(&unknown), Reason::UnknownTenant);
@@ -420,7 +607,10 @@ fn shapes_that_nothing_valid_has_are_refused_in_every_mode() {
 #[test]
 fn two_live_brokers_can_not_share_a_name() {
     let bench = Bench::new();
-    let again = Gate::open(SqliteStore::open(&bench.setting.options.store).unwrap(), bench.setting.clone());
+    let again = Gate::open(
+        SqliteStore::open(&bench.setting.options.store).unwrap(),
+        bench.setting.clone(),
+    );
     match again {
         Err(GateError::Store(error)) => assert_eq!(error.kind(), StoreErrorKind::Conflict),
         Err(other) => panic!("{other}"),
@@ -451,7 +641,10 @@ fn who_is_connected_is_written_down_and_cleared() {
     };
     let clients = listed(&mut bench, 1);
     let presence = &clients[0].presence;
-    assert_eq!((presence.client_id.as_str(), presence.username.as_deref()), ("a", Some(DEV1)));
+    assert_eq!(
+        (presence.client_id.as_str(), presence.username.as_deref()),
+        ("a", Some(DEV1))
+    );
     bench.gate.disconnected(Handle(1));
     listed(&mut bench, 0);
 }

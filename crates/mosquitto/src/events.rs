@@ -254,16 +254,11 @@ mod tests {
                 BASIC_AUTH => REFUSED,
                 _ => ALLOWED,
             };
-            // SAFETY: null is allowed.
-            assert_eq!(
-                unsafe { (event.callback)(0, ptr::null_mut(), ptr::null_mut()) },
-                refusal
-            );
-            // SAFETY: null is allowed, and the plugin is one.
-            assert_eq!(
-                unsafe { (event.callback)(0, ptr::null_mut(), bench.userdata()) },
-                refusal
-            );
+            for userdata in [ptr::null_mut(), bench.userdata()] {
+                // SAFETY: null is allowed, and the plugin is one.
+                let code = unsafe { (event.callback)(0, ptr::null_mut(), userdata) };
+                assert_eq!(code, refusal);
+            }
         }
         let nobody = auth_event(ptr::null_mut(), None, None);
         assert_eq!(call(BASIC_AUTH, &nobody, bench.userdata()), REFUSED);

@@ -140,7 +140,7 @@ impl<'a> Story<'a> {
         self.stage
             .explain("Suspended: the live session falls at once, and when its client tries again it is refused.");
         self.stage
-            .run("countersign credential suspend dev1@kaa")?
+            .run("countersign credential suspend dev1@kaa | grep ^state")?
             .exits(0)?
             .shows("Suspended")?;
         println!("(what the device's mosquitto_sub said:)");
@@ -158,7 +158,7 @@ impl<'a> Story<'a> {
         self.stage
             .explain("Reactivated: the same secret works again.");
         self.stage
-            .run("countersign credential reactivate dev1@kaa")?
+            .run("countersign credential reactivate dev1@kaa | grep ^state")?
             .exits(0)?
             .shows("Active")?;
         self.stage.run(&self.publish())?.exits(0)?;
@@ -169,7 +169,7 @@ impl<'a> Story<'a> {
         self.stage
             .explain("Revoked is for good; the device is told no more than anybody else.");
         self.stage
-            .run("countersign credential revoke dev1@kaa --reason stolen")?
+            .run("countersign credential revoke dev1@kaa --reason stolen | grep ^state")?
             .exits(0)?
             .shows("Revoked")?;
         self.stage

@@ -33,7 +33,9 @@ impl Init {
         let owner = self.owner.as_deref().map(Account::require).transpose()?;
         let store = std::path::absolute(&invocation.store)?;
         let key = key_of(&store);
-        for path in [&store, &key] {
+        // A log that is left over from another store would spoil this one.
+        let companions = COMPANIONS.map(|suffix| beside(&store, suffix));
+        for path in [&store, &key].into_iter().chain(&companions) {
             if path.symlink_metadata().is_ok() {
                 return Err(exists(path));
             }
@@ -126,11 +128,10 @@ impl Made {
 
 impl Drop for Made {
     fn drop(&mut self) {
-        let companions = ["-wal", "-shm", "-journal"];
         let beside_drafts = self
             .drafts
             .iter()
-            .flat_map(|draft| companions.map(|suffix| beside(draft, suffix)));
+            .flat_map(|draft| COMPANIONS.map(|suffix| beside(draft, suffix)));
         // Most of them do not exist; what went wrong was said already.
         for file in beside_drafts
             .chain(self.drafts.clone())
@@ -180,5 +181,8 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.push(suffix);
     name.into()
 }
+
+/// What SQLite puts beside a store.
+const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 const PRIVATE_DIRECTORY: u32 = 0o750;

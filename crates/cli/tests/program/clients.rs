@@ -1,0 +1,145 @@
+//! Kicks, as seen from the side that asks; the store plays the broker.
+
+use std::time::{Duration, Instant};
+
+use countersign_core::change::Change;
+use countersign_core::presence::{Observation, Presence, SessionNumber};
+use countersign_core::store::{Batch, GateStore as _, KickTarget};
+use countersign_core::time::Timestamp;
+use countersign_sqlite::SqliteStore;
+use serde_json::{Value, json};
+
+use crate::support::{Shop, keys};
+
+fn connect(store: &mut SqliteStore, session: i64, client_id: &str) {
+    let presence = Presence {
+        session: SessionNumber(session),
+        client_id: client_id.into(),
+        username: Some("dev1@acme".into()),
+        credential: None,
+        tenant: None,
+        address: Some("127.0.0.1".into()),
+        protocol: 5,
+        connected_at: Timestamp::from_millis(1_000),
+        authenticated: true,
+        listener: Some(1883),
+        stored: false,
+    };
+    let batch = Batch {
+        observations: vec![Observation::Connected(presence)],
+        ..Batch::default()
+    };
+    store.write_batch("b1", &batch).unwrap();
+}
+
+/// Answers the next request to kick, as a broker would.
+fn answer(store: &mut SqliteStore) -> KickTarget {
+    let mut seen = store.last_change().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while Instant::now() < deadline {
+        for (seq, change) in store.changes_after(seen, 10).unwrap() {
+            seen = seq;
+            if let Change::KickRequested(request) = change {
+                let target = store.kick_request(request).unwrap().unwrap();
+                let batch = Batch {
+                    kicked: vec![request],
+                    ..Batch::default()
+                };
+                store.write_batch("b1", &batch).unwrap();
+                return target;
+            }
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    panic!("nobody asked for a kick");
+}
+
+#[test]
+fn clients_are_listed_with_their_keys() {
+    let shop = Shop::with_credential();
+    connect(&mut SqliteStore::open(shop.store()).unwrap(), 7, "c1");
+    let list = shop.json("clients list");
+    let client = list.as_array().unwrap().first().unwrap();
+    assert_eq!(
+        keys(client),
+        [
+            "session",
+            "client_id",
+            "username",
+            "tenant",
+            "address",
+            "protocol",
+            "connected_at",
+            "broker",
+            "authenticated",
+            "listener",
+        ]
+    );
+    assert_eq!(client["session"], "b1:7");
+    assert_eq!(client["tenant"], Value::Null);
+    assert_eq!(client["connected_at"], "1970-01-01T00:00:01Z");
+    assert_eq!(client["listener"], 1883);
+    assert_eq!(shop.json("clients count"), json!({ "connected": 1 }));
+    assert_eq!(
+        shop.json("clients count --tenant acme"),
+        json!({ "connected": 0 })
+    );
+}
+
+#[test]
+fn a_kick_is_done_when_a_broker_answers() {
+    let shop = Shop::with_credential();
+    let mut store = SqliteStore::open(shop.store()).unwrap();
+    connect(&mut store, 7, "c1");
+    let session = KickTarget::Session {
+        broker: "b1".into(),
+        session: SessionNumber(7),
+    };
+    for (name, target) in [("c1", KickTarget::ClientId("c1".into())), ("b1:7", session)] {
+        let mut broker = SqliteStore::open(shop.store()).unwrap();
+        let asked = std::thread::scope(|scope| {
+            let broker = scope.spawn(move || answer(&mut broker));
+            // The broker looks at what comes after it began to look.
+            std::thread::sleep(Duration::from_millis(50));
+            let kicked = shop.json(&format!("clients kick {name}"));
+            assert_eq!(kicked, json!({ "kicked": name }));
+            broker.join().unwrap()
+        });
+        assert_eq!(asked, target);
+    }
+}
+
+#[test]
+fn a_kick_that_nobody_answers_is_refused_after_a_second() {
+    let shop = Shop::with_credential();
+    let begun = Instant::now();
+    let said = shop.run("clients kick nobody").refused(1);
+    assert!(said.contains("`nobody`"), "{said}");
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+    assert!(begun.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn following_the_audit_prints_each_row_once() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::Stdio;
+
+    let shop = Shop::with_credential();
+    let mut follower = shop
+        .command()
+        .args(["audit", "list", "--follow", "--json"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    let mut next = || -> Value { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };
+    for act in ["store.create", "tenant.create", "credential.create"] {
+        assert_eq!(next()["act"], act);
+    }
+    shop.run("credential suspend dev1@acme").done();
+    assert_eq!(next()["act"], "credential.suspend");
+    shop.run("credential reactivate dev1@acme").done();
+    assert_eq!(next()["act"], "credential.reactivate");
+    follower.kill().unwrap();
+    follower.wait().unwrap();
+}

@@ -1,0 +1,356 @@
+//! What `doctor` finds, each thing brought about for real.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::support::{Shop, is_root, keys};
+
+/// A store, and a broker's configuration that uses it well.
+struct Clinic {
+    shop: Shop,
+    config: PathBuf,
+}
+
+impl Clinic {
+    fn new() -> Self {
+        let shop = Shop::empty();
+        shop.run("init").done();
+        shop.run("tenant create acme").done();
+        let plugin = shop.directory.path().join("libmosquitto_countersign.so");
+        fs::write(plugin, "").unwrap();
+        let config = shop.directory.path().join("mosquitto.conf");
+        let clinic = Self { shop, config };
+        clinic.configure(&[]);
+        clinic
+    }
+
+    /// Writes a configuration that has these lines after the usual ones.
+    fn configure(&self, more: &[&str]) {
+        let directory = self.shop.directory.path().display();
+        let user = nix::unistd::User::from_uid(nix::unistd::Uid::effective())
+            .unwrap()
+            .unwrap();
+        let lines = [
+            "# A comment".into(),
+            "listener 1883".into(),
+            format!("user {}", user.name),
+            format!("plugin {directory}/libmosquitto_countersign.so"),
+            format!("plugin_opt_store {directory}/store.db"),
+        ];
+        fs::write(&self.config, [lines.join("\n"), more.join("\n")].join("\n")).unwrap();
+    }
+
+    /// The findings that are not well: the check and its problem.
+    fn problems(&self) -> Vec<(String, String)> {
+        let config = self.config.to_str().unwrap();
+        let ran = self
+            .shop
+            .run_words(&["doctor", "--config", config, "--json"]);
+        let findings = ran.json();
+        let findings = findings.as_array().unwrap();
+        let mut problems = Vec::new();
+        for finding in findings {
+            assert_eq!(keys(finding), ["check", "ok", "problem", "fix"]);
+            if finding["ok"] == true {
+                assert_eq!(
+                    (&finding["problem"], &finding["fix"]),
+                    (&Value::Null, &Value::Null)
+                );
+                continue;
+            }
+            let text = |key: &str| String::from(finding[key].as_str().unwrap());
+            assert!(!text("fix").is_empty());
+            problems.push((text("check"), text("problem")));
+        }
+        assert_eq!(
+            ran.code,
+            Some(if problems.is_empty() { 0 } else { 1 }),
+            "{ran:?}"
+        );
+        assert_eq!(ran.stderr, "");
+        problems
+    }
+
+    #[track_caller]
+    fn finds(&self, check: &str, needle: &str) {
+        let problems = self.problems();
+        let [(found, problem)] = problems.as_slice() else {
+            panic!("expected `{check}` alone: {problems:?}");
+        };
+        assert_eq!(found, check, "{problem}");
+        assert!(problem.contains(needle), "{problem}");
+    }
+}
+
+#[test]
+fn nothing_is_wrong_with_a_store_that_was_just_made() {
+    assert_eq!(Clinic::new().problems(), []);
+    let shop = Shop::empty();
+    shop.run("init").done();
+    let ran = shop.run("doctor").done();
+    assert!(ran.stdout.lines().count() > 5, "{}", ran.stdout);
+}
+
+#[test]
+fn a_missing_store_is_found() {
+    let shop = Shop::empty();
+    let ran = shop.run("doctor --json");
+    assert_eq!(ran.code, Some(1));
+    let findings = ran.json();
+    let store = findings
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|row| row["check"] == "store")
+        .unwrap();
+    assert!(
+        store["problem"]
+            .as_str()
+            .unwrap()
+            .contains("there is no store"),
+        "{store}"
+    );
+    assert!(store["fix"].as_str().unwrap().contains("init"), "{store}");
+    assert!(shop.files().is_empty());
+}
+
+#[test]
+fn a_file_that_is_no_store_is_found() {
+    let clinic = Clinic::new();
+    fs::write(clinic.shop.store(), vec![7; 8_192]).unwrap();
+    clinic.finds("store", "no database");
+}
+
+#[test]
+fn a_store_that_others_may_read_is_found() {
+    let clinic = Clinic::new();
+    fs::set_permissions(clinic.shop.store(), Permissions::from_mode(0o644)).unwrap();
+    clinic.finds("mode", "0644");
+}
+
+#[test]
+fn a_directory_in_which_anybody_may_replace_the_store_is_found() {
+    let clinic = Clinic::new();
+    fs::set_permissions(clinic.shop.directory.path(), Permissions::from_mode(0o777)).unwrap();
+    clinic.finds("directory", "anybody can replace");
+}
+
+#[test]
+fn a_missing_key_and_one_that_others_may_read_are_found() {
+    let clinic = Clinic::new();
+    let key = clinic.shop.directory.path().join("store.db.key");
+    fs::set_permissions(&key, Permissions::from_mode(0o640)).unwrap();
+    clinic.finds("key", "0640");
+    fs::remove_file(&key).unwrap();
+    clinic.finds("key", "missing");
+}
+
+#[test]
+fn files_that_the_broker_cannot_use_are_found() {
+    if !is_root("files_that_the_broker_cannot_use_are_found") {
+        return;
+    }
+    let clinic = Clinic::new();
+    let directory = clinic.shop.directory.path();
+    let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
+    let give = |name: &str| {
+        let ids = (Some(nobody.uid.as_raw()), Some(nobody.gid.as_raw()));
+        std::os::unix::fs::chown(directory.join(name), ids.0, ids.1).unwrap();
+    };
+    clinic.configure(&["user nobody"]);
+    fs::set_permissions(directory, Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(
+        directory.join("libmosquitto_countersign.so"),
+        Permissions::from_mode(0o600),
+    )
+    .unwrap();
+    let checks: Vec<_> = clinic
+        .problems()
+        .into_iter()
+        .map(|(check, _)| check)
+        .collect();
+    assert_eq!(checks, ["owner", "directory", "key", "plugin-file"]);
+    give("store.db");
+    give("store.db.key");
+    give("libmosquitto_countersign.so");
+    clinic.finds("directory", "can't write");
+    give(".");
+    assert_eq!(clinic.problems(), []);
+}
+
+#[test]
+fn a_user_that_is_not_there_is_found() {
+    let clinic = Clinic::new();
+    clinic.configure(&["user nobody-of-this-name"]);
+    clinic.finds("user", "nobody-of-this-name");
+}
+
+#[test]
+fn an_audit_that_was_tampered_with_is_found() {
+    let clinic = Clinic::new();
+    clinic
+        .shop
+        .run("credential create dev1 --tenant acme")
+        .done();
+    // As an intruder would: change the file behind SQLite's back.
+    let mut bytes = fs::read(clinic.shop.store()).unwrap();
+    let (from, to) = (b"credential.create", b"credential.delete");
+    let mut changed = 0;
+    for start in 0..bytes.len() - from.len() {
+        if bytes[start..].starts_with(from) {
+            bytes[start..start + to.len()].copy_from_slice(to);
+            changed += 1;
+        }
+    }
+    assert!(changed > 0);
+    fs::write(clinic.shop.store(), bytes).unwrap();
+    clinic.finds("audit", "tampered");
+    assert!(
+        clinic
+            .shop
+            .run("audit verify")
+            .refused(1)
+            .contains("tampered")
+    );
+}
+
+#[test]
+fn damaged_pages_are_found() {
+    let clinic = Clinic::new();
+    for number in 0..30 {
+        clinic.shop.run(&format!("tenant create t{number}")).done();
+    }
+    let mut bytes = fs::read(clinic.shop.store()).unwrap();
+    let half = bytes.len() / 2;
+    bytes.truncate(half - half % 4_096);
+    fs::write(clinic.shop.store(), bytes).unwrap();
+    let problems = clinic.problems();
+    assert!(!problems.is_empty());
+    assert!(
+        problems
+            .iter()
+            .any(|(check, _)| ["store", "integrity"].contains(&check.as_str())),
+        "{problems:?}"
+    );
+}
+
+#[test]
+fn quick_hashes_are_found() {
+    let clinic = Clinic::new();
+    clinic.shop.run("settings set --argon2 m=8,t=1,p=1").done();
+    clinic.finds("argon2", "m=8,t=1,p=1");
+}
+
+#[test]
+fn an_act_of_the_future_is_found() {
+    use countersign_admin::{Context, OsRandom, settings};
+    use countersign_core::time::Timestamp;
+
+    let clinic = Clinic::new();
+    let mut store = countersign_sqlite::SqliteStore::open(clinic.shop.store()).unwrap();
+    let context = Context {
+        now: Timestamp::from_millis(4_000_000_000_000),
+        actor: "cli:tester",
+        random: &mut OsRandom,
+    };
+    settings::record_creation(&mut store, &context).unwrap();
+    drop(store);
+    clinic.finds("clock", "2096-10-02T07:06:40Z");
+}
+
+#[test]
+fn what_is_wrong_with_the_brokers_configuration_is_found() {
+    let clinic = Clinic::new();
+    for (line, check, needle) in [
+        (
+            "plugin_opt_stor x",
+            "plugin-options",
+            "`plugin_opt_stor` is unknown",
+        ),
+        ("plugin_opt_hash_budget 200", "plugin-options", "1 to 100"),
+        ("plugin_opt_store /x.db", "plugin-options", "twice"),
+        (
+            "auth_opt_chain maybe",
+            "plugin-options",
+            "`final` or `defer`",
+        ),
+        (
+            "per_listener_settings true",
+            "listeners",
+            "per_listener_settings",
+        ),
+        ("include_dir /none", "config", "/none"),
+    ] {
+        clinic.configure(&[line]);
+        clinic.finds(check, needle);
+    }
+    clinic.configure(&["plugin /usr/lib/other.so", "plugin_opt_anything x"]);
+    assert_eq!(clinic.problems(), []);
+}
+
+#[test]
+fn clients_without_a_login_that_a_reload_would_drop_are_found() {
+    let clinic = Clinic::new();
+    clinic
+        .shop
+        .run("tenant set acme --authentication optional")
+        .done();
+    clinic.finds("anonymous", "SIGHUP");
+    clinic.configure(&["allow_anonymous true"]);
+    assert_eq!(clinic.problems(), []);
+}
+
+#[test]
+fn a_configuration_that_leads_elsewhere_is_found() {
+    let clinic = Clinic::new();
+    let write = |text: &str| fs::write(&clinic.config, text).unwrap();
+    let directory = clinic.shop.directory.path().display().to_string();
+    let user = nix::unistd::User::from_uid(nix::unistd::Uid::effective())
+        .unwrap()
+        .unwrap()
+        .name;
+    let plugin = format!("user {user}\nplugin {directory}/libmosquitto_countersign.so\n");
+    let store = format!("plugin_opt_store {directory}/store.db\n");
+    write(&format!("user {user}\n"));
+    clinic.finds("plugin", "does not load Countersign");
+    write(&plugin);
+    clinic.finds("plugin-options", "`plugin_opt_store` is missing");
+    write(&format!("{plugin}plugin_opt_store {directory}/other.db\n"));
+    clinic.finds("plugin-store", "other.db");
+    write(&format!("{plugin}plugin_opt_store store.db\n"));
+    clinic.finds("plugin-store", "depends on where");
+    write(&format!("plugin /usr/lib/dynsec.so\n{plugin}{store}"));
+    clinic.finds("other-plugins", "dynsec.so");
+    let elsewhere = plugin.replace("libmosquitto", "gone/libmosquitto");
+    write(&format!("{elsewhere}{store}"));
+    clinic.finds("plugin-file", "can't be read");
+    fs::remove_file(&clinic.config).unwrap();
+    clinic.finds("config", "could not read");
+}
+
+#[test]
+fn files_of_an_included_directory_are_read_in_order() {
+    let clinic = Clinic::new();
+    let directory = clinic.shop.directory.path();
+    let included = directory.join("conf.d");
+    fs::create_dir(&included).unwrap();
+    let text = fs::read_to_string(&clinic.config).unwrap();
+    fs::write(included.join("10-countersign.conf"), text).unwrap();
+    fs::write(included.join("20-more.conf"), "plugin_opt_chain perhaps\n").unwrap();
+    fs::write(included.join("30-not.txt"), "plugin_opt_nonsense x\n").unwrap();
+    fs::write(
+        &clinic.config,
+        format!("include_dir {}\n", included.display()),
+    )
+    .unwrap();
+    clinic.finds("plugin-options", "plugin_opt_chain perhaps");
+    fs::write(
+        included.join("99.conf"),
+        format!("include_dir {}\n", included.display()),
+    )
+    .unwrap();
+    clinic.finds("config", "nested too deeply");
+}

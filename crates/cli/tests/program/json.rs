@@ -1,0 +1,266 @@
+//! What programs are told: the keys of design §13, to the letter.
+
+use serde_json::{Value, json};
+
+use crate::support::{Shop, keys};
+
+const CREATED: [&str; 11] = [
+    "id",
+    "name",
+    "tenant",
+    "scheme",
+    "username",
+    "client_id",
+    "secret",
+    "state",
+    "group",
+    "description",
+    "created_at",
+];
+const SHOWN: [&str; 18] = [
+    "id",
+    "name",
+    "tenant",
+    "scheme",
+    "username",
+    "client_id",
+    "state",
+    "group",
+    "description",
+    "created_at",
+    "updated_at",
+    "last_used_at",
+    "not_before",
+    "expires_at",
+    "roles",
+    "attributes",
+    "generation",
+    "revoked_reason",
+];
+const TENANT: [&str; 6] = [
+    "id",
+    "namespaces",
+    "authentication",
+    "subscribe",
+    "client_id_prefix",
+    "created_at",
+];
+
+fn first(value: &Value) -> &Value {
+    value.as_array().unwrap().first().unwrap()
+}
+
+#[test]
+fn tenants_have_their_keys() {
+    let shop = Shop::new();
+    for line in [
+        "tenant create acme",
+        "tenant show acme",
+        "tenant set acme --subscribe filtered",
+    ] {
+        assert_eq!(keys(&shop.json(line)), TENANT, "{line}");
+    }
+    let list = shop.json("tenant list");
+    assert_eq!(keys(first(&list)), TENANT);
+    let tenant = shop.json("tenant show acme");
+    assert_eq!(tenant["namespaces"], json!(["acme/#"]));
+    assert_eq!(tenant["authentication"], "required");
+    assert_eq!(tenant["subscribe"], "filtered");
+    assert_eq!(tenant["client_id_prefix"], Value::Null);
+    assert_eq!(
+        shop.json("tenant delete acme"),
+        json!({ "deleted": "acme" })
+    );
+    assert_eq!(shop.json("tenant list"), json!([]));
+}
+
+#[test]
+fn credentials_have_their_keys() {
+    let shop = Shop::with_credential();
+    let created = shop.json("credential create dev2 --tenant acme");
+    assert_eq!(keys(&created), CREATED);
+    assert_eq!(created["name"], "dev2@acme");
+    assert_eq!(created["username"], "dev2@acme");
+    assert_eq!(created["tenant"], "acme");
+    assert_eq!(created["scheme"], "basic");
+    assert_eq!(created["state"], "Inactive");
+    assert_eq!(created["client_id"], Value::Null);
+    let secret = created["secret"].as_str().unwrap();
+    assert!(secret.len() == 35 && secret.starts_with("cs_"), "{secret}");
+    for (line, state) in [
+        ("show dev2@acme", "Inactive"),
+        ("suspend dev2@acme", "Suspended"),
+        ("reactivate dev2@acme", "Inactive"),
+        ("set dev2@acme --attr a=b", "Inactive"),
+        ("revoke dev2@acme --reason lost", "Revoked"),
+    ] {
+        let shown = shop.json(&format!("credential {line}"));
+        assert_eq!(keys(&shown), SHOWN, "{line}");
+        assert_eq!(shown["state"], state, "{line}");
+        assert_eq!(shown["roles"], json!([]));
+    }
+    let shown = shop.json("credential show dev2@acme");
+    assert_eq!(shown["attributes"], json!({ "a": "b" }));
+    assert_eq!(shown["revoked_reason"], "lost");
+    assert_eq!(shown["generation"], 2);
+    let list = shop.json("credential list --state Revoked");
+    assert_eq!(list.as_array().unwrap().len(), 1);
+    assert_eq!(keys(first(&list)), SHOWN);
+    assert_eq!(
+        shop.json("credential delete dev2@acme"),
+        json!({ "deleted": "dev2@acme" })
+    );
+    assert_eq!(shop.json("credential list --state Revoked"), json!([]));
+}
+
+#[test]
+fn the_client_id_is_the_one_to_present_or_null() {
+    let shop = Shop::with_credential();
+    for (name, rule, client_id) in [
+        ("a", "any", Value::Null),
+        ("b", "first-use", Value::Null),
+        ("c", "prefix:c-", Value::Null),
+        ("d", "exact:d:1", json!("d:1")),
+        ("e", "same-as-username", json!("e@acme")),
+    ] {
+        let line = format!("credential create {name} --tenant acme --client-id {rule}");
+        assert_eq!(shop.json(&line)["client_id"], client_id, "{rule}");
+    }
+}
+
+#[test]
+fn new_secrets_have_their_keys() {
+    let shop = Shop::with_credential();
+    let renewed = ["username", "secret", "generation", "old_secret_until"];
+    let reset = shop.json("credential reset-password dev1@acme");
+    assert_eq!(keys(&reset), renewed);
+    assert_eq!(reset["username"], "dev1@acme");
+    assert_eq!(reset["generation"], 2);
+    assert_eq!(reset["old_secret_until"], Value::Null);
+    let rotated = shop.json("credential rotate dev1@acme --overlap 24h");
+    assert_eq!(keys(&rotated), renewed);
+    assert_eq!(rotated["generation"], 2);
+    assert!(rotated["old_secret_until"].as_str().unwrap().ends_with('Z'));
+    let rotated = shop.json("credential rotate dev1@acme");
+    assert_eq!(rotated["generation"], 3);
+    assert_eq!(rotated["old_secret_until"], Value::Null);
+}
+
+#[test]
+fn a_chosen_password_is_never_printed() {
+    let shop = Shop::with_credential();
+    let line = "credential create dev2 --tenant acme --password-stdin --json";
+    let created = shop.run_with(line, b"hunter2\n").done();
+    assert_eq!(created.json()["secret"], Value::Null);
+    let line = "credential reset-password dev2@acme --password-stdin --json";
+    let reset = shop.run_with(line, b"hunter3").done();
+    assert_eq!(reset.json()["secret"], Value::Null);
+    assert!(!shop.content().contains("hunter"));
+}
+
+#[test]
+fn everything_else_has_its_keys() {
+    let shop = Shop::with_credential();
+    assert_eq!(
+        shop.json("settings show"),
+        json!({ "argon2": "m=8,t=1,p=1" })
+    );
+    assert_eq!(
+        shop.json("settings set --argon2 m=16,t=1,p=1"),
+        json!({ "argon2": "m=16,t=1,p=1" })
+    );
+    assert_eq!(shop.json("clients list"), json!([]));
+    assert_eq!(shop.json("clients count"), json!({ "connected": 0 }));
+    let row = [
+        "time", "actor", "act", "subject", "outcome", "cause", "count",
+    ];
+    let audit = shop.json("audit list");
+    for entry in audit.as_array().unwrap() {
+        assert_eq!(keys(entry), row);
+        assert!(
+            entry["actor"].as_str().unwrap().starts_with("cli:"),
+            "{entry}"
+        );
+    }
+    let acts: Vec<_> = audit
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| &row["act"])
+        .collect();
+    assert_eq!(
+        acts,
+        [
+            "store.create",
+            "tenant.create",
+            "credential.create",
+            "settings.set"
+        ]
+    );
+    let backup = shop.directory.path().join("copy.db");
+    let ran = shop
+        .run_words(&["backup", backup.to_str().unwrap(), "--json"])
+        .done();
+    assert_eq!(ran.json(), json!({ "path": backup }));
+}
+
+#[test]
+fn a_check_answers_with_a_verdict_and_exits_by_it() {
+    let shop = Shop::with_credential();
+    let line = "check connect --username dev1@acme --client-id c --json";
+    let allowed = json!({ "verdict": "allow", "reason": "ok", "rule": null, "considered": [] });
+    assert_eq!(shop.run(line).done().json(), allowed);
+    let content = shop.content();
+    let denied = shop.run_with(&format!("{line} --password-stdin"), b"wrong");
+    assert_eq!((denied.code, denied.stderr.as_str()), (Some(1), ""));
+    assert_eq!(denied.json()["verdict"], "deny");
+    assert_eq!(denied.json()["reason"], "bad-secret");
+    for (name, reason) in [
+        ("dev2@acme", "unknown-name"),
+        ("dev1@none", "unknown-tenant"),
+        ("a#b", "malformed"),
+    ] {
+        let line = format!("check connect --username {name} --client-id c --json");
+        assert_eq!(shop.run(&line).json()["reason"], reason, "{name}");
+    }
+    assert_eq!(shop.content(), content);
+}
+
+#[test]
+fn a_list_is_cut_as_asked() {
+    let shop = Shop::with_credential();
+    for name in ["a", "b"] {
+        shop.run(&format!(
+            "credential create {name} --tenant acme --group DM.{name}"
+        ))
+        .done();
+    }
+    let names = |line: &str| -> Vec<String> {
+        let list = shop.json(&format!("credential list {line}"));
+        let names = list.as_array().unwrap().iter();
+        names
+            .map(|row| row["name"].as_str().unwrap().into())
+            .collect()
+    };
+    assert_eq!(names("--tenant acme"), ["a@acme", "b@acme", "dev1@acme"]);
+    assert_eq!(names("--limit 1 --after a@acme"), ["b@acme"]);
+    assert_eq!(names("--group DM"), ["a@acme", "b@acme"]);
+    assert_eq!(names("--group DM.a"), ["a@acme"]);
+    let audit = shop.json("audit list --name a@acme");
+    assert_eq!(audit.as_array().unwrap().len(), 1);
+    assert_eq!(
+        shop.json("audit list --limit 2").as_array().unwrap().len(),
+        2
+    );
+    assert_eq!(shop.json("audit list --since +1h"), json!([]));
+}
+
+#[test]
+fn people_read_the_same_as_text() {
+    let shop = Shop::with_credential();
+    let shown = shop.run("credential show dev1@acme").done().stdout;
+    assert!(shown.contains("\nstate           Inactive\n"), "{shown}");
+    let list = shop.run("credential list").done().stdout;
+    assert_eq!(list.lines().count(), 2, "{list}");
+    assert!(list.starts_with("NAME       STATE "), "{list}");
+}

@@ -1,0 +1,17 @@
+//! The program as its users see it: run on real stores, judged by what it
+//! prints, how it exits, and what it leaves behind.
+
+#[cfg(test)]
+mod clients;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod doctor;
+#[cfg(test)]
+mod init;
+#[cfg(test)]
+mod json;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod support;

@@ -1,0 +1,351 @@
+//! Bad input: one clear line, the right code, and nothing changed.
+
+use crate::support::Shop;
+
+/// A command line, how it ends, and what the line on standard error says.
+/// `_` stands for a space inside of a word and `''` for an empty word.
+const CASES: &[(&str, i32, &str)] = &[
+    // No command, or none that there is.
+    ("", 2, "subcommand"),
+    ("tenant", 2, "subcommand"),
+    ("nonsense", 2, "`nonsense`|'nonsense'"),
+    ("tenant create acme2 --nonsense", 2, "--nonsense"),
+    (
+        "credential create x --tenant acme --password hunter2",
+        2,
+        "--password",
+    ),
+    // Init.
+    ("init", 1, "exists already"),
+    ("init --argon2 m=1,t=1,p=1", 2, "m=19456,t=2,p=1"),
+    (
+        "init --owner nobody-of-this-name",
+        1,
+        "no user `nobody-of-this-name`",
+    ),
+    // Settings.
+    ("settings set", 2, "nothing to set"),
+    ("settings set --argon2 much", 2, "`much`"),
+    // Tenants.
+    ("tenant create", 2, "<TENANT>"),
+    ("tenant create ACME", 2, "`ACME` is no tenant id"),
+    ("tenant create a.b", 2, "`a.b` is no tenant id"),
+    ("tenant create ''", 2, "is no tenant id"),
+    ("tenant create acme", 1, "exists already"),
+    ("tenant create x --namespace #", 2, "begins with a wildcard"),
+    (
+        "tenant create x --namespace $SYS/#",
+        2,
+        "belong to the broker",
+    ),
+    ("tenant create x --namespace a/#/b", 2, "not the last level"),
+    (
+        "tenant create x --namespace ${username}/#",
+        2,
+        "without variables",
+    ),
+    (
+        "tenant create x --namespace acme/x",
+        1,
+        "overlaps `acme/#` of tenant `acme`",
+    ),
+    (
+        "tenant create x --namespace a/# --namespace a/#",
+        1,
+        "already",
+    ),
+    (
+        "tenant create x --authentication on",
+        2,
+        "`required`, `optional` or `off`",
+    ),
+    (
+        "tenant create x --subscribe loose",
+        2,
+        "`strict` or `filtered`",
+    ),
+    ("tenant create x --client-id-prefix a+", 2, "client id"),
+    ("tenant show none", 1, "no tenant `none`"),
+    (
+        "tenant set none --authentication off",
+        1,
+        "no tenant `none`",
+    ),
+    ("tenant set acme", 2, "nothing to set"),
+    (
+        "tenant set acme --remove-namespace acme/#",
+        1,
+        "must keep a namespace",
+    ),
+    (
+        "tenant set acme --remove-namespace other/#",
+        1,
+        "does not own",
+    ),
+    ("tenant set acme --add-namespace acme/#", 1, "already"),
+    ("tenant delete none", 1, "no tenant `none`"),
+    ("tenant delete acme", 1, "--cascade"),
+    // Credentials.
+    ("credential create x", 2, "--tenant"),
+    ("credential create --tenant acme", 2, "give NAME"),
+    ("credential create x --tenant none", 1, "no tenant `none`"),
+    (
+        "credential create dev1 --tenant acme",
+        1,
+        "`dev1@acme` exists already",
+    ),
+    ("credential create '' --tenant acme", 1, "can't be empty"),
+    ("credential create a+b --tenant acme", 1, "can't hold `+`"),
+    ("credential create a#b --tenant acme", 1, "can't hold `#`"),
+    ("credential create _a --tenant acme", 1, "space"),
+    (
+        "credential create a\n --tenant acme",
+        1,
+        "control character",
+    ),
+    (
+        "credential create x --tenant acme --scheme magic",
+        1,
+        "no scheme `magic`",
+    ),
+    (
+        "credential create x --tenant acme --group a..b",
+        2,
+        "is no group",
+    ),
+    (
+        "credential create x --tenant acme --client-id exact:",
+        2,
+        "is no client-id rule",
+    ),
+    (
+        "credential create x --tenant acme --client-id none",
+        2,
+        "is no client-id rule",
+    ),
+    (
+        "credential create x --tenant acme --attr novalue",
+        2,
+        "KEY=VALUE",
+    ),
+    (
+        "credential create x --tenant acme --attr a=1 --attr a=2",
+        2,
+        "twice",
+    ),
+    (
+        "credential create x --tenant acme --expires soon",
+        2,
+        "is no instant",
+    ),
+    (
+        "credential create x --tenant acme --expires +5",
+        2,
+        "is no instant",
+    ),
+    (
+        "credential create x --tenant acme --expires +1h --not-before +2h",
+        1,
+        "never be used",
+    ),
+    (
+        "credential create x --tenant acme --description a\u{1b}[2J",
+        2,
+        "control characters",
+    ),
+    (
+        "credential create x --tenant acme --generate --password-stdin",
+        2,
+        "--password-stdin",
+    ),
+    (
+        "credential create x --tenant acme --password-stdin",
+        1,
+        "can't be empty",
+    ),
+    ("credential list --tenant none", 1, "no tenant `none`"),
+    ("credential list --state suspended", 2, "is no state"),
+    ("credential list --limit -1", 2, "-1"),
+    ("credential show dev2@acme", 1, "no credential `dev2@acme`"),
+    ("credential show dev1", 1, "like `dev1@acme`"),
+    ("credential show a#b", 2, "can't hold `#`"),
+    ("credential show", 2, "<NAME>"),
+    ("credential delete dev2@acme", 1, "no credential"),
+    ("credential suspend dev2@acme", 1, "no credential"),
+    (
+        "credential suspend revoked@acme",
+        1,
+        "cannot suspend `revoked@acme`: it is Revoked",
+    ),
+    (
+        "credential reactivate dev1@acme",
+        1,
+        "cannot reactivate `dev1@acme`: it is Inactive",
+    ),
+    ("credential reactivate revoked@acme", 1, "it is Revoked"),
+    ("credential revoke revoked@acme", 1, "it is Revoked"),
+    ("credential reset-password revoked@acme", 1, "it is Revoked"),
+    ("credential reset-password dev2@acme", 1, "no credential"),
+    (
+        "credential reset-password dev1@acme --password-stdin",
+        1,
+        "can't be empty",
+    ),
+    ("credential rotate revoked@acme", 1, "it is Revoked"),
+    (
+        "credential rotate dev1@acme --overlap 24",
+        2,
+        "is no duration",
+    ),
+    (
+        "credential rotate dev1@acme --overlap 0s",
+        2,
+        "is no duration",
+    ),
+    ("credential untie dev1@acme", 1, "not tied"),
+    ("credential set dev1@acme", 2, "nothing to set"),
+    (
+        "credential set dev1@acme --expires tomorrow",
+        2,
+        "is no instant",
+    ),
+    (
+        "credential set dev2@acme --description x",
+        1,
+        "no credential",
+    ),
+    ("credential set dev1@acme --attr ü=1", 2, "is no attribute"),
+    // The rest.
+    ("check connect --username dev1@acme", 2, "--client-id"),
+    ("clients list --tenant none", 1, "no tenant `none`"),
+    ("clients count --tenant none", 1, "no tenant `none`"),
+    ("clients kick ''", 2, "can't be empty"),
+    ("audit prune", 2, "--before"),
+    ("audit prune --before then", 2, "is no instant"),
+    ("audit list --limit many", 2, "many"),
+    ("backup", 2, "<FILE>"),
+    ("backup /none/x.db", 1, "/none/x.db"),
+    ("completions csh", 2, "csh"),
+    ("man /none", 1, "no directory `/none`"),
+    ("--store '' tenant list", 2, "--store"),
+    (
+        "--store /none/x.db tenant list",
+        1,
+        "`/none/x.db` does not exist; `countersign init` makes one",
+    ),
+    ("--store /dev/null tenant list", 1, "/dev/null"),
+    ("--store / tenant list", 1, "`/`"),
+];
+
+fn words(line: &str) -> Vec<String> {
+    line.split(' ')
+        .filter(|word| !word.is_empty())
+        .map(|word| {
+            if word == "''" {
+                String::new()
+            } else {
+                word.replace('_', " ")
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn bad_input_is_one_line_and_changes_nothing() {
+    let shop = Shop::with_credential();
+    shop.run("credential create revoked --tenant acme").done();
+    shop.run("credential revoke revoked@acme").done();
+    let (content, files) = (shop.content(), shop.files());
+    for (line, code, needle) in CASES {
+        let words = words(line);
+        let words: Vec<_> = words.iter().map(String::as_str).collect();
+        let said = shop.run_words(&words).refused(*code);
+        assert!(
+            needle.split('|').any(|needle| said.contains(needle)),
+            "{line}: {said}"
+        );
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+    assert_eq!(shop.content(), content);
+    assert_eq!(shop.files(), files);
+}
+
+#[test]
+fn a_password_that_brokers_would_cut_or_refuse_is_refused() {
+    let shop = Shop::with_credential();
+    let content = shop.content();
+    let too_long = [b'x'; 1_025];
+    let cases: [(&[u8], &str); 5] = [
+        (b"", "can't be empty"),
+        (b"\nsecond line", "can't be empty"),
+        (b"a\0b", "NUL"),
+        (&too_long, "1024"),
+        (&[b'x'; 100_000], "1024"),
+    ];
+    for (input, needle) in cases {
+        for line in ["create x --tenant acme", "reset-password dev1@acme"] {
+            let line = format!("credential {line} --password-stdin");
+            let said = shop.run_with(&line, input).refused(1);
+            assert!(said.contains(needle), "{said}");
+        }
+    }
+    assert_eq!(shop.content(), content);
+}
+
+#[test]
+fn a_password_is_all_bytes_up_to_the_first_newline() {
+    let shop = Shop::with_credential();
+    let cases: [(&[u8], &[u8], bool); 6] = [
+        (b"pass word\nrest", b"pass word", true),
+        (b"pass word\nrest", b"pass word\nother rest", true),
+        (b"pw\r\n", b"pw\r", true),
+        (b"pw\r\n", b"pw", false),
+        (b"\xff\xfe", b"\xff\xfe", true),
+        (&[b'x'; 1_024], &[b'x'; 1_024], true),
+    ];
+    for (stored, presented, right) in cases {
+        shop.run_with(
+            "credential reset-password dev1@acme --password-stdin",
+            stored,
+        )
+        .done();
+        let line = "check connect --username dev1@acme --client-id c --password-stdin";
+        let ran = shop.run_with(line, presented);
+        assert_eq!(
+            ran.code,
+            Some(if right { 0 } else { 1 }),
+            "{stored:?} {presented:?}"
+        );
+    }
+}
+
+#[test]
+fn help_and_version_are_no_failures() {
+    let shop = Shop::empty();
+    for line in [
+        "--help",
+        "--version",
+        "help",
+        "credential --help",
+        "credential create --help",
+    ] {
+        let ran = shop.run(line);
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{line}");
+        assert!(!ran.stdout.is_empty(), "{line}");
+    }
+}
+
+#[test]
+fn completions_and_manual_pages_are_made_without_a_store() {
+    let shop = Shop::empty();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = shop.run(&format!("completions {shell}")).done().stdout;
+        assert!(script.contains("reset-password"), "{shell}");
+    }
+    let pages = shop.directory.path().to_str().unwrap();
+    shop.run_words(&["man", pages]).done();
+    assert!(
+        shop.files()
+            .contains(&"countersign-credential-create.1".into())
+    );
+}

@@ -1,0 +1,170 @@
+//! Runs the program on a store in a temporary directory.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A directory with a store, and the program to run on it.
+pub(crate) struct Shop {
+    pub(crate) directory: TempDir,
+}
+
+/// What a run of the program came to.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Shop {
+    /// A directory without a store.
+    pub(crate) fn empty() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        Self { directory }
+    }
+
+    /// A store with nothing in it, whose passwords are quick to hash.
+    pub(crate) fn new() -> Self {
+        let shop = Self::empty();
+        shop.run("init --argon2 m=8,t=1,p=1").done();
+        shop
+    }
+
+    /// A store with the tenant `acme` and its credential `dev1`.
+    pub(crate) fn with_credential() -> Self {
+        let shop = Self::new();
+        shop.run("tenant create acme").done();
+        shop.run("credential create dev1 --tenant acme").done();
+        shop
+    }
+
+    pub(crate) fn store(&self) -> PathBuf {
+        self.directory.path().join("store.db")
+    }
+
+    /// The program, about to run on the store.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+        command
+            .env("COUNTERSIGN_STORE", self.store())
+            .env_remove("SUDO_USER")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command line of words without spaces.
+    pub(crate) fn run(&self, line: &str) -> Ran {
+        self.run_words(&line.split_whitespace().collect::<Vec<_>>())
+    }
+
+    pub(crate) fn run_words(&self, words: &[&str]) -> Ran {
+        finish(self.command().args(words))
+    }
+
+    /// Runs a command line with `input` on standard input.
+    pub(crate) fn run_with(&self, line: &str, input: &[u8]) -> Ran {
+        let mut child = self
+            .command()
+            .args(line.split_whitespace())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // The program may have refused before it read anything.
+        let _ = child.stdin.take().unwrap().write_all(input);
+        ran(child.wait_with_output().unwrap())
+    }
+
+    /// Runs a command line and reads the JSON that it prints.
+    pub(crate) fn json(&self, line: &str) -> Value {
+        self.run(&format!("{line} --json")).done().json()
+    }
+
+    /// All that the store says, to see whether anything changed.
+    pub(crate) fn content(&self) -> String {
+        [
+            "tenant list",
+            "credential list",
+            "settings show",
+            "audit list",
+        ]
+        .map(|line| self.run(&format!("{line} --json")).done().stdout)
+        .concat()
+    }
+
+    /// What lies in the directory, by name.
+    pub(crate) fn files(&self) -> Vec<String> {
+        names_in(self.directory.path())
+    }
+}
+
+impl Ran {
+    /// The run, which must have been done.
+    #[track_caller]
+    pub(crate) fn done(self) -> Self {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        assert_eq!(self.stderr, "", "{self:?}");
+        self
+    }
+
+    /// The run's one line of complaint, which must be all that it printed.
+    #[track_caller]
+    pub(crate) fn refused(self, code: i32) -> String {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        assert_eq!(self.stdout, "", "{self:?}");
+        let line = self.stderr.strip_suffix('\n').unwrap_or_default();
+        assert!(line.starts_with("countersign: "), "{self:?}");
+        assert!(!line.contains('\n'), "{self:?}");
+        line.into()
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+pub(crate) fn finish(command: &mut Command) -> Ran {
+    ran(command.output().unwrap())
+}
+
+/// The keys of an object, in the order they were printed.
+#[track_caller]
+pub(crate) fn keys(value: &Value) -> Vec<&str> {
+    let object = value
+        .as_object()
+        .unwrap_or_else(|| panic!("no object: {value}"));
+    object.keys().map(String::as_str).collect()
+}
+
+pub(crate) fn names_in(directory: &Path) -> Vec<String> {
+    let mut names: Vec<_> = directory
+        .read_dir()
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Says whether we are root, which some tests need; if not, says so.
+pub(crate) fn is_root(test: &str) -> bool {
+    let root = nix::unistd::Uid::effective().is_root();
+    if !root {
+        eprintln!("skipped, as it needs root: {test}");
+    }
+    root
+}
+
+fn ran(output: std::process::Output) -> Ran {
+    Ran {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}

@@ -1,0 +1,318 @@
+//! What is new about a new credential, made as its scheme says.
+
+use std::collections::BTreeMap;
+
+use super::secret::LimitedField;
+use super::{
+    AuthType, ClientIds, DraftSecret, Naming, RandomError, RandomSource, SERIAL, Scheme,
+    SchemeName, Schemes, Shape, TOKEN,
+};
+use crate::client_id::{ClientId, ClientIdError, ClientIdRule};
+use crate::name::{LoginName, LoginNameError, TenantId};
+use crate::secret::Secret;
+
+impl Scheme {
+    /// Makes everything that is new about a credential of this scheme.
+    ///
+    /// What was made may be taken already. Where the name or the token was
+    /// made and not given, the caller makes another draft then.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first [`SchemeError`], of the name before all others.
+    pub fn draft(
+        &self,
+        request: &DraftRequest<'_>,
+        known: &Schemes,
+        random: &mut dyn RandomSource,
+    ) -> Result<Draft, SchemeError> {
+        let named = self.draft_name(request, random)?;
+        let mut attributes = request.attributes.clone();
+        if let Some(filled) = self.fills().find(|it| attributes.contains_key(*it)) {
+            return Err(SchemeError::AttributeFilled {
+                attribute: filled,
+                scheme: self.name.clone(),
+            });
+        }
+        // With `#SN#` the password is ignored, its length too.
+        let chosen = match named.serial {
+            Some(_) => None,
+            None => request.password,
+        };
+        let secret = self.draft_secret(&named.name, chosen, known, random)?;
+        let client_id = self.draft_client_id(request.client_id_rule, random)?;
+        if let Some(attribute) = self.name_attribute {
+            attributes.insert(attribute.as_str().into(), one_level(named.entered)?);
+        }
+        if let Some(serial) = named.serial.filter(|serial| !serial.is_empty()) {
+            attributes.insert(SERIAL.into(), one_level(serial)?);
+        }
+        if let Some(shape) = &self.token_shape {
+            attributes.insert(TOKEN.into(), shape.generate(random)?);
+        }
+        Ok(Draft {
+            auth_type: self.auth_type(&named.name, matches!(secret, DraftSecret::Chosen)),
+            name: named.name,
+            client_id,
+            secret,
+            attributes,
+        })
+    }
+
+    fn draft_name(
+        &self,
+        request: &DraftRequest<'_>,
+        random: &mut dyn RandomSource,
+    ) -> Result<Named, SchemeError> {
+        if let Some(given) = request.name {
+            // Of what was given, `#SN#` included.
+            LimitedField::Username.check_most(given.chars().count(), self.longest_name)?;
+        }
+        let serial = |given: &str| given.strip_prefix(SERIAL_PREFIX).map(str::to_owned);
+        match (&self.naming, request.name) {
+            (Naming::Generated(shape), None) => Named::as_is(shape.generate(random)?, None),
+            (Naming::Generated(shape), Some(given)) => {
+                let folded = self.fold(given)?;
+                if !shape.matches(&folded) {
+                    return Err(SchemeError::NameShape {
+                        name: folded,
+                        shape: shape.clone(),
+                    });
+                }
+                Named::as_is(folded, None)
+            }
+            (Naming::GivenOrSerial(shape), Some(given)) if given.starts_with(SERIAL_PREFIX) => {
+                Named::as_is(shape.generate(random)?, serial(given))
+            }
+            (Naming::Given | Naming::GivenOrSerial(_), Some(given)) => {
+                Named::as_is(self.fold(given)?, None)
+            }
+            (Naming::Suffixed, Some(given)) => Named::suffixed(self.fold(given)?, request.tenant),
+            (Naming::Given | Naming::GivenOrSerial(_) | Naming::Suffixed, None) => {
+                Err(SchemeError::NameMissing {
+                    scheme: self.name.clone(),
+                })
+            }
+        }
+    }
+
+    fn fold(&self, given: &str) -> Result<String, SchemeError> {
+        let refused = |character| SchemeError::NameFolding { character };
+        self.folding.fold(given).map_err(refused)
+    }
+
+    fn draft_client_id(
+        &self,
+        asked_for: Option<&ClientIdRule>,
+        random: &mut dyn RandomSource,
+    ) -> Result<Binding, SchemeError> {
+        if let Some(rule) = asked_for {
+            return if self.client_ids.admit(rule) {
+                Ok(Binding::Rule(rule.clone()))
+            } else {
+                Err(SchemeError::ClientIdRule {
+                    own: self.client_ids.as_str(),
+                    scheme: self.name.clone(),
+                })
+            };
+        }
+        Ok(Binding::Rule(match &self.client_ids {
+            ClientIds::Any => ClientIdRule::Any,
+            ClientIds::Exact(shape) => {
+                ClientIdRule::Exact(ClientId::parse(&shape.generate(random)?)?)
+            }
+            ClientIds::FirstUse => ClientIdRule::FirstUse,
+            ClientIds::Prefix(shape) => {
+                ClientIdRule::Prefix(ClientId::parse(&shape.generate(random)?)?)
+            }
+            ClientIds::SameAsSecret => return Ok(Binding::SameAsSecret),
+            ClientIds::SameAsUsername => ClientIdRule::SameAsUsername,
+        }))
+    }
+}
+
+/// What is known of a credential that is to be made.
+#[expect(missing_debug_implementations, reason = "it holds a secret")]
+pub struct DraftRequest<'a> {
+    /// Its tenant.
+    pub tenant: &'a TenantId,
+    /// The entered name.
+    pub name: Option<&'a str>,
+    /// The chosen password; an empty one is one, and too short.
+    pub password: Option<&'a Secret>,
+    /// The rule for its client ids.
+    pub client_id_rule: Option<&'a ClientIdRule>,
+    /// The attributes that were set by hand.
+    pub attributes: &'a BTreeMap<String, String>,
+}
+
+/// What is new about a new credential.
+#[expect(missing_debug_implementations, reason = "it holds a secret")]
+pub struct Draft {
+    /// Its name: the login name, unless the scheme requires a token login.
+    pub name: LoginName,
+    /// Which client ids it may connect with.
+    pub client_id: Binding,
+    /// Its secret.
+    pub secret: DraftSecret,
+    /// What was set by hand, and what the scheme filled.
+    pub attributes: BTreeMap<String, String>,
+    /// What IMPACT calls its kind.
+    pub auth_type: Option<AuthType>,
+}
+
+/// How client ids are bound to a new credential.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Binding {
+    /// By this rule, which the credential keeps.
+    Rule(ClientIdRule),
+    /// The client id is the secret, so nothing is kept but the secret.
+    SameAsSecret,
+}
+
+/// Why a credential can't be made as asked.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SchemeError {
+    /// An attribute was set by hand that the scheme fills.
+    #[error("attribute `{attribute}` is filled by scheme `{scheme}`; it can't be set")]
+    AttributeFilled {
+        /// The attribute.
+        attribute: &'static str,
+        /// The scheme.
+        scheme: SchemeName,
+    },
+    /// A made client id is none.
+    #[error(transparent)]
+    ClientId(#[from] ClientIdError),
+    /// A rule for client ids was asked for that is not the scheme's.
+    #[error("scheme `{scheme}` binds client ids by its own rule, `{own}`")]
+    ClientIdRule {
+        /// The scheme's own rule.
+        own: &'static str,
+        /// The scheme.
+        scheme: SchemeName,
+    },
+    /// A name can't be a name.
+    #[error("`{text}` can't be a name: {why}")]
+    Name {
+        /// What would have been the name.
+        text: String,
+        /// What speaks against it.
+        why: LoginNameError,
+    },
+    /// A name that no tenant is appended to holds `@`.
+    #[error("`{name}` can't be a name of this scheme: `@` stands before the tenant of others")]
+    NameAt {
+        /// The name.
+        name: LoginName,
+    },
+    /// A character of a name has no upper-case form of one character.
+    #[error("a name of this scheme is written in upper case, and `{character}` can't be")]
+    NameFolding {
+        /// The character.
+        character: char,
+    },
+    /// No name was given to a scheme that makes none.
+    #[error("scheme `{scheme}` makes no names; give one")]
+    NameMissing {
+        /// The scheme.
+        scheme: SchemeName,
+    },
+    /// A given name has not the shape of those that the scheme makes.
+    #[error("`{name}` has not the shape `{shape}` that names of this scheme have")]
+    NameShape {
+        /// The name.
+        name: String,
+        /// The shape.
+        shape: Shape,
+    },
+    /// A text that becomes a level of topics is none.
+    #[error("`{text}` can't be part of a topic: it holds `/`, `+`, `#` or a control character")]
+    NoLevel {
+        /// The text.
+        text: String,
+    },
+    /// There is no randomness.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// A secret was chosen where all are made.
+    #[error("scheme `{scheme}` makes its secrets itself; leave the password out")]
+    SecretNotChosen {
+        /// The scheme.
+        scheme: SchemeName,
+    },
+    /// A secret was chosen for a name of a generated shape.
+    #[error("`{name}` has the shape of a generated name; it can't have a chosen password")]
+    SecretOfGeneratedName {
+        /// The name.
+        name: LoginName,
+    },
+    /// A field has too many characters.
+    #[error("'{field}' can not be more than {most} chars")]
+    TooLong {
+        /// The field.
+        field: LimitedField,
+        /// The most it may have.
+        most: u16,
+    },
+    /// A field has too few characters.
+    #[error("'{field}' can not be less than {fewest} chars")]
+    TooShort {
+        /// The field.
+        field: LimitedField,
+        /// The fewest it may have.
+        fewest: u16,
+    },
+}
+
+/// A name, and what it was made from.
+struct Named {
+    name: LoginName,
+    /// What was entered, folded, or made in its place.
+    entered: String,
+    /// What stood behind `#SN#`.
+    serial: Option<String>,
+}
+
+impl Named {
+    fn as_is(entered: String, serial: Option<String>) -> Result<Self, SchemeError> {
+        let name = device_name(&entered)?;
+        if entered.contains('@') {
+            return Err(SchemeError::NameAt { name });
+        }
+        Ok(Self {
+            name,
+            entered,
+            serial,
+        })
+    }
+
+    fn suffixed(entered: String, tenant: &TenantId) -> Result<Self, SchemeError> {
+        device_name(&entered)?;
+        Ok(Self {
+            name: device_name(&format!("{entered}@{tenant}"))?,
+            entered,
+            serial: None,
+        })
+    }
+}
+
+fn device_name(text: &str) -> Result<LoginName, SchemeError> {
+    LoginName::parse_device(text).map_err(|why| SchemeError::Name {
+        text: text.into(),
+        why,
+    })
+}
+
+/// Takes a text that rules can put into a level of topics.
+fn one_level(text: String) -> Result<String, SchemeError> {
+    let is_foreign = |it: char| matches!(it, '/' | '+' | '#') || it.is_control();
+    if text.contains(is_foreign) {
+        return Err(SchemeError::NoLevel { text });
+    }
+    Ok(text)
+}
+
+/// How a name begins that asks for a made one.
+const SERIAL_PREFIX: &str = "#SN#";

@@ -1,0 +1,244 @@
+//! The secrets of a scheme: made by its shape, or chosen within its limits.
+
+use core::fmt;
+
+use super::{Naming, RandomSource, Scheme, SchemeError, Schemes};
+use crate::name::LoginName;
+use crate::secret::Secret;
+
+impl Scheme {
+    /// Makes the secret of the credential `name`, a first one or another.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`SchemeError`] when one was chosen and can't be, is too short
+    /// or too long, or when there are no random bytes to make one.
+    pub fn draft_secret(
+        &self,
+        name: &LoginName,
+        chosen: Option<&Secret>,
+        known: &Schemes,
+        random: &mut dyn RandomSource,
+    ) -> Result<DraftSecret, SchemeError> {
+        let Some(chosen) = chosen else {
+            let made = self.secret_shape.generate_secret(random)?;
+            return Ok(DraftSecret::Generated(made));
+        };
+        let Some(limits) = self.chosen_secrets else {
+            return Err(SchemeError::SecretNotChosen {
+                scheme: self.name.clone(),
+            });
+        };
+        limits.check(chosen)?;
+        if known.form_of(name.as_str()).is_cheap() {
+            return Err(SchemeError::SecretOfGeneratedName { name: name.clone() });
+        }
+        Ok(DraftSecret::Chosen)
+    }
+
+    /// What IMPACT calls the kind of the credential `name`, if this scheme
+    /// takes serial numbers as IMPACT does.
+    #[must_use]
+    pub fn auth_type(&self, name: &LoginName, has_chosen_secret: bool) -> Option<AuthType> {
+        match &self.naming {
+            Naming::GivenOrSerial(shape) if shape.matches(name.as_str()) => Some(AuthType::Sn),
+            Naming::GivenOrSerial(_) if has_chosen_secret => Some(AuthType::U),
+            Naming::GivenOrSerial(_) => Some(AuthType::S),
+            Naming::Generated(_) | Naming::Given | Naming::Suffixed => None,
+        }
+    }
+}
+
+/// The secret of a new credential.
+#[expect(missing_debug_implementations, reason = "it holds a secret")]
+pub enum DraftSecret {
+    /// The chosen one will do. Keep what Argon2id makes of it.
+    Chosen,
+    /// This one was made. Keep its digest, and show it once.
+    Generated(Secret),
+}
+
+/// Within which limits a secret may be chosen.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct ChosenSecrets {
+    /// The fewest characters it may have; one, if nothing is said.
+    pub fewest: Option<u16>,
+    /// The most characters it may have.
+    pub most: Option<u16>,
+}
+
+impl ChosenSecrets {
+    fn check(self, secret: &Secret) -> Result<(), SchemeError> {
+        let field = LimitedField::Password;
+        let characters = characters(secret.expose());
+        let fewest = self.fewest.unwrap_or(1).max(1);
+        if characters < usize::from(fewest) {
+            return Err(SchemeError::TooShort { field, fewest });
+        }
+        field.check_most(characters, self.most)
+    }
+}
+
+/// What a request for a token named, in the words of IMPACT.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum AuthType {
+    /// A username; the secret was made.
+    S,
+    /// `#SN#`; username and secret were made.
+    Sn,
+    /// A username and a secret.
+    U,
+}
+
+impl AuthType {
+    /// The kind as it is written.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::S => "S",
+            Self::Sn => "SN",
+            Self::U => "U",
+        }
+    }
+}
+
+impl fmt::Display for AuthType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A field whose length a scheme limits, called as IMPACT calls it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LimitedField {
+    /// The chosen secret.
+    Password,
+    /// The entered name.
+    Username,
+}
+
+impl LimitedField {
+    pub(super) fn check_most(
+        self,
+        characters: usize,
+        most: Option<u16>,
+    ) -> Result<(), SchemeError> {
+        match most {
+            Some(most) if characters > usize::from(most) => {
+                Err(SchemeError::TooLong { field: self, most })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for LimitedField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Password => "password",
+            Self::Username => "username",
+        })
+    }
+}
+
+/// Counts the characters of a text; a stretch that is no UTF-8 counts as one.
+fn characters(bytes: &[u8]) -> usize {
+    bytes
+        .utf8_chunks()
+        .map(|chunk| {
+            let broken = usize::from(!chunk.invalid().is_empty());
+            chunk.valid().chars().count().saturating_add(broken)
+        })
+        .fold(0, usize::saturating_add)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::random::tests::Pseudo;
+    use super::*;
+
+    fn draft(scheme: &str, name: &str, chosen: Option<&str>) -> Result<DraftSecret, SchemeError> {
+        let known = Schemes::built_in();
+        let name = LoginName::parse(name).unwrap();
+        let chosen = chosen.map(|text| Secret::new(text.into()));
+        let scheme = known.find(scheme).unwrap();
+        scheme.draft_secret(&name, chosen.as_ref(), &known, &mut Pseudo(1))
+    }
+
+    fn refusal(scheme: &str, name: &str, chosen: &str) -> Option<String> {
+        let drafted = draft(scheme, name, Some(chosen));
+        drafted.err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_empty_secret_is_never_chosen() {
+        assert_eq!(
+            refusal("basic", "dev1@acme", "").unwrap(),
+            "'password' can not be less than 1 chars"
+        );
+        assert_eq!(
+            refusal("impact", "DEV1", "").unwrap(),
+            "'password' can not be less than 5 chars"
+        );
+    }
+
+    #[test]
+    fn the_limits_count_characters_and_not_bytes() {
+        assert_eq!(
+            refusal("impact", "DEV1", "äöü€").unwrap(),
+            "'password' can not be less than 5 chars"
+        );
+        assert_eq!(refusal("impact", "DEV1", "äöü€!"), None);
+        assert_eq!(refusal("impact", "DEV1", &"ä".repeat(50)), None);
+        assert_eq!(
+            refusal("impact", "DEV1", &"x".repeat(51)).unwrap(),
+            "'password' can not be more than 50 chars"
+        );
+        assert_eq!(characters(b"a\xff\xc3\xa4"), 3);
+    }
+
+    #[test]
+    fn a_name_of_a_generated_shape_holds_no_chosen_secret() {
+        // The shapes of all schemes count, not just those of its own.
+        assert_eq!(
+            refusal("impact", "357890055321856", "chosen").unwrap(),
+            "`357890055321856` has the shape of a generated name; it can't have a chosen password"
+        );
+        assert_eq!(refusal("basic", "357890055321856@acme", "chosen"), None);
+        assert!(draft("impact", "357890055321856", None).is_ok());
+    }
+
+    #[test]
+    fn most_schemes_take_no_chosen_secret() {
+        for scheme in ["generated", "vwire", "vwire-compat", "vwire-token", "application"] {
+            assert_eq!(
+                refusal(scheme, "x", "chosen").unwrap(),
+                format!("scheme `{scheme}` makes its secrets itself; leave the password out")
+            );
+        }
+    }
+
+    #[test]
+    fn a_generated_secret_has_the_shape_of_its_scheme() {
+        for scheme in Schemes::built_in().iter() {
+            let Ok(DraftSecret::Generated(secret)) = draft(scheme.name().as_str(), "x", None)
+            else {
+                panic!("{}", scheme.name());
+            };
+            let text = core::str::from_utf8(secret.expose()).unwrap();
+            assert!(scheme.secret_shape().matches(text));
+        }
+    }
+
+    #[test]
+    fn an_application_secret_has_an_upper_a_lower_and_a_digit() {
+        let shape = Schemes::built_in().find("application").unwrap().secret_shape().clone();
+        assert_eq!(shape.length(), 32);
+        for seed in 0..100 {
+            let text = shape.generate(&mut Pseudo(seed)).unwrap();
+            assert!(text.contains(|it: char| it.is_ascii_uppercase()));
+            assert!(text.contains(|it: char| it.is_ascii_lowercase()));
+            assert!(text.contains(|it: char| it.is_ascii_digit()));
+        }
+    }
+}
