@@ -182,14 +182,11 @@ mod tests {
                 .unwrap_or_default();
             let mut examples = 0;
             for line in help.lines().filter(|line| line.starts_with("  ")) {
-                let Some(start) = line.find("countersign ") else {
+                let Some((_, rest)) = line.split_once("countersign ") else {
                     continue;
                 };
-                let words = line[start..]
-                    .split(" > ")
-                    .next()
-                    .unwrap()
-                    .split_whitespace();
+                let given = rest.split(" > ").next().unwrap();
+                let words = core::iter::once("countersign").chain(given.split_whitespace());
                 if let Err(error) = Arguments::try_parse_from(words) {
                     panic!("{line}: {error}");
                 }

@@ -59,9 +59,13 @@ fn complain(text: &str, code: u8) -> ExitCode {
 
 /// Says whether whoever read our output stopped reading, which is no failure.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
+    let plain = error
         .downcast_ref::<std::io::Error>()
-        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+        .map(std::io::Error::kind);
+    let in_json = error
+        .downcast_ref::<serde_json::Error>()
+        .and_then(serde_json::Error::io_error_kind);
+    plain.or(in_json) == Some(std::io::ErrorKind::BrokenPipe)
 }
 
 /// Refused, or not found.

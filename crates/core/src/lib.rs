@@ -26,6 +26,7 @@ pub mod reason;
 pub mod rights;
 pub mod role;
 pub mod rule;
+pub mod scheme;
 pub mod secret;
 pub mod store;
 pub mod tenant;

@@ -15,11 +15,13 @@ use crate::rule::{Action, Pattern, Rule, Variable};
 mod binding;
 mod built_in;
 mod characters;
+mod contradiction;
 mod draft;
 mod field;
 mod known;
 mod random;
 mod reach;
+mod reader;
 mod secret;
 mod shape;
 mod shape_text;
@@ -30,7 +32,7 @@ pub use field::{FieldError, FieldValue};
 pub use known::{NameForm, SchemeTakenError, Schemes};
 pub use random::{RandomError, RandomSource};
 pub use reach::Users;
-pub use secret::{AuthType, ChosenSecrets, DraftSecret};
+pub use secret::{AuthType, ChosenSecrets, DraftSecret, LimitedField};
 pub use shape::Shape;
 pub use shape_text::ShapeError;
 
@@ -262,7 +264,10 @@ mod tests {
     fn what_a_scheme_fills_is_unique_unless_its_topics_hold_the_tenant() {
         let facts = |name| {
             let scheme = built_in(name);
-            (scheme.fills().collect::<Vec<_>>(), scheme.fills_are_unique())
+            (
+                scheme.fills().collect::<Vec<_>>(),
+                scheme.fills_are_unique(),
+            )
         };
         assert_eq!(facts("basic"), (vec![], true));
         assert_eq!(facts("impact"), (vec!["serial", "token"], true));
@@ -279,13 +284,19 @@ mod tests {
         let token = built_in("vwire-token");
         assert_eq!(token.username(&name, &device), Some("greenhouse"));
         assert_eq!(token.username(&name, &none), None);
-        assert_eq!(built_in("basic").username(&name, &device), Some("greenhouse@acme"));
+        assert_eq!(
+            built_in("basic").username(&name, &device),
+            Some("greenhouse@acme")
+        );
     }
 
     #[test]
     fn the_default_rules_are_those_of_the_design() {
         let rules = |name| {
-            let rules = built_in(name).rules().map(|rule| rule.to_string()).collect::<Vec<_>>();
+            let rules = built_in(name)
+                .rules()
+                .map(|rule| rule.to_string())
+                .collect::<Vec<_>>();
             rules.join(", ")
         };
         for name in ["basic", "generated"] {

@@ -35,8 +35,8 @@ fn connect(store: &mut SqliteStore, session: i64, client_id: &str) {
 /// Answers the next request to kick, as a broker would.
 fn answer(store: &mut SqliteStore) -> KickTarget {
     let mut seen = store.last_change().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while Instant::now() < deadline {
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(20) {
         for (seq, change) in store.changes_after(seen, 10).unwrap() {
             seen = seq;
             if let Change::KickRequested(request) = change {

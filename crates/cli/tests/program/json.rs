@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Shop, keys};
+use crate::support::{Shop, finish, is_root, keys};
 
 const CREATED: [&str; 11] = [
     "id",
@@ -263,4 +263,48 @@ fn people_read_the_same_as_text() {
     let list = shop.run("credential list").done().stdout;
     assert_eq!(list.lines().count(), 2, "{list}");
     assert!(list.starts_with("NAME       STATE "), "{list}");
+}
+
+#[test]
+fn who_stops_reading_is_told_no_failure() {
+    let shop = Shop::with_credential();
+    for line in [
+        "credential list --json",
+        "credential show dev1@acme",
+        "audit list",
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let ran = finish(shop.command().args(line.split(' ')).stdout(writer));
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{line}");
+    }
+    let full = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let ran = finish(shop.command().args(["credential", "list"]).stdout(full));
+    ran.refused(1);
+}
+
+#[test]
+fn the_audit_names_who_called_sudo_and_nobody_else() {
+    if !is_root("the_audit_names_who_called_sudo_and_nobody_else") {
+        return;
+    }
+    let shop = Shop::new();
+    for (tenant, caller, actor) in [
+        ("a", "nobody", "cli:nobody"),
+        ("b", "no such user", "cli:root"),
+        ("c", "", "cli:root"),
+    ] {
+        let mut command = shop.command();
+        finish(
+            command
+                .args(["tenant", "create", tenant])
+                .env("SUDO_USER", caller),
+        )
+        .done();
+        let audit = shop.json(&format!("audit list --name {tenant}"));
+        assert_eq!(first(&audit)["actor"], actor, "{caller}");
+    }
 }

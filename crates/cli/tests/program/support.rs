@@ -129,6 +129,7 @@ impl Ran {
     }
 }
 
+/// Runs a command to its end.
 pub(crate) fn finish(command: &mut Command) -> Ran {
     ran(command.output().unwrap())
 }

@@ -201,8 +201,15 @@ mod tests {
     fn only_any_leaves_the_rule_to_whoever_makes_the_credential() {
         let shape = Shape::parse("[0-9]{3}").unwrap();
         let admits = |ids: &ClientIds| {
-            ["any", "exact:123", "exact:1234", "first-use", "prefix:123", "same-as-username"]
-                .map(|text| u8::from(ids.admit(&ClientIdRule::parse(text).unwrap())))
+            [
+                "any",
+                "exact:123",
+                "exact:1234",
+                "first-use",
+                "prefix:123",
+                "same-as-username",
+            ]
+            .map(|text| u8::from(ids.admit(&ClientIdRule::parse(text).unwrap())))
         };
         assert_eq!(admits(&ClientIds::Any), [1, 1, 1, 1, 1, 1]);
         assert_eq!(admits(&ClientIds::Exact(shape.clone())), [0, 1, 0, 0, 0, 0]);

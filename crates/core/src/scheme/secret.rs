@@ -210,7 +210,13 @@ mod tests {
 
     #[test]
     fn most_schemes_take_no_chosen_secret() {
-        for scheme in ["generated", "vwire", "vwire-compat", "vwire-token", "application"] {
+        for scheme in [
+            "generated",
+            "vwire",
+            "vwire-compat",
+            "vwire-token",
+            "application",
+        ] {
             assert_eq!(
                 refusal(scheme, "x", "chosen").unwrap(),
                 format!("scheme `{scheme}` makes its secrets itself; leave the password out")
@@ -232,7 +238,11 @@ mod tests {
 
     #[test]
     fn an_application_secret_has_an_upper_a_lower_and_a_digit() {
-        let shape = Schemes::built_in().find("application").unwrap().secret_shape().clone();
+        let shape = Schemes::built_in()
+            .find("application")
+            .unwrap()
+            .secret_shape()
+            .clone();
         assert_eq!(shape.length(), 32);
         for seed in 0..100 {
             let text = shape.generate(&mut Pseudo(seed)).unwrap();

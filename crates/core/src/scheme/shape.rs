@@ -77,9 +77,13 @@ impl Shape {
     /// `is_wanted` holds.
     #[must_use]
     pub fn may_hold(&self, is_wanted: impl Fn(char) -> bool) -> bool {
-        (0..128_u8).filter(|byte| is_wanted(char::from(*byte))).any(|byte| {
-            self.positions.iter().any(|position| position.contains(byte))
-        })
+        (0..128_u8)
+            .filter(|byte| is_wanted(char::from(*byte)))
+            .any(|byte| {
+                self.positions
+                    .iter()
+                    .any(|position| position.contains(byte))
+            })
     }
 
     /// How many random bits a text of this shape carries, rounded down.

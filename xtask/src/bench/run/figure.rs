@@ -1,0 +1,201 @@
+//! Figures: what the rounds of a measurement come to.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::brokers::Version;
+
+/// Something that is measured, such as CPU for each login.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Quantity {
+    pub name: &'static str,
+    pub unit: &'static str,
+    /// How rounds become one figure.
+    pub of_rounds: OfRounds,
+}
+
+/// How the values of several rounds become one.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OfRounds {
+    Median,
+    Maximum,
+}
+
+impl Quantity {
+    pub const fn median(name: &'static str, unit: &'static str) -> Self {
+        Self {
+            name,
+            unit,
+            of_rounds: OfRounds::Median,
+        }
+    }
+
+    pub const fn maximum(name: &'static str, unit: &'static str) -> Self {
+        Self {
+            name,
+            unit,
+            of_rounds: OfRounds::Maximum,
+        }
+    }
+}
+
+/// One number of the report.
+#[derive(Clone, Debug, Serialize)]
+pub struct Figure {
+    pub measurement: &'static str,
+    pub case: String,
+    pub broker: &'static str,
+    pub subject: String,
+    pub quantity: Quantity,
+    /// What the rounds came to.
+    pub value: f64,
+    /// All rounds.
+    pub rounds: Vec<f64>,
+    /// The median of each round's value over the baseline's in the same round.
+    pub ratio: Option<f64>,
+    /// What it should not exceed.
+    pub goal: Option<f64>,
+}
+
+/// The values of a measurement in which subjects take turns.
+pub struct Rounds {
+    measurement: &'static str,
+    case: String,
+    rows: Vec<Row>,
+}
+
+struct Row {
+    version: Version,
+    subject: String,
+    quantity: Quantity,
+    values: Vec<f64>,
+}
+
+impl Rounds {
+    pub fn of(measurement: &'static str, case: impl Into<String>) -> Self {
+        Self {
+            measurement,
+            case: case.into(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds the value of one round.
+    pub fn push(&mut self, version: Version, subject: &str, quantity: Quantity, value: f64) {
+        let known = self.rows.iter_mut().find(|row| {
+            (row.version, row.subject.as_str(), row.quantity) == (version, subject, quantity)
+        });
+        match known {
+            Some(row) => row.values.push(value),
+            None => self.rows.push(Row {
+                version,
+                subject: subject.to_owned(),
+                quantity,
+                values: vec![value],
+            }),
+        }
+    }
+
+    /// What all rounds come to, told against the subject `baseline`.
+    pub fn figures(self, baseline: &str) -> Vec<Figure> {
+        let of_baseline = |row: &Row| {
+            self.rows.iter().find(|other| {
+                (other.version, other.subject.as_str(), other.quantity)
+                    == (row.version, baseline, row.quantity)
+            })
+        };
+        let figure = |row: &Row| {
+            let ratio = of_baseline(row).filter(|base| base.subject != row.subject);
+            Figure {
+                measurement: self.measurement,
+                case: self.case.clone(),
+                broker: row.version.name(),
+                subject: row.subject.clone(),
+                quantity: row.quantity,
+                value: match row.quantity.of_rounds {
+                    OfRounds::Median => median(&row.values),
+                    OfRounds::Maximum => percentile(&row.values, 1.0),
+                },
+                rounds: row.values.clone(),
+                ratio: ratio.map(|base| {
+                    let pairs = row.values.iter().zip(&base.values);
+                    median(&pairs.map(|(value, base)| value / base).collect::<Vec<_>>())
+                }),
+                goal: None,
+            }
+        };
+        self.rows.iter().map(figure).collect()
+    }
+}
+
+/// The value in the middle; the mean of the two of an even number.
+pub fn median(values: &[f64]) -> f64 {
+    let sorted = sorted(values);
+    let middle = sorted.len() / 2;
+    match sorted.len() {
+        0 => f64::NAN,
+        length if length % 2 == 1 => sorted[middle],
+        _ => (sorted[middle - 1] + sorted[middle]) / 2.0,
+    }
+}
+
+/// The smallest value that the given share of all does not exceed.
+pub fn percentile(values: &[f64], share: f64) -> f64 {
+    let sorted = sorted(values);
+    let rank = (share * sorted.len() as f64).ceil() as usize;
+    sorted
+        .get(rank.saturating_sub(1))
+        .copied()
+        .unwrap_or(f64::NAN)
+}
+
+/// In milliseconds.
+pub fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+fn sorted(values: &[f64]) -> Vec<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_has_no_median() {
+        assert!(median(&[]).is_nan());
+        assert!(percentile(&[], 0.5).is_nan());
+    }
+
+    #[test]
+    fn a_median_is_in_the_middle() {
+        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
+    }
+
+    #[test]
+    fn a_percentile_is_one_of_the_values() {
+        let values: Vec<f64> = (1..=100).map(f64::from).collect();
+        assert_eq!(percentile(&values, 0.5), 50.0);
+        assert_eq!(percentile(&values, 0.99), 99.0);
+        assert_eq!(percentile(&values, 1.0), 100.0);
+    }
+
+    #[test]
+    fn a_ratio_is_the_median_of_the_rounds() {
+        const CPU: Quantity = Quantity::median("CPU", "µs");
+        let mut rounds = Rounds::of("connect", "");
+        for (bare, ours) in [(1.0, 2.0), (10.0, 30.0), (2.0, 8.0)] {
+            rounds.push(Version::V2_1, "bare", CPU, bare);
+            rounds.push(Version::V2_1, "ours", CPU, ours);
+        }
+        let figures = rounds.figures("bare");
+        assert_eq!((figures[0].value, figures[0].ratio), (2.0, None));
+        assert_eq!((figures[1].value, figures[1].ratio), (8.0, Some(3.0)));
+    }
+}

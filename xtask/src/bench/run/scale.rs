@@ -1,0 +1,64 @@
+//! How much is measured.
+
+use std::time::Duration;
+
+/// Counts and times of all measurements.
+pub struct Scale {
+    /// How often the subjects take turns.
+    pub rounds: usize,
+    /// Connects of one subject in one round, by devices that connected before.
+    pub connects: usize,
+    /// First logins with generated secrets in one round.
+    pub first_logins: usize,
+    /// First logins with chosen passwords in one round, each a slow hash.
+    pub first_passwords: usize,
+    /// Messages published in one round.
+    pub messages: usize,
+    /// Messages fanned out in one round.
+    pub fanned: usize,
+    /// How long a storm or a flood lasts.
+    pub storm: Duration,
+    /// How many credentials a store holds.
+    pub sizes: Vec<usize>,
+    /// Administrative acts on each size.
+    pub acts: usize,
+    /// Sessions ended on each broker.
+    pub kicks: usize,
+}
+
+impl Scale {
+    /// The whole of it, or what fits into three minutes.
+    pub fn of(quick: bool, rounds: Option<u16>) -> Self {
+        let mut scale = if quick {
+            Self {
+                rounds: 5,
+                connects: 500,
+                first_logins: 100,
+                first_passwords: 3,
+                messages: 5_000,
+                fanned: 100,
+                storm: Duration::from_millis(300),
+                sizes: vec![0, 1_000, 100_000],
+                acts: 10,
+                kicks: 25,
+            }
+        } else {
+            Self {
+                rounds: 7,
+                connects: 2_000,
+                first_logins: 300,
+                first_passwords: 8,
+                messages: 20_000,
+                fanned: 500,
+                storm: Duration::from_millis(1_500),
+                sizes: vec![0, 1_000, 100_000, 1_000_000],
+                acts: 30,
+                kicks: 100,
+            }
+        };
+        if let Some(rounds) = rounds {
+            scale.rounds = rounds.into();
+        }
+        scale
+    }
+}

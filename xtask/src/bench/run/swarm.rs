@@ -1,0 +1,122 @@
+//! Many connects at once, from one thread.
+
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use super::connection::{Connection, PATIENCE};
+use super::wire;
+
+/// What became of a swarm.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    pub admitted: usize,
+    pub refused: usize,
+    /// Closed without a word.
+    pub dropped: usize,
+    pub elapsed: Duration,
+}
+
+/// One connection of the swarm.
+struct Member {
+    connection: Connection,
+    /// How much of the CONNACK has come.
+    read: usize,
+}
+
+/// Sends each CONNECT over a connection of its own, at most `in_flight` at a
+/// time; who is let in leaves at once.
+pub fn run(
+    port: u16,
+    in_flight: usize,
+    connects: impl Iterator<Item = Vec<u8>>,
+) -> Result<Outcome> {
+    let mut connects = connects.fuse();
+    let mut members: Vec<Member> = Vec::with_capacity(in_flight);
+    let mut outcome = Outcome::default();
+    let start = Instant::now();
+    loop {
+        while members.len() < in_flight {
+            let Some(connect) = connects.next() else { break };
+            members.push(Member::join(port, &connect)?);
+        }
+        if members.is_empty() {
+            break;
+        }
+        let ready = wait(&members)?;
+        // From the back, since a member that is done makes room for the last.
+        for index in ready.into_iter().rev() {
+            if members[index].go_on(&mut outcome)? {
+                members.swap_remove(index);
+            }
+        }
+    }
+    outcome.elapsed = start.elapsed();
+    Ok(outcome)
+}
+
+impl Member {
+    fn join(port: u16, connect: &[u8]) -> Result<Self> {
+        let mut connection = Connection::open(port).context("the broker takes no connections")?;
+        connection.stream.write_all(connect)?;
+        connection.stream.set_nonblocking(true)?;
+        Ok(Self {
+            connection,
+            read: 0,
+        })
+    }
+
+    /// Takes what has come; `true` at the end.
+    fn go_on(&mut self, outcome: &mut Outcome) -> Result<bool> {
+        let mut bytes = [0; 8];
+        let count = match self.connection.stream.read(&mut bytes) {
+            Ok(count) => count,
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock | ErrorKind::Interrupted => return Ok(false),
+                ErrorKind::ConnectionReset => 0,
+                _ => return Err(error.into()),
+            },
+        };
+        if count == 0 {
+            outcome.dropped += usize::from(self.read < CONNACK);
+            return Ok(true);
+        }
+        let before = self.read;
+        self.read += count;
+        if before < CONNACK && self.read >= CONNACK {
+            // The code is the last byte of the four.
+            if bytes[CONNACK - 1 - before] == 0 {
+                outcome.admitted += 1;
+                self.connection.stream.write_all(&wire::DISCONNECT)?;
+            } else {
+                outcome.refused += 1;
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Waits until something has come for some of them, and says for which.
+fn wait(members: &[Member]) -> Result<Vec<usize>> {
+    let mut polled: Vec<libc::pollfd> = members
+        .iter()
+        .map(|member| libc::pollfd {
+            fd: member.connection.stream.as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        })
+        .collect();
+    let count = libc::nfds_t::try_from(polled.len())?;
+    let timeout = i32::try_from(PATIENCE.as_millis())?;
+    // SAFETY: `polled` is `count` entries long and nobody else's.
+    let ready = unsafe { libc::poll(polled.as_mut_ptr(), count, timeout) };
+    ensure!(ready > 0, "the broker was silent for {PATIENCE:?}");
+    Ok((0..polled.len())
+        .filter(|index| polled[*index].revents != 0)
+        .collect())
+}
+
+/// How long a CONNACK is (MQTT 3.1.1 §3.2).
+const CONNACK: usize = 4;
