@@ -11,7 +11,6 @@ use clap::{Args, ValueEnum};
 
 /// What is to be measured, and how long.
 #[derive(Args, Debug)]
-#[cfg_attr(not(feature = "bench"), expect(dead_code, reason = "read by the build that measures"))]
 pub struct Options {
     /// Measure less of everything: under three minutes instead of under 25
     #[arg(long)]

@@ -1,6 +1,7 @@
 //! `cargo xtask`: the commands that the README, CI and developers all run.
 
 mod apt;
+mod bench;
 mod brokers;
 mod codegen;
 mod command;
@@ -25,6 +26,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Measure what Countersign costs a broker
+    Bench(bench::Options),
     /// Write the bindings of Mosquitto's plugin headers anew
     Codegen {
         /// Change nothing; fail if what is committed is out of date
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
 
 fn perform(task: Task) -> Result<ExitCode> {
     match task {
+        Task::Bench(options) => bench::bench(&options)?,
         Task::Codegen { check } => codegen::codegen(check)?,
         Task::Demo(options) => demo::demo(&options)?,
         Task::Setup => setup::everything()?,

@@ -217,7 +217,7 @@ const ACL_CHECK: &str = "acl-check";
 const BASIC_AUTH: &str = "basic-auth";
 const DISCONNECT: &str = "disconnect";
 const RELOAD: &str = "reload";
-const TICK: &str = "tick";
+pub(crate) const TICK: &str = "tick";
 
 /// From 2.1 on (`mosquitto/broker.h`), with the data of
 /// `MOSQ_EVT_DISCONNECT`.
@@ -512,6 +512,8 @@ mod tests {
     fn after_a_reload_the_gate_is_asked_about_those_who_are_there_and_no_others() {
         let bench = Bench::new(Chain::Final);
         let (mut here, mut away) = (FakeClient::new("here"), FakeClient::new("away"));
+        let mut restored = FakeClient::new("restored");
+        restored.address = None;
         bench.admit(&mut here);
         bench.admit(&mut away);
         bench.disconnect(&mut away);
@@ -522,14 +524,53 @@ mod tests {
         assert_eq!(bench.gate.reloads.get(), 1);
         assert_eq!(bench.admit(&mut here), ALLOWED);
         bench.gate.outcome.replace(Some(refused(Reason::Suspended)));
-        assert_eq!(bench.connect(&mut away, Some(c"x"), None), ALLOWED);
+        let same = (Some(c"dev1@acme"), Some(c"secret"));
+        assert_eq!(bench.connect(&mut away, same.0, same.1), ALLOWED);
+        assert_eq!(bench.connect(&mut restored, same.0, None), ALLOWED);
         assert_eq!(bench.gate.connects.borrow().len(), 1);
         assert_eq!(bench.host.usernames.borrow().len(), 1);
-        assert_eq!(bench.connect(&mut here, Some(c"x"), None), REFUSED);
+        assert_eq!(bench.connect(&mut here, same.0, same.1), REFUSED);
 
         // The next tick ends it: a CONNECT is a CONNECT again.
         bench.tick();
-        assert_eq!(bench.connect(&mut away, Some(c"x"), None), REFUSED);
+        assert_eq!(bench.connect(&mut away, same.0, same.1), REFUSED);
+    }
+
+    #[test]
+    fn a_connect_in_the_middle_of_a_reload_is_still_a_login() {
+        let bench = Bench::new(Chain::Final);
+        let (mut new, mut away) = (FakeClient::new("new"), FakeClient::new("away"));
+        bench.admit(&mut away);
+        bench.disconnect(&mut away);
+        bench.reload();
+        bench.gate.outcome.replace(Some(refused(Reason::BadSecret)));
+        assert_eq!(
+            bench.connect(&mut new, Some(c"dev1@acme"), Some(c"secret")),
+            REFUSED
+        );
+        // Another client where the one that is away was, by its name.
+        assert_eq!(
+            bench.connect(&mut away, Some(c"dev1@acme"), Some(c"guess")),
+            REFUSED
+        );
+        assert_eq!(bench.connect(&mut away, Some(c"dev1@acme"), None), REFUSED);
+    }
+
+    #[test]
+    fn a_panic_ends_what_a_reload_began() {
+        let bench = Bench::new(Chain::Final);
+        let mut away = FakeClient::new("away");
+        bench.admit(&mut away);
+        bench.disconnect(&mut away);
+        bench.reload();
+        bench.gate.panics.set(true);
+        bench.tick();
+        bench.gate.panics.set(false);
+        bench.gate.outcome.replace(Some(refused(Reason::Suspended)));
+        assert_eq!(
+            bench.connect(&mut away, Some(c"dev1@acme"), Some(c"secret")),
+            REFUSED
+        );
     }
 
     #[test]

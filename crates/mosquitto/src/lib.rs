@@ -20,6 +20,7 @@
 pub use self::start::{cleanup, init, version};
 
 mod boundary;
+mod clients;
 mod clock;
 mod events;
 #[cfg(test)]
@@ -30,6 +31,7 @@ mod host;
 mod hostname;
 mod line;
 mod plugin;
+mod pulse;
 mod start;
 mod symbols;
 mod wake;

@@ -3,9 +3,6 @@
 
 use core::cell::{Cell, RefCell};
 use core::ffi::{c_int, c_void};
-use std::collections::HashMap;
-use std::time::{Duration, Instant};
-
 use countersign::core::options::Chain;
 use countersign::core::reason::Reason;
 use countersign::sqlite::SqliteStore;
@@ -15,8 +12,10 @@ use countersign::{
 use countersign_mosquitto_sys as sys;
 
 use crate::boundary::Client;
-use crate::events::{EVENTS, Event};
+use crate::clients::{Clients, Fingerprint, Owner};
+use crate::events::{EVENTS, Event, TICK};
 use crate::host::{Host, Identifier, Kick};
+use crate::pulse::{Feeling, Pulse};
 use crate::wake::Waker;
 
 /// What the plugin asks of a gate.
@@ -69,28 +68,18 @@ pub(crate) struct Plugin {
     chain: Chain,
     /// INVARIANT: never borrowed while the broker is called, for it calls back.
     gate: RefCell<Box<dyn Gatekeeper>>,
-    /// Who is connected.
-    connected: RefCell<HashMap<Handle, Owner>>,
-    /// Whether the broker is going through all its clients after a reload.
+    clients: RefCell<Clients>,
+    /// Whether the broker may be going through all its clients.
     reloading: Cell<bool>,
     pulse: Pulse,
     /// Ends after the gate that wakes by it.
     _waker: Option<Waker>,
 }
 
-/// Who answers for a connected client.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Owner {
-    /// The gate let it in.
-    Gate,
-    /// The gate does not know it, and others may.
-    Others,
-}
-
 /// What became of a CONNECT, before the broker hears of it.
 pub(crate) enum Outcome {
     /// The gate decided.
-    Decided(ConnectOutcome),
+    Decided(ConnectOutcome, Fingerprint),
     /// Nobody is at the other end, so there is nothing to decide.
     Nobody,
     /// It could not even be asked.
@@ -112,7 +101,7 @@ impl Plugin {
             registered: RefCell::default(),
             chain,
             gate: RefCell::new(gate),
-            connected: RefCell::default(),
+            clients: RefCell::default(),
             reloading: Cell::new(false),
             pulse: Pulse::default(),
             _waker: waker,
@@ -122,40 +111,53 @@ impl Plugin {
     /// Asks the gate about a CONNECT.
     ///
     /// After a reload the broker asks again about all clients, also about those
-    /// that are away and left a session behind; nothing tells these from the
-    /// others but that the plugin saw them go. They are not judged before they
-    /// come back: nobody is let in by that, whereas a refusal would make the
-    /// broker free their session twice.
+    /// that are away and left a session behind. These are not judged before
+    /// they come back: nobody is let in by that, whereas a refusal would make
+    /// the broker free their session twice. Nothing but their own secret tells
+    /// them from a CONNECT that comes in at the same moment.
     pub(crate) fn connect(
         &self,
         client: &Client<'_>,
         username: Option<&[u8]>,
         password: Option<&[u8]>,
     ) -> Outcome {
-        let handle = client.handle();
-        if self.reloading.get() && !self.connected.borrow().contains_key(&handle) {
-            return Outcome::Nobody;
-        }
         if self.is_pulseless() {
             return Outcome::Unasked;
         }
         let Some(client_id) = self.host.client_id(client) else {
             return Outcome::Unasked;
         };
+        let address = self.host.address(client);
+        let handle = client.handle();
+        let clients = self.clients.borrow();
+        if self.reloading.get() && !clients.is_here(handle) {
+            let presented = clients.fingerprint(client_id, username, password);
+            // What was restored from the broker's persistence has no address;
+            // a CONNECT always has one.
+            if address.is_none() || clients.is_away(handle, presented) {
+                return Outcome::Nobody;
+            }
+        }
         let facts = ConnectFacts {
             handle,
             client_id,
             username,
             password,
-            address: self.host.address(client),
+            address,
             listener: self.host.listener(client),
             protocol: self.host.protocol(client),
             clean_start: self.host.clean_start(client),
         };
-        match self.gate.try_borrow_mut() {
-            Ok(mut gate) => Outcome::Decided(gate.connect(&facts)),
-            Err(_) => Outcome::Unasked,
-        }
+        let outcome = match self.gate.try_borrow_mut() {
+            Ok(mut gate) => gate.connect(&facts),
+            Err(_) => return Outcome::Unasked,
+        };
+        let username = match &outcome {
+            ConnectOutcome::Admitted { username } => username.as_deref().map(str::as_bytes),
+            ConnectOutcome::Refused { .. } | ConnectOutcome::Pending(_) => username,
+        };
+        let later = clients.fingerprint(client_id, username, password);
+        Outcome::Decided(outcome, later)
     }
 
     /// Tells the broker what became of a CONNECT.
@@ -164,9 +166,11 @@ impl Plugin {
         match outcome {
             Outcome::Nobody => return sys::MOSQ_ERR_SUCCESS,
             Outcome::Unasked => {}
-            Outcome::Decided(ConnectOutcome::Admitted { username }) => {
+            Outcome::Decided(ConnectOutcome::Admitted { username }, fingerprint) => {
                 if self.host.set_username(client, username.as_deref()) {
-                    self.connected.borrow_mut().insert(handle, Owner::Gate);
+                    self.clients
+                        .borrow_mut()
+                        .came(handle, Owner::Gate, fingerprint);
                     return sys::MOSQ_ERR_SUCCESS;
                 }
                 self.log(
@@ -175,9 +179,11 @@ impl Plugin {
                 );
                 self.tell_gone(handle);
             }
-            Outcome::Decided(ConnectOutcome::Refused { reason, line }) => {
+            Outcome::Decided(ConnectOutcome::Refused { reason, line }, fingerprint) => {
                 if self.chain == Chain::Defer && is_nobody(reason) {
-                    self.connected.borrow_mut().insert(handle, Owner::Others);
+                    self.clients
+                        .borrow_mut()
+                        .came(handle, Owner::Others, fingerprint);
                     return sys::MOSQ_ERR_PLUGIN_DEFER;
                 }
                 if let Some(line) = line {
@@ -185,9 +191,9 @@ impl Plugin {
                 }
             }
             // The gate is never told to keep a login waiting.
-            Outcome::Decided(ConnectOutcome::Pending(_)) => self.tell_gone(handle),
+            Outcome::Decided(ConnectOutcome::Pending(_), _) => self.tell_gone(handle),
         }
-        self.connected.borrow_mut().remove(&handle);
+        self.clients.borrow_mut().forget(handle);
         sys::MOSQ_ERR_AUTH
     }
 
@@ -202,7 +208,11 @@ impl Plugin {
     ) -> c_int {
         let handle = client.handle();
         let may_defer = self.chain == Chain::Defer;
-        let owner = if may_defer { self.owner(handle) } else { None };
+        let owner = if may_defer {
+            self.clients.borrow().owner(handle)
+        } else {
+            None
+        };
         if owner == Some(Owner::Others) {
             return sys::MOSQ_ERR_PLUGIN_DEFER;
         }
@@ -239,13 +249,12 @@ impl Plugin {
     /// Takes note that a connection is gone.
     pub(crate) fn disconnected(&self, client: &Client<'_>) {
         let handle = client.handle();
-        self.connected.borrow_mut().remove(&handle);
+        self.clients.borrow_mut().went(handle);
         self.tell_gone(handle);
     }
 
     /// Does what is due.
     pub(crate) fn tick(&self) {
-        self.pulse.beat();
         // The broker ticks once it has gone through its clients.
         self.reloading.set(false);
         let directives = match self.gate.try_borrow_mut() {
@@ -255,6 +264,7 @@ impl Plugin {
         for directive in directives {
             self.carry_out(&directive);
         }
+        self.pulse.beat();
     }
 
     /// Reads the settings again.
@@ -267,6 +277,10 @@ impl Plugin {
 
     /// Says that a callback panicked.
     pub(crate) fn report_panic(&self, event: &str) {
+        self.reloading.set(false);
+        if event == TICK {
+            self.pulse.skip();
+        }
         self.log(
             LogLevel::Error,
             &format!("the callback for {event} panicked, which is a bug; it answered no"),
@@ -329,7 +343,7 @@ impl Plugin {
             } => match self.host.kick(client_id) {
                 Kick::Done => self.log(LogLevel::Notice, line),
                 Kick::NoSuchClient => {
-                    self.connected.borrow_mut().remove(handle);
+                    self.clients.borrow_mut().forget(*handle);
                     self.tell_gone(*handle);
                 }
             },
@@ -343,11 +357,7 @@ impl Plugin {
         }
     }
 
-    fn owner(&self, handle: Handle) -> Option<Owner> {
-        self.connected.borrow().get(&handle).copied()
-    }
-
-    /// Says whether this broker never ticks, so that nobody could be
+    /// Says whether ticks don't get through, so that nobody could be
     /// disconnected any more and nothing may be granted.
     fn is_pulseless(&self) -> bool {
         match self.pulse.feel() {
@@ -362,68 +372,11 @@ impl Plugin {
     }
 }
 
-/// Whether the broker ticks.
-///
-/// Mosquitto 2.0.11 does not where `per_listener_settings` is true.
-#[derive(Debug, Default)]
-struct Pulse {
-    beats: Cell<bool>,
-    /// When it was first felt and not found.
-    missed: Cell<Option<Instant>>,
-    complained: Cell<bool>,
-}
-
-#[derive(Debug, Eq, PartialEq)]
-enum Feeling {
-    Beating,
-    Absent { is_news: bool },
-}
-
-impl Pulse {
-    fn beat(&self) {
-        self.beats.set(true);
-    }
-
-    fn feel(&self) -> Feeling {
-        if self.beats.get() {
-            return Feeling::Beating;
-        }
-        let now = Instant::now();
-        let missed = self.missed.get().unwrap_or(now);
-        self.missed.set(Some(missed));
-        if now.saturating_duration_since(missed) < PATIENCE {
-            return Feeling::Beating;
-        }
-        Feeling::Absent {
-            is_news: !self.complained.replace(true),
-        }
-    }
-}
-
 /// Says whether a refusal means that nobody here has such a name.
 fn is_nobody(reason: Reason) -> bool {
     matches!(reason, Reason::UnknownName | Reason::Unauthenticated)
 }
 
-/// A broker may be busy for a while between its first client and its first
-/// tick.
-const PATIENCE: Duration = Duration::from_secs(10);
-const NO_TICKS: &str = "this broker never ticks its plugins, so nobody could be disconnected; \
-                        refusing everything. Mosquitto 2.0.11 does so where \
+const NO_TICKS: &str = "the broker's ticks don't get through, so nobody could be disconnected; \
+                        refusing everything. Mosquitto 2.0.11 does not tick where \
                         `per_listener_settings` is true: set it to false, or use 2.0.21 or newer";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_broker_that_never_ticks_is_found_out_and_said_once() {
-        let pulse = Pulse::default();
-        assert_eq!(pulse.feel(), Feeling::Beating);
-        pulse.missed.set(Instant::now().checked_sub(PATIENCE));
-        assert_eq!(pulse.feel(), Feeling::Absent { is_news: true });
-        assert_eq!(pulse.feel(), Feeling::Absent { is_news: false });
-        pulse.beat();
-        assert_eq!(pulse.feel(), Feeling::Beating);
-    }
-}

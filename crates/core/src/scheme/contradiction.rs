@@ -112,7 +112,7 @@ mod tests {
             &[("token_login", text("required"))],
             &[("client_id", text("same-as-secret"))],
         ] {
-            let said = refusal(&[&[chosen.clone()], others].concat()).unwrap();
+            let said = refusal(&[core::slice::from_ref(&chosen), others].concat()).unwrap();
             assert!(said.starts_with(error), "{said}");
             assert_eq!(refusal(others), None);
         }

@@ -228,7 +228,7 @@ pub enum SchemeError {
         shape: Shape,
     },
     /// A text that becomes a level of topics is none.
-    #[error("`{text}` can't be part of a topic: it holds `/`, `+`, `#` or a control character")]
+    #[error("`{text}` can't be a level of topics: it holds `/`")]
     NoLevel {
         /// The text.
         text: String,
@@ -305,10 +305,11 @@ fn device_name(text: &str) -> Result<LoginName, SchemeError> {
     })
 }
 
-/// Takes a text that rules can put into a level of topics.
+/// Takes a text that rules can put into a level of topics: it is made of what
+/// a name is made of, and of one piece.
 fn one_level(text: String) -> Result<String, SchemeError> {
-    let is_foreign = |it: char| matches!(it, '/' | '+' | '#') || it.is_control();
-    if text.contains(is_foreign) {
+    device_name(&text)?;
+    if text.contains('/') {
         return Err(SchemeError::NoLevel { text });
     }
     Ok(text)

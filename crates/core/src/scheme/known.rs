@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Naming, Scheme, SchemeName, TokenLogin};
+use super::{Scheme, SchemeName, TokenLogin};
 
 /// All schemes that a store knows, by name.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Schemes(BTreeMap<SchemeName, Scheme>);
+pub struct Schemes(pub(super) BTreeMap<SchemeName, Scheme>);
 
 impl Schemes {
     /// Adds a scheme.

@@ -78,7 +78,10 @@ impl Connection {
         self.stream
             .read_exact(&mut answer)
             .context("no PINGRESP came")?;
-        ensure!(answer == wire::PINGRESP, "the broker answered a PINGREQ with {answer:?}");
+        ensure!(
+            answer == wire::PINGRESP,
+            "the broker answered a PINGREQ with {answer:?}"
+        );
         Ok(start.elapsed())
     }
 

@@ -39,7 +39,10 @@ impl Meter {
         let failed = unsafe { libc::clock_gettime(self.clock, &mut time) };
         ensure!(failed == 0, "process {} has ended", self.pid);
         let stat = fs::read_to_string(format!("/proc/{0}/task/{0}/schedstat", self.pid))?;
-        let thread = stat.split_whitespace().next().context("schedstat is empty")?;
+        let thread = stat
+            .split_whitespace()
+            .next()
+            .context("schedstat is empty")?;
         Ok(Cpu {
             process: time.tv_sec as f64 * 1e9 + time.tv_nsec as f64,
             thread: thread.parse()?,

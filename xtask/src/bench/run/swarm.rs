@@ -39,7 +39,9 @@ pub fn run(
     let start = Instant::now();
     loop {
         while members.len() < in_flight {
-            let Some(connect) = connects.next() else { break };
+            let Some(connect) = connects.next() else {
+                break;
+            };
             members.push(Member::join(port, &connect)?);
         }
         if members.is_empty() {

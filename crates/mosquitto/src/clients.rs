@@ -1,0 +1,139 @@
+//! Which clients the plugin answered for: those that are here, and those that
+//! went away and may have left a session with the broker.
+
+use core::hash::BuildHasher;
+use std::collections::HashMap;
+use std::hash::RandomState;
+
+use countersign::Handle;
+
+/// The clients, by their handles.
+///
+/// The broker does not say when it forgets a session, so one that is gone
+/// stays until its handle is used again; there are never more than the broker
+/// had clients at its busiest.
+#[derive(Debug, Default)]
+pub(crate) struct Clients {
+    known: HashMap<Handle, Known>,
+    key: RandomState,
+}
+
+#[derive(Debug)]
+struct Known {
+    owner: Owner,
+    is_here: bool,
+    fingerprint: Fingerprint,
+}
+
+/// Who answers for a client.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Owner {
+    /// The gate let it in.
+    Gate,
+    /// The gate does not know it, and others may.
+    Others,
+}
+
+/// Stands for a client id, a user name and a password, without telling them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Fingerprint(u64);
+
+impl Clients {
+    /// The fingerprint of what the broker has of a client.
+    pub(crate) fn fingerprint(
+        &self,
+        client_id: &[u8],
+        username: Option<&[u8]>,
+        password: Option<&[u8]>,
+    ) -> Fingerprint {
+        Fingerprint(self.key.hash_one((client_id, username, password)))
+    }
+
+    /// Takes note of a client, of which the broker now has this.
+    pub(crate) fn came(&mut self, handle: Handle, owner: Owner, fingerprint: Fingerprint) {
+        let known = Known {
+            owner,
+            is_here: true,
+            fingerprint,
+        };
+        self.known.insert(handle, known);
+    }
+
+    /// Takes note that a connection is gone. The second time, so is what it
+    /// left behind.
+    pub(crate) fn went(&mut self, handle: Handle) {
+        match self.known.get_mut(&handle) {
+            Some(known) if known.is_here => known.is_here = false,
+            Some(_) => self.forget(handle),
+            None => {}
+        }
+    }
+
+    /// Forgets a client.
+    pub(crate) fn forget(&mut self, handle: Handle) {
+        self.known.remove(&handle);
+    }
+
+    /// Who answers for a client that is here.
+    pub(crate) fn owner(&self, handle: Handle) -> Option<Owner> {
+        let known = self.known.get(&handle)?;
+        known.is_here.then_some(known.owner)
+    }
+
+    /// Says whether a client is here.
+    pub(crate) fn is_here(&self, handle: Handle) -> bool {
+        self.owner(handle).is_some()
+    }
+
+    /// Says whether this is a client that the gate let in and that went away.
+    pub(crate) fn is_away(&self, handle: Handle, fingerprint: Fingerprint) -> bool {
+        self.known.get(&handle).is_some_and(|known| {
+            !known.is_here && known.owner == Owner::Gate && known.fingerprint == fingerprint
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HANDLE: Handle = Handle(1);
+
+    #[test]
+    fn nobody_is_here_or_away_at_first() {
+        let clients = Clients::default();
+        assert!(!clients.is_here(HANDLE));
+        assert!(!clients.is_away(HANDLE, clients.fingerprint(b"", None, None)));
+    }
+
+    #[test]
+    fn a_client_is_away_until_its_session_is_gone_too() {
+        let mut clients = Clients::default();
+        let print = clients.fingerprint(b"c", Some(b"u"), Some(b"p"));
+        clients.came(HANDLE, Owner::Gate, print);
+        assert!(clients.is_here(HANDLE) && !clients.is_away(HANDLE, print));
+        clients.went(HANDLE);
+        assert!(!clients.is_here(HANDLE) && clients.is_away(HANDLE, print));
+        for (id, name, password) in [
+            (&b"d"[..], Some(&b"u"[..]), Some(&b"p"[..])),
+            (b"c", Some(b"v"), Some(b"p")),
+            (b"c", Some(b"u"), Some(b"q")),
+            (b"c", Some(b"u"), None),
+            (b"c", None, Some(b"up")),
+            (b"cu", None, Some(b"p")),
+        ] {
+            assert!(!clients.is_away(HANDLE, clients.fingerprint(id, name, password)));
+        }
+        clients.went(HANDLE);
+        assert!(!clients.is_away(HANDLE, print));
+    }
+
+    #[test]
+    fn clients_of_others_are_never_away() {
+        let mut clients = Clients::default();
+        let print = clients.fingerprint(b"c", None, None);
+        clients.came(HANDLE, Owner::Others, print);
+        clients.went(HANDLE);
+        assert!(!clients.is_away(HANDLE, print));
+    }
+}

@@ -1,0 +1,163 @@
+//! All subjects on both lines of Mosquitto, running side by side.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::connection::Connection;
+use super::meter::Cpu;
+use super::scale::Scale;
+use super::stand::{SETTLING, Stand};
+use super::subject::Subject;
+use super::{Bench, swarm};
+use crate::brokers::Version;
+
+/// Brokers that are compared.
+pub struct Fleet {
+    members: Vec<Member>,
+}
+
+/// One of them.
+pub struct Member {
+    pub stand: Stand,
+    /// What it uses in a second in which nobody uses it.
+    pub idle: Cpu,
+}
+
+impl Fleet {
+    /// Starts them, lets every device that is to be known log in once, and
+    /// sees what they use when nobody does anything.
+    pub fn start(bench: &Bench) -> Result<Self> {
+        println!(
+            "starting a fleet: {} subjects on 2.0.11 and 2.1",
+            Subject::ALL.len()
+        );
+        let mut stands = Vec::new();
+        for version in VERSIONS {
+            for subject in Subject::ALL {
+                let folder = folder(bench, version, subject);
+                subject.prepare(bench, &folder, everybody(subject, &bench.scale))?;
+                stands.push(Stand::start(bench, version, subject, &folder)?);
+            }
+        }
+        for stand in &stands {
+            introduce(stand, &bench.scale).with_context(|| {
+                format!("{} on {}", stand.subject.title(), stand.version.name())
+            })?;
+        }
+        thread::sleep(SETTLING);
+        Ok(Self {
+            members: with_idle(stands)?,
+        })
+    }
+
+    /// Its brokers, from a different one on in each round, so that none always
+    /// follows the same other.
+    pub fn in_turn(&self, round: usize) -> impl Iterator<Item = &Member> {
+        let count = self.members.len();
+        (0..count).filter_map(move |index| self.members.get((index + round) % count))
+    }
+
+    /// Its brokers, by version and subject.
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+}
+
+/// The numbers of the devices that have logged in before anything is measured.
+pub fn known(subject: Subject, scale: &Scale) -> Range<usize> {
+    0..match subject {
+        // Each is a slow hash.
+        Subject::Chosen => KNOWN_PASSWORDS.min(scale.connects),
+        Subject::Bare | Subject::Files | Subject::DynamicSecurity | Subject::Generated => {
+            scale.connects
+        }
+    }
+}
+
+/// The numbers of the devices that log in for the first time in this round.
+pub fn fresh(subject: Subject, scale: &Scale, round: usize) -> Range<usize> {
+    let each = match subject {
+        Subject::Chosen => scale.first_passwords,
+        Subject::Generated => scale.first_logins,
+        Subject::Bare | Subject::Files | Subject::DynamicSecurity => 0,
+    };
+    let start = known(subject, scale).end + round * each;
+    start..start + each
+}
+
+/// The numbers of the devices that are kept for storms.
+pub fn stormers(subject: Subject, scale: &Scale) -> Range<usize> {
+    match subject {
+        Subject::Chosen => {
+            let start = fresh(subject, scale, scale.rounds).start;
+            start..start + 2_000
+        }
+        Subject::Bare | Subject::Files | Subject::DynamicSecurity | Subject::Generated => {
+            known(subject, scale)
+        }
+    }
+}
+
+fn everybody(subject: Subject, scale: &Scale) -> usize {
+    fresh(subject, scale, scale.rounds)
+        .start
+        .max(stormers(subject, scale).end)
+}
+
+fn folder(bench: &Bench, version: Version, subject: Subject) -> PathBuf {
+    bench
+        .folder
+        .path()
+        .join(format!("{subject:?}-{}", version.name()))
+}
+
+/// Lets each device that is to be known log in once.
+fn introduce(stand: &Stand, scale: &Scale) -> Result<()> {
+    let known = known(stand.subject, scale);
+    if stand.subject == Subject::Chosen {
+        for index in known {
+            let connect = stand.subject.login(index)?.connect();
+            Connection::admitted_at_last(stand.port(), &connect)?.disconnect()?;
+        }
+        return Ok(());
+    }
+    let connects: Vec<_> = known
+        .map(|index| Ok(stand.subject.login(index)?.connect()))
+        .collect::<Result<_>>()?;
+    let count = connects.len();
+    let outcome = swarm::run(stand.port(), 10, connects.into_iter())?;
+    anyhow::ensure!(
+        outcome.admitted == count,
+        "not all were let in: {outcome:?}"
+    );
+    Ok(())
+}
+
+fn with_idle(stands: Vec<Stand>) -> Result<Vec<Member>> {
+    let before: Vec<Cpu> = stands
+        .iter()
+        .map(|stand| stand.meter.cpu())
+        .collect::<Result<_>>()?;
+    thread::sleep(IDLE);
+    let with_idle = |(stand, before): (Stand, Cpu)| {
+        let used = stand.meter.cpu()? - before;
+        let idle = Cpu {
+            process: used.process / IDLE.as_secs_f64(),
+            thread: used.thread / IDLE.as_secs_f64(),
+        };
+        Ok(Member { stand, idle })
+    };
+    stands.into_iter().zip(before).map(with_idle).collect()
+}
+
+/// The oldest line that is supported, and the newest.
+pub const VERSIONS: [Version; 2] = [Version::V2_0_11, Version::V2_1];
+
+/// How many devices with chosen passwords reconnect.
+const KNOWN_PASSWORDS: usize = 100;
+
+const IDLE: Duration = Duration::from_secs(2);

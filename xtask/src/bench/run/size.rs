@@ -1,0 +1,138 @@
+//! Start and memory as the number of credentials grows.
+
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use super::connection::{Connection, PATIENCE};
+use super::figure::{Figure, Quantity, Rounds, millis};
+use super::fleet::VERSIONS;
+use super::stand::Stand;
+use super::store::Sizes;
+use super::subject::{BASELINE, Subject};
+use super::{Bench, swarm};
+use crate::brokers::Version;
+
+pub fn measure(bench: &Bench, sizes: &Sizes) -> Result<Vec<Figure>> {
+    let case = format!("start, and memory before and after {LOGINS} devices logged in once");
+    println!("size: {case}, {} rounds", bench.scale.rounds);
+    let entrants = entrants(bench, sizes)?;
+    let mut rounds = Rounds::of("size", case);
+    for _ in 0..bench.scale.rounds {
+        for version in VERSIONS {
+            for entrant in &entrants {
+                let seen = entrant
+                    .start(bench, version)
+                    .with_context(|| format!("{} on {}", entrant.title, version.name()))?;
+                rounds.push(version, &entrant.title, READY, seen.ready);
+                rounds.push(version, &entrant.title, RESIDENT, seen.resident);
+                rounds.push(version, &entrant.title, USED, seen.used);
+            }
+        }
+    }
+    Ok(rounds.figures(BASELINE))
+}
+
+/// A subject with so many logins.
+struct Entrant {
+    title: String,
+    subject: Subject,
+    count: usize,
+    folder: PathBuf,
+}
+
+/// What was seen of one start.
+struct Seen {
+    ready: f64,
+    resident: f64,
+    used: f64,
+}
+
+fn entrants(bench: &Bench, sizes: &Sizes) -> Result<Vec<Entrant>> {
+    let entrant = |subject: Subject, count: usize, folder: &Path| Entrant {
+        title: match subject {
+            Subject::Bare => subject.title().to_owned(),
+            Subject::Generated => format!("countersign, {count}"),
+            _ => format!("{}, {count}", subject.title()),
+        },
+        subject,
+        count,
+        folder: folder.to_owned(),
+    };
+    let prepared = |subject: Subject, count: usize| -> Result<Entrant> {
+        let folder = bench.folder.path().join(format!("{subject:?}-of-{count}"));
+        subject.prepare(bench, &folder, count)?;
+        Ok(entrant(subject, count, &folder))
+    };
+    let mut entrants = vec![prepared(Subject::Bare, 0)?];
+    entrants.extend(
+        sizes
+            .iter()
+            .map(|(count, folder)| entrant(Subject::Generated, count, folder)),
+    );
+    for subject in [Subject::Files, Subject::DynamicSecurity] {
+        for count in OF_OTHERS {
+            entrants.push(prepared(subject, count)?);
+        }
+    }
+    Ok(entrants)
+}
+
+impl Entrant {
+    fn start(&self, bench: &Bench, version: Version) -> Result<Seen> {
+        let start = Instant::now();
+        let stand = Stand::start_unseen(bench, version, self.subject, &self.folder)?;
+        let connection = self.first_answer(&stand)?;
+        let ready = millis(start.elapsed());
+        thread::sleep(QUIET);
+        let resident = stand.meter.resident()?;
+        drop(connection);
+        self.log_in(&stand)?;
+        thread::sleep(QUIET);
+        let used = stand.meter.resident()?;
+        Ok(Seen {
+            ready,
+            resident,
+            used,
+        })
+    }
+
+    /// Tries until a CONNACK comes, whatever it says: a store without
+    /// credentials lets nobody in.
+    fn first_answer(&self, stand: &Stand) -> Result<Connection> {
+        let connect = self.subject.login(0)?.connect();
+        let end = Instant::now() + PATIENCE;
+        loop {
+            match Connection::open(stand.port()) {
+                Ok(mut connection) => {
+                    connection.log_in(&connect)?;
+                    return Ok(connection);
+                }
+                Err(_) => {
+                    ensure!(Instant::now() < end, "no connection within {PATIENCE:?}");
+                    thread::sleep(Duration::from_micros(200));
+                }
+            }
+        }
+    }
+
+    /// Lets devices from all over the store log in.
+    fn log_in(&self, stand: &Stand) -> Result<()> {
+        let stride = (self.count / LOGINS).max(1);
+        let connects: Vec<_> = (0..LOGINS)
+            .map(|index| Ok(self.subject.login(index * stride)?.connect()))
+            .collect::<Result<_>>()?;
+        swarm::run(stand.port(), 1, connects.into_iter())?;
+        Ok(())
+    }
+}
+
+const READY: Quantity = Quantity::median("first CONNACK", "ms");
+const RESIDENT: Quantity = Quantity::median("resident", "MiB");
+const USED: Quantity = Quantity::median("after logins", "MiB");
+
+const LOGINS: usize = 500;
+const OF_OTHERS: [usize; 2] = [1_000, 100_000];
+const QUIET: Duration = Duration::from_millis(100);

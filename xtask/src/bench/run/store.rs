@@ -1,0 +1,157 @@
+//! Countersign's stores, made by its program and filled through its library.
+
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+use countersign_core::client_id::ClientIdRule;
+use countersign_core::credential::{Credential, CredentialId, Generation};
+use countersign_core::lifecycle::State;
+use countersign_core::name::{LoginName, TenantId};
+use countersign_core::secret::{Argon2Params, PasswordHash, Secret, SecretDigest, Verifier};
+use countersign_core::store::{AdminStore, AdminTransaction, Intent};
+use countersign_core::time::Timestamp;
+use countersign_sqlite::SqliteStore;
+
+use super::{Bench, login};
+use crate::command::read;
+
+/// What the credentials of a store are proved by.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Secrets {
+    Chosen,
+    Generated,
+}
+
+/// One store for each number of credentials.
+pub struct Sizes {
+    folders: Vec<(usize, PathBuf)>,
+}
+
+impl Sizes {
+    /// Makes them all.
+    pub fn make(bench: &Bench) -> Result<Self> {
+        let mut folders = Vec::new();
+        for &count in &bench.scale.sizes {
+            let folder = bench.folder.path().join(format!("store-of-{count}"));
+            fs::create_dir_all(&folder)?;
+            let start = Instant::now();
+            make(bench, &folder)?;
+            fill(&folder, count, Secrets::Generated)?;
+            let bytes = file(&folder).metadata()?.len();
+            println!(
+                "store of {count} credentials: {:.1} s, {:.1} MiB",
+                start.elapsed().as_secs_f64(),
+                bytes as f64 / 1_048_576.0
+            );
+            folders.push((count, folder));
+        }
+        Ok(Self { folders })
+    }
+
+    /// Each size with its store's folder.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, &Path)> {
+        self.folders
+            .iter()
+            .map(|(count, folder)| (*count, folder.as_path()))
+    }
+}
+
+/// The store's file in `folder`.
+pub fn file(folder: &Path) -> PathBuf {
+    folder.join("countersign.db")
+}
+
+/// The program at work on the store in `folder`.
+pub fn cli(bench: &Bench, folder: &Path, arguments: &[&str]) -> Command {
+    let mut cli = Command::new(bench.cli());
+    cli.env("COUNTERSIGN_STORE", file(folder)).args(arguments);
+    cli
+}
+
+/// Makes a store with one tenant.
+pub fn make(bench: &Bench, folder: &Path) -> Result<()> {
+    read(&mut cli(bench, folder, &["init"]))?;
+    read(&mut cli(
+        bench,
+        folder,
+        &["tenant", "create", login::TENANT],
+    ))?;
+    Ok(())
+}
+
+/// Adds the first `count` credentials, many in each transaction: an act for
+/// each would sync to disk for each.
+pub fn fill(folder: &Path, count: usize, secrets: Secrets) -> Result<()> {
+    let mut store = SqliteStore::open(file(folder))?;
+    let hash = match secrets {
+        Secrets::Chosen => Some(hash()?),
+        Secrets::Generated => None,
+    };
+    for first in (0..count).step_by(AT_ONCE) {
+        add(&mut store, first..count.min(first + AT_ONCE), hash.as_ref())?;
+    }
+    Ok(())
+}
+
+/// The time.
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let millis = since.map_or(0, |since| since.as_millis());
+    Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
+}
+
+fn add(store: &mut SqliteStore, range: Range<usize>, hash: Option<&PasswordHash>) -> Result<()> {
+    let tenant = TenantId::parse(login::TENANT)?;
+    let mut transaction = store.begin(Intent::Write)?;
+    for index in range {
+        let credential = credential(&login::name(index), &tenant)?;
+        let id = transaction.add_credential(&credential)?;
+        let verifier = match hash {
+            Some(hash) => Verifier::Password(hash.clone()),
+            None => Verifier::Digest(SecretDigest::of(&login::generated(index))),
+        };
+        transaction.add_secret(id, &verifier)?;
+    }
+    Ok(transaction.commit(&[], &[])?)
+}
+
+/// The hash of the chosen password; all who share it may share its hash, which
+/// is checked no faster for that.
+fn hash() -> Result<PasswordHash> {
+    let password = Secret::new(login::CHOSEN.as_bytes().to_vec());
+    PasswordHash::new(&password, [7; 16], Argon2Params::default())
+        .context("cannot hash the password")
+}
+
+fn credential(name: &str, tenant: &TenantId) -> Result<Credential> {
+    Ok(Credential {
+        id: CredentialId(0),
+        name: LoginName::parse_device(name)?,
+        tenant: Some(tenant.clone()),
+        scheme: "basic".into(),
+        state: State::Inactive,
+        ever_used: false,
+        generation: Generation::FIRST,
+        group: None,
+        description: None,
+        client_id_rule: ClientIdRule::Any,
+        client_id_tie: None,
+        external_identity: false,
+        not_before: None,
+        expires_at: None,
+        created_at: now(),
+        updated_at: now(),
+        last_used_at: None,
+        revoked_reason: None,
+        secrets: Vec::new(),
+        roles: Vec::new(),
+        attributes: Default::default(),
+    })
+}
+
+/// How many credentials go into one transaction.
+const AT_ONCE: usize = 20_000;
