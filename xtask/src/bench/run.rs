@@ -79,70 +79,48 @@ impl Bench {
     }
 }
 
-/// Measures what the options ask for and reports it.
+/// Measures what the options ask for and reports it; what was measured before
+/// something failed, too.
 pub fn run(options: &Options) -> Result<()> {
     let start = Instant::now();
     let bench = Bench::set_up(Scale::of(options.quick, options.rounds))?;
     let machine = report::Machine::look()?;
     println!("{machine}");
-    let wanted = |name: &Name| options.only.is_empty() || options.only.contains(name);
     let names: Vec<Name> = Name::value_variants()
         .iter()
         .copied()
-        .filter(wanted)
+        .filter(|name| options.only.is_empty() || options.only.contains(name))
         .collect();
     let mut figures = Vec::new();
-    figures.extend(on_a_fleet(&bench, &names)?);
-    figures.extend(on_stores_of_sizes(&bench, &names)?);
-    if names.contains(&Name::Kick) {
-        figures.extend(kick::measure(&bench)?);
-    }
+    let measured = measure(&bench, &names, &mut figures);
     report::print(&figures);
     println!("\nmeasured in {:.0} s", start.elapsed().as_secs_f64());
     if let Some(path) = &options.json {
         report::write(path, &machine, &bench, &figures)?;
         println!("figures written to {}", path.display());
     }
+    measured
+}
+
+fn measure(bench: &Bench, names: &[Name], figures: &mut Vec<Figure>) -> Result<()> {
+    // Made when the first measurement needs them.
+    let (mut fleet, mut sizes) = (None, None);
+    for name in names {
+        figures.extend(match name {
+            Name::Idle => idle::measure(bench, Fleet::in_place(&mut fleet, bench)?)?,
+            Name::Connect => connect::measure(bench, Fleet::in_place(&mut fleet, bench)?)?,
+            Name::Publish => publish::measure(bench, Fleet::in_place(&mut fleet, bench)?)?,
+            Name::Deliver => deliver::measure(bench, Fleet::in_place(&mut fleet, bench)?)?,
+            Name::Storm => bystander::during_a_storm(bench, Fleet::in_place(&mut fleet, bench)?)?,
+            Name::Flood => bystander::during_a_flood(bench, Fleet::in_place(&mut fleet, bench)?)?,
+            Name::Size => size::measure(bench, Sizes::in_place(&mut sizes, bench)?)?,
+            Name::Act => act::measure(bench, Sizes::in_place(&mut sizes, bench)?)?,
+            Name::Kick => kick::measure(bench)?,
+        });
+        if *name >= Name::Flood {
+            // What follows compares no subjects, and wants the machine for itself.
+            fleet = None;
+        }
+    }
     Ok(())
-}
-
-/// The measurements that compare all subjects side by side.
-fn on_a_fleet(bench: &Bench, names: &[Name]) -> Result<Vec<Figure>> {
-    type Measure = fn(&Bench, &Fleet) -> Result<Vec<Figure>>;
-    let measures: [(Name, Measure); 6] = [
-        (Name::Idle, idle::measure),
-        (Name::Connect, connect::measure),
-        (Name::Publish, publish::measure),
-        (Name::Deliver, deliver::measure),
-        (Name::Storm, bystander::during_a_storm),
-        (Name::Flood, bystander::during_a_flood),
-    ];
-    let mut figures = Vec::new();
-    let mut fleet = None;
-    for (name, measure) in measures {
-        if names.contains(&name) {
-            if fleet.is_none() {
-                fleet = Some(Fleet::start(bench)?);
-            }
-            if let Some(fleet) = &fleet {
-                figures.extend(measure(bench, fleet)?);
-            }
-        }
-    }
-    Ok(figures)
-}
-
-/// The measurements that ask what the number of credentials does.
-fn on_stores_of_sizes(bench: &Bench, names: &[Name]) -> Result<Vec<Figure>> {
-    let mut figures = Vec::new();
-    if names.contains(&Name::Size) || names.contains(&Name::Act) {
-        let sizes = Sizes::make(bench)?;
-        if names.contains(&Name::Size) {
-            figures.extend(size::measure(bench, &sizes)?);
-        }
-        if names.contains(&Name::Act) {
-            figures.extend(act::measure(bench, &sizes)?);
-        }
-    }
-    Ok(figures)
 }

@@ -28,9 +28,17 @@ pub struct Member {
 }
 
 impl Fleet {
+    /// The fleet in `place`, started if there is none.
+    pub fn in_place<'a>(place: &'a mut Option<Self>, bench: &Bench) -> Result<&'a Self> {
+        Ok(match place {
+            Some(fleet) => fleet,
+            None => place.insert(Self::start(bench)?),
+        })
+    }
+
     /// Starts them, lets every device that is to be known log in once, and
     /// sees what they use when nobody does anything.
-    pub fn start(bench: &Bench) -> Result<Self> {
+    fn start(bench: &Bench) -> Result<Self> {
         println!(
             "starting a fleet: {} subjects on 2.0.11 and 2.1",
             Subject::ALL.len()

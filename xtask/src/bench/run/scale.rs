@@ -32,8 +32,8 @@ impl Scale {
         let mut scale = if quick {
             Self {
                 rounds: 5,
-                connects: 500,
-                first_logins: 100,
+                connects: 2_000,
+                first_logins: 300,
                 first_passwords: 3,
                 messages: 5_000,
                 fanned: 100,
@@ -45,8 +45,8 @@ impl Scale {
         } else {
             Self {
                 rounds: 7,
-                connects: 2_000,
-                first_logins: 300,
+                connects: 8_000,
+                first_logins: 1_000,
                 first_passwords: 8,
                 messages: 20_000,
                 fanned: 500,

@@ -32,8 +32,15 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    /// Makes them all.
-    pub fn make(bench: &Bench) -> Result<Self> {
+    /// The stores in `place`, made if there are none.
+    pub fn in_place<'a>(place: &'a mut Option<Self>, bench: &Bench) -> Result<&'a Self> {
+        Ok(match place {
+            Some(sizes) => sizes,
+            None => place.insert(Self::make(bench)?),
+        })
+    }
+
+    fn make(bench: &Bench) -> Result<Self> {
         let mut folders = Vec::new();
         for &count in &bench.scale.sizes {
             let folder = bench.folder.path().join(format!("store-of-{count}"));
