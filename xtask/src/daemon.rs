@@ -78,6 +78,14 @@ impl Daemon {
         }
     }
 
+    /// The last line of its log that holds `needle`.
+    #[cfg(feature = "bench")]
+    pub fn last_in_log(&self, needle: &str) -> Option<String> {
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        let line = log.lines().rfind(|line| line.contains(needle))?;
+        Some(line.to_owned())
+    }
+
     /// Whether it has ended by itself.
     pub fn has_ended(&mut self) -> Result<bool> {
         match &mut self.child {

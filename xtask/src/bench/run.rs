@@ -19,6 +19,7 @@ mod stand;
 mod store;
 mod subject;
 mod swarm;
+mod window;
 mod wire;
 
 use std::path::PathBuf;
@@ -106,6 +107,7 @@ fn measure(bench: &Bench, names: &[Name], figures: &mut Vec<Figure>) -> Result<(
     // Made when the first measurement needs them.
     let (mut fleet, mut sizes) = (None, None);
     for name in names {
+        let start = Instant::now();
         figures.extend(match name {
             Name::Idle => idle::measure(bench, Fleet::in_place(&mut fleet, bench)?)?,
             Name::Connect => connect::measure(bench, Fleet::in_place(&mut fleet, bench)?)?,
@@ -117,6 +119,7 @@ fn measure(bench: &Bench, names: &[Name], figures: &mut Vec<Figure>) -> Result<(
             Name::Act => act::measure(bench, Sizes::in_place(&mut sizes, bench)?)?,
             Name::Kick => kick::measure(bench)?,
         });
+        println!("  done in {:.1} s", start.elapsed().as_secs_f64());
         if *name >= Name::Flood {
             // What follows compares no subjects, and wants the machine for itself.
             fleet = None;

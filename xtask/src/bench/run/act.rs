@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -12,39 +11,31 @@ use super::Bench;
 use super::figure::{Figure, Quantity, Rounds, millis};
 use super::login;
 use super::store::{Sizes, cli};
-use crate::brokers::Version;
 use crate::command::read;
 
-/// No broker runs; each act syncs to disk, so a sync of four KiB is told, too.
+/// No broker runs. Each act syncs to disk, so what a sync takes is told, too.
 pub fn measure(bench: &Bench, sizes: &Sizes) -> Result<Vec<Figure>> {
-    let case = format!("{} acts each, time of the whole command", bench.scale.acts);
+    let case = format!("{} of each, no broker running", bench.scale.acts);
     println!("act: {case}");
     let mut rounds = Rounds::of("act", case);
+    let mut push = |title: &str, quantity, value| rounds.push(NO_BROKER, title, quantity, value);
     let name = login::name(0);
-    let sizes: Vec<_> = sizes.iter().filter(|(count, _)| *count > 0).collect();
+    let mut probe = File::create(bench.folder.path().join("sync"))?;
     for _ in 0..bench.scale.acts {
-        // It opens no store.
-        rounds.push(
-            NO_BROKER,
-            NOTHING,
-            TIME,
-            timed(Command::new(bench.cli()).arg("--version"))?,
-        );
-        rounds.push(
-            NO_BROKER,
-            "fdatasync of 4 KiB",
-            TIME,
-            sync(bench.folder.path())?,
-        );
-        for (count, folder) in &sizes {
+        push("fdatasync of 4 KiB", TIME, sync(&mut probe)?);
+        // It opens no store: this is what starting the program takes.
+        let start = timed(Command::new(bench.cli()).arg("--version"))?;
+        push("countersign --version", TIME, start);
+        for (count, folder) in sizes.iter() {
             for act in ["show", "suspend", "reactivate"] {
-                let mut command = cli(bench, folder, &["credential", act, &name]);
+                let time = timed(&mut cli(bench, folder, &["credential", act, &name]))?;
                 let title = format!("credential {act}, {count} stored");
-                rounds.push(NO_BROKER, &title, TIME, timed(&mut command)?);
+                push(&title, TIME, time);
+                push(&title, BEYOND, time - start);
             }
         }
     }
-    Ok(rounds.figures(NOTHING))
+    Ok(rounds.figures(""))
 }
 
 fn timed(command: &mut Command) -> Result<f64> {
@@ -53,16 +44,13 @@ fn timed(command: &mut Command) -> Result<f64> {
     Ok(millis(start.elapsed()))
 }
 
-fn sync(folder: &Path) -> Result<f64> {
-    let mut file = File::create(folder.join("sync"))?;
-    file.write_all(&[0; 4096])?;
+fn sync(probe: &mut File) -> Result<f64> {
+    probe.write_all(&[0; 4096])?;
     let start = Instant::now();
-    file.sync_data()?;
+    probe.sync_data()?;
     Ok(millis(start.elapsed()))
 }
 
 const TIME: Quantity = Quantity::median("time", "ms");
-const NOTHING: &str = "countersign --version";
-
-/// Figures are told by broker, and these need none.
-const NO_BROKER: Version = Version::V2_0_11;
+const BEYOND: Quantity = Quantity::median("beyond its start", "ms");
+const NO_BROKER: &str = "no broker";

@@ -10,7 +10,6 @@ use anyhow::{Result, anyhow};
 use super::connection::Connection;
 use super::figure::{Figure, Quantity, Rounds, millis, percentile};
 use super::fleet::{Fleet, known, stormers};
-use super::login::Login;
 use super::scale::Scale;
 use super::stand::Stand;
 use super::subject::{BASELINE, Subject};
@@ -18,83 +17,109 @@ use super::{Bench, swarm, wire};
 
 /// While many log in: with chosen passwords, each for the first time.
 pub fn during_a_storm(bench: &Bench, fleet: &Fleet) -> Result<Vec<Figure>> {
-    let connects = |subject: Subject, scale: &Scale| -> Result<Vec<Vec<u8>>> {
-        stormers(subject, scale)
-            .map(|index| Ok(subject.login(index)?.connect()))
-            .collect()
-    };
-    let title = |subject| match subject {
-        Subject::Chosen => "countersign, Argon2id, first logins",
-        _ => subject.title(),
-    };
-    measure(bench, fleet, "storm", &title, &connects)
+    Crowd::Storm.measure(bench, fleet)
 }
 
 /// While many try wrong passwords for names that exist.
 pub fn during_a_flood(bench: &Bench, fleet: &Fleet) -> Result<Vec<Figure>> {
-    let connects = |subject: Subject, scale: &Scale| -> Result<Vec<Vec<u8>>> {
-        stormers(subject, scale)
-            .map(|index| {
-                let Login { username, .. } = subject.login(index)?;
-                let password = "cs_00000000000000000000000000000000".to_owned();
-                Ok(Login { username, password }.connect())
-            })
-            .collect()
-    };
-    let title = |subject| match subject {
-        Subject::Chosen => "countersign, Argon2id",
-        _ => subject.title(),
-    };
-    measure(bench, fleet, "flood", &title, &connects)
+    Crowd::Flood.measure(bench, fleet)
 }
 
-type Connects<'a> = &'a dyn Fn(Subject, &Scale) -> Result<Vec<Vec<u8>>>;
+/// Those who crowd the broker.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Crowd {
+    Storm,
+    Flood,
+}
 
-fn measure(
-    bench: &Bench,
-    fleet: &Fleet,
-    name: &'static str,
-    title: &dyn Fn(Subject) -> &'static str,
-    connects: Connects<'_>,
-) -> Result<Vec<Figure>> {
-    let Scale { rounds, storm, .. } = bench.scale;
-    let case = format!(
-        "{IN_FLIGHT} at a time for {:.1} s a round",
-        storm.as_secs_f64()
-    );
-    println!("{name}: {case}, {rounds} rounds");
-    let mut table = Rounds::of(name, case);
-    for round in 0..rounds {
-        for member in fleet.in_turn(round) {
-            let stand = &member.stand;
-            let connects = connects(stand.subject, &bench.scale)?;
-            // Each round goes on where the last one ended: who logged in then
-            // is no stranger any more.
-            let first = round * connects.len() / rounds;
-            let bystander = Bystander::start(stand, &bench.scale)?;
-            let end = Instant::now() + storm;
-            let outcome = swarm::run(
-                stand.port(),
-                IN_FLIGHT,
-                connects
-                    .iter()
-                    .cycle()
-                    .skip(first)
-                    .take_while(|_| Instant::now() < end)
-                    .cloned(),
-            )?;
-            let pings = bystander.finish()?;
-            let (version, title) = (stand.version, title(stand.subject));
-            for (quantity, share) in [(P50, 0.5), (P99, 0.99), (MAX, 1.0)] {
-                table.push(version, title, quantity, percentile(&pings, share));
-            }
-            let seconds = outcome.elapsed.as_secs_f64();
-            table.push(version, title, ADMITTED, outcome.admitted as f64 / seconds);
-            let refused = outcome.refused + outcome.dropped;
-            table.push(version, title, REFUSED, refused as f64 / seconds);
+impl Crowd {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Storm => "storm",
+            Self::Flood => "flood",
         }
     }
-    Ok(table.figures(BASELINE))
+
+    fn title(self, subject: Subject) -> &'static str {
+        match (self, subject) {
+            (Self::Storm, Subject::Chosen) => "countersign, Argon2id, first logins",
+            (Self::Flood, Subject::Chosen) => "countersign, Argon2id",
+            (_, subject) => subject.title(),
+        }
+    }
+
+    fn connects(self, subject: Subject, scale: &Scale) -> Result<Vec<Vec<u8>>> {
+        let connect = |index| {
+            let mut login = subject.login(index)?;
+            if self == Self::Flood {
+                login.password = "cs_00000000000000000000000000000000".to_owned();
+            }
+            Ok(login.connect())
+        };
+        stormers(subject, scale).map(connect).collect()
+    }
+
+    fn measure(self, bench: &Bench, fleet: &Fleet) -> Result<Vec<Figure>> {
+        let rounds = bench.scale.rounds;
+        let seconds = bench.scale.storm.as_secs_f64();
+        let case = format!("{IN_FLIGHT} at a time for {seconds:.1} s a round");
+        println!("{}: {case}, {rounds} rounds", self.name());
+        let mut table = Rounds::of(self.name(), case);
+        for round in 0..rounds {
+            for stand in fleet.in_turn(round) {
+                self.take_turn(stand, bench, round, &mut table)?;
+            }
+        }
+        Ok(table.figures(BASELINE))
+    }
+
+    fn take_turn(
+        self,
+        stand: &Stand,
+        bench: &Bench,
+        round: usize,
+        table: &mut Rounds,
+    ) -> Result<()> {
+        let connects = self.connects(stand.subject, &bench.scale)?;
+        // Each round goes on where no other has been: who logged in once is no
+        // stranger any more.
+        let first = round * connects.len() / bench.scale.rounds;
+        let bystander = Bystander::start(stand, &bench.scale)?;
+        let before = stand.meter.cpu()?;
+        let end = Instant::now() + bench.scale.storm;
+        let outcome = swarm::run(
+            stand.port(),
+            IN_FLIGHT,
+            connects
+                .iter()
+                .cycle()
+                .skip(first)
+                .take_while(|_| Instant::now() < end)
+                .cloned(),
+        )?;
+        let used = stand.meter.cpu()? - before;
+        let pings = bystander.finish()?;
+
+        let mut push = |quantity, value| {
+            table.push(
+                stand.version.name(),
+                self.title(stand.subject),
+                quantity,
+                value,
+            );
+        };
+        for (quantity, share) in [(P50, 0.5), (P99, 0.99), (MAX, 1.0)] {
+            push(quantity, percentile(&pings, share));
+        }
+        let refused = outcome.refused + outcome.dropped;
+        let tries = (outcome.admitted + refused) as f64;
+        let seconds = outcome.elapsed.as_secs_f64();
+        push(TRIES, tries / seconds);
+        push(REFUSED, 100.0 * refused as f64 / tries);
+        push(THREAD, used.thread / 1e3 / tries);
+        push(RESIDENT, stand.meter.resident()?);
+        Ok(())
+    }
 }
 
 /// A client that sends one PINGREQ after another.
@@ -134,8 +159,11 @@ impl Bystander {
 const P50: Quantity = Quantity::median("ping p50", "ms");
 const P99: Quantity = Quantity::median("ping p99", "ms");
 const MAX: Quantity = Quantity::maximum("ping max", "ms");
-const ADMITTED: Quantity = Quantity::median("admitted", "/s");
-const REFUSED: Quantity = Quantity::median("refused", "/s");
+const TRIES: Quantity = Quantity::median("tries", "/s");
+const REFUSED: Quantity = Quantity::median("refused", "%");
+const THREAD: Quantity = Quantity::median("thread", "µs a try");
+
+const RESIDENT: Quantity = Quantity::maximum("resident", "MiB");
 
 const IN_FLIGHT: usize = 50;
 const BETWEEN: Duration = Duration::from_millis(1);

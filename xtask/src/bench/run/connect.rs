@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
+use super::Bench;
 use super::connection::Connection;
 use super::figure::{Figure, Quantity, Rounds};
-use super::fleet::{Fleet, Member, fresh, known};
+use super::fleet::{Fleet, fresh, known};
 use super::meter::Cpu;
 use super::scale::Scale;
-use super::stand::Window;
+use super::stand::Stand;
 use super::subject::{BASELINE, Subject};
-use super::{Bench, swarm};
+use super::swarm::{self, Outcome};
+use super::window::{self, Used, Window};
 
 pub fn measure(bench: &Bench, fleet: &Fleet) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
@@ -26,14 +28,16 @@ pub fn measure(bench: &Bench, fleet: &Fleet) -> Result<Vec<Figure>> {
             in_flight,
             rounds: Rounds::of("connect", case),
             settling: Vec::new(),
+            settled: Vec::new(),
         };
         for round in 0..bench.scale.rounds {
-            for member in fleet.in_turn(round) {
-                for kind in Kind::of(member.stand.subject, in_flight) {
-                    turns.take(member, *kind, round)?;
+            for kind in [Kind::Known, Kind::Fresh] {
+                let stands = fleet.in_turn(round);
+                for stand in stands.filter(|stand| kind.is_measured(stand, in_flight)) {
+                    turns.take(stand, kind, round)?;
                 }
             }
-            turns.settle(|_| true)?;
+            turns.end_round(fleet)?;
         }
         figures.extend(turns.rounds.figures(BASELINE));
     }
@@ -50,11 +54,11 @@ enum Kind {
 }
 
 impl Kind {
-    /// Those that are measured of a subject.
-    fn of(subject: Subject, in_flight: usize) -> &'static [Self] {
-        match subject {
-            Subject::Generated | Subject::Chosen if in_flight == 1 => &[Self::Known, Self::Fresh],
-            _ => &[Self::Known],
+    fn is_measured(self, stand: &Stand, in_flight: usize) -> bool {
+        match (self, stand.subject) {
+            (Self::Known, _) => true,
+            (Self::Fresh, Subject::Generated | Subject::Chosen) => in_flight == 1,
+            (Self::Fresh, _) => false,
         }
     }
 
@@ -71,26 +75,25 @@ struct Turns<'a> {
     bench: &'a Bench,
     in_flight: usize,
     rounds: Rounds,
-    settling: Vec<Settling<'a>>,
+    settling: Vec<Turn<'a, Window<'a>>>,
+    settled: Vec<Turn<'a, Used>>,
 }
 
-/// A turn whose broker still writes down what happened in it.
-struct Settling<'a> {
-    member: &'a Member,
+/// Logins at one broker, and what they took.
+struct Turn<'a, T> {
+    stand: &'a Stand,
     title: &'static str,
-    window: Window<'a>,
     logins: usize,
+    took: T,
 }
 
 impl<'a> Turns<'a> {
-    fn take(&mut self, member: &'a Member, kind: Kind, round: usize) -> Result<()> {
+    fn take(&mut self, stand: &'a Stand, kind: Kind, round: usize) -> Result<()> {
         // What an earlier turn left to be written is not this one's.
-        self.settle(|settling| std::ptr::eq(settling.member, member))?;
-        let stand = &member.stand;
+        self.settle(|turn| std::ptr::eq(turn.stand, stand))?;
         let connects = connects(stand.subject, &self.bench.scale, kind, round)?;
-        let logins = connects.len();
+        let (title, logins) = (kind.title(stand.subject), connects.len());
         let mut window = Window::open(stand)?;
-        let title = kind.title(stand.subject);
         if (kind, stand.subject) == (Kind::Fresh, Subject::Chosen) {
             // At a pace at which no broker has to refuse for its budget's sake.
             for connect in &connects {
@@ -99,41 +102,64 @@ impl<'a> Turns<'a> {
             }
         } else {
             let outcome = swarm::run(stand.port(), self.in_flight, connects.into_iter())?;
-            ensure!(
-                outcome.admitted == logins,
-                "{title}: not all were let in: {outcome:?}"
-            );
-            let rate = logins as f64 / outcome.elapsed.as_secs_f64();
-            self.rounds.push(stand.version, title, RATE, rate);
+            self.note(stand, title, logins, &outcome)?;
         }
         window.work_is_done();
-        self.settling.push(Settling {
-            member,
+        self.settling.push(Turn {
+            stand,
             title,
-            window,
             logins,
+            took: window,
         });
         Ok(())
     }
 
-    /// Waits for the turns that `wanted` names and takes their figures.
-    fn settle(&mut self, wanted: impl Fn(&Settling<'_>) -> bool) -> Result<()> {
+    fn note(&mut self, stand: &Stand, title: &str, logins: usize, outcome: &Outcome) -> Result<()> {
+        let broker = stand.version.name();
+        let rate = logins as f64 / outcome.elapsed.as_secs_f64();
+        self.rounds.push(broker, title, RATE, rate);
+        let refused = logins - outcome.admitted;
+        if refused > 0 {
+            println!(
+                "  {title}: {outcome:?}, the last one: {}",
+                stand.last_refusal()
+            );
+            self.rounds.push(broker, title, REFUSED, refused as f64);
+        }
+        ensure!(refused * 100 <= logins, "{title}: many were refused");
+        Ok(())
+    }
+
+    /// Waits for the turns that `wanted` names.
+    fn settle(&mut self, wanted: impl Fn(&Turn<'_, Window<'_>>) -> bool) -> Result<()> {
         let (now, later) = std::mem::take(&mut self.settling)
             .into_iter()
-            .partition(|settling| wanted(settling) || settling.window.left().is_zero());
+            .partition(|turn| wanted(turn) || turn.took.is_settled());
         self.settling = later;
-        for settling in now {
-            let Settling {
-                member,
-                title,
-                window,
-                logins,
-            } = settling;
-            let Cpu { process, thread } = window.settle(member.idle)?;
-            let each = |nanos: f64| nanos / 1e3 / logins as f64;
-            let version = member.stand.version;
-            self.rounds.push(version, title, CPU, each(process));
-            self.rounds.push(version, title, THREAD, each(thread));
+        for turn in now {
+            self.settled.push(Turn {
+                stand: turn.stand,
+                title: turn.title,
+                logins: turn.logins,
+                took: turn.took.settle()?,
+            });
+        }
+        Ok(())
+    }
+
+    /// Takes the figures of all turns, now that it is quiet.
+    fn end_round(&mut self, fleet: &Fleet) -> Result<()> {
+        self.settle(|_| true)?;
+        let idle = window::idle(fleet)?;
+        for turn in std::mem::take(&mut self.settled) {
+            let stands = fleet.stands().iter().zip(&idle);
+            for (_, idle) in stands.filter(|(stand, _)| std::ptr::eq(*stand, turn.stand)) {
+                let Cpu { process, thread } = turn.took.beyond(*idle);
+                let each = |nanos: f64| nanos / 1e3 / turn.logins as f64;
+                let broker = turn.stand.version.name();
+                self.rounds.push(broker, turn.title, CPU, each(process));
+                self.rounds.push(broker, turn.title, THREAD, each(thread));
+            }
         }
         Ok(())
     }
@@ -154,5 +180,7 @@ fn connects(subject: Subject, scale: &Scale, kind: Kind, round: usize) -> Result
 const CPU: Quantity = Quantity::median("CPU", "µs");
 const THREAD: Quantity = Quantity::median("broker thread", "µs");
 const RATE: Quantity = Quantity::median("logins", "/s");
+/// Of logins that are right.
+const REFUSED: Quantity = Quantity::maximum("refused", "a round");
 
 const PACE: Duration = Duration::from_millis(100);

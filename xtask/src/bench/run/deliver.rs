@@ -7,10 +7,10 @@ use anyhow::{Context, Result};
 use super::Bench;
 use super::connection::Connection;
 use super::figure::{Figure, Quantity, Rounds};
-use super::fleet::{Fleet, Member, known};
+use super::fleet::{Fleet, known};
 use super::meter::Cpu;
 use super::scale::Scale;
-use super::stand::{SETTLING, Window};
+use super::stand::{SETTLING, Stand};
 use super::subject::BASELINE;
 use super::wire;
 
@@ -23,20 +23,20 @@ pub fn measure(bench: &Bench, fleet: &Fleet) -> Result<Vec<Figure>> {
     println!("deliver: {case}, {} rounds", scale.rounds);
     let mut rounds = Rounds::of("deliver", case);
     let mut fans: Vec<Fan> = fleet
-        .members()
+        .stands()
         .iter()
-        .map(|member| Fan::open(member, scale))
+        .map(|stand| Fan::open(stand, scale))
         .collect::<Result<_>>()?;
     std::thread::sleep(SETTLING);
     for _ in 0..scale.rounds {
-        for (member, fan) in fleet.members().iter().zip(&mut fans) {
-            let window = Window::open(&member.stand)?;
+        for (stand, fan) in fleet.stands().iter().zip(&mut fans) {
+            let before = stand.meter.cpu()?;
             fan.send(scale.fanned)?;
-            let Cpu { process, thread } = window.close(member.idle)?;
+            let Cpu { process, thread } = stand.meter.cpu()? - before;
             let each = |nanos: f64| nanos / 1e3 / (scale.fanned * SUBSCRIBERS) as f64;
-            let (version, title) = (member.stand.version, member.stand.subject.title());
-            rounds.push(version, title, CPU, each(process));
-            rounds.push(version, title, THREAD, each(thread));
+            let (broker, title) = (stand.version.name(), stand.subject.title());
+            rounds.push(broker, title, CPU, each(process));
+            rounds.push(broker, title, THREAD, each(thread));
         }
     }
     Ok(rounds.figures(BASELINE))
@@ -49,8 +49,7 @@ struct Fan {
 }
 
 impl Fan {
-    fn open(member: &Member, scale: &Scale) -> Result<Self> {
-        let stand = &member.stand;
+    fn open(stand: &Stand, scale: &Scale) -> Result<Self> {
         let mut devices = known(stand.subject, scale).cycle();
         let mut join = |client_id: String| -> Result<Connection> {
             let device = devices.next().context("no device is known")?;

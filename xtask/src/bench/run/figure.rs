@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::brokers::Version;
-
 /// Something that is measured, such as CPU for each login.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Quantity {
@@ -67,7 +65,7 @@ pub struct Rounds {
 }
 
 struct Row {
-    version: Version,
+    broker: &'static str,
     subject: String,
     quantity: Quantity,
     values: Vec<f64>,
@@ -83,14 +81,14 @@ impl Rounds {
     }
 
     /// Adds the value of one round.
-    pub fn push(&mut self, version: Version, subject: &str, quantity: Quantity, value: f64) {
+    pub fn push(&mut self, broker: &'static str, subject: &str, quantity: Quantity, value: f64) {
         let known = self.rows.iter_mut().find(|row| {
-            (row.version, row.subject.as_str(), row.quantity) == (version, subject, quantity)
+            (row.broker, row.subject.as_str(), row.quantity) == (broker, subject, quantity)
         });
         match known {
             Some(row) => row.values.push(value),
             None => self.rows.push(Row {
-                version,
+                broker,
                 subject: subject.to_owned(),
                 quantity,
                 values: vec![value],
@@ -102,8 +100,8 @@ impl Rounds {
     pub fn figures(self, baseline: &str) -> Vec<Figure> {
         let of_baseline = |row: &Row| {
             self.rows.iter().find(|other| {
-                (other.version, other.subject.as_str(), other.quantity)
-                    == (row.version, baseline, row.quantity)
+                (other.broker, other.subject.as_str(), other.quantity)
+                    == (row.broker, baseline, row.quantity)
             })
         };
         let figure = |row: &Row| {
@@ -111,7 +109,7 @@ impl Rounds {
             Figure {
                 measurement: self.measurement,
                 case: self.case.clone(),
-                broker: row.version.name(),
+                broker: row.broker,
                 subject: row.subject.clone(),
                 quantity: row.quantity,
                 value: match row.quantity.of_rounds {
@@ -119,10 +117,9 @@ impl Rounds {
                     OfRounds::Maximum => percentile(&row.values, 1.0),
                 },
                 rounds: row.values.clone(),
-                ratio: ratio.map(|base| {
-                    let pairs = row.values.iter().zip(&base.values);
-                    median(&pairs.map(|(value, base)| value / base).collect::<Vec<_>>())
-                }),
+                ratio: ratio
+                    .map(|base| median_ratio(&row.values, &base.values))
+                    .filter(|ratio| ratio.is_finite()),
                 goal: None,
             }
         };
@@ -139,6 +136,16 @@ pub fn median(values: &[f64]) -> f64 {
         length if length % 2 == 1 => sorted[middle],
         _ => (sorted[middle - 1] + sorted[middle]) / 2.0,
     }
+}
+
+/// The median of each value over the one at the same place in `base`.
+fn median_ratio(values: &[f64], base: &[f64]) -> f64 {
+    let ratios: Vec<f64> = values
+        .iter()
+        .zip(base)
+        .map(|(value, base)| value / base)
+        .collect();
+    median(&ratios)
 }
 
 /// The smallest value that the given share of all does not exceed.
@@ -191,8 +198,8 @@ mod tests {
         const CPU: Quantity = Quantity::median("CPU", "µs");
         let mut rounds = Rounds::of("connect", "");
         for (bare, ours) in [(1.0, 2.0), (10.0, 30.0), (2.0, 8.0)] {
-            rounds.push(Version::V2_1, "bare", CPU, bare);
-            rounds.push(Version::V2_1, "ours", CPU, ours);
+            rounds.push("2.1", "bare", CPU, bare);
+            rounds.push("2.1", "ours", CPU, ours);
         }
         let figures = rounds.figures("bare");
         assert_eq!((figures[0].value, figures[0].ratio), (2.0, None));

@@ -3,7 +3,6 @@
 use std::ops::Range;
 use std::path::PathBuf;
 use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -17,14 +16,7 @@ use crate::brokers::Version;
 
 /// Brokers that are compared.
 pub struct Fleet {
-    members: Vec<Member>,
-}
-
-/// One of them.
-pub struct Member {
-    pub stand: Stand,
-    /// What it uses in a second in which nobody uses it.
-    pub idle: Cpu,
+    stands: Vec<Stand>,
 }
 
 impl Fleet {
@@ -36,8 +28,7 @@ impl Fleet {
         })
     }
 
-    /// Starts them, lets every device that is to be known log in once, and
-    /// sees what they use when nobody does anything.
+    /// Starts them and lets every device that is to be known log in once.
     fn start(bench: &Bench) -> Result<Self> {
         println!(
             "starting a fleet: {} subjects on 2.0.11 and 2.1",
@@ -57,21 +48,24 @@ impl Fleet {
             })?;
         }
         thread::sleep(SETTLING);
-        Ok(Self {
-            members: with_idle(stands)?,
-        })
+        Ok(Self { stands })
     }
 
     /// Its brokers, from a different one on in each round, so that none always
     /// follows the same other.
-    pub fn in_turn(&self, round: usize) -> impl Iterator<Item = &Member> {
-        let count = self.members.len();
-        (0..count).filter_map(move |index| self.members.get((index + round) % count))
+    pub fn in_turn(&self, round: usize) -> impl Iterator<Item = &Stand> {
+        let count = self.stands.len();
+        (0..count).filter_map(move |index| self.stands.get((index + round) % count))
     }
 
     /// Its brokers, by version and subject.
-    pub fn members(&self) -> &[Member] {
-        &self.members
+    pub fn stands(&self) -> &[Stand] {
+        &self.stands
+    }
+
+    /// The CPU that each broker used so far.
+    pub fn cpu(&self) -> Result<Vec<Cpu>> {
+        self.stands.iter().map(|stand| stand.meter.cpu()).collect()
     }
 }
 
@@ -145,27 +139,8 @@ fn introduce(stand: &Stand, scale: &Scale) -> Result<()> {
     Ok(())
 }
 
-fn with_idle(stands: Vec<Stand>) -> Result<Vec<Member>> {
-    let before: Vec<Cpu> = stands
-        .iter()
-        .map(|stand| stand.meter.cpu())
-        .collect::<Result<_>>()?;
-    thread::sleep(IDLE);
-    let with_idle = |(stand, before): (Stand, Cpu)| {
-        let used = stand.meter.cpu()? - before;
-        let idle = Cpu {
-            process: used.process / IDLE.as_secs_f64(),
-            thread: used.thread / IDLE.as_secs_f64(),
-        };
-        Ok(Member { stand, idle })
-    };
-    stands.into_iter().zip(before).map(with_idle).collect()
-}
-
 /// The oldest line that is supported, and the newest.
 pub const VERSIONS: [Version; 2] = [Version::V2_0_11, Version::V2_1];
 
 /// How many devices with chosen passwords reconnect.
 const KNOWN_PASSWORDS: usize = 100;
-
-const IDLE: Duration = Duration::from_secs(2);

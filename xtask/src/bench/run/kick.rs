@@ -2,126 +2,128 @@
 //! broker that has nothing else to do.
 
 use std::path::Path;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow};
-use countersign_admin::credential::{self, CredentialError};
-use countersign_admin::{Context, OsRandom};
-use countersign_core::credential::Credential;
+use anyhow::{Context, Result, anyhow, ensure};
+use countersign_core::lifecycle::State;
 use countersign_core::name::LoginName;
+use countersign_core::store::{Directory, GateStore};
 use countersign_sqlite::SqliteStore;
 
 use super::Bench;
-use super::connection::Connection;
+use super::connection::{Connection, PATIENCE};
 use super::figure::{Figure, Quantity, Rounds, percentile};
 use super::login;
 use super::stand::Stand;
-use super::store::{cli, file, now};
+use super::store::{cli, file};
 use super::subject::Subject;
 use crate::brokers::Version;
 use crate::command::read;
 
 pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
-    let case = format!("{} sessions each way, on an idle broker", bench.scale.kicks);
+    let case = format!(
+        "how long {} sessions outlive `credential suspend`, idle broker",
+        bench.scale.kicks
+    );
     println!("kick: {case}");
     let mut rounds = Rounds::of("kick", case);
     for version in Version::ALL {
         let folder = bench.folder.path().join(format!("kick-{}", version.name()));
         Subject::Generated.prepare(bench, &folder, 1)?;
         let stand = Stand::start(bench, version, Subject::Generated, &folder)?;
-        let samples = Samples::take(bench, &stand, &folder)?;
-        for (title, values) in samples.rows() {
+        let ends = (0..bench.scale.kicks)
+            .map(|round| End::bring_about(bench, &stand, &folder, round))
+            .collect::<Result<Vec<End>>>()?;
+        for (title, from) in FROM {
+            let values: Vec<f64> = ends
+                .iter()
+                .map(|end| since(from(end), end.closed))
+                .collect();
             for (quantity, share) in [(P50, 0.5), (P99, 0.99), (MAX, 1.0)] {
-                rounds.push(version, title, quantity, percentile(values, share));
+                rounds.push(version.name(), title, quantity, percentile(&values, share));
             }
         }
     }
     let mut figures = rounds.figures("");
     for figure in &mut figures {
         figure.goal = match (figure.subject.as_str(), figure.quantity.name) {
-            (FROM_EXIT, "p99") => Some(250.0),
-            (FROM_CALL, "p99") => Some(50.0),
+            (EXIT, "p99") => Some(250.0),
+            (COMMIT, "p99") => Some(50.0),
             _ => None,
         };
     }
     Ok(figures)
 }
 
-/// How long sessions lived on, in milliseconds; less than nothing when one
-/// ended before the act's caller was answered.
-#[derive(Default)]
-struct Samples {
-    from_start: Vec<f64>,
-    from_exit: Vec<f64>,
-    from_call: Vec<f64>,
-    from_return: Vec<f64>,
+/// The instants of the end of one session.
+struct End {
+    /// The command began.
+    start: Instant,
+    /// What it did was there for everybody to see.
+    commit: Instant,
+    /// The command ended.
+    exit: Instant,
+    /// The broker had closed the connection.
+    closed: Instant,
 }
 
-impl Samples {
-    fn take(bench: &Bench, stand: &Stand, folder: &Path) -> Result<Self> {
-        let mut samples = Self::default();
-        let name = LoginName::parse_device(&login::name(0))?;
-        let mut store = SqliteStore::open(file(folder))?;
-        for round in 0..bench.scale.kicks {
-            // A broker looks up every 100 ms by itself; acts come at any time in
-            // between.
-            thread::sleep(Duration::from_millis(20 + (round as u64 * 37) % 100));
-            let mut suspend = cli(bench, folder, &["credential", "suspend", name.as_str()]);
-            let [start, exit, end] = ended_by(stand, || read(&mut suspend).map(drop))?;
-            samples.from_start.push(since(start, end));
-            samples.from_exit.push(since(exit, end));
-            act(&mut store, &name, credential::reactivate)?;
+impl End {
+    /// Connects, suspends, and sees the session end.
+    fn bring_about(bench: &Bench, stand: &Stand, folder: &Path, round: usize) -> Result<Self> {
+        let name = login::name(0);
+        let act = |act| read(&mut cli(bench, folder, &["credential", act, &name]));
+        let connect = Subject::Generated.login(0)?.connect();
+        let mut connection = Connection::admitted(stand.port(), &connect)?;
+        // A broker looks about every 100 ms by itself; acts come at any time in
+        // between.
+        thread::sleep(Duration::from_millis(30 + (round as u64 * 37) % 100));
+        let waiter = thread::spawn(move || connection.wait_closed());
+        let watcher = watch_for_suspension(folder, &name)?;
+        let start = Instant::now();
+        act("suspend")?;
+        let exit = Instant::now();
+        let commit = joined(watcher)?;
+        let closed = joined(waiter)?;
+        act("reactivate")?;
+        Ok(Self {
+            start,
+            commit,
+            exit,
+            closed,
+        })
+    }
+}
 
-            thread::sleep(Duration::from_millis(20 + (round as u64 * 61) % 100));
-            let [call, back, end] =
-                ended_by(stand, || act(&mut store, &name, credential::suspend))?;
-            samples.from_call.push(since(call, end));
-            samples.from_return.push(since(back, end));
-            act(&mut store, &name, credential::reactivate)?;
+/// Watches for the instant from which the store shows a suspension.
+fn watch_for_suspension(folder: &Path, name: &str) -> Result<JoinHandle<Result<Instant>>> {
+    let mut store = SqliteStore::open(file(folder))?;
+    let name = LoginName::parse_device(name)?;
+    let mut version = store.version()?;
+    Ok(thread::spawn(move || {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let seen = Instant::now();
+            ensure!(seen < end, "the store did not show the act in {PATIENCE:?}");
+            let latest = store.version()?;
+            // A broker commits, too, such as who is connected.
+            if latest != version {
+                version = latest;
+                let credential = store.credential(&name)?.context("the credential is gone")?;
+                if credential.state == State::Suspended {
+                    return Ok(seen);
+                }
+            }
+            thread::sleep(Duration::from_micros(100));
         }
-        Ok(samples)
-    }
-
-    fn rows(&self) -> [(&'static str, &[f64]); 4] {
-        [
-            ("from the command's start", &self.from_start),
-            (FROM_EXIT, &self.from_exit),
-            (FROM_CALL, &self.from_call),
-            ("from the call's return, synced", &self.from_return),
-        ]
-    }
+    }))
 }
 
-type Act = fn(&mut SqliteStore, &Context<'_>, &LoginName) -> Result<Credential, CredentialError>;
-
-fn act(store: &mut SqliteStore, name: &LoginName, act: Act) -> Result<()> {
-    let context = Context {
-        now: now(),
-        actor: "bench",
-        random: &mut OsRandom,
-    };
-    act(store, &context, name)?;
-    Ok(())
+fn joined(thread: JoinHandle<Result<Instant>>) -> Result<Instant> {
+    thread.join().map_err(|_| anyhow!("a watcher panicked"))?
 }
 
-/// Connects, acts, and returns when the act began, when it was done, and when
-/// the session ended.
-fn ended_by(stand: &Stand, act: impl FnOnce() -> Result<()>) -> Result<[Instant; 3]> {
-    let connect = Subject::Generated.login(0)?.connect();
-    let mut connection = Connection::admitted(stand.port(), &connect)?;
-    // The login itself is written down by then, and the broker asleep.
-    thread::sleep(Duration::from_millis(30));
-    let waiter = thread::spawn(move || connection.wait_closed());
-    let start = Instant::now();
-    act()?;
-    let done = Instant::now();
-    let end = waiter
-        .join()
-        .map_err(|_| anyhow!("the one who waits panicked"))??;
-    Ok([start, done, end])
-}
-
+/// In milliseconds; less than nothing when `later` came first.
 fn since(earlier: Instant, later: Instant) -> f64 {
     let after = later.saturating_duration_since(earlier).as_secs_f64();
     let before = earlier.saturating_duration_since(later).as_secs_f64();
@@ -132,6 +134,13 @@ const P50: Quantity = Quantity::median("p50", "ms");
 const P99: Quantity = Quantity::median("p99", "ms");
 const MAX: Quantity = Quantity::median("max", "ms");
 
-const FROM_EXIT: &str = "from the command's exit";
-/// The commit lies within the call, so that this is no less than from there.
-const FROM_CALL: &str = "from the library's call";
+const COMMIT: &str = "from the commit";
+const EXIT: &str = "from the command's exit";
+
+type From = fn(&End) -> Instant;
+
+const FROM: [(&str, From); 3] = [
+    ("from the command's start", |end| end.start),
+    (COMMIT, |end| end.commit),
+    (EXIT, |end| end.exit),
+];

@@ -9,7 +9,7 @@ use super::connection::Connection;
 use super::figure::{Figure, Quantity, Rounds};
 use super::fleet::Fleet;
 use super::meter::Cpu;
-use super::stand::{SETTLING, Window};
+use super::stand::SETTLING;
 use super::subject::BASELINE;
 use super::wire;
 
@@ -20,20 +20,20 @@ pub fn measure(bench: &Bench, fleet: &Fleet) -> Result<Vec<Figure>> {
         println!("publish: {case}, {} rounds", bench.scale.rounds);
         let mut rounds = Rounds::of("publish", case);
         let mut publishers = Vec::new();
-        for member in fleet.members() {
-            let connect = member.stand.subject.login(0)?.connect();
-            publishers.push(Connection::admitted(member.stand.port(), &connect)?);
+        for stand in fleet.stands() {
+            let connect = stand.subject.login(0)?.connect();
+            publishers.push(Connection::admitted(stand.port(), &connect)?);
         }
         std::thread::sleep(SETTLING);
         for _ in 0..bench.scale.rounds {
-            for (member, publisher) in fleet.members().iter().zip(&mut publishers) {
-                let window = Window::open(&member.stand)?;
+            for (stand, publisher) in fleet.stands().iter().zip(&mut publishers) {
+                let before = stand.meter.cpu()?;
                 publish(publisher, bench.scale.messages, qos)?;
-                let Cpu { process, thread } = window.close(member.idle)?;
+                let Cpu { process, thread } = stand.meter.cpu()? - before;
                 let each = |nanos: f64| nanos / 1e3 / bench.scale.messages as f64;
-                let (version, title) = (member.stand.version, member.stand.subject.title());
-                rounds.push(version, title, CPU, each(process));
-                rounds.push(version, title, THREAD, each(thread));
+                let (broker, title) = (stand.version.name(), stand.subject.title());
+                rounds.push(broker, title, CPU, each(process));
+                rounds.push(broker, title, THREAD, each(thread));
             }
         }
         figures.extend(rounds.figures(BASELINE));

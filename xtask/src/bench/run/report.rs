@@ -65,14 +65,14 @@ impl fmt::Display for Machine {
             system,
             load,
         } = self;
-        writeln!(
+        write!(
             formatter,
             "{date}: {processors} × {model}, {system}, Linux {kernel}, load {load}"
         )?;
         if *load > 0.5 {
             write!(
                 formatter,
-                "others use this machine, too: expect figures to vary"
+                "\nothers use this machine, too: expect figures to vary"
             )?;
         }
         Ok(())
@@ -91,10 +91,11 @@ pub fn print(figures: &[Figure]) {
         print_case(of_case, first);
         rest = others;
     }
+    println!();
     for figure in figures {
         let Some(goal) = figure.goal else { continue };
         println!(
-            "\ngoal {}: Mosquitto {}, {}, {}: {} {} of at most {goal}",
+            "goal {}: Mosquitto {}, {}, {}: {} {} of at most {goal}",
             if figure.value <= goal {
                 "met"
             } else {
@@ -123,11 +124,14 @@ pub fn write(path: &Path, machine: &Machine, bench: &Bench, figures: &[Figure]) 
 
 fn print_case(figures: &[Figure], first: &Figure) {
     println!("\n{}: {}", first.measurement, first.case);
-    let columns = distinct(
+    let mut columns = distinct(
         figures
             .iter()
             .map(|figure| (figure.broker, figure.quantity)),
     );
+    // All of one broker side by side, each in the order in which it came.
+    let brokers = distinct(columns.iter().map(|(broker, _)| *broker));
+    columns.sort_by_key(|(broker, _)| brokers.iter().position(|known| known == broker));
     let subjects = distinct(figures.iter().map(|figure| figure.subject.as_str()));
     let mut lines = vec![heading(&columns, |(broker, _)| (*broker).to_owned())];
     lines.push(heading(&columns, |(_, quantity)| {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::subject::Subject;
+
 /// Counts and times of all measurements.
 pub struct Scale {
     /// How often the subjects take turns.
@@ -20,6 +22,9 @@ pub struct Scale {
     pub storm: Duration,
     /// How many credentials a store holds.
     pub sizes: Vec<usize>,
+    /// How many logins Mosquitto's own ways hold. With 100,000 clients
+    /// dynamic-security does not start within twenty seconds on 2.0.11.
+    pub others: Vec<(Subject, usize)>,
     /// Administrative acts on each size.
     pub acts: usize,
     /// Sessions ended on each broker.
@@ -32,13 +37,18 @@ impl Scale {
         let mut scale = if quick {
             Self {
                 rounds: 5,
-                connects: 2_000,
-                first_logins: 300,
-                first_passwords: 3,
+                connects: 1_500,
+                first_logins: 200,
+                first_passwords: 2,
                 messages: 5_000,
                 fanned: 100,
                 storm: Duration::from_millis(300),
                 sizes: vec![0, 1_000, 100_000],
+                others: vec![
+                    (Subject::Files, 1_000),
+                    (Subject::Files, 100_000),
+                    (Subject::DynamicSecurity, 1_000),
+                ],
                 acts: 10,
                 kicks: 25,
             }
@@ -52,6 +62,13 @@ impl Scale {
                 fanned: 500,
                 storm: Duration::from_millis(1_500),
                 sizes: vec![0, 1_000, 100_000, 1_000_000],
+                others: vec![
+                    (Subject::Files, 1_000),
+                    (Subject::Files, 100_000),
+                    (Subject::Files, 1_000_000),
+                    (Subject::DynamicSecurity, 1_000),
+                    (Subject::DynamicSecurity, 10_000),
+                ],
                 acts: 30,
                 kicks: 100,
             }

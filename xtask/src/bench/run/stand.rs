@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use super::Bench;
-use super::meter::{Cpu, Meter};
+use super::meter::Meter;
 use super::subject::Subject;
 use crate::brokers::Version;
 use crate::daemon::{Daemon, Fate, Port, user_line};
@@ -68,56 +68,14 @@ impl Stand {
         })
     }
 
+    /// What Countersign last said of a login that it refused.
+    pub fn last_refusal(&self) -> String {
+        self.daemon.last_in_log("refused `").unwrap_or_default()
+    }
+
     /// Where it listens.
     pub fn port(&self) -> u16 {
         self.port.number
-    }
-}
-
-/// From just before some work until all that it set off is done.
-pub struct Window<'a> {
-    stand: &'a Stand,
-    before: Cpu,
-    opened: Instant,
-    ended: Instant,
-}
-
-impl<'a> Window<'a> {
-    pub fn open(stand: &'a Stand) -> Result<Self> {
-        let now = Instant::now();
-        Ok(Self {
-            stand,
-            before: stand.meter.cpu()?,
-            opened: now,
-            ended: now,
-        })
-    }
-
-    /// The work is done, and what the broker puts off begins to settle.
-    pub fn work_is_done(&mut self) {
-        self.ended = Instant::now();
-    }
-
-    /// How long it has yet to settle.
-    pub fn left(&self) -> Duration {
-        SETTLING.saturating_sub(self.ended.elapsed())
-    }
-
-    /// Waits until it has settled and returns the CPU that was used, less what
-    /// the broker uses anyway in such a time.
-    pub fn settle(self, idle: Cpu) -> Result<Cpu> {
-        std::thread::sleep(self.left());
-        self.close(idle)
-    }
-
-    /// The same without waiting, for work that sets nothing off.
-    pub fn close(self, idle: Cpu) -> Result<Cpu> {
-        let used = self.stand.meter.cpu()? - self.before;
-        let seconds = self.opened.elapsed().as_secs_f64();
-        Ok(Cpu {
-            process: used.process - idle.process * seconds,
-            thread: used.thread - idle.thread * seconds,
-        })
     }
 }
 

@@ -47,6 +47,8 @@ impl Sizes {
             fs::create_dir_all(&folder)?;
             let start = Instant::now();
             make(bench, &folder)?;
+            // One at least, so that somebody can log in.
+            let count = count.max(1);
             fill(&folder, count, Secrets::Generated)?;
             let bytes = file(&folder).metadata()?.len();
             println!(
