@@ -5,6 +5,8 @@ use core::fmt;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::secret::{Secret, SecretDigest, Verifier};
+
 /// A client identifier that cannot act as a pattern.
 ///
 /// The host has already replaced an empty one. `+`, `#` and control
@@ -69,6 +71,8 @@ pub enum ClientIdRule {
     FirstUse,
     /// Those that begin so.
     Prefix(ClientId),
+    /// The one that equals the secret.
+    SameAsSecret,
     /// The one that equals the login name.
     SameAsUsername,
 }
@@ -88,6 +92,7 @@ impl ClientIdRule {
             None => match text {
                 "any" => Ok(Self::Any),
                 "first-use" => Ok(Self::FirstUse),
+                "same-as-secret" => Ok(Self::SameAsSecret),
                 "same-as-username" => Ok(Self::SameAsUsername),
                 _ => Err(ClientIdRuleError(text.into())),
             },
@@ -95,15 +100,41 @@ impl ClientIdRule {
     }
 
     /// Says whether `client_id` keeps this rule, for a principal called
-    /// `username` that was tied to `tie` when it was first used.
+    /// `username` that was tied to `tie` when it was first used and proved
+    /// itself by `secret`, if by any.
     #[must_use]
-    pub fn admits(&self, client_id: &ClientId, username: &str, tie: Option<ClientIdTie>) -> bool {
+    pub fn admits(
+        &self,
+        client_id: &ClientId,
+        username: &str,
+        tie: Option<ClientIdTie>,
+        secret: Option<&Verifier>,
+    ) -> bool {
         match self {
             Self::Any => true,
             Self::Exact(id) => id == client_id,
             Self::FirstUse => tie.is_none_or(|tie| tie == client_id.tie()),
             Self::Prefix(prefix) => client_id.0.starts_with(&*prefix.0),
+            Self::SameAsSecret => match secret {
+                Some(Verifier::Digest(digest)) => {
+                    *digest == SecretDigest::of(&Secret::new(client_id.0.as_bytes().to_vec()))
+                }
+                Some(Verifier::Password(_)) | None => false,
+            },
             Self::SameAsUsername => &*client_id.0 == username,
+        }
+    }
+
+    /// The one client id that the rule admits, if it says so by itself.
+    #[must_use]
+    pub fn only(&self) -> Option<&ClientId> {
+        match self {
+            Self::Exact(id) => Some(id),
+            Self::Any
+            | Self::FirstUse
+            | Self::Prefix(_)
+            | Self::SameAsSecret
+            | Self::SameAsUsername => None,
         }
     }
 }
@@ -115,6 +146,7 @@ impl fmt::Display for ClientIdRule {
             Self::Exact(id) => write!(f, "exact:{id}"),
             Self::FirstUse => f.write_str("first-use"),
             Self::Prefix(prefix) => write!(f, "prefix:{prefix}"),
+            Self::SameAsSecret => f.write_str("same-as-secret"),
             Self::SameAsUsername => f.write_str("same-as-username"),
         }
     }
@@ -152,6 +184,7 @@ mod tests {
         for text in [
             "any",
             "first-use",
+            "same-as-secret",
             "same-as-username",
             "exact:a:b",
             "prefix:x-",
@@ -165,13 +198,14 @@ mod tests {
 
     #[test]
     fn each_rule_admits_exactly_its_ids() {
+        let secret = Verifier::Digest(SecretDigest::of(&Secret::new(b"dt_1".to_vec())));
         let admits = |rule: &str, client_id: &str, tie: Option<&str>| {
-            ClientIdRule::parse(rule).unwrap().admits(
-                &id(client_id),
-                "dev1@acme",
-                tie.map(|text| id(text).tie()),
-            )
+            let tie = tie.map(|text| id(text).tie());
+            let rule = ClientIdRule::parse(rule).unwrap();
+            rule.admits(&id(client_id), "dev1@acme", tie, Some(&secret))
         };
+        assert!(admits("same-as-secret", "dt_1", None));
+        assert!(!admits("same-as-secret", "dt_2", None));
         assert!(admits("any", "x", None));
         assert!(admits("exact:x", "x", None));
         assert!(!admits("exact:x", "xx", None));

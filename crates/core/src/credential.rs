@@ -7,7 +7,10 @@ use crate::client_id::{ClientId, ClientIdRule, ClientIdTie};
 use crate::lifecycle::State;
 use crate::name::{GroupPath, LoginName, TenantId};
 use crate::reason::Reason;
-use crate::secret::{SecretId, StoredSecret};
+use crate::role::RoleName;
+use crate::rule::Rule;
+use crate::scheme::SchemeName;
+use crate::secret::{SecretId, StoredSecret, Verifier};
 use crate::time::Timestamp;
 
 /// The number of a credential in its store; never used again for another.
@@ -45,7 +48,7 @@ pub struct Credential {
     /// Its tenant; none for an operator, who stands outside of all.
     pub tenant: Option<TenantId>,
     /// The scheme it was made by.
-    pub scheme: Box<str>,
+    pub scheme: SchemeName,
     /// Where it stands in its life.
     pub state: State,
     /// Whether any client ever authenticated with it.
@@ -77,7 +80,9 @@ pub struct Credential {
     /// The at most two secrets that it accepts, newest first.
     pub secrets: Vec<StoredSecret>,
     /// The roles it holds in its tenant.
-    pub roles: Vec<Box<str>>,
+    pub roles: Vec<RoleName>,
+    /// Rules of its own.
+    pub rules: Vec<Rule>,
     /// Values for rules and for people.
     pub attributes: BTreeMap<String, String>,
 }
@@ -100,18 +105,39 @@ impl Credential {
         now: Timestamp,
     ) -> Result<(), Reason> {
         self.is_in_force(now)?;
-        let known = |stored: &StoredSecret| stored.id == secret && stored.is_usable(now);
-        if !self.secrets.iter().any(known) {
+        let proved = |stored: &&StoredSecret| stored.id == secret && stored.is_usable(now);
+        let Some(stored) = self.secrets.iter().find(proved) else {
             return Err(Reason::BadSecret);
+        };
+        self.keeps_client_id_rule(client_id, Some(&stored.verifier))
+    }
+
+    fn keeps_client_id_rule(
+        &self,
+        client_id: &ClientId,
+        secret: Option<&Verifier>,
+    ) -> Result<(), Reason> {
+        let rule = &self.client_id_rule;
+        if rule.admits(client_id, self.name.as_str(), self.client_id_tie, secret) {
+            Ok(())
+        } else {
+            Err(Reason::ClientIdMismatch)
         }
-        let username = self.name.as_str();
-        if !self
-            .client_id_rule
-            .admits(client_id, username, self.client_id_tie)
-        {
-            return Err(Reason::ClientIdMismatch);
+    }
+
+    /// Says whether a client that a certificate or pre-shared key vouches for
+    /// may use this credential at `now` under `client_id`, and why not.
+    ///
+    /// # Errors
+    ///
+    /// Returns the [`Reason`] why not; [`Reason::Unauthenticated`] where
+    /// nobody may vouch for it.
+    pub fn admits_external(&self, client_id: &ClientId, now: Timestamp) -> Result<(), Reason> {
+        if !self.external_identity || self.tenant.is_none() {
+            return Err(Reason::Unauthenticated);
         }
-        Ok(())
+        self.is_in_force(now)?;
+        self.keeps_client_id_rule(client_id, None)
     }
 
     /// Says whether state and dates let this credential be used at `now`.

@@ -21,6 +21,7 @@ pub mod duration;
 pub mod lifecycle;
 pub mod name;
 pub mod options;
+pub mod ownership;
 pub mod presence;
 pub mod reason;
 pub mod rights;

@@ -40,8 +40,8 @@ pub struct Presence {
 pub enum Observation {
     /// A session began.
     Connected(Presence),
-    /// A session ended.
-    Disconnected(SessionNumber),
+    /// A session ended, at this instant.
+    Disconnected(SessionNumber, Timestamp),
     /// An unauthenticated session touched its first tenant's topics.
     Joined(SessionNumber, TenantId),
     /// A credential was used.

@@ -6,12 +6,14 @@
 //! [`Rights`], so they can't differ.
 
 use crate::credential::Credential;
-use crate::name::TenantId;
+use crate::name::{GroupPath, TenantId};
 use crate::reason::Reason;
 use crate::role::Role;
 use crate::rule::{
-    Action, Explanation, Pattern, QoS, Rule, RuleSet, RuleSource, Territories, Variables, Verdict,
+    Action, Explanation, NoVariables, Pattern, QoS, Rule, RuleSet, RuleSource, Territories,
+    Variable, Variables, Verdict,
 };
+use crate::scheme::Scheme;
 use crate::tenant::{SubscribeMode, Tenant};
 use crate::topic::{Subscription, TopicName};
 
@@ -59,9 +61,36 @@ impl Grants {
         Self(rules.collect())
     }
 
-    /// Adds the rules of roles that hold for a credential.
+    /// All rules that hold for a credential: its scheme's, its roles', its own.
+    ///
+    /// A scheme or tenant that is no more grants nothing.
     #[must_use]
-    pub fn and_roles(mut self, credential: &Credential, roles: &[Role]) -> Self {
+    pub fn of_credential(
+        credential: &Credential,
+        tenant: Option<&Tenant>,
+        scheme: Option<&Scheme>,
+        roles: &[Role],
+    ) -> Self {
+        let mut grants = Self::default();
+        if let Some(scheme) = scheme {
+            if let Some(tenant) = tenant.filter(|_| scheme.grants_namespaces()) {
+                grants = Self::of_tenant(tenant);
+            }
+            let source = RuleSource::Scheme(scheme.name().as_str().into());
+            let rules: Vec<Rule> = scheme.rules().collect();
+            grants = grants.and(&source, &rules);
+        }
+        let own = match credential.tenant {
+            Some(_) => RuleSource::Credential,
+            None => RuleSource::Operator,
+        };
+        grants
+            .and_roles(credential, roles)
+            .and(&own, &credential.rules)
+    }
+
+    /// Adds the rules of roles that hold for a credential.
+    fn and_roles(mut self, credential: &Credential, roles: &[Role]) -> Self {
         for role in roles {
             for role_rule in &role.rules {
                 if !role_rule.holds_for(credential.group.as_ref()) {
@@ -78,8 +107,7 @@ impl Grants {
     }
 
     /// Adds rules of one source.
-    #[must_use]
-    pub fn and(mut self, source: &RuleSource, rules: &[Rule]) -> Self {
+    fn and(mut self, source: &RuleSource, rules: &[Rule]) -> Self {
         let sourced = rules.iter().map(|rule| (source.clone(), rule.clone()));
         self.0.extend(sourced);
         self
@@ -96,6 +124,33 @@ impl Grants {
         self.0
             .iter()
             .all(|(_, rule)| rule.pattern().variables().next().is_none())
+    }
+}
+
+/// What the variables of a credential's rules stand for.
+#[derive(Clone, Copy, Debug)]
+pub struct Values<'a> {
+    /// The credential.
+    pub credential: &'a Credential,
+    /// The client id it is connected with, unless that is a secret.
+    pub client_id: Option<&'a str>,
+    /// Its scheme, which says what its user name is.
+    pub scheme: Option<&'a Scheme>,
+}
+
+impl Variables for Values<'_> {
+    fn value(&self, variable: Variable<'_>) -> Option<&str> {
+        let credential = self.credential;
+        match variable {
+            Variable::Attribute(key) => credential.attributes.get(key).map(String::as_str),
+            Variable::ClientId => self.client_id,
+            Variable::Group => credential.group.as_ref().map(GroupPath::as_str),
+            Variable::Tenant => credential.tenant.as_ref().map(TenantId::as_str),
+            Variable::Username => match self.scheme {
+                Some(scheme) => scheme.username(&credential.name, &credential.attributes),
+                None => Some(credential.name.as_str()),
+            },
+        }
     }
 }
 
@@ -126,10 +181,35 @@ impl Rights {
         }
     }
 
+    /// What a credential may do while it is connected as `client_id`; none
+    /// where the client id is a secret.
+    #[must_use]
+    pub fn of_credential(
+        credential: &Credential,
+        client_id: Option<&str>,
+        tenant: Option<&Tenant>,
+        scheme: Option<&Scheme>,
+        roles: &[Role],
+    ) -> Self {
+        let grants = Grants::of_credential(credential, tenant, scheme, roles);
+        let values = Values {
+            credential,
+            client_id,
+            scheme,
+        };
+        Self::new(&grants, &values, tenant)
+    }
+
+    /// What a client that proved nothing may do in a tenant.
+    #[must_use]
+    pub fn of_tenant(tenant: &Tenant) -> Self {
+        Self::new(&Grants::of_tenant(tenant), &NoVariables, Some(tenant))
+    }
+
     /// The right to nothing.
     #[must_use]
     pub fn none() -> Self {
-        Self::new(&Grants::default(), &crate::rule::NoVariables, None)
+        Self::new(&Grants::default(), &NoVariables, None)
     }
 
     /// Judges one use of a topic. Takes no lock and allocates nothing.

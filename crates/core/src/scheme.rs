@@ -27,7 +27,7 @@ mod shape;
 mod shape_text;
 
 pub use binding::{ClientIds, Folding, Naming, TokenLogin};
-pub use draft::{Binding, Draft, DraftRequest, SchemeError};
+pub use draft::{Draft, DraftRequest, SchemeError};
 pub use field::{FieldError, FieldValue};
 pub use known::{NameForm, SchemeTakenError, Schemes};
 pub use random::{RandomError, RandomSource};

@@ -7,18 +7,22 @@
 
 use core::error::Error;
 use core::fmt;
+use core::time::Duration;
 use std::sync::Arc;
 
 use crate::audit::AuditEntry;
 use crate::change::{Change, ChangeSeq, KickRequestId};
-use crate::client_id::ClientId;
+use crate::client_id::{ClientId, ClientIdTie};
 use crate::connect::LoginRecord;
-use crate::credential::{Credential, CredentialId, Generation};
+use crate::credential::{Credential, CredentialId};
 use crate::lifecycle::State;
 use crate::name::{GroupPath, LoginName, TenantId};
+use crate::ownership::{DEFAULT_HOLD, StoredSession};
 use crate::presence::{Observation, Presence, SessionNumber};
 use crate::reason::Reason;
-use crate::secret::{Argon2Params, SecretId, Verifier};
+use crate::role::{Role, RoleName};
+use crate::scheme::{Scheme, SchemeName, Schemes};
+use crate::secret::{Argon2Params, SecretDigest, SecretId, Verifier};
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
@@ -46,6 +50,43 @@ pub trait Directory {
     ///
     /// Returns [`StoreError`] when the store can't be read.
     fn some_tenant_admits_anonymous(&mut self) -> Result<bool, StoreError>;
+
+    /// The credential with this generated secret, asked where the secret
+    /// serves as the name.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn credential_by_digest(
+        &mut self,
+        digest: &SecretDigest,
+    ) -> Result<Option<Arc<Credential>>, StoreError>;
+
+    /// The credential that is bound to exactly this client id, by its rule or
+    /// by its first use.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn bound_to(&mut self, client_id: &ClientIdTie) -> Result<Option<CredentialId>, StoreError>;
+
+    /// The tenant whose prefix this client id begins with.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn tenant_by_client_id(&mut self, client_id: &ClientId)
+    -> Result<Option<TenantId>, StoreError>;
+
+    /// What is recorded about the stored session of this client id.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn stored_session(
+        &mut self,
+        client_id: &ClientIdTie,
+    ) -> Result<Option<StoredSession>, StoreError>;
 }
 
 /// What the gate of a broker asks and writes. One value serves one thread.
@@ -76,19 +117,19 @@ pub trait GateStore: Directory + Send + Sized + 'static {
     fn credential_by_id(&mut self, id: CredentialId)
     -> Result<Option<Arc<Credential>>, StoreError>;
 
-    /// All tenants that admit clients without a login.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`StoreError`] when the store can't be read.
-    fn open_tenants(&mut self) -> Result<Vec<Arc<Tenant>>, StoreError>;
-
     /// The settings.
     ///
     /// # Errors
     ///
     /// Returns [`StoreError`] when the store can't be read.
     fn settings(&mut self) -> Result<Settings, StoreError>;
+
+    /// All schemes, built in and made.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn schemes(&mut self) -> Result<Schemes, StoreError>;
 
     /// A number that differs once anybody else has committed anything.
     /// Costs next to nothing.
@@ -97,6 +138,14 @@ pub trait GateStore: Directory + Send + Sized + 'static {
     ///
     /// Returns [`StoreError`] when the store can't be read.
     fn version(&mut self) -> Result<i64, StoreError>;
+
+    /// The last entry of the change log that is not about one credential or
+    /// one request: settings, tenants, schemes.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn last_policy_change(&mut self) -> Result<ChangeSeq, StoreError>;
 
     /// The last entry of the change log.
     ///
@@ -127,13 +176,19 @@ pub trait GateStore: Directory + Send + Sized + 'static {
     /// and of another kind when the store can't be written.
     fn record_login(&mut self, login: &Login<'_>, now: Timestamp) -> Result<Recorded, StoreError>;
 
-    /// The principal that last logged in with this client id and left a
-    /// stored session behind.
+    /// All tenants.
     ///
     /// # Errors
     ///
     /// Returns [`StoreError`] when the store can't be read.
-    fn last_login(&mut self, client_id: &ClientId) -> Result<Option<LastLogin>, StoreError>;
+    fn tenants(&mut self) -> Result<Vec<Arc<Tenant>>, StoreError>;
+
+    /// The roles that a credential holds and that exist.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn roles_of(&mut self, credential: &Credential) -> Result<Vec<Role>, StoreError>;
 
     /// What a [`Change::KickRequested`] asks for; none once it is answered.
     ///
@@ -142,12 +197,13 @@ pub trait GateStore: Directory + Send + Sized + 'static {
     /// Returns [`StoreError`] when the store can't be read.
     fn kick_request(&mut self, id: KickRequestId) -> Result<Option<KickTarget>, StoreError>;
 
-    /// Clears what an earlier run of `broker` left behind as connected.
+    /// Clears what an earlier run of `broker` left behind as connected. Stored
+    /// sessions among it count as used until `now`.
     ///
     /// # Errors
     ///
     /// Returns [`StoreError`] when the store can't be written.
-    fn clear_presence(&mut self, broker: &str) -> Result<(), StoreError>;
+    fn clear_presence(&mut self, broker: &str, now: Timestamp) -> Result<(), StoreError>;
 
     /// Writes a batch down, in short transactions.
     ///
@@ -172,10 +228,15 @@ pub trait GateStore: Directory + Send + Sized + 'static {
 pub struct Login<'a> {
     /// The broker it happens at.
     pub broker: &'a str,
-    /// The credential as it was looked up.
-    pub credential: &'a Credential,
-    /// The secret that proved it.
-    pub secret: SecretId,
+    /// The client id.
+    pub client_id: &'a ClientId,
+    /// What the host is given as the user name.
+    pub username: Option<&'a str>,
+    /// The tenant whose topics it uses.
+    pub tenant: Option<&'a TenantId>,
+    /// The credential as it was looked up and the secret that proved it; none
+    /// for a client that proved nothing.
+    pub proved: Option<(&'a Credential, SecretId)>,
     /// What changes.
     pub record: LoginRecord,
 }
@@ -188,17 +249,6 @@ pub enum Recorded {
     Done,
     /// The credential changed since it was looked up; nothing was written.
     Outdated,
-}
-
-/// Who last logged in with a client id.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct LastLogin {
-    /// The credential; none for an unauthenticated client.
-    pub credential: Option<CredentialId>,
-    /// The name the host was given for it.
-    pub username: Option<String>,
-    /// The tenant whose namespaces it used.
-    pub tenant: Option<TenantId>,
 }
 
 /// Which sessions somebody asks to end.
@@ -244,10 +294,21 @@ pub struct Refusal {
 }
 
 /// What holds for a whole store.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Settings {
     /// How chosen passwords are hashed.
     pub argon2: Argon2Params,
+    /// How long a client id is held after its last use.
+    pub client_id_hold: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            argon2: Argon2Params::default(),
+            client_id_hold: DEFAULT_HOLD,
+        }
+    }
 }
 
 /// What administrative acts are made of.
@@ -398,6 +459,126 @@ pub trait AdminTransaction {
     ///
     /// As [`AdminTransaction::settings`].
     fn remove_secret(&mut self, secret: SecretId) -> Result<(), StoreError>;
+
+    /// The role of this name in a tenant.
+    ///
+    /// # Errors
+    ///
+    /// As [`AdminTransaction::settings`].
+    fn role(&mut self, tenant: &TenantId, name: &RoleName) -> Result<Option<Role>, StoreError>;
+
+    /// Roles, by tenant and name.
+    ///
+    /// # Errors
+    ///
+    /// As [`AdminTransaction::settings`].
+    fn roles(&mut self, tenant: Option<&TenantId>) -> Result<Vec<Role>, StoreError>;
+
+    /// Writes a role with all its rules, new or changed.
+    ///
+    /// # Errors
+    ///
+    /// As [`AdminTransaction::settings`].
+    fn put_role(&mut self, role: &Role) -> Result<(), StoreError>;
+
+    /// Deletes a role and takes it from whoever holds it.
+    ///
+    /// # Errors
+    ///
+    /// As [`AdminTransaction::settings`].
+    fn delete_role(&mut self, tenant: &TenantId, name: &RoleName) -> Result<(), StoreError>;
+
+    /// The numbers of the credentials that hold a role.
+    ///
+    /// # Errors
+    ///
+    /// As [`AdminTransaction::settings`].
+    fn holders_of_role(
+        &mut self,
+        tenant: &TenantId,
+        name: &RoleName,
+    ) -> Result<Vec<CredentialId>, StoreError>;
+
+    /// All schemes, built in and made.
+    ///
+    /// # Errors
+    ///
+    /// As [`AdminTransaction::settings`].
+    fn schemes(&mut self) -> Result<Schemes, StoreError>;
+
+    /// Adds a scheme.
+    ///
+    /// # Errors
+    ///
+    /// Returns kind `Conflict` when there is one of this name, else as
+    /// [`AdminTransaction::settings`].
+    fn add_scheme(&mut self, scheme: &Scheme) -> Result<(), StoreError>;
+
+    /// Removes a scheme that was added.
+    ///
+    /// # Errors
+    ///
+    /// As [`AdminTransaction::settings`].
+    fn remove_scheme(&mut self, name: &SchemeName) -> Result<(), StoreError>;
+
+    /// The tenants with a credential of this scheme.
+    ///
+    /// # Errors
+    ///
+    /// As [`AdminTransaction::settings`].
+    fn tenants_using_scheme(&mut self, name: &SchemeName) -> Result<Vec<TenantId>, StoreError>;
+
+    /// The schemes that credentials of this tenant were made by.
+    ///
+    /// # Errors
+    ///
+    /// As [`AdminTransaction::settings`].
+    fn schemes_used_by(&mut self, tenant: &TenantId) -> Result<Vec<SchemeName>, StoreError>;
+
+    /// Credentials outside of all tenants, by name.
+    ///
+    /// # Errors
+    ///
+    /// As [`AdminTransaction::settings`].
+    fn operators(&mut self) -> Result<Vec<Credential>, StoreError>;
+
+    /// The name of the credential that has this value for an attribute, in
+    /// any tenant.
+    ///
+    /// # Errors
+    ///
+    /// As [`AdminTransaction::settings`].
+    fn holder_of_attribute(
+        &mut self,
+        key: &str,
+        value: &str,
+    ) -> Result<Option<LoginName>, StoreError>;
+
+    /// The credential that is bound to exactly this client id, by its rule or
+    /// by its first use.
+    ///
+    /// # Errors
+    ///
+    /// As [`AdminTransaction::settings`].
+    fn bound_to(&mut self, client_id: &ClientIdTie) -> Result<Option<CredentialId>, StoreError>;
+
+    /// What is recorded about the stored session of a client id.
+    ///
+    /// # Errors
+    ///
+    /// As [`AdminTransaction::settings`].
+    fn stored_session(
+        &mut self,
+        client_id: &ClientIdTie,
+    ) -> Result<Option<StoredSession>, StoreError>;
+
+    /// Gives up a client id on behalf of its holder; it can be taken with a
+    /// clean start from then on.
+    ///
+    /// # Errors
+    ///
+    /// As [`AdminTransaction::settings`].
+    fn release_client_id(&mut self, client_id: &ClientIdTie) -> Result<(), StoreError>;
 
     /// Who is connected, by broker and session.
     ///
@@ -564,14 +745,5 @@ impl fmt::Display for StoreErrorKind {
             Self::ReadOnly => "the store can't be written",
             Self::Unavailable => "the store can't be used",
         })
-    }
-}
-
-/// The generation and state that a [`Login`] was decided on.
-impl Login<'_> {
-    /// What must still hold when the login is committed.
-    #[must_use]
-    pub fn decided_on(&self) -> (State, Generation) {
-        (self.credential.state, self.credential.generation)
     }
 }

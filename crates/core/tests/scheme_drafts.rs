@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use countersign_core::client_id::ClientIdRule;
 use countersign_core::name::TenantId;
 use countersign_core::scheme::{
-    Binding, Draft, DraftRequest, DraftSecret, FieldValue, RandomError, RandomSource, Scheme,
-    SchemeError, Schemes, Shape,
+    Draft, DraftRequest, DraftSecret, FieldValue, RandomError, RandomSource, Scheme, SchemeError,
+    Schemes, Shape,
 };
 use countersign_core::secret::Secret;
 
@@ -117,7 +117,7 @@ fn basic_appends_the_tenant_and_takes_a_secret_or_makes_one() {
     let draft = named("dev1").of("basic").unwrap();
     assert_eq!(draft.name.as_str(), "dev1@acme");
     assert!(has_shape(made(&draft).unwrap(), "cs_[0-9a-f]{32}"));
-    assert_eq!(draft.client_id, Binding::Rule(ClientIdRule::Any));
+    assert_eq!(draft.client_id, ClientIdRule::Any);
     assert_eq!(draft.attributes, BTreeMap::new());
     assert_eq!(auth_type(&draft), "");
 
@@ -145,7 +145,7 @@ fn basic_appends_the_tenant_and_takes_a_secret_or_makes_one() {
 #[test]
 fn generated_makes_everything_and_binds_the_client_id() {
     let draft = nameless().of("generated").unwrap();
-    let Binding::Rule(ClientIdRule::Exact(client_id)) = &draft.client_id else {
+    let ClientIdRule::Exact(client_id) = &draft.client_id else {
         panic!("{:?}", draft.client_id);
     };
     assert!(has_shape(draft.name.as_str(), "[0-9]{15}"));
@@ -257,7 +257,7 @@ fn vwire_makes_device_id_and_token_and_keeps_the_id_as_device() {
         } else {
             ClientIdRule::Any
         };
-        assert_eq!(draft.client_id, Binding::Rule(rule));
+        assert_eq!(draft.client_id, rule);
         assert_eq!(
             named("VU-ABC123").of(scheme).unwrap().name.as_str(),
             "VU-ABC123"
@@ -272,7 +272,7 @@ fn a_vwire_token_is_told_from_the_handle_of_its_device() {
     let draft = named("greenhouse").of("vwire-token").unwrap();
     assert_eq!(draft.name.as_str(), "greenhouse@acme");
     assert_eq!(draft.attributes["device"], "greenhouse");
-    assert_eq!(draft.client_id, Binding::SameAsSecret);
+    assert_eq!(draft.client_id, ClientIdRule::SameAsSecret);
     assert!(has_shape(
         made(&draft).unwrap(),
         "dt_[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
@@ -289,7 +289,7 @@ fn a_thing_of_an_application_is_tied_at_first_use() {
     let draft = named("thing1").of("application").unwrap();
     assert_eq!(draft.name.as_str(), "thing1");
     assert_eq!(draft.attributes["thing_key"], "thing1");
-    assert_eq!(draft.client_id, Binding::Rule(ClientIdRule::FirstUse));
+    assert_eq!(draft.client_id, ClientIdRule::FirstUse);
     assert_eq!(made(&draft).unwrap().len(), 32);
     // Nobody takes a name out of the name space of another tenant.
     for foreign in ["dev1@other", "dev1@", "jane@mail.test"] {
@@ -336,10 +336,7 @@ fn the_rule_for_client_ids_is_the_schemes_unless_it_leaves_it_open() {
         ..named(name)
     };
     let draft = asked("dev1", "prefix:x-").of("basic").unwrap();
-    assert_eq!(
-        draft.client_id,
-        Binding::Rule(ClientIdRule::parse("prefix:x-").unwrap())
-    );
+    assert_eq!(draft.client_id, ClientIdRule::parse("prefix:x-").unwrap());
     assert_eq!(
         asked("VW-ABC123", "any").refusal("vwire"),
         "scheme `vwire` binds client ids by its own rule, `same-as-username`"
@@ -371,7 +368,7 @@ fn a_scheme_of_ones_own_makes_a_prefix() {
     let draft = nameless()
         .of_one(&scheme.unwrap(), &Schemes::built_in())
         .unwrap();
-    let Binding::Rule(ClientIdRule::Prefix(prefix)) = draft.client_id else {
+    let ClientIdRule::Prefix(prefix) = draft.client_id else {
         panic!("{:?}", draft.client_id);
     };
     assert!(has_shape(prefix.as_str(), "[0-9]{15}_"));

@@ -145,6 +145,7 @@ impl ClientIds {
         match (self, rule) {
             (Self::Any, _)
             | (Self::FirstUse, ClientIdRule::FirstUse)
+            | (Self::SameAsSecret, ClientIdRule::SameAsSecret)
             | (Self::SameAsUsername, ClientIdRule::SameAsUsername) => true,
             (Self::Exact(shape), ClientIdRule::Exact(id))
             | (Self::Prefix(shape), ClientIdRule::Prefix(id)) => fits(shape, id),

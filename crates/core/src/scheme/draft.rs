@@ -105,10 +105,10 @@ impl Scheme {
         &self,
         asked_for: Option<&ClientIdRule>,
         random: &mut dyn RandomSource,
-    ) -> Result<Binding, SchemeError> {
+    ) -> Result<ClientIdRule, SchemeError> {
         if let Some(rule) = asked_for {
             return if self.client_ids.admit(rule) {
-                Ok(Binding::Rule(rule.clone()))
+                Ok(rule.clone())
             } else {
                 Err(SchemeError::ClientIdRule {
                     own: self.client_ids.as_str(),
@@ -116,7 +116,7 @@ impl Scheme {
                 })
             };
         }
-        Ok(Binding::Rule(match &self.client_ids {
+        Ok(match &self.client_ids {
             ClientIds::Any => ClientIdRule::Any,
             ClientIds::Exact(shape) => {
                 ClientIdRule::Exact(ClientId::parse(&shape.generate(random)?)?)
@@ -125,9 +125,9 @@ impl Scheme {
             ClientIds::Prefix(shape) => {
                 ClientIdRule::Prefix(ClientId::parse(&shape.generate(random)?)?)
             }
-            ClientIds::SameAsSecret => return Ok(Binding::SameAsSecret),
+            ClientIds::SameAsSecret => ClientIdRule::SameAsSecret,
             ClientIds::SameAsUsername => ClientIdRule::SameAsUsername,
-        }))
+        })
     }
 }
 
@@ -152,22 +152,13 @@ pub struct Draft {
     /// Its name: the login name, unless the scheme requires a token login.
     pub name: LoginName,
     /// Which client ids it may connect with.
-    pub client_id: Binding,
+    pub client_id: ClientIdRule,
     /// Its secret.
     pub secret: DraftSecret,
     /// What was set by hand, and what the scheme filled.
     pub attributes: BTreeMap<String, String>,
     /// What IMPACT calls its kind.
     pub auth_type: Option<AuthType>,
-}
-
-/// How client ids are bound to a new credential.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Binding {
-    /// By this rule, which the credential keeps.
-    Rule(ClientIdRule),
-    /// The client id is the secret, so nothing is kept but the secret.
-    SameAsSecret,
 }
 
 /// Why a credential can't be made as asked.
@@ -194,7 +185,7 @@ pub enum SchemeError {
         scheme: SchemeName,
     },
     /// A name can't be a name.
-    #[error("`{text}` can't be a name: {why}")]
+    #[error("`{}` can't be a name: {why}", .text.escape_debug())]
     Name {
         /// What would have been the name.
         text: String,
