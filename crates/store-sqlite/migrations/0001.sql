@@ -17,6 +17,10 @@ CREATE TABLE tenant (
 -- Tenants that admit clients without a login: asked at every such CONNECT.
 CREATE INDEX tenant_open ON tenant (id) WHERE authentication <> 'required';
 
+-- Whose prefix a client id begins with: asked at every CONNECT.
+CREATE UNIQUE INDEX tenant_by_prefix ON tenant (client_id_prefix)
+    WHERE client_id_prefix IS NOT NULL;
+
 CREATE TABLE namespace (
     tenant TEXT NOT NULL REFERENCES tenant (id) ON DELETE CASCADE,
     position INTEGER NOT NULL,
@@ -24,7 +28,43 @@ CREATE TABLE namespace (
     PRIMARY KEY (tenant, position)
 ) STRICT, WITHOUT ROWID;
 
--- A credential without a tenant is an operator.
+-- A rule is allow or deny (effect), publish, subscribe or both (action) and a
+-- pattern; without a group it holds for every holder of the role.
+CREATE TABLE role (
+    tenant TEXT NOT NULL REFERENCES tenant (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    description TEXT,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (tenant, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE role_rule (
+    tenant TEXT NOT NULL,
+    role TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    effect TEXT NOT NULL,
+    action TEXT NOT NULL,
+    pattern TEXT NOT NULL,
+    max_qos INTEGER,
+    no_retain INTEGER NOT NULL,
+    group_path TEXT,
+    PRIMARY KEY (tenant, role, position),
+    FOREIGN KEY (tenant, role) REFERENCES role (tenant, name) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+-- The schemes that were added, field by field; the built-in ones are code. kind
+-- is flag, list, number or text; only a list has more than one position.
+CREATE TABLE scheme_field (
+    scheme TEXT NOT NULL,
+    key TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (scheme, key, position)
+) STRICT, WITHOUT ROWID;
+
+-- A credential without a tenant is an operator. bound_to is the hash of the one
+-- client id that it admits, as far as its rule or its tie says so.
 CREATE TABLE credential (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL UNIQUE,
@@ -37,6 +77,7 @@ CREATE TABLE credential (
     description TEXT,
     client_id_rule TEXT NOT NULL,
     client_id_tie BLOB,
+    bound_to BLOB,
     external_identity INTEGER NOT NULL,
     not_before INTEGER,
     expires_at INTEGER,
@@ -47,6 +88,8 @@ CREATE TABLE credential (
 ) STRICT;
 
 CREATE INDEX credential_of_tenant ON credential (tenant, name);
+CREATE INDEX credential_of_scheme ON credential (scheme, tenant);
+CREATE INDEX credential_bound_to ON credential (bound_to) WHERE bound_to IS NOT NULL;
 
 -- What recognises a secret: the digest of a generated one or the PHC string
 -- of a chosen one. Of two secrets of a credential the newer has the higher id.
@@ -62,10 +105,26 @@ CREATE TABLE secret (
 
 CREATE INDEX secret_of_credential ON secret (credential);
 
+-- tenant is the credential's, so that only roles that exist can be held.
 CREATE TABLE credential_role (
     credential INTEGER NOT NULL REFERENCES credential (id) ON DELETE CASCADE,
     role TEXT NOT NULL,
-    PRIMARY KEY (credential, role)
+    tenant TEXT NOT NULL,
+    PRIMARY KEY (credential, role),
+    FOREIGN KEY (tenant, role) REFERENCES role (tenant, name) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX credential_of_role ON credential_role (tenant, role);
+
+CREATE TABLE credential_rule (
+    credential INTEGER NOT NULL REFERENCES credential (id) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    effect TEXT NOT NULL,
+    action TEXT NOT NULL,
+    pattern TEXT NOT NULL,
+    max_qos INTEGER,
+    no_retain INTEGER NOT NULL,
+    PRIMARY KEY (credential, position)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE attribute (
@@ -74,6 +133,8 @@ CREATE TABLE attribute (
     value TEXT NOT NULL,
     PRIMARY KEY (credential, key)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX attribute_by_value ON attribute (key, value);
 
 -- kind says which of number and tenant is filled: credential, everything,
 -- kick, tenant.
@@ -84,6 +145,9 @@ CREATE TABLE change (
     number INTEGER,
     tenant TEXT
 ) STRICT;
+
+-- What is not about one credential or one request; found as it is written here.
+CREATE INDEX change_of_policy ON change (seq) WHERE kind NOT IN ('credential', 'kick');
 
 CREATE TABLE audit (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -140,15 +204,22 @@ CREATE TABLE presence (
 
 CREATE INDEX presence_of_tenant ON presence (tenant);
 
--- Who left a stored session behind; without a credential, nobody in particular.
-CREATE TABLE last_login (
-    client_id TEXT NOT NULL PRIMARY KEY,
-    credential INTEGER REFERENCES credential (id) ON DELETE CASCADE,
+-- Who left a stored session behind, by the hash of its client id, which may be a
+-- secret. holder is credential, former or unauthenticated; where the credential
+-- is gone or revoked, it is former, too.
+CREATE TABLE stored_session (
+    client_id BLOB NOT NULL PRIMARY KEY,
+    holder TEXT NOT NULL,
+    credential INTEGER REFERENCES credential (id) ON DELETE SET NULL,
     username TEXT,
-    tenant TEXT
+    tenant TEXT,
+    last_used_at INTEGER NOT NULL,
+    broker TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX last_login_of_credential ON last_login (credential);
+CREATE INDEX stored_session_of_credential ON stored_session (credential);
+CREATE INDEX stored_session_of_nobody ON stored_session (tenant)
+    WHERE holder = 'unauthenticated';
 
 -- Either a client id or a broker and its session.
 CREATE TABLE kick_request (

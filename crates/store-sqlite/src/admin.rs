@@ -4,9 +4,12 @@ use std::time::Instant;
 
 use countersign_core::audit::AuditEntry;
 use countersign_core::change::{Change, KickRequestId};
+use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::name::{LoginName, TenantId};
-use countersign_core::presence::{Presence, SessionNumber};
+use countersign_core::ownership::StoredSession;
+use countersign_core::role::{Role, RoleName};
+use countersign_core::scheme::{Scheme, SchemeName, Schemes};
 use countersign_core::secret::{SecretId, Verifier};
 use countersign_core::store::{
     AdminStore, AdminTransaction, AuditQuery, BrokerPresence, CredentialQuery, Intent, KickTarget,
@@ -16,11 +19,10 @@ use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
-use crate::columns::Columns;
 use crate::error::Fault;
 use crate::open::SqliteStore;
 use crate::patience::{ADMIN_WAIT, Patience, leave_a_turn};
-use crate::{audit, changes, rows, transaction, writing};
+use crate::{audit, changes, ownership, presence, roles, rows, schemes, transaction, writing};
 
 /// One administrative act on a [`SqliteStore`]. Dropped without
 /// [`AdminTransaction::commit`], it never happened.
@@ -169,23 +171,112 @@ impl AdminTransaction for SqliteTransaction<'_> {
         })
     }
 
+    fn role(&mut self, tenant: &TenantId, name: &RoleName) -> Result<Option<Role>, StoreError> {
+        self.run("look up a role", |connection| {
+            roles::role(connection, tenant, name)
+        })
+    }
+
+    fn roles(&mut self, tenant: Option<&TenantId>) -> Result<Vec<Role>, StoreError> {
+        self.run("list the roles", |connection| {
+            roles::roles(connection, tenant)
+        })
+    }
+
+    fn put_role(&mut self, role: &Role) -> Result<(), StoreError> {
+        self.run("write a role", |connection| {
+            roles::put_role(connection, role)
+        })
+    }
+
+    fn delete_role(&mut self, tenant: &TenantId, name: &RoleName) -> Result<(), StoreError> {
+        self.run("delete a role", |connection| {
+            roles::delete_role(connection, tenant, name)
+        })
+    }
+
+    fn holders_of_role(
+        &mut self,
+        tenant: &TenantId,
+        name: &RoleName,
+    ) -> Result<Vec<CredentialId>, StoreError> {
+        self.run("look up who holds a role", |connection| {
+            roles::holders(connection, tenant, name)
+        })
+    }
+
+    fn schemes(&mut self) -> Result<Schemes, StoreError> {
+        self.run("read the schemes", schemes::all)
+    }
+
+    fn add_scheme(&mut self, scheme: &Scheme) -> Result<(), StoreError> {
+        self.run("add a scheme", |connection| {
+            schemes::add(connection, scheme)
+        })
+    }
+
+    fn remove_scheme(&mut self, name: &SchemeName) -> Result<(), StoreError> {
+        self.run("remove a scheme", |connection| {
+            schemes::remove(connection, name)
+        })
+    }
+
+    fn tenants_using_scheme(&mut self, name: &SchemeName) -> Result<Vec<TenantId>, StoreError> {
+        self.run("look up who uses a scheme", |connection| {
+            schemes::users(connection, name)
+        })
+    }
+
+    fn schemes_used_by(&mut self, tenant: &TenantId) -> Result<Vec<SchemeName>, StoreError> {
+        self.run("look up the schemes of a tenant", |connection| {
+            schemes::used_by(connection, tenant)
+        })
+    }
+
+    fn operators(&mut self) -> Result<Vec<Credential>, StoreError> {
+        self.run("list the operators", rows::operators)
+    }
+
+    fn holder_of_attribute(
+        &mut self,
+        key: &str,
+        value: &str,
+    ) -> Result<Option<LoginName>, StoreError> {
+        self.run("look up an attribute", |connection| {
+            rows::holder_of_attribute(connection, key, value)
+        })
+    }
+
+    fn bound_to(&mut self, client_id: &ClientIdTie) -> Result<Option<CredentialId>, StoreError> {
+        self.run("look up a client id", |connection| {
+            ownership::bound_to(connection, client_id)
+        })
+    }
+
+    fn stored_session(
+        &mut self,
+        client_id: &ClientIdTie,
+    ) -> Result<Option<StoredSession>, StoreError> {
+        self.run("look up a stored session", |connection| {
+            ownership::stored_session(connection, client_id)
+        })
+    }
+
+    fn release_client_id(&mut self, client_id: &ClientIdTie) -> Result<(), StoreError> {
+        self.run("release a client id", |connection| {
+            ownership::release(connection, client_id)
+        })
+    }
+
     fn presence(&mut self, tenant: Option<&TenantId>) -> Result<Vec<BrokerPresence>, StoreError> {
         self.run("list the sessions", |connection| {
-            presence(connection, tenant)
+            presence::list(connection, tenant)
         })
     }
 
     fn count_presence(&mut self, tenant: Option<&TenantId>) -> Result<u64, StoreError> {
         self.run("count the sessions", |connection| {
-            let count: i64 = match tenant {
-                Some(tenant) => connection
-                    .prepare_cached("SELECT count(*) FROM presence WHERE tenant = ?1")?
-                    .query_row([tenant.as_str()], |row| row.get(0))?,
-                None => connection
-                    .prepare_cached("SELECT count(*) FROM presence")?
-                    .query_row([], |row| row.get(0))?,
-            };
-            Ok(u64::try_from(count).unwrap_or(0))
+            presence::count(connection, tenant)
         })
     }
 
@@ -243,41 +334,4 @@ impl AdminTransaction for SqliteTransaction<'_> {
             Intent::Write => self.store.sync(action),
         }
     }
-}
-
-fn presence(
-    connection: &Connection,
-    tenant: Option<&TenantId>,
-) -> Result<Vec<BrokerPresence>, Fault> {
-    let mut statement = connection.prepare_cached(
-        "SELECT broker, session, client_id, username, credential, tenant, address, protocol,
-             connected_at, authenticated, listener, stored
-         FROM presence WHERE ?1 IS NULL OR tenant = ?1 ORDER BY broker, session",
-    )?;
-    let mut rows = statement.query([tenant.map(TenantId::as_str)])?;
-    let mut sessions = Vec::new();
-    while let Some(row) = rows.next()? {
-        let columns = &mut Columns::of(row);
-        sessions.push(BrokerPresence {
-            broker: columns.text()?.into(),
-            presence: Presence {
-                session: SessionNumber(columns.number()?),
-                client_id: columns.text()?.into(),
-                username: columns.maybe_text()?.map(Into::into),
-                credential: columns.maybe_number()?.map(CredentialId),
-                tenant: columns.maybe_parsed(TenantId::parse)?,
-                address: columns.maybe_text()?.map(Into::into),
-                protocol: columns.small()?,
-                connected_at: columns.instant()?,
-                authenticated: columns.flag()?,
-                listener: columns
-                    .maybe_number()?
-                    .map(u16::try_from)
-                    .transpose()
-                    .map_err(|_| columns.nonsense())?,
-                stored: columns.flag()?,
-            },
-        });
-    }
-    Ok(sessions)
 }

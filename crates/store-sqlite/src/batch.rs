@@ -4,8 +4,7 @@ use std::collections::HashMap;
 
 use countersign_core::change::KickRequestId;
 use countersign_core::credential::CredentialId;
-use countersign_core::name::TenantId;
-use countersign_core::presence::{Observation, Presence, SessionNumber};
+use countersign_core::presence::Observation;
 use countersign_core::reason::Reason;
 use countersign_core::store::{Batch, Refusal, StoreError};
 use countersign_core::time::Timestamp;
@@ -14,7 +13,7 @@ use rusqlite::{Connection, params};
 use crate::error::Fault;
 use crate::open::SqliteStore;
 use crate::patience::BATCH_WAIT;
-use crate::{audit, rows};
+use crate::{audit, presence};
 
 impl SqliteStore {
     /// See [`GateStore::write_batch`](countersign_core::store::GateStore::write_batch).
@@ -54,89 +53,15 @@ impl SqliteStore {
 
 fn observe(connection: &Connection, broker: &str, observation: &Observation) -> Result<(), Fault> {
     match observation {
-        Observation::Connected(presence) => connected(connection, broker, presence),
-        Observation::Disconnected(session) => disconnected(connection, broker, *session),
-        Observation::Joined(session, tenant) => joined(connection, broker, *session, tenant),
+        Observation::Connected(session) => presence::connected(connection, broker, session),
+        Observation::Disconnected(session, at) => {
+            presence::disconnected(connection, broker, *session, *at)
+        }
+        Observation::Joined(session, tenant) => {
+            presence::joined(connection, broker, *session, tenant)
+        }
         Observation::Used(credential, at) => used(connection, *credential, *at),
     }
-}
-
-fn connected(connection: &Connection, broker: &str, presence: &Presence) -> Result<(), Fault> {
-    let credential = presence.credential.map(|id| id.0);
-    let tenant = presence.tenant.as_ref().map(TenantId::as_str);
-    connection
-        .prepare_cached(
-            "INSERT OR REPLACE INTO presence (broker, session, client_id, username, credential,
-                 tenant, address, protocol, connected_at, authenticated, listener, stored)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-        )?
-        .execute(params![
-            broker,
-            presence.session.0,
-            presence.client_id,
-            presence.username,
-            credential,
-            tenant,
-            presence.address,
-            presence.protocol,
-            presence.connected_at.as_millis(),
-            presence.authenticated,
-            presence.listener,
-            presence.stored,
-        ])?;
-    // A credential that is gone by now leaves nobody behind.
-    let is_there = match presence.credential {
-        Some(id) => rows::is_there(connection, id)?,
-        None => true,
-    };
-    if presence.stored && is_there {
-        connection
-            .prepare_cached(
-                "INSERT OR REPLACE INTO last_login (client_id, credential, username, tenant)
-                 VALUES (?1, ?2, ?3, ?4)",
-            )?
-            .execute(params![
-                presence.client_id,
-                credential,
-                presence.username,
-                tenant
-            ])?;
-    } else {
-        connection
-            .prepare_cached("DELETE FROM last_login WHERE client_id = ?1")?
-            .execute([&presence.client_id])?;
-    }
-    Ok(())
-}
-
-fn disconnected(
-    connection: &Connection,
-    broker: &str,
-    session: SessionNumber,
-) -> Result<(), Fault> {
-    connection
-        .prepare_cached("DELETE FROM presence WHERE broker = ?1 AND session = ?2")?
-        .execute(params![broker, session.0])?;
-    Ok(())
-}
-
-fn joined(
-    connection: &Connection,
-    broker: &str,
-    session: SessionNumber,
-    tenant: &TenantId,
-) -> Result<(), Fault> {
-    connection
-        .prepare_cached("UPDATE presence SET tenant = ?3 WHERE broker = ?1 AND session = ?2")?
-        .execute(params![broker, session.0, tenant.as_str()])?;
-    connection
-        .prepare_cached(
-            "UPDATE last_login SET tenant = ?3
-             WHERE credential IS NULL AND client_id =
-                 (SELECT client_id FROM presence WHERE broker = ?1 AND session = ?2 AND stored = 1)",
-        )?
-        .execute(params![broker, session.0, tenant.as_str()])?;
-    Ok(())
 }
 
 fn used(connection: &Connection, credential: CredentialId, at: Timestamp) -> Result<(), Fault> {

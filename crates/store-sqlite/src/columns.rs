@@ -38,6 +38,12 @@ impl<'row> Columns<'row> {
         T::try_from(number).map_err(|_| self.nonsense())
     }
 
+    /// The next column, a whole number that fits, or nothing.
+    pub(crate) fn maybe_small<T: TryFrom<i64>>(&mut self) -> Result<Option<T>, Fault> {
+        let number = self.maybe_number()?.map(T::try_from);
+        number.transpose().map_err(|_| self.nonsense())
+    }
+
     /// The next column, 0 or 1.
     pub(crate) fn flag(&mut self) -> Result<bool, Fault> {
         match self.number()? {

@@ -16,6 +16,8 @@ pub(crate) enum Fault {
     Gone(&'static str),
     /// SQLite could not do it.
     Sqlite(rusqlite::Error),
+    /// What was to be added is there already; says what.
+    Taken(String),
 }
 
 impl From<rusqlite::Error> for Fault {
@@ -32,6 +34,9 @@ impl Fault {
             Self::Gone(what) => StoreError::new(action, StoreErrorKind::Unavailable)
                 .with_detail(format!("{what} is not there any more; look again")),
             Self::Sqlite(error) => of_sqlite(error, action, path),
+            Self::Taken(what) => {
+                StoreError::new(action, StoreErrorKind::Conflict).with_detail(what)
+            }
         }
     }
 }

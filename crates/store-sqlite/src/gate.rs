@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use countersign_core::change::{Change, ChangeSeq, KickRequestId};
-use countersign_core::client_id::ClientId;
+use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::name::{LoginName, TenantId};
+use countersign_core::ownership::StoredSession;
 use countersign_core::presence::SessionNumber;
+use countersign_core::role::Role;
+use countersign_core::scheme::Schemes;
+use countersign_core::secret::SecretDigest;
 use countersign_core::store::{
-    Batch, Directory, GateStore, KickTarget, LastLogin, Login, Recorded, Settings, StoreError,
+    Batch, Directory, GateStore, KickTarget, Login, Recorded, Settings, StoreError,
 };
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
@@ -17,9 +21,10 @@ use rusqlite::Connection;
 use crate::claim::BrokerClaim;
 use crate::columns::Columns;
 use crate::error::Fault;
+use crate::maintenance::CHUNK;
 use crate::open::SqliteStore;
-use crate::patience::{BATCH_WAIT, GATE_WAIT};
-use crate::{changes, rows};
+use crate::patience::GATE_WAIT;
+use crate::{changes, ownership, presence, roles, rows, schemes};
 
 impl Directory for SqliteStore {
     fn credential(&mut self, name: &LoginName) -> Result<Option<Arc<Credential>>, StoreError> {
@@ -36,6 +41,39 @@ impl Directory for SqliteStore {
 
     fn some_tenant_admits_anonymous(&mut self) -> Result<bool, StoreError> {
         self.look("look up the tenants", GATE_WAIT, rows::some_tenant_is_open)
+    }
+
+    fn credential_by_digest(
+        &mut self,
+        digest: &SecretDigest,
+    ) -> Result<Option<Arc<Credential>>, StoreError> {
+        self.look("look up a credential", GATE_WAIT, |connection| {
+            Ok(rows::credential_by_digest(connection, digest)?.map(Arc::new))
+        })
+    }
+
+    fn bound_to(&mut self, client_id: &ClientIdTie) -> Result<Option<CredentialId>, StoreError> {
+        self.look_once("look up a client id", |connection| {
+            ownership::bound_to(connection, client_id)
+        })
+    }
+
+    fn tenant_by_client_id(
+        &mut self,
+        client_id: &ClientId,
+    ) -> Result<Option<TenantId>, StoreError> {
+        self.look_once("look up a client id", |connection| {
+            ownership::tenant_by_client_id(connection, client_id)
+        })
+    }
+
+    fn stored_session(
+        &mut self,
+        client_id: &ClientIdTie,
+    ) -> Result<Option<StoredSession>, StoreError> {
+        self.look_once("look up a stored session", |connection| {
+            ownership::stored_session(connection, client_id)
+        })
     }
 }
 
@@ -59,17 +97,12 @@ impl GateStore for SqliteStore {
         })
     }
 
-    fn open_tenants(&mut self) -> Result<Vec<Arc<Tenant>>, StoreError> {
-        self.look("look up the tenants", GATE_WAIT, |connection| {
-            Ok(rows::open_tenants(connection)?
-                .into_iter()
-                .map(Arc::new)
-                .collect())
-        })
-    }
-
     fn settings(&mut self) -> Result<Settings, StoreError> {
         self.look("read the settings", GATE_WAIT, rows::settings)
+    }
+
+    fn schemes(&mut self) -> Result<Schemes, StoreError> {
+        self.look("read the schemes", GATE_WAIT, schemes::all)
     }
 
     fn version(&mut self) -> Result<i64, StoreError> {
@@ -79,6 +112,10 @@ impl GateStore for SqliteStore {
             let mut statement = connection.prepare_cached("PRAGMA data_version")?;
             Ok(statement.query_row([], |row| row.get(0))?)
         })
+    }
+
+    fn last_policy_change(&mut self) -> Result<ChangeSeq, StoreError> {
+        self.look_once("read the change log", changes::last_of_policy)
     }
 
     fn last_change(&mut self) -> Result<ChangeSeq, StoreError> {
@@ -99,9 +136,19 @@ impl GateStore for SqliteStore {
         self.record(login, now)
     }
 
-    fn last_login(&mut self, client_id: &ClientId) -> Result<Option<LastLogin>, StoreError> {
-        self.look_once("look up a stored session", |connection| {
-            last_login(connection, client_id)
+    fn tenants(&mut self) -> Result<Vec<Arc<Tenant>>, StoreError> {
+        self.look("look up the tenants", GATE_WAIT, |connection| {
+            let tenants = rows::tenants(connection)?;
+            Ok(tenants.into_iter().map(Arc::new).collect())
+        })
+    }
+
+    fn roles_of(&mut self, credential: &Credential) -> Result<Vec<Role>, StoreError> {
+        if credential.roles.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.look("look up roles", GATE_WAIT, |connection| {
+            roles::held_by(connection, credential)
         })
     }
 
@@ -111,17 +158,10 @@ impl GateStore for SqliteStore {
         })
     }
 
-    fn clear_presence(&mut self, broker: &str) -> Result<(), StoreError> {
-        self.act(
-            "clear the sessions of an earlier run",
-            BATCH_WAIT,
-            |connection| {
-                connection
-                    .prepare_cached("DELETE FROM presence WHERE broker = ?1")?
-                    .execute([broker])?;
-                Ok(())
-            },
-        )
+    fn clear_presence(&mut self, broker: &str, now: Timestamp) -> Result<(), StoreError> {
+        self.repeat("clear the sessions of an earlier run", |connection| {
+            presence::clear(connection, broker, now, CHUNK)
+        })
     }
 
     fn write_batch(&mut self, broker: &str, batch: &Batch) -> Result<(), StoreError> {
@@ -132,22 +172,6 @@ impl GateStore for SqliteStore {
     fn maintain(&mut self, _broker: &str, now: Timestamp) -> Result<(), StoreError> {
         self.maintain_all(now)
     }
-}
-
-fn last_login(connection: &Connection, client_id: &ClientId) -> Result<Option<LastLogin>, Fault> {
-    let mut statement = connection.prepare_cached(
-        "SELECT credential, username, tenant FROM last_login WHERE client_id = ?1",
-    )?;
-    let mut rows = statement.query([client_id.as_str()])?;
-    let Some(row) = rows.next()? else {
-        return Ok(None);
-    };
-    let columns = &mut Columns::of(row);
-    Ok(Some(LastLogin {
-        credential: columns.maybe_number()?.map(CredentialId),
-        username: columns.maybe_text()?.map(Into::into),
-        tenant: columns.maybe_parsed(TenantId::parse)?,
-    }))
 }
 
 fn kick_target(connection: &Connection, id: KickRequestId) -> Result<Option<KickTarget>, Fault> {

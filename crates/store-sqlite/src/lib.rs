@@ -29,9 +29,13 @@ mod health;
 mod login;
 mod maintenance;
 mod open;
+mod ownership;
 mod patience;
+mod presence;
+mod roles;
 mod rows;
 mod schema;
+mod schemes;
 mod transaction;
 mod writing;
 

@@ -3,6 +3,7 @@
 use countersign_core::audit::{AuditEntry, Outcome};
 use countersign_core::change::Change;
 use countersign_core::client_id::ClientIdTie;
+use countersign_core::connect::SessionChange;
 use countersign_core::lifecycle::{Act, State};
 use countersign_core::store::{Intent, Login, Recorded, StoreError};
 use countersign_core::time::Timestamp;
@@ -12,7 +13,7 @@ use crate::error::Fault;
 use crate::open::SqliteStore;
 use crate::patience::{GATE_WAIT, Patience};
 use crate::transaction::Scope;
-use crate::{audit, changes};
+use crate::{audit, changes, ownership};
 
 impl SqliteStore {
     /// See [`GateStore::record_login`](countersign_core::store::GateStore::record_login).
@@ -26,7 +27,9 @@ impl SqliteStore {
         let mut recording = || {
             self.checkpoint_on_commit(false)?;
             let scope = Scope::begin(&self.connection, Intent::Write)?;
-            if !update(&self.connection, login, now)? {
+            if !update(&self.connection, login, now)?
+                || !ownership::change_session(&self.connection, login, now)?
+            {
                 return Ok(Recorded::Outdated);
             }
             append_traces(&self.connection, login, now)?;
@@ -36,17 +39,26 @@ impl SqliteStore {
         // `act` is not for this: it may sleep to be fair to other writers.
         let recorded =
             recording().map_err(|fault: Fault| fault.while_trying(action, &self.path))?;
-        if recorded == Recorded::Done && login.record.ties.is_some() {
+        if recorded == Recorded::Done && must_be_durable(login) {
             self.sync(action)?;
         }
         Ok(recorded)
     }
 }
 
-/// Writes what changes; says whether the credential still was what the login
-/// was decided on.
+/// Says whether a power failure right after the CONNACK must not undo the
+/// login: a client id that was given away is the principal's.
+fn must_be_durable(login: &Login<'_>) -> bool {
+    let record = &login.record;
+    login.proved.is_some() && (record.ties.is_some() || record.session == SessionChange::Taken)
+}
+
+/// Writes what changes of the credential; says whether it still was what the
+/// login was decided on.
 fn update(connection: &Connection, login: &Login<'_>, now: Timestamp) -> Result<bool, Fault> {
-    let credential = login.credential;
+    let Some((credential, secret)) = login.proved else {
+        return Ok(true);
+    };
     let state = credential.state;
     let Ok(used) = state.after(Act::Authenticate) else {
         return Ok(false);
@@ -59,6 +71,7 @@ fn update(connection: &Connection, login: &Login<'_>, now: Timestamp) -> Result<
              SET state = ?1,
                  ever_used = max(ever_used, ?2),
                  client_id_tie = coalesce(?3, client_id_tie),
+                 bound_to = coalesce(?3, bound_to),
                  last_used_at = max(coalesce(last_used_at, ?4), ?4)
              WHERE id = ?5 AND generation = ?6 AND state = ?7 AND updated_at = ?8
                  AND (?3 IS NULL OR client_id_tie IS NULL)
@@ -73,7 +86,7 @@ fn update(connection: &Connection, login: &Login<'_>, now: Timestamp) -> Result<
             credential.generation.0,
             state.as_str(),
             credential.updated_at.as_millis(),
-            login.secret.0,
+            secret.0,
         ])?;
     if updated == 0 {
         return Ok(false);
@@ -83,7 +96,7 @@ fn update(connection: &Connection, login: &Login<'_>, now: Timestamp) -> Result<
             .prepare_cached(
                 "DELETE FROM secret WHERE credential = ?1 AND until_used = 1 AND id < ?2",
             )?
-            .execute([credential.id.0, login.secret.0])?;
+            .execute([credential.id.0, secret.0])?;
     }
     Ok(true)
 }
@@ -91,11 +104,14 @@ fn update(connection: &Connection, login: &Login<'_>, now: Timestamp) -> Result<
 /// Writes the audit rows and, where other sessions of the credential may have
 /// to end, the change.
 fn append_traces(connection: &Connection, login: &Login<'_>, now: Timestamp) -> Result<(), Fault> {
+    let Some((credential, _)) = login.proved else {
+        return Ok(());
+    };
     let row = |act: &str, states: Option<(State, State)>| AuditEntry {
         time: now,
         actor: format!("broker:{}", login.broker),
         act: act.into(),
-        subject: login.credential.name.to_string(),
+        subject: credential.name.to_string(),
         outcome: Outcome::Done,
         cause: None,
         address: None,
@@ -106,7 +122,7 @@ fn append_traces(connection: &Connection, login: &Login<'_>, now: Timestamp) -> 
     let record = &login.record;
     let mut rows = Vec::new();
     if record.activates {
-        let states = (login.credential.state, State::Active);
+        let states = (credential.state, State::Active);
         rows.push(row("credential.activate", Some(states)));
     }
     if record.ties.is_some() {
@@ -117,7 +133,7 @@ fn append_traces(connection: &Connection, login: &Login<'_>, now: Timestamp) -> 
     }
     audit::append(connection, &rows)?;
     if record.ties.is_some() || record.retires_older_secrets {
-        changes::append(connection, now, &Change::Credential(login.credential.id))?;
+        changes::append(connection, now, &Change::Credential(credential.id))?;
     }
     Ok(())
 }

@@ -31,7 +31,7 @@ impl SqliteStore {
 
     /// Runs `step` in short transactions of its own until it did less than a
     /// chunk.
-    fn repeat(
+    pub(crate) fn repeat(
         &mut self,
         action: &'static str,
         step: impl Fn(&Connection) -> Result<usize, Fault>,
@@ -97,4 +97,4 @@ const DAY: Duration = Duration::from_secs(86_400);
 const CHANGES_KEPT: i64 = 10_000;
 
 /// Rows a transaction.
-const CHUNK: usize = 256;
+pub(crate) const CHUNK: usize = 256;

@@ -2,33 +2,42 @@
 //! damage, never a default.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use countersign_core::client_id::{ClientId, ClientIdRule, ClientIdTie};
 use countersign_core::credential::{Credential, CredentialId, Generation};
 use countersign_core::lifecycle::State;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::rule::Namespaces;
+use countersign_core::scheme::SchemeName;
 use countersign_core::secret::{
     Argon2Params, PasswordHash, SecretDigest, SecretId, StoredSecret, Verifier,
 };
 use countersign_core::store::{CredentialQuery, Settings};
 use countersign_core::tenant::{Authentication, SubscribeMode, Tenant};
 use countersign_core::topic::TopicFilter;
-use rusqlite::{Connection, OptionalExtension as _, Params, ToSql, params};
+use rusqlite::{Connection, Params, ToSql, params};
 
 use crate::columns::Columns;
 use crate::error::Fault;
+use crate::roles;
 
-/// The settings.
+/// The settings. What was never set is as by default.
 pub(crate) fn settings(connection: &Connection) -> Result<Settings, Fault> {
-    let mut statement =
-        connection.prepare_cached("SELECT value FROM setting WHERE key = 'argon2'")?;
+    let mut statement = connection.prepare_cached("SELECT key, value FROM setting")?;
     let mut rows = statement.query([])?;
-    let argon2 = match rows.next()? {
-        Some(row) => Columns::of(row).parsed(Argon2Params::parse)?,
-        None => Argon2Params::default(),
-    };
-    Ok(Settings { argon2 })
+    let mut settings = Settings::default();
+    while let Some(row) = rows.next()? {
+        let columns = &mut Columns::of(row);
+        match columns.text()? {
+            "argon2" => settings.argon2 = columns.parsed(Argon2Params::parse)?,
+            "client_id_hold" => {
+                settings.client_id_hold = Duration::from_millis(columns.parsed(str::parse)?);
+            }
+            _ => return Err(columns.nonsense()),
+        }
+    }
+    Ok(settings)
 }
 
 /// The tenant with this id.
@@ -40,15 +49,6 @@ pub(crate) fn tenant(connection: &Connection, id: &TenantId) -> Result<Option<Te
 /// All tenants, by id.
 pub(crate) fn tenants(connection: &Connection) -> Result<Vec<Tenant>, Fault> {
     tenants_of(connection, concat!(tenant_columns!(), " ORDER BY id"), [])
-}
-
-/// All tenants that admit clients without a login, by id.
-pub(crate) fn open_tenants(connection: &Connection) -> Result<Vec<Tenant>, Fault> {
-    let sql = concat!(
-        tenant_columns!(),
-        " WHERE authentication <> 'required' ORDER BY id"
-    );
-    tenants_of(connection, sql, [])
 }
 
 /// Says whether some tenant admits clients without a login.
@@ -64,8 +64,15 @@ pub(crate) fn credential(
     connection: &Connection,
     name: &LoginName,
 ) -> Result<Option<Credential>, Fault> {
-    let sql = concat!(credential_columns!(), " WHERE name = ?1");
-    Ok(credentials_of(connection, sql, params![name.as_str()])?.pop())
+    Ok(credentials_of(connection, BY_NAME, [name.as_str()])?.pop())
+}
+
+/// The credential with this generated secret.
+pub(crate) fn credential_by_digest(
+    connection: &Connection,
+    digest: &SecretDigest,
+) -> Result<Option<Credential>, Fault> {
+    Ok(credentials_of(connection, BY_DIGEST, [digest.as_bytes()])?.pop())
 }
 
 /// The credential with this number.
@@ -120,6 +127,12 @@ pub(crate) fn credentials(
     credentials_of(connection, &sql, values.as_slice())
 }
 
+/// Credentials outside of all tenants, by name.
+pub(crate) fn operators(connection: &Connection) -> Result<Vec<Credential>, Fault> {
+    let sql = concat!(credential_columns!(), " WHERE tenant IS NULL ORDER BY name");
+    credentials_of(connection, sql, [])
+}
+
 /// How many credentials a tenant has.
 pub(crate) fn count_credentials(connection: &Connection, tenant: &TenantId) -> Result<u64, Fault> {
     let mut statement =
@@ -128,13 +141,22 @@ pub(crate) fn count_credentials(connection: &Connection, tenant: &TenantId) -> R
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
-/// Says whether there is a credential with this number.
-pub(crate) fn is_there(connection: &Connection, id: CredentialId) -> Result<bool, Fault> {
-    let mut statement = connection.prepare_cached("SELECT 1 FROM credential WHERE id = ?1")?;
-    Ok(statement
-        .query_row([id.0], |_| Ok(()))
-        .optional()?
-        .is_some())
+/// The name of the credential with this value for an attribute, of the oldest
+/// if there are several.
+pub(crate) fn holder_of_attribute(
+    connection: &Connection,
+    key: &str,
+    value: &str,
+) -> Result<Option<LoginName>, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT name FROM credential WHERE id =
+             (SELECT min(credential) FROM attribute WHERE key = ?1 AND value = ?2)",
+    )?;
+    let mut rows = statement.query([key, value])?;
+    Ok(match rows.next()? {
+        Some(row) => Some(Columns::of(row).parsed(LoginName::parse)?),
+        None => None,
+    })
 }
 
 fn tenants_of(
@@ -191,12 +213,13 @@ fn read_credential(
 ) -> Result<Credential, Fault> {
     let id = CredentialId(columns.number()?);
     let has_roles = columns.flag()?;
+    let has_rules = columns.flag()?;
     let has_attributes = columns.flag()?;
     Ok(Credential {
         id,
         name: columns.parsed(LoginName::parse)?,
         tenant: columns.maybe_parsed(TenantId::parse)?,
-        scheme: columns.text()?.into(),
+        scheme: columns.parsed(SchemeName::parse)?,
         state: columns.parsed(State::parse)?,
         ever_used: columns.flag()?,
         generation: Generation(columns.number()?),
@@ -213,7 +236,12 @@ fn read_credential(
         revoked_reason: columns.maybe_text()?.map(Into::into),
         secrets: secrets(connection, id)?,
         roles: if has_roles {
-            roles(connection, id)?
+            roles::names_held_by(connection, id)?
+        } else {
+            Vec::new()
+        },
+        rules: if has_rules {
+            roles::own_rules(connection, id)?
         } else {
             Vec::new()
         },
@@ -247,17 +275,6 @@ fn secrets(connection: &Connection, id: CredentialId) -> Result<Vec<StoredSecret
     Ok(secrets)
 }
 
-fn roles(connection: &Connection, id: CredentialId) -> Result<Vec<Box<str>>, Fault> {
-    let mut statement = connection
-        .prepare_cached("SELECT role FROM credential_role WHERE credential = ?1 ORDER BY role")?;
-    let mut rows = statement.query([id.0])?;
-    let mut roles = Vec::new();
-    while let Some(row) = rows.next()? {
-        roles.push(Columns::of(row).text()?.into());
-    }
-    Ok(roles)
-}
-
 fn attributes(
     connection: &Connection,
     id: CredentialId,
@@ -286,6 +303,7 @@ macro_rules! credential_columns {
     () => {
         "SELECT id,
             EXISTS (SELECT 1 FROM credential_role WHERE credential = credential.id),
+            EXISTS (SELECT 1 FROM credential_rule WHERE credential = credential.id),
             EXISTS (SELECT 1 FROM attribute WHERE credential = credential.id),
             name, tenant, scheme, state, ever_used, generation, group_path, description,
             client_id_rule, client_id_tie, external_identity, not_before, expires_at,
@@ -294,3 +312,10 @@ macro_rules! credential_columns {
     };
 }
 use credential_columns;
+
+pub(crate) const BY_NAME: &str = concat!(credential_columns!(), " WHERE name = ?1");
+
+pub(crate) const BY_DIGEST: &str = concat!(
+    credential_columns!(),
+    " WHERE id = (SELECT credential FROM secret WHERE digest = ?1)"
+);

@@ -2,20 +2,24 @@
 
 use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::credential::{Credential, CredentialId};
-use countersign_core::name::{GroupPath, TenantId};
+use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::secret::{PasswordHash, SecretId, Verifier};
 use countersign_core::store::Settings;
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
+use crate::columns::Columns;
 use crate::error::Fault;
+use crate::{ownership, roles};
 
 /// Replaces the settings.
 pub(crate) fn put_settings(connection: &Connection, settings: &Settings) -> Result<(), Fault> {
-    connection
-        .prepare_cached("INSERT OR REPLACE INTO setting (key, value) VALUES ('argon2', ?1)")?
-        .execute([settings.argon2.to_string()])?;
+    let hold = u64::try_from(settings.client_id_hold.as_millis()).unwrap_or(u64::MAX);
+    let mut statement =
+        connection.prepare_cached("INSERT OR REPLACE INTO setting (key, value) VALUES (?1, ?2)")?;
+    statement.execute(["argon2", &settings.argon2.to_string()])?;
+    statement.execute(["client_id_hold", &hold.to_string()])?;
     Ok(())
 }
 
@@ -47,8 +51,9 @@ pub(crate) fn put_tenant(connection: &Connection, tenant: &Tenant) -> Result<(),
     Ok(())
 }
 
-/// Deletes a tenant; its namespaces and credentials go with it.
+/// Deletes a tenant; its namespaces, roles and credentials go with it.
 pub(crate) fn delete_tenant(connection: &Connection, id: &TenantId) -> Result<(), Fault> {
+    ownership::release_all_of_nobody(connection, id)?;
     let mut statement = connection.prepare_cached("DELETE FROM tenant WHERE id = ?1")?;
     found(statement.execute([id.as_str()])?, "the tenant")
 }
@@ -62,14 +67,14 @@ pub(crate) fn add_credential(
         .prepare_cached(
             "INSERT INTO credential (name, tenant, created_at, scheme, state, ever_used,
                  generation, group_path, description, client_id_rule, client_id_tie,
-                 external_identity, not_before, expires_at, updated_at, revoked_reason)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                 external_identity, not_before, expires_at, updated_at, revoked_reason, bound_to)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         )?
         .execute(params![
             credential.name.as_str(),
             credential.tenant.as_ref().map(TenantId::as_str),
             credential.created_at.as_millis(),
-            &*credential.scheme,
+            credential.scheme.as_str(),
             credential.state.as_str(),
             credential.ever_used,
             credential.generation.0,
@@ -82,6 +87,7 @@ pub(crate) fn add_credential(
             credential.expires_at.map(Timestamp::as_millis),
             credential.updated_at.as_millis(),
             credential.revoked_reason,
+            ownership::binding(&credential.name, credential).map(|ClientIdTie(hash)| hash),
         ])?;
     let id = CredentialId(connection.last_insert_rowid());
     put_lists(connection, id, credential)?;
@@ -93,17 +99,20 @@ pub(crate) fn update_credential(
     connection: &Connection,
     credential: &Credential,
 ) -> Result<(), Fault> {
-    let updated = connection
+    let Some(name) = name_of(connection, credential.id)? else {
+        return Err(Fault::Gone("the credential"));
+    };
+    connection
         .prepare_cached(
             "UPDATE credential SET scheme = ?2, state = ?3, ever_used = ?4, generation = ?5,
                  group_path = ?6, description = ?7, client_id_rule = ?8, client_id_tie = ?9,
                  external_identity = ?10, not_before = ?11, expires_at = ?12, updated_at = ?13,
-                 revoked_reason = ?14
+                 revoked_reason = ?14, bound_to = ?15
              WHERE id = ?1",
         )?
         .execute(params![
             credential.id.0,
-            &*credential.scheme,
+            credential.scheme.as_str(),
             credential.state.as_str(),
             credential.ever_used,
             credential.generation.0,
@@ -116,10 +125,11 @@ pub(crate) fn update_credential(
             credential.expires_at.map(Timestamp::as_millis),
             credential.updated_at.as_millis(),
             credential.revoked_reason,
+            ownership::binding(&name, credential).map(|ClientIdTie(hash)| hash),
         ])?;
-    found(updated, "the credential")?;
     for sql in [
         "DELETE FROM credential_role WHERE credential = ?1",
+        "DELETE FROM credential_rule WHERE credential = ?1",
         "DELETE FROM attribute WHERE credential = ?1",
     ] {
         connection.prepare_cached(sql)?.execute([credential.id.0])?;
@@ -127,7 +137,8 @@ pub(crate) fn update_credential(
     put_lists(connection, credential.id, credential)
 }
 
-/// Deletes a credential; its secrets, roles and attributes go with it.
+/// Deletes a credential; its secrets, roles, rules and attributes go with
+/// it.
 pub(crate) fn delete_credential(connection: &Connection, id: CredentialId) -> Result<(), Fault> {
     let mut statement = connection.prepare_cached("DELETE FROM credential WHERE id = ?1")?;
     found(statement.execute([id.0])?, "the credential")
@@ -171,18 +182,23 @@ pub(crate) fn remove_secret(connection: &Connection, secret: SecretId) -> Result
     found(statement.execute([secret.0])?, "the secret")
 }
 
-/// Writes the roles and attributes of a credential that has none stored.
+/// The name that a credential has whatever changes of it.
+fn name_of(connection: &Connection, id: CredentialId) -> Result<Option<LoginName>, Fault> {
+    let mut statement = connection.prepare_cached("SELECT name FROM credential WHERE id = ?1")?;
+    let mut rows = statement.query([id.0])?;
+    Ok(match rows.next()? {
+        Some(row) => Some(Columns::of(row).parsed(LoginName::parse)?),
+        None => None,
+    })
+}
+
+/// Writes the roles, rules and attributes of a credential that has none stored.
 fn put_lists(
     connection: &Connection,
     id: CredentialId,
     credential: &Credential,
 ) -> Result<(), Fault> {
-    let mut statement = connection.prepare_cached(
-        "INSERT OR IGNORE INTO credential_role (credential, role) VALUES (?1, ?2)",
-    )?;
-    for role in &credential.roles {
-        statement.execute(params![id.0, &**role])?;
-    }
+    roles::put_held(connection, id, credential)?;
     let mut statement = connection
         .prepare_cached("INSERT INTO attribute (credential, key, value) VALUES (?1, ?2, ?3)")?;
     for (key, value) in &credential.attributes {
@@ -192,7 +208,7 @@ fn put_lists(
 }
 
 /// Refuses to have changed nothing.
-fn found(rows: usize, what: &'static str) -> Result<(), Fault> {
+pub(crate) fn found(rows: usize, what: &'static str) -> Result<(), Fault> {
     if rows == 0 {
         Err(Fault::Gone(what))
     } else {

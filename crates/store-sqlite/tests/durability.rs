@@ -82,7 +82,8 @@ fn a_login_gets_its_turn_while_a_long_batch_is_written() {
         create(&mut store, &format!("device{number}@acme")).unwrap();
     }
     let mut writer = store.reopen().unwrap();
-    let ended = |number| Observation::Disconnected(SessionNumber(number));
+    let ended =
+        |number| Observation::Disconnected(SessionNumber(number), Timestamp::from_millis(1));
     let batch = Batch {
         observations: (0..20_000).map(ended).collect(),
         ..Batch::default()

@@ -14,6 +14,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use countersign_core::client_id::ClientIdTie;
 use countersign_core::name::LoginName;
 use countersign_core::store::{
     Directory as _, GateStore as _, Settings, StoreError, StoreErrorKind,
@@ -213,6 +214,82 @@ fn a_stored_text_without_meaning_is_damage() {
     raw(&store, "INSERT INTO namespace VALUES ('acme', 0, '#')");
     let tenant = store.tenant(&common::tenant_id());
     assert_eq!(tenant.unwrap_err().kind(), StoreErrorKind::Damaged);
+}
+
+#[test]
+fn a_row_that_no_act_would_write_is_damage() {
+    let sound = "
+        INSERT INTO role VALUES ('acme', 'meter', NULL, 0);
+        INSERT INTO role_rule VALUES
+            ('acme', 'meter', 0, 'allow', 'publish', 'a', NULL, 0, NULL);
+        INSERT INTO credential_role VALUES (1, 'meter', 'acme');
+        INSERT INTO credential_rule VALUES (1, 0, 'allow', 'publish', 'a', NULL, 0);
+        INSERT INTO stored_session VALUES (zeroblob(32), 'credential', 1, NULL, 'acme', 0, 'b1');
+        INSERT INTO scheme_field VALUES
+            ('mine', 'name', 0, 'text', 'mine'),
+            ('mine', 'login_name', 0, 'text', 'suffixed'),
+            ('mine', 'client_id', 0, 'text', 'any'),
+            ('mine', 'secret_shape', 0, 'text', '[0-9a-f]{32}'),
+            ('mine', 'publish', 0, 'list', 'a/b'),
+            ('mine', 'publish', 1, 'list', 'a/c')";
+    let rules = [
+        "effect = 'both'",
+        "action = ''",
+        "pattern = '#/a'",
+        "max_qos = 3",
+    ]
+    .into_iter()
+    .chain([
+        "max_qos = 256",
+        "no_retain = 2",
+        "effect = 'deny', no_retain = 1",
+    ])
+    .flat_map(|broken| [("role_rule", broken), ("credential_rule", broken)]);
+    let others = [
+        ("role_rule", "group_path = '.'"),
+        ("credential_role", "role = ' '"),
+        ("setting", "value = '' WHERE key = 'client_id_hold'"),
+        ("setting", "key = 'unknown' WHERE key = 'argon2'"),
+        ("stored_session", "holder = 'Credential'"),
+        ("stored_session", "tenant = 'A'"),
+        ("scheme_field", "scheme = 'other'"),
+        (
+            "scheme_field",
+            "scheme = 'basic', value = iif(key = 'name', 'basic', value)",
+        ),
+        ("scheme_field", "kind = 'list' WHERE key = 'name'"),
+        ("scheme_field", "kind = 'Text' WHERE key = 'name'"),
+        ("scheme_field", "kind = 'text' WHERE key = 'publish'"),
+        ("scheme_field", "value = 'a/#/b' WHERE position = 1"),
+        ("scheme_field", "key = 'more' WHERE key = 'login_name'"),
+    ];
+    for (table, broken) in rules.chain(others) {
+        let (mut store, _directory) = fresh();
+        make_tenant(&mut store);
+        create(&mut store, "dev1@acme").unwrap();
+        raw(&store, sound);
+        read_all(&mut store).unwrap();
+        raw(
+            &store,
+            &format!("PRAGMA foreign_keys = OFF; UPDATE {table} SET {broken}"),
+        );
+        let error = read_all(&mut store).unwrap_err();
+        assert_eq!(
+            error.kind(),
+            StoreErrorKind::Damaged,
+            "{table} {broken}: {error}"
+        );
+    }
+}
+
+/// Everything that a CONNECT depends on.
+fn read_all(store: &mut SqliteStore) -> Result<(), StoreError> {
+    let credential = store.credential(&name("dev1@acme"))?.unwrap();
+    store.roles_of(&credential)?;
+    store.stored_session(&ClientIdTie([0; 32]))?;
+    store.schemes()?;
+    store.settings()?;
+    Ok(())
 }
 
 #[test]

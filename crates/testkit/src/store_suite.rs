@@ -12,14 +12,16 @@ use std::collections::BTreeMap;
 
 use countersign_core::audit::{AuditEntry, Outcome};
 use countersign_core::change::Change;
-use countersign_core::client_id::ClientIdRule;
+use countersign_core::client_id::{ClientId, ClientIdRule};
+use countersign_core::connect::LoginRecord;
 use countersign_core::credential::{Credential, CredentialId, Generation};
 use countersign_core::lifecycle::State;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::rule::Namespaces;
+use countersign_core::scheme::SchemeName;
 use countersign_core::secret::{SecretDigest, SecretId, Verifier};
 use countersign_core::store::{
-    AdminStore, AdminTransaction, AuditQuery, GateStore, Intent, StoreError,
+    AdminStore, AdminTransaction, AuditQuery, GateStore, Intent, Login, StoreError,
 };
 use countersign_core::tenant::{Authentication, SubscribeMode, Tenant};
 use countersign_core::time::Timestamp;
@@ -30,12 +32,18 @@ mod batches;
 mod changes;
 mod listings;
 mod logins;
+mod ownership;
+mod roles;
+mod schemes;
 
 pub use acts::*;
 pub use batches::*;
 pub use changes::*;
 pub use listings::*;
 pub use logins::*;
+pub use ownership::*;
+pub use roles::*;
+pub use schemes::*;
 
 /// Makes a test of each sentence of the suite.
 #[macro_export]
@@ -44,8 +52,11 @@ macro_rules! store_suite {
         $crate::store_suite!(@ $fresh;
             a_batch_that_found_the_lock_taken_can_be_written_again,
             a_brokers_name_has_one_live_holder,
+            a_client_id_is_bound_by_a_rule_or_by_first_use,
+            a_client_id_that_somebody_else_got_meanwhile_makes_a_login_outdated,
             a_change_log_that_was_pruned_or_replaced_yields_everything,
             a_credential_reads_back_as_it_was_written,
+            a_deleted_role_is_taken_from_its_holders,
             a_deleted_tenant_takes_its_credentials_along_and_frees_their_names,
             a_kick_is_asked_for_once_and_answered_once,
             a_login_activates_once,
@@ -53,26 +64,40 @@ macro_rules! store_suite {
             a_login_waits_for_the_lock_no_longer_than_a_client_would_notice,
             a_new_secret_in_use_retires_the_old_one,
             a_number_is_never_given_out_again,
+            a_prefix_finds_its_tenant_and_no_namesake,
+            a_released_client_id_has_no_holder_until_it_is_taken,
+            a_role_is_held_only_where_it_exists,
+            a_role_reads_back_as_it_was_written,
+            a_scheme_is_removed_with_all_its_fields,
+            a_scheme_reads_back_as_it_was_written,
+            a_secret_finds_its_credential,
             a_secret_has_one_owner,
-            a_stored_session_is_remembered_and_a_clean_one_is_not,
+            a_stored_session_is_whose_login_took_it,
             a_taken_name_is_a_conflict_whoever_has_it,
+            a_taken_scheme_name_is_a_conflict,
             a_tenant_reads_back_as_it_was_written,
             a_tie_is_written_once_and_told_to_the_others,
             a_transaction_that_is_dropped_never_happened,
             an_act_its_audit_row_and_its_change_come_together,
+            an_attribute_finds_its_holder,
             an_empty_store_knows_nobody,
             an_update_leaves_name_tenant_secrets_and_times_alone,
             changes_reach_a_second_connection_in_order,
             credentials_are_listed_by_name_and_filtered,
             last_use_only_moves_forward,
+            nobody_is_heir_to_a_holder_that_is_gone_or_revoked,
             no_more_than_a_thousand_rows_tell_of_a_minutes_refusals,
-            open_tenants_are_those_that_admit_somebody_without_a_login,
+            operators_are_listed_apart_by_name,
             presence_is_who_is_connected_and_cleared_broker_by_broker,
             refusals_add_up_and_end_in_the_audit,
             secrets_are_listed_newest_first_and_end_when_told,
             settings_read_back_as_they_were_written,
+            some_tenant_admits_anonymous_while_one_is_not_required,
             the_audit_lists_the_newest_rows_and_filters_them,
+            the_last_change_of_policy_is_about_no_single_credential,
+            the_use_of_a_stored_session_only_moves_forward,
             the_version_moves_with_others_commits_and_not_otherwise,
+            who_uses_a_scheme_is_told_tenant_by_tenant,
         );
     };
     (@ $fresh:expr; $($sentence:ident,)*) => {
@@ -117,7 +142,7 @@ pub(crate) fn credential(name: &str) -> Credential {
         id: CredentialId(0),
         name: login_name(name),
         tenant: name.rsplit_once('@').map(|(_, tenant)| tenant_id(tenant)),
-        scheme: "basic".into(),
+        scheme: SchemeName::parse("basic").unwrap(),
         state: State::Inactive,
         ever_used: false,
         generation: Generation::FIRST,
@@ -134,6 +159,7 @@ pub(crate) fn credential(name: &str) -> Credential {
         revoked_reason: None,
         secrets: Vec::new(),
         roles: Vec::new(),
+        rules: Vec::new(),
         attributes: BTreeMap::new(),
     }
 }
@@ -201,6 +227,26 @@ pub(crate) fn add<S: AdminStore>(
 pub(crate) fn found<S: GateStore>(store: &mut S, name: &str) -> Credential {
     let found = store.credential(&login_name(name)).unwrap().unwrap();
     Credential::clone(&found)
+}
+
+/// A login that proved a credential and changes nothing yet.
+pub(crate) fn proved<'a>(
+    credential: &'a Credential,
+    secret: SecretId,
+    client_id: &'a ClientId,
+) -> Login<'a> {
+    Login {
+        broker: "b1",
+        client_id,
+        username: Some(credential.name.as_str()),
+        tenant: credential.tenant.as_ref(),
+        proved: Some((credential, secret)),
+        record: LoginRecord::default(),
+    }
+}
+
+pub(crate) fn client_id(text: &str) -> ClientId {
+    ClientId::parse(text).unwrap()
 }
 
 /// The whole audit, oldest row first.

@@ -5,12 +5,13 @@ use std::path::Path;
 
 use countersign_core::audit::{AuditEntry, Outcome};
 use countersign_core::change::{Change, ChangeSeq};
-use countersign_core::client_id::ClientIdRule;
+use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::connect::LoginRecord;
 use countersign_core::credential::{Credential, CredentialId, Generation};
 use countersign_core::lifecycle::State;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::rule::Namespaces;
+use countersign_core::scheme::SchemeName;
 use countersign_core::secret::{Secret, SecretDigest, Verifier};
 use countersign_core::store::{
     AdminStore as _, AdminTransaction as _, AuditQuery, Directory as _, GateStore as _, Intent,
@@ -84,8 +85,10 @@ pub(crate) fn activate(store: &mut SqliteStore, name: &str) -> Result<Recorded, 
     let credential = store.credential(&name)?.unwrap();
     let login = Login {
         broker: "b1",
-        credential: &credential,
-        secret: credential.secrets[0].id,
+        client_id: &ClientId::parse("c").unwrap(),
+        username: Some(credential.name.as_str()),
+        tenant: credential.tenant.as_ref(),
+        proved: Some((&credential, credential.secrets[0].id)),
         record: LoginRecord {
             activates: true,
             ..LoginRecord::default()
@@ -128,7 +131,7 @@ fn credential(name: &str) -> Credential {
         id: CredentialId(0),
         name: LoginName::parse(name).unwrap(),
         tenant: Some(tenant_id()),
-        scheme: "basic".into(),
+        scheme: SchemeName::parse("basic").unwrap(),
         state: State::Inactive,
         ever_used: false,
         generation: Generation::FIRST,
@@ -145,6 +148,7 @@ fn credential(name: &str) -> Credential {
         revoked_reason: None,
         secrets: Vec::new(),
         roles: Vec::new(),
+        rules: Vec::new(),
         attributes: Default::default(),
     }
 }

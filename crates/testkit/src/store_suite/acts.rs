@@ -1,11 +1,14 @@
 //! Administrative acts.
 
+use std::time::Duration;
+
 use countersign_core::change::{Change, ChangeSeq};
 use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::credential::{Credential, CredentialId, Generation};
 use countersign_core::lifecycle::State;
 use countersign_core::name::GroupPath;
-use countersign_core::rule::Namespaces;
+use countersign_core::rule::{Action, Effect, Limits, Namespaces, QoS, Rule};
+use countersign_core::scheme::{SchemeName, Schemes};
 use countersign_core::secret::{Argon2Params, PasswordHash, Secret, SecretDigest, Verifier};
 use countersign_core::store::{
     AdminStore, AdminTransaction, GateStore, Intent, Settings, StoreErrorKind,
@@ -14,8 +17,8 @@ use countersign_core::tenant::{Authentication, SubscribeMode, Tenant};
 use countersign_core::topic::TopicFilter;
 
 use super::{
-    acts, add, at, audit, commit, credential, digest, entry, found, login_name, look, tenant,
-    tenant_id,
+    acts, add, at, audit, client_id, commit, credential, digest, entry, found, login_name, look,
+    make_roles, pattern, role_name, tenant, tenant_id,
 };
 
 /// Nothing is found, and nothing fails, where nothing was written.
@@ -28,13 +31,15 @@ pub fn an_empty_store_knows_nobody(mut store: impl GateStore + AdminStore) {
     );
     assert!(store.tenant(&tenant_id("acme")).unwrap().is_none());
     assert!(!store.some_tenant_admits_anonymous().unwrap());
-    assert!(store.open_tenants().unwrap().is_empty());
-    assert!(
-        store
-            .last_login(&ClientId::parse("c").unwrap())
-            .unwrap()
-            .is_none()
-    );
+    assert!(store.tenants().unwrap().is_empty());
+    let digest = SecretDigest::from_bytes([1; 32]);
+    assert!(store.credential_by_digest(&digest).unwrap().is_none());
+    let id = client_id("c");
+    assert_eq!(store.bound_to(&id.tie()).unwrap(), None);
+    assert_eq!(store.tenant_by_client_id(&id).unwrap(), None);
+    assert_eq!(store.stored_session(&id.tie()).unwrap(), None);
+    assert_eq!(store.schemes().unwrap(), Schemes::built_in());
+    assert_eq!(store.last_policy_change().unwrap(), ChangeSeq(0));
     assert_eq!(store.last_change().unwrap(), ChangeSeq(0));
     assert!(store.changes_after(ChangeSeq(0), 10).unwrap().is_empty());
     assert!(audit(&mut store).is_empty());
@@ -44,8 +49,13 @@ pub fn an_empty_store_knows_nobody(mut store: impl GateStore + AdminStore) {
 
 /// All of a credential is kept.
 pub fn a_credential_reads_back_as_it_was_written(mut store: impl GateStore + AdminStore) {
+    let limits = Limits {
+        max_qos: Some(QoS::AtMostOnce),
+        no_retain: true,
+    };
+    let limited = Rule::new(Effect::Allow, Action::Publish, pattern("z/#"), limits).unwrap();
     let written = Credential {
-        scheme: "vwire".into(),
+        scheme: SchemeName::parse("vwire").unwrap(),
         state: State::Suspended,
         ever_used: true,
         generation: Generation(7),
@@ -59,12 +69,17 @@ pub fn a_credential_reads_back_as_it_was_written(mut store: impl GateStore + Adm
         created_at: at(4),
         updated_at: at(5),
         revoked_reason: Some("lost".into()),
-        roles: vec!["meter".into(), "reader".into()],
+        roles: vec![role_name("meter"), role_name("reader")],
+        rules: vec![
+            limited,
+            Rule::deny(Action::Both, pattern("z/${attr.floor}")),
+        ],
         attributes: [("floor", "ü"), ("token", "")]
             .map(|(key, value)| (key.into(), value.into()))
             .into(),
         ..credential("dev1@acme")
     };
+    make_roles(&mut store, "acme", &["meter", "reader"]);
     let (id, _) = add(&mut store, &written, 1);
     let by_name = found(&mut store, "dev1@acme");
     let by_id = store.credential_by_id(id).unwrap().unwrap();
@@ -93,6 +108,7 @@ pub fn an_update_leaves_name_tenant_secrets_and_times_alone(
     mut store: impl GateStore + AdminStore,
 ) {
     let (id, secret) = add(&mut store, &credential("dev1@acme"), 1);
+    make_roles(&mut store, "acme", &["meter"]);
     let update = Credential {
         id,
         state: State::Revoked,
@@ -100,7 +116,8 @@ pub fn an_update_leaves_name_tenant_secrets_and_times_alone(
         updated_at: at(9),
         created_at: at(9),
         last_used_at: Some(at(9)),
-        roles: vec!["meter".into()],
+        roles: vec![role_name("meter")],
+        rules: vec![Rule::allow(Action::Publish, pattern("a"))],
         ..credential("other@acme")
     };
     commit(&mut store, &[], |transaction| {
@@ -110,7 +127,8 @@ pub fn an_update_leaves_name_tenant_secrets_and_times_alone(
     assert_eq!(read.state, State::Revoked);
     assert_eq!(read.revoked_reason.as_deref(), Some("lost"));
     assert_eq!(read.updated_at, at(9));
-    assert_eq!(read.roles, ["meter".into()]);
+    assert_eq!(read.roles, update.roles);
+    assert_eq!(read.rules, update.rules);
     assert_eq!((read.created_at, read.last_used_at), (at(1), None));
     assert_eq!(read.secrets[0].id, secret);
     let mut transaction = store.begin(Intent::Write).unwrap();
@@ -145,6 +163,7 @@ pub fn a_tenant_reads_back_as_it_was_written(mut store: impl GateStore + AdminSt
             transaction.put_tenant(&written)
         });
         assert_eq!(*store.tenant(&written.id).unwrap().unwrap(), written);
+        assert_eq!(*store.tenants().unwrap()[0], written);
         let listed = look(&mut store, |transaction| transaction.tenants());
         assert_eq!(listed, [written]);
     }
@@ -153,7 +172,10 @@ pub fn a_tenant_reads_back_as_it_was_written(mut store: impl GateStore + AdminSt
 /// The settings are those written last.
 pub fn settings_read_back_as_they_were_written(mut store: impl GateStore + AdminStore) {
     let argon2 = Argon2Params::parse("m=8,t=1,p=1").unwrap();
-    let settings = Settings { argon2 };
+    let settings = Settings {
+        argon2,
+        client_id_hold: Duration::from_millis(1_500),
+    };
     assert_ne!(store.settings().unwrap(), settings);
     commit(&mut store, &[], |transaction| {
         transaction.set_settings(&settings)
@@ -274,6 +296,7 @@ pub fn a_deleted_tenant_takes_its_credentials_along_and_frees_their_names(
 ) {
     let (id, _) = add(&mut store, &credential("dev1@acme"), 1);
     add(&mut store, &credential("dev1@other"), 2);
+    make_roles(&mut store, "acme", &["meter"]);
     assert_eq!(count(&mut store, "acme"), 1);
     commit(&mut store, &[], |transaction| {
         transaction.delete_tenant(&tenant_id("acme"))
@@ -282,6 +305,7 @@ pub fn a_deleted_tenant_takes_its_credentials_along_and_frees_their_names(
     assert!(store.tenant(&tenant_id("acme")).unwrap().is_none());
     assert!(store.credential_by_id(id).unwrap().is_none());
     assert!(found(&mut store, "dev1@other").roles.is_empty());
+    assert!(look(&mut store, |transaction| transaction.roles(None)).is_empty());
     add(&mut store, &credential("dev1@acme"), 1);
     assert!(acts(&mut store).is_empty());
 }

@@ -1,15 +1,14 @@
 //! What a gate writes down.
 
 use countersign_core::audit::Outcome;
-use countersign_core::client_id::ClientId;
 use countersign_core::credential::CredentialId;
 use countersign_core::presence::{Observation, Presence, SessionNumber};
 use countersign_core::reason::Reason;
 use countersign_core::store::{
-    AdminStore, AdminTransaction, Batch, GateStore, Intent, LastLogin, Refusal, StoreErrorKind,
+    AdminStore, AdminTransaction, Batch, GateStore, Intent, Refusal, StoreErrorKind,
 };
 
-use super::{acts, add, at, audit, commit, credential, entry, found, look, tenant_id};
+use super::{acts, add, at, audit, credential, entry, found, look, tenant_id};
 
 /// Who is connected reads back, and ends with the broker's next start.
 pub fn presence_is_who_is_connected_and_cleared_broker_by_broker(
@@ -32,7 +31,7 @@ pub fn presence_is_who_is_connected_and_cleared_broker_by_broker(
             Observation::Connected(full.clone()),
             Observation::Connected(anonymous(2, "c2")),
             Observation::Connected(anonymous(3, "c3")),
-            Observation::Disconnected(SessionNumber(2)),
+            Observation::Disconnected(SessionNumber(2), at(2)),
             Observation::Joined(SessionNumber(3), tenant_id("other")),
         ],
     );
@@ -67,76 +66,11 @@ pub fn presence_is_who_is_connected_and_cleared_broker_by_broker(
             .count_presence(Some(&acme))),
         1
     );
-    store.clear_presence("b1").unwrap();
+    store.clear_presence("b1", at(9)).unwrap();
     assert_eq!(
         look(&mut store, |transaction| transaction.count_presence(None)),
         1
     );
-}
-
-/// A client the broker restores from disk is who logged in last, if anybody.
-pub fn a_stored_session_is_remembered_and_a_clean_one_is_not(
-    mut store: impl GateStore + AdminStore,
-) {
-    let (id, _) = add(&mut store, &credential("dev1@acme"), 1);
-    let c1 = ClientId::parse("c1").unwrap();
-    let stored = Presence {
-        username: Some("dev1@acme".into()),
-        credential: Some(id),
-        tenant: Some(tenant_id("acme")),
-        stored: true,
-        ..anonymous(1, "c1")
-    };
-    let remembered = LastLogin {
-        credential: Some(id),
-        username: Some("dev1@acme".into()),
-        tenant: Some(tenant_id("acme")),
-    };
-    observe(
-        &mut store,
-        "b1",
-        vec![
-            Observation::Connected(stored.clone()),
-            Observation::Disconnected(SessionNumber(1)),
-        ],
-    );
-    assert_eq!(store.last_login(&c1).unwrap(), Some(remembered));
-    observe(
-        &mut store,
-        "b1",
-        vec![Observation::Connected(anonymous(2, "c1"))],
-    );
-    assert_eq!(store.last_login(&c1).unwrap(), None);
-
-    observe(
-        &mut store,
-        "b1",
-        vec![
-            Observation::Connected(Presence {
-                stored: true,
-                ..anonymous(3, "c1")
-            }),
-            Observation::Joined(SessionNumber(3), tenant_id("acme")),
-        ],
-    );
-    let nobody = LastLogin {
-        credential: None,
-        username: None,
-        tenant: Some(tenant_id("acme")),
-    };
-    assert_eq!(store.last_login(&c1).unwrap(), Some(nobody));
-
-    observe(
-        &mut store,
-        "b1",
-        vec![Observation::Connected(stored.clone())],
-    );
-    commit(&mut store, &[], |transaction| {
-        transaction.delete_credential(id)
-    });
-    assert_eq!(store.last_login(&c1).unwrap(), None);
-    observe(&mut store, "b1", vec![Observation::Connected(stored)]);
-    assert_eq!(store.last_login(&c1).unwrap(), None);
 }
 
 /// A late batch does not take back a later use.
@@ -261,7 +195,7 @@ pub fn a_batch_that_found_the_lock_taken_can_be_written_again(
     assert_eq!(found(&mut store, "dev1@acme").last_used_at, Some(at(9)));
 }
 
-fn observe(store: &mut impl GateStore, broker: &str, observations: Vec<Observation>) {
+pub(crate) fn observe(store: &mut impl GateStore, broker: &str, observations: Vec<Observation>) {
     store
         .write_batch(
             broker,
@@ -273,7 +207,7 @@ fn observe(store: &mut impl GateStore, broker: &str, observations: Vec<Observati
         .unwrap();
 }
 
-fn anonymous(session: i64, client_id: &str) -> Presence {
+pub(crate) fn anonymous(session: i64, client_id: &str) -> Presence {
     Presence {
         session: SessionNumber(session),
         client_id: client_id.into(),

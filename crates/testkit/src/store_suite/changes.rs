@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use countersign_core::change::{Change, ChangeSeq};
+use countersign_core::change::{Change, ChangeSeq, KickRequestId};
 use countersign_core::credential::CredentialId;
 use countersign_core::presence::SessionNumber;
 use countersign_core::store::{
@@ -37,6 +37,25 @@ pub fn changes_reach_a_second_connection_in_order(mut store: impl GateStore + Ad
     let last = follower.last_change().unwrap();
     assert_eq!(last, rest[0].0);
     assert!(follower.changes_after(last, 3).unwrap().is_empty());
+}
+
+/// What a gate keeps of tenants, schemes and settings is good until this moves.
+pub fn the_last_change_of_policy_is_about_no_single_credential(
+    mut store: impl GateStore + AdminStore,
+) {
+    let mut follower = store.reopen().unwrap();
+    let kick = Change::KickRequested(KickRequestId(1));
+    for (change, last) in [
+        (Change::Credential(CredentialId(7)), 0),
+        (Change::Tenant(tenant_id("acme")), 2),
+        (kick, 2),
+        (Change::Everything, 4),
+        (Change::Credential(CredentialId(8)), 4),
+    ] {
+        commit(&mut store, &[change], |_| Ok(()));
+        assert_eq!(follower.last_policy_change().unwrap(), ChangeSeq(last));
+    }
+    assert_eq!(follower.last_change().unwrap(), ChangeSeq(5));
 }
 
 /// A follower that can't know what it missed is told to judge everything.

@@ -73,8 +73,45 @@ pub fn credentials_are_listed_by_name_and_filtered(mut store: impl GateStore + A
     assert!(names(none).is_empty());
 }
 
+/// Operators stand outside of all tenants, in listings too.
+pub fn operators_are_listed_apart_by_name(mut store: impl GateStore + AdminStore) {
+    for (secret, name) in (1..).zip(["root", "dev1@acme", "bridge"]) {
+        add(&mut store, &credential(name), secret);
+    }
+    let listed = look(&mut store, |transaction| transaction.operators());
+    let names: Vec<_> = listed.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["bridge", "root"]);
+    assert!(listed.iter().all(|one| one.secrets.len() == 1));
+}
+
+/// What must be unique is found wherever it is.
+pub fn an_attribute_finds_its_holder(mut store: impl GateStore + AdminStore) {
+    for (secret, (name, key, value)) in (1..).zip([
+        ("dev1@acme", "token", "x"),
+        ("dev2@other", "token", "y"),
+        ("dev3@other", "serial", "x"),
+    ]) {
+        let holder = Credential {
+            attributes: [(key.into(), value.into())].into(),
+            ..credential(name)
+        };
+        add(&mut store, &holder, secret);
+    }
+    let mut holder = |key: &str, value: &str| {
+        let found = look(&mut store, |transaction| {
+            transaction.holder_of_attribute(key, value)
+        });
+        found.map(|name| name.to_string())
+    };
+    assert_eq!(holder("token", "x").as_deref(), Some("dev1@acme"));
+    assert_eq!(holder("token", "y").as_deref(), Some("dev2@other"));
+    assert_eq!(holder("serial", "x").as_deref(), Some("dev3@other"));
+    assert_eq!(holder("serial", "y"), None);
+    assert_eq!(holder("token", ""), None);
+}
+
 /// One question tells whether a client without a login has a chance at all.
-pub fn open_tenants_are_those_that_admit_somebody_without_a_login(
+pub fn some_tenant_admits_anonymous_while_one_is_not_required(
     mut store: impl GateStore + AdminStore,
 ) {
     let mut switch = |id: &str, authentication| {
@@ -85,20 +122,18 @@ pub fn open_tenants_are_those_that_admit_somebody_without_a_login(
         commit(&mut store, &[], |transaction| {
             transaction.put_tenant(&switched)
         });
-        let open = store.open_tenants().unwrap();
-        assert_eq!(
-            store.some_tenant_admits_anonymous().unwrap(),
-            !open.is_empty()
-        );
-        open.iter()
-            .map(|tenant| tenant.id.to_string())
-            .collect::<Vec<_>>()
+        let tenants = store.tenants().unwrap();
+        assert!(tenants.is_sorted_by_key(|tenant| tenant.id.clone()));
+        let admits = |tenant: &Tenant| tenant.authentication.admits_anonymous();
+        let is_open = store.some_tenant_admits_anonymous().unwrap();
+        assert_eq!(is_open, tenants.iter().any(|tenant| admits(tenant)));
+        (tenants.len(), is_open)
     };
-    assert!(switch("b", Authentication::Required).is_empty());
-    assert_eq!(switch("c", Authentication::Off), ["c"]);
-    assert_eq!(switch("a", Authentication::Optional), ["a", "c"]);
-    assert_eq!(switch("c", Authentication::Required), ["a"]);
-    assert!(switch("a", Authentication::Required).is_empty());
+    assert_eq!(switch("b", Authentication::Required), (1, false));
+    assert_eq!(switch("c", Authentication::Off), (2, true));
+    assert_eq!(switch("a", Authentication::Optional), (3, true));
+    assert_eq!(switch("c", Authentication::Required), (3, true));
+    assert_eq!(switch("a", Authentication::Required), (3, false));
 }
 
 /// A limit means the newest rows; the newest row is the last.

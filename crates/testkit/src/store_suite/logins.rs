@@ -1,5 +1,6 @@
 //! What a login changes for good.
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use countersign_core::change::{Change, ChangeSeq};
@@ -12,7 +13,7 @@ use countersign_core::store::{
     AdminStore, AdminTransaction, GateStore, Intent, Login, Recorded, StoreErrorKind,
 };
 
-use super::{acts, add, at, commit, credential, digest, found};
+use super::{acts, add, at, client_id, commit, credential, digest, found, proved};
 
 /// The first use is recorded, once, whoever else logs in at the same time.
 pub fn a_login_activates_once(mut store: impl GateStore + AdminStore) {
@@ -85,28 +86,21 @@ pub fn a_tie_is_written_once_and_told_to_the_others(mut store: impl GateStore + 
     let (id, secret) = add(&mut store, &untied, 1);
     let mut other = store.reopen().unwrap();
     let seen = found(&mut store, "dev1@acme");
-    let record = |client_id| LoginRecord {
-        activates: true,
-        ties: Some(ClientId::parse(client_id).unwrap().tie()),
-        ..Default::default()
-    };
-    let login = |client_id| Login {
-        record: record(client_id),
-        ..activation(&seen, secret)
-    };
+    let (a, b) = (client_id("a"), client_id("b"));
+    let login = |client_id| first_use(&seen, secret, client_id);
     assert_eq!(
-        store.record_login(&login("a"), at(50)).unwrap(),
+        store.record_login(&login(&a), at(50)).unwrap(),
         Recorded::Done
     );
     assert_eq!(
-        other.record_login(&login("b"), at(50)).unwrap(),
+        other.record_login(&login(&b), at(50)).unwrap(),
         Recorded::Outdated
     );
     let tied = found(&mut other, "dev1@acme");
-    assert_eq!(tied.client_id_tie, record("a").ties);
+    assert_eq!(tied.client_id_tie, Some(a.tie()));
     let again = Login {
-        credential: &tied,
-        ..login("b")
+        proved: Some((&tied, secret)),
+        ..login(&b)
     };
     assert_eq!(
         other.record_login(&again, at(50)).unwrap(),
@@ -187,13 +181,28 @@ pub fn a_login_waits_for_the_lock_no_longer_than_a_client_would_notice(
 
 /// A login that does no more than activate.
 fn activation(credential: &Credential, secret: SecretId) -> Login<'_> {
+    static CLIENT_ID: LazyLock<ClientId> = LazyLock::new(|| client_id("c"));
     Login {
-        broker: "b1",
-        credential,
-        secret,
         record: LoginRecord {
             activates: true,
             ..Default::default()
         },
+        ..proved(credential, secret, &CLIENT_ID)
+    }
+}
+
+/// A login that activates and ties.
+pub(crate) fn first_use<'a>(
+    credential: &'a Credential,
+    secret: SecretId,
+    client_id: &'a ClientId,
+) -> Login<'a> {
+    Login {
+        record: LoginRecord {
+            activates: true,
+            ties: Some(client_id.tie()),
+            ..Default::default()
+        },
+        ..proved(credential, secret, client_id)
     }
 }

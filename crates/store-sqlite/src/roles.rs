@@ -1,0 +1,248 @@
+//! Roles and rules.
+
+use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::name::{GroupPath, TenantId};
+use countersign_core::role::{Role, RoleName, RoleRule};
+use countersign_core::rule::{Action, Effect, Limits, Pattern, QoS, Rule};
+use rusqlite::{Connection, Params, params};
+
+use crate::columns::Columns;
+use crate::error::Fault;
+use crate::writing::found;
+
+/// The role of this name in a tenant.
+pub(crate) fn role(
+    connection: &Connection,
+    tenant: &TenantId,
+    name: &RoleName,
+) -> Result<Option<Role>, Fault> {
+    let sql = concat!(role_columns!(), " WHERE tenant = ?1 AND name = ?2");
+    Ok(roles_of(connection, sql, [tenant.as_str(), name.as_str()])?.pop())
+}
+
+/// Roles, by tenant and name.
+pub(crate) fn roles(
+    connection: &Connection,
+    tenant: Option<&TenantId>,
+) -> Result<Vec<Role>, Fault> {
+    match tenant {
+        Some(tenant) => {
+            let sql = concat!(role_columns!(), " WHERE tenant = ?1 ORDER BY name");
+            roles_of(connection, sql, [tenant.as_str()])
+        }
+        None => {
+            let sql = concat!(role_columns!(), " ORDER BY tenant, name");
+            roles_of(connection, sql, [])
+        }
+    }
+}
+
+/// The roles that a credential holds and that exist.
+pub(crate) fn held_by(
+    connection: &Connection,
+    credential: &Credential,
+) -> Result<Vec<Role>, Fault> {
+    let Some(tenant) = &credential.tenant else {
+        return Ok(Vec::new());
+    };
+    let mut roles = Vec::with_capacity(credential.roles.len());
+    for name in &credential.roles {
+        roles.extend(role(connection, tenant, name)?);
+    }
+    Ok(roles)
+}
+
+/// The credentials that hold a role.
+pub(crate) fn holders(
+    connection: &Connection,
+    tenant: &TenantId,
+    name: &RoleName,
+) -> Result<Vec<CredentialId>, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT credential FROM credential_role WHERE tenant = ?1 AND role = ?2
+         ORDER BY credential",
+    )?;
+    let mut rows = statement.query([tenant.as_str(), name.as_str()])?;
+    let mut holders = Vec::new();
+    while let Some(row) = rows.next()? {
+        holders.push(CredentialId(Columns::of(row).number()?));
+    }
+    Ok(holders)
+}
+
+/// Writes a role, new or changed, with its rules.
+pub(crate) fn put_role(connection: &Connection, role: &Role) -> Result<(), Fault> {
+    // To replace the row would take the role from its holders.
+    connection
+        .prepare_cached(
+            "INSERT INTO role (tenant, name, description, created_at) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (tenant, name) DO UPDATE SET description = excluded.description,
+                 created_at = excluded.created_at",
+        )?
+        .execute(params![
+            role.tenant.as_str(),
+            role.name.as_str(),
+            role.description,
+            role.created_at.as_millis(),
+        ])?;
+    connection
+        .prepare_cached("DELETE FROM role_rule WHERE tenant = ?1 AND role = ?2")?
+        .execute([role.tenant.as_str(), role.name.as_str()])?;
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO role_rule (tenant, role, position, group_path, effect, action, pattern,
+             max_qos, no_retain)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?;
+    for (position, RoleRule { rule, group }) in role.rules.iter().enumerate() {
+        statement.execute(params![
+            role.tenant.as_str(),
+            role.name.as_str(),
+            position,
+            group.as_ref().map(GroupPath::as_str),
+            rule.effect().as_str(),
+            rule.action().as_str(),
+            rule.pattern().as_str(),
+            rule.limits().max_qos.map(QoS::as_u8),
+            rule.limits().no_retain,
+        ])?;
+    }
+    Ok(())
+}
+
+/// Deletes a role; its rules go with it, and its holders lose it.
+pub(crate) fn delete_role(
+    connection: &Connection,
+    tenant: &TenantId,
+    name: &RoleName,
+) -> Result<(), Fault> {
+    let mut statement =
+        connection.prepare_cached("DELETE FROM role WHERE tenant = ?1 AND name = ?2")?;
+    found(
+        statement.execute([tenant.as_str(), name.as_str()])?,
+        "the role",
+    )
+}
+
+/// The names of the roles that a credential holds.
+pub(crate) fn names_held_by(
+    connection: &Connection,
+    id: CredentialId,
+) -> Result<Vec<RoleName>, Fault> {
+    let mut statement = connection
+        .prepare_cached("SELECT role FROM credential_role WHERE credential = ?1 ORDER BY role")?;
+    let mut rows = statement.query([id.0])?;
+    let mut names = Vec::new();
+    while let Some(row) = rows.next()? {
+        names.push(Columns::of(row).parsed(RoleName::parse)?);
+    }
+    Ok(names)
+}
+
+/// The rules of a credential's own.
+pub(crate) fn own_rules(connection: &Connection, id: CredentialId) -> Result<Vec<Rule>, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT effect, action, pattern, max_qos, no_retain FROM credential_rule
+         WHERE credential = ?1 ORDER BY position",
+    )?;
+    let mut rows = statement.query([id.0])?;
+    let mut rules = Vec::new();
+    while let Some(row) = rows.next()? {
+        rules.push(read_rule(&mut Columns::of(row))?);
+    }
+    Ok(rules)
+}
+
+/// Writes the roles and the rules of a credential that has none stored.
+pub(crate) fn put_held(
+    connection: &Connection,
+    id: CredentialId,
+    credential: &Credential,
+) -> Result<(), Fault> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO credential_role (credential, role, tenant)
+         VALUES (?1, ?2, (SELECT tenant FROM credential WHERE id = ?1))
+         ON CONFLICT (credential, role) DO NOTHING",
+    )?;
+    for role in &credential.roles {
+        statement.execute(params![id.0, role.as_str()])?;
+    }
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO credential_rule (credential, position, effect, action, pattern, max_qos,
+             no_retain)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    for (position, rule) in credential.rules.iter().enumerate() {
+        statement.execute(params![
+            id.0,
+            position,
+            rule.effect().as_str(),
+            rule.action().as_str(),
+            rule.pattern().as_str(),
+            rule.limits().max_qos.map(QoS::as_u8),
+            rule.limits().no_retain,
+        ])?;
+    }
+    Ok(())
+}
+
+fn roles_of(connection: &Connection, sql: &str, values: impl Params) -> Result<Vec<Role>, Fault> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(values)?;
+    let mut roles = Vec::new();
+    while let Some(row) = rows.next()? {
+        let columns = &mut Columns::of(row);
+        let tenant = columns.parsed(TenantId::parse)?;
+        let name = columns.parsed(RoleName::parse)?;
+        roles.push(Role {
+            rules: rules_of_role(connection, &tenant, &name)?,
+            tenant,
+            name,
+            description: columns.maybe_text()?.map(Into::into),
+            created_at: columns.instant()?,
+        });
+    }
+    Ok(roles)
+}
+
+fn rules_of_role(
+    connection: &Connection,
+    tenant: &TenantId,
+    name: &RoleName,
+) -> Result<Vec<RoleRule>, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT group_path, effect, action, pattern, max_qos, no_retain FROM role_rule
+         WHERE tenant = ?1 AND role = ?2 ORDER BY position",
+    )?;
+    let mut rows = statement.query([tenant.as_str(), name.as_str()])?;
+    let mut rules = Vec::new();
+    while let Some(row) = rows.next()? {
+        let columns = &mut Columns::of(row);
+        rules.push(RoleRule {
+            group: columns.maybe_parsed(GroupPath::parse)?,
+            rule: read_rule(columns)?,
+        });
+    }
+    Ok(rules)
+}
+
+fn read_rule(columns: &mut Columns<'_>) -> Result<Rule, Fault> {
+    let effect = columns.parsed(Effect::parse)?;
+    let action = columns.parsed(Action::parse)?;
+    let pattern = columns.parsed(Pattern::parse)?;
+    let max_qos = columns
+        .maybe_small()?
+        .map(|number: u8| QoS::try_from(number));
+    let limits = Limits {
+        max_qos: max_qos.transpose().map_err(|_| columns.nonsense())?,
+        no_retain: columns.flag()?,
+    };
+    Rule::new(effect, action, pattern, limits).map_err(|_| Fault::Content("a stored rule".into()))
+}
+
+/// The columns of a role, in the order they are read.
+macro_rules! role_columns {
+    () => {
+        "SELECT tenant, name, description, created_at FROM role"
+    };
+}
+use role_columns;

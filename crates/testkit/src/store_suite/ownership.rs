@@ -1,0 +1,415 @@
+//! Who holds which client id.
+
+use countersign_core::client_id::ClientIdRule;
+use countersign_core::connect::{LoginRecord, SessionChange};
+use countersign_core::credential::Credential;
+use countersign_core::lifecycle::State;
+use countersign_core::ownership::{Holder, StoredSession};
+use countersign_core::presence::{Observation, Presence, SessionNumber};
+use countersign_core::secret::SecretDigest;
+use countersign_core::store::{AdminStore, AdminTransaction, GateStore, Login, Recorded, Settings};
+use countersign_core::tenant::Tenant;
+use countersign_core::time::Timestamp;
+
+use super::{
+    acts, add, anonymous, at, client_id, commit, credential, digest, first_use, found, look,
+    observe, proved, tenant, tenant_id,
+};
+
+/// A token alone says whose it is.
+pub fn a_secret_finds_its_credential(mut store: impl GateStore + AdminStore) {
+    let (one, old) = add(&mut store, &credential("dev1@acme"), 1);
+    let (other, _) = add(&mut store, &credential("dev2@acme"), 2);
+    commit(&mut store, &[], |transaction| {
+        transaction.add_secret(one, &digest(3))
+    });
+    let mut owner = |byte| {
+        let digest = SecretDigest::from_bytes([byte; 32]);
+        let found = store.credential_by_digest(&digest).unwrap();
+        found.map(|credential| (credential.id, credential.secrets.len()))
+    };
+    assert_eq!(owner(1), Some((one, 2)));
+    assert_eq!(owner(2), Some((other, 1)));
+    assert_eq!(owner(3), Some((one, 2)));
+    assert_eq!(owner(4), None);
+    commit(&mut store, &[], |transaction| {
+        transaction.remove_secret(old)
+    });
+    let gone = SecretDigest::from_bytes([1; 32]);
+    assert!(store.credential_by_digest(&gone).unwrap().is_none());
+}
+
+/// A binding comes and goes with the rule, the tie, and the credential.
+pub fn a_client_id_is_bound_by_a_rule_or_by_first_use(mut store: impl GateStore + AdminStore) {
+    let (id, secret) = add(&mut store, &ruled("dev1@acme", "exact:x"), 1);
+    let name = client_id("dev1@acme");
+    assert_eq!(store.bound_to(&client_id("x").tie()).unwrap(), Some(id));
+    assert_eq!(store.bound_to(&name.tie()).unwrap(), None);
+    for (rule, is_bound) in [
+        ("same-as-username", "dev1@acme"),
+        ("exact:y", "y"),
+        ("prefix:y", ""),
+        ("any", ""),
+        ("first-use", ""),
+    ] {
+        let stored = found(&mut store, "dev1@acme");
+        let changed = Credential {
+            client_id_rule: ClientIdRule::parse(rule).unwrap(),
+            // The name does not count: it never changes.
+            name: super::login_name("y"),
+            ..stored
+        };
+        commit(&mut store, &[], |transaction| {
+            transaction.update_credential(&changed)
+        });
+        for text in ["x", "y", "dev1@acme"] {
+            let expected = (text == is_bound).then_some(id);
+            let found = store.bound_to(&client_id(text).tie()).unwrap();
+            assert_eq!(found, expected, "{rule}: {text}");
+        }
+    }
+
+    let seen = found(&mut store, "dev1@acme");
+    let z = client_id("z");
+    let tied = store.record_login(&first_use(&seen, secret, &z), at(5));
+    assert_eq!(tied.unwrap(), Recorded::Done);
+    assert_eq!(store.bound_to(&z.tie()).unwrap(), Some(id));
+    let tied = found(&mut store, "dev1@acme");
+    for (state, tie, expected) in [
+        (State::Suspended, tied.client_id_tie, Some(id)),
+        (State::Active, None, None),
+        (State::Active, tied.client_id_tie, Some(id)),
+        (State::Revoked, tied.client_id_tie, None),
+    ] {
+        let changed = Credential {
+            state,
+            client_id_tie: tie,
+            ..tied.clone()
+        };
+        commit(&mut store, &[], |transaction| {
+            transaction.update_credential(&changed)
+        });
+        assert_eq!(store.bound_to(&z.tie()).unwrap(), expected, "{state}");
+    }
+    let (next, _) = add(&mut store, &ruled("dev2@acme", "exact:z"), 2);
+    assert_eq!(store.bound_to(&z.tie()).unwrap(), Some(next));
+    commit(&mut store, &[], |transaction| {
+        transaction.delete_credential(next)
+    });
+    assert_eq!(store.bound_to(&z.tie()).unwrap(), None);
+}
+
+/// Of two clients that race for an id, the first has it, whoever they are.
+pub fn a_client_id_that_somebody_else_got_meanwhile_makes_a_login_outdated(
+    mut store: impl GateStore + AdminStore,
+) {
+    let (_, first_secret) = add(&mut store, &ruled("dev1@acme", "first-use"), 1);
+    let (_, second_secret) = add(&mut store, &ruled("dev2@acme", "first-use"), 2);
+    let (first, second) = (
+        found(&mut store, "dev1@acme"),
+        found(&mut store, "dev2@acme"),
+    );
+    let (x, y) = (client_id("x"), client_id("y"));
+    let mut other = store.reopen().unwrap();
+    let tied = store.record_login(&first_use(&first, first_secret, &x), at(5));
+    assert_eq!(tied.unwrap(), Recorded::Done);
+    let late = other.record_login(&first_use(&second, second_secret, &x), at(5));
+    assert_eq!(late.unwrap(), Recorded::Outdated);
+    assert_eq!(found(&mut other, "dev2@acme").client_id_tie, None);
+
+    let first = found(&mut store, "dev1@acme");
+    let taken = store.record_login(&taking(proved(&first, first_secret, &y)), at(5));
+    assert_eq!(taken.unwrap(), Recorded::Done);
+    let held = session(&mut store, "y");
+    let hold = Settings::default().client_id_hold;
+    let late = taking(proved(&second, second_secret, &y));
+    let dropping = Login {
+        record: LoginRecord {
+            session: SessionChange::Dropped,
+            ..LoginRecord::default()
+        },
+        ..late
+    };
+    let nobody = unauthenticated(taking(late));
+    let last_moment = at(4).plus(hold);
+    for login in [late, dropping, nobody] {
+        let recorded = other.record_login(&login, last_moment).unwrap();
+        assert_eq!(recorded, Recorded::Outdated);
+        assert_eq!(session(&mut store, "y"), held);
+    }
+    let recorded = other.record_login(&late, at(5).plus(hold)).unwrap();
+    assert_eq!(recorded, Recorded::Done);
+    let holder = session(&mut store, "y").unwrap().holder;
+    assert_eq!(holder, Holder::Credential(second.id));
+    let expected = ["credential.activate", "credential.tie"];
+    assert_eq!(acts(&mut store), expected);
+}
+
+/// A prefix covers what begins with it and nothing that sorts beside it.
+pub fn a_prefix_finds_its_tenant_and_no_namesake(mut store: impl GateStore + AdminStore) {
+    for (id, prefix) in [
+        ("a", Some("acme-")),
+        ("b", Some("b")),
+        ("c", Some("acme.")),
+        ("d", None),
+        ("e", Some("ü")),
+        ("f", Some("\u{10ffff}")),
+    ] {
+        let made = Tenant {
+            client_id_prefix: prefix.map(client_id),
+            ..tenant(id)
+        };
+        commit(&mut store, &[], |transaction| transaction.put_tenant(&made));
+    }
+    let mut owner = |text: &str| {
+        let found = store.tenant_by_client_id(&client_id(text)).unwrap();
+        found.map(|id| id.to_string()).unwrap_or_default()
+    };
+    for (text, expected) in [
+        ("acme-", "a"),
+        ("acme-1", "a"),
+        ("acme-\u{10ffff}", "a"),
+        ("acme", ""),
+        ("acme,", ""),
+        ("acme.x", "c"),
+        ("acme/", ""),
+        ("acmf", ""),
+        ("Acme-1", ""),
+        ("a", ""),
+        ("!", ""),
+        ("b", "b"),
+        ("bé", "b"),
+        ("c", ""),
+        ("ü", "e"),
+        ("u\u{308}", ""),
+        ("\u{10ffff}\u{10ffff}", "f"),
+    ] {
+        assert_eq!(owner(text), expected, "{text}");
+    }
+    let moved = Tenant {
+        client_id_prefix: None,
+        ..tenant("a")
+    };
+    commit(&mut store, &[], |transaction| {
+        transaction.put_tenant(&moved)
+    });
+    let found = store.tenant_by_client_id(&client_id("acme-1")).unwrap();
+    assert_eq!(found, None);
+}
+
+/// Who logs in with a stored session is its holder until somebody else is.
+pub fn a_stored_session_is_whose_login_took_it(mut store: impl GateStore + AdminStore) {
+    let (id, secret) = add(&mut store, &credential("dev1@acme"), 1);
+    let seen = found(&mut store, "dev1@acme");
+    let c = client_id("c");
+    let kept = proved(&seen, secret, &c);
+    let taken = taking(kept);
+    let dropped = Login {
+        record: LoginRecord {
+            session: SessionChange::Dropped,
+            ..LoginRecord::default()
+        },
+        ..kept
+    };
+    let of_nobody = StoredSession {
+        holder: Holder::Unauthenticated,
+        username: None,
+        tenant: Some(tenant_id("acme")),
+        last_used_at: at(3),
+    };
+    let of_credential = StoredSession {
+        holder: Holder::Credential(id),
+        username: Some("dev1@acme".into()),
+        last_used_at: at(4),
+        ..of_nobody.clone()
+    };
+    for (login, now, expected) in [
+        (kept, 1, None),
+        (dropped, 2, None),
+        (unauthenticated(taken), 3, Some(of_nobody.clone())),
+        (taken, 4, Some(of_credential.clone())),
+        (kept, 5, Some(of_credential)),
+        (dropped, 6, None),
+        (unauthenticated(taken), 3, Some(of_nobody.clone())),
+        (unauthenticated(kept), 8, Some(of_nobody)),
+        (unauthenticated(dropped), 9, None),
+    ] {
+        assert_eq!(store.record_login(&login, at(now)).unwrap(), Recorded::Done);
+        assert_eq!(session(&mut store, "c"), expected, "{now}");
+        let in_act = look(&mut store, |transaction| {
+            transaction.stored_session(&c.tie())
+        });
+        assert_eq!(in_act, expected);
+        assert_eq!(session(&mut store, "d"), None);
+    }
+    assert_eq!(found(&mut store, "dev1@acme").last_used_at, Some(at(6)));
+    assert!(acts(&mut store).is_empty());
+}
+
+/// What was left by a principal that is no more is nobody else's, and not its
+/// namesake's.
+pub fn nobody_is_heir_to_a_holder_that_is_gone_or_revoked(mut store: impl GateStore + AdminStore) {
+    let (id, secret) = add(&mut store, &credential("dev1@acme"), 1);
+    let (_, other_secret) = add(&mut store, &credential("dev2@acme"), 2);
+    let (seen, other) = (
+        found(&mut store, "dev1@acme"),
+        found(&mut store, "dev2@acme"),
+    );
+    let (a, b, c) = (client_id("a"), client_id("b"), client_id("c"));
+    for login in [
+        taking(proved(&seen, secret, &a)),
+        taking(proved(&other, other_secret, &b)),
+        unauthenticated(taking(proved(&seen, secret, &c))),
+    ] {
+        assert_eq!(store.record_login(&login, at(5)).unwrap(), Recorded::Done);
+    }
+    let of_other = Holder::Credential(other.id);
+    let of_nobody = Holder::Unauthenticated;
+    set_state(&mut store, "dev1@acme", State::Suspended);
+    let expected = [Holder::Credential(id), of_other, of_nobody];
+    assert_eq!(holders(&mut store), expected);
+    set_state(&mut store, "dev1@acme", State::Revoked);
+    assert_eq!(holders(&mut store), [Holder::Former, of_other, of_nobody]);
+    commit(&mut store, &[], |transaction| {
+        transaction.delete_credential(id)
+    });
+    add(&mut store, &credential("dev1@acme"), 1);
+    assert_eq!(holders(&mut store), [Holder::Former, of_other, of_nobody]);
+    let left = session(&mut store, "a").unwrap();
+    assert_eq!(left.username.as_deref(), Some("dev1@acme"));
+    commit(&mut store, &[], |transaction| {
+        transaction.delete_tenant(&tenant_id("acme"))
+    });
+    assert_eq!(holders(&mut store), [Holder::Former; 3]);
+}
+
+/// An administrator can give an id up for its holder; the record stays.
+pub fn a_released_client_id_has_no_holder_until_it_is_taken(
+    mut store: impl GateStore + AdminStore,
+) {
+    let (id, secret) = add(&mut store, &credential("dev1@acme"), 1);
+    let seen = found(&mut store, "dev1@acme");
+    let c = client_id("c");
+    let login = taking(proved(&seen, secret, &c));
+    for taken in [unauthenticated(login), login] {
+        assert_eq!(store.record_login(&taken, at(5)).unwrap(), Recorded::Done);
+        let before = session(&mut store, "c").unwrap();
+        assert_ne!(before.holder, Holder::Former);
+        commit(&mut store, &[], |transaction| {
+            transaction.release_client_id(&client_id("another").tie())?;
+            transaction.release_client_id(&c.tie())
+        });
+        let released = StoredSession {
+            holder: Holder::Former,
+            ..before
+        };
+        assert_eq!(session(&mut store, "c"), Some(released));
+    }
+    assert_eq!(session(&mut store, "another"), None);
+    assert_eq!(store.record_login(&login, at(6)).unwrap(), Recorded::Done);
+    let holder = session(&mut store, "c").unwrap().holder;
+    assert_eq!(holder, Holder::Credential(id));
+}
+
+/// A stored session is in use while it is connected, and never before.
+pub fn the_use_of_a_stored_session_only_moves_forward(mut store: impl GateStore + AdminStore) {
+    let (_, secret) = add(&mut store, &credential("dev1@acme"), 1);
+    let seen = found(&mut store, "dev1@acme");
+    let (c, d) = (client_id("c"), client_id("d"));
+    for login in [
+        taking(proved(&seen, secret, &c)),
+        unauthenticated(taking(proved(&seen, secret, &d))),
+    ] {
+        assert_eq!(store.record_login(&login, at(5)).unwrap(), Recorded::Done);
+    }
+    let disconnected =
+        |session, instant| Observation::Disconnected(SessionNumber(session), at(instant));
+    for (observation, last) in [
+        (connected(1, "c", 3, true), 5),
+        (connected(1, "c", 6, true), 6),
+        (connected(2, "c", 7, false), 6),
+        (disconnected(2, 8), 6),
+        (disconnected(1, 9), 9),
+        (disconnected(1, 10), 9),
+        (connected(3, "no one's", 11, true), 9),
+        (connected(4, "c", 12, true), 12),
+    ] {
+        observe(&mut store, "b1", vec![observation.clone()]);
+        assert_eq!(last_use(&mut store, "c"), at(last), "{observation:?}");
+    }
+    assert_eq!(session(&mut store, "no one's"), None);
+    let many = (100..700).map(|number| connected(number, &format!("c{number}"), 12, true));
+    observe(&mut store, "b1", many.collect());
+    observe(&mut store, "b2", vec![connected(1, "d", 13, true)]);
+    store.clear_presence("b1", at(20)).unwrap();
+    assert_eq!(last_use(&mut store, "c"), at(20));
+    assert_eq!(last_use(&mut store, "d"), at(13));
+    let left = look(&mut store, |transaction| transaction.count_presence(None));
+    assert_eq!(left, 1);
+
+    // Who is nobody joins the first tenant it touches; a principal never does.
+    let joined = |session| Observation::Joined(SessionNumber(session), tenant_id("other"));
+    observe(
+        &mut store,
+        "b2",
+        vec![connected(2, "c", 14, true), joined(1), joined(2)],
+    );
+    let tenant_of = |store: &mut _, text| session(store, text).unwrap().tenant.unwrap();
+    assert_eq!(tenant_of(&mut store, "d"), tenant_id("other"));
+    assert_eq!(tenant_of(&mut store, "c"), tenant_id("acme"));
+}
+
+fn connected(session: i64, client_id: &str, instant: i64, stored: bool) -> Observation {
+    Observation::Connected(Presence {
+        connected_at: at(instant),
+        stored,
+        ..anonymous(session, client_id)
+    })
+}
+
+fn set_state<S: GateStore + AdminStore>(store: &mut S, name: &str, state: State) {
+    let seen = found(store, name);
+    commit(store, &[], |transaction| {
+        transaction.update_credential(&Credential { state, ..seen })
+    });
+}
+
+/// The holders of the sessions called `a`, `b` and `c`.
+fn holders(store: &mut impl GateStore) -> [Holder; 3] {
+    ["a", "b", "c"].map(|text| session(store, text).unwrap().holder)
+}
+
+fn ruled(name: &str, rule: &str) -> Credential {
+    Credential {
+        client_id_rule: ClientIdRule::parse(rule).unwrap(),
+        ..credential(name)
+    }
+}
+
+/// The same login, which takes the stored session over.
+fn taking(login: Login<'_>) -> Login<'_> {
+    Login {
+        record: LoginRecord {
+            session: SessionChange::Taken,
+            ..LoginRecord::default()
+        },
+        ..login
+    }
+}
+
+/// The same login by a client that proved nothing.
+fn unauthenticated(login: Login<'_>) -> Login<'_> {
+    Login {
+        username: None,
+        proved: None,
+        ..login
+    }
+}
+
+fn session(store: &mut impl GateStore, text: &str) -> Option<StoredSession> {
+    store.stored_session(&client_id(text).tie()).unwrap()
+}
+
+fn last_use(store: &mut impl GateStore, text: &str) -> Timestamp {
+    session(store, text).unwrap().last_used_at
+}

@@ -1,0 +1,147 @@
+//! Roles and who holds them.
+
+use countersign_core::credential::Credential;
+use countersign_core::name::GroupPath;
+use countersign_core::role::{Role, RoleName, RoleRule};
+use countersign_core::rule::{Action, Effect, Limits, Pattern, QoS, Rule};
+use countersign_core::store::{AdminStore, AdminTransaction, GateStore, Intent};
+
+use super::{add, at, commit, credential, found, look, tenant, tenant_id};
+
+/// All of a role is kept, its rules in their order.
+pub fn a_role_reads_back_as_it_was_written(mut store: impl GateStore + AdminStore) {
+    let free = |rule| RoleRule { rule, group: None };
+    let limited = |max_qos, no_retain| {
+        let limits = Limits { max_qos, no_retain };
+        free(Rule::new(Effect::Allow, Action::Publish, pattern("z"), limits).unwrap())
+    };
+    let bound = RoleRule {
+        group: Some(GroupPath::parse("DM.X").unwrap()),
+        ..free(Rule::deny(Action::Subscribe, pattern("acme/${group}/#")))
+    };
+    let first = Role {
+        description: Some("reads".into()),
+        created_at: at(7),
+        rules: vec![
+            limited(Some(QoS::AtLeastOnce), false),
+            bound,
+            limited(None, true),
+            limited(Some(QoS::AtMostOnce), true),
+            limited(Some(QoS::AtLeastOnce), false),
+        ],
+        ..role("acme", "reader")
+    };
+    let second = Role {
+        rules: vec![free(Rule::allow(Action::Both, pattern("a")))],
+        ..role("acme", "reader")
+    };
+    make_roles(&mut store, "acme", &["a", "reader"]);
+    make_roles(&mut store, "a", &["z"]);
+    let holder = Credential {
+        roles: vec![role_name("reader")],
+        ..credential("dev1@acme")
+    };
+    let (id, _) = add(&mut store, &holder, 1);
+    for written in [first, second] {
+        let acme = &written.tenant;
+        commit(&mut store, &[], |transaction| {
+            transaction.put_role(&written)
+        });
+        let read = look(&mut store, |transaction| {
+            transaction.role(acme, &written.name)
+        });
+        assert_eq!(read.as_ref(), Some(&written));
+        let credential = found(&mut store, "dev1@acme");
+        let held = store.roles_of(&credential).unwrap();
+        assert_eq!(held, std::slice::from_ref(&written));
+        let listed = look(&mut store, |transaction| transaction.roles(Some(acme)));
+        assert_eq!(listed, [role("acme", "a"), written.clone()]);
+        let listed = look(&mut store, |transaction| transaction.roles(None));
+        assert_eq!(listed, [role("a", "z"), role("acme", "a"), written.clone()]);
+        let holders = look(&mut store, |transaction| {
+            transaction.holders_of_role(acme, &written.name)
+        });
+        assert_eq!(holders, [id]);
+    }
+}
+
+/// Neither a deleted role nor a later one of its name is anybody's by accident.
+pub fn a_deleted_role_is_taken_from_its_holders(mut store: impl GateStore + AdminStore) {
+    let meter = role_name("meter");
+    for (secret, tenant) in (1..).zip(["acme", "other"]) {
+        make_roles(&mut store, tenant, &["meter", "reader"]);
+        let holder = Credential {
+            roles: vec![role_name("meter"), role_name("reader")],
+            ..credential(&format!("dev1@{tenant}"))
+        };
+        add(&mut store, &holder, secret);
+    }
+    let acme = tenant_id("acme");
+    commit(&mut store, &[], |transaction| {
+        transaction.delete_role(&acme, &meter)
+    });
+    make_roles(&mut store, "acme", &["meter"]);
+    let credential = found(&mut store, "dev1@acme");
+    assert_eq!(credential.roles, [role_name("reader")]);
+    assert_eq!(
+        store.roles_of(&credential).unwrap(),
+        [role("acme", "reader")]
+    );
+    assert_eq!(found(&mut store, "dev1@other").roles.len(), 2);
+    let holders = look(&mut store, |transaction| {
+        transaction.holders_of_role(&acme, &meter)
+    });
+    assert!(holders.is_empty());
+    let mut transaction = store.begin(Intent::Write).unwrap();
+    let unknown = role_name("unknown");
+    assert!(transaction.delete_role(&acme, &unknown).is_err());
+}
+
+/// Nobody holds a role in advance.
+pub fn a_role_is_held_only_where_it_exists(mut store: impl GateStore + AdminStore) {
+    make_roles(&mut store, "other", &["meter"]);
+    add(&mut store, &credential("dev1@acme"), 1);
+    let holder = Credential {
+        roles: vec![role_name("meter")],
+        ..found(&mut store, "dev1@acme")
+    };
+    let mut transaction = store.begin(Intent::Write).unwrap();
+    assert!(transaction.update_credential(&holder).is_err());
+    drop(transaction);
+    let operator = Credential {
+        roles: holder.roles,
+        ..credential("root")
+    };
+    let mut transaction = store.begin(Intent::Write).unwrap();
+    assert!(transaction.add_credential(&operator).is_err());
+}
+
+pub(crate) fn role_name(text: &str) -> RoleName {
+    RoleName::parse(text).unwrap()
+}
+
+pub(crate) fn pattern(text: &str) -> Pattern {
+    Pattern::parse(text).unwrap()
+}
+
+/// Commits roles without rules, into a tenant that is made for them.
+pub(crate) fn make_roles<S: AdminStore>(store: &mut S, of: &str, names: &[&str]) {
+    commit(store, &[], |transaction| {
+        if transaction.tenant(&tenant_id(of))?.is_none() {
+            transaction.put_tenant(&tenant(of))?;
+        }
+        names
+            .iter()
+            .try_for_each(|name| transaction.put_role(&role(of, name)))
+    });
+}
+
+fn role(tenant: &str, name: &str) -> Role {
+    Role {
+        tenant: tenant_id(tenant),
+        name: role_name(name),
+        description: None,
+        created_at: at(1),
+        rules: Vec::new(),
+    }
+}
