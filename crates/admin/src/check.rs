@@ -1,19 +1,41 @@
-//! What a CONNECT would come to. Nothing is written and nothing counted.
+//! What a broker would answer. Nothing is written and nothing counted.
+//!
+//! An [`Asker`] decides with the broker's own code: [`decide`] about a CONNECT,
+//! and [`Rights`](countersign_core::rights::Rights) about topics, behind the
+//! walls of all tenants. So it asks the store as a broker does, and remembers
+//! what it saw: it is made for one question or for many that are asked in one
+//! go.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use countersign_core::client_id::ClientId;
 use countersign_core::connect::{
-    Admission, Checked, Decision, Request, SecretCheck, Site, Wasted, decide,
+    Circumstances, Decision, Identity, Request, SessionUse, Site, decide,
 };
-use countersign_core::credential::Credential;
-use countersign_core::name::{LoginName, TenantId};
+use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::name::TenantId;
+use countersign_core::options::Options;
 use countersign_core::reason::Reason;
-use countersign_core::secret::{Secret, SecretDigest, StoredSecret, Verifier};
-use countersign_core::store::{AdminStore, AdminTransaction, Directory, Intent, StoreError};
+use countersign_core::rule::Territories;
+use countersign_core::scheme::{NameForm, Schemes};
+use countersign_core::secret::Secret;
+use countersign_core::store::{
+    AdminStore, AdminTransaction as _, GateStore, Intent, Settings, StoreError,
+};
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
 
-/// What a CONNECT would present.
+use self::look::{AtLeisure, Look, Looseness};
+
+mod look;
+mod rights;
+mod topic;
+
+pub use self::rights::{Considered, Judged};
+pub use self::topic::{TopicAnswer, TopicAsk, Usage, Wall};
+
+/// What a CONNECT would present, and where.
 #[expect(missing_debug_implementations, reason = "it holds a secret")]
 pub struct Connect<'a> {
     /// The client identifier.
@@ -22,6 +44,8 @@ pub struct Connect<'a> {
     pub username: Option<&'a str>,
     /// The password; if there is none, whatever is right.
     pub password: Option<Secret>,
+    /// The port it would arrive at, if that is to count.
+    pub listener: Option<u16>,
 }
 
 /// What a CONNECT would come to.
@@ -56,88 +80,195 @@ impl Verdict {
     }
 }
 
-/// Decides about a CONNECT as a broker would.
+/// What a broker's options say about the places that clients arrive at.
 ///
-/// # Errors
-///
-/// Returns [`StoreError`] when the store can't be read.
-pub fn connect<S: AdminStore>(
-    store: &mut S,
+/// By default nothing is known: then no listener has a tenant, and whoever may
+/// come through TLS alone is taken to have done so.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    default_tenant: Option<TenantId>,
+    listeners: BTreeMap<u16, TenantId>,
+    tls_listeners: Option<Vec<u16>>,
+}
+
+impl Places {
+    /// The places of a broker with these options.
+    #[must_use]
+    pub fn of(options: &Options) -> Self {
+        Self {
+            default_tenant: options.default_tenant.clone(),
+            listeners: options.listeners.clone(),
+            tls_listeners: Some(options.tls_listeners.clone()),
+        }
+    }
+
+    fn site(&self, listener: Option<u16>) -> Site {
+        Site {
+            listener_tenant: listener.and_then(|port| self.listeners.get(&port).cloned()),
+            default_tenant: self.default_tenant.clone(),
+            is_tls: match (listener, &self.tls_listeners) {
+                (Some(port), Some(protected)) => protected.contains(&port),
+                (None, _) | (_, None) => true,
+            },
+        }
+    }
+}
+
+/// Asks a store what a broker would answer, at one instant.
+pub struct Asker<'s, S> {
+    store: &'s mut S,
     now: Timestamp,
-    site: &Site,
-    presented: Connect<'_>,
-) -> Result<Verdict, StoreError> {
-    let assumed = presented.password.is_none();
-    let request = match Request::parse(
-        presented.client_id.as_bytes(),
-        presented.username.map(str::as_bytes),
-        None,
-    ) {
-        Ok(request) => Request {
-            // An assumed password must be there to be found right.
-            secret: presented.password.or_else(|| Some(Secret::new(Vec::new()))),
-            ..request
-        },
-        Err(reason) => return Ok(Verdict::Deny(reason)),
-    };
-    let mut directory = Snapshot(store.begin(Intent::Read)?);
-    let mut check = AtLeisure { assumed };
-    Ok(
-        match decide(&request, site, now, &mut directory, &mut check)? {
-            Decision::Admit(Admission::Credential { .. }) => Verdict::Allow,
-            Decision::Admit(Admission::Unauthenticated { .. }) => Verdict::AllowUnauthenticated,
-            Decision::Refuse(reason) => Verdict::Deny(reason),
-            Decision::Wait => Verdict::Deny(Reason::OverBudget),
-        },
-    )
+    places: Places,
+    settings: Settings,
+    schemes: Schemes,
+    walls: Territories,
+    tenants: BTreeMap<TenantId, Arc<Tenant>>,
+    /// Who is connected with which client id; read when it first matters.
+    connected: Option<HashMap<String, CredentialId>>,
+    credentials: HashMap<String, Option<Arc<Credential>>>,
+    judged: HashMap<(CredentialId, Option<String>), Arc<Judged>>,
+    of_tenants: HashMap<TenantId, Arc<Judged>>,
 }
 
-/// One state of the store, looked up in as a broker does.
-struct Snapshot<T>(T);
-
-impl<T: AdminTransaction> Directory for Snapshot<T> {
-    fn credential(&mut self, name: &LoginName) -> Result<Option<Arc<Credential>>, StoreError> {
-        Ok(self.0.credential(name)?.map(Arc::new))
-    }
-
-    fn tenant(&mut self, id: &TenantId) -> Result<Option<Arc<Tenant>>, StoreError> {
-        Ok(self.0.tenant(id)?.map(Arc::new))
-    }
-
-    fn some_tenant_admits_anonymous(&mut self) -> Result<bool, StoreError> {
-        let tenants = self.0.tenants()?;
-        Ok(tenants
+impl<'s, S: AdminStore + GateStore> Asker<'s, S> {
+    /// Reads what holds for the whole store.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read. So do all below.
+    pub fn new(store: &'s mut S, now: Timestamp, places: Places) -> Result<Self, StoreError> {
+        let settings = GateStore::settings(store)?;
+        let schemes = GateStore::schemes(store)?;
+        let tenants = GateStore::tenants(store)?;
+        let owned = tenants
             .iter()
-            .any(|tenant| tenant.authentication.admits_anonymous()))
+            .map(|tenant| (tenant.id.as_str(), &tenant.namespaces));
+        let walls = Territories::new(owned);
+        Ok(Self {
+            store,
+            now,
+            places,
+            settings,
+            schemes,
+            walls,
+            tenants: tenants
+                .into_iter()
+                .map(|tenant| (tenant.id.clone(), tenant))
+                .collect(),
+            connected: None,
+            credentials: HashMap::new(),
+            judged: HashMap::new(),
+            of_tenants: HashMap::new(),
+        })
+    }
+
+    /// Decides about a CONNECT.
+    ///
+    /// # Errors
+    ///
+    /// As [`Asker::new`].
+    pub fn connect(&mut self, presented: Connect<'_>) -> Result<Verdict, StoreError> {
+        let Ok(client_id) = ClientId::parse(presented.client_id) else {
+            return Ok(Verdict::Deny(Reason::Malformed));
+        };
+        let who = Who {
+            client_id: Some(client_id),
+            username: presented.username,
+            password: presented.password,
+            listener: presented.listener,
+            looseness: Looseness::None,
+        };
+        Ok(match self.identify(who)? {
+            Ok(Identity::Credential { .. }) => Verdict::Allow,
+            Ok(Identity::Unauthenticated { .. }) => Verdict::AllowUnauthenticated,
+            Err(reason) => Verdict::Deny(reason),
+        })
+    }
+
+    /// Decides as whom a client would be let in, or why not.
+    fn identify(&mut self, who: Who<'_>) -> Result<Result<Identity, Reason>, StoreError> {
+        // No id that anything is known about, as it holds nothing.
+        let id = match &who.client_id {
+            Some(id) => id.as_str(),
+            None => "-",
+        };
+        let session = SessionUse {
+            starts_clean: true,
+            is_stored: false,
+        };
+        let username = who.username.map(str::as_bytes);
+        let mut request = match Request::parse(id.as_bytes(), username, None, session) {
+            Ok(request) => request,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let is_assumed = who.password.is_none();
+        // An assumed password must be there to be found right; where the name
+        // is a secret, it is the same.
+        request.secret = who.password.or_else(|| {
+            let name = who.username.unwrap_or_default();
+            let is_token = self.schemes.form_of(name) == NameForm::Token;
+            let same = if is_token { name.as_bytes() } else { b"" };
+            Some(Secret::new(same.to_vec()))
+        });
+        let live_holder = match &who.client_id {
+            Some(id) => self.connected()?.get(id.as_str()).copied(),
+            None => None,
+        };
+        let at = Circumstances {
+            site: &self.places.site(who.listener),
+            schemes: &self.schemes,
+            client_id_hold: self.settings.client_id_hold,
+            live_holder,
+            now: self.now,
+        };
+        let mut check = AtLeisure {
+            assumed: is_assumed.then_some(&request.client_id),
+        };
+        let mut look = Look {
+            store: &mut *self.store,
+            tenants: &self.tenants,
+            credentials: &mut self.credentials,
+            schemes: &self.schemes,
+            looseness: who.looseness,
+        };
+        Ok(match decide(&request, &at, &mut look, &mut check)? {
+            Decision::Admit(admission) => Ok(admission.identity),
+            Decision::Refuse(reason) => Err(reason),
+            Decision::Wait => Err(Reason::OverBudget),
+        })
+    }
+
+    fn connected(&mut self) -> Result<&HashMap<String, CredentialId>, StoreError> {
+        let connected = match self.connected.take() {
+            Some(known) => known,
+            None => {
+                let clients = self.store.begin(Intent::Read)?.presence(None)?;
+                let holders = clients.into_iter().filter_map(|client| {
+                    Some((client.presence.client_id, client.presence.credential?))
+                });
+                holders.collect()
+            }
+        };
+        Ok(self.connected.insert(connected))
     }
 }
 
-/// Compares secrets with all the time in the world, or takes them for right.
-struct AtLeisure {
-    assumed: bool,
-}
-
-impl SecretCheck for AtLeisure {
-    fn compare(&mut self, credential: &Credential, presented: &Secret, now: Timestamp) -> Checked {
-        let usable = |stored: &&StoredSecret| stored.is_usable(now);
-        credential
-            .secrets
-            .iter()
-            .filter(usable)
-            .find(|stored| self.assumed || is_match(&stored.verifier, presented))
-            .map_or(Checked::Mismatch, |stored| Checked::Match(stored.id))
-    }
-
-    fn waste(&mut self, _name: &LoginName, _presented: &Secret) -> Wasted {
-        Wasted::Done
+impl<S> core::fmt::Debug for Asker<'_, S> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Asker")
+            .field("now", &self.now)
+            .finish_non_exhaustive()
     }
 }
 
-fn is_match(verifier: &Verifier, presented: &Secret) -> bool {
-    match verifier {
-        Verifier::Digest(digest) => *digest == SecretDigest::of(presented),
-        Verifier::Password(hash) => hash.verify(presented),
-    }
+/// A client that may be let in.
+struct Who<'a> {
+    /// None where it is not said, and does not count.
+    client_id: Option<ClientId>,
+    username: Option<&'a str>,
+    password: Option<Secret>,
+    listener: Option<u16>,
+    looseness: Looseness,
 }
 
 #[cfg(test)]
@@ -224,5 +355,141 @@ mod tests {
             fixture.check("dev1@acme", Some(b"x")),
             Verdict::Deny(Reason::BadSecret)
         );
+    }
+
+    fn token_of(fixture: &mut Fixture, scheme: &str, name: Option<&str>) -> String {
+        let secret = fixture.of_scheme(scheme, name).unwrap().secret.unwrap();
+        String::from_utf8(secret.expose().to_vec()).unwrap()
+    }
+
+    fn connect(fixture: &mut Fixture, username: Option<&str>, client_id: &str) -> &'static str {
+        let presented = Connect {
+            client_id,
+            username,
+            password: None,
+            listener: None,
+        };
+        fixture.asker().connect(presented).unwrap().reason()
+    }
+
+    #[test]
+    fn a_token_is_name_password_and_client_id_as_its_scheme_says() {
+        let mut fixture = Fixture::with_credential();
+        let token = token_of(&mut fixture, "vwire-token", Some("greenhouse"));
+        let compatible = token_of(&mut fixture, "vwire-compat", Some("VW-ABC123"));
+        let of_device = token_of(&mut fixture, "vwire", Some("VW-XYZ123"));
+        for (username, client_id, reason) in [
+            (token.as_str(), token.as_str(), "ok"),
+            (&token, "c", "client-id-mismatch"),
+            ("greenhouse@acme", &token, "unknown-name"),
+            (&compatible, "c", "ok"),
+            ("VW-ABC123", "c", "ok"),
+            (&of_device, "VW-XYZ123", "unknown-name"),
+            ("VW-XYZ123", "VW-XYZ123", "ok"),
+            ("VW-XYZ123", "c", "client-id-mismatch"),
+        ] {
+            let said = connect(&mut fixture, Some(username), client_id);
+            assert_eq!(said, reason, "{username} {client_id}");
+        }
+    }
+
+    #[test]
+    fn an_assumed_secret_is_the_one_that_the_client_id_goes_with() {
+        let mut fixture = Fixture::with_credential();
+        let old = token_of(&mut fixture, "vwire-token", Some("x"));
+        let name = login_name("x@acme");
+        let overlap = credential::Overlap::For(core::time::Duration::from_secs(60));
+        fixture
+            .act(|store, context| credential::rotate(store, context, &name, overlap))
+            .unwrap();
+        assert_eq!(connect(&mut fixture, Some(&old), &old), "ok");
+    }
+
+    #[test]
+    fn a_client_id_that_another_holds_is_refused() {
+        let mut fixture = Fixture::with_credential();
+        fixture.credential("dev2").unwrap();
+        fixture.log_in("dev1@acme", "mine");
+        assert_eq!(connect(&mut fixture, Some("dev1@acme"), "mine"), "ok");
+        let other = Some("dev2@acme");
+        assert_eq!(connect(&mut fixture, other, "mine"), "client-id-owned");
+        let id = ClientId::parse("mine").unwrap();
+        fixture
+            .act(|store, context| crate::clients::release(store, context, &id))
+            .unwrap();
+        assert_eq!(connect(&mut fixture, other, "mine"), "ok");
+    }
+
+    #[test]
+    fn a_client_id_is_held_while_its_client_is_connected() {
+        let mut fixture = Fixture::with_credential();
+        fixture.credential("dev2").unwrap();
+        let presence = countersign_core::presence::Presence {
+            session: countersign_core::presence::SessionNumber(1),
+            client_id: "live".into(),
+            username: Some("dev1@acme".into()),
+            credential: Some(fixture.show("dev1@acme").id),
+            tenant: Some(tenant_id("acme")),
+            address: None,
+            protocol: 4,
+            connected_at: fixture.now,
+            authenticated: true,
+            listener: None,
+            stored: false,
+        };
+        let batch = countersign_core::store::Batch {
+            observations: vec![countersign_core::presence::Observation::Connected(presence)],
+            ..countersign_core::store::Batch::default()
+        };
+        fixture.store.write_batch("b", &batch).unwrap();
+        assert_eq!(connect(&mut fixture, Some("dev1@acme"), "live"), "ok");
+        let other = connect(&mut fixture, Some("dev2@acme"), "live");
+        assert_eq!(other, "client-id-owned");
+    }
+
+    #[test]
+    fn a_listener_means_what_the_brokers_options_say() {
+        let mut fixture = Fixture::with_credential();
+        fixture.tenant("other", &[]).unwrap();
+        fixture.scheme(&[
+            ("name", "tls"),
+            ("login_name", "suffixed"),
+            ("client_id", "any"),
+            ("secret_shape", "[0-9a-f]{32}"),
+            ("tls_only", "true"),
+        ]);
+        fixture.of_scheme("tls", Some("safe")).unwrap();
+        let options = Options::parse([
+            ("store", "/x"),
+            ("listener_1884", "other"),
+            ("tls_listeners", "8883"),
+        ])
+        .unwrap();
+        let now = fixture.now;
+        let mut asker = Asker::new(&mut fixture.store, now, Places::of(&options)).unwrap();
+        let mut connect = |username, listener| {
+            let presented = Connect {
+                client_id: "c",
+                username: Some(username),
+                password: None,
+                listener,
+            };
+            asker.connect(presented).unwrap().reason()
+        };
+        for (username, listener, reason) in [
+            ("dev1@acme", None, "ok"),
+            ("dev1@acme", Some(1883), "ok"),
+            ("dev1@acme", Some(1884), "wrong-listener"),
+            ("safe@acme", None, "ok"),
+            ("safe@acme", Some(1883), "tls-required"),
+            ("safe@acme", Some(8883), "ok"),
+        ] {
+            assert_eq!(
+                connect(username, listener),
+                reason,
+                "{username} {listener:?}"
+            );
+        }
+        assert_eq!(fixture.check("safe@acme", None), Verdict::Allow);
     }
 }

@@ -1,7 +1,9 @@
 //! Acts on live clients.
 
 use countersign_core::change::{Change, KickRequestId};
+use countersign_core::client_id::ClientId;
 use countersign_core::name::TenantId;
+use countersign_core::ownership::Holder;
 use countersign_core::store::{
     AdminStore, AdminTransaction, BrokerPresence, Intent, KickTarget, StoreError,
 };
@@ -9,7 +11,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::tenant::{self, TenantError};
-use crate::view::session_name;
+use crate::view::{session_name, shown_name};
 
 /// Who is connected, by broker and session.
 ///
@@ -69,8 +71,12 @@ pub fn request_kick<S: AdminStore>(
         None => (KickTarget::ClientId(target.into()), target.into()),
     };
     let request = transaction.request_kick(&kick, context.now)?;
-    let after = KickTrace { client_id };
-    let row = context.audit("client.kick", target, None::<&KickTrace>, Some(&after));
+    let known = transaction.schemes()?;
+    let after = KickTrace {
+        client_id: shown_name(&known, &client_id),
+    };
+    let subject = shown_name(&known, target);
+    let row = context.audit("client.kick", &subject, None::<&KickTrace>, Some(&after));
     transaction.commit(&[row], &[Change::KickRequested(request)])?;
     Ok(request)
 }
@@ -82,6 +88,67 @@ pub fn request_kick<S: AdminStore>(
 /// Returns [`StoreError`] when the store can't be read.
 pub fn is_kicked<S: AdminStore>(store: &mut S, request: KickRequestId) -> Result<bool, StoreError> {
     store.begin(Intent::Read)?.is_kick_answered(request)
+}
+
+/// Gives up a client id on behalf of the credential whose stored session it
+/// names. From then on it can be taken with a clean start.
+///
+/// # Errors
+///
+/// Returns [`ReleaseError`] when no credential holds it or the store can't be
+/// written; nothing changed then.
+pub fn release<S: AdminStore>(
+    store: &mut S,
+    context: &Context<'_>,
+    client_id: &ClientId,
+) -> Result<(), ReleaseError> {
+    let tie = client_id.tie();
+    let mut transaction = store.begin(Intent::Write)?;
+    let stored = transaction.stored_session(&tie)?;
+    let holder = match stored.as_ref().map(|stored| stored.holder) {
+        Some(Holder::Credential(holder)) => holder,
+        Some(Holder::Former | Holder::Unauthenticated) | None => {
+            return Err(ReleaseError::NotHeld {
+                client_id: client_id.clone(),
+            });
+        }
+    };
+    transaction.release_client_id(&tie)?;
+    let before = ReleaseTrace {
+        holder: stored.and_then(|stored| stored.username),
+        credential: holder.0,
+    };
+    let known = transaction.schemes()?;
+    let row = context.audit(
+        "client.release",
+        &shown_name(&known, client_id.as_str()),
+        Some(&before),
+        None::<&ReleaseTrace>,
+    );
+    transaction.commit(&[row], &[Change::Credential(holder)])?;
+    Ok(())
+}
+
+/// Why a client id was not given up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReleaseError {
+    /// Nobody holds it.
+    #[error("no credential holds client id `{client_id}`")]
+    NotHeld {
+        /// The client id.
+        client_id: ClientId,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What the audit keeps of a client id that was given up.
+#[derive(Serialize)]
+struct ReleaseTrace {
+    holder: Option<String>,
+    credential: i64,
 }
 
 /// What the audit keeps of a request to kick.
@@ -189,5 +256,38 @@ mod tests {
             );
         }
         assert!(fixture.acts().contains(&"client.kick b:2".into()));
+    }
+
+    #[test]
+    fn a_client_id_that_a_credential_holds_can_be_given_up_once() {
+        let mut fixture = Fixture::with_credential();
+        let id = |text| ClientId::parse(text).unwrap();
+        fixture.log_in("dev1@acme", "mine");
+        let mut give_up = |text| fixture.act(|store, context| release(store, context, &id(text)));
+        assert_eq!(
+            give_up("other").unwrap_err().to_string(),
+            "no credential holds client id `other`"
+        );
+        give_up("mine").unwrap();
+        assert!(matches!(give_up("mine"), Err(ReleaseError::NotHeld { .. })));
+        assert_eq!(fixture.acts().last().unwrap(), "client.release mine");
+    }
+
+    #[test]
+    fn a_client_id_that_is_a_secret_is_masked_in_the_audit() {
+        let mut fixture = Fixture::with_credential();
+        let token = "dt_7f3a1c9e-2b84-4d6f-a913-c5e28f01b774";
+        fixture.log_in("dev1@acme", token);
+        let id = ClientId::parse(token).unwrap();
+        fixture
+            .act(|store, context| release(store, context, &id))
+            .unwrap();
+        asked(&mut fixture, token);
+        let acts = fixture.acts();
+        assert_eq!(
+            acts[acts.len() - 2..],
+            ["client.release dt_7f3a…", "client.kick dt_7f3a…"]
+        );
+        assert!(!format!("{:?}", fixture.entries()).contains(token));
     }
 }

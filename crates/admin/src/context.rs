@@ -3,6 +3,7 @@
 use core::fmt;
 
 use countersign_core::audit::{AuditEntry, Outcome};
+pub use countersign_core::scheme::{RandomError, RandomSource};
 use countersign_core::time::Timestamp;
 use serde::Serialize;
 
@@ -57,17 +58,6 @@ impl fmt::Debug for Context<'_> {
     }
 }
 
-/// A source of bytes that nobody can guess.
-pub trait RandomSource {
-    /// Fills `buffer`.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`RandomError`] when there is no randomness to be had; what is
-    /// in `buffer` must not be used then.
-    fn fill(&mut self, buffer: &mut [u8]) -> Result<(), RandomError>;
-}
-
 /// The operating system's randomness.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OsRandom;
@@ -77,11 +67,6 @@ impl RandomSource for OsRandom {
         getrandom::fill(buffer).map_err(|_| RandomError)
     }
 }
-
-/// There is no randomness to be had.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("the operating system gave no random bytes; try again")]
-pub struct RandomError;
 
 /// What views become in the audit. They are plain structures with text for
 /// keys, which always can be written as JSON.

@@ -7,7 +7,9 @@ use countersign_core::change::Change;
 use countersign_core::client_id::ClientId;
 use countersign_core::credential::{AttributeError, Credential};
 use countersign_core::lifecycle::{Act, State};
-use countersign_core::name::{LoginName, LoginNameError, TenantId};
+use countersign_core::name::{LoginName, TenantId};
+use countersign_core::role::RoleName;
+use countersign_core::scheme::{Scheme, SchemeError as DraftError, SchemeName};
 use countersign_core::secret::{PasswordHashError, Secret};
 use countersign_core::store::{
     AdminStore, AdminTransaction, CredentialQuery, Intent, StoreError, StoreErrorKind,
@@ -15,39 +17,59 @@ use countersign_core::store::{
 use countersign_core::time::Timestamp;
 
 use crate::context::{Context, RandomError};
-use crate::password::PrepareError;
+use crate::password::{PasswordError, PrepareError};
+use crate::role::RoleError;
+use crate::rule::RuleError;
+use crate::scheme::SchemeError;
 use crate::tenant::{self, TenantError};
 use crate::view::CredentialTrace;
+use crate::wall::Reach;
 
 mod change;
 mod client_ids;
 mod create;
 mod life;
 mod renew;
+mod rules;
 
 pub use self::change::{CredentialChanges, set};
 pub use self::create::{NewCredential, create};
+pub(crate) use self::life::delete_found;
 pub use self::life::{delete, reactivate, revoke, suspend, untie};
 pub use self::renew::{Overlap, reset_password, rotate};
+pub use self::rules::change_rules;
+
+/// A credential and the scheme that it was made by.
+#[derive(Clone, Debug)]
+pub struct Described {
+    /// The credential.
+    pub credential: Credential,
+    /// Its scheme, which says what its client presents; none if the store does
+    /// not know it.
+    pub scheme: Option<Scheme>,
+}
 
 /// A credential that was given a new secret.
 #[expect(missing_debug_implementations, reason = "it holds a secret")]
 pub struct Issued {
     /// The credential as it is now.
-    pub credential: Credential,
+    pub described: Described,
     /// Its new secret, to be shown this once; none if somebody chose it.
     pub secret: Option<Secret>,
     /// Until when its old secret works too, if there is such an instant.
     pub old_secret_until: Option<Timestamp>,
 }
 
-/// The credential with this name.
+/// The credential with this name, which is no operator.
 ///
 /// # Errors
 ///
 /// Returns [`CredentialError`] when there is none or the store can't be read.
-pub fn show<S: AdminStore>(store: &mut S, name: &LoginName) -> Result<Credential, CredentialError> {
-    find(&mut store.begin(Intent::Read)?, name)
+pub fn show<S: AdminStore>(store: &mut S, name: &LoginName) -> Result<Described, CredentialError> {
+    let mut transaction = store.begin(Intent::Read)?;
+    let described = find(&mut transaction, name)?;
+    require_tenant(&described.credential)?;
+    Ok(described)
 }
 
 /// Hands the credentials that `query` asks for to `each`, by name, as one
@@ -60,25 +82,36 @@ pub fn show<S: AdminStore>(store: &mut S, name: &LoginName) -> Result<Credential
 pub fn list<S: AdminStore, E: From<CredentialError>>(
     store: &mut S,
     query: CredentialQuery,
-    mut each: impl FnMut(Credential) -> Result<(), E>,
+    mut each: impl FnMut(&Credential, Option<&Scheme>) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut transaction = store.begin(Intent::Read).map_err(CredentialError::from)?;
     if let Some(tenant) = &query.tenant {
         tenant::find(&mut transaction, tenant).map_err(CredentialError::from)?;
     }
-    let mut page = query.clone();
+    let known = transaction.schemes().map_err(CredentialError::from)?;
+    for_each(&mut transaction, query, |credential| {
+        each(credential, known.find(credential.scheme.as_str()))
+    })
+}
+
+/// Goes over the credentials that `query` asks for, page by page.
+pub(crate) fn for_each<T: AdminTransaction, E: From<CredentialError>>(
+    transaction: &mut T,
+    mut query: CredentialQuery,
+    mut each: impl FnMut(&Credential) -> Result<(), E>,
+) -> Result<(), E> {
     let mut left = query.limit.unwrap_or(u64::MAX);
     while left > 0 {
         let size = left.min(PAGE);
-        page.limit = Some(size);
+        query.limit = Some(size);
         let credentials = transaction
-            .credentials(&page)
+            .credentials(&query)
             .map_err(CredentialError::from)?;
         let count = u64::try_from(credentials.len()).unwrap_or(u64::MAX);
         if let Some(last) = credentials.last() {
-            page.after = Some(last.name.clone());
+            query.after = Some(last.name.clone());
         }
-        credentials.into_iter().try_for_each(&mut each)?;
+        credentials.iter().try_for_each(&mut each)?;
         if count < size {
             break;
         }
@@ -94,6 +127,16 @@ pub enum CredentialError {
     /// An attribute has no good shape.
     #[error(transparent)]
     Attribute(#[from] AttributeError),
+    /// An attribute that its scheme fills has this value already.
+    #[error("attribute `{attribute}` of `{holder}` is `{value}` already; it must be unique")]
+    AttributeTaken {
+        /// The attribute.
+        attribute: &'static str,
+        /// The value.
+        value: Box<str>,
+        /// Whose it is.
+        holder: LoginName,
+    },
     /// Its client id does not begin as its tenant's do.
     #[error(
         "client id `{client_id}` does not begin with `{prefix}`, as all of tenant `{tenant}` do"
@@ -116,12 +159,21 @@ pub enum CredentialError {
         /// Whose prefix that is.
         owner: TenantId,
     },
+    /// Another credential is bound to its client id.
+    #[error("another credential is bound to client id `{client_id}`")]
+    ClientIdTaken {
+        /// The client id.
+        client_id: ClientId,
+    },
     /// Its time would be over before it comes.
     #[error("`{name}` could never be used: it would expire before it may first be used")]
     Dates {
         /// Its name.
         name: LoginName,
     },
+    /// Its scheme makes no such credential.
+    #[error(transparent)]
+    Draft(#[from] DraftError),
     /// There is one with this name.
     #[error("`{name}` exists already")]
     Exists {
@@ -133,24 +185,70 @@ pub enum CredentialError {
         "could not hash the password: not enough memory for the Argon2 parameters of `settings show`"
     )]
     Hash(#[source] PasswordHashError),
+    /// It is an operator, which has commands of its own.
+    #[error("`{name}` is an operator; use the commands of `operator`")]
+    IsOperator {
+        /// Its name.
+        name: LoginName,
+    },
+    /// It does not hold the role that was to be taken away.
+    #[error("`{name}` does not hold role `{role}`")]
+    LacksRole {
+        /// Its name.
+        name: LoginName,
+        /// The role.
+        role: RoleName,
+    },
     /// There is none with this name.
     #[error("there is no credential `{name}`{}", hint(.name))]
     Missing {
         /// The name.
         name: LoginName,
     },
-    /// The name has no good shape.
-    #[error("`{}` is no name: {why}", .text.escape_debug())]
-    Name {
-        /// What was given.
-        text: Box<str>,
-        /// What may not stand in a name.
-        why: LoginNameError,
+    /// All names that its scheme makes seem to be taken.
+    #[error(
+        "scheme `{scheme}` made only names and tokens that are taken; its shapes are too short"
+    )]
+    NothingFree {
+        /// The scheme.
+        scheme: SchemeName,
+    },
+    /// There is no operator with this name.
+    #[error("there is no operator `{name}`; `operator list` shows all")]
+    NoOperator {
+        /// The name.
+        name: LoginName,
+    },
+    /// Its scheme does not replace secrets.
+    #[error(
+        "cannot {act} `{name}`: secrets of scheme `{scheme}` are not replaced; delete and recreate it"
+    )]
+    NotRotatable {
+        /// What was tried.
+        act: Act,
+        /// Its name.
+        name: LoginName,
+        /// Its scheme.
+        scheme: SchemeName,
     },
     /// There is no tie to take away.
     #[error("`{name}` is not tied to a client id")]
     NotTied {
         /// Its name.
+        name: LoginName,
+    },
+    /// It would be a thing, which belongs to an application.
+    #[error(
+        "scheme `{scheme}` is for things, which belong to an application; they are not made by themselves"
+    )]
+    OfApplication {
+        /// The scheme.
+        scheme: SchemeName,
+    },
+    /// An operator can't have this name.
+    #[error("`{name}` is no name of an operator: `@` stands before a tenant, and it has none")]
+    OperatorAt {
+        /// The name.
         name: LoginName,
     },
     /// Two secrets work already.
@@ -161,9 +259,27 @@ pub enum CredentialError {
         /// Its name.
         name: LoginName,
     },
+    /// The password is none.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
     /// There was no randomness for a secret.
     #[error(transparent)]
     Random(#[from] RandomError),
+    /// Its scheme would reach what another tenant owns.
+    #[error(transparent)]
+    Reach(#[from] Reach),
+    /// Something is wrong with a role.
+    #[error(transparent)]
+    Role(#[from] RoleError),
+    /// Something is wrong with a rule.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
+    /// Its scheme became another at the same moment.
+    #[error("somebody changed the scheme at the same moment; try again")]
+    SchemeChanged,
+    /// Something is wrong with its scheme.
+    #[error(transparent)]
+    Scheme(#[from] SchemeError),
     /// Its state does not allow the act.
     #[error("cannot {act} `{name}`: it is {state}")]
     State {
@@ -185,40 +301,62 @@ pub enum CredentialError {
 impl From<PrepareError> for CredentialError {
     fn from(error: PrepareError) -> Self {
         match error {
+            PrepareError::Draft(error) => Self::Draft(error),
             PrepareError::Hash(error) => Self::Hash(error),
+            PrepareError::Password(error) => Self::Password(error),
             PrepareError::Random(error) => Self::Random(error),
         }
     }
 }
 
-/// One act on one credential: look it up, change it, write it with its audit
-/// row and its change, and return what it is then.
+/// One act on one credential, an operator among them: look it up, change it,
+/// write it with its audit row and its change, and return what it is then.
 fn act_on<S: AdminStore, R>(
     store: &mut S,
     context: &Context<'_>,
     name: &LoginName,
     act: &'static str,
-    change: impl FnOnce(&mut S::Transaction<'_>, &mut Credential) -> Result<R, CredentialError>,
-) -> Result<(Credential, R), CredentialError> {
+    change: impl FnOnce(&mut S::Transaction<'_>, &mut Described) -> Result<R, CredentialError>,
+) -> Result<(Described, R), CredentialError> {
     let mut transaction = store.begin(Intent::Write)?;
-    let mut credential = find(&mut transaction, name)?;
-    let before = CredentialTrace::of(&credential);
-    let result = change(&mut transaction, &mut credential)?;
-    credential.updated_at = context.now;
-    transaction.update_credential(&credential)?;
-    let credential = find(&mut transaction, name)?;
-    let after = CredentialTrace::of(&credential);
-    let row = context.audit(act, name.as_str(), Some(&before), Some(&after));
-    transaction.commit(&[row], &[Change::Credential(credential.id)])?;
-    Ok((credential, result))
+    let mut described = find(&mut transaction, name)?;
+    let before = described.trace();
+    let result = change(&mut transaction, &mut described)?;
+    described.credential.updated_at = context.now;
+    transaction.update_credential(&described.credential)?;
+    let described = find(&mut transaction, name)?;
+    let row = context.audit(act, name.as_str(), Some(&before), Some(&described.trace()));
+    transaction.commit(&[row], &[Change::Credential(described.credential.id)])?;
+    Ok((described, result))
 }
 
-fn find<T: AdminTransaction>(
+impl Described {
+    /// What the audit keeps of it.
+    pub(crate) fn trace(&self) -> CredentialTrace {
+        CredentialTrace::of(&self.credential, self.scheme.as_ref())
+    }
+}
+
+/// The credential with this name, an operator among them.
+pub(crate) fn find<T: AdminTransaction>(
     transaction: &mut T,
     name: &LoginName,
-) -> Result<Credential, CredentialError> {
+) -> Result<Described, CredentialError> {
     let missing = || CredentialError::Missing { name: name.clone() };
-    transaction.credential(name)?.ok_or_else(missing)
+    let credential = transaction.credential(name)?.ok_or_else(missing)?;
+    let known = transaction.schemes()?;
+    Ok(Described {
+        scheme: known.find(credential.scheme.as_str()).cloned(),
+        credential,
+    })
+}
+
+/// The tenant of a credential that must have one.
+fn require_tenant(credential: &Credential) -> Result<&TenantId, CredentialError> {
+    let operator = || CredentialError::IsOperator {
+        name: credential.name.clone(),
+    };
+    credential.tenant.as_ref().ok_or_else(operator)
 }
 
 /// The state that follows on `act`, or the error that names act, credential
@@ -235,7 +373,7 @@ fn transition(credential: &Credential, act: Act) -> Result<State, CredentialErro
 }
 
 /// Turns the store's "it exists already" into an error that names what.
-fn exists(error: StoreError, name: &LoginName) -> CredentialError {
+pub(crate) fn exists(error: StoreError, name: &LoginName) -> CredentialError {
     if error.kind() == StoreErrorKind::Conflict {
         CredentialError::Exists { name: name.clone() }
     } else {
@@ -248,7 +386,7 @@ fn hint(name: &LoginName) -> &'static str {
     if name.as_str().contains('@') {
         ""
     } else {
-        "; a name is written with its tenant, like `dev1@acme`"
+        "; a name of scheme `basic` is written with its tenant, like `dev1@acme`"
     }
 }
 
@@ -279,7 +417,7 @@ mod tests {
                 ..CredentialQuery::default()
             };
             let mut names = Vec::new();
-            list(&mut fixture.store, query, |credential| {
+            list(&mut fixture.store, query, |credential, _| {
                 names.push(credential.name.to_string());
                 Ok::<_, CredentialError>(())
             })

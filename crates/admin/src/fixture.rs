@@ -2,10 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use countersign_core::audit::AuditEntry;
+use countersign_core::change::{Change, ChangeSeq};
 use countersign_core::client_id::{ClientId, ClientIdRule};
-use countersign_core::connect::LoginRecord;
+use countersign_core::connect::{LoginRecord, SessionChange};
 use countersign_core::credential::Credential;
 use countersign_core::name::{LoginName, TenantId};
+use countersign_core::role::{Role, RoleName};
+use countersign_core::rule::{Action, Effect, Limits, Pattern, QoS, Rule};
+use countersign_core::scheme::{FieldValue, Scheme, SchemeName};
 use countersign_core::secret::{Argon2Params, Secret};
 use countersign_core::store::{AuditQuery, GateStore as _, Login, Recorded, Settings};
 use countersign_core::tenant::{Authentication, SubscribeMode, Tenant};
@@ -13,11 +18,14 @@ use countersign_core::time::Timestamp;
 use countersign_sqlite::{AuditCheck, SqliteStore};
 use tempfile::TempDir;
 
-use crate::check::{self, Connect, Verdict};
+use crate::check::{Asker, Connect, Places, Verdict};
 use crate::context::{Context, RandomError, RandomSource};
 use crate::credential::{self, CredentialError, Issued, NewCredential};
 use crate::namespace::parse_namespace;
 use crate::password::NewSecret;
+use crate::role::{self, NewRole, RoleError};
+use crate::rule::RuleChange;
+use crate::scheme;
 use crate::tenant::{self, NewTenant, TenantError};
 
 /// A store and a clock that stands still.
@@ -33,6 +41,7 @@ impl Fixture {
         let directory = tempfile::tempdir().unwrap();
         let settings = Settings {
             argon2: Argon2Params::parse("m=8,t=1,p=1").unwrap(),
+            ..Settings::default()
         };
         let store = SqliteStore::create(directory.path().join("store.db"), &settings).unwrap();
         Self {
@@ -73,8 +82,33 @@ impl Fixture {
         self.act(|store, context| credential::create(store, context, new))
     }
 
+    /// Makes a credential of `acme` by a scheme.
+    pub(crate) fn of_scheme(
+        &mut self,
+        scheme: &str,
+        name: Option<&str>,
+    ) -> Result<Issued, CredentialError> {
+        let new = NewCredential {
+            scheme: scheme_name(scheme),
+            name: name.map(Into::into),
+            ..new_credential("")
+        };
+        self.act(|store, context| credential::create(store, context, new))
+    }
+
+    pub(crate) fn role(&mut self, name: &str) -> Result<Role, RoleError> {
+        let new = NewRole {
+            tenant: tenant_id("acme"),
+            name: role_name(name),
+            description: None,
+        };
+        self.act(|store, context| role::create(store, context, new))
+    }
+
     pub(crate) fn show(&mut self, name: &str) -> Credential {
-        credential::show(&mut self.store, &login_name(name)).unwrap()
+        credential::show(&mut self.store, &login_name(name))
+            .unwrap()
+            .credential
     }
 
     /// Logs in with the newest secret, as a broker would record it.
@@ -83,17 +117,58 @@ impl Fixture {
         let client_id = ClientId::parse(client_id).unwrap();
         let login = Login {
             broker: "b",
-            credential: &credential,
-            secret: credential.secrets.first().unwrap().id,
+            client_id: &client_id,
+            username: Some(name),
+            tenant: credential.tenant.as_ref(),
+            proved: Some((&credential, credential.secrets.first().unwrap().id)),
             record: LoginRecord {
                 activates: !credential.ever_used,
                 ties: (credential.client_id_rule == ClientIdRule::FirstUse)
                     .then(|| client_id.tie()),
                 retires_older_secrets: credential.secrets.iter().any(|secret| secret.until_used),
+                session: SessionChange::Taken,
             },
         };
         let recorded = self.store.record_login(&login, self.now).unwrap();
         assert_eq!(recorded, Recorded::Done);
+    }
+
+    /// Adds a scheme of these texts.
+    pub(crate) fn scheme(&mut self, fields: &[(&str, &str)]) {
+        let fields = fields.iter().map(|(key, text)| match *text {
+            "true" | "false" => (*key, FieldValue::Flag(*text == "true")),
+            _ => (*key, FieldValue::Text((*text).into())),
+        });
+        let scheme = Scheme::from_fields(fields).unwrap();
+        self.act(|store, context| scheme::add(store, context, &scheme))
+            .unwrap();
+    }
+
+    pub(crate) fn delete(&mut self, name: &str) {
+        let name = login_name(name);
+        self.act(|store, context| credential::delete(store, context, &name))
+            .unwrap();
+    }
+
+    /// Changes the rules of a role of `acme`.
+    pub(crate) fn change_role(
+        &mut self,
+        role: &str,
+        change: &RuleChange,
+    ) -> Result<Role, RoleError> {
+        let (tenant, name) = (tenant_id("acme"), role_name(role));
+        self.act(|store, context| role::change_rules(store, context, &tenant, &name, change, None))
+    }
+
+    /// All rows of the audit.
+    pub(crate) fn entries(&mut self) -> Vec<AuditEntry> {
+        crate::audit::list(&mut self.store, &AuditQuery::default()).unwrap()
+    }
+
+    /// What was written into the change log after `seq`.
+    pub(crate) fn changes_after(&mut self, seq: ChangeSeq) -> Vec<Change> {
+        let changes = self.store.changes_after(seq, 100).unwrap();
+        changes.into_iter().map(|(_, change)| change).collect()
     }
 
     /// Asks what a client with this password would be told.
@@ -102,9 +177,14 @@ impl Fixture {
             client_id: "c",
             username: Some(name),
             password: password.map(|bytes| Secret::new(bytes.to_vec())),
+            listener: None,
         };
-        let site = countersign_core::connect::Site::default();
-        check::connect(&mut self.store, self.now, &site, presented).unwrap()
+        self.asker().connect(presented).unwrap()
+    }
+
+    /// Asks what a broker would answer.
+    pub(crate) fn asker(&mut self) -> Asker<'_, SqliteStore> {
+        Asker::new(&mut self.store, self.now, Places::default()).unwrap()
     }
 
     /// The acts in the audit, with their subjects.
@@ -145,10 +225,12 @@ pub(crate) fn new_tenant(id: &str, namespaces: &[&str]) -> NewTenant {
 /// A credential of `acme` with a generated secret.
 pub(crate) fn new_credential(name: &str) -> NewCredential {
     NewCredential {
-        name: name.into(),
+        name: Some(name.into()),
         tenant: tenant_id("acme"),
+        scheme: scheme_name("basic"),
         secret: NewSecret::Generated,
-        client_id_rule: ClientIdRule::Any,
+        client_id_rule: None,
+        roles: Vec::new(),
         group: None,
         description: None,
         attributes: BTreeMap::new(),
@@ -160,6 +242,49 @@ pub(crate) fn new_credential(name: &str) -> NewCredential {
 
 pub(crate) fn tenant_id(text: &str) -> TenantId {
     TenantId::parse(text).unwrap()
+}
+
+pub(crate) fn scheme_name(text: &str) -> SchemeName {
+    SchemeName::parse(text).unwrap()
+}
+
+pub(crate) fn role_name(text: &str) -> RoleName {
+    RoleName::parse(text).unwrap()
+}
+
+/// The change that adds a rule, written like `allow publish a/#`.
+pub(crate) fn adding(text: &str) -> RuleChange {
+    RuleChange::Add(rule(text))
+}
+
+/// The change that takes a rule away, written like `publish a/#`.
+pub(crate) fn removing(text: &str) -> RuleChange {
+    let (action, pattern) = text.split_once(' ').unwrap();
+    RuleChange::Remove {
+        action: Action::parse(action).unwrap(),
+        pattern: Pattern::parse(pattern).unwrap(),
+        limits: Limits::NONE,
+    }
+}
+
+/// A rule, as rules print themselves.
+pub(crate) fn rule(text: &str) -> Rule {
+    let mut words = text.split(' ');
+    let mut word = || words.next().unwrap();
+    let effect = Effect::parse(word()).unwrap();
+    let action = Action::parse(word()).unwrap();
+    let pattern = Pattern::parse(word()).unwrap();
+    let mut limits = Limits::NONE;
+    while let Some(limit) = words.next() {
+        match limit {
+            "max_qos" => {
+                let qos: u8 = words.next().unwrap().parse().unwrap();
+                limits.max_qos = Some(QoS::try_from(qos).unwrap());
+            }
+            _ => limits.no_retain = true,
+        }
+    }
+    Rule::new(effect, action, pattern, limits).unwrap()
 }
 
 pub(crate) fn login_name(text: &str) -> LoginName {

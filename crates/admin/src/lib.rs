@@ -19,11 +19,16 @@ pub mod clients;
 pub mod context;
 pub mod credential;
 pub mod namespace;
+pub mod operator;
 pub mod password;
+pub mod role;
+pub mod rule;
+pub mod scheme;
 pub mod settings;
 pub mod tenant;
 pub mod text;
 pub mod view;
+pub mod wall;
 
 pub use self::context::{Context, OsRandom, RandomError, RandomSource};
 

@@ -1,5 +1,7 @@
 //! Secrets that acts give out or take in.
 
+use countersign_core::name::LoginName;
+use countersign_core::scheme::{DraftSecret, Scheme, SchemeError as DraftError, Schemes};
 use countersign_core::secret::{
     Argon2Params, PasswordHash, PasswordHashError, Secret, SecretDigest, Verifier,
 };
@@ -14,17 +16,16 @@ impl ChosenPassword {
     /// Takes over `bytes` as a password.
     ///
     /// Any bytes will do but NUL: a C broker hands passwords to its plugins as
-    /// C strings, so what follows a NUL would count for nothing.
+    /// C strings, so what follows a NUL would count for nothing. How few there
+    /// may be is for the scheme to say.
     ///
     /// # Errors
     ///
-    /// Returns [`PasswordError`] unless there are 1 to 1,024 bytes, none NUL.
+    /// Returns [`PasswordError`] when there are more than 1,024 bytes, or one
+    /// of them is NUL.
     pub fn parse(bytes: Vec<u8>) -> Result<Self, PasswordError> {
         let password = Secret::new(bytes);
         let bytes = password.expose();
-        if bytes.is_empty() {
-            return Err(PasswordError::Empty);
-        }
         if bytes.len() > LONGEST_PASSWORD {
             return Err(PasswordError::TooLong);
         }
@@ -32,6 +33,16 @@ impl ChosenPassword {
             return Err(PasswordError::Nul);
         }
         Ok(Self(password))
+    }
+
+    /// What is kept of it. Slow, so no transaction may be open.
+    pub(crate) fn hash(
+        &self,
+        context: &mut Context<'_>,
+        params: Argon2Params,
+    ) -> Result<Verifier, PrepareError> {
+        let hash = PasswordHash::new(&self.0, context.random_bits()?, params)?;
+        Ok(Verifier::Password(hash))
     }
 }
 
@@ -45,22 +56,57 @@ pub enum NewSecret {
 }
 
 impl NewSecret {
-    /// Makes what is stored of the secret. Slow where it was chosen, so no
+    /// The password, if somebody chose one.
+    ///
+    /// Where the scheme does not say how short it may be, it may not be empty.
+    pub(crate) fn chosen(&self, scheme: &Scheme) -> Result<Option<&Secret>, PasswordError> {
+        match self {
+            Self::Chosen(ChosenPassword(password)) => {
+                let says_fewest = scheme
+                    .chosen_secrets()
+                    .is_some_and(|limits| limits.fewest.is_some());
+                if password.expose().is_empty() && !says_fewest {
+                    return Err(PasswordError::Empty);
+                }
+                Ok(Some(password))
+            }
+            Self::Generated => Ok(None),
+        }
+    }
+
+    /// What is kept of the password that somebody chose. Slow, so no
     /// transaction may be open.
-    pub(crate) fn prepare(
-        self,
+    pub(crate) fn hash(
+        &self,
         context: &mut Context<'_>,
         params: Argon2Params,
-    ) -> Result<PreparedSecret, PrepareError> {
+    ) -> Result<Option<Verifier>, PrepareError> {
         match self {
-            Self::Chosen(password) => {
-                let hash = PasswordHash::new(&password.0, context.random_bits()?, params)?;
-                Ok(PreparedSecret {
-                    verifier: Verifier::Password(hash),
+            Self::Chosen(password) => password.hash(context, params).map(Some),
+            Self::Generated => Ok(None),
+        }
+    }
+
+    /// Makes what is stored of another secret for `name`, as its scheme says.
+    /// Slow where it was chosen, so no transaction may be open.
+    pub(crate) fn prepare(
+        &self,
+        context: &mut Context<'_>,
+        name: &LoginName,
+        scheme: &Scheme,
+        known: &Schemes,
+        params: Argon2Params,
+    ) -> Result<PreparedSecret, PrepareError> {
+        let chosen = self.chosen(scheme)?;
+        match scheme.draft_secret(name, chosen, known, context.random)? {
+            DraftSecret::Chosen => match self.hash(context, params)? {
+                Some(verifier) => Ok(PreparedSecret {
+                    verifier,
                     shown_once: None,
-                })
-            }
-            Self::Generated => Ok(PreparedSecret::generate(context)?),
+                }),
+                None => Err(PasswordError::Empty.into()),
+            },
+            DraftSecret::Generated(secret) => Ok(PreparedSecret::of(secret)),
         }
     }
 }
@@ -74,13 +120,12 @@ pub(crate) struct PreparedSecret {
 }
 
 impl PreparedSecret {
-    /// Makes a new secret from randomness.
-    pub(crate) fn generate(context: &mut Context<'_>) -> Result<Self, RandomError> {
-        let secret = Secret::generate(context.random_bits()?);
-        Ok(Self {
-            verifier: Verifier::Digest(SecretDigest::of(&secret)),
-            shown_once: Some(secret),
-        })
+    /// Takes over a secret that was made from randomness.
+    pub(crate) fn of(made: Secret) -> Self {
+        Self {
+            verifier: Verifier::Digest(SecretDigest::of(&made)),
+            shown_once: Some(made),
+        }
     }
 }
 
@@ -100,11 +145,17 @@ pub enum PasswordError {
 }
 
 /// Why a secret could not be prepared.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum PrepareError {
+    /// The scheme makes or takes no such secret.
+    #[error(transparent)]
+    Draft(#[from] DraftError),
     /// Argon2 failed.
     #[error(transparent)]
     Hash(#[from] PasswordHashError),
+    /// The password is none.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
     /// There was no randomness.
     #[error(transparent)]
     Random(#[from] RandomError),
@@ -122,12 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_no_password() {
-        assert_eq!(parse(b""), Err(PasswordError::Empty));
-    }
-
-    #[test]
-    fn a_password_is_any_1_to_1024_bytes_but_nul() {
+    fn a_password_is_any_at_most_1024_bytes_but_nul() {
         assert_eq!(parse(b"x"), Ok(()));
         assert_eq!(parse(b"\xff\xfe \r"), Ok(()));
         assert_eq!(parse(&[b'x'; 1_024]), Ok(()));

@@ -1,5 +1,7 @@
 //! The settings, which hold for a whole store.
 
+use core::time::Duration;
+
 use countersign_core::change::Change;
 use countersign_core::secret::Argon2Params;
 use countersign_core::store::{AdminStore, AdminTransaction as _, Intent, Settings, StoreError};
@@ -12,6 +14,16 @@ use crate::view::SettingsView;
 pub struct SettingsChanges {
     /// How chosen passwords are hashed from now on. Stored ones keep working.
     pub argon2: Option<Argon2Params>,
+    /// How long a client id is held after its last use.
+    pub client_id_hold: Option<Duration>,
+}
+
+impl SettingsChanges {
+    /// Says whether nothing is to be changed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.argon2.is_none() && self.client_id_hold.is_none()
+    }
 }
 
 /// The settings as they are.
@@ -38,6 +50,7 @@ pub fn set<S: AdminStore>(
     let before = transaction.settings()?;
     let after = Settings {
         argon2: changes.argon2.unwrap_or(before.argon2),
+        client_id_hold: changes.client_id_hold.unwrap_or(before.client_id_hold),
     };
     transaction.set_settings(&after)?;
     let row = context.audit(
@@ -79,13 +92,26 @@ mod tests {
     fn settings_read_back_as_they_were_set() {
         let mut fixture = Fixture::new();
         let argon2 = Argon2Params::parse("m=47104,t=1,p=1").unwrap();
-        let changes = SettingsChanges {
-            argon2: Some(argon2),
-        };
-        fixture
-            .act(|store, context| set(store, context, changes))
-            .unwrap();
-        assert_eq!(show(&mut fixture.store).unwrap().argon2, argon2);
-        assert_eq!(fixture.acts(), ["settings.set settings"]);
+        let hold = Duration::from_secs(90);
+        for changes in [
+            SettingsChanges {
+                argon2: Some(argon2),
+                ..SettingsChanges::default()
+            },
+            SettingsChanges {
+                client_id_hold: Some(hold),
+                ..SettingsChanges::default()
+            },
+        ] {
+            fixture
+                .act(|store, context| set(store, context, changes))
+                .unwrap();
+        }
+        let settings = show(&mut fixture.store).unwrap();
+        assert_eq!((settings.argon2, settings.client_id_hold), (argon2, hold));
+        assert_eq!(
+            fixture.acts(),
+            ["settings.set settings", "settings.set settings"]
+        );
     }
 }

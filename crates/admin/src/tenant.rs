@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::namespace::{NamespaceError, Overlap, default_namespace, find_overlap};
 use crate::view::TenantView;
+use crate::wall::{self, Reach};
 
 /// A tenant to be made.
 #[derive(Clone, Debug)]
@@ -92,7 +93,7 @@ pub fn create<S: AdminStore>(
         namespaces: Namespaces::new(namespaces).map_err(NamespaceError::from)?,
         created_at: context.now,
     };
-    check_wall(&tenant, &transaction.tenants()?)?;
+    check_wall(&mut transaction, &tenant)?;
     let before = None::<&TenantView>;
     put(transaction, context, "tenant.create", before, &tenant)?;
     Ok(tenant)
@@ -152,7 +153,7 @@ pub fn set<S: AdminStore>(
         return Err(TenantError::NoNamespace { tenant: tenant.id });
     }
     tenant.namespaces = Namespaces::new(namespaces).map_err(NamespaceError::from)?;
-    check_wall(&tenant, &transaction.tenants()?)?;
+    check_wall(&mut transaction, &tenant)?;
     put(transaction, context, "tenant.set", Some(&before), &tenant)?;
     Ok(tenant)
 }
@@ -173,16 +174,19 @@ pub fn delete<S: AdminStore>(
     let mut transaction = store.begin(Intent::Write)?;
     let tenant = find(&mut transaction, id)?;
     let credentials = transaction.count_credentials(id)?;
-    if credentials > 0 && deletion == Deletion::OnlyEmpty {
+    let roles = transaction.roles(Some(id))?.len();
+    if (credentials > 0 || roles > 0) && deletion == Deletion::OnlyEmpty {
         return Err(TenantError::NotEmpty {
             tenant: tenant.id,
             credentials,
+            roles,
         });
     }
     transaction.delete_tenant(id)?;
     let before = DeletedTenant {
         tenant: TenantView::of(&tenant),
         credentials,
+        roles,
     };
     let row = context.audit(
         "tenant.delete",
@@ -251,15 +255,18 @@ pub enum TenantError {
         /// Its id.
         tenant: TenantId,
     },
-    /// Credentials belong to it.
+    /// Credentials or roles belong to it.
     #[error(
-        "tenant `{tenant}` has {credentials} credentials; delete them first, or all at once with --cascade"
+        "tenant `{tenant}` has {}; delete them first, or all at once with --cascade",
+        belongings(*.credentials, *.roles)
     )]
     NotEmpty {
         /// Its id.
         tenant: TenantId,
-        /// How many.
+        /// How many credentials.
         credentials: u64,
+        /// How many roles.
+        roles: usize,
     },
     /// It would own what another owns.
     #[error(transparent)]
@@ -276,9 +283,21 @@ pub enum TenantError {
         /// Whose that is.
         owner: TenantId,
     },
+    /// It would own what another's credentials could reach.
+    #[error(transparent)]
+    Reach(#[from] Reach),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// What belongs to a tenant, in words.
+fn belongings(credentials: u64, roles: usize) -> String {
+    match (credentials, roles) {
+        (_, 0) => format!("{credentials} credentials"),
+        (0, _) => format!("{roles} roles"),
+        (_, _) => format!("{credentials} credentials and {roles} roles"),
+    }
 }
 
 /// What the audit keeps of a tenant that is gone.
@@ -287,6 +306,7 @@ struct DeletedTenant {
     #[serde(flatten)]
     tenant: TenantView,
     credentials: u64,
+    roles: usize,
 }
 
 fn put<T: AdminTransaction>(
@@ -337,9 +357,16 @@ fn remove_namespaces(
 }
 
 /// Checks that `tenant` shares neither topics nor client ids with another.
-fn check_wall(tenant: &Tenant, tenants: &[Tenant]) -> Result<(), TenantError> {
-    if let Some(overlap) = find_overlap(tenant, tenants) {
+fn check_wall<T: AdminTransaction>(
+    transaction: &mut T,
+    tenant: &Tenant,
+) -> Result<(), TenantError> {
+    let tenants = transaction.tenants()?;
+    if let Some(overlap) = find_overlap(tenant, &tenants) {
         return Err(overlap.into());
+    }
+    if let Some(reach) = wall::in_way_of_namespaces(transaction, tenant)? {
+        return Err(reach.into());
     }
     let Some(wanted) = &tenant.client_id_prefix else {
         return Ok(());
@@ -552,6 +579,68 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "there is no tenant `none`; `tenant list` shows all"
+        );
+    }
+
+    #[test]
+    fn a_tenant_with_roles_is_not_empty() {
+        let mut fixture = Fixture::new();
+        fixture.tenant("acme", &[]).unwrap();
+        fixture.role("ops").unwrap();
+        let mut remove = |deletion| {
+            fixture.act(|store, context| delete(store, context, &tenant_id("acme"), deletion))
+        };
+        assert_eq!(
+            remove(Deletion::OnlyEmpty).unwrap_err().to_string(),
+            "tenant `acme` has 1 roles; delete them first, or all at once with --cascade"
+        );
+        remove(Deletion::WithEverything).unwrap();
+    }
+
+    #[test]
+    fn nobody_owns_what_the_scheme_of_another_tenant_reaches() {
+        let mut fixture = Fixture::new();
+        fixture.tenant("acme", &[]).unwrap();
+        fixture
+            .tenant("zoo", &["vwire/acme/#", "vwire/zoo/#"])
+            .unwrap();
+        fixture.of_scheme("vwire", None).unwrap();
+        fixture.of_scheme("impact", Some("one")).unwrap();
+        for (namespace, is_taken) in [
+            ("vwire/x", true),
+            ("vwire/#", false),
+            ("vwire/VW-ABC123/#", false),
+            ("us/+", false),
+            ("us", true),
+            ("0123456789ab/x", false),
+            ("0123456789a/x", true),
+        ] {
+            let tenant = fixture.tenant("other", &[namespace]);
+            assert_eq!(tenant.is_ok(), is_taken, "{namespace}");
+            if is_taken {
+                let other = tenant_id("other");
+                let removed = fixture
+                    .act(|store, context| delete(store, context, &other, Deletion::OnlyEmpty));
+                removed.unwrap();
+            }
+        }
+        // What its own credentials reach, a tenant may own.
+        let own = TenantChanges {
+            add_namespaces: filters(&["us/#"]),
+            ..TenantChanges::default()
+        };
+        change(&mut fixture, own).unwrap();
+        let changes = TenantChanges {
+            add_namespaces: filters(&["vwire/VW-ABC123/x"]),
+            ..TenantChanges::default()
+        };
+        let error = fixture
+            .act(|store, context| set(store, context, &tenant_id("zoo"), changes))
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "scheme `vwire` grants `vwire/${username}/+/#`, by which credentials of tenant `acme` \
+             could reach namespace `vwire/VW-ABC123/x` of tenant `zoo`; a topic has one owner"
         );
     }
 }

@@ -1,127 +1,29 @@
 //! What people and programs are shown: the keys of design §13, once for the
 //! command line, the HTTP API and the audit.
 
-use std::collections::BTreeMap;
+use core::time::Duration;
 
 use countersign_core::audit::AuditEntry;
-use countersign_core::client_id::ClientIdRule;
-use countersign_core::credential::Credential;
-use countersign_core::secret::Secret;
+use countersign_core::scheme::{NameForm, Schemes};
 use countersign_core::store::{BrokerPresence, Settings};
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
 use serde::Serialize;
 
-use crate::credential::Issued;
+mod check;
+mod credential;
+mod role;
+mod scheme;
 
-/// What the making of a credential answers with.
-///
-/// It holds the secret, which is printed this once and nowhere else.
-#[derive(Serialize)]
-#[expect(missing_debug_implementations, reason = "it holds a secret")]
-pub struct IssuedView {
-    #[serde(flatten)]
-    identity: Identity,
-    secret: Option<String>,
-    #[serde(flatten)]
-    standing: Standing,
-}
-
-impl IssuedView {
-    /// The view of a credential that was made just now; its secret is shown
-    /// unless somebody chose it.
-    #[must_use]
-    pub fn of(issued: &Issued) -> Self {
-        Self {
-            identity: Identity::of(&issued.credential),
-            secret: issued.secret.as_ref().map(shown),
-            standing: Standing::of(&issued.credential),
-        }
-    }
-}
-
-/// What a new secret for an old credential answers with, the one time.
-#[derive(Serialize)]
-#[expect(missing_debug_implementations, reason = "it holds a secret")]
-pub struct RenewedView {
-    username: String,
-    secret: Option<String>,
-    generation: i64,
-    old_secret_until: Option<String>,
-}
-
-impl RenewedView {
-    /// The view of a credential that was given a new secret just now.
-    #[must_use]
-    pub fn of(issued: &Issued) -> Self {
-        Self {
-            username: issued.credential.name.to_string(),
-            secret: issued.secret.as_ref().map(shown),
-            generation: issued.credential.generation.0,
-            old_secret_until: issued.old_secret_until.map(rfc3339),
-        }
-    }
-}
-
-/// All that is shown of a credential.
-#[derive(Clone, Debug, Serialize)]
-pub struct CredentialView {
-    #[serde(flatten)]
-    identity: Identity,
-    #[serde(flatten)]
-    standing: Standing,
-    updated_at: String,
-    last_used_at: Option<String>,
-    not_before: Option<String>,
-    expires_at: Option<String>,
-    roles: Vec<String>,
-    attributes: BTreeMap<String, String>,
-    generation: i64,
-    revoked_reason: Option<String>,
-}
-
-impl CredentialView {
-    /// The view of `credential`.
-    #[must_use]
-    pub fn of(credential: &Credential) -> Self {
-        Self {
-            identity: Identity::of(credential),
-            standing: Standing::of(credential),
-            updated_at: rfc3339(credential.updated_at),
-            last_used_at: credential.last_used_at.map(rfc3339),
-            not_before: credential.not_before.map(rfc3339),
-            expires_at: credential.expires_at.map(rfc3339),
-            roles: credential.roles.iter().map(ToString::to_string).collect(),
-            attributes: credential.attributes.clone(),
-            generation: credential.generation.0,
-            revoked_reason: credential.revoked_reason.clone(),
-        }
-    }
-}
-
-/// What the audit keeps of a credential: what is shown, and what is not shown
-/// but can be changed.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct CredentialTrace {
-    #[serde(flatten)]
-    view: CredentialView,
-    client_id_rule: String,
-    tied: bool,
-    external_identity: bool,
-    secrets: usize,
-}
-
-impl CredentialTrace {
-    pub(crate) fn of(credential: &Credential) -> Self {
-        Self {
-            view: CredentialView::of(credential),
-            client_id_rule: credential.client_id_rule.to_string(),
-            tied: credential.client_id_tie.is_some(),
-            external_identity: credential.external_identity,
-            secrets: credential.secrets.len(),
-        }
-    }
-}
+pub use self::check::{
+    ConnectAnswerView, ConsideredView, DecidingRuleView, TopicAnswerView, WallView,
+};
+pub(crate) use self::credential::CredentialTrace;
+pub use self::credential::{
+    CredentialView, IssuedView, NewOperatorView, OperatorView, RenewedView,
+};
+pub use self::role::{EffectView, RoleView, RuleView, UseView};
+pub use self::scheme::SchemeView;
 
 /// All that is shown of a tenant.
 #[derive(Clone, Debug, Serialize)]
@@ -216,6 +118,7 @@ impl AuditView {
 #[derive(Clone, Debug, Serialize)]
 pub struct SettingsView {
     argon2: String,
+    client_id_hold: String,
 }
 
 impl SettingsView {
@@ -224,51 +127,7 @@ impl SettingsView {
     pub fn of(settings: &Settings) -> Self {
         Self {
             argon2: settings.argon2.to_string(),
-        }
-    }
-}
-
-/// Who a credential is, and what its client must present.
-#[derive(Clone, Debug, Serialize)]
-struct Identity {
-    id: i64,
-    name: String,
-    tenant: Option<String>,
-    scheme: String,
-    username: String,
-    client_id: Option<String>,
-}
-
-impl Identity {
-    fn of(credential: &Credential) -> Self {
-        let name = credential.name.as_str();
-        Self {
-            id: credential.id.0,
-            name: name.into(),
-            tenant: credential.tenant.as_ref().map(ToString::to_string),
-            scheme: credential.scheme.to_string(),
-            username: name.into(),
-            client_id: client_id_to_present(credential),
-        }
-    }
-}
-
-/// Where a credential stands.
-#[derive(Clone, Debug, Serialize)]
-struct Standing {
-    state: &'static str,
-    group: Option<String>,
-    description: Option<String>,
-    created_at: String,
-}
-
-impl Standing {
-    fn of(credential: &Credential) -> Self {
-        Self {
-            state: credential.state.as_str(),
-            group: credential.group.as_ref().map(|group| group.as_str().into()),
-            description: credential.description.clone(),
-            created_at: rfc3339(credential.created_at),
+            client_id_hold: duration(settings.client_id_hold),
         }
     }
 }
@@ -277,6 +136,18 @@ impl Standing {
 #[must_use]
 pub fn session_name(client: &BrokerPresence) -> String {
     format!("{}:{}", client.broker, client.presence.session.0)
+}
+
+/// A name or client id as it may be shown: masked where it has the shape of a
+/// secret.
+pub(crate) fn shown_name(known: &Schemes, text: &str) -> String {
+    match known.form_of(text) {
+        NameForm::Token => {
+            let start: String = text.chars().take(SHOWN_OF_A_TOKEN).collect();
+            format!("{start}…")
+        }
+        NameForm::Free | NameForm::Generated => text.into(),
+    }
 }
 
 /// An instant as RFC 3339 in UTC. What lies outside of its years is shown as
@@ -293,23 +164,32 @@ pub fn rfc3339(time: Timestamp) -> String {
         .to_string()
 }
 
-/// The id that a client must present, where only one will do.
-fn client_id_to_present(credential: &Credential) -> Option<String> {
-    match &credential.client_id_rule {
-        ClientIdRule::Any | ClientIdRule::FirstUse | ClientIdRule::Prefix(_) => None,
-        ClientIdRule::Exact(id) => Some(id.to_string()),
-        ClientIdRule::SameAsUsername => Some(credential.name.to_string()),
-    }
-}
+/// How much of a secret that serves as a name tells it from others.
+const SHOWN_OF_A_TOKEN: usize = 7;
 
-/// A generated secret as text. It is plain ASCII.
-fn shown(secret: &Secret) -> String {
-    String::from_utf8_lossy(secret.expose()).into_owned()
+/// A duration as it can be given, in the largest unit that it is whole in.
+fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let units = [(86_400, 'd'), (3_600, 'h'), (60, 'm')];
+    let is_whole = |(length, _): &(u64, char)| seconds > 0 && seconds.is_multiple_of(*length);
+    let (length, unit) = units.into_iter().find(is_whole).unwrap_or((1, 's'));
+    format!("{}{unit}", seconds.checked_div(length).unwrap_or(seconds))
 }
 
 #[cfg(test)]
 mod tests {
+    use countersign_core::duration::parse_duration;
+
     use super::*;
+
+    #[test]
+    fn a_duration_reads_back_as_it_was_given() {
+        for text in ["90s", "15m", "36h", "30d", "1s"] {
+            assert_eq!(duration(parse_duration(text).unwrap()), text);
+        }
+        assert_eq!(duration(parse_duration("24h").unwrap()), "1d");
+        assert_eq!(duration(Duration::ZERO), "0s");
+    }
 
     #[test]
     fn an_instant_is_written_in_utc_and_never_fails() {

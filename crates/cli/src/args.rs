@@ -7,11 +7,14 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::command::audit::AuditCommand;
 use crate::command::backup::Backup;
-use crate::command::check::CheckCommand;
+use crate::command::check::Check;
 use crate::command::clients::ClientsCommand;
 use crate::command::credential::CredentialCommand;
 use crate::command::init::Init;
 use crate::command::manual::{Completions, Man};
+use crate::command::operator::OperatorCommand;
+use crate::command::role::RoleCommand;
+use crate::command::scheme::SchemeCommand;
 use crate::command::settings::SettingsCommand;
 use crate::command::tenant::TenantCommand;
 use crate::doctor::Doctor;
@@ -46,13 +49,16 @@ impl Arguments {
         match self.command {
             Command::Audit { command } => command.run(&invocation),
             Command::Backup(backup) => backup.run(&invocation),
-            Command::Check { command } => command.run(&invocation),
+            Command::Check(check) => check.run(&invocation),
             Command::Clients { command } => command.run(&invocation),
             Command::Completions(completions) => completions.run(),
             Command::Credential { command } => command.run(&invocation),
             Command::Doctor(doctor) => doctor.run(&invocation),
             Command::Init(init) => init.run(&invocation),
             Command::Man(man) => man.run(&invocation),
+            Command::Operator { command } => command.run(&invocation),
+            Command::Role { command } => command.run(&invocation),
+            Command::Scheme { command } => command.run(&invocation),
             Command::Settings { command } => command.run(&invocation),
             Command::Tenant { command } => command.run(&invocation),
         }
@@ -111,14 +117,35 @@ enum Command {
         #[command(subcommand)]
         command: CredentialCommand,
     },
+    /// Roles: named sets of rules in a tenant.
+    #[command(
+        after_help = "Examples:\n  countersign role create ops --tenant acme\n  countersign role allow ops --tenant acme subscribe acme/+/state"
+    )]
+    Role {
+        #[command(subcommand)]
+        command: RoleCommand,
+    },
+    /// Operators: bridges, monitoring and back ends, outside of all tenants.
+    #[command(
+        after_help = "Examples:\n  countersign operator create monitor --subscribe $SYS/#\n  countersign credential suspend monitor"
+    )]
+    Operator {
+        #[command(subcommand)]
+        command: OperatorCommand,
+    },
+    /// Schemes: how kinds of credentials are made, bound and authorised.
+    #[command(
+        after_help = "Examples:\n  countersign scheme list\n  countersign scheme show vwire > my-scheme.toml\n  countersign scheme add my-scheme.toml"
+    )]
+    Scheme {
+        #[command(subcommand)]
+        command: SchemeCommand,
+    },
     /// Ask what a client would be told. Nothing is written.
     #[command(
-        after_help = "Examples:\n  countersign check connect --username dev1@acme --client-id c1"
+        after_help = "Examples:\n  countersign check connect --username dev1@acme --client-id c1\n  countersign check publish --username dev1@acme acme/line1\n  countersign check --batch questions.jsonl"
     )]
-    Check {
-        #[command(subcommand)]
-        command: CheckCommand,
-    },
+    Check(Check),
     /// Clients that are connected now.
     #[command(after_help = "Examples:\n  countersign clients list --tenant acme")]
     Clients {

@@ -7,5 +7,8 @@ pub(crate) mod clients;
 pub(crate) mod credential;
 pub(crate) mod init;
 pub(crate) mod manual;
+pub(crate) mod operator;
+pub(crate) mod role;
+pub(crate) mod scheme;
 pub(crate) mod settings;
 pub(crate) mod tenant;

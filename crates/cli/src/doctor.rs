@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use countersign_admin::check::Places;
 use serde::Serialize;
 
 use self::config::BrokerConfig;
@@ -34,20 +35,39 @@ impl Doctor {
         let mut report = Report::default();
         let config = match &self.config {
             Some(path) => report.take("config", BrokerConfig::read(path)),
-            None => BrokerConfig::read(Path::new(USUAL_CONFIG))
-                .ok()
-                .filter(|config| broker::names(config, &store)),
+            None => usual_config(&store),
         };
         let user = report
             .take("user", user_of_broker(config.as_ref(), &store))
             .flatten();
         files::check(&mut report, &store, user.as_ref());
-        let admits_anonymous = store::check(&mut report, &store);
+        let content = store::check(&mut report, &store);
         if let Some(config) = &config {
-            broker::check(&mut report, config, &store, admits_anonymous, user.as_ref());
+            broker::check(&mut report, config, &store, &content, user.as_ref());
         }
         report.print(invocation)
     }
+}
+
+/// What the broker's configuration says about the places that clients arrive
+/// at; nothing, where it is not named and is not the usual one.
+pub(crate) fn places(config: Option<&Path>, store: &Path) -> Result<Places, Failure> {
+    let store = std::path::absolute(store)?;
+    let config = match config {
+        Some(path) => Some(BrokerConfig::read(path)?),
+        None => usual_config(&store),
+    };
+    match config {
+        Some(config) => Ok(broker::places(&config, &store)?),
+        None => Ok(Places::default()),
+    }
+}
+
+/// The usual configuration, if it names this store.
+fn usual_config(store: &Path) -> Option<BrokerConfig> {
+    BrokerConfig::read(Path::new(USUAL_CONFIG))
+        .ok()
+        .filter(|config| broker::names(config, store))
 }
 
 /// What was found, in the order it was looked at.
@@ -120,6 +140,13 @@ impl Problem {
             problem: problem.into(),
             fix: fix.into(),
         }
+    }
+}
+
+/// Where nothing is checked but something is asked, a problem is a refusal.
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self::refused(format!("{}; {}", problem.problem, problem.fix))
     }
 }
 

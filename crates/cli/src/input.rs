@@ -6,10 +6,13 @@ use std::fs::File;
 use std::io::{IsTerminal as _, Read as _};
 use std::os::fd::AsFd as _;
 
+use clap::Args;
 use countersign_admin::password::{ChosenPassword, LONGEST_PASSWORD, PasswordError};
+use countersign_admin::rule::RuleChange;
 use countersign_core::client_id::{ClientId, ClientIdError};
 use countersign_core::credential::check_attribute;
 use countersign_core::duration::parse_duration;
+use countersign_core::rule::{Action, Effect, Limits, Pattern, QoS, QosError, Rule};
 use countersign_core::secret::Secret;
 use countersign_core::time::Timestamp;
 
@@ -145,6 +148,58 @@ impl Attribute {
         }
         Ok(collected)
     }
+}
+
+/// The words that tell a rule: what it is about, which topics, and within which
+/// limits.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RuleWords {
+    /// What the rule is about: `publish`, `subscribe` or `both`.
+    #[arg(value_parser = Action::parse)]
+    action: Action,
+    /// Which topics: a filter that may hold `${username}`, `${client_id}`,
+    /// `${tenant}`, `${group}` and `${attr.NAME}`.
+    #[arg(value_parser = Pattern::parse)]
+    pattern: Pattern,
+    /// The highest QoS that is allowed: 0, 1 or 2.
+    #[arg(long, value_name = "N", value_parser = parse_qos)]
+    max_qos: Option<QoS>,
+    /// No retained message is allowed.
+    #[arg(long)]
+    no_retain: bool,
+}
+
+impl RuleWords {
+    /// The change that adds such a rule.
+    pub(crate) fn adding(self, effect: Effect) -> Result<RuleChange, Failure> {
+        let limits = self.limits();
+        let rule = Rule::new(effect, self.action, self.pattern, limits);
+        rule.map(RuleChange::Add)
+            .map_err(|error| Failure::usage(error.to_string()))
+    }
+
+    /// The change that takes such rules away.
+    pub(crate) fn removing(self) -> RuleChange {
+        let limits = self.limits();
+        RuleChange::Remove {
+            action: self.action,
+            pattern: self.pattern,
+            limits,
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            max_qos: self.max_qos,
+            no_retain: self.no_retain,
+        }
+    }
+}
+
+/// Parses a QoS.
+pub(crate) fn parse_qos(text: &str) -> Result<QoS, QosError> {
+    // What is no number of one byte is no QoS either.
+    QoS::try_from(text.parse().unwrap_or(u8::MAX))
 }
 
 /// Reads a password that is to be stored.

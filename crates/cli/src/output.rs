@@ -23,7 +23,9 @@ impl Output {
         self.record_with(record, &[])
     }
 
-    /// Prints one thing, and to people more than a program is told.
+    /// Prints one thing, and to people more than a program is told, or the same
+    /// in other words: what has the name of a key stands in its place. Several
+    /// of one name are lines below each other.
     pub(crate) fn record_with(
         self,
         record: &impl Serialize,
@@ -37,16 +39,20 @@ impl Output {
             }
             Self::Text => {
                 let record = serde_json::to_value(record)?;
+                let is_said = |key: &str| more.iter().any(|(other, _)| *other == key);
                 let mut lines: Vec<(String, String)> = record
                     .as_object()
                     .into_iter()
                     .flatten()
                     .map(|(key, value)| (key.replace('_', " "), for_people(value)))
+                    .filter(|(key, _)| !is_said(key))
                     .collect();
-                lines.extend(
-                    more.iter()
-                        .map(|(key, value)| ((*key).into(), one_line(value))),
-                );
+                let mut last = "";
+                for (key, value) in more {
+                    let shown = if *key == last { "" } else { key };
+                    last = key;
+                    lines.push((shown.into(), one_line(value)));
+                }
                 let width = lines
                     .iter()
                     .map(|(key, _)| key.chars().count())

@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use countersign_core::client_id::ClientIdRule;
 use countersign_core::credential::{Credential, check_attribute};
 use countersign_core::name::LoginName;
+use countersign_core::role::RoleName;
+use countersign_core::scheme::{Scheme, SchemeError as DraftError};
 use countersign_core::store::{AdminStore, AdminTransaction as _};
 use countersign_core::time::Timestamp;
 
-use super::{CredentialError, act_on, client_ids};
+use super::{CredentialError, Described, act_on, client_ids, require_tenant};
 use crate::context::Context;
+use crate::role;
 use crate::tenant;
 use crate::text::Text;
 
@@ -25,6 +28,10 @@ pub struct CredentialChanges {
     /// Which client ids it may connect with. Another rule than before forgets
     /// the tie to the first one.
     pub client_id_rule: Option<ClientIdRule>,
+    /// Roles that it holds from now on.
+    pub add_roles: Vec<RoleName>,
+    /// Roles that it no longer holds.
+    pub remove_roles: Vec<RoleName>,
 }
 
 /// Changes a credential and returns what it is then.
@@ -39,21 +46,75 @@ pub fn set<S: AdminStore>(
     context: &Context<'_>,
     name: &LoginName,
     changes: CredentialChanges,
-) -> Result<Credential, CredentialError> {
+) -> Result<Described, CredentialError> {
     for (key, value) in &changes.attributes {
         check_attribute(key, value)?;
     }
     let act = "credential.set";
-    let (credential, ()) = act_on(store, context, name, act, |transaction, credential| {
+    let (described, ()) = act_on(store, context, name, act, |transaction, described| {
+        let Described { credential, scheme } = described;
+        let tenant = require_tenant(credential)?.clone();
+        if let Some(scheme) = scheme {
+            check_scheme(&changes, scheme)?;
+        }
+        for name in &changes.add_roles {
+            role::find(transaction, &tenant, name)?;
+        }
+        change_roles(credential, &changes)?;
         let rule_changes = changes.client_id_rule.is_some();
         apply(credential, changes)?;
-        if rule_changes && let Some(id) = &credential.tenant {
-            let tenant = tenant::find(transaction, id)?;
-            client_ids::check(credential, &tenant, &transaction.tenants()?)?;
+        if rule_changes {
+            let tenant = tenant::find(transaction, &tenant)?;
+            client_ids::check(
+                credential,
+                scheme.as_ref(),
+                &tenant,
+                &transaction.tenants()?,
+            )?;
+            client_ids::check_bound(credential, transaction)?;
         }
         Ok(())
     })?;
-    Ok(credential)
+    Ok(described)
+}
+
+/// Leaves to the scheme what is the scheme's.
+fn check_scheme(changes: &CredentialChanges, scheme: &Scheme) -> Result<(), DraftError> {
+    let mut fills = scheme.fills();
+    if let Some(attribute) = fills.find(|filled| changes.attributes.contains_key(*filled)) {
+        return Err(DraftError::AttributeFilled {
+            attribute,
+            scheme: scheme.name().clone(),
+        });
+    }
+    match &changes.client_id_rule {
+        Some(rule) if !scheme.client_ids().admit(rule) => Err(DraftError::ClientIdRule {
+            own: scheme.client_ids().as_str(),
+            scheme: scheme.name().clone(),
+        }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn change_roles(
+    credential: &mut Credential,
+    changes: &CredentialChanges,
+) -> Result<(), CredentialError> {
+    for role in &changes.remove_roles {
+        let Some(place) = credential.roles.iter().position(|held| held == role) else {
+            return Err(CredentialError::LacksRole {
+                name: credential.name.clone(),
+                role: role.clone(),
+            });
+        };
+        credential.roles.remove(place);
+    }
+    for role in &changes.add_roles {
+        if !credential.roles.contains(role) {
+            credential.roles.push(role.clone());
+        }
+    }
+    Ok(())
 }
 
 fn apply(credential: &mut Credential, changes: CredentialChanges) -> Result<(), CredentialError> {
@@ -82,13 +143,14 @@ fn apply(credential: &mut Credential, changes: CredentialChanges) -> Result<(), 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::{Fixture, login_name};
+    use crate::fixture::{Fixture, login_name, role_name};
 
     fn change(fixture: &mut Fixture, changes: CredentialChanges) -> Credential {
         let name = login_name("dev1@acme");
         fixture
             .act(|store, context| set(store, context, &name, changes))
             .unwrap()
+            .credential
     }
 
     #[test]
@@ -152,5 +214,56 @@ mod tests {
         assert_eq!(after.created_at, before.created_at);
         assert_eq!(after.updated_at, fixture.now);
         assert_eq!(after.last_used_at, None);
+    }
+
+    #[test]
+    fn roles_are_given_and_taken_away() {
+        let mut fixture = Fixture::with_credential();
+        for role in ["a", "b"] {
+            fixture.role(role).unwrap();
+        }
+        let roles = |add: &[&str], remove: &[&str]| CredentialChanges {
+            add_roles: add.iter().map(|role| role_name(role)).collect(),
+            remove_roles: remove.iter().map(|role| role_name(role)).collect(),
+            ..CredentialChanges::default()
+        };
+        let credential = change(&mut fixture, roles(&["a", "b", "a"], &[]));
+        assert_eq!(credential.roles, [role_name("a"), role_name("b")]);
+        assert_eq!(
+            change(&mut fixture, roles(&[], &["a"])).roles,
+            [role_name("b")]
+        );
+        let name = login_name("dev1@acme");
+        for (changes, said) in [
+            (roles(&["none"], &[]), "tenant `acme` has no role `none`; "),
+            (roles(&[], &["a"]), "`dev1@acme` does not hold role `a`"),
+        ] {
+            let error = fixture
+                .act(|store, context| set(store, context, &name, changes))
+                .unwrap_err();
+            assert!(error.to_string().starts_with(said), "{error}");
+        }
+        assert_eq!(fixture.show("dev1@acme").roles, [role_name("b")]);
+    }
+
+    #[test]
+    fn what_is_the_schemes_stays_the_schemes() {
+        let mut fixture = Fixture::with_credential();
+        fixture.of_scheme("vwire", Some("VW-ABC123")).unwrap();
+        let name = login_name("VW-ABC123");
+        let attribute = CredentialChanges {
+            attributes: [("device".into(), "VW-XYZ123".into())].into(),
+            ..CredentialChanges::default()
+        };
+        let rule = CredentialChanges {
+            client_id_rule: Some(ClientIdRule::Any),
+            ..CredentialChanges::default()
+        };
+        for changes in [attribute, rule] {
+            let error = fixture
+                .act(|store, context| set(store, context, &name, changes))
+                .unwrap_err();
+            assert!(matches!(error, CredentialError::Draft(_)), "{error}");
+        }
     }
 }

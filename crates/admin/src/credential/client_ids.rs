@@ -3,6 +3,8 @@
 
 use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::credential::Credential;
+use countersign_core::scheme::Scheme;
+use countersign_core::store::AdminTransaction;
 use countersign_core::tenant::Tenant;
 
 use super::CredentialError;
@@ -12,10 +14,11 @@ use crate::tenant::begin_the_same;
 /// all tenants.
 pub(super) fn check(
     credential: &Credential,
+    scheme: Option<&Scheme>,
     tenant: &Tenant,
     tenants: &[Tenant],
 ) -> Result<(), CredentialError> {
-    let Some(wanted) = Wanted::of(credential) else {
+    let Some(wanted) = Wanted::of(credential, scheme) else {
         return Ok(());
     };
     if let Some(prefix) = &tenant.client_id_prefix {
@@ -44,6 +47,23 @@ pub(super) fn check(
     Ok(())
 }
 
+/// Checks that no other credential is bound to the one client id that this
+/// one is bound to.
+pub(super) fn check_bound<T: AdminTransaction>(
+    credential: &Credential,
+    transaction: &mut T,
+) -> Result<(), CredentialError> {
+    let Some(client_id) = credential.client_id_rule.only() else {
+        return Ok(());
+    };
+    match transaction.bound_to(&client_id.tie())? {
+        Some(id) if id != credential.id => Err(CredentialError::ClientIdTaken {
+            client_id: client_id.clone(),
+        }),
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// What is known of the client ids that a rule admits.
 enum Wanted<'a> {
     Beginning(&'a ClientId),
@@ -51,11 +71,16 @@ enum Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    fn of(credential: &'a Credential) -> Option<Self> {
+    fn of(credential: &'a Credential, scheme: Option<&'a Scheme>) -> Option<Self> {
         match &credential.client_id_rule {
             ClientIdRule::Any | ClientIdRule::FirstUse => None,
             ClientIdRule::Exact(id) => Some(Self::Whole(id.as_str())),
             ClientIdRule::Prefix(prefix) => Some(Self::Beginning(prefix)),
+            // What all secrets of the scheme begin with is all that is known.
+            ClientIdRule::SameAsSecret => {
+                let shape = scheme?.secret_shape().as_str();
+                shape.split(['[', '{']).next().map(Self::Whole)
+            }
             ClientIdRule::SameAsUsername => Some(Self::Whole(credential.name.as_str())),
         }
     }
@@ -107,7 +132,7 @@ mod tests {
     fn is_taken(fixture: &mut Fixture, tenant: &str, name: &str, rule: &str) -> bool {
         let new = NewCredential {
             tenant: tenant_id(tenant),
-            client_id_rule: ClientIdRule::parse(rule).unwrap(),
+            client_id_rule: ClientIdRule::parse(rule).ok(),
             ..new_credential(name)
         };
         fixture

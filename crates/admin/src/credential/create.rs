@@ -7,31 +7,39 @@ use countersign_core::client_id::ClientIdRule;
 use countersign_core::credential::{Credential, CredentialId, Generation, check_attribute};
 use countersign_core::lifecycle::State;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
+use countersign_core::role::RoleName;
+use countersign_core::scheme::{Draft, DraftRequest, DraftSecret, Scheme, SchemeName, Schemes};
+use countersign_core::secret::Verifier;
 use countersign_core::store::{AdminStore, AdminTransaction, Intent};
 use countersign_core::time::Timestamp;
 
 use super::{CredentialError, Issued, client_ids, exists, find};
 use crate::context::Context;
-use crate::password::NewSecret;
-use crate::tenant;
+use crate::password::{NewSecret, PreparedSecret};
 use crate::text::Text;
 use crate::view::CredentialTrace;
+use crate::{role, scheme, tenant, wall};
 
-/// A credential of the scheme `basic` to be made.
+/// A credential to be made.
 #[expect(missing_debug_implementations, reason = "it holds a secret")]
 pub struct NewCredential {
-    /// The entered name, which becomes `name@tenant`. It may hold `@`.
-    pub name: String,
+    /// The entered name; schemes that make names need none.
+    pub name: Option<String>,
     /// Its tenant.
     pub tenant: TenantId,
+    /// The scheme it is made by.
+    pub scheme: SchemeName,
     /// Its secret.
     pub secret: NewSecret,
-    /// Which client ids it may connect with.
-    pub client_id_rule: ClientIdRule,
+    /// Which client ids it may connect with; if nothing is said, those that
+    /// its scheme says.
+    pub client_id_rule: Option<ClientIdRule>,
     /// The group it is sorted under.
     pub group: Option<GroupPath>,
     /// Free text for people.
     pub description: Option<Text>,
+    /// The roles it holds.
+    pub roles: Vec<RoleName>,
     /// Values for rules and for people; an empty one counts as none.
     pub attributes: BTreeMap<String, String>,
     /// From when on it may be used.
@@ -42,132 +50,275 @@ pub struct NewCredential {
     pub external_identity: bool,
 }
 
-/// Makes a credential.
+/// Makes a credential as its scheme says.
 ///
 /// # Errors
 ///
-/// Returns [`CredentialError`] when the name is taken or no name, when there
-/// is no such tenant, when what is asked for makes no sense together, or when
-/// the store can't be written; nothing changed then.
+/// Returns [`CredentialError`] when the name is taken or no name of the scheme,
+/// when there is no such tenant, scheme or role, when what is asked for makes
+/// no sense together, when the scheme would reach what another tenant owns, or
+/// when the store can't be written; nothing changed then.
 pub fn create<S: AdminStore>(
     store: &mut S,
     context: &mut Context<'_>,
     new: NewCredential,
 ) -> Result<Issued, CredentialError> {
-    let name = whole_name(&new.name, &new.tenant)?;
-    let draft = Draft {
-        tenant: &new.tenant,
-        credential: blank(name, &new, context.now)?,
-    };
+    let order = Order::of(new)?;
     // What can be refused is refused before a password is hashed.
-    let params = {
+    let (known, params, mut draft) = {
         let mut transaction = store.begin(Intent::Read)?;
-        draft.check(&mut transaction)?;
-        transaction.settings()?.argon2
+        let known = transaction.schemes()?;
+        let scheme = order.scheme(&known)?;
+        order.check(&mut transaction, scheme)?;
+        let draft = order.draft(&mut transaction, scheme, &known, context)?;
+        (known, transaction.settings()?.argon2, draft)
     };
-    let secret = new.secret.prepare(context, params)?;
+    let chosen = match draft.secret {
+        DraftSecret::Chosen => order.new.secret.hash(context, params)?,
+        DraftSecret::Generated(_) => None,
+    };
 
     let mut transaction = store.begin(Intent::Write)?;
-    draft.check(&mut transaction)?;
-    let name = &draft.credential.name;
-    let id = transaction
-        .add_credential(&draft.credential)
-        .map_err(|error| exists(error, name))?;
-    transaction.add_secret(id, &secret.verifier)?;
-    let credential = find(&mut transaction, name)?;
-    let after = CredentialTrace::of(&credential);
+    // Somebody may have changed anything meanwhile.
+    let known_now = transaction.schemes()?;
+    let scheme = order.scheme(&known_now)?;
+    order.check(&mut transaction, scheme)?;
+    if known_now != known || order.taken(&mut transaction, scheme, &draft)?.is_some() {
+        draft = order.draft(&mut transaction, scheme, &known_now, context)?;
+    }
+    let issued = order.store(&mut transaction, scheme, draft, chosen, context.now)?;
+    let credential = &issued.described.credential;
+    let after = issued.described.trace();
     let row = context.audit(
         "credential.create",
-        name.as_str(),
+        credential.name.as_str(),
         None::<&CredentialTrace>,
         Some(&after),
     );
-    transaction.commit(&[row], &[Change::Credential(id)])?;
-    Ok(Issued {
-        credential,
-        secret: secret.shown_once,
-        old_secret_until: None,
-    })
+    transaction.commit(&[row], &[Change::Credential(credential.id)])?;
+    Ok(issued)
 }
 
-/// A credential that is not stored yet.
-struct Draft<'a> {
-    tenant: &'a TenantId,
-    credential: Credential,
+/// What is asked for, as far as it can be judged without a store.
+struct Order {
+    new: NewCredential,
+    attributes: BTreeMap<String, String>,
 }
 
-impl Draft<'_> {
-    /// Checks what the store has against it.
-    fn check<T: AdminTransaction>(&self, transaction: &mut T) -> Result<(), CredentialError> {
-        let tenant = tenant::find(transaction, self.tenant)?;
-        client_ids::check(&self.credential, &tenant, &transaction.tenants()?)?;
-        match transaction.credential(&self.credential.name)? {
-            Some(taken) => Err(CredentialError::Exists { name: taken.name }),
+impl Order {
+    fn of(mut new: NewCredential) -> Result<Self, CredentialError> {
+        for (key, value) in &new.attributes {
+            check_attribute(key, value)?;
+        }
+        if new.scheme.as_str() == APPLICATION {
+            return Err(CredentialError::OfApplication { scheme: new.scheme });
+        }
+        let mut attributes = core::mem::take(&mut new.attributes);
+        attributes.retain(|_, value| !value.is_empty());
+        let mut held = Vec::new();
+        for role in core::mem::take(&mut new.roles) {
+            if !held.contains(&role) {
+                held.push(role);
+            }
+        }
+        new.roles = held;
+        Ok(Self { new, attributes })
+    }
+
+    fn scheme<'a>(&self, known: &'a Schemes) -> Result<&'a Scheme, CredentialError> {
+        Ok(scheme::find(known, &self.new.scheme)?)
+    }
+
+    /// Checks what the store has against it, whatever its name will be.
+    fn check<T: AdminTransaction>(
+        &self,
+        transaction: &mut T,
+        scheme: &Scheme,
+    ) -> Result<(), CredentialError> {
+        let tenant = &self.new.tenant;
+        tenant::find(transaction, tenant)?;
+        for name in &self.new.roles {
+            role::find(transaction, tenant, name)?;
+        }
+        match wall::in_way_of_scheme(transaction, scheme, tenant)? {
+            Some(reach) => Err(reach.into()),
             None => Ok(()),
+        }
+    }
+
+    /// Makes a draft that nothing stands against, again and again where what
+    /// was made happens to be taken.
+    fn draft<T: AdminTransaction>(
+        &self,
+        transaction: &mut T,
+        scheme: &Scheme,
+        known: &Schemes,
+        context: &mut Context<'_>,
+    ) -> Result<Draft, CredentialError> {
+        let request = DraftRequest {
+            tenant: &self.new.tenant,
+            name: self.new.name.as_deref(),
+            password: self.new.secret.chosen(scheme)?,
+            client_id_rule: self.new.client_id_rule.as_ref(),
+            attributes: &self.attributes,
+        };
+        let mut before: Option<Taken> = None;
+        for _ in 0..MOST_DRAFTS {
+            let draft = scheme.draft(&request, known, context.random)?;
+            let taken = self.taken(transaction, scheme, &draft)?;
+            match taken {
+                None => {
+                    let blank = self.blank(&draft, context.now)?;
+                    let tenant = tenant::find(transaction, &self.new.tenant)?;
+                    client_ids::check(&blank, Some(scheme), &tenant, &transaction.tenants()?)?;
+                    return Ok(draft);
+                }
+                // What comes again was given and not made.
+                Some(taken) if before.as_ref() == Some(&taken) => return Err(taken.into()),
+                Some(taken) => before = Some(taken),
+            }
+        }
+        Err(CredentialError::NothingFree {
+            scheme: scheme.name().clone(),
+        })
+    }
+
+    /// Finds what of the draft is somebody else's already.
+    fn taken<T: AdminTransaction>(
+        &self,
+        transaction: &mut T,
+        scheme: &Scheme,
+        draft: &Draft,
+    ) -> Result<Option<Taken>, CredentialError> {
+        if transaction.credential(&draft.name)?.is_some() {
+            return Ok(Some(Taken::Name(draft.name.clone())));
+        }
+        if !scheme.fills_are_unique() {
+            return Ok(None);
+        }
+        for attribute in scheme.fills() {
+            let Some(value) = draft.attributes.get(attribute) else {
+                continue;
+            };
+            if let Some(holder) = transaction.holder_of_attribute(attribute, value)? {
+                return Ok(Some(Taken::Attribute {
+                    attribute,
+                    value: value.as_str().into(),
+                    holder,
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn store<T: AdminTransaction>(
+        &self,
+        transaction: &mut T,
+        scheme: &Scheme,
+        draft: Draft,
+        chosen: Option<Verifier>,
+        now: Timestamp,
+    ) -> Result<Issued, CredentialError> {
+        let blank = self.blank(&draft, now)?;
+        let tenant = tenant::find(transaction, &self.new.tenant)?;
+        client_ids::check(&blank, Some(scheme), &tenant, &transaction.tenants()?)?;
+        client_ids::check_bound(&blank, transaction)?;
+        let name = draft.name;
+        let secret = match (draft.secret, chosen) {
+            (DraftSecret::Generated(secret), _) => PreparedSecret::of(secret),
+            (DraftSecret::Chosen, Some(verifier)) => PreparedSecret {
+                verifier,
+                shown_once: None,
+            },
+            // A moment ago its scheme made the secret.
+            (DraftSecret::Chosen, None) => return Err(CredentialError::SchemeChanged),
+        };
+        let id = transaction
+            .add_credential(&blank)
+            .map_err(|error| exists(error, &name))?;
+        transaction.add_secret(id, &secret.verifier)?;
+        Ok(Issued {
+            described: find(transaction, &name)?,
+            secret: secret.shown_once,
+            old_secret_until: None,
+        })
+    }
+
+    fn blank(&self, draft: &Draft, now: Timestamp) -> Result<Credential, CredentialError> {
+        let new = &self.new;
+        if let (Some(start), Some(end)) = (new.not_before, new.expires_at)
+            && start >= end
+        {
+            return Err(CredentialError::Dates {
+                name: draft.name.clone(),
+            });
+        }
+        Ok(Credential {
+            id: CredentialId(0),
+            name: draft.name.clone(),
+            tenant: Some(new.tenant.clone()),
+            scheme: new.scheme.clone(),
+            state: State::Inactive,
+            ever_used: false,
+            generation: Generation::FIRST,
+            group: new.group.clone(),
+            description: new.description.clone().and_then(Text::into_filled),
+            client_id_rule: draft.client_id.clone(),
+            client_id_tie: None,
+            external_identity: new.external_identity,
+            not_before: new.not_before,
+            expires_at: new.expires_at,
+            created_at: now,
+            updated_at: now,
+            last_used_at: None,
+            revoked_reason: None,
+            secrets: Vec::new(),
+            roles: new.roles.clone(),
+            rules: Vec::new(),
+            attributes: draft.attributes.clone(),
+        })
+    }
+}
+
+/// What somebody else has already.
+#[derive(Eq, PartialEq)]
+enum Taken {
+    Name(LoginName),
+    Attribute {
+        attribute: &'static str,
+        value: Box<str>,
+        holder: LoginName,
+    },
+}
+
+impl From<Taken> for CredentialError {
+    fn from(taken: Taken) -> Self {
+        match taken {
+            Taken::Name(name) => Self::Exists { name },
+            Taken::Attribute {
+                attribute,
+                value,
+                holder,
+            } => Self::AttributeTaken {
+                attribute,
+                value,
+                holder,
+            },
         }
     }
 }
 
-fn blank(
-    name: LoginName,
-    new: &NewCredential,
-    now: Timestamp,
-) -> Result<Credential, CredentialError> {
-    for (key, value) in &new.attributes {
-        check_attribute(key, value)?;
-    }
-    if let (Some(start), Some(end)) = (new.not_before, new.expires_at)
-        && start >= end
-    {
-        return Err(CredentialError::Dates { name });
-    }
-    Ok(Credential {
-        id: CredentialId(0),
-        name,
-        tenant: Some(new.tenant.clone()),
-        scheme: SCHEME.into(),
-        state: State::Inactive,
-        ever_used: false,
-        generation: Generation::FIRST,
-        group: new.group.clone(),
-        description: new.description.clone().and_then(Text::into_filled),
-        client_id_rule: new.client_id_rule.clone(),
-        client_id_tie: None,
-        external_identity: new.external_identity,
-        not_before: new.not_before,
-        expires_at: new.expires_at,
-        created_at: now,
-        updated_at: now,
-        last_used_at: None,
-        revoked_reason: None,
-        secrets: Vec::new(),
-        roles: Vec::new(),
-        attributes: filled(&new.attributes),
-    })
-}
+/// The scheme of things, which are made by acts of their own.
+const APPLICATION: &str = "application";
 
-fn filled(attributes: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let mut attributes = attributes.clone();
-    attributes.retain(|_, value| !value.is_empty());
-    attributes
-}
-
-/// The login name that an entered name becomes.
-fn whole_name(entered: &str, tenant: &TenantId) -> Result<LoginName, CredentialError> {
-    let refused = |text: &str, why| CredentialError::Name {
-        text: text.into(),
-        why,
-    };
-    LoginName::parse_device(entered).map_err(|why| refused(entered, why))?;
-    let whole = format!("{entered}@{tenant}");
-    LoginName::parse_device(&whole).map_err(|why| refused(&whole, why))
-}
-
-/// The one scheme there is.
-pub(crate) const SCHEME: &str = "basic";
+/// How often something is made before nothing seems to be free.
+const MOST_DRAFTS: usize = 64;
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use countersign_core::client_id::ClientId;
     use countersign_core::store::{AuditQuery, GateStore as _};
     use countersign_sqlite::SqliteStore;
 
@@ -175,8 +326,12 @@ mod tests {
     use crate::check::Verdict;
     use crate::context::{RandomError, RandomSource};
     use crate::credential::{reset_password, show};
-    use crate::fixture::{Fixture, NoRandomness, login_name, new_credential, tenant_id};
+    use crate::fixture::{
+        Fixture, NoRandomness, login_name, new_credential, new_tenant, role_name, scheme_name,
+        tenant_id,
+    };
     use crate::password::ChosenPassword;
+    use crate::tenant::NewTenant;
 
     fn chosen(password: &[u8]) -> NewCredential {
         NewCredential {
@@ -190,15 +345,14 @@ mod tests {
         let mut fixture = Fixture::with_credential();
         for (entered, whole) in [("a", "a@acme"), ("a@b", "a@b@acme"), ("ü x", "ü x@acme")] {
             let issued = fixture.credential(entered).unwrap();
-            assert_eq!(issued.credential.name, login_name(whole));
+            assert_eq!(issued.described.credential.name, login_name(whole));
         }
         for bad in ["", " a", "a ", "a+", "a#", "a\0", "a\nb", &"x".repeat(251)] {
             let error = fixture.credential(bad).err().unwrap();
             assert!(
-                matches!(error, CredentialError::Name { .. }),
+                matches!(error, CredentialError::Draft(_)),
                 "{bad:?}: {error}"
             );
-            assert!(!error.to_string().contains('\n'), "{error}");
         }
         fixture.credential(&"x".repeat(250)).unwrap();
     }
@@ -304,7 +458,7 @@ mod tests {
         let error = create(&mut fixture.store, &mut context, new_credential("x"))
             .err()
             .unwrap();
-        assert!(matches!(error, CredentialError::Random(_)), "{error}");
+        assert!(error.to_string().contains("random bytes"), "{error}");
         assert!(show(&mut fixture.store, &login_name("x@acme")).is_err());
     }
 
@@ -345,7 +499,7 @@ mod tests {
             not_before: Some(Timestamp::from_millis(1)),
             expires_at: Some(Timestamp::from_millis(2)),
             external_identity: true,
-            client_id_rule: ClientIdRule::FirstUse,
+            client_id_rule: Some(ClientIdRule::FirstUse),
             ..new_credential("x")
         };
         fixture
@@ -359,5 +513,184 @@ mod tests {
         assert_eq!(credential.expires_at, Some(Timestamp::from_millis(2)));
         assert!(credential.external_identity);
         assert_eq!(credential.client_id_rule, ClientIdRule::FirstUse);
+    }
+
+    /// What a client of the credential presents: name, client id, secret.
+    fn triple(issued: &Issued) -> [String; 3] {
+        let view = serde_json::to_value(crate::view::IssuedView::of(issued)).unwrap();
+        let text = |key: &str| view[key].as_str().unwrap_or_default().to_owned();
+        [text("username"), text("client_id"), text("secret")]
+    }
+
+    #[test]
+    fn a_thousand_generated_credentials_share_nothing() {
+        let mut fixture = Fixture::with_credential();
+        let mut seen = BTreeSet::new();
+        for _ in 0..1_000 {
+            let issued = fixture.of_scheme("generated", None).unwrap();
+            let [name, client_id, secret] = triple(&issued);
+            let digits = |text: &str| text.len() == 15 && text.bytes().all(|b| b.is_ascii_digit());
+            assert!(digits(&name) && digits(&client_id), "{name} {client_id}");
+            assert!(secret.len() == 30, "{secret}");
+            for text in [name, client_id, secret] {
+                assert!(seen.insert(text));
+            }
+        }
+    }
+
+    #[test]
+    fn every_scheme_makes_what_its_client_presents() {
+        let mut fixture = Fixture::with_credential();
+        let mut presented = |scheme, name| triple(&fixture.of_scheme(scheme, name).unwrap());
+        let [name, client_id, secret] = presented("basic", Some("x"));
+        assert_eq!((name.as_str(), client_id.as_str()), ("x@acme", ""));
+        assert!(secret.starts_with("cs_"));
+        let [name, client_id, _] = presented("impact", Some("x"));
+        assert_eq!((name.as_str(), client_id.as_str()), ("X", ""));
+        let [name, client_id, secret] = presented("vwire", None);
+        assert_eq!(name, client_id);
+        assert!(secret.starts_with("at_"));
+        let [name, client_id, _] = presented("vwire-compat", Some("VU-ABC123"));
+        assert_eq!((name.as_str(), client_id.as_str()), ("VU-ABC123", ""));
+        let [name, client_id, secret] = presented("vwire-token", Some("greenhouse"));
+        assert_eq!((&name, &client_id), (&secret, &secret));
+        let shown = fixture.show("greenhouse@acme");
+        assert_eq!(shown.attributes["device"], "greenhouse");
+        assert!(!format!("{:?}", fixture.entries()).contains(&secret));
+    }
+
+    #[test]
+    fn things_are_not_made_by_themselves() {
+        let mut fixture = Fixture::with_credential();
+        let error = fixture.of_scheme("application", Some("t")).err().unwrap();
+        assert!(matches!(error, CredentialError::OfApplication { .. }));
+        let error = fixture.of_scheme("none", Some("t")).err().unwrap();
+        assert!(
+            error
+                .to_string()
+                .starts_with("there is no scheme `none`; known are ")
+        );
+    }
+
+    #[test]
+    fn a_made_name_that_is_taken_is_made_again_until_none_is_left() {
+        let mut fixture = Fixture::with_credential();
+        fixture.scheme(&[
+            ("name", "tiny"),
+            ("login_name", "generated"),
+            ("login_name_shape", "d[0-9]"),
+            ("client_id", "any"),
+            ("secret_shape", "[0-9a-f]{32}"),
+        ]);
+        let mut made = 0;
+        let error = loop {
+            match fixture.of_scheme("tiny", None) {
+                Ok(_) => made += 1,
+                Err(error) => break error,
+            }
+        };
+        // Of the last one or two names the same may come twice in a row.
+        assert!((8..=10).contains(&made), "{made}");
+        assert!(
+            matches!(
+                error,
+                CredentialError::NothingFree { .. } | CredentialError::Exists { .. }
+            ),
+            "{error}"
+        );
+        let given = fixture.of_scheme("tiny", Some("d0")).err();
+        if let Some(given) = given {
+            assert_eq!(given.to_string(), "`d0` exists already");
+        }
+    }
+
+    #[test]
+    fn what_a_scheme_fills_is_there_once_unless_its_topics_tell_tenants_apart() {
+        let mut fixture = Fixture::with_credential();
+        fixture.of_scheme("impact", Some("#SN#86a3")).unwrap();
+        let again = fixture.of_scheme("impact", Some("#SN#86a3")).err().unwrap();
+        assert!(
+            again.to_string().starts_with("attribute `serial` of `SN-"),
+            "{again}"
+        );
+        fixture.tenant("other", &[]).unwrap();
+        for tenant in ["acme", "other"] {
+            let new = NewCredential {
+                tenant: tenant_id(tenant),
+                scheme: scheme_name("vwire-token"),
+                ..new_credential("greenhouse")
+            };
+            fixture
+                .act(|store, context| create(store, context, new))
+                .unwrap();
+        }
+        let set_by_hand = NewCredential {
+            scheme: scheme_name("impact"),
+            attributes: [("token".into(), "x".into())].into(),
+            ..new_credential("x")
+        };
+        let error = fixture.act(|store, context| create(store, context, set_by_hand));
+        assert!(matches!(error.err(), Some(CredentialError::Draft(_))));
+    }
+
+    #[test]
+    fn the_first_use_of_a_scheme_must_not_reach_what_others_own() {
+        let mut fixture = Fixture::with_credential();
+        fixture
+            .tenant("other", &["us/#", "vwire/VW-ABC123/#"])
+            .unwrap();
+        let acts = fixture.acts();
+        for scheme in ["impact", "vwire", "vwire-compat"] {
+            let name = (scheme == "impact").then_some("x");
+            let error = fixture.of_scheme(scheme, name).err().unwrap();
+            assert!(matches!(error, CredentialError::Reach(_)), "{error}");
+        }
+        assert_eq!(fixture.acts(), acts);
+        for scheme in ["basic", "vwire-token"] {
+            fixture
+                .of_scheme(scheme, Some("y"))
+                .unwrap_or_else(|error| panic!("{error}"));
+            fixture.delete("y@acme");
+        }
+    }
+
+    #[test]
+    fn a_role_that_is_given_must_be_there() {
+        let mut fixture = Fixture::with_credential();
+        fixture.role("ops").unwrap();
+        let with = |roles: &[&str]| NewCredential {
+            roles: roles.iter().map(|role| role_name(role)).collect(),
+            ..new_credential("x")
+        };
+        let error = fixture.act(|store, context| create(store, context, with(&["none"])));
+        assert!(error.err().unwrap().to_string().contains("no role `none`"));
+        let new = with(&["ops", "ops"]);
+        fixture
+            .act(|store, context| create(store, context, new))
+            .unwrap();
+        assert_eq!(fixture.show("x@acme").roles, [role_name("ops")]);
+    }
+
+    #[test]
+    fn a_client_id_that_is_the_secret_keeps_the_prefixes_of_tenants() {
+        let mut fixture = Fixture::with_credential();
+        for (tenant, prefix) in [("fits", "dt_"), ("longer", "x-")] {
+            let new = NewTenant {
+                client_id_prefix: ClientId::parse(prefix).ok(),
+                ..new_tenant(tenant, &[])
+            };
+            fixture
+                .act(|store, context| tenant::create(store, context, new))
+                .unwrap();
+        }
+        for (tenant, is_made) in [("fits", true), ("longer", false), ("acme", false)] {
+            let new = NewCredential {
+                tenant: tenant_id(tenant),
+                scheme: scheme_name("vwire-token"),
+                ..new_credential("x")
+            };
+            let made = fixture.act(|store, context| create(store, context, new));
+            assert_eq!(made.is_ok(), is_made, "{tenant}");
+        }
     }
 }

@@ -2,12 +2,11 @@
 //! untie (design §3).
 
 use countersign_core::change::Change;
-use countersign_core::credential::Credential;
 use countersign_core::lifecycle::Act;
 use countersign_core::name::LoginName;
-use countersign_core::store::{AdminStore, AdminTransaction as _, Intent};
+use countersign_core::store::{AdminStore, AdminTransaction, Intent};
 
-use super::{CredentialError, act_on, find, transition};
+use super::{CredentialError, Described, act_on, find, require_tenant, transition};
 use crate::context::Context;
 use crate::text::Text;
 use crate::view::CredentialTrace;
@@ -22,20 +21,20 @@ pub fn suspend<S: AdminStore>(
     store: &mut S,
     context: &Context<'_>,
     name: &LoginName,
-) -> Result<Credential, CredentialError> {
-    let (credential, ()) = act_on(
+) -> Result<Described, CredentialError> {
+    let (described, ()) = act_on(
         store,
         context,
         name,
         "credential.suspend",
-        |_, credential| {
+        |_, Described { credential, .. }| {
             credential.state = transition(credential, Act::Suspend)?;
             // A reactivation that follows at once must not save the sessions.
             credential.generation = credential.generation.next();
             Ok(())
         },
     )?;
-    Ok(credential)
+    Ok(described)
 }
 
 /// Lifts a suspension.
@@ -47,19 +46,19 @@ pub fn reactivate<S: AdminStore>(
     store: &mut S,
     context: &Context<'_>,
     name: &LoginName,
-) -> Result<Credential, CredentialError> {
-    let (credential, ()) = act_on(
+) -> Result<Described, CredentialError> {
+    let (described, ()) = act_on(
         store,
         context,
         name,
         "credential.reactivate",
-        |_, credential| {
+        |_, Described { credential, .. }| {
             let ever_used = credential.ever_used;
             credential.state = transition(credential, Act::Reactivate { ever_used })?;
             Ok(())
         },
     )?;
-    Ok(credential)
+    Ok(described)
 }
 
 /// Stops a credential for good. Its sessions end.
@@ -72,19 +71,19 @@ pub fn revoke<S: AdminStore>(
     context: &Context<'_>,
     name: &LoginName,
     reason: Option<Text>,
-) -> Result<Credential, CredentialError> {
-    let (credential, ()) = act_on(
+) -> Result<Described, CredentialError> {
+    let (described, ()) = act_on(
         store,
         context,
         name,
         "credential.revoke",
-        |_, credential| {
+        |_, Described { credential, .. }| {
             credential.state = transition(credential, Act::Revoke)?;
             credential.revoked_reason = reason.and_then(Text::into_filled);
             Ok(())
         },
     )?;
-    Ok(credential)
+    Ok(described)
 }
 
 /// Deletes a credential, in whatever state. Its sessions end, and one made
@@ -100,12 +99,24 @@ pub fn delete<S: AdminStore>(
     name: &LoginName,
 ) -> Result<(), CredentialError> {
     let mut transaction = store.begin(Intent::Write)?;
-    let credential = find(&mut transaction, name)?;
+    let described = find(&mut transaction, name)?;
+    require_tenant(&described.credential)?;
+    delete_found(transaction, context, &described, "credential.delete")
+}
+
+/// Deletes what was found, a credential of a tenant or an operator.
+pub(crate) fn delete_found<T: AdminTransaction>(
+    mut transaction: T,
+    context: &Context<'_>,
+    described: &Described,
+    act: &'static str,
+) -> Result<(), CredentialError> {
+    let credential = &described.credential;
     transaction.delete_credential(credential.id)?;
-    let before = CredentialTrace::of(&credential);
+    let before = described.trace();
     let row = context.audit(
-        "credential.delete",
-        name.as_str(),
+        act,
+        credential.name.as_str(),
         Some(&before),
         None::<&CredentialTrace>,
     );
@@ -124,16 +135,26 @@ pub fn untie<S: AdminStore>(
     store: &mut S,
     context: &Context<'_>,
     name: &LoginName,
-) -> Result<Credential, CredentialError> {
-    let (credential, ()) = act_on(store, context, name, "credential.untie", |_, credential| {
-        if credential.client_id_tie.take().is_none() {
-            return Err(CredentialError::NotTied { name: name.clone() });
-        }
-        // The client it was tied to must not stay beside the next one.
-        credential.generation = credential.generation.next();
-        Ok(())
-    })?;
-    Ok(credential)
+) -> Result<Described, CredentialError> {
+    let (described, ()) = act_on(
+        store,
+        context,
+        name,
+        "credential.untie",
+        |transaction, Described { credential, .. }| {
+            require_tenant(credential)?;
+            let Some(tie) = credential.client_id_tie.take() else {
+                return Err(CredentialError::NotTied { name: name.clone() });
+            };
+            if transaction.stored_session(&tie)?.is_some() {
+                transaction.release_client_id(&tie)?;
+            }
+            // The client it was tied to must not stay beside the next one.
+            credential.generation = credential.generation.next();
+            Ok(())
+        },
+    )?;
+    Ok(described)
 }
 
 #[cfg(test)]

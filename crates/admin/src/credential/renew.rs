@@ -5,11 +5,12 @@ use core::time::Duration;
 use countersign_core::credential::Credential;
 use countersign_core::lifecycle::Act;
 use countersign_core::name::LoginName;
+use countersign_core::scheme::Scheme;
 use countersign_core::secret::StoredSecret;
 use countersign_core::store::{AdminStore, AdminTransaction, Intent};
 use countersign_core::time::Timestamp;
 
-use super::{CredentialError, Issued, act_on, find, transition};
+use super::{CredentialError, Described, Issued, act_on, find, transition};
 use crate::context::Context;
 use crate::password::{NewSecret, PreparedSecret};
 
@@ -56,16 +57,11 @@ pub fn reset_password<S: AdminStore>(
     name: &LoginName,
     secret: NewSecret,
 ) -> Result<Issued, CredentialError> {
-    // What can be refused is refused before a password is hashed.
-    let params = {
-        let mut transaction = store.begin(Intent::Read)?;
-        transition(&find(&mut transaction, name)?, Act::ResetPassword)?;
-        transaction.settings()?.argon2
-    };
-    let secret = secret.prepare(context, params)?;
+    let secret = prepare(store, context, name, Act::ResetPassword, &secret)?;
     let verifier = &secret.verifier;
     let act = "credential.reset-password";
-    let (credential, ()) = act_on(store, context, name, act, |transaction, credential| {
+    let (described, ()) = act_on(store, context, name, act, |transaction, described| {
+        let credential = &mut described.credential;
         credential.state = transition(credential, Act::ResetPassword)?;
         remove_secrets(transaction, credential, |_| true)?;
         transaction.add_secret(credential.id, verifier)?;
@@ -73,7 +69,7 @@ pub fn reset_password<S: AdminStore>(
         Ok(())
     })?;
     Ok(Issued {
-        credential,
+        described,
         secret: secret.shown_once,
         old_secret_until: None,
     })
@@ -97,11 +93,12 @@ pub fn rotate<S: AdminStore>(
     name: &LoginName,
     overlap: Overlap,
 ) -> Result<Issued, CredentialError> {
-    let secret = PreparedSecret::generate(context)?;
+    let secret = prepare(store, context, name, Act::Rotate, &NewSecret::Generated)?;
     let verifier = &secret.verifier;
     let now = context.now;
     let act = "credential.rotate";
-    let (credential, until) = act_on(store, context, name, act, |transaction, credential| {
+    let (described, until) = act_on(store, context, name, act, |transaction, described| {
+        let credential = &mut described.credential;
         credential.state = transition(credential, Act::Rotate)?;
         let until = match overlap {
             Overlap::None => {
@@ -118,9 +115,41 @@ pub fn rotate<S: AdminStore>(
         Ok(until)
     })?;
     Ok(Issued {
-        credential,
+        described,
         secret: secret.shown_once,
         old_secret_until: until,
+    })
+}
+
+/// Makes the next secret of a credential as its scheme says. What can be
+/// refused is refused before a password is hashed.
+fn prepare<S: AdminStore>(
+    store: &mut S,
+    context: &mut Context<'_>,
+    name: &LoginName,
+    act: Act,
+    secret: &NewSecret,
+) -> Result<PreparedSecret, CredentialError> {
+    let (scheme, known, params) = {
+        let mut transaction = store.begin(Intent::Read)?;
+        let Described { credential, .. } = find(&mut transaction, name)?;
+        transition(&credential, act)?;
+        let known = transaction.schemes()?;
+        let scheme = crate::scheme::find(&known, &credential.scheme)?.clone();
+        (scheme, known, transaction.settings()?.argon2)
+    };
+    check_rotatable(&scheme, name, act)?;
+    Ok(secret.prepare(context, name, &scheme, &known, params)?)
+}
+
+fn check_rotatable(scheme: &Scheme, name: &LoginName, act: Act) -> Result<(), CredentialError> {
+    if scheme.is_rotatable() {
+        return Ok(());
+    }
+    Err(CredentialError::NotRotatable {
+        act,
+        name: name.clone(),
+        scheme: scheme.name().clone(),
     })
 }
 
@@ -206,9 +235,9 @@ mod tests {
             })
             .unwrap();
         assert!(issued.secret.is_none());
-        assert_eq!(issued.credential.state, State::Suspended);
-        assert_eq!(issued.credential.generation, generation.next());
-        assert_eq!(issued.credential.secrets.len(), 1);
+        assert_eq!(issued.described.credential.state, State::Suspended);
+        assert_eq!(issued.described.credential.generation, generation.next());
+        assert_eq!(issued.described.credential.secrets.len(), 1);
         assert_eq!(fixture.check(NAME, Some(&first)), BAD_SECRET);
         assert_eq!(fixture.check(NAME, Some(&second)), BAD_SECRET);
         assert_eq!(
@@ -292,5 +321,116 @@ mod tests {
             rotation.err().unwrap().to_string(),
             "cannot rotate `dev1@acme`: it is Revoked"
         );
+    }
+
+    #[test]
+    fn the_next_secret_has_the_shape_of_the_first() {
+        let mut fixture = Fixture::new();
+        fixture.tenant("acme", &[]).unwrap();
+        for (scheme, name, length) in [
+            ("generated", Some("357890055321856"), 30),
+            ("impact", Some("x"), 44),
+            ("vwire", Some("VW-ABC123"), 35),
+            ("vwire-token", Some("greenhouse"), 39),
+        ] {
+            let made = fixture.of_scheme(scheme, name).unwrap();
+            let name = made.described.credential.name;
+            let before = made.secret.unwrap().expose().to_vec();
+            for act in ["rotate", "reset"] {
+                let issued = fixture.act(|store, context| match act {
+                    "rotate" => rotate(store, context, &name, Overlap::None),
+                    _ => reset_password(store, context, &name, NewSecret::Generated),
+                });
+                let secret = issued.unwrap().secret.unwrap().expose().to_vec();
+                assert_eq!(secret.len(), length, "{scheme}");
+                assert_eq!(secret[..3] == before[..3], length == 35 || length == 39);
+            }
+        }
+    }
+
+    #[test]
+    fn a_new_token_is_name_and_client_id_from_then_on() {
+        let mut fixture = Fixture::new();
+        fixture.tenant("acme", &[]).unwrap();
+        let made = fixture.of_scheme("vwire-token", Some("x")).unwrap();
+        let name = made.described.credential.name;
+        let issued = fixture
+            .act(|store, context| rotate(store, context, &name, Overlap::None))
+            .unwrap();
+        let view = serde_json::to_value(crate::view::RenewedView::of(&issued)).unwrap();
+        assert_eq!(view["username"], view["secret"]);
+        let token = |issued: &Issued| {
+            String::from_utf8(issued.secret.as_ref().unwrap().expose().to_vec()).unwrap()
+        };
+        let mut connect = |token: &str| {
+            let presented = crate::check::Connect {
+                client_id: token,
+                username: Some(token),
+                password: None,
+                listener: None,
+            };
+            fixture.asker().connect(presented).unwrap()
+        };
+        assert_eq!(connect(&token(&issued)), Verdict::Allow);
+        let old = token(&Issued {
+            described: issued.described.clone(),
+            secret: made.secret,
+            old_secret_until: None,
+        });
+        assert_eq!(connect(&old), Verdict::Deny(Reason::UnknownName));
+    }
+
+    #[test]
+    fn a_scheme_may_keep_its_secrets_for_good() {
+        let mut fixture = Fixture::new();
+        fixture.tenant("acme", &[]).unwrap();
+        fixture.scheme(&[
+            ("name", "fixed"),
+            ("login_name", "suffixed"),
+            ("client_id", "any"),
+            ("secret_shape", "[0-9a-f]{32}"),
+            ("rotatable", "false"),
+        ]);
+        fixture.of_scheme("fixed", Some("x")).unwrap();
+        let name = login_name("x@acme");
+        let rotated = fixture.act(|store, context| rotate(store, context, &name, Overlap::None));
+        assert_eq!(
+            rotated.err().unwrap().to_string(),
+            "cannot rotate `x@acme`: secrets of scheme `fixed` are not replaced; \
+             delete and recreate it"
+        );
+        let reset = fixture
+            .act(|store, context| reset_password(store, context, &name, NewSecret::Generated));
+        assert!(matches!(
+            reset.err(),
+            Some(CredentialError::NotRotatable { .. })
+        ));
+    }
+
+    #[test]
+    fn a_password_is_chosen_only_where_the_scheme_lets_one() {
+        let mut fixture = Fixture::new();
+        fixture.tenant("acme", &[]).unwrap();
+        fixture.of_scheme("vwire", Some("VW-ABC123")).unwrap();
+        fixture.of_scheme("impact", Some("x")).unwrap();
+        fixture.credential("dev1").unwrap();
+        for (name, password, said) in [
+            (
+                "VW-ABC123",
+                "password",
+                "scheme `vwire` makes its secrets itself; ",
+            ),
+            ("X", "", "'password' can not be less than 5 chars"),
+            ("X", "abcd", "'password' can not be less than 5 chars"),
+            ("dev1@acme", "", "a password can't be empty"),
+        ] {
+            let chosen = ChosenPassword::parse(password.into()).unwrap();
+            let reset = fixture.act(|store, context| {
+                let secret = NewSecret::Chosen(chosen);
+                reset_password(store, context, &login_name(name), secret)
+            });
+            let error = reset.err().unwrap().to_string();
+            assert!(error.starts_with(said), "{error}");
+        }
     }
 }

@@ -1,16 +1,41 @@
 //! `countersign check`.
 
+use std::net::IpAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use countersign_admin::check::{self, Connect, Verdict};
-use countersign_core::connect::Site;
-use serde::Serialize;
+use countersign_admin::check::{Asker, Connect, TopicAsk, Usage};
+use countersign_admin::view::{ConnectAnswerView, ConsideredView, TopicAnswerView};
+use countersign_core::rule::QoS;
 
 use crate::REFUSED;
+use crate::doctor;
 use crate::failure::Failure;
-use crate::input::read_presented;
+use crate::input::{parse_qos, read_presented};
 use crate::invocation::{Invocation, now};
+
+mod batch;
+
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Check {
+    #[command(subcommand)]
+    question: Option<CheckCommand>,
+    /// Answer a file of questions, each a JSON object on a line of its own:
+    /// `{"check":"publish","username":"dev1@acme","client_id":"c1","qos":1,"retain":false,"topic":"acme/x"}`.
+    /// `check` is `connect`, `publish`, `subscribe` or `deliver`; a `username`
+    /// of `null` asks as a client without a login, and a `listener` may be
+    /// given. `-` is standard input.
+    #[arg(long, value_name = "FILE")]
+    batch: Option<PathBuf>,
+    /// The broker's configuration, which says what its listeners are for and
+    /// who answers for clients that name no tenant. Without this, Debian's is
+    /// looked at if it names this store; where neither tells, no listener has a
+    /// tenant and all are taken to be protected by TLS.
+    #[arg(long, value_name = "MOSQUITTO_CONF", global = true)]
+    config: Option<PathBuf>,
+}
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CheckCommand {
@@ -19,6 +44,55 @@ pub(crate) enum CheckCommand {
         after_help = "Examples:\n  countersign check connect --username dev1@acme --client-id c1\n  printf %s \"$PASSWORD\" | countersign check connect --username dev1@acme --client-id c1 --password-stdin"
     )]
     Connect(CheckConnect),
+    /// Ask whether a client may publish. Exits with 1 if not.
+    ///
+    /// Whoever would not be let in now, because it is suspended, say, may do
+    /// nothing, and this is the reason that is given.
+    #[command(
+        after_help = "Examples:\n  countersign check publish --username dev1@acme --qos 1 --retain acme/line1"
+    )]
+    Publish {
+        #[command(flatten)]
+        who: Who,
+        /// The QoS of the message: 0, 1 or 2.
+        #[arg(long, value_name = "N", default_value = "0", value_parser = parse_qos)]
+        qos: QoS,
+        /// The message is to be retained, or clears what is.
+        #[arg(long)]
+        retain: bool,
+        /// The topic.
+        topic: String,
+    },
+    /// Ask whether a client may subscribe. Exits with 1 if not.
+    #[command(
+        after_help = "Examples:\n  countersign check subscribe --username dev1@acme acme/+/state"
+    )]
+    Subscribe {
+        #[command(flatten)]
+        who: Who,
+        /// The QoS that it asks for, which makes no difference.
+        #[arg(long, value_name = "N", default_value = "0", value_parser = parse_qos)]
+        qos: QoS,
+        /// The topic filter, `$share/GROUP/` included.
+        filter: String,
+    },
+    /// Ask whether a message is delivered to a client that subscribed to it.
+    /// Exits with 1 if not.
+    #[command(
+        after_help = "Examples:\n  countersign check deliver --username dev1@acme acme/line1/state"
+    )]
+    Deliver {
+        #[command(flatten)]
+        who: Who,
+        /// The QoS of the message, which makes no difference.
+        #[arg(long, value_name = "N", default_value = "0", value_parser = parse_qos)]
+        qos: QoS,
+        /// The message is a retained one, which makes no difference.
+        #[arg(long)]
+        retain: bool,
+        /// The topic.
+        topic: String,
+    },
 }
 
 #[derive(Args, Debug)]
@@ -26,65 +100,112 @@ pub(crate) struct CheckConnect {
     /// The username it would present.
     #[arg(long, value_name = "NAME")]
     username: String,
-    /// The client id it would present.
+    /// The client id it would present, with a clean start.
     #[arg(long, value_name = "ID")]
     client_id: String,
     /// Read the password from standard input, all bytes up to the first
     /// newline. Without this, the password is taken as right.
     #[arg(long)]
     password_stdin: bool,
+    /// The port it would arrive at; --config tells what that means.
+    #[arg(long, value_name = "PORT")]
+    listener: Option<u16>,
+    /// The address it would come from. It counts for the back-off alone, and a
+    /// check neither waits nor makes anybody wait.
+    #[arg(long, value_name = "IP")]
+    address: Option<IpAddr>,
 }
 
-impl CheckCommand {
+#[derive(Args, Debug)]
+pub(crate) struct Who {
+    /// The username it presented, or the name that other commands take.
+    #[arg(long, value_name = "NAME")]
+    username: String,
+    /// The client id it presented. Without this, it does not count.
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
+}
+
+impl Check {
     pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
-        match self {
-            Self::Connect(connect) => connect.run(invocation),
+        let places = doctor::places(self.config.as_deref(), &invocation.store)?;
+        let mut store = invocation.open()?;
+        let mut asker = Asker::new(&mut store, now(), places)?;
+        match (self.question, self.batch) {
+            (Some(CheckCommand::Connect(connect)), _) => {
+                let password = if connect.password_stdin {
+                    Some(read_presented()?)
+                } else {
+                    None
+                };
+                let verdict = asker.connect(Connect {
+                    client_id: &connect.client_id,
+                    username: Some(&connect.username),
+                    password,
+                    listener: connect.listener,
+                })?;
+                invocation.output.record(&ConnectAnswerView::of(verdict))?;
+                Ok(exit_code(verdict.is_allowed()))
+            }
+            (
+                Some(CheckCommand::Publish {
+                    who,
+                    qos,
+                    retain,
+                    topic,
+                }),
+                _,
+            ) => {
+                let qos = qos.as_u8();
+                let usage = Usage::Publish {
+                    topic: &topic,
+                    qos,
+                    retain,
+                };
+                who.ask(&mut asker, usage, invocation)
+            }
+            (Some(CheckCommand::Subscribe { who, filter, .. }), _) => {
+                who.ask(&mut asker, Usage::Subscribe { filter: &filter }, invocation)
+            }
+            (Some(CheckCommand::Deliver { who, topic, .. }), _) => {
+                who.ask(&mut asker, Usage::Deliver { topic: &topic }, invocation)
+            }
+            (None, Some(file)) => batch::run(&mut asker, &file),
+            (None, None) => Err(Failure::usage(
+                "nothing to check; write `connect`, `publish`, `subscribe` or `deliver`, or give \
+                 --batch",
+            )),
         }
     }
 }
 
-impl CheckConnect {
-    fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
-        let password = if self.password_stdin {
-            Some(read_presented()?)
-        } else {
-            None
-        };
-        let presented = Connect {
-            client_id: &self.client_id,
+impl Who {
+    fn ask(
+        &self,
+        asker: &mut batch::StoreAsker<'_>,
+        usage: Usage<'_>,
+        invocation: &Invocation,
+    ) -> Result<ExitCode, Failure> {
+        let answer = asker.topic(&TopicAsk {
             username: Some(&self.username),
-            password,
-        };
-        let verdict = check::connect(&mut invocation.open()?, now(), &Site::default(), presented)?;
-        invocation.output.record(&Answer::to(verdict))?;
-        Ok(if verdict.is_allowed() {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::from(REFUSED)
-        })
+            client_id: self.client_id.as_deref(),
+            listener: None,
+            usage,
+        })?;
+        let considered: Vec<_> = answer
+            .considered()
+            .map(|rule| ("considered", ConsideredView::of(rule).to_string()))
+            .collect();
+        let view = TopicAnswerView::of(&answer);
+        invocation.output.record_with(&view, &considered)?;
+        Ok(exit_code(answer.verdict.is_allowed()))
     }
 }
 
-/// What a program is told. Rules decide about topics, not about a CONNECT.
-#[derive(Serialize)]
-struct Answer {
-    verdict: &'static str,
-    reason: &'static str,
-    rule: Option<()>,
-    considered: [(); 0],
-}
-
-impl Answer {
-    fn to(verdict: Verdict) -> Self {
-        Self {
-            verdict: if verdict.is_allowed() {
-                "allow"
-            } else {
-                "deny"
-            },
-            reason: verdict.reason(),
-            rule: None,
-            considered: [],
-        }
+fn exit_code(is_allowed: bool) -> ExitCode {
+    if is_allowed {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(REFUSED)
     }
 }

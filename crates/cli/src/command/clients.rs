@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use clap::{Args, Subcommand};
 use countersign_admin::clients;
 use countersign_admin::view::ClientView;
+use countersign_core::client_id::ClientId;
 use countersign_core::name::TenantId;
 use serde_json::json;
 
@@ -28,6 +29,14 @@ pub(crate) enum ClientsCommand {
         /// A client id, or a session as `clients list` names it.
         #[arg(value_name = "CLIENT_ID|SESSION")]
         target: String,
+    },
+    /// Give up a client id that a credential holds although it is not
+    /// connected. Another one can take it with a clean start.
+    #[command(after_help = "Examples:\n  countersign clients release sensor-17")]
+    Release {
+        /// The client id.
+        #[arg(value_parser = ClientId::parse)]
+        client_id: ClientId,
     },
 }
 
@@ -53,6 +62,11 @@ impl ClientsCommand {
                 invocation.output.record(&json!({ "connected": count }))?;
             }
             Self::Kick { target } => kick(invocation, &target)?,
+            Self::Release { client_id } => {
+                invocation.act(|store, context| clients::release(store, context, &client_id))?;
+                let released = json!({ "released": client_id.as_str() });
+                invocation.output.record(&released)?;
+            }
         }
         Ok(ExitCode::SUCCESS)
     }

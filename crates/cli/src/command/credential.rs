@@ -4,17 +4,19 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use countersign_admin::Context;
-use countersign_admin::credential::{self, CredentialError};
+use countersign_admin::credential::{self, CredentialError, Described};
 use countersign_admin::text::Text;
 use countersign_admin::view::{CredentialView, rfc3339};
-use countersign_core::credential::Credential;
 use countersign_core::lifecycle::State;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
+use countersign_core::rule::Effect;
 use countersign_core::store::CredentialQuery;
 use countersign_sqlite::SqliteStore;
 use serde_json::json;
 
+use crate::command::operator;
 use crate::failure::Failure;
+use crate::input::RuleWords;
 use crate::invocation::Invocation;
 use crate::listing::Column;
 
@@ -22,11 +24,13 @@ mod change;
 mod create;
 mod secret;
 
+pub(crate) use self::secret::SecretSource;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum CredentialCommand {
     /// Make a credential, and print its secret this once.
     #[command(
-        after_help = "Examples:\n  countersign credential create dev1 --tenant acme\n  countersign credential create dev2 --tenant acme --client-id first-use --expires +30d\n  printf %s \"$PASSWORD\" | countersign credential create dev3 --tenant acme --password-stdin"
+        after_help = "Examples:\n  countersign credential create dev1 --tenant acme\n  countersign credential create dev2 --tenant acme --client-id first-use --expires +30d\n  countersign credential create --tenant acme --scheme vwire\n  printf %s \"$PASSWORD\" | countersign credential create dev3 --tenant acme --password-stdin"
     )]
     Create(create::CredentialCreate),
     /// List credentials by name.
@@ -69,6 +73,19 @@ pub(crate) enum CredentialCommand {
     /// sessions end.
     #[command(after_help = "Examples:\n  countersign credential untie dev1@acme")]
     Untie(Name),
+    /// Let a credential do something, besides what its scheme and roles let it.
+    #[command(
+        after_help = "Examples:\n  countersign credential allow dev1@acme publish acme/alarms/${username} --max-qos 1"
+    )]
+    Allow(RuleOf),
+    /// Keep a credential from something, whatever else lets it.
+    #[command(after_help = "Examples:\n  countersign credential deny dev1@acme both acme/secret/#")]
+    Deny(RuleOf),
+    /// Take away a rule of a credential, whether it allows or denies.
+    #[command(
+        after_help = "Examples:\n  countersign credential remove dev1@acme both acme/secret/#"
+    )]
+    Remove(RuleOf),
     /// Change what a credential says.
     #[command(
         after_help = "Examples:\n  countersign credential set dev1@acme --expires +30d --attr line=4\n  countersign credential set dev1@acme --expires never --attr line="
@@ -78,9 +95,30 @@ pub(crate) enum CredentialCommand {
 
 #[derive(Args, Debug)]
 pub(crate) struct Name {
-    /// The whole login name: `dev1@acme`.
+    /// Its whole name: `dev1@acme`.
     #[arg(value_parser = LoginName::parse)]
     name: LoginName,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RuleOf {
+    #[command(flatten)]
+    name: Name,
+    #[command(flatten)]
+    words: RuleWords,
+}
+
+impl RuleOf {
+    fn run(self, invocation: &Invocation, effect: Option<Effect>) -> Result<(), Failure> {
+        let Name { name } = self.name;
+        let change = match effect {
+            Some(effect) => self.words.adding(effect)?,
+            None => self.words.removing(),
+        };
+        act(invocation, |store, context| {
+            credential::change_rules(store, context, &name, &change)
+        })
+    }
 }
 
 #[derive(Args, Debug)]
@@ -105,7 +143,10 @@ pub(crate) struct CredentialList {
 impl CredentialCommand {
     pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
         match self {
+            Self::Allow(rule) => rule.run(invocation, Some(Effect::Allow))?,
             Self::Create(create) => create.run(invocation)?,
+            Self::Deny(rule) => rule.run(invocation, Some(Effect::Deny))?,
+            Self::Remove(rule) => rule.run(invocation, None)?,
             Self::List(list) => list.run(invocation)?,
             Self::Show(Name { name }) => {
                 print(
@@ -160,8 +201,8 @@ impl CredentialList {
             limit: self.limit,
         };
         let mut listing = invocation.output.listing(COLUMNS);
-        credential::list(&mut invocation.open()?, query, |credential| {
-            listing.push(&CredentialView::of(&credential))
+        credential::list(&mut invocation.open()?, query, |credential, scheme| {
+            listing.push(&CredentialView::of(credential, scheme))
         })?;
         listing.finish()
     }
@@ -170,14 +211,18 @@ impl CredentialList {
 /// Acts on a credential and prints what it is then.
 fn act(
     invocation: &Invocation,
-    act: impl FnOnce(&mut SqliteStore, &mut Context<'_>) -> Result<Credential, CredentialError>,
+    act: impl FnOnce(&mut SqliteStore, &mut Context<'_>) -> Result<Described, CredentialError>,
 ) -> Result<(), Failure> {
     print(invocation, &invocation.act(act)?)
 }
 
 /// Prints a credential. People are also told what design §13 gives programs
 /// no key for.
-fn print(invocation: &Invocation, credential: &Credential) -> Result<(), Failure> {
+fn print(invocation: &Invocation, described: &Described) -> Result<(), Failure> {
+    let Described { credential, scheme } = described;
+    if credential.tenant.is_none() {
+        return operator::print(invocation, credential);
+    }
     let old_secret_until =
         credential
             .secrets
@@ -206,9 +251,12 @@ fn print(invocation: &Invocation, credential: &Credential) -> Result<(), Failure
     if let Some(until) = old_secret_until {
         more.push(("old secret until", until));
     }
+    for rule in &credential.rules {
+        more.push(("rules", rule.to_string()));
+    }
     invocation
         .output
-        .record_with(&CredentialView::of(credential), &more)
+        .record_with(&CredentialView::of(credential, scheme.as_ref()), &more)
 }
 
 const COLUMNS: &[Column] = &[

@@ -42,6 +42,7 @@ impl Init {
         }
         let settings = Settings {
             argon2: self.argon2.unwrap_or_default(),
+            ..Settings::default()
         };
         let mut made = Made::default();
         made.directories_above(&store, owner.as_ref())?;

@@ -1,10 +1,12 @@
 //! `countersign settings`.
 
+use core::time::Duration;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use countersign_admin::settings::{self, SettingsChanges};
 use countersign_admin::view::SettingsView;
+use countersign_core::duration::parse_duration;
 use countersign_core::secret::Argon2Params;
 
 use crate::failure::Failure;
@@ -16,7 +18,9 @@ pub(crate) enum SettingsCommand {
     #[command(after_help = "Examples:\n  countersign settings show --json")]
     Show,
     /// Change settings.
-    #[command(after_help = "Examples:\n  countersign settings set --argon2 m=47104,t=1,p=1")]
+    #[command(
+        after_help = "Examples:\n  countersign settings set --argon2 m=47104,t=1,p=1\n  countersign settings set --client-id-hold 7d"
+    )]
     Set(SettingsSet),
 }
 
@@ -25,17 +29,30 @@ pub(crate) struct SettingsSet {
     /// How chosen passwords are hashed from now on. Those stored keep working.
     #[arg(long, value_name = "m=KIB,t=PASSES,p=LANES", value_parser = Argon2Params::parse)]
     argon2: Option<Argon2Params>,
+    /// How long a client id is held for whom it belongs to after its last use.
+    #[arg(long, value_name = "DUR", value_parser = parse_duration)]
+    client_id_hold: Option<Duration>,
 }
 
 impl SettingsCommand {
     pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
         let settings = match self {
             Self::Show => settings::show(&mut invocation.open()?)?,
-            Self::Set(SettingsSet { argon2: None }) => {
-                return Err(Failure::usage("nothing to set; give --argon2"));
+            Self::Set(SettingsSet {
+                argon2,
+                client_id_hold,
+            }) => {
+                let changes = SettingsChanges {
+                    argon2,
+                    client_id_hold,
+                };
+                if changes.is_empty() {
+                    return Err(Failure::usage(
+                        "nothing to set; give --argon2 or --client-id-hold",
+                    ));
+                }
+                invocation.act(|store, context| settings::set(store, context, changes))?
             }
-            Self::Set(SettingsSet { argon2 }) => invocation
-                .act(|store, context| settings::set(store, context, SettingsChanges { argon2 }))?,
         };
         invocation.output.record(&SettingsView::of(&settings))?;
         Ok(ExitCode::SUCCESS)

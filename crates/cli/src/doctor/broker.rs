@@ -3,10 +3,12 @@
 use std::fs;
 use std::path::Path;
 
+use countersign_admin::check::Places;
 use countersign_core::options::Options;
 
 use super::access::{Visitor, Want};
 use super::config::{BrokerConfig, PluginLine};
+use super::store::Content;
 use super::{Problem, Report};
 use crate::account::Account;
 
@@ -14,7 +16,7 @@ pub(super) fn check(
     report: &mut Report,
     config: &BrokerConfig,
     store: &Path,
-    admits_anonymous: bool,
+    content: &Content,
     user: Option<&Account>,
 ) {
     let plugin = config.plugins.iter().find(|plugin| plugin.is_countersign());
@@ -27,7 +29,8 @@ pub(super) fn check(
     }
     report.note("other-plugins", is_asked_first(config));
     report.note("listeners", is_on_all_listeners(config));
-    report.note("anonymous", reloads_well(config, admits_anonymous));
+    report.note("anonymous", reloads_well(config, content.admits_anonymous));
+    report.note("connection-messages", keeps_secrets(config, content));
 }
 
 /// Says whether the configuration names this store.
@@ -162,6 +165,29 @@ fn reloads_well(config: &BrokerConfig, admits_anonymous: bool) -> Result<(), Pro
          as `allow_anonymous` is false",
         "write `allow_anonymous true`; Countersign still decides who gets in",
     ))
+}
+
+fn keeps_secrets(config: &BrokerConfig, content: &Content) -> Result<(), Problem> {
+    let Some(scheme) = content.show_secrets.first() else {
+        return Ok(());
+    };
+    if config.hides_connections {
+        return Ok(());
+    }
+    Err(Problem::new(
+        format!(
+            "clients of scheme `{scheme}` present their secret as user name or client id, and \
+             Mosquitto writes both into its log"
+        ),
+        "write `connection_messages false`; Countersign's own lines show such names masked",
+    ))
+}
+
+/// What the options of our plugin say about the places that clients arrive at.
+pub(super) fn places(config: &BrokerConfig, store: &Path) -> Result<Places, Problem> {
+    let plugin = config.plugins.iter().find(|plugin| plugin.is_countersign());
+    let plugin = plugin.ok_or_else(|| not_loaded(store))?;
+    Ok(Places::of(&options_of(plugin)?))
 }
 
 fn same(one: &Path, other: &Path) -> bool {

@@ -9,6 +9,8 @@ use super::Problem;
 #[derive(Debug, Default)]
 pub(super) struct BrokerConfig {
     user: Option<String>,
+    /// Whether it does not log who connects, which it does unless told not to.
+    pub(super) hides_connections: bool,
     /// What `allow_anonymous` is set to last.
     pub(super) allow_anonymous: bool,
     /// Whether `per_listener_settings` is true.
@@ -67,6 +69,7 @@ impl BrokerConfig {
         match word {
             "allow_anonymous" => self.allow_anonymous = is_true(value),
             "auth_plugin" | "global_plugin" | "plugin" => self.load(value),
+            "connection_messages" => self.hides_connections = !is_true(value),
             "include_dir" => self.include_directory(Path::new(value), depth)?,
             "per_listener_settings" => self.per_listener_settings = is_true(value),
             "plugin_load" => {

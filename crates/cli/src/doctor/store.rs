@@ -4,7 +4,8 @@ use core::time::Duration;
 use std::path::Path;
 
 use countersign_admin::view::rfc3339;
-use countersign_admin::{audit, settings, tenant};
+use countersign_admin::{audit, scheme, settings, tenant};
+use countersign_core::scheme::SchemeName;
 use countersign_core::store::{AuditQuery, StoreError, StoreErrorKind};
 use countersign_core::time::Timestamp;
 use countersign_sqlite::SqliteStore;
@@ -13,22 +14,33 @@ use super::{Problem, Report};
 use crate::command::audit::intact;
 use crate::invocation::now;
 
-/// Checks the store and says whether a tenant of it admits clients without a
-/// login.
-pub(super) fn check(report: &mut Report, path: &Path) -> bool {
+/// What of a store matters to a broker's configuration.
+#[derive(Debug, Default)]
+pub(super) struct Content {
+    /// Whether a tenant admits clients without a login.
+    pub(super) admits_anonymous: bool,
+    /// The schemes in use whose clients show their secret.
+    pub(super) show_secrets: Vec<SchemeName>,
+}
+
+/// Checks the store and says what of it matters elsewhere.
+pub(super) fn check(report: &mut Report, path: &Path) -> Content {
     let opened = SqliteStore::open(path).map_err(|error| unusable(path, &error));
     let Some(mut store) = report.take("store", opened) else {
-        return false;
+        return Content::default();
     };
     report.note("integrity", integrity(&store));
     report.note("audit", audit_chain(&store));
     report.note("argon2", argon2(&mut store));
     report.note("clock", clock(&mut store, now()));
-    tenant::list(&mut store).is_ok_and(|tenants| {
-        tenants
-            .iter()
-            .any(|tenant| tenant.authentication.admits_anonymous())
-    })
+    Content {
+        admits_anonymous: tenant::list(&mut store).is_ok_and(|tenants| {
+            tenants
+                .iter()
+                .any(|tenant| tenant.authentication.admits_anonymous())
+        }),
+        show_secrets: scheme::used_that_show_secrets(&mut store).unwrap_or_default(),
+    }
 }
 
 /// There is no store.

@@ -3,8 +3,11 @@
 use std::time::{Duration, Instant};
 
 use countersign_core::change::Change;
+use countersign_core::client_id::ClientId;
+use countersign_core::connect::{LoginRecord, SessionChange};
+use countersign_core::name::LoginName;
 use countersign_core::presence::{Observation, Presence, SessionNumber};
-use countersign_core::store::{Batch, GateStore as _, KickTarget};
+use countersign_core::store::{Batch, Directory as _, GateStore as _, KickTarget, Login, Recorded};
 use countersign_core::time::Timestamp;
 use countersign_sqlite::SqliteStore;
 use serde_json::{Value, json};
@@ -52,6 +55,49 @@ fn answer(store: &mut SqliteStore) -> KickTarget {
         std::thread::sleep(Duration::from_millis(2));
     }
     panic!("nobody asked for a kick");
+}
+
+/// Logs in, as a broker would record it, and leaves a stored session behind.
+fn leave_session(store: &mut SqliteStore, name: &str, client_id: &str) {
+    let name = LoginName::parse(name).unwrap();
+    let credential = store.credential(&name).unwrap().unwrap();
+    let login = Login {
+        broker: "b1",
+        client_id: &ClientId::parse(client_id).unwrap(),
+        username: Some(name.as_str()),
+        tenant: credential.tenant.as_ref(),
+        proved: Some((&credential, credential.secrets[0].id)),
+        record: LoginRecord {
+            activates: true,
+            session: SessionChange::Taken,
+            ..LoginRecord::default()
+        },
+    };
+    let now = Timestamp::from_millis(jiff::Timestamp::now().as_millisecond());
+    assert_eq!(store.record_login(&login, now).unwrap(), Recorded::Done);
+}
+
+#[test]
+fn a_client_id_is_given_up_once() {
+    let shop = Shop::with_credential();
+    shop.run("credential create dev2 --tenant acme").done();
+    leave_session(
+        &mut SqliteStore::open(shop.store()).unwrap(),
+        "dev1@acme",
+        "mine",
+    );
+    let check = "check connect --username dev2@acme --client-id mine --json";
+    assert_eq!(shop.run(check).json()["reason"], "client-id-owned");
+    let released = shop.json("clients release mine");
+    assert_eq!(released, json!({ "released": "mine" }));
+    let said = shop.run("clients release mine").refused(1);
+    assert!(
+        said.contains("no credential holds client id `mine`"),
+        "{said}"
+    );
+    assert_eq!(shop.run(check).done().json()["reason"], "ok");
+    let audit = shop.json("audit list --name mine");
+    assert_eq!(audit[0]["act"], "client.release");
 }
 
 #[test]

@@ -354,3 +354,22 @@ fn files_of_an_included_directory_are_read_in_order() {
     .unwrap();
     clinic.finds("config", "nested too deeply");
 }
+
+#[test]
+fn secrets_in_the_brokers_log_are_found() {
+    let clinic = Clinic::new();
+    clinic
+        .shop
+        .run("credential create --tenant acme --scheme vwire")
+        .done();
+    assert_eq!(clinic.problems(), []);
+    clinic
+        .shop
+        .run("credential create x --tenant acme --scheme vwire-token")
+        .done();
+    clinic.finds("connection-messages", "scheme `vwire-token`");
+    clinic.configure(&["connection_messages true"]);
+    clinic.finds("connection-messages", "into its log");
+    clinic.configure(&["connection_messages false"]);
+    assert_eq!(clinic.problems(), []);
+}

@@ -163,11 +163,11 @@ fn everything_else_has_its_keys() {
     let shop = Shop::with_credential();
     assert_eq!(
         shop.json("settings show"),
-        json!({ "argon2": "m=8,t=1,p=1" })
+        json!({ "argon2": "m=8,t=1,p=1", "client_id_hold": "30d" })
     );
     assert_eq!(
-        shop.json("settings set --argon2 m=16,t=1,p=1"),
-        json!({ "argon2": "m=16,t=1,p=1" })
+        shop.json("settings set --argon2 m=16,t=1,p=1 --client-id-hold 36h"),
+        json!({ "argon2": "m=16,t=1,p=1", "client_id_hold": "36h" })
     );
     assert_eq!(shop.json("clients list"), json!([]));
     assert_eq!(shop.json("clients count"), json!({ "connected": 0 }));

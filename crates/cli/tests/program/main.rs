@@ -2,6 +2,8 @@
 //! prints, how it exits, and what it leaves behind.
 
 #[cfg(test)]
+mod check;
+#[cfg(test)]
 mod clients;
 #[cfg(test)]
 mod crash;
@@ -12,6 +14,12 @@ mod init;
 #[cfg(test)]
 mod json;
 #[cfg(test)]
+mod operators;
+#[cfg(test)]
 mod refusals;
+#[cfg(test)]
+mod roles;
+#[cfg(test)]
+mod schemes;
 #[cfg(test)]
 mod support;

@@ -215,7 +215,206 @@ const CASES: &[(&str, i32, &str)] = &[
         "no credential",
     ),
     ("credential set dev1@acme --attr ü=1", 2, "is no attribute"),
+    (
+        "credential create x --tenant acme --role none",
+        1,
+        "no role `none`",
+    ),
+    (
+        "credential create x --tenant acme --role a/b",
+        2,
+        "no role's name",
+    ),
+    (
+        "credential create x --tenant acme --scheme A",
+        2,
+        "is no scheme name",
+    ),
+    (
+        "credential create x --tenant acme --scheme application",
+        1,
+        "belong to an application",
+    ),
+    (
+        "credential create --tenant acme --scheme impact",
+        2,
+        "give NAME",
+    ),
+    (
+        "credential create x --tenant acme --scheme vwire",
+        1,
+        "has not the shape",
+    ),
+    (
+        "credential create --tenant acme --scheme vwire --client-id any",
+        1,
+        "by its own rule, `same-as-username`",
+    ),
+    (
+        "credential create --tenant acme --scheme vwire --attr device=x",
+        1,
+        "filled by scheme `vwire`",
+    ),
+    (
+        "credential create a@b --tenant acme --scheme impact",
+        1,
+        "`@` stands before the tenant of others",
+    ),
+    (
+        "credential create straße --tenant acme --scheme impact",
+        1,
+        "`ß` can't be",
+    ),
+    ("credential set dev1@acme --add-role none", 1, "no role"),
+    (
+        "credential set dev1@acme --remove-role ops",
+        1,
+        "does not hold role `ops`",
+    ),
+    (
+        "credential set dev1@acme --client-id same-as-secret --add-role ops --remove-role ops",
+        1,
+        "does not hold",
+    ),
+    ("credential show bridge", 1, "is an operator"),
+    ("credential delete bridge", 1, "is an operator"),
+    ("credential untie bridge", 1, "is an operator"),
+    ("credential set bridge --description x", 1, "is an operator"),
+    // Rules.
+    ("credential allow dev1@acme write a", 2, "`write`"),
+    ("credential allow dev1@acme publish", 2, "<PATTERN>"),
+    (
+        "credential allow dev1@acme publish a/#/b",
+        2,
+        "not the last level",
+    ),
+    (
+        "credential allow dev1@acme publish a/${user}",
+        2,
+        "is no variable",
+    ),
+    (
+        "credential allow dev1@acme publish $share/g/a",
+        2,
+        "leave out `$share` and the group",
+    ),
+    (
+        "credential allow dev1@acme subscribe $SYS/#",
+        1,
+        "for operators, not for tenants",
+    ),
+    (
+        "credential allow dev1@acme publish a --max-qos 3",
+        2,
+        "is no QoS",
+    ),
+    (
+        "credential allow dev1@acme both a --max-qos 1",
+        2,
+        "for `publish` alone",
+    ),
+    (
+        "credential deny dev1@acme publish a --no-retain",
+        2,
+        "a deny rule has no",
+    ),
+    ("credential allow none@acme publish a", 1, "no credential"),
+    (
+        "credential remove dev1@acme publish a",
+        1,
+        "no rule for `publish a` to remove",
+    ),
+    // Roles.
+    (
+        "role create ops --tenant acme",
+        1,
+        "has a role `ops` already",
+    ),
+    ("role create ops --tenant none", 1, "no tenant `none`"),
+    ("role create ops", 2, "--tenant"),
+    ("role create a/b --tenant acme", 2, "no role's name"),
+    ("role show none --tenant acme", 1, "no role `none`"),
+    ("role delete none --tenant acme", 1, "no role `none`"),
+    ("role list --tenant none", 1, "no tenant `none`"),
+    ("role allow none --tenant acme both a", 1, "no role `none`"),
+    (
+        "role allow ops --tenant acme both $CONTROL/#",
+        1,
+        "for operators, not for tenants",
+    ),
+    (
+        "role allow ops --tenant acme both $CONTROL/# --dry-run",
+        1,
+        "for operators, not for tenants",
+    ),
+    (
+        "role allow ops --tenant acme both $share/g/a",
+        2,
+        "leave out `$share`",
+    ),
+    (
+        "role allow ops --tenant acme both a --group a..b",
+        2,
+        "is no group",
+    ),
+    ("role remove ops --tenant acme both a", 1, "no rule for"),
+    (
+        "role remove ops --tenant acme both a --dry-run",
+        1,
+        "no rule for",
+    ),
+    // Operators.
+    ("operator create", 2, "<NAME>"),
+    ("operator create bridge", 1, "`bridge` exists already"),
+    ("operator create a@acme", 1, "is no name of an operator"),
+    ("operator create a+b", 2, "can't hold `+`"),
+    (
+        "operator create x --publish $share/g/a",
+        2,
+        "leave out `$share`",
+    ),
+    ("operator create x --password-stdin", 1, "can't be empty"),
+    ("operator show none", 1, "no operator `none`"),
+    ("operator show dev1@acme", 1, "no operator `dev1@acme`"),
+    ("operator delete dev1@acme", 1, "no operator"),
+    // Schemes.
+    (
+        "scheme show none",
+        1,
+        "no scheme `none`; known are `application`",
+    ),
+    ("scheme show A", 2, "is no scheme name"),
+    ("scheme add /none.toml", 1, "could not read `/none.toml`"),
+    ("scheme remove basic", 1, "is built in"),
+    ("scheme remove none", 1, "no scheme `none`"),
     // The rest.
+    ("clients release nobody", 1, "no credential holds"),
+    ("clients release ''", 2, "client id"),
+    ("settings set --client-id-hold forever", 2, "is no duration"),
+    ("check", 2, "nothing to check"),
+    ("check publish acme/x", 2, "--username"),
+    ("check publish --username dev1@acme", 2, "<TOPIC>"),
+    (
+        "check publish --username dev1@acme --qos 3 acme/x",
+        2,
+        "is no QoS",
+    ),
+    ("check --batch /none", 1, "could not read `/none`"),
+    (
+        "check publish --username dev1@acme acme/x --config /none",
+        1,
+        "could not read `/none`",
+    ),
+    (
+        "check connect --username x --client-id y --listener 99999",
+        2,
+        "99999",
+    ),
+    (
+        "check connect --username x --client-id y --address here",
+        2,
+        "here",
+    ),
     ("check connect --username dev1@acme", 2, "--client-id"),
     ("clients list --tenant none", 1, "no tenant `none`"),
     ("clients count --tenant none", 1, "no tenant `none`"),
@@ -255,6 +454,8 @@ fn bad_input_is_one_line_and_changes_nothing() {
     let shop = Shop::with_credential();
     shop.run("credential create revoked --tenant acme").done();
     shop.run("credential revoke revoked@acme").done();
+    shop.run("role create ops --tenant acme").done();
+    shop.run("operator create bridge").done();
     let (content, files) = (shop.content(), shop.files());
     for (line, code, needle) in CASES {
         let words = words(line);

@@ -90,6 +90,9 @@ impl Shop {
         [
             "tenant list",
             "credential list",
+            "role list",
+            "operator list",
+            "scheme list",
             "settings show",
             "audit list",
         ]

@@ -4,6 +4,7 @@ use clap::Args;
 use countersign_admin::credential::{self, CredentialChanges};
 use countersign_admin::text::Text;
 use countersign_core::client_id::ClientIdRule;
+use countersign_core::role::RoleName;
 
 use super::{Name, act};
 use crate::failure::Failure;
@@ -17,6 +18,12 @@ pub(crate) struct CredentialSet {
     /// Free text for people; '' takes it away.
     #[arg(long, value_name = "TEXT", value_parser = Text::parse)]
     description: Option<Text>,
+    /// A role that it holds from now on.
+    #[arg(long = "add-role", value_name = "ROLE", value_parser = RoleName::parse)]
+    add_roles: Vec<RoleName>,
+    /// A role that it no longer holds.
+    #[arg(long = "remove-role", value_name = "ROLE", value_parser = RoleName::parse)]
+    remove_roles: Vec<RoleName>,
     /// A value for rules and for people; `KEY=` takes it away.
     #[arg(long = "attr", value_name = "KEY=VALUE", value_parser = Attribute::parse)]
     attributes: Vec<Attribute>,
@@ -35,10 +42,13 @@ impl CredentialSet {
         let nothing = self.description.is_none()
             && attributes.is_empty()
             && self.expires.is_none()
-            && self.client_id.is_none();
+            && self.client_id.is_none()
+            && self.add_roles.is_empty()
+            && self.remove_roles.is_empty();
         if nothing {
             return Err(Failure::usage(
-                "nothing to set; give --description, --attr, --expires or --client-id",
+                "nothing to set; give --description, --add-role, --remove-role, --attr, --expires \
+                 or --client-id",
             ));
         }
         let Name { name } = self.name;
@@ -48,6 +58,8 @@ impl CredentialSet {
                 attributes,
                 expires_at: self.expires.map(|end| end.seen_from(context.now)),
                 client_id_rule: self.client_id,
+                add_roles: self.add_roles,
+                remove_roles: self.remove_roles,
             };
             credential::set(store, context, &name, changes)
         })

@@ -1,11 +1,13 @@
 //! `countersign credential create`.
 
 use clap::Args;
-use countersign_admin::credential::{self, NewCredential};
+use countersign_admin::credential::{self, CredentialError, NewCredential};
 use countersign_admin::text::Text;
 use countersign_admin::view::IssuedView;
 use countersign_core::client_id::ClientIdRule;
 use countersign_core::name::{GroupPath, TenantId};
+use countersign_core::role::RoleName;
+use countersign_core::scheme::{SchemeError as DraftError, SchemeName};
 
 use super::secret::SecretSource;
 use crate::failure::Failure;
@@ -14,14 +16,15 @@ use crate::invocation::Invocation;
 
 #[derive(Args, Debug)]
 pub(crate) struct CredentialCreate {
-    /// The name, without the tenant that is added to it.
+    /// The name, without the tenant that some schemes add to it. Schemes that
+    /// make names need none.
     name: Option<String>,
     /// The tenant it belongs to.
     #[arg(long, value_parser = TenantId::parse)]
     tenant: TenantId,
     /// The scheme it is made by.
-    #[arg(long, default_value = BASIC)]
-    scheme: String,
+    #[arg(long, default_value = BASIC, value_parser = SchemeName::parse)]
+    scheme: SchemeName,
     /// The group it is sorted under, like `DM.MFORM.SURYA`.
     #[arg(long, value_parser = GroupPath::parse)]
     group: Option<GroupPath>,
@@ -31,9 +34,13 @@ pub(crate) struct CredentialCreate {
     #[command(flatten)]
     secret: SecretSource,
     /// Which client ids it may connect with: `any`, `first-use`,
-    /// `same-as-username`, `exact:ID` or `prefix:P`.
-    #[arg(long, value_name = "RULE", default_value = "any", value_parser = ClientIdRule::parse)]
-    client_id: ClientIdRule,
+    /// `same-as-username`, `exact:ID` or `prefix:P`; without this, those that
+    /// its scheme says.
+    #[arg(long, value_name = "RULE", value_parser = ClientIdRule::parse)]
+    client_id: Option<ClientIdRule>,
+    /// A role that it holds.
+    #[arg(long = "role", value_name = "ROLE", value_parser = RoleName::parse)]
+    roles: Vec<RoleName>,
     /// A value for rules and for people.
     #[arg(long = "attr", value_name = "KEY=VALUE", value_parser = Attribute::parse)]
     attributes: Vec<Attribute>,
@@ -50,24 +57,17 @@ pub(crate) struct CredentialCreate {
 
 impl CredentialCreate {
     pub(super) fn run(self, invocation: &Invocation) -> Result<(), Failure> {
-        if self.scheme != BASIC {
-            let scheme = self.scheme;
-            return Err(Failure::refused(format!(
-                "there is no scheme `{scheme}`; known is `{BASIC}`"
-            )));
-        }
-        let name = self
-            .name
-            .ok_or_else(|| Failure::usage(format!("scheme `{BASIC}` makes no names; give NAME")))?;
         let attributes = Attribute::collect(self.attributes)?;
         let secret = self.secret.read()?;
         let issued = invocation.act(|store, context| {
             let seen_from_now = |when: When| when.seen_from(context.now);
             let new = NewCredential {
-                name,
+                name: self.name,
                 tenant: self.tenant,
+                scheme: self.scheme,
                 secret,
                 client_id_rule: self.client_id,
+                roles: self.roles,
                 group: self.group,
                 description: self.description,
                 attributes,
@@ -75,10 +75,18 @@ impl CredentialCreate {
                 expires_at: self.expires.map(seen_from_now),
                 external_identity: self.external_identity,
             };
-            credential::create(store, context, new)
+            credential::create(store, context, new).map_err(said)
         })?;
         invocation.output.record(&IssuedView::of(&issued))
     }
+}
+
+/// A name that is missing makes the arguments senseless; all else is refused.
+fn said(error: CredentialError) -> Failure {
+    if let CredentialError::Draft(DraftError::NameMissing { scheme }) = &error {
+        return Failure::usage(format!("scheme `{scheme}` makes no names; give NAME"));
+    }
+    error.into()
 }
 
 const BASIC: &str = "basic";

@@ -15,7 +15,7 @@ use crate::invocation::Invocation;
 
 /// Where a secret comes from.
 #[derive(Args, Debug)]
-pub(super) struct SecretSource {
+pub(crate) struct SecretSource {
     /// Read a password from standard input, all bytes up to the first
     /// newline. It is not printed again.
     #[arg(long, conflicts_with = "generate")]
@@ -26,7 +26,7 @@ pub(super) struct SecretSource {
 }
 
 impl SecretSource {
-    pub(super) fn read(&self) -> Result<NewSecret, Failure> {
+    pub(crate) fn read(&self) -> Result<NewSecret, Failure> {
         Ok(if self.password_stdin {
             NewSecret::Chosen(read_password()?)
         } else {

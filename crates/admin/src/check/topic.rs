@@ -1,0 +1,529 @@
+//! What a client may do with a topic.
+
+use std::sync::Arc;
+
+use countersign_core::client_id::ClientId;
+use countersign_core::connect::Identity;
+use countersign_core::name::TenantId;
+use countersign_core::reason::Reason;
+use countersign_core::rights::TopicUse;
+use countersign_core::rule::{Explanation, Outcome, Territories, Verdict};
+use countersign_core::store::{AdminStore, GateStore, StoreError};
+use countersign_core::tenant::Tenant;
+use countersign_core::topic::{Subscription, TopicName};
+
+use super::look::{Looseness, remembered};
+use super::rights::{Considered, Judged};
+use super::{Asker, Who};
+
+/// Who wants to do what with a topic.
+#[derive(Clone, Copy, Debug)]
+pub struct TopicAsk<'a> {
+    /// The login name, or the handle that commands take; none for a client
+    /// that proves nothing.
+    pub username: Option<&'a str>,
+    /// The client id; if none is said, it does not count.
+    pub client_id: Option<&'a str>,
+    /// The port it came in by, if that is to count.
+    pub listener: Option<u16>,
+    /// What it wants to do.
+    pub usage: Usage<'a>,
+}
+
+/// What a client wants to do with a topic.
+#[derive(Clone, Copy, Debug)]
+pub enum Usage<'a> {
+    /// Receive a message that was published on this topic.
+    Deliver {
+        /// The topic's name.
+        topic: &'a str,
+    },
+    /// Publish a message.
+    Publish {
+        /// The topic's name.
+        topic: &'a str,
+        /// 0, 1 or 2.
+        qos: u8,
+        /// Whether it is to be retained.
+        retain: bool,
+    },
+    /// Subscribe.
+    Subscribe {
+        /// The topic filter, `$share/…` included.
+        filter: &'a str,
+    },
+}
+
+impl<'a> Usage<'a> {
+    fn as_topic_use(self) -> TopicUse<'a> {
+        match self {
+            Self::Deliver { topic } => TopicUse::Deliver {
+                topic: topic.as_bytes(),
+            },
+            Self::Publish { topic, qos, retain } => TopicUse::Publish {
+                topic: topic.as_bytes(),
+                qos,
+                retain,
+            },
+            Self::Subscribe { filter } => TopicUse::Subscribe {
+                filter: filter.as_bytes(),
+            },
+        }
+    }
+}
+
+/// What a client may do, and why.
+#[derive(Clone, Debug)]
+pub struct TopicAnswer {
+    /// May it?
+    pub verdict: Verdict,
+    /// Where the wall stands, if it was let in at all.
+    pub wall: Option<Wall>,
+    judged: Arc<Judged>,
+    outcomes: Vec<Outcome>,
+    decided_by: Option<usize>,
+}
+
+impl TopicAnswer {
+    /// All rules of the client, with what became of each.
+    pub fn considered(&self) -> impl Iterator<Item = Considered<'_>> {
+        self.judged.considered(&self.outcomes)
+    }
+
+    /// The rule that decided, if one did.
+    #[must_use]
+    pub fn decided_by(&self) -> Option<Considered<'_>> {
+        self.considered().nth(self.decided_by?)
+    }
+
+    /// The variables that occur in the rules, and what they stand for.
+    pub fn variables(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        self.judged.variables()
+    }
+
+    /// It would not even be let in.
+    fn refused(reason: Reason) -> Self {
+        Self {
+            verdict: Verdict::Deny(reason),
+            wall: None,
+            judged: Arc::new(Judged::nobody()),
+            outcomes: Vec::new(),
+            decided_by: None,
+        }
+    }
+}
+
+/// Where the wall between tenants stands.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Wall {
+    /// The client's tenant; none for an operator, who stands outside.
+    pub tenant: Option<TenantId>,
+    /// Who owns the topic, or a topic of the filter; another's before one's
+    /// own.
+    pub owner: Option<TenantId>,
+    /// Whether the wall stands in the way.
+    pub is_in_way: bool,
+}
+
+impl<S: AdminStore + GateStore> Asker<'_, S> {
+    /// Decides whether a client may do something with a topic.
+    ///
+    /// A client that a broker would not let in now may do nothing: whatever
+    /// keeps it out, its state and dates among it, is the reason.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    pub fn topic(&mut self, ask: &TopicAsk<'_>) -> Result<TopicAnswer, StoreError> {
+        let client_id = match ask.client_id.map(ClientId::parse).transpose() {
+            Ok(client_id) => client_id,
+            Err(_) => return Ok(TopicAnswer::refused(Reason::Malformed)),
+        };
+        let who = Who {
+            username: ask.username,
+            password: None,
+            listener: ask.listener,
+            looseness: match client_id {
+                Some(_) => Looseness::Handle,
+                None => Looseness::ClientIdAndHandle,
+            },
+            client_id: client_id.clone(),
+        };
+        let judged = match self.identify(who)? {
+            Err(reason) => return Ok(TopicAnswer::refused(reason)),
+            Ok(Identity::Credential { credential, .. }) => {
+                // As it is stored, with all that counts.
+                let name = &credential.name;
+                match remembered(&mut self.credentials, self.store, name)? {
+                    Some(stored) => self.judged(&stored, client_id.as_ref())?,
+                    None => return Ok(TopicAnswer::refused(Reason::UnknownName)),
+                }
+            }
+            Ok(Identity::Unauthenticated { tenant: Some(id) }) => self.judged_nobody_of(&id),
+            Ok(Identity::Unauthenticated { tenant: None }) => {
+                match self.touched(ask.usage, client_id.as_ref()) {
+                    Some(id) => self.judged_nobody_of(&id),
+                    None => Arc::new(Judged::nobody()),
+                }
+            }
+        };
+        let Explanation {
+            verdict,
+            decided_by,
+            outcomes,
+        } = judged.rights.explain(ask.usage.as_topic_use(), &self.walls);
+        let in_way = verdict == Verdict::Deny(Reason::OtherTenant);
+        let wall = Wall {
+            tenant: judged.tenant.clone(),
+            owner: self.owner(ask.usage, judged.tenant.as_ref()),
+            is_in_way: in_way,
+        };
+        Ok(TopicAnswer {
+            verdict,
+            wall: Some(wall),
+            judged,
+            outcomes,
+            decided_by,
+        })
+    }
+
+    fn judged_nobody_of(&mut self, id: &TenantId) -> Arc<Judged> {
+        if let Some(judged) = self.of_tenants.get(id) {
+            return Arc::clone(judged);
+        }
+        let judged = Arc::new(match self.tenants.get(id) {
+            Some(tenant) => Judged::of_tenant(tenant),
+            None => Judged::nobody(),
+        });
+        self.of_tenants.insert(id.clone(), Arc::clone(&judged));
+        judged
+    }
+
+    /// The open tenant that a client that named none would join by this. What
+    /// is delivered it has subscribed to before.
+    fn touched(&self, usage: Usage<'_>, client_id: Option<&ClientId>) -> Option<TenantId> {
+        let owner = match usage {
+            Usage::Deliver { topic } | Usage::Publish { topic, .. } => {
+                self.walls.owner_of(TopicName::parse(topic).ok()?)
+            }
+            Usage::Subscribe { filter } => {
+                let filter = Subscription::parse(filter).ok()?.filter();
+                let mut tenants = self.tenants.values();
+                let owner = tenants.find(|tenant| tenant.namespaces.owns_all_of(filter));
+                owner.map(|tenant| tenant.id.as_str())
+            }
+        };
+        let tenant = self.tenants.get(&TenantId::parse(owner?).ok()?)?;
+        let keeps_prefix = match (&tenant.client_id_prefix, client_id) {
+            (Some(prefix), Some(id)) => id.as_str().starts_with(prefix.as_str()),
+            (None, _) | (_, None) => true,
+        };
+        let is_joined = tenant.authentication.admits_anonymous() && keeps_prefix;
+        is_joined.then(|| tenant.id.clone())
+    }
+
+    fn owner(&self, usage: Usage<'_>, own: Option<&TenantId>) -> Option<TenantId> {
+        match usage {
+            Usage::Deliver { topic } | Usage::Publish { topic, .. } => owner_of(&self.walls, topic),
+            Usage::Subscribe { filter } => {
+                let filter = Subscription::parse(filter).ok()?.filter();
+                let reached = |tenant: &Tenant| tenant.namespaces.could_reach(filter);
+                let own_name = own.map(TenantId::as_str);
+                // Most filters reach nobody else, which is quick to tell.
+                if self.walls.reaches_foreign(filter, own_name) {
+                    let mut others = self.tenants.values().filter(|it| Some(&it.id) != own);
+                    return others.find(|it| reached(it)).map(|it| it.id.clone());
+                }
+                let own = self.tenants.get(own?)?;
+                reached(own).then(|| own.id.clone())
+            }
+        }
+    }
+}
+
+fn owner_of(walls: &Territories, topic: &str) -> Option<TenantId> {
+    let owner = walls.owner_of(TopicName::parse(topic).ok()?)?;
+    TenantId::parse(owner).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::tenant::{Authentication, SubscribeMode};
+
+    use super::*;
+    use crate::check::Places;
+    use crate::credential::{self, CredentialChanges};
+    use crate::fixture::{Fixture, adding, login_name, new_tenant, role_name, tenant_id};
+    use crate::tenant::{self, NewTenant, TenantChanges};
+
+    fn publish(topic: &str) -> Usage<'_> {
+        Usage::Publish {
+            topic,
+            qos: 0,
+            retain: false,
+        }
+    }
+
+    fn ask(fixture: &mut Fixture, username: Option<&str>, usage: Usage<'_>) -> TopicAnswer {
+        let ask = TopicAsk {
+            username,
+            client_id: None,
+            listener: None,
+            usage,
+        };
+        fixture.asker().topic(&ask).unwrap()
+    }
+
+    fn reason(answer: &TopicAnswer) -> &'static str {
+        match answer.verdict {
+            Verdict::Allow => "ok",
+            Verdict::Deny(reason) => reason.as_str(),
+        }
+    }
+
+    /// The outcomes, in the order of the rules.
+    fn lines(answer: &TopicAnswer) -> Vec<String> {
+        let considered = answer.considered();
+        considered
+            .map(|it| format!("{} ({}): {:?}", it.rule, it.source, it.outcome))
+            .collect()
+    }
+
+    #[test]
+    fn nobody_may_do_anything_in_an_empty_store() {
+        let mut fixture = Fixture::new();
+        for (username, said) in [
+            (None, "unauthenticated"),
+            (Some("dev1@acme"), "unknown-tenant"),
+            (Some("dev1"), "unknown-name"),
+            (Some("a#"), "malformed"),
+        ] {
+            let answer = ask(&mut fixture, username, publish("a"));
+            assert_eq!(reason(&answer), said, "{username:?}");
+            assert!(answer.wall.is_none() && lines(&answer).is_empty());
+        }
+    }
+
+    #[test]
+    fn every_rule_is_considered_and_the_deciding_one_named() {
+        let mut fixture = Fixture::with_credential();
+        fixture.role("ops").unwrap();
+        fixture
+            .change_role(
+                "ops",
+                &adding("allow publish acme/${attr.line} max_qos 1 no_retain"),
+            )
+            .unwrap();
+        let name = login_name("dev1@acme");
+        let changes = CredentialChanges {
+            add_roles: vec![role_name("ops")],
+            ..CredentialChanges::default()
+        };
+        fixture
+            .act(|store, context| credential::set(store, context, &name, changes))
+            .unwrap();
+        fixture
+            .act(|store, context| {
+                credential::change_rules(store, context, &name, &adding("deny both acme/secret/#"))
+            })
+            .unwrap();
+        let denied = ask(&mut fixture, Some("dev1@acme"), publish("acme/secret"));
+        assert_eq!(reason(&denied), "denied-by-rule");
+        assert_eq!(denied.decided_by().unwrap().source, "credential");
+        assert_eq!(
+            lines(&denied),
+            [
+                "allow both acme/# (scheme:basic): Matched",
+                "allow publish acme/${attr.line} max_qos 1 no_retain (role:ops): Unbound",
+                "deny both acme/secret/# (credential): Matched",
+            ]
+        );
+        let variables: Vec<_> = denied.variables().collect();
+        assert_eq!(variables, [("${attr.line}", None)]);
+        let allowed = ask(&mut fixture, Some("dev1@acme"), publish("acme/x"));
+        assert_eq!(reason(&allowed), "ok");
+        assert_eq!(allowed.decided_by().unwrap().source, "scheme:basic");
+    }
+
+    #[test]
+    fn the_wall_is_told_whoever_stands_in_front_of_it() {
+        let mut fixture = Fixture::with_credential();
+        fixture.tenant("other", &[]).unwrap();
+        let dev = Some("dev1@acme");
+        for (usage, said, owner, is_in_way) in [
+            (publish("acme/x"), "ok", Some("acme"), false),
+            (publish("other/x"), "other-tenant", Some("other"), true),
+            (publish("nobody/x"), "no-rule", None, false),
+            (
+                Usage::Deliver { topic: "other/x" },
+                "other-tenant",
+                Some("other"),
+                true,
+            ),
+            (
+                Usage::Subscribe { filter: "acme/#" },
+                "ok",
+                Some("acme"),
+                false,
+            ),
+            (
+                Usage::Subscribe { filter: "#" },
+                "other-tenant",
+                Some("other"),
+                true,
+            ),
+            (
+                Usage::Subscribe {
+                    filter: "$share/g/+/x",
+                },
+                "other-tenant",
+                Some("other"),
+                true,
+            ),
+            (publish("a/+"), "malformed", None, false),
+        ] {
+            let answer = ask(&mut fixture, dev, usage);
+            assert_eq!(reason(&answer), said, "{usage:?}");
+            let wall = Wall {
+                tenant: Some(tenant_id("acme")),
+                owner: owner.map(tenant_id),
+                is_in_way,
+            };
+            assert_eq!(answer.wall, Some(wall), "{usage:?}");
+        }
+    }
+
+    #[test]
+    fn who_would_not_be_let_in_may_do_nothing() {
+        let mut fixture = Fixture::with_credential();
+        let name = login_name("dev1@acme");
+        fixture
+            .act(|store, context| credential::suspend(store, context, &name))
+            .unwrap();
+        let answer = ask(&mut fixture, Some("dev1@acme"), publish("acme/x"));
+        assert_eq!(reason(&answer), "suspended");
+    }
+
+    #[test]
+    fn a_client_id_counts_if_it_is_said() {
+        let mut fixture = Fixture::with_credential();
+        let made = fixture.of_scheme("vwire", Some("VW-ABC123")).unwrap();
+        assert_eq!(made.described.credential.name.as_str(), "VW-ABC123");
+        let new = NewTenant {
+            client_id_prefix: ClientId::parse("x-").ok(),
+            ..new_tenant("prefixed", &[])
+        };
+        fixture
+            .act(|store, context| tenant::create(store, context, new))
+            .unwrap();
+        let topic = "vwire/VW-ABC123/pin/V0";
+        for (client_id, said) in [
+            (None, "ok"),
+            (Some("VW-ABC123"), "ok"),
+            (Some("other"), "client-id-mismatch"),
+            (Some("x-1"), "client-id-mismatch"),
+            (Some("a#"), "malformed"),
+        ] {
+            let ask = TopicAsk {
+                username: Some("VW-ABC123"),
+                client_id,
+                listener: None,
+                usage: publish(topic),
+            };
+            let answer = fixture.asker().topic(&ask).unwrap();
+            assert_eq!(reason(&answer), said, "{client_id:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_and_the_handle_of_its_device_mean_the_same() {
+        let mut fixture = Fixture::with_credential();
+        let made = fixture.of_scheme("vwire-token", Some("x")).unwrap();
+        let token = String::from_utf8(made.secret.unwrap().expose().to_vec()).unwrap();
+        for username in ["x@acme", &token] {
+            for (topic, said) in [("vwire/acme/x/a", "ok"), ("vwire/acme/y/a", "no-rule")] {
+                let answer = ask(&mut fixture, Some(username), publish(topic));
+                assert_eq!(reason(&answer), said, "{topic}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_client_without_a_login_joins_the_open_tenant_that_it_touches() {
+        let mut fixture = Fixture::with_credential();
+        for (id, authentication) in [
+            ("open", Authentication::Optional),
+            ("off", Authentication::Off),
+        ] {
+            let new = NewTenant {
+                authentication,
+                ..new_tenant(id, &[])
+            };
+            fixture
+                .act(|store, context| tenant::create(store, context, new))
+                .unwrap();
+        }
+        for (username, usage, said) in [
+            (None, publish("open/x"), "ok"),
+            (None, publish("off/x"), "ok"),
+            (None, publish("acme/x"), "no-rule"),
+            (None, publish("nobody/x"), "no-rule"),
+            (None, Usage::Deliver { topic: "open/x" }, "ok"),
+            (None, Usage::Subscribe { filter: "off/#" }, "ok"),
+            (None, Usage::Subscribe { filter: "#" }, "no-rule"),
+            // Wrong logins are let in as nobody where the tenant is off.
+            (Some("wrong@off"), publish("off/x"), "ok"),
+            (Some("wrong@off"), publish("open/x"), "other-tenant"),
+            (Some("wrong@open"), publish("open/x"), "unknown-name"),
+        ] {
+            let answer = ask(&mut fixture, username, usage);
+            assert_eq!(reason(&answer), said, "{username:?} {usage:?}");
+        }
+    }
+
+    #[test]
+    fn the_default_tenant_answers_for_the_nameless() {
+        let mut fixture = Fixture::with_credential();
+        let changes = TenantChanges {
+            authentication: Some(Authentication::Off),
+            subscribe: Some(SubscribeMode::Filtered),
+            ..TenantChanges::default()
+        };
+        let acme = tenant_id("acme");
+        fixture
+            .act(|store, context| tenant::set(store, context, &acme, changes))
+            .unwrap();
+        let options = [("store", "/x"), ("default_tenant", "acme")];
+        let options = countersign_core::options::Options::parse(options).unwrap();
+        let now = fixture.now;
+        let mut asker = Asker::new(&mut fixture.store, now, Places::of(&options)).unwrap();
+        for (username, filter) in [(None, "acme/#"), (Some("dev1"), "#")] {
+            let ask = TopicAsk {
+                username,
+                client_id: None,
+                listener: None,
+                usage: Usage::Subscribe { filter },
+            };
+            assert_eq!(reason(&asker.topic(&ask).unwrap()), "ok", "{filter}");
+        }
+    }
+
+    #[test]
+    fn what_is_asked_again_is_answered_the_same_and_nothing_is_written() {
+        let mut fixture = Fixture::with_credential();
+        let acts = fixture.acts();
+        let mut asker = fixture.asker();
+        let ask = TopicAsk {
+            username: Some("dev1@acme"),
+            client_id: Some("c"),
+            listener: None,
+            usage: publish("acme/x"),
+        };
+        for _ in 0..3 {
+            assert_eq!(reason(&asker.topic(&ask).unwrap()), "ok");
+        }
+        drop(asker);
+        assert_eq!(fixture.acts(), acts);
+        assert!(!fixture.show("dev1@acme").ever_used);
+    }
+}

@@ -1,0 +1,129 @@
+//! Rules of single credentials, besides those of their scheme and roles.
+
+use countersign_core::name::LoginName;
+use countersign_core::role::RoleRule;
+use countersign_core::rule::Rule;
+use countersign_core::store::AdminStore;
+
+use super::{CredentialError, Described, act_on};
+use crate::context::Context;
+use crate::rule::RuleChange;
+
+/// Changes the rules of a credential, an operator's among them, and returns
+/// what it is then.
+///
+/// # Errors
+///
+/// Returns [`CredentialError`] when there is none, when the rule is there
+/// already or is not there to be removed, when a credential of a tenant would
+/// be given the broker's own topics, or when the store can't be written;
+/// nothing changed then.
+pub fn change_rules<S: AdminStore>(
+    store: &mut S,
+    context: &Context<'_>,
+    name: &LoginName,
+    change: &RuleChange,
+) -> Result<Described, CredentialError> {
+    let act = match change {
+        RuleChange::Add(rule) => match rule.effect() {
+            countersign_core::rule::Effect::Allow => "credential.allow",
+            countersign_core::rule::Effect::Deny => "credential.deny",
+        },
+        RuleChange::Remove { .. } => "credential.remove",
+    };
+    let (described, ()) = act_on(store, context, name, act, |_, described| {
+        let credential = &mut described.credential;
+        if credential.tenant.is_some() {
+            change.check_for_tenant()?;
+        }
+        let unbound = |rule: Rule| RoleRule { rule, group: None };
+        let rules = core::mem::take(&mut credential.rules);
+        let mut rules: Vec<_> = rules.into_iter().map(unbound).collect();
+        change.apply(&mut rules, None)?;
+        credential.rules = rules.into_iter().map(|bound| bound.rule).collect();
+        Ok(())
+    })?;
+    Ok(described)
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::change::Change;
+    use countersign_core::store::GateStore as _;
+
+    use super::*;
+    use crate::fixture::{Fixture, adding, login_name, removing};
+
+    fn rules(fixture: &mut Fixture, change: &RuleChange) -> Result<String, CredentialError> {
+        let name = login_name("dev1@acme");
+        let changed = fixture.act(|store, context| change_rules(store, context, &name, change))?;
+        let rules = changed.credential.rules.iter().map(ToString::to_string);
+        Ok(rules.collect::<Vec<_>>().join(", "))
+    }
+
+    #[test]
+    fn rules_are_added_replaced_and_taken_away() {
+        let mut fixture = Fixture::with_credential();
+        for (change, expected) in [
+            (
+                adding("allow publish a max_qos 1"),
+                "allow publish a max_qos 1",
+            ),
+            (
+                adding("allow publish a no_retain"),
+                "allow publish a no_retain",
+            ),
+            (
+                adding("deny publish a"),
+                "allow publish a no_retain, deny publish a",
+            ),
+            (
+                adding("allow subscribe a"),
+                "allow publish a no_retain, deny publish a, allow subscribe a",
+            ),
+            (removing("publish a"), "allow subscribe a"),
+            (removing("subscribe a"), ""),
+        ] {
+            assert_eq!(rules(&mut fixture, &change).unwrap(), expected);
+        }
+        let acts = fixture.acts();
+        assert_eq!(acts.last().unwrap(), "credential.remove dev1@acme");
+        assert!(acts.contains(&"credential.deny dev1@acme".into()));
+    }
+
+    #[test]
+    fn what_makes_no_difference_is_refused() {
+        let mut fixture = Fixture::with_credential();
+        let rule = adding("allow both a");
+        rules(&mut fixture, &rule).unwrap();
+        assert_eq!(
+            rules(&mut fixture, &rule).unwrap_err().to_string(),
+            "there is a rule `allow both a` already"
+        );
+        for none in ["publish a", "both a/#"] {
+            let error = rules(&mut fixture, &removing(none))
+                .unwrap_err()
+                .to_string();
+            assert_eq!(error, format!("there is no rule for `{none}` to remove"));
+        }
+    }
+
+    #[test]
+    fn a_tenants_credential_is_never_given_the_brokers_topics() {
+        let mut fixture = Fixture::with_credential();
+        for pattern in ["$SYS/#", "$CONTROL/dynamic-security/v1", "$other"] {
+            let change = adding(&format!("allow subscribe {pattern}"));
+            let error = rules(&mut fixture, &change).unwrap_err().to_string();
+            assert!(error.contains("are for operators"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_gates_are_told_which_credential_changed() {
+        let mut fixture = Fixture::with_credential();
+        let id = fixture.show("dev1@acme").id;
+        let before = fixture.store.last_change().unwrap();
+        rules(&mut fixture, &adding("allow both a")).unwrap();
+        assert_eq!(fixture.changes_after(before), [Change::Credential(id)]);
+    }
+}

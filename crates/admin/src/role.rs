@@ -1,0 +1,369 @@
+//! Acts on roles.
+
+use countersign_core::change::Change;
+use countersign_core::name::{GroupPath, TenantId};
+use countersign_core::role::{Role, RoleName};
+use countersign_core::rule::Effect as RuleEffect;
+use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError};
+
+use crate::context::Context;
+use crate::rule::{RuleChange, RuleError};
+use crate::tenant::{self, TenantError};
+use crate::text::Text;
+use crate::view::RoleView;
+
+mod preview;
+
+pub use self::preview::{Effect, TopicUse, preview};
+
+/// A role to be made.
+#[derive(Clone, Debug)]
+pub struct NewRole {
+    /// Its tenant.
+    pub tenant: TenantId,
+    /// Its name.
+    pub name: RoleName,
+    /// Free text for people.
+    pub description: Option<Text>,
+}
+
+/// What may become of a role that credentials hold when it is deleted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Deletion {
+    /// It stays.
+    OnlyUnused,
+    /// It is taken from all of them.
+    WithGrants,
+}
+
+/// Makes a role without any rules.
+///
+/// # Errors
+///
+/// Returns [`RoleError`] when there is one, when there is no such tenant, or
+/// when the store can't be written; nothing changed then.
+pub fn create<S: AdminStore>(
+    store: &mut S,
+    context: &Context<'_>,
+    new: NewRole,
+) -> Result<Role, RoleError> {
+    let mut transaction = store.begin(Intent::Write)?;
+    tenant::find(&mut transaction, &new.tenant)?;
+    if transaction.role(&new.tenant, &new.name)?.is_some() {
+        return Err(RoleError::Exists {
+            role: new.name,
+            tenant: new.tenant,
+        });
+    }
+    let role = Role {
+        tenant: new.tenant,
+        name: new.name,
+        description: new.description.and_then(Text::into_filled),
+        created_at: context.now,
+        rules: Vec::new(),
+    };
+    transaction.put_role(&role)?;
+    commit(
+        transaction,
+        context,
+        "role.create",
+        &role,
+        (None, Some(&role)),
+    )?;
+    Ok(role)
+}
+
+/// Roles, by tenant and name.
+///
+/// # Errors
+///
+/// Returns [`RoleError`] when there is no such tenant or the store can't be
+/// read.
+pub fn list<S: AdminStore>(
+    store: &mut S,
+    tenant: Option<&TenantId>,
+) -> Result<Vec<Role>, RoleError> {
+    let mut transaction = store.begin(Intent::Read)?;
+    if let Some(tenant) = tenant {
+        tenant::find(&mut transaction, tenant)?;
+    }
+    Ok(transaction.roles(tenant)?)
+}
+
+/// The role of this name.
+///
+/// # Errors
+///
+/// Returns [`RoleError`] when there is none or the store can't be read.
+pub fn show<S: AdminStore>(
+    store: &mut S,
+    tenant: &TenantId,
+    name: &RoleName,
+) -> Result<Role, RoleError> {
+    find(&mut store.begin(Intent::Read)?, tenant, name)
+}
+
+/// Changes the rules of a role, those that are bound to `group` or those that
+/// are bound to none, and returns what it is then.
+///
+/// # Errors
+///
+/// Returns [`RoleError`] when there is no such role, when the rule is there
+/// already or is not there to be removed, when it names the broker's own
+/// topics, or when the store can't be written; nothing changed then.
+pub fn change_rules<S: AdminStore>(
+    store: &mut S,
+    context: &Context<'_>,
+    tenant: &TenantId,
+    name: &RoleName,
+    change: &RuleChange,
+    group: Option<&GroupPath>,
+) -> Result<Role, RoleError> {
+    let mut transaction = store.begin(Intent::Write)?;
+    let before = find(&mut transaction, tenant, name)?;
+    let after = changed(&before, change, group)?;
+    transaction.put_role(&after)?;
+    let act = match change {
+        RuleChange::Add(rule) => match rule.effect() {
+            RuleEffect::Allow => "role.allow",
+            RuleEffect::Deny => "role.deny",
+        },
+        RuleChange::Remove { .. } => "role.remove",
+    };
+    commit(
+        transaction,
+        context,
+        act,
+        &after,
+        (Some(&before), Some(&after)),
+    )?;
+    Ok(after)
+}
+
+/// Deletes a role.
+///
+/// # Errors
+///
+/// Returns [`RoleError`] when there is none, when credentials hold it that may
+/// not lose it, or when the store can't be written; nothing changed then.
+pub fn delete<S: AdminStore>(
+    store: &mut S,
+    context: &Context<'_>,
+    tenant: &TenantId,
+    name: &RoleName,
+    deletion: Deletion,
+) -> Result<(), RoleError> {
+    let mut transaction = store.begin(Intent::Write)?;
+    let role = find(&mut transaction, tenant, name)?;
+    let holders = transaction.holders_of_role(tenant, name)?.len();
+    if holders > 0 && deletion == Deletion::OnlyUnused {
+        return Err(RoleError::InUse {
+            role: role.name,
+            holders,
+        });
+    }
+    transaction.delete_role(tenant, name)?;
+    commit(
+        transaction,
+        context,
+        "role.delete",
+        &role,
+        (Some(&role), None),
+    )
+}
+
+/// The role of this name, in the midst of an act.
+pub(crate) fn find<T: AdminTransaction>(
+    transaction: &mut T,
+    tenant: &TenantId,
+    name: &RoleName,
+) -> Result<Role, RoleError> {
+    tenant::find(transaction, tenant)?;
+    let missing = || RoleError::Missing {
+        role: name.clone(),
+        tenant: tenant.clone(),
+    };
+    transaction.role(tenant, name)?.ok_or_else(missing)
+}
+
+/// Why an act on a role was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RoleError {
+    /// There is one of this name.
+    #[error("tenant `{tenant}` has a role `{role}` already")]
+    Exists {
+        /// Its name.
+        role: RoleName,
+        /// Its tenant.
+        tenant: TenantId,
+    },
+    /// Credentials hold it.
+    #[error(
+        "role `{role}` is in use, {holders} times; take it from its holders first, or from all at once with --cascade"
+    )]
+    InUse {
+        /// Its name.
+        role: RoleName,
+        /// How many.
+        holders: usize,
+    },
+    /// There is none of this name.
+    #[error("tenant `{tenant}` has no role `{role}`; `role list --tenant {tenant}` shows all")]
+    Missing {
+        /// The name.
+        role: RoleName,
+        /// The tenant.
+        tenant: TenantId,
+    },
+    /// Something is wrong with a rule.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Something is wrong with its tenant.
+    #[error(transparent)]
+    Tenant(#[from] TenantError),
+}
+
+/// What the role would be after the change.
+fn changed(role: &Role, change: &RuleChange, group: Option<&GroupPath>) -> Result<Role, RuleError> {
+    match change {
+        RuleChange::Add(_) => change.check_for_tenant()?,
+        RuleChange::Remove { .. } => {}
+    }
+    let mut changed = role.clone();
+    change.apply(&mut changed.rules, group)?;
+    Ok(changed)
+}
+
+/// Commits an act on a role. Whoever holds it is of its tenant.
+fn commit<T: AdminTransaction>(
+    transaction: T,
+    context: &Context<'_>,
+    act: &'static str,
+    role: &Role,
+    (before, after): (Option<&Role>, Option<&Role>),
+) -> Result<(), RoleError> {
+    // Of two tenants' roles of one name the audit must say which it is.
+    let subject = format!("{}@{}", role.name, role.tenant);
+    let (before, after) = (before.map(RoleView::of), after.map(RoleView::of));
+    let row = context.audit(act, &subject, before.as_ref(), after.as_ref());
+    transaction.commit(&[row], &[Change::Tenant(role.tenant.clone())])?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::store::GateStore as _;
+
+    use super::*;
+    use crate::credential::{self, CredentialChanges};
+    use crate::fixture::{Fixture, adding, login_name, removing, role_name, tenant_id};
+
+    fn with_role() -> Fixture {
+        let mut fixture = Fixture::with_credential();
+        fixture.role("ops").unwrap();
+        fixture
+    }
+
+    fn grant(fixture: &mut Fixture, role: &str) {
+        let changes = CredentialChanges {
+            add_roles: vec![role_name(role)],
+            ..CredentialChanges::default()
+        };
+        let name = login_name("dev1@acme");
+        fixture
+            .act(|store, context| credential::set(store, context, &name, changes))
+            .unwrap();
+    }
+
+    #[test]
+    fn a_role_is_its_tenants_alone() {
+        let mut fixture = with_role();
+        assert!(matches!(fixture.role("ops"), Err(RoleError::Exists { .. })));
+        fixture.tenant("other", &[]).unwrap();
+        let other = tenant_id("other");
+        let shown = show(&mut fixture.store, &other, &role_name("ops"));
+        assert!(matches!(shown, Err(RoleError::Missing { .. })));
+        let none = tenant_id("none");
+        let shown = show(&mut fixture.store, &none, &role_name("ops"));
+        assert!(matches!(shown, Err(RoleError::Tenant(_))));
+        assert_eq!(list(&mut fixture.store, None).unwrap().len(), 1);
+        assert!(list(&mut fixture.store, Some(&other)).unwrap().is_empty());
+        assert!(list(&mut fixture.store, Some(&none)).is_err());
+    }
+
+    #[test]
+    fn rules_of_a_group_are_told_from_those_of_all() {
+        let mut fixture = with_role();
+        let group = GroupPath::parse("DM").unwrap();
+        let (tenant, name) = (tenant_id("acme"), role_name("ops"));
+        for group in [None, Some(&group)] {
+            fixture
+                .act(|store, context| {
+                    change_rules(
+                        store,
+                        context,
+                        &tenant,
+                        &name,
+                        &adding("allow both a"),
+                        group,
+                    )
+                })
+                .unwrap();
+        }
+        let role = fixture.change_role("ops", &removing("both a")).unwrap();
+        assert_eq!(role.rules.len(), 1);
+        assert_eq!(role.rules[0].group.as_ref(), Some(&group));
+        assert!(matches!(
+            fixture.change_role("ops", &removing("both a")),
+            Err(RoleError::Rule(RuleError::Missing { .. }))
+        ));
+        assert!(matches!(
+            fixture.change_role("ops", &adding("allow both $SYS/#")),
+            Err(RoleError::Rule(RuleError::Reserved { .. }))
+        ));
+    }
+
+    #[test]
+    fn a_role_in_use_is_deleted_only_with_its_grants() {
+        let mut fixture = with_role();
+        grant(&mut fixture, "ops");
+        let (tenant, name) = (tenant_id("acme"), role_name("ops"));
+        let mut remove = |deletion| {
+            fixture.act(|store, context| delete(store, context, &tenant, &name, deletion))
+        };
+        assert!(matches!(
+            remove(Deletion::OnlyUnused),
+            Err(RoleError::InUse { holders: 1, .. })
+        ));
+        remove(Deletion::WithGrants).unwrap();
+        assert!(fixture.show("dev1@acme").roles.is_empty());
+    }
+
+    #[test]
+    fn every_act_tells_the_gates_which_tenant_changed() {
+        let mut fixture = with_role();
+        let before = fixture.store.last_change().unwrap();
+        fixture.change_role("ops", &adding("allow both a")).unwrap();
+        fixture.change_role("ops", &removing("both a")).unwrap();
+        let (tenant, name) = (tenant_id("acme"), role_name("ops"));
+        fixture
+            .act(|store, context| delete(store, context, &tenant, &name, Deletion::OnlyUnused))
+            .unwrap();
+        let changes = fixture.changes_after(before);
+        assert_eq!(changes, vec![Change::Tenant(tenant); 3]);
+        let acts = fixture.acts();
+        assert_eq!(
+            acts[acts.len() - 4..],
+            [
+                "role.create ops@acme",
+                "role.allow ops@acme",
+                "role.remove ops@acme",
+                "role.delete ops@acme"
+            ]
+        );
+    }
+}

@@ -1,0 +1,181 @@
+//! Answers of checks, as they are shown.
+
+use core::fmt;
+
+use countersign_core::rule::{Outcome, Verdict as TopicVerdict};
+use serde::ser::{SerializeMap as _, SerializeSeq as _};
+use serde::{Serialize, Serializer};
+
+use crate::check::{Considered, TopicAnswer, Verdict, Wall};
+
+/// What a CONNECT would come to. Rules decide about topics, not about it.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct ConnectAnswerView {
+    verdict: &'static str,
+    reason: &'static str,
+    rule: Option<()>,
+    considered: [(); 0],
+}
+
+impl ConnectAnswerView {
+    /// The view of an answer.
+    #[must_use]
+    pub fn of(verdict: Verdict) -> Self {
+        Self {
+            verdict: word(verdict.is_allowed()),
+            reason: verdict.reason(),
+            rule: None,
+            considered: [],
+        }
+    }
+}
+
+/// What a client may do with a topic, and why.
+#[derive(Debug, Serialize)]
+pub struct TopicAnswerView<'a> {
+    verdict: &'static str,
+    reason: &'static str,
+    rule: Option<DecidingRuleView>,
+    considered: ConsideredListView<'a>,
+    wall: Option<WallView>,
+    variables: VariablesView<'a>,
+}
+
+impl<'a> TopicAnswerView<'a> {
+    /// The view of an answer.
+    #[must_use]
+    pub fn of(answer: &'a TopicAnswer) -> Self {
+        Self {
+            verdict: word(answer.verdict.is_allowed()),
+            reason: match answer.verdict {
+                TopicVerdict::Allow => "ok",
+                TopicVerdict::Deny(reason) => reason.as_str(),
+            },
+            rule: answer.decided_by().map(DecidingRuleView::of),
+            considered: ConsideredListView(answer),
+            wall: answer.wall.as_ref().map(WallView::of),
+            variables: VariablesView(answer),
+        }
+    }
+}
+
+/// The rule that decided.
+#[derive(Clone, Debug, Serialize)]
+pub struct DecidingRuleView {
+    effect: &'static str,
+    action: &'static str,
+    pattern: String,
+    source: String,
+}
+
+impl DecidingRuleView {
+    fn of(considered: Considered<'_>) -> Self {
+        Self {
+            effect: considered.rule.effect().as_str(),
+            action: considered.rule.action().as_str(),
+            pattern: considered.rule.pattern().to_string(),
+            source: considered.source.to_string(),
+        }
+    }
+}
+
+/// A rule, and what became of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct ConsideredView {
+    #[serde(flatten)]
+    rule: DecidingRuleView,
+    max_qos: Option<u8>,
+    no_retain: bool,
+    outcome: &'static str,
+}
+
+impl ConsideredView {
+    /// The view of a rule that was considered.
+    #[must_use]
+    pub fn of(considered: Considered<'_>) -> Self {
+        let limits = considered.rule.limits();
+        Self {
+            rule: DecidingRuleView::of(considered),
+            max_qos: limits.max_qos.map(|qos| qos.as_u8()),
+            no_retain: limits.no_retain,
+            outcome: outcome(considered.outcome),
+        }
+    }
+}
+
+/// One line for people.
+impl fmt::Display for ConsideredView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rule = &self.rule;
+        write!(f, "{} {} {}", rule.effect, rule.action, rule.pattern)?;
+        if let Some(qos) = self.max_qos {
+            write!(f, " max_qos {qos}")?;
+        }
+        if self.no_retain {
+            f.write_str(" no_retain")?;
+        }
+        write!(f, " ({}): {}", rule.source, self.outcome)
+    }
+}
+
+/// Where the wall between tenants stands.
+#[derive(Clone, Debug, Serialize)]
+pub struct WallView {
+    tenant: Option<String>,
+    owner: Option<String>,
+    in_way: bool,
+}
+
+impl WallView {
+    fn of(wall: &Wall) -> Self {
+        Self {
+            tenant: wall.tenant.as_ref().map(ToString::to_string),
+            owner: wall.owner.as_ref().map(ToString::to_string),
+            in_way: wall.is_in_way,
+        }
+    }
+}
+
+/// The rules that were considered, written as they are gone over.
+#[derive(Debug)]
+struct ConsideredListView<'a>(&'a TopicAnswer);
+
+impl Serialize for ConsideredListView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(None)?;
+        for considered in self.0.considered() {
+            list.serialize_element(&ConsideredView::of(considered))?;
+        }
+        list.end()
+    }
+}
+
+/// What variables stand for.
+#[derive(Debug)]
+struct VariablesView<'a>(&'a TopicAnswer);
+
+impl Serialize for VariablesView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in self.0.variables() {
+            map.serialize_entry(name, &value)?;
+        }
+        map.end()
+    }
+}
+
+fn word(is_allowed: bool) -> &'static str {
+    if is_allowed { "allow" } else { "deny" }
+}
+
+fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Matched => "matched",
+        Outcome::OtherAction => "other-action",
+        Outcome::OutsideNamespaces => "outside-namespaces",
+        Outcome::OutsidePattern => "outside-pattern",
+        Outcome::QosTooHigh => "qos-too-high",
+        Outcome::RetainRefused => "retain-refused",
+        Outcome::Unbound => "unbound",
+    }
+}

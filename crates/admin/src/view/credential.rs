@@ -1,0 +1,307 @@
+//! Credentials and operators, as they are shown.
+
+use std::collections::BTreeMap;
+
+use countersign_core::client_id::ClientIdRule;
+use countersign_core::credential::Credential;
+use countersign_core::scheme::{Scheme, TokenLogin};
+use countersign_core::secret::{Secret, Verifier};
+use serde::Serialize;
+
+use super::{RuleView, rfc3339};
+use crate::credential::{Described, Issued};
+
+/// What the making of a credential answers with.
+///
+/// It holds the secret, which is printed this once and nowhere else.
+#[derive(Serialize)]
+#[expect(missing_debug_implementations, reason = "it holds a secret")]
+pub struct IssuedView {
+    #[serde(flatten)]
+    identity: Identity,
+    secret: Option<String>,
+    #[serde(flatten)]
+    standing: Standing,
+    #[serde(flatten)]
+    extras: Extras,
+}
+
+impl IssuedView {
+    /// The view of a credential that was made just now; its secret is shown
+    /// unless somebody chose it.
+    #[must_use]
+    pub fn of(issued: &Issued) -> Self {
+        let Described { credential, scheme } = &issued.described;
+        let (scheme, secret) = (scheme.as_ref(), issued.secret.as_ref());
+        Self {
+            identity: Identity::of(credential, scheme, secret),
+            secret: secret.map(shown),
+            standing: Standing::of(credential),
+            extras: Extras::of(credential, scheme),
+        }
+    }
+}
+
+/// What a new secret for an old credential answers with, the one time.
+#[derive(Serialize)]
+#[expect(missing_debug_implementations, reason = "it holds a secret")]
+pub struct RenewedView {
+    username: String,
+    secret: Option<String>,
+    generation: i64,
+    old_secret_until: Option<String>,
+}
+
+impl RenewedView {
+    /// The view of a credential that was given a new secret just now.
+    #[must_use]
+    pub fn of(issued: &Issued) -> Self {
+        let Described { credential, scheme } = &issued.described;
+        let secret = issued.secret.as_ref();
+        Self {
+            username: username(credential, scheme.as_ref(), secret),
+            secret: secret.map(shown),
+            generation: credential.generation.0,
+            old_secret_until: issued.old_secret_until.map(rfc3339),
+        }
+    }
+}
+
+/// What the making of an operator answers with, the one time.
+#[derive(Serialize)]
+#[expect(missing_debug_implementations, reason = "it holds a secret")]
+pub struct NewOperatorView {
+    name: String,
+    secret: Option<String>,
+}
+
+impl NewOperatorView {
+    /// The view of an operator that was made just now; its secret is shown
+    /// unless somebody chose it.
+    #[must_use]
+    pub fn of(issued: &Issued) -> Self {
+        Self {
+            name: issued.described.credential.name.to_string(),
+            secret: issued.secret.as_ref().map(shown),
+        }
+    }
+}
+
+/// All that is shown of a credential.
+#[derive(Clone, Debug, Serialize)]
+pub struct CredentialView {
+    #[serde(flatten)]
+    identity: Identity,
+    #[serde(flatten)]
+    standing: Standing,
+    #[serde(flatten)]
+    extras: Extras,
+    updated_at: String,
+    last_used_at: Option<String>,
+    not_before: Option<String>,
+    expires_at: Option<String>,
+    roles: Vec<String>,
+    attributes: BTreeMap<String, String>,
+    generation: i64,
+    revoked_reason: Option<String>,
+}
+
+impl CredentialView {
+    /// The view of a credential and its scheme.
+    #[must_use]
+    pub fn of(credential: &Credential, scheme: Option<&Scheme>) -> Self {
+        Self {
+            identity: Identity::of(credential, scheme, None),
+            standing: Standing::of(credential),
+            extras: Extras::of(credential, scheme),
+            updated_at: rfc3339(credential.updated_at),
+            last_used_at: credential.last_used_at.map(rfc3339),
+            not_before: credential.not_before.map(rfc3339),
+            expires_at: credential.expires_at.map(rfc3339),
+            roles: credential.roles.iter().map(ToString::to_string).collect(),
+            attributes: credential.attributes.clone(),
+            generation: credential.generation.0,
+            revoked_reason: credential.revoked_reason.clone(),
+        }
+    }
+}
+
+/// All that is shown of an operator.
+#[derive(Clone, Debug, Serialize)]
+pub struct OperatorView {
+    name: String,
+    state: &'static str,
+    created_at: String,
+    updated_at: String,
+    last_used_at: Option<String>,
+    generation: i64,
+    revoked_reason: Option<String>,
+    rules: Vec<RuleView>,
+}
+
+impl OperatorView {
+    /// The view of an operator.
+    #[must_use]
+    pub fn of(operator: &Credential) -> Self {
+        Self {
+            name: operator.name.to_string(),
+            state: operator.state.as_str(),
+            created_at: rfc3339(operator.created_at),
+            updated_at: rfc3339(operator.updated_at),
+            last_used_at: operator.last_used_at.map(rfc3339),
+            generation: operator.generation.0,
+            revoked_reason: operator.revoked_reason.clone(),
+            rules: operator.rules.iter().map(RuleView::of).collect(),
+        }
+    }
+}
+
+/// What the audit keeps of a credential: what is shown, and what is not shown
+/// but can be changed.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct CredentialTrace {
+    #[serde(flatten)]
+    view: CredentialView,
+    client_id_rule: String,
+    tied: bool,
+    external_identity: bool,
+    secrets: usize,
+    rules: Vec<RuleView>,
+}
+
+impl CredentialTrace {
+    pub(crate) fn of(credential: &Credential, scheme: Option<&Scheme>) -> Self {
+        Self {
+            view: CredentialView::of(credential, scheme),
+            client_id_rule: credential.client_id_rule.to_string(),
+            tied: credential.client_id_tie.is_some(),
+            external_identity: credential.external_identity,
+            secrets: credential.secrets.len(),
+            rules: credential.rules.iter().map(RuleView::of).collect(),
+        }
+    }
+}
+
+/// Who a credential is, and what its client must present.
+#[derive(Clone, Debug, Serialize)]
+struct Identity {
+    id: i64,
+    name: String,
+    tenant: Option<String>,
+    scheme: String,
+    username: String,
+    client_id: Option<String>,
+}
+
+impl Identity {
+    fn of(credential: &Credential, scheme: Option<&Scheme>, secret: Option<&Secret>) -> Self {
+        Self {
+            id: credential.id.0,
+            name: credential.name.to_string(),
+            tenant: credential.tenant.as_ref().map(ToString::to_string),
+            scheme: credential.scheme.to_string(),
+            username: username(credential, scheme, secret),
+            client_id: client_id(credential, scheme, secret),
+        }
+    }
+}
+
+/// Where a credential stands.
+#[derive(Clone, Debug, Serialize)]
+struct Standing {
+    state: &'static str,
+    group: Option<String>,
+    description: Option<String>,
+    created_at: String,
+}
+
+impl Standing {
+    fn of(credential: &Credential) -> Self {
+        Self {
+            state: credential.state.as_str(),
+            group: credential.group.as_ref().map(|group| group.as_str().into()),
+            description: credential.description.clone(),
+            created_at: rfc3339(credential.created_at),
+        }
+    }
+}
+
+/// What only some schemes know: IMPACT's token and kind, and the device id of
+/// those that keep one.
+#[derive(Clone, Debug, Default, Serialize)]
+struct Extras {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_id: Option<String>,
+}
+
+impl Extras {
+    fn of(credential: &Credential, scheme: Option<&Scheme>) -> Self {
+        let Some(scheme) = scheme else {
+            return Self::default();
+        };
+        let filled = |attribute| {
+            let fills = scheme.fills().any(|filled| filled == attribute);
+            let value = credential.attributes.get(attribute);
+            value.filter(|_| fills).cloned()
+        };
+        let is_chosen = credential
+            .secrets
+            .iter()
+            .any(|secret| match secret.verifier {
+                Verifier::Digest(_) => false,
+                Verifier::Password(_) => true,
+            });
+        Self {
+            token: filled("token"),
+            auth_type: scheme
+                .auth_type(&credential.name, is_chosen)
+                .map(|kind| kind.as_str()),
+            device_id: filled("device"),
+        }
+    }
+}
+
+/// What a client writes into the username field. Where that is the secret, it
+/// is shown with the secret and masked from then on.
+fn username(credential: &Credential, scheme: Option<&Scheme>, secret: Option<&Secret>) -> String {
+    match scheme {
+        Some(scheme) if scheme.token_login() == TokenLogin::Required => {
+            secret.map_or_else(|| masked(scheme), shown)
+        }
+        Some(_) | None => credential.name.to_string(),
+    }
+}
+
+/// The id that a client must present, where only one will do.
+fn client_id(
+    credential: &Credential,
+    scheme: Option<&Scheme>,
+    secret: Option<&Secret>,
+) -> Option<String> {
+    match &credential.client_id_rule {
+        ClientIdRule::Any | ClientIdRule::FirstUse | ClientIdRule::Prefix(_) => None,
+        ClientIdRule::Exact(id) => Some(id.to_string()),
+        ClientIdRule::SameAsSecret => match secret {
+            Some(secret) => Some(shown(secret)),
+            None => Some(scheme.map_or_else(|| "…".into(), masked)),
+        },
+        ClientIdRule::SameAsUsername => Some(credential.name.to_string()),
+    }
+}
+
+/// A generated secret as text. It is plain ASCII.
+fn shown(secret: &Secret) -> String {
+    String::from_utf8_lossy(secret.expose()).into_owned()
+}
+
+/// What is known of a secret that is kept as a digest: how all of its scheme
+/// begin.
+fn masked(scheme: &Scheme) -> String {
+    let shape = scheme.secret_shape().as_str();
+    let literal = shape.split(['[', '{']).next().unwrap_or_default();
+    format!("{literal}…")
+}

@@ -1,0 +1,104 @@
+//! Rules and roles, as they are shown.
+
+use countersign_core::role::{Role, RoleRule};
+use countersign_core::rule::Rule;
+use serde::Serialize;
+
+use crate::role::{Effect, TopicUse};
+
+/// All that is shown of a rule.
+#[derive(Clone, Debug, Serialize)]
+pub struct RuleView {
+    effect: &'static str,
+    action: &'static str,
+    pattern: String,
+    max_qos: Option<u8>,
+    no_retain: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<String>,
+}
+
+impl RuleView {
+    /// The view of a rule.
+    #[must_use]
+    pub fn of(rule: &Rule) -> Self {
+        Self {
+            effect: rule.effect().as_str(),
+            action: rule.action().as_str(),
+            pattern: rule.pattern().to_string(),
+            max_qos: rule.limits().max_qos.map(|qos| qos.as_u8()),
+            no_retain: rule.limits().no_retain,
+            group: None,
+        }
+    }
+
+    /// The view of a rule of a role.
+    #[must_use]
+    pub fn of_role(rule: &RoleRule) -> Self {
+        Self {
+            group: rule.group.as_ref().map(ToString::to_string),
+            ..Self::of(&rule.rule)
+        }
+    }
+}
+
+/// All that is shown of a role.
+#[derive(Clone, Debug, Serialize)]
+pub struct RoleView {
+    name: String,
+    tenant: String,
+    description: Option<String>,
+    rules: Vec<RuleView>,
+}
+
+impl RoleView {
+    /// The view of a role.
+    #[must_use]
+    pub fn of(role: &Role) -> Self {
+        Self {
+            name: role.name.to_string(),
+            tenant: role.tenant.to_string(),
+            description: role.description.clone(),
+            rules: role.rules.iter().map(RuleView::of_role).collect(),
+        }
+    }
+}
+
+/// What a change of a role would do to one credential.
+#[derive(Clone, Debug, Serialize)]
+pub struct EffectView {
+    name: String,
+    connected: bool,
+    gains: Vec<UseView>,
+    loses: Vec<UseView>,
+}
+
+impl EffectView {
+    /// The view of an effect.
+    #[must_use]
+    pub fn of(effect: &Effect) -> Self {
+        let views = |uses: &[TopicUse]| uses.iter().map(UseView::of).collect();
+        Self {
+            name: effect.name.to_string(),
+            connected: effect.is_connected,
+            gains: views(&effect.gains),
+            loses: views(&effect.loses),
+        }
+    }
+}
+
+/// A use of topics.
+#[derive(Clone, Debug, Serialize)]
+pub struct UseView {
+    action: &'static str,
+    pattern: String,
+}
+
+impl UseView {
+    fn of(usage: &TopicUse) -> Self {
+        Self {
+            action: usage.action.as_str(),
+            pattern: usage.filter.to_string(),
+        }
+    }
+}

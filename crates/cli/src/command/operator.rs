@@ -1,0 +1,116 @@
+//! `countersign operator`.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use countersign_admin::operator::{self, NewOperator};
+use countersign_admin::view::{NewOperatorView, OperatorView};
+use countersign_core::credential::Credential;
+use countersign_core::name::LoginName;
+use countersign_core::rule::{Action, Pattern, Rule};
+use serde_json::json;
+
+use super::credential::SecretSource;
+use crate::failure::Failure;
+use crate::invocation::Invocation;
+use crate::listing::Column;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum OperatorCommand {
+    /// Make an operator, and print its secret this once. It may do what its
+    /// rules say, in all tenants, and nothing else.
+    #[command(
+        after_help = "Examples:\n  countersign operator create bridge --publish # --subscribe #\n  countersign operator create monitor --subscribe $SYS/#"
+    )]
+    Create(OperatorCreate),
+    /// List the operators.
+    #[command(after_help = "Examples:\n  countersign operator list")]
+    List,
+    /// Show an operator.
+    #[command(after_help = "Examples:\n  countersign operator show bridge")]
+    Show(Name),
+    /// Delete an operator. Its sessions end.
+    #[command(after_help = "Examples:\n  countersign operator delete bridge")]
+    Delete(Name),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Name {
+    /// Its name, which it logs in with.
+    #[arg(value_parser = LoginName::parse)]
+    name: LoginName,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct OperatorCreate {
+    /// Its name, which it logs in with. It holds no `@`.
+    #[arg(value_parser = LoginName::parse_device)]
+    name: LoginName,
+    #[command(flatten)]
+    secret: SecretSource,
+    /// Topics that it may publish to.
+    #[arg(long, value_name = "PATTERN", value_parser = Pattern::parse)]
+    publish: Vec<Pattern>,
+    /// Topics that it may subscribe to.
+    #[arg(long, value_name = "PATTERN", value_parser = Pattern::parse)]
+    subscribe: Vec<Pattern>,
+}
+
+impl OperatorCommand {
+    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
+        match self {
+            Self::Create(create) => create.run(invocation)?,
+            Self::List => {
+                let mut listing = invocation.output.listing(COLUMNS);
+                for operator in operator::list(&mut invocation.open()?)? {
+                    listing.push(&OperatorView::of(&operator))?;
+                }
+                listing.finish()?;
+            }
+            Self::Show(Name { name }) => {
+                let operator = operator::show(&mut invocation.open()?, &name)?;
+                print(invocation, &operator)?;
+            }
+            Self::Delete(Name { name }) => {
+                invocation.act(|store, context| operator::delete(store, context, &name))?;
+                let deleted = json!({ "deleted": name.as_str() });
+                invocation.output.record(&deleted)?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl OperatorCreate {
+    fn run(self, invocation: &Invocation) -> Result<(), Failure> {
+        let allowed = |action| move |pattern: Pattern| Rule::allow(action, pattern);
+        let publish = self.publish.into_iter().map(allowed(Action::Publish));
+        let subscribe = self.subscribe.into_iter().map(allowed(Action::Subscribe));
+        let new = NewOperator {
+            name: self.name,
+            secret: self.secret.read()?,
+            rules: publish.chain(subscribe).collect(),
+        };
+        let issued = invocation.act(|store, context| operator::create(store, context, new))?;
+        invocation.output.record(&NewOperatorView::of(&issued))
+    }
+}
+
+/// Prints an operator, its rules line by line.
+pub(crate) fn print(invocation: &Invocation, operator: &Credential) -> Result<(), Failure> {
+    let rules: Vec<_> = operator
+        .rules
+        .iter()
+        .map(|rule| ("rules", rule.to_string()))
+        .collect();
+    invocation
+        .output
+        .record_with(&OperatorView::of(operator), &rules)
+}
+
+const COLUMNS: &[Column] = &[
+    ("name", "NAME"),
+    ("state", "STATE"),
+    ("last_used_at", "LAST USED"),
+    ("created_at", "CREATED"),
+];

@@ -1,0 +1,211 @@
+//! `countersign role`.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use countersign_admin::role::{self, Deletion, NewRole, TopicUse};
+use countersign_admin::rule::RuleChange;
+use countersign_admin::text::Text;
+use countersign_admin::view::{EffectView, RoleView};
+use countersign_core::name::{GroupPath, TenantId};
+use countersign_core::role::{Role, RoleName};
+use countersign_core::rule::Effect;
+use serde_json::json;
+
+use crate::failure::Failure;
+use crate::input::RuleWords;
+use crate::invocation::Invocation;
+use crate::listing::Column;
+use crate::output::Output;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RoleCommand {
+    /// Make a role without any rules.
+    #[command(
+        after_help = "Examples:\n  countersign role create ops --tenant acme --description maintenance"
+    )]
+    Create {
+        #[command(flatten)]
+        role: RoleOf,
+        /// Free text for people.
+        #[arg(long, value_name = "TEXT", value_parser = Text::parse)]
+        description: Option<Text>,
+    },
+    /// List roles.
+    #[command(after_help = "Examples:\n  countersign role list --tenant acme")]
+    List {
+        /// Of this tenant alone.
+        #[arg(long, value_parser = TenantId::parse)]
+        tenant: Option<TenantId>,
+    },
+    /// Show a role and its rules.
+    #[command(after_help = "Examples:\n  countersign role show ops --tenant acme")]
+    Show(RoleOf),
+    /// Delete a role.
+    #[command(after_help = "Examples:\n  countersign role delete ops --tenant acme --cascade")]
+    Delete {
+        #[command(flatten)]
+        role: RoleOf,
+        /// Take it from all who hold it.
+        #[arg(long)]
+        cascade: bool,
+    },
+    /// Let those who hold a role do something.
+    #[command(
+        after_help = "Examples:\n  countersign role allow ops --tenant acme subscribe acme/+/state\n  countersign role allow ops --tenant acme publish acme/${group}/cmd --group DM --max-qos 1 --dry-run"
+    )]
+    Allow(RuleOf),
+    /// Keep those who hold a role from something, whatever else lets them.
+    #[command(
+        after_help = "Examples:\n  countersign role deny ops --tenant acme both acme/secret/#"
+    )]
+    Deny(RuleOf),
+    /// Take away a rule of a role, whether it allows or denies.
+    #[command(
+        after_help = "Examples:\n  countersign role remove ops --tenant acme both acme/secret/#"
+    )]
+    Remove(RuleOf),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RoleOf {
+    /// Its name.
+    #[arg(value_name = "ROLE", value_parser = RoleName::parse)]
+    name: RoleName,
+    /// Its tenant.
+    #[arg(long, value_parser = TenantId::parse)]
+    tenant: TenantId,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RuleOf {
+    #[command(flatten)]
+    role: RoleOf,
+    #[command(flatten)]
+    words: RuleWords,
+    /// Bind the rule to this group and those below.
+    #[arg(long, value_parser = GroupPath::parse)]
+    group: Option<GroupPath>,
+    /// Change nothing, and print who would gain or lose what.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl RoleCommand {
+    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
+        match self {
+            Self::Create { role, description } => {
+                let new = NewRole {
+                    tenant: role.tenant,
+                    name: role.name,
+                    description,
+                };
+                let role = invocation.act(|store, context| role::create(store, context, new))?;
+                print(invocation, &role)?;
+            }
+            Self::List { tenant } => {
+                let mut listing = invocation.output.listing(COLUMNS);
+                for role in role::list(&mut invocation.open()?, tenant.as_ref())? {
+                    listing.push(&RoleView::of(&role))?;
+                }
+                listing.finish()?;
+            }
+            Self::Show(RoleOf { name, tenant }) => {
+                let role = role::show(&mut invocation.open()?, &tenant, &name)?;
+                print(invocation, &role)?;
+            }
+            Self::Delete {
+                role: RoleOf { name, tenant },
+                cascade,
+            } => {
+                let deletion = if cascade {
+                    Deletion::WithGrants
+                } else {
+                    Deletion::OnlyUnused
+                };
+                invocation
+                    .act(|store, context| role::delete(store, context, &tenant, &name, deletion))?;
+                let deleted = json!({ "deleted": name.as_str() });
+                invocation.output.record(&deleted)?;
+            }
+            Self::Allow(rule) => rule.run(invocation, Some(Effect::Allow))?,
+            Self::Deny(rule) => rule.run(invocation, Some(Effect::Deny))?,
+            Self::Remove(rule) => rule.run(invocation, None)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl RuleOf {
+    fn run(self, invocation: &Invocation, effect: Option<Effect>) -> Result<(), Failure> {
+        let RoleOf { name, tenant } = self.role;
+        let group = self.group.as_ref();
+        let change = match effect {
+            Some(effect) => self.words.adding(effect)?,
+            None => self.words.removing(),
+        };
+        if self.dry_run {
+            return preview(invocation, &tenant, &name, &change, group);
+        }
+        let role = invocation.act(|store, context| {
+            role::change_rules(store, context, &tenant, &name, &change, group)
+        })?;
+        print(invocation, &role)
+    }
+}
+
+fn preview(
+    invocation: &Invocation,
+    tenant: &TenantId,
+    name: &RoleName,
+    change: &RuleChange,
+    group: Option<&GroupPath>,
+) -> Result<(), Failure> {
+    let effects = role::preview(&mut invocation.open()?, tenant, name, change, group)?;
+    let mut listing = invocation.output.listing(EFFECTS);
+    for effect in &effects {
+        match invocation.output {
+            Output::Json => listing.push(&EffectView::of(effect))?,
+            Output::Text => listing.push(&json!({
+                "name": effect.name.as_str(),
+                "connected": effect.is_connected,
+                "gains": in_words(&effect.gains),
+                "loses": in_words(&effect.loses),
+            }))?,
+        }
+    }
+    listing.finish()
+}
+
+fn in_words(uses: &[TopicUse]) -> Vec<String> {
+    let word = |usage: &TopicUse| format!("{} {}", usage.action, usage.filter);
+    uses.iter().map(word).collect()
+}
+
+/// Prints a role, its rules line by line.
+fn print(invocation: &Invocation, role: &Role) -> Result<(), Failure> {
+    let rules: Vec<_> = role
+        .rules
+        .iter()
+        .map(|bound| {
+            let group = match &bound.group {
+                Some(group) => format!(" group {group}"),
+                None => String::new(),
+            };
+            ("rules", format!("{}{group}", bound.rule))
+        })
+        .collect();
+    invocation.output.record_with(&RoleView::of(role), &rules)
+}
+
+const COLUMNS: &[Column] = &[
+    ("name", "ROLE"),
+    ("tenant", "TENANT"),
+    ("description", "DESCRIPTION"),
+];
+const EFFECTS: &[Column] = &[
+    ("name", "NAME"),
+    ("connected", "CONNECTED"),
+    ("gains", "GAINS"),
+    ("loses", "LOSES"),
+];

@@ -1,0 +1,158 @@
+//! `countersign scheme`.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use countersign_admin::scheme;
+use countersign_admin::view::SchemeView;
+use countersign_core::scheme::{FieldValue, Scheme, SchemeName};
+use serde_json::json;
+use toml::Value;
+
+use crate::failure::Failure;
+use crate::invocation::Invocation;
+use crate::listing::Column;
+use crate::output::Output;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SchemeCommand {
+    /// List the schemes.
+    #[command(after_help = "Examples:\n  countersign scheme list")]
+    List,
+    /// Show a scheme, as the TOML that `scheme add` takes.
+    #[command(after_help = "Examples:\n  countersign scheme show vwire > my-scheme.toml")]
+    Show {
+        /// Its name.
+        #[arg(value_name = "SCHEME", value_parser = SchemeName::parse)]
+        name: SchemeName,
+    },
+    /// Add a scheme.
+    #[command(after_help = "Examples:\n  countersign scheme add my-scheme.toml")]
+    Add {
+        /// A file of TOML, with the keys that `scheme show` prints.
+        file: PathBuf,
+    },
+    /// Remove a scheme that was added.
+    #[command(after_help = "Examples:\n  countersign scheme remove my-scheme")]
+    Remove {
+        /// Its name.
+        #[arg(value_name = "SCHEME", value_parser = SchemeName::parse)]
+        name: SchemeName,
+    },
+}
+
+impl SchemeCommand {
+    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
+        match self {
+            Self::List => {
+                let mut listing = invocation.output.listing(COLUMNS);
+                for scheme in scheme::list(&mut invocation.open()?)?.iter() {
+                    listing.push(&SchemeView::of(scheme))?;
+                }
+                listing.finish()?;
+            }
+            Self::Show { name } => {
+                print(invocation, &scheme::show(&mut invocation.open()?, &name)?)?;
+            }
+            Self::Add { file } => {
+                let scheme = read(&file)?;
+                invocation.act(|store, context| scheme::add(store, context, &scheme))?;
+                print(invocation, &scheme)?;
+            }
+            Self::Remove { name } => {
+                invocation.act(|store, context| scheme::remove(store, context, &name))?;
+                let deleted = json!({ "deleted": name.as_str() });
+                invocation.output.record(&deleted)?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Prints a scheme: its fields as JSON, or as TOML in the order of its own.
+fn print(invocation: &Invocation, scheme: &Scheme) -> Result<(), Failure> {
+    match invocation.output {
+        Output::Json => invocation.output.record(&SchemeView::of(scheme)),
+        Output::Text => {
+            let mut stdout = std::io::stdout().lock();
+            for (key, value) in scheme.to_fields() {
+                writeln!(stdout, "{key} = {}", to_toml(value))?;
+            }
+            Ok(stdout.flush()?)
+        }
+    }
+}
+
+/// Reads a scheme from a file.
+fn read(file: &Path) -> Result<Scheme, Failure> {
+    let path = file.display();
+    let text = fs::read_to_string(file)
+        .map_err(|error| Failure::refused(format!("could not read `{path}`: {error}")))?;
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        let line = error.span().map(|span| line_of(&text, span.start));
+        let line = line.map(|line| format!(" at line {line}"));
+        let line = line.unwrap_or_default();
+        Failure::refused(format!("`{path}` is no TOML{line}: {}", error.message()))
+    })?;
+    let fields = table
+        .into_iter()
+        .map(|(key, value)| match from_toml(value) {
+            Some(value) => Ok((key, value)),
+            None => Err(Failure::refused(format!(
+                "`{key}` in `{path}` is no text, whole number, `true`, `false` or list of texts"
+            ))),
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    Scheme::from_fields(fields)
+        .map_err(|error| Failure::refused(format!("`{path}` is no scheme: {error}")))
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    let before = text.bytes().take(offset);
+    before
+        .filter(|byte| *byte == b'\n')
+        .count()
+        .saturating_add(1)
+}
+
+fn to_toml(value: FieldValue) -> Value {
+    match value {
+        FieldValue::Flag(flag) => Value::Boolean(flag),
+        FieldValue::List(texts) => Value::Array(texts.into_iter().map(Value::String).collect()),
+        FieldValue::Number(number) => Value::Integer(number),
+        FieldValue::Text(text) => Value::String(text),
+    }
+}
+
+fn from_toml(value: Value) -> Option<FieldValue> {
+    match value {
+        Value::Array(values) => {
+            let texts = values.into_iter().map(|value| match value {
+                Value::String(text) => Some(text),
+                Value::Array(_)
+                | Value::Boolean(_)
+                | Value::Datetime(_)
+                | Value::Float(_)
+                | Value::Integer(_)
+                | Value::Table(_) => None,
+            });
+            texts.collect::<Option<_>>().map(FieldValue::List)
+        }
+        Value::Boolean(flag) => Some(FieldValue::Flag(flag)),
+        Value::Integer(number) => Some(FieldValue::Number(number)),
+        Value::String(text) => Some(FieldValue::Text(text)),
+        Value::Datetime(_) | Value::Float(_) | Value::Table(_) => None,
+    }
+}
+
+const COLUMNS: &[Column] = &[
+    ("name", "SCHEME"),
+    ("login_name", "LOGIN NAME"),
+    ("login_name_shape", "SHAPE"),
+    ("client_id", "CLIENT ID"),
+    ("secret_shape", "SECRET"),
+    ("tls_only", "TLS ONLY"),
+];

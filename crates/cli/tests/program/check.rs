@@ -1,0 +1,300 @@
+//! What a client would be told about topics, one question or many at a time.
+
+use std::fs;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use crate::support::{Shop, keys};
+
+const ANSWERED: [&str; 6] = [
+    "verdict",
+    "reason",
+    "rule",
+    "considered",
+    "wall",
+    "variables",
+];
+
+fn shop() -> Shop {
+    let shop = Shop::with_credential();
+    shop.run("tenant create other").done();
+    shop.run("tenant create open --authentication optional")
+        .done();
+    shop.run("role create ops --tenant acme").done();
+    shop.run("role deny ops --tenant acme publish acme/${username}/log")
+        .done();
+    shop.run("credential set dev1@acme --add-role ops").done();
+    shop
+}
+
+#[test]
+fn an_answer_names_the_rule_that_decided_and_all_others() {
+    let shop = shop();
+    let content = shop.content();
+    let ran = shop.run("check publish --username dev1@acme acme/dev1@acme/log --json");
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(1), ""));
+    let answer = ran.json();
+    assert_eq!(keys(&answer), ANSWERED);
+    assert_eq!(answer["verdict"], "deny");
+    assert_eq!(answer["reason"], "denied-by-rule");
+    assert_eq!(
+        keys(&answer["rule"]),
+        ["effect", "action", "pattern", "source"]
+    );
+    assert_eq!(
+        answer["rule"],
+        json!({
+            "effect": "deny",
+            "action": "publish",
+            "pattern": "acme/${username}/log",
+            "source": "role:ops",
+        })
+    );
+    let considered = [
+        json!({
+            "effect": "allow",
+            "action": "both",
+            "pattern": "acme/#",
+            "source": "scheme:basic",
+            "max_qos": null,
+            "no_retain": false,
+            "outcome": "matched",
+        }),
+        json!({
+            "effect": "deny",
+            "action": "publish",
+            "pattern": "acme/${username}/log",
+            "source": "role:ops",
+            "max_qos": null,
+            "no_retain": false,
+            "outcome": "matched",
+        }),
+    ];
+    assert_eq!(answer["considered"], json!(considered));
+    assert_eq!(answer["variables"], json!({ "${username}": "dev1@acme" }));
+    assert_eq!(
+        answer["wall"],
+        json!({ "tenant": "acme", "owner": "acme", "in_way": false })
+    );
+    let text = shop
+        .run("check deliver --username dev1@acme acme/x")
+        .done()
+        .stdout;
+    let line = "considered  allow both acme/# (scheme:basic): matched\n";
+    assert!(text.contains(line), "{text}");
+    assert_eq!(shop.content(), content);
+}
+
+#[test]
+fn a_verdict_is_an_exit_code() {
+    let shop = shop();
+    for (line, code, reason) in [
+        ("publish --username dev1@acme acme/x", 0, "ok"),
+        (
+            "publish --username dev1@acme --qos 2 --retain acme/x",
+            0,
+            "ok",
+        ),
+        ("publish --username dev1@acme other/x", 1, "other-tenant"),
+        ("publish --username dev1@acme acme/+", 1, "malformed"),
+        ("subscribe --username dev1@acme acme/#", 0, "ok"),
+        (
+            "subscribe --username dev1@acme --qos 1 $share/g/acme/#",
+            0,
+            "ok",
+        ),
+        ("subscribe --username dev1@acme #", 1, "other-tenant"),
+        ("subscribe --username dev1@acme $SYS/#", 1, "no-rule"),
+        (
+            "deliver --username dev1@acme --retain --qos 1 acme/x",
+            0,
+            "ok",
+        ),
+        ("deliver --username dev1@acme other/x", 1, "other-tenant"),
+        (
+            "publish --username dev1@acme --client-id c1 acme/x",
+            0,
+            "ok",
+        ),
+        (
+            "publish --username dev1@acme --client-id a# acme/x",
+            1,
+            "malformed",
+        ),
+        ("publish --username none@acme acme/x", 1, "unknown-name"),
+        ("publish --username none@none acme/x", 1, "unknown-tenant"),
+    ] {
+        let ran = shop.run(&format!("check {line} --json"));
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(code), ""), "{line}");
+        assert_eq!(ran.json()["reason"], reason, "{line}");
+    }
+    shop.run("credential suspend dev1@acme").done();
+    let ran = shop.run("check publish --username dev1@acme acme/x --json");
+    assert_eq!(ran.json()["reason"], "suspended");
+    assert_eq!(ran.json()["rule"], Value::Null);
+}
+
+#[test]
+fn what_listeners_are_for_is_read_from_the_brokers_configuration() {
+    let shop = shop();
+    let config = shop.directory.path().join("mosquitto.conf");
+    let lines = [
+        "plugin /x/libmosquitto_countersign.so",
+        &format!("plugin_opt_store {}", shop.store().display()),
+        "plugin_opt_listener_1884 other",
+        "plugin_opt_default_tenant open",
+    ];
+    fs::write(&config, lines.join("\n")).unwrap();
+    let config = config.to_str().unwrap();
+    let check = "check connect --username dev1@acme --client-id c --json --listener";
+    for (port, reason) in [("1883", "ok"), ("1884", "wrong-listener")] {
+        let ran = shop.run(&format!("{check} {port} --config {config}"));
+        assert_eq!(ran.json()["reason"], reason, "{port}");
+    }
+    // Without it, nothing is known.
+    shop.run(&format!("{check} 1884 --address ::1")).done();
+    fs::write(config, "listener 1883").unwrap();
+    let said = shop
+        .run(&format!("{check} 1883 --config {config}"))
+        .refused(1);
+    assert!(said.contains("does not load Countersign"), "{said}");
+}
+
+fn batch(shop: &Shop, lines: &[String]) -> (Option<i32>, Vec<Value>) {
+    let file = shop.directory.path().join("questions.jsonl");
+    fs::write(&file, lines.join("\n")).unwrap();
+    let ran = shop.run_words(&["check", "--batch", file.to_str().unwrap()]);
+    assert_eq!(ran.stderr, "");
+    let answers = ran.stdout.lines();
+    (
+        ran.code,
+        answers
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect(),
+    )
+}
+
+#[test]
+fn every_line_of_a_batch_is_answered_by_a_line() {
+    let shop = shop();
+    let content = shop.content();
+    let ask = |check: &str, username: Value, topic: &str| {
+        json!({ "check": check, "username": username, "topic": topic }).to_string()
+    };
+    let lines = [
+        ask("publish", json!("dev1@acme"), "acme/x"),
+        ask("publish", json!("dev1@acme"), "other/x"),
+        String::new(),
+        ask("subscribe", json!("dev1@acme"), "acme/#"),
+        ask("deliver", json!("dev1@acme"), "acme/x"),
+        ask("publish", Value::Null, "open/x"),
+        ask("publish", Value::Null, "acme/x"),
+        json!({
+            "check": "publish",
+            "username": "dev1@acme",
+            "client_id": "c1",
+            "qos": 1,
+            "retain": true,
+            "topic": "acme/ü\u{1f600}",
+            "listener": 1883,
+        })
+        .to_string(),
+        json!({ "check": "connect", "username": "dev1@acme", "client_id": "c1" }).to_string(),
+        json!({ "check": "connect", "username": null, "client_id": "c1" }).to_string(),
+    ];
+    let (code, answers) = batch(&shop, &lines);
+    assert_eq!(code, Some(0));
+    let reasons: Vec<_> = answers
+        .iter()
+        .map(|it| it["reason"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        reasons,
+        [
+            "ok",
+            "other-tenant",
+            "ok",
+            "ok",
+            "ok",
+            "no-rule",
+            "ok",
+            "ok",
+            "unauthenticated"
+        ]
+    );
+    assert_eq!(keys(&answers[0]), ANSWERED);
+    assert_eq!(
+        keys(&answers[7]),
+        ["verdict", "reason", "rule", "considered"]
+    );
+    assert_eq!(answers[8]["verdict"], "allow");
+    assert_eq!(shop.content(), content);
+}
+
+#[test]
+fn a_line_that_is_no_question_is_answered_and_fails_in_the_end() {
+    let shop = shop();
+    let good = r#"{"check":"publish","username":"dev1@acme","topic":"acme/x"}"#;
+    for (bad, needle) in [
+        ("nonsense", "expected"),
+        ("[]", "expected"),
+        (
+            r#"{"check":"publish","topic":"a"}"#,
+            "missing field `username`",
+        ),
+        (
+            r#"{"check":"publish","username":null}"#,
+            "`topic` is missing",
+        ),
+        (
+            r#"{"check":"connect","username":null}"#,
+            "`client_id` is missing",
+        ),
+        (
+            r#"{"check":"read","username":null,"topic":"a"}"#,
+            "unknown variant `read`",
+        ),
+        (
+            r#"{"check":"publish","username":null,"topic":"a","retian":true}"#,
+            "unknown field `retian`",
+        ),
+        (
+            r#"{"check":"publish","username":null,"topic":"a","qos":-1}"#,
+            "invalid value",
+        ),
+    ] {
+        let (code, answers) = batch(&shop, &[good.into(), bad.into(), good.into()]);
+        assert_eq!(code, Some(1), "{bad}");
+        assert_eq!(answers.len(), 3, "{bad}");
+        assert_eq!(keys(&answers[1]), ["error"], "{bad}");
+        let said = answers[1]["error"].as_str().unwrap();
+        assert!(said.contains(needle), "{said}");
+        assert_eq!(answers[2]["verdict"], "allow");
+    }
+}
+
+#[test]
+fn a_batch_of_thousands_is_answered_in_order() {
+    let shop = shop();
+    let lines: Vec<_> = (0..20_000)
+        .map(|number| {
+            let topic = if number % 3 == 0 { "other" } else { "acme" };
+            json!({
+                "check": "publish",
+                "username": "dev1@acme",
+                "client_id": format!("c{number}"),
+                "topic": format!("{topic}/{number}"),
+            })
+            .to_string()
+        })
+        .collect();
+    let begun = Instant::now();
+    let (code, answers) = batch(&shop, &lines);
+    eprintln!("20000 lines took {:?}", begun.elapsed());
+    assert_eq!((code, answers.len()), (Some(0), lines.len()));
+    for (number, answer) in answers.iter().enumerate() {
+        let expected = if number % 3 == 0 { "deny" } else { "allow" };
+        assert_eq!(answer["verdict"], expected, "{number}");
+    }
+}
