@@ -4,15 +4,16 @@
 use std::sync::Arc;
 
 use countersign_core::change::{Change, KickRequestId};
-use countersign_core::credential::CredentialId;
+use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::name::TenantId;
+use countersign_core::reason::Reason;
 use countersign_core::store::{GateStore, KickTarget, StoreError};
 use countersign_core::time::Timestamp;
 
 use crate::follower::News;
 use crate::gate::Gate;
 use crate::host::{Directive, Handle, LogLevel};
-use crate::session::{Identity, KickReason, Phase, Session};
+use crate::session::{KickReason, Phase, Principal, Session};
 use crate::writer::Note;
 
 impl<S: GateStore> Gate<S> {
@@ -109,38 +110,72 @@ impl<S: GateStore> Gate<S> {
         }
         let record = self.store.credential_by_id(id)?;
         for handle in handles {
-            let Some(session) = self.sessions.get_mut(handle) else {
-                continue;
-            };
-            match session.judge_again(record.as_deref(), now) {
-                Ok(()) => {
-                    if let Phase::Gone { .. } = session.phase {
-                        session.phase = Phase::Gone { stopped: None };
-                    }
-                    let ends_at = record.as_ref().and_then(|record| match session.identity {
-                        Identity::Credential { secret, .. } => record.ends_at(secret),
-                        Identity::Unauthenticated => None,
-                    });
-                    let number = session.number;
-                    if let Some(at) = ends_at {
-                        self.sessions.set_deadline(at, handle, number);
-                    }
-                }
-                Err(reason) => self.kick(handle, reason, directives),
-            }
+            self.judge_again(handle, record.as_deref(), now, directives)?;
         }
         Ok(1)
     }
 
+    /// Ends a session that may not go on, and gives another what it may do
+    /// now.
+    fn judge_again(
+        &mut self,
+        handle: Handle,
+        record: Option<&Credential>,
+        now: Timestamp,
+        directives: &mut Vec<Directive>,
+    ) -> Result<(), StoreError> {
+        let Some(session) = self.sessions.get(handle) else {
+            return Ok(());
+        };
+        let judged = match (session.judge_again(record, now), record) {
+            (Ok(()), Some(record)) => {
+                let tenant = record.tenant.as_ref();
+                if self.policy.keeps_prefixes(&session.client_id, tenant) {
+                    Ok(record)
+                } else {
+                    Err(KickReason::Refused(Reason::ClientIdMismatch))
+                }
+            }
+            (Ok(()), None) => Err(KickReason::Deleted),
+            (Err(reason), _) => Err(reason),
+        };
+        let record = match judged {
+            Ok(record) => record,
+            Err(reason) => {
+                self.kick(handle, reason, directives);
+                return Ok(());
+            }
+        };
+        let client_id = Arc::clone(&session.client_id);
+        let rights = self.rights_of_credential(record, &client_id)?;
+        let Some(session) = self.sessions.get_mut(handle) else {
+            return Ok(());
+        };
+        session.rights = rights;
+        session.resume();
+        let ends_at = match session.principal {
+            Principal::Credential { secret, .. } => record.ends_at(secret),
+            Principal::External { .. } => record.expires_at,
+            Principal::Unauthenticated => None,
+        };
+        let number = session.number;
+        if let Some(at) = ends_at {
+            self.sessions.set_deadline(at, handle, number);
+        }
+        Ok(())
+    }
+
+    /// Works off a change of a tenant: every session of it is judged again, as
+    /// changes of their own where the store must be asked.
     fn follow_tenant(
         &mut self,
         id: &TenantId,
         directives: &mut Vec<Directive>,
     ) -> Result<usize, StoreError> {
-        self.refresh_open_tenants()?;
-        let exists = self.store.tenant(id)?.is_some();
-        let rights = self.rights_of(Some(id))?;
-        let mode = self.open_tenants.authentication(id);
+        self.policy.refresh(&mut self.store)?;
+        let mode = self.policy.authentication(id);
+        let exists = self.policy.has_tenant(id);
+        let mut credentials = Vec::new();
         for handle in self
             .sessions
             .that(|session| session.tenant.as_ref() == Some(id))
@@ -148,18 +183,28 @@ impl<S: GateStore> Gate<S> {
             let Some(session) = self.sessions.get_mut(handle) else {
                 continue;
             };
-            session.rights = Arc::clone(&rights);
-            let judged = if exists {
-                session.judge_login_mode(mode)
-            } else {
-                Err(KickReason::Deleted)
+            let judged = match session.credential() {
+                _ if !exists => Err(KickReason::Deleted),
+                Some(credential) => {
+                    credentials.push(credential);
+                    Ok(())
+                }
+                None => session.judge_login_mode(mode),
             };
-            if let Err(reason) = judged {
-                self.kick(handle, reason, directives);
+            match (judged, self.policy.rights_in(id)) {
+                (Err(reason), _) => self.kick(handle, reason, directives),
+                (Ok(()), Some(rights)) if session.credential().is_none() => {
+                    session.rights = Arc::clone(rights);
+                }
+                (Ok(()), _) => {}
             }
         }
+        credentials.sort_unstable();
+        credentials.dedup();
+        self.backlog
+            .extend(credentials.into_iter().map(Change::Credential));
         self.kick_strays(directives);
-        Ok(3)
+        Ok(2)
     }
 
     fn follow_request(
@@ -197,8 +242,8 @@ impl<S: GateStore> Gate<S> {
 
     /// Judges every session again, as separate changes.
     fn follow_everything(&mut self, directives: &mut Vec<Directive>) -> Result<usize, StoreError> {
-        self.comparer.set_argon2(self.store.settings()?.argon2);
-        self.refresh_open_tenants()?;
+        self.policy.refresh(&mut self.store)?;
+        self.comparer.set_argon2(self.policy.argon2);
         let mut tenants: Vec<TenantId> = self
             .sessions
             .that(|session| session.tenant.is_some())
@@ -208,24 +253,23 @@ impl<S: GateStore> Gate<S> {
         tenants.sort_unstable();
         tenants.dedup();
         self.backlog.extend(tenants.into_iter().map(Change::Tenant));
-        self.backlog.extend(
-            self.sessions
-                .credentials()
-                .into_iter()
-                .map(Change::Credential),
-        );
+        let outside = self.sessions.that(|session| session.tenant.is_none());
+        let operators = outside
+            .into_iter()
+            .filter_map(|handle| self.sessions.get(handle)?.credential())
+            .map(Change::Credential);
+        self.backlog.extend(operators);
         self.kick_strays(directives);
         Ok(2)
     }
 
     /// Ends the sessions that wait for an open tenant when there is none.
     fn kick_strays(&mut self, directives: &mut Vec<Directive>) {
-        if !self.open_tenants.is_empty() {
+        if !self.policy.has_no_open_tenant() {
             return;
         }
-        let is_stray = |session: &Session| {
-            session.tenant.is_none() && matches!(session.identity, Identity::Unauthenticated)
-        };
+        let is_stray =
+            |session: &Session| session.tenant.is_none() && session.credential().is_none();
         for handle in self.sessions.that(is_stray) {
             self.kick(handle, KickReason::LoginRequired, directives);
         }
@@ -239,16 +283,20 @@ impl<S: GateStore> Gate<S> {
         let phase = session.phase;
         session.stop(reason);
         let client_id = Arc::clone(&session.client_id);
-        let line = format!(
-            "ended the session of {} ({client_id}): {reason}",
-            session.label()
-        );
+        let label = session.label();
+        let shown = self.shown(&client_id);
+        let line = format!("ended the session of {label} ({shown}): {reason}");
         let is_due = match phase {
             Phase::Live => true,
-            Phase::Kicked(_) | Phase::Gone { stopped: Some(_) } => false,
+            Phase::Kicked(_)
+            | Phase::Gone {
+                stopped: Some(_), ..
+            } => false,
             // The host still holds its subscriptions; ending it once more
             // makes the host ask which of them to keep.
-            Phase::Gone { stopped: None } => reason.is_final() && !self.is_live(&client_id),
+            Phase::Gone { stopped: None, .. } => {
+                reason.is_final() && self.sessions.live(&client_id).is_none()
+            }
         };
         if is_due {
             directives.push(Directive::Kick {
@@ -257,12 +305,6 @@ impl<S: GateStore> Gate<S> {
                 line,
             });
         }
-    }
-
-    fn is_live(&self, client_id: &str) -> bool {
-        let has_it =
-            |session: &Session| session.phase == Phase::Live && *session.client_id == *client_id;
-        !self.sessions.that(has_it).is_empty()
     }
 }
 

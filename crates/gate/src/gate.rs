@@ -5,21 +5,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_core::change::Change;
-use countersign_core::connect::{Admission, Decision, LoginRecord, Request, Site, decide};
+use countersign_core::connect::{
+    Admission, Circumstances, Decision, Identity, Request, SessionUse, decide,
+};
 use countersign_core::credential::Credential;
-use countersign_core::name::TenantId;
 use countersign_core::presence::{Observation, Presence};
 use countersign_core::reason::Reason;
+use countersign_core::rights::{Rights, TopicUse};
 use countersign_core::rule::Verdict;
-use countersign_core::secret::{SecretId, TagKey};
+use countersign_core::scheme::NameForm;
+use countersign_core::secret::TagKey;
 use countersign_core::store::{GateStore, Login, Recorded, StoreError, StoreErrorKind};
 use countersign_core::time::Timestamp;
 
 use crate::compare::Comparer;
 use crate::follower::Follower;
-use crate::host::{ConnectFacts, ConnectOutcome, Handle, Peer, Setting, TopicUse};
-use crate::rights::{OpenTenants, Rights};
-use crate::session::{Identity, Phase, Session, Sessions};
+use crate::host::{ConnectFacts, ConnectOutcome, Handle, Peer, Setting};
+use crate::policy::Policy;
+use crate::session::{Phase, Principal, Session, Sessions};
 use crate::unseen::UnseenClients;
 use crate::writer::{Note, RefusedLogin, Writer};
 
@@ -60,16 +63,14 @@ pub struct Gate<S: GateStore> {
     pub(crate) setting: Setting,
     pub(crate) comparer: Comparer,
     pub(crate) sessions: Sessions,
-    pub(crate) open_tenants: OpenTenants,
-    /// The store's version that the open tenants were read at.
-    open_tenants_version: i64,
+    pub(crate) policy: Policy,
     pub(crate) unseen: UnseenClients,
     pub(crate) follower: Follower,
     pub(crate) writer: Writer,
     /// Changes not yet worked off, so that no poll takes long.
     pub(crate) backlog: VecDeque<Change>,
     /// When the store was last said to be unavailable.
-    pub(crate) complained: Option<Timestamp>,
+    complained: Option<Timestamp>,
     /// Keeps other brokers from using this one's name.
     _claim: S::Claim,
 }
@@ -83,15 +84,13 @@ impl<S: GateStore> Gate<S> {
     /// uses it under the same name, or when no thread can be started.
     pub fn open(mut store: S, setting: Setting) -> Result<Self, GateError> {
         let claim = store.claim_broker(setting.broker())?;
-        let settings = store.settings()?;
-        store.clear_presence(setting.broker())?;
+        store.clear_presence(setting.broker(), (setting.clock)())?;
         // Before anything that is kept in memory is read.
         let last = store.last_change()?;
-        let open_tenants_version = store.version()?;
-        let open_tenants = OpenTenants::new(store.open_tenants()?);
+        let policy = Policy::read(&mut store)?;
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|_| GateError::NoRandomness)?;
-        let comparer = Comparer::new(TagKey::new(random), settings.argon2);
+        let comparer = Comparer::new(TagKey::new(random), policy.argon2);
         let writer = Writer::start(
             store.reopen()?,
             setting.broker().to_owned(),
@@ -105,8 +104,7 @@ impl<S: GateStore> Gate<S> {
             setting,
             comparer,
             sessions: Sessions::default(),
-            open_tenants,
-            open_tenants_version,
+            policy,
             unseen: UnseenClients::default(),
             follower,
             writer,
@@ -122,7 +120,9 @@ impl<S: GateStore> Gate<S> {
     /// SIGHUP) is answered at once if it presents the same as before.
     pub fn connect(&mut self, facts: &ConnectFacts<'_>) -> ConnectOutcome {
         let now = self.now();
-        let request = match Request::parse(facts.client_id, facts.username, facts.password) {
+        let session = SessionUse::of(facts.protocol, facts.clean_start);
+        let parsed = Request::parse(facts.client_id, facts.username, facts.password, session);
+        let request = match parsed {
             Ok(request) => request,
             Err(reason) => {
                 self.forget(facts.handle);
@@ -134,28 +134,31 @@ impl<S: GateStore> Gate<S> {
         }
         self.forget(facts.handle);
         match self.decide(facts, &request, now) {
-            Ok(Decision::Admit(admission)) => self.admit(facts, request, admission, now),
-            Ok(Decision::Refuse(reason)) => self.refuse(facts, Some(&request), reason, now),
-            // Nothing here waits yet; what can't be decided is refused.
-            Ok(Decision::Wait) => self.refuse(facts, Some(&request), Reason::OverBudget, now),
+            Ok(Decided::Admitted(admission, rights)) => {
+                self.admit(facts, request, &admission, rights, now)
+            }
+            Ok(Decided::Refused(reason)) => self.refuse(facts, Some(&request), reason, now),
             Err(error) => self.refuse_for_store(facts, &request, &error, now),
         }
     }
 
     /// Judges one use of a topic.
     pub fn check(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Verdict {
-        let Some(session) = self
-            .sessions
-            .get(peer.handle)
-            .filter(|session| session.is(peer))
-        else {
+        let known = self.sessions.get(peer.handle);
+        let Some(session) = known.filter(|session| session.is(peer)) else {
             return self.check_unseen(peer, usage);
         };
-        let verdict = session.judge(usage);
+        let verdict = session.judge(usage, &self.policy.walls);
         if verdict.is_allowed() || session.tenant.is_some() {
+            if let (Phase::Gone { .. }, TopicUse::Publish { .. }) = (session.phase, usage) {
+                self.will_is_out(peer.handle);
+            }
             return verdict;
         }
-        self.join_on_touch(peer.handle, usage).unwrap_or(verdict)
+        match session.principal {
+            Principal::Unauthenticated => self.join_on_touch(peer.handle, usage).unwrap_or(verdict),
+            Principal::Credential { .. } | Principal::External { .. } => verdict,
+        }
     }
 
     /// Takes note that a connection is gone. Unknown ones don't matter.
@@ -168,9 +171,8 @@ impl<S: GateStore> Gate<S> {
             self.sessions.remove(handle);
             return;
         }
-        let number = session.number;
-        self.writer
-            .note(Note::Observed(Observation::Disconnected(number)));
+        let gone = Observation::Disconnected(session.number, self.now());
+        self.writer.note(Note::Observed(gone));
         self.sessions.mark_gone(handle);
     }
 
@@ -187,10 +189,15 @@ impl<S: GateStore> Gate<S> {
 
     /// The user name of a live session that presents what it presented
     /// before.
+    #[expect(
+        clippy::option_option,
+        reason = "recognised or not; with a user name or not"
+    )]
     fn recognise(&self, handle: Handle, request: &Request) -> Option<Option<Arc<str>>> {
         let session = self.sessions.get(handle)?;
+        let name = request.name.as_ref();
         let is_same_name = request.name == session.presented
-            || request.name.as_ref().map(|name| name.as_str()) == session.username.as_deref();
+            || name.map(|name| name.as_str()) == session.username.as_deref();
         let tag = self
             .comparer
             .session_tag(request.client_id.as_str(), request.secret.as_ref());
@@ -202,11 +209,11 @@ impl<S: GateStore> Gate<S> {
     }
 
     /// Drops what an earlier connection with this handle left.
-    fn forget(&mut self, handle: Handle) {
+    pub(crate) fn forget(&mut self, handle: Handle) {
         if let Some(session) = self.sessions.remove(handle)
             && !matches!(session.phase, Phase::Gone { .. })
         {
-            let gone = Observation::Disconnected(session.number);
+            let gone = Observation::Disconnected(session.number, self.now());
             self.writer.note(Note::Observed(gone));
         }
     }
@@ -218,42 +225,58 @@ impl<S: GateStore> Gate<S> {
         facts: &ConnectFacts<'_>,
         request: &Request,
         now: Timestamp,
-    ) -> Result<Decision, StoreError> {
-        let site = Site {
-            listener_tenant: self.setting.tenant_of(facts.listener).cloned(),
-            default_tenant: self.setting.options.default_tenant.clone(),
-        };
+    ) -> Result<Decided, StoreError> {
+        self.policy.refresh(&mut self.store)?;
+        let site = self.setting.site(facts.listener);
+        let live = self.sessions.live(request.client_id.as_str());
+        let live_holder = live.and_then(Session::credential);
         for _ in 0..MOST_TRIES {
-            let decision = decide(request, &site, now, &mut self.store, &mut self.comparer)?;
-            let Decision::Admit(Admission::Credential {
-                credential,
-                secret,
-                record,
-            }) = &decision
-            else {
-                return Ok(decision);
+            let at = Circumstances {
+                site: &site,
+                schemes: &self.policy.schemes,
+                client_id_hold: self.policy.client_id_hold,
+                live_holder,
+                now,
             };
-            if record.is_empty() || self.record(credential, *secret, *record, now)? {
-                return Ok(decision);
+            let admission = match decide(request, &at, &mut self.store, &mut self.comparer)? {
+                Decision::Admit(admission) => admission,
+                Decision::Refuse(reason) => return Ok(Decided::Refused(reason)),
+                // Nothing here waits yet; what can't be decided is refused.
+                Decision::Wait => return Ok(Decided::Refused(Reason::OverBudget)),
+            };
+            // All that can fail comes before what is committed.
+            let rights = self.rights_of(&admission.identity, request.client_id.as_str())?;
+            if self.record(&admission, request, now)? {
+                return Ok(Decided::Admitted(admission, rights));
             }
         }
-        Ok(Decision::Refuse(Reason::StoreBusy))
+        Ok(Decided::Refused(Reason::StoreBusy))
     }
 
     /// Commits what a login changes; says whether the credential still was
     /// what was looked up.
     fn record(
         &mut self,
-        credential: &Credential,
-        secret: SecretId,
-        record: LoginRecord,
+        admission: &Admission,
+        request: &Request,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
+        if admission.record.is_empty() {
+            return Ok(true);
+        }
+        let (proved, tenant) = match &admission.identity {
+            Identity::Credential { credential, secret } => {
+                (Some((&**credential, *secret)), credential.tenant.as_ref())
+            }
+            Identity::Unauthenticated { tenant } => (None, tenant.as_ref()),
+        };
         let login = Login {
             broker: self.setting.broker(),
-            credential,
-            secret,
-            record,
+            client_id: &request.client_id,
+            username: proved.map(|(credential, _)| credential.name.as_str()),
+            tenant,
+            proved,
+            record: admission.record,
         };
         Ok(match self.store.record_login(&login, now)? {
             Recorded::Done => true,
@@ -265,93 +288,121 @@ impl<S: GateStore> Gate<S> {
         &mut self,
         facts: &ConnectFacts<'_>,
         request: Request,
-        admission: Admission,
+        admission: &Admission,
+        rights: Arc<Rights>,
         now: Timestamp,
     ) -> ConnectOutcome {
-        let (identity, username, tenant, ends_at) = match &admission {
-            Admission::Credential {
-                credential, secret, ..
-            } => {
+        let (principal, username, tenant, ends_at) = match &admission.identity {
+            Identity::Credential { credential, secret } => {
                 self.writer
                     .note(Note::Observed(Observation::Used(credential.id, now)));
-                let identity = Identity::Credential {
+                let principal = Principal::Credential {
                     id: credential.id,
                     generation: credential.generation,
                     secret: *secret,
                 };
                 let username: Arc<str> = credential.name.as_str().into();
+                let ends_at = credential.ends_at(*secret);
                 (
-                    identity,
+                    principal,
                     Some(username),
                     credential.tenant.clone(),
-                    credential.ends_at(*secret),
+                    ends_at,
                 )
             }
-            Admission::Unauthenticated { tenant } => {
-                (Identity::Unauthenticated, None, tenant.clone(), None)
+            Identity::Unauthenticated { tenant } => {
+                (Principal::Unauthenticated, None, tenant.clone(), None)
             }
         };
-        let rights = match self.rights_of(tenant.as_ref()) {
-            Ok(rights) => rights,
-            Err(error) => return self.refuse_for_store(facts, &request, &error, now),
-        };
-        let number = self.sessions.next_number();
-        // An MQTT 5 session always counts as stored: its expiry may be any.
-        let stored = facts.protocol >= 5 || !facts.clean_start;
-        let credential = match identity {
-            Identity::Credential { id, .. } => Some(id),
-            Identity::Unauthenticated => None,
-        };
-        self.writer
-            .note(Note::Observed(Observation::Connected(Presence {
-                session: number,
-                client_id: request.client_id.as_str().to_owned(),
-                username: username.as_deref().map(str::to_owned),
-                credential,
-                tenant: tenant.clone(),
-                address: facts.address.map(str::to_owned),
-                protocol: facts.protocol,
-                connected_at: now,
-                authenticated: credential.is_some(),
-                listener: facts.listener,
-                stored,
-            })));
-        if let Some(at) = ends_at {
-            self.sessions.set_deadline(at, facts.handle, number);
-        }
         let tag = self
             .comparer
             .session_tag(request.client_id.as_str(), request.secret.as_ref());
-        self.sessions.insert(
-            facts.handle,
-            Session {
-                number,
-                client_id: request.client_id.as_str().into(),
-                username: username.clone(),
-                presented: request.name,
-                tag,
-                identity,
-                tenant,
-                rights,
-                stored,
-                phase: Phase::Live,
-            },
-        );
+        let session = Session {
+            number: self.sessions.next_number(),
+            client_id: request.client_id.as_str().into(),
+            username: username.clone(),
+            presented: request.name,
+            tag,
+            principal,
+            tenant,
+            rights,
+            stored: request.session.is_stored,
+            delays_will: facts.protocol >= 5,
+            phase: Phase::Live,
+        };
+        if let Some(at) = ends_at {
+            self.sessions.set_deadline(at, facts.handle, session.number);
+        }
+        let place = Place {
+            address: facts.address,
+            listener: facts.listener,
+            protocol: facts.protocol,
+        };
+        self.begin(facts.handle, session, &place, now);
         ConnectOutcome::Admitted { username }
     }
 
-    /// What a session of this tenant may do.
-    pub(crate) fn rights_of(
+    /// Begins a session, and has it written down that it began.
+    pub(crate) fn begin(
         &mut self,
-        tenant: Option<&TenantId>,
+        handle: Handle,
+        session: Session,
+        place: &Place<'_>,
+        now: Timestamp,
+    ) {
+        self.writer
+            .note(Note::Observed(Observation::Connected(Presence {
+                session: session.number,
+                client_id: self.shown(&session.client_id),
+                username: session.username.as_deref().map(str::to_owned),
+                credential: session.credential(),
+                tenant: session.tenant.clone(),
+                address: place.address.map(str::to_owned),
+                protocol: place.protocol,
+                connected_at: now,
+                authenticated: session.credential().is_some(),
+                listener: place.listener,
+                stored: session.stored,
+            })));
+        self.sessions.insert(handle, session);
+    }
+
+    /// A name or client id as it may be shown: masked where it has the shape of
+    /// a secret.
+    pub(crate) fn shown(&self, text: &str) -> String {
+        match self.policy.schemes.form_of(text) {
+            NameForm::Token => {
+                let start: String = text.chars().take(SHOWN_OF_A_TOKEN).collect();
+                format!("{start}…")
+            }
+            NameForm::Free | NameForm::Generated => text.to_owned(),
+        }
+    }
+
+    fn rights_of(
+        &mut self,
+        identity: &Identity,
+        client_id: &str,
     ) -> Result<Arc<Rights>, StoreError> {
-        let Some(id) = tenant else {
-            return Ok(Arc::new(Rights::none()));
-        };
-        let tenant = self.store.tenant(id)?;
-        Ok(Arc::new(tenant.map_or_else(Rights::none, |tenant| {
-            Rights::of_tenant(&tenant)
-        })))
+        match identity {
+            Identity::Credential { credential, .. } => {
+                self.rights_of_credential(credential, client_id)
+            }
+            Identity::Unauthenticated { tenant } => {
+                let rights = tenant.as_ref().and_then(|id| self.policy.rights_in(id));
+                Ok(rights.map_or_else(|| Arc::new(Rights::none()), Arc::clone))
+            }
+        }
+    }
+
+    /// What a credential may do while it is connected as `client_id`.
+    pub(crate) fn rights_of_credential(
+        &mut self,
+        credential: &Credential,
+        client_id: &str,
+    ) -> Result<Arc<Rights>, StoreError> {
+        self.policy
+            .rights_of_credential(credential, client_id, &mut self.store)
     }
 
     fn refuse(
@@ -363,7 +414,7 @@ impl<S: GateStore> Gate<S> {
     ) -> ConnectOutcome {
         let presented = request.and_then(|request| request.name.as_ref());
         let subject = match (presented, facts.username) {
-            (Some(name), _) => name.as_str().to_owned(),
+            (Some(name), _) => self.shown(name.as_str()),
             (None, None) => "(anonymous)".to_owned(),
             (None, Some(_)) => "(malformed)".to_owned(),
         };
@@ -417,45 +468,44 @@ impl<S: GateStore> Gate<S> {
         is_time
     }
 
+    fn will_is_out(&mut self, handle: Handle) {
+        if let Some(session) = self.sessions.get_mut(handle) {
+            session.will_is_out();
+        }
+    }
+
     /// Lets an unauthenticated session without a tenant join the first one it
     /// touches.
     fn join_on_touch(&mut self, handle: Handle, usage: TopicUse<'_>) -> Option<Verdict> {
         // A tenant may have opened a moment ago.
-        self.refresh_open_tenants().ok()?;
-        let tenant = Arc::clone(self.open_tenants.touched(usage)?);
+        self.policy.refresh(&mut self.store).ok()?;
+        let (tenant, rights) = self.policy.touched(usage)?;
         let session = self.sessions.get_mut(handle)?;
-        let may_join = matches!(session.identity, Identity::Unauthenticated)
-            && session.judge_login_mode(tenant.authentication).is_ok();
-        if !may_join {
+        let prefix = tenant.client_id_prefix.as_ref();
+        let keeps_prefix = prefix.is_none_or(|it| session.client_id.starts_with(it.as_str()));
+        if !keeps_prefix || session.judge_login_mode(tenant.authentication).is_err() {
             return None;
         }
         session.tenant = Some(tenant.id.clone());
-        session.rights = Arc::new(Rights::of_tenant(&tenant));
+        session.rights = Arc::clone(rights);
         let joined = Observation::Joined(session.number, tenant.id.clone());
-        let verdict = session.judge(usage);
+        let verdict = session.judge(usage, &self.policy.walls);
         self.writer.note(Note::Observed(joined));
         Some(verdict)
     }
+}
 
-    /// Reads the open tenants again, if anybody has committed anything.
-    pub(crate) fn refresh_open_tenants(&mut self) -> Result<(), StoreError> {
-        let version = self.store.version()?;
-        if version != self.open_tenants_version {
-            self.open_tenants = OpenTenants::new(self.store.open_tenants()?);
-            self.open_tenants_version = version;
-        }
-        Ok(())
-    }
+/// What became of a CONNECT, committed.
+enum Decided {
+    Admitted(Admission, Arc<Rights>),
+    Refused(Reason),
+}
 
-    fn check_unseen(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Verdict {
-        if let TopicUse::Unsubscribe = usage {
-            return Verdict::Allow;
-        }
-        let now = self.now();
-        self.unseen
-            .judge(peer, usage, &mut self.store, now)
-            .unwrap_or(Verdict::Deny(Reason::StoreUnavailable))
-    }
+/// Where a session comes from.
+pub(crate) struct Place<'a> {
+    pub(crate) address: Option<&'a str>,
+    pub(crate) listener: Option<u16>,
+    pub(crate) protocol: u8,
 }
 
 /// Why a gate can't open.
@@ -475,3 +525,4 @@ pub enum GateError {
 
 const MOST_TRIES: usize = 3;
 const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
+const SHOWN_OF_A_TOKEN: usize = 7;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use countersign_core::name::TenantId;
+use countersign_core::connect::Site;
 use countersign_core::options::Options;
 use countersign_core::reason::Reason;
 use countersign_core::time::Timestamp;
@@ -77,32 +77,6 @@ pub struct Peer<'a> {
     pub connected: bool,
 }
 
-/// What a connection wants to do with a topic.
-#[derive(Clone, Copy, Debug)]
-pub enum TopicUse<'a> {
-    /// Receive a message that was published on this topic.
-    Deliver {
-        /// The topic's name.
-        topic: &'a [u8],
-    },
-    /// Publish a message, a Will included.
-    Publish {
-        /// The topic's name.
-        topic: &'a [u8],
-        /// 0, 1 or 2.
-        qos: u8,
-        /// Whether it is to be retained, or deletes a retained one.
-        retain: bool,
-    },
-    /// Subscribe to this filter, `$share/…` included.
-    Subscribe {
-        /// The topic filter.
-        filter: &'a [u8],
-    },
-    /// Give up a subscription.
-    Unsubscribe,
-}
-
 /// What the host is to do, from [`Gate::poll`](crate::Gate::poll).
 ///
 /// The host carries these out after it has let go of the gate, for doing so
@@ -159,9 +133,15 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// The tenant that alone may use this listener.
-    pub(crate) fn tenant_of(&self, listener: Option<u16>) -> Option<&TenantId> {
-        self.options.listeners.get(&listener?)
+    /// What the host was told about a listener. Of one whose port it can't
+    /// tell nothing is known, so nothing is promised either.
+    pub(crate) fn site(&self, listener: Option<u16>) -> Site {
+        let of_port = |port| self.options.listeners.get(&port).cloned();
+        Site {
+            listener_tenant: listener.and_then(of_port),
+            default_tenant: self.options.default_tenant.clone(),
+            is_tls: listener.is_some_and(|port| self.options.tls_listeners.contains(&port)),
+        }
     }
 
     /// This broker's name.

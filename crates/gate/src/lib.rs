@@ -18,8 +18,9 @@ pub use countersign_sqlite as sqlite;
 
 pub use self::gate::{Gate, GateError};
 pub use self::host::{
-    ConnectFacts, ConnectOutcome, Directive, Handle, LogLevel, Peer, Setting, Ticket, TopicUse,
+    ConnectFacts, ConnectOutcome, Directive, Handle, LogLevel, Peer, Setting, Ticket,
 };
+pub use countersign_core::rights::TopicUse;
 pub use countersign_core::rule::Verdict;
 
 mod changes;
@@ -27,7 +28,7 @@ mod compare;
 mod follower;
 mod gate;
 mod host;
-mod rights;
+mod policy;
 mod session;
 mod unseen;
 mod writer;

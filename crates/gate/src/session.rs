@@ -11,13 +11,13 @@ use countersign_core::credential::{Credential, CredentialId, Generation};
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::presence::SessionNumber;
 use countersign_core::reason::Reason;
-use countersign_core::rule::Verdict;
+use countersign_core::rights::{Rights, TopicUse};
+use countersign_core::rule::{Territories, Verdict};
 use countersign_core::secret::{SecretId, Tag};
 use countersign_core::tenant::Authentication;
 use countersign_core::time::Timestamp;
 
-use crate::host::{Handle, Peer, TopicUse};
-use crate::rights::Rights;
+use crate::host::{Handle, Peer};
 
 /// One connection that was let in, and for a while after it ended what is
 /// still asked about it: its Will, its queue.
@@ -31,17 +31,19 @@ pub(crate) struct Session {
     pub(crate) presented: Option<LoginName>,
     /// Recognises what was presented when the host asks again.
     pub(crate) tag: Tag,
-    pub(crate) identity: Identity,
+    pub(crate) principal: Principal,
     pub(crate) tenant: Option<TenantId>,
     pub(crate) rights: Arc<Rights>,
     /// Whether the host keeps its subscriptions and its queue when it ends.
     pub(crate) stored: bool,
+    /// Whether its Will may come long after its end (MQTT 5.0 §3.1.3.2.2).
+    pub(crate) delays_will: bool,
     pub(crate) phase: Phase,
 }
 
 /// Who is behind a session.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Identity {
+pub(crate) enum Principal {
     /// A credential.
     Credential {
         id: CredentialId,
@@ -49,6 +51,13 @@ pub(crate) enum Identity {
         generation: Generation,
         /// The secret that proved it.
         secret: SecretId,
+    },
+    /// A credential that its host vouches for, by a certificate or a
+    /// pre-shared key.
+    External {
+        id: CredentialId,
+        /// Its generation when the session was first seen.
+        generation: Generation,
     },
     /// A client that proved nothing.
     Unauthenticated,
@@ -65,6 +74,9 @@ pub(crate) enum Phase {
     Gone {
         /// Why what it left behind is worth nothing any more.
         stopped: Option<KickReason>,
+        /// Whether its Will may still come. There is one at most, so nothing
+        /// else passes for it.
+        will_due: bool,
     },
 }
 
@@ -125,17 +137,26 @@ impl Session {
     }
 
     /// Judges one use of a topic. Allocates nothing.
-    pub(crate) fn judge(&self, usage: TopicUse<'_>) -> Verdict {
+    pub(crate) fn judge(&self, usage: TopicUse<'_>, walls: &Territories) -> Verdict {
         let stopped = match self.phase {
             Phase::Live => None,
             Phase::Kicked(reason) => Some(reason),
-            Phase::Gone { stopped } => stopped,
+            Phase::Gone { stopped, .. } => stopped,
         };
+        if let (
+            TopicUse::Publish { .. },
+            Phase::Gone {
+                will_due: false, ..
+            },
+        ) = (usage, self.phase)
+        {
+            return Verdict::Deny(Reason::Unauthenticated);
+        }
         match (usage, stopped) {
             // Whatever ends a session, its Will is judged as it was.
             (TopicUse::Publish { .. } | TopicUse::Unsubscribe, _)
             | (TopicUse::Deliver { .. } | TopicUse::Subscribe { .. }, None) => {
-                self.rights.judge(usage)
+                self.rights.judge(usage, walls)
             }
             (TopicUse::Deliver { .. }, Some(reason)) => Verdict::Deny(reason.reason()),
             // The host asks this of a kicked session to learn which of its
@@ -143,7 +164,7 @@ impl Session {
             (TopicUse::Subscribe { .. }, Some(reason)) if reason.is_final() => {
                 Verdict::Deny(reason.reason())
             }
-            (TopicUse::Subscribe { .. }, Some(_)) => self.rights.judge(usage),
+            (TopicUse::Subscribe { .. }, Some(_)) => self.rights.judge(usage, walls),
         }
     }
 
@@ -154,19 +175,29 @@ impl Session {
         record: Option<&Credential>,
         now: Timestamp,
     ) -> Result<(), KickReason> {
-        let Identity::Credential {
-            generation, secret, ..
-        } = self.identity
-        else {
+        let Some(id) = self.credential() else {
             return Ok(());
         };
-        let Some(record) = record else {
+        let Some(record) = record.filter(|record| record.id == id) else {
             return Err(KickReason::Deleted);
         };
         let Ok(client_id) = ClientId::parse(&self.client_id) else {
             return Err(KickReason::Refused(Reason::Malformed));
         };
-        match record.admits(secret, &client_id, now) {
+        if let Phase::Gone { .. } = self.phase {
+            // Nobody is connected; only who it is counts for what is stored.
+            return record.is_in_force(now).map_err(KickReason::Refused);
+        }
+        let (generation, judged) = match self.principal {
+            Principal::Credential {
+                generation, secret, ..
+            } => (generation, record.admits(secret, &client_id, now)),
+            Principal::External { generation, .. } => {
+                (generation, record.admits_external(&client_id, now))
+            }
+            Principal::Unauthenticated => return Ok(()),
+        };
+        match judged {
             // Suspended and reactivated at once still ends what ran before.
             Ok(()) | Err(Reason::BadSecret) if generation < record.generation => {
                 Err(KickReason::Replaced)
@@ -179,9 +210,9 @@ impl Session {
     /// Says why this session may not go on, if it proved nothing and its
     /// tenant now asks for this.
     pub(crate) fn judge_login_mode(&self, mode: Authentication) -> Result<(), KickReason> {
-        match self.identity {
-            Identity::Credential { .. } => Ok(()),
-            Identity::Unauthenticated => {
+        match self.principal {
+            Principal::Credential { .. } | Principal::External { .. } => Ok(()),
+            Principal::Unauthenticated => {
                 let admitted = if self.presented.is_some() {
                     mode.admits_wrong_login()
                 } else {
@@ -201,17 +232,32 @@ impl Session {
     pub(crate) fn stop(&mut self, reason: KickReason) {
         self.phase = match self.phase {
             Phase::Live | Phase::Kicked(_) => Phase::Kicked(reason),
-            Phase::Gone { .. } => Phase::Gone {
+            Phase::Gone { will_due, .. } => Phase::Gone {
                 stopped: Some(reason),
+                will_due,
             },
         };
     }
 
+    /// Writes down that no Will of a session that is gone comes any more.
+    pub(crate) fn will_is_out(&mut self) {
+        if let Phase::Gone { will_due, .. } = &mut self.phase {
+            *will_due = false;
+        }
+    }
+
+    /// Writes down that what a session left behind is good again.
+    pub(crate) fn resume(&mut self) {
+        if let Phase::Gone { stopped, .. } = &mut self.phase {
+            *stopped = None;
+        }
+    }
+
     /// The credential behind it.
     pub(crate) fn credential(&self) -> Option<CredentialId> {
-        match self.identity {
-            Identity::Credential { id, .. } => Some(id),
-            Identity::Unauthenticated => None,
+        match self.principal {
+            Principal::Credential { id, .. } | Principal::External { id, .. } => Some(id),
+            Principal::Unauthenticated => None,
         }
     }
 
@@ -229,6 +275,8 @@ impl Session {
 pub(crate) struct Sessions {
     by_handle: HashMap<usize, Session, BuildHasherDefault<HandleHasher>>,
     by_credential: HashMap<CredentialId, Vec<Handle>>,
+    /// The newest session of each client id.
+    by_client_id: HashMap<Arc<str>, Handle>,
     deadlines: BinaryHeap<Reverse<(Timestamp, Handle, SessionNumber)>>,
     /// Gone since the last poll; their Wills may still be on the way.
     leaving: Vec<(Handle, SessionNumber)>,
@@ -251,7 +299,16 @@ impl Sessions {
         if let Some(id) = session.credential() {
             self.by_credential.entry(id).or_default().push(handle);
         }
+        self.by_client_id
+            .insert(Arc::clone(&session.client_id), handle);
         self.by_handle.insert(handle.0, session);
+    }
+
+    /// The newest session of a client id, if its connection is open.
+    pub(crate) fn live(&self, client_id: &str) -> Option<&Session> {
+        let handle = self.by_client_id.get(client_id)?;
+        self.get(*handle)
+            .filter(|session| !matches!(session.phase, Phase::Gone { .. }))
     }
 
     /// Ends a session at this instant, if it lives so long.
@@ -280,6 +337,9 @@ impl Sessions {
     /// Removes a session with all that was kept for it.
     pub(crate) fn remove(&mut self, handle: Handle) -> Option<Session> {
         let session = self.by_handle.remove(&handle.0)?;
+        if self.by_client_id.get(&session.client_id) == Some(&handle) {
+            self.by_client_id.remove(&session.client_id);
+        }
         if let Some(id) = session.credential()
             && let Some(handles) = self.by_credential.get_mut(&id)
         {
@@ -300,15 +360,17 @@ impl Sessions {
         let stopped = match session.phase {
             Phase::Kicked(reason) if reason.is_final() => Some(reason),
             Phase::Live | Phase::Kicked(_) => None,
-            Phase::Gone { stopped } => stopped,
+            Phase::Gone { stopped, .. } => stopped,
         };
-        session.phase = Phase::Gone { stopped };
+        session.phase = Phase::Gone {
+            stopped,
+            will_due: true,
+        };
         let entry = (handle, session.number);
         if session.stored {
             self.away.push_back(entry);
-        } else {
-            self.leaving.push(entry);
         }
+        self.leaving.push(entry);
         if self.away.len() > MOST_AWAY
             && let Some((handle, number)) = self.away.pop_front()
         {
@@ -316,10 +378,18 @@ impl Sessions {
         }
     }
 
-    /// Forgets the sessions that were gone at the last poll already.
+    /// Forgets the sessions that were gone at the last poll already, or at
+    /// least their Wills if they are stored.
     pub(crate) fn forget_gone(&mut self) {
         for (handle, number) in core::mem::take(&mut self.left) {
-            self.forget(handle, number);
+            match self.get_mut(handle) {
+                Some(session) if session.number == number && session.stored => {
+                    if !session.delays_will {
+                        session.will_is_out();
+                    }
+                }
+                Some(_) | None => self.forget(handle, number),
+            }
         }
         core::mem::swap(&mut self.left, &mut self.leaving);
     }
@@ -346,11 +416,6 @@ impl Sessions {
     /// The sessions of a credential.
     pub(crate) fn of_credential(&self, id: CredentialId) -> Vec<Handle> {
         self.by_credential.get(&id).cloned().unwrap_or_default()
-    }
-
-    /// All credentials with a session.
-    pub(crate) fn credentials(&self) -> Vec<CredentialId> {
-        self.by_credential.keys().copied().collect()
     }
 
     /// The sessions that fulfil a condition.

@@ -1,185 +1,351 @@
 //! Clients that the gate never saw connect: restored from the host's
-//! persistence, or asked about on behalf of a message that was retained.
+//! persistence, vouched for by a certificate, or asked about on behalf of a
+//! message that was retained.
 //!
-//! Such a client is the principal that our own record says last logged in
-//! with its client id, and only if the host's user name is the recorded one.
-//! Nobody else is anybody.
+//! A restored client is the principal that our own record says last logged in
+//! with its client id, and only if the host's user name is the recorded one. A
+//! client with a name from a certificate or a pre-shared key is that principal
+//! only if the credential is marked for it. Nobody else is anybody.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use countersign_core::client_id::ClientId;
+use countersign_core::connect::{LoginRecord, SessionChange};
+use countersign_core::credential::Credential;
 use countersign_core::name::{LoginName, TenantId};
+use countersign_core::ownership::{Claim, Holder, StoredSession};
+use countersign_core::presence::Observation;
 use countersign_core::reason::Reason;
+use countersign_core::rights::{Rights, TopicUse};
 use countersign_core::rule::Verdict;
-use countersign_core::store::{GateStore, StoreError};
+use countersign_core::store::{GateStore, Login, Recorded, StoreError};
 use countersign_core::time::Timestamp;
+use countersign_core::topic::TopicName;
 
-use crate::host::{Peer, TopicUse};
-use crate::rights::Rights;
+use crate::gate::{Gate, Place};
+use crate::host::Peer;
+use crate::session::{Phase, Principal, Session};
+use crate::writer::Note;
 
-/// What was found out about unseen clients, until anything changes.
+/// What was found out about clients that are away, until anything changes.
 #[derive(Debug, Default)]
 pub(crate) struct UnseenClients {
-    stored: HashMap<Box<[u8]>, Known>,
-    authors: HashMap<Option<Box<[u8]>>, Arc<Rights>>,
+    away: HashMap<Box<[u8]>, Away>,
+    authors: HashMap<Option<Box<[u8]>>, Author>,
 }
 
-#[derive(Debug)]
-struct Known {
+/// A client that the host keeps a session for.
+#[derive(Clone, Debug)]
+struct Away {
     username: Option<String>,
     rights: Result<Arc<Rights>, Reason>,
+}
+
+/// Whoever published a message that is retained.
+#[derive(Clone, Debug)]
+enum Author {
+    /// A principal of this tenant or, with none, nobody's any more.
+    Of(Option<TenantId>),
+    /// A principal outside all tenants.
+    Operator,
+    /// A client that proved nothing.
+    Unauthenticated,
+}
+
+/// A client that its host vouches for, before its session begins.
+struct Vouched {
+    session: Session,
+    credential: Arc<Credential>,
+    /// What must be committed first.
+    record: LoginRecord,
 }
 
 impl UnseenClients {
     /// Forgets everything: something changed.
     pub(crate) fn forget_all(&mut self) {
-        self.stored.clear();
+        self.away.clear();
         self.authors.clear();
     }
+}
 
-    /// Judges one use of a topic on behalf of a client that is not connected.
-    ///
-    /// # Errors
-    ///
-    /// Returns the store's error when the client could not be looked up.
-    pub(crate) fn judge<S: GateStore>(
+impl<S: GateStore> Gate<S> {
+    /// Judges one use of a topic on behalf of a client without a session.
+    pub(crate) fn check_unseen(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Verdict {
+        if let TopicUse::Unsubscribe = usage {
+            return Verdict::Allow;
+        }
+        let verdict = match (usage, peer.connected) {
+            (_, true) => self.check_vouched_for(peer, usage),
+            // A client that is away publishes nothing; this is about who
+            // published what is retained.
+            (TopicUse::Publish { topic, .. }, false) => self.check_author(peer, topic),
+            (
+                TopicUse::Deliver { .. } | TopicUse::Subscribe { .. } | TopicUse::Unsubscribe,
+                false,
+            ) => self.check_away(peer, usage),
+        };
+        verdict.unwrap_or(Verdict::Deny(Reason::StoreUnavailable))
+    }
+
+    /// Judges a client that a certificate or a pre-shared key vouches for. Once
+    /// it does something itself, it has a session; what is merely delivered to
+    /// it may also be for a client that is away.
+    fn check_vouched_for(
         &mut self,
         peer: &Peer<'_>,
         usage: TopicUse<'_>,
-        store: &mut S,
-        now: Timestamp,
     ) -> Result<Verdict, StoreError> {
-        let Some(client_id) = peer.client_id else {
-            return Ok(Verdict::Deny(Reason::Unauthenticated));
+        let now = self.now();
+        let vouched = match self.vouched_for(peer, now)? {
+            Ok(vouched) => vouched,
+            Err(reason) => return Ok(Verdict::Deny(reason)),
         };
-        if let (TopicUse::Publish { .. }, false) = (usage, peer.connected) {
-            return self.judge_author(peer.username, usage, store);
+        let Vouched {
+            session,
+            credential,
+            record,
+        } = vouched;
+        let verdict = session.judge(usage, &self.policy.walls);
+        match usage {
+            TopicUse::Publish { .. } | TopicUse::Subscribe { .. } => {}
+            TopicUse::Deliver { .. } | TopicUse::Unsubscribe => return Ok(verdict),
         }
-        if !self.stored.contains_key(client_id) {
-            let known = look_up(client_id, store, now)?;
-            if self.stored.len() >= MOST_KNOWN {
-                self.stored.clear();
-            }
-            self.stored.insert(client_id.into(), known);
+        if !self.record_vouched(peer, &credential, record, now)? {
+            return Ok(Verdict::Deny(Reason::StoreBusy));
         }
-        let Some(known) = self.stored.get(client_id) else {
-            return Ok(Verdict::Deny(Reason::Unauthenticated));
+        let place = Place {
+            address: None,
+            listener: None,
+            protocol: 0,
         };
-        if known.username.as_deref().map(str::as_bytes) != peer.username {
-            return Ok(Verdict::Deny(Reason::Unauthenticated));
+        self.forget(peer.handle);
+        if let Some(at) = credential.expires_at {
+            self.sessions.set_deadline(at, peer.handle, session.number);
         }
-        Ok(match &known.rights {
-            Ok(rights) => rights.judge(usage),
-            Err(reason) => Verdict::Deny(*reason),
+        self.begin(peer.handle, session, &place, now);
+        let used = Observation::Used(credential.id, now);
+        self.writer.note(Note::Observed(used));
+        Ok(verdict)
+    }
+
+    /// Commits that the credential was used and that the client id is its own;
+    /// says whether the credential still was what was looked up.
+    fn record_vouched(
+        &mut self,
+        peer: &Peer<'_>,
+        credential: &Credential,
+        record: LoginRecord,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        // The store asks for the secret that proved it; here the host did, and
+        // the newest one stands for all.
+        let (Some(client_id), Some(secret)) = (parse_client_id(peer), credential.secrets.first())
+        else {
+            return Ok(false);
+        };
+        if record.is_empty() {
+            return Ok(true);
+        }
+        let login = Login {
+            broker: self.setting.broker(),
+            client_id: &client_id,
+            username: Some(credential.name.as_str()),
+            tenant: credential.tenant.as_ref(),
+            proved: Some((credential, secret.id)),
+            record,
+        };
+        Ok(match self.store.record_login(&login, now)? {
+            Recorded::Done => true,
+            Recorded::Outdated => false,
         })
     }
 
-    /// Says whether the tenant of a retained message's author still owns the
-    /// topic. The message itself was judged when it was published.
-    fn judge_author<S: GateStore>(
+    /// The session of a client that a certificate or a pre-shared key vouches
+    /// for, if it may have one, and what must be committed before it begins.
+    fn vouched_for(
         &mut self,
-        username: Option<&[u8]>,
-        usage: TopicUse<'_>,
-        store: &mut S,
-    ) -> Result<Verdict, StoreError> {
-        let key: Option<Box<[u8]>> = username.map(Into::into);
-        if let Some(rights) = self.authors.get(&key) {
-            return Ok(rights.judge(usage));
+        peer: &Peer<'_>,
+        now: Timestamp,
+    ) -> Result<Result<Vouched, Reason>, StoreError> {
+        let (Some(client_id), Some(name)) = (parse_client_id(peer), parse_name(peer.username))
+        else {
+            return Ok(Err(Reason::Unauthenticated));
+        };
+        let Some(credential) = self.store.credential(&name)? else {
+            return Ok(Err(Reason::Unauthenticated));
+        };
+        if let Err(reason) = credential.admits_external(&client_id, now) {
+            return Ok(Err(reason));
         }
-        let tenant = match username {
-            Some(name) => tenant_of_name(name, store)?,
+        let tie = client_id.tie();
+        let is_another = |id| id != credential.id;
+        let hold = self.policy.client_id_hold;
+        let stored = self.store.stored_session(&tie)?;
+        let is_held = stored
+            .as_ref()
+            .is_some_and(|stored| stored.claim(Some(credential.id), hold, now) != Claim::Free);
+        if is_held || self.store.bound_to(&tie)?.is_some_and(is_another) {
+            return Ok(Err(Reason::ClientIdOwned));
+        }
+        let rights = self.rights_of_credential(&credential, client_id.as_str())?;
+        let record = LoginRecord {
+            activates: !credential.ever_used,
+            // Whether it starts clean is not known here, so it may be stored.
+            session: match stored {
+                Some(_) => SessionChange::Kept,
+                None => SessionChange::Taken,
+            },
+            ..LoginRecord::default()
+        };
+        let session = Session {
+            number: self.sessions.next_number(),
+            client_id: client_id.as_str().into(),
+            username: Some(name.as_str().into()),
+            presented: None,
+            tag: self.comparer.session_tag(client_id.as_str(), None),
+            principal: Principal::External {
+                id: credential.id,
+                generation: credential.generation,
+            },
+            tenant: credential.tenant.clone(),
+            rights,
+            // Nothing announces the next connection with this handle, so
+            // nothing of this one may outlive it.
+            stored: false,
+            delays_will: false,
+            phase: Phase::Live,
+        };
+        Ok(Ok(Vouched {
+            session,
+            credential,
+            record,
+        }))
+    }
+
+    /// Judges on behalf of a client that the host keeps a session for.
+    fn check_away(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Result<Verdict, StoreError> {
+        let Some(client_id) = peer.client_id else {
+            return Ok(Verdict::Deny(Reason::Unauthenticated));
+        };
+        let away = match self.unseen.away.get(client_id) {
+            Some(away) => away.clone(),
             None => {
-                // Anonymous authors have no record; any open tenant will do.
-                let open = store.open_tenants()?;
-                let owner = open
-                    .iter()
-                    .map(|tenant| Rights::of_tenant(tenant))
-                    .find(|rights| rights.judge(usage).is_allowed());
-                return Ok(match owner {
-                    Some(_) => Verdict::Allow,
-                    None => Verdict::Deny(Reason::Unauthenticated),
-                });
+                let away = self.find_away(peer)?;
+                if self.unseen.away.len() >= MOST_KNOWN {
+                    self.unseen.away.clear();
+                }
+                self.unseen.away.insert(client_id.into(), away.clone());
+                away
             }
         };
-        let rights = Arc::new(rights_of_tenant(tenant.as_ref(), store)?);
-        let verdict = rights.judge(usage);
-        if self.authors.len() >= MOST_KNOWN {
-            self.authors.clear();
+        if away.username.as_deref().map(str::as_bytes) != peer.username {
+            return Ok(Verdict::Deny(Reason::Unauthenticated));
         }
-        self.authors.insert(key, rights);
-        Ok(verdict)
+        Ok(match away.rights {
+            Ok(rights) => rights.judge(usage, &self.policy.walls),
+            Err(reason) => Verdict::Deny(reason),
+        })
+    }
+
+    fn find_away(&mut self, peer: &Peer<'_>) -> Result<Away, StoreError> {
+        let nobody = |reason| Away {
+            username: None,
+            rights: Err(reason),
+        };
+        let Some(client_id) = parse_client_id(peer) else {
+            return Ok(nobody(Reason::Malformed));
+        };
+        let Some(stored) = self.store.stored_session(&client_id.tie())? else {
+            return Ok(nobody(Reason::Unauthenticated));
+        };
+        let rights = match stored.holder {
+            Holder::Credential(id) => match self.store.credential_by_id(id)? {
+                Some(credential) => self.rights_away(&credential, client_id.as_str())?,
+                None => Err(Reason::UnknownName),
+            },
+            Holder::Former => Err(Reason::UnknownName),
+            Holder::Unauthenticated => self.rights_away_unauthenticated(&stored),
+        };
+        Ok(Away {
+            username: stored.username,
+            rights,
+        })
+    }
+
+    /// State and dates count as if the client had connected.
+    fn rights_away(
+        &mut self,
+        credential: &Credential,
+        client_id: &str,
+    ) -> Result<Result<Arc<Rights>, Reason>, StoreError> {
+        Ok(match credential.is_in_force(self.now()) {
+            Ok(()) => Ok(self.rights_of_credential(credential, client_id)?),
+            Err(reason) => Err(reason),
+        })
+    }
+
+    fn rights_away_unauthenticated(&self, stored: &StoredSession) -> Result<Arc<Rights>, Reason> {
+        let tenant = stored.tenant.as_ref();
+        let rights = tenant.and_then(|id| self.policy.rights_in(id));
+        rights.map(Arc::clone).ok_or(Reason::Unauthenticated)
+    }
+
+    /// Says whether the tenant of a retained message's author may still own
+    /// the topic. The message itself was judged when it was published.
+    fn check_author(&mut self, peer: &Peer<'_>, topic: &[u8]) -> Result<Verdict, StoreError> {
+        let topic = core::str::from_utf8(topic).ok();
+        let Some(topic) = topic.and_then(|text| TopicName::parse(text).ok()) else {
+            return Ok(Verdict::Deny(Reason::Malformed));
+        };
+        let is_foreign = match self.author(peer)? {
+            Author::Operator => false,
+            Author::Of(tenant) => {
+                let tenant = tenant.as_ref().map(TenantId::as_str);
+                self.policy.walls.is_foreign(topic, tenant)
+            }
+            // Its topic was some open tenant's, and must still be.
+            Author::Unauthenticated => {
+                let owner = self.policy.walls.owner_of(topic);
+                let owner = owner.and_then(|text| TenantId::parse(text).ok());
+                owner.is_none_or(|id| self.policy.rights_in(&id).is_none())
+            }
+        };
+        Ok(if is_foreign {
+            Verdict::Deny(Reason::OtherTenant)
+        } else {
+            Verdict::Allow
+        })
+    }
+
+    fn author(&mut self, peer: &Peer<'_>) -> Result<Author, StoreError> {
+        let key: Option<Box<[u8]>> = peer.username.map(Into::into);
+        if let Some(author) = self.unseen.authors.get(&key) {
+            return Ok(author.clone());
+        }
+        let author = match parse_name(peer.username) {
+            Some(name) => match self.store.credential(&name)? {
+                Some(credential) if credential.tenant.is_none() => Author::Operator,
+                Some(credential) => Author::Of(credential.tenant.clone()),
+                None => Author::Of(None),
+            },
+            None if peer.username.is_none() => Author::Unauthenticated,
+            None => Author::Of(None),
+        };
+        if self.unseen.authors.len() >= MOST_KNOWN {
+            self.unseen.authors.clear();
+        }
+        self.unseen.authors.insert(key, author.clone());
+        Ok(author)
     }
 }
 
-fn tenant_of_name<S: GateStore>(
-    name: &[u8],
-    store: &mut S,
-) -> Result<Option<TenantId>, StoreError> {
-    let Some(name) = core::str::from_utf8(name)
-        .ok()
-        .and_then(|text| LoginName::parse(text).ok())
-    else {
-        return Ok(None);
-    };
-    Ok(store
-        .credential(&name)?
-        .and_then(|credential| credential.tenant.clone()))
+fn parse_client_id(peer: &Peer<'_>) -> Option<ClientId> {
+    ClientId::parse(core::str::from_utf8(peer.client_id?).ok()?).ok()
 }
 
-fn look_up<S: GateStore>(
-    client_id: &[u8],
-    store: &mut S,
-    now: Timestamp,
-) -> Result<Known, StoreError> {
-    let nobody = |reason| Known {
-        username: None,
-        rights: Err(reason),
-    };
-    let Some(client_id) = core::str::from_utf8(client_id)
-        .ok()
-        .and_then(|text| ClientId::parse(text).ok())
-    else {
-        return Ok(nobody(Reason::Malformed));
-    };
-    let Some(login) = store.last_login(&client_id)? else {
-        return Ok(nobody(Reason::Unauthenticated));
-    };
-    let rights = match login.credential {
-        Some(id) => match store.credential_by_id(id)? {
-            Some(credential) => match credential.is_in_force(now) {
-                // State and dates count as if it had connected.
-                Ok(()) => Ok(rights_of_tenant(credential.tenant.as_ref(), store)?),
-                Err(reason) => Err(reason),
-            },
-            None => Err(Reason::UnknownName),
-        },
-        None => match &login.tenant {
-            Some(id) => match store.tenant(id)? {
-                Some(tenant) if tenant.authentication.admits_anonymous() => {
-                    Ok(Rights::of_tenant(&tenant))
-                }
-                Some(_) | None => Err(Reason::Unauthenticated),
-            },
-            None => Err(Reason::Unauthenticated),
-        },
-    };
-    Ok(Known {
-        username: login.username,
-        rights: rights.map(Arc::new),
-    })
-}
-
-fn rights_of_tenant<S: GateStore>(
-    tenant: Option<&TenantId>,
-    store: &mut S,
-) -> Result<Rights, StoreError> {
-    let Some(id) = tenant else {
-        return Ok(Rights::none());
-    };
-    Ok(store
-        .tenant(id)?
-        .map_or_else(Rights::none, |tenant| Rights::of_tenant(&tenant)))
+fn parse_name(bytes: Option<&[u8]>) -> Option<LoginName> {
+    LoginName::parse(core::str::from_utf8(bytes?).ok()?).ok()
 }
 
 const MOST_KNOWN: usize = 10_000;

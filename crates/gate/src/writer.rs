@@ -114,7 +114,7 @@ impl<S: GateStore> Writing<S> {
             let stopping = self.gather(inbox);
             self.flush();
             if stopping {
-                let _cleared = self.store.clear_presence(&self.broker);
+                let _cleared = self.store.clear_presence(&self.broker, (self.clock)());
                 return;
             }
             let now = (self.clock)();

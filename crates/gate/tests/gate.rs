@@ -17,6 +17,7 @@ use countersign::core::lifecycle::State;
 use countersign::core::name::{LoginName, TenantId};
 use countersign::core::options::Options;
 use countersign::core::reason::Reason;
+use countersign::core::scheme::SchemeName;
 use countersign::core::store::{Settings, StoreErrorKind};
 use countersign::core::tenant::{Authentication, SubscribeMode};
 use countersign::core::time::Timestamp;
@@ -115,10 +116,12 @@ impl Bench {
 
     fn credential_that(&mut self, name: &str, more: impl FnOnce(&mut NewCredential)) -> String {
         let mut new = NewCredential {
-            name: name.into(),
+            name: Some(name.into()),
+            scheme: SchemeName::parse("basic").unwrap(),
+            roles: Vec::new(),
             tenant: TenantId::parse("acme").unwrap(),
             secret: NewSecret::Generated,
-            client_id_rule: ClientIdRule::Any,
+            client_id_rule: None,
             group: None,
             description: None,
             attributes: BTreeMap::new(),
@@ -251,6 +254,7 @@ fn a_login_activates_before_it_is_answered() {
     assert_eq!(
         credential::show(&mut bench.admin, &name(DEV1))
             .unwrap()
+            .credential
             .state,
         State::Inactive
     );
@@ -258,7 +262,9 @@ fn a_login_activates_before_it_is_answered() {
         admitted(&bench.connect(1, "a", Some((DEV1, &secret)))),
         Some(DEV1)
     );
-    let shown = credential::show(&mut bench.admin, &name(DEV1)).unwrap();
+    let shown = credential::show(&mut bench.admin, &name(DEV1))
+        .unwrap()
+        .credential;
     assert_eq!(shown.state, State::Active);
     assert!(shown.last_used_at.is_some());
 }
@@ -272,7 +278,7 @@ fn a_session_may_use_its_tenants_topics_and_an_unknown_client_none() {
     assert_eq!(bench.publish(1, "a", Some(DEV1), "acme/x"), Verdict::Allow);
     assert_eq!(
         bench.publish(1, "a", Some(DEV1), "globex/x"),
-        Verdict::Deny(Reason::NoRule)
+        Verdict::Deny(Reason::OtherTenant)
     );
     for (handle, client_id, username) in
         [(2, "a", Some(DEV1)), (1, "b", Some(DEV1)), (1, "a", None)]
@@ -472,6 +478,7 @@ fn a_credential_made_again_is_another_one() {
         .unwrap();
     let new = bench.credential("dev1");
     assert_eq!(bench.kicked(), ["a"]);
+    bench.gate.disconnected(Handle(1));
     assert_eq!(
         refused(&bench.connect(2, "a", Some((DEV1, &old)))),
         Reason::BadSecret
@@ -485,7 +492,9 @@ fn a_credential_made_again_is_another_one() {
 #[test]
 fn first_use_binds_the_client_id_for_good() {
     let mut bench = Bench::new();
-    let secret = bench.credential_that("dev1", |new| new.client_id_rule = ClientIdRule::FirstUse);
+    let secret = bench.credential_that("dev1", |new| {
+        new.client_id_rule = Some(ClientIdRule::FirstUse)
+    });
     assert_eq!(
         admitted(&bench.connect(1, "a", Some((DEV1, &secret)))),
         Some(DEV1)
@@ -522,7 +531,7 @@ fn an_anonymous_client_joins_the_first_open_tenant_that_it_touches() {
     assert_eq!(bench.publish(1, "a", None, "globex/x"), Verdict::Allow);
     assert_eq!(
         bench.publish(1, "a", None, "initech/x"),
-        Verdict::Deny(Reason::NoRule)
+        Verdict::Deny(Reason::OtherTenant)
     );
     let required = TenantChanges {
         authentication: Some(Authentication::Required),
@@ -556,7 +565,7 @@ fn the_default_tenant_answers_for_clients_that_name_none() {
     assert_eq!(admitted(&bench.connect(1, "a", Some(("dev1", "x")))), None);
     assert_eq!(
         bench.publish(1, "a", None, "globex/x"),
-        Verdict::Deny(Reason::NoRule)
+        Verdict::Deny(Reason::OtherTenant)
     );
     assert_eq!(bench.publish(1, "a", None, "acme/x"), Verdict::Allow);
 }

@@ -1,0 +1,193 @@
+//! What holds for a whole store: its settings, schemes and tenants, kept in
+//! memory and read again when any of them changes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_core::change::ChangeSeq;
+use countersign_core::client_id::{ClientId, ClientIdRule};
+use countersign_core::credential::Credential;
+use countersign_core::name::TenantId;
+use countersign_core::rights::{Rights, TopicUse};
+use countersign_core::rule::Territories;
+use countersign_core::scheme::Schemes;
+use countersign_core::secret::Argon2Params;
+use countersign_core::store::{GateStore, StoreError};
+use countersign_core::tenant::{Authentication, Tenant};
+
+/// The settings, schemes and tenants of a store.
+#[derive(Debug)]
+pub(crate) struct Policy {
+    pub(crate) schemes: Schemes,
+    pub(crate) walls: Territories,
+    pub(crate) argon2: Argon2Params,
+    pub(crate) client_id_hold: Duration,
+    tenants: HashMap<TenantId, Arc<Tenant>>,
+    /// What a principal may do that may just use all that its tenant owns.
+    plain: HashMap<TenantId, Arc<Rights>>,
+    /// The store's version that this is true of.
+    version: i64,
+    /// The change that this is read after.
+    seq: ChangeSeq,
+}
+
+impl Policy {
+    /// Reads all of it.
+    ///
+    /// # Errors
+    ///
+    /// Returns the store's error when it can't be read.
+    pub(crate) fn read<S: GateStore>(store: &mut S) -> Result<Self, StoreError> {
+        // The numbers first: what changes meanwhile is read again later.
+        let version = store.version()?;
+        let seq = store.last_policy_change()?;
+        let settings = store.settings()?;
+        let schemes = store.schemes()?;
+        let tenants = store.tenants()?;
+        let owned = tenants
+            .iter()
+            .map(|tenant| (tenant.id.as_str(), &tenant.namespaces));
+        let walls = Territories::new(owned);
+        let plain = tenants
+            .iter()
+            .map(|tenant| (tenant.id.clone(), Arc::new(Rights::of_tenant(tenant))))
+            .collect();
+        let tenants = tenants
+            .into_iter()
+            .map(|tenant| (tenant.id.clone(), tenant))
+            .collect();
+        Ok(Self {
+            schemes,
+            walls,
+            argon2: settings.argon2,
+            client_id_hold: settings.client_id_hold,
+            tenants,
+            plain,
+            version,
+            seq,
+        })
+    }
+
+    /// Reads it again if somebody has changed any of it. Costs next to nothing
+    /// if nobody has committed anything.
+    ///
+    /// # Errors
+    ///
+    /// Returns the store's error when it can't be read.
+    pub(crate) fn refresh<S: GateStore>(&mut self, store: &mut S) -> Result<(), StoreError> {
+        let version = store.version()?;
+        if version == self.version {
+            return Ok(());
+        }
+        if store.last_policy_change()? == self.seq {
+            self.version = version;
+            return Ok(());
+        }
+        *self = Self::read(store)?;
+        Ok(())
+    }
+
+    /// Says whether no tenant admits clients without a login.
+    pub(crate) fn has_no_open_tenant(&self) -> bool {
+        self.open().next().is_none()
+    }
+
+    /// What this tenant asks of clients; one that is no more asks for a login.
+    pub(crate) fn authentication(&self, id: &TenantId) -> Authentication {
+        self.tenants
+            .get(id)
+            .map_or(Authentication::Required, |tenant| tenant.authentication)
+    }
+
+    /// Says whether a client id keeps the prefixes of all tenants, for a client
+    /// of `tenant`.
+    pub(crate) fn keeps_prefixes(&self, client_id: &str, tenant: Option<&TenantId>) -> bool {
+        let begins = |prefix: &ClientId| client_id.starts_with(prefix.as_str());
+        self.tenants.values().all(|it| match &it.client_id_prefix {
+            Some(prefix) => (tenant == Some(&it.id)) == begins(prefix),
+            None => true,
+        })
+    }
+
+    /// Says whether there is such a tenant.
+    pub(crate) fn has_tenant(&self, id: &TenantId) -> bool {
+        self.tenants.contains_key(id)
+    }
+
+    /// What clients without a login may do in a tenant, if it admits them.
+    pub(crate) fn rights_in(&self, id: &TenantId) -> Option<&Arc<Rights>> {
+        if self.authentication(id).admits_anonymous() {
+            self.plain.get(id)
+        } else {
+            None
+        }
+    }
+
+    /// What a credential may do while it is connected as `client_id`.
+    ///
+    /// # Errors
+    ///
+    /// Returns the store's error when its roles can't be read.
+    pub(crate) fn rights_of_credential<S: GateStore>(
+        &self,
+        credential: &Credential,
+        client_id: &str,
+        store: &mut S,
+    ) -> Result<Arc<Rights>, StoreError> {
+        let tenant = credential.tenant.as_ref();
+        let scheme = self.schemes.find(credential.scheme.as_str());
+        let is_plain = credential.roles.is_empty()
+            && credential.rules.is_empty()
+            && scheme.is_some_and(|it| it.grants_namespaces() && it.rules().next().is_none());
+        let plain = tenant
+            .filter(|_| is_plain)
+            .and_then(|id| self.plain.get(id));
+        if let Some(rights) = plain {
+            return Ok(Arc::clone(rights));
+        }
+        let roles = if credential.roles.is_empty() {
+            Vec::new()
+        } else {
+            store.roles_of(credential)?
+        };
+        let tenant = tenant.and_then(|id| self.tenants.get(id));
+        if tenant.is_none() && credential.tenant.is_some() {
+            // Its tenant is no more; without one it would stand outside of all
+            // walls.
+            return Ok(Arc::new(Rights::none()));
+        }
+        let client_id = match credential.client_id_rule {
+            ClientIdRule::SameAsSecret => None,
+            ClientIdRule::Any
+            | ClientIdRule::Exact(_)
+            | ClientIdRule::FirstUse
+            | ClientIdRule::Prefix(_)
+            | ClientIdRule::SameAsUsername => Some(client_id),
+        };
+        let tenant = tenant.map(|tenant| &**tenant);
+        let rights = Rights::of_credential(credential, client_id, tenant, scheme, &roles);
+        Ok(Arc::new(rights))
+    }
+
+    /// The open tenant whose topics this use touches, all of them.
+    pub(crate) fn touched(&self, usage: TopicUse<'_>) -> Option<(&Arc<Tenant>, &Arc<Rights>)> {
+        let touches = |rights: &Rights| match usage {
+            TopicUse::Publish { .. } | TopicUse::Subscribe { .. } => {
+                rights.judge(usage, &self.walls).is_allowed()
+            }
+            TopicUse::Deliver { .. } | TopicUse::Unsubscribe => false,
+        };
+        self.open().find_map(|tenant| {
+            let rights = self.plain.get(&tenant.id)?;
+            touches(rights).then_some((tenant, rights))
+        })
+    }
+
+    /// The tenants that admit clients without a login.
+    fn open(&self) -> impl Iterator<Item = &Arc<Tenant>> {
+        self.tenants
+            .values()
+            .filter(|tenant| tenant.authentication.admits_anonymous())
+    }
+}
