@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use countersign_core::scheme::Shape;
 use countersign_testkit::broker::Builder;
 use countersign_testkit::mqtt::Message;
 use countersign_testkit::tools::{Background, Output, Tool};
@@ -294,3 +295,80 @@ pub const REFUSED_V5: Option<u8> = Some(0x87);
 
 /// CONNACK "accepted".
 pub const ACCEPTED: Option<u8> = Some(0);
+
+/// What rows about schemes and operators need.
+impl Site {
+    /// Makes a credential and returns what was printed.
+    pub fn make(&self, scheme: &str, tenant: &str, options: &[&str]) -> Value {
+        let args: Vec<&str> = [
+            "credential",
+            "create",
+            "--scheme",
+            scheme,
+            "--tenant",
+            tenant,
+        ]
+        .iter()
+        .chain(options)
+        .copied()
+        .collect();
+        self.cli.json(&args)
+    }
+
+    /// Makes an operator, who stands outside all tenants.
+    pub fn operator(&self, name: &str, options: &[&str]) -> Login {
+        let args: Vec<&str> = ["operator", "create", name]
+            .iter()
+            .chain(options)
+            .copied()
+            .collect();
+        let made = self.cli.json(&args);
+        Login {
+            username: text(&made, "name"),
+            secret: text(&made, "secret"),
+        }
+    }
+
+    /// An operator's client that is delivered everything under `filter`.
+    pub fn observer(&self, filter: &str) -> Client {
+        let login = self.operator("observer", &["--subscribe", filter]);
+        let mut client = login.connect("observer").accepted(self.port());
+        assert_eq!(client.subscribe(&[(filter, 0)]).unwrap(), [0]);
+        client
+    }
+
+    /// Adds a scheme that is `base` but for its name and `key`.
+    pub fn scheme_like(&self, base: &str, name: &str, key: &str, value: &str) {
+        let shown = self.cli.run(&["scheme", "show", base]);
+        assert_eq!(shown.code, Some(0), "{shown:?}");
+        let is_kept = |line: &&str| {
+            let own = line.split('=').next().unwrap_or_default().trim();
+            own != "name" && own != key
+        };
+        let kept: Vec<&str> = shown.stdout.lines().filter(is_kept).collect();
+        let written = format!("name = \"{name}\"\n{key} = {value}\n{}\n", kept.join("\n"));
+        self.add_scheme(name, &written);
+    }
+
+    /// Adds a scheme that is written so.
+    pub fn add_scheme(&self, name: &str, written: &str) {
+        let file = self.cli.store().with_file_name(format!("{name}.toml"));
+        std::fs::write(&file, written).unwrap();
+        self.cli.json(&["scheme", "add", file.to_str().unwrap()]);
+    }
+}
+
+/// The topics of the messages that came so far. What was acknowledged to its
+/// publisher before this call is among them, so nothing has to be waited for.
+pub fn topics_so_far(client: &mut Client) -> Vec<String> {
+    client
+        .received()
+        .into_iter()
+        .map(|message| message.topic)
+        .collect()
+}
+
+/// Whether a text has a shape, written as in a scheme.
+pub fn has_shape(text: &str, shape: &str) -> bool {
+    Shape::parse(shape).unwrap().matches(text)
+}

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use countersign_tests::{ACCEPTED, Login, PATIENCE, Site, on_every_broker, text};
+use countersign_tests::{ACCEPTED, Login, PATIENCE, Site, on_every_broker, text, wait_until};
 
 const CLIENTS: usize = 200;
 const ACTS: usize = 25;
@@ -75,8 +75,9 @@ on_every_broker! {
         for client in &mut sessions {
             client.ping(PATIENCE).unwrap();
         }
-        let count = site.cli.json(&["clients", "count"]);
-        assert_eq!(count["connected"], CLIENTS + 1, "{count}");
+        wait_until("all of them are listed", || {
+            site.cli.json(&["clients", "count"])["connected"] == CLIENTS + 1
+        });
     }
 
     fn a_credential_made_while_the_broker_runs_works_at_once(version) {

@@ -222,8 +222,8 @@ on_every_broker! {
         for act in ["suspend", "revoke", "delete"] {
             let login = site.credential(act, "t1");
             let topic = format!("kp1/will/{act}");
-            let mut old = login.connect("v311").will_message(&topic, "gone").accepted(site.port());
-            let mut new = login.connect_v5("v5").accepted(site.port());
+            let mut old = login.connect(&format!("{act}-v311")).will_message(&topic, "gone").accepted(site.port());
+            let mut new = login.connect_v5(&format!("{act}-v5")).accepted(site.port());
             // No traffic from here on: nothing wakes the broker but the act.
             site.act(act, &login);
             assert!(is_kicked(&mut old), "{act}");

@@ -3,6 +3,14 @@
 mod crash;
 mod crowd;
 mod host;
+mod impact;
 mod kaa;
+mod matcher;
+mod ownership;
+mod rules;
 mod samples;
 mod tenants;
+mod tier0;
+mod tls;
+mod vwire;
+mod wills;

@@ -1,0 +1,383 @@
+//! Rows V15 and V16, and clients that a certificate vouches for: listeners with
+//! TLS, on certificates that the tests make.
+
+use countersign_testkit::tools::{Background, Output, Tool};
+use countersign_testkit::{Broker, Connect, Version, artifacts};
+use countersign_tests::{
+    Login, PATIENCE, QUIET, REFUSED, Site, on_every_broker, text, topics_so_far, wait_until,
+};
+use tempfile::TempDir;
+
+/// An authority, and the certificates that it signed.
+struct Authority(TempDir);
+
+impl Authority {
+    /// One that has signed a certificate for 127.0.0.1.
+    fn new() -> Self {
+        let this = Self(tempfile::tempdir().unwrap());
+        this.openssl("ca", &["-subj", "/CN=Test Authority"]);
+        let ca = [this.path("ca.crt"), this.path("ca.key")];
+        let address = "subjectAltName=IP:127.0.0.1";
+        this.openssl(
+            "server",
+            &[
+                "-CA",
+                &ca[0],
+                "-CAkey",
+                &ca[1],
+                "-subj",
+                "/CN=server",
+                "-addext",
+                address,
+            ],
+        );
+        this
+    }
+
+    /// Signs a certificate for a client of this name.
+    fn sign(&self, name: &str) {
+        let subject = format!("/CN={name}");
+        let ca = [self.path("ca.crt"), self.path("ca.key")];
+        self.openssl(name, &["-CA", &ca[0], "-CAkey", &ca[1], "-subj", &subject]);
+    }
+
+    fn openssl(&self, name: &str, more: &[&str]) {
+        let output = Tool::new("openssl")
+            .args([
+                "req",
+                "-x509",
+                "-nodes",
+                "-days",
+                "2",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+            ])
+            .args(["-keyout", &self.path(&format!("{name}.key"))])
+            .args(["-out", &self.path(&format!("{name}.crt"))])
+            .args(more)
+            .run(PATIENCE)
+            .unwrap();
+        assert_eq!(output.code, Some(0), "{output:?}");
+    }
+
+    fn path(&self, file: &str) -> String {
+        self.0.path().join(file).display().to_string()
+    }
+
+    /// What mosquitto.conf says about a listener with the server's certificate.
+    fn listener_lines(&self) -> [String; 4] {
+        [
+            format!("cafile {}", self.path("ca.crt")),
+            format!("certfile {}", self.path("server.crt")),
+            format!("keyfile {}", self.path("server.key")),
+            "tls_version tlsv1.2".into(),
+        ]
+    }
+
+    /// A program for a listener with TLS.
+    fn client(&self, program: &str, port: u16) -> Tool {
+        Tool::mosquitto(program, port).args(["--cafile", &self.path("ca.crt")])
+    }
+
+    /// The same with a certificate.
+    fn certified(&self, program: &str, port: u16, name: &str) -> Tool {
+        self.client(program, port)
+            .args(["--cert", &self.path(&format!("{name}.crt"))])
+            .args(["--key", &self.path(&format!("{name}.key"))])
+            .args(["-i", &format!("id of {name}"), "-V", "311"])
+    }
+
+    /// A handshake with one version of TLS, at any strength.
+    fn handshake(&self, port: u16, tls: &str) -> Output {
+        Tool::new("openssl")
+            .args(["s_client", "-connect", &format!("127.0.0.1:{port}"), tls])
+            .args([
+                "-cipher",
+                "ALL:@SECLEVEL=0",
+                "-verify_return_error",
+                "-CAfile",
+                &self.path("ca.crt"),
+            ])
+            .run(PATIENCE)
+            .unwrap()
+    }
+}
+
+/// A broker whose second listener has TLS, with further lines for it.
+fn start(version: Version, authority: &Authority, more: &[&str]) -> Site {
+    Site::start_with(version, |builder| {
+        let lines = authority.listener_lines();
+        let lines = lines.iter().map(String::as_str).chain(more.iter().copied());
+        lines.fold(builder.listener(), |builder, line| {
+            builder.listener_line(line)
+        })
+    })
+}
+
+/// The port with TLS.
+fn tls(site: &Site) -> u16 {
+    site.broker.port_of(1)
+}
+
+/// Publishes one message, and returns what the program said.
+fn publish(client: Tool, topic: &str) -> Output {
+    client
+        .args(["-t", topic, "-m", "x", "-q", "1"])
+        .run(PATIENCE)
+        .unwrap()
+}
+
+/// Arguments for a client that puts these into client id, name and password.
+fn presenting<'a>(client_id: &'a str, login: &'a Login) -> [&'a str; 8] {
+    [
+        "-i",
+        client_id,
+        "-u",
+        &login.username,
+        "-P",
+        &login.secret,
+        "-V",
+        "311",
+    ]
+}
+
+on_every_broker! {
+    fn v15_devices_connect_over_tls_1_2_without_a_certificate_of_their_own(version) {
+        let authority = Authority::new();
+        let site = start(version, &authority, &["require_certificate false"]);
+        site.tenant("acme", &[]);
+        let device = Login::from(&site.make("vwire", "acme", &[]));
+        let mut observer = site.observer("vwire/#");
+        let topic = format!("vwire/{}/pin/V0", device.username);
+        let client = || authority.client("mosquitto_pub", tls(&site));
+        let published = publish(client().args(presenting(&device.username, &device)), &topic);
+        assert_eq!(published.code, Some(0), "{published:?}");
+        assert_eq!(topics_so_far(&mut observer), [topic.as_str()]);
+        let wrong = device.with_secret("at_wrong");
+        let refused = publish(client().args(presenting(&device.username, &wrong)), &topic);
+        assert_eq!(refused.code, Some(5), "{refused:?}");
+        assert_eq!(topics_so_far(&mut observer), [""; 0]);
+        let new = authority.handshake(tls(&site), "-tls1_2");
+        assert_eq!(new.code, Some(0), "{new:?}");
+        let old = authority.handshake(tls(&site), "-tls1_1");
+        assert_ne!(old.code, Some(0), "{old:?}");
+        assert!(old.stderr.contains("alert protocol version"), "the server did not refuse it: {old:?}");
+    }
+
+    fn a_certificate_vouches_for_marked_credentials_alone(version) {
+        let authority = Authority::new();
+        let site = start_vouching(version, &authority);
+        let mut observer = site.observer("#");
+        marked(&site, &authority, "marked");
+        site.credential("unmarked", "acme");
+        site.operator("chief", &["--publish", "#", "--subscribe", "#"]);
+        for name in ["unmarked@acme", "nobody@acme", "chief", "observer"] {
+            authority.sign(name);
+        }
+        for name in ["marked@acme", "unmarked@acme", "nobody@acme", "chief", "observer"] {
+            for topic in [format!("acme/{name}"), "zoo/x".into(), "elsewhere".into()] {
+                publish(authority.certified("mosquitto_pub", tls(&site), name), &topic);
+            }
+        }
+        assert_eq!(topics_so_far(&mut observer), ["acme/marked@acme"]);
+        for name in ["unmarked@acme", "nobody@acme", "chief"] {
+            let subscribed = authority
+                .certified("mosquitto_sub", tls(&site), name)
+                .args(["-t", "acme/#"])
+                .run(PATIENCE)
+                .unwrap();
+            assert!(subscribed.stderr.contains("denied"), "{name}: {subscribed:?}");
+        }
+        // The mark does not open the listener that asks for a password.
+        assert_eq!(Connect::v311("a").username("marked@acme").code(site.port()), REFUSED);
+        // Without a certificate there is no connection to speak of.
+        let bare = publish(authority.client("mosquitto_pub", tls(&site)).args(["-u", "marked@acme"]), "acme/bare");
+        assert_ne!(bare.code, Some(0), "{bare:?}");
+        assert_eq!(topics_so_far(&mut observer), [""; 0]);
+    }
+
+    fn what_is_stored_for_a_certificate_is_nobody_elses(version) {
+        let authority = Authority::new();
+        let site = start_vouching(version, &authority);
+        let device = marked(&site, &authority, "device");
+        let session = authority
+            .certified("mosquitto_sub", tls(&site), &device.username)
+            .args(["-c", "-q", "1", "-d", "-v", "-t", "acme/device/in"])
+            .background();
+        let mut session = session.unwrap();
+        session.wait_for_output("SUBACK", PATIENCE).unwrap();
+        session.kill().unwrap();
+        let thief = site.credential("thief", "acme");
+        let mut sender = thief.connect("sender").accepted(site.port());
+        sender.publish("acme/device/in", "kept", 1, false).unwrap();
+        let connect = thief.connect("id of device@acme");
+        assert_eq!(connect.clone().stored().code(site.port()), REFUSED);
+        assert_eq!(connect.code(site.port()), REFUSED);
+        let back = authority
+            .certified("mosquitto_sub", tls(&site), &device.username)
+            .args(["-c", "-q", "1", "-v", "-C", "1", "-W", "5", "-t", "acme/device/in"])
+            .run(PATIENCE);
+        assert_eq!(back.unwrap().stdout, "acme/device/in kept\n");
+    }
+
+    fn a_login_by_password_does_not_rub_off_on_a_certificate(version) {
+        let authority = Authority::new();
+        let site = start_vouching(version, &authority);
+        let unmarked = site.credential("unmarked", "acme");
+        authority.sign(&unmarked.username);
+        // The broker drops a session that expired without a word, and may give
+        // what stood for it to the next connection.
+        let by_password = unmarked.connect_v5("id of unmarked@acme").clean(false).session_expiry(1);
+        by_password.accepted(site.port()).disconnect().unwrap();
+        site.broker.wait_for_log("Expiring client", PATIENCE).unwrap();
+        std::thread::sleep(QUIET);
+        let subscribed = authority
+            .certified("mosquitto_sub", tls(&site), &unmarked.username)
+            .args(["-t", "acme/#", "-W", "5"])
+            .run(PATIENCE)
+            .unwrap();
+        assert!(subscribed.stderr.contains("denied"), "{subscribed:?}");
+    }
+
+    fn suspending_or_revoking_stops_who_a_certificate_vouches_for(version) {
+        let authority = Authority::new();
+        let site = start_vouching(version, &authority);
+        let mut observer = site.observer("acme/#");
+        let bystander = marked(&site, &authority, "bystander");
+        let mut bystander = subscriber(&site, &authority, &bystander);
+        for act in ["suspend", "revoke"] {
+            let device = marked(&site, &authority, act);
+            let (own, will) = (format!("acme/{act}"), format!("acme/{act}/will"));
+            let session = subscriber(&site, &authority, &device);
+            let publish = || publish(authority.certified("mosquitto_pub", tls(&site), &device.username).args(["-i", &format!("another id of {act}")]), &own);
+            publish();
+            assert_eq!(topics_so_far(&mut observer), [own.as_str()]);
+            site.act(act, &device);
+            // Its connection ends; it comes back by itself, and may do nothing.
+            let ended = session.wait(PATIENCE).unwrap();
+            assert!(ended.stderr.contains("denied"), "{act}: {ended:?}");
+            assert_eq!(topics_so_far(&mut observer), [will], "{act}");
+            publish();
+            assert_eq!(topics_so_far(&mut observer), [""; 0], "{act}");
+        }
+        assert!(bystander.is_running());
+        site.cli.json(&["credential", "reactivate", "suspend@acme"]);
+        wait_until("the certificate vouches again", || {
+            publish(authority.certified("mosquitto_pub", tls(&site), "suspend@acme"), "acme/again");
+            topics_so_far(&mut observer) == ["acme/again"]
+        });
+    }
+}
+
+/// A broker whose second listener takes the name from a certificate.
+fn start_vouching(version: Version, authority: &Authority) -> Site {
+    let lines = ["require_certificate true", "use_identity_as_username true"];
+    let site = start(version, authority, &lines);
+    site.tenant("acme", &[]);
+    site.tenant("zoo", &[]);
+    site
+}
+
+/// A credential that a certificate may vouch for, and that certificate.
+fn marked(site: &Site, authority: &Authority, name: &str) -> Login {
+    let login = site.credential_with(name, "acme", &["--external-identity"]);
+    authority.sign(&login.username);
+    login
+}
+
+/// A client with a certificate that has its subscription and a Will.
+fn subscriber(site: &Site, authority: &Authority, login: &Login) -> Background {
+    let name = login.username.trim_end_matches("@acme");
+    let mut subscriber = authority
+        .certified("mosquitto_sub", tls(site), &login.username)
+        .args(["-d", "-t", &format!("acme/{name}/in")])
+        .args([
+            "--will-topic",
+            &format!("acme/{name}/will"),
+            "--will-payload",
+            "gone",
+        ])
+        .background()
+        .unwrap();
+    subscriber.wait_for_output("SUBACK", PATIENCE).unwrap();
+    wait_until("the client is listed", || {
+        let listed = site.cli.json(&["clients", "list", "--tenant", "acme"]);
+        let listed = listed.as_array().unwrap();
+        listed
+            .iter()
+            .any(|client| client["username"] == login.username.as_str())
+    });
+    subscriber
+}
+
+/// A device of a scheme that asks for TLS: its token serves as its name too.
+fn device_for_tls_alone(site: &Site) -> Login {
+    site.scheme_like("vwire-token", "vwire-tls", "tls_only", "true");
+    let token = text(&site.make("vwire-tls", "acme", &["greenhouse"]), "secret");
+    Login {
+        username: token.clone(),
+        secret: token,
+    }
+}
+
+const TOPIC: &str = "vwire/acme/greenhouse/pin/V0";
+
+#[test]
+fn v16_a_token_for_tls_alone_is_refused_where_there_is_none() {
+    let authority = Authority::new();
+    let site = Site::start_with(Version::V2_1, |builder| {
+        let builder = authority
+            .listener_lines()
+            .iter()
+            .fold(builder.listener(), |builder, line| {
+                builder.listener_line(line)
+            });
+        let port = builder.port_of(1);
+        builder.plugin_option("tls_listeners", port)
+    });
+    site.tenant("acme", &[]);
+    let mut observer = site.observer("vwire/#");
+    let device = device_for_tls_alone(&site);
+    let arguments = presenting(&device.username, &device);
+    let plain = publish(
+        Tool::mosquitto("mosquitto_pub", site.port()).args(arguments),
+        TOPIC,
+    );
+    assert_eq!(plain.code, Some(5), "{plain:?}");
+    site.broker.wait_for_log("tls-required", PATIENCE).unwrap();
+    assert_eq!(topics_so_far(&mut observer), [""; 0]);
+    let client = authority.client("mosquitto_pub", tls(&site));
+    let protected = publish(client.args(arguments), TOPIC);
+    assert_eq!(protected.code, Some(0), "{protected:?}");
+    assert_eq!(topics_so_far(&mut observer), [TOPIC]);
+}
+
+#[test]
+fn v16_where_the_port_is_not_known_nobody_is_taken_to_use_tls() {
+    for version in [Version::V2_0_11, Version::V2_0_21] {
+        let authority = Authority::new();
+        let site = start(version, &authority, &[]);
+        site.tenant("acme", &[]);
+        let device = device_for_tls_alone(&site);
+        let arguments = presenting(&device.username, &device);
+        for client in [
+            Tool::mosquitto("mosquitto_pub", site.port()),
+            authority.client("mosquitto_pub", tls(&site)),
+        ] {
+            let refused = publish(client.args(arguments), TOPIC);
+            assert_eq!(refused.code, Some(5), "{version}: {refused:?}");
+        }
+        let builder = Broker::builder(version);
+        let port = builder.port();
+        let failure = builder
+            .plugin(artifacts::plugin().unwrap())
+            .plugin_option("store", site.cli.store().display())
+            .plugin_option("broker", "another")
+            .plugin_option("tls_listeners", port)
+            .start_expecting_failure()
+            .unwrap();
+        assert!(failure.log.contains("2.1"), "{failure}");
+    }
+}
