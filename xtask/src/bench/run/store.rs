@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
+use countersign_core::scheme::SchemeName;
 use countersign_core::client_id::ClientIdRule;
 use countersign_core::credential::{Credential, CredentialId, Generation};
 use countersign_core::lifecycle::State;
@@ -141,7 +142,7 @@ fn credential(name: &str, tenant: &TenantId) -> Result<Credential> {
         id: CredentialId(0),
         name: LoginName::parse_device(name)?,
         tenant: Some(tenant.clone()),
-        scheme: "basic".into(),
+        scheme: SchemeName::parse("basic")?,
         state: State::Inactive,
         ever_used: false,
         generation: Generation::FIRST,
@@ -158,6 +159,7 @@ fn credential(name: &str, tenant: &TenantId) -> Result<Credential> {
         revoked_reason: None,
         secrets: Vec::new(),
         roles: Vec::new(),
+        rules: Vec::new(),
         attributes: Default::default(),
     })
 }
