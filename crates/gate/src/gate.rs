@@ -145,7 +145,8 @@ impl<S: GateStore> Gate<S> {
     /// Judges one use of a topic.
     pub fn check(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Verdict {
         let known = self.sessions.get(peer.handle);
-        let Some(session) = known.filter(|session| session.is(peer)) else {
+        let is_its = |session: &&Session| session.is(peer) && !session.is_past(usage);
+        let Some(session) = known.filter(is_its) else {
             return self.check_unseen(peer, usage);
         };
         let verdict = session.judge(usage, &self.policy.walls);

@@ -77,6 +77,9 @@ pub(crate) enum Phase {
         /// Whether its Will may still come. There is one at most, so nothing
         /// else passes for it.
         will_due: bool,
+        /// Whether all that its end brings about is over, so that whoever
+        /// subscribes under its handle is another.
+        is_over: bool,
     },
 }
 
@@ -136,6 +139,17 @@ impl Session {
             && peer.username == self.username.as_deref().map(str::as_bytes)
     }
 
+    /// Says whether a use of a topic comes too late to be this session's: it is
+    /// gone, and its handle is another client's.
+    pub(crate) fn is_past(&self, usage: TopicUse<'_>) -> bool {
+        match (self.phase, usage) {
+            (Phase::Gone { will_due, .. }, TopicUse::Publish { .. }) => !will_due,
+            (Phase::Gone { is_over, .. }, TopicUse::Subscribe { .. }) => is_over,
+            (Phase::Gone { .. }, TopicUse::Deliver { .. } | TopicUse::Unsubscribe)
+            | (Phase::Live | Phase::Kicked(_), _) => false,
+        }
+    }
+
     /// Judges one use of a topic. Allocates nothing.
     pub(crate) fn judge(&self, usage: TopicUse<'_>, walls: &Territories) -> Verdict {
         let stopped = match self.phase {
@@ -143,15 +157,6 @@ impl Session {
             Phase::Kicked(reason) => Some(reason),
             Phase::Gone { stopped, .. } => stopped,
         };
-        if let (
-            TopicUse::Publish { .. },
-            Phase::Gone {
-                will_due: false, ..
-            },
-        ) = (usage, self.phase)
-        {
-            return Verdict::Deny(Reason::Unauthenticated);
-        }
         match (usage, stopped) {
             // Whatever ends a session, its Will is judged as it was.
             (TopicUse::Publish { .. } | TopicUse::Unsubscribe, _)
@@ -232,9 +237,12 @@ impl Session {
     pub(crate) fn stop(&mut self, reason: KickReason) {
         self.phase = match self.phase {
             Phase::Live | Phase::Kicked(_) => Phase::Kicked(reason),
-            Phase::Gone { will_due, .. } => Phase::Gone {
+            Phase::Gone {
+                will_due, is_over, ..
+            } => Phase::Gone {
                 stopped: Some(reason),
                 will_due,
+                is_over,
             },
         };
     }
@@ -243,6 +251,19 @@ impl Session {
     pub(crate) fn will_is_out(&mut self) {
         if let Phase::Gone { will_due, .. } = &mut self.phase {
             *will_due = false;
+        }
+    }
+
+    /// Writes down that all that its end brings about is over, but for a Will
+    /// that may be delayed.
+    fn end_is_over(&mut self) {
+        let delays_will = self.delays_will;
+        if let Phase::Gone {
+            will_due, is_over, ..
+        } = &mut self.phase
+        {
+            *is_over = true;
+            *will_due &= delays_will;
         }
     }
 
@@ -365,6 +386,7 @@ impl Sessions {
         session.phase = Phase::Gone {
             stopped,
             will_due: true,
+            is_over: false,
         };
         let entry = (handle, session.number);
         if session.stored {
@@ -384,9 +406,7 @@ impl Sessions {
         for (handle, number) in core::mem::take(&mut self.left) {
             match self.get_mut(handle) {
                 Some(session) if session.number == number && session.stored => {
-                    if !session.delays_will {
-                        session.will_is_out();
-                    }
+                    session.end_is_over();
                 }
                 Some(_) | None => self.forget(handle, number),
             }
