@@ -7,11 +7,11 @@ use std::process::Command;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use countersign_core::scheme::SchemeName;
 use countersign_core::client_id::ClientIdRule;
 use countersign_core::credential::{Credential, CredentialId, Generation};
 use countersign_core::lifecycle::State;
 use countersign_core::name::{LoginName, TenantId};
+use countersign_core::scheme::SchemeName;
 use countersign_core::secret::{Argon2Params, PasswordHash, Secret, SecretDigest, Verifier};
 use countersign_core::store::{AdminStore, AdminTransaction, Intent};
 use countersign_core::time::Timestamp;
