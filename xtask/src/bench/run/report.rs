@@ -124,17 +124,31 @@ pub fn write(path: &Path, machine: &Machine, bench: &Bench, figures: &[Figure]) 
 
 fn print_case(figures: &[Figure], first: &Figure) {
     println!("\n{}: {}", first.measurement, first.case);
-    let mut columns = distinct(
-        figures
-            .iter()
-            .map(|figure| (figure.broker, figure.quantity)),
-    );
-    // All of one broker side by side, each in the order in which it came.
-    let brokers = distinct(columns.iter().map(|(broker, _)| *broker));
-    columns.sort_by_key(|(broker, _)| brokers.iter().position(|known| known == broker));
+    let brokers = distinct(figures.iter().map(|figure| figure.broker));
+    let columns = |brokers: &[&'static str]| -> Vec<Column> {
+        // All of one broker side by side, each in the order in which it came.
+        let of = |broker: &&'static str| {
+            let broker = *broker;
+            let figures = figures.iter().filter(move |figure| figure.broker == broker);
+            distinct(figures.map(|figure| (figure.broker, figure.quantity)))
+        };
+        brokers.iter().flat_map(of).collect()
+    };
+    let all = columns(&brokers);
+    if all.len() <= WIDEST {
+        return print_columns(figures, &all);
+    }
+    for broker in brokers {
+        print_columns(figures, &columns(&[broker]));
+    }
+}
+
+type Column = (&'static str, Quantity);
+
+fn print_columns(figures: &[Figure], columns: &[Column]) {
     let subjects = distinct(figures.iter().map(|figure| figure.subject.as_str()));
-    let mut lines = vec![heading(&columns, |(broker, _)| (*broker).to_owned())];
-    lines.push(heading(&columns, |(_, quantity)| {
+    let mut lines = vec![heading(columns, |(broker, _)| (*broker).to_owned())];
+    lines.push(heading(columns, |(_, quantity)| {
         format!("{}, {}", quantity.name, quantity.unit)
     }));
     for subject in subjects {
@@ -150,10 +164,7 @@ fn print_case(figures: &[Figure], first: &Figure) {
     print_aligned(&lines);
 }
 
-fn heading(
-    columns: &[(&'static str, Quantity)],
-    text: impl Fn(&(&'static str, Quantity)) -> String,
-) -> Vec<String> {
+fn heading(columns: &[Column], text: impl Fn(&Column) -> String) -> Vec<String> {
     [String::new()]
         .into_iter()
         .chain(columns.iter().map(text))
@@ -205,3 +216,6 @@ fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
     }
     known
 }
+
+/// More columns than this are told broker by broker.
+const WIDEST: usize = 9;

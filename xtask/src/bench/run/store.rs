@@ -4,17 +4,13 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
-use countersign_core::client_id::ClientIdRule;
-use countersign_core::credential::{Credential, CredentialId, Generation};
-use countersign_core::lifecycle::State;
-use countersign_core::name::{LoginName, TenantId};
-use countersign_core::scheme::SchemeName;
+use countersign_core::credential::Credential;
+use countersign_core::name::LoginName;
 use countersign_core::secret::{Argon2Params, PasswordHash, Secret, SecretDigest, Verifier};
-use countersign_core::store::{AdminStore, AdminTransaction, Intent};
-use countersign_core::time::Timestamp;
+use countersign_core::store::{AdminStore, AdminTransaction, Directory, Intent};
 use countersign_sqlite::SqliteStore;
 
 use super::{Bench, login};
@@ -50,7 +46,7 @@ impl Sizes {
             make(bench, &folder)?;
             // One at least, so that somebody can log in.
             let count = count.max(1);
-            fill(&folder, count, Secrets::Generated)?;
+            fill(bench, &folder, count, Secrets::Generated)?;
             let bytes = file(&folder).metadata()?.len();
             println!(
                 "store of {count} credentials: {:.1} s, {:.1} MiB",
@@ -95,30 +91,30 @@ pub fn make(bench: &Bench, folder: &Path) -> Result<()> {
 
 /// Adds the first `count` credentials, many in each transaction: an act for
 /// each would sync to disk for each.
-pub fn fill(folder: &Path, count: usize, secrets: Secrets) -> Result<()> {
-    let mut store = SqliteStore::open(file(folder))?;
+pub fn fill(bench: &Bench, folder: &Path, count: usize, secrets: Secrets) -> Result<()> {
+    let template = template(bench, folder)?;
     let hash = match secrets {
         Secrets::Chosen => Some(hash()?),
         Secrets::Generated => None,
     };
+    let mut store = SqliteStore::open(file(folder))?;
     for first in (0..count).step_by(AT_ONCE) {
-        add(&mut store, first..count.min(first + AT_ONCE), hash.as_ref())?;
+        let range = first..count.min(first + AT_ONCE);
+        add(&mut store, range, &template, hash.as_ref())?;
     }
     Ok(())
 }
 
-/// The time.
-pub fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let millis = since.map_or(0, |since| since.as_millis());
-    Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
-}
-
-fn add(store: &mut SqliteStore, range: Range<usize>, hash: Option<&PasswordHash>) -> Result<()> {
-    let tenant = TenantId::parse(login::TENANT)?;
+fn add(
+    store: &mut SqliteStore,
+    range: Range<usize>,
+    template: &Credential,
+    hash: Option<&PasswordHash>,
+) -> Result<()> {
     let mut transaction = store.begin(Intent::Write)?;
+    let mut credential = template.clone();
     for index in range {
-        let credential = credential(&login::name(index), &tenant)?;
+        credential.name = LoginName::parse_device(&login::name(index))?;
         let id = transaction.add_credential(&credential)?;
         let verifier = match hash {
             Some(hash) => Verifier::Password(hash.clone()),
@@ -129,39 +125,31 @@ fn add(store: &mut SqliteStore, range: Range<usize>, hash: Option<&PasswordHash>
     Ok(transaction.commit(&[], &[])?)
 }
 
+/// A credential as the program makes it, to make others like it; gone again
+/// from the store.
+fn template(bench: &Bench, folder: &Path) -> Result<Credential> {
+    let create = [
+        "credential",
+        "create",
+        "template",
+        "--tenant",
+        login::TENANT,
+    ];
+    read(&mut cli(bench, folder, &create))?;
+    let name = format!("template@{}", login::TENANT);
+    let template = SqliteStore::open(file(folder))?
+        .credential(&LoginName::parse_device(&name)?)?
+        .context("the template is not there")?;
+    read(&mut cli(bench, folder, &["credential", "delete", &name]))?;
+    Ok(Credential::clone(&template))
+}
+
 /// The hash of the chosen password; all who share it may share its hash, which
 /// is checked no faster for that.
 fn hash() -> Result<PasswordHash> {
     let password = Secret::new(login::CHOSEN.as_bytes().to_vec());
     PasswordHash::new(&password, [7; 16], Argon2Params::default())
         .context("cannot hash the password")
-}
-
-fn credential(name: &str, tenant: &TenantId) -> Result<Credential> {
-    Ok(Credential {
-        id: CredentialId(0),
-        name: LoginName::parse_device(name)?,
-        tenant: Some(tenant.clone()),
-        scheme: SchemeName::parse("basic")?,
-        state: State::Inactive,
-        ever_used: false,
-        generation: Generation::FIRST,
-        group: None,
-        description: None,
-        client_id_rule: ClientIdRule::Any,
-        client_id_tie: None,
-        external_identity: false,
-        not_before: None,
-        expires_at: None,
-        created_at: now(),
-        updated_at: now(),
-        last_used_at: None,
-        revoked_reason: None,
-        secrets: Vec::new(),
-        roles: Vec::new(),
-        rules: Vec::new(),
-        attributes: Default::default(),
-    })
 }
 
 /// How many credentials go into one transaction.

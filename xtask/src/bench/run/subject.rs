@@ -66,11 +66,11 @@ impl Subject {
             Self::DynamicSecurity => dynamic_security(folder, count),
             Self::Generated => {
                 store::make(bench, folder)?;
-                store::fill(folder, count, store::Secrets::Generated)
+                store::fill(bench, folder, count, store::Secrets::Generated)
             }
             Self::Chosen => {
                 store::make(bench, folder)?;
-                store::fill(folder, count, store::Secrets::Chosen)
+                store::fill(bench, folder, count, store::Secrets::Chosen)
             }
         }
     }
