@@ -1,0 +1,535 @@
+//! Back-off: how much slow checking of secrets anybody may ask for.
+//!
+//! A slow check takes tens of milliseconds, so whoever may ask for any number
+//! of them holds up everybody else. Three things are counted: failures per
+//! name and place, failures per place, and the time that checks take on a
+//! host's thread that can't wait. A name has a share of its own at the place
+//! where it last logged in, which the failures of others can't use up.
+//!
+//! Nothing here depends on what is stored: names count as they are presented,
+//! whether anybody has them or not. Secrets that are quick to check never come
+//! here.
+
+use core::net::IpAddr;
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use crate::options::Percent;
+use crate::time::Timestamp;
+
+/// Where a login comes from, as far as places are told apart here: an IPv4
+/// address, or the network of 64 bits that an IPv6 address is in.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Origin(Place);
+
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+enum Place {
+    /// No address, or a text that is none. All of these are one place.
+    #[default]
+    Unknown,
+    V4(u32),
+    V6([u8; 8]),
+}
+
+impl Origin {
+    /// The origin that a peer's address stands for.
+    #[must_use]
+    pub fn of(address: Option<&str>) -> Self {
+        let parsed = address.and_then(|text| text.parse::<IpAddr>().ok());
+        Self(match parsed.map(|address| address.to_canonical()) {
+            None => Place::Unknown,
+            Some(IpAddr::V4(address)) => Place::V4(address.to_bits()),
+            Some(IpAddr::V6(address)) => {
+                let [a, b, c, d, e, f, g, h, ..] = address.octets();
+                Place::V6([a, b, c, d, e, f, g, h])
+            }
+        })
+    }
+}
+
+/// A login that asks for a slow check.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt<'a> {
+    /// Where it comes from.
+    pub origin: Origin,
+    /// The name that it presents.
+    pub name: &'a str,
+}
+
+/// What an attempt asked for too often.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Burst {
+    /// Too many attempts on this name failed at this origin.
+    Name,
+    /// Too many attempts failed at this origin.
+    Origin,
+}
+
+/// Counts failures, and the time that slow checks take.
+///
+/// All of it is forgotten with the process, and all tables are bounded: what
+/// finds no place in one is counted by the others alone.
+#[derive(Debug)]
+pub struct Backoff {
+    /// The time that checks for anybody took.
+    anyone: TimeShare,
+    /// The time that checks for names at their homes took beyond that.
+    at_home: TimeShare,
+    /// The time that checks took since the host's loop last went round.
+    this_round: Duration,
+    origins: BTreeMap<Origin, Failures>,
+    /// How many names all origins hold together.
+    names: usize,
+    swept: Option<Timestamp>,
+    /// Where each name last logged in.
+    homes: BTreeMap<Box<str>, Origin>,
+}
+
+/// What failed at one origin.
+#[derive(Debug, Default)]
+struct Failures {
+    all: Bucket,
+    by_name: BTreeMap<Box<str>, Bucket>,
+}
+
+impl Backoff {
+    /// Nothing counted yet; checks may take `share` of the host's time.
+    #[must_use]
+    pub fn new(share: Percent) -> Self {
+        Self {
+            anyone: TimeShare::new(share, ANYONE),
+            at_home: TimeShare::new(share, AT_HOME),
+            this_round: Duration::ZERO,
+            origins: BTreeMap::new(),
+            names: 0,
+            swept: None,
+            homes: BTreeMap::new(),
+        }
+    }
+
+    /// Says whether an attempt may be checked, as far as failures go.
+    ///
+    /// # Errors
+    ///
+    /// Returns the [`Burst`] that is used up.
+    pub fn leave(&self, attempt: &Attempt<'_>, now: Timestamp) -> Result<(), Burst> {
+        let Some(failures) = self.origins.get(&attempt.origin) else {
+            return Ok(());
+        };
+        let of_name = failures.by_name.get(attempt.name);
+        if of_name.is_some_and(|bucket| !bucket.has_room(PER_NAME, now)) {
+            return Err(Burst::Name);
+        }
+        if !self.is_at_home(attempt) && !failures.all.has_room(PER_ORIGIN, now) {
+            return Err(Burst::Origin);
+        }
+        Ok(())
+    }
+
+    /// Says whether there is time for a check on the host's own thread.
+    #[must_use]
+    pub fn has_time(&self, attempt: &Attempt<'_>, now: Timestamp) -> bool {
+        self.this_round < LONGEST_ROUND
+            && (self.anyone.has_time(now) || self.is_at_home(attempt) && self.at_home.has_time(now))
+    }
+
+    /// Takes note of how long a check took on the host's own thread.
+    pub fn spent(&mut self, attempt: &Attempt<'_>, time: Duration, now: Timestamp) {
+        self.this_round = self.this_round.saturating_add(time);
+        let lasting = self.is_at_home(attempt) && !self.anyone.has_time(now);
+        let share = if lasting {
+            &mut self.at_home
+        } else {
+            &mut self.anyone
+        };
+        share.spend(time, now);
+    }
+
+    /// Takes note that the host served everybody else.
+    pub fn went_round(&mut self) {
+        self.this_round = Duration::ZERO;
+    }
+
+    /// Takes note of an attempt whose secret was wrong.
+    pub fn failed(&mut self, attempt: &Attempt<'_>, now: Timestamp) {
+        self.sweep(now);
+        let is_at_home = self.is_at_home(attempt);
+        if self.origins.len() >= MOST_ORIGINS && !self.origins.contains_key(&attempt.origin) {
+            return;
+        }
+        let failures = self.origins.entry(attempt.origin).or_default();
+        if !is_at_home {
+            failures.all.pour(PER_ORIGIN, now);
+        }
+        if let Some(bucket) = failures.by_name.get_mut(attempt.name) {
+            bucket.pour(PER_NAME, now);
+        } else if self.names < MOST_NAMES {
+            let mut bucket = Bucket::default();
+            bucket.pour(PER_NAME, now);
+            failures.by_name.insert(attempt.name.into(), bucket);
+            self.names = self.names.saturating_add(1);
+        }
+    }
+
+    /// Takes note that a name logged in: this is its home now.
+    pub fn succeeded(&mut self, attempt: &Attempt<'_>) {
+        if let Some(failures) = self.origins.get_mut(&attempt.origin)
+            && failures.by_name.remove(attempt.name).is_some()
+        {
+            self.names = self.names.saturating_sub(1);
+        }
+        if let Some(home) = self.homes.get_mut(attempt.name) {
+            *home = attempt.origin;
+            return;
+        }
+        if self.homes.len() >= MOST_HOMES {
+            // Any one: whoever it was shares with everybody again.
+            self.homes.pop_first();
+        }
+        self.homes.insert(attempt.name.into(), attempt.origin);
+    }
+
+    /// Says whether the name last logged in from where the attempt comes from.
+    #[must_use]
+    pub fn is_at_home(&self, attempt: &Attempt<'_>) -> bool {
+        self.homes.get(attempt.name) == Some(&attempt.origin)
+    }
+
+    /// Forgets what is over, where a table is full and not more than once a
+    /// second.
+    fn sweep(&mut self, now: Timestamp) {
+        let is_full = self.origins.len() >= MOST_ORIGINS || self.names >= MOST_NAMES;
+        let is_time = self
+            .swept
+            .is_none_or(|last| now < last || now.since(last) >= SWEEP_EVERY);
+        if !is_full || !is_time {
+            return;
+        }
+        self.swept = Some(now);
+        let mut names = 0_usize;
+        self.origins.retain(|_, failures| {
+            failures
+                .by_name
+                .retain(|_, bucket| !bucket.is_empty(PER_NAME, now));
+            names = names.saturating_add(failures.by_name.len());
+            !failures.by_name.is_empty() || !failures.all.is_empty(PER_ORIGIN, now)
+        });
+        self.names = names;
+    }
+}
+
+/// A leaky bucket for failures, kept as the instant at which it is empty.
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    empty_at: Timestamp,
+}
+
+impl Default for Bucket {
+    fn default() -> Self {
+        Self {
+            empty_at: Timestamp::from_millis(i64::MIN),
+        }
+    }
+}
+
+impl Bucket {
+    fn has_room(&self, limit: Limit, now: Timestamp) -> bool {
+        self.level(limit, now).saturating_add(limit.drain) <= limit.size()
+    }
+
+    fn is_empty(&self, limit: Limit, now: Timestamp) -> bool {
+        self.level(limit, now).is_zero()
+    }
+
+    fn pour(&mut self, limit: Limit, now: Timestamp) {
+        let level = self.level(limit, now).saturating_add(limit.drain);
+        self.empty_at = now.plus(level.min(limit.size()));
+    }
+
+    /// How long it takes to be empty. Never longer than from full, whatever a
+    /// clock that was set back says.
+    fn level(&self, limit: Limit, now: Timestamp) -> Duration {
+        self.empty_at.since(now).min(limit.size())
+    }
+}
+
+/// So many failures fit, and one is forgiven each `drain`.
+#[derive(Clone, Copy, Debug)]
+struct Limit {
+    burst: u32,
+    drain: Duration,
+}
+
+impl Limit {
+    fn size(self) -> Duration {
+        self.drain.saturating_mul(self.burst)
+    }
+}
+
+/// A share of the host's time, kept as the instant at which what was spent is
+/// earned again.
+#[derive(Clone, Copy, Debug)]
+struct TimeShare {
+    earned_at: Timestamp,
+    /// How long it takes to earn one unit of time, in tenths of a percent.
+    per_mille: u32,
+    /// How long the last check took.
+    last: Duration,
+}
+
+impl TimeShare {
+    fn new(share: Percent, part: u32) -> Self {
+        let per_mille = u32::from(share.get()).saturating_mul(part) / 10;
+        Self {
+            earned_at: Timestamp::from_millis(i64::MIN),
+            per_mille: per_mille.max(1),
+            last: Duration::ZERO,
+        }
+    }
+
+    fn has_time(&self, now: Timestamp) -> bool {
+        self.debt(now) < self.most()
+    }
+
+    fn spend(&mut self, time: Duration, now: Timestamp) {
+        self.last = time.min(LONGEST_CHECK);
+        let debt = self.debt(now).min(self.most());
+        self.earned_at = now.plus(debt.saturating_add(self.price(self.last)));
+    }
+
+    fn debt(&self, now: Timestamp) -> Duration {
+        let most = self.most().saturating_add(self.price(self.last));
+        self.earned_at.since(now).min(most)
+    }
+
+    /// How far ahead time may be spent: a second's share, and on top of it
+    /// what the burst of one name takes.
+    fn most(&self) -> Duration {
+        let burst = self.last.saturating_mul(PER_NAME.burst);
+        WINDOW.saturating_add(self.price(burst))
+    }
+
+    /// How long it takes to earn `time`.
+    fn price(&self, time: Duration) -> Duration {
+        time.saturating_mul(1_000)
+            .checked_div(self.per_mille)
+            .unwrap_or(Duration::MAX)
+    }
+}
+
+/// Failures on one name at one origin: 1,800 an hour once the burst is over.
+const PER_NAME: Limit = Limit {
+    burst: 16,
+    drain: Duration::from_secs(2),
+};
+/// Failures at one origin.
+const PER_ORIGIN: Limit = Limit {
+    burst: 64,
+    drain: Duration::from_millis(250),
+};
+/// Of a hundred parts of the time, those for anybody.
+const ANYONE: u32 = 75;
+/// And those for names at their homes.
+const AT_HOME: u32 = 25;
+const WINDOW: Duration = Duration::from_secs(1);
+/// After so much checking the host must serve everybody else first.
+const LONGEST_ROUND: Duration = Duration::from_millis(60);
+/// What takes longer was no check but a clock that was set.
+const LONGEST_CHECK: Duration = Duration::from_secs(10);
+const MOST_ORIGINS: usize = 4_096;
+const MOST_NAMES: usize = 16_384;
+const MOST_HOMES: usize = 65_536;
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+    fn here(name: &str) -> Attempt<'_> {
+        at("192.0.2.1", name)
+    }
+
+    fn at<'a>(address: &str, name: &'a str) -> Attempt<'a> {
+        Attempt {
+            origin: Origin::of(Some(address)),
+            name,
+        }
+    }
+
+    fn backoff() -> Backoff {
+        Backoff::new(Percent::default())
+    }
+
+    fn after(millis: u64) -> Timestamp {
+        START.plus(Duration::from_millis(millis))
+    }
+
+    #[test]
+    fn addresses_are_told_apart_as_far_as_one_host_reaches() {
+        let of = |text| Origin::of(Some(text));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+        assert_eq!(of("no address"), Origin::of(None));
+        assert_eq!(Origin::default(), Origin::of(None));
+    }
+
+    #[test]
+    fn sixteen_failures_on_a_name_are_a_burst_and_then_one_each_two_seconds() {
+        let mut backoff = backoff();
+        for _ in 0..16 {
+            assert_eq!(backoff.leave(&here("a"), START), Ok(()));
+            backoff.failed(&here("a"), START);
+        }
+        assert_eq!(backoff.leave(&here("a"), after(1_999)), Err(Burst::Name));
+        assert_eq!(backoff.leave(&here("a"), after(2_000)), Ok(()));
+        backoff.failed(&here("a"), after(2_000));
+        assert_eq!(backoff.leave(&here("a"), after(2_000)), Err(Burst::Name));
+        // Another name there, and the same name elsewhere, are not meant.
+        assert_eq!(backoff.leave(&here("b"), START), Ok(()));
+        assert_eq!(backoff.leave(&at("192.0.2.2", "a"), START), Ok(()));
+        assert_eq!(backoff.leave(&here("a"), after(60_000)), Ok(()));
+    }
+
+    #[test]
+    fn sixty_four_failures_at_an_address_are_a_burst() {
+        let mut backoff = backoff();
+        let names: Vec<String> = (0..64).map(|number| format!("n{number}")).collect();
+        for name in &names {
+            assert_eq!(backoff.leave(&here(name), START), Ok(()));
+            backoff.failed(&here(name), START);
+        }
+        assert_eq!(backoff.leave(&here("x"), START), Err(Burst::Origin));
+        assert_eq!(backoff.leave(&here("x"), after(250)), Ok(()));
+        assert_eq!(backoff.leave(&at("192.0.2.2", "x"), START), Ok(()));
+    }
+
+    #[test]
+    fn the_failures_of_others_don_t_use_up_the_share_of_a_name_at_home() {
+        let mut backoff = backoff();
+        backoff.succeeded(&here("dev"));
+        for number in 0..200 {
+            backoff.failed(&here(&format!("n{number}")), START);
+            backoff.spent(
+                &here(&format!("n{number}")),
+                Duration::from_millis(50),
+                START,
+            );
+            backoff.went_round();
+        }
+        assert_eq!(backoff.leave(&here("other"), START), Err(Burst::Origin));
+        assert!(!backoff.has_time(&here("other"), START));
+        assert_eq!(backoff.leave(&here("dev"), START), Ok(()));
+        assert!(backoff.has_time(&here("dev"), START));
+        // Elsewhere it is a name like any other.
+        assert!(!backoff.has_time(&at("192.0.2.2", "dev"), START));
+        // Its own failures do count.
+        for _ in 0..16 {
+            backoff.failed(&here("dev"), START);
+        }
+        assert_eq!(backoff.leave(&here("dev"), START), Err(Burst::Name));
+    }
+
+    #[test]
+    fn ten_wrong_tries_and_a_right_one_have_time_however_slow_a_hash_is() {
+        for millis in [5, 20, 70, 200] {
+            let mut backoff = backoff();
+            let mut now = START;
+            for _ in 0..11 {
+                assert!(backoff.has_time(&here("a"), now), "{millis}");
+                now = now.plus(Duration::from_millis(millis));
+                backoff.spent(&here("a"), Duration::from_millis(millis), now);
+                backoff.failed(&here("a"), now);
+                backoff.went_round();
+            }
+        }
+    }
+
+    #[test]
+    fn in_the_long_run_checks_take_their_share_and_no_more() {
+        for percent in ["1", "25", "100"] {
+            let options = [("store", "/s"), ("hash_budget", percent)];
+            let share = crate::options::Options::parse(options).unwrap().hash_budget;
+            let mut backoff = Backoff::new(share);
+            let cost = Duration::from_millis(20);
+            let mut spent = Duration::ZERO;
+            let minute = 60_000_u64;
+            // Somebody asks each millisecond, the loop goes round each time.
+            for millis in 0..10 * minute {
+                let now = after(millis);
+                if backoff.has_time(&here("a"), now) {
+                    backoff.spent(&here("a"), cost, now);
+                    spent += cost;
+                }
+                backoff.went_round();
+            }
+            let share = f64::from(u32::from(share.get())) / 100.0;
+            let most = share * 600.0 + 1.0;
+            assert!(spent.as_secs_f64() <= most, "{percent}: {spent:?}");
+            assert!(
+                spent.as_secs_f64() >= share * 600.0 * 0.7,
+                "{percent}: {spent:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn one_round_of_the_loop_checks_for_a_moment_only() {
+        let mut backoff = backoff();
+        let mut checks = 0;
+        while backoff.has_time(&here("a"), START) {
+            backoff.spent(&here("a"), Duration::from_millis(20), START);
+            checks += 1;
+        }
+        assert_eq!(checks, 3);
+        backoff.went_round();
+        assert!(backoff.has_time(&here("a"), START));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_holds_nobody_up_for_long() {
+        let mut backoff = backoff();
+        for _ in 0..100 {
+            backoff.failed(&here("a"), START);
+            backoff.spent(&here("a"), Duration::from_millis(50), START);
+        }
+        let earlier = START.minus(Duration::from_secs(86_400));
+        assert_eq!(backoff.leave(&here("a"), earlier), Err(Burst::Name));
+        backoff.failed(&here("a"), earlier);
+        backoff.spent(&here("a"), Duration::from_millis(50), earlier);
+        backoff.went_round();
+        let soon = earlier.plus(Duration::from_secs(33));
+        assert_eq!(backoff.leave(&here("a"), soon), Ok(()));
+        assert!(backoff.has_time(&here("a"), soon));
+    }
+
+    #[test]
+    fn tables_are_bounded_and_what_is_over_makes_room() {
+        let mut backoff = backoff();
+        for number in 0..MOST_NAMES + 10 {
+            let address = format!("10.{}.{}.1", number / 250 % 250, number % 250);
+            backoff.failed(&at(&address, &format!("n{number}")), START);
+        }
+        assert!(backoff.names <= MOST_NAMES && backoff.origins.len() <= MOST_ORIGINS);
+        backoff.failed(&here("a"), after(100_000));
+        assert_eq!((backoff.names, backoff.origins.len()), (1, 1));
+        for number in 0..MOST_HOMES + 10 {
+            backoff.succeeded(&here(&format!("n{number}")));
+        }
+        assert_eq!(backoff.homes.len(), MOST_HOMES);
+    }
+
+    #[test]
+    fn a_login_forgives_what_failed_before_it() {
+        let mut backoff = backoff();
+        for _ in 0..16 {
+            backoff.failed(&here("a"), START);
+        }
+        backoff.succeeded(&here("a"));
+        assert_eq!(backoff.leave(&here("a"), START), Ok(()));
+        assert_eq!(backoff.names, 0);
+    }
+}
