@@ -22,7 +22,7 @@ use crate::presence::{Observation, Presence, SessionNumber};
 use crate::reason::Reason;
 use crate::role::{Role, RoleName};
 use crate::scheme::{Scheme, SchemeName, Schemes};
-use crate::secret::{Argon2Params, SecretDigest, SecretId, Verifier};
+use crate::secret::{Argon2Params, PasswordHash, SecretDigest, SecretId, Verifier};
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
@@ -213,6 +213,19 @@ pub trait GateStore: Directory + Send + Sized + 'static {
     /// the front of the batch may be written then, and nothing else of it; to
     /// write the whole batch again does no harm.
     fn write_batch(&mut self, broker: &str, batch: &Batch) -> Result<(), StoreError>;
+
+    /// Keeps `new` of a chosen password instead of `old`, if `old` is what is
+    /// kept. It is the same password, so nothing that was given out changes.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be written.
+    fn replace_password_hash(
+        &mut self,
+        secret: SecretId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<(), StoreError>;
 
     /// Moves refusals of minutes that ended before `now` into the audit, prunes
     /// the change log, and writes the log back into the store.

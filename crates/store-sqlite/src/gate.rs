@@ -10,7 +10,7 @@ use countersign_core::ownership::StoredSession;
 use countersign_core::presence::SessionNumber;
 use countersign_core::role::Role;
 use countersign_core::scheme::Schemes;
-use countersign_core::secret::SecretDigest;
+use countersign_core::secret::{PasswordHash, SecretDigest, SecretId};
 use countersign_core::store::{
     Batch, Directory, GateStore, KickTarget, Login, Recorded, Settings, StoreError,
 };
@@ -23,8 +23,8 @@ use crate::columns::Columns;
 use crate::error::Fault;
 use crate::maintenance::CHUNK;
 use crate::open::SqliteStore;
-use crate::patience::GATE_WAIT;
-use crate::{changes, ownership, presence, roles, rows, schemes};
+use crate::patience::{BATCH_WAIT, GATE_WAIT};
+use crate::{changes, ownership, presence, roles, rows, schemes, writing};
 
 impl Directory for SqliteStore {
     fn credential(&mut self, name: &LoginName) -> Result<Option<Arc<Credential>>, StoreError> {
@@ -166,6 +166,19 @@ impl GateStore for SqliteStore {
 
     fn write_batch(&mut self, broker: &str, batch: &Batch) -> Result<(), StoreError> {
         self.write_chunks(broker, batch)
+    }
+
+    fn replace_password_hash(
+        &mut self,
+        secret: SecretId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<(), StoreError> {
+        self.act(
+            "write down a new hash of a password",
+            BATCH_WAIT,
+            |connection| writing::replace_password_hash(connection, secret, old, new),
+        )
     }
 
     /// Another broker's minutes are moved as well: it may be gone for good.

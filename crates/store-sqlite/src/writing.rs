@@ -160,6 +160,19 @@ pub(crate) fn add_secret(
     Ok(SecretId(connection.last_insert_rowid()))
 }
 
+/// Keeps another hash of the same password, if this one is still kept.
+pub(crate) fn replace_password_hash(
+    connection: &Connection,
+    secret: SecretId,
+    old: &PasswordHash,
+    new: &PasswordHash,
+) -> Result<(), Fault> {
+    connection
+        .prepare_cached("UPDATE secret SET phc = ?3 WHERE id = ?1 AND phc = ?2")?
+        .execute(params![secret.0, old.as_phc(), new.as_phc()])?;
+    Ok(())
+}
+
 /// Says when a secret stops to work.
 pub(crate) fn limit_secret(
     connection: &Connection,

@@ -59,6 +59,7 @@ macro_rules! store_suite {
             a_deleted_role_is_taken_from_its_holders,
             a_deleted_tenant_takes_its_credentials_along_and_frees_their_names,
             a_kick_is_asked_for_once_and_answered_once,
+            a_hash_is_replaced_only_where_it_is_still_kept,
             a_login_activates_once,
             a_login_decided_before_an_act_is_outdated,
             a_login_waits_for_the_lock_no_longer_than_a_client_would_notice,

@@ -8,7 +8,7 @@ use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::connect::LoginRecord;
 use countersign_core::credential::Credential;
 use countersign_core::lifecycle::State;
-use countersign_core::secret::SecretId;
+use countersign_core::secret::{Argon2Params, PasswordHash, Secret, SecretId, Verifier};
 use countersign_core::store::{
     AdminStore, AdminTransaction, GateStore, Intent, Login, Recorded, StoreErrorKind,
 };
@@ -31,6 +31,45 @@ pub fn a_login_activates_once(mut store: impl GateStore + AdminStore) {
         Recorded::Outdated
     );
     assert_eq!(acts(&mut store), ["credential.activate"]);
+}
+
+/// A new hash of a password takes the place of the old one, and of no other.
+pub fn a_hash_is_replaced_only_where_it_is_still_kept(mut store: impl GateStore + AdminStore) {
+    let hash = |salt: u8| {
+        let params = Argon2Params::parse("m=8,t=1,p=1").unwrap();
+        PasswordHash::new(&Secret::new(b"chosen".to_vec()), [salt; 16], params).unwrap()
+    };
+    let (id, _) = add(&mut store, &credential("dev1@acme"), 1);
+    let mut secret = SecretId(0);
+    commit(&mut store, &[], |transaction| {
+        secret = transaction.add_secret(id, &Verifier::Password(hash(1)))?;
+        Ok(())
+    });
+    let kept = |store: &mut _| {
+        let credential = found(store, "dev1@acme");
+        credential
+            .secrets
+            .iter()
+            .find_map(|stored| match &stored.verifier {
+                Verifier::Password(hash) => Some(hash.as_phc().to_owned()),
+                Verifier::Digest(_) => None,
+            })
+    };
+    let before = found(&mut store, "dev1@acme").generation;
+    store
+        .replace_password_hash(secret, &hash(1), &hash(2))
+        .unwrap();
+    assert_eq!(kept(&mut store).as_deref(), Some(hash(2).as_phc()));
+    assert_eq!(found(&mut store, "dev1@acme").generation, before);
+    store
+        .replace_password_hash(secret, &hash(1), &hash(3))
+        .unwrap();
+    assert_eq!(kept(&mut store).as_deref(), Some(hash(2).as_phc()));
+    let gone = SecretId(secret.0 + 1);
+    store
+        .replace_password_hash(gone, &hash(2), &hash(3))
+        .unwrap();
+    assert_eq!(kept(&mut store).as_deref(), Some(hash(2).as_phc()));
 }
 
 /// A login does not undo what an administrator did meanwhile.
