@@ -1,6 +1,7 @@
 //! Keeping live sessions true to the store: every change is worked off within
 //! a poll or two, a little at a time.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use countersign_core::change::{Change, KickRequestId};
@@ -25,8 +26,15 @@ impl<S: GateStore> Gate<S> {
     #[must_use]
     pub fn poll(&mut self) -> Vec<Directive> {
         self.sessions.forget_gone();
+        self.slow.went_round();
         let mut directives = Vec::new();
-        for news in self.follower.take() {
+        let news = if self.bell.answer() {
+            self.slow.take_answers();
+            self.follower.take()
+        } else {
+            VecDeque::new()
+        };
+        for news in news {
             match news {
                 News::Changed(change) => self.backlog.push_back(change),
                 News::Lost(error) => directives.push(Directive::Log {
@@ -64,7 +72,10 @@ impl<S: GateStore> Gate<S> {
                 }
             }
         }
-        if !self.backlog.is_empty() {
+        // Last, for a host may end connections by client id: what ends an old
+        // one must come before a new one is let in.
+        self.complete(now, &mut directives);
+        if !self.backlog.is_empty() || self.slow.has_answers() {
             (self.setting.wake)();
         }
         directives
@@ -73,7 +84,7 @@ impl<S: GateStore> Gate<S> {
     /// Says whether [`Gate::poll`] has something to do at once.
     #[must_use]
     pub fn wants_poll(&self) -> bool {
-        self.follower.has_news() || !self.backlog.is_empty()
+        self.bell.is_ringing() || !self.backlog.is_empty() || self.slow.has_answers()
     }
 
     /// Reads the settings and the tenants again, as a host's reload asks for.

@@ -1,6 +1,10 @@
 //! Comparing secrets: digests at once, passwords slowly and once.
+//!
+//! Nothing is hashed slowly here. Where that must be, [`Comparison`] asks, and
+//! whoever decides finds an answer and decides again.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use countersign_core::connect::{Checked, SecretCheck, Wasted};
 use countersign_core::credential::{Credential, CredentialId, Generation};
@@ -10,8 +14,9 @@ use countersign_core::secret::{
 };
 use countersign_core::time::Timestamp;
 
-/// Compares secrets on the thread that asks, and remembers, in memory alone,
-/// which passwords it has verified.
+use crate::hashing::Found;
+
+/// Remembers, in memory alone, which passwords were verified.
 pub(crate) struct Comparer {
     key: TagKey,
     verified: HashMap<CredentialId, Verified>,
@@ -39,6 +44,12 @@ impl Comparer {
         self.dummy = PasswordHash::unmatchable(argon2).ok();
     }
 
+    /// Says whether a password of this credential was verified, and not merely
+    /// a digest.
+    pub(crate) fn has_verified(&self, credential: CredentialId) -> bool {
+        self.verified.contains_key(&credential)
+    }
+
     /// Forgets what was verified for a credential that changed.
     pub(crate) fn forget(&mut self, credential: CredentialId) {
         self.verified.remove(&credential);
@@ -59,101 +70,162 @@ impl Comparer {
         }
     }
 
-    fn credential_tag(&self, credential: &Credential, presented: &Secret) -> Tag {
-        let id = credential.id.0.to_le_bytes();
-        let generation = credential.generation.0.to_le_bytes();
-        self.key.tag(&[b"credential", &id, &generation], presented)
-    }
-
-    fn recognised(&self, credential: &Credential, tag: Tag) -> Option<SecretId> {
-        let verified = self.verified.get(&credential.id)?;
-        if verified.generation != credential.generation {
-            return None;
-        }
-        verified
-            .tags
-            .iter()
-            .find(|(_, known)| *known == tag)
-            .map(|(secret, _)| *secret)
-    }
-
-    fn remember(&mut self, credential: &Credential, secret: SecretId, tag: Tag) {
-        if self.verified.len() >= MOST_VERIFIED && !self.verified.contains_key(&credential.id) {
+    /// Remembers that this secret is that one of a credential.
+    pub(crate) fn remember(&mut self, subject: Subject, secret: SecretId, presented: &Secret) {
+        let tag = self.credential_tag(subject, presented);
+        let Subject { id, generation } = subject;
+        if self.verified.len() >= MOST_VERIFIED && !self.verified.contains_key(&id) {
             // Any one: whoever it was costs one hash more.
             if let Some(id) = self.verified.keys().next().copied() {
                 self.verified.remove(&id);
             }
         }
-        let verified = self
-            .verified
-            .entry(credential.id)
-            .or_insert_with(|| Verified {
-                generation: credential.generation,
-                tags: Vec::with_capacity(1),
-            });
-        if verified.generation != credential.generation {
-            verified.generation = credential.generation;
+        let verified = self.verified.entry(id).or_insert_with(|| Verified {
+            generation,
+            tags: Vec::with_capacity(1),
+        });
+        if verified.generation > generation {
+            return;
+        }
+        if verified.generation < generation {
+            verified.generation = generation;
             verified.tags.clear();
         }
         verified.tags.retain(|(known, _)| *known != secret);
         verified.tags.push((secret, tag));
     }
 
-    /// Compares with the passwords that work at `now`, or wastes the time
-    /// where there are none.
-    fn compare_passwords(
-        &mut self,
-        credential: &Credential,
-        presented: &Secret,
-        form: NameForm,
-        now: Timestamp,
-    ) -> Option<SecretId> {
-        let tag = self.credential_tag(credential, presented);
-        let works = |id: SecretId| {
-            credential
-                .secrets
-                .iter()
-                .any(|stored| stored.id == id && stored.is_usable(now))
-        };
-        if let Some(secret) = self
-            .recognised(credential, tag)
-            .filter(|secret| works(*secret))
-        {
-            return Some(secret);
-        }
-        let mut hashed = false;
-        for stored in credential
-            .secrets
-            .iter()
-            .filter(|stored| stored.is_usable(now))
-        {
-            match &stored.verifier {
-                Verifier::Digest(_) => {}
-                Verifier::Password(hash) => {
-                    hashed = true;
-                    if hash.verify(presented) {
-                        self.remember(credential, stored.id, tag);
-                        return Some(stored.id);
-                    }
-                }
-            }
-        }
-        if !hashed {
-            self.hash_in_vain(presented, form);
-        }
-        None
+    /// What hashing against costs what hashing costs.
+    pub(crate) fn dummy(&self) -> Option<PasswordHash> {
+        self.dummy.clone()
     }
 
-    /// Takes the time that a slow check takes, unless names of this form never
-    /// have a secret that needs one.
-    fn hash_in_vain(&self, presented: &Secret, form: NameForm) {
-        if let Some(dummy) = self.dummy.as_ref().filter(|_| !form.is_cheap()) {
-            let _never = core::hint::black_box(dummy.verify(presented));
+    fn credential_tag(&self, subject: Subject, presented: &Secret) -> Tag {
+        let id = subject.id.0.to_le_bytes();
+        let generation = subject.generation.0.to_le_bytes();
+        self.key.tag(&[b"credential", &id, &generation], presented)
+    }
+
+    /// The password that was verified before and works at `now`.
+    fn recognised(
+        &self,
+        credential: &Credential,
+        presented: &Secret,
+        now: Timestamp,
+    ) -> Option<SecretId> {
+        let subject = Subject::of(credential);
+        let verified = self.verified.get(&subject.id)?;
+        if verified.generation != subject.generation {
+            return None;
+        }
+        let tag = self.credential_tag(subject, presented);
+        verified
+            .tags
+            .iter()
+            .find(|(_, known)| *known == tag)
+            .map(|(secret, _)| *secret)
+            .filter(|secret| is_usable(credential, *secret, now))
+    }
+}
+
+fn is_usable(credential: &Credential, secret: SecretId, now: Timestamp) -> bool {
+    credential
+        .secrets
+        .iter()
+        .any(|stored| stored.id == secret && stored.is_usable(now))
+}
+
+/// A credential as it was when a slow check of its secrets began.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Subject {
+    id: CredentialId,
+    generation: Generation,
+}
+
+impl Subject {
+    fn of(credential: &Credential) -> Self {
+        Self {
+            id: credential.id,
+            generation: credential.generation,
         }
     }
 }
 
-impl SecretCheck for Comparer {
+/// What a slow check must find out.
+pub(crate) struct Question {
+    /// About whom; none if nobody has the name.
+    pub(crate) about: Option<Subject>,
+    /// The name of whom it is about.
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) passwords: Vec<(SecretId, PasswordHash)>,
+}
+
+/// What a slow check found out, and about whom.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Learned {
+    pub(crate) about: Option<Subject>,
+    pub(crate) found: Found,
+}
+
+/// Compares secrets for one decision: digests and what was verified before at
+/// once, and the rest with what a slow check found, or by asking for one.
+pub(crate) struct Comparison<'a> {
+    comparer: &'a mut Comparer,
+    learned: Option<Learned>,
+    /// Whether others judge the names that nobody here has.
+    leaves_unknown: bool,
+    question: Option<Question>,
+}
+
+impl<'a> Comparison<'a> {
+    pub(crate) fn new(
+        comparer: &'a mut Comparer,
+        learned: Option<Learned>,
+        leaves_unknown: bool,
+    ) -> Self {
+        Self {
+            comparer,
+            learned,
+            leaves_unknown,
+            question: None,
+        }
+    }
+
+    /// What is to be found out before there can be a decision.
+    pub(crate) fn question(self) -> Option<Question> {
+        self.question
+    }
+
+    fn conclude(
+        &mut self,
+        learned: Learned,
+        credential: &Credential,
+        presented: &Secret,
+        now: Timestamp,
+    ) -> Checked {
+        let is_same = learned.about == Some(Subject::of(credential));
+        if !is_same && credential.is_in_force(now).is_ok() {
+            // It was about something else, so nothing is known of this.
+            return Checked::OverBudget;
+        }
+        let was_same = learned.about.map(|subject| subject.id) == Some(credential.id);
+        match learned.found {
+            // Refused either way, but for its true cause.
+            Found::Match(secret) if !is_same && was_same => Checked::Match(secret),
+            Found::Match(_) if !is_same => Checked::OverBudget,
+            Found::Failed => Checked::OverBudget,
+            Found::Nothing => Checked::Mismatch,
+            Found::Match(secret) if is_usable(credential, secret, now) => {
+                let subject = Subject::of(credential);
+                self.comparer.remember(subject, secret, presented);
+                Checked::Match(secret)
+            }
+            Found::Match(_) => Checked::Mismatch,
+        }
+    }
+}
+
+impl SecretCheck for Comparison<'_> {
     fn compare(
         &mut self,
         credential: &Credential,
@@ -168,17 +240,51 @@ impl SecretCheck for Comparer {
             .find(|stored| match &stored.verifier {
                 Verifier::Digest(known) => *known == digest && stored.is_usable(now),
                 Verifier::Password(_) => false,
-            });
-        let secret = match by_digest {
-            Some(stored) => Some(stored.id),
-            None => self.compare_passwords(credential, presented, form, now),
-        };
-        secret.map_or(Checked::Mismatch, Checked::Match)
+            })
+            .map(|stored| stored.id);
+        let quickly = by_digest.or_else(|| self.comparer.recognised(credential, presented, now));
+        if let Some(secret) = quickly {
+            return Checked::Match(secret);
+        }
+        let passwords: Vec<_> = credential
+            .secrets
+            .iter()
+            .filter(|stored| stored.is_usable(now))
+            .filter_map(|stored| match &stored.verifier {
+                Verifier::Digest(_) => None,
+                Verifier::Password(hash) => Some((stored.id, hash.clone())),
+            })
+            .collect();
+        if passwords.is_empty() && form.is_cheap() {
+            return Checked::Mismatch;
+        }
+        if let Some(learned) = self.learned {
+            return self.conclude(learned, credential, presented, now);
+        }
+        self.question = Some(Question {
+            about: Some(Subject::of(credential)),
+            name: Some(credential.name.as_str().into()),
+            passwords,
+        });
+        Checked::Waiting
     }
 
-    fn waste(&mut self, presented: &Secret, form: NameForm) -> Wasted {
-        self.hash_in_vain(presented, form);
-        Wasted::Done
+    fn waste(&mut self, _presented: &Secret, form: NameForm) -> Wasted {
+        if form.is_cheap() || self.leaves_unknown {
+            return Wasted::Done;
+        }
+        match self.learned {
+            Some(learned) if learned.found == Found::Failed => Wasted::OverBudget,
+            Some(_) => Wasted::Done,
+            None => {
+                self.question = Some(Question {
+                    about: None,
+                    name: None,
+                    passwords: Vec::new(),
+                });
+                Wasted::Waiting
+            }
+        }
     }
 }
 

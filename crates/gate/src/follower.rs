@@ -2,35 +2,24 @@
 //!
 //! The thread looks at the store's version every few milliseconds, which costs
 //! next to nothing, and reads the log when somebody has committed. What it
-//! finds waits in a queue for the host's thread, which is woken until it has
-//! taken it.
+//! finds waits in a mailbox for the host's thread. It also rings the bell again
+//! for the other threads of the gate.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use countersign_core::change::{Change, ChangeSeq};
 use countersign_core::store::{GateStore, StoreError};
 
+use crate::bell::{Bell, Mailbox};
+
 /// The host's end of the follower.
 pub(crate) struct Follower {
-    shared: Arc<Shared>,
+    bell: Arc<Bell>,
+    news: Arc<Mailbox<News>>,
     thread: Option<JoinHandle<()>>,
-}
-
-struct Shared {
-    /// Set while the queue holds something, so that a poll costs one load.
-    signalled: AtomicBool,
-    state: Mutex<State>,
-    stopping: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    queue: VecDeque<News>,
-    stop: bool,
 }
 
 /// What the follower found.
@@ -52,48 +41,35 @@ impl Follower {
     pub(crate) fn start<S: GateStore>(
         store: S,
         last: ChangeSeq,
-        wake: Arc<dyn Fn() + Send + Sync>,
+        bell: Arc<Bell>,
     ) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared {
-            signalled: AtomicBool::new(false),
-            state: Mutex::new(State::default()),
-            stopping: Condvar::new(),
-        });
+        let news = Arc::new(Mailbox::new(Arc::clone(&bell)));
         let follow = Follow {
             store,
             last,
             version: None,
             lost: false,
-            shared: Arc::clone(&shared),
+            bell: Arc::clone(&bell),
+            news: Arc::clone(&news),
         };
         let thread = std::thread::Builder::new()
             .name("countersign-log".into())
-            .spawn(move || follow.run(&*wake))?;
+            .spawn(move || follow.run())?;
         Ok(Self {
-            shared,
+            bell,
+            news,
             thread: Some(thread),
         })
     }
 
-    /// Takes what was found since the last time.
+    /// Takes what was found since the last time, once the bell was answered.
     pub(crate) fn take(&self) -> VecDeque<News> {
-        if !self.shared.signalled.load(Ordering::Acquire) {
-            return VecDeque::new();
-        }
-        let mut state = self.shared.lock();
-        self.shared.signalled.store(false, Ordering::Release);
-        core::mem::take(&mut state.queue)
-    }
-
-    /// Says whether there is something to take.
-    pub(crate) fn has_news(&self) -> bool {
-        self.shared.signalled.load(Ordering::Acquire)
+        self.news.take()
     }
 
     /// Ends the thread.
     pub(crate) fn stop(&mut self) {
-        self.shared.lock().stop = true;
-        self.shared.stopping.notify_all();
+        self.bell.stop();
         if let Some(thread) = self.thread.take() {
             // A panic there was its own end; nothing of it is left to undo.
             let _ended = thread.join();
@@ -107,65 +83,33 @@ impl Drop for Follower {
     }
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // INVARIANT: no code panics between two changes of the state.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn push(&self, news: impl IntoIterator<Item = News>) {
-        let mut state = self.lock();
-        state.queue.extend(news);
-        if !state.queue.is_empty() {
-            self.signalled.store(true, Ordering::Release);
-        }
-    }
-
-    /// Waits; says whether to stop.
-    fn rest(&self, time: Duration) -> bool {
-        let state = self.lock();
-        let (state, _timed_out) = self
-            .stopping
-            .wait_timeout_while(state, time, |state| !state.stop)
-            .unwrap_or_else(PoisonError::into_inner);
-        state.stop
-    }
-}
-
 /// The thread's own part.
 struct Follow<S> {
     store: S,
     last: ChangeSeq,
     version: Option<i64>,
     lost: bool,
-    shared: Arc<Shared>,
+    bell: Arc<Bell>,
+    news: Arc<Mailbox<News>>,
 }
 
 impl<S: GateStore> Follow<S> {
-    fn run(mut self, wake: &(dyn Fn() + Send + Sync)) {
+    fn run(mut self) {
         loop {
             match self.look() {
                 Ok(changes) => {
                     if core::mem::take(&mut self.lost) {
-                        self.shared.push([News::Found]);
+                        self.news.put([News::Found]);
                     }
-                    self.shared.push(changes.into_iter().map(News::Changed));
+                    self.news.put(changes.into_iter().map(News::Changed));
                 }
                 Err(error) => {
                     if !core::mem::replace(&mut self.lost, true) {
-                        self.shared.push([News::Lost(error.to_string())]);
+                        self.news.put([News::Lost(error.to_string())]);
                     }
                 }
             }
-            // A wake-up can come between the host's last look and its sleep,
-            // so it is sent again until the host has looked.
-            let pause = if self.shared.signalled.load(Ordering::Acquire) {
-                wake();
-                AGAIN
-            } else {
-                LOOK_EVERY
-            };
-            if self.shared.rest(pause) {
+            if self.bell.rest(LOOK_EVERY) {
                 return;
             }
         }
@@ -195,5 +139,4 @@ impl<S: GateStore> Follow<S> {
 }
 
 const LOOK_EVERY: Duration = Duration::from_millis(10);
-const AGAIN: Duration = Duration::from_millis(2);
 const PART: usize = 1_000;

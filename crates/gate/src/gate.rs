@@ -9,6 +9,7 @@ use countersign_core::connect::{
     Admission, Circumstances, Decision, Identity, Request, SessionUse, decide,
 };
 use countersign_core::credential::Credential;
+use countersign_core::options::Chain;
 use countersign_core::presence::{Observation, Presence};
 use countersign_core::reason::Reason;
 use countersign_core::rights::{Rights, TopicUse};
@@ -18,11 +19,13 @@ use countersign_core::secret::TagKey;
 use countersign_core::store::{GateStore, Login, Recorded, StoreError, StoreErrorKind};
 use countersign_core::time::Timestamp;
 
-use crate::compare::Comparer;
+use crate::bell::Bell;
+use crate::compare::{Comparer, Comparison, Learned, Question};
 use crate::follower::Follower;
-use crate::host::{ConnectFacts, ConnectOutcome, Handle, Peer, Setting};
+use crate::host::{ConnectFacts, ConnectOutcome, Handle, Peer, RefusalCode, Setting};
 use crate::policy::Policy;
 use crate::session::{Phase, Principal, Session, Sessions};
+use crate::slow::Slow;
 use crate::unseen::UnseenClients;
 use crate::writer::{Note, RefusedLogin, Writer};
 
@@ -67,6 +70,8 @@ pub struct Gate<S: GateStore> {
     pub(crate) unseen: UnseenClients,
     pub(crate) follower: Follower,
     pub(crate) writer: Writer,
+    pub(crate) bell: Arc<Bell>,
+    pub(crate) slow: Slow,
     /// Changes not yet worked off, so that no poll takes long.
     pub(crate) backlog: VecDeque<Change>,
     /// When the store was last said to be unavailable.
@@ -97,8 +102,11 @@ impl<S: GateStore> Gate<S> {
             Arc::clone(&setting.clock),
         )
         .map_err(GateError::NoThread)?;
-        let follower = Follower::start(store.reopen()?, last, Arc::clone(&setting.wake))
+        let bell = Arc::new(Bell::new(Arc::clone(&setting.wake)));
+        let follower = Follower::start(store.reopen()?, last, Arc::clone(&bell))
             .map_err(GateError::NoThread)?;
+        let slow =
+            Slow::start(&setting.options, &bell, &writer.notes()).map_err(GateError::NoThread)?;
         Ok(Self {
             store,
             setting,
@@ -108,6 +116,8 @@ impl<S: GateStore> Gate<S> {
             unseen: UnseenClients::default(),
             follower,
             writer,
+            bell,
+            slow,
             backlog: VecDeque::new(),
             complained: None,
             _claim: claim,
@@ -126,19 +136,60 @@ impl<S: GateStore> Gate<S> {
             Ok(request) => request,
             Err(reason) => {
                 self.forget(facts.handle);
-                return self.refuse(facts, None, reason, now);
+                self.slow.forget(facts.handle, now);
+                let subject = match facts.username {
+                    Some(_) => "(malformed)",
+                    None => "(anonymous)",
+                };
+                return self.refuse(subject.into(), facts.address, reason, now);
             }
         };
         if let Some(username) = self.recognise(facts.handle, &request) {
             return ConnectOutcome::Admitted { username };
         }
+        let known = self.sessions.get(facts.handle);
+        // Asked again about a live connection, the host may hold another with
+        // this client id; asked about a new one, it can't.
+        if known.is_none_or(|session| session.phase != Phase::Live) {
+            self.slow.supersede(request.client_id.as_str(), now);
+        }
         self.forget(facts.handle);
-        match self.decide(facts, &request, now) {
+        self.slow.forget(facts.handle, now);
+        match self.decide(&facts.place(), &request, None, now) {
+            Ok(Decided::Asks(question)) => self.connect_slowly(facts, request, question, now),
+            decided => self.conclude(facts, &request, decided, now),
+        }
+    }
+
+    /// Answers a CONNECT that is decided.
+    pub(crate) fn conclude(
+        &mut self,
+        facts: &ConnectFacts<'_>,
+        request: &Request,
+        decided: Result<Decided, StoreError>,
+        now: Timestamp,
+    ) -> ConnectOutcome {
+        match decided {
             Ok(Decided::Admitted(admission, rights)) => {
-                self.admit(facts, request, &admission, rights, now)
+                let (session, ends_at) =
+                    self.session_of(request, &admission, rights, facts.protocol);
+                let username = session.username.clone();
+                self.set_deadline(facts.handle, &session, ends_at);
+                self.note_login(&session, facts.address, now);
+                self.begin(facts.handle, session, &facts.place(), now);
+                ConnectOutcome::Admitted { username }
             }
-            Ok(Decided::Refused(reason)) => self.refuse(facts, Some(&request), reason, now),
-            Err(error) => self.refuse_for_store(facts, &request, &error, now),
+            Ok(Decided::Refused(reason)) => {
+                self.refuse(self.subject(request), facts.address, reason, now)
+            }
+            // What is decided with an answer asks nothing more.
+            Ok(Decided::Asks(_)) => self.refuse(
+                self.subject(request),
+                facts.address,
+                Reason::OverBudget,
+                now,
+            ),
+            Err(error) => self.refuse_for_store(request, facts.address, &error, now),
         }
     }
 
@@ -147,6 +198,9 @@ impl<S: GateStore> Gate<S> {
         let known = self.sessions.get(peer.handle);
         let is_its = |session: &&Session| session.is(peer) && !session.is_past(usage);
         let Some(session) = known.filter(is_its) else {
+            if self.slow.has_nobody(peer) {
+                return Verdict::Deny(Reason::Unauthenticated);
+            }
             return self.check_unseen(peer, usage);
         };
         let verdict = session.judge(usage, &self.policy.walls);
@@ -164,6 +218,8 @@ impl<S: GateStore> Gate<S> {
 
     /// Takes note that a connection is gone. Unknown ones don't matter.
     pub fn disconnected(&mut self, handle: Handle) {
+        let now = self.now();
+        self.slow.release(handle, now);
         let Some(session) = self.sessions.get(handle) else {
             return;
         };
@@ -172,14 +228,16 @@ impl<S: GateStore> Gate<S> {
             self.sessions.remove(handle);
             return;
         }
-        let gone = Observation::Disconnected(session.number, self.now());
+        let gone = Observation::Disconnected(session.number, now);
         self.writer.note(Note::Observed(gone));
         self.sessions.mark_gone(handle);
     }
 
     /// Writes down what is left, tells the store that nobody is connected any
-    /// more, and ends the gate's threads.
+    /// more, and ends the gate's threads. Logins that wait are dropped; a hash
+    /// that is being computed is waited for.
     pub fn close(mut self) {
+        self.slow.stop();
         self.follower.stop();
         self.writer.stop();
     }
@@ -221,14 +279,16 @@ impl<S: GateStore> Gate<S> {
 
     /// Decides, and commits what must be committed before the client hears of
     /// it. If the credential changed in between, decides again.
-    fn decide(
+    pub(crate) fn decide(
         &mut self,
-        facts: &ConnectFacts<'_>,
+        place: &Place<'_>,
         request: &Request,
+        learned: Option<Learned>,
         now: Timestamp,
     ) -> Result<Decided, StoreError> {
         self.policy.refresh(&mut self.store)?;
-        let site = self.setting.site(facts.listener);
+        let site = self.setting.site(place.listener);
+        let leaves_unknown = self.setting.options.chain == Chain::Defer;
         let live = self.sessions.live(request.client_id.as_str());
         let live_holder = live.and_then(Session::credential);
         for _ in 0..MOST_TRIES {
@@ -239,11 +299,14 @@ impl<S: GateStore> Gate<S> {
                 live_holder,
                 now,
             };
-            let admission = match decide(request, &at, &mut self.store, &mut self.comparer)? {
+            let mut comparison = Comparison::new(&mut self.comparer, learned, leaves_unknown);
+            let admission = match decide(request, &at, &mut self.store, &mut comparison)? {
                 Decision::Admit(admission) => admission,
                 Decision::Refuse(reason) => return Ok(Decided::Refused(reason)),
-                // Nothing here waits yet; what can't be decided is refused.
-                Decision::Wait => return Ok(Decided::Refused(Reason::OverBudget)),
+                Decision::Wait => {
+                    let question = comparison.question();
+                    return Ok(question.map_or(Decided::Refused(Reason::OverBudget), Decided::Asks));
+                }
             };
             // All that can fail comes before what is committed.
             let rights = self.rights_of(&admission.identity, request.client_id.as_str())?;
@@ -285,18 +348,16 @@ impl<S: GateStore> Gate<S> {
         })
     }
 
-    fn admit(
+    /// The session of a client that is let in, and when it ends by itself.
+    pub(crate) fn session_of(
         &mut self,
-        facts: &ConnectFacts<'_>,
-        request: Request,
+        request: &Request,
         admission: &Admission,
         rights: Arc<Rights>,
-        now: Timestamp,
-    ) -> ConnectOutcome {
+        protocol: u8,
+    ) -> (Session, Option<Timestamp>) {
         let (principal, username, tenant, ends_at) = match &admission.identity {
             Identity::Credential { credential, secret } => {
-                self.writer
-                    .note(Note::Observed(Observation::Used(credential.id, now)));
                 let principal = Principal::Credential {
                     id: credential.id,
                     generation: credential.generation,
@@ -321,26 +382,42 @@ impl<S: GateStore> Gate<S> {
         let session = Session {
             number: self.sessions.next_number(),
             client_id: request.client_id.as_str().into(),
-            username: username.clone(),
-            presented: request.name,
+            username,
+            presented: request.name.clone(),
             tag,
             principal,
             tenant,
             rights,
             stored: request.session.is_stored,
-            delays_will: facts.protocol >= 5,
+            delays_will: protocol >= 5,
             phase: Phase::Live,
         };
+        (session, ends_at)
+    }
+
+    /// Ends a session at this instant, if it lives so long.
+    pub(crate) fn set_deadline(
+        &mut self,
+        handle: Handle,
+        session: &Session,
+        ends_at: Option<Timestamp>,
+    ) {
         if let Some(at) = ends_at {
-            self.sessions.set_deadline(at, facts.handle, session.number);
+            self.sessions.set_deadline(at, handle, session.number);
         }
-        let place = Place {
-            address: facts.address,
-            listener: facts.listener,
-            protocol: facts.protocol,
+    }
+
+    /// Takes note that whoever is behind a session has logged in.
+    pub(crate) fn note_login(&mut self, session: &Session, address: Option<&str>, now: Timestamp) {
+        let Some(id) = session.credential() else {
+            return;
         };
-        self.begin(facts.handle, session, &place, now);
-        ConnectOutcome::Admitted { username }
+        self.writer.note(Note::Observed(Observation::Used(id, now)));
+        if let Some(name) = &session.presented
+            && self.comparer.has_verified(id)
+        {
+            self.slow.logged_in(name, address);
+        }
     }
 
     /// Begins a session, and has it written down that it began.
@@ -351,6 +428,12 @@ impl<S: GateStore> Gate<S> {
         place: &Place<'_>,
         now: Timestamp,
     ) {
+        self.note_presence(&session, place, now);
+        self.sessions.insert(handle, session);
+    }
+
+    /// Has it written down that a session began.
+    pub(crate) fn note_presence(&self, session: &Session, place: &Place<'_>, now: Timestamp) {
         self.writer
             .note(Note::Observed(Observation::Connected(Presence {
                 session: session.number,
@@ -365,7 +448,6 @@ impl<S: GateStore> Gate<S> {
                 listener: place.listener,
                 stored: session.stored,
             })));
-        self.sessions.insert(handle, session);
     }
 
     /// A name or client id as it may be shown: masked where it has the shape of
@@ -406,56 +488,85 @@ impl<S: GateStore> Gate<S> {
             .rights_of_credential(credential, client_id, &mut self.store)
     }
 
+    /// How a login that presents a name, or none, is called in a log.
+    pub(crate) fn subject(&self, request: &Request) -> String {
+        match &request.name {
+            Some(name) => self.shown(name.as_str()),
+            None => "(anonymous)".to_owned(),
+        }
+    }
+
     fn refuse(
         &mut self,
-        facts: &ConnectFacts<'_>,
-        request: Option<&Request>,
+        subject: String,
+        address: Option<&str>,
         reason: Reason,
         now: Timestamp,
     ) -> ConnectOutcome {
-        let presented = request.and_then(|request| request.name.as_ref());
-        let subject = match (presented, facts.username) {
-            (Some(name), _) => self.shown(name.as_str()),
-            (None, None) => "(anonymous)".to_owned(),
-            (None, Some(_)) => "(malformed)".to_owned(),
-        };
-        let from = facts.address.unwrap_or("an unknown address");
+        ConnectOutcome::Refused {
+            reason,
+            code: RefusalCode::NotAuthorized,
+            line: Some(self.note_refusal(subject, address, reason, now)),
+        }
+    }
+
+    /// Has a refusal written down; returns the line for the host's log.
+    pub(crate) fn note_refusal(
+        &self,
+        subject: String,
+        address: Option<&str>,
+        reason: Reason,
+        now: Timestamp,
+    ) -> String {
+        let from = address.unwrap_or("an unknown address");
         let line = format!("refused `{subject}` from {from}: {reason}");
         self.writer.note(Note::Refused(RefusedLogin {
             at: now,
             subject,
-            address: facts.address.map(str::to_owned),
+            address: address.map(str::to_owned),
             cause: reason,
         }));
-        ConnectOutcome::Refused {
-            reason,
-            line: Some(line),
-        }
+        line
     }
 
-    /// Refuses because the store could not say; says so once a minute, not
-    /// once a client.
     fn refuse_for_store(
         &mut self,
-        facts: &ConnectFacts<'_>,
         request: &Request,
+        address: Option<&str>,
         error: &StoreError,
         now: Timestamp,
     ) -> ConnectOutcome {
+        let (reason, line) = self.note_store_refusal(request, address, error, now);
+        ConnectOutcome::Refused {
+            reason,
+            code: RefusalCode::NotAuthorized,
+            line,
+        }
+    }
+
+    /// Has it written down that the store could not say; there is a line for
+    /// that once a minute, not once a client.
+    pub(crate) fn note_store_refusal(
+        &mut self,
+        request: &Request,
+        address: Option<&str>,
+        error: &StoreError,
+        now: Timestamp,
+    ) -> (Reason, Option<String>) {
         let is_busy = error.kind() == StoreErrorKind::Busy;
         let reason = if is_busy {
             Reason::StoreBusy
         } else {
             Reason::StoreUnavailable
         };
-        let outcome = self.refuse(facts, Some(request), reason, now);
+        let line = self.note_refusal(self.subject(request), address, reason, now);
         if is_busy {
-            return outcome;
+            return (reason, Some(line));
         }
         let line = self
             .complain(now)
             .then(|| format!("refusing every login that needs the store: {error}"));
-        ConnectOutcome::Refused { reason, line }
+        (reason, line)
     }
 
     /// Says whether it is time to complain about the store again.
@@ -497,12 +608,15 @@ impl<S: GateStore> Gate<S> {
 }
 
 /// What became of a CONNECT, committed.
-enum Decided {
+pub(crate) enum Decided {
     Admitted(Admission, Arc<Rights>),
+    /// Something must be found out first.
+    Asks(Question),
     Refused(Reason),
 }
 
 /// Where a session comes from.
+#[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
     pub(crate) address: Option<&'a str>,
     pub(crate) listener: Option<u16>,

@@ -7,6 +7,8 @@ use countersign_core::options::Options;
 use countersign_core::reason::Reason;
 use countersign_core::time::Timestamp;
 
+use crate::gate::Place;
+
 /// The host's own number for one connection, a pointer's value, say.
 ///
 /// The gate never follows it; it only tells connections apart by it. A host
@@ -36,6 +38,18 @@ pub struct ConnectFacts<'a> {
     pub protocol: u8,
     /// Whether it starts without a stored session (Clean Start, Clean Session).
     pub clean_start: bool,
+    /// Whether the host can hold this CONNECT until it hears more.
+    pub may_wait: bool,
+}
+
+impl<'a> ConnectFacts<'a> {
+    pub(crate) fn place(&self) -> Place<'a> {
+        Place {
+            address: self.address,
+            listener: self.listener,
+            protocol: self.protocol,
+        }
+    }
 }
 
 /// What became of a CONNECT.
@@ -48,15 +62,36 @@ pub enum ConnectOutcome {
         /// it must forget the one that was presented.
         username: Option<Arc<str>>,
     },
-    /// Refuse it as not authorised.
+    /// Refuse it.
     Refused {
         /// Why. Not for the client.
         reason: Reason,
+        /// What the client may learn, where its protocol has a word for it.
+        code: RefusalCode,
         /// A line for the host's log, unless the same was said just now.
         line: Option<String>,
     },
-    /// Neither yet: hold it until [`Directive`] says so.
-    Pending(Ticket),
+    /// Neither yet: hold it until a [`Directive::Complete`] comes with this
+    /// ticket. Until then, and if none comes, it is nobody.
+    Pending {
+        /// Names it.
+        ticket: Ticket,
+        /// What the host must take as the user name meanwhile.
+        username: Option<Arc<str>>,
+    },
+}
+
+/// What a client that is refused may learn.
+///
+/// None of it depends on what is stored.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum RefusalCode {
+    /// Too many logins from its address failed (MQTT 5.0: 0x8A).
+    Banned,
+    /// There was no time to check its secret (MQTT 5.0: 0x89).
+    Busy,
+    /// Nothing (MQTT 5.0: 0x87).
+    NotAuthorized,
 }
 
 /// Names a CONNECT that is being verified on another thread.
@@ -83,6 +118,19 @@ pub struct Peer<'a> {
 /// may call back into it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Directive {
+    /// End the wait of a CONNECT, if its client is still there, and say by
+    /// [`Gate::completed`](crate::Gate::completed) whether it was. A host that
+    /// has let go of it does nothing else.
+    Complete {
+        /// What [`ConnectOutcome::Pending`] named it.
+        ticket: Ticket,
+        /// The connection.
+        handle: Handle,
+        /// Its client id, which some hosts hold connections by.
+        client_id: Arc<str>,
+        /// How it ends.
+        completion: Completion,
+    },
     /// End this connection, sending its Will. If the host knows no such
     /// client id, it says so by
     /// [`Gate::disconnected`](crate::Gate::disconnected).
@@ -101,6 +149,31 @@ pub enum Directive {
         /// The line.
         line: String,
     },
+}
+
+/// How the wait of a CONNECT ends.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Completion {
+    /// Let it in.
+    Admit {
+        /// What the host must take as the user name from now on.
+        username: Option<Arc<str>>,
+    },
+    /// Refuse it. There is no other word for it any more than "not
+    /// authorised".
+    Refuse {
+        /// A line for the host's log, unless the same was said just now.
+        line: Option<String>,
+    },
+}
+
+/// Whether a client was still there when its wait ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Arrival {
+    /// It was gone, or the host did not take it.
+    Gone,
+    /// It is connected.
+    Here,
 }
 
 /// How grave a line for the host's log is.

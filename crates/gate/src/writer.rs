@@ -10,6 +10,7 @@ use std::time::Duration;
 use countersign_core::change::KickRequestId;
 use countersign_core::presence::Observation;
 use countersign_core::reason::Reason;
+use countersign_core::secret::{PasswordHash, SecretId};
 use countersign_core::store::{Batch, GateStore, Refusal};
 use countersign_core::time::Timestamp;
 
@@ -27,8 +28,17 @@ pub(crate) enum Note {
     Kicked(KickRequestId),
     /// A login was refused.
     Refused(RefusedLogin),
+    /// A password that was verified was hashed anew.
+    Rehashed(Rehashed),
     /// Nothing more will come.
     Stop,
+}
+
+/// A new hash of a password.
+pub(crate) struct Rehashed {
+    pub(crate) secret: SecretId,
+    pub(crate) old: PasswordHash,
+    pub(crate) new: PasswordHash,
 }
 
 /// A refused login.
@@ -65,6 +75,11 @@ impl Writer {
             notes,
             thread: Some(thread),
         })
+    }
+
+    /// Lets another thread hand over something.
+    pub(crate) fn notes(&self) -> Sender<Note> {
+        self.notes.clone()
     }
 
     /// Hands over something to write down.
@@ -156,6 +171,10 @@ impl<S: GateStore> Writing<S> {
             }
             Note::Kicked(id) => self.batch.kicked.push(id),
             Note::Refused(refused) => self.count(refused),
+            Note::Rehashed(Rehashed { secret, old, new }) => {
+                // What fails is done again after the next slow check.
+                let _done = self.store.replace_password_hash(secret, &old, &new);
+            }
             Note::Stop => return true,
         }
         false

@@ -151,6 +151,7 @@ impl Bench {
             listener: None,
             protocol: 4,
             clean_start: true,
+            may_wait: false,
         })
     }
 
@@ -175,7 +176,7 @@ impl Bench {
             .into_iter()
             .filter_map(|directive| match directive {
                 Directive::Kick { client_id, .. } => Some(client_id.to_string()),
-                Directive::Log { .. } => None,
+                Directive::Complete { .. } | Directive::Log { .. } => None,
             })
             .collect()
     }

@@ -1,0 +1,464 @@
+//! The workers that check secrets slowly.
+//!
+//! A worker answers one thing: whether a secret is one of those that it was
+//! given hashes of. What follows from that is decided on the host's thread,
+//! later, when everything may be different.
+
+use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use countersign_core::backoff::Origin;
+use countersign_core::connect::Request;
+use countersign_core::secret::{Argon2Params, PasswordHash, SecretId};
+
+use crate::bell::{Bell, Mailbox};
+use crate::host::Ticket;
+use crate::writer::{Note, Rehashed};
+
+/// The host's end of the workers.
+pub(crate) struct Pool {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// A slow check.
+pub(crate) struct Job {
+    pub(crate) ticket: Ticket,
+    /// Whose secret is checked; wiped with the last who holds it.
+    pub(crate) request: Arc<Request>,
+    /// What it may be; at most two.
+    pub(crate) passwords: Vec<(SecretId, PasswordHash)>,
+    /// What to waste the time with if there is nothing that it may be.
+    pub(crate) dummy: Option<PasswordHash>,
+    /// How passwords are to be hashed now.
+    pub(crate) wanted: Argon2Params,
+}
+
+/// What became of a job.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answer {
+    pub(crate) ticket: Ticket,
+    pub(crate) found: Found,
+}
+
+/// What a slow check found.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Found {
+    /// It failed, and says nothing.
+    Failed,
+    /// The secret is this one.
+    Match(SecretId),
+    /// The secret is none of them.
+    Nothing,
+}
+
+/// Who is served first.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Lane {
+    /// Names from where they last logged in.
+    AtHome,
+    /// All others.
+    Anyone,
+}
+
+/// What a worker does.
+enum Task {
+    Check(Job),
+    /// Hash a password anew, of which it is known that it is this one.
+    Rehash(Job, SecretId),
+}
+
+struct Shared {
+    queue: Mutex<Queue>,
+    more: Condvar,
+    answers: Mailbox<Answer>,
+}
+
+#[derive(Default)]
+struct Queue {
+    at_home: Turns,
+    anyone: Turns,
+    stop: bool,
+}
+
+/// Tasks, one of each origin in turn.
+#[derive(Default)]
+struct Turns {
+    by_origin: HashMap<Origin, VecDeque<Task>>,
+    order: VecDeque<Origin>,
+}
+
+impl Pool {
+    /// Starts so many workers.
+    ///
+    /// # Errors
+    ///
+    /// Returns the operating system's error when no thread can be started.
+    pub(crate) fn start(
+        threads: usize,
+        bell: &Arc<Bell>,
+        notes: &Sender<Note>,
+    ) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared {
+            queue: Mutex::default(),
+            more: Condvar::new(),
+            answers: Mailbox::new(Arc::clone(bell)),
+        });
+        let mut pool = Self {
+            shared,
+            threads: Vec::with_capacity(threads),
+        };
+        for _ in 0..threads {
+            let shared = Arc::clone(&pool.shared);
+            let notes = notes.clone();
+            // If it fails, dropping the pool ends those that run already.
+            let thread = std::thread::Builder::new()
+                .name("countersign-hash".into())
+                .spawn(move || shared.work(&notes))?;
+            pool.threads.push(thread);
+        }
+        Ok(pool)
+    }
+
+    /// Hands over a job. How many there may be is for the caller to say.
+    pub(crate) fn submit(&self, job: Job, origin: Origin, lane: Lane) {
+        self.push(Task::Check(job), origin, lane);
+    }
+
+    /// Has a password hashed anew that was found by a job done elsewhere, if it
+    /// is hashed in another way than it should be.
+    pub(crate) fn rehash(&self, job: Job, found: Found, origin: Origin) {
+        if let Found::Match(secret) = found
+            && job.outdated(secret).is_some()
+        {
+            self.push(Task::Rehash(job, secret), origin, Lane::Anyone);
+        }
+    }
+
+    fn push(&self, task: Task, origin: Origin, lane: Lane) {
+        let mut queue = self.shared.lock();
+        match lane {
+            Lane::AtHome => queue.at_home.push(origin, task),
+            Lane::Anyone => queue.anyone.push(origin, task),
+        }
+        drop(queue);
+        self.shared.more.notify_one();
+    }
+
+    /// Takes the answers since the last time, once the bell was answered.
+    pub(crate) fn take(&self) -> VecDeque<Answer> {
+        self.shared.answers.take()
+    }
+
+    /// Drops what waits, and ends the workers once each has finished the hash
+    /// that it is at.
+    pub(crate) fn stop(&mut self) {
+        let mut queue = self.shared.lock();
+        *queue = Queue {
+            stop: true,
+            ..Queue::default()
+        };
+        drop(queue);
+        self.shared.more.notify_all();
+        for thread in self.threads.drain(..) {
+            // A panic there was its own end; nothing of it is left to undo.
+            let _ended = thread.join();
+        }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Job {
+    /// Does it. Never panics, so that it is always answered.
+    pub(crate) fn run(&self) -> Found {
+        catch_unwind(AssertUnwindSafe(|| self.check())).unwrap_or(Found::Failed)
+    }
+
+    fn check(&self) -> Found {
+        let Some(secret) = &self.request.secret else {
+            return Found::Nothing;
+        };
+        if self.passwords.is_empty()
+            && let Some(dummy) = &self.dummy
+        {
+            let _never = core::hint::black_box(dummy.verify(secret));
+            return Found::Nothing;
+        }
+        self.passwords
+            .iter()
+            .find(|(_, hash)| hash.verify(secret))
+            .map_or(Found::Nothing, |(id, _)| Found::Match(*id))
+    }
+}
+
+impl Job {
+    /// The hash of this secret, if it is made in another way than it should be.
+    fn outdated(&self, secret: SecretId) -> Option<&PasswordHash> {
+        self.passwords
+            .iter()
+            .find(|(id, hash)| *id == secret && hash.params() != Some(self.wanted))
+            .map(|(_, hash)| hash)
+    }
+
+    fn rehash(&self, secret: SecretId) -> Option<Rehashed> {
+        let old = self.outdated(secret)?;
+        let presented = self.request.secret.as_ref()?;
+        let mut salt = [0; 16];
+        getrandom::fill(&mut salt).ok()?;
+        let new = PasswordHash::new(presented, salt, self.wanted).ok()?;
+        Some(Rehashed {
+            secret,
+            old: old.clone(),
+            new,
+        })
+    }
+}
+
+impl Shared {
+    fn work(&self, notes: &Sender<Note>) {
+        while let Some(task) = self.next() {
+            let (job, found) = match task {
+                Task::Check(job) => {
+                    let found = job.run();
+                    let ticket = job.ticket;
+                    self.answers.put([Answer { ticket, found }]);
+                    (job, found)
+                }
+                Task::Rehash(job, secret) => (job, Found::Match(secret)),
+            };
+            // A panic is the end of this attempt and of nothing else.
+            let rehashed = catch_unwind(AssertUnwindSafe(|| match found {
+                Found::Match(secret) => job.rehash(secret),
+                Found::Failed | Found::Nothing => None,
+            }));
+            if let Ok(Some(rehashed)) = rehashed {
+                // If the writer is gone, so is the gate.
+                let _sent = notes.send(Note::Rehashed(rehashed));
+            }
+        }
+    }
+
+    /// Waits for a task; none once it is time to stop.
+    fn next(&self) -> Option<Task> {
+        let mut queue = self.lock();
+        loop {
+            if queue.stop {
+                return None;
+            }
+            if let Some(task) = queue.pop() {
+                return Some(task);
+            }
+            queue = self
+                .more
+                .wait(queue)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        // INVARIANT: no code panics between two changes of the queue.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    fn pop(&mut self) -> Option<Task> {
+        self.at_home.pop().or_else(|| self.anyone.pop())
+    }
+}
+
+impl Turns {
+    fn push(&mut self, origin: Origin, task: Task) {
+        let tasks = self.by_origin.entry(origin).or_default();
+        if tasks.is_empty() {
+            self.order.push_back(origin);
+        }
+        tasks.push_back(task);
+    }
+
+    fn pop(&mut self) -> Option<Task> {
+        let origin = self.order.pop_front()?;
+        let tasks = self.by_origin.get_mut(&origin)?;
+        let task = tasks.pop_front();
+        if tasks.is_empty() {
+            self.by_origin.remove(&origin);
+        } else {
+            self.order.push_back(origin);
+        }
+        task
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc::channel;
+    use std::time::{Duration, Instant};
+
+    use countersign_core::connect::SessionUse;
+    use countersign_core::secret::Secret;
+
+    use super::*;
+
+    fn quick() -> Argon2Params {
+        Argon2Params::parse("m=8,t=1,p=1").unwrap()
+    }
+
+    fn hash(password: &[u8]) -> PasswordHash {
+        let params = quick();
+        PasswordHash::new(&Secret::new(password.to_vec()), [7; 16], params).unwrap()
+    }
+
+    fn job(ticket: u64, password: Option<&[u8]>) -> Job {
+        let session = SessionUse::of(4, true);
+        let request = Request::parse(b"c", Some(b"u"), password, session).unwrap();
+        Job {
+            ticket: Ticket(ticket),
+            request: Arc::new(request),
+            passwords: vec![(SecretId(1), hash(b"one")), (SecretId(2), hash(b"two"))],
+            dummy: Some(PasswordHash::unmatchable(quick()).unwrap()),
+            wanted: quick(),
+        }
+    }
+
+    fn pool(threads: usize) -> (Pool, Arc<Bell>) {
+        let bell = Arc::new(Bell::new(Arc::new(|| ())));
+        let (notes, _inbox) = channel();
+        (Pool::start(threads, &bell, &notes).unwrap(), bell)
+    }
+
+    fn answers(pool: &Pool, count: usize) -> Vec<Answer> {
+        let start = Instant::now();
+        let mut answers = Vec::new();
+        while answers.len() < count && start.elapsed() < Duration::from_secs(20) {
+            answers.extend(pool.take());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        answers
+    }
+
+    #[test]
+    fn no_secret_matches_nothing() {
+        assert_eq!(job(1, None).run(), Found::Nothing);
+    }
+
+    #[test]
+    fn a_worker_says_which_secret_it_is_or_that_it_is_none() {
+        let (pool, bell) = pool(2);
+        for (ticket, password) in [(1, &b"one"[..]), (2, b"two"), (3, b"three")] {
+            pool.submit(job(ticket, Some(password)), Origin::default(), Lane::Anyone);
+        }
+        let mut nothing_stored = job(4, Some(b"one"));
+        nothing_stored.passwords.clear();
+        pool.submit(nothing_stored, Origin::default(), Lane::AtHome);
+        let mut found: Vec<_> = answers(&pool, 4)
+            .into_iter()
+            .map(|answer| (answer.ticket.0, answer.found))
+            .collect();
+        found.sort_unstable_by_key(|(ticket, _)| *ticket);
+        let expected = [
+            (1, Found::Match(SecretId(1))),
+            (2, Found::Match(SecretId(2))),
+            (3, Found::Nothing),
+            (4, Found::Nothing),
+        ];
+        assert_eq!(found, expected);
+        assert!(bell.answer());
+    }
+
+    fn ticket_of(task: Task) -> u64 {
+        match task {
+            Task::Check(job) | Task::Rehash(job, _) => job.ticket.0,
+        }
+    }
+
+    #[test]
+    fn a_password_that_is_hashed_in_another_way_is_hashed_anew() {
+        let bell = Arc::new(Bell::new(Arc::new(|| ())));
+        let (notes, inbox) = channel();
+        let pool = Pool::start(1, &bell, &notes).unwrap();
+        let with_other_params = |ticket, password| Job {
+            wanted: Argon2Params::parse("m=16,t=1,p=1").unwrap(),
+            ..job(ticket, Some(password))
+        };
+        let origin = Origin::default();
+        pool.submit(with_other_params(1, b"none"), origin, Lane::Anyone);
+        pool.submit(job(2, Some(b"one")), origin, Lane::Anyone);
+        pool.submit(with_other_params(3, b"one"), origin, Lane::Anyone);
+        let elsewhere = with_other_params(4, b"two");
+        pool.rehash(elsewhere, Found::Match(SecretId(2)), origin);
+        pool.rehash(job(5, Some(b"two")), Found::Match(SecretId(2)), origin);
+        for (id, password) in [(1, &b"one"[..]), (2, b"two")] {
+            let Note::Rehashed(rehashed) = inbox.recv().unwrap() else {
+                panic!("something else is written down");
+            };
+            assert_eq!(rehashed.secret, SecretId(id));
+            assert_eq!(rehashed.old.as_phc(), hash(password).as_phc());
+            assert!(rehashed.new.verify(&Secret::new(password.to_vec())));
+            let params = rehashed.new.params().unwrap().to_string();
+            assert_eq!(params, "m=16,t=1,p=1");
+        }
+        drop(pool);
+        assert!(inbox.try_recv().is_err());
+    }
+
+    #[test]
+    fn names_at_home_go_first_and_origins_take_turns() {
+        let mut queue = Queue::default();
+        let (one, two) = (Origin::of(Some("192.0.2.1")), Origin::of(Some("192.0.2.2")));
+        for ticket in 1..=3 {
+            queue.anyone.push(one, Task::Check(job(ticket, None)));
+        }
+        queue.anyone.push(two, Task::Check(job(4, None)));
+        queue.at_home.push(one, Task::Check(job(5, None)));
+        let order: Vec<u64> = core::iter::from_fn(|| queue.pop().map(ticket_of)).collect();
+        assert_eq!(order, [5, 1, 4, 2, 3]);
+        assert!(queue.anyone.by_origin.is_empty() && queue.anyone.order.is_empty());
+    }
+
+    #[test]
+    fn stopping_drops_what_waits_and_wipes_its_secrets() {
+        let (mut pool, _bell) = pool(1);
+        let jobs: Vec<_> = (0..200).map(|ticket| job(ticket, Some(b"x"))).collect();
+        let requests: Vec<_> = jobs
+            .iter()
+            .map(|job| Arc::downgrade(&job.request))
+            .collect();
+        for job in jobs {
+            pool.submit(job, Origin::default(), Lane::Anyone);
+        }
+        pool.stop();
+        assert!(requests.iter().all(|request| request.upgrade().is_none()));
+        assert!(pool.threads.is_empty());
+    }
+
+    #[test]
+    fn every_answer_wakes_the_host_or_finds_the_bell_ringing() {
+        let wakes = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&wakes);
+        let wake = move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+        };
+        let bell = Arc::new(Bell::new(Arc::new(wake)));
+        let (notes, _inbox) = channel();
+        let pool = Pool::start(1, &bell, &notes).unwrap();
+        for ticket in 0..50 {
+            pool.submit(job(ticket, Some(b"one")), Origin::default(), Lane::Anyone);
+            let start = Instant::now();
+            while !bell.is_ringing() && start.elapsed() < Duration::from_secs(20) {
+                std::thread::yield_now();
+            }
+            assert!(bell.answer());
+            assert_eq!(pool.take().len(), 1);
+        }
+        assert_eq!(wakes.load(Ordering::SeqCst), 50);
+    }
+}

@@ -1,0 +1,423 @@
+//! Logins whose secret must be checked slowly: held by the host while a worker
+//! hashes, hashed on the host's thread as far as the budget goes, or refused
+//! and hashed for the next try.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::thread::available_parallelism;
+use std::time::Instant;
+
+use countersign_core::backoff::{Attempt, Backoff, Burst, Origin};
+use countersign_core::connect::Request;
+use countersign_core::name::LoginName;
+use countersign_core::options::Options;
+use countersign_core::presence::SessionNumber;
+use countersign_core::reason::Reason;
+use countersign_core::secret::{Argon2Params, PasswordHash};
+use countersign_core::store::GateStore;
+use countersign_core::time::Timestamp;
+
+use crate::bell::Bell;
+use crate::compare::{Learned, Question};
+use crate::gate::{Decided, Gate, Place};
+use crate::hashing::{Answer, Found, Job, Lane, Pool};
+use crate::host::{
+    Arrival, Completion, ConnectFacts, ConnectOutcome, Directive, Handle, Peer, RefusalCode, Ticket,
+};
+use crate::session::Phase;
+use crate::waiting::{Purpose, Waiting, WaitingRoom};
+use crate::writer::Note;
+
+/// What a gate keeps for slow checks.
+pub(crate) struct Slow {
+    pool: Pool,
+    backoff: Backoff,
+    room: WaitingRoom,
+    /// Answers that are not worked off yet, so that no poll takes long.
+    answers: VecDeque<Answer>,
+    /// Those whom the host was told to let in, until it says that it did.
+    arriving: HashMap<Ticket, Arriving>,
+}
+
+/// A login that is decided, and whose client may be gone.
+struct Arriving {
+    handle: Handle,
+    session: SessionNumber,
+    username: Option<Arc<str>>,
+    place: OwnedPlace,
+    at: Timestamp,
+}
+
+/// A [`Place`] that outlives its CONNECT.
+#[derive(Debug, Default)]
+pub(crate) struct OwnedPlace {
+    address: Option<String>,
+    listener: Option<u16>,
+    protocol: u8,
+}
+
+impl Slow {
+    /// Starts the workers.
+    ///
+    /// # Errors
+    ///
+    /// Returns the operating system's error when no thread can be started.
+    pub(crate) fn start(
+        options: &Options,
+        bell: &Arc<Bell>,
+        notes: &Sender<Note>,
+    ) -> std::io::Result<Self> {
+        let spare = || {
+            let cores = available_parallelism().map_or(1, usize::from);
+            cores.saturating_sub(1).max(1)
+        };
+        let threads = options.hash_threads.map_or_else(spare, usize::from);
+        Ok(Self {
+            pool: Pool::start(threads, bell, notes)?,
+            backoff: Backoff::new(options.hash_budget),
+            room: WaitingRoom::default(),
+            answers: VecDeque::new(),
+            arriving: HashMap::new(),
+        })
+    }
+
+    /// Takes note of a new connection with this handle.
+    pub(crate) fn forget(&mut self, handle: Handle, now: Timestamp) {
+        self.room.forget_handle(handle, now);
+        self.room.remove_nobody(handle);
+    }
+
+    /// Takes note that the connection with this handle is gone.
+    pub(crate) fn release(&mut self, handle: Handle, now: Timestamp) {
+        self.room.forget_handle(handle, now);
+    }
+
+    /// See [`WaitingRoom::supersede`].
+    pub(crate) fn supersede(&mut self, client_id: &str, now: Timestamp) {
+        self.room.supersede(client_id, now);
+    }
+
+    /// See [`WaitingRoom::has_nobody`].
+    pub(crate) fn has_nobody(&self, peer: &Peer<'_>) -> bool {
+        self.room.has_nobody(peer)
+    }
+
+    /// Takes note that a name logged in with a password.
+    pub(crate) fn logged_in(&mut self, name: &LoginName, address: Option<&str>) {
+        self.backoff.succeeded(&Attempt {
+            origin: Origin::of(address),
+            name: name.as_str(),
+        });
+    }
+
+    /// Takes note that the host's loop went round.
+    pub(crate) fn went_round(&mut self) {
+        self.backoff.went_round();
+    }
+
+    /// Fetches what the workers found, once the bell was answered.
+    pub(crate) fn take_answers(&mut self) {
+        self.answers.extend(self.pool.take());
+    }
+
+    /// Says whether answers wait to be worked off.
+    pub(crate) fn has_answers(&self) -> bool {
+        !self.answers.is_empty()
+    }
+
+    /// Ends the workers.
+    pub(crate) fn stop(&mut self) {
+        self.pool.stop();
+    }
+
+    /// Has a login checked by a worker; none if there is no place for it.
+    fn submit(
+        &mut self,
+        facts: &ConnectFacts<'_>,
+        request: Arc<Request>,
+        checked: Checked,
+        purpose: Purpose,
+        now: Timestamp,
+    ) -> Option<Ticket> {
+        let Checked { origin, lane, .. } = checked;
+        if !self
+            .room
+            .has_place(origin, lane, request.client_id.as_str(), &purpose)
+        {
+            return None;
+        }
+        let ticket = self.room.enter(Waiting {
+            handle: facts.handle,
+            request: Arc::clone(&request),
+            about: checked.question.about,
+            place: OwnedPlace::of(&facts.place()),
+            origin,
+            lane,
+            since: now,
+            purpose,
+        });
+        let job = Job {
+            ticket,
+            request,
+            passwords: checked.question.passwords,
+            dummy: checked.dummy,
+            wanted: checked.wanted,
+        };
+        self.pool.submit(job, origin, lane);
+        Some(ticket)
+    }
+}
+
+/// What must be checked, and how urgent that is.
+struct Checked {
+    question: Question,
+    dummy: Option<PasswordHash>,
+    wanted: Argon2Params,
+    origin: Origin,
+    lane: Lane,
+}
+
+impl<S: GateStore> Gate<S> {
+    /// Goes on with a CONNECT whose secret must be checked slowly.
+    pub(crate) fn connect_slowly(
+        &mut self,
+        facts: &ConnectFacts<'_>,
+        request: Request,
+        question: Question,
+        now: Timestamp,
+    ) -> ConnectOutcome {
+        let origin = Origin::of(facts.address);
+        let name = request.name.clone();
+        let attempt = Attempt {
+            origin,
+            name: name.as_ref().map_or("", LoginName::as_str),
+        };
+        if let Err(burst) = self.slow.backoff.leave(&attempt, now) {
+            let code = match burst {
+                // Never for a name: that would tell about it.
+                Burst::Name => RefusalCode::NotAuthorized,
+                Burst::Origin => RefusalCode::Banned,
+            };
+            return self.refuse_unchecked(facts, &request, code, now);
+        }
+        let lane = if self.slow.backoff.is_at_home(&attempt) {
+            Lane::AtHome
+        } else {
+            Lane::Anyone
+        };
+        let username = question.name.clone();
+        let has_time = !facts.may_wait && self.slow.backoff.has_time(&attempt, now);
+        let request = Arc::new(request);
+        let checked = Checked {
+            question,
+            dummy: self.comparer.dummy(),
+            wanted: self.policy.argon2,
+            origin,
+            lane,
+        };
+        if has_time {
+            return self.connect_at_once(facts, request, checked, &attempt);
+        }
+        let purpose = if facts.may_wait {
+            Purpose::Held {
+                username: username.clone(),
+            }
+        } else {
+            Purpose::Ahead
+        };
+        let ticket = self
+            .slow
+            .submit(facts, Arc::clone(&request), checked, purpose, now);
+        match ticket.filter(|_| facts.may_wait) {
+            Some(ticket) => ConnectOutcome::Pending { ticket, username },
+            None => self.refuse_unchecked(facts, &request, RefusalCode::Busy, now),
+        }
+    }
+
+    /// Checks on the host's own thread, and decides.
+    fn connect_at_once(
+        &mut self,
+        facts: &ConnectFacts<'_>,
+        request: Arc<Request>,
+        checked: Checked,
+        attempt: &Attempt<'_>,
+    ) -> ConnectOutcome {
+        let about = checked.question.about;
+        let job = Job {
+            ticket: Ticket(0),
+            request: Arc::clone(&request),
+            passwords: checked.question.passwords,
+            dummy: checked.dummy,
+            wanted: checked.wanted,
+        };
+        // How long it takes is not what time it is: the host's clock may be
+        // set while it runs.
+        let start = Instant::now();
+        let found = job.run();
+        let now = self.now();
+        self.slow.backoff.spent(attempt, start.elapsed(), now);
+        if found == Found::Nothing {
+            self.slow.backoff.failed(attempt, now);
+        }
+        self.slow.pool.rehash(job, found, attempt.origin);
+        let learned = Some(Learned { about, found });
+        let decided = self.decide(&facts.place(), &request, learned, now);
+        self.conclude(facts, &request, decided, now)
+    }
+
+    /// Refuses a login whose secret was not checked.
+    fn refuse_unchecked(
+        &mut self,
+        facts: &ConnectFacts<'_>,
+        request: &Request,
+        code: RefusalCode,
+        now: Timestamp,
+    ) -> ConnectOutcome {
+        let reason = Reason::OverBudget;
+        let line = self.note_refusal(self.subject(request), facts.address, reason, now);
+        ConnectOutcome::Refused {
+            reason,
+            code,
+            line: Some(line),
+        }
+    }
+
+    /// Works off what the workers found, and what they will never find.
+    pub(crate) fn complete(&mut self, now: Timestamp, directives: &mut Vec<Directive>) {
+        for ticket in self.slow.room.tidy(now) {
+            let found = Found::Failed;
+            self.slow.answers.push_back(Answer { ticket, found });
+        }
+        for _ in 0..MOST_COMPLETIONS {
+            let Some(answer) = self.slow.answers.pop_front() else {
+                return;
+            };
+            directives.extend(self.complete_one(answer, now));
+        }
+    }
+
+    fn complete_one(&mut self, answer: Answer, now: Timestamp) -> Option<Directive> {
+        let Answer { ticket, found } = answer;
+        let waiting = self.slow.room.leave(ticket, now)?;
+        let request = &waiting.request;
+        if found == Found::Nothing {
+            let name = request.name.as_ref();
+            let attempt = Attempt {
+                origin: waiting.origin,
+                name: name.map_or("", LoginName::as_str),
+            };
+            self.slow.backoff.failed(&attempt, now);
+        }
+        // A handle with a session is another connection's by now.
+        let is_held = self.sessions.get(waiting.handle).is_none();
+        let username = match waiting.purpose {
+            Purpose::Held { username } if is_held => username,
+            Purpose::Held { .. } | Purpose::Ahead => {
+                if let (Found::Match(secret), Some(about), Some(presented)) =
+                    (found, waiting.about, &request.secret)
+                {
+                    self.comparer.remember(about, secret, presented);
+                }
+                return None;
+            }
+        };
+        let learned = Some(Learned {
+            about: waiting.about,
+            found,
+        });
+        let place = waiting.place.as_place();
+        let completion = match self.decide(&place, request, learned, now) {
+            Ok(Decided::Admitted(admission, rights)) => {
+                let (mut session, ends_at) =
+                    self.session_of(request, &admission, rights, place.protocol);
+                self.set_deadline(waiting.handle, &session, ends_at);
+                // What the host has until it has let the client in.
+                let after = core::mem::replace(&mut session.username, username);
+                let arriving = Arriving {
+                    handle: waiting.handle,
+                    session: session.number,
+                    username: after.clone(),
+                    place: waiting.place,
+                    at: now,
+                };
+                self.sessions.insert(waiting.handle, session);
+                self.slow.arriving.insert(ticket, arriving);
+                Completion::Admit { username: after }
+            }
+            Ok(Decided::Refused(reason)) => self.refusal(request, &place, reason, now),
+            Ok(Decided::Asks(_)) => self.refusal(request, &place, Reason::OverBudget, now),
+            Err(error) => {
+                let (_, line) = self.note_store_refusal(request, place.address, &error, now);
+                Completion::Refuse { line }
+            }
+        };
+        Some(Directive::Complete {
+            ticket,
+            handle: waiting.handle,
+            client_id: request.client_id.as_str().into(),
+            completion,
+        })
+    }
+
+    fn refusal(
+        &self,
+        request: &Request,
+        place: &Place<'_>,
+        reason: Reason,
+        now: Timestamp,
+    ) -> Completion {
+        let line = self.note_refusal(self.subject(request), place.address, reason, now);
+        Completion::Refuse { line: Some(line) }
+    }
+
+    /// Takes note of how a [`Directive::Complete`] was carried out: whether the
+    /// client was still there. Until then its session counts for what the host
+    /// asks, but nobody is told of it; if the client was gone there was none.
+    pub fn completed(&mut self, ticket: Ticket, arrival: Arrival) {
+        let Some(arriving) = self.slow.arriving.remove(&ticket) else {
+            return;
+        };
+        let handle = arriving.handle;
+        let Some(session) = self
+            .sessions
+            .get_mut(handle)
+            .filter(|session| session.number == arriving.session)
+        else {
+            return;
+        };
+        if arrival == Arrival::Gone || matches!(session.phase, Phase::Gone { .. }) {
+            self.sessions.remove(handle);
+            return;
+        }
+        session.username = arriving.username;
+        self.slow.room.remove_nobody(handle);
+        let place = arriving.place.as_place();
+        let Some(session) = self.sessions.remove(handle) else {
+            return;
+        };
+        self.note_login(&session, place.address, arriving.at);
+        self.begin(handle, session, &place, arriving.at);
+    }
+}
+
+impl OwnedPlace {
+    fn of(place: &Place<'_>) -> Self {
+        Self {
+            address: place.address.map(str::to_owned),
+            listener: place.listener,
+            protocol: place.protocol,
+        }
+    }
+
+    fn as_place(&self) -> Place<'_> {
+        Place {
+            address: self.address.as_deref(),
+            listener: self.listener,
+            protocol: self.protocol,
+        }
+    }
+}
+
+/// So many logins end in one poll; each may have to be committed.
+const MOST_COMPLETIONS: usize = 8;

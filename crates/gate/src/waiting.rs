@@ -1,0 +1,361 @@
+//! Logins that wait for a slow check.
+//!
+//! Some are held by the host: their clients wait for a CONNACK. The others were
+//! refused because there was no time, and are checked so that the next try
+//! needs none.
+//!
+//! A host that can hold a CONNECT names it by its client id alone, and says
+//! nothing when its client goes away. So an answer counts only for the last
+//! attempt with a client id, and whoever was held and was never let in stays
+//! nobody until its handle is another's.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_core::backoff::Origin;
+use countersign_core::connect::Request;
+use countersign_core::time::Timestamp;
+
+use crate::compare::Subject;
+use crate::hashing::Lane;
+use crate::host::{Handle, Peer, Ticket};
+use crate::slow::OwnedPlace;
+
+/// All logins that wait.
+#[derive(Default)]
+pub(crate) struct WaitingRoom {
+    waiting: HashMap<Ticket, Waiting>,
+    /// The last attempt of each client id, if it is held.
+    held_ids: HashMap<Arc<str>, Ticket>,
+    held_handles: HashMap<Handle, Ticket>,
+    per_origin: HashMap<Origin, usize>,
+    at_home: usize,
+    nobodies: HashMap<Handle, Nobody>,
+    last: u64,
+    tidied: Option<Timestamp>,
+}
+
+/// One login that waits.
+pub(crate) struct Waiting {
+    pub(crate) handle: Handle,
+    pub(crate) request: Arc<Request>,
+    pub(crate) about: Option<Subject>,
+    pub(crate) place: OwnedPlace,
+    pub(crate) origin: Origin,
+    pub(crate) lane: Lane,
+    pub(crate) since: Timestamp,
+    pub(crate) purpose: Purpose,
+}
+
+/// What is done with the answer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Purpose {
+    /// It is remembered, for the next try.
+    Ahead,
+    /// The login is decided.
+    Held {
+        /// What the host has as the user name meanwhile.
+        username: Option<Arc<str>>,
+    },
+}
+
+/// A client that was held and not let in.
+struct Nobody {
+    client_id: Arc<str>,
+    /// When it ceased to be held.
+    left: Option<Timestamp>,
+}
+
+impl WaitingRoom {
+    /// Says whether one more may wait: an origin has at most an eighth of all
+    /// places. Of each client id at most one is held, for a new one supersedes
+    /// it; and what is checked ahead is checked once.
+    pub(crate) fn has_place(
+        &self,
+        origin: Origin,
+        lane: Lane,
+        client_id: &str,
+        purpose: &Purpose,
+    ) -> bool {
+        let waiting = match lane {
+            Lane::AtHome => self.at_home,
+            Lane::Anyone => self.waiting.len().saturating_sub(self.at_home),
+        };
+        let of_origin = self.per_origin.get(&origin).copied().unwrap_or(0);
+        waiting < PLACES
+            && of_origin < PLACES_PER_ORIGIN
+            && (of_origin == 0
+                || *purpose != Purpose::Ahead
+                || !self.is_checked_ahead(origin, client_id))
+    }
+
+    fn is_checked_ahead(&self, origin: Origin, client_id: &str) -> bool {
+        self.waiting.values().any(|waiting| {
+            waiting.purpose == Purpose::Ahead
+                && waiting.origin == origin
+                && waiting.request.client_id.as_str() == client_id
+        })
+    }
+
+    /// Takes in a login.
+    pub(crate) fn enter(&mut self, waiting: Waiting) -> Ticket {
+        self.last = self.last.wrapping_add(1);
+        let ticket = Ticket(self.last);
+        if let Purpose::Held { .. } = waiting.purpose {
+            let client_id: Arc<str> = waiting.request.client_id.as_str().into();
+            self.held_ids.insert(Arc::clone(&client_id), ticket);
+            self.held_handles.insert(waiting.handle, ticket);
+            let nobody = Nobody {
+                client_id,
+                left: None,
+            };
+            self.nobodies.insert(waiting.handle, nobody);
+        }
+        let of_origin = self.per_origin.entry(waiting.origin).or_default();
+        *of_origin = of_origin.saturating_add(1);
+        if waiting.lane == Lane::AtHome {
+            self.at_home = self.at_home.saturating_add(1);
+        }
+        self.waiting.insert(ticket, waiting);
+        ticket
+    }
+
+    /// Lets a login go, for its answer has come.
+    pub(crate) fn leave(&mut self, ticket: Ticket, now: Timestamp) -> Option<Waiting> {
+        let waiting = self.waiting.remove(&ticket)?;
+        if waiting.lane == Lane::AtHome {
+            self.at_home = self.at_home.saturating_sub(1);
+        }
+        if let Some(of_origin) = self.per_origin.get_mut(&waiting.origin) {
+            *of_origin = of_origin.saturating_sub(1);
+            if *of_origin == 0 {
+                self.per_origin.remove(&waiting.origin);
+            }
+        }
+        if let Purpose::Held { .. } = waiting.purpose {
+            self.release(
+                waiting.handle,
+                waiting.request.client_id.as_str(),
+                ticket,
+                now,
+            );
+        }
+        Some(waiting)
+    }
+
+    /// Takes note that the connection with this handle is gone, or another's:
+    /// what was held there is held no more.
+    pub(crate) fn forget_handle(&mut self, handle: Handle, now: Timestamp) {
+        if let Some(ticket) = self.held_handles.get(&handle).copied() {
+            self.let_go(ticket, now);
+        }
+    }
+
+    /// Takes note of another attempt with this client id, by which the host
+    /// says that it holds none any more.
+    pub(crate) fn supersede(&mut self, client_id: &str, now: Timestamp) {
+        if let Some(ticket) = self.held_ids.get(client_id).copied() {
+            self.let_go(ticket, now);
+        }
+    }
+
+    /// Takes note that whoever has this handle now was let in, or never held.
+    pub(crate) fn remove_nobody(&mut self, handle: Handle) {
+        self.nobodies.remove(&handle);
+    }
+
+    /// Says whether a client is held, or was and was not let in. Costs next to
+    /// nothing when nobody is.
+    pub(crate) fn has_nobody(&self, peer: &Peer<'_>) -> bool {
+        !self.nobodies.is_empty()
+            && self.nobodies.get(&peer.handle).is_some_and(|nobody| {
+                peer.client_id
+                    .is_none_or(|id| id == nobody.client_id.as_bytes())
+            })
+    }
+
+    /// Forgets who left long ago, and says whose answer will never come.
+    pub(crate) fn tidy(&mut self, now: Timestamp) -> Vec<Ticket> {
+        let is_time = self
+            .tidied
+            .is_none_or(|last| now < last || now.since(last) >= TIDY_EVERY);
+        if !is_time {
+            return Vec::new();
+        }
+        self.tidied = Some(now);
+        self.nobodies.retain(|_, nobody| {
+            nobody
+                .left
+                .is_none_or(|left| now.since(left) < REMEMBER_NOBODY)
+        });
+        self.waiting
+            .iter()
+            .filter(|(_, waiting)| now.since(waiting.since) >= LONGEST)
+            .map(|(ticket, _)| *ticket)
+            .collect()
+    }
+
+    fn let_go(&mut self, ticket: Ticket, now: Timestamp) {
+        let Some(waiting) = self.waiting.get_mut(&ticket) else {
+            return;
+        };
+        waiting.purpose = Purpose::Ahead;
+        let handle = waiting.handle;
+        let request = Arc::clone(&waiting.request);
+        self.release(handle, request.client_id.as_str(), ticket, now);
+    }
+
+    fn release(&mut self, handle: Handle, client_id: &str, ticket: Ticket, now: Timestamp) {
+        if self.held_ids.get(client_id) == Some(&ticket) {
+            self.held_ids.remove(client_id);
+        }
+        if self.held_handles.get(&handle) == Some(&ticket) {
+            self.held_handles.remove(&handle);
+            if let Some(nobody) = self.nobodies.get_mut(&handle) {
+                nobody.left = Some(now);
+            }
+        }
+    }
+}
+
+/// So many logins wait at most; as many again from where their names last
+/// logged in.
+const PLACES: usize = 512;
+const PLACES_PER_ORIGIN: usize = PLACES / 8;
+/// Every job is answered, so this is for what should not happen.
+const LONGEST: Duration = Duration::from_secs(60);
+/// A host asks about a Will soon after its client is gone.
+const REMEMBER_NOBODY: Duration = Duration::from_secs(60);
+const TIDY_EVERY: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::connect::SessionUse;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+    fn waiting(handle: usize, client_id: &str, address: &str, purpose: Purpose) -> Waiting {
+        let session = SessionUse::of(4, true);
+        let request = Request::parse(client_id.as_bytes(), Some(b"u"), Some(b"p"), session);
+        Waiting {
+            handle: Handle(handle),
+            request: Arc::new(request.unwrap()),
+            about: None,
+            place: OwnedPlace::default(),
+            origin: Origin::of(Some(address)),
+            lane: Lane::Anyone,
+            since: NOW,
+            purpose,
+        }
+    }
+
+    fn held() -> Purpose {
+        Purpose::Held { username: None }
+    }
+
+    fn peer(handle: usize, client_id: Option<&str>) -> Peer<'_> {
+        Peer {
+            handle: Handle(handle),
+            client_id: client_id.map(str::as_bytes),
+            username: None,
+            connected: false,
+        }
+    }
+
+    #[test]
+    fn nobody_waits_at_first() {
+        let mut room = WaitingRoom::default();
+        assert_eq!(room.waiting.len(), 0);
+        assert!(room.leave(Ticket(1), NOW).is_none());
+        assert!(!room.has_nobody(&peer(1, Some("a"))));
+        assert!(room.has_place(Origin::default(), Lane::Anyone, "a", &Purpose::Ahead));
+    }
+
+    #[test]
+    fn only_the_last_attempt_with_a_client_id_is_held() {
+        let mut room = WaitingRoom::default();
+        let first = room.enter(waiting(1, "a", "192.0.2.1", held()));
+        room.supersede("a", NOW);
+        let second = room.enter(waiting(2, "a", "192.0.2.2", held()));
+        assert_eq!(room.leave(first, NOW).unwrap().purpose, Purpose::Ahead);
+        assert_eq!(room.leave(second, NOW).unwrap().purpose, held());
+    }
+
+    #[test]
+    fn whose_handle_is_another_s_is_held_no_more() {
+        let mut room = WaitingRoom::default();
+        let ticket = room.enter(waiting(1, "a", "192.0.2.1", held()));
+        room.forget_handle(Handle(2), NOW);
+        room.forget_handle(Handle(1), NOW);
+        assert_eq!(room.leave(ticket, NOW).unwrap().purpose, Purpose::Ahead);
+        assert!(room.held_ids.is_empty() && room.held_handles.is_empty());
+    }
+
+    #[test]
+    fn who_is_held_is_nobody_and_stays_so_until_let_in_or_long_gone() {
+        let mut room = WaitingRoom::default();
+        let one = room.enter(waiting(1, "a", "192.0.2.1", held()));
+        room.enter(waiting(2, "b", "192.0.2.1", held()));
+        assert!(room.has_nobody(&peer(1, Some("a"))) && room.has_nobody(&peer(1, None)));
+        assert!(!room.has_nobody(&peer(1, Some("b"))));
+        room.leave(one, NOW);
+        assert!(room.has_nobody(&peer(1, Some("a"))));
+        room.remove_nobody(Handle(2));
+        assert!(!room.has_nobody(&peer(2, Some("b"))));
+        room.tidy(NOW.plus(REMEMBER_NOBODY));
+        assert!(!room.has_nobody(&peer(1, Some("a"))));
+    }
+
+    #[test]
+    fn an_origin_has_an_eighth_of_the_places_and_one_for_each_client_id() {
+        fn has_place(room: &WaitingRoom, address: &str, lane: Lane, client_id: &str) -> bool {
+            room.has_place(Origin::of(Some(address)), lane, client_id, &Purpose::Ahead)
+        }
+        let mut room = WaitingRoom::default();
+        let lane = Lane::Anyone;
+        room.enter(waiting(1, "a", "192.0.2.1", Purpose::Ahead));
+        assert!(!has_place(&room, "192.0.2.1", lane, "a"));
+        assert!(has_place(&room, "192.0.2.2", lane, "a"));
+        let mut tickets = Vec::new();
+        for number in 1..PLACES_PER_ORIGIN {
+            let client_id = format!("c{number}");
+            assert!(has_place(&room, "192.0.2.1", lane, &client_id));
+            tickets.push(room.enter(waiting(1, &client_id, "192.0.2.1", Purpose::Ahead)));
+        }
+        assert!(!has_place(&room, "192.0.2.1", lane, "more"));
+        for number in 0..PLACES {
+            let address = format!("198.51.{}.{}", number / 250, number % 250);
+            if has_place(&room, &address, lane, "x") {
+                room.enter(waiting(1, "x", &address, Purpose::Ahead));
+            }
+        }
+        assert_eq!(room.waiting.len(), PLACES);
+        assert!(!has_place(&room, "203.0.113.1", lane, "x"));
+        // Strangers can't fill the places of those at home.
+        assert!(has_place(&room, "203.0.113.1", Lane::AtHome, "x"));
+        for ticket in tickets {
+            room.leave(ticket, NOW);
+        }
+        assert!(has_place(&room, "192.0.2.1", lane, "more"));
+    }
+
+    #[test]
+    fn whoever_comes_back_soon_is_held_though_the_last_try_is_still_checked() {
+        let mut room = WaitingRoom::default();
+        room.enter(waiting(1, "a", "192.0.2.1", held()));
+        room.supersede("a", NOW);
+        let origin = Origin::of(Some("192.0.2.1"));
+        assert!(room.has_place(origin, Lane::Anyone, "a", &held()));
+    }
+
+    #[test]
+    fn what_is_never_answered_is_found() {
+        let mut room = WaitingRoom::default();
+        let ticket = room.enter(waiting(1, "a", "192.0.2.1", held()));
+        assert!(room.tidy(NOW).is_empty());
+        assert_eq!(room.tidy(NOW.plus(LONGEST)), [ticket]);
+    }
+}

@@ -1,0 +1,693 @@
+//! Logins whose password must be hashed: held, in time, and out of it.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test may"
+)]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use countersign::core::name::{LoginName, TenantId};
+use countersign::core::options::Options;
+use countersign::core::reason::Reason;
+use countersign::core::scheme::SchemeName;
+use countersign::core::secret::Argon2Params;
+use countersign::core::store::Settings;
+use countersign::core::tenant::{Authentication, SubscribeMode};
+use countersign::core::time::Timestamp;
+use countersign::sqlite::SqliteStore;
+use countersign::{
+    Arrival, Completion, ConnectFacts, ConnectOutcome, Directive, Gate, Handle, Peer, RefusalCode,
+    Setting, Ticket, TopicUse, Verdict,
+};
+use countersign_admin::credential::{self, NewCredential};
+use countersign_admin::password::{ChosenPassword, NewSecret};
+use countersign_admin::settings::{self, SettingsChanges};
+use countersign_admin::tenant::{self, NewTenant};
+use countersign_admin::{Context, OsRandom, clients};
+
+const QUICK: &str = "m=8,t=1,p=1";
+const DEV1: &str = "dev1@acme";
+
+/// A gate, the store behind it, and the host's clock.
+struct Bench {
+    gate: Gate<SqliteStore>,
+    admin: SqliteStore,
+    clock: Arc<AtomicI64>,
+    _folder: tempfile::TempDir,
+}
+
+/// A CONNECT.
+#[derive(Clone, Copy)]
+struct Try<'a> {
+    handle: usize,
+    client_id: &'a str,
+    name: &'a str,
+    password: &'a str,
+    address: &'a str,
+    may_wait: bool,
+}
+
+const TRY: Try<'static> = Try {
+    handle: 1,
+    client_id: "a",
+    name: DEV1,
+    password: "right",
+    address: "192.0.2.1",
+    may_wait: true,
+};
+
+const WRONG: Try<'static> = Try {
+    password: "wrong",
+    ..TRY
+};
+
+fn name(text: &str) -> LoginName {
+    LoginName::parse(text).unwrap()
+}
+
+fn chosen(password: &str) -> NewSecret {
+    NewSecret::Chosen(ChosenPassword::parse(password.into()).unwrap())
+}
+
+impl Bench {
+    /// With a tenant `acme` and a device `dev1`, whose password is `right`.
+    fn new() -> Self {
+        Self::with(QUICK, Authentication::Required)
+    }
+
+    fn with(argon2: &str, authentication: Authentication) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("countersign.db");
+        let settings = Settings {
+            argon2: Argon2Params::parse(argon2).unwrap(),
+            ..Settings::default()
+        };
+        let admin = SqliteStore::create(&path, &settings).unwrap();
+        let path = path.to_str().unwrap();
+        let clock = Arc::new(AtomicI64::new(1_700_000_000_000));
+        let setting = Setting {
+            options: Options::parse([("store", path), ("hash_threads", "1")]).unwrap(),
+            broker: "bench".into(),
+            clock: {
+                let clock = Arc::clone(&clock);
+                Arc::new(move || Timestamp::from_millis(clock.load(Ordering::SeqCst)))
+            },
+            wake: Arc::new(|| ()),
+        };
+        let gate = Gate::open(SqliteStore::open(path).unwrap(), setting).unwrap();
+        let mut bench = Self {
+            gate,
+            admin,
+            clock,
+            _folder: folder,
+        };
+        let acme = NewTenant {
+            id: TenantId::parse("acme").unwrap(),
+            namespaces: Vec::new(),
+            authentication,
+            subscribe: SubscribeMode::Strict,
+            client_id_prefix: None,
+        };
+        bench
+            .act(|store, context| tenant::create(store, context, acme))
+            .unwrap();
+        bench.device("dev1");
+        bench.settle();
+        bench
+    }
+
+    fn device(&mut self, device: &str) {
+        let new = NewCredential {
+            name: Some(device.into()),
+            tenant: TenantId::parse("acme").unwrap(),
+            scheme: SchemeName::parse("basic").unwrap(),
+            secret: chosen("right"),
+            client_id_rule: None,
+            group: None,
+            description: None,
+            roles: Vec::new(),
+            attributes: BTreeMap::new(),
+            not_before: None,
+            expires_at: None,
+            external_identity: false,
+        };
+        self.act(|store, context| credential::create(store, context, new))
+            .unwrap();
+    }
+
+    fn act<T>(&mut self, act: impl FnOnce(&mut SqliteStore, &mut Context<'_>) -> T) -> T {
+        let mut context = Context {
+            now: Timestamp::from_millis(self.clock.load(Ordering::SeqCst)),
+            actor: "cli:test",
+            random: &mut OsRandom,
+        };
+        act(&mut self.admin, &mut context)
+    }
+
+    fn connect(&mut self, it: Try<'_>) -> ConnectOutcome {
+        self.gate.connect(&ConnectFacts {
+            handle: Handle(it.handle),
+            client_id: it.client_id.as_bytes(),
+            username: Some(it.name.as_bytes()),
+            password: Some(it.password.as_bytes()),
+            address: Some(it.address),
+            listener: None,
+            protocol: 4,
+            clean_start: true,
+            may_wait: it.may_wait,
+        })
+    }
+
+    /// Polls until nothing has come for a while.
+    fn settle(&mut self) -> Vec<Directive> {
+        let mut directives = Vec::new();
+        let mut quiet_since = Instant::now();
+        while quiet_since.elapsed() < Duration::from_millis(80) {
+            let more = self.gate.poll();
+            if !more.is_empty() {
+                quiet_since = Instant::now();
+            }
+            directives.extend(more);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        directives
+    }
+
+    /// How logins end that waited: ticket and completion.
+    fn completions(&mut self) -> Vec<(Ticket, Completion)> {
+        self.settle()
+            .into_iter()
+            .filter_map(|directive| match directive {
+                Directive::Complete {
+                    ticket, completion, ..
+                } => Some((ticket, completion)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Why a login that waits is refused in the end.
+    fn refused_in_the_end(&mut self) -> String {
+        match self.completions().as_slice() {
+            [(_, Completion::Refuse { line })] => line.clone().unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Says whether somebody with this handle may publish.
+    fn publishes(&mut self, handle: usize, username: Option<&str>, connected: bool) -> bool {
+        self.may(
+            handle,
+            username,
+            connected,
+            TopicUse::Publish {
+                topic: b"acme/x",
+                qos: 0,
+                retain: false,
+            },
+        )
+    }
+
+    fn may(
+        &mut self,
+        handle: usize,
+        username: Option<&str>,
+        connected: bool,
+        usage: TopicUse<'_>,
+    ) -> bool {
+        let peer = Peer {
+            handle: Handle(handle),
+            client_id: Some(b"a"),
+            username: username.map(str::as_bytes),
+            connected,
+        };
+        self.gate.check(&peer, usage) == Verdict::Allow
+    }
+
+    /// The client ids that are listed, once what is gathered is written.
+    fn listed(&mut self) -> Vec<String> {
+        std::thread::sleep(Duration::from_millis(200));
+        let listed = clients::list(&mut self.admin, None).unwrap();
+        listed
+            .into_iter()
+            .map(|client| client.presence.client_id)
+            .collect()
+    }
+}
+
+#[track_caller]
+fn pending(outcome: &ConnectOutcome) -> (Ticket, Option<&str>) {
+    match outcome {
+        ConnectOutcome::Pending { ticket, username } => (*ticket, username.as_deref()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
+fn is_admitted(outcome: &ConnectOutcome) -> bool {
+    match outcome {
+        ConnectOutcome::Admitted { .. } => true,
+        ConnectOutcome::Refused { .. } => false,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
+fn refused(outcome: &ConnectOutcome) -> (Reason, RefusalCode) {
+    match outcome {
+        ConnectOutcome::Refused { reason, code, .. } => (*reason, *code),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn admit(username: Option<&str>) -> Completion {
+    Completion::Admit {
+        username: username.map(Into::into),
+    }
+}
+
+#[test]
+fn a_login_that_waits_is_nobody_until_the_host_says_that_it_is_there() {
+    let mut bench = Bench::new();
+    let outcome = bench.connect(TRY);
+    let (ticket, username) = pending(&outcome);
+    assert_eq!(username, Some(DEV1));
+    for connected in [true, false] {
+        for username in [None, Some(DEV1)] {
+            assert!(!bench.publishes(1, username, connected));
+            assert!(!bench.may(1, username, connected, TopicUse::Unsubscribe));
+        }
+    }
+    assert_eq!(bench.completions(), [(ticket, admit(Some(DEV1)))]);
+    // While the host lets it in it asks about what was queued.
+    let deliver = TopicUse::Deliver { topic: b"acme/x" };
+    assert!(bench.may(1, Some(DEV1), true, deliver));
+    assert!(bench.listed().is_empty());
+    bench.gate.completed(ticket, Arrival::Here);
+    assert!(bench.publishes(1, Some(DEV1), true));
+    assert_eq!(bench.listed(), ["a"]);
+    // The next one need not wait, nor the same one after a reload.
+    assert!(is_admitted(&bench.connect(TRY)));
+    assert!(is_admitted(&bench.connect(Try {
+        handle: 2,
+        client_id: "b",
+        ..TRY
+    })));
+}
+
+#[test]
+fn a_client_that_vanished_leaves_nothing_behind() {
+    let mut bench = Bench::with(QUICK, Authentication::Off);
+    let outcome = bench.connect(TRY);
+    let (ticket, _) = pending(&outcome);
+    assert_eq!(bench.completions(), [(ticket, admit(Some(DEV1)))]);
+    bench.gate.completed(ticket, Arrival::Gone);
+    assert!(bench.listed().is_empty());
+    // Its Will, which the host sends without a name, though the tenant is open.
+    assert!(!bench.publishes(1, None, false));
+    assert!(!bench.publishes(1, Some(DEV1), true));
+    // Somebody else with that handle is somebody again.
+    assert!(is_admitted(&bench.connect(TRY)));
+    assert!(bench.publishes(1, Some(DEV1), true));
+    // And a second word about the first changes nothing.
+    bench.gate.completed(ticket, Arrival::Gone);
+    assert!(bench.publishes(1, Some(DEV1), true));
+}
+
+#[test]
+fn the_verdict_of_an_earlier_try_never_admits_a_later_one() {
+    let mut bench = Bench::new();
+    for round in 0..20 {
+        let device = format!("d{round}");
+        bench.device(&device);
+        bench.settle();
+        let name = format!("{device}@acme");
+        let first = Try {
+            handle: 1,
+            name: &name,
+            ..TRY
+        };
+        let _held = bench.connect(first);
+        let second = bench.connect(Try {
+            handle: 2,
+            password: "wrong",
+            ..first
+        });
+        let (ticket, _) = pending(&second);
+        let completions = bench.completions();
+        let [(completed, Completion::Refuse { .. })] = completions.as_slice() else {
+            panic!("{completions:?}");
+        };
+        assert_eq!(*completed, ticket);
+        assert!(!bench.publishes(1, Some(&name), true) && !bench.publishes(2, Some(&name), true));
+        // What was found out about the first is no loss.
+        assert!(is_admitted(&bench.connect(Try { handle: 3, ..first })));
+        bench.gate.disconnected(Handle(3));
+        bench.clock.fetch_add(10_000, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_connection_in_the_same_place_is_not_taken_for_the_one_that_waited() {
+    let mut bench = Bench::new();
+    bench.device("dev2");
+    let _held = bench.connect(TRY);
+    let other = Try {
+        client_id: "b",
+        name: "dev2@acme",
+        ..WRONG
+    };
+    let outcome = bench.connect(other);
+    let (ticket, _) = pending(&outcome);
+    let completions = bench.completions();
+    assert!(matches!(completions.as_slice(), [(it, Completion::Refuse { .. })] if *it == ticket));
+    // One that was decided at once ends the wait as well.
+    bench.device("dev3");
+    let third = Try {
+        name: "dev3@acme",
+        ..TRY
+    };
+    let _held = bench.connect(third);
+    assert!(!is_admitted(&bench.connect(Try {
+        client_id: "x#",
+        ..TRY
+    })));
+    assert!(bench.completions().is_empty());
+}
+
+#[test]
+fn what_changed_while_it_waited_counts() {
+    type Act = fn(&mut SqliteStore, &mut Context<'_>);
+    let suspend: Act = |store, context| {
+        credential::suspend(store, context, &name(DEV1)).unwrap();
+    };
+    let revoke: Act = |store, context| {
+        credential::revoke(store, context, &name(DEV1), None).unwrap();
+    };
+    let delete: Act = |store, context| {
+        credential::delete(store, context, &name(DEV1)).unwrap();
+    };
+    let reset: Act = |store, context| {
+        credential::reset_password(store, context, &name(DEV1), chosen("other")).unwrap();
+    };
+    let renew: Act = |store, context| {
+        credential::reset_password(store, context, &name(DEV1), chosen("right")).unwrap();
+    };
+    for (act, cause) in [
+        (suspend, "suspended"),
+        (revoke, "revoked"),
+        (delete, "unknown-name"),
+        (reset, "over-budget"),
+        (renew, "over-budget"),
+    ] {
+        let mut bench = Bench::new();
+        let _held = bench.connect(TRY);
+        bench.act(act);
+        let line = bench.refused_in_the_end();
+        assert!(line.ends_with(cause), "{line}: {cause}");
+        assert!(!bench.publishes(1, Some(DEV1), true));
+    }
+}
+
+#[test]
+fn a_client_id_that_was_taken_meanwhile_stays_taken() {
+    let mut bench = Bench::new();
+    bench.device("dev2");
+    let dev2 = Try {
+        handle: 2,
+        client_id: "b",
+        name: "dev2@acme",
+        ..TRY
+    };
+    let (ticket, _) = pending(&bench.connect(dev2));
+    bench.settle();
+    bench.gate.completed(ticket, Arrival::Here);
+    // The host asks about a reload while another waits for the same id, which
+    // is neither let go of nor let in.
+    let _held = bench.connect(Try {
+        client_id: "b",
+        ..TRY
+    });
+    assert!(is_admitted(&bench.connect(Try {
+        may_wait: false,
+        ..dev2
+    })));
+    let line = bench.refused_in_the_end();
+    assert!(line.ends_with("client-id-owned"), "{line}");
+}
+
+#[test]
+fn a_wrong_login_of_an_open_tenant_waits_under_a_name_and_is_let_in_without() {
+    let mut bench = Bench::with(QUICK, Authentication::Off);
+    let outcome = bench.connect(WRONG);
+    let (ticket, username) = pending(&outcome);
+    assert_eq!(username, Some(DEV1));
+    assert_eq!(bench.completions(), [(ticket, admit(None))]);
+    bench.gate.completed(ticket, Arrival::Here);
+    assert!(bench.publishes(1, None, true));
+    assert!(!bench.publishes(1, Some(DEV1), true));
+}
+
+#[test]
+fn names_that_nobody_has_wait_like_all_others() {
+    let mut bench = Bench::new();
+    let outcome = bench.connect(Try {
+        name: "nobody@acme",
+        ..TRY
+    });
+    assert_eq!(pending(&outcome).1, None);
+    assert!(bench.refused_in_the_end().ends_with("unknown-name"));
+}
+
+#[test]
+fn sixteen_wrong_tries_are_checked_and_no_more_for_now() {
+    for may_wait in [true, false] {
+        for device in [DEV1, "nobody@acme"] {
+            let mut bench = Bench::new();
+            let wrong = Try {
+                name: device,
+                may_wait,
+                ..WRONG
+            };
+            for _ in 0..16 {
+                let outcome = bench.connect(wrong);
+                if may_wait {
+                    pending(&outcome);
+                    assert_eq!(bench.completions().len(), 1);
+                } else {
+                    assert_ne!(refused(&outcome).0, Reason::OverBudget);
+                }
+            }
+            // Never "banned": that would tell about a name.
+            let over = (Reason::OverBudget, RefusalCode::NotAuthorized);
+            assert_eq!(refused(&bench.connect(wrong)), over);
+            assert_eq!(
+                refused(&bench.connect(Try {
+                    password: "right",
+                    ..wrong
+                })),
+                over
+            );
+            let elsewhere = bench.connect(Try {
+                address: "192.0.2.2",
+                ..wrong
+            });
+            assert!(may_wait || refused(&elsewhere).0 != Reason::OverBudget);
+            bench.settle();
+            bench.clock.fetch_add(2_000, Ordering::SeqCst);
+            let again = bench.connect(wrong);
+            assert!(may_wait || refused(&again).0 != Reason::OverBudget);
+        }
+    }
+}
+
+#[test]
+fn ten_wrong_tries_and_then_a_right_one_succeed() {
+    let mut bench = Bench::with("m=19456,t=2,p=1", Authentication::Required);
+    let wrong = Try {
+        may_wait: false,
+        ..WRONG
+    };
+    for _ in 0..10 {
+        assert_eq!(refused(&bench.connect(wrong)).0, Reason::BadSecret);
+        let _nothing = bench.gate.poll();
+    }
+    assert!(is_admitted(&bench.connect(Try {
+        password: "right",
+        ..wrong
+    })));
+}
+
+#[test]
+fn an_address_where_sixty_four_failed_is_told_so_and_a_name_at_home_is_not() {
+    let mut bench = Bench::new();
+    let (ticket, _) = pending(&bench.connect(TRY));
+    bench.settle();
+    bench.gate.completed(ticket, Arrival::Here);
+    for number in 0..64 {
+        let name = format!("n{number}@acme");
+        let client_id = format!("c{number}");
+        let outcome = bench.connect(Try {
+            handle: 100 + number,
+            client_id: &client_id,
+            name: &name,
+            ..WRONG
+        });
+        pending(&outcome);
+    }
+    assert_eq!(bench.completions().len(), 64);
+    let stranger = Try {
+        handle: 2,
+        client_id: "b",
+        name: "n99@acme",
+        ..WRONG
+    };
+    let banned = (Reason::OverBudget, RefusalCode::Banned);
+    assert_eq!(refused(&bench.connect(stranger)), banned);
+    pending(&bench.connect(Try {
+        client_id: "c",
+        ..WRONG
+    }));
+    pending(&bench.connect(Try {
+        handle: 3,
+        address: "192.0.2.2",
+        ..stranger
+    }));
+}
+
+#[test]
+fn one_address_has_an_eighth_of_the_places() {
+    let mut bench = Bench::with("m=19456,t=2,p=1", Authentication::Required);
+    let mut held = 0;
+    let mut last = None;
+    for number in 0..70 {
+        let client_id = format!("c{number}");
+        let outcome = bench.connect(Try {
+            handle: number,
+            client_id: &client_id,
+            ..TRY
+        });
+        match outcome {
+            ConnectOutcome::Pending { .. } => held += 1,
+            other => last = Some(other),
+        }
+    }
+    assert_eq!(held, 64);
+    assert_eq!(
+        refused(&last.unwrap()),
+        (Reason::OverBudget, RefusalCode::Busy)
+    );
+    pending(&bench.connect(Try {
+        handle: 99,
+        client_id: "z",
+        address: "192.0.2.2",
+        ..TRY
+    }));
+    // Ends with most of them still waiting.
+    let start = Instant::now();
+    bench.gate.close();
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn what_there_is_no_time_for_is_checked_for_the_next_try() {
+    let mut bench = Bench::with("m=19456,t=2,p=1", Authentication::Required);
+    let inline = Try {
+        may_wait: false,
+        ..TRY
+    };
+    // The host serves nobody else between these.
+    let mut over = None;
+    for number in 0..20 {
+        let device = format!("d{number}");
+        bench.device(&device);
+        let name = format!("{device}@acme");
+        let outcome = bench.connect(Try {
+            handle: number,
+            client_id: &device,
+            name: &name,
+            ..inline
+        });
+        if !is_admitted(&outcome) {
+            assert_eq!(refused(&outcome), (Reason::OverBudget, RefusalCode::Busy));
+            over.get_or_insert((number, device, name));
+        }
+    }
+    let (number, device, name) = over.expect("there is no end of time");
+    assert!(bench.settle().is_empty());
+    let again = Try {
+        handle: number,
+        client_id: &device,
+        name: &name,
+        ..inline
+    };
+    assert!(is_admitted(&bench.connect(again)));
+    // A wrong password is no better off.
+    assert!(!is_admitted(&bench.connect(Try {
+        handle: 99,
+        password: "wrong",
+        ..again
+    })));
+}
+
+#[test]
+fn a_login_that_nobody_answers_is_refused_in_the_end() {
+    let mut bench = Bench::with("m=19456,t=2,p=1", Authentication::Required);
+    for number in 0..30 {
+        let client_id = format!("c{number}");
+        pending(&bench.connect(Try {
+            handle: number,
+            client_id: &client_id,
+            ..TRY
+        }));
+    }
+    bench.clock.fetch_add(60_000, Ordering::SeqCst);
+    let completions = bench.completions();
+    assert_eq!(completions.len(), 30);
+    let refusals = completions
+        .iter()
+        .filter(|(_, completion)| matches!(completion, Completion::Refuse { .. }));
+    assert!(refusals.count() >= 25);
+}
+
+#[test]
+fn a_password_hashed_in_an_older_way_is_hashed_anew_and_works_on() {
+    use countersign::core::secret::Verifier;
+    use countersign::core::store::Directory;
+
+    for may_wait in [true, false] {
+        let mut bench = Bench::new();
+        let argon2 = Argon2Params::parse("m=16,t=1,p=1").unwrap();
+        let changes = SettingsChanges {
+            argon2: Some(argon2),
+            client_id_hold: None,
+        };
+        bench.act(|store, context| settings::set(store, context, changes).unwrap());
+        bench.settle();
+        let _outcome = bench.connect(Try { may_wait, ..TRY });
+        bench.settle();
+        let start = Instant::now();
+        let is_new = |bench: &mut Bench| {
+            let stored = bench.admin.credential(&name(DEV1)).unwrap().unwrap();
+            stored.secrets.iter().any(|secret| match &secret.verifier {
+                Verifier::Password(hash) => hash.params() == Some(argon2),
+                Verifier::Digest(_) => false,
+            })
+        };
+        while !is_new(&mut bench) && start.elapsed() < Duration::from_secs(20) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert!(is_new(&mut bench), "may wait: {may_wait}");
+        assert!(is_admitted(&bench.connect(Try {
+            handle: 5,
+            client_id: "b",
+            ..TRY
+        })));
+    }
+}
