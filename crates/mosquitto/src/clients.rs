@@ -15,6 +15,8 @@ use countersign::Handle;
 #[derive(Debug, Default)]
 pub(crate) struct Clients {
     known: HashMap<Handle, Known>,
+    /// What those presented who wait for a verdict.
+    waiting: HashMap<Handle, PasswordPrint>,
     key: RandomState,
 }
 
@@ -38,15 +40,35 @@ pub(crate) enum Owner {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Fingerprint(u64);
 
+/// Stands for a password, without telling it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct PasswordPrint(u64);
+
 impl Clients {
+    /// The print of a password.
+    pub(crate) fn password_print(&self, password: Option<&[u8]>) -> PasswordPrint {
+        PasswordPrint(self.key.hash_one(password))
+    }
+
     /// The fingerprint of what the broker has of a client.
     pub(crate) fn fingerprint(
         &self,
         client_id: &[u8],
         username: Option<&[u8]>,
-        password: Option<&[u8]>,
+        password: PasswordPrint,
     ) -> Fingerprint {
-        Fingerprint(self.key.hash_one((client_id, username, password)))
+        Fingerprint(self.key.hash_one((client_id, username, password.0)))
+    }
+
+    /// Takes note of a client that waits for a verdict.
+    pub(crate) fn waits(&mut self, handle: Handle, password: PasswordPrint) {
+        self.known.remove(&handle);
+        self.waiting.insert(handle, password);
+    }
+
+    /// What a client presented that waited, and waits no more.
+    pub(crate) fn waited(&mut self, handle: Handle) -> Option<PasswordPrint> {
+        self.waiting.remove(&handle)
     }
 
     /// Takes note of a client, of which the broker now has this.
@@ -56,6 +78,7 @@ impl Clients {
             is_here: true,
             fingerprint,
         };
+        self.waiting.remove(&handle);
         self.known.insert(handle, known);
     }
 
@@ -72,6 +95,7 @@ impl Clients {
     /// Forgets a client.
     pub(crate) fn forget(&mut self, handle: Handle) {
         self.known.remove(&handle);
+        self.waiting.remove(&handle);
     }
 
     /// Who answers for a client that is here.
@@ -99,17 +123,38 @@ mod tests {
 
     const HANDLE: Handle = Handle(1);
 
+    fn fingerprint(
+        clients: &Clients,
+        id: &[u8],
+        name: Option<&[u8]>,
+        password: Option<&[u8]>,
+    ) -> Fingerprint {
+        clients.fingerprint(id, name, clients.password_print(password))
+    }
+
     #[test]
     fn nobody_is_here_or_away_at_first() {
         let clients = Clients::default();
         assert!(!clients.is_here(HANDLE));
-        assert!(!clients.is_away(HANDLE, clients.fingerprint(b"", None, None)));
+        assert!(!clients.is_away(HANDLE, fingerprint(&clients, b"", None, None)));
+    }
+
+    #[test]
+    fn a_client_that_waits_is_neither_here_nor_away() {
+        let mut clients = Clients::default();
+        let password = clients.password_print(Some(b"p"));
+        let print = clients.fingerprint(b"c", None, password);
+        clients.came(HANDLE, Owner::Gate, print);
+        clients.waits(HANDLE, password);
+        assert!(!clients.is_here(HANDLE) && !clients.is_away(HANDLE, print));
+        assert_eq!(clients.waited(HANDLE), Some(password));
+        assert_eq!(clients.waited(HANDLE), None);
     }
 
     #[test]
     fn a_client_is_away_until_its_session_is_gone_too() {
         let mut clients = Clients::default();
-        let print = clients.fingerprint(b"c", Some(b"u"), Some(b"p"));
+        let print = fingerprint(&clients, b"c", Some(b"u"), Some(b"p"));
         clients.came(HANDLE, Owner::Gate, print);
         assert!(clients.is_here(HANDLE) && !clients.is_away(HANDLE, print));
         clients.went(HANDLE);
@@ -122,7 +167,7 @@ mod tests {
             (b"c", None, Some(b"up")),
             (b"cu", None, Some(b"p")),
         ] {
-            assert!(!clients.is_away(HANDLE, clients.fingerprint(id, name, password)));
+            assert!(!clients.is_away(HANDLE, fingerprint(&clients, id, name, password)));
         }
         clients.went(HANDLE);
         assert!(!clients.is_away(HANDLE, print));
@@ -131,7 +176,7 @@ mod tests {
     #[test]
     fn clients_of_others_are_never_away() {
         let mut clients = Clients::default();
-        let print = clients.fingerprint(b"c", None, None);
+        let print = fingerprint(&clients, b"c", None, None);
         clients.came(HANDLE, Owner::Others, print);
         clients.went(HANDLE);
         assert!(!clients.is_away(HANDLE, print));

@@ -229,10 +229,16 @@ mod tests {
 
     use countersign::core::options::Chain;
     use countersign::core::reason::Reason;
-    use countersign::{ConnectOutcome, Directive, Handle, LogLevel, Ticket, Verdict};
+    use countersign::{
+        Arrival, Completion, Directive, Handle, LogLevel, RefusalCode, Ticket, Verdict,
+    };
 
     use super::*;
-    use crate::fake::{Bench, FakeClient, acl_event, auth_event, call, disconnect_event, refused};
+    use crate::fake::{
+        Bench, FakeClient, acl_event, auth_event, call, disconnect_event, pending, refused,
+        refused_with,
+    };
+    use crate::host::Login;
 
     const ALLOWED: c_int = sys::MOSQ_ERR_SUCCESS;
     const REFUSED: c_int = sys::MOSQ_ERR_AUTH;
@@ -361,15 +367,172 @@ mod tests {
     }
 
     #[test]
-    fn a_login_that_would_have_to_wait_is_refused() {
+    fn a_login_that_would_have_to_wait_is_refused_where_it_can_t() {
         let bench = Bench::new(Chain::Defer);
-        bench
-            .gate
-            .outcome
-            .replace(Some(ConnectOutcome::Pending(Ticket(1))));
+        bench.gate.outcome.replace(Some(pending(1, None)));
         let mut client = FakeClient::new("c");
         assert_eq!(bench.connect(&mut client, Some(c"x"), None), REFUSED);
         assert_eq!(*bench.gate.gone.borrow(), [handle(&mut client)]);
+        assert_eq!(*bench.gate.may_wait.borrow(), [false]);
+    }
+
+    /// A bench of 2.1 with one login that waits.
+    fn waiting(client: &mut FakeClient) -> Bench {
+        let bench = Bench::new(Chain::Final);
+        bench.host.is_2_1.set(true);
+        bench
+            .gate
+            .outcome
+            .replace(Some(pending(7, Some("dev1@acme"))));
+        let code = bench.connect(client, Some(c"dev1@acme"), Some(c"secret"));
+        assert_eq!(code, crate::fake::AUTH_DELAYED);
+        assert_eq!(*bench.gate.may_wait.borrow(), [true]);
+        bench
+    }
+
+    fn complete(bench: &Bench, client: &mut FakeClient, completion: Completion) {
+        bench
+            .gate
+            .directives
+            .borrow_mut()
+            .push_back(Directive::Complete {
+                ticket: Ticket(7),
+                handle: handle(client),
+                client_id: "c".into(),
+                completion,
+            });
+        bench.tick();
+    }
+
+    fn admit(username: Option<&str>) -> Completion {
+        Completion::Admit {
+            username: username.map(Into::into),
+        }
+    }
+
+    #[test]
+    fn a_login_that_waited_is_let_in_under_the_name_that_it_waited_with() {
+        let mut client = FakeClient::new("c");
+        let bench = waiting(&mut client);
+        bench.host.asks.set(Some(bench.userdata()));
+        complete(&bench, &mut client, admit(Some("dev1@acme")));
+        assert_eq!(
+            *bench.host.completed.borrow(),
+            [("c".to_owned(), Login::Admitted)]
+        );
+        assert_eq!(*bench.gate.arrivals.borrow(), [(Ticket(7), Arrival::Here)]);
+        assert_eq!(
+            *bench.host.usernames.borrow(),
+            [Some("dev1@acme".to_owned())]
+        );
+        // The broker asked while it let the client in, and the gate was free.
+        assert_eq!(bench.gate.checks.borrow().len(), 1);
+
+        // After a reload it is known, here and away.
+        bench.disconnect(&mut client);
+        bench.reload();
+        let same = (Some(c"dev1@acme"), Some(c"secret"));
+        bench.gate.outcome.replace(Some(refused(Reason::Suspended)));
+        assert_eq!(bench.connect(&mut client, same.0, same.1), ALLOWED);
+        assert_eq!(bench.connect(&mut client, same.0, Some(c"x")), REFUSED);
+    }
+
+    #[test]
+    fn a_login_that_waited_and_proved_nothing_loses_the_name() {
+        let mut client = FakeClient::new("c");
+        let bench = waiting(&mut client);
+        complete(&bench, &mut client, admit(None));
+        assert_eq!(client.username, None);
+        assert_eq!(*bench.gate.arrivals.borrow(), [(Ticket(7), Arrival::Here)]);
+    }
+
+    #[test]
+    fn a_login_that_waited_is_ended_if_its_name_can_t_be_set() {
+        let mut client = FakeClient::new("c");
+        let bench = waiting(&mut client);
+        bench.host.refuses_usernames.set(true);
+        complete(&bench, &mut client, admit(None));
+        assert_eq!(*bench.gate.arrivals.borrow(), [(Ticket(7), Arrival::Gone)]);
+        assert_eq!(*bench.host.kicked.borrow(), ["c"]);
+    }
+
+    #[test]
+    fn a_login_that_waited_is_refused_with_one_line() {
+        let mut client = FakeClient::new("c");
+        let bench = waiting(&mut client);
+        let line = Some("refused: bad-secret".to_owned());
+        complete(&bench, &mut client, Completion::Refuse { line });
+        assert_eq!(
+            *bench.host.completed.borrow(),
+            [("c".to_owned(), Login::Refused)]
+        );
+        assert!(bench.gate.arrivals.borrow().is_empty());
+        assert!(bench.host.said("refused: bad-secret"));
+    }
+
+    #[test]
+    fn who_is_gone_or_is_another_is_not_let_in() {
+        let mut client = FakeClient::new("c");
+        let bench = waiting(&mut client);
+        bench.host.held.borrow_mut().clear();
+        complete(&bench, &mut client, admit(Some("dev1@acme")));
+        assert_eq!(*bench.gate.arrivals.borrow(), [(Ticket(7), Arrival::Gone)]);
+
+        // Somebody else is connected with the same client id.
+        let mut client = FakeClient::new("c");
+        let bench = waiting(&mut client);
+        let mut other = FakeClient::new("c");
+        bench.host.held.borrow_mut().clear();
+        let others = other.pointer();
+        bench.host.let_in.borrow_mut().insert("c".into(), others);
+        complete(&bench, &mut client, admit(None));
+        assert_eq!(*bench.gate.arrivals.borrow(), [(Ticket(7), Arrival::Gone)]);
+        assert_eq!(bench.host.usernames.borrow().len(), 1);
+
+        // Its own session is stored, and it is away.
+        let mut client = FakeClient::new("c");
+        let bench = waiting(&mut client);
+        client.address = None;
+        complete(&bench, &mut client, admit(Some("dev1@acme")));
+        assert_eq!(*bench.gate.arrivals.borrow(), [(Ticket(7), Arrival::Gone)]);
+    }
+
+    #[test]
+    fn nobody_waits_during_a_reload_or_with_mqtt_5() {
+        let bench = Bench::new(Chain::Final);
+        bench.host.is_2_1.set(true);
+        let mut client = FakeClient::new("c");
+        bench.admit(&mut client);
+        bench.reload();
+        bench.admit(&mut client);
+        bench.tick();
+        bench.host.speaks_5.set(true);
+        bench.admit(&mut client);
+        assert_eq!(*bench.gate.may_wait.borrow(), [true, false, false]);
+        bench.gate.outcome.replace(Some(pending(1, None)));
+        assert_eq!(bench.connect(&mut client, None, None), REFUSED);
+    }
+
+    #[test]
+    fn only_mqtt_5_on_2_1_hears_more_than_not_authorised() {
+        let codes = [
+            (RefusalCode::NotAuthorized, REFUSED),
+            (RefusalCode::Busy, 137),
+            (RefusalCode::Banned, 138),
+        ];
+        for (is_2_1, speaks_5) in [(false, false), (false, true), (true, false), (true, true)] {
+            let bench = Bench::new(Chain::Final);
+            bench.host.is_2_1.set(is_2_1);
+            bench.host.speaks_5.set(speaks_5);
+            let mut client = FakeClient::new("c");
+            for (code, answer) in codes {
+                let outcome = refused_with(Reason::OverBudget, code);
+                bench.gate.outcome.replace(Some(outcome));
+                let expected = if is_2_1 && speaks_5 { answer } else { REFUSED };
+                let answered = bench.connect(&mut client, Some(c"x"), None);
+                assert_eq!(answered, expected, "{code:?} {is_2_1} {speaks_5}");
+            }
+        }
     }
 
     #[test]

@@ -3,19 +3,20 @@
 use core::ffi::{CStr, c_int, c_void};
 use core::ptr;
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
 use countersign::core::options::Chain;
 use countersign::core::reason::Reason;
 use countersign::{
-    ConnectFacts, ConnectOutcome, Directive, Handle, LogLevel, Peer, TopicUse, Verdict,
+    Arrival, ConnectFacts, ConnectOutcome, Directive, Handle, LogLevel, Peer, RefusalCode, Ticket,
+    TopicUse, Verdict,
 };
 use countersign_mosquitto_sys as sys;
 
 use crate::boundary::Client;
 use crate::events::{EVENTS, Event};
-use crate::host::{Host, Identifier, Kick};
+use crate::host::{Host, Identifier, Kick, Login};
 use crate::plugin::{Gatekeeper, Plugin};
 
 /// A client of the fake broker, which hands out its address.
@@ -53,6 +54,15 @@ pub(crate) struct FakeHost {
     /// The event whose registration fails, and how.
     pub(crate) refuses_event: Cell<Option<(&'static str, c_int)>>,
     pub(crate) is_2_1: Cell<bool>,
+    pub(crate) speaks_5: Cell<bool>,
+    /// Those who wait for a verdict, by client id.
+    pub(crate) held: RefCell<HashMap<String, *mut sys::mosquitto>>,
+    /// Those who were let in after a wait, by client id.
+    pub(crate) let_in: RefCell<HashMap<String, *mut sys::mosquitto>>,
+    /// How waits ended.
+    pub(crate) completed: RefCell<Vec<(String, Login)>>,
+    /// The plugin to ask while a login is completed.
+    pub(crate) asks: Cell<Option<*mut c_void>>,
 }
 
 impl FakeHost {
@@ -88,11 +98,45 @@ impl Host for Rc<FakeHost> {
         Kick::Done
     }
 
-    fn set_username(&self, _client: &mut Client<'_>, username: Option<&str>) -> bool {
+    fn set_username(&self, client: &mut Client<'_>, username: Option<&str>) -> bool {
         self.usernames
             .borrow_mut()
             .push(username.map(str::to_owned));
-        !self.refuses_usernames.get()
+        if self.refuses_usernames.get() {
+            return false;
+        }
+        // SAFETY: tests make clients of pointers to a `FakeClient` alone.
+        let client = unsafe { &mut *client.as_ptr().cast::<FakeClient>() };
+        client.username = username.map(Into::into);
+        true
+    }
+
+    /// Knows it by its client id alone, as Mosquitto does, and asks about
+    /// queued messages before it returns.
+    fn complete_login(&self, client_id: &str, login: Login) {
+        self.completed
+            .borrow_mut()
+            .push((client_id.to_owned(), login));
+        let Some(client) = self.held.borrow_mut().remove(client_id) else {
+            return;
+        };
+        if login == Login::Admitted {
+            self.let_in
+                .borrow_mut()
+                .insert(client_id.to_owned(), client);
+            if let Some(plugin) = self.asks.get() {
+                let queued = acl_event(client, c"queued", sys::MOSQ_ACL_READ);
+                let _code = call("acl-check", &queued, plugin);
+            }
+        }
+    }
+
+    fn with_client(&self, client_id: &str, act: &mut dyn FnMut(&mut Client<'_>)) {
+        let found = self.let_in.borrow().get(client_id).copied();
+        // SAFETY: tests keep their clients until the bench is gone.
+        if let Some(mut client) = unsafe { Client::new(found.unwrap_or(ptr::null_mut())) } {
+            act(&mut client);
+        }
     }
 
     fn client_id<'c>(&self, client: &'c Client<'_>) -> Option<&'c [u8]> {
@@ -112,7 +156,7 @@ impl Host for Rc<FakeHost> {
     }
 
     fn protocol(&self, _client: &Client<'_>) -> u8 {
-        4
+        if self.speaks_5.get() { 5 } else { 4 }
     }
 
     fn clean_start(&self, _client: &Client<'_>) -> bool {
@@ -159,6 +203,8 @@ pub(crate) struct Script {
     pub(crate) verdict: Cell<Option<Verdict>>,
     pub(crate) gone: RefCell<Vec<Handle>>,
     pub(crate) directives: RefCell<VecDeque<Directive>>,
+    pub(crate) may_wait: RefCell<Vec<bool>>,
+    pub(crate) arrivals: RefCell<Vec<(Ticket, Arrival)>>,
     pub(crate) reloads: Cell<u32>,
     pub(crate) closed: Cell<bool>,
     pub(crate) panics: Cell<bool>,
@@ -178,6 +224,7 @@ impl Gatekeeper for FakeGate {
         let own = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
         let asked = (facts.handle, own(facts.username), own(facts.password));
         self.0.connects.borrow_mut().push(asked);
+        self.0.may_wait.borrow_mut().push(facts.may_wait);
         self.0
             .outcome
             .borrow()
@@ -205,6 +252,11 @@ impl Gatekeeper for FakeGate {
         self.0.directives.take().into()
     }
 
+    fn completed(&mut self, ticket: Ticket, arrival: Arrival) {
+        self.0.panic_if_told();
+        self.0.arrivals.borrow_mut().push((ticket, arrival));
+    }
+
     fn reload(&mut self) {
         self.0.panic_if_told();
         self.0.reloads.update(|reloads| reloads.saturating_add(1));
@@ -216,9 +268,21 @@ impl Gatekeeper for FakeGate {
 }
 
 pub(crate) fn refused(reason: Reason) -> ConnectOutcome {
+    refused_with(reason, RefusalCode::NotAuthorized)
+}
+
+pub(crate) fn refused_with(reason: Reason, code: RefusalCode) -> ConnectOutcome {
     ConnectOutcome::Refused {
         reason,
+        code,
         line: Some(format!("refused: {reason}")),
+    }
+}
+
+pub(crate) fn pending(ticket: u64, username: Option<&str>) -> ConnectOutcome {
+    ConnectOutcome::Pending {
+        ticket: Ticket(ticket),
+        username: username.map(Into::into),
     }
 }
 
@@ -267,11 +331,16 @@ impl Bench {
         username: Option<&CStr>,
         password: Option<&CStr>,
     ) -> c_int {
-        call(
+        let code = call(
             "basic-auth",
             &auth_event(client.pointer(), username, password),
             self.userdata(),
-        )
+        );
+        if code == AUTH_DELAYED {
+            let id = String::from_utf8(client.id.clone().unwrap()).unwrap();
+            self.host.held.borrow_mut().insert(id, client.pointer());
+        }
+        code
     }
 
     pub(crate) fn admit(&self, client: &mut FakeClient) -> c_int {
@@ -303,6 +372,9 @@ impl Bench {
         call("reload", &(), self.userdata())
     }
 }
+
+/// What keeps a login waiting.
+pub(crate) const AUTH_DELAYED: c_int = -5;
 
 /// Calls the callback of an event as the broker does.
 pub(crate) fn call<E>(event: &str, data: &E, userdata: *mut c_void) -> c_int {

@@ -14,7 +14,8 @@ pub(crate) type Identifier = *mut sys::mosquitto_plugin_id_t;
 /// The broker's functions, as the plugin sees them.
 ///
 /// Every one of them may be called only on the broker's thread, and
-/// [`Host::kick`] calls the plugin back before it returns.
+/// [`Host::kick`] and [`Host::complete_login`] call the plugin back before they
+/// return.
 pub(crate) trait Host {
     /// Writes a line to the broker's log.
     fn log(&self, level: LogLevel, line: &str);
@@ -52,6 +53,26 @@ pub(crate) trait Host {
     /// Whether it lets a login wait for its verdict.
     fn delays_logins(&self) -> bool;
 
+    /// Whether it does so for this version of the protocol, and safely.
+    fn delays_logins_of(&self, protocol: u8) -> bool {
+        // 2.1.2 frees an MQTT 5 client that goes away while it waits, and goes
+        // on to use it if its Will has a delay. MQTT 3 has no such delay.
+        self.delays_logins() && protocol < 5
+    }
+
+    /// Whether it takes other codes for a refusal than "not authorised".
+    fn has_refusal_codes(&self) -> bool {
+        self.delays_logins()
+    }
+
+    /// Ends the wait of the login with this client id, if there is one. Calls
+    /// the plugin back.
+    fn complete_login(&self, client_id: &str, login: Login);
+
+    /// Does something with the client that has this id, if there is one that
+    /// was let in. It may be away.
+    fn with_client(&self, client_id: &str, act: &mut dyn FnMut(&mut Client<'_>));
+
     /// The line of versions that it is of.
     fn version(&self) -> &'static str;
 
@@ -70,6 +91,15 @@ pub(crate) trait Host {
 
     /// Takes the callback of an event back.
     fn unregister(&self, identifier: Identifier, event: &'static Event);
+}
+
+/// How the wait of a login ends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Login {
+    /// It is let in.
+    Admitted,
+    /// It is not.
+    Refused,
 }
 
 /// What became of a kick.

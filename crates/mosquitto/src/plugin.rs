@@ -7,14 +7,15 @@ use countersign::core::options::Chain;
 use countersign::core::reason::Reason;
 use countersign::sqlite::SqliteStore;
 use countersign::{
-    ConnectFacts, ConnectOutcome, Directive, Gate, Handle, LogLevel, Peer, TopicUse, Verdict,
+    Arrival, Completion, ConnectFacts, ConnectOutcome, Directive, Gate, Handle, LogLevel, Peer,
+    RefusalCode, Ticket, TopicUse, Verdict,
 };
 use countersign_mosquitto_sys as sys;
 
 use crate::boundary::Client;
-use crate::clients::{Clients, Fingerprint, Owner};
+use crate::clients::{Clients, Owner, PasswordPrint};
 use crate::events::{EVENTS, Event, TICK};
-use crate::host::{Host, Identifier, Kick};
+use crate::host::{Host, Identifier, Kick, Login};
 use crate::pulse::{Feeling, Pulse};
 use crate::wake::Waker;
 
@@ -28,6 +29,8 @@ pub(crate) trait Gatekeeper {
     fn disconnected(&mut self, handle: Handle);
     /// See [`Gate::poll`].
     fn poll(&mut self) -> Vec<Directive>;
+    /// See [`Gate::completed`].
+    fn completed(&mut self, ticket: Ticket, arrival: Arrival);
     /// See [`Gate::reload`].
     fn reload(&mut self);
     /// See [`Gate::close`].
@@ -49,6 +52,10 @@ impl Gatekeeper for Gate<SqliteStore> {
 
     fn poll(&mut self) -> Vec<Directive> {
         self.poll()
+    }
+
+    fn completed(&mut self, ticket: Ticket, arrival: Arrival) {
+        self.completed(ticket, arrival);
     }
 
     fn reload(&mut self) {
@@ -78,12 +85,20 @@ pub(crate) struct Plugin {
 
 /// What became of a CONNECT, before the broker hears of it.
 pub(crate) enum Outcome {
-    /// The gate decided.
-    Decided(ConnectOutcome, Fingerprint),
+    /// The gate decided, or will.
+    Decided(ConnectOutcome, Presented),
     /// Nobody is at the other end, so there is nothing to decide.
     Nobody,
     /// It could not even be asked.
     Unasked,
+}
+
+/// What stays known of a CONNECT.
+pub(crate) struct Presented {
+    client_id: Vec<u8>,
+    username: Option<Vec<u8>>,
+    password: PasswordPrint,
+    protocol: u8,
 }
 
 impl Plugin {
@@ -130,14 +145,16 @@ impl Plugin {
         let address = self.host.address(client);
         let handle = client.handle();
         let clients = self.clients.borrow();
+        let password_print = clients.password_print(password);
         if self.reloading.get() && !clients.is_here(handle) {
-            let presented = clients.fingerprint(client_id, username, password);
+            let presented = clients.fingerprint(client_id, username, password_print);
             // What was restored from the broker's persistence has no address;
             // a CONNECT always has one.
             if address.is_none() || clients.is_away(handle, presented) {
                 return Outcome::Nobody;
             }
         }
+        let protocol = self.host.protocol(client);
         let facts = ConnectFacts {
             handle,
             client_id,
@@ -145,19 +162,23 @@ impl Plugin {
             password,
             address,
             listener: self.host.listener(client),
-            protocol: self.host.protocol(client),
+            protocol,
             clean_start: self.host.clean_start(client),
+            // After a reload the broker ends every client that is not let in
+            // at once.
+            may_wait: !self.reloading.get() && self.host.delays_logins_of(protocol),
         };
         let outcome = match self.gate.try_borrow_mut() {
             Ok(mut gate) => gate.connect(&facts),
             Err(_) => return Outcome::Unasked,
         };
-        let username = match &outcome {
-            ConnectOutcome::Admitted { username } => username.as_deref().map(str::as_bytes),
-            ConnectOutcome::Refused { .. } | ConnectOutcome::Pending(_) => username,
+        let presented = Presented {
+            client_id: client_id.to_vec(),
+            username: username.map(<[u8]>::to_vec),
+            password: password_print,
+            protocol,
         };
-        let later = clients.fingerprint(client_id, username, password);
-        Outcome::Decided(outcome, later)
+        Outcome::Decided(outcome, presented)
     }
 
     /// Tells the broker what became of a CONNECT.
@@ -166,35 +187,60 @@ impl Plugin {
         match outcome {
             Outcome::Nobody => return sys::MOSQ_ERR_SUCCESS,
             Outcome::Unasked => {}
-            Outcome::Decided(ConnectOutcome::Admitted { username }, fingerprint) => {
+            Outcome::Decided(ConnectOutcome::Admitted { username }, presented) => {
                 if self.host.set_username(client, username.as_deref()) {
-                    self.clients
-                        .borrow_mut()
-                        .came(handle, Owner::Gate, fingerprint);
+                    let username = username.as_deref().map(str::as_bytes);
+                    let mut clients = self.clients.borrow_mut();
+                    let print =
+                        clients.fingerprint(&presented.client_id, username, presented.password);
+                    clients.came(handle, Owner::Gate, print);
                     return sys::MOSQ_ERR_SUCCESS;
                 }
-                self.log(
-                    LogLevel::Error,
-                    "the broker could not set a user name; refused",
-                );
+                self.log(LogLevel::Error, NO_USERNAME);
                 self.tell_gone(handle);
             }
-            Outcome::Decided(ConnectOutcome::Refused { reason, line }, fingerprint) => {
+            Outcome::Decided(ConnectOutcome::Refused { reason, code, line }, presented) => {
+                let mut clients = self.clients.borrow_mut();
                 if self.chain == Chain::Defer && is_nobody(reason) {
-                    self.clients
-                        .borrow_mut()
-                        .came(handle, Owner::Others, fingerprint);
+                    let username = presented.username.as_deref();
+                    let print =
+                        clients.fingerprint(&presented.client_id, username, presented.password);
+                    clients.came(handle, Owner::Others, print);
                     return sys::MOSQ_ERR_PLUGIN_DEFER;
                 }
+                clients.forget(handle);
+                drop(clients);
                 if let Some(line) = line {
                     self.log(LogLevel::Notice, &line);
                 }
+                return self.refusal(code, presented.protocol);
             }
-            // The gate is never told to keep a login waiting.
-            Outcome::Decided(ConnectOutcome::Pending(_), _) => self.tell_gone(handle),
+            Outcome::Decided(ConnectOutcome::Pending { username, .. }, presented) => {
+                if self.host.delays_logins_of(presented.protocol)
+                    && self.host.set_username(client, username.as_deref())
+                {
+                    self.clients.borrow_mut().waits(handle, presented.password);
+                    return MOSQ_ERR_AUTH_DELAYED;
+                }
+                self.log(LogLevel::Error, NO_USERNAME);
+                self.tell_gone(handle);
+            }
         }
         self.clients.borrow_mut().forget(handle);
         sys::MOSQ_ERR_AUTH
+    }
+
+    /// What the broker is answered for a client that is refused. Only 2.1 has
+    /// words for more than that, and only for clients of MQTT 5.
+    fn refusal(&self, code: RefusalCode, protocol: u8) -> c_int {
+        if protocol < 5 || !self.host.has_refusal_codes() {
+            return sys::MOSQ_ERR_AUTH;
+        }
+        match code {
+            RefusalCode::Banned => MOSQ_ERR_BANNED,
+            RefusalCode::Busy => MOSQ_ERR_SERVER_BUSY,
+            RefusalCode::NotAuthorized => sys::MOSQ_ERR_AUTH,
+        }
     }
 
     /// Judges one use of a topic.
@@ -348,6 +394,59 @@ impl Plugin {
                 }
             },
             Directive::Log { level, line } => self.log(*level, line),
+            Directive::Complete {
+                ticket,
+                handle,
+                client_id,
+                completion,
+            } => self.complete(*ticket, *handle, client_id, completion),
+        }
+    }
+
+    /// Ends the wait of a login.
+    ///
+    /// The broker knows it by its client id alone, and takes no notice if
+    /// nobody waits. So it is looked at afterwards who has the id.
+    fn complete(&self, ticket: Ticket, handle: Handle, client_id: &str, completion: &Completion) {
+        let username = match completion {
+            Completion::Admit { username } => username.as_deref(),
+            Completion::Refuse { line } => {
+                if let Some(line) = line {
+                    self.log(LogLevel::Notice, line);
+                }
+                self.clients.borrow_mut().forget(handle);
+                self.host.complete_login(client_id, Login::Refused);
+                return;
+            }
+        };
+        self.host.complete_login(client_id, Login::Admitted);
+        let (mut is_here, mut has_username) = (false, false);
+        self.host.with_client(client_id, &mut |client| {
+            is_here = client.handle() == handle && self.host.address(client).is_some();
+            has_username = is_here
+                && (self.host.username(client) == username.map(str::as_bytes)
+                    || self.host.set_username(client, username));
+        });
+        let mut clients = self.clients.borrow_mut();
+        let arrival = match clients.waited(handle) {
+            Some(password) if has_username => {
+                let name = username.map(str::as_bytes);
+                let print = clients.fingerprint(client_id.as_bytes(), name, password);
+                clients.came(handle, Owner::Gate, print);
+                Arrival::Here
+            }
+            Some(_) | None => {
+                clients.forget(handle);
+                Arrival::Gone
+            }
+        };
+        drop(clients);
+        if let Ok(mut gate) = self.gate.try_borrow_mut() {
+            gate.completed(ticket, arrival);
+        }
+        if is_here && arrival == Arrival::Gone {
+            self.log(LogLevel::Error, NO_USERNAME);
+            let _gone = self.host.kick(client_id);
         }
     }
 
@@ -377,6 +476,14 @@ fn is_nobody(reason: Reason) -> bool {
     matches!(reason, Reason::UnknownName | Reason::Unauthenticated)
 }
 
+/// From 2.1 on (`mosquitto/defs.h`).
+const MOSQ_ERR_AUTH_DELAYED: c_int = -5;
+/// MQTT 5.0's "server busy", from 2.1 on.
+const MOSQ_ERR_SERVER_BUSY: c_int = 137;
+/// MQTT 5.0's "banned", from 2.1 on.
+const MOSQ_ERR_BANNED: c_int = 138;
+
+const NO_USERNAME: &str = "the broker could not set a user name; refused";
 const NO_TICKS: &str = "the broker's ticks don't get through, so nobody could be disconnected; \
                         refusing everything. Mosquitto 2.0.11 does not tick where \
                         `per_listener_settings` is true: set it to false, or use 2.0.21 or newer";

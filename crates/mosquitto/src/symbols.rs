@@ -13,7 +13,7 @@ use countersign_mosquitto_sys as sys;
 
 use crate::boundary::Client;
 use crate::events::Event;
-use crate::host::{Host, Identifier, Kick};
+use crate::host::{Host, Identifier, Kick, Login};
 use crate::line::one_line;
 
 /// Declares the table: what every broker must have, and what newer ones have.
@@ -91,6 +91,8 @@ symbols! {
     }
     // From 2.1 on (`mosquitto/broker.h`).
     optional {
+        client: c"mosquitto_client"
+            as unsafe extern "C" fn(*const c_char) -> *mut sys::mosquitto,
         client_port: c"mosquitto_client_port"
             as unsafe extern "C" fn(ClientPointer) -> c_int,
         complete_basic_auth: c"mosquitto_complete_basic_auth"
@@ -200,7 +202,33 @@ impl Host for Symbols {
     }
 
     fn delays_logins(&self) -> bool {
-        self.complete_basic_auth.is_some()
+        self.complete_basic_auth.is_some() && self.client.is_some()
+    }
+
+    fn complete_login(&self, client_id: &str, login: Login) {
+        let (Some(complete), Ok(client_id)) = (self.complete_basic_auth, CString::new(client_id))
+        else {
+            return;
+        };
+        let code = match login {
+            Login::Admitted => sys::MOSQ_ERR_SUCCESS,
+            Login::Refused => sys::MOSQ_ERR_AUTH,
+        };
+        // SAFETY: terminated; the broker looks it up among those who wait.
+        unsafe { complete(client_id.as_ptr(), code) };
+    }
+
+    fn with_client(&self, client_id: &str, act: &mut dyn FnMut(&mut Client<'_>)) {
+        let (Some(find), Ok(client_id)) = (self.client, CString::new(client_id)) else {
+            return;
+        };
+        // SAFETY: terminated; the broker only compares it.
+        let found = unsafe { find(client_id.as_ptr()) };
+        // SAFETY: null or a client, which nothing frees before this returns, for
+        // `act` does nothing that ends one.
+        if let Some(mut client) = unsafe { Client::new(found) } {
+            act(&mut client);
+        }
     }
 
     /// No broker says its version, but each line exports other functions.
