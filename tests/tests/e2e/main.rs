@@ -9,6 +9,7 @@ mod matcher;
 mod ownership;
 mod rules;
 mod samples;
+mod speed;
 mod tenants;
 mod tier0;
 mod tls;
