@@ -273,8 +273,8 @@ struct TimeShare {
     earned_at: Timestamp,
     /// How long it takes to earn one unit of time, in tenths of a percent.
     per_mille: u32,
-    /// How long the last check took.
-    last: Duration,
+    /// How long a check takes at worst, as far as the last ones show.
+    longest: Duration,
 }
 
 impl TimeShare {
@@ -283,7 +283,7 @@ impl TimeShare {
         Self {
             earned_at: Timestamp::from_millis(i64::MIN),
             per_mille: per_mille.max(1),
-            last: Duration::ZERO,
+            longest: Duration::ZERO,
         }
     }
 
@@ -292,20 +292,24 @@ impl TimeShare {
     }
 
     fn spend(&mut self, time: Duration, now: Timestamp) {
-        self.last = time.min(LONGEST_CHECK);
+        let time = time.min(LONGEST_CHECK);
+        // Fades slowly: where other work slows some checks down, the burst must
+        // still be as many as it promises.
+        let faded = self.longest.mul_f64(FADING);
+        self.longest = time.max(faded);
         let debt = self.debt(now).min(self.most());
-        self.earned_at = now.plus(debt.saturating_add(self.price(self.last)));
+        self.earned_at = now.plus(debt.saturating_add(self.price(time)));
     }
 
     fn debt(&self, now: Timestamp) -> Duration {
-        let most = self.most().saturating_add(self.price(self.last));
+        let most = self.most().saturating_add(self.price(self.longest));
         self.earned_at.since(now).min(most)
     }
 
     /// How far ahead time may be spent: a second's share, and on top of it
     /// what the burst of one name takes.
     fn most(&self) -> Duration {
-        let burst = self.last.saturating_mul(PER_NAME.burst);
+        let burst = self.longest.saturating_mul(PER_NAME.burst);
         WINDOW.saturating_add(self.price(burst))
     }
 
@@ -335,6 +339,7 @@ const WINDOW: Duration = Duration::from_secs(1);
 /// After so much checking the host must serve everybody else first.
 const LONGEST_ROUND: Duration = Duration::from_millis(60);
 /// What takes longer was no check but a clock that was set.
+const FADING: f64 = 15.0 / 16.0;
 const LONGEST_CHECK: Duration = Duration::from_secs(10);
 const MOST_ORIGINS: usize = 4_096;
 const MOST_NAMES: usize = 16_384;

@@ -162,8 +162,8 @@ impl Order {
             client_id_rule: self.new.client_id_rule.as_ref(),
             attributes: &self.attributes,
         };
-        let mut before: Option<Taken> = None;
-        for _ in 0..MOST_DRAFTS {
+        let mut taken_before = Vec::new();
+        while taken_before.len() < MOST_DRAFTS {
             let draft = scheme.draft(&request, known, context.random)?;
             let taken = self.taken(transaction, scheme, &draft)?;
             match taken {
@@ -173,14 +173,19 @@ impl Order {
                     client_ids::check(&blank, Some(scheme), &tenant, &transaction.tenants()?)?;
                     return Ok(draft);
                 }
-                // What comes again was given and not made.
-                Some(taken) if before.as_ref() == Some(&taken) => return Err(taken.into()),
-                Some(taken) => before = Some(taken),
+                Some(taken) => taken_before.push(taken),
             }
         }
-        Err(CredentialError::NothingFree {
-            scheme: scheme.name().clone(),
-        })
+        // What is the same every time was given and not made.
+        let is_given = taken_before
+            .windows(2)
+            .all(|pair| pair.first() == pair.last());
+        match taken_before.pop() {
+            Some(taken) if is_given => Err(taken.into()),
+            Some(_) | None => Err(CredentialError::NothingFree {
+                scheme: scheme.name().clone(),
+            }),
+        }
     }
 
     /// Finds what of the draft is somebody else's already.
@@ -589,18 +594,17 @@ mod tests {
                 Err(error) => break error,
             }
         };
-        // Of the last one or two names the same may come twice in a row.
-        assert!((8..=10).contains(&made), "{made}");
+        // The last free name of ten may be missed, by a chance of one in 800.
+        assert!((9..=10).contains(&made), "{made}");
         assert!(
-            matches!(
-                error,
-                CredentialError::NothingFree { .. } | CredentialError::Exists { .. }
-            ),
+            matches!(error, CredentialError::NothingFree { .. }),
             "{error}"
         );
-        let given = fixture.of_scheme("tiny", Some("d0")).err();
-        if let Some(given) = given {
-            assert_eq!(given.to_string(), "`d0` exists already");
+        for digit in 0..10 {
+            let name = format!("d{digit}");
+            if let Some(given) = fixture.of_scheme("tiny", Some(&name)).err() {
+                assert_eq!(given.to_string(), format!("`{name}` exists already"));
+            }
         }
     }
 
