@@ -13,7 +13,9 @@ use zeroize::Zeroizing;
 
 use crate::time::Timestamp;
 
-pub use self::password::{Argon2Params, Argon2ParamsError, PasswordHash, PasswordHashError};
+pub use self::password::{
+    Argon2Params, Argon2ParamsError, HashMemory, PasswordHash, PasswordHashError,
+};
 pub use self::tag::{Tag, TagKey};
 
 mod password;

@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 
 use countersign_core::backoff::Origin;
 use countersign_core::connect::Request;
-use countersign_core::secret::{Argon2Params, PasswordHash, SecretId};
+use countersign_core::secret::{Argon2Params, HashMemory, PasswordHash, SecretId};
 
 use crate::bell::{Bell, Mailbox};
 use crate::host::Ticket;
@@ -178,23 +178,23 @@ impl Drop for Pool {
 
 impl Job {
     /// Does it. Never panics, so that it is always answered.
-    pub(crate) fn run(&self) -> Found {
-        catch_unwind(AssertUnwindSafe(|| self.check())).unwrap_or(Found::Failed)
+    pub(crate) fn run(&self, memory: &mut HashMemory) -> Found {
+        catch_unwind(AssertUnwindSafe(|| self.check(memory))).unwrap_or(Found::Failed)
     }
 
-    fn check(&self) -> Found {
+    fn check(&self, memory: &mut HashMemory) -> Found {
         let Some(secret) = &self.request.secret else {
             return Found::Nothing;
         };
         if self.passwords.is_empty()
             && let Some(dummy) = &self.dummy
         {
-            let _never = core::hint::black_box(dummy.verify(secret));
+            let _never = core::hint::black_box(dummy.verify_in(secret, memory));
             return Found::Nothing;
         }
         self.passwords
             .iter()
-            .find(|(_, hash)| hash.verify(secret))
+            .find(|(_, hash)| hash.verify_in(secret, memory))
             .map_or(Found::Nothing, |(id, _)| Found::Match(*id))
     }
 }
@@ -224,10 +224,11 @@ impl Job {
 
 impl Shared {
     fn work(&self, notes: &Sender<Note>) {
+        let mut memory = HashMemory::default();
         while let Some(task) = self.next() {
             let (job, found) = match task {
                 Task::Check(job) => {
-                    let found = job.run();
+                    let found = job.run(&mut memory);
                     let ticket = job.ticket;
                     self.answers.put([Answer { ticket, found }]);
                     (job, found)
@@ -347,7 +348,8 @@ mod tests {
 
     #[test]
     fn no_secret_matches_nothing() {
-        assert_eq!(job(1, None).run(), Found::Nothing);
+        let mut memory = HashMemory::default();
+        assert_eq!(job(1, None).run(&mut memory), Found::Nothing);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use countersign_core::name::LoginName;
 use countersign_core::options::Options;
 use countersign_core::presence::SessionNumber;
 use countersign_core::reason::Reason;
-use countersign_core::secret::{Argon2Params, PasswordHash};
+use countersign_core::secret::{Argon2Params, HashMemory, PasswordHash};
 use countersign_core::store::GateStore;
 use countersign_core::time::Timestamp;
 
@@ -38,6 +38,8 @@ pub(crate) struct Slow {
     answers: VecDeque<Answer>,
     /// Those whom the host was told to let in, until it says that it did.
     arriving: HashMap<Ticket, Arriving>,
+    /// For what is hashed on the host's own thread.
+    memory: HashMemory,
 }
 
 /// A login that is decided, and whose client may be gone.
@@ -79,6 +81,7 @@ impl Slow {
             room: WaitingRoom::default(),
             answers: VecDeque::new(),
             arriving: HashMap::new(),
+            memory: HashMemory::default(),
         })
     }
 
@@ -254,7 +257,7 @@ impl<S: GateStore> Gate<S> {
         // How long it takes is not what time it is: the host's clock may be
         // set while it runs.
         let start = Instant::now();
-        let found = job.run();
+        let found = job.run(&mut self.slow.memory);
         let now = self.now();
         self.slow.backoff.spent(attempt, start.elapsed(), now);
         if found == Found::Nothing {

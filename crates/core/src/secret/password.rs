@@ -2,10 +2,9 @@
 
 use core::fmt;
 
-use argon2::password_hash::{
-    PasswordHash as Phc, PasswordHasher as _, PasswordVerifier as _, Salt, SaltString,
-};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::{PasswordHash as Phc, PasswordHasher as _, Salt, SaltString};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use subtle::ConstantTimeEq as _;
 
 use super::Secret;
 
@@ -69,13 +68,33 @@ impl PasswordHash {
     /// Says whether `presented` is the password. Slow, on purpose.
     #[must_use]
     pub fn verify(&self, presented: &Secret) -> bool {
+        self.verify_in(presented, &mut HashMemory::default())
+    }
+
+    /// The same in memory that is used again. Whoever verifies often should:
+    /// megabytes that are asked for and given back each time leave an
+    /// allocator in pieces.
+    #[must_use]
+    pub fn verify_in(&self, presented: &Secret, memory: &mut HashMemory) -> bool {
         let Ok(hash) = Phc::new(&self.0) else {
             return false;
         };
-        // The parameters of the text, not these, decide; it was parsed above.
-        Argon2::default()
-            .verify_password(presented.expose(), &hash)
-            .is_ok()
+        let mut salt = [0; Salt::MAX_LENGTH];
+        let decoded = hash.salt.map(|text| text.decode_b64(&mut salt));
+        let (Some(Ok(salt)), Some(expected)) = (decoded, hash.hash) else {
+            return false;
+        };
+        // The parameters of the text, not ours, decide; it was parsed above.
+        let Ok(params) = Params::try_from(&hash) else {
+            return false;
+        };
+        memory.0.resize(params.block_count(), Block::default());
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let mut output = vec![0; expected.len()];
+        let presented = presented.expose();
+        argon2
+            .hash_password_into_with_memory(presented, salt, &mut output, &mut memory.0)
+            .is_ok_and(|()| output.ct_eq(expected.as_bytes()).into())
     }
 
     /// The parameters it was made with.
@@ -92,6 +111,11 @@ impl PasswordHash {
         &self.0
     }
 }
+
+/// The memory that hashes are computed in.
+#[derive(Default)]
+#[expect(missing_debug_implementations, reason = "it holds what secrets left")]
+pub struct HashMemory(Vec<Block>);
 
 impl fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -220,6 +244,19 @@ mod tests {
         assert!(!hash.verify(&Secret::new(Vec::new())));
         assert_eq!(format!("{hash:?}"), "PasswordHash(…)");
         assert_eq!(hash.params(), Some(quick()));
+    }
+
+    #[test]
+    fn memory_that_was_used_gives_the_same_answers() {
+        let larger = Argon2Params::parse("m=64,t=3,p=2").unwrap();
+        let mut memory = HashMemory::default();
+        for params in [larger, quick(), larger] {
+            let hash = PasswordHash::new(&Secret::new(b"one".to_vec()), [7; 16], params).unwrap();
+            for _ in 0..2 {
+                assert!(hash.verify_in(&Secret::new(b"one".to_vec()), &mut memory));
+                assert!(!hash.verify_in(&Secret::new(b"two".to_vec()), &mut memory));
+            }
+        }
     }
 
     #[test]
