@@ -95,6 +95,8 @@ impl Connection {
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => {
                     return Ok(Instant::now());
                 }
+                // A signal, which is none of the broker's doing.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error).context("the broker did not end a session"),
             }
         }

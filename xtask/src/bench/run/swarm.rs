@@ -114,6 +114,12 @@ fn wait(members: &[Member]) -> Result<Vec<usize>> {
     let timeout = i32::try_from(PATIENCE.as_millis())?;
     // SAFETY: `polled` is `count` entries long and nobody else's.
     let ready = unsafe { libc::poll(polled.as_mut_ptr(), count, timeout) };
+    if ready < 0 {
+        let error = std::io::Error::last_os_error();
+        // A signal is none of the broker's doing.
+        ensure!(error.kind() == ErrorKind::Interrupted, error);
+        return Ok(Vec::new());
+    }
     ensure!(ready > 0, "the broker was silent for {PATIENCE:?}");
     Ok((0..polled.len())
         .filter(|index| polled[*index].revents != 0)
