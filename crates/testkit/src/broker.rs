@@ -1,18 +1,18 @@
 //! A real Mosquitto in a folder and on ports of its own.
 
+mod port;
 mod process;
 
 use std::fmt;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
+use self::port::Port;
 use self::process::Process;
 use crate::artifacts;
 
@@ -143,7 +143,7 @@ impl Builder {
 
     /// The port of the listener added `index`th, the first one being 0.
     pub fn port_of(&self, index: usize) -> u16 {
-        self.listeners[index].port.number
+        self.listeners[index].port.number()
     }
 
     /// The broker's folder, which is gone with it.
@@ -155,20 +155,6 @@ impl Builder {
     /// instead is an error that holds its log.
     pub fn start(self) -> Result<Broker> {
         let mut broker = self.prepare()?;
-        for _ in 1..MOST_STARTS {
-            match broker.spawn() {
-                Ok(()) => return Ok(broker),
-                // libwebsockets shares a port with nobody, not even with a
-                // connection of another test that happens to come from it.
-                Err(_) if broker.log().contains(PORT_IS_SHARED) => {
-                    if broker.is_running() {
-                        broker.kill_9()?;
-                    }
-                    fs::write(broker.dir().join("broker.log"), "")?;
-                }
-                Err(error) => return Err(error),
-            }
-        }
         broker.spawn()?;
         Ok(broker)
     }
@@ -229,7 +215,7 @@ impl Builder {
         }
         lines.extend(self.lines.iter().cloned());
         for (index, listener) in self.listeners.iter().enumerate() {
-            lines.push(format!("listener {} 127.0.0.1", listener.port.number));
+            lines.push(format!("listener {} 127.0.0.1", listener.port.number()));
             if index == 0 {
                 // Below a listener, so that `per_listener_settings` finds an owner.
                 lines.extend(self.plugins.iter().cloned());
@@ -306,7 +292,7 @@ impl Broker {
 
     /// The port of the listener added `index`th, the first one being 0.
     pub fn port_of(&self, index: usize) -> u16 {
-        self.ports[index].number
+        self.ports[index].number()
     }
 
     /// Its process id, while it runs.
@@ -409,40 +395,7 @@ impl Broker {
     }
 }
 
-/// A port that nobody else is given while this lives.
-///
-/// The socket is bound and does not listen. Linux lets a second socket bind the
-/// same port when both say SO_REUSEADDR, as brokers do, and gives it to nobody
-/// who asks for any free port.
-#[derive(Debug)]
-struct Port {
-    number: u16,
-    _socket: Socket,
-}
-
-impl Port {
-    fn reserve() -> Self {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        socket.set_reuse_address(true).unwrap();
-        socket
-            .bind(&SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0).into())
-            .unwrap();
-        let number = socket
-            .local_addr()
-            .unwrap()
-            .as_socket_ipv4()
-            .unwrap()
-            .port();
-        Self {
-            number,
-            _socket: socket,
-        }
-    }
-}
-
 const ROOT: &str = "root";
-const MOST_STARTS: u32 = 4;
-const PORT_IS_SHARED: &str = "Unable to create websockets listener";
 
 #[cfg(test)]
 mod tests {
