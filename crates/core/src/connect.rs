@@ -6,19 +6,34 @@
 //! matches, and answers with a [`Decision`]. After a wait (a slow hash on
 //! another thread) the host calls it again with what the wait brought, so
 //! that everything that changed meanwhile counts.
+//!
+//! What is particular to people, to things that nobody made yet, to tokens and
+//! to clients that prove nothing has a file of its own below.
 
 use core::time::Duration;
 use std::sync::Arc;
 
 use crate::client_id::{ClientId, ClientIdRule, ClientIdTie};
 use crate::credential::{Credential, CredentialId};
+use crate::jwt::TokenId;
+use crate::kind::Kind;
+use crate::lockout::LockoutPolicy;
 use crate::name::{LoginName, Suffix, TenantId};
-use crate::ownership::{Claim, Holder, StoredSession};
 use crate::reason::Reason;
 use crate::scheme::{NameForm, Schemes, TokenLogin};
-use crate::secret::{Secret, SecretDigest, SecretId, Verifier};
+use crate::seal::SealKey;
+use crate::secret::{Secret, SecretDigest, SecretId};
 use crate::store::{Directory, StoreError};
 use crate::time::Timestamp;
+use crate::token::TokenRecord;
+use crate::totp::Step;
+use crate::user::RecoveryCodeId;
+
+mod bearer;
+mod client_ids;
+mod nobody;
+mod person;
+mod thing;
 
 /// What a CONNECT presents, once its shape was found good.
 #[expect(missing_debug_implementations, reason = "it holds a secret")]
@@ -31,6 +46,21 @@ pub struct Request {
     pub secret: Option<Secret>,
     /// What becomes of the session that this client id names.
     pub session: SessionUse,
+    /// How the secret came.
+    pub method: Method,
+}
+
+/// How a client authenticates.
+#[expect(missing_debug_implementations, reason = "it holds a secret")]
+pub enum Method {
+    /// By the CONNECT alone. A user's code stands at the end of the password.
+    Plain,
+    /// By enhanced authentication (MQTT 5.0 §4.12), which asks for a code where
+    /// one is needed.
+    Enhanced {
+        /// The code, once it was asked for: six digits, or a recovery code.
+        code: Option<Secret>,
+    },
 }
 
 /// What a CONNECT does with stored sessions (MQTT 5.0 §3.1.2.4, MQTT 3.1.1
@@ -88,12 +118,14 @@ impl Request {
             name,
             secret,
             session,
+            method: Method::Plain,
         })
     }
 }
 
 /// Where and when a CONNECT arrived, and what holds there.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
+#[expect(missing_debug_implementations, reason = "it holds a key")]
 pub struct Circumstances<'a> {
     /// Where it arrived.
     pub site: &'a Site,
@@ -103,6 +135,11 @@ pub struct Circumstances<'a> {
     pub client_id_hold: Duration,
     /// The principal that is connected with this client id.
     pub live_holder: Option<CredentialId>,
+    /// What seeds of second factors were sealed with; without it, nobody who
+    /// needs a second factor is let in.
+    pub vault: Option<&'a SealKey>,
+    /// When people are locked out, unless their tenants say otherwise.
+    pub lockout: LockoutPolicy,
     /// When.
     pub now: Timestamp,
 }
@@ -188,8 +225,35 @@ pub enum Decision {
     Admit(Admission),
     /// Refuse it. The client learns no reason; the audit does.
     Refuse(Reason),
+    /// Refuse it, and count it against a person.
+    Fail(Failure),
+    /// Ask for a code: name and password were right.
+    Challenge,
+    /// Make this thing first, and decide again.
+    Register(Registration),
     /// Decide again once the slow comparison is done.
     Wait,
+}
+
+/// A failed login of a person, or of an e-mail address that nobody has.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// Why it failed.
+    pub reason: Reason,
+    /// The address, folded.
+    pub person: LoginName,
+    /// When whoever it is will be locked out.
+    pub policy: LockoutPolicy,
+}
+
+/// A thing that nobody made, presenting the token of an application that
+/// registers its things.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// The application.
+    pub application: Arc<Credential>,
+    /// The thing's key.
+    pub key: LoginName,
 }
 
 /// Who is let in.
@@ -204,12 +268,28 @@ pub struct Admission {
 /// As whom a client is let in.
 #[derive(Clone, Debug)]
 pub enum Identity {
-    /// A credential, proved by one of its secrets.
+    /// Whoever presents a token.
+    Bearer {
+        /// The bearer's credential, as it was when it was looked up.
+        credential: Arc<Credential>,
+        /// The token.
+        token: Arc<TokenRecord>,
+    },
+    /// A device, an operator or a thing, proved by one of its secrets.
     Credential {
         /// The credential, as it was when it was looked up.
         credential: Arc<Credential>,
         /// The secret that proved it.
         secret: SecretId,
+    },
+    /// A user, proved by a password and, where needed, a second factor.
+    User {
+        /// The user's credential, as it was when it was looked up.
+        credential: Arc<Credential>,
+        /// The secret that proved it.
+        secret: SecretId,
+        /// The tenant that the session works in.
+        tenant: TenantId,
     },
     /// A client that proved nothing, where a tenant allows that.
     Unauthenticated {
@@ -217,6 +297,64 @@ pub enum Identity {
         /// it touches.
         tenant: Option<TenantId>,
     },
+}
+
+impl Identity {
+    /// The credential, if anything was proved.
+    #[must_use]
+    pub const fn credential(&self) -> Option<&Arc<Credential>> {
+        match self {
+            Self::Bearer { credential, .. }
+            | Self::Credential { credential, .. }
+            | Self::User { credential, .. } => Some(credential),
+            Self::Unauthenticated { .. } => None,
+        }
+    }
+
+    /// What proved the credential.
+    #[must_use]
+    pub fn proof(&self) -> Option<Proof<'_>> {
+        match self {
+            Self::Bearer { token, .. } => Some(Proof::Token(&token.id)),
+            Self::Credential { secret, .. } | Self::User { secret, .. } => {
+                Some(Proof::Secret(*secret))
+            }
+            Self::Unauthenticated { .. } => None,
+        }
+    }
+
+    /// The tenant whose topics the session uses; none for an operator.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&TenantId> {
+        match self {
+            Self::Bearer { token, .. } => Some(&token.tenant),
+            Self::Credential { credential, .. } => credential.tenant.as_ref(),
+            Self::User { tenant, .. } => Some(tenant),
+            Self::Unauthenticated { tenant } => tenant.as_ref(),
+        }
+    }
+
+    /// When the session ends, if time alone brings it about.
+    #[must_use]
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Bearer { token, .. } => Some(token.expires_at),
+            Self::Credential { credential, secret }
+            | Self::User {
+                credential, secret, ..
+            } => credential.ends_at(*secret),
+            Self::Unauthenticated { .. } => None,
+        }
+    }
+}
+
+/// What proves a credential.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Proof<'a> {
+    /// One of its secrets.
+    Secret(SecretId),
+    /// A token made for it.
+    Token(&'a TokenId),
 }
 
 /// What a login changes for good.
@@ -230,6 +368,21 @@ pub struct LoginRecord {
     pub retires_older_secrets: bool,
     /// Whose the stored session of this client id is from now on.
     pub session: SessionChange,
+    /// What changes of a user.
+    pub user: Option<UserLogin>,
+}
+
+/// What a login changes of a user for good.
+///
+/// The tenant of the session becomes the one that the user worked in last, and
+/// what failed before is forgiven.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct UserLogin {
+    /// The step of the code that was accepted; no code of it or before it is
+    /// accepted again.
+    pub step: Option<Step>,
+    /// The recovery code that was used up.
+    pub recovery: Option<RecoveryCodeId>,
 }
 
 impl LoginRecord {
@@ -265,33 +418,40 @@ pub fn decide(
     check: &mut dyn SecretCheck,
 ) -> Result<Decision, StoreError> {
     let Some(name) = &request.name else {
-        return without_login(request, at, directory);
+        return match bearer::decide(None, request, at, directory)? {
+            Some(decision) => Ok(decision),
+            None => nobody::without_login(request, at, directory),
+        };
     };
     let form = at.schemes.form_of(name.as_str());
-    let found = match directory.credential(name)? {
-        Some(credential) if requires_token(&credential, at.schemes) => None,
-        Some(credential) => Some(Found::ByName(credential)),
-        None => find_by_token(name, request, form, at, directory)?,
-    };
-    let Some(found) = found else {
-        return unknown_name(name, form, request, at, directory, check);
-    };
-    // Back-off belongs here.
-    let (credential, checked) = match found {
-        Found::ByName(credential) => {
+    let (credential, checked) = match find(name, request, form, at, directory)? {
+        None => return unknown_name(name, form, request, at, directory, check),
+        Some(Found::ByName(credential)) if matches!(credential.kind, Kind::User(_)) => {
+            return person::decide(credential, form, request, at, directory, check);
+        }
+        Some(Found::ByName(credential)) => {
             let checked = match &request.secret {
                 Some(secret) => check.compare(&credential, secret, form, at.now),
                 None => Checked::Mismatch,
             };
             (credential, checked)
         }
-        Found::ByToken(credential, secret) => (credential, Checked::Match(secret)),
+        Some(Found::ByToken(credential, secret)) => (credential, Checked::Match(secret)),
     };
     let secret = match checked {
         Checked::Match(secret) => secret,
         Checked::Mismatch => {
-            let tenant = credential.tenant.as_ref();
-            return wrong_login(Reason::BadSecret, tenant, request, at, directory);
+            return match credential.kind {
+                Kind::Device => {
+                    let tenant = credential.tenant.as_ref();
+                    nobody::wrong_login(Reason::BadSecret, tenant, request, at, directory)
+                }
+                // Of what an application or a person got wrong, no tenant says
+                // that it does not matter.
+                Kind::Application(_) | Kind::Bearer | Kind::Thing(_) | Kind::User(_) => {
+                    Ok(Decision::Refuse(Reason::BadSecret))
+                }
+            };
         }
         Checked::OverBudget => return Ok(Decision::Refuse(Reason::OverBudget)),
         Checked::Waiting => return Ok(Decision::Wait),
@@ -305,15 +465,14 @@ pub fn decide(
     if is_tls_only(&credential, at.schemes) && !at.site.is_tls {
         return Ok(Decision::Refuse(Reason::TlsRequired));
     }
-    let claimant = Claimant {
+    let claimant = client_ids::Claimant {
         credential: Some(credential.id),
         tenant: credential.tenant.as_ref(),
     };
-    let session = match own_client_id(&claimant, request, at, directory)? {
+    let session = match client_ids::own(&claimant, request, at, directory)? {
         Ok(session) => session,
         Err(reason) => return Ok(Decision::Refuse(reason)),
     };
-    // The second factor belongs here.
     let record = LoginRecord {
         session,
         ..record_of(&credential, secret, &request.client_id)
@@ -330,6 +489,29 @@ enum Found {
     ByName(Arc<Credential>),
     /// By the secret itself, which served as the name.
     ByToken(Arc<Credential>, SecretId),
+}
+
+/// Finds the credential that a name is the login name of.
+fn find(
+    name: &LoginName,
+    request: &Request,
+    form: NameForm,
+    at: &Circumstances<'_>,
+    directory: &mut dyn Directory,
+) -> Result<Option<Found>, StoreError> {
+    let is_login_name = |credential: &Arc<Credential>| {
+        credential.kind.logs_in_by_name() && !requires_token(credential, at.schemes)
+    };
+    if let Some(credential) = directory.credential(name)? {
+        return Ok(Some(credential).filter(is_login_name).map(Found::ByName));
+    }
+    if let Some(folded) = person::folded(name) {
+        let user = directory
+            .credential(&folded)?
+            .filter(|credential| matches!(credential.kind, Kind::User(_)));
+        return Ok(user.map(Found::ByName));
+    }
+    find_by_token(name, request, form, at, directory)
 }
 
 /// Says whether a credential's name is a mere handle, and its secret is what
@@ -374,10 +556,7 @@ fn find_by_token(
     let proved = credential
         .secrets
         .iter()
-        .find(|stored| match &stored.verifier {
-            Verifier::Digest(known) => *known == digest && stored.is_usable(at.now),
-            Verifier::Password(_) => false,
-        });
+        .find(|stored| stored.is_digest(&digest) && stored.is_usable(at.now));
     Ok(match proved.map(|stored| stored.id) {
         Some(secret) if allows_token => Some(Found::ByToken(credential, secret)),
         Some(_) | None => None,
@@ -396,115 +575,7 @@ fn record_of(credential: &Credential, secret: SecretId, client_id: &ClientId) ->
             .iter()
             .any(|stored| stored.until_used && is_older(stored.id)),
         session: SessionChange::Kept,
-    }
-}
-
-/// Who wants a client id.
-struct Claimant<'a> {
-    /// The credential; none for a client that proved nothing.
-    credential: Option<CredentialId>,
-    /// The tenant, as far as it is known.
-    tenant: Option<&'a TenantId>,
-}
-
-/// Client-id ownership: whether the claimant may have this client id, and what
-/// becomes of the session that is stored under it.
-fn own_client_id(
-    claimant: &Claimant<'_>,
-    request: &Request,
-    at: &Circumstances<'_>,
-    directory: &mut dyn Directory,
-) -> Result<Result<SessionChange, Reason>, StoreError> {
-    let client_id = &request.client_id;
-    if let Err(reason) = keeps_prefixes(claimant.tenant, client_id, directory)? {
-        return Ok(Err(reason));
-    }
-    let is_another = |id: CredentialId| Some(id) != claimant.credential;
-    let tie = client_id.tie();
-    if directory.bound_to(&tie)?.is_some_and(is_another) || at.live_holder.is_some_and(is_another) {
-        return Ok(Err(Reason::ClientIdOwned));
-    }
-    let stored = directory.stored_session(&tie)?;
-    let claim = stored.as_ref().map_or(Claim::Free, |stored| {
-        stored.claim(claimant.credential, at.client_id_hold, at.now)
-    });
-    Ok(match claim {
-        Claim::Held => Err(Reason::ClientIdOwned),
-        Claim::FreeIfClean if !request.session.starts_clean => Err(Reason::ClientIdOwned),
-        Claim::Free | Claim::FreeIfClean => {
-            Ok(session_change(stored.as_ref(), claimant, request.session))
-        }
-    })
-}
-
-/// Client-id prefixes: a tenant's are its own, and all its ids begin so.
-fn keeps_prefixes(
-    tenant: Option<&TenantId>,
-    client_id: &ClientId,
-    directory: &mut dyn Directory,
-) -> Result<Result<(), Reason>, StoreError> {
-    match directory.tenant_by_client_id(client_id)? {
-        Some(owner) => Ok(if tenant == Some(&owner) {
-            Ok(())
-        } else {
-            Err(Reason::ClientIdOwned)
-        }),
-        None => {
-            let own = match tenant {
-                Some(id) => directory.tenant(id)?,
-                None => None,
-            };
-            Ok(match own {
-                Some(tenant) if tenant.client_id_prefix.is_some() => Err(Reason::ClientIdMismatch),
-                Some(_) | None => Ok(()),
-            })
-        }
-    }
-}
-
-fn session_change(
-    stored: Option<&StoredSession>,
-    claimant: &Claimant<'_>,
-    session: SessionUse,
-) -> SessionChange {
-    let (holder, is_stored) = match claimant.credential {
-        Some(id) => (Holder::Credential(id), session.is_stored),
-        // Anybody can make up client ids; only those are written down that
-        // the broker has to remember, too.
-        None => (
-            Holder::Unauthenticated,
-            session.is_stored && !session.starts_clean,
-        ),
-    };
-    match stored {
-        Some(_) if !is_stored => SessionChange::Dropped,
-        None if !is_stored => SessionChange::Kept,
-        Some(stored) if stored.holder == holder && stored.tenant.as_ref() == claimant.tenant => {
-            SessionChange::Kept
-        }
-        Some(_) | None => SessionChange::Taken,
-    }
-}
-
-/// A CONNECT that presents no name.
-fn without_login(
-    request: &Request,
-    at: &Circumstances<'_>,
-    directory: &mut dyn Directory,
-) -> Result<Decision, StoreError> {
-    let Some(id) = at.site.tenant_of_the_nameless() else {
-        return if directory.some_tenant_admits_anonymous()? {
-            admit_unauthenticated(None, request, at, directory)
-        } else {
-            Ok(Decision::Refuse(Reason::Unauthenticated))
-        };
-    };
-    match directory.tenant(id)? {
-        Some(tenant) if tenant.authentication.admits_anonymous() => {
-            admit_unauthenticated(Some(id), request, at, directory)
-        }
-        Some(_) => Ok(Decision::Refuse(Reason::Unauthenticated)),
-        None => Ok(Decision::Refuse(Reason::UnknownTenant)),
+        user: None,
     }
 }
 
@@ -517,6 +588,16 @@ fn unknown_name(
     directory: &mut dyn Directory,
     check: &mut dyn SecretCheck,
 ) -> Result<Decision, StoreError> {
+    if let Some(decision) = bearer::decide(Some(name), request, at, directory)? {
+        return Ok(decision);
+    }
+    if let Some(decision) = thing::decide(name, request, at, directory)? {
+        return Ok(decision);
+    }
+    let suffix = name.suffix();
+    if suffix == Suffix::Email {
+        return person::decide_unknown(name, form, request, at, directory, check);
+    }
     if let Some(secret) = &request.secret {
         match check.waste(secret, form) {
             Wasted::Done => {}
@@ -524,64 +605,5 @@ fn unknown_name(
             Wasted::Waiting => return Ok(Decision::Wait),
         }
     }
-    match name.suffix() {
-        // An operator, a device of a scheme without suffixes, or somebody
-        // whose tenant the place tells.
-        Suffix::None => {
-            let tenant = at.site.tenant_of_the_nameless();
-            wrong_login(Reason::UnknownName, tenant, request, at, directory)
-        }
-        Suffix::Tenant(tenant) => match directory.tenant(&tenant)? {
-            Some(_) => wrong_login(Reason::UnknownName, Some(&tenant), request, at, directory),
-            None => Ok(Decision::Refuse(Reason::UnknownTenant)),
-        },
-        Suffix::Email => Ok(Decision::Refuse(Reason::UnknownName)),
-        Suffix::Unknown => Ok(Decision::Refuse(Reason::UnknownTenant)),
-    }
-}
-
-/// A login that proved nothing: refused, unless the tenant that answers for
-/// it admits wrong logins as unauthenticated.
-///
-/// A wrong login of an operator, who has no tenant, is refused in every mode.
-fn wrong_login(
-    reason: Reason,
-    tenant: Option<&TenantId>,
-    request: &Request,
-    at: &Circumstances<'_>,
-    directory: &mut dyn Directory,
-) -> Result<Decision, StoreError> {
-    let Some(id) = tenant else {
-        return Ok(Decision::Refuse(reason));
-    };
-    match directory.tenant(id)? {
-        Some(tenant) if tenant.authentication.admits_wrong_login() && at.site.takes(Some(id)) => {
-            admit_unauthenticated(Some(id), request, at, directory)
-        }
-        Some(_) | None => Ok(Decision::Refuse(reason)),
-    }
-}
-
-fn admit_unauthenticated(
-    tenant: Option<&TenantId>,
-    request: &Request,
-    at: &Circumstances<'_>,
-    directory: &mut dyn Directory,
-) -> Result<Decision, StoreError> {
-    let claimant = Claimant {
-        credential: None,
-        tenant,
-    };
-    Ok(match own_client_id(&claimant, request, at, directory)? {
-        Ok(session) => Decision::Admit(Admission {
-            identity: Identity::Unauthenticated {
-                tenant: tenant.cloned(),
-            },
-            record: LoginRecord {
-                session,
-                ..LoginRecord::default()
-            },
-        }),
-        Err(reason) => Decision::Refuse(reason),
-    })
+    nobody::with_unknown_name(&suffix, request, at, directory)
 }

@@ -4,6 +4,7 @@ use core::fmt;
 use std::collections::BTreeMap;
 
 use crate::client_id::{ClientId, ClientIdRule, ClientIdTie};
+use crate::kind::Kind;
 use crate::lifecycle::State;
 use crate::name::{GroupPath, LoginName, TenantId};
 use crate::reason::Reason;
@@ -12,6 +13,7 @@ use crate::rule::Rule;
 use crate::scheme::SchemeName;
 use crate::secret::{SecretId, StoredSecret, Verifier};
 use crate::time::Timestamp;
+use crate::user::Grant;
 
 /// The number of a credential in its store; never used again for another.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -45,7 +47,10 @@ pub struct Credential {
     pub id: CredentialId,
     /// The whole login name: `dev1@acme`.
     pub name: LoginName,
-    /// Its tenant; none for an operator, who stands outside of all.
+    /// What it stands for.
+    pub kind: Kind,
+    /// Its tenant; none for an operator, who stands outside of all, and for a
+    /// user, whose sessions have one each.
     pub tenant: Option<TenantId>,
     /// The scheme it was made by.
     pub scheme: SchemeName,
@@ -133,11 +138,40 @@ impl Credential {
     /// Returns the [`Reason`] why not; [`Reason::Unauthenticated`] where
     /// nobody may vouch for it.
     pub fn admits_external(&self, client_id: &ClientId, now: Timestamp) -> Result<(), Reason> {
-        if !self.external_identity || self.tenant.is_none() {
+        let may_be = matches!(self.kind, Kind::Device) && self.tenant.is_some();
+        if !self.external_identity || !may_be {
             return Err(Reason::Unauthenticated);
         }
         self.is_in_force(now)?;
         self.keeps_client_id_rule(client_id, None)
+    }
+
+    /// Says whether this is an operator, whom no wall stops.
+    #[must_use]
+    pub const fn is_operator(&self) -> bool {
+        matches!(self.kind, Kind::Device) && self.tenant.is_none()
+    }
+
+    /// Says whether sessions of this credential administer a tenant.
+    #[must_use]
+    pub fn is_org_admin_of(&self, tenant: &TenantId) -> bool {
+        let is_its = self.tenant.as_ref() == Some(tenant);
+        match &self.kind {
+            Kind::Application(application) => is_its && application.is_org_admin,
+            Kind::Thing(thing) => is_its && thing.of.is_org_admin,
+            Kind::User(user) => user.grant_in(tenant).is_some_and(Grant::is_org_admin),
+            Kind::Bearer | Kind::Device => false,
+        }
+    }
+
+    /// The credential, besides itself, that a session of this one hangs on: once
+    /// that changes, the session is to be judged again.
+    #[must_use]
+    pub const fn parent(&self) -> Option<CredentialId> {
+        match &self.kind {
+            Kind::Thing(thing) => Some(thing.application),
+            Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::User(_) => None,
+        }
     }
 
     /// Says whether state and dates let this credential be used at `now`.

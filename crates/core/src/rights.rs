@@ -6,7 +6,8 @@
 //! [`Rights`], so they can't differ.
 
 use crate::credential::Credential;
-use crate::name::{GroupPath, TenantId};
+use crate::kind::Kind;
+use crate::name::{GroupPath, LoginName, TenantId};
 use crate::reason::Reason;
 use crate::role::Role;
 use crate::rule::{
@@ -15,7 +16,13 @@ use crate::rule::{
 };
 use crate::scheme::Scheme;
 use crate::tenant::{SubscribeMode, Tenant};
+use crate::token::TokenRecord;
 use crate::topic::{Subscription, TopicName};
+use crate::user::{Grant, GrantedRight};
+
+use self::things::ThingLimit;
+
+mod things;
 
 /// What a client wants to do with a topic; all bytes as it sent them.
 #[derive(Clone, Copy, Debug)]
@@ -80,20 +87,58 @@ impl Grants {
             let rules: Vec<Rule> = scheme.rules().collect();
             grants = grants.and(&source, &rules);
         }
-        let own = match credential.tenant {
-            Some(_) => RuleSource::Credential,
-            None => RuleSource::Operator,
+        let own = if credential.is_operator() {
+            RuleSource::Operator
+        } else {
+            RuleSource::Credential
         };
         grants
-            .and_roles(credential, roles)
+            .and_roles(credential.group.as_ref(), roles)
             .and(&own, &credential.rules)
     }
 
-    /// Adds the rules of roles that hold for a credential.
-    fn and_roles(mut self, credential: &Credential, roles: &[Role]) -> Self {
+    /// All rules that hold for a user in the tenant of a grant: those of the
+    /// role, or as an administrator all of the tenant's topics.
+    ///
+    /// Who administers a group alone may use no topics by that.
+    #[must_use]
+    pub fn of_user(grant: &Grant, tenant: &Tenant, roles: &[Role]) -> Self {
+        match &grant.right {
+            GrantedRight::OrgAdmin if grant.is_org_admin() => Self::of_tenant(tenant),
+            GrantedRight::OrgAdmin => Self::default(),
+            GrantedRight::Role(name) => {
+                let held: Vec<Role> = roles
+                    .iter()
+                    .filter(|role| role.name == *name)
+                    .cloned()
+                    .collect();
+                Self::default().and_roles(grant.group.as_ref(), &held)
+            }
+        }
+    }
+
+    /// All rules that hold for whoever presents a token with these roles.
+    #[must_use]
+    pub fn of_bearer(roles: &[Role]) -> Self {
+        Self::default().and_roles(None, roles)
+    }
+
+    /// Adds the topics of things that are bound to a thing's session.
+    #[must_use]
+    pub fn and_children(self, scheme: Option<&Scheme>, children: &[LoginName]) -> Self {
+        let Some(scheme) = scheme else {
+            return self;
+        };
+        let source = RuleSource::Scheme(scheme.name().as_str().into());
+        let rules: Vec<Rule> = children.iter().filter_map(things::child_rule).collect();
+        self.and(&source, &rules)
+    }
+
+    /// Adds the rules of roles that hold for a member of a group.
+    fn and_roles(mut self, group: Option<&GroupPath>, roles: &[Role]) -> Self {
         for role in roles {
             for role_rule in &role.rules {
-                if !role_rule.holds_for(credential.group.as_ref()) {
+                if !role_rule.holds_for(group) {
                     continue;
                 }
                 let source = match &role_rule.group {
@@ -127,29 +172,71 @@ impl Grants {
     }
 }
 
-/// What the variables of a credential's rules stand for.
+/// What the variables of a principal's rules stand for.
 #[derive(Clone, Copy, Debug)]
 pub struct Values<'a> {
-    /// The credential.
-    pub credential: &'a Credential,
-    /// The client id it is connected with, unless that is a secret.
-    pub client_id: Option<&'a str>,
-    /// Its scheme, which says what its user name is.
-    pub scheme: Option<&'a Scheme>,
+    credential: &'a Credential,
+    username: Option<&'a str>,
+    client_id: Option<&'a str>,
+    tenant: Option<&'a TenantId>,
+    group: Option<&'a GroupPath>,
+}
+
+impl<'a> Values<'a> {
+    /// Those of a credential that is connected as `client_id`, unless that is
+    /// a secret. Its scheme says what its user name is.
+    #[must_use]
+    pub fn of_credential(
+        credential: &'a Credential,
+        client_id: Option<&'a str>,
+        scheme: Option<&'a Scheme>,
+    ) -> Self {
+        Self {
+            credential,
+            username: match scheme {
+                Some(scheme) => scheme.username(&credential.name, &credential.attributes),
+                None => Some(credential.name.as_str()),
+            },
+            client_id,
+            tenant: credential.tenant.as_ref(),
+            group: credential.group.as_ref(),
+        }
+    }
+
+    /// Those of a user in the tenant of a grant.
+    #[must_use]
+    pub fn of_user(credential: &'a Credential, grant: &'a Grant, client_id: &'a str) -> Self {
+        Self {
+            credential,
+            username: Some(credential.name.as_str()),
+            client_id: Some(client_id),
+            tenant: Some(&grant.tenant),
+            group: grant.group.as_ref(),
+        }
+    }
+
+    /// Those of whoever presents a token: the user name is `jwt:WHOAMI`.
+    #[must_use]
+    pub fn of_bearer(credential: &'a Credential, client_id: &'a str) -> Self {
+        let name = credential.name.as_str();
+        Self {
+            credential,
+            username: name.rsplit_once('@').map(|(whoami, _)| whoami),
+            client_id: Some(client_id),
+            tenant: credential.tenant.as_ref(),
+            group: None,
+        }
+    }
 }
 
 impl Variables for Values<'_> {
     fn value(&self, variable: Variable<'_>) -> Option<&str> {
-        let credential = self.credential;
         match variable {
-            Variable::Attribute(key) => credential.attributes.get(key).map(String::as_str),
+            Variable::Attribute(key) => self.credential.attributes.get(key).map(String::as_str),
             Variable::ClientId => self.client_id,
-            Variable::Group => credential.group.as_ref().map(GroupPath::as_str),
-            Variable::Tenant => credential.tenant.as_ref().map(TenantId::as_str),
-            Variable::Username => match self.scheme {
-                Some(scheme) => scheme.username(&credential.name, &credential.attributes),
-                None => Some(credential.name.as_str()),
-            },
+            Variable::Group => self.group.map(GroupPath::as_str),
+            Variable::Tenant => self.tenant.map(TenantId::as_str),
+            Variable::Username => self.username,
         }
     }
 }
@@ -160,6 +247,7 @@ pub struct Rights {
     rules: RuleSet,
     tenant: Option<TenantId>,
     subscribe: SubscribeMode,
+    things: Option<ThingLimit>,
 }
 
 impl Rights {
@@ -172,17 +260,22 @@ impl Rights {
                 rules: RuleSet::compile(rules, variables, &tenant.namespaces),
                 tenant: Some(tenant.id.clone()),
                 subscribe: tenant.subscribe,
+                things: None,
             },
             None => Self {
                 rules: RuleSet::compile_unwalled(rules, variables),
                 tenant: None,
                 subscribe: SubscribeMode::Strict,
+                things: None,
             },
         }
     }
 
-    /// What a credential may do while it is connected as `client_id`; none
-    /// where the client id is a secret.
+    /// What a device, an operator or a thing may do while it is connected as
+    /// `client_id`, none where the client id is a secret, with the things that
+    /// are bound to its session.
+    ///
+    /// Nothing for any other kind, and nothing for one whose tenant is no more.
     #[must_use]
     pub fn of_credential(
         credential: &Credential,
@@ -190,14 +283,68 @@ impl Rights {
         tenant: Option<&Tenant>,
         scheme: Option<&Scheme>,
         roles: &[Role],
+        children: &[LoginName],
     ) -> Self {
-        let grants = Grants::of_credential(credential, tenant, scheme, roles);
-        let values = Values {
-            credential,
-            client_id,
-            scheme,
-        };
+        let is_of_kind = matches!(credential.kind, Kind::Device | Kind::Thing(_));
+        let own = credential.tenant.as_ref();
+        if !is_of_kind || own != tenant.map(|tenant| &tenant.id) {
+            // Outside of all tenants there would be no wall.
+            return Self::none();
+        }
+        let grants =
+            Grants::of_credential(credential, tenant, scheme, roles).and_children(scheme, children);
+        let values = Values::of_credential(credential, client_id, scheme);
         Self::new(&grants, &values, tenant)
+    }
+
+    /// What a user may do in a tenant while connected as `client_id`. Nothing
+    /// where the tenant grants nothing.
+    #[must_use]
+    pub fn of_user(
+        credential: &Credential,
+        client_id: &str,
+        tenant: &Tenant,
+        roles: &[Role],
+    ) -> Self {
+        let Kind::User(user) = &credential.kind else {
+            return Self::none();
+        };
+        let Some(grant) = user.grant_in(&tenant.id) else {
+            return Self::none();
+        };
+        let grants = Grants::of_user(grant, tenant, roles);
+        let values = Values::of_user(credential, grant, client_id);
+        Self::new(&grants, &values, Some(tenant))
+    }
+
+    /// What whoever presents a token may do while connected as `client_id`:
+    /// what its role allows and, where it is limited to things, of those below
+    /// `thing/` theirs alone.
+    #[must_use]
+    pub fn of_bearer(
+        credential: &Credential,
+        token: &TokenRecord,
+        client_id: &str,
+        tenant: &Tenant,
+        roles: &[Role],
+    ) -> Self {
+        if token.tenant != tenant.id || token.bearer != credential.id {
+            return Self::none();
+        }
+        let held: Vec<Role> = roles
+            .iter()
+            .filter(|role| role.name == token.role)
+            .cloned()
+            .collect();
+        let reached = Tenant {
+            namespaces: things::with_things(&tenant.namespaces, &token.things),
+            ..tenant.clone()
+        };
+        let values = Values::of_bearer(credential, client_id);
+        Self {
+            things: ThingLimit::new(&token.things),
+            ..Self::new(&Grants::of_bearer(&held), &values, Some(&reached))
+        }
     }
 
     /// What a client that proved nothing may do in a tenant.
@@ -237,6 +384,9 @@ impl Rights {
                 let (Some(topic), Ok(qos)) = (parse_topic(topic), QoS::try_from(qos)) else {
                     return malformed();
                 };
+                if !self.admits_thing(topic) {
+                    return answerer.plain(Verdict::Deny(Reason::NoRule));
+                }
                 let answer = answerer.publish(&self.rules, topic, qos, retain);
                 answerer.walled(answer, self.is_behind_wall(topic, walls))
             }
@@ -244,6 +394,9 @@ impl Rights {
                 let Some(topic) = parse_topic(topic) else {
                     return malformed();
                 };
+                if !self.admits_thing(topic) {
+                    return answerer.plain(Verdict::Deny(Reason::NoRule));
+                }
                 let answer = answerer.deliver(&self.rules, topic);
                 answerer.walled(answer, self.is_behind_wall(topic, walls))
             }
@@ -251,10 +404,24 @@ impl Rights {
                 let Some(subscription) = parse_subscription(filter) else {
                     return malformed();
                 };
+                if !self.admits_things_of(subscription) {
+                    return answerer.plain(Verdict::Deny(Reason::NoRule));
+                }
                 let answer = answerer.subscribe(&self.rules, subscription, self.subscribe);
                 answerer.walled(answer, self.reaches_behind_wall(subscription, walls))
             }
         }
+    }
+
+    fn admits_thing(&self, topic: TopicName<'_>) -> bool {
+        let limit = self.things.as_ref();
+        limit.is_none_or(|limit| limit.admits_topic(topic))
+    }
+
+    fn admits_things_of(&self, subscription: Subscription<'_>) -> bool {
+        let is_filtered = self.subscribe == SubscribeMode::Filtered && !subscription.is_shared();
+        let limit = self.things.as_ref().filter(|_| !is_filtered);
+        limit.is_none_or(|limit| limit.admits_filter(subscription.filter()))
     }
 
     fn is_behind_wall(&self, topic: TopicName<'_>, walls: &Territories) -> bool {

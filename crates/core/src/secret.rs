@@ -126,6 +126,16 @@ pub struct StoredSecret {
 }
 
 impl StoredSecret {
+    /// Says whether it is the generated secret with this digest; in constant
+    /// time.
+    #[must_use]
+    pub fn is_digest(&self, digest: &SecretDigest) -> bool {
+        match &self.verifier {
+            Verifier::Digest(known) => known == digest,
+            Verifier::Password(_) => false,
+        }
+    }
+
     /// Says whether the secret still works at `now`.
     ///
     /// The overlap ends at its instant and not after it.

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::client_id::ClientId;
+use crate::lockout::LockoutPolicy;
 use crate::name::TenantId;
 use crate::rule::Namespaces;
 use crate::time::Timestamp;
@@ -18,6 +19,8 @@ pub struct Tenant {
     pub subscribe: SubscribeMode,
     /// How all of its client ids begin, and nobody else's do.
     pub client_id_prefix: Option<ClientId>,
+    /// When its people are locked out, if other than the settings say.
+    pub lockout: Option<LockoutPolicy>,
     /// The topics it owns.
     pub namespaces: Namespaces,
     /// When it was made.

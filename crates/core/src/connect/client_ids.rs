@@ -1,0 +1,97 @@
+//! Whether a client may have the client id that it asks for, and what becomes
+//! of the session stored under it.
+
+use super::{Circumstances, Request, SessionChange, SessionUse};
+use crate::client_id::ClientId;
+use crate::credential::CredentialId;
+use crate::name::TenantId;
+use crate::ownership::{Claim, Holder, StoredSession};
+use crate::reason::Reason;
+use crate::store::{Directory, StoreError};
+
+/// Who wants a client id.
+pub(super) struct Claimant<'a> {
+    /// The credential; none for a client that proved nothing.
+    pub(super) credential: Option<CredentialId>,
+    /// The tenant, as far as it is known.
+    pub(super) tenant: Option<&'a TenantId>,
+}
+
+/// Client-id ownership: whether the claimant may have this client id, and what
+/// becomes of the session that is stored under it.
+pub(super) fn own(
+    claimant: &Claimant<'_>,
+    request: &Request,
+    at: &Circumstances<'_>,
+    directory: &mut dyn Directory,
+) -> Result<Result<SessionChange, Reason>, StoreError> {
+    let client_id = &request.client_id;
+    if let Err(reason) = keeps_prefixes(claimant.tenant, client_id, directory)? {
+        return Ok(Err(reason));
+    }
+    let is_another = |id: CredentialId| Some(id) != claimant.credential;
+    let tie = client_id.tie();
+    if directory.bound_to(&tie)?.is_some_and(is_another) || at.live_holder.is_some_and(is_another) {
+        return Ok(Err(Reason::ClientIdOwned));
+    }
+    let stored = directory.stored_session(&tie)?;
+    let claim = stored.as_ref().map_or(Claim::Free, |stored| {
+        stored.claim(claimant.credential, at.client_id_hold, at.now)
+    });
+    Ok(match claim {
+        Claim::Held => Err(Reason::ClientIdOwned),
+        Claim::FreeIfClean if !request.session.starts_clean => Err(Reason::ClientIdOwned),
+        Claim::Free | Claim::FreeIfClean => {
+            Ok(session_change(stored.as_ref(), claimant, request.session))
+        }
+    })
+}
+
+/// Client-id prefixes: a tenant's are its own, and all its ids begin so.
+fn keeps_prefixes(
+    tenant: Option<&TenantId>,
+    client_id: &ClientId,
+    directory: &mut dyn Directory,
+) -> Result<Result<(), Reason>, StoreError> {
+    match directory.tenant_by_client_id(client_id)? {
+        Some(owner) => Ok(if tenant == Some(&owner) {
+            Ok(())
+        } else {
+            Err(Reason::ClientIdOwned)
+        }),
+        None => {
+            let own = match tenant {
+                Some(id) => directory.tenant(id)?,
+                None => None,
+            };
+            Ok(match own {
+                Some(tenant) if tenant.client_id_prefix.is_some() => Err(Reason::ClientIdMismatch),
+                Some(_) | None => Ok(()),
+            })
+        }
+    }
+}
+
+fn session_change(
+    stored: Option<&StoredSession>,
+    claimant: &Claimant<'_>,
+    session: SessionUse,
+) -> SessionChange {
+    let (holder, is_stored) = match claimant.credential {
+        Some(id) => (Holder::Credential(id), session.is_stored),
+        // Anybody can make up client ids; only those are written down that
+        // the broker has to remember, too.
+        None => (
+            Holder::Unauthenticated,
+            session.is_stored && !session.starts_clean,
+        ),
+    };
+    match stored {
+        Some(_) if !is_stored => SessionChange::Dropped,
+        None if !is_stored => SessionChange::Kept,
+        Some(stored) if stored.holder == holder && stored.tenant.as_ref() == claimant.tenant => {
+            SessionChange::Kept
+        }
+        Some(_) | None => SessionChange::Taken,
+    }
+}

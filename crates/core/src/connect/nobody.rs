@@ -1,0 +1,98 @@
+//! Clients that prove nothing: anonymous ones, and wrong logins where a tenant
+//! admits them.
+
+use super::{Admission, Circumstances, Decision, Identity, LoginRecord, Request, client_ids};
+use crate::name::{Suffix, TenantId};
+use crate::reason::Reason;
+use crate::store::{Directory, StoreError};
+
+/// A CONNECT that presents no name.
+pub(super) fn without_login(
+    request: &Request,
+    at: &Circumstances<'_>,
+    directory: &mut dyn Directory,
+) -> Result<Decision, StoreError> {
+    let Some(id) = at.site.tenant_of_the_nameless() else {
+        return if directory.some_tenant_admits_anonymous()? {
+            admit_unauthenticated(None, request, at, directory)
+        } else {
+            Ok(Decision::Refuse(Reason::Unauthenticated))
+        };
+    };
+    match directory.tenant(id)? {
+        Some(tenant) if tenant.authentication.admits_anonymous() => {
+            admit_unauthenticated(Some(id), request, at, directory)
+        }
+        Some(_) => Ok(Decision::Refuse(Reason::Unauthenticated)),
+        None => Ok(Decision::Refuse(Reason::UnknownTenant)),
+    }
+}
+
+/// A CONNECT with a name that nobody has, once what that costs is spent.
+pub(super) fn with_unknown_name(
+    suffix: &Suffix,
+    request: &Request,
+    at: &Circumstances<'_>,
+    directory: &mut dyn Directory,
+) -> Result<Decision, StoreError> {
+    match suffix {
+        // An operator, a device of a scheme without suffixes, or somebody
+        // whose tenant the place tells.
+        Suffix::None => {
+            let tenant = at.site.tenant_of_the_nameless();
+            wrong_login(Reason::UnknownName, tenant, request, at, directory)
+        }
+        Suffix::Tenant(tenant) => match directory.tenant(tenant)? {
+            Some(_) => wrong_login(Reason::UnknownName, Some(tenant), request, at, directory),
+            None => Ok(Decision::Refuse(Reason::UnknownTenant)),
+        },
+        Suffix::Email => Ok(Decision::Refuse(Reason::UnknownName)),
+        Suffix::Unknown => Ok(Decision::Refuse(Reason::UnknownTenant)),
+    }
+}
+
+/// A login that proved nothing: refused, unless the tenant that answers for
+/// it admits wrong logins as unauthenticated.
+///
+/// A wrong login of an operator, who has no tenant, is refused in every mode.
+pub(super) fn wrong_login(
+    reason: Reason,
+    tenant: Option<&TenantId>,
+    request: &Request,
+    at: &Circumstances<'_>,
+    directory: &mut dyn Directory,
+) -> Result<Decision, StoreError> {
+    let Some(id) = tenant else {
+        return Ok(Decision::Refuse(reason));
+    };
+    match directory.tenant(id)? {
+        Some(tenant) if tenant.authentication.admits_wrong_login() && at.site.takes(Some(id)) => {
+            admit_unauthenticated(Some(id), request, at, directory)
+        }
+        Some(_) | None => Ok(Decision::Refuse(reason)),
+    }
+}
+
+fn admit_unauthenticated(
+    tenant: Option<&TenantId>,
+    request: &Request,
+    at: &Circumstances<'_>,
+    directory: &mut dyn Directory,
+) -> Result<Decision, StoreError> {
+    let claimant = client_ids::Claimant {
+        credential: None,
+        tenant,
+    };
+    Ok(match client_ids::own(&claimant, request, at, directory)? {
+        Ok(session) => Decision::Admit(Admission {
+            identity: Identity::Unauthenticated {
+                tenant: tenant.cloned(),
+            },
+            record: LoginRecord {
+                session,
+                ..LoginRecord::default()
+            },
+        }),
+        Err(reason) => Decision::Refuse(reason),
+    })
+}

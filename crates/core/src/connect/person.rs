@@ -1,0 +1,256 @@
+//! Logins of people: lockout, password, tenant, second factor.
+
+use std::sync::Arc;
+
+use super::{
+    Admission, Checked, Circumstances, Decision, Failure, Identity, LoginRecord, Method, Request,
+    SecretCheck, UserLogin, Wasted, client_ids, record_of,
+};
+use crate::credential::Credential;
+use crate::kind::Kind;
+use crate::lockout::LockoutPolicy;
+use crate::name::{LoginName, Suffix};
+use crate::reason::Reason;
+use crate::scheme::NameForm;
+use crate::seal::SealKey;
+use crate::secret::{Secret, SecretDigest};
+use crate::store::{Directory, StoreError};
+use crate::time::Timestamp;
+use crate::totp::{Code, Seed, split_appended};
+use crate::user::{Grant, SEED, SecondFactor, User, parse_email};
+
+/// An e-mail address as users have it, where it differs from what was typed.
+pub(super) fn folded(name: &LoginName) -> Option<LoginName> {
+    if name.suffix() != Suffix::Email {
+        return None;
+    }
+    parse_email(name.as_str())
+        .ok()
+        .filter(|folded| folded != name)
+}
+
+/// A login with the e-mail address of a user.
+pub(super) fn decide(
+    credential: Arc<Credential>,
+    form: NameForm,
+    request: &Request,
+    at: &Circumstances<'_>,
+    directory: &mut dyn Directory,
+    check: &mut dyn SecretCheck,
+) -> Result<Decision, StoreError> {
+    let Kind::User(user) = &credential.kind else {
+        return Ok(Decision::Refuse(Reason::UnknownName));
+    };
+    // Before anything is compared: a locked user costs no hash, and a right
+    // password does not tell itself from a wrong one.
+    let lockout = directory.lockout(&credential.name)?;
+    if lockout.is_locked(at.now) {
+        return Ok(Decision::Refuse(Reason::Locked));
+    }
+    let Some(presented) = &request.secret else {
+        return Ok(Decision::Refuse(Reason::BadSecret));
+    };
+    let factor = user.required_factor();
+    let (password, code) = parts(presented, &request.method, factor.is_some());
+    let password = password.as_ref().unwrap_or(presented);
+    let failed = |reason, directory: &mut dyn Directory| {
+        let policy = policy_of(user, at.lockout, directory)?;
+        Ok(Decision::Fail(Failure {
+            reason,
+            person: credential.name.clone(),
+            policy,
+        }))
+    };
+    let secret = match check.compare(&credential, password, form, at.now) {
+        Checked::Match(secret) => secret,
+        Checked::Mismatch => return failed(Reason::BadSecret, directory),
+        Checked::OverBudget => return Ok(Decision::Refuse(Reason::OverBudget)),
+        Checked::Waiting => return Ok(Decision::Wait),
+    };
+    if let Err(reason) = credential.admits(secret, &request.client_id, at.now) {
+        return Ok(Decision::Refuse(reason));
+    }
+    let grant = match starting_grant(user, at) {
+        Ok(grant) => grant,
+        Err(reason) => return Ok(Decision::Refuse(reason)),
+    };
+    let claimant = client_ids::Claimant {
+        credential: Some(credential.id),
+        tenant: Some(&grant.tenant),
+    };
+    let session = match client_ids::own(&claimant, request, at, directory)? {
+        Ok(session) => session,
+        Err(reason) => return Ok(Decision::Refuse(reason)),
+    };
+    let mut login = UserLogin::default();
+    if let Some(factor) = factor {
+        login = match (
+            judge_code(factor, &credential.name, code, at),
+            &request.method,
+        ) {
+            (Judged::Right(login), _) => login,
+            (Judged::Missing, Method::Enhanced { .. }) => return Ok(Decision::Challenge),
+            (Judged::Missing | Judged::Unusable, _) => {
+                return Ok(Decision::Refuse(Reason::MfaRequired));
+            }
+            (Judged::Wrong, _) => return failed(Reason::BadSecret, directory),
+        };
+    }
+    let changes = login != UserLogin::default()
+        || lockout.failures > 0
+        || user.last_tenant.as_ref() != Some(&grant.tenant);
+    let record = LoginRecord {
+        session,
+        user: changes.then_some(login),
+        ..record_of(&credential, secret, &request.client_id)
+    };
+    let tenant = grant.tenant.clone();
+    Ok(Decision::Admit(Admission {
+        identity: Identity::User {
+            credential,
+            secret,
+            tenant,
+        },
+        record,
+    }))
+}
+
+/// A login with an e-mail address that nobody has: it is answered, costs and
+/// counts as one of a user.
+pub(super) fn decide_unknown(
+    name: &LoginName,
+    form: NameForm,
+    request: &Request,
+    at: &Circumstances<'_>,
+    directory: &mut dyn Directory,
+    check: &mut dyn SecretCheck,
+) -> Result<Decision, StoreError> {
+    let person = folded(name).unwrap_or_else(|| name.clone());
+    if directory.lockout(&person)?.is_locked(at.now) {
+        return Ok(Decision::Refuse(Reason::Locked));
+    }
+    let Some(presented) = &request.secret else {
+        return Ok(Decision::Refuse(Reason::UnknownName));
+    };
+    Ok(match check.waste(presented, form) {
+        Wasted::Done => Decision::Fail(Failure {
+            reason: Reason::UnknownName,
+            person,
+            policy: at.lockout,
+        }),
+        Wasted::OverBudget => Decision::Refuse(Reason::OverBudget),
+        Wasted::Waiting => Decision::Wait,
+    })
+}
+
+/// The password, where it is not all that was presented, and the code.
+fn parts<'a>(
+    presented: &'a Secret,
+    method: &'a Method,
+    needs_code: bool,
+) -> (Option<Secret>, Option<Presented<'a>>) {
+    match method {
+        Method::Enhanced { code } => (None, code.as_ref().map(Presented::Answer)),
+        Method::Plain if needs_code => match split_appended(presented.expose()) {
+            Some((password, code)) => {
+                let password = Secret::new(password.to_vec());
+                (Some(password), Some(Presented::Appended(code)))
+            }
+            None => (None, None),
+        },
+        Method::Plain => (None, None),
+    }
+}
+
+/// A code, and how it came.
+enum Presented<'a> {
+    /// Six digits behind the password.
+    Appended(Code),
+    /// What was sent when a code was asked for.
+    Answer(&'a Secret),
+}
+
+/// What a code is worth.
+enum Judged {
+    /// There is none.
+    Missing,
+    /// It can't be checked, or was accepted before.
+    Unusable,
+    /// It is accepted, and this is to be recorded.
+    Right(UserLogin),
+    /// It is none of this user.
+    Wrong,
+}
+
+fn judge_code(
+    factor: &SecondFactor,
+    name: &LoginName,
+    code: Option<Presented<'_>>,
+    at: &Circumstances<'_>,
+) -> Judged {
+    let digits = match code {
+        None => return Judged::Missing,
+        Some(Presented::Appended(code)) => code,
+        Some(Presented::Answer(answer)) => match Code::parse(answer.expose()) {
+            Some(code) => code,
+            None => return judge_recovery_code(factor, answer),
+        },
+    };
+    let Some(seed) = open_seed(factor, name, at.vault) else {
+        return Judged::Unusable;
+    };
+    judge_digits(factor, &seed, &digits, at.now)
+}
+
+fn judge_digits(factor: &SecondFactor, seed: &Seed, code: &Code, now: Timestamp) -> Judged {
+    match seed.matches(code, now) {
+        Some(step) if factor.last_step.is_none_or(|last| last < step) => Judged::Right(UserLogin {
+            step: Some(step),
+            recovery: None,
+        }),
+        Some(_) => Judged::Unusable,
+        None => Judged::Wrong,
+    }
+}
+
+fn judge_recovery_code(factor: &SecondFactor, answer: &Secret) -> Judged {
+    let digest = SecretDigest::of(answer);
+    let known = factor.recovery.iter().find(|code| code.digest == digest);
+    known.map_or(Judged::Wrong, |code| {
+        Judged::Right(UserLogin {
+            step: None,
+            recovery: Some(code.id),
+        })
+    })
+}
+
+fn open_seed(factor: &SecondFactor, name: &LoginName, vault: Option<&SealKey>) -> Option<Seed> {
+    let opened = vault?
+        .open(SEED, name.as_str().as_bytes(), &factor.seed)
+        .ok()?;
+    Seed::from_bytes(&opened)
+}
+
+/// Where a session starts: in the listener's tenant, else at home.
+fn starting_grant<'a>(user: &'a User, at: &Circumstances<'_>) -> Result<&'a Grant, Reason> {
+    match &at.site.listener_tenant {
+        Some(tenant) => user.grant_in(tenant).ok_or(Reason::WrongListener),
+        None => user.home().ok_or(Reason::UnknownTenant),
+    }
+}
+
+/// When a user is locked out: as the strictest of the tenants says that grant
+/// anything.
+fn policy_of(
+    user: &User,
+    default: LockoutPolicy,
+    directory: &mut dyn Directory,
+) -> Result<LockoutPolicy, StoreError> {
+    let mut strictest: Option<LockoutPolicy> = None;
+    for grant in &user.grants {
+        let tenant = directory.tenant(&grant.tenant)?;
+        let policy = tenant.and_then(|tenant| tenant.lockout).unwrap_or(default);
+        strictest = Some(strictest.map_or(policy, |other| other.stricter(policy)));
+    }
+    Ok(strictest.unwrap_or(default))
+}

@@ -1,0 +1,58 @@
+//! Things that nobody made, of applications that register them.
+
+use super::{Circumstances, Decision, Registration, Request};
+use crate::kind::Kind;
+use crate::name::LoginName;
+use crate::reason::Reason;
+use crate::secret::SecretDigest;
+use crate::store::{Directory, StoreError};
+
+/// A login with an unknown name and, it may be, the token of an application.
+///
+/// Nothing is decided where it is none.
+pub(super) fn decide(
+    name: &LoginName,
+    request: &Request,
+    at: &Circumstances<'_>,
+    directory: &mut dyn Directory,
+) -> Result<Option<Decision>, StoreError> {
+    let Some(presented) = request
+        .secret
+        .as_ref()
+        .filter(|it| looks_like_token(it.expose()))
+    else {
+        return Ok(None);
+    };
+    let digest = SecretDigest::of(presented);
+    let Some(application) = directory.credential_by_digest(&digest)? else {
+        return Ok(None);
+    };
+    let Kind::Application(about) = application.kind else {
+        return Ok(None);
+    };
+    let is_its = application
+        .secrets
+        .iter()
+        .any(|stored| stored.is_digest(&digest) && stored.is_usable(at.now));
+    if !is_its {
+        return Ok(None);
+    }
+    if let Err(reason) = application.is_in_force(at.now) {
+        return Ok(Some(Decision::Refuse(reason)));
+    }
+    if !about.registers_things {
+        return Ok(Some(Decision::Refuse(Reason::UnknownName)));
+    }
+    if !at.site.takes(application.tenant.as_ref()) {
+        return Ok(Some(Decision::Refuse(Reason::WrongListener)));
+    }
+    Ok(Some(Decision::Register(Registration {
+        application,
+        key: name.clone(),
+    })))
+}
+
+/// Says whether a secret has the shape of an application's token.
+fn looks_like_token(secret: &[u8]) -> bool {
+    secret.len() == 32 && secret.iter().all(u8::is_ascii_alphanumeric)
+}

@@ -1,0 +1,171 @@
+//! What a credential stands for: a device, a person, deviceWISE's applications
+//! and things, or whoever presents tokens.
+//!
+//! All kinds are credentials, so they share one name space, one numbering, one
+//! life cycle and one change log. Only a device, an operator, a thing and a
+//! user log in by their names.
+
+use core::fmt;
+
+use crate::credential::CredentialId;
+use crate::name::{LoginName, LoginNameError, TenantId};
+use crate::user::User;
+
+/// What a credential stands for.
+#[derive(Clone, Debug, Default)]
+pub enum Kind {
+    /// A device or a service; without a tenant it is an operator.
+    #[default]
+    Device,
+    /// An application. It owns a token that its things present, and nothing
+    /// logs in as it.
+    Application(Application),
+    /// Whoever presents tokens (RFC 7519) that name this `whoami`. It owns
+    /// client ids from one token to the next, and nothing logs in by its name.
+    Bearer,
+    /// A thing. The credential's secrets and roles are its application's.
+    Thing(Thing),
+    /// A person, who belongs to no tenant and is granted roles in some.
+    User(Box<User>),
+}
+
+impl Kind {
+    /// The kind as the store writes it.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Device => "device",
+            Self::Application(_) => "application",
+            Self::Bearer => "bearer",
+            Self::Thing(_) => "thing",
+            Self::User(_) => "user",
+        }
+    }
+
+    /// Says whether anybody logs in by the name of such a credential.
+    #[must_use]
+    pub const fn logs_in_by_name(&self) -> bool {
+        match self {
+            Self::Device | Self::Thing(_) | Self::User(_) => true,
+            Self::Application(_) | Self::Bearer => false,
+        }
+    }
+}
+
+/// What makes a credential an application.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Application {
+    /// Whether its sessions administer their tenant.
+    pub is_org_admin: bool,
+    /// Whether a thing that nobody made is made when it first presents the
+    /// token.
+    pub registers_things: bool,
+}
+
+/// What makes a credential a thing.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Thing {
+    /// Its application.
+    pub application: CredentialId,
+    /// The name of its application.
+    pub application_name: ApplicationName,
+    /// What its application is.
+    pub of: Application,
+}
+
+/// The name of an application: 1 to 64 of `A-Z a-z 0-9 _ - .`, unique in its
+/// tenant.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ApplicationName(Box<str>);
+
+impl ApplicationName {
+    /// Parses an application's name.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ApplicationNameError`] when `text` has another shape.
+    pub fn parse(text: &str) -> Result<Self, ApplicationNameError> {
+        let good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+        if (1..=64).contains(&text.len()) && text.bytes().all(good) {
+            Ok(Self(text.into()))
+        } else {
+            Err(ApplicationNameError(text.into()))
+        }
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name of the application's credential: `application:NAME@TENANT`.
+    ///
+    /// # Errors
+    ///
+    /// Never, for what the parts hold: 64 and 63 bytes of harmless characters.
+    pub fn credential_name(&self, tenant: &TenantId) -> Result<LoginName, LoginNameError> {
+        LoginName::parse(&format!("{APPLICATION_PREFIX}{self}@{tenant}"))
+    }
+
+    /// The application's name in the name of its credential.
+    #[must_use]
+    pub fn of_credential(name: &LoginName) -> Option<Self> {
+        let (rest, _) = name
+            .as_str()
+            .strip_prefix(APPLICATION_PREFIX)?
+            .rsplit_once('@')?;
+        Self::parse(rest).ok()
+    }
+}
+
+impl fmt::Display for ApplicationName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A text is no application's name.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("`{0}` is no application's name; use 1 to 64 of `A-Z`, `a-z`, `0-9`, `_`, `-` and `.`")]
+pub struct ApplicationNameError(Box<str>);
+
+/// Says whether a name is kept for credentials that nobody logs in to by name,
+/// so that no device, operator or thing may have it.
+#[must_use]
+pub fn is_reserved(name: &LoginName) -> bool {
+    [APPLICATION_PREFIX, BEARER_PREFIX]
+        .iter()
+        .any(|prefix| name.as_str().starts_with(prefix))
+}
+
+const APPLICATION_PREFIX: &str = "application:";
+/// See [`bearer_name`](crate::jwt::bearer_name).
+pub(crate) const BEARER_PREFIX: &str = "jwt:";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_applications_credential_is_named_after_it_and_its_tenant() {
+        let tenant = TenantId::parse("acme").unwrap();
+        let name = ApplicationName::parse("fleet.1").unwrap();
+        let credential = name.credential_name(&tenant).unwrap();
+        assert_eq!(credential.as_str(), "application:fleet.1@acme");
+        assert_eq!(ApplicationName::of_credential(&credential), Some(name));
+        let longest = ApplicationName::parse(&"x".repeat(64)).unwrap();
+        let tenant = TenantId::parse(&"a".repeat(63)).unwrap();
+        assert!(longest.credential_name(&tenant).is_ok());
+        for bad in ["", "a b", "a@b", "a/b", &"x".repeat(65)] {
+            assert!(ApplicationName::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn names_of_applications_and_bearers_are_kept_from_devices() {
+        let is_reserved = |text| is_reserved(&LoginName::parse(text).unwrap());
+        assert!(is_reserved("application:x@acme") && is_reserved("jwt:me@acme"));
+        assert!(!is_reserved("jwt@acme") && !is_reserved("applications@acme"));
+    }
+}

@@ -1,0 +1,107 @@
+//! What a CONNECT looks up.
+
+use std::sync::Arc;
+
+use super::StoreError;
+use crate::client_id::{ClientId, ClientIdTie};
+use crate::credential::{Credential, CredentialId};
+use crate::jwt::{KeyId, TokenId};
+use crate::lockout::Lockout;
+use crate::name::{LoginName, TenantId};
+use crate::ownership::StoredSession;
+use crate::secret::SecretDigest;
+use crate::tenant::Tenant;
+use crate::token::{TokenKey, TokenRecord};
+
+/// What a CONNECT looks up.
+///
+/// `Ok(None)` is "there is none"; an error is "could not look".
+pub trait Directory {
+    /// The credential with this login name.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn credential(&mut self, name: &LoginName) -> Result<Option<Arc<Credential>>, StoreError>;
+
+    /// The tenant with this id.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn tenant(&mut self, id: &TenantId) -> Result<Option<Arc<Tenant>>, StoreError>;
+
+    /// Says whether any tenant admits clients without a login.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn some_tenant_admits_anonymous(&mut self) -> Result<bool, StoreError>;
+
+    /// The credential with this generated secret, asked where the secret
+    /// serves as the name.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn credential_by_digest(
+        &mut self,
+        digest: &SecretDigest,
+    ) -> Result<Option<Arc<Credential>>, StoreError>;
+
+    /// The credential that is bound to exactly this client id, by its rule or
+    /// by its first use.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn bound_to(&mut self, client_id: &ClientIdTie) -> Result<Option<CredentialId>, StoreError>;
+
+    /// The tenant whose prefix this client id begins with.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn tenant_by_client_id(&mut self, client_id: &ClientId)
+    -> Result<Option<TenantId>, StoreError>;
+
+    /// What is recorded about the stored session of this client id.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn stored_session(
+        &mut self,
+        client_id: &ClientIdTie,
+    ) -> Result<Option<StoredSession>, StoreError>;
+
+    /// The credential with this number.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn credential_by_id(&mut self, id: CredentialId)
+    -> Result<Option<Arc<Credential>>, StoreError>;
+
+    /// What is counted against the person with this address, or against an
+    /// address that nobody has.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn lockout(&mut self, person: &LoginName) -> Result<Lockout, StoreError>;
+
+    /// The key with this id.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn token_key(&mut self, id: &KeyId) -> Result<Option<TokenKey>, StoreError>;
+
+    /// The token with this number, revoked ones too.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn token(&mut self, id: &TokenId) -> Result<Option<Arc<TokenRecord>>, StoreError>;
+}

@@ -1,0 +1,88 @@
+//! How a store fails.
+
+use core::error::Error;
+use core::fmt;
+
+/// A store could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[error("could not {action}: {kind}{}", .detail.as_deref().map(|text| format!(": {text}")).unwrap_or_default())]
+pub struct StoreError {
+    action: &'static str,
+    kind: StoreErrorKind,
+    detail: Option<String>,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl StoreError {
+    /// An error of `kind` while trying to `action`.
+    #[must_use]
+    pub fn new(action: &'static str, kind: StoreErrorKind) -> Self {
+        Self {
+            action,
+            kind,
+            detail: None,
+            source: None,
+        }
+    }
+
+    /// Adds what helps the reader: a path, a version, a way out.
+    #[must_use]
+    pub fn with_detail(self, detail: impl Into<String>) -> Self {
+        Self {
+            detail: Some(detail.into()),
+            ..self
+        }
+    }
+
+    /// Adds the error that caused this one.
+    #[must_use]
+    pub fn with_source(self, source: impl Error + Send + Sync + 'static) -> Self {
+        Self {
+            source: Some(Box::new(source)),
+            ..self
+        }
+    }
+
+    /// What kind of failure it is.
+    #[must_use]
+    pub fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+}
+
+/// The kinds of failures of a store, by what can be done about them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// Another process holds its lock: try again.
+    Busy,
+    /// What was to be written is there already.
+    Conflict,
+    /// Its content makes no sense: restore a backup.
+    Damaged,
+    /// There is no room left.
+    Full,
+    /// There is none: `init` makes one.
+    Missing,
+    /// A newer version of this program made it.
+    Newer,
+    /// It may not be written.
+    ReadOnly,
+    /// It can't be opened or read.
+    Unavailable,
+}
+
+impl fmt::Display for StoreErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Busy => "another process is using the store",
+            Self::Conflict => "it exists already",
+            Self::Damaged => "the store is damaged",
+            Self::Full => "the disk is full",
+            Self::Missing => "there is no store",
+            Self::Newer => "the store was made by a newer version",
+            Self::ReadOnly => "the store can't be written",
+            Self::Unavailable => "the store can't be used",
+        })
+    }
+}

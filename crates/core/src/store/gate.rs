@@ -1,0 +1,272 @@
+//! What a broker's gate asks and writes beyond what a CONNECT looks up.
+
+use std::sync::Arc;
+
+use super::{Directory, Settings, StoreError};
+use crate::audit::AuditEntry;
+use crate::change::{Change, ChangeSeq, KickRequestId};
+use crate::client_id::ClientId;
+use crate::connect::{Failure, LoginRecord, Proof};
+use crate::credential::{Credential, CredentialId};
+use crate::lockout::Lockout;
+use crate::name::TenantId;
+use crate::presence::{Observation, SessionNumber};
+use crate::reason::Reason;
+use crate::role::Role;
+use crate::scheme::Schemes;
+use crate::seal::SealKey;
+use crate::secret::{PasswordHash, SecretId};
+use crate::tenant::Tenant;
+use crate::time::Timestamp;
+
+/// What the gate of a broker asks and writes. One value serves one thread.
+pub trait GateStore: Directory + Send + Sized + 'static {
+    /// Holds a broker's name for as long as it lives.
+    type Claim: Send + 'static;
+
+    /// Takes a broker's name, so that no second live broker uses it on this
+    /// store. The claim ends with the process, however that ends.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] of kind `Conflict` when a live broker has it.
+    fn claim_broker(&self, broker: &str) -> Result<Self::Claim, StoreError>;
+
+    /// A second connection to the same store, for another thread.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be opened.
+    fn reopen(&self) -> Result<Self, StoreError>;
+
+    /// The settings.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn settings(&mut self) -> Result<Settings, StoreError>;
+
+    /// All schemes, built in and made.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn schemes(&mut self) -> Result<Schemes, StoreError>;
+
+    /// A number that differs once anybody else has committed anything.
+    /// Costs next to nothing.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn version(&mut self) -> Result<i64, StoreError>;
+
+    /// The last entry of the change log that is not about one credential or
+    /// one request: settings, tenants, schemes.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn last_policy_change(&mut self) -> Result<ChangeSeq, StoreError>;
+
+    /// The last entry of the change log.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn last_change(&mut self) -> Result<ChangeSeq, StoreError>;
+
+    /// Up to `limit` changes after `seq`, oldest first. Where the log no
+    /// longer reaches back so far, [`Change::Everything`] stands for the gap.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn changes_after(
+        &mut self,
+        seq: ChangeSeq,
+        limit: usize,
+    ) -> Result<Vec<(ChangeSeq, Change)>, StoreError>;
+
+    /// Commits what a login changes for good, if the credential still is what
+    /// was looked up. Waits at most 20 ms for the store's lock; a tie is synced
+    /// to disk.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] of kind `Busy` when the lock was not to be had,
+    /// and of another kind when the store can't be written.
+    fn record_login(&mut self, login: &Login<'_>, now: Timestamp) -> Result<Recorded, StoreError>;
+
+    /// Counts a failed login against a person or an address that nobody has,
+    /// synced to disk. Of addresses that nobody has, a bounded number is kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`GateStore::record_login`].
+    fn record_failure(
+        &mut self,
+        failure: &Failure,
+        broker: &str,
+        now: Timestamp,
+    ) -> Result<Lockout, StoreError>;
+
+    /// Makes a thing that presented the token of an application, as an act of
+    /// the broker's.
+    ///
+    /// # Errors
+    ///
+    /// Returns kind `Conflict` when its key is taken, else as
+    /// [`GateStore::record_login`].
+    fn register_thing(
+        &mut self,
+        thing: &Credential,
+        broker: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Makes a tenant the one that a user worked in last.
+    ///
+    /// # Errors
+    ///
+    /// As [`GateStore::record_login`].
+    fn move_user(
+        &mut self,
+        user: CredentialId,
+        tenant: &TenantId,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// What seeds and private keys are sealed with, from the file beside the
+    /// store; none where it is missing or no such file.
+    fn vault(&self) -> Option<SealKey>;
+
+    /// All tenants.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn tenants(&mut self) -> Result<Vec<Arc<Tenant>>, StoreError>;
+
+    /// The roles that a credential holds and that exist.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn roles_of(&mut self, credential: &Credential) -> Result<Vec<Role>, StoreError>;
+
+    /// What a [`Change::KickRequested`] asks for; none once it is answered.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn kick_request(&mut self, id: KickRequestId) -> Result<Option<KickTarget>, StoreError>;
+
+    /// Clears what an earlier run of `broker` left behind as connected. Stored
+    /// sessions among it count as used until `now`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be written.
+    fn clear_presence(&mut self, broker: &str, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Writes a batch down, in short transactions.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be written. Observations at
+    /// the front of the batch may be written then, and nothing else of it; to
+    /// write the whole batch again does no harm.
+    fn write_batch(&mut self, broker: &str, batch: &Batch) -> Result<(), StoreError>;
+
+    /// Keeps `new` of a chosen password instead of `old`, if `old` is what is
+    /// kept. It is the same password, so nothing that was given out changes.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be written.
+    fn replace_password_hash(
+        &mut self,
+        secret: SecretId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<(), StoreError>;
+
+    /// Moves refusals of minutes that ended before `now` into the audit, prunes
+    /// the change log, and writes the log back into the store.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be written.
+    fn maintain(&mut self, broker: &str, now: Timestamp) -> Result<(), StoreError>;
+}
+
+/// A login whose lasting effects are to be committed.
+#[derive(Clone, Copy, Debug)]
+pub struct Login<'a> {
+    /// The broker it happens at.
+    pub broker: &'a str,
+    /// The client id.
+    pub client_id: &'a ClientId,
+    /// What the host is given as the user name.
+    pub username: Option<&'a str>,
+    /// The tenant whose topics it uses.
+    pub tenant: Option<&'a TenantId>,
+    /// The credential as it was looked up and what proved it; none for a
+    /// client that proved nothing.
+    pub proved: Option<(&'a Credential, Proof<'a>)>,
+    /// What changes.
+    pub record: LoginRecord,
+}
+
+/// What became of a [`GateStore::record_login`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum Recorded {
+    /// It is committed.
+    Done,
+    /// The credential changed since it was looked up; nothing was written.
+    Outdated,
+}
+
+/// Which sessions somebody asks to end.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum KickTarget {
+    /// The one with this client id, at any broker.
+    ClientId(String),
+    /// This one of this broker.
+    Session {
+        /// The broker's name.
+        broker: String,
+        /// Its session.
+        session: SessionNumber,
+    },
+}
+
+/// What a gate writes down off the host's thread.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// Sessions and uses, in the order they happened.
+    pub observations: Vec<Observation>,
+    /// Refused logins, summed.
+    pub refusals: Vec<Refusal>,
+    /// Requests to kick, answered.
+    pub kicked: Vec<KickRequestId>,
+    /// Acts of the gate itself.
+    pub audit: Vec<AuditEntry>,
+}
+
+/// Refused logins of one minute, name, address and reason.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Refusal {
+    /// The start of the minute.
+    pub minute: Timestamp,
+    /// The name that was presented, masked where names are secret.
+    pub subject: String,
+    /// Where it came from.
+    pub address: Option<String>,
+    /// Why it was refused.
+    pub cause: Reason,
+    /// How often, to be added to what is written already.
+    pub count: i64,
+}
