@@ -1,6 +1,9 @@
 //! What the end-to-end tests share: a broker with the plugin, a store, and the
 //! words that the rows of the behaviours are written in.
 
+pub mod people;
+
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use countersign_core::scheme::Shape;
@@ -61,6 +64,24 @@ impl Site {
 
     /// The same with whatever `more` adds to the broker.
     pub fn start_with(version: Version, more: impl FnOnce(Builder) -> Builder) -> Self {
+        Self::start_plugin(version, &artifacts::plugin().unwrap(), more)
+    }
+
+    /// A broker whose plugin's clock can be moved.
+    pub fn start_with_clock(version: Version) -> (Self, Clock) {
+        let clock = Clock::new();
+        let plugin = artifacts::plugin_with_test_hooks().unwrap();
+        let site = Self::start_plugin(version, &plugin, |builder| {
+            builder.env("COUNTERSIGN_TEST_CLOCK", clock.file.to_str().unwrap())
+        });
+        (site, clock)
+    }
+
+    fn start_plugin(
+        version: Version,
+        plugin: &Path,
+        more: impl FnOnce(Builder) -> Builder,
+    ) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("countersign-store-")
             .tempdir()
@@ -69,7 +90,7 @@ impl Site {
         cli.json(&["init"]);
         let builder = Broker::builder(version)
             .line("allow_anonymous true")
-            .plugin(artifacts::plugin().unwrap())
+            .plugin(plugin)
             .plugin_option("store", cli.store().display());
         let broker = more(builder).start().unwrap();
         Self {
@@ -189,6 +210,13 @@ impl Site {
         login.connect("a-client").code(self.port())
     }
 
+    /// Waits until so many clients are counted.
+    pub fn wait_for_clients_count(&self, expected: u64) {
+        wait_until("the count of clients is right", || {
+            self.cli.json(&["clients", "count"])["connected"] == expected
+        });
+    }
+
     /// Waits until `clients list` shows exactly these client ids.
     pub fn wait_for_clients(&self, expected: &[&str]) {
         let mut expected = expected.to_vec();
@@ -204,6 +232,32 @@ impl Site {
             ids.sort_unstable();
             ids == expected
         });
+    }
+}
+
+/// What moves a plugin's clock; nobody else's.
+#[derive(Debug)]
+pub struct Clock {
+    file: PathBuf,
+    _folder: TempDir,
+}
+
+impl Clock {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Self {
+            file: folder.path().join("clock"),
+            _folder: folder,
+        };
+        clock.set(Duration::ZERO);
+        clock
+    }
+
+    /// Makes the plugin's clock run so far ahead of the real one.
+    pub fn set(&self, ahead: Duration) {
+        let written = self.file.with_extension("new");
+        std::fs::write(&written, ahead.as_millis().to_string()).unwrap();
+        std::fs::rename(&written, &self.file).unwrap();
     }
 }
 

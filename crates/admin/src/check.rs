@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use countersign_core::client_id::ClientId;
 use countersign_core::connect::{
-    Circumstances, Decision, Identity, Request, SessionUse, Site, decide,
+    Circumstances, Decision, Identity, Registration, Request, SessionUse, Site, decide,
 };
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::name::TenantId;
@@ -19,6 +19,7 @@ use countersign_core::options::Options;
 use countersign_core::reason::Reason;
 use countersign_core::rule::Territories;
 use countersign_core::scheme::{NameForm, Schemes};
+use countersign_core::seal::SealKey;
 use countersign_core::secret::Secret;
 use countersign_core::store::{
     AdminStore, AdminTransaction as _, GateStore, Intent, Settings, StoreError,
@@ -27,6 +28,8 @@ use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
 
 use self::look::{AtLeisure, Look, Looseness};
+use self::rights::Session;
+use crate::thing;
 
 mod look;
 mod rights;
@@ -120,13 +123,14 @@ pub struct Asker<'s, S> {
     now: Timestamp,
     places: Places,
     settings: Settings,
+    vault: Option<SealKey>,
     schemes: Schemes,
     walls: Territories,
     tenants: BTreeMap<TenantId, Arc<Tenant>>,
     /// Who is connected with which client id; read when it first matters.
     connected: Option<HashMap<String, CredentialId>>,
     credentials: HashMap<String, Option<Arc<Credential>>>,
-    judged: HashMap<(CredentialId, Option<String>), Arc<Judged>>,
+    judged: HashMap<Session, Arc<Judged>>,
     of_tenants: HashMap<TenantId, Arc<Judged>>,
 }
 
@@ -138,6 +142,7 @@ impl<'s, S: AdminStore + GateStore> Asker<'s, S> {
     /// Returns [`StoreError`] when the store can't be read. So do all below.
     pub fn new(store: &'s mut S, now: Timestamp, places: Places) -> Result<Self, StoreError> {
         let settings = GateStore::settings(store)?;
+        let vault = GateStore::vault(store);
         let schemes = GateStore::schemes(store)?;
         let tenants = GateStore::tenants(store)?;
         let owned = tenants
@@ -149,6 +154,7 @@ impl<'s, S: AdminStore + GateStore> Asker<'s, S> {
             now,
             places,
             settings,
+            vault,
             schemes,
             walls,
             tenants: tenants
@@ -179,7 +185,9 @@ impl<'s, S: AdminStore + GateStore> Asker<'s, S> {
             looseness: Looseness::None,
         };
         Ok(match self.identify(who)? {
-            Ok(Identity::Credential { .. }) => Verdict::Allow,
+            Ok(Identity::Bearer { .. } | Identity::Credential { .. } | Identity::User { .. }) => {
+                Verdict::Allow
+            }
             Ok(Identity::Unauthenticated { .. }) => Verdict::AllowUnauthenticated,
             Err(reason) => Verdict::Deny(reason),
         })
@@ -219,6 +227,8 @@ impl<'s, S: AdminStore + GateStore> Asker<'s, S> {
             schemes: &self.schemes,
             client_id_hold: self.settings.client_id_hold,
             live_holder,
+            vault: self.vault.as_ref(),
+            lockout: self.settings.lockout,
             now: self.now,
         };
         let mut check = AtLeisure {
@@ -230,10 +240,26 @@ impl<'s, S: AdminStore + GateStore> Asker<'s, S> {
             credentials: &mut self.credentials,
             schemes: &self.schemes,
             looseness: who.looseness,
+            assumes_code: is_assumed && who.looseness != Looseness::None,
         };
-        Ok(match decide(&request, &at, &mut look, &mut check)? {
+        let mut decision = decide(&request, &at, &mut look, &mut check)?;
+        if let Decision::Register(Registration { application, key }) = &decision {
+            let Ok(mut thing) = thing::of_application(application, key, self.now) else {
+                return Ok(Err(Reason::UnknownName));
+            };
+            // As a broker would find it, once it has made it.
+            thing.secrets.clone_from(&application.secrets);
+            thing.roles.clone_from(&application.roles);
+            let name = key.as_str().into();
+            look.credentials.insert(name, Some(Arc::new(thing)));
+            decision = decide(&request, &at, &mut look, &mut check)?;
+        }
+        Ok(match decision {
             Decision::Admit(admission) => Ok(admission.identity),
             Decision::Refuse(reason) => Err(reason),
+            Decision::Fail(failure) => Err(failure.reason),
+            Decision::Challenge => Err(Reason::MfaRequired),
+            Decision::Register(_) => Err(Reason::UnknownName),
             Decision::Wait => Err(Reason::OverBudget),
         })
     }
@@ -273,6 +299,7 @@ struct Who<'a> {
 
 #[cfg(test)]
 mod tests {
+    use countersign_core::kind::Application;
     use countersign_core::tenant::Authentication;
 
     use super::*;
@@ -445,6 +472,41 @@ mod tests {
         assert_eq!(connect(&mut fixture, Some("dev1@acme"), "live"), "ok");
         let other = connect(&mut fixture, Some("dev2@acme"), "live");
         assert_eq!(other, "client-id-owned");
+    }
+
+    /// What a broker would register is told without being registered.
+    #[test]
+    fn a_thing_that_would_register_itself_is_let_in() {
+        let mut fixture = Fixture::with_credential();
+        let about = Application {
+            registers_things: true,
+            ..Application::default()
+        };
+        let open = fixture.application("open", about);
+        let shut = fixture.application("shut", Application::default());
+        for (key, token, allowed) in [
+            ("pump", &open, true),
+            ("pump", &shut, false),
+            ("a/b", &open, false),
+            ("jwt", &open, false),
+        ] {
+            let verdict = fixture.check(key, Some(token.as_bytes()));
+            assert_eq!(verdict.is_allowed(), allowed, "{key}");
+        }
+        let token = Secret::new(open.into_bytes());
+        for (topic, allowed) in [("thing/pump/x", true), ("thing/valve/x", false)] {
+            let ask = TopicAsk {
+                username: Some("pump"),
+                client_id: None,
+                password: Some(&token),
+                listener: None,
+                usage: Usage::Deliver { topic },
+            };
+            let answer = fixture.asker().topic(&ask).unwrap();
+            assert_eq!(answer.verdict.is_allowed(), allowed, "{topic}");
+        }
+        let things = thing::list(&mut fixture.store, None, None).unwrap();
+        assert!(things.is_empty());
     }
 
     #[test]

@@ -3,13 +3,18 @@
 //! What a running session must feel (a suspension, a password reset, a tie
 //! taken away) raises the credential's generation; see design §3 and §9.
 
+use std::collections::BTreeMap;
+
 use countersign_core::change::Change;
-use countersign_core::client_id::ClientId;
-use countersign_core::credential::{AttributeError, Credential};
+use countersign_core::client_id::{ClientId, ClientIdRule};
+use countersign_core::credential::{AttributeError, Credential, CredentialId, Generation};
+use countersign_core::kind::Kind;
 use countersign_core::lifecycle::{Act, State};
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::role::RoleName;
-use countersign_core::scheme::{Scheme, SchemeError as DraftError, SchemeName};
+use countersign_core::scheme::{
+    ClientIds, Scheme, SchemeError as DraftError, SchemeName, TokenLogin,
+};
 use countersign_core::secret::{PasswordHashError, Secret};
 use countersign_core::store::{
     AdminStore, AdminTransaction, CredentialQuery, Intent, StoreError, StoreErrorKind,
@@ -17,7 +22,8 @@ use countersign_core::store::{
 use countersign_core::time::Timestamp;
 
 use crate::context::{Context, RandomError};
-use crate::password::{PasswordError, PrepareError};
+use crate::kind::{OtherKind, ReservedName};
+use crate::password::{PasswordError, PrepareError, PreparedSecret};
 use crate::role::RoleError;
 use crate::rule::RuleError;
 use crate::scheme::SchemeError;
@@ -37,6 +43,7 @@ pub use self::create::{NewCredential, create};
 pub(crate) use self::life::delete_found;
 pub use self::life::{delete, reactivate, revoke, suspend, untie};
 pub use self::renew::{Overlap, reset_password, rotate};
+pub(crate) use self::renew::{keep_for_a_while, remove_secrets};
 pub use self::rules::change_rules;
 
 /// A credential and the scheme that it was made by.
@@ -185,12 +192,6 @@ pub enum CredentialError {
         "could not hash the password: not enough memory for the Argon2 parameters of `settings show`"
     )]
     Hash(#[source] PasswordHashError),
-    /// It is an operator, which has commands of its own.
-    #[error("`{name}` is an operator; use the commands of `operator`")]
-    IsOperator {
-        /// Its name.
-        name: LoginName,
-    },
     /// It does not hold the role that was to be taken away.
     #[error("`{name}` does not hold role `{role}`")]
     LacksRole {
@@ -239,7 +240,7 @@ pub enum CredentialError {
     },
     /// It would be a thing, which belongs to an application.
     #[error(
-        "scheme `{scheme}` is for things, which belong to an application; they are not made by themselves"
+        "scheme `{scheme}` is for things, which belong to an application; make one with `thing create`"
     )]
     OfApplication {
         /// The scheme.
@@ -265,9 +266,15 @@ pub enum CredentialError {
     /// There was no randomness for a secret.
     #[error(transparent)]
     Random(#[from] RandomError),
+    /// It is of another kind, which has commands of its own.
+    #[error(transparent)]
+    OtherKind(#[from] OtherKind),
     /// Its scheme would reach what another tenant owns.
     #[error(transparent)]
     Reach(#[from] Reach),
+    /// Its name is kept for something else.
+    #[error(transparent)]
+    Reserved(#[from] ReservedName),
     /// Something is wrong with a role.
     #[error(transparent)]
     Role(#[from] RoleError),
@@ -337,13 +344,16 @@ impl Described {
     }
 }
 
-/// The credential with this name, an operator among them.
+/// The credential of a device or an operator with this name.
 pub(crate) fn find<T: AdminTransaction>(
     transaction: &mut T,
     name: &LoginName,
 ) -> Result<Described, CredentialError> {
     let missing = || CredentialError::Missing { name: name.clone() };
     let credential = transaction.credential(name)?.ok_or_else(missing)?;
+    if !matches!(credential.kind, Kind::Device) {
+        return Err(OtherKind::of(&credential).into());
+    }
     let known = transaction.schemes()?;
     Ok(Described {
         scheme: known.find(credential.scheme.as_str()).cloned(),
@@ -353,9 +363,7 @@ pub(crate) fn find<T: AdminTransaction>(
 
 /// The tenant of a credential that must have one.
 fn require_tenant(credential: &Credential) -> Result<&TenantId, CredentialError> {
-    let operator = || CredentialError::IsOperator {
-        name: credential.name.clone(),
-    };
+    let operator = || OtherKind::of(credential).into();
     credential.tenant.as_ref().ok_or_else(operator)
 }
 
@@ -371,6 +379,80 @@ fn transition(credential: &Credential, act: Act) -> Result<State, CredentialErro
             state: error.from,
         })
 }
+
+/// A credential that was never used and holds nothing yet; any client id will
+/// do.
+pub(crate) fn blank(
+    name: LoginName,
+    kind: Kind,
+    tenant: Option<TenantId>,
+    scheme: SchemeName,
+    now: Timestamp,
+) -> Credential {
+    Credential {
+        id: CredentialId(0),
+        name,
+        kind,
+        tenant,
+        scheme,
+        state: State::Inactive,
+        ever_used: false,
+        generation: Generation::FIRST,
+        group: None,
+        description: None,
+        client_id_rule: ClientIdRule::Any,
+        client_id_tie: None,
+        external_identity: false,
+        not_before: None,
+        expires_at: None,
+        created_at: now,
+        updated_at: now,
+        last_used_at: None,
+        revoked_reason: None,
+        secrets: Vec::new(),
+        roles: Vec::new(),
+        rules: Vec::new(),
+        attributes: BTreeMap::new(),
+    }
+}
+
+/// Gives a credential one more secret. Of one that serves as a name, what it
+/// begins with is kept too, for people to tell it from others.
+fn add_secret<T: AdminTransaction>(
+    transaction: &mut T,
+    credential: CredentialId,
+    secret: &PreparedSecret,
+    scheme: Option<&Scheme>,
+) -> Result<(), StoreError> {
+    let id = transaction.add_secret(credential, &secret.verifier)?;
+    if let (Some(made), Some(scheme)) = (&secret.shown_once, scheme)
+        && is_shown(scheme)
+        && let Some(hint) = hint_of(made, scheme)
+    {
+        transaction.put_hint(id, hint)?;
+    }
+    Ok(())
+}
+
+/// Says whether clients of a scheme present their secrets as names.
+fn is_shown(scheme: &Scheme) -> bool {
+    scheme.token_login() != TokenLogin::Never || *scheme.client_ids() == ClientIds::SameAsSecret
+}
+
+/// How all secrets of the scheme begin, and a little more.
+fn hint_of<'a>(made: &'a Secret, scheme: &Scheme) -> Option<&'a str> {
+    let length = literal_start(scheme).len().saturating_add(TELLING);
+    core::str::from_utf8(made.expose().get(..length)?).ok()
+}
+
+/// How all secrets of a scheme begin.
+pub(crate) fn literal_start(scheme: &Scheme) -> &str {
+    let shape = scheme.secret_shape().as_str();
+    shape.split(['[', '{']).next().unwrap_or_default()
+}
+
+/// How many characters tell one secret from most others.
+const TELLING: usize = 4;
 
 /// Turns the store's "it exists already" into an error that names what.
 pub(crate) fn exists(error: StoreError, name: &LoginName) -> CredentialError {

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use countersign_core::audit::AuditEntry;
 use countersign_core::change::{Change, ChangeSeq};
 use countersign_core::client_id::{ClientId, ClientIdRule};
-use countersign_core::connect::{LoginRecord, SessionChange};
-use countersign_core::credential::Credential;
+use countersign_core::connect::{LoginRecord, Proof, SessionChange};
+use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::jwt::{Ttl, Whoami};
+use countersign_core::kind::{Application, ApplicationName};
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::role::{Role, RoleName};
 use countersign_core::rule::{Action, Effect, Limits, Pattern, QoS, Rule};
@@ -15,18 +17,23 @@ use countersign_core::secret::{Argon2Params, Secret};
 use countersign_core::store::{AuditQuery, GateStore as _, Login, Recorded, Settings};
 use countersign_core::tenant::{Authentication, SubscribeMode, Tenant};
 use countersign_core::time::Timestamp;
+use countersign_core::user::GrantedRight;
 use countersign_sqlite::{AuditCheck, SqliteStore};
 use tempfile::TempDir;
 
+use crate::application::{self, NewApplication};
 use crate::check::{Asker, Connect, Places, Verdict};
 use crate::context::{Context, RandomError, RandomSource};
 use crate::credential::{self, CredentialError, Issued, NewCredential};
+use crate::jwt::{self, JwtError, NewToken};
 use crate::namespace::parse_namespace;
-use crate::password::NewSecret;
+use crate::password::{ChosenPassword, NewSecret};
 use crate::role::{self, NewRole, RoleError};
 use crate::rule::RuleChange;
 use crate::scheme;
 use crate::tenant::{self, NewTenant, TenantError};
+use crate::thing::{self, NewThing, ThingError};
+use crate::user::{self, NewGrant, NewUser, UserError};
 
 /// A store and a clock that stands still.
 pub(crate) struct Fixture {
@@ -44,6 +51,8 @@ impl Fixture {
             ..Settings::default()
         };
         let store = SqliteStore::create(directory.path().join("store.db"), &settings).unwrap();
+        let key = format!("{}\n", "0123456789abcdef".repeat(4));
+        std::fs::write(directory.path().join("store.db.key"), key).unwrap();
         Self {
             directory,
             store,
@@ -96,6 +105,98 @@ impl Fixture {
         self.act(|store, context| credential::create(store, context, new))
     }
 
+    /// A store with the tenant `acme`, its role `ops` that may do anything in
+    /// it, and the user `jane@mail.test` who administers it.
+    pub(crate) fn with_admin() -> Self {
+        let mut fixture = Self::with_credential();
+        fixture.role("ops").unwrap();
+        fixture
+            .change_role("ops", &adding("allow both acme/#"))
+            .unwrap();
+        fixture.user(JANE);
+        fixture.grant(JANE, "acme", GrantedRight::OrgAdmin).unwrap();
+        fixture
+    }
+
+    /// Opens the store again with another content of its key file, none where
+    /// it is lost.
+    pub(crate) fn reopen(&mut self, key: Option<&str>) {
+        let path = self.directory.path().join("store.db");
+        let key_file = self.directory.path().join("store.db.key");
+        match key {
+            Some(key) => std::fs::write(key_file, key).unwrap(),
+            None => std::fs::remove_file(key_file).unwrap(),
+        }
+        self.store = SqliteStore::open(path).unwrap();
+    }
+
+    /// Makes a user with the password `hunter2`.
+    pub(crate) fn user(&mut self, email: &str) -> Credential {
+        let new = NewUser {
+            email: login_name(email),
+            password: ChosenPassword::parse(b"hunter2".to_vec()).unwrap(),
+        };
+        self.act(|store, context| user::create(store, context, new))
+            .unwrap()
+            .user
+    }
+
+    pub(crate) fn grant(
+        &mut self,
+        email: &str,
+        tenant: &str,
+        right: GrantedRight,
+    ) -> Result<user::Described, UserError> {
+        let new = NewGrant {
+            tenant: tenant_id(tenant),
+            group: None,
+            right,
+        };
+        let email = login_name(email);
+        self.act(|store, context| user::grant(store, context, &email, new))
+    }
+
+    /// Makes an application of `acme` and returns its token.
+    pub(crate) fn application(&mut self, name: &str, about: Application) -> String {
+        let new = NewApplication {
+            name: application_name(name),
+            tenant: tenant_id("acme"),
+            roles: Vec::new(),
+            about,
+        };
+        let issued = self
+            .act(|store, context| application::create(store, context, new))
+            .unwrap();
+        text_of(&issued.token)
+    }
+
+    /// Makes a thing of an application of `acme`.
+    pub(crate) fn thing(&mut self, key: &str, application: &str) -> Result<Credential, ThingError> {
+        let new = NewThing {
+            key: login_name(key),
+            tenant: tenant_id("acme"),
+            application: application_name(application),
+        };
+        self.act(|store, context| thing::create(store, context, &new))
+    }
+
+    /// Makes a token of `acme` for `portal` as `jane@mail.test`.
+    pub(crate) fn token(&mut self, things: &[&str]) -> Result<jwt::Made, JwtError> {
+        let issuer = jwt::issuer(&mut self.store, None, JANE).unwrap();
+        let new = NewToken {
+            things: things.iter().map(|key| login_name(key)).collect(),
+            ..new_token(issuer)
+        };
+        self.act(|store, context| jwt::create(store, context, new))
+    }
+
+    /// The only token that is listed.
+    pub(crate) fn only_token(&mut self) -> jwt::Described {
+        let mut tokens = jwt::list(&mut self.store, None, self.now).unwrap();
+        assert_eq!(tokens.len(), 1);
+        tokens.pop().unwrap()
+    }
+
     pub(crate) fn role(&mut self, name: &str) -> Result<Role, RoleError> {
         let new = NewRole {
             tenant: tenant_id("acme"),
@@ -120,13 +221,17 @@ impl Fixture {
             client_id: &client_id,
             username: Some(name),
             tenant: credential.tenant.as_ref(),
-            proved: Some((&credential, credential.secrets.first().unwrap().id)),
+            proved: Some((
+                &credential,
+                Proof::Secret(credential.secrets.first().unwrap().id),
+            )),
             record: LoginRecord {
                 activates: !credential.ever_used,
                 ties: (credential.client_id_rule == ClientIdRule::FirstUse)
                     .then(|| client_id.tie()),
                 retires_older_secrets: credential.secrets.iter().any(|secret| secret.until_used),
                 session: SessionChange::Taken,
+                user: None,
             },
         };
         let recorded = self.store.record_login(&login, self.now).unwrap();
@@ -200,6 +305,29 @@ impl Fixture {
     }
 }
 
+/// A token of `acme` for `portal` that lasts an hour.
+pub(crate) fn new_token(issuer: CredentialId) -> NewToken {
+    NewToken {
+        tenant: tenant_id("acme"),
+        role: role_name("ops"),
+        whoami: Whoami::parse("portal").unwrap(),
+        things: Vec::new(),
+        ttl: Ttl::DEFAULT,
+        issuer,
+    }
+}
+
+pub(crate) fn application_name(text: &str) -> ApplicationName {
+    ApplicationName::parse(text).unwrap()
+}
+
+pub(crate) fn text_of(secret: &Secret) -> String {
+    String::from_utf8(secret.expose().to_vec()).unwrap()
+}
+
+/// Who administers `acme`.
+pub(crate) const JANE: &str = "jane@mail.test";
+
 /// Randomness that fails.
 pub(crate) struct NoRandomness;
 
@@ -219,6 +347,7 @@ pub(crate) fn new_tenant(id: &str, namespaces: &[&str]) -> NewTenant {
         authentication: Authentication::Required,
         subscribe: SubscribeMode::Strict,
         client_id_prefix: None,
+        lockout: None,
     }
 }
 

@@ -13,11 +13,15 @@
 
 #![forbid(unsafe_code)]
 
+pub mod application;
 pub mod audit;
+pub mod authority;
 pub mod check;
 pub mod clients;
 pub mod context;
 pub mod credential;
+pub mod jwt;
+pub mod kind;
 pub mod namespace;
 pub mod operator;
 pub mod password;
@@ -27,9 +31,13 @@ pub mod scheme;
 pub mod settings;
 pub mod tenant;
 pub mod text;
+pub mod thing;
+pub mod user;
+pub mod vault;
 pub mod view;
 pub mod wall;
 
+pub use self::authority::Authority;
 pub use self::context::{Context, OsRandom, RandomError, RandomSource};
 
 #[cfg(test)]

@@ -4,20 +4,16 @@
 //! To suspend one, to revoke it or to give it another secret is done by the
 //! acts on [credentials](crate::credential).
 
-use std::collections::BTreeMap;
-
 use countersign_core::change::Change;
-use countersign_core::client_id::ClientIdRule;
-use countersign_core::credential::{Credential, CredentialId, Generation};
-use countersign_core::lifecycle::State;
+use countersign_core::credential::Credential;
+use countersign_core::kind::Kind;
 use countersign_core::name::LoginName;
 use countersign_core::rule::Rule;
-use countersign_core::scheme::SchemeName;
 use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError};
-use countersign_core::time::Timestamp;
 
 use crate::context::Context;
-use crate::credential::{CredentialError, Described, Issued, delete_found, exists, find};
+use crate::credential::{CredentialError, Described, Issued, blank, delete_found, exists, find};
+use crate::kind::check_not_reserved;
 use crate::password::NewSecret;
 use crate::view::CredentialTrace;
 
@@ -47,6 +43,7 @@ pub fn create<S: AdminStore>(
     if name.as_str().contains('@') {
         return Err(CredentialError::OperatorAt { name });
     }
+    check_not_reserved(&name)?;
     // What can be refused is refused before a password is hashed.
     let (known, params) = {
         let mut transaction = store.begin(Intent::Read)?;
@@ -58,7 +55,11 @@ pub fn create<S: AdminStore>(
 
     let mut transaction = store.begin(Intent::Write)?;
     check_free(&mut transaction, &name)?;
-    let blank = blank(name.clone(), scheme.name().clone(), new.rules, context.now);
+    let scheme = scheme.name().clone();
+    let blank = Credential {
+        rules: new.rules,
+        ..blank(name.clone(), Kind::Device, None, scheme, context.now)
+    };
     let id = transaction
         .add_credential(&blank)
         .map_err(|error| exists(error, &name))?;
@@ -119,7 +120,7 @@ fn find_operator<T: AdminTransaction>(
 ) -> Result<Described, CredentialError> {
     let missing = || CredentialError::NoOperator { name: name.clone() };
     match find(transaction, name) {
-        Ok(described) if described.credential.tenant.is_none() => Ok(described),
+        Ok(described) if described.credential.is_operator() => Ok(described),
         Ok(_) | Err(CredentialError::Missing { .. }) => Err(missing()),
         Err(error) => Err(error),
     }
@@ -132,33 +133,6 @@ fn check_free<T: AdminTransaction>(
     match transaction.credential(name)? {
         Some(taken) => Err(CredentialError::Exists { name: taken.name }),
         None => Ok(()),
-    }
-}
-
-fn blank(name: LoginName, scheme: SchemeName, rules: Vec<Rule>, now: Timestamp) -> Credential {
-    Credential {
-        id: CredentialId(0),
-        name,
-        tenant: None,
-        scheme,
-        state: State::Inactive,
-        ever_used: false,
-        generation: Generation::FIRST,
-        group: None,
-        description: None,
-        client_id_rule: ClientIdRule::Any,
-        client_id_tie: None,
-        external_identity: false,
-        not_before: None,
-        expires_at: None,
-        created_at: now,
-        updated_at: now,
-        last_used_at: None,
-        revoked_reason: None,
-        secrets: Vec::new(),
-        roles: Vec::new(),
-        rules,
-        attributes: BTreeMap::new(),
     }
 }
 
@@ -200,6 +174,7 @@ mod tests {
             let ask = TopicAsk {
                 username: Some("bridge"),
                 client_id: Some("any"),
+                password: None,
                 listener: None,
                 usage: Usage::Publish {
                     topic,
@@ -229,13 +204,22 @@ mod tests {
     }
 
     #[test]
+    fn an_operator_cannot_have_a_name_that_is_kept_for_others() {
+        let mut fixture = Fixture::new();
+        for name in ["jwt", "jwt:x", "application:x"] {
+            let error = make(&mut fixture, name, &[]).err().unwrap();
+            assert!(matches!(error, CredentialError::Reserved(_)), "{name}");
+        }
+    }
+
+    #[test]
     fn operators_and_credentials_are_looked_up_apart() {
         let mut fixture = Fixture::with_credential();
         make(&mut fixture, "ops", &[]).unwrap();
         let (ops, dev) = (login_name("ops"), login_name("dev1@acme"));
         assert!(matches!(
             credential::show(&mut fixture.store, &ops),
-            Err(CredentialError::IsOperator { .. })
+            Err(CredentialError::OtherKind(_))
         ));
         for name in [&dev, &login_name("none")] {
             assert!(matches!(
@@ -252,7 +236,7 @@ mod tests {
             .collect();
         assert_eq!(names, ["ops"]);
         let wrong = fixture.act(|store, context| credential::delete(store, context, &ops));
-        assert!(matches!(wrong, Err(CredentialError::IsOperator { .. })));
+        assert!(matches!(wrong, Err(CredentialError::OtherKind(_))));
         fixture
             .act(|store, context| delete(store, context, &ops))
             .unwrap();

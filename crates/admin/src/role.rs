@@ -1,15 +1,20 @@
 //! Acts on roles.
 
+use std::collections::BTreeSet;
+
 use countersign_core::change::Change;
 use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::role::{Role, RoleName};
 use countersign_core::rule::Effect as RuleEffect;
 use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError};
+use countersign_core::time::Timestamp;
 
 use crate::context::Context;
+use crate::jwt;
 use crate::rule::{RuleChange, RuleError};
 use crate::tenant::{self, TenantError};
 use crate::text::Text;
+use crate::user::Holding;
 use crate::view::RoleView;
 
 mod preview;
@@ -155,21 +160,51 @@ pub fn delete<S: AdminStore>(
 ) -> Result<(), RoleError> {
     let mut transaction = store.begin(Intent::Write)?;
     let role = find(&mut transaction, tenant, name)?;
-    let holders = transaction.holders_of_role(tenant, name)?.len();
+    let holders = count_holders(&mut transaction, &role, context.now)?;
     if holders > 0 && deletion == Deletion::OnlyUnused {
         return Err(RoleError::InUse {
             role: role.name,
             holders,
         });
     }
+    // Of a user's session in the tenant nothing else tells that it has to end.
+    let users = Holding::all(&mut transaction, tenant, name)?;
+    let subject = subject_of(&role);
+    let ended = jwt::end(&mut transaction, Some(tenant), context, &subject, |token| {
+        token.role == *name
+    })?;
     transaction.delete_role(tenant, name)?;
-    commit(
-        transaction,
-        context,
+    let row = context.audit(
         "role.delete",
-        &role,
-        (Some(&role), None),
-    )
+        &subject,
+        Some(&RoleView::of(&role)),
+        None::<&RoleView>,
+    );
+    let (rows, mut changes) = ended.and(row, Change::Tenant(tenant.clone()));
+    let users = users.iter().map(|held| Change::Credential(held.user.id));
+    changes.extend(users);
+    transaction.commit(&rows, &changes)?;
+    Ok(())
+}
+
+/// How many credentials and users hold a role, and tokens that have not ended
+/// carry it.
+fn count_holders<T: AdminTransaction>(
+    transaction: &mut T,
+    role: &Role,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    let mut tokens = transaction.tokens(Some(&role.tenant))?;
+    tokens.retain(|token| token.role == role.name);
+    // They hold it by their tokens alone, ended ones among them.
+    let bearers: BTreeSet<_> = tokens.iter().map(|token| token.bearer).collect();
+    let alive = tokens
+        .iter()
+        .filter(|token| token.revoked_at.is_none() && now < token.expires_at)
+        .count();
+    let holders = transaction.holders_of_role(&role.tenant, &role.name)?;
+    let others = holders.iter().filter(|holder| !bearers.contains(holder));
+    Ok(others.count().saturating_add(alive))
 }
 
 /// The role of this name, in the midst of an act.
@@ -246,21 +281,32 @@ fn commit<T: AdminTransaction>(
     role: &Role,
     (before, after): (Option<&Role>, Option<&Role>),
 ) -> Result<(), RoleError> {
-    // Of two tenants' roles of one name the audit must say which it is.
-    let subject = format!("{}@{}", role.name, role.tenant);
+    let subject = subject_of(role);
     let (before, after) = (before.map(RoleView::of), after.map(RoleView::of));
     let row = context.audit(act, &subject, before.as_ref(), after.as_ref());
     transaction.commit(&[row], &[Change::Tenant(role.tenant.clone())])?;
     Ok(())
 }
 
+/// What the audit calls a role: of two tenants' roles of one name it must say
+/// which it is.
+fn subject_of(role: &Role) -> String {
+    format!("{}@{}", role.name, role.tenant)
+}
+
 #[cfg(test)]
 mod tests {
+    use countersign_core::kind::{Application, Kind};
     use countersign_core::store::GateStore as _;
+    use countersign_core::user::GrantedRight;
 
     use super::*;
+    use crate::application::{self, NewApplication};
     use crate::credential::{self, CredentialChanges};
-    use crate::fixture::{Fixture, adding, login_name, removing, role_name, tenant_id};
+    use crate::fixture::{
+        Fixture, adding, application_name, login_name, removing, role_name, tenant_id,
+    };
+    use crate::user;
 
     fn with_role() -> Fixture {
         let mut fixture = Fixture::with_credential();
@@ -341,6 +387,47 @@ mod tests {
         ));
         remove(Deletion::WithGrants).unwrap();
         assert!(fixture.show("dev1@acme").roles.is_empty());
+    }
+
+    #[test]
+    fn users_applications_and_tokens_keep_a_role_from_deletion() {
+        let mut fixture = Fixture::with_admin();
+        fixture.user("joe@mail.test");
+        let ops = GrantedRight::Role(role_name("ops"));
+        let joe = fixture.grant("joe@mail.test", "acme", ops).unwrap().user.id;
+        let token = fixture.token(&[]).unwrap().record;
+        let revoked = fixture.token(&[]).unwrap().record;
+        fixture
+            .act(|store, context| jwt::revoke(store, context, &revoked.id))
+            .unwrap();
+        let new = NewApplication {
+            name: application_name("fleet"),
+            tenant: tenant_id("acme"),
+            roles: vec![role_name("ops")],
+            about: Application::default(),
+        };
+        fixture
+            .act(|store, context| application::create(store, context, new))
+            .unwrap();
+        let (tenant, name) = (tenant_id("acme"), role_name("ops"));
+        let refused = fixture
+            .act(|store, context| delete(store, context, &tenant, &name, Deletion::OnlyUnused));
+        assert!(matches!(refused, Err(RoleError::InUse { holders: 3, .. })));
+        let before = fixture.store.last_change().unwrap();
+        fixture
+            .act(|store, context| delete(store, context, &tenant, &name, Deletion::WithGrants))
+            .unwrap();
+        let changes = fixture.changes_after(before);
+        assert_eq!(
+            changes,
+            [
+                Change::Tenant(tenant.clone()),
+                Change::Credential(token.bearer),
+                Change::Credential(joe)
+            ]
+        );
+        let shown = user::show(&mut fixture.store, &login_name("joe@mail.test")).unwrap();
+        assert!(matches!(shown.user.kind, Kind::User(user) if user.grants.is_empty()));
     }
 
     #[test]

@@ -98,8 +98,9 @@ pub fn used_that_show_secrets<S: AdminStore>(store: &mut S) -> Result<Vec<Scheme
     let mut transaction = store.begin(Intent::Read)?;
     let mut used = Vec::new();
     for scheme in transaction.schemes()?.iter() {
+        // The first client id is kept as a hash, as of things it is a secret.
         let shows = scheme.token_login() != TokenLogin::Never
-            || *scheme.client_ids() == ClientIds::SameAsSecret;
+            || [ClientIds::SameAsSecret, ClientIds::FirstUse].contains(scheme.client_ids());
         if shows && !transaction.tenants_using_scheme(scheme.name())?.is_empty() {
             used.push(scheme.name().clone());
         }
@@ -159,6 +160,7 @@ pub enum SchemeError {
 
 #[cfg(test)]
 mod tests {
+    use countersign_core::kind::Application;
     use countersign_core::scheme::FieldValue;
     use countersign_core::store::GateStore as _;
 
@@ -222,5 +224,11 @@ mod tests {
         fixture.of_scheme("vwire-compat", None).unwrap();
         let used = used_that_show_secrets(&mut fixture.store).unwrap();
         assert_eq!(used, [scheme_name("vwire-compat")]);
+        fixture.application("fleet", Application::default());
+        let used = used_that_show_secrets(&mut fixture.store).unwrap();
+        assert_eq!(
+            used,
+            [scheme_name("application"), scheme_name("vwire-compat")]
+        );
     }
 }

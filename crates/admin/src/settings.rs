@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use countersign_core::change::Change;
+use countersign_core::lockout::LockoutPolicy;
 use countersign_core::secret::Argon2Params;
 use countersign_core::store::{AdminStore, AdminTransaction as _, Intent, Settings, StoreError};
 
@@ -16,13 +17,15 @@ pub struct SettingsChanges {
     pub argon2: Option<Argon2Params>,
     /// How long a client id is held after its last use.
     pub client_id_hold: Option<Duration>,
+    /// When people are locked out, unless their tenants say otherwise.
+    pub lockout: Option<LockoutPolicy>,
 }
 
 impl SettingsChanges {
     /// Says whether nothing is to be changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.argon2.is_none() && self.client_id_hold.is_none()
+        self.argon2.is_none() && self.client_id_hold.is_none() && self.lockout.is_none()
     }
 }
 
@@ -51,6 +54,7 @@ pub fn set<S: AdminStore>(
     let after = Settings {
         argon2: changes.argon2.unwrap_or(before.argon2),
         client_id_hold: changes.client_id_hold.unwrap_or(before.client_id_hold),
+        lockout: changes.lockout.unwrap_or(before.lockout),
     };
     transaction.set_settings(&after)?;
     let row = context.audit(
@@ -93,6 +97,7 @@ mod tests {
         let mut fixture = Fixture::new();
         let argon2 = Argon2Params::parse("m=47104,t=1,p=1").unwrap();
         let hold = Duration::from_secs(90);
+        let lockout = LockoutPolicy::parse("failures=3,step=1m,longest=1h").unwrap();
         for changes in [
             SettingsChanges {
                 argon2: Some(argon2),
@@ -102,6 +107,10 @@ mod tests {
                 client_id_hold: Some(hold),
                 ..SettingsChanges::default()
             },
+            SettingsChanges {
+                lockout: Some(lockout),
+                ..SettingsChanges::default()
+            },
         ] {
             fixture
                 .act(|store, context| set(store, context, changes))
@@ -109,9 +118,7 @@ mod tests {
         }
         let settings = show(&mut fixture.store).unwrap();
         assert_eq!((settings.argon2, settings.client_id_hold), (argon2, hold));
-        assert_eq!(
-            fixture.acts(),
-            ["settings.set settings", "settings.set settings"]
-        );
+        assert_eq!(settings.lockout, lockout);
+        assert_eq!(fixture.acts(), ["settings.set settings"; 3]);
     }
 }

@@ -1,11 +1,18 @@
 //! Acts on tenants.
 
+use core::fmt;
+
 use countersign_core::change::Change;
 use countersign_core::client_id::ClientId;
+use countersign_core::credential::Credential;
+use countersign_core::kind::Kind;
+use countersign_core::lockout::LockoutPolicy;
 use countersign_core::name::TenantId;
 use countersign_core::rule::Namespaces;
 use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError};
 use countersign_core::tenant::{Authentication, SubscribeMode, Tenant};
+use countersign_core::time::Timestamp;
+use countersign_core::token::TokenRecord;
 use countersign_core::topic::TopicFilter;
 use serde::Serialize;
 
@@ -27,6 +34,8 @@ pub struct NewTenant {
     pub subscribe: SubscribeMode,
     /// How all of its client ids begin.
     pub client_id_prefix: Option<ClientId>,
+    /// When its people are locked out, if other than the settings say.
+    pub lockout: Option<LockoutPolicy>,
 }
 
 /// What to change of a tenant; what is none stays.
@@ -42,6 +51,9 @@ pub struct TenantChanges {
     pub remove_namespaces: Vec<TopicFilter>,
     /// How its client ids begin from now on; `Some(None)` is anyhow.
     pub client_id_prefix: Option<Option<ClientId>>,
+    /// When its people are locked out from now on; `Some(None)` is as the
+    /// settings say.
+    pub lockout: Option<Option<LockoutPolicy>>,
 }
 
 impl TenantChanges {
@@ -53,6 +65,7 @@ impl TenantChanges {
             && self.add_namespaces.is_empty()
             && self.remove_namespaces.is_empty()
             && self.client_id_prefix.is_none()
+            && self.lockout.is_none()
     }
 }
 
@@ -90,6 +103,7 @@ pub fn create<S: AdminStore>(
         authentication: new.authentication,
         subscribe: new.subscribe,
         client_id_prefix: new.client_id_prefix,
+        lockout: new.lockout,
         namespaces: Namespaces::new(namespaces).map_err(NamespaceError::from)?,
         created_at: context.now,
     };
@@ -146,6 +160,9 @@ pub fn set<S: AdminStore>(
     if let Some(prefix) = changes.client_id_prefix {
         tenant.client_id_prefix = prefix;
     }
+    if let Some(lockout) = changes.lockout {
+        tenant.lockout = lockout;
+    }
     let mut namespaces = tenant.namespaces.iter().cloned().collect();
     remove_namespaces(id, &mut namespaces, &changes.remove_namespaces)?;
     add_namespaces(id, &mut namespaces, changes.add_namespaces)?;
@@ -173,20 +190,17 @@ pub fn delete<S: AdminStore>(
 ) -> Result<(), TenantError> {
     let mut transaction = store.begin(Intent::Write)?;
     let tenant = find(&mut transaction, id)?;
-    let credentials = transaction.count_credentials(id)?;
-    let roles = transaction.roles(Some(id))?.len();
-    if (credentials > 0 || roles > 0) && deletion == Deletion::OnlyEmpty {
+    let belongings = Belongings::count(&mut transaction, id, context.now)?;
+    if !belongings.are_none() && deletion == Deletion::OnlyEmpty {
         return Err(TenantError::NotEmpty {
             tenant: tenant.id,
-            credentials,
-            roles,
+            belongings,
         });
     }
     transaction.delete_tenant(id)?;
     let before = DeletedTenant {
         tenant: TenantView::of(&tenant),
-        credentials,
-        roles,
+        belongings,
     };
     let row = context.audit(
         "tenant.delete",
@@ -195,7 +209,7 @@ pub fn delete<S: AdminStore>(
         None::<&TenantView>,
     );
     let mut changes = vec![Change::Tenant(tenant.id)];
-    if credentials > 0 {
+    if !belongings.are_none() {
         // One entry instead of one for each of perhaps a million.
         changes.push(Change::Everything);
     }
@@ -255,18 +269,13 @@ pub enum TenantError {
         /// Its id.
         tenant: TenantId,
     },
-    /// Credentials or roles belong to it.
-    #[error(
-        "tenant `{tenant}` has {}; delete them first, or all at once with --cascade",
-        belongings(*.credentials, *.roles)
-    )]
+    /// Something belongs to it.
+    #[error("tenant `{tenant}` has {belongings}; delete them first, or all at once with --cascade")]
     NotEmpty {
         /// Its id.
         tenant: TenantId,
-        /// How many credentials.
-        credentials: u64,
-        /// How many roles.
-        roles: usize,
+        /// What.
+        belongings: Belongings,
     },
     /// It would own what another owns.
     #[error(transparent)]
@@ -291,12 +300,81 @@ pub enum TenantError {
     Store(#[from] StoreError),
 }
 
-/// What belongs to a tenant, in words.
-fn belongings(credentials: u64, roles: usize) -> String {
-    match (credentials, roles) {
-        (_, 0) => format!("{credentials} credentials"),
-        (0, _) => format!("{roles} roles"),
-        (_, _) => format!("{credentials} credentials and {roles} roles"),
+/// What belongs to a tenant, besides the keys of its tokens.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+pub struct Belongings {
+    /// Credentials of devices and services.
+    credentials: usize,
+    /// Applications.
+    applications: usize,
+    /// Things.
+    things: usize,
+    /// Tokens that still are good for something.
+    tokens: usize,
+    /// Roles.
+    roles: usize,
+    /// What users are granted.
+    grants: usize,
+}
+
+impl Belongings {
+    fn count<T: AdminTransaction>(
+        transaction: &mut T,
+        id: &TenantId,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let of_all_kinds = transaction.count_credentials(id)?;
+        let applications = transaction.applications(Some(id))?.len();
+        let things = transaction.things(Some(id), None)?.len();
+        let users = transaction.users()?;
+        let is_granted = |user: &&Credential| match &user.kind {
+            Kind::User(user) => user.grant_in(id).is_some(),
+            Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => false,
+        };
+        let tokens = transaction.tokens(Some(id))?;
+        let is_alive = |token: &&TokenRecord| token.revoked_at.is_none() && now < token.expires_at;
+        Ok(Self {
+            credentials: usize::try_from(of_all_kinds)
+                .unwrap_or(usize::MAX)
+                .saturating_sub(applications)
+                .saturating_sub(things),
+            applications,
+            things,
+            tokens: tokens.iter().filter(is_alive).count(),
+            roles: transaction.roles(Some(id))?.len(),
+            grants: users.iter().filter(is_granted).count(),
+        })
+    }
+
+    fn are_none(&self) -> bool {
+        self.named().all(|(count, _)| count == 0)
+    }
+
+    fn named(&self) -> impl Iterator<Item = (usize, &'static str)> {
+        [
+            (self.credentials, "credentials"),
+            (self.applications, "applications"),
+            (self.things, "things"),
+            (self.tokens, "tokens"),
+            (self.roles, "roles"),
+            (self.grants, "users"),
+        ]
+        .into_iter()
+    }
+}
+
+impl fmt::Display for Belongings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let there: Vec<_> = self
+            .named()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, name)| format!("{count} {name}"))
+            .collect();
+        match there.split_last() {
+            Some((last, [])) => f.write_str(last),
+            Some((last, others)) => write!(f, "{} and {last}", others.join(", ")),
+            None => f.write_str("nothing"),
+        }
     }
 }
 
@@ -305,8 +383,8 @@ fn belongings(credentials: u64, roles: usize) -> String {
 struct DeletedTenant {
     #[serde(flatten)]
     tenant: TenantView,
-    credentials: u64,
-    roles: usize,
+    #[serde(flatten)]
+    belongings: Belongings,
 }
 
 fn put<T: AdminTransaction>(
@@ -393,10 +471,11 @@ pub(crate) fn begin_the_same(one: &ClientId, other: &ClientId) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use countersign_core::kind::Application;
     use countersign_core::store::GateStore as _;
 
     use super::*;
-    use crate::fixture::{Fixture, new_tenant, tenant_id};
+    use crate::fixture::{Fixture, JANE, login_name, new_tenant, tenant_id};
     use crate::namespace::parse_namespace;
 
     fn filters(texts: &[&str]) -> Vec<TopicFilter> {
@@ -595,6 +674,41 @@ mod tests {
             "tenant `acme` has 1 roles; delete them first, or all at once with --cascade"
         );
         remove(Deletion::WithEverything).unwrap();
+    }
+
+    #[test]
+    fn what_keeps_a_tenant_from_deletion_is_told_kind_by_kind() {
+        let mut fixture = Fixture::with_admin();
+        fixture.application("fleet", Application::default());
+        fixture.thing("pump", "fleet").unwrap();
+        fixture.thing("valve", "fleet").unwrap();
+        fixture.token(&[]).unwrap();
+        let mut remove = |deletion| {
+            fixture.act(|store, context| delete(store, context, &tenant_id("acme"), deletion))
+        };
+        assert_eq!(
+            remove(Deletion::OnlyEmpty).unwrap_err().to_string(),
+            "tenant `acme` has 1 credentials, 1 applications, 2 things, 1 tokens, 1 roles and 1 \
+             users; delete them first, or all at once with --cascade"
+        );
+        remove(Deletion::WithEverything).unwrap();
+        let jane = crate::user::show(&mut fixture.store, &login_name(JANE)).unwrap();
+        assert!(matches!(jane.user.kind, Kind::User(user) if user.grants.is_empty()));
+    }
+
+    #[test]
+    fn a_lockout_policy_is_set_and_taken_away() {
+        let mut fixture = Fixture::new();
+        fixture.tenant("acme", &[]).unwrap();
+        let policy = LockoutPolicy::parse("failures=3,step=1m,longest=1h").ok();
+        for lockout in [policy, None] {
+            let changes = TenantChanges {
+                lockout: Some(lockout),
+                ..TenantChanges::default()
+            };
+            assert!(!changes.is_empty());
+            assert_eq!(change(&mut fixture, changes).unwrap().lockout, lockout);
+        }
     }
 
     #[test]

@@ -5,16 +5,22 @@ use core::time::Duration;
 
 use countersign_core::audit::AuditEntry;
 use countersign_core::scheme::{NameForm, Schemes};
+use countersign_core::secret::Secret;
 use countersign_core::store::{BrokerPresence, Settings};
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
 use serde::Serialize;
 
+mod application;
 mod check;
 mod credential;
+mod jwt;
 mod role;
 mod scheme;
+mod user;
 
+pub(crate) use self::application::{ApplicationTrace, ThingTrace};
+pub use self::application::{ApplicationView, IssuedApplicationView, ThingView};
 pub use self::check::{
     ConnectAnswerView, ConsideredView, DecidingRuleView, TopicAnswerView, WallView,
 };
@@ -22,8 +28,12 @@ pub(crate) use self::credential::CredentialTrace;
 pub use self::credential::{
     CredentialView, IssuedView, NewOperatorView, OperatorView, RenewedView,
 };
+pub(crate) use self::jwt::{KeyTrace, RevocationTrace, TokenTrace};
+pub use self::jwt::{MadeTokenView, RotatedKeyView, TokenView};
 pub use self::role::{EffectView, RoleView, RuleView, UseView};
 pub use self::scheme::SchemeView;
+pub(crate) use self::user::UserTrace;
+pub use self::user::{EnrolmentView, GrantView, UserView};
 
 /// All that is shown of a tenant.
 #[derive(Clone, Debug, Serialize)]
@@ -33,6 +43,7 @@ pub struct TenantView {
     authentication: &'static str,
     subscribe: &'static str,
     client_id_prefix: Option<String>,
+    lockout: Option<String>,
     created_at: String,
 }
 
@@ -46,6 +57,7 @@ impl TenantView {
             authentication: tenant.authentication.as_str(),
             subscribe: tenant.subscribe.as_str(),
             client_id_prefix: tenant.client_id_prefix.as_ref().map(ToString::to_string),
+            lockout: tenant.lockout.map(|policy| policy.to_string()),
             created_at: rfc3339(tenant.created_at),
         }
     }
@@ -119,6 +131,7 @@ impl AuditView {
 pub struct SettingsView {
     argon2: String,
     client_id_hold: String,
+    lockout: String,
 }
 
 impl SettingsView {
@@ -128,8 +141,14 @@ impl SettingsView {
         Self {
             argon2: settings.argon2.to_string(),
             client_id_hold: duration(settings.client_id_hold),
+            lockout: settings.lockout.to_string(),
         }
     }
+}
+
+/// A generated secret as text. It is plain ASCII.
+fn shown(secret: &Secret) -> String {
+    String::from_utf8_lossy(secret.expose()).into_owned()
 }
 
 /// How a live session is called, so that it can be ended by this name.

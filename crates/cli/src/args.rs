@@ -5,18 +5,22 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::command::application::ApplicationCommand;
 use crate::command::audit::AuditCommand;
 use crate::command::backup::Backup;
 use crate::command::check::Check;
 use crate::command::clients::ClientsCommand;
 use crate::command::credential::CredentialCommand;
 use crate::command::init::Init;
+use crate::command::jwt::JwtCommand;
 use crate::command::manual::{Completions, Man};
 use crate::command::operator::OperatorCommand;
 use crate::command::role::RoleCommand;
 use crate::command::scheme::SchemeCommand;
 use crate::command::settings::SettingsCommand;
 use crate::command::tenant::TenantCommand;
+use crate::command::thing::ThingCommand;
+use crate::command::user::UserCommand;
 use crate::doctor::Doctor;
 use crate::failure::Failure;
 use crate::invocation::Invocation;
@@ -47,6 +51,7 @@ impl Arguments {
             },
         };
         match self.command {
+            Command::Application { command } => command.run(&invocation),
             Command::Audit { command } => command.run(&invocation),
             Command::Backup(backup) => backup.run(&invocation),
             Command::Check(check) => check.run(&invocation),
@@ -55,12 +60,15 @@ impl Arguments {
             Command::Credential { command } => command.run(&invocation),
             Command::Doctor(doctor) => doctor.run(&invocation),
             Command::Init(init) => init.run(&invocation),
+            Command::Jwt { command } => command.run(&invocation),
             Command::Man(man) => man.run(&invocation),
             Command::Operator { command } => command.run(&invocation),
             Command::Role { command } => command.run(&invocation),
             Command::Scheme { command } => command.run(&invocation),
             Command::Settings { command } => command.run(&invocation),
             Command::Tenant { command } => command.run(&invocation),
+            Command::Thing { command } => command.run(&invocation),
+            Command::User { command } => command.run(&invocation),
         }
     }
 }
@@ -140,6 +148,39 @@ enum Command {
     Scheme {
         #[command(subcommand)]
         command: SchemeCommand,
+    },
+    /// Users: people, with an e-mail address, a second factor and roles in
+    /// tenants.
+    #[command(
+        after_help = "Examples:\n  countersign user create jane@example.com\n  countersign user grant jane@example.com --tenant acme --org-admin\n  countersign user mfa enrol jane@example.com"
+    )]
+    User {
+        #[command(subcommand)]
+        command: UserCommand,
+    },
+    /// Applications: each owns a token that many things present.
+    #[command(
+        after_help = "Examples:\n  countersign application create fleet --tenant acme\n  countersign thing create pump-1 --tenant acme --application fleet"
+    )]
+    Application {
+        #[command(subcommand)]
+        command: ApplicationCommand,
+    },
+    /// Things: the clients of applications.
+    #[command(
+        after_help = "Examples:\n  countersign thing create pump-1 --tenant acme --application fleet\n  countersign thing untie pump-1 --tenant acme"
+    )]
+    Thing {
+        #[command(subcommand)]
+        command: ThingCommand,
+    },
+    /// Tokens (JWT) that let somebody in for a while.
+    #[command(
+        after_help = "Examples:\n  countersign jwt create --tenant acme --role reader --whoami report --as jane@example.com\n  countersign jwt list --tenant acme"
+    )]
+    Jwt {
+        #[command(subcommand)]
+        command: JwtCommand,
     },
     /// Ask what a client would be told. Nothing is written.
     #[command(

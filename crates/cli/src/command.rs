@@ -1,14 +1,18 @@
 //! The commands, one module for each group.
 
+pub(crate) mod application;
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod clients;
 pub(crate) mod credential;
 pub(crate) mod init;
+pub(crate) mod jwt;
 pub(crate) mod manual;
 pub(crate) mod operator;
 pub(crate) mod role;
 pub(crate) mod scheme;
 pub(crate) mod settings;
 pub(crate) mod tenant;
+pub(crate) mod thing;
+pub(crate) mod user;

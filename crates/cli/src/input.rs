@@ -12,9 +12,11 @@ use countersign_admin::rule::RuleChange;
 use countersign_core::client_id::{ClientId, ClientIdError};
 use countersign_core::credential::check_attribute;
 use countersign_core::duration::parse_duration;
+use countersign_core::jwt;
 use countersign_core::rule::{Action, Effect, Limits, Pattern, QoS, QosError, Rule};
 use countersign_core::secret::Secret;
 use countersign_core::time::Timestamp;
+use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 
@@ -204,25 +206,64 @@ pub(crate) fn parse_qos(text: &str) -> Result<QoS, QosError> {
 
 /// Reads a password that is to be stored.
 pub(crate) fn read_password() -> Result<ChosenPassword, Failure> {
-    Ok(ChosenPassword::parse(read_first_line()?)?)
+    Ok(ChosenPassword::parse(read_first_line(
+        "Password: ",
+        LONGEST_PASSWORD,
+    )?)?)
+}
+
+/// Reads a password that is to be stored: from standard input where that is
+/// said, else twice from a terminal, which must be there.
+pub(crate) fn read_new_password(is_piped: bool) -> Result<ChosenPassword, Failure> {
+    if is_piped {
+        return read_password();
+    }
+    require_terminal("--password-stdin")?;
+    let password = Zeroizing::new(rpassword::prompt_password("Password: ")?);
+    let again = Zeroizing::new(rpassword::prompt_password("Once more: ")?);
+    if *password != *again {
+        return Err(Failure::refused("both passwords differ"));
+    }
+    Ok(ChosenPassword::parse(password.as_bytes().to_vec())?)
+}
+
+/// Reads the code of a second factor: from standard input where that is said,
+/// else from a terminal, which must be there. Spaces in it count for nothing.
+pub(crate) fn read_code(is_piped: bool) -> Result<Secret, Failure> {
+    if !is_piped {
+        require_terminal("--code-stdin")?;
+    }
+    let line = Zeroizing::new(read_first_line("Code: ", LONGEST_PASSWORD)?);
+    let digits = line.iter().filter(|byte| !byte.is_ascii_whitespace());
+    Ok(Secret::new(digits.copied().collect()))
+}
+
+/// Checks that somebody can be asked.
+fn require_terminal(instead: &str) -> Result<(), Failure> {
+    if std::io::stdin().is_terminal() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "there is no terminal to ask on; give {instead}"
+    )))
 }
 
 /// Reads a password that is to be compared, whatever its shape.
 pub(crate) fn read_presented() -> Result<Secret, Failure> {
-    Ok(Secret::new(read_first_line()?))
+    Ok(Secret::new(read_first_line("Password: ", jwt::LONGEST)?))
 }
 
 /// Reads standard input up to its first newline, or asks on a terminal.
 ///
 /// It reads past no buffer, so that the password stays in no other memory
 /// than what the caller wipes.
-fn read_first_line() -> Result<Vec<u8>, Failure> {
+fn read_first_line(prompt: &str, longest: usize) -> Result<Vec<u8>, Failure> {
     let input = std::io::stdin();
     if input.is_terminal() {
-        return Ok(rpassword::prompt_password("Password: ")?.into_bytes());
+        return Ok(rpassword::prompt_password(prompt)?.into_bytes());
     }
     let mut input = File::from(input.as_fd().try_clone_to_owned()?);
-    let most = LONGEST_PASSWORD.saturating_add(1);
+    let most = longest.saturating_add(1);
     let mut line = Vec::with_capacity(most);
     let mut byte = [0];
     while input.read(&mut byte)? > 0 && byte != *b"\n" {

@@ -109,7 +109,7 @@ impl Grants {
             GrantedRight::Role(name) => {
                 let held: Vec<Role> = roles
                     .iter()
-                    .filter(|role| role.name == *name)
+                    .filter(|role| role.tenant == tenant.id && role.name == *name)
                     .cloned()
                     .collect();
                 Self::default().and_roles(grant.group.as_ref(), &held)
@@ -333,7 +333,7 @@ impl Rights {
         }
         let held: Vec<Role> = roles
             .iter()
-            .filter(|role| role.name == token.role)
+            .filter(|role| role.tenant == tenant.id && role.name == token.role)
             .cloned()
             .collect();
         let reached = Tenant {

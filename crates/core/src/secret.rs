@@ -123,6 +123,9 @@ pub struct StoredSecret {
     pub ends_at: Option<Timestamp>,
     /// Whether it also stops to work once a newer one was used.
     pub until_used: bool,
+    /// What it begins with, where it serves as a name and people have to tell
+    /// it from others.
+    pub hint: Option<Box<str>>,
 }
 
 impl StoredSecret {
@@ -177,6 +180,7 @@ mod tests {
             verifier: Verifier::Digest(SecretDigest::from_bytes([0; 32])),
             ends_at: Some(ends_at),
             until_used: false,
+            hint: None,
         };
         assert!(secret.is_usable(Timestamp::from_millis(999)));
         assert!(!secret.is_usable(ends_at));

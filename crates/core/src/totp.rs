@@ -221,7 +221,7 @@ mod tests {
     }
 
     fn at_seconds(seconds: i64) -> Timestamp {
-        Timestamp::from_millis(seconds * 1_000)
+        Timestamp::from_millis(seconds.saturating_mul(1_000))
     }
 
     /// RFC 4226 appendix D.
@@ -248,8 +248,9 @@ mod tests {
             (20_000_000_000, "65353130"),
         ] {
             let step = Step::at(at_seconds(seconds));
-            assert_eq!(seed().code_at(step), digits.as_bytes()[2..], "{seconds}");
-            let found = seed().matches(&code(&digits[2..]), at_seconds(seconds));
+            let (_, digits) = digits.split_at(2);
+            assert_eq!(seed().code_at(step), digits.as_bytes(), "{seconds}");
+            let found = seed().matches(&code(digits), at_seconds(seconds));
             assert_eq!(found, Some(step), "{seconds}");
         }
     }
@@ -280,12 +281,10 @@ mod tests {
 
     #[test]
     fn of_steps_with_one_code_it_is_the_newest() {
-        // Two steps of one window share a code once in some hundred thousand.
-        let twin = (0..5_000_000)
-            .map(Step)
-            .find(|step| seed().code_at(*step) == seed().code_at(Step(step.0 + 1)))
-            .unwrap();
+        // The first two neighbours under this seed that share a code.
+        let twin = Step(910_737);
         let newer = Step(twin.0 + 1);
+        assert_eq!(seed().code_at(twin), seed().code_at(newer));
         let code = Code::parse(&seed().code_at(twin)).unwrap();
         for current in [twin, newer] {
             let now = at_seconds(current.0 * 30);

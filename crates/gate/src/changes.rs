@@ -14,7 +14,7 @@ use countersign_core::time::Timestamp;
 use crate::follower::News;
 use crate::gate::Gate;
 use crate::host::{Directive, Handle, LogLevel};
-use crate::session::{KickReason, Phase, Principal, Session};
+use crate::session::{KickReason, Phase, Session};
 use crate::writer::Note;
 
 impl<S: GateStore> Gate<S> {
@@ -27,9 +27,11 @@ impl<S: GateStore> Gate<S> {
     pub fn poll(&mut self) -> Vec<Directive> {
         self.sessions.forget_gone();
         self.slow.went_round();
+        self.crowd.is_reloading = false;
         let mut directives = Vec::new();
         let news = if self.bell.answer() {
             self.slow.take_answers();
+            self.crowd.desk.take_results();
             self.follower.take()
         } else {
             VecDeque::new()
@@ -50,6 +52,7 @@ impl<S: GateStore> Gate<S> {
             }
         }
         let now = self.now();
+        self.crowd.challenges.tidy(now);
         for handle in self.sessions.due(now) {
             let credential = self.sessions.get(handle).and_then(Session::credential);
             self.backlog.extend(credential.map(Change::Credential));
@@ -72,6 +75,13 @@ impl<S: GateStore> Gate<S> {
                 }
             }
         }
+        for (handle, number) in core::mem::take(&mut self.crowd.unruly) {
+            let session = self.sessions.get(handle);
+            if session.is_some_and(|session| session.number == number) {
+                self.kick(handle, KickReason::Refused(Reason::Malformed), &mut directives);
+            }
+        }
+        self.answer_commands(&mut directives);
         // Last, for a host may end connections by client id: what ends an old
         // one must come before a new one is let in.
         self.complete(now, &mut directives);
@@ -84,11 +94,22 @@ impl<S: GateStore> Gate<S> {
     /// Says whether [`Gate::poll`] has something to do at once.
     #[must_use]
     pub fn wants_poll(&self) -> bool {
-        self.bell.is_ringing() || !self.backlog.is_empty() || self.slow.has_answers()
+        self.bell.is_ringing()
+            || !self.backlog.is_empty()
+            || self.slow.has_answers()
+            || self.crowd.desk.has_something()
+            || !self.crowd.unruly.is_empty()
     }
 
-    /// Reads the settings and the tenants again, as a host's reload asks for.
+    /// Reads the settings, the tenants and the key again, as a host's reload asks
+    /// for. Until the next poll a host may ask again about live connections.
     pub fn reload(&mut self) {
+        // An open store keeps what it read.
+        if let Ok(store) = self.store.reopen() {
+            self.crowd.vault = store.vault();
+        }
+        self.crowd.desk.reload();
+        self.crowd.is_reloading = true;
         self.backlog.push_back(Change::Everything);
     }
 
@@ -115,6 +136,10 @@ impl<S: GateStore> Gate<S> {
         directives: &mut Vec<Directive>,
     ) -> Result<usize, StoreError> {
         self.comparer.forget(id);
+        // As changes of their own, so that no poll takes long.
+        let bound = self.sessions.bound_to(id);
+        self.backlog
+            .extend(bound.into_iter().filter(|it| *it != id).map(Change::Credential));
         let handles = self.sessions.of_credential(id);
         if handles.is_empty() {
             return Ok(0);
@@ -140,9 +165,9 @@ impl<S: GateStore> Gate<S> {
         };
         let judged = match (session.judge_again(record, now), record) {
             (Ok(()), Some(record)) => {
-                let tenant = record.tenant.as_ref();
+                let tenant = session.tenant.as_ref();
                 if self.policy.keeps_prefixes(&session.client_id, tenant) {
-                    Ok(record)
+                    self.judge_bonds(handle, record, now)?.map(|()| record)
                 } else {
                     Err(KickReason::Refused(Reason::ClientIdMismatch))
                 }
@@ -157,18 +182,12 @@ impl<S: GateStore> Gate<S> {
                 return Ok(());
             }
         };
-        let client_id = Arc::clone(&session.client_id);
-        let rights = self.rights_of_credential(record, &client_id)?;
+        let (rights, ends_at) = self.rights_of_session(handle, record, now)?;
         let Some(session) = self.sessions.get_mut(handle) else {
             return Ok(());
         };
         session.rights = rights;
         session.resume();
-        let ends_at = match session.principal {
-            Principal::Credential { secret, .. } => record.ends_at(secret),
-            Principal::External { .. } => record.expires_at,
-            Principal::Unauthenticated => None,
-        };
         let number = session.number;
         if let Some(at) = ends_at {
             self.sessions.set_deadline(at, handle, number);

@@ -157,21 +157,38 @@ pub(crate) struct Question {
     pub(crate) about: Option<Subject>,
     /// The name of whom it is about.
     pub(crate) name: Option<Arc<str>>,
+    /// What is compared, which need not be all that was presented.
+    pub(crate) presented: Arc<Secret>,
     pub(crate) passwords: Vec<(SecretId, PasswordHash)>,
 }
 
 /// What a slow check found out, and about whom.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub(crate) struct Learned {
     pub(crate) about: Option<Subject>,
+    /// What was compared.
+    pub(crate) presented: Arc<Secret>,
     pub(crate) found: Found,
+}
+
+impl Learned {
+    /// Says whether this is what was compared. Which part of what a client
+    /// presents is its password may have changed meanwhile.
+    fn is_about(&self, presented: &Secret) -> bool {
+        SecretDigest::of(&self.presented) == SecretDigest::of(presented)
+    }
+}
+
+/// A copy of what is presented, for whoever checks it later.
+fn kept(presented: &Secret) -> Arc<Secret> {
+    Arc::new(Secret::new(presented.expose().to_vec()))
 }
 
 /// Compares secrets for one decision: digests and what was verified before at
 /// once, and the rest with what a slow check found, or by asking for one.
 pub(crate) struct Comparison<'a> {
     comparer: &'a mut Comparer,
-    learned: Option<Learned>,
+    learned: Option<&'a Learned>,
     /// Whether others judge the names that nobody here has.
     leaves_unknown: bool,
     question: Option<Question>,
@@ -180,7 +197,7 @@ pub(crate) struct Comparison<'a> {
 impl<'a> Comparison<'a> {
     pub(crate) fn new(
         comparer: &'a mut Comparer,
-        learned: Option<Learned>,
+        learned: Option<&'a Learned>,
         leaves_unknown: bool,
     ) -> Self {
         Self {
@@ -198,11 +215,14 @@ impl<'a> Comparison<'a> {
 
     fn conclude(
         &mut self,
-        learned: Learned,
+        learned: &Learned,
         credential: &Credential,
         presented: &Secret,
         now: Timestamp,
     ) -> Checked {
+        if !learned.is_about(presented) {
+            return Checked::OverBudget;
+        }
         let is_same = learned.about == Some(Subject::of(credential));
         if !is_same && credential.is_in_force(now).is_ok() {
             // It was about something else, so nothing is known of this.
@@ -264,12 +284,13 @@ impl SecretCheck for Comparison<'_> {
         self.question = Some(Question {
             about: Some(Subject::of(credential)),
             name: Some(credential.name.as_str().into()),
+            presented: kept(presented),
             passwords,
         });
         Checked::Waiting
     }
 
-    fn waste(&mut self, _presented: &Secret, form: NameForm) -> Wasted {
+    fn waste(&mut self, presented: &Secret, form: NameForm) -> Wasted {
         if form.is_cheap() || self.leaves_unknown {
             return Wasted::Done;
         }
@@ -280,6 +301,7 @@ impl SecretCheck for Comparison<'_> {
                 self.question = Some(Question {
                     about: None,
                     name: None,
+                    presented: kept(presented),
                     passwords: Vec::new(),
                 });
                 Wasted::Waiting

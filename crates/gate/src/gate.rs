@@ -6,25 +6,29 @@ use std::time::Duration;
 
 use countersign_core::change::Change;
 use countersign_core::connect::{
-    Admission, Circumstances, Decision, Identity, Request, SessionUse, decide,
+    Admission, Circumstances, Decision, Request, SessionUse, decide,
 };
 use countersign_core::credential::Credential;
 use countersign_core::options::Chain;
 use countersign_core::presence::{Observation, Presence};
 use countersign_core::reason::Reason;
-use countersign_core::rights::{Rights, TopicUse};
+use countersign_core::rights::TopicUse;
 use countersign_core::rule::Verdict;
 use countersign_core::scheme::NameForm;
 use countersign_core::secret::TagKey;
-use countersign_core::store::{GateStore, Login, Recorded, StoreError, StoreErrorKind};
+use countersign_core::store::{
+    AdminStore, GateStore, Login, Recorded, StoreError, StoreErrorKind,
+};
 use countersign_core::time::Timestamp;
 
 use crate::bell::Bell;
+use crate::command;
 use crate::compare::{Comparer, Comparison, Learned, Question};
 use crate::follower::Follower;
 use crate::host::{ConnectFacts, ConnectOutcome, Handle, Peer, RefusalCode, Setting};
+use crate::people::{Crowd, Prospect};
 use crate::policy::Policy;
-use crate::session::{Phase, Principal, Session, Sessions};
+use crate::session::{Extras, Phase, Principal, Session, Sessions};
 use crate::slow::Slow;
 use crate::unseen::UnseenClients;
 use crate::writer::{Note, RefusedLogin, Writer};
@@ -72,6 +76,7 @@ pub struct Gate<S: GateStore> {
     pub(crate) writer: Writer,
     pub(crate) bell: Arc<Bell>,
     pub(crate) slow: Slow,
+    pub(crate) crowd: Crowd,
     /// Changes not yet worked off, so that no poll takes long.
     pub(crate) backlog: VecDeque<Change>,
     /// When the store was last said to be unavailable.
@@ -80,7 +85,7 @@ pub struct Gate<S: GateStore> {
     _claim: S::Claim,
 }
 
-impl<S: GateStore> Gate<S> {
+impl<S: GateStore + AdminStore> Gate<S> {
     /// Opens a gate on a store and starts to follow it.
     ///
     /// # Errors
@@ -107,6 +112,7 @@ impl<S: GateStore> Gate<S> {
             .map_err(GateError::NoThread)?;
         let slow =
             Slow::start(&setting.options, &bell, &writer.notes()).map_err(GateError::NoThread)?;
+        let crowd = Crowd::start(&store, &setting, &bell)?;
         Ok(Self {
             store,
             setting,
@@ -118,12 +124,15 @@ impl<S: GateStore> Gate<S> {
             writer,
             bell,
             slow,
+            crowd,
             backlog: VecDeque::new(),
             complained: None,
             _claim: claim,
         })
     }
+}
 
+impl<S: GateStore> Gate<S> {
     /// Decides about a CONNECT.
     ///
     /// A host that asks again for a live connection (Mosquitto does on
@@ -135,8 +144,7 @@ impl<S: GateStore> Gate<S> {
         let request = match parsed {
             Ok(request) => request,
             Err(reason) => {
-                self.forget(facts.handle);
-                self.slow.forget(facts.handle, now);
+                self.forget_attempts(facts.handle, now);
                 let subject = match facts.username {
                     Some(_) => "(malformed)",
                     None => "(anonymous)",
@@ -153,12 +161,28 @@ impl<S: GateStore> Gate<S> {
         if known.is_none_or(|session| session.phase != Phase::Live) {
             self.slow.supersede(request.client_id.as_str(), now);
         }
-        self.forget(facts.handle);
-        self.slow.forget(facts.handle, now);
+        self.forget_attempts(facts.handle, now);
+        self.attempt(facts, request, now)
+    }
+
+    /// Decides about a CONNECT, of which nothing is known yet.
+    pub(crate) fn attempt(
+        &mut self,
+        facts: &ConnectFacts<'_>,
+        request: Request,
+        now: Timestamp,
+    ) -> ConnectOutcome {
         match self.decide(&facts.place(), &request, None, now) {
             Ok(Decided::Asks(question)) => self.connect_slowly(facts, request, question, now),
             decided => self.conclude(facts, &request, decided, now),
         }
+    }
+
+    /// Drops what earlier connections with this handle left.
+    pub(crate) fn forget_attempts(&mut self, handle: Handle, now: Timestamp) {
+        self.forget(handle);
+        self.slow.forget(handle, now);
+        self.crowd.challenges.forget(handle);
     }
 
     /// Answers a CONNECT that is decided.
@@ -170,9 +194,9 @@ impl<S: GateStore> Gate<S> {
         now: Timestamp,
     ) -> ConnectOutcome {
         match decided {
-            Ok(Decided::Admitted(admission, rights)) => {
+            Ok(Decided::Admitted(admission, prospect)) => {
                 let (session, ends_at) =
-                    self.session_of(request, &admission, rights, facts.protocol);
+                    self.session_of(request, &admission, prospect, &facts.place());
                 let username = session.username.clone();
                 self.set_deadline(facts.handle, &session, ends_at);
                 self.note_login(&session, facts.address, now);
@@ -182,6 +206,7 @@ impl<S: GateStore> Gate<S> {
             Ok(Decided::Refused(reason)) => {
                 self.refuse(self.subject(request), facts.address, reason, now)
             }
+            Ok(Decided::Challenged) => self.challenge(facts, request, now),
             // What is decided with an answer asks nothing more.
             Ok(Decided::Asks(_)) => self.refuse(
                 self.subject(request),
@@ -198,11 +223,14 @@ impl<S: GateStore> Gate<S> {
         let known = self.sessions.get(peer.handle);
         let is_its = |session: &&Session| session.is(peer) && !session.is_past(usage);
         let Some(session) = known.filter(is_its) else {
-            if self.slow.has_nobody(peer) {
+            if self.slow.has_nobody(peer) || self.crowd.challenges.has_nobody(peer) {
                 return Verdict::Deny(Reason::Unauthenticated);
             }
             return self.check_unseen(peer, usage);
         };
+        if let Some(verdict) = command::verdict_on(session, usage) {
+            return verdict;
+        }
         let verdict = session.judge(usage, &self.policy.walls);
         if verdict.is_allowed() || session.tenant.is_some() {
             if let (Phase::Gone { .. }, TopicUse::Publish { .. }) = (session.phase, usage) {
@@ -212,7 +240,10 @@ impl<S: GateStore> Gate<S> {
         }
         match session.principal {
             Principal::Unauthenticated => self.join_on_touch(peer.handle, usage).unwrap_or(verdict),
-            Principal::Credential { .. } | Principal::External { .. } => verdict,
+            Principal::Bearer { .. }
+            | Principal::Credential { .. }
+            | Principal::External { .. }
+            | Principal::User { .. } => verdict,
         }
     }
 
@@ -220,6 +251,7 @@ impl<S: GateStore> Gate<S> {
     pub fn disconnected(&mut self, handle: Handle) {
         let now = self.now();
         self.slow.release(handle, now);
+        self.crowd.challenges.release(handle);
         let Some(session) = self.sessions.get(handle) else {
             return;
         };
@@ -238,6 +270,7 @@ impl<S: GateStore> Gate<S> {
     /// that is being computed is waited for.
     pub fn close(mut self) {
         self.slow.stop();
+        self.crowd.stop();
         self.follower.stop();
         self.writer.stop();
     }
@@ -260,10 +293,12 @@ impl<S: GateStore> Gate<S> {
         let tag = self
             .comparer
             .session_tag(request.client_id.as_str(), request.secret.as_ref());
+        // What enhanced authentication brought is not there to be shown again.
+        let needs_no_tag = self.crowd.is_reloading && session.is_enhanced();
         let is_same = session.phase == Phase::Live
             && *session.client_id == *request.client_id.as_str()
             && is_same_name
-            && session.tag == tag;
+            && (needs_no_tag || session.tag == tag);
         is_same.then(|| session.username.clone())
     }
 
@@ -283,7 +318,7 @@ impl<S: GateStore> Gate<S> {
         &mut self,
         place: &Place<'_>,
         request: &Request,
-        learned: Option<Learned>,
+        learned: Option<&Learned>,
         now: Timestamp,
     ) -> Result<Decided, StoreError> {
         self.policy.refresh(&mut self.store)?;
@@ -297,21 +332,32 @@ impl<S: GateStore> Gate<S> {
                 schemes: &self.policy.schemes,
                 client_id_hold: self.policy.client_id_hold,
                 live_holder,
+                vault: self.crowd.vault.as_ref(),
+                lockout: self.policy.lockout,
                 now,
             };
             let mut comparison = Comparison::new(&mut self.comparer, learned, leaves_unknown);
             let admission = match decide(request, &at, &mut self.store, &mut comparison)? {
                 Decision::Admit(admission) => admission,
                 Decision::Refuse(reason) => return Ok(Decided::Refused(reason)),
+                Decision::Fail(failure) => {
+                    let address = place.address;
+                    return Ok(Decided::Refused(self.fail(&failure, address, now)?));
+                }
+                Decision::Challenge => return Ok(Decided::Challenged),
+                Decision::Register(registration) => match self.register(&registration, now)? {
+                    Ok(()) => continue,
+                    Err(reason) => return Ok(Decided::Refused(reason)),
+                },
                 Decision::Wait => {
                     let question = comparison.question();
                     return Ok(question.map_or(Decided::Refused(Reason::OverBudget), Decided::Asks));
                 }
             };
             // All that can fail comes before what is committed.
-            let rights = self.rights_of(&admission.identity, request.client_id.as_str())?;
+            let prospect = self.prospect_of(&admission.identity, request.client_id.as_str())?;
             if self.record(&admission, request, now)? {
-                return Ok(Decided::Admitted(admission, rights));
+                return Ok(Decided::Admitted(admission, prospect));
             }
         }
         Ok(Decided::Refused(Reason::StoreBusy))
@@ -328,17 +374,16 @@ impl<S: GateStore> Gate<S> {
         if admission.record.is_empty() {
             return Ok(true);
         }
-        let (proved, tenant) = match &admission.identity {
-            Identity::Credential { credential, secret } => {
-                (Some((&**credential, *secret)), credential.tenant.as_ref())
-            }
-            Identity::Unauthenticated { tenant } => (None, tenant.as_ref()),
-        };
+        let identity = &admission.identity;
+        let proved = identity
+            .credential()
+            .zip(identity.proof())
+            .map(|(credential, proof)| (&**credential, proof));
         let login = Login {
             broker: self.setting.broker(),
             client_id: &request.client_id,
             username: proved.map(|(credential, _)| credential.name.as_str()),
-            tenant,
+            tenant: identity.tenant(),
             proved,
             record: admission.record,
         };
@@ -353,46 +398,31 @@ impl<S: GateStore> Gate<S> {
         &mut self,
         request: &Request,
         admission: &Admission,
-        rights: Arc<Rights>,
-        protocol: u8,
+        prospect: Prospect,
+        place: &Place<'_>,
     ) -> (Session, Option<Timestamp>) {
-        let (principal, username, tenant, ends_at) = match &admission.identity {
-            Identity::Credential { credential, secret } => {
-                let principal = Principal::Credential {
-                    id: credential.id,
-                    generation: credential.generation,
-                    secret: *secret,
-                };
-                let username: Arc<str> = credential.name.as_str().into();
-                let ends_at = credential.ends_at(*secret);
-                (
-                    principal,
-                    Some(username),
-                    credential.tenant.clone(),
-                    ends_at,
-                )
-            }
-            Identity::Unauthenticated { tenant } => {
-                (Principal::Unauthenticated, None, tenant.clone(), None)
-            }
-        };
+        let identity = &admission.identity;
+        let name = |credential: &Arc<Credential>| credential.name.as_str().into();
         let tag = self
             .comparer
             .session_tag(request.client_id.as_str(), request.secret.as_ref());
         let session = Session {
             number: self.sessions.next_number(),
             client_id: request.client_id.as_str().into(),
-            username,
+            username: identity.credential().map(name),
             presented: request.name.clone(),
             tag,
-            principal,
-            tenant,
-            rights,
+            principal: Principal::of(identity),
+            tenant: identity.tenant().cloned(),
+            rights: prospect.rights,
             stored: request.session.is_stored,
-            delays_will: protocol >= 5,
+            delays_will: place.protocol >= 5,
+            listener: place.listener,
+            bonds: prospect.bonds,
             phase: Phase::Live,
+            extras: Extras::of(&request.method),
         };
-        (session, ends_at)
+        (session, prospect.ends_at)
     }
 
     /// Ends a session at this instant, if it lives so long.
@@ -462,32 +492,6 @@ impl<S: GateStore> Gate<S> {
         }
     }
 
-    fn rights_of(
-        &mut self,
-        identity: &Identity,
-        client_id: &str,
-    ) -> Result<Arc<Rights>, StoreError> {
-        match identity {
-            Identity::Credential { credential, .. } => {
-                self.rights_of_credential(credential, client_id)
-            }
-            Identity::Unauthenticated { tenant } => {
-                let rights = tenant.as_ref().and_then(|id| self.policy.rights_in(id));
-                Ok(rights.map_or_else(|| Arc::new(Rights::none()), Arc::clone))
-            }
-        }
-    }
-
-    /// What a credential may do while it is connected as `client_id`.
-    pub(crate) fn rights_of_credential(
-        &mut self,
-        credential: &Credential,
-        client_id: &str,
-    ) -> Result<Arc<Rights>, StoreError> {
-        self.policy
-            .rights_of_credential(credential, client_id, &mut self.store)
-    }
-
     /// How a login that presents a name, or none, is called in a log.
     pub(crate) fn subject(&self, request: &Request) -> String {
         match &request.name {
@@ -496,7 +500,7 @@ impl<S: GateStore> Gate<S> {
         }
     }
 
-    fn refuse(
+    pub(crate) fn refuse(
         &mut self,
         subject: String,
         address: Option<&str>,
@@ -609,7 +613,9 @@ impl<S: GateStore> Gate<S> {
 
 /// What became of a CONNECT, committed.
 pub(crate) enum Decided {
-    Admitted(Admission, Arc<Rights>),
+    Admitted(Admission, Prospect),
+    /// A code is asked for.
+    Challenged,
     /// Something must be found out first.
     Asks(Question),
     Refused(Reason),

@@ -11,8 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use countersign_core::backoff::Origin;
-use countersign_core::connect::Request;
-use countersign_core::secret::{Argon2Params, HashMemory, PasswordHash, SecretId};
+use countersign_core::secret::{Argon2Params, HashMemory, PasswordHash, Secret, SecretId};
 
 use crate::bell::{Bell, Mailbox};
 use crate::host::Ticket;
@@ -27,8 +26,8 @@ pub(crate) struct Pool {
 /// A slow check.
 pub(crate) struct Job {
     pub(crate) ticket: Ticket,
-    /// Whose secret is checked; wiped with the last who holds it.
-    pub(crate) request: Arc<Request>,
+    /// What is checked; wiped with the last who holds it.
+    pub(crate) presented: Arc<Secret>,
     /// What it may be; at most two.
     pub(crate) passwords: Vec<(SecretId, PasswordHash)>,
     /// What to waste the time with if there is nothing that it may be.
@@ -183,9 +182,7 @@ impl Job {
     }
 
     fn check(&self, memory: &mut HashMemory) -> Found {
-        let Some(secret) = &self.request.secret else {
-            return Found::Nothing;
-        };
+        let secret = &*self.presented;
         if self.passwords.is_empty()
             && let Some(dummy) = &self.dummy
         {
@@ -210,10 +207,9 @@ impl Job {
 
     fn rehash(&self, secret: SecretId) -> Option<Rehashed> {
         let old = self.outdated(secret)?;
-        let presented = self.request.secret.as_ref()?;
         let mut salt = [0; 16];
         getrandom::fill(&mut salt).ok()?;
-        let new = PasswordHash::new(presented, salt, self.wanted).ok()?;
+        let new = PasswordHash::new(&self.presented, salt, self.wanted).ok()?;
         Some(Rehashed {
             secret,
             old: old.clone(),
@@ -304,9 +300,6 @@ mod tests {
     use std::sync::mpsc::channel;
     use std::time::{Duration, Instant};
 
-    use countersign_core::connect::SessionUse;
-    use countersign_core::secret::Secret;
-
     use super::*;
 
     fn quick() -> Argon2Params {
@@ -318,12 +311,10 @@ mod tests {
         PasswordHash::new(&Secret::new(password.to_vec()), [7; 16], params).unwrap()
     }
 
-    fn job(ticket: u64, password: Option<&[u8]>) -> Job {
-        let session = SessionUse::of(4, true);
-        let request = Request::parse(b"c", Some(b"u"), password, session).unwrap();
+    fn job(ticket: u64, password: &[u8]) -> Job {
         Job {
             ticket: Ticket(ticket),
-            request: Arc::new(request),
+            presented: Arc::new(Secret::new(password.to_vec())),
             passwords: vec![(SecretId(1), hash(b"one")), (SecretId(2), hash(b"two"))],
             dummy: Some(PasswordHash::unmatchable(quick()).unwrap()),
             wanted: quick(),
@@ -347,18 +338,18 @@ mod tests {
     }
 
     #[test]
-    fn no_secret_matches_nothing() {
+    fn an_empty_secret_matches_nothing() {
         let mut memory = HashMemory::default();
-        assert_eq!(job(1, None).run(&mut memory), Found::Nothing);
+        assert_eq!(job(1, b"").run(&mut memory), Found::Nothing);
     }
 
     #[test]
     fn a_worker_says_which_secret_it_is_or_that_it_is_none() {
         let (pool, bell) = pool(2);
         for (ticket, password) in [(1, &b"one"[..]), (2, b"two"), (3, b"three")] {
-            pool.submit(job(ticket, Some(password)), Origin::default(), Lane::Anyone);
+            pool.submit(job(ticket, password), Origin::default(), Lane::Anyone);
         }
-        let mut nothing_stored = job(4, Some(b"one"));
+        let mut nothing_stored = job(4, b"one");
         nothing_stored.passwords.clear();
         pool.submit(nothing_stored, Origin::default(), Lane::AtHome);
         let mut found: Vec<_> = answers(&pool, 4)
@@ -389,15 +380,15 @@ mod tests {
         let pool = Pool::start(1, &bell, &notes).unwrap();
         let with_other_params = |ticket, password| Job {
             wanted: Argon2Params::parse("m=16,t=1,p=1").unwrap(),
-            ..job(ticket, Some(password))
+            ..job(ticket, password)
         };
         let origin = Origin::default();
         pool.submit(with_other_params(1, b"none"), origin, Lane::Anyone);
-        pool.submit(job(2, Some(b"one")), origin, Lane::Anyone);
+        pool.submit(job(2, b"one"), origin, Lane::Anyone);
         pool.submit(with_other_params(3, b"one"), origin, Lane::Anyone);
         let elsewhere = with_other_params(4, b"two");
         pool.rehash(elsewhere, Found::Match(SecretId(2)), origin);
-        pool.rehash(job(5, Some(b"two")), Found::Match(SecretId(2)), origin);
+        pool.rehash(job(5, b"two"), Found::Match(SecretId(2)), origin);
         for (id, password) in [(1, &b"one"[..]), (2, b"two")] {
             let Note::Rehashed(rehashed) = inbox.recv().unwrap() else {
                 panic!("something else is written down");
@@ -417,10 +408,10 @@ mod tests {
         let mut queue = Queue::default();
         let (one, two) = (Origin::of(Some("192.0.2.1")), Origin::of(Some("192.0.2.2")));
         for ticket in 1..=3 {
-            queue.anyone.push(one, Task::Check(job(ticket, None)));
+            queue.anyone.push(one, Task::Check(job(ticket, b"")));
         }
-        queue.anyone.push(two, Task::Check(job(4, None)));
-        queue.at_home.push(one, Task::Check(job(5, None)));
+        queue.anyone.push(two, Task::Check(job(4, b"")));
+        queue.at_home.push(one, Task::Check(job(5, b"")));
         let order: Vec<u64> = core::iter::from_fn(|| queue.pop().map(ticket_of)).collect();
         assert_eq!(order, [5, 1, 4, 2, 3]);
         assert!(queue.anyone.by_origin.is_empty() && queue.anyone.order.is_empty());
@@ -429,16 +420,16 @@ mod tests {
     #[test]
     fn stopping_drops_what_waits_and_wipes_its_secrets() {
         let (mut pool, _bell) = pool(1);
-        let jobs: Vec<_> = (0..200).map(|ticket| job(ticket, Some(b"x"))).collect();
-        let requests: Vec<_> = jobs
+        let jobs: Vec<_> = (0..200).map(|ticket| job(ticket, b"x")).collect();
+        let secrets: Vec<_> = jobs
             .iter()
-            .map(|job| Arc::downgrade(&job.request))
+            .map(|job| Arc::downgrade(&job.presented))
             .collect();
         for job in jobs {
             pool.submit(job, Origin::default(), Lane::Anyone);
         }
         pool.stop();
-        assert!(requests.iter().all(|request| request.upgrade().is_none()));
+        assert!(secrets.iter().all(|secret| secret.upgrade().is_none()));
         assert!(pool.threads.is_empty());
     }
 
@@ -453,7 +444,7 @@ mod tests {
         let (notes, _inbox) = channel();
         let pool = Pool::start(1, &bell, &notes).unwrap();
         for ticket in 0..50 {
-            pool.submit(job(ticket, Some(b"one")), Origin::default(), Lane::Anyone);
+            pool.submit(job(ticket, b"one"), Origin::default(), Lane::Anyone);
             let start = Instant::now();
             while !bell.is_ringing() && start.elapsed() < Duration::from_secs(20) {
                 std::thread::yield_now();

@@ -1,11 +1,13 @@
 //! What a host tells the gate, and what the gate asks of a host.
 
+use core::fmt;
 use std::sync::Arc;
 
 use countersign_core::connect::Site;
 use countersign_core::options::Options;
 use countersign_core::reason::Reason;
 use countersign_core::time::Timestamp;
+use zeroize::Zeroizing;
 
 use crate::gate::Place;
 
@@ -13,7 +15,7 @@ use crate::gate::Place;
 ///
 /// The gate never follows it; it only tells connections apart by it. A host
 /// may use a number again once the connection is gone.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Handle(pub usize);
 
 /// The fields of a CONNECT (MQTT 5.0 §3.1) and where it came in.
@@ -52,6 +54,17 @@ impl<'a> ConnectFacts<'a> {
     }
 }
 
+/// What a CONNECT brings that asks for enhanced authentication (MQTT 5.0
+/// §4.12).
+#[derive(Clone, Copy)]
+#[expect(missing_debug_implementations, reason = "it holds a secret")]
+pub struct Enhanced<'a> {
+    /// The Authentication Method.
+    pub method: &'a [u8],
+    /// The Authentication Data.
+    pub data: Option<&'a [u8]>,
+}
+
 /// What became of a CONNECT.
 #[derive(Clone, Debug)]
 #[must_use]
@@ -61,6 +74,14 @@ pub enum ConnectOutcome {
         /// What the host must take as the user name from now on; with `None`
         /// it must forget the one that was presented.
         username: Option<Arc<str>>,
+    },
+    /// Neither yet: send its client an AUTH with this data, and give what it
+    /// answers to [`Gate::resume`](crate::Gate::resume). Until then, and if
+    /// nothing comes, it is nobody. Only
+    /// [`Gate::connect_enhanced`](crate::Gate::connect_enhanced) asks.
+    Challenge {
+        /// The Authentication Data.
+        data: &'static [u8],
     },
     /// Refuse it.
     Refused {
@@ -86,6 +107,9 @@ pub enum ConnectOutcome {
 /// None of it depends on what is stored.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum RefusalCode {
+    /// It asks for a method of authentication that there is not (MQTT 5.0:
+    /// 0x8C).
+    BadMethod,
     /// Too many logins from its address failed (MQTT 5.0: 0x8A).
     Banned,
     /// There was no time to check its secret (MQTT 5.0: 0x89).
@@ -99,7 +123,7 @@ pub enum RefusalCode {
 pub struct Ticket(pub u64);
 
 /// The connection that uses a topic, as the host knows it at that moment.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Peer<'a> {
     /// The connection.
     pub handle: Handle,
@@ -110,6 +134,32 @@ pub struct Peer<'a> {
     /// Whether there is a peer at the other end. A host also asks on behalf
     /// of clients that are away.
     pub connected: bool,
+    /// How it came. Asked of a connection that never sent a login, such as one
+    /// that a certificate vouches for.
+    pub origin: PeerOrigin<'a>,
+}
+
+/// How a connection came about, as far as its host knows.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PeerOrigin<'a> {
+    /// The peer's address.
+    pub address: Option<&'a str>,
+    /// The local port it came in by.
+    pub listener: Option<u16>,
+    /// 3 for MQTT 3.1, 4 for 3.1.1, 5 for 5.0; 0 if it is not known.
+    pub protocol: u8,
+    /// Whether it started without a stored session.
+    pub clean_start: bool,
+}
+
+impl<'a> PeerOrigin<'a> {
+    pub(crate) fn place(&self) -> Place<'a> {
+        Place {
+            address: self.address,
+            listener: self.listener,
+            protocol: self.protocol,
+        }
+    }
 }
 
 /// What the host is to do, from [`Gate::poll`](crate::Gate::poll).
@@ -149,6 +199,41 @@ pub enum Directive {
         /// The line.
         line: String,
     },
+    /// Send this message to this connection alone, at QoS 1 and not retained,
+    /// whether it subscribed or not. If the client id is another connection's
+    /// by now, send nothing.
+    Reply {
+        /// The connection.
+        handle: Handle,
+        /// Its client id, which some hosts send messages by.
+        client_id: Arc<str>,
+        /// The topic.
+        topic: &'static str,
+        /// The message.
+        payload: Payload,
+    },
+}
+
+/// A message for one client. It may hold what nobody else may see.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Payload(Arc<Zeroizing<Vec<u8>>>);
+
+impl Payload {
+    pub(crate) fn new(bytes: Zeroizing<Vec<u8>>) -> Self {
+        Self(Arc::new(bytes))
+    }
+
+    /// The bytes, to be sent.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Payload({} bytes)", self.0.len())
+    }
 }
 
 /// How the wait of a CONNECT ends.

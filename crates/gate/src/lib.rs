@@ -19,21 +19,28 @@ pub use countersign_core as core;
 #[cfg(feature = "sqlite")]
 pub use countersign_sqlite as sqlite;
 
+pub use self::challenge::{CHALLENGE, ENHANCED_METHOD};
+pub use self::command::{RESPONSE_TOPIC, SESSION_TOPIC};
 pub use self::gate::{Gate, GateError};
 pub use self::host::{
-    Arrival, Completion, ConnectFacts, ConnectOutcome, Directive, Handle, LogLevel, Peer,
-    RefusalCode, Setting, Ticket,
+    Arrival, Completion, ConnectFacts, ConnectOutcome, Directive, Enhanced, Handle, LogLevel,
+    Payload, Peer, PeerOrigin, RefusalCode, Setting, Ticket,
 };
 pub use countersign_core::rights::TopicUse;
 pub use countersign_core::rule::Verdict;
 
 mod bell;
+mod challenge;
 mod changes;
+mod clerk;
+mod command;
 mod compare;
+mod extras;
 mod follower;
 mod gate;
 mod hashing;
 mod host;
+mod people;
 mod policy;
 mod session;
 mod slow;

@@ -8,7 +8,9 @@ use std::time::Duration;
 use countersign_core::change::ChangeSeq;
 use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::credential::Credential;
-use countersign_core::name::TenantId;
+use countersign_core::kind::Kind;
+use countersign_core::lockout::LockoutPolicy;
+use countersign_core::name::{LoginName, TenantId};
 use countersign_core::rights::{Rights, TopicUse};
 use countersign_core::rule::Territories;
 use countersign_core::scheme::Schemes;
@@ -23,6 +25,7 @@ pub(crate) struct Policy {
     pub(crate) walls: Territories,
     pub(crate) argon2: Argon2Params,
     pub(crate) client_id_hold: Duration,
+    pub(crate) lockout: LockoutPolicy,
     tenants: HashMap<TenantId, Arc<Tenant>>,
     /// What a principal may do that may just use all that its tenant owns.
     plain: HashMap<TenantId, Arc<Rights>>,
@@ -62,6 +65,7 @@ impl Policy {
             walls,
             argon2: settings.argon2,
             client_id_hold: settings.client_id_hold,
+            lockout: settings.lockout,
             tenants,
             plain,
             version,
@@ -110,6 +114,11 @@ impl Policy {
         })
     }
 
+    /// The tenant with this id.
+    pub(crate) fn tenant(&self, id: &TenantId) -> Option<&Arc<Tenant>> {
+        self.tenants.get(id)
+    }
+
     /// Says whether there is such a tenant.
     pub(crate) fn has_tenant(&self, id: &TenantId) -> bool {
         self.tenants.contains_key(id)
@@ -124,7 +133,8 @@ impl Policy {
         }
     }
 
-    /// What a credential may do while it is connected as `client_id`.
+    /// What a device, an operator or a thing may do while it is connected as
+    /// `client_id`, with the things that are bound to its session.
     ///
     /// # Errors
     ///
@@ -133,11 +143,13 @@ impl Policy {
         &self,
         credential: &Credential,
         client_id: &str,
+        children: &[LoginName],
         store: &mut S,
     ) -> Result<Arc<Rights>, StoreError> {
         let tenant = credential.tenant.as_ref();
         let scheme = self.schemes.find(credential.scheme.as_str());
-        let is_plain = credential.roles.is_empty()
+        let is_plain = matches!(credential.kind, Kind::Device)
+            && credential.roles.is_empty()
             && credential.rules.is_empty()
             && scheme.is_some_and(|it| it.grants_namespaces() && it.rules().next().is_none());
         let plain = tenant
@@ -166,7 +178,7 @@ impl Policy {
             | ClientIdRule::SameAsUsername => Some(client_id),
         };
         let tenant = tenant.map(|tenant| &**tenant);
-        let rights = Rights::of_credential(credential, client_id, tenant, scheme, &roles);
+        let rights = Rights::of_credential(credential, client_id, tenant, scheme, &roles, children);
         Ok(Arc::new(rights))
     }
 

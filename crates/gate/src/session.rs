@@ -3,10 +3,11 @@
 
 use core::hash::{BuildHasherDefault, Hasher};
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use countersign_core::client_id::ClientId;
+use countersign_core::connect::Identity;
 use countersign_core::credential::{Credential, CredentialId, Generation};
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::presence::SessionNumber;
@@ -16,7 +17,9 @@ use countersign_core::rule::{Territories, Verdict};
 use countersign_core::secret::{SecretId, Tag};
 use countersign_core::tenant::Authentication;
 use countersign_core::time::Timestamp;
+use countersign_core::token::TokenRecord;
 
+pub(crate) use crate::extras::{Child, Extras};
 use crate::host::{Handle, Peer};
 
 /// One connection that was let in, and for a while after it ended what is
@@ -38,13 +41,26 @@ pub(crate) struct Session {
     pub(crate) stored: bool,
     /// Whether its Will may come long after its end (MQTT 5.0 §3.1.3.2.2).
     pub(crate) delays_will: bool,
+    /// The port it came in by, where the host tells.
+    pub(crate) listener: Option<u16>,
+    /// The credentials, besides its own, that its login hung on.
+    pub(crate) bonds: Box<[CredentialId]>,
     pub(crate) phase: Phase,
+    /// What few sessions have, so that the others stay small.
+    pub(crate) extras: Option<Box<Extras>>,
 }
 
 /// Who is behind a session.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Principal {
-    /// A credential.
+    /// Whoever presented a token.
+    Bearer {
+        id: CredentialId,
+        /// Its generation when the session began.
+        generation: Generation,
+        token: Arc<TokenRecord>,
+    },
+    /// A device, an operator or a thing.
     Credential {
         id: CredentialId,
         /// Its generation when the session began.
@@ -61,6 +77,40 @@ pub(crate) enum Principal {
     },
     /// A client that proved nothing.
     Unauthenticated,
+    /// A person, in the session's tenant.
+    User {
+        id: CredentialId,
+        /// Its generation when the session began.
+        generation: Generation,
+        /// The secret that proved it.
+        secret: SecretId,
+    },
+}
+
+impl Principal {
+    /// Who is let in.
+    pub(crate) fn of(identity: &Identity) -> Self {
+        match identity {
+            Identity::Bearer { credential, token } => Self::Bearer {
+                id: credential.id,
+                generation: credential.generation,
+                token: Arc::clone(token),
+            },
+            Identity::Credential { credential, secret } => Self::Credential {
+                id: credential.id,
+                generation: credential.generation,
+                secret: *secret,
+            },
+            Identity::Unauthenticated { .. } => Self::Unauthenticated,
+            Identity::User {
+                credential, secret, ..
+            } => Self::User {
+                id: credential.id,
+                generation: credential.generation,
+                secret: *secret,
+            },
+        }
+    }
 }
 
 /// Where a session stands.
@@ -96,6 +146,8 @@ pub(crate) enum KickReason {
     Replaced,
     /// An administrator asked for it.
     Requested,
+    /// Its tenant grants the user nothing any more.
+    Ungranted,
 }
 
 impl KickReason {
@@ -103,7 +155,7 @@ impl KickReason {
     /// stored for it may be kept.
     pub(crate) fn is_final(self) -> bool {
         match self {
-            Self::Deleted | Self::Refused(Reason::Revoked) => true,
+            Self::Deleted | Self::Refused(Reason::Revoked) | Self::Ungranted => true,
             Self::LoginRequired | Self::Refused(_) | Self::Replaced | Self::Requested => false,
         }
     }
@@ -114,6 +166,7 @@ impl KickReason {
             Self::LoginRequired | Self::Requested => Reason::Unauthenticated,
             Self::Refused(reason) => reason,
             Self::Replaced => Reason::BadSecret,
+            Self::Ungranted => Reason::UnknownTenant,
         }
     }
 }
@@ -126,6 +179,7 @@ impl core::fmt::Display for KickReason {
             Self::Refused(reason) => reason.fmt(f),
             Self::Replaced => f.write_str("its secret was replaced or it was suspended meanwhile"),
             Self::Requested => f.write_str("asked for"),
+            Self::Ungranted => f.write_str("its tenant grants it nothing any more"),
         }
     }
 }
@@ -193,12 +247,17 @@ impl Session {
             // Nobody is connected; only who it is counts for what is stored.
             return record.is_in_force(now).map_err(KickReason::Refused);
         }
-        let (generation, judged) = match self.principal {
+        let (generation, judged) = match &self.principal {
+            // The token itself is judged by `Gate::judge_bonds`.
+            Principal::Bearer { generation, .. } => (*generation, record.is_in_force(now)),
             Principal::Credential {
                 generation, secret, ..
-            } => (generation, record.admits(secret, &client_id, now)),
+            }
+            | Principal::User {
+                generation, secret, ..
+            } => (*generation, record.admits(*secret, &client_id, now)),
             Principal::External { generation, .. } => {
-                (generation, record.admits_external(&client_id, now))
+                (*generation, record.admits_external(&client_id, now))
             }
             Principal::Unauthenticated => return Ok(()),
         };
@@ -216,7 +275,10 @@ impl Session {
     /// tenant now asks for this.
     pub(crate) fn judge_login_mode(&self, mode: Authentication) -> Result<(), KickReason> {
         match self.principal {
-            Principal::Credential { .. } | Principal::External { .. } => Ok(()),
+            Principal::Bearer { .. }
+            | Principal::Credential { .. }
+            | Principal::External { .. }
+            | Principal::User { .. } => Ok(()),
             Principal::Unauthenticated => {
                 let admitted = if self.presented.is_some() {
                     mode.admits_wrong_login()
@@ -277,9 +339,19 @@ impl Session {
     /// The credential behind it.
     pub(crate) fn credential(&self) -> Option<CredentialId> {
         match self.principal {
-            Principal::Credential { id, .. } | Principal::External { id, .. } => Some(id),
+            Principal::Bearer { id, .. }
+            | Principal::Credential { id, .. }
+            | Principal::External { id, .. }
+            | Principal::User { id, .. } => Some(id),
             Principal::Unauthenticated => None,
         }
+    }
+
+    /// The credentials, besides its own, that it hangs on: a thing's application
+    /// and children, a token's issuer.
+    fn all_bonds(&self) -> impl Iterator<Item = CredentialId> {
+        let children = self.children().iter().map(|child| child.id);
+        self.bonds.iter().copied().chain(children)
     }
 
     /// How its principal is called in a log.
@@ -296,6 +368,8 @@ impl Session {
 pub(crate) struct Sessions {
     by_handle: HashMap<usize, Session, BuildHasherDefault<HandleHasher>>,
     by_credential: HashMap<CredentialId, Vec<Handle>>,
+    /// Whose sessions hang on a credential that is not their own.
+    by_bond: HashMap<CredentialId, HashSet<Handle>>,
     /// The newest session of each client id.
     by_client_id: HashMap<Arc<str>, Handle>,
     deadlines: BinaryHeap<Reverse<(Timestamp, Handle, SessionNumber)>>,
@@ -319,6 +393,9 @@ impl Sessions {
     pub(crate) fn insert(&mut self, handle: Handle, session: Session) {
         if let Some(id) = session.credential() {
             self.by_credential.entry(id).or_default().push(handle);
+        }
+        for id in session.all_bonds() {
+            self.by_bond.entry(id).or_default().insert(handle);
         }
         self.by_client_id
             .insert(Arc::clone(&session.client_id), handle);
@@ -358,6 +435,7 @@ impl Sessions {
     /// Removes a session with all that was kept for it.
     pub(crate) fn remove(&mut self, handle: Handle) -> Option<Session> {
         let session = self.by_handle.remove(&handle.0)?;
+        self.loosen(handle, session.all_bonds());
         if self.by_client_id.get(&session.client_id) == Some(&handle) {
             self.by_client_id.remove(&session.client_id);
         }
@@ -372,6 +450,42 @@ impl Sessions {
         Some(session)
     }
 
+    /// Replaces the things that are bound to a session.
+    pub(crate) fn set_children(&mut self, handle: Handle, children: Vec<Child>) {
+        let Some(session) = self.by_handle.get_mut(&handle.0) else {
+            return;
+        };
+        let before: Vec<_> = session.all_bonds().collect();
+        session.extras_mut().children = children;
+        let after: Vec<_> = session.all_bonds().collect();
+        self.loosen(handle, before);
+        for id in after {
+            self.by_bond.entry(id).or_default().insert(handle);
+        }
+    }
+
+    fn loosen(&mut self, handle: Handle, bonds: impl IntoIterator<Item = CredentialId>) {
+        for id in bonds {
+            if let Some(handles) = self.by_bond.get_mut(&id) {
+                handles.remove(&handle);
+                if handles.is_empty() {
+                    self.by_bond.remove(&id);
+                }
+            }
+        }
+    }
+
+    /// The credentials whose sessions hang on this one, which is another's.
+    pub(crate) fn bound_to(&self, id: CredentialId) -> Vec<CredentialId> {
+        let handles = self.by_bond.get(&id).into_iter().flatten();
+        let mut bound: Vec<_> = handles
+            .filter_map(|handle| self.get(*handle)?.credential())
+            .collect();
+        bound.sort_unstable();
+        bound.dedup();
+        bound
+    }
+
     /// Marks a session as gone. It still answers for its Will and, if it is
     /// stored, for its queue.
     pub(crate) fn mark_gone(&mut self, handle: Handle) {
@@ -379,7 +493,8 @@ impl Sessions {
             return;
         };
         let stopped = match session.phase {
-            Phase::Kicked(reason) if reason.is_final() => Some(reason),
+            // Whoever comes back with another token is to be judged by that.
+            Phase::Kicked(reason) if reason.is_final() || session.is_bearer() => Some(reason),
             Phase::Live | Phase::Kicked(_) => None,
             Phase::Gone { stopped, .. } => stopped,
         };

@@ -152,8 +152,9 @@ impl Slow {
         }
         let ticket = self.room.enter(Waiting {
             handle: facts.handle,
-            request: Arc::clone(&request),
+            request,
             about: checked.question.about,
+            presented: Arc::clone(&checked.question.presented),
             place: OwnedPlace::of(&facts.place()),
             origin,
             lane,
@@ -162,7 +163,7 @@ impl Slow {
         });
         let job = Job {
             ticket,
-            request,
+            presented: checked.question.presented,
             passwords: checked.question.passwords,
             dummy: checked.dummy,
             wanted: checked.wanted,
@@ -247,9 +248,10 @@ impl<S: GateStore> Gate<S> {
         attempt: &Attempt<'_>,
     ) -> ConnectOutcome {
         let about = checked.question.about;
+        let presented = Arc::clone(&checked.question.presented);
         let job = Job {
             ticket: Ticket(0),
-            request: Arc::clone(&request),
+            presented: Arc::clone(&presented),
             passwords: checked.question.passwords,
             dummy: checked.dummy,
             wanted: checked.wanted,
@@ -264,13 +266,17 @@ impl<S: GateStore> Gate<S> {
             self.slow.backoff.failed(attempt, now);
         }
         self.slow.pool.rehash(job, found, attempt.origin);
-        let learned = Some(Learned { about, found });
-        let decided = self.decide(&facts.place(), &request, learned, now);
+        let learned = Learned {
+            about,
+            presented,
+            found,
+        };
+        let decided = self.decide(&facts.place(), &request, Some(&learned), now);
         self.conclude(facts, &request, decided, now)
     }
 
     /// Refuses a login whose secret was not checked.
-    fn refuse_unchecked(
+    pub(crate) fn refuse_unchecked(
         &mut self,
         facts: &ConnectFacts<'_>,
         request: &Request,
@@ -317,23 +323,22 @@ impl<S: GateStore> Gate<S> {
         let username = match waiting.purpose {
             Purpose::Held { username } if is_held => username,
             Purpose::Held { .. } | Purpose::Ahead => {
-                if let (Found::Match(secret), Some(about), Some(presented)) =
-                    (found, waiting.about, &request.secret)
-                {
-                    self.comparer.remember(about, secret, presented);
+                if let (Found::Match(secret), Some(about)) = (found, waiting.about) {
+                    self.comparer.remember(about, secret, &waiting.presented);
                 }
                 return None;
             }
         };
-        let learned = Some(Learned {
+        let learned = Learned {
             about: waiting.about,
+            presented: Arc::clone(&waiting.presented),
             found,
-        });
+        };
         let place = waiting.place.as_place();
-        let completion = match self.decide(&place, request, learned, now) {
-            Ok(Decided::Admitted(admission, rights)) => {
+        let completion = match self.decide(&place, request, Some(&learned), now) {
+            Ok(Decided::Admitted(admission, prospect)) => {
                 let (mut session, ends_at) =
-                    self.session_of(request, &admission, rights, place.protocol);
+                    self.session_of(request, &admission, prospect, &place);
                 self.set_deadline(waiting.handle, &session, ends_at);
                 // What the host has until it has let the client in.
                 let after = core::mem::replace(&mut session.username, username);
@@ -349,7 +354,10 @@ impl<S: GateStore> Gate<S> {
                 Completion::Admit { username: after }
             }
             Ok(Decided::Refused(reason)) => self.refusal(request, &place, reason, now),
-            Ok(Decided::Asks(_)) => self.refusal(request, &place, Reason::OverBudget, now),
+            // What is held is no enhanced authentication, which asks questions.
+            Ok(Decided::Asks(_) | Decided::Challenged) => {
+                self.refusal(request, &place, Reason::OverBudget, now)
+            }
             Err(error) => {
                 let (_, line) = self.note_store_refusal(request, place.address, &error, now);
                 Completion::Refuse { line }
@@ -405,7 +413,7 @@ impl<S: GateStore> Gate<S> {
 }
 
 impl OwnedPlace {
-    fn of(place: &Place<'_>) -> Self {
+    pub(crate) fn of(place: &Place<'_>) -> Self {
         Self {
             address: place.address.map(str::to_owned),
             listener: place.listener,
@@ -413,7 +421,7 @@ impl OwnedPlace {
         }
     }
 
-    fn as_place(&self) -> Place<'_> {
+    pub(crate) fn as_place(&self) -> Place<'_> {
         Place {
             address: self.address.as_deref(),
             listener: self.listener,

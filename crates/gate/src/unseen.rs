@@ -11,8 +11,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use countersign_core::client_id::ClientId;
-use countersign_core::connect::{LoginRecord, SessionChange};
+use countersign_core::connect::{LoginRecord, Proof, SessionChange, SessionUse};
 use countersign_core::credential::Credential;
+use countersign_core::kind::Kind;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::ownership::{Claim, Holder, StoredSession};
 use countersign_core::presence::Observation;
@@ -23,7 +24,8 @@ use countersign_core::store::{GateStore, Login, Recorded, StoreError};
 use countersign_core::time::Timestamp;
 use countersign_core::topic::TopicName;
 
-use crate::gate::{Gate, Place};
+use crate::command;
+use crate::gate::Gate;
 use crate::host::Peer;
 use crate::session::{Phase, Principal, Session};
 use crate::writer::Note;
@@ -45,8 +47,8 @@ struct Away {
 /// Whoever published a message that is retained.
 #[derive(Clone, Debug)]
 enum Author {
-    /// A principal of this tenant or, with none, nobody's any more.
-    Of(Option<TenantId>),
+    /// A principal of these tenants or, with none, nobody's any more.
+    Of(Vec<TenantId>),
     /// A principal outside all tenants.
     Operator,
     /// A client that proved nothing.
@@ -59,6 +61,8 @@ struct Vouched {
     credential: Arc<Credential>,
     /// What must be committed first.
     record: LoginRecord,
+    /// Whether the host keeps it when it ends.
+    is_stored: bool,
 }
 
 impl UnseenClients {
@@ -101,32 +105,71 @@ impl<S: GateStore> Gate<S> {
             Ok(vouched) => vouched,
             Err(reason) => return Ok(Verdict::Deny(reason)),
         };
-        let Vouched {
-            session,
-            credential,
-            record,
-        } = vouched;
-        let verdict = session.judge(usage, &self.policy.walls);
+        let session = &vouched.session;
+        let verdict = command::verdict_on(session, usage)
+            .unwrap_or_else(|| session.judge(usage, &self.policy.walls));
         match usage {
             TopicUse::Publish { .. } | TopicUse::Subscribe { .. } => {}
             TopicUse::Deliver { .. } | TopicUse::Unsubscribe => return Ok(verdict),
         }
-        if !self.record_vouched(peer, &credential, record, now)? {
+        if !self.begin_vouched(peer, vouched, now)? {
             return Ok(Verdict::Deny(Reason::StoreBusy));
         }
-        let place = Place {
-            address: None,
-            listener: None,
-            protocol: 0,
-        };
+        Ok(verdict)
+    }
+
+    /// Takes note that a connection was let in, of a host that says so each
+    /// time. So whoever had its handle before is told from it, and whoever a
+    /// certificate or a pre-shared key vouches for has a session at once.
+    pub fn arrived(&mut self, peer: &Peer<'_>) {
+        let known = self.sessions.get(peer.handle);
+        let is_its =
+            |session: &Session| session.is(peer) && !matches!(session.phase, Phase::Gone { .. });
+        if known.is_some_and(is_its)
+            || self.slow.has_nobody(peer)
+            || self.crowd.challenges.has_nobody(peer)
+        {
+            return;
+        }
+        self.forget(peer.handle);
+        let now = self.now();
+        if let Ok(Ok(vouched)) = self.vouched_for(peer, now) {
+            // What fails is tried again when it does something.
+            let _begun = self.begin_vouched(peer, vouched, now);
+        }
+    }
+
+    /// Begins the session of a client that its host vouches for; says whether
+    /// its credential still was what was looked up.
+    fn begin_vouched(
+        &mut self,
+        peer: &Peer<'_>,
+        vouched: Vouched,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let Vouched {
+            mut session,
+            credential,
+            record,
+            is_stored,
+        } = vouched;
+        if !self.record_vouched(peer, &credential, record, now)? {
+            return Ok(false);
+        }
         self.forget(peer.handle);
         if let Some(at) = credential.expires_at {
             self.sessions.set_deadline(at, peer.handle, session.number);
         }
-        self.begin(peer.handle, session, &place, now);
+        session.stored = is_stored;
+        self.begin(peer.handle, session, &peer.origin.place(), now);
+        if let Some(session) = self.sessions.get_mut(peer.handle) {
+            // Not every host announces the next connection with this handle, so
+            // nothing of this one may outlive it.
+            session.stored = false;
+        }
         let used = Observation::Used(credential.id, now);
         self.writer.note(Note::Observed(used));
-        Ok(verdict)
+        Ok(true)
     }
 
     /// Commits that the credential was used and that the client id is its own;
@@ -152,7 +195,7 @@ impl<S: GateStore> Gate<S> {
             client_id: &client_id,
             username: Some(credential.name.as_str()),
             tenant: credential.tenant.as_ref(),
-            proved: Some((credential, secret.id)),
+            proved: Some((credential, Proof::Secret(secret.id))),
             record,
         };
         Ok(match self.store.record_login(&login, now)? {
@@ -178,6 +221,16 @@ impl<S: GateStore> Gate<S> {
         if let Err(reason) = credential.admits_external(&client_id, now) {
             return Ok(Err(reason));
         }
+        let site = self.setting.site(peer.origin.listener);
+        if site.listener_tenant.is_some() && site.listener_tenant != credential.tenant {
+            return Ok(Err(Reason::WrongListener));
+        }
+        if !self
+            .policy
+            .keeps_prefixes(client_id.as_str(), credential.tenant.as_ref())
+        {
+            return Ok(Err(Reason::ClientIdMismatch));
+        }
         let tie = client_id.tie();
         let is_another = |id| id != credential.id;
         let hold = self.policy.client_id_hold;
@@ -188,13 +241,16 @@ impl<S: GateStore> Gate<S> {
         if is_held || self.store.bound_to(&tie)?.is_some_and(is_another) {
             return Ok(Err(Reason::ClientIdOwned));
         }
-        let rights = self.rights_of_credential(&credential, client_id.as_str())?;
+        let rights = self.rights_of_credential(&credential, client_id.as_str(), &[])?;
+        // Where the host does not tell, it may be stored.
+        let asked = SessionUse::of(peer.origin.protocol, peer.origin.clean_start);
         let record = LoginRecord {
             activates: !credential.ever_used,
-            // Whether it starts clean is not known here, so it may be stored.
             session: match stored {
-                Some(_) => SessionChange::Kept,
-                None => SessionChange::Taken,
+                Some(_) if asked.is_stored => SessionChange::Kept,
+                Some(_) => SessionChange::Dropped,
+                None if asked.is_stored => SessionChange::Taken,
+                None => SessionChange::Kept,
             },
             ..LoginRecord::default()
         };
@@ -210,16 +266,18 @@ impl<S: GateStore> Gate<S> {
             },
             tenant: credential.tenant.clone(),
             rights,
-            // Nothing announces the next connection with this handle, so
-            // nothing of this one may outlive it.
             stored: false,
             delays_will: false,
+            listener: peer.origin.listener,
+            bonds: Box::default(),
             phase: Phase::Live,
+            extras: None,
         };
         Ok(Ok(Vouched {
             session,
             credential,
             record,
+            is_stored: asked.is_stored,
         }))
     }
 
@@ -261,7 +319,10 @@ impl<S: GateStore> Gate<S> {
         };
         let rights = match stored.holder {
             Holder::Credential(id) => match self.store.credential_by_id(id)? {
-                Some(credential) => self.rights_away(&credential, client_id.as_str())?,
+                Some(credential) => {
+                    let tenant = stored.tenant.as_ref();
+                    self.rights_away(&credential, tenant, client_id.as_str())?
+                }
                 None => Err(Reason::UnknownName),
             },
             Holder::Former => Err(Reason::UnknownName),
@@ -273,15 +334,28 @@ impl<S: GateStore> Gate<S> {
         })
     }
 
-    /// State and dates count as if the client had connected.
+    /// State and dates count as if the client had connected. A user works in
+    /// the tenant that is recorded, if it is granted still.
     fn rights_away(
         &mut self,
         credential: &Credential,
+        tenant: Option<&TenantId>,
         client_id: &str,
     ) -> Result<Result<Arc<Rights>, Reason>, StoreError> {
-        Ok(match credential.is_in_force(self.now()) {
-            Ok(()) => Ok(self.rights_of_credential(credential, client_id)?),
-            Err(reason) => Err(reason),
+        if let Err(reason) = credential.is_in_force(self.now()) {
+            return Ok(Err(reason));
+        }
+        Ok(match (&credential.kind, tenant) {
+            (Kind::Device | Kind::Thing(_), _) => {
+                Ok(self.rights_of_credential(credential, client_id, &[])?)
+            }
+            (Kind::User(user), Some(tenant)) if user.grant_in(tenant).is_some() => {
+                Ok(self.rights_of_user(credential, tenant, client_id)?)
+            }
+            (Kind::User(_), _) => Err(Reason::UnknownTenant),
+            // It is not recorded which token it was, nor so whether it still
+            // counts.
+            (Kind::Application(_) | Kind::Bearer, _) => Err(Reason::Unauthenticated),
         })
     }
 
@@ -300,10 +374,11 @@ impl<S: GateStore> Gate<S> {
         };
         let is_foreign = match self.author(peer)? {
             Author::Operator => false,
-            Author::Of(tenant) => {
-                let tenant = tenant.as_ref().map(TenantId::as_str);
+            Author::Of(tenants) if tenants.is_empty() => self.policy.walls.is_foreign(topic, None),
+            Author::Of(tenants) => tenants.iter().all(|tenant| {
+                let tenant = Some(tenant.as_str());
                 self.policy.walls.is_foreign(topic, tenant)
-            }
+            }),
             // Its topic was some open tenant's, and must still be.
             Author::Unauthenticated => {
                 let owner = self.policy.walls.owner_of(topic);
@@ -325,18 +400,31 @@ impl<S: GateStore> Gate<S> {
         }
         let author = match parse_name(peer.username) {
             Some(name) => match self.store.credential(&name)? {
-                Some(credential) if credential.tenant.is_none() => Author::Operator,
-                Some(credential) => Author::Of(credential.tenant.clone()),
-                None => Author::Of(None),
+                Some(credential) if credential.is_operator() => Author::Operator,
+                Some(credential) => Author::Of(tenants_of(&credential)),
+                None => Author::Of(Vec::new()),
             },
             None if peer.username.is_none() => Author::Unauthenticated,
-            None => Author::Of(None),
+            None => Author::Of(Vec::new()),
         };
         if self.unseen.authors.len() >= MOST_KNOWN {
             self.unseen.authors.clear();
         }
         self.unseen.authors.insert(key, author.clone());
         Ok(author)
+    }
+}
+
+/// The tenants that a principal may publish in.
+fn tenants_of(credential: &Credential) -> Vec<TenantId> {
+    match &credential.kind {
+        Kind::User(user) => {
+            let granted = user.grants.iter().map(|grant| grant.tenant.clone());
+            granted.collect()
+        }
+        Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => {
+            credential.tenant.iter().cloned().collect()
+        }
     }
 }
 

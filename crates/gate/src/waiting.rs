@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use countersign_core::backoff::Origin;
 use countersign_core::connect::Request;
+use countersign_core::secret::Secret;
 use countersign_core::time::Timestamp;
 
 use crate::compare::Subject;
@@ -41,6 +42,8 @@ pub(crate) struct Waiting {
     pub(crate) handle: Handle,
     pub(crate) request: Arc<Request>,
     pub(crate) about: Option<Subject>,
+    /// What is compared.
+    pub(crate) presented: Arc<Secret>,
     pub(crate) place: OwnedPlace,
     pub(crate) origin: Origin,
     pub(crate) lane: Lane,
@@ -244,6 +247,7 @@ mod tests {
             handle: Handle(handle),
             request: Arc::new(request.unwrap()),
             about: None,
+            presented: Arc::new(Secret::new(b"p".to_vec())),
             place: OwnedPlace::default(),
             origin: Origin::of(Some(address)),
             lane: Lane::Anyone,
@@ -260,8 +264,8 @@ mod tests {
         Peer {
             handle: Handle(handle),
             client_id: client_id.map(str::as_bytes),
-            username: None,
             connected: false,
+            ..Peer::default()
         }
     }
 

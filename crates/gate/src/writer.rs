@@ -7,11 +7,16 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use countersign_core::audit::AuditEntry;
 use countersign_core::change::KickRequestId;
+use countersign_core::client_id::ClientId;
+use countersign_core::connect::{LoginRecord, Proof, SessionChange};
+use countersign_core::credential::Credential;
+use countersign_core::name::TenantId;
 use countersign_core::presence::Observation;
 use countersign_core::reason::Reason;
 use countersign_core::secret::{PasswordHash, SecretId};
-use countersign_core::store::{Batch, GateStore, Refusal};
+use countersign_core::store::{Batch, GateStore, Login, Refusal};
 use countersign_core::time::Timestamp;
 
 /// The host's end of the writer.
@@ -22,16 +27,32 @@ pub(crate) struct Writer {
 
 /// Something to write down.
 pub(crate) enum Note {
+    /// The gate did something that is no login.
+    Acted(Box<AuditEntry>),
     /// A session began or ended, or a credential was used.
     Observed(Observation),
     /// A request to kick was carried out.
     Kicked(KickRequestId),
+    /// A user works in another tenant now.
+    Moved(Box<Moved>),
     /// A login was refused.
     Refused(RefusedLogin),
     /// A password that was verified was hashed anew.
     Rehashed(Rehashed),
     /// Nothing more will come.
     Stop,
+}
+
+/// A user who works in another tenant now.
+pub(crate) struct Moved {
+    pub(crate) user: Arc<Credential>,
+    /// The secret that proved the session.
+    pub(crate) secret: SecretId,
+    pub(crate) tenant: TenantId,
+    pub(crate) client_id: ClientId,
+    /// Whether there is a stored session that works there from now on.
+    pub(crate) is_stored: bool,
+    pub(crate) at: Timestamp,
 }
 
 /// A new hash of a password.
@@ -67,6 +88,7 @@ impl Writer {
             clock,
             batch: Batch::default(),
             refusals: HashMap::new(),
+            moves: Vec::new(),
         };
         let thread = std::thread::Builder::new()
             .name("countersign-write".into())
@@ -112,6 +134,8 @@ struct Writing<S> {
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     batch: Batch,
     refusals: HashMap<RefusalKey, i64>,
+    /// The last of each user and client id, in the order they happened.
+    moves: Vec<Moved>,
 }
 
 #[derive(Eq, Hash, PartialEq)]
@@ -169,7 +193,15 @@ impl<S: GateStore> Writing<S> {
                     self.batch.observations.push(observation);
                 }
             }
+            Note::Acted(entry) => self.batch.audit.push(*entry),
             Note::Kicked(id) => self.batch.kicked.push(id),
+            Note::Moved(moved) => {
+                let is_same = |other: &Moved| {
+                    other.user.id == moved.user.id && other.client_id == moved.client_id
+                };
+                self.moves.retain(|other| !is_same(other));
+                self.moves.push(*moved);
+            }
             Note::Refused(refused) => self.count(refused),
             Note::Rehashed(Rehashed { secret, old, new }) => {
                 // What fails is done again after the next slow check.
@@ -197,6 +229,7 @@ impl<S: GateStore> Writing<S> {
 
     /// Writes what was gathered; keeps it for the next time if that fails.
     fn flush(&mut self) {
+        self.write_moves();
         self.batch.refusals = self
             .refusals
             .iter()
@@ -210,6 +243,7 @@ impl<S: GateStore> Writing<S> {
             .collect();
         let is_empty = self.batch.observations.is_empty()
             && self.batch.kicked.is_empty()
+            && self.batch.audit.is_empty()
             && self.batch.refusals.is_empty();
         if is_empty {
             return;
@@ -218,6 +252,40 @@ impl<S: GateStore> Writing<S> {
             self.batch = Batch::default();
             self.refusals.clear();
         }
+    }
+}
+
+impl<S: GateStore> Writing<S> {
+    /// Writes where users work now; keeps it for the next time where that
+    /// fails.
+    fn write_moves(&mut self) {
+        let Self {
+            store,
+            broker,
+            moves,
+            ..
+        } = self;
+        moves.retain(|moved| {
+            if store.move_user(moved.user.id, &moved.tenant, moved.at).is_err() {
+                return true;
+            }
+            if moved.is_stored {
+                let login = Login {
+                    broker,
+                    client_id: &moved.client_id,
+                    username: Some(moved.user.name.as_str()),
+                    tenant: Some(&moved.tenant),
+                    proved: Some((&moved.user, Proof::Secret(moved.secret))),
+                    record: LoginRecord {
+                        session: SessionChange::Taken,
+                        ..LoginRecord::default()
+                    },
+                };
+                // Whoever changed meanwhile, or lost the id, is left alone.
+                let _recorded = store.record_login(&login, moved.at);
+            }
+            false
+        });
     }
 }
 

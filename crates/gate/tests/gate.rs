@@ -99,6 +99,7 @@ impl Bench {
             authentication,
             subscribe: SubscribeMode::Strict,
             client_id_prefix: None,
+            lockout: None,
         };
         self.act(|store, context| tenant::create(store, context, new))
             .unwrap();
@@ -176,7 +177,7 @@ impl Bench {
             .into_iter()
             .filter_map(|directive| match directive {
                 Directive::Kick { client_id, .. } => Some(client_id.to_string()),
-                Directive::Complete { .. } | Directive::Log { .. } => None,
+                Directive::Complete { .. } | Directive::Log { .. } | Directive::Reply { .. } => None,
             })
             .collect()
     }
@@ -208,6 +209,7 @@ impl Bench {
             client_id: Some(client_id.as_bytes()),
             username: username.map(str::as_bytes),
             connected: true,
+            ..Peer::default()
         };
         self.gate.check(&peer, usage)
     }

@@ -113,6 +113,7 @@ impl Bench {
             authentication,
             subscribe: SubscribeMode::Strict,
             client_id_prefix: None,
+            lockout: None,
         };
         bench
             .act(|store, context| tenant::create(store, context, acme))
@@ -226,6 +227,7 @@ impl Bench {
             client_id: Some(b"a"),
             username: username.map(str::as_bytes),
             connected,
+            ..Peer::default()
         };
         self.gate.check(&peer, usage) == Verdict::Allow
     }
@@ -667,6 +669,7 @@ fn a_password_hashed_in_an_older_way_is_hashed_anew_and_works_on() {
         let changes = SettingsChanges {
             argon2: Some(argon2),
             client_id_hold: None,
+            lockout: None,
         };
         bench.act(|store, context| settings::set(store, context, changes).unwrap());
         bench.settle();

@@ -53,6 +53,28 @@ pub(crate) unsafe fn answer<E>(
     unsafe { answer_bare(event, refusal, userdata, |plugin| body(plugin, data)) }
 }
 
+/// Answers an event whose data takes an answer besides the code, as [`answer`]
+/// does.
+///
+/// # Safety
+///
+/// `event_data` is null or points to an `E` that nobody else uses, `userdata` is
+/// null or points to a [`Plugin`], and both stay valid until this returns.
+pub(crate) unsafe fn answer_mut<E>(
+    event: &'static str,
+    refusal: c_int,
+    event_data: *mut c_void,
+    userdata: *mut c_void,
+    body: impl FnOnce(&Plugin, &mut E) -> c_int,
+) -> c_int {
+    // SAFETY: null or a live event of this type, by this function's contract.
+    let Some(data) = (unsafe { event_data.cast::<E>().as_mut() }) else {
+        return refusal;
+    };
+    // SAFETY: null or a live plugin, by this function's contract.
+    unsafe { answer_bare(event, refusal, userdata, |plugin| body(plugin, data)) }
+}
+
 /// Answers an event whose data nobody needs: `refusal` when there is no plugin
 /// or `body` panics.
 ///
@@ -129,6 +151,19 @@ impl Client<'_> {
         // SAFETY: not null, terminated and unchanged, by this function's contract.
         let text = unsafe { CStr::from_ptr(text.as_ptr()) };
         Some(text.to_bytes())
+    }
+
+    /// So many bytes that live as long as the client is unchanged; none if the
+    /// pointer is null.
+    ///
+    /// # Safety
+    ///
+    /// `data` is null or points to `length` bytes, and they stay valid and
+    /// unchanged until the client is changed or this value is gone.
+    pub(crate) unsafe fn data(&self, data: *const c_void, length: usize) -> Option<&[u8]> {
+        let data = NonNull::new(data.cast_mut().cast::<u8>())?;
+        // SAFETY: not null, so many and unchanged, by this function's contract.
+        Some(unsafe { core::slice::from_raw_parts(data.as_ptr(), length) })
     }
 }
 

@@ -50,6 +50,12 @@ impl Clients {
         PasswordPrint(self.key.hash_one(password))
     }
 
+    /// Stands for what was presented by enhanced authentication, which the
+    /// broker does not show again.
+    pub(crate) fn enhanced_print(&self) -> PasswordPrint {
+        PasswordPrint(self.key.hash_one("enhanced authentication"))
+    }
+
     /// The fingerprint of what the broker has of a client.
     pub(crate) fn fingerprint(
         &self,

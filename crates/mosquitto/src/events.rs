@@ -4,12 +4,12 @@
 //! code from BASIC_AUTH closes the socket without a CONNACK, any other from
 //! ACL_CHECK ends a connection, and not always that of the client in question.
 
-use core::ffi::{c_int, c_void};
+use core::ffi::{CStr, c_int, c_void};
 
 use countersign_mosquitto_sys as sys;
 
-use crate::boundary::{Client, answer, answer_bare};
-use crate::plugin::Plugin;
+use crate::boundary::{Client, answer, answer_bare, answer_mut};
+use crate::plugin::{Plugin, Step};
 
 /// A callback of the broker (`mosquitto_broker.h`).
 pub(crate) type Callback = unsafe extern "C" fn(c_int, *mut c_void, *mut c_void) -> c_int;
@@ -25,45 +25,81 @@ pub(crate) struct Event {
     pub(crate) callback: Callback,
     /// Whether the plugin is any good on a broker without it.
     pub(crate) is_needed: bool,
+    /// What of it is wanted, where there is a choice: a topic.
+    pub(crate) about: Option<&'static CStr>,
 }
 
 /// All events that the plugin answers.
-pub(crate) static EVENTS: [Event; 6] = [
+pub(crate) static EVENTS: [Event; 10] = [
     Event {
         id: sys::MOSQ_EVT_ACL_CHECK.cast_signed(),
         name: ACL_CHECK,
         callback: on_acl_check,
         is_needed: true,
+        about: None,
     },
     Event {
         id: sys::MOSQ_EVT_BASIC_AUTH.cast_signed(),
         name: BASIC_AUTH,
         callback: on_basic_auth,
         is_needed: true,
+        about: None,
     },
     Event {
         id: sys::MOSQ_EVT_DISCONNECT.cast_signed(),
         name: DISCONNECT,
         callback: on_disconnect,
         is_needed: true,
+        about: None,
     },
     Event {
         id: MOSQ_EVT_CLIENT_OFFLINE,
         name: "offline",
         callback: on_disconnect,
         is_needed: false,
+        about: None,
+    },
+    Event {
+        id: MOSQ_EVT_CONNECT,
+        name: CONNECT,
+        callback: on_connect,
+        is_needed: false,
+        about: None,
+    },
+    Event {
+        id: sys::MOSQ_EVT_CONTROL.cast_signed(),
+        name: CONTROL,
+        callback: on_control,
+        is_needed: true,
+        about: Some(COMMAND_TOPIC),
+    },
+    Event {
+        id: sys::MOSQ_EVT_EXT_AUTH_START.cast_signed(),
+        name: EXT_AUTH_START,
+        callback: on_ext_auth_start,
+        is_needed: true,
+        about: None,
+    },
+    Event {
+        id: sys::MOSQ_EVT_EXT_AUTH_CONTINUE.cast_signed(),
+        name: EXT_AUTH_CONTINUE,
+        callback: on_ext_auth_continue,
+        is_needed: true,
+        about: None,
     },
     Event {
         id: sys::MOSQ_EVT_RELOAD.cast_signed(),
         name: RELOAD,
         callback: on_reload,
         is_needed: true,
+        about: None,
     },
     Event {
         id: sys::MOSQ_EVT_TICK.cast_signed(),
         name: TICK,
         callback: on_tick,
         is_needed: true,
+        about: None,
     },
 ];
 
@@ -174,6 +210,139 @@ unsafe extern "C" fn on_disconnect(
     }
 }
 
+/// `MOSQ_EVT_CONNECT`: a client was let in and has its CONNACK.
+///
+/// The broker takes no answer.
+///
+/// # Safety
+///
+/// `event_data` is null or points to a `mosquitto_evt_connect` and `userdata`
+/// is null or points to the [`Plugin`] registered with this callback; both stay
+/// valid until the function returns.
+unsafe extern "C" fn on_connect(
+    _event: c_int,
+    event_data: *mut c_void,
+    userdata: *mut c_void,
+) -> c_int {
+    let body = |plugin: &Plugin, event: &ConnectEvent| {
+        // SAFETY: the broker passes null or a client that lives as long as the event.
+        if let Some(client) = unsafe { Client::new(event.client) } {
+            plugin.arrived(&client);
+        }
+        sys::MOSQ_ERR_SUCCESS
+    };
+    // SAFETY: by this function's contract.
+    unsafe { answer(CONNECT, sys::MOSQ_ERR_SUCCESS, event_data, userdata, body) }
+}
+
+/// `MOSQ_EVT_CONTROL`: a client published commands.
+///
+/// Answers `MOSQ_ERR_SUCCESS`, whatever they are: any other code ends the
+/// connection. What they come to is published from a tick.
+///
+/// # Safety
+///
+/// `event_data` is null or points to a `mosquitto_evt_control` and `userdata`
+/// is null or points to the [`Plugin`] registered with this callback; both stay
+/// valid until the function returns.
+unsafe extern "C" fn on_control(
+    _event: c_int,
+    event_data: *mut c_void,
+    userdata: *mut c_void,
+) -> c_int {
+    let body = |plugin: &Plugin, event: &sys::mosquitto_evt_control| {
+        // SAFETY: the broker passes null or a client that lives as long as the event.
+        if let Some(client) = unsafe { Client::new(event.client) } {
+            let length = usize::try_from(event.payloadlen).unwrap_or(0);
+            // SAFETY: the broker keeps so many bytes, or null, during the callback.
+            let payload = unsafe { client.data(event.payload, length) };
+            plugin.command(&client, payload.unwrap_or_default());
+        }
+        sys::MOSQ_ERR_SUCCESS
+    };
+    // SAFETY: by this function's contract.
+    unsafe { answer(CONTROL, sys::MOSQ_ERR_SUCCESS, event_data, userdata, body) }
+}
+
+/// `MOSQ_EVT_EXT_AUTH_START`: may this client connect, or authenticate again,
+/// by enhanced authentication?
+///
+/// Answers `MOSQ_ERR_SUCCESS`, `MOSQ_ERR_AUTH_CONTINUE` with data for the
+/// client, `MOSQ_ERR_NOT_SUPPORTED` for a method that there is not, or
+/// `MOSQ_ERR_AUTH`, the last one also when anything is missing and after a
+/// panic. Only with `plugin_opt_chain defer`, and only for a method or a name of
+/// somebody else, it answers `MOSQ_ERR_PLUGIN_DEFER`.
+///
+/// # Safety
+///
+/// `event_data` is null or points to a `mosquitto_evt_extended_auth` that may be
+/// written to and `userdata` is null or points to the [`Plugin`] registered with
+/// this callback; both stay valid until the function returns.
+unsafe extern "C" fn on_ext_auth_start(
+    _event: c_int,
+    event_data: *mut c_void,
+    userdata: *mut c_void,
+) -> c_int {
+    let body = |plugin: &Plugin, event: &mut sys::mosquitto_evt_extended_auth| {
+        // SAFETY: the broker passes null or a client that lives as long as the event.
+        let Some(mut client) = (unsafe { Client::new(event.client) }) else {
+            return sys::MOSQ_ERR_AUTH;
+        };
+        // SAFETY: the broker keeps it, null or terminated, during the callback.
+        let method = unsafe { client.bytes(event.auth_method) };
+        // SAFETY: the broker keeps so many bytes, or null, during the callback.
+        let data = unsafe { client.data(event.data_in, event.data_in_len.into()) };
+        let outcome = plugin.connect_enhanced(&client, method.unwrap_or_default(), data);
+        plugin.conclude_enhanced(Step::Start, outcome, &mut client, event)
+    };
+    // SAFETY: by this function's contract.
+    unsafe {
+        answer_mut(
+            EXT_AUTH_START,
+            sys::MOSQ_ERR_AUTH,
+            event_data,
+            userdata,
+            body,
+        )
+    }
+}
+
+/// `MOSQ_EVT_EXT_AUTH_CONTINUE`: a client answered what it was asked.
+///
+/// Answers as [`on_ext_auth_start`] does, but when anything is missing and after
+/// a panic `MOSQ_ERR_AUTH_CONTINUE` without data, which lets nobody in: the
+/// broker frees the id of whoever is refused here, and may need it still.
+///
+/// # Safety
+///
+/// As for [`on_ext_auth_start`].
+unsafe extern "C" fn on_ext_auth_continue(
+    _event: c_int,
+    event_data: *mut c_void,
+    userdata: *mut c_void,
+) -> c_int {
+    let body = |plugin: &Plugin, event: &mut sys::mosquitto_evt_extended_auth| {
+        // SAFETY: the broker passes null or a client that lives as long as the event.
+        let Some(mut client) = (unsafe { Client::new(event.client) }) else {
+            return sys::MOSQ_ERR_AUTH_CONTINUE;
+        };
+        // SAFETY: the broker keeps so many bytes, or null, during the callback.
+        let data = unsafe { client.data(event.data_in, event.data_in_len.into()) };
+        let outcome = plugin.resume(&client, data);
+        plugin.conclude_enhanced(Step::Continue, outcome, &mut client, event)
+    };
+    // SAFETY: by this function's contract.
+    unsafe {
+        answer_mut(
+            EXT_AUTH_CONTINUE,
+            sys::MOSQ_ERR_AUTH_CONTINUE,
+            event_data,
+            userdata,
+            body,
+        )
+    }
+}
+
 /// `MOSQ_EVT_TICK`: the broker's loop went round.
 ///
 /// # Safety
@@ -215,13 +384,31 @@ unsafe extern "C" fn on_reload(
 // The names that the panic switch of the tests knows, too.
 const ACL_CHECK: &str = "acl-check";
 const BASIC_AUTH: &str = "basic-auth";
+const CONNECT: &str = "connect";
+const CONTROL: &str = "control";
 const DISCONNECT: &str = "disconnect";
+const EXT_AUTH_CONTINUE: &str = "ext-auth-continue";
+const EXT_AUTH_START: &str = "ext-auth-start";
 const RELOAD: &str = "reload";
 pub(crate) const TICK: &str = "tick";
 
 /// From 2.1 on (`mosquitto/broker.h`), with the data of
 /// `MOSQ_EVT_DISCONNECT`.
 pub(crate) const MOSQ_EVT_CLIENT_OFFLINE: c_int = 28;
+/// From 2.1 on (`mosquitto/broker.h`), with the data of [`ConnectEvent`].
+const MOSQ_EVT_CONNECT: c_int = 11;
+
+/// `mosquitto_evt_connect` (`mosquitto/broker_plugin.h`), which the headers of
+/// 2.0 don't have.
+#[repr(C)]
+pub(crate) struct ConnectEvent {
+    pub(crate) future: *mut c_void,
+    pub(crate) client: *mut sys::mosquitto,
+    pub(crate) future2: [*mut c_void; 4],
+}
+
+/// Where commands are published: [`countersign::SESSION_TOPIC`].
+const COMMAND_TOPIC: &CStr = c"$CONTROL/countersign/v1/session";
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! A broker and a gate that do what a test tells them.
 
 use core::ffi::{CStr, c_int, c_void};
-use core::ptr;
+use core::ptr::{self, NonNull};
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
@@ -9,8 +9,8 @@ use std::rc::Rc;
 use countersign::core::options::Chain;
 use countersign::core::reason::Reason;
 use countersign::{
-    Arrival, ConnectFacts, ConnectOutcome, Directive, Handle, LogLevel, Peer, RefusalCode, Ticket,
-    TopicUse, Verdict,
+    Arrival, ConnectFacts, ConnectOutcome, Directive, Enhanced, Handle, LogLevel, Peer,
+    RefusalCode, Ticket, TopicUse, Verdict,
 };
 use countersign_mosquitto_sys as sys;
 
@@ -63,6 +63,9 @@ pub(crate) struct FakeHost {
     pub(crate) completed: RefCell<Vec<(String, Login)>>,
     /// The plugin to ask while a login is completed.
     pub(crate) asks: Cell<Option<*mut c_void>>,
+    pub(crate) has_no_memory: Cell<bool>,
+    /// Messages to single clients: id, topic, payload.
+    pub(crate) sent: RefCell<Vec<(String, String, String)>>,
 }
 
 impl FakeHost {
@@ -175,6 +178,26 @@ impl Host for Rc<FakeHost> {
         "fake"
     }
 
+    fn finds_clients(&self) -> bool {
+        self.is_2_1.get()
+    }
+
+    fn hand_over(&self, bytes: &[u8]) -> Option<NonNull<c_void>> {
+        if self.has_no_memory.get() {
+            return None;
+        }
+        let leaked: &'static mut [u8] = Vec::from(bytes).leak();
+        NonNull::new(leaked.as_mut_ptr().cast())
+    }
+
+    fn send(&self, client_id: &str, topic: &str, payload: &[u8]) -> bool {
+        let text = String::from_utf8(payload.to_vec()).unwrap();
+        self.sent
+            .borrow_mut()
+            .push((client_id.to_owned(), topic.to_owned(), text));
+        true
+    }
+
     unsafe fn register(&self, _: Identifier, event: &'static Event, _: *mut c_void) -> c_int {
         match self.refuses_event.get() {
             Some((name, code)) if name == event.name => code,
@@ -208,6 +231,12 @@ pub(crate) struct Script {
     pub(crate) reloads: Cell<u32>,
     pub(crate) closed: Cell<bool>,
     pub(crate) panics: Cell<bool>,
+    /// Enhanced authentication: method, name and data of each start, and the
+    /// data of each answer.
+    pub(crate) enhanced: RefCell<Vec<(Vec<u8>, Bytes, Bytes)>>,
+    pub(crate) answers: RefCell<Vec<Bytes>>,
+    pub(crate) commands: RefCell<Vec<Vec<u8>>>,
+    pub(crate) arrived: RefCell<Vec<Handle>>,
 }
 
 impl Script {
@@ -230,6 +259,40 @@ impl Gatekeeper for FakeGate {
             .borrow()
             .clone()
             .unwrap_or(refused(Reason::BadSecret))
+    }
+
+    fn connect_enhanced(
+        &mut self,
+        facts: &ConnectFacts<'_>,
+        enhanced: &Enhanced<'_>,
+    ) -> ConnectOutcome {
+        self.0.panic_if_told();
+        let own = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
+        let asked = (
+            enhanced.method.to_vec(),
+            own(facts.username),
+            own(enhanced.data),
+        );
+        self.0.enhanced.borrow_mut().push(asked);
+        let outcome = self.0.outcome.borrow().clone();
+        outcome.unwrap_or(refused(Reason::BadSecret))
+    }
+
+    fn resume(&mut self, _: Handle, _: &[u8], data: Option<&[u8]>) -> ConnectOutcome {
+        self.0.panic_if_told();
+        self.0.answers.borrow_mut().push(data.map(<[u8]>::to_vec));
+        let outcome = self.0.outcome.borrow().clone();
+        outcome.unwrap_or(refused(Reason::BadSecret))
+    }
+
+    fn command(&mut self, _: &Peer<'_>, payload: &[u8]) {
+        self.0.panic_if_told();
+        self.0.commands.borrow_mut().push(payload.to_vec());
+    }
+
+    fn arrived(&mut self, peer: &Peer<'_>) {
+        self.0.panic_if_told();
+        self.0.arrived.borrow_mut().push(peer.handle);
     }
 
     fn check(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Verdict {

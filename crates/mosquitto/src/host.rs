@@ -1,6 +1,7 @@
 //! What the plugin needs of a broker.
 
 use core::ffi::{c_int, c_void};
+use core::ptr::NonNull;
 
 use countersign::LogLevel;
 use countersign_mosquitto_sys as sys;
@@ -50,6 +51,9 @@ pub(crate) trait Host {
     /// Whether it tells a plugin the port that a client came in by.
     fn tells_ports(&self) -> bool;
 
+    /// Whether it says which client has an id.
+    fn finds_clients(&self) -> bool;
+
     /// Whether it lets a login wait for its verdict.
     fn delays_logins(&self) -> bool;
 
@@ -72,6 +76,15 @@ pub(crate) trait Host {
     /// Does something with the client that has this id, if there is one that
     /// was let in. It may be away.
     fn with_client(&self, client_id: &str, act: &mut dyn FnMut(&mut Client<'_>));
+
+    /// A copy of some bytes in the broker's own memory, for it to free. None if
+    /// there is no memory.
+    fn hand_over(&self, bytes: &[u8]) -> Option<NonNull<c_void>>;
+
+    /// Sends a message to the client with this id and to nobody else, at QoS 1
+    /// and not retained; says whether the broker took it. It is sent when the
+    /// broker's loop goes round.
+    fn send(&self, client_id: &str, topic: &str, payload: &[u8]) -> bool;
 
     /// The line of versions that it is of.
     fn version(&self) -> &'static str;

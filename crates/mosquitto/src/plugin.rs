@@ -7,8 +7,8 @@ use countersign::core::options::Chain;
 use countersign::core::reason::Reason;
 use countersign::sqlite::SqliteStore;
 use countersign::{
-    Arrival, Completion, ConnectFacts, ConnectOutcome, Directive, Gate, Handle, LogLevel, Peer,
-    RefusalCode, Ticket, TopicUse, Verdict,
+    Arrival, Completion, ConnectFacts, ConnectOutcome, Directive, Enhanced, Gate, Handle, LogLevel,
+    Peer, PeerOrigin, RefusalCode, Ticket, TopicUse, Verdict,
 };
 use countersign_mosquitto_sys as sys;
 
@@ -19,10 +19,26 @@ use crate::host::{Host, Identifier, Kick, Login};
 use crate::pulse::{Feeling, Pulse};
 use crate::wake::Waker;
 
+pub(crate) use self::enhanced::Step;
+
+mod enhanced;
+
 /// What the plugin asks of a gate.
 pub(crate) trait Gatekeeper {
     /// See [`Gate::connect`].
     fn connect(&mut self, facts: &ConnectFacts<'_>) -> ConnectOutcome;
+    /// See [`Gate::connect_enhanced`].
+    fn connect_enhanced(
+        &mut self,
+        facts: &ConnectFacts<'_>,
+        enhanced: &Enhanced<'_>,
+    ) -> ConnectOutcome;
+    /// See [`Gate::resume`].
+    fn resume(&mut self, handle: Handle, client_id: &[u8], data: Option<&[u8]>) -> ConnectOutcome;
+    /// See [`Gate::command`].
+    fn command(&mut self, peer: &Peer<'_>, payload: &[u8]);
+    /// See [`Gate::arrived`].
+    fn arrived(&mut self, peer: &Peer<'_>);
     /// See [`Gate::check`].
     fn check(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Verdict;
     /// See [`Gate::disconnected`].
@@ -40,6 +56,26 @@ pub(crate) trait Gatekeeper {
 impl Gatekeeper for Gate<SqliteStore> {
     fn connect(&mut self, facts: &ConnectFacts<'_>) -> ConnectOutcome {
         self.connect(facts)
+    }
+
+    fn connect_enhanced(
+        &mut self,
+        facts: &ConnectFacts<'_>,
+        enhanced: &Enhanced<'_>,
+    ) -> ConnectOutcome {
+        self.connect_enhanced(facts, enhanced)
+    }
+
+    fn resume(&mut self, handle: Handle, client_id: &[u8], data: Option<&[u8]>) -> ConnectOutcome {
+        self.resume(handle, client_id, data)
+    }
+
+    fn command(&mut self, peer: &Peer<'_>, payload: &[u8]) {
+        self.command(peer, payload);
+    }
+
+    fn arrived(&mut self, peer: &Peer<'_>) {
+        self.arrived(peer);
     }
 
     fn check(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Verdict {
@@ -148,9 +184,13 @@ impl Plugin {
         let password_print = clients.password_print(password);
         if self.reloading.get() && !clients.is_here(handle) {
             let presented = clients.fingerprint(client_id, username, password_print);
+            let enhanced = clients.fingerprint(client_id, username, clients.enhanced_print());
             // What was restored from the broker's persistence has no address;
             // a CONNECT always has one.
-            if address.is_none() || clients.is_away(handle, presented) {
+            if address.is_none()
+                || clients.is_away(handle, presented)
+                || clients.is_away(handle, enhanced)
+            {
                 return Outcome::Nobody;
             }
         }
@@ -215,6 +255,8 @@ impl Plugin {
                 }
                 return self.refusal(code, presented.protocol);
             }
+            // Only enhanced authentication asks.
+            Outcome::Decided(ConnectOutcome::Challenge { .. }, _) => self.tell_gone(handle),
             Outcome::Decided(ConnectOutcome::Pending { username, .. }, presented) => {
                 if self.host.delays_logins_of(presented.protocol)
                     && self.host.set_username(client, username.as_deref())
@@ -239,7 +281,7 @@ impl Plugin {
         match code {
             RefusalCode::Banned => MOSQ_ERR_BANNED,
             RefusalCode::Busy => MOSQ_ERR_SERVER_BUSY,
-            RefusalCode::NotAuthorized => sys::MOSQ_ERR_AUTH,
+            RefusalCode::BadMethod | RefusalCode::NotAuthorized => sys::MOSQ_ERR_AUTH,
         }
     }
 
@@ -272,12 +314,7 @@ impl Plugin {
             sys::MOSQ_ACL_UNSUBSCRIBE => TopicUse::Unsubscribe,
             _ => return sys::MOSQ_ERR_ACL_DENIED,
         };
-        let peer = Peer {
-            handle,
-            client_id: self.host.client_id(client),
-            username: self.host.username(client),
-            connected: self.host.address(client).is_some(),
-        };
+        let peer = self.peer(client);
         let verdict = match self.gate.try_borrow_mut() {
             Ok(mut gate) => gate.check(&peer, usage),
             Err(_) => return sys::MOSQ_ERR_ACL_DENIED,
@@ -289,6 +326,23 @@ impl Plugin {
                 sys::MOSQ_ERR_PLUGIN_DEFER
             }
             Verdict::Deny(_) => sys::MOSQ_ERR_ACL_DENIED,
+        }
+    }
+
+    /// A client as the gate is told of it.
+    fn peer<'c>(&self, client: &'c Client<'_>) -> Peer<'c> {
+        let address = self.host.address(client);
+        Peer {
+            handle: client.handle(),
+            client_id: self.host.client_id(client),
+            username: self.host.username(client),
+            connected: address.is_some(),
+            origin: PeerOrigin {
+                address,
+                listener: self.host.listener(client),
+                protocol: self.host.protocol(client),
+                clean_start: self.host.clean_start(client),
+            },
         }
     }
 
@@ -394,6 +448,12 @@ impl Plugin {
                 }
             },
             Directive::Log { level, line } => self.log(*level, line),
+            Directive::Reply {
+                handle,
+                client_id,
+                topic,
+                payload,
+            } => self.reply(*handle, client_id, topic, payload),
             Directive::Complete {
                 ticket,
                 handle,

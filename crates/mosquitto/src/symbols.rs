@@ -5,7 +5,7 @@
 
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::mem::transmute;
-use core::ptr;
+use core::ptr::{self, NonNull};
 use std::ffi::CString;
 
 use countersign::LogLevel;
@@ -66,6 +66,10 @@ type ClientPointer = *const sys::mosquitto;
 
 symbols! {
     mandatory {
+        broker_publish_copy: c"mosquitto_broker_publish_copy" as unsafe extern "C" fn(
+            *const c_char, *const c_char, c_int, *const c_void, c_int, bool,
+            *mut sys::mosquitto_property,
+        ) -> c_int,
         callback_register: c"mosquitto_callback_register" as unsafe extern "C" fn(
             Identifier, c_int, sys::MOSQ_FUNC_generic_callback, *const c_void, *mut c_void,
         ) -> c_int,
@@ -86,6 +90,7 @@ symbols! {
             as unsafe extern "C" fn(*const c_char, bool) -> c_int,
         log_printf: c"mosquitto_log_printf"
             as unsafe extern "C" fn(c_int, *const c_char, ...),
+        malloc: c"mosquitto_malloc" as unsafe extern "C" fn(usize) -> *mut c_void,
         set_username: c"mosquitto_set_username"
             as unsafe extern "C" fn(*mut sys::mosquitto, *const c_char) -> c_int,
     }
@@ -201,6 +206,10 @@ impl Host for Symbols {
         self.client_port.is_some()
     }
 
+    fn finds_clients(&self) -> bool {
+        self.client.is_some()
+    }
+
     fn delays_logins(&self) -> bool {
         self.complete_basic_auth.is_some() && self.client.is_some()
     }
@@ -231,6 +240,40 @@ impl Host for Symbols {
         }
     }
 
+    fn hand_over(&self, bytes: &[u8]) -> Option<NonNull<c_void>> {
+        // SAFETY: any size is allowed.
+        let memory = NonNull::new(unsafe { (self.malloc)(bytes.len().max(1)) })?;
+        let to = memory.as_ptr().cast::<u8>();
+        // SAFETY: so many bytes were made just now, for nobody else.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()) };
+        Some(memory)
+    }
+
+    fn send(&self, client_id: &str, topic: &str, payload: &[u8]) -> bool {
+        // INVARIANT: the client id is never null, which would be everybody.
+        let (Ok(client_id), Ok(topic), Ok(length)) = (
+            CString::new(client_id),
+            CString::new(topic),
+            c_int::try_from(payload.len()),
+        ) else {
+            return false;
+        };
+        // SAFETY: two terminated strings and so many bytes, all of which the
+        // broker copies; without properties.
+        let code = unsafe {
+            (self.broker_publish_copy)(
+                client_id.as_ptr(),
+                topic.as_ptr(),
+                length,
+                payload.as_ptr().cast(),
+                1,
+                false,
+                ptr::null_mut(),
+            )
+        };
+        code == sys::MOSQ_ERR_SUCCESS
+    }
+
     /// No broker says its version, but each line exports other functions.
     fn version(&self) -> &'static str {
         if self.tells_ports() && self.delays_logins() {
@@ -247,18 +290,25 @@ impl Host for Symbols {
         userdata: *mut c_void,
     ) -> c_int {
         let callback = Some(event.callback as _);
+        let about = about(event);
         // SAFETY: by this function's contract; null is allowed for what only
-        // `MOSQ_EVT_CONTROL` needs.
-        unsafe { (self.callback_register)(identifier, event.id, callback, ptr::null(), userdata) }
+        // `MOSQ_EVT_CONTROL` needs, which is copied.
+        unsafe { (self.callback_register)(identifier, event.id, callback, about, userdata) }
     }
 
     fn unregister(&self, identifier: Identifier, event: &'static Event) {
         let callback = Some(event.callback as _);
         // It fails for a callback that is not registered alone.
+        let about = about(event);
         // SAFETY: the broker's own identifier, by the contract of `register`.
-        let _code =
-            unsafe { (self.callback_unregister)(identifier, event.id, callback, ptr::null()) };
+        let _code = unsafe { (self.callback_unregister)(identifier, event.id, callback, about) };
     }
+}
+
+fn about(event: &Event) -> *const c_void {
+    event
+        .about
+        .map_or(ptr::null(), |about| about.as_ptr().cast())
 }
 
 /// The program that loaded the plugin lacks functions of a broker.

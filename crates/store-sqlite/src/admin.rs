@@ -6,23 +6,31 @@ use countersign_core::audit::AuditEntry;
 use countersign_core::change::{Change, KickRequestId};
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::jwt::{KeyId, TokenId};
+use countersign_core::lockout::Lockout;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::ownership::StoredSession;
 use countersign_core::role::{Role, RoleName};
 use countersign_core::scheme::{Scheme, SchemeName, Schemes};
-use countersign_core::secret::{SecretId, Verifier};
+use countersign_core::seal::SealKey;
+use countersign_core::secret::{SecretDigest, SecretId, Verifier};
 use countersign_core::store::{
     AdminStore, AdminTransaction, AuditQuery, BrokerPresence, CredentialQuery, Intent, KickTarget,
     Settings, StoreError,
 };
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
-use rusqlite::{Connection, params};
+use countersign_core::token::{SealedTokenKey, TokenRecord};
+use countersign_core::totp::Step;
+use rusqlite::Connection;
 
 use crate::error::Fault;
 use crate::open::SqliteStore;
 use crate::patience::{ADMIN_WAIT, Patience, leave_a_turn};
-use crate::{audit, changes, ownership, presence, roles, rows, schemes, transaction, writing};
+use crate::{
+    audit, changes, kicks, listings, lockouts, ownership, people, presence, roles, rows, schemes,
+    tenants, tokens, transaction, writing,
+};
 
 /// One administrative act on a [`SqliteStore`]. Dropped without
 /// [`AdminTransaction::commit`], it never happened.
@@ -88,29 +96,29 @@ impl AdminTransaction for SqliteTransaction<'_> {
 
     fn tenant(&mut self, id: &TenantId) -> Result<Option<Tenant>, StoreError> {
         self.run("look up a tenant", |connection| {
-            rows::tenant(connection, id)
+            tenants::tenant(connection, id)
         })
     }
 
     fn tenants(&mut self) -> Result<Vec<Tenant>, StoreError> {
-        self.run("list the tenants", rows::tenants)
+        self.run("list the tenants", tenants::tenants)
     }
 
     fn put_tenant(&mut self, tenant: &Tenant) -> Result<(), StoreError> {
         self.run("write a tenant", |connection| {
-            writing::put_tenant(connection, tenant)
+            tenants::put_tenant(connection, tenant)
         })
     }
 
     fn delete_tenant(&mut self, id: &TenantId) -> Result<(), StoreError> {
         self.run("delete a tenant", |connection| {
-            writing::delete_tenant(connection, id)
+            tenants::delete_tenant(connection, id)
         })
     }
 
     fn count_credentials(&mut self, tenant: &TenantId) -> Result<u64, StoreError> {
         self.run("count credentials", |connection| {
-            rows::count_credentials(connection, tenant)
+            listings::count(connection, tenant)
         })
     }
 
@@ -122,7 +130,13 @@ impl AdminTransaction for SqliteTransaction<'_> {
 
     fn credentials(&mut self, query: &CredentialQuery) -> Result<Vec<Credential>, StoreError> {
         self.run("list credentials", |connection| {
-            rows::credentials(connection, query)
+            listings::devices(connection, query)
+        })
+    }
+
+    fn credential_by_id(&mut self, id: CredentialId) -> Result<Option<Credential>, StoreError> {
+        self.run("look up a credential", |connection| {
+            rows::credential_by_id(connection, id)
         })
     }
 
@@ -168,6 +182,102 @@ impl AdminTransaction for SqliteTransaction<'_> {
     fn remove_secret(&mut self, secret: SecretId) -> Result<(), StoreError> {
         self.run("remove a secret", |connection| {
             writing::remove_secret(connection, secret)
+        })
+    }
+
+    fn put_hint(&mut self, secret: SecretId, hint: &str) -> Result<(), StoreError> {
+        self.run("keep what a secret begins with", |connection| {
+            writing::put_hint(connection, secret, hint)
+        })
+    }
+
+    fn put_recovery_codes(
+        &mut self,
+        user: CredentialId,
+        codes: &[SecretDigest],
+    ) -> Result<(), StoreError> {
+        self.run("write recovery codes", |connection| {
+            people::put_recovery_codes(connection, user, codes)
+        })
+    }
+
+    fn put_last_step(&mut self, user: CredentialId, step: Step) -> Result<(), StoreError> {
+        self.run("write the step of a code", |connection| {
+            people::put_last_step(connection, user, step)
+        })
+    }
+
+    fn lockout(&mut self, person: &LoginName) -> Result<Lockout, StoreError> {
+        self.run("look up a lockout", |connection| {
+            lockouts::lockout(connection, person)
+        })
+    }
+
+    fn clear_lockout(&mut self, person: &LoginName) -> Result<(), StoreError> {
+        self.run("clear a lockout", |connection| {
+            lockouts::clear(connection, person)
+        })
+    }
+
+    fn users(&mut self) -> Result<Vec<Credential>, StoreError> {
+        self.run("list the users", listings::users)
+    }
+
+    fn applications(&mut self, tenant: Option<&TenantId>) -> Result<Vec<Credential>, StoreError> {
+        self.run("list the applications", |connection| {
+            listings::applications(connection, tenant)
+        })
+    }
+
+    fn things(
+        &mut self,
+        tenant: Option<&TenantId>,
+        application: Option<CredentialId>,
+    ) -> Result<Vec<Credential>, StoreError> {
+        self.run("list the things", |connection| {
+            listings::things(connection, tenant, application)
+        })
+    }
+
+    fn vault(&self) -> Option<SealKey> {
+        self.store.key_file.key(&self.store.path)
+    }
+
+    fn token_keys(&mut self, tenant: &TenantId) -> Result<Vec<SealedTokenKey>, StoreError> {
+        self.run("list the keys", |connection| {
+            tokens::keys(connection, tenant)
+        })
+    }
+
+    fn add_token_key(&mut self, key: &SealedTokenKey) -> Result<(), StoreError> {
+        self.run("add a key", |connection| tokens::add_key(connection, key))
+    }
+
+    fn end_token_key(&mut self, key: &KeyId, at: Timestamp) -> Result<(), StoreError> {
+        self.run("end a key", |connection| {
+            tokens::end_key(connection, key, at)
+        })
+    }
+
+    fn token(&mut self, id: &TokenId) -> Result<Option<TokenRecord>, StoreError> {
+        self.run("look up a token", |connection| {
+            tokens::token(connection, id)
+        })
+    }
+
+    fn tokens(&mut self, tenant: Option<&TenantId>) -> Result<Vec<TokenRecord>, StoreError> {
+        self.run("list the tokens", |connection| {
+            tokens::tokens(connection, tenant)
+        })
+    }
+
+    fn add_token(&mut self, token: &TokenRecord) -> Result<(), StoreError> {
+        self.run("add a token", |connection| tokens::add(connection, token))
+    }
+
+    fn revoke_token(&mut self, id: &TokenId, at: Timestamp) -> Result<(), StoreError> {
+        self.run("revoke a token", |connection| {
+            tokens::revoke(connection, id, at)
         })
     }
 
@@ -234,7 +344,7 @@ impl AdminTransaction for SqliteTransaction<'_> {
     }
 
     fn operators(&mut self) -> Result<Vec<Credential>, StoreError> {
-        self.run("list the operators", rows::operators)
+        self.run("list the operators", listings::operators)
     }
 
     fn holder_of_attribute(
@@ -285,28 +395,14 @@ impl AdminTransaction for SqliteTransaction<'_> {
         target: &KickTarget,
         now: Timestamp,
     ) -> Result<KickRequestId, StoreError> {
-        let (client_id, broker, session) = match target {
-            KickTarget::ClientId(client_id) => (Some(client_id), None, None),
-            KickTarget::Session { broker, session } => (None, Some(broker), Some(session.0)),
-        };
         self.run("ask for a kick", |connection| {
-            connection
-                .prepare_cached(
-                    "INSERT INTO kick_request (at, client_id, broker, session)
-                     VALUES (?1, ?2, ?3, ?4)",
-                )?
-                .execute(params![now.as_millis(), client_id, broker, session])?;
-            Ok(KickRequestId(connection.last_insert_rowid()))
+            kicks::request(connection, target, now)
         })
     }
 
     fn is_kick_answered(&mut self, id: KickRequestId) -> Result<bool, StoreError> {
         self.run("look up a request to kick", |connection| {
-            Ok(connection
-                .prepare_cached(
-                    "SELECT EXISTS (SELECT 1 FROM kick_request WHERE id = ?1 AND answered = 1)",
-                )?
-                .query_row([id.0], |row| row.get(0))?)
+            kicks::is_answered(connection, id)
         })
     }
 

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use countersign_core::change::KickRequestId;
 use countersign_core::credential::CredentialId;
 use countersign_core::presence::Observation;
 use countersign_core::reason::Reason;
@@ -13,7 +12,7 @@ use rusqlite::{Connection, params};
 use crate::error::Fault;
 use crate::open::SqliteStore;
 use crate::patience::BATCH_WAIT;
-use crate::{audit, presence};
+use crate::{audit, kicks, presence};
 
 impl SqliteStore {
     /// See [`GateStore::write_batch`](countersign_core::store::GateStore::write_batch).
@@ -38,7 +37,7 @@ impl SqliteStore {
                 if is_last {
                     add_refusals(connection, broker, &batch.refusals)?;
                     for id in &batch.kicked {
-                        answer(connection, *id)?;
+                        kicks::answer(connection, *id)?;
                     }
                     audit::append(connection, &batch.audit)?;
                 }
@@ -71,13 +70,6 @@ fn used(connection: &Connection, credential: CredentialId, at: Timestamp) -> Res
              WHERE id = ?1 AND (last_used_at IS NULL OR last_used_at < ?2)",
         )?
         .execute([credential.0, at.as_millis()])?;
-    Ok(())
-}
-
-fn answer(connection: &Connection, id: KickRequestId) -> Result<(), Fault> {
-    connection
-        .prepare_cached("UPDATE kick_request SET answered = 1 WHERE id = ?1")?
-        .execute([id.0])?;
     Ok(())
 }
 

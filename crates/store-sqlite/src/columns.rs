@@ -98,6 +98,20 @@ impl<'row> Columns<'row> {
         text.map(parse).transpose().map_err(|_| self.nonsense())
     }
 
+    /// The next column, bytes.
+    pub(crate) fn bytes(&mut self) -> Result<&'row [u8], Fault> {
+        self.maybe_bytes()?.ok_or_else(|| self.nonsense())
+    }
+
+    /// The next column, bytes or nothing.
+    pub(crate) fn maybe_bytes(&mut self) -> Result<Option<&'row [u8]>, Fault> {
+        match self.value()? {
+            ValueRef::Blob(bytes) => Ok(Some(bytes)),
+            ValueRef::Null => Ok(None),
+            ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Text(_) => Err(self.nonsense()),
+        }
+    }
+
     /// The next column, 32 bytes.
     pub(crate) fn hash(&mut self) -> Result<[u8; 32], Fault> {
         self.maybe_hash()?.ok_or_else(|| self.nonsense())
@@ -105,14 +119,8 @@ impl<'row> Columns<'row> {
 
     /// The next column, 32 bytes or nothing.
     pub(crate) fn maybe_hash(&mut self) -> Result<Option<[u8; 32]>, Fault> {
-        match self.value()? {
-            ValueRef::Blob(bytes) => match bytes.try_into() {
-                Ok(hash) => Ok(Some(hash)),
-                Err(_) => Err(self.nonsense()),
-            },
-            ValueRef::Null => Ok(None),
-            ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Text(_) => Err(self.nonsense()),
-        }
+        let hash = self.maybe_bytes()?.map(TryInto::try_into);
+        hash.transpose().map_err(|_| self.nonsense())
     }
 
     /// The fault of the column read last. Names it and never its value.

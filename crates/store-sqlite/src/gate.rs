@@ -4,27 +4,31 @@ use std::sync::Arc;
 
 use countersign_core::change::{Change, ChangeSeq, KickRequestId};
 use countersign_core::client_id::{ClientId, ClientIdTie};
+use countersign_core::connect::Failure;
 use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::jwt::{KeyId, TokenId};
+use countersign_core::lockout::Lockout;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::ownership::StoredSession;
-use countersign_core::presence::SessionNumber;
 use countersign_core::role::Role;
 use countersign_core::scheme::Schemes;
+use countersign_core::seal::SealKey;
 use countersign_core::secret::{PasswordHash, SecretDigest, SecretId};
 use countersign_core::store::{
     Batch, Directory, GateStore, KickTarget, Login, Recorded, Settings, StoreError,
 };
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
-use rusqlite::Connection;
+use countersign_core::token::{TokenKey, TokenRecord};
 
 use crate::claim::BrokerClaim;
-use crate::columns::Columns;
-use crate::error::Fault;
 use crate::maintenance::CHUNK;
 use crate::open::SqliteStore;
 use crate::patience::{BATCH_WAIT, GATE_WAIT};
-use crate::{changes, ownership, presence, roles, rows, schemes, writing};
+use crate::{
+    changes, kicks, lockouts, ownership, people, presence, roles, rows, schemes, tenants, tokens,
+    writing,
+};
 
 impl Directory for SqliteStore {
     fn credential(&mut self, name: &LoginName) -> Result<Option<Arc<Credential>>, StoreError> {
@@ -35,12 +39,16 @@ impl Directory for SqliteStore {
 
     fn tenant(&mut self, id: &TenantId) -> Result<Option<Arc<Tenant>>, StoreError> {
         self.look("look up a tenant", GATE_WAIT, |connection| {
-            Ok(rows::tenant(connection, id)?.map(Arc::new))
+            Ok(tenants::tenant(connection, id)?.map(Arc::new))
         })
     }
 
     fn some_tenant_admits_anonymous(&mut self) -> Result<bool, StoreError> {
-        self.look("look up the tenants", GATE_WAIT, rows::some_tenant_is_open)
+        self.look(
+            "look up the tenants",
+            GATE_WAIT,
+            tenants::some_tenant_is_open,
+        )
     }
 
     fn credential_by_digest(
@@ -75,6 +83,31 @@ impl Directory for SqliteStore {
             ownership::stored_session(connection, client_id)
         })
     }
+
+    fn credential_by_id(
+        &mut self,
+        id: CredentialId,
+    ) -> Result<Option<Arc<Credential>>, StoreError> {
+        self.look("look up a credential", GATE_WAIT, |connection| {
+            Ok(rows::credential_by_id(connection, id)?.map(Arc::new))
+        })
+    }
+
+    fn lockout(&mut self, person: &LoginName) -> Result<Lockout, StoreError> {
+        self.look_once("look up a lockout", |connection| {
+            lockouts::lockout(connection, person)
+        })
+    }
+
+    fn token_key(&mut self, id: &KeyId) -> Result<Option<TokenKey>, StoreError> {
+        self.look_once("look up a key", |connection| tokens::key(connection, id))
+    }
+
+    fn token(&mut self, id: &TokenId) -> Result<Option<Arc<TokenRecord>>, StoreError> {
+        self.look("look up a token", GATE_WAIT, |connection| {
+            Ok(tokens::token(connection, id)?.map(Arc::new))
+        })
+    }
 }
 
 impl GateStore for SqliteStore {
@@ -86,15 +119,6 @@ impl GateStore for SqliteStore {
 
     fn reopen(&self) -> Result<Self, StoreError> {
         self.connect_again()
-    }
-
-    fn credential_by_id(
-        &mut self,
-        id: CredentialId,
-    ) -> Result<Option<Arc<Credential>>, StoreError> {
-        self.look("look up a credential", GATE_WAIT, |connection| {
-            Ok(rows::credential_by_id(connection, id)?.map(Arc::new))
-        })
     }
 
     fn settings(&mut self) -> Result<Settings, StoreError> {
@@ -136,15 +160,48 @@ impl GateStore for SqliteStore {
         self.record(login, now)
     }
 
+    fn record_failure(
+        &mut self,
+        failure: &Failure,
+        _broker: &str,
+        now: Timestamp,
+    ) -> Result<Lockout, StoreError> {
+        self.count_failure(failure, now)
+    }
+
+    fn register_thing(
+        &mut self,
+        thing: &Credential,
+        broker: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.register(thing, broker, now)
+    }
+
+    fn move_user(
+        &mut self,
+        user: CredentialId,
+        tenant: &TenantId,
+        _now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.act_now("move a user", |connection| {
+            people::move_to(connection, user, tenant)
+        })
+    }
+
+    fn vault(&self) -> Option<SealKey> {
+        self.key_file.key(&self.path)
+    }
+
     fn tenants(&mut self) -> Result<Vec<Arc<Tenant>>, StoreError> {
         self.look("look up the tenants", GATE_WAIT, |connection| {
-            let tenants = rows::tenants(connection)?;
+            let tenants = tenants::tenants(connection)?;
             Ok(tenants.into_iter().map(Arc::new).collect())
         })
     }
 
     fn roles_of(&mut self, credential: &Credential) -> Result<Vec<Role>, StoreError> {
-        if credential.roles.is_empty() {
+        if !roles::holds_any(credential) {
             return Ok(Vec::new());
         }
         self.look("look up roles", GATE_WAIT, |connection| {
@@ -154,7 +211,7 @@ impl GateStore for SqliteStore {
 
     fn kick_request(&mut self, id: KickRequestId) -> Result<Option<KickTarget>, StoreError> {
         self.look_once("look up a request to kick", |connection| {
-            kick_target(connection, id)
+            kicks::target(connection, id)
         })
     }
 
@@ -185,22 +242,4 @@ impl GateStore for SqliteStore {
     fn maintain(&mut self, _broker: &str, now: Timestamp) -> Result<(), StoreError> {
         self.maintain_all(now)
     }
-}
-
-fn kick_target(connection: &Connection, id: KickRequestId) -> Result<Option<KickTarget>, Fault> {
-    let mut statement = connection.prepare_cached(
-        "SELECT client_id, broker, session FROM kick_request WHERE id = ?1 AND answered = 0",
-    )?;
-    let mut rows = statement.query([id.0])?;
-    let Some(row) = rows.next()? else {
-        return Ok(None);
-    };
-    let columns = &mut Columns::of(row);
-    Ok(Some(match columns.maybe_text()? {
-        Some(client_id) => KickTarget::ClientId(client_id.into()),
-        None => KickTarget::Session {
-            broker: columns.text()?.into(),
-            session: SessionNumber(columns.number()?),
-        },
-    }))
 }

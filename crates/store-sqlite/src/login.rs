@@ -3,7 +3,8 @@
 use countersign_core::audit::{AuditEntry, Outcome};
 use countersign_core::change::Change;
 use countersign_core::client_id::ClientIdTie;
-use countersign_core::connect::SessionChange;
+use countersign_core::connect::{Proof, SessionChange};
+use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::lifecycle::{Act, State};
 use countersign_core::store::{Intent, Login, Recorded, StoreError};
 use countersign_core::time::Timestamp;
@@ -13,7 +14,7 @@ use crate::error::Fault;
 use crate::open::SqliteStore;
 use crate::patience::{GATE_WAIT, Patience};
 use crate::transaction::Scope;
-use crate::{audit, changes, ownership};
+use crate::{audit, changes, lockouts, ownership, people, tokens};
 
 impl SqliteStore {
     /// See [`GateStore::record_login`](countersign_core::store::GateStore::record_login).
@@ -47,18 +48,24 @@ impl SqliteStore {
 }
 
 /// Says whether a power failure right after the CONNACK must not undo the
-/// login: a client id that was given away is the principal's.
+/// login: a client id that was given away is the principal's, and a code that
+/// was accepted is used up.
 fn must_be_durable(login: &Login<'_>) -> bool {
     let record = &login.record;
-    login.proved.is_some() && (record.ties.is_some() || record.session == SessionChange::Taken)
+    let changes_for_good =
+        record.ties.is_some() || record.session == SessionChange::Taken || record.user.is_some();
+    login.proved.is_some() && changes_for_good
 }
 
 /// Writes what changes of the credential; says whether it still was what the
 /// login was decided on.
 fn update(connection: &Connection, login: &Login<'_>, now: Timestamp) -> Result<bool, Fault> {
-    let Some((credential, secret)) = login.proved else {
+    let Some((credential, proof)) = login.proved else {
         return Ok(true);
     };
+    if !proves(connection, credential, proof, now)? {
+        return Ok(false);
+    }
     let state = credential.state;
     let Ok(used) = state.after(Act::Authenticate) else {
         return Ok(false);
@@ -74,8 +81,7 @@ fn update(connection: &Connection, login: &Login<'_>, now: Timestamp) -> Result<
                  bound_to = coalesce(?3, bound_to),
                  last_used_at = max(coalesce(last_used_at, ?4), ?4)
              WHERE id = ?5 AND generation = ?6 AND state = ?7 AND updated_at = ?8
-                 AND (?3 IS NULL OR client_id_tie IS NULL)
-                 AND EXISTS (SELECT 1 FROM secret WHERE id = ?9 AND credential = ?5)",
+                 AND (?3 IS NULL OR client_id_tie IS NULL)",
         )?
         .execute(params![
             next.as_str(),
@@ -86,19 +92,60 @@ fn update(connection: &Connection, login: &Login<'_>, now: Timestamp) -> Result<
             credential.generation.0,
             state.as_str(),
             credential.updated_at.as_millis(),
-            secret.0,
         ])?;
     if updated == 0 {
         return Ok(false);
     }
-    if login.record.retires_older_secrets {
+    if let (true, Proof::Secret(secret)) = (login.record.retires_older_secrets, proof) {
         connection
             .prepare_cached(
                 "DELETE FROM secret WHERE credential = ?1 AND until_used = 1 AND id < ?2",
             )?
-            .execute([credential.id.0, secret.0])?;
+            .execute([owner_of_secrets(credential).0, secret.0])?;
     }
+    update_user(connection, login, credential, now)
+}
+
+/// Writes what changes of a user; says whether it still may. Nobody logs in who
+/// was locked out meanwhile.
+fn update_user(
+    connection: &Connection,
+    login: &Login<'_>,
+    credential: &Credential,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let Some(change) = login.record.user else {
+        return Ok(true);
+    };
+    if lockouts::lockout(connection, &credential.name)?.is_locked(now)
+        || !people::record_login(connection, credential.id, change, login.tenant)?
+    {
+        return Ok(false);
+    }
+    lockouts::clear(connection, &credential.name)?;
     Ok(true)
+}
+
+/// Says whether what proved a credential still does.
+fn proves(
+    connection: &Connection,
+    credential: &Credential,
+    proof: Proof<'_>,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    match proof {
+        Proof::Secret(secret) => Ok(connection
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM secret WHERE id = ?1 AND credential = ?2)",
+            )?
+            .query_row([secret.0, owner_of_secrets(credential).0], |row| row.get(0))?),
+        Proof::Token(token) => tokens::proves(connection, token, credential.id, now),
+    }
+}
+
+/// Whose a credential's secrets are.
+fn owner_of_secrets(credential: &Credential) -> CredentialId {
+    credential.parent().unwrap_or(credential.id)
 }
 
 /// Writes the audit rows and, where other sessions of the credential may have
@@ -131,9 +178,16 @@ fn append_traces(connection: &Connection, login: &Login<'_>, now: Timestamp) -> 
     if record.retires_older_secrets {
         rows.push(row("credential.retire-secret", None));
     }
+    if record.user.is_some_and(|user| user.recovery.is_some()) {
+        rows.push(row("user.use-recovery-code", None));
+    }
     audit::append(connection, &rows)?;
-    if record.ties.is_some() || record.retires_older_secrets {
+    if record.ties.is_some() {
         changes::append(connection, now, &Change::Credential(credential.id))?;
+    }
+    let owner = owner_of_secrets(credential);
+    if record.retires_older_secrets && (record.ties.is_none() || owner != credential.id) {
+        changes::append(connection, now, &Change::Credential(owner))?;
     }
     Ok(())
 }

@@ -6,11 +6,11 @@ use countersign_core::store::StoreError;
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
-use crate::audit;
 use crate::error::Fault;
 use crate::file::beside;
 use crate::open::{LOG_BYTES, SqliteStore};
 use crate::patience::{BATCH_WAIT, Patience};
+use crate::{audit, kicks, lockouts, tokens};
 
 impl SqliteStore {
     /// See [`GateStore::maintain`](countersign_core::store::GateStore::maintain).
@@ -23,7 +23,9 @@ impl SqliteStore {
             oldest_change_to_keep(connection, now)
         })?;
         self.repeat(action, |connection| prune_changes(connection, cut))?;
-        self.repeat(action, |connection| prune_kick_requests(connection, now))?;
+        self.repeat(action, |connection| kicks::prune(connection, now, CHUNK))?;
+        self.repeat(action, |connection| tokens::prune(connection, now, CHUNK))?;
+        self.repeat(action, |connection| lockouts::prune(connection, now, CHUNK))?;
         let _patience = Patience::of(Duration::ZERO);
         self.write_log_back()
             .map_err(|error| Fault::from(error).while_trying(action, &self.path))
@@ -80,14 +82,6 @@ fn prune_changes(connection: &Connection, cut: i64) -> Result<usize, Fault> {
              (SELECT seq FROM change WHERE seq < ?1 ORDER BY seq LIMIT ?2)",
     )?;
     Ok(statement.execute(params![cut, CHUNK])?)
-}
-
-fn prune_kick_requests(connection: &Connection, now: Timestamp) -> Result<usize, Fault> {
-    let mut statement = connection.prepare_cached(
-        "DELETE FROM kick_request WHERE id IN
-             (SELECT id FROM kick_request WHERE at < ?1 ORDER BY id LIMIT ?2)",
-    )?;
-    Ok(statement.execute(params![now.minus(DAY).as_millis(), CHUNK])?)
 }
 
 const DAY: Duration = Duration::from_secs(86_400);

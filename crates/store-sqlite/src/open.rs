@@ -16,6 +16,7 @@ use crate::file::{
 use crate::patience::{ADMIN_WAIT, BATCH_WAIT, GATE_WAIT, Patience, leave_a_turn, wait_a_little};
 use crate::schema::{self, Header, MIGRATIONS};
 use crate::transaction::Scope;
+use crate::vault::KeyFile;
 use crate::writing;
 
 /// One connection to a store in a SQLite file. Serves one thread at a time.
@@ -30,6 +31,8 @@ pub struct SqliteStore {
     pub(crate) wrote_at: Option<Instant>,
     /// Whether commits of this connection write the log back now and then.
     checkpoints: bool,
+    /// The key file beside the store.
+    pub(crate) key_file: KeyFile,
 }
 
 impl SqliteStore {
@@ -95,6 +98,7 @@ impl SqliteStore {
             file: self.file,
             wrote_at: None,
             checkpoints: false,
+            key_file: KeyFile::default(),
         })
     }
 
@@ -146,6 +150,27 @@ impl SqliteStore {
         done
     }
 
+    /// Runs `act` as one transaction on the host's thread. It survives a kill;
+    /// [`SqliteStore::sync`] makes it survive a power failure.
+    ///
+    /// [`SqliteStore::act`] is not for this: it may sleep to be fair to other
+    /// writers.
+    pub(crate) fn act_now<T>(
+        &mut self,
+        action: &'static str,
+        act: impl FnOnce(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        let _patience = Patience::of(GATE_WAIT);
+        let acting = || {
+            self.checkpoint_on_commit(false)?;
+            let scope = Scope::begin(&self.connection, Intent::Write)?;
+            let done = act(&self.connection)?;
+            scope.commit()?;
+            Ok(done)
+        };
+        acting().map_err(|fault: Fault| fault.while_trying(action, &self.path))
+    }
+
     /// Fails if another file stands where the store stood when it was opened.
     ///
     /// SQLite would go on reading the old file: what an administrator does to
@@ -189,6 +214,7 @@ impl SqliteStore {
             path: path.into(),
             wrote_at: None,
             checkpoints: false,
+            key_file: KeyFile::default(),
         })
     }
 
@@ -363,16 +389,17 @@ mod tests {
         let (store, directory) = fresh();
         let path = store.path.to_path_buf();
         drop(store);
-        std::fs::write(directory.path().join("x.db.v1.bak"), "of another day").unwrap();
+        std::fs::write(directory.path().join("x.db.v2.bak"), "of another day").unwrap();
         let newer = [MIGRATIONS, &["CREATE TABLE more (c TEXT) STRICT;"]].concat();
         let store = SqliteStore::open_with(&path, &newer).unwrap();
-        assert_eq!(store.schema_version().unwrap(), 2);
+        let newest = schema::newest(MIGRATIONS);
+        assert_eq!(store.schema_version().unwrap(), newest + 1);
         store
             .connection
             .execute_batch("INSERT INTO more VALUES ('x')")
             .unwrap();
-        let copy = SqliteStore::open(directory.path().join("x.db.v1.bak.1")).unwrap();
-        assert_eq!(copy.schema_version().unwrap(), 1);
+        let copy = SqliteStore::open(directory.path().join("x.db.v2.bak.1")).unwrap();
+        assert_eq!(copy.schema_version().unwrap(), newest);
         assert!(copy.quick_check().unwrap().is_empty());
         let error = SqliteStore::open(&path).unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Newer);
@@ -389,7 +416,7 @@ mod tests {
         ];
         assert!(SqliteStore::open_with(&path, &broken.concat()).is_err());
         let store = SqliteStore::open(&path).unwrap();
-        assert_eq!(store.schema_version().unwrap(), 1);
+        assert_eq!(store.schema_version().unwrap(), schema::newest(MIGRATIONS));
         assert!(store.connection.prepare("SELECT * FROM more").is_err());
     }
 

@@ -207,7 +207,14 @@ fn is_anothers(
     claimant: Option<CredentialId>,
     now: Timestamp,
 ) -> Result<bool, Fault> {
-    if bound_to(connection, client_id)?.is_some_and(|id| Some(id) != claimant) {
+    // The claimant's own tie is written already, so that `bound_to` could find
+    // that and not the other's.
+    let is_bound: bool = connection
+        .prepare_cached(BOUND_TO_ANOTHER)?
+        .query_row(params![client_id.0, claimant.map(|id| id.0)], |row| {
+            row.get(0)
+        })?;
+    if is_bound {
         return Ok(true);
     }
     let Some(stored) = stored_session(connection, client_id)? else {
@@ -218,6 +225,9 @@ fn is_anothers(
 }
 
 const BOUND_TO: &str = "SELECT id FROM credential WHERE bound_to = ?1 ORDER BY id LIMIT 1";
+
+const BOUND_TO_ANOTHER: &str =
+    "SELECT EXISTS (SELECT 1 FROM credential WHERE bound_to = ?1 AND id IS NOT ?2)";
 
 const LAST_PREFIX: &str = "SELECT client_id_prefix, id FROM tenant
      WHERE client_id_prefix <= ?1 ORDER BY client_id_prefix DESC LIMIT 1";
@@ -238,8 +248,8 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::changes;
     use crate::open::SqliteStore;
+    use crate::{changes, kinds, lockouts, people, tokens};
 
     #[test]
     fn what_a_connect_looks_up_is_never_searched_for_row_by_row() {
@@ -252,6 +262,16 @@ mod tests {
             STORED_SESSION,
             rows::BY_NAME,
             rows::BY_DIGEST,
+            rows::BY_ID,
+            kinds::APPLICATION,
+            people::PERSON,
+            people::GRANTS,
+            people::RECOVERY_CODES,
+            lockouts::LOCKOUT,
+            tokens::KEY,
+            tokens::TOKEN,
+            tokens::THINGS,
+            tokens::PROVES,
             changes::LAST_OF_POLICY,
         ] {
             let mut plan = store

@@ -1,9 +1,11 @@
 //! Roles and rules.
 
 use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::kind::Kind;
 use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::role::{Role, RoleName, RoleRule};
 use countersign_core::rule::{Action, Effect, Limits, Pattern, QoS, Rule};
+use countersign_core::user::GrantedRight;
 use rusqlite::{Connection, Params, params};
 
 use crate::columns::Columns;
@@ -37,22 +39,40 @@ pub(crate) fn roles(
     }
 }
 
-/// The roles that a credential holds and that exist.
+/// The roles that a credential holds and that exist; of a user, those of all
+/// grants.
 pub(crate) fn held_by(
     connection: &Connection,
     credential: &Credential,
 ) -> Result<Vec<Role>, Fault> {
-    let Some(tenant) = &credential.tenant else {
-        return Ok(Vec::new());
-    };
-    let mut roles = Vec::with_capacity(credential.roles.len());
-    for name in &credential.roles {
+    let mut roles = Vec::new();
+    for (tenant, name) in names_held(credential) {
         roles.extend(role(connection, tenant, name)?);
     }
     Ok(roles)
 }
 
-/// The credentials that hold a role.
+/// Says whether a credential holds any role.
+pub(crate) fn holds_any(credential: &Credential) -> bool {
+    !names_held(credential).is_empty()
+}
+
+fn names_held(credential: &Credential) -> Vec<(&TenantId, &RoleName)> {
+    match (&credential.tenant, &credential.kind) {
+        (Some(tenant), _) => credential.roles.iter().map(|name| (tenant, name)).collect(),
+        (None, Kind::User(user)) => {
+            let roles = user.grants.iter().filter_map(|grant| match &grant.right {
+                GrantedRight::OrgAdmin => None,
+                GrantedRight::Role(name) => Some((&grant.tenant, name)),
+            });
+            roles.collect()
+        }
+        (None, Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_)) => Vec::new(),
+    }
+}
+
+/// The credentials that hold a role: by themselves, by a grant, or by tokens
+/// made for them that are still listed. A thing holds its application's.
 pub(crate) fn holders(
     connection: &Connection,
     tenant: &TenantId,
@@ -60,7 +80,11 @@ pub(crate) fn holders(
 ) -> Result<Vec<CredentialId>, Fault> {
     let mut statement = connection.prepare_cached(
         "SELECT credential FROM credential_role WHERE tenant = ?1 AND role = ?2
-         ORDER BY credential",
+         UNION
+         SELECT credential FROM person_grant WHERE tenant = ?1 AND role = ?2
+         UNION
+         SELECT bearer FROM token WHERE tenant = ?1 AND role = ?2
+         ORDER BY 1",
     )?;
     let mut rows = statement.query([tenant.as_str(), name.as_str()])?;
     let mut holders = Vec::new();
@@ -163,7 +187,7 @@ pub(crate) fn put_held(
          VALUES (?1, ?2, (SELECT tenant FROM credential WHERE id = ?1))
          ON CONFLICT (credential, role) DO NOTHING",
     )?;
-    for role in &credential.roles {
+    for role in own_roles(credential) {
         statement.execute(params![id.0, role.as_str()])?;
     }
     let mut statement = connection.prepare_cached(
@@ -183,6 +207,15 @@ pub(crate) fn put_held(
         ])?;
     }
     Ok(())
+}
+
+/// The roles that are a credential's own: those of a thing are its
+/// application's.
+fn own_roles(credential: &Credential) -> &[RoleName] {
+    match &credential.kind {
+        Kind::Thing(_) => &[],
+        Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::User(_) => &credential.roles,
+    }
 }
 
 fn roles_of(connection: &Connection, sql: &str, values: impl Params) -> Result<Vec<Role>, Fault> {

@@ -53,7 +53,10 @@ pub(crate) fn newest(migrations: &[&str]) -> u32 {
 }
 
 /// Every step from an empty file to the schema of this version.
-pub(crate) const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001.sql")];
+pub(crate) const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001.sql"),
+    include_str!("../migrations/0002.sql"),
+];
 
 /// `CSgn`, in the header of every store.
 const APPLICATION: i64 = 0x4353_676e;

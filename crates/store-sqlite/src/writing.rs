@@ -1,17 +1,17 @@
 //! What administrative acts write, row by row.
 
-use countersign_core::client_id::{ClientId, ClientIdTie};
+use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::secret::{PasswordHash, SecretId, Verifier};
 use countersign_core::store::Settings;
-use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use crate::columns::Columns;
 use crate::error::Fault;
-use crate::{ownership, roles};
+use crate::kinds::KindColumns;
+use crate::{kinds, lockouts, ownership, roles};
 
 /// Replaces the settings.
 pub(crate) fn put_settings(connection: &Connection, settings: &Settings) -> Result<(), Fault> {
@@ -20,42 +20,8 @@ pub(crate) fn put_settings(connection: &Connection, settings: &Settings) -> Resu
         connection.prepare_cached("INSERT OR REPLACE INTO setting (key, value) VALUES (?1, ?2)")?;
     statement.execute(["argon2", &settings.argon2.to_string()])?;
     statement.execute(["client_id_hold", &hold.to_string()])?;
+    statement.execute(["lockout", &settings.lockout.to_string()])?;
     Ok(())
-}
-
-/// Writes a tenant, new or changed, with its namespaces.
-pub(crate) fn put_tenant(connection: &Connection, tenant: &Tenant) -> Result<(), Fault> {
-    connection
-        .prepare_cached(
-            "INSERT INTO tenant (id, authentication, subscribe, client_id_prefix, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (id) DO UPDATE SET authentication = excluded.authentication,
-                 subscribe = excluded.subscribe, client_id_prefix = excluded.client_id_prefix,
-                 created_at = excluded.created_at",
-        )?
-        .execute(params![
-            tenant.id.as_str(),
-            tenant.authentication.as_str(),
-            tenant.subscribe.as_str(),
-            tenant.client_id_prefix.as_ref().map(ClientId::as_str),
-            tenant.created_at.as_millis(),
-        ])?;
-    connection
-        .prepare_cached("DELETE FROM namespace WHERE tenant = ?1")?
-        .execute([tenant.id.as_str()])?;
-    let mut statement = connection
-        .prepare_cached("INSERT INTO namespace (tenant, position, filter) VALUES (?1, ?2, ?3)")?;
-    for (position, filter) in tenant.namespaces.iter().enumerate() {
-        statement.execute(params![tenant.id.as_str(), position, filter.as_str()])?;
-    }
-    Ok(())
-}
-
-/// Deletes a tenant; its namespaces, roles and credentials go with it.
-pub(crate) fn delete_tenant(connection: &Connection, id: &TenantId) -> Result<(), Fault> {
-    ownership::release_all_of_nobody(connection, id)?;
-    let mut statement = connection.prepare_cached("DELETE FROM tenant WHERE id = ?1")?;
-    found(statement.execute([id.as_str()])?, "the tenant")
 }
 
 /// Adds a credential without secrets.
@@ -63,12 +29,16 @@ pub(crate) fn add_credential(
     connection: &Connection,
     credential: &Credential,
 ) -> Result<CredentialId, Fault> {
+    kinds::check_new(connection, credential)?;
+    let kind = KindColumns::of(&credential.kind);
     connection
         .prepare_cached(
             "INSERT INTO credential (name, tenant, created_at, scheme, state, ever_used,
                  generation, group_path, description, client_id_rule, client_id_tie,
-                 external_identity, not_before, expires_at, updated_at, revoked_reason, bound_to)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+                 external_identity, not_before, expires_at, updated_at, revoked_reason, bound_to,
+                 kind, application, org_admin, auto_register)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
+                 ?18, ?19, ?20, ?21)",
         )?
         .execute(params![
             credential.name.as_str(),
@@ -88,9 +58,14 @@ pub(crate) fn add_credential(
             credential.updated_at.as_millis(),
             credential.revoked_reason,
             ownership::binding(&credential.name, credential).map(|ClientIdTie(hash)| hash),
+            kind.kind,
+            kind.application,
+            kind.org_admin,
+            kind.auto_register,
         ])?;
     let id = CredentialId(connection.last_insert_rowid());
     put_lists(connection, id, credential)?;
+    kinds::put_new(connection, id, credential)?;
     Ok(id)
 }
 
@@ -102,13 +77,14 @@ pub(crate) fn update_credential(
     let Some(name) = name_of(connection, credential.id)? else {
         return Err(Fault::Gone("the credential"));
     };
-    connection
+    let kind = KindColumns::of(&credential.kind);
+    let rows = connection
         .prepare_cached(
             "UPDATE credential SET scheme = ?2, state = ?3, ever_used = ?4, generation = ?5,
                  group_path = ?6, description = ?7, client_id_rule = ?8, client_id_tie = ?9,
                  external_identity = ?10, not_before = ?11, expires_at = ?12, updated_at = ?13,
-                 revoked_reason = ?14, bound_to = ?15
-             WHERE id = ?1",
+                 revoked_reason = ?14, bound_to = ?15, org_admin = ?16, auto_register = ?17
+             WHERE id = ?1 AND kind = ?18 AND application IS ?19",
         )?
         .execute(params![
             credential.id.0,
@@ -126,7 +102,12 @@ pub(crate) fn update_credential(
             credential.updated_at.as_millis(),
             credential.revoked_reason,
             ownership::binding(&name, credential).map(|ClientIdTie(hash)| hash),
+            kind.org_admin,
+            kind.auto_register,
+            kind.kind,
+            kind.application,
         ])?;
+    found(rows, "the credential")?;
     for sql in [
         "DELETE FROM credential_role WHERE credential = ?1",
         "DELETE FROM credential_rule WHERE credential = ?1",
@@ -134,12 +115,16 @@ pub(crate) fn update_credential(
     ] {
         connection.prepare_cached(sql)?.execute([credential.id.0])?;
     }
-    put_lists(connection, credential.id, credential)
+    put_lists(connection, credential.id, credential)?;
+    kinds::update(connection, credential)
 }
 
-/// Deletes a credential; its secrets, roles, rules and attributes go with
-/// it.
+/// Deletes a credential; its secrets, roles, rules, attributes, things, grants
+/// and tokens go with it.
 pub(crate) fn delete_credential(connection: &Connection, id: CredentialId) -> Result<(), Fault> {
+    if let Some(name) = name_of(connection, id)? {
+        lockouts::set_known(connection, &name, false)?;
+    }
     let mut statement = connection.prepare_cached("DELETE FROM credential WHERE id = ?1")?;
     found(statement.execute([id.0])?, "the credential")
 }
@@ -187,6 +172,12 @@ pub(crate) fn limit_secret(
         statement.execute(params![secret.0, ends_at, until_used])?,
         "the secret",
     )
+}
+
+/// Keeps the first characters of a secret, for people to tell it by.
+pub(crate) fn put_hint(connection: &Connection, secret: SecretId, hint: &str) -> Result<(), Fault> {
+    let mut statement = connection.prepare_cached("UPDATE secret SET hint = ?2 WHERE id = ?1")?;
+    found(statement.execute(params![secret.0, hint])?, "the secret")
 }
 
 /// Removes a secret.

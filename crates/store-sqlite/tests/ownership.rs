@@ -16,7 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use countersign_core::client_id::ClientId;
-use countersign_core::connect::{LoginRecord, SessionChange};
+use countersign_core::connect::{LoginRecord, Proof, SessionChange};
 use countersign_core::credential::Credential;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::ownership::Holder;
@@ -230,7 +230,10 @@ fn record(
         client_id,
         username: proved.map(|credential| credential.name.as_str()),
         tenant: Some(&common::tenant_id()),
-        proved: proved.map(|credential| (credential, credential.secrets.first().unwrap().id)),
+        proved: proved.map(|credential| {
+            let secret = credential.secrets.first().unwrap().id;
+            (credential, Proof::Secret(secret))
+        }),
         record,
     };
     store.record_login(&login, Timestamp::from_millis(1))
@@ -258,6 +261,7 @@ fn tenant(number: usize, prefix: Option<&str>) -> Tenant {
         id: TenantId::parse(&format!("t{number}")).unwrap(),
         authentication: Authentication::Required,
         subscribe: SubscribeMode::Strict,
+        lockout: None,
         client_id_prefix: prefix.map(client_id),
         namespaces: Namespaces::new([]).unwrap(),
         created_at: Timestamp::from_millis(0),

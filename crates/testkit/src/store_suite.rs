@@ -9,19 +9,23 @@
 //! directory say: `(store, keep)`.
 
 use std::collections::BTreeMap;
+use std::sync::Barrier;
+use std::thread;
 
 use countersign_core::audit::{AuditEntry, Outcome};
 use countersign_core::change::Change;
 use countersign_core::client_id::{ClientId, ClientIdRule};
-use countersign_core::connect::LoginRecord;
+use countersign_core::connect::{LoginRecord, Proof};
 use countersign_core::credential::{Credential, CredentialId, Generation};
+use countersign_core::kind::Kind;
 use countersign_core::lifecycle::State;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::rule::Namespaces;
 use countersign_core::scheme::SchemeName;
 use countersign_core::secret::{SecretDigest, SecretId, Verifier};
 use countersign_core::store::{
-    AdminStore, AdminTransaction, AuditQuery, GateStore, Intent, Login, StoreError,
+    AdminStore, AdminTransaction, AuditQuery, GateStore, Intent, Login, Recorded, StoreError,
+    StoreErrorKind,
 };
 use countersign_core::tenant::{Authentication, SubscribeMode, Tenant};
 use countersign_core::time::Timestamp;
@@ -31,19 +35,27 @@ mod acts;
 mod batches;
 mod changes;
 mod listings;
+mod lockouts;
 mod logins;
 mod ownership;
+mod people;
 mod roles;
 mod schemes;
+mod things;
+mod tokens;
 
 pub use acts::*;
 pub use batches::*;
 pub use changes::*;
 pub use listings::*;
+pub use lockouts::*;
 pub use logins::*;
 pub use ownership::*;
+pub use people::*;
 pub use roles::*;
 pub use schemes::*;
+pub use things::*;
+pub use tokens::*;
 
 /// Makes a test of each sentence of the suite.
 #[macro_export]
@@ -52,20 +64,27 @@ macro_rules! store_suite {
         $crate::store_suite!(@ $fresh;
             a_batch_that_found_the_lock_taken_can_be_written_again,
             a_brokers_name_has_one_live_holder,
+            a_change_log_that_was_pruned_or_replaced_yields_everything,
             a_client_id_is_bound_by_a_rule_or_by_first_use,
             a_client_id_that_somebody_else_got_meanwhile_makes_a_login_outdated,
-            a_change_log_that_was_pruned_or_replaced_yields_everything,
+            a_code_is_accepted_once,
             a_credential_reads_back_as_it_was_written,
             a_deleted_role_is_taken_from_its_holders,
             a_deleted_tenant_takes_its_credentials_along_and_frees_their_names,
-            a_kick_is_asked_for_once_and_answered_once,
+            a_first_use_has_one_winner,
+            a_grant_goes_with_its_role_and_its_tenant,
+            a_grant_needs_its_role_and_its_tenant,
             a_hash_is_replaced_only_where_it_is_still_kept,
+            a_hint_stays_with_its_secret,
+            a_kick_is_asked_for_once_and_answered_once,
             a_login_activates_once,
+            a_login_by_token_needs_the_token,
             a_login_decided_before_an_act_is_outdated,
             a_login_waits_for_the_lock_no_longer_than_a_client_would_notice,
             a_new_secret_in_use_retires_the_old_one,
             a_number_is_never_given_out_again,
             a_prefix_finds_its_tenant_and_no_namesake,
+            a_recovery_code_is_used_up,
             a_released_client_id_has_no_holder_until_it_is_taken,
             a_role_is_held_only_where_it_exists,
             a_role_reads_back_as_it_was_written,
@@ -77,27 +96,47 @@ macro_rules! store_suite {
             a_taken_name_is_a_conflict_whoever_has_it,
             a_taken_scheme_name_is_a_conflict,
             a_tenant_reads_back_as_it_was_written,
+            a_thing_has_its_applications_token_and_roles,
+            a_thing_is_registered_once_and_in_nobodys_place,
+            a_thing_needs_an_application_of_its_tenant,
             a_tie_is_written_once_and_told_to_the_others,
+            a_token_and_its_key_read_back_as_they_were_written,
+            a_token_goes_with_bearer_issuer_key_role_and_tenant,
+            a_token_in_use_retires_the_older_one_for_all_things,
+            a_token_that_ended_is_forgotten_after_a_week,
             a_transaction_that_is_dropped_never_happened,
+            a_user_moves_where_something_is_granted,
+            a_user_reads_back_as_it_was_written,
+            a_users_login_forgives_and_remembers,
+            a_users_stored_session_is_in_the_sessions_tenant,
+            addresses_that_nobody_has_are_kept_in_a_bounded_number,
             an_act_its_audit_row_and_its_change_come_together,
             an_attribute_finds_its_holder,
             an_empty_store_knows_nobody,
             an_update_leaves_name_tenant_secrets_and_times_alone,
+            applications_and_things_are_listed_apart,
+            bearers_alone_keep_no_tenant_from_being_empty,
             changes_reach_a_second_connection_in_order,
             credentials_are_listed_by_name_and_filtered,
+            failures_add_up_and_outlast_a_restart,
+            failures_of_two_brokers_are_all_counted,
             last_use_only_moves_forward,
-            nobody_is_heir_to_a_holder_that_is_gone_or_revoked,
             no_more_than_a_thousand_rows_tell_of_a_minutes_refusals,
+            nobody_is_heir_to_a_holder_that_is_gone_or_revoked,
             operators_are_listed_apart_by_name,
             presence_is_who_is_connected_and_cleared_broker_by_broker,
+            recovery_codes_and_the_last_step_are_written_on_their_own,
             refusals_add_up_and_end_in_the_audit,
             secrets_are_listed_newest_first_and_end_when_told,
             settings_read_back_as_they_were_written,
             some_tenant_admits_anonymous_while_one_is_not_required,
             the_audit_lists_the_newest_rows_and_filters_them,
+            the_end_of_a_key_or_token_is_never_put_off,
             the_last_change_of_policy_is_about_no_single_credential,
             the_use_of_a_stored_session_only_moves_forward,
             the_version_moves_with_others_commits_and_not_otherwise,
+            things_go_with_their_application,
+            what_was_counted_is_forgotten_after_a_month,
             who_uses_a_scheme_is_told_tenant_by_tenant,
         );
     };
@@ -132,6 +171,7 @@ pub(crate) fn tenant(id: &str) -> Tenant {
         authentication: Authentication::Required,
         subscribe: SubscribeMode::Strict,
         client_id_prefix: None,
+        lockout: None,
         namespaces: Namespaces::new([namespace]).unwrap(),
         created_at: at(1),
     }
@@ -142,7 +182,10 @@ pub(crate) fn credential(name: &str) -> Credential {
     Credential {
         id: CredentialId(0),
         name: login_name(name),
-        tenant: name.rsplit_once('@').map(|(_, tenant)| tenant_id(tenant)),
+        kind: Kind::Device,
+        tenant: name
+            .rsplit_once('@')
+            .and_then(|(_, tenant)| TenantId::parse(tenant).ok()),
         scheme: SchemeName::parse("basic").unwrap(),
         state: State::Inactive,
         ever_used: false,
@@ -241,13 +284,52 @@ pub(crate) fn proved<'a>(
         client_id,
         username: Some(credential.name.as_str()),
         tenant: credential.tenant.as_ref(),
-        proved: Some((credential, secret)),
+        proved: Some((credential, Proof::Secret(secret))),
         record: LoginRecord::default(),
     }
 }
 
 pub(crate) fn client_id(text: &str) -> ClientId {
     ClientId::parse(text).unwrap()
+}
+
+/// Runs `act` on both connections at the same moment, told which of the two it
+/// runs on.
+pub(crate) fn at_once<S: GateStore, T: Send>(
+    one: &mut S,
+    other: &mut S,
+    act: impl Fn(&mut S, usize) -> T + Sync,
+) -> [T; 2] {
+    let start = Barrier::new(2);
+    let run = |store: &mut S, side| {
+        start.wait();
+        act(store, side)
+    };
+    thread::scope(|scope| {
+        let other = scope.spawn(|| run(other, 1));
+        [run(one, 0), other.join().unwrap()]
+    })
+}
+
+/// How many of two that run at the same moment were [`Recorded::Done`].
+pub(crate) fn race<S: GateStore>(
+    one: &mut S,
+    other: &mut S,
+    act: impl Fn(&mut S, usize) -> Recorded + Sync,
+) -> usize {
+    let both = at_once(one, other, act);
+    both.iter().filter(|one| **one == Recorded::Done).count()
+}
+
+/// Asks again while the lock is not to be had, as a machine under test may be
+/// slow.
+pub(crate) fn patiently<T>(mut act: impl FnMut() -> Result<T, StoreError>) -> T {
+    loop {
+        match act() {
+            Err(error) if error.kind() == StoreErrorKind::Busy => {}
+            done => return done.unwrap(),
+        }
+    }
 }
 
 /// The whole audit, oldest row first.

@@ -2,6 +2,7 @@
 
 mod crash;
 mod crowd;
+mod devicewise;
 mod host;
 mod impact;
 mod kaa;

@@ -7,6 +7,9 @@ use std::sync::Arc;
 use countersign_core::client_id::{ClientId, ClientIdRule, ClientIdTie};
 use countersign_core::connect::{Checked, SecretCheck, Wasted};
 use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::jwt::{KeyId, TokenId};
+use countersign_core::kind::Kind;
+use countersign_core::lockout::Lockout;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::ownership::StoredSession;
 use countersign_core::scheme::{NameForm, SchemeName, Schemes, TokenLogin};
@@ -14,6 +17,7 @@ use countersign_core::secret::{Secret, SecretDigest, StoredSecret, Verifier};
 use countersign_core::store::{Directory, StoreError};
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
+use countersign_core::token::{TokenKey, TokenRecord};
 
 /// What does not count, as the question is not about it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -33,6 +37,8 @@ pub(super) struct Look<'a, S> {
     pub(super) credentials: &'a mut HashMap<String, Option<Arc<Credential>>>,
     pub(super) schemes: &'a Schemes,
     pub(super) looseness: Looseness,
+    /// Whether the code of a second factor is taken for given.
+    pub(super) assumes_code: bool,
 }
 
 impl<S: Directory> Look<'_, S> {
@@ -47,12 +53,18 @@ impl<S: Directory> Look<'_, S> {
                 .schemes
                 .find(credential.scheme.as_str())
                 .is_some_and(|scheme| scheme.token_login() == TokenLogin::Required);
-        if !is_handle && !self.ignores_client_ids() {
+        let needs_code = self.assumes_code && has_second_factor(&credential);
+        if !is_handle && !needs_code && !self.ignores_client_ids() {
             return credential;
         }
         let mut loosened = Credential::clone(&credential);
         if self.ignores_client_ids() {
             loosened.client_id_rule = ClientIdRule::Any;
+        }
+        if let Kind::User(user) = &mut loosened.kind
+            && needs_code
+        {
+            user.second_factor = None;
         }
         // Only the scheme says so, and one without tokens does not.
         if is_handle && let Ok(scheme) = SchemeName::parse(PLAIN) {
@@ -130,6 +142,32 @@ impl<S: Directory> Directory for Look<'_, S> {
             return Ok(None);
         }
         self.store.stored_session(client_id)
+    }
+
+    fn credential_by_id(
+        &mut self,
+        id: CredentialId,
+    ) -> Result<Option<Arc<Credential>>, StoreError> {
+        self.store.credential_by_id(id)
+    }
+
+    fn lockout(&mut self, person: &LoginName) -> Result<Lockout, StoreError> {
+        self.store.lockout(person)
+    }
+
+    fn token_key(&mut self, id: &KeyId) -> Result<Option<TokenKey>, StoreError> {
+        self.store.token_key(id)
+    }
+
+    fn token(&mut self, id: &TokenId) -> Result<Option<Arc<TokenRecord>>, StoreError> {
+        self.store.token(id)
+    }
+}
+
+fn has_second_factor(credential: &Credential) -> bool {
+    match &credential.kind {
+        Kind::User(user) => user.second_factor.is_some(),
+        Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => false,
     }
 }
 

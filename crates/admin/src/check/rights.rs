@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::credential::Credential;
+use countersign_core::kind::Kind;
 use countersign_core::name::TenantId;
 use countersign_core::rights::{Grants, Rights, Values};
-use countersign_core::rule::{NoVariables, Outcome, Rule, RuleSource, Variables as _};
-use countersign_core::store::{AdminStore, GateStore, StoreError};
+use countersign_core::role::Role;
+use countersign_core::rule::{NoVariables, Outcome, Rule, RuleSource, Variables};
+use countersign_core::store::{AdminStore, AdminTransaction as _, GateStore, Intent, StoreError};
 use countersign_core::tenant::Tenant;
+use countersign_core::token::TokenRecord;
 
 use super::Asker;
 use super::look::MOST_REMEMBERED;
@@ -33,6 +36,35 @@ impl Judged {
             grants: Grants::default(),
             sources: Vec::new(),
             variables: Vec::new(),
+        }
+    }
+
+    /// Those of whoever has these rights by these grants; `name_of` names who
+    /// brought a rule.
+    fn new(
+        rights: Rights,
+        tenant: Option<&TenantId>,
+        grants: Grants,
+        values: &impl Variables,
+        name_of: impl Fn(&RuleSource) -> String,
+    ) -> Self {
+        let mut variables = Vec::new();
+        for variable in grants
+            .iter()
+            .flat_map(|(_, rule)| rule.pattern().variables())
+        {
+            let name = variable.to_string();
+            if variables.iter().all(|(known, _)| *known != name) {
+                let value = values.value(variable).filter(|value| !value.is_empty());
+                variables.push((name, value.map(str::to_owned)));
+            }
+        }
+        Self {
+            rights,
+            tenant: tenant.cloned(),
+            sources: grants.iter().map(|(source, _)| name_of(source)).collect(),
+            grants,
+            variables,
         }
     }
 
@@ -86,6 +118,15 @@ pub struct Considered<'a> {
     pub outcome: Outcome,
 }
 
+/// A session, as far as its rights depend on it: whose it is, in which tenant,
+/// and as which client.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(super) struct Session {
+    name: String,
+    tenant: Option<TenantId>,
+    client_id: Option<String>,
+}
+
 impl<S: AdminStore + GateStore> Asker<'_, S> {
     /// The rights of a credential while it is connected as `client_id`, or as
     /// the only id that it can be connected as.
@@ -102,19 +143,72 @@ impl<S: AdminStore + GateStore> Asker<'_, S> {
                 client_id.map(ClientId::as_str)
             }
         };
-        let key = (credential.id, client_id.map(str::to_owned));
-        if let Some(judged) = self.judged.get(&key) {
+        let session = Session {
+            name: credential.name.to_string(),
+            tenant: credential.tenant.clone(),
+            client_id: client_id.map(str::to_owned),
+        };
+        if let Some(judged) = self.judged.get(&session) {
             return Ok(Arc::clone(judged));
         }
-        let judged = Arc::new(self.judge_anew(credential, client_id)?);
+        let judged = self.judge_credential(credential, client_id)?;
+        Ok(self.remember(session, judged))
+    }
+
+    /// The rights of a user in a tenant.
+    pub(super) fn judged_user(
+        &mut self,
+        credential: &Credential,
+        tenant: &TenantId,
+        client_id: Option<&ClientId>,
+    ) -> Result<Arc<Judged>, StoreError> {
+        let session = Session {
+            name: credential.name.to_string(),
+            tenant: Some(tenant.clone()),
+            client_id: client_id.map(ToString::to_string),
+        };
+        if let Some(judged) = self.judged.get(&session) {
+            return Ok(Arc::clone(judged));
+        }
+        let judged = self.judge_user(credential, tenant, client_id)?;
+        Ok(self.remember(session, judged))
+    }
+
+    /// The rights of whoever presents a token.
+    pub(super) fn judged_bearer(
+        &mut self,
+        credential: &Credential,
+        token: &TokenRecord,
+        client_id: Option<&ClientId>,
+    ) -> Result<Arc<Judged>, StoreError> {
+        let Some(tenant) = self.tenants.get(&token.tenant).cloned() else {
+            return Ok(Arc::new(Judged::nobody()));
+        };
+        let mut roles = self.roles_of_tenant(&token.tenant)?;
+        roles.retain(|role| role.name == token.role);
+        let client_id = text_of(client_id);
+        let grants = Grants::of_bearer(&roles);
+        let values = Values::of_bearer(credential, client_id);
+        let rights = Rights::of_bearer(credential, token, client_id, &tenant, &roles);
+        Ok(Arc::new(Judged::new(
+            rights,
+            Some(&tenant.id),
+            grants,
+            &values,
+            |source| source.to_string(),
+        )))
+    }
+
+    fn remember(&mut self, session: Session, judged: Judged) -> Arc<Judged> {
+        let judged = Arc::new(judged);
         if self.judged.len() >= MOST_REMEMBERED {
             self.judged.clear();
         }
-        self.judged.insert(key, Arc::clone(&judged));
-        Ok(judged)
+        self.judged.insert(session, Arc::clone(&judged));
+        judged
     }
 
-    fn judge_anew(
+    fn judge_credential(
         &mut self,
         credential: &Credential,
         client_id: Option<&str>,
@@ -122,30 +216,26 @@ impl<S: AdminStore + GateStore> Asker<'_, S> {
         let tenant = credential
             .tenant
             .as_ref()
-            .and_then(|id| self.tenants.get(id));
-        if tenant.is_none() && credential.tenant.is_some() {
+            .and_then(|id| self.tenants.get(id))
+            .cloned();
+        if tenant.is_none() && !credential.is_operator() {
             return Ok(Judged::nobody());
         }
-        let roles = self.store.roles_of(credential)?;
-        let scheme = self.schemes.find(credential.scheme.as_str());
-        let tenant = tenant.map(|tenant| &**tenant);
-        let grants = Grants::of_credential(credential, tenant, scheme, &roles);
-        let values = Values {
-            credential,
-            client_id,
-            scheme,
-        };
-        let mut variables = Vec::new();
-        for variable in grants
-            .iter()
-            .flat_map(|(_, rule)| rule.pattern().variables())
-        {
-            let name = variable.to_string();
-            if variables.iter().all(|(known, _)| *known != name) {
-                variables.push((name, values.value(variable).map(str::to_owned)));
+        let roles = match (&credential.kind, &tenant) {
+            // One that a broker would make now is in no store yet.
+            (Kind::Thing(_), Some(tenant)) => {
+                let mut roles = self.roles_of_tenant(&tenant.id)?;
+                roles.retain(|role| credential.roles.contains(&role.name));
+                roles
             }
-        }
-        let sources = grants.iter().map(|(source, _)| match source {
+            (_, _) => self.store.roles_of(credential)?,
+        };
+        let scheme = self.schemes.find(credential.scheme.as_str());
+        let tenant = tenant.as_deref();
+        let grants = Grants::of_credential(credential, tenant, scheme, &roles);
+        let values = Values::of_credential(credential, client_id, scheme);
+        let rights = Rights::of_credential(credential, client_id, tenant, scheme, &roles, &[]);
+        let name_of = |source: &RuleSource| match source {
             // That the namespaces may be used is a default rule of the scheme.
             RuleSource::Tenant(_) => format!("scheme:{}", credential.scheme),
             RuleSource::Credential
@@ -153,13 +243,44 @@ impl<S: AdminStore + GateStore> Asker<'_, S> {
             | RuleSource::Operator
             | RuleSource::Role(_)
             | RuleSource::Scheme(_) => source.to_string(),
-        });
-        Ok(Judged {
-            rights: Rights::new(&grants, &values, tenant),
-            tenant: credential.tenant.clone(),
-            sources: sources.collect(),
-            grants,
-            variables,
-        })
+        };
+        let tenant = credential.tenant.as_ref();
+        Ok(Judged::new(rights, tenant, grants, &values, name_of))
     }
+
+    fn judge_user(
+        &mut self,
+        credential: &Credential,
+        tenant: &TenantId,
+        client_id: Option<&ClientId>,
+    ) -> Result<Judged, StoreError> {
+        let grant = match &credential.kind {
+            Kind::User(user) => user.grant_in(tenant),
+            Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => None,
+        };
+        let (Some(grant), Some(tenant)) = (grant, self.tenants.get(tenant).cloned()) else {
+            return Ok(Judged::nobody());
+        };
+        let roles = self.roles_of_tenant(&tenant.id)?;
+        let client_id = text_of(client_id);
+        let grants = Grants::of_user(grant, &tenant, &roles);
+        let values = Values::of_user(credential, grant, client_id);
+        let rights = Rights::of_user(credential, client_id, &tenant, &roles);
+        Ok(Judged::new(
+            rights,
+            Some(&tenant.id),
+            grants,
+            &values,
+            |source| source.to_string(),
+        ))
+    }
+
+    fn roles_of_tenant(&mut self, tenant: &TenantId) -> Result<Vec<Role>, StoreError> {
+        self.store.begin(Intent::Read)?.roles(Some(tenant))
+    }
+}
+
+/// A client id as variables have it; one that is not said stands for nothing.
+fn text_of(client_id: Option<&ClientId>) -> &str {
+    client_id.map_or("", ClientId::as_str)
 }

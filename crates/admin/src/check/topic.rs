@@ -8,6 +8,7 @@ use countersign_core::name::TenantId;
 use countersign_core::reason::Reason;
 use countersign_core::rights::TopicUse;
 use countersign_core::rule::{Explanation, Outcome, Territories, Verdict};
+use countersign_core::secret::Secret;
 use countersign_core::store::{AdminStore, GateStore, StoreError};
 use countersign_core::tenant::Tenant;
 use countersign_core::topic::{Subscription, TopicName};
@@ -17,13 +18,17 @@ use super::rights::{Considered, Judged};
 use super::{Asker, Who};
 
 /// Who wants to do what with a topic.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
+#[expect(missing_debug_implementations, reason = "it holds a secret")]
 pub struct TopicAsk<'a> {
     /// The login name, or the handle that commands take; none for a client
     /// that proves nothing.
     pub username: Option<&'a str>,
     /// The client id; if none is said, it does not count.
     pub client_id: Option<&'a str>,
+    /// The password; if there is none, whatever is right, the code of a second
+    /// factor included. Who presents a token is told by it alone.
+    pub password: Option<&'a Secret>,
     /// The port it came in by, if that is to count.
     pub listener: Option<u16>,
     /// What it wants to do.
@@ -141,7 +146,7 @@ impl<S: AdminStore + GateStore> Asker<'_, S> {
         };
         let who = Who {
             username: ask.username,
-            password: None,
+            password: ask.password.map(copy_of),
             listener: ask.listener,
             looseness: match client_id {
                 Some(_) => Looseness::Handle,
@@ -158,6 +163,12 @@ impl<S: AdminStore + GateStore> Asker<'_, S> {
                     Some(stored) => self.judged(&stored, client_id.as_ref())?,
                     None => return Ok(TopicAnswer::refused(Reason::UnknownName)),
                 }
+            }
+            Ok(Identity::User {
+                credential, tenant, ..
+            }) => self.judged_user(&credential, &tenant, client_id.as_ref())?,
+            Ok(Identity::Bearer { credential, token }) => {
+                self.judged_bearer(&credential, &token, client_id.as_ref())?
             }
             Ok(Identity::Unauthenticated { tenant: Some(id) }) => self.judged_nobody_of(&id),
             Ok(Identity::Unauthenticated { tenant: None }) => {
@@ -241,6 +252,10 @@ impl<S: AdminStore + GateStore> Asker<'_, S> {
     }
 }
 
+fn copy_of(secret: &Secret) -> Secret {
+    Secret::new(secret.expose().to_vec())
+}
+
 fn owner_of(walls: &Territories, topic: &str) -> Option<TenantId> {
     let owner = walls.owner_of(TopicName::parse(topic).ok()?)?;
     TenantId::parse(owner).ok()
@@ -268,6 +283,7 @@ mod tests {
         let ask = TopicAsk {
             username,
             client_id: None,
+            password: None,
             listener: None,
             usage,
         };
@@ -427,6 +443,7 @@ mod tests {
             let ask = TopicAsk {
                 username: Some("VW-ABC123"),
                 client_id,
+                password: None,
                 listener: None,
                 usage: publish(topic),
             };
@@ -501,6 +518,7 @@ mod tests {
             let ask = TopicAsk {
                 username,
                 client_id: None,
+                password: None,
                 listener: None,
                 usage: Usage::Subscribe { filter },
             };
@@ -516,6 +534,7 @@ mod tests {
         let ask = TopicAsk {
             username: Some("dev1@acme"),
             client_id: Some("c"),
+            password: None,
             listener: None,
             usage: publish("acme/x"),
         };

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use countersign_core::change::Change;
 use countersign_core::client_id::ClientIdRule;
-use countersign_core::credential::{Credential, CredentialId, Generation, check_attribute};
-use countersign_core::lifecycle::State;
+use countersign_core::credential::{Credential, check_attribute};
+use countersign_core::kind::Kind;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::role::RoleName;
 use countersign_core::scheme::{Draft, DraftRequest, DraftSecret, Scheme, SchemeName, Schemes};
@@ -13,8 +13,9 @@ use countersign_core::secret::Verifier;
 use countersign_core::store::{AdminStore, AdminTransaction, Intent};
 use countersign_core::time::Timestamp;
 
-use super::{CredentialError, Issued, client_ids, exists, find};
+use super::{CredentialError, Issued, add_secret, blank, client_ids, exists, find};
 use crate::context::Context;
+use crate::kind::check_not_reserved;
 use crate::password::{NewSecret, PreparedSecret};
 use crate::text::Text;
 use crate::view::CredentialTrace;
@@ -165,6 +166,7 @@ impl Order {
         let mut taken_before = Vec::new();
         while taken_before.len() < MOST_DRAFTS {
             let draft = scheme.draft(&request, known, context.random)?;
+            check_not_reserved(&draft.name)?;
             let taken = self.taken(transaction, scheme, &draft)?;
             match taken {
                 None => {
@@ -241,7 +243,7 @@ impl Order {
         let id = transaction
             .add_credential(&blank)
             .map_err(|error| exists(error, &name))?;
-        transaction.add_secret(id, &secret.verifier)?;
+        add_secret(transaction, id, &secret, Some(scheme))?;
         Ok(Issued {
             described: find(transaction, &name)?,
             secret: secret.shown_once,
@@ -258,29 +260,17 @@ impl Order {
                 name: draft.name.clone(),
             });
         }
+        let (tenant, scheme) = (Some(new.tenant.clone()), new.scheme.clone());
         Ok(Credential {
-            id: CredentialId(0),
-            name: draft.name.clone(),
-            tenant: Some(new.tenant.clone()),
-            scheme: new.scheme.clone(),
-            state: State::Inactive,
-            ever_used: false,
-            generation: Generation::FIRST,
             group: new.group.clone(),
             description: new.description.clone().and_then(Text::into_filled),
             client_id_rule: draft.client_id.clone(),
-            client_id_tie: None,
             external_identity: new.external_identity,
             not_before: new.not_before,
             expires_at: new.expires_at,
-            created_at: now,
-            updated_at: now,
-            last_used_at: None,
-            revoked_reason: None,
-            secrets: Vec::new(),
             roles: new.roles.clone(),
-            rules: Vec::new(),
             attributes: draft.attributes.clone(),
+            ..blank(draft.name.clone(), Kind::Device, tenant, scheme, now)
         })
     }
 }
@@ -324,6 +314,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use countersign_core::client_id::ClientId;
+    use countersign_core::credential::Generation;
+    use countersign_core::lifecycle::State;
     use countersign_core::store::{AuditQuery, GateStore as _};
     use countersign_sqlite::SqliteStore;
 
@@ -360,6 +352,45 @@ mod tests {
             );
         }
         fixture.credential(&"x".repeat(250)).unwrap();
+    }
+
+    /// Who had such a name would keep the bearers of tokens out.
+    #[test]
+    fn names_that_are_kept_for_others_are_refused() {
+        let mut fixture = Fixture::with_credential();
+        fixture.scheme(&[
+            ("name", "bare"),
+            ("login_name", "given"),
+            ("client_id", "any"),
+            ("secret_shape", "[0-9a-f]{32}"),
+        ]);
+        for (scheme, name) in [
+            ("basic", "jwt:portal"),
+            ("basic", "application:fleet"),
+            ("bare", "jwt"),
+            ("bare", "jwt:x"),
+        ] {
+            let error = fixture.of_scheme(scheme, Some(name)).err().unwrap();
+            assert!(matches!(error, CredentialError::Reserved(_)), "{name}");
+        }
+        assert!(fixture.of_scheme("basic", Some("jwt")).is_ok());
+    }
+
+    #[test]
+    fn of_a_secret_that_serves_as_a_name_its_beginning_is_kept() {
+        let mut fixture = Fixture::with_credential();
+        for (scheme, name, literal) in [
+            ("vwire-token", Some("x"), Some("dt_")),
+            ("vwire-compat", None, Some("at_")),
+            ("vwire", None, None),
+            ("basic", Some("y"), None),
+        ] {
+            let issued = fixture.of_scheme(scheme, name).unwrap();
+            let secret = crate::fixture::text_of(&issued.secret.unwrap());
+            let hint = issued.described.credential.secrets[0].hint.clone();
+            let expected = literal.map(|literal| secret.split_at(literal.len() + 4).0);
+            assert_eq!(hint.as_deref(), expected, "{scheme}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use countersign_core::secret::StoredSecret;
 use countersign_core::store::{AdminStore, AdminTransaction, Intent};
 use countersign_core::time::Timestamp;
 
-use super::{CredentialError, Described, Issued, act_on, find, transition};
+use super::{CredentialError, Described, Issued, act_on, add_secret, find, transition};
 use crate::context::Context;
 use crate::password::{NewSecret, PreparedSecret};
 
@@ -58,13 +58,17 @@ pub fn reset_password<S: AdminStore>(
     secret: NewSecret,
 ) -> Result<Issued, CredentialError> {
     let secret = prepare(store, context, name, Act::ResetPassword, &secret)?;
-    let verifier = &secret.verifier;
     let act = "credential.reset-password";
     let (described, ()) = act_on(store, context, name, act, |transaction, described| {
         let credential = &mut described.credential;
         credential.state = transition(credential, Act::ResetPassword)?;
         remove_secrets(transaction, credential, |_| true)?;
-        transaction.add_secret(credential.id, verifier)?;
+        add_secret(
+            transaction,
+            credential.id,
+            &secret,
+            described.scheme.as_ref(),
+        )?;
         credential.generation = credential.generation.next();
         Ok(())
     })?;
@@ -94,7 +98,6 @@ pub fn rotate<S: AdminStore>(
     overlap: Overlap,
 ) -> Result<Issued, CredentialError> {
     let secret = prepare(store, context, name, Act::Rotate, &NewSecret::Generated)?;
-    let verifier = &secret.verifier;
     let now = context.now;
     let act = "credential.rotate";
     let (described, until) = act_on(store, context, name, act, |transaction, described| {
@@ -111,7 +114,12 @@ pub fn rotate<S: AdminStore>(
                 keep_for_a_while(transaction, credential, overlap, now)?
             }
         };
-        transaction.add_secret(credential.id, verifier)?;
+        add_secret(
+            transaction,
+            credential.id,
+            &secret,
+            described.scheme.as_ref(),
+        )?;
         Ok(until)
     })?;
     Ok(Issued {
@@ -154,7 +162,7 @@ fn check_rotatable(scheme: &Scheme, name: &LoginName, act: Act) -> Result<(), Cr
 }
 
 /// Limits the one usable secret of a credential to `overlap`.
-fn keep_for_a_while<T: AdminTransaction>(
+pub(crate) fn keep_for_a_while<T: AdminTransaction>(
     transaction: &mut T,
     credential: &Credential,
     overlap: Overlap,
@@ -177,7 +185,8 @@ fn keep_for_a_while<T: AdminTransaction>(
     Ok(until)
 }
 
-fn remove_secrets<T: AdminTransaction>(
+/// Removes the secrets that `goes` tells.
+pub(crate) fn remove_secrets<T: AdminTransaction>(
     transaction: &mut T,
     credential: &Credential,
     goes: impl Fn(&StoredSecret) -> bool,

@@ -18,16 +18,18 @@ use countersign_core::scheme::Schemes;
 use countersign_core::store::{AdminStore, AdminTransaction, CredentialQuery, Intent};
 use countersign_core::tenant::Tenant;
 use countersign_core::topic::TopicFilter;
+use countersign_core::user::Grant;
 
 use super::{RoleError, changed, find};
 use crate::credential::{CredentialError, for_each};
 use crate::rule::RuleChange;
 use crate::tenant;
+use crate::user::Holding;
 
-/// What a change of a role would do to one credential.
+/// What a change of a role would do to one credential or user.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Effect {
-    /// The credential.
+    /// Its name.
     pub name: LoginName,
     /// Whether it is connected now.
     pub is_connected: bool,
@@ -46,8 +48,9 @@ pub struct TopicUse {
     pub filter: TopicFilter,
 }
 
-/// Says which credentials would gain or lose what by a change of a role; those
-/// to whom it makes no difference are left out. Nothing is changed.
+/// Says which credentials, things and users would gain or lose what by a change
+/// of a role; those to whom it makes no difference are left out, and so are
+/// tokens, which end soon. Nothing is changed.
 ///
 /// # Errors
 ///
@@ -74,22 +77,54 @@ pub fn preview<S: AdminStore>(
         ..CredentialQuery::default()
     };
     let mut effects = Vec::new();
+    let mut note = |holder: Holder<'_>| {
+        let client_id = connected.get(&holder.credential().id).map(String::as_str);
+        let (gains, loses) = comparison.of(holder, client_id);
+        if !(gains.is_empty() && loses.is_empty()) {
+            effects.push(Effect {
+                name: holder.credential().name.clone(),
+                is_connected: client_id.is_some(),
+                gains,
+                loses,
+            });
+        }
+    };
     for_each(&mut transaction, holders, |credential| {
         if credential.roles.contains(name) {
-            let client_id = connected.get(&credential.id).map(String::as_str);
-            let (gains, loses) = comparison.of(credential, client_id);
-            if !(gains.is_empty() && loses.is_empty()) {
-                effects.push(Effect {
-                    name: credential.name.clone(),
-                    is_connected: client_id.is_some(),
-                    gains,
-                    loses,
-                });
-            }
+            note(Holder::Credential(credential));
         }
         Ok::<_, CredentialError>(())
     })?;
+    for thing in transaction.things(Some(tenant), None)? {
+        if thing.roles.contains(name) {
+            note(Holder::Thing(&thing));
+        }
+    }
+    for Holding { user, grant } in &Holding::all(&mut transaction, tenant, name)? {
+        note(Holder::User(user, grant));
+    }
     Ok(effects)
+}
+
+/// Who holds the role.
+#[derive(Clone, Copy)]
+enum Holder<'a> {
+    /// A device.
+    Credential(&'a Credential),
+    /// A thing, whose client id is a secret.
+    Thing(&'a Credential),
+    /// A user, by this grant.
+    User(&'a Credential, &'a Grant),
+}
+
+impl<'a> Holder<'a> {
+    fn credential(self) -> &'a Credential {
+        match self {
+            Self::Credential(credential) | Self::Thing(credential) | Self::User(credential, _) => {
+                credential
+            }
+        }
+    }
 }
 
 /// The tenant with a role before its change, and with the role after it.
@@ -137,14 +172,10 @@ impl Comparison {
     }
 
     /// What a holder of the role would gain and lose.
-    fn of(
-        &self,
-        credential: &Credential,
-        client_id: Option<&str>,
-    ) -> (Vec<TopicUse>, Vec<TopicUse>) {
-        let values = self.values(credential, client_id);
-        let before = self.grants(credential, &self.before);
-        let after = self.grants(credential, &self.after);
+    fn of(&self, holder: Holder<'_>, client_id: Option<&str>) -> (Vec<TopicUse>, Vec<TopicUse>) {
+        let values = self.values(holder, client_id);
+        let before = self.grants(holder, &self.before);
+        let after = self.grants(holder, &self.after);
         let (mut gains, mut loses) = (Vec::new(), Vec::new());
         for action in [Action::Publish, Action::Subscribe] {
             for rule in self.differing.iter().filter(|rule| is_about(rule, action)) {
@@ -172,23 +203,35 @@ impl Comparison {
 
     /// What stands for the variables of a credential. A client id that is not
     /// known yet stands for itself; one that is a secret stands for nothing.
-    fn values<'a>(&'a self, credential: &'a Credential, client_id: Option<&'a str>) -> Values<'a> {
+    fn values<'a>(&'a self, holder: Holder<'a>, client_id: Option<&'a str>) -> Values<'a> {
+        let credential = match holder {
+            Holder::Credential(credential) => credential,
+            Holder::Thing(credential) => {
+                let scheme = self.schemes.find(credential.scheme.as_str());
+                return Values::of_credential(credential, Some(ANY_CLIENT_ID), scheme);
+            }
+            Holder::User(credential, grant) => {
+                let client_id = client_id.unwrap_or(ANY_CLIENT_ID);
+                return Values::of_user(credential, grant, client_id);
+            }
+        };
         let client_id = match &credential.client_id_rule {
             ClientIdRule::SameAsSecret => None,
             ClientIdRule::Exact(id) => Some(id.as_str()),
             ClientIdRule::SameAsUsername => Some(credential.name.as_str()),
             ClientIdRule::Any | ClientIdRule::FirstUse | ClientIdRule::Prefix(_) => {
-                Some(client_id.unwrap_or("${client_id}"))
+                Some(client_id.unwrap_or(ANY_CLIENT_ID))
             }
         };
-        Values {
-            credential,
-            client_id,
-            scheme: self.schemes.find(credential.scheme.as_str()),
-        }
+        let scheme = self.schemes.find(credential.scheme.as_str());
+        Values::of_credential(credential, client_id, scheme)
     }
 
-    fn grants(&self, credential: &Credential, roles: &[Role]) -> Grants {
+    fn grants(&self, holder: Holder<'_>, roles: &[Role]) -> Grants {
+        let credential = match holder {
+            Holder::Credential(credential) | Holder::Thing(credential) => credential,
+            Holder::User(_, grant) => return Grants::of_user(grant, &self.tenant, roles),
+        };
         let is_held = |role: &&Role| credential.roles.contains(&role.name);
         let held: Vec<_> = roles.iter().filter(is_held).cloned().collect();
         let scheme = self.schemes.find(credential.scheme.as_str());
@@ -335,15 +378,22 @@ fn common(one: &TopicFilter, other: &TopicFilter) -> Option<TopicFilter> {
     TopicFilter::parse(&levels.join("/")).ok()
 }
 
+/// What a client id is called that is not known.
+const ANY_CLIENT_ID: &str = "${client_id}";
+
 #[cfg(test)]
 mod tests {
+    use countersign_core::kind::Application;
     use countersign_core::presence::{Observation, Presence, SessionNumber};
     use countersign_core::store::{Batch, GateStore as _};
+    use countersign_core::user::GrantedRight;
 
     use super::*;
+    use crate::application::{self, NewApplication};
     use crate::credential::{self, NewCredential};
     use crate::fixture::{
-        Fixture, adding, new_credential, removing, role_name, scheme_name, tenant_id,
+        Fixture, JANE, adding, application_name, new_credential, removing, role_name, scheme_name,
+        tenant_id,
     };
 
     /// A tenant with a role that devices of a scheme without own topics hold.
@@ -430,6 +480,32 @@ mod tests {
                 "{rule}"
             );
         }
+    }
+
+    #[test]
+    fn things_and_users_hold_roles_too() {
+        let mut fixture = fixture();
+        fixture.delete("dev1");
+        let new = NewApplication {
+            name: application_name("fleet"),
+            tenant: tenant_id("acme"),
+            roles: vec![role_name("ops")],
+            about: Application::default(),
+        };
+        fixture
+            .act(|store, context| application::create(store, context, new))
+            .unwrap();
+        fixture.thing("pump", "fleet").unwrap();
+        fixture.user(JANE);
+        let ops = GrantedRight::Role(role_name("ops"));
+        fixture.grant(JANE, "acme", ops).unwrap();
+        let rule = adding("allow publish acme/${username}");
+        assert_eq!(
+            effects(&mut fixture, &rule, None),
+            "pump +publish acme/pump; jane@mail.test +publish acme/jane@mail.test"
+        );
+        let of_group = effects(&mut fixture, &rule, Some("DM"));
+        assert_eq!(of_group, "");
     }
 
     #[test]

@@ -8,8 +8,8 @@ use countersign_core::scheme::{Scheme, TokenLogin};
 use countersign_core::secret::{Secret, Verifier};
 use serde::Serialize;
 
-use super::{RuleView, rfc3339};
-use crate::credential::{Described, Issued};
+use super::{RuleView, rfc3339, shown};
+use crate::credential::{Described, Issued, literal_start};
 
 /// What the making of a credential answers with.
 ///
@@ -270,7 +270,7 @@ impl Extras {
 fn username(credential: &Credential, scheme: Option<&Scheme>, secret: Option<&Secret>) -> String {
     match scheme {
         Some(scheme) if scheme.token_login() == TokenLogin::Required => {
-            secret.map_or_else(|| masked(scheme), shown)
+            secret.map_or_else(|| masked(credential, scheme), shown)
         }
         Some(_) | None => credential.name.to_string(),
     }
@@ -287,21 +287,16 @@ fn client_id(
         ClientIdRule::Exact(id) => Some(id.to_string()),
         ClientIdRule::SameAsSecret => match secret {
             Some(secret) => Some(shown(secret)),
-            None => Some(scheme.map_or_else(|| "…".into(), masked)),
+            None => Some(scheme.map_or_else(|| "…".into(), |scheme| masked(credential, scheme))),
         },
         ClientIdRule::SameAsUsername => Some(credential.name.to_string()),
     }
 }
 
-/// A generated secret as text. It is plain ASCII.
-fn shown(secret: &Secret) -> String {
-    String::from_utf8_lossy(secret.expose()).into_owned()
-}
-
-/// What is known of a secret that is kept as a digest: how all of its scheme
-/// begin.
-fn masked(scheme: &Scheme) -> String {
-    let shape = scheme.secret_shape().as_str();
-    let literal = shape.split(['[', '{']).next().unwrap_or_default();
-    format!("{literal}…")
+/// What is known of a secret that is kept as a digest: how it begins, or at
+/// least how all of its scheme do.
+fn masked(credential: &Credential, scheme: &Scheme) -> String {
+    let newest = credential.secrets.first();
+    let hint = newest.and_then(|secret| secret.hint.as_deref());
+    format!("{}…", hint.unwrap_or_else(|| literal_start(scheme)))
 }

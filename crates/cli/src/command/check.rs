@@ -41,7 +41,7 @@ pub(crate) struct Check {
 pub(crate) enum CheckCommand {
     /// Ask whether a client would be let in. Exits with 1 if not.
     #[command(
-        after_help = "Examples:\n  countersign check connect --username dev1@acme --client-id c1\n  printf %s \"$PASSWORD\" | countersign check connect --username dev1@acme --client-id c1 --password-stdin"
+        after_help = "Examples:\n  countersign check connect --username dev1@acme --client-id c1\n  printf %s \"$PASSWORD\" | countersign check connect --username dev1@acme --client-id c1 --password-stdin\n  countersign check connect --username jwt --client-id c1 --password-stdin"
     )]
     Connect(CheckConnect),
     /// Ask whether a client may publish. Exits with 1 if not.
@@ -49,7 +49,7 @@ pub(crate) enum CheckCommand {
     /// Whoever would not be let in now, because it is suspended, say, may do
     /// nothing, and this is the reason that is given.
     #[command(
-        after_help = "Examples:\n  countersign check publish --username dev1@acme --qos 1 --retain acme/line1"
+        after_help = "Examples:\n  countersign check publish --username dev1@acme --qos 1 --retain acme/line1\n  countersign check publish --username jwt --password-stdin acme/line1"
     )]
     Publish {
         #[command(flatten)]
@@ -124,6 +124,11 @@ pub(crate) struct Who {
     /// The client id it presented. Without this, it does not count.
     #[arg(long, value_name = "ID")]
     client_id: Option<String>,
+    /// Read the password from standard input, all bytes up to the first
+    /// newline. Without this, the password is taken as right, and the code of a
+    /// second factor too. Whoever presents a token, as `jwt`, is told by it.
+    #[arg(long)]
+    password_stdin: bool,
 }
 
 impl Check {
@@ -186,9 +191,15 @@ impl Who {
         usage: Usage<'_>,
         invocation: &Invocation,
     ) -> Result<ExitCode, Failure> {
+        let password = if self.password_stdin {
+            Some(read_presented()?)
+        } else {
+            None
+        };
         let answer = asker.topic(&TopicAsk {
             username: Some(&self.username),
             client_id: self.client_id.as_deref(),
+            password: password.as_ref(),
             listener: None,
             usage,
         })?;

@@ -220,7 +220,7 @@ fn act(
 /// no key for.
 fn print(invocation: &Invocation, described: &Described) -> Result<(), Failure> {
     let Described { credential, scheme } = described;
-    if credential.tenant.is_none() {
+    if credential.is_operator() {
         return operator::print(invocation, credential);
     }
     let old_secret_until =

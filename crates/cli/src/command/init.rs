@@ -58,7 +58,23 @@ impl Init {
         made.put(&key_draft, &key)?;
         made.put(&draft, &store)?;
         made.keep();
-        invocation.output.record(&json!({ "path": store }))?;
+        let hints = [
+            (
+                "key",
+                format!(
+                    "{}; back it up apart from the store: it opens second factors and signs tokens",
+                    key.display()
+                ),
+            ),
+            (
+                "next",
+                "make a tenant with `countersign tenant create`, then ask `countersign doctor`"
+                    .into(),
+            ),
+        ];
+        invocation
+            .output
+            .record_with(&json!({ "path": store }), &hints)?;
         Ok(ExitCode::SUCCESS)
     }
 }

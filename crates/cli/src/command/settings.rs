@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use countersign_admin::settings::{self, SettingsChanges};
 use countersign_admin::view::SettingsView;
 use countersign_core::duration::parse_duration;
+use countersign_core::lockout::LockoutPolicy;
 use countersign_core::secret::Argon2Params;
 
 use crate::failure::Failure;
@@ -19,7 +20,7 @@ pub(crate) enum SettingsCommand {
     Show,
     /// Change settings.
     #[command(
-        after_help = "Examples:\n  countersign settings set --argon2 m=47104,t=1,p=1\n  countersign settings set --client-id-hold 7d"
+        after_help = "Examples:\n  countersign settings set --argon2 m=47104,t=1,p=1\n  countersign settings set --client-id-hold 7d\n  countersign settings set --lockout failures=5,step=5m,longest=30m"
     )]
     Set(SettingsSet),
 }
@@ -32,6 +33,14 @@ pub(crate) struct SettingsSet {
     /// How long a client id is held for whom it belongs to after its last use.
     #[arg(long, value_name = "DUR", value_parser = parse_duration)]
     client_id_hold: Option<Duration>,
+    /// When people are locked out, unless their tenants say otherwise: after so
+    /// many failed logins for a step, after as many again for two, and so on.
+    #[arg(
+        long,
+        value_name = "failures=N,step=DUR,longest=DUR",
+        value_parser = LockoutPolicy::parse
+    )]
+    lockout: Option<LockoutPolicy>,
 }
 
 impl SettingsCommand {
@@ -41,14 +50,16 @@ impl SettingsCommand {
             Self::Set(SettingsSet {
                 argon2,
                 client_id_hold,
+                lockout,
             }) => {
                 let changes = SettingsChanges {
                     argon2,
                     client_id_hold,
+                    lockout,
                 };
                 if changes.is_empty() {
                     return Err(Failure::usage(
-                        "nothing to set; give --argon2 or --client-id-hold",
+                        "nothing to set; give --argon2, --client-id-hold or --lockout",
                     ));
                 }
                 invocation.act(|store, context| settings::set(store, context, changes))?

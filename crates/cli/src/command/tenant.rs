@@ -7,6 +7,7 @@ use countersign_admin::namespace::parse_namespace;
 use countersign_admin::tenant::{self, Deletion, NewTenant, TenantChanges};
 use countersign_admin::view::TenantView;
 use countersign_core::client_id::ClientId;
+use countersign_core::lockout::{LockoutPolicy, LockoutPolicyError};
 use countersign_core::name::TenantId;
 use countersign_core::tenant::{Authentication, SubscribeMode};
 use countersign_core::topic::TopicFilter;
@@ -36,7 +37,7 @@ pub(crate) enum TenantCommand {
     },
     /// Change a tenant.
     #[command(
-        after_help = "Examples:\n  countersign tenant set acme --authentication optional\n  countersign tenant set acme --add-namespace plant/# --remove-namespace acme/#"
+        after_help = "Examples:\n  countersign tenant set acme --authentication optional\n  countersign tenant set acme --add-namespace plant/# --remove-namespace acme/#\n  countersign tenant set acme --lockout failures=3,step=10m,longest=1h"
     )]
     Set(TenantSet),
     /// Delete a tenant.
@@ -68,6 +69,9 @@ pub(crate) struct TenantCreate {
     /// How all of its client ids begin, and nobody else's do.
     #[arg(long, value_name = "PREFIX", value_parser = ClientId::parse)]
     client_id_prefix: Option<ClientId>,
+    /// When its people are locked out, if other than `settings show` says.
+    #[arg(long, value_name = LOCKOUT, value_parser = LockoutPolicy::parse)]
+    lockout: Option<LockoutPolicy>,
 }
 
 #[derive(Args, Debug)]
@@ -90,6 +94,22 @@ pub(crate) struct TenantSet {
     /// How all of its client ids begin; '' is anyhow.
     #[arg(long, value_name = "PREFIX", value_parser = Beginning::parse)]
     client_id_prefix: Option<Beginning>,
+    /// When its people are locked out; `default` is as `settings show` says.
+    #[arg(long, value_name = LOCKOUT, value_parser = Lockout::parse)]
+    lockout: Option<Lockout>,
+}
+
+/// When people of a tenant are locked out.
+#[derive(Clone, Copy, Debug)]
+struct Lockout(Option<LockoutPolicy>);
+
+impl Lockout {
+    fn parse(text: &str) -> Result<Self, LockoutPolicyError> {
+        match text {
+            "default" => Ok(Self(None)),
+            _ => LockoutPolicy::parse(text).map(|policy| Self(Some(policy))),
+        }
+    }
 }
 
 impl TenantCommand {
@@ -133,6 +153,7 @@ impl TenantCreate {
             authentication: self.authentication,
             subscribe: self.subscribe,
             client_id_prefix: self.client_id_prefix,
+            lockout: self.lockout,
         };
         let tenant = invocation.act(|store, context| tenant::create(store, context, new))?;
         invocation.output.record(&TenantView::of(&tenant))
@@ -147,11 +168,12 @@ impl TenantSet {
             add_namespaces: self.add,
             remove_namespaces: self.remove,
             client_id_prefix: self.client_id_prefix.map(|Beginning(prefix)| prefix),
+            lockout: self.lockout.map(|Lockout(policy)| policy),
         };
         if changes.is_empty() {
             return Err(Failure::usage(
                 "nothing to set; give --authentication, --subscribe, --add-namespace, \
-                 --remove-namespace or --client-id-prefix",
+                 --remove-namespace, --client-id-prefix or --lockout",
             ));
         }
         let tenant = self.tenant;
@@ -161,6 +183,7 @@ impl TenantSet {
     }
 }
 
+const LOCKOUT: &str = "failures=N,step=DUR,longest=DUR";
 const COLUMNS: &[Column] = &[
     ("id", "TENANT"),
     ("authentication", "AUTHENTICATION"),

@@ -176,7 +176,7 @@ fn keeps_secrets(config: &BrokerConfig, content: &Content) -> Result<(), Problem
     }
     Err(Problem::new(
         format!(
-            "clients of scheme `{scheme}` present their secret as user name or client id, and \
+            "clients of scheme `{scheme}` present a secret as user name or client id, and \
              Mosquitto writes both into its log"
         ),
         "write `connection_messages false`; Countersign's own lines show such names masked",

@@ -90,7 +90,10 @@ fn key_is_safe(key: &Path, user: Option<&Account>) -> Result<(), Problem> {
     let Ok(file) = key.metadata() else {
         let key = key.display();
         return Err(Problem::new(
-            format!("the key file `{key}` is missing; what is sealed with it can't be read"),
+            format!(
+                "the key file `{key}` is missing; second factors and tokens need what is sealed \
+                 with it"
+            ),
             "restore it from a backup",
         ));
     };

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::path::Path;
 
 use countersign_admin::view::rfc3339;
-use countersign_admin::{audit, scheme, settings, tenant};
+use countersign_admin::{audit, scheme, settings, tenant, vault};
 use countersign_core::scheme::SchemeName;
 use countersign_core::store::{AuditQuery, StoreError, StoreErrorKind};
 use countersign_core::time::Timestamp;
@@ -12,6 +12,7 @@ use countersign_sqlite::SqliteStore;
 
 use super::{Problem, Report};
 use crate::command::audit::intact;
+use crate::command::init::key_of;
 use crate::invocation::now;
 
 /// What of a store matters to a broker's configuration.
@@ -33,6 +34,7 @@ pub(super) fn check(report: &mut Report, path: &Path) -> Content {
     report.note("audit", audit_chain(&store));
     report.note("argon2", argon2(&mut store));
     report.note("clock", clock(&mut store, now()));
+    report.note("sealed", opens_what_is_sealed(&mut store, path));
     Content {
         admits_anonymous: tenant::list(&mut store).is_ok_and(|tenants| {
             tenants
@@ -130,6 +132,39 @@ fn clock(store: &mut SqliteStore, now: Timestamp) -> Result<(), Problem> {
         )),
         Some(_) | None => Ok(()),
     }
+}
+
+/// Checks that the key file opens what is sealed with it: seeds of second
+/// factors, and keys of tokens.
+fn opens_what_is_sealed(store: &mut SqliteStore, path: &Path) -> Result<(), Problem> {
+    let sealed =
+        vault::look(store).map_err(|error| Problem::new(error.to_string(), remedy(&error)))?;
+    if sealed.unreadable == 0 {
+        return Ok(());
+    }
+    let key = key_of(path);
+    let key = key.display();
+    let needed = format!(
+        "{} users with a second factor and {} keys of tokens",
+        sealed.second_factors, sealed.signing_keys
+    );
+    let problem = if sealed.has_key {
+        format!(
+            "the key file `{key}` is another one than {} of {needed} were sealed with; those users \
+             are refused, and tokens can't be made",
+            sealed.unreadable
+        )
+    } else {
+        format!(
+            "the key file `{key}` is missing or no key file, and {needed} need it; those users are \
+             refused, and tokens can't be made"
+        )
+    };
+    Err(Problem::new(
+        problem,
+        "restore it from a backup; if it is lost, `countersign user mfa disable` lets each of them \
+         in again, and `countersign jwt rotate-key` makes another key",
+    ))
 }
 
 const TOLERATED: Duration = Duration::from_secs(60);

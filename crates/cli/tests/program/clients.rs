@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use countersign_core::change::Change;
 use countersign_core::client_id::ClientId;
-use countersign_core::connect::{LoginRecord, SessionChange};
+use countersign_core::connect::{LoginRecord, Proof, SessionChange};
 use countersign_core::name::LoginName;
 use countersign_core::presence::{Observation, Presence, SessionNumber};
 use countersign_core::store::{Batch, Directory as _, GateStore as _, KickTarget, Login, Recorded};
@@ -66,7 +66,7 @@ fn leave_session(store: &mut SqliteStore, name: &str, client_id: &str) {
         client_id: &ClientId::parse(client_id).unwrap(),
         username: Some(name.as_str()),
         tenant: credential.tenant.as_ref(),
-        proved: Some((&credential, credential.secrets[0].id)),
+        proved: Some((&credential, Proof::Secret(credential.secrets[0].id))),
         record: LoginRecord {
             activates: true,
             session: SessionChange::Taken,

@@ -37,12 +37,13 @@ const SHOWN: [&str; 18] = [
     "generation",
     "revoked_reason",
 ];
-const TENANT: [&str; 6] = [
+const TENANT: [&str; 7] = [
     "id",
     "namespaces",
     "authentication",
     "subscribe",
     "client_id_prefix",
+    "lockout",
     "created_at",
 ];
 
@@ -163,11 +164,19 @@ fn everything_else_has_its_keys() {
     let shop = Shop::with_credential();
     assert_eq!(
         shop.json("settings show"),
-        json!({ "argon2": "m=8,t=1,p=1", "client_id_hold": "30d" })
+        json!({
+            "argon2": "m=8,t=1,p=1",
+            "client_id_hold": "30d",
+            "lockout": "failures=5,step=5m,longest=30m"
+        })
     );
     assert_eq!(
-        shop.json("settings set --argon2 m=16,t=1,p=1 --client-id-hold 36h"),
-        json!({ "argon2": "m=16,t=1,p=1", "client_id_hold": "36h" })
+        shop.json("settings set --argon2 m=16,t=1,p=1 --client-id-hold 36h --lockout failures=3,step=90s,longest=1h"),
+        json!({
+            "argon2": "m=16,t=1,p=1",
+            "client_id_hold": "36h",
+            "lockout": "failures=3,step=90s,longest=1h"
+        })
     );
     assert_eq!(shop.json("clients list"), json!([]));
     assert_eq!(shop.json("clients count"), json!({ "connected": 0 }));

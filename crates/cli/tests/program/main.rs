@@ -16,6 +16,8 @@ mod json;
 #[cfg(test)]
 mod operators;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod roles;
@@ -23,3 +25,5 @@ mod roles;
 mod schemes;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tokens;

@@ -427,6 +427,195 @@ const CASES: &[(&str, i32, &str)] = &[
     ("completions csh", 2, "csh"),
     ("man /none", 1, "no directory `/none`"),
     ("--store '' tenant list", 2, "--store"),
+    // Lockout policies.
+    (
+        "settings set --lockout 5",
+        2,
+        "`failures=5,step=5m,longest=30m`",
+    ),
+    (
+        "tenant set acme --lockout off",
+        2,
+        "`off` is no lockout policy",
+    ),
+    // Users.
+    ("user create jane", 2, "`jane` is no e-mail address"),
+    (
+        "user create jane@acme",
+        2,
+        "`jane@acme` is no e-mail address",
+    ),
+    ("user create joe@mail.test", 2, "--password-stdin"),
+    (
+        "user show joe@mail.test",
+        1,
+        "there is no user `joe@mail.test`",
+    ),
+    ("user delete joe@mail.test", 1, "there is no user"),
+    ("user unlock joe@mail.test", 1, "there is no user"),
+    ("user unlock jane@mail.test", 1, "is not locked"),
+    (
+        "user grant jane@mail.test --tenant acme",
+        2,
+        "--role <ROLE>|--org-admin",
+    ),
+    (
+        "user grant jane@mail.test --tenant acme --role ops --org-admin",
+        2,
+        "cannot be used with",
+    ),
+    (
+        "user grant jane@mail.test --tenant none --org-admin",
+        1,
+        "no tenant `none`",
+    ),
+    (
+        "user grant jane@mail.test --tenant acme --role none",
+        1,
+        "no role `none`",
+    ),
+    (
+        "user grant jane@mail.test --tenant acme --org-admin",
+        1,
+        "just that",
+    ),
+    (
+        "user grant jane@mail.test --tenant acme --role ops --group a..b",
+        2,
+        "a..b",
+    ),
+    (
+        "user ungrant joe@mail.test --tenant acme",
+        1,
+        "there is no user",
+    ),
+    ("user mfa confirm jane@mail.test", 2, "--code-stdin"),
+    ("user mfa disable jane@mail.test", 1, "has no second factor"),
+    (
+        "credential show jane@mail.test",
+        1,
+        "is a user; use the commands of `user`",
+    ),
+    ("credential suspend jane@mail.test", 1, "is a user"),
+    ("operator delete jane@mail.test", 1, "is a user"),
+    // Applications and things.
+    ("application create fleet", 2, "--tenant"),
+    (
+        "application create a/b --tenant acme",
+        2,
+        "is no application's name",
+    ),
+    (
+        "application create fleet --tenant acme",
+        1,
+        "has an application `fleet` already",
+    ),
+    (
+        "application create x --tenant acme --role none",
+        1,
+        "no role `none`",
+    ),
+    (
+        "application show none --tenant acme",
+        1,
+        "no application `none`",
+    ),
+    (
+        "application rotate none --tenant acme",
+        1,
+        "no application `none`",
+    ),
+    (
+        "application rotate fleet --tenant acme --overlap 0s",
+        2,
+        "0s",
+    ),
+    (
+        "thing create pump --tenant acme --application fleet",
+        1,
+        "exists already",
+    ),
+    (
+        "thing create x --tenant acme --application none",
+        1,
+        "no application `none`",
+    ),
+    (
+        "thing create a+b --tenant acme --application fleet",
+        2,
+        "can't hold `+`",
+    ),
+    (
+        "thing create a/b --tenant acme --application fleet",
+        1,
+        "holds `/`",
+    ),
+    (
+        "thing create jwt --tenant acme --application fleet",
+        1,
+        "is kept for tokens",
+    ),
+    ("thing list --application fleet", 2, "--tenant"),
+    ("thing show none --tenant acme", 1, "no thing `none`"),
+    ("thing untie pump --tenant acme", 1, "not tied"),
+    (
+        "credential delete pump",
+        1,
+        "is a thing; use the commands of `thing`",
+    ),
+    (
+        "credential show application:fleet@acme",
+        1,
+        "is an application",
+    ),
+    (
+        "credential create jwt:x --tenant acme",
+        1,
+        "is kept for tokens",
+    ),
+    ("operator create jwt", 1, "is kept for tokens"),
+    // Tokens.
+    (
+        "jwt create --tenant acme --role none --whoami me --as jane@mail.test",
+        1,
+        "no role `none`",
+    ),
+    (
+        "jwt create --tenant acme --role ops --whoami me --as fleet",
+        1,
+        "does not administer tenant `acme`",
+    ),
+    (
+        "jwt create --tenant acme --role ops --whoami me --as none",
+        1,
+        "nobody is called `none`",
+    ),
+    (
+        "jwt create --tenant acme --role ops --whoami a@b --as jane@mail.test",
+        2,
+        "can't name a token's bearer",
+    ),
+    (
+        "jwt create --tenant acme --role ops --whoami me --as jane@mail.test --thing none",
+        1,
+        "no thing `none`",
+    ),
+    (
+        "jwt create --tenant acme --role ops --whoami me --as jane@mail.test --ttl 25h",
+        2,
+        "from 1 second to 24 hours",
+    ),
+    ("jwt revoke", 2, "JTI|--issuer"),
+    ("jwt revoke x", 2, "is no token's id"),
+    (
+        "jwt revoke 00112233445566778899aabbccddeeff",
+        1,
+        "there is no token",
+    ),
+    ("jwt revoke --key k-none", 1, "there is no key `k-none`"),
+    ("jwt revoke --issuer none", 1, "nobody is called `none`"),
+    ("jwt rotate-key --tenant none", 1, "no tenant `none`"),
+    ("tenant delete acme", 1, "1 applications, 1 things"),
     (
         "--store /none/x.db tenant list",
         1,
@@ -456,6 +645,13 @@ fn bad_input_is_one_line_and_changes_nothing() {
     shop.run("credential revoke revoked@acme").done();
     shop.run("role create ops --tenant acme").done();
     shop.run("operator create bridge").done();
+    shop.run_with("user create jane@mail.test --password-stdin", b"hunter2")
+        .done();
+    shop.run("user grant jane@mail.test --tenant acme --org-admin")
+        .done();
+    shop.run("application create fleet --tenant acme").done();
+    shop.run("thing create pump --tenant acme --application fleet")
+        .done();
     let (content, files) = (shop.content(), shop.files());
     for (line, code, needle) in CASES {
         let words = words(line);
@@ -529,6 +725,8 @@ fn help_and_version_are_no_failures() {
         "help",
         "credential --help",
         "credential create --help",
+        "user mfa enrol --help",
+        "jwt create --help",
     ] {
         let ran = shop.run(line);
         assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{line}");
@@ -549,4 +747,15 @@ fn completions_and_manual_pages_are_made_without_a_store() {
         shop.files()
             .contains(&"countersign-credential-create.1".into())
     );
+    for page in [
+        "user-mfa-enrol",
+        "application-rotate",
+        "thing-untie",
+        "jwt-rotate-key",
+    ] {
+        assert!(
+            shop.files().contains(&format!("countersign-{page}.1")),
+            "{page}"
+        );
+    }
 }

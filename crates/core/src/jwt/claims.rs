@@ -247,7 +247,7 @@ mod tests {
     }
 
     fn at_seconds(seconds: i64) -> Timestamp {
-        Timestamp::from_millis(seconds * 1_000)
+        Timestamp::from_millis(seconds.saturating_mul(1_000))
     }
 
     #[test]

@@ -115,10 +115,11 @@ mod tests {
     use super::*;
 
     fn bytes<const N: usize>(hex: &str) -> [u8; N] {
-        assert_eq!(hex.len(), 2 * N);
-        core::array::from_fn(|index| {
-            u8::from_str_radix(&hex[2 * index..2 * index + 2], 16).unwrap()
-        })
+        let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
+        assert!(rest.is_empty(), "{hex}");
+        let read = |pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap();
+        let bytes: Vec<u8> = pairs.iter().map(|pair| read(pair)).collect();
+        bytes.try_into().unwrap()
     }
 
     #[test]

@@ -93,7 +93,8 @@ pub trait AdminTransaction {
     /// As [`AdminTransaction::settings`].
     fn delete_tenant(&mut self, id: &TenantId) -> Result<(), StoreError>;
 
-    /// How many credentials a tenant has.
+    /// How many credentials a tenant has. Bearers of tokens don't count: they
+    /// come along with a token.
     ///
     /// # Errors
     ///
@@ -107,7 +108,7 @@ pub trait AdminTransaction {
     /// As [`AdminTransaction::settings`].
     fn credential(&mut self, name: &LoginName) -> Result<Option<Credential>, StoreError>;
 
-    /// Credentials of tenants, by name.
+    /// Devices of tenants, by name.
     ///
     /// # Errors
     ///
@@ -169,6 +170,14 @@ pub trait AdminTransaction {
         ends_at: Option<Timestamp>,
         until_used: bool,
     ) -> Result<(), StoreError>;
+
+    /// Keeps what a secret begins with, for listings: of one that serves as a
+    /// name.
+    ///
+    /// # Errors
+    ///
+    /// As [`AdminTransaction::settings`].
+    fn put_hint(&mut self, secret: SecretId, hint: &str) -> Result<(), StoreError>;
 
     /// Removes a secret.
     ///
@@ -254,7 +263,8 @@ pub trait AdminTransaction {
     /// As [`AdminTransaction::settings`].
     fn add_token_key(&mut self, key: &SealedTokenKey) -> Result<(), StoreError>;
 
-    /// Says from when on the signatures of a key count no more.
+    /// Says from when on the signatures of a key count no more; never later than
+    /// was said before.
     ///
     /// # Errors
     ///
@@ -282,7 +292,7 @@ pub trait AdminTransaction {
     /// As [`AdminTransaction::settings`].
     fn add_token(&mut self, token: &TokenRecord) -> Result<(), StoreError>;
 
-    /// Revokes a token.
+    /// Revokes a token; one that is revoked stays as it is.
     ///
     /// # Errors
     ///
@@ -317,7 +327,9 @@ pub trait AdminTransaction {
     /// As [`AdminTransaction::settings`].
     fn delete_role(&mut self, tenant: &TenantId, name: &RoleName) -> Result<(), StoreError>;
 
-    /// The numbers of the credentials that hold a role.
+    /// The numbers of the credentials that hold a role: by themselves, by a
+    /// grant, or by tokens made for them that are still kept. Things are not
+    /// among them; their application is.
     ///
     /// # Errors
     ///
@@ -364,7 +376,7 @@ pub trait AdminTransaction {
     /// As [`AdminTransaction::settings`].
     fn schemes_used_by(&mut self, tenant: &TenantId) -> Result<Vec<SchemeName>, StoreError>;
 
-    /// Credentials outside of all tenants, by name.
+    /// Operators, by name.
     ///
     /// # Errors
     ///

@@ -148,7 +148,8 @@ pub trait GateStore: Directory + Send + Sized + 'static {
     /// Returns [`StoreError`] when the store can't be read.
     fn tenants(&mut self) -> Result<Vec<Arc<Tenant>>, StoreError>;
 
-    /// The roles that a credential holds and that exist.
+    /// The roles that a credential holds and that exist; of a user, those of all
+    /// grants, each of its own tenant.
     ///
     /// # Errors
     ///

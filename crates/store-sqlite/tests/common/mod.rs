@@ -6,8 +6,9 @@ use std::path::Path;
 use countersign_core::audit::{AuditEntry, Outcome};
 use countersign_core::change::{Change, ChangeSeq};
 use countersign_core::client_id::{ClientId, ClientIdRule};
-use countersign_core::connect::LoginRecord;
+use countersign_core::connect::{LoginRecord, Proof};
 use countersign_core::credential::{Credential, CredentialId, Generation};
+use countersign_core::kind::Kind;
 use countersign_core::lifecycle::State;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::rule::Namespaces;
@@ -59,6 +60,7 @@ pub(crate) fn make_tenant(store: &mut SqliteStore) {
         authentication: Authentication::Required,
         subscribe: SubscribeMode::Strict,
         client_id_prefix: None,
+        lockout: None,
         namespaces: Namespaces::new([]).unwrap(),
         created_at: Timestamp::from_millis(0),
     };
@@ -88,7 +90,7 @@ pub(crate) fn activate(store: &mut SqliteStore, name: &str) -> Result<Recorded, 
         client_id: &ClientId::parse("c").unwrap(),
         username: Some(credential.name.as_str()),
         tenant: credential.tenant.as_ref(),
-        proved: Some((&credential, credential.secrets[0].id)),
+        proved: Some((&credential, Proof::Secret(credential.secrets[0].id))),
         record: LoginRecord {
             activates: true,
             ..LoginRecord::default()
@@ -130,6 +132,7 @@ fn credential(name: &str) -> Credential {
     Credential {
         id: CredentialId(0),
         name: LoginName::parse(name).unwrap(),
+        kind: Kind::Device,
         tenant: Some(tenant_id()),
         scheme: SchemeName::parse("basic").unwrap(),
         state: State::Inactive,

@@ -577,6 +577,40 @@ mod tests {
         }
     }
 
+    /// MQTT 5.0 §3.15.
+    #[test]
+    fn an_auth_names_its_reason_its_method_and_its_data() {
+        let server = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = server.local_addr().unwrap().port();
+        let connect = Connect::v5("auth").authentication("M", Some(b"pw"));
+        let mut client = connect.send(port).unwrap();
+        let (mut server, _) = server.accept().unwrap();
+        let mut sent = vec![0; connect.bytes().len()];
+        server.read_exact(&mut sent).unwrap();
+        assert!(
+            sent.windows(9)
+                .any(|part| part == b"\x15\0\x01M\x16\0\x02pw")
+        );
+
+        server
+            .write_all(b"\xF0\x0B\x18\x09\x15\0\x01M\x16\0\x02{}")
+            .unwrap();
+        let Answer::Auth(question) = client.answer(SOON).unwrap() else {
+            panic!("no question");
+        };
+        assert_eq!(question.code, 0x18);
+        assert_eq!(question.data(), Some(&b"{}"[..]));
+
+        client.auth(0x18, "M", Some(b"123456")).unwrap();
+        let expected = b"\xF0\x0F\x18\x0D\x15\0\x01M\x16\0\x06123456";
+        let mut sent = vec![0; expected.len()];
+        server.read_exact(&mut sent).unwrap();
+        assert_eq!(sent, expected);
+        server.write_all(&[0x20, 3, 0, 0, 0]).unwrap();
+        let answer = client.answer(SOON).unwrap();
+        assert!(matches!(answer, Answer::Connack(connack) if connack.code == 0));
+    }
+
     #[test]
     fn a_client_comes_from_the_address_it_names() {
         let connect = Connect::v311("address").source(Ipv4Addr::new(127, 0, 0, 5));

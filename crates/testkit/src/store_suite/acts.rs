@@ -6,6 +6,7 @@ use countersign_core::change::{Change, ChangeSeq};
 use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::credential::{Credential, CredentialId, Generation};
 use countersign_core::lifecycle::State;
+use countersign_core::lockout::LockoutPolicy;
 use countersign_core::name::GroupPath;
 use countersign_core::rule::{Action, Effect, Limits, Namespaces, QoS, Rule};
 use countersign_core::scheme::{SchemeName, Schemes};
@@ -149,6 +150,7 @@ pub fn a_tenant_reads_back_as_it_was_written(mut store: impl GateStore + AdminSt
         authentication: Authentication::Off,
         subscribe: SubscribeMode::Filtered,
         client_id_prefix: Some(ClientId::parse("p-").unwrap()),
+        lockout: Some(LockoutPolicy::parse("failures=3,step=1m,longest=1h").unwrap()),
         namespaces: filters(&["z/#", "a/+/b"]),
         created_at: at(5),
         ..tenant("acme")
@@ -175,6 +177,7 @@ pub fn settings_read_back_as_they_were_written(mut store: impl GateStore + Admin
     let settings = Settings {
         argon2,
         client_id_hold: Duration::from_millis(1_500),
+        lockout: LockoutPolicy::parse("failures=3,step=1s,longest=90s").unwrap(),
     };
     assert_ne!(store.settings().unwrap(), settings);
     commit(&mut store, &[], |transaction| {

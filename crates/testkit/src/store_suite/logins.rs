@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use countersign_core::change::{Change, ChangeSeq};
 use countersign_core::client_id::{ClientId, ClientIdRule};
-use countersign_core::connect::LoginRecord;
+use countersign_core::connect::{LoginRecord, Proof};
 use countersign_core::credential::Credential;
 use countersign_core::lifecycle::State;
 use countersign_core::secret::{Argon2Params, PasswordHash, Secret, SecretId, Verifier};
@@ -138,7 +138,7 @@ pub fn a_tie_is_written_once_and_told_to_the_others(mut store: impl GateStore + 
     let tied = found(&mut other, "dev1@acme");
     assert_eq!(tied.client_id_tie, Some(a.tie()));
     let again = Login {
-        proved: Some((&tied, secret)),
+        proved: Some((&tied, Proof::Secret(secret))),
         ..login(&b)
     };
     assert_eq!(

@@ -96,6 +96,7 @@ fn answer(
     let answer = asker.topic(&TopicAsk {
         username,
         client_id,
+        password: None,
         listener: question.listener,
         usage,
     })?;

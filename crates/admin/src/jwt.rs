@@ -1,0 +1,336 @@
+//! Acts on tokens (JWT, RFC 7519): they are made by whoever administers a
+//! tenant, last at most a day, and can be revoked (design §10).
+
+use std::collections::BTreeSet;
+
+use countersign_core::change::Change;
+use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::jwt::{
+    Claims, KeyId, SignError, TokenId, Ttl, Whoami, bearer_name, sign, whoami_of,
+};
+use countersign_core::kind::{ApplicationName, Kind};
+use countersign_core::name::{LoginName, TenantId};
+use countersign_core::role::RoleName;
+use countersign_core::scheme::SchemeName;
+use countersign_core::secret::Secret;
+use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError};
+use countersign_core::time::Timestamp;
+use countersign_core::token::TokenRecord;
+use countersign_core::user::parse_email;
+
+use crate::authority::{AuthorityError, check_admin};
+use crate::context::{Context, RandomError};
+use crate::credential::blank;
+use crate::role::{self, RoleError};
+use crate::tenant::{self, TenantError};
+use crate::thing::{self, ThingError};
+use crate::vault::VaultError;
+use crate::view::TokenTrace;
+
+mod key;
+mod revocation;
+
+pub use self::key::{Rotated, rotate_key};
+pub(crate) use self::revocation::end;
+pub use self::revocation::{revoke, revoke_of_issuer, revoke_of_key};
+
+/// A token to be made.
+#[derive(Clone, Debug)]
+pub struct NewToken {
+    /// Its tenant.
+    pub tenant: TenantId,
+    /// The role whose rules its bearer has.
+    pub role: RoleName,
+    /// Whom it is for.
+    pub whoami: Whoami,
+    /// The things that it is limited to; if none, it is not.
+    pub things: Vec<LoginName>,
+    /// How long it lasts.
+    pub ttl: Ttl,
+    /// Who makes it. They must administer the tenant, and it dies when they do
+    /// no more.
+    pub issuer: CredentialId,
+}
+
+/// A token that was made just now.
+#[expect(missing_debug_implementations, reason = "it holds a secret")]
+pub struct Made {
+    /// The token, to be shown this once.
+    pub token: Secret,
+    /// What is kept of it.
+    pub record: TokenRecord,
+}
+
+/// A token as it is listed.
+#[derive(Clone, Debug)]
+pub struct Described {
+    /// What is kept of it.
+    pub record: TokenRecord,
+    /// Whom it is for; none if they are gone.
+    pub whoami: Option<Whoami>,
+    /// Who made it; none if they are gone.
+    pub issuer: Option<LoginName>,
+    /// Whether a client that presents it would be let in.
+    pub is_valid: bool,
+}
+
+/// Makes a token, with its tenant's first key and its bearer where those are
+/// not there yet.
+///
+/// # Errors
+///
+/// Returns [`JwtError`] when the issuer does not administer the tenant, when
+/// the tenant has no such role or thing, when the key file is missing or
+/// another one, or when the store can't be written; nothing changed then.
+pub fn create<S: AdminStore>(
+    store: &mut S,
+    context: &mut Context<'_>,
+    new: NewToken,
+) -> Result<Made, JwtError> {
+    let mut transaction = store.begin(Intent::Write)?;
+    tenant::find(&mut transaction, &new.tenant)?;
+    check_admin(&mut transaction, new.issuer, &new.tenant, context.now)?;
+    role::find(&mut transaction, &new.tenant, &new.role)?;
+    let mut things = Vec::new();
+    for key in &new.things {
+        thing::find(&mut transaction, key, &new.tenant)?;
+        if !things.contains(key) {
+            things.push(key.clone());
+        }
+    }
+    let (key_id, key) = key::current(&mut transaction, &new.tenant, context)?;
+    let bearer = bearer(&mut transaction, &new, context.now)?;
+    let claims = Claims {
+        jti: TokenId::generate(context.random_bits()?),
+        tenant: new.tenant,
+        whoami: new.whoami,
+        role: new.role,
+        things,
+        issued_at: context.now,
+        not_before: None,
+        expires_at: context.now.plus(new.ttl.as_duration()),
+    }
+    .in_whole_seconds();
+    let token = sign(&claims, &key_id, &key)?;
+    let record = TokenRecord {
+        id: claims.jti,
+        tenant: claims.tenant,
+        bearer: bearer.id,
+        issuer: new.issuer,
+        key: key_id,
+        role: claims.role,
+        things: claims.things,
+        issued_at: claims.issued_at,
+        expires_at: claims.expires_at,
+        revoked_at: None,
+    };
+    transaction.add_token(&record)?;
+    let described = describe(&mut transaction, record.clone(), context.now)?;
+    let row = context.audit(
+        "jwt.create",
+        bearer.name.as_str(),
+        None::<&TokenTrace>,
+        Some(&TokenTrace::of(&described)),
+    );
+    transaction.commit(&[row], &[Change::Credential(bearer.id)])?;
+    Ok(Made { token, record })
+}
+
+/// Tokens that have not ended long since, by tenant and time.
+///
+/// # Errors
+///
+/// Returns [`JwtError`] when there is no such tenant or the store can't be
+/// read.
+pub fn list<S: AdminStore>(
+    store: &mut S,
+    tenant: Option<&TenantId>,
+    now: Timestamp,
+) -> Result<Vec<Described>, JwtError> {
+    let mut transaction = store.begin(Intent::Read)?;
+    if let Some(tenant) = tenant {
+        tenant::find(&mut transaction, tenant)?;
+    }
+    let tokens = transaction.tokens(tenant)?;
+    let described = tokens
+        .into_iter()
+        .map(|token| describe(&mut transaction, token, now));
+    Ok(described.collect::<Result<_, _>>()?)
+}
+
+/// The principal that people call so when they speak of who makes tokens: a
+/// user by e-mail, a thing by its key, or an application by its name, which
+/// without a tenant is the whole `application:NAME@TENANT`.
+///
+/// # Errors
+///
+/// Returns [`JwtError`] when there is none or the store can't be read. Whether
+/// it administers the tenant is looked at when it makes a token.
+pub fn issuer<S: AdminStore>(
+    store: &mut S,
+    tenant: Option<&TenantId>,
+    principal: &str,
+) -> Result<CredentialId, JwtError> {
+    let mut transaction = store.begin(Intent::Read)?;
+    if let Some(tenant) = tenant {
+        tenant::find(&mut transaction, tenant)?;
+    }
+    let application = tenant.and_then(|tenant| {
+        let name = ApplicationName::parse(principal).ok()?;
+        name.credential_name(tenant).ok()
+    });
+    let email = parse_email(principal).ok();
+    let whole = LoginName::parse(principal).ok();
+    for name in [application, email, whole].into_iter().flatten() {
+        let found = transaction.credential(&name)?;
+        if let Some(found) = found.filter(|found| may_be_issuer(found, tenant)) {
+            return Ok(found.id);
+        }
+    }
+    Err(JwtError::NoIssuer {
+        principal: principal.into(),
+    })
+}
+
+/// Says whether somebody could ever make tokens of a tenant.
+fn may_be_issuer(credential: &Credential, tenant: Option<&TenantId>) -> bool {
+    let is_of_tenant = tenant.is_none_or(|tenant| credential.tenant.as_ref() == Some(tenant));
+    match credential.kind {
+        Kind::Application(_) | Kind::Thing(_) => is_of_tenant,
+        Kind::User(_) => true,
+        Kind::Bearer | Kind::Device => false,
+    }
+}
+
+/// A token with the names of who it is about.
+fn describe<T: AdminTransaction>(
+    transaction: &mut T,
+    record: TokenRecord,
+    now: Timestamp,
+) -> Result<Described, StoreError> {
+    let bearer = transaction.credential_by_id(record.bearer)?;
+    let issuer = transaction.credential_by_id(record.issuer)?;
+    let keys = transaction.token_keys(&record.tenant)?;
+    let key = keys.iter().find(|sealed| sealed.key.id == record.key);
+    let is_valid = bearer.is_some()
+        && record
+            .admits(issuer.as_ref(), key.map(|sealed| &sealed.key), now)
+            .is_ok();
+    Ok(Described {
+        record,
+        whoami: bearer.and_then(|bearer| whoami_of(&bearer.name)),
+        issuer: issuer.map(|issuer| issuer.name),
+        is_valid,
+    })
+}
+
+/// The credential of whoever the token is for, made where it is not there.
+fn bearer<T: AdminTransaction>(
+    transaction: &mut T,
+    new: &NewToken,
+    now: Timestamp,
+) -> Result<Credential, JwtError> {
+    let name = bearer_name(&new.whoami, &new.tenant);
+    let taken = || JwtError::NameTaken { name: name.clone() };
+    let found = match transaction.credential(&name)? {
+        Some(found) => found,
+        None => {
+            let scheme = SchemeName::parse(SCHEME).map_err(|_| taken())?;
+            let tenant = Some(new.tenant.clone());
+            let blank = blank(name.clone(), Kind::Bearer, tenant, scheme, now);
+            transaction.add_credential(&blank)?;
+            transaction.credential(&name)?.ok_or_else(taken)?
+        }
+    };
+    if matches!(found.kind, Kind::Bearer) && found.tenant.as_ref() == Some(&new.tenant) {
+        Ok(found)
+    } else {
+        Err(taken())
+    }
+}
+
+/// The bearers of tokens, each once, as changes.
+fn changes_of<'a>(tokens: impl IntoIterator<Item = &'a TokenRecord>) -> Vec<Change> {
+    let bearers: BTreeSet<_> = tokens.into_iter().map(|token| token.bearer).collect();
+    bearers.into_iter().map(Change::Credential).collect()
+}
+
+/// Why an act on a token was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JwtError {
+    /// Who would make it may not.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
+    /// The tenant's key does not open.
+    #[error(
+        "key `{key}` of tenant `{tenant}` does not open: {why}, or make another key with `jwt rotate-key --tenant {tenant}`"
+    )]
+    KeyUnreadable {
+        /// The key.
+        key: KeyId,
+        /// Its tenant.
+        tenant: TenantId,
+        /// Why not.
+        why: VaultError,
+    },
+    /// There is no token with this id.
+    #[error("there is no token `{id}`; `jwt list` shows those that have not ended")]
+    Missing {
+        /// The id.
+        id: TokenId,
+    },
+    /// The name of its bearer is somebody else's.
+    #[error("`{name}` is no bearer of tokens; choose another --whoami")]
+    NameTaken {
+        /// The name.
+        name: LoginName,
+    },
+    /// Nobody is called like its issuer.
+    #[error(
+        "nobody is called `{principal}` who could make tokens: it is the e-mail address of a user, or the name of an application or the key of a thing of the tenant"
+    )]
+    NoIssuer {
+        /// What they were called.
+        principal: Box<str>,
+    },
+    /// There is no key with this id.
+    #[error("there is no key `{key}`; `jwt list` shows what signed each token")]
+    NoKey {
+        /// The id.
+        key: KeyId,
+    },
+    /// There was no randomness.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// It was revoked before.
+    #[error("token `{id}` is revoked already")]
+    Revoked {
+        /// Its id.
+        id: TokenId,
+    },
+    /// Something is wrong with its role.
+    #[error(transparent)]
+    Role(#[from] RoleError),
+    /// It can't be signed.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Something is wrong with its tenant.
+    #[error(transparent)]
+    Tenant(#[from] TenantError),
+    /// Something is wrong with a thing.
+    #[error(transparent)]
+    Thing(#[from] ThingError),
+    /// The key file is of no use.
+    #[error("{0}")]
+    Vault(#[from] VaultError),
+}
+
+/// Under which bearers stand; nothing of it matters to them.
+const SCHEME: &str = "basic";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,339 @@
+use core::time::Duration;
+
+use countersign_core::kind::Application;
+use countersign_core::reason::Reason;
+use countersign_core::secret::Secret;
+use countersign_core::store::GateStore as _;
+use countersign_core::user::GrantedRight;
+
+use super::*;
+use crate::check::{Connect, TopicAsk, Usage, Verdict};
+use crate::credential;
+use crate::fixture::{Fixture, JANE, login_name, new_token, role_name, tenant_id, text_of};
+use crate::user;
+
+/// Says whether a client that presents this token is let in.
+fn let_in(fixture: &mut Fixture, username: Option<&str>, token: &str) -> Verdict {
+    let presented = Connect {
+        client_id: "c",
+        username,
+        password: Some(Secret::new(token.as_bytes().to_vec())),
+        listener: None,
+    };
+    fixture.asker().connect(presented).unwrap()
+}
+
+fn made(fixture: &mut Fixture) -> String {
+    text_of(&fixture.token(&[]).unwrap().token)
+}
+
+#[test]
+fn a_token_lets_its_bearer_in_until_it_ends() {
+    let mut fixture = Fixture::with_admin();
+    let token = made(&mut fixture);
+    for username in [None, Some("jwt"), Some("portal")] {
+        assert_eq!(let_in(&mut fixture, username, &token), Verdict::Allow);
+    }
+    let other = let_in(&mut fixture, Some("else"), &token);
+    assert_eq!(other, Verdict::Deny(Reason::BadSecret));
+    fixture.now = fixture.now.plus(Duration::from_secs(3_600));
+    let over = let_in(&mut fixture, None, &token);
+    assert_eq!(over, Verdict::Deny(Reason::Expired));
+    assert!(!fixture.only_token().is_valid);
+}
+
+#[test]
+fn a_bearer_may_do_what_the_role_says_and_with_the_things_alone() {
+    let mut fixture = Fixture::with_admin();
+    fixture.application("fleet", Application::default());
+    for key in ["pump", "valve"] {
+        fixture.thing(key, "fleet").unwrap();
+    }
+    fixture
+        .change_role("ops", &crate::fixture::adding("allow both thing/#"))
+        .unwrap();
+    let token = fixture.token(&["pump"]).unwrap().token;
+    for (topic, said) in [
+        ("acme/x", true),
+        ("thing/pump/x", true),
+        ("thing/valve/x", false),
+    ] {
+        let ask = TopicAsk {
+            username: Some("jwt"),
+            client_id: None,
+            password: Some(&token),
+            listener: None,
+            usage: Usage::Publish {
+                topic,
+                qos: 0,
+                retain: false,
+            },
+        };
+        let answer = fixture.asker().topic(&ask).unwrap();
+        assert_eq!(answer.verdict.is_allowed(), said, "{topic}");
+    }
+}
+
+#[test]
+fn all_tokens_for_one_name_are_one_principal() {
+    let mut fixture = Fixture::with_admin();
+    let one = fixture.token(&[]).unwrap().record;
+    let other = fixture.token(&[]).unwrap().record;
+    assert_eq!(one.bearer, other.bearer);
+    assert_eq!(one.key, other.key);
+    assert_ne!(one.id, other.id);
+    let name = login_name("jwt:portal@acme");
+    let shown = credential::show(&mut fixture.store, &name).unwrap_err();
+    assert_eq!(
+        shown.to_string(),
+        "`jwt:portal@acme` is whoever presents certain tokens; use the commands of `jwt`"
+    );
+    assert_eq!(fixture.acts().last().unwrap(), "jwt.create jwt:portal@acme");
+}
+
+/// Whatever is refused leaves neither a key nor a bearer behind.
+#[test]
+fn what_is_refused_leaves_no_trace() {
+    let mut fixture = Fixture::with_admin();
+    fixture.tenant("other", &[]).unwrap();
+    fixture.application("fleet", Application::default());
+    let fleet = issuer(&mut fixture.store, Some(&tenant_id("acme")), "fleet").unwrap();
+    let jane = issuer(&mut fixture.store, None, JANE).unwrap();
+    let joe = fixture.user("joe@mail.test").id;
+    fixture
+        .grant(
+            "joe@mail.test",
+            "acme",
+            GrantedRight::Role(role_name("ops")),
+        )
+        .unwrap();
+    let before = fixture.acts();
+    let with = |change: &dyn Fn(&mut NewToken)| {
+        let mut new = new_token(jane);
+        change(&mut new);
+        new
+    };
+    for (new, said) in [
+        (
+            new_token(joe),
+            "`joe@mail.test` does not administer tenant `acme`",
+        ),
+        (
+            new_token(fleet),
+            "`application:fleet@acme` does not administer tenant `acme`",
+        ),
+        (
+            with(&|new| new.tenant = tenant_id("other")),
+            "`jane@mail.test` does not administer tenant `other`",
+        ),
+        (
+            with(&|new| new.tenant = tenant_id("none")),
+            "there is no tenant `none`; `tenant list` shows all",
+        ),
+        (
+            with(&|new| new.role = role_name("none")),
+            "tenant `acme` has no role `none`; `role list --tenant acme` shows all",
+        ),
+        (
+            with(&|new| new.things = vec![login_name("none")]),
+            "tenant `acme` has no thing `none`; `thing list --tenant acme` shows all",
+        ),
+        (
+            with(&|new| new.things = vec![login_name("dev1@acme")]),
+            "tenant `acme` has no thing `dev1@acme`; `thing list --tenant acme` shows all",
+        ),
+    ] {
+        let refused = fixture.act(|store, context| create(store, context, new));
+        assert_eq!(refused.err().unwrap().to_string(), said);
+    }
+    fixture.reopen(None);
+    let refused = fixture.token(&[]).err().unwrap().to_string();
+    assert!(
+        refused.starts_with("the key file beside the store is missing"),
+        "{refused}"
+    );
+    assert_eq!(fixture.acts(), before);
+    let mut transaction = fixture.store.begin(Intent::Read).unwrap();
+    assert!(
+        transaction
+            .token_keys(&tenant_id("acme"))
+            .unwrap()
+            .is_empty()
+    );
+    let bearer = transaction.credential(&login_name("jwt:portal@acme"));
+    assert!(bearer.unwrap().is_none());
+}
+
+#[test]
+fn an_application_that_administers_makes_tokens_and_so_do_its_things() {
+    let mut fixture = Fixture::with_admin();
+    let about = Application {
+        is_org_admin: true,
+        ..Application::default()
+    };
+    fixture.application("portal", about);
+    fixture.thing("door", "portal").unwrap();
+    let acme = tenant_id("acme");
+    for name in ["portal", "door"] {
+        let issuer = issuer(&mut fixture.store, Some(&acme), name).unwrap();
+        let made = fixture.act(|store, context| create(store, context, new_token(issuer)));
+        let token = text_of(&made.unwrap().token);
+        assert_eq!(let_in(&mut fixture, None, &token), Verdict::Allow, "{name}");
+    }
+    let whole = issuer(&mut fixture.store, None, "application:portal@acme");
+    assert!(whole.is_ok());
+    for nobody in [
+        "portal",
+        "dev1@acme",
+        "joe@mail.test",
+        "jwt:portal@acme",
+        "",
+    ] {
+        let error = issuer(&mut fixture.store, None, nobody).unwrap_err();
+        assert!(matches!(error, JwtError::NoIssuer { .. }), "{nobody}");
+    }
+}
+
+#[test]
+fn a_revoked_token_is_worth_nothing_and_its_bearers_sessions_are_told() {
+    let mut fixture = Fixture::with_admin();
+    let token = made(&mut fixture);
+    let id = fixture.only_token().record.id;
+    let before = fixture.store.last_change().unwrap();
+    let revoked = fixture
+        .act(|store, context| revoke(store, context, &id))
+        .unwrap();
+    assert!(!revoked.is_valid);
+    let bearer = revoked.record.bearer;
+    assert_eq!(fixture.changes_after(before), [Change::Credential(bearer)]);
+    let refused = let_in(&mut fixture, None, &token);
+    assert_eq!(refused, Verdict::Deny(Reason::Revoked));
+    let again = fixture.act(|store, context| revoke(store, context, &id));
+    assert!(matches!(again, Err(JwtError::Revoked { .. })));
+    let none = TokenId::generate([7; 16]);
+    let missing = fixture.act(|store, context| revoke(store, context, &none));
+    assert!(matches!(missing, Err(JwtError::Missing { .. })));
+}
+
+#[test]
+fn tokens_are_revoked_by_issuer_and_by_key() {
+    let mut fixture = Fixture::with_admin();
+    let (one, other) = (made(&mut fixture), made(&mut fixture));
+    let jane = issuer(&mut fixture.store, None, JANE).unwrap();
+    let revoked = fixture
+        .act(|store, context| revoke_of_issuer(store, context, None, jane))
+        .unwrap();
+    assert_eq!(revoked.len(), 2);
+    let none_left = fixture.act(|store, context| revoke_of_issuer(store, context, None, jane));
+    assert!(none_left.unwrap().is_empty());
+    for token in [&one, &other] {
+        assert!(!let_in(&mut fixture, None, token).is_allowed());
+    }
+    let third = fixture.token(&[]).unwrap();
+    let key = third.record.key.clone();
+    let revoked = fixture
+        .act(|store, context| revoke_of_key(store, context, &key))
+        .unwrap();
+    assert_eq!(revoked.len(), 1);
+    assert!(!let_in(&mut fixture, None, &text_of(&third.token)).is_allowed());
+    let next = fixture.token(&[]).unwrap();
+    assert_ne!(next.record.key, key);
+    assert_eq!(
+        let_in(&mut fixture, None, &text_of(&next.token)),
+        Verdict::Allow
+    );
+    let none = KeyId::parse("k-none").unwrap();
+    let missing = fixture.act(|store, context| revoke_of_key(store, context, &none));
+    assert!(matches!(missing, Err(JwtError::NoKey { .. })));
+}
+
+#[test]
+fn a_rotated_key_counts_for_its_overlap_alone() {
+    let mut fixture = Fixture::with_admin();
+    let old = made(&mut fixture);
+    let minute = Duration::from_secs(60);
+    let acme = tenant_id("acme");
+    let rotated = fixture
+        .act(|store, context| rotate_key(store, context, &acme, minute))
+        .unwrap();
+    assert_eq!(rotated.old_key_until, Some(fixture.now.plus(minute)));
+    let new = fixture.token(&[]).unwrap();
+    assert_eq!(new.record.key, rotated.key.id);
+    assert_eq!(let_in(&mut fixture, None, &old), Verdict::Allow);
+    fixture.now = fixture.now.plus(minute);
+    assert_eq!(
+        let_in(&mut fixture, None, &old),
+        Verdict::Deny(Reason::Revoked)
+    );
+    let token = text_of(&new.token);
+    assert_eq!(let_in(&mut fixture, None, &token), Verdict::Allow);
+}
+
+#[test]
+fn tokens_die_with_the_right_of_who_made_them_and_stay_dead() {
+    let mut fixture = Fixture::with_admin();
+    let jane = login_name(JANE);
+    let acme = tenant_id("acme");
+    let ops = || GrantedRight::Role(role_name("ops"));
+    for way in ["downgrade", "ungrant", "delete"] {
+        let token = made(&mut fixture);
+        let before = fixture.store.last_change().unwrap();
+        match way {
+            "downgrade" => {
+                fixture.grant(JANE, "acme", ops()).unwrap();
+            }
+            "ungrant" => {
+                fixture
+                    .act(|store, context| user::ungrant(store, context, &jane, &acme))
+                    .unwrap();
+            }
+            _ => fixture
+                .act(|store, context| user::delete(store, context, &jane))
+                .unwrap(),
+        }
+        let mut transaction = fixture.store.begin(Intent::Read).unwrap();
+        let bearer = transaction.credential(&login_name("jwt:portal@acme"));
+        let bearer = bearer.unwrap().unwrap().id;
+        drop(transaction);
+        let changes = fixture.changes_after(before);
+        assert!(changes.contains(&Change::Credential(bearer)), "{way}");
+        let refused = let_in(&mut fixture, None, &token);
+        assert_eq!(refused, Verdict::Deny(Reason::Revoked), "{way}");
+        if way != "delete" {
+            fixture.grant(JANE, "acme", GrantedRight::OrgAdmin).unwrap();
+            assert!(!let_in(&mut fixture, None, &token).is_allowed(), "{way}");
+        }
+    }
+}
+
+#[test]
+fn another_key_file_opens_no_key_and_another_key_is_the_way_out() {
+    let mut fixture = Fixture::with_admin();
+    let old = made(&mut fixture);
+    fixture.reopen(Some(&format!("{}\n", "f".repeat(64))));
+    let refused = fixture.token(&[]).err().unwrap().to_string();
+    assert!(
+        refused.contains("jwt rotate-key --tenant acme"),
+        "{refused}"
+    );
+    let sealed = crate::vault::look(&mut fixture.store).unwrap();
+    assert_eq!((sealed.signing_keys, sealed.unreadable), (1, 1));
+    // What was signed can still be verified.
+    assert_eq!(let_in(&mut fixture, None, &old), Verdict::Allow);
+    let (acme, day) = (tenant_id("acme"), Duration::from_secs(86_400));
+    fixture
+        .act(|store, context| rotate_key(store, context, &acme, day))
+        .unwrap();
+    assert!(fixture.token(&[]).is_ok());
+}
+
+#[test]
+fn no_token_is_ever_kept_or_logged() {
+    let mut fixture = Fixture::with_admin();
+    let token = made(&mut fixture);
+    let signature = token.rsplit('.').next().unwrap();
+    assert!(!format!("{:?}", fixture.entries()).contains(signature));
+    let file = std::fs::read(fixture.directory.path().join("store.db-wal")).unwrap();
+    let holds = |needle: &str| file.windows(needle.len()).any(|it| it == needle.as_bytes());
+    assert!(!holds(signature));
+}

@@ -1,0 +1,99 @@
+//! What kind of principal a name belongs to, for acts that are about one kind
+//! alone, and the names that no principal of ours may choose.
+
+use countersign_core::credential::Credential;
+use countersign_core::kind::{self, Kind};
+use countersign_core::name::LoginName;
+
+/// A name belongs to another kind of principal than an act is about.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("`{name}` {}", .is.as_str())]
+pub struct OtherKind {
+    /// The name.
+    pub name: LoginName,
+    is: Is,
+}
+
+impl OtherKind {
+    /// Says what a credential is.
+    pub(crate) fn of(credential: &Credential) -> Self {
+        Self {
+            name: credential.name.clone(),
+            is: match &credential.kind {
+                Kind::Application(_) => Is::Application,
+                Kind::Bearer => Is::Bearer,
+                Kind::Device if credential.is_operator() => Is::Operator,
+                Kind::Device => Is::Device,
+                Kind::Thing(_) => Is::Thing,
+                Kind::User(_) => Is::User,
+            },
+        }
+    }
+}
+
+/// What somebody is, instead of what was asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Is {
+    Application,
+    Bearer,
+    Device,
+    Operator,
+    Thing,
+    User,
+}
+
+impl Is {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Application => "is an application; use the commands of `application`",
+            Self::Bearer => "is whoever presents certain tokens; use the commands of `jwt`",
+            Self::Device => "is a credential; use the commands of `credential`",
+            Self::Operator => "is an operator; use the commands of `operator`",
+            Self::Thing => "is a thing; use the commands of `thing`",
+            Self::User => "is a user; use the commands of `user`",
+        }
+    }
+}
+
+/// Checks that a device, an operator or a thing may have this name.
+///
+/// # Errors
+///
+/// Returns [`ReservedName`] for what names applications and bearers of tokens,
+/// and for the user name that every bearer may give: who had it would keep them
+/// all out.
+pub(crate) fn check_not_reserved(name: &LoginName) -> Result<(), ReservedName> {
+    if kind::is_reserved(name) || name.as_str() == ANY_BEARER {
+        return Err(ReservedName { name: name.clone() });
+    }
+    Ok(())
+}
+
+/// A name is kept for something else.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error(
+    "`{name}` can't be a name: `jwt` and what begins with `jwt:` or `application:` is kept for tokens and applications"
+)]
+pub struct ReservedName {
+    /// The name.
+    pub name: LoginName,
+}
+
+/// The user name that every bearer of a token may give.
+const ANY_BEARER: &str = "jwt";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_of_tokens_and_applications_are_kept() {
+        let is_free = |text| check_not_reserved(&LoginName::parse(text).unwrap()).is_ok();
+        for kept in ["jwt", "jwt:x", "jwt:x@acme", "application:x@acme"] {
+            assert!(!is_free(kept), "{kept}");
+        }
+        for free in ["jwt@acme", "JWT", "jwts", "application"] {
+            assert!(is_free(free), "{free}");
+        }
+    }
+}

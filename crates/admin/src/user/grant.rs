@@ -1,0 +1,172 @@
+//! What users may do in tenants: at most one grant in each.
+
+use countersign_core::change::Change;
+use countersign_core::credential::Credential;
+use countersign_core::kind::Kind;
+use countersign_core::name::{GroupPath, LoginName, TenantId};
+use countersign_core::role::RoleName;
+use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError};
+use countersign_core::user::{Grant, GrantedRight};
+
+use super::{Described, UserError, about, find};
+use crate::context::Context;
+use crate::view::UserTrace;
+use crate::{jwt, role, tenant};
+
+/// Something to be granted.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct NewGrant {
+    /// In this tenant.
+    pub tenant: TenantId,
+    /// Limited to this group and those below.
+    pub group: Option<GroupPath>,
+    /// What it gives.
+    pub right: GrantedRight,
+}
+
+/// Grants a user something in a tenant, in the place of what was granted there
+/// before. Who administers the tenant no more loses the tokens made in it.
+///
+/// # Errors
+///
+/// Returns [`UserError`] when there is no such user, tenant or role, when just
+/// this is granted already, or when the store can't be written; nothing changed
+/// then.
+pub fn grant<S: AdminStore>(
+    store: &mut S,
+    context: &Context<'_>,
+    email: &LoginName,
+    new: NewGrant,
+) -> Result<Described, UserError> {
+    let NewGrant {
+        tenant,
+        group,
+        right,
+    } = new;
+    let granted = Grant {
+        tenant,
+        group,
+        right,
+    };
+    let tenant = granted.tenant.clone();
+    change(
+        store,
+        context,
+        email,
+        &tenant,
+        "user.grant",
+        |transaction, user| {
+            tenant::find(transaction, &granted.tenant)?;
+            if let GrantedRight::Role(role) = &granted.right {
+                role::find(transaction, &granted.tenant, role)?;
+            }
+            let email = user.name.clone();
+            let about = about(user)?;
+            if about.grant_in(&granted.tenant) == Some(&granted) {
+                return Err(UserError::Granted {
+                    email,
+                    tenant: granted.tenant,
+                });
+            }
+            about.grants.retain(|old| old.tenant != granted.tenant);
+            about.grants.push(granted);
+            about.grants.sort_by(|a, b| a.tenant.cmp(&b.tenant));
+            Ok(())
+        },
+    )
+}
+
+/// Takes away what a user was granted in a tenant. Their sessions there end,
+/// and so do the tokens that they made for it.
+///
+/// # Errors
+///
+/// Returns [`UserError`] when there is no such user or tenant, when nothing is
+/// granted, or when the store can't be written; nothing changed then.
+pub fn ungrant<S: AdminStore>(
+    store: &mut S,
+    context: &Context<'_>,
+    email: &LoginName,
+    tenant: &TenantId,
+) -> Result<Described, UserError> {
+    change(
+        store,
+        context,
+        email,
+        tenant,
+        "user.ungrant",
+        |transaction, user| {
+            tenant::find(transaction, tenant)?;
+            let email = user.name.clone();
+            let about = about(user)?;
+            if about.grant_in(tenant).is_none() {
+                return Err(UserError::NotGranted {
+                    email,
+                    tenant: tenant.clone(),
+                });
+            }
+            about.grants.retain(|grant| grant.tenant != *tenant);
+            Ok(())
+        },
+    )
+}
+
+/// A user who holds a role in a tenant.
+pub(crate) struct Holding {
+    pub(crate) user: Credential,
+    pub(crate) grant: Grant,
+}
+
+impl Holding {
+    /// All users who are granted a role.
+    pub(crate) fn all<T: AdminTransaction>(
+        transaction: &mut T,
+        tenant: &TenantId,
+        name: &RoleName,
+    ) -> Result<Vec<Self>, StoreError> {
+        let wanted = GrantedRight::Role(name.clone());
+        let users = transaction.users()?.into_iter();
+        Ok(users
+            .filter_map(|user| {
+                let grant = match &user.kind {
+                    Kind::User(about) => about.grant_in(tenant)?.clone(),
+                    Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => {
+                        return None;
+                    }
+                };
+                (grant.right == wanted).then_some(Self { user, grant })
+            })
+            .collect())
+    }
+}
+
+/// One act on the grants of a user in a tenant.
+fn change<S: AdminStore>(
+    store: &mut S,
+    context: &Context<'_>,
+    email: &LoginName,
+    tenant: &TenantId,
+    act: &'static str,
+    change: impl FnOnce(&mut S::Transaction<'_>, &mut Credential) -> Result<(), UserError>,
+) -> Result<Described, UserError> {
+    let mut transaction = store.begin(Intent::Write)?;
+    let mut user = find(&mut transaction, email)?.user;
+    let before = UserTrace::of(&user);
+    change(&mut transaction, &mut user)?;
+    user.updated_at = context.now;
+    transaction.update_credential(&user)?;
+    let is_admin = user.is_org_admin_of(tenant);
+    let ended = jwt::end(
+        &mut transaction,
+        Some(tenant),
+        context,
+        email.as_str(),
+        |token| token.issuer == user.id && !is_admin,
+    )?;
+    let described = find(&mut transaction, email)?;
+    let after = UserTrace::of(&described.user);
+    let row = context.audit(act, email.as_str(), Some(&before), Some(&after));
+    let (rows, changes) = ended.and(row, Change::Credential(user.id));
+    transaction.commit(&rows, &changes)?;
+    Ok(described)
+}

@@ -1,0 +1,355 @@
+use countersign_core::connect::Failure;
+use countersign_core::lockout::LockoutPolicy;
+use countersign_core::name::GroupPath;
+use countersign_core::reason::Reason;
+use countersign_core::secret::{Secret, SecretDigest};
+use countersign_core::store::GateStore as _;
+use countersign_core::totp::{Seed, Step};
+use countersign_core::user::GrantedRight;
+
+use super::*;
+use crate::check::{TopicAsk, Usage, Verdict};
+use crate::credential;
+use crate::fixture::{Fixture, JANE, login_name, role_name, tenant_id};
+
+const RIGHT: Option<&[u8]> = Some(b"hunter2");
+
+fn shown(fixture: &mut Fixture) -> Described {
+    show(&mut fixture.store, &login_name(JANE)).unwrap()
+}
+
+fn about_jane(fixture: &mut Fixture) -> User {
+    let mut user = shown(fixture).user;
+    about(&mut user).unwrap().clone()
+}
+
+fn enrolled(fixture: &mut Fixture) -> Enrolment {
+    let jane = login_name(JANE);
+    fixture
+        .act(|store, context| enrol(store, context, &jane))
+        .unwrap()
+}
+
+fn code_of(seed: &Seed, fixture: &Fixture) -> Vec<u8> {
+    seed.code_at(Step::at(fixture.now)).to_vec()
+}
+
+fn confirmed(fixture: &mut Fixture, code: Vec<u8>) -> Result<Described, UserError> {
+    let jane = login_name(JANE);
+    let code = Secret::new(code);
+    fixture.act(|store, context| confirm(store, context, &jane, &code))
+}
+
+fn disabled(fixture: &mut Fixture) -> Result<Described, UserError> {
+    let jane = login_name(JANE);
+    fixture.act(|store, context| disable(store, context, &jane))
+}
+
+/// Fails to log in, so many times.
+fn fail(fixture: &mut Fixture, times: usize) {
+    let failure = Failure {
+        reason: Reason::BadSecret,
+        person: login_name(JANE),
+        policy: LockoutPolicy::default(),
+    };
+    for _ in 0..times {
+        let now = fixture.now;
+        fixture.store.record_failure(&failure, "b", now).unwrap();
+    }
+}
+
+#[test]
+fn a_user_may_do_nothing_until_something_is_granted() {
+    let mut fixture = Fixture::with_credential();
+    fixture.user(JANE);
+    let denied = Verdict::Deny(Reason::UnknownTenant);
+    assert_eq!(fixture.check(JANE, RIGHT), denied);
+    fixture.grant(JANE, "acme", GrantedRight::OrgAdmin).unwrap();
+    assert_eq!(fixture.check("Jane@Mail.Test", RIGHT), Verdict::Allow);
+    let wrong = fixture.check(JANE, Some(b"wrong"));
+    assert_eq!(wrong, Verdict::Deny(Reason::BadSecret));
+    assert_eq!(shown(&mut fixture).lockout, Lockout::default());
+    assert_eq!(
+        fixture.acts()[2..],
+        ["user.create jane@mail.test", "user.grant jane@mail.test"]
+    );
+}
+
+#[test]
+fn what_is_asked_of_a_password_is_asked_of_a_users_too() {
+    let mut fixture = Fixture::new();
+    let mut make = |password: &[u8]| {
+        let new = NewUser {
+            email: login_name(JANE),
+            password: ChosenPassword::parse(password.to_vec()).unwrap(),
+        };
+        fixture.act(|store, context| create(store, context, new))
+    };
+    assert!(matches!(
+        make(b""),
+        Err(UserError::Credential(CredentialError::Password(_)))
+    ));
+    make(b"x").unwrap();
+    let again = make(b"x").unwrap_err().to_string();
+    assert_eq!(again, "`jane@mail.test` exists already");
+    assert_eq!(fixture.acts().len(), 1);
+}
+
+#[test]
+fn users_and_credentials_are_looked_up_apart() {
+    let mut fixture = Fixture::with_admin();
+    let (jane, device) = (login_name(JANE), login_name("dev1@acme"));
+    let said = "`jane@mail.test` is a user; use the commands of `user`";
+    for error in [
+        credential::show(&mut fixture.store, &jane).unwrap_err(),
+        fixture
+            .act(|store, context| credential::suspend(store, context, &jane))
+            .unwrap_err(),
+        fixture
+            .act(|store, context| credential::delete(store, context, &jane))
+            .unwrap_err(),
+        crate::operator::show(&mut fixture.store, &jane).unwrap_err(),
+    ] {
+        assert_eq!(error.to_string(), said);
+    }
+    assert!(
+        crate::operator::list(&mut fixture.store)
+            .unwrap()
+            .is_empty()
+    );
+    let error = show(&mut fixture.store, &device).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "`dev1@acme` is a credential; use the commands of `credential`"
+    );
+    let missing = show(&mut fixture.store, &login_name("joe@mail.test"));
+    assert!(matches!(missing, Err(UserError::Missing { .. })));
+    assert_eq!(list(&mut fixture.store).unwrap().len(), 1);
+}
+
+#[test]
+fn there_is_one_grant_in_a_tenant_and_the_last_one_counts() {
+    let mut fixture = Fixture::with_admin();
+    fixture.tenant("other", &[]).unwrap();
+    fixture
+        .grant(JANE, "other", GrantedRight::OrgAdmin)
+        .unwrap();
+    let ops = || GrantedRight::Role(role_name("ops"));
+    fixture.grant(JANE, "acme", ops()).unwrap();
+    let grants = about_jane(&mut fixture).grants;
+    let tenants: Vec<_> = grants.iter().map(|grant| grant.tenant.as_str()).collect();
+    assert_eq!(tenants, ["acme", "other"]);
+    assert_eq!(grants[0].right, ops());
+    let before = fixture.acts();
+    for (tenant, right, said) in [
+        (
+            "acme",
+            ops(),
+            "`jane@mail.test` is granted just that in tenant `acme` already",
+        ),
+        (
+            "none",
+            ops(),
+            "there is no tenant `none`; `tenant list` shows all",
+        ),
+        (
+            "other",
+            ops(),
+            "tenant `other` has no role `ops`; `role list --tenant other` shows all",
+        ),
+    ] {
+        let error = fixture.grant(JANE, tenant, right).unwrap_err();
+        assert_eq!(error.to_string(), said);
+    }
+    let (jane, other) = (login_name(JANE), tenant_id("other"));
+    let mut take = || fixture.act(|store, context| ungrant(store, context, &jane, &other));
+    take().unwrap();
+    assert_eq!(
+        take().unwrap_err().to_string(),
+        "`jane@mail.test` is granted nothing in tenant `other`"
+    );
+    assert_eq!(fixture.acts().len(), before.len() + 1);
+}
+
+#[test]
+fn a_grant_says_what_a_session_may_do() {
+    let mut fixture = Fixture::with_admin();
+    fixture.role("reader").unwrap();
+    fixture
+        .change_role(
+            "reader",
+            &crate::fixture::adding("allow subscribe acme/${group}/${username}/#"),
+        )
+        .unwrap();
+    let mut may = |usage| {
+        let ask = TopicAsk {
+            username: Some(JANE),
+            client_id: None,
+            password: None,
+            listener: None,
+            usage,
+        };
+        let answer = fixture.asker().topic(&ask).unwrap();
+        (
+            answer.verdict.is_allowed(),
+            answer.decided_by().map(|it| it.source.to_owned()),
+        )
+    };
+    let anything = Usage::Subscribe { filter: "acme/#" };
+    assert_eq!(may(anything), (true, Some("tenant:acme".into())));
+    let new = NewGrant {
+        tenant: tenant_id("acme"),
+        group: GroupPath::parse("DM").ok(),
+        right: GrantedRight::Role(role_name("reader")),
+    };
+    let jane = login_name(JANE);
+    fixture
+        .act(|store, context| grant(store, context, &jane, new))
+        .unwrap();
+    for (filter, is_allowed) in [
+        ("acme/#", false),
+        ("acme/DM/jane@mail.test/x", true),
+        ("acme/DM/joe@mail.test/x", false),
+    ] {
+        let ask = TopicAsk {
+            username: Some(JANE),
+            client_id: Some("c"),
+            password: None,
+            listener: None,
+            usage: Usage::Subscribe { filter },
+        };
+        let answer = fixture.asker().topic(&ask).unwrap();
+        assert_eq!(answer.verdict.is_allowed(), is_allowed, "{filter}");
+    }
+}
+
+#[test]
+fn a_reset_ends_the_old_password_and_the_sessions() {
+    let mut fixture = Fixture::with_admin();
+    let jane = login_name(JANE);
+    let password = ChosenPassword::parse(b"new".to_vec()).unwrap();
+    let before = fixture.store.last_change().unwrap();
+    let reset = fixture
+        .act(|store, context| reset_password(store, context, &jane, password))
+        .unwrap();
+    assert_eq!(reset.user.generation.0, 2);
+    assert_eq!(reset.user.secrets.len(), 1);
+    assert_eq!(
+        fixture.changes_after(before),
+        [Change::Credential(reset.user.id)]
+    );
+    assert_eq!(fixture.check(JANE, Some(b"new")), Verdict::Allow);
+    assert!(!fixture.check(JANE, RIGHT).is_allowed());
+}
+
+#[test]
+fn a_lock_is_shown_counts_and_is_lifted() {
+    let mut fixture = Fixture::with_admin();
+    let jane = login_name(JANE);
+    let lift = |fixture: &mut Fixture| fixture.act(|store, context| unlock(store, context, &jane));
+    assert!(matches!(
+        lift(&mut fixture),
+        Err(UserError::NotLocked { .. })
+    ));
+    fail(&mut fixture, 5);
+    assert_eq!(fixture.check(JANE, RIGHT), Verdict::Deny(Reason::Locked));
+    assert!(shown(&mut fixture).lockout.is_locked(fixture.now));
+    lift(&mut fixture).unwrap();
+    assert_eq!(fixture.check(JANE, RIGHT), Verdict::Allow);
+    assert_eq!(fixture.acts().last().unwrap(), "user.unlock jane@mail.test");
+}
+
+#[test]
+fn a_second_factor_counts_once_it_is_confirmed() {
+    let mut fixture = Fixture::with_admin();
+    let wrong = confirmed(&mut fixture, b"123456".to_vec());
+    assert!(matches!(wrong, Err(UserError::NoSecondFactor { .. })));
+    enrolled(&mut fixture);
+    let enrolment = enrolled(&mut fixture);
+    assert_eq!(fixture.check(JANE, RIGHT), Verdict::Allow);
+    let code = code_of(&enrolment.seed, &fixture);
+    for wrong in [b"".to_vec(), b"12345".to_vec(), [&code[..], b"0"].concat()] {
+        let refused = confirmed(&mut fixture, wrong);
+        assert!(matches!(refused, Err(UserError::WrongCode { .. })));
+    }
+    confirmed(&mut fixture, code.clone()).unwrap();
+    let missing = Verdict::Deny(Reason::MfaRequired);
+    assert_eq!(fixture.check(JANE, None), missing);
+    assert_eq!(fixture.check(JANE, RIGHT), missing);
+    // The code that confirmed it counts as used.
+    let replayed = [b"hunter2", &code[..]].concat();
+    assert_eq!(fixture.check(JANE, Some(&replayed)), missing);
+    fixture.now = fixture.now.plus(core::time::Duration::from_secs(30));
+    let code = code_of(&enrolment.seed, &fixture);
+    let whole = [b"hunter2", &code[..]].concat();
+    assert_eq!(fixture.check(JANE, Some(&whole)), Verdict::Allow);
+    // Nothing is counted and nothing used up by asking.
+    assert_eq!(fixture.check(JANE, Some(&whole)), Verdict::Allow);
+    let jane = login_name(JANE);
+    let again = fixture.act(|store, context| enrol(store, context, &jane));
+    assert!(matches!(again, Err(UserError::AlreadyConfirmed { .. })));
+    let again = confirmed(&mut fixture, code);
+    assert!(matches!(again, Err(UserError::AlreadyConfirmed { .. })));
+    disabled(&mut fixture).unwrap();
+    assert_eq!(fixture.check(JANE, RIGHT), Verdict::Allow);
+    let off = disabled(&mut fixture);
+    assert!(matches!(off, Err(UserError::NoSecondFactor { .. })));
+}
+
+#[test]
+fn recovery_codes_are_kept_as_digests_and_replaced_together() {
+    let mut fixture = Fixture::with_admin();
+    let first = enrolled(&mut fixture).recovery_codes;
+    let second = enrolled(&mut fixture).recovery_codes;
+    let kept = about_jane(&mut fixture).second_factor.unwrap().recovery;
+    assert_eq!(kept.len(), 10);
+    let digests: Vec<_> = kept.into_iter().map(|code| code.digest).collect();
+    for (one, other) in first.iter().zip(&second) {
+        assert!(!digests.contains(&SecretDigest::of(one)));
+        assert!(digests.contains(&SecretDigest::of(other)));
+        let text = core::str::from_utf8(other.expose()).unwrap();
+        assert_eq!(text.len(), 19);
+        let groups: Vec<_> = text.split('-').map(str::len).collect();
+        assert_eq!(groups, [4; 4], "{text}");
+    }
+    disabled(&mut fixture).unwrap();
+    assert!(about_jane(&mut fixture).second_factor.is_none());
+}
+
+#[test]
+fn whoever_lost_the_key_file_is_refused_until_the_factor_is_taken_away() {
+    let mut fixture = Fixture::with_admin();
+    let enrolment = enrolled(&mut fixture);
+    let code = code_of(&enrolment.seed, &fixture);
+    confirmed(&mut fixture, code).unwrap();
+    fixture.reopen(None);
+    fixture.now = fixture.now.plus(core::time::Duration::from_secs(30));
+    let code = code_of(&enrolment.seed, &fixture);
+    let whole = [b"hunter2", &code[..]].concat();
+    let refused = Verdict::Deny(Reason::MfaRequired);
+    assert_eq!(fixture.check(JANE, Some(&whole)), refused);
+    let sealed = crate::vault::look(&mut fixture.store).unwrap();
+    assert_eq!((sealed.second_factors, sealed.unreadable), (1, 1));
+    assert!(!sealed.has_key);
+    disabled(&mut fixture).unwrap();
+    assert_eq!(fixture.check(JANE, RIGHT), Verdict::Allow);
+    let jane = login_name(JANE);
+    let before = fixture.acts();
+    let enrolled = fixture.act(|store, context| enrol(store, context, &jane));
+    assert!(matches!(enrolled, Err(UserError::Vault(VaultError::NoKey))));
+    assert_eq!(fixture.acts(), before);
+}
+
+#[test]
+fn no_secret_of_a_user_is_in_the_audit() {
+    let mut fixture = Fixture::with_admin();
+    let enrolment = enrolled(&mut fixture);
+    let code = code_of(&enrolment.seed, &fixture);
+    confirmed(&mut fixture, code).unwrap();
+    let audit = format!("{:?}", fixture.entries());
+    assert!(!audit.contains("hunter2"));
+    assert!(!audit.contains(&*enrolment.seed.to_base32()));
+    for code in &enrolment.recovery_codes {
+        assert!(!audit.contains(core::str::from_utf8(code.expose()).unwrap()));
+    }
+}

@@ -1,0 +1,150 @@
+//! Users, as they are shown.
+
+use countersign_core::credential::Credential;
+use countersign_core::kind::Kind;
+use countersign_core::time::Timestamp;
+use countersign_core::user::{Grant, GrantedRight, User};
+use serde::Serialize;
+
+use super::{rfc3339, shown};
+use crate::user::{Described, Enrolment};
+
+/// All that is shown of a user.
+#[derive(Clone, Debug, Serialize)]
+pub struct UserView {
+    email: String,
+    mfa: bool,
+    locked_until: Option<String>,
+    grants: Vec<GrantView>,
+    created_at: String,
+    updated_at: String,
+    last_used_at: Option<String>,
+    generation: i64,
+}
+
+impl UserView {
+    /// The view of a user, as it is at `now`.
+    #[must_use]
+    pub fn of(described: &Described, now: Timestamp) -> Self {
+        let Described { user, lockout } = described;
+        let about = about(user);
+        let locked = lockout.locked_until.filter(|_| lockout.is_locked(now));
+        Self {
+            email: user.name.to_string(),
+            mfa: about.is_some_and(|about| about.required_factor().is_some()),
+            locked_until: locked.map(rfc3339),
+            grants: grants(about),
+            created_at: rfc3339(user.created_at),
+            updated_at: rfc3339(user.updated_at),
+            last_used_at: user.last_used_at.map(rfc3339),
+            generation: user.generation.0,
+        }
+    }
+}
+
+/// What a user may do in a tenant.
+#[derive(Clone, Debug, Serialize)]
+pub struct GrantView {
+    tenant: String,
+    role: Option<String>,
+    org_admin: bool,
+    group: Option<String>,
+}
+
+impl GrantView {
+    /// The view of a grant.
+    #[must_use]
+    pub fn of(grant: &Grant) -> Self {
+        let role = match &grant.right {
+            GrantedRight::OrgAdmin => None,
+            GrantedRight::Role(role) => Some(role.to_string()),
+        };
+        Self {
+            tenant: grant.tenant.to_string(),
+            org_admin: role.is_none(),
+            role,
+            group: grant.group.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+/// What the making of a second factor answers with.
+///
+/// It holds secrets, which are printed this once and nowhere else.
+#[derive(Serialize)]
+#[expect(missing_debug_implementations, reason = "it holds secrets")]
+pub struct EnrolmentView {
+    otpauth: String,
+    secret: String,
+    recovery_codes: Vec<String>,
+}
+
+impl EnrolmentView {
+    /// The view of a second factor that was made just now.
+    #[must_use]
+    pub fn of(enrolment: &Enrolment) -> Self {
+        let email = enrolment.described.user.name.as_str();
+        Self {
+            otpauth: enrolment.seed.otpauth_uri(ISSUER, email).to_string(),
+            secret: enrolment.seed.to_base32().to_string(),
+            recovery_codes: enrolment.recovery_codes.iter().map(shown).collect(),
+        }
+    }
+
+    /// What authenticator programs read, as a QR code say.
+    #[must_use]
+    pub fn otpauth(&self) -> &str {
+        &self.otpauth
+    }
+
+    /// The recovery codes.
+    #[must_use]
+    pub fn recovery_codes(&self) -> &[String] {
+        &self.recovery_codes
+    }
+}
+
+/// What the audit keeps of a user.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct UserTrace {
+    email: String,
+    mfa: &'static str,
+    recovery_codes: usize,
+    grants: Vec<GrantView>,
+    secrets: usize,
+    generation: i64,
+}
+
+impl UserTrace {
+    pub(crate) fn of(user: &Credential) -> Self {
+        let about = about(user);
+        let factor = about.and_then(|about| about.second_factor.as_ref());
+        Self {
+            email: user.name.to_string(),
+            mfa: match factor {
+                None => "off",
+                Some(factor) if factor.is_confirmed => "on",
+                Some(_) => "enrolled",
+            },
+            recovery_codes: factor.map_or(0, |factor| factor.recovery.len()),
+            grants: grants(about),
+            secrets: user.secrets.len(),
+            generation: user.generation.0,
+        }
+    }
+}
+
+fn about(user: &Credential) -> Option<&User> {
+    match &user.kind {
+        Kind::User(about) => Some(about),
+        Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => None,
+    }
+}
+
+fn grants(about: Option<&User>) -> Vec<GrantView> {
+    let grants = about.into_iter().flat_map(|about| &about.grants);
+    grants.map(GrantView::of).collect()
+}
+
+/// Whose codes these are, as authenticator programs show it.
+const ISSUER: &str = "Countersign";

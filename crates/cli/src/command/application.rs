@@ -1,0 +1,144 @@
+//! `countersign application`.
+
+use core::time::Duration;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use countersign_admin::application::{self, NewApplication};
+use countersign_admin::view::{ApplicationView, IssuedApplicationView};
+use countersign_core::duration::parse_duration;
+use countersign_core::kind::{Application, ApplicationName};
+use countersign_core::name::TenantId;
+use countersign_core::role::RoleName;
+use serde_json::json;
+
+use crate::failure::Failure;
+use crate::invocation::Invocation;
+use crate::listing::Column;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ApplicationCommand {
+    /// Make an application, and print its token this once. Its things present
+    /// the token as their password.
+    #[command(
+        after_help = "Examples:\n  countersign application create fleet --tenant acme --role ops\n  countersign application create portal --tenant acme --org-admin\n  countersign application create factory --tenant acme --auto-register"
+    )]
+    Create(ApplicationCreate),
+    /// List applications.
+    #[command(after_help = "Examples:\n  countersign application list --tenant acme")]
+    List {
+        /// Of this tenant alone.
+        #[arg(long, value_parser = TenantId::parse)]
+        tenant: Option<TenantId>,
+    },
+    /// Show an application.
+    #[command(after_help = "Examples:\n  countersign application show fleet --tenant acme")]
+    Show(Named),
+    /// Make a new token, beside which the old one may work for a while.
+    #[command(
+        after_help = "Examples:\n  countersign application rotate fleet --tenant acme --overlap 24h"
+    )]
+    Rotate {
+        #[command(flatten)]
+        named: Named,
+        /// How long the old token still works; without it, not at all, and the
+        /// sessions of all things end.
+        #[arg(long, value_name = "DUR", value_parser = parse_duration)]
+        overlap: Option<Duration>,
+    },
+    /// Delete an application and all its things. Their sessions end.
+    #[command(after_help = "Examples:\n  countersign application delete fleet --tenant acme")]
+    Delete(Named),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Named {
+    /// Its name: `A-Z`, `a-z`, `0-9`, `_`, `-` and `.`.
+    #[arg(value_parser = ApplicationName::parse)]
+    name: ApplicationName,
+    /// Its tenant.
+    #[arg(long, value_parser = TenantId::parse)]
+    tenant: TenantId,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ApplicationCreate {
+    #[command(flatten)]
+    named: Named,
+    /// A role that its things hold.
+    #[arg(long = "role", value_name = "ROLE", value_parser = RoleName::parse)]
+    roles: Vec<RoleName>,
+    /// Let the sessions of its things administer the tenant.
+    #[arg(long)]
+    org_admin: bool,
+    /// Make a thing that nobody made when it first presents the token.
+    #[arg(long)]
+    auto_register: bool,
+}
+
+impl ApplicationCommand {
+    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
+        match self {
+            Self::Create(create) => create.run(invocation)?,
+            Self::List { tenant } => {
+                let mut listing = invocation.output.listing(COLUMNS);
+                for application in application::list(&mut invocation.open()?, tenant.as_ref())? {
+                    listing.push(&ApplicationView::of(&application))?;
+                }
+                listing.finish()?;
+            }
+            Self::Show(Named { name, tenant }) => {
+                let application = application::show(&mut invocation.open()?, &tenant, &name)?;
+                invocation
+                    .output
+                    .record(&ApplicationView::of(&application))?;
+            }
+            Self::Rotate {
+                named: Named { name, tenant },
+                overlap,
+            } => {
+                let issued = invocation.act(|store, context| {
+                    application::rotate(store, context, &tenant, &name, overlap)
+                })?;
+                invocation
+                    .output
+                    .record(&IssuedApplicationView::of(&issued))?;
+            }
+            Self::Delete(Named { name, tenant }) => {
+                invocation
+                    .act(|store, context| application::delete(store, context, &tenant, &name))?;
+                let deleted = json!({ "deleted": name.as_str() });
+                invocation.output.record(&deleted)?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl ApplicationCreate {
+    fn run(self, invocation: &Invocation) -> Result<(), Failure> {
+        let Named { name, tenant } = self.named;
+        let new = NewApplication {
+            name,
+            tenant,
+            roles: self.roles,
+            about: Application {
+                is_org_admin: self.org_admin,
+                registers_things: self.auto_register,
+            },
+        };
+        let issued = invocation.act(|store, context| application::create(store, context, new))?;
+        invocation
+            .output
+            .record(&IssuedApplicationView::of(&issued))
+    }
+}
+
+const COLUMNS: &[Column] = &[
+    ("name", "NAME"),
+    ("tenant", "TENANT"),
+    ("roles", "ROLES"),
+    ("org_admin", "ORG ADMIN"),
+    ("auto_register", "AUTO REGISTER"),
+    ("created_at", "CREATED"),
+];

@@ -1,0 +1,123 @@
+//! `countersign thing`.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use countersign_admin::Authority;
+use countersign_admin::thing::{self, NewThing};
+use countersign_admin::view::ThingView;
+use countersign_core::credential::Credential;
+use countersign_core::kind::ApplicationName;
+use countersign_core::name::{LoginName, TenantId};
+use serde_json::json;
+
+use crate::failure::Failure;
+use crate::invocation::Invocation;
+use crate::listing::Column;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ThingCommand {
+    /// Make a thing. Its client logs in with the key, the token of the
+    /// application as password, and an application id of its own as client id,
+    /// to which the thing is tied from then on.
+    #[command(
+        after_help = "Examples:\n  countersign thing create pump-1 --tenant acme --application fleet"
+    )]
+    Create {
+        #[command(flatten)]
+        thing: Keyed,
+        /// The application whose token it presents.
+        #[arg(long, value_parser = ApplicationName::parse)]
+        application: ApplicationName,
+    },
+    /// List things.
+    #[command(
+        after_help = "Examples:\n  countersign thing list --tenant acme\n  countersign thing list --tenant acme --application fleet"
+    )]
+    List {
+        /// Of this tenant alone.
+        #[arg(long, value_parser = TenantId::parse)]
+        tenant: Option<TenantId>,
+        /// Of this application of the tenant alone.
+        #[arg(long, requires = "tenant", value_parser = ApplicationName::parse)]
+        application: Option<ApplicationName>,
+    },
+    /// Show a thing. Its application id is a secret, so only whether it is tied
+    /// to one is told.
+    #[command(after_help = "Examples:\n  countersign thing show pump-1 --tenant acme")]
+    Show(Keyed),
+    /// Forget the application id that a thing is tied to. Its sessions end, and
+    /// the next client ties it anew.
+    #[command(after_help = "Examples:\n  countersign thing untie pump-1 --tenant acme")]
+    Untie(Keyed),
+    /// Delete a thing. Its sessions end.
+    #[command(after_help = "Examples:\n  countersign thing delete pump-1 --tenant acme")]
+    Delete(Keyed),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Keyed {
+    /// Its key, which it logs in with.
+    #[arg(value_parser = LoginName::parse_device)]
+    key: LoginName,
+    /// Its tenant.
+    #[arg(long, value_parser = TenantId::parse)]
+    tenant: TenantId,
+}
+
+impl ThingCommand {
+    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
+        match self {
+            Self::Create { thing, application } => {
+                let new = NewThing {
+                    key: thing.key,
+                    tenant: thing.tenant,
+                    application,
+                };
+                let made = invocation.act(|store, context| thing::create(store, context, &new))?;
+                print(invocation, &made)?;
+            }
+            Self::List {
+                tenant,
+                application,
+            } => {
+                let mut listing = invocation.output.listing(COLUMNS);
+                let mut store = invocation.open()?;
+                for thing in thing::list(&mut store, tenant.as_ref(), application.as_ref())? {
+                    listing.push(&ThingView::of(&thing))?;
+                }
+                listing.finish()?;
+            }
+            Self::Show(Keyed { key, tenant }) => {
+                let thing = thing::show(&mut invocation.open()?, &key, &tenant)?;
+                print(invocation, &thing)?;
+            }
+            Self::Untie(Keyed { key, tenant }) => {
+                let thing = invocation.act(|store, context| {
+                    thing::untie(store, context, &key, &tenant, Authority::CommandLine)
+                })?;
+                print(invocation, &thing)?;
+            }
+            Self::Delete(Keyed { key, tenant }) => {
+                invocation.act(|store, context| thing::delete(store, context, &key, &tenant))?;
+                invocation
+                    .output
+                    .record(&json!({ "deleted": key.as_str() }))?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn print(invocation: &Invocation, thing: &Credential) -> Result<(), Failure> {
+    invocation.output.record(&ThingView::of(thing))
+}
+
+const COLUMNS: &[Column] = &[
+    ("key", "KEY"),
+    ("tenant", "TENANT"),
+    ("application", "APPLICATION"),
+    ("app_id_bound", "APP ID BOUND"),
+    ("last_used_at", "LAST USED"),
+    ("created_at", "CREATED"),
+];

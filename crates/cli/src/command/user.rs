@@ -1,0 +1,241 @@
+//! `countersign user`.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use countersign_admin::Context;
+use countersign_admin::user::{self, Described, NewGrant, NewUser, UserError};
+use countersign_admin::view::UserView;
+use countersign_core::kind::Kind;
+use countersign_core::name::{GroupPath, LoginName, TenantId};
+use countersign_core::role::RoleName;
+use countersign_core::user::{Grant, GrantedRight, parse_email};
+use countersign_sqlite::SqliteStore;
+use serde_json::{Value, json};
+
+use self::mfa::MfaCommand;
+use crate::failure::Failure;
+use crate::input::read_new_password;
+use crate::invocation::{Invocation, now};
+use crate::listing::Column;
+use crate::output::Output;
+
+mod mfa;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// Make a user, who may do nothing until something is granted.
+    #[command(
+        after_help = "Examples:\n  countersign user create jane@example.com\n  printf %s \"$PASSWORD\" | countersign user create jane@example.com --password-stdin"
+    )]
+    Create(WithPassword),
+    /// List the users.
+    #[command(after_help = "Examples:\n  countersign user list")]
+    List,
+    /// Show a user.
+    #[command(after_help = "Examples:\n  countersign user show jane@example.com")]
+    Show(Email),
+    /// Delete a user. Their sessions end, and so do the tokens they made.
+    #[command(after_help = "Examples:\n  countersign user delete jane@example.com")]
+    Delete(Email),
+    /// Replace a user's password. Their sessions end.
+    #[command(after_help = "Examples:\n  countersign user reset-password jane@example.com")]
+    ResetPassword(WithPassword),
+    /// Lift the lock that failed logins brought, and begin to count anew.
+    #[command(after_help = "Examples:\n  countersign user unlock jane@example.com")]
+    Unlock(Email),
+    /// Let a user do something in a tenant, in the place of what was granted
+    /// there before.
+    #[command(
+        after_help = "Examples:\n  countersign user grant jane@example.com --tenant acme --org-admin\n  countersign user grant joe@example.com --tenant acme --role reader --group DM.X"
+    )]
+    Grant(UserGrant),
+    /// Take away what a user was granted in a tenant. Their sessions there end.
+    #[command(after_help = "Examples:\n  countersign user ungrant joe@example.com --tenant acme")]
+    Ungrant {
+        #[command(flatten)]
+        email: Email,
+        /// The tenant.
+        #[arg(long, value_parser = TenantId::parse)]
+        tenant: TenantId,
+    },
+    /// Second factors: codes of an authenticator program.
+    #[command(
+        after_help = "Examples:\n  countersign user mfa enrol jane@example.com\n  countersign user mfa confirm jane@example.com"
+    )]
+    Mfa {
+        #[command(subcommand)]
+        command: MfaCommand,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Email {
+    /// The e-mail address, upper or lower case.
+    #[arg(value_parser = parse_email)]
+    email: LoginName,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct WithPassword {
+    #[command(flatten)]
+    email: Email,
+    /// Read the password from standard input, all bytes up to the first
+    /// newline. Without this, it is asked for on the terminal.
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+#[derive(Args, Debug)]
+#[group(id = "right", required = true, multiple = false, args = ["role", "org_admin"])]
+pub(crate) struct UserGrant {
+    #[command(flatten)]
+    email: Email,
+    /// In this tenant.
+    #[arg(long, value_parser = TenantId::parse)]
+    tenant: TenantId,
+    /// Limited to this group and those below.
+    #[arg(long, value_parser = GroupPath::parse)]
+    group: Option<GroupPath>,
+    /// What this role of the tenant allows.
+    #[arg(long, value_parser = RoleName::parse)]
+    role: Option<RoleName>,
+    /// To administer the tenant, and to use all its topics.
+    #[arg(long)]
+    org_admin: bool,
+}
+
+impl UserCommand {
+    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
+        match self {
+            Self::Create(WithPassword {
+                email: Email { email },
+                password_stdin,
+            }) => {
+                let password = read_new_password(password_stdin)?;
+                let new = NewUser { email, password };
+                act(invocation, |store, context| {
+                    user::create(store, context, new)
+                })?;
+            }
+            Self::List => list(invocation)?,
+            Self::Show(Email { email }) => {
+                print(invocation, &user::show(&mut invocation.open()?, &email)?)?;
+            }
+            Self::Delete(Email { email }) => {
+                invocation.act(|store, context| user::delete(store, context, &email))?;
+                let deleted = json!({ "deleted": email.as_str() });
+                invocation.output.record(&deleted)?;
+            }
+            Self::ResetPassword(WithPassword {
+                email: Email { email },
+                password_stdin,
+            }) => {
+                let password = read_new_password(password_stdin)?;
+                act(invocation, |store, context| {
+                    user::reset_password(store, context, &email, password)
+                })?;
+            }
+            Self::Unlock(Email { email }) => {
+                act(invocation, |store, context| {
+                    user::unlock(store, context, &email)
+                })?;
+            }
+            Self::Grant(grant) => grant.run(invocation)?,
+            Self::Ungrant {
+                email: Email { email },
+                tenant,
+            } => {
+                act(invocation, |store, context| {
+                    user::ungrant(store, context, &email, &tenant)
+                })?;
+            }
+            Self::Mfa { command } => command.run(invocation)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl UserGrant {
+    fn run(self, invocation: &Invocation) -> Result<(), Failure> {
+        let right = match self.role {
+            Some(role) => GrantedRight::Role(role),
+            None => GrantedRight::OrgAdmin,
+        };
+        let new = NewGrant {
+            tenant: self.tenant,
+            group: self.group,
+            right,
+        };
+        let Email { email } = self.email;
+        act(invocation, |store, context| {
+            user::grant(store, context, &email, new)
+        })
+    }
+}
+
+fn list(invocation: &Invocation) -> Result<(), Failure> {
+    let mut listing = invocation.output.listing(COLUMNS);
+    let now = now();
+    for described in user::list(&mut invocation.open()?)? {
+        let view = UserView::of(&described, now);
+        match invocation.output {
+            Output::Json => listing.push(&view)?,
+            Output::Text => {
+                let mut record = serde_json::to_value(&view)?;
+                if let Some(grants) = record.get_mut("grants") {
+                    *grants = Value::from(grants_in_words(&described));
+                }
+                listing.push(&record)?;
+            }
+        }
+    }
+    listing.finish()
+}
+
+/// Acts on a user and prints what they are then.
+fn act(
+    invocation: &Invocation,
+    act: impl FnOnce(&mut SqliteStore, &mut Context<'_>) -> Result<Described, UserError>,
+) -> Result<(), Failure> {
+    let described = invocation
+        .act(|store, context| act(store, context).map_err(|error| mfa::said(error, invocation)))?;
+    print(invocation, &described)
+}
+
+/// Prints a user, the grants line by line.
+fn print(invocation: &Invocation, described: &Described) -> Result<(), Failure> {
+    let grants: Vec<_> = grants_in_words(described)
+        .into_iter()
+        .map(|grant| ("grants", grant))
+        .collect();
+    invocation
+        .output
+        .record_with(&UserView::of(described, now()), &grants)
+}
+
+fn grants_in_words(described: &Described) -> Vec<String> {
+    let in_words = |grant: &Grant| {
+        let right = match &grant.right {
+            GrantedRight::OrgAdmin => "org admin".into(),
+            GrantedRight::Role(role) => format!("role {role}"),
+        };
+        let within = match &grant.group {
+            Some(group) => format!(" of group {group}"),
+            None => String::new(),
+        };
+        format!("{right}{within} in {}", grant.tenant)
+    };
+    match &described.user.kind {
+        Kind::User(about) => about.grants.iter().map(in_words).collect(),
+        Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => Vec::new(),
+    }
+}
+
+const COLUMNS: &[Column] = &[
+    ("email", "EMAIL"),
+    ("mfa", "MFA"),
+    ("locked_until", "LOCKED UNTIL"),
+    ("grants", "GRANTS"),
+    ("last_used_at", "LAST USED"),
+];

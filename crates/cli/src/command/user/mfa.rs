@@ -1,0 +1,98 @@
+//! `countersign user mfa`.
+
+use std::io::{IsTerminal as _, Write as _, stdout};
+
+use clap::Subcommand;
+use countersign_admin::user::{self, UserError};
+use countersign_admin::view::EnrolmentView;
+use qrcode::QrCode;
+use qrcode::render::unicode::Dense1x2;
+
+use super::{Email, act};
+use crate::command::jwt::about_key_file;
+use crate::failure::Failure;
+use crate::input::read_code;
+use crate::invocation::Invocation;
+use crate::output::Output;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MfaCommand {
+    /// Make a second factor, and print this once what the authenticator program
+    /// needs, and recovery codes. It is not asked for until it is confirmed.
+    #[command(after_help = "Examples:\n  countersign user mfa enrol jane@example.com")]
+    Enrol(Email),
+    /// Show by a code that the authenticator program works. From then on a login
+    /// needs one.
+    #[command(
+        after_help = "Examples:\n  countersign user mfa confirm jane@example.com\n  printf %s \"$CODE\" | countersign user mfa confirm jane@example.com --code-stdin"
+    )]
+    Confirm {
+        #[command(flatten)]
+        email: Email,
+        /// Read the code from standard input. Without this, it is asked for on
+        /// the terminal.
+        #[arg(long)]
+        code_stdin: bool,
+    },
+    /// Take a second factor away. This works without the key file, too.
+    #[command(after_help = "Examples:\n  countersign user mfa disable jane@example.com")]
+    Disable(Email),
+}
+
+impl MfaCommand {
+    pub(super) fn run(self, invocation: &Invocation) -> Result<(), Failure> {
+        match self {
+            Self::Enrol(Email { email }) => {
+                let enrolment = invocation.act(|store, context| {
+                    user::enrol(store, context, &email).map_err(|error| said(error, invocation))
+                })?;
+                print(invocation, &EnrolmentView::of(&enrolment))
+            }
+            Self::Confirm {
+                email: Email { email },
+                code_stdin,
+            } => {
+                let code = read_code(code_stdin)?;
+                act(invocation, |store, context| {
+                    user::confirm(store, context, &email, &code)
+                })
+            }
+            Self::Disable(Email { email }) => act(invocation, |store, context| {
+                user::disable(store, context, &email)
+            }),
+        }
+    }
+}
+
+/// Prints a second factor this once; on a terminal as a QR code, too.
+fn print(invocation: &Invocation, view: &EnrolmentView) -> Result<(), Failure> {
+    if invocation.output == Output::Json {
+        return invocation.output.record(view);
+    }
+    if stdout().is_terminal()
+        && let Ok(code) = QrCode::new(view.otpauth())
+    {
+        // Most terminals are dark, and a code is dark on light.
+        let picture = code
+            .render::<Dense1x2>()
+            .dark_color(Dense1x2::Light)
+            .light_color(Dense1x2::Dark)
+            .build();
+        writeln!(stdout(), "{picture}")?;
+    }
+    let codes = view.recovery_codes().iter();
+    let mut more: Vec<_> = codes.map(|code| ("recovery codes", code.clone())).collect();
+    more.push((
+        "next",
+        "show with a code that it works: `countersign user mfa confirm`".into(),
+    ));
+    invocation.output.record_with(view, &more)
+}
+
+/// An error about the key file names it.
+pub(super) fn said(error: UserError, invocation: &Invocation) -> Failure {
+    if matches!(error, UserError::Vault(_)) {
+        return about_key_file(error, invocation);
+    }
+    error.into()
+}

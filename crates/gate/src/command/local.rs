@@ -1,0 +1,282 @@
+//! Commands that are carried out on the host's thread, and which of the others
+//! a session may give.
+
+use std::sync::Arc;
+
+use countersign_core::client_id::ClientId;
+use countersign_core::credential::Credential;
+use countersign_core::kind::Kind;
+use countersign_core::name::{LoginName, TenantId};
+use countersign_core::ownership::Claim;
+use countersign_core::presence::Observation;
+use countersign_core::store::{GateStore, StoreError};
+use countersign_core::time::Timestamp;
+use countersign_core::user::{Grant, GrantedRight};
+
+use super::Step;
+use super::problem::Problem;
+use super::words::{Answer, Info, Order, Tenancy};
+use crate::clerk::{Act, Errand};
+use crate::gate::Gate;
+use crate::host::Handle;
+use crate::people::may_be_child;
+use crate::session::{Child, Principal, Session};
+use crate::writer::{Moved, Note};
+
+impl From<StoreError> for Problem {
+    fn from(_: StoreError) -> Self {
+        Self::Unavailable
+    }
+}
+
+impl<S: GateStore> Gate<S> {
+    /// Carries out a command, or says what the clerk is to do.
+    pub(super) fn carry_out(&mut self, handle: Handle, order: Order) -> Step {
+        match self.try_to(handle, order) {
+            Ok(step) => step,
+            Err(problem) => Step::Answered(Err(problem)),
+        }
+    }
+
+    fn try_to(&mut self, handle: Handle, order: Order) -> Result<Step, Problem> {
+        let now = self.now();
+        let session = self.sessions.get(handle);
+        let id = session.and_then(Session::credential);
+        let id = id.ok_or(Problem::Unavailable)?;
+        // Whoever is gone from the store is about to be put out.
+        let record = self.store.credential_by_id(id)?;
+        let record = record.ok_or(Problem::Unavailable)?;
+        if matches!(record.kind, Kind::Bearer) && order != Order::Info {
+            return Err(Problem::WrongSession("a token has no other commands"));
+        }
+        let answer = match order {
+            Order::Info => Answer::Info(self.info(handle, &record)?),
+            Order::ListTenants => Answer::Tenants(self.tenancies(handle, &record)),
+            Order::Switch(tenant) => self.switch(handle, &record, tenant, now)?,
+            Order::Bind(key) => self.bind(handle, &record, key, now)?,
+            Order::MakeToken {
+                role,
+                whoami,
+                things,
+                ttl,
+            } => {
+                let act = Act::MakeToken {
+                    role,
+                    whoami,
+                    things,
+                    ttl,
+                };
+                return self.errand(handle, &record, act);
+            }
+            Order::Untie(key) => return self.errand(handle, &record, Act::Untie(key)),
+        };
+        Ok(Step::Answered(Ok(answer)))
+    }
+
+    /// An act of an administrator. The clerk looks again.
+    fn errand(
+        &self,
+        handle: Handle,
+        record: &Credential,
+        act: Act,
+    ) -> Result<Step, Problem> {
+        let session = self.sessions.get(handle).ok_or(Problem::Unavailable)?;
+        let tenant = session.tenant.as_ref();
+        let tenant = tenant.filter(|tenant| record.is_org_admin_of(tenant));
+        Ok(Step::Errand(Errand {
+            principal: record.id,
+            actor: format!("session:{}", record.name),
+            tenant: tenant.cloned().ok_or(Problem::NotAdmin)?,
+            act,
+        }))
+    }
+
+    fn info(&self, handle: Handle, record: &Credential) -> Result<Info, Problem> {
+        let session = self.sessions.get(handle).ok_or(Problem::Unavailable)?;
+        let tenant = session.tenant.as_ref();
+        let own = |text: &LoginName| text.as_str().to_owned();
+        let (roles, things): (Vec<String>, Vec<String>) = match &record.kind {
+            Kind::User(user) => {
+                let grant = tenant.and_then(|tenant| user.grant_in(tenant));
+                (grant.and_then(role_of).into_iter().collect(), Vec::new())
+            }
+            Kind::Bearer => match session.token() {
+                Some(token) => (
+                    vec![token.role.to_string()],
+                    token.things.iter().map(own).collect(),
+                ),
+                None => (Vec::new(), Vec::new()),
+            },
+            Kind::Application(_) | Kind::Device | Kind::Thing(_) => {
+                let is_thing = matches!(record.kind, Kind::Thing(_));
+                let key = is_thing.then(|| own(&record.name));
+                let children = session.children().iter().map(|child| own(&child.key));
+                (
+                    record.roles.iter().map(ToString::to_string).collect(),
+                    key.into_iter().chain(children).collect(),
+                )
+            }
+        };
+        Ok(Info {
+            username: session.username.as_deref().map(str::to_owned),
+            kind: kind_of(record),
+            org_key: tenant.map(ToString::to_string),
+            role: match roles.as_slice() {
+                [only] => Some(only.clone()),
+                _ => None,
+            },
+            roles,
+            org_admin: tenant.is_some_and(|tenant| record.is_org_admin_of(tenant)),
+            client_id: session.client_id.to_string(),
+            things,
+        })
+    }
+
+    fn tenancies(&self, handle: Handle, record: &Credential) -> Vec<Tenancy> {
+        let session = self.sessions.get(handle);
+        let current = session.and_then(|session| session.tenant.as_ref());
+        let tenancy = |tenant: &TenantId, role: Option<String>| Tenancy {
+            key: tenant.to_string(),
+            role,
+            org_admin: record.is_org_admin_of(tenant),
+            current: Some(tenant) == current,
+        };
+        match &record.kind {
+            Kind::User(user) => {
+                let grants = user.grants.iter();
+                grants
+                    .map(|grant| tenancy(&grant.tenant, role_of(grant)))
+                    .collect()
+            }
+            Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => record
+                .tenant
+                .iter()
+                .map(|tenant| tenancy(tenant, None))
+                .collect(),
+        }
+    }
+
+    /// Moves a user's session into another tenant, if a CONNECT there would be
+    /// let in. Other sessions stay where they are.
+    fn switch(
+        &mut self,
+        handle: Handle,
+        record: &Arc<Credential>,
+        tenant: TenantId,
+        now: Timestamp,
+    ) -> Result<Answer, Problem> {
+        let Kind::User(user) = &record.kind else {
+            return Err(Problem::WrongSession("only users switch"));
+        };
+        self.policy.refresh(&mut self.store)?;
+        let session = self.sessions.get(handle).ok_or(Problem::Unavailable)?;
+        let Principal::User { secret, .. } = session.principal else {
+            return Err(Problem::WrongSession("only users switch"));
+        };
+        let client_id = ClientId::parse(&session.client_id).map_err(|_| Problem::Unavailable)?;
+        let (number, is_stored) = (session.number, session.stored);
+        if user.grant_in(&tenant).is_none() || !self.policy.has_tenant(&tenant) {
+            return Err(Problem::NotFound("the user is granted no such tenant"));
+        }
+        if record.admits(secret, &client_id, now).is_err() {
+            return Err(Problem::NotFound("the user may not log in any more"));
+        }
+        let only = self.setting.site(session.listener).listener_tenant;
+        if only.is_some_and(|only| only != tenant) {
+            return Err(Problem::InTheWay("the listener takes another tenant".into()));
+        }
+        let in_the_way = || Problem::InTheWay("the client id can't be used there".into());
+        if !self.policy.keeps_prefixes(client_id.as_str(), Some(&tenant)) {
+            return Err(in_the_way());
+        }
+        let tie = client_id.tie();
+        let is_another = |id| id != record.id;
+        let stored = self.store.stored_session(&tie)?;
+        let hold = self.policy.client_id_hold;
+        let is_held = stored
+            .is_some_and(|stored| stored.claim(Some(record.id), hold, now) != Claim::Free);
+        if is_held || self.store.bound_to(&tie)?.is_some_and(is_another) {
+            return Err(in_the_way());
+        }
+        let rights = self.rights_of_user(record, &tenant, client_id.as_str())?;
+        let session = self.sessions.get_mut(handle).ok_or(Problem::Unavailable)?;
+        session.tenant = Some(tenant.clone());
+        session.rights = rights;
+        let joined = Observation::Joined(number, tenant.clone());
+        self.writer.note(Note::Observed(joined));
+        self.writer.note(Note::Moved(Box::new(Moved {
+            user: Arc::clone(record),
+            secret,
+            tenant: tenant.clone(),
+            client_id,
+            is_stored,
+            at: now,
+        })));
+        Ok(Answer::Switched(tenant))
+    }
+
+    /// Binds a thing to the session of another of its application.
+    fn bind(
+        &mut self,
+        handle: Handle,
+        record: &Credential,
+        key: LoginName,
+        now: Timestamp,
+    ) -> Result<Answer, Problem> {
+        if !matches!(record.kind, Kind::Thing(_)) {
+            return Err(Problem::WrongSession("only an application binds things"));
+        }
+        let session = self.sessions.get(handle).ok_or(Problem::Unavailable)?;
+        let mut children = session.children().to_vec();
+        let not_found = Problem::NotFound("the application has no such thing");
+        let found = self.store.credential(&key)?;
+        let Some(child) = found.filter(|found| is_of_same_application(found, record)) else {
+            return Err(not_found);
+        };
+        if !may_be_child(&child, record, now) {
+            let why = "the thing connects itself, or may not be used";
+            return Err(Problem::InTheWay(why.into()));
+        }
+        if !children.iter().any(|known| known.id == child.id) {
+            if children.len() >= MOST_CHILDREN {
+                return Err(Problem::InTheWay("too many things are bound already".into()));
+            }
+            children.push(Child::from(&*child));
+            self.sessions.set_children(handle, children);
+        }
+        let (rights, _) = self.rights_of_session(handle, record, now)?;
+        if let Some(session) = self.sessions.get_mut(handle) {
+            session.rights = rights;
+        }
+        Ok(Answer::Bound(key))
+    }
+}
+
+fn is_of_same_application(one: &Credential, other: &Credential) -> bool {
+    match (&one.kind, &other.kind) {
+        (Kind::Thing(one), Kind::Thing(other)) => one.application == other.application,
+        _ => false,
+    }
+}
+
+fn role_of(grant: &Grant) -> Option<String> {
+    match &grant.right {
+        GrantedRight::OrgAdmin => None,
+        GrantedRight::Role(role) => Some(role.to_string()),
+    }
+}
+
+/// What kind of session it is, in the words of the answer.
+fn kind_of(record: &Credential) -> &'static str {
+    match record.kind {
+        Kind::Application(_) => "application",
+        Kind::Bearer => "jwt",
+        Kind::Device if record.is_operator() => "operator",
+        Kind::Device => "device",
+        Kind::Thing(_) => "thing",
+        Kind::User(_) => "user",
+    }
+}
+
+/// So many things are bound to one session at most.
+const MOST_CHILDREN: usize = 64;

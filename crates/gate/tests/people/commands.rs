@@ -1,0 +1,319 @@
+//! Session commands.
+
+use std::time::Duration;
+
+use countersign::core::kind::Application;
+use countersign::core::user::GrantedRight;
+use countersign::{
+    Directive, Handle, Peer, RESPONSE_TOPIC, SESSION_TOPIC, TopicUse,
+};
+use countersign_admin::tenant::{self, TenantChanges};
+use countersign_admin::thing;
+use serde_json::json;
+
+use super::bench::{
+    Bench, JANE, TRY, Try, is_admitted, name, peer, role_right, tenant_id,
+};
+
+const INFO: &str = r#"{"commands":[{"command":"session.info","correlation_data":"7"}]}"#;
+
+fn publish(topic: &str) -> TopicUse<'_> {
+    TopicUse::Publish {
+        topic: topic.as_bytes(),
+        qos: 1,
+        retain: false,
+    }
+}
+
+fn subscribe(filter: &str) -> TopicUse<'_> {
+    TopicUse::Subscribe {
+        filter: filter.as_bytes(),
+    }
+}
+
+#[test]
+fn whoever_proved_nothing_has_no_commands_and_others_have_their_topics_alone() {
+    let mut bench = Bench::new();
+    for usage in [publish(SESSION_TOPIC), subscribe(RESPONSE_TOPIC)] {
+        assert!(!bench.check(TRY, JANE, usage).is_allowed());
+    }
+    assert!(is_admitted(&bench.connect(TRY)));
+    for (usage, is_allowed) in [
+        (publish(SESSION_TOPIC), true),
+        (subscribe(RESPONSE_TOPIC), true),
+        (publish(RESPONSE_TOPIC), false),
+        (subscribe(SESSION_TOPIC), false),
+        (subscribe("$CONTROL/#"), false),
+        (subscribe("$share/g/$CONTROL/countersign/v1/session/response"), false),
+        (publish("$CONTROL/countersign/v1"), false),
+        (publish("$CONTROL/countersign/v1/session/"), false),
+        (publish("$CONTROL/countersign/v1/session/x"), false),
+        (publish("$CONTROL/dynamic-security/v1"), false),
+        (TopicUse::Deliver { topic: RESPONSE_TOPIC.as_bytes() }, false),
+    ] {
+        let verdict = bench.check(TRY, JANE, usage);
+        assert_eq!(verdict.is_allowed(), is_allowed, "{usage:?}");
+    }
+    // No Will is a command, nor is what a session does that is ended.
+    bench.gate.disconnected(Handle(1));
+    assert!(!bench.check(TRY, JANE, publish(SESSION_TOPIC)).is_allowed());
+}
+
+#[test]
+fn an_unauthenticated_session_is_not_heard() {
+    use countersign::core::tenant::Authentication;
+
+    let mut bench = Bench::new();
+    let changes = TenantChanges {
+        authentication: Some(Authentication::Optional),
+        ..TenantChanges::default()
+    };
+    bench
+        .act(|store, context| tenant::set(store, context, &tenant_id("acme"), changes))
+        .unwrap();
+    bench.settle();
+    let facts = countersign::ConnectFacts {
+        handle: Handle(1),
+        client_id: b"a",
+        username: None,
+        password: None,
+        address: None,
+        listener: None,
+        protocol: 4,
+        clean_start: true,
+        may_wait: false,
+    };
+    assert!(is_admitted(&bench.gate.connect(&facts)));
+    let nobody = Peer {
+        handle: Handle(1),
+        client_id: Some(b"a"),
+        connected: true,
+        ..Peer::default()
+    };
+    assert!(bench.gate.check(&nobody, publish("acme/x")).is_allowed());
+    assert!(!bench.gate.check(&nobody, publish(SESSION_TOPIC)).is_allowed());
+    assert!(!bench.gate.check(&nobody, subscribe(RESPONSE_TOPIC)).is_allowed());
+    bench.gate.command(&nobody, INFO.as_bytes());
+    assert!(bench.settle().is_empty());
+}
+
+#[test]
+fn an_answer_goes_to_whoever_asked_and_only_while_they_are_who_they_were() {
+    let mut bench = Bench::new();
+    assert!(is_admitted(&bench.connect(TRY)));
+    let answer = bench.commands(TRY, JANE, INFO).unwrap();
+    assert_eq!(
+        answer,
+        json!({"responses": [{
+            "command": "session.info", "correlation_data": "7", "success": true,
+            "params": {
+                "username": JANE, "kind": "user", "orgKey": "acme", "role": "all",
+                "roles": ["all"], "orgAdmin": false, "clientId": "a", "things": [],
+            },
+        }]})
+    );
+    // Whoever goes away, or whose client id another connection has by now, is
+    // told nothing any more.
+    bench.gate.command(&peer(TRY, JANE), INFO.as_bytes());
+    bench.gate.disconnected(Handle(1));
+    assert!(bench.settle().is_empty());
+    assert!(is_admitted(&bench.connect(TRY)));
+    bench.gate.command(&peer(TRY, JANE), INFO.as_bytes());
+    assert!(is_admitted(&bench.connect(Try { handle: 2, ..TRY })));
+    assert!(bench.settle().is_empty());
+    // Nor one that the host has mistaken for another.
+    bench.gate.command(&peer(TRY, "john@mail.test"), INFO.as_bytes());
+    bench.gate.command(&peer(Try { client_id: "b", ..TRY }, JANE), INFO.as_bytes());
+    bench.gate.command(&peer(Try { handle: 3, ..TRY }, JANE), INFO.as_bytes());
+    assert!(bench.settle().is_empty());
+}
+
+#[test]
+fn a_flood_of_commands_is_answered_in_part_and_then_no_more() {
+    let mut bench = Bench::new();
+    assert!(is_admitted(&bench.connect(TRY)));
+    for _ in 0..1_000 {
+        bench.gate.command(&peer(TRY, JANE), INFO.as_bytes());
+    }
+    let answers: Vec<String> = bench
+        .settle()
+        .into_iter()
+        .filter_map(|directive| match directive {
+            Directive::Reply { payload, .. } => {
+                Some(String::from_utf8(payload.expose().to_vec()).unwrap())
+            }
+            _ => None,
+        })
+        .collect();
+    let done = answers.iter().filter(|it| it.contains("orgKey")).count();
+    let refused = answers.iter().filter(|it| it.contains("-91008")).count();
+    assert_eq!((done, refused), (16, 48));
+    bench.pass(Duration::from_secs(1));
+    assert!(bench.command(TRY, JANE, "session.info", json!({})).is_ok());
+}
+
+#[test]
+fn a_user_lists_and_switches_tenants() {
+    let mut bench = Bench::new();
+    bench.grant(JANE, "beta", GrantedRight::OrgAdmin);
+    bench.settle();
+    let other = Try {
+        handle: 2,
+        client_id: "b",
+        ..TRY
+    };
+    assert!(is_admitted(&bench.connect(TRY)) && is_admitted(&bench.connect(other)));
+    let listed = bench.command(TRY, JANE, "session.org.list", json!({}));
+    assert_eq!(
+        listed.unwrap(),
+        json!({"orgs": [
+            {"key": "acme", "role": "all", "orgAdmin": false, "current": true},
+            {"key": "beta", "role": null, "orgAdmin": true, "current": false},
+        ]})
+    );
+    let switched = bench.command(TRY, JANE, "session.org.switch", json!({"key": "beta"}));
+    assert_eq!(switched, Ok(json!({"orgKey": "beta"})));
+    assert!(bench.publishes(TRY, JANE, "beta/x") && !bench.publishes(TRY, JANE, "acme/x"));
+    assert!(bench.publishes(other, JANE, "acme/x") && !bench.publishes(other, JANE, "beta/x"));
+    bench.tenant("gamma");
+    bench.settle();
+    for (key, code) in [("gamma", -91_006), ("nosuch", -91_006), ("No Such", -91_003)] {
+        let refused = bench.command(TRY, JANE, "session.org.switch", json!({"key": key}));
+        assert_eq!(refused, Err(code), "{key}");
+    }
+    assert!(bench.publishes(TRY, JANE, "beta/x"));
+    // The next session starts where she worked last.
+    std::thread::sleep(Duration::from_millis(200));
+    let next = Try {
+        handle: 3,
+        client_id: "c",
+        ..TRY
+    };
+    assert!(is_admitted(&bench.connect(next)));
+    assert!(bench.publishes(next, JANE, "beta/x"));
+    let listed = countersign_admin::clients::list(&mut bench.admin, Some(&tenant_id("beta")));
+    let ids: Vec<_> = listed
+        .unwrap()
+        .into_iter()
+        .map(|client| client.presence.client_id)
+        .collect();
+    assert!(ids.contains(&"a".to_owned()) && !ids.contains(&"b".to_owned()), "{ids:?}");
+}
+
+#[test]
+fn nobody_switches_where_a_connect_would_be_refused() {
+    let mut bench = Bench::with_options(&[("listener_1884", "acme")]);
+    bench.grant(JANE, "beta", role_right("all"));
+    bench.settle();
+    let at_listener = Try {
+        listener: Some(1884),
+        ..TRY
+    };
+    assert!(is_admitted(&bench.connect(at_listener)));
+    let to_beta = json!({"key": "beta"});
+    let refused = bench.command(at_listener, JANE, "session.org.switch", to_beta.clone());
+    assert_eq!(refused, Err(-91_007));
+    let changes = TenantChanges {
+        client_id_prefix: Some(Some(
+            countersign::core::client_id::ClientId::parse("beta-").unwrap(),
+        )),
+        ..TenantChanges::default()
+    };
+    bench
+        .act(|store, context| tenant::set(store, context, &tenant_id("beta"), changes))
+        .unwrap();
+    bench.settle();
+    let elsewhere = Try {
+        handle: 2,
+        client_id: "b",
+        ..TRY
+    };
+    assert!(is_admitted(&bench.connect(elsewhere)));
+    let refused = bench.command(elsewhere, JANE, "session.org.switch", to_beta);
+    assert_eq!(refused, Err(-91_007));
+}
+
+#[test]
+fn only_administrators_make_tokens_and_untie_things() {
+    let mut bench = Bench::new();
+    bench.application("fleet", Application::default());
+    bench.thing("thing1", "fleet");
+    let boss = Application {
+        is_org_admin: true,
+        ..Application::default()
+    };
+    let boss = bench.application("boss", boss);
+    bench.thing("boss1", "boss");
+    bench.settle();
+    assert!(is_admitted(&bench.connect(TRY)));
+    let asked = json!({"role": "all", "whoami": "script", "ttl": 600, "thingKeys": ["thing1"]});
+    for command in ["session.jwt.create", "thing.appid.reset"] {
+        let params = json!({"role": "all", "whoami": "script", "key": "thing1"});
+        assert_eq!(bench.command(TRY, JANE, command, params), Err(-91_005));
+    }
+    bench.grant(JANE, "acme", GrantedRight::OrgAdmin);
+    bench.settle();
+    let boss1 = Try {
+        handle: 5,
+        client_id: "B",
+        name: "boss1",
+        password: &boss,
+        ..TRY
+    };
+    assert!(is_admitted(&bench.connect(boss1)));
+    for (it, username) in [(TRY, JANE), (boss1, "boss1")] {
+        let made = bench.command(it, username, "session.jwt.create", asked.clone());
+        let made = made.unwrap();
+        assert_eq!(made["expiresAt"], "2023-11-14T22:23:20Z");
+        let token = made["token"].as_str().unwrap();
+        let login = Try {
+            handle: 9,
+            client_id: "script",
+            name: "script",
+            password: token,
+            ..TRY
+        };
+        assert!(is_admitted(&bench.connect(login)));
+        let missing = json!({"role": "nosuch", "whoami": "script"});
+        let refused = bench.command(it, username, "session.jwt.create", missing);
+        assert_eq!(refused, Err(-91_006));
+    }
+    let untied = bench.command(TRY, JANE, "thing.appid.reset", json!({"key": "boss1"}));
+    assert_eq!(untied, Ok(json!({"key": "boss1"})));
+    for (key, code) in [("boss1", -91_007), ("nosuch", -91_006)] {
+        let refused = bench.command(TRY, JANE, "thing.appid.reset", json!({"key": key}));
+        assert_eq!(refused, Err(code), "{key}");
+    }
+    let shown = thing::show(&mut bench.admin, &name("boss1"), &tenant_id("acme")).unwrap();
+    assert!(shown.client_id_tie.is_none());
+    let acts = bench.acts();
+    let by_jane = |act: &str, subject: &str| {
+        let row = (format!("session:{JANE}"), act.to_owned(), subject.to_owned());
+        acts.contains(&row)
+    };
+    assert!(by_jane("jwt.create", "jwt:script@acme") && by_jane("thing.untie", "boss1"));
+}
+
+#[test]
+fn commands_of_one_message_are_carried_out_in_order_and_answered_together() {
+    let mut bench = Bench::new();
+    bench.grant(JANE, "acme", GrantedRight::OrgAdmin);
+    bench.grant(JANE, "beta", GrantedRight::OrgAdmin);
+    bench.settle();
+    assert!(is_admitted(&bench.connect(TRY)));
+    let asked = json!({"commands": [
+        {"command": "session.org.switch", "params": {"key": "beta"}},
+        {"command": "session.jwt.create", "params": {"role": "all", "whoami": "me"}},
+        {"command": "session.org.switch", "params": {"key": "acme"}},
+        {"command": "session.info"},
+        {"command": "nosuch", "correlation_data": "x"},
+    ]});
+    let answer = bench.commands(TRY, JANE, &asked.to_string()).unwrap();
+    let responses = answer["responses"].as_array().unwrap();
+    let successes: Vec<_> = responses.iter().map(|it| it["success"] == true).collect();
+    assert_eq!(successes, [true, true, true, true, false]);
+    assert_eq!(responses[3]["params"]["orgKey"], "acme");
+    assert_eq!(responses[4]["correlation_data"], "x");
+    let acts = bench.acts();
+    assert!(acts.iter().any(|(_, _, subject)| subject == "jwt:me@beta"), "{acts:?}");
+}

@@ -1,0 +1,128 @@
+//! Clients that a certificate or a pre-shared key vouches for.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use countersign::core::scheme::SchemeName;
+use countersign::core::store::Directory as _;
+use countersign::{Handle, Peer, PeerOrigin, TopicUse};
+use countersign_admin::credential::{self, NewCredential};
+use countersign_admin::password::NewSecret;
+
+use super::bench::{Bench, JANE, TRY, is_admitted, tenant_id};
+
+const DEV1: &str = "dev1@acme";
+const PUBLISH: TopicUse<'static> = TopicUse::Publish {
+    topic: b"acme/x",
+    qos: 0,
+    retain: false,
+};
+
+fn bench() -> Bench {
+    let mut bench = Bench::new();
+    let new = NewCredential {
+        name: Some("dev1".into()),
+        tenant: tenant_id("acme"),
+        scheme: SchemeName::parse("basic").unwrap(),
+        secret: NewSecret::Generated,
+        client_id_rule: None,
+        group: None,
+        description: None,
+        roles: Vec::new(),
+        attributes: BTreeMap::new(),
+        not_before: None,
+        expires_at: None,
+        external_identity: true,
+    };
+    bench
+        .act(|store, context| credential::create(store, context, new))
+        .unwrap();
+    bench.settle();
+    bench
+}
+
+fn client(handle: usize, client_id: &str, protocol: u8, clean_start: bool) -> Peer<'_> {
+    Peer {
+        handle: Handle(handle),
+        client_id: Some(client_id.as_bytes()),
+        username: Some(DEV1.as_bytes()),
+        connected: true,
+        origin: PeerOrigin {
+            address: Some("192.0.2.7"),
+            listener: Some(8883),
+            protocol,
+            clean_start,
+        },
+    }
+}
+
+fn is_stored(bench: &mut Bench, client_id: &str) -> bool {
+    let client_id = countersign::core::client_id::ClientId::parse(client_id).unwrap();
+    bench.admin.stored_session(&client_id.tie()).unwrap().is_some()
+}
+
+#[test]
+fn a_session_is_listed_and_stored_as_it_came() {
+    let mut bench = bench();
+    for (handle, id, protocol, clean, stored) in [
+        (1, "clean", 4, true, false),
+        (2, "kept", 4, false, true),
+        (3, "five", 5, true, true),
+    ] {
+        let peer = client(handle, id, protocol, clean);
+        assert!(bench.gate.check(&peer, PUBLISH).is_allowed());
+        assert_eq!(is_stored(&mut bench, id), stored, "{id}");
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    let listed = countersign_admin::clients::list(&mut bench.admin, None).unwrap();
+    assert_eq!(listed.len(), 3);
+    for client in listed {
+        let presence = client.presence;
+        assert_eq!(presence.address.as_deref(), Some("192.0.2.7"));
+        assert_eq!(presence.listener, Some(8883));
+        assert!([4, 5].contains(&presence.protocol));
+        assert_eq!(presence.stored, presence.client_id != "clean");
+    }
+}
+
+#[test]
+fn a_host_that_says_who_arrived_has_handles_told_apart() {
+    let mut bench = bench();
+    bench.gate.arrived(&client(1, "a", 4, true));
+    std::thread::sleep(Duration::from_millis(200));
+    let listed = countersign_admin::clients::list(&mut bench.admin, None).unwrap();
+    assert_eq!(listed.len(), 1);
+    bench.gate.disconnected(Handle(1));
+    // The same handle, id and name: it is not the one that is gone.
+    bench.gate.arrived(&client(1, "a", 4, true));
+    let _one = bench.gate.poll();
+    let _two = bench.gate.poll();
+    assert!(bench.gate.check(&client(1, "a", 4, true), PUBLISH).is_allowed());
+    // Whoever logged in is known, and nothing happens.
+    assert!(is_admitted(&bench.connect(TRY.with_handle(2))));
+    let jane = Peer {
+        handle: Handle(2),
+        client_id: Some(b"jane"),
+        username: Some(JANE.as_bytes()),
+        connected: true,
+        ..Peer::default()
+    };
+    bench.gate.arrived(&jane);
+    assert!(bench.gate.check(&jane, PUBLISH).is_allowed());
+}
+
+#[test]
+fn no_certificate_vouches_for_a_person() {
+    let mut bench = bench();
+    let jane = Peer {
+        username: Some(JANE.as_bytes()),
+        ..client(1, "j", 4, true)
+    };
+    bench.gate.arrived(&jane);
+    assert!(!bench.gate.check(&jane, PUBLISH).is_allowed());
+    let token = Peer {
+        username: Some(b"jwt:script@acme"),
+        ..jane
+    };
+    assert!(!bench.gate.check(&token, PUBLISH).is_allowed());
+}

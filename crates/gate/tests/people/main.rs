@@ -1,0 +1,18 @@
+//! People, applications, things and tokens at a gate on a real store.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test may"
+)]
+
+mod bench;
+mod commands;
+mod enhanced;
+mod external;
+mod things;
+mod tokens;
+mod users;

@@ -1,0 +1,407 @@
+//! Logins and sessions of people.
+
+use std::time::Duration;
+
+use countersign::core::lockout::LockoutPolicy;
+use countersign::core::reason::Reason;
+use countersign::core::user::GrantedRight;
+use countersign::{Completion, Directive, Handle, TopicUse};
+use countersign_admin::password::ChosenPassword;
+use countersign_admin::tenant::{self, TenantChanges};
+use countersign_admin::{clients, role, user};
+
+use super::bench::{
+    Bench, JANE, TRY, Try, admitted, is_admitted, name, refused, role_right, tenant_id,
+};
+
+const WRONG: Try<'static> = Try {
+    password: "wrong",
+    ..TRY
+};
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A wrong guess with a client id of its own, so that bursts don't matter.
+fn fail(bench: &mut Bench, name: &str) -> Reason {
+    // What is slow is hashed for the next try, where there is no time.
+    for _ in 0..50 {
+        let reason = refused(&bench.connect(Try { name, ..WRONG }));
+        if reason != Reason::OverBudget {
+            return reason;
+        }
+        bench.settle();
+        bench.pass(Duration::from_secs(3));
+    }
+    panic!("there is never time");
+}
+
+#[test]
+fn a_user_is_let_in_by_address_and_password_and_in_no_other_way() {
+    let mut bench = Bench::new();
+    assert_eq!(admitted(&bench.connect(TRY)), JANE);
+    assert!(bench.publishes(TRY, JANE, "acme/x"));
+    assert!(!bench.publishes(TRY, JANE, "beta/x"));
+    let shouted = Try {
+        handle: 2,
+        client_id: "b",
+        name: "JANE@Mail.Test",
+        ..TRY
+    };
+    assert_eq!(admitted(&bench.connect(shouted)), JANE);
+    assert!(bench.publishes(shouted, JANE, "acme/x"));
+    assert!(!is_admitted(&bench.connect(WRONG)));
+    let listed = {
+        std::thread::sleep(Duration::from_millis(200));
+        clients::list(&mut bench.admin, None).unwrap()
+    };
+    for client in listed {
+        let presence = client.presence;
+        assert_eq!(presence.username.as_deref(), Some(JANE));
+        assert_eq!(presence.tenant, Some(tenant_id("acme")));
+        assert!(presence.authenticated);
+    }
+}
+
+/// D16 to D19.
+#[test]
+fn every_fifth_failure_locks_known_and_unknown_alike_and_across_restarts() {
+    let mut bench = Bench::new();
+    for (email, cause) in [
+        (JANE, Reason::BadSecret),
+        ("nobody@mail.test", Reason::UnknownName),
+    ] {
+        for minutes in [5, 10, 15] {
+            for _ in 0..5 {
+                assert_eq!(fail(&mut bench, email), cause);
+            }
+            assert_eq!(refused(&bench.connect(Try { name: email, ..TRY })), Reason::Locked);
+            bench = bench.restart();
+            bench.pass(MINUTE * minutes - Duration::from_secs(20));
+            // Neither judged nor counted.
+            for password in ["right", "wrong"] {
+                let outcome = bench.connect(Try {
+                    name: email,
+                    password,
+                    ..TRY
+                });
+                assert_eq!(refused(&outcome), Reason::Locked, "{minutes}");
+            }
+            bench.pass(Duration::from_secs(20));
+        }
+    }
+    assert!(is_admitted(&bench.connect(TRY)));
+    let locks: Vec<_> = bench
+        .acts()
+        .into_iter()
+        .filter(|(_, act, _)| act == "user.lock")
+        .collect();
+    // Of who is nobody, the refusals alone are written down.
+    let jane = ("broker:bench".to_owned(), "user.lock".to_owned(), JANE.to_owned());
+    assert_eq!(locks, [jane.clone(), jane.clone(), jane]);
+}
+
+/// D18.
+#[test]
+fn a_success_begins_the_count_again_and_a_live_session_survives_a_lock() {
+    let mut bench = Bench::new();
+    for _ in 0..4 {
+        fail(&mut bench, JANE);
+    }
+    let live = Try {
+        handle: 2,
+        client_id: "b",
+        ..TRY
+    };
+    assert!(is_admitted(&bench.connect(live)));
+    for _ in 0..4 {
+        assert_eq!(fail(&mut bench, JANE), Reason::BadSecret);
+    }
+    assert_eq!(fail(&mut bench, JANE), Reason::BadSecret);
+    assert_eq!(refused(&bench.connect(TRY)), Reason::Locked);
+    assert_eq!(bench.kicked(), [""; 0]);
+    assert!(bench.publishes(live, JANE, "acme/x"));
+    bench
+        .act(|store, context| user::unlock(store, context, &name(JANE)))
+        .unwrap();
+    assert!(is_admitted(&bench.connect(TRY)));
+}
+
+#[test]
+fn the_strictest_of_a_user_s_tenants_says_when_they_are_locked_out() {
+    let mut bench = Bench::new();
+    bench.grant(JANE, "beta", GrantedRight::OrgAdmin);
+    let changes = TenantChanges {
+        lockout: Some(Some(
+            LockoutPolicy::parse("failures=2,step=1m,longest=30m").unwrap(),
+        )),
+        ..TenantChanges::default()
+    };
+    bench
+        .act(|store, context| tenant::set(store, context, &tenant_id("beta"), changes))
+        .unwrap();
+    bench.settle();
+    fail(&mut bench, JANE);
+    fail(&mut bench, JANE);
+    assert_eq!(refused(&bench.connect(TRY)), Reason::Locked);
+}
+
+#[test]
+fn a_lock_that_begins_meanwhile_refuses_whoever_waits_for_a_hash() {
+    let mut bench = Bench::new();
+    for _ in 0..4 {
+        fail(&mut bench, JANE);
+    }
+    let held = |handle, client_id, password| Try {
+        handle,
+        client_id,
+        password,
+        may_wait: true,
+        ..TRY
+    };
+    // Two are held, the second with the right password; the first one locks.
+    let _one = bench.connect(held(11, "one", "wrong"));
+    let _two = bench.connect(held(12, "two", "right"));
+    let completions: Vec<_> = bench
+        .settle()
+        .into_iter()
+        .filter_map(|directive| match directive {
+            Directive::Complete { completion, .. } => Some(completion),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(completions.len(), 2);
+    for (completion, cause) in completions.iter().zip(["bad-secret", "locked"]) {
+        let Completion::Refuse { line: Some(line) } = completion else {
+            panic!("{completion:?}");
+        };
+        assert!(line.ends_with(cause), "{line}");
+    }
+}
+
+#[test]
+fn what_can_t_be_counted_is_refused_as_busy() {
+    use countersign::core::store::{AdminStore as _, Intent};
+
+    let mut bench = Bench::new();
+    // It was verified, so that no hash is in the way.
+    assert!(is_admitted(&bench.connect(TRY)));
+    let other = Try {
+        handle: 2,
+        client_id: "b",
+        ..WRONG
+    };
+    let outcome = {
+        let Bench { gate, admin, .. } = &mut bench;
+        let _writing = admin.begin(Intent::Write).unwrap();
+        gate.connect(&countersign::ConnectFacts {
+            handle: Handle(other.handle),
+            client_id: b"b",
+            username: Some(JANE.as_bytes()),
+            password: Some(b"wrong"),
+            address: None,
+            listener: None,
+            protocol: 4,
+            clean_start: true,
+            may_wait: false,
+        })
+    };
+    assert_eq!(refused(&outcome), Reason::StoreBusy);
+    for _ in 0..4 {
+        assert_eq!(fail(&mut bench, JANE), Reason::BadSecret);
+    }
+    assert!(is_admitted(&bench.connect(TRY)), "the first was not counted");
+}
+
+/// D8, D11.
+#[test]
+fn a_code_stands_behind_the_password_and_works_once() {
+    let mut bench = Bench::new();
+    let (seed, _) = bench.enrol(JANE);
+    assert_eq!(refused(&bench.connect(TRY)), Reason::MfaRequired);
+    let code = bench.code(&seed, 0);
+    let password = format!("right{code}");
+    let with_code = Try {
+        password: &password,
+        ..TRY
+    };
+    assert_eq!(admitted(&bench.connect(with_code)), JANE);
+    // The host asks again about the live one with the same words.
+    bench.gate.reload();
+    assert_eq!(admitted(&bench.connect(with_code)), JANE);
+    // Anybody else is refused, and not counted.
+    for _ in 0..7 {
+        let outcome = bench.connect(Try {
+            handle: 2,
+            client_id: "b",
+            ..with_code
+        });
+        assert_eq!(refused(&outcome), Reason::MfaRequired);
+    }
+    bench.pass(Duration::from_secs(30));
+    let password = format!("right{}", bench.code(&seed, 0));
+    let next = Try {
+        handle: 3,
+        client_id: "c",
+        password: &password,
+        ..TRY
+    };
+    assert_eq!(admitted(&bench.connect(next)), JANE);
+}
+
+#[test]
+fn a_password_is_hashed_without_the_code_and_once() {
+    let mut bench = Bench::new();
+    let (seed, _) = bench.enrol(JANE);
+    let held = |password| Try {
+        may_wait: true,
+        password,
+        ..TRY
+    };
+    let first = format!("right{}", bench.code(&seed, 0));
+    assert!(matches!(
+        bench.connect(held(&first)),
+        countersign::ConnectOutcome::Pending { .. }
+    ));
+    let admitted_now = bench.settle().into_iter().any(|directive| {
+        matches!(
+            directive,
+            Directive::Complete {
+                completion: Completion::Admit { .. },
+                ..
+            }
+        )
+    });
+    assert!(admitted_now);
+    // With another code there is nothing more to hash.
+    bench.pass(Duration::from_secs(30));
+    let second = format!("right{}", bench.code(&seed, 0));
+    let again = Try {
+        handle: 2,
+        client_id: "b",
+        ..held(&second)
+    };
+    assert!(is_admitted(&bench.connect(again)));
+}
+
+#[test]
+fn without_the_key_nobody_with_a_second_factor_comes_in() {
+    let mut bench = Bench::new();
+    let (seed, _) = bench.enrol(JANE);
+    let store = bench.setting.options.store.clone();
+    let key = store.with_file_name("countersign.db.key");
+    std::fs::rename(&key, key.with_extension("away")).unwrap();
+    bench.gate.reload();
+    bench.settle();
+    let password = format!("right{}", bench.code(&seed, 0));
+    let with_code = Try {
+        password: &password,
+        ..TRY
+    };
+    assert_eq!(refused(&bench.connect(with_code)), Reason::MfaRequired);
+    std::fs::rename(key.with_extension("away"), &key).unwrap();
+    bench.gate.reload();
+    assert!(is_admitted(&bench.connect(with_code)));
+}
+
+#[test]
+fn who_is_granted_nothing_any_more_is_put_out_and_a_changed_role_counts_at_once() {
+    let mut bench = Bench::new();
+    bench.grant(JANE, "beta", GrantedRight::OrgAdmin);
+    let other = Try {
+        handle: 2,
+        client_id: "b",
+        ..TRY
+    };
+    bench.settle();
+    assert!(is_admitted(&bench.connect(TRY)));
+    assert!(is_admitted(&bench.connect(other)));
+    let switched = bench.command(
+        other,
+        JANE,
+        "session.org.switch",
+        serde_json::json!({"key": "beta"}),
+    );
+    assert!(switched.is_ok());
+    bench.role("narrow", "acme", "acme/narrow/#");
+    bench.grant(JANE, "acme", role_right("narrow"));
+    assert_eq!(bench.kicked(), [""; 0]);
+    assert!(!bench.publishes(TRY, JANE, "acme/x"));
+    assert!(bench.publishes(TRY, JANE, "acme/narrow/x"));
+    bench.allow("narrow", "acme", "acme/more/#");
+    bench.settle();
+    assert!(bench.publishes(TRY, JANE, "acme/more/x"));
+    bench.ungrant(JANE, "acme");
+    assert_eq!(bench.kicked(), ["a"], "and not the session in the other tenant");
+    assert!(bench.publishes(other, JANE, "beta/x"));
+    // Nothing that was subscribed to there is kept.
+    let subscribe = TopicUse::Subscribe {
+        filter: b"acme/narrow/#",
+    };
+    assert!(!bench.check(TRY, JANE, subscribe).is_allowed());
+}
+
+#[test]
+fn a_role_that_is_no_more_and_a_new_password_end_sessions() {
+    let mut bench = Bench::new();
+    assert!(is_admitted(&bench.connect(TRY)));
+    let (tenant, all) = (tenant_id("acme"), countersign::core::role::RoleName::parse("all"));
+    bench
+        .act(|store, context| {
+            let deletion = role::Deletion::WithGrants;
+            role::delete(store, context, &tenant, &all.unwrap(), deletion)
+        })
+        .unwrap();
+    // Whoever held it is granted nothing there any more.
+    assert_eq!(bench.kicked(), ["a"]);
+    let mut bench = Bench::new();
+    assert!(is_admitted(&bench.connect(TRY)));
+    let password = ChosenPassword::parse("changed".into()).unwrap();
+    bench
+        .act(|store, context| user::reset_password(store, context, &name(JANE), password))
+        .unwrap();
+    assert_eq!(bench.kicked(), ["a"]);
+}
+
+#[test]
+fn the_session_of_a_user_who_is_away_is_judged_in_the_tenant_it_was_in() {
+    let mut bench = Bench::new();
+    bench.grant(JANE, "beta", GrantedRight::OrgAdmin);
+    let stored = Try {
+        clean_start: false,
+        ..TRY
+    };
+    bench.settle();
+    assert!(is_admitted(&bench.connect(stored)));
+    let key = serde_json::json!({"key": "beta"});
+    bench
+        .command(stored, JANE, "session.org.switch", key)
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    bench = bench.restart();
+    let delivers = |bench: &mut Bench, topic: &str| {
+        let peer = countersign::Peer {
+            handle: Handle(77),
+            client_id: Some(b"a"),
+            username: Some(JANE.as_bytes()),
+            ..countersign::Peer::default()
+        };
+        let topic = topic.as_bytes();
+        bench.gate.check(&peer, TopicUse::Deliver { topic }).is_allowed()
+    };
+    assert!(delivers(&mut bench, "beta/x"));
+    assert!(!delivers(&mut bench, "acme/x"));
+    bench.ungrant(JANE, "beta");
+    bench.settle();
+    assert!(!delivers(&mut bench, "beta/x"));
+}
+
+#[test]
+fn names_of_others_are_not_counted_where_others_are_asked_too() {
+    let mut bench = Bench::with_options(&[("chain", "defer")]);
+    for _ in 0..7 {
+        let stranger = Try {
+            name: "stranger@mail.test",
+            ..WRONG
+        };
+        assert_eq!(refused(&bench.connect(stranger)), Reason::UnknownName);
+    }
+}

@@ -1,0 +1,202 @@
+//! Enhanced authentication (MQTT 5.0 §4.12), and commands of sessions.
+
+use core::ffi::c_int;
+
+use countersign::core::options::Chain;
+use countersign::{ConnectFacts, ConnectOutcome, Enhanced, Handle, LogLevel, Payload, RefusalCode};
+use countersign_mosquitto_sys as sys;
+
+use super::{NO_USERNAME, Outcome, Plugin, Presented, is_nobody};
+use crate::boundary::Client;
+use crate::clients::Owner;
+
+impl Plugin {
+    /// Asks the gate about a CONNECT that asks for enhanced authentication, or
+    /// about a session that authenticates again.
+    pub(crate) fn connect_enhanced(
+        &self,
+        client: &Client<'_>,
+        method: &[u8],
+        data: Option<&[u8]>,
+    ) -> Outcome {
+        if self.is_pulseless() {
+            return Outcome::Unasked;
+        }
+        let Some(client_id) = self.host.client_id(client) else {
+            return Outcome::Unasked;
+        };
+        let username = self.host.username(client);
+        let facts = ConnectFacts {
+            handle: client.handle(),
+            client_id,
+            username,
+            password: None,
+            address: self.host.address(client),
+            listener: self.host.listener(client),
+            protocol: self.host.protocol(client),
+            clean_start: self.host.clean_start(client),
+            may_wait: false,
+        };
+        let outcome = match self.gate.try_borrow_mut() {
+            Ok(mut gate) => gate.connect_enhanced(&facts, &Enhanced { method, data }),
+            Err(_) => return Outcome::Unasked,
+        };
+        Outcome::Decided(outcome, self.presented(client_id, username))
+    }
+
+    /// Asks the gate about what a client answered that was asked for more.
+    ///
+    /// The broker also asks this about a live session whose client sends an
+    /// AUTH out of turn. It frees the id of whoever is refused then, by which it
+    /// still knows that session, so such a session is not refused but ended.
+    pub(crate) fn resume(&self, client: &Client<'_>, data: Option<&[u8]>) -> Outcome {
+        let owner = self.clients.borrow().owner(client.handle());
+        if owner == Some(Owner::Others) || self.is_pulseless() {
+            return Outcome::Unasked;
+        }
+        let Some(client_id) = self.host.client_id(client) else {
+            return Outcome::Unasked;
+        };
+        let outcome = match self.gate.try_borrow_mut() {
+            Ok(mut gate) => gate.resume(client.handle(), client_id, data),
+            Err(_) => return Outcome::Unasked,
+        };
+        Outcome::Decided(outcome, self.presented(client_id, self.host.username(client)))
+    }
+
+    /// Tells the broker what became of enhanced authentication.
+    pub(crate) fn conclude_enhanced(
+        &self,
+        step: Step,
+        outcome: Outcome,
+        client: &mut Client<'_>,
+        event: &mut sys::mosquitto_evt_extended_auth,
+    ) -> c_int {
+        let handle = client.handle();
+        let owner = self.clients.borrow().owner(handle);
+        match (step, owner) {
+            (Step::Continue, Some(Owner::Others)) => return sys::MOSQ_ERR_PLUGIN_DEFER,
+            // INVARIANT: a session that the broker knows by its id is never
+            // refused here; see `resume`.
+            (Step::Continue, Some(Owner::Gate)) => return sys::MOSQ_ERR_AUTH_CONTINUE,
+            (Step::Continue, None) | (Step::Start, _) => {}
+        }
+        match outcome {
+            Outcome::Nobody | Outcome::Unasked => {}
+            Outcome::Decided(ConnectOutcome::Admitted { username }, presented) => {
+                if self.host.set_username(client, username.as_deref()) {
+                    let username = username.as_deref().map(str::as_bytes);
+                    let mut clients = self.clients.borrow_mut();
+                    let print =
+                        clients.fingerprint(&presented.client_id, username, presented.password);
+                    clients.came(handle, Owner::Gate, print);
+                    return sys::MOSQ_ERR_SUCCESS;
+                }
+                self.log(LogLevel::Error, NO_USERNAME);
+                self.tell_gone(handle);
+            }
+            Outcome::Decided(ConnectOutcome::Challenge { data }, _) => {
+                if self.put_data(data, event) {
+                    self.clients.borrow_mut().forget(handle);
+                    return sys::MOSQ_ERR_AUTH_CONTINUE;
+                }
+                self.tell_gone(handle);
+            }
+            Outcome::Decided(ConnectOutcome::Refused { reason, code, line }, presented) => {
+                let is_others = is_nobody(reason) || code == RefusalCode::BadMethod;
+                if self.chain == Chain::Defer && is_others && step == Step::Start {
+                    let mut clients = self.clients.borrow_mut();
+                    let username = presented.username.as_deref();
+                    let print =
+                        clients.fingerprint(&presented.client_id, username, presented.password);
+                    clients.came(handle, Owner::Others, print);
+                    return sys::MOSQ_ERR_PLUGIN_DEFER;
+                }
+                if let Some(line) = line {
+                    self.log(LogLevel::Notice, &line);
+                }
+                if code == RefusalCode::BadMethod {
+                    self.clients.borrow_mut().forget(handle);
+                    return sys::MOSQ_ERR_NOT_SUPPORTED;
+                }
+            }
+            Outcome::Decided(ConnectOutcome::Pending { .. }, _) => self.tell_gone(handle),
+        }
+        // A session that authenticates again is here until the broker has ended
+        // it, which it says.
+        if owner.is_none() {
+            self.clients.borrow_mut().forget(handle);
+        }
+        sys::MOSQ_ERR_AUTH
+    }
+
+    /// Gives the broker data for a client; says whether that worked.
+    fn put_data(&self, data: &[u8], event: &mut sys::mosquitto_evt_extended_auth) -> bool {
+        if data.is_empty() {
+            return true;
+        }
+        let Ok(length) = u16::try_from(data.len()) else {
+            return false;
+        };
+        let Some(copy) = self.host.hand_over(data) else {
+            return false;
+        };
+        event.data_out = copy.as_ptr();
+        event.data_out_len = length;
+        true
+    }
+
+    /// Has the commands of a session carried out.
+    pub(crate) fn command(&self, client: &Client<'_>, payload: &[u8]) {
+        if self.is_pulseless() {
+            return;
+        }
+        let peer = self.peer(client);
+        if let Ok(mut gate) = self.gate.try_borrow_mut() {
+            gate.command(&peer, payload);
+        }
+    }
+
+    /// Takes note that a client was let in, on a broker that says so.
+    pub(crate) fn arrived(&self, client: &Client<'_>) {
+        if self.clients.borrow().owner(client.handle()) == Some(Owner::Others) {
+            return;
+        }
+        let peer = self.peer(client);
+        if let Ok(mut gate) = self.gate.try_borrow_mut() {
+            gate.arrived(&peer);
+        }
+    }
+
+    /// Sends the answer to a command to whoever gave it.
+    ///
+    /// The broker sends by client id, before it looks at the next packet. Where
+    /// it tells whose that is, it is looked at once more.
+    pub(super) fn reply(&self, handle: Handle, client_id: &str, topic: &str, payload: &Payload) {
+        let mut is_its = !self.host.finds_clients();
+        self.host.with_client(client_id, &mut |client| {
+            is_its = client.handle() == handle;
+        });
+        if is_its && !self.host.send(client_id, topic, payload.expose()) {
+            self.log(LogLevel::Warning, "the broker did not take an answer to a command");
+        }
+    }
+
+    fn presented(&self, client_id: &[u8], username: Option<&[u8]>) -> Presented {
+        Presented {
+            client_id: client_id.to_vec(),
+            username: username.map(<[u8]>::to_vec),
+            password: self.clients.borrow().enhanced_print(),
+            protocol: 5,
+        }
+    }
+}
+
+/// Which step of enhanced authentication it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Step {
+    /// What a CONNECT or an AUTH begins.
+    Start,
+    /// What follows an answer.
+    Continue,
+}

@@ -1,0 +1,81 @@
+//! Requests to end live sessions.
+
+use core::time::Duration;
+
+use countersign_core::change::KickRequestId;
+use countersign_core::presence::SessionNumber;
+use countersign_core::store::KickTarget;
+use countersign_core::time::Timestamp;
+use rusqlite::{Connection, params};
+
+use crate::columns::Columns;
+use crate::error::Fault;
+
+/// Writes a request down.
+pub(crate) fn request(
+    connection: &Connection,
+    target: &KickTarget,
+    now: Timestamp,
+) -> Result<KickRequestId, Fault> {
+    let (client_id, broker, session) = match target {
+        KickTarget::ClientId(client_id) => (Some(client_id), None, None),
+        KickTarget::Session { broker, session } => (None, Some(broker), Some(session.0)),
+    };
+    connection
+        .prepare_cached(
+            "INSERT INTO kick_request (at, client_id, broker, session) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![now.as_millis(), client_id, broker, session])?;
+    Ok(KickRequestId(connection.last_insert_rowid()))
+}
+
+/// What a request asks for; none once it is answered.
+pub(crate) fn target(
+    connection: &Connection,
+    id: KickRequestId,
+) -> Result<Option<KickTarget>, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT client_id, broker, session FROM kick_request WHERE id = ?1 AND answered = 0",
+    )?;
+    let mut rows = statement.query([id.0])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let columns = &mut Columns::of(row);
+    Ok(Some(match columns.maybe_text()? {
+        Some(client_id) => KickTarget::ClientId(client_id.into()),
+        None => KickTarget::Session {
+            broker: columns.text()?.into(),
+            session: SessionNumber(columns.number()?),
+        },
+    }))
+}
+
+/// Takes note that a session was ended as asked.
+pub(crate) fn answer(connection: &Connection, id: KickRequestId) -> Result<(), Fault> {
+    connection
+        .prepare_cached("UPDATE kick_request SET answered = 1 WHERE id = ?1")?
+        .execute([id.0])?;
+    Ok(())
+}
+
+/// Says whether a request was answered.
+pub(crate) fn is_answered(connection: &Connection, id: KickRequestId) -> Result<bool, Fault> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM kick_request WHERE id = ?1 AND answered = 1)",
+        )?
+        .query_row([id.0], |row| row.get(0))?)
+}
+
+/// Removes up to `limit` requests that nobody waits for any more; says how many
+/// they were.
+pub(crate) fn prune(connection: &Connection, now: Timestamp, limit: usize) -> Result<usize, Fault> {
+    let mut statement = connection.prepare_cached(
+        "DELETE FROM kick_request WHERE id IN
+             (SELECT id FROM kick_request WHERE at < ?1 ORDER BY id LIMIT ?2)",
+    )?;
+    Ok(statement.execute(params![now.minus(DAY).as_millis(), limit])?)
+}
+
+const DAY: Duration = Duration::from_secs(86_400);

@@ -1,0 +1,131 @@
+//! What is counted against people, and against addresses that nobody has.
+
+use core::time::Duration;
+
+use countersign_core::connect::Failure;
+use countersign_core::lockout::Lockout;
+use countersign_core::name::LoginName;
+use countersign_core::store::StoreError;
+use countersign_core::time::Timestamp;
+use rusqlite::{Connection, params};
+
+use crate::columns::Columns;
+use crate::error::Fault;
+use crate::open::SqliteStore;
+
+impl SqliteStore {
+    /// See [`GateStore::record_failure`](countersign_core::store::GateStore::record_failure).
+    pub(crate) fn count_failure(
+        &mut self,
+        failure: &Failure,
+        now: Timestamp,
+    ) -> Result<Lockout, StoreError> {
+        let action = "record a failed login";
+        let counted = self.act_now(action, |connection| count(connection, failure, now))?;
+        self.sync(action)?;
+        Ok(counted)
+    }
+}
+
+/// What is counted against this address.
+pub(crate) fn lockout(connection: &Connection, person: &LoginName) -> Result<Lockout, Fault> {
+    let mut statement = connection.prepare_cached(LOCKOUT)?;
+    let mut rows = statement.query([person.as_str()])?;
+    let Some(row) = rows.next()? else {
+        return Ok(Lockout::default());
+    };
+    let columns = &mut Columns::of(row);
+    Ok(Lockout {
+        failures: columns.small()?,
+        locked_until: columns.maybe_instant()?,
+    })
+}
+
+/// Forgets what was counted against this address.
+pub(crate) fn clear(connection: &Connection, person: &LoginName) -> Result<(), Fault> {
+    connection
+        .prepare_cached("DELETE FROM lockout WHERE name = ?1")?
+        .execute([person.as_str()])?;
+    Ok(())
+}
+
+/// Takes note of whether a user has this address from now on.
+///
+/// What was counted stays: who watches from outside must not learn from a lock
+/// that ends that the address got a user or lost one.
+pub(crate) fn set_known(
+    connection: &Connection,
+    person: &LoginName,
+    is_known: bool,
+) -> Result<(), Fault> {
+    connection
+        .prepare_cached("UPDATE lockout SET known = ?2 WHERE name = ?1")?
+        .execute(params![person.as_str(), is_known])?;
+    Ok(())
+}
+
+/// Removes up to `limit` counts to which nothing was added for so long that the
+/// lock is over and whoever it was has given up; says how many they were.
+///
+/// They are kept that long because the next lock is longer than the last one
+/// was.
+pub(crate) fn prune(connection: &Connection, now: Timestamp, limit: usize) -> Result<usize, Fault> {
+    let mut statement = connection.prepare_cached(
+        "DELETE FROM lockout WHERE name IN
+             (SELECT name FROM lockout WHERE known IN (0, 1) AND updated_at < ?1 LIMIT ?2)",
+    )?;
+    Ok(statement.execute(params![now.minus(QUIET).as_millis(), limit])?)
+}
+
+/// Counts a failure, unless the address was locked meanwhile.
+fn count(connection: &Connection, failure: &Failure, now: Timestamp) -> Result<Lockout, Fault> {
+    let person = &failure.person;
+    let before = lockout(connection, person)?;
+    let after = before.after_failure(&failure.policy, now);
+    if before.is_locked(now) {
+        return Ok(before);
+    }
+    let is_known: bool = connection
+        .prepare_cached(
+            "INSERT INTO lockout (name, known, failures, locked_until, updated_at)
+             VALUES (?1, EXISTS (SELECT 1 FROM credential WHERE name = ?1 AND kind = 'user'),
+                 ?2, ?3, ?4)
+             ON CONFLICT (name) DO UPDATE SET known = excluded.known,
+                 failures = excluded.failures, locked_until = excluded.locked_until,
+                 updated_at = excluded.updated_at
+             RETURNING known",
+        )?
+        .query_row(
+            params![
+                person.as_str(),
+                after.failures,
+                after.locked_until.map(Timestamp::as_millis),
+                now.as_millis(),
+            ],
+            |row| row.get(0),
+        )?;
+    if !is_known && before == Lockout::default() {
+        drop_oldest_unknown(connection, person)?;
+    }
+    Ok(after)
+}
+
+/// Keeps as many addresses that nobody has as may be kept, `newest` among them.
+fn drop_oldest_unknown(connection: &Connection, newest: &LoginName) -> Result<(), Fault> {
+    connection
+        .prepare_cached(
+            "DELETE FROM lockout WHERE name IN
+                 (SELECT name FROM lockout WHERE known = 0 AND name <> ?1
+                  ORDER BY updated_at DESC LIMIT -1 OFFSET ?2)",
+        )?
+        .execute(params![newest.as_str(), UNKNOWN_KEPT.saturating_sub(1)])?;
+    Ok(())
+}
+
+pub(crate) const LOCKOUT: &str = "SELECT failures, locked_until FROM lockout WHERE name = ?1";
+
+/// How many addresses that nobody has are kept at most.
+const UNKNOWN_KEPT: usize = 10_000;
+
+/// Longer than the longest lock of any policy.
+const QUIET: Duration = Duration::from_secs(30 * 86_400);

@@ -1,0 +1,114 @@
+//! Tenants with their namespaces.
+
+use countersign_core::client_id::ClientId;
+use countersign_core::lockout::LockoutPolicy;
+use countersign_core::name::TenantId;
+use countersign_core::rule::Namespaces;
+use countersign_core::tenant::{Authentication, SubscribeMode, Tenant};
+use countersign_core::topic::TopicFilter;
+use rusqlite::{Connection, Params, params};
+
+use crate::columns::Columns;
+use crate::error::Fault;
+use crate::ownership;
+use crate::writing::found;
+
+/// The tenant with this id.
+pub(crate) fn tenant(connection: &Connection, id: &TenantId) -> Result<Option<Tenant>, Fault> {
+    let sql = concat!(tenant_columns!(), " WHERE id = ?1");
+    Ok(tenants_of(connection, sql, params![id.as_str()])?.pop())
+}
+
+/// All tenants, by id.
+pub(crate) fn tenants(connection: &Connection) -> Result<Vec<Tenant>, Fault> {
+    tenants_of(connection, concat!(tenant_columns!(), " ORDER BY id"), [])
+}
+
+/// Says whether some tenant admits clients without a login.
+pub(crate) fn some_tenant_is_open(connection: &Connection) -> Result<bool, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM tenant WHERE authentication <> 'required')",
+    )?;
+    Ok(statement.query_row([], |row| row.get(0))?)
+}
+
+/// Writes a tenant, new or changed, with its namespaces.
+pub(crate) fn put_tenant(connection: &Connection, tenant: &Tenant) -> Result<(), Fault> {
+    connection
+        .prepare_cached(
+            "INSERT INTO tenant
+                 (id, authentication, subscribe, client_id_prefix, lockout, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (id) DO UPDATE SET authentication = excluded.authentication,
+                 subscribe = excluded.subscribe, client_id_prefix = excluded.client_id_prefix,
+                 lockout = excluded.lockout, created_at = excluded.created_at",
+        )?
+        .execute(params![
+            tenant.id.as_str(),
+            tenant.authentication.as_str(),
+            tenant.subscribe.as_str(),
+            tenant.client_id_prefix.as_ref().map(ClientId::as_str),
+            tenant.lockout.map(|policy| policy.to_string()),
+            tenant.created_at.as_millis(),
+        ])?;
+    connection
+        .prepare_cached("DELETE FROM namespace WHERE tenant = ?1")?
+        .execute([tenant.id.as_str()])?;
+    let mut statement = connection
+        .prepare_cached("INSERT INTO namespace (tenant, position, filter) VALUES (?1, ?2, ?3)")?;
+    for (position, filter) in tenant.namespaces.iter().enumerate() {
+        statement.execute(params![tenant.id.as_str(), position, filter.as_str()])?;
+    }
+    Ok(())
+}
+
+/// Deletes a tenant; its namespaces, roles, credentials, grants, keys and
+/// tokens go with it.
+pub(crate) fn delete_tenant(connection: &Connection, id: &TenantId) -> Result<(), Fault> {
+    ownership::release_all_of_nobody(connection, id)?;
+    let mut statement = connection.prepare_cached("DELETE FROM tenant WHERE id = ?1")?;
+    found(statement.execute([id.as_str()])?, "the tenant")
+}
+
+fn tenants_of(
+    connection: &Connection,
+    sql: &str,
+    values: impl Params,
+) -> Result<Vec<Tenant>, Fault> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(values)?;
+    let mut tenants = Vec::new();
+    while let Some(row) = rows.next()? {
+        let columns = &mut Columns::of(row);
+        let id = columns.parsed(TenantId::parse)?;
+        tenants.push(Tenant {
+            namespaces: namespaces(connection, &id)?,
+            id,
+            authentication: columns.parsed(Authentication::parse)?,
+            subscribe: columns.parsed(SubscribeMode::parse)?,
+            client_id_prefix: columns.maybe_parsed(ClientId::parse)?,
+            lockout: columns.maybe_parsed(LockoutPolicy::parse)?,
+            created_at: columns.instant()?,
+        });
+    }
+    Ok(tenants)
+}
+
+fn namespaces(connection: &Connection, tenant: &TenantId) -> Result<Namespaces, Fault> {
+    let mut statement = connection
+        .prepare_cached("SELECT filter FROM namespace WHERE tenant = ?1 ORDER BY position")?;
+    let mut rows = statement.query([tenant.as_str()])?;
+    let mut filters = Vec::new();
+    while let Some(row) = rows.next()? {
+        filters.push(Columns::of(row).parsed(TopicFilter::parse)?);
+    }
+    Namespaces::new(filters).map_err(|_| Fault::Content("a stored namespace".into()))
+}
+
+/// The columns of a tenant, in the order they are read.
+macro_rules! tenant_columns {
+    () => {
+        "SELECT id, authentication, subscribe, client_id_prefix, lockout, created_at FROM tenant"
+    };
+}
+use tenant_columns;

@@ -1,0 +1,237 @@
+//! Tokens (JWT) and the keys that sign them.
+
+use core::time::Duration;
+
+use countersign_core::credential::CredentialId;
+use countersign_core::jwt::{KeyId, TokenId, VerifyingKey};
+use countersign_core::name::{LoginName, TenantId};
+use countersign_core::role::RoleName;
+use countersign_core::seal::Sealed;
+use countersign_core::time::Timestamp;
+use countersign_core::token::{SealedTokenKey, TokenKey, TokenRecord};
+use rusqlite::{Connection, Params, params};
+
+use crate::columns::Columns;
+use crate::error::Fault;
+use crate::writing::found;
+
+/// The public part of the key with this id.
+pub(crate) fn key(connection: &Connection, id: &KeyId) -> Result<Option<TokenKey>, Fault> {
+    let mut statement = connection.prepare_cached(KEY)?;
+    let mut rows = statement.query([id.as_str()])?;
+    Ok(match rows.next()? {
+        Some(row) => Some(read_key(&mut Columns::of(row))?),
+        None => None,
+    })
+}
+
+/// The keys of a tenant, newest first.
+pub(crate) fn keys(
+    connection: &Connection,
+    tenant: &TenantId,
+) -> Result<Vec<SealedTokenKey>, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, tenant, created_at, ends_at, public, private FROM token_key
+         WHERE tenant = ?1 ORDER BY created_at DESC, id DESC",
+    )?;
+    let mut rows = statement.query([tenant.as_str()])?;
+    let mut keys = Vec::new();
+    while let Some(row) = rows.next()? {
+        let columns = &mut Columns::of(row);
+        keys.push(SealedTokenKey {
+            key: read_key(columns)?,
+            private: Sealed::from_bytes(columns.bytes()?.to_vec()),
+        });
+    }
+    Ok(keys)
+}
+
+/// Adds a key.
+pub(crate) fn add_key(connection: &Connection, sealed: &SealedTokenKey) -> Result<(), Fault> {
+    let key = &sealed.key;
+    connection
+        .prepare_cached(
+            "INSERT INTO token_key (id, tenant, public, private, created_at, ends_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            key.id.as_str(),
+            key.tenant.as_str(),
+            key.public.as_bytes(),
+            sealed.private.as_bytes(),
+            key.created_at.as_millis(),
+            key.ends_at.map(Timestamp::as_millis),
+        ])?;
+    Ok(())
+}
+
+/// Says from when on the signatures of a key count no more; never later than
+/// was said before.
+pub(crate) fn end_key(connection: &Connection, id: &KeyId, at: Timestamp) -> Result<(), Fault> {
+    let rows = connection
+        .prepare_cached(
+            "UPDATE token_key SET ends_at = min(coalesce(ends_at, ?2), ?2) WHERE id = ?1",
+        )?
+        .execute(params![id.as_str(), at.as_millis()])?;
+    found(rows, "the key")
+}
+
+/// The token with this number.
+pub(crate) fn token(connection: &Connection, id: &TokenId) -> Result<Option<TokenRecord>, Fault> {
+    Ok(tokens_of(connection, TOKEN, [id.as_str()])?.pop())
+}
+
+/// Tokens, by tenant and time.
+pub(crate) fn tokens(
+    connection: &Connection,
+    tenant: Option<&TenantId>,
+) -> Result<Vec<TokenRecord>, Fault> {
+    match tenant {
+        Some(tenant) => {
+            let sql = concat!(
+                token_columns!(),
+                " WHERE tenant = ?1 ORDER BY issued_at, id"
+            );
+            tokens_of(connection, sql, [tenant.as_str()])
+        }
+        None => {
+            let sql = concat!(token_columns!(), " ORDER BY tenant, issued_at, id");
+            tokens_of(connection, sql, [])
+        }
+    }
+}
+
+/// Adds a token.
+pub(crate) fn add(connection: &Connection, token: &TokenRecord) -> Result<(), Fault> {
+    connection
+        .prepare_cached(
+            "INSERT INTO token (id, tenant, role, bearer, issuer, key, issued_at, expires_at,
+                 revoked_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?
+        .execute(params![
+            token.id.as_str(),
+            token.tenant.as_str(),
+            token.role.as_str(),
+            token.bearer.0,
+            token.issuer.0,
+            token.key.as_str(),
+            token.issued_at.as_millis(),
+            token.expires_at.as_millis(),
+            token.revoked_at.map(Timestamp::as_millis),
+        ])?;
+    let mut statement = connection
+        .prepare_cached("INSERT INTO token_thing (token, position, thing) VALUES (?1, ?2, ?3)")?;
+    for (position, thing) in token.things.iter().enumerate() {
+        statement.execute(params![token.id.as_str(), position, thing.as_str()])?;
+    }
+    Ok(())
+}
+
+/// Revokes a token; one that is revoked stays as it is.
+pub(crate) fn revoke(connection: &Connection, id: &TokenId, at: Timestamp) -> Result<(), Fault> {
+    let rows = connection
+        .prepare_cached("UPDATE token SET revoked_at = coalesce(revoked_at, ?2) WHERE id = ?1")?
+        .execute(params![id.as_str(), at.as_millis()])?;
+    found(rows, "the token")
+}
+
+/// Says whether a token still proves this credential: it is there and not
+/// revoked, and its key has not ended.
+pub(crate) fn proves(
+    connection: &Connection,
+    id: &TokenId,
+    bearer: CredentialId,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let mut statement = connection.prepare_cached(PROVES)?;
+    Ok(statement.exists(params![id.as_str(), bearer.0, now.as_millis()])?)
+}
+
+/// Removes up to `limit` tokens that ended long since; says how many they were.
+pub(crate) fn prune(connection: &Connection, now: Timestamp, limit: usize) -> Result<usize, Fault> {
+    let mut statement = connection.prepare_cached(
+        "DELETE FROM token WHERE id IN
+             (SELECT id FROM token WHERE expires_at < ?1 ORDER BY expires_at LIMIT ?2)",
+    )?;
+    Ok(statement.execute(params![now.minus(KEPT).as_millis(), limit])?)
+}
+
+fn read_key(columns: &mut Columns<'_>) -> Result<TokenKey, Fault> {
+    Ok(TokenKey {
+        id: columns.parsed(KeyId::parse)?,
+        tenant: columns.parsed(TenantId::parse)?,
+        created_at: columns.instant()?,
+        ends_at: columns.maybe_instant()?,
+        public: {
+            let bytes = columns.hash()?;
+            VerifyingKey::from_bytes(&bytes).ok_or_else(|| columns.nonsense())?
+        },
+    })
+}
+
+fn tokens_of(
+    connection: &Connection,
+    sql: &str,
+    values: impl Params,
+) -> Result<Vec<TokenRecord>, Fault> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(values)?;
+    let mut tokens = Vec::new();
+    while let Some(row) = rows.next()? {
+        let columns = &mut Columns::of(row);
+        let is_limited = columns.flag()?;
+        let id = columns.parsed(TokenId::parse)?;
+        tokens.push(TokenRecord {
+            things: if is_limited {
+                things(connection, &id)?
+            } else {
+                Vec::new()
+            },
+            id,
+            tenant: columns.parsed(TenantId::parse)?,
+            role: columns.parsed(RoleName::parse)?,
+            bearer: CredentialId(columns.number()?),
+            issuer: CredentialId(columns.number()?),
+            key: columns.parsed(KeyId::parse)?,
+            issued_at: columns.instant()?,
+            expires_at: columns.instant()?,
+            revoked_at: columns.maybe_instant()?,
+        });
+    }
+    Ok(tokens)
+}
+
+fn things(connection: &Connection, token: &TokenId) -> Result<Vec<LoginName>, Fault> {
+    let mut statement = connection.prepare_cached(THINGS)?;
+    let mut rows = statement.query([token.as_str()])?;
+    let mut things = Vec::new();
+    while let Some(row) = rows.next()? {
+        things.push(Columns::of(row).parsed(LoginName::parse)?);
+    }
+    Ok(things)
+}
+
+/// The columns of a token, in the order they are read.
+macro_rules! token_columns {
+    () => {
+        "SELECT EXISTS (SELECT 1 FROM token_thing WHERE token = token.id),
+             id, tenant, role, bearer, issuer, key, issued_at, expires_at, revoked_at
+         FROM token"
+    };
+}
+use token_columns;
+
+pub(crate) const TOKEN: &str = concat!(token_columns!(), " WHERE id = ?1");
+
+pub(crate) const THINGS: &str = "SELECT thing FROM token_thing WHERE token = ?1 ORDER BY position";
+
+pub(crate) const KEY: &str =
+    "SELECT id, tenant, created_at, ends_at, public FROM token_key WHERE id = ?1";
+
+pub(crate) const PROVES: &str = "SELECT 1 FROM token JOIN token_key ON token_key.id = token.key
+     WHERE token.id = ?1 AND token.bearer = ?2 AND token.revoked_at IS NULL
+         AND (token_key.ends_at IS NULL OR token_key.ends_at > ?3)";
+
+/// How long a token that ended is still listed.
+const KEPT: Duration = Duration::from_secs(7 * 86_400);

@@ -1,0 +1,139 @@
+//! A store that an older version made answers as it did, once it is up to date.
+#![expect(
+    clippy::unwrap_used,
+    reason = "what tests share is outside of `#[test]`"
+)]
+
+#[cfg(test)]
+#[expect(dead_code, reason = "each test file uses some of it")]
+mod common;
+
+use std::path::Path;
+
+use countersign_core::audit::AuditHash;
+use countersign_core::client_id::ClientId;
+use countersign_core::kind::Kind;
+use countersign_core::lifecycle::State;
+use countersign_core::lockout::{Lockout, LockoutPolicy};
+use countersign_core::name::LoginName;
+use countersign_core::ownership::Holder;
+use countersign_core::role::RoleName;
+use countersign_core::secret::{Secret, SecretDigest};
+use countersign_core::store::{
+    AdminStore as _, AdminTransaction as _, Directory as _, GateStore as _, Intent, Recorded,
+};
+use countersign_sqlite::{AuditCheck, SqliteStore};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use self::common::{activate, create, entry, tenant_id};
+
+#[test]
+fn a_store_of_schema_1_answers_alike_under_schema_2() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("countersign.db");
+    write_schema_1(&path);
+
+    let mut store = SqliteStore::open(&path).unwrap();
+    assert_eq!(store.schema_version().unwrap(), 2);
+    assert!(store.quick_check().unwrap().is_empty());
+    let copy = Connection::open(directory.path().join("countersign.db.v1.bak")).unwrap();
+    let version: i64 = copy
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(version, 1);
+
+    let device = store.credential(&name("dev1@acme")).unwrap().unwrap();
+    assert!(matches!(device.kind, Kind::Device));
+    assert_eq!(device.state, State::Inactive);
+    assert_eq!(device.secrets.len(), 1);
+    assert_eq!(device.secrets[0].hint, None);
+    assert_eq!(device.roles, [RoleName::parse("meter").unwrap()]);
+    assert_eq!(store.roles_of(&device).unwrap().len(), 1);
+    assert_eq!(device.attributes["floor"], "2");
+    let digest = SecretDigest::of(&Secret::new(b"secret of dev1@acme".to_vec()));
+    let by_digest = store.credential_by_digest(&digest).unwrap().unwrap();
+    assert_eq!(by_digest.id, device.id);
+    let operator = store.credential(&name("root")).unwrap().unwrap();
+    assert!(operator.is_operator());
+    let client_id = ClientId::parse("c").unwrap();
+    let stored = store.stored_session(&client_id.tie()).unwrap().unwrap();
+    assert_eq!(stored.holder, Holder::Credential(device.id));
+    let tenant = store.tenant(&tenant_id()).unwrap().unwrap();
+    assert_eq!(tenant.lockout, None);
+    let settings = store.settings().unwrap();
+    assert_eq!(settings.argon2.to_string(), "m=8,t=1,p=1");
+    assert_eq!(settings.lockout, LockoutPolicy::default());
+    let person = name("jane@mail.test");
+    assert_eq!(store.lockout(&person).unwrap(), Lockout::default());
+    assert_eq!(store.last_change().unwrap().0, 1);
+
+    // And it goes on from there.
+    create(&mut store, "dev2@acme").unwrap();
+    assert_eq!(activate(&mut store, "dev1@acme").unwrap(), Recorded::Done);
+    assert_eq!(store.last_change().unwrap().0, 2);
+    assert_eq!(
+        store.verify_audit().unwrap(),
+        AuditCheck::Intact { rows: 3 }
+    );
+    let mut transaction = store.begin(Intent::Read).unwrap();
+    let listed = transaction.credentials(&Default::default()).unwrap();
+    assert_eq!(listed.len(), 2);
+    assert_eq!(transaction.operators().unwrap().len(), 1);
+    assert!(transaction.users().unwrap().is_empty());
+    assert_eq!(transaction.count_credentials(&tenant_id()).unwrap(), 2);
+}
+
+/// What a version that knew no people left behind.
+fn write_schema_1(path: &Path) {
+    countersign_sqlite::create_private(path).unwrap();
+    let connection = Connection::open(path).unwrap();
+    connection
+        .execute_batch(include_str!("../migrations/0001.sql"))
+        .unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA application_id = 0x4353676e;
+             PRAGMA user_version = 1;
+             INSERT INTO setting VALUES ('argon2', 'm=8,t=1,p=1'), ('client_id_hold', '1500');
+             INSERT INTO tenant VALUES ('acme', 'required', 'strict', NULL, 0);
+             INSERT INTO namespace VALUES ('acme', 0, 'acme/#');
+             INSERT INTO role VALUES ('acme', 'meter', NULL, 1);
+             INSERT INTO credential
+                 (id, name, tenant, scheme, state, ever_used, generation, client_id_rule,
+                  external_identity, created_at, updated_at)
+             VALUES (7, 'dev1@acme', 'acme', 'basic', 'Inactive', 0, 1, 'any', 0, 1, 1),
+                    (8, 'root', NULL, 'basic', 'Active', 1, 1, 'any', 0, 1, 1);
+             INSERT INTO credential_role VALUES (7, 'meter', 'acme');
+             INSERT INTO attribute VALUES (7, 'floor', '2');
+             INSERT INTO change (at, kind, number) VALUES (1, 'credential', 7);",
+        )
+        .unwrap();
+    let secret = Secret::new(b"secret of dev1@acme".to_vec());
+    connection
+        .execute(
+            "INSERT INTO secret (credential, digest) VALUES (7, ?1)",
+            [SecretDigest::of(&secret).as_bytes()],
+        )
+        .unwrap();
+    let client_id = ClientId::parse("c").unwrap().tie();
+    connection
+        .execute(
+            "INSERT INTO stored_session VALUES (?1, 'credential', 7, 'dev1@acme', 'acme', 1, 'b1')",
+            [client_id.0],
+        )
+        .unwrap();
+    let row = entry(1, "credential.create", "dev1@acme");
+    let hash = row.chained(&AuditHash::START);
+    connection
+        .execute(
+            "INSERT INTO audit (time, actor, act, subject, outcome, count, after, hash)
+             VALUES (1, 'cli:test', 'credential.create', 'dev1@acme', 'done', 1, ?1, ?2)",
+            rusqlite::params![row.after, hash.0],
+        )
+        .unwrap();
+}
+
+fn name(text: &str) -> LoginName {
+    LoginName::parse(text).unwrap()
+}

@@ -1,0 +1,57 @@
+//! The key file beside a store.
+
+#[cfg(test)]
+#[expect(dead_code, reason = "each test file uses some of it")]
+mod common;
+
+use std::path::PathBuf;
+
+use countersign_core::store::{AdminStore as _, AdminTransaction as _, GateStore as _, Intent};
+use countersign_sqlite::SqliteStore;
+
+use self::common::fresh;
+
+#[test]
+fn the_vault_opens_with_the_key_file_beside_the_store() {
+    let (mut store, _directory) = fresh();
+    std::fs::write(key_file(&store), format!("{}\n", "0a".repeat(32))).unwrap();
+    let sealed = store
+        .vault()
+        .unwrap()
+        .seal("purpose", b"subject", [7; 24], b"seed")
+        .unwrap();
+    let mut other = store.reopen().unwrap();
+    // It was read, so that a file that goes does not lock anybody out midway.
+    std::fs::remove_file(key_file(&store)).unwrap();
+    let transaction = store.begin(Intent::Read).unwrap();
+    let opened = transaction
+        .vault()
+        .unwrap()
+        .open("purpose", b"subject", &sealed);
+    assert_eq!(opened.unwrap().as_slice(), b"seed");
+    let transaction = other.begin(Intent::Read).unwrap();
+    assert!(transaction.vault().is_none());
+}
+
+#[test]
+fn there_is_no_vault_without_a_good_key_file() {
+    let digits = "0a".repeat(32);
+    for content in [
+        String::new(),
+        digits.clone(),
+        format!("{digits}\n\n"),
+        format!("{}\n", digits.to_uppercase()),
+        "0a\n".repeat(100_000),
+    ] {
+        let (store, _directory) = fresh();
+        assert!(store.reopen().unwrap().vault().is_none());
+        std::fs::write(key_file(&store), content).unwrap();
+        assert!(store.vault().is_none());
+    }
+}
+
+fn key_file(store: &SqliteStore) -> PathBuf {
+    let mut path = store.path().as_os_str().to_owned();
+    path.push(".key");
+    path.into()
+}

@@ -1,0 +1,247 @@
+//! Rows D23–D33, D45 and D47: applications and things.
+
+use std::thread;
+
+use countersign_testkit::{Client, Connect};
+use countersign_tests::people::{done, refused};
+use countersign_tests::{
+    ACCEPTED, Login, REFUSED, Site, is_kicked, on_every_broker, text, topics_so_far, wait_until,
+};
+use serde_json::json;
+
+/// Tenant `t1` with application `fleet` and thing `thing1`.
+fn fleet(site: &Site) -> Login {
+    site.tenant("t1", &[]);
+    let token = site.application("fleet", "t1", &[]);
+    site.thing("thing1", "t1", "fleet", &token)
+}
+
+fn code(site: &Site, thing: &Login, app_id: &str) -> Option<u8> {
+    thing.connect(app_id).code(site.port())
+}
+
+fn is_bound(site: &Site, key: &str) -> bool {
+    site.thing_shown(key, "t1")["app_id_bound"] == true
+}
+
+on_every_broker! {
+    fn d23_thing_key_application_id_and_token_are_name_client_id_and_password(version) {
+        let site = Site::start(version);
+        let thing = fleet(&site);
+        assert_eq!(code(&site, &thing, "app-id-1"), ACCEPTED);
+        let mut client = thing.connect("app-id-1").accepted(site.port());
+        assert_eq!(client.subscribe(&[("thing/thing1/#", 0)]).unwrap(), [0]);
+        for wrong in [thing.with_secret("wrong"), Login { username: "thing2".into(), secret: thing.secret.clone() }] {
+            assert_eq!(code(&site, &wrong, "app-id-1"), REFUSED);
+        }
+        // The token alone, or as a name, is no login.
+        for name in ["fleet", "application:fleet@t1", "fleet@t1", &thing.secret] {
+            let connect = Connect::v311("x").login(name, &thing.secret);
+            assert_eq!(connect.code(site.port()), REFUSED, "{name}");
+        }
+    }
+
+    fn d24_the_first_connect_binds_the_application_id(version) {
+        let site = Site::start(version);
+        let thing = fleet(&site);
+        assert!(!is_bound(&site, "thing1"));
+        // A login that fails binds nothing.
+        assert_eq!(code(&site, &thing.with_secret("wrong"), "A"), REFUSED);
+        assert!(!is_bound(&site, "thing1"));
+        assert_eq!(code(&site, &thing, "A"), ACCEPTED);
+        assert!(is_bound(&site, "thing1"));
+        assert_eq!(code(&site, &thing, "B"), REFUSED);
+    }
+
+    fn d24_of_two_first_connects_at_once_one_wins(version) {
+        let site = Site::start(version);
+        site.tenant("t1", &[]);
+        let token = site.application("fleet", "t1", &[]);
+        let port = site.port();
+        for round in 0..200 {
+            let thing = site.thing(&format!("thing{round}"), "t1", "fleet", &token);
+            let racers: Vec<_> = ["A", "B"]
+                .map(|side| thing.connect(&format!("{side}-{round}")))
+                .into_iter()
+                .map(|connect| thread::spawn(move || connect.code(port)))
+                .collect();
+            let mut codes: Vec<_> = racers.into_iter().map(|racer| racer.join().unwrap()).collect();
+            codes.sort_unstable();
+            assert_eq!(codes, [ACCEPTED, REFUSED], "round {round}");
+        }
+    }
+
+    fn d25_another_application_id_is_refused(version) {
+        let site = Site::start(version);
+        let thing = fleet(&site);
+        assert_eq!(code(&site, &thing, "A"), ACCEPTED);
+        for _ in 0..7 {
+            assert_eq!(code(&site, &thing, "B"), REFUSED);
+        }
+        assert_eq!(code(&site, &thing, "A"), ACCEPTED);
+        wait_until("the audit says why", || {
+            let audit = site.cli.json(&["audit", "list", "--name", "thing1"]);
+            audit.as_array().unwrap().iter().any(|row| row["cause"] == "client-id-mismatch")
+        });
+    }
+
+    fn d26_the_application_id_outlives_a_crash(version) {
+        let mut site = Site::start(version);
+        let thing = fleet(&site);
+        assert_eq!(code(&site, &thing, "A"), ACCEPTED);
+        site.broker.kill_9().unwrap();
+        site.broker.restart().unwrap();
+        assert_eq!(code(&site, &thing, "B"), REFUSED);
+        assert_eq!(code(&site, &thing, "A"), ACCEPTED);
+    }
+
+    fn d27_the_binding_can_be_reset(version) {
+        let site = Site::start(version);
+        let thing = fleet(&site);
+        let mut live = thing.connect("A").accepted(site.port());
+        site.cli.json(&["thing", "untie", "thing1", "--tenant", "t1"]);
+        assert!(is_kicked(&mut live));
+        assert!(!is_bound(&site, "thing1"));
+        assert_eq!(code(&site, &thing, "B"), ACCEPTED);
+        assert_eq!(code(&site, &thing, "A"), REFUSED);
+        // Over MQTT it takes an administrator.
+        let jane = site.user("jane@mail.test", "correct horse battery");
+        site.role("all", "t1", &["t1/#"]);
+        site.grant(&jane, "t1", &["--role", "all"]);
+        let mut user = jane.connect_v5("jane").accepted(site.port());
+        refused(&mut user, "thing.appid.reset", json!({"key": "thing1"}));
+        site.grant(&jane, "t1", &["--org-admin"]);
+        wait_until("she is an administrator", || {
+            done(&mut user, "session.info", json!({}))["orgAdmin"] == true
+        });
+        done(&mut user, "thing.appid.reset", json!({"key": "thing1"}));
+        assert_eq!(code(&site, &thing, "C"), ACCEPTED);
+        refused(&mut user, "thing.appid.reset", json!({"key": "nosuch"}));
+        wait_until("the audit says who", || {
+            let audit = site.cli.json(&["audit", "list"]);
+            audit.as_array().unwrap().iter().any(|row| row["actor"] == "session:jane@mail.test")
+        });
+    }
+
+    fn d28_many_things_share_a_token(version) {
+        let site = Site::start(version);
+        let one = fleet(&site);
+        let two = site.thing("thing2", "t1", "fleet", &one.secret);
+        let mut one = one.connect("A1").accepted(site.port());
+        let mut two = two.connect("A2").accepted(site.port());
+        assert!(one.is_alive() && two.is_alive());
+        site.wait_for_clients(&["A1", "A2"]);
+    }
+
+    fn d29_an_unknown_thing_is_made_only_where_that_is_asked_for(version) {
+        let site = Site::start(version);
+        let known = fleet(&site);
+        let unknown = Login { username: "newcomer".into(), secret: known.secret };
+        assert_eq!(code(&site, &unknown, "A"), REFUSED);
+        let token = site.application("open", "t1", &["--auto-register"]);
+        let welcome = Login { username: "newcomer".into(), secret: token.clone() };
+        assert_eq!(code(&site, &welcome, "A"), ACCEPTED);
+        let shown = site.thing_shown("newcomer", "t1");
+        assert_eq!((&shown["application"], &shown["app_id_bound"]), (&json!("open"), &json!(true)));
+        assert_eq!(code(&site, &welcome, "B"), REFUSED);
+        for key in ["a/b", "a+b", "a@t1", "$x"] {
+            let odd = Login { username: key.into(), secret: token.clone() };
+            assert_ne!(code(&site, &odd, "C"), ACCEPTED, "{key}");
+        }
+        assert_eq!(site.cli.json(&["thing", "list", "--tenant", "t1"]).as_array().unwrap().len(), 2);
+    }
+
+    fn d30_the_token_of_another_tenant_opens_nothing(version) {
+        let site = Site::start(version);
+        let thing = fleet(&site);
+        site.tenant("t2", &[]);
+        for options in [&[][..], &["--auto-register"]] {
+            let name = format!("other{}", options.len());
+            let token = site.application(&name, "t2", options);
+            assert_eq!(code(&site, &thing.with_secret(&token), "A"), REFUSED);
+        }
+        // A key is one thing's in the whole store.
+        let complaint = site.cli.refused(&["thing", "create", "thing1", "--tenant", "t2", "--application", "other0"]);
+        assert!(complaint.contains("thing1"), "{complaint}");
+        assert_eq!(code(&site, &thing, "A"), ACCEPTED);
+    }
+
+    fn d31_an_application_id_is_one_things(version) {
+        let site = Site::start(version);
+        let one = fleet(&site);
+        let two = site.thing("thing2", "t1", "fleet", &one.secret);
+        assert_eq!(code(&site, &one, "A"), ACCEPTED);
+        assert_eq!(code(&site, &two, "A"), REFUSED);
+        assert!(!is_bound(&site, "thing2"));
+        assert_eq!(code(&site, &two, "B"), ACCEPTED);
+        assert_eq!(code(&site, &one, "A"), ACCEPTED);
+    }
+
+    fn d32_a_token_is_made_and_never_chosen(version) {
+        let site = Site::start(version);
+        site.tenant("t1", &[]);
+        let token = site.application("fleet", "t1", &[]);
+        assert_eq!(token.len(), 32);
+        assert!(token.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        for class in [u8::is_ascii_uppercase, u8::is_ascii_lowercase, u8::is_ascii_digit] {
+            assert!(token.as_bytes().iter().any(class), "{token}");
+        }
+        let chosen = ["application", "create", "x", "--tenant", "t1", "--password-stdin"];
+        assert_eq!(site.cli.run_with_stdin(&chosen, b"chosen\n").code, Some(2));
+        let shown = site.cli.json(&["application", "show", "fleet", "--tenant", "t1"]);
+        assert!(!shown.to_string().contains(&token), "{shown}");
+    }
+
+    fn d33_a_new_token_or_none_ends_all_its_sessions(version) {
+        let site = Site::start(version);
+        let one = fleet(&site);
+        let two = site.thing("thing2", "t1", "fleet", &one.secret);
+        let other_token = site.application("other", "t1", &[]);
+        let other = site.thing("thing3", "t1", "other", &other_token);
+        let mut bystander = other.connect("A3").accepted(site.port());
+        let mut clients: Vec<Client> = [(&one, "A1"), (&two, "A2")]
+            .map(|(thing, id)| thing.connect(id).accepted(site.port()))
+            .into();
+        let rotated = site.cli.json(&["application", "rotate", "fleet", "--tenant", "t1"]);
+        assert!(clients.iter_mut().all(is_kicked));
+        assert_eq!(code(&site, &one, "A1"), REFUSED);
+        let one = one.with_secret(&text(&rotated, "secret"));
+        let mut client = one.connect("A1").accepted(site.port());
+        assert_eq!(site.cli.json(&["application", "delete", "fleet", "--tenant", "t1"])["deleted"], "fleet");
+        assert!(is_kicked(&mut client));
+        assert_eq!(code(&site, &one, "A1"), REFUSED);
+        assert!(bystander.is_alive());
+    }
+
+    fn d45_an_application_uses_the_topics_of_its_own_thing(version) {
+        let site = Site::start(version);
+        let one = fleet(&site);
+        let two = site.thing("thing2", "t1", "fleet", &one.secret);
+        let mut observer = site.observer("thing/#");
+        let mut one = one.connect_v5("A1").accepted(site.port());
+        let mut two = two.connect_v5("A2").accepted(site.port());
+        assert_eq!(one.subscribe(&[("thing/thing1/#", 0), ("thing/thing2/#", 0), ("thing/#", 0)]).unwrap(), [0, 0x87, 0x87]);
+        assert_eq!(one.publish("thing/thing1/property/p", b"1", 1, false).unwrap() & 0x80, 0);
+        assert_eq!(one.publish("thing/thing2/property/p", b"1", 1, false).unwrap(), 0x87);
+        assert_eq!(two.publish("thing/thing2/property/p", b"1", 1, false).unwrap() & 0x80, 0);
+        assert_eq!(topics_so_far(&mut observer), ["thing/thing1/property/p", "thing/thing2/property/p"]);
+    }
+
+    fn d47_an_application_id_is_shown_nowhere(version) {
+        let site = Site::start_with(version, |builder| builder.line("connection_messages false"));
+        let thing = fleet(&site);
+        let secret = "a-very-secret-application-id";
+        let mut client = thing.connect(secret).accepted(site.port());
+        site.wait_for_clients_count(1);
+        for args in [&["thing", "show", "thing1", "--tenant", "t1"][..], &["thing", "list"], &["audit", "list"], &["clients", "list"]] {
+            let shown = site.cli.json(args).to_string();
+            assert!(!shown.contains(secret), "{args:?}: {shown}");
+        }
+        let ours: String = site.broker.log().lines().filter(|line| line.contains("Countersign")).collect();
+        assert!(!ours.contains(secret), "{ours}");
+        site.cli.json(&["thing", "untie", "thing1", "--tenant", "t1"]);
+        assert!(is_kicked(&mut client));
+        let ours: String = site.broker.log().lines().filter(|line| line.contains("Countersign")).collect();
+        assert!(ours.contains("thing1") && !ours.contains(secret), "{ours}");
+    }
+}
