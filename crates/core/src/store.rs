@@ -154,6 +154,15 @@ pub trait GateStore: Directory + Send + Sized + 'static {
     /// Returns [`StoreError`] when the store can't be read.
     fn last_change(&mut self) -> Result<ChangeSeq, StoreError>;
 
+    /// How far the change log goes and who holds this client id, of one state
+    /// of the store. Costs about as much as one of the two.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read, or when it is not
+    /// the one any more that was opened.
+    fn standing(&mut self, client_id: &ClientIdTie) -> Result<Standing, StoreError>;
+
     /// Up to `limit` changes after `seq`, oldest first. Where the log no
     /// longer reaches back so far, [`Change::Everything`] stands for the gap.
     ///
@@ -234,6 +243,18 @@ pub trait GateStore: Directory + Send + Sized + 'static {
     ///
     /// Returns [`StoreError`] when the store can't be written.
     fn maintain(&mut self, broker: &str, now: Timestamp) -> Result<(), StoreError>;
+}
+
+/// What a CONNECT asks about every time, however much is remembered.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Standing {
+    /// The last entry of the change log. What was read when it was the last
+    /// is true still, as far as changes are logged.
+    pub last_change: ChangeSeq,
+    /// See [`Directory::bound_to`].
+    pub bound_to: Option<CredentialId>,
+    /// See [`Directory::stored_session`].
+    pub stored_session: Option<StoredSession>,
 }
 
 /// A login whose lasting effects are to be committed.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_core::change::Change;
+use countersign_core::change::{Change, ChangeSeq};
 use countersign_core::connect::{
     Admission, Circumstances, Decision, Identity, Request, SessionUse, decide,
 };
@@ -16,7 +16,7 @@ use countersign_core::rights::{Rights, TopicUse};
 use countersign_core::rule::Verdict;
 use countersign_core::scheme::NameForm;
 use countersign_core::secret::TagKey;
-use countersign_core::store::{GateStore, Login, Recorded, StoreError, StoreErrorKind};
+use countersign_core::store::{GateStore, Login, Recorded, Standing, StoreError, StoreErrorKind};
 use countersign_core::time::Timestamp;
 
 use crate::bell::Bell;
@@ -24,6 +24,7 @@ use crate::compare::{Comparer, Comparison, Learned, Question};
 use crate::follower::Follower;
 use crate::host::{ConnectFacts, ConnectOutcome, Handle, Peer, RefusalCode, Setting};
 use crate::policy::Policy;
+use crate::records::{Known, Records};
 use crate::session::{Phase, Principal, Session, Sessions};
 use crate::slow::Slow;
 use crate::unseen::UnseenClients;
@@ -67,6 +68,9 @@ pub struct Gate<S: GateStore> {
     pub(crate) comparer: Comparer,
     pub(crate) sessions: Sessions,
     pub(crate) policy: Policy,
+    pub(crate) records: Records,
+    /// The last entry of the change log that `policy` and `records` know of.
+    caught_up: Option<ChangeSeq>,
     pub(crate) unseen: UnseenClients,
     pub(crate) follower: Follower,
     pub(crate) writer: Writer,
@@ -113,6 +117,8 @@ impl<S: GateStore> Gate<S> {
             comparer,
             sessions: Sessions::default(),
             policy,
+            records: Records::new(last),
+            caught_up: None,
             unseen: UnseenClients::default(),
             follower,
             writer,
@@ -286,12 +292,14 @@ impl<S: GateStore> Gate<S> {
         learned: Option<Learned>,
         now: Timestamp,
     ) -> Result<Decided, StoreError> {
-        self.policy.refresh(&mut self.store)?;
         let site = self.setting.site(place.listener);
         let leaves_unknown = self.setting.options.chain == Chain::Defer;
+        let client_id = request.client_id.tie();
         let live = self.sessions.live(request.client_id.as_str());
         let live_holder = live.and_then(Session::credential);
         for _ in 0..MOST_TRIES {
+            let standing = self.store.standing(&client_id)?;
+            self.catch_up(&standing)?;
             let at = Circumstances {
                 site: &site,
                 schemes: &self.policy.schemes,
@@ -300,7 +308,14 @@ impl<S: GateStore> Gate<S> {
                 now,
             };
             let mut comparison = Comparison::new(&mut self.comparer, learned, leaves_unknown);
-            let admission = match decide(request, &at, &mut self.store, &mut comparison)? {
+            let mut directory = Known {
+                store: &mut self.store,
+                records: &mut self.records,
+                policy: &self.policy,
+                client_id: &client_id,
+                standing: &standing,
+            };
+            let admission = match decide(request, &at, &mut directory, &mut comparison)? {
                 Decision::Admit(admission) => admission,
                 Decision::Refuse(reason) => return Ok(Decided::Refused(reason)),
                 Decision::Wait => {
@@ -315,6 +330,19 @@ impl<S: GateStore> Gate<S> {
             }
         }
         Ok(Decided::Refused(Reason::StoreBusy))
+    }
+
+    /// Gives up what is kept in memory and changed in the store by then.
+    pub(crate) fn catch_up(&mut self, standing: &Standing) -> Result<(), StoreError> {
+        let last = standing.last_change;
+        if self.caught_up != Some(last) {
+            self.records.follow(&mut self.store)?;
+            self.policy.refresh(&mut self.store)?;
+            // Not what the two found at their ends: they may differ, and what
+            // came after `last` is looked at again.
+            self.caught_up = Some(last);
+        }
+        Ok(())
     }
 
     /// Commits what a login changes; says whether the credential still was
@@ -342,6 +370,10 @@ impl<S: GateStore> Gate<S> {
             proved,
             record: admission.record,
         };
+        if let Some((credential, _)) = proved {
+            // Whatever comes of it, it is not what was looked up any more.
+            self.records.forget(credential.id);
+        }
         Ok(match self.store.record_login(&login, now)? {
             Recorded::Done => true,
             Recorded::Outdated => false,

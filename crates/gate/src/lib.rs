@@ -35,6 +35,7 @@ mod gate;
 mod hashing;
 mod host;
 mod policy;
+mod records;
 mod session;
 mod slow;
 mod unseen;

@@ -1,7 +1,7 @@
 //! What holds for a whole store: its settings, schemes and tenants, kept in
 //! memory and read again when any of them changes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ pub(crate) struct Policy {
     tenants: HashMap<TenantId, Arc<Tenant>>,
     /// What a principal may do that may just use all that its tenant owns.
     plain: HashMap<TenantId, Arc<Rights>>,
+    /// Whose client ids begin how.
+    prefixes: BTreeMap<ClientId, TenantId>,
     /// The store's version that this is true of.
     version: i64,
     /// The change that this is read after.
@@ -53,6 +55,10 @@ impl Policy {
             .iter()
             .map(|tenant| (tenant.id.clone(), Arc::new(Rights::of_tenant(tenant))))
             .collect();
+        let prefixes = tenants
+            .iter()
+            .filter_map(|tenant| Some((tenant.client_id_prefix.clone()?, tenant.id.clone())))
+            .collect();
         let tenants = tenants
             .into_iter()
             .map(|tenant| (tenant.id.clone(), tenant))
@@ -64,6 +70,7 @@ impl Policy {
             client_id_hold: settings.client_id_hold,
             tenants,
             plain,
+            prefixes,
             version,
             seq,
         })
@@ -108,6 +115,22 @@ impl Policy {
             Some(prefix) => (tenant == Some(&it.id)) == begins(prefix),
             None => true,
         })
+    }
+
+    /// The tenant with this id.
+    pub(crate) fn tenant(&self, id: &TenantId) -> Option<&Arc<Tenant>> {
+        self.tenants.get(id)
+    }
+
+    /// The tenant whose prefix this client id begins with. No prefix is one of
+    /// another, so there is one at most, and it is the last that does not sort
+    /// after the id.
+    pub(crate) fn tenant_by_client_id(&self, client_id: &ClientId) -> Option<&TenantId> {
+        let (prefix, tenant) = self.prefixes.range(..=client_id).next_back()?;
+        client_id
+            .as_str()
+            .starts_with(prefix.as_str())
+            .then_some(tenant)
     }
 
     /// Says whether there is such a tenant.

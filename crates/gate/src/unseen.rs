@@ -155,6 +155,7 @@ impl<S: GateStore> Gate<S> {
             proved: Some((credential, secret.id)),
             record,
         };
+        self.records.forget(credential.id);
         Ok(match self.store.record_login(&login, now)? {
             Recorded::Done => true,
             Recorded::Outdated => false,

@@ -12,7 +12,7 @@ use countersign_core::role::Role;
 use countersign_core::scheme::Schemes;
 use countersign_core::secret::{PasswordHash, SecretDigest, SecretId};
 use countersign_core::store::{
-    Batch, Directory, GateStore, KickTarget, Login, Recorded, Settings, StoreError,
+    Batch, Directory, GateStore, KickTarget, Login, Recorded, Settings, Standing, StoreError,
 };
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
@@ -24,7 +24,7 @@ use crate::error::Fault;
 use crate::maintenance::CHUNK;
 use crate::open::SqliteStore;
 use crate::patience::{BATCH_WAIT, GATE_WAIT};
-use crate::{changes, ownership, presence, roles, rows, schemes, writing};
+use crate::{changes, ownership, presence, roles, rows, schemes, standing, writing};
 
 impl Directory for SqliteStore {
     fn credential(&mut self, name: &LoginName) -> Result<Option<Arc<Credential>>, StoreError> {
@@ -120,6 +120,12 @@ impl GateStore for SqliteStore {
 
     fn last_change(&mut self) -> Result<ChangeSeq, StoreError> {
         self.look_once("read the change log", changes::last)
+    }
+
+    fn standing(&mut self, client_id: &ClientIdTie) -> Result<Standing, StoreError> {
+        let action = "look up a client id";
+        self.check_in_place(action)?;
+        self.look_once(action, |connection| standing::of(connection, client_id))
     }
 
     fn changes_after(

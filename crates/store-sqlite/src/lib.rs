@@ -36,6 +36,7 @@ mod roles;
 mod rows;
 mod schema;
 mod schemes;
+mod standing;
 mod transaction;
 mod writing;
 
