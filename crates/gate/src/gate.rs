@@ -181,7 +181,7 @@ impl<S: GateStore> Gate<S> {
                     self.session_of(request, &admission, rights, facts.protocol);
                 let username = session.username.clone();
                 self.set_deadline(facts.handle, &session, ends_at);
-                self.note_login(&session, facts.address, now);
+                self.note_login(&session, facts.address);
                 self.begin(facts.handle, session, &facts.place(), now);
                 ConnectOutcome::Admitted { username }
             }
@@ -440,11 +440,10 @@ impl<S: GateStore> Gate<S> {
     }
 
     /// Takes note that whoever is behind a session has logged in.
-    pub(crate) fn note_login(&mut self, session: &Session, address: Option<&str>, now: Timestamp) {
+    pub(crate) fn note_login(&mut self, session: &Session, address: Option<&str>) {
         let Some(id) = session.credential() else {
             return;
         };
-        self.writer.note(Note::Observed(Observation::Used(id, now)));
         if let Some(name) = &session.presented
             && self.comparer.has_verified(id)
         {
@@ -452,7 +451,8 @@ impl<S: GateStore> Gate<S> {
         }
     }
 
-    /// Begins a session, and has it written down that it began.
+    /// Begins a session, and has it written down that it began and that its
+    /// credential was used.
     pub(crate) fn begin(
         &mut self,
         handle: Handle,

@@ -34,6 +34,7 @@ mod follower;
 mod gate;
 mod hashing;
 mod host;
+mod pending;
 mod policy;
 mod records;
 mod session;

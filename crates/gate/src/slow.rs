@@ -399,7 +399,7 @@ impl<S: GateStore> Gate<S> {
         let Some(session) = self.sessions.remove(handle) else {
             return;
         };
-        self.note_login(&session, place.address, arriving.at);
+        self.note_login(&session, place.address);
         self.begin(handle, session, &place, arriving.at);
     }
 }

@@ -15,7 +15,6 @@ use countersign_core::connect::{LoginRecord, SessionChange};
 use countersign_core::credential::Credential;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::ownership::{Claim, Holder, StoredSession};
-use countersign_core::presence::Observation;
 use countersign_core::reason::Reason;
 use countersign_core::rights::{Rights, TopicUse};
 use countersign_core::rule::Verdict;
@@ -26,7 +25,6 @@ use countersign_core::topic::TopicName;
 use crate::gate::{Gate, Place};
 use crate::host::Peer;
 use crate::session::{Phase, Principal, Session};
-use crate::writer::Note;
 
 /// What was found out about clients that are away, until anything changes.
 #[derive(Debug, Default)]
@@ -124,8 +122,6 @@ impl<S: GateStore> Gate<S> {
             self.sessions.set_deadline(at, peer.handle, session.number);
         }
         self.begin(peer.handle, session, &place, now);
-        let used = Observation::Used(credential.id, now);
-        self.writer.note(Note::Observed(used));
         Ok(verdict)
     }
 

