@@ -1,6 +1,12 @@
 //! What `cargo xtask instructions` has Valgrind count: one kind of work of a
 //! gate, again and again, in [`measured`].
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "it asks for what it made itself"
+)]
+
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -90,7 +96,7 @@ impl Rig {
             subscribe: SubscribeMode::Strict,
             client_id_prefix: None,
         };
-        tenant::create(&mut admin, &mut context, new)?;
+        tenant::create(&mut admin, &context, new)?;
         let mut logins = Vec::new();
         for index in 0..=count {
             let new = NewCredential {

@@ -209,7 +209,7 @@ impl<S: GateStore> Gate<S> {
             }
             return self.check_unseen(peer, usage);
         };
-        let verdict = session.judge(usage, &self.policy.walls);
+        let verdict = session.judge(usage, &mut self.policy.walls);
         if verdict.is_allowed() || session.tenant.is_some() {
             if let (Phase::Gone { .. }, TopicUse::Publish { .. }) = (session.phase, usage) {
                 self.will_is_out(peer.handle);
@@ -633,7 +633,7 @@ impl<S: GateStore> Gate<S> {
         session.tenant = Some(tenant.id.clone());
         session.rights = Arc::clone(rights);
         let joined = Observation::Joined(session.number, tenant.id.clone());
-        let verdict = session.judge(usage, &self.policy.walls);
+        let verdict = session.judge(usage, &mut self.policy.walls);
         self.writer.note(Note::Observed(joined));
         Some(verdict)
     }

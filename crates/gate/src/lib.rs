@@ -41,4 +41,5 @@ mod session;
 mod slow;
 mod unseen;
 mod waiting;
+mod walls;
 mod writer;

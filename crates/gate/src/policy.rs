@@ -16,11 +16,13 @@ use countersign_core::secret::Argon2Params;
 use countersign_core::store::{GateStore, StoreError};
 use countersign_core::tenant::{Authentication, Tenant};
 
+use crate::walls::Walls;
+
 /// The settings, schemes and tenants of a store.
 #[derive(Debug)]
 pub(crate) struct Policy {
     pub(crate) schemes: Schemes,
-    pub(crate) walls: Territories,
+    pub(crate) walls: Walls,
     pub(crate) argon2: Argon2Params,
     pub(crate) client_id_hold: Duration,
     tenants: HashMap<TenantId, Arc<Tenant>>,
@@ -50,7 +52,7 @@ impl Policy {
         let owned = tenants
             .iter()
             .map(|tenant| (tenant.id.as_str(), &tenant.namespaces));
-        let walls = Territories::new(owned);
+        let walls = Walls::new(Territories::new(owned));
         let plain = tenants
             .iter()
             .map(|tenant| (tenant.id.clone(), Arc::new(Rights::of_tenant(tenant))))
@@ -197,7 +199,7 @@ impl Policy {
     pub(crate) fn touched(&self, usage: TopicUse<'_>) -> Option<(&Arc<Tenant>, &Arc<Rights>)> {
         let touches = |rights: &Rights| match usage {
             TopicUse::Publish { .. } | TopicUse::Subscribe { .. } => {
-                rights.judge(usage, &self.walls).is_allowed()
+                rights.judge(usage, self.walls.territories()).is_allowed()
             }
             TopicUse::Deliver { .. } | TopicUse::Unsubscribe => false,
         };

@@ -12,12 +12,13 @@ use countersign_core::name::{LoginName, TenantId};
 use countersign_core::presence::SessionNumber;
 use countersign_core::reason::Reason;
 use countersign_core::rights::{Rights, TopicUse};
-use countersign_core::rule::{Territories, Verdict};
+use countersign_core::rule::Verdict;
 use countersign_core::secret::{SecretId, Tag};
 use countersign_core::tenant::Authentication;
 use countersign_core::time::Timestamp;
 
 use crate::host::{Handle, Peer};
+use crate::walls::Walls;
 
 /// One connection that was let in, and for a while after it ended what is
 /// still asked about it: its Will, its queue.
@@ -151,7 +152,7 @@ impl Session {
     }
 
     /// Judges one use of a topic. Allocates nothing.
-    pub(crate) fn judge(&self, usage: TopicUse<'_>, walls: &Territories) -> Verdict {
+    pub(crate) fn judge(&self, usage: TopicUse<'_>, walls: &mut Walls) -> Verdict {
         let stopped = match self.phase {
             Phase::Live => None,
             Phase::Kicked(reason) => Some(reason),
@@ -161,7 +162,7 @@ impl Session {
             // Whatever ends a session, its Will is judged as it was.
             (TopicUse::Publish { .. } | TopicUse::Unsubscribe, _)
             | (TopicUse::Deliver { .. } | TopicUse::Subscribe { .. }, None) => {
-                self.rights.judge(usage, walls)
+                walls.judge(&self.rights, usage)
             }
             (TopicUse::Deliver { .. }, Some(reason)) => Verdict::Deny(reason.reason()),
             // The host asks this of a kicked session to learn which of its
@@ -169,7 +170,7 @@ impl Session {
             (TopicUse::Subscribe { .. }, Some(reason)) if reason.is_final() => {
                 Verdict::Deny(reason.reason())
             }
-            (TopicUse::Subscribe { .. }, Some(_)) => self.rights.judge(usage, walls),
+            (TopicUse::Subscribe { .. }, Some(_)) => walls.judge(&self.rights, usage),
         }
     }
 

@@ -104,7 +104,7 @@ impl<S: GateStore> Gate<S> {
             credential,
             record,
         } = vouched;
-        let verdict = session.judge(usage, &self.policy.walls);
+        let verdict = session.judge(usage, &mut self.policy.walls);
         match usage {
             TopicUse::Publish { .. } | TopicUse::Subscribe { .. } => {}
             TopicUse::Deliver { .. } | TopicUse::Unsubscribe => return Ok(verdict),
@@ -240,7 +240,7 @@ impl<S: GateStore> Gate<S> {
             return Ok(Verdict::Deny(Reason::Unauthenticated));
         }
         Ok(match away.rights {
-            Ok(rights) => rights.judge(usage, &self.policy.walls),
+            Ok(rights) => rights.judge(usage, self.policy.walls.territories()),
             Err(reason) => Verdict::Deny(reason),
         })
     }
@@ -299,11 +299,11 @@ impl<S: GateStore> Gate<S> {
             Author::Operator => false,
             Author::Of(tenant) => {
                 let tenant = tenant.as_ref().map(TenantId::as_str);
-                self.policy.walls.is_foreign(topic, tenant)
+                self.policy.walls.territories().is_foreign(topic, tenant)
             }
             // Its topic was some open tenant's, and must still be.
             Author::Unauthenticated => {
-                let owner = self.policy.walls.owner_of(topic);
+                let owner = self.policy.walls.territories().owner_of(topic);
                 let owner = owner.and_then(|text| TenantId::parse(text).ok());
                 owner.is_none_or(|id| self.policy.rights_in(&id).is_none())
             }

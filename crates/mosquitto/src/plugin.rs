@@ -276,7 +276,7 @@ impl Plugin {
             handle,
             client_id: self.host.client_id(client),
             username: self.host.username(client),
-            connected: self.host.address(client).is_some(),
+            connected: self.host.has_address(client),
         };
         let verdict = match self.gate.try_borrow_mut() {
             Ok(mut gate) => gate.check(&peer, usage),
