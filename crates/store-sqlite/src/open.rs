@@ -30,6 +30,9 @@ pub struct SqliteStore {
     pub(crate) wrote_at: Option<Instant>,
     /// Whether commits of this connection write the log back now and then.
     checkpoints: bool,
+    /// The store's version and what this connection had changed when it last
+    /// began the log anew.
+    pub(crate) log_begun: Option<(i64, u64)>,
 }
 
 impl SqliteStore {
@@ -95,6 +98,7 @@ impl SqliteStore {
             file: self.file,
             wrote_at: None,
             checkpoints: false,
+            log_begun: None,
         })
     }
 
@@ -189,6 +193,7 @@ impl SqliteStore {
             path: path.into(),
             wrote_at: None,
             checkpoints: false,
+            log_begun: None,
         })
     }
 

@@ -27,7 +27,7 @@ pub(crate) fn of(connection: &Connection, client_id: &ClientIdTie) -> Result<Sta
 
 /// One row, whatever is stored.
 const STANDING: &str = concat!(
-    "SELECT coalesce((SELECT seq FROM change ORDER BY seq DESC LIMIT 1), 0), (",
+    "SELECT coalesce((SELECT max(seq) FROM change), 0), (",
     ownership::select_bound!(),
     "), ",
     ownership::session_columns!(),
