@@ -336,7 +336,9 @@ impl<S: GateStore> Gate<S> {
     pub(crate) fn catch_up(&mut self, standing: &Standing) -> Result<(), StoreError> {
         let last = standing.last_change;
         if self.caught_up != Some(last) {
-            self.records.follow(&mut self.store)?;
+            if let Some(outdated) = self.records.follow(&mut self.store)? {
+                self.writer.note(Note::Outdated(Box::new(outdated)));
+            }
             self.policy.refresh(&mut self.store)?;
             // Not what the two found at their ends: they may differ, and what
             // came after `last` is looked at again.

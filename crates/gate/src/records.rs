@@ -61,22 +61,25 @@ impl Records {
         }
     }
 
-    /// Gives up what changed since the last time.
+    /// Gives up what changed since the last time. Returns what was given up as
+    /// a whole, to be dropped where nobody waits for it.
     ///
     /// # Errors
     ///
     /// Returns the store's error when its log can't be read. What is kept may
     /// be outdated then.
-    pub(crate) fn follow<S: GateStore>(&mut self, store: &mut S) -> Result<(), StoreError> {
+    pub(crate) fn follow<S: GateStore>(
+        &mut self,
+        store: &mut S,
+    ) -> Result<Option<Self>, StoreError> {
         let changes = store.changes_after(self.seq, MOST_CHANGES)?;
         if changes.len() >= MOST_CHANGES {
             // Not worth the host's time one by one. The number first: what
             // comes after it is worked off the next time.
             let last = store.last_change()?;
-            self.forget_all();
-            self.seq = last;
-            return Ok(());
+            return Ok(Some(core::mem::replace(self, Self::new(last))));
         }
+        let mut given_up = None;
         for (seq, change) in changes {
             match change {
                 Change::Credential(id) => {
@@ -85,12 +88,15 @@ impl Records {
                     self.absent_names.clear();
                     self.absent_digests.clear();
                 }
-                Change::Everything | Change::Tenant(_) => self.forget_all(),
+                Change::Everything | Change::Tenant(_) => {
+                    let all = core::mem::replace(self, Self::new(seq));
+                    given_up.get_or_insert(all);
+                }
                 Change::KickRequested(_) => {}
             }
             self.seq = seq;
         }
-        Ok(())
+        Ok(given_up)
     }
 
     /// Gives up one credential.
@@ -102,10 +108,6 @@ impl Records {
         for digest in digests_of(&present.record) {
             self.digests.remove(digest);
         }
-    }
-
-    fn forget_all(&mut self) {
-        *self = Self::new(self.seq);
     }
 
     fn by_name(&mut self, name: &LoginName) -> Option<Arc<Credential>> {

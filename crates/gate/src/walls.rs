@@ -15,7 +15,9 @@ use countersign_core::rule::{Territories, Verdict};
 #[derive(Debug)]
 pub(crate) struct Walls {
     territories: Territories,
-    recent: Box<[Option<Judged>]>,
+    /// Those of a pair are about uses that have no other place; the first is the
+    /// newer one.
+    recent: Box<[[Option<Judged>; 2]]>,
 }
 
 /// One verdict, and what it was about.
@@ -41,7 +43,7 @@ impl Walls {
     pub(crate) fn new(territories: Territories) -> Self {
         Self {
             territories,
-            recent: (0..SLOTS).map(|_| None).collect(),
+            recent: (0..PAIRS).map(|_| [None, None]).collect(),
         }
     }
 
@@ -59,17 +61,19 @@ impl Walls {
                 return rights.judge(usage, &self.territories);
             }
         };
-        let Some(slot) = self.recent.get_mut(slot_of(rights, topic)) else {
+        let Some(pair) = self.recent.get_mut(pair_of(rights, topic)) else {
             return rights.judge(usage, &self.territories);
         };
-        if let Some(judged) = slot
-            && judged.is_about(rights, manner, topic)
-        {
-            return judged.verdict;
+        let known = pair.iter().flatten();
+        for judged in known {
+            if judged.is_about(rights, manner, topic) {
+                return judged.verdict;
+            }
         }
         let verdict = rights.judge(usage, &self.territories);
         if let Some(judged) = Judged::of(rights, manner, topic, verdict) {
-            *slot = Some(judged);
+            pair.swap(0, 1);
+            pair[0] = Some(judged);
         }
         verdict
     }
@@ -96,9 +100,9 @@ impl Judged {
     }
 }
 
-/// Where a verdict about a topic is kept. Two of a place push each other out,
-/// and that is all.
-fn slot_of(rights: &Arc<Rights>, topic: &[u8]) -> usize {
+/// Where a verdict about a topic is kept. A third one of a place pushes the
+/// first out, and that is all.
+fn pair_of(rights: &Arc<Rights>, topic: &[u8]) -> usize {
     let (words, rest) = topic.as_chunks::<8>();
     let mut last = [0; 8];
     for (slot, byte) in last.iter_mut().zip(rest) {
@@ -109,12 +113,12 @@ fn slot_of(rights: &Arc<Rights>, topic: &[u8]) -> usize {
     for word in words.iter().take(LONGEST / 8).chain([&last]) {
         mixed = (mixed.rotate_left(5) ^ u64::from_le_bytes(*word)).wrapping_mul(MIXER);
     }
-    usize::try_from(mixed >> (u64::BITS - SLOT_BITS)).unwrap_or(0)
+    usize::try_from(mixed >> (u64::BITS - PAIR_BITS)).unwrap_or(0)
 }
 
-const SLOT_BITS: u32 = 9;
-/// About 130 bytes each.
-const SLOTS: usize = 1 << SLOT_BITS;
+const PAIR_BITS: u32 = 8;
+/// About 260 bytes each.
+const PAIRS: usize = 1 << PAIR_BITS;
 /// Longer topics are judged every time.
 const LONGEST: usize = 72;
 /// The golden ratio's, whose high bits are the good ones.

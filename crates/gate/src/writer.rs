@@ -15,6 +15,7 @@ use countersign_core::store::{Batch, GateStore, Refusal};
 use countersign_core::time::Timestamp;
 
 use crate::pending::Pending;
+use crate::records::Records;
 
 /// The host's end of the writer.
 pub(crate) struct Writer {
@@ -30,6 +31,8 @@ pub(crate) enum Note {
     Kicked(KickRequestId),
     /// A login was refused.
     Refused(RefusedLogin),
+    /// Much that is to be dropped, which takes a while.
+    Outdated(Box<Records>),
     /// A password that was verified was hashed anew.
     Rehashed(Rehashed),
     /// Nothing more will come.
@@ -183,6 +186,7 @@ impl<S: GateStore> Writing<S> {
                 }
             }
             Note::Kicked(id) => self.batch.kicked.push(id),
+            Note::Outdated(records) => drop(records),
             Note::Refused(refused) => self.count(refused),
             Note::Rehashed(Rehashed { secret, old, new }) => {
                 // What fails is done again after the next slow check.
