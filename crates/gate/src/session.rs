@@ -401,6 +401,11 @@ impl Sessions {
         }
     }
 
+    /// Says whether no session is on its way out, and none ends by itself.
+    pub(crate) fn are_at_rest(&self) -> bool {
+        self.left.is_empty() && self.leaving.is_empty() && self.deadlines.is_empty()
+    }
+
     /// Forgets the sessions that were gone at the last poll already, or at
     /// least their Wills if they are stored.
     pub(crate) fn forget_gone(&mut self) {

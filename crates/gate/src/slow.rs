@@ -129,6 +129,11 @@ impl Slow {
         !self.answers.is_empty()
     }
 
+    /// Says whether no login waits, and nobody is remembered who did.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        !self.has_answers() && self.room.is_empty()
+    }
+
     /// Ends the workers.
     pub(crate) fn stop(&mut self) {
         self.pool.stop();
