@@ -41,6 +41,8 @@ pub enum Name {
     Storm,
     /// How others fare while many try wrong passwords
     Flood,
+    /// How others fare while a thousand a second guess, from many addresses
+    Guess,
     /// Start and memory as the store grows
     Size,
     /// An administrative act as the store grows

@@ -7,6 +7,7 @@ mod codegen;
 mod command;
 mod daemon;
 mod demo;
+mod instructions;
 mod setup;
 mod test;
 
@@ -36,6 +37,8 @@ enum Task {
     },
     /// Show a device's whole life on a real broker, every command as it runs
     Demo(demo::Options),
+    /// Count the instructions of what a gate does most, with Valgrind
+    Instructions,
     /// Install what building, testing and trying Countersign needs
     Setup,
     /// Run every check and test, each in its part
@@ -64,6 +67,7 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Bench(options) => bench::bench(&options)?,
         Task::Codegen { check } => codegen::codegen(check)?,
         Task::Demo(options) => demo::demo(&options)?,
+        Task::Instructions => instructions::count()?,
         Task::Setup => setup::everything()?,
         Task::Test { only, keep_going } => return test::test(&only, keep_going),
     }

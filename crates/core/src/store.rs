@@ -16,7 +16,7 @@ pub use self::admin::{
 };
 pub use self::directory::Directory;
 pub use self::error::{StoreError, StoreErrorKind};
-pub use self::gate::{Batch, GateStore, KickTarget, Login, Recorded, Refusal};
+pub use self::gate::{Batch, GateStore, KickTarget, Login, Recorded, Refusal, Standing};
 
 mod admin;
 mod directory;

@@ -102,7 +102,10 @@ impl Challenges {
     /// one left behind who was asked and went away, so it is not done all the
     /// time.
     fn admits(&mut self, name: Option<&LoginName>, now: Timestamp) -> bool {
-        let times = self.recent.entry(name.map_or_else(String::new, folded)).or_default();
+        let times = self
+            .recent
+            .entry(name.map_or_else(String::new, folded))
+            .or_default();
         if self.open.len() >= MOST_OPEN || times.len() >= MOST_OF_ONE {
             return false;
         }

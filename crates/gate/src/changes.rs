@@ -25,9 +25,13 @@ impl<S: GateStore> Gate<S> {
     /// the directives out once it has let go of the gate.
     #[must_use]
     pub fn poll(&mut self) -> Vec<Directive> {
-        self.sessions.forget_gone();
         self.slow.went_round();
         self.crowd.is_reloading = false;
+        // Hosts poll once a packet, and even the time takes time to read.
+        if !self.wants_poll() && self.sessions.are_at_rest() && self.slow.is_at_rest() {
+            return Vec::new();
+        }
+        self.sessions.forget_gone();
         let mut directives = Vec::new();
         let news = if self.bell.answer() {
             self.slow.take_answers();
@@ -78,7 +82,11 @@ impl<S: GateStore> Gate<S> {
         for (handle, number) in core::mem::take(&mut self.crowd.unruly) {
             let session = self.sessions.get(handle);
             if session.is_some_and(|session| session.number == number) {
-                self.kick(handle, KickReason::Refused(Reason::Malformed), &mut directives);
+                self.kick(
+                    handle,
+                    KickReason::Refused(Reason::Malformed),
+                    &mut directives,
+                );
             }
         }
         self.answer_commands(&mut directives);
@@ -138,8 +146,12 @@ impl<S: GateStore> Gate<S> {
         self.comparer.forget(id);
         // As changes of their own, so that no poll takes long.
         let bound = self.sessions.bound_to(id);
-        self.backlog
-            .extend(bound.into_iter().filter(|it| *it != id).map(Change::Credential));
+        self.backlog.extend(
+            bound
+                .into_iter()
+                .filter(|it| *it != id)
+                .map(Change::Credential),
+        );
         let handles = self.sessions.of_credential(id);
         if handles.is_empty() {
             return Ok(0);

@@ -72,7 +72,9 @@ impl Extras {
 impl Session {
     /// Says whether it began by enhanced authentication.
     pub(crate) fn is_enhanced(&self) -> bool {
-        self.extras.as_ref().is_some_and(|extras| extras.is_enhanced)
+        self.extras
+            .as_ref()
+            .is_some_and(|extras| extras.is_enhanced)
     }
 
     /// Says whether a token proved it.

@@ -4,10 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_core::change::Change;
-use countersign_core::connect::{
-    Admission, Circumstances, Decision, Request, SessionUse, decide,
-};
+use countersign_core::change::{Change, ChangeSeq};
+use countersign_core::connect::{Admission, Circumstances, Decision, Request, SessionUse, decide};
 use countersign_core::credential::Credential;
 use countersign_core::options::Chain;
 use countersign_core::presence::{Observation, Presence};
@@ -17,7 +15,7 @@ use countersign_core::rule::Verdict;
 use countersign_core::scheme::NameForm;
 use countersign_core::secret::TagKey;
 use countersign_core::store::{
-    AdminStore, GateStore, Login, Recorded, StoreError, StoreErrorKind,
+    AdminStore, GateStore, Login, Recorded, Standing, StoreError, StoreErrorKind,
 };
 use countersign_core::time::Timestamp;
 
@@ -28,6 +26,7 @@ use crate::follower::Follower;
 use crate::host::{ConnectFacts, ConnectOutcome, Handle, Peer, RefusalCode, Setting};
 use crate::people::{Crowd, Prospect};
 use crate::policy::Policy;
+use crate::records::{Known, Records};
 use crate::session::{Extras, Phase, Principal, Session, Sessions};
 use crate::slow::Slow;
 use crate::unseen::UnseenClients;
@@ -71,6 +70,9 @@ pub struct Gate<S: GateStore> {
     pub(crate) comparer: Comparer,
     pub(crate) sessions: Sessions,
     pub(crate) policy: Policy,
+    pub(crate) records: Records,
+    /// The last entry of the change log that `policy` and `records` know of.
+    caught_up: Option<ChangeSeq>,
     pub(crate) unseen: UnseenClients,
     pub(crate) follower: Follower,
     pub(crate) writer: Writer,
@@ -119,6 +121,8 @@ impl<S: GateStore + AdminStore> Gate<S> {
             comparer,
             sessions: Sessions::default(),
             policy,
+            records: Records::new(last),
+            caught_up: None,
             unseen: UnseenClients::default(),
             follower,
             writer,
@@ -199,7 +203,7 @@ impl<S: GateStore> Gate<S> {
                     self.session_of(request, &admission, prospect, &facts.place());
                 let username = session.username.clone();
                 self.set_deadline(facts.handle, &session, ends_at);
-                self.note_login(&session, facts.address, now);
+                self.note_login(&session, facts.address);
                 self.begin(facts.handle, session, &facts.place(), now);
                 ConnectOutcome::Admitted { username }
             }
@@ -218,6 +222,14 @@ impl<S: GateStore> Gate<S> {
         }
     }
 
+    /// Says whether there is a live session under this handle, so that
+    /// [`Peer::origin`] is not asked for.
+    #[must_use]
+    pub fn knows(&self, handle: Handle) -> bool {
+        let session = self.sessions.get(handle);
+        session.is_some_and(|session| session.phase == Phase::Live)
+    }
+
     /// Judges one use of a topic.
     pub fn check(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Verdict {
         let known = self.sessions.get(peer.handle);
@@ -231,7 +243,7 @@ impl<S: GateStore> Gate<S> {
         if let Some(verdict) = command::verdict_on(session, usage) {
             return verdict;
         }
-        let verdict = session.judge(usage, &self.policy.walls);
+        let verdict = session.judge(usage, &mut self.policy.walls);
         if verdict.is_allowed() || session.tenant.is_some() {
             if let (Phase::Gone { .. }, TopicUse::Publish { .. }) = (session.phase, usage) {
                 self.will_is_out(peer.handle);
@@ -321,12 +333,14 @@ impl<S: GateStore> Gate<S> {
         learned: Option<&Learned>,
         now: Timestamp,
     ) -> Result<Decided, StoreError> {
-        self.policy.refresh(&mut self.store)?;
         let site = self.setting.site(place.listener);
         let leaves_unknown = self.setting.options.chain == Chain::Defer;
+        let client_id = request.client_id.tie();
         let live = self.sessions.live(request.client_id.as_str());
         let live_holder = live.and_then(Session::credential);
         for _ in 0..MOST_TRIES {
+            let standing = self.store.standing(&client_id)?;
+            self.catch_up(&standing)?;
             let at = Circumstances {
                 site: &site,
                 schemes: &self.policy.schemes,
@@ -337,7 +351,14 @@ impl<S: GateStore> Gate<S> {
                 now,
             };
             let mut comparison = Comparison::new(&mut self.comparer, learned, leaves_unknown);
-            let admission = match decide(request, &at, &mut self.store, &mut comparison)? {
+            let mut directory = Known {
+                store: &mut self.store,
+                records: &mut self.records,
+                policy: &self.policy,
+                client_id: &client_id,
+                standing: &standing,
+            };
+            let admission = match decide(request, &at, &mut directory, &mut comparison)? {
                 Decision::Admit(admission) => admission,
                 Decision::Refuse(reason) => return Ok(Decided::Refused(reason)),
                 Decision::Fail(failure) => {
@@ -361,6 +382,21 @@ impl<S: GateStore> Gate<S> {
             }
         }
         Ok(Decided::Refused(Reason::StoreBusy))
+    }
+
+    /// Gives up what is kept in memory and changed in the store by then.
+    pub(crate) fn catch_up(&mut self, standing: &Standing) -> Result<(), StoreError> {
+        let last = standing.last_change;
+        if self.caught_up != Some(last) {
+            if let Some(outdated) = self.records.follow(&mut self.store)? {
+                self.writer.note(Note::Outdated(Box::new(outdated)));
+            }
+            self.policy.refresh(&mut self.store)?;
+            // Not what the two found at their ends: they may differ, and what
+            // came after `last` is looked at again.
+            self.caught_up = Some(last);
+        }
+        Ok(())
     }
 
     /// Commits what a login changes; says whether the credential still was
@@ -387,6 +423,10 @@ impl<S: GateStore> Gate<S> {
             proved,
             record: admission.record,
         };
+        if let Some((credential, _)) = proved {
+            // Whatever comes of it, it is not what was looked up any more.
+            self.records.forget(credential.id);
+        }
         Ok(match self.store.record_login(&login, now)? {
             Recorded::Done => true,
             Recorded::Outdated => false,
@@ -438,11 +478,10 @@ impl<S: GateStore> Gate<S> {
     }
 
     /// Takes note that whoever is behind a session has logged in.
-    pub(crate) fn note_login(&mut self, session: &Session, address: Option<&str>, now: Timestamp) {
+    pub(crate) fn note_login(&mut self, session: &Session, address: Option<&str>) {
         let Some(id) = session.credential() else {
             return;
         };
-        self.writer.note(Note::Observed(Observation::Used(id, now)));
         if let Some(name) = &session.presented
             && self.comparer.has_verified(id)
         {
@@ -450,7 +489,8 @@ impl<S: GateStore> Gate<S> {
         }
     }
 
-    /// Begins a session, and has it written down that it began.
+    /// Begins a session, and has it written down that it began and that its
+    /// credential was used.
     pub(crate) fn begin(
         &mut self,
         handle: Handle,
@@ -605,7 +645,7 @@ impl<S: GateStore> Gate<S> {
         session.tenant = Some(tenant.id.clone());
         session.rights = Arc::clone(rights);
         let joined = Observation::Joined(session.number, tenant.id.clone());
-        let verdict = session.judge(usage, &self.policy.walls);
+        let verdict = session.judge(usage, &mut self.policy.walls);
         self.writer.note(Note::Observed(joined));
         Some(verdict)
     }

@@ -1,7 +1,7 @@
 //! What holds for a whole store: its settings, schemes and tenants, kept in
 //! memory and read again when any of them changes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,17 +18,21 @@ use countersign_core::secret::Argon2Params;
 use countersign_core::store::{GateStore, StoreError};
 use countersign_core::tenant::{Authentication, Tenant};
 
+use crate::walls::Walls;
+
 /// The settings, schemes and tenants of a store.
 #[derive(Debug)]
 pub(crate) struct Policy {
     pub(crate) schemes: Schemes,
-    pub(crate) walls: Territories,
+    pub(crate) walls: Walls,
     pub(crate) argon2: Argon2Params,
     pub(crate) client_id_hold: Duration,
     pub(crate) lockout: LockoutPolicy,
     tenants: HashMap<TenantId, Arc<Tenant>>,
     /// What a principal may do that may just use all that its tenant owns.
     plain: HashMap<TenantId, Arc<Rights>>,
+    /// Whose client ids begin how.
+    prefixes: BTreeMap<ClientId, TenantId>,
     /// The store's version that this is true of.
     version: i64,
     /// The change that this is read after.
@@ -51,10 +55,14 @@ impl Policy {
         let owned = tenants
             .iter()
             .map(|tenant| (tenant.id.as_str(), &tenant.namespaces));
-        let walls = Territories::new(owned);
+        let walls = Walls::new(Territories::new(owned));
         let plain = tenants
             .iter()
             .map(|tenant| (tenant.id.clone(), Arc::new(Rights::of_tenant(tenant))))
+            .collect();
+        let prefixes = tenants
+            .iter()
+            .filter_map(|tenant| Some((tenant.client_id_prefix.clone()?, tenant.id.clone())))
             .collect();
         let tenants = tenants
             .into_iter()
@@ -68,6 +76,7 @@ impl Policy {
             lockout: settings.lockout,
             tenants,
             plain,
+            prefixes,
             version,
             seq,
         })
@@ -117,6 +126,17 @@ impl Policy {
     /// The tenant with this id.
     pub(crate) fn tenant(&self, id: &TenantId) -> Option<&Arc<Tenant>> {
         self.tenants.get(id)
+    }
+
+    /// The tenant whose prefix this client id begins with. No prefix is one of
+    /// another, so there is one at most, and it is the last that does not sort
+    /// after the id.
+    pub(crate) fn tenant_by_client_id(&self, client_id: &ClientId) -> Option<&TenantId> {
+        let (prefix, tenant) = self.prefixes.range(..=client_id).next_back()?;
+        client_id
+            .as_str()
+            .starts_with(prefix.as_str())
+            .then_some(tenant)
     }
 
     /// Says whether there is such a tenant.
@@ -186,7 +206,7 @@ impl Policy {
     pub(crate) fn touched(&self, usage: TopicUse<'_>) -> Option<(&Arc<Tenant>, &Arc<Rights>)> {
         let touches = |rights: &Rights| match usage {
             TopicUse::Publish { .. } | TopicUse::Subscribe { .. } => {
-                rights.judge(usage, &self.walls).is_allowed()
+                rights.judge(usage, self.walls.territories()).is_allowed()
             }
             TopicUse::Deliver { .. } | TopicUse::Unsubscribe => false,
         };

@@ -13,7 +13,7 @@ use countersign_core::name::{LoginName, TenantId};
 use countersign_core::presence::SessionNumber;
 use countersign_core::reason::Reason;
 use countersign_core::rights::{Rights, TopicUse};
-use countersign_core::rule::{Territories, Verdict};
+use countersign_core::rule::Verdict;
 use countersign_core::secret::{SecretId, Tag};
 use countersign_core::tenant::Authentication;
 use countersign_core::time::Timestamp;
@@ -21,6 +21,7 @@ use countersign_core::token::TokenRecord;
 
 pub(crate) use crate::extras::{Child, Extras};
 use crate::host::{Handle, Peer};
+use crate::walls::Walls;
 
 /// One connection that was let in, and for a while after it ended what is
 /// still asked about it: its Will, its queue.
@@ -205,7 +206,7 @@ impl Session {
     }
 
     /// Judges one use of a topic. Allocates nothing.
-    pub(crate) fn judge(&self, usage: TopicUse<'_>, walls: &Territories) -> Verdict {
+    pub(crate) fn judge(&self, usage: TopicUse<'_>, walls: &mut Walls) -> Verdict {
         let stopped = match self.phase {
             Phase::Live => None,
             Phase::Kicked(reason) => Some(reason),
@@ -215,7 +216,7 @@ impl Session {
             // Whatever ends a session, its Will is judged as it was.
             (TopicUse::Publish { .. } | TopicUse::Unsubscribe, _)
             | (TopicUse::Deliver { .. } | TopicUse::Subscribe { .. }, None) => {
-                self.rights.judge(usage, walls)
+                walls.judge(&self.rights, usage)
             }
             (TopicUse::Deliver { .. }, Some(reason)) => Verdict::Deny(reason.reason()),
             // The host asks this of a kicked session to learn which of its
@@ -223,7 +224,7 @@ impl Session {
             (TopicUse::Subscribe { .. }, Some(reason)) if reason.is_final() => {
                 Verdict::Deny(reason.reason())
             }
-            (TopicUse::Subscribe { .. }, Some(_)) => self.rights.judge(usage, walls),
+            (TopicUse::Subscribe { .. }, Some(_)) => walls.judge(&self.rights, usage),
         }
     }
 
@@ -513,6 +514,11 @@ impl Sessions {
         {
             self.forget(handle, number);
         }
+    }
+
+    /// Says whether no session is on its way out, and none ends by itself.
+    pub(crate) fn are_at_rest(&self) -> bool {
+        self.left.is_empty() && self.leaving.is_empty() && self.deadlines.is_empty()
     }
 
     /// Forgets the sessions that were gone at the last poll already, or at

@@ -129,6 +129,11 @@ impl Slow {
         !self.answers.is_empty()
     }
 
+    /// Says whether no login waits, and nobody is remembered who did.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        !self.has_answers() && self.room.is_empty()
+    }
+
     /// Ends the workers.
     pub(crate) fn stop(&mut self) {
         self.pool.stop();
@@ -337,8 +342,7 @@ impl<S: GateStore> Gate<S> {
         let place = waiting.place.as_place();
         let completion = match self.decide(&place, request, Some(&learned), now) {
             Ok(Decided::Admitted(admission, prospect)) => {
-                let (mut session, ends_at) =
-                    self.session_of(request, &admission, prospect, &place);
+                let (mut session, ends_at) = self.session_of(request, &admission, prospect, &place);
                 self.set_deadline(waiting.handle, &session, ends_at);
                 // What the host has until it has let the client in.
                 let after = core::mem::replace(&mut session.username, username);
@@ -407,7 +411,7 @@ impl<S: GateStore> Gate<S> {
         let Some(session) = self.sessions.remove(handle) else {
             return;
         };
-        self.note_login(&session, place.address, arriving.at);
+        self.note_login(&session, place.address);
         self.begin(handle, session, &place, arriving.at);
     }
 }

@@ -16,7 +16,6 @@ use countersign_core::credential::Credential;
 use countersign_core::kind::Kind;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::ownership::{Claim, Holder, StoredSession};
-use countersign_core::presence::Observation;
 use countersign_core::reason::Reason;
 use countersign_core::rights::{Rights, TopicUse};
 use countersign_core::rule::Verdict;
@@ -28,7 +27,6 @@ use crate::command;
 use crate::gate::Gate;
 use crate::host::Peer;
 use crate::session::{Phase, Principal, Session};
-use crate::writer::Note;
 
 /// What was found out about clients that are away, until anything changes.
 #[derive(Debug, Default)]
@@ -107,7 +105,7 @@ impl<S: GateStore> Gate<S> {
         };
         let session = &vouched.session;
         let verdict = command::verdict_on(session, usage)
-            .unwrap_or_else(|| session.judge(usage, &self.policy.walls));
+            .unwrap_or_else(|| session.judge(usage, &mut self.policy.walls));
         match usage {
             TopicUse::Publish { .. } | TopicUse::Subscribe { .. } => {}
             TopicUse::Deliver { .. } | TopicUse::Unsubscribe => return Ok(verdict),
@@ -167,8 +165,6 @@ impl<S: GateStore> Gate<S> {
             // nothing of this one may outlive it.
             session.stored = false;
         }
-        let used = Observation::Used(credential.id, now);
-        self.writer.note(Note::Observed(used));
         Ok(true)
     }
 
@@ -198,6 +194,7 @@ impl<S: GateStore> Gate<S> {
             proved: Some((credential, Proof::Secret(secret.id))),
             record,
         };
+        self.records.forget(credential.id);
         Ok(match self.store.record_login(&login, now)? {
             Recorded::Done => true,
             Recorded::Outdated => false,
@@ -301,7 +298,7 @@ impl<S: GateStore> Gate<S> {
             return Ok(Verdict::Deny(Reason::Unauthenticated));
         }
         Ok(match away.rights {
-            Ok(rights) => rights.judge(usage, &self.policy.walls),
+            Ok(rights) => rights.judge(usage, self.policy.walls.territories()),
             Err(reason) => Verdict::Deny(reason),
         })
     }
@@ -374,14 +371,16 @@ impl<S: GateStore> Gate<S> {
         };
         let is_foreign = match self.author(peer)? {
             Author::Operator => false,
-            Author::Of(tenants) if tenants.is_empty() => self.policy.walls.is_foreign(topic, None),
+            Author::Of(tenants) if tenants.is_empty() => {
+                self.policy.walls.territories().is_foreign(topic, None)
+            }
             Author::Of(tenants) => tenants.iter().all(|tenant| {
                 let tenant = Some(tenant.as_str());
-                self.policy.walls.is_foreign(topic, tenant)
+                self.policy.walls.territories().is_foreign(topic, tenant)
             }),
             // Its topic was some open tenant's, and must still be.
             Author::Unauthenticated => {
-                let owner = self.policy.walls.owner_of(topic);
+                let owner = self.policy.walls.territories().owner_of(topic);
                 let owner = owner.and_then(|text| TenantId::parse(text).ok());
                 owner.is_none_or(|id| self.policy.rights_in(&id).is_none())
             }

@@ -178,6 +178,11 @@ impl WaitingRoom {
             })
     }
 
+    /// Says whether nobody waits, and nobody is remembered who did.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.nobodies.is_empty()
+    }
+
     /// Forgets who left long ago, and says whose answer will never come.
     pub(crate) fn tidy(&mut self, now: Timestamp) -> Vec<Ticket> {
         let is_time = self

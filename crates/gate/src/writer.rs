@@ -19,6 +19,9 @@ use countersign_core::secret::{PasswordHash, SecretId};
 use countersign_core::store::{Batch, GateStore, Login, Refusal};
 use countersign_core::time::Timestamp;
 
+use crate::pending::Pending;
+use crate::records::Records;
+
 /// The host's end of the writer.
 pub(crate) struct Writer {
     notes: Sender<Note>,
@@ -29,7 +32,7 @@ pub(crate) struct Writer {
 pub(crate) enum Note {
     /// The gate did something that is no login.
     Acted(Box<AuditEntry>),
-    /// A session began or ended, or a credential was used.
+    /// A session began or ended; the credential of one that began was used.
     Observed(Observation),
     /// A request to kick was carried out.
     Kicked(KickRequestId),
@@ -37,6 +40,8 @@ pub(crate) enum Note {
     Moved(Box<Moved>),
     /// A login was refused.
     Refused(RefusedLogin),
+    /// Much that is to be dropped, which takes a while.
+    Outdated(Box<Records>),
     /// A password that was verified was hashed anew.
     Rehashed(Rehashed),
     /// Nothing more will come.
@@ -86,6 +91,7 @@ impl Writer {
             store,
             broker,
             clock,
+            pending: Pending::default(),
             batch: Batch::default(),
             refusals: HashMap::new(),
             moves: Vec::new(),
@@ -132,6 +138,8 @@ struct Writing<S> {
     store: S,
     broker: String,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    pending: Pending,
+    /// What was handed to the store, perhaps in vain.
     batch: Batch,
     refusals: HashMap<RefusalKey, i64>,
     /// The last of each user and client id, in the order they happened.
@@ -176,11 +184,18 @@ impl<S: GateStore> Writing<S> {
             Err(RecvTimeoutError::Timeout) => return false,
             Err(RecvTimeoutError::Disconnected) => return true,
         }
-        // More is likely on its way; one transaction will do for all of it.
-        std::thread::sleep(GATHER);
-        while let Ok(note) = inbox.try_recv() {
-            if self.take(note) {
-                return true;
+        // More is likely on its way; one transaction will do for all of it, and
+        // for what comes and goes meanwhile, none. Somebody waits for an answer,
+        // though.
+        for _ in 0..GATHER_TIMES {
+            std::thread::sleep(GATHER);
+            while let Ok(note) = inbox.try_recv() {
+                if self.take(note) {
+                    return true;
+                }
+            }
+            if !self.batch.kicked.is_empty() {
+                break;
             }
         }
         false
@@ -189,8 +204,9 @@ impl<S: GateStore> Writing<S> {
     fn take(&mut self, note: Note) -> bool {
         match note {
             Note::Observed(observation) => {
-                if self.batch.observations.len() < MOST_WAITING {
-                    self.batch.observations.push(observation);
+                let waiting = self.batch.observations.len();
+                if waiting.saturating_add(self.pending.len()) < MOST_WAITING {
+                    self.pending.add(observation);
                 }
             }
             Note::Acted(entry) => self.batch.audit.push(*entry),
@@ -202,6 +218,7 @@ impl<S: GateStore> Writing<S> {
                 self.moves.retain(|other| !is_same(other));
                 self.moves.push(*moved);
             }
+            Note::Outdated(records) => drop(records),
             Note::Refused(refused) => self.count(refused),
             Note::Rehashed(Rehashed { secret, old, new }) => {
                 // What fails is done again after the next slow check.
@@ -230,6 +247,7 @@ impl<S: GateStore> Writing<S> {
     /// Writes what was gathered; keeps it for the next time if that fails.
     fn flush(&mut self) {
         self.write_moves();
+        self.batch.observations.extend(self.pending.take());
         self.batch.refusals = self
             .refusals
             .iter()
@@ -266,7 +284,10 @@ impl<S: GateStore> Writing<S> {
             ..
         } = self;
         moves.retain(|moved| {
-            if store.move_user(moved.user.id, &moved.tenant, moved.at).is_err() {
+            if store
+                .move_user(moved.user.id, &moved.tenant, moved.at)
+                .is_err()
+            {
                 return true;
             }
             if moved.is_stored {
@@ -296,6 +317,7 @@ fn start_of_minute(at: Timestamp) -> Timestamp {
 
 const IDLE: Duration = Duration::from_secs(1);
 const GATHER: Duration = Duration::from_millis(50);
+const GATHER_TIMES: usize = 5;
 const MAINTAIN_EVERY: Duration = Duration::from_secs(5);
 const MOST_WAITING: usize = 100_000;
 const MOST_REFUSALS: usize = 1_000;

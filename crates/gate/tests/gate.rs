@@ -177,7 +177,9 @@ impl Bench {
             .into_iter()
             .filter_map(|directive| match directive {
                 Directive::Kick { client_id, .. } => Some(client_id.to_string()),
-                Directive::Complete { .. } | Directive::Log { .. } | Directive::Reply { .. } => None,
+                Directive::Complete { .. } | Directive::Log { .. } | Directive::Reply { .. } => {
+                    None
+                }
             })
             .collect()
     }
@@ -666,4 +668,69 @@ fn who_is_connected_is_written_down_and_cleared() {
     );
     bench.gate.disconnected(Handle(1));
     listed(&mut bench, 0);
+}
+
+#[test]
+fn what_an_administrator_does_holds_for_the_next_login_without_a_poll() {
+    let mut bench = Bench::new();
+    let secret = bench.credential("dev1");
+    let login = Some((DEV1, &*secret));
+    let unknown = bench.connect(9, "z", Some(("dev2@acme", "x")));
+    assert_ne!(refused(&unknown), Reason::Suspended);
+    for handle in 1..4 {
+        assert_eq!(admitted(&bench.connect(handle, "a", login)), Some(DEV1));
+    }
+    bench
+        .act(|store, context| credential::suspend(store, context, &name(DEV1)))
+        .unwrap();
+    assert_eq!(refused(&bench.connect(4, "a", login)), Reason::Suspended);
+    bench
+        .act(|store, context| credential::reactivate(store, context, &name(DEV1)))
+        .unwrap();
+    assert_eq!(admitted(&bench.connect(5, "a", login)), Some(DEV1));
+    bench
+        .act(|store, context| credential::delete(store, context, &name(DEV1)))
+        .unwrap();
+    // For want of time to hash, it may also be over budget.
+    let gone = refused(&bench.connect(6, "a", login));
+    assert!(matches!(gone, Reason::UnknownName | Reason::OverBudget));
+    let again = bench.credential("dev1");
+    let wrong = refused(&bench.connect(7, "a", login));
+    assert!(matches!(wrong, Reason::BadSecret | Reason::OverBudget));
+    assert_eq!(
+        admitted(&bench.connect(8, "b", Some((DEV1, &again)))),
+        Some(DEV1)
+    );
+    let new = bench.credential("dev2");
+    assert_eq!(
+        admitted(&bench.connect(9, "z", Some(("dev2@acme", &new)))),
+        Some("dev2@acme")
+    );
+}
+
+#[test]
+fn a_first_use_at_another_broker_is_no_hindrance() {
+    let mut bench = Bench::new();
+    let secret = bench.credential_that("dev1", |new| {
+        new.client_id_rule = Some(ClientIdRule::FirstUse);
+    });
+    // Looked up, and not used.
+    let wrong = refused(&bench.connect(1, "a", Some((DEV1, "wrong"))));
+    assert!(matches!(wrong, Reason::BadSecret | Reason::OverBudget));
+    let store = SqliteStore::open(bench.folder.path().join("countersign.db")).unwrap();
+    let setting = Setting {
+        broker: "elsewhere".into(),
+        ..bench.setting.clone()
+    };
+    let elsewhere = Gate::open(store, setting).unwrap();
+    let here = core::mem::replace(&mut bench.gate, elsewhere);
+    let login = Some((DEV1, &*secret));
+    assert_eq!(admitted(&bench.connect(1, "a", login)), Some(DEV1));
+    let elsewhere = core::mem::replace(&mut bench.gate, here);
+    assert_eq!(
+        refused(&bench.connect(2, "b", login)),
+        Reason::ClientIdMismatch
+    );
+    assert_eq!(admitted(&bench.connect(3, "a", login)), Some(DEV1));
+    elsewhere.close();
 }

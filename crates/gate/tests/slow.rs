@@ -234,7 +234,8 @@ impl Bench {
 
     /// The client ids that are listed, once what is gathered is written.
     fn listed(&mut self) -> Vec<String> {
-        std::thread::sleep(Duration::from_millis(200));
+        // The writer gathers for a quarter of a second.
+        std::thread::sleep(Duration::from_millis(500));
         let listed = clients::list(&mut self.admin, None).unwrap();
         listed
             .into_iter()

@@ -39,6 +39,11 @@ pub(crate) trait Host {
     /// what it stored have none.
     fn address<'c>(&self, client: &'c Client<'_>) -> Option<&'c str>;
 
+    /// Whether [`Host::address`] is known. Costs less.
+    fn has_address(&self, client: &Client<'_>) -> bool {
+        self.address(client).is_some()
+    }
+
     /// The local port that a client came in by, where the broker tells it.
     fn listener(&self, client: &Client<'_>) -> Option<u16>;
 

@@ -39,6 +39,8 @@ pub(crate) trait Gatekeeper {
     fn command(&mut self, peer: &Peer<'_>, payload: &[u8]);
     /// See [`Gate::arrived`].
     fn arrived(&mut self, peer: &Peer<'_>);
+    /// See [`Gate::knows`].
+    fn knows(&self, handle: Handle) -> bool;
     /// See [`Gate::check`].
     fn check(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Verdict;
     /// See [`Gate::disconnected`].
@@ -76,6 +78,10 @@ impl Gatekeeper for Gate<SqliteStore> {
 
     fn arrived(&mut self, peer: &Peer<'_>) {
         self.arrived(peer);
+    }
+
+    fn knows(&self, handle: Handle) -> bool {
+        self.knows(handle)
     }
 
     fn check(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Verdict {
@@ -314,9 +320,11 @@ impl Plugin {
             sys::MOSQ_ACL_UNSUBSCRIBE => TopicUse::Unsubscribe,
             _ => return sys::MOSQ_ERR_ACL_DENIED,
         };
-        let peer = self.peer(client);
         let verdict = match self.gate.try_borrow_mut() {
-            Ok(mut gate) => gate.check(&peer, usage),
+            Ok(mut gate) => {
+                let is_known = gate.knows(handle);
+                gate.check(&self.peer(client, is_known), usage)
+            }
             Err(_) => return sys::MOSQ_ERR_ACL_DENIED,
         };
         match verdict {
@@ -329,21 +337,25 @@ impl Plugin {
         }
     }
 
-    /// A client as the gate is told of it.
-    fn peer<'c>(&self, client: &'c Client<'_>) -> Peer<'c> {
-        let address = self.host.address(client);
-        Peer {
+    /// A client as the gate is told of it; how it came is asked for only where
+    /// it has no session yet.
+    fn peer<'c>(&self, client: &'c Client<'_>, is_known: bool) -> Peer<'c> {
+        let mut peer = Peer {
             handle: client.handle(),
             client_id: self.host.client_id(client),
             username: self.host.username(client),
-            connected: address.is_some(),
-            origin: PeerOrigin {
-                address,
+            connected: self.host.has_address(client),
+            origin: PeerOrigin::default(),
+        };
+        if !is_known {
+            peer.origin = PeerOrigin {
+                address: self.host.address(client),
                 listener: self.host.listener(client),
                 protocol: self.host.protocol(client),
                 clean_start: self.host.clean_start(client),
-            },
+            };
         }
+        peer
     }
 
     /// Takes note that a connection is gone.

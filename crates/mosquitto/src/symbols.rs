@@ -185,6 +185,11 @@ impl Host for Symbols {
         core::str::from_utf8(text?).ok()
     }
 
+    fn has_address(&self, client: &Client<'_>) -> bool {
+        // SAFETY: `client` is one.
+        !unsafe { (self.client_address)(client.as_ptr()) }.is_null()
+    }
+
     fn listener(&self, client: &Client<'_>) -> Option<u16> {
         // SAFETY: `client` is one.
         let port = unsafe { (self.client_port?)(client.as_ptr()) };

@@ -15,7 +15,7 @@ use countersign_core::scheme::Schemes;
 use countersign_core::seal::SealKey;
 use countersign_core::secret::{PasswordHash, SecretDigest, SecretId};
 use countersign_core::store::{
-    Batch, Directory, GateStore, KickTarget, Login, Recorded, Settings, StoreError,
+    Batch, Directory, GateStore, KickTarget, Login, Recorded, Settings, Standing, StoreError,
 };
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
@@ -26,8 +26,8 @@ use crate::maintenance::CHUNK;
 use crate::open::SqliteStore;
 use crate::patience::{BATCH_WAIT, GATE_WAIT};
 use crate::{
-    changes, kicks, lockouts, ownership, people, presence, roles, rows, schemes, tenants, tokens,
-    writing,
+    changes, kicks, lockouts, ownership, people, presence, roles, rows, schemes, standing, tenants,
+    tokens, writing,
 };
 
 impl Directory for SqliteStore {
@@ -144,6 +144,12 @@ impl GateStore for SqliteStore {
 
     fn last_change(&mut self) -> Result<ChangeSeq, StoreError> {
         self.look_once("read the change log", changes::last)
+    }
+
+    fn standing(&mut self, client_id: &ClientIdTie) -> Result<Standing, StoreError> {
+        let action = "look up a client id";
+        self.check_in_place(action)?;
+        self.look_once(action, |connection| standing::of(connection, client_id))
     }
 
     fn changes_after(

@@ -42,6 +42,7 @@ mod roles;
 mod rows;
 mod schema;
 mod schemes;
+mod standing;
 mod tenants;
 mod tokens;
 mod transaction;

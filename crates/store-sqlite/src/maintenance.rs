@@ -1,8 +1,9 @@
 //! What keeps a store small: off the broker's thread, once in a while.
 
 use core::time::Duration;
+use std::path::Path;
 
-use countersign_core::store::StoreError;
+use countersign_core::store::{GateStore, StoreError};
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
@@ -26,9 +27,47 @@ impl SqliteStore {
         self.repeat(action, |connection| kicks::prune(connection, now, CHUNK))?;
         self.repeat(action, |connection| tokens::prune(connection, now, CHUNK))?;
         self.repeat(action, |connection| lockouts::prune(connection, now, CHUNK))?;
-        let _patience = Patience::of(Duration::ZERO);
-        self.write_log_back()
-            .map_err(|error| Fault::from(error).while_trying(action, &self.path))
+        let explain = |error, path: &Path| Fault::from(error).while_trying(action, path);
+        let state = (self.version()?, self.connection.total_changes());
+        if self.log_begun == Some(state) {
+            return Ok(());
+        }
+        let is_whole = {
+            let _patience = Patience::of(Duration::ZERO);
+            self.write_log_back()
+                .map_err(|error| explain(error, &self.path))?
+        };
+        match self.log_begun {
+            Some(_) if is_whole => self.begin_log_anew(),
+            Some(_) => Ok(()),
+            // What was written before is not known yet, and not worth a write.
+            None => {
+                self.log_begun = Some(state);
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes something, so that nobody else is the first to write after the
+    /// whole log was written back.
+    ///
+    /// SQLite then begins the log anew and syncs its new head to disk, whoever
+    /// writes; a login would do that on the broker's thread.
+    fn begin_log_anew(&mut self) -> Result<(), StoreError> {
+        self.act("begin the log anew", BATCH_WAIT, |connection| {
+            connection
+                .prepare_cached(
+                    "INSERT INTO refusal (minute, broker, subject, address, cause, count)
+                     VALUES (-1, '', '', '', '', 0)",
+                )?
+                .execute([])?;
+            connection
+                .prepare_cached("DELETE FROM refusal WHERE minute = -1")?
+                .execute([])?;
+            Ok(())
+        })?;
+        self.log_begun = Some((self.version()?, self.connection.total_changes()));
+        Ok(())
     }
 
     /// Runs `step` in short transactions of its own until it did less than a
@@ -47,8 +86,9 @@ impl SqliteStore {
     }
 
     /// Writes the log back into the file without waiting for anybody, and
-    /// shortens it if it has grown and nobody needs it.
-    fn write_log_back(&self) -> rusqlite::Result<()> {
+    /// shortens it if it has grown and nobody needs it. Says whether it is
+    /// written back as a whole.
+    fn write_log_back(&self) -> rusqlite::Result<bool> {
         let checkpoint = |mode: &str| {
             let sql = format!("PRAGMA wal_checkpoint({mode})");
             self.connection.query_row(&sql, [], |row| {
@@ -61,7 +101,7 @@ impl SqliteStore {
         if is_large && pages == written_back {
             checkpoint("TRUNCATE")?;
         }
-        Ok(())
+        Ok(pages == written_back)
     }
 }
 
@@ -92,3 +132,62 @@ const CHANGES_KEPT: i64 = 10_000;
 
 /// Rows a transaction.
 pub(crate) const CHUNK: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::store::Settings;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+    /// The log's head, which differs each time that the log begins anew.
+    fn head(path: &Path) -> Vec<u8> {
+        let log = std::fs::read(beside(path, "-wal")).unwrap();
+        log.get(..32).unwrap_or_default().to_vec()
+    }
+
+    #[test]
+    fn after_maintenance_nobody_else_begins_the_log_anew() {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("x.db");
+        let mut store = SqliteStore::create(&path, &Settings::default()).unwrap();
+        let mut other = SqliteStore::open(&path).unwrap();
+        store.maintain_all(NOW).unwrap();
+        for _ in 0..3 {
+            other
+                .act("write", BATCH_WAIT, |connection| {
+                    connection.execute("INSERT INTO refusal VALUES (1, '', '', '', '', 1)", [])?;
+                    connection.execute("DELETE FROM refusal", [])?;
+                    Ok(())
+                })
+                .unwrap();
+            store.maintain_all(NOW).unwrap();
+            let begun = head(&path);
+            other
+                .act("write", BATCH_WAIT, |connection| {
+                    connection.execute("UPDATE setting SET value = value || '0'", [])?;
+                    Ok(())
+                })
+                .unwrap();
+            assert_eq!(head(&path), begun);
+            assert!(!begun.is_empty());
+        }
+    }
+
+    #[test]
+    fn where_nobody_writes_maintenance_does_not_either() {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("x.db");
+        let mut store = SqliteStore::create(&path, &Settings::default()).unwrap();
+        store.maintain_all(NOW).unwrap();
+        let mut other = SqliteStore::open(&path).unwrap();
+        let (before, begun) = (other.version().unwrap(), head(&path));
+        for _ in 0..3 {
+            store.maintain_all(NOW).unwrap();
+        }
+        assert_eq!(other.version().unwrap(), before);
+        assert_eq!(head(&path), begun);
+    }
+}

@@ -33,6 +33,9 @@ pub struct SqliteStore {
     checkpoints: bool,
     /// The key file beside the store.
     pub(crate) key_file: KeyFile,
+    /// The store's version and what this connection had changed when it last
+    /// began the log anew.
+    pub(crate) log_begun: Option<(i64, u64)>,
 }
 
 impl SqliteStore {
@@ -99,6 +102,7 @@ impl SqliteStore {
             wrote_at: None,
             checkpoints: false,
             key_file: KeyFile::default(),
+            log_begun: None,
         })
     }
 
@@ -215,6 +219,7 @@ impl SqliteStore {
             wrote_at: None,
             checkpoints: false,
             key_file: KeyFile::default(),
+            log_begun: None,
         })
     }
 

@@ -68,13 +68,21 @@ pub(crate) fn stored_session(
 ) -> Result<Option<StoredSession>, Fault> {
     let mut statement = connection.prepare_cached(STORED_SESSION)?;
     let mut rows = statement.query([client_id.0])?;
-    let Some(row) = rows.next()? else {
-        return Ok(None);
-    };
-    let columns = &mut Columns::of(row);
+    match rows.next()? {
+        Some(row) => read_session(&mut Columns::of(row)),
+        None => Ok(None),
+    }
+}
+
+/// Reads [`session_columns`]; where a join found no session, the word for its
+/// holder is missing.
+pub(crate) fn read_session(columns: &mut Columns<'_>) -> Result<Option<StoredSession>, Fault> {
     let credential = columns.maybe_number()?.map(CredentialId);
     let state = columns.maybe_parsed(State::parse)?;
-    let holder = match (columns.text()?, credential, state) {
+    let Some(holder) = columns.maybe_text()? else {
+        return Ok(None);
+    };
+    let holder = match (holder, credential, state) {
         (UNAUTHENTICATED, ..) => Holder::Unauthenticated,
         (CREDENTIAL, Some(id), Some(State::Inactive | State::Active | State::Suspended)) => {
             Holder::Credential(id)
@@ -224,7 +232,24 @@ fn is_anothers(
     Ok(stored.claim(claimant, hold, now) == Claim::Held)
 }
 
-const BOUND_TO: &str = "SELECT id FROM credential WHERE bound_to = ?1 ORDER BY id LIMIT 1";
+/// The credential that is bound to the client id `?1`.
+macro_rules! select_bound {
+    () => {
+        "SELECT id FROM credential WHERE bound_to = ?1 ORDER BY id LIMIT 1"
+    };
+}
+pub(crate) use select_bound;
+
+/// The columns of a stored session, in the order they are read.
+macro_rules! session_columns {
+    () => {
+        "stored_session.credential, credential.state, holder, username,
+             stored_session.tenant, stored_session.last_used_at"
+    };
+}
+pub(crate) use session_columns;
+
+const BOUND_TO: &str = select_bound!();
 
 const BOUND_TO_ANOTHER: &str =
     "SELECT EXISTS (SELECT 1 FROM credential WHERE bound_to = ?1 AND id IS NOT ?2)";
@@ -232,10 +257,12 @@ const BOUND_TO_ANOTHER: &str =
 const LAST_PREFIX: &str = "SELECT client_id_prefix, id FROM tenant
      WHERE client_id_prefix <= ?1 ORDER BY client_id_prefix DESC LIMIT 1";
 
-const STORED_SESSION: &str = "SELECT stored_session.credential, credential.state, holder,
-         username, stored_session.tenant, stored_session.last_used_at
-     FROM stored_session LEFT JOIN credential ON credential.id = stored_session.credential
-     WHERE stored_session.client_id = ?1";
+const STORED_SESSION: &str = concat!(
+    "SELECT ",
+    session_columns!(),
+    " FROM stored_session LEFT JOIN credential ON credential.id = stored_session.credential
+     WHERE stored_session.client_id = ?1"
+);
 
 /// Words for the holders of stored sessions.
 const CREDENTIAL: &str = "credential";

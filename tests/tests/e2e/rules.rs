@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::credential::{Credential, CredentialId, Generation};
+use countersign_core::kind::Kind;
 use countersign_core::lifecycle::State;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::role::{Role, RoleName, RoleRule};
@@ -173,6 +174,7 @@ fn blank(name: &str, tenant: Option<&str>) -> Credential {
     Credential {
         id: CredentialId(0),
         name: LoginName::parse(name).unwrap(),
+        kind: Kind::Device,
         tenant: tenant.map(|id| TenantId::parse(id).unwrap()),
         scheme: SchemeName::parse("basic").unwrap(),
         state: State::Inactive,
@@ -441,6 +443,7 @@ fn furnish(maker: &mut Maker, dice: &mut Dice) -> Vec<Principal> {
                 SubscribeMode::Filtered
             },
             client_id_prefix: None,
+            lockout: None,
             namespaces: Namespaces::new(namespaces).unwrap(),
             created_at: now,
         };

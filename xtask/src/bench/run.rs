@@ -7,6 +7,7 @@ mod connection;
 mod deliver;
 mod figure;
 mod fleet;
+mod guess;
 mod idle;
 mod kick;
 mod login;
@@ -115,12 +116,13 @@ fn measure(bench: &Bench, names: &[Name], figures: &mut Vec<Figure>) -> Result<(
             Name::Deliver => deliver::measure(bench, Fleet::in_place(&mut fleet, bench)?)?,
             Name::Storm => bystander::during_a_storm(bench, Fleet::in_place(&mut fleet, bench)?)?,
             Name::Flood => bystander::during_a_flood(bench, Fleet::in_place(&mut fleet, bench)?)?,
+            Name::Guess => guess::measure(bench, Fleet::in_place(&mut fleet, bench)?)?,
             Name::Size => size::measure(bench, Sizes::in_place(&mut sizes, bench)?)?,
             Name::Act => act::measure(bench, Sizes::in_place(&mut sizes, bench)?)?,
             Name::Kick => kick::measure(bench)?,
         });
         println!("  done in {:.1} s", start.elapsed().as_secs_f64());
-        if *name >= Name::Flood {
+        if *name >= Name::Guess {
             // What follows compares no subjects, and wants the machine for itself.
             fleet = None;
         }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use super::{Directory, Settings, StoreError};
 use crate::audit::AuditEntry;
 use crate::change::{Change, ChangeSeq, KickRequestId};
-use crate::client_id::ClientId;
+use crate::client_id::{ClientId, ClientIdTie};
 use crate::connect::{Failure, LoginRecord, Proof};
 use crate::credential::{Credential, CredentialId};
 use crate::lockout::Lockout;
 use crate::name::TenantId;
+use crate::ownership::StoredSession;
 use crate::presence::{Observation, SessionNumber};
 use crate::reason::Reason;
 use crate::role::Role;
@@ -75,6 +76,15 @@ pub trait GateStore: Directory + Send + Sized + 'static {
     ///
     /// Returns [`StoreError`] when the store can't be read.
     fn last_change(&mut self) -> Result<ChangeSeq, StoreError>;
+
+    /// How far the change log goes and who holds this client id, of one state
+    /// of the store. Costs about as much as one of the two.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read, or when it is not
+    /// the one any more that was opened.
+    fn standing(&mut self, client_id: &ClientIdTie) -> Result<Standing, StoreError>;
 
     /// Up to `limit` changes after `seq`, oldest first. Where the log no
     /// longer reaches back so far, [`Change::Everything`] stands for the gap.
@@ -200,6 +210,18 @@ pub trait GateStore: Directory + Send + Sized + 'static {
     ///
     /// Returns [`StoreError`] when the store can't be written.
     fn maintain(&mut self, broker: &str, now: Timestamp) -> Result<(), StoreError>;
+}
+
+/// What a CONNECT asks about every time, however much is remembered.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Standing {
+    /// The last entry of the change log. What was read when it was the last
+    /// is true still, as far as changes are logged.
+    pub last_change: ChangeSeq,
+    /// See [`Directory::bound_to`].
+    pub bound_to: Option<CredentialId>,
+    /// See [`Directory::stored_session`].
+    pub stored_session: Option<StoredSession>,
 }
 
 /// A login whose lasting effects are to be committed.

@@ -145,7 +145,10 @@ fn a_code_that_comes_too_late_or_from_elsewhere_is_worth_nothing() {
             ..TRY
         },
     ] {
-        assert_eq!(refused(&bench.resume(elsewhere, &code)), Reason::MfaRequired);
+        assert_eq!(
+            refused(&bench.resume(elsewhere, &code)),
+            Reason::MfaRequired
+        );
     }
     assert!(is_challenged(&bench.enhance(TRY)));
     let _other = bench.connect(Try {
@@ -219,7 +222,9 @@ fn another_method_is_refused_by_its_own_word() {
     };
     for method in [&b"SCRAM-SHA-256"[..], b"", b"countersign-totp", b"\xff"] {
         let data = Some(&b"right"[..]);
-        let outcome = bench.gate.connect_enhanced(&facts, &Enhanced { method, data });
+        let outcome = bench
+            .gate
+            .connect_enhanced(&facts, &Enhanced { method, data });
         let ConnectOutcome::Refused { code, .. } = outcome else {
             panic!("{outcome:?}");
         };

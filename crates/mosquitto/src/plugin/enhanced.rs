@@ -61,7 +61,10 @@ impl Plugin {
             Ok(mut gate) => gate.resume(client.handle(), client_id, data),
             Err(_) => return Outcome::Unasked,
         };
-        Outcome::Decided(outcome, self.presented(client_id, self.host.username(client)))
+        Outcome::Decided(
+            outcome,
+            self.presented(client_id, self.host.username(client)),
+        )
     }
 
     /// Tells the broker what became of enhanced authentication.
@@ -151,7 +154,7 @@ impl Plugin {
         if self.is_pulseless() {
             return;
         }
-        let peer = self.peer(client);
+        let peer = self.peer(client, false);
         if let Ok(mut gate) = self.gate.try_borrow_mut() {
             gate.command(&peer, payload);
         }
@@ -162,7 +165,7 @@ impl Plugin {
         if self.clients.borrow().owner(client.handle()) == Some(Owner::Others) {
             return;
         }
-        let peer = self.peer(client);
+        let peer = self.peer(client, false);
         if let Ok(mut gate) = self.gate.try_borrow_mut() {
             gate.arrived(&peer);
         }
@@ -178,7 +181,10 @@ impl Plugin {
             is_its = client.handle() == handle;
         });
         if is_its && !self.host.send(client_id, topic, payload.expose()) {
-            self.log(LogLevel::Warning, "the broker did not take an answer to a command");
+            self.log(
+                LogLevel::Warning,
+                "the broker did not take an answer to a command",
+            );
         }
     }
 

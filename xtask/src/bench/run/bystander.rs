@@ -123,13 +123,13 @@ impl Crowd {
 }
 
 /// A client that sends one PINGREQ after another.
-struct Bystander {
+pub struct Bystander {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<Result<Vec<f64>>>,
 }
 
 impl Bystander {
-    fn start(stand: &Stand, scale: &Scale) -> Result<Self> {
+    pub fn start(stand: &Stand, scale: &Scale) -> Result<Self> {
         let device = known(stand.subject, scale).start;
         let connect = wire::connect("bystander", &stand.subject.login(device)?);
         let mut connection = Connection::admitted(stand.port(), &connect)?;
@@ -148,7 +148,7 @@ impl Bystander {
     }
 
     /// How long each answer took, in milliseconds.
-    fn finish(self) -> Result<Vec<f64>> {
+    pub fn finish(self) -> Result<Vec<f64>> {
         self.stop.store(true, Ordering::Relaxed);
         self.thread
             .join()

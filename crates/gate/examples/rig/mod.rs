@@ -1,0 +1,185 @@
+//! A gate on a store of its own, and devices that log in and publish.
+
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "it asks for what it made itself"
+)]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use countersign::core::name::TenantId;
+use countersign::core::options::Options;
+use countersign::core::scheme::SchemeName;
+use countersign::core::store::Settings;
+use countersign::core::tenant::{Authentication, SubscribeMode};
+use countersign::core::time::Timestamp;
+use countersign::sqlite::SqliteStore;
+use countersign::{ConnectFacts, ConnectOutcome, Gate, Handle, Peer, Setting, TopicUse};
+use countersign_admin::credential::{self, NewCredential};
+use countersign_admin::password::NewSecret;
+use countersign_admin::tenant::{self, NewTenant};
+use countersign_admin::{Context, OsRandom};
+
+/// What may go wrong.
+pub(crate) type Result<T> = core::result::Result<T, Box<dyn std::error::Error>>;
+
+/// A gate and its devices.
+pub(crate) struct Rig {
+    gate: Gate<SqliteStore>,
+    setting: Setting,
+    logins: Vec<(String, Vec<u8>)>,
+}
+
+impl Rig {
+    /// A gate on a store in `folder` with one credential more than `count`, the last of
+    /// which has logged in.
+    pub(crate) fn new(folder: &std::path::Path, count: usize) -> Result<Self> {
+        let path = folder.join("countersign.db");
+        let path = path.to_str().ok_or("the folder has no name")?;
+        let mut admin = SqliteStore::create(path, &Settings::default())?;
+        let mut context = Context {
+            now: NOW,
+            actor: "cli:bench",
+            random: &mut OsRandom,
+        };
+        let acme = TenantId::parse("acme")?;
+        let new = NewTenant {
+            id: acme.clone(),
+            namespaces: Vec::new(),
+            authentication: Authentication::Required,
+            subscribe: SubscribeMode::Strict,
+            client_id_prefix: None,
+        };
+        tenant::create(&mut admin, &context, new)?;
+        let mut logins = Vec::new();
+        for index in 0..=count {
+            let new = NewCredential {
+                name: Some(format!("device{index:05}")),
+                scheme: SchemeName::parse("basic")?,
+                roles: Vec::new(),
+                tenant: acme.clone(),
+                secret: NewSecret::Generated,
+                client_id_rule: None,
+                group: None,
+                description: None,
+                attributes: BTreeMap::new(),
+                not_before: None,
+                expires_at: None,
+                external_identity: false,
+            };
+            let issued = credential::create(&mut admin, &mut context, new)?;
+            let secret = issued.secret.ok_or("a secret was made")?;
+            let name = issued.described.credential.name.to_string();
+            logins.push((name, secret.expose().to_vec()));
+        }
+        let setting = Setting {
+            options: Options::parse([("store", path)])?,
+            broker: "bench".into(),
+            clock: Arc::new(|| NOW),
+            wake: Arc::new(|| ()),
+        };
+        let gate = Gate::open(SqliteStore::open(path)?, setting.clone())?;
+        let mut rig = Self {
+            gate,
+            setting,
+            logins,
+        };
+        rig.connect_and_leave(count);
+        Ok(rig)
+    }
+
+    /// A gate that has seen nobody.
+    pub(crate) fn start_again(&mut self) -> Result<()> {
+        let path = self.setting.options.store.clone();
+        let setting = Setting {
+            broker: "another".into(),
+            ..self.setting.clone()
+        };
+        self.gate = Gate::open(SqliteStore::open(path)?, setting)?;
+        Ok(())
+    }
+
+    /// Lets every device in and out, so that none logs in for the first time.
+    pub(crate) fn log_everybody_in(&mut self) -> Result<()> {
+        // The first login changes the record, the second finds it as it stays.
+        for index in (0..self.logins.len()).chain(0..self.logins.len()) {
+            self.connect_and_leave(index);
+        }
+        // What the writer does is counted elsewhere, but what it does to the
+        // store is not to come in between.
+        std::thread::sleep(std::time::Duration::from_secs(1));
+        Ok(())
+    }
+
+    /// Asks whether there is something to do.
+    pub(crate) fn poll(&mut self) {
+        let _directives = core::hint::black_box(self.gate.poll());
+    }
+
+    fn connect_as(&mut self, client_id: &[u8], username: &[u8], password: &[u8]) -> bool {
+        let outcome = self.gate.connect(&ConnectFacts {
+            handle: HANDLE,
+            client_id,
+            username: Some(username),
+            password: Some(password),
+            address: Some("192.0.2.1"),
+            listener: None,
+            protocol: 4,
+            clean_start: true,
+            may_wait: false,
+        });
+        matches!(outcome, ConnectOutcome::Admitted { .. })
+    }
+
+    /// Lets a device in.
+    pub(crate) fn connect(&mut self, index: usize) {
+        let (name, secret) = self.logins[index].clone();
+        assert!(self.connect_as(CLIENT_ID, name.as_bytes(), &secret));
+    }
+
+    /// Lets a device in, which leaves again.
+    pub(crate) fn connect_and_leave(&mut self, index: usize) {
+        self.connect(index);
+        self.gate.disconnected(HANDLE);
+        self.gate.disconnected(HANDLE);
+    }
+
+    /// Refuses a token that nobody has.
+    pub(crate) fn connect_unknown(&mut self, index: usize) {
+        let token = format!("dt_{index:08x}-0000-4000-8000-000000000000");
+        assert!(!self.connect_as(CLIENT_ID, token.as_bytes(), token.as_bytes()));
+    }
+
+    fn ask(&mut self, login: usize, usage: TopicUse<'_>) {
+        let peer = Peer {
+            handle: HANDLE,
+            client_id: Some(CLIENT_ID),
+            username: Some(self.logins[login].0.as_bytes()),
+            connected: true,
+        };
+        assert!(self.gate.check(&peer, usage).is_allowed());
+    }
+
+    /// Judges a message of a device that is in.
+    pub(crate) fn publish(&mut self, login: usize, index: usize) {
+        let usage = TopicUse::Publish {
+            topic: TOPICS[index % TOPICS.len()].as_bytes(),
+            qos: 0,
+            retain: false,
+        };
+        self.ask(login, usage);
+    }
+
+    /// Judges a message to a device that is in.
+    pub(crate) fn deliver(&mut self, login: usize, index: usize) {
+        let topic = TOPICS[index % TOPICS.len()].as_bytes();
+        self.ask(login, TopicUse::Deliver { topic });
+    }
+}
+
+const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+const HANDLE: Handle = Handle(0x5555_0000_1230);
+const CLIENT_ID: &[u8] = b"device-of-acme-17";
+const TOPICS: [&str; 2] = ["acme/data/01/temperature", "acme/data/02/temperature"];

@@ -1,0 +1,158 @@
+//! What happened and is not written yet, without what it would be of no use to
+//! write.
+
+use std::collections::{BTreeMap, HashMap};
+
+use countersign_core::credential::CredentialId;
+use countersign_core::presence::{Observation, SessionNumber};
+use countersign_core::time::Timestamp;
+
+/// Sessions that began and ended, and credentials that were used.
+#[derive(Debug, Default)]
+pub(crate) struct Pending {
+    /// In the order in which it happened; nothing where a session came and
+    /// went.
+    observations: Vec<Option<Observation>>,
+    /// Where the beginnings of sessions stand that may yet go without a trace.
+    begun: HashMap<SessionNumber, usize>,
+    /// Only the last use counts.
+    used: BTreeMap<CredentialId, Timestamp>,
+}
+
+impl Pending {
+    /// How much there is to write at most.
+    pub(crate) fn len(&self) -> usize {
+        self.observations.len().saturating_add(self.used.len())
+    }
+
+    /// Adds what happened.
+    pub(crate) fn add(&mut self, observation: Observation) {
+        match &observation {
+            Observation::Connected(presence) => {
+                if let Some(id) = presence.credential {
+                    self.use_at(id, presence.connected_at);
+                }
+                // The end of a stored session is worth knowing for itself.
+                if !presence.stored {
+                    self.begun.insert(presence.session, self.observations.len());
+                }
+            }
+            Observation::Disconnected(session, _) => {
+                let began = self.begun.remove(session);
+                if let Some(slot) = began.and_then(|at| self.observations.get_mut(at)) {
+                    *slot = None;
+                    return;
+                }
+            }
+            Observation::Joined(..) => {}
+            Observation::Used(id, at) => {
+                self.use_at(*id, *at);
+                return;
+            }
+        }
+        self.observations.push(Some(observation));
+    }
+
+    /// Hands over what is to be written.
+    pub(crate) fn take(&mut self) -> impl Iterator<Item = Observation> {
+        let Self {
+            observations, used, ..
+        } = core::mem::take(self);
+        // By number, for those lie together in most stores.
+        let used = used.into_iter().map(|(id, at)| Observation::Used(id, at));
+        observations.into_iter().flatten().chain(used)
+    }
+
+    fn use_at(&mut self, id: CredentialId, at: Timestamp) {
+        let last = self.used.entry(id).or_insert(at);
+        *last = at.max(*last);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::presence::Presence;
+
+    use super::*;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    fn connected(number: i64, credential: Option<i64>, stored: bool) -> Observation {
+        Observation::Connected(Presence {
+            session: SessionNumber(number),
+            client_id: "c".into(),
+            username: None,
+            credential: credential.map(CredentialId),
+            tenant: None,
+            address: None,
+            protocol: 4,
+            connected_at: at(number),
+            authenticated: credential.is_some(),
+            listener: None,
+            stored,
+        })
+    }
+
+    fn gone(number: i64) -> Observation {
+        Observation::Disconnected(SessionNumber(number), at(100))
+    }
+
+    fn written(observations: impl IntoIterator<Item = Observation>) -> Vec<String> {
+        let mut pending = Pending::default();
+        for observation in observations {
+            pending.add(observation);
+        }
+        pending
+            .take()
+            .map(|observation| match observation {
+                Observation::Connected(presence) => format!("+{}", presence.session.0),
+                Observation::Disconnected(number, _) => format!("-{}", number.0),
+                Observation::Joined(number, _) => format!("j{}", number.0),
+                Observation::Used(id, at) => format!("u{id}@{}", at.as_millis()),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn nothing_is_pending_at_first() {
+        assert!(written([]).is_empty());
+    }
+
+    #[test]
+    fn who_came_and_went_leaves_a_use_alone() {
+        assert_eq!(
+            written([
+                connected(1, Some(7), false),
+                connected(2, None, false),
+                gone(1),
+            ]),
+            ["+2", "u7@1"]
+        );
+    }
+
+    #[test]
+    fn a_stored_session_and_one_that_was_there_before_end_in_writing() {
+        assert_eq!(
+            written([gone(3), connected(1, None, true), gone(1), gone(1)]),
+            ["-3", "+1", "-1", "-1"]
+        );
+    }
+
+    #[test]
+    fn of_many_uses_the_last_is_written() {
+        let used = |millis| Observation::Used(CredentialId(7), at(millis));
+        assert_eq!(written([used(3), used(9), used(5)]), ["u7@9"]);
+    }
+
+    #[test]
+    fn what_was_handed_over_is_not_taken_back() {
+        let mut pending = Pending::default();
+        pending.add(connected(1, None, false));
+        assert_eq!(pending.take().count(), 1);
+        pending.add(gone(1));
+        assert_eq!(pending.take().count(), 1);
+        assert_eq!(pending.len(), 0);
+    }
+}

@@ -1,0 +1,241 @@
+//! The walls between tenants, and what was lately judged within them.
+//!
+//! Devices publish to few topics, and a message goes to many subscribers with
+//! the same rights. A verdict follows from the rights, the walls and the use
+//! alone. So one that was found is found again: for the very same rights, which
+//! never change and whose place in memory nothing else takes meanwhile, and for
+//! the same use, byte by byte. With the walls, all of it goes.
+
+use std::sync::{Arc, Weak};
+
+use countersign_core::rights::{Rights, TopicUse};
+use countersign_core::rule::{Territories, Verdict};
+
+/// Who owns which topics, and the last verdicts.
+#[derive(Debug)]
+pub(crate) struct Walls {
+    territories: Territories,
+    /// Those of a pair are about uses that have no other place; the first is the
+    /// newer one.
+    recent: Box<[[Option<Judged>; 2]]>,
+}
+
+/// One verdict, and what it was about.
+#[derive(Debug)]
+struct Judged {
+    /// While this is here, no others can have their address.
+    rights: Weak<Rights>,
+    manner: Manner,
+    topic: [u8; LONGEST],
+    length: usize,
+    verdict: Verdict,
+}
+
+/// All of a use but its topic.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Manner {
+    Deliver,
+    Publish { qos: u8, retain: bool },
+}
+
+impl Walls {
+    /// Nothing was judged yet.
+    pub(crate) fn new(territories: Territories) -> Self {
+        Self {
+            territories,
+            recent: (0..PAIRS).map(|_| [None, None]).collect(),
+        }
+    }
+
+    /// Who owns which topics.
+    pub(crate) fn territories(&self) -> &Territories {
+        &self.territories
+    }
+
+    /// Judges one use of a topic, as [`Rights::judge`] does. Allocates nothing.
+    pub(crate) fn judge(&mut self, rights: &Arc<Rights>, usage: TopicUse<'_>) -> Verdict {
+        let (manner, topic) = match usage {
+            TopicUse::Deliver { topic } => (Manner::Deliver, topic),
+            TopicUse::Publish { topic, qos, retain } => (Manner::Publish { qos, retain }, topic),
+            TopicUse::Subscribe { .. } | TopicUse::Unsubscribe => {
+                return rights.judge(usage, &self.territories);
+            }
+        };
+        let Some(pair) = self.recent.get_mut(pair_of(rights, topic)) else {
+            return rights.judge(usage, &self.territories);
+        };
+        let known = pair.iter().flatten();
+        for judged in known {
+            if judged.is_about(rights, manner, topic) {
+                return judged.verdict;
+            }
+        }
+        let verdict = rights.judge(usage, &self.territories);
+        if let Some(judged) = Judged::of(rights, manner, topic, verdict) {
+            pair.swap(0, 1);
+            pair[0] = Some(judged);
+        }
+        verdict
+    }
+}
+
+impl Judged {
+    /// None if the topic is too long to be kept.
+    fn of(rights: &Arc<Rights>, manner: Manner, topic: &[u8], verdict: Verdict) -> Option<Self> {
+        let mut kept = [0; LONGEST];
+        kept.get_mut(..topic.len())?.copy_from_slice(topic);
+        Some(Self {
+            rights: Arc::downgrade(rights),
+            manner,
+            topic: kept,
+            length: topic.len(),
+            verdict,
+        })
+    }
+
+    fn is_about(&self, rights: &Arc<Rights>, manner: Manner, topic: &[u8]) -> bool {
+        core::ptr::eq(self.rights.as_ptr(), Arc::as_ptr(rights))
+            && self.manner == manner
+            && self.topic.get(..self.length) == Some(topic)
+    }
+}
+
+/// Where a verdict about a topic is kept. A third one of a place pushes the
+/// first out, and that is all.
+fn pair_of(rights: &Arc<Rights>, topic: &[u8]) -> usize {
+    let (words, rest) = topic.as_chunks::<8>();
+    let mut last = [0; 8];
+    for (slot, byte) in last.iter_mut().zip(rest) {
+        *slot = *byte;
+    }
+    let start = Arc::as_ptr(rights).addr() >> 4;
+    let mut mixed = u64::try_from(start).unwrap_or(0);
+    for word in words.iter().take(LONGEST / 8).chain([&last]) {
+        mixed = (mixed.rotate_left(5) ^ u64::from_le_bytes(*word)).wrapping_mul(MIXER);
+    }
+    usize::try_from(mixed >> (u64::BITS - PAIR_BITS)).unwrap_or(0)
+}
+
+const PAIR_BITS: u32 = 8;
+/// About 260 bytes each.
+const PAIRS: usize = 1 << PAIR_BITS;
+/// Longer topics are judged every time.
+const LONGEST: usize = 72;
+/// The golden ratio's, whose high bits are the good ones.
+const MIXER: u64 = 0x9e37_79b9_7f4a_7c15;
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::name::TenantId;
+    use countersign_core::rule::Namespaces;
+    use countersign_core::tenant::{Authentication, SubscribeMode, Tenant};
+    use countersign_core::time::Timestamp;
+    use countersign_core::topic::TopicFilter;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn namespaces(filter: &str) -> Namespaces {
+        Namespaces::new([TopicFilter::parse(filter).unwrap()]).unwrap()
+    }
+
+    fn rights(id: &str) -> Arc<Rights> {
+        Arc::new(Rights::of_tenant(&Tenant {
+            id: TenantId::parse(id).unwrap(),
+            authentication: Authentication::Required,
+            subscribe: SubscribeMode::Strict,
+            client_id_prefix: None,
+            namespaces: namespaces(&format!("{id}/#")),
+            created_at: Timestamp::from_millis(0),
+        }))
+    }
+
+    fn walls() -> Walls {
+        let (acme, globex) = (namespaces("acme/#"), namespaces("globex/#"));
+        Walls::new(Territories::new([("acme", &acme), ("globex", &globex)]))
+    }
+
+    fn publish(topic: &[u8], qos: u8, retain: bool) -> TopicUse<'_> {
+        TopicUse::Publish { topic, qos, retain }
+    }
+
+    #[test]
+    fn the_right_to_nothing_allows_nothing_however_often_it_is_asked() {
+        let mut walls = walls();
+        let none = Arc::new(Rights::none());
+        for _ in 0..3 {
+            assert!(
+                !walls
+                    .judge(&none, publish(b"acme/x", 0, false))
+                    .is_allowed()
+            );
+            assert!(!walls.judge(&none, publish(b"", 0, false)).is_allowed());
+        }
+    }
+
+    #[test]
+    fn rights_that_are_gone_leave_no_verdict_to_those_in_their_place() {
+        let mut walls = walls();
+        for _ in 0..1_000 {
+            let acme = rights("acme");
+            assert!(
+                walls
+                    .judge(&acme, publish(b"acme/x", 0, false))
+                    .is_allowed()
+            );
+            drop(acme);
+            let globex = rights("globex");
+            assert!(
+                !walls
+                    .judge(&globex, publish(b"acme/x", 0, false))
+                    .is_allowed()
+            );
+        }
+    }
+
+    #[test]
+    fn a_topic_too_long_to_be_kept_is_judged_all_the_same() {
+        let mut walls = walls();
+        let acme = rights("acme");
+        for length in [LONGEST - 1, LONGEST, LONGEST + 1, 60_000] {
+            let topic = format!("{:x<length$}", "acme/");
+            let foreign = format!("{:x<length$}", "globex/");
+            for _ in 0..2 {
+                assert!(
+                    walls
+                        .judge(&acme, publish(topic.as_bytes(), 0, false))
+                        .is_allowed()
+                );
+                assert!(
+                    !walls
+                        .judge(&acme, publish(foreign.as_bytes(), 0, false))
+                        .is_allowed()
+                );
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_judged_before_is_judged_the_same(
+            uses in proptest::collection::vec(
+                (0_usize..3, 0_u8..5, any::<bool>(), "(acme|globex|a|\\$SYS)(/[ab+\\x00]{0,9}){0,3}"),
+                1..200,
+            ),
+        ) {
+            let all = [rights("acme"), rights("globex"), Arc::new(Rights::none())];
+            let mut walls = walls();
+            for (who, how, retain, topic) in &uses {
+                let topic = topic.as_bytes();
+                let usage = match how {
+                    4 => TopicUse::Deliver { topic },
+                    qos => publish(topic, *qos, *retain),
+                };
+                let rights = &all[*who];
+                let fresh = rights.judge(usage, walls.territories());
+                prop_assert_eq!(walls.judge(rights, usage), fresh);
+                prop_assert_eq!(walls.judge(rights, usage), fresh);
+            }
+        }
+    }
+}

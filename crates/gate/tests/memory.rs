@@ -1,0 +1,197 @@
+//! What a gate keeps for each connected session, and what a check takes.
+
+#![expect(
+    unsafe_code,
+    reason = "an allocator that counts has to implement an unsafe trait"
+)]
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::Arc;
+
+use countersign::core::name::{LoginName, TenantId};
+use countersign::core::options::Options;
+use countersign::core::store::{AdminStore, AdminTransaction, Intent, Settings};
+use countersign::core::tenant::{Authentication, SubscribeMode};
+use countersign::core::time::Timestamp;
+use countersign::sqlite::SqliteStore;
+use countersign::{ConnectFacts, ConnectOutcome, Gate, Handle, Peer, Setting, TopicUse};
+use countersign_admin::credential::{self, NewCredential};
+use countersign_admin::password::NewSecret;
+use countersign_admin::tenant::{self, NewTenant};
+use countersign_admin::{Context, OsRandom};
+use countersign_core::credential::Credential;
+use countersign_core::scheme::SchemeName;
+use countersign_core::secret::{Secret, SecretDigest, Verifier};
+
+/// The system's allocator, counting what the current thread has of it.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+    /// Bytes, as they are handed out: in steps of 16, with 8 more.
+    static HELD: Cell<isize> = const { Cell::new(0) };
+}
+
+fn taken(layout: Layout) -> isize {
+    isize::try_from(layout.size().saturating_add(8).next_multiple_of(16)).unwrap_or(0)
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+// SAFETY: every call goes to `System` unchanged, which keeps the contract.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get().saturating_add(1)));
+        HELD.with(|held| held.set(held.get().saturating_add(taken(layout))));
+        // SAFETY: the caller keeps the contract of `alloc`, which is the same.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        HELD.with(|held| held.set(held.get().saturating_sub(taken(layout))));
+        // SAFETY: the caller got `pointer` from `alloc` above, so from `System`.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+fn name(index: usize) -> String {
+    format!("device{index:07}@acme")
+}
+
+fn secret(index: usize) -> Secret {
+    Secret::generate(u128::try_from(index).unwrap().to_le_bytes())
+}
+
+/// A store with so many credentials of generated secrets.
+fn fill(store: &mut SqliteStore, count: usize) {
+    let mut context = Context {
+        now: NOW,
+        actor: "cli:test",
+        random: &mut OsRandom,
+    };
+    let acme = TenantId::parse("acme").unwrap();
+    let new = NewTenant {
+        id: acme.clone(),
+        namespaces: Vec::new(),
+        authentication: Authentication::Required,
+        subscribe: SubscribeMode::Strict,
+        client_id_prefix: None,
+    };
+    tenant::create(store, &context, new).unwrap();
+    let new = NewCredential {
+        name: Some("template".into()),
+        scheme: SchemeName::parse("basic").unwrap(),
+        roles: Vec::new(),
+        tenant: acme,
+        secret: NewSecret::Generated,
+        client_id_rule: None,
+        group: None,
+        description: None,
+        attributes: std::collections::BTreeMap::new(),
+        not_before: None,
+        expires_at: None,
+        external_identity: false,
+    };
+    let template = credential::create(store, &mut context, new).unwrap();
+    let template = template.described.credential;
+    let mut transaction = store.begin(Intent::Write).unwrap();
+    for index in 0..count {
+        let credential = Credential {
+            name: LoginName::parse(&name(index)).unwrap(),
+            ..template.clone()
+        };
+        let id = transaction.add_credential(&credential).unwrap();
+        let verifier = Verifier::Digest(SecretDigest::of(&secret(index)));
+        transaction.add_secret(id, &verifier).unwrap();
+    }
+    transaction.commit(&[], &[]).unwrap();
+}
+
+fn client_id(index: usize) -> String {
+    format!("client-of-device-{index:07}")
+}
+
+fn handle(index: usize) -> Handle {
+    Handle(0x5555_0000_0000_usize.wrapping_add(index.wrapping_mul(0x3f0)))
+}
+
+fn connect(gate: &mut Gate<SqliteStore>, index: usize) {
+    let outcome = gate.connect(&ConnectFacts {
+        handle: handle(index),
+        client_id: client_id(index).as_bytes(),
+        username: Some(name(index).as_bytes()),
+        password: Some(secret(index).expose()),
+        address: Some("192.0.2.1"),
+        listener: None,
+        protocol: 4,
+        clean_start: true,
+        may_wait: false,
+    });
+    assert!(matches!(outcome, ConnectOutcome::Admitted { .. }));
+}
+
+fn held() -> isize {
+    HELD.with(Cell::get)
+}
+
+#[test]
+fn a_session_takes_little_and_a_check_allocates_nothing() {
+    const SESSIONS: usize = 3_400;
+    const MORE: usize = 500;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.db");
+    let mut admin = SqliteStore::create(&path, &Settings::default()).unwrap();
+    fill(&mut admin, SESSIONS.wrapping_add(MORE));
+    let setting = Setting {
+        options: Options::parse([("store", path.to_str().unwrap())]).unwrap(),
+        broker: "bench".into(),
+        clock: Arc::new(|| NOW),
+        wake: Arc::new(|| ()),
+    };
+    let mut gate = Gate::open(SqliteStore::open(&path).unwrap(), setting).unwrap();
+    let before = held();
+    for index in 0..SESSIONS {
+        connect(&mut gate, index);
+    }
+    let all = held().wrapping_sub(before) / isize::try_from(SESSIONS).unwrap();
+    // What was noted down is freed on the writer's thread, so it is still
+    // counted here. Who comes and goes leaves nothing but notes.
+    let (before, mut ends) = (held(), 0_isize);
+    for index in SESSIONS..SESSIONS.wrapping_add(MORE) {
+        connect(&mut gate, index);
+        let connected = held();
+        gate.disconnected(handle(index));
+        ends = ends.wrapping_add(held().wrapping_sub(connected));
+        gate.disconnected(handle(index));
+    }
+    let notes = held().wrapping_sub(before).wrapping_sub(ends);
+    let notes = notes / isize::try_from(MORE).unwrap();
+    let each = all.wrapping_sub(notes);
+    println!("{each} bytes a session; its note took {notes}");
+    assert!(each <= 600, "{each} bytes a session");
+
+    let (client_id, username) = (client_id(0), name(0));
+    let peer = Peer {
+        handle: handle(0),
+        client_id: Some(client_id.as_bytes()),
+        username: Some(username.as_bytes()),
+        connected: true,
+    };
+    let before = ALLOCATIONS.with(Cell::get);
+    for topic in [&b"acme/a"[..], b"acme/b", b"acme/a", b"globex/a", b"#"] {
+        let publish = TopicUse::Publish {
+            topic,
+            qos: 1,
+            retain: false,
+        };
+        let _verdict = gate.check(&peer, publish);
+        let _verdict = gate.check(&peer, TopicUse::Deliver { topic });
+        let _verdict = gate.check(&peer, TopicUse::Subscribe { filter: topic });
+    }
+    assert_eq!(ALLOCATIONS.with(Cell::get), before);
+}
+
+const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
