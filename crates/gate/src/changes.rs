@@ -87,11 +87,6 @@ impl<S: GateStore> Gate<S> {
         self.bell.is_ringing() || !self.backlog.is_empty() || self.slow.has_answers()
     }
 
-    /// Reads the settings and the tenants again, as a host's reload asks for.
-    pub fn reload(&mut self) {
-        self.backlog.push_back(Change::Everything);
-    }
-
     /// Works off one change; says how often it asked the store.
     fn follow(
         &mut self,
