@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use crate::codegen::Product;
 use crate::test::Part;
 
 #[derive(Parser)]
@@ -28,8 +29,12 @@ struct Arguments {
 enum Task {
     /// Measure what Countersign costs a broker
     Bench(bench::Options),
-    /// Write the bindings of Mosquitto's plugin headers anew
+    /// Write anew what is generated: the C header, and the bindings of
+    /// Mosquitto's plugin headers
     Codegen {
+        /// Write this alone; may be given more than once
+        #[arg(long, value_enum, value_name = "PRODUCT")]
+        only: Vec<Product>,
         /// Change nothing; fail if what is committed is out of date
         #[arg(long)]
         check: bool,
@@ -62,7 +67,7 @@ fn main() -> ExitCode {
 fn perform(task: Task) -> Result<ExitCode> {
     match task {
         Task::Bench(options) => bench::bench(&options)?,
-        Task::Codegen { check } => codegen::codegen(check)?,
+        Task::Codegen { only, check } => codegen::codegen(&only, check)?,
         Task::Demo(options) => demo::demo(&options)?,
         Task::Setup => setup::everything()?,
         Task::Test { only, keep_going } => return test::test(&only, keep_going),
