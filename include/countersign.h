@@ -354,6 +354,28 @@ typedef enum countersign_level {
 } countersign_level;
 
 /**
+ * What a client does with a topic.
+ */
+typedef enum countersign_action {
+  /**
+   * It receives a message that was published on this topic.
+   */
+  COUNTERSIGN_DELIVER = 1,
+  /**
+   * It publishes a message on this topic, a Will included.
+   */
+  COUNTERSIGN_PUBLISH = 2,
+  /**
+   * It subscribes to this filter, `$share/…` included.
+   */
+  COUNTERSIGN_SUBSCRIBE = 3,
+  /**
+   * It gives up a subscription, which it always may.
+   */
+  COUNTERSIGN_UNSUBSCRIBE = 4,
+} countersign_action;
+
+/**
  * What a poll came to: events, to be taken one by one.
  */
 typedef struct countersign_events countersign_events;
@@ -719,6 +741,7 @@ enum countersign_status countersign_options_free(struct countersign_options *opt
  * It starts threads of its own, which take no signals, and ends them when it is
  * closed. The caller owns it, and may free the options at once.
  *
+ * COUNTERSIGN_EXISTS says that a live broker uses the store under this name.
  * Without `wake` the host polls every 10 ms to be as quick.
  *
  * The caller sees to it:

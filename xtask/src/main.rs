@@ -7,9 +7,11 @@ mod codegen;
 mod command;
 mod daemon;
 mod demo;
+mod dist;
 mod setup;
 mod test;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -41,6 +43,12 @@ enum Task {
     },
     /// Show a device's whole life on a real broker, every command as it runs
     Demo(demo::Options),
+    /// Build what embedding Countersign into a broker needs, and put it into a
+    /// folder: library, header, crates, program
+    Dist {
+        /// The folder, such as /usr/local
+        prefix: PathBuf,
+    },
     /// Install what building, testing and trying Countersign needs
     Setup,
     /// Run every check and test, each in its part
@@ -69,6 +77,7 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Bench(options) => bench::bench(&options)?,
         Task::Codegen { only, check } => codegen::codegen(&only, check)?,
         Task::Demo(options) => demo::demo(&options)?,
+        Task::Dist { prefix } => dist::dist(&prefix)?,
         Task::Setup => setup::everything()?,
         Task::Test { only, keep_going } => return test::test(&only, keep_going),
     }

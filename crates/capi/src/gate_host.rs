@@ -65,6 +65,7 @@ impl Waker {
 /// It starts threads of its own, which take no signals, and ends them when it is
 /// closed. The caller owns it, and may free the options at once.
 ///
+/// COUNTERSIGN_EXISTS says that a live broker uses the store under this name.
 /// Without `wake` the host polls every 10 ms to be as quick.
 ///
 /// # Safety

@@ -64,7 +64,7 @@ pub(crate) fn remove<O: Opaque>(object: *mut O) -> Result<Option<Box<O::Inner>>,
     let number = number_of(object)?;
     let taken = take::<O>(number)?;
     let _freed = TABLE.try_with(|table| table.borrow_mut().free(number));
-    lock().remove(&number);
+    forget(&mut lock(), number);
     taken
         .downcast()
         .map(Some)
@@ -191,8 +191,16 @@ impl Drop for Table {
     fn drop(&mut self) {
         let mut live = lock();
         for slot in &self.slots {
-            live.remove(&slot.number);
+            forget(&mut live, slot.number);
         }
+    }
+}
+
+/// Forgets a number; a set without any keeps no memory.
+fn forget(live: &mut BTreeSet<usize>, number: usize) {
+    live.remove(&number);
+    if live.is_empty() {
+        *live = BTreeSet::new();
     }
 }
 
