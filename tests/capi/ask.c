@@ -79,6 +79,8 @@ int main(int count, char **arguments) {
       countersign_connect_facts facts = {0};
       countersign_decision decision;
       struct text secret;
+      if (handle)
+        CHECK(countersign_gate_disconnected(gate, handle) == COUNTERSIGN_OK);
       free(name.data);
       free(client_id.data);
       name = unhex(strtok(NULL, " \n"));
@@ -89,7 +91,7 @@ int main(int count, char **arguments) {
       facts.client_id = lend(client_id);
       facts.username = lend(name);
       facts.password = lend(secret);
-      facts.protocol = 5;
+      facts.protocol = 4;
       facts.flags = COUNTERSIGN_CLEAN_START;
       CHECK(countersign_gate_connect(gate, &facts, &decision) == COUNTERSIGN_OK);
       free(secret.data);

@@ -24,6 +24,7 @@
 //! - **anonymous clients**: rumqttd refuses a CONNECT without user name before
 //!   anybody is asked, also where a tenant would admit it.
 //! - **the user name**: it can't be changed from what was presented.
+//! - **keep alive**: it refuses a CONNECT with none, after Countersign said yes.
 //! - **the CONNACK**: a client that is refused is disconnected without one.
 //!
 //! Ending a session works by a detour: a link under the same client id makes

@@ -32,7 +32,13 @@ fn run(folder: &Path, name: &str) -> String {
     shell.args(["-euc", &block(&format!("run: {name}"))]);
     shell.current_dir(folder);
     shell.env("PREFIX", prefix());
-    for name in ["COUNTERSIGN_STORE", "CARGO", "CARGO_MANIFEST_DIR", "RUSTFLAGS", "LD_LIBRARY_PATH"] {
+    for name in [
+        "COUNTERSIGN_STORE",
+        "CARGO",
+        "CARGO_MANIFEST_DIR",
+        "RUSTFLAGS",
+        "LD_LIBRARY_PATH",
+    ] {
         shell.env_remove(name);
     }
     // What was compiled for this test before need not be compiled again.

@@ -189,13 +189,21 @@ fn rumqttd_lets_in_whom_countersign_lets_in_and_drops_whom_it_kicks() {
         let wrong = login.with_secret("guessed");
         assert!(!host.publishes(&wrong, "wrong", "acme/x"));
     }
-    assert!(Connect::v311("anonymous").clone().code(host.port).is_none());
+    assert!(
+        Connect::v311("anonymous")
+            .keep_alive(60)
+            .code(host.port)
+            .is_none()
+    );
 
     // What rumqttd has no hook for: `check` is asked nothing.
     assert!(host.publishes(&generated, "free", "other/x"));
 
-    let mut client = generated.connect("stays").accepted(host.port);
-    let mut other = chosen.connect("other").accepted(host.port);
+    let mut client = generated
+        .connect("stays")
+        .keep_alive(60)
+        .accepted(host.port);
+    let mut other = chosen.connect("other").keep_alive(60).accepted(host.port);
     host.cli
         .json(&["credential", "suspend", &generated.username]);
     assert!(client.wait_closed(Duration::from_secs(10)).is_some());

@@ -190,11 +190,11 @@ impl Topics {
         all.extend(ask("name", self.name, |it| {
             Some(Question::new(&everything, "publish", &it.text, valid(it)))
         }));
+        // As SUBSCRIBE carries it, that is another filter.
+        let is_shared = |filter: &str| filter.starts_with("$share");
         all.extend(ask("filter", self.filter, |it| {
-            // As SUBSCRIBE carries it, that is another filter.
-            let is_shared = it.text.starts_with("$share");
             let question = Question::new(&everything, "subscribe", &it.text, valid(it));
-            (!is_shared).then_some(question)
+            (!is_shared(&it.text)).then_some(question)
         }));
         all.extend(ask("subscription", self.subscription, |it| {
             Some(match &it.filter {
@@ -210,7 +210,8 @@ impl Topics {
         all.extend(ask("covers", self.covers, |it| {
             let verdict = granted(it.expect);
             let rules = [("allow", it.filter.as_str())];
-            Some(Question::new(&rules, "subscribe", &it.other, verdict))
+            let question = Question::new(&rules, "subscribe", &it.other, verdict);
+            (!is_shared(&it.other)).then_some(question)
         }));
         all.extend(ask("intersects", self.intersects, |it| {
             // A shared subscription is refused where a deny meets it.
