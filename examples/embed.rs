@@ -26,7 +26,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // Whatever makes this thread poll soon will do for a waker.
     let (sender, woken) = mpsc::sync_channel(1);
-    let wake = move || drop(sender.try_send(()));
+    let wake = move || {
+        // A wake-up that is under way will do.
+        let _ = sender.try_send(());
+    };
     let options = Options::parse([("store", path.as_str())])?;
     let setting = Setting::new(options, "embed-rust", || SystemTime::now().into(), wake);
     let mut gate = Gate::open(SqliteStore::open(&path)?, setting)?;

@@ -272,7 +272,10 @@ impl Setting {
     ///
     /// let options = Options::parse([("store", "/var/lib/countersign/countersign.db")])?;
     /// let (sender, receiver) = mpsc::sync_channel(1);
-    /// let wake = move || drop(sender.try_send(()));
+    /// let wake = move || {
+    ///     // A wake-up that is under way will do.
+    ///     let _ = sender.try_send(());
+    /// };
     /// let setting = Setting::new(options, "edge-1", || SystemTime::now().into(), wake);
     /// # assert_eq!(setting.broker, "edge-1");
     /// # drop(receiver);

@@ -24,7 +24,10 @@
 //! // Opened on the thread that handles packets. Whatever makes that thread
 //! // poll soon will do for a waker: here, a channel.
 //! let (sender, woken) = mpsc::sync_channel(1);
-//! let wake = move || drop(sender.try_send(()));
+//! let wake = move || {
+//!     // A wake-up that is under way will do.
+//!     let _ = sender.try_send(());
+//! };
 //! let path = path.to_str().ok_or("the path is no UTF-8")?;
 //! let options = Options::parse([("store", path)])?;
 //! let setting = Setting::new(options, "edge-1", || SystemTime::now().into(), wake);

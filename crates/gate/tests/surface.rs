@@ -1,8 +1,6 @@
 //! What `docs/embedding.md` promises to keep, used as a host in another crate
 //! would: it compiles, or the promise is broken.
 
-#![expect(clippy::unwrap_used, reason = "a test may")]
-
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,6 +16,7 @@ use countersign::{
 };
 
 type SqliteGate = Gate<SqliteStore>;
+type Pair = (&'static str, &'static str);
 
 /// Every function that is promised, with its types.
 #[test]
@@ -33,10 +32,10 @@ fn functions_keep_their_types() {
     let _: fn(&mut SqliteGate, Options) -> Result<(), OptionChangeError> = Gate::change_options;
     let _: fn(SqliteGate) = Gate::close;
     let _: fn(&OptionChangeError) -> &'static str = OptionChangeError::option;
-    let _: for<'a> fn(Handle, &'a [u8]) -> ConnectFacts<'a> = ConnectFacts::new;
-    let _: fn([(&str, &str); 1]) -> Result<Options, OptionError> = Options::parse;
-    let _: fn(&str) -> Result<SqliteStore, StoreError> = SqliteStore::open;
-    let _: fn(&Path, &Settings) -> Result<SqliteStore, StoreError> = SqliteStore::create;
+    let _: fn(Handle, &'static [u8]) -> ConnectFacts<'static> = ConnectFacts::new;
+    let _: fn([Pair; 1]) -> Result<Options, OptionError> = Options::parse;
+    let _: fn(&'static str) -> Result<SqliteStore, StoreError> = SqliteStore::open;
+    let _: fn(&'static Path, &Settings) -> Result<SqliteStore, StoreError> = SqliteStore::create;
     let _: fn(Reason) -> &'static str = Reason::as_str;
     let _: fn(std::time::SystemTime) -> Timestamp = Timestamp::from;
     let _: fn(i64) -> Timestamp = Timestamp::from_millis;
@@ -66,12 +65,14 @@ fn fields_and_variants_keep_their_names() {
     facts.protocol = 5;
     facts.clean_start = true;
     facts.may_wait = true;
-    let _ = Peer {
+    assert!(facts.may_wait && facts.protocol == 5 && facts.listener.is_some());
+    let peer = Peer {
         handle: Handle(1),
         client_id: None,
         username: None,
         connected: true,
     };
+    assert!(peer.connected && peer.username.is_none());
     let name: Arc<str> = "u".into();
     for outcome in [
         ConnectOutcome::Admitted {

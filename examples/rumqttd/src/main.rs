@@ -88,14 +88,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         },
     );
     let router = router.spawn();
-    let link = {
-        let router = router.clone();
-        move |client_id: &str| LinkBuilder::new(client_id, router.clone()).build()
-    };
+    let links = router.clone();
     let worker = runtime::Builder::new_current_thread().build()?;
     let kick = move |client_id: &str| {
         // Taking the client id over ends the connection; then it is let go of.
-        if let Ok((mut sender, _receiver, _)) = link(client_id) {
+        if let Ok((mut sender, _receiver, _)) = LinkBuilder::new(client_id, links.clone()).build() {
             let reason_code = DisconnectReasonCode::NormalDisconnection;
             let goodbye = Packet::Disconnect(Disconnect { reason_code }, None);
             let _sent = worker.block_on(sender.send(goodbye));
@@ -191,11 +188,13 @@ impl Host {
                 self.held.insert(ticket, login.answer);
             }
             ConnectOutcome::Refused { line, .. } => {
-                drop(login.answer.send(false));
+                let _gone = login.answer.send(false);
                 log(line.as_deref());
             }
             // What is not known lets nobody in.
-            _ => drop(login.answer.send(false)),
+            _ => {
+                let _gone = login.answer.send(false);
+            }
         }
     }
 
