@@ -677,7 +677,8 @@ const char *countersign_version(void);
 
 /**
  * The word that the audit and the program `countersign` use for a reason, such
- * as "bad-secret"; "" for a number that is none.
+ * as "bad-secret"; "" for COUNTERSIGN_REASON_NONE, for
+ * COUNTERSIGN_REASON_CALL_FAILED and for a number that is none.
  *
  * Any thread. Never NULL; NUL-terminated; never freed.
  */

@@ -145,7 +145,7 @@ impl Part {
                 check(deny()?.args(["check", "--hide-inclusion-graph"]).args(what))?;
                 check(
                     deny()?
-                        .args(["--manifest-path", RUMQTTD, "check", "--config", "deny.toml"])
+                        .args(["--config", "deny.toml", "--manifest-path", RUMQTTD, "check"])
                         .args(["--hide-inclusion-graph", "--allow", "duplicate"])
                         .args(["--allow", "license-exception-not-encountered"])
                         .args(what),

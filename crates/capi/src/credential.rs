@@ -93,6 +93,8 @@ pub unsafe extern "C" fn countersign_credential_create(
     guard(|| {
         // SAFETY: by this function's contract.
         unsafe { put(issued_out, core::ptr::null_mut()) }?;
+        // A secret is told once, so it must not get lost.
+        object::require_room()?;
         // SAFETY: by this function's contract.
         let tenant = tenant_id(unsafe { tenant.require_text("the tenant's id") }?)?;
         // SAFETY: by this function's contract.
@@ -136,6 +138,8 @@ pub unsafe extern "C" fn countersign_credential_reset_password(
     guard(|| {
         // SAFETY: by this function's contract.
         unsafe { put(issued_out, core::ptr::null_mut()) }?;
+        // A secret is told once, so it must not get lost.
+        object::require_room()?;
         // SAFETY: by this function's contract.
         let name = unsafe { login_name(name) }?;
         // SAFETY: by this function's contract.

@@ -123,6 +123,8 @@ pub unsafe extern "C" fn countersign_gate_poll(
     guard(|| {
         // SAFETY: by this function's contract.
         unsafe { put(events_out, core::ptr::null_mut()) }?;
+        // What is polled is told once, so it must not get lost.
+        object::require_room()?;
         let all = object::with(gate, |open| {
             Ok(open.gate.poll().iter().filter_map(Event::of).collect())
         })?;

@@ -7,8 +7,10 @@
 //! and all objects are dropped when their thread ends.
 
 use core::any::Any;
+use core::panic::AssertUnwindSafe;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -33,12 +35,24 @@ pub(crate) unsafe fn keep<O: Opaque>(out: *mut *mut O, inner: O::Inner) -> Resul
         .try_with(|table| table.try_borrow_mut().ok()?.insert(Box::new(inner)))
         .ok()
         .flatten();
-    let number = number.ok_or_else(|| {
-        let message = "this thread holds as many objects as it can";
-        Failure::new(countersign_status::COUNTERSIGN_TOO_MANY, message)
-    })?;
+    let number = number.ok_or_else(too_many)?;
     // SAFETY: by this function's contract.
     unsafe { put(out, core::ptr::without_provenance_mut(number)) }
+}
+
+/// Fails if this thread can't hold another object: to be asked before anything
+/// is done whose outcome an object must carry.
+pub(crate) fn require_room() -> Result<(), Failure> {
+    let has_room = TABLE.try_with(|table| table.try_borrow().is_ok_and(|table| table.has_room()));
+    if has_room.unwrap_or(false) {
+        return Ok(());
+    }
+    Err(too_many())
+}
+
+fn too_many() -> Failure {
+    let message = "this thread holds as many objects as it can";
+    Failure::new(countersign_status::COUNTERSIGN_TOO_MANY, message)
 }
 
 /// Uses an object.
@@ -172,6 +186,10 @@ impl Table {
         Some(number)
     }
 
+    fn has_room(&self) -> bool {
+        !self.free.is_empty() || self.slots.len() < MOST
+    }
+
     fn find(&mut self, number: usize) -> Option<&mut Slot> {
         self.slots
             .get_mut(number & INDEX_MASK)
@@ -192,6 +210,13 @@ impl Drop for Table {
         let mut live = lock();
         for slot in &self.slots {
             forget(&mut live, slot.number);
+        }
+        drop(live);
+        for slot in self.slots.drain(..) {
+            // A panic in a thread's last moments would end the host.
+            let ended = catch_unwind(AssertUnwindSafe(|| drop(slot.object)));
+            // Dropping a panic's payload may panic again.
+            ended.unwrap_or_else(core::mem::forget);
         }
     }
 }
@@ -305,11 +330,45 @@ mod tests {
         let one = made(7);
         let inner = with(one, |_| Ok(status(with(one, |_| Ok(())))));
         assert_eq!(inner.unwrap(), Some(countersign_status::COUNTERSIGN_BUSY));
-        let ended =
-            std::panic::catch_unwind(|| with(one, |_| -> Result<(), Failure> { panic!("boom") }));
+        let ended = catch_unwind(|| with(one, |_| -> Result<(), Failure> { panic!("boom") }));
         assert!(ended.is_err());
         assert_eq!(with(one, |it| Ok(*it)).unwrap(), 7);
         remove(one).unwrap();
+    }
+
+    #[test]
+    fn there_is_room_for_so_many_and_no_more() {
+        let thread = std::thread::spawn(|| {
+            let all: Vec<_> = (0..MOST).map(|_| made(1)).collect();
+            let full = Some(countersign_status::COUNTERSIGN_TOO_MANY);
+            assert_eq!(status(require_room()), full);
+            let mut out: *mut One = core::ptr::null_mut();
+            // SAFETY: the pointer is to a local.
+            assert_eq!(status(unsafe { keep(&raw mut out, 2) }), full);
+            remove(*all.last().unwrap()).unwrap();
+            assert_eq!(status(require_room()), None);
+        });
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn an_object_that_panics_when_its_thread_ends_does_no_harm() {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                panic!("at the end");
+            }
+        }
+        impl Opaque for Bomb {
+            type Inner = Bomb;
+            const NAME: &'static str = "bomb";
+        }
+        let thread = std::thread::spawn(|| {
+            let mut out: *mut Bomb = core::ptr::null_mut();
+            // SAFETY: the pointer is to a local.
+            unsafe { keep(&raw mut out, Bomb) }.unwrap();
+        });
+        thread.join().unwrap();
     }
 
     #[test]

@@ -16,7 +16,8 @@ pub extern "C" fn countersign_version() -> *const c_char {
 }
 
 /// The word that the audit and the program `countersign` use for a reason, such
-/// as "bad-secret"; "" for a number that is none.
+/// as "bad-secret"; "" for COUNTERSIGN_REASON_NONE, for
+/// COUNTERSIGN_REASON_CALL_FAILED and for a number that is none.
 ///
 /// Any thread. Never NULL; NUL-terminated; never freed.
 #[unsafe(no_mangle)]
