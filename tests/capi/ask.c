@@ -93,7 +93,9 @@ int main(int count, char **arguments) {
       facts.password = lend(secret);
       facts.protocol = 4;
       facts.flags = COUNTERSIGN_CLEAN_START;
-      CHECK(countersign_gate_connect(gate, &facts, &decision) == COUNTERSIGN_OK);
+      do {
+        CHECK(countersign_gate_connect(gate, &facts, &decision) == COUNTERSIGN_OK);
+      } while (decision.reason == COUNTERSIGN_REASON_STORE_BUSY);
       free(secret.data);
       puts(decision.outcome == COUNTERSIGN_OUTCOME_ADMITTED
                ? "admitted"
