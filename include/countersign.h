@@ -72,7 +72,9 @@
  * `_close`, once. The pointers are numbers that the library looks up and never
  * follows: using an object that was ended, or ending it twice, is answered
  * COUNTERSIGN_INVALID_OBJECT and does no harm. What is left when a thread ends is
- * ended with it. Functions without an object may be called by any thread.
+ * ended with it. Functions without an object may be called by any thread. A process
+ * that forks opens its gates after it did: a child has none of the gate's threads,
+ * and uses none of its parent's objects.
  *
  * STRUCTURES AND NUMBERS
  *
@@ -747,8 +749,8 @@ enum countersign_status countersign_options_free(struct countersign_options *opt
  *
  * The caller sees to it:
  * `gate_out` is NULL or writable. `wake` is NULL or may be called by any thread
- * with `user`, until countersign_gate_close() returned or the thread that
- * opened the gate ended.
+ * with `user`, from this call on until countersign_gate_close() returned or the
+ * thread that opened the gate ended.
  */
 enum countersign_status countersign_gate_open(struct countersign_options *options,
                                               countersign_wake wake,

@@ -71,8 +71,8 @@ impl Waker {
 /// # Safety
 ///
 /// `gate_out` is NULL or writable. `wake` is NULL or may be called by any thread
-/// with `user`, until countersign_gate_close() returned or the thread that
-/// opened the gate ended.
+/// with `user`, from this call on until countersign_gate_close() returned or the
+/// thread that opened the gate ended.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn countersign_gate_open(
     options: *mut countersign_options,

@@ -46,6 +46,7 @@ fn the_cases_of_the_core_hold_through_the_c_library() {
         .into_iter()
         .filter(|case| case.fields.is_of_somebody())
         .collect();
+    println!("{} of {count} cases are asked", asked.len());
     assert!(asked.len() * 10 > count * 8, "{} of {count}", asked.len());
 
     let mut child = command(&program)
