@@ -14,6 +14,8 @@ use countersign_testkit::{Broker, Cli, Client, Connect, Version, artifacts};
 use serde_json::Value;
 use tempfile::TempDir;
 
+pub mod maker;
+
 /// Runs a test on each of the three brokers.
 ///
 /// The row of the behaviours that it shows begins its name.

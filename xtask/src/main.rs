@@ -7,15 +7,18 @@ mod codegen;
 mod command;
 mod daemon;
 mod demo;
+mod dist;
 mod instructions;
 mod setup;
 mod test;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use crate::codegen::Product;
 use crate::test::Part;
 
 #[derive(Parser)]
@@ -29,8 +32,12 @@ struct Arguments {
 enum Task {
     /// Measure what Countersign costs a broker
     Bench(bench::Options),
-    /// Write the bindings of Mosquitto's plugin headers anew
+    /// Write anew what is generated: the C header, and the bindings of
+    /// Mosquitto's plugin headers
     Codegen {
+        /// Write this alone; may be given more than once
+        #[arg(long, value_enum, value_name = "PRODUCT")]
+        only: Vec<Product>,
         /// Change nothing; fail if what is committed is out of date
         #[arg(long)]
         check: bool,
@@ -39,6 +46,12 @@ enum Task {
     Demo(demo::Options),
     /// Count the instructions of what a gate does most, with Valgrind
     Instructions,
+    /// Build what embedding Countersign into a broker needs, and put it into a
+    /// folder: library, header, crates, program
+    Dist {
+        /// The folder, such as /usr/local
+        prefix: PathBuf,
+    },
     /// Install what building, testing and trying Countersign needs
     Setup,
     /// Run every check and test, each in its part
@@ -65,9 +78,10 @@ fn main() -> ExitCode {
 fn perform(task: Task) -> Result<ExitCode> {
     match task {
         Task::Bench(options) => bench::bench(&options)?,
-        Task::Codegen { check } => codegen::codegen(check)?,
+        Task::Codegen { only, check } => codegen::codegen(&only, check)?,
         Task::Demo(options) => demo::demo(&options)?,
         Task::Instructions => instructions::count()?,
+        Task::Dist { prefix } => dist::dist(&prefix)?,
         Task::Setup => setup::everything()?,
         Task::Test { only, keep_going } => return test::test(&only, keep_going),
     }

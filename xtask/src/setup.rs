@@ -26,7 +26,15 @@ const BROKER_PACKAGES: &[&str] = &[
 ];
 
 /// What the tests need besides.
-const TEST_PACKAGES: &[&str] = &["openssl"];
+const TEST_PACKAGES: &[&str] = &[
+    "openssl",
+    // For programs in C and C++ against libcountersign.
+    "clang",
+    "g++",
+    "libclang-rt-14-dev",
+    "pkg-config",
+    "valgrind",
+];
 
 /// What writing the bindings needs besides.
 const CODEGEN_PACKAGES: &[&str] = &["libclang-dev", "libmosquitto-dev", "mosquitto-dev"];

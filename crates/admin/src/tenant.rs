@@ -38,6 +38,22 @@ pub struct NewTenant {
     pub lockout: Option<LockoutPolicy>,
 }
 
+impl NewTenant {
+    /// A tenant that owns everything below its id and asks for a login from
+    /// everybody.
+    #[must_use]
+    pub fn new(id: TenantId) -> Self {
+        Self {
+            id,
+            namespaces: Vec::new(),
+            authentication: Authentication::Required,
+            subscribe: SubscribeMode::Strict,
+            client_id_prefix: None,
+            lockout: None,
+        }
+    }
+}
+
 /// What to change of a tenant; what is none stays.
 #[derive(Clone, Debug, Default)]
 pub struct TenantChanges {

@@ -202,6 +202,12 @@ impl SchemeName {
         }
     }
 
+    /// The scheme that is taken where nobody names one.
+    #[must_use]
+    pub fn basic() -> Self {
+        Self(BASIC.into())
+    }
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -241,6 +247,7 @@ const SERIAL: &str = "serial";
 /// The attribute that is made by a shape of its own.
 const TOKEN: &str = "token";
 const LONGEST_SCHEME_NAME: usize = 32;
+const BASIC: &str = "basic";
 
 #[cfg(test)]
 mod tests {

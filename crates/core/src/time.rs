@@ -41,9 +41,34 @@ impl Timestamp {
     }
 }
 
+#[expect(
+    clippy::disallowed_types,
+    reason = "what a host's clock says is taken over; no clock is read here"
+)]
+impl From<std::time::SystemTime> for Timestamp {
+    /// What a host's clock says, to the millisecond; years beyond what fits
+    /// are the last or the first instant there is.
+    fn from(time: std::time::SystemTime) -> Self {
+        let millis = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        match time.duration_since(std::time::UNIX_EPOCH) {
+            Ok(after) => Self(millis(after)),
+            Err(before) => Self(millis(before.duration()).saturating_neg()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[expect(clippy::disallowed_types, reason = "no clock is read here")]
+    fn a_clock_before_1970_is_before_1970() {
+        let epoch = std::time::SystemTime::UNIX_EPOCH;
+        let second = Duration::from_secs(1);
+        assert_eq!(Timestamp::from(epoch + second).as_millis(), 1_000);
+        assert_eq!(Timestamp::from(epoch - second).as_millis(), -1_000);
+    }
 
     #[test]
     fn time_saturates_instead_of_wrapping() {

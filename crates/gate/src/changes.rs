@@ -109,18 +109,6 @@ impl<S: GateStore> Gate<S> {
             || !self.crowd.unruly.is_empty()
     }
 
-    /// Reads the settings, the tenants and the key again, as a host's reload asks
-    /// for. Until the next poll a host may ask again about live connections.
-    pub fn reload(&mut self) {
-        // An open store keeps what it read.
-        if let Ok(store) = self.store.reopen() {
-            self.crowd.vault = store.vault();
-        }
-        self.crowd.desk.reload();
-        self.crowd.is_reloading = true;
-        self.backlog.push_back(Change::Everything);
-    }
-
     /// Works off one change; says how often it asked the store.
     fn follow(
         &mut self,

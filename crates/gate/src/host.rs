@@ -20,8 +20,22 @@ pub struct Handle(pub usize);
 
 /// The fields of a CONNECT (MQTT 5.0 §3.1) and where it came in.
 ///
-/// All bytes are as the client sent them; the gate parses them.
+/// All bytes are as the client sent them; the gate parses them. More fields
+/// may come, so one is made by [`ConnectFacts::new`] and then filled.
+///
+/// # Examples
+///
+/// ```
+/// use countersign::{ConnectFacts, Handle};
+///
+/// let mut facts = ConnectFacts::new(Handle(7), b"sensor-1");
+/// facts.username = Some(b"dev1@acme");
+/// facts.password = Some(b"secret");
+/// facts.address = Some("192.0.2.1");
+/// facts.protocol = 5;
+/// ```
 #[derive(Clone, Copy)]
+#[non_exhaustive]
 #[expect(missing_debug_implementations, reason = "it holds a secret")]
 pub struct ConnectFacts<'a> {
     /// The connection.
@@ -40,11 +54,29 @@ pub struct ConnectFacts<'a> {
     pub protocol: u8,
     /// Whether it starts without a stored session (Clean Start, Clean Session).
     pub clean_start: bool,
-    /// Whether the host can hold this CONNECT until it hears more.
+    /// Whether the host can hold this CONNECT until it hears more. Without it
+    /// the gate never answers [`ConnectOutcome::Pending`].
     pub may_wait: bool,
 }
 
 impl<'a> ConnectFacts<'a> {
+    /// A CONNECT of MQTT 3.1.1 that starts without a stored session, presents
+    /// nothing, comes from nowhere and can't be held.
+    #[must_use]
+    pub fn new(handle: Handle, client_id: &'a [u8]) -> Self {
+        Self {
+            handle,
+            client_id,
+            username: None,
+            password: None,
+            address: None,
+            listener: None,
+            protocol: 4,
+            clean_start: true,
+            may_wait: false,
+        }
+    }
+
     pub(crate) fn place(&self) -> Place<'a> {
         Place {
             address: self.address,
@@ -66,8 +98,11 @@ pub struct Enhanced<'a> {
 }
 
 /// What became of a CONNECT.
+///
+/// A host refuses what it does not know: more outcomes may come.
 #[derive(Clone, Debug)]
-#[must_use]
+#[must_use = "whoever does not look at it lets everybody in"]
+#[non_exhaustive]
 pub enum ConnectOutcome {
     /// Let it in.
     Admitted {
@@ -104,8 +139,10 @@ pub enum ConnectOutcome {
 
 /// What a client that is refused may learn.
 ///
-/// None of it depends on what is stored.
+/// None of it depends on what is stored. A host says "not authorised" for what
+/// it does not know.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub enum RefusalCode {
     /// It asks for a method of authentication that there is not (MQTT 5.0:
     /// 0x8C).
@@ -165,8 +202,11 @@ impl<'a> PeerOrigin<'a> {
 /// What the host is to do, from [`Gate::poll`](crate::Gate::poll).
 ///
 /// The host carries these out after it has let go of the gate, for doing so
-/// may call back into it.
+/// may call back into it. What it does not know it leaves alone: more
+/// directives may come, and none of them lets anybody in but
+/// [`Directive::Complete`].
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub enum Directive {
     /// End the wait of a CONNECT, if its client is still there, and say by
     /// [`Gate::completed`](crate::Gate::completed) whether it was. A host that
@@ -236,8 +276,9 @@ impl fmt::Debug for Payload {
     }
 }
 
-/// How the wait of a CONNECT ends.
+/// How the wait of a CONNECT ends. A host refuses what it does not know.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub enum Completion {
     /// Let it in.
     Admit {
@@ -261,8 +302,10 @@ pub enum Arrival {
     Here,
 }
 
-/// How grave a line for the host's log is.
+/// How grave a line for the host's log is. A host takes what it does not know
+/// for an error.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub enum LogLevel {
     /// Something does not work.
     Error,
@@ -273,7 +316,10 @@ pub enum LogLevel {
 }
 
 /// What a gate needs from its host to run.
+///
+/// More may come, so one is made by [`Setting::new`].
 #[derive(Clone)]
+#[non_exhaustive]
 #[expect(
     missing_debug_implementations,
     reason = "functions have nothing to show"
@@ -291,6 +337,50 @@ pub struct Setting {
 }
 
 impl Setting {
+    /// The setting of a broker that has this name, unless its options give it
+    /// another.
+    ///
+    /// `clock` reads the time of day, and may be called from any thread.
+    /// `wake` makes the host call [`Gate::poll`](crate::Gate::poll) soon: it
+    /// writes to an eventfd, unparks a thread, sends to a channel, notifies a
+    /// task. It is called from the gate's own threads, again and again until
+    /// the host polls, so it must neither block nor call the gate.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use std::time::SystemTime;
+    ///
+    /// use countersign::Setting;
+    /// use countersign::core::options::Options;
+    ///
+    /// let options = Options::parse([("store", "/var/lib/countersign/countersign.db")])?;
+    /// let (sender, receiver) = mpsc::sync_channel(1);
+    /// let wake = move || {
+    ///     // A wake-up that is under way will do.
+    ///     let _ = sender.try_send(());
+    /// };
+    /// let setting = Setting::new(options, "edge-1", || SystemTime::now().into(), wake);
+    /// # assert_eq!(setting.broker, "edge-1");
+    /// # drop(receiver);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn new(
+        options: Options,
+        broker: impl Into<String>,
+        clock: impl Fn() -> Timestamp + Send + Sync + 'static,
+        wake: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            options,
+            broker: broker.into(),
+            clock: Arc::new(clock),
+            wake: Arc::new(wake),
+        }
+    }
+
     /// What the host was told about a listener. Of one whose port it can't
     /// tell nothing is known, so nothing is promised either.
     pub(crate) fn site(&self, listener: Option<u16>) -> Site {

@@ -326,14 +326,14 @@ mod tests {
     use countersign_admin::tenant::{self, NewTenant, TenantChanges};
     use countersign_admin::{Context, OsRandom, clients};
     use countersign_core::client_id::ClientIdRule;
-    use countersign_core::connect::{LoginRecord, SessionChange};
+    use countersign_core::connect::{LoginRecord, Proof, SessionChange};
     use countersign_core::lifecycle::State;
     use countersign_core::options::Options;
     use countersign_core::presence::Observation;
     use countersign_core::scheme::SchemeName;
     use countersign_core::secret::{Argon2Params, PasswordHash, Secret, SecretId};
     use countersign_core::store::{AdminStore, AdminTransaction, Batch, Intent, Login, Settings};
-    use countersign_core::tenant::{Authentication, SubscribeMode};
+    use countersign_core::tenant::Authentication;
     use countersign_core::time::Timestamp;
     use countersign_sqlite::SqliteStore;
     use proptest::prelude::*;
@@ -400,13 +400,7 @@ mod tests {
                 _folder: folder,
             };
             for id in ["acme", "globex"] {
-                let new = NewTenant {
-                    id: tenant_id(id),
-                    namespaces: Vec::new(),
-                    authentication: Authentication::Required,
-                    subscribe: SubscribeMode::Strict,
-                    client_id_prefix: None,
-                };
+                let new = NewTenant::new(tenant_id(id));
                 rig.act(|store, context| tenant::create(store, context, new))
                     .unwrap();
             }
@@ -485,7 +479,7 @@ mod tests {
                 client_id: &client_id(id),
                 username: Some(text),
                 tenant: credential.tenant.as_ref(),
-                proved: Some((&credential, secret.id)),
+                proved: Some((&credential, Proof::Secret(secret.id))),
                 record,
             };
             let _recorded = self.admin.record_login(&login, NOW).unwrap();

@@ -145,6 +145,7 @@ mod tests {
             authentication: Authentication::Required,
             subscribe: SubscribeMode::Strict,
             client_id_prefix: None,
+            lockout: None,
             namespaces: namespaces(&format!("{id}/#")),
             created_at: Timestamp::from_millis(0),
         }))

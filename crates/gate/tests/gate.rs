@@ -55,20 +55,20 @@ impl Bench {
         let options = [("store", path)].into_iter().chain(options.iter().copied());
         let clock = Arc::new(AtomicI64::new(1_700_000_000_000));
         let wakes = Arc::new(AtomicUsize::new(0));
-        let setting = Setting {
-            options: Options::parse(options).unwrap(),
-            broker: "bench".into(),
-            clock: {
+        let setting = Setting::new(
+            Options::parse(options).unwrap(),
+            "bench",
+            {
                 let clock = Arc::clone(&clock);
-                Arc::new(move || Timestamp::from_millis(clock.load(Ordering::SeqCst)))
+                move || Timestamp::from_millis(clock.load(Ordering::SeqCst))
             },
-            wake: {
+            {
                 let wakes = Arc::clone(&wakes);
-                Arc::new(move || {
+                move || {
                     wakes.fetch_add(1, Ordering::SeqCst);
-                })
+                }
             },
-        };
+        );
         let gate = Gate::open(SqliteStore::open(path).unwrap(), setting.clone()).unwrap();
         let mut bench = Self {
             gate,
@@ -143,17 +143,11 @@ impl Bench {
         client_id: &str,
         login: Option<(&str, &str)>,
     ) -> ConnectOutcome {
-        self.gate.connect(&ConnectFacts {
-            handle: Handle(handle),
-            client_id: client_id.as_bytes(),
-            username: login.map(|(name, _)| name.as_bytes()),
-            password: login.map(|(_, secret)| secret.as_bytes()),
-            address: Some("127.0.0.1"),
-            listener: None,
-            protocol: 4,
-            clean_start: true,
-            may_wait: false,
-        })
+        let mut facts = ConnectFacts::new(Handle(handle), client_id.as_bytes());
+        facts.username = login.map(|(name, _)| name.as_bytes());
+        facts.password = login.map(|(_, secret)| secret.as_bytes());
+        facts.address = Some("127.0.0.1");
+        self.gate.connect(&facts)
     }
 
     /// Polls until nothing has come for a while.
@@ -177,9 +171,7 @@ impl Bench {
             .into_iter()
             .filter_map(|directive| match directive {
                 Directive::Kick { client_id, .. } => Some(client_id.to_string()),
-                Directive::Complete { .. } | Directive::Log { .. } | Directive::Reply { .. } => {
-                    None
-                }
+                _ => None,
             })
             .collect()
     }
@@ -718,10 +710,8 @@ fn a_first_use_at_another_broker_is_no_hindrance() {
     let wrong = refused(&bench.connect(1, "a", Some((DEV1, "wrong"))));
     assert!(matches!(wrong, Reason::BadSecret | Reason::OverBudget));
     let store = SqliteStore::open(bench.folder.path().join("countersign.db")).unwrap();
-    let setting = Setting {
-        broker: "elsewhere".into(),
-        ..bench.setting.clone()
-    };
+    let mut setting = bench.setting.clone();
+    setting.broker = "elsewhere".into();
     let elsewhere = Gate::open(store, setting).unwrap();
     let here = core::mem::replace(&mut bench.gate, elsewhere);
     let login = Some((DEV1, &*secret));
@@ -733,4 +723,56 @@ fn a_first_use_at_another_broker_is_no_hindrance() {
     );
     assert_eq!(admitted(&bench.connect(3, "a", login)), Some(DEV1));
     elsewhere.close();
+}
+
+/// What threads may do is said by types, and stays so.
+#[test]
+fn a_gate_moves_between_threads_and_is_never_shared() {
+    const fn sends<T: Send>() {}
+    const fn shares<T: Send + Sync>() {}
+    const {
+        sends::<Gate<SqliteStore>>();
+        sends::<ConnectOutcome>();
+        shares::<Directive>();
+        shares::<Setting>();
+    }
+}
+
+#[test]
+fn options_that_hold_while_a_gate_is_open_can_t_change() {
+    let mut bench = Bench::new();
+    let store = bench.setting.options.store.to_str().unwrap().to_owned();
+    let store = store.as_str();
+    for (key, value) in [
+        ("broker", "other"),
+        ("hash_budget", "50"),
+        ("hash_threads", "3"),
+    ] {
+        let options = Options::parse([("store", store), (key, value)]).unwrap();
+        let refused = bench.gate.change_options(options).unwrap_err();
+        assert_eq!(refused.option(), key);
+    }
+    let elsewhere = Options::parse([("store", "/elsewhere.db")]).unwrap();
+    let refused = bench.gate.change_options(elsewhere).unwrap_err();
+    assert_eq!(refused.option(), "store");
+}
+
+#[test]
+fn other_options_hold_for_the_next_login_and_end_no_session() {
+    let mut bench = Bench::new();
+    bench.tenant("open", Authentication::Off);
+    bench.settle();
+    let secret = bench.credential("dev1");
+    let login = Some(("dev1@acme", secret.as_str()));
+    assert_eq!(admitted(&bench.connect(1, "a", login)), Some("dev1@acme"));
+    let store = bench.setting.options.store.to_str().unwrap().to_owned();
+    let options = Options::parse([("store", store.as_str()), ("listener_1884", "open")]).unwrap();
+    bench.gate.change_options(options).unwrap();
+    assert!(bench.kicked().is_empty());
+    let mut facts = ConnectFacts::new(Handle(2), b"b");
+    facts.username = Some(b"dev1@acme");
+    facts.password = Some(secret.as_bytes());
+    facts.listener = Some(1884);
+    let outcome = bench.gate.connect(&facts);
+    assert_eq!(refused(&outcome), Reason::WrongListener);
 }

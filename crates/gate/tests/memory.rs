@@ -8,12 +8,10 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::sync::Arc;
 
 use countersign::core::name::{LoginName, TenantId};
 use countersign::core::options::Options;
 use countersign::core::store::{AdminStore, AdminTransaction, Intent, Settings};
-use countersign::core::tenant::{Authentication, SubscribeMode};
 use countersign::core::time::Timestamp;
 use countersign::sqlite::SqliteStore;
 use countersign::{ConnectFacts, ConnectOutcome, Gate, Handle, Peer, Setting, TopicUse};
@@ -73,13 +71,7 @@ fn fill(store: &mut SqliteStore, count: usize) {
         random: &mut OsRandom,
     };
     let acme = TenantId::parse("acme").unwrap();
-    let new = NewTenant {
-        id: acme.clone(),
-        namespaces: Vec::new(),
-        authentication: Authentication::Required,
-        subscribe: SubscribeMode::Strict,
-        client_id_prefix: None,
-    };
+    let new = NewTenant::new(acme.clone());
     tenant::create(store, &context, new).unwrap();
     let new = NewCredential {
         name: Some("template".into()),
@@ -119,17 +111,12 @@ fn handle(index: usize) -> Handle {
 }
 
 fn connect(gate: &mut Gate<SqliteStore>, index: usize) {
-    let outcome = gate.connect(&ConnectFacts {
-        handle: handle(index),
-        client_id: client_id(index).as_bytes(),
-        username: Some(name(index).as_bytes()),
-        password: Some(secret(index).expose()),
-        address: Some("192.0.2.1"),
-        listener: None,
-        protocol: 4,
-        clean_start: true,
-        may_wait: false,
-    });
+    let (client_id, name, secret) = (client_id(index), name(index), secret(index));
+    let mut facts = ConnectFacts::new(handle(index), client_id.as_bytes());
+    facts.username = Some(name.as_bytes());
+    facts.password = Some(secret.expose());
+    facts.address = Some("192.0.2.1");
+    let outcome = gate.connect(&facts);
     assert!(matches!(outcome, ConnectOutcome::Admitted { .. }));
 }
 
@@ -145,12 +132,8 @@ fn a_session_takes_little_and_a_check_allocates_nothing() {
     let path = folder.path().join("x.db");
     let mut admin = SqliteStore::create(&path, &Settings::default()).unwrap();
     fill(&mut admin, SESSIONS.wrapping_add(MORE));
-    let setting = Setting {
-        options: Options::parse([("store", path.to_str().unwrap())]).unwrap(),
-        broker: "bench".into(),
-        clock: Arc::new(|| NOW),
-        wake: Arc::new(|| ()),
-    };
+    let options = Options::parse([("store", path.to_str().unwrap())]).unwrap();
+    let setting = Setting::new(options, "bench", || NOW, || ());
     let mut gate = Gate::open(SqliteStore::open(&path).unwrap(), setting).unwrap();
     let before = held();
     for index in 0..SESSIONS {
@@ -179,6 +162,7 @@ fn a_session_takes_little_and_a_check_allocates_nothing() {
         client_id: Some(client_id.as_bytes()),
         username: Some(username.as_bytes()),
         connected: true,
+        ..Peer::default()
     };
     let before = ALLOCATIONS.with(Cell::get);
     for topic in [&b"acme/a"[..], b"acme/b", b"acme/a", b"globex/a", b"#"] {

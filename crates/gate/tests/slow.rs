@@ -91,15 +91,15 @@ impl Bench {
         let admin = SqliteStore::create(&path, &settings).unwrap();
         let path = path.to_str().unwrap();
         let clock = Arc::new(AtomicI64::new(1_700_000_000_000));
-        let setting = Setting {
-            options: Options::parse([("store", path), ("hash_threads", "1")]).unwrap(),
-            broker: "bench".into(),
-            clock: {
+        let setting = Setting::new(
+            Options::parse([("store", path), ("hash_threads", "1")]).unwrap(),
+            "bench",
+            {
                 let clock = Arc::clone(&clock);
-                Arc::new(move || Timestamp::from_millis(clock.load(Ordering::SeqCst)))
+                move || Timestamp::from_millis(clock.load(Ordering::SeqCst))
             },
-            wake: Arc::new(|| ()),
-        };
+            || (),
+        );
         let gate = Gate::open(SqliteStore::open(path).unwrap(), setting).unwrap();
         let mut bench = Self {
             gate,
@@ -152,17 +152,12 @@ impl Bench {
     }
 
     fn connect(&mut self, it: Try<'_>) -> ConnectOutcome {
-        self.gate.connect(&ConnectFacts {
-            handle: Handle(it.handle),
-            client_id: it.client_id.as_bytes(),
-            username: Some(it.name.as_bytes()),
-            password: Some(it.password.as_bytes()),
-            address: Some(it.address),
-            listener: None,
-            protocol: 4,
-            clean_start: true,
-            may_wait: it.may_wait,
-        })
+        let mut facts = ConnectFacts::new(Handle(it.handle), it.client_id.as_bytes());
+        facts.username = Some(it.name.as_bytes());
+        facts.password = Some(it.password.as_bytes());
+        facts.address = Some(it.address);
+        facts.may_wait = it.may_wait;
+        self.gate.connect(&facts)
     }
 
     /// Polls until nothing has come for a while.

@@ -295,6 +295,10 @@ impl Gatekeeper for FakeGate {
         self.0.arrived.borrow_mut().push(peer.handle);
     }
 
+    fn knows(&self, _handle: Handle) -> bool {
+        false
+    }
+
     fn check(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Verdict {
         self.0.panic_if_told();
         let asked = (peer.handle, peer.connected, format!("{usage:?}"));

@@ -201,19 +201,16 @@ impl Plugin {
             }
         }
         let protocol = self.host.protocol(client);
-        let facts = ConnectFacts {
-            handle,
-            client_id,
-            username,
-            password,
-            address,
-            listener: self.host.listener(client),
-            protocol,
-            clean_start: self.host.clean_start(client),
-            // After a reload the broker ends every client that is not let in
-            // at once.
-            may_wait: !self.reloading.get() && self.host.delays_logins_of(protocol),
-        };
+        let mut facts = ConnectFacts::new(handle, client_id);
+        facts.username = username;
+        facts.password = password;
+        facts.address = address;
+        facts.listener = self.host.listener(client);
+        facts.protocol = protocol;
+        facts.clean_start = self.host.clean_start(client);
+        // After a reload the broker ends every client that is not let in
+        // at once.
+        facts.may_wait = !self.reloading.get() && self.host.delays_logins_of(protocol);
         let outcome = match self.gate.try_borrow_mut() {
             Ok(mut gate) => gate.connect(&facts),
             Err(_) => return Outcome::Unasked,
@@ -273,6 +270,8 @@ impl Plugin {
                 self.log(LogLevel::Error, NO_USERNAME);
                 self.tell_gone(handle);
             }
+            // What this plugin does not know yet lets nobody in.
+            Outcome::Decided(_, _) => {}
         }
         self.clients.borrow_mut().forget(handle);
         sys::MOSQ_ERR_AUTH
@@ -287,7 +286,7 @@ impl Plugin {
         match code {
             RefusalCode::Banned => MOSQ_ERR_BANNED,
             RefusalCode::Busy => MOSQ_ERR_SERVER_BUSY,
-            RefusalCode::BadMethod | RefusalCode::NotAuthorized => sys::MOSQ_ERR_AUTH,
+            RefusalCode::NotAuthorized | _ => sys::MOSQ_ERR_AUTH,
         }
     }
 
@@ -472,6 +471,8 @@ impl Plugin {
                 client_id,
                 completion,
             } => self.complete(*ticket, *handle, client_id, completion),
+            // Nobody is let in by leaving it alone.
+            _ => {}
         }
     }
 
@@ -480,17 +481,15 @@ impl Plugin {
     /// The broker knows it by its client id alone, and takes no notice if
     /// nobody waits. So it is looked at afterwards who has the id.
     fn complete(&self, ticket: Ticket, handle: Handle, client_id: &str, completion: &Completion) {
-        let username = match completion {
-            Completion::Admit { username } => username.as_deref(),
-            Completion::Refuse { line } => {
-                if let Some(line) = line {
-                    self.log(LogLevel::Notice, line);
-                }
-                self.clients.borrow_mut().forget(handle);
-                self.host.complete_login(client_id, Login::Refused);
-                return;
+        let Completion::Admit { username } = completion else {
+            if let Completion::Refuse { line: Some(line) } = completion {
+                self.log(LogLevel::Notice, line);
             }
+            self.clients.borrow_mut().forget(handle);
+            self.host.complete_login(client_id, Login::Refused);
+            return;
         };
+        let username = username.as_deref();
         self.host.complete_login(client_id, Login::Admitted);
         let (mut is_here, mut has_username) = (false, false);
         self.host.with_client(client_id, &mut |client| {

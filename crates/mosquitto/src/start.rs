@@ -119,16 +119,10 @@ fn start(
     }
     let chain = options.chain;
     let waker = Waker::new();
-    let wake: Arc<dyn Fn() + Send + Sync> = match &waker {
-        Ok(waker) => Arc::new(waker.wake()),
-        Err(_) => Arc::new(|| ()),
-    };
-    let setting = Setting {
-        options,
-        broker: hostname::broker_name(),
-        clock: Arc::new(clock::now),
-        wake,
-    };
+    let mut setting = Setting::new(options, hostname::broker_name(), clock::now, || ());
+    if let Ok(waker) = &waker {
+        setting.wake = Arc::new(waker.wake());
+    }
     let introduction = introduction(&*host, &setting);
     let gate = open(setting)?;
     if let Err(error) = &waker {

@@ -125,9 +125,9 @@ impl Symbols {
 impl Host for Symbols {
     fn log(&self, level: LogLevel, line: &str) {
         let level = match level {
-            LogLevel::Error => sys::MOSQ_LOG_ERR,
             LogLevel::Notice => sys::MOSQ_LOG_NOTICE,
             LogLevel::Warning => sys::MOSQ_LOG_WARNING,
+            LogLevel::Error | _ => sys::MOSQ_LOG_ERR,
         };
         let line = one_line(line);
         // SAFETY: `%s` takes one terminated string, and the broker copies it.

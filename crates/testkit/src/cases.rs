@@ -13,6 +13,10 @@ use serde::de::DeserializeOwned;
 
 use crate::artifacts::workspace;
 
+mod question;
+
+pub use question::{Question, WrittenRule, questions};
+
 /// One case, with fields of its kind.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Case<T> {

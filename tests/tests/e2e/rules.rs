@@ -4,213 +4,33 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use countersign_core::client_id::{ClientId, ClientIdRule};
-use countersign_core::credential::{Credential, CredentialId, Generation};
-use countersign_core::kind::Kind;
-use countersign_core::lifecycle::State;
-use countersign_core::name::{GroupPath, LoginName, TenantId};
+use countersign_core::change;
+use countersign_core::credential::Credential;
+use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::role::{Role, RoleName, RoleRule};
 use countersign_core::rule::{Action, Effect, Limits, Namespaces, Pattern, QoS, Rule};
-use countersign_core::scheme::SchemeName;
-use countersign_core::secret::{Secret, SecretDigest, Verifier};
 use countersign_core::store::{AdminStore, AdminTransaction, Intent};
 use countersign_core::tenant::{Authentication, SubscribeMode, Tenant};
 use countersign_core::time::Timestamp;
 use countersign_core::topic::{TopicFilter, TopicName};
-use countersign_core::{audit, change};
-use countersign_sqlite::SqliteStore;
-use countersign_testkit::{Client, cases};
+use countersign_testkit::Client;
+use countersign_testkit::cases::{self, Question};
+use countersign_tests::maker::{Maker, audit_row, blank, login};
 use countersign_tests::{Login, PATIENCE, Site, on_every_broker, wait_until};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// A case of `tests/cases/acl.toml`.
-#[derive(Deserialize)]
-struct AclCase {
-    rules: Vec<WrittenRule>,
-    username: Option<String>,
-    client_id: Option<String>,
-    tenant: Option<String>,
-    group: Option<String>,
-    #[serde(default)]
-    attributes: BTreeMap<String, String>,
-    check: String,
-    topic: String,
-    #[serde(default)]
-    qos: u8,
-    #[serde(default)]
-    retain: bool,
-    verdict: String,
-}
-
-#[derive(Deserialize)]
-struct WrittenRule {
-    effect: String,
-    action: String,
-    pattern: String,
-    max_qos: Option<u8>,
-    #[serde(default)]
-    no_retain: bool,
-}
-
-impl WrittenRule {
-    fn rule(&self) -> Rule {
-        let limits = Limits {
-            max_qos: self.max_qos.map(|qos| QoS::try_from(qos).unwrap()),
-            no_retain: self.no_retain,
-        };
-        let pattern = Pattern::parse(&self.pattern).unwrap();
-        let effect = Effect::parse(&self.effect).unwrap();
-        Rule::new(
-            effect,
-            Action::parse(&self.action).unwrap(),
-            pattern,
-            limits,
-        )
-        .unwrap()
-    }
-}
-
-impl AclCase {
-    /// Says whether a broker can be asked this at all.
-    ///
-    /// It can't where the topic or a rule is none, where the broker itself
-    /// decides (`$` topics can't be published), where a name or id can't exist
-    /// (they are refused at CONNECT), and of modes that only tenants have.
-    fn can_be_asked(&self) -> bool {
-        let is_judged = matches!(
-            self.verdict.as_str(),
-            "allow" | "no-rule" | "denied-by-rule"
-        );
-        let publishes_reserved = self.check != "subscribe" && self.topic.starts_with('$');
-        let is_short = self.topic.split('/').count() < 200 && self.topic.len() < 10_000;
-        // Whoever is connected has a name and a client id.
-        let holds = |variable: &str| {
-            self.rules
-                .iter()
-                .any(|rule| rule.pattern.contains(variable))
-        };
-        let lacks_value = (holds("${username}") && self.username.is_none())
-            || (holds("${client_id}") && self.client_id.is_none());
-        let name = self.username.as_deref().unwrap_or("x");
-        let client_id = self.client_id.as_deref().unwrap_or("x");
-        is_judged
-            && !lacks_value
-            && is_short
-            && !publishes_reserved
-            && self.check != "subscribe-filtered"
-            && self.tenant.is_none()
-            && LoginName::parse_device(name).is_ok()
-            && ClientId::parse(client_id).is_ok()
-            && self
-                .group
-                .as_deref()
-                .is_none_or(|group| GroupPath::parse(group).is_ok())
-    }
-}
-
-/// Writes credentials straight into the store, as many as are asked for.
-struct Maker {
-    store: SqliteStore,
-}
-
-impl Maker {
-    fn new(site: &Site) -> Self {
-        Self {
-            store: SqliteStore::open(site.cli.store()).unwrap(),
-        }
-    }
-
-    fn add(&mut self, credential: &Credential) -> CredentialId {
-        let mut transaction = self.store.begin(Intent::Write).unwrap();
-        let id = transaction.add_credential(credential).unwrap();
-        let secret = Secret::new(secret_of(&credential.name).into_bytes());
-        transaction
-            .add_secret(id, &Verifier::Digest(SecretDigest::of(&secret)))
-            .unwrap();
-        transaction
-            .commit(&[audit_row()], &[change::Change::Credential(id)])
-            .unwrap();
-        id
-    }
-
-    /// An operator with these rules.
-    fn operator(&mut self, name: &str, rules: Vec<Rule>) -> (CredentialId, Login) {
-        let credential = Credential {
-            rules,
-            ..blank(name, None)
-        };
-        let id = self.add(&credential);
-        (id, login(&credential.name))
-    }
-
-    fn replace_rules(&mut self, id: CredentialId, name: &str, rules: Vec<Rule>) {
-        let mut transaction = self.store.begin(Intent::Write).unwrap();
-        let stored = transaction
-            .credential(&LoginName::parse(name).unwrap())
-            .unwrap()
-            .unwrap();
-        let changed = Credential { rules, ..stored };
-        transaction.update_credential(&changed).unwrap();
-        transaction
-            .commit(&[audit_row()], &[change::Change::Credential(id)])
-            .unwrap();
-    }
-}
-
-fn secret_of(name: &LoginName) -> String {
-    format!("cs_secret-of-{name}")
-}
-
-fn login(name: &LoginName) -> Login {
-    Login {
-        username: name.to_string(),
-        secret: secret_of(name),
-    }
-}
-
-fn blank(name: &str, tenant: Option<&str>) -> Credential {
-    let now = Timestamp::from_millis(1_700_000_000_000);
-    Credential {
-        id: CredentialId(0),
-        name: LoginName::parse(name).unwrap(),
-        kind: Kind::Device,
-        tenant: tenant.map(|id| TenantId::parse(id).unwrap()),
-        scheme: SchemeName::parse("basic").unwrap(),
-        state: State::Inactive,
-        ever_used: false,
-        generation: Generation::FIRST,
-        group: None,
-        description: None,
-        client_id_rule: ClientIdRule::Any,
-        client_id_tie: None,
-        external_identity: false,
-        not_before: None,
-        expires_at: None,
-        created_at: now,
-        updated_at: now,
-        last_used_at: None,
-        revoked_reason: None,
-        secrets: Vec::new(),
-        roles: Vec::new(),
-        rules: Vec::new(),
-        attributes: BTreeMap::new(),
-    }
-}
-
-fn audit_row() -> audit::AuditEntry {
-    audit::AuditEntry {
-        time: Timestamp::from_millis(1_700_000_000_000),
-        actor: "cli:test".into(),
-        act: "test".into(),
-        subject: "test".into(),
-        outcome: audit::Outcome::Done,
-        cause: None,
-        address: None,
-        count: 1,
-        before: None,
-        after: None,
-    }
+/// Says whether a broker can be asked this at all.
+///
+/// It can't where the topic is none, or where the broker itself decides (`$`
+/// topics can't be published).
+fn can_be_asked(question: &Question) -> bool {
+    let is_judged = matches!(
+        question.verdict.as_str(),
+        "allow" | "no-rule" | "denied-by-rule"
+    );
+    let publishes_reserved = question.check != "subscribe" && question.topic.starts_with('$');
+    let is_short = question.topic.split('/').count() < 200 && question.topic.len() < 10_000;
+    is_judged && is_short && !publishes_reserved && question.is_of_somebody()
 }
 
 /// Publishes, and says whether the observer saw it.
@@ -231,22 +51,22 @@ fn is_published(
 on_every_broker! {
     fn the_cases_of_the_core_hold_on_a_live_broker(version) {
         let site = Site::start(version);
-        let mut maker = Maker::new(&site);
+        let mut maker = Maker::new(site.cli.store());
         let everything = || Pattern::parse("#").unwrap();
         let (_, super_login) = maker.operator("super", vec![Rule::allow(Action::Both, everything())]);
         let mut observer = super_login.connect("observer").accepted(site.port());
         assert_eq!(observer.subscribe(&[("#", 0)]).unwrap(), [0]);
         let mut publisher = super_login.connect("publisher").accepted(site.port());
 
-        let all = cases::load::<AclCase>("acl").unwrap();
+        let all = cases::questions().unwrap();
         let count = all.len();
-        let asked: Vec<_> = all.into_iter().filter(|case| case.fields.can_be_asked()).collect();
+        let asked: Vec<_> = all.into_iter().filter(|case| can_be_asked(&case.fields)).collect();
         assert!(asked.len() * 2 > count, "most cases are asked: {} of {count}", asked.len());
         for (index, case) in asked.iter().enumerate() {
             let fields = &case.fields;
             let name = fields.username.clone().unwrap_or_else(|| format!("case{index}"));
             let credential = Credential {
-                rules: fields.rules.iter().map(WrittenRule::rule).collect(),
+                rules: fields.rules.iter().map(|rule| rule.rule().unwrap()).collect(),
                 group: fields.group.as_deref().map(|group| GroupPath::parse(group).unwrap()),
                 attributes: fields.attributes.clone(),
                 ..blank(&name, None)
@@ -283,15 +103,13 @@ on_every_broker! {
             }
             observer.received();
             client.disconnect().unwrap();
-            let mut transaction = maker.store.begin(Intent::Write).unwrap();
-            transaction.delete_credential(id).unwrap();
-            transaction.commit(&[audit_row()], &[change::Change::Credential(id)]).unwrap();
+            maker.delete(id);
         }
     }
 
     fn the_program_and_the_broker_answer_two_thousand_questions_alike(version) {
         let site = Site::start(version);
-        let mut maker = Maker::new(&site);
+        let mut maker = Maker::new(site.cli.store());
         let mut dice = Dice(0x005e_ed0f_c0de);
         let principals = furnish(&mut maker, &mut dice);
         let connect = || -> Vec<Client> {

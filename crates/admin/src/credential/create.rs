@@ -51,6 +51,28 @@ pub struct NewCredential {
     pub external_identity: bool,
 }
 
+impl NewCredential {
+    /// A credential of the scheme `basic` with this name, a generated secret,
+    /// and nothing else.
+    #[must_use]
+    pub fn new(tenant: TenantId, name: impl Into<String>) -> Self {
+        Self {
+            name: Some(name.into()),
+            tenant,
+            scheme: SchemeName::basic(),
+            secret: NewSecret::Generated,
+            client_id_rule: None,
+            group: None,
+            description: None,
+            roles: Vec::new(),
+            attributes: BTreeMap::new(),
+            not_before: None,
+            expires_at: None,
+            external_identity: false,
+        }
+    }
+}
+
 /// Makes a credential as its scheme says.
 ///
 /// # Errors

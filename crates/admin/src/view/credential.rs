@@ -40,6 +40,18 @@ impl IssuedView {
             extras: Extras::of(credential, scheme),
         }
     }
+
+    /// The login name. Under token schemes it is the secret.
+    #[must_use]
+    pub fn username(&self) -> &str {
+        &self.identity.username
+    }
+
+    /// The id that its client must present, where only one will do.
+    #[must_use]
+    pub fn client_id(&self) -> Option<&str> {
+        self.identity.client_id.as_deref()
+    }
 }
 
 /// What a new secret for an old credential answers with, the one time.

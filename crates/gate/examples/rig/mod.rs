@@ -7,13 +7,11 @@
 )]
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use countersign::core::name::TenantId;
 use countersign::core::options::Options;
 use countersign::core::scheme::SchemeName;
 use countersign::core::store::Settings;
-use countersign::core::tenant::{Authentication, SubscribeMode};
 use countersign::core::time::Timestamp;
 use countersign::sqlite::SqliteStore;
 use countersign::{ConnectFacts, ConnectOutcome, Gate, Handle, Peer, Setting, TopicUse};
@@ -45,13 +43,7 @@ impl Rig {
             random: &mut OsRandom,
         };
         let acme = TenantId::parse("acme")?;
-        let new = NewTenant {
-            id: acme.clone(),
-            namespaces: Vec::new(),
-            authentication: Authentication::Required,
-            subscribe: SubscribeMode::Strict,
-            client_id_prefix: None,
-        };
+        let new = NewTenant::new(acme.clone());
         tenant::create(&mut admin, &context, new)?;
         let mut logins = Vec::new();
         for index in 0..=count {
@@ -74,12 +66,8 @@ impl Rig {
             let name = issued.described.credential.name.to_string();
             logins.push((name, secret.expose().to_vec()));
         }
-        let setting = Setting {
-            options: Options::parse([("store", path)])?,
-            broker: "bench".into(),
-            clock: Arc::new(|| NOW),
-            wake: Arc::new(|| ()),
-        };
+        let options = Options::parse([("store", path)])?;
+        let setting = Setting::new(options, "bench", || NOW, || ());
         let gate = Gate::open(SqliteStore::open(path)?, setting.clone())?;
         let mut rig = Self {
             gate,
@@ -93,10 +81,8 @@ impl Rig {
     /// A gate that has seen nobody.
     pub(crate) fn start_again(&mut self) -> Result<()> {
         let path = self.setting.options.store.clone();
-        let setting = Setting {
-            broker: "another".into(),
-            ..self.setting.clone()
-        };
+        let mut setting = self.setting.clone();
+        setting.broker = "another".into();
         self.gate = Gate::open(SqliteStore::open(path)?, setting)?;
         Ok(())
     }
@@ -119,16 +105,12 @@ impl Rig {
     }
 
     fn connect_as(&mut self, client_id: &[u8], username: &[u8], password: &[u8]) -> bool {
-        let outcome = self.gate.connect(&ConnectFacts {
-            handle: HANDLE,
-            client_id,
-            username: Some(username),
-            password: Some(password),
-            address: Some("192.0.2.1"),
-            listener: None,
-            protocol: 4,
-            clean_start: true,
-            may_wait: false,
+        let outcome = self.gate.connect(&{
+            let mut facts = ConnectFacts::new(HANDLE, client_id);
+            facts.username = Some(username);
+            facts.password = Some(password);
+            facts.address = Some("192.0.2.1");
+            facts
         });
         matches!(outcome, ConnectOutcome::Admitted { .. })
     }
@@ -158,6 +140,7 @@ impl Rig {
             client_id: Some(CLIENT_ID),
             username: Some(self.logins[login].0.as_bytes()),
             connected: true,
+            ..Peer::default()
         };
         assert!(self.gate.check(&peer, usage).is_allowed());
     }

@@ -113,15 +113,10 @@ impl Bench {
             .into_iter()
             .chain(options.iter().copied());
         let clock = Arc::new(AtomicI64::new(1_700_000_000_000));
-        let setting = Setting {
-            options: Options::parse(options).unwrap(),
-            broker: "bench".into(),
-            clock: {
-                let clock = Arc::clone(&clock);
-                Arc::new(move || Timestamp::from_millis(clock.load(Ordering::SeqCst)))
-            },
-            wake: Arc::new(|| ()),
-        };
+        let options = Options::parse(options).unwrap();
+        let read = Arc::clone(&clock);
+        let now = move || Timestamp::from_millis(read.load(Ordering::SeqCst));
+        let setting = Setting::new(options, "bench", now, || ());
         let gate = Gate::open(SqliteStore::open(path).unwrap(), setting.clone()).unwrap();
         let mut bench = Self {
             gate,
@@ -415,16 +410,16 @@ pub(crate) fn role_right(role: &str) -> GrantedRight {
 }
 
 fn facts<'a>(it: Try<'a>, password: Option<&'a [u8]>) -> ConnectFacts<'a> {
-    ConnectFacts {
-        handle: Handle(it.handle),
-        client_id: it.client_id.as_bytes(),
-        username: Some(it.name.as_bytes()),
-        password,
-        address: Some("192.0.2.1"),
-        listener: it.listener,
-        protocol: it.protocol,
-        clean_start: it.clean_start,
-        may_wait: it.may_wait,
+    {
+        let mut facts = ConnectFacts::new(Handle(it.handle), it.client_id.as_bytes());
+        facts.username = Some(it.name.as_bytes());
+        facts.password = password;
+        facts.address = Some("192.0.2.1");
+        facts.listener = it.listener;
+        facts.protocol = it.protocol;
+        facts.clean_start = it.clean_start;
+        facts.may_wait = it.may_wait;
+        facts
     }
 }
 

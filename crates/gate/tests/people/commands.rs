@@ -76,16 +76,9 @@ fn an_unauthenticated_session_is_not_heard() {
         .act(|store, context| tenant::set(store, context, &tenant_id("acme"), changes))
         .unwrap();
     bench.settle();
-    let facts = countersign::ConnectFacts {
-        handle: Handle(1),
-        client_id: b"a",
-        username: None,
-        password: None,
-        address: None,
-        listener: None,
-        protocol: 4,
-        clean_start: true,
-        may_wait: false,
+    let facts = {
+        let facts = countersign::ConnectFacts::new(Handle(1), b"a");
+        facts
     };
     assert!(is_admitted(&bench.gate.connect(&facts)));
     let nobody = Peer {

@@ -199,16 +199,11 @@ fn what_can_t_be_counted_is_refused_as_busy() {
     let outcome = {
         let Bench { gate, admin, .. } = &mut bench;
         let _writing = admin.begin(Intent::Write).unwrap();
-        gate.connect(&countersign::ConnectFacts {
-            handle: Handle(other.handle),
-            client_id: b"b",
-            username: Some(JANE.as_bytes()),
-            password: Some(b"wrong"),
-            address: None,
-            listener: None,
-            protocol: 4,
-            clean_start: true,
-            may_wait: false,
+        gate.connect(&{
+            let mut facts = countersign::ConnectFacts::new(Handle(other.handle), b"b");
+            facts.username = Some(JANE.as_bytes());
+            facts.password = Some(b"wrong");
+            facts
         })
     };
     assert_eq!(refused(&outcome), Reason::StoreBusy);

@@ -26,17 +26,12 @@ impl Plugin {
             return Outcome::Unasked;
         };
         let username = self.host.username(client);
-        let facts = ConnectFacts {
-            handle: client.handle(),
-            client_id,
-            username,
-            password: None,
-            address: self.host.address(client),
-            listener: self.host.listener(client),
-            protocol: self.host.protocol(client),
-            clean_start: self.host.clean_start(client),
-            may_wait: false,
-        };
+        let mut facts = ConnectFacts::new(client.handle(), client_id);
+        facts.username = username;
+        facts.address = self.host.address(client);
+        facts.listener = self.host.listener(client);
+        facts.protocol = self.host.protocol(client);
+        facts.clean_start = self.host.clean_start(client);
         let outcome = match self.gate.try_borrow_mut() {
             Ok(mut gate) => gate.connect_enhanced(&facts, &Enhanced { method, data }),
             Err(_) => return Outcome::Unasked,
@@ -123,7 +118,8 @@ impl Plugin {
                     return sys::MOSQ_ERR_NOT_SUPPORTED;
                 }
             }
-            Outcome::Decided(ConnectOutcome::Pending { .. }, _) => self.tell_gone(handle),
+            // Held, which this can't be, or an outcome of a newer gate.
+            Outcome::Decided(ConnectOutcome::Pending { .. } | _, _) => self.tell_gone(handle),
         }
         // A session that authenticates again is here until the broker has ended
         // it, which it says.

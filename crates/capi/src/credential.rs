@@ -1,0 +1,352 @@
+//! Acts on credentials.
+
+use countersign_admin::Context;
+use countersign_admin::credential::{
+    self, CredentialError, Described, Issued as Made, NewCredential,
+};
+use countersign_admin::password::{ChosenPassword, NewSecret};
+use countersign_admin::text::Text;
+use countersign_admin::view::IssuedView;
+use gate::core::name::LoginName;
+use gate::core::scheme::SchemeName;
+use gate::sqlite::SqliteStore;
+
+use crate::boundary::{Answered, countersign_bytes, guard, lend, put};
+use crate::object::{self, Opaque};
+use crate::status::{Failure, countersign_status};
+use crate::store::{countersign_store, malformed, store_failure, tenant_failure, tenant_id};
+
+/// What a credential was given when it was made or given another secret: to be
+/// handed to the device, once.
+#[derive(Debug)]
+pub struct countersign_issued(());
+
+impl Opaque for countersign_issued {
+    type Inner = Issued;
+    const NAME: &'static str = "countersign_issued";
+}
+
+/// What is lent to C, and wiped in the end.
+pub(crate) struct Issued {
+    name: Answered,
+    username: Answered,
+    client_id: Option<Answered>,
+    secret: Option<Answered>,
+}
+
+impl Issued {
+    fn of(made: &Made) -> Self {
+        let view = IssuedView::of(made);
+        let answered = |text: &str| Answered::new(text.as_bytes());
+        Self {
+            name: answered(made.described.credential.name.as_str()),
+            username: answered(view.username()),
+            client_id: view.client_id().map(answered),
+            secret: made
+                .secret
+                .as_ref()
+                .map(|secret| Answered::new(secret.expose())),
+        }
+    }
+}
+
+/// What was issued. All of it is good until countersign_issued_free(), which
+/// wipes it.
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[expect(missing_debug_implementations, reason = "it points to a secret")]
+pub struct countersign_issued_fields {
+    /// What the other functions of this library take as its name.
+    pub name: countersign_bytes,
+    /// What its client presents as user name.
+    pub username: countersign_bytes,
+    /// The client id that it must present; absent when any will do.
+    pub client_id: countersign_bytes,
+    /// Its secret; absent when somebody chose it.
+    pub secret: countersign_bytes,
+    /// 0.
+    pub reserved: [usize; 4],
+}
+
+/// Makes a credential in a tenant. `dev1` in tenant `acme` is `dev1@acme`.
+///
+/// `name` may be absent for a scheme that makes names. `scheme` absent is
+/// `basic`. `password` absent is a secret that is generated; a chosen one is
+/// hashed, which takes tens of milliseconds, so not on a thread that handles
+/// packets.
+///
+/// The thread that opened the store. What is issued belongs to it too, and to
+/// the caller, who ends it with countersign_issued_free().
+///
+/// # Safety
+///
+/// All bytes are as many as they say; `issued_out` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn countersign_credential_create(
+    store: *mut countersign_store,
+    tenant: countersign_bytes,
+    name: countersign_bytes,
+    scheme: countersign_bytes,
+    password: countersign_bytes,
+    issued_out: *mut *mut countersign_issued,
+) -> countersign_status {
+    guard(|| {
+        // SAFETY: by this function's contract.
+        unsafe { put(issued_out, core::ptr::null_mut()) }?;
+        // A secret is told once, so it must not get lost.
+        object::require_room()?;
+        // SAFETY: by this function's contract.
+        let tenant = tenant_id(unsafe { tenant.require_text("the tenant's id") }?)?;
+        // SAFETY: by this function's contract.
+        let name = unsafe { name.text("the name") }?;
+        // SAFETY: by this function's contract.
+        let scheme = unsafe { scheme.text("the scheme") }?;
+        // SAFETY: by this function's contract.
+        let secret = unsafe { new_secret(password) }?;
+        let mut new = NewCredential::new(tenant, "");
+        new.name = name.map(str::to_owned);
+        new.secret = secret;
+        if let Some(scheme) = scheme {
+            new.scheme = SchemeName::parse(scheme).map_err(malformed)?;
+        }
+        let issued = object::with(store, |open| {
+            open.act(|store, context| credential::create(store, context, new))
+                .map(|made| Issued::of(&made))
+                .map_err(failure)
+        })?;
+        // SAFETY: by this function's contract.
+        unsafe { object::keep(issued_out, issued) }
+    })
+}
+
+/// Replaces all secrets of a credential. Its sessions end; its state stays.
+/// `password` as in countersign_credential_create().
+///
+/// The thread that opened the store. What is issued belongs to it too, and to
+/// the caller.
+///
+/// # Safety
+///
+/// All bytes are as many as they say; `issued_out` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn countersign_credential_reset_password(
+    store: *mut countersign_store,
+    name: countersign_bytes,
+    password: countersign_bytes,
+    issued_out: *mut *mut countersign_issued,
+) -> countersign_status {
+    guard(|| {
+        // SAFETY: by this function's contract.
+        unsafe { put(issued_out, core::ptr::null_mut()) }?;
+        // A secret is told once, so it must not get lost.
+        object::require_room()?;
+        // SAFETY: by this function's contract.
+        let name = unsafe { login_name(name) }?;
+        // SAFETY: by this function's contract.
+        let secret = unsafe { new_secret(password) }?;
+        let issued = object::with(store, |open| {
+            open.act(|store, context| credential::reset_password(store, context, &name, secret))
+                .map(|made| Issued::of(&made))
+                .map_err(failure)
+        })?;
+        // SAFETY: by this function's contract.
+        unsafe { object::keep(issued_out, issued) }
+    })
+}
+
+/// Stops a credential for now. Its sessions end.
+///
+/// The thread that opened the store.
+///
+/// # Safety
+///
+/// `name` has as many bytes as it says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn countersign_credential_suspend(
+    store: *mut countersign_store,
+    name: countersign_bytes,
+) -> countersign_status {
+    // SAFETY: by this function's contract.
+    unsafe {
+        act(store, name, |store, context, name| {
+            credential::suspend(store, context, name)
+        })
+    }
+}
+
+/// Lifts a suspension.
+///
+/// The thread that opened the store.
+///
+/// # Safety
+///
+/// `name` has as many bytes as it says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn countersign_credential_reactivate(
+    store: *mut countersign_store,
+    name: countersign_bytes,
+) -> countersign_status {
+    // SAFETY: by this function's contract.
+    unsafe {
+        act(store, name, |store, context, name| {
+            credential::reactivate(store, context, name)
+        })
+    }
+}
+
+/// Stops a credential for good. Its sessions end. `reason`, free text for people,
+/// may be absent.
+///
+/// The thread that opened the store.
+///
+/// # Safety
+///
+/// `name` and `reason` have as many bytes as they say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn countersign_credential_revoke(
+    store: *mut countersign_store,
+    name: countersign_bytes,
+    reason: countersign_bytes,
+) -> countersign_status {
+    // SAFETY: by this function's contract.
+    let reason = unsafe { reason.text("the reason") };
+    let revoke = |store: &mut SqliteStore, context: &mut Context<'_>, name: &LoginName, reason| {
+        credential::revoke(store, context, name, reason)
+    };
+    guard(|| {
+        let reason = reason?.map(|text| Text::parse(text).map_err(malformed));
+        let reason = reason.transpose()?;
+        // SAFETY: by this function's contract.
+        let name = unsafe { login_name(name) }?;
+        object::with(store, |open| {
+            open.act(|store, context| revoke(store, context, &name, reason))
+                .map(drop)
+                .map_err(failure)
+        })
+    })
+}
+
+/// Deletes a credential, in whatever state. Its sessions end, and one made later
+/// under the same name is another.
+///
+/// The thread that opened the store.
+///
+/// # Safety
+///
+/// `name` has as many bytes as it says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn countersign_credential_delete(
+    store: *mut countersign_store,
+    name: countersign_bytes,
+) -> countersign_status {
+    guard(|| {
+        // SAFETY: by this function's contract.
+        let name = unsafe { login_name(name) }?;
+        object::with(store, |open| {
+            open.act(|store, context| credential::delete(store, context, &name))
+                .map_err(failure)
+        })
+    })
+}
+
+/// Answers what was issued. `*fields_out` is empty before anything else is looked
+/// at.
+///
+/// The thread that has it.
+///
+/// # Safety
+///
+/// `fields_out` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn countersign_issued_get(
+    issued: *mut countersign_issued,
+    fields_out: *mut countersign_issued_fields,
+) -> countersign_status {
+    guard(|| {
+        let mut fields = countersign_issued_fields {
+            name: countersign_bytes::ABSENT,
+            username: countersign_bytes::ABSENT,
+            client_id: countersign_bytes::ABSENT,
+            secret: countersign_bytes::ABSENT,
+            reserved: [0; 4],
+        };
+        // SAFETY: by this function's contract.
+        unsafe { put(fields_out, fields) }?;
+        object::with(issued, |issued| {
+            fields.name = issued.name.lend();
+            fields.username = issued.username.lend();
+            fields.client_id = lend(issued.client_id.as_ref());
+            fields.secret = lend(issued.secret.as_ref());
+            // SAFETY: by this function's contract.
+            unsafe { put(fields_out, fields) }
+        })
+    })
+}
+
+/// Wipes and ends what was issued. NULL is none.
+///
+/// The thread that has it. A second call answers COUNTERSIGN_INVALID_OBJECT and
+/// does no harm.
+#[unsafe(no_mangle)]
+pub extern "C" fn countersign_issued_free(issued: *mut countersign_issued) -> countersign_status {
+    guard(|| object::remove(issued).map(drop))
+}
+
+/// Does an act that a name is all it takes for.
+///
+/// # Safety
+///
+/// `name` has as many bytes as it says.
+unsafe fn act(
+    store: *mut countersign_store,
+    name: countersign_bytes,
+    act: impl FnOnce(
+        &mut SqliteStore,
+        &mut Context<'_>,
+        &LoginName,
+    ) -> Result<Described, CredentialError>,
+) -> countersign_status {
+    guard(|| {
+        // SAFETY: by this function's contract.
+        let name = unsafe { login_name(name) }?;
+        object::with(store, |open| {
+            open.act(|store, context| act(store, context, &name))
+                .map(drop)
+                .map_err(failure)
+        })
+    })
+}
+
+/// # Safety
+///
+/// `name` has as many bytes as it says.
+unsafe fn login_name(name: countersign_bytes) -> Result<LoginName, Failure> {
+    // SAFETY: by this function's contract.
+    let name = unsafe { name.require_text("the name") }?;
+    LoginName::parse(name).map_err(malformed)
+}
+
+/// # Safety
+///
+/// `password` has as many bytes as it says.
+unsafe fn new_secret(password: countersign_bytes) -> Result<NewSecret, Failure> {
+    // SAFETY: by this function's contract.
+    Ok(match unsafe { password.read("the password") }? {
+        Some(bytes) => NewSecret::Chosen(ChosenPassword::parse(bytes.to_vec()).map_err(malformed)?),
+        None => NewSecret::Generated,
+    })
+}
+
+fn failure(error: CredentialError) -> Failure {
+    let status = match error {
+        CredentialError::Store(error) => return store_failure(&error),
+        CredentialError::Tenant(error) => return tenant_failure(&error),
+        CredentialError::Exists { .. } => countersign_status::COUNTERSIGN_EXISTS,
+        CredentialError::Missing { .. } => countersign_status::COUNTERSIGN_MISSING,
+        CredentialError::Hash(_) | CredentialError::Random(_) => {
+            countersign_status::COUNTERSIGN_SYSTEM
+        }
+        CredentialError::State { .. } | _ => countersign_status::COUNTERSIGN_REFUSED,
+    };
+    Failure::new(status, error.to_string())
+}

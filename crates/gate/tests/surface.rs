@@ -1,0 +1,157 @@
+//! What `docs/embedding.md` promises to keep, used as a host in another crate
+//! would: it compiles, or the promise is broken.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use countersign::core::name::{LoginName, TenantId};
+use countersign::core::options::{OptionError, Options};
+use countersign::core::reason::Reason;
+use countersign::core::store::{Settings, StoreError};
+use countersign::core::time::Timestamp;
+use countersign::sqlite::SqliteStore;
+use countersign::{
+    Arrival, Completion, ConnectFacts, ConnectOutcome, Directive, Gate, GateError, Handle,
+    LogLevel, OptionChangeError, Peer, RefusalCode, Setting, Ticket, TopicUse, Verdict,
+};
+
+type SqliteGate = Gate<SqliteStore>;
+type Pair = (&'static str, &'static str);
+
+/// Every function that is promised, with its types.
+#[test]
+fn functions_keep_their_types() {
+    let _: fn(SqliteStore, Setting) -> Result<SqliteGate, GateError> = Gate::open;
+    let _: fn(&mut SqliteGate, &ConnectFacts<'_>) -> ConnectOutcome = Gate::connect;
+    let _: fn(&mut SqliteGate, &Peer<'_>, TopicUse<'_>) -> Verdict = Gate::check;
+    let _: fn(&mut SqliteGate, Handle) = Gate::disconnected;
+    let _: fn(&mut SqliteGate) -> Vec<Directive> = Gate::poll;
+    let _: fn(&SqliteGate) -> bool = Gate::wants_poll;
+    let _: fn(&mut SqliteGate, Ticket, Arrival) = Gate::completed;
+    let _: fn(&mut SqliteGate) = Gate::reload;
+    let _: fn(&mut SqliteGate, Options) -> Result<(), OptionChangeError> = Gate::change_options;
+    let _: fn(SqliteGate) = Gate::close;
+    let _: fn(&OptionChangeError) -> &'static str = OptionChangeError::option;
+    let _: fn(Handle, &'static [u8]) -> ConnectFacts<'static> = ConnectFacts::new;
+    let _: fn([Pair; 1]) -> Result<Options, OptionError> = Options::parse;
+    let _: fn(&'static str) -> Result<SqliteStore, StoreError> = SqliteStore::open;
+    let _: fn(&'static Path, &Settings) -> Result<SqliteStore, StoreError> = SqliteStore::create;
+    let _: fn(Reason) -> &'static str = Reason::as_str;
+    let _: fn(std::time::SystemTime) -> Timestamp = Timestamp::from;
+    let _: fn(i64) -> Timestamp = Timestamp::from_millis;
+    assert!(TenantId::parse("acme").is_ok() && LoginName::parse("dev1@acme").is_ok());
+}
+
+/// Every field and variant that is promised.
+#[test]
+fn fields_and_variants_keep_their_names() {
+    let options = Options::parse([("store", "/s.db")]).unwrap();
+    let setting = Setting::new(options, "b", || Timestamp::from_millis(0), || ());
+    let Setting {
+        options: _,
+        broker: _,
+        clock,
+        wake,
+        ..
+    } = setting;
+    (clock)();
+    (wake)();
+    let mut facts = ConnectFacts::new(Handle(1), b"c");
+    (facts.handle, facts.client_id) = (Handle(2), b"d");
+    facts.username = Some(b"u");
+    facts.password = Some(b"p");
+    facts.address = Some("192.0.2.1");
+    facts.listener = Some(1_883);
+    facts.protocol = 5;
+    facts.clean_start = true;
+    facts.may_wait = true;
+    assert!(facts.may_wait && facts.protocol == 5 && facts.listener.is_some());
+    let peer = Peer {
+        handle: Handle(1),
+        client_id: None,
+        username: None,
+        connected: true,
+        ..Peer::default()
+    };
+    assert!(peer.connected && peer.username.is_none());
+    let name: Arc<str> = "u".into();
+    for outcome in [
+        ConnectOutcome::Admitted {
+            username: Some(Arc::clone(&name)),
+        },
+        ConnectOutcome::Refused {
+            reason: Reason::BadSecret,
+            code: RefusalCode::NotAuthorized,
+            line: None,
+        },
+        ConnectOutcome::Pending {
+            ticket: Ticket(1),
+            username: None,
+        },
+    ] {
+        drop(outcome);
+    }
+    let _ = [
+        RefusalCode::Banned,
+        RefusalCode::Busy,
+        RefusalCode::NotAuthorized,
+    ];
+    let _ = [LogLevel::Error, LogLevel::Notice, LogLevel::Warning];
+    let _ = [Arrival::Gone, Arrival::Here];
+    let _ = [
+        Directive::Complete {
+            ticket: Ticket(1),
+            handle: Handle(1),
+            client_id: Arc::clone(&name),
+            completion: Completion::Admit { username: None },
+        },
+        Directive::Complete {
+            ticket: Ticket(1),
+            handle: Handle(1),
+            client_id: Arc::clone(&name),
+            completion: Completion::Refuse { line: None },
+        },
+        Directive::Kick {
+            handle: Handle(1),
+            client_id: name,
+            line: String::new(),
+        },
+        Directive::Log {
+            level: LogLevel::Notice,
+            line: String::new(),
+        },
+    ];
+    let _ = [
+        TopicUse::Deliver { topic: b"t" },
+        TopicUse::Publish {
+            topic: b"t",
+            qos: 0,
+            retain: false,
+        },
+        TopicUse::Subscribe { filter: b"t" },
+        TopicUse::Unsubscribe,
+    ];
+    assert!(Verdict::Allow.is_allowed() && !Verdict::Deny(Reason::NoRule).is_allowed());
+}
+
+/// What the crate exports stands on the page, so that nothing is exported by
+/// the way.
+#[test]
+fn the_page_names_everything_that_is_exported() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let source = std::fs::read_to_string(here.join("src/lib.rs")).unwrap();
+    let page = std::fs::read_to_string(here.join("../../docs/embedding.md")).unwrap();
+    let (_, promised) = page.split_once("## What stays as it is").unwrap();
+    let (_, exports) = source.split_once("pub use self::gate").unwrap();
+    let mut count = 0;
+    for word in exports.split(|letter: char| !letter.is_alphanumeric()) {
+        if word.starts_with(|letter: char| letter.is_uppercase()) {
+            count += 1;
+            assert!(
+                promised.contains(&format!("`{word}`")) || promised.contains(&format!("`{word}::")),
+                "{word} is exported, and docs/embedding.md does not name it"
+            );
+        }
+    }
+    assert!(count > 15, "{count}");
+}

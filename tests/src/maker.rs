@@ -1,0 +1,142 @@
+//! Credentials written straight into a store, as no act would make them: with
+//! whatever rules, group and attributes a case wants.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use countersign_core::client_id::ClientIdRule;
+use countersign_core::credential::{Credential, CredentialId, Generation};
+use countersign_core::kind::Kind;
+use countersign_core::lifecycle::State;
+use countersign_core::name::{LoginName, TenantId};
+use countersign_core::rule::Rule;
+use countersign_core::scheme::SchemeName;
+use countersign_core::secret::{Secret, SecretDigest, Verifier};
+use countersign_core::store::{AdminStore, AdminTransaction, Intent};
+use countersign_core::time::Timestamp;
+use countersign_core::{audit, change};
+use countersign_sqlite::SqliteStore;
+
+use crate::Login;
+
+/// Writes credentials straight into the store, as many as are asked for.
+#[expect(missing_debug_implementations, reason = "a store has nothing to show")]
+pub struct Maker {
+    /// The store.
+    pub store: SqliteStore,
+}
+
+impl Maker {
+    /// One for this store.
+    pub fn new(store: &Path) -> Self {
+        Self {
+            store: SqliteStore::open(store).unwrap(),
+        }
+    }
+
+    /// Adds a credential, whose secret is told by its name: see [`login`].
+    pub fn add(&mut self, credential: &Credential) -> CredentialId {
+        let mut transaction = self.store.begin(Intent::Write).unwrap();
+        let id = transaction.add_credential(credential).unwrap();
+        let secret = Secret::new(secret_of(&credential.name).into_bytes());
+        transaction
+            .add_secret(id, &Verifier::Digest(SecretDigest::of(&secret)))
+            .unwrap();
+        transaction
+            .commit(&[audit_row()], &[change::Change::Credential(id)])
+            .unwrap();
+        id
+    }
+
+    /// An operator with these rules.
+    pub fn operator(&mut self, name: &str, rules: Vec<Rule>) -> (CredentialId, Login) {
+        let credential = Credential {
+            rules,
+            ..blank(name, None)
+        };
+        let id = self.add(&credential);
+        (id, login(&credential.name))
+    }
+
+    /// Deletes a credential.
+    pub fn delete(&mut self, id: CredentialId) {
+        let mut transaction = self.store.begin(Intent::Write).unwrap();
+        transaction.delete_credential(id).unwrap();
+        transaction
+            .commit(&[audit_row()], &[change::Change::Credential(id)])
+            .unwrap();
+    }
+
+    /// Gives a credential these rules and no others.
+    pub fn replace_rules(&mut self, id: CredentialId, name: &str, rules: Vec<Rule>) {
+        let mut transaction = self.store.begin(Intent::Write).unwrap();
+        let stored = transaction
+            .credential(&LoginName::parse(name).unwrap())
+            .unwrap()
+            .unwrap();
+        let changed = Credential { rules, ..stored };
+        transaction.update_credential(&changed).unwrap();
+        transaction
+            .commit(&[audit_row()], &[change::Change::Credential(id)])
+            .unwrap();
+    }
+}
+
+/// The secret of a credential that was made here.
+pub fn secret_of(name: &LoginName) -> String {
+    format!("cs_secret-of-{name}")
+}
+
+/// The login of a credential that was made here.
+pub fn login(name: &LoginName) -> Login {
+    Login {
+        username: name.to_string(),
+        secret: secret_of(name),
+    }
+}
+
+/// A credential of an operator or a tenant's that may do nothing.
+pub fn blank(name: &str, tenant: Option<&str>) -> Credential {
+    let now = Timestamp::from_millis(1_700_000_000_000);
+    Credential {
+        id: CredentialId(0),
+        name: LoginName::parse(name).unwrap(),
+        kind: Kind::Device,
+        tenant: tenant.map(|id| TenantId::parse(id).unwrap()),
+        scheme: SchemeName::parse("basic").unwrap(),
+        state: State::Inactive,
+        ever_used: false,
+        generation: Generation::FIRST,
+        group: None,
+        description: None,
+        client_id_rule: ClientIdRule::Any,
+        client_id_tie: None,
+        external_identity: false,
+        not_before: None,
+        expires_at: None,
+        created_at: now,
+        updated_at: now,
+        last_used_at: None,
+        revoked_reason: None,
+        secrets: Vec::new(),
+        roles: Vec::new(),
+        rules: Vec::new(),
+        attributes: BTreeMap::new(),
+    }
+}
+
+/// The row of the audit that an act must have.
+pub fn audit_row() -> audit::AuditEntry {
+    audit::AuditEntry {
+        time: Timestamp::from_millis(1_700_000_000_000),
+        actor: "cli:test".into(),
+        act: "test".into(),
+        subject: "test".into(),
+        outcome: audit::Outcome::Done,
+        cause: None,
+        address: None,
+        count: 1,
+        before: None,
+        after: None,
+    }
+}
