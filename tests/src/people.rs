@@ -7,7 +7,7 @@ use countersign_testkit::mqtt::Answer;
 use countersign_testkit::{Client, Connect};
 use serde_json::{Value, json};
 
-use crate::{Login, PATIENCE, Site, text};
+use crate::{Login, PATIENCE, Site, text, wait_until};
 
 impl Site {
     /// Makes a user.
@@ -111,6 +111,15 @@ impl Site {
         .copied()
         .collect();
         self.cli.json(&args)
+    }
+
+    /// Waits until the audit of a name shows a login refused for this cause.
+    pub fn wait_for_cause(&self, name: &str, cause: &str) {
+        wait_until(&format!("the audit says {cause}"), || {
+            let audit = self.cli.json(&["audit", "list", "--name", name]);
+            let mut rows = audit.as_array().unwrap().iter();
+            rows.any(|row| row["cause"] == cause)
+        });
     }
 
     /// Moves on until the running 30 s have at least ten left, so that codes
@@ -252,9 +261,13 @@ pub fn commands(client: &mut Client, payload: &str) -> Value {
     client
         .publish(COMMANDS, payload.as_bytes(), 1, false)
         .unwrap();
-    let answer = client.receive(PATIENCE).expect("no answer to a command");
-    assert_eq!(answer.topic, RESPONSES);
-    serde_json::from_str(answer.text()).unwrap()
+    loop {
+        let message = client.receive(PATIENCE).expect("no answer to a command");
+        // It may be subscribed to what it publishes.
+        if message.topic == RESPONSES {
+            return serde_json::from_str(message.text()).unwrap();
+        }
+    }
 }
 
 /// The method of enhanced authentication.

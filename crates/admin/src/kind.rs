@@ -63,7 +63,7 @@ impl Is {
 /// and for the user name that every bearer may give: who had it would keep them
 /// all out.
 pub(crate) fn check_not_reserved(name: &LoginName) -> Result<(), ReservedName> {
-    if kind::is_reserved(name) || name.as_str() == ANY_BEARER {
+    if kind::is_reserved(name) {
         return Err(ReservedName { name: name.clone() });
     }
     Ok(())
@@ -78,9 +78,6 @@ pub struct ReservedName {
     /// The name.
     pub name: LoginName,
 }
-
-/// The user name that every bearer of a token may give.
-const ANY_BEARER: &str = "jwt";
 
 #[cfg(test)]
 mod tests {

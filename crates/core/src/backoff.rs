@@ -90,6 +90,8 @@ pub struct Backoff {
 struct Failures {
     all: Bucket,
     by_name: BTreeMap<Box<str>, Bucket>,
+    /// When the last one was.
+    last: Option<Timestamp>,
 }
 
 impl Backoff {
@@ -158,6 +160,7 @@ impl Backoff {
             return;
         }
         let failures = self.origins.entry(attempt.origin).or_default();
+        failures.last = Some(now);
         if !is_at_home {
             failures.all.pour(PER_ORIGIN, now);
         }
@@ -193,6 +196,14 @@ impl Backoff {
     #[must_use]
     pub fn is_at_home(&self, attempt: &Attempt<'_>) -> bool {
         self.homes.get(attempt.name) == Some(&attempt.origin)
+    }
+
+    /// Says whether anything failed at an origin within the last minute. Who
+    /// waits elsewhere is better served first.
+    #[must_use]
+    pub fn failed_lately(&self, origin: Origin, now: Timestamp) -> bool {
+        let last = self.origins.get(&origin).and_then(|failures| failures.last);
+        last.is_some_and(|last| now.since(last) < LATELY)
     }
 
     /// Forgets what is over, where a table is full and not more than once a
@@ -341,6 +352,7 @@ const LONGEST_ROUND: Duration = Duration::from_millis(60);
 /// What takes longer was no check but a clock that was set.
 const FADING: f64 = 15.0 / 16.0;
 const LONGEST_CHECK: Duration = Duration::from_secs(10);
+const LATELY: Duration = Duration::from_secs(60);
 const MOST_ORIGINS: usize = 4_096;
 const MOST_NAMES: usize = 16_384;
 const MOST_HOMES: usize = 65_536;
@@ -525,6 +537,17 @@ mod tests {
             backoff.succeeded(&here(&format!("n{number}")));
         }
         assert_eq!(backoff.homes.len(), MOST_HOMES);
+    }
+
+    #[test]
+    fn a_failure_is_remembered_for_a_minute() {
+        let mut backoff = backoff();
+        let origin = here("a").origin;
+        assert!(!backoff.failed_lately(origin, START));
+        backoff.failed(&here("a"), START);
+        assert!(backoff.failed_lately(origin, after(59_999)));
+        assert!(!backoff.failed_lately(origin, after(60_000)));
+        assert!(!backoff.failed_lately(at("192.0.2.2", "a").origin, START));
     }
 
     #[test]

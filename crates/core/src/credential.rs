@@ -152,6 +152,14 @@ impl Credential {
         matches!(self.kind, Kind::Device) && self.tenant.is_none()
     }
 
+    /// Says whether the client ids that it connects with are secrets: tokens, or
+    /// application ids.
+    #[must_use]
+    pub fn hides_client_ids(&self) -> bool {
+        let is_token = self.client_id_rule == ClientIdRule::SameAsSecret;
+        is_token || matches!(self.kind, Kind::Thing(_))
+    }
+
     /// Says whether sessions of this credential administer a tenant.
     #[must_use]
     pub fn is_org_admin_of(&self, tenant: &TenantId) -> bool {

@@ -134,11 +134,15 @@ pub struct ApplicationNameError(Box<str>);
 /// so that no device, operator or thing may have it.
 #[must_use]
 pub fn is_reserved(name: &LoginName) -> bool {
-    [APPLICATION_PREFIX, BEARER_PREFIX]
+    let name = name.as_str();
+    let is_prefixed = [APPLICATION_PREFIX, BEARER_PREFIX]
         .iter()
-        .any(|prefix| name.as_str().starts_with(prefix))
+        .any(|prefix| name.starts_with(prefix));
+    is_prefixed || name == ANY_BEARER
 }
 
+/// The user name that every bearer of a token may give.
+pub(crate) const ANY_BEARER: &str = "jwt";
 const APPLICATION_PREFIX: &str = "application:";
 /// See [`bearer_name`](crate::jwt::bearer_name).
 pub(crate) const BEARER_PREFIX: &str = "jwt:";
@@ -166,6 +170,7 @@ mod tests {
     fn names_of_applications_and_bearers_are_kept_from_devices() {
         let is_reserved = |text| is_reserved(&LoginName::parse(text).unwrap());
         assert!(is_reserved("application:x@acme") && is_reserved("jwt:me@acme"));
+        assert!(is_reserved("jwt"));
         assert!(!is_reserved("jwt@acme") && !is_reserved("applications@acme"));
     }
 }

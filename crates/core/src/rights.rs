@@ -183,8 +183,8 @@ pub struct Values<'a> {
 }
 
 impl<'a> Values<'a> {
-    /// Those of a credential that is connected as `client_id`, unless that is
-    /// a secret. Its scheme says what its user name is.
+    /// Those of a credential that is connected as `client_id`, which stands for
+    /// nothing where it is a secret. Its scheme says what its user name is.
     #[must_use]
     pub fn of_credential(
         credential: &'a Credential,
@@ -197,7 +197,7 @@ impl<'a> Values<'a> {
                 Some(scheme) => scheme.username(&credential.name, &credential.attributes),
                 None => Some(credential.name.as_str()),
             },
-            client_id,
+            client_id: client_id.filter(|_| !credential.hides_client_ids()),
             tenant: credential.tenant.as_ref(),
             group: credential.group.as_ref(),
         }
@@ -272,8 +272,7 @@ impl Rights {
     }
 
     /// What a device, an operator or a thing may do while it is connected as
-    /// `client_id`, none where the client id is a secret, with the things that
-    /// are bound to its session.
+    /// `client_id`, with the things that are bound to its session.
     ///
     /// Nothing for any other kind, and nothing for one whose tenant is no more.
     #[must_use]

@@ -54,13 +54,29 @@ pub(crate) enum Found {
     Nothing,
 }
 
-/// Who is served first.
+/// Who is served first: a lane before all below it, three times of four.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Lane {
     /// Names from where they last logged in.
     AtHome,
+    /// Origins where nothing failed lately.
+    Unblemished,
     /// All others.
     Anyone,
+}
+
+impl Lane {
+    /// So many there are.
+    pub(crate) const COUNT: usize = 3;
+
+    /// Its place among them.
+    pub(crate) const fn index(self) -> usize {
+        match self {
+            Self::AtHome => 0,
+            Self::Unblemished => 1,
+            Self::Anyone => 2,
+        }
+    }
 }
 
 /// What a worker does.
@@ -78,8 +94,9 @@ struct Shared {
 
 #[derive(Default)]
 struct Queue {
-    at_home: Turns,
-    anyone: Turns,
+    lanes: [Turns; Lane::COUNT],
+    /// How many were served.
+    served: usize,
     stop: bool,
 }
 
@@ -139,9 +156,8 @@ impl Pool {
 
     fn push(&self, task: Task, origin: Origin, lane: Lane) {
         let mut queue = self.shared.lock();
-        match lane {
-            Lane::AtHome => queue.at_home.push(origin, task),
-            Lane::Anyone => queue.anyone.push(origin, task),
+        if let Some(turns) = queue.lanes.get_mut(lane.index()) {
+            turns.push(origin, task);
         }
         drop(queue);
         self.shared.more.notify_one();
@@ -268,7 +284,13 @@ impl Shared {
 
 impl Queue {
     fn pop(&mut self) -> Option<Task> {
-        self.at_home.pop().or_else(|| self.anyone.pop())
+        self.served = self.served.wrapping_add(1);
+        // Now and then from behind, so that nobody waits for ever.
+        if self.served.is_multiple_of(4) {
+            self.lanes.iter_mut().rev().find_map(Turns::pop)
+        } else {
+            self.lanes.iter_mut().find_map(Turns::pop)
+        }
     }
 }
 
@@ -407,14 +429,35 @@ mod tests {
     fn names_at_home_go_first_and_origins_take_turns() {
         let mut queue = Queue::default();
         let (one, two) = (Origin::of(Some("192.0.2.1")), Origin::of(Some("192.0.2.2")));
+        let mut push = |lane: Lane, origin, ticket| {
+            queue.lanes[lane.index()].push(origin, Task::Check(job(ticket, b"")));
+        };
         for ticket in 1..=3 {
-            queue.anyone.push(one, Task::Check(job(ticket, b"")));
+            push(Lane::Anyone, one, ticket);
         }
-        queue.anyone.push(two, Task::Check(job(4, b"")));
-        queue.at_home.push(one, Task::Check(job(5, b"")));
+        push(Lane::Anyone, two, 4);
+        push(Lane::Unblemished, two, 6);
+        push(Lane::AtHome, one, 5);
         let order: Vec<u64> = core::iter::from_fn(|| queue.pop().map(ticket_of)).collect();
-        assert_eq!(order, [5, 1, 4, 2, 3]);
-        assert!(queue.anyone.by_origin.is_empty() && queue.anyone.order.is_empty());
+        assert_eq!(order, [5, 6, 1, 4, 2, 3]);
+        let is_empty = |turns: &Turns| turns.by_origin.is_empty() && turns.order.is_empty();
+        assert!(queue.lanes.iter().all(is_empty));
+    }
+
+    #[test]
+    fn whoever_comes_last_is_served_now_and_then() {
+        let mut queue = Queue::default();
+        let origin = Origin::default();
+        for ticket in 1..=8 {
+            let lane = if ticket > 6 {
+                Lane::Anyone
+            } else {
+                Lane::AtHome
+            };
+            queue.lanes[lane.index()].push(origin, Task::Check(job(ticket, b"")));
+        }
+        let order: Vec<u64> = core::iter::from_fn(|| queue.pop().map(ticket_of)).collect();
+        assert_eq!(order, [1, 2, 3, 7, 4, 5, 6, 8]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_core::change::ChangeSeq;
-use countersign_core::client_id::{ClientId, ClientIdRule};
+use countersign_core::client_id::ClientId;
 use countersign_core::credential::Credential;
 use countersign_core::kind::Kind;
 use countersign_core::lockout::LockoutPolicy;
@@ -189,16 +189,15 @@ impl Policy {
             // walls.
             return Ok(Arc::new(Rights::none()));
         }
-        let client_id = match credential.client_id_rule {
-            ClientIdRule::SameAsSecret => None,
-            ClientIdRule::Any
-            | ClientIdRule::Exact(_)
-            | ClientIdRule::FirstUse
-            | ClientIdRule::Prefix(_)
-            | ClientIdRule::SameAsUsername => Some(client_id),
-        };
         let tenant = tenant.map(|tenant| &**tenant);
-        let rights = Rights::of_credential(credential, client_id, tenant, scheme, &roles, children);
+        let rights = Rights::of_credential(
+            credential,
+            Some(client_id),
+            tenant,
+            scheme,
+            &roles,
+            children,
+        );
         Ok(Arc::new(rights))
     }
 

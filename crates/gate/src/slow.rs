@@ -212,8 +212,10 @@ impl<S: GateStore> Gate<S> {
         }
         let lane = if self.slow.backoff.is_at_home(&attempt) {
             Lane::AtHome
-        } else {
+        } else if self.slow.backoff.failed_lately(origin, now) {
             Lane::Anyone
+        } else {
+            Lane::Unblemished
         };
         let username = question.name.clone();
         let has_time = !facts.may_wait && self.slow.backoff.has_time(&attempt, now);

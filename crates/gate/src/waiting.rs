@@ -31,7 +31,7 @@ pub(crate) struct WaitingRoom {
     held_ids: HashMap<Arc<str>, Ticket>,
     held_handles: HashMap<Handle, Ticket>,
     per_origin: HashMap<Origin, usize>,
-    at_home: usize,
+    per_lane: [usize; Lane::COUNT],
     nobodies: HashMap<Handle, Nobody>,
     last: u64,
     tidied: Option<Timestamp>,
@@ -71,8 +71,8 @@ struct Nobody {
 }
 
 impl WaitingRoom {
-    /// Says whether one more may wait: an origin has at most an eighth of all
-    /// places. Of each client id at most one is held, for a new one supersedes
+    /// Says whether one more may wait: each lane has places of its own, and an
+    /// origin has at most an eighth of them. Of each client id at most one is held, for a new one supersedes
     /// it; and what is checked ahead is checked once.
     pub(crate) fn has_place(
         &self,
@@ -81,10 +81,7 @@ impl WaitingRoom {
         client_id: &str,
         purpose: &Purpose,
     ) -> bool {
-        let waiting = match lane {
-            Lane::AtHome => self.at_home,
-            Lane::Anyone => self.waiting.len().saturating_sub(self.at_home),
-        };
+        let waiting = self.per_lane.get(lane.index()).copied().unwrap_or(PLACES);
         let of_origin = self.per_origin.get(&origin).copied().unwrap_or(0);
         waiting < PLACES
             && of_origin < PLACES_PER_ORIGIN
@@ -117,8 +114,8 @@ impl WaitingRoom {
         }
         let of_origin = self.per_origin.entry(waiting.origin).or_default();
         *of_origin = of_origin.saturating_add(1);
-        if waiting.lane == Lane::AtHome {
-            self.at_home = self.at_home.saturating_add(1);
+        if let Some(of_lane) = self.per_lane.get_mut(waiting.lane.index()) {
+            *of_lane = of_lane.saturating_add(1);
         }
         self.waiting.insert(ticket, waiting);
         ticket
@@ -127,8 +124,8 @@ impl WaitingRoom {
     /// Lets a login go, for its answer has come.
     pub(crate) fn leave(&mut self, ticket: Ticket, now: Timestamp) -> Option<Waiting> {
         let waiting = self.waiting.remove(&ticket)?;
-        if waiting.lane == Lane::AtHome {
-            self.at_home = self.at_home.saturating_sub(1);
+        if let Some(of_lane) = self.per_lane.get_mut(waiting.lane.index()) {
+            *of_lane = of_lane.saturating_sub(1);
         }
         if let Some(of_origin) = self.per_origin.get_mut(&waiting.origin) {
             *of_origin = of_origin.saturating_sub(1);

@@ -216,15 +216,15 @@ impl Comparison {
             }
         };
         let client_id = match &credential.client_id_rule {
-            ClientIdRule::SameAsSecret => None,
-            ClientIdRule::Exact(id) => Some(id.as_str()),
-            ClientIdRule::SameAsUsername => Some(credential.name.as_str()),
-            ClientIdRule::Any | ClientIdRule::FirstUse | ClientIdRule::Prefix(_) => {
-                Some(client_id.unwrap_or(ANY_CLIENT_ID))
-            }
+            ClientIdRule::Exact(id) => id.as_str(),
+            ClientIdRule::SameAsUsername => credential.name.as_str(),
+            ClientIdRule::Any
+            | ClientIdRule::FirstUse
+            | ClientIdRule::Prefix(_)
+            | ClientIdRule::SameAsSecret => client_id.unwrap_or(ANY_CLIENT_ID),
         };
         let scheme = self.schemes.find(credential.scheme.as_str());
-        Values::of_credential(credential, client_id, scheme)
+        Values::of_credential(credential, Some(client_id), scheme)
     }
 
     fn grants(&self, holder: Holder<'_>, roles: &[Role]) -> Grants {

@@ -2,6 +2,7 @@
 
 use super::{Admission, Circumstances, Decision, Identity, LoginRecord, Request, client_ids};
 use crate::jwt::{Claims, Unverified, bearer_name};
+use crate::kind::ANY_BEARER;
 use crate::name::LoginName;
 use crate::reason::Reason;
 use crate::store::{Directory, StoreError};
@@ -98,6 +99,3 @@ fn judge(
         record,
     }))
 }
-
-/// The user name that every bearer of a token may give.
-const ANY_BEARER: &str = "jwt";

@@ -42,8 +42,7 @@ on_every_broker! {
         }
         // It is nobody until it has answered.
         assert_eq!(site.cli.json(&["clients", "count"])["connected"], 0);
-        let audit = site.cli.json(&["audit", "list", "--name", &jane.username]);
-        assert!(audit.as_array().unwrap().iter().any(|row| row["cause"] == "mfa-required"), "{audit}");
+        site.wait_for_cause(&jane.username, "mfa-required");
     }
 
     fn d7_with_a_wrong_password_no_code_is_asked_for(version) {
