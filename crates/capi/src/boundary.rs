@@ -2,6 +2,7 @@
 //! stops.
 
 use core::ffi::c_char;
+use core::mem::MaybeUninit;
 use core::panic::AssertUnwindSafe;
 use core::ptr::NonNull;
 use std::panic::catch_unwind;
@@ -188,6 +189,38 @@ pub(crate) unsafe fn sized<'a, T>(structure: *const T, what: &str) -> Result<&'a
     }
     // SAFETY: not NULL, and of this size, by the lines above.
     Ok(unsafe { &*structure })
+}
+
+/// A structure that C filled, which grew at its end since it was `earliest` bytes
+/// long. What an earlier program does not know is zero.
+///
+/// # Safety
+///
+/// As [`sized`]; `earliest` is less than the size of `T`, and is the end of one of
+/// its fields. A `T` of zeroes is one.
+pub(crate) unsafe fn grown<T>(
+    structure: *const T,
+    earliest: usize,
+    what: &str,
+) -> Result<T, Failure> {
+    if structure.is_null() {
+        return Err(null(what));
+    }
+    // SAFETY: not NULL, and begins so, by this function's contract.
+    let size = unsafe { structure.cast::<usize>().read() };
+    if size != earliest {
+        // SAFETY: by this function's contract.
+        let whole = unsafe { sized(structure, what) }?;
+        // SAFETY: of this size, by the line above; C's structures may be copied.
+        return Ok(unsafe { core::ptr::read(whole) });
+    }
+    let mut whole = MaybeUninit::<T>::zeroed();
+    let begin = whole.as_mut_ptr().cast::<u8>();
+    // SAFETY: C has so many bytes, as it says, and a `T` has more; it is a local.
+    unsafe { core::ptr::copy_nonoverlapping(structure.cast::<u8>(), begin, earliest) };
+    // SAFETY: zeroes are one, by this function's contract, and so is what begins
+    // as C wrote it.
+    Ok(unsafe { whole.assume_init() })
 }
 
 pub(crate) fn null(what: &str) -> Failure {

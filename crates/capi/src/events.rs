@@ -1,5 +1,7 @@
 //! What the gate asks of its host.
 
+use core::ffi::c_char;
+
 use gate::{Completion, Directive, LogLevel};
 
 use crate::boundary::{Answered, countersign_bytes, guard, lend, put};
@@ -32,6 +34,8 @@ struct Event {
     client_id: Option<Answered>,
     username: Option<Answered>,
     line: Option<Answered>,
+    topic: Option<Answered>,
+    payload: Option<Answered>,
 }
 
 /// What the host is to do. What a program does not know it leaves alone.
@@ -50,6 +54,11 @@ pub enum countersign_event_kind {
     COUNTERSIGN_EVENT_COMPLETE = 2,
     /// Write `line` to the host's log, as grave as `level` says.
     COUNTERSIGN_EVENT_LOG = 3,
+    /// Send `payload` on `topic` to the connection `handle` alone, at QoS 1 and
+    /// not retained, whether it subscribed or not and without asking
+    /// countersign_gate_check(), which denies it. If the client id is another
+    /// connection's by now, send nothing. It may hold what nobody else may see.
+    COUNTERSIGN_EVENT_REPLY = 4,
 }
 
 /// How grave a line for the log is.
@@ -84,12 +93,18 @@ pub struct countersign_event {
     pub username: countersign_bytes,
     /// A line for the host's log, or absent.
     pub line: countersign_bytes,
+    /// The message of COUNTERSIGN_EVENT_REPLY; absent with every other kind. It may
+    /// be longer than 65535 bytes.
+    pub payload: countersign_bytes,
+    /// The topic of COUNTERSIGN_EVENT_REPLY, NUL-terminated; NULL with every other
+    /// kind.
+    pub topic: *const c_char,
     /// 0.
-    pub reserved: [usize; 4],
+    pub reserved: usize,
 }
 
 impl countersign_event {
-    const NONE: Self = Self {
+    pub(crate) const NONE: Self = Self {
         kind: countersign_event_kind::COUNTERSIGN_EVENT_NONE,
         level: countersign_level::COUNTERSIGN_LEVEL_ERROR,
         admitted: 0,
@@ -98,7 +113,9 @@ impl countersign_event {
         client_id: countersign_bytes::ABSENT,
         username: countersign_bytes::ABSENT,
         line: countersign_bytes::ABSENT,
-        reserved: [0; 4],
+        payload: countersign_bytes::ABSENT,
+        topic: core::ptr::null(),
+        reserved: 0,
     };
 }
 
@@ -185,6 +202,8 @@ impl Event {
             client_id: None,
             username: None,
             line: None,
+            topic: None,
+            payload: None,
         };
         match directive {
             Directive::Kick {
@@ -226,6 +245,18 @@ impl Event {
                     _ => {}
                 }
             }
+            Directive::Reply {
+                handle,
+                client_id,
+                topic,
+                payload,
+            } => {
+                event.kind = countersign_event_kind::COUNTERSIGN_EVENT_REPLY;
+                event.handle = handle.0;
+                event.client_id = Some(answered(client_id));
+                event.topic = Some(answered(topic));
+                event.payload = Some(Answered::new(payload.expose()));
+            }
             // Nobody is let in by leaving it alone.
             _ => return None,
         }
@@ -242,6 +273,8 @@ impl Event {
             client_id: lend(self.client_id.as_ref()),
             username: lend(self.username.as_ref()),
             line: lend(self.line.as_ref()),
+            payload: lend(self.payload.as_ref()),
+            topic: lend(self.topic.as_ref()).data,
             ..countersign_event::NONE
         }
     }

@@ -27,6 +27,7 @@ pub(crate) struct OpenGate {
     pub(crate) gate: Gate<SqliteStore>,
     pub(crate) username: Option<Answered>,
     pub(crate) line: Option<Answered>,
+    pub(crate) challenge: Option<Answered>,
 }
 
 /// Makes the host call countersign_gate_poll() soon: it writes to an eventfd or
@@ -102,6 +103,7 @@ pub unsafe extern "C" fn countersign_gate_open(
             gate,
             username: None,
             line: None,
+            challenge: None,
         };
         // SAFETY: by this function's contract.
         unsafe { object::keep(gate_out, open) }

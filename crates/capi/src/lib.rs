@@ -19,6 +19,8 @@
 )]
 #![expect(unsafe_code, reason = "C hands over pointers")]
 
+#[cfg(test)]
+mod bench;
 pub mod boundary;
 pub mod check;
 pub mod connect;
