@@ -50,11 +50,46 @@
  *     countersign_event event;
  *     countersign_gate_poll(gate, &events);
  *     while (countersign_events_next(events, &event) == COUNTERSIGN_OK)
- *         ...                               // kick, end a wait, write to the log
+ *         ...                               // kick, end a wait, log, send a reply
  *     countersign_events_free(events);
  *
  *   when a connection is gone: countersign_gate_disconnected(gate, handle);
  *   in the end:                countersign_gate_close(gate);
+ *
+ * PEOPLE
+ *
+ * Users, applications, things and tokens log in as devices do. A host does two more
+ * things for them.
+ *
+ *   A CONNECT of MQTT 5.0 with an Authentication Method; a user may be asked for a
+ *   code:
+ *
+ *     countersign_gate_connect_enhanced(gate, &facts, method, data, &decision);
+ *     if (decision.outcome == COUNTERSIGN_OUTCOME_CHALLENGE)
+ *         send_auth(0x18, method, decision.challenge);
+ *     else if (decision.outcome != COUNTERSIGN_OUTCOME_ADMITTED)
+ *         refuse();
+ *
+ *   when its client answers with an AUTH; until then it is nobody:
+ *
+ *     countersign_gate_resume(gate, handle, client_id, data, &decision);
+ *     if (decision.outcome != COUNTERSIGN_OUTCOME_ADMITTED)
+ *         ...                               // as above: it may be asked again
+ *
+ *   a PUBLISH on the topic of commands, once it was checked:
+ *
+ *     if (is_same(use.topic, countersign_session_topic()))
+ *         countersign_gate_command(gate, &use, payload);
+ *     else
+ *         route();
+ *
+ *   and what comes of it, from a poll:
+ *
+ *     if (event.kind == COUNTERSIGN_EVENT_REPLY)
+ *         send(event.handle, event.topic, event.payload);   // to this client alone
+ *
+ * A connection that a certificate or a pre-shared key vouches for sends no login. Say
+ * countersign_gate_arrived() when it is let in, and how it came with each use.
  *
  * IT FAILS CLOSED
  *
@@ -78,9 +113,10 @@
  *
  * STRUCTURES AND NUMBERS
  *
- * Structures that a program fills begin with `size`; fill them with zeroes first. A
- * library that knows another size answers COUNTERSIGN_UNSUPPORTED. Fields named
- * `reserved` are 0. A number of an enumeration never gets another meaning.
+ * Structures that a program fills begin with `size`; fill them with zeroes first. They
+ * grow at their end: a library takes the sizes of its own header and of those before,
+ * and answers COUNTERSIGN_UNSUPPORTED to any other. Fields named `reserved` are 0. A
+ * number of an enumeration never gets another meaning.
  */
 
 #ifndef COUNTERSIGN_H
@@ -211,6 +247,13 @@ typedef enum countersign_outcome {
    * this ticket. Until then, and if none comes, it is nobody.
    */
   COUNTERSIGN_OUTCOME_PENDING = 2,
+  /**
+   * Neither yet: send its client an AUTH (MQTT 5.0, section 3.15) with reason
+   * code 0x18, the method of its CONNECT and `challenge`, and give what it
+   * answers to countersign_gate_resume(). Until then, and if nothing comes, it
+   * is nobody. Only countersign_gate_connect_enhanced() asks.
+   */
+  COUNTERSIGN_OUTCOME_CHALLENGE = 3,
 } countersign_outcome;
 
 /**
@@ -335,6 +378,13 @@ typedef enum countersign_event_kind {
    * Write `line` to the host's log, as grave as `level` says.
    */
   COUNTERSIGN_EVENT_LOG = 3,
+  /**
+   * Send `payload` on `topic` to the connection `handle` alone, at QoS 1 and
+   * not retained, whether it subscribed or not and without asking
+   * countersign_gate_check(), which denies it. If the client id is another
+   * connection's by now, send nothing. It may hold what nobody else may see.
+   */
+  COUNTERSIGN_EVENT_REPLY = 4,
 } countersign_event_kind;
 
 /**
@@ -495,8 +545,9 @@ typedef struct countersign_connect_facts {
 /**
  * The decision about a CONNECT.
  *
- * What it points to is good until the next countersign_gate_connect() on this
- * gate, or its end.
+ * What it points to is good until the next countersign_gate_connect(),
+ * countersign_gate_connect_enhanced() or countersign_gate_resume() on this gate,
+ * or its end.
  */
 typedef struct countersign_decision {
   /**
@@ -509,8 +560,8 @@ typedef struct countersign_decision {
   enum countersign_reason reason;
   /**
    * The reason code for a CONNACK of MQTT 5.0: 0 if it is let in, else 0x87
-   * (not authorised), 0x89 (server busy) or 0x8A (banned). For MQTT 3.1.1 every
-   * refusal is 5.
+   * (not authorised), 0x89 (server busy), 0x8A (banned) or 0x8C (bad
+   * authentication method). For MQTT 3.1.1 every refusal is 5.
    */
   uint8_t code;
   /**
@@ -527,10 +578,48 @@ typedef struct countersign_decision {
    */
   struct countersign_bytes line;
   /**
+   * The Authentication Data for an AUTH, which may be empty; absent with every
+   * other outcome.
+   */
+  struct countersign_bytes challenge;
+  /**
    * 0.
    */
-  size_t reserved[4];
+  size_t reserved[2];
 } countersign_decision;
+
+/**
+ * How a connection came about, as far as its host knows: of one that never sent
+ * a login, because a certificate or a pre-shared key vouches for it.
+ *
+ * Fill it with zeroes first (`= {0}`).
+ */
+typedef struct countersign_origin {
+  /**
+   * `sizeof(struct countersign_origin)`.
+   */
+  size_t size;
+  /**
+   * The peer's address as text, or absent.
+   */
+  struct countersign_bytes address;
+  /**
+   * COUNTERSIGN_CLEAN_START.
+   */
+  uint32_t flags;
+  /**
+   * The local port it came in by; 0 if the host can't tell.
+   */
+  uint16_t listener;
+  /**
+   * 3 for MQTT 3.1, 4 for 3.1.1, 5 for 5.0; 0 if the host can't tell.
+   */
+  uint8_t protocol;
+  /**
+   * 0.
+   */
+  uint8_t reserved;
+} countersign_origin;
 
 /**
  * The connection that uses a topic, as the host knows it at that moment, and
@@ -580,6 +669,11 @@ typedef struct countersign_use {
    * 0.
    */
   uint8_t reserved;
+  /**
+   * How it came, or NULL. Looked at only where countersign_gate_knows() says
+   * that the gate does not know the connection.
+   */
+  const struct countersign_origin *origin;
 } countersign_use;
 
 /**
@@ -633,9 +727,19 @@ typedef struct countersign_event {
    */
   struct countersign_bytes line;
   /**
+   * The message of COUNTERSIGN_EVENT_REPLY; absent with every other kind. It may
+   * be longer than 65535 bytes.
+   */
+  struct countersign_bytes payload;
+  /**
+   * The topic of COUNTERSIGN_EVENT_REPLY, NUL-terminated; NULL with every other
+   * kind.
+   */
+  const char *topic;
+  /**
    * 0.
    */
-  size_t reserved[4];
+  size_t reserved;
 } countersign_event;
 
 /**
@@ -801,6 +905,56 @@ enum countersign_status countersign_gate_connect(struct countersign_gate *gate,
                                                  struct countersign_decision *decision_out);
 
 /**
+ * Decides about a CONNECT of MQTT 5.0 that names an Authentication Method: it
+ * asks for enhanced authentication (MQTT 5.0, section 4.12).
+ *
+ * `method` is the Authentication Method and `data` the Authentication Data, or
+ * absent. `password` and COUNTERSIGN_MAY_WAIT in `facts` are not looked at. All
+ * methods may be given; which there are the gate knows, and refuses the others
+ * with code 0x8C. A CONNECT without a method is countersign_gate_connect()'s.
+ *
+ * `*decision_out` is "refused" before anything else is looked at. What comes is
+ * COUNTERSIGN_OUTCOME_ADMITTED, _REFUSED or _CHALLENGE. The CONNACK of who is let
+ * in names the method (MQTT 5.0, section 3.1.2.11.9).
+ *
+ * A client that authenticates again (an AUTH with reason code 0x19) is refused;
+ * end its connection.
+ *
+ * The thread that opened the gate. Reads everything during the call.
+ *
+ * The caller sees to it:
+ * `facts` is NULL or as it says; what is in it, `method` and `data` have as many
+ * bytes as they say. `decision_out` is NULL or writable.
+ */
+enum countersign_status countersign_gate_connect_enhanced(struct countersign_gate *gate,
+                                                          const struct countersign_connect_facts *facts,
+                                                          struct countersign_bytes method,
+                                                          struct countersign_bytes data,
+                                                          struct countersign_decision *decision_out);
+
+/**
+ * Goes on with a CONNECT that was answered COUNTERSIGN_OUTCOME_CHALLENGE, now that
+ * its client sent an AUTH with this data, or without any.
+ *
+ * `*decision_out` is "refused" before anything else is looked at. An answer
+ * counts once, and for a minute: what comes late, again, from another client id
+ * or from nobody who was asked is refused with COUNTERSIGN_REASON_MFA_REQUIRED. A
+ * live session that was asked nothing is asked again, for nothing, and the next
+ * poll ends it.
+ *
+ * The thread that opened the gate. Reads everything during the call.
+ *
+ * The caller sees to it:
+ * `client_id` and `data` have as many bytes as they say. `decision_out` is NULL or
+ * writable.
+ */
+enum countersign_status countersign_gate_resume(struct countersign_gate *gate,
+                                                size_t handle,
+                                                struct countersign_bytes client_id,
+                                                struct countersign_bytes data,
+                                                struct countersign_decision *decision_out);
+
+/**
  * Says that a CONNECT that waited was let in (`is_here` not 0) or that its
  * client was gone (0), after an event COUNTERSIGN_EVENT_COMPLETE that admits it.
  * Unknown tickets don't matter.
@@ -830,12 +984,72 @@ enum countersign_status countersign_gate_disconnected(struct countersign_gate *g
  * The thread that opened the gate. Reads everything during the call.
  *
  * The caller sees to it:
- * `usage` is NULL or as it says; what is in it has as many bytes as it says.
- * `verdict_out` is NULL or writable.
+ * `usage` is NULL or as it says; what is in it has as many bytes as it says, and
+ * its `origin` is NULL or as that says. `verdict_out` is NULL or writable.
  */
 enum countersign_status countersign_gate_check(struct countersign_gate *gate,
                                                const struct countersign_use *usage,
                                                struct countersign_verdict *verdict_out);
+
+/**
+ * Says by `*known_out` whether there is a live session under this handle (1) or
+ * not (0). Of a connection with one `origin` is not looked at.
+ *
+ * The thread that opened the gate.
+ *
+ * The caller sees to it:
+ * `known_out` is NULL or writable.
+ */
+enum countersign_status countersign_gate_knows(struct countersign_gate *gate,
+                                               size_t handle,
+                                               uint32_t *known_out);
+
+/**
+ * Says that a connection was let in for which a certificate or a pre-shared key
+ * vouches, so that countersign_gate_connect() was not asked. `username` is the
+ * name that vouches for it. Of others it may be said as well.
+ *
+ * Its session begins at once, if it may have one; else with the first thing it
+ * does. It lets nobody do anything that countersign_gate_check() denies.
+ *
+ * The thread that opened the gate. Reads everything during the call.
+ *
+ * The caller sees to it:
+ * `client_id` and `username` have as many bytes as they say; `origin` is NULL or
+ * as it says.
+ */
+enum countersign_status countersign_gate_arrived(struct countersign_gate *gate,
+                                                 size_t handle,
+                                                 struct countersign_bytes client_id,
+                                                 struct countersign_bytes username,
+                                                 const struct countersign_origin *origin);
+
+/**
+ * The topic that sessions publish their commands on, `$CONTROL/…`. A message on it
+ * is not routed, but given to countersign_gate_command().
+ *
+ * Any thread. Never NULL; NUL-terminated; never freed.
+ */
+const char *countersign_session_topic(void);
+
+/**
+ * Takes a message with commands, once countersign_gate_check() has allowed it.
+ *
+ * `usage` is what was checked: COUNTERSIGN_PUBLISH on countersign_session_topic();
+ * anything else is COUNTERSIGN_MALFORMED. `payload` is the message. The answer is
+ * an event COUNTERSIGN_EVENT_REPLY of a later poll, which the gate wakes the host
+ * for. Whoever has no session that proved who it is gets none, nor does a message
+ * that is COUNTERSIGN_TOO_LONG.
+ *
+ * The thread that opened the gate. Reads everything during the call.
+ *
+ * The caller sees to it:
+ * `usage` is NULL or as it says; what is in it has as many bytes as it says, and
+ * its `origin` is NULL or as that says. `payload` has as many bytes as it says.
+ */
+enum countersign_status countersign_gate_command(struct countersign_gate *gate,
+                                                 const struct countersign_use *usage,
+                                                 struct countersign_bytes payload);
 
 /**
  * Works off what changed in the store, what time has ended and what was hashed

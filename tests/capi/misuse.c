@@ -28,6 +28,9 @@ static countersign_bytes bytes(const char *data, size_t length) {
   return made;
 }
 
+/* The method that gates speak. */
+static const countersign_bytes METHOD = {"COUNTERSIGN-TOTP", 16};
+
 static countersign_options *options_for(const char *path, const char *broker) {
   countersign_options *options;
   CHECK(countersign_options_new(&options) == COUNTERSIGN_OK);
@@ -62,6 +65,21 @@ static countersign_use good_use(void) {
   return use;
 }
 
+static countersign_use good_command(void) {
+  countersign_use use = good_use();
+  use.topic = countersign_text(countersign_session_topic());
+  return use;
+}
+
+/* How a connection came that a certificate vouches for. */
+static countersign_origin good_origin(void) {
+  countersign_origin origin = {0};
+  origin.size = sizeof origin;
+  origin.address = countersign_text("192.0.2.1");
+  origin.protocol = 5;
+  return origin;
+}
+
 /* Connects until the store is free for it: another thread of the gate may be
  * writing, and Valgrind makes that slow. */
 static countersign_status connect_in_time(countersign_gate *gate,
@@ -87,6 +105,7 @@ static void nulls(const char *path, countersign_gate *gate, const char *secret) 
   countersign_verdict verdict;
   countersign_event event;
   countersign_issued_fields fields;
+  uint32_t known;
 
   CHECK(countersign_options_new(NULL) == COUNTERSIGN_NULL);
   CHECK(countersign_options_set(NULL, countersign_text("a"), countersign_text("b")) ==
@@ -123,11 +142,50 @@ static void nulls(const char *path, countersign_gate *gate, const char *secret) 
   verdict.allowed = 1;
   CHECK(countersign_gate_check(gate, &use, &verdict) == COUNTERSIGN_NULL && !verdict.allowed);
 
+  memset(&decision, 0x55, sizeof decision);
+  facts = good_facts(secret);
+  CHECK(countersign_gate_connect_enhanced(NULL, &facts, METHOD, ABSENT, &decision) ==
+        COUNTERSIGN_NULL);
+  CHECK(decision.outcome == COUNTERSIGN_OUTCOME_REFUSED && !decision.challenge.data);
+  memset(&decision, 0x55, sizeof decision);
+  CHECK(countersign_gate_connect_enhanced(gate, NULL, METHOD, ABSENT, &decision) ==
+        COUNTERSIGN_NULL);
+  CHECK(decision.outcome == COUNTERSIGN_OUTCOME_REFUSED);
+  CHECK(countersign_gate_connect_enhanced(gate, &facts, ABSENT, ABSENT, &decision) ==
+        COUNTERSIGN_NULL);
+  CHECK(countersign_gate_connect_enhanced(gate, &facts, METHOD, bytes(NULL, 5), &decision) ==
+        COUNTERSIGN_NULL);
+  CHECK(countersign_gate_connect_enhanced(gate, &facts, METHOD, ABSENT, NULL) ==
+        COUNTERSIGN_NULL);
+  memset(&decision, 0x55, sizeof decision);
+  CHECK(countersign_gate_resume(NULL, 7, facts.client_id, ABSENT, &decision) == COUNTERSIGN_NULL);
+  CHECK(decision.outcome == COUNTERSIGN_OUTCOME_REFUSED && !decision.challenge.data);
+  memset(&decision, 0x55, sizeof decision);
+  CHECK(countersign_gate_resume(gate, 7, ABSENT, ABSENT, &decision) == COUNTERSIGN_NULL);
+  CHECK(decision.outcome == COUNTERSIGN_OUTCOME_REFUSED && decision.code == 0x87);
+  CHECK(countersign_gate_resume(gate, 7, facts.client_id, bytes(NULL, 1), &decision) ==
+        COUNTERSIGN_NULL);
+  CHECK(countersign_gate_resume(gate, 7, facts.client_id, ABSENT, NULL) == COUNTERSIGN_NULL);
+  use = good_command();
+  CHECK(countersign_gate_command(NULL, &use, ABSENT) == COUNTERSIGN_NULL);
+  CHECK(countersign_gate_command(gate, NULL, ABSENT) == COUNTERSIGN_NULL);
+  CHECK(countersign_gate_command(gate, &use, bytes(NULL, 5)) == COUNTERSIGN_NULL);
+  use.topic = ABSENT;
+  CHECK(countersign_gate_command(gate, &use, ABSENT) == COUNTERSIGN_NULL);
+  known = 1;
+  CHECK(countersign_gate_knows(NULL, 7, &known) == COUNTERSIGN_NULL && !known);
+  CHECK(countersign_gate_knows(gate, 7, NULL) == COUNTERSIGN_NULL);
+  CHECK(countersign_gate_arrived(NULL, 7, facts.client_id, ABSENT, NULL) == COUNTERSIGN_NULL);
+  CHECK(countersign_gate_arrived(gate, 7, ABSENT, ABSENT, NULL) == COUNTERSIGN_NULL);
+  CHECK(countersign_gate_arrived(gate, 7, facts.client_id, bytes(NULL, 1), NULL) ==
+        COUNTERSIGN_NULL);
+
   CHECK(countersign_gate_poll(NULL, &no_events) == COUNTERSIGN_NULL && !no_events);
   CHECK(countersign_gate_poll(gate, NULL) == COUNTERSIGN_NULL);
   memset(&event, 0x55, sizeof event);
   CHECK(countersign_events_next(NULL, &event) == COUNTERSIGN_NULL);
   CHECK(event.kind == COUNTERSIGN_EVENT_NONE && !event.admitted && !event.line.data);
+  CHECK(!event.topic && !event.payload.data);
   CHECK(countersign_events_next(NULL, NULL) == COUNTERSIGN_NULL);
   CHECK(countersign_events_free(NULL) == COUNTERSIGN_OK);
   CHECK(countersign_gate_completed(NULL, 1, 1) == COUNTERSIGN_NULL);
@@ -265,6 +323,167 @@ static void nonsense(countersign_gate *gate, countersign_store *store, const cha
   CHECK(countersign_options_free(options) == COUNTERSIGN_OK);
 }
 
+/* Takes the events of a poll, and counts the replies to a connection. */
+static int replies_to(countersign_gate *gate, size_t handle) {
+  countersign_events *events;
+  countersign_event event;
+  int count = 0;
+
+  usleep(1000);
+  CHECK(countersign_gate_poll(gate, &events) == COUNTERSIGN_OK);
+  while (countersign_events_next(events, &event) == COUNTERSIGN_OK) {
+    if (event.kind != COUNTERSIGN_EVENT_REPLY) {
+      CHECK(!event.topic && !event.payload.data);
+      continue;
+    }
+    CHECK(event.handle == handle && event.client_id.length == 1 && !event.line.data);
+    CHECK(strncmp(event.topic, countersign_session_topic(),
+                  strlen(countersign_session_topic())) == 0);
+    CHECK(!event.payload.data[event.payload.length]);
+    CHECK(strstr(event.payload.data, "responses"));
+    count++;
+  }
+  CHECK(countersign_events_free(events) == COUNTERSIGN_OK);
+  return count;
+}
+
+/* Enhanced authentication and commands in an order that they don't have, and of
+ * whoever may not. */
+static void disorder(countersign_gate *gate, const char *secret) {
+  const countersign_bytes info =
+      countersign_text("{\"commands\":[{\"command\":\"session.info\"}]}");
+  countersign_connect_facts facts = good_facts(secret);
+  countersign_use use = good_command();
+  countersign_origin origin = good_origin();
+  countersign_decision decision;
+  countersign_verdict verdict;
+  uint32_t known;
+
+  facts.protocol = 5;
+  CHECK(countersign_gate_disconnected(gate, 7) == COUNTERSIGN_OK);
+  CHECK(countersign_gate_disconnected(gate, 7) == COUNTERSIGN_OK);
+
+  /* A code that nobody asked for, and commands of nobody. */
+  CHECK(countersign_gate_resume(gate, 7, facts.client_id, countersign_text("123456"),
+                                &decision) == COUNTERSIGN_OK);
+  CHECK(decision.outcome == COUNTERSIGN_OUTCOME_REFUSED && !decision.challenge.data);
+  CHECK(decision.reason == COUNTERSIGN_REASON_MFA_REQUIRED && decision.code == 0x87);
+  CHECK(countersign_gate_check(gate, &use, &verdict) == COUNTERSIGN_OK && !verdict.allowed);
+  CHECK(countersign_gate_command(gate, &use, info) == COUNTERSIGN_OK);
+  CHECK(replies_to(gate, 7) == 0);
+  CHECK(countersign_gate_knows(gate, 7, &known) == COUNTERSIGN_OK && !known);
+
+  /* A method that there is not, one that is none, and a wrong secret. */
+  CHECK(countersign_gate_connect_enhanced(gate, &facts, countersign_text("SCRAM-SHA-1"),
+                                          countersign_text(secret),
+                                          &decision) == COUNTERSIGN_OK);
+  CHECK(decision.outcome == COUNTERSIGN_OUTCOME_REFUSED && decision.code == 0x8c);
+  CHECK(countersign_gate_connect_enhanced(gate, &facts, bytes("\xff\0", 2),
+                                          countersign_text(secret),
+                                          &decision) == COUNTERSIGN_OK);
+  CHECK(decision.outcome == COUNTERSIGN_OUTCOME_REFUSED && decision.code == 0x8c);
+  do {
+    usleep(1000);
+    /* The password field is not looked at. */
+    CHECK(countersign_gate_connect_enhanced(gate, &facts, METHOD, ABSENT, &decision) ==
+          COUNTERSIGN_OK);
+  } while (decision.reason == COUNTERSIGN_REASON_STORE_BUSY);
+  CHECK(decision.outcome == COUNTERSIGN_OUTCOME_REFUSED && !decision.username.data);
+
+  /* A session that authenticates again is refused, and one that goes on unasked
+   * is ended. */
+  do {
+    usleep(1000);
+    CHECK(countersign_gate_connect_enhanced(gate, &facts, METHOD, countersign_text(secret),
+                                            &decision) == COUNTERSIGN_OK);
+  } while (decision.reason == COUNTERSIGN_REASON_STORE_BUSY);
+  CHECK(decision.outcome == COUNTERSIGN_OUTCOME_ADMITTED && decision.username.length == 9);
+  CHECK(!decision.challenge.data);
+  CHECK(countersign_gate_knows(gate, 7, &known) == COUNTERSIGN_OK && known == 1);
+  CHECK(countersign_gate_connect_enhanced(gate, &facts, METHOD, countersign_text(secret),
+                                          &decision) == COUNTERSIGN_OK);
+  CHECK(decision.outcome == COUNTERSIGN_OUTCOME_REFUSED);
+
+  /* Commands: those that are none, and one that is. */
+  CHECK(countersign_gate_check(gate, &use, &verdict) == COUNTERSIGN_OK && verdict.allowed);
+  use.action = COUNTERSIGN_SUBSCRIBE;
+  CHECK(countersign_gate_command(gate, &use, info) == COUNTERSIGN_MALFORMED);
+  use.action = 99;
+  CHECK(countersign_gate_command(gate, &use, info) == COUNTERSIGN_MALFORMED);
+  use = good_use();
+  CHECK(countersign_gate_command(gate, &use, info) == COUNTERSIGN_MALFORMED);
+  use = good_command();
+  use.size--;
+  CHECK(countersign_gate_command(gate, &use, info) == COUNTERSIGN_UNSUPPORTED);
+  use = good_command();
+  use.client_id = countersign_text("another");
+  CHECK(countersign_gate_command(gate, &use, info) == COUNTERSIGN_OK);
+  CHECK(replies_to(gate, 7) == 0);
+  use = good_command();
+  for (int round = 0; round < 3; round++) {
+    const countersign_bytes said[] = {info, ABSENT, bytes("\xff{\0", 3)};
+    int count = 0;
+    CHECK(countersign_gate_command(gate, &use, said[round]) == COUNTERSIGN_OK);
+    while (!count)
+      count = replies_to(gate, 7);
+    CHECK(count == 1);
+  }
+
+  /* An origin of another size, with flags and numbers that are none; a use as
+   * long as before there were any. */
+  use = good_use();
+  use.origin = &origin;
+  CHECK(countersign_gate_check(gate, &use, &verdict) == COUNTERSIGN_OK && verdict.allowed);
+  origin.size++;
+  CHECK(countersign_gate_check(gate, &use, &verdict) == COUNTERSIGN_UNSUPPORTED);
+  CHECK(!verdict.allowed);
+  CHECK(countersign_gate_arrived(gate, 9, facts.client_id, facts.username, &origin) ==
+        COUNTERSIGN_UNSUPPORTED);
+  origin = good_origin();
+  origin.flags = COUNTERSIGN_MAY_WAIT;
+  CHECK(countersign_gate_check(gate, &use, &verdict) == COUNTERSIGN_MALFORMED);
+  origin = good_origin();
+  origin.protocol = 6;
+  CHECK(countersign_gate_check(gate, &use, &verdict) == COUNTERSIGN_MALFORMED);
+  origin = good_origin();
+  origin.address = countersign_text("\xff");
+  CHECK(countersign_gate_check(gate, &use, &verdict) == COUNTERSIGN_MALFORMED);
+  CHECK(!verdict.allowed);
+  use.size = offsetof(countersign_use, origin);
+  use.origin = (const countersign_origin *)0x10;
+  CHECK(countersign_gate_check(gate, &use, &verdict) == COUNTERSIGN_OK && verdict.allowed);
+
+  /* Nobody vouches for these. */
+  origin = good_origin();
+  CHECK(countersign_gate_arrived(gate, 9, countersign_text("d"), facts.username, &origin) ==
+        COUNTERSIGN_OK);
+  CHECK(countersign_gate_arrived(gate, 10, bytes("\xff\0", 2), bytes("", 0), NULL) ==
+        COUNTERSIGN_OK);
+  for (size_t handle = 9; handle < 11; handle++)
+    CHECK(countersign_gate_knows(gate, handle, &known) == COUNTERSIGN_OK && !known);
+
+  CHECK(countersign_gate_resume(gate, 7, facts.client_id, ABSENT, &decision) == COUNTERSIGN_OK);
+  CHECK(decision.outcome == COUNTERSIGN_OUTCOME_CHALLENGE && decision.code == 0x87);
+  CHECK(decision.challenge.data && decision.challenge.length == 0);
+  for (int is_kicked = 0; !is_kicked;) {
+    countersign_events *events;
+    countersign_event event;
+    CHECK(countersign_gate_poll(gate, &events) == COUNTERSIGN_OK);
+    while (countersign_events_next(events, &event) == COUNTERSIGN_OK)
+      is_kicked |= event.kind == COUNTERSIGN_EVENT_KICK && event.handle == 7;
+    CHECK(countersign_events_free(events) == COUNTERSIGN_OK);
+  }
+  CHECK(countersign_gate_disconnected(gate, 7) == COUNTERSIGN_OK);
+  use = good_command();
+  CHECK(countersign_gate_command(gate, &use, info) == COUNTERSIGN_OK);
+  CHECK(replies_to(gate, 7) == 0);
+
+  /* As it was before. */
+  facts = good_facts(secret);
+  CHECK(connect_in_time(gate, &facts, &decision) == COUNTERSIGN_OK);
+  CHECK(decision.outcome == COUNTERSIGN_OUTCOME_ADMITTED);
+}
+
 /* Lengths of 0 and as many as there are. Nothing beyond 65535 bytes is read. */
 static void lengths(countersign_gate *gate, countersign_store *store, const char *secret) {
   static char longest[65535];
@@ -287,6 +506,19 @@ static void lengths(countersign_gate *gate, countersign_store *store, const char
       CHECK(countersign_gate_connect(gate, &facts, &decision) == COUNTERSIGN_TOO_LONG);
       CHECK(decision.outcome == COUNTERSIGN_OUTCOME_REFUSED);
     }
+    facts = good_facts(secret);
+    CHECK(countersign_gate_connect_enhanced(gate, &facts, all, ABSENT, &decision) ==
+          COUNTERSIGN_TOO_LONG);
+    CHECK(decision.outcome == COUNTERSIGN_OUTCOME_REFUSED);
+    CHECK(countersign_gate_connect_enhanced(gate, &facts, METHOD, all, &decision) ==
+          COUNTERSIGN_TOO_LONG);
+    CHECK(countersign_gate_resume(gate, 7, all, ABSENT, &decision) == COUNTERSIGN_TOO_LONG);
+    CHECK(countersign_gate_resume(gate, 7, facts.client_id, all, &decision) ==
+          COUNTERSIGN_TOO_LONG);
+    CHECK(decision.outcome == COUNTERSIGN_OUTCOME_REFUSED);
+    CHECK(countersign_gate_arrived(gate, 7, all, ABSENT, NULL) == COUNTERSIGN_TOO_LONG);
+    use = good_command();
+    CHECK(countersign_gate_command(gate, &use, all) == COUNTERSIGN_TOO_LONG);
     use = good_use();
     use.topic = all;
     CHECK(countersign_gate_check(gate, &use, &verdict) == COUNTERSIGN_TOO_LONG);
@@ -344,6 +576,7 @@ static void *thief(void *given) {
   countersign_connect_facts facts = good_facts("x");
   countersign_decision decision;
   countersign_options *own;
+  uint32_t known;
   char line[64];
 
   CHECK(countersign_last_message(line, sizeof line, NULL) == COUNTERSIGN_OK && !line[0]);
@@ -351,6 +584,17 @@ static void *thief(void *given) {
   CHECK(!verdict.allowed);
   CHECK(countersign_gate_connect(stolen->gate, &facts, &decision) == COUNTERSIGN_WRONG_THREAD);
   CHECK(decision.outcome == COUNTERSIGN_OUTCOME_REFUSED);
+  CHECK(countersign_gate_connect_enhanced(stolen->gate, &facts, METHOD, ABSENT, &decision) ==
+        COUNTERSIGN_WRONG_THREAD);
+  CHECK(decision.outcome == COUNTERSIGN_OUTCOME_REFUSED);
+  CHECK(countersign_gate_resume(stolen->gate, 7, facts.client_id, ABSENT, &decision) ==
+        COUNTERSIGN_WRONG_THREAD);
+  CHECK(decision.outcome == COUNTERSIGN_OUTCOME_REFUSED);
+  use = good_command();
+  CHECK(countersign_gate_command(stolen->gate, &use, ABSENT) == COUNTERSIGN_WRONG_THREAD);
+  CHECK(countersign_gate_knows(stolen->gate, 7, &known) == COUNTERSIGN_WRONG_THREAD && !known);
+  CHECK(countersign_gate_arrived(stolen->gate, 7, facts.client_id, ABSENT, NULL) ==
+        COUNTERSIGN_WRONG_THREAD);
   CHECK(countersign_gate_poll(stolen->gate, &events) == COUNTERSIGN_WRONG_THREAD && !events);
   CHECK(countersign_gate_disconnected(stolen->gate, 7) == COUNTERSIGN_WRONG_THREAD);
   CHECK(countersign_gate_close(stolen->gate) == COUNTERSIGN_WRONG_THREAD);
@@ -384,6 +628,7 @@ int main(int count, char **arguments) {
   countersign_decision decision;
   struct stolen stolen;
   pthread_t thread;
+  uint32_t known;
   void *left;
   char secret[128];
   const char *path = arguments[1];
@@ -421,6 +666,7 @@ int main(int count, char **arguments) {
 
   nulls(path, gate, secret);
   nonsense(gate, store, secret);
+  disorder(gate, secret);
   lengths(gate, store, secret);
 
   /* Objects of other types. */
@@ -508,6 +754,18 @@ int main(int count, char **arguments) {
   CHECK(!verdict.allowed);
   CHECK(countersign_gate_connect(gate, &facts, &decision) == COUNTERSIGN_INVALID_OBJECT);
   CHECK(decision.outcome == COUNTERSIGN_OUTCOME_REFUSED);
+  CHECK(countersign_gate_connect_enhanced(gate, &facts, METHOD, ABSENT, &decision) ==
+        COUNTERSIGN_INVALID_OBJECT);
+  CHECK(decision.outcome == COUNTERSIGN_OUTCOME_REFUSED);
+  CHECK(countersign_gate_resume(gate, 7, facts.client_id, ABSENT, &decision) ==
+        COUNTERSIGN_INVALID_OBJECT);
+  CHECK(decision.outcome == COUNTERSIGN_OUTCOME_REFUSED);
+  use = good_command();
+  CHECK(countersign_gate_command(gate, &use, ABSENT) == COUNTERSIGN_INVALID_OBJECT);
+  known = 1;
+  CHECK(countersign_gate_knows(gate, 7, &known) == COUNTERSIGN_INVALID_OBJECT && !known);
+  CHECK(countersign_gate_arrived(gate, 7, facts.client_id, ABSENT, NULL) ==
+        COUNTERSIGN_INVALID_OBJECT);
   CHECK(countersign_gate_poll(gate, &events) == COUNTERSIGN_INVALID_OBJECT && !events);
   CHECK(countersign_gate_completed(gate, 1, 1) == COUNTERSIGN_INVALID_OBJECT);
   CHECK(countersign_gate_disconnected(gate, 1) == COUNTERSIGN_INVALID_OBJECT);

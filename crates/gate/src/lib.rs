@@ -103,8 +103,11 @@
 //! | the host … | calls |
 //! |---|---|
 //! | starts | [`Gate::open`] |
-//! | has read a CONNECT | [`Gate::connect`] |
+//! | has read a CONNECT | [`Gate::connect`], or [`Gate::connect_enhanced`] if it names a method |
+//! | has read the AUTH that answers a challenge | [`Gate::resume`] |
+//! | has let a connection in that a certificate vouches for | [`Gate::arrived`] |
 //! | is about to route a PUBLISH, to take a SUBSCRIBE, to deliver a message, to send a Will | [`Gate::check`] |
+//! | has checked a PUBLISH on [`SESSION_TOPIC`] | [`Gate::command`] |
 //! | has lost a connection, or ended it | [`Gate::disconnected`] |
 //! | was woken, and at least every 100 ms | [`Gate::poll`] |
 //! | has carried out a [`Directive::Complete`] | [`Gate::completed`] |
@@ -140,6 +143,111 @@
 //! and again until the host polls, so a wake-up that gets lost does no harm.
 //! An asynchronous host keeps the gate in one task and selects between
 //! questions and the wake-up.
+//!
+//! # People
+//!
+//! Users, applications, things and tokens log in as devices do, and a host need
+//! not know them apart. Two things it can do for them.
+//!
+//! *Enhanced authentication* (MQTT 5.0 §4.12) asks a user for a one-time code. A
+//! CONNECT that names an Authentication Method goes to [`Gate::connect_enhanced`],
+//! whatever the method; [`ConnectOutcome::Challenge`] has the data of an AUTH, and
+//! what the client answers goes to [`Gate::resume`]. Until it is admitted it is
+//! nobody. Without this, users append the code to their password.
+//!
+//! *Session commands* are what a client publishes on [`SESSION_TOPIC`]: what it
+//! is, which tenant it works in, tokens and things. A message that
+//! [`Gate::check`] allows there goes to [`Gate::command`] and not to the router.
+//! The answer is a [`Directive::Reply`] for this client alone, which is sent
+//! without asking: `check` lets nobody publish, and nothing be routed, on
+//! [`RESPONSE_TOPIC`].
+//!
+//! ```
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("countersign.db");
+//! # let (mut gate, seed) = open(&path)?;
+//! use countersign::{
+//!     ConnectFacts, ConnectOutcome, Directive, ENHANCED_METHOD, Enhanced, Handle, Peer,
+//!     SESSION_TOPIC, TopicUse,
+//! };
+//!
+//! // A CONNECT with the properties Authentication Method and Data.
+//! let mut facts = ConnectFacts::new(Handle(1), b"laptop");
+//! facts.username = Some(b"jane@mail.test");
+//! facts.protocol = 5;
+//! let method = ENHANCED_METHOD.as_bytes();
+//! let enhanced = Enhanced { method, data: Some(b"her password") };
+//! let ConnectOutcome::Challenge { data } = gate.connect_enhanced(&facts, &enhanced) else {
+//!     return Err("nothing was asked".into());
+//! };
+//! // Sent as an AUTH with reason code 0x18 and the same method.
+//! assert_eq!(data, br#"{"errorCode":-90041}"#);
+//!
+//! // The AUTH that her client answers.
+//! # let code = seed.code_at(countersign::core::totp::Step::at(SystemTime::now().into()));
+//! let username = match gate.resume(Handle(1), b"laptop", Some(&code)) {
+//!     ConnectOutcome::Admitted { username } => username,
+//!     // It may be asked again; what is not known lets nobody in.
+//!     _ => return Err("refused".into()),
+//! };
+//!
+//! // A PUBLISH on the topic of commands.
+//! let peer = Peer {
+//!     handle: Handle(1),
+//!     client_id: Some(b"laptop"),
+//!     username: username.as_deref().map(str::as_bytes),
+//!     connected: true,
+//!     ..Peer::default()
+//! };
+//! let topic = SESSION_TOPIC.as_bytes();
+//! if gate.check(&peer, TopicUse::Publish { topic, qos: 1, retain: false }).is_allowed() {
+//!     gate.command(&peer, br#"{"commands":[{"command":"session.info"}]}"#);
+//! }
+//! let reply = 'waiting: loop {
+//!     for directive in gate.poll() {
+//!         if let Directive::Reply { handle, topic, payload, .. } = directive {
+//!             // Sent to `handle` alone, at QoS 1 and not retained.
+//!             assert_eq!((handle, topic), (Handle(1), countersign::RESPONSE_TOPIC));
+//!             break 'waiting String::from_utf8(payload.expose().to_vec())?;
+//!         }
+//!     }
+//! };
+//! assert!(reply.contains(r#""username":"jane@mail.test""#));
+//! gate.close();
+//! # use std::{path::Path, time::SystemTime};
+//! # use countersign::{Gate, Setting, sqlite::SqliteStore, core::totp::{Seed, Step}};
+//! # use countersign_admin::{Context, OsRandom, password::ChosenPassword, user};
+//! # type Opened = (Gate<SqliteStore>, Seed);
+//! # fn open(path: &Path) -> Result<Opened, Box<dyn std::error::Error>> {
+//! #     use countersign::core::{name::{LoginName, TenantId}, options::Options};
+//! #     use countersign::core::{secret::Secret, store::Settings, user::GrantedRight};
+//! #     use countersign_admin::tenant::{self, NewTenant};
+//! #     std::fs::write(path.with_extension("db.key"), "0a".repeat(32) + "\n")?;
+//! #     let mut store = SqliteStore::create(path, &Settings::default())?;
+//! #     let now = SystemTime::now().into();
+//! #     let mut context = Context { now, actor: "cli:doc", random: &mut OsRandom };
+//! #     let acme = TenantId::parse("acme")?;
+//! #     let email = LoginName::parse("jane@mail.test")?;
+//! #     tenant::create(&mut store, &context, NewTenant::new(acme.clone()))?;
+//! #     let password = ChosenPassword::parse(b"her password".to_vec())?;
+//! #     let new = user::NewUser { email: email.clone(), password };
+//! #     user::create(&mut store, &mut context, new)?;
+//! #     let right = GrantedRight::OrgAdmin;
+//! #     let grant = user::NewGrant { tenant: acme, group: None, right };
+//! #     user::grant(&mut store, &context, &email, grant)?;
+//! #     let seed = user::enrol(&mut store, &mut context, &email)?.seed;
+//! #     // The code of the step before this one counts, and leaves this one's.
+//! #     let Step(step) = Step::at(now);
+//! #     let code = Secret::new(seed.code_at(Step(step - 1)).to_vec());
+//! #     user::confirm(&mut store, &context, &email, &code)?;
+//! #     drop(store);
+//! #     let path = path.to_str().ok_or("the path is no UTF-8")?;
+//! #     let options = Options::parse([("store", path)])?;
+//! #     let setting = Setting::new(options, "edge-1", || SystemTime::now().into(), || ());
+//! #     Ok((Gate::open(SqliteStore::open(path)?, setting)?, seed))
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
 //! # What it fails to
 //!
