@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant, SystemTime};
 
+use countersign_admin::credential::{self, NewCredential};
 use countersign_admin::password::ChosenPassword;
 use countersign_admin::tenant::{self, NewTenant};
 use countersign_admin::user::{self, NewGrant, NewUser};
@@ -92,7 +93,8 @@ pub(crate) fn publish(
 }
 
 impl Bench {
-    /// With a tenant `acme` and its admin Jane, whose password is `right`.
+    /// With a tenant `acme`, its admin Jane, whose password is `right`, and the
+    /// device `van`, for which its certificate vouches. Port 9 is of tenant `beta`.
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.db");
@@ -123,6 +125,9 @@ impl Bench {
                 right: GrantedRight::OrgAdmin,
             };
             user::grant(store, context, &jane(), new).unwrap();
+            let mut new = NewCredential::new(TenantId::parse("acme").unwrap(), "van");
+            new.external_identity = true;
+            credential::create(store, context, new).unwrap();
         });
         bench.settle();
         bench
@@ -233,7 +238,7 @@ impl Drop for Bench {
 /// The code of so many steps after the running one.
 pub(crate) fn code(seed: &Seed, offset: i64) -> String {
     let Step(step) = Step::at(Timestamp::from(SystemTime::now()));
-    String::from_utf8(seed.code_at(Step(step + offset)).to_vec()).unwrap()
+    String::from_utf8(seed.code_at(Step(step.saturating_add(offset))).to_vec()).unwrap()
 }
 
 fn jane() -> LoginName {
@@ -245,7 +250,12 @@ fn open(path: &str) -> *mut countersign_gate {
     // SAFETY: the pointer is to a local.
     let made = unsafe { countersign_options_new(&raw mut options) };
     assert_eq!(made, COUNTERSIGN_OK);
-    for (key, value) in [("store", path), ("broker", "bench"), ("hash_threads", "1")] {
+    for (key, value) in [
+        ("store", path),
+        ("broker", "bench"),
+        ("hash_threads", "1"),
+        ("listener_9", "beta"),
+    ] {
         // SAFETY: both are as long as they say.
         let set = unsafe { countersign_options_set(options, bytes(key), bytes(value)) };
         assert_eq!(set, COUNTERSIGN_OK);

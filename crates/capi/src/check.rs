@@ -439,12 +439,8 @@ mod tests {
         };
         assert!(bench.allows(&usage));
         let mut verdict = countersign_verdict::DENIED;
-        for size in [
-            0,
-            usage.size - 1,
-            usage.size + 1,
-            size_of::<countersign_use>() + 8,
-        ] {
+        let whole = size_of::<countersign_use>();
+        for size in [0, 1, whole.saturating_sub(1), whole.saturating_add(8)] {
             usage.size = size;
             // SAFETY: no such size is read.
             let status = unsafe { countersign_gate_check(bench.gate, &usage, &raw mut verdict) };
@@ -453,37 +449,81 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_session_is_known_until_it_is_gone_and_an_origin_is_looked_at() {
-        let bench = session();
-        let knows = |handle| {
-            let mut known = 9;
-            // SAFETY: the pointer is to a local.
-            let status = unsafe { countersign_gate_knows(bench.gate, handle, &raw mut known) };
-            assert_eq!(status, COUNTERSIGN_OK);
-            known
-        };
-        assert_eq!((knows(1), knows(2)), (1, 0));
-        let mut origin = countersign_origin {
+    fn knows(bench: &Bench, handle: usize) -> bool {
+        let mut known = 9;
+        // SAFETY: the pointer is to a local.
+        let status = unsafe { countersign_gate_knows(bench.gate, handle, &raw mut known) };
+        assert_eq!(status, COUNTERSIGN_OK);
+        known == 1
+    }
+
+    fn arrived(
+        bench: &Bench,
+        handle: usize,
+        username: &str,
+        origin: &countersign_origin,
+    ) -> countersign_status {
+        let (client_id, username) = (bytes("v"), bytes(username));
+        // SAFETY: all of it is as it says.
+        unsafe { countersign_gate_arrived(bench.gate, handle, client_id, username, origin) }
+    }
+
+    fn origin(listener: u16) -> countersign_origin {
+        countersign_origin {
             size: size_of::<countersign_origin>(),
             address: bytes("192.0.2.1"),
             flags: COUNTERSIGN_CLEAN_START,
-            listener: 8_883,
-            protocol: 5,
+            listener,
+            protocol: 4,
             reserved: 0,
-        };
-        let arrived = |origin: &countersign_origin| {
-            // SAFETY: all of it is as it says.
-            unsafe { countersign_gate_arrived(bench.gate, 2, bytes("b"), bytes("nobody"), origin) }
-        };
-        assert_eq!(arrived(&origin), COUNTERSIGN_OK);
-        assert_eq!(knows(2), 0);
-        origin.protocol = 2;
-        assert_eq!(arrived(&origin), COUNTERSIGN_MALFORMED);
-        origin.protocol = 5;
-        origin.flags = 2;
-        assert_eq!(arrived(&origin), COUNTERSIGN_MALFORMED);
+        }
+    }
+
+    #[test]
+    fn a_session_is_known_until_it_is_gone() {
+        let bench = session();
+        assert!(knows(&bench, 1) && !knows(&bench, 2));
         countersign_gate_disconnected(bench.gate, 1);
-        assert_eq!(knows(1), 0);
+        assert!(!knows(&bench, 1));
+    }
+
+    #[test]
+    fn who_is_vouched_for_is_judged_by_where_it_came_in() {
+        let bench = Bench::new();
+        let (here, elsewhere) = (origin(8), origin(9));
+        let usage = |handle, origin| countersign_use {
+            username: bytes("van@acme"),
+            origin,
+            ..publish(handle, "v", "acme/x")
+        };
+        assert!(!bench.allows(&usage(1, &raw const elsewhere)));
+        assert!(bench.allows(&usage(1, &raw const here)));
+        assert!(knows(&bench, 1));
+        // Said when they arrive, it need not be said again.
+        assert_eq!(arrived(&bench, 2, "van@acme", &elsewhere), COUNTERSIGN_OK);
+        assert!(!knows(&bench, 2));
+        assert_eq!(arrived(&bench, 3, "van@acme", &here), COUNTERSIGN_OK);
+        assert!(knows(&bench, 3));
+        assert!(bench.allows(&usage(3, core::ptr::null())));
+        // Nobody vouches for her.
+        let jane = crate::bench::JANE;
+        assert_eq!(arrived(&bench, 4, jane, &here), COUNTERSIGN_OK);
+        assert!(!knows(&bench, 4));
+    }
+
+    #[test]
+    fn an_origin_with_numbers_that_are_none_is_malformed() {
+        let bench = Bench::new();
+        let (mut protocol, mut flags, mut reserved) = (origin(8), origin(8), origin(8));
+        protocol.protocol = 2;
+        flags.flags = 2;
+        reserved.reserved = 1;
+        for origin in [protocol, flags, reserved] {
+            assert_eq!(
+                arrived(&bench, 1, "van@acme", &origin),
+                COUNTERSIGN_MALFORMED
+            );
+            assert!(!knows(&bench, 1));
+        }
     }
 }

@@ -17,6 +17,7 @@ use countersign::{
 };
 
 type SqliteGate = Gate<SqliteStore>;
+type Data<'a> = Option<&'a [u8]>;
 type Pair = (&'static str, &'static str);
 
 /// Every function that is promised, with its types.
@@ -26,7 +27,7 @@ fn functions_keep_their_types() {
     let _: fn(&mut SqliteGate, &ConnectFacts<'_>) -> ConnectOutcome = Gate::connect;
     let _: fn(&mut SqliteGate, &ConnectFacts<'_>, &Enhanced<'_>) -> ConnectOutcome =
         Gate::connect_enhanced;
-    let _: fn(&mut SqliteGate, Handle, &[u8], Option<&[u8]>) -> ConnectOutcome = Gate::resume;
+    let _: fn(&mut SqliteGate, Handle, &[u8], Data<'_>) -> ConnectOutcome = Gate::resume;
     let _: fn(&mut SqliteGate, &Peer<'_>, TopicUse<'_>) -> Verdict = Gate::check;
     let _: fn(&mut SqliteGate, &Peer<'_>, &[u8]) = Gate::command;
     let _: fn(&SqliteGate, Handle) -> bool = Gate::knows;
