@@ -78,7 +78,11 @@ impl<S: GateStore> Gate<S> {
         for (handle, number) in core::mem::take(&mut self.crowd.unruly) {
             let session = self.sessions.get(handle);
             if session.is_some_and(|session| session.number == number) {
-                self.kick(handle, KickReason::Refused(Reason::Malformed), &mut directives);
+                self.kick(
+                    handle,
+                    KickReason::Refused(Reason::Malformed),
+                    &mut directives,
+                );
             }
         }
         self.answer_commands(&mut directives);
@@ -138,8 +142,12 @@ impl<S: GateStore> Gate<S> {
         self.comparer.forget(id);
         // As changes of their own, so that no poll takes long.
         let bound = self.sessions.bound_to(id);
-        self.backlog
-            .extend(bound.into_iter().filter(|it| *it != id).map(Change::Credential));
+        self.backlog.extend(
+            bound
+                .into_iter()
+                .filter(|it| *it != id)
+                .map(Change::Credential),
+        );
         let handles = self.sessions.of_credential(id);
         if handles.is_empty() {
             return Ok(0);
@@ -314,7 +322,10 @@ impl<S: GateStore> Gate<S> {
         session.stop(reason);
         let client_id = Arc::clone(&session.client_id);
         let label = session.label();
-        let shown = self.shown(&client_id);
+        let shown = self
+            .sessions
+            .get(handle)
+            .map_or_else(String::new, |session| self.shown_client_id(session));
         let line = format!("ended the session of {label} ({shown}): {reason}");
         let is_due = match phase {
             Phase::Live => true,

@@ -72,12 +72,19 @@ impl Extras {
 impl Session {
     /// Says whether it began by enhanced authentication.
     pub(crate) fn is_enhanced(&self) -> bool {
-        self.extras.as_ref().is_some_and(|extras| extras.is_enhanced)
+        self.extras
+            .as_ref()
+            .is_some_and(|extras| extras.is_enhanced)
     }
 
     /// Says whether a token proved it.
     pub(crate) fn is_bearer(&self) -> bool {
         self.token().is_some()
+    }
+
+    /// Says whether it is a thing's, whose application it hangs on.
+    pub(crate) fn is_thing_s(&self) -> bool {
+        matches!(self.principal, Principal::Credential { .. }) && !self.bonds.is_empty()
     }
 
     /// The token that proved it.

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_core::change::Change;
-use countersign_core::connect::{
-    Admission, Circumstances, Decision, Request, SessionUse, decide,
-};
+use countersign_core::connect::{Admission, Circumstances, Decision, Request, SessionUse, decide};
 use countersign_core::credential::Credential;
 use countersign_core::options::Chain;
 use countersign_core::presence::{Observation, Presence};
@@ -16,9 +14,7 @@ use countersign_core::rights::TopicUse;
 use countersign_core::rule::Verdict;
 use countersign_core::scheme::NameForm;
 use countersign_core::secret::TagKey;
-use countersign_core::store::{
-    AdminStore, GateStore, Login, Recorded, StoreError, StoreErrorKind,
-};
+use countersign_core::store::{AdminStore, GateStore, Login, Recorded, StoreError, StoreErrorKind};
 use countersign_core::time::Timestamp;
 
 use crate::bell::Bell;
@@ -467,7 +463,7 @@ impl<S: GateStore> Gate<S> {
         self.writer
             .note(Note::Observed(Observation::Connected(Presence {
                 session: session.number,
-                client_id: self.shown(&session.client_id),
+                client_id: self.shown_client_id(session),
                 username: session.username.as_deref().map(str::to_owned),
                 credential: session.credential(),
                 tenant: session.tenant.clone(),

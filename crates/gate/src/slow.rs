@@ -337,8 +337,7 @@ impl<S: GateStore> Gate<S> {
         let place = waiting.place.as_place();
         let completion = match self.decide(&place, request, Some(&learned), now) {
             Ok(Decided::Admitted(admission, prospect)) => {
-                let (mut session, ends_at) =
-                    self.session_of(request, &admission, prospect, &place);
+                let (mut session, ends_at) = self.session_of(request, &admission, prospect, &place);
                 self.set_deadline(waiting.handle, &session, ends_at);
                 // What the host has until it has let the client in.
                 let after = core::mem::replace(&mut session.username, username);

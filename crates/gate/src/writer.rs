@@ -266,7 +266,10 @@ impl<S: GateStore> Writing<S> {
             ..
         } = self;
         moves.retain(|moved| {
-            if store.move_user(moved.user.id, &moved.tenant, moved.at).is_err() {
+            if store
+                .move_user(moved.user.id, &moved.tenant, moved.at)
+                .is_err()
+            {
                 return true;
             }
             if moved.is_stored {

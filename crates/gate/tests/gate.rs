@@ -177,7 +177,9 @@ impl Bench {
             .into_iter()
             .filter_map(|directive| match directive {
                 Directive::Kick { client_id, .. } => Some(client_id.to_string()),
-                Directive::Complete { .. } | Directive::Log { .. } | Directive::Reply { .. } => None,
+                Directive::Complete { .. } | Directive::Log { .. } | Directive::Reply { .. } => {
+                    None
+                }
             })
             .collect()
     }

@@ -3,6 +3,8 @@
 
 use core::cell::{Cell, RefCell};
 use core::ffi::{c_int, c_void};
+use std::sync::Arc;
+
 use countersign::core::options::Chain;
 use countersign::core::reason::Reason;
 use countersign::sqlite::SqliteStore;
@@ -39,6 +41,8 @@ pub(crate) trait Gatekeeper {
     fn command(&mut self, peer: &Peer<'_>, payload: &[u8]);
     /// See [`Gate::arrived`].
     fn arrived(&mut self, peer: &Peer<'_>);
+    /// See [`Gate::username_of`].
+    fn username_of(&self, handle: Handle) -> Option<Arc<str>>;
     /// See [`Gate::check`].
     fn check(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Verdict;
     /// See [`Gate::disconnected`].
@@ -76,6 +80,10 @@ impl Gatekeeper for Gate<SqliteStore> {
 
     fn arrived(&mut self, peer: &Peer<'_>) {
         self.arrived(peer);
+    }
+
+    fn username_of(&self, handle: Handle) -> Option<Arc<str>> {
+        self.username_of(handle)
     }
 
     fn check(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Verdict {
@@ -440,13 +448,22 @@ impl Plugin {
                 handle,
                 client_id,
                 line,
-            } => match self.host.kick(client_id) {
-                Kick::Done => self.log(LogLevel::Notice, line),
-                Kick::NoSuchClient => {
-                    self.clients.borrow_mut().forget(*handle);
-                    self.tell_gone(*handle);
+            } => {
+                let kick = self.host.kick(client_id);
+                // INVARIANT: whoever is ended is gone when this returns.
+                if self.clients.borrow().is_here(*handle) {
+                    self.kick_lost(*handle);
+                    self.log(LogLevel::Notice, line);
+                    return;
                 }
-            },
+                match kick {
+                    Kick::Done => self.log(LogLevel::Notice, line),
+                    Kick::NoSuchClient => {
+                        self.clients.borrow_mut().forget(*handle);
+                        self.tell_gone(*handle);
+                    }
+                }
+            }
             Directive::Log { level, line } => self.log(*level, line),
             Directive::Reply {
                 handle,

@@ -74,12 +74,7 @@ impl<S: GateStore> Gate<S> {
     }
 
     /// An act of an administrator. The clerk looks again.
-    fn errand(
-        &self,
-        handle: Handle,
-        record: &Credential,
-        act: Act,
-    ) -> Result<Step, Problem> {
+    fn errand(&self, handle: Handle, record: &Credential, act: Act) -> Result<Step, Problem> {
         let session = self.sessions.get(handle).ok_or(Problem::Unavailable)?;
         let tenant = session.tenant.as_ref();
         let tenant = tenant.filter(|tenant| record.is_org_admin_of(tenant));
@@ -183,18 +178,23 @@ impl<S: GateStore> Gate<S> {
         }
         let only = self.setting.site(session.listener).listener_tenant;
         if only.is_some_and(|only| only != tenant) {
-            return Err(Problem::InTheWay("the listener takes another tenant".into()));
+            return Err(Problem::InTheWay(
+                "the listener takes another tenant".into(),
+            ));
         }
         let in_the_way = || Problem::InTheWay("the client id can't be used there".into());
-        if !self.policy.keeps_prefixes(client_id.as_str(), Some(&tenant)) {
+        if !self
+            .policy
+            .keeps_prefixes(client_id.as_str(), Some(&tenant))
+        {
             return Err(in_the_way());
         }
         let tie = client_id.tie();
         let is_another = |id| id != record.id;
         let stored = self.store.stored_session(&tie)?;
         let hold = self.policy.client_id_hold;
-        let is_held = stored
-            .is_some_and(|stored| stored.claim(Some(record.id), hold, now) != Claim::Free);
+        let is_held =
+            stored.is_some_and(|stored| stored.claim(Some(record.id), hold, now) != Claim::Free);
         if is_held || self.store.bound_to(&tie)?.is_some_and(is_another) {
             return Err(in_the_way());
         }
@@ -239,7 +239,9 @@ impl<S: GateStore> Gate<S> {
         }
         if !children.iter().any(|known| known.id == child.id) {
             if children.len() >= MOST_CHILDREN {
-                return Err(Problem::InTheWay("too many things are bound already".into()));
+                return Err(Problem::InTheWay(
+                    "too many things are bound already".into(),
+                ));
             }
             children.push(Child::from(&*child));
             self.sessions.set_children(handle, children);

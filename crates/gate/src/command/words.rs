@@ -1,10 +1,10 @@
 //! What commands and answers look like.
 
+use core::time::Duration;
 use countersign_core::jwt::{Ttl, Whoami};
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::role::RoleName;
 use countersign_core::secret::Secret;
-use core::time::Duration;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
@@ -327,9 +327,9 @@ mod tests {
     use super::*;
 
     fn first(payload: &str) -> Asked {
-        parse(payload.as_bytes()).map(|mut asked| asked.remove(0)).unwrap_or_else(|problem| {
-            panic!("{problem:?}")
-        })
+        parse(payload.as_bytes())
+            .map(|mut asked| asked.remove(0))
+            .unwrap_or_else(|problem| panic!("{problem:?}"))
     }
 
     #[test]
@@ -345,7 +345,10 @@ mod tests {
             br#"{"commands":[]}"#,
             b"\xff\xfe",
         ] {
-            assert!(matches!(parse(payload), Err(Problem::Malformed(_))), "{payload:?}");
+            assert!(
+                matches!(parse(payload), Err(Problem::Malformed(_))),
+                "{payload:?}"
+            );
         }
         let many = format!(r#"{{"commands":[{}0]}}"#, "0,".repeat(32));
         assert!(parse(many.as_bytes()).is_err());
@@ -363,10 +366,20 @@ mod tests {
                 {"command":"session.info","correlation_data":7}]}"#,
         );
         let asked = asked.unwrap_or_default();
-        let outcomes: Vec<_> = asked.iter().map(|it| it.order.as_ref().map_err(Problem::code)).collect();
+        let outcomes: Vec<_> = asked
+            .iter()
+            .map(|it| it.order.as_ref().map_err(Problem::code))
+            .collect();
         assert_eq!(
             outcomes,
-            [Err(-91_001), Ok(&Order::Info), Err(-91_002), Err(-91_001), Err(-91_001), Err(-91_001)]
+            [
+                Err(-91_001),
+                Ok(&Order::Info),
+                Err(-91_002),
+                Err(-91_001),
+                Err(-91_001),
+                Err(-91_001)
+            ]
         );
         assert_eq!(asked[1].correlation.as_deref(), Some("a"));
     }

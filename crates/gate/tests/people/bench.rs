@@ -157,7 +157,10 @@ impl Bench {
         Self { gate, ..self }
     }
 
-    pub(crate) fn act<T>(&mut self, act: impl FnOnce(&mut SqliteStore, &mut Context<'_>) -> T) -> T {
+    pub(crate) fn act<T>(
+        &mut self,
+        act: impl FnOnce(&mut SqliteStore, &mut Context<'_>) -> T,
+    ) -> T {
         let mut context = Context {
             now: self.now(),
             actor: "cli:test",
@@ -264,7 +267,12 @@ impl Bench {
     }
 
     /// Makes a token of role `all` in `acme`.
-    pub(crate) fn token(&mut self, issuer: &str, things: &[&str], seconds: u64) -> (String, TokenId) {
+    pub(crate) fn token(
+        &mut self,
+        issuer: &str,
+        things: &[&str],
+        seconds: u64,
+    ) -> (String, TokenId) {
         let new = NewToken {
             tenant: tenant_id("acme"),
             role: RoleName::parse("all").unwrap(),

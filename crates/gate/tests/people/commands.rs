@@ -4,16 +4,12 @@ use std::time::Duration;
 
 use countersign::core::kind::Application;
 use countersign::core::user::GrantedRight;
-use countersign::{
-    Directive, Handle, Peer, RESPONSE_TOPIC, SESSION_TOPIC, TopicUse,
-};
+use countersign::{Directive, Handle, Peer, RESPONSE_TOPIC, SESSION_TOPIC, TopicUse};
 use countersign_admin::tenant::{self, TenantChanges};
 use countersign_admin::thing;
 use serde_json::json;
 
-use super::bench::{
-    Bench, JANE, TRY, Try, is_admitted, name, peer, role_right, tenant_id,
-};
+use super::bench::{Bench, JANE, TRY, Try, is_admitted, name, peer, role_right, tenant_id};
 
 const INFO: &str = r#"{"commands":[{"command":"session.info","correlation_data":"7"}]}"#;
 
@@ -44,12 +40,20 @@ fn whoever_proved_nothing_has_no_commands_and_others_have_their_topics_alone() {
         (publish(RESPONSE_TOPIC), false),
         (subscribe(SESSION_TOPIC), false),
         (subscribe("$CONTROL/#"), false),
-        (subscribe("$share/g/$CONTROL/countersign/v1/session/response"), false),
+        (
+            subscribe("$share/g/$CONTROL/countersign/v1/session/response"),
+            false,
+        ),
         (publish("$CONTROL/countersign/v1"), false),
         (publish("$CONTROL/countersign/v1/session/"), false),
         (publish("$CONTROL/countersign/v1/session/x"), false),
         (publish("$CONTROL/dynamic-security/v1"), false),
-        (TopicUse::Deliver { topic: RESPONSE_TOPIC.as_bytes() }, false),
+        (
+            TopicUse::Deliver {
+                topic: RESPONSE_TOPIC.as_bytes(),
+            },
+            false,
+        ),
     ] {
         let verdict = bench.check(TRY, JANE, usage);
         assert_eq!(verdict.is_allowed(), is_allowed, "{usage:?}");
@@ -91,8 +95,18 @@ fn an_unauthenticated_session_is_not_heard() {
         ..Peer::default()
     };
     assert!(bench.gate.check(&nobody, publish("acme/x")).is_allowed());
-    assert!(!bench.gate.check(&nobody, publish(SESSION_TOPIC)).is_allowed());
-    assert!(!bench.gate.check(&nobody, subscribe(RESPONSE_TOPIC)).is_allowed());
+    assert!(
+        !bench
+            .gate
+            .check(&nobody, publish(SESSION_TOPIC))
+            .is_allowed()
+    );
+    assert!(
+        !bench
+            .gate
+            .check(&nobody, subscribe(RESPONSE_TOPIC))
+            .is_allowed()
+    );
     bench.gate.command(&nobody, INFO.as_bytes());
     assert!(bench.settle().is_empty());
 }
@@ -122,9 +136,22 @@ fn an_answer_goes_to_whoever_asked_and_only_while_they_are_who_they_were() {
     assert!(is_admitted(&bench.connect(Try { handle: 2, ..TRY })));
     assert!(bench.settle().is_empty());
     // Nor one that the host has mistaken for another.
-    bench.gate.command(&peer(TRY, "john@mail.test"), INFO.as_bytes());
-    bench.gate.command(&peer(Try { client_id: "b", ..TRY }, JANE), INFO.as_bytes());
-    bench.gate.command(&peer(Try { handle: 3, ..TRY }, JANE), INFO.as_bytes());
+    bench
+        .gate
+        .command(&peer(TRY, "john@mail.test"), INFO.as_bytes());
+    bench.gate.command(
+        &peer(
+            Try {
+                client_id: "b",
+                ..TRY
+            },
+            JANE,
+        ),
+        INFO.as_bytes(),
+    );
+    bench
+        .gate
+        .command(&peer(Try { handle: 3, ..TRY }, JANE), INFO.as_bytes());
     assert!(bench.settle().is_empty());
 }
 
@@ -177,7 +204,11 @@ fn a_user_lists_and_switches_tenants() {
     assert!(bench.publishes(other, JANE, "acme/x") && !bench.publishes(other, JANE, "beta/x"));
     bench.tenant("gamma");
     bench.settle();
-    for (key, code) in [("gamma", -91_006), ("nosuch", -91_006), ("No Such", -91_003)] {
+    for (key, code) in [
+        ("gamma", -91_006),
+        ("nosuch", -91_006),
+        ("No Such", -91_003),
+    ] {
         let refused = bench.command(TRY, JANE, "session.org.switch", json!({"key": key}));
         assert_eq!(refused, Err(code), "{key}");
     }
@@ -197,7 +228,10 @@ fn a_user_lists_and_switches_tenants() {
         .into_iter()
         .map(|client| client.presence.client_id)
         .collect();
-    assert!(ids.contains(&"a".to_owned()) && !ids.contains(&"b".to_owned()), "{ids:?}");
+    assert!(
+        ids.contains(&"a".to_owned()) && !ids.contains(&"b".to_owned()),
+        "{ids:?}"
+    );
 }
 
 #[test]
@@ -288,7 +322,11 @@ fn only_administrators_make_tokens_and_untie_things() {
     assert!(shown.client_id_tie.is_none());
     let acts = bench.acts();
     let by_jane = |act: &str, subject: &str| {
-        let row = (format!("session:{JANE}"), act.to_owned(), subject.to_owned());
+        let row = (
+            format!("session:{JANE}"),
+            act.to_owned(),
+            subject.to_owned(),
+        );
         acts.contains(&row)
     };
     assert!(by_jane("jwt.create", "jwt:script@acme") && by_jane("thing.untie", "boss1"));
@@ -315,5 +353,8 @@ fn commands_of_one_message_are_carried_out_in_order_and_answered_together() {
     assert_eq!(responses[3]["params"]["orgKey"], "acme");
     assert_eq!(responses[4]["correlation_data"], "x");
     let acts = bench.acts();
-    assert!(acts.iter().any(|(_, _, subject)| subject == "jwt:me@beta"), "{acts:?}");
+    assert!(
+        acts.iter().any(|(_, _, subject)| subject == "jwt:me@beta"),
+        "{acts:?}"
+    );
 }

@@ -58,7 +58,11 @@ fn client(handle: usize, client_id: &str, protocol: u8, clean_start: bool) -> Pe
 
 fn is_stored(bench: &mut Bench, client_id: &str) -> bool {
     let client_id = countersign::core::client_id::ClientId::parse(client_id).unwrap();
-    bench.admin.stored_session(&client_id.tie()).unwrap().is_some()
+    bench
+        .admin
+        .stored_session(&client_id.tie())
+        .unwrap()
+        .is_some()
 }
 
 #[test]
@@ -97,7 +101,12 @@ fn a_host_that_says_who_arrived_has_handles_told_apart() {
     bench.gate.arrived(&client(1, "a", 4, true));
     let _one = bench.gate.poll();
     let _two = bench.gate.poll();
-    assert!(bench.gate.check(&client(1, "a", 4, true), PUBLISH).is_allowed());
+    assert!(
+        bench
+            .gate
+            .check(&client(1, "a", 4, true), PUBLISH)
+            .is_allowed()
+    );
     // Whoever logged in is known, and nothing happens.
     assert!(is_admitted(&bench.connect(TRY.with_handle(2))));
     let jane = Peer {

@@ -32,7 +32,10 @@ fn of<'a>(handle: usize, client_id: &'a str, key: &'a str, token: &'a str) -> Tr
 fn a_thing_is_tied_at_its_first_use_and_only_by_a_login_that_is_let_in() {
     let mut bench = Bench::new();
     let token = fleet(&mut bench);
-    assert_eq!(refused(&bench.connect(of(1, "A", THING, "wrong"))), Reason::BadSecret);
+    assert_eq!(
+        refused(&bench.connect(of(1, "A", THING, "wrong"))),
+        Reason::BadSecret
+    );
     assert_eq!(admitted(&bench.connect(of(1, "A", THING, &token))), THING);
     assert_eq!(
         refused(&bench.connect(of(2, "B", THING, &token))),
@@ -60,7 +63,10 @@ fn an_unknown_thing_is_made_where_its_application_says_so_and_nothing_odd_is() {
         refused(&bench.connect(of(1, "N", "newcomer", &closed))),
         Reason::UnknownName
     );
-    assert_eq!(admitted(&bench.connect(of(1, "N", "newcomer", &open))), "newcomer");
+    assert_eq!(
+        admitted(&bench.connect(of(1, "N", "newcomer", &open))),
+        "newcomer"
+    );
     assert_eq!(
         refused(&bench.connect(of(2, "M", "newcomer", &open))),
         Reason::ClientIdMismatch
@@ -70,9 +76,16 @@ fn an_unknown_thing_is_made_where_its_application_says_so_and_nothing_odd_is() {
         assert_eq!(refused(&outcome), Reason::Malformed, "{key}");
     }
     // The key of another application's thing.
-    assert_eq!(refused(&bench.connect(of(4, "A", THING, &open))), Reason::BadSecret);
+    assert_eq!(
+        refused(&bench.connect(of(4, "A", THING, &open))),
+        Reason::BadSecret
+    );
     let acts = bench.acts();
-    assert!(acts.contains(&("broker:bench".into(), "thing.create".into(), "newcomer".into())));
+    assert!(acts.contains(&(
+        "broker:bench".into(),
+        "thing.create".into(),
+        "newcomer".into()
+    )));
 }
 
 #[test]
@@ -165,7 +178,9 @@ fn a_child_is_used_by_the_session_it_is_bound_to_until_it_is_gone_or_comes_itsel
         assert_eq!(bound, Ok(json!({"key": key})));
     }
     assert!(bench.publishes(parent, THING, "thing/child1/x"));
-    let info = bench.command(parent, THING, "session.info", json!({})).unwrap();
+    let info = bench
+        .command(parent, THING, "session.info", json!({}))
+        .unwrap();
     assert_eq!(info["things"], json!([THING, "child1", "child2"]));
     let tenant = tenant_id("acme");
     bench
@@ -194,7 +209,12 @@ fn nothing_but_a_thing_of_the_same_application_is_bound() {
     bench.settle();
     let parent = of(1, "A", THING, &token);
     assert!(is_admitted(&bench.connect(parent)));
-    for key in ["foreign", "nosuch", "jane@mail.test", "application:fleet@acme"] {
+    for key in [
+        "foreign",
+        "nosuch",
+        "jane@mail.test",
+        "application:fleet@acme",
+    ] {
         let bound = bench.command(parent, THING, "thing.bind", json!({"key": key}));
         assert_eq!(bound, Err(-91_006), "{key}");
     }

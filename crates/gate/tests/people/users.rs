@@ -73,7 +73,10 @@ fn every_fifth_failure_locks_known_and_unknown_alike_and_across_restarts() {
             for _ in 0..5 {
                 assert_eq!(fail(&mut bench, email), cause);
             }
-            assert_eq!(refused(&bench.connect(Try { name: email, ..TRY })), Reason::Locked);
+            assert_eq!(
+                refused(&bench.connect(Try { name: email, ..TRY })),
+                Reason::Locked
+            );
             bench = bench.restart();
             bench.pass(MINUTE * minutes - Duration::from_secs(20));
             // Neither judged nor counted.
@@ -95,7 +98,11 @@ fn every_fifth_failure_locks_known_and_unknown_alike_and_across_restarts() {
         .filter(|(_, act, _)| act == "user.lock")
         .collect();
     // Of who is nobody, the refusals alone are written down.
-    let jane = ("broker:bench".to_owned(), "user.lock".to_owned(), JANE.to_owned());
+    let jane = (
+        "broker:bench".to_owned(),
+        "user.lock".to_owned(),
+        JANE.to_owned(),
+    );
     assert_eq!(locks, [jane.clone(), jane.clone(), jane]);
 }
 
@@ -208,7 +215,10 @@ fn what_can_t_be_counted_is_refused_as_busy() {
     for _ in 0..4 {
         assert_eq!(fail(&mut bench, JANE), Reason::BadSecret);
     }
-    assert!(is_admitted(&bench.connect(TRY)), "the first was not counted");
+    assert!(
+        is_admitted(&bench.connect(TRY)),
+        "the first was not counted"
+    );
 }
 
 /// D8, D11.
@@ -330,7 +340,11 @@ fn who_is_granted_nothing_any_more_is_put_out_and_a_changed_role_counts_at_once(
     bench.settle();
     assert!(bench.publishes(TRY, JANE, "acme/more/x"));
     bench.ungrant(JANE, "acme");
-    assert_eq!(bench.kicked(), ["a"], "and not the session in the other tenant");
+    assert_eq!(
+        bench.kicked(),
+        ["a"],
+        "and not the session in the other tenant"
+    );
     assert!(bench.publishes(other, JANE, "beta/x"));
     // Nothing that was subscribed to there is kept.
     let subscribe = TopicUse::Subscribe {
@@ -343,7 +357,10 @@ fn who_is_granted_nothing_any_more_is_put_out_and_a_changed_role_counts_at_once(
 fn a_role_that_is_no_more_and_a_new_password_end_sessions() {
     let mut bench = Bench::new();
     assert!(is_admitted(&bench.connect(TRY)));
-    let (tenant, all) = (tenant_id("acme"), countersign::core::role::RoleName::parse("all"));
+    let (tenant, all) = (
+        tenant_id("acme"),
+        countersign::core::role::RoleName::parse("all"),
+    );
     bench
         .act(|store, context| {
             let deletion = role::Deletion::WithGrants;
@@ -385,7 +402,10 @@ fn the_session_of_a_user_who_is_away_is_judged_in_the_tenant_it_was_in() {
             ..countersign::Peer::default()
         };
         let topic = topic.as_bytes();
-        bench.gate.check(&peer, TopicUse::Deliver { topic }).is_allowed()
+        bench
+            .gate
+            .check(&peer, TopicUse::Deliver { topic })
+            .is_allowed()
     };
     assert!(delivers(&mut bench, "beta/x"));
     assert!(!delivers(&mut bench, "acme/x"));
