@@ -17,6 +17,7 @@ pub mod backoff;
 pub mod change;
 pub mod client_id;
 pub mod connect;
+pub mod control;
 pub mod credential;
 pub mod duration;
 pub mod jwt;

@@ -140,8 +140,8 @@ impl<S: GateStore> Gate<S> {
     /// Decides about a CONNECT that asks for enhanced authentication. Its
     /// password field is not looked at.
     ///
-    /// An AUTH by which a live session authenticates again is refused; the
-    /// session stays as it is until the host says that it is gone.
+    /// A live session can't authenticate again. If it tries, it is asked for
+    /// nothing, and ended by the next poll: some hosts can't refuse it.
     pub fn connect_enhanced(
         &mut self,
         facts: &ConnectFacts<'_>,
@@ -149,9 +149,7 @@ impl<S: GateStore> Gate<S> {
     ) -> ConnectOutcome {
         let now = self.now();
         if self.is_again(facts) {
-            let subject = String::from_utf8_lossy(facts.username.unwrap_or_default());
-            let subject = self.shown(&subject);
-            return self.refuse(subject, facts.address, Reason::Malformed, now);
+            return self.end_unruly(facts.handle);
         }
         self.forget_attempts(facts.handle, now);
         let facts = ConnectFacts {
@@ -186,8 +184,8 @@ impl<S: GateStore> Gate<S> {
     /// Goes on with a CONNECT that was answered [`ConnectOutcome::Challenge`],
     /// now that its client sent this.
     ///
-    /// A live session that was asked nothing is asked again, for nothing, and
-    /// ended by the next poll: a host may take it for a login that begins.
+    /// A live session that was asked nothing is asked for nothing again, and
+    /// ended by the next poll: some hosts can't refuse it.
     pub fn resume(
         &mut self,
         handle: Handle,
@@ -195,12 +193,9 @@ impl<S: GateStore> Gate<S> {
         data: Option<&[u8]>,
     ) -> ConnectOutcome {
         let now = self.now();
-        if let Some(session) = self.sessions.get(handle)
-            && !matches!(session.phase, Phase::Gone { .. })
-        {
-            self.crowd.unruly.push((handle, session.number));
-            (self.setting.wake)();
-            return ConnectOutcome::Challenge { data: b"" };
+        let live = self.sessions.get(handle);
+        if live.is_some_and(|session| !matches!(session.phase, Phase::Gone { .. })) {
+            return self.end_unruly(handle);
         }
         let Some(open) = self.crowd.challenges.take(handle, client_id, now) else {
             return self.refuse("(late)".into(), None, Reason::MfaRequired, now);
@@ -252,6 +247,15 @@ impl<S: GateStore> Gate<S> {
         ConnectOutcome::Challenge {
             data: CHALLENGE.as_bytes(),
         }
+    }
+
+    /// Has a live session ended, and keeps it waiting until then.
+    fn end_unruly(&mut self, handle: Handle) -> ConnectOutcome {
+        if let Some(session) = self.sessions.get(handle) {
+            self.crowd.unruly.push((handle, session.number));
+            (self.setting.wake)();
+        }
+        ConnectOutcome::Challenge { data: b"" }
     }
 
     /// Says whether it is a live session that asks.

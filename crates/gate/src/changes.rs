@@ -314,7 +314,10 @@ impl<S: GateStore> Gate<S> {
         session.stop(reason);
         let client_id = Arc::clone(&session.client_id);
         let label = session.label();
-        let shown = self.shown(&client_id);
+        let shown = self
+            .sessions
+            .get(handle)
+            .map_or_else(String::new, |session| self.shown_client_id(session));
         let line = format!("ended the session of {label} ({shown}): {reason}");
         let is_due = match phase {
             Phase::Live => true,

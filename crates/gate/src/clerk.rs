@@ -244,7 +244,15 @@ impl From<JwtError> for Problem {
             JwtError::KeyUnreadable { .. } | JwtError::Vault(_) => {
                 Self::InTheWay("the tenant's key can't be used; an administrator knows more".into())
             }
-            _ => Self::Unavailable,
+            JwtError::Missing { .. }
+            | JwtError::NoIssuer { .. }
+            | JwtError::NoKey { .. }
+            | JwtError::Random(_)
+            | JwtError::Revoked { .. }
+            | JwtError::Role(_)
+            | JwtError::Store(_)
+            | JwtError::Tenant(_)
+            | _ => Self::Unavailable,
         }
     }
 }
@@ -257,7 +265,15 @@ impl From<ThingError> for Problem {
             ThingError::NotTied { .. } => {
                 Self::InTheWay("the thing is not tied to an application id".into())
             }
-            _ => Self::Unavailable,
+            ThingError::Application(_)
+            | ThingError::Exists { .. }
+            | ThingError::Key { .. }
+            | ThingError::Name(_)
+            | ThingError::NoApplication { .. }
+            | ThingError::Reserved(_)
+            | ThingError::Store(_)
+            | ThingError::Tenant(_)
+            | _ => Self::Unavailable,
         }
     }
 }

@@ -10,6 +10,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use countersign_core::control;
 use countersign_core::presence::SessionNumber;
 use countersign_core::reason::Reason;
 use countersign_core::rights::TopicUse;
@@ -28,47 +29,18 @@ mod local;
 pub(crate) mod problem;
 pub(crate) mod words;
 
-/// Where sessions send their commands.
-pub const SESSION_TOPIC: &str = "$CONTROL/countersign/v1/session";
-
-/// Where the answers come from. Nobody can publish there, and what is sent
-/// there goes to whoever asked and to nobody else.
-pub const RESPONSE_TOPIC: &str = "$CONTROL/countersign/v1/session/response";
+pub use countersign_core::control::{RESPONSE_TOPIC, SESSION_TOPIC};
 
 /// The verdict on a use of the topics of commands; none for all others.
 ///
 /// No rule is asked, neither of those that allow nor of those that deny.
 #[inline]
 pub(crate) fn verdict_on(session: &Session, usage: TopicUse<'_>) -> Option<Verdict> {
-    let topic = match usage {
-        TopicUse::Publish { topic, .. } | TopicUse::Deliver { topic } => topic,
-        TopicUse::Subscribe { filter } => filter,
-        TopicUse::Unsubscribe => return None,
-    };
-    if topic.first() == Some(&b'$') {
-        verdict_on_reserved(session, usage, topic)
-    } else {
-        None
-    }
-}
-
-fn verdict_on_reserved(session: &Session, usage: TopicUse<'_>, topic: &[u8]) -> Option<Verdict> {
-    let is_command = topic == SESSION_TOPIC.as_bytes();
-    if !is_command && topic != RESPONSE_TOPIC.as_bytes() {
-        return None;
-    }
-    let is_open = session.credential().is_some() && session.phase == Phase::Live;
-    let is_allowed = match usage {
-        // A Will is no command.
-        TopicUse::Publish { .. } => is_command && is_open,
-        TopicUse::Subscribe { .. } => !is_command && is_open,
-        // Answers are sent without asking; so what is asked about is none.
-        TopicUse::Deliver { .. } | TopicUse::Unsubscribe => false,
-    };
-    Some(match is_allowed {
-        true => Verdict::Allow,
-        false if session.credential().is_none() => Verdict::Deny(Reason::Unauthenticated),
-        false => Verdict::Deny(Reason::NoRule),
+    let verdict = control::judge(usage, session.credential().is_some())?;
+    // The Will of a session that is gone is no command.
+    Some(match session.phase {
+        Phase::Live => verdict,
+        Phase::Gone { .. } | Phase::Kicked(_) => Verdict::Deny(Reason::NoRule),
     })
 }
 

@@ -82,6 +82,11 @@ impl Session {
         self.token().is_some()
     }
 
+    /// Says whether it is a thing's, whose application it hangs on.
+    pub(crate) fn is_thing_s(&self) -> bool {
+        matches!(self.principal, Principal::Credential { .. }) && !self.bonds.is_empty()
+    }
+
     /// The token that proved it.
     pub(crate) fn token(&self) -> Option<&Arc<TokenRecord>> {
         match &self.principal {

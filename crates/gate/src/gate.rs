@@ -507,7 +507,7 @@ impl<S: GateStore> Gate<S> {
         self.writer
             .note(Note::Observed(Observation::Connected(Presence {
                 session: session.number,
-                client_id: self.shown(&session.client_id),
+                client_id: self.shown_client_id(session),
                 username: session.username.as_deref().map(str::to_owned),
                 credential: session.credential(),
                 tenant: session.tenant.clone(),

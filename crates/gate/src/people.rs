@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use countersign_core::audit::{AuditEntry, Outcome};
+use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::connect::{Failure, Identity, Registration};
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::kind::Kind;
@@ -25,7 +26,7 @@ use crate::clerk::Clerk;
 use crate::command::Desk;
 use crate::gate::{Gate, GateError};
 use crate::host::{Handle, Setting};
-use crate::session::{Child, KickReason, Principal};
+use crate::session::{Child, KickReason, Principal, Session};
 use crate::writer::Note;
 
 /// What a gate keeps for people, things and tokens.
@@ -111,7 +112,7 @@ impl<S: GateStore> Gate<S> {
                 act: "user.lock".into(),
                 subject: person,
                 outcome: Outcome::Done,
-                cause: Some(failure.reason),
+                cause: None,
                 address: address.map(str::to_owned),
                 count: 1,
                 before: None,
@@ -258,6 +259,29 @@ impl<S: GateStore> Gate<S> {
                 };
                 Ok((rights, ends_at))
             }
+        }
+    }
+
+    /// What the host has as the user name of a session, if it has one: for a
+    /// host that can't find a connection by its client id.
+    #[must_use]
+    pub fn username_of(&self, handle: Handle) -> Option<Arc<str>> {
+        self.sessions.get(handle)?.username.clone()
+    }
+
+    /// A session's client id as it may be shown. That of a thing is its
+    /// application id, which is secret: a few digits of its hash stand for it.
+    pub(crate) fn shown_client_id(&self, session: &Session) -> String {
+        let hidden = ClientId::parse(&session.client_id)
+            .ok()
+            .filter(|_| session.is_thing_s());
+        match hidden {
+            Some(client_id) => {
+                let ClientIdTie(hash) = client_id.tie();
+                let [a, b, c, d, ..] = hash;
+                format!("app-id:{a:02x}{b:02x}{c:02x}{d:02x}…")
+            }
+            None => self.shown(&session.client_id),
         }
     }
 

@@ -167,7 +167,7 @@ fn a_reply_keeps_its_fields() {
             topic,
             payload,
         } => Some((Arc::<str>::clone(&client_id), topic, payload.expose().len())),
-        _ => None,
+        Directive::Complete { .. } | Directive::Kick { .. } | Directive::Log { .. } | _ => None,
     };
     let line = String::new();
     let level = LogLevel::Notice;

@@ -269,8 +269,9 @@ unsafe extern "C" fn on_control(
 ///
 /// Answers `MOSQ_ERR_SUCCESS`, `MOSQ_ERR_AUTH_CONTINUE` with data for the
 /// client, `MOSQ_ERR_NOT_SUPPORTED` for a method that there is not, or
-/// `MOSQ_ERR_AUTH`, the last one also when anything is missing and after a
-/// panic. Only with `plugin_opt_chain defer`, and only for a method or a name of
+/// `MOSQ_ERR_AUTH`. When anything is missing and after a panic it answers
+/// `MOSQ_ERR_AUTH_CONTINUE` without data, which lets nobody in: the broker frees
+/// the id of whoever is refused, and of a live session needs it still. Only with `plugin_opt_chain defer`, and only for a method or a name of
 /// somebody else, it answers `MOSQ_ERR_PLUGIN_DEFER`.
 ///
 /// # Safety
@@ -286,7 +287,7 @@ unsafe extern "C" fn on_ext_auth_start(
     let body = |plugin: &Plugin, event: &mut sys::mosquitto_evt_extended_auth| {
         // SAFETY: the broker passes null or a client that lives as long as the event.
         let Some(mut client) = (unsafe { Client::new(event.client) }) else {
-            return sys::MOSQ_ERR_AUTH;
+            return sys::MOSQ_ERR_AUTH_CONTINUE;
         };
         // SAFETY: the broker keeps it, null or terminated, during the callback.
         let method = unsafe { client.bytes(event.auth_method) };
@@ -299,7 +300,7 @@ unsafe extern "C" fn on_ext_auth_start(
     unsafe {
         answer_mut(
             EXT_AUTH_START,
-            sys::MOSQ_ERR_AUTH,
+            sys::MOSQ_ERR_AUTH_CONTINUE,
             event_data,
             userdata,
             body,
@@ -309,9 +310,7 @@ unsafe extern "C" fn on_ext_auth_start(
 
 /// `MOSQ_EVT_EXT_AUTH_CONTINUE`: a client answered what it was asked.
 ///
-/// Answers as [`on_ext_auth_start`] does, but when anything is missing and after
-/// a panic `MOSQ_ERR_AUTH_CONTINUE` without data, which lets nobody in: the
-/// broker frees the id of whoever is refused here, and may need it still.
+/// Answers as [`on_ext_auth_start`] does.
 ///
 /// # Safety
 ///
@@ -431,6 +430,7 @@ mod tests {
     const REFUSED: c_int = sys::MOSQ_ERR_AUTH;
     const DENIED: c_int = sys::MOSQ_ERR_ACL_DENIED;
     const DEFERRED: c_int = sys::MOSQ_ERR_PLUGIN_DEFER;
+    const CONTINUE: c_int = sys::MOSQ_ERR_AUTH_CONTINUE;
 
     fn handle(client: &mut FakeClient) -> Handle {
         Handle(client.pointer().addr())
@@ -445,6 +445,7 @@ mod tests {
             let refusal = match event.name {
                 ACL_CHECK => DENIED,
                 BASIC_AUTH => REFUSED,
+                EXT_AUTH_CONTINUE | EXT_AUTH_START => CONTINUE,
                 _ => ALLOWED,
             };
             for userdata in [ptr::null_mut(), bench.userdata()] {

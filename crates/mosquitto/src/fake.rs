@@ -5,6 +5,7 @@ use core::ptr::{self, NonNull};
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use countersign::core::options::Chain;
 use countersign::core::reason::Reason;
@@ -15,7 +16,7 @@ use countersign::{
 use countersign_mosquitto_sys as sys;
 
 use crate::boundary::Client;
-use crate::events::{EVENTS, Event};
+use crate::events::{ConnectEvent, EVENTS, Event};
 use crate::host::{Host, Identifier, Kick, Login};
 use crate::plugin::{Gatekeeper, Plugin};
 
@@ -64,6 +65,9 @@ pub(crate) struct FakeHost {
     /// The plugin to ask while a login is completed.
     pub(crate) asks: Cell<Option<*mut c_void>>,
     pub(crate) has_no_memory: Cell<bool>,
+    /// The client that no kick by its id ends, and the plugin to tell.
+    pub(crate) hidden: Cell<Option<(*mut sys::mosquitto, *mut c_void)>>,
+    pub(crate) kicked_users: RefCell<Vec<String>>,
     /// Messages to single clients: id, topic, payload.
     pub(crate) sent: RefCell<Vec<(String, String, String)>>,
 }
@@ -99,6 +103,13 @@ impl Host for Rc<FakeHost> {
         let gone = disconnect_event(client);
         call("disconnect", &gone, plugin);
         Kick::Done
+    }
+
+    fn kick_all_of(&self, username: &str) {
+        self.kicked_users.borrow_mut().push(username.to_owned());
+        if let Some((client, plugin)) = self.hidden.take() {
+            call("disconnect", &disconnect_event(client), plugin);
+        }
     }
 
     fn set_username(&self, client: &mut Client<'_>, username: Option<&str>) -> bool {
@@ -288,6 +299,10 @@ impl Gatekeeper for FakeGate {
     fn command(&mut self, _: &Peer<'_>, payload: &[u8]) {
         self.0.panic_if_told();
         self.0.commands.borrow_mut().push(payload.to_vec());
+    }
+
+    fn username_of(&self, _: Handle) -> Option<Arc<str>> {
+        Some("dev1@acme".into())
     }
 
     fn arrived(&mut self, peer: &Peer<'_>) {
@@ -491,6 +506,54 @@ pub(crate) fn disconnect_event(client: *mut sys::mosquitto) -> sys::mosquitto_ev
         future: ptr::null_mut(),
         client,
         reason: 0,
+        future2: [ptr::null_mut(); 4],
+    }
+}
+
+pub(crate) fn enhanced_event(
+    client: *mut sys::mosquitto,
+    method: Option<&CStr>,
+    data: Option<&[u8]>,
+) -> sys::mosquitto_evt_extended_auth {
+    sys::mosquitto_evt_extended_auth {
+        future: ptr::null_mut(),
+        client,
+        data_in: data.map_or(ptr::null(), |data| data.as_ptr().cast()),
+        data_out: ptr::null_mut(),
+        data_in_len: data.map_or(0, |data| u16::try_from(data.len()).unwrap()),
+        data_out_len: 0,
+        auth_method: method.map_or(ptr::null(), CStr::as_ptr),
+        future2: [ptr::null_mut(); 3],
+    }
+}
+
+pub(crate) fn control_event(
+    client: *mut sys::mosquitto,
+    payload: &[u8],
+) -> sys::mosquitto_evt_control {
+    sys::mosquitto_evt_control {
+        future: ptr::null_mut(),
+        client,
+        topic: c"$CONTROL/countersign/v1/session".as_ptr(),
+        payload: if payload.is_empty() {
+            ptr::null()
+        } else {
+            payload.as_ptr().cast()
+        },
+        properties: ptr::null(),
+        reason_string: ptr::null_mut(),
+        payloadlen: u32::try_from(payload.len()).unwrap(),
+        qos: 1,
+        reason_code: 0,
+        retain: false,
+        future2: [ptr::null_mut(); 4],
+    }
+}
+
+pub(crate) fn connect_event(client: *mut sys::mosquitto) -> ConnectEvent {
+    ConnectEvent {
+        future: ptr::null_mut(),
+        client,
         future2: [ptr::null_mut(); 4],
     }
 }

@@ -15,14 +15,17 @@ pub(crate) type Identifier = *mut sys::mosquitto_plugin_id_t;
 /// The broker's functions, as the plugin sees them.
 ///
 /// Every one of them may be called only on the broker's thread, and
-/// [`Host::kick`] and [`Host::complete_login`] call the plugin back before they
-/// return.
+/// [`Host::kick`], [`Host::kick_all_of`] and [`Host::complete_login`] call the
+/// plugin back before they return.
 pub(crate) trait Host {
     /// Writes a line to the broker's log.
     fn log(&self, level: LogLevel, line: &str);
 
     /// Ends the connection of the client with this id, sending its Will.
     fn kick(&self, client_id: &str) -> Kick;
+
+    /// Ends all connections with this user name, sending their Wills.
+    fn kick_all_of(&self, username: &str);
 
     /// Makes `username` the user name of a client; with `None` it has none
     /// from now on. Says whether that worked.

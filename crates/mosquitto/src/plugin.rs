@@ -3,6 +3,8 @@
 
 use core::cell::{Cell, RefCell};
 use core::ffi::{c_int, c_void};
+use std::sync::Arc;
+
 use countersign::core::options::Chain;
 use countersign::core::reason::Reason;
 use countersign::sqlite::SqliteStore;
@@ -41,6 +43,8 @@ pub(crate) trait Gatekeeper {
     fn arrived(&mut self, peer: &Peer<'_>);
     /// See [`Gate::knows`].
     fn knows(&self, handle: Handle) -> bool;
+    /// See [`Gate::username_of`].
+    fn username_of(&self, handle: Handle) -> Option<Arc<str>>;
     /// See [`Gate::check`].
     fn check(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Verdict;
     /// See [`Gate::disconnected`].
@@ -82,6 +86,10 @@ impl Gatekeeper for Gate<SqliteStore> {
 
     fn knows(&self, handle: Handle) -> bool {
         self.knows(handle)
+    }
+
+    fn username_of(&self, handle: Handle) -> Option<Arc<str>> {
+        self.username_of(handle)
     }
 
     fn check(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Verdict {
@@ -451,13 +459,22 @@ impl Plugin {
                 handle,
                 client_id,
                 line,
-            } => match self.host.kick(client_id) {
-                Kick::Done => self.log(LogLevel::Notice, line),
-                Kick::NoSuchClient => {
-                    self.clients.borrow_mut().forget(*handle);
-                    self.tell_gone(*handle);
+            } => {
+                let kick = self.host.kick(client_id);
+                // INVARIANT: whoever is ended is gone when this returns.
+                if self.clients.borrow().is_here(*handle) {
+                    self.kick_lost(*handle);
+                    self.log(LogLevel::Notice, line);
+                    return;
                 }
-            },
+                match kick {
+                    Kick::Done => self.log(LogLevel::Notice, line),
+                    Kick::NoSuchClient => {
+                        self.clients.borrow_mut().forget(*handle);
+                        self.tell_gone(*handle);
+                    }
+                }
+            }
             Directive::Log { level, line } => self.log(*level, line),
             Directive::Reply {
                 handle,

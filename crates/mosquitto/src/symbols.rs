@@ -88,6 +88,8 @@ symbols! {
             as unsafe extern "C" fn(ClientPointer) -> *const c_char,
         kick_client_by_clientid: c"mosquitto_kick_client_by_clientid"
             as unsafe extern "C" fn(*const c_char, bool) -> c_int,
+        kick_client_by_username: c"mosquitto_kick_client_by_username"
+            as unsafe extern "C" fn(*const c_char, bool) -> c_int,
         log_printf: c"mosquitto_log_printf"
             as unsafe extern "C" fn(c_int, *const c_char, ...),
         malloc: c"mosquitto_malloc" as unsafe extern "C" fn(usize) -> *mut c_void,
@@ -145,6 +147,14 @@ impl Host for Symbols {
             Kick::NoSuchClient
         } else {
             Kick::Done
+        }
+    }
+
+    fn kick_all_of(&self, username: &str) {
+        // INVARIANT: never null, which would end all connections without a name.
+        if let Ok(username) = CString::new(username) {
+            // SAFETY: not null and terminated; the broker only compares it.
+            let _code = unsafe { (self.kick_client_by_username)(username.as_ptr(), true) };
         }
     }
 

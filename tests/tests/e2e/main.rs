@@ -3,6 +3,7 @@
 mod crash;
 mod crowd;
 mod devicewise;
+mod enhanced;
 mod host;
 mod impact;
 mod kaa;

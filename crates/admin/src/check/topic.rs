@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use countersign_core::client_id::ClientId;
 use countersign_core::connect::Identity;
+use countersign_core::control;
 use countersign_core::name::TenantId;
 use countersign_core::reason::Reason;
 use countersign_core::rights::TopicUse;
@@ -154,9 +155,13 @@ impl<S: AdminStore + GateStore> Asker<'_, S> {
             },
             client_id: client_id.clone(),
         };
-        let judged = match self.identify(who)? {
+        let identity = match self.identify(who)? {
+            Ok(identity) => identity,
             Err(reason) => return Ok(TopicAnswer::refused(reason)),
-            Ok(Identity::Credential { credential, .. }) => {
+        };
+        let is_authenticated = identity.credential().is_some();
+        let judged = match identity {
+            Identity::Credential { credential, .. } => {
                 // As it is stored, with all that counts.
                 let name = &credential.name;
                 match remembered(&mut self.credentials, self.store, name)? {
@@ -164,25 +169,30 @@ impl<S: AdminStore + GateStore> Asker<'_, S> {
                     None => return Ok(TopicAnswer::refused(Reason::UnknownName)),
                 }
             }
-            Ok(Identity::User {
+            Identity::User {
                 credential, tenant, ..
-            }) => self.judged_user(&credential, &tenant, client_id.as_ref())?,
-            Ok(Identity::Bearer { credential, token }) => {
+            } => self.judged_user(&credential, &tenant, client_id.as_ref())?,
+            Identity::Bearer { credential, token } => {
                 self.judged_bearer(&credential, &token, client_id.as_ref())?
             }
-            Ok(Identity::Unauthenticated { tenant: Some(id) }) => self.judged_nobody_of(&id),
-            Ok(Identity::Unauthenticated { tenant: None }) => {
+            Identity::Unauthenticated { tenant: Some(id) } => self.judged_nobody_of(&id),
+            Identity::Unauthenticated { tenant: None } => {
                 match self.touched(ask.usage, client_id.as_ref()) {
                     Some(id) => self.judged_nobody_of(&id),
                     None => Arc::new(Judged::nobody()),
                 }
             }
         };
+        let usage = ask.usage.as_topic_use();
         let Explanation {
-            verdict,
-            decided_by,
+            mut verdict,
+            mut decided_by,
             outcomes,
-        } = judged.rights.explain(ask.usage.as_topic_use(), &self.walls);
+        } = judged.rights.explain(usage, &self.walls);
+        if let Some(whatever_rules_say) = control::judge(usage, is_authenticated) {
+            verdict = whatever_rules_say;
+            decided_by = None;
+        }
         let in_way = verdict == Verdict::Deny(Reason::OtherTenant);
         let wall = Wall {
             tenant: judged.tenant.clone(),

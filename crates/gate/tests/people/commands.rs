@@ -76,10 +76,7 @@ fn an_unauthenticated_session_is_not_heard() {
         .act(|store, context| tenant::set(store, context, &tenant_id("acme"), changes))
         .unwrap();
     bench.settle();
-    let facts = {
-        let facts = countersign::ConnectFacts::new(Handle(1), b"a");
-        facts
-    };
+    let facts = countersign::ConnectFacts::new(Handle(1), b"a");
     assert!(is_admitted(&bench.gate.connect(&facts)));
     let nobody = Peer {
         handle: Handle(1),

@@ -42,8 +42,7 @@ impl Plugin {
     /// Asks the gate about what a client answered that was asked for more.
     ///
     /// The broker also asks this about a live session whose client sends an
-    /// AUTH out of turn. It frees the id of whoever is refused then, by which it
-    /// still knows that session, so such a session is not refused but ended.
+    /// AUTH out of turn.
     pub(crate) fn resume(&self, client: &Client<'_>, data: Option<&[u8]>) -> Outcome {
         let owner = self.clients.borrow().owner(client.handle());
         if owner == Some(Owner::Others) || self.is_pulseless() {
@@ -63,6 +62,11 @@ impl Plugin {
     }
 
     /// Tells the broker what became of enhanced authentication.
+    ///
+    /// INVARIANT: a live session is never refused here. The broker (2.0.11 for
+    /// one that authenticates again, all for one that sends an AUTH out of turn)
+    /// would free its id, by which it still knows it. It is kept waiting, and
+    /// the gate has it ended from the next tick.
     pub(crate) fn conclude_enhanced(
         &self,
         step: Step,
@@ -74,12 +78,13 @@ impl Plugin {
         let owner = self.clients.borrow().owner(handle);
         match (step, owner) {
             (Step::Continue, Some(Owner::Others)) => return sys::MOSQ_ERR_PLUGIN_DEFER,
-            // INVARIANT: a session that the broker knows by its id is never
-            // refused here; see `resume`.
             (Step::Continue, Some(Owner::Gate)) => return sys::MOSQ_ERR_AUTH_CONTINUE,
             (Step::Continue, None) | (Step::Start, _) => {}
         }
         match outcome {
+            Outcome::Nobody | Outcome::Unasked if owner == Some(Owner::Gate) => {
+                return sys::MOSQ_ERR_AUTH_CONTINUE;
+            }
             Outcome::Nobody | Outcome::Unasked => {}
             Outcome::Decided(ConnectOutcome::Admitted { username }, presented) => {
                 if self.host.set_username(client, username.as_deref()) {
@@ -92,6 +97,10 @@ impl Plugin {
                 }
                 self.log(LogLevel::Error, NO_USERNAME);
                 self.tell_gone(handle);
+            }
+            // It is live, and is being ended.
+            Outcome::Decided(ConnectOutcome::Challenge { data: b"" }, _) => {
+                return sys::MOSQ_ERR_AUTH_CONTINUE;
             }
             Outcome::Decided(ConnectOutcome::Challenge { data }, _) => {
                 if self.put_data(data, event) {
@@ -113,27 +122,20 @@ impl Plugin {
                 if let Some(line) = line {
                     self.log(LogLevel::Notice, &line);
                 }
+                self.clients.borrow_mut().forget(handle);
                 if code == RefusalCode::BadMethod {
-                    self.clients.borrow_mut().forget(handle);
                     return sys::MOSQ_ERR_NOT_SUPPORTED;
                 }
             }
             // Held, which this can't be, or an outcome of a newer gate.
             Outcome::Decided(ConnectOutcome::Pending { .. } | _, _) => self.tell_gone(handle),
         }
-        // A session that authenticates again is here until the broker has ended
-        // it, which it says.
-        if owner.is_none() {
-            self.clients.borrow_mut().forget(handle);
-        }
+        self.clients.borrow_mut().forget(handle);
         sys::MOSQ_ERR_AUTH
     }
 
     /// Gives the broker data for a client; says whether that worked.
     fn put_data(&self, data: &[u8], event: &mut sys::mosquitto_evt_extended_auth) -> bool {
-        if data.is_empty() {
-            return true;
-        }
         let Ok(length) = u16::try_from(data.len()) else {
             return false;
         };
@@ -167,6 +169,23 @@ impl Plugin {
         }
     }
 
+    /// Ends a connection that the broker does not know by its client id.
+    ///
+    /// 2.0.11 forgets which client has an id when another one goes away that came
+    /// with it and was asked for a code. Both are of one principal, for nobody is
+    /// asked who may not have the id; so all of that principal's are ended.
+    pub(super) fn kick_lost(&self, handle: Handle) {
+        let gate = self.gate.try_borrow();
+        let username = gate.ok().and_then(|gate| gate.username_of(handle));
+        if let Some(username) = username {
+            self.host.kick_all_of(&username);
+        }
+        if self.clients.borrow().is_here(handle) {
+            self.clients.borrow_mut().forget(handle);
+            self.tell_gone(handle);
+        }
+    }
+
     /// Sends the answer to a command to whoever gave it.
     ///
     /// The broker sends by client id, before it looks at the next packet. Where
@@ -193,6 +212,9 @@ impl Plugin {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
 
 /// Which step of enhanced authentication it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
