@@ -917,8 +917,9 @@ enum countersign_status countersign_gate_connect(struct countersign_gate *gate,
  * COUNTERSIGN_OUTCOME_ADMITTED, _REFUSED or _CHALLENGE. The CONNACK of who is let
  * in names the method (MQTT 5.0, section 3.1.2.11.9).
  *
- * A client that authenticates again (an AUTH with reason code 0x19) is refused;
- * end its connection.
+ * A live session can't authenticate again (an AUTH with reason code 0x19). It is
+ * asked for nothing, COUNTERSIGN_OUTCOME_CHALLENGE with no data, and ended by the
+ * next poll.
  *
  * The thread that opened the gate. Reads everything during the call.
  *
