@@ -1,0 +1,90 @@
+//! How long it takes to refuse people, by what was wrong: nobody is to learn
+//! from the time what the answer does not say.
+//!
+//! `cargo bench -p countersign-tests --bench enumeration` prints a table. It
+//! decides nothing. The artifacts are those that `cargo xtask test` built.
+
+use std::net::Ipv4Addr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use countersign_testkit::{Connect, Version};
+use countersign_tests::{ACCEPTED, Login, REFUSED, Site};
+
+/// So many people of each kind, none of whom is asked twice in one column.
+const EACH: u8 = 24;
+/// Less often than what hashing on the broker's own thread may take of it.
+const PACE: Duration = Duration::from_millis(120);
+
+fn main() {
+    println!("| broker | what was wrong | median | 90 % |");
+    println!("|---|---|---|---|");
+    for version in Version::ALL {
+        measure(version);
+    }
+}
+
+fn measure(version: Version) {
+    let site = Site::start(version);
+    // The first failure locks, so that the second column of each is locked.
+    let lockout = [
+        "settings",
+        "set",
+        "--lockout",
+        "failures=1,step=1h,longest=1h",
+    ];
+    site.cli.json(&lockout);
+    site.tenant("t1", &[]);
+    site.role("all", "t1", &["t1/#"]);
+    let person = |kind: &str, number: u8| {
+        let user = site.user(&format!("{kind}{number}@mail.test"), PASSWORD);
+        site.grant(&user, "t1", &["--role", "all"]);
+        user
+    };
+    let wrong: Vec<Login> = (0..EACH)
+        .map(|number| person("wrong", number).with_secret("another password"))
+        .collect();
+    let unknown: Vec<Login> = (0..EACH)
+        .map(|number| Login {
+            username: format!("nobody{number}@mail.test"),
+            secret: PASSWORD.to_owned(),
+        })
+        .collect();
+    let codeless: Vec<Login> = (0..EACH)
+        .map(|number| {
+            let user = person("codeless", number);
+            site.enrol_and_confirm(&user);
+            user
+        })
+        .collect();
+    let right = person("right", 0);
+    assert_eq!(right.connect("right").code(site.port()), ACCEPTED);
+    for (what, logins) in [
+        ("wrong password", &wrong),
+        ("unknown address", &unknown),
+        ("right password, no code", &codeless),
+        ("locked", &wrong),
+        ("locked, unknown address", &unknown),
+    ] {
+        let mut times: Vec<Duration> = (1..)
+            .zip(logins)
+            .map(|(number, login)| refusal(&site, login, number))
+            .collect();
+        times.sort_unstable();
+        let at = |percent: usize| times[times.len() * percent / 100];
+        println!("| {version} | {what} | {:.1?} | {:.1?} |", at(50), at(90));
+    }
+}
+
+/// How long a refusal takes, from CONNECT to CONNACK.
+fn refusal(site: &Site, login: &Login, number: u8) -> Duration {
+    thread::sleep(PACE);
+    let connect = Connect::v311(format!("c{number}"))
+        .login(&login.username, &login.secret)
+        .source(Ipv4Addr::new(127, 0, 1, number));
+    let start = Instant::now();
+    assert_eq!(connect.code(site.port()), REFUSED);
+    start.elapsed()
+}
+
+const PASSWORD: &str = "correct horse battery";
