@@ -144,14 +144,14 @@ fn d16_a_tenant_has_a_policy_of_its_own() {
     site.cli
         .json(&["settings", "set", "--argon2", "m=64,t=1,p=1"]);
     let jane = site.jane();
-    let policy = "failures=2,step=2s,longest=3s";
+    let policy = "failures=2,step=3s,longest=5s";
     site.cli.json(&["tenant", "set", "t1", "--lockout", policy]);
     fail(&site, &jane, 2);
     assert_eq!(code(&site, &jane), REFUSED);
-    std::thread::sleep(Duration::from_millis(2_100));
+    std::thread::sleep(Duration::from_millis(3_200));
     fail(&site, &jane, 2);
-    std::thread::sleep(Duration::from_millis(2_100));
+    std::thread::sleep(Duration::from_millis(3_200));
     assert_eq!(code(&site, &jane), REFUSED);
-    std::thread::sleep(Duration::from_millis(1_000));
+    std::thread::sleep(Duration::from_millis(2_000));
     assert_eq!(code(&site, &jane), ACCEPTED);
 }

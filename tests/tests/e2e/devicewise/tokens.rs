@@ -153,9 +153,9 @@ on_every_broker! {
     fn d39_a_token_and_its_session_end_at_their_second(version) {
         let site = Site::start(version);
         let jane = admin(&site);
-        let token = text(&make(&site, &jane, &["--ttl", "2s"]), "token");
+        let token = text(&make(&site, &jane, &["--ttl", "4s"]), "token");
         let mut client = connect(&token, "a-script").accepted(site.port());
-        assert!(client.wait_closed(Duration::from_secs(8)).is_some());
+        assert!(client.wait_closed(Duration::from_secs(12)).is_some());
         assert_eq!(code(&site, &token), REFUSED);
     }
 
