@@ -29,6 +29,8 @@ use crate::token::TokenRecord;
 use crate::totp::Step;
 use crate::user::RecoveryCodeId;
 
+pub use self::client_ids::may_keep_client_id;
+
 mod bearer;
 mod client_ids;
 mod nobody;

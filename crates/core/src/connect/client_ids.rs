@@ -1,6 +1,8 @@
 //! Whether a client may have the client id that it asks for, and what becomes
 //! of the session stored under it.
 
+use core::time::Duration;
+
 use super::{Circumstances, Request, SessionChange, SessionUse};
 use crate::client_id::ClientId;
 use crate::credential::CredentialId;
@@ -8,6 +10,7 @@ use crate::name::TenantId;
 use crate::ownership::{Claim, Holder, StoredSession};
 use crate::reason::Reason;
 use crate::store::{Directory, StoreError};
+use crate::time::Timestamp;
 
 /// Who wants a client id.
 pub(super) struct Claimant<'a> {
@@ -25,25 +28,77 @@ pub(super) fn own(
     at: &Circumstances<'_>,
     directory: &mut dyn Directory,
 ) -> Result<Result<SessionChange, Reason>, StoreError> {
-    let client_id = &request.client_id;
+    let hold = Holding {
+        live_holder: at.live_holder,
+        client_id_hold: at.client_id_hold,
+        now: at.now,
+    };
+    let starts_clean = request.session.starts_clean;
+    let found = look(claimant, &request.client_id, starts_clean, &hold, directory)?;
+    Ok(found.map(|stored| session_change(stored.as_ref(), claimant, request.session)))
+}
+
+/// Says whether a session of `credential` may keep its client id, with what is
+/// stored under it, when it goes to another tenant: whether a CONNECT there
+/// that does not start clean would be let have it.
+///
+/// # Errors
+///
+/// Returns the store's error when something could not be looked up.
+pub fn may_keep_client_id(
+    credential: CredentialId,
+    tenant: &TenantId,
+    client_id: &ClientId,
+    client_id_hold: Duration,
+    now: Timestamp,
+    directory: &mut dyn Directory,
+) -> Result<Result<(), Reason>, StoreError> {
+    let claimant = Claimant {
+        credential: Some(credential),
+        tenant: Some(tenant),
+    };
+    let hold = Holding {
+        // It is the live holder itself.
+        live_holder: None,
+        client_id_hold,
+        now,
+    };
+    Ok(look(&claimant, client_id, false, &hold, directory)?.map(drop))
+}
+
+/// What holds a client id besides what is stored.
+struct Holding {
+    live_holder: Option<CredentialId>,
+    client_id_hold: Duration,
+    now: Timestamp,
+}
+
+/// Says whether the claimant may have this client id; if so, what is stored
+/// under it.
+fn look(
+    claimant: &Claimant<'_>,
+    client_id: &ClientId,
+    starts_clean: bool,
+    hold: &Holding,
+    directory: &mut dyn Directory,
+) -> Result<Result<Option<StoredSession>, Reason>, StoreError> {
     if let Err(reason) = keeps_prefixes(claimant.tenant, client_id, directory)? {
         return Ok(Err(reason));
     }
     let is_another = |id: CredentialId| Some(id) != claimant.credential;
     let tie = client_id.tie();
-    if directory.bound_to(&tie)?.is_some_and(is_another) || at.live_holder.is_some_and(is_another) {
+    let is_live = hold.live_holder.is_some_and(is_another);
+    if directory.bound_to(&tie)?.is_some_and(is_another) || is_live {
         return Ok(Err(Reason::ClientIdOwned));
     }
     let stored = directory.stored_session(&tie)?;
     let claim = stored.as_ref().map_or(Claim::Free, |stored| {
-        stored.claim(claimant.credential, at.client_id_hold, at.now)
+        stored.claim(claimant.credential, hold.client_id_hold, hold.now)
     });
     Ok(match claim {
         Claim::Held => Err(Reason::ClientIdOwned),
-        Claim::FreeIfClean if !request.session.starts_clean => Err(Reason::ClientIdOwned),
-        Claim::Free | Claim::FreeIfClean => {
-            Ok(session_change(stored.as_ref(), claimant, request.session))
-        }
+        Claim::FreeIfClean if !starts_clean => Err(Reason::ClientIdOwned),
+        Claim::Free | Claim::FreeIfClean => Ok(stored),
     })
 }
 

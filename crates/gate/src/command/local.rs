@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use countersign_core::client_id::ClientId;
+use countersign_core::connect::may_keep_client_id;
 use countersign_core::credential::Credential;
 use countersign_core::kind::Kind;
 use countersign_core::name::{LoginName, TenantId};
-use countersign_core::ownership::Claim;
 use countersign_core::presence::Observation;
 use countersign_core::store::{GateStore, StoreError};
 use countersign_core::time::Timestamp;
@@ -182,21 +182,11 @@ impl<S: GateStore> Gate<S> {
                 "the listener takes another tenant".into(),
             ));
         }
-        let in_the_way = || Problem::InTheWay("the client id can't be used there".into());
-        if !self
-            .policy
-            .keeps_prefixes(client_id.as_str(), Some(&tenant))
-        {
-            return Err(in_the_way());
-        }
-        let tie = client_id.tie();
-        let is_another = |id| id != record.id;
-        let stored = self.store.stored_session(&tie)?;
         let hold = self.policy.client_id_hold;
-        let is_held =
-            stored.is_some_and(|stored| stored.claim(Some(record.id), hold, now) != Claim::Free);
-        if is_held || self.store.bound_to(&tie)?.is_some_and(is_another) {
-            return Err(in_the_way());
+        let kept = may_keep_client_id(record.id, &tenant, &client_id, hold, now, &mut self.store)?;
+        if kept.is_err() {
+            let why = "the client id can't be used there";
+            return Err(Problem::InTheWay(why.into()));
         }
         let rights = self.rights_of_user(record, &tenant, client_id.as_str())?;
         let session = self.sessions.get_mut(handle).ok_or(Problem::Unavailable)?;
