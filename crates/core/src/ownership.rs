@@ -24,6 +24,27 @@ pub struct StoredSession {
     pub last_used_at: Timestamp,
 }
 
+/// Who holds a client id, as far as a store knows.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Holding {
+    /// The credential that is bound to exactly this id.
+    pub bound_to: Option<CredentialId>,
+    /// What is recorded about the session that is stored under it.
+    pub stored_session: Option<StoredSession>,
+}
+
+impl Holding {
+    /// Says whether what `claimant` may do with the id follows from this
+    /// without regard to time: nothing is stored under it but, perhaps, a
+    /// session of its own.
+    #[must_use]
+    pub fn is_timeless_for(&self, claimant: CredentialId) -> bool {
+        self.stored_session
+            .as_ref()
+            .is_none_or(|stored| stored.holder == Holder::Credential(claimant))
+    }
+}
+
 /// Whose stored session it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Holder {

@@ -16,7 +16,9 @@ pub use self::admin::{
 };
 pub use self::directory::Directory;
 pub use self::error::{StoreError, StoreErrorKind};
-pub use self::gate::{Batch, GateStore, KickTarget, Login, Recorded, Refusal, Standing};
+pub use self::gate::{
+    Batch, GateStore, KickTarget, Login, Recorded, Refusal, Standing, StoreState,
+};
 
 mod admin;
 mod directory;

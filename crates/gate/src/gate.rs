@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_core::change::{Change, ChangeSeq};
+use countersign_core::change::Change;
 use countersign_core::connect::{Admission, Circumstances, Decision, Request, SessionUse, decide};
 use countersign_core::credential::Credential;
 use countersign_core::options::Chain;
@@ -15,7 +15,7 @@ use countersign_core::rule::Verdict;
 use countersign_core::scheme::NameForm;
 use countersign_core::secret::TagKey;
 use countersign_core::store::{
-    AdminStore, GateStore, Login, Recorded, Standing, StoreError, StoreErrorKind,
+    AdminStore, GateStore, Login, Recorded, Standing, StoreError, StoreErrorKind, StoreState,
 };
 use countersign_core::time::Timestamp;
 
@@ -54,8 +54,8 @@ pub struct Gate<S: GateStore> {
     pub(crate) sessions: Sessions,
     pub(crate) policy: Policy,
     pub(crate) records: Records,
-    /// The last entry of the change log that `policy` and `records` know of.
-    caught_up: Option<ChangeSeq>,
+    /// What `policy` and `records` know of.
+    caught_up: Option<CaughtUp>,
     pub(crate) unseen: UnseenClients,
     pub(crate) follower: Follower,
     pub(crate) writer: Writer,
@@ -335,12 +335,10 @@ impl<S: GateStore> Gate<S> {
     ) -> Result<Decided, StoreError> {
         let site = self.setting.site(place.listener);
         let leaves_unknown = self.setting.options.chain == Chain::Defer;
-        let client_id = request.client_id.tie();
         let live = self.sessions.live(request.client_id.as_str());
         let live_holder = live.and_then(Session::credential);
         for _ in 0..MOST_TRIES {
-            let standing = self.store.standing(&client_id)?;
-            self.catch_up(&standing)?;
+            let standing = self.catch_up()?;
             let at = Circumstances {
                 site: &site,
                 schemes: &self.policy.schemes,
@@ -355,8 +353,7 @@ impl<S: GateStore> Gate<S> {
                 store: &mut self.store,
                 records: &mut self.records,
                 policy: &self.policy,
-                client_id: &client_id,
-                standing: &standing,
+                standing,
             };
             let admission = match decide(request, &at, &mut directory, &mut comparison)? {
                 Decision::Admit(admission) => admission,
@@ -384,19 +381,28 @@ impl<S: GateStore> Gate<S> {
         Ok(Decided::Refused(Reason::StoreBusy))
     }
 
-    /// Gives up what is kept in memory and changed in the store by then.
-    pub(crate) fn catch_up(&mut self, standing: &Standing) -> Result<(), StoreError> {
-        let last = standing.last_change;
-        if self.caught_up != Some(last) {
+    /// Gives up what is kept in memory and changed in the store by now. Looks
+    /// into the store only if anybody has committed anything since the last
+    /// time.
+    pub(crate) fn catch_up(&mut self) -> Result<Standing, StoreError> {
+        // Before the look: what is committed after it is another state.
+        let state = self.store.state()?;
+        let before = self.caught_up.as_ref();
+        if let Some(caught_up) = before.filter(|it| it.state.is_some() && it.state == state) {
+            return Ok(caught_up.standing);
+        }
+        let standing = self.store.standing()?;
+        if before.is_none_or(|it| it.standing.last_change != standing.last_change) {
+            self.caught_up = None;
             if let Some(outdated) = self.records.follow(&mut self.store)? {
                 self.writer.note(Note::Outdated(Box::new(outdated)));
             }
             self.policy.refresh(&mut self.store)?;
-            // Not what the two found at their ends: they may differ, and what
-            // came after `last` is looked at again.
-            self.caught_up = Some(last);
         }
-        Ok(())
+        // Not what the two found at their ends: they may differ, and what came
+        // after this is looked at again.
+        self.caught_up = Some(CaughtUp { state, standing });
+        Ok(standing)
     }
 
     /// Commits what a login changes; says whether the credential still was
@@ -649,6 +655,14 @@ impl<S: GateStore> Gate<S> {
         self.writer.note(Note::Observed(joined));
         Some(verdict)
     }
+}
+
+/// How far what is kept in memory is up to date.
+struct CaughtUp {
+    /// The state of the store before it was looked at.
+    state: Option<StoreState>,
+    /// All that these logs tell of is worked off.
+    standing: Standing,
 }
 
 /// What became of a CONNECT, committed.

@@ -1,8 +1,9 @@
 //! Credentials that were looked up, kept in memory until the change log names
 //! them.
 //!
-//! Before anything kept here is believed, a CONNECT asks the store how far its
-//! change log goes ([`Standing`]) and works off what is new. So an answer from
+//! Before anything kept here is believed, a CONNECT makes sure that nobody has
+//! committed anything, else asks the store how far its logs go ([`Standing`])
+//! and works off what is new. So an answer from
 //! here is the store's own, with two exceptions that the log does not tell of:
 //! first and last use, and a new hash of the same password. [`Known`] keeps
 //! nothing whose hash is to be renewed; and where another broker was faster to
@@ -19,7 +20,7 @@ use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::kind::Kind;
 use countersign_core::lockout::Lockout;
 use countersign_core::name::{LoginName, TenantId};
-use countersign_core::ownership::StoredSession;
+use countersign_core::ownership::{Holding, StoredSession};
 use countersign_core::secret::{SecretDigest, Verifier};
 use countersign_core::store::{Directory, GateStore, Standing, StoreError};
 use countersign_core::tenant::Tenant;
@@ -49,6 +50,17 @@ struct Present {
     record: Arc<Credential>,
     /// Whether it was of use since it was last spared.
     was_used: bool,
+    /// Who holds the client id that it asked for last.
+    holding: Option<KnownHolding>,
+}
+
+/// Who holds a client id, and how far the logs of the store went before that was
+/// read.
+#[derive(Debug)]
+struct KnownHolding {
+    client_id: ClientIdTie,
+    holding: Holding,
+    standing: Standing,
 }
 
 impl Records {
@@ -141,8 +153,41 @@ impl Records {
         let present = Present {
             record: Arc::clone(record),
             was_used: false,
+            holding: None,
         };
         self.present.insert(id, present);
+    }
+
+    /// Who holds a client id that `claimant` has asked for before, if the logs of
+    /// the store go no further since.
+    fn holding(
+        &self,
+        client_id: &ClientIdTie,
+        claimant: CredentialId,
+        standing: Standing,
+    ) -> Option<&Holding> {
+        let known = self.present.get(&claimant)?.holding.as_ref()?;
+        let is_it = known.standing == standing && known.client_id == *client_id;
+        is_it.then_some(&known.holding)
+    }
+
+    /// Keeps who holds a client id, unless that changes with time alone.
+    fn keep_holding(
+        &mut self,
+        client_id: &ClientIdTie,
+        claimant: CredentialId,
+        standing: Standing,
+        holding: &Holding,
+    ) {
+        if let Some(present) = self.present.get_mut(&claimant)
+            && holding.is_timeless_for(claimant)
+        {
+            present.holding = Some(KnownHolding {
+                client_id: *client_id,
+                holding: holding.clone(),
+                standing,
+            });
+        }
     }
 
     /// Gives up the oldest that was of no use for a while.
@@ -175,8 +220,7 @@ pub(crate) struct Known<'a, S> {
     pub(crate) store: &'a mut S,
     pub(crate) records: &'a mut Records,
     pub(crate) policy: &'a Policy,
-    pub(crate) client_id: &'a ClientIdTie,
-    pub(crate) standing: &'a Standing,
+    pub(crate) standing: Standing,
 }
 
 impl<S> Known<'_, S> {
@@ -252,22 +296,31 @@ impl<S: GateStore> Directory for Known<'_, S> {
     }
 
     fn bound_to(&mut self, client_id: &ClientIdTie) -> Result<Option<CredentialId>, StoreError> {
-        if client_id == self.client_id {
-            Ok(self.standing.bound_to)
-        } else {
-            self.store.bound_to(client_id)
-        }
+        self.store.bound_to(client_id)
     }
 
     fn stored_session(
         &mut self,
         client_id: &ClientIdTie,
     ) -> Result<Option<StoredSession>, StoreError> {
-        if client_id == self.client_id {
-            Ok(self.standing.stored_session.clone())
-        } else {
-            self.store.stored_session(client_id)
+        self.store.stored_session(client_id)
+    }
+
+    fn holding(
+        &mut self,
+        client_id: &ClientIdTie,
+        claimant: Option<CredentialId>,
+    ) -> Result<Holding, StoreError> {
+        let Some(id) = claimant else {
+            return self.store.holding(client_id, None);
+        };
+        if let Some(known) = self.records.holding(client_id, id, self.standing) {
+            return Ok(known.clone());
         }
+        let found = self.store.holding(client_id, claimant)?;
+        self.records
+            .keep_holding(client_id, id, self.standing, &found);
+        Ok(found)
     }
 
     fn credential_by_id(
@@ -329,7 +382,8 @@ mod tests {
     use countersign_core::connect::{LoginRecord, Proof, SessionChange};
     use countersign_core::lifecycle::State;
     use countersign_core::options::Options;
-    use countersign_core::presence::Observation;
+    use countersign_core::ownership::Holder;
+    use countersign_core::presence::{Observation, Presence, SessionNumber};
     use countersign_core::scheme::SchemeName;
     use countersign_core::secret::{Argon2Params, PasswordHash, Secret, SecretId};
     use countersign_core::store::{AdminStore, AdminTransaction, Batch, Intent, Login, Settings};
@@ -378,6 +432,16 @@ mod tests {
         record.ever_used = false;
         record.last_used_at = None;
         format!("{record:?} {:?}", digests_of(&record).collect::<Vec<_>>())
+    }
+
+    /// All of it but when the claimant used its own session last.
+    fn timeless(mut holding: Holding, claimant: Option<CredentialId>) -> Holding {
+        if let (Some(stored), Some(claimant)) = (&mut holding.stored_session, claimant)
+            && stored.holder == Holder::Credential(claimant)
+        {
+            stored.last_used_at = NOW;
+        }
+        holding
     }
 
     impl Rig {
@@ -440,25 +504,21 @@ mod tests {
         /// Asks as a CONNECT does.
         fn ask<T>(
             &mut self,
-            id: &str,
             ask: impl FnOnce(&mut Known<'_, SqliteStore>) -> Result<T, StoreError>,
         ) -> T {
-            let tie = client_id(id).tie();
-            let standing = self.gate.store.standing(&tie).unwrap();
-            self.gate.catch_up(&standing).unwrap();
+            let standing = self.gate.catch_up().unwrap();
             let mut known = Known {
                 store: &mut self.gate.store,
                 records: &mut self.gate.records,
                 policy: &self.gate.policy,
-                client_id: &tie,
-                standing: &standing,
+                standing,
             };
             ask(&mut known).unwrap()
         }
 
         fn look(&mut self, text: &str) -> Option<Arc<Credential>> {
             let name = name(text);
-            self.ask("c", |known| known.credential(&name))
+            self.ask(|known| known.credential(&name))
         }
 
         fn is_kept(&self, text: &str) -> bool {
@@ -499,33 +559,38 @@ mod tests {
                     .collect();
                 assert_eq!(logged(kept), logged(plain), "{text}");
                 for digest in digests {
-                    let kept = self.ask("c", |known| known.credential_by_digest(&digest));
+                    let kept = self.ask(|known| known.credential_by_digest(&digest));
                     let plain = self.plain.credential_by_digest(&digest).unwrap();
                     assert_eq!(logged(kept), logged(plain), "{text}");
                 }
             }
+            let claimants: Vec<Option<CredentialId>> = NAMES
+                .iter()
+                .map(|text| self.plain.credential(&name(text)).unwrap())
+                .map(|found| found.map(|record| record.id))
+                .collect();
             for id in CLIENT_IDS {
                 let (id, tie) = (client_id(id), client_id(id).tie());
-                let kept = self.ask(id.as_str(), |known| {
-                    Ok((
-                        known.bound_to(&tie)?,
-                        known.stored_session(&tie)?,
-                        known.tenant_by_client_id(&id)?,
-                    ))
-                });
-                let plain = (
-                    self.plain.bound_to(&tie).unwrap(),
-                    self.plain.stored_session(&tie).unwrap(),
-                    self.plain.tenant_by_client_id(&id).unwrap(),
+                for claimant in claimants.iter().chain([&None]).copied() {
+                    // Twice, so that it is found again.
+                    for _ in 0..2 {
+                        let kept = self.ask(|known| known.holding(&tie, claimant));
+                        let plain = self.plain.holding(&tie, claimant).unwrap();
+                        let of_time = |holding| timeless(holding, claimant);
+                        assert_eq!(of_time(kept), of_time(plain), "{id} {claimant:?}");
+                    }
+                }
+                assert_eq!(
+                    self.ask(|known| known.tenant_by_client_id(&id)),
+                    self.plain.tenant_by_client_id(&id).unwrap()
                 );
-                assert_eq!(kept, plain, "{id}");
             }
             for id in ["acme", "globex", "nobody"] {
-                let kept = self.ask("c", |known| known.tenant(&tenant_id(id)));
+                let kept = self.ask(|known| known.tenant(&tenant_id(id)));
                 assert_eq!(kept, self.plain.tenant(&tenant_id(id)).unwrap());
             }
             assert_eq!(
-                self.ask("c", |known| known.some_tenant_admits_anonymous()),
+                self.ask(|known| known.some_tenant_admits_anonymous()),
                 self.plain.some_tenant_admits_anonymous().unwrap()
             );
         }
@@ -584,6 +649,13 @@ mod tests {
                     tenant::set(store, context, &tenant_id("globex"), changes)
                 })),
                 13 => self.write_something(),
+                14 => self.log_in_elsewhere(text, id, {
+                    LoginRecord {
+                        session: SessionChange::Dropped,
+                        ..LoginRecord::default()
+                    }
+                }),
+                15 => self.use_elsewhere(id),
                 _ => drop(self.look(text)),
             }
         }
@@ -593,6 +665,51 @@ mod tests {
             let used = Observation::Used(CredentialId(1), NOW);
             let batch = Batch {
                 observations: vec![used],
+                ..Batch::default()
+            };
+            self.admin.write_batch("there", &batch).unwrap();
+        }
+    }
+
+    impl Rig {
+        /// A session at another broker, of a client that proved nothing, which
+        /// joins a tenant; if what is stored is another's, that was used.
+        fn use_elsewhere(&mut self, id: &str) {
+            let tenant = tenant_id("globex");
+            let login = Login {
+                broker: "there",
+                client_id: &client_id(id),
+                username: None,
+                tenant: None,
+                proved: None,
+                record: LoginRecord {
+                    session: SessionChange::Taken,
+                    ..LoginRecord::default()
+                },
+            };
+            let _recorded = self.admin.record_login(&login, NOW).unwrap();
+            self.acts = self.acts.saturating_add(1);
+            let number = SessionNumber(i64::try_from(self.acts).unwrap());
+            let later = NOW.plus(core::time::Duration::from_secs(self.acts));
+            let came = Observation::Connected(Presence {
+                session: number,
+                client_id: id.into(),
+                username: None,
+                credential: None,
+                tenant: None,
+                address: None,
+                protocol: 5,
+                connected_at: later,
+                authenticated: false,
+                listener: None,
+                stored: true,
+            });
+            let batch = Batch {
+                observations: vec![
+                    came,
+                    Observation::Joined(number, tenant),
+                    Observation::Disconnected(number, later),
+                ],
                 ..Batch::default()
             };
             self.admin.write_batch("there", &batch).unwrap();
@@ -659,10 +776,10 @@ mod tests {
         let digest = SecretDigest::of(&secret);
         let other = SecretDigest::from_bytes([7; 32]);
         for _ in 0..2 {
-            let found = rig.ask("c", |known| known.credential_by_digest(&digest));
+            let found = rig.ask(|known| known.credential_by_digest(&digest));
             assert_eq!(found.unwrap().name, name("one@acme"));
             assert!(
-                rig.ask("c", |known| known.credential_by_digest(&other))
+                rig.ask(|known| known.credential_by_digest(&other))
                     .is_none()
             );
         }
@@ -672,7 +789,7 @@ mod tests {
         })
         .unwrap();
         assert!(
-            rig.ask("c", |known| known.credential_by_digest(&digest))
+            rig.ask(|known| known.credential_by_digest(&digest))
                 .is_none()
         );
     }
@@ -762,7 +879,7 @@ mod tests {
 
         #[test]
         fn what_is_kept_answers_as_the_store_does(
-            acts in proptest::collection::vec((0_u8..16, 0_usize..6, 0_usize..3), 1..25),
+            acts in proptest::collection::vec((0_u8..17, 0_usize..6, 0_usize..3), 1..25),
         ) {
             let mut rig = Rig::new();
             for (kind, which, id) in acts {

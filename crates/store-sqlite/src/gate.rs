@@ -9,13 +9,14 @@ use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::lockout::Lockout;
 use countersign_core::name::{LoginName, TenantId};
-use countersign_core::ownership::StoredSession;
+use countersign_core::ownership::{Holding, StoredSession};
 use countersign_core::role::Role;
 use countersign_core::scheme::Schemes;
 use countersign_core::seal::SealKey;
 use countersign_core::secret::{PasswordHash, SecretDigest, SecretId};
 use countersign_core::store::{
     Batch, Directory, GateStore, KickTarget, Login, Recorded, Settings, Standing, StoreError,
+    StoreState,
 };
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
@@ -26,8 +27,8 @@ use crate::maintenance::CHUNK;
 use crate::open::SqliteStore;
 use crate::patience::{BATCH_WAIT, GATE_WAIT};
 use crate::{
-    changes, kicks, lockouts, ownership, people, presence, roles, rows, schemes, standing, tenants,
-    tokens, writing,
+    changes, kicks, lockouts, ownership, people, presence, roles, rows, schemes, standing, state,
+    tenants, tokens, writing,
 };
 
 impl Directory for SqliteStore {
@@ -81,6 +82,16 @@ impl Directory for SqliteStore {
     ) -> Result<Option<StoredSession>, StoreError> {
         self.look_once("look up a stored session", |connection| {
             ownership::stored_session(connection, client_id)
+        })
+    }
+
+    fn holding(
+        &mut self,
+        client_id: &ClientIdTie,
+        _claimant: Option<CredentialId>,
+    ) -> Result<Holding, StoreError> {
+        self.look_once("look up a client id", |connection| {
+            ownership::holding(connection, client_id)
         })
     }
 
@@ -146,10 +157,15 @@ impl GateStore for SqliteStore {
         self.look_once("read the change log", changes::last)
     }
 
-    fn standing(&mut self, client_id: &ClientIdTie) -> Result<Standing, StoreError> {
-        let action = "look up a client id";
+    fn state(&mut self) -> Result<Option<StoreState>, StoreError> {
+        self.check_in_place_at_times("look at the store")?;
+        Ok(state::of(&self.connection))
+    }
+
+    fn standing(&mut self) -> Result<Standing, StoreError> {
+        let action = "read the change log";
         self.check_in_place(action)?;
-        self.look_once(action, |connection| standing::of(connection, client_id))
+        self.look_once(action, standing::of)
     }
 
     fn changes_after(

@@ -6,7 +6,7 @@ use countersign_core::connect::SessionChange;
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::lifecycle::State;
 use countersign_core::name::{LoginName, TenantId};
-use countersign_core::ownership::{Claim, Holder, StoredSession};
+use countersign_core::ownership::{Claim, Holder, Holding, StoredSession};
 use countersign_core::store::Login;
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params};
@@ -74,9 +74,23 @@ pub(crate) fn stored_session(
     }
 }
 
+/// Who holds this client id, in one statement.
+pub(crate) fn holding(connection: &Connection, client_id: &ClientIdTie) -> Result<Holding, Fault> {
+    let mut statement = connection.prepare_cached(HOLDING)?;
+    let mut rows = statement.query([client_id.0])?;
+    let Some(row) = rows.next()? else {
+        return Err(Fault::Content("a row that is always there".into()));
+    };
+    let columns = &mut Columns::of(row);
+    Ok(Holding {
+        bound_to: columns.maybe_number()?.map(CredentialId),
+        stored_session: read_session(columns)?,
+    })
+}
+
 /// Reads [`session_columns`]; where a join found no session, the word for its
 /// holder is missing.
-pub(crate) fn read_session(columns: &mut Columns<'_>) -> Result<Option<StoredSession>, Fault> {
+fn read_session(columns: &mut Columns<'_>) -> Result<Option<StoredSession>, Fault> {
     let credential = columns.maybe_number()?.map(CredentialId);
     let state = columns.maybe_parsed(State::parse)?;
     let Some(holder) = columns.maybe_text()? else {
@@ -238,7 +252,6 @@ macro_rules! select_bound {
         "SELECT id FROM credential WHERE bound_to = ?1 ORDER BY id LIMIT 1"
     };
 }
-pub(crate) use select_bound;
 
 /// The columns of a stored session, in the order they are read.
 macro_rules! session_columns {
@@ -247,7 +260,6 @@ macro_rules! session_columns {
              stored_session.tenant, stored_session.last_used_at"
     };
 }
-pub(crate) use session_columns;
 
 const BOUND_TO: &str = select_bound!();
 
@@ -264,6 +276,17 @@ const STORED_SESSION: &str = concat!(
      WHERE stored_session.client_id = ?1"
 );
 
+/// One row, whatever is stored.
+const HOLDING: &str = concat!(
+    "SELECT (",
+    select_bound!(),
+    "), ",
+    session_columns!(),
+    " FROM (SELECT 1)
+         LEFT JOIN stored_session ON stored_session.client_id = ?1
+         LEFT JOIN credential ON credential.id = stored_session.credential"
+);
+
 /// Words for the holders of stored sessions.
 const CREDENTIAL: &str = "credential";
 const FORMER: &str = "former";
@@ -276,7 +299,7 @@ mod tests {
 
     use super::*;
     use crate::open::SqliteStore;
-    use crate::{changes, kinds, lockouts, people, tokens};
+    use crate::{changes, kinds, lockouts, people, standing, tokens};
 
     #[test]
     fn what_a_connect_looks_up_is_never_searched_for_row_by_row() {
@@ -287,6 +310,8 @@ mod tests {
             BOUND_TO,
             LAST_PREFIX,
             STORED_SESSION,
+            HOLDING,
+            standing::STANDING,
             rows::BY_NAME,
             rows::BY_DIGEST,
             rows::BY_ID,
@@ -311,7 +336,12 @@ mod tests {
                 .unwrap()
                 .collect::<rusqlite::Result<_>>()
                 .unwrap();
-            let is_good = |step: &String| step.starts_with("SEARCH") || step.contains("SUBQUERY");
+            // The one row that all else is joined to.
+            let is_row =
+                |step: &String| step.contains("CONSTANT ROW") || step == "SCAN (subquery-1)";
+            let is_good = |step: &String| {
+                step.starts_with("SEARCH") || step.contains("SUBQUERY") || is_row(step)
+            };
             assert!(
                 !steps.is_empty() && steps.iter().all(is_good),
                 "{sql}: {steps:?}"

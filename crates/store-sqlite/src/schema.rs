@@ -56,6 +56,7 @@ pub(crate) fn newest(migrations: &[&str]) -> u32 {
 pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001.sql"),
     include_str!("../migrations/0002.sql"),
+    include_str!("../migrations/0003.sql"),
 ];
 
 /// `CSgn`, in the header of every store.

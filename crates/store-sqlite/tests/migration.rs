@@ -29,13 +29,13 @@ use tempfile::TempDir;
 use self::common::{activate, create, entry, tenant_id};
 
 #[test]
-fn a_store_of_schema_1_answers_alike_under_schema_2() {
+fn a_store_of_schema_1_answers_alike_under_the_newest() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("countersign.db");
     write_schema_1(&path);
 
     let mut store = SqliteStore::open(&path).unwrap();
-    assert_eq!(store.schema_version().unwrap(), 2);
+    assert_eq!(store.schema_version().unwrap(), 3);
     assert!(store.quick_check().unwrap().is_empty());
     let copy = Connection::open(directory.path().join("countersign.db.v1.bak")).unwrap();
     let version: i64 = copy

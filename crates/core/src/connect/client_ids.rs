@@ -7,7 +7,7 @@ use super::{Circumstances, Request, SessionChange, SessionUse};
 use crate::client_id::ClientId;
 use crate::credential::CredentialId;
 use crate::name::TenantId;
-use crate::ownership::{Claim, Holder, StoredSession};
+use crate::ownership::{Claim, Holder, Holding, StoredSession};
 use crate::reason::Reason;
 use crate::store::{Directory, StoreError};
 use crate::time::Timestamp;
@@ -28,7 +28,7 @@ pub(super) fn own(
     at: &Circumstances<'_>,
     directory: &mut dyn Directory,
 ) -> Result<Result<SessionChange, Reason>, StoreError> {
-    let hold = Holding {
+    let hold = Hold {
         live_holder: at.live_holder,
         client_id_hold: at.client_id_hold,
         now: at.now,
@@ -57,7 +57,7 @@ pub fn may_keep_client_id(
         credential: Some(credential),
         tenant: Some(tenant),
     };
-    let hold = Holding {
+    let hold = Hold {
         // It is the live holder itself.
         live_holder: None,
         client_id_hold,
@@ -67,7 +67,7 @@ pub fn may_keep_client_id(
 }
 
 /// What holds a client id besides what is stored.
-struct Holding {
+struct Hold {
     live_holder: Option<CredentialId>,
     client_id_hold: Duration,
     now: Timestamp,
@@ -79,19 +79,23 @@ fn look(
     claimant: &Claimant<'_>,
     client_id: &ClientId,
     starts_clean: bool,
-    hold: &Holding,
+    hold: &Hold,
     directory: &mut dyn Directory,
 ) -> Result<Result<Option<StoredSession>, Reason>, StoreError> {
     if let Err(reason) = keeps_prefixes(claimant.tenant, client_id, directory)? {
         return Ok(Err(reason));
     }
     let is_another = |id: CredentialId| Some(id) != claimant.credential;
-    let tie = client_id.tie();
-    let is_live = hold.live_holder.is_some_and(is_another);
-    if directory.bound_to(&tie)?.is_some_and(is_another) || is_live {
+    if hold.live_holder.is_some_and(is_another) {
         return Ok(Err(Reason::ClientIdOwned));
     }
-    let stored = directory.stored_session(&tie)?;
+    let Holding {
+        bound_to,
+        stored_session: stored,
+    } = directory.holding(&client_id.tie(), claimant.credential)?;
+    if bound_to.is_some_and(is_another) {
+        return Ok(Err(Reason::ClientIdOwned));
+    }
     let claim = stored.as_ref().map_or(Claim::Free, |stored| {
         stored.claim(claimant.credential, hold.client_id_hold, hold.now)
     });

@@ -8,7 +8,7 @@ use crate::credential::{Credential, CredentialId};
 use crate::jwt::{KeyId, TokenId};
 use crate::lockout::Lockout;
 use crate::name::{LoginName, TenantId};
-use crate::ownership::StoredSession;
+use crate::ownership::{Holding, StoredSession};
 use crate::secret::SecretDigest;
 use crate::tenant::Tenant;
 use crate::token::{TokenKey, TokenRecord};
@@ -74,6 +74,25 @@ pub trait Directory {
         &mut self,
         client_id: &ClientIdTie,
     ) -> Result<Option<StoredSession>, StoreError>;
+
+    /// Who holds this client id, for a decision about what `claimant` may do with
+    /// it: [`StoredSession::last_used_at`] of a session of its own may be out
+    /// of date.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn holding(
+        &mut self,
+        client_id: &ClientIdTie,
+        claimant: Option<CredentialId>,
+    ) -> Result<Holding, StoreError> {
+        let _anybody = claimant;
+        Ok(Holding {
+            bound_to: self.bound_to(client_id)?,
+            stored_session: self.stored_session(client_id)?,
+        })
+    }
 
     /// The credential with this number.
     ///

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use super::{Directory, Settings, StoreError};
 use crate::audit::AuditEntry;
 use crate::change::{Change, ChangeSeq, KickRequestId};
-use crate::client_id::{ClientId, ClientIdTie};
+use crate::client_id::ClientId;
 use crate::connect::{Failure, LoginRecord, Proof};
 use crate::credential::{Credential, CredentialId};
 use crate::lockout::Lockout;
 use crate::name::TenantId;
-use crate::ownership::StoredSession;
 use crate::presence::{Observation, SessionNumber};
 use crate::reason::Reason;
 use crate::role::Role;
@@ -77,14 +76,23 @@ pub trait GateStore: Directory + Send + Sized + 'static {
     /// Returns [`StoreError`] when the store can't be read.
     fn last_change(&mut self) -> Result<ChangeSeq, StoreError>;
 
-    /// How far the change log goes and who holds this client id, of one state
-    /// of the store. Costs about as much as one of the two.
+    /// Which state the store is in, told without a look into it. As long as
+    /// it is the same, so is every answer of the store, whoever writes to it.
+    /// None where the store can't tell.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store is not the one any more that was
+    /// opened.
+    fn state(&mut self) -> Result<Option<StoreState>, StoreError>;
+
+    /// How far the logs go, of one state of the store.
     ///
     /// # Errors
     ///
     /// Returns [`StoreError`] when the store can't be read, or when it is not
     /// the one any more that was opened.
-    fn standing(&mut self, client_id: &ClientIdTie) -> Result<Standing, StoreError>;
+    fn standing(&mut self) -> Result<Standing, StoreError>;
 
     /// Up to `limit` changes after `seq`, oldest first. Where the log no
     /// longer reaches back so far, [`Change::Everything`] stands for the gap.
@@ -212,16 +220,20 @@ pub trait GateStore: Directory + Send + Sized + 'static {
     fn maintain(&mut self, broker: &str, now: Timestamp) -> Result<(), StoreError>;
 }
 
-/// What a CONNECT asks about every time, however much is remembered.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// Tells one state of a store from all that come after it. Says nothing by
+/// itself.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct StoreState(pub [u32; 12]);
+
+/// How far the logs of a store go. What was read when they went as far is true
+/// still, as far as changes are logged.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Standing {
-    /// The last entry of the change log. What was read when it was the last
-    /// is true still, as far as changes are logged.
+    /// The last entry of the change log.
     pub last_change: ChangeSeq,
-    /// See [`Directory::bound_to`].
-    pub bound_to: Option<CredentialId>,
-    /// See [`Directory::stored_session`].
-    pub stored_session: Option<StoredSession>,
+    /// How often it changed, by then, whose stored sessions are; see
+    /// [`Directory::holding`].
+    pub session_changes: i64,
 }
 
 /// A login whose lasting effects are to be committed.
