@@ -128,7 +128,7 @@ pub struct Asker<'s, S> {
     walls: Territories,
     tenants: BTreeMap<TenantId, Arc<Tenant>>,
     /// Who is connected with which client id; read when it first matters.
-    connected: Option<HashMap<String, CredentialId>>,
+    connected: Option<HashMap<Arc<str>, CredentialId>>,
     credentials: HashMap<String, Option<Arc<Credential>>>,
     judged: HashMap<Session, Arc<Judged>>,
     of_tenants: HashMap<TenantId, Arc<Judged>>,
@@ -264,7 +264,7 @@ impl<'s, S: AdminStore + GateStore> Asker<'s, S> {
         })
     }
 
-    fn connected(&mut self) -> Result<&HashMap<String, CredentialId>, StoreError> {
+    fn connected(&mut self) -> Result<&HashMap<Arc<str>, CredentialId>, StoreError> {
         let connected = match self.connected.take() {
             Some(known) => known,
             None => {

@@ -85,8 +85,8 @@ impl ClientView {
         let presence = &client.presence;
         Self {
             session: session_name(client),
-            client_id: presence.client_id.clone(),
-            username: presence.username.clone(),
+            client_id: presence.client_id.to_string(),
+            username: presence.username.as_deref().map(str::to_owned),
             tenant: presence.tenant.as_ref().map(ToString::to_string),
             address: presence.address.clone(),
             protocol: presence.protocol,

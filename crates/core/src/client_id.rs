@@ -2,6 +2,7 @@
 //! (MQTT 5.0 §3.1.3.1).
 
 use core::fmt;
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
@@ -12,7 +13,7 @@ use crate::secret::{Secret, SecretDigest, Verifier};
 /// The host has already replaced an empty one. `+`, `#` and control
 /// characters are refused: no broker protects a plugin from them.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct ClientId(Box<str>);
+pub struct ClientId(Arc<str>);
 
 impl ClientId {
     /// Parses a client identifier of 1 to 65,535 bytes.
@@ -33,6 +34,12 @@ impl ClientId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The identifier as a text that others keep, too.
+    #[must_use]
+    pub fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
     }
 
     /// The hash under which a first-use tie is kept.

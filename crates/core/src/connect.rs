@@ -107,8 +107,8 @@ impl Request {
             None => None,
             Some(bytes) => {
                 let name = LoginName::parse(text(bytes)?).map_err(|_| Reason::Malformed)?;
-                let is_email = matches!(name.suffix(), Suffix::Email);
-                if name.as_str().contains('+') && !is_email {
+                let is_email = |name: &LoginName| matches!(name.suffix(), Suffix::Email);
+                if name.as_str().contains('+') && !is_email(&name) {
                     return Err(Reason::Malformed);
                 }
                 Some(name)

@@ -1,13 +1,14 @@
 //! Names: tenants, login names and groups. Parsing is the only way to one.
 
 use core::fmt;
+use std::sync::Arc;
 
 /// The id of a tenant: `[a-z0-9][a-z0-9_-]{0,62}`.
 ///
 /// It has no dot and no `@`, so `name@tenant` and an e-mail address never
 /// collide.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct TenantId(Box<str>);
+pub struct TenantId(Arc<str>);
 
 impl TenantId {
     /// Parses a tenant's id.
@@ -56,7 +57,7 @@ pub struct TenantIdError(Box<str>);
 /// white space, compared byte for byte. All kinds of principals share one
 /// name space.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct LoginName(Box<str>);
+pub struct LoginName(Arc<str>);
 
 impl LoginName {
     /// Parses a login name of any kind.
@@ -101,6 +102,12 @@ impl LoginName {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The name as a text that others keep, too.
+    #[must_use]
+    pub fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
     }
 
     /// What stands behind the last `@`, and so who answers for the name.

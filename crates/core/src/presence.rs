@@ -1,5 +1,7 @@
 //! Who is connected, as the brokers report it.
 
+use std::sync::Arc;
+
 use crate::credential::CredentialId;
 use crate::name::TenantId;
 use crate::time::Timestamp;
@@ -14,9 +16,9 @@ pub struct Presence {
     /// Its number at its broker.
     pub session: SessionNumber,
     /// The client id.
-    pub client_id: String,
+    pub client_id: Arc<str>,
     /// The principal's name; none when unauthenticated.
-    pub username: Option<String>,
+    pub username: Option<Arc<str>>,
     /// The credential behind the name.
     pub credential: Option<CredentialId>,
     /// The tenant, as far as it is known.

@@ -6,6 +6,7 @@
 //! that is new about a credential; [`Schemes`] are all that a store knows,
 //! the seven [built in](Schemes::built_in) first.
 
+use core::borrow::Borrow;
 use core::fmt;
 use std::collections::BTreeMap;
 
@@ -218,6 +219,13 @@ impl SchemeName {
 impl fmt::Display for SchemeName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// So that a scheme is found by a text, which is compared as names are.
+impl Borrow<str> for SchemeName {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

@@ -317,7 +317,7 @@ impl<S: GateStore> Gate<S> {
         let shown = self
             .sessions
             .get(handle)
-            .map_or_else(String::new, |session| self.shown_client_id(session));
+            .map_or_else(|| "".into(), |session| self.shown_client_id(session));
         let line = format!("ended the session of {label} ({shown}): {reason}");
         let is_due = match phase {
             Phase::Live => true,

@@ -3,7 +3,6 @@
 //! Nothing is hashed slowly here. Where that must be, [`Comparison`] asks, and
 //! whoever decides finds an answer and decides again.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use countersign_core::connect::{Checked, SecretCheck, Wasted};
@@ -15,11 +14,12 @@ use countersign_core::secret::{
 use countersign_core::time::Timestamp;
 
 use crate::hashing::Found;
+use crate::numbers::NumberMap;
 
 /// Remembers, in memory alone, which passwords were verified.
 pub(crate) struct Comparer {
     key: TagKey,
-    verified: HashMap<CredentialId, Verified>,
+    verified: NumberMap<CredentialId, Verified>,
     /// Matches nothing; hashing against it costs what hashing costs.
     dummy: Option<PasswordHash>,
 }
@@ -34,7 +34,7 @@ impl Comparer {
     pub(crate) fn new(key: TagKey, argon2: Argon2Params) -> Self {
         Self {
             key,
-            verified: HashMap::new(),
+            verified: NumberMap::default(),
             dummy: PasswordHash::unmatchable(argon2).ok(),
         }
     }
@@ -283,7 +283,7 @@ impl SecretCheck for Comparison<'_> {
         }
         self.question = Some(Question {
             about: Some(Subject::of(credential)),
-            name: Some(credential.name.as_str().into()),
+            name: Some(credential.name.shared()),
             presented: kept(presented),
             passwords,
         });

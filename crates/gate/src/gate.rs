@@ -7,6 +7,7 @@ use std::time::Duration;
 use countersign_core::change::Change;
 use countersign_core::connect::{Admission, Circumstances, Decision, Request, SessionUse, decide};
 use countersign_core::credential::Credential;
+use countersign_core::name::LoginName;
 use countersign_core::options::Chain;
 use countersign_core::presence::{Observation, Presence};
 use countersign_core::reason::Reason;
@@ -96,7 +97,7 @@ impl<S: GateStore + AdminStore> Gate<S> {
         let follower = Follower::start(store.reopen()?, last, Arc::clone(&bell))
             .map_err(GateError::NoThread)?;
         let slow =
-            Slow::start(&setting.options, &bell, &writer.notes()).map_err(GateError::NoThread)?;
+            Slow::start(&setting.options, &bell, &writer.inbox()).map_err(GateError::NoThread)?;
         let crowd = Crowd::start(&store, &setting, &bell)?;
         Ok(Self {
             store,
@@ -228,31 +229,40 @@ impl<S: GateStore> Gate<S> {
     /// where the gate knows the session. Of a connection that it never saw log
     /// in (a host may restore some from its own memory) it asks the store once.
     pub fn check(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Verdict {
-        let known = self.sessions.get(peer.handle);
-        let is_its = |session: &&Session| session.is(peer) && !session.is_past(usage);
-        let Some(session) = known.filter(is_its) else {
-            if self.slow.has_nobody(peer) || self.crowd.challenges.has_nobody(peer) {
-                return Verdict::Deny(Reason::Unauthenticated);
-            }
-            return self.check_unseen(peer, usage);
-        };
-        if let Some(verdict) = command::verdict_on(session, usage) {
+        if let Some(verdict) = self.check_known(peer, usage) {
             return verdict;
+        }
+        if self.slow.has_nobody(peer) || self.crowd.challenges.has_nobody(peer) {
+            return Verdict::Deny(Reason::Unauthenticated);
+        }
+        self.check_unseen(peer, usage)
+    }
+
+    /// Judges one use of a topic by a connection that the gate let in, of which
+    /// it needs to be told nothing but its handle, client id and user name.
+    /// None for any other: of that, [`Gate::check`] is to be asked.
+    pub fn check_known(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Option<Verdict> {
+        let session = self.sessions.get(peer.handle)?;
+        if !session.is(peer) || session.is_past(usage) {
+            return None;
+        }
+        if let Some(verdict) = command::verdict_on(session, usage) {
+            return Some(verdict);
         }
         let verdict = session.judge(usage, &mut self.policy.walls);
         if verdict.is_allowed() || session.tenant.is_some() {
             if let (Phase::Gone { .. }, TopicUse::Publish { .. }) = (session.phase, usage) {
                 self.will_is_out(peer.handle);
             }
-            return verdict;
+            return Some(verdict);
         }
-        match session.principal {
+        Some(match session.principal {
             Principal::Unauthenticated => self.join_on_touch(peer.handle, usage).unwrap_or(verdict),
             Principal::Bearer { .. }
             | Principal::Credential { .. }
             | Principal::External { .. }
             | Principal::User { .. } => verdict,
-        }
+        })
     }
 
     /// Takes note that a connection is gone. Unknown ones don't matter.
@@ -273,7 +283,7 @@ impl<S: GateStore> Gate<S> {
             return;
         }
         let gone = Observation::Disconnected(session.number, now);
-        self.writer.note(Note::Observed(gone));
+        self.writer.observe(gone);
         self.sessions.mark_gone(handle);
     }
 
@@ -300,8 +310,8 @@ impl<S: GateStore> Gate<S> {
     fn recognise(&self, handle: Handle, request: &Request) -> Option<Option<Arc<str>>> {
         let session = self.sessions.get(handle)?;
         let name = request.name.as_ref();
-        let is_same_name = request.name == session.presented
-            || name.map(|name| name.as_str()) == session.username.as_deref();
+        let is_same_name = name.map(LoginName::as_str) == session.username.as_deref()
+            || (name.is_some() && name == session.presented.as_ref());
         let tag = self
             .comparer
             .session_tag(request.client_id.as_str(), request.secret.as_ref());
@@ -320,7 +330,7 @@ impl<S: GateStore> Gate<S> {
             && !matches!(session.phase, Phase::Gone { .. })
         {
             let gone = Observation::Disconnected(session.number, self.now());
-            self.writer.note(Note::Observed(gone));
+            self.writer.observe(gone);
         }
     }
 
@@ -448,15 +458,18 @@ impl<S: GateStore> Gate<S> {
         place: &Place<'_>,
     ) -> (Session, Option<Timestamp>) {
         let identity = &admission.identity;
-        let name = |credential: &Arc<Credential>| credential.name.as_str().into();
+        let name = |credential: &Arc<Credential>| credential.name.shared();
         let tag = self
             .comparer
             .session_tag(request.client_id.as_str(), request.secret.as_ref());
+        let username = identity.credential().map(name);
+        let presented = request.name.as_ref();
+        let is_another = |name: &&LoginName| Some(name.as_str()) != username.as_deref();
         let session = Session {
             number: self.sessions.next_number(),
-            client_id: request.client_id.as_str().into(),
-            username: identity.credential().map(name),
-            presented: request.name.clone(),
+            client_id: request.client_id.shared(),
+            presented: presented.filter(is_another).cloned(),
+            username,
             tag,
             principal: Principal::of(identity),
             tenant: identity.tenant().cloned(),
@@ -488,7 +501,7 @@ impl<S: GateStore> Gate<S> {
         let Some(id) = session.credential() else {
             return;
         };
-        if let Some(name) = &session.presented
+        if let Some(name) = session.presented_name()
             && self.comparer.has_verified(id)
         {
             self.slow.logged_in(name, address);
@@ -510,31 +523,35 @@ impl<S: GateStore> Gate<S> {
 
     /// Has it written down that a session began.
     pub(crate) fn note_presence(&self, session: &Session, place: &Place<'_>, now: Timestamp) {
-        self.writer
-            .note(Note::Observed(Observation::Connected(Presence {
-                session: session.number,
-                client_id: self.shown_client_id(session),
-                username: session.username.as_deref().map(str::to_owned),
-                credential: session.credential(),
-                tenant: session.tenant.clone(),
-                address: place.address.map(str::to_owned),
-                protocol: place.protocol,
-                connected_at: now,
-                authenticated: session.credential().is_some(),
-                listener: place.listener,
-                stored: session.stored,
-            })));
+        self.writer.observe(Observation::Connected(Presence {
+            session: session.number,
+            client_id: self.shown_client_id(session),
+            username: session.username.clone(),
+            credential: session.credential(),
+            tenant: session.tenant.clone(),
+            address: place.address.map(str::to_owned),
+            protocol: place.protocol,
+            connected_at: now,
+            authenticated: session.credential().is_some(),
+            listener: place.listener,
+            stored: session.stored,
+        }));
     }
 
     /// A name or client id as it may be shown: masked where it has the shape of
     /// a secret.
     pub(crate) fn shown(&self, text: &str) -> String {
+        self.masked(text).unwrap_or_else(|| text.to_owned())
+    }
+
+    /// What may be shown of a text that has the shape of a secret.
+    pub(crate) fn masked(&self, text: &str) -> Option<String> {
         match self.policy.schemes.form_of(text) {
             NameForm::Token => {
                 let start: String = text.chars().take(SHOWN_OF_A_TOKEN).collect();
-                format!("{start}…")
+                Some(format!("{start}…"))
             }
-            NameForm::Free | NameForm::Generated => text.to_owned(),
+            NameForm::Free | NameForm::Generated => None,
         }
     }
 
@@ -652,7 +669,7 @@ impl<S: GateStore> Gate<S> {
         session.rights = Arc::clone(rights);
         let joined = Observation::Joined(session.number, tenant.id.clone());
         let verdict = session.judge(usage, &mut self.policy.walls);
-        self.writer.note(Note::Observed(joined));
+        self.writer.observe(joined);
         Some(verdict)
     }
 }

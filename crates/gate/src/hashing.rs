@@ -6,7 +6,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -15,6 +14,7 @@ use countersign_core::secret::{Argon2Params, HashMemory, PasswordHash, Secret, S
 
 use crate::bell::{Bell, Mailbox};
 use crate::host::Ticket;
+use crate::inbox::Inbox;
 use crate::writer::{Note, Rehashed};
 
 /// The host's end of the workers.
@@ -116,7 +116,7 @@ impl Pool {
     pub(crate) fn start(
         threads: usize,
         bell: &Arc<Bell>,
-        notes: &Sender<Note>,
+        inbox: &Arc<Inbox<Note>>,
     ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
@@ -129,11 +129,11 @@ impl Pool {
         };
         for _ in 0..threads {
             let shared = Arc::clone(&pool.shared);
-            let notes = notes.clone();
+            let inbox = Arc::clone(inbox);
             // If it fails, dropping the pool ends those that run already.
             let thread = std::thread::Builder::new()
                 .name("countersign-hash".into())
-                .spawn(move || shared.work(&notes))?;
+                .spawn(move || shared.work(&inbox))?;
             pool.threads.push(thread);
         }
         Ok(pool)
@@ -235,7 +235,7 @@ impl Job {
 }
 
 impl Shared {
-    fn work(&self, notes: &Sender<Note>) {
+    fn work(&self, inbox: &Inbox<Note>) {
         let mut memory = HashMemory::default();
         while let Some(task) = self.next() {
             let (job, found) = match task {
@@ -253,8 +253,7 @@ impl Shared {
                 Found::Failed | Found::Nothing => None,
             }));
             if let Ok(Some(rehashed)) = rehashed {
-                // If the writer is gone, so is the gate.
-                let _sent = notes.send(Note::Rehashed(rehashed));
+                inbox.put(Note::Rehashed(rehashed));
             }
         }
     }
@@ -319,10 +318,12 @@ impl Turns {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::sync::mpsc::channel;
     use std::time::{Duration, Instant};
 
     use super::*;
+    use crate::inbox::Waiting;
+
+    const NEVER: Duration = Duration::from_secs(60);
 
     fn quick() -> Argon2Params {
         Argon2Params::parse("m=8,t=1,p=1").unwrap()
@@ -345,8 +346,8 @@ mod tests {
 
     fn pool(threads: usize) -> (Pool, Arc<Bell>) {
         let bell = Arc::new(Bell::new(Arc::new(|| ())));
-        let (notes, _inbox) = channel();
-        (Pool::start(threads, &bell, &notes).unwrap(), bell)
+        let inbox = Arc::default();
+        (Pool::start(threads, &bell, &inbox).unwrap(), bell)
     }
 
     fn answers(pool: &Pool, count: usize) -> Vec<Answer> {
@@ -398,8 +399,8 @@ mod tests {
     #[test]
     fn a_password_that_is_hashed_in_another_way_is_hashed_anew() {
         let bell = Arc::new(Bell::new(Arc::new(|| ())));
-        let (notes, inbox) = channel();
-        let pool = Pool::start(1, &bell, &notes).unwrap();
+        let inbox = Arc::new(Inbox::default());
+        let pool = Pool::start(1, &bell, &inbox).unwrap();
         let with_other_params = |ticket, password| Job {
             wanted: Argon2Params::parse("m=16,t=1,p=1").unwrap(),
             ..job(ticket, password)
@@ -411,8 +412,14 @@ mod tests {
         let elsewhere = with_other_params(4, b"two");
         pool.rehash(elsewhere, Found::Match(SecretId(2)), origin);
         pool.rehash(job(5, b"two"), Found::Match(SecretId(2)), origin);
-        for (id, password) in [(1, &b"one"[..]), (2, b"two")] {
-            let Note::Rehashed(rehashed) = inbox.recv().unwrap() else {
+        let mut noted = Vec::new();
+        while noted.len() < 2 {
+            let mut taken = Waiting::default();
+            inbox.take(NEVER, &mut taken);
+            noted.append(&mut taken.notes);
+        }
+        for ((id, password), note) in [(1, &b"one"[..]), (2, b"two")].into_iter().zip(noted) {
+            let Note::Rehashed(rehashed) = note else {
                 panic!("something else is written down");
             };
             assert_eq!(rehashed.secret, SecretId(id));
@@ -422,7 +429,9 @@ mod tests {
             assert_eq!(params, "m=16,t=1,p=1");
         }
         drop(pool);
-        assert!(inbox.try_recv().is_err());
+        let mut taken = Waiting::default();
+        inbox.take(Duration::ZERO, &mut taken);
+        assert!(taken.notes.is_empty());
     }
 
     #[test]
@@ -484,8 +493,7 @@ mod tests {
             counted.fetch_add(1, Ordering::SeqCst);
         };
         let bell = Arc::new(Bell::new(Arc::new(wake)));
-        let (notes, _inbox) = channel();
-        let pool = Pool::start(1, &bell, &notes).unwrap();
+        let pool = Pool::start(1, &bell, &Arc::default()).unwrap();
         for ticket in 0..50 {
             pool.submit(job(ticket, b"one"), Origin::default(), Lane::Anyone);
             let start = Instant::now();

@@ -289,6 +289,8 @@ mod follower;
 mod gate;
 mod hashing;
 mod host;
+mod inbox;
+mod numbers;
 mod pending;
 mod people;
 mod policy;

@@ -1,11 +1,11 @@
 //! What happened and is not written yet, without what it would be of no use to
 //! write.
 
-use std::collections::{BTreeMap, HashMap};
-
 use countersign_core::credential::CredentialId;
 use countersign_core::presence::{Observation, SessionNumber};
 use countersign_core::time::Timestamp;
+
+use crate::numbers::NumberMap;
 
 /// Sessions that began and ended, and credentials that were used.
 #[derive(Debug, Default)]
@@ -14,9 +14,9 @@ pub(crate) struct Pending {
     /// went.
     observations: Vec<Option<Observation>>,
     /// Where the beginnings of sessions stand that may yet go without a trace.
-    begun: HashMap<SessionNumber, usize>,
+    begun: NumberMap<SessionNumber, usize>,
     /// Only the last use counts.
-    used: BTreeMap<CredentialId, Timestamp>,
+    used: NumberMap<CredentialId, Timestamp>,
 }
 
 impl Pending {
@@ -41,6 +41,7 @@ impl Pending {
                 let began = self.begun.remove(session);
                 if let Some(slot) = began.and_then(|at| self.observations.get_mut(at)) {
                     *slot = None;
+                    while self.observations.pop_if(|last| last.is_none()).is_some() {}
                     return;
                 }
             }
@@ -53,14 +54,24 @@ impl Pending {
         self.observations.push(Some(observation));
     }
 
-    /// Hands over what is to be written.
-    pub(crate) fn take(&mut self) -> impl Iterator<Item = Observation> {
-        let Self {
-            observations, used, ..
-        } = core::mem::take(self);
+    /// Hands over what is to be written, and keeps its memory.
+    pub(crate) fn take(&mut self) -> impl Iterator<Item = Observation> + '_ {
+        self.begun.clear();
+        let mut used: Vec<_> = self.used.drain().collect();
         // By number, for those lie together in most stores.
+        used.sort_unstable_by_key(|(id, _)| *id);
         let used = used.into_iter().map(|(id, at)| Observation::Used(id, at));
-        observations.into_iter().flatten().chain(used)
+        self.observations.drain(..).flatten().chain(used)
+    }
+
+    /// Forgets all of it, and gives back what a crowd took of memory.
+    pub(crate) fn clear(&mut self) {
+        self.observations.clear();
+        self.observations.shrink_to(KEPT);
+        self.begun.clear();
+        self.begun.shrink_to(KEPT);
+        self.used.clear();
+        self.used.shrink_to(KEPT);
     }
 
     fn use_at(&mut self, id: CredentialId, at: Timestamp) {
@@ -68,6 +79,9 @@ impl Pending {
         *last = at.max(*last);
     }
 }
+
+/// There is room for so much that nothing need be asked of the allocator.
+const KEPT: usize = 512;
 
 #[cfg(test)]
 mod tests {
@@ -130,6 +144,25 @@ mod tests {
             ]),
             ["+2", "u7@1"]
         );
+    }
+
+    #[test]
+    fn those_who_come_and_go_take_no_room_beside_those_who_stay() {
+        let mut pending = Pending::default();
+        for number in 2..50 {
+            pending.add(connected(number, None, false));
+            pending.add(gone(number));
+        }
+        assert_eq!(pending.len(), 0);
+        pending.add(connected(1, None, false));
+        pending.add(connected(2, None, false));
+        pending.add(connected(3, None, false));
+        pending.add(gone(2));
+        assert_eq!(pending.len(), 3);
+        pending.add(gone(3));
+        assert_eq!(pending.len(), 1);
+        pending.add(gone(1));
+        assert_eq!(pending.len(), 0);
     }
 
     #[test]

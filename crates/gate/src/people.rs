@@ -271,17 +271,21 @@ impl<S: GateStore> Gate<S> {
 
     /// A session's client id as it may be shown. That of a thing is its
     /// application id, which is secret: a few digits of its hash stand for it.
-    pub(crate) fn shown_client_id(&self, session: &Session) -> String {
-        let hidden = ClientId::parse(&session.client_id)
-            .ok()
-            .filter(|_| session.is_thing_s());
+    pub(crate) fn shown_client_id(&self, session: &Session) -> Arc<str> {
+        let hidden = session
+            .is_thing_s()
+            .then(|| ClientId::parse(&session.client_id).ok())
+            .flatten();
         match hidden {
             Some(client_id) => {
                 let ClientIdTie(hash) = client_id.tie();
                 let [a, b, c, d, ..] = hash;
-                format!("app-id:{a:02x}{b:02x}{c:02x}{d:02x}…")
+                format!("app-id:{a:02x}{b:02x}{c:02x}{d:02x}…").into()
             }
-            None => self.shown(&session.client_id),
+            None => match self.masked(&session.client_id) {
+                Some(masked) => masked.into(),
+                None => Arc::clone(&session.client_id),
+            },
         }
     }
 

@@ -26,6 +26,7 @@ use countersign_core::store::{Directory, GateStore, Standing, StoreError};
 use countersign_core::tenant::Tenant;
 use countersign_core::token::{TokenKey, TokenRecord};
 
+use crate::numbers::NumberMap;
 use crate::policy::Policy;
 
 /// The credentials that are kept, and the names that nobody has.
@@ -33,7 +34,7 @@ use crate::policy::Policy;
 pub(crate) struct Records {
     /// All entries of the log up to this one are worked off.
     seq: ChangeSeq,
-    present: HashMap<CredentialId, Present>,
+    present: NumberMap<CredentialId, Present>,
     names: HashMap<LoginName, CredentialId>,
     /// Of secrets that served as names.
     digests: HashMap<[u8; 32], CredentialId>,
@@ -68,7 +69,7 @@ impl Records {
     pub(crate) fn new(seq: ChangeSeq) -> Self {
         Self {
             seq,
-            present: HashMap::new(),
+            present: NumberMap::default(),
             names: HashMap::new(),
             digests: HashMap::new(),
             order: VecDeque::new(),

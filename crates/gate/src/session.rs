@@ -1,7 +1,6 @@
 //! The live sessions, told apart by the host's handles and never by client
 //! ids.
 
-use core::hash::{BuildHasherDefault, Hasher};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -21,6 +20,7 @@ use countersign_core::token::TokenRecord;
 
 pub(crate) use crate::extras::{Child, Extras};
 use crate::host::{Handle, Peer};
+use crate::numbers::NumberMap;
 use crate::walls::Walls;
 
 /// One connection that was let in, and for a while after it ended what is
@@ -337,6 +337,12 @@ impl Session {
         }
     }
 
+    /// The name that was presented.
+    pub(crate) fn presented_name(&self) -> Option<&str> {
+        let presented = self.presented.as_ref().map(LoginName::as_str);
+        presented.or(self.username.as_deref())
+    }
+
     /// The credential behind it.
     pub(crate) fn credential(&self) -> Option<CredentialId> {
         match self.principal {
@@ -367,10 +373,10 @@ impl Session {
 /// All sessions of a gate.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
-    by_handle: HashMap<usize, Session, BuildHasherDefault<HandleHasher>>,
-    by_credential: HashMap<CredentialId, Vec<Handle>>,
+    by_handle: NumberMap<usize, Session>,
+    by_credential: NumberMap<CredentialId, Vec<Handle>>,
     /// Whose sessions hang on a credential that is not their own.
-    by_bond: HashMap<CredentialId, HashSet<Handle>>,
+    by_bond: NumberMap<CredentialId, HashSet<Handle>>,
     /// The newest session of each client id.
     by_client_id: HashMap<Arc<str>, Handle>,
     deadlines: BinaryHeap<Reverse<(Timestamp, Handle, SessionNumber)>>,
@@ -566,32 +572,6 @@ impl Sessions {
             .filter(|(_, session)| holds(session))
             .map(|(handle, _)| Handle(*handle))
             .collect()
-    }
-}
-
-/// Spreads handles, which are mostly addresses and so multiples of 16.
-#[derive(Default)]
-struct HandleHasher(u64);
-
-impl Hasher for HandleHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        // Fibonacci hashing; the high bits are the good ones.
-        let mixed = (self.0 ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.0 = mixed ^ mixed.rotate_right(32);
-    }
-
-    fn write_usize(&mut self, value: usize) {
-        self.write_u64(u64::try_from(value).unwrap_or(u64::MAX));
     }
 }
 

@@ -4,7 +4,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 use std::thread::available_parallelism;
 use std::time::Instant;
 
@@ -25,6 +24,7 @@ use crate::hashing::{Answer, Found, Job, Lane, Pool};
 use crate::host::{
     Arrival, Completion, ConnectFacts, ConnectOutcome, Directive, Handle, Peer, RefusalCode, Ticket,
 };
+use crate::inbox::Inbox;
 use crate::session::Phase;
 use crate::waiting::{Purpose, Waiting, WaitingRoom};
 use crate::writer::Note;
@@ -68,7 +68,7 @@ impl Slow {
     pub(crate) fn start(
         options: &Options,
         bell: &Arc<Bell>,
-        notes: &Sender<Note>,
+        inbox: &Arc<Inbox<Note>>,
     ) -> std::io::Result<Self> {
         let spare = || {
             let cores = available_parallelism().map_or(1, usize::from);
@@ -76,7 +76,7 @@ impl Slow {
         };
         let threads = options.hash_threads.map_or_else(spare, usize::from);
         Ok(Self {
-            pool: Pool::start(threads, bell, notes)?,
+            pool: Pool::start(threads, bell, inbox)?,
             backoff: Backoff::new(options.hash_budget),
             room: WaitingRoom::default(),
             answers: VecDeque::new(),
@@ -107,10 +107,10 @@ impl Slow {
     }
 
     /// Takes note that a name logged in with a password.
-    pub(crate) fn logged_in(&mut self, name: &LoginName, address: Option<&str>) {
+    pub(crate) fn logged_in(&mut self, name: &str, address: Option<&str>) {
         self.backoff.succeeded(&Attempt {
             origin: Origin::of(address),
-            name: name.as_str(),
+            name,
         });
     }
 

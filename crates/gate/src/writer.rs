@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -19,21 +18,19 @@ use countersign_core::secret::{PasswordHash, SecretId};
 use countersign_core::store::{Batch, GateStore, Login, Refusal};
 use countersign_core::time::Timestamp;
 
-use crate::pending::Pending;
+use crate::inbox::{Inbox, Waiting};
 use crate::records::Records;
 
 /// The host's end of the writer.
 pub(crate) struct Writer {
-    notes: Sender<Note>,
+    inbox: Arc<Inbox<Note>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Something to write down.
+/// Something to write down that is no observation.
 pub(crate) enum Note {
     /// The gate did something that is no login.
     Acted(Box<AuditEntry>),
-    /// A session began or ended; the credential of one that began was used.
-    Observed(Observation),
     /// A request to kick was carried out.
     Kicked(KickRequestId),
     /// A user works in another tenant now.
@@ -44,8 +41,6 @@ pub(crate) enum Note {
     Outdated(Box<Records>),
     /// A password that was verified was hashed anew.
     Rehashed(Rehashed),
-    /// Nothing more will come.
-    Stop,
 }
 
 /// A user who works in another tenant now.
@@ -86,41 +81,53 @@ impl Writer {
         broker: String,
         clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     ) -> std::io::Result<Self> {
-        let (notes, inbox) = channel();
+        let inbox = Arc::new(Inbox::default());
         let writing = Writing {
             store,
             broker,
             clock,
-            pending: Pending::default(),
+            taken: Waiting::default(),
             batch: Batch::default(),
             refusals: HashMap::new(),
             moves: Vec::new(),
         };
+        let outbox = Arc::clone(&inbox);
         let thread = std::thread::Builder::new()
             .name("countersign-write".into())
-            .spawn(move || writing.run(&inbox))?;
+            .spawn(move || writing.run(&outbox))?;
         Ok(Self {
-            notes,
+            inbox,
             thread: Some(thread),
         })
     }
 
     /// Lets another thread hand over something.
-    pub(crate) fn notes(&self) -> Sender<Note> {
-        self.notes.clone()
+    pub(crate) fn inbox(&self) -> Arc<Inbox<Note>> {
+        Arc::clone(&self.inbox)
     }
 
-    /// Hands over something to write down.
+    /// Hands over that a session began or ended; the credential of one that
+    /// began was used.
+    pub(crate) fn observe(&self, observation: Observation) {
+        self.inbox.observe(observation);
+    }
+
+    /// Hands over something else to write down.
     pub(crate) fn note(&self, note: Note) {
-        // If the thread is gone, so is what it would have written: presence
-        // and counts, never a state.
-        let _sent = self.notes.send(note);
+        match note {
+            Note::Kicked(_) => self.inbox.put_urgent(note),
+            Note::Acted(_)
+            | Note::Moved(_)
+            | Note::Refused(_)
+            | Note::Outdated(_)
+            | Note::Rehashed(_) => self.inbox.put(note),
+        }
     }
 
     /// Writes down what is left and ends the thread.
     pub(crate) fn stop(&mut self) {
         if let Some(thread) = self.thread.take() {
-            self.note(Note::Stop);
+            self.inbox.close();
             // A panic there was its own end; nothing of it is left to undo.
             let _ended = thread.join();
         }
@@ -138,7 +145,8 @@ struct Writing<S> {
     store: S,
     broker: String,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
-    pending: Pending,
+    /// What was taken out of the inbox.
+    taken: Waiting<Note>,
     /// What was handed to the store, perhaps in vain.
     batch: Batch,
     refusals: HashMap<RefusalKey, i64>,
@@ -155,12 +163,14 @@ struct RefusalKey {
 }
 
 impl<S: GateStore> Writing<S> {
-    fn run(mut self, inbox: &Receiver<Note>) {
+    fn run(mut self, inbox: &Inbox<Note>) {
         let mut maintained = (self.clock)();
         loop {
-            let stopping = self.gather(inbox);
+            inbox.take(IDLE, &mut self.taken);
+            let is_last = self.taken.is_closed;
+            self.gather();
             self.flush();
-            if stopping {
+            if is_last {
                 let _cleared = self.store.clear_presence(&self.broker, (self.clock)());
                 return;
             }
@@ -173,42 +183,23 @@ impl<S: GateStore> Writing<S> {
         }
     }
 
-    /// Takes notes for a moment; says whether the last one has come.
-    fn gather(&mut self, inbox: &Receiver<Note>) -> bool {
-        match inbox.recv_timeout(IDLE) {
-            Ok(note) => {
-                if self.take(note) {
-                    return true;
-                }
-            }
-            Err(RecvTimeoutError::Timeout) => return false,
-            Err(RecvTimeoutError::Disconnected) => return true,
+    /// Gathers what was taken out.
+    fn gather(&mut self) {
+        let mut taken = core::mem::take(&mut self.taken);
+        let waiting = self.batch.observations.len();
+        let has_room = MOST_WAITING.saturating_sub(waiting);
+        self.batch
+            .observations
+            .extend(taken.pending.take().take(has_room));
+        for note in taken.notes.drain(..) {
+            self.take(note);
         }
-        // More is likely on its way; one transaction will do for all of it, and
-        // for what comes and goes meanwhile, none. Somebody waits for an answer,
-        // though.
-        for _ in 0..GATHER_TIMES {
-            std::thread::sleep(GATHER);
-            while let Ok(note) = inbox.try_recv() {
-                if self.take(note) {
-                    return true;
-                }
-            }
-            if !self.batch.kicked.is_empty() {
-                break;
-            }
-        }
-        false
+        taken.clear();
+        self.taken = taken;
     }
 
-    fn take(&mut self, note: Note) -> bool {
+    fn take(&mut self, note: Note) {
         match note {
-            Note::Observed(observation) => {
-                let waiting = self.batch.observations.len();
-                if waiting.saturating_add(self.pending.len()) < MOST_WAITING {
-                    self.pending.add(observation);
-                }
-            }
             Note::Acted(entry) => self.batch.audit.push(*entry),
             Note::Kicked(id) => self.batch.kicked.push(id),
             Note::Moved(moved) => {
@@ -224,9 +215,7 @@ impl<S: GateStore> Writing<S> {
                 // What fails is done again after the next slow check.
                 let _done = self.store.replace_password_hash(secret, &old, &new);
             }
-            Note::Stop => return true,
         }
-        false
     }
 
     fn count(&mut self, refused: RefusedLogin) {
@@ -247,7 +236,6 @@ impl<S: GateStore> Writing<S> {
     /// Writes what was gathered; keeps it for the next time if that fails.
     fn flush(&mut self) {
         self.write_moves();
-        self.batch.observations.extend(self.pending.take());
         self.batch.refusals = self
             .refusals
             .iter()
@@ -316,8 +304,6 @@ fn start_of_minute(at: Timestamp) -> Timestamp {
 }
 
 const IDLE: Duration = Duration::from_secs(1);
-const GATHER: Duration = Duration::from_millis(50);
-const GATHER_TIMES: usize = 5;
 const MAINTAIN_EVERY: Duration = Duration::from_secs(5);
 const MOST_WAITING: usize = 100_000;
 const MOST_REFUSALS: usize = 1_000;

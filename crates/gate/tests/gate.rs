@@ -655,7 +655,7 @@ fn who_is_connected_is_written_down_and_cleared() {
     let clients = listed(&mut bench, 1);
     let presence = &clients[0].presence;
     assert_eq!(
-        (presence.client_id.as_str(), presence.username.as_deref()),
+        (&*presence.client_id, presence.username.as_deref()),
         ("a", Some(DEV1))
     );
     bench.gate.disconnected(Handle(1));

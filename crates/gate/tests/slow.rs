@@ -234,7 +234,7 @@ impl Bench {
         let listed = clients::list(&mut self.admin, None).unwrap();
         listed
             .into_iter()
-            .map(|client| client.presence.client_id)
+            .map(|client| client.presence.client_id.to_string())
             .collect()
     }
 }

@@ -29,6 +29,7 @@ fn functions_keep_their_types() {
         Gate::connect_enhanced;
     let _: fn(&mut SqliteGate, Handle, &[u8], Data<'_>) -> ConnectOutcome = Gate::resume;
     let _: fn(&mut SqliteGate, &Peer<'_>, TopicUse<'_>) -> Verdict = Gate::check;
+    let _: fn(&mut SqliteGate, &Peer<'_>, TopicUse<'_>) -> Option<Verdict> = Gate::check_known;
     let _: fn(&mut SqliteGate, &Peer<'_>, &[u8]) = Gate::command;
     let _: fn(&SqliteGate, Handle) -> bool = Gate::knows;
     let _: fn(&mut SqliteGate, &Peer<'_>) = Gate::arrived;

@@ -310,8 +310,8 @@ impl Gatekeeper for FakeGate {
         self.0.arrived.borrow_mut().push(peer.handle);
     }
 
-    fn knows(&self, _handle: Handle) -> bool {
-        false
+    fn check_known(&mut self, _peer: &Peer<'_>, _usage: TopicUse<'_>) -> Option<Verdict> {
+        None
     }
 
     fn check(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Verdict {

@@ -15,7 +15,7 @@ use countersign::{
 use countersign_mosquitto_sys as sys;
 
 use crate::boundary::Client;
-use crate::clients::{Clients, Owner, PasswordPrint};
+use crate::clients::{Clients, Fingerprint, Owner, PasswordPrint};
 use crate::events::{EVENTS, Event, TICK};
 use crate::host::{Host, Identifier, Kick, Login};
 use crate::pulse::{Feeling, Pulse};
@@ -41,8 +41,8 @@ pub(crate) trait Gatekeeper {
     fn command(&mut self, peer: &Peer<'_>, payload: &[u8]);
     /// See [`Gate::arrived`].
     fn arrived(&mut self, peer: &Peer<'_>);
-    /// See [`Gate::knows`].
-    fn knows(&self, handle: Handle) -> bool;
+    /// See [`Gate::check_known`].
+    fn check_known(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Option<Verdict>;
     /// See [`Gate::username_of`].
     fn username_of(&self, handle: Handle) -> Option<Arc<str>>;
     /// See [`Gate::check`].
@@ -84,8 +84,8 @@ impl Gatekeeper for Gate<SqliteStore> {
         self.arrived(peer);
     }
 
-    fn knows(&self, handle: Handle) -> bool {
-        self.knows(handle)
+    fn check_known(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Option<Verdict> {
+        self.check_known(peer, usage)
     }
 
     fn username_of(&self, handle: Handle) -> Option<Arc<str>> {
@@ -145,10 +145,27 @@ pub(crate) enum Outcome {
 
 /// What stays known of a CONNECT.
 pub(crate) struct Presented {
-    client_id: Vec<u8>,
-    username: Option<Vec<u8>>,
     password: PasswordPrint,
+    /// Of what the broker will have of the client, if it takes it.
+    fingerprint: Fingerprint,
     protocol: u8,
+}
+
+/// Stands for what the broker will have of a client after this outcome.
+fn fingerprint_after(
+    outcome: &ConnectOutcome,
+    clients: &Clients,
+    facts: &ConnectFacts<'_>,
+    password: PasswordPrint,
+) -> Fingerprint {
+    let username = match outcome {
+        ConnectOutcome::Admitted { username } => username.as_deref().map(str::as_bytes),
+        ConnectOutcome::Challenge { .. }
+        | ConnectOutcome::Refused { .. }
+        | ConnectOutcome::Pending { .. }
+        | _ => facts.username,
+    };
+    clients.fingerprint(facts.client_id, username, password)
 }
 
 impl Plugin {
@@ -224,8 +241,7 @@ impl Plugin {
             Err(_) => return Outcome::Unasked,
         };
         let presented = Presented {
-            client_id: client_id.to_vec(),
-            username: username.map(<[u8]>::to_vec),
+            fingerprint: fingerprint_after(&outcome, &clients, &facts, password_print),
             password: password_print,
             protocol,
         };
@@ -240,11 +256,8 @@ impl Plugin {
             Outcome::Unasked => {}
             Outcome::Decided(ConnectOutcome::Admitted { username }, presented) => {
                 if self.host.set_username(client, username.as_deref()) {
-                    let username = username.as_deref().map(str::as_bytes);
                     let mut clients = self.clients.borrow_mut();
-                    let print =
-                        clients.fingerprint(&presented.client_id, username, presented.password);
-                    clients.came(handle, Owner::Gate, print);
+                    clients.came(handle, Owner::Gate, presented.fingerprint);
                     return sys::MOSQ_ERR_SUCCESS;
                 }
                 self.log(LogLevel::Error, NO_USERNAME);
@@ -253,10 +266,7 @@ impl Plugin {
             Outcome::Decided(ConnectOutcome::Refused { reason, code, line }, presented) => {
                 let mut clients = self.clients.borrow_mut();
                 if self.chain == Chain::Defer && is_nobody(reason) {
-                    let username = presented.username.as_deref();
-                    let print =
-                        clients.fingerprint(&presented.client_id, username, presented.password);
-                    clients.came(handle, Owner::Others, print);
+                    clients.came(handle, Owner::Others, presented.fingerprint);
                     return sys::MOSQ_ERR_PLUGIN_DEFER;
                 }
                 clients.forget(handle);
@@ -329,8 +339,11 @@ impl Plugin {
         };
         let verdict = match self.gate.try_borrow_mut() {
             Ok(mut gate) => {
-                let is_known = gate.knows(handle);
-                gate.check(&self.peer(client, is_known), usage)
+                let peer = self.known_peer(client);
+                match gate.check_known(&peer, usage) {
+                    Some(verdict) => verdict,
+                    None => gate.check(&self.peer(client), usage),
+                }
             }
             Err(_) => return sys::MOSQ_ERR_ACL_DENIED,
         };
@@ -344,25 +357,28 @@ impl Plugin {
         }
     }
 
-    /// A client as the gate is told of it; how it came is asked for only where
-    /// it has no session yet.
-    fn peer<'c>(&self, client: &'c Client<'_>, is_known: bool) -> Peer<'c> {
-        let mut peer = Peer {
+    /// A client as the gate is told of it that let it in.
+    fn known_peer<'c>(&self, client: &'c Client<'_>) -> Peer<'c> {
+        Peer {
             handle: client.handle(),
             client_id: self.host.client_id(client),
             username: self.host.username(client),
+            ..Peer::default()
+        }
+    }
+
+    /// A client as the gate is told of it, with how it came.
+    fn peer<'c>(&self, client: &'c Client<'_>) -> Peer<'c> {
+        Peer {
             connected: self.host.has_address(client),
-            origin: PeerOrigin::default(),
-        };
-        if !is_known {
-            peer.origin = PeerOrigin {
+            origin: PeerOrigin {
                 address: self.host.address(client),
                 listener: self.host.listener(client),
                 protocol: self.host.protocol(client),
                 clean_start: self.host.clean_start(client),
-            };
+            },
+            ..self.known_peer(client)
         }
-        peer
     }
 
     /// Takes note that a connection is gone.

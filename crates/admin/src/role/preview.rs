@@ -5,6 +5,7 @@
 //! [`RuleSet`], what it may do without the change and with it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use countersign_core::client_id::ClientIdRule;
 use countersign_core::credential::{Credential, CredentialId};
@@ -67,7 +68,7 @@ pub fn preview<S: AdminStore>(
     let before = find(&mut transaction, tenant, name)?;
     let after = changed(&before, change, group).map_err(RoleError::from)?;
     let comparison = Comparison::read(&mut transaction, &before, &after)?;
-    let connected: BTreeMap<CredentialId, String> = transaction
+    let connected: BTreeMap<CredentialId, Arc<str>> = transaction
         .presence(Some(tenant))?
         .into_iter()
         .filter_map(|client| Some((client.presence.credential?, client.presence.client_id)))
@@ -78,7 +79,7 @@ pub fn preview<S: AdminStore>(
     };
     let mut effects = Vec::new();
     let mut note = |holder: Holder<'_>| {
-        let client_id = connected.get(&holder.credential().id).map(String::as_str);
+        let client_id = connected.get(&holder.credential().id).map(|id| &**id);
         let (gains, loses) = comparison.of(holder, client_id);
         if !(gains.is_empty() && loses.is_empty()) {
             effects.push(Effect {

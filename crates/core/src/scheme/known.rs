@@ -26,7 +26,7 @@ impl Schemes {
     /// Finds a scheme by its name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Scheme> {
-        self.0.get(&SchemeName::parse(name).ok()?)
+        self.0.get(name)
     }
 
     /// Lists the schemes in the order of their names.

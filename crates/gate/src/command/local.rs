@@ -193,7 +193,7 @@ impl<S: GateStore> Gate<S> {
         session.tenant = Some(tenant.clone());
         session.rights = rights;
         let joined = Observation::Joined(number, tenant.clone());
-        self.writer.note(Note::Observed(joined));
+        self.writer.observe(joined);
         self.writer.note(Note::Moved(Box::new(Moved {
             user: Arc::clone(record),
             secret,

@@ -219,7 +219,7 @@ fn a_user_lists_and_switches_tenants() {
         .map(|client| client.presence.client_id)
         .collect();
     assert!(
-        ids.contains(&"a".to_owned()) && !ids.contains(&"b".to_owned()),
+        ids.contains(&"a".into()) && !ids.contains(&"b".into()),
         "{ids:?}"
     );
 }

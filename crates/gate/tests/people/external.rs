@@ -95,7 +95,7 @@ fn a_session_is_listed_and_stored_as_it_came() {
         assert_eq!(presence.address.as_deref(), Some("192.0.2.7"));
         assert_eq!(presence.listener, Some(8883));
         assert!([4, 5].contains(&presence.protocol));
-        assert_eq!(presence.stored, presence.client_id != "clean");
+        assert_eq!(presence.stored, *presence.client_id != *"clean");
     }
 }
 

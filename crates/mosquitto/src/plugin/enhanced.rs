@@ -6,7 +6,7 @@ use countersign::core::options::Chain;
 use countersign::{ConnectFacts, ConnectOutcome, Enhanced, Handle, LogLevel, Payload, RefusalCode};
 use countersign_mosquitto_sys as sys;
 
-use super::{NO_USERNAME, Outcome, Plugin, Presented, is_nobody};
+use super::{NO_USERNAME, Outcome, Plugin, Presented, fingerprint_after, is_nobody};
 use crate::boundary::Client;
 use crate::clients::Owner;
 
@@ -36,7 +36,8 @@ impl Plugin {
             Ok(mut gate) => gate.connect_enhanced(&facts, &Enhanced { method, data }),
             Err(_) => return Outcome::Unasked,
         };
-        Outcome::Decided(outcome, self.presented(client_id, username))
+        let presented = self.presented(&outcome, &facts);
+        Outcome::Decided(outcome, presented)
     }
 
     /// Asks the gate about what a client answered that was asked for more.
@@ -51,14 +52,14 @@ impl Plugin {
         let Some(client_id) = self.host.client_id(client) else {
             return Outcome::Unasked;
         };
+        let mut facts = ConnectFacts::new(client.handle(), client_id);
+        facts.username = self.host.username(client);
         let outcome = match self.gate.try_borrow_mut() {
-            Ok(mut gate) => gate.resume(client.handle(), client_id, data),
+            Ok(mut gate) => gate.resume(facts.handle, client_id, data),
             Err(_) => return Outcome::Unasked,
         };
-        Outcome::Decided(
-            outcome,
-            self.presented(client_id, self.host.username(client)),
-        )
+        let presented = self.presented(&outcome, &facts);
+        Outcome::Decided(outcome, presented)
     }
 
     /// Tells the broker what became of enhanced authentication.
@@ -88,11 +89,8 @@ impl Plugin {
             Outcome::Nobody | Outcome::Unasked => {}
             Outcome::Decided(ConnectOutcome::Admitted { username }, presented) => {
                 if self.host.set_username(client, username.as_deref()) {
-                    let username = username.as_deref().map(str::as_bytes);
                     let mut clients = self.clients.borrow_mut();
-                    let print =
-                        clients.fingerprint(&presented.client_id, username, presented.password);
-                    clients.came(handle, Owner::Gate, print);
+                    clients.came(handle, Owner::Gate, presented.fingerprint);
                     return sys::MOSQ_ERR_SUCCESS;
                 }
                 self.log(LogLevel::Error, NO_USERNAME);
@@ -113,10 +111,7 @@ impl Plugin {
                 let is_others = is_nobody(reason) || code == RefusalCode::BadMethod;
                 if self.chain == Chain::Defer && is_others && step == Step::Start {
                     let mut clients = self.clients.borrow_mut();
-                    let username = presented.username.as_deref();
-                    let print =
-                        clients.fingerprint(&presented.client_id, username, presented.password);
-                    clients.came(handle, Owner::Others, print);
+                    clients.came(handle, Owner::Others, presented.fingerprint);
                     return sys::MOSQ_ERR_PLUGIN_DEFER;
                 }
                 if let Some(line) = line {
@@ -152,7 +147,7 @@ impl Plugin {
         if self.is_pulseless() {
             return;
         }
-        let peer = self.peer(client, false);
+        let peer = self.peer(client);
         if let Ok(mut gate) = self.gate.try_borrow_mut() {
             gate.command(&peer, payload);
         }
@@ -163,7 +158,7 @@ impl Plugin {
         if self.clients.borrow().owner(client.handle()) == Some(Owner::Others) {
             return;
         }
-        let peer = self.peer(client, false);
+        let peer = self.peer(client);
         if let Ok(mut gate) = self.gate.try_borrow_mut() {
             gate.arrived(&peer);
         }
@@ -203,11 +198,12 @@ impl Plugin {
         }
     }
 
-    fn presented(&self, client_id: &[u8], username: Option<&[u8]>) -> Presented {
+    fn presented(&self, outcome: &ConnectOutcome, facts: &ConnectFacts<'_>) -> Presented {
+        let clients = self.clients.borrow();
+        let password = clients.enhanced_print();
         Presented {
-            client_id: client_id.to_vec(),
-            username: username.map(<[u8]>::to_vec),
-            password: self.clients.borrow().enhanced_print(),
+            fingerprint: fingerprint_after(outcome, &clients, facts, password),
+            password,
             protocol: 5,
         }
     }
