@@ -419,16 +419,17 @@ mod tests {
         let (store, directory) = fresh();
         let path = store.path.to_path_buf();
         drop(store);
-        std::fs::write(directory.path().join("x.db.v2.bak"), "of another day").unwrap();
+        let newest = schema::newest(MIGRATIONS);
+        let name = format!("x.db.v{newest}.bak");
+        std::fs::write(directory.path().join(&name), "of another day").unwrap();
         let newer = [MIGRATIONS, &["CREATE TABLE more (c TEXT) STRICT;"]].concat();
         let store = SqliteStore::open_with(&path, &newer).unwrap();
-        let newest = schema::newest(MIGRATIONS);
         assert_eq!(store.schema_version().unwrap(), newest + 1);
         store
             .connection
             .execute_batch("INSERT INTO more VALUES ('x')")
             .unwrap();
-        let copy = SqliteStore::open(directory.path().join("x.db.v2.bak.1")).unwrap();
+        let copy = SqliteStore::open(directory.path().join(format!("{name}.1"))).unwrap();
         assert_eq!(copy.schema_version().unwrap(), newest);
         assert!(copy.quick_check().unwrap().is_empty());
         let error = SqliteStore::open(&path).unwrap_err();
