@@ -4,7 +4,7 @@
 //! given hashes of. What follows from that is decided on the host's thread,
 //! later, when everything may be different.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -15,6 +15,7 @@ use countersign_core::secret::{Argon2Params, HashMemory, PasswordHash, Secret, S
 use crate::bell::{Bell, Mailbox};
 use crate::host::Ticket;
 use crate::inbox::Inbox;
+use crate::queue::{Lane, Queue};
 use crate::writer::{Note, Rehashed};
 
 /// The host's end of the workers.
@@ -54,31 +55,6 @@ pub(crate) enum Found {
     Nothing,
 }
 
-/// Who is served first: a lane before all below it, three times of four.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Lane {
-    /// Names from where they last logged in.
-    AtHome,
-    /// Origins where nothing failed lately.
-    Unblemished,
-    /// All others.
-    Anyone,
-}
-
-impl Lane {
-    /// So many there are.
-    pub(crate) const COUNT: usize = 3;
-
-    /// Its place among them.
-    pub(crate) const fn index(self) -> usize {
-        match self {
-            Self::AtHome => 0,
-            Self::Unblemished => 1,
-            Self::Anyone => 2,
-        }
-    }
-}
-
 /// What a worker does.
 enum Task {
     Check(Job),
@@ -87,24 +63,16 @@ enum Task {
 }
 
 struct Shared {
-    queue: Mutex<Queue>,
+    orders: Mutex<Orders>,
     more: Condvar,
     answers: Mailbox<Answer>,
 }
 
+/// What the workers are to do.
 #[derive(Default)]
-struct Queue {
-    lanes: [Turns; Lane::COUNT],
-    /// How many were served.
-    served: usize,
+struct Orders {
+    queue: Queue<Task>,
     stop: bool,
-}
-
-/// Tasks, one of each origin in turn.
-#[derive(Default)]
-struct Turns {
-    by_origin: HashMap<Origin, VecDeque<Task>>,
-    order: VecDeque<Origin>,
 }
 
 impl Pool {
@@ -119,7 +87,7 @@ impl Pool {
         inbox: &Arc<Inbox<Note>>,
     ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
-            queue: Mutex::default(),
+            orders: Mutex::default(),
             more: Condvar::new(),
             answers: Mailbox::new(Arc::clone(bell)),
         });
@@ -154,12 +122,13 @@ impl Pool {
         }
     }
 
+    /// See [`Queue::demote`].
+    pub(crate) fn demote(&self, origin: Origin) {
+        self.shared.lock().queue.demote(origin);
+    }
+
     fn push(&self, task: Task, origin: Origin, lane: Lane) {
-        let mut queue = self.shared.lock();
-        if let Some(turns) = queue.lanes.get_mut(lane.index()) {
-            turns.push(origin, task);
-        }
-        drop(queue);
+        self.shared.lock().queue.push(task, origin, lane);
         self.shared.more.notify_one();
     }
 
@@ -171,12 +140,10 @@ impl Pool {
     /// Drops what waits, and ends the workers once each has finished the hash
     /// that it is at.
     pub(crate) fn stop(&mut self) {
-        let mut queue = self.shared.lock();
-        *queue = Queue {
+        *self.shared.lock() = Orders {
             stop: true,
-            ..Queue::default()
+            ..Orders::default()
         };
-        drop(queue);
         self.shared.more.notify_all();
         for thread in self.threads.drain(..) {
             // A panic there was its own end; nothing of it is left to undo.
@@ -260,58 +227,24 @@ impl Shared {
 
     /// Waits for a task; none once it is time to stop.
     fn next(&self) -> Option<Task> {
-        let mut queue = self.lock();
+        let mut orders = self.lock();
         loop {
-            if queue.stop {
+            if orders.stop {
                 return None;
             }
-            if let Some(task) = queue.pop() {
+            if let Some(task) = orders.queue.pop() {
                 return Some(task);
             }
-            queue = self
+            orders = self
                 .more
-                .wait(queue)
+                .wait(orders)
                 .unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Queue> {
+    fn lock(&self) -> MutexGuard<'_, Orders> {
         // INVARIANT: no code panics between two changes of the queue.
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Queue {
-    fn pop(&mut self) -> Option<Task> {
-        self.served = self.served.wrapping_add(1);
-        // Now and then from behind, so that nobody waits for ever.
-        if self.served.is_multiple_of(4) {
-            self.lanes.iter_mut().rev().find_map(Turns::pop)
-        } else {
-            self.lanes.iter_mut().find_map(Turns::pop)
-        }
-    }
-}
-
-impl Turns {
-    fn push(&mut self, origin: Origin, task: Task) {
-        let tasks = self.by_origin.entry(origin).or_default();
-        if tasks.is_empty() {
-            self.order.push_back(origin);
-        }
-        tasks.push_back(task);
-    }
-
-    fn pop(&mut self) -> Option<Task> {
-        let origin = self.order.pop_front()?;
-        let tasks = self.by_origin.get_mut(&origin)?;
-        let task = tasks.pop_front();
-        if tasks.is_empty() {
-            self.by_origin.remove(&origin);
-        } else {
-            self.order.push_back(origin);
-        }
-        task
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -390,12 +323,6 @@ mod tests {
         assert!(bell.answer());
     }
 
-    fn ticket_of(task: Task) -> u64 {
-        match task {
-            Task::Check(job) | Task::Rehash(job, _) => job.ticket.0,
-        }
-    }
-
     #[test]
     fn a_password_that_is_hashed_in_another_way_is_hashed_anew() {
         let bell = Arc::new(Bell::new(Arc::new(|| ())));
@@ -432,41 +359,6 @@ mod tests {
         let mut taken = Waiting::default();
         inbox.take(Duration::ZERO, &mut taken);
         assert!(taken.notes.is_empty());
-    }
-
-    #[test]
-    fn names_at_home_go_first_and_origins_take_turns() {
-        let mut queue = Queue::default();
-        let (one, two) = (Origin::of(Some("192.0.2.1")), Origin::of(Some("192.0.2.2")));
-        let mut push = |lane: Lane, origin, ticket| {
-            queue.lanes[lane.index()].push(origin, Task::Check(job(ticket, b"")));
-        };
-        for ticket in 1..=3 {
-            push(Lane::Anyone, one, ticket);
-        }
-        push(Lane::Anyone, two, 4);
-        push(Lane::Unblemished, two, 6);
-        push(Lane::AtHome, one, 5);
-        let order: Vec<u64> = core::iter::from_fn(|| queue.pop().map(ticket_of)).collect();
-        assert_eq!(order, [5, 6, 1, 4, 2, 3]);
-        let is_empty = |turns: &Turns| turns.by_origin.is_empty() && turns.order.is_empty();
-        assert!(queue.lanes.iter().all(is_empty));
-    }
-
-    #[test]
-    fn whoever_comes_last_is_served_now_and_then() {
-        let mut queue = Queue::default();
-        let origin = Origin::default();
-        for ticket in 1..=8 {
-            let lane = if ticket > 6 {
-                Lane::Anyone
-            } else {
-                Lane::AtHome
-            };
-            queue.lanes[lane.index()].push(origin, Task::Check(job(ticket, b"")));
-        }
-        let order: Vec<u64> = core::iter::from_fn(|| queue.pop().map(ticket_of)).collect();
-        assert_eq!(order, [1, 2, 3, 7, 4, 5, 6, 8]);
     }
 
     #[test]

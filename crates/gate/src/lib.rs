@@ -294,6 +294,7 @@ mod numbers;
 mod pending;
 mod people;
 mod policy;
+mod queue;
 mod records;
 mod reload;
 mod session;

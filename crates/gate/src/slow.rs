@@ -20,11 +20,12 @@ use countersign_core::time::Timestamp;
 use crate::bell::Bell;
 use crate::compare::{Learned, Question};
 use crate::gate::{Decided, Gate, Place};
-use crate::hashing::{Answer, Found, Job, Lane, Pool};
+use crate::hashing::{Answer, Found, Job, Pool};
 use crate::host::{
     Arrival, Completion, ConnectFacts, ConnectOutcome, Directive, Handle, Peer, RefusalCode, Ticket,
 };
 use crate::inbox::Inbox;
+use crate::queue::Lane;
 use crate::session::Phase;
 use crate::waiting::{Purpose, Waiting, WaitingRoom};
 use crate::writer::Note;
@@ -112,6 +113,13 @@ impl Slow {
             origin: Origin::of(address),
             name,
         });
+    }
+
+    /// Takes note of an attempt whose secret was wrong.
+    fn failed(&mut self, attempt: &Attempt<'_>, now: Timestamp) {
+        self.backoff.failed(attempt, now);
+        self.room.demote(attempt.origin);
+        self.pool.demote(attempt.origin);
     }
 
     /// Takes note that the host's loop went round.
@@ -215,7 +223,7 @@ impl<S: GateStore> Gate<S> {
         } else if self.slow.backoff.failed_lately(origin, now) {
             Lane::Anyone
         } else {
-            Lane::Unblemished
+            self.slow.room.lane_of_unblemished(origin)
         };
         let username = question.name.clone();
         let has_time = !facts.may_wait && self.slow.backoff.has_time(&attempt, now);
@@ -270,7 +278,7 @@ impl<S: GateStore> Gate<S> {
         let now = self.now();
         self.slow.backoff.spent(attempt, start.elapsed(), now);
         if found == Found::Nothing {
-            self.slow.backoff.failed(attempt, now);
+            self.slow.failed(attempt, now);
         }
         self.slow.pool.rehash(job, found, attempt.origin);
         let learned = Learned {
@@ -323,7 +331,7 @@ impl<S: GateStore> Gate<S> {
                 origin: waiting.origin,
                 name: name.map_or("", LoginName::as_str),
             };
-            self.slow.backoff.failed(&attempt, now);
+            self.slow.failed(&attempt, now);
         }
         // A handle with a session is another connection's by now.
         let is_held = self.sessions.get(waiting.handle).is_none();

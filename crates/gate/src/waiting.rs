@@ -19,8 +19,8 @@ use countersign_core::secret::Secret;
 use countersign_core::time::Timestamp;
 
 use crate::compare::Subject;
-use crate::hashing::Lane;
 use crate::host::{Handle, Peer, Ticket};
+use crate::queue::Lane;
 use crate::slow::OwnedPlace;
 
 /// All logins that wait.
@@ -88,6 +88,36 @@ impl WaitingRoom {
             && (of_origin == 0
                 || *purpose != Purpose::Ahead
                 || !self.is_checked_ahead(origin, client_id))
+    }
+
+    /// The lane of an origin of which nothing bad is known. Where many wait in
+    /// it, none has more than one place there.
+    pub(crate) fn lane_of_unblemished(&self, origin: Origin) -> Lane {
+        let waiting = self.per_lane.get(Lane::Unblemished.index());
+        let is_crowded = waiting.is_none_or(|waiting| *waiting >= PLACES / 2);
+        if is_crowded && self.per_origin.contains_key(&origin) {
+            Lane::Anyone
+        } else {
+            Lane::Unblemished
+        }
+    }
+
+    /// Takes note that something failed at an origin; see
+    /// [`Queue::demote`](crate::queue::Queue::demote).
+    pub(crate) fn demote(&mut self, origin: Origin) {
+        if !self.per_origin.contains_key(&origin) {
+            return;
+        }
+        let [_, unblemished, anyone] = &mut self.per_lane;
+        let demoted = self
+            .waiting
+            .values_mut()
+            .filter(|waiting| waiting.origin == origin && waiting.lane == Lane::Unblemished);
+        for waiting in demoted {
+            waiting.lane = Lane::Anyone;
+            *unblemished = unblemished.saturating_sub(1);
+            *anyone = anyone.saturating_add(1);
+        }
     }
 
     fn is_checked_ahead(&self, origin: Origin, client_id: &str) -> bool {

@@ -1,0 +1,255 @@
+//! In which order slow checks are done.
+//!
+//! When many ask at once, most of them are guessing, and each address that
+//! guesses looks like a device until its first guess has failed. So nobody is
+//! served merely for having come first. Lanes part those who are known from
+//! those of whom nothing bad is known and from the rest; within a lane, origins
+//! take turns; and of those who wait for their first turn, the one that came
+//! last goes before the one that has waited longest, and after it the other way
+//! round. Whoever comes while a crowd is waiting is not behind all of it.
+
+use std::collections::{HashMap, VecDeque};
+
+use countersign_core::backoff::Origin;
+
+/// Who is served first: a lane before all below it, three times of four.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Lane {
+    /// Names from where they last logged in.
+    AtHome,
+    /// Origins where nothing failed lately.
+    Unblemished,
+    /// All others.
+    Anyone,
+}
+
+impl Lane {
+    /// So many there are.
+    pub(crate) const COUNT: usize = 3;
+
+    /// Its place among them.
+    pub(crate) const fn index(self) -> usize {
+        match self {
+            Self::AtHome => 0,
+            Self::Unblemished => 1,
+            Self::Anyone => 2,
+        }
+    }
+}
+
+/// What waits to be done, in all lanes.
+#[derive(Debug)]
+pub(crate) struct Queue<T> {
+    lanes: [Turns<T>; Lane::COUNT],
+    /// How many were served.
+    served: usize,
+}
+
+/// What waits in one lane.
+#[derive(Debug)]
+struct Turns<T> {
+    by_origin: HashMap<Origin, VecDeque<T>>,
+    /// The origins that had no turn yet, in the order in which they came.
+    new: VecDeque<Origin>,
+    /// The others, in the order of their turns.
+    again: VecDeque<Origin>,
+    /// Whose turn it is.
+    turn: Turn,
+}
+
+/// Who is served next in a lane.
+#[derive(Clone, Copy, Debug, Default)]
+enum Turn {
+    /// Of those who had no turn yet, who came last.
+    #[default]
+    Newest,
+    /// Of those, who came first.
+    Oldest,
+    /// One of those who had a turn.
+    Again,
+}
+
+impl<T> Default for Queue<T> {
+    fn default() -> Self {
+        Self {
+            lanes: core::array::from_fn(|_| Turns::default()),
+            served: 0,
+        }
+    }
+}
+
+impl<T> Default for Turns<T> {
+    fn default() -> Self {
+        Self {
+            by_origin: HashMap::new(),
+            new: VecDeque::new(),
+            again: VecDeque::new(),
+            turn: Turn::default(),
+        }
+    }
+}
+
+impl<T> Queue<T> {
+    /// Adds something to be done.
+    pub(crate) fn push(&mut self, task: T, origin: Origin, lane: Lane) {
+        if let Some(turns) = self.lanes.get_mut(lane.index()) {
+            turns.push(origin, task);
+        }
+    }
+
+    /// Takes what is to be done next.
+    pub(crate) fn pop(&mut self) -> Option<T> {
+        self.served = self.served.wrapping_add(1);
+        // Now and then from behind, so that nobody waits for ever.
+        if self.served.is_multiple_of(4) {
+            self.lanes.iter_mut().rev().find_map(Turns::pop)
+        } else {
+            self.lanes.iter_mut().find_map(Turns::pop)
+        }
+    }
+
+    /// Puts an origin, where something failed, behind those where nothing did.
+    pub(crate) fn demote(&mut self, origin: Origin) {
+        let [_, unblemished, anyone] = &mut self.lanes;
+        if let Some(tasks) = unblemished.remove(origin) {
+            anyone.add(origin, tasks);
+        }
+    }
+}
+
+impl<T> Turns<T> {
+    fn push(&mut self, origin: Origin, task: T) {
+        let tasks = self.by_origin.entry(origin).or_default();
+        if tasks.is_empty() {
+            self.new.push_back(origin);
+        }
+        tasks.push_back(task);
+    }
+
+    /// Adds what an origin brings that had a turn elsewhere.
+    fn add(&mut self, origin: Origin, added: VecDeque<T>) {
+        let tasks = self.by_origin.entry(origin).or_default();
+        if tasks.is_empty() {
+            self.again.push_back(origin);
+        }
+        tasks.extend(added);
+    }
+
+    fn remove(&mut self, origin: Origin) -> Option<VecDeque<T>> {
+        let tasks = self.by_origin.remove(&origin)?;
+        self.new.retain(|other| *other != origin);
+        self.again.retain(|other| *other != origin);
+        Some(tasks)
+    }
+
+    fn pop(&mut self) -> Option<T> {
+        let (origin, next) = match self.turn {
+            Turn::Newest => (self.new.pop_back(), Turn::Oldest),
+            Turn::Oldest => (self.new.pop_front(), Turn::Again),
+            Turn::Again => (self.again.pop_front(), Turn::Newest),
+        };
+        let origin = origin
+            .or_else(|| self.new.pop_back())
+            .or_else(|| self.again.pop_front())?;
+        self.turn = next;
+        let tasks = self.by_origin.get_mut(&origin)?;
+        let task = tasks.pop_front();
+        if tasks.is_empty() {
+            self.by_origin.remove(&origin);
+        } else {
+            self.again.push_back(origin);
+        }
+        task
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(number: u32) -> Origin {
+        Origin::of(Some(&std::net::Ipv4Addr::from_bits(number).to_string()))
+    }
+
+    /// In what order these are done: lane, origin and what it is.
+    fn order(pushed: impl IntoIterator<Item = (Lane, u32, u32)>) -> Vec<u32> {
+        let mut queue = Queue::default();
+        for (lane, origin, task) in pushed {
+            queue.push(task, address(origin), lane);
+        }
+        drain(&mut queue)
+    }
+
+    fn drain(queue: &mut Queue<u32>) -> Vec<u32> {
+        let order = core::iter::from_fn(|| queue.pop()).collect();
+        for turns in &queue.lanes {
+            assert!(turns.by_origin.is_empty() && turns.new.is_empty() && turns.again.is_empty());
+        }
+        order
+    }
+
+    #[test]
+    fn nothing_is_to_be_done_at_first() {
+        assert!(order([]).is_empty());
+    }
+
+    #[test]
+    fn names_at_home_go_first_and_origins_take_turns() {
+        let anyone = [1, 2, 3].map(|task| (Lane::Anyone, 1, task));
+        let others = [
+            (Lane::Anyone, 2, 4),
+            (Lane::Unblemished, 2, 6),
+            (Lane::AtHome, 1, 5),
+        ];
+        assert_eq!(order(anyone.into_iter().chain(others)), [5, 6, 4, 1, 2, 3]);
+    }
+
+    #[test]
+    fn whoever_comes_last_is_served_now_and_then() {
+        let at_home = (1..=6).map(|task| (Lane::AtHome, 1, task));
+        let anyone = [7, 8].map(|task| (Lane::Anyone, 1, task));
+        assert_eq!(order(at_home.chain(anyone)), [1, 2, 3, 7, 4, 5, 6, 8]);
+    }
+
+    #[test]
+    fn who_came_last_and_who_came_first_and_who_was_served_take_turns() {
+        let crowd = (1..=6).flat_map(|origin| {
+            // What each brings has its number, and then that in the tens.
+            [origin, origin * 10].map(|task| (Lane::Unblemished, origin, task))
+        });
+        assert_eq!(order(crowd), [6, 1, 60, 5, 2, 10, 4, 3, 50, 20, 40, 30]);
+    }
+
+    #[test]
+    fn a_crowd_that_came_before_is_not_served_before() {
+        let mut queue = Queue::default();
+        for origin in 1..=200 {
+            for _ in 0..20 {
+                queue.push(origin, address(origin), Lane::Unblemished);
+            }
+        }
+        for _ in 0..17 {
+            queue.pop();
+        }
+        let device = 1_000;
+        queue.push(device, address(device), Lane::Unblemished);
+        let before = core::iter::from_fn(|| queue.pop())
+            .take_while(|task| *task != device)
+            .count();
+        assert!(before <= 4, "{before}");
+    }
+
+    #[test]
+    fn an_origin_where_something_failed_goes_behind_the_others_with_all_it_brought() {
+        let mut queue = Queue::default();
+        for task in 1..=3 {
+            queue.push(task, address(1), Lane::Unblemished);
+        }
+        queue.push(4, address(2), Lane::Unblemished);
+        queue.push(5, address(3), Lane::AtHome);
+        queue.demote(address(1));
+        queue.demote(address(1));
+        queue.demote(address(7));
+        assert_eq!(drain(&mut queue), [5, 4, 1, 2, 3]);
+    }
+}
