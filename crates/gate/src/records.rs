@@ -229,7 +229,7 @@ impl<S> Known<'_, S> {
     /// it is to be renewed. Other kinds change with more than themselves: a
     /// thing with its application, a user with each login.
     fn keep(&mut self, record: &Arc<Credential>) {
-        let wanted = Some(self.policy.argon2);
+        let wanted = self.policy.argon2;
         let is_device = matches!(record.kind, Kind::Device);
         let stays = is_device
             && record.secrets.iter().all(|stored| match &stored.verifier {

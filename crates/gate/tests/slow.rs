@@ -675,7 +675,7 @@ fn a_password_hashed_in_an_older_way_is_hashed_anew_and_works_on() {
         let is_new = |bench: &mut Bench| {
             let stored = bench.admin.credential(&name(DEV1)).unwrap().unwrap();
             stored.secrets.iter().any(|secret| match &secret.verifier {
-                Verifier::Password(hash) => hash.params() == Some(argon2),
+                Verifier::Password(hash) => hash.params() == argon2,
                 Verifier::Digest(_) => false,
             })
         };

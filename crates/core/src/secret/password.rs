@@ -10,7 +10,11 @@ use super::Secret;
 
 /// What is kept of a chosen password: an Argon2id PHC string.
 #[derive(Clone)]
-pub struct PasswordHash(Box<str>);
+pub struct PasswordHash {
+    phc: Box<str>,
+    /// What it says of itself, for it is asked at each login.
+    params: Argon2Params,
+}
 
 impl PasswordHash {
     /// Hashes `password` with a random salt of 16 bytes.
@@ -29,7 +33,10 @@ impl PasswordHash {
             .argon2()?
             .hash_password(password.expose(), Salt::from(&salt))
             .map_err(|_| PasswordHashError)?;
-        Ok(Self(hash.to_string().into()))
+        Ok(Self {
+            phc: hash.to_string().into(),
+            params,
+        })
     }
 
     /// Takes over a PHC string of Argon2id, version 19.
@@ -46,9 +53,12 @@ impl PasswordHash {
             return Err(PasswordHashError);
         }
         let params = Params::try_from(&hash).map_err(|_| PasswordHashError)?;
-        Argon2Params::checked(params.m_cost(), params.t_cost(), params.p_cost())
+        let params = Argon2Params::checked(params.m_cost(), params.t_cost(), params.p_cost())
             .ok_or(PasswordHashError)?;
-        Ok(Self(text.into()))
+        Ok(Self {
+            phc: text.into(),
+            params,
+        })
     }
 
     /// A hash that no password has, but that takes as long to refuse as one
@@ -76,7 +86,7 @@ impl PasswordHash {
     /// allocator in pieces.
     #[must_use]
     pub fn verify_in(&self, presented: &Secret, memory: &mut HashMemory) -> bool {
-        let Ok(hash) = Phc::new(&self.0) else {
+        let Ok(hash) = Phc::new(&self.phc) else {
             return false;
         };
         let mut salt = [0; Salt::MAX_LENGTH];
@@ -99,16 +109,14 @@ impl PasswordHash {
 
     /// The parameters it was made with.
     #[must_use]
-    pub fn params(&self) -> Option<Argon2Params> {
-        let hash = Phc::new(&self.0).ok()?;
-        let params = Params::try_from(&hash).ok()?;
-        Argon2Params::checked(params.m_cost(), params.t_cost(), params.p_cost())
+    pub const fn params(&self) -> Argon2Params {
+        self.params
     }
 
     /// The PHC string, for a store.
     #[must_use]
     pub fn as_phc(&self) -> &str {
-        &self.0
+        &self.phc
     }
 }
 
@@ -243,7 +251,7 @@ mod tests {
         assert!(!hash.verify(&Secret::new(b"S3cret".to_vec())));
         assert!(!hash.verify(&Secret::new(Vec::new())));
         assert_eq!(format!("{hash:?}"), "PasswordHash(…)");
-        assert_eq!(hash.params(), Some(quick()));
+        assert_eq!(hash.params(), quick());
     }
 
     #[test]
@@ -282,7 +290,7 @@ mod tests {
     #[test]
     fn the_unmatchable_hash_has_its_parameters_and_matches_nothing() {
         let hash = PasswordHash::unmatchable(quick()).unwrap();
-        assert_eq!(hash.params(), Some(quick()));
+        assert_eq!(hash.params(), quick());
         assert!(!hash.verify(&Secret::new(b"nobody has this!".to_vec())));
     }
 

@@ -28,6 +28,7 @@ pub(crate) struct Rig {
     gate: Gate<SqliteStore>,
     setting: Setting,
     logins: Vec<(String, Vec<u8>)>,
+    starts: usize,
 }
 
 impl Rig {
@@ -73,6 +74,7 @@ impl Rig {
             gate,
             setting,
             logins,
+            starts: 0,
         };
         rig.connect_and_leave(count);
         Ok(rig)
@@ -82,7 +84,9 @@ impl Rig {
     pub(crate) fn start_again(&mut self) -> Result<()> {
         let path = self.setting.options.store.clone();
         let mut setting = self.setting.clone();
-        setting.broker = "another".into();
+        self.starts += 1;
+        // The one before still has its name.
+        setting.broker = format!("another{}", self.starts);
         self.gate = Gate::open(SqliteStore::open(path)?, setting)?;
         Ok(())
     }

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
+use countersign_core::secret::{Argon2Params, HashMemory, PasswordHash, Secret};
 
 use super::connection::Connection;
 use super::figure::{Figure, Quantity, Rounds, millis, percentile};
@@ -13,7 +14,8 @@ use super::fleet::{Fleet, known, stormers};
 use super::scale::Scale;
 use super::stand::Stand;
 use super::subject::{BASELINE, Subject};
-use super::{Bench, swarm, wire};
+use super::{Bench, login, swarm, wire};
+use crate::brokers::Version;
 
 /// While many log in: with chosen passwords, each for the first time.
 pub fn during_a_storm(bench: &Bench, fleet: &Fleet) -> Result<Vec<Figure>> {
@@ -115,11 +117,33 @@ impl Crowd {
         let tries = (outcome.admitted + refused) as f64;
         let seconds = outcome.elapsed.as_secs_f64();
         push(TRIES, tries / seconds);
+        if self == Self::Storm && stand.subject == Subject::Chosen && stand.version == Version::V2_1
+        {
+            push(OF_WORKER, 100.0 * tries / seconds / hashes_a_second()?);
+        }
         push(REFUSED, 100.0 * refused as f64 / tries);
         push(THREAD, used.thread / 1e3 / tries);
         push(RESIDENT, stand.meter.resident()?);
         Ok(())
     }
+}
+
+/// How many passwords one core checks that has nothing else to do. Countersign
+/// leaves one core to the broker, so on two cores that is what it can hash.
+fn hashes_a_second() -> Result<f64> {
+    let password = Secret::new(login::CHOSEN.as_bytes().to_vec());
+    let hash = PasswordHash::new(&password, [7; 16], Argon2Params::default())
+        .context("cannot hash the password")?;
+    let mut memory = HashMemory::default();
+    let mut times: Vec<f64> = (0..HASHES)
+        .map(|_| {
+            let start = Instant::now();
+            std::hint::black_box(hash.verify_in(&password, &mut memory));
+            start.elapsed().as_secs_f64()
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    Ok(1.0 / times.get(HASHES / 2).context("nothing was hashed")?)
 }
 
 /// A client that sends one PINGREQ after another.
@@ -162,8 +186,11 @@ const MAX: Quantity = Quantity::maximum("ping max", "ms");
 const TRIES: Quantity = Quantity::median("tries", "/s");
 const REFUSED: Quantity = Quantity::median("refused", "%");
 const THREAD: Quantity = Quantity::median("thread", "µs a try");
+/// Of the hashes that one core could have computed.
+const OF_WORKER: Quantity = Quantity::median("of a core's hashes", "%");
 
 const RESIDENT: Quantity = Quantity::maximum("resident", "MiB");
 
 const IN_FLIGHT: usize = 50;
+const HASHES: usize = 11;
 const BETWEEN: Duration = Duration::from_millis(1);

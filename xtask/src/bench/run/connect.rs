@@ -17,15 +17,12 @@ use super::window::{self, Used, Window};
 
 pub fn measure(bench: &Bench, fleet: &Fleet) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
-    for in_flight in [1, 50] {
-        let case = match in_flight {
-            1 => format!("{} logins a round, one after another", bench.scale.connects),
-            many => format!("{} logins a round, {many} at a time", bench.scale.connects),
-        };
+    for pace in [Pace::AtOnce(1), Pace::AtOnce(50), Pace::Apart] {
+        let case = pace.title(&bench.scale);
         println!("connect: {case}, {} rounds", bench.scale.rounds);
         let mut turns = Turns {
             bench,
-            in_flight,
+            pace,
             rounds: Rounds::of("connect", case),
             settling: Vec::new(),
             settled: Vec::new(),
@@ -33,7 +30,7 @@ pub fn measure(bench: &Bench, fleet: &Fleet) -> Result<Vec<Figure>> {
         for round in 0..bench.scale.rounds {
             for kind in [Kind::Known, Kind::Fresh] {
                 let stands = fleet.in_turn(round);
-                for stand in stands.filter(|stand| kind.is_measured(stand, in_flight)) {
+                for stand in stands.filter(|stand| kind.is_measured(stand, pace)) {
                     turns.take(stand, kind, round)?;
                 }
             }
@@ -42,6 +39,38 @@ pub fn measure(bench: &Bench, fleet: &Fleet) -> Result<Vec<Figure>> {
         figures.extend(turns.rounds.figures(BASELINE));
     }
     Ok(figures)
+}
+
+/// How logins follow each other.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Pace {
+    /// Without a pause, so many at a time.
+    AtOnce(usize),
+    /// One, and a pause in which the broker sleeps. No broker has to refuse a
+    /// slow hash for its budget's sake then; and whatever runs meanwhile, on the
+    /// machine or elsewhere, has taken the broker's place in the caches.
+    Apart,
+}
+
+impl Pace {
+    fn title(self, scale: &Scale) -> String {
+        match self {
+            Self::AtOnce(1) => format!("{} logins a round, one after another", scale.connects),
+            Self::AtOnce(many) => format!("{} logins a round, {many} at a time", scale.connects),
+            Self::Apart => format!(
+                "{} logins a round, {} ms apart",
+                scale.first_passwords,
+                PAUSE.as_millis()
+            ),
+        }
+    }
+
+    fn known_logins(self, scale: &Scale) -> usize {
+        match self {
+            Self::AtOnce(_) => scale.connects,
+            Self::Apart => scale.first_passwords,
+        }
+    }
 }
 
 /// Who logs in.
@@ -54,11 +83,12 @@ enum Kind {
 }
 
 impl Kind {
-    fn is_measured(self, stand: &Stand, in_flight: usize) -> bool {
-        match (self, stand.subject) {
-            (Self::Known, _) => true,
-            (Self::Fresh, Subject::Generated | Subject::Chosen) => in_flight == 1,
-            (Self::Fresh, _) => false,
+    fn is_measured(self, stand: &Stand, pace: Pace) -> bool {
+        match (self, stand.subject, pace) {
+            (Self::Known, ..) => true,
+            (Self::Fresh, Subject::Generated, Pace::AtOnce(1)) => true,
+            (Self::Fresh, Subject::Chosen, Pace::Apart) => true,
+            (Self::Fresh, ..) => false,
         }
     }
 
@@ -73,7 +103,7 @@ impl Kind {
 
 struct Turns<'a> {
     bench: &'a Bench,
-    in_flight: usize,
+    pace: Pace,
     rounds: Rounds,
     settling: Vec<Turn<'a, Window<'a>>>,
     settled: Vec<Turn<'a, Used>>,
@@ -91,18 +121,20 @@ impl<'a> Turns<'a> {
     fn take(&mut self, stand: &'a Stand, kind: Kind, round: usize) -> Result<()> {
         // What an earlier turn left to be written is not this one's.
         self.settle(|turn| std::ptr::eq(turn.stand, stand))?;
-        let connects = connects(stand.subject, &self.bench.scale, kind, round)?;
+        let connects = self.connects(stand.subject, kind, round)?;
         let (title, logins) = (kind.title(stand.subject), connects.len());
         let mut window = Window::open(stand)?;
-        if (kind, stand.subject) == (Kind::Fresh, Subject::Chosen) {
-            // At a pace at which no broker has to refuse for its budget's sake.
-            for connect in &connects {
-                Connection::admitted_at_last(stand.port(), connect)?.disconnect()?;
-                std::thread::sleep(PACE);
+        match self.pace {
+            Pace::AtOnce(in_flight) => {
+                let outcome = swarm::run(stand.port(), in_flight, connects.into_iter())?;
+                self.note(stand, title, logins, &outcome)?;
             }
-        } else {
-            let outcome = swarm::run(stand.port(), self.in_flight, connects.into_iter())?;
-            self.note(stand, title, logins, &outcome)?;
+            Pace::Apart => {
+                for connect in &connects {
+                    Connection::admitted_at_last(stand.port(), connect)?.disconnect()?;
+                    std::thread::sleep(PAUSE);
+                }
+            }
         }
         window.work_is_done();
         self.settling.push(Turn {
@@ -112,6 +144,19 @@ impl<'a> Turns<'a> {
             took: window,
         });
         Ok(())
+    }
+
+    fn connects(&self, subject: Subject, kind: Kind, round: usize) -> Result<Vec<Vec<u8>>> {
+        let scale = &self.bench.scale;
+        let connect = |index| Ok(subject.login(index)?.connect());
+        match kind {
+            Kind::Fresh => fresh(subject, scale, round).map(connect).collect(),
+            Kind::Known => known(subject, scale)
+                .cycle()
+                .take(self.pace.known_logins(scale))
+                .map(connect)
+                .collect(),
+        }
     }
 
     fn note(&mut self, stand: &Stand, title: &str, logins: usize, outcome: &Outcome) -> Result<()> {
@@ -165,22 +210,10 @@ impl<'a> Turns<'a> {
     }
 }
 
-fn connects(subject: Subject, scale: &Scale, kind: Kind, round: usize) -> Result<Vec<Vec<u8>>> {
-    let connect = |index| Ok(subject.login(index)?.connect());
-    match kind {
-        Kind::Fresh => fresh(subject, scale, round).map(connect).collect(),
-        Kind::Known => known(subject, scale)
-            .cycle()
-            .take(scale.connects)
-            .map(connect)
-            .collect(),
-    }
-}
-
 const CPU: Quantity = Quantity::median("CPU", "µs");
 const THREAD: Quantity = Quantity::median("broker thread", "µs");
 const RATE: Quantity = Quantity::median("logins", "/s");
 /// Of logins that are right.
 const REFUSED: Quantity = Quantity::maximum("refused", "a round");
 
-const PACE: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(100);

@@ -74,9 +74,11 @@ pub fn known(subject: Subject, scale: &Scale) -> Range<usize> {
     0..match subject {
         // Each is a slow hash.
         Subject::Chosen => KNOWN_PASSWORDS.min(scale.connects),
-        Subject::Bare | Subject::Files | Subject::DynamicSecurity | Subject::Generated => {
-            scale.connects
-        }
+        Subject::Bare
+        | Subject::Yes
+        | Subject::Files
+        | Subject::DynamicSecurity
+        | Subject::Generated => scale.connects,
     }
 }
 
@@ -85,7 +87,7 @@ pub fn fresh(subject: Subject, scale: &Scale, round: usize) -> Range<usize> {
     let each = match subject {
         Subject::Chosen => scale.first_passwords,
         Subject::Generated => scale.first_logins,
-        Subject::Bare | Subject::Files | Subject::DynamicSecurity => 0,
+        Subject::Bare | Subject::Yes | Subject::Files | Subject::DynamicSecurity => 0,
     };
     let start = known(subject, scale).end + round * each;
     start..start + each
@@ -98,9 +100,11 @@ pub fn stormers(subject: Subject, scale: &Scale) -> Range<usize> {
             let start = fresh(subject, scale, scale.rounds).start;
             start..start + 2_000
         }
-        Subject::Bare | Subject::Files | Subject::DynamicSecurity | Subject::Generated => {
-            known(subject, scale)
-        }
+        Subject::Bare
+        | Subject::Yes
+        | Subject::Files
+        | Subject::DynamicSecurity
+        | Subject::Generated => known(subject, scale),
     }
 }
 

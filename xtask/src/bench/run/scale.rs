@@ -12,7 +12,8 @@ pub struct Scale {
     pub connects: usize,
     /// First logins with generated secrets in one round.
     pub first_logins: usize,
-    /// First logins with chosen passwords in one round, each a slow hash.
+    /// Logins with a pause after each in one round. Of chosen passwords there are
+    /// as many first ones, each a slow hash.
     pub first_passwords: usize,
     /// Messages published in one round.
     pub messages: usize,
@@ -39,7 +40,7 @@ impl Scale {
                 rounds: 5,
                 connects: 1_500,
                 first_logins: 200,
-                first_passwords: 2,
+                first_passwords: 5,
                 messages: 5_000,
                 fanned: 100,
                 storm: Duration::from_millis(300),
@@ -57,7 +58,7 @@ impl Scale {
                 rounds: 7,
                 connects: 8_000,
                 first_logins: 1_000,
-                first_passwords: 8,
+                first_passwords: 10,
                 messages: 20_000,
                 fanned: 500,
                 storm: Duration::from_millis(1_500),

@@ -9,14 +9,16 @@ use anyhow::{Context, Result, ensure};
 use super::connection::{Connection, PATIENCE};
 use super::figure::{Figure, Quantity, Rounds, millis};
 use super::fleet::VERSIONS;
-use super::stand::Stand;
+use super::stand::{SETTLING, Stand};
 use super::store::Sizes;
 use super::subject::{BASELINE, Subject};
 use super::{Bench, swarm};
 use crate::brokers::Version;
 
 pub fn measure(bench: &Bench, sizes: &Sizes) -> Result<Vec<Figure>> {
-    let case = format!("start, and memory before and after up to {LOGINS} devices logged in");
+    let case = format!(
+        "start, memory before and after up to {LOGINS} devices logged in, their next logins"
+    );
     println!("size: {case}, {} rounds", bench.scale.rounds);
     let entrants = entrants(bench, sizes)?;
     let mut rounds = Rounds::of("size", case);
@@ -29,6 +31,7 @@ pub fn measure(bench: &Bench, sizes: &Sizes) -> Result<Vec<Figure>> {
                 rounds.push(version.name(), &entrant.title, READY, seen.ready);
                 rounds.push(version.name(), &entrant.title, RESIDENT, seen.resident);
                 rounds.push(version.name(), &entrant.title, USED, seen.used);
+                rounds.push(version.name(), &entrant.title, LOGIN, seen.login);
             }
         }
     }
@@ -48,6 +51,8 @@ struct Seen {
     ready: f64,
     resident: f64,
     used: f64,
+    /// What a login takes of the broker's thread, of a device that was there.
+    login: f64,
 }
 
 fn entrants(bench: &Bench, sizes: &Sizes) -> Result<Vec<Entrant>> {
@@ -87,13 +92,20 @@ impl Entrant {
         thread::sleep(QUIET);
         let resident = stand.meter.resident()?;
         drop(connection);
-        self.log_in(&stand)?;
+        // The first time a device is read, the second is the first that it is
+        // found as it stays.
+        self.log_in(&stand, 2)?;
         thread::sleep(QUIET);
         let used = stand.meter.resident()?;
+        thread::sleep(SETTLING);
+        let before = stand.meter.cpu()?;
+        let logins = self.log_in(&stand, TIMES)?;
+        let login = (stand.meter.cpu()? - before).thread / 1e3 / logins as f64;
         Ok(Seen {
             ready,
             resident,
             used,
+            login,
         })
     }
 
@@ -118,14 +130,20 @@ impl Entrant {
         }
     }
 
-    /// Lets devices from all over the store log in.
-    fn log_in(&self, stand: &Stand) -> Result<()> {
+    /// Lets devices from all over the store log in so often, and says how many
+    /// logins that were.
+    fn log_in(&self, stand: &Stand, times: usize) -> Result<usize> {
         let stride = (self.count / LOGINS).max(1);
         let connects: Vec<_> = (0..self.count.min(LOGINS))
             .map(|index| Ok(self.subject.login(index * stride)?.connect()))
             .collect::<Result<_>>()?;
-        swarm::run(stand.port(), 1, connects.into_iter())?;
-        Ok(())
+        let count = connects.len() * times;
+        let outcome = swarm::run(stand.port(), 1, connects.into_iter().cycle().take(count))?;
+        ensure!(
+            outcome.admitted == count,
+            "not all were let in: {outcome:?}"
+        );
+        Ok(count)
     }
 }
 
@@ -133,5 +151,8 @@ const READY: Quantity = Quantity::median("first CONNACK", "ms");
 const RESIDENT: Quantity = Quantity::median("resident", "MiB");
 const USED: Quantity = Quantity::median("after logins", "MiB");
 
+const LOGIN: Quantity = Quantity::median("a known login", "µs");
+
 const LOGINS: usize = 500;
+const TIMES: usize = 6;
 const QUIET: Duration = Duration::from_millis(100);

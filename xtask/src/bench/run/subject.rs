@@ -17,6 +17,8 @@ use crate::command::read;
 pub enum Subject {
     /// Anybody may connect and do anything.
     Bare,
+    /// A plugin that says yes and has a thread that sleeps.
+    Yes,
     /// `password_file` and `acl_file`.
     Files,
     /// Mosquitto's own plugin.
@@ -28,8 +30,9 @@ pub enum Subject {
 }
 
 impl Subject {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Bare,
+        Self::Yes,
         Self::Files,
         Self::DynamicSecurity,
         Self::Generated,
@@ -40,6 +43,7 @@ impl Subject {
     pub fn title(self) -> &'static str {
         match self {
             Self::Bare => BASELINE,
+            Self::Yes => "a plugin that says yes, with a thread",
             Self::Files => "password_file + acl_file",
             Self::DynamicSecurity => "dynamic-security",
             Self::Generated => "countersign, generated",
@@ -51,7 +55,7 @@ impl Subject {
     pub fn login(self, index: usize) -> Result<Login> {
         match self {
             Self::Generated => Login::generated(index),
-            Self::Bare | Self::Files | Self::DynamicSecurity | Self::Chosen => {
+            Self::Bare | Self::Yes | Self::Files | Self::DynamicSecurity | Self::Chosen => {
                 Ok(Login::chosen(index))
             }
         }
@@ -62,6 +66,7 @@ impl Subject {
         fs::create_dir_all(folder)?;
         match self {
             Self::Bare => Ok(()),
+            Self::Yes => yes(folder),
             Self::Files => password_file(folder, count),
             Self::DynamicSecurity => dynamic_security(folder, count),
             Self::Generated => {
@@ -81,6 +86,7 @@ impl Subject {
         let at = |name: &str| folder.join(name).display().to_string();
         Ok(match self {
             Self::Bare => "allow_anonymous true\n".to_owned(),
+            Self::Yes => format!("allow_anonymous false\nplugin {}\n", at(YES)),
             Self::Files => format!(
                 "allow_anonymous false\npassword_file {}\nacl_file {}\n",
                 at(PASSWORDS),
@@ -186,6 +192,19 @@ fn dynamic_security(folder: &Path, count: usize) -> Result<()> {
     Ok(())
 }
 
+/// Builds the plugin that says yes.
+fn yes(folder: &Path) -> Result<()> {
+    let source = folder.join("yes.c");
+    fs::write(&source, include_str!("yes.c"))?;
+    let mut compiler = std::process::Command::new("cc");
+    compiler
+        .args(["-O2", "-shared", "-fPIC", "-pthread", "-o"])
+        .arg(folder.join(YES))
+        .arg(&source);
+    read(&mut compiler)?;
+    Ok(())
+}
+
 /// Where the plugin lies that came with `broker`.
 fn dynamic_security_plugin(broker: &Broker) -> Result<String> {
     let program = broker.command.last().context("it has no command")?;
@@ -208,3 +227,4 @@ pub const BASELINE: &str = "bare";
 const PASSWORDS: &str = "passwords";
 const ACL: &str = "acl";
 const DYNAMIC_SECURITY: &str = "dynamic-security.json";
+const YES: &str = "yes.so";
