@@ -71,7 +71,7 @@ fn entrants(bench: &Bench, sizes: &Sizes) -> Result<Vec<Entrant>> {
         subject.prepare(bench, &folder, count)?;
         Ok(entrant(subject, count, &folder))
     };
-    let mut entrants = vec![prepared(Subject::Bare, 1)?];
+    let mut entrants = vec![prepared(Subject::Bare, LOGINS)?];
     entrants.extend(
         sizes
             .iter()
@@ -99,7 +99,7 @@ impl Entrant {
         let used = stand.meter.resident()?;
         thread::sleep(SETTLING);
         let before = stand.meter.cpu()?;
-        let logins = self.log_in(&stand, TIMES)?;
+        let logins = self.log_in(&stand, NEXT_LOGINS / self.count.min(LOGINS))?;
         let login = (stand.meter.cpu()? - before).thread / 1e3 / logins as f64;
         Ok(Seen {
             ready,
@@ -154,5 +154,5 @@ const USED: Quantity = Quantity::median("after logins", "MiB");
 const LOGIN: Quantity = Quantity::median("a known login", "µs");
 
 const LOGINS: usize = 500;
-const TIMES: usize = 6;
+const NEXT_LOGINS: usize = 3_000;
 const QUIET: Duration = Duration::from_millis(100);
