@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use countersign_core::audit::AuditEntry;
 use countersign_core::change::Change;
 use countersign_core::client_id::ClientId;
 use countersign_core::credential::Credential;
@@ -193,26 +194,33 @@ pub fn set<S: AdminStore>(
 
 /// Deletes a tenant.
 ///
+/// One that has many credentials loses them a few at a time before, for what
+/// writes longer holds up logins; `progress` hears of it. If that is cut short,
+/// the tenant is still there, with those that are left, and may be deleted
+/// again.
+///
 /// # Errors
 ///
-/// Returns [`TenantError`] when there is no such tenant, when it has
-/// credentials that may not go with it, or when the store can't be written;
-/// nothing changed then.
+/// Returns [`TenantError`] when there is no such tenant or when it has
+/// belongings that may not go with it, and nothing changed then; and when the
+/// store can't be written.
 pub fn delete<S: AdminStore>(
     store: &mut S,
     context: &Context<'_>,
     id: &TenantId,
     deletion: Deletion,
+    progress: &mut dyn FnMut(Progress),
 ) -> Result<(), TenantError> {
+    // Counting takes its time, too, so not in the way of those who write.
+    let mut transaction = store.begin(Intent::Read)?;
+    find(&mut transaction, id)?;
+    let belongings = Belongings::count(&mut transaction, id, context.now)?;
+    drop(transaction);
+    belongings.may_go(id, deletion)?;
+    clear(store, context, id, &belongings, progress)?;
     let mut transaction = store.begin(Intent::Write)?;
     let tenant = find(&mut transaction, id)?;
-    let belongings = Belongings::count(&mut transaction, id, context.now)?;
-    if !belongings.are_none() && deletion == Deletion::OnlyEmpty {
-        return Err(TenantError::NotEmpty {
-            tenant: tenant.id,
-            belongings,
-        });
-    }
+    Belongings::count(&mut transaction, id, context.now)?.may_go(id, deletion)?;
     transaction.delete_tenant(id)?;
     let before = DeletedTenant {
         tenant: TenantView::of(&tenant),
@@ -232,6 +240,57 @@ pub fn delete<S: AdminStore>(
     transaction.commit(&[row], &changes)?;
     Ok(())
 }
+
+/// How far something is that takes a while.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Progress {
+    /// So much is done.
+    pub done: u64,
+    /// Of so much.
+    pub total: u64,
+}
+
+/// Deletes credentials of a tenant, until few are left.
+fn clear<S: AdminStore>(
+    store: &mut S,
+    context: &Context<'_>,
+    id: &TenantId,
+    belongings: &Belongings,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(), TenantError> {
+    let total = belongings.principals();
+    let mut done = 0_usize;
+    while total.saturating_sub(done) > AT_ONCE {
+        let mut transaction = store.begin(Intent::Write)?;
+        find(&mut transaction, id)?;
+        let deleted = transaction.delete_some_credentials(id, AT_ONCE)?;
+        let row = AuditEntry {
+            count: i64::try_from(deleted.len()).unwrap_or(i64::MAX),
+            ..context.audit(
+                "tenant.clear",
+                id.as_str(),
+                None::<&TenantView>,
+                None::<&TenantView>,
+            )
+        };
+        let changes: Vec<_> = deleted.iter().copied().map(Change::Credential).collect();
+        transaction.commit(&[row], &changes)?;
+        if deleted.is_empty() {
+            break;
+        }
+        done = done.saturating_add(deleted.len());
+        let as_u64 = |count| u64::try_from(count).unwrap_or(u64::MAX);
+        progress(Progress {
+            done: as_u64(done),
+            total: as_u64(total),
+        });
+    }
+    Ok(())
+}
+
+/// So many credentials are deleted in one transaction, which takes a few
+/// milliseconds.
+const AT_ONCE: usize = 100;
 
 /// The tenant with this id, in the midst of an act.
 pub(crate) fn find<T: AdminTransaction>(
@@ -362,6 +421,24 @@ impl Belongings {
         })
     }
 
+    /// Refuses if there is anything and it may not go with its tenant.
+    fn may_go(self, tenant: &TenantId, deletion: Deletion) -> Result<(), TenantError> {
+        if self.are_none() || deletion == Deletion::WithEverything {
+            return Ok(());
+        }
+        Err(TenantError::NotEmpty {
+            tenant: tenant.clone(),
+            belongings: self,
+        })
+    }
+
+    /// How many can log in by themselves.
+    fn principals(&self) -> usize {
+        self.credentials
+            .saturating_add(self.applications)
+            .saturating_add(self.things)
+    }
+
     fn are_none(&self) -> bool {
         self.named().all(|(count, _)| count == 0)
     }
@@ -488,7 +565,7 @@ pub(crate) fn begin_the_same(one: &ClientId, other: &ClientId) -> bool {
 #[cfg(test)]
 mod tests {
     use countersign_core::kind::Application;
-    use countersign_core::store::GateStore as _;
+    use countersign_core::store::{Directory as _, GateStore as _};
 
     use super::*;
     use crate::fixture::{Fixture, JANE, login_name, new_tenant, tenant_id};
@@ -643,7 +720,7 @@ mod tests {
         let mut fixture = Fixture::with_credential();
         let acme = tenant_id("acme");
         let error = fixture
-            .act(|store, context| delete(store, context, &acme, Deletion::OnlyEmpty))
+            .act(|store, context| delete(store, context, &acme, Deletion::OnlyEmpty, &mut |_| ()))
             .unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -651,7 +728,9 @@ mod tests {
         );
         let last = fixture.store.last_change().unwrap();
         fixture
-            .act(|store, context| delete(store, context, &acme, Deletion::WithEverything))
+            .act(|store, context| {
+                delete(store, context, &acme, Deletion::WithEverything, &mut |_| ())
+            })
             .unwrap();
         let changes = fixture.store.changes_after(last, 10).unwrap();
         assert!(
@@ -665,6 +744,59 @@ mod tests {
             Err(TenantError::Missing { .. })
         ));
         assert_eq!(fixture.acts().last().unwrap(), "tenant.delete acme");
+    }
+
+    #[test]
+    fn a_tenant_with_many_credentials_goes_in_small_steps_that_are_all_told() {
+        let mut fixture = Fixture::with_credential();
+        let acme = tenant_id("acme");
+        let dev1 = login_name("dev1@acme");
+        let template = Credential::clone(&fixture.store.credential(&dev1).unwrap().unwrap());
+        let mut transaction = fixture.store.begin(Intent::Write).unwrap();
+        for number in 0..AT_ONCE * 2 {
+            let credential = Credential {
+                name: login_name(&format!("more{number}@acme")),
+                ..template.clone()
+            };
+            transaction.add_credential(&credential).unwrap();
+        }
+        transaction.commit(&[], &[]).unwrap();
+        let last = fixture.store.last_change().unwrap();
+
+        let mut shown = Vec::new();
+        fixture
+            .act(|store, context| {
+                let mut progress = |step: Progress| shown.push((step.done, step.total));
+                delete(
+                    store,
+                    context,
+                    &acme,
+                    Deletion::WithEverything,
+                    &mut progress,
+                )
+            })
+            .unwrap();
+        assert_eq!(shown, [(100, 201), (200, 201)]);
+        let acts = fixture.acts();
+        assert_eq!(
+            acts[acts.len() - 3..],
+            [
+                "tenant.clear acme",
+                "tenant.clear acme",
+                "tenant.delete acme"
+            ]
+        );
+        let changes = fixture.store.changes_after(last, 1_000).unwrap();
+        let told: std::collections::BTreeSet<_> = changes
+            .iter()
+            .filter_map(|(_, change)| match change {
+                Change::Credential(id) => Some(*id),
+                Change::Everything | Change::KickRequested(_) | Change::Tenant(_) => None,
+            })
+            .collect();
+        assert_eq!(told.len(), 200);
+        assert_eq!(changes.last().unwrap().1, Change::Everything);
+        assert!(fixture.store.credential(&dev1).unwrap().is_none());
     }
 
     #[test]
@@ -683,7 +815,9 @@ mod tests {
         fixture.tenant("acme", &[]).unwrap();
         fixture.role("ops").unwrap();
         let mut remove = |deletion| {
-            fixture.act(|store, context| delete(store, context, &tenant_id("acme"), deletion))
+            fixture.act(|store, context| {
+                delete(store, context, &tenant_id("acme"), deletion, &mut |_| ())
+            })
         };
         assert_eq!(
             remove(Deletion::OnlyEmpty).unwrap_err().to_string(),
@@ -700,7 +834,9 @@ mod tests {
         fixture.thing("valve", "fleet").unwrap();
         fixture.token(&[]).unwrap();
         let mut remove = |deletion| {
-            fixture.act(|store, context| delete(store, context, &tenant_id("acme"), deletion))
+            fixture.act(|store, context| {
+                delete(store, context, &tenant_id("acme"), deletion, &mut |_| ())
+            })
         };
         assert_eq!(
             remove(Deletion::OnlyEmpty).unwrap_err().to_string(),
@@ -749,8 +885,9 @@ mod tests {
             assert_eq!(tenant.is_ok(), is_taken, "{namespace}");
             if is_taken {
                 let other = tenant_id("other");
-                let removed = fixture
-                    .act(|store, context| delete(store, context, &other, Deletion::OnlyEmpty));
+                let removed = fixture.act(|store, context| {
+                    delete(store, context, &other, Deletion::OnlyEmpty, &mut |_| ())
+                });
                 removed.unwrap();
             }
         }

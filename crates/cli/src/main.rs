@@ -26,6 +26,7 @@ mod input;
 mod invocation;
 mod listing;
 mod output;
+mod progress;
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {

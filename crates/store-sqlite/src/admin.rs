@@ -116,6 +116,16 @@ impl AdminTransaction for SqliteTransaction<'_> {
         })
     }
 
+    fn delete_some_credentials(
+        &mut self,
+        tenant: &TenantId,
+        most: usize,
+    ) -> Result<Vec<CredentialId>, StoreError> {
+        self.run("delete credentials", |connection| {
+            tenants::delete_some_credentials(connection, tenant, most)
+        })
+    }
+
     fn count_credentials(&mut self, tenant: &TenantId) -> Result<u64, StoreError> {
         self.run("count credentials", |connection| {
             listings::count(connection, tenant)

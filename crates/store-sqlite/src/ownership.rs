@@ -299,7 +299,7 @@ mod tests {
 
     use super::*;
     use crate::open::SqliteStore;
-    use crate::{changes, kinds, lockouts, people, standing, tokens};
+    use crate::{changes, kinds, lockouts, people, standing, tenants, tokens};
 
     #[test]
     fn what_a_connect_looks_up_is_never_searched_for_row_by_row() {
@@ -325,6 +325,8 @@ mod tests {
             tokens::THINGS,
             tokens::PROVES,
             changes::LAST_OF_POLICY,
+            tenants::DELETE_SOME_THINGS,
+            tenants::DELETE_SOME_CREDENTIALS,
         ] {
             let mut plan = store
                 .connection

@@ -1,6 +1,7 @@
 //! Tenants with their namespaces.
 
 use countersign_core::client_id::ClientId;
+use countersign_core::credential::CredentialId;
 use countersign_core::lockout::LockoutPolicy;
 use countersign_core::name::TenantId;
 use countersign_core::rule::Namespaces;
@@ -69,6 +70,35 @@ pub(crate) fn delete_tenant(connection: &Connection, id: &TenantId) -> Result<()
     let mut statement = connection.prepare_cached("DELETE FROM tenant WHERE id = ?1")?;
     found(statement.execute([id.as_str()])?, "the tenant")
 }
+
+/// Deletes up to `most` credentials of a tenant, things before their
+/// applications, of which all things of one go with it.
+pub(crate) fn delete_some_credentials(
+    connection: &Connection,
+    tenant: &TenantId,
+    most: usize,
+) -> Result<Vec<CredentialId>, Fault> {
+    let mut deleted = Vec::with_capacity(most);
+    for sql in [DELETE_SOME_THINGS, DELETE_SOME_CREDENTIALS] {
+        let left = most.saturating_sub(deleted.len());
+        let left = i64::try_from(left).unwrap_or(i64::MAX);
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut rows = statement.query(params![tenant.as_str(), left])?;
+        while let Some(row) = rows.next()? {
+            deleted.push(CredentialId(Columns::of(row).number()?));
+        }
+    }
+    Ok(deleted)
+}
+
+pub(crate) const DELETE_SOME_THINGS: &str = "DELETE FROM credential WHERE id IN
+         (SELECT id FROM credential WHERE kind = 'thing' AND kind <> 'device' AND tenant = ?1
+          LIMIT ?2)
+     RETURNING id";
+
+pub(crate) const DELETE_SOME_CREDENTIALS: &str = "DELETE FROM credential WHERE id IN
+         (SELECT id FROM credential WHERE tenant = ?1 LIMIT ?2)
+     RETURNING id";
 
 fn tenants_of(
     connection: &Connection,

@@ -17,6 +17,7 @@ use crate::failure::Failure;
 use crate::input::Beginning;
 use crate::invocation::Invocation;
 use crate::listing::Column;
+use crate::progress::Progress;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TenantCommand {
@@ -134,8 +135,13 @@ impl TenantCommand {
                 } else {
                     Deletion::OnlyEmpty
                 };
-                invocation
-                    .act(|store, context| tenant::delete(store, context, &tenant, deletion))?;
+                let mut progress = Progress::default();
+                let deleted = invocation.act(|store, context| {
+                    let mut show = |step: tenant::Progress| progress.show(step.done, step.total);
+                    tenant::delete(store, context, &tenant, deletion, &mut show)
+                });
+                progress.clear();
+                deleted?;
                 invocation
                     .output
                     .record(&json!({ "deleted": tenant.as_str() }))?;

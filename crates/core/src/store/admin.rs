@@ -93,6 +93,18 @@ pub trait AdminTransaction {
     /// As [`AdminTransaction::settings`].
     fn delete_tenant(&mut self, id: &TenantId) -> Result<(), StoreError>;
 
+    /// Deletes up to `most` credentials of a tenant, things before their
+    /// applications, and says which; what belongs to them goes with them.
+    ///
+    /// # Errors
+    ///
+    /// As [`AdminTransaction::settings`].
+    fn delete_some_credentials(
+        &mut self,
+        tenant: &TenantId,
+        most: usize,
+    ) -> Result<Vec<CredentialId>, StoreError>;
+
     /// How many credentials a tenant has. Bearers of tokens don't count: they
     /// come along with a token.
     ///
