@@ -1,6 +1,6 @@
 //! Following the change log, on a thread of its own.
 //!
-//! The thread looks at the store's version every few milliseconds, which costs
+//! The thread looks at the store's state every few milliseconds, which costs
 //! next to nothing, and reads the log when somebody has committed. What it
 //! finds waits in a mailbox for the host's thread. It also rings the bell again
 //! for the other threads of the gate.
@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use countersign_core::change::{Change, ChangeSeq};
-use countersign_core::store::{GateStore, StoreError};
+use countersign_core::store::{GateStore, StoreError, StoreState};
 
 use crate::bell::{Bell, Mailbox};
 
@@ -47,7 +47,7 @@ impl Follower {
         let follow = Follow {
             store,
             last,
-            version: None,
+            state: None,
             lost: false,
             bell: Arc::clone(&bell),
             news: Arc::clone(&news),
@@ -87,7 +87,8 @@ impl Drop for Follower {
 struct Follow<S> {
     store: S,
     last: ChangeSeq,
-    version: Option<i64>,
+    /// What the store was like when all that it then held was read.
+    state: Option<StoreState>,
     lost: bool,
     bell: Arc<Bell>,
     news: Arc<Mailbox<News>>,
@@ -117,8 +118,8 @@ impl<S: GateStore> Follow<S> {
 
     /// What was committed since the last look.
     fn look(&mut self) -> Result<Vec<Change>, StoreError> {
-        let version = self.store.version()?;
-        if self.version == Some(version) {
+        let state = self.store.state()?;
+        if state.is_some() && self.state == state {
             return Ok(Vec::new());
         }
         let mut changes = Vec::new();
@@ -133,7 +134,7 @@ impl<S: GateStore> Follow<S> {
                 break;
             }
         }
-        self.version = Some(version);
+        self.state = state;
         Ok(changes)
     }
 }

@@ -15,7 +15,7 @@ use countersign_core::rights::{Rights, TopicUse};
 use countersign_core::rule::Territories;
 use countersign_core::scheme::Schemes;
 use countersign_core::secret::Argon2Params;
-use countersign_core::store::{GateStore, StoreError};
+use countersign_core::store::{GateStore, StoreError, StoreState};
 use countersign_core::tenant::{Authentication, Tenant};
 
 use crate::walls::Walls;
@@ -33,8 +33,8 @@ pub(crate) struct Policy {
     plain: HashMap<TenantId, Arc<Rights>>,
     /// Whose client ids begin how.
     prefixes: BTreeMap<ClientId, TenantId>,
-    /// The store's version that this is true of.
-    version: i64,
+    /// The store's state that this is true of.
+    state: Option<StoreState>,
     /// The change that this is read after.
     seq: ChangeSeq,
 }
@@ -47,7 +47,7 @@ impl Policy {
     /// Returns the store's error when it can't be read.
     pub(crate) fn read<S: GateStore>(store: &mut S) -> Result<Self, StoreError> {
         // The numbers first: what changes meanwhile is read again later.
-        let version = store.version()?;
+        let state = store.state()?;
         let seq = store.last_policy_change()?;
         let settings = store.settings()?;
         let schemes = store.schemes()?;
@@ -77,7 +77,7 @@ impl Policy {
             tenants,
             plain,
             prefixes,
-            version,
+            state,
             seq,
         })
     }
@@ -89,12 +89,12 @@ impl Policy {
     ///
     /// Returns the store's error when it can't be read.
     pub(crate) fn refresh<S: GateStore>(&mut self, store: &mut S) -> Result<(), StoreError> {
-        let version = store.version()?;
-        if version == self.version {
+        let state = store.state()?;
+        if state.is_some() && state == self.state {
             return Ok(());
         }
         if store.last_policy_change()? == self.seq {
-            self.version = version;
+            self.state = state;
             return Ok(());
         }
         *self = Self::read(store)?;

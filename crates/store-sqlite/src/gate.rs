@@ -140,13 +140,9 @@ impl GateStore for SqliteStore {
         self.look("read the schemes", GATE_WAIT, schemes::all)
     }
 
-    fn version(&mut self) -> Result<i64, StoreError> {
-        let action = "read the store's version";
-        self.check_in_place(action)?;
-        self.look_once(action, |connection| {
-            let mut statement = connection.prepare_cached("PRAGMA data_version")?;
-            Ok(statement.query_row([], |row| row.get(0))?)
-        })
+    fn state(&mut self) -> Result<Option<StoreState>, StoreError> {
+        self.check_in_place_at_times("look at the store")?;
+        Ok(state::of(&self.connection))
     }
 
     fn last_policy_change(&mut self) -> Result<ChangeSeq, StoreError> {
@@ -155,11 +151,6 @@ impl GateStore for SqliteStore {
 
     fn last_change(&mut self) -> Result<ChangeSeq, StoreError> {
         self.look_once("read the change log", changes::last)
-    }
-
-    fn state(&mut self) -> Result<Option<StoreState>, StoreError> {
-        self.check_in_place_at_times("look at the store")?;
-        Ok(state::of(&self.connection))
     }
 
     fn standing(&mut self) -> Result<Standing, StoreError> {

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::path::Path;
 
-use countersign_core::store::{GateStore, StoreError};
+use countersign_core::store::StoreError;
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
@@ -11,7 +11,7 @@ use crate::error::Fault;
 use crate::file::beside;
 use crate::open::{LOG_BYTES, SqliteStore};
 use crate::patience::{BATCH_WAIT, Patience};
-use crate::{audit, kicks, lockouts, tokens};
+use crate::{audit, kicks, lockouts, state, tokens};
 
 impl SqliteStore {
     /// See [`GateStore::maintain`](countersign_core::store::GateStore::maintain).
@@ -28,8 +28,8 @@ impl SqliteStore {
         self.repeat(action, |connection| tokens::prune(connection, now, CHUNK))?;
         self.repeat(action, |connection| lockouts::prune(connection, now, CHUNK))?;
         let explain = |error, path: &Path| Fault::from(error).while_trying(action, path);
-        let state = (self.version()?, self.connection.total_changes());
-        if self.log_begun == Some(state) {
+        let state = state::of(&self.connection);
+        if state.is_some() && self.log_begun == state {
             return Ok(());
         }
         let is_whole = {
@@ -42,7 +42,7 @@ impl SqliteStore {
             Some(_) => Ok(()),
             // What was written before is not known yet, and not worth a write.
             None => {
-                self.log_begun = Some(state);
+                self.log_begun = state;
                 Ok(())
             }
         }
@@ -66,7 +66,7 @@ impl SqliteStore {
                 .execute([])?;
             Ok(())
         })?;
-        self.log_begun = Some((self.version()?, self.connection.total_changes()));
+        self.log_begun = state::of(&self.connection);
         Ok(())
     }
 
@@ -183,11 +183,13 @@ mod tests {
         let mut store = SqliteStore::create(&path, &Settings::default()).unwrap();
         store.maintain_all(NOW).unwrap();
         let mut other = SqliteStore::open(&path).unwrap();
-        let (before, begun) = (other.version().unwrap(), head(&path));
+        other.last_change().unwrap();
+        let (before, begun) = (other.state().unwrap(), head(&path));
+        assert!(before.is_some());
         for _ in 0..3 {
             store.maintain_all(NOW).unwrap();
         }
-        assert_eq!(other.version().unwrap(), before);
+        assert_eq!(other.state().unwrap(), before);
         assert_eq!(head(&path), begun);
     }
 }

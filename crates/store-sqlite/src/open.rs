@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use countersign_core::store::{Intent, Settings, StoreError, StoreErrorKind};
+use countersign_core::store::{Intent, Settings, StoreError, StoreErrorKind, StoreState};
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
 use crate::backup;
@@ -35,9 +35,8 @@ pub struct SqliteStore {
     checkpoints: bool,
     /// The key file beside the store.
     pub(crate) key_file: KeyFile,
-    /// The store's version and what this connection had changed when it last
-    /// began the log anew.
-    pub(crate) log_begun: Option<(i64, u64)>,
+    /// The store's state when this connection last began the log anew.
+    pub(crate) log_begun: Option<StoreState>,
 }
 
 impl SqliteStore {

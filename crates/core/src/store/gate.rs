@@ -53,13 +53,15 @@ pub trait GateStore: Directory + Send + Sized + 'static {
     /// Returns [`StoreError`] when the store can't be read.
     fn schemes(&mut self) -> Result<Schemes, StoreError>;
 
-    /// A number that differs once anybody else has committed anything.
-    /// Costs next to nothing.
+    /// Which state the store is in, told without a look into it. As long as
+    /// it is the same, so is every answer of the store, whoever writes to it.
+    /// None where the store can't tell.
     ///
     /// # Errors
     ///
-    /// Returns [`StoreError`] when the store can't be read.
-    fn version(&mut self) -> Result<i64, StoreError>;
+    /// Returns [`StoreError`] when the store is not the one any more that was
+    /// opened; that is found out within a moment.
+    fn state(&mut self) -> Result<Option<StoreState>, StoreError>;
 
     /// The last entry of the change log that is not about one credential or
     /// one request: settings, tenants, schemes.
@@ -75,16 +77,6 @@ pub trait GateStore: Directory + Send + Sized + 'static {
     ///
     /// Returns [`StoreError`] when the store can't be read.
     fn last_change(&mut self) -> Result<ChangeSeq, StoreError>;
-
-    /// Which state the store is in, told without a look into it. As long as
-    /// it is the same, so is every answer of the store, whoever writes to it.
-    /// None where the store can't tell.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`StoreError`] when the store is not the one any more that was
-    /// opened.
-    fn state(&mut self) -> Result<Option<StoreState>, StoreError>;
 
     /// How far the logs go, of one state of the store.
     ///
