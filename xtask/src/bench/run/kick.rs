@@ -99,16 +99,16 @@ impl End {
 fn watch_for_suspension(folder: &Path, name: &str) -> Result<JoinHandle<Result<Instant>>> {
     let mut store = SqliteStore::open(file(folder))?;
     let name = LoginName::parse_device(name)?;
-    let mut version = store.version()?;
+    let mut state = store.state()?;
     Ok(thread::spawn(move || {
         let end = Instant::now() + PATIENCE;
         loop {
             let seen = Instant::now();
             ensure!(seen < end, "the store did not show the act in {PATIENCE:?}");
-            let latest = store.version()?;
+            let latest = store.state()?;
             // A broker commits, too, such as who is connected.
-            if latest != version {
-                version = latest;
+            if latest != state {
+                state = latest;
                 let credential = store.credential(&name)?.context("the credential is gone")?;
                 if credential.state == State::Suspended {
                     return Ok(seen);
