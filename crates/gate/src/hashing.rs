@@ -122,6 +122,17 @@ impl Pool {
         }
     }
 
+    /// See [`Queue::evict`]: the ticket of the login that will not be checked, if
+    /// it was one.
+    pub(crate) fn evict(&self, lane: Lane) -> Option<Option<Ticket>> {
+        let task = self.shared.lock().queue.evict(lane)?;
+        Some(match task {
+            Task::Check(job) => Some(job.ticket),
+            // It is hashed anew after another login.
+            Task::Rehash(..) => None,
+        })
+    }
+
     /// See [`Queue::demote`].
     pub(crate) fn demote(&self, origin: Origin) {
         self.shared.lock().queue.demote(origin);

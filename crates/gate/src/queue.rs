@@ -108,6 +108,14 @@ impl<T> Queue<T> {
         }
     }
 
+    /// Takes out what the origin that has most waiting in a lane brought last,
+    /// if it has more than that; for somebody who has nothing waiting.
+    pub(crate) fn evict(&mut self, lane: Lane) -> Option<T> {
+        let turns = self.lanes.get_mut(lane.index())?;
+        let most = turns.by_origin.values_mut().max_by_key(|tasks| tasks.len());
+        most.filter(|tasks| tasks.len() > 1)?.pop_back()
+    }
+
     /// Puts an origin, where something failed, behind those where nothing did.
     pub(crate) fn demote(&mut self, origin: Origin) {
         let [_, unblemished, anyone] = &mut self.lanes;
@@ -237,6 +245,20 @@ mod tests {
             .take_while(|task| *task != device)
             .count();
         assert!(before <= 4, "{before}");
+    }
+
+    #[test]
+    fn who_has_most_waiting_gives_up_the_last_of_it_but_never_all() {
+        let mut queue = Queue::default();
+        assert_eq!(queue.evict(Lane::Anyone), None);
+        for (origin, task) in [(1, 1), (2, 2), (2, 3), (3, 4), (2, 5)] {
+            queue.push(task, address(origin), Lane::Anyone);
+        }
+        assert_eq!(queue.evict(Lane::AtHome), None);
+        assert_eq!(queue.evict(Lane::Anyone), Some(5));
+        assert_eq!(queue.evict(Lane::Anyone), Some(3));
+        assert_eq!(queue.evict(Lane::Anyone), None);
+        assert_eq!(drain(&mut queue), [4, 1, 2]);
     }
 
     #[test]

@@ -90,12 +90,17 @@ impl WaitingRoom {
                 || !self.is_checked_ahead(origin, client_id))
     }
 
+    /// Says whether anything waits that came from there.
+    pub(crate) fn waits(&self, origin: Origin) -> bool {
+        self.per_origin.contains_key(&origin)
+    }
+
     /// The lane of an origin of which nothing bad is known. Where many wait in
     /// it, none has more than one place there.
     pub(crate) fn lane_of_unblemished(&self, origin: Origin) -> Lane {
         let waiting = self.per_lane.get(Lane::Unblemished.index());
         let is_crowded = waiting.is_none_or(|waiting| *waiting >= PLACES / 2);
-        if is_crowded && self.per_origin.contains_key(&origin) {
+        if is_crowded && self.waits(origin) {
             Lane::Anyone
         } else {
             Lane::Unblemished
@@ -105,7 +110,7 @@ impl WaitingRoom {
     /// Takes note that something failed at an origin; see
     /// [`Queue::demote`](crate::queue::Queue::demote).
     pub(crate) fn demote(&mut self, origin: Origin) {
-        if !self.per_origin.contains_key(&origin) {
+        if !self.waits(origin) {
             return;
         }
         let [_, unblemished, anyone] = &mut self.per_lane;

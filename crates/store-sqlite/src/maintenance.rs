@@ -1,7 +1,6 @@
 //! What keeps a store small: off the broker's thread, once in a while.
 
 use core::time::Duration;
-use std::path::Path;
 
 use countersign_core::store::StoreError;
 use countersign_core::time::Timestamp;
@@ -27,25 +26,51 @@ impl SqliteStore {
         self.repeat(action, |connection| kicks::prune(connection, now, CHUNK))?;
         self.repeat(action, |connection| tokens::prune(connection, now, CHUNK))?;
         self.repeat(action, |connection| lockouts::prune(connection, now, CHUNK))?;
-        let explain = |error, path: &Path| Fault::from(error).while_trying(action, path);
         let state = state::of(&self.connection);
         if state.is_some() && self.log_begun == state {
             return Ok(());
         }
-        let is_whole = {
-            let _patience = Patience::of(Duration::ZERO);
-            self.write_log_back()
-                .map_err(|error| explain(error, &self.path))?
-        };
-        match self.log_begun {
-            Some(_) if is_whole => self.begin_log_anew(),
-            Some(_) => Ok(()),
+        let is_whole = self.write_log_back()?;
+        if self.log_begun.is_none() && self.log_size() <= LOG_BYTES {
             // What was written before is not known yet, and not worth a write.
-            None => {
-                self.log_begun = state;
-                Ok(())
+            self.log_begun = state;
+        } else if is_whole {
+            self.begin_log_anew()?;
+            self.shorten_log()?;
+        }
+        Ok(())
+    }
+
+    /// Shortens the log, if it has grown and nobody needs it, a little at a
+    /// time: a file system takes its time to give back space, and who writes
+    /// waits for it.
+    fn shorten_log(&mut self) -> Result<(), StoreError> {
+        let mut size = self.log_size();
+        while size > LOG_BYTES && self.write_log_back()? {
+            let less = size.saturating_sub(LOG_STEP).max(LOG_BYTES);
+            self.limit_log(i64::try_from(less).unwrap_or(i64::MAX))?;
+            let begun = self.begin_log_anew();
+            self.limit_log(UNLIMITED)?;
+            begun?;
+            let before = core::mem::replace(&mut size, self.log_size());
+            if size >= before {
+                // Somebody still reads what it held.
+                break;
             }
         }
+        Ok(())
+    }
+
+    fn log_size(&self) -> u64 {
+        let log = beside(&self.path, "-wal");
+        log.metadata().map_or(0, |file| file.len())
+    }
+
+    /// Says how long the log may stay when it is begun anew.
+    fn limit_log(&self, bytes: i64) -> Result<(), StoreError> {
+        self.connection
+            .pragma_update_and_check(None, "journal_size_limit", bytes, |_| Ok(()))
+            .map_err(|error| Fault::from(error).while_trying("shorten the log", &self.path))
     }
 
     /// Writes something, so that nobody else is the first to write after the
@@ -86,22 +111,17 @@ impl SqliteStore {
     }
 
     /// Writes the log back into the file without waiting for anybody, and
-    /// shortens it if it has grown and nobody needs it. Says whether it is
-    /// written back as a whole.
-    fn write_log_back(&self) -> rusqlite::Result<bool> {
-        let checkpoint = |mode: &str| {
-            let sql = format!("PRAGMA wal_checkpoint({mode})");
-            self.connection.query_row(&sql, [], |row| {
-                Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
-            })
-        };
-        let (pages, written_back) = checkpoint("PASSIVE")?;
-        let log = beside(&self.path, "-wal");
-        let is_large = log.metadata().is_ok_and(|file| file.len() > LOG_BYTES);
-        if is_large && pages == written_back {
-            checkpoint("TRUNCATE")?;
-        }
-        Ok(pages == written_back)
+    /// without anybody waiting for it. Says whether it is written back as a
+    /// whole.
+    fn write_log_back(&self) -> Result<bool, StoreError> {
+        let _patience = Patience::of(Duration::ZERO);
+        let written = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+                let (pages, written_back): (i64, i64) = (row.get(1)?, row.get(2)?);
+                Ok(pages == written_back)
+            });
+        written.map_err(|error| Fault::from(error).while_trying("write the log back", &self.path))
     }
 }
 
@@ -130,12 +150,20 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// again.
 const CHANGES_KEPT: i64 = 10_000;
 
+/// How much of the log is given back at a time: three milliseconds' worth.
+const LOG_STEP: u64 = 8 * 1024 * 1024;
+
+/// What SQLite takes for no limit.
+const UNLIMITED: i64 = -1;
+
 /// Rows a transaction.
 pub(crate) const CHUNK: usize = 256;
 
 #[cfg(test)]
 mod tests {
-    use countersign_core::store::Settings;
+    use std::path::Path;
+
+    use countersign_core::store::{GateStore as _, Settings};
     use tempfile::TempDir;
 
     use super::*;

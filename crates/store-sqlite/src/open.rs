@@ -358,7 +358,6 @@ fn connect(path: &Path, more: OpenFlags) -> Result<Connection, Fault> {
          PRAGMA synchronous = NORMAL;
          PRAGMA wal_autocheckpoint = 0;",
     )?;
-    connection.pragma_update_and_check(None, "journal_size_limit", LOG_BYTES, |_| Ok(()))?;
     Ok(connection)
 }
 
@@ -391,7 +390,8 @@ const A_MOMENT: Duration = Duration::from_millis(10);
 /// Above what all of the statements in this crate need.
 const STATEMENTS: usize = 128;
 
-/// How large the log may stay once it was written back.
+/// How large the log may stay once it was written back. Maintenance alone sees to
+/// that: who writes while others wait must not give back the space of a file.
 pub(crate) const LOG_BYTES: u64 = 8 * 1024 * 1024;
 
 const CHECKPOINT_PAGES: u32 = 1_000;

@@ -138,7 +138,8 @@ fn introduce(stand: &Stand, scale: &Scale) -> Result<()> {
     let outcome = swarm::run(stand.port(), 10, connects.into_iter())?;
     anyhow::ensure!(
         outcome.admitted == count,
-        "not all were let in: {outcome:?}"
+        "not all were let in: {outcome:?}, the last one: {}",
+        stand.last_refusal()
     );
     Ok(())
 }
