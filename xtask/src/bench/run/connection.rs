@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use socket2::{Domain, Socket, Type};
 
 use super::wire;
 
@@ -19,7 +20,17 @@ pub struct Connection {
 impl Connection {
     /// Opens a connection and sends nothing.
     pub fn open(port: u16) -> std::io::Result<Self> {
-        let stream = TcpStream::connect(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))?;
+        Self::open_from(Ipv4Addr::LOCALHOST, port)
+    }
+
+    /// Opens a connection that comes from this address.
+    pub fn open_from(address: Ipv4Addr, port: u16) -> std::io::Result<Self> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        if address != Ipv4Addr::LOCALHOST {
+            socket.bind(&SocketAddrV4::new(address, 0).into())?;
+        }
+        socket.connect(&SocketAddrV4::new(Ipv4Addr::LOCALHOST, port).into())?;
+        let stream = TcpStream::from(socket);
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         Ok(Self { stream })
@@ -46,9 +57,14 @@ impl Connection {
     /// Connects and must be let in, at last: a broker that has hashed enough
     /// for this second refuses for a while.
     pub fn admitted_at_last(port: u16, connect: &[u8]) -> Result<Self> {
+        Self::admitted_at_last_from(Ipv4Addr::LOCALHOST, port, connect)
+    }
+
+    /// The same from this address.
+    pub fn admitted_at_last_from(address: Ipv4Addr, port: u16, connect: &[u8]) -> Result<Self> {
         let end = Instant::now() + PATIENCE;
         loop {
-            let mut connection = Self::open(port)?;
+            let mut connection = Self::open_from(address, port)?;
             match connection.log_in(connect)? {
                 0 => return Ok(connection),
                 code if Instant::now() > end => {
