@@ -62,6 +62,9 @@ enum Task {
         /// Run the remaining parts after one has failed
         #[arg(long)]
         keep_going: bool,
+        /// Of the tests, run those alone whose names hold one of these
+        #[arg(last = true, value_name = "NAME")]
+        names: Vec<String>,
     },
 }
 
@@ -83,7 +86,11 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Instructions => instructions::count()?,
         Task::Dist { prefix } => dist::dist(&prefix)?,
         Task::Setup => setup::everything()?,
-        Task::Test { only, keep_going } => return test::test(&only, keep_going),
+        Task::Test {
+            only,
+            keep_going,
+            names,
+        } => return test::test(&only, keep_going, &names),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -48,8 +48,9 @@ struct Count {
     skipped: bool,
 }
 
-/// Runs the parts named, or all, and says what they came to.
-pub fn test(only: &[Part], keep_going: bool) -> Result<ExitCode> {
+/// Runs the parts named, or all, and says what they came to. Of the tests, runs
+/// those alone that `names` name, if it names any.
+pub fn test(only: &[Part], keep_going: bool, names: &[String]) -> Result<ExitCode> {
     setup::everything()?;
     let mut lines = Vec::new();
     let mut total = Count::default();
@@ -59,7 +60,7 @@ pub fn test(only: &[Part], keep_going: bool) -> Result<ExitCode> {
     for &part in parts {
         println!("\n=== {}", part.name());
         let start = Instant::now();
-        let mut count = part.run().unwrap_or_else(|error| {
+        let mut count = part.run(names).unwrap_or_else(|error| {
             eprintln!("error: {error:#}");
             Count {
                 failed: 1,
@@ -106,7 +107,7 @@ impl Part {
         }
     }
 
-    fn run(self) -> Result<Count> {
+    fn run(self, names: &[String]) -> Result<Count> {
         match self {
             Self::Fmt => {
                 check(cargo().args(["fmt", "--all", "--check"]))?;
@@ -127,13 +128,16 @@ impl Part {
                     .args(["doc", "--no-deps", "--workspace"])
                     .env("RUSTDOCFLAGS", "-D warnings"),
             ),
-            Self::Unit => tests(cargo().args([
-                "test",
-                "--workspace",
-                "--exclude",
-                "countersign-tests",
-                "--no-fail-fast",
-            ])),
+            Self::Unit => tests(
+                cargo().args([
+                    "test",
+                    "--workspace",
+                    "--exclude",
+                    "countersign-tests",
+                    "--no-fail-fast",
+                ]),
+                names,
+            ),
             Self::Generated => generated(),
             Self::Deny => {
                 let deny = || -> Result<Command> {
@@ -151,8 +155,8 @@ impl Part {
                         .args(what),
                 )
             }
-            Self::Embed => embed(),
-            Self::E2e => end_to_end(),
+            Self::Embed => embed(names),
+            Self::E2e => end_to_end(names),
             Self::Demo => {
                 demo::demo(&Options::default())?;
                 Ok(Count::default())
@@ -185,7 +189,7 @@ fn generated() -> Result<Count> {
 
 /// Builds what a user installs, and the plugin once more with the test
 /// switches, and runs the tests against real brokers with both.
-fn end_to_end() -> Result<Count> {
+fn end_to_end(names: &[String]) -> Result<Count> {
     const PLUGIN: &str = "libmosquitto_countersign.so";
     let target = target()?;
     let build = || {
@@ -209,12 +213,13 @@ fn end_to_end() -> Result<Count> {
             .env("COUNTERSIGN_PLUGIN", target.join("release").join(PLUGIN))
             .env("COUNTERSIGN_PLUGIN_TEST_HOOKS", with_switches)
             .env("COUNTERSIGN_CLI", target.join("release/countersign")),
+        names,
     )
 }
 
 /// Packages what embedders get, builds the examples, and runs the tests against
 /// both.
-fn embed() -> Result<Count> {
+fn embed(names: &[String]) -> Result<Count> {
     let target = target()?;
     let prefix = target.join("dist");
     dist::dist(&prefix)?;
@@ -241,6 +246,7 @@ fn embed() -> Result<Count> {
                 "COUNTERSIGN_EXAMPLE_RUMQTTD",
                 debug.join("countersign-rumqttd"),
             ),
+        names,
     )
 }
 
@@ -260,8 +266,10 @@ fn replace(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// Runs `cargo test`, shows what it prints and counts its results.
-fn tests(command: &mut Command) -> Result<Count> {
+fn tests(command: &mut Command, names: &[String]) -> Result<Count> {
     let mut child = command
+        .arg("--")
+        .args(names)
         .stdout(Stdio::piped())
         .spawn()
         .with_context(|| format!("cannot run `{}`", shown(command)))?;
