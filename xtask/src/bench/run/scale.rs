@@ -33,7 +33,7 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// The whole of it, or what fits into three minutes.
+    /// The whole of it, or what fits into nine minutes.
     pub fn of(quick: bool, rounds: Option<u16>) -> Self {
         let mut scale = if quick {
             Self {
