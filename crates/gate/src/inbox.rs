@@ -66,19 +66,19 @@ impl<T> Inbox<T> {
         self.wake(waiting);
     }
 
-    /// Puts in something else.
+    /// Puts in something else, with the same end.
     pub(crate) fn put(&self, note: T) {
         let mut waiting = self.lock();
-        waiting.notes.push(note);
+        if waiting.notes.len() < MOST_WAITING {
+            waiting.notes.push(note);
+        }
         self.wake(waiting);
     }
 
     /// Puts in something that somebody waits for.
     pub(crate) fn put_urgent(&self, note: T) {
-        let mut waiting = self.lock();
-        waiting.notes.push(note);
-        waiting.is_urgent = true;
-        self.wake(waiting);
+        self.put(note);
+        self.lock().is_urgent = true;
     }
 
     /// Nothing more will come.
@@ -211,10 +211,12 @@ mod tests {
         for number in 0..i64::try_from(MOST_WAITING).unwrap() + 10 {
             let at = Timestamp::from_millis(1);
             inbox.observe(Observation::Used(CredentialId(number), at));
+            inbox.put(0);
         }
         inbox.put_urgent(0);
         let mut taken = Waiting::default();
         inbox.take(NEVER, &mut taken);
         assert_eq!(taken.pending.len(), MOST_WAITING);
+        assert_eq!(taken.notes.len(), MOST_WAITING);
     }
 }
