@@ -594,6 +594,45 @@ fn one_address_has_an_eighth_of_the_places() {
 }
 
 #[test]
+fn an_address_that_has_nothing_waiting_gets_the_place_of_one_that_has_most() {
+    let mut bench = Bench::with("m=19456,t=2,p=1", Authentication::Required);
+    // Thirteen of these fill half of the lane, and three hundred more find no
+    // place but theirs.
+    let many = (0..13).flat_map(|address| (0..20).map(move |_| address));
+    let one_each = 13..313;
+    for (number, address) in many.chain(one_each).enumerate() {
+        let outcome = bench.connect(Try {
+            handle: number,
+            client_id: &format!("c{number}"),
+            address: &format!("192.0.{}.{}", address / 200, address % 200 + 1),
+            ..TRY
+        });
+        assert!(
+            matches!(outcome, ConnectOutcome::Pending { .. }),
+            "{number} from {address}: {outcome:?}"
+        );
+    }
+    // Those who gave up their places are told.
+    let start = Instant::now();
+    let mut refused = 0;
+    while refused < 40 {
+        let directives = bench.gate.poll();
+        let is_refusal = |directive: &&Directive| {
+            matches!(
+                directive,
+                Directive::Complete {
+                    completion: Completion::Refuse { .. },
+                    ..
+                }
+            )
+        };
+        refused += directives.iter().filter(is_refusal).count();
+        assert!(start.elapsed() < Duration::from_secs(20), "{refused}");
+    }
+    bench.gate.close();
+}
+
+#[test]
 fn what_there_is_no_time_for_is_checked_for_the_next_try() {
     let mut bench = Bench::with("m=19456,t=2,p=1", Authentication::Required);
     let inline = Try {
