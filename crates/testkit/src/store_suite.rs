@@ -133,11 +133,12 @@ macro_rules! store_suite {
             the_audit_lists_the_newest_rows_and_filters_them,
             the_end_of_a_key_or_token_is_never_put_off,
             the_last_change_of_policy_is_about_no_single_credential,
-            the_use_of_a_stored_session_only_moves_forward,
             the_state_moves_with_every_commit_and_not_otherwise,
+            the_use_of_a_stored_session_only_moves_forward,
             things_go_with_their_application,
             what_was_counted_is_forgotten_after_a_month,
             who_uses_a_scheme_is_told_tenant_by_tenant,
+            whose_a_stored_session_is_is_counted_and_its_use_is_not,
         );
     };
     (@ $fresh:expr; $($sentence:ident,)*) => {

@@ -246,6 +246,62 @@ pub fn a_stored_session_is_whose_login_took_it(mut store: impl GateStore + Admin
     assert!(acts(&mut store).is_empty());
 }
 
+/// Whoever remembers who holds a client id learns that it may be another.
+pub fn whose_a_stored_session_is_is_counted_and_its_use_is_not(
+    mut store: impl GateStore + AdminStore,
+) {
+    let (_, secret) = add(&mut store, &credential("dev1@acme"), 1);
+    let seen = found(&mut store, "dev1@acme");
+    let c = client_id("c");
+    let kept = proved(&seen, secret, &c);
+    let dropped = Login {
+        record: LoginRecord {
+            session: SessionChange::Dropped,
+            ..LoginRecord::default()
+        },
+        ..kept
+    };
+    let mut other = store.reopen().unwrap();
+    let mut before = other.standing().unwrap();
+    let mut is_told = |by: &str, expected: bool| {
+        let now = other.standing().unwrap();
+        assert_eq!(now != before, expected, "{by}");
+        before = now;
+        let held = other.holding(&c.tie(), Some(seen.id)).unwrap();
+        assert_eq!(held.bound_to, other.bound_to(&c.tie()).unwrap(), "{by}");
+        assert_eq!(held.stored_session, other.stored_session(&c.tie()).unwrap());
+    };
+    is_told("nothing", false);
+    for (login, now, expected) in [
+        (kept, 1, false),
+        (dropped, 2, false),
+        (unauthenticated(taking(kept)), 3, true),
+        (taking(kept), 4, true),
+        (kept, 5, false),
+    ] {
+        assert_eq!(store.record_login(&login, at(now)).unwrap(), Recorded::Done);
+        is_told(&format!("login at {now}"), expected);
+    }
+    observe(&mut store, "b1", vec![connected(1, "c", 6, true)]);
+    assert_eq!(last_use(&mut store, "c"), at(6));
+    is_told("use", false);
+    commit(&mut store, &[], |transaction| {
+        transaction.release_client_id(&c.tie())
+    });
+    is_told("release", true);
+    assert_eq!(store.record_login(&dropped, at(7)).unwrap(), Recorded::Done);
+    is_told("drop", true);
+    observe(&mut store, "b1", vec![connected(2, "d", 8, true)]);
+    let nobody = unauthenticated(taking(kept));
+    assert_eq!(store.record_login(&nobody, at(8)).unwrap(), Recorded::Done);
+    is_told("login of nobody", true);
+    observe(&mut store, "b1", vec![connected(3, "c", 9, true)]);
+    is_told("use by nobody", false);
+    let joined = Observation::Joined(SessionNumber(3), tenant_id("other"));
+    observe(&mut store, "b1", vec![joined]);
+    is_told("another tenant", true);
+}
+
 /// What was left by a principal that is no more is nobody else's, and not its
 /// namesake's.
 pub fn nobody_is_heir_to_a_holder_that_is_gone_or_revoked(mut store: impl GateStore + AdminStore) {
