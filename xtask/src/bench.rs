@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 /// What is to be measured, and how long.
 #[derive(Args, Debug)]
 pub struct Options {
-    /// Measure less of everything: some nine minutes instead of 40
+    /// Measure less of everything: some nine minutes instead of half an hour or more
     #[arg(long)]
     quick: bool,
     /// Measure this alone; may be given more than once
