@@ -290,7 +290,7 @@ fn clear<S: AdminStore>(
 
 /// So many credentials are deleted in one transaction, which takes a few
 /// milliseconds.
-const AT_ONCE: usize = 100;
+const AT_ONCE: usize = 50;
 
 /// The tenant with this id, in the midst of an act.
 pub(crate) fn find<T: AdminTransaction>(
@@ -776,7 +776,7 @@ mod tests {
                 )
             })
             .unwrap();
-        assert_eq!(shown, [(100, 201), (200, 201)]);
+        assert_eq!(shown, [(50, 101), (100, 101)]);
         let acts = fixture.acts();
         assert_eq!(
             acts[acts.len() - 3..],
@@ -794,7 +794,7 @@ mod tests {
                 Change::Everything | Change::KickRequested(_) | Change::Tenant(_) => None,
             })
             .collect();
-        assert_eq!(told.len(), 200);
+        assert_eq!(told.len(), 100);
         assert_eq!(changes.last().unwrap().1, Change::Everything);
         assert!(fixture.store.credential(&dev1).unwrap().is_none());
     }
