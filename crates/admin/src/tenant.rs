@@ -195,7 +195,8 @@ pub fn set<S: AdminStore>(
 /// Deletes a tenant.
 ///
 /// One that has many credentials loses them a few at a time before, for what
-/// writes longer holds up logins; `progress` hears of it. If that is cut short,
+/// writes longer holds up logins; `progress` hears how many are gone, of how
+/// many. If that is cut short,
 /// the tenant is still there, with those that are left, and may be deleted
 /// again.
 ///
@@ -209,7 +210,7 @@ pub fn delete<S: AdminStore>(
     context: &Context<'_>,
     id: &TenantId,
     deletion: Deletion,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(), TenantError> {
     // Counting takes its time, too, so not in the way of those who write.
     let mut transaction = store.begin(Intent::Read)?;
@@ -241,22 +242,13 @@ pub fn delete<S: AdminStore>(
     Ok(())
 }
 
-/// How far something is that takes a while.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Progress {
-    /// So much is done.
-    pub done: u64,
-    /// Of so much.
-    pub total: u64,
-}
-
 /// Deletes credentials of a tenant, until few are left.
 fn clear<S: AdminStore>(
     store: &mut S,
     context: &Context<'_>,
     id: &TenantId,
     belongings: &Belongings,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(), TenantError> {
     let total = belongings.principals();
     let mut done = 0_usize;
@@ -264,6 +256,9 @@ fn clear<S: AdminStore>(
         let mut transaction = store.begin(Intent::Write)?;
         find(&mut transaction, id)?;
         let deleted = transaction.delete_some_credentials(id, AT_ONCE)?;
+        if deleted.is_empty() {
+            break;
+        }
         let row = AuditEntry {
             count: i64::try_from(deleted.len()).unwrap_or(i64::MAX),
             ..context.audit(
@@ -275,15 +270,9 @@ fn clear<S: AdminStore>(
         };
         let changes: Vec<_> = deleted.iter().copied().map(Change::Credential).collect();
         transaction.commit(&[row], &changes)?;
-        if deleted.is_empty() {
-            break;
-        }
         done = done.saturating_add(deleted.len());
         let as_u64 = |count| u64::try_from(count).unwrap_or(u64::MAX);
-        progress(Progress {
-            done: as_u64(done),
-            total: as_u64(total),
-        });
+        progress(as_u64(done), as_u64(total));
     }
     Ok(())
 }
@@ -720,7 +709,9 @@ mod tests {
         let mut fixture = Fixture::with_credential();
         let acme = tenant_id("acme");
         let error = fixture
-            .act(|store, context| delete(store, context, &acme, Deletion::OnlyEmpty, &mut |_| ()))
+            .act(|store, context| {
+                delete(store, context, &acme, Deletion::OnlyEmpty, &mut |_, _| ())
+            })
             .unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -729,7 +720,13 @@ mod tests {
         let last = fixture.store.last_change().unwrap();
         fixture
             .act(|store, context| {
-                delete(store, context, &acme, Deletion::WithEverything, &mut |_| ())
+                delete(
+                    store,
+                    context,
+                    &acme,
+                    Deletion::WithEverything,
+                    &mut |_, _| (),
+                )
             })
             .unwrap();
         let changes = fixture.store.changes_after(last, 10).unwrap();
@@ -766,7 +763,7 @@ mod tests {
         let mut shown = Vec::new();
         fixture
             .act(|store, context| {
-                let mut progress = |step: Progress| shown.push((step.done, step.total));
+                let mut progress = |done, total| shown.push((done, total));
                 delete(
                     store,
                     context,
@@ -816,7 +813,7 @@ mod tests {
         fixture.role("ops").unwrap();
         let mut remove = |deletion| {
             fixture.act(|store, context| {
-                delete(store, context, &tenant_id("acme"), deletion, &mut |_| ())
+                delete(store, context, &tenant_id("acme"), deletion, &mut |_, _| ())
             })
         };
         assert_eq!(
@@ -835,7 +832,7 @@ mod tests {
         fixture.token(&[]).unwrap();
         let mut remove = |deletion| {
             fixture.act(|store, context| {
-                delete(store, context, &tenant_id("acme"), deletion, &mut |_| ())
+                delete(store, context, &tenant_id("acme"), deletion, &mut |_, _| ())
             })
         };
         assert_eq!(
@@ -886,7 +883,7 @@ mod tests {
             if is_taken {
                 let other = tenant_id("other");
                 let removed = fixture.act(|store, context| {
-                    delete(store, context, &other, Deletion::OnlyEmpty, &mut |_| ())
+                    delete(store, context, &other, Deletion::OnlyEmpty, &mut |_, _| ())
                 });
                 removed.unwrap();
             }

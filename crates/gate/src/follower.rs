@@ -119,7 +119,7 @@ impl<S: GateStore> Follow<S> {
     /// What was committed since the last look.
     fn look(&mut self) -> Result<Vec<Change>, StoreError> {
         let state = self.store.state()?;
-        if state.is_some() && self.state == state {
+        if StoreState::is_the_same(self.state, state) {
             return Ok(Vec::new());
         }
         let mut changes = Vec::new();

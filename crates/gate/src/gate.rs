@@ -398,7 +398,7 @@ impl<S: GateStore> Gate<S> {
         // Before the look: what is committed after it is another state.
         let state = self.store.state()?;
         let before = self.caught_up.as_ref();
-        if let Some(caught_up) = before.filter(|it| it.state.is_some() && it.state == state) {
+        if let Some(caught_up) = before.filter(|it| StoreState::is_the_same(it.state, state)) {
             return Ok(caught_up.standing);
         }
         let standing = self.store.standing()?;

@@ -122,15 +122,18 @@ impl Pool {
         }
     }
 
-    /// See [`Queue::evict`]: the ticket of the login that will not be checked, if
-    /// it was one.
-    pub(crate) fn evict(&self, lane: Lane) -> Option<Option<Ticket>> {
-        let task = self.shared.lock().queue.evict(lane)?;
-        Some(match task {
-            Task::Check(job) => Some(job.ticket),
-            // It is hashed anew after another login.
-            Task::Rehash(..) => None,
-        })
+    /// See [`Queue::evict`]: answers a login that will not be checked. Says
+    /// whether there was one to give up.
+    pub(crate) fn evict(&self, lane: Lane) -> bool {
+        let Some(task) = self.shared.lock().queue.evict(lane) else {
+            return false;
+        };
+        if let Task::Check(Job { ticket, .. }) = task {
+            let found = Found::Failed;
+            self.shared.answers.put([Answer { ticket, found }]);
+        }
+        // Else it is hashed anew after another login.
+        true
     }
 
     /// See [`Queue::demote`].

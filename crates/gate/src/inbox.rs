@@ -66,8 +66,16 @@ impl<T> Inbox<T> {
         self.wake(waiting);
     }
 
-    /// Puts in something else, with the same end.
+    /// Puts in something else.
     pub(crate) fn put(&self, note: T) {
+        let mut waiting = self.lock();
+        waiting.notes.push(note);
+        self.wake(waiting);
+    }
+
+    /// Puts in something that anybody can bring about as often as they like,
+    /// unless there is too much already.
+    pub(crate) fn put_if_room(&self, note: T) {
         let mut waiting = self.lock();
         if waiting.notes.len() < MOST_WAITING {
             waiting.notes.push(note);
@@ -77,8 +85,10 @@ impl<T> Inbox<T> {
 
     /// Puts in something that somebody waits for.
     pub(crate) fn put_urgent(&self, note: T) {
-        self.put(note);
-        self.lock().is_urgent = true;
+        let mut waiting = self.lock();
+        waiting.notes.push(note);
+        waiting.is_urgent = true;
+        self.wake(waiting);
     }
 
     /// Nothing more will come.
@@ -93,11 +103,15 @@ impl<T> Inbox<T> {
     /// somebody waits for it; then takes it all out, in exchange for what is
     /// empty. After `idle` it takes out nothing.
     pub(crate) fn take(&self, idle: Duration, taken: &mut Waiting<T>) {
-        let mut waiting = self.lock();
-        waiting.is_resting = true;
-        waiting = self
+        // Whoever was woken for what is gone by now goes on to rest, and is to be
+        // woken again.
+        let rests = |waiting: &mut Waiting<T>| {
+            waiting.is_resting = waiting.is_empty();
+            waiting.is_resting
+        };
+        let mut waiting = self
             .more
-            .wait_timeout_while(waiting, idle, |waiting| waiting.is_empty())
+            .wait_timeout_while(self.lock(), idle, rests)
             .unwrap_or_else(PoisonError::into_inner)
             .0;
         waiting.is_resting = false;
@@ -157,6 +171,7 @@ const KEPT: usize = 64;
 #[cfg(test)]
 mod tests {
     use countersign_core::credential::CredentialId;
+    use countersign_core::presence::{Presence, SessionNumber};
     use countersign_core::time::Timestamp;
 
     use super::*;
@@ -206,17 +221,59 @@ mod tests {
     }
 
     #[test]
+    fn whoever_was_woken_for_what_is_gone_by_then_is_woken_again() {
+        let inbox = std::sync::Arc::new(Inbox::<u8>::default());
+        let theirs = std::sync::Arc::clone(&inbox);
+        let (done, told) = std::sync::mpsc::channel();
+        let taker = std::thread::spawn(move || {
+            let mut taken = Waiting::default();
+            theirs.take(NEVER, &mut taken);
+            done.send(taken.notes).unwrap();
+        });
+        for number in 1..=20 {
+            // Long enough to come to rest, and too short to be woken in between.
+            std::thread::sleep(Duration::from_millis(2));
+            inbox.observe(anonymous(number));
+            let gone = Observation::Disconnected(SessionNumber(number), Timestamp::from_millis(2));
+            inbox.observe(gone);
+        }
+        std::thread::sleep(Duration::from_millis(2));
+        inbox.put_urgent(7);
+        assert_eq!(told.recv_timeout(NEVER / 2).unwrap(), [7]);
+        taker.join().unwrap();
+    }
+
+    /// A session that leaves no trace when it ends.
+    fn anonymous(number: i64) -> Observation {
+        Observation::Connected(Presence {
+            session: SessionNumber(number),
+            client_id: "c".into(),
+            username: None,
+            credential: None,
+            tenant: None,
+            address: None,
+            protocol: 4,
+            connected_at: Timestamp::from_millis(1),
+            authenticated: false,
+            listener: None,
+            stored: false,
+        })
+    }
+
+    #[test]
     fn of_what_nobody_takes_out_there_is_an_end() {
         let inbox = Inbox::<u8>::default();
         for number in 0..i64::try_from(MOST_WAITING).unwrap() + 10 {
             let at = Timestamp::from_millis(1);
             inbox.observe(Observation::Used(CredentialId(number), at));
-            inbox.put(0);
+            inbox.put_if_room(0);
         }
-        inbox.put_urgent(0);
+        // What nobody can bring about at will is never lost.
+        inbox.put(1);
+        inbox.put_urgent(2);
         let mut taken = Waiting::default();
         inbox.take(NEVER, &mut taken);
         assert_eq!(taken.pending.len(), MOST_WAITING);
-        assert_eq!(taken.notes.len(), MOST_WAITING);
+        assert_eq!(taken.notes.len(), MOST_WAITING + 2);
     }
 }

@@ -90,7 +90,7 @@ impl Policy {
     /// Returns the store's error when it can't be read.
     pub(crate) fn refresh<S: GateStore>(&mut self, store: &mut S) -> Result<(), StoreError> {
         let state = store.state()?;
-        if state.is_some() && state == self.state {
+        if StoreState::is_the_same(self.state, state) {
             return Ok(());
         }
         if store.last_policy_change()? == self.seq {

@@ -3,12 +3,11 @@
 //!
 //! Before anything kept here is believed, a CONNECT makes sure that nobody has
 //! committed anything, else asks the store how far its logs go ([`Standing`])
-//! and works off what is new. So an answer from
-//! here is the store's own, with two exceptions that the log does not tell of:
-//! first and last use, and a new hash of the same password. [`Known`] keeps
-//! nothing whose hash is to be renewed; and where another broker was faster to
-//! write down the first use, the store finds the login outdated, and it is
-//! decided again on what is stored.
+//! and works off what is new. So an answer from here is the store's own, with
+//! two exceptions that the log does not tell of: first and last use, and a new
+//! hash of the same password. [`Known`] keeps nothing whose hash is to be
+//! renewed; and where another broker was faster to write down the first use, the
+//! store finds the login outdated, and it is decided again on what is stored.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;

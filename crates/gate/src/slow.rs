@@ -115,19 +115,6 @@ impl Slow {
         });
     }
 
-    /// Refuses a login of the origin that has most of them waiting in a lane, so
-    /// that nobody is kept out because others were many. Says whether there was
-    /// one.
-    fn make_room(&mut self, lane: Lane) -> bool {
-        let Some(evicted) = self.pool.evict(lane) else {
-            return false;
-        };
-        let found = Found::Failed;
-        self.answers
-            .extend(evicted.map(|ticket| Answer { ticket, found }));
-        true
-    }
-
     /// Takes note of an attempt whose secret was wrong.
     fn failed(&mut self, attempt: &Attempt<'_>, now: Timestamp) {
         self.backoff.failed(attempt, now);
@@ -172,7 +159,7 @@ impl Slow {
         let Checked { origin, lane, .. } = checked;
         let client_id = request.client_id.as_str();
         if !self.room.has_place(origin, lane, client_id, &purpose)
-            && (self.room.waits(origin) || !self.make_room(lane))
+            && (self.room.waits(origin) || !self.pool.evict(lane))
         {
             return None;
         }

@@ -116,11 +116,10 @@ impl Writer {
     pub(crate) fn note(&self, note: Note) {
         match note {
             Note::Kicked(_) => self.inbox.put_urgent(note),
-            Note::Acted(_)
-            | Note::Moved(_)
-            | Note::Refused(_)
-            | Note::Outdated(_)
-            | Note::Rehashed(_) => self.inbox.put(note),
+            Note::Refused(_) => self.inbox.put_if_room(note),
+            Note::Acted(_) | Note::Moved(_) | Note::Outdated(_) | Note::Rehashed(_) => {
+                self.inbox.put(note);
+            }
         }
     }
 

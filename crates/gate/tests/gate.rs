@@ -9,16 +9,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use countersign::core::client_id::ClientIdRule;
+use countersign::core::credential::CredentialId;
 use countersign::core::lifecycle::State;
 use countersign::core::name::{LoginName, TenantId};
 use countersign::core::options::Options;
+use countersign::core::presence::Observation;
 use countersign::core::reason::Reason;
 use countersign::core::scheme::SchemeName;
-use countersign::core::store::{Settings, StoreErrorKind};
+use countersign::core::store::{Batch, GateStore as _, Settings, StoreErrorKind};
 use countersign::core::tenant::{Authentication, SubscribeMode};
 use countersign::core::time::Timestamp;
 use countersign::core::topic::TopicFilter;
@@ -775,4 +777,62 @@ fn other_options_hold_for_the_next_login_and_end_no_session() {
     facts.listener = Some(1884);
     let outcome = bench.gate.connect(&facts);
     assert_eq!(refused(&outcome), Reason::WrongListener);
+}
+
+#[test]
+fn what_was_committed_counts_for_the_next_login_while_others_write_without_pause() {
+    let mut bench = Bench::new();
+    let secret = bench.credential("dev7");
+    let name = LoginName::parse("dev7@acme").unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let mut elsewhere = SqliteStore::open(bench.admin.path()).unwrap();
+    let churn = std::thread::spawn(move || {
+        let mut written = 0_u32;
+        while !stopped.load(Ordering::SeqCst) {
+            written += 1;
+            let at = Timestamp::from_millis(written.into());
+            let batch = Batch {
+                observations: vec![Observation::Used(CredentialId(1), at)],
+                ..Batch::default()
+            };
+            elsewhere.write_batch("there", &batch).unwrap();
+        }
+        written
+    });
+    for round in 0..150 {
+        let outcome = bench.connect(1, "c", Some(("dev7@acme", &secret)));
+        // At most the login's own record was in the way of the others' writes.
+        assert!(
+            matches!(
+                outcome,
+                ConnectOutcome::Admitted { .. }
+                    | ConnectOutcome::Refused {
+                        reason: Reason::StoreBusy,
+                        ..
+                    }
+            ),
+            "{round}: {outcome:?}"
+        );
+        bench.gate.disconnected(Handle(1));
+        bench
+            .act(|store, context| credential::suspend(store, context, &name))
+            .unwrap();
+        let outcome = bench.connect(2, "c", Some(("dev7@acme", &secret)));
+        assert!(
+            matches!(
+                outcome,
+                ConnectOutcome::Refused {
+                    reason: Reason::Suspended,
+                    ..
+                }
+            ),
+            "{round}: {outcome:?}"
+        );
+        bench
+            .act(|store, context| credential::reactivate(store, context, &name))
+            .unwrap();
+    }
+    stop.store(true, Ordering::SeqCst);
+    assert!(churn.join().unwrap() > 0);
 }

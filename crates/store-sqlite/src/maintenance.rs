@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use countersign_core::store::StoreError;
+use countersign_core::store::{StoreError, StoreState};
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
@@ -27,7 +27,7 @@ impl SqliteStore {
         self.repeat(action, |connection| tokens::prune(connection, now, CHUNK))?;
         self.repeat(action, |connection| lockouts::prune(connection, now, CHUNK))?;
         let state = state::of(&self.connection);
-        if state.is_some() && self.log_begun == state {
+        if StoreState::is_the_same(self.log_begun, state) {
             return Ok(());
         }
         let is_whole = self.write_log_back()?;

@@ -137,7 +137,7 @@ impl TenantCommand {
                 };
                 let mut progress = Progress::default();
                 let deleted = invocation.act(|store, context| {
-                    let mut show = |step: tenant::Progress| progress.show(step.done, step.total);
+                    let mut show = |done, total| progress.show(done, total);
                     tenant::delete(store, context, &tenant, deletion, &mut show)
                 });
                 progress.clear();

@@ -217,6 +217,15 @@ pub trait GateStore: Directory + Send + Sized + 'static {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct StoreState(pub [u32; 12]);
 
+impl StoreState {
+    /// Says whether nothing can have been committed between two looks; where
+    /// the store could not tell, something may have been.
+    #[must_use]
+    pub fn is_the_same(before: Option<Self>, now: Option<Self>) -> bool {
+        now.is_some() && before == now
+    }
+}
+
 /// How far the logs of a store go. What was read when they went as far is true
 /// still, as far as changes are logged.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

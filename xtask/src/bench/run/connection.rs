@@ -26,6 +26,7 @@ impl Connection {
     /// Opens a connection that comes from this address.
     pub fn open_from(address: Ipv4Addr, port: u16) -> std::io::Result<Self> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        // Which the kernel takes anyway, with more ports to choose from.
         if address != Ipv4Addr::LOCALHOST {
             socket.bind(&SocketAddrV4::new(address, 0).into())?;
         }
