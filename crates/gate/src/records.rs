@@ -361,7 +361,7 @@ fn add<T: Eq + core::hash::Hash>(absent: &mut HashSet<T>, what: T) {
     absent.insert(what);
 }
 
-/// About 700 bytes each.
+/// Some 850 bytes each.
 const MOST_PRESENT: usize = 10_240;
 const MOST_ABSENT: usize = 1_024;
 /// So many of those that were of use are passed over, before the next goes
