@@ -569,7 +569,8 @@ on_every_broker! {
         // The end of a session is a line of ours as well.
         rotate(&site, &device.name);
         assert!(is_kicked(&mut client));
-        assert!(our_lines(&site).contains(&masked), "{}", our_lines(&site));
+        let end = site.broker.wait_for_log("Countersign: ended the session", PATIENCE).unwrap();
+        assert!(end.contains(&masked), "{end}");
         places.push(("our lines".into(), our_lines(&site)));
         for file in std::fs::read_dir(site.cli.store().parent().unwrap()).unwrap() {
             let path = file.unwrap().path();

@@ -5,7 +5,7 @@ use std::thread;
 use countersign_testkit::{Client, Connect};
 use countersign_tests::people::{done, refused};
 use countersign_tests::{
-    ACCEPTED, Login, REFUSED, Site, is_kicked, on_every_broker, text, topics_so_far, wait_until,
+    ACCEPTED, Login, PATIENCE, REFUSED, Site, is_kicked, on_every_broker, text, topics_so_far, wait_until,
 };
 use serde_json::json;
 
@@ -238,7 +238,7 @@ on_every_broker! {
         assert!(!ours.contains(secret), "{ours}");
         site.cli.json(&["thing", "untie", "thing1", "--tenant", "t1"]);
         assert!(is_kicked(&mut client));
-        let ours: String = site.broker.log().lines().filter(|line| line.contains("Countersign")).collect();
-        assert!(ours.contains("thing1") && !ours.contains(secret), "{ours}");
+        let line = site.broker.wait_for_log("Countersign: ended the session", PATIENCE).unwrap();
+        assert!(line.contains("thing1") && !line.contains(secret), "{line}");
     }
 }
