@@ -1,7 +1,5 @@
 //! A store in a temporary directory, and short ways to act on it.
 
-use std::collections::BTreeMap;
-
 use countersign_core::audit::AuditEntry;
 use countersign_core::change::{Change, ChangeSeq};
 use countersign_core::client_id::{ClientId, ClientIdRule};
@@ -27,7 +25,7 @@ use crate::context::{Context, RandomError, RandomSource};
 use crate::credential::{self, CredentialError, Issued, NewCredential};
 use crate::jwt::{self, JwtError, NewToken};
 use crate::namespace::parse_namespace;
-use crate::password::{ChosenPassword, NewSecret};
+use crate::password::ChosenPassword;
 use crate::role::{self, NewRole, RoleError};
 use crate::rule::RuleChange;
 use crate::scheme;
@@ -353,20 +351,7 @@ pub(crate) fn new_tenant(id: &str, namespaces: &[&str]) -> NewTenant {
 
 /// A credential of `acme` with a generated secret.
 pub(crate) fn new_credential(name: &str) -> NewCredential {
-    NewCredential {
-        name: Some(name.into()),
-        tenant: tenant_id("acme"),
-        scheme: scheme_name("basic"),
-        secret: NewSecret::Generated,
-        client_id_rule: None,
-        roles: Vec::new(),
-        group: None,
-        description: None,
-        attributes: BTreeMap::new(),
-        not_before: None,
-        expires_at: None,
-        external_identity: false,
-    }
+    NewCredential::new(tenant_id("acme"), name)
 }
 
 pub(crate) fn tenant_id(text: &str) -> TenantId {

@@ -372,7 +372,6 @@ const MOST_CHANGES: usize = 256;
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
 
     use countersign_admin::credential::{self, CredentialChanges, NewCredential, Overlap};
     use countersign_admin::password::NewSecret;
@@ -384,7 +383,6 @@ mod tests {
     use countersign_core::options::Options;
     use countersign_core::ownership::Holder;
     use countersign_core::presence::{Observation, Presence, SessionNumber};
-    use countersign_core::scheme::SchemeName;
     use countersign_core::secret::{Argon2Params, PasswordHash, Secret, SecretId};
     use countersign_core::store::{AdminStore, AdminTransaction, Batch, Intent, Login, Settings};
     use countersign_core::tenant::Authentication;
@@ -483,18 +481,8 @@ mod tests {
 
         fn create(&mut self, given: &str, rule: ClientIdRule) -> Option<Secret> {
             let new = NewCredential {
-                name: Some(given.into()),
-                scheme: SchemeName::parse("basic").unwrap(),
-                roles: Vec::new(),
-                tenant: tenant_id("acme"),
-                secret: NewSecret::Generated,
                 client_id_rule: Some(rule),
-                group: None,
-                description: None,
-                attributes: BTreeMap::new(),
-                not_before: None,
-                expires_at: None,
-                external_identity: false,
+                ..NewCredential::new(tenant_id("acme"), given)
             };
             self.act(|store, context| credential::create(store, context, new))
                 .ok()?

@@ -7,7 +7,6 @@
     reason = "a test may"
 )]
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -19,7 +18,6 @@ use countersign::core::name::{LoginName, TenantId};
 use countersign::core::options::Options;
 use countersign::core::presence::Observation;
 use countersign::core::reason::Reason;
-use countersign::core::scheme::SchemeName;
 use countersign::core::store::{Batch, GateStore as _, Settings, StoreErrorKind};
 use countersign::core::tenant::{Authentication, SubscribeMode};
 use countersign::core::time::Timestamp;
@@ -30,7 +28,6 @@ use countersign::{
     Verdict,
 };
 use countersign_admin::credential::{self, Issued, NewCredential, Overlap};
-use countersign_admin::password::NewSecret;
 use countersign_admin::tenant::{self, NewTenant, TenantChanges};
 use countersign_admin::{Context, OsRandom};
 
@@ -118,20 +115,7 @@ impl Bench {
     }
 
     fn credential_that(&mut self, name: &str, more: impl FnOnce(&mut NewCredential)) -> String {
-        let mut new = NewCredential {
-            name: Some(name.into()),
-            scheme: SchemeName::parse("basic").unwrap(),
-            roles: Vec::new(),
-            tenant: TenantId::parse("acme").unwrap(),
-            secret: NewSecret::Generated,
-            client_id_rule: None,
-            group: None,
-            description: None,
-            attributes: BTreeMap::new(),
-            not_before: None,
-            expires_at: None,
-            external_identity: false,
-        };
+        let mut new = NewCredential::new(TenantId::parse("acme").unwrap(), name);
         more(&mut new);
         secret_of(
             self.act(|store, context| credential::create(store, context, new))

@@ -18,11 +18,9 @@ use countersign::core::time::Timestamp;
 use countersign::sqlite::SqliteStore;
 use countersign::{ConnectFacts, ConnectOutcome, Gate, Handle, Peer, Setting, TopicUse};
 use countersign_admin::credential::{self, NewCredential};
-use countersign_admin::password::NewSecret;
 use countersign_admin::tenant::{self, NewTenant};
 use countersign_admin::{Context, OsRandom};
 use countersign_core::credential::Credential;
-use countersign_core::scheme::SchemeName;
 use countersign_core::secret::{Secret, SecretDigest, Verifier};
 
 /// The system's allocator, counting what is taken of it.
@@ -78,20 +76,7 @@ fn fill(store: &mut SqliteStore, count: usize) {
     let acme = TenantId::parse("acme").unwrap();
     let new = NewTenant::new(acme.clone());
     tenant::create(store, &context, new).unwrap();
-    let new = NewCredential {
-        name: Some("template".into()),
-        scheme: SchemeName::parse("basic").unwrap(),
-        roles: Vec::new(),
-        tenant: acme,
-        secret: NewSecret::Generated,
-        client_id_rule: None,
-        group: None,
-        description: None,
-        attributes: std::collections::BTreeMap::new(),
-        not_before: None,
-        expires_at: None,
-        external_identity: false,
-    };
+    let new = NewCredential::new(acme, "template");
     let template = credential::create(store, &mut context, new).unwrap();
     let template = template.described.credential;
     let mut transaction = store.begin(Intent::Write).unwrap();

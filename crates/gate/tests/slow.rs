@@ -7,7 +7,6 @@
     reason = "a test may"
 )]
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
@@ -15,7 +14,6 @@ use std::time::{Duration, Instant};
 use countersign::core::name::{LoginName, TenantId};
 use countersign::core::options::Options;
 use countersign::core::reason::Reason;
-use countersign::core::scheme::SchemeName;
 use countersign::core::secret::Argon2Params;
 use countersign::core::store::Settings;
 use countersign::core::tenant::{Authentication, SubscribeMode};
@@ -125,18 +123,8 @@ impl Bench {
 
     fn device(&mut self, device: &str) {
         let new = NewCredential {
-            name: Some(device.into()),
-            tenant: TenantId::parse("acme").unwrap(),
-            scheme: SchemeName::parse("basic").unwrap(),
             secret: chosen("right"),
-            client_id_rule: None,
-            group: None,
-            description: None,
-            roles: Vec::new(),
-            attributes: BTreeMap::new(),
-            not_before: None,
-            expires_at: None,
-            external_identity: false,
+            ..NewCredential::new(TenantId::parse("acme").unwrap(), device)
         };
         self.act(|store, context| credential::create(store, context, new))
             .unwrap();

@@ -6,17 +6,13 @@
     reason = "it asks for what it made itself"
 )]
 
-use std::collections::BTreeMap;
-
 use countersign::core::name::TenantId;
 use countersign::core::options::Options;
-use countersign::core::scheme::SchemeName;
 use countersign::core::store::Settings;
 use countersign::core::time::Timestamp;
 use countersign::sqlite::SqliteStore;
 use countersign::{ConnectFacts, ConnectOutcome, Gate, Handle, Peer, Setting, TopicUse};
 use countersign_admin::credential::{self, NewCredential};
-use countersign_admin::password::NewSecret;
 use countersign_admin::tenant::{self, NewTenant};
 use countersign_admin::{Context, OsRandom};
 
@@ -48,20 +44,7 @@ impl Rig {
         tenant::create(&mut admin, &context, new)?;
         let mut logins = Vec::new();
         for index in 0..=count {
-            let new = NewCredential {
-                name: Some(format!("device{index:05}")),
-                scheme: SchemeName::parse("basic")?,
-                roles: Vec::new(),
-                tenant: acme.clone(),
-                secret: NewSecret::Generated,
-                client_id_rule: None,
-                group: None,
-                description: None,
-                attributes: BTreeMap::new(),
-                not_before: None,
-                expires_at: None,
-                external_identity: false,
-            };
+            let new = NewCredential::new(acme.clone(), format!("device{index:05}"));
             let issued = credential::create(&mut admin, &mut context, new)?;
             let secret = issued.secret.ok_or("a secret was made")?;
             let name = issued.described.credential.name.to_string();

@@ -1,13 +1,10 @@
 //! Clients that a certificate or a pre-shared key vouches for.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use countersign::core::scheme::SchemeName;
 use countersign::core::store::{BrokerPresence, Directory as _};
 use countersign::{Handle, Peer, PeerOrigin, TopicUse};
 use countersign_admin::credential::{self, NewCredential};
-use countersign_admin::password::NewSecret;
 
 use super::bench::{Bench, JANE, TRY, is_admitted, tenant_id};
 
@@ -21,18 +18,8 @@ const PUBLISH: TopicUse<'static> = TopicUse::Publish {
 fn bench() -> Bench {
     let mut bench = Bench::new();
     let new = NewCredential {
-        name: Some("dev1".into()),
-        tenant: tenant_id("acme"),
-        scheme: SchemeName::parse("basic").unwrap(),
-        secret: NewSecret::Generated,
-        client_id_rule: None,
-        group: None,
-        description: None,
-        roles: Vec::new(),
-        attributes: BTreeMap::new(),
-        not_before: None,
-        expires_at: None,
         external_identity: true,
+        ..NewCredential::new(tenant_id("acme"), "dev1")
     };
     bench
         .act(|store, context| credential::create(store, context, new))

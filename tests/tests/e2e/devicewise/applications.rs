@@ -5,7 +5,8 @@ use std::thread;
 use countersign_testkit::{Client, Connect};
 use countersign_tests::people::{done, refused};
 use countersign_tests::{
-    ACCEPTED, Login, PATIENCE, REFUSED, Site, is_kicked, on_every_broker, text, topics_so_far, wait_until,
+    ACCEPTED, Login, PATIENCE, REFUSED, Site, is_kicked, on_every_broker, text, topics_so_far,
+    wait_until,
 };
 use serde_json::json;
 
