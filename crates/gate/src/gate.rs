@@ -2,36 +2,33 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use countersign_core::change::Change;
-use countersign_core::connect::{Admission, Circumstances, Decision, Request, SessionUse, decide};
+use countersign_core::connect::{Admission, Request, SessionUse};
 use countersign_core::credential::Credential;
 use countersign_core::name::LoginName;
-use countersign_core::options::Chain;
 use countersign_core::presence::{Observation, Presence};
 use countersign_core::reason::Reason;
 use countersign_core::rights::TopicUse;
 use countersign_core::rule::Verdict;
-use countersign_core::scheme::NameForm;
 use countersign_core::secret::TagKey;
-use countersign_core::store::{
-    AdminStore, GateStore, Login, Recorded, Standing, StoreError, StoreErrorKind, StoreState,
-};
+use countersign_core::store::{AdminStore, GateStore, StoreError};
 use countersign_core::time::Timestamp;
 
 use crate::bell::Bell;
 use crate::command;
-use crate::compare::{Comparer, Comparison, Learned, Question};
+use crate::compare::Comparer;
+use crate::decision::{CaughtUp, Decided};
 use crate::follower::Follower;
-use crate::host::{ConnectFacts, ConnectOutcome, Handle, Peer, RefusalCode, Setting};
+use crate::host::{ConnectFacts, ConnectOutcome, Handle, Peer, Setting};
 use crate::people::{Crowd, Prospect};
 use crate::policy::Policy;
-use crate::records::{Known, Records};
-use crate::session::{Extras, Phase, Principal, Session, Sessions};
+use crate::records::Records;
+use crate::session::{Extras, Phase, Principal, Session};
+use crate::sessions::Sessions;
 use crate::slow::Slow;
 use crate::unseen::UnseenClients;
-use crate::writer::{Note, RefusedLogin, Writer};
+use crate::writer::Writer;
 
 /// The gate of one broker.
 ///
@@ -56,7 +53,7 @@ pub struct Gate<S: GateStore> {
     pub(crate) policy: Policy,
     pub(crate) records: Records,
     /// What `policy` and `records` know of.
-    caught_up: Option<CaughtUp>,
+    pub(crate) caught_up: Option<CaughtUp>,
     pub(crate) unseen: UnseenClients,
     pub(crate) follower: Follower,
     pub(crate) writer: Writer,
@@ -66,7 +63,7 @@ pub struct Gate<S: GateStore> {
     /// Changes not yet worked off, so that no poll takes long.
     pub(crate) backlog: VecDeque<Change>,
     /// When the store was last said to be unavailable.
-    complained: Option<Timestamp>,
+    pub(crate) complained: Option<Timestamp>,
     /// Keeps other brokers from using this one's name.
     _claim: S::Claim,
 }
@@ -334,121 +331,6 @@ impl<S: GateStore> Gate<S> {
         }
     }
 
-    /// Decides, and commits what must be committed before the client hears of
-    /// it. If the credential changed in between, decides again.
-    pub(crate) fn decide(
-        &mut self,
-        place: &Place<'_>,
-        request: &Request,
-        learned: Option<&Learned>,
-        now: Timestamp,
-    ) -> Result<Decided, StoreError> {
-        let site = self.setting.site(place.listener);
-        let leaves_unknown = self.setting.options.chain == Chain::Defer;
-        let live = self.sessions.live(request.client_id.as_str());
-        let live_holder = live.and_then(Session::credential);
-        for _ in 0..MOST_TRIES {
-            let standing = self.catch_up()?;
-            let at = Circumstances {
-                site: &site,
-                schemes: &self.policy.schemes,
-                client_id_hold: self.policy.client_id_hold,
-                live_holder,
-                vault: self.crowd.vault.as_ref(),
-                lockout: self.policy.lockout,
-                now,
-            };
-            let mut comparison = Comparison::new(&mut self.comparer, learned, leaves_unknown);
-            let mut directory = Known {
-                store: &mut self.store,
-                records: &mut self.records,
-                policy: &self.policy,
-                standing,
-            };
-            let admission = match decide(request, &at, &mut directory, &mut comparison)? {
-                Decision::Admit(admission) => admission,
-                Decision::Refuse(reason) => return Ok(Decided::Refused(reason)),
-                Decision::Fail(failure) => {
-                    let address = place.address;
-                    return Ok(Decided::Refused(self.fail(&failure, address, now)?));
-                }
-                Decision::Challenge => return Ok(Decided::Challenged),
-                Decision::Register(registration) => match self.register(&registration, now)? {
-                    Ok(()) => continue,
-                    Err(reason) => return Ok(Decided::Refused(reason)),
-                },
-                Decision::Wait => {
-                    let question = comparison.question();
-                    return Ok(question.map_or(Decided::Refused(Reason::OverBudget), Decided::Asks));
-                }
-            };
-            // All that can fail comes before what is committed.
-            let prospect = self.prospect_of(&admission.identity, request.client_id.as_str())?;
-            if self.record(&admission, request, now)? {
-                return Ok(Decided::Admitted(admission, prospect));
-            }
-        }
-        Ok(Decided::Refused(Reason::StoreBusy))
-    }
-
-    /// Gives up what is kept in memory and changed in the store by now. Looks
-    /// into the store only if anybody has committed anything since the last
-    /// time.
-    pub(crate) fn catch_up(&mut self) -> Result<Standing, StoreError> {
-        // Before the look: what is committed after it is another state.
-        let state = self.store.state()?;
-        let before = self.caught_up.as_ref();
-        if let Some(caught_up) = before.filter(|it| StoreState::is_the_same(it.state, state)) {
-            return Ok(caught_up.standing);
-        }
-        let standing = self.store.standing()?;
-        if before.is_none_or(|it| it.standing.last_change != standing.last_change) {
-            self.caught_up = None;
-            if let Some(outdated) = self.records.follow(&mut self.store)? {
-                self.writer.note(Note::Outdated(Box::new(outdated)));
-            }
-            self.policy.refresh(&mut self.store)?;
-        }
-        // Not what the two found at their ends: they may differ, and what came
-        // after this is looked at again.
-        self.caught_up = Some(CaughtUp { state, standing });
-        Ok(standing)
-    }
-
-    /// Commits what a login changes; says whether the credential still was
-    /// what was looked up.
-    fn record(
-        &mut self,
-        admission: &Admission,
-        request: &Request,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        if admission.record.is_empty() {
-            return Ok(true);
-        }
-        let identity = &admission.identity;
-        let proved = identity
-            .credential()
-            .zip(identity.proof())
-            .map(|(credential, proof)| (&**credential, proof));
-        let login = Login {
-            broker: self.setting.broker(),
-            client_id: &request.client_id,
-            username: proved.map(|(credential, _)| credential.name.as_str()),
-            tenant: identity.tenant(),
-            proved,
-            record: admission.record,
-        };
-        if let Some((credential, _)) = proved {
-            // Whatever comes of it, it is not what was looked up any more.
-            self.records.forget(credential.id);
-        }
-        Ok(match self.store.record_login(&login, now)? {
-            Recorded::Done => true,
-            Recorded::Outdated => false,
-        })
-    }
-
     /// The session of a client that is let in, and when it ends by itself.
     pub(crate) fn session_of(
         &mut self,
@@ -538,115 +420,6 @@ impl<S: GateStore> Gate<S> {
         }));
     }
 
-    /// A name or client id as it may be shown: masked where it has the shape of
-    /// a secret.
-    pub(crate) fn shown(&self, text: &str) -> String {
-        self.masked(text).unwrap_or_else(|| text.to_owned())
-    }
-
-    /// What may be shown of a text that has the shape of a secret.
-    pub(crate) fn masked(&self, text: &str) -> Option<String> {
-        match self.policy.schemes.form_of(text) {
-            NameForm::Token => {
-                let start: String = text.chars().take(SHOWN_OF_A_TOKEN).collect();
-                Some(format!("{start}…"))
-            }
-            NameForm::Free | NameForm::Generated => None,
-        }
-    }
-
-    /// How a login that presents a name, or none, is called in a log.
-    pub(crate) fn subject(&self, request: &Request) -> String {
-        match &request.name {
-            Some(name) => self.shown(name.as_str()),
-            None => "(anonymous)".to_owned(),
-        }
-    }
-
-    pub(crate) fn refuse(
-        &mut self,
-        subject: String,
-        address: Option<&str>,
-        reason: Reason,
-        now: Timestamp,
-    ) -> ConnectOutcome {
-        ConnectOutcome::Refused {
-            reason,
-            code: RefusalCode::NotAuthorized,
-            line: Some(self.note_refusal(subject, address, reason, now)),
-        }
-    }
-
-    /// Has a refusal written down; returns the line for the host's log.
-    pub(crate) fn note_refusal(
-        &self,
-        subject: String,
-        address: Option<&str>,
-        reason: Reason,
-        now: Timestamp,
-    ) -> String {
-        let from = address.unwrap_or("an unknown address");
-        let line = format!("refused `{subject}` from {from}: {reason}");
-        self.writer.note(Note::Refused(RefusedLogin {
-            at: now,
-            subject,
-            address: address.map(str::to_owned),
-            cause: reason,
-        }));
-        line
-    }
-
-    fn refuse_for_store(
-        &mut self,
-        request: &Request,
-        address: Option<&str>,
-        error: &StoreError,
-        now: Timestamp,
-    ) -> ConnectOutcome {
-        let (reason, line) = self.note_store_refusal(request, address, error, now);
-        ConnectOutcome::Refused {
-            reason,
-            code: RefusalCode::NotAuthorized,
-            line,
-        }
-    }
-
-    /// Has it written down that the store could not say; there is a line for
-    /// that once a minute, not once a client.
-    pub(crate) fn note_store_refusal(
-        &mut self,
-        request: &Request,
-        address: Option<&str>,
-        error: &StoreError,
-        now: Timestamp,
-    ) -> (Reason, Option<String>) {
-        let is_busy = error.kind() == StoreErrorKind::Busy;
-        let reason = if is_busy {
-            Reason::StoreBusy
-        } else {
-            Reason::StoreUnavailable
-        };
-        let line = self.note_refusal(self.subject(request), address, reason, now);
-        if is_busy {
-            return (reason, Some(line));
-        }
-        let line = self
-            .complain(now)
-            .then(|| format!("refusing every login that needs the store: {error}"));
-        (reason, line)
-    }
-
-    /// Says whether it is time to complain about the store again.
-    pub(crate) fn complain(&mut self, now: Timestamp) -> bool {
-        let is_time = self
-            .complained
-            .is_none_or(|last| now.since(last) >= COMPLAIN_EVERY);
-        if is_time {
-            self.complained = Some(now);
-        }
-        is_time
-    }
-
     fn will_is_out(&mut self, handle: Handle) {
         if let Some(session) = self.sessions.get_mut(handle) {
             session.will_is_out();
@@ -674,24 +447,6 @@ impl<S: GateStore> Gate<S> {
     }
 }
 
-/// How far what is kept in memory is up to date.
-struct CaughtUp {
-    /// The state of the store before it was looked at.
-    state: Option<StoreState>,
-    /// All that these logs tell of is worked off.
-    standing: Standing,
-}
-
-/// What became of a CONNECT, committed.
-pub(crate) enum Decided {
-    Admitted(Admission, Prospect),
-    /// A code is asked for.
-    Challenged,
-    /// Something must be found out first.
-    Asks(Question),
-    Refused(Reason),
-}
-
 /// Where a session comes from.
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
@@ -714,7 +469,3 @@ pub enum GateError {
     #[error(transparent)]
     Store(#[from] StoreError),
 }
-
-const MOST_TRIES: usize = 3;
-const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
-const SHOWN_OF_A_TOKEN: usize = 7;

@@ -1,8 +1,5 @@
-//! The live sessions, told apart by the host's handles and never by client
-//! ids.
+//! A session: who is behind it, what it may do, and when it ends.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use countersign_core::client_id::ClientId;
@@ -19,8 +16,7 @@ use countersign_core::time::Timestamp;
 use countersign_core::token::TokenRecord;
 
 pub(crate) use crate::extras::{Child, Extras};
-use crate::host::{Handle, Peer};
-use crate::numbers::NumberMap;
+use crate::host::Peer;
 use crate::walls::Walls;
 
 /// One connection that was let in, and for a while after it ended what is
@@ -319,7 +315,7 @@ impl Session {
 
     /// Writes down that all that its end brings about is over, but for a Will
     /// that may be delayed.
-    fn end_is_over(&mut self) {
+    pub(crate) fn end_is_over(&mut self) {
         let delays_will = self.delays_will;
         if let Phase::Gone {
             will_due, is_over, ..
@@ -356,7 +352,7 @@ impl Session {
 
     /// The credentials, besides its own, that it hangs on: a thing's application
     /// and children, a token's issuer.
-    fn all_bonds(&self) -> impl Iterator<Item = CredentialId> {
+    pub(crate) fn all_bonds(&self) -> impl Iterator<Item = CredentialId> {
         let children = self.children().iter().map(|child| child.id);
         self.bonds.iter().copied().chain(children)
     }
@@ -369,210 +365,3 @@ impl Session {
         }
     }
 }
-
-/// All sessions of a gate.
-#[derive(Debug, Default)]
-pub(crate) struct Sessions {
-    by_handle: NumberMap<usize, Session>,
-    by_credential: NumberMap<CredentialId, Vec<Handle>>,
-    /// Whose sessions hang on a credential that is not their own.
-    by_bond: NumberMap<CredentialId, HashSet<Handle>>,
-    /// The newest session of each client id.
-    by_client_id: HashMap<Arc<str>, Handle>,
-    deadlines: BinaryHeap<Reverse<(Timestamp, Handle, SessionNumber)>>,
-    /// Gone since the last poll; their Wills may still be on the way.
-    leaving: Vec<(Handle, SessionNumber)>,
-    /// Gone before that; forgotten at the next poll.
-    left: Vec<(Handle, SessionNumber)>,
-    /// Gone, but stored by the host; oldest first.
-    away: VecDeque<(Handle, SessionNumber)>,
-    last_number: i64,
-}
-
-impl Sessions {
-    /// The number of the next session.
-    pub(crate) fn next_number(&mut self) -> SessionNumber {
-        self.last_number = self.last_number.saturating_add(1);
-        SessionNumber(self.last_number)
-    }
-
-    /// Adds a session; one that had the handle before must be removed first.
-    pub(crate) fn insert(&mut self, handle: Handle, session: Session) {
-        if let Some(id) = session.credential() {
-            self.by_credential.entry(id).or_default().push(handle);
-        }
-        for id in session.all_bonds() {
-            self.by_bond.entry(id).or_default().insert(handle);
-        }
-        self.by_client_id
-            .insert(Arc::clone(&session.client_id), handle);
-        self.by_handle.insert(handle.0, session);
-    }
-
-    /// The newest session of a client id, if its connection is open.
-    pub(crate) fn live(&self, client_id: &str) -> Option<&Session> {
-        let handle = self.by_client_id.get(client_id)?;
-        self.get(*handle)
-            .filter(|session| !matches!(session.phase, Phase::Gone { .. }))
-    }
-
-    /// Ends a session at this instant, if it lives so long.
-    pub(crate) fn set_deadline(&mut self, at: Timestamp, handle: Handle, number: SessionNumber) {
-        self.deadlines.push(Reverse((at, handle, number)));
-    }
-
-    /// The sessions whose deadline has come.
-    pub(crate) fn due(&mut self, now: Timestamp) -> Vec<Handle> {
-        let mut due = Vec::new();
-        while let Some(Reverse((at, handle, number))) = self.deadlines.peek().copied() {
-            if at > now {
-                break;
-            }
-            self.deadlines.pop();
-            if self
-                .get(handle)
-                .is_some_and(|session| session.number == number)
-            {
-                due.push(handle);
-            }
-        }
-        due
-    }
-
-    /// Removes a session with all that was kept for it.
-    pub(crate) fn remove(&mut self, handle: Handle) -> Option<Session> {
-        let session = self.by_handle.remove(&handle.0)?;
-        self.loosen(handle, session.all_bonds());
-        if self.by_client_id.get(&session.client_id) == Some(&handle) {
-            self.by_client_id.remove(&session.client_id);
-        }
-        if let Some(id) = session.credential()
-            && let Some(handles) = self.by_credential.get_mut(&id)
-        {
-            handles.retain(|other| *other != handle);
-            if handles.is_empty() {
-                self.by_credential.remove(&id);
-            }
-        }
-        Some(session)
-    }
-
-    /// Replaces the things that are bound to a session.
-    pub(crate) fn set_children(&mut self, handle: Handle, children: Vec<Child>) {
-        let Some(session) = self.by_handle.get_mut(&handle.0) else {
-            return;
-        };
-        let before: Vec<_> = session.all_bonds().collect();
-        session.extras_mut().children = children;
-        let after: Vec<_> = session.all_bonds().collect();
-        self.loosen(handle, before);
-        for id in after {
-            self.by_bond.entry(id).or_default().insert(handle);
-        }
-    }
-
-    fn loosen(&mut self, handle: Handle, bonds: impl IntoIterator<Item = CredentialId>) {
-        for id in bonds {
-            if let Some(handles) = self.by_bond.get_mut(&id) {
-                handles.remove(&handle);
-                if handles.is_empty() {
-                    self.by_bond.remove(&id);
-                }
-            }
-        }
-    }
-
-    /// The credentials whose sessions hang on this one, which is another's.
-    pub(crate) fn bound_to(&self, id: CredentialId) -> Vec<CredentialId> {
-        let handles = self.by_bond.get(&id).into_iter().flatten();
-        let mut bound: Vec<_> = handles
-            .filter_map(|handle| self.get(*handle)?.credential())
-            .collect();
-        bound.sort_unstable();
-        bound.dedup();
-        bound
-    }
-
-    /// Marks a session as gone. It still answers for its Will and, if it is
-    /// stored, for its queue.
-    pub(crate) fn mark_gone(&mut self, handle: Handle) {
-        let Some(session) = self.by_handle.get_mut(&handle.0) else {
-            return;
-        };
-        let stopped = match session.phase {
-            // Whoever comes back with another token is to be judged by that.
-            Phase::Kicked(reason) if reason.is_final() || session.is_bearer() => Some(reason),
-            Phase::Live | Phase::Kicked(_) => None,
-            Phase::Gone { stopped, .. } => stopped,
-        };
-        session.phase = Phase::Gone {
-            stopped,
-            will_due: true,
-            is_over: false,
-        };
-        let entry = (handle, session.number);
-        if session.stored {
-            self.away.push_back(entry);
-        }
-        self.leaving.push(entry);
-        if self.away.len() > MOST_AWAY
-            && let Some((handle, number)) = self.away.pop_front()
-        {
-            self.forget(handle, number);
-        }
-    }
-
-    /// Says whether no session is on its way out, and none ends by itself.
-    pub(crate) fn are_at_rest(&self) -> bool {
-        self.left.is_empty() && self.leaving.is_empty() && self.deadlines.is_empty()
-    }
-
-    /// Forgets the sessions that were gone at the last poll already, or at
-    /// least their Wills if they are stored.
-    pub(crate) fn forget_gone(&mut self) {
-        for (handle, number) in core::mem::take(&mut self.left) {
-            match self.get_mut(handle) {
-                Some(session) if session.number == number && session.stored => {
-                    session.end_is_over();
-                }
-                Some(_) | None => self.forget(handle, number),
-            }
-        }
-        core::mem::swap(&mut self.left, &mut self.leaving);
-    }
-
-    fn forget(&mut self, handle: Handle, number: SessionNumber) {
-        let is_it = |session: &Session| {
-            session.number == number && matches!(session.phase, Phase::Gone { .. })
-        };
-        if self.get(handle).is_some_and(is_it) {
-            self.remove(handle);
-        }
-    }
-
-    /// The session with this handle.
-    pub(crate) fn get(&self, handle: Handle) -> Option<&Session> {
-        self.by_handle.get(&handle.0)
-    }
-
-    /// The session with this handle, to change it.
-    pub(crate) fn get_mut(&mut self, handle: Handle) -> Option<&mut Session> {
-        self.by_handle.get_mut(&handle.0)
-    }
-
-    /// The sessions of a credential.
-    pub(crate) fn of_credential(&self, id: CredentialId) -> Vec<Handle> {
-        self.by_credential.get(&id).cloned().unwrap_or_default()
-    }
-
-    /// The sessions that fulfil a condition.
-    pub(crate) fn that(&self, holds: impl Fn(&Session) -> bool) -> Vec<Handle> {
-        self.by_handle
-            .iter()
-            .filter(|(_, session)| holds(session))
-            .map(|(handle, _)| Handle(*handle))
-            .collect()
-    }
-}
-
-const MOST_AWAY: usize = 100_000;

@@ -19,7 +19,8 @@ use countersign_core::time::Timestamp;
 
 use crate::bell::Bell;
 use crate::compare::{Learned, Question};
-use crate::gate::{Decided, Gate, Place};
+use crate::decision::Decided;
+use crate::gate::{Gate, Place};
 use crate::hashing::{Answer, Found, Job, Pool};
 use crate::host::{
     Arrival, Completion, ConnectFacts, ConnectOutcome, Directive, Handle, Peer, RefusalCode, Ticket,

@@ -17,8 +17,9 @@ use countersign_mosquitto_sys as sys;
 
 use crate::boundary::Client;
 use crate::events::{ConnectEvent, EVENTS, Event};
+use crate::gatekeeper::Gatekeeper;
 use crate::host::{Host, Identifier, Kick, Login};
-use crate::plugin::{Gatekeeper, Plugin};
+use crate::plugin::Plugin;
 
 /// A client of the fake broker, which hands out its address.
 #[derive(Clone, Debug)]

@@ -25,6 +25,7 @@ mod clock;
 mod events;
 #[cfg(test)]
 mod fake;
+mod gatekeeper;
 #[cfg(feature = "test-hooks")]
 mod hooks;
 mod host;

@@ -3,20 +3,19 @@
 
 use core::cell::{Cell, RefCell};
 use core::ffi::{c_int, c_void};
-use std::sync::Arc;
 
 use countersign::core::options::Chain;
 use countersign::core::reason::Reason;
-use countersign::sqlite::SqliteStore;
 use countersign::{
-    Arrival, Completion, ConnectFacts, ConnectOutcome, Directive, Enhanced, Gate, Handle, LogLevel,
-    Peer, PeerOrigin, RefusalCode, Ticket, TopicUse, Verdict,
+    Arrival, Completion, ConnectFacts, ConnectOutcome, Directive, Handle, LogLevel, Peer,
+    PeerOrigin, RefusalCode, Ticket, TopicUse, Verdict,
 };
 use countersign_mosquitto_sys as sys;
 
 use crate::boundary::Client;
 use crate::clients::{Clients, Fingerprint, Owner, PasswordPrint};
 use crate::events::{EVENTS, Event, TICK};
+use crate::gatekeeper::Gatekeeper;
 use crate::host::{Host, Identifier, Kick, Login};
 use crate::pulse::{Feeling, Pulse};
 use crate::wake::Waker;
@@ -24,98 +23,6 @@ use crate::wake::Waker;
 pub(crate) use self::enhanced::Step;
 
 mod enhanced;
-
-/// What the plugin asks of a gate.
-pub(crate) trait Gatekeeper {
-    /// See [`Gate::connect`].
-    fn connect(&mut self, facts: &ConnectFacts<'_>) -> ConnectOutcome;
-    /// See [`Gate::connect_enhanced`].
-    fn connect_enhanced(
-        &mut self,
-        facts: &ConnectFacts<'_>,
-        enhanced: &Enhanced<'_>,
-    ) -> ConnectOutcome;
-    /// See [`Gate::resume`].
-    fn resume(&mut self, handle: Handle, client_id: &[u8], data: Option<&[u8]>) -> ConnectOutcome;
-    /// See [`Gate::command`].
-    fn command(&mut self, peer: &Peer<'_>, payload: &[u8]);
-    /// See [`Gate::arrived`].
-    fn arrived(&mut self, peer: &Peer<'_>);
-    /// See [`Gate::check_known`].
-    fn check_known(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Option<Verdict>;
-    /// See [`Gate::username_of`].
-    fn username_of(&self, handle: Handle) -> Option<Arc<str>>;
-    /// See [`Gate::check`].
-    fn check(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Verdict;
-    /// See [`Gate::disconnected`].
-    fn disconnected(&mut self, handle: Handle);
-    /// See [`Gate::poll`].
-    fn poll(&mut self) -> Vec<Directive>;
-    /// See [`Gate::completed`].
-    fn completed(&mut self, ticket: Ticket, arrival: Arrival);
-    /// See [`Gate::reload`].
-    fn reload(&mut self);
-    /// See [`Gate::close`].
-    fn close(self: Box<Self>);
-}
-
-impl Gatekeeper for Gate<SqliteStore> {
-    fn connect(&mut self, facts: &ConnectFacts<'_>) -> ConnectOutcome {
-        self.connect(facts)
-    }
-
-    fn connect_enhanced(
-        &mut self,
-        facts: &ConnectFacts<'_>,
-        enhanced: &Enhanced<'_>,
-    ) -> ConnectOutcome {
-        self.connect_enhanced(facts, enhanced)
-    }
-
-    fn resume(&mut self, handle: Handle, client_id: &[u8], data: Option<&[u8]>) -> ConnectOutcome {
-        self.resume(handle, client_id, data)
-    }
-
-    fn command(&mut self, peer: &Peer<'_>, payload: &[u8]) {
-        self.command(peer, payload);
-    }
-
-    fn arrived(&mut self, peer: &Peer<'_>) {
-        self.arrived(peer);
-    }
-
-    fn check_known(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Option<Verdict> {
-        self.check_known(peer, usage)
-    }
-
-    fn username_of(&self, handle: Handle) -> Option<Arc<str>> {
-        self.username_of(handle)
-    }
-
-    fn check(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Verdict {
-        self.check(peer, usage)
-    }
-
-    fn disconnected(&mut self, handle: Handle) {
-        self.disconnected(handle);
-    }
-
-    fn poll(&mut self) -> Vec<Directive> {
-        self.poll()
-    }
-
-    fn completed(&mut self, ticket: Ticket, arrival: Arrival) {
-        self.completed(ticket, arrival);
-    }
-
-    fn reload(&mut self) {
-        self.reload();
-    }
-
-    fn close(self: Box<Self>) {
-        Gate::close(*self);
-    }
-}
 
 /// One plugin: what the broker hands back to each callback.
 pub(crate) struct Plugin {
