@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use super::Bench;
 use super::connection::Connection;
 use super::figure::{Figure, Quantity, Rounds};
-use super::fleet::{Fleet, fresh, known};
+use super::fleet::{Fleet, fresh, known, returning};
 use super::meter::Cpu;
 use super::scale::Scale;
 use super::stand::Stand;
@@ -28,7 +28,7 @@ pub fn measure(bench: &Bench, fleet: &Fleet) -> Result<Vec<Figure>> {
             settled: Vec::new(),
         };
         for round in 0..bench.scale.rounds {
-            for kind in [Kind::Known, Kind::Fresh] {
+            for kind in [Kind::Known, Kind::Fresh, Kind::Returning] {
                 let stands = fleet.in_turn(round);
                 for stand in stands.filter(|stand| kind.is_measured(stand, pace)) {
                     turns.take(stand, kind, round)?;
@@ -80,6 +80,8 @@ enum Kind {
     Known,
     /// Devices that never did.
     Fresh,
+    /// Devices that did, but not since the broker was started.
+    Returning,
 }
 
 impl Kind {
@@ -87,8 +89,8 @@ impl Kind {
         match (self, stand.subject, pace) {
             (Self::Known, ..) => true,
             (Self::Fresh, Subject::Generated, Pace::AtOnce(1)) => true,
-            (Self::Fresh, Subject::Chosen, Pace::Apart) => true,
-            (Self::Fresh, ..) => false,
+            (Self::Fresh | Self::Returning, Subject::Chosen, Pace::Apart) => true,
+            (Self::Fresh | Self::Returning, ..) => false,
         }
     }
 
@@ -96,6 +98,7 @@ impl Kind {
         match (self, subject) {
             (Self::Fresh, Subject::Generated) => "countersign, generated, first login",
             (Self::Fresh, Subject::Chosen) => "countersign, Argon2id, first login",
+            (Self::Returning, _) => "countersign, Argon2id, first since the start",
             (_, subject) => subject.title(),
         }
     }
@@ -151,6 +154,7 @@ impl<'a> Turns<'a> {
         let connect = |index| Ok(subject.login(index)?.connect());
         match kind {
             Kind::Fresh => fresh(subject, scale, round).map(connect).collect(),
+            Kind::Returning => returning(subject, scale, round).map(connect).collect(),
             Kind::Known => known(subject, scale)
                 .cycle()
                 .take(self.pace.known_logins(scale))

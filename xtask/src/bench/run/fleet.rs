@@ -108,10 +108,32 @@ pub fn stormers(subject: Subject, scale: &Scale) -> Range<usize> {
     }
 }
 
-fn everybody(subject: Subject, scale: &Scale) -> usize {
-    fresh(subject, scale, scale.rounds)
+/// The numbers of the devices that logged in before their broker was started
+/// and log in again in this round.
+pub fn returning(subject: Subject, scale: &Scale, round: usize) -> Range<usize> {
+    let each = match subject {
+        Subject::Chosen => scale.first_passwords,
+        Subject::Bare
+        | Subject::Yes
+        | Subject::Files
+        | Subject::DynamicSecurity
+        | Subject::Generated => 0,
+    };
+    let others = fresh(subject, scale, scale.rounds)
         .start
-        .max(stormers(subject, scale).end)
+        .max(stormers(subject, scale).end);
+    let start = others + round * each;
+    start..start + each
+}
+
+/// The numbers of all of those.
+pub fn all_returning(subject: Subject, scale: &Scale) -> Range<usize> {
+    let of = |round| returning(subject, scale, round).start;
+    of(0)..of(scale.rounds)
+}
+
+fn everybody(subject: Subject, scale: &Scale) -> usize {
+    all_returning(subject, scale).end
 }
 
 fn folder(bench: &Bench, version: Version, subject: Subject) -> PathBuf {

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use countersign_core::credential::Credential;
+use countersign_core::lifecycle::State;
 use countersign_core::name::LoginName;
 use countersign_core::secret::{Argon2Params, PasswordHash, Secret, SecretDigest, Verifier};
 use countersign_core::store::{AdminStore, AdminTransaction, Directory, Intent};
@@ -21,6 +22,14 @@ use crate::command::read;
 pub enum Secrets {
     Chosen,
     Generated,
+}
+
+/// The credentials of a store.
+pub struct Devices {
+    pub count: usize,
+    pub secrets: Secrets,
+    /// The numbers of those that logged in before any broker was started.
+    pub used: Range<usize>,
 }
 
 /// One store for each number of credentials.
@@ -46,7 +55,12 @@ impl Sizes {
             make(bench, &folder)?;
             // One at least, so that somebody can log in.
             let count = count.max(1);
-            fill(bench, &folder, count, Secrets::Generated)?;
+            let devices = Devices {
+                count,
+                secrets: Secrets::Generated,
+                used: 0..0,
+            };
+            fill(bench, &folder, &devices)?;
             let bytes = file(&folder).metadata()?.len();
             println!(
                 "store of {count} credentials: {:.1} s, {:.1} MiB",
@@ -89,18 +103,18 @@ pub fn make(bench: &Bench, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Adds the first `count` credentials, many in each transaction: an act for
-/// each would sync to disk for each.
-pub fn fill(bench: &Bench, folder: &Path, count: usize, secrets: Secrets) -> Result<()> {
+/// Adds credentials, many in each transaction: an act for each would sync to
+/// disk for each.
+pub fn fill(bench: &Bench, folder: &Path, devices: &Devices) -> Result<()> {
     let template = template(bench, folder)?;
-    let hash = match secrets {
+    let hash = match devices.secrets {
         Secrets::Chosen => Some(hash()?),
         Secrets::Generated => None,
     };
     let mut store = SqliteStore::open(file(folder))?;
-    for first in (0..count).step_by(AT_ONCE) {
-        let range = first..count.min(first + AT_ONCE);
-        add(&mut store, range, &template, hash.as_ref())?;
+    for first in (0..devices.count).step_by(AT_ONCE) {
+        let range = first..devices.count.min(first + AT_ONCE);
+        add(&mut store, range, &template, hash.as_ref(), &devices.used)?;
     }
     Ok(())
 }
@@ -110,11 +124,18 @@ fn add(
     range: Range<usize>,
     template: &Credential,
     hash: Option<&PasswordHash>,
+    used: &Range<usize>,
 ) -> Result<()> {
     let mut transaction = store.begin(Intent::Write)?;
     let mut credential = template.clone();
     for index in range {
         credential.name = LoginName::parse_device(&login::name(index))?;
+        credential.ever_used = used.contains(&index);
+        credential.state = if credential.ever_used {
+            State::Active
+        } else {
+            State::Inactive
+        };
         let id = transaction.add_credential(&credential)?;
         let verifier = match hash {
             Some(hash) => Verifier::Password(hash.clone()),

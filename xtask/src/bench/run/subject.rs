@@ -7,8 +7,9 @@ use anyhow::{Context, Result, bail};
 use serde_json::json;
 
 use super::Bench;
+use super::fleet;
 use super::login::{self, Login};
-use super::store;
+use super::store::{self, Devices, Secrets};
 use crate::brokers::Broker;
 use crate::command::read;
 
@@ -69,13 +70,20 @@ impl Subject {
             Self::Yes => yes(folder),
             Self::Files => password_file(folder, count),
             Self::DynamicSecurity => dynamic_security(folder, count),
-            Self::Generated => {
+            Self::Generated | Self::Chosen => {
                 store::make(bench, folder)?;
-                store::fill(bench, folder, count, store::Secrets::Generated)
-            }
-            Self::Chosen => {
-                store::make(bench, folder)?;
-                store::fill(bench, folder, count, store::Secrets::Chosen)
+                let secrets = if self == Self::Chosen {
+                    Secrets::Chosen
+                } else {
+                    Secrets::Generated
+                };
+                let used = fleet::all_returning(self, &bench.scale);
+                let devices = Devices {
+                    count,
+                    secrets,
+                    used,
+                };
+                store::fill(bench, folder, &devices)
             }
         }
     }
