@@ -1,0 +1,204 @@
+//! What deciding about a CONNECT comes to: who is let in, and what must be
+//! recorded before the client hears of it.
+
+use std::sync::Arc;
+
+use crate::client_id::ClientIdTie;
+use crate::credential::Credential;
+use crate::jwt::TokenId;
+use crate::lockout::LockoutPolicy;
+use crate::name::{LoginName, TenantId};
+use crate::reason::Reason;
+use crate::secret::SecretId;
+use crate::time::Timestamp;
+use crate::token::TokenRecord;
+use crate::totp::Step;
+use crate::user::RecoveryCodeId;
+
+/// What [`decide`](super::decide) comes to.
+#[derive(Clone, Debug)]
+#[must_use]
+pub enum Decision {
+    /// Let the client in as this principal, after recording what must be.
+    Admit(Admission),
+    /// Refuse it. The client learns no reason; the audit does.
+    Refuse(Reason),
+    /// Refuse it, and count it against a person.
+    Fail(Failure),
+    /// Ask for a code: name and password were right.
+    Challenge,
+    /// Make this thing first, and decide again.
+    Register(Registration),
+    /// Decide again once the slow comparison is done.
+    Wait,
+}
+
+/// A failed login of a person, or of an e-mail address that nobody has.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// Why it failed.
+    pub reason: Reason,
+    /// The address, folded.
+    pub person: LoginName,
+    /// When whoever it is will be locked out.
+    pub policy: LockoutPolicy,
+}
+
+/// A thing that nobody made, presenting the token of an application that
+/// registers its things.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// The application.
+    pub application: Arc<Credential>,
+    /// The thing's key.
+    pub key: LoginName,
+}
+
+/// Who is let in.
+#[derive(Clone, Debug)]
+pub struct Admission {
+    /// As whom.
+    pub identity: Identity,
+    /// What must be committed before the client hears of it.
+    pub record: LoginRecord,
+}
+
+/// As whom a client is let in.
+#[derive(Clone, Debug)]
+pub enum Identity {
+    /// Whoever presents a token.
+    Bearer {
+        /// The bearer's credential, as it was when it was looked up.
+        credential: Arc<Credential>,
+        /// The token.
+        token: Arc<TokenRecord>,
+    },
+    /// A device, an operator or a thing, proved by one of its secrets.
+    Credential {
+        /// The credential, as it was when it was looked up.
+        credential: Arc<Credential>,
+        /// The secret that proved it.
+        secret: SecretId,
+    },
+    /// A user, proved by a password and, where needed, a second factor.
+    User {
+        /// The user's credential, as it was when it was looked up.
+        credential: Arc<Credential>,
+        /// The secret that proved it.
+        secret: SecretId,
+        /// The tenant that the session works in.
+        tenant: TenantId,
+    },
+    /// A client that proved nothing, where a tenant allows that.
+    Unauthenticated {
+        /// The tenant whose namespaces it may use; if none yet, the first one
+        /// it touches.
+        tenant: Option<TenantId>,
+    },
+}
+
+impl Identity {
+    /// The credential, if anything was proved.
+    #[must_use]
+    pub const fn credential(&self) -> Option<&Arc<Credential>> {
+        match self {
+            Self::Bearer { credential, .. }
+            | Self::Credential { credential, .. }
+            | Self::User { credential, .. } => Some(credential),
+            Self::Unauthenticated { .. } => None,
+        }
+    }
+
+    /// What proved the credential.
+    #[must_use]
+    pub fn proof(&self) -> Option<Proof<'_>> {
+        match self {
+            Self::Bearer { token, .. } => Some(Proof::Token(&token.id)),
+            Self::Credential { secret, .. } | Self::User { secret, .. } => {
+                Some(Proof::Secret(*secret))
+            }
+            Self::Unauthenticated { .. } => None,
+        }
+    }
+
+    /// The tenant whose topics the session uses; none for an operator.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&TenantId> {
+        match self {
+            Self::Bearer { token, .. } => Some(&token.tenant),
+            Self::Credential { credential, .. } => credential.tenant.as_ref(),
+            Self::User { tenant, .. } => Some(tenant),
+            Self::Unauthenticated { tenant } => tenant.as_ref(),
+        }
+    }
+
+    /// When the session ends, if time alone brings it about.
+    #[must_use]
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Bearer { token, .. } => Some(token.expires_at),
+            Self::Credential { credential, secret }
+            | Self::User {
+                credential, secret, ..
+            } => credential.ends_at(*secret),
+            Self::Unauthenticated { .. } => None,
+        }
+    }
+}
+
+/// What proves a credential.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Proof<'a> {
+    /// One of its secrets.
+    Secret(SecretId),
+    /// A token made for it.
+    Token(&'a TokenId),
+}
+
+/// What a login changes for good.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct LoginRecord {
+    /// The credential was never used before.
+    pub activates: bool,
+    /// The client id it is tied to from now on.
+    pub ties: Option<ClientIdTie>,
+    /// Older secrets that were to work until this one was used.
+    pub retires_older_secrets: bool,
+    /// Whose the stored session of this client id is from now on.
+    pub session: SessionChange,
+    /// What changes of a user.
+    pub user: Option<UserLogin>,
+}
+
+/// What a login changes of a user for good.
+///
+/// The tenant of the session becomes the one that the user worked in last, and
+/// what failed before is forgiven.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct UserLogin {
+    /// The step of the code that was accepted; no code of it or before it is
+    /// accepted again.
+    pub step: Option<Step>,
+    /// The recovery code that was used up.
+    pub recovery: Option<RecoveryCodeId>,
+}
+
+impl LoginRecord {
+    /// Says whether nothing has to be recorded before the CONNACK.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What becomes of the record of a stored session.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum SessionChange {
+    /// There is no stored session any more.
+    Dropped,
+    /// It stays as it is.
+    #[default]
+    Kept,
+    /// It is whose login this is, from now on.
+    Taken,
+}

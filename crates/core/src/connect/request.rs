@@ -1,0 +1,94 @@
+//! What a CONNECT presents.
+
+use crate::client_id::ClientId;
+use crate::name::{LoginName, Suffix};
+use crate::reason::Reason;
+use crate::secret::Secret;
+
+/// What a CONNECT presents, once its shape was found good.
+#[expect(missing_debug_implementations, reason = "it holds a secret")]
+pub struct Request {
+    /// The client identifier.
+    pub client_id: ClientId,
+    /// The login name, if one was given.
+    pub name: Option<LoginName>,
+    /// The password, if one was given.
+    pub secret: Option<Secret>,
+    /// What becomes of the session that this client id names.
+    pub session: SessionUse,
+    /// How the secret came.
+    pub method: Method,
+}
+
+/// How a client authenticates.
+#[expect(missing_debug_implementations, reason = "it holds a secret")]
+pub enum Method {
+    /// By the CONNECT alone. A user's code stands at the end of the password.
+    Plain,
+    /// By enhanced authentication (MQTT 5.0 §4.12), which asks for a code where
+    /// one is needed.
+    Enhanced {
+        /// The code, once it was asked for: six digits, or a recovery code.
+        code: Option<Secret>,
+    },
+}
+
+/// What a CONNECT does with stored sessions (MQTT 5.0 §3.1.2.4, MQTT 3.1.1
+/// §3.1.2.4).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SessionUse {
+    /// It throws away what was stored.
+    pub starts_clean: bool,
+    /// It leaves a session behind. One of MQTT 5 always may.
+    pub is_stored: bool,
+}
+
+impl SessionUse {
+    /// Reads the flag of a CONNECT: Clean Session in MQTT 3, Clean Start in 5.
+    #[must_use]
+    pub fn of(protocol: u8, clean: bool) -> Self {
+        Self {
+            starts_clean: clean,
+            is_stored: protocol >= 5 || !clean,
+        }
+    }
+}
+
+impl Request {
+    /// Parses the fields of a CONNECT (MQTT 5.0 §3.1.3).
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Reason::Malformed`] when a field is no UTF-8 or has a shape
+    /// that nothing valid has.
+    pub fn parse(
+        client_id: &[u8],
+        username: Option<&[u8]>,
+        password: Option<&[u8]>,
+        session: SessionUse,
+    ) -> Result<Self, Reason> {
+        fn text(bytes: &[u8]) -> Result<&str, Reason> {
+            core::str::from_utf8(bytes).map_err(|_| Reason::Malformed)
+        }
+        let client_id = ClientId::parse(text(client_id)?).map_err(|_| Reason::Malformed)?;
+        let name = match username {
+            None => None,
+            Some(bytes) => {
+                let name = LoginName::parse(text(bytes)?).map_err(|_| Reason::Malformed)?;
+                let is_email = |name: &LoginName| matches!(name.suffix(), Suffix::Email);
+                if name.as_str().contains('+') && !is_email(&name) {
+                    return Err(Reason::Malformed);
+                }
+                Some(name)
+            }
+        };
+        let secret = password.map(|bytes| Secret::new(bytes.to_vec()));
+        Ok(Self {
+            client_id,
+            name,
+            secret,
+            session,
+            method: Method::Plain,
+        })
+    }
+}
