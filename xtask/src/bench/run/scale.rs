@@ -13,7 +13,8 @@ pub struct Scale {
     /// First logins with generated secrets in one round.
     pub first_logins: usize,
     /// Logins with a pause after each in one round. Of chosen passwords there are
-    /// as many first ones, each a slow hash.
+    /// as many first ones, and as many that are the first since the start; each of
+    /// those is a slow hash.
     pub first_passwords: usize,
     /// Messages published in one round.
     pub messages: usize,
