@@ -169,6 +169,23 @@ impl Site {
         self.cli.json(&["credential", "show", &login.username])
     }
 
+    /// When this credential was last used, as `credential show` says.
+    pub fn last_used_at(&self, login: &Login) -> jiff::Timestamp {
+        // Not as a text: its fraction is as long as it must be, so texts don't
+        // sort.
+        text(&self.show(login), "last_used_at").parse().unwrap()
+    }
+
+    /// All that our plugin wrote to the broker's log.
+    pub fn our_lines(&self) -> String {
+        let log = self.broker.log();
+        let ours: Vec<&str> = log
+            .lines()
+            .filter(|line| line.contains("Countersign: "))
+            .collect();
+        ours.join("\n")
+    }
+
     /// The state that `credential show` says.
     pub fn state(&self, login: &Login) -> String {
         text(&self.show(login), "state")

@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use countersign_core::audit::AuditEntry;
-use countersign_core::scheme::{NameForm, Schemes};
+use countersign_core::scheme::Schemes;
 use countersign_core::secret::Secret;
 use countersign_core::store::{BrokerPresence, Settings};
 use countersign_core::tenant::Tenant;
@@ -160,13 +160,7 @@ pub fn session_name(client: &BrokerPresence) -> String {
 /// A name or client id as it may be shown: masked where it has the shape of a
 /// secret.
 pub(crate) fn shown_name(known: &Schemes, text: &str) -> String {
-    match known.form_of(text) {
-        NameForm::Token => {
-            let start: String = text.chars().take(SHOWN_OF_A_TOKEN).collect();
-            format!("{start}…")
-        }
-        NameForm::Free | NameForm::Generated => text.into(),
-    }
+    known.masked(text).unwrap_or_else(|| text.into())
 }
 
 /// An instant as RFC 3339 in UTC. What lies outside of its years is shown as
@@ -182,9 +176,6 @@ pub fn rfc3339(time: Timestamp) -> String {
         .unwrap_or(nearest)
         .to_string()
 }
-
-/// How much of a secret that serves as a name tells it from others.
-const SHOWN_OF_A_TOKEN: usize = 7;
 
 /// A duration as it can be given, in the largest unit that it is whole in.
 fn duration(duration: Duration) -> String {

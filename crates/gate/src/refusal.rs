@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use countersign_core::connect::Request;
 use countersign_core::reason::Reason;
-use countersign_core::scheme::NameForm;
 use countersign_core::store::{GateStore, StoreError, StoreErrorKind};
 use countersign_core::time::Timestamp;
 
@@ -21,13 +20,7 @@ impl<S: GateStore> Gate<S> {
 
     /// What may be shown of a text that has the shape of a secret.
     pub(crate) fn masked(&self, text: &str) -> Option<String> {
-        match self.policy.schemes.form_of(text) {
-            NameForm::Token => {
-                let start: String = text.chars().take(SHOWN_OF_A_TOKEN).collect();
-                Some(format!("{start}…"))
-            }
-            NameForm::Free | NameForm::Generated => None,
-        }
+        self.policy.schemes.masked(text)
     }
 
     /// How a login that presents a name, or none, is called in a log.
@@ -124,4 +117,3 @@ impl<S: GateStore> Gate<S> {
 }
 
 const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
-const SHOWN_OF_A_TOKEN: usize = 7;

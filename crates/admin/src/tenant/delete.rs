@@ -29,9 +29,8 @@ pub enum Deletion {
 ///
 /// One that has many credentials loses them a few at a time before, for what
 /// writes longer holds up logins; `progress` hears how many are gone, of how
-/// many. If that is cut short,
-/// the tenant is still there, with those that are left, and may be deleted
-/// again.
+/// many. If that is cut short, the tenant is still there, with those that are
+/// left, and may be deleted again.
 ///
 /// # Errors
 ///

@@ -55,6 +55,19 @@ impl Schemes {
             NameForm::Free
         }
     }
+
+    /// What may be shown of a name or client id that has the shape of a secret;
+    /// none if it may be shown whole.
+    #[must_use]
+    pub fn masked(&self, name: &str) -> Option<String> {
+        match self.form_of(name) {
+            NameForm::Token => {
+                let start: String = name.chars().take(SHOWN_OF_A_TOKEN).collect();
+                Some(format!("{start}…"))
+            }
+            NameForm::Free | NameForm::Generated => None,
+        }
+    }
 }
 
 /// What a presented name looks like.
@@ -87,6 +100,9 @@ impl NameForm {
 #[error("there is a scheme `{0}` already")]
 pub struct SchemeTakenError(SchemeName);
 
+/// How much of a secret that serves as a name tells it from others.
+const SHOWN_OF_A_TOKEN: usize = 7;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,6 +132,9 @@ mod tests {
             (&format!("cs_{hex}"), NameForm::Free),
         ] {
             assert_eq!(known.form_of(name), form, "{name}");
+            let start: String = name.chars().take(7).collect();
+            let masked = (form == NameForm::Token).then(|| format!("{start}…"));
+            assert_eq!(known.masked(name), masked, "{name}");
             assert_eq!(form.is_cheap(), form != NameForm::Free);
         }
     }

@@ -38,7 +38,8 @@ impl Fleet {
         for version in VERSIONS {
             for subject in Subject::ALL {
                 let folder = folder(bench, version, subject);
-                subject.prepare(bench, &folder, everybody(subject, &bench.scale))?;
+                let used = all_returning(subject, &bench.scale);
+                subject.prepare(bench, &folder, used.end, used)?;
                 stands.push(Stand::start(bench, version, subject, &folder)?);
             }
         }
@@ -126,14 +127,10 @@ pub fn returning(subject: Subject, scale: &Scale, round: usize) -> Range<usize> 
     start..start + each
 }
 
-/// The numbers of all of those.
-pub fn all_returning(subject: Subject, scale: &Scale) -> Range<usize> {
+/// The numbers of all of those, which are the last ones.
+fn all_returning(subject: Subject, scale: &Scale) -> Range<usize> {
     let of = |round| returning(subject, scale, round).start;
     of(0)..of(scale.rounds)
-}
-
-fn everybody(subject: Subject, scale: &Scale) -> usize {
-    all_returning(subject, scale).end
 }
 
 fn folder(bench: &Bench, version: Version, subject: Subject) -> PathBuf {

@@ -30,7 +30,7 @@ pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
     let mut rounds = Rounds::of("kick", case);
     for version in Version::ALL {
         let folder = bench.folder.path().join(format!("kick-{}", version.name()));
-        Subject::Generated.prepare(bench, &folder, 1)?;
+        Subject::Generated.prepare(bench, &folder, 1, 0..0)?;
         let stand = Stand::start(bench, version, Subject::Generated, &folder)?;
         let ends = (0..bench.scale.kicks)
             .map(|round| End::bring_about(bench, &stand, &folder, round))

@@ -68,7 +68,7 @@ fn entrants(bench: &Bench, sizes: &Sizes) -> Result<Vec<Entrant>> {
     };
     let prepared = |subject: Subject, count: usize| -> Result<Entrant> {
         let folder = bench.folder.path().join(format!("{subject:?}-of-{count}"));
-        subject.prepare(bench, &folder, count)?;
+        subject.prepare(bench, &folder, count, 0..0)?;
         Ok(entrant(subject, count, &folder))
     };
     let mut entrants = vec![prepared(Subject::Bare, LOGINS)?];

@@ -52,7 +52,6 @@ impl Sizes {
             let folder = bench.folder.path().join(format!("store-of-{count}"));
             fs::create_dir_all(&folder)?;
             let start = Instant::now();
-            make(bench, &folder)?;
             // One at least, so that somebody can log in.
             let count = count.max(1);
             let devices = Devices {
@@ -60,7 +59,7 @@ impl Sizes {
                 secrets: Secrets::Generated,
                 used: 0..0,
             };
-            fill(bench, &folder, &devices)?;
+            make(bench, &folder, &devices)?;
             let bytes = file(&folder).metadata()?.len();
             println!(
                 "store of {count} credentials: {:.1} s, {:.1} MiB",
@@ -92,20 +91,15 @@ pub fn cli(bench: &Bench, folder: &Path, arguments: &[&str]) -> Command {
     cli
 }
 
-/// Makes a store with one tenant.
-pub fn make(bench: &Bench, folder: &Path) -> Result<()> {
+/// Makes a store with one tenant and its devices, many in each transaction: an
+/// act for each would sync to disk for each.
+pub fn make(bench: &Bench, folder: &Path, devices: &Devices) -> Result<()> {
     read(&mut cli(bench, folder, &["init"]))?;
     read(&mut cli(
         bench,
         folder,
         &["tenant", "create", login::TENANT],
     ))?;
-    Ok(())
-}
-
-/// Adds credentials, many in each transaction: an act for each would sync to
-/// disk for each.
-pub fn fill(bench: &Bench, folder: &Path, devices: &Devices) -> Result<()> {
     let template = template(bench, folder)?;
     let hash = match devices.secrets {
         Secrets::Chosen => Some(hash()?),

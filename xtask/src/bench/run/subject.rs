@@ -1,13 +1,13 @@
 //! What is compared: ways to have Mosquitto decide who may connect.
 
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 
 use super::Bench;
-use super::fleet;
 use super::login::{self, Login};
 use super::store::{self, Devices, Secrets};
 use crate::brokers::Broker;
@@ -63,27 +63,43 @@ impl Subject {
     }
 
     /// Fills `folder` with what `count` logins need, for [`Subject::config`].
-    pub fn prepare(self, bench: &Bench, folder: &Path, count: usize) -> Result<()> {
+    /// Those of `used` logged in before, where that makes a difference.
+    pub fn prepare(
+        self,
+        bench: &Bench,
+        folder: &Path,
+        count: usize,
+        used: Range<usize>,
+    ) -> Result<()> {
         fs::create_dir_all(folder)?;
         match self {
             Self::Bare => Ok(()),
             Self::Yes => yes(folder),
             Self::Files => password_file(folder, count),
             Self::DynamicSecurity => dynamic_security(folder, count),
-            Self::Generated | Self::Chosen => {
-                store::make(bench, folder)?;
-                let secrets = if self == Self::Chosen {
-                    Secrets::Chosen
-                } else {
-                    Secrets::Generated
-                };
-                let used = fleet::all_returning(self, &bench.scale);
-                let devices = Devices {
-                    count,
-                    secrets,
-                    used,
-                };
-                store::fill(bench, folder, &devices)
+            Self::Generated => {
+                let secrets = Secrets::Generated;
+                store::make(
+                    bench,
+                    folder,
+                    &Devices {
+                        count,
+                        secrets,
+                        used,
+                    },
+                )
+            }
+            Self::Chosen => {
+                let secrets = Secrets::Chosen;
+                store::make(
+                    bench,
+                    folder,
+                    &Devices {
+                        count,
+                        secrets,
+                        used,
+                    },
+                )
             }
         }
     }
