@@ -72,35 +72,21 @@ impl Subject {
         used: Range<usize>,
     ) -> Result<()> {
         fs::create_dir_all(folder)?;
+        let filled = |secrets| {
+            let devices = Devices {
+                count,
+                secrets,
+                used,
+            };
+            store::make(bench, folder, &devices)
+        };
         match self {
             Self::Bare => Ok(()),
             Self::Yes => yes(folder),
             Self::Files => password_file(folder, count),
             Self::DynamicSecurity => dynamic_security(folder, count),
-            Self::Generated => {
-                let secrets = Secrets::Generated;
-                store::make(
-                    bench,
-                    folder,
-                    &Devices {
-                        count,
-                        secrets,
-                        used,
-                    },
-                )
-            }
-            Self::Chosen => {
-                let secrets = Secrets::Chosen;
-                store::make(
-                    bench,
-                    folder,
-                    &Devices {
-                        count,
-                        secrets,
-                        used,
-                    },
-                )
-            }
+            Self::Generated => filled(Secrets::Generated),
+            Self::Chosen => filled(Secrets::Chosen),
         }
     }
 
