@@ -35,7 +35,7 @@ fn a_store_of_schema_1_answers_alike_under_the_newest() {
     write_schema_1(&path);
 
     let mut store = SqliteStore::open(&path).unwrap();
-    assert_eq!(store.schema_version().unwrap(), 3);
+    assert_eq!(store.schema_version().unwrap(), 4);
     assert!(store.quick_check().unwrap().is_empty());
     let copy = Connection::open(directory.path().join("countersign.db.v1.bak")).unwrap();
     let version: i64 = copy
