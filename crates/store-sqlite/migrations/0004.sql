@@ -1,0 +1,1 @@
+-- What the repair of the first landing needed. Each part says what it is for.
