@@ -1,4 +1,4 @@
-//! A raw, blocking MQTT client for 3.1.1 and 5.0.
+//! A raw, blocking MQTT client for 3.1.1 and 5.0, over TCP or WebSockets.
 //!
 //! It is our own so that tests see every code and can send what no library
 //! would. It takes each packet as it comes: messages that arrive while it waits
@@ -7,6 +7,7 @@
 mod client;
 mod connect;
 mod packet;
+mod websocket;
 
 pub use client::{Client, Closed};
 pub use connect::{Answer, ClosedWithoutConnack, Connect, Will};

@@ -1,8 +1,5 @@
 //! Rows T1–T11 and T15–T21: Tier0's credentials, of which everything is made.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
-
 use countersign_testkit::tools::Tool;
 use countersign_testkit::{Client, Connect, Version};
 use countersign_tests::{
@@ -49,37 +46,6 @@ impl Auth {
 
 fn auth(site: &Site) -> Auth {
     Auth::of(&site.make("generated", "plant", &["--description", "line1"]))
-}
-
-/// The CONNACK's code of a CONNECT over WebSocket (RFC 6455, MQTT 3.1.1 §6).
-fn code_over_websocket(connect: &Connect, port: u16) -> u8 {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let upgrade = "GET /mqtt HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
-                   Sec-WebSocket-Protocol: mqtt\r\n\r\n";
-    stream.write_all(upgrade.as_bytes()).unwrap();
-    let mut answer = Vec::new();
-    while !answer.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream.read_exact(&mut byte).unwrap();
-        answer.extend(byte);
-    }
-    assert!(
-        answer.starts_with(b"HTTP/1.1 101"),
-        "{}",
-        String::from_utf8_lossy(&answer)
-    );
-    let packet = connect.bytes();
-    // A final binary frame, masked with zeros.
-    let mut frame = vec![0x82, 0x80 | u8::try_from(packet.len()).unwrap(), 0, 0, 0, 0];
-    assert!(packet.len() < 126, "a longer frame has another head");
-    frame.extend(packet);
-    stream.write_all(&frame).unwrap();
-    let mut connack = [0; 6];
-    stream.read_exact(&mut connack).unwrap();
-    assert_eq!(connack[..4], [0x82, 4, 0x20, 2], "no CONNACK in one frame");
-    connack[5]
 }
 
 on_every_broker! {
@@ -140,9 +106,9 @@ on_every_broker! {
             assert_eq!(topics_so_far(&mut observer), [TOPIC], "{protocol}");
         }
         let websocket = site.broker.port_of(1);
-        assert_eq!(code_over_websocket(&auth.connect(), websocket), 0);
+        assert_eq!(auth.connect().websocket().code(websocket), ACCEPTED);
         let wrong = auth.login.with_secret("wrong").connect(&auth.client_id);
-        assert_eq!(code_over_websocket(&wrong, websocket), 5);
+        assert_eq!(wrong.websocket().code(websocket), REFUSED);
     }
 
     fn t6_the_client_id_is_part_of_the_credential(version) {

@@ -10,6 +10,7 @@ use socket2::{SockRef, Socket};
 
 use super::Protocol;
 use super::packet::{Message, Packet, Properties, Value, Writer, property};
+use super::websocket::{self, Frames};
 
 /// How long a server may take for what it should do at once.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -21,6 +22,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Client {
     stream: TcpStream,
+    /// Over WebSockets, what is needed for that.
+    frames: Option<Frames>,
     protocol: Protocol,
     buffer: Vec<u8>,
     inbox: VecDeque<Message>,
@@ -40,10 +43,19 @@ pub struct Closed {
 }
 
 impl Client {
-    pub(super) fn new(socket: Socket, protocol: Protocol) -> Result<Self> {
+    pub(super) fn new(
+        socket: Socket,
+        protocol: Protocol,
+        websocket: Option<&[(String, Vec<u8>)]>,
+    ) -> Result<Self> {
         socket.set_tcp_nodelay(true)?;
+        let mut stream = socket.into();
+        let frames = websocket
+            .map(|headers| websocket::upgrade(&mut stream, headers))
+            .transpose()?;
         Ok(Self {
-            stream: socket.into(),
+            stream,
+            frames,
             protocol,
             buffer: Vec::new(),
             inbox: VecDeque::new(),
@@ -254,10 +266,9 @@ impl Client {
             .unwrap();
     }
 
-    /// Sends any bytes.
+    /// Sends any bytes; over WebSockets, as one frame.
     pub fn send_bytes(&mut self, bytes: &[u8]) -> Result<()> {
-        self.stream
-            .write_all(bytes)
+        self.write(bytes)
             .context("the server does not listen any more")
     }
 
@@ -346,7 +357,13 @@ impl Client {
         let mut part = [0; 4096];
         match self.stream.read(&mut part) {
             Ok(0) => self.is_closed = true,
-            Ok(length) => self.buffer.extend(&part[..length]),
+            Ok(length) => match &mut self.frames {
+                Some(frames) => {
+                    frames.extend(&part[..length]);
+                    self.is_closed = frames.unpack(&mut self.buffer);
+                }
+                None => self.buffer.extend(&part[..length]),
+            },
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock | ErrorKind::TimedOut => return Ok(false),
                 ErrorKind::Interrupted => {}
@@ -365,7 +382,7 @@ impl Client {
         let mut packet = Writer::default();
         packet.short(id);
         // A server that has gone in the meantime is found out by reading.
-        match self.stream.write_all(&packet.packet(first)) {
+        match self.write(&packet.packet(first)) {
             Err(error)
                 if matches!(
                     error.kind(),
@@ -375,6 +392,13 @@ impl Client {
                 Ok(())
             }
             other => Ok(other?),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        match &self.frames {
+            Some(_) => self.stream.write_all(&websocket::frame(bytes)),
+            None => self.stream.write_all(bytes),
         }
     }
 

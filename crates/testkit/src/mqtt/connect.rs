@@ -23,6 +23,8 @@ pub struct Connect {
     will: Option<Will>,
     properties: Properties,
     source: Ipv4Addr,
+    /// Over WebSockets, the headers besides those that it needs.
+    websocket: Option<Vec<(String, Vec<u8>)>>,
 }
 
 /// The message that a server sends when the client is lost.
@@ -78,6 +80,7 @@ impl Connect {
             will: None,
             properties: Properties::default(),
             source: Ipv4Addr::LOCALHOST,
+            websocket: None,
         }
     }
 
@@ -195,6 +198,21 @@ impl Connect {
         self
     }
 
+    /// Over WebSockets.
+    #[must_use]
+    pub fn websocket(mut self) -> Self {
+        self.websocket.get_or_insert_default();
+        self
+    }
+
+    /// Over WebSockets, with a further header whose value may be any bytes.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        let header = (name.to_owned(), value.as_ref().to_vec());
+        self.websocket.get_or_insert_default().push(header);
+        self
+    }
+
     /// Connects to a broker on this machine and waits for the CONNACK, whatever
     /// it says. No CONNACK is an error, [`ClosedWithoutConnack`] if the server
     /// closed the connection.
@@ -248,7 +266,8 @@ impl Connect {
         Ok(client)
     }
 
-    /// Opens the connection and sends nothing.
+    /// Opens the connection, over WebSockets asks for the change, and sends
+    /// nothing more.
     pub fn open(&self, port: u16) -> Result<Client> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
         socket.bind(&SocketAddrV4::new(self.source, 0).into())?;
@@ -256,7 +275,7 @@ impl Connect {
         socket
             .connect_timeout(&broker.into(), Duration::from_secs(5))
             .with_context(|| format!("nothing takes connections on port {port}"))?;
-        Client::new(socket, self.protocol)
+        Client::new(socket, self.protocol, self.websocket.as_deref())
     }
 
     /// The packet, for tests that bend it.
