@@ -22,7 +22,10 @@ use crate::user::{Grant, GrantedRight};
 
 use self::things::ThingLimit;
 
+mod join;
 mod things;
+
+pub use self::join::joined_tenant;
 
 /// What a client wants to do with a topic; all bytes as it sent them.
 #[derive(Clone, Copy, Debug)]

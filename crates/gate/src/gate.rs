@@ -426,18 +426,13 @@ impl<S: GateStore> Gate<S> {
         }
     }
 
-    /// Lets an unauthenticated session without a tenant join the first one it
-    /// touches.
+    /// Lets an unauthenticated session without a tenant join the one whose
+    /// topics it touches.
     fn join_on_touch(&mut self, handle: Handle, usage: TopicUse<'_>) -> Option<Verdict> {
         // A tenant may have opened a moment ago.
         self.policy.refresh(&mut self.store).ok()?;
-        let (tenant, rights) = self.policy.touched(usage)?;
         let session = self.sessions.get_mut(handle)?;
-        let prefix = tenant.client_id_prefix.as_ref();
-        let keeps_prefix = prefix.is_none_or(|it| session.client_id.starts_with(it.as_str()));
-        if !keeps_prefix || session.judge_login_mode(tenant.authentication).is_err() {
-            return None;
-        }
+        let (tenant, rights) = self.policy.joined(usage, &session.client_id)?;
         session.tenant = Some(tenant.id.clone());
         session.rights = Arc::clone(rights);
         let joined = Observation::Joined(session.number, tenant.id.clone());

@@ -11,7 +11,7 @@ use countersign_core::credential::Credential;
 use countersign_core::kind::Kind;
 use countersign_core::lockout::LockoutPolicy;
 use countersign_core::name::{LoginName, TenantId};
-use countersign_core::rights::{Rights, TopicUse};
+use countersign_core::rights::{Rights, TopicUse, joined_tenant};
 use countersign_core::rule::Territories;
 use countersign_core::scheme::Schemes;
 use countersign_core::secret::Argon2Params;
@@ -201,18 +201,16 @@ impl Policy {
         Ok(Arc::new(rights))
     }
 
-    /// The open tenant whose topics this use touches, all of them.
-    pub(crate) fn touched(&self, usage: TopicUse<'_>) -> Option<(&Arc<Tenant>, &Arc<Rights>)> {
-        let touches = |rights: &Rights| match usage {
-            TopicUse::Publish { .. } | TopicUse::Subscribe { .. } => {
-                rights.judge(usage, self.walls.territories()).is_allowed()
-            }
-            TopicUse::Deliver { .. } | TopicUse::Unsubscribe => false,
-        };
-        self.open().find_map(|tenant| {
-            let rights = self.plain.get(&tenant.id)?;
-            touches(rights).then_some((tenant, rights))
-        })
+    /// The tenant that an unauthenticated session without one joins by this
+    /// use, and what the session may do there.
+    pub(crate) fn joined(
+        &self,
+        usage: TopicUse<'_>,
+        client_id: &str,
+    ) -> Option<(&Arc<Tenant>, &Arc<Rights>)> {
+        let owners = self.walls.territories();
+        let tenant = joined_tenant(usage, Some(client_id), owners, |id| self.tenants.get(id))?;
+        Some((tenant, self.plain.get(&tenant.id)?))
     }
 
     /// The tenants that admit clients without a login.

@@ -7,7 +7,7 @@ use countersign_core::connect::Identity;
 use countersign_core::control;
 use countersign_core::name::TenantId;
 use countersign_core::reason::Reason;
-use countersign_core::rights::TopicUse;
+use countersign_core::rights::{TopicUse, joined_tenant};
 use countersign_core::rule::{Explanation, Outcome, Territories, Verdict};
 use countersign_core::secret::Secret;
 use countersign_core::store::{AdminStore, GateStore, StoreError};
@@ -177,8 +177,14 @@ impl<S: AdminStore + GateStore> Asker<'_, S> {
             }
             Identity::Unauthenticated { tenant: Some(id) } => self.judged_nobody_of(&id),
             Identity::Unauthenticated { tenant: None } => {
-                match self.touched(ask.usage, client_id.as_ref()) {
-                    Some(id) => self.judged_nobody_of(&id),
+                let client_id = client_id.as_ref().map(ClientId::as_str);
+                let find = |id: &TenantId| self.tenants.get(id);
+                let usage = ask.usage.as_topic_use();
+                match joined_tenant(usage, client_id, &self.walls, find) {
+                    Some(tenant) => {
+                        let id = tenant.id.clone();
+                        self.judged_nobody_of(&id)
+                    }
                     None => Arc::new(Judged::nobody()),
                 }
             }
@@ -218,29 +224,6 @@ impl<S: AdminStore + GateStore> Asker<'_, S> {
         });
         self.of_tenants.insert(id.clone(), Arc::clone(&judged));
         judged
-    }
-
-    /// The open tenant that a client that named none would join by this. What
-    /// is delivered it has subscribed to before.
-    fn touched(&self, usage: Usage<'_>, client_id: Option<&ClientId>) -> Option<TenantId> {
-        let owner = match usage {
-            Usage::Deliver { topic } | Usage::Publish { topic, .. } => {
-                self.walls.owner_of(TopicName::parse(topic).ok()?)
-            }
-            Usage::Subscribe { filter } => {
-                let filter = Subscription::parse(filter).ok()?.filter();
-                let mut tenants = self.tenants.values();
-                let owner = tenants.find(|tenant| tenant.namespaces.owns_all_of(filter));
-                owner.map(|tenant| tenant.id.as_str())
-            }
-        };
-        let tenant = self.tenants.get(&TenantId::parse(owner?).ok()?)?;
-        let keeps_prefix = match (&tenant.client_id_prefix, client_id) {
-            (Some(prefix), Some(id)) => id.as_str().starts_with(prefix.as_str()),
-            (None, _) | (_, None) => true,
-        };
-        let is_joined = tenant.authentication.admits_anonymous() && keeps_prefix;
-        is_joined.then(|| tenant.id.clone())
     }
 
     fn owner(&self, usage: Usage<'_>, own: Option<&TenantId>) -> Option<TenantId> {

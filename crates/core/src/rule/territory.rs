@@ -19,10 +19,11 @@ impl Territories {
         )))
     }
 
-    /// Names the tenant that owns the topic, if one does.
+    /// Names the tenant that owns the topic, or every topic that the filter
+    /// matches, if one does.
     #[must_use]
-    pub fn owner_of(&self, topic: TopicName<'_>) -> Option<&str> {
-        self.find(Relation::Covers, topic.into(), |_| true)
+    pub fn owner_of<'a>(&self, filter: impl Into<FilterRef<'a>>) -> Option<&str> {
+        self.find(Relation::Covers, filter.into(), |_| true)
     }
 
     /// Says whether a tenant other than `own` owns the topic.
@@ -102,6 +103,22 @@ mod tests {
         assert_eq!(territories.owner_of(topic("kp1/app3/x")), None);
         assert_eq!(territories.owner_of(topic("acmeother")), None);
         assert_eq!(territories.owner_of(topic("$SYS/acme")), None);
+    }
+
+    #[test]
+    fn a_filter_has_an_owner_if_one_tenant_owns_all_of_it() {
+        let territories = territories();
+        for (asked, owner) in [
+            ("acme/#", Some("acme")),
+            ("acme/+/x", Some("acme")),
+            ("kp1/app2/+", Some("other")),
+            ("kp1/+/x", None),
+            ("kp1/#", None),
+            ("+/x", None),
+            ("#", None),
+        ] {
+            assert_eq!(territories.owner_of(filter(asked)), owner, "{asked}");
+        }
     }
 
     #[test]
