@@ -22,7 +22,7 @@ use countersign_core::scheme::{NameForm, Schemes};
 use countersign_core::seal::SealKey;
 use countersign_core::secret::Secret;
 use countersign_core::store::{
-    AdminStore, AdminTransaction as _, GateStore, Intent, Settings, StoreError,
+    AdminStore, AdminTransaction as _, GateStore, Intent, Settings, StoreError, StoredTenants,
 };
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
@@ -143,12 +143,14 @@ impl<'s, S: AdminStore + GateStore> Asker<'s, S> {
     pub fn new(store: &'s mut S, now: Timestamp, places: Places) -> Result<Self, StoreError> {
         let settings = GateStore::settings(store)?;
         let vault = GateStore::vault(store);
-        let schemes = GateStore::schemes(store)?;
-        let tenants = GateStore::tenants(store)?;
-        let owned = tenants
-            .iter()
-            .map(|tenant| (tenant.id.as_str(), &tenant.namespaces));
-        let walls = Territories::new(owned);
+        let schemes = GateStore::schemes(store)?.readable;
+        let StoredTenants {
+            readable: tenants,
+            damaged,
+        } = GateStore::tenants(store)?;
+        let owned = tenants.iter().map(|it| (it.id.as_str(), &it.namespaces));
+        let of_damaged = damaged.iter().map(|it| (it.id.as_str(), &it.namespaces));
+        let walls = Territories::new(owned.chain(of_damaged));
         Ok(Self {
             store,
             now,

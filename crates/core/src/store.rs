@@ -17,7 +17,8 @@ pub use self::admin::{
 pub use self::directory::Directory;
 pub use self::error::{StoreError, StoreErrorKind};
 pub use self::gate::{
-    Batch, GateStore, KickTarget, Login, Recorded, Refusal, Standing, StoreState,
+    Batch, DamagedTenant, GateStore, KickTarget, Login, Recorded, Refusal, Standing, StoreState,
+    StoredSchemes, StoredTenants,
 };
 
 mod admin;

@@ -58,7 +58,11 @@ impl<S: GateStore> Gate<S> {
         let now = self.now();
         self.crowd.challenges.tidy(now);
         for handle in self.sessions.due(now) {
-            let credential = self.sessions.get(handle).and_then(Session::credential);
+            let Some(session) = self.sessions.get(handle) else {
+                continue;
+            };
+            self.overdue.push((handle, session.number));
+            let credential = session.credential();
             self.backlog.extend(credential.map(Change::Credential));
         }
         let mut lookups = 0_usize;
@@ -67,8 +71,15 @@ impl<S: GateStore> Gate<S> {
         {
             match self.follow(&change, now, &mut directives) {
                 Ok(looked_up) => lookups = lookups.saturating_add(looked_up),
+                Err(error) if error.is_of_one_record() => {
+                    directives.push(Directive::Log {
+                        level: LogLevel::Error,
+                        line: format!("left out a change that can't be read: {error}"),
+                    });
+                }
                 Err(error) => {
                     self.backlog.push_front(change);
+                    self.end_overdue(&mut directives);
                     if self.complain(now) {
                         directives.push(Directive::Log {
                             level: LogLevel::Error,
@@ -78,6 +89,13 @@ impl<S: GateStore> Gate<S> {
                     break;
                 }
             }
+        }
+        if self.backlog.is_empty() {
+            self.overdue.clear();
+        }
+        for line in self.policy.take_complaints() {
+            let level = LogLevel::Error;
+            directives.push(Directive::Log { level, line });
         }
         for (handle, number) in core::mem::take(&mut self.crowd.unruly) {
             let session = self.sessions.get(handle);
@@ -107,9 +125,24 @@ impl<S: GateStore> Gate<S> {
             || self.slow.has_answers()
             || self.crowd.desk.has_something()
             || !self.crowd.unruly.is_empty()
+            || self.policy.has_complaints()
+    }
+
+    /// Ends the sessions whose time has come and of which the store can't say
+    /// that they may go on.
+    fn end_overdue(&mut self, directives: &mut Vec<Directive>) {
+        for (handle, number) in core::mem::take(&mut self.overdue) {
+            let session = self.sessions.get(handle);
+            if session.is_some_and(|session| session.number == number) {
+                self.kick(handle, KickReason::Refused(Reason::Expired), directives);
+            }
+        }
     }
 
     /// Works off one change; says how often it asked the store.
+    ///
+    /// A record that can't be read ends its own sessions, and is no error: what
+    /// comes after it is worked off all the same.
     fn follow(
         &mut self,
         change: &Change,
@@ -117,6 +150,8 @@ impl<S: GateStore> Gate<S> {
         directives: &mut Vec<Directive>,
     ) -> Result<usize, StoreError> {
         self.unseen.forget_all();
+        // A store that is not there says nothing about a record.
+        self.store.state()?;
         match change {
             Change::Credential(id) => self.follow_credential(*id, now, directives),
             Change::Tenant(id) => self.follow_tenant(id, directives),
@@ -144,10 +179,29 @@ impl<S: GateStore> Gate<S> {
         if handles.is_empty() {
             return Ok(0);
         }
-        let record = self.store.credential_by_id(id)?;
-        for handle in handles {
-            self.judge_again(handle, record.as_deref(), now, directives)?;
+        let record = self.store.credential_by_id(id);
+        for handle in handles.iter().copied() {
+            let judged = match &record {
+                Ok(record) => self.judge_again(handle, record.as_deref(), now, directives),
+                Err(error) if error.is_of_one_record() => {
+                    self.kick(handle, KickReason::Unreadable, directives);
+                    continue;
+                }
+                Err(_) => break,
+            };
+            match judged {
+                Err(error) if error.is_of_one_record() => {
+                    self.kick(handle, KickReason::Unreadable, directives);
+                }
+                judged => judged?,
+            }
         }
+        if let Err(error) = record
+            && !error.is_of_one_record()
+        {
+            return Err(error);
+        }
+        self.overdue.retain(|(handle, _)| !handles.contains(handle));
         Ok(1)
     }
 
@@ -205,6 +259,7 @@ impl<S: GateStore> Gate<S> {
         self.policy.refresh(&mut self.store)?;
         let mode = self.policy.authentication(id);
         let exists = self.policy.has_tenant(id);
+        let is_damaged = self.policy.is_damaged(id);
         let mut credentials = Vec::new();
         for handle in self
             .sessions
@@ -214,6 +269,7 @@ impl<S: GateStore> Gate<S> {
                 continue;
             };
             let judged = match session.credential() {
+                _ if is_damaged => Err(KickReason::Unreadable),
                 _ if !exists => Err(KickReason::Deleted),
                 Some(credential) => {
                     credentials.push(credential);
@@ -273,7 +329,7 @@ impl<S: GateStore> Gate<S> {
     /// Judges every session again, as separate changes.
     fn follow_everything(&mut self, directives: &mut Vec<Directive>) -> Result<usize, StoreError> {
         self.policy.refresh(&mut self.store)?;
-        self.comparer.set_argon2(self.policy.argon2);
+        self.comparer.set_argon2(self.policy.settings.argon2);
         let mut tenants: Vec<TenantId> = self
             .sessions
             .that(|session| session.tenant.is_some())

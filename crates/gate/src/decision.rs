@@ -33,10 +33,10 @@ impl<S: GateStore> Gate<S> {
             let at = Circumstances {
                 site: &site,
                 schemes: &self.policy.schemes,
-                client_id_hold: self.policy.client_id_hold,
+                client_id_hold: self.policy.settings.client_id_hold,
                 live_holder,
                 vault: self.crowd.vault.as_ref(),
-                lockout: self.policy.lockout,
+                lockout: self.policy.settings.lockout,
                 now,
             };
             let mut comparison = Comparison::new(&mut self.comparer, learned, leaves_unknown);

@@ -7,7 +7,7 @@ use countersign_core::change::Change;
 use countersign_core::connect::{Admission, Request, SessionUse};
 use countersign_core::credential::Credential;
 use countersign_core::name::LoginName;
-use countersign_core::presence::{Observation, Presence};
+use countersign_core::presence::{Observation, Presence, SessionNumber};
 use countersign_core::reason::Reason;
 use countersign_core::rights::TopicUse;
 use countersign_core::rule::Verdict;
@@ -62,6 +62,8 @@ pub struct Gate<S: GateStore> {
     pub(crate) crowd: Crowd,
     /// Changes not yet worked off, so that no poll takes long.
     pub(crate) backlog: VecDeque<Change>,
+    /// Sessions whose time has come, until it is known whether they go on.
+    pub(crate) overdue: Vec<(Handle, SessionNumber)>,
     /// When the store was last said to be unavailable.
     pub(crate) complained: Option<Timestamp>,
     /// Keeps other brokers from using this one's name.
@@ -80,10 +82,10 @@ impl<S: GateStore + AdminStore> Gate<S> {
         store.clear_presence(setting.broker(), (setting.clock)())?;
         // Before anything that is kept in memory is read.
         let last = store.last_change()?;
-        let policy = Policy::read(&mut store)?;
+        let policy = Policy::read(&mut store, None)?;
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|_| GateError::NoRandomness)?;
-        let comparer = Comparer::new(TagKey::new(random), policy.argon2);
+        let comparer = Comparer::new(TagKey::new(random), policy.settings.argon2);
         let writer = Writer::start(
             store.reopen()?,
             setting.broker().to_owned(),
@@ -111,6 +113,7 @@ impl<S: GateStore + AdminStore> Gate<S> {
             slow,
             crowd,
             backlog: VecDeque::new(),
+            overdue: Vec::new(),
             complained: None,
             _claim: claim,
         })

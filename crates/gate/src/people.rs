@@ -308,7 +308,7 @@ impl<S: GateStore> Gate<S> {
         tenant: &TenantId,
         client_id: &str,
     ) -> Result<Arc<Rights>, StoreError> {
-        let Some(tenant) = self.policy.tenant(tenant).map(Arc::clone) else {
+        let Some(tenant) = self.policy.tenant(tenant)?.map(Arc::clone) else {
             return Ok(Arc::new(Rights::none()));
         };
         let right = match &credential.kind {
@@ -330,7 +330,7 @@ impl<S: GateStore> Gate<S> {
         token: &TokenRecord,
         client_id: &str,
     ) -> Result<Arc<Rights>, StoreError> {
-        let Some(tenant) = self.policy.tenant(&token.tenant).map(Arc::clone) else {
+        let Some(tenant) = self.policy.tenant(&token.tenant)?.map(Arc::clone) else {
             return Ok(Arc::new(Rights::none()));
         };
         let roles = self.role_of(credential, &token.tenant, &token.role)?;

@@ -3,19 +3,18 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
 use countersign_core::change::ChangeSeq;
 use countersign_core::client_id::ClientId;
 use countersign_core::credential::Credential;
 use countersign_core::kind::Kind;
-use countersign_core::lockout::LockoutPolicy;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::rights::{Rights, TopicUse, joined_tenant};
 use countersign_core::rule::Territories;
-use countersign_core::scheme::Schemes;
-use countersign_core::secret::Argon2Params;
-use countersign_core::store::{GateStore, StoreError, StoreState};
+use countersign_core::scheme::{SchemeName, Schemes};
+use countersign_core::store::{
+    DamagedTenant, GateStore, Settings, StoreError, StoreErrorKind, StoreState, StoredSchemes,
+};
 use countersign_core::tenant::{Authentication, Tenant};
 
 use crate::walls::Walls;
@@ -25,12 +24,16 @@ use crate::walls::Walls;
 pub(crate) struct Policy {
     pub(crate) schemes: Schemes,
     pub(crate) walls: Walls,
-    pub(crate) argon2: Argon2Params,
-    pub(crate) client_id_hold: Duration,
-    pub(crate) lockout: LockoutPolicy,
+    pub(crate) settings: Settings,
     tenants: HashMap<TenantId, Arc<Tenant>>,
     /// What a principal may do that may just use all that its tenant owns.
     plain: HashMap<TenantId, Arc<Rights>>,
+    /// Tenants that can't be read.
+    damaged: HashMap<TenantId, DamagedTenant>,
+    damaged_schemes: BTreeMap<SchemeName, StoreError>,
+    /// What can't be read, in words.
+    complaints: Vec<String>,
+    are_said: bool,
     /// Whose client ids begin how.
     prefixes: BTreeMap<ClientId, TenantId>,
     /// The store's state that this is true of.
@@ -40,42 +43,75 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    /// Reads all of it.
+    /// Reads all of it. Settings that can't be read stay what they were
+    /// `before`.
     ///
     /// # Errors
     ///
     /// Returns the store's error when it can't be read.
-    pub(crate) fn read<S: GateStore>(store: &mut S) -> Result<Self, StoreError> {
+    pub(crate) fn read<S: GateStore>(
+        store: &mut S,
+        before: Option<&Self>,
+    ) -> Result<Self, StoreError> {
         // The numbers first: what changes meanwhile is read again later.
         let state = store.state()?;
         let seq = store.last_policy_change()?;
-        let settings = store.settings()?;
-        let schemes = store.schemes()?;
-        let tenants = store.tenants()?;
-        let owned = tenants
-            .iter()
-            .map(|tenant| (tenant.id.as_str(), &tenant.namespaces));
-        let walls = Walls::new(Territories::new(owned));
+        let mut complaints = Vec::new();
+        let settings = match (store.settings(), before) {
+            (Err(error), Some(before)) if error.is_of_one_record() => {
+                complaints.push(format!("the settings stay as they were: {error}"));
+                before.settings
+            }
+            (settings, _) => settings?,
+        };
+        let StoredSchemes {
+            readable: schemes,
+            damaged: damaged_schemes,
+        } = store.schemes()?;
+        for (name, error) in &damaged_schemes {
+            complaints.push(format!("refusing credentials of scheme `{name}`: {error}"));
+        }
+        let stored = store.tenants()?;
+        let damaged: Vec<_> = stored
+            .damaged
+            .into_iter()
+            .map(|tenant| owning_what_it_did(tenant, before))
+            .collect();
+        for tenant in &damaged {
+            let DamagedTenant { id, error, .. } = tenant;
+            complaints.push(format!("refusing all of tenant `{id}`: {error}"));
+        }
+        let said = complaints.len();
+        if said > MOST_COMPLAINTS {
+            complaints.truncate(MOST_COMPLAINTS);
+            complaints.push(format!("{said} records can't be read"));
+        }
+        let are_said =
+            before.is_some_and(|before| before.are_said && before.complaints == complaints);
+        let tenants = stored.readable;
+        let owned = tenants.iter().map(|it| (it.id.as_str(), &it.namespaces));
+        let of_damaged = damaged.iter().map(|it| (it.id.as_str(), &it.namespaces));
+        let walls = Walls::new(Territories::new(owned.chain(of_damaged)));
         let plain = tenants
             .iter()
             .map(|tenant| (tenant.id.clone(), Arc::new(Rights::of_tenant(tenant))))
             .collect();
-        let prefixes = tenants
-            .iter()
-            .filter_map(|tenant| Some((tenant.client_id_prefix.clone()?, tenant.id.clone())))
-            .collect();
-        let tenants = tenants
-            .into_iter()
-            .map(|tenant| (tenant.id.clone(), tenant))
+        let prefixes = tenants.iter().map(|it| (&it.client_id_prefix, &it.id));
+        let of_damaged = damaged.iter().map(|it| (&it.client_id_prefix, &it.id));
+        let prefixes = prefixes
+            .chain(of_damaged)
+            .filter_map(|(prefix, id)| Some((prefix.clone()?, id.clone())))
             .collect();
         Ok(Self {
             schemes,
             walls,
-            argon2: settings.argon2,
-            client_id_hold: settings.client_id_hold,
-            lockout: settings.lockout,
-            tenants,
+            settings,
+            tenants: tenants.into_iter().map(|it| (it.id.clone(), it)).collect(),
             plain,
+            damaged: damaged.into_iter().map(|it| (it.id.clone(), it)).collect(),
+            damaged_schemes,
+            are_said: are_said || complaints.is_empty(),
+            complaints,
             prefixes,
             state,
             seq,
@@ -97,7 +133,7 @@ impl Policy {
             self.state = state;
             return Ok(());
         }
-        *self = Self::read(store)?;
+        *self = Self::read(store, Some(self))?;
         Ok(())
     }
 
@@ -117,15 +153,40 @@ impl Policy {
     /// of `tenant`.
     pub(crate) fn keeps_prefixes(&self, client_id: &str, tenant: Option<&TenantId>) -> bool {
         let begins = |prefix: &ClientId| client_id.starts_with(prefix.as_str());
-        self.tenants.values().all(|it| match &it.client_id_prefix {
-            Some(prefix) => (tenant == Some(&it.id)) == begins(prefix),
-            None => true,
-        })
+        self.prefixes
+            .iter()
+            .all(|(prefix, owner)| (tenant == Some(owner)) == begins(prefix))
     }
 
     /// The tenant with this id.
-    pub(crate) fn tenant(&self, id: &TenantId) -> Option<&Arc<Tenant>> {
-        self.tenants.get(id)
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of one record when it can't be read.
+    pub(crate) fn tenant(&self, id: &TenantId) -> Result<Option<&Arc<Tenant>>, StoreError> {
+        if self.is_damaged(id) {
+            return Err(unreadable("look up a tenant", &format!("tenant `{id}`")));
+        }
+        Ok(self.tenants.get(id))
+    }
+
+    /// Says whether there is such a tenant and it can't be read.
+    pub(crate) fn is_damaged(&self, id: &TenantId) -> bool {
+        self.damaged.contains_key(id)
+    }
+
+    /// What was found that can't be read, once.
+    pub(crate) fn take_complaints(&mut self) -> Vec<String> {
+        if core::mem::replace(&mut self.are_said, true) {
+            Vec::new()
+        } else {
+            self.complaints.clone()
+        }
+    }
+
+    /// Says whether something was found that can't be read and is not said yet.
+    pub(crate) fn has_complaints(&self) -> bool {
+        !self.are_said
     }
 
     /// The tenant whose prefix this client id begins with. No prefix is one of
@@ -166,15 +227,22 @@ impl Policy {
         children: &[LoginName],
         store: &mut S,
     ) -> Result<Arc<Rights>, StoreError> {
-        let tenant = credential.tenant.as_ref();
         let scheme = self.schemes.find(credential.scheme.as_str());
+        if self.damaged_schemes.contains_key(&credential.scheme) {
+            let what = format!("scheme `{}`", credential.scheme);
+            return Err(unreadable("look up a scheme", &what));
+        }
+        let tenant = match &credential.tenant {
+            Some(id) => self.tenant(id)?,
+            None => None,
+        };
         let is_plain = matches!(credential.kind, Kind::Device)
             && credential.roles.is_empty()
             && credential.rules.is_empty()
             && scheme.is_some_and(|it| it.grants_namespaces() && it.rules().next().is_none());
         let plain = tenant
             .filter(|_| is_plain)
-            .and_then(|id| self.plain.get(id));
+            .and_then(|tenant| self.plain.get(&tenant.id));
         if let Some(rights) = plain {
             return Ok(Arc::clone(rights));
         }
@@ -183,7 +251,6 @@ impl Policy {
         } else {
             store.roles_of(credential)?
         };
-        let tenant = tenant.and_then(|id| self.tenants.get(id));
         if tenant.is_none() && credential.tenant.is_some() {
             // Its tenant is no more; without one it would stand outside of all
             // walls.
@@ -220,3 +287,31 @@ impl Policy {
             .filter(|tenant| tenant.authentication.admits_anonymous())
     }
 }
+
+/// A damaged tenant with all that it owned before, so that nobody else gets
+/// what can't be read any more.
+fn owning_what_it_did(mut tenant: DamagedTenant, before: Option<&Policy>) -> DamagedTenant {
+    let Some(before) = before else {
+        return tenant;
+    };
+    let known = before.tenants.get(&tenant.id);
+    let damaged = before.damaged.get(&tenant.id);
+    if let Some(known) = known {
+        tenant.namespaces = known.namespaces.clone();
+        tenant.client_id_prefix.clone_from(&known.client_id_prefix);
+    } else if let Some(damaged) = damaged {
+        tenant.namespaces = damaged.namespaces.clone();
+        tenant
+            .client_id_prefix
+            .clone_from(&damaged.client_id_prefix);
+    }
+    tenant
+}
+
+fn unreadable(action: &'static str, what: &str) -> StoreError {
+    StoreError::new(action, StoreErrorKind::Damaged)
+        .with_detail(format!("{what} can't be read; restore a backup"))
+}
+
+/// So many records are named at once that can't be read.
+const MOST_COMPLAINTS: usize = 16;

@@ -228,7 +228,7 @@ impl<S> Known<'_, S> {
     /// it is to be renewed. Other kinds change with more than themselves: a
     /// thing with its application, a user with each login.
     fn keep(&mut self, record: &Arc<Credential>) {
-        let wanted = self.policy.argon2;
+        let wanted = self.policy.settings.argon2;
         let is_device = matches!(record.kind, Kind::Device);
         let stays = is_device
             && record.secrets.iter().all(|stored| match &stored.verifier {
@@ -281,7 +281,7 @@ impl<S: GateStore> Directory for Known<'_, S> {
     }
 
     fn tenant(&mut self, id: &TenantId) -> Result<Option<Arc<Tenant>>, StoreError> {
-        Ok(self.policy.tenant(id).map(Arc::clone))
+        Ok(self.policy.tenant(id)?.map(Arc::clone))
     }
 
     fn some_tenant_admits_anonymous(&mut self) -> Result<bool, StoreError> {

@@ -98,6 +98,10 @@ impl<S: GateStore> Gate<S> {
         if is_busy {
             return (reason, Some(line));
         }
+        if error.is_of_one_record() {
+            // It holds for one name, tenant or scheme; `doctor` says which.
+            return (reason, Some(format!("{line}: {error}")));
+        }
         let line = self
             .complain(now)
             .then(|| format!("refusing every login that needs the store: {error}"));

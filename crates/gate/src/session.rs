@@ -145,6 +145,8 @@ pub(crate) enum KickReason {
     Requested,
     /// Its tenant grants the user nothing any more.
     Ungranted,
+    /// What is stored about it can't be read.
+    Unreadable,
 }
 
 impl KickReason {
@@ -153,7 +155,11 @@ impl KickReason {
     pub(crate) fn is_final(self) -> bool {
         match self {
             Self::Deleted | Self::Refused(Reason::Revoked) | Self::Ungranted => true,
-            Self::LoginRequired | Self::Refused(_) | Self::Replaced | Self::Requested => false,
+            Self::LoginRequired
+            | Self::Refused(_)
+            | Self::Replaced
+            | Self::Requested
+            | Self::Unreadable => false,
         }
     }
 
@@ -164,6 +170,7 @@ impl KickReason {
             Self::Refused(reason) => reason,
             Self::Replaced => Reason::BadSecret,
             Self::Ungranted => Reason::UnknownTenant,
+            Self::Unreadable => Reason::StoreUnavailable,
         }
     }
 }
@@ -177,6 +184,9 @@ impl core::fmt::Display for KickReason {
             Self::Replaced => f.write_str("its secret was replaced or it was suspended meanwhile"),
             Self::Requested => f.write_str("asked for"),
             Self::Ungranted => f.write_str("its tenant grants it nothing any more"),
+            Self::Unreadable => {
+                f.write_str("its record can't be read; `countersign doctor` names what is damaged")
+            }
         }
     }
 }

@@ -232,7 +232,7 @@ impl<S: GateStore> Gate<S> {
         let checked = Checked {
             question,
             dummy: self.comparer.dummy(),
-            wanted: self.policy.argon2,
+            wanted: self.policy.settings.argon2,
             origin,
             lane,
         };

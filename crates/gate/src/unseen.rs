@@ -230,7 +230,7 @@ impl<S: GateStore> Gate<S> {
         }
         let tie = client_id.tie();
         let is_another = |id| id != credential.id;
-        let hold = self.policy.client_id_hold;
+        let hold = self.policy.settings.client_id_hold;
         let stored = self.store.stored_session(&tie)?;
         let is_held = stored
             .as_ref()

@@ -326,12 +326,14 @@ impl AdminTransaction for SqliteTransaction<'_> {
     }
 
     fn schemes(&mut self) -> Result<Schemes, StoreError> {
-        self.run("read the schemes", schemes::all)
+        self.run("read the schemes", |connection| {
+            Ok(schemes::all(connection, &self.store.path)?.readable)
+        })
     }
 
     fn add_scheme(&mut self, scheme: &Scheme) -> Result<(), StoreError> {
         self.run("add a scheme", |connection| {
-            schemes::add(connection, scheme)
+            schemes::add(connection, &self.store.path, scheme)
         })
     }
 

@@ -75,14 +75,16 @@ pub(crate) fn after(
     let left = i64::try_from(left).unwrap_or(i64::MAX);
     let mut rows = statement.query(params![seq.0, left])?;
     while let Some(row) = rows.next()? {
-        found.push(read(&mut Columns::of(row))?);
+        let columns = &mut Columns::of(row);
+        let seq = ChangeSeq(columns.number()?);
+        // What an entry that can't be read told of may be anything.
+        found.push((seq, read(columns).unwrap_or(Change::Everything)));
     }
     Ok(found)
 }
 
-fn read(columns: &mut Columns<'_>) -> Result<(ChangeSeq, Change), Fault> {
-    let seq = ChangeSeq(columns.number()?);
-    let change = match columns.text()? {
+fn read(columns: &mut Columns<'_>) -> Result<Change, Fault> {
+    Ok(match columns.text()? {
         "credential" => Change::Credential(CredentialId(columns.number()?)),
         "everything" => Change::Everything,
         "kick" => Change::KickRequested(KickRequestId(columns.number()?)),
@@ -91,8 +93,7 @@ fn read(columns: &mut Columns<'_>) -> Result<(ChangeSeq, Change), Fault> {
             Change::Tenant(columns.parsed(TenantId::parse)?)
         }
         _ => return Err(columns.nonsense()),
-    };
-    Ok((seq, change))
+    })
 }
 
 /// Its condition is that of an index, word for word.

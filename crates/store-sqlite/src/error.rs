@@ -27,6 +27,18 @@ impl From<rusqlite::Error> for Fault {
 }
 
 impl Fault {
+    /// Says whether it is about one record alone, so that others may be read.
+    pub(crate) fn is_of_one_record(&self) -> bool {
+        match self {
+            Self::Content(_) => true,
+            Self::Sqlite(rusqlite::Error::SqliteFailure(cause, _)) => {
+                cause.code == ErrorCode::DatabaseCorrupt
+            }
+            Self::Sqlite(rusqlite::Error::Utf8Error(..)) => true,
+            Self::Sqlite(_) | Self::Gone(_) | Self::Taken(_) => false,
+        }
+    }
+
     /// The error for whoever tried `action` on the store at `path`.
     pub(crate) fn while_trying(self, action: &'static str, path: &Path) -> StoreError {
         match self {

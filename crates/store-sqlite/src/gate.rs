@@ -11,12 +11,11 @@ use countersign_core::lockout::Lockout;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::ownership::{Holding, StoredSession};
 use countersign_core::role::Role;
-use countersign_core::scheme::Schemes;
 use countersign_core::seal::SealKey;
 use countersign_core::secret::{PasswordHash, SecretDigest, SecretId};
 use countersign_core::store::{
     Batch, Directory, GateStore, KickTarget, Login, Recorded, Settings, Standing, StoreError,
-    StoreState,
+    StoreState, StoredSchemes, StoredTenants,
 };
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
@@ -136,8 +135,10 @@ impl GateStore for SqliteStore {
         self.look("read the settings", GATE_WAIT, rows::settings)
     }
 
-    fn schemes(&mut self) -> Result<Schemes, StoreError> {
-        self.look("read the schemes", GATE_WAIT, schemes::all)
+    fn schemes(&mut self) -> Result<StoredSchemes, StoreError> {
+        self.look("read the schemes", GATE_WAIT, |connection| {
+            schemes::all(connection, &self.path)
+        })
     }
 
     fn state(&mut self) -> Result<Option<StoreState>, StoreError> {
@@ -206,10 +207,9 @@ impl GateStore for SqliteStore {
         self.key_file.key(&self.path)
     }
 
-    fn tenants(&mut self) -> Result<Vec<Arc<Tenant>>, StoreError> {
+    fn tenants(&mut self) -> Result<StoredTenants, StoreError> {
         self.look("look up the tenants", GATE_WAIT, |connection| {
-            let tenants = tenants::tenants(connection)?;
-            Ok(tenants.into_iter().map(Arc::new).collect())
+            tenants::readable(connection, &self.path)
         })
     }
 

@@ -1,11 +1,18 @@
 //! What `countersign doctor` asks about a store.
 
+use countersign_core::credential::CredentialId;
+use countersign_core::jwt::{KeyId, TokenId};
+use countersign_core::name::{LoginName, TenantId};
+use countersign_core::role::RoleName;
 use countersign_core::store::StoreError;
+use rusqlite::Connection;
 
+use crate::columns::Columns;
 use crate::error::Fault;
 use crate::open::SqliteStore;
 use crate::patience::ADMIN_WAIT;
 use crate::schema::{self, Header};
+use crate::{roles, rows, schemes, tenants, tokens};
 
 impl SqliteStore {
     /// The number of the file's schema.
@@ -50,4 +57,112 @@ impl SqliteStore {
             Ok(found)
         })
     }
+
+    /// Reads every record as the gate does, and names those that can't be
+    /// read; nothing, if all can.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read at all.
+    pub fn unreadable_records(&self) -> Result<Vec<String>, StoreError> {
+        self.look("read the records", ADMIN_WAIT, |connection| {
+            let mut found = Damage::default();
+            found.take("the settings".into(), rows::settings(connection).map(drop))?;
+            for scheme in schemes::all(connection, &self.path)?.damaged.into_keys() {
+                found.add(format!("scheme `{scheme}`"));
+            }
+            each(connection, "SELECT id FROM tenant", |columns| {
+                let (name, id) = named(columns, TenantId::parse);
+                let read = id.and_then(|id| tenants::tenant(connection, &id).map(drop));
+                found.take(format!("tenant {name}"), read)
+            })?;
+            each(connection, "SELECT tenant, name FROM role", |columns| {
+                let (tenant, id) = named(columns, TenantId::parse);
+                let (name, role) = named(columns, RoleName::parse);
+                let read = id
+                    .and_then(|id| Ok((id, role?)))
+                    .and_then(|(id, role)| roles::role(connection, &id, &role).map(drop));
+                found.take(format!("role {name} of tenant {tenant}"), read)
+            })?;
+            each(connection, "SELECT id, name FROM credential", |columns| {
+                let id = CredentialId(columns.number()?);
+                let (name, _) = named(columns, LoginName::parse);
+                let read = rows::credential_by_id(connection, id).map(drop);
+                found.take(format!("credential {name} (number {id})"), read)
+            })?;
+            each(connection, "SELECT id FROM token_key", |columns| {
+                let (name, id) = named(columns, KeyId::parse);
+                let read = id.and_then(|id| tokens::key(connection, &id).map(drop));
+                found.take(format!("key {name}"), read)
+            })?;
+            each(connection, "SELECT id FROM token", |columns| {
+                let (name, id) = named(columns, TokenId::parse);
+                let read = id.and_then(|id| tokens::token(connection, &id).map(drop));
+                found.take(format!("token {name}"), read)
+            })?;
+            Ok(found.lines())
+        })
+    }
 }
+
+/// Records that can't be read.
+#[derive(Default)]
+struct Damage {
+    named: Vec<String>,
+    more: u64,
+}
+
+impl Damage {
+    /// Adds a record if what reading it came to is that it can't be read.
+    fn take(&mut self, name: String, read: Result<(), Fault>) -> Result<(), Fault> {
+        match read {
+            Err(fault) if fault.is_of_one_record() => self.add(name),
+            read => read?,
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, name: String) {
+        if self.named.len() < MOST_NAMED {
+            self.named.push(name);
+        } else {
+            self.more = self.more.saturating_add(1);
+        }
+    }
+
+    fn lines(self) -> Vec<String> {
+        let more = (self.more > 0).then(|| format!("and {} more", self.more));
+        self.named.into_iter().chain(more).collect()
+    }
+}
+
+/// Runs `look` on each row that `sql` selects.
+fn each(
+    connection: &Connection,
+    sql: &str,
+    mut look: impl FnMut(&mut Columns<'_>) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        look(&mut Columns::of(row))?;
+    }
+    Ok(())
+}
+
+/// The next column, which names a record: as it may be shown, and parsed.
+fn named<T, E>(
+    columns: &mut Columns<'_>,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> (String, Result<T, Fault>) {
+    match columns.text() {
+        Ok(text) => {
+            let parsed = parse(text).map_err(|_| columns.nonsense());
+            (format!("`{}`", text.escape_debug()), parsed)
+        }
+        Err(fault) => ("without a name".into(), Err(fault)),
+    }
+}
+
+/// So many records are named.
+const MOST_NAMED: usize = 20;

@@ -1,32 +1,48 @@
 //! The schemes that were added to the built-in ones, and who uses which.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use countersign_core::name::TenantId;
 use countersign_core::scheme::{FieldValue, Scheme, SchemeName, Schemes};
+use countersign_core::store::StoredSchemes;
 use rusqlite::{Connection, params};
 
 use crate::columns::Columns;
 use crate::error::Fault;
 use crate::writing::found;
 
-/// All schemes, built in and added.
-pub(crate) fn all(connection: &Connection) -> Result<Schemes, Fault> {
-    let damage = || Fault::Content("a stored scheme".into());
-    let mut schemes = Schemes::built_in();
+/// All schemes, built in and added, each as far as it can be read.
+pub(crate) fn all(connection: &Connection, path: &Path) -> Result<StoredSchemes, Fault> {
+    let mut found = StoredSchemes {
+        readable: Schemes::built_in(),
+        ..StoredSchemes::default()
+    };
     for (name, fields) in fields(connection)? {
-        let scheme = Scheme::from_fields(fields).map_err(|_| damage())?;
-        if scheme.name().as_str() != name {
-            return Err(damage());
+        // No credential is of a scheme without a name.
+        let Ok(name) = SchemeName::parse(&name) else {
+            continue;
+        };
+        let added = fields.and_then(|fields| {
+            let damage = || Fault::Content(format!("the stored scheme `{name}`"));
+            let scheme = Scheme::from_fields(fields).map_err(|_| damage())?;
+            if *scheme.name() != name {
+                return Err(damage());
+            }
+            found.readable.add(scheme).map_err(|_| damage())
+        });
+        if let Err(fault) = added {
+            let error = fault.while_trying("read a scheme", path);
+            found.damaged.insert(name, error);
         }
-        schemes.add(scheme).map_err(|_| damage())?;
     }
-    Ok(schemes)
+    Ok(found)
 }
 
 /// Adds a scheme.
-pub(crate) fn add(connection: &Connection, scheme: &Scheme) -> Result<(), Fault> {
-    all(connection)?
+pub(crate) fn add(connection: &Connection, path: &Path, scheme: &Scheme) -> Result<(), Fault> {
+    all(connection, path)?
+        .readable
         .add(scheme.clone())
         .map_err(|error| Fault::Taken(error.to_string()))?;
     let mut statement = connection.prepare_cached(
@@ -96,34 +112,51 @@ pub(crate) fn used_by(
     Ok(schemes)
 }
 
-/// The fields of each stored scheme.
-fn fields(connection: &Connection) -> Result<BTreeMap<String, Vec<(String, FieldValue)>>, Fault> {
+/// The fields of each stored scheme, or what is wrong with them.
+fn fields(connection: &Connection) -> Result<BTreeMap<String, Result<Fields, Fault>>, Fault> {
     let mut statement = connection.prepare_cached(
         "SELECT scheme, key, kind, value FROM scheme_field ORDER BY scheme, key, position",
     )?;
     let mut rows = statement.query([])?;
-    let mut schemes: BTreeMap<String, Vec<(String, FieldValue)>> = BTreeMap::new();
+    let mut schemes = BTreeMap::new();
     while let Some(row) = rows.next()? {
         let columns = &mut Columns::of(row);
-        let fields = schemes.entry(columns.text()?.into()).or_default();
-        let key = columns.text()?;
-        let value = match columns.text()? {
-            "flag" => FieldValue::Flag(columns.parsed(str::parse)?),
-            "list" => {
-                let text = columns.text()?.into();
-                match fields.last_mut() {
-                    Some((last, FieldValue::List(texts))) if last == key => {
-                        texts.push(text);
-                        continue;
-                    }
-                    Some(_) | None => FieldValue::List(vec![text]),
-                }
-            }
-            "number" => FieldValue::Number(columns.parsed(str::parse)?),
-            "text" => FieldValue::Text(columns.text()?.into()),
-            _ => return Err(columns.nonsense()),
+        let Ok(scheme) = columns.text() else {
+            continue;
         };
-        fields.push((key.into(), value));
+        let fields = schemes
+            .entry(scheme.into())
+            .or_insert_with(|| Ok(Fields::new()));
+        if let Ok(known) = fields
+            && let Err(fault) = read_field(columns, known)
+        {
+            *fields = Err(fault);
+        }
     }
     Ok(schemes)
 }
+
+/// Adds the field of a row, or one more text to that of the row before.
+fn read_field(columns: &mut Columns<'_>, fields: &mut Fields) -> Result<(), Fault> {
+    let key = columns.text()?;
+    let value = match columns.text()? {
+        "flag" => FieldValue::Flag(columns.parsed(str::parse)?),
+        "list" => {
+            let text = columns.text()?.into();
+            match fields.last_mut() {
+                Some((last, FieldValue::List(texts))) if last == key => {
+                    texts.push(text);
+                    return Ok(());
+                }
+                Some(_) | None => FieldValue::List(vec![text]),
+            }
+        }
+        "number" => FieldValue::Number(columns.parsed(str::parse)?),
+        "text" => FieldValue::Text(columns.text()?.into()),
+        _ => return Err(columns.nonsense()),
+    };
+    fields.push((key.into(), value));
+    Ok(())
+}
+
+type Fields = Vec<(String, FieldValue)>;

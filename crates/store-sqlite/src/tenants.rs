@@ -1,10 +1,14 @@
 //! Tenants with their namespaces.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use countersign_core::client_id::ClientId;
 use countersign_core::credential::CredentialId;
 use countersign_core::lockout::LockoutPolicy;
 use countersign_core::name::TenantId;
 use countersign_core::rule::Namespaces;
+use countersign_core::store::{DamagedTenant, StoredTenants};
 use countersign_core::tenant::{Authentication, SubscribeMode, Tenant};
 use countersign_core::topic::TopicFilter;
 use rusqlite::{Connection, Params, params};
@@ -23,6 +27,30 @@ pub(crate) fn tenant(connection: &Connection, id: &TenantId) -> Result<Option<Te
 /// All tenants, by id.
 pub(crate) fn tenants(connection: &Connection) -> Result<Vec<Tenant>, Fault> {
     tenants_of(connection, concat!(tenant_columns!(), " ORDER BY id"), [])
+}
+
+/// All tenants, by id, each as far as it can be read.
+pub(crate) fn readable(connection: &Connection, path: &Path) -> Result<StoredTenants, Fault> {
+    let mut ids = connection.prepare_cached("SELECT id FROM tenant ORDER BY id")?;
+    let mut rows = ids.query([])?;
+    let mut found = StoredTenants::default();
+    while let Some(row) = rows.next()? {
+        // What belongs to a tenant without a name can't be read either.
+        let Ok(id) = Columns::of(row).parsed(TenantId::parse) else {
+            continue;
+        };
+        match tenant(connection, &id) {
+            Ok(tenant) => found.readable.extend(tenant.map(Arc::new)),
+            Err(fault) if fault.is_of_one_record() => found.damaged.push(DamagedTenant {
+                namespaces: readable_namespaces(connection, &id)?,
+                client_id_prefix: readable_prefix(connection, &id)?,
+                error: fault.while_trying("look up a tenant", path),
+                id,
+            }),
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(found)
 }
 
 /// Says whether some tenant admits clients without a login.
@@ -125,8 +153,7 @@ fn tenants_of(
 }
 
 fn namespaces(connection: &Connection, tenant: &TenantId) -> Result<Namespaces, Fault> {
-    let mut statement = connection
-        .prepare_cached("SELECT filter FROM namespace WHERE tenant = ?1 ORDER BY position")?;
+    let mut statement = connection.prepare_cached(NAMESPACES)?;
     let mut rows = statement.query([tenant.as_str()])?;
     let mut filters = Vec::new();
     while let Some(row) = rows.next()? {
@@ -134,6 +161,31 @@ fn namespaces(connection: &Connection, tenant: &TenantId) -> Result<Namespaces, 
     }
     Namespaces::new(filters).map_err(|_| Fault::Content("a stored namespace".into()))
 }
+
+/// Those namespaces of a tenant that can be read.
+fn readable_namespaces(connection: &Connection, tenant: &TenantId) -> Result<Namespaces, Fault> {
+    let mut statement = connection.prepare_cached(NAMESPACES)?;
+    let mut rows = statement.query([tenant.as_str()])?;
+    let mut filters = Vec::new();
+    while let Some(row) = rows.next()? {
+        filters.extend(Columns::of(row).parsed(TopicFilter::parse));
+    }
+    filters.retain(|filter| Namespaces::new([filter.clone()]).is_ok());
+    Ok(Namespaces::new(filters).unwrap_or_default())
+}
+
+/// The prefix of a tenant's client ids, if there is one that can be read.
+fn readable_prefix(connection: &Connection, id: &TenantId) -> Result<Option<ClientId>, Fault> {
+    let mut statement =
+        connection.prepare_cached("SELECT client_id_prefix FROM tenant WHERE id = ?1")?;
+    let mut rows = statement.query([id.as_str()])?;
+    Ok(match rows.next()? {
+        Some(row) => Columns::of(row).parsed(ClientId::parse).ok(),
+        None => None,
+    })
+}
+
+const NAMESPACES: &str = "SELECT filter FROM namespace WHERE tenant = ?1 ORDER BY position";
 
 /// The columns of a tenant, in the order they are read.
 macro_rules! tenant_columns {

@@ -2,6 +2,7 @@
 
 mod crash;
 mod crowd;
+mod damage;
 mod devicewise;
 mod enhanced;
 mod host;

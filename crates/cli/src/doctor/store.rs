@@ -31,6 +31,7 @@ pub(super) fn check(report: &mut Report, path: &Path) -> Content {
         return Content::default();
     };
     report.note("integrity", integrity(&store));
+    report.note("records", records(&store));
     report.note("audit", audit_chain(&store));
     report.note("argon2", argon2(&mut store));
     report.note("clock", clock(&mut store, now()));
@@ -85,6 +86,20 @@ fn integrity(store: &SqliteStore) -> Result<(), Problem> {
             "stop the brokers and restore a backup",
         )),
     }
+}
+
+/// Whether every record can be read as a broker reads it.
+fn records(store: &SqliteStore) -> Result<(), Problem> {
+    let unreadable = store
+        .unreadable_records()
+        .map_err(|error| Problem::new(error.to_string(), remedy(&error)))?;
+    if unreadable.is_empty() {
+        return Ok(());
+    }
+    Err(Problem::new(
+        format!("these records can't be read: {}", unreadable.join(", ")),
+        "restore a backup, or delete them and make them again; until then they admit no client",
+    ))
 }
 
 fn audit_chain(store: &SqliteStore) -> Result<(), Problem> {

@@ -43,6 +43,13 @@ impl StoreError {
         }
     }
 
+    /// Says whether it is about what was asked for alone: a record that can't
+    /// be read, in a store that can. To ask again is of no use then.
+    #[must_use]
+    pub fn is_of_one_record(&self) -> bool {
+        self.kind == StoreErrorKind::Damaged
+    }
+
     /// What kind of failure it is.
     #[must_use]
     pub fn kind(&self) -> StoreErrorKind {

@@ -1,5 +1,6 @@
 //! What a broker's gate asks and writes beyond what a CONNECT looks up.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Directory, Settings, StoreError};
@@ -13,7 +14,8 @@ use crate::name::TenantId;
 use crate::presence::{Observation, SessionNumber};
 use crate::reason::Reason;
 use crate::role::Role;
-use crate::scheme::Schemes;
+use crate::rule::Namespaces;
+use crate::scheme::{SchemeName, Schemes};
 use crate::seal::SealKey;
 use crate::secret::{PasswordHash, SecretId};
 use crate::tenant::Tenant;
@@ -46,12 +48,12 @@ pub trait GateStore: Directory + Send + Sized + 'static {
     /// Returns [`StoreError`] when the store can't be read.
     fn settings(&mut self) -> Result<Settings, StoreError>;
 
-    /// All schemes, built in and made.
+    /// All schemes, built in and made, as far as each can be read.
     ///
     /// # Errors
     ///
     /// Returns [`StoreError`] when the store can't be read.
-    fn schemes(&mut self) -> Result<Schemes, StoreError>;
+    fn schemes(&mut self) -> Result<StoredSchemes, StoreError>;
 
     /// Which state the store is in, told without a look into it. As long as
     /// it is the same, so is every answer of the store, whoever writes to it.
@@ -151,12 +153,12 @@ pub trait GateStore: Directory + Send + Sized + 'static {
     /// store; none where it is missing or no such file.
     fn vault(&self) -> Option<SealKey>;
 
-    /// All tenants.
+    /// All tenants, as far as each can be read.
     ///
     /// # Errors
     ///
     /// Returns [`StoreError`] when the store can't be read.
-    fn tenants(&mut self) -> Result<Vec<Arc<Tenant>>, StoreError>;
+    fn tenants(&mut self) -> Result<StoredTenants, StoreError>;
 
     /// The roles that a credential holds and that exist; of a user, those of all
     /// grants, each of its own tenant.
@@ -210,6 +212,38 @@ pub trait GateStore: Directory + Send + Sized + 'static {
     ///
     /// Returns [`StoreError`] when the store can't be written.
     fn maintain(&mut self, broker: &str, now: Timestamp) -> Result<(), StoreError>;
+}
+
+/// The tenants of a store. One that can't be read hides no other.
+#[derive(Debug, Default)]
+pub struct StoredTenants {
+    /// Those that can be read.
+    pub readable: Vec<Arc<Tenant>>,
+    /// Those that can't.
+    pub damaged: Vec<DamagedTenant>,
+}
+
+/// A tenant whose record can't be read. It admits nobody, and what it owns
+/// stays its own.
+#[derive(Debug)]
+pub struct DamagedTenant {
+    /// Its id.
+    pub id: TenantId,
+    /// Its namespaces, as far as they can be read.
+    pub namespaces: Namespaces,
+    /// Its prefix of client ids, if it can be read.
+    pub client_id_prefix: Option<ClientId>,
+    /// What can't be read of it.
+    pub error: StoreError,
+}
+
+/// The schemes of a store. One that can't be read hides no other.
+#[derive(Debug, Default)]
+pub struct StoredSchemes {
+    /// Those that can be read.
+    pub readable: Schemes,
+    /// Those that can't, and why. Their credentials can't be judged.
+    pub damaged: BTreeMap<SchemeName, StoreError>,
 }
 
 /// Tells one state of a store from all that come after it. Says nothing by

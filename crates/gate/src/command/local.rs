@@ -182,7 +182,7 @@ impl<S: GateStore> Gate<S> {
                 "the listener takes another tenant".into(),
             ));
         }
-        let hold = self.policy.client_id_hold;
+        let hold = self.policy.settings.client_id_hold;
         let kept = may_keep_client_id(record.id, &tenant, &client_id, hold, now, &mut self.store)?;
         if kept.is_err() {
             let why = "the client id can't be used there";

@@ -32,14 +32,14 @@ pub fn an_empty_store_knows_nobody(mut store: impl GateStore + AdminStore) {
     );
     assert!(store.tenant(&tenant_id("acme")).unwrap().is_none());
     assert!(!store.some_tenant_admits_anonymous().unwrap());
-    assert!(store.tenants().unwrap().is_empty());
+    assert!(store.tenants().unwrap().readable.is_empty());
     let digest = SecretDigest::from_bytes([1; 32]);
     assert!(store.credential_by_digest(&digest).unwrap().is_none());
     let id = client_id("c");
     assert_eq!(store.bound_to(&id.tie()).unwrap(), None);
     assert_eq!(store.tenant_by_client_id(&id).unwrap(), None);
     assert_eq!(store.stored_session(&id.tie()).unwrap(), None);
-    assert_eq!(store.schemes().unwrap(), Schemes::built_in());
+    assert_eq!(store.schemes().unwrap().readable, Schemes::built_in());
     assert_eq!(store.last_policy_change().unwrap(), ChangeSeq(0));
     assert_eq!(store.last_change().unwrap(), ChangeSeq(0));
     assert!(store.changes_after(ChangeSeq(0), 10).unwrap().is_empty());
@@ -165,7 +165,7 @@ pub fn a_tenant_reads_back_as_it_was_written(mut store: impl GateStore + AdminSt
             transaction.put_tenant(&written)
         });
         assert_eq!(*store.tenant(&written.id).unwrap().unwrap(), written);
-        assert_eq!(*store.tenants().unwrap()[0], written);
+        assert_eq!(*store.tenants().unwrap().readable[0], written);
         let listed = look(&mut store, |transaction| transaction.tenants());
         assert_eq!(listed, [written]);
     }

@@ -122,7 +122,7 @@ pub fn some_tenant_admits_anonymous_while_one_is_not_required(
         commit(&mut store, &[], |transaction| {
             transaction.put_tenant(&switched)
         });
-        let tenants = store.tenants().unwrap();
+        let tenants = store.tenants().unwrap().readable;
         assert!(tenants.is_sorted_by_key(|tenant| tenant.id.clone()));
         let admits = |tenant: &Tenant| tenant.authentication.admits_anonymous();
         let is_open = store.some_tenant_admits_anonymous().unwrap();
