@@ -13,7 +13,7 @@ use clap::ValueEnum;
 use crate::codegen::Product;
 use crate::command::{cargo, run, shown, target, workspace};
 use crate::demo::{self, Options};
-use crate::{codegen, dist, setup};
+use crate::{codegen, dist, hostile, setup};
 
 /// A part of the tests, in the order in which they run.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -34,6 +34,8 @@ pub enum Part {
     Embed,
     /// Tests against real brokers
     E2e,
+    /// Hostile traffic against real brokers, watched by an oracle
+    Hostile,
     /// The demo, each of whose steps fails when it shows something else
     Demo,
 }
@@ -103,6 +105,7 @@ impl Part {
             Self::Deny => "deny",
             Self::Embed => "embed",
             Self::E2e => "e2e",
+            Self::Hostile => "hostile",
             Self::Demo => "demo",
         }
     }
@@ -157,6 +160,10 @@ impl Part {
             }
             Self::Embed => embed(names),
             Self::E2e => end_to_end(names),
+            Self::Hostile => {
+                hostile::hostile(&hostile::Options::default())?;
+                Ok(Count::default())
+            }
             Self::Demo => {
                 demo::demo(&Options::default())?;
                 Ok(Count::default())

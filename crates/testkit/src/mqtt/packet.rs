@@ -234,7 +234,7 @@ impl Properties {
 
 impl Packet {
     /// Takes the first packet off `buffer`, or nothing if it is not whole yet.
-    pub(super) fn take(buffer: &mut Vec<u8>, protocol: Protocol) -> Result<Option<Self>> {
+    pub fn take(buffer: &mut Vec<u8>, protocol: Protocol) -> Result<Option<Self>> {
         let Some((header, length)) = frame(buffer)? else {
             return Ok(None);
         };

@@ -1,0 +1,480 @@
+//! The run: connections, the loop, and what happened so far.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use countersign_testkit::Version;
+use countersign_testkit::mqtt::Packet;
+use countersign_tests::Site;
+use fastrand::Rng;
+
+use crate::acts::Clerk;
+use crate::certificates::{Authority, KNOWN, STRANGER};
+use crate::packets::{self, Facts};
+use crate::timeline::Millis;
+use crate::wire::Wire;
+use crate::world::{Who, World};
+
+/// From a commit to the end of a session: the contract says 250 ms; the rest is
+/// for a busy machine.
+pub const GRACE: Millis = 250 + 2_000;
+
+/// So late at most is something read that came.
+pub const LAG: Millis = 1_500;
+
+/// A CONNECT that was not answered yet.
+pub struct Attempt {
+    pub wire: Wire,
+    pub facts: Facts,
+    pub sent: Millis,
+    /// Whether it can be read as a CONNECT at all.
+    pub readable: bool,
+    /// The name in its certificate.
+    pub certificate: Option<&'static str>,
+    /// Whether more than a CONNECT was sent.
+    pub bent: bool,
+    /// The message of its Will.
+    pub will: Option<u64>,
+    /// When it is given up.
+    pub until: Millis,
+}
+
+/// A connection that was let in.
+pub struct Session {
+    pub wire: Wire,
+    pub facts: Facts,
+    pub who: Vec<Who>,
+    /// When its CONNECT was sent.
+    pub sent: Millis,
+    /// When its CONNACK was read.
+    pub since: Millis,
+    /// Why it may end.
+    pub may_end: Option<String>,
+    /// When it must have ended, and why.
+    pub must_end: Option<(Millis, String)>,
+    /// The name in its certificate.
+    pub certificate: Option<&'static str>,
+    pub subscribing: HashMap<u16, (String, Millis)>,
+    pub publishing: HashMap<u16, (u64, Millis)>,
+    pub next_id: u16,
+    /// Whether it sent what breaks the protocol; its answers say nothing.
+    pub bent: bool,
+}
+
+/// A message that was handed to the broker.
+pub struct Published {
+    pub topic: String,
+    pub who: Vec<Who>,
+    pub from: Millis,
+    pub is_will: bool,
+}
+
+/// One run against one broker.
+pub struct Driver {
+    pub site: Site,
+    pub seed: u64,
+    pub rng: Rng,
+    pub world: World,
+    pub authority: Authority,
+    pub clerk: Clerk,
+    pub attempts: Vec<Attempt>,
+    pub sessions: Vec<Session>,
+    pub published: HashMap<u64, Published>,
+    /// Who had a client id last.
+    pub holders: HashMap<String, Vec<Who>>,
+    /// Until when logins may be refused and sessions may end, for what was done
+    /// to the store or the broker.
+    pub disturbed_until: Millis,
+    pub counts: BTreeMap<&'static str, u64>,
+    pub next_reload: Millis,
+    pub next_act: Millis,
+    pub next_abuse: Millis,
+    pub baseline: u64,
+    pub peak: u64,
+    start: Instant,
+    events: VecDeque<String>,
+    found: BTreeSet<String>,
+    pub failures: u64,
+}
+
+impl Driver {
+    /// Starts the broker and fills its store.
+    pub fn start(version: Version, seed: u64) -> Result<Self> {
+        println!("hostile: broker {version}, seed {seed}");
+        let mut rng = Rng::with_seed(seed);
+        let open_is_default = rng.bool();
+        let authority = Authority::new(&[KNOWN, STRANGER]);
+        let site = Site::start_with(version, |builder| {
+            let mut builder = builder
+                .persistent()
+                .line("connection_messages false")
+                .line("check_retain_source true")
+                .plugin_option("broker", "edge");
+            if open_is_default {
+                builder = builder.plugin_option("default_tenant", "open");
+            }
+            builder = builder
+                .listener()
+                .listener_line("protocol websockets")
+                .listener();
+            for line in authority.listener_lines() {
+                builder = builder.listener_line(line);
+            }
+            builder
+        });
+        let world = World::make(&site, open_is_default);
+        println!("hostile: {version}: {}", world.census());
+        let clerk = Clerk::start(site.cli.clone());
+        let mut driver = Self {
+            baseline: 0,
+            peak: 0,
+            clerk,
+            site,
+            seed,
+            rng,
+            world,
+            authority,
+            attempts: Vec::new(),
+            sessions: Vec::new(),
+            published: HashMap::new(),
+            holders: HashMap::new(),
+            disturbed_until: 0,
+            counts: BTreeMap::new(),
+            next_reload: 1_500,
+            next_act: 500,
+            next_abuse: 9_000,
+            start: Instant::now(),
+            events: VecDeque::new(),
+            found: BTreeSet::new(),
+            failures: 0,
+        };
+        driver.baseline = driver.resident();
+        Ok(driver)
+    }
+
+    /// The time of the run.
+    pub fn now(&self) -> Millis {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(Millis::MAX)
+    }
+
+    /// Mixes everything for so long.
+    pub fn run(&mut self, time: Duration) {
+        let end = self.now() + u64::try_from(time.as_millis()).unwrap_or(Millis::MAX);
+        let mut next = 0;
+        let mut next_sample = 0;
+        while self.now() < end {
+            self.turn();
+            let now = self.now();
+            if now >= next {
+                self.step();
+                next = now + self.rng.u64(..12);
+            }
+            self.on_time();
+            if now >= next_sample {
+                next_sample = now + 500;
+                self.watch_process();
+            }
+            std::thread::sleep(Duration::from_micros(500));
+        }
+    }
+
+    /// Reads and judges all that came.
+    pub fn turn(&mut self) {
+        self.hear_clerk();
+        self.turn_attempts();
+        self.turn_sessions();
+    }
+
+    fn turn_attempts(&mut self) {
+        let mut index = 0;
+        while index < self.attempts.len() {
+            let attempt = &mut self.attempts[index];
+            attempt.wire.pump();
+            let packet = attempt.wire.next();
+            let over = attempt.wire.is_closed();
+            let now = self.now();
+            match packet {
+                Some(Ok(Packet::Connack(connack))) => {
+                    let attempt = self.attempts.swap_remove(index);
+                    self.answered(attempt, &connack);
+                }
+                // An AUTH asks; none of ours goes on.
+                Some(Ok(_)) => index += 1,
+                Some(Err(error)) => {
+                    // What can't be read may be answered as another version of MQTT.
+                    if self.attempts[index].readable {
+                        self.fail("an answer that is no packet", &format!("{error:#}"));
+                    }
+                    self.attempts.swap_remove(index);
+                }
+                None if over => {
+                    self.count("closed");
+                    self.attempts.swap_remove(index);
+                }
+                None if now > self.attempts[index].until => {
+                    self.count("given up");
+                    let attempt = self.attempts.swap_remove(index);
+                    self.abandon(&attempt);
+                }
+                None => index += 1,
+            }
+        }
+    }
+
+    /// A CONNECT whose answer is not waited for: it may have been let in.
+    pub fn abandon(&mut self, attempt: &Attempt) {
+        let who = self
+            .world
+            .admissible(&attempt.facts, attempt.sent, self.now());
+        if let Some(will) = attempt.will.and_then(|will| self.published.get_mut(&will)) {
+            will.who = who;
+        }
+    }
+
+    fn turn_sessions(&mut self) {
+        let mut index = 0;
+        while index < self.sessions.len() {
+            self.sessions[index].wire.pump();
+            while let Some(packet) = self.sessions[index].wire.next() {
+                match packet {
+                    Ok(packet) => self.said(index, packet),
+                    Err(error) => {
+                        self.fail("an answer that is no packet", &format!("{error:#}"));
+                        break;
+                    }
+                }
+            }
+            if self.sessions[index].wire.is_closed() {
+                let session = self.sessions.swap_remove(index);
+                self.ended(&session);
+                continue;
+            }
+            self.must_be_gone(index);
+            index += 1;
+        }
+    }
+
+    /// Sends a CONNECT; `bytes` are what goes out, `facts` what they say.
+    pub fn connect(
+        &mut self,
+        mut wire: Wire,
+        facts: Option<Facts>,
+        bytes: &[u8],
+        patience: Millis,
+    ) {
+        let bent = facts
+            .as_ref()
+            .is_none_or(|facts| facts.bytes().len() != bytes.len());
+        let now = self.now();
+        let readable = facts.is_some();
+        let facts = facts.unwrap_or_default();
+        self.expect_takeover(&facts, now);
+        let will = self.register_will(&facts, now);
+        self.event(format!(
+            "CONNECT v{} id `{}` name {:?} clean {} will {:?}{}",
+            facts.level,
+            facts.client_id,
+            facts.username,
+            facts.clean,
+            facts.will.as_ref().map(|(topic, _)| topic),
+            if readable { "" } else { " (unreadable)" },
+        ));
+        wire.send(bytes);
+        self.attempts.push(Attempt {
+            wire,
+            facts,
+            sent: now,
+            readable,
+            certificate: None,
+            bent,
+            will,
+            until: now + patience,
+        });
+    }
+
+    /// A principal may take its own client id over.
+    fn expect_takeover(&mut self, facts: &Facts, now: Millis) {
+        let who = self.world.admissible(facts, now, now + LAG);
+        for session in &mut self.sessions {
+            let is_nobody = session.who.contains(&Who::Unauthenticated);
+            let same = session.who.iter().any(|one| who.contains(one));
+            if session.facts.client_id == facts.client_id && !who.is_empty() && (same || is_nobody)
+            {
+                session.may_end = Some("taken over by its own principal".to_owned());
+            }
+        }
+    }
+
+    fn register_will(&mut self, facts: &Facts, now: Millis) -> Option<u64> {
+        let (topic, payload) = facts.will.as_ref()?;
+        let number = number_in(payload)?;
+        let published = Published {
+            topic: topic.clone(),
+            who: Vec::new(),
+            from: now,
+            is_will: true,
+        };
+        self.published.insert(number, published);
+        Some(number)
+    }
+
+    /// A number for a message, and its payload.
+    pub fn payload(&mut self) -> (u64, Vec<u8>) {
+        let number = self.published.len() as u64 + 1_000_000 * self.rng.u64(1..1_000_000);
+        (number, format!("message {number}").into_bytes())
+    }
+
+    /// An address that right logins come from.
+    pub fn friendly(&mut self) -> Ipv4Addr {
+        Ipv4Addr::new(127, 0, 0, self.rng.u8(2..6))
+    }
+
+    /// An address that attacks come from.
+    pub fn unfriendly(&mut self) -> Ipv4Addr {
+        Ipv4Addr::new(127, 0, self.rng.u8(1..4), self.rng.u8(1..250))
+    }
+
+    /// Notes what happened.
+    pub fn event(&mut self, what: String) {
+        let line = format!("{:>7} ms  {what}", self.now());
+        self.events.push_back(line);
+        if self.events.len() > EVENTS {
+            self.events.pop_front();
+        }
+    }
+
+    /// Counts something for the report.
+    pub fn count(&mut self, what: &'static str) {
+        *self.counts.entry(what).or_default() += 1;
+    }
+
+    /// Whether something was done to store or broker a moment ago.
+    pub fn is_disturbed(&self) -> bool {
+        self.now() < self.disturbed_until
+    }
+
+    /// Something that can't be explained.
+    pub fn fail(&mut self, kind: &str, what: &str) {
+        self.failures += 1;
+        let version = self.site.broker.version();
+        println!(
+            "hostile: FAILURE on {version}, seed {}, after {} ms: {kind}: {what}",
+            self.seed,
+            self.now()
+        );
+        // The first of each kind tells its whole story.
+        if !self.found.insert(kind.to_owned()) {
+            let about = what.split('`').nth(1).unwrap_or("act ");
+            let about: Vec<&String> = self
+                .events
+                .iter()
+                .filter(|line| line.contains(about))
+                .collect();
+            for line in about.iter().skip(about.len().saturating_sub(10)) {
+                println!("    {line}");
+            }
+        } else {
+            for line in self
+                .events
+                .iter()
+                .skip(self.events.len().saturating_sub(60))
+            {
+                println!("    {line}");
+            }
+        }
+        let log = self.site.broker.log();
+        let about = what.split('`').nth(1).unwrap_or("Countersign: ");
+        let lines = log.lines().rev();
+        let ours: Vec<&str> = lines
+            .filter(|line| {
+                line.contains(about) || line.contains("Countersign: ") || line.contains("eload")
+            })
+            .take(14)
+            .collect();
+        for line in ours.iter().rev() {
+            println!("    log: {line}");
+        }
+    }
+
+    /// Resident memory of the broker, in KiB.
+    pub fn resident(&mut self) -> u64 {
+        if !self.site.broker.is_running() {
+            return 0;
+        }
+        let path = format!("/proc/{}/status", self.site.broker.pid());
+        let status = std::fs::read_to_string(path).unwrap_or_default();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok())
+            .unwrap_or(0)
+    }
+
+    fn watch_process(&mut self) {
+        if !self.site.broker.is_running() {
+            self.fail("the broker died", "nobody asked it to");
+            if let Err(error) = self.site.broker.restart() {
+                self.fail("the broker does not start again", &format!("{error:#}"));
+                return;
+            }
+            self.broker_was_down();
+        }
+        let resident = self.resident();
+        self.peak = self.peak.max(resident);
+        if resident > self.baseline + MEMORY {
+            let what = format!("{} KiB, {} at first", resident, self.baseline);
+            self.baseline = resident;
+            self.fail("the broker's memory grows", &what);
+        }
+    }
+
+    /// All connections are gone, and not by anybody's fault.
+    pub fn broker_was_down(&mut self) {
+        let attempts: Vec<Attempt> = self.attempts.drain(..).collect();
+        for attempt in &attempts {
+            self.abandon(attempt);
+        }
+        self.sessions.clear();
+        self.disturbed_until = self.disturbed_until.max(self.now() + 1_000);
+    }
+}
+
+/// The number in a payload of ours.
+pub fn number_in(payload: &[u8]) -> Option<u64> {
+    std::str::from_utf8(payload)
+        .ok()?
+        .strip_prefix("message ")?
+        .parse()
+        .ok()
+}
+
+impl Session {
+    /// The next packet identifier.
+    pub fn id(&mut self) -> u16 {
+        self.next_id = self.next_id.checked_add(1).unwrap_or(1);
+        self.next_id
+    }
+
+    /// Whether it speaks MQTT 5.
+    pub fn is_v5(&self) -> bool {
+        self.facts.level == 5
+    }
+
+    /// Acknowledges what is owed.
+    pub fn acknowledge(&mut self, packet: &Packet) {
+        let bytes = match packet {
+            Packet::Publish(message) if message.qos == 1 => packets::ack(0x40, message.id),
+            Packet::Publish(message) if message.qos == 2 => packets::ack(0x50, message.id),
+            Packet::Pubrel(ack) => packets::ack(0x70, ack.id),
+            Packet::Pubrec(ack) if ack.code < 0x80 => packets::ack(0x62, ack.id),
+            _ => return,
+        };
+        self.wire.send(&bytes);
+    }
+}
+
+/// So many of the last events are kept.
+const EVENTS: usize = 2_000;
+
+/// So much may a broker grow, in KiB.
+const MEMORY: u64 = 96 * 1024;

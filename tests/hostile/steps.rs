@@ -1,0 +1,339 @@
+//! What clients do, drawn at random.
+
+use fastrand::Rng;
+
+use crate::certificates::{KNOWN, STRANGER};
+use crate::driver::{Driver, LAG, Published};
+use crate::packets::{self, Facts, any_packet, mutate};
+use crate::wire::Wire;
+use crate::world::{ClientIds, Id, Kind};
+
+impl Driver {
+    /// One step of some client.
+    pub fn step(&mut self) {
+        let crowded = self.sessions.len() > 40;
+        match self.rng.u8(..100) {
+            0..=17 if !crowded => self.log_in(),
+            0..=17 => self.leave(),
+            18..=24 => self.guess(),
+            25..=31 => self.steal(),
+            32..=35 => self.come_again(),
+            36..=41 => self.bend_connect(),
+            42..=43 => self.break_off(),
+            44..=46 => self.bend_session(),
+            47..=50 => self.leave(),
+            51..=52 => self.come_without_anything(),
+            53 => self.come_with_certificate(),
+            54..=70 => self.subscribe(),
+            _ => self.publish(),
+        }
+    }
+
+    fn log_in(&mut self) {
+        let id = self.any_principal();
+        let facts = self.right_facts(id, None);
+        let source = self.friendly();
+        self.open(facts, source, None);
+    }
+
+    /// A secret that is not right, or a right one in the wrong place.
+    fn guess(&mut self) {
+        let id = self.any_principal();
+        let mut facts = self.right_facts(id, None);
+        let secret = facts.password.clone().unwrap_or_default();
+        let other = self.any_principal();
+        match self.rng.u8(..9) {
+            0 => facts.password = Some(b"wrong".to_vec()),
+            1 => facts.password = Some(self.right_facts(other, None).password.unwrap_or_default()),
+            2 => facts.password = Some([secret.as_slice(), b"x"].concat()),
+            3 => facts.password = Some(secret[..secret.len() / 2].to_vec()),
+            // What a user chose has no shape that could be told in a name.
+            4 if !self.world.principals[id].slow => {
+                facts.username = Some(String::from_utf8_lossy(&secret).into_owned());
+            }
+            5 => facts.password = None,
+            6 => facts.username = Some(format!("nobody{}@alpha", self.rng.u8(..))),
+            7 => facts.username = Some("stranger".to_owned()),
+            _ => facts.password = Some(vec![b'x'; self.rng.usize(..5_000)]),
+        }
+        self.world.principals[id].attacked += 1;
+        let source = self.unfriendly();
+        self.open(facts, source, None);
+    }
+
+    /// A right login with another's live client id.
+    fn steal(&mut self) {
+        if self.sessions.is_empty() {
+            return;
+        }
+        let victim = self.rng.usize(..self.sessions.len());
+        let client_id = self.sessions[victim].facts.client_id.clone();
+        let id = self.any_principal();
+        let facts = self.right_facts(id, Some(client_id));
+        let source = self.friendly();
+        self.open(facts, source, None);
+    }
+
+    /// The same login with the same client id once more.
+    fn come_again(&mut self) {
+        if self.sessions.is_empty() {
+            return;
+        }
+        let index = self.rng.usize(..self.sessions.len());
+        let mut facts = self.sessions[index].facts.clone();
+        facts.will = None;
+        facts.clean = self.rng.bool();
+        let source = self.friendly();
+        self.open(facts, source, None);
+    }
+
+    fn come_without_anything(&mut self) {
+        let facts = Facts {
+            level: self.any_level(),
+            client_id: format!("anon-{}", self.rng.u8(..12)),
+            clean: true,
+            will: self.any_will(),
+            ..Facts::default()
+        };
+        let source = self.friendly();
+        self.open(facts, source, None);
+    }
+
+    /// A certificate, and an id that nobody else uses: the broker itself lets it in.
+    fn come_with_certificate(&mut self) {
+        let name = if self.rng.bool() { KNOWN } else { STRANGER };
+        let facts = Facts {
+            level: self.any_level(),
+            client_id: format!("{name}-{}", self.rng.u8(..4)),
+            clean: true,
+            will: self.any_will(),
+            ..Facts::default()
+        };
+        let port = self.site.broker.port_of(2);
+        let Ok(wire) = Wire::tls(port, facts.protocol(), &self.authority, name) else {
+            return;
+        };
+        let bytes = facts.bytes();
+        self.connect(wire, Some(facts), &bytes, PATIENCE);
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.certificate = Some(name);
+        }
+    }
+
+    fn bend_connect(&mut self) {
+        let id = self.any_principal();
+        let facts = self.right_facts(id, None);
+        let mut bytes = facts.bytes();
+        mutate(&mut bytes, &mut self.rng);
+        let source = self.unfriendly();
+        self.open(facts, source, Some(bytes));
+    }
+
+    /// A CONNECT, or half of one, and nobody who waits for the answer.
+    fn break_off(&mut self) {
+        let id = self.any_principal();
+        let facts = self.right_facts(id, None);
+        let bytes = facts.bytes();
+        let end = if self.rng.bool() {
+            bytes.len()
+        } else {
+            self.rng.usize(..bytes.len())
+        };
+        let source = self.unfriendly();
+        self.open(facts, source, Some(bytes[..end].to_vec()));
+        if let Some(attempt) = self.attempts.pop() {
+            attempt.wire.reset_on_drop();
+            self.abandon(&attempt);
+        }
+    }
+
+    fn bend_session(&mut self) {
+        if self.sessions.is_empty() {
+            return;
+        }
+        let index = self.rng.usize(..self.sessions.len());
+        let (filter, topic) = (
+            self.world.filter(&mut self.rng),
+            self.world.topic(&mut self.rng),
+        );
+        let session = &mut self.sessions[index];
+        session.bent = true;
+        let v5 = session.is_v5();
+        let mut bytes = match self.rng.u8(..4) {
+            0 => any_packet(&mut self.rng),
+            1 => packets::subscribe(session.id(), &filter, 1, v5),
+            2 => packets::publish(session.id(), &topic, b"bent", 1, false, v5),
+            _ => session.facts.bytes(),
+        };
+        mutate(&mut bytes, &mut self.rng);
+        session.wire.send(&bytes);
+    }
+
+    fn leave(&mut self) {
+        if self.sessions.is_empty() {
+            return;
+        }
+        let index = self.rng.usize(..self.sessions.len());
+        let mut session = self.sessions.swap_remove(index);
+        let how = self.rng.u8(..3);
+        self.event(format!("`{}` leaves, way {how}", session.facts.client_id));
+        match how {
+            0 => session.wire.send(&[0xE0, 0]),
+            1 => session.wire.reset_on_drop(),
+            _ => {}
+        }
+    }
+
+    fn subscribe(&mut self) {
+        if self.sessions.is_empty() {
+            return;
+        }
+        let index = self.rng.usize(..self.sessions.len());
+        let filter = self.world.filter(&mut self.rng);
+        let qos = self.rng.u8(..3);
+        let now = self.now();
+        let session = &mut self.sessions[index];
+        let id = session.id();
+        let bytes = packets::subscribe(id, &filter, qos, session.is_v5());
+        session.subscribing.insert(id, (filter.clone(), now));
+        session.wire.send(&bytes);
+        let who = session.facts.client_id.clone();
+        self.event(format!("SUBSCRIBE `{who}` to `{filter}` QoS {qos}"));
+    }
+
+    fn publish(&mut self) {
+        if self.sessions.is_empty() {
+            return;
+        }
+        let index = self.rng.usize(..self.sessions.len());
+        let topic = self.world.topic(&mut self.rng);
+        let qos = self.rng.u8(..3);
+        let retain = self.rng.u8(..10) == 0;
+        let (number, payload) = self.payload();
+        let now = self.now();
+        let session = &mut self.sessions[index];
+        let id = session.id();
+        let bytes = packets::publish(id, &topic, &payload, qos, retain, session.is_v5());
+        session.publishing.insert(id, (number, now));
+        let published = Published {
+            topic: topic.clone(),
+            who: session.who.clone(),
+            from: now,
+            is_will: false,
+        };
+        session.wire.send(&bytes);
+        let who = session.facts.client_id.clone();
+        self.published.insert(number, published);
+        self.event(format!(
+            "PUBLISH `{who}` on `{topic}` QoS {qos} retain {retain} {number}"
+        ));
+    }
+
+    /// Connects by some transport and sends a CONNECT, bent if `bytes` are given.
+    pub fn open(&mut self, facts: Facts, source: std::net::Ipv4Addr, bytes: Option<Vec<u8>>) {
+        let protocol = facts.protocol();
+        let wire = if self.rng.u8(..4) == 0 {
+            let headers = odd_headers(&mut self.rng);
+            Wire::websocket(self.site.broker.port_of(1), source, protocol, &headers)
+        } else {
+            Wire::tcp(self.site.broker.port(), source, protocol)
+        };
+        let wire = match wire {
+            Ok(wire) => wire,
+            Err(error) => {
+                if !self.is_disturbed() {
+                    self.fail("the broker takes no connection", &format!("{error:#}"));
+                }
+                return;
+            }
+        };
+        match bytes {
+            None => {
+                let bytes = facts.bytes();
+                self.connect(wire, Some(facts), &bytes, PATIENCE);
+            }
+            Some(bytes) => {
+                let read = Facts::read(&bytes);
+                // What a broker takes for another level answers in its words.
+                let told = read.as_ref().is_none_or(|read| read.protocol() == protocol);
+                if told {
+                    self.connect(wire, read, &bytes, LAG);
+                }
+            }
+        }
+    }
+
+    /// What this principal presents when it does all right.
+    pub fn right_facts(&mut self, id: Id, client_id: Option<String>) -> Facts {
+        let level = self.any_level();
+        let will = self.any_will();
+        let number = self.rng.u8(..6);
+        let principal = &self.world.principals[id];
+        let secret = principal
+            .secrets
+            .newest()
+            .last()
+            .cloned()
+            .unwrap_or_default();
+        let password = match &principal.authenticator {
+            Some(authenticator) => format!("{secret}{}", authenticator.code(0)),
+            None => secret.clone(),
+        };
+        let own = match &principal.client_ids {
+            ClientIds::Any if principal.tenant == Some("gamma") => format!("ga-{id}-{number}"),
+            ClientIds::Any => format!("c-{id}-{number}"),
+            ClientIds::Exact(own) => own.clone(),
+            ClientIds::Secret => secret.clone(),
+            ClientIds::FirstUse(_) => format!("truck-{id}"),
+        };
+        let username = match (&principal.username, principal.kind) {
+            (Some(name), _) => Some(name.clone()),
+            (None, Kind::Token) => Some("jwt".to_owned()),
+            (None, _) => Some(secret),
+        };
+        let clean = self.rng.u8(..3) > 0;
+        Facts {
+            level,
+            client_id: client_id.unwrap_or(own),
+            username,
+            password: Some(password.into_bytes()),
+            clean,
+            will,
+            method: None,
+            stored: self.rng.bool(),
+        }
+    }
+
+    fn any_principal(&mut self) -> Id {
+        self.rng.usize(..self.world.principals.len())
+    }
+
+    fn any_level(&mut self) -> u8 {
+        [3, 4, 4, 5, 5][self.rng.usize(..5)]
+    }
+
+    fn any_will(&mut self) -> Option<(String, Vec<u8>)> {
+        if self.rng.u8(..4) > 0 {
+            return None;
+        }
+        let topic = self.world.topic(&mut self.rng);
+        Some((topic, self.payload().1))
+    }
+}
+
+fn odd_headers(rng: &mut Rng) -> Vec<u8> {
+    let address: &[u8] = match rng.u8(..8) {
+        0 => b"\xff\xfe\x80",
+        1 => b"",
+        2 => b"10.0.0.1, 127.0.0.1",
+        3 => b"::1",
+        4 => b"<script>",
+        5 => &[b'9'; 3_000],
+        6 => b"127.0.0.1",
+        _ => return Vec::new(),
+    };
+    [b"X-Forwarded-For: ", address, b"\r\n"].concat()
+}
+
+/// So long a CONNECT is waited for.
+const PATIENCE: u64 = 8_000;

@@ -1,0 +1,308 @@
+//! The oracle: what the broker said, held against what the model knows.
+
+use countersign_testkit::mqtt::{Connack, Message, Packet};
+
+use crate::driver::{Attempt, Driver, GRACE, LAG, Session, number_in};
+use crate::rights::Action;
+use crate::world::{ClientIds, Who};
+
+impl Driver {
+    /// A CONNECT was answered.
+    pub fn answered(&mut self, attempt: Attempt, connack: &Connack) {
+        let now = self.now();
+        let (facts, sent) = (attempt.facts.clone(), attempt.sent);
+        self.event(format!(
+            "CONNACK {:#x} for id `{}` name {:?}",
+            connack.code, facts.client_id, facts.username
+        ));
+        if connack.code != 0 {
+            self.count("refused");
+            return;
+        }
+        self.count("let in");
+        let who = self.candidates(&attempt);
+        let whom = format!(
+            "id `{}` name {:?}, CONNECT sent at {sent} ms",
+            facts.client_id, facts.username
+        );
+        if who.is_empty() {
+            self.fail("let in who must not be", &whom);
+        }
+        self.must_not_steal(&facts.client_id, &who, sent, &whom);
+        if connack.session_present
+            && let Some(before) = self.holders.get(&facts.client_id)
+            && !before.iter().any(|one| who.contains(one))
+        {
+            self.fail("inherited another's stored session", &whom);
+        }
+        // On an empty list nothing can be judged, and the failure is told.
+        if who.is_empty() {
+            return;
+        }
+        self.holders.insert(facts.client_id.clone(), who.clone());
+        for session in &mut self.sessions {
+            let same = session.who.iter().any(|one| who.contains(one));
+            if session.facts.client_id == facts.client_id && same {
+                session.may_end = Some("taken over by its own principal".to_owned());
+            }
+        }
+        self.tie(&who, &facts.client_id, now);
+        if let Some(will) = attempt.will.and_then(|will| self.published.get_mut(&will)) {
+            will.who.clone_from(&who);
+        }
+        let must_end = (attempt.certificate.is_none()
+            && !self.is_still_right(&who, &facts.password))
+        .then(|| (now + GRACE, "its login was taken back meanwhile".to_owned()));
+        self.sessions.push(Session {
+            may_end: must_end.as_ref().map(|(_, why)| why.clone()),
+            must_end,
+            wire: attempt.wire,
+            facts,
+            who,
+            sent,
+            since: now,
+            subscribing: Default::default(),
+            publishing: Default::default(),
+            next_id: 0,
+            certificate: attempt.certificate,
+            bent: attempt.bent,
+        });
+    }
+
+    /// All who may be meant by a CONNECT that is answered now.
+    fn candidates(&self, attempt: &Attempt) -> Vec<Who> {
+        let (sent, now) = (attempt.sent, self.now());
+        match attempt.certificate {
+            Some(name) => self.world.vouched(name, sent, now),
+            None if attempt.readable => self.world.admissible(&attempt.facts, sent, now),
+            None => Vec::new(),
+        }
+    }
+
+    /// Whether, as all acts that are through left it, one of these would be let
+    /// in now.
+    fn is_still_right(&self, who: &[Who], password: &Option<Vec<u8>>) -> bool {
+        who.iter().any(|who| match who {
+            Who::Nobody => false,
+            Who::Unauthenticated => *self.world.open_mode.newest() != "required",
+            Who::Principal(id) => {
+                let principal = &self.world.principals[*id];
+                let password = password.as_deref().unwrap_or_default();
+                let fits = |secret: &String| password.starts_with(secret.as_bytes());
+                *principal.usable.newest() && principal.secrets.newest().iter().any(fits)
+            }
+        })
+    }
+
+    /// A live client id is nobody else's.
+    fn must_not_steal(&mut self, client_id: &str, who: &[Who], sent: u64, whom: &str) {
+        let stolen = self.sessions.iter().find(|session| {
+            session.facts.client_id == client_id
+                && session.since < sent
+                && session.may_end.is_none()
+                && !session.bent
+                && session.certificate.is_none()
+                && !session.who.contains(&Who::Unauthenticated)
+                && !session.who.iter().any(|one| who.contains(one))
+        });
+        if let Some(session) = stolen {
+            let from = format!("{whom}; it was live as {:?}", session.facts.username);
+            self.fail("a live client id was stolen", &from);
+        }
+    }
+
+    fn tie(&mut self, who: &[Who], client_id: &str, now: u64) {
+        if let [Who::Principal(id)] = who
+            && let ClientIds::FirstUse(tie) = &mut self.world.principals[*id].client_ids
+            && tie.newest().is_none()
+        {
+            tie.begin(now, Some(client_id.to_owned()));
+            tie.settle(now);
+        }
+    }
+
+    /// A session was sent a packet.
+    pub fn said(&mut self, index: usize, packet: Packet) {
+        let now = self.now();
+        self.sessions[index].acknowledge(&packet);
+        match packet {
+            Packet::Publish(message) => self.delivered(index, &message, now),
+            Packet::Suback(answer) => {
+                let asked = self.sessions[index].subscribing.remove(&answer.id);
+                if let Some((filter, sent)) = asked {
+                    for code in answer.codes {
+                        self.granted(index, &filter, code, sent, now);
+                    }
+                }
+            }
+            Packet::Puback(ack) | Packet::Pubrec(ack) => {
+                let asked = self.sessions[index].publishing.remove(&ack.id);
+                if let Some((number, sent)) = asked {
+                    self.acknowledged(index, number, ack.code, sent, now);
+                }
+            }
+            Packet::Disconnect { code, .. } => {
+                let id = self.sessions[index].facts.client_id.clone();
+                self.event(format!("DISCONNECT {code:#x} to `{id}`"));
+            }
+            _ => {}
+        }
+    }
+
+    fn granted(&mut self, index: usize, filter: &str, code: u8, sent: u64, now: u64) {
+        let session = &self.sessions[index];
+        // MQTT 3.1 has no code for a refusal.
+        if session.bent || session.facts.level == 3 {
+            return;
+        }
+        let what = format!("{} to `{filter}`: {code:#x}", named(session));
+        let rights = self.world.rights(&session.who, sent, now);
+        let ended = session.may_end.is_some();
+        let may = |rights: &crate::rights::Rights| rights.may_subscribe(filter);
+        if code < 0x80 {
+            self.count("subscribed");
+            if !rights.iter().any(may) {
+                self.fail("a subscription that must not be", &what);
+            }
+        } else {
+            self.count("not subscribed");
+            if rights.iter().all(may) && !ended && !self.is_disturbed() && is_plain(filter) {
+                self.fail("a subscription was refused that must be granted", &what);
+            }
+        }
+    }
+
+    fn acknowledged(&mut self, index: usize, number: u64, code: u8, sent: u64, now: u64) {
+        let session = &self.sessions[index];
+        let Some(published) = self.published.get(&number) else {
+            return;
+        };
+        if session.bent || !session.is_v5() {
+            return;
+        }
+        let topic = published.topic.clone();
+        let what = format!("{} on `{topic}`: {code:#x}", named(session));
+        let rights = self.world.rights(&session.who, sent, now);
+        let may = |rights: &crate::rights::Rights| rights.may(Action::Publish, &topic);
+        let ended = session.may_end.is_some();
+        if code < 0x80 {
+            self.count("published");
+            if !rights.iter().any(may) {
+                self.fail("a message was taken that must not be", &what);
+            }
+        } else {
+            self.count("not published");
+            // The broker itself keeps `$` for itself.
+            let ours = !topic.starts_with('$');
+            if rights.iter().all(may) && ours && !ended && !self.is_disturbed() {
+                self.fail("a message was refused that must be taken", &what);
+            }
+        }
+    }
+
+    fn delivered(&mut self, index: usize, message: &Message, now: u64) {
+        self.count("delivered");
+        let session = &self.sessions[index];
+        let topic = message.topic.as_str();
+        let what = format!("`{topic}` to {}", named(session));
+        if topic == RESPONSES {
+            return;
+        }
+        let rights = self
+            .world
+            .rights(&session.who, now.saturating_sub(LAG + GRACE), now);
+        if !rights
+            .iter()
+            .any(|rights| rights.may(Action::Subscribe, topic))
+        {
+            self.fail("a delivery that must not be", &what);
+        }
+        let Some(number) = number_in(&message.payload) else {
+            return;
+        };
+        let Some(published) = self.published.get(&number) else {
+            return;
+        };
+        let until = if published.is_will {
+            now
+        } else {
+            published.from + 5_000
+        };
+        let rights = self.world.rights(&published.who, published.from, until);
+        let is_will = published.is_will;
+        let same = published.topic == topic;
+        let by = format!("{what}, published by {:?}, will: {is_will}", published.who);
+        if !rights
+            .iter()
+            .any(|rights| rights.may(Action::Publish, topic))
+        {
+            self.fail("delivered what must not be published", &by);
+        }
+        if !same {
+            self.fail("delivered on another topic", &by);
+        }
+    }
+
+    /// A connection ended.
+    pub fn ended(&mut self, session: &Session) {
+        self.count("ended");
+        let why = session.may_end.clone();
+        self.event(format!("end of {}: {why:?}", named(session)));
+        let taking = self.attempts.iter().any(|attempt| {
+            attempt.facts.client_id == session.facts.client_id
+                && self
+                    .candidates(attempt)
+                    .iter()
+                    .any(|who| session.who.contains(who))
+        });
+        // Answers are not read in the order in which they came.
+        let taken = self.sessions.iter().any(|other| {
+            other.facts.client_id == session.facts.client_id
+                && other.who.iter().any(|who| session.who.contains(who))
+        });
+        // It may end whenever it is found out.
+        let nobody = session.who.contains(&Who::Nobody);
+        if why.is_none() && !nobody && !session.bent && !taking && !taken && !self.is_disturbed() {
+            let what = format!("{}, let in at {} ms", named(session), session.since);
+            self.fail("a session ended without a reason", &what);
+        }
+    }
+
+    /// A session that an act ended must be gone by now.
+    pub fn must_be_gone(&mut self, index: usize) {
+        let now = self.now();
+        if self.is_disturbed() {
+            // The clock of the act begins again when store and broker are back.
+            if let Some((until, _)) = &mut self.sessions[index].must_end {
+                *until = (*until).max(self.disturbed_until + GRACE);
+            }
+            return;
+        }
+        let session = &mut self.sessions[index];
+        if session
+            .must_end
+            .as_ref()
+            .is_some_and(|(until, _)| now > *until)
+        {
+            let (_, why) = session.must_end.take().unwrap_or_default();
+            let what = format!("{}: {why}", named(session));
+            self.fail("a session lives that must be gone", &what);
+        }
+    }
+}
+
+/// A session in words.
+pub fn named(session: &Session) -> String {
+    format!(
+        "`{}` v{} as {:?} {:?}",
+        session.facts.client_id, session.facts.level, session.facts.username, session.who
+    )
+}
+
+/// Whether a broker has nothing of its own to say about a filter.
+fn is_plain(filter: &str) -> bool {
+    !filter.starts_with('$')
+}
+
+/// Where answers to session commands come from.
+const RESPONSES: &str = "$CONTROL/countersign/v1/session/response";

@@ -1,0 +1,246 @@
+//! A connection that never blocks, over TCP, WebSockets or TLS.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use crate::certificates::Authority;
+use anyhow::{Context, Result};
+use countersign_testkit::mqtt::{Packet, Protocol};
+use socket2::{Domain, SockRef, Socket, Type};
+
+/// How bytes reach the broker.
+enum Transport {
+    Tcp(TcpStream),
+    WebSocket {
+        stream: TcpStream,
+        upgraded: bool,
+    },
+    /// `openssl s_client`, which does the handshake and passes bytes on.
+    Tls {
+        child: Child,
+        write: File,
+        read: File,
+    },
+}
+
+/// One connection and what is under way on it.
+pub struct Wire {
+    transport: Transport,
+    protocol: Protocol,
+    unsent: Vec<u8>,
+    /// What came and is not a whole WebSockets frame yet.
+    frames: Vec<u8>,
+    /// What came and is not a whole packet yet.
+    packets: Vec<u8>,
+    closed: bool,
+}
+
+impl Wire {
+    /// Connects over TCP, from this address.
+    pub fn tcp(port: u16, source: Ipv4Addr, protocol: Protocol) -> Result<Self> {
+        Ok(Self::new(Transport::Tcp(open(port, source)?), protocol))
+    }
+
+    /// Connects over WebSockets; `headers` are lines that end with CR LF.
+    pub fn websocket(
+        port: u16,
+        source: Ipv4Addr,
+        protocol: Protocol,
+        headers: &[u8],
+    ) -> Result<Self> {
+        let stream = open(port, source)?;
+        let transport = Transport::WebSocket {
+            stream,
+            upgraded: false,
+        };
+        let mut wire = Self::new(transport, protocol);
+        wire.unsent.extend(
+            b"GET /mqtt HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+              Sec-WebSocket-Protocol: mqtt\r\n",
+        );
+        wire.unsent.extend(headers);
+        wire.unsent.extend(b"\r\n");
+        Ok(wire)
+    }
+
+    /// Connects with TLS and a client's certificate.
+    pub fn tls(port: u16, protocol: Protocol, authority: &Authority, name: &str) -> Result<Self> {
+        let mut child = Command::new("openssl")
+            .args(["s_client", "-quiet", "-connect"])
+            .arg(format!("127.0.0.1:{port}"))
+            .args(["-CAfile", &authority.path("ca.crt")])
+            .args(["-cert", &authority.path(&format!("{name}.crt"))])
+            .args(["-key", &authority.path(&format!("{name}.key"))])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("cannot run openssl")?;
+        let write = File::from(OwnedFd::from(child.stdin.take().context("no stdin")?));
+        let read = File::from(OwnedFd::from(child.stdout.take().context("no stdout")?));
+        for file in [&write, &read] {
+            // SAFETY: fcntl with F_SETFL takes a number; the file is open.
+            unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) };
+        }
+        let transport = Transport::Tls { child, write, read };
+        Ok(Self::new(transport, protocol))
+    }
+
+    fn new(transport: Transport, protocol: Protocol) -> Self {
+        Self {
+            transport,
+            protocol,
+            unsent: Vec::new(),
+            frames: Vec::new(),
+            packets: Vec::new(),
+            closed: false,
+        }
+    }
+
+    /// Sends bytes of MQTT, whether they make sense or not.
+    pub fn send(&mut self, bytes: &[u8]) {
+        match &self.transport {
+            Transport::WebSocket { .. } => {
+                self.unsent.push(0x82);
+                match bytes.len() {
+                    length @ 0..=125 => self.unsent.push(0x80 | length as u8),
+                    length @ 126..=65_535 => {
+                        self.unsent.push(0xFE);
+                        self.unsent.extend((length as u16).to_be_bytes());
+                    }
+                    length => {
+                        self.unsent.push(0xFF);
+                        self.unsent.extend((length as u64).to_be_bytes());
+                    }
+                }
+                // Masked with zeros.
+                self.unsent.extend([0; 4]);
+                self.unsent.extend(bytes);
+            }
+            Transport::Tcp(_) | Transport::Tls { .. } => self.unsent.extend(bytes),
+        }
+        self.pump();
+    }
+
+    /// Sends and reads what can be sent and read now.
+    pub fn pump(&mut self) {
+        while !self.closed && !self.unsent.is_empty() {
+            let written = match &mut self.transport {
+                Transport::Tcp(stream) | Transport::WebSocket { stream, .. } => {
+                    stream.write(&self.unsent)
+                }
+                Transport::Tls { write, .. } => write.write(&self.unsent),
+            };
+            match written {
+                Ok(0) => self.closed = true,
+                Ok(length) => drop(self.unsent.drain(..length)),
+                Err(error) if is_later(&error) => break,
+                // What the broker said before it closed can still be read.
+                Err(_) => self.unsent.clear(),
+            }
+        }
+        let mut part = [0; 16_384];
+        while !self.closed {
+            let read = match &mut self.transport {
+                Transport::Tcp(stream) | Transport::WebSocket { stream, .. } => {
+                    stream.read(&mut part)
+                }
+                Transport::Tls { read, .. } => read.read(&mut part),
+            };
+            match read {
+                Ok(0) => self.closed = true,
+                Ok(length) => self.take_in(&part[..length]),
+                Err(error) if is_later(&error) => break,
+                Err(_) => self.closed = true,
+            }
+        }
+    }
+
+    fn take_in(&mut self, bytes: &[u8]) {
+        let Transport::WebSocket { upgraded, .. } = &mut self.transport else {
+            self.packets.extend(bytes);
+            return;
+        };
+        self.frames.extend(bytes);
+        if !*upgraded {
+            let Some(end) = self.frames.windows(4).position(|part| part == b"\r\n\r\n") else {
+                return;
+            };
+            *upgraded = self.frames.starts_with(b"HTTP/1.1 101");
+            self.closed |= !*upgraded;
+            self.frames.drain(..end + 4);
+        }
+        while let Some((opcode, start, end)) = frame(&self.frames) {
+            match opcode {
+                8 => self.closed = true,
+                0..=2 => self.packets.extend(&self.frames[start..end]),
+                _ => {}
+            }
+            self.frames.drain(..end);
+        }
+    }
+
+    /// The next packet that came whole.
+    pub fn next(&mut self) -> Option<Result<Packet>> {
+        Packet::take(&mut self.packets, self.protocol).transpose()
+    }
+
+    /// Whether the other end is gone.
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Has the kernel send a reset when this is dropped.
+    pub fn reset_on_drop(&self) {
+        if let Transport::Tcp(stream) | Transport::WebSocket { stream, .. } = &self.transport {
+            // It fails where the connection is gone already.
+            let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        }
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        if let Transport::Tls { child, .. } = &mut self.transport {
+            // Both fail if it has ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// The first whole frame: opcode, and where its payload begins and ends.
+fn frame(bytes: &[u8]) -> Option<(u8, usize, usize)> {
+    let opcode = *bytes.first()? & 0x0F;
+    let (start, length) = match *bytes.get(1)? & 0x7F {
+        126 => (
+            4,
+            usize::from(u16::from_be_bytes(bytes.get(2..4)?.try_into().ok()?)),
+        ),
+        127 => (
+            10,
+            u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?) as usize,
+        ),
+        length => (2, usize::from(length)),
+    };
+    (bytes.len() >= start + length).then_some((opcode, start, start + length))
+}
+
+fn open(port: u16, source: Ipv4Addr) -> Result<TcpStream> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&SocketAddrV4::new(source, 0).into())?;
+    let broker = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
+    socket.connect_timeout(&broker.into(), Duration::from_secs(5))?;
+    socket.set_tcp_nodelay(true)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+fn is_later(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
