@@ -35,15 +35,29 @@ impl Origin {
     /// The origin that a peer's address stands for.
     #[must_use]
     pub fn of(address: Option<&str>) -> Self {
-        let parsed = address.and_then(|text| text.parse::<IpAddr>().ok());
-        Self(match parsed.map(|address| address.to_canonical()) {
-            None => Place::Unknown,
-            Some(IpAddr::V4(address)) => Place::V4(address.to_bits()),
-            Some(IpAddr::V6(address)) => {
-                let [a, b, c, d, e, f, g, h, ..] = address.octets();
-                Place::V6([a, b, c, d, e, f, g, h])
-            }
-        })
+        Self(
+            match address
+                .and_then(ip_of)
+                .map(|address| address.to_canonical())
+            {
+                None => Place::Unknown,
+                Some(IpAddr::V4(address)) => Place::V4(address.to_bits()),
+                Some(IpAddr::V6(address)) => {
+                    let [a, b, c, d, e, f, g, h, ..] = address.octets();
+                    Place::V6([a, b, c, d, e, f, g, h])
+                }
+            },
+        )
+    }
+}
+
+/// The IP address that a peer's address stands for, with or without the zone
+/// of RFC 4007. Any other text is not an address, and decides nothing.
+#[must_use]
+pub fn ip_of(address: &str) -> Option<IpAddr> {
+    match address.split_once('%') {
+        Some((address, _zone)) => Some(IpAddr::V6(address.parse().ok()?)),
+        None => address.parse().ok(),
     }
 }
 
@@ -180,6 +194,10 @@ impl Backoff {
             && failures.by_name.remove(attempt.name).is_some()
         {
             self.names = self.names.saturating_sub(1);
+        }
+        if attempt.origin == Origin::default() {
+            // All who come from no address share it, so it is a home to no name.
+            return;
         }
         if let Some(home) = self.homes.get_mut(attempt.name) {
             *home = attempt.origin;
@@ -391,6 +409,9 @@ mod tests {
         assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
         assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
         assert_eq!(of("no address"), Origin::of(None));
+        assert_eq!(of("ws"), Origin::of(None));
+        assert_eq!(of("192.0.2.1%eth0"), Origin::of(None));
+        assert_eq!(of("fe80::1%eth0"), of("fe80::2"));
         assert_eq!(Origin::default(), Origin::of(None));
     }
 

@@ -31,8 +31,8 @@ pub(crate) fn shielded<T>(refusal: T, body: impl FnOnce() -> T) -> T {
     })
 }
 
-/// Answers an event that comes with data: `refusal` when a pointer is null or
-/// `body` panics.
+/// Answers an event that comes with data: `refusal` when a pointer is null,
+/// when another thread asks than the plugin's own, or when `body` panics.
 ///
 /// # Safety
 ///
@@ -45,12 +45,15 @@ pub(crate) unsafe fn answer<E>(
     userdata: *mut c_void,
     body: impl FnOnce(&Plugin, &E) -> c_int,
 ) -> c_int {
-    // SAFETY: null or a live event of this type, by this function's contract.
-    let Some(data) = (unsafe { event_data.cast::<E>().as_ref() }) else {
-        return refusal;
+    let with_data = |plugin: &Plugin| {
+        // SAFETY: null or a live event of this type, by this function's contract.
+        match unsafe { event_data.cast::<E>().as_ref() } {
+            Some(data) => body(plugin, data),
+            None => refusal,
+        }
     };
     // SAFETY: null or a live plugin, by this function's contract.
-    unsafe { answer_bare(event, refusal, userdata, |plugin| body(plugin, data)) }
+    unsafe { answer_bare(event, refusal, userdata, with_data) }
 }
 
 /// Answers an event whose data takes an answer besides the code, as [`answer`]
@@ -67,16 +70,23 @@ pub(crate) unsafe fn answer_mut<E>(
     userdata: *mut c_void,
     body: impl FnOnce(&Plugin, &mut E) -> c_int,
 ) -> c_int {
-    // SAFETY: null or a live event of this type, by this function's contract.
-    let Some(data) = (unsafe { event_data.cast::<E>().as_mut() }) else {
-        return refusal;
+    let with_data = |plugin: &Plugin| {
+        // SAFETY: null or a live event of this type, by this function's contract.
+        match unsafe { event_data.cast::<E>().as_mut() } {
+            Some(data) => body(plugin, data),
+            None => refusal,
+        }
     };
     // SAFETY: null or a live plugin, by this function's contract.
-    unsafe { answer_bare(event, refusal, userdata, |plugin| body(plugin, data)) }
+    unsafe { answer_bare(event, refusal, userdata, with_data) }
 }
 
-/// Answers an event whose data nobody needs: `refusal` when there is no plugin
-/// or `body` panics.
+/// Answers an event whose data nobody needs: `refusal` when there is no plugin,
+/// when another thread asks than the plugin's own, or when `body` panics.
+///
+/// 2.1 asks from a second thread about what comes in by a listener with
+/// `protocol http_api`. Nothing of a plugin may be used there but what
+/// [`Plugin::is_on_its_thread`] uses.
 ///
 /// # Safety
 ///
@@ -92,6 +102,9 @@ pub(crate) unsafe fn answer_bare(
     let Some(plugin) = (unsafe { userdata.cast::<Plugin>().as_ref() }) else {
         return refusal;
     };
+    if !plugin.is_on_its_thread() {
+        return refusal;
+    }
     let answered = shielded(None, || {
         #[cfg(feature = "test-hooks")]
         crate::hooks::panic_if_asked(event);

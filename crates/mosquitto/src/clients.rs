@@ -24,6 +24,8 @@ pub(crate) struct Clients {
 struct Known {
     owner: Owner,
     is_here: bool,
+    /// Whether the broker closes its connection later than it is asked to.
+    closes_late: bool,
     fingerprint: Fingerprint,
 }
 
@@ -78,14 +80,28 @@ impl Clients {
     }
 
     /// Takes note of a client, of which the broker now has this.
-    pub(crate) fn came(&mut self, handle: Handle, owner: Owner, fingerprint: Fingerprint) {
+    pub(crate) fn came(
+        &mut self,
+        handle: Handle,
+        owner: Owner,
+        fingerprint: Fingerprint,
+        closes_late: bool,
+    ) {
         let known = Known {
             owner,
             is_here: true,
+            closes_late,
             fingerprint,
         };
         self.waiting.remove(&handle);
         self.known.insert(handle, known);
+    }
+
+    /// Says whether the broker closes the connection of a client later than it
+    /// is asked to.
+    pub(crate) fn closes_late(&self, handle: Handle) -> bool {
+        let known = self.known.get(&handle);
+        known.is_some_and(|known| known.is_here && known.closes_late)
     }
 
     /// Takes note that a connection is gone. The second time, so is what it
@@ -150,7 +166,7 @@ mod tests {
         let mut clients = Clients::default();
         let password = clients.password_print(Some(b"p"));
         let print = clients.fingerprint(b"c", None, password);
-        clients.came(HANDLE, Owner::Gate, print);
+        clients.came(HANDLE, Owner::Gate, print, false);
         clients.waits(HANDLE, password);
         assert!(!clients.is_here(HANDLE) && !clients.is_away(HANDLE, print));
         assert_eq!(clients.waited(HANDLE), Some(password));
@@ -161,7 +177,7 @@ mod tests {
     fn a_client_is_away_until_its_session_is_gone_too() {
         let mut clients = Clients::default();
         let print = fingerprint(&clients, b"c", Some(b"u"), Some(b"p"));
-        clients.came(HANDLE, Owner::Gate, print);
+        clients.came(HANDLE, Owner::Gate, print, false);
         assert!(clients.is_here(HANDLE) && !clients.is_away(HANDLE, print));
         clients.went(HANDLE);
         assert!(!clients.is_here(HANDLE) && clients.is_away(HANDLE, print));
@@ -183,7 +199,7 @@ mod tests {
     fn clients_of_others_are_never_away() {
         let mut clients = Clients::default();
         let print = fingerprint(&clients, b"c", None, None);
-        clients.came(HANDLE, Owner::Others, print);
+        clients.came(HANDLE, Owner::Others, print, false);
         clients.went(HANDLE);
         assert!(!clients.is_away(HANDLE, print));
     }

@@ -26,7 +26,10 @@ use crate::plugin::Plugin;
 pub(crate) struct FakeClient {
     pub(crate) id: Option<Vec<u8>>,
     pub(crate) username: Option<Vec<u8>>,
-    pub(crate) address: Option<String>,
+    pub(crate) address: Option<Vec<u8>>,
+    pub(crate) is_websocket: bool,
+    /// 0 for a client that was only restored.
+    pub(crate) protocol: u8,
 }
 
 impl FakeClient {
@@ -35,6 +38,8 @@ impl FakeClient {
             id: Some(id.into()),
             username: None,
             address: Some("192.0.2.1".into()),
+            is_websocket: false,
+            protocol: 4,
         }
     }
 
@@ -99,6 +104,11 @@ impl Host for Rc<FakeHost> {
         let Some((client, plugin)) = self.online.take() else {
             return Kick::NoSuchClient;
         };
+        // SAFETY: tests make clients of pointers to a `FakeClient` alone.
+        if unsafe { &*client.cast::<FakeClient>() }.is_websocket {
+            // 2.0 closes it later.
+            return Kick::Done;
+        }
         let will = acl_event(client, c"will", sys::MOSQ_ACL_WRITE);
         let _code = call("acl-check", &will, plugin);
         let gone = disconnect_event(client);
@@ -162,16 +172,24 @@ impl Host for Rc<FakeHost> {
         fake(client).username.as_deref()
     }
 
-    fn address<'c>(&self, client: &'c Client<'_>) -> Option<&'c str> {
+    fn address_text<'c>(&self, client: &'c Client<'_>) -> Option<&'c [u8]> {
         fake(client).address.as_deref()
+    }
+
+    fn is_websocket(&self, client: &Client<'_>) -> bool {
+        fake(client).is_websocket
     }
 
     fn listener(&self, _client: &Client<'_>) -> Option<u16> {
         self.is_2_1.get().then_some(1883)
     }
 
-    fn protocol(&self, _client: &Client<'_>) -> u8 {
-        if self.speaks_5.get() { 5 } else { 4 }
+    fn protocol(&self, client: &Client<'_>) -> u8 {
+        if self.speaks_5.get() {
+            5
+        } else {
+            fake(client).protocol
+        }
     }
 
     fn clean_start(&self, _client: &Client<'_>) -> bool {
@@ -239,6 +257,7 @@ pub(crate) struct Script {
     pub(crate) gone: RefCell<Vec<Handle>>,
     pub(crate) directives: RefCell<VecDeque<Directive>>,
     pub(crate) may_wait: RefCell<Vec<bool>>,
+    pub(crate) addresses: RefCell<Vec<Option<String>>>,
     pub(crate) arrivals: RefCell<Vec<(Ticket, Arrival)>>,
     pub(crate) reloads: Cell<u32>,
     pub(crate) closed: Cell<bool>,
@@ -266,6 +285,8 @@ impl Gatekeeper for FakeGate {
         let asked = (facts.handle, own(facts.username), own(facts.password));
         self.0.connects.borrow_mut().push(asked);
         self.0.may_wait.borrow_mut().push(facts.may_wait);
+        let address = facts.address.map(str::to_owned);
+        self.0.addresses.borrow_mut().push(address);
         self.0
             .outcome
             .borrow()

@@ -3,7 +3,8 @@
 use core::ffi::{c_int, c_void};
 use core::ptr::NonNull;
 
-use countersign::LogLevel;
+use countersign::core::backoff::ip_of;
+use countersign::{Handle, LogLevel};
 use countersign_mosquitto_sys as sys;
 
 use crate::boundary::Client;
@@ -21,8 +22,20 @@ pub(crate) trait Host {
     /// Writes a line to the broker's log.
     fn log(&self, level: LogLevel, line: &str);
 
-    /// Ends the connection of the client with this id, sending its Will.
+    /// Ends the connection of the client with this id, sending its Will. 2.0
+    /// ends one over WebSockets later.
     fn kick(&self, client_id: &str) -> Kick;
+
+    /// Ends this client alone, as far as the broker tells whose a client id is.
+    fn kick_only(&self, handle: Handle, client_id: &str) -> Kick {
+        let mut is_its = !self.finds_clients();
+        self.with_client(client_id, &mut |client| is_its = client.handle() == handle);
+        if is_its {
+            self.kick(client_id)
+        } else {
+            Kick::NoSuchClient
+        }
+    }
 
     /// Ends all connections with this user name, sending their Wills.
     fn kick_all_of(&self, username: &str);
@@ -38,13 +51,57 @@ pub(crate) trait Host {
     /// The user name of a client.
     fn username<'c>(&self, client: &'c Client<'_>) -> Option<&'c [u8]>;
 
-    /// Where a client connects from. Clients of which the broker knows only
-    /// what it stored have none.
-    fn address<'c>(&self, client: &'c Client<'_>) -> Option<&'c str>;
+    /// What the broker has as a client's address, which may be any bytes. There
+    /// is none for a client of which it knows only what it stored: every client
+    /// that connected has one.
+    fn address_text<'c>(&self, client: &'c Client<'_>) -> Option<&'c [u8]>;
 
-    /// Whether [`Host::address`] is known. Costs less.
-    fn has_address(&self, client: &Client<'_>) -> bool {
-        self.address(client).is_some()
+    /// Whether a client is connected over WebSockets at this moment.
+    fn is_websocket(&self, client: &Client<'_>) -> bool;
+
+    /// Whether a client over WebSockets chooses its address itself: from 2.0.14
+    /// on, 2.0 believes an `X-Forwarded-For`. Which 2.0 it is can't be told.
+    fn believes_websockets(&self) -> bool {
+        !self.finds_clients()
+    }
+
+    /// Where a client connects from, as far as it can't choose that: an IP
+    /// address, the path of a unix socket, or one word for all clients over
+    /// WebSockets that choose their address themselves.
+    fn address<'c>(&self, client: &'c Client<'_>) -> Option<&'c str> {
+        let text = self.address_text(client)?;
+        if self.believes_websockets() && self.is_websocket(client) {
+            return Some(OVER_WEBSOCKETS);
+        }
+        let text = core::str::from_utf8(text).ok();
+        let is_shown = |text: &&str| ip_of(text).is_some() || text.starts_with('/');
+        Some(text.filter(is_shown).unwrap_or(UNIX_SOCKET))
+    }
+
+    /// Whether a client that the broker asks about may be one that is away,
+    /// and not one that sends its CONNECT at this moment. Nothing that a client
+    /// sends has an influence on it.
+    ///
+    /// 2.1 finds by its id only what is connected or stored already. In 2.0 no
+    /// CONNECT comes between a reload and the next tick but over WebSockets, and
+    /// a client that is away has no such connection.
+    fn may_be_away(&self, client: &Client<'_>, client_id: &[u8]) -> bool {
+        if !self.finds_clients() {
+            return !self.is_websocket(client);
+        }
+        let mut is_found = false;
+        if let Ok(client_id) = core::str::from_utf8(client_id) {
+            self.with_client(client_id, &mut |found| {
+                is_found = found.handle() == client.handle();
+            });
+        }
+        is_found
+    }
+
+    /// Whether the broker knows a client from its persistence alone. It has a
+    /// version of the protocol and an address of everything that connected.
+    fn is_restored(&self, client: &Client<'_>) -> bool {
+        self.address_text(client).is_none() && self.protocol(client) == 0
     }
 
     /// The local port that a client came in by, where the broker tells it.
@@ -114,6 +171,12 @@ pub(crate) trait Host {
     fn unregister(&self, identifier: Identifier, event: &'static Event);
 }
 
+/// What stands for the address of a client over WebSockets that chooses it
+/// itself.
+const OVER_WEBSOCKETS: &str = "ws";
+/// What stands for the address of a unix socket without a readable path.
+const UNIX_SOCKET: &str = "unix";
+
 /// How the wait of a login ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Login {
@@ -126,7 +189,7 @@ pub(crate) enum Login {
 /// What became of a kick.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Kick {
-    /// The connection is gone.
+    /// The connection is gone or, over WebSockets on 2.0, will be.
     Done,
     /// The broker knows no such client.
     NoSuchClient,

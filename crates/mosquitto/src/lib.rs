@@ -35,4 +35,5 @@ mod plugin;
 mod pulse;
 mod start;
 mod symbols;
+mod thread;
 mod wake;

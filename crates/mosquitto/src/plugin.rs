@@ -16,12 +16,15 @@ use crate::boundary::Client;
 use crate::clients::{Clients, Fingerprint, Owner, PasswordPrint};
 use crate::events::{EVENTS, Event, TICK};
 use crate::gatekeeper::Gatekeeper;
-use crate::host::{Host, Identifier, Kick, Login};
+use crate::host::{Host, Identifier, Login};
 use crate::pulse::{Feeling, Pulse};
+use crate::thread::OwnThread;
 use crate::wake::Waker;
 
+use self::ending::Endings;
 pub(crate) use self::enhanced::Step;
 
+mod ending;
 mod enhanced;
 
 /// One plugin: what the broker hands back to each callback.
@@ -33,6 +36,10 @@ pub(crate) struct Plugin {
     /// INVARIANT: never borrowed while the broker is called, for it calls back.
     gate: RefCell<Box<dyn Gatekeeper>>,
     clients: RefCell<Clients>,
+    endings: RefCell<Endings>,
+    thread: OwnThread,
+    /// Whether anybody was told that another thread asks.
+    told_of_strays: Cell<bool>,
     /// Whether the broker may be going through all its clients.
     reloading: Cell<bool>,
     pulse: Pulse,
@@ -91,10 +98,19 @@ impl Plugin {
             chain,
             gate: RefCell::new(gate),
             clients: RefCell::default(),
+            endings: RefCell::default(),
+            thread: OwnThread::new(),
+            told_of_strays: Cell::new(false),
             reloading: Cell::new(false),
             pulse: Pulse::default(),
             _waker: waker,
         }
+    }
+
+    /// Says whether the caller is on the plugin's own thread. The only function
+    /// that any thread may call.
+    pub(crate) fn is_on_its_thread(&self) -> bool {
+        self.thread.is_current()
     }
 
     /// Asks the gate about a CONNECT.
@@ -102,8 +118,7 @@ impl Plugin {
     /// After a reload the broker asks again about all clients, also about those
     /// that are away and left a session behind. These are not judged before
     /// they come back: nobody is let in by that, whereas a refusal would make
-    /// the broker free their session twice. Nothing but their own secret tells
-    /// them from a CONNECT that comes in at the same moment.
+    /// the broker free their session twice.
     pub(crate) fn connect(
         &self,
         client: &Client<'_>,
@@ -120,15 +135,18 @@ impl Plugin {
         let handle = client.handle();
         let clients = self.clients.borrow();
         let password_print = clients.password_print(password);
+        if self.reloading.get() && self.endings.borrow().holds(handle) {
+            return Outcome::Unasked;
+        }
+        // Else it is another connection with this handle.
+        self.endings.borrow_mut().remove(handle);
         if self.reloading.get() && !clients.is_here(handle) {
             let presented = clients.fingerprint(client_id, username, password_print);
             let enhanced = clients.fingerprint(client_id, username, clients.enhanced_print());
-            // What was restored from the broker's persistence has no address;
-            // a CONNECT always has one.
-            if address.is_none()
+            let is_away = self.host.is_restored(client)
                 || clients.is_away(handle, presented)
-                || clients.is_away(handle, enhanced)
-            {
+                || clients.is_away(handle, enhanced);
+            if is_away && self.host.may_be_away(client, client_id) {
                 return Outcome::Nobody;
             }
         }
@@ -163,21 +181,18 @@ impl Plugin {
             Outcome::Unasked => {}
             Outcome::Decided(ConnectOutcome::Admitted { username }, presented) => {
                 if self.host.set_username(client, username.as_deref()) {
-                    let mut clients = self.clients.borrow_mut();
-                    clients.came(handle, Owner::Gate, presented.fingerprint);
+                    self.came(client, Owner::Gate, presented.fingerprint);
                     return sys::MOSQ_ERR_SUCCESS;
                 }
                 self.log(LogLevel::Error, NO_USERNAME);
                 self.tell_gone(handle);
             }
             Outcome::Decided(ConnectOutcome::Refused { reason, code, line }, presented) => {
-                let mut clients = self.clients.borrow_mut();
                 if self.chain == Chain::Defer && is_nobody(reason) {
-                    clients.came(handle, Owner::Others, presented.fingerprint);
+                    self.came(client, Owner::Others, presented.fingerprint);
                     return sys::MOSQ_ERR_PLUGIN_DEFER;
                 }
-                clients.forget(handle);
-                drop(clients);
+                self.clients.borrow_mut().forget(handle);
                 if let Some(line) = line {
                     self.log(LogLevel::Notice, &line);
                 }
@@ -200,6 +215,13 @@ impl Plugin {
         }
         self.clients.borrow_mut().forget(handle);
         sys::MOSQ_ERR_AUTH
+    }
+
+    /// Takes note of a client, of which the broker now has this.
+    fn came(&self, client: &Client<'_>, owner: Owner, fingerprint: Fingerprint) {
+        let closes_late = self.host.believes_websockets() && self.host.is_websocket(client);
+        let mut clients = self.clients.borrow_mut();
+        clients.came(client.handle(), owner, fingerprint, closes_late);
     }
 
     /// What the broker is answered for a client that is refused. Only 2.1 has
@@ -234,7 +256,7 @@ impl Plugin {
         if owner == Some(Owner::Others) {
             return sys::MOSQ_ERR_PLUGIN_DEFER;
         }
-        if self.is_pulseless() {
+        if self.is_pulseless() || self.endings.borrow().holds(handle) {
             return sys::MOSQ_ERR_ACL_DENIED;
         }
         let usage = match access {
@@ -277,7 +299,7 @@ impl Plugin {
     /// A client as the gate is told of it, with how it came.
     fn peer<'c>(&self, client: &'c Client<'_>) -> Peer<'c> {
         Peer {
-            connected: self.host.has_address(client),
+            connected: self.host.address_text(client).is_some(),
             origin: PeerOrigin {
                 address: self.host.address(client),
                 listener: self.host.listener(client),
@@ -293,6 +315,10 @@ impl Plugin {
         let handle = client.handle();
         self.clients.borrow_mut().went(handle);
         self.tell_gone(handle);
+        let ended = self.endings.borrow_mut().remove(handle);
+        if let Some(line) = ended {
+            self.log(LogLevel::Notice, &line);
+        }
     }
 
     /// Does what is due.
@@ -305,6 +331,10 @@ impl Plugin {
         };
         for directive in directives {
             self.carry_out(&directive);
+        }
+        self.end_late();
+        if self.thread.take_strayed() && !self.told_of_strays.replace(true) {
+            self.log(LogLevel::Warning, STRAYS);
         }
         self.pulse.beat();
     }
@@ -382,22 +412,7 @@ impl Plugin {
                 handle,
                 client_id,
                 line,
-            } => {
-                let kick = self.host.kick(client_id);
-                // INVARIANT: whoever is ended is gone when this returns.
-                if self.clients.borrow().is_here(*handle) {
-                    self.kick_lost(*handle);
-                    self.log(LogLevel::Notice, line);
-                    return;
-                }
-                match kick {
-                    Kick::Done => self.log(LogLevel::Notice, line),
-                    Kick::NoSuchClient => {
-                        self.clients.borrow_mut().forget(*handle);
-                        self.tell_gone(*handle);
-                    }
-                }
-            }
+            } => self.end(*handle, client_id, line),
             Directive::Log { level, line } => self.log(*level, line),
             Directive::Reply {
                 handle,
@@ -433,7 +448,7 @@ impl Plugin {
         self.host.complete_login(client_id, Login::Admitted);
         let (mut is_here, mut has_username) = (false, false);
         self.host.with_client(client_id, &mut |client| {
-            is_here = client.handle() == handle && self.host.address(client).is_some();
+            is_here = client.handle() == handle && self.host.address_text(client).is_some();
             has_username = is_here
                 && (self.host.username(client) == username.map(str::as_bytes)
                     || self.host.set_username(client, username));
@@ -443,7 +458,7 @@ impl Plugin {
             Some(password) if has_username => {
                 let name = username.map(str::as_bytes);
                 let print = clients.fingerprint(client_id.as_bytes(), name, password);
-                clients.came(handle, Owner::Gate, print);
+                clients.came(handle, Owner::Gate, print, false);
                 Arrival::Here
             }
             Some(_) | None => {
@@ -495,6 +510,8 @@ const MOSQ_ERR_SERVER_BUSY: c_int = 137;
 const MOSQ_ERR_BANNED: c_int = 138;
 
 const NO_USERNAME: &str = "the broker could not set a user name; refused";
+const STRAYS: &str = "the broker asks about clients from a second thread, and is told no; \
+                      Countersign can't decide about a listener with `protocol http_api`";
 const NO_TICKS: &str = "the broker's ticks don't get through, so nobody could be disconnected; \
                         refusing everything. Mosquitto 2.0.11 does not tick where \
                         `per_listener_settings` is true: set it to false, or use 2.0.21 or newer";

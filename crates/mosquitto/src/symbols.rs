@@ -82,6 +82,8 @@ symbols! {
             as unsafe extern "C" fn(ClientPointer) -> bool,
         client_id: c"mosquitto_client_id"
             as unsafe extern "C" fn(ClientPointer) -> *const c_char,
+        client_protocol: c"mosquitto_client_protocol"
+            as unsafe extern "C" fn(ClientPointer) -> c_int,
         client_protocol_version: c"mosquitto_client_protocol_version"
             as unsafe extern "C" fn(ClientPointer) -> c_int,
         client_username: c"mosquitto_client_username"
@@ -187,17 +189,17 @@ impl Host for Symbols {
         unsafe { client.bytes(text) }
     }
 
-    fn address<'c>(&self, client: &'c Client<'_>) -> Option<&'c str> {
+    fn address_text<'c>(&self, client: &'c Client<'_>) -> Option<&'c [u8]> {
         // SAFETY: `client` is one.
         let text = unsafe { (self.client_address)(client.as_ptr()) };
         // SAFETY: the broker keeps it until the client changes.
-        let text = unsafe { client.bytes(text) };
-        core::str::from_utf8(text?).ok()
+        unsafe { client.bytes(text) }
     }
 
-    fn has_address(&self, client: &Client<'_>) -> bool {
+    fn is_websocket(&self, client: &Client<'_>) -> bool {
         // SAFETY: `client` is one.
-        !unsafe { (self.client_address)(client.as_ptr()) }.is_null()
+        let protocol = unsafe { (self.client_protocol)(client.as_ptr()) };
+        u32::try_from(protocol).is_ok_and(|it| it == sys::mp_websockets)
     }
 
     fn listener(&self, client: &Client<'_>) -> Option<u16> {

@@ -17,4 +17,5 @@ mod tenants;
 mod tier0;
 mod tls;
 mod vwire;
+mod who_asks;
 mod wills;

@@ -6,10 +6,12 @@ use countersign::{Arrival, Completion, Directive, Handle, LogLevel, RefusalCode,
 
 use super::*;
 use crate::fake::{
-    Bench, FakeClient, acl_event, auth_event, call, disconnect_event, pending, refused,
-    refused_with,
+    Bench, FakeClient, acl_event, auth_event, call, connect_event, control_event, disconnect_event,
+    enhanced_event, pending, refused, refused_with,
 };
 use crate::host::Login;
+
+mod who_asks;
 
 const ALLOWED: c_int = sys::MOSQ_ERR_SUCCESS;
 const REFUSED: c_int = sys::MOSQ_ERR_AUTH;
@@ -450,6 +452,7 @@ fn after_a_reload_the_gate_is_asked_about_those_who_are_there_and_no_others() {
     let (mut here, mut away) = (FakeClient::new("here"), FakeClient::new("away"));
     let mut restored = FakeClient::new("restored");
     restored.address = None;
+    restored.protocol = 0;
     bench.admit(&mut here);
     bench.admit(&mut away);
     bench.disconnect(&mut away);

@@ -89,8 +89,7 @@ impl Plugin {
             Outcome::Nobody | Outcome::Unasked => {}
             Outcome::Decided(ConnectOutcome::Admitted { username }, presented) => {
                 if self.host.set_username(client, username.as_deref()) {
-                    let mut clients = self.clients.borrow_mut();
-                    clients.came(handle, Owner::Gate, presented.fingerprint);
+                    self.came(client, Owner::Gate, presented.fingerprint);
                     return sys::MOSQ_ERR_SUCCESS;
                 }
                 self.log(LogLevel::Error, NO_USERNAME);
@@ -110,8 +109,7 @@ impl Plugin {
             Outcome::Decided(ConnectOutcome::Refused { reason, code, line }, presented) => {
                 let is_others = is_nobody(reason) || code == RefusalCode::BadMethod;
                 if self.chain == Chain::Defer && is_others && step == Step::Start {
-                    let mut clients = self.clients.borrow_mut();
-                    clients.came(handle, Owner::Others, presented.fingerprint);
+                    self.came(client, Owner::Others, presented.fingerprint);
                     return sys::MOSQ_ERR_PLUGIN_DEFER;
                 }
                 if let Some(line) = line {
@@ -161,23 +159,6 @@ impl Plugin {
         let peer = self.peer(client);
         if let Ok(mut gate) = self.gate.try_borrow_mut() {
             gate.arrived(&peer);
-        }
-    }
-
-    /// Ends a connection that the broker does not know by its client id.
-    ///
-    /// 2.0.11 forgets which client has an id when another one goes away that came
-    /// with it and was asked for a code. Both are of one principal, for nobody is
-    /// asked who may not have the id; so all of that principal's are ended.
-    pub(super) fn kick_lost(&self, handle: Handle) {
-        let gate = self.gate.try_borrow();
-        let username = gate.ok().and_then(|gate| gate.username_of(handle));
-        if let Some(username) = username {
-            self.host.kick_all_of(&username);
-        }
-        if self.clients.borrow().is_here(handle) {
-            self.clients.borrow_mut().forget(handle);
-            self.tell_gone(handle);
         }
     }
 

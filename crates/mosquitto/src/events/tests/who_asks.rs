@@ -1,0 +1,165 @@
+//! Who is asking: what a client can say of itself decides nothing.
+
+use std::thread;
+
+use super::*;
+
+/// The data of every event, about one client.
+fn call_all(client: *mut sys::mosquitto, userdata: *mut c_void) -> Vec<(&'static str, c_int)> {
+    let mut codes = Vec::new();
+    for event in &EVENTS {
+        let name = event.name;
+        let code = match name {
+            ACL_CHECK => call(
+                name,
+                &acl_event(client, c"t", sys::MOSQ_ACL_WRITE),
+                userdata,
+            ),
+            BASIC_AUTH => call(name, &auth_event(client, Some(c"x"), Some(c"y")), userdata),
+            CONNECT => call(name, &connect_event(client), userdata),
+            CONTROL => call(name, &control_event(client, b"{}"), userdata),
+            EXT_AUTH_CONTINUE | EXT_AUTH_START => {
+                call(name, &enhanced_event(client, Some(c"m"), None), userdata)
+            }
+            _ => call(name, &disconnect_event(client), userdata),
+        };
+        codes.push((name, code));
+    }
+    codes
+}
+
+/// Mosquitto 2.1 asks so about a listener with `protocol http_api`.
+#[test]
+fn another_thread_is_told_no_by_every_callback_and_touches_nothing() {
+    let bench = Bench::new(Chain::Defer);
+    bench.gate.verdict.set(Some(Verdict::Allow));
+    bench
+        .gate
+        .outcome
+        .replace(Some(crate::fake::admitted(None)));
+    let userdata = bench.userdata().expose_provenance();
+    let codes = thread::scope(|scope| {
+        let asking = scope.spawn(move || {
+            // The client is never looked at, and need not be one.
+            let client = ptr::without_provenance_mut(0x1000);
+            call_all(client, ptr::with_exposed_provenance_mut(userdata))
+        });
+        asking.join().unwrap()
+    });
+    for (event, code) in codes {
+        let refusal = match event {
+            ACL_CHECK => DENIED,
+            BASIC_AUTH => REFUSED,
+            EXT_AUTH_CONTINUE | EXT_AUTH_START => CONTINUE,
+            _ => ALLOWED,
+        };
+        assert_eq!(code, refusal, "{event}");
+    }
+    assert!(bench.gate.connects.borrow().is_empty());
+    assert!(bench.gate.checks.borrow().is_empty());
+    assert!(bench.gate.gone.borrow().is_empty());
+    assert!(bench.gate.arrived.borrow().is_empty());
+    assert!(bench.gate.commands.borrow().is_empty());
+    assert!(bench.gate.enhanced.borrow().is_empty());
+    assert_eq!(bench.gate.reloads.get(), 0);
+    assert!(bench.host.lines.borrow().is_empty());
+    // The plugin's own thread says so, once.
+    bench.tick();
+    bench.tick();
+    assert_eq!(bench.host.lines.borrow().len(), 1);
+    assert!(bench.host.said("http_api"));
+}
+
+#[test]
+fn an_address_that_is_not_text_makes_nobody_absent() {
+    for is_2_1 in [false, true] {
+        let bench = Bench::new(Chain::Final);
+        bench.host.is_2_1.set(is_2_1);
+        bench.gate.outcome.replace(Some(refused(Reason::BadSecret)));
+        bench.reload();
+        for address in [&b"\xff\xfe\x80"[..], b"", b"nowhere"] {
+            let mut client = FakeClient::new("c");
+            client.address = Some(address.to_vec());
+            for is_websocket in [false, true] {
+                client.is_websocket = is_websocket;
+                let code = bench.connect(&mut client, Some(c"dev1@acme"), Some(c"guess"));
+                assert_eq!(code, REFUSED);
+                assert_eq!(bench.connect(&mut client, None, None), REFUSED);
+            }
+        }
+        assert_eq!(bench.gate.connects.borrow().len(), 12);
+    }
+}
+
+#[test]
+fn a_client_without_an_address_is_restored_only_if_the_broker_knows_no_protocol_of_it() {
+    let bench = Bench::new(Chain::Final);
+    bench.gate.outcome.replace(Some(refused(Reason::BadSecret)));
+    let mut client = FakeClient::new("c");
+    client.address = None;
+    bench.reload();
+    assert_eq!(bench.connect(&mut client, Some(c"x"), None), REFUSED);
+    client.protocol = 0;
+    assert_eq!(bench.connect(&mut client, Some(c"x"), None), ALLOWED);
+    // 2.1 finds a client that it has restored, and none that is connecting.
+    let bench = Bench::new(Chain::Final);
+    bench.host.is_2_1.set(true);
+    bench.reload();
+    assert_eq!(bench.connect(&mut client, Some(c"x"), None), REFUSED);
+    let pointer = client.pointer();
+    bench.host.let_in.borrow_mut().insert("c".into(), pointer);
+    assert_eq!(bench.connect(&mut client, Some(c"x"), None), ALLOWED);
+    bench.tick();
+    assert_eq!(bench.connect(&mut client, Some(c"x"), None), REFUSED);
+}
+
+#[test]
+fn a_connect_during_a_reload_is_judged_though_it_is_all_that_an_away_client_was() {
+    let login = (Some(c"dev1@acme"), Some(c"secret"));
+    for is_2_1 in [false, true] {
+        let bench = Bench::new(Chain::Final);
+        bench.host.is_2_1.set(is_2_1);
+        let mut client = FakeClient::new("c");
+        bench.admit(&mut client);
+        bench.disconnect(&mut client);
+        bench.gate.outcome.replace(Some(refused(Reason::Suspended)));
+        bench.reload();
+        // The same handle, id, name and password, but a connection: on 2.0 over
+        // WebSockets, on 2.1 one that the broker does not find by its id yet.
+        client.is_websocket = true;
+        assert_eq!(bench.connect(&mut client, login.0, login.1), REFUSED);
+    }
+}
+
+#[test]
+fn only_what_a_client_can_t_choose_is_its_address() {
+    let bench = Bench::new(Chain::Final);
+    let mut client = FakeClient::new("c");
+    for (text, over_tcp) in [
+        (&b"192.0.2.1"[..], "192.0.2.1"),
+        (b"2001:db8::1", "2001:db8::1"),
+        (b"fe80::1%eth0", "fe80::1%eth0"),
+        (b"/run/mosquitto.sock", "/run/mosquitto.sock"),
+        (b"", "unix"),
+        (b"\xff", "unix"),
+        (b"192.0.2.1, 192.0.2.2", "unix"),
+        (b"127.0.0.1%x", "unix"),
+    ] {
+        client.address = Some(text.to_vec());
+        for (is_2_1, is_websocket) in [(false, false), (false, true), (true, false), (true, true)] {
+            bench.host.is_2_1.set(is_2_1);
+            client.is_websocket = is_websocket;
+            bench.connect(&mut client, None, None);
+            let expected = if is_websocket && !is_2_1 {
+                "ws"
+            } else {
+                over_tcp
+            };
+            let seen = bench.gate.addresses.borrow_mut().pop().flatten();
+            assert_eq!(seen.as_deref(), Some(expected));
+        }
+    }
+    client.address = None;
+    bench.connect(&mut client, None, None);
+    assert_eq!(bench.gate.addresses.borrow_mut().pop(), Some(None));
+}

@@ -1,0 +1,253 @@
+//! Who is asking: clients that choose their address, threads that are not the
+//! broker's first, and clients that the broker ends later than it is asked to.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use countersign_testkit::broker::Builder;
+use countersign_testkit::mqtt::Answer;
+use countersign_testkit::{Client, Version};
+use countersign_tests::{
+    ACCEPTED, Login, PATIENCE, REFUSED, Site, is_kicked, on_every_broker, text, topics_so_far,
+    wait_until,
+};
+
+/// A broker whose second listener speaks MQTT over WebSockets.
+fn start(version: Version) -> Site {
+    Site::start_with(version, websockets)
+}
+
+fn websockets(builder: Builder) -> Builder {
+    builder.listener().listener_line("protocol websockets")
+}
+
+fn websocket_port(site: &Site) -> u16 {
+    site.broker.port_of(1)
+}
+
+/// The address that `clients list` shows of a client.
+fn listed_address(site: &Site, client_id: &str) -> Option<String> {
+    let listed = site.cli.json(&["clients", "list"]);
+    let listed = listed.as_array().unwrap();
+    let client = listed.iter().find(|it| it["client_id"] == client_id)?;
+    Some(text(client, "address"))
+}
+
+/// Connected, upgraded to WebSockets, and has not sent its CONNECT yet.
+fn upgraded(login: &Login, number: u32, port: u16) -> (Client, Vec<u8>) {
+    let connect = login
+        .connect(&format!("guess-{number}"))
+        .header("X-Forwarded-For", b"\xff\xfe\x80");
+    (connect.open(port).unwrap(), connect.bytes())
+}
+
+on_every_broker! {
+    fn a_connect_during_a_reload_is_judged_whatever_address_it_claims(version) {
+        let site = start(version);
+        site.tenant("t1", &[]);
+        let login = site.credential_with("dev", "t1", &["--external-identity"]);
+        let wrong = login.with_secret("wrong-secret");
+        let port = websocket_port(&site);
+        for round in 0..12 {
+            let waiting: Vec<_> = (0..8).map(|number| upgraded(&wrong, round * 8 + number, port)).collect();
+            let pid = site.broker.pid().to_string();
+            let mut answers = Vec::new();
+            for (number, (mut client, connect)) in waiting.into_iter().enumerate() {
+                if number == 2 {
+                    let sent = std::process::Command::new("kill").args(["-HUP", &pid]).status();
+                    assert!(sent.unwrap().success());
+                }
+                client.send_bytes(&connect).unwrap();
+                answers.push(client);
+            }
+            for mut client in answers {
+                let answer = client.answer(PATIENCE).unwrap();
+                let is_refused = match &answer {
+                    Answer::Connack(connack) => connack.code == 5,
+                    Answer::Closed(_) => true,
+                    Answer::Auth(_) | Answer::Nothing => false,
+                };
+                assert!(is_refused, "{answer:?}");
+            }
+        }
+        assert_eq!(login.connect("right").websocket().code(port), ACCEPTED);
+    }
+
+    fn a_forwarded_address_is_shown_and_believed_nowhere(version) {
+        let site = start(version);
+        site.tenant("t1", &[]);
+        let login = site.credential("dev", "t1");
+        let port = websocket_port(&site);
+        let expected = if version.is_2_0() { "ws" } else { "127.0.0.1" };
+        let claim = "198.51.100.7";
+        let wrong = login.with_secret("wrong").connect("a").header("X-Forwarded-For", claim);
+        assert_eq!(wrong.code(port), REFUSED);
+        let line = site.broker.wait_for_log("refused `dev@t1`", PATIENCE).unwrap();
+        assert!(line.contains(&format!("from {expected}:")), "{line}");
+        let _client = login.connect("a").header("X-Forwarded-For", claim).accepted(port);
+        wait_until("the client is listed", || listed_address(&site, "a").is_some());
+        assert_eq!(listed_address(&site, "a").as_deref(), Some(expected));
+        assert!(!site.our_lines().contains(claim), "{}", site.our_lines());
+        wait_until("the refusal is in the audit", || {
+            let audit = site.cli.json(&["audit", "list", "--name", "dev@t1"]).to_string();
+            assert!(!audit.contains(claim), "{audit}");
+            audit.contains("bad-secret")
+        });
+    }
+
+    fn guesses_from_many_forwarded_addresses_count_as_one_place(version) {
+        let site = start(version);
+        site.tenant("t1", &[]);
+        let login = site.credential_with_password("dev", "t1", "a chosen password");
+        let port = websocket_port(&site);
+        for number in 0..40 {
+            let wrong = login.with_secret(&format!("guess {number}")).connect(&format!("g{number}"));
+            let wrong = wrong.header("X-Forwarded-For", format!("198.51.{number}.1"));
+            assert_eq!(wrong.code(port), REFUSED);
+        }
+        wait_until("guesses are not checked any more", || {
+            let audit = site.cli.json(&["audit", "list", "--name", "dev@t1"]);
+            audit.as_array().unwrap().iter().any(|row| row["cause"] == "over-budget")
+        });
+        // The owner's own place is not touched by that.
+        wait_until("the owner comes in", || site.code(&login) == ACCEPTED);
+    }
+
+    fn ending_a_websockets_session_ends_that_one_alone_with_its_will(version) {
+        let site = start(version);
+        site.tenant("t1", &[]);
+        let login = site.credential("dev", "t1");
+        let mut observer = site.observer("t1/will/#");
+        let port = websocket_port(&site);
+        let connect = |id: &str| login.connect(id).will_message(format!("t1/will/{id}"), "gone");
+        let mut tab = connect("tab").websocket().accepted(port);
+        let mut other_tab = connect("other-tab").websocket().accepted(port);
+        let mut plc = connect("plc").accepted(site.port());
+        site.cli.json(&["clients", "kick", "tab"]);
+        assert!(is_kicked(&mut tab));
+        wait_until("the Will comes", || topics_so_far(&mut observer) == ["t1/will/tab"]);
+        let line = site.broker.wait_for_log("ended the session", PATIENCE).unwrap();
+        assert!(line.contains("(tab)"), "{line}");
+        site.cli.json(&["clients", "kick", "plc"]);
+        assert!(is_kicked(&mut plc));
+        assert!(other_tab.is_alive());
+        assert_eq!(topics_so_far(&mut observer), ["t1/will/plc"]);
+        let ended = site.our_lines().matches("ended the session").count();
+        assert_eq!(ended, 2, "{}", site.our_lines());
+    }
+
+    fn a_rotation_over_websockets_ends_the_sessions_of_the_old_secret_alone(version) {
+        let site = start(version);
+        site.tenant("t1", &[]);
+        let old = site.credential("dev", "t1");
+        let port = websocket_port(&site);
+        let mut on_old = old.connect("old").websocket().accepted(port);
+        let new = Login::from(&site.cli.json(&["credential", "rotate", &old.username, "--overlap", "1s"]));
+        let mut on_new = new.connect("new").accepted(site.port());
+        let mut tab_on_new = new.connect("new-tab").websocket().accepted(port);
+        assert!(on_old.wait_closed(PATIENCE).is_some());
+        assert!(on_new.is_alive() && tab_on_new.is_alive());
+    }
+
+    fn a_websockets_client_that_reads_nothing_may_do_nothing_once_it_is_suspended(version) {
+        let site = start(version);
+        site.tenant("t1", &[]);
+        let deaf = site.credential("deaf", "t1");
+        let sender = site.credential("sender", "t1");
+        let port = websocket_port(&site);
+        let mut observer = site.observer("t1/from/deaf");
+        let mut client = deaf.connect("deaf").websocket().accepted(port);
+        assert_eq!(client.subscribe(&[("t1/to/deaf", 0)]).unwrap(), [0]);
+        // What it does not read fills the connection.
+        let mut sender = sender.connect("sender").accepted(site.port());
+        let payload = vec![b'x'; 60_000];
+        for _ in 0..200 {
+            sender.publish("t1/to/deaf", &payload, 1, false).unwrap();
+        }
+        client.send_publish("t1/from/deaf", b"1", 0, false, &Default::default()).unwrap();
+        wait_until("it may publish", || topics_so_far(&mut observer) == ["t1/from/deaf"]);
+        site.act("suspend", &deaf);
+        wait_until("its end is asked for", || {
+            client.send_publish("t1/from/deaf", b"2", 0, false, &Default::default()).ok();
+            sender.ping(PATIENCE).unwrap();
+            topics_so_far(&mut observer).is_empty()
+        });
+        client.send_publish("t1/from/deaf", b"3", 0, false, &Default::default()).ok();
+        sender.ping(PATIENCE).unwrap();
+        assert!(topics_so_far(&mut observer).is_empty());
+    }
+
+    fn a_reload_leaves_what_was_restored_alone(version) {
+        let mut site = Site::start_with(version, Builder::persistent);
+        site.tenant("t1", &[]);
+        let login = site.credential("dev", "t1");
+        let mut client = login.connect("stored").stored().accepted(site.port());
+        assert_eq!(client.subscribe(&[("t1/#", 1)]).unwrap(), [1]);
+        client.disconnect().unwrap();
+        thread::sleep(Duration::from_millis(1_000));
+        site.broker.restart().unwrap();
+        for _ in 0..3 {
+            site.broker.reload().unwrap();
+            // A signal that comes before the reload is over is lost.
+            assert_eq!(site.code(&login), ACCEPTED);
+        }
+        let mut sender = login.connect("sender").accepted(site.port());
+        sender.publish("t1/x", "x", 1, false).unwrap();
+        let (mut client, connack) = login.connect("stored").stored().connect(site.port()).unwrap();
+        assert!(connack.session_present);
+        assert_eq!(client.receive(PATIENCE).unwrap().topic, "t1/x");
+        assert!(site.broker.stop().unwrap().success());
+    }
+}
+
+/// 2.1 asks plugins from another thread about what comes in by HTTP.
+#[test]
+fn a_listener_for_http_does_not_get_in_the_way_of_logins() {
+    let site = Site::start_with(Version::V2_1, |builder| {
+        let builder = builder.listener();
+        let folder = format!("http_dir {}", builder.dir().display());
+        builder
+            .listener_line("protocol http_api")
+            .listener_line(folder)
+    });
+    site.tenant("t1", &[]);
+    let login = site.credential("dev", "t1");
+    let port = site.broker.port_of(1);
+    let ask = |authorization: &str| {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        let request = format!(
+            "GET /api/v1/version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{authorization}\r\n"
+        );
+        stream.write_all(request.as_bytes()).ok()?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).ok()?;
+        Some(String::from_utf8_lossy(&answer).into_owned())
+    };
+    // `dev@t1:wrong`
+    let wrong = "Authorization: Basic ZGV2QHQxOndyb25n\r\n";
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    let _answer = ask(wrong);
+                }
+            });
+        }
+        for number in 0..300 {
+            let code = login.connect(&format!("c{number}")).code(site.port());
+            assert_eq!(code, ACCEPTED);
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    let answer = ask(wrong).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    let log = site.broker.log();
+    assert!(!log.contains("panicked"), "{log}");
+    site.broker.wait_for_log("http_api", PATIENCE).unwrap();
+    site.wait_for_clients(&[]);
+}
