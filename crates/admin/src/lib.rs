@@ -20,6 +20,7 @@ pub mod check;
 pub mod clients;
 pub mod context;
 pub mod credential;
+mod difference;
 pub mod jwt;
 pub mod kind;
 pub mod namespace;

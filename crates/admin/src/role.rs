@@ -19,7 +19,7 @@ use crate::view::RoleView;
 
 mod preview;
 
-pub use self::preview::{Effect, TopicUse, preview};
+pub use self::preview::{Effect, preview};
 
 /// A role to be made.
 #[derive(Clone, Debug)]

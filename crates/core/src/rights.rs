@@ -22,9 +22,13 @@ use crate::user::{Grant, GrantedRight};
 
 use self::things::ThingLimit;
 
+mod client_ids;
+mod difference;
 mod join;
 mod things;
 
+pub use self::client_ids::UNKNOWN_CLIENT_ID;
+pub use self::difference::TopicUses;
 pub use self::join::joined_tenant;
 
 /// What a client wants to do with a topic; all bytes as it sent them.

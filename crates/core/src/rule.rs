@@ -8,6 +8,7 @@
 
 use core::fmt;
 
+mod difference;
 mod namespace;
 mod pattern;
 mod qos;
@@ -16,7 +17,9 @@ mod table;
 mod territory;
 mod verdict;
 
+pub(crate) use difference::Candidate;
 pub use namespace::{NamespaceError, Namespaces};
+pub(crate) use pattern::Part;
 pub use pattern::{NoVariables, Pattern, PatternError, Variable, Variables};
 pub use qos::{QoS, QosError};
 pub use set::RuleSet;

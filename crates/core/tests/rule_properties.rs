@@ -207,10 +207,11 @@ impl Naive<'_> {
                     && !(retain && rule.limits().no_retain)
             });
             let is_owned = matches!(source, RuleSource::Scheme(_))
-                || self
-                    .namespaces
-                    .iter()
-                    .any(|namespace| relates(&plain(namespace), asked, allow_by));
+                || self.namespaces.iter().any(|namespace| match allow_by {
+                    Relation::Covers => relates(&plain(namespace), asked, allow_by),
+                    // Something that both give must be left.
+                    Relation::Intersects => meet(&[&levels, &plain(namespace), &plain(asked)]),
+                });
             if keeps_limits && is_owned && relates(&levels, asked, allow_by) {
                 verdict = Verdict::Allow;
             }
@@ -266,12 +267,19 @@ fn plain(filter: &str) -> Vec<Level> {
 /// these topics are enough.
 fn relates(rule: &[Level], asked: &str, relation: Relation) -> bool {
     let asked = plain(asked);
-    let universe = universe(rule, &asked);
+    let universe = universe(&[rule, &asked]);
     let mut common = universe.iter().filter(|topic| falls_under(&asked, topic));
     match relation {
         Relation::Covers => common.all(|topic| falls_under(rule, topic)),
         Relation::Intersects => common.any(|topic| falls_under(rule, topic)),
     }
+}
+
+/// Says whether some topic falls under all of them.
+fn meet(filters: &[&[Level]]) -> bool {
+    let universe = universe(filters);
+    let mut topics = universe.iter();
+    topics.any(|topic| filters.iter().all(|filter| falls_under(filter, topic)))
 }
 
 fn falls_under(levels: &[Level], topic: &[String]) -> bool {
@@ -294,12 +302,17 @@ fn falls_under(levels: &[Level], topic: &[String]) -> bool {
     topic.next().is_none()
 }
 
-/// All topics of up to one level more than both filters name before a `#`, over
+/// All topics of up to one level more than the filters name before a `#`, over
 /// the literals that stand at each level, a fresh level, and a fresh `$` level
 /// in front.
-fn universe(one: &[Level], other: &[Level]) -> Vec<Vec<String>> {
-    let named = |levels: &[Level]| levels.iter().filter(|it| **it != Level::Rest).count();
-    let depth = named(one).max(named(other)).saturating_add(1);
+fn universe(filters: &[&[Level]]) -> Vec<Vec<String>> {
+    let named = |levels: &&[Level]| levels.iter().filter(|it| **it != Level::Rest).count();
+    let depth = filters
+        .iter()
+        .map(named)
+        .max()
+        .unwrap_or(0)
+        .saturating_add(1);
     let mut last: Vec<Vec<String>> = vec![Vec::new()];
     let mut all = Vec::new();
     for index in 0..depth {
@@ -309,7 +322,7 @@ fn universe(one: &[Level], other: &[Level]) -> Vec<Vec<String>> {
         }
         // The empty level tells a topic from no topic, so it is always there.
         names.push(String::new());
-        for level in [one.get(index), other.get(index)].into_iter().flatten() {
+        for level in filters.iter().filter_map(|levels| levels.get(index)) {
             if let Level::Literal(literal) = level {
                 names.push(literal.clone());
             }

@@ -1,28 +1,18 @@
 //! What a change of a role would do, to whom, before anybody does it.
-//!
-//! A credential gains or loses something only if the rest of what it has does
-//! not make up for the change. So it is asked, with the broker's own
-//! [`RuleSet`], what it may do without the change and with it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use countersign_core::client_id::ClientIdRule;
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::name::{GroupPath, LoginName, TenantId};
-use countersign_core::rights::{Grants, Values};
+use countersign_core::rights::{Grants, Rights, TopicUses, Values};
 use countersign_core::role::{Role, RoleName};
-use countersign_core::rule::{
-    Action, Effect as RuleEffect, Limits, Rule, RuleSet, RuleSource, Territories, Variables as _,
-};
-use countersign_core::scheme::Schemes;
 use countersign_core::store::{AdminStore, AdminTransaction, CredentialQuery, Intent};
-use countersign_core::tenant::Tenant;
-use countersign_core::topic::TopicFilter;
 use countersign_core::user::Grant;
 
 use super::{RoleError, changed, find};
 use crate::credential::{CredentialError, for_each};
+use crate::difference::{ClientIds, Difference, Ground};
 use crate::rule::RuleChange;
 use crate::tenant;
 use crate::user::Holding;
@@ -35,18 +25,9 @@ pub struct Effect {
     /// Whether it is connected now.
     pub is_connected: bool,
     /// What it may do after the change alone.
-    pub gains: Vec<TopicUse>,
+    pub gains: Vec<TopicUses>,
     /// What it may do before the change alone.
-    pub loses: Vec<TopicUse>,
-}
-
-/// A use of all topics of a filter.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct TopicUse {
-    /// Publishing or subscribing.
-    pub action: Action,
-    /// The topics, with the values of the credential in the place of variables.
-    pub filter: TopicFilter,
+    pub loses: Vec<TopicUses>,
 }
 
 /// Says which credentials, things and users would gain or lose what by a change
@@ -67,53 +48,65 @@ pub fn preview<S: AdminStore>(
     let mut transaction = store.begin(Intent::Read)?;
     let before = find(&mut transaction, tenant, name)?;
     let after = changed(&before, change, group).map_err(RoleError::from)?;
-    let comparison = Comparison::read(&mut transaction, &before, &after)?;
-    let connected: BTreeMap<CredentialId, Arc<str>> = transaction
-        .presence(Some(tenant))?
-        .into_iter()
-        .filter_map(|client| Some((client.presence.credential?, client.presence.client_id)))
-        .collect();
-    let holders = CredentialQuery {
-        tenant: Some(tenant.clone()),
-        ..CredentialQuery::default()
-    };
+    let mut connected: BTreeMap<CredentialId, Vec<Arc<str>>> = BTreeMap::new();
+    for client in transaction.presence(Some(tenant))? {
+        if let Some(credential) = client.presence.credential {
+            let ids = connected.entry(credential).or_default();
+            ids.push(client.presence.client_id);
+        }
+    }
     let mut effects = Vec::new();
-    let mut note = |holder: Holder<'_>| {
-        let client_id = connected.get(&holder.credential().id).map(|id| &**id);
-        let (gains, loses) = comparison.of(holder, client_id);
+    for_each_holder(&mut transaction, &before, &after, |holder, change| {
+        let credential = holder.credential();
+        let connected = connected.get(&credential.id).map_or(&[][..], Vec::as_slice);
+        let Difference { gains, loses } = change.of(holder, connected);
         if !(gains.is_empty() && loses.is_empty()) {
             effects.push(Effect {
-                name: holder.credential().name.clone(),
-                is_connected: client_id.is_some(),
+                name: credential.name.clone(),
+                is_connected: !connected.is_empty(),
                 gains,
                 loses,
             });
         }
+    })?;
+    Ok(effects)
+}
+
+/// Shows all who hold a role to `each`, with what is to become of the role.
+fn for_each_holder<T: AdminTransaction>(
+    transaction: &mut T,
+    before: &Role,
+    after: &Role,
+    mut each: impl FnMut(Holder<'_>, &Change),
+) -> Result<(), CredentialError> {
+    let Role { tenant, name, .. } = before;
+    let change = Change::read(transaction, before, after)?;
+    let credentials = CredentialQuery {
+        tenant: Some(tenant.clone()),
+        ..CredentialQuery::default()
     };
-    for_each(&mut transaction, holders, |credential| {
+    for_each(transaction, credentials, |credential| {
         if credential.roles.contains(name) {
-            note(Holder::Credential(credential));
+            each(Holder::Credential(credential), &change);
         }
         Ok::<_, CredentialError>(())
     })?;
     for thing in transaction.things(Some(tenant), None)? {
         if thing.roles.contains(name) {
-            note(Holder::Thing(&thing));
+            each(Holder::Credential(&thing), &change);
         }
     }
-    for Holding { user, grant } in &Holding::all(&mut transaction, tenant, name)? {
-        note(Holder::User(user, grant));
+    for Holding { user, grant } in &Holding::all(transaction, tenant, name)? {
+        each(Holder::User(user, grant), &change);
     }
-    Ok(effects)
+    Ok(())
 }
 
 /// Who holds the role.
 #[derive(Clone, Copy)]
 enum Holder<'a> {
-    /// A device.
+    /// A device or a thing.
     Credential(&'a Credential),
-    /// A thing, whose client id is a secret.
-    Thing(&'a Credential),
     /// A user, by this grant.
     User(&'a Credential, &'a Grant),
 }
@@ -121,34 +114,25 @@ enum Holder<'a> {
 impl<'a> Holder<'a> {
     fn credential(self) -> &'a Credential {
         match self {
-            Self::Credential(credential) | Self::Thing(credential) | Self::User(credential, _) => {
-                credential
-            }
+            Self::Credential(credential) | Self::User(credential, _) => credential,
         }
     }
 }
 
-/// The tenant with a role before its change, and with the role after it.
-struct Comparison {
-    tenant: Tenant,
-    walls: Territories,
-    schemes: Schemes,
+/// A tenant's roles before one of them changes, and after it.
+struct Change {
+    ground: Ground,
     before: Vec<Role>,
     after: Vec<Role>,
-    /// The rules that one of both has and the other has not.
-    differing: Vec<Rule>,
 }
 
-impl Comparison {
+impl Change {
     fn read<T: AdminTransaction>(
         transaction: &mut T,
         before: &Role,
         after: &Role,
     ) -> Result<Self, CredentialError> {
-        let tenants = transaction.tenants()?;
-        let owned = tenants
-            .iter()
-            .map(|tenant| (tenant.id.as_str(), &tenant.namespaces));
+        let tenant = tenant::find(transaction, &before.tenant)?;
         let roles = transaction.roles(Some(&before.tenant))?;
         let with = |role: &Role| {
             let replaced = roles.iter().map(|it| {
@@ -157,230 +141,57 @@ impl Comparison {
             });
             replaced.collect()
         };
-        let only_in = |one: &Role, other: &Role| {
-            let rules = one.rules.clone().into_iter();
-            let only = rules.filter(|rule| !other.rules.contains(rule));
-            only.map(|bound| bound.rule).collect::<Vec<_>>()
-        };
         Ok(Self {
-            tenant: tenant::find(transaction, &before.tenant)?,
-            walls: Territories::new(owned),
-            schemes: transaction.schemes()?,
+            ground: Ground::read(transaction, Some(tenant))?,
             before: with(before),
             after: with(after),
-            differing: [only_in(before, after), only_in(after, before)].concat(),
         })
     }
 
     /// What a holder of the role would gain and lose.
-    fn of(&self, holder: Holder<'_>, client_id: Option<&str>) -> (Vec<TopicUse>, Vec<TopicUse>) {
-        let values = self.values(holder, client_id);
-        let before = self.grants(holder, &self.before);
-        let after = self.grants(holder, &self.after);
-        let (mut gains, mut loses) = (Vec::new(), Vec::new());
-        for action in [Action::Publish, Action::Subscribe] {
-            for rule in self.differing.iter().filter(|rule| is_about(rule, action)) {
-                let may_before = self.compile(&before, &values, action, rule.limits());
-                let may_after = self.compile(&after, &values, action, rule.limits());
-                for filter in self.candidates(&values, rule, action, [&before, &after]) {
-                    let list = match (
-                        self.allows(&may_before, &filter),
-                        self.allows(&may_after, &filter),
-                    ) {
-                        (false, true) => &mut gains,
-                        (true, false) => &mut loses,
-                        (true, true) | (false, false) => continue,
-                    };
-                    let says =
-                        |said: &TopicUse| said.action == action && said.filter.covers(&filter);
-                    if !list.iter().any(says) {
-                        list.push(TopicUse { action, filter });
-                    }
+    fn of(&self, holder: Holder<'_>, connected: &[Arc<str>]) -> Difference {
+        let ids = match holder {
+            Holder::Credential(credential) => {
+                let held = [&self.before, &self.after].map(|roles| held_by(credential, roles));
+                self.ground.client_ids(credential, &held.concat())
+            }
+            Holder::User(credential, grant) => match self.ground.tenant() {
+                Some(tenant) => {
+                    let roles = [&self.before[..], &self.after[..]].concat();
+                    let grants = Grants::of_user(grant, tenant, &roles);
+                    let values = Values::of_user(credential, grant, "");
+                    ClientIds::Any(grants.telling_client_ids(&values, &tenant.namespaces))
                 }
-            }
-        }
-        (gains, loses)
-    }
-
-    /// What stands for the variables of a credential. A client id that is not
-    /// known yet stands for itself; one that is a secret stands for nothing.
-    fn values<'a>(&'a self, holder: Holder<'a>, client_id: Option<&'a str>) -> Values<'a> {
-        let credential = match holder {
-            Holder::Credential(credential) => credential,
-            Holder::Thing(credential) => {
-                let scheme = self.schemes.find(credential.scheme.as_str());
-                return Values::of_credential(credential, Some(ANY_CLIENT_ID), scheme);
-            }
-            Holder::User(credential, grant) => {
-                let client_id = client_id.unwrap_or(ANY_CLIENT_ID);
-                return Values::of_user(credential, grant, client_id);
-            }
+                None => ClientIds::One(None),
+            },
         };
-        let client_id = match &credential.client_id_rule {
-            ClientIdRule::Exact(id) => id.as_str(),
-            ClientIdRule::SameAsUsername => credential.name.as_str(),
-            ClientIdRule::Any
-            | ClientIdRule::FirstUse
-            | ClientIdRule::Prefix(_)
-            | ClientIdRule::SameAsSecret => client_id.unwrap_or(ANY_CLIENT_ID),
+        let rights = |roles: &[Role], client_id: Option<&str>| match (holder, self.ground.tenant())
+        {
+            (Holder::Credential(credential), _) => {
+                let held = held_by(credential, roles);
+                self.ground.rights_of(credential, &held, client_id)
+            }
+            (Holder::User(credential, _), Some(tenant)) => {
+                Rights::of_user(credential, client_id.unwrap_or_default(), tenant, roles)
+            }
+            (Holder::User(..), None) => Rights::none(),
         };
-        let scheme = self.schemes.find(credential.scheme.as_str());
-        Values::of_credential(credential, Some(client_id), scheme)
-    }
-
-    fn grants(&self, holder: Holder<'_>, roles: &[Role]) -> Grants {
-        let credential = match holder {
-            Holder::Credential(credential) | Holder::Thing(credential) => credential,
-            Holder::User(_, grant) => return Grants::of_user(grant, &self.tenant, roles),
-        };
-        let is_held = |role: &&Role| credential.roles.contains(&role.name);
-        let held: Vec<_> = roles.iter().filter(is_held).cloned().collect();
-        let scheme = self.schemes.find(credential.scheme.as_str());
-        Grants::of_credential(credential, Some(&self.tenant), scheme, &held)
-    }
-
-    /// What the grants allow in one direction, as rules that can be asked about
-    /// all topics of a filter.
-    ///
-    /// Allow rules with stricter limits than `limits` don't count: a message
-    /// that keeps to `limits` need not keep to theirs.
-    fn compile(
-        &self,
-        grants: &Grants,
-        values: &Values<'_>,
-        action: Action,
-        limits: Limits,
-    ) -> RuleSet {
-        let rules: Vec<(&RuleSource, Rule)> = grants
-            .iter()
-            .filter(|(_, rule)| is_about(rule, action) && includes(rule.limits(), limits))
-            .map(|(source, rule)| (source, as_subscription(rule)))
-            .collect();
-        let rules = rules.iter().map(|(source, rule)| (*source, rule));
-        RuleSet::compile(rules, values, &self.tenant.namespaces)
-    }
-
-    fn allows(&self, rules: &RuleSet, filter: &TopicFilter) -> bool {
-        let own = Some(self.tenant.id.as_str());
-        !self.walls.reaches_foreign(filter, own)
-            && rules.subscribe(filter.borrowed().into()).is_allowed()
-    }
-
-    /// The filters that the rule could make a difference for: what the tenant
-    /// owns of its own, and for a deny what else is allowed of it.
-    fn candidates(
-        &self,
-        values: &Values<'_>,
-        rule: &Rule,
-        action: Action,
-        grants: [&Grants; 2],
-    ) -> Vec<TopicFilter> {
-        let Some(filter) = filled(rule, values) else {
-            return Vec::new();
-        };
-        let owned = self.tenant.namespaces.iter();
-        let mut candidates: Vec<_> = owned.filter_map(|owned| common(&filter, owned)).collect();
-        if rule.effect() == RuleEffect::Deny {
-            let allowed = grants
-                .into_iter()
-                .flat_map(Grants::iter)
-                .map(|(_, granted)| granted)
-                .filter(|granted| granted.effect() == RuleEffect::Allow)
-                .filter(|granted| is_about(granted, action))
-                .filter_map(|granted| common(&filter, &filled(granted, values)?));
-            for allowed in allowed {
-                let owned = self.tenant.namespaces.iter();
-                candidates.extend(owned.filter_map(|owned| common(&allowed, owned)));
-                candidates.push(allowed);
-            }
-        }
-        candidates
+        self.ground.compare(
+            |client_id| rights(&self.before, client_id),
+            |client_id| rights(&self.after, client_id),
+            connected,
+            &ids,
+        )
     }
 }
 
-fn is_about(rule: &Rule, action: Action) -> bool {
-    rule.action() == action || rule.action() == Action::Both
+fn held_by(credential: &Credential, roles: &[Role]) -> Vec<Role> {
+    let is_held = |role: &&Role| credential.roles.contains(&role.name);
+    roles.iter().filter(is_held).cloned().collect()
 }
 
-/// Says whether every message that keeps to `wanted` keeps to `limits`.
-fn includes(limits: Limits, wanted: Limits) -> bool {
-    let qos = match (limits.max_qos, wanted.max_qos) {
-        (None, _) => true,
-        (Some(_), None) => false,
-        (Some(most), Some(wanted)) => wanted <= most,
-    };
-    qos && (wanted.no_retain || !limits.no_retain)
-}
-
-/// The rule about subscribing alone. Only such ones can be asked about all
-/// topics of a filter.
-fn as_subscription(rule: &Rule) -> Rule {
-    let pattern = rule.pattern().clone();
-    match rule.effect() {
-        RuleEffect::Allow => Rule::allow(Action::Subscribe, pattern),
-        RuleEffect::Deny => Rule::deny(Action::Subscribe, pattern),
-    }
-}
-
-/// The pattern of a rule with values in the place of its variables. Where one
-/// has no value that can be used, an allow matches nothing, and a deny any
-/// level.
-fn filled(rule: &Rule, values: &Values<'_>) -> Option<TopicFilter> {
-    let mut levels = Vec::new();
-    for level in rule.pattern().as_str().split('/') {
-        match (filled_level(level, rule, values), rule.effect()) {
-            (Some(text), _) => levels.push(text),
-            (None, RuleEffect::Allow) => return None,
-            (None, RuleEffect::Deny) => levels.push("+".into()),
-        }
-    }
-    TopicFilter::parse(&levels.join("/")).ok()
-}
-
-fn filled_level(level: &str, rule: &Rule, values: &Values<'_>) -> Option<String> {
-    let mut text = level.to_owned();
-    for variable in rule.pattern().variables() {
-        let name = variable.to_string();
-        if text.contains(&name) {
-            let value = values.value(variable)?;
-            if value.is_empty() || value.contains(['/', '+', '#', '\0']) {
-                return None;
-            }
-            text = text.replace(&name, value);
-        }
-    }
-    Some(text)
-}
-
-/// The filter of all topics that both match; none if there is no such topic.
-fn common(one: &TopicFilter, other: &TopicFilter) -> Option<TopicFilter> {
-    if !one.intersects(other) {
-        return None;
-    }
-    let (mut one, mut other) = (one.as_str().split('/'), other.as_str().split('/'));
-    let mut levels = Vec::new();
-    loop {
-        match (one.next(), other.next()) {
-            (Some("#"), Some(level)) => {
-                levels.push(level);
-                levels.extend(other);
-                break;
-            }
-            (Some(level), Some("#")) => {
-                levels.push(level);
-                levels.extend(one);
-                break;
-            }
-            (Some("+"), Some(level)) | (Some(level), Some(_)) => levels.push(level),
-            // One has ended, so the other has too, or goes on with `#`.
-            (None, _) | (_, None) => break,
-        }
-    }
-    TopicFilter::parse(&levels.join("/")).ok()
-}
-
-/// What a client id is called that is not known.
-const ANY_CLIENT_ID: &str = "${client_id}";
+#[cfg(test)]
+mod agreement;
 
 #[cfg(test)]
 mod tests {
@@ -429,7 +240,7 @@ mod tests {
         let group = group.map(|text| GroupPath::parse(text).unwrap());
         let (tenant, name) = (tenant_id("acme"), role_name("ops"));
         let effects = preview(&mut fixture.store, &tenant, &name, change, group.as_ref()).unwrap();
-        let uses = |sign: char, uses: &[TopicUse]| -> String {
+        let uses = |sign: char, uses: &[TopicUses]| -> String {
             let uses = uses.iter();
             uses.map(|usage| format!(" {sign}{} {}", usage.action, usage.filter))
                 .collect()
@@ -646,29 +457,6 @@ mod tests {
                 expected,
                 "{rule}"
             );
-        }
-    }
-
-    #[test]
-    fn what_two_filters_have_in_common_is_a_filter() {
-        let filter = |text| TopicFilter::parse(text).unwrap();
-        for (one, other, expected) in [
-            ("a", "a", Some("a")),
-            ("a", "b", None),
-            ("#", "a/+/b", Some("a/+/b")),
-            ("a/#", "a", Some("a")),
-            ("a/#", "+", Some("a")),
-            ("a/+/c", "+/b/#", Some("a/b/c")),
-            ("+/#", "a/#", Some("a/#")),
-            ("a/#", "a/b/#", Some("a/b/#")),
-            ("+/b", "a/+", Some("a/b")),
-            ("#", "$SYS/#", None),
-        ] {
-            for (one, other) in [(one, other), (other, one)] {
-                let common = common(&filter(one), &filter(other));
-                let common = common.as_ref().map(TopicFilter::as_str);
-                assert_eq!(common, expected, "{one} {other}");
-            }
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Rules and roles, as they are shown.
 
+use countersign_core::rights::TopicUses;
 use countersign_core::role::{Role, RoleRule};
 use countersign_core::rule::Rule;
 use serde::Serialize;
 
-use crate::role::{Effect, TopicUse};
+use crate::role::Effect;
 
 /// All that is shown of a rule.
 #[derive(Clone, Debug, Serialize)]
@@ -77,7 +78,7 @@ impl EffectView {
     /// The view of an effect.
     #[must_use]
     pub fn of(effect: &Effect) -> Self {
-        let views = |uses: &[TopicUse]| uses.iter().map(UseView::of).collect();
+        let views = |uses: &[TopicUses]| uses.iter().map(UseView::of).collect();
         Self {
             name: effect.name.to_string(),
             connected: effect.is_connected,
@@ -95,7 +96,7 @@ pub struct UseView {
 }
 
 impl UseView {
-    fn of(usage: &TopicUse) -> Self {
+    fn of(usage: &TopicUses) -> Self {
         Self {
             action: usage.action.as_str(),
             pattern: usage.filter.to_string(),

@@ -3,11 +3,12 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use countersign_admin::role::{self, Deletion, NewRole, TopicUse};
+use countersign_admin::role::{self, Deletion, NewRole};
 use countersign_admin::rule::RuleChange;
 use countersign_admin::text::Text;
 use countersign_admin::view::{EffectView, RoleView};
 use countersign_core::name::{GroupPath, TenantId};
+use countersign_core::rights::TopicUses;
 use countersign_core::role::{Role, RoleName};
 use countersign_core::rule::Effect;
 use serde_json::json;
@@ -177,8 +178,8 @@ fn preview(
     listing.finish()
 }
 
-fn in_words(uses: &[TopicUse]) -> Vec<String> {
-    let word = |usage: &TopicUse| format!("{} {}", usage.action, usage.filter);
+fn in_words(uses: &[TopicUses]) -> Vec<String> {
+    let word = |usage: &TopicUses| format!("{} {}", usage.action, usage.filter);
     uses.iter().map(word).collect()
 }
 

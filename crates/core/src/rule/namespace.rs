@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::table::Relation;
 use crate::topic::{FilterRef, TopicFilter, TopicName};
 
 /// The topic filters that one tenant owns; without any, it owns nothing.
@@ -72,7 +71,7 @@ impl Namespaces {
     /// Says whether the filter matches some topic that the tenant owns.
     #[must_use]
     pub fn could_reach<'a>(&self, filter: impl Into<FilterRef<'a>>) -> bool {
-        self.meeting(filter.into()).is_some()
+        self.reached(filter.into()).next().is_some()
     }
 
     /// Finds a pair, ours first, that has a topic in common.
@@ -80,20 +79,13 @@ impl Namespaces {
     pub fn overlap<'a>(&'a self, other: &'a Self) -> Option<(&'a TopicFilter, &'a TopicFilter)> {
         other
             .iter()
-            .find_map(|theirs| self.meeting(theirs.borrowed()).map(|ours| (ours, theirs)))
+            .find_map(|theirs| Some((self.reached(theirs.borrowed()).next()?, theirs)))
     }
 
-    /// Asks in the words that a rule is asked in.
-    pub(super) fn own(&self, filter: FilterRef<'_>, relation: Relation) -> bool {
-        match relation {
-            Relation::Covers => self.owns_all_of(filter),
-            Relation::Intersects => self.could_reach(filter),
-        }
-    }
-
-    /// Finds a namespace that has a topic in common with the filter.
-    fn meeting(&self, filter: FilterRef<'_>) -> Option<&TopicFilter> {
-        self.0.iter().find(|namespace| namespace.intersects(filter))
+    /// The namespaces that have a topic in common with the filter.
+    pub(super) fn reached(&self, filter: FilterRef<'_>) -> impl Iterator<Item = &TopicFilter> {
+        let namespaces = self.0.iter();
+        namespaces.filter(move |namespace| namespace.intersects(filter))
     }
 }
 

@@ -89,6 +89,30 @@ impl Pattern {
         TopicFilter::from_valid(levels.join("/").into())
     }
 
+    /// The levels, each as a text and in pieces.
+    pub(crate) fn levels(&self) -> impl Iterator<Item = (&str, Vec<Part<'_>>)> {
+        // The text was parsed, so nothing in it is an error.
+        let pieces = |level| (level, parts(level).filter_map(Result::ok).collect());
+        self.0.split('/').map(pieces)
+    }
+
+    /// The levels that hold neither a wildcard nor the client id, with values
+    /// in the place of their variables.
+    pub(crate) fn literal_levels(&self, variables: &impl Variables) -> Vec<String> {
+        let is_literal = |level: &&str| !matches!(*level, "+" | "#") && !holds_client_id(level);
+        let levels = self.0.split('/').filter(is_literal);
+        levels
+            .filter_map(|level| fill(level, false, variables))
+            .collect()
+    }
+
+    /// The client ids with which some level is `literal`.
+    pub(crate) fn client_ids_for(&self, literal: &str, variables: &impl Variables) -> Vec<String> {
+        let levels = self.0.split('/').filter(|level| holds_client_id(level));
+        let ids = levels.filter_map(|level| client_id_for(level, literal, variables));
+        ids.map(str::to_owned).collect()
+    }
+
     /// Fills in the variables; `None` is an allow that matches nothing.
     ///
     /// A value is taken literally or not at all. It can't be used when it is
@@ -128,7 +152,7 @@ impl fmt::Display for Pattern {
 }
 
 /// A pattern with its variables filled in.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct Bound {
     /// A topic filter, save that it may be too long for MQTT and match nothing.
     pub(super) text: Box<str>,
@@ -225,8 +249,10 @@ pub enum PatternError {
 }
 
 /// A piece of one level.
-enum Part<'a> {
+pub(crate) enum Part<'a> {
+    /// What stands there as it is.
     Text(&'a str),
+    /// What a value stands for.
     Variable(Variable<'a>),
 }
 
@@ -272,6 +298,33 @@ fn fill(level: &str, is_first: bool, variables: &impl Variables) -> Option<Strin
     // INVARIANT: a `$` topic is reached only by a pattern that names it.
     let becomes_reserved = is_first && opens_with_variable(level) && filled.starts_with('$');
     (!becomes_reserved).then_some(filled)
+}
+
+fn holds_client_id(level: &str) -> bool {
+    parts(level).any(|part| matches!(part, Ok(Part::Variable(Variable::ClientId))))
+}
+
+/// The client id with which the level is `literal`.
+fn client_id_for<'l>(level: &str, literal: &'l str, variables: &impl Variables) -> Option<&'l str> {
+    // What stands before, between and behind the ids.
+    let mut texts = vec![String::new()];
+    for part in parts(level) {
+        let text = match part.ok()? {
+            Part::Variable(Variable::ClientId) => {
+                texts.push(String::new());
+                continue;
+            }
+            Part::Text(text) => text,
+            Part::Variable(variable) => variables.value(variable).filter(|it| is_usable(it))?,
+        };
+        texts.last_mut()?.push_str(text);
+    }
+    let fixed: usize = texts.iter().map(String::len).sum();
+    let count = texts.len().checked_sub(1).filter(|count| *count > 0)?;
+    let length = literal.len().checked_sub(fixed)?.checked_div(count)?;
+    let start = texts.first()?.len();
+    let id = literal.get(start..start.checked_add(length)?)?;
+    (is_usable(id) && texts.join(id) == literal).then_some(id)
 }
 
 fn is_usable(value: &str) -> bool {

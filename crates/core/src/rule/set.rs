@@ -34,10 +34,10 @@ use crate::topic::{FilterRef, Subscription, TopicName};
 /// ```
 #[derive(Clone, Debug)]
 pub struct RuleSet {
-    publish: Side,
+    pub(super) publish: Side,
     subscribe: Side,
     /// Where tenants' own rules end; `None` is a session outside all tenants.
-    namespaces: Option<Namespaces>,
+    pub(super) namespaces: Option<Namespaces>,
     rule_count: usize,
 }
 
@@ -213,18 +213,18 @@ impl RuleSet {
         if !place.meets(relation, question.filter) {
             return Outcome::OutsidePattern;
         }
-        if let Some(message) = &question.message {
-            if limits.max_qos.is_some_and(|highest| message.qos > highest) {
-                return Outcome::QosTooHigh;
-            }
-            if limits.no_retain && message.retain {
-                return Outcome::RetainRefused;
-            }
+        if let Some(outcome) = broken_limit(limits, question.message.as_ref()) {
+            return outcome;
         }
+        let is_owned = |namespaces: &Namespaces| match relation {
+            Relation::Covers => namespaces.owns_all_of(question.filter),
+            // Something must be left to be delivered.
+            Relation::Intersects => namespaces
+                .reached(question.filter)
+                .any(|namespace| place.meets(relation, namespace.borrowed())),
+        };
         match &self.namespaces {
-            Some(namespaces) if is_confined && !namespaces.own(question.filter, relation) => {
-                Outcome::OutsideNamespaces
-            }
+            Some(namespaces) if is_confined && !is_owned(namespaces) => Outcome::OutsideNamespaces,
             Some(_) | None => Outcome::Matched,
         }
     }
@@ -233,6 +233,14 @@ impl RuleSet {
         match question.message {
             Some(_) => &self.publish,
             None => &self.subscribe,
+        }
+    }
+
+    /// The rules about publishing, or those about subscribing.
+    pub(super) fn side_of(&self, action: Action) -> &Side {
+        match action {
+            Action::Publish => &self.publish,
+            Action::Both | Action::Subscribe => &self.subscribe,
         }
     }
 }
@@ -245,9 +253,9 @@ impl Default for RuleSet {
 
 /// The rules about one action.
 #[derive(Clone, Debug)]
-struct Side {
-    allow: Table<Grant>,
-    deny: Table<Grant>,
+pub(super) struct Side {
+    pub(super) allow: Table<Grant>,
+    pub(super) deny: Table<Grant>,
     /// Allow rules that match nothing, by index.
     unbound: Box<[usize]>,
 }
@@ -282,12 +290,12 @@ impl Draft {
 
 /// What a rule says beside its pattern.
 #[derive(Clone, Copy, Debug)]
-struct Grant {
+pub(super) struct Grant {
     /// The rule's index in the order it was given.
     rule: usize,
-    limits: Limits,
+    pub(super) limits: Limits,
     /// The rule allows only what the tenant owns.
-    is_confined: bool,
+    pub(super) is_confined: bool,
 }
 
 /// What is asked, the same for an answer and for its explanation.
@@ -343,9 +351,21 @@ impl<'a> Question<'a> {
 }
 
 /// What an allow rule can limit.
-struct Message {
-    qos: QoS,
-    retain: bool,
+pub(super) struct Message {
+    pub(super) qos: QoS,
+    pub(super) retain: bool,
+}
+
+/// Says which limit a message breaks, if it breaks one.
+pub(super) fn broken_limit(limits: Limits, message: Option<&Message>) -> Option<Outcome> {
+    let message = message?;
+    if limits.max_qos.is_some_and(|highest| message.qos > highest) {
+        Some(Outcome::QosTooHigh)
+    } else if limits.no_retain && message.retain {
+        Some(Outcome::RetainRefused)
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -245,6 +245,14 @@ impl<T> Place<T> {
         }
     }
 
+    /// The filter, as it was put into the table.
+    pub(super) fn bound(&self) -> Bound {
+        Bound {
+            text: self.text.clone(),
+            opens_with_any: self.text.starts_with('+') && !self.shuns_reserved,
+        }
+    }
+
     /// Takes the head and the `+` behind it off.
     fn beyond_plus(mut self) -> Self {
         self.head_from = self.head_to.saturating_add(1);

@@ -40,6 +40,19 @@ impl Territories {
         self.reaches_other(Relation::Intersects, filter.into(), own)
     }
 
+    /// What tenants other than `own` own of the topics that a filter matches.
+    pub(super) fn foreign_parts(&self, filter: FilterRef<'_>, own: Option<&str>) -> Vec<Bound> {
+        let mut parts = Vec::new();
+        let end = self.0.find(Relation::Intersects, filter, |place| {
+            if Some(&*place.meaning) != own && place.meets(Relation::Intersects, filter) {
+                parts.push(place.bound());
+            }
+            false
+        });
+        debug_assert!(end.is_none(), "every place was passed over");
+        parts
+    }
+
     fn reaches_other(&self, relation: Relation, filter: FilterRef<'_>, own: Option<&str>) -> bool {
         self.find(relation, filter, |tenant| Some(tenant) != own)
             .is_some()
@@ -59,11 +72,7 @@ impl Territories {
 }
 
 fn claim(tenant: &str, filter: &TopicFilter) -> (Bound, Box<str>) {
-    let bound = Bound {
-        text: filter.as_str().into(),
-        opens_with_any: false,
-    };
-    (bound, tenant.into())
+    (Bound::from(filter), tenant.into())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{ClientIds, Naming, SERIAL, Scheme, Shape, TOKEN};
 use crate::name::TenantId;
-use crate::rule::{Pattern, Variable};
+use crate::rule::{self, Pattern, Variable};
 use crate::topic::TopicFilter;
 
 impl Scheme {
@@ -25,22 +25,19 @@ impl Scheme {
 
     /// Takes a pattern apart; `None` if it can never match.
     fn levels<'a>(&'a self, pattern: &'a Pattern, users: Users<'a>) -> Option<Vec<Level<'a>>> {
-        let mut variables = pattern.variables();
-        let mut level = |text: &'a str| match text {
+        let piece = |piece: rule::Part<'a>| match piece {
+            rule::Part::Text(text) => Some(Part::Text(text)),
+            rule::Part::Variable(variable) => self.values(variable, users),
+        };
+        let levels = pattern.levels().map(|(text, pieces)| match text {
             "#" => Some(Level::Rest),
             "+" => Some(Level::Any),
             _ => {
-                // A pattern was parsed, so each `${` is closed by a `}`.
-                let mut texts = text.split("${");
-                let mut parts: Vec<_> = texts.next().map(Part::Text).into_iter().collect();
-                for text in texts {
-                    parts.push(self.values(variables.next()?, users)?);
-                    parts.push(Part::Text(text.split_once('}')?.1));
-                }
-                Some(Level::Parts(parts))
+                let parts: Option<_> = pieces.into_iter().map(piece).collect();
+                parts.map(Level::Parts)
             }
-        };
-        pattern.as_str().split('/').map(&mut level).collect()
+        });
+        levels.collect()
     }
 
     /// What a variable can stand for; `None` if it has never a value.
