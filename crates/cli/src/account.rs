@@ -1,6 +1,6 @@
 //! Accounts of the operating system: who runs this, and whom files belong to.
 
-use std::path::Path;
+use std::sync::OnceLock;
 
 use nix::unistd::{Uid, User};
 
@@ -41,17 +41,6 @@ impl Account {
             .ok_or_else(|| Failure::refused(format!("there is no user `{name}` on this machine")))
     }
 
-    /// Gives the file or directory at `path` to this account.
-    pub(crate) fn take(&self, path: &Path) -> Result<(), Failure> {
-        std::os::unix::fs::chown(path, Some(self.uid), Some(self.gid)).map_err(|error| {
-            Failure::refused(format!(
-                "could not give `{}` to `{}`: {error}; run this as root",
-                path.display(),
-                self.name
-            ))
-        })
-    }
-
     /// Says whether the account is root, whom no mode holds back.
     pub(crate) fn is_root(&self) -> bool {
         self.uid == 0
@@ -69,7 +58,14 @@ impl From<User> for Account {
 }
 
 /// Who acts, as the audit writes it. Behind `sudo` that is who called it.
+///
+/// It is who ran the program, whomever root acts as by then.
 pub(crate) fn actor() -> String {
+    static ACTOR: OnceLock<String> = OnceLock::new();
+    ACTOR.get_or_init(find_actor).clone()
+}
+
+fn find_actor() -> String {
     let caller = Uid::current();
     let behind_sudo = if caller.is_root() {
         std::env::var("SUDO_USER")

@@ -17,6 +17,14 @@ impl Failure {
         Self::Refused(anyhow::Error::msg(text.into()))
     }
 
+    /// What went wrong, in words.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Refused(error) => format!("{error:#}"),
+            Self::Usage(text) => text.clone(),
+        }
+    }
+
     /// A misuse in these words.
     pub(crate) fn usage(text: impl Into<String>) -> Self {
         Self::Usage(text.into())

@@ -8,6 +8,7 @@ use countersign_sqlite::SqliteStore;
 
 use crate::account;
 use crate::failure::Failure;
+use crate::identity;
 use crate::output::Output;
 
 /// What all commands share.
@@ -20,9 +21,16 @@ pub(crate) struct Invocation {
 }
 
 impl Invocation {
-    /// Opens the store.
+    /// Opens the store. From here on root is whoever keeps it.
     pub(crate) fn open(&self) -> Result<SqliteStore, Failure> {
-        Ok(SqliteStore::open(&self.store)?)
+        let keeper = identity::become_keeper_of(&self.store)?;
+        SqliteStore::open(&self.store).map_err(|error| match keeper {
+            Some(keeper) => Failure::Refused(anyhow::Error::new(error).context(format!(
+                "as `{}`, who may write where the store lies",
+                keeper.name
+            ))),
+            None => error.into(),
+        })
     }
 
     /// Opens the store and acts on it, here and now, as whoever runs this.

@@ -22,6 +22,7 @@ mod args;
 mod command;
 mod doctor;
 mod failure;
+mod identity;
 mod input;
 mod invocation;
 mod listing;

@@ -1,14 +1,16 @@
 //! Copies of a store, made while it is used.
 
-use std::path::Path;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use countersign_core::store::{Intent, StoreError};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
-use crate::error::{Fault, of_io};
-use crate::file::{create_private, remove_with_companions, sync_directory_of};
-use crate::open::SqliteStore;
+use crate::error::{Fault, moved, of_io};
+use crate::file::{FileId, create_private, remove_with_companions, sync_directory_of};
+use crate::open::{SqliteStore, check_no_left_overs};
 use crate::patience::{ADMIN_WAIT, Patience};
 use crate::transaction::Scope;
 
@@ -19,6 +21,87 @@ pub struct BackupProgress {
     pub done: u64,
     /// The pages there are.
     pub total: u64,
+}
+
+/// A new file that a copy of a store goes to, held by its descriptors.
+///
+/// To make it, to fill it ([`SqliteStore::back_up_into`]) and to keep it are
+/// three steps, since root may have to be one user for the first and the last,
+/// and another for the second: filling it opens nothing by its name.
+#[derive(Debug)]
+pub struct BackupTarget {
+    connection: Connection,
+    file: File,
+    path: PathBuf,
+}
+
+impl BackupTarget {
+    /// Makes a new file at `path`, readable by its owner alone.
+    ///
+    /// # Errors
+    ///
+    /// Returns kind `Conflict` when something stands at `path`, and other kinds
+    /// when the file can't be made.
+    pub fn create(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::create_for(path.as_ref(), BACK_UP)
+    }
+
+    fn create_for(path: &Path, action: &'static str) -> Result<Self, StoreError> {
+        let said = |error| of_io(error, action, path);
+        check_no_left_overs(path, action)?;
+        let file = create_private(path).map_err(said)?;
+        let opened = open_for_filling(path).map_err(|fault| fault.while_trying(action, path));
+        let opened = opened.and_then(|connection| {
+            let made = FileId::from(&file.metadata().map_err(said)?);
+            let opened = FileId::of(path).map_err(said)?;
+            if made == opened {
+                Ok(connection)
+            } else {
+                Err(moved(action, path))
+            }
+        });
+        match opened {
+            Ok(connection) => Ok(Self {
+                connection,
+                file,
+                path: path.into(),
+            }),
+            Err(error) => {
+                remove_with_companions(path);
+                Err(error)
+            }
+        }
+    }
+
+    /// Keeps the file, so that it survives a power failure.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the disk can't say that it has the file. The
+    /// file is removed then.
+    pub fn keep(self) -> Result<(), StoreError> {
+        self.keep_for(BACK_UP)
+    }
+
+    fn keep_for(self, action: &'static str) -> Result<(), StoreError> {
+        let Self {
+            connection,
+            file,
+            path,
+        } = self;
+        drop(connection);
+        let kept = file.sync_all().and_then(|()| sync_directory_of(&path));
+        kept.map_err(|error: io::Error| {
+            remove_with_companions(&path);
+            of_io(error, action, &path)
+        })
+    }
+
+    /// Removes the file.
+    pub fn discard(self) {
+        drop(self.connection);
+        remove_with_companions(&self.path);
+    }
 }
 
 impl SqliteStore {
@@ -33,15 +116,31 @@ impl SqliteStore {
     pub fn backup(
         &self,
         destination: impl AsRef<Path>,
+        progress: impl FnMut(BackupProgress),
+    ) -> Result<(), StoreError> {
+        let mut target = BackupTarget::create(destination)?;
+        match self.back_up_into(&mut target, progress) {
+            Ok(()) => target.keep(),
+            Err(error) => {
+                target.discard();
+                Err(error)
+            }
+        }
+    }
+
+    /// Copies the store as it is now into `target`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when one of the files can't be read or written.
+    pub fn back_up_into(
+        &self,
+        target: &mut BackupTarget,
         mut progress: impl FnMut(BackupProgress),
     ) -> Result<(), StoreError> {
         let source = self.connect_again()?;
-        copy(
-            &source.connection,
-            destination.as_ref(),
-            "back the store up",
-            &mut progress,
-        )
+        copy_pages(&source.connection, &mut target.connection, &mut progress)
+            .map_err(|fault| fault.while_trying(BACK_UP, &target.path))
     }
 }
 
@@ -50,25 +149,36 @@ pub(crate) fn copy(
     source: &Connection,
     destination: &Path,
     action: &'static str,
-    progress: &mut dyn FnMut(BackupProgress),
 ) -> Result<(), StoreError> {
-    let file = create_private(destination).map_err(|error| of_io(error, action, destination))?;
-    let copied = copy_pages(source, destination, progress)
-        .map_err(|fault| fault.while_trying(action, destination))
-        .and_then(|()| {
-            file.sync_all()
-                .and_then(|()| sync_directory_of(destination))
-                .map_err(|error| of_io(error, action, destination))
-        });
-    if copied.is_err() {
-        remove_with_companions(destination);
+    let mut target = BackupTarget::create_for(destination, action)?;
+    match copy_pages(source, &mut target.connection, &mut |_| {}) {
+        Ok(()) => target.keep_for(action),
+        Err(fault) => {
+            target.discard();
+            Err(fault.while_trying(action, destination))
+        }
     }
-    copied
+}
+
+/// Opens the new, empty file, and everything beside it that SQLite would look
+/// for later: it has no journal, and its lock is held from here on.
+fn open_for_filling(path: &Path) -> Result<Connection, Fault> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.execute_batch(
+        "PRAGMA journal_mode = OFF;
+         PRAGMA locking_mode = EXCLUSIVE;
+         PRAGMA synchronous = OFF;
+         BEGIN EXCLUSIVE; COMMIT;",
+    )?;
+    Ok(connection)
 }
 
 fn copy_pages(
     source: &Connection,
-    destination: &Path,
+    target: &mut Connection,
     progress: &mut dyn FnMut(BackupProgress),
 ) -> Result<(), Fault> {
     let _patience = Patience::of(ADMIN_WAIT);
@@ -76,10 +186,8 @@ fn copy_pages(
     // somebody else would make SQLite start over.
     let scope = Scope::begin(source, Intent::Read)?;
     source.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut target = Connection::open_with_flags(destination, flags)?;
     {
-        let backup = Backup::new(source, &mut target)?;
+        let backup = Backup::new(source, target)?;
         loop {
             let step = backup.step(PAGES)?;
             let pages = backup.progress();
@@ -102,9 +210,9 @@ fn copy_pages(
             }
         }
     }
-    target.close().map_err(|(_, error)| error)?;
     Ok(scope.commit()?)
 }
 
+const BACK_UP: &str = "back the store up";
 /// Pages a step: 4 MiB, so that a progress bar moves.
 const PAGES: i32 = 1_024;

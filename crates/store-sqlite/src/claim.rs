@@ -1,6 +1,6 @@
 //! A broker's name, held by one live process at a time.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use countersign_core::store::{StoreError, StoreErrorKind};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::of_io;
-use crate::file::{beside, create_private};
+use crate::file::{beside, create_private, open_file};
 use crate::open::SqliteStore;
 
 /// Holds a broker's name on a store until it is dropped.
@@ -43,9 +43,7 @@ impl SqliteStore {
 /// is no file any more.
 fn open_or_create(path: &Path) -> io::Result<File> {
     match create_private(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            OpenOptions::new().read(true).open(path)
-        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => open_file(path),
         made => made,
     }
 }

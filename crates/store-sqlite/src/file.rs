@@ -1,47 +1,81 @@
 //! Files that hold what nobody else may read.
 
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::Mode;
+use nix::unistd::{UnlinkatFlags, unlinkat};
 
 /// Makes a new file that its owner alone may read and write.
 ///
 /// It has its mode from the start, and nothing that stands at `path`, a
 /// symbolic link included, is followed or replaced. Where root makes it in
 /// another user's directory, it belongs to that user, as the broker that will
-/// use it runs as them.
+/// use it runs as them. The directory is held while that happens: another one
+/// that takes its name changes nothing.
 ///
 /// # Errors
 ///
 /// Returns [`io::ErrorKind::AlreadyExists`] when there is something at `path`,
 /// and other kinds when the file can't be made.
 pub fn create_private(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .mode(PRIVATE)
-        .open(path)?;
-    let finish = || -> io::Result<()> {
-        // A strict umask may have taken the owner's rights away.
-        file.set_permissions(std::fs::Permissions::from_mode(PRIVATE))?;
-        let made = file.metadata()?;
-        let around = directory_of(path).metadata()?;
-        if made.uid() == ROOT && around.uid() != ROOT {
-            std::os::unix::fs::fchown(&file, Some(around.uid()), Some(around.gid()))?;
-        }
-        Ok(())
-    };
-    match finish() {
+    let directory = open_directory_of(path)?;
+    let name = path
+        .file_name()
+        .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let flags =
+        OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let file = File::from(openat(
+        &directory,
+        name,
+        flags,
+        Mode::from_bits_truncate(PRIVATE),
+    )?);
+    match make_private(&file, &directory) {
         Ok(()) => Ok(file),
         Err(error) => {
             // The error that brought us here says more than one of this.
-            let _ = std::fs::remove_file(path);
+            let _ = unlinkat(&directory, name, UnlinkatFlags::NoRemoveDir);
             Err(error)
         }
     }
+}
+
+fn make_private(file: &File, directory: &File) -> io::Result<()> {
+    // A strict umask may have taken the owner's rights away.
+    file.set_permissions(Permissions::from_mode(PRIVATE))?;
+    let made = file.metadata()?;
+    let around = directory.metadata()?;
+    if made.uid() == ROOT && around.uid() != ROOT {
+        std::os::unix::fs::fchown(file, Some(around.uid()), Some(around.gid()))?;
+    }
+    Ok(())
+}
+
+/// Opens a file that was made before, to read it. What is no file, as a pipe
+/// that somebody put there, is refused and not waited for.
+pub(crate) fn open_file(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlag::O_NONBLOCK.bits())
+        .open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::from(io::ErrorKind::InvalidInput))
+    }
+}
+
+fn open_directory_of(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        // Its entries are of no interest, so that it need not be readable.
+        .custom_flags((OFlag::O_PATH | OFlag::O_DIRECTORY).bits())
+        .open(directory_of(path))
 }
 
 /// What tells one file from another, whatever their names.
@@ -54,11 +88,16 @@ pub(crate) struct FileId {
 impl FileId {
     /// The file that `path` names now.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
-        let facts = path.metadata()?;
-        Ok(Self {
+        path.metadata().map(|facts| Self::from(&facts))
+    }
+}
+
+impl From<&Metadata> for FileId {
+    fn from(facts: &Metadata) -> Self {
+        Self {
             device: facts.dev(),
             number: facts.ino(),
-        })
+        }
     }
 }
 
@@ -84,11 +123,15 @@ pub(crate) fn sync_directory_of(path: &Path) -> io::Result<()> {
 
 /// Removes a file that was made here and the ones that SQLite put beside it.
 pub(crate) fn remove_with_companions(path: &Path) {
-    for suffix in ["-wal", "-shm", "-journal", ""] {
+    for file in COMPANIONS.map(|suffix| beside(path, suffix)) {
         // Most of them do not exist; nobody is left to be told of the rest.
-        let _ = std::fs::remove_file(beside(path, suffix));
+        let _ = std::fs::remove_file(file);
     }
+    let _ = std::fs::remove_file(path);
 }
+
+/// What SQLite puts beside a file.
+pub(crate) const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 const PRIVATE: u32 = 0o600;
 const ROOT: u32 = 0;

@@ -50,7 +50,7 @@ mod writing;
 
 pub use admin::SqliteTransaction;
 pub use audit::AuditCheck;
-pub use backup::BackupProgress;
+pub use backup::{BackupProgress, BackupTarget};
 pub use claim::BrokerClaim;
 pub use file::create_private;
 pub use open::SqliteStore;

@@ -1,6 +1,5 @@
 //! Making and opening a store.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +10,8 @@ use rusqlite::{Connection, MAIN_DB, OpenFlags};
 use crate::backup;
 use crate::error::{Fault, damaged, make_one, moved, of_io};
 use crate::file::{
-    FileId, beside, create_private, directory_of, remove_with_companions, sync_directory_of,
+    COMPANIONS, FileId, beside, create_private, directory_of, open_file, remove_with_companions,
+    sync_directory_of,
 };
 use crate::patience::{ADMIN_WAIT, BATCH_WAIT, GATE_WAIT, Patience, leave_a_turn, wait_a_little};
 use crate::schema::{self, Header, MIGRATIONS};
@@ -50,17 +50,7 @@ impl SqliteStore {
     pub fn create(path: impl AsRef<Path>, settings: &Settings) -> Result<Self, StoreError> {
         let action = "create the store";
         let path = path.as_ref();
-        for suffix in ["-wal", "-shm", "-journal"] {
-            let left_over = beside(path, suffix);
-            if left_over.symlink_metadata().is_ok() {
-                return Err(
-                    StoreError::new(action, StoreErrorKind::Conflict).with_detail(format!(
-                        "`{}` is left over from another store; move it away",
-                        left_over.display()
-                    )),
-                );
-            }
-        }
+        check_no_left_overs(path, action)?;
         create_private(path).map_err(|error| of_io(error, action, path))?;
         let made = Self::fill(path, settings).and_then(|store| {
             sync_directory_of(path).map_err(|error| of_io(error, action, path))?;
@@ -214,7 +204,7 @@ impl SqliteStore {
     /// on the log's own file, so that a second handle on it does no harm.
     pub(crate) fn sync(&self, action: &'static str) -> Result<(), StoreError> {
         let log = beside(&self.path, "-wal");
-        File::open(&log)
+        open_file(&log)
             .and_then(|file| file.sync_data())
             .map_err(|error| of_io(error, action, &log))
     }
@@ -282,6 +272,16 @@ impl SqliteStore {
         if !file.is_file() {
             return Err(unusable("is no file"));
         }
+        // A link leads elsewhere, and a pipe keeps whoever opens it waiting.
+        for suffix in COMPANIONS {
+            if let Ok(companion) = beside(path, suffix).symlink_metadata()
+                && !companion.is_file()
+            {
+                return Err(unusable(&format!(
+                    "has a `{suffix}` beside it that is no file; remove that"
+                )));
+            }
+        }
         let path = absolute(path, action)?;
         let _patience = Patience::of(ADMIN_WAIT);
         let explain = |fault: Fault| fault.while_trying(action, &path);
@@ -319,6 +319,21 @@ impl SqliteStore {
     }
 }
 
+/// Checks that nothing stands where SQLite would keep its log beside a new file.
+pub(crate) fn check_no_left_overs(path: &Path, action: &'static str) -> Result<(), StoreError> {
+    for companion in COMPANIONS.map(|suffix| beside(path, suffix)) {
+        if companion.symlink_metadata().is_ok() {
+            return Err(
+                StoreError::new(action, StoreErrorKind::Conflict).with_detail(format!(
+                    "`{}` is left over from another store; move it away",
+                    companion.display()
+                )),
+            );
+        }
+    }
+    Ok(())
+}
+
 /// Brings an older schema up to date, after a copy was made.
 fn upgrade(connection: &Connection, path: &Path, migrations: &[&str]) -> Result<(), StoreError> {
     let action = "bring the store up to date";
@@ -330,7 +345,7 @@ fn upgrade(connection: &Connection, path: &Path, migrations: &[&str]) -> Result<
         Header::Ours(_) | Header::Empty | Header::Foreign => return Ok(()),
     };
     let source = connect(path, OpenFlags::empty()).map_err(explain)?;
-    backup::copy(&source, &free_name(path, version), action, &mut |_| {})?;
+    backup::copy(&source, &free_name(path, version), action)?;
     schema::migrate(connection, version, migrations).map_err(explain)?;
     scope.commit().map_err(|error| explain(error.into()))
 }

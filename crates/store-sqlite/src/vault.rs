@@ -2,14 +2,13 @@
 
 use core::fmt;
 use std::cell::OnceCell;
-use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
 use countersign_core::seal::SealKey;
 use zeroize::Zeroizing;
 
-use crate::file::beside;
+use crate::file::{beside, open_file};
 
 /// What stands in the key file, once somebody asked for it.
 #[derive(Default)]
@@ -33,7 +32,7 @@ impl fmt::Debug for KeyFile {
 fn read(path: &Path) -> Option<Zeroizing<Vec<u8>>> {
     // Of the right size from the start: a buffer that grows leaves copies.
     let mut content = Zeroizing::new(Vec::with_capacity(LONGEST));
-    let file = File::open(path).ok()?;
+    let file = open_file(path).ok()?;
     let longest = u64::try_from(LONGEST).unwrap_or(u64::MAX);
     file.take(longest).read_to_end(&mut content).ok()?;
     Some(content)

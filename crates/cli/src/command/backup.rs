@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use countersign_sqlite::{BackupProgress, BackupTarget, SqliteStore};
 use serde_json::json;
 
 use crate::failure::Failure;
+use crate::identity::Acting;
 use crate::invocation::Invocation;
 use crate::progress::Progress;
 
@@ -18,13 +20,31 @@ pub(crate) struct Backup {
 }
 
 impl Backup {
+    /// Root is one user where the store lies, and another where the copy goes.
     pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
-        let mut progress = Progress::default();
-        let store = invocation.open()?;
-        let result = store.backup(&self.file, |step| progress.show(step.done, step.total));
-        progress.clear();
-        result?;
         let path = std::path::absolute(&self.file)?;
+        let mut progress = Progress::default();
+        let mut target = {
+            let _there = Acting::for_keeper_of(&path)?;
+            BackupTarget::create(&path)?
+        };
+        let filled = {
+            let here = Acting::for_keeper_of(&invocation.store);
+            here.and_then(|_here| {
+                let store = SqliteStore::open(&invocation.store)?;
+                let step = |step: BackupProgress| progress.show(step.done, step.total);
+                Ok(store.back_up_into(&mut target, step)?)
+            })
+        };
+        progress.clear();
+        let _there = Acting::for_keeper_of(&path)?;
+        match filled {
+            Ok(()) => target.keep()?,
+            Err(failure) => {
+                target.discard();
+                return Err(failure);
+            }
+        }
         invocation.output.record(&json!({ "path": path }))?;
         Ok(ExitCode::SUCCESS)
     }

@@ -1,9 +1,9 @@
 //! `countersign init`: a store and its key file, both or neither.
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,15 +12,19 @@ use countersign_admin::{OsRandom, RandomSource as _, settings};
 use countersign_core::secret::Argon2Params;
 use countersign_core::store::Settings;
 use countersign_sqlite::{SqliteStore, create_private};
+use nix::errno::Errno;
+use nix::libc::{O_DIRECTORY, O_NOFOLLOW};
+use nix::unistd::{AccessFlags, Uid, eaccess};
 use serde_json::json;
 
 use crate::account::Account;
 use crate::failure::Failure;
+use crate::identity::{Acting, Keeper};
 use crate::invocation::{Invocation, as_caller};
 
 #[derive(Args, Debug)]
 pub(crate) struct Init {
-    /// Whom the files are given to: the user that the broker runs as.
+    /// Whose the files are: the user that the broker runs as.
     #[arg(long, value_name = "USER")]
     owner: Option<String>,
     /// How chosen passwords are hashed.
@@ -33,6 +37,21 @@ impl Init {
         let owner = self.owner.as_deref().map(Account::require).transpose()?;
         let store = std::path::absolute(&invocation.store)?;
         let key = key_of(&store);
+        let settings = Settings {
+            argon2: self.argon2.unwrap_or_default(),
+            ..Settings::default()
+        };
+        // What root made goes last, when it is root again.
+        let mut above = Made::default();
+        let _acting = match &owner {
+            Some(owner) => {
+                if Uid::effective().is_root() && Keeper::of(&store)? == Keeper::Root {
+                    above.first_directory_above(&store, owner)?;
+                }
+                Acting::as_user(owner)?
+            }
+            None => Acting::for_keeper_of(&store)?,
+        };
         // A log that is left over from another store would spoil this one.
         let companions = COMPANIONS.map(|suffix| beside(&store, suffix));
         for path in [&store, &key].into_iter().chain(&companions) {
@@ -40,24 +59,20 @@ impl Init {
                 return Err(exists(path));
             }
         }
-        let settings = Settings {
-            argon2: self.argon2.unwrap_or_default(),
-            ..Settings::default()
-        };
+        if let Some(owner) = &owner {
+            check_access(owner, &store)?;
+        }
         let mut made = Made::default();
-        made.directories_above(&store, owner.as_ref())?;
+        made.directories_above(&store)?;
         let draft = made.draft_of(&store);
         fill_store(&draft, &settings)?;
         let key_draft = made.draft_of(&key);
         write_key(&key_draft)?;
-        if let Some(owner) = &owner {
-            owner.take(&draft)?;
-            owner.take(&key_draft)?;
-        }
         // The store comes last: whoever sees it sees the key too.
         made.put(&key_draft, &key)?;
         made.put(&draft, &store)?;
         made.keep();
+        above.keep();
         let hints = [
             (
                 "key",
@@ -93,28 +108,39 @@ struct Made {
 }
 
 impl Made {
+    /// Makes the topmost of the directories that `path` needs and that are
+    /// missing, for this user. Root does, where nobody else can write.
+    fn first_directory_above(&mut self, path: &Path, owner: &Account) -> Result<(), Failure> {
+        let Some(directory) = missing_above(path).pop() else {
+            return Ok(());
+        };
+        let made = self.directory(directory)?;
+        fchown(made, Some(owner.uid), Some(owner.gid)).map_err(|error| about(directory, error))
+    }
+
     /// Makes the directories that `path` needs and that are missing.
-    fn directories_above(&mut self, path: &Path, owner: Option<&Account>) -> Result<(), Failure> {
-        let missing: Vec<_> = path
-            .ancestors()
-            .skip(1)
-            .take_while(|directory| directory.symlink_metadata().is_err())
-            .collect();
-        for directory in missing.into_iter().rev() {
-            let said = |error| about(directory, error);
-            fs::DirBuilder::new()
-                .mode(PRIVATE_DIRECTORY)
-                .create(directory)
-                .map_err(said)?;
-            self.directories.push(directory.into());
-            // A strict umask may have taken rights away.
-            let mode = fs::Permissions::from_mode(PRIVATE_DIRECTORY);
-            fs::set_permissions(directory, mode).map_err(said)?;
-            if let Some(owner) = owner {
-                owner.take(directory)?;
-            }
+    fn directories_above(&mut self, path: &Path) -> Result<(), Failure> {
+        for directory in missing_above(path).into_iter().rev() {
+            self.directory(directory)?;
         }
         Ok(())
+    }
+
+    fn directory(&mut self, path: &Path) -> Result<File, Failure> {
+        let said = |error| about(path, error);
+        fs::DirBuilder::new()
+            .mode(PRIVATE_DIRECTORY)
+            .create(path)
+            .map_err(said)?;
+        self.directories.push(path.into());
+        let made = fs::set_permissions(path, fs::Permissions::from_mode(PRIVATE_DIRECTORY));
+        let open = || {
+            OpenOptions::new()
+                .read(true)
+                .custom_flags(O_DIRECTORY | O_NOFOLLOW)
+                .open(path)
+        };
+        made.and_then(|()| open()).map_err(said)
     }
 
     /// A name beside `path` that is this process's alone.
@@ -159,6 +185,48 @@ impl Drop for Made {
         for directory in self.directories.iter().rev() {
             let _ = fs::remove_dir(directory);
         }
+    }
+}
+
+/// The directories that `path` needs and that are missing, the deepest first.
+fn missing_above(path: &Path) -> Vec<&Path> {
+    path.ancestors()
+        .skip(1)
+        .take_while(|directory| directory.symlink_metadata().is_err())
+        .collect()
+}
+
+/// Checks that the owner can get to the store, and do beside it what SQLite
+/// does there. We are the owner by now.
+fn check_access(owner: &Account, store: &Path) -> Result<(), Failure> {
+    let above: Vec<_> = store.ancestors().skip(1).collect();
+    let name = &owner.name;
+    for directory in above.iter().rev() {
+        check(directory, AccessFlags::X_OK, || {
+            let shown = directory.display();
+            format!("`{name}` can't pass through `{shown}`; `chmod a+x {shown}`")
+        })?;
+    }
+    let Some(directory) = above.first() else {
+        return Ok(());
+    };
+    check(directory, AccessFlags::W_OK, || {
+        let shown = directory.display();
+        format!(
+            "`{name}` can't make files in `{shown}`, as the broker has to; `chown {name}: {shown}`"
+        )
+    })
+}
+
+fn check(directory: &Path, access: AccessFlags, what: impl Fn() -> String) -> Result<(), Failure> {
+    match eaccess(directory, access) {
+        // What is not there yet is made.
+        Ok(()) | Err(Errno::ENOENT) => Ok(()),
+        Err(Errno::EACCES) => Err(Failure::refused(format!(
+            "{}, or let --store name another place",
+            what()
+        ))),
+        Err(error) => Err(about(directory, error.into())),
     }
 }
 

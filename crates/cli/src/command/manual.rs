@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::args::Arguments;
 use crate::failure::Failure;
+use crate::identity::Acting;
 use crate::invocation::Invocation;
 
 #[derive(Args, Debug)]
@@ -45,6 +46,7 @@ impl Man {
                 "there is no directory `{directory}`; make it first"
             )));
         }
+        let _acting = Acting::for_keeper_of(&self.directory.join("countersign.1"))?;
         clap_mangen::generate_to(Arguments::command(), &self.directory)?;
         invocation
             .output

@@ -13,6 +13,7 @@ use countersign_sqlite::SqliteStore;
 use super::{Problem, Report};
 use crate::command::audit::intact;
 use crate::command::init::key_of;
+use crate::identity::Acting;
 use crate::invocation::now;
 
 /// What of a store matters to a broker's configuration.
@@ -26,8 +27,17 @@ pub(super) struct Content {
 
 /// Checks the store and says what of it matters elsewhere.
 pub(super) fn check(report: &mut Report, path: &Path) -> Content {
-    let opened = SqliteStore::open(path).map_err(|error| unusable(path, &error));
-    let Some(mut store) = report.take("store", opened) else {
+    // Whoever could swap the store's files is who reads them.
+    let opened = Acting::for_keeper_of(path)
+        .map_err(|failure| {
+            let fix = "keep the store where one user alone may write";
+            Problem::new(failure.text(), fix)
+        })
+        .and_then(|acting| match SqliteStore::open(path) {
+            Ok(store) => Ok((acting, store)),
+            Err(error) => Err(unusable(path, &error)),
+        });
+    let Some((_acting, mut store)) = report.take("store", opened) else {
         return Content::default();
     };
     report.note("integrity", integrity(&store));

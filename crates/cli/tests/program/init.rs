@@ -109,17 +109,24 @@ fn the_owner_gets_all_that_was_made() {
     }
     let nobody = User::from_name("nobody").unwrap().unwrap();
     let shop = Shop::empty();
-    let store = shop.directory.path().join("a/store.db");
-    shop.run_words(&[
+    let store = shop.directory.path().join("a/b/store.db");
+    let init = [
         "init",
         "--owner",
         "nobody",
         "--store",
         store.to_str().unwrap(),
-    ])
-    .done();
-    let key = shop.directory.path().join("a/store.db.key");
-    for path in [store.as_path(), &key, store.parent().unwrap()] {
+    ];
+    // The owner has to get there; until then nothing is made.
+    fs::set_permissions(shop.directory.path(), Permissions::from_mode(0o700)).unwrap();
+    let said = shop.run_words(&init).refused(1);
+    assert!(said.contains("`nobody` can't pass through"), "{said}");
+    assert!(shop.files().is_empty(), "{:?}", shop.files());
+    fs::set_permissions(shop.directory.path(), Permissions::from_mode(0o755)).unwrap();
+    shop.run_words(&init).done();
+    let key = shop.directory.path().join("a/b/store.db.key");
+    let above = shop.directory.path().join("a");
+    for path in [store.as_path(), &key, store.parent().unwrap(), &above] {
         let file = path.metadata().unwrap();
         assert_eq!(file.uid(), nobody.uid.as_raw(), "{path:?}");
         assert_eq!(file.gid(), nobody.gid.as_raw(), "{path:?}");

@@ -1,0 +1,333 @@
+//! What root does in the folders of another user, who may put there what they
+//! want.
+
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{RenameFlags, renameat2};
+use nix::unistd::User;
+
+use crate::support::{Ran, Shop, is_root, names_in};
+
+/// Two folders: one that another user owns, and one of root's, which nothing
+/// may change.
+struct Folders {
+    shop: Shop,
+    user: User,
+}
+
+/// All that there is to know about the folder of root's.
+type State = Vec<(String, u32, u32, u32, u64, Vec<u8>)>;
+
+impl Folders {
+    fn new() -> Self {
+        let user = User::from_name("nobody").unwrap().unwrap();
+        let shop = Shop::empty();
+        fs::set_permissions(shop.directory.path(), Permissions::from_mode(0o755)).unwrap();
+        let folders = Self { shop, user };
+        for folder in [folders.theirs(), folders.roots()] {
+            fs::create_dir(&folder).unwrap();
+            fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
+        }
+        folders.give(&folders.theirs());
+        for name in NAMES {
+            let file = folders.roots().join(name);
+            fs::write(&file, "precious").unwrap();
+            fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+        }
+        folders
+    }
+
+    fn theirs(&self) -> PathBuf {
+        self.shop.directory.path().join("theirs")
+    }
+
+    fn roots(&self) -> PathBuf {
+        self.shop.directory.path().join("roots")
+    }
+
+    fn give(&self, path: &Path) {
+        let (uid, gid) = (self.user.uid.as_raw(), self.user.gid.as_raw());
+        std::os::unix::fs::lchown(path, Some(uid), Some(gid)).unwrap();
+    }
+
+    fn store(&self) -> String {
+        self.theirs().join("store.db").to_str().unwrap().into()
+    }
+
+    fn state(&self) -> State {
+        let folder = self.roots();
+        let of = |path: &Path, content: Vec<u8>| {
+            let facts = path.symlink_metadata().unwrap();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            let (uid, gid, mode) = (facts.uid(), facts.gid(), facts.mode());
+            (name, uid, gid, mode, facts.ino(), content)
+        };
+        let mut state = vec![of(&folder, Vec::new())];
+        for name in names_in(&folder) {
+            let path = folder.join(name);
+            state.push(of(&path, fs::read(&path).unwrap()));
+        }
+        state
+    }
+
+    /// Runs a command that must come to an end, whatever it comes to.
+    fn run(&self, words: &[&str]) -> Ran {
+        let mut child = self
+            .shop
+            .command()
+            .args(words)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let start = Instant::now();
+        while child.try_wait().unwrap().is_none() {
+            if start.elapsed() > Duration::from_secs(60) {
+                child.kill().unwrap();
+                panic!("{words:?} hangs");
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let output = child.wait_with_output().unwrap();
+        Ran {
+            code: output.status.code(),
+            stdout: String::new(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Empties the other user's folder.
+    fn clear(&self) {
+        for name in names_in(&self.theirs()) {
+            let path = self.theirs().join(name);
+            if path.symlink_metadata().unwrap().is_dir() {
+                fs::remove_dir_all(path).unwrap();
+            } else {
+                fs::remove_file(path).unwrap();
+            }
+        }
+    }
+
+    /// Puts something at `path` that leads to root's file `target`, or nowhere.
+    fn plant(&self, bait: Bait, path: &Path, target: &Path) {
+        match bait {
+            Bait::Directory => fs::create_dir(path).unwrap(),
+            // A system may be set up to allow this.
+            Bait::HardLink => fs::hard_link(target, path).unwrap(),
+            Bait::Link => symlink(target, path).unwrap(),
+            Bait::Pipe => {
+                let made = Command::new("mkfifo").arg(path).status().unwrap();
+                assert!(made.success());
+            }
+        }
+        if bait != Bait::HardLink {
+            self.give(path);
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Bait {
+    Directory,
+    HardLink,
+    Link,
+    Pipe,
+}
+
+const BAITS: [Bait; 4] = [Bait::Directory, Bait::HardLink, Bait::Link, Bait::Pipe];
+
+/// Every name that the program uses beside a store.
+const NAMES: [&str; 8] = [
+    "store.db",
+    "store.db-journal",
+    "store.db-shm",
+    "store.db-wal",
+    "store.db.key",
+    "store.db.v3.bak",
+    "copy.db",
+    "copy.db-journal",
+];
+
+#[test]
+fn whatever_another_user_puts_where_root_makes_or_uses_a_store_leads_nowhere() {
+    if !is_root("whatever_another_user_puts_where_root_makes_or_uses_a_store_leads_nowhere") {
+        return;
+    }
+    let folders = Folders::new();
+    let before = folders.state();
+    let store = folders.store();
+    let copy = folders.theirs().join("copy.db");
+    let copy = copy.to_str().unwrap();
+    let made = |words: &[&str]| {
+        folders.clear();
+        folders.run(words).done();
+    };
+    let owned: &[&str] = &["--store", &store, "init", "--owner", "nobody"];
+    for bait in BAITS {
+        for name in NAMES {
+            let path = folders.theirs().join(name);
+            let target = folders.roots().join(name);
+            // Before there is a store.
+            for init in [owned, &["--store", &store, "init"]] {
+                folders.clear();
+                folders.plant(bait, &path, &target);
+                folders.run(init);
+                assert_eq!(folders.state(), before, "{bait:?} {name} {init:?}");
+            }
+            // In place of a part of it.
+            made(owned);
+            if path.symlink_metadata().is_ok() {
+                fs::remove_file(&path).unwrap();
+            }
+            folders.plant(bait, &path, &target);
+            for words in [
+                ["tenant", "create", "acme"].as_slice(),
+                &["credential", "list"],
+                &["doctor"],
+                &["jwt", "list"],
+                &["backup", copy],
+            ] {
+                folders.run(&[&["--store", &store], words].concat());
+                assert_eq!(folders.state(), before, "{bait:?} {name} {words:?}");
+            }
+        }
+    }
+    // A backup goes where root wants it, whoever owns the store.
+    made(owned);
+    let apart = folders.shop.directory.path().join("copy.db");
+    folders
+        .run(&["--store", &store, "backup", apart.to_str().unwrap()])
+        .done();
+    assert_eq!(apart.metadata().unwrap().uid(), 0);
+    assert_eq!(apart.metadata().unwrap().mode() & 0o777, 0o600);
+    assert_eq!(folders.state(), before);
+}
+
+#[test]
+fn a_folder_that_is_swapped_for_a_link_while_root_works_gains_its_owner_nothing() {
+    if !is_root("a_folder_that_is_swapped_for_a_link_while_root_works_gains_its_owner_nothing") {
+        return;
+    }
+    let folders = Folders::new();
+    let before = folders.state();
+    // Root's own store, which is copied into the folder.
+    folders.shop.run("init").done();
+    let folder = folders.theirs().join("swapped");
+    let link = folders.theirs().join("link");
+    fs::create_dir(&folder).unwrap();
+    symlink(folders.roots(), &link).unwrap();
+    folders.give(&folder);
+    folders.give(&link);
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                let here = nix::fcntl::AT_FDCWD;
+                renameat2(here, &folder, here, &link, RenameFlags::RENAME_EXCHANGE).unwrap();
+                std::thread::yield_now();
+            }
+        });
+        for round in 0..200 {
+            let path = |name: &str| folder.join(format!("{name}{round}"));
+            let (store, copy) = (path("store.db"), path("copy.db"));
+            let (store, copy) = (store.to_str().unwrap(), copy.to_str().unwrap());
+            folders.run(&["--store", store, "init", "--owner", "nobody"]);
+            folders.run(&["backup", copy]);
+            if folders.state() != before {
+                break;
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(folders.state(), before);
+}
+
+#[test]
+fn root_uses_no_store_where_more_than_one_user_may_write() {
+    if !is_root("root_uses_no_store_where_more_than_one_user_may_write") {
+        return;
+    }
+    let folders = Folders::new();
+    let open = folders.shop.directory.path().join("open");
+    fs::create_dir(&open).unwrap();
+    let store = open.join("store.db");
+    let store = store.to_str().unwrap();
+    folders.run(&["--store", store, "init"]).done();
+    fs::set_permissions(&open, Permissions::from_mode(0o1777)).unwrap();
+    let copy = open.join("copy.db");
+    for words in [
+        ["--store", store, "credential", "list"].as_slice(),
+        &["--store", store, "backup", "other.db"],
+        &["--store", store, "backup", copy.to_str().unwrap()],
+        &["--store", copy.to_str().unwrap(), "init"],
+        &["man", open.to_str().unwrap()],
+    ] {
+        let said = folders.run(words).refused(1);
+        assert!(said.contains("chmod go-w"), "{said}");
+    }
+    assert_eq!(names_in(&open), ["store.db", "store.db.key"]);
+    // As its owner it may be used, if it has one.
+    for name in ["store.db", "store.db.key"] {
+        chown(
+            open.join(name),
+            Some(folders.user.uid.as_raw()),
+            Some(folders.user.gid.as_raw()),
+        )
+        .unwrap();
+    }
+    folders
+        .run(&["--store", store, "credential", "list"])
+        .done();
+}
+
+#[test]
+fn who_runs_the_program_is_written_down_whomever_it_acts_as() {
+    if !is_root("who_runs_the_program_is_written_down_whomever_it_acts_as") {
+        return;
+    }
+    let folders = Folders::new();
+    let store = folders.store();
+    folders
+        .run(&["--store", &store, "init", "--owner", "nobody"])
+        .done();
+    folders
+        .run(&["--store", &store, "tenant", "create", "acme"])
+        .done();
+    let ran = folders
+        .shop
+        .run_words(&["--store", &store, "--json", "audit", "list"])
+        .done();
+    let acts = ran.json();
+    let acts = acts.as_array().unwrap();
+    assert_eq!(acts.len(), 2);
+    for act in acts {
+        assert_eq!(act["actor"], "cli:root", "{act}");
+    }
+    // What is in the store's folder is the user's to the last file.
+    let held = File::open(&store).unwrap();
+    assert_eq!(held.metadata().unwrap().uid(), folders.user.uid.as_raw());
+    for name in names_in(&folders.theirs()) {
+        let facts = folders.theirs().join(&name).metadata().unwrap();
+        assert_eq!(facts.uid(), folders.user.uid.as_raw(), "{name}");
+    }
+}
+
+#[test]
+fn a_store_of_roots_in_a_folder_of_another_user_says_whose_rights_are_missing() {
+    if !is_root("a_store_of_roots_in_a_folder_of_another_user_says_whose_rights_are_missing") {
+        return;
+    }
+    let folders = Folders::new();
+    let store = folders.store();
+    folders.run(&["--store", &store, "init"]).done();
+    chown(&store, Some(0), Some(0)).unwrap();
+    let said = folders
+        .run(&["--store", &store, "tenant", "list"])
+        .refused(1);
+    assert!(said.contains("as `nobody`"), "{said}");
+}
