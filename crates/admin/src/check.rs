@@ -228,7 +228,7 @@ impl<'s, S: AdminStore + GateStore> Asker<'s, S> {
             site: &self.places.site(who.listener),
             schemes: &self.schemes,
             client_id_hold: self.settings.client_id_hold,
-            live_holder,
+            live_holders: live_holder.as_slice(),
             vault: self.vault.as_ref(),
             lockout: self.settings.lockout,
             now: self.now,

@@ -50,8 +50,8 @@ pub struct Circumstances<'a> {
     pub schemes: &'a Schemes,
     /// How long a client id is held after its last use.
     pub client_id_hold: Duration,
-    /// The principal that is connected with this client id.
-    pub live_holder: Option<CredentialId>,
+    /// All principals that are connected with this client id.
+    pub live_holders: &'a [CredentialId],
     /// What seeds of second factors were sealed with; without it, nobody who
     /// needs a second factor is let in.
     pub vault: Option<&'a SealKey>,

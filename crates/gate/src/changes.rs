@@ -384,7 +384,7 @@ impl<S: GateStore> Gate<S> {
             // The host still holds its subscriptions; ending it once more
             // makes the host ask which of them to keep.
             Phase::Gone { stopped: None, .. } => {
-                reason.is_final() && self.sessions.live(&client_id).is_none()
+                reason.is_final() && self.sessions.live(&client_id).next().is_none()
             }
         };
         if is_due {

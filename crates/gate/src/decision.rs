@@ -26,15 +26,18 @@ impl<S: GateStore> Gate<S> {
     ) -> Result<Decided, StoreError> {
         let site = self.setting.site(place.listener);
         let leaves_unknown = self.setting.options.chain == Chain::Defer;
-        let live = self.sessions.live(request.client_id.as_str());
-        let live_holder = live.and_then(Session::credential);
+        let live_holders: Vec<_> = self
+            .sessions
+            .live(request.client_id.as_str())
+            .filter_map(Session::credential)
+            .collect();
         for _ in 0..MOST_TRIES {
             let standing = self.catch_up()?;
             let at = Circumstances {
                 site: &site,
                 schemes: &self.policy.schemes,
                 client_id_hold: self.policy.settings.client_id_hold,
-                live_holder,
+                live_holders: &live_holders,
                 vault: self.crowd.vault.as_ref(),
                 lockout: self.policy.settings.lockout,
                 now,

@@ -291,6 +291,7 @@ mod gate;
 mod hashing;
 mod host;
 mod inbox;
+mod index;
 mod numbers;
 mod pending;
 mod people;

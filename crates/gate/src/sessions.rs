@@ -1,8 +1,8 @@
 //! All sessions of a gate, told apart by the host's handles and never by client
 //! ids.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 use countersign_core::credential::CredentialId;
@@ -11,19 +11,24 @@ use countersign_core::time::Timestamp;
 
 use crate::extras::Child;
 use crate::host::Handle;
-use crate::numbers::NumberMap;
+use crate::index::Index;
+use crate::numbers::{NumberHasher, NumberMap};
 use crate::session::{Phase, Session};
 
 /// All sessions of a gate.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
     by_handle: NumberMap<usize, Session>,
-    by_credential: NumberMap<CredentialId, Vec<Handle>>,
+    by_credential: Index<CredentialId, BuildHasherDefault<NumberHasher>>,
     /// Whose sessions hang on a credential that is not their own.
-    by_bond: NumberMap<CredentialId, HashSet<Handle>>,
-    /// The newest session of each client id.
-    by_client_id: HashMap<Arc<str>, Handle>,
-    deadlines: BinaryHeap<Reverse<(Timestamp, Handle, SessionNumber)>>,
+    by_bond: Index<CredentialId, BuildHasherDefault<NumberHasher>>,
+    /// The sessions of each client id whose connection is open.
+    live: Index<Arc<str>>,
+    /// When sessions end by themselves; perhaps also of some that are gone.
+    deadlines: BTreeSet<(Timestamp, Handle, SessionNumber)>,
+    /// With so many deadlines it is time to drop those of sessions that are
+    /// gone.
+    most_deadlines: usize,
     /// Gone since the last poll; their Wills may still be on the way.
     leaving: Vec<(Handle, SessionNumber)>,
     /// Gone before that; forgotten at the next poll.
@@ -40,39 +45,52 @@ impl Sessions {
         SessionNumber(self.last_number)
     }
 
-    /// Adds a session; one that had the handle before must be removed first.
+    /// Adds a session, in place of any that had the handle before.
     pub(crate) fn insert(&mut self, handle: Handle, session: Session) {
+        self.remove(handle);
         if let Some(id) = session.credential() {
-            self.by_credential.entry(id).or_default().push(handle);
+            self.by_credential.add(id, handle);
         }
         for id in session.all_bonds() {
-            self.by_bond.entry(id).or_default().insert(handle);
+            self.by_bond.add(id, handle);
         }
-        self.by_client_id
-            .insert(Arc::clone(&session.client_id), handle);
+        if !matches!(session.phase, Phase::Gone { .. }) {
+            self.live.add(Arc::clone(&session.client_id), handle);
+        }
         self.by_handle.insert(handle.0, session);
     }
 
-    /// The newest session of a client id, if its connection is open.
-    pub(crate) fn live(&self, client_id: &str) -> Option<&Session> {
-        let handle = self.by_client_id.get(client_id)?;
-        self.get(*handle)
-            .filter(|session| !matches!(session.phase, Phase::Gone { .. }))
+    /// The sessions of a client id whose connections are open.
+    pub(crate) fn live(&self, client_id: &str) -> impl Iterator<Item = &Session> {
+        self.live
+            .get(client_id)
+            .filter_map(|handle| self.get(handle))
     }
 
     /// Ends a session at this instant, if it lives so long.
     pub(crate) fn set_deadline(&mut self, at: Timestamp, handle: Handle, number: SessionNumber) {
-        self.deadlines.push(Reverse((at, handle, number)));
+        if self.deadlines.len() >= self.most_deadlines.max(FEW_DEADLINES) {
+            let by_handle = &self.by_handle;
+            self.deadlines.retain(|(_, handle, number)| {
+                by_handle
+                    .get(&handle.0)
+                    .is_some_and(|session| session.number == *number)
+            });
+            self.most_deadlines = self.deadlines.len().saturating_mul(2);
+        }
+        self.deadlines.insert((at, handle, number));
     }
 
     /// The sessions whose deadline has come.
     pub(crate) fn due(&mut self, now: Timestamp) -> Vec<Handle> {
         let mut due = Vec::new();
-        while let Some(Reverse((at, handle, number))) = self.deadlines.peek().copied() {
-            if at > now {
-                break;
-            }
-            self.deadlines.pop();
+        while let Some((_, handle, number)) = self
+            .deadlines
+            .first()
+            .copied()
+            .filter(|(at, ..)| *at <= now)
+        {
+            self.deadlines.pop_first();
             if self
                 .get(handle)
                 .is_some_and(|session| session.number == number)
@@ -87,16 +105,9 @@ impl Sessions {
     pub(crate) fn remove(&mut self, handle: Handle) -> Option<Session> {
         let session = self.by_handle.remove(&handle.0)?;
         self.loosen(handle, session.all_bonds());
-        if self.by_client_id.get(&session.client_id) == Some(&handle) {
-            self.by_client_id.remove(&session.client_id);
-        }
-        if let Some(id) = session.credential()
-            && let Some(handles) = self.by_credential.get_mut(&id)
-        {
-            handles.retain(|other| *other != handle);
-            if handles.is_empty() {
-                self.by_credential.remove(&id);
-            }
+        self.live.remove(&*session.client_id, handle);
+        if let Some(id) = session.credential() {
+            self.by_credential.remove(&id, handle);
         }
         Some(session)
     }
@@ -111,26 +122,22 @@ impl Sessions {
         let after: Vec<_> = session.all_bonds().collect();
         self.loosen(handle, before);
         for id in after {
-            self.by_bond.entry(id).or_default().insert(handle);
+            self.by_bond.add(id, handle);
         }
     }
 
     fn loosen(&mut self, handle: Handle, bonds: impl IntoIterator<Item = CredentialId>) {
         for id in bonds {
-            if let Some(handles) = self.by_bond.get_mut(&id) {
-                handles.remove(&handle);
-                if handles.is_empty() {
-                    self.by_bond.remove(&id);
-                }
-            }
+            self.by_bond.remove(&id, handle);
         }
     }
 
     /// The credentials whose sessions hang on this one, which is another's.
     pub(crate) fn bound_to(&self, id: CredentialId) -> Vec<CredentialId> {
-        let handles = self.by_bond.get(&id).into_iter().flatten();
-        let mut bound: Vec<_> = handles
-            .filter_map(|handle| self.get(*handle)?.credential())
+        let mut bound: Vec<_> = self
+            .by_bond
+            .get(&id)
+            .filter_map(|handle| self.get(handle)?.credential())
             .collect();
         bound.sort_unstable();
         bound.dedup();
@@ -158,6 +165,7 @@ impl Sessions {
         if session.stored {
             self.away.push_back(entry);
         }
+        self.live.remove(&*session.client_id, handle);
         self.leaving.push(entry);
         if self.away.len() > MOST_AWAY
             && let Some((handle, number)) = self.away.pop_front()
@@ -206,7 +214,7 @@ impl Sessions {
 
     /// The sessions of a credential.
     pub(crate) fn of_credential(&self, id: CredentialId) -> Vec<Handle> {
-        self.by_credential.get(&id).cloned().unwrap_or_default()
+        self.by_credential.get(&id).collect()
     }
 
     /// The sessions that fulfil a condition.
@@ -220,3 +228,7 @@ impl Sessions {
 }
 
 const MOST_AWAY: usize = 100_000;
+const FEW_DEADLINES: usize = 64;
+
+#[cfg(test)]
+mod tests;

@@ -138,6 +138,9 @@ impl WaitingRoom {
         self.last = self.last.wrapping_add(1);
         let ticket = Ticket(self.last);
         if let Purpose::Held { .. } = waiting.purpose {
+            // Of a handle and of a client id one is held, the last.
+            self.supersede(waiting.request.client_id.as_str(), waiting.since);
+            self.forget_handle(waiting.handle, waiting.since);
             let client_id: Arc<str> = waiting.request.client_id.as_str().into();
             self.held_ids.insert(Arc::clone(&client_id), ticket);
             self.held_handles.insert(waiting.handle, ticket);
@@ -323,6 +326,18 @@ mod tests {
         let second = room.enter(waiting(2, "a", "192.0.2.2", held()));
         assert_eq!(room.leave(first, NOW).unwrap().purpose, Purpose::Ahead);
         assert_eq!(room.leave(second, NOW).unwrap().purpose, held());
+    }
+
+    #[test]
+    fn whoever_is_held_under_a_client_id_or_a_handle_is_held_alone() {
+        for (handle, client_id) in [(2, "a"), (1, "b")] {
+            let mut room = WaitingRoom::default();
+            let first = room.enter(waiting(1, "a", "192.0.2.1", held()));
+            let second = room.enter(waiting(handle, client_id, "192.0.2.1", held()));
+            assert_eq!(room.leave(first, NOW).unwrap().purpose, Purpose::Ahead);
+            assert!(room.has_nobody(&peer(handle, Some(client_id))));
+            assert_eq!(room.leave(second, NOW).unwrap().purpose, held());
+        }
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub(super) fn own(
     directory: &mut dyn Directory,
 ) -> Result<Result<SessionChange, Reason>, StoreError> {
     let hold = Hold {
-        live_holder: at.live_holder,
+        live_holders: at.live_holders,
         client_id_hold: at.client_id_hold,
         now: at.now,
     };
@@ -59,7 +59,7 @@ pub fn may_keep_client_id(
     };
     let hold = Hold {
         // It is the live holder itself.
-        live_holder: None,
+        live_holders: &[],
         client_id_hold,
         now,
     };
@@ -67,8 +67,8 @@ pub fn may_keep_client_id(
 }
 
 /// What holds a client id besides what is stored.
-struct Hold {
-    live_holder: Option<CredentialId>,
+struct Hold<'a> {
+    live_holders: &'a [CredentialId],
     client_id_hold: Duration,
     now: Timestamp,
 }
@@ -79,14 +79,14 @@ fn look(
     claimant: &Claimant<'_>,
     client_id: &ClientId,
     starts_clean: bool,
-    hold: &Hold,
+    hold: &Hold<'_>,
     directory: &mut dyn Directory,
 ) -> Result<Result<Option<StoredSession>, Reason>, StoreError> {
     if let Err(reason) = keeps_prefixes(claimant.tenant, client_id, directory)? {
         return Ok(Err(reason));
     }
     let is_another = |id: CredentialId| Some(id) != claimant.credential;
-    if hold.live_holder.is_some_and(is_another) {
+    if hold.live_holders.iter().copied().any(is_another) {
         return Ok(Err(Reason::ClientIdOwned));
     }
     let Holding {

@@ -1,0 +1,180 @@
+use std::collections::BTreeMap;
+
+use countersign_core::credential::Generation;
+use countersign_core::rights::Rights;
+use countersign_core::secret::{Secret, SecretId, TagKey};
+use proptest::prelude::*;
+
+use super::*;
+use crate::session::{KickReason, Principal};
+
+fn session(number: i64, client_id: u8, credential: Option<u8>, stored: bool) -> Session {
+    Session {
+        number: SessionNumber(number),
+        client_id: format!("c{client_id}").into(),
+        username: None,
+        presented: None,
+        tag: TagKey::new([0; 32]).tag(&[], &Secret::new(Vec::new())),
+        principal: match credential {
+            Some(id) => Principal::Credential {
+                id: CredentialId(id.into()),
+                generation: Generation(0),
+                secret: SecretId(1),
+            },
+            None => Principal::Unauthenticated,
+        },
+        tenant: None,
+        rights: Arc::new(Rights::none()),
+        stored,
+        delays_will: false,
+        listener: None,
+        bonds: credential
+            .map(|id| CredentialId(i64::from(id) + 100))
+            .into_iter()
+            .collect(),
+        phase: Phase::Live,
+        extras: None,
+    }
+}
+
+/// What may become of sessions, in any order.
+#[derive(Clone, Debug)]
+enum Step {
+    Insert {
+        handle: usize,
+        client_id: u8,
+        credential: Option<u8>,
+        stored: bool,
+    },
+    Kick(usize),
+    Gone(usize),
+    Remove(usize),
+    Poll,
+    /// The wait of a login ends: its session is taken out and put in again.
+    Complete(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let handle = 0..6_usize;
+    let credential = proptest::option::of(0..3_u8);
+    prop_oneof![
+        3 => (handle.clone(), 0..3_u8, credential, any::<bool>()).prop_map(
+            |(handle, client_id, credential, stored)| Step::Insert {
+                handle,
+                client_id,
+                credential,
+                stored,
+            }
+        ),
+        1 => handle.clone().prop_map(Step::Kick),
+        1 => handle.clone().prop_map(Step::Gone),
+        1 => handle.clone().prop_map(Step::Remove),
+        1 => handle.prop_map(Step::Complete),
+        1 => Just(Step::Poll),
+    ]
+}
+
+/// A session as the model knows it.
+#[derive(Clone, Debug)]
+struct Known {
+    client_id: u8,
+    credential: Option<u8>,
+    is_open: bool,
+}
+
+proptest! {
+    #[test]
+    fn no_session_that_is_there_is_ever_forgotten_by_an_index(
+        steps in proptest::collection::vec(step(), 0..60)
+    ) {
+        let mut sessions = Sessions::default();
+        let mut model: BTreeMap<usize, Known> = BTreeMap::new();
+        let mut number = 0;
+        for step in steps {
+            match step {
+                Step::Insert { handle, client_id, credential, stored } => {
+                    number += 1;
+                    sessions.insert(Handle(handle), session(number, client_id, credential, stored));
+                    model.insert(handle, Known { client_id, credential, is_open: true });
+                }
+                Step::Kick(handle) => {
+                    if let Some(session) = sessions.get_mut(Handle(handle)) {
+                        session.stop(KickReason::Requested);
+                    }
+                }
+                Step::Gone(handle) => {
+                    sessions.mark_gone(Handle(handle));
+                    if let Some(known) = model.get_mut(&handle) {
+                        known.is_open = false;
+                    }
+                }
+                Step::Remove(handle) => {
+                    sessions.remove(Handle(handle));
+                    model.remove(&handle);
+                }
+                Step::Complete(handle) => {
+                    if let Some(session) = sessions.remove(Handle(handle)) {
+                        sessions.insert(Handle(handle), session);
+                    }
+                }
+                Step::Poll => sessions.forget_gone(),
+            }
+            // Those that are gone may be forgotten; the model follows.
+            model.retain(|handle, known| {
+                known.is_open || sessions.get(Handle(*handle)).is_some()
+            });
+            prop_assert_eq!(sessions.by_handle.len(), model.len());
+            for client_id in 0..3_u8 {
+                let mut live: Vec<_> = sessions
+                    .live(&format!("c{client_id}"))
+                    .map(|session| session.credential().map(|id| id.0))
+                    .collect();
+                let mut wanted: Vec<_> = model
+                    .values()
+                    .filter(|known| known.client_id == client_id && known.is_open)
+                    .map(|known| known.credential.map(i64::from))
+                    .collect();
+                live.sort_unstable();
+                wanted.sort_unstable();
+                prop_assert_eq!(live, wanted);
+            }
+            for credential in 0..3_u8 {
+                let id = CredentialId(credential.into());
+                let mut of_credential = sessions.of_credential(id);
+                of_credential.sort_unstable();
+                let wanted: Vec<_> = model
+                    .iter()
+                    .filter(|(_, known)| known.credential == Some(credential))
+                    .map(|(handle, _)| Handle(*handle))
+                    .collect();
+                let bound = sessions.bound_to(CredentialId(id.0 + 100));
+                prop_assert_eq!(bound, if wanted.is_empty() { vec![] } else { vec![id] });
+                prop_assert_eq!(of_credential, wanted);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_login_that_came_to_nothing_leaves_the_live_session_of_its_client_id_in_force() {
+    let mut sessions = Sessions::default();
+    sessions.insert(Handle(1), session(1, 0, Some(7), false));
+    sessions.insert(Handle(2), session(2, 0, Some(7), false));
+    sessions.remove(Handle(2));
+    let live: Vec<_> = sessions.live("c0").map(|session| session.number).collect();
+    assert_eq!(live, [SessionNumber(1)]);
+}
+
+#[test]
+fn deadlines_of_sessions_that_are_gone_do_not_pile_up() {
+    let mut sessions = Sessions::default();
+    let far = Timestamp::from_millis(i64::MAX);
+    sessions.insert(Handle(1), session(0, 0, Some(7), false));
+    sessions.set_deadline(far, Handle(1), SessionNumber(0));
+    for number in 1..10_000 {
+        sessions.insert(Handle(2), session(number, 0, Some(7), false));
+        sessions.set_deadline(far, Handle(2), SessionNumber(number));
+    }
+    assert!(sessions.deadlines.len() <= 2 * FEW_DEADLINES);
+    assert_eq!(sessions.due(far), [Handle(1), Handle(2)]);
+}
