@@ -135,6 +135,7 @@ pub fn audit_row() -> audit::AuditEntry {
         outcome: audit::Outcome::Done,
         cause: None,
         address: None,
+        client_id: None,
         count: 1,
         before: None,
         after: None,

@@ -42,6 +42,7 @@ impl Context<'_> {
             outcome: Outcome::Done,
             cause: None,
             address: None,
+            client_id: None,
             count: 1,
             before: before.and_then(json),
             after: after.and_then(json),

@@ -107,6 +107,7 @@ pub struct AuditView {
     subject: String,
     outcome: &'static str,
     cause: Option<&'static str>,
+    client_id: Option<String>,
     count: i64,
 }
 
@@ -121,6 +122,7 @@ impl AuditView {
             subject: entry.subject.clone(),
             outcome: entry.outcome.as_str(),
             cause: entry.cause.map(|cause| cause.as_str()),
+            client_id: entry.client_id.clone(),
             count: entry.count,
         }
     }

@@ -22,6 +22,8 @@ pub struct AuditEntry {
     pub cause: Option<Reason>,
     /// Where a client came from.
     pub address: Option<String>,
+    /// The client id that a client asked for, as it may be shown.
+    pub client_id: Option<String>,
     /// How often, for rows that sum up.
     pub count: i64,
     /// What it was before, as JSON.
@@ -62,6 +64,15 @@ impl AuditEntry {
                     hasher.update(text);
                 }
             }
+        }
+        // Rows had none once, and their hashes stand.
+        if let Some(client_id) = &self.client_id {
+            hasher.update(
+                u64::try_from(client_id.len())
+                    .unwrap_or(u64::MAX)
+                    .to_le_bytes(),
+            );
+            hasher.update(client_id);
         }
         AuditHash(hasher.finalize().into())
     }
@@ -109,6 +120,7 @@ mod tests {
             outcome: Outcome::Done,
             cause: None,
             address: None,
+            client_id: None,
             count: 1,
             before: None,
             after: None,
@@ -133,7 +145,12 @@ mod tests {
             count: 2,
             ..entry()
         };
-        for other in [moved, emptied, counted] {
+        let [named, unnamed] =
+            [Some("c".into()), Some(String::new())].map(|client_id| AuditEntry {
+                client_id,
+                ..entry()
+            });
+        for other in [moved, emptied, counted, named, unnamed] {
             assert_ne!(hash, other.chained(&AuditHash::START));
         }
     }

@@ -168,14 +168,14 @@ impl<S: GateStore> Gate<S> {
             }
             Ok(request) => {
                 let reason = Reason::Malformed;
-                let line = self.note_refusal(self.subject(&request), facts.address, reason, now);
+                let line = self.note_refusal(&request, facts.address, reason, now);
                 ConnectOutcome::Refused {
                     reason,
                     code: RefusalCode::BadMethod,
                     line: Some(line),
                 }
             }
-            Err(reason) => self.refuse("(malformed)".into(), facts.address, reason, now),
+            Err(reason) => self.refuse_malformed(&facts, reason, now),
         };
         self.keep_out_unless_admitted(&facts, &outcome, now);
         outcome
@@ -198,7 +198,9 @@ impl<S: GateStore> Gate<S> {
             return self.end_unruly(handle);
         }
         let Some(open) = self.crowd.challenges.take(handle, client_id, now) else {
-            return self.refuse("(late)".into(), None, Reason::MfaRequired, now);
+            let client_id = String::from_utf8_lossy(client_id);
+            let client_id = self.presented_client_id(&client_id, None, None);
+            return self.refuse_as("(late)".into(), client_id, None, Reason::MfaRequired, now);
         };
         let Open { request, place, .. } = open;
         let place = place.as_place();

@@ -232,7 +232,9 @@ impl<S: GateStore> Gate<S> {
             let is_newest = self
                 .sessions
                 .live(&client_id)
-                .is_some_and(|session| session.number == open.session);
+                .map(|session| session.number)
+                .max()
+                .is_some_and(|newest| newest == open.session);
             if let Some(payload) = words::write(&open.responses).filter(|_| is_newest) {
                 directives.push(Directive::Reply {
                     handle: open.handle,

@@ -142,11 +142,7 @@ impl<S: GateStore> Gate<S> {
             Ok(request) => request,
             Err(reason) => {
                 self.forget_attempts(facts.handle, now);
-                let subject = match facts.username {
-                    Some(_) => "(malformed)",
-                    None => "(anonymous)",
-                };
-                return self.refuse(subject.into(), facts.address, reason, now);
+                return self.refuse_malformed(facts, reason, now);
             }
         };
         if let Some(username) = self.recognise(facts.handle, &request) {
@@ -200,17 +196,10 @@ impl<S: GateStore> Gate<S> {
                 self.begin(facts.handle, session, &facts.place(), now);
                 ConnectOutcome::Admitted { username }
             }
-            Ok(Decided::Refused(reason)) => {
-                self.refuse(self.subject(request), facts.address, reason, now)
-            }
+            Ok(Decided::Refused(reason)) => self.refuse(request, facts.address, reason, now),
             Ok(Decided::Challenged) => self.challenge(facts, request, now),
             // What is decided with an answer asks nothing more.
-            Ok(Decided::Asks(_)) => self.refuse(
-                self.subject(request),
-                facts.address,
-                Reason::OverBudget,
-                now,
-            ),
+            Ok(Decided::Asks(_)) => self.refuse(request, facts.address, Reason::OverBudget, now),
             Err(error) => self.refuse_for_store(request, facts.address, &error, now),
         }
     }

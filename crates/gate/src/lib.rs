@@ -299,6 +299,7 @@ mod policy;
 mod queue;
 mod records;
 mod refusal;
+mod refusals;
 mod reload;
 mod session;
 mod sessions;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use countersign_core::audit::{AuditEntry, Outcome};
-use countersign_core::client_id::{ClientId, ClientIdTie};
+use countersign_core::client_id::ClientId;
 use countersign_core::connect::{Failure, Identity, Registration};
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::kind::Kind;
@@ -26,6 +26,7 @@ use crate::clerk::Clerk;
 use crate::command::Desk;
 use crate::gate::{Gate, GateError};
 use crate::host::{Handle, Setting};
+use crate::refusal::hidden_client_id;
 use crate::session::{Child, KickReason, Principal, Session};
 use crate::writer::Note;
 
@@ -114,6 +115,7 @@ impl<S: GateStore> Gate<S> {
                 outcome: Outcome::Done,
                 cause: None,
                 address: address.map(str::to_owned),
+                client_id: None,
                 count: 1,
                 before: None,
                 after: Some(format!(
@@ -277,11 +279,7 @@ impl<S: GateStore> Gate<S> {
             .then(|| ClientId::parse(&session.client_id).ok())
             .flatten();
         match hidden {
-            Some(client_id) => {
-                let ClientIdTie(hash) = client_id.tie();
-                let [a, b, c, d, ..] = hash;
-                format!("app-id:{a:02x}{b:02x}{c:02x}{d:02x}…").into()
-            }
+            Some(client_id) => hidden_client_id(&client_id).into(),
             None => match self.masked(&session.client_id) {
                 Some(masked) => masked.into(),
                 None => Arc::clone(&session.client_id),

@@ -126,6 +126,12 @@ impl Records {
         }
     }
 
+    /// Says whether it is known, without a look, that no thing has this name.
+    pub(crate) fn knows_no_thing_by(&self, name: &LoginName) -> bool {
+        // What is kept are devices and operators.
+        self.names.contains_key(name) || self.absent_names.contains(name)
+    }
+
     fn by_name(&mut self, name: &LoginName) -> Option<Arc<Credential>> {
         let id = *self.names.get(name)?;
         self.by_id(id)

@@ -300,7 +300,7 @@ impl<S: GateStore> Gate<S> {
         now: Timestamp,
     ) -> ConnectOutcome {
         let reason = Reason::OverBudget;
-        let line = self.note_refusal(self.subject(request), facts.address, reason, now);
+        let line = self.note_refusal(request, facts.address, reason, now);
         ConnectOutcome::Refused {
             reason,
             code,
@@ -387,13 +387,13 @@ impl<S: GateStore> Gate<S> {
     }
 
     fn refusal(
-        &self,
+        &mut self,
         request: &Request,
         place: &Place<'_>,
         reason: Reason,
         now: Timestamp,
     ) -> Completion {
-        let line = self.note_refusal(self.subject(request), place.address, reason, now);
+        let line = self.note_refusal(request, place.address, reason, now);
         Completion::Refuse { line: Some(line) }
     }
 

@@ -1,7 +1,6 @@
 //! Writing down who is connected, what was used and what was refused, on a
 //! thread of its own and in batches.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -15,11 +14,12 @@ use countersign_core::name::TenantId;
 use countersign_core::presence::Observation;
 use countersign_core::reason::Reason;
 use countersign_core::secret::{PasswordHash, SecretId};
-use countersign_core::store::{Batch, GateStore, Login, Refusal};
+use countersign_core::store::{Batch, GateStore, Login};
 use countersign_core::time::Timestamp;
 
 use crate::inbox::{Inbox, Waiting};
 use crate::records::Records;
+use crate::refusals::Refusals;
 
 /// The host's end of the writer.
 pub(crate) struct Writer {
@@ -67,7 +67,11 @@ pub(crate) struct RefusedLogin {
     pub(crate) at: Timestamp,
     pub(crate) subject: String,
     pub(crate) address: Option<String>,
+    /// The client id, as it may be shown.
+    pub(crate) client_id: String,
     pub(crate) cause: Reason,
+    /// What else there is to know about the cause, as JSON.
+    pub(crate) about: Option<String>,
 }
 
 impl Writer {
@@ -88,7 +92,7 @@ impl Writer {
             clock,
             taken: Waiting::default(),
             batch: Batch::default(),
-            refusals: HashMap::new(),
+            refusals: Refusals::default(),
             moves: Vec::new(),
         };
         let outbox = Arc::clone(&inbox);
@@ -148,17 +152,9 @@ struct Writing<S> {
     taken: Waiting<Note>,
     /// What was handed to the store, perhaps in vain.
     batch: Batch,
-    refusals: HashMap<RefusalKey, i64>,
+    refusals: Refusals,
     /// The last of each user and client id, in the order they happened.
     moves: Vec<Moved>,
-}
-
-#[derive(Eq, Hash, PartialEq)]
-struct RefusalKey {
-    minute: Timestamp,
-    subject: String,
-    address: Option<String>,
-    cause: Reason,
 }
 
 impl<S: GateStore> Writing<S> {
@@ -209,7 +205,7 @@ impl<S: GateStore> Writing<S> {
                 self.moves.push(*moved);
             }
             Note::Outdated(records) => drop(records),
-            Note::Refused(refused) => self.count(refused),
+            Note::Refused(refused) => self.refusals.add(refused),
             Note::Rehashed(Rehashed { secret, old, new }) => {
                 // What fails is done again after the next slow check.
                 let _done = self.store.replace_password_hash(secret, &old, &new);
@@ -217,35 +213,10 @@ impl<S: GateStore> Writing<S> {
         }
     }
 
-    fn count(&mut self, refused: RefusedLogin) {
-        let mut key = RefusalKey {
-            minute: start_of_minute(refused.at),
-            subject: refused.subject,
-            address: refused.address,
-            cause: refused.cause,
-        };
-        if self.refusals.len() >= MOST_REFUSALS && !self.refusals.contains_key(&key) {
-            key.subject = "*".into();
-            key.address = None;
-        }
-        let count = self.refusals.entry(key).or_insert(0);
-        *count = count.saturating_add(1);
-    }
-
     /// Writes what was gathered; keeps it for the next time if that fails.
     fn flush(&mut self) {
         self.write_moves();
-        self.batch.refusals = self
-            .refusals
-            .iter()
-            .map(|(key, count)| Refusal {
-                minute: key.minute,
-                subject: key.subject.clone(),
-                address: key.address.clone(),
-                cause: key.cause,
-                count: *count,
-            })
-            .collect();
+        self.batch.refusals = self.refusals.rows();
         let is_empty = self.batch.observations.is_empty()
             && self.batch.kicked.is_empty()
             && self.batch.audit.is_empty()
@@ -255,7 +226,7 @@ impl<S: GateStore> Writing<S> {
         }
         if self.store.write_batch(&self.broker, &self.batch).is_ok() {
             self.batch = Batch::default();
-            self.refusals.clear();
+            self.refusals = Refusals::default();
         }
     }
 }
@@ -297,12 +268,6 @@ impl<S: GateStore> Writing<S> {
     }
 }
 
-fn start_of_minute(at: Timestamp) -> Timestamp {
-    let into_minute = at.as_millis().rem_euclid(60_000);
-    Timestamp::from_millis(at.as_millis().saturating_sub(into_minute))
-}
-
 const IDLE: Duration = Duration::from_secs(1);
 const MAINTAIN_EVERY: Duration = Duration::from_secs(5);
 const MOST_WAITING: usize = 100_000;
-const MOST_REFUSALS: usize = 1_000;

@@ -87,9 +87,9 @@ pub(crate) fn append(connection: &Connection, entries: &[AuditEntry]) -> Result<
     }
     let mut hash = last_hash(connection)?;
     let mut statement = connection.prepare_cached(
-        "INSERT INTO audit (time, actor, act, subject, outcome, cause, address, count,
+        "INSERT INTO audit (time, actor, act, subject, outcome, cause, address, client_id, count,
              before, after, hash)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?;
     for entry in entries {
         hash = entry.chained(&hash);
@@ -101,6 +101,7 @@ pub(crate) fn append(connection: &Connection, entries: &[AuditEntry]) -> Result<
             entry.outcome.as_str(),
             entry.cause.map(Reason::as_str),
             entry.address,
+            entry.client_id,
             entry.count,
             entry.before,
             entry.after,
@@ -135,9 +136,9 @@ pub(crate) fn take_refusals(
     let last_minute = now.minus(MINUTE).as_millis();
     let mut statement = connection.prepare_cached(
         "SELECT minute, 'broker:' || broker, 'login', subject, 'refused', cause,
-             nullif(address, ''), count, NULL, NULL, broker
+             nullif(address, ''), nullif(client_id, ''), count, NULL, about, broker
          FROM refusal WHERE minute <= ?1
-         ORDER BY minute, broker, subject, address, cause LIMIT ?2",
+         ORDER BY minute, broker, subject, address, cause, client_id LIMIT ?2",
     )?;
     let mut rows = statement.query(params![last_minute, limit])?;
     let mut taken = Vec::new();
@@ -147,7 +148,8 @@ pub(crate) fn take_refusals(
     }
     let mut remove = connection.prepare_cached(
         "DELETE FROM refusal
-         WHERE minute = ?1 AND broker = ?2 AND subject = ?3 AND address = ?4 AND cause = ?5",
+         WHERE minute = ?1 AND broker = ?2 AND subject = ?3 AND address = ?4 AND cause = ?5
+             AND client_id = ?6",
     )?;
     for (entry, broker) in &taken {
         remove.execute(params![
@@ -156,6 +158,7 @@ pub(crate) fn take_refusals(
             entry.subject,
             entry.address.as_deref().unwrap_or(""),
             entry.cause.map(Reason::as_str),
+            entry.client_id.as_deref().unwrap_or(""),
         ])?;
     }
     let entries: Vec<_> = taken.into_iter().map(|(entry, _)| entry).collect();
@@ -214,6 +217,7 @@ fn read(columns: &mut Columns<'_>) -> Result<AuditEntry, Fault> {
                 .ok_or(())
         })?,
         address: columns.maybe_text()?.map(Into::into),
+        client_id: columns.maybe_text()?.map(Into::into),
         count: columns.number()?,
         before: columns.maybe_text()?.map(Into::into),
         after: columns.maybe_text()?.map(Into::into),
@@ -247,14 +251,14 @@ fn anchor(connection: &Connection) -> Result<(i64, AuditHash), Fault> {
 fn verify(connection: &Connection) -> Result<AuditCheck, Fault> {
     let (mut last, mut hash) = anchor(connection)?;
     let mut statement = connection.prepare(
-        "SELECT time, actor, act, subject, outcome, cause, address, count, before, after,
-             hash, id
+        "SELECT time, actor, act, subject, outcome, cause, address, client_id, count, before,
+             after, hash, id
          FROM audit ORDER BY id",
     )?;
     let mut rows = statement.query([])?;
     let mut count: u64 = 0;
     while let Some(row) = rows.next()? {
-        let id: i64 = row.get(11)?;
+        let id: i64 = row.get(12)?;
         let follows = is_next(row, &mut hash) && id == last.saturating_add(1);
         if !follows {
             let time = row.get(0).ok().map(Timestamp::from_millis);
@@ -315,13 +319,14 @@ fn prune(connection: &Connection, before: Timestamp) -> Result<usize, Fault> {
 }
 
 /// Rows of the chain, as [`read`] reads them.
-const CHAINED: &str = "SELECT time, actor, act, subject, outcome, cause, address, count,
-    before, after, id AS place FROM audit";
+const CHAINED: &str = "SELECT time, actor, act, subject, outcome, cause, address, client_id,
+    count, before, after, id AS place FROM audit";
 
 /// Sums of refusals, as [`read`] reads them.
 const STAGED: &str = "SELECT minute AS time, 'broker:' || broker AS actor, 'login' AS act,
-    subject, 'refused' AS outcome, cause, nullif(address, '') AS address, count,
-    NULL AS before, NULL AS after, minute AS place FROM refusal";
+    subject, 'refused' AS outcome, cause, nullif(address, '') AS address,
+    nullif(client_id, '') AS client_id, count, NULL AS before, about AS after,
+    minute AS place FROM refusal";
 
 const MINUTE: Duration = Duration::from_secs(60);
 

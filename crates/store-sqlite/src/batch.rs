@@ -74,13 +74,21 @@ fn used(connection: &Connection, credential: CredentialId, at: Timestamp) -> Res
 }
 
 /// Adds refusals to those of their minute. Where a minute has its rows, more
-/// names and addresses are summed under [`EVERYBODY_ELSE`], one row a reason.
+/// names and addresses are summed under [`EVERYBODY_ELSE`], one row a reason; where
+/// a name, an address and a reason have theirs, so are more client ids.
 fn add_refusals(connection: &Connection, broker: &str, refusals: &[Refusal]) -> Result<(), Fault> {
     let mut rows_of_minute = HashMap::new();
     for refusal in refusals {
-        let address = refusal.address.as_deref().unwrap_or("");
-        if add_to_row(connection, broker, refusal, &refusal.subject, address)? {
+        let mut row = RefusalRow::of(broker, refusal);
+        if row.add(connection)? {
             continue;
+        }
+        if row.count_client_ids(connection)? >= CLIENT_IDS_OF_ONE {
+            row.client_id = EVERYBODY_ELSE;
+            row.about = None;
+            if row.add(connection)? {
+                continue;
+            }
         }
         let rows = match rows_of_minute.get_mut(&refusal.minute) {
             Some(rows) => rows,
@@ -91,61 +99,110 @@ fn add_refusals(connection: &Connection, broker: &str, refusals: &[Refusal]) -> 
         };
         if *rows < named_rows() {
             *rows = rows.saturating_add(1);
-            insert_row(connection, broker, refusal, &refusal.subject, address)?;
-        } else if !add_to_row(connection, broker, refusal, EVERYBODY_ELSE, "")? {
-            insert_row(connection, broker, refusal, EVERYBODY_ELSE, "")?;
+            row.insert(connection)?;
+            continue;
+        }
+        let row = RefusalRow {
+            subject: EVERYBODY_ELSE,
+            address: "",
+            client_id: "",
+            about: None,
+            ..row
+        };
+        if !row.add(connection)? {
+            row.insert(connection)?;
         }
     }
     Ok(())
 }
 
-/// Adds to a row that is there; says whether there is one.
-fn add_to_row(
-    connection: &Connection,
-    broker: &str,
-    refusal: &Refusal,
-    subject: &str,
-    address: &str,
-) -> Result<bool, Fault> {
-    let updated = connection
-        .prepare_cached(
-            "UPDATE refusal SET count = min(count, ?7) + ?6
-             WHERE minute = ?1 AND broker = ?2 AND subject = ?3 AND address = ?4 AND cause = ?5",
-        )?
-        .execute(params![
-            refusal.minute.as_millis(),
-            broker,
-            subject,
-            address,
-            refusal.cause.as_str(),
-            refusal.count,
-            // The sum of two whole numbers must stay one.
-            i64::MAX.saturating_sub(refusal.count.max(0)),
-        ])?;
-    Ok(updated > 0)
+/// A row of refusals, as it is written.
+struct RefusalRow<'a> {
+    minute: i64,
+    broker: &'a str,
+    subject: &'a str,
+    address: &'a str,
+    cause: &'static str,
+    client_id: &'a str,
+    about: Option<&'a str>,
+    count: i64,
 }
 
-fn insert_row(
-    connection: &Connection,
-    broker: &str,
-    refusal: &Refusal,
-    subject: &str,
-    address: &str,
-) -> Result<(), Fault> {
-    connection
-        .prepare_cached(
-            "INSERT INTO refusal (minute, broker, subject, address, cause, count)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?
-        .execute(params![
-            refusal.minute.as_millis(),
+impl<'a> RefusalRow<'a> {
+    fn of(broker: &'a str, refusal: &'a Refusal) -> Self {
+        Self {
+            minute: refusal.minute.as_millis(),
             broker,
-            subject,
-            address,
-            refusal.cause.as_str(),
-            refusal.count,
-        ])?;
-    Ok(())
+            subject: &refusal.subject,
+            address: refusal.address.as_deref().unwrap_or(""),
+            cause: refusal.cause.as_str(),
+            client_id: refusal.client_id.as_deref().unwrap_or(""),
+            about: refusal.about.as_deref(),
+            count: refusal.count,
+        }
+    }
+
+    /// Adds to the row that is there; says whether there is one.
+    fn add(&self, connection: &Connection) -> Result<bool, Fault> {
+        let updated = connection
+            .prepare_cached(
+                "UPDATE refusal SET count = min(count, ?8) + ?7, about = ?9
+                 WHERE minute = ?1 AND broker = ?2 AND subject = ?3 AND address = ?4
+                     AND cause = ?5 AND client_id = ?6",
+            )?
+            .execute(params![
+                self.minute,
+                self.broker,
+                self.subject,
+                self.address,
+                self.cause,
+                self.client_id,
+                self.count,
+                // The sum of two whole numbers must stay one.
+                i64::MAX.saturating_sub(self.count.max(0)),
+                self.about,
+            ])?;
+        Ok(updated > 0)
+    }
+
+    fn insert(&self, connection: &Connection) -> Result<(), Fault> {
+        connection
+            .prepare_cached(
+                "INSERT INTO refusal
+                     (minute, broker, subject, address, cause, client_id, count, about)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?
+            .execute(params![
+                self.minute,
+                self.broker,
+                self.subject,
+                self.address,
+                self.cause,
+                self.client_id,
+                self.count,
+                self.about,
+            ])?;
+        Ok(())
+    }
+
+    /// How many rows differ from this one by the client id alone, as far as that
+    /// matters.
+    fn count_client_ids(&self, connection: &Connection) -> Result<i64, Fault> {
+        let mut statement = connection.prepare_cached(
+            "SELECT count(*) FROM (SELECT 1 FROM refusal
+             WHERE minute = ?1 AND broker = ?2 AND subject = ?3 AND address = ?4 AND cause = ?5
+             LIMIT ?6)",
+        )?;
+        let parameters = params![
+            self.minute,
+            self.broker,
+            self.subject,
+            self.address,
+            self.cause,
+            CLIENT_IDS_OF_ONE,
+        ];
+        Ok(statement.query_row(parameters, |row| row.get(0))?)
+    }
 }
 
 fn count_named(connection: &Connection, minute: Timestamp) -> Result<usize, Fault> {
@@ -168,6 +225,9 @@ fn named_rows() -> usize {
 const EVERYBODY_ELSE: &str = "*";
 
 const ROWS_A_MINUTE: usize = 1_000;
+
+/// So many client ids are told apart of one name, address, reason and minute.
+const CLIENT_IDS_OF_ONE: i64 = 16;
 
 /// Observations a transaction.
 const CHUNK: usize = 256;

@@ -162,6 +162,7 @@ fn append_traces(connection: &Connection, login: &Login<'_>, now: Timestamp) -> 
         outcome: Outcome::Done,
         cause: None,
         address: None,
+        client_id: None,
         count: 1,
         before: states.map(|(before, _)| state_as_json(before)),
         after: states.map(|(_, after)| state_as_json(after)),

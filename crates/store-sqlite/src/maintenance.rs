@@ -82,8 +82,8 @@ impl SqliteStore {
         self.act("begin the log anew", BATCH_WAIT, |connection| {
             connection
                 .prepare_cached(
-                    "INSERT INTO refusal (minute, broker, subject, address, cause, count)
-                     VALUES (-1, '', '', '', '', 0)",
+                    "INSERT INTO refusal (minute, broker, subject, address, cause, client_id, count)
+                     VALUES (-1, '', '', '', '', '', 0)",
                 )?
                 .execute([])?;
             connection
@@ -186,7 +186,10 @@ mod tests {
         for _ in 0..3 {
             other
                 .act("write", BATCH_WAIT, |connection| {
-                    connection.execute("INSERT INTO refusal VALUES (1, '', '', '', '', 1)", [])?;
+                    connection.execute(
+                        "INSERT INTO refusal VALUES (1, '', '', '', '', '', NULL, 1)",
+                        [],
+                    )?;
                     connection.execute("DELETE FROM refusal", [])?;
                     Ok(())
                 })

@@ -54,6 +54,7 @@ fn register(
         outcome: Outcome::Done,
         cause: None,
         address: None,
+        client_id: None,
         count: 1,
         before: None,
         after: Some(format!(r#"{{"application":"{}"}}"#, thing.application_name)),

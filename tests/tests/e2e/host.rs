@@ -284,7 +284,7 @@ on_every_broker! {
         for _ in 0..3 {
             assert_eq!(site.code(&login.with_secret("wrong-secret")), REFUSED);
         }
-        let line = site.broker.wait_for_log("refused `dev@t1`", PATIENCE).unwrap();
+        let line = site.broker.wait_for_log("`dev@t1` client ", PATIENCE).unwrap();
         assert!(line.contains("127.0.0.1") && line.contains("bad-secret"), "{line}");
         wait_until("the audit shows the refusals, summed", || {
             let audit = site.cli.json(&["audit", "list", "--name", "dev@t1"]);

@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::{Circumstances, Request, SessionChange, SessionUse};
 use crate::client_id::ClientId;
 use crate::credential::CredentialId;
-use crate::name::TenantId;
+use crate::name::{LoginName, TenantId};
 use crate::ownership::{Claim, Holder, Holding, StoredSession};
 use crate::reason::Reason;
 use crate::store::{Directory, StoreError};
@@ -104,6 +104,67 @@ fn look(
         Claim::FreeIfClean if !starts_clean => Err(Reason::ClientIdOwned),
         Claim::Free | Claim::FreeIfClean => Ok(stored),
     })
+}
+
+/// What keeps a client id from everybody else.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ClientIdOwner {
+    /// A credential that is connected with it, is bound to it, or may have a
+    /// session stored under it.
+    Credential {
+        /// Its name.
+        name: LoginName,
+        /// Since when it uses the id, as far as is known.
+        since: Option<Timestamp>,
+    },
+    /// A principal that is no more or gave it up, whose session may be stored
+    /// still.
+    Former,
+    /// A tenant, all of whose client ids begin so.
+    Tenant(TenantId),
+}
+
+/// Whose a client id is, for people to read: why somebody called `claimant` was
+/// refused it.
+///
+/// # Errors
+///
+/// Returns the store's error when something could not be looked up.
+pub fn owner_of_client_id(
+    client_id: &ClientId,
+    claimant: Option<&LoginName>,
+    live_holders: &[CredentialId],
+    directory: &mut dyn Directory,
+) -> Result<Option<ClientIdOwner>, StoreError> {
+    let Holding {
+        bound_to,
+        stored_session: stored,
+    } = directory.holding(&client_id.tie(), None)?;
+    let stored_for = stored.as_ref().and_then(|stored| match stored.holder {
+        Holder::Credential(id) => Some(id),
+        Holder::Former | Holder::Unauthenticated => None,
+    });
+    let holders = live_holders
+        .iter()
+        .copied()
+        .chain(bound_to)
+        .chain(stored_for);
+    for id in holders {
+        let Some(credential) = directory.credential_by_id(id)? else {
+            continue;
+        };
+        if claimant != Some(&credential.name) {
+            let since = stored.as_ref().filter(|_| stored_for == Some(id));
+            return Ok(Some(ClientIdOwner::Credential {
+                name: credential.name.clone(),
+                since: since.map(|stored| stored.last_used_at),
+            }));
+        }
+    }
+    if let Some(tenant) = directory.tenant_by_client_id(client_id)? {
+        return Ok(Some(ClientIdOwner::Tenant(tenant)));
+    }
+    Ok(stored.map(|_| ClientIdOwner::Former))
 }
 
 /// Client-id prefixes: a tenant's are its own, and all its ids begin so.

@@ -326,7 +326,7 @@ pub struct Batch {
     pub audit: Vec<AuditEntry>,
 }
 
-/// Refused logins of one minute, name, address and reason.
+/// Refused logins of one minute, name, address, client id and reason.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Refusal {
     /// The start of the minute.
@@ -335,8 +335,12 @@ pub struct Refusal {
     pub subject: String,
     /// Where it came from.
     pub address: Option<String>,
+    /// The client id that was asked for, as it may be shown.
+    pub client_id: Option<String>,
     /// Why it was refused.
     pub cause: Reason,
+    /// What else there is to know about the cause, as JSON.
+    pub about: Option<String>,
     /// How often, to be added to what is written already.
     pub count: i64,
 }

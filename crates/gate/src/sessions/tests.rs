@@ -29,7 +29,7 @@ fn session(number: i64, client_id: u8, credential: Option<u8>, stored: bool) -> 
         delays_will: false,
         listener: None,
         bonds: credential
-            .map(|id| CredentialId(i64::from(id) + 100))
+            .map(|id| CredentialId(i64::from(id).saturating_add(100)))
             .into_iter()
             .collect(),
         phase: Phase::Live,
@@ -89,11 +89,11 @@ proptest! {
     ) {
         let mut sessions = Sessions::default();
         let mut model: BTreeMap<usize, Known> = BTreeMap::new();
-        let mut number = 0;
+        let mut number: i64 = 0;
         for step in steps {
             match step {
                 Step::Insert { handle, client_id, credential, stored } => {
-                    number += 1;
+                    number = number.saturating_add(1);
                     sessions.insert(Handle(handle), session(number, client_id, credential, stored));
                     model.insert(handle, Known { client_id, credential, is_open: true });
                 }
@@ -147,7 +147,7 @@ proptest! {
                     .filter(|(_, known)| known.credential == Some(credential))
                     .map(|(handle, _)| Handle(*handle))
                     .collect();
-                let bound = sessions.bound_to(CredentialId(id.0 + 100));
+                let bound = sessions.bound_to(CredentialId(id.0.saturating_add(100)));
                 prop_assert_eq!(bound, if wanted.is_empty() { vec![] } else { vec![id] });
                 prop_assert_eq!(of_credential, wanted);
             }

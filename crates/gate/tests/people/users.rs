@@ -180,7 +180,7 @@ fn a_lock_that_begins_meanwhile_refuses_whoever_waits_for_a_hash() {
         let Completion::Refuse { line: Some(line) } = completion else {
             panic!("{completion:?}");
         };
-        assert!(line.ends_with(cause), "{line}");
+        assert!(line.contains(&format!(": {cause}: ")), "{line}");
     }
 }
 

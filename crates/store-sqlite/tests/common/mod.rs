@@ -46,6 +46,7 @@ pub(crate) fn entry(time: i64, act: &str, subject: &str) -> AuditEntry {
         outcome: Outcome::Done,
         cause: None,
         address: None,
+        client_id: None,
         count: 1,
         before: None,
         after: Some(r#"{"state":"Inactive"}"#.into()),

@@ -127,6 +127,40 @@ pub fn refusals_add_up_and_end_in_the_audit(mut store: impl GateStore + AdminSto
     assert_eq!(counts(&mut store).len(), 5);
 }
 
+/// Of one name sixteen client ids a minute are told apart, and whose the id was
+/// stays with the row.
+pub fn refusals_name_client_ids_and_their_owners(mut store: impl GateStore + AdminStore) {
+    let about = || Some(r#"{"held_by":"dev0@acme"}"#.to_owned());
+    let of = |number: i64| Refusal {
+        client_id: Some(format!("c{number}")),
+        about: about(),
+        ..refusal("dev1@acme", None, 1)
+    };
+    for refusals in [(0..30).map(of).collect(), vec![of(3), of(29)]] {
+        let batch = Batch {
+            refusals,
+            ..Batch::default()
+        };
+        store.write_batch("b1", &batch).unwrap();
+    }
+    let check = |store: &mut _| {
+        let rows = audit(store);
+        assert_eq!(rows.len(), 17);
+        let of = |id: &str| rows.iter().find(|row| row.client_id.as_deref() == Some(id));
+        assert_eq!(
+            (of("c3").unwrap().count, &of("c3").unwrap().after),
+            (2, &about())
+        );
+        assert_eq!(
+            (of("*").unwrap().count, &of("*").unwrap().after),
+            (15, &None)
+        );
+    };
+    check(&mut store);
+    store.maintain("b1", at(180_000)).unwrap();
+    check(&mut store);
+}
+
 /// A flood of names fills neither the disk nor the audit, and is counted all
 /// the same.
 pub fn no_more_than_a_thousand_rows_tell_of_a_minutes_refusals(
@@ -228,6 +262,8 @@ fn refusal(subject: &str, address: Option<&str>, count: i64) -> Refusal {
         minute: at(0),
         subject: subject.into(),
         address: address.map(Into::into),
+        client_id: None,
+        about: None,
         cause: Reason::BadSecret,
         count,
     }

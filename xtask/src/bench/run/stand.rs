@@ -70,7 +70,7 @@ impl Stand {
 
     /// What Countersign last said of a login that it refused.
     pub fn last_refusal(&self) -> String {
-        self.daemon.last_in_log("refused `").unwrap_or_default()
+        self.daemon.last_in_log("refused ").unwrap_or_default()
     }
 
     /// Where it listens.
