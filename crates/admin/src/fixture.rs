@@ -13,7 +13,7 @@ use countersign_core::rule::{Action, Effect, Limits, Pattern, QoS, Rule};
 use countersign_core::scheme::{FieldValue, Scheme, SchemeName};
 use countersign_core::secret::{Argon2Params, Secret};
 use countersign_core::store::{AuditQuery, GateStore as _, Login, Recorded, Settings};
-use countersign_core::tenant::{Authentication, SubscribeMode, Tenant};
+use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Tenant};
 use countersign_core::time::Timestamp;
 use countersign_core::user::GrantedRight;
 use countersign_sqlite::{AuditCheck, SqliteStore};
@@ -346,6 +346,7 @@ pub(crate) fn new_tenant(id: &str, namespaces: &[&str]) -> NewTenant {
         subscribe: SubscribeMode::Strict,
         client_id_prefix: None,
         lockout: None,
+        default_rights: DefaultRights::Namespaces,
     }
 }
 

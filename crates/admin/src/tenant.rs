@@ -6,7 +6,7 @@ use countersign_core::lockout::LockoutPolicy;
 use countersign_core::name::TenantId;
 use countersign_core::rule::Namespaces;
 use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError};
-use countersign_core::tenant::{Authentication, SubscribeMode, Tenant};
+use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Tenant};
 use countersign_core::topic::TopicFilter;
 
 use crate::context::Context;
@@ -33,6 +33,8 @@ pub struct NewTenant {
     pub client_id_prefix: Option<ClientId>,
     /// When its people are locked out, if other than the settings say.
     pub lockout: Option<LockoutPolicy>,
+    /// What its credentials may do if no rule says so.
+    pub default_rights: DefaultRights,
 }
 
 impl NewTenant {
@@ -47,6 +49,7 @@ impl NewTenant {
             subscribe: SubscribeMode::Strict,
             client_id_prefix: None,
             lockout: None,
+            default_rights: DefaultRights::Namespaces,
         }
     }
 }
@@ -67,6 +70,8 @@ pub struct TenantChanges {
     /// When its people are locked out from now on; `Some(None)` is as the
     /// settings say.
     pub lockout: Option<Option<LockoutPolicy>>,
+    /// What its credentials may do from now on if no rule says so.
+    pub default_rights: Option<DefaultRights>,
 }
 
 impl TenantChanges {
@@ -79,6 +84,7 @@ impl TenantChanges {
             && self.remove_namespaces.is_empty()
             && self.client_id_prefix.is_none()
             && self.lockout.is_none()
+            && self.default_rights.is_none()
     }
 }
 
@@ -108,6 +114,7 @@ pub fn create<S: AdminStore>(
         subscribe: new.subscribe,
         client_id_prefix: new.client_id_prefix,
         lockout: new.lockout,
+        default_rights: new.default_rights,
         namespaces: Namespaces::new(namespaces).map_err(NamespaceError::from)?,
         created_at: context.now,
     };
@@ -166,6 +173,9 @@ pub fn set<S: AdminStore>(
     }
     if let Some(lockout) = changes.lockout {
         tenant.lockout = lockout;
+    }
+    if let Some(rights) = changes.default_rights {
+        tenant.default_rights = rights;
     }
     let mut namespaces = tenant.namespaces.iter().cloned().collect();
     remove_namespaces(id, &mut namespaces, &changes.remove_namespaces)?;

@@ -44,6 +44,7 @@ pub struct TenantView {
     subscribe: &'static str,
     client_id_prefix: Option<String>,
     lockout: Option<String>,
+    default_rights: &'static str,
     created_at: String,
 }
 
@@ -58,6 +59,7 @@ impl TenantView {
             subscribe: tenant.subscribe.as_str(),
             client_id_prefix: tenant.client_id_prefix.as_ref().map(ToString::to_string),
             lockout: tenant.lockout.map(|policy| policy.to_string()),
+            default_rights: tenant.default_rights.as_str(),
             created_at: rfc3339(tenant.created_at),
         }
     }

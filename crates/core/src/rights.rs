@@ -15,7 +15,7 @@ use crate::rule::{
     Variable, Variables, Verdict,
 };
 use crate::scheme::Scheme;
-use crate::tenant::{SubscribeMode, Tenant};
+use crate::tenant::{DefaultRights, SubscribeMode, Tenant};
 use crate::token::TokenRecord;
 use crate::topic::{Subscription, TopicName};
 use crate::user::{Grant, GrantedRight};
@@ -62,9 +62,18 @@ pub enum TopicUse<'a> {
 pub struct Grants(Vec<(RuleSource, Rule)>);
 
 impl Grants {
-    /// The right to use what a tenant owns, and nothing else.
+    /// What a tenant gives to those of whom nothing else is said: the right to
+    /// use what it owns, or nothing.
     #[must_use]
     pub fn of_tenant(tenant: &Tenant) -> Self {
+        match tenant.default_rights {
+            DefaultRights::Namespaces => Self::of_namespaces(tenant),
+            DefaultRights::Nothing => Self::default(),
+        }
+    }
+
+    /// The right to use what a tenant owns, and nothing else.
+    fn of_namespaces(tenant: &Tenant) -> Self {
         let source = RuleSource::Tenant(tenant.id.as_str().into());
         let rules = tenant.namespaces.iter().filter_map(|namespace| {
             // A namespace holds no variable, so it always is a pattern; one
@@ -111,7 +120,7 @@ impl Grants {
     #[must_use]
     pub fn of_user(grant: &Grant, tenant: &Tenant, roles: &[Role]) -> Self {
         match &grant.right {
-            GrantedRight::OrgAdmin if grant.is_org_admin() => Self::of_tenant(tenant),
+            GrantedRight::OrgAdmin if grant.is_org_admin() => Self::of_namespaces(tenant),
             GrantedRight::OrgAdmin => Self::default(),
             GrantedRight::Role(name) => {
                 let held: Vec<Role> = roles

@@ -23,6 +23,9 @@ pub struct Tenant {
     pub lockout: Option<LockoutPolicy>,
     /// The topics it owns.
     pub namespaces: Namespaces,
+    /// What its credentials and its clients without a login may do if nothing
+    /// else says so.
+    pub default_rights: DefaultRights,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -136,6 +139,44 @@ impl fmt::Display for SubscribeMode {
     }
 }
 
+/// What a tenant's principals may do by its namespaces alone.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum DefaultRights {
+    /// Credentials whose scheme says so, and clients without a login, may use
+    /// all that the tenant owns.
+    #[default]
+    Namespaces,
+    /// Only what rules allow.
+    Nothing,
+}
+
+impl DefaultRights {
+    /// Parses `namespaces` or `none`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ModeError`] for anything else.
+    pub fn parse(text: &str) -> Result<Self, ModeError> {
+        match text {
+            "namespaces" => Ok(Self::Namespaces),
+            "none" => Ok(Self::Nothing),
+            _ => Err(ModeError {
+                text: text.into(),
+                known: "`namespaces` or `none`",
+            }),
+        }
+    }
+
+    /// The word as it is written.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Namespaces => "namespaces",
+            Self::Nothing => "none",
+        }
+    }
+}
+
 /// A text is no mode.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("`{text}` is no mode; write {known}")]
@@ -164,7 +205,11 @@ mod tests {
         for mode in [SubscribeMode::Strict, SubscribeMode::Filtered] {
             assert_eq!(SubscribeMode::parse(mode.as_str()), Ok(mode));
         }
+        for rights in [DefaultRights::Namespaces, DefaultRights::Nothing] {
+            assert_eq!(DefaultRights::parse(rights.as_str()), Ok(rights));
+        }
         assert!(Authentication::parse("on").is_err());
+        assert!(DefaultRights::parse("all").is_err());
         assert!(SubscribeMode::parse("").is_err());
     }
 }

@@ -128,7 +128,7 @@ const MIXER: u64 = 0x9e37_79b9_7f4a_7c15;
 mod tests {
     use countersign_core::name::TenantId;
     use countersign_core::rule::Namespaces;
-    use countersign_core::tenant::{Authentication, SubscribeMode, Tenant};
+    use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Tenant};
     use countersign_core::time::Timestamp;
     use countersign_core::topic::TopicFilter;
     use proptest::prelude::*;
@@ -146,6 +146,7 @@ mod tests {
             subscribe: SubscribeMode::Strict,
             client_id_prefix: None,
             lockout: None,
+            default_rights: DefaultRights::Namespaces,
             namespaces: namespaces(&format!("{id}/#")),
             created_at: Timestamp::from_millis(0),
         }))

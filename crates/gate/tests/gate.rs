@@ -19,7 +19,7 @@ use countersign::core::options::Options;
 use countersign::core::presence::Observation;
 use countersign::core::reason::Reason;
 use countersign::core::store::{Batch, GateStore as _, Settings, StoreErrorKind};
-use countersign::core::tenant::{Authentication, SubscribeMode};
+use countersign::core::tenant::{Authentication, DefaultRights, SubscribeMode};
 use countersign::core::time::Timestamp;
 use countersign::core::topic::TopicFilter;
 use countersign::sqlite::SqliteStore;
@@ -99,6 +99,7 @@ impl Bench {
             subscribe: SubscribeMode::Strict,
             client_id_prefix: None,
             lockout: None,
+            default_rights: DefaultRights::Namespaces,
         };
         self.act(|store, context| tenant::create(store, context, new))
             .unwrap();

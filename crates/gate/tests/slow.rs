@@ -16,7 +16,7 @@ use countersign::core::options::Options;
 use countersign::core::reason::Reason;
 use countersign::core::secret::Argon2Params;
 use countersign::core::store::Settings;
-use countersign::core::tenant::{Authentication, SubscribeMode};
+use countersign::core::tenant::{Authentication, DefaultRights, SubscribeMode};
 use countersign::core::time::Timestamp;
 use countersign::sqlite::SqliteStore;
 use countersign::{
@@ -113,6 +113,7 @@ impl Bench {
             subscribe: SubscribeMode::Strict,
             client_id_prefix: None,
             lockout: None,
+            default_rights: DefaultRights::Namespaces,
         };
         bench
             .act(|store, context| tenant::create(store, context, acme))

@@ -20,3 +20,8 @@ CREATE TABLE refused (
 INSERT INTO refused SELECT minute, broker, subject, address, cause, '', NULL, count FROM refusal;
 DROP TABLE refusal;
 ALTER TABLE refused RENAME TO refusal;
+
+-- What a tenant's credentials may do if no rule says so: all of its namespaces,
+-- or nothing.
+ALTER TABLE tenant ADD COLUMN default_rights TEXT NOT NULL DEFAULT 'namespaces'
+    CHECK (default_rights IN ('namespaces', 'none'));

@@ -9,7 +9,7 @@ use countersign_core::lockout::LockoutPolicy;
 use countersign_core::name::TenantId;
 use countersign_core::rule::Namespaces;
 use countersign_core::store::{DamagedTenant, StoredTenants};
-use countersign_core::tenant::{Authentication, SubscribeMode, Tenant};
+use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Tenant};
 use countersign_core::topic::TopicFilter;
 use rusqlite::{Connection, Params, params};
 
@@ -66,11 +66,13 @@ pub(crate) fn put_tenant(connection: &Connection, tenant: &Tenant) -> Result<(),
     connection
         .prepare_cached(
             "INSERT INTO tenant
-                 (id, authentication, subscribe, client_id_prefix, lockout, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 (id, authentication, subscribe, client_id_prefix, lockout, created_at,
+                  default_rights)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
              ON CONFLICT (id) DO UPDATE SET authentication = excluded.authentication,
                  subscribe = excluded.subscribe, client_id_prefix = excluded.client_id_prefix,
-                 lockout = excluded.lockout, created_at = excluded.created_at",
+                 lockout = excluded.lockout, created_at = excluded.created_at,
+                 default_rights = excluded.default_rights",
         )?
         .execute(params![
             tenant.id.as_str(),
@@ -79,6 +81,7 @@ pub(crate) fn put_tenant(connection: &Connection, tenant: &Tenant) -> Result<(),
             tenant.client_id_prefix.as_ref().map(ClientId::as_str),
             tenant.lockout.map(|policy| policy.to_string()),
             tenant.created_at.as_millis(),
+            tenant.default_rights.as_str(),
         ])?;
     connection
         .prepare_cached("DELETE FROM namespace WHERE tenant = ?1")?
@@ -147,6 +150,7 @@ fn tenants_of(
             client_id_prefix: columns.maybe_parsed(ClientId::parse)?,
             lockout: columns.maybe_parsed(LockoutPolicy::parse)?,
             created_at: columns.instant()?,
+            default_rights: columns.parsed(DefaultRights::parse)?,
         });
     }
     Ok(tenants)
@@ -190,7 +194,8 @@ const NAMESPACES: &str = "SELECT filter FROM namespace WHERE tenant = ?1 ORDER B
 /// The columns of a tenant, in the order they are read.
 macro_rules! tenant_columns {
     () => {
-        "SELECT id, authentication, subscribe, client_id_prefix, lockout, created_at FROM tenant"
+        "SELECT id, authentication, subscribe, client_id_prefix, lockout, created_at, default_rights
+         FROM tenant"
     };
 }
 use tenant_columns;

@@ -25,7 +25,7 @@ use countersign_core::store::{
     AdminStore as _, AdminTransaction as _, Directory as _, GateStore as _, Intent, Login,
     Recorded, StoreError,
 };
-use countersign_core::tenant::{Authentication, SubscribeMode, Tenant};
+use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Tenant};
 use countersign_core::time::Timestamp;
 use countersign_sqlite::SqliteStore;
 
@@ -262,6 +262,7 @@ fn tenant(number: usize, prefix: Option<&str>) -> Tenant {
         authentication: Authentication::Required,
         subscribe: SubscribeMode::Strict,
         lockout: None,
+        default_rights: DefaultRights::Namespaces,
         client_id_prefix: prefix.map(client_id),
         namespaces: Namespaces::new([]).unwrap(),
         created_at: Timestamp::from_millis(0),

@@ -27,7 +27,7 @@ use countersign_core::store::{
     AdminStore, AdminTransaction, AuditQuery, GateStore, Intent, Login, Recorded, StoreError,
     StoreErrorKind,
 };
-use countersign_core::tenant::{Authentication, SubscribeMode, Tenant};
+use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Tenant};
 use countersign_core::time::Timestamp;
 use countersign_core::topic::TopicFilter;
 
@@ -174,6 +174,7 @@ pub(crate) fn tenant(id: &str) -> Tenant {
         subscribe: SubscribeMode::Strict,
         client_id_prefix: None,
         lockout: None,
+        default_rights: DefaultRights::Namespaces,
         namespaces: Namespaces::new([namespace]).unwrap(),
         created_at: at(1),
     }

@@ -18,4 +18,5 @@ mod tier0;
 mod tls;
 mod vwire;
 mod who_asks;
+mod who_may;
 mod wills;

@@ -10,7 +10,7 @@ use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::role::{Role, RoleName, RoleRule};
 use countersign_core::rule::{Action, Effect, Limits, Namespaces, Pattern, QoS, Rule};
 use countersign_core::store::{AdminStore, AdminTransaction, Intent};
-use countersign_core::tenant::{Authentication, SubscribeMode, Tenant};
+use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Tenant};
 use countersign_core::time::Timestamp;
 use countersign_core::topic::{TopicFilter, TopicName};
 use countersign_testkit::Client;
@@ -262,6 +262,7 @@ fn furnish(maker: &mut Maker, dice: &mut Dice) -> Vec<Principal> {
             },
             client_id_prefix: None,
             lockout: None,
+            default_rights: DefaultRights::Namespaces,
             namespaces: Namespaces::new(namespaces).unwrap(),
             created_at: now,
         };

@@ -256,12 +256,13 @@ fn owner_of(walls: &Territories, topic: &str) -> Option<TenantId> {
 
 #[cfg(test)]
 mod tests {
-    use countersign_core::tenant::{Authentication, SubscribeMode};
+    use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode};
+    use countersign_core::user::GrantedRight;
 
     use super::*;
     use crate::check::Places;
     use crate::credential::{self, CredentialChanges};
-    use crate::fixture::{Fixture, adding, login_name, new_tenant, role_name, tenant_id};
+    use crate::fixture::{Fixture, JANE, adding, login_name, new_tenant, role_name, tenant_id};
     use crate::tenant::{self, NewTenant, TenantChanges};
 
     fn publish(topic: &str) -> Usage<'_> {
@@ -489,6 +490,61 @@ mod tests {
             let answer = ask(&mut fixture, username, usage);
             assert_eq!(reason(&answer), said, "{username:?} {usage:?}");
         }
+    }
+
+    #[test]
+    fn a_tenant_without_default_rights_gives_only_what_rules_allow() {
+        let mut fixture = Fixture::with_credential();
+        let acme = tenant_id("acme");
+        let changes = TenantChanges {
+            authentication: Some(Authentication::Optional),
+            default_rights: Some(DefaultRights::Nothing),
+            ..TenantChanges::default()
+        };
+        fixture
+            .act(|store, context| tenant::set(store, context, &acme, changes))
+            .unwrap();
+        let name = login_name("dev1@acme");
+        let own = adding("allow publish acme/${username}/# max_qos 1 no_retain");
+        fixture
+            .act(|store, context| credential::change_rules(store, context, &name, &own))
+            .unwrap();
+        let message = |topic, qos, retain| Usage::Publish { topic, qos, retain };
+        for (username, usage, said) in [
+            (
+                Some("dev1@acme"),
+                message("acme/dev1@acme/x", 1, false),
+                "ok",
+            ),
+            (
+                Some("dev1@acme"),
+                message("acme/dev1@acme/x", 2, false),
+                "no-rule",
+            ),
+            (
+                Some("dev1@acme"),
+                message("acme/dev1@acme/x", 1, true),
+                "no-rule",
+            ),
+            (
+                Some("dev1@acme"),
+                message("acme/other/command", 0, false),
+                "no-rule",
+            ),
+            (
+                Some("dev1@acme"),
+                Usage::Subscribe { filter: "acme/#" },
+                "no-rule",
+            ),
+            (None, message("acme/x", 0, false), "no-rule"),
+        ] {
+            let answer = ask(&mut fixture, username, usage);
+            assert_eq!(reason(&answer), said, "{username:?} {usage:?}");
+        }
+        fixture.user(JANE);
+        fixture.grant(JANE, "acme", GrantedRight::OrgAdmin).unwrap();
+        let answer = ask(&mut fixture, Some(JANE), message("acme/x", 0, false));
+        assert_eq!(reason(&answer), "ok");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use countersign_admin::view::TenantView;
 use countersign_core::client_id::ClientId;
 use countersign_core::lockout::{LockoutPolicy, LockoutPolicyError};
 use countersign_core::name::TenantId;
-use countersign_core::tenant::{Authentication, SubscribeMode};
+use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode};
 use countersign_core::topic::TopicFilter;
 use serde_json::json;
 
@@ -23,7 +23,7 @@ use crate::progress::Progress;
 pub(crate) enum TenantCommand {
     /// Make a tenant.
     #[command(
-        after_help = "Examples:\n  countersign tenant create acme\n  countersign tenant create kaa --namespace kp1/app1/# --authentication off"
+        after_help = "Examples:\n  countersign tenant create acme\n  countersign tenant create kaa --namespace kp1/app1/# --authentication off\n  countersign tenant create plant --default-rights none"
     )]
     Create(TenantCreate),
     /// List the tenants.
@@ -73,6 +73,10 @@ pub(crate) struct TenantCreate {
     /// When its people are locked out, if other than `settings show` says.
     #[arg(long, value_name = LOCKOUT, value_parser = LockoutPolicy::parse)]
     lockout: Option<LockoutPolicy>,
+    /// What its credentials may do if no rule says so: use all of its
+    /// `namespaces`, or `none`.
+    #[arg(long, value_name = "RIGHTS", default_value = "namespaces", value_parser = DefaultRights::parse)]
+    default_rights: DefaultRights,
 }
 
 #[derive(Args, Debug)]
@@ -98,6 +102,10 @@ pub(crate) struct TenantSet {
     /// When its people are locked out; `default` is as `settings show` says.
     #[arg(long, value_name = LOCKOUT, value_parser = Lockout::parse)]
     lockout: Option<Lockout>,
+    /// What its credentials may do if no rule says so: use all of its
+    /// `namespaces`, or `none`.
+    #[arg(long, value_name = "RIGHTS", value_parser = DefaultRights::parse)]
+    default_rights: Option<DefaultRights>,
 }
 
 /// When people of a tenant are locked out.
@@ -160,6 +168,7 @@ impl TenantCreate {
             subscribe: self.subscribe,
             client_id_prefix: self.client_id_prefix,
             lockout: self.lockout,
+            default_rights: self.default_rights,
         };
         let tenant = invocation.act(|store, context| tenant::create(store, context, new))?;
         invocation.output.record(&TenantView::of(&tenant))
@@ -175,11 +184,12 @@ impl TenantSet {
             remove_namespaces: self.remove,
             client_id_prefix: self.client_id_prefix.map(|Beginning(prefix)| prefix),
             lockout: self.lockout.map(|Lockout(policy)| policy),
+            default_rights: self.default_rights,
         };
         if changes.is_empty() {
             return Err(Failure::usage(
                 "nothing to set; give --authentication, --subscribe, --add-namespace, \
-                 --remove-namespace, --client-id-prefix or --lockout",
+                 --remove-namespace, --client-id-prefix, --lockout or --default-rights",
             ));
         }
         let tenant = self.tenant;

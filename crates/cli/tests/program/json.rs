@@ -37,13 +37,14 @@ const SHOWN: [&str; 18] = [
     "generation",
     "revoked_reason",
 ];
-const TENANT: [&str; 7] = [
+const TENANT: [&str; 8] = [
     "id",
     "namespaces",
     "authentication",
     "subscribe",
     "client_id_prefix",
     "lockout",
+    "default_rights",
     "created_at",
 ];
 

@@ -14,7 +14,7 @@ use countersign::core::role::RoleName;
 use countersign::core::rule::{Action, Pattern, Rule};
 use countersign::core::secret::{Argon2Params, Secret};
 use countersign::core::store::{AuditQuery, Settings};
-use countersign::core::tenant::{Authentication, SubscribeMode};
+use countersign::core::tenant::{Authentication, DefaultRights, SubscribeMode};
 use countersign::core::time::Timestamp;
 use countersign::core::totp::{Seed, Step};
 use countersign::core::user::GrantedRight;
@@ -172,6 +172,7 @@ impl Bench {
             subscribe: SubscribeMode::Strict,
             client_id_prefix: None,
             lockout: None,
+            default_rights: DefaultRights::Namespaces,
         };
         self.act(|store, context| tenant::create(store, context, new).unwrap());
     }

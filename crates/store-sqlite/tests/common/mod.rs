@@ -18,7 +18,7 @@ use countersign_core::store::{
     AdminStore as _, AdminTransaction as _, AuditQuery, Directory as _, GateStore as _, Intent,
     Login, Recorded, Settings, StoreError,
 };
-use countersign_core::tenant::{Authentication, SubscribeMode, Tenant};
+use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Tenant};
 use countersign_core::time::Timestamp;
 use countersign_sqlite::{AuditCheck, SqliteStore};
 use tempfile::TempDir;
@@ -62,6 +62,7 @@ pub(crate) fn make_tenant(store: &mut SqliteStore) {
         subscribe: SubscribeMode::Strict,
         client_id_prefix: None,
         lockout: None,
+        default_rights: DefaultRights::Namespaces,
         namespaces: Namespaces::new([]).unwrap(),
         created_at: Timestamp::from_millis(0),
     };

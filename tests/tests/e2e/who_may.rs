@@ -1,0 +1,52 @@
+//! Who may do what where no rule of its own says so.
+
+use countersign_testkit::Connect;
+use countersign_tests::{PATIENCE, Site, on_every_broker, wait_until};
+use serde_json::json;
+
+on_every_broker! {
+    fn a_filter_that_reaches_two_open_tenants_joins_neither(version) {
+        let site = Site::start(version);
+        for tenant in ["acme", "globex"] {
+            site.tenant(tenant, &["--authentication", "off", "--subscribe", "filtered"]);
+        }
+        for client_id in ["c1", "c2", "c3"] {
+            let mut client = Connect::v5(client_id).accepted(site.port());
+            assert_ne!(client.subscribe(&[("#", 0)]).unwrap(), [0]);
+            let ask = json!({"check": "subscribe", "username": null, "client_id": client_id, "topic": "#"});
+            let said = site.cli.run_with_stdin(&["check", "--batch", "-"], ask.to_string().as_bytes());
+            assert!(said.stdout.contains("no-rule"));
+            assert!(client.publish("globex/x", b"x", 1, false).unwrap() < 0x80);
+            assert_eq!(client.subscribe(&[("#", 0)]).unwrap(), [0]);
+            assert!(client.publish("acme/x", b"x", 1, false).unwrap() >= 0x80);
+        }
+    }
+
+    fn a_tenant_without_default_rights_gives_only_what_rules_allow_and_live_sessions_feel_it(version) {
+        let site = Site::start(version);
+        site.tenant("acme", &[]);
+        let login = site.credential("dev1", "acme");
+        let mut client = login.connect_v5("c1").accepted(site.port());
+        let mut may = |topic: &str, qos, retain| {
+            let code = client.publish(topic, b"x", qos, retain).unwrap();
+            client.ping(PATIENCE).unwrap();
+            code < 0x80
+        };
+        assert!(may("acme/other/command", 1, true));
+
+        let shown = site.cli.json(&["tenant", "set", "acme", "--default-rights", "none"]);
+        assert_eq!(shown["default_rights"], "none");
+        wait_until("the session has lost its default rights", || !may("acme/other/command", 1, true));
+
+        site.cli.json(&[
+            "credential", "allow", "dev1@acme", "publish", "acme/${username}/#", "--max-qos", "1", "--no-retain",
+        ]);
+        wait_until("the session's own rule holds", || may("acme/dev1@acme/x", 1, false));
+        assert!(!may("acme/dev1@acme/x", 2, false));
+        assert!(!may("acme/dev1@acme/x", 1, true));
+        assert!(!may("acme/other/command", 1, false));
+
+        site.cli.json(&["tenant", "set", "acme", "--default-rights", "namespaces"]);
+        wait_until("the session has its default rights again", || may("acme/other/command", 2, true));
+    }
+}
