@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use countersign_core::client_id::ClientId;
 use countersign_core::connect::{
-    Circumstances, Decision, Identity, Registration, Request, SessionUse, Site, decide,
+    Circumstances, Decision, Identity, Registration, Request, Reservation, SessionUse, Site, decide,
 };
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::name::TenantId;
@@ -229,6 +229,7 @@ impl<'s, S: AdminStore + GateStore> Asker<'s, S> {
             schemes: &self.schemes,
             client_id_hold: self.settings.client_id_hold,
             live_holders: live_holder.as_slice(),
+            reservation: Reservation::Free,
             vault: self.vault.as_ref(),
             lockout: self.settings.lockout,
             now: self.now,

@@ -52,6 +52,8 @@ pub struct Circumstances<'a> {
     pub client_id_hold: Duration,
     /// All principals that are connected with this client id.
     pub live_holders: &'a [CredentialId],
+    /// Whether the host keeps the client id for somebody of its own.
+    pub reservation: Reservation,
     /// What seeds of second factors were sealed with; without it, nobody who
     /// needs a second factor is let in.
     pub vault: Option<&'a SealKey>,
@@ -59,6 +61,21 @@ pub struct Circumstances<'a> {
     pub lockout: LockoutPolicy,
     /// When.
     pub now: Timestamp,
+}
+
+/// Whether a host keeps a client id for a client that no credential stands
+/// for, such as one of its own bridges. A login that is right otherwise is then
+/// refused for its client id.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Reservation {
+    /// It does not.
+    #[default]
+    Free,
+    /// It may: the host can't tell. A tenant with a prefix that the client id
+    /// begins with may have it all the same.
+    Possible,
+    /// It does.
+    Taken,
 }
 
 /// Where a CONNECT arrived, and what the host was told about that place.

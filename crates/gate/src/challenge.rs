@@ -214,6 +214,7 @@ impl<S: GateStore> Gate<S> {
             protocol: place.protocol,
             clean_start: request.session.starts_clean,
             may_wait: false,
+            reservation: place.reservation,
         };
         let code = Secret::new(data.unwrap_or_default().to_vec());
         let method = Method::Enhanced { code: Some(code) };

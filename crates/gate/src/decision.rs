@@ -38,6 +38,7 @@ impl<S: GateStore> Gate<S> {
                 schemes: &self.policy.schemes,
                 client_id_hold: self.policy.settings.client_id_hold,
                 live_holders: &live_holders,
+                reservation: place.reservation,
                 vault: self.crowd.vault.as_ref(),
                 lockout: self.policy.settings.lockout,
                 now,

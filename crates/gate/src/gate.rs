@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use countersign_core::change::Change;
-use countersign_core::connect::{Admission, Request, SessionUse};
+use countersign_core::connect::{Admission, Request, Reservation, SessionUse};
 use countersign_core::credential::Credential;
 use countersign_core::name::LoginName;
 use countersign_core::presence::{Observation, Presence, SessionNumber};
@@ -440,6 +440,7 @@ pub(crate) struct Place<'a> {
     pub(crate) address: Option<&'a str>,
     pub(crate) listener: Option<u16>,
     pub(crate) protocol: u8,
+    pub(crate) reservation: Reservation,
 }
 
 /// Why a gate can't open.

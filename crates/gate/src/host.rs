@@ -3,7 +3,7 @@
 use core::fmt;
 use std::sync::Arc;
 
-use countersign_core::connect::Site;
+use countersign_core::connect::{Reservation, Site};
 use countersign_core::options::Options;
 use countersign_core::reason::Reason;
 use countersign_core::time::Timestamp;
@@ -57,6 +57,9 @@ pub struct ConnectFacts<'a> {
     /// Whether the host can hold this CONNECT until it hears more. Without it
     /// the gate never answers [`ConnectOutcome::Pending`].
     pub may_wait: bool,
+    /// Whether the host keeps the client id for a client of its own, which this
+    /// gate is not asked about.
+    pub reservation: Reservation,
 }
 
 impl<'a> ConnectFacts<'a> {
@@ -74,6 +77,7 @@ impl<'a> ConnectFacts<'a> {
             protocol: 4,
             clean_start: true,
             may_wait: false,
+            reservation: Reservation::Free,
         }
     }
 
@@ -82,6 +86,7 @@ impl<'a> ConnectFacts<'a> {
             address: self.address,
             listener: self.listener,
             protocol: self.protocol,
+            reservation: self.reservation,
         }
     }
 }
@@ -195,6 +200,7 @@ impl<'a> PeerOrigin<'a> {
             address: self.address,
             listener: self.listener,
             protocol: self.protocol,
+            reservation: Reservation::Free,
         }
     }
 }

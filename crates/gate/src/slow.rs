@@ -8,7 +8,7 @@ use std::thread::available_parallelism;
 use std::time::Instant;
 
 use countersign_core::backoff::{Attempt, Backoff, Burst, Origin};
-use countersign_core::connect::Request;
+use countersign_core::connect::{Request, Reservation};
 use countersign_core::name::LoginName;
 use countersign_core::options::Options;
 use countersign_core::presence::SessionNumber;
@@ -59,6 +59,7 @@ pub(crate) struct OwnedPlace {
     address: Option<String>,
     listener: Option<u16>,
     protocol: u8,
+    reservation: Reservation,
 }
 
 impl Slow {
@@ -433,6 +434,7 @@ impl OwnedPlace {
             address: place.address.map(str::to_owned),
             listener: place.listener,
             protocol: place.protocol,
+            reservation: place.reservation,
         }
     }
 
@@ -441,6 +443,7 @@ impl OwnedPlace {
             address: self.address.as_deref(),
             listener: self.listener,
             protocol: self.protocol,
+            reservation: self.reservation,
         }
     }
 }

@@ -126,6 +126,11 @@ impl Clients {
         known.is_here.then_some(known.owner)
     }
 
+    /// Says whether a client is known, here or away.
+    pub(crate) fn knows(&self, handle: Handle) -> bool {
+        self.known.contains_key(&handle)
+    }
+
     /// Says whether a client is here.
     pub(crate) fn is_here(&self, handle: Handle) -> bool {
         self.owner(handle).is_some()

@@ -7,6 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use countersign::core::connect::Reservation;
 use countersign::core::options::Chain;
 use countersign::core::reason::Reason;
 use countersign::{
@@ -258,6 +259,7 @@ pub(crate) struct Script {
     pub(crate) directives: RefCell<VecDeque<Directive>>,
     pub(crate) may_wait: RefCell<Vec<bool>>,
     pub(crate) addresses: RefCell<Vec<Option<String>>>,
+    pub(crate) reservations: RefCell<Vec<Reservation>>,
     pub(crate) arrivals: RefCell<Vec<(Ticket, Arrival)>>,
     pub(crate) reloads: Cell<u32>,
     pub(crate) closed: Cell<bool>,
@@ -287,6 +289,7 @@ impl Gatekeeper for FakeGate {
         self.0.may_wait.borrow_mut().push(facts.may_wait);
         let address = facts.address.map(str::to_owned);
         self.0.addresses.borrow_mut().push(address);
+        self.0.reservations.borrow_mut().push(facts.reservation);
         self.0
             .outcome
             .borrow()
@@ -400,32 +403,32 @@ pub(crate) fn admitted(username: Option<&str>) -> ConnectOutcome {
 pub(crate) struct Bench {
     pub(crate) host: Rc<FakeHost>,
     pub(crate) gate: Rc<Script>,
-    plugin: Box<Plugin>,
+    plugin: Rc<Plugin>,
 }
 
 impl Bench {
     pub(crate) fn new(chain: Chain) -> Self {
-        let host = Rc::new(FakeHost::default());
+        Self::on(Rc::new(FakeHost::default()), chain)
+    }
+
+    /// A plugin of a broker that may have others.
+    pub(crate) fn on(host: Rc<FakeHost>, chain: Chain) -> Self {
         let gate = Rc::new(Script::default());
-        let plugin = Plugin::new(
+        let plugin = Rc::new(Plugin::new(
             Box::new(Rc::clone(&host)),
             ptr::null_mut(),
             chain,
             Box::new(FakeGate(Rc::clone(&gate))),
             None,
-        );
-        Self {
-            host,
-            gate,
-            plugin: Box::new(plugin),
-        }
+        ));
+        Self { host, gate, plugin }
     }
 
     pub(crate) fn userdata(&self) -> *mut c_void {
-        ptr::from_ref(&*self.plugin).cast_mut().cast()
+        Rc::as_ptr(&self.plugin).cast_mut().cast()
     }
 
-    pub(crate) fn plugin(&self) -> &Plugin {
+    pub(crate) fn plugin(&self) -> &Rc<Plugin> {
         &self.plugin
     }
 

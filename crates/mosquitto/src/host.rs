@@ -4,6 +4,7 @@ use core::ffi::{c_int, c_void};
 use core::ptr::NonNull;
 
 use countersign::core::backoff::ip_of;
+use countersign::core::connect::Reservation;
 use countersign::{Handle, LogLevel};
 use countersign_mosquitto_sys as sys;
 
@@ -96,6 +97,34 @@ pub(crate) trait Host {
             });
         }
         is_found
+    }
+
+    /// Whether the broker keeps a client id for a client that `is_known` does
+    /// not know, and that it did not restore: a bridge, for one. 2.0 does not tell;
+    /// there, what its bridges have unless they are told otherwise is kept.
+    fn reservation(
+        &self,
+        client: &Client<'_>,
+        client_id: &[u8],
+        is_known: &dyn Fn(Handle) -> bool,
+    ) -> Reservation {
+        if !self.finds_clients() {
+            return if client_id.starts_with(b"local.") {
+                Reservation::Possible
+            } else {
+                Reservation::Free
+            };
+        }
+        let mut reservation = Reservation::Free;
+        if let Ok(client_id) = core::str::from_utf8(client_id) {
+            self.with_client(client_id, &mut |found| {
+                let handle = found.handle();
+                if handle != client.handle() && !is_known(handle) && !self.is_restored(found) {
+                    reservation = Reservation::Taken;
+                }
+            });
+        }
+        reservation
     }
 
     /// Whether the broker knows a client from its persistence alone. It has a

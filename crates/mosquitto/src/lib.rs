@@ -9,8 +9,8 @@
 //! [`Gate`](countersign::Gate), lets go of it, and only then calls the broker,
 //! which may call back.
 //!
-//! There is no global state but the handler of a signal: each [`init`] makes a
-//! plugin of its own.
+//! There is no global state but the handler of a signal and the list of the
+//! plugins that a broker has loaded: each [`init`] makes one of its own.
 
 #![expect(
     unsafe_code,
@@ -32,6 +32,7 @@ mod host;
 mod hostname;
 mod line;
 mod plugin;
+mod plugins;
 mod pulse;
 mod start;
 mod symbols;

@@ -3,7 +3,9 @@
 
 use core::cell::{Cell, RefCell};
 use core::ffi::{c_int, c_void};
+use std::rc::Rc;
 
+use countersign::core::connect::Reservation;
 use countersign::core::options::Chain;
 use countersign::core::reason::Reason;
 use countersign::{
@@ -17,6 +19,7 @@ use crate::clients::{Clients, Fingerprint, Owner, PasswordPrint};
 use crate::events::{EVENTS, Event, TICK};
 use crate::gatekeeper::Gatekeeper;
 use crate::host::{Host, Identifier, Login};
+use crate::plugins;
 use crate::pulse::{Feeling, Pulse};
 use crate::thread::OwnThread;
 use crate::wake::Waker;
@@ -160,6 +163,7 @@ impl Plugin {
         facts.clean_start = self.host.clean_start(client);
         // After a reload the broker ends every client that is not let in
         // at once.
+        facts.reservation = self.reservation(client, client_id);
         facts.may_wait = !self.reloading.get() && self.host.delays_logins_of(protocol);
         let outcome = match self.gate.try_borrow_mut() {
             Ok(mut gate) => gate.connect(&facts),
@@ -192,7 +196,10 @@ impl Plugin {
                     self.came(client, Owner::Others, presented.fingerprint);
                     return sys::MOSQ_ERR_PLUGIN_DEFER;
                 }
-                self.clients.borrow_mut().forget(handle);
+                // After a reload, the broker ends it and says so.
+                if !self.reloading.get() {
+                    self.clients.borrow_mut().forget(handle);
+                }
                 if let Some(line) = line {
                     self.log(LogLevel::Notice, &line);
                 }
@@ -215,6 +222,16 @@ impl Plugin {
         }
         self.clients.borrow_mut().forget(handle);
         sys::MOSQ_ERR_AUTH
+    }
+
+    /// Whether the broker keeps a client id for a client that no plugin of ours
+    /// was asked about.
+    fn reservation(&self, client: &Client<'_>, client_id: &[u8]) -> Reservation {
+        let is_known = |handle| {
+            let knows = |plugin: &Self| plugin.clients.borrow().knows(handle);
+            knows(self) || plugins::others(self).iter().any(|plugin| knows(plugin))
+        };
+        self.host.reservation(client, client_id, &is_known)
     }
 
     /// Takes note of a client, of which the broker now has this.
@@ -372,19 +389,23 @@ impl Plugin {
     ///
     /// # Safety
     ///
-    /// `plugin` points to a plugin that stays where it is, and is used through
-    /// shared references alone, until [`Plugin::unregister`] has returned.
-    pub(crate) unsafe fn register(plugin: *mut Self) -> Result<(), (&'static str, c_int)> {
-        // SAFETY: it points to a plugin, by this function's contract.
-        let this = unsafe { &*plugin };
+    /// The plugin stays where it is, and is used through shared references alone,
+    /// until [`Plugin::unregister`] has returned.
+    pub(crate) unsafe fn register(this: &Rc<Self>) -> Result<(), (&'static str, c_int)> {
+        let others = plugins::others(this);
         for event in &EVENTS {
-            let userdata = plugin.cast::<c_void>();
+            let userdata = Rc::as_ptr(this).cast_mut().cast::<c_void>();
             // SAFETY: the callbacks take a pointer to a plugin, which stays valid
             // until they are unregistered, by this function's contract.
             let code = unsafe { this.host.register(this.identifier, event, userdata) };
             match code {
                 sys::MOSQ_ERR_SUCCESS => this.registered.borrow_mut().push(event),
                 sys::MOSQ_ERR_NOT_SUPPORTED if !event.is_needed => {}
+                // 2.1 lets one plugin of a broker have a topic, which hands over
+                // what is another's.
+                sys::MOSQ_ERR_ALREADY_EXISTS
+                    if event.about.is_some()
+                        && others.iter().any(|other| other.has_registered(event)) => {}
                 code => {
                     this.unregister();
                     return Err((event.name, code));
@@ -392,6 +413,11 @@ impl Plugin {
             }
         }
         Ok(())
+    }
+
+    fn has_registered(&self, event: &'static Event) -> bool {
+        let registered = self.registered.borrow();
+        registered.iter().any(|it| it.id == event.id)
     }
 
     /// Takes back all callbacks.

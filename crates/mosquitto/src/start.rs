@@ -5,6 +5,7 @@ use core::error::Error;
 use core::ffi::{c_int, c_void};
 use core::fmt::Write as _;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use countersign::core::options::{OptionError, Options};
@@ -16,6 +17,7 @@ use countersign_mosquitto_sys as sys;
 use crate::boundary::{self, shielded};
 use crate::host::{Host, Identifier};
 use crate::plugin::Plugin;
+use crate::plugins::{self, Role};
 use crate::symbols::{Symbols, log_without_table};
 use crate::wake::{SignalsBlocked, Waker};
 use crate::{clock, hostname};
@@ -97,9 +99,12 @@ pub unsafe fn cleanup(userdata: *mut c_void) -> c_int {
     }
     shielded(sys::MOSQ_ERR_UNKNOWN, || {
         // SAFETY: made by `start`, and not used again, by this function's contract.
-        let plugin = unsafe { Box::from_raw(userdata.cast::<Plugin>()) };
+        let plugin = unsafe { Rc::from_raw(userdata.cast::<Plugin>().cast_const()) };
+        plugins::leave(&plugin);
         plugin.unregister();
-        plugin.close();
+        if let Some(plugin) = Rc::into_inner(plugin) {
+            plugin.close();
+        }
         sys::MOSQ_ERR_SUCCESS
     })
 }
@@ -118,6 +123,13 @@ fn start(
         return Err(StartError::NoPorts);
     }
     let chain = options.chain;
+    let role = Role {
+        store: options.store.clone(),
+        broker: options.broker.clone().unwrap_or_else(hostname::broker_name),
+    };
+    if plugins::has(&role) {
+        return Err(StartError::Twice(role.broker));
+    }
     let waker = Waker::new();
     let mut setting = Setting::new(options, hostname::broker_name(), clock::now, || ());
     if let Ok(waker) = &waker {
@@ -132,18 +144,22 @@ fn start(
         host.log(LogLevel::Warning, &line);
     }
     let plugin = Plugin::new(host, identifier, chain, Box::new(gate), waker.ok());
-    let plugin = Box::into_raw(Box::new(plugin));
+    let plugin = Rc::new(plugin);
     // SAFETY: it stays where it is until `cleanup` or the lines below.
-    if let Err((event, code)) = unsafe { Plugin::register(plugin) } {
-        // SAFETY: made above, and the broker forgot it.
-        let plugin = unsafe { Box::from_raw(plugin) };
-        plugin.close();
-        return Err(StartError::Unregistered { event, code });
+    if let Err((event, code)) = unsafe { Plugin::register(&plugin) } {
+        // The broker forgot it.
+        if let Some(plugin) = Rc::into_inner(plugin) {
+            plugin.close();
+        }
+        return Err(if code == sys::MOSQ_ERR_ALREADY_EXISTS {
+            StartError::Twice(role.broker)
+        } else {
+            StartError::Unregistered { event, code }
+        });
     }
-    // SAFETY: made above, and nobody has it yet but the broker, which waits.
-    let started = unsafe { &*plugin };
-    started.log(LogLevel::Notice, &introduction);
-    Ok(plugin)
+    plugin.log(LogLevel::Notice, &introduction);
+    plugins::join(&plugin, role);
+    Ok(Rc::into_raw(plugin).cast_mut())
 }
 
 /// Opens the gate, whose threads get none of the broker's signals.
@@ -189,11 +205,15 @@ enum StartError {
     /// An option can't be read at all.
     #[error("an option has no value or is not UTF-8")]
     Unreadable,
-    /// The broker takes a callback not.
+    /// A listener has it already.
     #[error(
-        "the broker did not take the callback for {event} (code {code}); \
-         is the plugin loaded twice?"
+        "the plugin is loaded twice (broker `{0}`): remove one of its `plugin` lines. It may be \
+         loaded once for each listener, with `per_listener_settings true` and a \
+         `plugin_opt_broker` of its own each time"
     )]
+    Twice(String),
+    /// The broker rejected a callback.
+    #[error("the broker rejected the callback for {event} (code {code})")]
     Unregistered {
         /// The event.
         event: &'static str,
@@ -209,7 +229,9 @@ impl StartError {
             Self::NoPorts | Self::Option(_) | Self::RelativeStore(_) | Self::Unreadable => {
                 sys::MOSQ_ERR_INVAL
             }
-            Self::Gate(_) | Self::Store(_) | Self::Unregistered { .. } => sys::MOSQ_ERR_UNKNOWN,
+            Self::Gate(_) | Self::Store(_) | Self::Twice(_) | Self::Unregistered { .. } => {
+                sys::MOSQ_ERR_UNKNOWN
+            }
         }
     }
 }
@@ -301,11 +323,57 @@ mod tests {
         let _alone = alone();
         let host = Rc::new(FakeHost::default());
         let (_folder, path) = store();
-        host.refuses_event
-            .set(Some(("tick", sys::MOSQ_ERR_ALREADY_EXISTS)));
+        host.refuses_event.set(Some(("tick", sys::MOSQ_ERR_INVAL)));
         let (line, code) = failure(&host, &[("store", &path)]);
         assert!(line.contains("tick"), "{line}");
         assert_eq!(code, sys::MOSQ_ERR_UNKNOWN);
+    }
+
+    #[test]
+    fn a_plugin_that_is_loaded_twice_says_how_to_go_on() {
+        let _alone = alone();
+        let host = Rc::new(FakeHost::default());
+        let (_folder, path) = store();
+        let options = vec![("store", path.as_str())];
+        let first = start(Box::new(Rc::clone(&host)), ptr::null_mut(), Some(options)).unwrap();
+        host.registered.take();
+        let (line, _) = failure(&host, &[("store", &path)]);
+        assert!(
+            line.contains("remove one") && line.contains("plugin_opt_broker"),
+            "{line}"
+        );
+        // For one listener there is one, whatever its broker is called.
+        host.refuses_event
+            .set(Some(("acl-check", sys::MOSQ_ERR_ALREADY_EXISTS)));
+        let (line, _) = failure(&host, &[("store", &path), ("broker", "two")]);
+        assert!(line.contains("remove one"), "{line}");
+        // SAFETY: made by `start`, and not used again.
+        assert_eq!(unsafe { cleanup(first.cast()) }, sys::MOSQ_ERR_SUCCESS);
+        // Without another of ours, a topic that is taken is a stranger's.
+        host.refuses_event
+            .set(Some(("control", sys::MOSQ_ERR_ALREADY_EXISTS)));
+        failure(&host, &[("store", &path), ("broker", "two")]);
+    }
+
+    /// 2.1 lets one plugin of a broker have the topic of commands.
+    #[test]
+    fn plugins_of_two_listeners_share_the_topic_of_commands() {
+        let _alone = alone();
+        let host = Rc::new(FakeHost::default());
+        host.is_2_1.set(true);
+        let (_folder, path) = store();
+        let begin = |broker| {
+            let options = vec![("store", path.as_str()), ("broker", broker)];
+            start(Box::new(Rc::clone(&host)), ptr::null_mut(), Some(options))
+        };
+        let first = begin("one").unwrap();
+        host.refuses_event
+            .set(Some(("control", sys::MOSQ_ERR_ALREADY_EXISTS)));
+        let second = begin("two").unwrap();
+        for plugin in [first, second] {
+            // SAFETY: made by `start`, and not used again.
+            assert_eq!(unsafe { cleanup(plugin.cast()) }, sys::MOSQ_ERR_SUCCESS);
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod host;
 mod impact;
 mod kaa;
 mod matcher;
+mod neighbours;
 mod ownership;
 mod rules;
 mod samples;

@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use super::{Circumstances, Request, SessionChange, SessionUse};
+use super::{Circumstances, Request, Reservation, SessionChange, SessionUse};
 use crate::client_id::ClientId;
 use crate::credential::CredentialId;
 use crate::name::{LoginName, TenantId};
@@ -35,7 +35,25 @@ pub(super) fn own(
     };
     let starts_clean = request.session.starts_clean;
     let found = look(claimant, &request.client_id, starts_clean, &hold, directory)?;
+    if found.is_ok() && is_reserved(at.reservation, &request.client_id, directory)? {
+        return Ok(Err(Reason::ClientIdOwned));
+    }
     Ok(found.map(|stored| session_change(stored.as_ref(), claimant, request.session)))
+}
+
+/// Says whether the host keeps a client id, which the claimant might have
+/// otherwise, for somebody of its own.
+fn is_reserved(
+    reservation: Reservation,
+    client_id: &ClientId,
+    directory: &mut dyn Directory,
+) -> Result<bool, StoreError> {
+    Ok(match reservation {
+        Reservation::Free => false,
+        // If a tenant has the prefix, it is the claimant's.
+        Reservation::Possible => directory.tenant_by_client_id(client_id)?.is_none(),
+        Reservation::Taken => true,
+    })
 }
 
 /// Says whether a session of `credential` may keep its client id, with what is

@@ -516,11 +516,10 @@ fn a_panic_ends_what_a_reload_began() {
 fn all_callbacks_are_taken_back_when_one_is_refused() {
     for event in &EVENTS {
         let bench = Bench::new(Chain::Final);
-        let plugin = bench.userdata().cast::<Plugin>();
         let code = sys::MOSQ_ERR_NOT_SUPPORTED;
         bench.host.refuses_event.set(Some((event.name, code)));
         // SAFETY: it outlives the bench's last line here.
-        let registered = unsafe { Plugin::register(plugin) };
+        let registered = unsafe { Plugin::register(bench.plugin()) };
         if event.is_needed {
             assert_eq!(registered, Err((event.name, code)));
         } else {

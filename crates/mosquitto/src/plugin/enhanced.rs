@@ -9,6 +9,7 @@ use countersign_mosquitto_sys as sys;
 use super::{NO_USERNAME, Outcome, Plugin, Presented, fingerprint_after, is_nobody};
 use crate::boundary::Client;
 use crate::clients::Owner;
+use crate::plugins;
 
 impl Plugin {
     /// Asks the gate about a CONNECT that asks for enhanced authentication, or
@@ -32,6 +33,7 @@ impl Plugin {
         facts.listener = self.host.listener(client);
         facts.protocol = self.host.protocol(client);
         facts.clean_start = self.host.clean_start(client);
+        facts.reservation = self.reservation(client, client_id);
         let outcome = match self.gate.try_borrow_mut() {
             Ok(mut gate) => gate.connect_enhanced(&facts, &Enhanced { method, data }),
             Err(_) => return Outcome::Unasked,
@@ -140,9 +142,20 @@ impl Plugin {
         true
     }
 
-    /// Has the commands of a session carried out.
+    /// Has the commands of a session carried out, by the plugin that let it in.
     pub(crate) fn command(&self, client: &Client<'_>, payload: &[u8]) {
-        if self.is_pulseless() {
+        let lets_in = |plugin: &Self| plugin.clients.borrow().is_here(client.handle());
+        if !lets_in(self)
+            && let Some(other) = plugins::others(self).iter().find(|it| lets_in(it))
+        {
+            other.carry_out_command(client, payload);
+            return;
+        }
+        self.carry_out_command(client, payload);
+    }
+
+    fn carry_out_command(&self, client: &Client<'_>, payload: &[u8]) {
+        if self.is_pulseless() || self.endings.borrow().holds(client.handle()) {
             return;
         }
         let peer = self.peer(client);

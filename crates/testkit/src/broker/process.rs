@@ -70,7 +70,7 @@ impl Process {
     pub(super) fn is_running(&mut self) -> bool {
         self.child
             .as_mut()
-            .is_some_and(|child| matches!(child.try_wait(), Ok(None)))
+            .is_some_and(|child| matches!(child.try_wait(), Ok(None)) && !has_ended(child.id()))
     }
 
     pub(super) fn signal(&self, signal: libc::c_int) -> Result<()> {

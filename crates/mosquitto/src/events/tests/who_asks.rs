@@ -1,8 +1,12 @@
 //! Who is asking: what a client can say of itself decides nothing.
 
+use std::rc::Rc;
 use std::thread;
 
+use countersign::core::connect::Reservation;
+
 use super::*;
+use crate::plugins::{self, Role};
 
 /// The data of every event, about one client.
 fn call_all(client: *mut sys::mosquitto, userdata: *mut c_void) -> Vec<(&'static str, c_int)> {
@@ -162,4 +166,77 @@ fn only_what_a_client_can_t_choose_is_its_address() {
     client.address = None;
     bench.connect(&mut client, None, None);
     assert_eq!(bench.gate.addresses.borrow_mut().pop(), Some(None));
+}
+
+#[test]
+fn an_id_is_kept_for_a_client_that_no_plugin_was_asked_about() {
+    let bench = Bench::new(Chain::Final);
+    bench.host.is_2_1.set(true);
+    let neighbour = Bench::on(Rc::clone(&bench.host), Chain::Final);
+    let role = Role {
+        store: "/s".into(),
+        broker: "two".into(),
+    };
+    plugins::join(neighbour.plugin(), role);
+    let mut asking = FakeClient::new("c");
+    let mut holder = FakeClient::new("c");
+    let mut reservation = |holder: Option<&mut FakeClient>| {
+        let pointer = holder.map(FakeClient::pointer);
+        let mut found = bench.host.let_in.borrow_mut();
+        found.clear();
+        found.extend(pointer.map(|pointer| ("c".to_owned(), pointer)));
+        drop(found);
+        bench.connect(&mut asking, Some(c"x"), None);
+        bench.gate.reservations.borrow_mut().pop().unwrap()
+    };
+    assert_eq!(reservation(None), Reservation::Free);
+    // A bridge, or a client that another plugin let in.
+    assert_eq!(reservation(Some(&mut holder)), Reservation::Taken);
+    // What was restored is told by our own record.
+    holder.address = None;
+    holder.protocol = 0;
+    assert_eq!(reservation(Some(&mut holder)), Reservation::Free);
+    // A bridge has no address either.
+    holder.protocol = 4;
+    assert_eq!(reservation(Some(&mut holder)), Reservation::Taken);
+    // Whom a plugin of another listener let in, here or away, is judged.
+    neighbour.admit(&mut holder);
+    assert_eq!(reservation(Some(&mut holder)), Reservation::Free);
+    neighbour.disconnect(&mut holder);
+    assert_eq!(reservation(Some(&mut holder)), Reservation::Free);
+    plugins::leave(neighbour.plugin());
+    assert_eq!(reservation(Some(&mut holder)), Reservation::Taken);
+}
+
+#[test]
+fn where_the_broker_does_not_tell_the_ids_of_its_bridges_are_kept() {
+    let bench = Bench::new(Chain::Final);
+    for (id, expected) in [
+        ("local.edge", Reservation::Possible),
+        ("localhost", Reservation::Free),
+    ] {
+        let mut client = FakeClient::new(id);
+        bench.connect(&mut client, Some(c"x"), None);
+        let reservation = bench.gate.reservations.borrow_mut().pop();
+        assert_eq!(reservation, Some(expected));
+    }
+}
+
+/// 2.1 lets one plugin of a broker have the topic of commands.
+#[test]
+fn a_command_is_carried_out_by_the_plugin_that_let_its_client_in() {
+    let bench = Bench::new(Chain::Final);
+    let neighbour = Bench::on(Rc::clone(&bench.host), Chain::Final);
+    let role = Role {
+        store: "/s".into(),
+        broker: "two".into(),
+    };
+    plugins::join(neighbour.plugin(), role);
+    let mut client = FakeClient::new("c");
+    neighbour.admit(&mut client);
+    let event = control_event(client.pointer(), b"{}");
+    call(CONTROL, &event, bench.userdata());
+    assert_eq!(neighbour.gate.commands.borrow().len(), 1);
+    assert!(bench.gate.commands.borrow().is_empty());
+    plugins::leave(neighbour.plugin());
 }
