@@ -309,7 +309,7 @@ typedef enum countersign_reason {
    */
   COUNTERSIGN_REASON_OTHER_TENANT = 11,
   /**
-   * Too many slow checks were asked for.
+   * Nothing was found wrong; there was only no time to look.
    */
   COUNTERSIGN_REASON_OVER_BUDGET = 12,
   /**
@@ -352,6 +352,10 @@ typedef enum countersign_reason {
    * The call itself failed; its status says how.
    */
   COUNTERSIGN_REASON_CALL_FAILED = 22,
+  /**
+   * Too many logins failed before this one, which was not looked at.
+   */
+  COUNTERSIGN_REASON_TOO_MANY_FAILURES = 23,
 } countersign_reason;
 
 /**
@@ -448,8 +452,8 @@ typedef struct countersign_issued countersign_issued;
  *
  * `store` (the path of the store) and `broker` (this broker's name, one of its
  * own for each broker that uses the store) must be given. The others are
- * `chain`, `default_tenant`, `hash_budget`, `hash_threads`, `listener_PORT` and
- * `tls_listeners`; docs/guide.md says what they mean.
+ * `chain`, `default_tenant`, `hash_budget`, `hash_round`, `hash_threads`,
+ * `listener_PORT` and `tls_listeners`; docs/guide.md says what they mean.
  */
 typedef struct countersign_options countersign_options;
 
@@ -867,9 +871,9 @@ enum countersign_status countersign_gate_open(struct countersign_options *option
  *
  * The tenants of listeners, the default tenant and the listeners with TLS hold
  * for every login from now on; live sessions stay. COUNTERSIGN_BAD_OPTION says
- * that `store`, `broker`, `hash_threads` or `hash_budget` differ, which hold as
- * long as a gate is open, or that something is wrong with an option; nothing
- * changed then.
+ * that `store`, `broker`, `hash_threads`, `hash_budget` or `hash_round` differ,
+ * which hold as long as a gate is open, or that something is wrong with an option;
+ * nothing changed then.
  *
  * The thread that opened the gate and made the options.
  */

@@ -153,6 +153,10 @@ static int take_connect(struct client *client, const unsigned char *at,
     printf("held: %.*s\n", (int)client->client_id_length, client->client_id);
     return 1;
   }
+  if (decision.outcome == COUNTERSIGN_OUTCOME_REFUSED && decision.code == 0x89) {
+    end(client); /* No time to look: it tries again, as after a lost connection. */
+    return 1;
+  }
   if (decision.outcome != COUNTERSIGN_OUTCOME_ADMITTED || !take_username(client, decision.username)) {
     connack(client, 5);
     return 1;

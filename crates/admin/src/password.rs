@@ -6,6 +6,8 @@ use countersign_core::secret::{
     Argon2Params, PasswordHash, PasswordHashError, Secret, SecretDigest, Verifier,
 };
 
+pub use countersign_core::secret::LONGEST_PASSWORD;
+
 use crate::context::{Context, RandomError};
 
 /// A password that somebody chose, of a shape that every client can present.
@@ -160,9 +162,6 @@ pub(crate) enum PrepareError {
     #[error(transparent)]
     Random(#[from] RandomError),
 }
-
-/// The longest chosen password, in bytes.
-pub const LONGEST_PASSWORD: usize = 1_024;
 
 #[cfg(test)]
 mod tests {

@@ -77,7 +77,9 @@ pub struct countersign_decision {
     pub reason: countersign_reason,
     /// The reason code for a CONNACK of MQTT 5.0: 0 if it is let in, else 0x87
     /// (not authorised), 0x89 (server busy), 0x8A (banned) or 0x8C (bad
-    /// authentication method). For MQTT 3.1.1 every refusal is 5.
+    /// authentication method). For MQTT 3.1.1 every refusal is 5 but 0x89: nothing
+    /// was found wrong, so close the connection without a CONNACK, and the client
+    /// tries again.
     pub code: u8,
     /// Names a CONNECT that waits.
     pub ticket: u64,

@@ -115,9 +115,9 @@ pub unsafe extern "C" fn countersign_gate_open(
 ///
 /// The tenants of listeners, the default tenant and the listeners with TLS hold
 /// for every login from now on; live sessions stay. COUNTERSIGN_BAD_OPTION says
-/// that `store`, `broker`, `hash_threads` or `hash_budget` differ, which hold as
-/// long as a gate is open, or that something is wrong with an option; nothing
-/// changed then.
+/// that `store`, `broker`, `hash_threads`, `hash_budget` or `hash_round` differ,
+/// which hold as long as a gate is open, or that something is wrong with an option;
+/// nothing changed then.
 ///
 /// The thread that opened the gate and made the options.
 #[unsafe(no_mangle)]

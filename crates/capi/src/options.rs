@@ -10,8 +10,8 @@ use crate::status::{Failure, countersign_status};
 ///
 /// `store` (the path of the store) and `broker` (this broker's name, one of its
 /// own for each broker that uses the store) must be given. The others are
-/// `chain`, `default_tenant`, `hash_budget`, `hash_threads`, `listener_PORT` and
-/// `tls_listeners`; docs/guide.md says what they mean.
+/// `chain`, `default_tenant`, `hash_budget`, `hash_round`, `hash_threads`,
+/// `listener_PORT` and `tls_listeners`; docs/guide.md says what they mean.
 #[derive(Debug)]
 pub struct countersign_options(());
 

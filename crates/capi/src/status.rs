@@ -81,7 +81,7 @@ pub enum countersign_reason {
     COUNTERSIGN_REASON_NOT_YET_VALID = 10,
     /// The topic belongs to another tenant.
     COUNTERSIGN_REASON_OTHER_TENANT = 11,
-    /// Too many slow checks were asked for.
+    /// Nothing was found wrong; there was only no time to look.
     COUNTERSIGN_REASON_OVER_BUDGET = 12,
     /// The credential was revoked.
     COUNTERSIGN_REASON_REVOKED = 13,
@@ -103,6 +103,8 @@ pub enum countersign_reason {
     COUNTERSIGN_REASON_WRONG_LISTENER = 21,
     /// The call itself failed; its status says how.
     COUNTERSIGN_REASON_CALL_FAILED = 22,
+    /// Too many logins failed before this one, which was not looked at.
+    COUNTERSIGN_REASON_TOO_MANY_FAILURES = 23,
 }
 
 impl From<Reason> for countersign_reason {
@@ -125,6 +127,7 @@ impl From<Reason> for countersign_reason {
             Reason::StoreUnavailable => Self::COUNTERSIGN_REASON_STORE_UNAVAILABLE,
             Reason::Suspended => Self::COUNTERSIGN_REASON_SUSPENDED,
             Reason::TlsRequired => Self::COUNTERSIGN_REASON_TLS_REQUIRED,
+            Reason::TooManyFailures => Self::COUNTERSIGN_REASON_TOO_MANY_FAILURES,
             Reason::Unauthenticated => Self::COUNTERSIGN_REASON_UNAUTHENTICATED,
             Reason::UnknownName => Self::COUNTERSIGN_REASON_UNKNOWN_NAME,
             Reason::UnknownTenant => Self::COUNTERSIGN_REASON_UNKNOWN_TENANT,

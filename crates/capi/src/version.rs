@@ -53,6 +53,7 @@ const WORDS: &[&CStr] = &[
     c"store-unavailable",
     c"suspended",
     c"tls-required",
+    c"too-many-failures",
     c"unauthenticated",
     c"unknown-name",
     c"unknown-tenant",

@@ -14,7 +14,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use crate::options::Percent;
+use crate::options::{Millis, Percent};
 use crate::time::Timestamp;
 
 /// Where a login comes from, as far as places are told apart here: an IPv4
@@ -91,6 +91,8 @@ pub struct Backoff {
     at_home: TimeShare,
     /// The time that checks took since the host's loop last went round.
     this_round: Duration,
+    /// How much of it there may be.
+    longest_round: Duration,
     origins: BTreeMap<Origin, Failures>,
     /// How many names all origins hold together.
     names: usize,
@@ -109,13 +111,15 @@ struct Failures {
 }
 
 impl Backoff {
-    /// Nothing counted yet; checks may take `share` of the host's time.
+    /// Nothing counted yet; checks may take `share` of the host's time, and
+    /// `round` of it at once.
     #[must_use]
-    pub fn new(share: Percent) -> Self {
+    pub fn new(share: Percent, round: Millis) -> Self {
         Self {
             anyone: TimeShare::new(share, ANYONE),
             at_home: TimeShare::new(share, AT_HOME),
             this_round: Duration::ZERO,
+            longest_round: round.get(),
             origins: BTreeMap::new(),
             names: 0,
             swept: None,
@@ -145,7 +149,7 @@ impl Backoff {
     /// Says whether there is time for a check on the host's own thread.
     #[must_use]
     pub fn has_time(&self, attempt: &Attempt<'_>, now: Timestamp) -> bool {
-        self.this_round < LONGEST_ROUND
+        self.this_round < self.longest_round
             && (self.anyone.has_time(now) || self.is_at_home(attempt) && self.at_home.has_time(now))
     }
 
@@ -365,8 +369,6 @@ const ANYONE: u32 = 75;
 /// And those for names at their homes.
 const AT_HOME: u32 = 25;
 const WINDOW: Duration = Duration::from_secs(1);
-/// After so much checking the host must serve everybody else first.
-const LONGEST_ROUND: Duration = Duration::from_millis(40);
 /// What takes longer was no check but a clock that was set.
 const FADING: f64 = 15.0 / 16.0;
 const LONGEST_CHECK: Duration = Duration::from_secs(10);
@@ -394,7 +396,7 @@ mod tests {
     }
 
     fn backoff() -> Backoff {
-        Backoff::new(Percent::default())
+        Backoff::new(Percent::default(), Millis::default())
     }
 
     fn after(millis: u64) -> Timestamp {
@@ -491,7 +493,7 @@ mod tests {
         for percent in ["1", "25", "100"] {
             let options = [("store", "/s"), ("hash_budget", percent)];
             let share = crate::options::Options::parse(options).unwrap().hash_budget;
-            let mut backoff = Backoff::new(share);
+            let mut backoff = Backoff::new(share, Millis::default());
             let cost = Duration::from_millis(20);
             let mut spent = Duration::ZERO;
             let minute = 60_000_u64;
@@ -516,15 +518,19 @@ mod tests {
 
     #[test]
     fn one_round_of_the_loop_checks_for_a_moment_only() {
-        let mut backoff = backoff();
-        let mut checks = 0;
-        while backoff.has_time(&here("a"), START) {
-            backoff.spent(&here("a"), Duration::from_millis(20), START);
-            checks += 1;
+        for (millis, most) in [("1", 1), ("40", 2), ("100", 5)] {
+            let options = [("store", "/s"), ("hash_round", millis)];
+            let options = crate::options::Options::parse(options).unwrap();
+            let mut backoff = Backoff::new(options.hash_budget, options.hash_round);
+            let mut checks = 0;
+            while backoff.has_time(&here("a"), START) {
+                backoff.spent(&here("a"), Duration::from_millis(20), START);
+                checks += 1;
+            }
+            assert_eq!(checks, most);
+            backoff.went_round();
+            assert!(backoff.has_time(&here("a"), START));
         }
-        assert_eq!(checks, 2);
-        backoff.went_round();
-        assert!(backoff.has_time(&here("a"), START));
     }
 
     #[test]

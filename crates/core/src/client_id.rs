@@ -16,7 +16,7 @@ use crate::secret::{Secret, SecretDigest, Verifier};
 pub struct ClientId(Arc<str>);
 
 impl ClientId {
-    /// Parses a client identifier of 1 to 65,535 bytes.
+    /// Parses a client identifier of 1 to 1,024 bytes.
     ///
     /// # Errors
     ///
@@ -60,7 +60,7 @@ impl fmt::Display for ClientId {
 
 /// A text is no usable client identifier.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("a client id is 1 to 65,535 bytes without control characters, `+` and `#`")]
+#[error("a client id is 1 to 1,024 bytes without control characters, `+` and `#`")]
 pub struct ClientIdError;
 
 /// The hash of the client identifier that a credential was first used with.
@@ -166,7 +166,9 @@ impl fmt::Display for ClientIdRule {
 )]
 pub struct ClientIdRuleError(Box<str>);
 
-const LONGEST_CLIENT_ID: usize = 65_535;
+/// Those of devices have some tens. What is kept of a client that nobody knows
+/// yet is bounded by it.
+const LONGEST_CLIENT_ID: usize = 1_024;
 
 #[cfg(test)]
 mod tests {

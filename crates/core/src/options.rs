@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::name::{TenantId, TenantIdError};
 
@@ -20,6 +21,9 @@ pub struct Options {
     pub default_tenant: Option<TenantId>,
     /// How much of each second slow hashes may take on the broker's thread.
     pub hash_budget: Percent,
+    /// How long slow hashes may take on the broker's thread before it serves
+    /// everybody else again.
+    pub hash_round: Millis,
     /// How many threads hash; if none, one less than there are cores.
     pub hash_threads: Option<u16>,
     /// The only tenant that each of these ports takes.
@@ -58,6 +62,9 @@ impl Options {
                 "hash_budget" => {
                     rest.hash_budget = Percent::parse(value).ok_or_else(|| bad(PERCENT))?;
                 }
+                "hash_round" => {
+                    rest.hash_round = Millis::parse(value).ok_or_else(|| bad(MILLIS))?;
+                }
                 "hash_threads" => {
                     rest.hash_threads = Some(threads(value).ok_or_else(|| bad(THREADS))?);
                 }
@@ -82,6 +89,7 @@ impl Options {
             chain: rest.chain,
             default_tenant: rest.default_tenant,
             hash_budget: rest.hash_budget,
+            hash_round: rest.hash_round,
             hash_threads: rest.hash_threads,
             listeners,
             tls_listeners,
@@ -142,6 +150,31 @@ impl Default for Percent {
     }
 }
 
+/// A time of 1 to 1,000 milliseconds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Millis(u16);
+
+impl Millis {
+    /// The time.
+    #[must_use]
+    pub fn get(self) -> Duration {
+        Duration::from_millis(self.0.into())
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        whole_number(text)
+            .filter(|millis| (1..=1_000).contains(millis))
+            .map(Self)
+    }
+}
+
+/// Forty, of which people notice nothing.
+impl Default for Millis {
+    fn default() -> Self {
+        Self(40)
+    }
+}
+
 /// Why the plugin's options make no sense.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -191,6 +224,7 @@ struct Rest {
     chain: Chain,
     default_tenant: Option<TenantId>,
     hash_budget: Percent,
+    hash_round: Millis,
     hash_threads: Option<u16>,
 }
 
@@ -224,10 +258,11 @@ fn whole_number(text: &str) -> Option<u16> {
     if digits { text.parse().ok() } else { None }
 }
 
-const KNOWN: &str = "`store`, `broker`, `chain`, `default_tenant`, `hash_budget`, `hash_threads`, \
-                     `listener_PORT` and `tls_listeners`";
+const KNOWN: &str = "`store`, `broker`, `chain`, `default_tenant`, `hash_budget`, `hash_round`, \
+                     `hash_threads`, `listener_PORT` and `tls_listeners`";
 const BROKER: &str = "a name of 1 to 255 bytes without control characters";
 const CHAIN: &str = "`final` or `defer`";
+const MILLIS: &str = "a whole number from 1 to 1000";
 const PATH: &str = "the path of the store";
 const PERCENT: &str = "a whole number from 1 to 100";
 const PORTS: &str = "port numbers joined by commas, like `8883,8884`";
@@ -250,6 +285,7 @@ mod tests {
         assert_eq!(options.store, PathBuf::from("/s.db"));
         assert_eq!(options.chain, Chain::Final);
         assert_eq!(options.hash_budget.get(), 25);
+        assert_eq!(options.hash_round.get(), Duration::from_millis(40));
         assert!(!options.needs_ports());
     }
 
@@ -261,6 +297,7 @@ mod tests {
             ("chain", "defer"),
             ("default_tenant", "acme"),
             ("hash_budget", "50"),
+            ("hash_round", "100"),
             ("hash_threads", "3"),
             ("listener_1884", "acme"),
             ("listener_1885", "other"),
@@ -271,6 +308,7 @@ mod tests {
         assert_eq!(options.chain, Chain::Defer);
         assert_eq!(options.default_tenant, TenantId::parse("acme").ok());
         assert_eq!(options.hash_budget.get(), 50);
+        assert_eq!(options.hash_round.get(), Duration::from_millis(100));
         assert_eq!(options.hash_threads, Some(3));
         assert_eq!(
             options.listeners.keys().copied().collect::<Vec<_>>(),
@@ -291,6 +329,9 @@ mod tests {
             ("hash_budget", "0"),
             ("hash_budget", "101"),
             ("hash_budget", "+5"),
+            ("hash_round", "0"),
+            ("hash_round", "1001"),
+            ("hash_round", "40ms"),
             ("hash_threads", "0"),
             ("hash_threads", "257"),
             ("hash_threads", ""),

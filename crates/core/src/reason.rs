@@ -49,7 +49,7 @@ reasons! {
     NotYetValid = "not-yet-valid",
     /// The topic belongs to another tenant.
     OtherTenant = "other-tenant",
-    /// Too many slow checks were asked for.
+    /// Nothing was found wrong; there was only no time to look.
     OverBudget = "over-budget",
     /// The credential was revoked.
     Revoked = "revoked",
@@ -61,6 +61,8 @@ reasons! {
     Suspended = "suspended",
     /// This principal may use listeners with TLS only.
     TlsRequired = "tls-required",
+    /// Too many logins failed before this one, which was not looked at.
+    TooManyFailures = "too-many-failures",
     /// No valid login, where one is required.
     Unauthenticated = "unauthenticated",
     /// Nobody has this name.

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
+use crate::jwt::looks_like_token;
 use crate::time::Timestamp;
 
 pub use self::password::{
@@ -32,6 +33,20 @@ impl Secret {
     #[must_use]
     pub fn new(bytes: Vec<u8>) -> Self {
         Self(Zeroizing::new(bytes))
+    }
+
+    /// A copy of what a client presents, as far as it can be right: no longer
+    /// than one byte more than any secret is. What is longer is wrong however it
+    /// goes on, costs what all that is wrong costs, and takes no more room.
+    #[must_use]
+    pub fn presented(bytes: &[u8]) -> Self {
+        let is_whole = bytes.len() <= LONGEST_PRESENTED || looks_like_token(bytes);
+        let kept = if is_whole {
+            bytes
+        } else {
+            bytes.get(..=LONGEST_PRESENTED).unwrap_or(bytes)
+        };
+        Self::new(kept.to_vec())
     }
 
     /// Makes a secret of recognisable shape, `cs_` and 32 hexadecimal digits,
@@ -57,6 +72,12 @@ impl Secret {
         &self.0
     }
 }
+
+/// The longest password that anybody may choose.
+pub const LONGEST_PASSWORD: usize = 1_024;
+/// The longest that a client presents, tokens apart: a password with the six
+/// digits of a second factor.
+const LONGEST_PRESENTED: usize = LONGEST_PASSWORD + 6;
 
 /// `SHA-256("countersign/secret/v1" ‖ secret)`, what is kept of a generated
 /// secret.
@@ -157,6 +178,19 @@ mod tests {
         let random: [u8; 16] = core::array::from_fn(|index| u8::try_from(index * 17).unwrap());
         let secret = Secret::generate(random);
         assert_eq!(secret.expose(), b"cs_00112233445566778899aabbccddeeff");
+    }
+
+    #[test]
+    fn a_secret_that_is_longer_than_any_takes_no_more_room_than_one_that_is_just_too_long() {
+        let kept = |bytes: &[u8]| Secret::presented(bytes).expose().len();
+        for length in [0, 1, LONGEST_PASSWORD, LONGEST_PRESENTED] {
+            assert_eq!(kept(&vec![b'x'; length]), length);
+        }
+        assert_eq!(kept(&vec![b'x'; 65_535]), LONGEST_PRESENTED + 1);
+        // With and without the digits of a code it is longer than a password.
+        assert_eq!(kept(&vec![b'1'; 65_535]) - 6, LONGEST_PASSWORD + 1);
+        let token = [b"eyJ..".as_slice(), &vec![b'A'; 4_000]].concat();
+        assert_eq!(kept(&token), token.len());
     }
 
     #[test]

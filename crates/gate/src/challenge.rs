@@ -10,7 +10,6 @@
 //! login, so its password is hashed as far as there is time at once.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_core::connect::{Method, Request, SessionUse};
@@ -20,8 +19,10 @@ use countersign_core::secret::Secret;
 use countersign_core::store::GateStore;
 use countersign_core::time::Timestamp;
 
+use crate::compare::Learned;
 use crate::gate::Gate;
 use crate::host::{ConnectFacts, ConnectOutcome, Enhanced, Handle, Peer, RefusalCode};
+use crate::nobodies::{Nobodies, REMEMBERED};
 use crate::session::Phase;
 use crate::slow::OwnedPlace;
 
@@ -36,8 +37,9 @@ pub const CHALLENGE: &str = r#"{"errorCode":-90041}"#;
 #[derive(Default)]
 pub(crate) struct Challenges {
     open: HashMap<Handle, Open>,
-    nobodies: HashMap<Handle, Nobody>,
-    /// When each person was asked, as far as it was a moment ago.
+    nobodies: Nobodies,
+    /// When each person was asked, as far as it was a moment ago. Only those are
+    /// here whose password was presented.
     recent: HashMap<String, Vec<Timestamp>>,
     tidied: Option<Timestamp>,
 }
@@ -45,40 +47,39 @@ pub(crate) struct Challenges {
 /// A login that was asked for a code.
 struct Open {
     request: Request,
+    /// What a slow check found out about its password, which is not checked
+    /// again when the code comes.
+    learned: Option<Learned>,
     place: OwnedPlace,
     since: Timestamp,
-}
-
-/// A client that tried, and is not let in.
-struct Nobody {
-    client_id: Arc<str>,
-    /// Until when it may be asked about. With none, which is so once it was asked
-    /// for a code, until its handle is another's: it may have left a Will
-    /// behind that comes long after it is gone.
-    until: Option<Timestamp>,
 }
 
 impl Challenges {
     /// Takes note that whoever has this handle now is another, or was let in.
     pub(crate) fn forget(&mut self, handle: Handle) {
         self.open.remove(&handle);
-        self.nobodies.remove(&handle);
+        self.nobodies.remove(handle);
     }
 
-    /// Takes note that the connection with this handle is gone. What is still
-    /// asked about it is asked about nobody.
+    /// Takes note that the connection with this handle is gone. One that was
+    /// asked for a code may have left a Will behind that comes long after it is
+    /// gone; of one that was refused, no host keeps any.
     pub(crate) fn release(&mut self, handle: Handle) {
         self.open.remove(&handle);
+        if let Some(Some(_)) = self.nobodies.until(handle) {
+            self.nobodies.remove(handle);
+        }
     }
 
     /// Says whether a client was asked and has not answered, or was not let in.
     /// Costs next to nothing when nobody is.
     pub(crate) fn has_nobody(&self, peer: &Peer<'_>) -> bool {
-        !self.nobodies.is_empty()
-            && self.nobodies.get(&peer.handle).is_some_and(|nobody| {
-                peer.client_id
-                    .is_none_or(|id| id == nobody.client_id.as_bytes())
-            })
+        self.nobodies.has(peer)
+    }
+
+    /// Says whether there is nothing that [`Self::tidy`] could forget.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.open.is_empty() && self.recent.is_empty() && self.nobodies.is_at_rest()
     }
 
     /// Forgets whoever took too long, with their passwords.
@@ -89,8 +90,7 @@ impl Challenges {
         if is_time {
             self.tidied = Some(now);
             self.open.retain(|_, open| !open.is_over(now));
-            self.nobodies
-                .retain(|_, nobody| nobody.until.is_none_or(|until| now < until));
+            self.nobodies.tidy(now);
             self.recent.retain(|_, times| {
                 times.retain(|time| *time <= now && now.since(*time) < LONGEST);
                 !times.is_empty()
@@ -102,15 +102,20 @@ impl Challenges {
     /// one left behind who was asked and went away, so it is not done all the
     /// time.
     fn admits(&mut self, name: Option<&LoginName>, now: Timestamp) -> bool {
-        let times = self
-            .recent
-            .entry(name.map_or_else(String::new, folded))
-            .or_default();
-        if self.open.len() >= MOST_OPEN || times.len() >= MOST_OF_ONE {
+        let person = name.map_or_else(String::new, folded);
+        let is_known = self.recent.contains_key(&person);
+        if self.open.len() >= MOST_OPEN
+            || !self.nobodies.has_room()
+            || (!is_known && self.recent.len() >= MOST_PEOPLE)
+        {
             return false;
         }
-        times.push(now);
-        true
+        let times = self.recent.entry(person).or_default();
+        let admits = times.len() < MOST_OF_ONE;
+        if admits {
+            times.push(now);
+        }
+        admits
     }
 
     /// What was asked of the connection with this handle, if it is in time.
@@ -120,13 +125,18 @@ impl Challenges {
         (is_its && !open.is_over(now)).then_some(open)
     }
 
-    fn keep_out(&mut self, handle: Handle, client_id: &str, until: Option<Timestamp>) {
-        let was_asked = |nobody: &Nobody| nobody.until.is_none();
-        let nobody = Nobody {
-            client_id: client_id.into(),
-            until: until.filter(|_| !self.nobodies.get(&handle).is_some_and(was_asked)),
-        };
-        self.nobodies.insert(handle, nobody);
+    /// Takes note that a client is nobody. With no `until`, which is so once it
+    /// was asked for a code, until its handle is another's.
+    fn keep_out(
+        &mut self,
+        handle: Handle,
+        client_id: &[u8],
+        until: Option<Timestamp>,
+        now: Timestamp,
+    ) {
+        let was_asked = self.nobodies.until(handle) == Some(None);
+        let until = until.filter(|_| !was_asked);
+        self.nobodies.insert(handle, client_id, until, now);
     }
 }
 
@@ -164,16 +174,11 @@ impl<S: GateStore> Gate<S> {
             Ok(request) if enhanced.method == ENHANCED_METHOD.as_bytes() => {
                 self.slow.supersede(request.client_id.as_str(), now);
                 let method = Method::Enhanced { code: None };
-                self.attempt(&facts, Request { method, ..request }, now)
+                self.attempt(&facts, Request { method, ..request }, None, now)
             }
             Ok(request) => {
-                let reason = Reason::Malformed;
-                let line = self.note_refusal(&request, facts.address, reason, now);
-                ConnectOutcome::Refused {
-                    reason,
-                    code: RefusalCode::BadMethod,
-                    line: Some(line),
-                }
+                let (code, reason) = (RefusalCode::BadMethod, Reason::Malformed);
+                self.refuse_with(code, &request, facts.address, reason, now)
             }
             Err(reason) => self.refuse_malformed(&facts, reason, now),
         };
@@ -202,7 +207,12 @@ impl<S: GateStore> Gate<S> {
             let client_id = self.presented_client_id(&client_id, None, None);
             return self.refuse_as("(late)".into(), client_id, None, Reason::MfaRequired, now);
         };
-        let Open { request, place, .. } = open;
+        let Open {
+            request,
+            learned,
+            place,
+            ..
+        } = open;
         let place = place.as_place();
         let facts = ConnectFacts {
             handle,
@@ -216,9 +226,9 @@ impl<S: GateStore> Gate<S> {
             may_wait: false,
             reservation: place.reservation,
         };
-        let code = Secret::new(data.unwrap_or_default().to_vec());
+        let code = Secret::presented(data.unwrap_or_default());
         let method = Method::Enhanced { code: Some(code) };
-        let outcome = self.attempt(&facts, Request { method, ..request }, now);
+        let outcome = self.attempt(&facts, Request { method, ..request }, learned, now);
         self.keep_out_unless_admitted(&facts, &outcome, now);
         outcome
     }
@@ -228,11 +238,12 @@ impl<S: GateStore> Gate<S> {
         &mut self,
         facts: &ConnectFacts<'_>,
         request: &Request,
+        learned: Option<Learned>,
         now: Timestamp,
     ) -> ConnectOutcome {
         self.crowd.challenges.tidy(now);
         if !self.crowd.challenges.admits(request.name.as_ref(), now) {
-            return self.refuse_unchecked(facts, request, RefusalCode::Busy, now);
+            return self.refuse(request, facts.address, Reason::OverBudget, now);
         }
         let kept = |secret: &Secret| Secret::new(secret.expose().to_vec());
         let open = Open {
@@ -243,6 +254,7 @@ impl<S: GateStore> Gate<S> {
                 session: request.session,
                 method: Method::Enhanced { code: None },
             },
+            learned,
             place: OwnedPlace::of(&facts.place()),
             since: now,
         };
@@ -289,13 +301,12 @@ impl<S: GateStore> Gate<S> {
             }
             ConnectOutcome::Challenge { .. } => None,
             ConnectOutcome::Pending { .. } | ConnectOutcome::Refused { .. } => {
-                Some(now.plus(REMEMBER_NOBODY))
+                Some(now.plus(REMEMBERED))
             }
         };
-        let client_id = String::from_utf8_lossy(facts.client_id);
         self.crowd
             .challenges
-            .keep_out(facts.handle, &client_id, until);
+            .keep_out(facts.handle, facts.client_id, until, now);
     }
 }
 
@@ -307,8 +318,8 @@ fn folded(name: &LoginName) -> String {
 /// So many logins are asked at once, and so often in a minute is one person.
 const MOST_OPEN: usize = 1_024;
 const MOST_OF_ONE: usize = 16;
+/// So many people are asked in a minute.
+const MOST_PEOPLE: usize = 4_096;
 /// So long a code is waited for.
 const LONGEST: Duration = Duration::from_secs(60);
-/// A host asks about the Will of a client soon after it was refused, if at all.
-const REMEMBER_NOBODY: Duration = Duration::from_secs(60);
 const TIDY_EVERY: Duration = Duration::from_secs(1);

@@ -28,7 +28,10 @@ impl<S: GateStore> Gate<S> {
         self.slow.went_round();
         self.crowd.is_reloading = false;
         // Hosts poll once a packet, and even the time takes time to read.
-        if !self.wants_poll() && self.sessions.are_at_rest() && self.slow.is_at_rest() {
+        let is_at_rest = self.sessions.are_at_rest()
+            && self.slow.is_at_rest()
+            && self.crowd.challenges.is_at_rest();
+        if !self.wants_poll() && is_at_rest {
             return Vec::new();
         }
         self.sessions.forget_gone();

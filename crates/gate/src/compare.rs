@@ -2,6 +2,10 @@
 //!
 //! Nothing is hashed slowly here. Where that must be, [`Comparison`] asks, and
 //! whoever decides finds an answer and decides again.
+//!
+//! A password is remembered only once it let somebody in. Where one is known and
+//! its login is refused all the same, that costs what a wrong password costs:
+//! nobody learns from how long a refusal takes that a password is right.
 
 use std::sync::Arc;
 
@@ -95,6 +99,11 @@ impl Comparer {
         verified.tags.push((secret, tag));
     }
 
+    /// What tags are made with.
+    pub(crate) fn key(&self) -> &TagKey {
+        &self.key
+    }
+
     /// What hashing against costs what hashing costs.
     pub(crate) fn dummy(&self) -> Option<PasswordHash> {
         self.dummy.clone()
@@ -177,17 +186,24 @@ impl Learned {
     fn is_about(&self, presented: &Secret) -> bool {
         SecretDigest::of(&self.presented) == SecretDigest::of(presented)
     }
+
+    /// The credential and the password of it that were found, if this is the
+    /// secret by which somebody was let in.
+    pub(crate) fn proves(&self, id: CredentialId, proved: SecretId) -> Option<Subject> {
+        let is_it = self.found == Found::Match(proved);
+        self.about.filter(|about| is_it && about.id == id)
+    }
 }
 
 /// A copy of what is presented, for whoever checks it later.
 fn kept(presented: &Secret) -> Arc<Secret> {
-    Arc::new(Secret::new(presented.expose().to_vec()))
+    Arc::new(Secret::presented(presented.expose()))
 }
 
 /// Compares secrets for one decision: digests and what was verified before at
 /// once, and the rest with what a slow check found, or by asking for one.
 pub(crate) struct Comparison<'a> {
-    comparer: &'a mut Comparer,
+    comparer: &'a Comparer,
     learned: Option<&'a Learned>,
     /// Whether others judge the names that nobody here has.
     leaves_unknown: bool,
@@ -196,7 +212,7 @@ pub(crate) struct Comparison<'a> {
 
 impl<'a> Comparison<'a> {
     pub(crate) fn new(
-        comparer: &'a mut Comparer,
+        comparer: &'a Comparer,
         learned: Option<&'a Learned>,
         leaves_unknown: bool,
     ) -> Self {
@@ -208,13 +224,28 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// What is to be found out before there can be a decision.
+    /// What is to be found out before there can be a decision, or before one may
+    /// be heard of that lets nobody in.
     pub(crate) fn question(self) -> Option<Question> {
         self.question
     }
 
-    fn conclude(
+    fn ask(
         &mut self,
+        credential: &Credential,
+        presented: &Secret,
+        passwords: Vec<(SecretId, PasswordHash)>,
+    ) -> Checked {
+        self.question = Some(Question {
+            about: Some(Subject::of(credential)),
+            name: Some(credential.name.shared()),
+            presented: kept(presented),
+            passwords,
+        });
+        Checked::Waiting
+    }
+
+    fn conclude(
         learned: &Learned,
         credential: &Credential,
         presented: &Secret,
@@ -235,11 +266,7 @@ impl<'a> Comparison<'a> {
             Found::Match(_) if !is_same => Checked::OverBudget,
             Found::Failed => Checked::OverBudget,
             Found::Nothing => Checked::Mismatch,
-            Found::Match(secret) if is_usable(credential, secret, now) => {
-                let subject = Subject::of(credential);
-                self.comparer.remember(subject, secret, presented);
-                Checked::Match(secret)
-            }
+            Found::Match(secret) if is_usable(credential, secret, now) => Checked::Match(secret),
             Found::Match(_) => Checked::Mismatch,
         }
     }
@@ -262,8 +289,8 @@ impl SecretCheck for Comparison<'_> {
                 Verifier::Password(_) => false,
             })
             .map(|stored| stored.id);
-        let quickly = by_digest.or_else(|| self.comparer.recognised(credential, presented, now));
-        if let Some(secret) = quickly {
+        // Of 128 random bits nobody learns anything from how long it takes.
+        if let Some(secret) = by_digest {
             return Checked::Match(secret);
         }
         let passwords: Vec<_> = credential
@@ -278,16 +305,17 @@ impl SecretCheck for Comparison<'_> {
         if passwords.is_empty() && form.is_cheap() {
             return Checked::Mismatch;
         }
-        if let Some(learned) = self.learned {
-            return self.conclude(learned, credential, presented, now);
+        let recognised = self.comparer.recognised(credential, presented, now);
+        match (recognised, self.learned) {
+            (_, Some(learned)) if learned.found == Found::Failed => Checked::OverBudget,
+            (Some(secret), Some(_)) => Checked::Match(secret),
+            (Some(secret), None) => {
+                self.ask(credential, presented, passwords);
+                Checked::Match(secret)
+            }
+            (None, Some(learned)) => Self::conclude(learned, credential, presented, now),
+            (None, None) => self.ask(credential, presented, passwords),
         }
-        self.question = Some(Question {
-            about: Some(Subject::of(credential)),
-            name: Some(credential.name.shared()),
-            presented: kept(presented),
-            passwords,
-        });
-        Checked::Waiting
     }
 
     fn waste(&mut self, presented: &Secret, form: NameForm) -> Wasted {

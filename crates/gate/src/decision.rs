@@ -1,14 +1,19 @@
 //! Deciding about a CONNECT with what the store holds now, and committing what
 //! the decision changes.
 
-use countersign_core::connect::{Admission, Circumstances, Decision, Request, decide};
+use std::sync::Arc;
+
+use countersign_core::backoff::Origin;
+use countersign_core::connect::{Admission, Circumstances, Decision, Proof, Request, decide};
 use countersign_core::options::Chain;
 use countersign_core::reason::Reason;
+use countersign_core::secret::Verifier;
 use countersign_core::store::{GateStore, Login, Recorded, Standing, StoreError, StoreState};
 use countersign_core::time::Timestamp;
 
 use crate::compare::{Comparison, Learned, Question};
 use crate::gate::{Gate, Place};
+use crate::hashing::Outdated;
 use crate::people::Prospect;
 use crate::records::Known;
 use crate::session::Session;
@@ -43,37 +48,78 @@ impl<S: GateStore> Gate<S> {
                 lockout: self.policy.settings.lockout,
                 now,
             };
-            let mut comparison = Comparison::new(&mut self.comparer, learned, leaves_unknown);
+            let mut comparison = Comparison::new(&self.comparer, learned, leaves_unknown);
             let mut directory = Known {
                 store: &mut self.store,
                 records: &mut self.records,
                 policy: &self.policy,
                 standing,
             };
-            let admission = match decide(request, &at, &mut directory, &mut comparison)? {
-                Decision::Admit(admission) => admission,
-                Decision::Refuse(reason) => return Ok(Decided::Refused(reason)),
-                Decision::Fail(failure) => {
+            let decision = decide(request, &at, &mut directory, &mut comparison)?;
+            let question = comparison.question();
+            let admission = match (decision, question) {
+                (Decision::Admit(admission), _) => admission,
+                // Nobody hears of a refusal before it has cost what it must.
+                (Decision::Refuse(_) | Decision::Fail(_) | Decision::Wait, Some(question)) => {
+                    return Ok(Decided::Asks(question));
+                }
+                (Decision::Refuse(reason), None) => return Ok(Decided::Refused(reason)),
+                (Decision::Fail(failure), None) => {
                     let address = place.address;
                     return Ok(Decided::Refused(self.fail(&failure, address, now)?));
                 }
-                Decision::Challenge => return Ok(Decided::Challenged),
-                Decision::Register(registration) => match self.register(&registration, now)? {
-                    Ok(()) => continue,
-                    Err(reason) => return Ok(Decided::Refused(reason)),
-                },
-                Decision::Wait => {
-                    let question = comparison.question();
-                    return Ok(question.map_or(Decided::Refused(Reason::OverBudget), Decided::Asks));
+                (Decision::Challenge, _) => return Ok(Decided::Challenged),
+                (Decision::Register(registration), _) => {
+                    match self.register(&registration, now)? {
+                        Ok(()) => continue,
+                        Err(reason) => return Ok(Decided::Refused(reason)),
+                    }
                 }
+                (Decision::Wait, None) => return Ok(Decided::Refused(Reason::OverBudget)),
             };
             // All that can fail comes before what is committed.
             let prospect = self.prospect_of(&admission.identity, request.client_id.as_str())?;
             if self.record(&admission, request, now)? {
+                if let Some(learned) = learned {
+                    self.remember(&admission, learned, place.address);
+                }
                 return Ok(Decided::Admitted(admission, prospect));
             }
         }
         Ok(Decided::Refused(Reason::StoreBusy))
+    }
+
+    /// Remembers the password that let somebody in, and has it hashed anew if it
+    /// is hashed in another way than it should be.
+    fn remember(&mut self, admission: &Admission, learned: &Learned, address: Option<&str>) {
+        let identity = &admission.identity;
+        let (Some(credential), Some(Proof::Secret(secret))) =
+            (identity.credential(), identity.proof())
+        else {
+            return;
+        };
+        let Some(about) = learned.proves(credential.id, secret) else {
+            return;
+        };
+        self.comparer.remember(about, secret, &learned.presented);
+        let hash = credential
+            .secrets
+            .iter()
+            .find(|stored| stored.id == secret)
+            .and_then(|stored| match &stored.verifier {
+                Verifier::Digest(_) => None,
+                Verifier::Password(hash) => Some(hash),
+            });
+        let wanted = self.policy.settings.argon2;
+        if let Some(old) = hash.filter(|hash| hash.params() != wanted) {
+            let outdated = Outdated {
+                secret,
+                presented: Arc::clone(&learned.presented),
+                old: old.clone(),
+                wanted,
+            };
+            self.slow.rehash(outdated, Origin::of(address));
+        }
     }
 
     /// Gives up what is kept in memory and changed in the store by now. Looks

@@ -17,7 +17,7 @@ use countersign_core::time::Timestamp;
 
 use crate::bell::Bell;
 use crate::command;
-use crate::compare::Comparer;
+use crate::compare::{Comparer, Learned};
 use crate::decision::{CaughtUp, Decided};
 use crate::follower::Follower;
 use crate::host::{ConnectFacts, ConnectOutcome, Handle, Peer, Setting};
@@ -155,19 +155,23 @@ impl<S: GateStore> Gate<S> {
             self.slow.supersede(request.client_id.as_str(), now);
         }
         self.forget_attempts(facts.handle, now);
-        self.attempt(facts, request, now)
+        self.attempt(facts, request, None, now)
     }
 
-    /// Decides about a CONNECT, of which nothing is known yet.
+    /// Decides about a CONNECT, with what is known of it by now.
     pub(crate) fn attempt(
         &mut self,
         facts: &ConnectFacts<'_>,
         request: Request,
+        learned: Option<Learned>,
         now: Timestamp,
     ) -> ConnectOutcome {
-        match self.decide(&facts.place(), &request, None, now) {
-            Ok(Decided::Asks(question)) => self.connect_slowly(facts, request, question, now),
-            decided => self.conclude(facts, &request, decided, now),
+        match self.decide(&facts.place(), &request, learned.as_ref(), now) {
+            Ok(Decided::Asks(question)) => match self.foreseen(&request, &question) {
+                Some(learned) => self.conclude_with(facts, &request, learned, now),
+                None => self.connect_slowly(facts, request, question, now),
+            },
+            decided => self.conclude(facts, &request, learned, decided, now),
         }
     }
 
@@ -183,6 +187,7 @@ impl<S: GateStore> Gate<S> {
         &mut self,
         facts: &ConnectFacts<'_>,
         request: &Request,
+        learned: Option<Learned>,
         decided: Result<Decided, StoreError>,
         now: Timestamp,
     ) -> ConnectOutcome {
@@ -197,7 +202,7 @@ impl<S: GateStore> Gate<S> {
                 ConnectOutcome::Admitted { username }
             }
             Ok(Decided::Refused(reason)) => self.refuse(request, facts.address, reason, now),
-            Ok(Decided::Challenged) => self.challenge(facts, request, now),
+            Ok(Decided::Challenged) => self.challenge(facts, request, learned, now),
             // What is decided with an answer asks nothing more.
             Ok(Decided::Asks(_)) => self.refuse(request, facts.address, Reason::OverBudget, now),
             Err(error) => self.refuse_for_store(request, facts.address, &error, now),

@@ -33,7 +33,14 @@ pub(crate) struct Job {
     pub(crate) passwords: Vec<(SecretId, PasswordHash)>,
     /// What to waste the time with if there is nothing that it may be.
     pub(crate) dummy: Option<PasswordHash>,
-    /// How passwords are to be hashed now.
+}
+
+/// A password that let somebody in and is to be hashed in another way.
+pub(crate) struct Outdated {
+    pub(crate) secret: SecretId,
+    /// Wiped with the last who holds it.
+    pub(crate) presented: Arc<Secret>,
+    pub(crate) old: PasswordHash,
     pub(crate) wanted: Argon2Params,
 }
 
@@ -58,8 +65,8 @@ pub(crate) enum Found {
 /// What a worker does.
 enum Task {
     Check(Job),
-    /// Hash a password anew, of which it is known that it is this one.
-    Rehash(Job, SecretId),
+    /// Hash a password anew.
+    Rehash(Outdated),
 }
 
 struct Shared {
@@ -72,6 +79,8 @@ struct Shared {
 #[derive(Default)]
 struct Orders {
     queue: Queue<Task>,
+    /// How many of them hash a password anew.
+    rehashes: usize,
     stop: bool,
 }
 
@@ -109,41 +118,47 @@ impl Pool {
 
     /// Hands over a job. How many there may be is for the caller to say.
     pub(crate) fn submit(&self, job: Job, origin: Origin, lane: Lane) {
-        self.push(Task::Check(job), origin, lane);
+        self.shared
+            .lock()
+            .queue
+            .push(Task::Check(job), origin, lane);
+        self.shared.more.notify_one();
     }
 
-    /// Has a password hashed anew that was found by a job done elsewhere, if it
-    /// is hashed in another way than it should be.
-    pub(crate) fn rehash(&self, job: Job, found: Found, origin: Origin) {
-        if let Found::Match(secret) = found
-            && job.outdated(secret).is_some()
-        {
-            self.push(Task::Rehash(job, secret), origin, Lane::Anyone);
+    /// Has a password hashed anew. Where many wait for that already, it is done
+    /// after another login.
+    pub(crate) fn rehash(&self, outdated: Outdated, origin: Origin) {
+        let mut orders = self.shared.lock();
+        if orders.rehashes >= MOST_REHASHES {
+            return;
         }
+        orders.rehashes = orders.rehashes.saturating_add(1);
+        orders
+            .queue
+            .push(Task::Rehash(outdated), origin, Lane::Anyone);
+        drop(orders);
+        self.shared.more.notify_one();
     }
 
     /// See [`Queue::evict`]: answers a login that will not be checked. Says
     /// whether there was one to give up.
     pub(crate) fn evict(&self, lane: Lane) -> bool {
-        let Some(task) = self.shared.lock().queue.evict(lane) else {
-            return false;
-        };
-        if let Task::Check(Job { ticket, .. }) = task {
-            let found = Found::Failed;
-            self.shared.answers.put([Answer { ticket, found }]);
+        let mut orders = self.shared.lock();
+        match orders.queue.evict(lane) {
+            None => return false,
+            Some(Task::Check(Job { ticket, .. })) => {
+                let found = Found::Failed;
+                self.shared.answers.put([Answer { ticket, found }]);
+            }
+            // It is hashed anew after another login.
+            Some(Task::Rehash(_)) => orders.rehashes = orders.rehashes.saturating_sub(1),
         }
-        // Else it is hashed anew after another login.
         true
     }
 
     /// See [`Queue::demote`].
     pub(crate) fn demote(&self, origin: Origin) {
         self.shared.lock().queue.demote(origin);
-    }
-
-    fn push(&self, task: Task, origin: Origin, lane: Lane) {
-        self.shared.lock().queue.push(task, origin, lane);
-        self.shared.more.notify_one();
     }
 
     /// Takes the answers since the last time, once the bell was answered.
@@ -186,30 +201,26 @@ impl Job {
             let _never = core::hint::black_box(dummy.verify_in(secret, memory));
             return Found::Nothing;
         }
-        self.passwords
-            .iter()
-            .find(|(_, hash)| hash.verify_in(secret, memory))
-            .map_or(Found::Nothing, |(id, _)| Found::Match(*id))
+        // All of them, so that one that is right costs what one that is wrong
+        // does.
+        let mut found = Found::Nothing;
+        for (id, hash) in &self.passwords {
+            if hash.verify_in(secret, memory) {
+                found = Found::Match(*id);
+            }
+        }
+        found
     }
 }
 
-impl Job {
-    /// The hash of this secret, if it is made in another way than it should be.
-    fn outdated(&self, secret: SecretId) -> Option<&PasswordHash> {
-        self.passwords
-            .iter()
-            .find(|(id, hash)| *id == secret && hash.params() != self.wanted)
-            .map(|(_, hash)| hash)
-    }
-
-    fn rehash(&self, secret: SecretId) -> Option<Rehashed> {
-        let old = self.outdated(secret)?;
+impl Outdated {
+    fn rehash(self) -> Option<Rehashed> {
         let mut salt = [0; 16];
         getrandom::fill(&mut salt).ok()?;
         let new = PasswordHash::new(&self.presented, salt, self.wanted).ok()?;
         Some(Rehashed {
-            secret,
-            old: old.clone(),
+            secret: self.secret,
+            old: self.old,
             new,
         })
     }
@@ -219,22 +230,19 @@ impl Shared {
     fn work(&self, inbox: &Inbox<Note>) {
         let mut memory = HashMemory::default();
         while let Some(task) = self.next() {
-            let (job, found) = match task {
+            match task {
                 Task::Check(job) => {
                     let found = job.run(&mut memory);
                     let ticket = job.ticket;
                     self.answers.put([Answer { ticket, found }]);
-                    (job, found)
                 }
-                Task::Rehash(job, secret) => (job, Found::Match(secret)),
-            };
-            // A panic is the end of this attempt and of nothing else.
-            let rehashed = catch_unwind(AssertUnwindSafe(|| match found {
-                Found::Match(secret) => job.rehash(secret),
-                Found::Failed | Found::Nothing => None,
-            }));
-            if let Ok(Some(rehashed)) = rehashed {
-                inbox.put(Note::Rehashed(rehashed));
+                Task::Rehash(outdated) => {
+                    // A panic is the end of this attempt and of nothing else.
+                    let rehashed = catch_unwind(AssertUnwindSafe(|| outdated.rehash()));
+                    if let Ok(Some(rehashed)) = rehashed {
+                        inbox.put(Note::Rehashed(rehashed));
+                    }
+                }
             }
         }
     }
@@ -247,6 +255,9 @@ impl Shared {
                 return None;
             }
             if let Some(task) = orders.queue.pop() {
+                if let Task::Rehash(_) = task {
+                    orders.rehashes = orders.rehashes.saturating_sub(1);
+                }
                 return Some(task);
             }
             orders = self
@@ -261,6 +272,9 @@ impl Shared {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// So many passwords wait to be hashed anew.
+const MOST_REHASHES: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -287,7 +301,15 @@ mod tests {
             presented: Arc::new(Secret::new(password.to_vec())),
             passwords: vec![(SecretId(1), hash(b"one")), (SecretId(2), hash(b"two"))],
             dummy: Some(PasswordHash::unmatchable(quick()).unwrap()),
-            wanted: quick(),
+        }
+    }
+
+    fn outdated(id: i64, password: &[u8]) -> Outdated {
+        Outdated {
+            secret: SecretId(id),
+            presented: Arc::new(Secret::new(password.to_vec())),
+            old: hash(password),
+            wanted: Argon2Params::parse("m=16,t=1,p=1").unwrap(),
         }
     }
 
@@ -342,17 +364,8 @@ mod tests {
         let bell = Arc::new(Bell::new(Arc::new(|| ())));
         let inbox = Arc::new(Inbox::default());
         let pool = Pool::start(1, &bell, &inbox).unwrap();
-        let with_other_params = |ticket, password| Job {
-            wanted: Argon2Params::parse("m=16,t=1,p=1").unwrap(),
-            ..job(ticket, password)
-        };
-        let origin = Origin::default();
-        pool.submit(with_other_params(1, b"none"), origin, Lane::Anyone);
-        pool.submit(job(2, b"one"), origin, Lane::Anyone);
-        pool.submit(with_other_params(3, b"one"), origin, Lane::Anyone);
-        let elsewhere = with_other_params(4, b"two");
-        pool.rehash(elsewhere, Found::Match(SecretId(2)), origin);
-        pool.rehash(job(5, b"two"), Found::Match(SecretId(2)), origin);
+        pool.rehash(outdated(1, b"one"), Origin::default());
+        pool.rehash(outdated(2, b"two"), Origin::default());
         let mut noted = Vec::new();
         while noted.len() < 2 {
             let mut taken = Waiting::default();
@@ -369,10 +382,19 @@ mod tests {
             let params = rehashed.new.params().to_string();
             assert_eq!(params, "m=16,t=1,p=1");
         }
-        drop(pool);
-        let mut taken = Waiting::default();
-        inbox.take(Duration::ZERO, &mut taken);
-        assert!(taken.notes.is_empty());
+        assert_eq!(pool.shared.lock().rehashes, 0);
+    }
+
+    #[test]
+    fn passwords_to_be_hashed_anew_are_bounded_in_number() {
+        let bell = Arc::new(Bell::new(Arc::new(|| ())));
+        let pool = Pool::start(0, &bell, &Arc::default()).unwrap();
+        for _ in 0..MOST_REHASHES + 10 {
+            pool.rehash(outdated(1, b"one"), Origin::default());
+        }
+        assert_eq!(pool.shared.lock().rehashes, MOST_REHASHES);
+        assert!(pool.evict(Lane::Anyone));
+        assert_eq!(pool.shared.lock().rehashes, MOST_REHASHES - 1);
     }
 
     #[test]

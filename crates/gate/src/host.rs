@@ -154,7 +154,10 @@ pub enum RefusalCode {
     BadMethod,
     /// Too many logins from its address failed (MQTT 5.0: 0x8A).
     Banned,
-    /// There was no time to check its secret (MQTT 5.0: 0x89).
+    /// Nothing was found wrong; there was only no time to look (MQTT 5.0: 0x89).
+    /// Clients of MQTT 3.1.1 give up at a refusal, so close their connections
+    /// without a CONNACK: that they take for a fault of the network, and try
+    /// again.
     Busy,
     /// Nothing (MQTT 5.0: 0x87).
     NotAuthorized,

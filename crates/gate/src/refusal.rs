@@ -40,9 +40,26 @@ impl<S: GateStore> Gate<S> {
         reason: Reason,
         now: Timestamp,
     ) -> ConnectOutcome {
+        let code = if reason == Reason::OverBudget {
+            RefusalCode::Busy
+        } else {
+            RefusalCode::NotAuthorized
+        };
+        self.refuse_with(code, request, address, reason, now)
+    }
+
+    /// The same, with another word for the client.
+    pub(crate) fn refuse_with(
+        &mut self,
+        code: RefusalCode,
+        request: &Request,
+        address: Option<&str>,
+        reason: Reason,
+        now: Timestamp,
+    ) -> ConnectOutcome {
         ConnectOutcome::Refused {
             reason,
-            code: RefusalCode::NotAuthorized,
+            code,
             line: Some(self.note_refusal(request, address, reason, now)),
         }
     }
@@ -63,7 +80,7 @@ impl<S: GateStore> Gate<S> {
             Some(None) => "(malformed)".to_owned(),
             None => "(anonymous)".to_owned(),
         };
-        let secret = facts.password.map(|bytes| Secret::new(bytes.to_vec()));
+        let secret = facts.password.map(Secret::presented);
         let client_id = String::from_utf8_lossy(facts.client_id);
         let client_id = self.presented_client_id(&client_id, name.flatten().as_ref(), secret);
         self.refuse_as(subject, client_id, facts.address, reason, now)

@@ -31,8 +31,8 @@ impl<S: GateStore> Gate<S> {
     /// # Errors
     ///
     /// Returns [`OptionChangeError`] when an option differs that a gate is
-    /// opened with: `store`, `broker`, `hash_threads` or `hash_budget`. Nothing
-    /// changed then.
+    /// opened with: `store`, `broker`, `hash_threads`, `hash_budget` or
+    /// `hash_round`. Nothing changed then.
     pub fn change_options(&mut self, options: Options) -> Result<(), OptionChangeError> {
         let now = &self.setting.options;
         let differs = [
@@ -40,6 +40,7 @@ impl<S: GateStore> Gate<S> {
             ("broker", now.broker != options.broker),
             ("hash_threads", now.hash_threads != options.hash_threads),
             ("hash_budget", now.hash_budget != options.hash_budget),
+            ("hash_round", now.hash_round != options.hash_round),
         ];
         if let Some((option, _)) = differs.into_iter().find(|(_, differs)| *differs) {
             return Err(OptionChangeError { option });

@@ -13,15 +13,16 @@ use countersign_core::name::LoginName;
 use countersign_core::options::Options;
 use countersign_core::presence::SessionNumber;
 use countersign_core::reason::Reason;
-use countersign_core::secret::{Argon2Params, HashMemory, PasswordHash};
-use countersign_core::store::GateStore;
+use countersign_core::secret::{HashMemory, PasswordHash};
+use countersign_core::store::{GateStore, StoreError};
 use countersign_core::time::Timestamp;
 
 use crate::bell::Bell;
 use crate::compare::{Learned, Question};
 use crate::decision::Decided;
+use crate::foreseen::Foreseen;
 use crate::gate::{Gate, Place};
-use crate::hashing::{Answer, Found, Job, Pool};
+use crate::hashing::{Answer, Found, Job, Outdated, Pool};
 use crate::host::{
     Arrival, Completion, ConnectFacts, ConnectOutcome, Directive, Handle, Peer, RefusalCode, Ticket,
 };
@@ -42,6 +43,8 @@ pub(crate) struct Slow {
     arriving: HashMap<Ticket, Arriving>,
     /// For what is hashed on the host's own thread.
     memory: HashMemory,
+    /// What was found out for the next try.
+    foreseen: Foreseen,
 }
 
 /// A login that is decided, and whose client may be gone.
@@ -80,11 +83,12 @@ impl Slow {
         let threads = options.hash_threads.map_or_else(spare, usize::from);
         Ok(Self {
             pool: Pool::start(threads, bell, inbox)?,
-            backoff: Backoff::new(options.hash_budget),
+            backoff: Backoff::new(options.hash_budget, options.hash_round),
             room: WaitingRoom::default(),
             answers: VecDeque::new(),
             arriving: HashMap::new(),
             memory: HashMemory::default(),
+            foreseen: Foreseen::default(),
         })
     }
 
@@ -139,9 +143,14 @@ impl Slow {
         !self.answers.is_empty()
     }
 
-    /// Says whether no login waits, and nobody is remembered who did.
+    /// Says whether no login waits, and nothing is kept for a while only.
     pub(crate) fn is_at_rest(&self) -> bool {
-        !self.has_answers() && self.room.is_empty()
+        !self.has_answers() && self.room.is_at_rest() && self.foreseen.is_empty()
+    }
+
+    /// See [`Pool::rehash`].
+    pub(crate) fn rehash(&self, outdated: Outdated, origin: Origin) {
+        self.pool.rehash(outdated, origin);
     }
 
     /// Ends the workers.
@@ -160,6 +169,9 @@ impl Slow {
     ) -> Option<Ticket> {
         let Checked { origin, lane, .. } = checked;
         let client_id = request.client_id.as_str();
+        if !self.room.remembers() {
+            return None;
+        }
         if !self.room.has_place(origin, lane, client_id, &purpose)
             && (self.room.waits(origin) || !self.pool.evict(lane))
         {
@@ -181,7 +193,6 @@ impl Slow {
             presented: checked.question.presented,
             passwords: checked.question.passwords,
             dummy: checked.dummy,
-            wanted: checked.wanted,
         };
         self.pool.submit(job, origin, lane);
         Some(ticket)
@@ -192,7 +203,6 @@ impl Slow {
 struct Checked {
     question: Question,
     dummy: Option<PasswordHash>,
-    wanted: Argon2Params,
     origin: Origin,
     lane: Lane,
 }
@@ -207,18 +217,16 @@ impl<S: GateStore> Gate<S> {
         now: Timestamp,
     ) -> ConnectOutcome {
         let origin = Origin::of(facts.address);
-        let name = request.name.clone();
-        let attempt = Attempt {
-            origin,
-            name: name.as_ref().map_or("", LoginName::as_str),
-        };
+        let request = Arc::new(request);
+        let attempt = attempt_of(&request, origin);
         if let Err(burst) = self.slow.backoff.leave(&attempt, now) {
             let code = match burst {
                 // Never for a name: that would tell about it.
                 Burst::Name => RefusalCode::NotAuthorized,
                 Burst::Origin => RefusalCode::Banned,
             };
-            return self.refuse_unchecked(facts, &request, code, now);
+            let reason = Reason::TooManyFailures;
+            return self.refuse_with(code, &request, facts.address, reason, now);
         }
         let lane = if self.slow.backoff.is_at_home(&attempt) {
             Lane::AtHome
@@ -229,16 +237,14 @@ impl<S: GateStore> Gate<S> {
         };
         let username = question.name.clone();
         let has_time = !facts.may_wait && self.slow.backoff.has_time(&attempt, now);
-        let request = Arc::new(request);
         let checked = Checked {
             question,
             dummy: self.comparer.dummy(),
-            wanted: self.policy.settings.argon2,
             origin,
             lane,
         };
         if has_time {
-            return self.connect_at_once(facts, request, checked, &attempt);
+            return self.connect_at_once(facts, &request, checked, &attempt);
         }
         let purpose = if facts.may_wait {
             Purpose::Held {
@@ -252,7 +258,7 @@ impl<S: GateStore> Gate<S> {
             .submit(facts, Arc::clone(&request), checked, purpose, now);
         match ticket.filter(|_| facts.may_wait) {
             Some(ticket) => ConnectOutcome::Pending { ticket, username },
-            None => self.refuse_unchecked(facts, &request, RefusalCode::Busy, now),
+            None => self.refuse(&request, facts.address, Reason::OverBudget, now),
         }
     }
 
@@ -260,7 +266,7 @@ impl<S: GateStore> Gate<S> {
     fn connect_at_once(
         &mut self,
         facts: &ConnectFacts<'_>,
-        request: Arc<Request>,
+        request: &Request,
         checked: Checked,
         attempt: &Attempt<'_>,
     ) -> ConnectOutcome {
@@ -271,7 +277,6 @@ impl<S: GateStore> Gate<S> {
             presented: Arc::clone(&presented),
             passwords: checked.question.passwords,
             dummy: checked.dummy,
-            wanted: checked.wanted,
         };
         // How long it takes is not what time it is: the host's clock may be
         // set while it runs.
@@ -282,35 +287,64 @@ impl<S: GateStore> Gate<S> {
         if found == Found::Nothing {
             self.slow.failed(attempt, now);
         }
-        self.slow.pool.rehash(job, found, attempt.origin);
         let learned = Learned {
             about,
             presented,
             found,
         };
-        let decided = self.decide(&facts.place(), &request, Some(&learned), now);
-        self.conclude(facts, &request, decided, now)
+        self.conclude_with(facts, request, learned, now)
     }
 
-    /// Refuses a login whose secret was not checked.
-    pub(crate) fn refuse_unchecked(
+    /// What was found out about the last try of a login, if it answers this.
+    pub(crate) fn foreseen(&mut self, request: &Request, question: &Question) -> Option<Learned> {
+        let key = self.comparer.key();
+        self.slow.foreseen.take(key, request, question)
+    }
+
+    /// Decides about a CONNECT with what was found out about its secret.
+    pub(crate) fn conclude_with(
         &mut self,
         facts: &ConnectFacts<'_>,
         request: &Request,
-        code: RefusalCode,
+        learned: Learned,
         now: Timestamp,
     ) -> ConnectOutcome {
-        let reason = Reason::OverBudget;
-        let line = self.note_refusal(request, facts.address, reason, now);
-        ConnectOutcome::Refused {
+        let decided = self.decide(&facts.place(), request, Some(&learned), now);
+        self.count_if_refused(
+            &decided,
+            learned.found,
+            request,
+            Origin::of(facts.address),
+            now,
+        );
+        self.conclude(facts, request, Some(learned), decided, now)
+    }
+
+    /// Counts a login that is refused although its secret is right as one whose
+    /// secret is wrong, which was counted when that was found out.
+    fn count_if_refused(
+        &mut self,
+        decided: &Result<Decided, StoreError>,
+        found: Found,
+        request: &Request,
+        origin: Origin,
+        now: Timestamp,
+    ) {
+        let Ok(Decided::Refused(reason)) = decided else {
+            return;
+        };
+        let is_passing = matches!(
             reason,
-            code,
-            line: Some(line),
+            Reason::OverBudget | Reason::StoreBusy | Reason::StoreUnavailable
+        );
+        if matches!(found, Found::Match(_)) && !is_passing {
+            self.slow.failed(&attempt_of(request, origin), now);
         }
     }
 
     /// Works off what the workers found, and what they will never find.
     pub(crate) fn complete(&mut self, now: Timestamp, directives: &mut Vec<Directive>) {
+        self.slow.foreseen.tidy(now);
         for ticket in self.slow.room.tidy(now) {
             let found = Found::Failed;
             self.slow.answers.push_back(Answer { ticket, found });
@@ -328,31 +362,30 @@ impl<S: GateStore> Gate<S> {
         let waiting = self.slow.room.leave(ticket, now)?;
         let request = &waiting.request;
         if found == Found::Nothing {
-            let name = request.name.as_ref();
-            let attempt = Attempt {
-                origin: waiting.origin,
-                name: name.map_or("", LoginName::as_str),
-            };
+            let attempt = attempt_of(request, waiting.origin);
             self.slow.failed(&attempt, now);
         }
-        // A handle with a session is another connection's by now.
-        let is_held = self.sessions.get(waiting.handle).is_none();
-        let username = match waiting.purpose {
-            Purpose::Held { username } if is_held => username,
-            Purpose::Held { .. } | Purpose::Ahead => {
-                if let (Found::Match(secret), Some(about)) = (found, waiting.about) {
-                    self.comparer.remember(about, secret, &waiting.presented);
-                }
-                return None;
-            }
-        };
         let learned = Learned {
             about: waiting.about,
             presented: Arc::clone(&waiting.presented),
             found,
         };
+        // A handle with a session is another connection's by now.
+        let is_held = self.sessions.get(waiting.handle).is_none();
+        let username = match waiting.purpose {
+            Purpose::Held { username } if is_held => username,
+            Purpose::Held { .. } | Purpose::Ahead => {
+                if found != Found::Failed {
+                    let key = self.comparer.key();
+                    self.slow.foreseen.keep(key, request, &learned, now);
+                }
+                return None;
+            }
+        };
         let place = waiting.place.as_place();
-        let completion = match self.decide(&place, request, Some(&learned), now) {
+        let decided = self.decide(&place, request, Some(&learned), now);
+        self.count_if_refused(&decided, found, request, waiting.origin, now);
+        let completion = match decided {
             Ok(Decided::Admitted(admission, prospect)) => {
                 let (mut session, ends_at) = self.session_of(request, &admission, prospect, &place);
                 self.set_deadline(waiting.handle, &session, ends_at);
@@ -426,6 +459,11 @@ impl<S: GateStore> Gate<S> {
         self.note_login(&session, place.address);
         self.begin(handle, session, &place, arriving.at);
     }
+}
+
+fn attempt_of(request: &Request, origin: Origin) -> Attempt<'_> {
+    let name = request.name.as_ref().map_or("", LoginName::as_str);
+    Attempt { origin, name }
 }
 
 impl OwnedPlace {

@@ -20,6 +20,7 @@ use countersign_core::time::Timestamp;
 
 use crate::compare::Subject;
 use crate::host::{Handle, Peer, Ticket};
+use crate::nobodies::Nobodies;
 use crate::queue::Lane;
 use crate::slow::OwnedPlace;
 
@@ -32,7 +33,7 @@ pub(crate) struct WaitingRoom {
     held_handles: HashMap<Handle, Ticket>,
     per_origin: HashMap<Origin, usize>,
     per_lane: [usize; Lane::COUNT],
-    nobodies: HashMap<Handle, Nobody>,
+    nobodies: Nobodies,
     last: u64,
     tidied: Option<Timestamp>,
 }
@@ -63,13 +64,6 @@ pub(crate) enum Purpose {
     },
 }
 
-/// A client that was held and not let in.
-struct Nobody {
-    client_id: Arc<str>,
-    /// When it ceased to be held.
-    left: Option<Timestamp>,
-}
-
 impl WaitingRoom {
     /// Says whether one more may wait: each lane has places of its own, and an
     /// origin has at most an eighth of them. Of each client id at most one is held, for a new one supersedes
@@ -88,6 +82,11 @@ impl WaitingRoom {
             && (of_origin == 0
                 || *purpose != Purpose::Ahead
                 || !self.is_checked_ahead(origin, client_id))
+    }
+
+    /// Says whether it could be kept who was held and not let in.
+    pub(crate) fn remembers(&self) -> bool {
+        self.nobodies.has_room()
     }
 
     /// Says whether anything waits that came from there.
@@ -141,14 +140,12 @@ impl WaitingRoom {
             // Of a handle and of a client id one is held, the last.
             self.supersede(waiting.request.client_id.as_str(), waiting.since);
             self.forget_handle(waiting.handle, waiting.since);
-            let client_id: Arc<str> = waiting.request.client_id.as_str().into();
-            self.held_ids.insert(Arc::clone(&client_id), ticket);
+            let client_id = waiting.request.client_id.shared();
+            let bytes = client_id.as_bytes();
+            self.nobodies
+                .insert(waiting.handle, bytes, None, waiting.since);
+            self.held_ids.insert(client_id, ticket);
             self.held_handles.insert(waiting.handle, ticket);
-            let nobody = Nobody {
-                client_id,
-                left: None,
-            };
-            self.nobodies.insert(waiting.handle, nobody);
         }
         let of_origin = self.per_origin.entry(waiting.origin).or_default();
         *of_origin = of_origin.saturating_add(1);
@@ -200,22 +197,18 @@ impl WaitingRoom {
 
     /// Takes note that whoever has this handle now was let in, or never held.
     pub(crate) fn remove_nobody(&mut self, handle: Handle) {
-        self.nobodies.remove(&handle);
+        self.nobodies.remove(handle);
     }
 
     /// Says whether a client is held, or was and was not let in. Costs next to
     /// nothing when nobody is.
     pub(crate) fn has_nobody(&self, peer: &Peer<'_>) -> bool {
-        !self.nobodies.is_empty()
-            && self.nobodies.get(&peer.handle).is_some_and(|nobody| {
-                peer.client_id
-                    .is_none_or(|id| id == nobody.client_id.as_bytes())
-            })
+        self.nobodies.has(peer)
     }
 
-    /// Says whether nobody waits, and nobody is remembered who did.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.nobodies.is_empty()
+    /// Says whether nobody waits, and nobody is remembered for a while who did.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.waiting.is_empty() && self.nobodies.is_at_rest()
     }
 
     /// Forgets who left long ago, and says whose answer will never come.
@@ -227,11 +220,7 @@ impl WaitingRoom {
             return Vec::new();
         }
         self.tidied = Some(now);
-        self.nobodies.retain(|_, nobody| {
-            nobody
-                .left
-                .is_none_or(|left| now.since(left) < REMEMBER_NOBODY)
-        });
+        self.nobodies.tidy(now);
         self.waiting
             .iter()
             .filter(|(_, waiting)| now.since(waiting.since) >= LONGEST)
@@ -255,9 +244,7 @@ impl WaitingRoom {
         }
         if self.held_handles.get(&handle) == Some(&ticket) {
             self.held_handles.remove(&handle);
-            if let Some(nobody) = self.nobodies.get_mut(&handle) {
-                nobody.left = Some(now);
-            }
+            self.nobodies.leaves(handle, now);
         }
     }
 }
@@ -268,8 +255,6 @@ const PLACES: usize = 512;
 const PLACES_PER_ORIGIN: usize = PLACES / 8;
 /// Every job is answered, so this is for what should not happen.
 const LONGEST: Duration = Duration::from_secs(60);
-/// A host asks about a Will soon after its client is gone.
-const REMEMBER_NOBODY: Duration = Duration::from_secs(60);
 const TIDY_EVERY: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
@@ -361,7 +346,7 @@ mod tests {
         assert!(room.has_nobody(&peer(1, Some("a"))));
         room.remove_nobody(Handle(2));
         assert!(!room.has_nobody(&peer(2, Some("b"))));
-        room.tidy(NOW.plus(REMEMBER_NOBODY));
+        room.tidy(NOW.plus(crate::nobodies::REMEMBERED));
         assert!(!room.has_nobody(&peer(1, Some("a"))));
     }
 

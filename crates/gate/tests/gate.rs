@@ -733,6 +733,7 @@ fn options_that_hold_while_a_gate_is_open_can_t_change() {
     for (key, value) in [
         ("broker", "other"),
         ("hash_budget", "50"),
+        ("hash_round", "50"),
         ("hash_threads", "3"),
     ] {
         let options = Options::parse([("store", store), (key, value)]).unwrap();

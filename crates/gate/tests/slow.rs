@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
+use countersign::core::client_id::{ClientId, ClientIdRule};
 use countersign::core::name::{LoginName, TenantId};
 use countersign::core::options::Options;
 use countersign::core::reason::Reason;
@@ -81,6 +82,10 @@ impl Bench {
     }
 
     fn with(argon2: &str, authentication: Authentication) -> Self {
+        Self::with_options(argon2, authentication, &[])
+    }
+
+    fn with_options(argon2: &str, authentication: Authentication, more: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("countersign.db");
         let settings = Settings {
@@ -91,7 +96,7 @@ impl Bench {
         let path = path.to_str().unwrap();
         let clock = Arc::new(AtomicI64::new(1_700_000_000_000));
         let setting = Setting::new(
-            Options::parse([("store", path), ("hash_threads", "1")]).unwrap(),
+            Options::parse([&[("store", path), ("hash_threads", "1")], more].concat()).unwrap(),
             "bench",
             {
                 let clock = Arc::clone(&clock);
@@ -163,6 +168,59 @@ impl Bench {
             std::thread::sleep(Duration::from_millis(1));
         }
         directives
+    }
+
+    fn change(&mut self, name: &LoginName, change: impl FnOnce(&mut CredentialChanges)) {
+        let mut changes = CredentialChanges::default();
+        change(&mut changes);
+        self.act(|store, context| credential::set(store, context, name, changes).unwrap());
+    }
+
+    /// Logs in until there is no time left on the host's thread.
+    fn use_up_the_round(&mut self, which: usize) {
+        for number in 900..910 {
+            let name = format!("filler{which}-{number}@acme");
+            let outcome = self.connect(Try {
+                handle: number,
+                client_id: &format!("filler{number}"),
+                name: &name,
+                address: &format!("198.51.{}.{}", number % 100, which % 250),
+                may_wait: false,
+                ..WRONG
+            });
+            if refused(&outcome).1 == RefusalCode::Busy {
+                return;
+            }
+        }
+        panic!("there is no end of time");
+    }
+
+    /// What a login comes to at its first try, which is made again until it is
+    /// answered.
+    fn first_seen(&mut self, login: Try<'_>, which: &mut usize) -> Seen {
+        let mut attempt = |bench: &mut Self| {
+            if !login.may_wait {
+                bench.use_up_the_round(*which);
+                *which = which.saturating_add(1);
+            }
+            seen(&bench.connect(login))
+        };
+        let start = Instant::now();
+        let first = attempt(self);
+        let mut last = first;
+        while last != Seen::Refused(RefusalCode::NotAuthorized) {
+            assert!(start.elapsed() < Duration::from_secs(20), "no answer");
+            std::thread::sleep(Duration::from_millis(1));
+            let is_complete =
+                |directive: &Directive| matches!(directive, Directive::Complete { .. });
+            if self.gate.poll().iter().any(is_complete) {
+                break;
+            }
+            if last == Seen::Refused(RefusalCode::Busy) {
+                last = attempt(self);
+            }
+        }
+        first
     }
 
     /// How logins end that waited: ticket and completion.
@@ -498,11 +556,12 @@ fn sixteen_wrong_tries_are_checked_and_no_more_for_now() {
                     pending(&outcome);
                     assert_eq!(bench.completions().len(), 1);
                 } else {
-                    assert_ne!(refused(&outcome).0, Reason::OverBudget);
+                    assert_ne!(refused(&outcome).0, Reason::TooManyFailures);
                 }
+                let _nothing = bench.gate.poll();
             }
             // Never "banned": that would tell about a name.
-            let over = (Reason::OverBudget, RefusalCode::NotAuthorized);
+            let over = (Reason::TooManyFailures, RefusalCode::NotAuthorized);
             assert_eq!(refused(&bench.connect(wrong)), over);
             assert_eq!(
                 refused(&bench.connect(Try {
@@ -515,11 +574,11 @@ fn sixteen_wrong_tries_are_checked_and_no_more_for_now() {
                 address: "192.0.2.2",
                 ..wrong
             });
-            assert!(may_wait || refused(&elsewhere).0 != Reason::OverBudget);
+            assert!(may_wait || refused(&elsewhere).0 != Reason::TooManyFailures);
             bench.settle();
             bench.clock.fetch_add(2_000, Ordering::SeqCst);
             let again = bench.connect(wrong);
-            assert!(may_wait || refused(&again).0 != Reason::OverBudget);
+            assert!(may_wait || refused(&again).0 != Reason::TooManyFailures);
         }
     }
 }
@@ -565,7 +624,7 @@ fn an_address_where_sixty_four_failed_is_told_so_and_a_name_at_home_is_not() {
         name: "n99@acme",
         ..WRONG
     };
-    let banned = (Reason::OverBudget, RefusalCode::Banned);
+    let banned = (Reason::TooManyFailures, RefusalCode::Banned);
     assert_eq!(refused(&bench.connect(stranger)), banned);
     pending(&bench.connect(Try {
         client_id: "c",
@@ -690,6 +749,107 @@ fn what_there_is_no_time_for_is_checked_for_the_next_try() {
         password: "wrong",
         ..again
     })));
+}
+
+/// Each of these refuses a right password, for a reason of its own.
+const REFUSALS: [(&str, Prepare); 4] = [
+    ("exact", |bench, name| {
+        let only = ClientId::parse("only").unwrap();
+        bench.change(name, |changes| {
+            changes.client_id_rule = Some(ClientIdRule::Exact(only))
+        });
+    }),
+    ("suspended", |bench, name| {
+        bench.act(|store, context| credential::suspend(store, context, name).unwrap());
+    }),
+    ("expired", |bench, name| {
+        let soon = Timestamp::from_millis(bench.clock.load(Ordering::SeqCst) + 1_000);
+        bench.change(name, |changes| changes.expires_at = Some(Some(soon)));
+        bench.clock.fetch_add(2_000, Ordering::SeqCst);
+    }),
+    ("owned", |bench, _| {
+        bench.device("owner");
+        bench.settle();
+        let owner = Try {
+            handle: 77,
+            client_id: "a",
+            name: "owner@acme",
+            may_wait: false,
+            ..TRY
+        };
+        assert!(is_admitted(&bench.connect(owner)));
+    }),
+];
+
+type Prepare = fn(&mut Bench, &LoginName);
+
+/// What a client, and whoever measures how long it takes, can learn of a login.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Seen {
+    /// It is held, for it is hashed.
+    Held,
+    /// It is refused without a hash.
+    Refused(RefusalCode),
+}
+
+fn seen(outcome: &ConnectOutcome) -> Seen {
+    match outcome {
+        ConnectOutcome::Pending { .. } => Seen::Held,
+        ConnectOutcome::Refused { code, .. } => Seen::Refused(*code),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_right_password_that_is_refused_costs_what_a_wrong_one_costs_each_time() {
+    for (case, prepare) in REFUSALS {
+        // Also where it was known, for it let somebody in before.
+        for is_known in [false, true] {
+            // Held, so that what is hashed shows; or with no time at all.
+            for may_wait in [true, false] {
+                let of = |password, name| {
+                    let mut bench = Bench::with_options(
+                        "m=4096,t=1,p=1",
+                        Authentication::Required,
+                        &[("hash_round", "1")],
+                    );
+                    if is_known {
+                        let elsewhere = Try {
+                            client_id: "only",
+                            may_wait: false,
+                            ..TRY
+                        };
+                        assert!(is_admitted(&bench.connect(elsewhere)));
+                        bench.gate.disconnected(Handle(1));
+                    }
+                    prepare(&mut bench, &crate::name(DEV1));
+                    bench.settle();
+                    let login = Try {
+                        password,
+                        name,
+                        may_wait,
+                        ..TRY
+                    };
+                    let mut all = Vec::new();
+                    let mut which = 0;
+                    for _ in 0..18 {
+                        all.push(bench.first_seen(login, &mut which));
+                    }
+                    all
+                };
+                let right = of("right", DEV1);
+                assert_eq!(right, of("wrong", DEV1), "{case} {is_known} {may_wait}");
+                assert_eq!(
+                    right,
+                    of("right", "none@acme"),
+                    "{case} {is_known} {may_wait}"
+                );
+                // None is answered before it was hashed, until there were too many.
+                let refused = Seen::Refused(RefusalCode::NotAuthorized);
+                assert_eq!(right.iter().position(|it| *it == refused), Some(16));
+            }
+        }
+    }
 }
 
 #[test]

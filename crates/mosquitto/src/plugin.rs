@@ -242,14 +242,15 @@ impl Plugin {
     }
 
     /// What the broker is answered for a client that is refused. Only 2.1 has
-    /// words for more than that, and only for clients of MQTT 5.
+    /// words for more than that, and only for clients of MQTT 5. Whoever is to
+    /// try again is told nothing where there is no word for it: it takes a
+    /// closed connection for a fault of the network.
     fn refusal(&self, code: RefusalCode, protocol: u8) -> c_int {
-        if protocol < 5 || !self.host.has_refusal_codes() {
-            return sys::MOSQ_ERR_AUTH;
-        }
+        let has_words = protocol >= 5 && self.host.has_refusal_codes();
         match code {
-            RefusalCode::Banned => MOSQ_ERR_BANNED,
-            RefusalCode::Busy => MOSQ_ERR_SERVER_BUSY,
+            RefusalCode::Banned if has_words => MOSQ_ERR_BANNED,
+            RefusalCode::Busy if has_words => MOSQ_ERR_SERVER_BUSY,
+            RefusalCode::Busy => CLOSED,
             RefusalCode::NotAuthorized | _ => sys::MOSQ_ERR_AUTH,
         }
     }
@@ -532,6 +533,8 @@ fn is_nobody(reason: Reason) -> bool {
 const MOSQ_ERR_AUTH_DELAYED: c_int = -5;
 /// MQTT 5.0's "server busy", from 2.1 on.
 const MOSQ_ERR_SERVER_BUSY: c_int = 137;
+/// Makes a broker close a connection without a CONNACK.
+pub(crate) const CLOSED: c_int = sys::MOSQ_ERR_CONN_LOST;
 /// MQTT 5.0's "banned", from 2.1 on.
 const MOSQ_ERR_BANNED: c_int = 138;
 

@@ -11,6 +11,7 @@ mod kaa;
 mod matcher;
 mod neighbours;
 mod ownership;
+mod passing;
 mod rules;
 mod samples;
 mod speed;

@@ -82,7 +82,7 @@ impl Request {
                 Some(name)
             }
         };
-        let secret = password.map(|bytes| Secret::new(bytes.to_vec()));
+        let secret = password.map(Secret::presented);
         Ok(Self {
             client_id,
             name,

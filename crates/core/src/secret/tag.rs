@@ -42,6 +42,13 @@ impl TagKey {
 #[derive(Clone, Copy, Eq)]
 pub struct Tag([u8; 32]);
 
+/// By bytes that nobody can choose who has not the key.
+impl core::hash::Hash for Tag {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
 impl PartialEq for Tag {
     fn eq(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()

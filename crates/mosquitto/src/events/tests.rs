@@ -289,21 +289,26 @@ fn nobody_waits_during_a_reload_or_with_mqtt_5() {
 }
 
 #[test]
-fn only_mqtt_5_on_2_1_hears_more_than_not_authorised() {
+fn only_mqtt_5_on_2_1_hears_more_and_where_there_was_no_time_others_hear_nothing() {
+    const CLOSED: c_int = sys::MOSQ_ERR_CONN_LOST;
     let codes = [
-        (RefusalCode::NotAuthorized, REFUSED),
-        (RefusalCode::Busy, 137),
-        (RefusalCode::Banned, 138),
+        (RefusalCode::NotAuthorized, REFUSED, REFUSED),
+        (RefusalCode::Busy, 137, CLOSED),
+        (RefusalCode::Banned, 138, REFUSED),
     ];
     for (is_2_1, speaks_5) in [(false, false), (false, true), (true, false), (true, true)] {
         let bench = Bench::new(Chain::Final);
         bench.host.is_2_1.set(is_2_1);
         bench.host.speaks_5.set(speaks_5);
         let mut client = FakeClient::new("c");
-        for (code, answer) in codes {
+        for (code, answer, otherwise) in codes {
             let outcome = refused_with(Reason::OverBudget, code);
             bench.gate.outcome.replace(Some(outcome));
-            let expected = if is_2_1 && speaks_5 { answer } else { REFUSED };
+            let expected = if is_2_1 && speaks_5 {
+                answer
+            } else {
+                otherwise
+            };
             let answered = bench.connect(&mut client, Some(c"x"), None);
             assert_eq!(answered, expected, "{code:?} {is_2_1} {speaks_5}");
         }

@@ -6,7 +6,7 @@ use countersign::core::options::Chain;
 use countersign::{ConnectFacts, ConnectOutcome, Enhanced, Handle, LogLevel, Payload, RefusalCode};
 use countersign_mosquitto_sys as sys;
 
-use super::{NO_USERNAME, Outcome, Plugin, Presented, fingerprint_after, is_nobody};
+use super::{CLOSED, NO_USERNAME, Outcome, Plugin, Presented, fingerprint_after, is_nobody};
 use crate::boundary::Client;
 use crate::clients::Owner;
 use crate::plugins;
@@ -118,8 +118,10 @@ impl Plugin {
                     self.log(LogLevel::Notice, &line);
                 }
                 self.clients.borrow_mut().forget(handle);
-                if code == RefusalCode::BadMethod {
-                    return sys::MOSQ_ERR_NOT_SUPPORTED;
+                match code {
+                    RefusalCode::BadMethod => return sys::MOSQ_ERR_NOT_SUPPORTED,
+                    RefusalCode::Busy if step == Step::Start => return CLOSED,
+                    RefusalCode::Banned | RefusalCode::Busy | RefusalCode::NotAuthorized | _ => {}
                 }
             }
             // Held, which this can't be, or an outcome of a newer gate.

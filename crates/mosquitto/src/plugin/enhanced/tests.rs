@@ -108,7 +108,7 @@ fn each_refusal_has_the_code_that_the_broker_has_a_word_for() {
     for (code, expected) in [
         (RefusalCode::NotAuthorized, REFUSED),
         (RefusalCode::Banned, REFUSED),
-        (RefusalCode::Busy, REFUSED),
+        (RefusalCode::Busy, sys::MOSQ_ERR_CONN_LOST),
         (RefusalCode::BadMethod, sys::MOSQ_ERR_NOT_SUPPORTED),
     ] {
         outcome(&bench, refused_with(Reason::Malformed, code));
