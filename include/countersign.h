@@ -565,7 +565,9 @@ typedef struct countersign_decision {
   /**
    * The reason code for a CONNACK of MQTT 5.0: 0 if it is let in, else 0x87
    * (not authorised), 0x89 (server busy), 0x8A (banned) or 0x8C (bad
-   * authentication method). For MQTT 3.1.1 every refusal is 5.
+   * authentication method). For MQTT 3.1.1 every refusal is 5 but 0x89: nothing
+   * was found wrong, so close the connection without a CONNACK, and the client
+   * tries again.
    */
   uint8_t code;
   /**
