@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use countersign_admin::check::Places;
+use countersign_config::{BrokerConfig, Fault, USUAL_USER};
 use serde::Serialize;
 
-use self::config::BrokerConfig;
 use crate::REFUSED;
 use crate::account::Account;
 use crate::args::DEFAULT_STORE;
@@ -16,9 +16,11 @@ use crate::invocation::Invocation;
 use crate::listing::Column;
 
 mod access;
+mod beside;
 mod broker;
-mod config;
 mod files;
+mod listeners;
+mod settings;
 mod store;
 
 #[derive(Args, Debug)]
@@ -34,7 +36,7 @@ impl Doctor {
         let store = std::path::absolute(&invocation.store)?;
         let mut report = Report::default();
         let config = match &self.config {
-            Some(path) => report.take("config", BrokerConfig::read(path)),
+            Some(path) => report.take("config", BrokerConfig::read(path).map_err(Problem::from)),
             None => usual_config(&store),
         };
         let user = report
@@ -43,6 +45,9 @@ impl Doctor {
         files::check(&mut report, &store, user.as_ref());
         let content = store::check(&mut report, &store);
         if let Some(config) = &config {
+            for fault in &config.faults {
+                report.note("config", Err(fault.clone().into()));
+            }
             broker::check(&mut report, config, &store, &content, user.as_ref());
         }
         report.print(invocation)
@@ -54,7 +59,7 @@ impl Doctor {
 pub(crate) fn places(config: Option<&Path>, store: &Path) -> Result<Places, Failure> {
     let store = std::path::absolute(store)?;
     let config = match config {
-        Some(path) => Some(BrokerConfig::read(path)?),
+        Some(path) => Some(BrokerConfig::read(path).map_err(Problem::from)?),
         None => usual_config(&store),
     };
     match config {
@@ -77,20 +82,28 @@ struct Report(Vec<Finding>);
 impl Report {
     /// Notes how one check went.
     fn note(&mut self, check: &'static str, result: Result<(), Problem>) {
-        self.0.push(match result {
-            Ok(()) => Finding {
-                check,
-                ok: true,
-                problem: None,
-                fix: None,
-            },
-            Err(Problem { problem, fix }) => Finding {
-                check,
-                ok: false,
-                problem: Some(problem),
-                fix: Some(fix),
-            },
+        let (level, problem, fix) = match result {
+            Ok(()) => (Level::Ok, None, None),
+            Err(found) => (found.level, Some(found.problem), Some(found.fix)),
+        };
+        self.0.push(Finding {
+            check,
+            ok: level != Level::Fail,
+            level,
+            problem,
+            fix,
         });
+    }
+
+    /// Notes all problems that one check found, or that it found none.
+    fn note_all(&mut self, check: &'static str, problems: impl IntoIterator<Item = Problem>) {
+        let before = self.0.len();
+        for problem in problems {
+            self.note(check, Err(problem));
+        }
+        if self.0.len() == before {
+            self.note(check, Ok(()));
+        }
     }
 
     /// Notes how one check went, and goes on with what it brought.
@@ -122,24 +135,57 @@ impl Report {
 #[derive(Debug, Serialize)]
 struct Finding {
     check: &'static str,
+    /// Whether nothing failed; a warning is no failure.
     ok: bool,
+    level: Level,
     problem: Option<String>,
     fix: Option<String>,
+}
+
+/// How much a finding matters.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Level {
+    /// Nothing was found.
+    Ok,
+    /// It may be meant so.
+    Warn,
+    /// It keeps a broker from starting, locks people out or leaves a listener
+    /// open.
+    Fail,
 }
 
 /// What is wrong, and what to do about it.
 #[derive(Debug)]
 struct Problem {
+    level: Level,
     problem: String,
     fix: String,
 }
 
 impl Problem {
+    /// Something that must be mended.
     fn new(problem: impl Into<String>, fix: impl Into<String>) -> Self {
         Self {
+            level: Level::Fail,
             problem: problem.into(),
             fix: fix.into(),
         }
+    }
+
+    /// Something that may be meant so.
+    fn warning(problem: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self {
+            level: Level::Warn,
+            ..Self::new(problem, fix)
+        }
+    }
+}
+
+/// What keeps the broker from starting.
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        Self::new(fault.to_string(), fault.kind.fix())
     }
 }
 
@@ -156,7 +202,7 @@ impl From<Problem> for Failure {
 fn user_of_broker(config: Option<&BrokerConfig>, store: &Path) -> Result<Option<Account>, Problem> {
     let name = match config {
         Some(config) => config.user(),
-        None if store == Path::new(DEFAULT_STORE) => config::USUAL_USER,
+        None if store == Path::new(DEFAULT_STORE) => USUAL_USER,
         None => {
             use std::os::unix::fs::MetadataExt as _;
             let owner = store
@@ -175,7 +221,7 @@ fn user_of_broker(config: Option<&BrokerConfig>, store: &Path) -> Result<Option<
 
 const COLUMNS: &[Column] = &[
     ("check", "CHECK"),
-    ("ok", "OK"),
+    ("level", "LEVEL"),
     ("problem", "PROBLEM"),
     ("fix", "FIX"),
 ];

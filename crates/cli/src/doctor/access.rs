@@ -52,6 +52,11 @@ impl<'a> Visitor<'a> {
         }
     }
 
+    /// The account's name.
+    pub(super) fn name(&self) -> &str {
+        &self.account.name
+    }
+
     /// Says whether the account may do that with this file.
     pub(super) fn may(&self, want: Want, file: &Metadata) -> bool {
         if self.account.is_root() {

@@ -7,6 +7,7 @@ use countersign_admin::view::rfc3339;
 use countersign_admin::{audit, scheme, settings, tenant, vault};
 use countersign_core::scheme::SchemeName;
 use countersign_core::store::{AuditQuery, StoreError, StoreErrorKind};
+use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
 use countersign_sqlite::SqliteStore;
 
@@ -16,13 +17,22 @@ use crate::command::init::key_of;
 use crate::identity::Acting;
 use crate::invocation::now;
 
-/// What of a store matters to a broker's configuration.
+/// What of a store matters to a broker's configuration. All of it is empty
+/// where the store can't be used.
 #[derive(Debug, Default)]
 pub(super) struct Content {
-    /// Whether a tenant admits clients without a login.
-    pub(super) admits_anonymous: bool,
     /// The schemes in use whose clients show their secret.
     pub(super) show_secrets: Vec<SchemeName>,
+    /// The tenants; none if they can't be read.
+    pub(super) tenants: Option<Vec<Tenant>>,
+}
+
+impl Content {
+    /// Whether a tenant admits clients without a login.
+    pub(super) fn admits_anonymous(&self) -> bool {
+        let mut tenants = self.tenants.iter().flatten();
+        tenants.any(|tenant| tenant.authentication.admits_anonymous())
+    }
 }
 
 /// Checks the store and says what of it matters elsewhere.
@@ -47,12 +57,8 @@ pub(super) fn check(report: &mut Report, path: &Path) -> Content {
     report.note("clock", clock(&mut store, now()));
     report.note("sealed", opens_what_is_sealed(&mut store, path));
     Content {
-        admits_anonymous: tenant::list(&mut store).is_ok_and(|tenants| {
-            tenants
-                .iter()
-                .any(|tenant| tenant.authentication.admits_anonymous())
-        }),
         show_secrets: scheme::used_that_show_secrets(&mut store).unwrap_or_default(),
+        tenants: tenant::list(&mut store).ok(),
     }
 }
 

@@ -1,0 +1,129 @@
+//! What else decides beside Countersign: files of passwords and rights, and
+//! other plugins.
+
+use countersign_config::{BrokerConfig, Listener, Plugin};
+
+use super::listeners::{each, is_guarded};
+use super::{Problem, Report};
+
+pub(super) fn check(report: &mut Report, config: &BrokerConfig) {
+    report.note_all("other-plugins", other_plugins(config));
+    report.note_all("password-file", password_files(config));
+    report.note_all("acl-file", acl_files(config));
+    report.note_all("chain", open_chain(config));
+}
+
+/// The listeners that Countersign guards, each with its line.
+fn guarded(config: &BrokerConfig) -> impl Iterator<Item = (Option<&Listener>, &Plugin)> {
+    let guarded = each(config).filter(|listener| is_guarded(config, *listener));
+    guarded.filter_map(|listener| {
+        let mut asked = config.asked(listener);
+        let ours = asked.find(|plugin| plugin.is_countersign())?;
+        Some((listener, ours))
+    })
+}
+
+/// Whether others may grant what this refused.
+fn defers(ours: &Plugin) -> bool {
+    ours.option("chain") == Some("defer")
+}
+
+fn other_plugins(config: &BrokerConfig) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for plugin in config.plugins.iter().filter(|plugin| !plugin.is_storage()) {
+        if plugin.is_countersign() {
+            continue;
+        }
+        let beside = guarded(config).find_map(|(listener, ours)| {
+            let position = |one: &Plugin| config.asked(listener).position(|asked| asked == one);
+            Some((position(plugin)? < position(ours)?, ours))
+        });
+        let (at, path) = (&plugin.at, plugin.file().display());
+        match beside {
+            Some((true, _)) => problems.push(Problem::new(
+                format!(
+                    "{at}: `{path}` is asked before Countersign, and what it allows is allowed"
+                ),
+                "load Countersign first, unless you mean it so",
+            )),
+            Some((false, ours)) if !defers(ours) => problems.push(Problem::warning(
+                format!(
+                    "{at}: `{path}` is never asked about logins and topics, as Countersign ({}) \
+                     answers for everybody",
+                    ours.at
+                ),
+                DEFER,
+            )),
+            Some((false, _)) | None => {}
+        }
+    }
+    problems
+}
+
+fn password_files(config: &BrokerConfig) -> Option<Problem> {
+    guarded(config).find_map(|(listener, ours)| {
+        let security = config.security(listener);
+        let file = security.password_file.as_ref()?;
+        let (at, path) = (&file.at, file.value.display());
+        if !defers(ours) {
+            return Some(Problem::warning(
+                format!(
+                    "{at}: the users of `password_file {path}` are refused, as Countersign ({}) \
+                     answers for everybody",
+                    ours.at
+                ),
+                format!("make a credential for each of them, or {DEFER}"),
+            ));
+        }
+        let has_rights = security.acl_file.is_some();
+        let others = config.asked(listener);
+        let others = others.filter(|plugin| !plugin.is_countersign() && !plugin.is_storage());
+        (!has_rights && others.count() == 0).then(|| {
+            Problem::warning(
+                format!(
+                    "{at}: the users of `password_file {path}` get in and may do nothing, as no \
+                     `acl_file` says what they may"
+                ),
+                "name an `acl_file` for them, or make a credential for each",
+            )
+        })
+    })
+}
+
+fn acl_files(config: &BrokerConfig) -> Option<Problem> {
+    guarded(config).find_map(|(listener, ours)| {
+        let file = config.security(listener).acl_file.as_ref()?;
+        (!defers(ours)).then(|| {
+            Problem::warning(
+                format!(
+                    "{}: `acl_file {}` is never asked, as Countersign ({}) answers for everybody",
+                    file.at,
+                    file.value.display(),
+                    ours.at
+                ),
+                format!("write its rules as roles, or {DEFER}"),
+            )
+        })
+    })
+}
+
+/// Where Countersign defers, Mosquitto itself lets clients in that have no
+/// name.
+fn open_chain(config: &BrokerConfig) -> Option<Problem> {
+    guarded(config).find_map(|(listener, ours)| {
+        let open = defers(ours) && listener.is_some() && config.allows_anonymous(listener);
+        open.then(|| {
+            Problem::new(
+                format!(
+                    "{}: with `plugin_opt_chain defer` and `allow_anonymous true` Mosquitto lets \
+                     clients without a login in that every tenant refuses",
+                    ours.at
+                ),
+                "write `allow_anonymous false`, or `plugin_opt_chain final`",
+            )
+        })
+    })
+}
+
+const DEFER: &str = "write `plugin_opt_chain defer`, so that Mosquitto goes on asking about names \
+                     that Countersign does not know";

@@ -1,0 +1,737 @@
+//! What the lines mean together.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::line::{Line, content, included, lines};
+use crate::word::{self, Kind, Scope, Word};
+use crate::{Bridge, BrokerConfig, Fault, FaultKind, Listener, Opened, Plugin, Source, Sourced};
+
+/// A configuration that is being read.
+#[derive(Default)]
+pub(crate) struct Reader {
+    config: BrokerConfig,
+    /// The listener that is there because something was said of none.
+    default_listener: Option<usize>,
+    /// Whether security settings were read, wherever they belong.
+    has_security: bool,
+    /// Texts that may stand once, by what they belong to.
+    once: HashMap<(Owner, String), Source>,
+}
+
+/// What a setting belongs to.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+enum Owner {
+    Bridge(usize),
+    Broker,
+    Listener(usize),
+}
+
+/// What the next line of a file belongs to. Each file begins anew.
+#[derive(Clone, Copy, Default)]
+struct Above {
+    bridge: Option<usize>,
+    is_included: bool,
+    listener: Option<usize>,
+    plugin: Option<usize>,
+}
+
+impl Reader {
+    pub(crate) fn read(mut self, path: &Path) -> Result<BrokerConfig, Fault> {
+        let text = content(path).map_err(|kind| Fault { at: None, kind })?;
+        self.file(path, &text, Above::default());
+        Ok(self.config)
+    }
+
+    fn file(&mut self, path: &Path, text: &[u8], mut above: Above) {
+        let file: Arc<Path> = path.into();
+        let at = |line| Source {
+            file: Arc::clone(&file),
+            line,
+        };
+        match lines(text) {
+            Ok(lines) => {
+                for line in lines {
+                    let at = at(line.number);
+                    if let Err(kind) = self.line(&line, &at, &mut above) {
+                        self.fault(&at, kind);
+                    }
+                }
+            }
+            Err(number) => self.fault(&at(number), FaultKind::BrokenLine),
+        }
+    }
+
+    fn fault(&mut self, at: &Source, kind: FaultKind) {
+        if self.config.faults.len() < MOST_FAULTS {
+            let at = Some(at.clone());
+            self.config.faults.push(Fault { at, kind });
+        }
+    }
+
+    fn line(&mut self, line: &Line, at: &Source, above: &mut Above) -> Result<(), FaultKind> {
+        let word = line.word.as_str();
+        let option = word
+            .strip_prefix("plugin_opt_")
+            .or_else(|| word.strip_prefix("auth_opt_"));
+        if let Some(option) = option {
+            return self.option(word, option, &line.rest, at, above);
+        }
+        let about = word::find(word).ok_or_else(|| FaultKind::Unknown { word: word.into() })?;
+        if about.only_2_1 {
+            self.config.only_2_1.get_or_insert_with(|| at.clone());
+        }
+        let owner = self.owner(word, about, at, above)?;
+        let value = line.rest.trim();
+        if value.is_empty() {
+            return Err(FaultKind::Empty { word: word.into() });
+        }
+        match about.kind {
+            Kind::Flag => self.flag(word, owner, flag(word, value)?, at),
+            Kind::Number => number(word, value).map(|_| ()),
+            Kind::Once => self.once(word, owner, value, at),
+            Kind::Text => self.text(word, &line.rest, owner, at, above),
+        }
+    }
+
+    /// Finds what a setting belongs to; opens the default listener where it is
+    /// a listener's and none is above it.
+    fn owner(
+        &mut self,
+        word: &str,
+        about: Word,
+        at: &Source,
+        above: &mut Above,
+    ) -> Result<Owner, FaultKind> {
+        let no_listener = || FaultKind::NoListener { word: word.into() };
+        match about.scope {
+            Scope::Below => above.listener.map(Owner::Listener).ok_or_else(no_listener),
+            Scope::Bridge => above
+                .bridge
+                .map(Owner::Bridge)
+                .ok_or_else(|| FaultKind::NoBridge { word: word.into() }),
+            Scope::Global => Ok(Owner::Broker),
+            Scope::Listener => {
+                let listener = above
+                    .listener
+                    .unwrap_or_else(|| self.default(at, Opened::BySetting(word.into())));
+                above.listener = Some(listener);
+                Ok(Owner::Listener(listener))
+            }
+            Scope::Security => self.secured(above).ok_or_else(no_listener),
+        }
+    }
+
+    /// What a security setting belongs to.
+    fn secured(&mut self, above: &Above) -> Option<Owner> {
+        self.has_security = true;
+        if self.config.is_per_listener() {
+            above.listener.map(Owner::Listener)
+        } else {
+            Some(Owner::Broker)
+        }
+    }
+
+    fn default(&mut self, at: &Source, opened: Opened) -> usize {
+        if let Some(index) = self.default_listener {
+            if opened == Opened::ByPort
+                && let Some(listener) = self.config.listeners.get_mut(index)
+            {
+                listener.opened = opened;
+                listener.at = at.clone();
+            }
+            return index;
+        }
+        let index = self.config.listeners.len();
+        let listener = Listener::new(at.clone(), DEFAULT_PORT, None, opened);
+        self.config.listeners.push(listener);
+        self.default_listener = Some(index);
+        index
+    }
+
+    fn option(
+        &mut self,
+        word: &str,
+        option: &str,
+        rest: &str,
+        at: &Source,
+        above: &Above,
+    ) -> Result<(), FaultKind> {
+        let plugin = above
+            .plugin
+            .and_then(|index| self.config.plugins.get_mut(index))
+            .ok_or_else(|| FaultKind::NoPlugin { word: word.into() })?;
+        // Mosquitto refuses shorter ones.
+        if option.len() < 3 {
+            return Err(FaultKind::Unknown { word: word.into() });
+        }
+        let value = rest.trim_start_matches([' ', '\t']);
+        if value.is_empty() {
+            return Err(FaultKind::Empty { word: word.into() });
+        }
+        let value = Sourced {
+            at: at.clone(),
+            value: value.into(),
+        };
+        plugin.options.push((option.into(), value));
+        Ok(())
+    }
+
+    fn flag(
+        &mut self,
+        word: &str,
+        owner: Owner,
+        value: bool,
+        at: &Source,
+    ) -> Result<(), FaultKind> {
+        let is_late = self.has_security && value;
+        let config = &mut self.config;
+        let listener = match owner {
+            Owner::Listener(index) => config.listeners.get_mut(index),
+            Owner::Bridge(_) | Owner::Broker => None,
+        };
+        let place = match (word, listener) {
+            ("allow_anonymous", None) => &mut config.global.allow_anonymous,
+            ("allow_anonymous" | "listener_allow_anonymous", Some(listener)) => {
+                &mut listener.security.allow_anonymous
+            }
+            ("check_retain_source", _) => &mut config.check_retain_source,
+            ("connection_messages", _) => &mut config.connection_messages,
+            ("per_listener_settings", _) if is_late => return Err(FaultKind::TooLate),
+            ("per_listener_settings", _) => &mut config.per_listener_settings,
+            ("persistence" | "retained_persistence", _) => &mut config.persistence,
+            ("require_certificate", Some(listener)) => &mut listener.require_certificate,
+            ("use_identity_as_username", Some(listener)) => &mut listener.use_identity_as_username,
+            ("use_subject_as_username", Some(listener)) => &mut listener.use_subject_as_username,
+            ("use_username_as_clientid", Some(listener)) => &mut listener.use_username_as_clientid,
+            (_, _) => return Ok(()),
+        };
+        *place = Some(Sourced {
+            at: at.clone(),
+            value,
+        });
+        Ok(())
+    }
+
+    fn once(
+        &mut self,
+        word: &str,
+        owner: Owner,
+        value: &str,
+        at: &Source,
+    ) -> Result<(), FaultKind> {
+        let key = (owner, word.to_owned());
+        if let Some(first) = self.once.get(&key) {
+            return Err(FaultKind::Twice {
+                word: word.into(),
+                first: first.clone(),
+            });
+        }
+        self.once.insert(key, at.clone());
+        let config = &mut self.config;
+        if FILES.contains(&word) {
+            let value = Sourced {
+                at: at.clone(),
+                value: value.into(),
+            };
+            config.files.push((word.into(), value));
+        }
+        match owner {
+            Owner::Bridge(index) => {
+                if let Some(bridge) = config.bridges.get_mut(index) {
+                    match word {
+                        "local_clientid" => bridge.local_client_id = Some(value.into()),
+                        "clientid" | "remote_clientid" => {
+                            bridge.remote_client_id = Some(value.into());
+                        }
+                        _ => {}
+                    }
+                }
+                return Ok(());
+            }
+            Owner::Listener(index) if matches!(word, "certfile" | "psk_hint" | "tls_engine") => {
+                if let Some(listener) = config.listeners.get_mut(index) {
+                    listener.tls = Some(at.clone());
+                }
+                return Ok(());
+            }
+            Owner::Broker | Owner::Listener(_) => {}
+        }
+        let file = Some(Sourced {
+            at: at.clone(),
+            value: value.into(),
+        });
+        let Some(security) = config.security_of(owner) else {
+            return Ok(());
+        };
+        match word {
+            "acl_file" => security.acl_file = file,
+            "password_file" => security.password_file = file,
+            "psk_file" => security.psk_file = file,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A text; `rest` is all of it, with the white space around it.
+    fn text(
+        &mut self,
+        word: &str,
+        rest: &str,
+        owner: Owner,
+        at: &Source,
+        above: &mut Above,
+    ) -> Result<(), FaultKind> {
+        let value = rest.trim();
+        match word {
+            "bind_address" => {
+                let index = self.default(at, Opened::ByPort);
+                above.listener.get_or_insert(index);
+                if let Some(listener) = self.config.listeners.get_mut(index) {
+                    listener.bind = Some(value.into());
+                }
+            }
+            "connection" => {
+                above.bridge = Some(self.config.bridges.len());
+                self.config.bridges.push(Bridge {
+                    at: at.clone(),
+                    local_client_id: None,
+                    name: first(value).into(),
+                    remote_client_id: None,
+                });
+            }
+            "include_dir" => return self.include(rest, at, above),
+            "listener" => return self.listener(value, at, above),
+            "persistent_client_expiration" => {
+                self.config.persistent_client_expiration = Some(Sourced {
+                    at: at.clone(),
+                    value: first(value).into(),
+                });
+            }
+            "auth_plugin" | "plugin" => {
+                let owner = self
+                    .secured(above)
+                    .ok_or_else(|| FaultKind::NoListener { word: word.into() })?;
+                above.plugin = Some(self.load(None, rest, at));
+                self.guard(owner, above.plugin);
+            }
+            "global_plugin" => {
+                self.has_security = true;
+                above.plugin = Some(self.load(None, rest, at));
+                self.guard(Owner::Broker, above.plugin);
+            }
+            "plugin_load" => {
+                let (name, path) =
+                    rest.trim_start_matches(' ')
+                        .split_once(' ')
+                        .ok_or_else(|| FaultKind::BadValue {
+                            word: word.into(),
+                            value: value.into(),
+                            expected: "a name and the plugin's path",
+                        })?;
+                above.plugin = Some(self.load(Some(name), path, at));
+            }
+            "plugin_use" => return self.plugin_use(value, above),
+            "port" => {
+                let port = port(word, first(value))?;
+                let index = self.default(at, Opened::ByPort);
+                above.listener.get_or_insert(index);
+                if let Some(listener) = self.config.listeners.get_mut(index) {
+                    listener.port = port;
+                }
+            }
+            "protocol" => return self.protocol(first(value), owner, at),
+            "user" => {
+                self.config.user = Some(Sourced {
+                    at: at.clone(),
+                    value: value.into(),
+                });
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn include(&mut self, folder: &str, at: &Source, above: &Above) -> Result<(), FaultKind> {
+        if above.is_included {
+            return Err(FaultKind::NestedInclude);
+        }
+        if folder.trim() != folder {
+            return Err(FaultKind::WhiteSpace {
+                word: "include_dir".into(),
+                value: folder.into(),
+            });
+        }
+        for path in included(folder)? {
+            match content(&path) {
+                Ok(text) => {
+                    let above = Above {
+                        is_included: true,
+                        ..Above::default()
+                    };
+                    self.file(&path, &text, above);
+                }
+                Err(kind) => self.fault(at, kind),
+            }
+        }
+        Ok(())
+    }
+
+    fn listener(&mut self, value: &str, at: &Source, above: &mut Above) -> Result<(), FaultKind> {
+        let mut words = value.split(' ').filter(|word| !word.is_empty());
+        let port = words.next().unwrap_or_default();
+        let bind = words.next().filter(|word| !word.starts_with('#'));
+        let number = if port == "0" {
+            0
+        } else {
+            self::port("listener", port)?
+        };
+        if number == 0 && bind.is_none() {
+            return Err(FaultKind::BadValue {
+                word: "listener".into(),
+                value: value.into(),
+                expected: "a port, or 0 and the path of a socket",
+            });
+        }
+        above.listener = Some(self.config.listeners.len());
+        let bind = bind.map(Into::into);
+        let listener = Listener::new(at.clone(), number, bind, Opened::ByListener);
+        self.config.listeners.push(listener);
+        Ok(())
+    }
+
+    fn protocol(&mut self, value: &str, owner: Owner, at: &Source) -> Result<(), FaultKind> {
+        match value {
+            "mqtt" | "websockets" => {}
+            "http_api" => {
+                self.config.only_2_1.get_or_insert_with(|| at.clone());
+            }
+            _ => {
+                return Err(FaultKind::BadValue {
+                    word: "protocol".into(),
+                    value: value.into(),
+                    expected: "`mqtt`, `websockets` or (2.1) `http_api`",
+                });
+            }
+        }
+        if let Owner::Listener(index) = owner
+            && let Some(listener) = self.config.listeners.get_mut(index)
+        {
+            listener.protocol = Some(Sourced {
+                at: at.clone(),
+                value: value.into(),
+            });
+        }
+        Ok(())
+    }
+
+    fn load(&mut self, name: Option<&str>, path: &str, at: &Source) -> usize {
+        self.config.plugins.push(Plugin {
+            at: at.clone(),
+            name: name.map(Into::into),
+            options: Vec::new(),
+            path: path.into(),
+        });
+        self.config.plugins.len().saturating_sub(1)
+    }
+
+    fn guard(&mut self, owner: Owner, plugin: Option<usize>) {
+        if let Some(security) = self.config.security_of(owner) {
+            security.plugins.extend(plugin);
+        }
+    }
+
+    fn plugin_use(&mut self, name: &str, above: &mut Above) -> Result<(), FaultKind> {
+        let is_it = |plugin: &Plugin| plugin.name.as_deref() == Some(name);
+        let listener = above
+            .listener
+            .filter(|index| Some(*index) != self.default_listener);
+        let listener = listener.ok_or_else(|| FaultKind::NoListener {
+            word: "plugin_use".into(),
+        })?;
+        let plugin = self.config.plugins.iter().position(is_it);
+        let plugin = plugin.ok_or_else(|| FaultKind::NotLoaded { name: name.into() })?;
+        above.plugin = Some(plugin);
+        self.guard(Owner::Listener(listener), Some(plugin));
+        Ok(())
+    }
+}
+
+impl BrokerConfig {
+    fn security_of(&mut self, owner: Owner) -> Option<&mut crate::Security> {
+        match owner {
+            Owner::Bridge(_) => None,
+            Owner::Broker => Some(&mut self.global),
+            Owner::Listener(index) => self
+                .listeners
+                .get_mut(index)
+                .map(|listener| &mut listener.security),
+        }
+    }
+}
+
+/// The first of the words that a space divides.
+fn first(value: &str) -> &str {
+    value.split(' ').next().unwrap_or_default()
+}
+
+fn flag(word: &str, value: &str) -> Result<bool, FaultKind> {
+    match first(value) {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        other => Err(FaultKind::BadValue {
+            word: word.into(),
+            value: other.into(),
+            expected: "`true` or `false`",
+        }),
+    }
+}
+
+fn number(word: &str, value: &str) -> Result<i64, FaultKind> {
+    first(value).parse().map_err(|_| FaultKind::BadValue {
+        word: word.into(),
+        value: first(value).into(),
+        expected: "a whole number",
+    })
+}
+
+fn port(word: &str, value: &str) -> Result<u16, FaultKind> {
+    let port = value.parse().ok().filter(|port| *port > 0);
+    port.ok_or_else(|| FaultKind::BadValue {
+        word: word.into(),
+        value: value.into(),
+        expected: "a port from 1 to 65535",
+    })
+}
+
+/// Words that name a file without which a broker does not start.
+const FILES: &[&str] = &[
+    "acl_file",
+    "cafile",
+    "certfile",
+    "crlfile",
+    "dhparamfile",
+    "keyfile",
+    "password_file",
+    "psk_file",
+];
+
+/// Where Mosquitto listens when nothing is said.
+const DEFAULT_PORT: u16 = 1883;
+const MOST_FAULTS: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use proptest::prelude::{ProptestConfig, proptest};
+
+    use super::*;
+
+    fn read(text: &str) -> BrokerConfig {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("m.conf");
+        fs::write(
+            &file,
+            text.replace("FOLDER", folder.path().to_str().unwrap()),
+        )
+        .unwrap();
+        BrokerConfig::read(&file).unwrap()
+    }
+
+    fn faults(text: &str) -> Vec<String> {
+        let faults = read(text).faults;
+        faults
+            .iter()
+            .map(|fault| {
+                let shown = fault.to_string();
+                shown
+                    .split_once("m.conf:")
+                    .map_or(shown.clone(), |(_, rest)| rest.into())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn an_empty_configuration_has_nothing_and_no_fault() {
+        let config = read("");
+        assert!(config.listeners.is_empty() && config.plugins.is_empty());
+        assert_eq!(config.faults, []);
+        assert_eq!(config.user(), "mosquitto");
+    }
+
+    #[test]
+    fn a_plugin_guards_what_the_broker_has_it_guard() {
+        for (text, expected) in [
+            ("listener 1\nplugin /a.so\nlistener 2", vec![1, 1]),
+            (
+                "per_listener_settings true\nlistener 1\nplugin /a.so\nlistener 2",
+                vec![1, 0],
+            ),
+            (
+                "plugin_load a /a.so\nlistener 1\nplugin_use a\nlistener 2",
+                vec![1, 0],
+            ),
+            ("global_plugin /a.so\nlistener 1\nlistener 2", vec![1, 1]),
+            (
+                "per_listener_settings true\nglobal_plugin /a.so\nlistener 1",
+                vec![1],
+            ),
+            ("plugin_load a /a.so\nlistener 1", vec![0]),
+            ("listener 1\nauth_plugin /a.so\nplugin /b.so", vec![2]),
+        ] {
+            let config = read(text);
+            assert_eq!(config.faults, [], "{text}");
+            let asked = |listener| config.asked(Some(listener)).count();
+            let asked: Vec<_> = config.listeners.iter().map(asked).collect();
+            assert_eq!(asked, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn options_belong_to_the_plugin_above_them_and_keep_their_white_space() {
+        let config = read(
+            "plugin_load a /a.so\nplugin_opt_one  x \nplugin /b.so \nauth_opt_two y\n\
+             listener 1\nplugin_use a\nplugin_opt_three\t z",
+        );
+        let [a, b] = config.plugins.as_slice() else {
+            panic!("{config:?}");
+        };
+        assert_eq!((a.option("one"), b.option("two")), (Some("x "), Some("y")));
+        assert_eq!(b.path, "/b.so ");
+        assert_eq!(a.option("three\t"), Some("z"), "a tab does not end a word");
+        assert_eq!(a.options.first().unwrap().1.at.line, 2);
+    }
+
+    #[test]
+    fn a_setting_above_all_listeners_opens_the_default_one_besides() {
+        for (text, expected) in [
+            ("protocol websockets\nlistener 9001", vec![1883, 9001]),
+            ("listener 8883\ncertfile /c", vec![8883]),
+            ("port 1884\nprotocol mqtt", vec![1884]),
+            ("bind_address 127.0.0.1", vec![1883]),
+            ("allow_anonymous true\nlistener 1", vec![1]),
+        ] {
+            let config = read(text);
+            let ports: Vec<_> = config.listeners.iter().map(|it| it.port).collect();
+            assert_eq!(ports, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_keeps_the_broker_from_starting_is_a_fault_of_its_line() {
+        for (text, expected) in [
+            ("nonsense x", "1: Mosquitto knows no setting `nonsense`"),
+            ("\n  # no comment", "2: Mosquitto knows no setting `#`"),
+            (
+                "listener\t1883",
+                "1: Mosquitto knows no setting `listener\\t1883`",
+            ),
+            (
+                "plugin_opt_store /x",
+                "1: `plugin_opt_store` belongs to no plugin",
+            ),
+            (
+                "plugin /a.so\nplugin_opt_store",
+                "2: `plugin_opt_store` has no value",
+            ),
+            (
+                "plugin /a.so\nplugin_opt_ab x",
+                "2: Mosquitto knows no setting `plugin_opt_ab`",
+            ),
+            ("listener 0", "1: `listener 0`: write a port, or"),
+            ("listener x", "1: `listener x`: write a port"),
+            (
+                "allow_anonymous yes",
+                "1: `allow_anonymous yes`: write `true` or `false`",
+            ),
+            (
+                "listener 1\nplugin_use a",
+                "2: `plugin_use a` names a plugin that is not loaded",
+            ),
+            (
+                "plugin_load a /a.so\nplugin_use a",
+                "2: `plugin_use` belongs to no listener",
+            ),
+            (
+                "local_clientid x",
+                "1: `local_clientid` belongs to no bridge",
+            ),
+            ("acl_file /a\nacl_file /b", "2: `acl_file` is given twice"),
+            (
+                "allow_anonymous true\nper_listener_settings true",
+                "2: `per_listener_settings true`",
+            ),
+            (
+                "per_listener_settings true\nplugin /a.so",
+                "2: `plugin` belongs to no listener",
+            ),
+            ("include_dir FOLDER/none", "1: could not read"),
+            (
+                "include_dir FOLDER ",
+                "1: the white space around the value of `include_dir`",
+            ),
+            (
+                "include_dir FOLDER",
+                "`include_dir` stands in an included file",
+            ),
+            ("user me\nlog_type \0", "2: the line holds a NUL byte"),
+        ] {
+            let faults = faults(text);
+            let [fault] = faults.as_slice() else {
+                panic!("{text}: {faults:?}");
+            };
+            assert!(fault.contains(expected), "{text}: {fault}");
+        }
+    }
+
+    #[test]
+    fn an_included_file_begins_with_no_listener_and_no_plugin() {
+        let folder = tempfile::tempdir().unwrap();
+        let more = folder.path().join("conf.d");
+        fs::create_dir(&more).unwrap();
+        fs::write(more.join("b.conf"), "plugin_opt_chain final\n").unwrap();
+        fs::write(more.join("A.conf"), "use_username_as_clientid true\n").unwrap();
+        let file = folder.path().join("m.conf");
+        let text = format!(
+            "listener 8883\nplugin /a.so\ninclude_dir {}\nplugin_opt_store /s",
+            more.display()
+        );
+        fs::write(&file, text).unwrap();
+        let config = BrokerConfig::read(&file).unwrap();
+        let [fault] = config.faults.as_slice() else {
+            panic!("{config:?}");
+        };
+        assert!(
+            fault
+                .to_string()
+                .contains("b.conf:1: `plugin_opt_chain` belongs to no plugin")
+        );
+        let opened: Vec<_> = config
+            .listeners
+            .iter()
+            .map(|it| it.opened.clone())
+            .collect();
+        let setting = Opened::BySetting("use_username_as_clientid".into());
+        assert_eq!(opened, [Opened::ByListener, setting]);
+        assert_eq!(config.plugins.first().unwrap().option("store"), Some("/s"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Whatever stands there, it is read to its end.
+        #[test]
+        fn anything_is_read(lines in proptest::collection::vec(
+            "(listener|port|plugin|plugin_load|plugin_use|plugin_opt_store|protocol|connection|\
+             per_listener_settings|acl_file|certfile|[a-z\\t ]{0,9})[ \\t]{0,2}[0-9a-z/#\\t\u{e9} -]{0,8}",
+            0..30,
+        )) {
+            let config = read(&lines.join("\n"));
+            for listener in &config.listeners {
+                let _ = (config.asked(Some(listener)).count(), config.allows_anonymous(Some(listener)));
+            }
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Where a value stands.
+
+use core::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A line of a file; shown as `FILE:LINE`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Source {
+    /// The file.
+    pub file: Arc<Path>,
+    /// The line, the first one being 1.
+    pub line: usize,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.file.display(), self.line)
+    }
+}
+
+/// A value, and the line that it stands in.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Sourced<T> {
+    /// The line.
+    pub at: Source,
+    /// The value.
+    pub value: T,
+}
