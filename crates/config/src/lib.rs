@@ -141,10 +141,11 @@ pub struct Plugin {
 }
 
 impl Plugin {
-    /// Says whether this is Countersign.
+    /// Says whether this is Countersign: by its file's name or, where that is
+    /// another, by the option that only Countersign has.
     #[must_use]
     pub fn is_countersign(&self) -> bool {
-        self.file_name().contains("countersign")
+        self.file_name().contains("countersign") || self.option("store").is_some()
     }
 
     /// Says whether this only stores sessions, and is never asked about a

@@ -61,6 +61,7 @@ pub struct Builder {
     listeners: Vec<Listener>,
     env: Vec<(String, String)>,
     user: String,
+    whole: Option<String>,
 }
 
 /// One `listener` of mosquitto.conf.
@@ -136,6 +137,14 @@ impl Builder {
         self
     }
 
+    /// Writes this as mosquitto.conf, and nothing else but where the log goes
+    /// and who the broker is.
+    #[must_use]
+    pub fn whole(mut self, text: impl Into<String>) -> Self {
+        self.whole = Some(text.into());
+        self
+    }
+
     /// The port of the first listener.
     pub fn port(&self) -> u16 {
         self.port_of(0)
@@ -208,10 +217,15 @@ impl Builder {
         })
     }
 
-    fn config(&self) -> String {
+    /// What mosquitto.conf is going to say.
+    pub fn config(&self) -> String {
         let mut lines = vec!["log_dest stderr".to_owned(), "log_type all".to_owned()];
         if process::we_are_root() {
             lines.push(format!("user {}", self.user));
+        }
+        if let Some(text) = &self.whole {
+            lines.push(text.clone());
+            return lines.join("\n");
         }
         lines.extend(self.lines.iter().cloned());
         for (index, listener) in self.listeners.iter().enumerate() {
@@ -277,6 +291,7 @@ impl Broker {
             }],
             env: Vec::new(),
             user: ROOT.to_owned(),
+            whole: None,
         }
     }
 

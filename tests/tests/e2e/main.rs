@@ -4,6 +4,7 @@ mod crash;
 mod crowd;
 mod damage;
 mod devicewise;
+mod doctor;
 mod enhanced;
 mod host;
 mod impact;

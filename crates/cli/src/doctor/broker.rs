@@ -10,7 +10,7 @@ use countersign_core::options::{OptionError, Options};
 
 use super::access::{Visitor, Want};
 use super::store::Content;
-use super::{Level, Problem, Report, beside, listeners, settings};
+use super::{Problem, Report, beside, listeners, settings};
 use crate::account::Account;
 
 pub(super) fn check(
@@ -28,7 +28,7 @@ pub(super) fn check(
     report.note_all(
         "plugin-file",
         ours.iter()
-            .filter_map(|plugin| file_is_there(plugin, config, user).err()),
+            .filter_map(|plugin| file_is_there(plugin, user).err()),
     );
     report.note_all(
         "plugin-options",
@@ -112,27 +112,17 @@ fn unusable_files(config: &BrokerConfig, user: Option<&Account>) -> Vec<Problem>
     unusable.collect()
 }
 
-fn file_is_there(
-    plugin: &Plugin,
-    config: &BrokerConfig,
-    user: Option<&Account>,
-) -> Result<(), Problem> {
+fn file_is_there(plugin: &Plugin, user: Option<&Account>) -> Result<(), Problem> {
     let (at, path) = (&plugin.at, plugin.file().display());
     if plugin.path.trim() != plugin.path {
-        // Mosquitto 2.0 leaves it away, but not behind `plugin_load`.
-        let level = match &config.only_2_1 {
-            Some(_) => Level::Fail,
-            None => Level::Warn,
-        };
-        return Err(Problem {
-            level,
-            problem: format!(
+        return Err(Problem::new(
+            format!(
                 "{at}: Mosquitto 2.1 takes the white space around the path of the plugin for a \
                  part of it, and does not start: `{}`",
                 plugin.path.escape_debug()
             ),
-            fix: "remove the white space".into(),
-        });
+            "remove the white space",
+        ));
     }
     if !plugin.file().is_absolute() {
         return Err(Problem::new(

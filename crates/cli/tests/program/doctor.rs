@@ -45,16 +45,25 @@ impl Clinic {
 
     /// The findings that are not well: the check and its problem.
     fn problems(&self) -> Vec<(String, String)> {
+        self.found("fail")
+    }
+
+    /// The findings of a level: the check and its problem.
+    fn found(&self, wanted: &str) -> Vec<(String, String)> {
         let config = self.config.to_str().unwrap();
         let ran = self
             .shop
             .run_words(&["doctor", "--config", config, "--json"]);
         let findings = ran.json();
         let findings = findings.as_array().unwrap();
-        let mut problems = Vec::new();
+        let mut found = Vec::new();
+        let mut fails = false;
         for finding in findings {
-            assert_eq!(keys(finding), ["check", "ok", "problem", "fix"]);
-            if finding["ok"] == true {
+            assert_eq!(keys(finding), ["check", "ok", "level", "problem", "fix"]);
+            let level = finding["level"].as_str().unwrap();
+            assert_eq!(finding["ok"], level != "fail", "{finding}");
+            fails |= level == "fail";
+            if level == "ok" {
                 assert_eq!(
                     (&finding["problem"], &finding["fix"]),
                     (&Value::Null, &Value::Null)
@@ -63,15 +72,13 @@ impl Clinic {
             }
             let text = |key: &str| String::from(finding[key].as_str().unwrap());
             assert!(!text("fix").is_empty());
-            problems.push((text("check"), text("problem")));
+            if level == wanted {
+                found.push((text("check"), text("problem")));
+            }
         }
-        assert_eq!(
-            ran.code,
-            Some(if problems.is_empty() { 0 } else { 1 }),
-            "{ran:?}"
-        );
+        assert_eq!(ran.code, Some(i32::from(fails)), "{ran:?}");
         assert_eq!(ran.stderr, "");
-        problems
+        found
     }
 
     #[track_caller]
@@ -290,11 +297,6 @@ fn what_is_wrong_with_the_brokers_configuration_is_found() {
             "plugin-options",
             "`final` or `defer`",
         ),
-        (
-            "per_listener_settings true",
-            "listeners",
-            "per_listener_settings",
-        ),
         ("include_dir /none", "config", "/none"),
     ] {
         clinic.configure(&[line]);
@@ -302,6 +304,53 @@ fn what_is_wrong_with_the_brokers_configuration_is_found() {
     }
     clinic.configure(&["plugin /usr/lib/other.so", "plugin_opt_anything x"]);
     assert_eq!(clinic.problems(), []);
+}
+
+#[test]
+fn all_wrong_options_are_told_with_their_lines() {
+    let clinic = Clinic::new();
+    clinic.configure(&[
+        "plugin_opt_one x",
+        "plugin_opt_hash_budget 0",
+        "plugin_opt_two y",
+    ]);
+    let problems = clinic.problems();
+    let lines: Vec<_> = problems
+        .iter()
+        .map(|(check, problem)| {
+            assert_eq!(check, "plugin-options", "{problem}");
+            let (at, _) = problem.split_once(": ").unwrap();
+            at.rsplit(':').next().unwrap().to_owned()
+        })
+        .collect();
+    assert_eq!(lines, ["6", "7", "8"]);
+}
+
+#[test]
+fn more_tenants_than_one_need_the_author_of_a_retained_message() {
+    let clinic = Clinic::new();
+    clinic.shop.run("tenant create globex").done();
+    clinic.finds("retain-source", "check_retain_source true");
+    clinic.configure(&["check_retain_source true"]);
+    assert_eq!(clinic.problems(), []);
+}
+
+#[test]
+fn a_bridge_whose_client_id_is_reserved_is_not_warned_of() {
+    let clinic = Clinic::new();
+    clinic.configure(&["connection site", "address 127.0.0.1:1", "topic # out"]);
+    let warns = || {
+        let warnings = clinic.found("warn");
+        warnings
+            .into_iter()
+            .any(|(check, problem)| check == "bridges" && problem.contains("client id `local."))
+    };
+    assert!(warns());
+    clinic
+        .shop
+        .run("tenant create bridges --client-id-prefix local.")
+        .done();
+    assert!(!warns());
 }
 
 #[test]
@@ -313,6 +362,11 @@ fn clients_without_a_login_that_a_reload_would_drop_are_found() {
         .done();
     clinic.finds("anonymous", "SIGHUP");
     clinic.configure(&["allow_anonymous true"]);
+    let warnings = clinic.found("warn");
+    assert!(
+        warnings.iter().any(|(check, _)| check == "default-tenant"),
+        "{warnings:?}"
+    );
     assert_eq!(clinic.problems(), []);
 }
 
@@ -352,20 +406,26 @@ fn files_of_an_included_directory_are_read_in_order() {
     fs::create_dir(&included).unwrap();
     let text = fs::read_to_string(&clinic.config).unwrap();
     fs::write(included.join("10-countersign.conf"), text).unwrap();
-    fs::write(included.join("20-more.conf"), "plugin_opt_chain perhaps\n").unwrap();
+    fs::write(included.join("20-more.conf"), "plugin_opt_chain final\n").unwrap();
     fs::write(included.join("30-not.txt"), "plugin_opt_nonsense x\n").unwrap();
     fs::write(
         &clinic.config,
         format!("include_dir {}\n", included.display()),
     )
     .unwrap();
-    clinic.finds("plugin-options", "plugin_opt_chain perhaps");
+    clinic.finds(
+        "config",
+        "20-more.conf:1: `plugin_opt_chain` belongs to no plugin",
+    );
     fs::write(
-        included.join("99.conf"),
+        included.join("20-more.conf"),
         format!("include_dir {}\n", included.display()),
     )
     .unwrap();
-    clinic.finds("config", "nested too deeply");
+    clinic.finds(
+        "config",
+        "20-more.conf:1: `include_dir` stands in an included file",
+    );
 }
 
 #[test]
