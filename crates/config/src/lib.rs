@@ -180,25 +180,11 @@ impl Plugin {
 pub struct Bridge {
     /// Its line.
     pub at: Source,
-    /// The client id it has here, if that is said.
+    /// The client id it has here, if that is said; else it is `local.` and the
+    /// one it has there.
     pub local_client_id: Option<String>,
     /// What it is called.
     pub name: String,
-    /// The client id it has there, if that is said.
-    pub remote_client_id: Option<String>,
-}
-
-impl Bridge {
-    /// The client id it has here, on a machine of this name.
-    #[must_use]
-    pub fn client_id(&self, host_name: &str) -> String {
-        self.local_client_id
-            .clone()
-            .unwrap_or_else(|| match &self.remote_client_id {
-                Some(remote) => format!("local.{remote}"),
-                None => format!("local.{host_name}.{}", self.name),
-            })
-    }
 }
 
 /// Says whether a switch is on; one that is not mentioned is off.

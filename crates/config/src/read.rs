@@ -239,14 +239,10 @@ impl Reader {
         }
         match owner {
             Owner::Bridge(index) => {
-                if let Some(bridge) = config.bridges.get_mut(index) {
-                    match word {
-                        "local_clientid" => bridge.local_client_id = Some(value.into()),
-                        "clientid" | "remote_clientid" => {
-                            bridge.remote_client_id = Some(value.into());
-                        }
-                        _ => {}
-                    }
+                if word == "local_clientid"
+                    && let Some(bridge) = config.bridges.get_mut(index)
+                {
+                    bridge.local_client_id = Some(value.into());
                 }
                 return Ok(());
             }
@@ -298,7 +294,6 @@ impl Reader {
                     at: at.clone(),
                     local_client_id: None,
                     name: first(value).into(),
-                    remote_client_id: None,
                 });
             }
             "include_dir" => return self.include(rest, at, above),

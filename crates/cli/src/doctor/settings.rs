@@ -1,8 +1,6 @@
 //! What the broker's settings, the plugin's options and the store make of each
 //! other.
 
-use std::fs;
-
 use countersign_config::{BrokerConfig, is_on};
 use countersign_core::name::TenantId;
 use countersign_core::options::Options;
@@ -131,37 +129,33 @@ fn gives_sessions_up(config: &BrokerConfig) -> Result<(), Problem> {
     ))
 }
 
-/// Outgoing bridges whose client id a device could present. Mosquitto 2.1 tells
-/// Countersign about them, and needs no help.
+/// Outgoing bridges whose client id a device could present: on Mosquitto 2.0
+/// one that neither begins with `local.` nor is reserved. 2.1 tells Countersign
+/// about bridges.
 fn stealable_bridges(config: &BrokerConfig, content: &Content) -> Vec<Problem> {
-    if config.bridges.is_empty() || config.only_2_1.is_some() {
+    if config.only_2_1.is_some() {
         return Vec::new();
     }
-    let host_name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let tenants = content.tenants.iter().flatten();
     let reserved: Vec<_> = tenants
         .filter_map(|tenant| tenant.client_id_prefix.as_ref())
         .collect();
     let problems = config.bridges.iter().filter_map(|bridge| {
-        let id = bridge.client_id(host_name.trim());
-        if reserved
-            .iter()
-            .any(|prefix| id.starts_with(prefix.as_str()))
-        {
+        let id = bridge.local_client_id.as_deref()?;
+        let is_reserved = |prefix: &str| id.starts_with(prefix);
+        if is_reserved("local.") || reserved.iter().any(|prefix| is_reserved(prefix.as_str())) {
             return None;
         }
-        let prefix = if id.starts_with("local.") {
-            "local."
-        } else {
-            &id
-        };
         Some(Problem::warning(
             format!(
                 "{}: the bridge `{}` has the client id `{id}` here, and before Mosquitto 2.1 any \
                  device may present it, which cuts the bridge",
                 bridge.at, bridge.name
             ),
-            format!("countersign tenant create bridges --client-id-prefix {prefix}"),
+            format!(
+                "leave `local_clientid` away, or `countersign tenant create bridges \
+                 --client-id-prefix {id}`"
+            ),
         ))
     });
     problems.collect()

@@ -343,12 +343,12 @@ fn a_bridge_whose_client_id_is_reserved_is_not_warned_of() {
         let warnings = clinic.found("warn");
         warnings
             .into_iter()
-            .any(|(check, problem)| check == "bridges" && problem.contains("client id `local."))
+            .any(|(check, problem)| check == "bridges" && problem.contains("client id `site-7`"))
     };
     assert!(warns());
     clinic
         .shop
-        .run("tenant create bridges --client-id-prefix local.")
+        .run("tenant create bridges --client-id-prefix site-")
         .done();
     assert!(!warns());
 }
