@@ -1,6 +1,6 @@
 //! The audit: looks at it, and the trace that a pruning leaves.
 
-use countersign_core::audit::AuditEntry;
+use countersign_core::audit::{AuditEntry, AuditHead, AuditRow};
 use countersign_core::store::{AdminStore, AdminTransaction as _, AuditQuery, Intent, StoreError};
 use countersign_core::time::Timestamp;
 use serde::Serialize;
@@ -13,18 +13,26 @@ use crate::view::rfc3339;
 /// # Errors
 ///
 /// Returns [`StoreError`] when the store can't be read.
-pub fn list<S: AdminStore>(
-    store: &mut S,
-    query: &AuditQuery,
-) -> Result<Vec<AuditEntry>, StoreError> {
+pub fn list<S: AdminStore>(store: &mut S, query: &AuditQuery) -> Result<Vec<AuditRow>, StoreError> {
     store.begin(Intent::Read)?.audit(query)
 }
 
-/// The row that tells of a pruning, which stores do in pieces by themselves.
+/// The row with this number.
+///
+/// # Errors
+///
+/// Returns [`StoreError`] when the store can't be read.
+pub fn row<S: AdminStore>(store: &mut S, id: i64) -> Result<Option<AuditRow>, StoreError> {
+    store.begin(Intent::Read)?.audit_row(id)
+}
+
+/// The row that tells of a pruning, which stores do in pieces by themselves:
+/// `last` is the last act that goes.
 #[must_use]
-pub fn pruning(context: &Context<'_>, before: Timestamp) -> AuditEntry {
+pub fn pruning(context: &Context<'_>, before: Timestamp, last: AuditHead) -> AuditEntry {
     let after = PruneTrace {
         before: rfc3339(before),
+        last: last.to_string(),
     };
     context.audit("audit.prune", "audit", None::<&PruneTrace>, Some(&after))
 }
@@ -33,4 +41,5 @@ pub fn pruning(context: &Context<'_>, before: Timestamp) -> AuditEntry {
 #[derive(Serialize)]
 struct PruneTrace {
     before: String,
+    last: String,
 }

@@ -17,6 +17,8 @@ pub struct SettingsChanges {
     pub argon2: Option<Argon2Params>,
     /// How long a client id is held after its last use.
     pub client_id_hold: Option<Duration>,
+    /// How long refusals are kept in the audit.
+    pub keep_refusals: Option<Duration>,
     /// When people are locked out, unless their tenants say otherwise.
     pub lockout: Option<LockoutPolicy>,
 }
@@ -25,7 +27,10 @@ impl SettingsChanges {
     /// Says whether nothing is to be changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.argon2.is_none() && self.client_id_hold.is_none() && self.lockout.is_none()
+        self.argon2.is_none()
+            && self.client_id_hold.is_none()
+            && self.keep_refusals.is_none()
+            && self.lockout.is_none()
     }
 }
 
@@ -54,6 +59,7 @@ pub fn set<S: AdminStore>(
     let after = Settings {
         argon2: changes.argon2.unwrap_or(before.argon2),
         client_id_hold: changes.client_id_hold.unwrap_or(before.client_id_hold),
+        keep_refusals: changes.keep_refusals.unwrap_or(before.keep_refusals),
         lockout: changes.lockout.unwrap_or(before.lockout),
     };
     transaction.set_settings(&after)?;

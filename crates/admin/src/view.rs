@@ -3,13 +3,14 @@
 
 use core::time::Duration;
 
-use countersign_core::audit::AuditEntry;
+use countersign_core::audit::AuditRow;
 use countersign_core::scheme::Schemes;
 use countersign_core::secret::Secret;
 use countersign_core::store::{BrokerPresence, Settings};
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
 use serde::Serialize;
+use serde_json::Value;
 
 mod application;
 mod check;
@@ -103,29 +104,73 @@ impl ClientView {
 /// All that is shown of a row of the audit.
 #[derive(Clone, Debug, Serialize)]
 pub struct AuditView {
+    id: Option<i64>,
     time: String,
     actor: String,
     act: String,
     subject: String,
     outcome: &'static str,
     cause: Option<&'static str>,
-    client_id: Option<String>,
     count: i64,
+    address: Option<String>,
+    client_id: Option<String>,
+    topic: Option<String>,
+    changes: Vec<ChangeView>,
+}
+
+/// What an act changed of one field.
+#[derive(Clone, Debug, Serialize)]
+pub struct ChangeView {
+    field: String,
+    before: Value,
+    after: Value,
+}
+
+/// The fields that differ between two records in the audit.
+fn changes(before: Option<&str>, after: Option<&str>) -> Vec<ChangeView> {
+    let fields = |json: Option<&str>| -> serde_json::Map<String, Value> {
+        json.and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or_default()
+    };
+    let (mut before, after) = (fields(before), fields(after));
+    let mut changes = Vec::new();
+    for (field, after) in after {
+        let before = before.remove(&field).unwrap_or(Value::Null);
+        if before != after {
+            changes.push(ChangeView {
+                field,
+                before,
+                after,
+            });
+        }
+    }
+    // What was there and is not any more.
+    changes.extend(before.into_iter().map(|(field, before)| ChangeView {
+        field,
+        before,
+        after: Value::Null,
+    }));
+    changes
 }
 
 impl AuditView {
-    /// The view of `entry`.
+    /// The view of `row`.
     #[must_use]
-    pub fn of(entry: &AuditEntry) -> Self {
+    pub fn of(row: &AuditRow) -> Self {
+        let AuditRow { id, entry } = row;
         Self {
+            id: *id,
             time: rfc3339(entry.time),
             actor: entry.actor.clone(),
             act: entry.act.clone(),
             subject: entry.subject.clone(),
             outcome: entry.outcome.as_str(),
             cause: entry.cause.map(|cause| cause.as_str()),
-            client_id: entry.client_id.clone(),
             count: entry.count,
+            address: entry.address.clone(),
+            client_id: entry.client_id.clone(),
+            topic: None,
+            changes: changes(entry.before.as_deref(), entry.after.as_deref()),
         }
     }
 }
@@ -135,6 +180,7 @@ impl AuditView {
 pub struct SettingsView {
     argon2: String,
     client_id_hold: String,
+    keep_refusals: String,
     lockout: String,
 }
 
@@ -145,6 +191,7 @@ impl SettingsView {
         Self {
             argon2: settings.argon2.to_string(),
             client_id_hold: duration(settings.client_id_hold),
+            keep_refusals: duration(settings.keep_refusals),
             lockout: settings.lockout.to_string(),
         }
     }
@@ -178,6 +225,7 @@ pub fn rfc3339(time: Timestamp) -> String {
     };
     jiff::Timestamp::from_millisecond(time.as_millis())
         .unwrap_or(nearest)
+        .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
         .to_string()
 }
 

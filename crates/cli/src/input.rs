@@ -53,6 +53,15 @@ impl When {
         Ok(Self::At(Timestamp::from_millis(instant.as_millisecond())))
     }
 
+    /// Parses an instant that lies in the past: `2h` and `-2h` are both two hours
+    /// ago.
+    pub(crate) fn parse_past(text: &str) -> Result<Self, PastError> {
+        if let Ok(duration) = parse_duration(text) {
+            return Ok(Self::Ago(duration));
+        }
+        Self::parse(text).map_err(|_| PastError(text.into()))
+    }
+
     /// The instant, as seen from `now`.
     pub(crate) fn seen_from(self, now: Timestamp) -> Timestamp {
         match self {
@@ -105,6 +114,23 @@ impl core::fmt::Display for WhenError {
 }
 
 impl core::error::Error for WhenError {}
+
+/// A text is not an instant, where the past is asked for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct PastError(Box<str>);
+
+impl core::fmt::Display for PastError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Self(text) = self;
+        write!(
+            f,
+            "`{text}` is not an instant; write `2030-01-31T12:00:00Z`, or `2h` for \
+             two hours ago"
+        )
+    }
+}
+
+impl core::error::Error for PastError {}
 
 /// How client ids begin; the empty text is anyhow.
 #[derive(Clone, Debug)]
@@ -295,6 +321,20 @@ mod tests {
         assert_eq!(at("1970-01-02"), Some(86_400_000));
         assert_eq!(at("+15m"), Some(1_900_000));
         assert_eq!(at("-15m"), Some(100_000));
+    }
+
+    #[test]
+    fn a_duration_alone_reaches_back_where_the_past_is_asked_for() {
+        let now = Timestamp::from_millis(10_000_000);
+        let past = |text| When::parse_past(text).map(|when| when.seen_from(now).as_millis());
+        assert_eq!(past("2h"), Ok(2_800_000));
+        assert_eq!(past("-2h"), Ok(2_800_000));
+        assert_eq!(past("1970-01-01T00:00:01Z"), Ok(1_000));
+        assert_eq!(past("+1s"), Ok(10_001_000));
+        for text in ["2", "", "2x", "then"] {
+            let error = past(text).unwrap_err().to_string();
+            assert!(error.contains("`2h` for two hours ago"), "{error}");
+        }
     }
 
     #[test]

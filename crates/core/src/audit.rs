@@ -1,4 +1,7 @@
-//! The audit: append only, each row holding the hash of the row before.
+//! The audit: append only, in two chains, each row holding the hash of the row
+//! before in its chain.
+
+use core::fmt;
 
 use sha2::{Digest as _, Sha256};
 
@@ -22,7 +25,7 @@ pub struct AuditEntry {
     pub cause: Option<Reason>,
     /// Where a client came from.
     pub address: Option<String>,
-    /// The client id that a client asked for, as it may be shown.
+    /// The client id it came with, as it may be shown.
     pub client_id: Option<String>,
     /// How often, for rows that sum up.
     pub count: i64,
@@ -33,48 +36,85 @@ pub struct AuditEntry {
 }
 
 impl AuditEntry {
-    /// The hash of a row that follows one with the hash `previous`.
+    /// The hash of this row in its place, after a row with the hash `previous`.
     ///
     /// Every field goes in with its length, so that nothing can move from one
     /// field into the next.
     #[must_use]
-    pub fn chained(&self, previous: &AuditHash) -> AuditHash {
+    pub fn chained(&self, place: Place, previous: &AuditHash) -> AuditHash {
         let mut hasher = Sha256::new();
-        hasher.update(b"countersign/audit/v1");
+        match place {
+            Place::OfSchema3 => hasher.update(b"countersign/audit/v1"),
+            Place::In { chain, id } => {
+                hasher.update(b"countersign/audit/v2");
+                hasher.update([chain.number()]);
+                hasher.update(id.to_le_bytes());
+                hash_field(&mut hasher, self.client_id.as_deref());
+            }
+        }
         hasher.update(previous.0);
         hasher.update(self.time.as_millis().to_le_bytes());
         hasher.update(self.count.to_le_bytes());
-        let cause = self.cause.map(Reason::as_str);
-        let fields = [
+        for field in [
             Some(self.actor.as_str()),
             Some(self.act.as_str()),
             Some(self.subject.as_str()),
             Some(self.outcome.as_str()),
-            cause,
+            self.cause.map(Reason::as_str),
             self.address.as_deref(),
             self.before.as_deref(),
             self.after.as_deref(),
-        ];
-        for field in fields {
-            match field {
-                None => hasher.update([0]),
-                Some(text) => {
-                    hasher.update([1]);
-                    hasher.update(u64::try_from(text.len()).unwrap_or(u64::MAX).to_le_bytes());
-                    hasher.update(text);
-                }
-            }
-        }
-        // Rows had none once, and their hashes stand.
-        if let Some(client_id) = &self.client_id {
-            hasher.update(
-                u64::try_from(client_id.len())
-                    .unwrap_or(u64::MAX)
-                    .to_le_bytes(),
-            );
-            hasher.update(client_id);
+        ] {
+            hash_field(&mut hasher, field);
         }
         AuditHash(hasher.finalize().into())
+    }
+
+    /// The row with texts of bounded length, so that no row is larger than a
+    /// store has room for.
+    #[must_use]
+    pub fn bounded(mut self) -> Self {
+        for (text, most) in [
+            (&mut self.actor, LONGEST_NAME),
+            (&mut self.act, LONGEST_NAME),
+            (&mut self.subject, LONGEST_NAME),
+        ] {
+            cut(text, most);
+        }
+        for text in [&mut self.address, &mut self.client_id]
+            .into_iter()
+            .flatten()
+        {
+            cut(text, LONGEST_NAME);
+        }
+        for json in [&mut self.before, &mut self.after] {
+            if let Some(text) = json
+                && text.len() > LONGEST_JSON
+            {
+                *text = format!(r#"{{"left_out_bytes":{}}}"#, text.len());
+            }
+        }
+        self
+    }
+}
+
+fn hash_field(hasher: &mut Sha256, field: Option<&str>) {
+    match field {
+        None => hasher.update([0]),
+        Some(text) => {
+            hasher.update([1]);
+            hasher.update(u64::try_from(text.len()).unwrap_or(u64::MAX).to_le_bytes());
+            hasher.update(text);
+        }
+    }
+}
+
+/// Shortens a text that is longer than `most` bytes.
+fn cut(text: &mut String, most: usize) {
+    if text.len() > most {
+        let end = (0..=most).rev().find(|end| text.is_char_boundary(*end));
+        text.truncate(end.unwrap_or(0));
+        text.push('…');
     }
 }
 
@@ -98,6 +138,53 @@ impl Outcome {
     }
 }
 
+/// One of the two chains of the audit.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Chain {
+    /// What was done, and whatever else administrators tried. Only
+    /// `audit prune` shortens it.
+    Acts,
+    /// Refused logins. The oldest are cut off after a while.
+    Refusals,
+}
+
+impl Chain {
+    /// Both chains.
+    pub const ALL: [Self; 2] = [Self::Acts, Self::Refusals];
+
+    /// The number of the chain, as it is stored and hashed.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Acts => 0,
+            Self::Refusals => 1,
+        }
+    }
+}
+
+/// Where a row stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Place {
+    /// In one of the chains, with this number, which no other row has.
+    In {
+        /// The chain.
+        chain: Chain,
+        /// The row's number.
+        id: i64,
+    },
+    /// In the one chain that stores had up to schema 3.
+    OfSchema3,
+}
+
+/// A row of the audit, and where it stands.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AuditRow {
+    /// Its number; none while refusals are still summed up in it.
+    pub id: Option<i64>,
+    /// What it says.
+    pub entry: AuditEntry,
+}
+
 /// What ties a row of the audit to the rows before it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct AuditHash(pub [u8; 32]);
@@ -107,9 +194,85 @@ impl AuditHash {
     pub const START: Self = Self([0; 32]);
 }
 
+/// The number and the hash of a row: `ID:HASH`. Who kept one elsewhere can tell
+/// later that nothing up to that row was changed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct AuditHead {
+    /// The row's number; 0 before the first row.
+    pub id: i64,
+    /// The row's hash.
+    pub hash: AuditHash,
+}
+
+impl AuditHead {
+    /// The head of a chain without rows.
+    pub const START: Self = Self {
+        id: 0,
+        hash: AuditHash::START,
+    };
+
+    /// Parses `ID:HASH`, as [`AuditHead`] is displayed.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`AuditHeadError`] for anything else.
+    pub fn parse(text: &str) -> Result<Self, AuditHeadError> {
+        let error = || AuditHeadError(text.chars().take(LONGEST_SHOWN).collect());
+        let (id, digits) = text.split_once(':').ok_or_else(error)?;
+        let is_number = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
+        let is_hash = digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !is_number || !is_hash {
+            return Err(error());
+        }
+        let mut hash = [0; 32];
+        for (place, byte) in hash.iter_mut().enumerate() {
+            let at = place.saturating_mul(2);
+            let pair = digits.get(at..at.saturating_add(2)).ok_or_else(error)?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| error())?;
+        }
+        Ok(Self {
+            id: id.parse().map_err(|_| error())?,
+            hash: AuditHash(hash),
+        })
+    }
+}
+
+impl fmt::Display for AuditHead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.id)?;
+        let AuditHash(bytes) = self.hash;
+        bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A text is not the head of an audit.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("`{0}` is not an audit head; write `ID:HASH` as `countersign audit head` prints it")]
+pub struct AuditHeadError(Box<str>);
+
+/// The heads of both chains.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct AuditHeads {
+    /// That of the acts.
+    pub acts: AuditHead,
+    /// That of the refusals.
+    pub refusals: AuditHead,
+}
+
+/// The longest name, address or client id of a row, in bytes.
+const LONGEST_NAME: usize = 1_024;
+/// The longest record of a row, in bytes.
+const LONGEST_JSON: usize = 65_536;
+const LONGEST_SHOWN: usize = 80;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const FIRST: Place = Place::In {
+        chain: Chain::Acts,
+        id: 1,
+    };
 
     fn entry() -> AuditEntry {
         AuditEntry {
@@ -129,9 +292,9 @@ mod tests {
 
     #[test]
     fn a_row_cannot_change_without_changing_its_hash() {
-        let hash = entry().chained(&AuditHash::START);
-        assert_eq!(hash, entry().chained(&AuditHash::START));
-        assert_ne!(hash, entry().chained(&hash));
+        let hash = entry().chained(FIRST, &AuditHash::START);
+        assert_eq!(hash, entry().chained(FIRST, &AuditHash::START));
+        assert_ne!(hash, entry().chained(FIRST, &hash));
         let moved = AuditEntry {
             actor: "cli:roott".into(),
             act: "enant.create".into(),
@@ -145,13 +308,76 @@ mod tests {
             count: 2,
             ..entry()
         };
-        let [named, unnamed] =
-            [Some("c".into()), Some(String::new())].map(|client_id| AuditEntry {
-                client_id,
-                ..entry()
-            });
-        for other in [moved, emptied, counted, named, unnamed] {
-            assert_ne!(hash, other.chained(&AuditHash::START));
+        let named = AuditEntry {
+            client_id: Some("acme".into()),
+            ..entry()
+        };
+        for other in [moved, emptied, counted, named] {
+            assert_ne!(hash, other.chained(FIRST, &AuditHash::START));
         }
+    }
+
+    #[test]
+    fn a_row_cannot_take_another_place_without_changing_its_hash() {
+        let places = [
+            FIRST,
+            Place::OfSchema3,
+            Place::In {
+                chain: Chain::Acts,
+                id: 2,
+            },
+            Place::In {
+                chain: Chain::Refusals,
+                id: 1,
+            },
+        ];
+        for (number, place) in places.into_iter().enumerate() {
+            for other in places.into_iter().skip(number + 1) {
+                assert_ne!(
+                    entry().chained(place, &AuditHash::START),
+                    entry().chained(other, &AuditHash::START)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_head_reads_back_as_it_is_written_and_nothing_else_is_one() {
+        let head = AuditHead {
+            id: 17,
+            hash: entry().chained(FIRST, &AuditHash::START),
+        };
+        assert_eq!(AuditHead::parse(&head.to_string()), Ok(head));
+        let hash = "0".repeat(64);
+        assert_eq!(AuditHead::parse(&format!("0:{hash}")), Ok(AuditHead::START));
+        for text in [
+            "",
+            ":",
+            "17",
+            "17:",
+            &format!(":{hash}"),
+            &format!("+1:{hash}"),
+            &format!("1:{hash}0"),
+            &format!("99999999999999999999:{hash}"),
+            &format!("1:{}", "ä".repeat(32)),
+        ] {
+            assert!(AuditHead::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_row_is_larger_than_it_may_be() {
+        let long = "ä".repeat(40_000);
+        let row = AuditEntry {
+            subject: long.clone(),
+            client_id: Some(long.clone()),
+            after: Some(long),
+            ..entry()
+        }
+        .bounded();
+        assert!(row.subject.len() <= LONGEST_NAME + 3 && row.subject.ends_with('…'));
+        assert!(row.client_id.unwrap().len() <= LONGEST_NAME + 3);
+        assert_eq!(row.after.unwrap(), r#"{"left_out_bytes":80000}"#);
+        assert_eq!(entry().bounded(), entry());
     }
 }

@@ -33,6 +33,8 @@ pub struct Settings {
     pub argon2: Argon2Params,
     /// How long a client id is held after its last use.
     pub client_id_hold: Duration,
+    /// How long refusals are kept in the audit.
+    pub keep_refusals: Duration,
     /// When people are locked out, unless their tenants say otherwise.
     pub lockout: LockoutPolicy,
 }
@@ -42,7 +44,11 @@ impl Default for Settings {
         Self {
             argon2: Argon2Params::default(),
             client_id_hold: DEFAULT_HOLD,
+            keep_refusals: REFUSALS_KEPT,
             lockout: LockoutPolicy::default(),
         }
     }
 }
+
+/// 90 days.
+const REFUSALS_KEPT: Duration = Duration::from_secs(90 * 86_400);

@@ -52,6 +52,10 @@ impl<S: GateStore> Gate<S> {
                         "can't follow the store, so changes don't reach live sessions: {error}"
                     ),
                 }),
+                News::Said(line) => directives.push(Directive::Log {
+                    level: LogLevel::Notice,
+                    line,
+                }),
                 News::Found => directives.push(Directive::Log {
                     level: LogLevel::Notice,
                     line: "following the store again".into(),

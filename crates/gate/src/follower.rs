@@ -8,8 +8,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use countersign_core::audit::AuditHeads;
 use countersign_core::change::{Change, ChangeSeq};
 use countersign_core::store::{GateStore, StoreError, StoreState};
 
@@ -30,6 +31,8 @@ pub(crate) enum News {
     Lost(String),
     /// The log can be read again.
     Found,
+    /// Something to be kept in the host's log.
+    Said(String),
 }
 
 impl Follower {
@@ -49,6 +52,8 @@ impl Follower {
             last,
             state: None,
             lost: false,
+            heads: None,
+            looked_at_heads: None,
             bell: Arc::clone(&bell),
             news: Arc::clone(&news),
         };
@@ -90,6 +95,9 @@ struct Follow<S> {
     /// What the store was like when all that it then held was read.
     state: Option<StoreState>,
     lost: bool,
+    /// The heads of the audit that were said last.
+    heads: Option<AuditHeads>,
+    looked_at_heads: Option<Instant>,
     bell: Arc<Bell>,
     news: Arc<Mailbox<News>>,
 }
@@ -103,6 +111,7 @@ impl<S: GateStore> Follow<S> {
                         self.news.put([News::Found]);
                     }
                     self.news.put(changes.into_iter().map(News::Changed));
+                    self.say_heads();
                 }
                 Err(error) => {
                     if !core::mem::replace(&mut self.lost, true) {
@@ -113,6 +122,28 @@ impl<S: GateStore> Follow<S> {
             if self.bell.rest(LOOK_EVERY) {
                 return;
             }
+        }
+    }
+
+    /// Has the heads of the audit kept in the host's log, where who writes to
+    /// the store can't change them: at once, and then at times if they are
+    /// others.
+    fn say_heads(&mut self) {
+        if self
+            .looked_at_heads
+            .is_some_and(|at| at.elapsed() < HEADS_EVERY)
+        {
+            return;
+        }
+        let Ok(heads) = self.store.audit_heads() else {
+            return;
+        };
+        self.looked_at_heads = Some(Instant::now());
+        if self.heads != Some(heads) {
+            self.heads = Some(heads);
+            let AuditHeads { acts, refusals } = heads;
+            let line = format!("audit heads: acts {acts}, refusals {refusals}");
+            self.news.put([News::Said(line)]);
         }
     }
 
@@ -140,4 +171,6 @@ impl<S: GateStore> Follow<S> {
 }
 
 const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// A clock of the machine's own, which nobody can set back.
+const HEADS_EVERY: Duration = Duration::from_secs(3_600);
 const PART: usize = 1_000;

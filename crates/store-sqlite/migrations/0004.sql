@@ -1,8 +1,7 @@
 -- What the repair of the first landing needed. Each part says what it is for.
 
 -- A refusal names the client id that was asked for ('' is none) and, where the
--- cause has an object, that: about is JSON. A row of the audit has the client id
--- in its hash; those from before have none.
+-- cause has an object, that: about is JSON.
 ALTER TABLE audit ADD COLUMN client_id TEXT;
 
 CREATE TABLE refused (
@@ -25,3 +24,38 @@ ALTER TABLE refused RENAME TO refusal;
 -- or nothing.
 ALTER TABLE tenant ADD COLUMN default_rights TEXT NOT NULL DEFAULT 'namespaces'
     CHECK (default_rights IN ('namespaces', 'none'));
+
+-- The audit's two chains: acts (0), shortened only by `audit prune`, and refusals
+-- (1), whose oldest rows are cut off. What a store has from before is one chain,
+-- that of the acts, with the hashes it has (format 1).
+ALTER TABLE audit ADD COLUMN chain INTEGER NOT NULL DEFAULT 0 CHECK (chain IN (0, 1));
+ALTER TABLE audit ADD COLUMN format INTEGER NOT NULL DEFAULT 1;
+
+CREATE INDEX audit_of_chain ON audit (chain, id);
+
+-- The last row of each chain that was cut off, the last one that there is, and how
+-- many are between them. staged counts the refusals that are still summed up.
+CREATE TABLE audit_chain (
+    chain INTEGER NOT NULL PRIMARY KEY,
+    anchor INTEGER NOT NULL,
+    anchor_hash BLOB NOT NULL,
+    head INTEGER NOT NULL,
+    head_hash BLOB NOT NULL,
+    rows INTEGER NOT NULL,
+    staged INTEGER NOT NULL
+) STRICT;
+
+-- The last number that was given, so that a row missing at the end stays missed.
+INSERT INTO audit_chain
+    SELECT 0, last, hash, seq,
+        coalesce((SELECT hash FROM audit WHERE id = seq),
+                 CASE WHEN last = seq THEN hash ELSE zeroblob(32) END),
+        (SELECT count(*) FROM audit), 0
+    FROM (SELECT coalesce((SELECT last FROM audit_anchor), 0) AS last,
+              coalesce((SELECT hash FROM audit_anchor), zeroblob(32)) AS hash,
+              coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'audit'), 0) AS seq);
+INSERT INTO audit_chain
+    SELECT 1, 0, zeroblob(32), 0, zeroblob(32), 0,
+        coalesce((SELECT sum(count) FROM refusal), 0);
+
+DROP TABLE audit_anchor;

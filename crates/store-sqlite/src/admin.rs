@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use countersign_core::audit::AuditEntry;
+use countersign_core::audit::{AuditEntry, AuditRow, Chain};
 use countersign_core::change::{Change, KickRequestId};
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::{Credential, CredentialId};
@@ -418,16 +418,22 @@ impl AdminTransaction for SqliteTransaction<'_> {
         })
     }
 
-    fn audit(&mut self, query: &AuditQuery) -> Result<Vec<AuditEntry>, StoreError> {
+    fn audit(&mut self, query: &AuditQuery) -> Result<Vec<AuditRow>, StoreError> {
         self.run("list the audit", |connection| {
             audit::list(connection, query)
+        })
+    }
+
+    fn audit_row(&mut self, id: i64) -> Result<Option<AuditRow>, StoreError> {
+        self.run("look up a row of the audit", |connection| {
+            audit::row(connection, id)
         })
     }
 
     fn commit(self, audit: &[AuditEntry], changes: &[Change]) -> Result<(), StoreError> {
         let action = "commit";
         self.run(action, |connection| {
-            audit::append(connection, audit)?;
+            audit::append(connection, Chain::Acts, audit)?;
             let at = match audit.last() {
                 Some(entry) => entry.time,
                 None => changes::last_instant(connection)?,

@@ -1,56 +1,54 @@
-//! The audit's chain of rows, and the refusals that are still summed up.
+//! The audit's two chains of rows, and the refusals that are still summed up.
 
 use core::time::Duration;
 
-use countersign_core::audit::{AuditEntry, AuditHash, Outcome};
+use countersign_core::audit::{AuditEntry, AuditHead, AuditHeads, AuditRow, Chain, Outcome, Place};
 use countersign_core::reason::Reason;
 use countersign_core::store::{AuditQuery, StoreError};
 use countersign_core::time::Timestamp;
-use rusqlite::{Connection, Row, ToSql, params};
+use rusqlite::{Connection, ToSql, params};
 
+use self::chain::Ends;
 use crate::columns::Columns;
 use crate::error::Fault;
 use crate::open::SqliteStore;
 use crate::patience::ADMIN_WAIT;
 
-/// What a walk along the audit's chain found.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[must_use]
-pub enum AuditCheck {
-    /// Every row follows from the one before.
-    Intact {
-        /// How many rows there are.
-        rows: u64,
-    },
-    /// This row was changed, or rows before it were added or removed.
-    Broken {
-        /// The number of the row, counted from the first ever written.
-        row: i64,
-        /// What it says about when it was written, if it can be read.
-        time: Option<Timestamp>,
-    },
-    /// Rows at the end were removed.
-    CutOff {
-        /// The last row that there is.
-        last: i64,
-        /// The last row that there was.
-        expected: i64,
-    },
-}
+pub use self::verify::AuditCheck;
+
+mod chain;
+mod cut;
+mod verify;
+
+pub(crate) use self::chain::{count_staged, heads};
+pub(crate) use self::cut::cut_refusals;
 
 impl SqliteStore {
-    /// Walks along the audit, from the first row or the anchor that the last
-    /// prune left.
+    /// The heads of both chains, to be kept where who writes to the store does
+    /// not write.
     ///
     /// # Errors
     ///
     /// Returns [`StoreError`] when the store can't be read.
-    pub fn verify_audit(&self) -> Result<AuditCheck, StoreError> {
-        self.look("verify the audit", ADMIN_WAIT, verify)
+    pub fn audit_heads(&self) -> Result<AuditHeads, StoreError> {
+        self.look("read the audit's heads", ADMIN_WAIT, heads)
     }
 
-    /// Removes all rows before the first one that is not older than `before`,
-    /// and appends `entry`, which tells of it. Returns how many were removed.
+    /// Walks along both chains of the audit, from the first row or from where
+    /// it was cut, and looks for the rows that `expected` names.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    pub fn verify_audit(&self, expected: &[AuditHead]) -> Result<AuditCheck, StoreError> {
+        self.look("verify the audit", ADMIN_WAIT, |connection| {
+            verify::verify(connection, expected)
+        })
+    }
+
+    /// Removes, from each chain, all rows before the first one that is not
+    /// older than `before`. First it appends the row that `entry` makes of the
+    /// last act that goes. Returns how many were removed.
     ///
     /// # Errors
     ///
@@ -59,41 +57,59 @@ impl SqliteStore {
     pub fn prune_audit(
         &mut self,
         before: Timestamp,
-        entry: &AuditEntry,
+        entry: impl FnOnce(AuditHead) -> AuditEntry,
     ) -> Result<u64, StoreError> {
         let action = "prune the audit";
+        let last = self.look(action, ADMIN_WAIT, |connection| {
+            cut::last_before(connection, Chain::Acts, before)
+        })?;
+        let entry = entry(last);
+        self.act(action, ADMIN_WAIT, |connection| {
+            append(connection, Chain::Acts, core::slice::from_ref(&entry))
+        })?;
         let mut removed: u64 = 0;
-        loop {
-            let rows = self.act(action, ADMIN_WAIT, |connection| {
-                let rows = prune(connection, before)?;
-                if rows < CHUNK {
-                    append(connection, core::slice::from_ref(entry))?;
+        for chain in Chain::ALL {
+            loop {
+                let rows = self.act(action, ADMIN_WAIT, |connection| {
+                    cut::cut(connection, chain, |head, time| match chain {
+                        Chain::Acts => head.id <= last.id,
+                        Chain::Refusals => time < before,
+                    })
+                })?;
+                removed = removed.saturating_add(u64::try_from(rows).unwrap_or(0));
+                if rows < cut::CHUNK {
+                    break;
                 }
-                Ok(rows)
-            })?;
-            removed = removed.saturating_add(u64::try_from(rows).unwrap_or(0));
-            if rows < CHUNK {
-                self.sync(action)?;
-                return Ok(removed);
             }
         }
+        self.sync(action)?;
+        Ok(removed)
     }
 }
 
-/// Appends rows to the chain, inside the running write transaction.
-pub(crate) fn append(connection: &Connection, entries: &[AuditEntry]) -> Result<(), Fault> {
+/// Appends rows to a chain, inside the running write transaction.
+pub(crate) fn append(
+    connection: &Connection,
+    chain: Chain,
+    entries: &[AuditEntry],
+) -> Result<(), Fault> {
     if entries.is_empty() {
         return Ok(());
     }
-    let mut hash = last_hash(connection)?;
+    let Ends { mut head, .. } = chain::ends(connection, chain)?;
     let mut statement = connection.prepare_cached(
-        "INSERT INTO audit (time, actor, act, subject, outcome, cause, address, client_id, count,
-             before, after, hash)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        "INSERT INTO audit (id, chain, format, time, actor, act, subject, outcome, cause, address,
+             client_id, count, before, after, hash)
+         VALUES (?1, ?2, 2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     )?;
     for entry in entries {
-        hash = entry.chained(&hash);
+        let entry = entry.clone().bounded();
+        let id = chain::next_id(connection)?;
+        let hash = entry.chained(Place::In { chain, id }, &head.hash);
+        head = AuditHead { id, hash };
         statement.execute(params![
+            id,
+            chain.number(),
             entry.time.as_millis(),
             entry.actor,
             entry.act,
@@ -108,22 +124,37 @@ pub(crate) fn append(connection: &Connection, entries: &[AuditEntry]) -> Result<
             hash.0,
         ])?;
     }
-    Ok(())
+    chain::set_head(connection, chain, head, entries.len())
 }
 
 /// The newest rows that `query` asks for, refusals that are still summed up
 /// included, newest last.
-pub(crate) fn list(connection: &Connection, query: &AuditQuery) -> Result<Vec<AuditEntry>, Fault> {
+pub(crate) fn list(connection: &Connection, query: &AuditQuery) -> Result<Vec<AuditRow>, Fault> {
     let limit = query
         .limit
         .map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
-    let mut found = select(connection, STAGED, query, limit)?;
-    let left = limit.saturating_sub(i64::try_from(found.len()).unwrap_or(i64::MAX));
-    if left > 0 {
-        found.extend(select(connection, CHAINED, query, left)?);
-    }
+    let mut found = select(connection, CHAINED, query, limit)?;
     found.reverse();
+    let mut staged = select(connection, STAGED, query, limit)?;
+    staged.reverse();
+    found.append(&mut staged);
+    // A refusal is dated at the start of its minute and written after its end.
+    found.sort_by_key(|row| row.entry.time);
+    let too_many = found
+        .len()
+        .saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX));
+    found.drain(..too_many);
     Ok(found)
+}
+
+/// The row with this number.
+pub(crate) fn row(connection: &Connection, id: i64) -> Result<Option<AuditRow>, Fault> {
+    let mut statement = connection.prepare_cached(ROW)?;
+    let mut rows = statement.query([id])?;
+    Ok(match rows.next()? {
+        Some(row) => Some(read_row(&mut Columns::of(row))?),
+        None => None,
+    })
 }
 
 /// Moves up to `limit` sums of minutes that ended before `now` into the
@@ -162,7 +193,9 @@ pub(crate) fn take_refusals(
         ])?;
     }
     let entries: Vec<_> = taken.into_iter().map(|(entry, _)| entry).collect();
-    append(connection, &entries)?;
+    let counts = entries.iter().map(|entry| entry.count);
+    count_staged(connection, counts.fold(0, i64::saturating_sub))?;
+    append(connection, Chain::Refusals, &entries)?;
     Ok(entries.len())
 }
 
@@ -172,7 +205,7 @@ fn select(
     source: &str,
     query: &AuditQuery,
     limit: i64,
-) -> Result<Vec<AuditEntry>, Fault> {
+) -> Result<Vec<AuditRow>, Fault> {
     let mut sql = format!("SELECT * FROM ({source}) WHERE true");
     let mut values: Vec<&dyn ToSql> = Vec::new();
     // A sum is dated at the start of its minute and reaches to its end.
@@ -191,11 +224,18 @@ fn select(
     values.push(&limit);
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(values.as_slice())?;
-    let mut entries = Vec::new();
+    let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        entries.push(read(&mut Columns::of(row))?);
+        found.push(read_row(&mut Columns::of(row))?);
     }
-    Ok(entries)
+    Ok(found)
+}
+
+fn read_row(columns: &mut Columns<'_>) -> Result<AuditRow, Fault> {
+    Ok(AuditRow {
+        entry: read(columns)?,
+        id: columns.maybe_number()?,
+    })
 }
 
 fn read(columns: &mut Columns<'_>) -> Result<AuditEntry, Fault> {
@@ -224,111 +264,22 @@ fn read(columns: &mut Columns<'_>) -> Result<AuditEntry, Fault> {
     })
 }
 
-/// The hash that the next row follows.
-fn last_hash(connection: &Connection) -> Result<AuditHash, Fault> {
-    let mut statement =
-        connection.prepare_cached("SELECT hash FROM audit ORDER BY id DESC LIMIT 1")?;
-    let mut rows = statement.query([])?;
-    match rows.next()? {
-        Some(row) => Ok(AuditHash(Columns::of(row).hash()?)),
-        None => Ok(anchor(connection)?.1),
-    }
-}
-
-/// The last row that was pruned, and its hash.
-fn anchor(connection: &Connection) -> Result<(i64, AuditHash), Fault> {
-    let mut statement = connection.prepare_cached("SELECT last, hash FROM audit_anchor")?;
-    let mut rows = statement.query([])?;
-    match rows.next()? {
-        Some(row) => {
-            let columns = &mut Columns::of(row);
-            Ok((columns.number()?, AuditHash(columns.hash()?)))
-        }
-        None => Ok((0, AuditHash::START)),
-    }
-}
-
-fn verify(connection: &Connection) -> Result<AuditCheck, Fault> {
-    let (mut last, mut hash) = anchor(connection)?;
-    let mut statement = connection.prepare(
-        "SELECT time, actor, act, subject, outcome, cause, address, client_id, count, before,
-             after, hash, id
-         FROM audit ORDER BY id",
-    )?;
-    let mut rows = statement.query([])?;
-    let mut count: u64 = 0;
-    while let Some(row) = rows.next()? {
-        let id: i64 = row.get(12)?;
-        let follows = is_next(row, &mut hash) && id == last.saturating_add(1);
-        if !follows {
-            let time = row.get(0).ok().map(Timestamp::from_millis);
-            return Ok(AuditCheck::Broken { row: id, time });
-        }
-        last = id;
-        count = count.saturating_add(1);
-    }
-    let expected: i64 = connection.query_row(
-        "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'audit'), 0)",
-        [],
-        |row| row.get(0),
-    )?;
-    Ok(if last == expected {
-        AuditCheck::Intact { rows: count }
-    } else {
-        AuditCheck::CutOff { last, expected }
-    })
-}
-
-/// Says whether `row` follows a row with `hash`, which then becomes its own.
-fn is_next(row: &Row<'_>, hash: &mut AuditHash) -> bool {
-    let columns = &mut Columns::of(row);
-    match (read(columns), columns.hash()) {
-        (Ok(entry), Ok(stored)) => {
-            *hash = entry.chained(hash);
-            hash.0 == stored
-        }
-        (Ok(_) | Err(_), _) => false,
-    }
-}
-
-/// Removes up to a chunk of rows before `before` and moves the anchor there.
-fn prune(connection: &Connection, before: Timestamp) -> Result<usize, Fault> {
-    let mut oldest =
-        connection.prepare_cached("SELECT id, time, hash FROM audit ORDER BY id LIMIT ?1")?;
-    let mut rows = oldest.query([CHUNK])?;
-    let mut last = None;
-    while let Some(row) = rows.next()? {
-        let columns = &mut Columns::of(row);
-        let (id, time) = (columns.number()?, columns.instant()?);
-        if time >= before {
-            break;
-        }
-        last = Some((id, columns.hash()?));
-    }
-    let Some((id, hash)) = last else {
-        return Ok(0);
+/// What [`read`] reads of a row of a chain.
+macro_rules! entry_columns {
+    () => {
+        "SELECT time, actor, act, subject, outcome, cause, address, client_id, count, before, after"
     };
-    connection
-        .prepare_cached(
-            "INSERT OR REPLACE INTO audit_anchor (only, last, hash) VALUES (1, ?1, ?2)",
-        )?
-        .execute(params![id, hash])?;
-    Ok(connection
-        .prepare_cached("DELETE FROM audit WHERE id <= ?1")?
-        .execute([id])?)
 }
+use entry_columns;
 
-/// Rows of the chain, as [`read`] reads them.
-const CHAINED: &str = "SELECT time, actor, act, subject, outcome, cause, address, client_id,
-    count, before, after, id AS place FROM audit";
+const ROW: &str = concat!(entry_columns!(), ", id FROM audit WHERE id = ?1");
 
-/// Sums of refusals, as [`read`] reads them.
+/// Rows of the chains, as [`read_row`] reads them.
+const CHAINED: &str = concat!(entry_columns!(), ", id, id AS place FROM audit");
+
+/// Sums of refusals, as [`read_row`] reads them.
 const STAGED: &str = "SELECT minute AS time, 'broker:' || broker AS actor, 'login' AS act,
     subject, 'refused' AS outcome, cause, nullif(address, '') AS address,
-    nullif(client_id, '') AS client_id, count, NULL AS before, about AS after,
-    minute AS place FROM refusal";
+    nullif(client_id, '') AS client_id, count, NULL AS before, about AS after, NULL AS id, minute AS place FROM refusal";
 
 const MINUTE: Duration = Duration::from_secs(60);
-
-/// Rows a transaction.
-const CHUNK: usize = 256;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use countersign_core::audit::Chain;
 use countersign_core::credential::CredentialId;
 use countersign_core::presence::Observation;
 use countersign_core::reason::Reason;
@@ -36,10 +37,12 @@ impl SqliteStore {
                 }
                 if is_last {
                     add_refusals(connection, broker, &batch.refusals)?;
+                    let counts = batch.refusals.iter().map(|refusal| refusal.count);
+                    audit::count_staged(connection, counts.fold(0, i64::saturating_add))?;
                     for id in &batch.kicked {
                         kicks::answer(connection, *id)?;
                     }
-                    audit::append(connection, &batch.audit)?;
+                    audit::append(connection, Chain::Acts, &batch.audit)?;
                 }
                 Ok(())
             })?;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use countersign_core::audit::AuditHeads;
 use countersign_core::change::{Change, ChangeSeq, KickRequestId};
 use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::connect::Failure;
@@ -26,8 +27,8 @@ use crate::maintenance::CHUNK;
 use crate::open::SqliteStore;
 use crate::patience::{BATCH_WAIT, GATE_WAIT};
 use crate::{
-    changes, kicks, lockouts, ownership, people, presence, roles, rows, schemes, standing, state,
-    tenants, tokens, writing,
+    audit, changes, kicks, lockouts, ownership, people, presence, roles, rows, schemes, standing,
+    state, tenants, tokens, writing,
 };
 
 impl Directory for SqliteStore {
@@ -220,6 +221,10 @@ impl GateStore for SqliteStore {
         self.look("look up roles", GATE_WAIT, |connection| {
             roles::held_by(connection, credential)
         })
+    }
+
+    fn audit_heads(&mut self) -> Result<AuditHeads, StoreError> {
+        self.look("read the audit's heads", BATCH_WAIT, audit::heads)
     }
 
     fn kick_request(&mut self, id: KickRequestId) -> Result<Option<KickTarget>, StoreError> {

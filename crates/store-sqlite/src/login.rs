@@ -1,6 +1,6 @@
 //! What a login changes for good, committed before the client hears of it.
 
-use countersign_core::audit::{AuditEntry, Outcome};
+use countersign_core::audit::{AuditEntry, Chain, Outcome};
 use countersign_core::change::Change;
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::connect::{Proof, SessionChange};
@@ -182,7 +182,7 @@ fn append_traces(connection: &Connection, login: &Login<'_>, now: Timestamp) -> 
     if record.user.is_some_and(|user| user.recovery.is_some()) {
         rows.push(row("user.use-recovery-code", None));
     }
-    audit::append(connection, &rows)?;
+    audit::append(connection, Chain::Acts, &rows)?;
     if record.ties.is_some() {
         changes::append(connection, now, &Change::Credential(credential.id))?;
     }

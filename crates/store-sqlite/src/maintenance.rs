@@ -10,7 +10,7 @@ use crate::error::Fault;
 use crate::file::beside;
 use crate::open::{LOG_BYTES, SqliteStore};
 use crate::patience::{BATCH_WAIT, Patience};
-use crate::{audit, kicks, lockouts, state, tokens};
+use crate::{audit, kicks, lockouts, rows, state, tokens};
 
 impl SqliteStore {
     /// See [`GateStore::maintain`](countersign_core::store::GateStore::maintain).
@@ -18,6 +18,11 @@ impl SqliteStore {
         let action = "tidy the store up";
         self.repeat(action, |connection| {
             audit::take_refusals(connection, now, CHUNK)
+        })?;
+        self.repeat(action, |connection| {
+            // Settings that can't be read cut nothing off that they would keep.
+            let kept = rows::settings(connection).map_or(Duration::MAX, |it| it.keep_refusals);
+            audit::cut_refusals(connection, now, kept)
         })?;
         let cut = self.look(action, BATCH_WAIT, |connection| {
             oldest_change_to_keep(connection, now)

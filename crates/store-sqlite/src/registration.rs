@@ -1,6 +1,6 @@
 //! Things that are made when they first present an application's token.
 
-use countersign_core::audit::{AuditEntry, Outcome};
+use countersign_core::audit::{AuditEntry, Chain, Outcome};
 use countersign_core::change::Change;
 use countersign_core::credential::Credential;
 use countersign_core::kind::{Kind, Thing, is_reserved};
@@ -59,7 +59,7 @@ fn register(
         before: None,
         after: Some(format!(r#"{{"application":"{}"}}"#, thing.application_name)),
     };
-    audit::append(connection, &[row])?;
+    audit::append(connection, Chain::Acts, &[row])?;
     changes::append(connection, now, &Change::Credential(id))
 }
 

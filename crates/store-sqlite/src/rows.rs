@@ -33,6 +33,9 @@ pub(crate) fn settings(connection: &Connection) -> Result<Settings, Fault> {
             "client_id_hold" => {
                 settings.client_id_hold = Duration::from_millis(columns.parsed(str::parse)?);
             }
+            "keep_refusals" => {
+                settings.keep_refusals = Duration::from_millis(columns.parsed(str::parse)?);
+            }
             "lockout" => settings.lockout = columns.parsed(LockoutPolicy::parse)?,
             _ => return Err(columns.nonsense()),
         }

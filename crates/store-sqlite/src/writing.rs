@@ -1,5 +1,7 @@
 //! What administrative acts write, row by row.
 
+use core::time::Duration;
+
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::name::{GroupPath, LoginName, TenantId};
@@ -15,11 +17,16 @@ use crate::{kinds, lockouts, ownership, roles};
 
 /// Replaces the settings.
 pub(crate) fn put_settings(connection: &Connection, settings: &Settings) -> Result<(), Fault> {
-    let hold = u64::try_from(settings.client_id_hold.as_millis()).unwrap_or(u64::MAX);
+    let millis = |span: Duration| {
+        u64::try_from(span.as_millis())
+            .unwrap_or(u64::MAX)
+            .to_string()
+    };
     let mut statement =
         connection.prepare_cached("INSERT OR REPLACE INTO setting (key, value) VALUES (?1, ?2)")?;
     statement.execute(["argon2", &settings.argon2.to_string()])?;
-    statement.execute(["client_id_hold", &hold.to_string()])?;
+    statement.execute(["client_id_hold", &millis(settings.client_id_hold)])?;
+    statement.execute(["keep_refusals", &millis(settings.keep_refusals)])?;
     statement.execute(["lockout", &settings.lockout.to_string()])?;
     Ok(())
 }

@@ -287,7 +287,9 @@ fn read_all(store: &mut SqliteStore) -> Result<(), StoreError> {
     let credential = store.credential(&name("dev1@acme"))?.unwrap();
     store.roles_of(&credential)?;
     store.stored_session(&ClientIdTie([0; 32]))?;
-    store.schemes()?;
+    if let Some(error) = store.schemes()?.damaged.into_values().next() {
+        return Err(error);
+    }
     store.settings()?;
     Ok(())
 }

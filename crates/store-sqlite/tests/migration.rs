@@ -10,7 +10,7 @@ mod common;
 
 use std::path::Path;
 
-use countersign_core::audit::AuditHash;
+use countersign_core::audit::{AuditHash, Place};
 use countersign_core::client_id::ClientId;
 use countersign_core::kind::Kind;
 use countersign_core::lifecycle::State;
@@ -73,7 +73,7 @@ fn a_store_of_schema_1_answers_alike_under_the_newest() {
     assert_eq!(activate(&mut store, "dev1@acme").unwrap(), Recorded::Done);
     assert_eq!(store.last_change().unwrap().0, 2);
     assert_eq!(
-        store.verify_audit().unwrap(),
+        store.verify_audit(&[]).unwrap(),
         AuditCheck::Intact { rows: 3 }
     );
     let mut transaction = store.begin(Intent::Read).unwrap();
@@ -124,7 +124,7 @@ fn write_schema_1(path: &Path) {
         )
         .unwrap();
     let row = entry(1, "credential.create", "dev1@acme");
-    let hash = row.chained(&AuditHash::START);
+    let hash = row.chained(Place::OfSchema3, &AuditHash::START);
     connection
         .execute(
             "INSERT INTO audit (time, actor, act, subject, outcome, count, after, hash)

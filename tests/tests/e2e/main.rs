@@ -1,5 +1,6 @@
 //! Every behaviour end to end, on real brokers.
 
+mod audit_chains;
 mod crash;
 mod crowd;
 mod damage;

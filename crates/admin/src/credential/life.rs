@@ -256,7 +256,8 @@ mod tests {
         };
         let entry = crate::audit::list(&mut fixture.store, &query)
             .unwrap()
-            .remove(0);
+            .remove(0)
+            .entry;
         assert_eq!(
             (entry.actor.as_str(), entry.act.as_str()),
             ("cli:tester", "credential.suspend")

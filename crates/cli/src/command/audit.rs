@@ -1,15 +1,16 @@
 //! `countersign audit`.
 
+use std::collections::{HashMap, HashSet};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use countersign_admin::audit;
 use countersign_admin::view::{AuditView, rfc3339};
-use countersign_core::audit::AuditEntry;
+use countersign_core::audit::{AuditEntry, AuditHead, AuditHeads, AuditRow};
 use countersign_core::store::AuditQuery;
 use countersign_core::time::Timestamp;
-use countersign_sqlite::AuditCheck;
+use countersign_sqlite::{AuditCheck, SqliteStore};
 use serde_json::json;
 
 use crate::failure::Failure;
@@ -20,27 +21,58 @@ use crate::output::Output;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
-    /// List what was done by whom, and which logins were refused, newest last.
+    /// List what was done by whom, and which logins were refused, in order of
+    /// time.
     #[command(
-        after_help = "Examples:\n  countersign audit list --since -1h\n  countersign audit list --name dev1@acme --limit 20"
+        after_help = "Examples:\n  countersign audit list --since 1h\n  countersign audit list --name dev1@acme --limit 20"
     )]
     List(AuditList),
-    /// Check that no row was changed, added or removed behind our back.
-    #[command(after_help = "Examples:\n  countersign audit verify")]
-    Verify,
+    /// Show one row.
+    #[command(after_help = "Examples:\n  countersign audit show 17")]
+    Show {
+        /// The number of the row, as `audit list --json` shows it.
+        #[arg(value_name = "ID")]
+        id: i64,
+    },
+    /// Print the heads of the audit's two chains, to be kept elsewhere.
+    ///
+    /// A head is `ID:HASH`, the number and the hash of the last row. Whoever can
+    /// write the store's file can also write another chain that verifies; only a
+    /// head that was kept where they can't write shows that. Brokers write the
+    /// heads into their log when they start, and once an hour.
+    #[command(after_help = "Examples:\n  countersign audit head --json")]
+    Head,
+    /// Check that no row was changed, added or removed.
+    ///
+    /// Without `--expect` this finds a chain that was damaged, and not one that
+    /// was written anew from the beginning.
+    #[command(
+        after_help = "Examples:\n  countersign audit verify\n  countersign audit verify --expect 17:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+    )]
+    Verify {
+        /// A head that was kept: nothing up to there was changed, cut or left
+        /// out.
+        #[arg(long, value_name = "ID:HASH", value_parser = AuditHead::parse)]
+        expect: Vec<AuditHead>,
+    },
     /// Remove old rows. What is left still verifies.
-    #[command(after_help = "Examples:\n  countersign audit prune --before -90d")]
+    #[command(after_help = "Examples:\n  countersign audit prune --before 90d")]
     Prune {
-        /// Remove what is older: a date-time or `-DUR`.
-        #[arg(long, value_name = "WHEN", value_parser = When::parse, allow_hyphen_values = true)]
+        /// Remove what is older: a date-time, or `DUR` for so long ago.
+        #[arg(
+            long,
+            value_name = "WHEN",
+            value_parser = When::parse_past,
+            allow_hyphen_values = true
+        )]
         before: When,
     },
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct AuditList {
-    /// Since then alone: a date-time or `-DUR`.
-    #[arg(long, value_name = "WHEN", value_parser = When::parse, allow_hyphen_values = true)]
+    /// Since then alone: a date-time, or `DUR` for so long ago.
+    #[arg(long, value_name = "WHEN", value_parser = When::parse_past, allow_hyphen_values = true)]
     since: Option<When>,
     /// About this name alone.
     #[arg(long)]
@@ -58,8 +90,19 @@ impl AuditCommand {
     pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
         match self {
             Self::List(list) => list.run(invocation)?,
-            Self::Verify => {
-                let rows = intact(invocation.open()?.verify_audit()?).map_err(Failure::refused)?;
+            Self::Show { id } => {
+                let found = audit::row(&mut invocation.open()?, id)?;
+                let row = found.ok_or_else(|| Failure::refused(format!("there is no row {id}")))?;
+                invocation.output.record(&AuditView::of(&row))?;
+            }
+            Self::Head => {
+                let AuditHeads { acts, refusals } = invocation.open()?.audit_heads()?;
+                let heads = json!({ "acts": acts.to_string(), "refusals": refusals.to_string() });
+                invocation.output.record(&heads)?;
+            }
+            Self::Verify { expect } => {
+                let check = invocation.open()?.verify_audit(&expect)?;
+                let rows = intact(check).map_err(Failure::refused)?;
                 invocation
                     .output
                     .record(&json!({ "intact": true, "rows": rows }))?;
@@ -67,7 +110,7 @@ impl AuditCommand {
             Self::Prune { before } => {
                 let removed = invocation.act(|store, context| {
                     let before = before.seen_from(context.now);
-                    store.prune_audit(before, &audit::pruning(context, before))
+                    store.prune_audit(before, |last| audit::pruning(context, before, last))
                 })?;
                 invocation.output.record(&json!({ "removed": removed }))?;
             }
@@ -78,17 +121,39 @@ impl AuditCommand {
 
 /// How many rows there are, or what is wrong with them.
 pub(crate) fn intact(check: AuditCheck) -> Result<u64, String> {
-    match check {
-        AuditCheck::Intact { rows } => Ok(rows),
-        AuditCheck::Broken { row, time } => Err(format!(
-            "the audit was tampered with: row {row}{} does not follow from the one before",
+    let problem = match check {
+        AuditCheck::Intact { rows } => return Ok(rows),
+        AuditCheck::Broken { row, time } => format!(
+            "row {row}{} does not follow from the one before",
             time.map(|time| format!(" of {}", rfc3339(time)))
                 .unwrap_or_default()
-        )),
-        AuditCheck::CutOff { last, expected } => Err(format!(
-            "the audit was tampered with: it ends with row {last}, and row {expected} was written"
-        )),
-    }
+        ),
+        AuditCheck::CutOff { last, expected } => {
+            format!("it ends with row {last}, and row {expected} was written")
+        }
+        AuditCheck::CutAtFront { last } => {
+            format!("the acts up to row {last} are missing, and no `audit prune` tells of it")
+        }
+        AuditCheck::Staged { found, expected } => {
+            format!("{expected} refusals of the last minutes were written, and {found} are there")
+        }
+        AuditCheck::Missing { row, last } => {
+            return Err(format!(
+                "row {row} is missing: it was cut off or left out, or this is an older copy of \
+                 the store (the last row is {last})"
+            ));
+        }
+        AuditCheck::Rewritten { row } => {
+            format!("row {row} is not the one of that head; the chain was written anew")
+        }
+        AuditCheck::PrunedSince { row, told_by } => {
+            return Err(format!(
+                "the oldest acts were pruned after row {row} was written, as row {told_by} says; \
+                 expect a head from after that"
+            ));
+        }
+    };
+    Err(format!("the audit was tampered with: {problem}"))
 }
 
 impl AuditList {
@@ -99,20 +164,17 @@ impl AuditList {
             limit: self.limit,
         };
         let mut store = invocation.open()?;
-        let entries = audit::list(&mut store, &query)?;
         if !self.follow {
             let mut listing = invocation.output.listing(COLUMNS);
-            for entry in &entries {
-                listing.push(&AuditView::of(entry))?;
+            for row in &audit::list(&mut store, &query)? {
+                listing.push(&AuditView::of(row))?;
             }
             return listing.finish();
         }
-        let mut tail = Tail::new(invocation.output, query);
-        tail.print(entries)?;
+        let mut tail = Tail::begin(invocation.output, &mut store, query)?;
         loop {
             std::thread::sleep(PAUSE);
-            let more = audit::list(&mut store, &tail.query)?;
-            tail.print(more)?;
+            tail.go_on(&mut store)?;
         }
     }
 }
@@ -122,39 +184,100 @@ struct Tail {
     output: Output,
     listing: crate::listing::Listing,
     query: AuditQuery,
-    /// What was printed and could be found again.
-    printed: Vec<AuditEntry>,
+    known: Known,
+}
+
+/// Recent rows that were printed, or are older than what was asked for.
+#[derive(Default)]
+struct Known {
+    rows: HashSet<i64>,
+    /// How far sums of refusals had grown.
+    sums: HashMap<String, i64>,
+}
+
+impl Known {
+    /// Takes note of a row; says whether it was not known.
+    fn is_new(&mut self, AuditRow { id, entry }: &AuditRow) -> bool {
+        if id.is_some_and(|id| !self.rows.insert(id)) {
+            return false;
+        }
+        let is_sum = entry.act == "login" && entry.cause.is_some();
+        !is_sum || self.sums.insert(key_of(entry), entry.count) != Some(entry.count)
+    }
+}
+
+/// What stays the same of a sum while it grows, and when it gets its number.
+fn key_of(entry: &AuditEntry) -> String {
+    let AuditEntry {
+        time,
+        actor,
+        subject,
+        cause,
+        address,
+        client_id,
+        ..
+    } = entry;
+    format!("{time:?} {actor:?} {subject:?} {cause:?} {address:?} {client_id:?}")
 }
 
 impl Tail {
-    fn new(output: Output, query: AuditQuery) -> Self {
-        Self {
+    /// Prints what was asked for. All else that is there is known from then on.
+    fn begin(
+        output: Output,
+        store: &mut SqliteStore,
+        mut query: AuditQuery,
+    ) -> Result<Self, Failure> {
+        let asked = query.clone();
+        query.limit = None;
+        let mut tail = Self {
             output,
             listing: output.listing(COLUMNS),
             query,
-            printed: Vec::new(),
+            known: Known::default(),
+        };
+        // First: what comes between the two is printed now or later, and once.
+        let recent = tail.recent(store)?;
+        let wanted = audit::list(store, &asked)?;
+        for row in &recent {
+            tail.known.is_new(row);
         }
+        for row in &wanted {
+            tail.known.is_new(row);
+            tail.print(row)?;
+        }
+        tail.listing.flush()?;
+        Ok(tail)
     }
 
-    /// Prints the entries that were not printed yet.
-    fn print(&mut self, entries: Vec<AuditEntry>) -> Result<(), Failure> {
-        for entry in &entries {
-            if !self.printed.contains(entry) {
-                match self.output {
-                    Output::Json => self.output.line(&AuditView::of(entry))?,
-                    Output::Text => self.listing.push(&AuditView::of(entry))?,
-                }
+    /// Prints what has come since.
+    fn go_on(&mut self, store: &mut SqliteStore) -> Result<(), Failure> {
+        let rows = self.recent(store)?;
+        let mut known = Known::default();
+        for row in &rows {
+            known.is_new(row);
+            if self.known.is_new(row) {
+                self.print(row)?;
             }
         }
-        self.listing.flush()?;
-        // From now on only what is recent is asked for: rows of a broker with
-        // a clock that is a little behind, and sums that still grow.
+        // What is older does not come again.
+        self.known = known;
+        self.listing.flush()
+    }
+
+    /// The rows that may be new: those of a broker with a clock that is a little
+    /// behind, and sums that still grow, are among them.
+    fn recent(&mut self, store: &mut SqliteStore) -> Result<Vec<AuditRow>, Failure> {
         let recent = now().minus(LATE);
         let since = self.query.since.unwrap_or(Timestamp::from_millis(i64::MIN));
         self.query.since = Some(since.max(recent));
-        self.query.limit = None;
-        self.printed = entries;
-        Ok(())
+        Ok(audit::list(store, &self.query)?)
+    }
+
+    fn print(&mut self, row: &AuditRow) -> Result<(), Failure> {
+        match self.output {
+            Output::Json => self.output.line(&AuditView::of(row)),
+            Output::Text => self.listing.push(&AuditView::of(row)),
+        }
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) enum SettingsCommand {
     Show,
     /// Change settings.
     #[command(
-        after_help = "Examples:\n  countersign settings set --argon2 m=47104,t=1,p=1\n  countersign settings set --client-id-hold 7d\n  countersign settings set --lockout failures=5,step=5m,longest=30m"
+        after_help = "Examples:\n  countersign settings set --argon2 m=47104,t=1,p=1\n  countersign settings set --client-id-hold 7d\n  countersign settings set --keep-refusals 30d\n  countersign settings set --lockout failures=5,step=5m,longest=30m"
     )]
     Set(SettingsSet),
 }
@@ -33,6 +33,10 @@ pub(crate) struct SettingsSet {
     /// How long a client id is held for whom it belongs to after its last use.
     #[arg(long, value_name = "DUR", value_parser = parse_duration)]
     client_id_hold: Option<Duration>,
+    /// How long refusals are kept in the audit. Acts are kept until
+    /// `countersign audit prune`.
+    #[arg(long, value_name = "DUR", value_parser = parse_duration)]
+    keep_refusals: Option<Duration>,
     /// When people are locked out, unless their tenants say otherwise: after so
     /// many failed logins for a step, after as many again for two, and so on.
     #[arg(
@@ -50,16 +54,18 @@ impl SettingsCommand {
             Self::Set(SettingsSet {
                 argon2,
                 client_id_hold,
+                keep_refusals,
                 lockout,
             }) => {
                 let changes = SettingsChanges {
                     argon2,
                     client_id_hold,
+                    keep_refusals,
                     lockout,
                 };
                 if changes.is_empty() {
                     return Err(Failure::usage(
-                        "nothing to set; give --argon2, --client-id-hold or --lockout",
+                        "nothing to set; give --argon2, --client-id-hold, --keep-refusals or --lockout",
                     ));
                 }
                 invocation.act(|store, context| settings::set(store, context, changes))?

@@ -120,7 +120,7 @@ fn records(store: &SqliteStore) -> Result<(), Problem> {
 
 fn audit_chain(store: &SqliteStore) -> Result<(), Problem> {
     let check = store
-        .verify_audit()
+        .verify_audit(&[])
         .map_err(|error| Problem::new(error.to_string(), remedy(&error)))?;
     intact(check).map(|_| ()).map_err(|problem| {
         Problem::new(
@@ -150,13 +150,13 @@ fn clock(store: &mut SqliteStore, now: Timestamp) -> Result<(), Problem> {
         limit: Some(1),
         ..AuditQuery::default()
     };
-    let entries = audit::list(store, &newest)
+    let rows = audit::list(store, &newest)
         .map_err(|error| Problem::new(error.to_string(), remedy(&error)))?;
-    match entries.last() {
-        Some(entry) if entry.time > now.plus(TOLERATED) => Err(Problem::new(
+    match rows.last() {
+        Some(row) if row.entry.time > now.plus(TOLERATED) => Err(Problem::new(
             format!(
                 "the last act was at {}, and it is {} now",
-                rfc3339(entry.time),
+                rfc3339(row.entry.time),
                 rfc3339(now)
             ),
             "set this machine's clock, which expiry and lockouts go by",

@@ -123,7 +123,7 @@ fn clients_are_listed_with_their_keys() {
     );
     assert_eq!(client["session"], "b1:7");
     assert_eq!(client["tenant"], Value::Null);
-    assert_eq!(client["connected_at"], "1970-01-01T00:00:01Z");
+    assert_eq!(client["connected_at"], "1970-01-01T00:00:01.000Z");
     assert_eq!(client["listener"], 1883);
     assert_eq!(shop.json("clients count"), json!({ "connected": 1 }));
     assert_eq!(
@@ -163,6 +163,27 @@ fn a_kick_that_nobody_answers_is_refused_after_a_second() {
     assert!(said.contains("`nobody`"), "{said}");
     assert!(begun.elapsed() >= Duration::from_secs(1));
     assert!(begun.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn following_the_newest_rows_of_the_audit_prints_them_and_then_new_ones_alone() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::Stdio;
+
+    let shop = Shop::with_credential();
+    let mut follower = shop
+        .command()
+        .args(["audit", "list", "--follow", "--json", "--limit", "1"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    let mut next = || -> Value { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };
+    assert_eq!(next()["act"], "credential.create");
+    shop.run("credential suspend dev1@acme").done();
+    assert_eq!(next()["act"], "credential.suspend");
+    follower.kill().unwrap();
+    follower.wait().unwrap();
 }
 
 #[test]

@@ -278,7 +278,7 @@ fn an_act_of_the_future_is_found() {
     };
     settings::record_creation(&mut store, &context).unwrap();
     drop(store);
-    clinic.finds("clock", "2096-10-02T07:06:40Z");
+    clinic.finds("clock", "2096-10-02T07:06:40.000Z");
 }
 
 #[test]

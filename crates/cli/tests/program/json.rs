@@ -168,6 +168,7 @@ fn everything_else_has_its_keys() {
         json!({
             "argon2": "m=8,t=1,p=1",
             "client_id_hold": "30d",
+            "keep_refusals": "90d",
             "lockout": "failures=5,step=5m,longest=30m"
         })
     );
@@ -176,13 +177,25 @@ fn everything_else_has_its_keys() {
         json!({
             "argon2": "m=16,t=1,p=1",
             "client_id_hold": "36h",
+            "keep_refusals": "90d",
             "lockout": "failures=3,step=90s,longest=1h"
         })
     );
     assert_eq!(shop.json("clients list"), json!([]));
     assert_eq!(shop.json("clients count"), json!({ "connected": 0 }));
     let row = [
-        "time", "actor", "act", "subject", "outcome", "cause", "count",
+        "id",
+        "time",
+        "actor",
+        "act",
+        "subject",
+        "outcome",
+        "cause",
+        "count",
+        "address",
+        "client_id",
+        "topic",
+        "changes",
     ];
     let audit = shop.json("audit list");
     for entry in audit.as_array().unwrap() {

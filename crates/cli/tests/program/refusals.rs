@@ -420,7 +420,7 @@ const CASES: &[(&str, i32, &str)] = &[
     ("clients count --tenant none", 1, "no tenant `none`"),
     ("clients kick ''", 2, "can't be empty"),
     ("audit prune", 2, "--before"),
-    ("audit prune --before then", 2, "is no instant"),
+    ("audit prune --before then", 2, "for two hours ago"),
     ("audit list --limit many", 2, "many"),
     ("backup", 2, "<FILE>"),
     ("backup /none/x.db", 1, "/none/x.db"),

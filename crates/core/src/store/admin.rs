@@ -1,7 +1,7 @@
 //! What administrative acts are made of.
 
 use super::{KickTarget, Settings, StoreError};
-use crate::audit::AuditEntry;
+use crate::audit::{AuditEntry, AuditRow};
 use crate::change::{Change, KickRequestId};
 use crate::client_id::ClientIdTie;
 use crate::credential::{Credential, CredentialId};
@@ -465,13 +465,20 @@ pub trait AdminTransaction {
     /// As [`AdminTransaction::settings`].
     fn is_kick_answered(&mut self, id: KickRequestId) -> Result<bool, StoreError>;
 
-    /// Rows of the audit, refusals of the running minute included, newest
-    /// last.
+    /// Rows of the audit, refusals of the running minute included, in order of
+    /// time.
     ///
     /// # Errors
     ///
     /// As [`AdminTransaction::settings`].
-    fn audit(&mut self, query: &AuditQuery) -> Result<Vec<AuditEntry>, StoreError>;
+    fn audit(&mut self, query: &AuditQuery) -> Result<Vec<AuditRow>, StoreError>;
+
+    /// The row of the audit with this number.
+    ///
+    /// # Errors
+    ///
+    /// As [`AdminTransaction::settings`].
+    fn audit_row(&mut self, id: i64) -> Result<Option<AuditRow>, StoreError>;
 
     /// Commits the act together with its audit row and its changes; synced to
     /// disk when it returns.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Directory, Settings, StoreError};
-use crate::audit::AuditEntry;
+use crate::audit::{AuditEntry, AuditHeads};
 use crate::change::{Change, ChangeSeq, KickRequestId};
 use crate::client_id::ClientId;
 use crate::connect::{Failure, LoginRecord, Proof};
@@ -167,6 +167,13 @@ pub trait GateStore: Directory + Send + Sized + 'static {
     ///
     /// Returns [`StoreError`] when the store can't be read.
     fn roles_of(&mut self, credential: &Credential) -> Result<Vec<Role>, StoreError>;
+
+    /// The heads of the audit's chains.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn audit_heads(&mut self) -> Result<AuditHeads, StoreError>;
 
     /// What a [`Change::KickRequested`] asks for; none once it is answered.
     ///

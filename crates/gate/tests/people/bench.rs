@@ -401,7 +401,7 @@ impl Bench {
         std::thread::sleep(Duration::from_millis(200));
         let rows = audit::list(&mut self.admin, &AuditQuery::default()).unwrap();
         rows.into_iter()
-            .map(|row| (row.actor, row.act, row.subject))
+            .map(|row| (row.entry.actor, row.entry.act, row.entry.subject))
             .collect()
     }
 }

@@ -154,7 +154,10 @@ pub fn the_audit_lists_the_newest_rows_and_filters_them(mut store: impl GateStor
         .unwrap()
         .commit(&rows[2..], &[])
         .unwrap();
-    let mut list = |query: AuditQuery| look(&mut store, |transaction| transaction.audit(&query));
+    let mut list = |query: AuditQuery| -> Vec<_> {
+        let rows = look(&mut store, |transaction| transaction.audit(&query));
+        rows.into_iter().map(|row| row.entry).collect()
+    };
     let all = AuditQuery::default;
     assert_eq!(list(all()), rows);
     assert_eq!(

@@ -1,0 +1,204 @@
+//! Walking along the audit: what was changed, cut or left out.
+
+use countersign_core::audit::{AuditEntry, AuditHash, AuditHead, Chain, Place};
+use countersign_core::time::Timestamp;
+use rusqlite::{Connection, Row, params};
+
+use super::chain::{Ends, ends};
+use super::{entry_columns, read};
+use crate::columns::Columns;
+use crate::error::Fault;
+
+/// What a walk along the audit's chains found.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum AuditCheck {
+    /// Every row follows from the one before, and nothing is missing.
+    Intact {
+        /// How many rows there are.
+        rows: u64,
+    },
+    /// This row was changed, or rows before it were added or removed.
+    Broken {
+        /// The number of the row, counted from the first ever written.
+        row: i64,
+        /// What it says about when it was written, if it can be read.
+        time: Option<Timestamp>,
+    },
+    /// Rows at the end were removed.
+    CutOff {
+        /// The last row that there is.
+        last: i64,
+        /// The last row that there was.
+        expected: i64,
+    },
+    /// Acts at the beginning were removed, and no `audit prune` tells of it.
+    CutAtFront {
+        /// The last row that is missing.
+        last: i64,
+    },
+    /// Refusals that were still summed up were removed or changed.
+    Staged {
+        /// How many refusals are summed up.
+        found: i64,
+        /// How many there were.
+        expected: i64,
+    },
+    /// The row of a head that was kept is not there.
+    Missing {
+        /// The number of the row.
+        row: i64,
+        /// The last row of both chains.
+        last: i64,
+    },
+    /// The row of a head that was kept is another one: what is there was
+    /// written anew.
+    Rewritten {
+        /// The number of the row.
+        row: i64,
+    },
+    /// After a head was kept, acts at the beginning were removed.
+    PrunedSince {
+        /// The number of the head's row.
+        row: i64,
+        /// The row that tells of the pruning.
+        told_by: i64,
+    },
+}
+
+pub(super) fn verify(connection: &Connection, expected: &[AuditHead]) -> Result<AuditCheck, Fault> {
+    let mut rows: u64 = 0;
+    for chain in Chain::ALL {
+        let found = walk(connection, chain)?;
+        let AuditCheck::Intact { rows: more } = found else {
+            return Ok(found);
+        };
+        rows = rows.saturating_add(more);
+    }
+    if let Some(found) = staged(connection)? {
+        return Ok(found);
+    }
+    for head in expected {
+        if let Some(found) = look_for(connection, *head)? {
+            return Ok(found);
+        }
+    }
+    Ok(AuditCheck::Intact { rows })
+}
+
+/// Walks along one chain.
+fn walk(connection: &Connection, chain: Chain) -> Result<AuditCheck, Fault> {
+    let Ends { anchor, head, .. } = ends(connection, chain)?;
+    let (mut last, mut hash) = (anchor.id, anchor.hash);
+    let mut statement = connection.prepare(WALK)?;
+    let mut found = statement.query([chain.number()])?;
+    let mut rows: u64 = 0;
+    // Rows that tell of a pruning, by what they say is gone.
+    let mut told: i64 = 0;
+    while let Some(row) = found.next()? {
+        let id: i64 = row.get("id")?;
+        let Some(entry) = next(row, chain, &mut hash).filter(|_| id > last) else {
+            let time = row.get("time").ok().map(Timestamp::from_millis);
+            return Ok(AuditCheck::Broken { row: id, time });
+        };
+        if entry.act == PRUNE {
+            let is_of_schema_3 = row.get::<_, i64>("format")? == OF_SCHEMA_3;
+            told = told.max(if is_of_schema_3 {
+                id
+            } else {
+                pruned_to(&entry)
+            });
+        }
+        last = id;
+        rows = rows.saturating_add(1);
+    }
+    if last != head.id || hash != head.hash {
+        let expected = head.id;
+        return Ok(AuditCheck::CutOff { last, expected });
+    }
+    if chain == Chain::Acts && anchor.id > told {
+        return Ok(AuditCheck::CutAtFront { last: anchor.id });
+    }
+    Ok(AuditCheck::Intact { rows })
+}
+
+/// The entry of a row that follows one with `hash`, which then becomes its own.
+fn next(row: &Row<'_>, chain: Chain, hash: &mut AuditHash) -> Option<AuditEntry> {
+    let columns = &mut Columns::of(row);
+    let entry = read(columns).ok()?;
+    let id = columns.number().ok()?;
+    let format = columns.number().ok()?;
+    let stored = columns.hash().ok()?;
+    let place = match format {
+        OF_SCHEMA_3 => Place::OfSchema3,
+        OF_NOW => Place::In { chain, id },
+        _ => return None,
+    };
+    *hash = entry.chained(place, hash);
+    (hash.0 == stored).then_some(entry)
+}
+
+/// The last row that a pruning removed, as the row says that tells of it.
+fn pruned_to(entry: &AuditEntry) -> i64 {
+    let after = entry.after.as_deref().unwrap_or_default();
+    let last = after.split_once(PRUNED_TO).map(|(_, rest)| rest);
+    let digits = last.and_then(|rest| rest.split_once(':'));
+    digits.and_then(|(id, _)| id.parse().ok()).unwrap_or(0)
+}
+
+/// Whether refusals are missing that are still summed up.
+fn staged(connection: &Connection) -> Result<Option<AuditCheck>, Fault> {
+    let expected = ends(connection, Chain::Refusals)?.staged;
+    let found = connection.query_row("SELECT coalesce(sum(count), 0) FROM refusal", [], |row| {
+        row.get(0)
+    })?;
+    Ok((found != expected).then_some(AuditCheck::Staged { found, expected }))
+}
+
+/// What is wrong with the row of a head that was kept. The chain that it is in
+/// was found intact.
+fn look_for(connection: &Connection, head: AuditHead) -> Result<Option<AuditCheck>, Fault> {
+    let AuditHead { id: row, hash } = head;
+    if head == AuditHead::START {
+        return Ok(None);
+    }
+    let mut last: i64 = 0;
+    for chain in Chain::ALL {
+        let ends = ends(connection, chain)?;
+        last = last.max(ends.head.id);
+        // It was cut off, and what follows is what followed it.
+        if chain == Chain::Refusals && ends.anchor == head {
+            return Ok(None);
+        }
+    }
+    let mut statement = connection.prepare("SELECT hash, chain FROM audit WHERE id = ?1")?;
+    let mut rows = statement.query([row])?;
+    let Some(found) = rows.next()? else {
+        return Ok(Some(AuditCheck::Missing { row, last }));
+    };
+    let columns = &mut Columns::of(found);
+    if AuditHash(columns.hash()?) != hash {
+        return Ok(Some(AuditCheck::Rewritten { row }));
+    }
+    if columns.number()? != i64::from(Chain::Acts.number()) {
+        return Ok(None);
+    }
+    let told_by: Option<i64> = connection.query_row(
+        "SELECT max(id) FROM audit WHERE chain = ?1 AND id > ?2 AND act = ?3
+             AND after LIKE '%' || ?4 || '%'",
+        params![Chain::Acts.number(), row, PRUNE, PRUNED_TO],
+        |row| row.get(0),
+    )?;
+    Ok(told_by.map(|told_by| AuditCheck::PrunedSince { row, told_by }))
+}
+
+const WALK: &str = concat!(
+    entry_columns!(),
+    ", id, format, hash FROM audit WHERE chain = ?1 ORDER BY id"
+);
+
+const PRUNE: &str = "audit.prune";
+/// How the row of a pruning says up to where it went.
+const PRUNED_TO: &str = r#""last":""#;
+const OF_SCHEMA_3: i64 = 1;
+const OF_NOW: i64 = 2;
