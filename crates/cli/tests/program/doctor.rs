@@ -338,7 +338,12 @@ fn more_tenants_than_one_need_the_author_of_a_retained_message() {
 #[test]
 fn a_bridge_whose_client_id_is_reserved_is_not_warned_of() {
     let clinic = Clinic::new();
-    clinic.configure(&["connection site", "address 127.0.0.1:1", "topic # out"]);
+    clinic.configure(&[
+        "connection site",
+        "local_clientid site-7",
+        "address 127.0.0.1:1",
+        "topic # out",
+    ]);
     let warns = || {
         let warnings = clinic.found("warn");
         warnings
