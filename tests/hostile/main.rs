@@ -10,6 +10,7 @@
 mod acts;
 mod certificates;
 mod driver;
+mod naive;
 mod packets;
 mod rights;
 mod steps;

@@ -8,6 +8,7 @@ mod command;
 mod daemon;
 mod demo;
 mod dist;
+mod fuzz;
 mod hostile;
 mod instructions;
 mod setup;
@@ -45,6 +46,8 @@ enum Task {
     },
     /// Show a device's whole life on a real broker, every command as it runs
     Demo(demo::Options),
+    /// Feed what strangers send to libFuzzer
+    Fuzz(fuzz::Options),
     /// Throw hostile traffic at the brokers, watched by an oracle
     Hostile(hostile::Options),
     /// Count the instructions of what a gate does most, with Valgrind
@@ -86,6 +89,7 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Bench(options) => bench::bench(&options)?,
         Task::Codegen { only, check } => codegen::codegen(&only, check)?,
         Task::Demo(options) => demo::demo(&options)?,
+        Task::Fuzz(options) => fuzz::fuzz(&options)?,
         Task::Hostile(options) => hostile::hostile(&options)?,
         Task::Instructions => instructions::count()?,
         Task::Dist { prefix } => dist::dist(&prefix)?,

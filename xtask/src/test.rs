@@ -13,7 +13,7 @@ use clap::ValueEnum;
 use crate::codegen::Product;
 use crate::command::{cargo, run, shown, target, workspace};
 use crate::demo::{self, Options};
-use crate::{codegen, dist, hostile, setup};
+use crate::{codegen, dist, fuzz, hostile, setup};
 
 /// A part of the tests, in the order in which they run.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -34,6 +34,8 @@ pub enum Part {
     Embed,
     /// Tests against real brokers
     E2e,
+    /// What strangers send, under libFuzzer for a moment
+    Fuzz,
     /// Hostile traffic against real brokers, watched by an oracle
     Hostile,
     /// The demo, each of whose steps fails when it shows something else
@@ -105,6 +107,7 @@ impl Part {
             Self::Deny => "deny",
             Self::Embed => "embed",
             Self::E2e => "e2e",
+            Self::Fuzz => "fuzz",
             Self::Hostile => "hostile",
             Self::Demo => "demo",
         }
@@ -114,7 +117,8 @@ impl Part {
         match self {
             Self::Fmt => {
                 check(cargo().args(["fmt", "--all", "--check"]))?;
-                check(cargo().args(["fmt", "--check", "--manifest-path", RUMQTTD]))
+                check(cargo().args(["fmt", "--check", "--manifest-path", RUMQTTD]))?;
+                check(cargo().args(["fmt", "--check", "--manifest-path", fuzz::MANIFEST]))
             }
             Self::Clippy => {
                 let clippy = || {
@@ -124,7 +128,8 @@ impl Part {
                 };
                 check(clippy().args(["--", "-D", "warnings"]))?;
                 check(clippy().args(["--all-features", "--", "-D", "warnings"]))?;
-                check(rumqttd("clippy")?.args(["--", "-D", "warnings"]))
+                check(rumqttd("clippy")?.args(["--", "-D", "warnings"]))?;
+                check(fuzz::package("clippy")?.args(["--", "-D", "warnings"]))
             }
             Self::Doc => check(
                 cargo()
@@ -150,16 +155,23 @@ impl Part {
                 };
                 let what = ["bans", "licenses", "sources"];
                 check(deny()?.args(["check", "--hide-inclusion-graph"]).args(what))?;
-                check(
-                    deny()?
-                        .args(["--config", "deny.toml", "--manifest-path", RUMQTTD, "check"])
-                        .args(["--hide-inclusion-graph", "--allow", "duplicate"])
-                        .args(["--allow", "license-exception-not-encountered"])
-                        .args(what),
-                )
+                for package in [RUMQTTD, fuzz::MANIFEST] {
+                    check(
+                        deny()?
+                            .args(["--config", "deny.toml", "--manifest-path", package, "check"])
+                            .args(["--hide-inclusion-graph", "--allow", "duplicate"])
+                            .args(["--allow", "license-exception-not-encountered"])
+                            .args(what),
+                    )?;
+                }
+                Ok(Count::default())
             }
             Self::Embed => embed(names),
             Self::E2e => end_to_end(names),
+            Self::Fuzz => {
+                fuzz::fuzz(&fuzz::Options::default())?;
+                Ok(Count::default())
+            }
             Self::Hostile => {
                 hostile::hostile(&hostile::Options::default())?;
                 Ok(Count::default())
