@@ -31,10 +31,12 @@ use self::look::{AtLeisure, Look, Looseness};
 use self::rights::Session;
 use crate::thing;
 
+mod broker;
 mod look;
 mod rights;
 mod topic;
 
+pub(crate) use self::broker::{BRIDGE_STATES, keeps_some_of};
 pub use self::rights::{Considered, Judged};
 pub use self::topic::{TopicAnswer, TopicAsk, Usage, Wall};
 

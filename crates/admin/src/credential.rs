@@ -44,7 +44,7 @@ pub(crate) use self::life::delete_found;
 pub use self::life::{delete, reactivate, revoke, suspend, untie};
 pub use self::renew::{Overlap, reset_password, rotate};
 pub(crate) use self::renew::{keep_for_a_while, remove_secrets};
-pub use self::rules::change_rules;
+pub use self::rules::{change_rules, rule_warnings};
 
 /// A credential and the scheme that it was made by.
 #[derive(Clone, Debug)]

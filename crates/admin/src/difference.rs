@@ -10,9 +10,9 @@ use countersign_core::credential::Credential;
 use countersign_core::rights::{Grants, Rights, TopicUses, UNKNOWN_CLIENT_ID, Values};
 use countersign_core::role::Role;
 use countersign_core::rule::{Action, Territories};
-use countersign_core::scheme::Schemes;
+use countersign_core::scheme::{Scheme, Schemes};
 use countersign_core::store::{AdminTransaction, StoreError};
-use countersign_core::tenant::Tenant;
+use countersign_core::tenant::{DefaultRights, Tenant};
 use countersign_core::topic::TopicFilter;
 
 /// What a principal may do after a change alone, and before it alone.
@@ -22,12 +22,28 @@ pub(crate) struct Difference {
     pub(crate) loses: Vec<TopicUses>,
 }
 
+impl Difference {
+    pub(crate) fn is_none(&self) -> bool {
+        self.gains.is_empty() && self.loses.is_empty()
+    }
+}
+
 /// The client ids that a principal can be connected as.
 pub(crate) enum ClientIds {
     /// Any, for which these stand.
     Any(Vec<String>),
     /// This one, or one that is a secret.
     One(Option<String>),
+}
+
+impl ClientIds {
+    /// One of them.
+    pub(crate) fn first(&self) -> Option<&str> {
+        match self {
+            Self::Any(ids) => ids.first().map(String::as_str),
+            Self::One(id) => id.as_deref(),
+        }
+    }
 }
 
 /// What the rights of principals of one tenant, or outside of all tenants,
@@ -56,6 +72,22 @@ impl Ground {
 
     pub(crate) fn tenant(&self) -> Option<&Tenant> {
         self.tenant.as_ref()
+    }
+
+    /// Says whether a credential may use its tenant's namespaces without any
+    /// rule.
+    pub(crate) fn gives_by_default(&self, credential: &Credential) -> bool {
+        let scheme = self.schemes.find(credential.scheme.as_str());
+        let tenant = self.tenant.as_ref();
+        scheme.is_some_and(Scheme::grants_namespaces)
+            && tenant.is_some_and(|it| it.default_rights == DefaultRights::Namespaces)
+    }
+
+    /// Says whether rights allow anything.
+    pub(crate) fn allow_something(&self, rights: &Rights) -> bool {
+        !rights
+            .gained_since(&Rights::none(), &self.owners)
+            .is_empty()
     }
 
     /// What a device, an operator or a thing may do with these roles.

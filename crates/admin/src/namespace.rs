@@ -4,7 +4,7 @@
 use countersign_core::name::TenantId;
 use countersign_core::rule::{NamespaceError as OwnershipError, Namespaces};
 use countersign_core::tenant::Tenant;
-use countersign_core::topic::{TopicError, TopicFilter};
+use countersign_core::topic::{TopicError, TopicFilter, sendable};
 
 /// Parses a topic filter that a tenant may own.
 ///
@@ -13,7 +13,7 @@ use countersign_core::topic::{TopicError, TopicFilter};
 /// Returns [`NamespaceError`] when it is no topic filter, or does not begin
 /// with a literal level that stands outside of the broker's own `$` topics.
 pub fn parse_namespace(text: &str) -> Result<TopicFilter, NamespaceError> {
-    if text.contains("${") || text.chars().any(char::is_control) {
+    if text.contains("${") || sendable(text).is_err() {
         return Err(NamespaceError::Literal { text: text.into() });
     }
     let filter = TopicFilter::parse(text).map_err(|why| NamespaceError::Topic {
@@ -58,8 +58,8 @@ pub struct Overlap {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NamespaceError {
-    /// It holds a variable or a control character.
-    #[error("`{}` is no namespace: it is literal text and wildcards, without variables and control characters", .text.escape_debug())]
+    /// It holds a variable, or what no broker carries.
+    #[error("`{}` is no namespace: it is literal text and wildcards, without variables, control characters and more than 200 slashes", .text.escape_debug())]
     Literal {
         /// What was given.
         text: Box<str>,

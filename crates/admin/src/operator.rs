@@ -15,6 +15,7 @@ use crate::context::Context;
 use crate::credential::{CredentialError, Described, Issued, blank, delete_found, exists, find};
 use crate::kind::check_not_reserved;
 use crate::password::NewSecret;
+use crate::rule::{RuleError, RuleWarning, check_sendable};
 use crate::view::CredentialTrace;
 
 /// An operator to be made.
@@ -44,6 +45,7 @@ pub fn create<S: AdminStore>(
         return Err(CredentialError::OperatorAt { name });
     }
     check_not_reserved(&name)?;
+    new.rules.iter().try_for_each(check_sendable)?;
     // What can be refused is refused before a password is hashed.
     let (known, params) = {
         let mut transaction = store.begin(Intent::Read)?;
@@ -77,6 +79,16 @@ pub fn create<S: AdminStore>(
         secret: secret.shown_once,
         old_secret_until: None,
     })
+}
+
+/// Says what the rules of a new operator would not do.
+///
+/// # Errors
+///
+/// Returns [`RuleError`] for a rule that [`create`] would refuse.
+pub fn rule_warnings(rules: &[Rule]) -> Result<Vec<RuleWarning>, RuleError> {
+    rules.iter().try_for_each(check_sendable)?;
+    Ok(rules.iter().flat_map(RuleWarning::of_text).collect())
 }
 
 /// All operators, by name.

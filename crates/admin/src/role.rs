@@ -14,12 +14,12 @@ use crate::jwt;
 use crate::rule::{RuleChange, RuleError};
 use crate::tenant::{self, TenantError};
 use crate::text::Text;
-use crate::user::Holding;
+use crate::user;
 use crate::view::RoleView;
 
 mod preview;
 
-pub use self::preview::{Effect, preview};
+pub use self::preview::{Effect, preview, rule_warnings};
 
 /// A role to be made.
 #[derive(Clone, Debug)]
@@ -168,7 +168,7 @@ pub fn delete<S: AdminStore>(
         });
     }
     // Of a user's session in the tenant nothing else tells that it has to end.
-    let users = Holding::all(&mut transaction, tenant, name)?;
+    let users = user::holders(&mut transaction, tenant, name)?;
     let subject = subject_of(&role);
     let ended = jwt::end(&mut transaction, Some(tenant), context, &subject, |token| {
         token.role == *name
@@ -181,7 +181,7 @@ pub fn delete<S: AdminStore>(
         None::<&RoleView>,
     );
     let (rows, mut changes) = ended.and(row, Change::Tenant(tenant.clone()));
-    let users = users.iter().map(|held| Change::Credential(held.user.id));
+    let users = users.iter().map(|user| Change::Credential(user.id));
     changes.extend(users);
     transaction.commit(&rows, &changes)?;
     Ok(())
@@ -306,7 +306,6 @@ mod tests {
     use crate::fixture::{
         Fixture, adding, application_name, login_name, removing, role_name, tenant_id,
     };
-    use crate::user;
 
     fn with_role() -> Fixture {
         let mut fixture = Fixture::with_credential();

@@ -3,6 +3,12 @@
 use countersign_core::name::GroupPath;
 use countersign_core::role::RoleRule;
 use countersign_core::rule::{Action, Limits, Pattern, Rule};
+use countersign_core::topic::{NotSendable, sendable};
+
+mod warning;
+
+pub(crate) use self::warning::Reach;
+pub use self::warning::RuleWarning;
 
 /// What is to become of a list of rules.
 #[derive(Clone, Debug)]
@@ -55,6 +61,7 @@ impl RuleChange {
         };
         match self {
             Self::Add(rule) => {
+                check_sendable(rule)?;
                 let added = RoleRule {
                     rule: rule.clone(),
                     group: group.cloned(),
@@ -103,6 +110,15 @@ impl RuleChange {
     }
 }
 
+/// Refuses a rule about topics that no broker carries.
+pub(crate) fn check_sendable(rule: &Rule) -> Result<(), RuleError> {
+    let pattern = rule.pattern().as_str();
+    sendable(pattern).map_err(|why| RuleError::NotSendable {
+        pattern: pattern.escape_debug().collect(),
+        why,
+    })
+}
+
 /// Why a rule was not given or taken away.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -120,6 +136,14 @@ pub enum RuleError {
         action: Action,
         /// Which topics.
         pattern: Pattern,
+    },
+    /// No broker carries such topics.
+    #[error("`{pattern}` is not a pattern: {why}")]
+    NotSendable {
+        /// The pattern, with control characters escaped.
+        pattern: String,
+        /// Why.
+        why: NotSendable,
     },
     /// It names the broker's own topics.
     #[error(

@@ -8,6 +8,7 @@ use countersign_core::scheme::{
 use countersign_core::store::{AdminStore, AdminTransaction as _, Intent, StoreError};
 
 use crate::context::Context;
+use crate::rule::{RuleError, check_sendable};
 use crate::view::SchemeView;
 
 /// All schemes, built in and added.
@@ -39,6 +40,7 @@ pub fn add<S: AdminStore>(
     context: &Context<'_>,
     scheme: &Scheme,
 ) -> Result<(), SchemeError> {
+    scheme.rules().try_for_each(|rule| check_sendable(&rule))?;
     let mut transaction = store.begin(Intent::Write)?;
     transaction.schemes()?.add(scheme.clone())?;
     transaction.add_scheme(scheme)?;
@@ -153,6 +155,9 @@ pub enum SchemeError {
         /// Those that there are.
         known: String,
     },
+    /// Something is wrong with a rule of it.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -24,7 +24,7 @@ use crate::view::UserTrace;
 mod grant;
 mod mfa;
 
-pub(crate) use self::grant::Holding;
+pub(crate) use self::grant::holders;
 pub use self::grant::{NewGrant, grant, ungrant};
 pub use self::mfa::{Enrolment, confirm, disable, enrol};
 

@@ -66,6 +66,17 @@ impl Output {
         Ok(stdout.flush()?)
     }
 
+    /// Warns of something that was done all the same. Standard output is for
+    /// what was asked for, so this goes elsewhere.
+    pub(crate) fn warn(self, warning: &impl core::fmt::Display) {
+        // Who can't be warned can't be told that either.
+        let _ = writeln!(
+            io::stderr(),
+            "countersign: warning: {}",
+            one_line(&warning.to_string())
+        );
+    }
+
     /// Prints one thing as JSON on a line of its own.
     pub(crate) fn line(self, record: &impl Serialize) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();

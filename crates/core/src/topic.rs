@@ -11,9 +11,11 @@ use core::fmt;
 
 mod filter;
 pub(crate) mod levels;
+mod sendable;
 mod subscription;
 
 pub use filter::{FilterRef, TopicFilter};
+pub use sendable::{NotSendable, sendable};
 pub use subscription::{Subscription, SubscriptionError};
 
 /// A topic that a message can carry: no wildcards (MQTT 5.0 §4.7.3).

@@ -50,3 +50,37 @@ on_every_broker! {
         wait_until("the session has its default rights again", || may("acme/other/command", 2, true));
     }
 }
+
+on_every_broker! {
+    fn check_answers_what_the_broker_answers_by_itself(version) {
+        let site = Site::start(version);
+        let patterns = ["#", "$SYS/#", "$CONTROL/#", "$other/#"];
+        let rules = patterns.map(|it| ["--publish", it, "--subscribe", it]).concat();
+        let login = site.operator("root", &rules);
+        let deep = |slashes: usize| "/".repeat(slashes);
+        let shared = |slashes: usize| format!("$share/g/{}", deep(slashes.saturating_sub(2)));
+        let published = [
+            "$SYS/custom", "$SYS", "$SYSx/y", "$SYS/broker/connection/x/state", "$other/x", "$share/g/x",
+            "a/$SYS/x", "a\u{1}b", "a\tb", "a\u{7f}b", "a\u{9f}b", "a\u{a0}b", "a\u{fdd0}b", "a\u{ffff}b",
+            "a\u{1fffe}b", "a\u{feff}b", "a/+", "a#", &deep(200), &deep(201),
+        ];
+        let subscribed = [
+            "$SYS/#", "$CONTROL/#", "$share", "$share/g", "$share//x", "$share/+/x", "$share/g#/x", "$share/g/#",
+            "$sharex/y", "a/#/b", "a+", "a\u{1}b", "a\u{9f}b", "a\u{fffe}b", "a\u{a0}b", &deep(200), &deep(201),
+            &shared(200), &shared(201),
+        ];
+        let uses = published.map(|topic| ("publish", topic)).into_iter();
+        for (index, (act, topic)) in uses.chain(subscribed.map(|it| ("subscribe", it))).enumerate() {
+            let mut client = login.connect_v5(&format!("c{index}")).accepted(site.port());
+            // Where it closes the connection, it answers nothing.
+            let code = match act {
+                "publish" => client.publish(topic, b"x", 1, false).ok(),
+                _ => client.subscribe(&[(topic, 0)]).ok().and_then(|codes| codes.first().copied()),
+            };
+            let ran = site.cli.run(&["check", act, "--username", "root", "--json", "--", topic]);
+            let is_allowed = code.is_some_and(|code| code < 0x80);
+            assert_eq!(ran.code == Some(0), is_allowed, "{act} {topic:?}: {code:?}, {}", ran.stdout);
+            assert!(code.is_some() || ran.stdout.contains("malformed"), "{topic:?}: {}", ran.stdout);
+        }
+    }
+}

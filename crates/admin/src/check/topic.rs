@@ -14,6 +14,7 @@ use countersign_core::store::{AdminStore, GateStore, StoreError};
 use countersign_core::tenant::Tenant;
 use countersign_core::topic::{Subscription, TopicName};
 
+use super::broker;
 use super::look::{Looseness, remembered};
 use super::rights::{Considered, Judged};
 use super::{Asker, Who};
@@ -197,6 +198,10 @@ impl<S: AdminStore + GateStore> Asker<'_, S> {
         } = judged.rights.explain(usage, &self.walls);
         if let Some(whatever_rules_say) = control::judge(usage, is_authenticated) {
             verdict = whatever_rules_say;
+            decided_by = None;
+        }
+        if let Some(reason) = broker::refuses(ask.usage) {
+            verdict = Verdict::Deny(reason);
             decided_by = None;
         }
         let in_way = verdict == Verdict::Deny(Reason::OtherTenant);

@@ -1,13 +1,16 @@
 //! Rules of single credentials, besides those of their scheme and roles.
 
+use countersign_core::credential::Credential;
 use countersign_core::name::LoginName;
+use countersign_core::rights::Rights;
 use countersign_core::role::RoleRule;
 use countersign_core::rule::Rule;
-use countersign_core::store::AdminStore;
+use countersign_core::store::{AdminStore, AdminTransaction as _, Intent};
 
-use super::{CredentialError, Described, act_on};
+use super::{CredentialError, Described, act_on, find};
 use crate::context::Context;
-use crate::rule::RuleChange;
+use crate::difference::Ground;
+use crate::rule::{Reach, RuleChange, RuleWarning};
 
 /// Changes the rules of a credential, an operator's among them, and returns
 /// what it is then.
@@ -33,17 +36,70 @@ pub fn change_rules<S: AdminStore>(
     };
     let (described, ()) = act_on(store, context, name, act, |_, described| {
         let credential = &mut described.credential;
-        if credential.tenant.is_some() {
-            change.check_for_tenant()?;
-        }
-        let unbound = |rule: Rule| RoleRule { rule, group: None };
-        let rules = core::mem::take(&mut credential.rules);
-        let mut rules: Vec<_> = rules.into_iter().map(unbound).collect();
-        change.apply(&mut rules, None)?;
-        credential.rules = rules.into_iter().map(|bound| bound.rule).collect();
+        credential.rules = changed(credential, change)?;
         Ok(())
     })?;
     Ok(described)
+}
+
+/// Says what a new rule of a credential would not do. Nothing is changed.
+///
+/// # Errors
+///
+/// Returns [`CredentialError`] when [`change_rules`] would refuse, or when the
+/// store can't be read.
+pub fn rule_warnings<S: AdminStore>(
+    store: &mut S,
+    name: &LoginName,
+    change: &RuleChange,
+) -> Result<Vec<RuleWarning>, CredentialError> {
+    let RuleChange::Add(rule) = change else {
+        return Ok(Vec::new());
+    };
+    let mut transaction = store.begin(Intent::Read)?;
+    let before = find(&mut transaction, name)?.credential;
+    let after = Credential {
+        rules: changed(&before, change)?,
+        ..before.clone()
+    };
+    let alone = Credential {
+        rules: vec![rule.clone()],
+        ..before.clone()
+    };
+    let (tenant, mut roles) = match &before.tenant {
+        Some(id) => (transaction.tenant(id)?, transaction.roles(Some(id))?),
+        None => (None, Vec::new()),
+    };
+    roles.retain(|role| before.roles.contains(&role.name));
+    let ground = Ground::read(&mut transaction, tenant)?;
+    let ids = ground.client_ids(&after, &roles);
+    let difference = ground.compare(
+        |id| ground.rights_of(&before, &roles, id),
+        |id| ground.rights_of(&after, &roles, id),
+        &[],
+        &ids,
+    );
+    let alone = Rights::of_credential(&alone, ids.first(), ground.tenant(), None, &[], &[]);
+    let reach = Reach {
+        is_known: true,
+        makes_difference: !difference.is_none(),
+        has_value: ground.allow_something(&alone),
+        is_by_default: ground.gives_by_default(&before),
+    };
+    let mut warnings = RuleWarning::of_text(rule);
+    warnings.extend(RuleWarning::of_reach(rule, ground.tenant(), reach));
+    Ok(warnings)
+}
+
+/// The rules that a credential would have.
+fn changed(credential: &Credential, change: &RuleChange) -> Result<Vec<Rule>, CredentialError> {
+    if credential.tenant.is_some() {
+        change.check_for_tenant()?;
+    }
+    let unbound = |rule| RoleRule { rule, group: None };
+    let mut rules: Vec<_> = credential.rules.iter().cloned().map(unbound).collect();
+    change.apply(&mut rules, None)?;
+    Ok(rules.into_iter().map(|bound| bound.rule).collect())
 }
 
 #[cfg(test)]

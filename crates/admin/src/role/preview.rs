@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::kind::Kind;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::rights::{Grants, Rights, TopicUses, Values};
 use countersign_core::role::{Role, RoleName};
-use countersign_core::store::{AdminStore, AdminTransaction, CredentialQuery, Intent};
+use countersign_core::store::{AdminStore, AdminTransaction, Intent};
 use countersign_core::user::Grant;
 
 use super::{RoleError, changed, find};
-use crate::credential::{CredentialError, for_each};
+use crate::credential::CredentialError;
 use crate::difference::{ClientIds, Difference, Ground};
-use crate::rule::RuleChange;
+use crate::rule::{Reach, RuleChange, RuleWarning};
 use crate::tenant;
-use crate::user::Holding;
 
 /// What a change of a role would do to one credential or user.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -56,48 +56,91 @@ pub fn preview<S: AdminStore>(
         }
     }
     let mut effects = Vec::new();
-    for_each_holder(&mut transaction, &before, &after, |holder, change| {
+    let change = Change::read(&mut transaction, &before, &after)?;
+    let ids = transaction.holders_of_role(tenant, name)?;
+    for_each_holder(&mut transaction, tenant, ids, |holder| {
         let credential = holder.credential();
         let connected = connected.get(&credential.id).map_or(&[][..], Vec::as_slice);
-        let Difference { gains, loses } = change.of(holder, connected);
-        if !(gains.is_empty() && loses.is_empty()) {
+        let difference = change.of(holder, connected);
+        if !difference.is_none() {
             effects.push(Effect {
                 name: credential.name.clone(),
                 is_connected: !connected.is_empty(),
-                gains,
-                loses,
+                gains: difference.gains,
+                loses: difference.loses,
             });
         }
     })?;
     Ok(effects)
 }
 
-/// Shows all who hold a role to `each`, with what is to become of the role.
+/// Says what a new rule of a role would not do. Nothing is changed.
+///
+/// Whether it adds something is said where few hold the role.
+///
+/// # Errors
+///
+/// Returns [`CredentialError`] when [`change_rules`](super::change_rules) would
+/// refuse, or when the store can't be read.
+pub fn rule_warnings<S: AdminStore>(
+    store: &mut S,
+    tenant: &TenantId,
+    name: &RoleName,
+    change: &RuleChange,
+    group: Option<&GroupPath>,
+) -> Result<Vec<RuleWarning>, CredentialError> {
+    let RuleChange::Add(rule) = change else {
+        return Ok(Vec::new());
+    };
+    let mut transaction = store.begin(Intent::Read)?;
+    let before = find(&mut transaction, tenant, name)?;
+    let after = changed(&before, change, group).map_err(RoleError::from)?;
+    let alone = Role {
+        rules: after
+            .rules
+            .iter()
+            .filter(|it| it.rule == *rule)
+            .cloned()
+            .collect(),
+        ..before.clone()
+    };
+    let change = Change::read(&mut transaction, &before, &after)?;
+    let mut ids = transaction.holders_of_role(tenant, name)?;
+    let are_few = ids.len() <= FEW;
+    ids.truncate(FEW);
+    let mut reach = Reach::default();
+    for_each_holder(&mut transaction, tenant, ids, |holder| {
+        let credential = holder.credential();
+        reach.is_known = are_few;
+        reach.makes_difference |= !change.of(holder, &[]).is_none();
+        reach.has_value |= change.allows_something_alone(holder, &alone);
+        reach.is_by_default |= change.ground.gives_by_default(credential);
+    })?;
+    let mut warnings = RuleWarning::of_text(rule);
+    warnings.extend(RuleWarning::of_reach(rule, change.ground.tenant(), reach));
+    Ok(warnings)
+}
+
+/// Shows the devices, things and users among those who hold a role to `each`.
 fn for_each_holder<T: AdminTransaction>(
     transaction: &mut T,
-    before: &Role,
-    after: &Role,
-    mut each: impl FnMut(Holder<'_>, &Change),
+    tenant: &TenantId,
+    ids: Vec<CredentialId>,
+    mut each: impl FnMut(Holder<'_>),
 ) -> Result<(), CredentialError> {
-    let Role { tenant, name, .. } = before;
-    let change = Change::read(transaction, before, after)?;
-    let credentials = CredentialQuery {
-        tenant: Some(tenant.clone()),
-        ..CredentialQuery::default()
-    };
-    for_each(transaction, credentials, |credential| {
-        if credential.roles.contains(name) {
-            each(Holder::Credential(credential), &change);
+    for id in ids {
+        let Some(credential) = transaction.credential_by_id(id)? else {
+            continue;
+        };
+        match &credential.kind {
+            Kind::Device | Kind::Thing(_) => each(Holder::Credential(&credential)),
+            Kind::User(user) => {
+                if let Some(grant) = user.grant_in(tenant) {
+                    each(Holder::User(&credential, grant));
+                }
+            }
+            Kind::Application(_) | Kind::Bearer => {}
         }
-        Ok::<_, CredentialError>(())
-    })?;
-    for thing in transaction.things(Some(tenant), None)? {
-        if thing.roles.contains(name) {
-            each(Holder::Credential(&thing), &change);
-        }
-    }
-    for Holding { user, grant } in &Holding::all(transaction, tenant, name)? {
-        each(Holder::User(user, grant), &change);
     }
     Ok(())
 }
@@ -148,9 +191,28 @@ impl Change {
         })
     }
 
-    /// What a holder of the role would gain and lose.
-    fn of(&self, holder: Holder<'_>, connected: &[Arc<str>]) -> Difference {
-        let ids = match holder {
+    /// Says whether the rules of a role alone would allow a holder something.
+    fn allows_something_alone(&self, holder: Holder<'_>, alone: &Role) -> bool {
+        let ids = self.client_ids(holder);
+        let roles = core::slice::from_ref(alone);
+        let rights = match (holder, self.ground.tenant()) {
+            (Holder::Credential(credential), tenant) => {
+                let bare = Credential {
+                    rules: Vec::new(),
+                    ..credential.clone()
+                };
+                Rights::of_credential(&bare, ids.first(), tenant, None, roles, &[])
+            }
+            (Holder::User(credential, _), Some(tenant)) => {
+                Rights::of_user(credential, ids.first().unwrap_or_default(), tenant, roles)
+            }
+            (Holder::User(..), None) => Rights::none(),
+        };
+        self.ground.allow_something(&rights)
+    }
+
+    fn client_ids(&self, holder: Holder<'_>) -> ClientIds {
+        match holder {
             Holder::Credential(credential) => {
                 let held = [&self.before, &self.after].map(|roles| held_by(credential, roles));
                 self.ground.client_ids(credential, &held.concat())
@@ -164,7 +226,12 @@ impl Change {
                 }
                 None => ClientIds::One(None),
             },
-        };
+        }
+    }
+
+    /// What a holder of the role would gain and lose.
+    fn of(&self, holder: Holder<'_>, connected: &[Arc<str>]) -> Difference {
+        let ids = self.client_ids(holder);
         let rights = |roles: &[Role], client_id: Option<&str>| match (holder, self.ground.tenant())
         {
             (Holder::Credential(credential), _) => {
@@ -184,6 +251,9 @@ impl Change {
         )
     }
 }
+
+/// How many who hold a role are looked at to say that a rule adds nothing.
+const FEW: usize = 1_000;
 
 fn held_by(credential: &Credential, roles: &[Role]) -> Vec<Role> {
     let is_held = |role: &&Role| credential.roles.contains(&role.name);

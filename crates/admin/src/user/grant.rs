@@ -111,33 +111,22 @@ pub fn ungrant<S: AdminStore>(
     )
 }
 
-/// A user who holds a role in a tenant.
-pub(crate) struct Holding {
-    pub(crate) user: Credential,
-    pub(crate) grant: Grant,
-}
-
-impl Holding {
-    /// All users who are granted a role.
-    pub(crate) fn all<T: AdminTransaction>(
-        transaction: &mut T,
-        tenant: &TenantId,
-        name: &RoleName,
-    ) -> Result<Vec<Self>, StoreError> {
-        let wanted = GrantedRight::Role(name.clone());
-        let users = transaction.users()?.into_iter();
-        Ok(users
-            .filter_map(|user| {
-                let grant = match &user.kind {
-                    Kind::User(about) => about.grant_in(tenant)?.clone(),
-                    Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => {
-                        return None;
-                    }
-                };
-                (grant.right == wanted).then_some(Self { user, grant })
-            })
-            .collect())
-    }
+/// All users who are granted a role.
+pub(crate) fn holders<T: AdminTransaction>(
+    transaction: &mut T,
+    tenant: &TenantId,
+    name: &RoleName,
+) -> Result<Vec<Credential>, StoreError> {
+    let wanted = GrantedRight::Role(name.clone());
+    let mut users = transaction.users()?;
+    users.retain(|user| match &user.kind {
+        Kind::User(about) => {
+            let grant = about.grant_in(tenant);
+            grant.is_some_and(|grant| grant.right == wanted)
+        }
+        Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => false,
+    });
+    Ok(users)
 }
 
 /// One act on the grants of a user in a tenant.

@@ -115,9 +115,16 @@ impl RuleOf {
             Some(effect) => self.words.adding(effect)?,
             None => self.words.removing(),
         };
-        act(invocation, |store, context| {
-            credential::change_rules(store, context, &name, &change)
-        })
+        let (changed, warnings) = invocation.act(|store, context| {
+            let warnings = credential::rule_warnings(store, &name, &change)?;
+            let changed = credential::change_rules(store, context, &name, &change)?;
+            Ok::<_, CredentialError>((changed, warnings))
+        })?;
+        print(invocation, &changed)?;
+        for warning in &warnings {
+            invocation.output.warn(warning);
+        }
+        Ok(())
     }
 }
 

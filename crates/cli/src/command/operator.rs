@@ -91,8 +91,14 @@ impl OperatorCreate {
             secret: self.secret.read()?,
             rules: publish.chain(subscribe).collect(),
         };
+        let warnings = operator::rule_warnings(&new.rules)
+            .map_err(|error| Failure::usage(error.to_string()))?;
         let issued = invocation.act(|store, context| operator::create(store, context, new))?;
-        invocation.output.record(&NewOperatorView::of(&issued))
+        invocation.output.record(&NewOperatorView::of(&issued))?;
+        for warning in &warnings {
+            invocation.output.warn(warning);
+        }
+        Ok(())
     }
 }
 

@@ -148,10 +148,16 @@ impl RuleOf {
         if self.dry_run {
             return preview(invocation, &tenant, &name, &change, group);
         }
-        let role = invocation.act(|store, context| {
-            role::change_rules(store, context, &tenant, &name, &change, group)
+        let (role, warnings) = invocation.act(|store, context| {
+            let warnings = role::rule_warnings(store, &tenant, &name, &change, group)?;
+            let role = role::change_rules(store, context, &tenant, &name, &change, group)?;
+            Ok::<_, Failure>((role, warnings))
         })?;
-        print(invocation, &role)
+        print(invocation, &role)?;
+        for warning in &warnings {
+            invocation.output.warn(warning);
+        }
+        Ok(())
     }
 }
 

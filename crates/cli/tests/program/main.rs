@@ -24,6 +24,8 @@ mod refusals;
 #[cfg(test)]
 mod roles;
 #[cfg(test)]
+mod rule_warnings;
+#[cfg(test)]
 mod schemes;
 #[cfg(test)]
 mod support;

@@ -94,6 +94,7 @@ fn a_role_in_use_goes_only_with_a_cascade() {
 #[test]
 fn a_credential_has_rules_of_its_own() {
     let shop = Shop::with_credential();
+    shop.run("tenant set acme --default-rights none").done();
     let line = "credential allow dev1@acme publish acme/a --max-qos 1 --no-retain";
     let shown = shop.json(line);
     assert_eq!(shown, shop.json("credential show dev1@acme"));

@@ -119,6 +119,15 @@ impl Ran {
         self
     }
 
+    /// The run, which must have been done, and what it warned of.
+    #[track_caller]
+    pub(crate) fn warned(mut self) -> (Self, String) {
+        let warnings = core::mem::take(&mut self.stderr);
+        let is_warning = |line: &str| line.starts_with("countersign: warning: ");
+        assert!(warnings.lines().all(is_warning), "{warnings}");
+        (self.done(), warnings)
+    }
+
     /// The run's one line of complaint, which must be all that it printed.
     #[track_caller]
     pub(crate) fn refused(self, code: i32) -> String {

@@ -1,0 +1,158 @@
+//! What a rule does not do, though the one who wrote it may think so.
+
+use core::fmt;
+
+use countersign_core::name::TenantId;
+use countersign_core::rule::{Action, Effect, Namespaces, Rule};
+use countersign_core::tenant::Tenant;
+use countersign_core::topic::TopicFilter;
+
+use crate::check::{BRIDGE_STATES, keeps_some_of};
+
+/// Says what a rule that is written all the same does not do.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum RuleWarning {
+    /// It allows what all whom it concerns may do already.
+    AddsNothing {
+        /// The rule.
+        rule: Rule,
+        /// The tenant whose default rights allow it, if it is these.
+        by_default: Option<TenantId>,
+    },
+    /// Brokers refuse to publish there, whoever asks.
+    KeptByBroker {
+        /// The rule.
+        rule: Rule,
+    },
+    /// It holds what Mosquitto's ACL files take for a variable.
+    Literal {
+        /// What it holds.
+        written: &'static str,
+        /// What may be meant.
+        meant: &'static str,
+    },
+    /// A variable has no value that can stand in a topic.
+    NoValue {
+        /// The rule.
+        rule: Rule,
+    },
+    /// It is about topics that its tenant does not own.
+    OutsideNamespaces {
+        /// The rule.
+        rule: Rule,
+        /// The tenant.
+        tenant: TenantId,
+        /// What the tenant owns.
+        namespaces: Namespaces,
+    },
+}
+
+impl RuleWarning {
+    /// What can be said of a rule by its text.
+    pub(crate) fn of_text(rule: &Rule) -> Vec<Self> {
+        let text = rule.pattern().as_str();
+        let literals = [("%u", "${username}"), ("%c", "${client_id}")];
+        let mut warnings: Vec<_> = literals
+            .into_iter()
+            .filter(|(written, _)| text.contains(written))
+            .map(|(written, meant)| Self::Literal { written, meant })
+            .collect();
+        let publishes = matches!(rule.action(), Action::Both | Action::Publish);
+        if rule.effect() == Effect::Allow && publishes && keeps_some_of(rule.pattern()) {
+            warnings.push(Self::KeptByBroker { rule: rule.clone() });
+        }
+        warnings
+    }
+}
+
+impl fmt::Display for RuleWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AddsNothing {
+                rule,
+                by_default: Some(tenant),
+            } => write!(
+                f,
+                "`{rule}` adds nothing: tenant `{tenant}` allows all of its namespaces by default, \
+                 and an allow rule narrows nothing; `tenant set {tenant} --default-rights none` \
+                 leaves what rules allow"
+            ),
+            Self::AddsNothing {
+                rule,
+                by_default: None,
+            } => write!(
+                f,
+                "`{rule}` adds nothing: other rules allow all of it already"
+            ),
+            Self::KeptByBroker { rule } => write!(
+                f,
+                "brokers refuse to publish to `$SYS`, apart from `{BRIDGE_STATES}`, whatever \
+                 `{rule}` allows"
+            ),
+            Self::Literal { written, meant } => {
+                write!(f, "`{written}` is literal here; write `{meant}`")
+            }
+            Self::NoValue { rule } => write!(
+                f,
+                "`{rule}` allows nothing as long as its variables have no value that can stand in \
+                 one level of a topic"
+            ),
+            Self::OutsideNamespaces {
+                rule,
+                tenant,
+                namespaces,
+            } => {
+                let owned: Vec<_> = namespaces.iter().map(TopicFilter::as_str).collect();
+                write!(
+                    f,
+                    "`{rule}` reaches nothing: tenant `{tenant}` owns `{}` alone",
+                    owned.join("`, `")
+                )
+            }
+        }
+    }
+}
+
+/// What becomes of those whom a new rule concerns.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Reach {
+    /// They were looked at, all of them, and there is one at least.
+    pub(crate) is_known: bool,
+    /// The rule makes a difference to one of them.
+    pub(crate) makes_difference: bool,
+    /// The rule alone would allow one of them something.
+    pub(crate) has_value: bool,
+    /// One of them has rights by default.
+    pub(crate) is_by_default: bool,
+}
+
+impl RuleWarning {
+    /// What can be said of a new rule by what it does in its tenant, or outside
+    /// of all tenants.
+    pub(crate) fn of_reach(rule: &Rule, tenant: Option<&Tenant>, reach: Reach) -> Option<Self> {
+        if reach.makes_difference {
+            return None;
+        }
+        let widest = rule.pattern().widest();
+        if let Some(tenant) = tenant.filter(|tenant| !tenant.namespaces.could_reach(&widest)) {
+            return Some(Self::OutsideNamespaces {
+                rule: rule.clone(),
+                tenant: tenant.id.clone(),
+                namespaces: tenant.namespaces.clone(),
+            });
+        }
+        let is_idle = reach.is_known && rule.effect() == Effect::Allow;
+        if !is_idle {
+            None
+        } else if reach.has_value {
+            let by_default = tenant.filter(|_| reach.is_by_default);
+            Some(Self::AddsNothing {
+                rule: rule.clone(),
+                by_default: by_default.map(|tenant| tenant.id.clone()),
+            })
+        } else {
+            Some(Self::NoValue { rule: rule.clone() })
+        }
+    }
+}

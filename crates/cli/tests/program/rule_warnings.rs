@@ -1,0 +1,102 @@
+//! Rules that are written and do not do what they seem to, and rules that are
+//! refused because no broker could ever ask about them.
+
+use crate::support::Shop;
+
+#[test]
+fn a_rule_that_adds_nothing_or_reaches_nothing_is_written_with_a_warning() {
+    let shop = Shop::with_credential();
+    shop.run("role create ops --tenant acme").done();
+    shop.run("tenant create bare --default-rights none").done();
+    shop.run("credential create dev2 --tenant bare").done();
+    for (line, says) in [
+        (
+            "credential allow dev1@acme publish acme/${username}/# --max-qos 1 --no-retain",
+            "adds nothing: tenant `acme` allows all of its namespaces by default",
+        ),
+        (
+            "credential allow dev1@acme publish other/#",
+            "reaches nothing: tenant `acme` owns `acme/#` alone",
+        ),
+        (
+            "credential allow dev2@bare publish acme/%u/#",
+            "`%u` is literal here; write `${username}`",
+        ),
+        (
+            "credential allow dev2@bare subscribe bare/%c",
+            "`%c` is literal here; write `${client_id}`",
+        ),
+        (
+            "credential allow dev2@bare publish bare/${attr.line}",
+            "as long as its variables have no value",
+        ),
+        ("credential allow dev2@bare publish bare/#", ""),
+        (
+            "credential allow dev2@bare publish bare/a",
+            "adds nothing: other rules allow all of it already",
+        ),
+        ("credential deny dev2@bare publish bare/b", ""),
+        ("role allow ops --tenant acme publish acme/a", ""),
+        (
+            "role allow ops --tenant acme publish nowhere/a",
+            "reaches nothing",
+        ),
+        ("credential set dev1@acme --add-role ops", ""),
+        (
+            "role allow ops --tenant acme subscribe acme/a",
+            "adds nothing: tenant `acme` allows",
+        ),
+        ("role deny ops --tenant acme both acme/secret/#", ""),
+        (
+            "operator create bridge --publish $SYS/broker/connection/${client_id}/state",
+            "",
+        ),
+        (
+            "operator create monitor --publish $SYS/# --subscribe $SYS/#",
+            "brokers refuse to publish to `$SYS`",
+        ),
+        (
+            "credential allow monitor publish $SYS/x",
+            "brokers refuse to publish to `$SYS`",
+        ),
+    ] {
+        let (_, said) = shop.run(line).warned();
+        assert_eq!(said.is_empty(), says.is_empty(), "{line}: {said}");
+        assert!(said.contains(says), "{line}: {said}");
+    }
+    let line = "credential allow dev1@acme publish acme/b --json";
+    let (ran, said) = shop.run(line).warned();
+    assert!(ran.json().is_object() && said.contains("adds nothing"));
+}
+
+#[test]
+fn a_rule_about_topics_that_no_broker_carries_is_refused() {
+    let shop = Shop::with_credential();
+    shop.run("role create ops --tenant acme").done();
+    let before = shop.content();
+    let deep = format!("acme{}", "/x".repeat(201));
+    for pattern in ["acme/\u{7}", "acme/\u{85}/#", "acme/\u{fffe}", &deep] {
+        for words in [
+            &["role", "allow", "ops", "--tenant", "acme", "both", pattern][..],
+            &[
+                "role",
+                "allow",
+                "ops",
+                "--tenant",
+                "acme",
+                "both",
+                pattern,
+                "--dry-run",
+            ],
+            &["credential", "deny", "dev1@acme", "both", pattern],
+        ] {
+            let said = shop.run_words(words).refused(1);
+            assert!(said.contains("brokers close the connection"), "{said}");
+        }
+        let words = ["operator", "create", "monitor", "--publish", pattern];
+        shop.run_words(&words).refused(2);
+        let words = ["tenant", "create", "x", "--namespace", pattern];
+        shop.run_words(&words).refused(2);
+    }
+    assert_eq!(shop.content(), before);
+}
