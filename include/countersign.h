@@ -356,6 +356,10 @@ typedef enum countersign_reason {
    * Too many logins failed before this one, which was not looked at.
    */
   COUNTERSIGN_REASON_TOO_MANY_FAILURES = 23,
+  /**
+   * There are as many as there may be.
+   */
+  COUNTERSIGN_REASON_OVER_LIMIT = 24,
 } countersign_reason;
 
 /**

@@ -9,11 +9,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use countersign_core::auto_registration::AutoRegistration;
 use countersign_core::client_id::ClientId;
 use countersign_core::connect::{
     Circumstances, Decision, Identity, Registration, Request, Reservation, SessionUse, Site, decide,
 };
 use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::kind::Kind;
 use countersign_core::name::TenantId;
 use countersign_core::options::Options;
 use countersign_core::reason::Reason;
@@ -249,6 +251,11 @@ impl<'s, S: AdminStore + GateStore> Asker<'s, S> {
         };
         let mut decision = decide(&request, &at, &mut look, &mut check)?;
         if let Decision::Register(Registration { application, key }) = &decision {
+            if matches!(&application.kind, Kind::Application(about)
+                if about.registers.as_ref().is_some_and(AutoRegistration::is_full))
+            {
+                return Ok(Err(Reason::OverLimit));
+            }
             let Ok(mut thing) = thing::of_application(application, key, self.now) else {
                 return Ok(Err(Reason::UnknownName));
             };
@@ -484,7 +491,7 @@ mod tests {
     fn a_thing_that_would_register_itself_is_let_in() {
         let mut fixture = Fixture::with_credential();
         let about = Application {
-            registers_things: true,
+            registers: Some(AutoRegistration::default()),
             ..Application::default()
         };
         let open = fixture.application("open", about);

@@ -99,6 +99,12 @@ pub fn create<S: AdminStore>(
         }
     }
     let (key_id, key) = key::current(&mut transaction, &new.tenant, context)?;
+    if !transaction.make_room_for_token(new.issuer, context.now, MOST_TOKENS)? {
+        return Err(JwtError::TooMany {
+            what: "living tokens of one issuer",
+            most: MOST_TOKENS.into(),
+        });
+    }
     let bearer = bearer(&mut transaction, &new, context.now)?;
     let claims = Claims {
         jti: TokenId::generate(context.random_bits()?),
@@ -234,6 +240,12 @@ fn bearer<T: AdminTransaction>(
     let taken = || JwtError::NameTaken { name: name.clone() };
     let found = match transaction.credential(&name)? {
         Some(found) => found,
+        None if transaction.bearers(&new.tenant)? >= MOST_BEARERS => {
+            return Err(JwtError::TooMany {
+                what: "bearers of tokens in one tenant",
+                most: MOST_BEARERS,
+            });
+        }
         None => {
             let scheme = SchemeName::parse(SCHEME).map_err(|_| taken())?;
             let tenant = Some(new.tenant.clone());
@@ -324,10 +336,26 @@ pub enum JwtError {
     /// Something is wrong with a thing.
     #[error(transparent)]
     Thing(#[from] ThingError),
+    /// There are as many as there may be.
+    #[error(
+        "there are {most} {what}, and may be no more; use a `whoami` again, or wait until tokens end"
+    )]
+    TooMany {
+        /// What there is.
+        what: &'static str,
+        /// How many there may be.
+        most: u64,
+    },
     /// The key file is of no use.
     #[error("{0}")]
     Vault(#[from] VaultError),
 }
+
+/// As many tokens of one issuer as may live at once.
+const MOST_TOKENS: u32 = 1_000;
+
+/// As many names as the tokens of one tenant may ever be for.
+const MOST_BEARERS: u64 = 10_000;
 
 /// Under which bearers stand; nothing of it matters to them.
 const SCHEME: &str = "basic";

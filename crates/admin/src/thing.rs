@@ -87,7 +87,7 @@ pub fn of_application(
         name: application.name.clone(),
     };
     let about = match &application.kind {
-        Kind::Application(about) => *about,
+        Kind::Application(about) => about,
         Kind::Bearer | Kind::Device | Kind::Thing(_) | Kind::User(_) => {
             return Err(no_application());
         }
@@ -96,7 +96,7 @@ pub fn of_application(
         application: application.id,
         application_name: ApplicationName::of_credential(&application.name)
             .ok_or_else(no_application)?,
-        of: about,
+        is_org_admin: about.is_org_admin,
     });
     let (tenant, scheme) = (application.tenant.clone(), application.scheme.clone());
     Ok(Credential {

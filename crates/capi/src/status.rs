@@ -105,6 +105,8 @@ pub enum countersign_reason {
     COUNTERSIGN_REASON_CALL_FAILED = 22,
     /// Too many logins failed before this one, which was not looked at.
     COUNTERSIGN_REASON_TOO_MANY_FAILURES = 23,
+    /// There are as many as there may be.
+    COUNTERSIGN_REASON_OVER_LIMIT = 24,
 }
 
 impl From<Reason> for countersign_reason {
@@ -122,6 +124,7 @@ impl From<Reason> for countersign_reason {
             Reason::NotYetValid => Self::COUNTERSIGN_REASON_NOT_YET_VALID,
             Reason::OtherTenant => Self::COUNTERSIGN_REASON_OTHER_TENANT,
             Reason::OverBudget => Self::COUNTERSIGN_REASON_OVER_BUDGET,
+            Reason::OverLimit => Self::COUNTERSIGN_REASON_OVER_LIMIT,
             Reason::Revoked => Self::COUNTERSIGN_REASON_REVOKED,
             Reason::StoreBusy => Self::COUNTERSIGN_REASON_STORE_BUSY,
             Reason::StoreUnavailable => Self::COUNTERSIGN_REASON_STORE_UNAVAILABLE,

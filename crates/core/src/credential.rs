@@ -166,7 +166,7 @@ impl Credential {
         let is_its = self.tenant.as_ref() == Some(tenant);
         match &self.kind {
             Kind::Application(application) => is_its && application.is_org_admin,
-            Kind::Thing(thing) => is_its && thing.of.is_org_admin,
+            Kind::Thing(thing) => is_its && thing.is_org_admin,
             Kind::User(user) => user.grant_in(tenant).is_some_and(Grant::is_org_admin),
             Kind::Bearer | Kind::Device => false,
         }

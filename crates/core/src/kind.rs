@@ -7,6 +7,7 @@
 
 use core::fmt;
 
+use crate::auto_registration::AutoRegistration;
 use crate::credential::CredentialId;
 use crate::name::{LoginName, LoginNameError, TenantId};
 use crate::user::User;
@@ -53,13 +54,13 @@ impl Kind {
 }
 
 /// What makes a credential an application.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Application {
     /// Whether its sessions administer their tenant.
     pub is_org_admin: bool,
-    /// Whether a thing that nobody made is made when it first presents the
-    /// token.
-    pub registers_things: bool,
+    /// Which things that nobody made are made when they first present the
+    /// token; none where that is not wanted.
+    pub registers: Option<AutoRegistration>,
 }
 
 /// What makes a credential a thing.
@@ -69,8 +70,8 @@ pub struct Thing {
     pub application: CredentialId,
     /// The name of its application.
     pub application_name: ApplicationName,
-    /// What its application is.
-    pub of: Application,
+    /// Whether its application's sessions administer their tenant.
+    pub is_org_admin: bool,
 }
 
 /// The name of an application: 1 to 64 of `A-Z a-z 0-9 _ - .`, unique in its
@@ -143,7 +144,7 @@ pub fn is_reserved(name: &LoginName) -> bool {
 
 /// The user name that every bearer of a token may give.
 pub(crate) const ANY_BEARER: &str = "jwt";
-const APPLICATION_PREFIX: &str = "application:";
+pub(crate) const APPLICATION_PREFIX: &str = "application:";
 /// See [`bearer_name`](crate::jwt::bearer_name).
 pub(crate) const BEARER_PREFIX: &str = "jwt:";
 

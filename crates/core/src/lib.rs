@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 pub mod audit;
+pub mod auto_registration;
 pub mod backoff;
 pub mod change;
 pub mod client_id;

@@ -51,6 +51,8 @@ reasons! {
     OtherTenant = "other-tenant",
     /// Nothing was found wrong; there was only no time to look.
     OverBudget = "over-budget",
+    /// There are as many as there may be.
+    OverLimit = "over-limit",
     /// The credential was revoked.
     Revoked = "revoked",
     /// The store was locked for longer than a login may wait.

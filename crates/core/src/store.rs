@@ -17,8 +17,8 @@ pub use self::admin::{
 pub use self::directory::Directory;
 pub use self::error::{StoreError, StoreErrorKind};
 pub use self::gate::{
-    Batch, DamagedTenant, GateStore, KickTarget, Login, Recorded, Refusal, Standing, StoreState,
-    StoredSchemes, StoredTenants,
+    Batch, DamagedTenant, GateStore, KickTarget, Login, Recorded, Refusal, Registered, Standing,
+    StoreState, StoredSchemes, StoredTenants,
 };
 
 mod admin;

@@ -236,6 +236,7 @@ impl From<JwtError> for Problem {
         match error {
             JwtError::Authority(error) => error.into(),
             JwtError::NameTaken { .. } => Self::InTheWay("`whoami` is taken".into()),
+            JwtError::TooMany { .. } => Self::InTheWay("there are too many tokens".into()),
             JwtError::Role(RoleError::Missing { .. }) => {
                 Self::NotFound("the tenant has no such role")
             }

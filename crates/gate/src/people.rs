@@ -15,7 +15,7 @@ use countersign_core::reason::Reason;
 use countersign_core::rights::Rights;
 use countersign_core::role::{Role, RoleName};
 use countersign_core::seal::SealKey;
-use countersign_core::store::{AdminStore, GateStore, StoreError, StoreErrorKind};
+use countersign_core::store::{AdminStore, GateStore, Registered, StoreError, StoreErrorKind};
 use countersign_core::time::Timestamp;
 use countersign_core::token::TokenRecord;
 use countersign_core::user::GrantedRight;
@@ -142,7 +142,9 @@ impl<S: GateStore> Gate<S> {
             .store
             .register_thing(&thing, self.setting.broker(), now)
         {
-            Ok(()) => Ok(Ok(())),
+            Ok(Registered::Done) => Ok(Ok(())),
+            Ok(Registered::Full) => Ok(Err(Reason::OverLimit)),
+            Ok(Registered::TooFast) => Ok(Err(Reason::OverBudget)),
             Err(error) if error.kind() == StoreErrorKind::Conflict => Ok(Ok(())),
             Err(error) => Err(error),
         }

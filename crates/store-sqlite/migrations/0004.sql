@@ -59,3 +59,18 @@ INSERT INTO audit_chain
         coalesce((SELECT sum(count) FROM refusal), 0);
 
 DROP TABLE audit_anchor;
+
+-- Which things an application makes that nobody made: keys like `pattern`, `max` of
+-- them ever, and so many in one second. One row for each application that does so.
+CREATE TABLE auto_registration (
+    application INTEGER PRIMARY KEY REFERENCES credential (id) ON DELETE CASCADE,
+    max INTEGER NOT NULL,
+    pattern TEXT NOT NULL,
+    registered INTEGER NOT NULL,
+    second INTEGER NOT NULL,
+    in_second INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO auto_registration (application, max, pattern, registered, second, in_second)
+    SELECT id, 1000, '*', 0, 0, 0 FROM credential
+    WHERE kind = 'application' AND auto_register = 1;

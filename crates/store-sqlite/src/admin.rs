@@ -281,6 +281,23 @@ impl AdminTransaction for SqliteTransaction<'_> {
         })
     }
 
+    fn make_room_for_token(
+        &mut self,
+        issuer: CredentialId,
+        now: Timestamp,
+        most: u32,
+    ) -> Result<bool, StoreError> {
+        self.run("make room for a token", |connection| {
+            tokens::make_room(connection, issuer, now, most)
+        })
+    }
+
+    fn bearers(&mut self, tenant: &TenantId) -> Result<u64, StoreError> {
+        self.run("count the bearers of tokens", |connection| {
+            tokens::bearers(connection, tenant)
+        })
+    }
+
     fn add_token(&mut self, token: &TokenRecord) -> Result<(), StoreError> {
         self.run("add a token", |connection| tokens::add(connection, token))
     }

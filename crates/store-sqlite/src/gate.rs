@@ -15,8 +15,8 @@ use countersign_core::role::Role;
 use countersign_core::seal::SealKey;
 use countersign_core::secret::{PasswordHash, SecretDigest, SecretId};
 use countersign_core::store::{
-    Batch, Directory, GateStore, KickTarget, Login, Recorded, Settings, Standing, StoreError,
-    StoreState, StoredSchemes, StoredTenants,
+    Batch, Directory, GateStore, KickTarget, Login, Recorded, Registered, Settings, Standing,
+    StoreError, StoreState, StoredSchemes, StoredTenants,
 };
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
@@ -189,7 +189,7 @@ impl GateStore for SqliteStore {
         thing: &Credential,
         broker: &str,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Registered, StoreError> {
         self.register(thing, broker, now)
     }
 

@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 
 use crate::columns::Columns;
 use crate::error::Fault;
-use crate::{lockouts, people};
+use crate::{lockouts, people, registration};
 
 /// Reads the kind of the credential `id` from the columns of [`KIND_COLUMNS`].
 pub(crate) fn read(
@@ -16,12 +16,15 @@ pub(crate) fn read(
     columns: &mut Columns<'_>,
 ) -> Result<Kind, Fault> {
     let application = columns.maybe_number()?.map(CredentialId);
-    let about = Application {
-        is_org_admin: columns.flag()?,
-        registers_things: columns.flag()?,
-    };
+    let is_org_admin = columns.flag()?;
+    let registers = columns.flag()?;
     Ok(match (columns.text()?, application) {
-        ("application", None) => Kind::Application(about),
+        ("application", None) => Kind::Application(Application {
+            is_org_admin,
+            registers: registers
+                .then(|| registration::of(connection, id))
+                .transpose()?,
+        }),
         ("bearer", None) => Kind::Bearer,
         ("device", None) => Kind::Device,
         ("thing", Some(application)) => Kind::Thing(thing_of(connection, application)?),
@@ -46,15 +49,15 @@ impl KindColumns {
     /// What the row of a credential of this kind tells.
     pub(crate) fn of(kind: &Kind) -> Self {
         let (application, about) = match kind {
-            Kind::Application(about) => (None, *about),
-            Kind::Thing(thing) => (Some(thing.application.0), Application::default()),
-            Kind::Bearer | Kind::Device | Kind::User(_) => (None, Application::default()),
+            Kind::Application(about) => (None, Some(about)),
+            Kind::Thing(thing) => (Some(thing.application.0), None),
+            Kind::Bearer | Kind::Device | Kind::User(_) => (None, None),
         };
         Self {
             kind: kind.as_str(),
             application,
-            org_admin: about.is_org_admin,
-            auto_register: about.registers_things,
+            org_admin: about.is_some_and(|about| about.is_org_admin),
+            auto_register: about.is_some_and(|about| about.registers.is_some()),
         }
     }
 }
@@ -90,7 +93,11 @@ pub(crate) fn put_new(
             lockouts::set_known(connection, &credential.name, true)?;
             people::put_new(connection, id, user)
         }
-        Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => Ok(()),
+        Kind::Application(about) => match &about.registers {
+            Some(registers) => registration::put_new(connection, id, registers),
+            None => Ok(()),
+        },
+        Kind::Bearer | Kind::Device | Kind::Thing(_) => Ok(()),
     }
 }
 
@@ -114,13 +121,10 @@ fn thing_of(connection: &Connection, application: CredentialId) -> Result<Thing,
         application,
         application_name: ApplicationName::of_credential(&name)
             .ok_or_else(|| columns.nonsense())?,
-        of: Application {
-            is_org_admin: columns.flag()?,
-            registers_things: columns.flag()?,
-        },
+        is_org_admin: columns.flag()?,
     })
 }
 
 /// The application of a thing.
-pub(crate) const APPLICATION: &str = "SELECT name, org_admin, auto_register FROM credential
+pub(crate) const APPLICATION: &str = "SELECT name, org_admin FROM credential
      WHERE id = ?1 AND kind = 'application'";

@@ -128,6 +128,42 @@ pub(crate) fn add(connection: &Connection, token: &TokenRecord) -> Result<(), Fa
     Ok(())
 }
 
+/// Makes room for one more token of this issuer; says whether there is room.
+///
+/// A token without a row proves nothing, so that to remove one that ended or was
+/// revoked lets nobody in.
+pub(crate) fn make_room(
+    connection: &Connection,
+    issuer: CredentialId,
+    now: Timestamp,
+    most: u32,
+) -> Result<bool, Fault> {
+    let kept = || -> rusqlite::Result<u32> {
+        connection
+            .prepare_cached("SELECT count(*) FROM token WHERE issuer = ?1")?
+            .query_row([issuer.0], |row| row.get(0))
+    };
+    if kept()? < most {
+        return Ok(true);
+    }
+    connection
+        .prepare_cached(
+            "DELETE FROM token WHERE issuer = ?1
+                 AND (expires_at <= ?2 OR revoked_at IS NOT NULL)",
+        )?
+        .execute(params![issuer.0, now.as_millis()])?;
+    Ok(kept()? < most)
+}
+
+/// How many bearers of tokens a tenant has.
+pub(crate) fn bearers(connection: &Connection, tenant: &TenantId) -> Result<u64, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT count(*) FROM credential
+         WHERE kind = 'bearer' AND kind <> 'device' AND tenant = ?1",
+    )?;
+    Ok(statement.query_row([tenant.as_str()], |row| row.get(0))?)
+}
+
 /// Revokes a token; one that is revoked stays as it is.
 pub(crate) fn revoke(connection: &Connection, id: &TokenId, at: Timestamp) -> Result<(), Fault> {
     let rows = connection

@@ -98,6 +98,7 @@ macro_rules! store_suite {
             a_tenant_reads_back_as_it_was_written,
             a_thing_has_its_applications_token_and_roles,
             a_thing_is_registered_once_and_in_nobodys_place,
+            a_token_registers_no_more_things_than_it_may,
             a_thing_needs_an_application_of_its_tenant,
             a_tie_is_written_once_and_told_to_the_others,
             a_token_and_its_key_read_back_as_they_were_written,

@@ -337,3 +337,29 @@ fn no_token_is_ever_kept_or_logged() {
     let holds = |needle: &str| file.windows(needle.len()).any(|it| it == needle.as_bytes());
     assert!(!holds(signature));
 }
+
+/// A session of an administrator can ask for as many as it likes.
+#[test]
+fn an_issuer_has_so_many_living_tokens_and_no_more() {
+    let mut fixture = Fixture::with_admin();
+    for _ in 0..MOST_TOKENS {
+        fixture.token(&[]).unwrap();
+    }
+    let error = fixture.token(&[]).err().unwrap();
+    assert!(matches!(error, JwtError::TooMany { .. }), "{error}");
+    let count = |fixture: &mut Fixture| list(&mut fixture.store, None, fixture.now).unwrap().len();
+    assert_eq!(count(&mut fixture), 1_000);
+    // One that is revoked makes room, and is refused with or without a row.
+    let tokens = list(&mut fixture.store, None, fixture.now).unwrap();
+    let id = tokens[0].record.id.clone();
+    fixture
+        .act(|store, context| revoke(store, context, &id))
+        .unwrap();
+    let last = made(&mut fixture);
+    assert!(fixture.token(&[]).is_err());
+    assert_eq!(let_in(&mut fixture, None, &last), Verdict::Allow);
+    // Those that ended do, too.
+    fixture.now = fixture.now.plus(Duration::from_secs(3_600));
+    fixture.token(&[]).unwrap();
+    assert_eq!(count(&mut fixture), 1);
+}

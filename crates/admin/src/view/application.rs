@@ -42,6 +42,9 @@ pub struct ApplicationView {
     roles: Vec<String>,
     org_admin: bool,
     auto_register: bool,
+    max: Option<u32>,
+    pattern: Option<String>,
+    registered: Option<u32>,
     created_at: String,
     updated_at: String,
     generation: i64,
@@ -59,7 +62,10 @@ impl ApplicationView {
             tenant: tenant(application),
             roles: application.roles.iter().map(ToString::to_string).collect(),
             org_admin: about.is_org_admin,
-            auto_register: about.registers_things,
+            auto_register: about.registers.is_some(),
+            max: about.registers.as_ref().map(|it| it.max),
+            pattern: about.registers.as_ref().map(|it| it.pattern.to_string()),
+            registered: about.registers.as_ref().map(|it| it.registered),
             created_at: rfc3339(application.created_at),
             updated_at: rfc3339(application.updated_at),
             generation: application.generation.0,
@@ -136,7 +142,7 @@ pub(crate) type ThingTrace = ThingView;
 
 fn about(application: &Credential) -> Application {
     match &application.kind {
-        Kind::Application(about) => *about,
+        Kind::Application(about) => about.clone(),
         Kind::Bearer | Kind::Device | Kind::Thing(_) | Kind::User(_) => Application::default(),
     }
 }

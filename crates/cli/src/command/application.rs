@@ -3,9 +3,10 @@
 use core::time::Duration;
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, value_parser};
 use countersign_admin::application::{self, NewApplication};
 use countersign_admin::view::{ApplicationView, IssuedApplicationView};
+use countersign_core::auto_registration::{AutoRegistration, KeyPattern};
 use countersign_core::duration::parse_duration;
 use countersign_core::kind::{Application, ApplicationName};
 use countersign_core::name::TenantId;
@@ -21,7 +22,7 @@ pub(crate) enum ApplicationCommand {
     /// Make an application, and print its token this once. Its things present
     /// the token as their password.
     #[command(
-        after_help = "Examples:\n  countersign application create fleet --tenant acme --role ops\n  countersign application create portal --tenant acme --org-admin\n  countersign application create factory --tenant acme --auto-register"
+        after_help = "Examples:\n  countersign application create fleet --tenant acme --role ops\n  countersign application create portal --tenant acme --org-admin\n  countersign application create factory --tenant acme --auto-register --max 500 --pattern 'factory-*'"
     )]
     Create(ApplicationCreate),
     /// List applications.
@@ -71,9 +72,17 @@ pub(crate) struct ApplicationCreate {
     /// Let the sessions of its things administer the tenant.
     #[arg(long)]
     org_admin: bool,
-    /// Make a thing that nobody made when it first presents the token.
+    /// Make a thing that nobody made when it first presents the token: up to ten
+    /// a second, with keys of `A-Z`, `a-z`, `0-9`, `_`, `-`, `.` and `:`.
     #[arg(long)]
     auto_register: bool,
+    /// How many things it ever makes; one that is deleted leaves no room.
+    #[arg(long, value_name = "N", requires = "auto_register", default_value_t = AutoRegistration::DEFAULT_MAX,
+        value_parser = value_parser!(u32).range(1..=i64::from(AutoRegistration::LARGEST_MAX)))]
+    max: u32,
+    /// The keys that it takes, each `*` standing for one or more characters.
+    #[arg(long, value_name = "P", requires = "auto_register", default_value = "*", value_parser = KeyPattern::parse)]
+    pattern: KeyPattern,
 }
 
 impl ApplicationCommand {
@@ -124,7 +133,11 @@ impl ApplicationCreate {
             roles: self.roles,
             about: Application {
                 is_org_admin: self.org_admin,
-                registers_things: self.auto_register,
+                registers: self.auto_register.then_some(AutoRegistration {
+                    max: self.max,
+                    pattern: self.pattern,
+                    registered: 0,
+                }),
             },
         };
         let issued = invocation.act(|store, context| application::create(store, context, new))?;

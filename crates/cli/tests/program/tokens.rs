@@ -58,7 +58,8 @@ const CREATE: &str = "jwt create --tenant acme --role ops --whoami portal --as j
 fn applications_have_their_keys() {
     let (shop, token) = shop();
     assert_eq!(token.len(), 32);
-    let line = "application create portal --tenant acme --org-admin --auto-register";
+    let line =
+        "application create portal --tenant acme --org-admin --auto-register --max 5 --pattern p-*";
     let made = shop.json(line);
     assert_eq!(keys(&made), ["name", "tenant", "secret"]);
     assert_eq!(made["name"], "portal");
@@ -71,6 +72,9 @@ fn applications_have_their_keys() {
             "roles",
             "org_admin",
             "auto_register",
+            "max",
+            "pattern",
+            "registered",
             "created_at",
             "updated_at",
             "generation",
@@ -81,6 +85,23 @@ fn applications_have_their_keys() {
         (&shown["org_admin"], &shown["auto_register"]),
         (&json!(true), &json!(true))
     );
+    assert_eq!(
+        (&shown["max"], &shown["pattern"], &shown["registered"]),
+        (&json!(5), &json!("p-*"), &json!(0))
+    );
+    let fleet = shop.json("application show fleet --tenant acme");
+    assert_eq!(
+        (&fleet["auto_register"], &fleet["max"]),
+        (&json!(false), &json!(null))
+    );
+    for line in [
+        "--max 5",
+        "--auto-register --max 0",
+        "--auto-register --pattern a/b",
+    ] {
+        let line = format!("application create more --tenant acme {line}");
+        shop.run(&line).refused(2);
+    }
     assert_eq!(shop.json("application list").as_array().unwrap().len(), 2);
     let rotated = shop.json("application rotate fleet --tenant acme --overlap 24h");
     assert_eq!(

@@ -1,6 +1,7 @@
 //! Things that nobody made, of applications that register them.
 
 use super::{Circumstances, Decision, Registration, Request};
+use crate::auto_registration::may_register_itself;
 use crate::kind::Kind;
 use crate::name::LoginName;
 use crate::reason::Reason;
@@ -27,7 +28,7 @@ pub(super) fn decide(
     let Some(application) = directory.credential_by_digest(&digest)? else {
         return Ok(None);
     };
-    let Kind::Application(about) = application.kind else {
+    let Kind::Application(about) = &application.kind else {
         return Ok(None);
     };
     let is_its = application
@@ -40,7 +41,13 @@ pub(super) fn decide(
     if let Err(reason) = application.is_in_force(at.now) {
         return Ok(Some(Decision::Refuse(reason)));
     }
-    if !about.registers_things {
+    let Some(registers) = &about.registers else {
+        return Ok(Some(Decision::Refuse(Reason::UnknownName)));
+    };
+    if !may_register_itself(name, at.schemes) {
+        return Ok(Some(Decision::Refuse(Reason::Malformed)));
+    }
+    if !registers.pattern.matches(name.as_str()) {
         return Ok(Some(Decision::Refuse(Reason::UnknownName)));
     }
     if !at.site.takes(application.tenant.as_ref()) {

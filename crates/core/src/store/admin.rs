@@ -297,6 +297,27 @@ pub trait AdminTransaction {
     /// As [`AdminTransaction::settings`].
     fn tokens(&mut self, tenant: Option<&TenantId>) -> Result<Vec<TokenRecord>, StoreError>;
 
+    /// Makes room for one more token of this issuer, where at most `most` are
+    /// kept: those that ended or were revoked go first. Says whether there is
+    /// room.
+    ///
+    /// # Errors
+    ///
+    /// As [`AdminTransaction::settings`].
+    fn make_room_for_token(
+        &mut self,
+        issuer: CredentialId,
+        now: Timestamp,
+        most: u32,
+    ) -> Result<bool, StoreError>;
+
+    /// How many bearers of tokens a tenant has.
+    ///
+    /// # Errors
+    ///
+    /// As [`AdminTransaction::settings`].
+    fn bearers(&mut self, tenant: &TenantId) -> Result<u64, StoreError>;
+
     /// Adds a token.
     ///
     /// # Errors

@@ -124,7 +124,7 @@ pub trait GateStore: Directory + Send + Sized + 'static {
     ) -> Result<Lockout, StoreError>;
 
     /// Makes a thing that presented the token of an application, as an act of
-    /// the broker's.
+    /// the broker's. It counts for good against what its application may make.
     ///
     /// # Errors
     ///
@@ -135,7 +135,7 @@ pub trait GateStore: Directory + Send + Sized + 'static {
         thing: &Credential,
         broker: &str,
         now: Timestamp,
-    ) -> Result<(), StoreError>;
+    ) -> Result<Registered, StoreError>;
 
     /// Makes a tenant the one that a user worked in last.
     ///
@@ -304,6 +304,18 @@ pub enum Recorded {
     Done,
     /// The credential changed since it was looked up; nothing was written.
     Outdated,
+}
+
+/// What became of a [`GateStore::register_thing`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum Registered {
+    /// The thing is made.
+    Done,
+    /// Its application has made as many as it may.
+    Full,
+    /// Its application has made as many as it may in this second.
+    TooFast,
 }
 
 /// Which sessions somebody asks to end.

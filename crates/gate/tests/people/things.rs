@@ -1,5 +1,6 @@
 //! Applications, things and their children.
 
+use countersign::core::auto_registration::{AutoRegistration, KeyPattern};
 use countersign::core::kind::Application;
 use countersign::core::reason::Reason;
 use countersign::core::time::Timestamp;
@@ -54,7 +55,7 @@ fn an_unknown_thing_is_made_where_its_application_says_so_and_nothing_odd_is() {
     let mut bench = Bench::new();
     let closed = fleet(&mut bench);
     let about = Application {
-        registers_things: true,
+        registers: Some(AutoRegistration::default()),
         ..Application::default()
     };
     let open = bench.application("open", about);
@@ -71,7 +72,7 @@ fn an_unknown_thing_is_made_where_its_application_says_so_and_nothing_odd_is() {
         refused(&bench.connect(of(2, "M", "newcomer", &open))),
         Reason::ClientIdMismatch
     );
-    for key in ["a/b", "a@acme", "jwt:me", "application:x"] {
+    for key in ["a/b", "a@acme", "jwt:me", "jwt", "application:x"] {
         let outcome = bench.connect(of(3, "X", key, &open));
         assert_eq!(refused(&outcome), Reason::Malformed, "{key}");
     }
@@ -86,6 +87,60 @@ fn an_unknown_thing_is_made_where_its_application_says_so_and_nothing_odd_is() {
         "thing.create".into(),
         "newcomer".into()
     )));
+}
+
+/// Whoever has the token writes into the name space of the whole store.
+#[test]
+fn a_token_registers_what_its_application_takes_and_nothing_of_another_kind() {
+    let mut bench = Bench::new();
+    let limited = |max: u32, pattern: &str| Application {
+        registers: Some(AutoRegistration {
+            max,
+            pattern: KeyPattern::parse(pattern).unwrap(),
+            registered: 0,
+        }),
+        ..Application::default()
+    };
+    let token = bench.application("open", limited(2, "*"));
+    let pumps = bench.application("pumps", limited(50, "pump-*"));
+    bench.settle();
+    for (handle, key) in [
+        "VW-ABC123",
+        "123456789012345",
+        "joe@mail.example",
+        "JWT:me",
+        "a\u{202e}b",
+        "a b",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let outcome = bench.connect(of(handle, "X", key, &token));
+        assert_eq!(refused(&outcome), Reason::Malformed, "{key}");
+    }
+    let outcome = bench.connect(of(9, "P", "valve-1", &pumps));
+    assert_eq!(refused(&outcome), Reason::UnknownName);
+    assert!(is_admitted(&bench.connect(of(9, "P", "pump-1", &pumps))));
+    for key in ["one", "two"] {
+        let handle = if key == "one" { 10 } else { 11 };
+        assert!(is_admitted(&bench.connect(of(handle, key, key, &token))));
+    }
+    let outcome = bench.connect(of(12, "three", "three", &token));
+    assert_eq!(refused(&outcome), Reason::OverLimit);
+    // Those who are there already come and go.
+    assert!(is_admitted(&bench.connect(of(10, "one", "one", &token))));
+    // Ten a second, of which one is made already.
+    let outcomes: Vec<_> = (2..=11)
+        .map(|number| {
+            let key = format!("pump-{number}");
+            is_admitted(&bench.connect(of(20 + number, &key, &key, &pumps)))
+        })
+        .collect();
+    assert_eq!(outcomes, [[true; 9].as_slice(), &[false]].concat());
+    bench.pass(std::time::Duration::from_secs(1));
+    assert!(is_admitted(
+        &bench.connect(of(40, "pump-11", "pump-11", &pumps))
+    ));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use countersign_core::auto_registration::AutoRegistration;
 use countersign_core::change::{Change, ChangeSeq};
 use countersign_core::client_id::ClientIdRule;
 use countersign_core::connect::LoginRecord;
@@ -11,7 +12,7 @@ use countersign_core::lifecycle::State;
 use countersign_core::scheme::SchemeName;
 use countersign_core::secret::{SecretDigest, SecretId};
 use countersign_core::store::{
-    AdminStore, AdminTransaction, GateStore, Intent, Login, Recorded, StoreErrorKind,
+    AdminStore, AdminTransaction, GateStore, Intent, Login, Recorded, Registered, StoreErrorKind,
 };
 
 use super::{
@@ -35,7 +36,7 @@ pub fn a_thing_has_its_applications_token_and_roles(mut store: impl GateStore + 
     };
     assert_eq!((read.id, read.parent()), (id, Some(app)));
     assert_eq!(about.application_name.as_str(), "fleet");
-    assert!(about.of.is_org_admin && !about.of.registers_things);
+    assert!(about.is_org_admin);
     assert!(read.is_org_admin_of(&tenant_id("acme")));
     assert_eq!(read.roles, [role_name("meter")]);
     assert_eq!(read.attributes["thing_key"], "t1");
@@ -199,9 +200,8 @@ pub fn a_token_in_use_retires_the_older_one_for_all_things(mut store: impl GateS
 pub fn a_thing_is_registered_once_and_in_nobodys_place(mut store: impl GateStore + AdminStore) {
     let (app, token) = make_application(&mut store, about(false, true), 1);
     let mut other = store.reopen().unwrap();
-    store
-        .register_thing(&thing("t1", app), "b1", at(7))
-        .unwrap();
+    let made = store.register_thing(&thing("t1", app), "b1", at(7));
+    assert_eq!(made.unwrap(), Registered::Done);
     let read = found(&mut store, "t1");
     assert_eq!(read.parent(), Some(app));
     assert_eq!(secrets(&read), [token]);
@@ -217,10 +217,10 @@ pub fn a_thing_is_registered_once_and_in_nobodys_place(mut store: impl GateStore
     }
     for round in 0..10 {
         let made = race(&mut store, &mut other, |store, _| {
-            let made = store.register_thing(&thing(&format!("r{round}"), app), "b1", at(7));
-            match made {
-                Ok(()) => Recorded::Done,
-                Err(_) => Recorded::Outdated,
+            let now = at((round + 1) * 1_000);
+            match store.register_thing(&thing(&format!("r{round}"), app), "b1", now) {
+                Ok(Registered::Done) => Recorded::Done,
+                Ok(Registered::Full | Registered::TooFast) | Err(_) => Recorded::Outdated,
             }
         });
         assert_eq!(made, 1, "{round}");
@@ -243,6 +243,49 @@ pub fn a_thing_is_registered_once_and_in_nobodys_place(mut store: impl GateStore
         assert_eq!(error.unwrap_err().kind(), StoreErrorKind::Unavailable);
         assert!(store.credential(&login_name("t2")).unwrap().is_none());
     }
+}
+
+/// A token makes so many things in a second and so many ever, whoever deletes
+/// them and however often the store is opened again.
+pub fn a_token_registers_no_more_things_than_it_may(mut store: impl GateStore + AdminStore) {
+    make_roles(&mut store, "acme", &["meter"]);
+    let of = Application {
+        registers: Some(AutoRegistration {
+            max: 15,
+            ..AutoRegistration::default()
+        }),
+        ..Application::default()
+    };
+    let (app, _) = add(&mut store, &application("application:fleet@acme", of), 1);
+    let mut other = store.reopen().unwrap();
+    for number in 0..10 {
+        let key = format!("a{number}");
+        let made = store.register_thing(&thing(&key, app), "b1", at(5_000 + number));
+        assert_eq!(made.unwrap(), Registered::Done, "{key}");
+    }
+    let late = other.register_thing(&thing("b0", app), "b2", at(5_999));
+    assert_eq!(late.unwrap(), Registered::TooFast);
+    assert!(store.credential(&login_name("b0")).unwrap().is_none());
+    // What is refused for another reason does not count.
+    let taken = other.register_thing(&thing("a1", app), "b2", at(6_000));
+    assert_eq!(taken.unwrap_err().kind(), StoreErrorKind::Conflict);
+    for number in 0..5 {
+        let made = other.register_thing(&thing(&format!("b{number}"), app), "b2", at(6_000));
+        assert_eq!(made.unwrap(), Registered::Done, "{number}");
+    }
+    let gone = found(&mut store, "a1").id;
+    commit(&mut store, &[], |transaction| {
+        transaction.delete_credential(gone)
+    });
+    let full = other.register_thing(&thing("c0", app), "b2", at(9_000));
+    assert_eq!(full.unwrap(), Registered::Full);
+    let read = found(&mut store, "application:fleet@acme");
+    let Kind::Application(about) = &read.kind else {
+        panic!("no application");
+    };
+    let registers = about.registers.as_ref().unwrap();
+    assert_eq!((registers.max, registers.registered), (15, 15));
+    assert!(registers.is_full());
 }
 
 /// Of two clients that race for a thing, or two things for a client id, one
@@ -319,7 +362,7 @@ pub(crate) fn make_application<S: AdminStore>(
 pub(crate) fn about(is_org_admin: bool, registers_things: bool) -> Application {
     Application {
         is_org_admin,
-        registers_things,
+        registers: registers_things.then(AutoRegistration::default),
     }
 }
 
@@ -337,7 +380,7 @@ fn thing(key: &str, application: CredentialId) -> Credential {
         kind: Kind::Thing(Thing {
             application,
             application_name: ApplicationName::parse("fleet").unwrap(),
-            of: Application::default(),
+            is_org_admin: false,
         }),
         tenant: Some(tenant_id("acme")),
         scheme: SchemeName::parse("application").unwrap(),

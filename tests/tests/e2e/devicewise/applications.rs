@@ -149,6 +149,27 @@ on_every_broker! {
         assert_eq!(site.cli.json(&["thing", "list", "--tenant", "t1"]).as_array().unwrap().len(), 2);
     }
 
+    fn a_token_registers_so_many_things_of_such_names_and_no_more(version) {
+        let site = Site::start(version);
+        site.tenant("t1", &[]);
+        let options = ["--auto-register", "--max", "2", "--pattern", "pump-*"];
+        let token = site.application("pumps", "t1", &options);
+        let login = |key: &str| Login { username: key.into(), secret: token.clone() };
+        for key in ["valve-1", "operator", "pump-@t1", "jwt", "123456789012345"] {
+            assert_eq!(code(&site, &login(key), "X"), REFUSED, "{key}");
+        }
+        for key in ["pump-1", "pump-2"] {
+            assert_eq!(code(&site, &login(key), key), ACCEPTED, "{key}");
+        }
+        assert_eq!(code(&site, &login("pump-3"), "pump-3"), REFUSED);
+        // One that is deleted leaves no room; those that are there come and go.
+        site.cli.run(&["thing", "delete", "pump-2", "--tenant", "t1"]);
+        assert_eq!(code(&site, &login("pump-3"), "pump-3"), REFUSED);
+        assert_eq!(code(&site, &login("pump-1"), "pump-1"), ACCEPTED);
+        let shown = site.cli.json(&["application", "show", "pumps", "--tenant", "t1"]);
+        assert_eq!((&shown["registered"], &shown["max"]), (&json!(2), &json!(2)));
+    }
+
     fn d30_the_token_of_another_tenant_opens_nothing(version) {
         let site = Site::start(version);
         let thing = fleet(&site);
