@@ -179,6 +179,17 @@ impl Grants {
         self.0.iter()
     }
 
+    /// Says whether any of the rules means something else under another client
+    /// id.
+    fn name_client_ids(&self) -> bool {
+        let names_it = |rule: &Rule| {
+            rule.pattern()
+                .variables()
+                .any(|variable| variable == Variable::ClientId)
+        };
+        self.0.iter().any(|(_, rule)| names_it(rule))
+    }
+
     /// Says whether the rules mean the same for every principal.
     #[must_use]
     pub fn have_no_variables(&self) -> bool {
@@ -264,6 +275,8 @@ pub struct Rights {
     tenant: Option<TenantId>,
     subscribe: SubscribeMode,
     things: Option<ThingLimit>,
+    /// Whether a rule holds `${client_id}`.
+    names_client_id: bool,
 }
 
 impl Rights {
@@ -271,18 +284,21 @@ impl Rights {
     #[must_use]
     pub fn new(grants: &Grants, variables: &impl Variables, tenant: Option<&Tenant>) -> Self {
         let rules = grants.iter().map(|(source, rule)| (source, rule));
+        let names_client_id = grants.name_client_ids();
         match tenant {
             Some(tenant) => Self {
                 rules: RuleSet::compile(rules, variables, &tenant.namespaces),
                 tenant: Some(tenant.id.clone()),
                 subscribe: tenant.subscribe,
                 things: None,
+                names_client_id,
             },
             None => Self {
                 rules: RuleSet::compile_unwalled(rules, variables),
                 tenant: None,
                 subscribe: SubscribeMode::Strict,
                 things: None,
+                names_client_id,
             },
         }
     }
@@ -372,6 +388,18 @@ impl Rights {
     #[must_use]
     pub fn none() -> Self {
         Self::new(&Grants::default(), &NoVariables, None)
+    }
+
+    /// Says whether they are the same under every client id.
+    #[must_use]
+    pub const fn are_of_any_client_id(&self) -> bool {
+        !self.names_client_id
+    }
+
+    /// How many rules they were compiled from.
+    #[must_use]
+    pub const fn rule_count(&self) -> usize {
+        self.rules.rule_count()
     }
 
     /// Judges one use of a topic. Takes no lock and allocates nothing.

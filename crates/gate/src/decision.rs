@@ -78,7 +78,7 @@ impl<S: GateStore> Gate<S> {
                 (Decision::Wait, None) => return Ok(Decided::Refused(Reason::OverBudget)),
             };
             // All that can fail comes before what is committed.
-            let prospect = self.prospect_of(&admission.identity, request.client_id.as_str())?;
+            let prospect = self.prospect_of(&admission.identity, &request.client_id)?;
             if self.record(&admission, request, now)? {
                 if let Some(learned) = learned {
                     self.remember(&admission, learned, place.address);

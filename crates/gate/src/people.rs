@@ -154,8 +154,9 @@ impl<S: GateStore> Gate<S> {
     pub(crate) fn prospect_of(
         &mut self,
         identity: &Identity,
-        client_id: &str,
+        asked: &ClientId,
     ) -> Result<Prospect, StoreError> {
+        let client_id = asked.as_str();
         let mut ends_at = identity.ends_at();
         let mut bonds = Vec::new();
         let rights = match identity {
@@ -167,7 +168,7 @@ impl<S: GateStore> Gate<S> {
             }
             Identity::Credential { credential, .. } => {
                 bonds.extend(credential.parent());
-                self.rights_of_credential(credential, client_id, &[])?
+                self.rights_at_login(credential, asked)?
             }
             Identity::Unauthenticated { tenant } => {
                 let rights = tenant.as_ref().and_then(|id| self.policy.rights_in(id));
@@ -299,6 +300,21 @@ impl<S: GateStore> Gate<S> {
     ) -> Result<Arc<Rights>, StoreError> {
         self.policy
             .rights_of_credential(credential, client_id, children, &mut self.store)
+    }
+
+    /// The same of one that logs in, which costs next to nothing where its record
+    /// is kept and this was asked before.
+    pub(crate) fn rights_at_login(
+        &mut self,
+        credential: &Arc<Credential>,
+        client_id: &ClientId,
+    ) -> Result<Arc<Rights>, StoreError> {
+        if let Some(rights) = self.records.rights(credential, client_id.as_str()) {
+            return Ok(rights);
+        }
+        let rights = self.rights_of_credential(credential, client_id.as_str(), &[])?;
+        self.records.keep_rights(credential, client_id, &rights);
+        Ok(rights)
     }
 
     /// What a user may do in a tenant while connected as `client_id`.

@@ -20,6 +20,7 @@ use countersign_core::kind::Kind;
 use countersign_core::lockout::Lockout;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::ownership::{Holding, StoredSession};
+use countersign_core::rights::Rights;
 use countersign_core::secret::{SecretDigest, Verifier};
 use countersign_core::store::{Directory, GateStore, Standing, StoreError};
 use countersign_core::tenant::Tenant;
@@ -43,6 +44,8 @@ pub(crate) struct Records {
     /// Kept apart from what is present, so that made-up names push nobody out.
     absent_names: HashSet<LoginName>,
     absent_digests: HashSet<[u8; 32]>,
+    /// How many rules there are in all rights that are kept.
+    rules: usize,
 }
 
 #[derive(Debug)]
@@ -52,6 +55,17 @@ struct Present {
     was_used: bool,
     /// Who holds the client id that it asked for last.
     holding: Option<KnownHolding>,
+    /// What it may do.
+    rights: Option<KnownRights>,
+}
+
+/// What a credential may do. Its roles, its scheme and its tenant can't change
+/// without an entry in the log that gives up the record.
+#[derive(Debug)]
+struct KnownRights {
+    /// Under which client id; under each if there is none.
+    client_id: Option<Arc<str>>,
+    rights: Arc<Rights>,
 }
 
 /// Who holds a client id, and how far the logs of the store went before that was
@@ -74,6 +88,7 @@ impl Records {
             order: VecDeque::new(),
             absent_names: HashSet::new(),
             absent_digests: HashSet::new(),
+            rules: 0,
         }
     }
 
@@ -120,6 +135,7 @@ impl Records {
         let Some(present) = self.present.remove(&id) else {
             return;
         };
+        self.forget_rights(present.rights.as_ref());
         self.names.remove(&present.record.name);
         for digest in digests_of(&present.record) {
             self.digests.remove(digest);
@@ -160,6 +176,7 @@ impl Records {
             record: Arc::clone(record),
             was_used: false,
             holding: None,
+            rights: None,
         };
         self.present.insert(id, present);
     }
@@ -194,6 +211,58 @@ impl Records {
                 standing,
             });
         }
+    }
+
+    /// What this very record of a credential may do under a client id, if that
+    /// was asked before.
+    pub(crate) fn rights(
+        &self,
+        credential: &Arc<Credential>,
+        client_id: &str,
+    ) -> Option<Arc<Rights>> {
+        let present = self.present.get(&credential.id)?;
+        let known = present.rights.as_ref()?;
+        let is_it = Arc::ptr_eq(&present.record, credential)
+            && known.client_id.as_deref().is_none_or(|it| it == client_id);
+        is_it.then(|| Arc::clone(&known.rights))
+    }
+
+    /// Keeps what this very record of a credential may do under a client id. If
+    /// that is too much together with all others, all others are given up.
+    pub(crate) fn keep_rights(
+        &mut self,
+        credential: &Arc<Credential>,
+        client_id: &ClientId,
+        rights: &Arc<Rights>,
+    ) {
+        let count = rights.rule_count();
+        if count > MOST_RULES {
+            return;
+        }
+        if self.rules.saturating_add(count) > MOST_RULES {
+            self.rules = 0;
+            for present in self.present.values_mut() {
+                present.rights = None;
+            }
+        }
+        let Some(present) = self.present.get_mut(&credential.id) else {
+            return;
+        };
+        if !Arc::ptr_eq(&present.record, credential) {
+            return;
+        }
+        let known = KnownRights {
+            client_id: (!rights.are_of_any_client_id()).then(|| client_id.shared()),
+            rights: Arc::clone(rights),
+        };
+        let before = present.rights.replace(known);
+        self.rules = self.rules.saturating_add(count);
+        self.forget_rights(before.as_ref());
+    }
+
+    fn forget_rights(&mut self, known: Option<&KnownRights>) {
+        let count = known.map_or(0, |known| known.rights.rule_count());
+        self.rules = self.rules.saturating_sub(count);
     }
 
     /// Gives up the oldest that was of no use for a while.
@@ -370,6 +439,8 @@ fn add<T: Eq + core::hash::Hash>(absent: &mut HashSet<T>, what: T) {
 /// Some 850 bytes each.
 const MOST_PRESENT: usize = 10_240;
 const MOST_ABSENT: usize = 1_024;
+/// Some 200 bytes each.
+const MOST_RULES: usize = 131_072;
 /// So many of those that were of use are passed over, before the next goes
 /// whether it was or not.
 const MOST_SPARED: usize = 16;

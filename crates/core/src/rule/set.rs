@@ -42,6 +42,12 @@ pub struct RuleSet {
 }
 
 impl RuleSet {
+    /// How many rules it was compiled from.
+    #[must_use]
+    pub const fn rule_count(&self) -> usize {
+        self.rule_count
+    }
+
     /// Compiles the rules of a session inside a tenant.
     ///
     /// An allow rule whose source does not

@@ -1,5 +1,7 @@
 use countersign_admin::credential::{self, CredentialChanges, NewCredential, Overlap};
 use countersign_admin::password::NewSecret;
+use countersign_admin::role::{self, Deletion, NewRole};
+use countersign_admin::rule::RuleChange;
 use countersign_admin::tenant::{self, NewTenant, TenantChanges};
 use countersign_admin::{Context, OsRandom, clients};
 use countersign_core::client_id::ClientIdRule;
@@ -8,6 +10,8 @@ use countersign_core::lifecycle::State;
 use countersign_core::options::Options;
 use countersign_core::ownership::Holder;
 use countersign_core::presence::{Observation, Presence, SessionNumber};
+use countersign_core::role::RoleName;
+use countersign_core::rule::{Action, Limits, Pattern, Rule};
 use countersign_core::secret::{Argon2Params, PasswordHash, Secret, SecretId};
 use countersign_core::store::{AdminStore, AdminTransaction, Batch, Intent, Login, Settings};
 use countersign_core::tenant::Authentication;
@@ -132,6 +136,77 @@ impl Rig {
     fn look(&mut self, text: &str) -> Option<Arc<Credential>> {
         let name = name(text);
         self.ask(|known| known.credential(&name))
+    }
+
+    /// What a credential may do by what is kept, and by what is stored: twice, so
+    /// that it is found again.
+    fn compare_rights(&mut self) {
+        for text in NAMES {
+            for id in CLIENT_IDS {
+                for _ in 0..2 {
+                    let Some(record) = self.look(text) else {
+                        continue;
+                    };
+                    let kept = self.gate.rights_at_login(&record, &client_id(id)).unwrap();
+                    let stored = self.plain.credential(&name(text)).unwrap().unwrap();
+                    let fresh = self
+                        .gate
+                        .policy
+                        .rights_of_credential(&stored, id, &[], &mut self.plain)
+                        .unwrap();
+                    assert_eq!(format!("{kept:?}"), format!("{fresh:?}"), "{text} {id}");
+                }
+            }
+        }
+    }
+
+    /// A change of what roles and credentials may do, by numbers.
+    fn change_rights(&mut self, kind: u8, which: usize, id: usize) {
+        let login = name(NAMES[which % 3]);
+        let role = RoleName::parse(["r1", "r2"][id % 2]).unwrap();
+        let pattern = ["acme/a/#", "acme/${client_id}/x", "acme/${username}/+"][id % 3];
+        let pattern = Pattern::parse(pattern).unwrap();
+        let change = match which % 3 {
+            0 => RuleChange::Add(Rule::allow(Action::Both, pattern)),
+            1 => RuleChange::Add(Rule::deny(Action::Publish, pattern)),
+            _ => RuleChange::Remove {
+                action: Action::Both,
+                pattern,
+                limits: Limits::default(),
+            },
+        };
+        let acme = tenant_id("acme");
+        match kind {
+            0 => drop(self.act(|store, context| {
+                let (tenant, name) = (acme, role);
+                let new = NewRole {
+                    tenant,
+                    name,
+                    description: None,
+                };
+                role::create(store, context, new)
+            })),
+            1 => drop(self.act(|store, context| {
+                role::change_rules(store, context, &acme, &role, &change, None)
+            })),
+            2 => drop(self.act(|store, context| {
+                role::delete(store, context, &acme, &role, Deletion::WithGrants)
+            })),
+            3 | 4 => drop(self.act(|store, context| {
+                let mut changes = CredentialChanges::default();
+                if kind == 3 {
+                    changes.add_roles = vec![role];
+                } else {
+                    changes.remove_roles = vec![role];
+                }
+                credential::set(store, context, &login, changes)
+            })),
+            _ => {
+                drop(self.act(|store, context| {
+                    credential::change_rules(store, context, &login, &change)
+                }))
+            }
+        }
     }
 
     fn is_kept(&self, text: &str) -> bool {
@@ -469,6 +544,53 @@ fn what_is_kept_has_a_bound_and_those_in_use_stay() {
 }
 
 #[test]
+fn what_credentials_may_do_is_kept_in_bounded_numbers_of_rules() {
+    let mut rig = Rig::new();
+    rig.create("one", ClientIdRule::Any);
+    for kind in [0, 1, 3, 5] {
+        rig.change_rights(kind, 0, 0);
+    }
+    let record = rig.look("one@acme").unwrap();
+    let rights = rig.gate.rights_at_login(&record, &client_id("d1")).unwrap();
+    let each = rights.rule_count();
+    assert!(each >= 3, "{rights:?}");
+    let mut records = Records::new(ChangeSeq(0));
+    let numbered = |number: i64| {
+        Arc::new(Credential {
+            id: CredentialId(number),
+            name: name(&format!("d{number}@acme")),
+            ..Credential::clone(&record)
+        })
+    };
+    let sum = |records: &Records| {
+        let kept = records.present.values().filter_map(|it| it.rights.as_ref());
+        kept.map(|known| known.rights.rule_count()).sum::<usize>()
+    };
+    for number in 0..2_000 {
+        let credential = numbered(number % 1_500);
+        records.keep(&credential);
+        records.keep_rights(&credential, &client_id("d1"), &rights);
+        assert!(records.rights(&credential, "d1").is_some());
+        if number % 7 == 0 {
+            records.forget(credential.id);
+        }
+    }
+    assert_eq!(records.rules, sum(&records));
+    // As if each had so many that no two of them fit.
+    records.rules = MOST_RULES - each;
+    let last = numbered(9_999);
+    records.keep(&last);
+    records.keep_rights(&last, &client_id("d1"), &rights);
+    assert_eq!(records.rules, MOST_RULES);
+    let one_more = numbered(10_000);
+    records.keep(&one_more);
+    records.keep_rights(&one_more, &client_id("d1"), &rights);
+    assert_eq!((records.rules, sum(&records)), (each, each));
+    // Of another record of the same credential nothing is known.
+    assert!(records.rights(&numbered(10_000), "d1").is_none());
+}
+
+#[test]
 fn a_password_whose_hash_is_to_be_renewed_is_not_kept() {
     let mut rig = Rig::new();
     rig.create("one", ClientIdRule::Any);
@@ -487,6 +609,26 @@ fn a_password_whose_hash_is_to_be_renewed_is_not_kept() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn what_is_kept_of_rights_is_what_is_stored_whatever_changes(
+        acts in proptest::collection::vec((0_u8..7, 0_usize..6, 0_usize..6), 1..20),
+    ) {
+        let mut rig = Rig::new();
+        for given in ["one", "two", "three"] {
+            rig.create(given, ClientIdRule::Any);
+        }
+        for kind in [0, 0, 3] {
+            rig.change_rights(kind, 0, usize::from(kind == 0));
+        }
+        for (kind, which, id) in acts {
+            match kind {
+                6 => rig.act_by_number(12, which, id),
+                _ => rig.change_rights(kind, which, id),
+            }
+            rig.compare_rights();
+        }
+    }
 
     #[test]
     fn what_is_kept_answers_as_the_store_does(

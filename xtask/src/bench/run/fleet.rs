@@ -79,7 +79,8 @@ pub fn known(subject: Subject, scale: &Scale) -> Range<usize> {
         | Subject::Yes
         | Subject::Files
         | Subject::DynamicSecurity
-        | Subject::Generated => scale.connects,
+        | Subject::Generated
+        | Subject::Roles => scale.connects,
     }
 }
 
@@ -88,7 +89,11 @@ pub fn fresh(subject: Subject, scale: &Scale, round: usize) -> Range<usize> {
     let each = match subject {
         Subject::Chosen => scale.first_passwords,
         Subject::Generated => scale.first_logins,
-        Subject::Bare | Subject::Yes | Subject::Files | Subject::DynamicSecurity => 0,
+        Subject::Bare
+        | Subject::Yes
+        | Subject::Files
+        | Subject::DynamicSecurity
+        | Subject::Roles => 0,
     };
     let start = known(subject, scale).end + round * each;
     start..start + each
@@ -105,7 +110,8 @@ pub fn stormers(subject: Subject, scale: &Scale) -> Range<usize> {
         | Subject::Yes
         | Subject::Files
         | Subject::DynamicSecurity
-        | Subject::Generated => known(subject, scale),
+        | Subject::Generated
+        | Subject::Roles => known(subject, scale),
     }
 }
 
@@ -118,7 +124,8 @@ pub fn returning(subject: Subject, scale: &Scale, round: usize) -> Range<usize> 
         | Subject::Yes
         | Subject::Files
         | Subject::DynamicSecurity
-        | Subject::Generated => 0,
+        | Subject::Generated
+        | Subject::Roles => 0,
     };
     let others = fresh(subject, scale, scale.rounds)
         .start

@@ -30,6 +30,9 @@ pub struct Devices {
     pub secrets: Secrets,
     /// The numbers of those that logged in before any broker was started.
     pub used: Range<usize>,
+    /// Whether each has two roles of four rules, a group, and two rules of its
+    /// own.
+    pub have_roles: bool,
 }
 
 /// One store for each number of credentials.
@@ -58,6 +61,7 @@ impl Sizes {
                 count,
                 secrets: Secrets::Generated,
                 used: 0..0,
+                have_roles: false,
             };
             make(bench, &folder, &devices)?;
             let bytes = file(&folder).metadata()?.len();
@@ -100,7 +104,7 @@ pub fn make(bench: &Bench, folder: &Path, devices: &Devices) -> Result<()> {
         folder,
         &["tenant", "create", login::TENANT],
     ))?;
-    let template = template(bench, folder)?;
+    let template = template(bench, folder, devices.have_roles)?;
     let hash = match devices.secrets {
         Secrets::Chosen => Some(hash()?),
         Secrets::Generated => None,
@@ -142,16 +146,39 @@ fn add(
 
 /// A credential as the program makes it, to make others like it; gone again
 /// from the store.
-fn template(bench: &Bench, folder: &Path) -> Result<Credential> {
-    let create = [
-        "credential",
-        "create",
-        "template",
-        "--tenant",
-        login::TENANT,
-    ];
-    read(&mut cli(bench, folder, &create))?;
-    let name = format!("template@{}", login::TENANT);
+fn template(bench: &Bench, folder: &Path, has_roles: bool) -> Result<Credential> {
+    let run = |arguments: &str| {
+        let arguments: Vec<&str> = arguments.split(' ').collect();
+        read(&mut cli(bench, folder, &arguments))
+    };
+    let (tenant, mut more) = (login::TENANT, "");
+    let name = format!("template@{tenant}");
+    if has_roles {
+        more = " --role reader --role writer --group plant.hall";
+        for role in ["reader", "writer"] {
+            run(&format!("role create {role} --tenant {tenant}"))?;
+            for rule in [
+                "allow R publish T/R/a/#",
+                "allow R subscribe T/R/${username}/#",
+                "allow R both T/R/b/+",
+                "deny R publish T/R/secret",
+            ] {
+                let rule = rule.replace('R', role).replace('T', tenant);
+                run(&format!("role {rule} --tenant {tenant}"))?;
+            }
+        }
+    }
+    run(&format!(
+        "credential create template --tenant {tenant}{more}"
+    ))?;
+    if has_roles {
+        run(&format!(
+            "credential allow {name} publish {tenant}/own/${{client_id}}"
+        ))?;
+        run(&format!(
+            "credential deny {name} subscribe {tenant}/own/hidden"
+        ))?;
+    }
     let template = SqliteStore::open(file(folder))?
         .credential(&LoginName::parse_device(&name)?)?
         .context("the template is not there")?;

@@ -26,17 +26,20 @@ pub enum Subject {
     DynamicSecurity,
     /// Countersign, each device with a generated secret.
     Generated,
+    /// The same with roles, a group and rules of its own.
+    Roles,
     /// Countersign, each device with a chosen password.
     Chosen,
 }
 
 impl Subject {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Bare,
         Self::Yes,
         Self::Files,
         Self::DynamicSecurity,
         Self::Generated,
+        Self::Roles,
         Self::Chosen,
     ];
 
@@ -48,6 +51,7 @@ impl Subject {
             Self::Files => "password_file + acl_file",
             Self::DynamicSecurity => "dynamic-security",
             Self::Generated => "countersign, generated",
+            Self::Roles => "countersign, generated, with roles, group and rules",
             Self::Chosen => "countersign, Argon2id, known",
         }
     }
@@ -55,7 +59,7 @@ impl Subject {
     /// How number `index` logs in.
     pub fn login(self, index: usize) -> Result<Login> {
         match self {
-            Self::Generated => Login::generated(index),
+            Self::Generated | Self::Roles => Login::generated(index),
             Self::Bare | Self::Yes | Self::Files | Self::DynamicSecurity | Self::Chosen => {
                 Ok(Login::chosen(index))
             }
@@ -77,6 +81,7 @@ impl Subject {
                 count,
                 secrets,
                 used,
+                have_roles: self == Self::Roles,
             };
             store::make(bench, folder, &devices)
         };
@@ -85,7 +90,7 @@ impl Subject {
             Self::Yes => yes(folder),
             Self::Files => password_file(folder, count),
             Self::DynamicSecurity => dynamic_security(folder, count),
-            Self::Generated => filled(Secrets::Generated),
+            Self::Generated | Self::Roles => filled(Secrets::Generated),
             Self::Chosen => filled(Secrets::Chosen),
         }
     }
@@ -107,7 +112,7 @@ impl Subject {
                 dynamic_security_plugin(broker)?,
                 at(DYNAMIC_SECURITY)
             ),
-            Self::Generated | Self::Chosen => format!(
+            Self::Generated | Self::Roles | Self::Chosen => format!(
                 "allow_anonymous true\nplugin {}\nplugin_opt_store {}\n",
                 bench.plugin().display(),
                 store::file(folder).display()
