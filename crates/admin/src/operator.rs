@@ -178,11 +178,11 @@ mod tests {
         make(
             &mut fixture,
             "bridge",
-            &["allow publish acme/#", "allow publish $SYS/x"],
+            &["allow publish acme/#", "allow publish $CONTROL/x"],
         )
         .unwrap();
         let mut asker = fixture.asker();
-        for (topic, is_allowed) in [("acme/x", true), ("$SYS/x", true), ("other", false)] {
+        for (topic, is_allowed) in [("acme/x", true), ("$CONTROL/x", true), ("other", false)] {
             let ask = TopicAsk {
                 username: Some("bridge"),
                 client_id: Some("any"),

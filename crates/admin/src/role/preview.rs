@@ -1,5 +1,6 @@
 //! What a change of a role would do, to whom, before anybody does it.
 
+use core::ops::ControlFlow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -70,6 +71,7 @@ pub fn preview<S: AdminStore>(
                 loses: difference.loses,
             });
         }
+        ControlFlow::Continue(())
     })?;
     Ok(effects)
 }
@@ -105,41 +107,59 @@ pub fn rule_warnings<S: AdminStore>(
         ..before.clone()
     };
     let change = Change::read(&mut transaction, &before, &after)?;
-    let mut ids = transaction.holders_of_role(tenant, name)?;
-    let are_few = ids.len() <= FEW;
-    ids.truncate(FEW);
+    let ids = transaction.holders_of_role(tenant, name)?;
     let mut reach = Reach::default();
+    let mut count: usize = 0;
     for_each_holder(&mut transaction, tenant, ids, |holder| {
+        count = count.saturating_add(1);
+        reach.is_known = count <= FEW;
+        if !reach.is_known {
+            return ControlFlow::Break(());
+        }
         let credential = holder.credential();
-        reach.is_known = are_few;
         reach.makes_difference |= !change.of(holder, &[]).is_none();
         reach.has_value |= change.allows_something_alone(holder, &alone);
         reach.is_by_default |= change.ground.gives_by_default(credential);
+        if reach.makes_difference {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     })?;
     let mut warnings = RuleWarning::of_text(rule);
     warnings.extend(RuleWarning::of_reach(rule, change.ground.tenant(), reach));
     Ok(warnings)
 }
 
-/// Shows the devices, things and users among those who hold a role to `each`.
+/// Shows the devices and users among those who hold a role, and the things of
+/// applications that hold it, to `each` until that breaks off.
 fn for_each_holder<T: AdminTransaction>(
     transaction: &mut T,
     tenant: &TenantId,
     ids: Vec<CredentialId>,
-    mut each: impl FnMut(Holder<'_>),
+    mut each: impl FnMut(Holder<'_>) -> ControlFlow<()>,
 ) -> Result<(), CredentialError> {
     for id in ids {
         let Some(credential) = transaction.credential_by_id(id)? else {
             continue;
         };
-        match &credential.kind {
+        let step = match &credential.kind {
             Kind::Device | Kind::Thing(_) => each(Holder::Credential(&credential)),
-            Kind::User(user) => {
-                if let Some(grant) = user.grant_in(tenant) {
-                    each(Holder::User(&credential, grant));
-                }
+            Kind::User(user) => match user.grant_in(tenant) {
+                Some(grant) => each(Holder::User(&credential, grant)),
+                None => ControlFlow::Continue(()),
+            },
+            Kind::Application(_) => {
+                let things = transaction.things(Some(tenant), Some(id))?;
+                things
+                    .iter()
+                    .map(Holder::Credential)
+                    .try_for_each(&mut each)
             }
-            Kind::Application(_) | Kind::Bearer => {}
+            Kind::Bearer => ControlFlow::Continue(()),
+        };
+        if step.is_break() {
+            break;
         }
     }
     Ok(())
