@@ -10,6 +10,8 @@ mod crash;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod folders;
 #[cfg(test)]
 mod init;

@@ -1,0 +1,395 @@
+//! Every example that a reader may paste into a shell: those of `--help`, of
+//! README and of the guide. Each is run by `sh` as it stands, must do what its
+//! comment says, and must reach the program word by word as it is printed.
+//!
+//! What a comment behind a line says: `allow` and `deny` are the verdict of a
+//! `check`; `exit N` is the code; without any the line must be done.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+/// A folder with a store and a shell in it.
+struct Sandbox {
+    folder: TempDir,
+}
+
+/// What a shell made of a line.
+#[derive(Debug)]
+struct Ran {
+    code: Option<i32>,
+    said: String,
+    /// The words that the program was given, each time it was called.
+    words: BTreeSet<String>,
+}
+
+impl Sandbox {
+    fn new() -> Self {
+        let sandbox = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        for folder in [
+            "bin",
+            "store",
+            "work",
+            "etc/mosquitto",
+            "etc/bash_completion.d",
+            "usr/local/share/man/man1",
+            "var/backups",
+        ] {
+            fs::create_dir_all(sandbox.path(folder)).unwrap();
+        }
+        let shim = sandbox.path("bin/countersign");
+        let text = format!(
+            "#!/bin/sh\nprintf '%s\\0' \"$@\" >> '{}'\nexec '{}' \"$@\"\n",
+            sandbox.path("words").display(),
+            env!("CARGO_BIN_EXE_countersign"),
+        );
+        fs::write(&shim, text).unwrap();
+        fs::set_permissions(shim, fs::Permissions::from_mode(0o755)).unwrap();
+        sandbox
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs a line as it stands, but for where it may write and whose it makes
+    /// things.
+    fn run(&self, line: &str) -> Ran {
+        let root = self.folder.path().display().to_string();
+        let mut here = line.replace("--owner mosquitto", "--owner $(id -un)");
+        for folder in ["/etc/", "/usr/", "/var/"] {
+            here = here.replace(&format!(" {folder}"), &format!(" {root}{folder}"));
+        }
+        let _ = fs::remove_file(self.path("words"));
+        let path = format!("{root}/bin:{}", std::env::var("PATH").unwrap());
+        let output = Command::new("sh")
+            .args(["-euc", &here])
+            .current_dir(self.path("work"))
+            .env("PATH", path)
+            .env("COUNTERSIGN_STORE", self.path("store/countersign.db"))
+            .env("PASSWORD", "correct horse battery")
+            .env_remove("SUDO_USER")
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap();
+        let words = fs::read(self.path("words")).unwrap_or_default();
+        let words = String::from_utf8(words).unwrap();
+        Ran {
+            code: output.status.code(),
+            said: String::from_utf8_lossy(&output.stderr).into_owned(),
+            words: words.split('\0').map(Into::into).collect(),
+        }
+    }
+
+    /// Puts a state of a store in the place of this one's.
+    fn restore(&self, state: &Path) {
+        fs::remove_dir_all(self.path("store")).unwrap();
+        fs::create_dir(self.path("store")).unwrap();
+        for file in fs::read_dir(state).unwrap() {
+            let file = file.unwrap();
+            fs::copy(file.path(), self.path("store").join(file.file_name())).unwrap();
+        }
+    }
+}
+
+/// A line of a shell, and what its comment says of it.
+#[derive(Debug)]
+struct Line {
+    command: String,
+    comment: String,
+}
+
+impl Line {
+    /// Reads a line. A comment has two spaces before it; a `#` behind one is an
+    /// argument that somebody forgot to quote.
+    fn read(line: &str) -> Self {
+        let (command, comment) = line.split_once("  #").unwrap_or((line, ""));
+        Self {
+            command: command.trim().into(),
+            comment: comment.trim().into(),
+        }
+    }
+
+    fn code(&self) -> i32 {
+        if self.comment.starts_with("deny") {
+            return 1;
+        }
+        let code = self.comment.strip_prefix("exit ");
+        let code = code.and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next());
+        code.map_or(0, |code| code.parse().unwrap())
+    }
+
+    /// The words that the line shows to its reader and a shell could mistake.
+    fn shown(&self) -> Vec<String> {
+        let mut words = vec![String::new()];
+        let mut quote = None;
+        for letter in self.command.chars() {
+            match (quote, letter) {
+                (None, '\'' | '"') => quote = Some(letter),
+                (Some(open), _) if open == letter => quote = None,
+                (None, ' ') => words.push(String::new()),
+                _ => words.last_mut().unwrap().push(letter),
+            }
+        }
+        let special = |word: &String| {
+            word.contains(['#', '+', '$']) && !word.starts_with("$(") && word != "$PASSWORD"
+        };
+        words.into_iter().filter(special).collect()
+    }
+
+    /// Says what is wrong with how it ran, if anything.
+    fn judge(&self, ran: &Ran) -> Result<(), String> {
+        if ran.code != Some(self.code()) {
+            return Err(format!(
+                "{:?} instead of {}: {}",
+                ran.code,
+                self.code(),
+                ran.said
+            ));
+        }
+        for word in self.shown() {
+            if !ran.words.contains(&word) {
+                return Err(format!("the shell does not hand `{word}` over: quote it"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a store is made of in which the examples of `--help` hold: a state
+/// before each line and one behind the last.
+const STEPS: &[&str] = &[
+    "countersign init",
+    "countersign tenant create acme",
+    "countersign tenant create globex",
+    "countersign credential create dev1 --tenant acme",
+    "countersign credential create dev2 --tenant acme",
+    "countersign role create ops --tenant acme",
+    "countersign role create reader --tenant acme",
+    "countersign role allow ops --tenant acme subscribe 'acme/+/state'",
+    "countersign operator create monitor --subscribe '$SYS/#'",
+    "countersign operator create bridge --publish '#' --subscribe '#'",
+    "printf 'correct horse battery\\n' | countersign user create jane@example.com --password-stdin",
+    "countersign user grant jane@example.com --tenant acme --org-admin",
+    "countersign application create fleet --tenant acme",
+    "countersign thing create pump-1 --tenant acme --application fleet",
+];
+
+/// Lines of `--help` that can't be run here, and why.
+const NOT_RUN: &[(&str, &str)] = &[
+    ("--follow", "it runs until it is ended"),
+    ("--watch", "it runs until it is ended"),
+    ("sudo ", "it changes the user"),
+    ("countersign clients kick", "it needs a broker"),
+    (
+        "countersign user mfa confirm",
+        "it needs a code of this minute",
+    ),
+];
+
+fn is_not_run(command: &str) -> bool {
+    NOT_RUN.iter().any(|(part, _)| command.contains(part))
+}
+
+/// The commands, each with all words that lead to it.
+fn commands(sandbox: &Sandbox) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut open = vec!["countersign".to_owned()];
+    while let Some(command) = open.pop() {
+        let output = Command::new("sh")
+            .args(["-c", &format!("{command} --help")])
+            .env(
+                "PATH",
+                format!("{}:/usr/bin:/bin", sandbox.path("bin").display()),
+            )
+            .env("COLUMNS", "1000")
+            .output()
+            .unwrap();
+        let help = String::from_utf8(output.stdout).unwrap();
+        let below = help.split_once("Commands:\n").map_or("", |(_, rest)| rest);
+        let below = below.split("\n\n").next().unwrap();
+        for line in below.lines().filter(|line| line.starts_with("  ")) {
+            let name = line.split_whitespace().next().unwrap();
+            if name != "help" && !line.starts_with("   ") {
+                open.push(format!("{command} {name}"));
+            }
+        }
+        found.push((command, help));
+    }
+    found
+}
+
+#[test]
+fn every_example_of_help_runs_in_a_shell_as_it_stands() {
+    let sandbox = Sandbox::new();
+    let states = tempfile::tempdir().unwrap();
+    let state = |number: usize| states.path().join(number.to_string());
+    let keep = |number: usize| {
+        fs::create_dir(state(number)).unwrap();
+        for file in fs::read_dir(sandbox.path("store")).unwrap() {
+            let file = file.unwrap();
+            fs::copy(file.path(), state(number).join(file.file_name())).unwrap();
+        }
+    };
+    keep(0);
+    for (number, step) in STEPS.iter().enumerate() {
+        let ran = sandbox.run(step);
+        assert_eq!(ran.code, Some(0), "{step}: {ran:?}");
+        keep(number + 1);
+    }
+    let mut wrong = Vec::new();
+    let mut tried = 0;
+    for (command, help) in commands(&sandbox) {
+        let examples = help.split_once("Examples:\n").map_or("", |(_, rest)| rest);
+        let examples: Vec<_> = examples
+            .lines()
+            .take_while(|line| line.starts_with("  "))
+            .map(Line::read)
+            .collect();
+        assert!(!examples.is_empty(), "`{command}` has no examples");
+        sandbox.restore(&state(STEPS.len()));
+        for line in examples.iter().filter(|line| !is_not_run(&line.command)) {
+            tried += 1;
+            // Where the lines above it lead, else in some state of a store.
+            let mut result = line.judge(&sandbox.run(&line.command));
+            let first = result.clone();
+            for number in (0..=STEPS.len()).rev() {
+                if result.is_ok() {
+                    break;
+                }
+                sandbox.restore(&state(number));
+                result = line.judge(&sandbox.run(&line.command));
+            }
+            if result.is_err() {
+                wrong.push(format!(
+                    "{command} --help: {}\n    {}",
+                    line.command,
+                    first.unwrap_err()
+                ));
+                sandbox.restore(&state(STEPS.len()));
+            }
+        }
+    }
+    assert!(tried > 60, "only {tried} examples were found");
+    assert!(
+        wrong.is_empty(),
+        "{} are wrong:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
+
+/// Lines of the documents that are not run here, and why.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("cargo ", "building; `cargo xtask test` does"),
+    ("install ", "what was built is installed"),
+    (
+        "cp examples/",
+        "an end-to-end test loads the plugin by each of these files",
+    ),
+    ("systemctl ", "the service; end-to-end tests start brokers"),
+    ("sudo ", "it changes the user"),
+    (
+        "mosquitto_",
+        "it needs a broker; an end-to-end test follows README with one",
+    ),
+    (
+        "countersign user mfa confirm",
+        "it needs a code of this minute",
+    ),
+];
+
+/// What a reader does where a line waits for it.
+const ANSWERED: &[(&str, &str)] = &[(
+    "countersign user create jane@example.com",
+    "printf 'correct horse battery\\n' | countersign user create jane@example.com --password-stdin",
+)];
+
+/// The lines of a document's shell blocks.
+fn lines(document: &str) -> Vec<Line> {
+    let text = fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../..")
+            .join(document),
+    );
+    let text = text.unwrap();
+    let mut lines = Vec::new();
+    let blocks = text.split("```sh\n").skip(1);
+    for block in blocks.map(|block| block.split("\n```").next().unwrap()) {
+        let joined = block.replace("\\\n", " ");
+        let commands = joined
+            .lines()
+            .filter(|line| !line.is_empty() && !line.starts_with('#'));
+        lines.extend(commands.map(Line::read));
+    }
+    lines
+}
+
+/// Follows a document from its first line to its last.
+fn follow(document: &str, sandbox: &Sandbox) {
+    let mut wrong = Vec::new();
+    for line in lines(document) {
+        if ELSEWHERE
+            .iter()
+            .any(|(part, _)| line.command.starts_with(part))
+        {
+            continue;
+        }
+        let answered = ANSWERED.iter().find(|(asked, _)| line.command == *asked);
+        let command = answered.map_or(line.command.as_str(), |(_, answered)| answered);
+        if let Err(why) = line.judge(&sandbox.run(command)) {
+            wrong.push(format!("{}\n    {why}", line.command));
+        }
+    }
+    assert!(wrong.is_empty(), "{document}:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_readme_can_be_followed_line_by_line() {
+    let sandbox = Sandbox::new();
+    // As Debian has it, with Countersign's lines.
+    let config = format!(
+        "user {}\nplugin {}\nplugin_opt_store {}\n",
+        nix::unistd::User::from_uid(nix::unistd::Uid::effective())
+            .unwrap()
+            .unwrap()
+            .name,
+        sandbox.path("libmosquitto_countersign.so").display(),
+        sandbox.path("store/countersign.db").display(),
+    );
+    fs::write(sandbox.path("libmosquitto_countersign.so"), "").unwrap();
+    fs::write(sandbox.path("etc/mosquitto/mosquitto.conf"), config).unwrap();
+    follow("README.md", &sandbox);
+}
+
+#[test]
+fn the_guide_can_be_followed_line_by_line() {
+    let sandbox = Sandbox::new();
+    assert_eq!(sandbox.run("countersign init").code, Some(0));
+    follow("docs/guide.md", &sandbox);
+}
+
+#[test]
+fn what_a_shell_makes_of_an_example_is_found_out() {
+    let sandbox = Sandbox::new();
+    for step in ["countersign init", "countersign tenant create acme"] {
+        assert_eq!(sandbox.run(step).code, Some(0));
+    }
+    for line in [
+        "countersign operator create a --publish # --subscribe #",
+        "countersign operator create b --subscribe $SYS/#",
+        "countersign operator create c --subscribe \"$HOME/#\"",
+        "countersign tenant show nobody",
+    ] {
+        let line = Line::read(line);
+        assert!(line.judge(&sandbox.run(&line.command)).is_err(), "{line:?}");
+    }
+    let line = Line::read("countersign operator create d --subscribe '$SYS/#'  # done");
+    assert_eq!(line.judge(&sandbox.run(&line.command)), Ok(()));
+}
