@@ -14,6 +14,7 @@ mod matcher;
 mod neighbours;
 mod ownership;
 mod passing;
+mod readme;
 mod rules;
 mod samples;
 mod speed;

@@ -75,7 +75,7 @@ pub(crate) enum CredentialCommand {
     Untie(Name),
     /// Let a credential do something, besides what its scheme and roles let it.
     #[command(
-        after_help = "Examples:\n  countersign credential allow dev1@acme publish acme/alarms/${username} --max-qos 1"
+        after_help = "Examples:\n  countersign credential allow dev1@acme publish 'acme/alarms/${username}' --max-qos 1"
     )]
     Allow(RuleOf),
     /// Keep a credential from something, whatever else lets it.

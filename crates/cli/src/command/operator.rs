@@ -20,7 +20,7 @@ pub(crate) enum OperatorCommand {
     /// Make an operator, and print its secret this once. It may do what its
     /// rules say, in all tenants, and nothing else.
     #[command(
-        after_help = "Examples:\n  countersign operator create bridge --publish # --subscribe #\n  countersign operator create monitor --subscribe $SYS/#"
+        after_help = "Examples:\n  countersign operator create bridge --publish '#' --subscribe '#'\n  countersign operator create monitor --subscribe '$SYS/#'"
     )]
     Create(OperatorCreate),
     /// List the operators.

@@ -23,14 +23,16 @@ pub(crate) enum SchemeCommand {
     #[command(after_help = "Examples:\n  countersign scheme list")]
     List,
     /// Show a scheme, as the TOML that `scheme add` takes.
-    #[command(after_help = "Examples:\n  countersign scheme show vwire > my-scheme.toml")]
+    #[command(after_help = "Examples:\n  countersign scheme show vwire > vwire.toml")]
     Show {
         /// Its name.
         #[arg(value_name = "SCHEME", value_parser = SchemeName::parse)]
         name: SchemeName,
     },
     /// Add a scheme.
-    #[command(after_help = "Examples:\n  countersign scheme add my-scheme.toml")]
+    #[command(
+        after_help = "Examples:\n  countersign scheme show vwire | sed 's/^name = .*/name = \"my-scheme\"/' > my-scheme.toml\n  countersign scheme add my-scheme.toml"
+    )]
     Add {
         /// A file of TOML, with the keys that `scheme show` prints.
         file: PathBuf,
