@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use countersign_core::store::{Intent, Settings, StoreError, StoreErrorKind, StoreState};
+use rusqlite::config::DbConfig;
+use rusqlite::limits::Limit;
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
 use crate::backup;
@@ -304,6 +306,7 @@ impl SqliteStore {
                 );
             }
             Header::Ours(version) => {
+                schema::check(&connection, version, migrations).map_err(explain)?;
                 if !connection
                     .is_readonly(MAIN_DB)
                     .map_err(|error| explain(error.into()))?
@@ -365,15 +368,35 @@ fn connect(path: &Path, more: OpenFlags) -> Result<Connection, Fault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_handler(Some(wait_a_little))?;
+    harden(&connection)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.execute_batch(
         "PRAGMA foreign_keys = ON;
-         PRAGMA trusted_schema = OFF;
          PRAGMA temp_store = MEMORY;
          PRAGMA synchronous = NORMAL;
          PRAGMA wal_autocheckpoint = 0;",
     )?;
     Ok(connection)
+}
+
+/// Leaves out what a store has no use for. Another user may have written the
+/// file, and what SQLite can't do it can't be made to do.
+fn harden(connection: &Connection) -> Result<(), Fault> {
+    for (setting, value) in [
+        (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+        (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
+        (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, false),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false),
+        (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
+        (DbConfig::SQLITE_DBCONFIG_WRITABLE_SCHEMA, false),
+    ] {
+        connection.set_db_config(setting, value)?;
+    }
+    connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST_VALUE)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_TRIGGER_DEPTH, TRIGGER_DEPTH)?;
+    Ok(())
 }
 
 /// Sees to it that the file is in WAL mode.
@@ -401,6 +424,12 @@ fn absolute(path: &Path, action: &'static str) -> Result<PathBuf, StoreError> {
 
 /// As long as a change takes to be noticed by those who follow the store.
 const A_MOMENT: Duration = Duration::from_millis(10);
+
+/// Far above the largest row of an audit.
+const LONGEST_VALUE: i32 = 64 * 1024 * 1024;
+
+/// A trigger of ours changes what has no trigger; foreign keys count, too.
+const TRIGGER_DEPTH: i32 = 16;
 
 /// Above what all of the statements in this crate need.
 const STATEMENTS: usize = 128;
@@ -543,5 +572,74 @@ mod tests {
         let now = countersign_core::time::Timestamp::from_millis(0);
         store.maintain("b1", now).unwrap();
         assert!(log.metadata().unwrap().len() <= LOG_BYTES);
+    }
+
+    /// Whoever may write the file, as a broker that was taken over, waits for
+    /// root to open it.
+    #[test]
+    fn a_file_with_anything_in_it_that_was_not_made_here_is_damage() {
+        for (planted, named) in [
+            (
+                "CREATE TRIGGER t AFTER INSERT ON tenant BEGIN DELETE FROM credential; END",
+                "trigger `t`",
+            ),
+            ("CREATE VIEW v AS SELECT 1", "view `v`"),
+            ("CREATE TABLE other (c TEXT)", "table `other`"),
+            ("CREATE INDEX i ON tenant (upper(id))", "index `i`"),
+            (
+                "CREATE TABLE sqlitex (c); PRAGMA writable_schema = ON;
+                 UPDATE sqlite_schema SET name = 'sqlite_stat1', type = 'view',
+                     sql = 'CREATE VIEW sqlite_stat1 AS SELECT 1' WHERE name = 'sqlitex'",
+                "its pages make no sense",
+            ),
+            (
+                "DROP INDEX token_of_issuer",
+                "index `token_of_issuer`, which is missing",
+            ),
+            (
+                "PRAGMA writable_schema = ON;
+                 UPDATE sqlite_schema SET sql = replace(sql, 'BEGIN', 'BEGIN DELETE FROM secret;')
+                     WHERE type = 'trigger'",
+                "trigger `",
+            ),
+            (
+                "ALTER TABLE tenant ADD COLUMN c TEXT DEFAULT 'x'",
+                "table `tenant`",
+            ),
+        ] {
+            let (store, _directory) = fresh();
+            let path = store.path.to_path_buf();
+            drop(store);
+            let intruder = Connection::open(&path).unwrap();
+            intruder.execute_batch(planted).unwrap();
+            drop(intruder);
+            let error = SqliteStore::open(&path).unwrap_err();
+            assert_eq!(error.kind(), StoreErrorKind::Damaged, "{planted}: {error}");
+            assert!(error.to_string().contains(named), "{planted}: {error}");
+        }
+    }
+
+    #[test]
+    fn every_connection_can_do_no_more_than_a_store_needs() {
+        let (store, directory) = fresh();
+        for store in [
+            &store,
+            &store.reopen().unwrap(),
+            &store.connect_again().unwrap(),
+        ] {
+            let attach = format!("ATTACH '{}' AS x", directory.path().join("y.db").display());
+            for refused in [
+                attach.as_str(),
+                "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = ''",
+                "SELECT load_extension('x')",
+                "CREATE TABLE \"x\" (c CHECK (c <> \"text\"))",
+            ] {
+                assert!(
+                    store.connection.execute_batch(refused).is_err(),
+                    "{refused}"
+                );
+            }
+        }
+        assert!(!directory.path().join("y.db").exists());
     }
 }

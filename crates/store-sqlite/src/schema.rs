@@ -1,5 +1,7 @@
 //! The numbered schema: how a file is told to be ours, and brought up to date.
 
+use std::collections::BTreeMap;
+
 use rusqlite::Connection;
 
 use crate::error::Fault;
@@ -46,6 +48,85 @@ pub(crate) fn migrate(
     connection.pragma_update(None, "user_version", newest(migrations))?;
     Ok(())
 }
+
+/// Fails unless the tables, indexes and triggers in the file are those that
+/// the first `version` of `migrations` make.
+///
+/// Whoever can write the file can put a trigger or a view into it that does what
+/// they want when somebody else opens the store.
+pub(crate) fn check(
+    connection: &Connection,
+    version: u32,
+    migrations: &[&str],
+) -> Result<(), Fault> {
+    let steps = usize::try_from(version).unwrap_or(usize::MAX);
+    let model = Connection::open_in_memory()?;
+    migrate(&model, 0, migrations.get(..steps).unwrap_or(migrations))?;
+    let (expected, found) = (objects(&model)?, objects(connection)?);
+    let wrong = found.iter().find_map(|(object, text)| {
+        let why = match expected.get(object) {
+            None => "which Countersign did not make",
+            Some(expected) if expected != text => "which was changed",
+            Some(_) => return None,
+        };
+        Some((object, why))
+    });
+    let missing = || expected.keys().find(|object| !found.contains_key(object));
+    match wrong.or_else(|| Some((missing()?, "which is missing"))) {
+        Some((Object { kind, name, .. }, why)) => {
+            // Somebody else may have chosen it.
+            let name: String = name.chars().take(LONGEST_NAME).collect();
+            Err(Fault::Content(format!("its {kind} `{name}`, {why},")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// What a schema consists of.
+#[derive(Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Object {
+    kind: String,
+    name: String,
+    table: String,
+}
+
+/// All that the schema consists of, each with the text that made it.
+fn objects(connection: &Connection) -> Result<BTreeMap<Object, String>, Fault> {
+    let mut statement =
+        connection.prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema")?;
+    let mut rows = statement.query([])?;
+    let mut objects = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let object = Object {
+            kind: row.get(0)?,
+            name: row.get(1)?,
+            table: row.get(2)?,
+        };
+        let text: Option<String> = row.get(3)?;
+        let is_sqlites = match object.kind.as_str() {
+            "table" => SQLITES_TABLES.contains(&object.name.as_str()),
+            "index" => text.is_none() && object.name.starts_with("sqlite_autoindex_"),
+            _ => false,
+        };
+        if !is_sqlites {
+            objects.insert(object, plain(&text.unwrap_or_default()));
+        }
+    }
+    Ok(objects)
+}
+
+/// The text without what versions of SQLite may write differently: white space,
+/// and quotes around the name of a table that was renamed.
+fn plain(text: &str) -> String {
+    text.chars()
+        .filter(|character| !character.is_whitespace() && *character != '"')
+        .collect()
+}
+
+const LONGEST_NAME: usize = 64;
+
+/// What SQLite makes for itself.
+const SQLITES_TABLES: [&str; 3] = ["sqlite_sequence", "sqlite_stat1", "sqlite_stat4"];
 
 /// The number of the schema that all of `migrations` lead to.
 pub(crate) fn newest(migrations: &[&str]) -> u32 {
