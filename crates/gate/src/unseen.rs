@@ -11,10 +11,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use countersign_core::client_id::ClientId;
-use countersign_core::connect::{LoginRecord, Proof, SessionChange, SessionUse};
+use countersign_core::connect::{LoginRecord, Proof, Request, SessionChange, SessionUse};
 use countersign_core::credential::Credential;
 use countersign_core::kind::Kind;
 use countersign_core::name::{LoginName, TenantId};
+use countersign_core::options::Chain;
 use countersign_core::ownership::{Claim, Holder, StoredSession};
 use countersign_core::reason::Reason;
 use countersign_core::rights::{Rights, TopicUse};
@@ -25,7 +26,7 @@ use countersign_core::topic::TopicName;
 
 use crate::command;
 use crate::gate::Gate;
-use crate::host::Peer;
+use crate::host::{ConnectFacts, ConnectOutcome, Peer};
 use crate::session::{Phase, Principal, Session};
 
 /// What was found out about clients that are away, until anything changes.
@@ -134,6 +135,62 @@ impl<S: GateStore> Gate<S> {
         if let Ok(Ok(vouched)) = self.vouched_for(peer, now) {
             // What fails is tried again when it does something.
             let _begun = self.begin_vouched(peer, vouched, now);
+        }
+    }
+
+    /// Says whether a connection that is open has this client id.
+    #[must_use]
+    pub fn is_live(&self, client_id: &str) -> bool {
+        self.sessions.live(client_id).next().is_some()
+    }
+
+    /// Takes note that a client which its host let in, and vouches for, has no
+    /// session, because it may have none; returns the line for the host's log.
+    /// The host ends it. None for a client that has a session, or may be somebody
+    /// else's.
+    pub fn turn_away(&mut self, peer: &Peer<'_>) -> Option<String> {
+        let session = self.sessions.get(peer.handle);
+        let is_its =
+            |session: &Session| session.is(peer) && !matches!(session.phase, Phase::Gone { .. });
+        if session.is_some_and(is_its)
+            || self.slow.has_nobody(peer)
+            || self.crowd.challenges.has_nobody(peer)
+        {
+            return None;
+        }
+        let now = self.now();
+        let may_be_others = self.setting.options.chain == Chain::Defer;
+        let mut facts = ConnectFacts::new(peer.handle, peer.client_id?);
+        facts.username = Some(peer.username?);
+        facts.address = peer.origin.address;
+        let asked = SessionUse::of(peer.origin.protocol, peer.origin.clean_start);
+        let outcome = match Request::parse(facts.client_id, facts.username, None, asked) {
+            Err(_) if may_be_others => return None,
+            Err(reason) => self.refuse_malformed(&facts, reason, now),
+            Ok(request) => {
+                let mut reason = self.vouched_for(peer, now).ok()?.err()?;
+                if reason == Reason::Unauthenticated {
+                    if may_be_others {
+                        return None;
+                    }
+                    reason = self.why_unknown(request.name.as_ref());
+                }
+                self.refuse(&request, facts.address, reason, now)
+            }
+        };
+        if let ConnectOutcome::Refused { line, .. } = outcome {
+            line
+        } else {
+            None
+        }
+    }
+
+    /// Why nobody is vouched for by this name.
+    fn why_unknown(&mut self, name: Option<&LoginName>) -> Reason {
+        let found = name.map(|name| self.store.credential(name));
+        match found {
+            Some(Ok(None)) => Reason::UnknownName,
+            _ => Reason::Unauthenticated,
         }
     }
 

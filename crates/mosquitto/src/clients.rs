@@ -17,6 +17,8 @@ pub(crate) struct Clients {
     known: HashMap<Handle, Known>,
     /// What those presented who wait for a verdict.
     waiting: HashMap<Handle, PasswordPrint>,
+    /// What those proved who have a pre-shared key.
+    proved: HashMap<Handle, u64>,
     key: RandomState,
 }
 
@@ -24,6 +26,8 @@ pub(crate) struct Clients {
 struct Known {
     owner: Owner,
     is_here: bool,
+    /// Whether its CONNECT asked to start without a stored session.
+    starts_clean: bool,
     /// Whether the broker closes its connection later than it is asked to.
     closes_late: bool,
     fingerprint: Fingerprint,
@@ -34,6 +38,9 @@ struct Known {
 pub(crate) enum Owner {
     /// The gate let it in.
     Gate,
+    /// Nobody does: it is to be ended, and what it left with the broker is
+    /// anybody's.
+    Nobody,
     /// The gate does not know it, and others may.
     Others,
 }
@@ -74,27 +81,58 @@ impl Clients {
         self.waiting.insert(handle, password);
     }
 
+    /// Says whether a client waits for a verdict.
+    pub(crate) fn is_waiting(&self, handle: Handle) -> bool {
+        self.waiting.contains_key(&handle)
+    }
+
     /// What a client presented that waited, and waits no more.
     pub(crate) fn waited(&mut self, handle: Handle) -> Option<PasswordPrint> {
         self.waiting.remove(&handle)
     }
 
     /// Takes note of a client, of which the broker now has this.
-    pub(crate) fn came(
-        &mut self,
-        handle: Handle,
-        owner: Owner,
-        fingerprint: Fingerprint,
-        closes_late: bool,
-    ) {
+    pub(crate) fn came(&mut self, handle: Handle, owner: Owner, fingerprint: Fingerprint) {
         let known = Known {
             owner,
             is_here: true,
-            closes_late,
+            starts_clean: true,
+            closes_late: false,
             fingerprint,
         };
         self.waiting.remove(&handle);
         self.known.insert(handle, known);
+    }
+
+    /// Takes note of how a client connected.
+    pub(crate) fn describe(&mut self, handle: Handle, starts_clean: bool, closes_late: bool) {
+        if let Some(known) = self.known.get_mut(&handle) {
+            known.starts_clean = starts_clean;
+            known.closes_late = closes_late;
+        }
+    }
+
+    /// Says whether the gate's session of a client that is about to go may have
+    /// been taken over. 2.0 takes a session over by making it a clean one.
+    pub(crate) fn may_be_taken_over(&self, handle: Handle, is_clean: bool) -> bool {
+        let known = self.known.get(&handle);
+        known.is_some_and(|it| {
+            it.is_here && it.owner == Owner::Gate && (it.starts_clean || is_clean)
+        })
+    }
+
+    /// Takes note of the identity that a client proved by a pre-shared key.
+    pub(crate) fn proved(&mut self, handle: Handle, identity: &[u8]) {
+        if self.proved.len() >= MOST_PROVED {
+            // Whoever is forgotten has no rights until it connects again.
+            self.proved.clear();
+        }
+        self.proved.insert(handle, self.key.hash_one(identity));
+    }
+
+    /// Says whether a client proved this identity by a pre-shared key.
+    pub(crate) fn has_proved(&self, handle: Handle, identity: &[u8]) -> bool {
+        self.proved.get(&handle) == Some(&self.key.hash_one(identity))
     }
 
     /// Says whether the broker closes the connection of a client later than it
@@ -107,6 +145,7 @@ impl Clients {
     /// Takes note that a connection is gone. The second time, so is what it
     /// left behind.
     pub(crate) fn went(&mut self, handle: Handle) {
+        self.proved.remove(&handle);
         match self.known.get_mut(&handle) {
             Some(known) if known.is_here => known.is_here = false,
             Some(_) => self.forget(handle),
@@ -126,6 +165,12 @@ impl Clients {
         known.is_here.then_some(known.owner)
     }
 
+    /// Says whether the gate or others let a client in, here or away.
+    pub(crate) fn is_ours(&self, handle: Handle) -> bool {
+        let known = self.known.get(&handle);
+        known.is_some_and(|known| known.owner != Owner::Nobody)
+    }
+
     /// Says whether a client is known, here or away.
     pub(crate) fn knows(&self, handle: Handle) -> bool {
         self.known.contains_key(&handle)
@@ -143,6 +188,9 @@ impl Clients {
         })
     }
 }
+
+/// So many identities are remembered.
+const MOST_PROVED: usize = 100_000;
 
 #[cfg(test)]
 mod tests {
@@ -171,7 +219,7 @@ mod tests {
         let mut clients = Clients::default();
         let password = clients.password_print(Some(b"p"));
         let print = clients.fingerprint(b"c", None, password);
-        clients.came(HANDLE, Owner::Gate, print, false);
+        clients.came(HANDLE, Owner::Gate, print);
         clients.waits(HANDLE, password);
         assert!(!clients.is_here(HANDLE) && !clients.is_away(HANDLE, print));
         assert_eq!(clients.waited(HANDLE), Some(password));
@@ -182,7 +230,7 @@ mod tests {
     fn a_client_is_away_until_its_session_is_gone_too() {
         let mut clients = Clients::default();
         let print = fingerprint(&clients, b"c", Some(b"u"), Some(b"p"));
-        clients.came(HANDLE, Owner::Gate, print, false);
+        clients.came(HANDLE, Owner::Gate, print);
         assert!(clients.is_here(HANDLE) && !clients.is_away(HANDLE, print));
         clients.went(HANDLE);
         assert!(!clients.is_here(HANDLE) && clients.is_away(HANDLE, print));
@@ -204,7 +252,7 @@ mod tests {
     fn clients_of_others_are_never_away() {
         let mut clients = Clients::default();
         let print = fingerprint(&clients, b"c", None, None);
-        clients.came(HANDLE, Owner::Others, print, false);
+        clients.came(HANDLE, Owner::Others, print);
         clients.went(HANDLE);
         assert!(!clients.is_away(HANDLE, print));
     }

@@ -30,7 +30,7 @@ pub(crate) struct Event {
 }
 
 /// All events that the plugin answers.
-pub(crate) static EVENTS: [Event; 10] = [
+pub(crate) static EVENTS: [Event; 11] = [
     Event {
         id: sys::MOSQ_EVT_ACL_CHECK.cast_signed(),
         name: ACL_CHECK,
@@ -85,6 +85,13 @@ pub(crate) static EVENTS: [Event; 10] = [
         name: EXT_AUTH_CONTINUE,
         callback: on_ext_auth_continue,
         is_needed: true,
+        about: None,
+    },
+    Event {
+        id: sys::MOSQ_EVT_PSK_KEY.cast_signed(),
+        name: PSK_KEY,
+        callback: on_psk_key,
+        is_needed: false,
         about: None,
     },
     Event {
@@ -342,6 +349,44 @@ unsafe extern "C" fn on_ext_auth_continue(
     }
 }
 
+/// `MOSQ_EVT_PSK_KEY`: a client wants to prove an identity by a pre-shared key.
+///
+/// Answers `MOSQ_ERR_PLUGIN_DEFER`, always: the plugin has no keys. It takes note
+/// of the identity, for whoever has not its key gets no further. 2.0 asks only if
+/// it has no keys itself.
+///
+/// # Safety
+///
+/// `event_data` is null or points to a `mosquitto_evt_psk_key` and `userdata` is
+/// null or points to the [`Plugin`] registered with this callback; both stay
+/// valid until the function returns.
+unsafe extern "C" fn on_psk_key(
+    _event: c_int,
+    event_data: *mut c_void,
+    userdata: *mut c_void,
+) -> c_int {
+    let body = |plugin: &Plugin, event: &sys::mosquitto_evt_psk_key| {
+        // SAFETY: the broker passes null or a client that lives as long as the event.
+        if let Some(client) = unsafe { Client::new(event.client) } {
+            // SAFETY: the broker keeps it, null or terminated, during the callback.
+            if let Some(identity) = unsafe { client.bytes(event.identity) } {
+                plugin.proved(&client, identity);
+            }
+        }
+        sys::MOSQ_ERR_PLUGIN_DEFER
+    };
+    // SAFETY: by this function's contract.
+    unsafe {
+        answer(
+            PSK_KEY,
+            sys::MOSQ_ERR_PLUGIN_DEFER,
+            event_data,
+            userdata,
+            body,
+        )
+    }
+}
+
 /// `MOSQ_EVT_TICK`: the broker's loop went round.
 ///
 /// # Safety
@@ -388,6 +433,7 @@ const CONTROL: &str = "control";
 const DISCONNECT: &str = "disconnect";
 const EXT_AUTH_CONTINUE: &str = "ext-auth-continue";
 const EXT_AUTH_START: &str = "ext-auth-start";
+const PSK_KEY: &str = "psk-key";
 const RELOAD: &str = "reload";
 pub(crate) const TICK: &str = "tick";
 

@@ -29,6 +29,8 @@ pub(crate) struct FakeClient {
     pub(crate) username: Option<Vec<u8>>,
     pub(crate) address: Option<Vec<u8>>,
     pub(crate) is_websocket: bool,
+    pub(crate) has_certificate: bool,
+    pub(crate) starts_clean: bool,
     /// 0 for a client that was only restored.
     pub(crate) protocol: u8,
 }
@@ -40,6 +42,8 @@ impl FakeClient {
             username: None,
             address: Some("192.0.2.1".into()),
             is_websocket: false,
+            has_certificate: false,
+            starts_clean: true,
             protocol: 4,
         }
     }
@@ -153,6 +157,7 @@ impl Host for Rc<FakeHost> {
             if let Some(plugin) = self.asks.get() {
                 let queued = acl_event(client, c"queued", sys::MOSQ_ACL_READ);
                 let _code = call("acl-check", &queued, plugin);
+                let _code = call("connect", &connect_event(client), plugin);
             }
         }
     }
@@ -177,6 +182,10 @@ impl Host for Rc<FakeHost> {
         fake(client).address.as_deref()
     }
 
+    fn has_certificate(&self, client: &Client<'_>) -> bool {
+        fake(client).has_certificate
+    }
+
     fn is_websocket(&self, client: &Client<'_>) -> bool {
         fake(client).is_websocket
     }
@@ -193,8 +202,8 @@ impl Host for Rc<FakeHost> {
         }
     }
 
-    fn clean_start(&self, _client: &Client<'_>) -> bool {
-        true
+    fn clean_start(&self, client: &Client<'_>) -> bool {
+        fake(client).starts_clean
     }
 
     fn tells_ports(&self) -> bool {
@@ -270,6 +279,12 @@ pub(crate) struct Script {
     pub(crate) answers: RefCell<Vec<Bytes>>,
     pub(crate) commands: RefCell<Vec<Vec<u8>>>,
     pub(crate) arrived: RefCell<Vec<Handle>>,
+    /// The names of those that were asked about, or of whom nobody knows one.
+    pub(crate) names: RefCell<Vec<Bytes>>,
+    /// Whether it has sessions of clients that never sent a login.
+    pub(crate) knows_all: Cell<bool>,
+    pub(crate) is_live: Cell<bool>,
+    pub(crate) turned_away: RefCell<Vec<Handle>>,
 }
 
 impl Script {
@@ -341,12 +356,29 @@ impl Gatekeeper for FakeGate {
 
     fn check(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Verdict {
         self.0.panic_if_told();
+        self.0
+            .names
+            .borrow_mut()
+            .push(peer.username.map(<[u8]>::to_vec));
         let asked = (peer.handle, peer.connected, format!("{usage:?}"));
         self.0.checks.borrow_mut().push(asked);
         self.0
             .verdict
             .get()
             .unwrap_or(Verdict::Deny(Reason::NoRule))
+    }
+
+    fn knows(&self, _: Handle) -> bool {
+        self.0.knows_all.get()
+    }
+
+    fn is_live(&self, _: &str) -> bool {
+        self.0.is_live.get()
+    }
+
+    fn turn_away(&mut self, peer: &Peer<'_>) -> Option<String> {
+        self.0.turned_away.borrow_mut().push(peer.handle);
+        Some("refused a stranger".into())
     }
 
     fn disconnected(&mut self, handle: Handle) {
@@ -549,6 +581,21 @@ pub(crate) fn enhanced_event(
         data_out_len: 0,
         auth_method: method.map_or(ptr::null(), CStr::as_ptr),
         future2: [ptr::null_mut(); 3],
+    }
+}
+
+pub(crate) fn psk_event(
+    client: *mut sys::mosquitto,
+    identity: &CStr,
+) -> sys::mosquitto_evt_psk_key {
+    sys::mosquitto_evt_psk_key {
+        future: ptr::null_mut(),
+        client,
+        hint: c"hint".as_ptr(),
+        identity: identity.as_ptr(),
+        key: ptr::null_mut(),
+        max_key_len: 0,
+        future2: [ptr::null_mut(); 4],
     }
 }
 

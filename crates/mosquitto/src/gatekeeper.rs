@@ -31,6 +31,12 @@ pub(crate) trait Gatekeeper {
     fn username_of(&self, handle: Handle) -> Option<Arc<str>>;
     /// See [`Gate::check`].
     fn check(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Verdict;
+    /// See [`Gate::knows`].
+    fn knows(&self, handle: Handle) -> bool;
+    /// See [`Gate::is_live`].
+    fn is_live(&self, client_id: &str) -> bool;
+    /// See [`Gate::turn_away`].
+    fn turn_away(&mut self, peer: &Peer<'_>) -> Option<String>;
     /// See [`Gate::disconnected`].
     fn disconnected(&mut self, handle: Handle);
     /// See [`Gate::poll`].
@@ -78,6 +84,18 @@ impl Gatekeeper for Gate<SqliteStore> {
 
     fn check(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Verdict {
         self.check(peer, usage)
+    }
+
+    fn knows(&self, handle: Handle) -> bool {
+        self.knows(handle)
+    }
+
+    fn is_live(&self, client_id: &str) -> bool {
+        self.is_live(client_id)
+    }
+
+    fn turn_away(&mut self, peer: &Peer<'_>) -> Option<String> {
+        self.turn_away(peer)
     }
 
     fn disconnected(&mut self, handle: Handle) {

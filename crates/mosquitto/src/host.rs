@@ -57,6 +57,9 @@ pub(crate) trait Host {
     /// that connected has one.
     fn address_text<'c>(&self, client: &'c Client<'_>) -> Option<&'c [u8]>;
 
+    /// Whether a client presented a certificate that the broker verified.
+    fn has_certificate(&self, client: &Client<'_>) -> bool;
+
     /// Whether a client is connected over WebSockets at this moment.
     fn is_websocket(&self, client: &Client<'_>) -> bool;
 

@@ -26,9 +26,11 @@ use crate::wake::Waker;
 
 use self::ending::Endings;
 pub(crate) use self::enhanced::Step;
+use self::strangers::{Strangers, answer_at_strangers_end};
 
 mod ending;
 mod enhanced;
+mod strangers;
 
 /// One plugin: what the broker hands back to each callback.
 pub(crate) struct Plugin {
@@ -40,6 +42,7 @@ pub(crate) struct Plugin {
     gate: RefCell<Box<dyn Gatekeeper>>,
     clients: RefCell<Clients>,
     endings: RefCell<Endings>,
+    strangers: RefCell<Strangers>,
     thread: OwnThread,
     /// Whether anybody was told that another thread asks.
     told_of_strays: Cell<bool>,
@@ -102,6 +105,7 @@ impl Plugin {
             gate: RefCell::new(gate),
             clients: RefCell::default(),
             endings: RefCell::default(),
+            strangers: RefCell::default(),
             thread: OwnThread::new(),
             told_of_strays: Cell::new(false),
             reloading: Cell::new(false),
@@ -237,8 +241,10 @@ impl Plugin {
     /// Takes note of a client, of which the broker now has this.
     fn came(&self, client: &Client<'_>, owner: Owner, fingerprint: Fingerprint) {
         let closes_late = self.host.believes_websockets() && self.host.is_websocket(client);
+        let starts_clean = self.host.clean_start(client);
         let mut clients = self.clients.borrow_mut();
-        clients.came(client.handle(), owner, fingerprint, closes_late);
+        clients.came(client.handle(), owner, fingerprint);
+        clients.describe(client.handle(), starts_clean, closes_late);
     }
 
     /// What the broker is answered for a client that is refused. Only 2.1 has
@@ -274,6 +280,9 @@ impl Plugin {
         if owner == Some(Owner::Others) {
             return sys::MOSQ_ERR_PLUGIN_DEFER;
         }
+        if self.is_strangers_end(handle) {
+            return answer_at_strangers_end(access);
+        }
         if self.is_pulseless() || self.endings.borrow().holds(handle) {
             return sys::MOSQ_ERR_ACL_DENIED;
         }
@@ -284,15 +293,13 @@ impl Plugin {
             sys::MOSQ_ACL_UNSUBSCRIBE => TopicUse::Unsubscribe,
             _ => return sys::MOSQ_ERR_ACL_DENIED,
         };
-        let verdict = match self.gate.try_borrow_mut() {
-            Ok(mut gate) => {
-                let peer = self.known_peer(client);
-                match gate.check_known(&peer, usage) {
-                    Some(verdict) => verdict,
-                    None => gate.check(&self.peer(client), usage),
-                }
-            }
+        let known = match self.gate.try_borrow_mut() {
+            Ok(mut gate) => gate.check_known(&self.known_peer(client), usage),
             Err(_) => return sys::MOSQ_ERR_ACL_DENIED,
+        };
+        let verdict = match known {
+            Some(verdict) => verdict,
+            None => self.check_unknown(client, usage),
         };
         match verdict {
             Verdict::Allow => sys::MOSQ_ERR_SUCCESS,
@@ -302,6 +309,18 @@ impl Plugin {
             }
             Verdict::Deny(_) => sys::MOSQ_ERR_ACL_DENIED,
         }
+    }
+
+    /// Judges one use of a topic by a client that the gate knows nothing of.
+    fn check_unknown(&self, client: &Client<'_>, usage: TopicUse<'_>) -> Verdict {
+        let may_be_away = matches!(usage, TopicUse::Deliver { .. });
+        let peer = self.peer(client, may_be_away);
+        let verdict = match self.gate.try_borrow_mut() {
+            Ok(mut gate) => gate.check(&peer, usage),
+            Err(_) => return Verdict::Deny(Reason::StoreBusy),
+        };
+        self.meet(client, &peer);
+        verdict
     }
 
     /// A client as the gate is told of it that let it in.
@@ -314,8 +333,8 @@ impl Plugin {
         }
     }
 
-    /// A client as the gate is told of it, with how it came.
-    fn peer<'c>(&self, client: &'c Client<'_>) -> Peer<'c> {
+    /// A client as the broker knows it.
+    fn described<'c>(&self, client: &'c Client<'_>) -> Peer<'c> {
         Peer {
             connected: self.host.address_text(client).is_some(),
             origin: PeerOrigin {
@@ -331,6 +350,7 @@ impl Plugin {
     /// Takes note that a connection is gone.
     pub(crate) fn disconnected(&self, client: &Client<'_>) {
         let handle = client.handle();
+        self.departs(client);
         self.clients.borrow_mut().went(handle);
         self.tell_gone(handle);
         let ended = self.endings.borrow_mut().remove(handle);
@@ -351,6 +371,7 @@ impl Plugin {
             self.carry_out(&directive);
         }
         self.end_late();
+        self.end_strangers();
         if self.thread.take_strayed() && !self.told_of_strays.replace(true) {
             self.log(LogLevel::Warning, STRAYS);
         }
@@ -485,7 +506,7 @@ impl Plugin {
             Some(password) if has_username => {
                 let name = username.map(str::as_bytes);
                 let print = clients.fingerprint(client_id.as_bytes(), name, password);
-                clients.came(handle, Owner::Gate, print, false);
+                clients.came(handle, Owner::Gate, print);
                 Arrival::Here
             }
             Some(_) | None => {

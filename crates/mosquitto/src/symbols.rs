@@ -78,6 +78,8 @@ symbols! {
         ) -> c_int,
         client_address: c"mosquitto_client_address"
             as unsafe extern "C" fn(ClientPointer) -> *const c_char,
+        client_certificate: c"mosquitto_client_certificate"
+            as unsafe extern "C" fn(ClientPointer) -> *mut c_void,
         client_clean_session: c"mosquitto_client_clean_session"
             as unsafe extern "C" fn(ClientPointer) -> bool,
         client_id: c"mosquitto_client_id"
@@ -108,6 +110,8 @@ symbols! {
             as unsafe extern "C" fn(*const c_char, c_int),
         plugin_set_info: c"mosquitto_plugin_set_info"
             as unsafe extern "C" fn(Identifier, *const c_char, *const c_char) -> c_int,
+        // Of the broker's OpenSSL, if it has one.
+        certificate_free: c"X509_free" as unsafe extern "C" fn(*mut c_void),
     }
 }
 
@@ -194,6 +198,20 @@ impl Host for Symbols {
         let text = unsafe { (self.client_address)(client.as_ptr()) };
         // SAFETY: the broker keeps it until the client changes.
         unsafe { client.bytes(text) }
+    }
+
+    fn has_certificate(&self, client: &Client<'_>) -> bool {
+        let Some(free) = self.certificate_free else {
+            return false;
+        };
+        // SAFETY: `client` is one.
+        let certificate = unsafe { (self.client_certificate)(client.as_ptr()) };
+        if certificate.is_null() {
+            return false;
+        }
+        // SAFETY: a certificate of the broker's OpenSSL, which counts our use of it.
+        unsafe { free(certificate) };
+        true
     }
 
     fn is_websocket(&self, client: &Client<'_>) -> bool {

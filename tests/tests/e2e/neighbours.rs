@@ -2,10 +2,13 @@
 //! of certificates that no credential stands for.
 
 use countersign_testkit::broker::Builder;
+use countersign_testkit::tools::Tool;
 use countersign_testkit::{Broker, Cli, Connect, Version, artifacts};
 use countersign_tests::{
     ACCEPTED, Login, PATIENCE, REFUSED, Site, is_kicked, on_every_broker, topics_so_far, wait_until,
 };
+
+use crate::tls::{Authority, start_vouching, tls};
 
 /// A broker with a bridge to another, and the other.
 fn bridged(version: Version) -> (Site, Broker) {
@@ -121,6 +124,109 @@ on_every_broker! {
         let said: Vec<_> = said.collect();
         assert_eq!(said.len(), 1, "{failure}");
         assert!(said[0].contains("loaded twice") && said[0].contains("remove one"), "{failure}");
+    }
+}
+
+on_every_broker! {
+    fn a_certificate_that_no_credential_stands_for_is_ended_and_written_down(version) {
+        let authority = Authority::new();
+        let site = start_vouching(version, &authority);
+        authority.sign("nobody@acme");
+        let mut session = authority
+            .certified("mosquitto_sub", tls(&site), "nobody@acme")
+            .args(["-t", "acme/#"])
+            .background()
+            .unwrap();
+        let line = site.broker.wait_for_log("unknown-name: `nobody@acme`", PATIENCE).unwrap();
+        assert!(line.contains("127.0.0.1") && line.contains("`id of nobody@acme`"), "{line}");
+        wait_until("the audit shows it", || {
+            let audit = site.cli.json(&["audit", "list", "--name", "nobody@acme"]);
+            let mut rows = audit.as_array().unwrap().iter();
+            rows.any(|row| row["outcome"] == "refused" && row["cause"] == "unknown-name")
+        });
+        let _ended = session.is_running();
+        session.kill().unwrap();
+        site.wait_for_clients(&[]);
+    }
+
+    fn a_certificate_that_takes_a_live_devices_id_is_ended(version) {
+        let authority = Authority::new();
+        let site = start_vouching(version, &authority);
+        authority.sign("nobody@acme");
+        let login = site.credential("dev", "acme");
+        for stored in [false, true] {
+            let connect = login.connect("plc").clean(!stored);
+            let mut device = connect.accepted(site.port());
+            assert_eq!(device.subscribe(&[("acme/#", 1)]).unwrap(), [1]);
+            let mark = site.broker.log_mark();
+            // It says nothing but its CONNECT.
+            let mut taker = Tool::new("openssl")
+                .args(["s_client", "-quiet", "-connect", &format!("127.0.0.1:{}", tls(&site))])
+                .args(["-CAfile", &authority.path("ca.crt"), "-cert", &authority.path("nobody@acme.crt")])
+                .args(["-key", &authority.path("nobody@acme.key")])
+                .stdin(Connect::v311("plc").clean(!stored).bytes())
+                .background()
+                .unwrap();
+            assert!(device.wait_closed(PATIENCE).is_some());
+            wait_until("the taker is gone", || !taker.is_running());
+            site.broker.wait_for_log_since(mark, "unknown-name: `nobody@acme` client `plc`", PATIENCE).unwrap();
+            let (mut device, connack) = connect.connect(site.port()).unwrap();
+            assert_eq!((connack.code, connack.session_present), (0, stored));
+            device.publish("acme/x", "x", 1, false).unwrap();
+            // What it had subscribed to is its own still.
+            let received = topics_so_far(&mut device);
+            assert_eq!(received.len(), usize::from(stored), "{received:?}");
+            device.disconnect().unwrap();
+        }
+    }
+
+    fn a_pre_shared_key_vouches_for_marked_credentials_alone(version) {
+        let site = Site::start_with(version, |builder| {
+            let keys = builder.dir().join("psk");
+            std::fs::write(&keys, "dev@acme:1234abcd\nnobody@acme:1234abcd\n").unwrap();
+            builder
+                .line(format!("psk_file {}", keys.display()))
+                .listener()
+                .listener_line("psk_hint hint")
+                .listener_line("use_identity_as_username true")
+        });
+        site.tenant("acme", &[]);
+        site.credential_with("dev", "acme", &["--external-identity"]);
+        let mut observer = site.observer("acme/#");
+        let publish = |identity: &str| {
+            Tool::mosquitto("mosquitto_pub", tls(&site))
+                .args(["--psk", "1234abcd", "--psk-identity", identity, "-V", "311", "-q", "1"])
+                .args(["-t", &format!("acme/{identity}"), "-m", "x", "-i", identity])
+                .run(PATIENCE)
+                .unwrap()
+        };
+        let published = publish("dev@acme");
+        assert_eq!(published.code, Some(0), "{published:?}");
+        publish("nobody@acme");
+        assert_eq!(topics_so_far(&mut observer), ["acme/dev@acme"]);
+        if !version.is_2_0() {
+            site.broker.wait_for_log("unknown-name: `nobody@acme` client", PATIENCE).unwrap();
+        }
+    }
+
+    fn a_device_that_reconnects_is_taken_for_no_stranger(version) {
+        let site = Site::start(version);
+        site.tenant("acme", &[]);
+        let login = site.credential("dev", "acme");
+        for clean in [true, false, true] {
+            for connect in [login.connect("plc"), login.connect_v5("plc").session_expiry(60)] {
+                let connect = connect.clean(clean);
+                let mut first = connect.accepted(site.port());
+                let mut second = connect.accepted(site.port());
+                assert!(first.wait_closed(PATIENCE).is_some());
+                assert!(second.is_alive());
+                second.abort();
+                let mut third = connect.accepted(site.port());
+                assert!(third.is_alive());
+                third.disconnect().unwrap();
+            }
+        }
+        assert!(!site.our_lines().contains("took the id"), "{}", site.our_lines());
     }
 }
 

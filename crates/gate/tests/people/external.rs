@@ -130,3 +130,36 @@ fn no_certificate_vouches_for_a_person() {
     };
     assert!(!bench.gate.check(&token, PUBLISH).is_allowed());
 }
+
+#[test]
+fn whoever_may_have_no_session_is_turned_away_with_the_true_cause() {
+    let mut bench = bench();
+    let unmarked = NewCredential::new(tenant_id("acme"), "unmarked");
+    bench
+        .act(|store, context| credential::create(store, context, unmarked))
+        .unwrap();
+    bench.settle();
+    let named = |name: &'static str| Peer {
+        username: Some(name.as_bytes()),
+        ..client(1, "c", 4, true)
+    };
+    for (name, cause) in [
+        ("nobody@acme", "unknown-name"),
+        ("unmarked@acme", "unauthenticated"),
+        ("My Client", "unknown-name"),
+        ("a\u{7f}b", "malformed"),
+    ] {
+        let line = bench.gate.turn_away(&named(name)).unwrap();
+        assert!(line.contains(cause) && line.contains("192.0.2.7"), "{line}");
+    }
+    // Who may have a session, or vouches for nobody, is not.
+    assert_eq!(bench.gate.turn_away(&named(DEV1)), None);
+    bench.gate.arrived(&named(DEV1));
+    assert!(bench.gate.is_live("c") && !bench.gate.is_live("d"));
+    assert_eq!(bench.gate.turn_away(&named(DEV1)), None);
+    let nameless = Peer {
+        username: None,
+        ..client(2, "d", 4, true)
+    };
+    assert_eq!(bench.gate.turn_away(&nameless), None);
+}

@@ -7,7 +7,7 @@ use countersign::{Arrival, Completion, Directive, Handle, LogLevel, RefusalCode,
 use super::*;
 use crate::fake::{
     Bench, FakeClient, acl_event, auth_event, call, connect_event, control_event, disconnect_event,
-    enhanced_event, pending, refused, refused_with,
+    enhanced_event, pending, psk_event, refused, refused_with,
 };
 use crate::host::Login;
 
@@ -33,6 +33,7 @@ fn nothing_is_granted_without_a_plugin_data_or_a_client() {
             ACL_CHECK => DENIED,
             BASIC_AUTH => REFUSED,
             EXT_AUTH_CONTINUE | EXT_AUTH_START => CONTINUE,
+            PSK_KEY => DEFERRED,
             _ => ALLOWED,
         };
         for userdata in [ptr::null_mut(), bench.userdata()] {
@@ -190,6 +191,8 @@ fn a_login_that_waited_is_let_in_under_the_name_that_it_waited_with() {
     let mut client = FakeClient::new("c");
     let bench = waiting(&mut client);
     bench.host.asks.set(Some(bench.userdata()));
+    // A certificate besides makes it no stranger.
+    client.has_certificate = true;
     complete(&bench, &mut client, admit(Some("dev1@acme")));
     assert_eq!(
         *bench.host.completed.borrow(),
@@ -200,6 +203,7 @@ fn a_login_that_waited_is_let_in_under_the_name_that_it_waited_with() {
         *bench.host.usernames.borrow(),
         [Some("dev1@acme".to_owned())]
     );
+    assert!(bench.gate.turned_away.borrow().is_empty());
     // The broker asked while it let the client in, and the gate was free.
     assert_eq!(bench.gate.checks.borrow().len(), 1);
 

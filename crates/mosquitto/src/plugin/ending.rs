@@ -43,7 +43,8 @@ impl Endings {
         Some(self.0.remove(&handle)?.line)
     }
 
-    fn is_open(&self, handle: Handle) -> bool {
+    /// Says whether a client has yet to end, or is ending just now.
+    pub(super) fn is_open(&self, handle: Handle) -> bool {
         self.0.contains_key(&handle)
     }
 }

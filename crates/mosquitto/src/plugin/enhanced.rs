@@ -82,7 +82,7 @@ impl Plugin {
         match (step, owner) {
             (Step::Continue, Some(Owner::Others)) => return sys::MOSQ_ERR_PLUGIN_DEFER,
             (Step::Continue, Some(Owner::Gate)) => return sys::MOSQ_ERR_AUTH_CONTINUE,
-            (Step::Continue, None) | (Step::Start, _) => {}
+            (Step::Continue, Some(Owner::Nobody) | None) | (Step::Start, _) => {}
         }
         match outcome {
             Outcome::Nobody | Outcome::Unasked if owner == Some(Owner::Gate) => {
@@ -160,20 +160,9 @@ impl Plugin {
         if self.is_pulseless() || self.endings.borrow().holds(client.handle()) {
             return;
         }
-        let peer = self.peer(client);
+        let peer = self.described(client);
         if let Ok(mut gate) = self.gate.try_borrow_mut() {
             gate.command(&peer, payload);
-        }
-    }
-
-    /// Takes note that a client was let in, on a broker that says so.
-    pub(crate) fn arrived(&self, client: &Client<'_>) {
-        if self.clients.borrow().owner(client.handle()) == Some(Owner::Others) {
-            return;
-        }
-        let peer = self.peer(client);
-        if let Ok(mut gate) = self.gate.try_borrow_mut() {
-            gate.arrived(&peer);
         }
     }
 

@@ -25,6 +25,7 @@ fn call_all(client: *mut sys::mosquitto, userdata: *mut c_void) -> Vec<(&'static
             EXT_AUTH_CONTINUE | EXT_AUTH_START => {
                 call(name, &enhanced_event(client, Some(c"m"), None), userdata)
             }
+            PSK_KEY => call(name, &psk_event(client, c"x"), userdata),
             _ => call(name, &disconnect_event(client), userdata),
         };
         codes.push((name, code));
@@ -55,6 +56,7 @@ fn another_thread_is_told_no_by_every_callback_and_touches_nothing() {
             ACL_CHECK => DENIED,
             BASIC_AUTH => REFUSED,
             EXT_AUTH_CONTINUE | EXT_AUTH_START => CONTINUE,
+            PSK_KEY => DEFERRED,
             _ => ALLOWED,
         };
         assert_eq!(code, refusal, "{event}");
