@@ -288,7 +288,7 @@ fn only_administrators_make_tokens_and_untie_things() {
     for (it, username) in [(TRY, JANE), (boss1, "boss1")] {
         let made = bench.command(it, username, "session.jwt.create", asked.clone());
         let made = made.unwrap();
-        assert_eq!(made["expiresAt"], "2023-11-14T22:23:20Z");
+        assert_eq!(made["expiresAt"], "2023-11-14T22:23:20.000Z");
         let token = made["token"].as_str().unwrap();
         let login = Try {
             handle: 9,
