@@ -69,12 +69,17 @@ impl Output {
     /// Warns of something that was done all the same. Standard output is for
     /// what was asked for, so this goes elsewhere.
     pub(crate) fn warn(self, warning: &impl core::fmt::Display) {
-        // Who can't be warned can't be told that either.
-        let _ = writeln!(
-            io::stderr(),
-            "countersign: warning: {}",
-            one_line(&warning.to_string())
-        );
+        self.remark("warning", &warning.to_string());
+    }
+
+    /// Tells, besides what was asked for, what else is to be done.
+    pub(crate) fn notice(self, notice: &str) {
+        self.remark("notice", notice);
+    }
+
+    fn remark(self, kind: &str, text: &str) {
+        // If standard error is closed, nobody reads there.
+        let _ = writeln!(io::stderr(), "countersign: {kind}: {}", one_line(text));
     }
 
     /// Prints one thing as JSON on a line of its own.

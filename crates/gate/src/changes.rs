@@ -77,7 +77,12 @@ impl<S: GateStore> Gate<S> {
             && let Some(change) = self.backlog.pop_front()
         {
             match self.follow(&change, now, &mut directives) {
-                Ok(looked_up) => lookups = lookups.saturating_add(looked_up),
+                Ok(looked_up) => {
+                    lookups = lookups.saturating_add(looked_up);
+                    if let Change::Tenant(_) | Change::Everything = change {
+                        self.named_tenants.look_again();
+                    }
+                }
                 Err(error) if error.is_of_one_record() => {
                     directives.push(Directive::Log {
                         level: LogLevel::Error,
@@ -100,6 +105,9 @@ impl<S: GateStore> Gate<S> {
         if self.backlog.is_empty() {
             self.overdue.clear();
         }
+        let options = &self.setting.options;
+        self.named_tenants
+            .check(options, &self.policy, &mut directives);
         for line in self.policy.take_complaints() {
             let level = LogLevel::Error;
             directives.push(Directive::Log { level, line });
@@ -133,6 +141,7 @@ impl<S: GateStore> Gate<S> {
             || self.crowd.desk.has_something()
             || !self.crowd.unruly.is_empty()
             || self.policy.has_complaints()
+            || self.named_tenants.is_due()
     }
 
     /// Ends the sessions whose time has come and of which the store can't say

@@ -21,6 +21,7 @@ use crate::compare::{Comparer, Learned};
 use crate::decision::{CaughtUp, Decided};
 use crate::follower::Follower;
 use crate::host::{ConnectFacts, ConnectOutcome, Handle, Peer, Setting};
+use crate::named_tenants::NamedTenants;
 use crate::people::{Crowd, Prospect};
 use crate::policy::Policy;
 use crate::records::Records;
@@ -66,6 +67,8 @@ pub struct Gate<S: GateStore> {
     pub(crate) overdue: Vec<(Handle, SessionNumber)>,
     /// When the store was last said to be unavailable.
     pub(crate) complained: Option<Timestamp>,
+    /// Tenants that the options name.
+    pub(crate) named_tenants: NamedTenants,
     /// Keeps other brokers from using this one's name.
     _claim: S::Claim,
 }
@@ -115,6 +118,7 @@ impl<S: GateStore + AdminStore> Gate<S> {
             backlog: VecDeque::new(),
             overdue: Vec::new(),
             complained: None,
+            named_tenants: NamedTenants::new(),
             _claim: claim,
         })
     }

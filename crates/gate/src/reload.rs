@@ -19,6 +19,7 @@ impl<S: GateStore> Gate<S> {
         }
         self.crowd.desk.reload();
         self.crowd.is_reloading = true;
+        self.named_tenants.say_again();
         self.backlog.push_back(Change::Everything);
     }
 

@@ -84,3 +84,17 @@ on_every_broker! {
         }
     }
 }
+
+on_every_broker! {
+    fn the_log_says_that_a_default_tenant_does_not_exist_and_when_it_is_gone(version) {
+        let site = Site::start_with(version, |builder| builder.plugin_option("default_tenant", "acme"));
+        let says = |count: usize| {
+            let lines = site.our_lines();
+            lines.matches("option `default_tenant` names tenant `acme`, which does not exist").count() == count
+        };
+        wait_until("it is said at start", || says(1));
+        site.tenant("acme", &[]);
+        site.cli.json(&["tenant", "delete", "acme"]);
+        wait_until("it is said of one that was deleted", || says(2));
+    }
+}

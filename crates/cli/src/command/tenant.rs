@@ -143,6 +143,7 @@ impl TenantCommand {
                 } else {
                     Deletion::OnlyEmpty
                 };
+                let owned = tenant::show(&mut invocation.open()?, &tenant)?.namespaces;
                 let mut progress = Progress::default();
                 let deleted = invocation.act(|store, context| {
                     let mut show = |done, total| progress.show(done, total);
@@ -153,6 +154,7 @@ impl TenantCommand {
                 invocation
                     .output
                     .record(&json!({ "deleted": tenant.as_str() }))?;
+                tell_of_retained(invocation, owned.iter().cloned().collect(), Vec::new());
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -180,8 +182,8 @@ impl TenantSet {
         let changes = TenantChanges {
             authentication: self.authentication,
             subscribe: self.subscribe,
-            add_namespaces: self.add,
-            remove_namespaces: self.remove,
+            add_namespaces: self.add.clone(),
+            remove_namespaces: self.remove.clone(),
             client_id_prefix: self.client_id_prefix.map(|Beginning(prefix)| prefix),
             lockout: self.lockout.map(|Lockout(policy)| policy),
             default_rights: self.default_rights,
@@ -195,7 +197,30 @@ impl TenantSet {
         let tenant = self.tenant;
         let tenant =
             invocation.act(|store, context| tenant::set(store, context, &tenant, changes))?;
-        invocation.output.record(&TenantView::of(&tenant))
+        invocation.output.record(&TenantView::of(&tenant))?;
+        tell_of_retained(invocation, self.remove, self.add);
+        Ok(())
+    }
+}
+
+/// Tells that retained messages stay where they are when topics get another
+/// owner.
+fn tell_of_retained(
+    invocation: &Invocation,
+    given_up: Vec<TopicFilter>,
+    taken_over: Vec<TopicFilter>,
+) {
+    let unless = "unless the broker has `check_retain_source true`; an empty retained message \
+                  removes one";
+    for filter in given_up {
+        invocation.output.notice(&format!(
+            "brokers keep what was retained in `{filter}` and send it to the next owner, {unless}"
+        ));
+    }
+    for filter in taken_over {
+        invocation.output.notice(&format!(
+            "what others retained in `{filter}` is sent to this tenant, {unless}"
+        ));
     }
 }
 

@@ -100,3 +100,33 @@ fn a_rule_about_topics_that_no_broker_carries_is_refused() {
     }
     assert_eq!(shop.content(), before);
 }
+
+#[test]
+fn a_tenant_that_gives_up_or_takes_over_topics_is_told_about_retained_messages() {
+    let shop = Shop::new();
+    shop.run("tenant create acme").done();
+    for (line, says) in [
+        (
+            "tenant set acme --add-namespace plant/#",
+            &["others retained in `plant/#`"][..],
+        ),
+        (
+            "tenant set acme --remove-namespace acme/# --add-namespace a/# --json",
+            &[
+                "retained in `acme/#` and send it to the next owner",
+                "others retained in `a/#`",
+            ],
+        ),
+        ("tenant set acme --subscribe filtered", &[]),
+        ("tenant delete acme", &["`plant/#`", "`a/#`"]),
+    ] {
+        let (_, said) = shop.run(line).warned();
+        assert_eq!(said.lines().count(), says.len(), "{line}: {said}");
+        for text in says {
+            assert!(
+                said.contains(text) && said.contains("`check_retain_source true`"),
+                "{said}"
+            );
+        }
+    }
+}

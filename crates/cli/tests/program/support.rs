@@ -111,11 +111,13 @@ impl Shop {
 }
 
 impl Ran {
-    /// The run, which must have been done.
+    /// The run, which must have been done. It may tell of something by the way.
     #[track_caller]
     pub(crate) fn done(self) -> Self {
         assert_eq!(self.code, Some(0), "{self:?}");
-        assert_eq!(self.stderr, "", "{self:?}");
+        let mut lines = self.stderr.lines();
+        let is_notice = |line: &str| line.starts_with("countersign: notice: ");
+        assert!(lines.all(is_notice), "{self:?}");
         self
     }
 
@@ -123,7 +125,11 @@ impl Ran {
     #[track_caller]
     pub(crate) fn warned(mut self) -> (Self, String) {
         let warnings = core::mem::take(&mut self.stderr);
-        let is_warning = |line: &str| line.starts_with("countersign: warning: ");
+        let is_warning = |line: &str| {
+            ["countersign: warning: ", "countersign: notice: "]
+                .iter()
+                .any(|start| line.starts_with(start))
+        };
         assert!(warnings.lines().all(is_warning), "{warnings}");
         (self.done(), warnings)
     }
