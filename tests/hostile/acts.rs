@@ -59,6 +59,10 @@ enum Act {
     Mode(&'static str),
     Kick(String),
     Untie(Id),
+    /// Deleted, or revoked for good.
+    Remove(Id),
+    /// Made again under the same name, or a new token in the place of another.
+    Remake(Id),
     /// Nothing that the oracle must know of.
     Other,
 }
@@ -69,10 +73,7 @@ impl Driver {
         let now = self.now();
         if now > self.next_reload {
             self.next_reload = now + self.rng.u64(700..4_000);
-            self.event("SIGHUP".to_owned());
-            if let Err(error) = self.site.broker.reload() {
-                self.fail("the broker does not reload", &format!("{error:#}"));
-            }
+            self.reload();
         }
         if now > self.next_act && self.clerk.busy.is_none() {
             self.next_act = now + self.rng.u64(100..700);
@@ -92,24 +93,62 @@ impl Driver {
         let is_credential = principal.kind == Kind::Credential;
         let can_stop = is_credential || principal.kind == Kind::Operator;
         let usable = *principal.usable.newest();
-        match self.rng.u8(..14) {
+        let is_plain = is_credential
+            && principal.base.len() == 1
+            && !principal.slow
+            && matches!(principal.client_ids, ClientIds::Any)
+            && name.contains('@')
+            && name != KNOWN;
+        if principal.gone {
+            self.remake(id);
+            return;
+        }
+        match self.rng.u8(..18) {
+            14 if is_plain => {
+                principal.usable.begin(now, false);
+                principal.gone = true;
+                self.order(Act::Remove(id), &["credential", "delete", &name]);
+            }
+            15 if is_plain => {
+                principal.usable.begin(now, false);
+                principal.gone = true;
+                self.order(
+                    Act::Remove(id),
+                    &["credential", "revoke", &name, "--reason", "stolen"],
+                );
+            }
+            14..=16 if principal.kind == Kind::Token => {
+                principal.usable.begin(now, false);
+                principal.gone = true;
+                self.order(Act::Remove(id), &["jwt", "revoke", &name]);
+            }
+            17 => {
+                let id = format!("c-{}-{}", self.rng.u8(..25), self.rng.u8(..6));
+                if !self
+                    .sessions
+                    .iter()
+                    .any(|session| session.facts.client_id == id)
+                {
+                    self.order(Act::Other, &["clients", "release", &id]);
+                }
+            }
             0 | 1 if can_stop && usable => {
                 principal.usable.begin(now, false);
                 self.order(Act::Stop(id), &["credential", "suspend", &name]);
             }
-            0..=4 if can_stop && !usable && !principal.revoked => {
+            0..=4 if can_stop && !usable && !principal.gone => {
                 principal.usable.begin(now, true);
                 self.order(Act::Reactivate(id), &["credential", "reactivate", &name]);
             }
-            2 if is_credential && !principal.slow && !principal.revoked => {
+            2 if is_credential && !principal.slow && !principal.gone => {
                 principal.secrets.begin(now, Vec::new());
                 self.order(Act::Renew(id), &["credential", "rotate", &name]);
             }
-            3 if can_stop && !principal.slow && !principal.revoked => {
+            3 if can_stop && !principal.slow && !principal.gone => {
                 principal.secrets.begin(now, Vec::new());
                 self.order(Act::Renew(id), &["credential", "reset-password", &name]);
             }
-            4 if is_credential && !principal.slow && !principal.revoked => {
+            4 if is_credential && !principal.slow && !principal.gone => {
                 self.order(
                     Act::Overlap(id),
                     &["credential", "rotate", &name, "--overlap", "1h"],
@@ -134,6 +173,33 @@ impl Driver {
             13 => self.order(Act::Other, &["clients", "list"]),
             _ => {}
         }
+    }
+
+    /// What was deleted or revoked is made anew, with nothing of what it was.
+    fn remake(&mut self, id: Id) {
+        let now = self.now();
+        let principal = &mut self.world.principals[id];
+        let name = principal.name.clone();
+        principal.secrets.begin(now, Vec::new());
+        principal.own.begin(now, Vec::new());
+        if principal.kind == Kind::Token {
+            let issuer = [
+                "--as",
+                "boss@mail.test",
+                "--role",
+                "staff",
+                "--whoami",
+                "robot",
+            ];
+            let args = [["jwt", "create", "--tenant", "alpha"].as_slice(), &issuer].concat();
+            self.order(Act::Remake(id), &args);
+            return;
+        }
+        let Some((short, tenant)) = name.split_once('@') else {
+            return;
+        };
+        let args = ["credential", "create", short, "--tenant", tenant];
+        self.order(Act::Remake(id), &args);
     }
 
     fn deny_or_remove(&mut self, id: Id) {
@@ -218,9 +284,12 @@ impl Driver {
         let why = args.join(" ");
         for session in &mut self.sessions {
             let hit = match &act {
-                Act::Stop(id) | Act::Reactivate(id) | Act::Renew(id) | Act::Untie(id) => {
-                    session.who.contains(&Who::Principal(*id))
-                }
+                Act::Stop(id)
+                | Act::Reactivate(id)
+                | Act::Renew(id)
+                | Act::Untie(id)
+                | Act::Remove(id)
+                | Act::Remake(id) => session.who.contains(&Who::Principal(*id)),
                 Act::Mode(_) => session.who.contains(&Who::Unauthenticated),
                 Act::Kick(id) => session.facts.client_id == *id,
                 Act::Overlap(_) | Act::Own(_) | Act::Role | Act::Other => false,
@@ -252,7 +321,9 @@ impl Driver {
             return;
         }
         let printed: Value = serde_json::from_str(&output.stdout).unwrap_or_default();
-        let secret = printed["secret"].as_str().map(str::to_owned);
+        let secret = ["secret", "token"]
+            .iter()
+            .find_map(|key| printed[*key].as_str().map(str::to_owned));
         if let Some(secret) = &secret {
             self.world.secrets.push(secret.clone());
         }
@@ -294,6 +365,29 @@ impl Driver {
                     self.end_sessions(now, "its tenant closed", |who| *who == Who::Unauthenticated);
                 }
             }
+            Act::Remove(id) => {
+                self.world.principals[id].usable.settle(now);
+                self.end_sessions(now, "it is no more", |who| *who == Who::Principal(id));
+                // A session of the old one is nobody's now, whoever takes the name.
+                for who in self.holders.values_mut() {
+                    if who.contains(&Who::Principal(id)) {
+                        *who = vec![Who::Nobody];
+                    }
+                }
+            }
+            Act::Remake(id) => {
+                let principal = &mut self.world.principals[id];
+                principal.gone = false;
+                principal.secrets.settle(now);
+                principal.secrets.begin(0, secret.into_iter().collect());
+                principal.secrets.settle(now);
+                principal.own.settle(now);
+                principal.usable.begin(now, true);
+                principal.usable.settle(now);
+                if let Some(jti) = printed["jti"].as_str() {
+                    principal.name = jti.to_owned();
+                }
+            }
             Act::Kick(_) | Act::Other => {}
             Act::Untie(id) => {
                 if let ClientIds::FirstUse(tie) = &mut self.world.principals[id].client_ids {
@@ -309,6 +403,11 @@ impl Driver {
         let said = output.stderr.lines().next().unwrap_or_default().to_owned();
         self.event(format!("  it said: {said}"));
         self.count("acts that failed");
+        if let Act::Remake(id) = act {
+            // A revoked one keeps its name until it is deleted.
+            let name = self.world.principals[*id].name.clone();
+            self.order(Act::Other, &["credential", "delete", &name]);
+        }
         if output.code.is_none() || said.contains("panicked") {
             self.fail("a command died", &format!("{act:?}: {output:?}"));
         }
@@ -326,7 +425,9 @@ impl Driver {
 
     /// Something is done to the store or to the broker.
     fn abuse(&mut self) {
-        match self.rng.u8(..5) {
+        match self.rng.u8(..8) {
+            5 => self.remove_companions(),
+            6 | 7 => self.corrupt_a_record(),
             0 | 1 => self.lock_the_store(),
             2 => self.restart(false),
             3 => self.restart(true),
@@ -396,6 +497,79 @@ impl Driver {
             self.fail("the store can't be put back", &format!("{error:#}"));
         }
         self.event("the store is back".to_owned());
+    }
+
+    /// Removes the files beside the store, when nothing is in them that the
+    /// store does not hold.
+    fn remove_companions(&mut self) {
+        self.event("the store's companions are removed".to_owned());
+        let store = self.site.cli.store().display().to_string();
+        let checkpoint = Connection::open(&store)
+            .and_then(|it| it.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)"));
+        if checkpoint.is_err() {
+            return;
+        }
+        self.disturbed_until = self.now() + 6_000;
+        for end in ["-wal", "-shm"] {
+            // One that is not there is as good as removed.
+            let _ = std::fs::remove_file(format!("{store}{end}"));
+        }
+    }
+
+    /// Makes the record of one credential unreadable, for a moment.
+    fn corrupt_a_record(&mut self) {
+        let now = self.now();
+        let id = self.rng.usize(..self.world.principals.len());
+        let principal = &mut self.world.principals[id];
+        if principal.gone || principal.kind != Kind::Credential {
+            return;
+        }
+        let name = principal.name.clone();
+        let set = |state: &str, name: &str| {
+            let connection = Connection::open(self.site.cli.store()).ok()?;
+            let sql = "UPDATE credential SET state = ?1 WHERE name = ?2";
+            connection.busy_timeout(Duration::from_secs(2)).ok()?;
+            let before: String = connection
+                .query_row(
+                    "SELECT state FROM credential WHERE name = ?1",
+                    [name],
+                    |row| row.get(0),
+                )
+                .ok()?;
+            connection.execute(sql, [state, name]).ok()?;
+            Some(before)
+        };
+        let Some(before) = set("Confused", &name) else {
+            return;
+        };
+        // Whoever reads it meanwhile can't tell whether it may be used.
+        principal.usable.begin(now, false);
+        self.event(format!("the record of `{name}` is confused"));
+        let end = self.now() + self.rng.u64(50..800);
+        while self.now() < end {
+            self.turn();
+            self.step();
+            thread::sleep(Duration::from_millis(3));
+        }
+        let connection = Connection::open(self.site.cli.store());
+        let restored = connection.and_then(|connection| {
+            connection.busy_timeout(Duration::from_secs(5))?;
+            let sql = "UPDATE credential SET state = ?1 WHERE name = ?2";
+            connection.execute(sql, [&before, &name])
+        });
+        if let Err(error) = restored {
+            self.fail("a record can't be put right", &error.to_string());
+        }
+        let now = self.now();
+        self.event(format!("the record of `{name}` is right again: {before}"));
+        let usable = &mut self.world.principals[id].usable;
+        usable.begin(now, before == "Active" || before == "Inactive");
+        usable.settle(now + GRACE);
+        for session in &mut self.sessions {
+            if session.who.contains(&Who::Principal(id)) {
+                session.may_end = Some("its record could not be read".to_owned());
+            }
+        }
     }
 
     /// Lets everything settle, asks what must hold at the end, and says whether
@@ -497,9 +671,8 @@ impl Driver {
                 // These are secret, and listed as something else.
                 .filter(|session| {
                     let id = &session.facts.client_id;
-                    !id.starts_with("dt_")
-                        && !id.starts_with("truck-")
-                        && session.certificate.is_none()
+                    let others = ["dt_", "truck-", KNOWN, STRANGER];
+                    !others.iter().any(|start| id.starts_with(start))
                 })
                 .map(|session| session.facts.client_id.clone())
                 .collect();

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::Ipv4Addr;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use countersign_testkit::Version;
 use countersign_testkit::mqtt::Packet;
+use countersign_testkit::{Broker, Version};
 use countersign_tests::Site;
 use fastrand::Rng;
 
@@ -78,10 +79,16 @@ pub struct Driver {
     pub rng: Rng,
     pub world: World,
     pub authority: Authority,
+    /// Where this one's bridge leads to.
+    _beyond: Broker,
+    /// What 2.1's `http_api` answered.
+    pub http: (Sender<String>, Receiver<String>),
     pub clerk: Clerk,
     pub attempts: Vec<Attempt>,
     pub sessions: Vec<Session>,
     pub published: HashMap<u64, Published>,
+    /// Who may have taken which client id without waiting for the answer, and when.
+    pub abandoned: VecDeque<(String, Vec<Who>, Millis)>,
     /// Who had a client id last.
     pub holders: HashMap<String, Vec<Who>>,
     /// Until when logins may be refused and sessions may end, for what was done
@@ -105,12 +112,20 @@ impl Driver {
         println!("hostile: broker {version}, seed {seed}");
         let mut rng = Rng::with_seed(seed);
         let open_is_default = rng.bool();
+        let beyond = Broker::builder(version)
+            .line("allow_anonymous true")
+            .start()?;
         let authority = Authority::new(&[KNOWN, STRANGER]);
         let site = Site::start_with(version, |builder| {
             let mut builder = builder
                 .persistent()
                 .line("connection_messages false")
                 .line("check_retain_source true")
+                .line("connection beyond")
+                .line(format!("address 127.0.0.1:{}", beyond.port()))
+                .line("remote_clientid edge")
+                .line("topic alpha/# out 1")
+                .line("restart_timeout 1")
                 .plugin_option("broker", "edge");
             if open_is_default {
                 builder = builder.plugin_option("default_tenant", "open");
@@ -121,6 +136,9 @@ impl Driver {
                 .listener();
             for line in authority.listener_lines() {
                 builder = builder.listener_line(line);
+            }
+            if !version.is_2_0() {
+                builder = builder.listener().listener_line("protocol http_api");
             }
             builder
         });
@@ -136,9 +154,12 @@ impl Driver {
             rng,
             world,
             authority,
+            _beyond: beyond,
+            http: channel(),
             attempts: Vec::new(),
             sessions: Vec::new(),
             published: HashMap::new(),
+            abandoned: VecDeque::new(),
             holders: HashMap::new(),
             disturbed_until: 0,
             counts: BTreeMap::new(),
@@ -183,6 +204,7 @@ impl Driver {
     /// Reads and judges all that came.
     pub fn turn(&mut self) {
         self.hear_clerk();
+        self.hear_http();
         self.turn_attempts();
         self.turn_sessions();
     }
@@ -200,7 +222,14 @@ impl Driver {
                     let attempt = self.attempts.swap_remove(index);
                     self.answered(attempt, &connack);
                 }
-                // An AUTH asks; none of ours goes on.
+                Some(Ok(Packet::Auth(_))) => {
+                    let attempt = &mut self.attempts[index];
+                    if let Some(code) = &attempt.facts.code {
+                        let bytes = packets::auth(packets::TOTP, code.as_bytes());
+                        attempt.wire.send(&bytes);
+                    }
+                    index += 1;
+                }
                 Some(Ok(_)) => index += 1,
                 Some(Err(error)) => {
                     // What can't be read may be answered as another version of MQTT.
@@ -229,8 +258,11 @@ impl Driver {
             .world
             .admissible(&attempt.facts, attempt.sent, self.now());
         if let Some(will) = attempt.will.and_then(|will| self.published.get_mut(&will)) {
-            will.who = who;
+            will.who.clone_from(&who);
         }
+        let left = (attempt.facts.client_id.clone(), who, self.now());
+        self.abandoned.push_front(left);
+        self.abandoned.truncate(200);
     }
 
     fn turn_sessions(&mut self) {
@@ -294,15 +326,18 @@ impl Driver {
         });
     }
 
-    /// A principal may take its own client id over.
+    /// Sessions that this CONNECT may end, if it is let in.
     fn expect_takeover(&mut self, facts: &Facts, now: Millis) {
         let who = self.world.admissible(facts, now, now + LAG);
+        self.take_over(&facts.client_id, &who, None);
+    }
+
+    /// These may have taken a client id over.
+    pub fn take_over(&mut self, client_id: &str, who: &[Who], certificate: Option<&str>) {
+        let is_2_0 = self.site.broker.version().is_2_0();
         for session in &mut self.sessions {
-            let is_nobody = session.who.contains(&Who::Unauthenticated);
-            let same = session.who.iter().any(|one| who.contains(one));
-            if session.facts.client_id == facts.client_id && !who.is_empty() && (same || is_nobody)
-            {
-                session.may_end = Some("taken over by its own principal".to_owned());
+            if session.facts.client_id == client_id && may_take(who, certificate, session, is_2_0) {
+                session.may_end = Some("taken over".to_owned());
             }
         }
     }
@@ -398,6 +433,15 @@ impl Driver {
         }
     }
 
+    /// Sends a SIGHUP. Two of them may come to one reload, so no line is waited for.
+    pub fn reload(&mut self) {
+        self.event("SIGHUP".to_owned());
+        let pid = libc::pid_t::try_from(self.site.broker.pid()).unwrap_or(libc::pid_t::MAX);
+        // SAFETY: kill has no preconditions; the broker is a child that is not yet
+        // reaped, so the number is its own.
+        unsafe { libc::kill(pid, libc::SIGHUP) };
+    }
+
     /// Resident memory of the broker, in KiB.
     pub fn resident(&mut self) -> u64 {
         if !self.site.broker.is_running() {
@@ -437,6 +481,17 @@ impl Driver {
         self.sessions.clear();
         self.disturbed_until = self.disturbed_until.max(self.now() + 1_000);
     }
+}
+
+/// Whether these may take the client id of a session: their own, or one of a
+/// client that proved nothing. Certificates let in by the broker itself ask
+/// nobody, and 2.0 does not tell of them before they use something.
+pub fn may_take(who: &[Who], certificate: Option<&str>, session: &Session, is_2_0: bool) -> bool {
+    let proves_nothing = |one: &Who| !matches!(one, Who::Principal(_));
+    certificate.is_some()
+        || (session.certificate.is_some() && is_2_0 && !who.is_empty())
+        || (session.who.iter().any(proves_nothing) && !who.is_empty())
+        || session.who.iter().any(|one| who.contains(one))
 }
 
 /// The number in a payload of ours.

@@ -16,6 +16,8 @@ pub struct Facts {
     pub will: Option<(String, Vec<u8>)>,
     /// The Authentication Method.
     pub method: Option<String>,
+    /// What the client answers when it is asked for a code.
+    pub code: Option<String>,
     /// Whether the session outlives the connection.
     pub stored: bool,
 }
@@ -162,6 +164,18 @@ pub fn publish(id: u16, topic: &str, payload: &[u8], qos: u8, retain: bool, v5: 
     packet(0x30 | qos << 1 | u8::from(retain), &body)
 }
 
+/// An AUTH that goes on.
+pub fn auth(method: &str, data: &[u8]) -> Vec<u8> {
+    let mut properties = vec![0x15];
+    put(&mut properties, method.as_bytes());
+    properties.push(0x16);
+    put(&mut properties, data);
+    let mut body = vec![0x18];
+    varint(&mut body, properties.len());
+    body.extend(properties);
+    packet(0xF0, &body)
+}
+
 /// PUBACK, PUBREC, PUBREL or PUBCOMP.
 pub fn ack(first: u8, id: u16) -> Vec<u8> {
     packet(first, &id.to_be_bytes())
@@ -200,6 +214,9 @@ pub fn mutate(bytes: &mut Vec<u8>, rng: &mut Rng) {
         }
     }
 }
+
+/// The method of enhanced authentication.
+pub const TOTP: &str = "COUNTERSIGN-TOTP";
 
 /// Any packet with any content.
 pub fn any_packet(rng: &mut Rng) -> Vec<u8> {

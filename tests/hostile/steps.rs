@@ -1,12 +1,16 @@
 //! What clients do, drawn at random.
 
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::time::Duration;
+
 use fastrand::Rng;
 
 use crate::certificates::{KNOWN, STRANGER};
 use crate::driver::{Driver, LAG, Published};
 use crate::packets::{self, Facts, any_packet, mutate};
 use crate::wire::Wire;
-use crate::world::{ClientIds, Id, Kind};
+use crate::world::{BRIDGE, ClientIds, Id, Kind};
 
 impl Driver {
     /// One step of some client.
@@ -24,7 +28,9 @@ impl Driver {
             47..=50 => self.leave(),
             51..=52 => self.come_without_anything(),
             53 => self.come_with_certificate(),
-            54..=70 => self.subscribe(),
+            54 => self.come_with_a_code(),
+            55 => self.ask_over_http(),
+            56..=70 => self.subscribe(),
             _ => self.publish(),
         }
     }
@@ -67,7 +73,10 @@ impl Driver {
             return;
         }
         let victim = self.rng.usize(..self.sessions.len());
-        let client_id = self.sessions[victim].facts.client_id.clone();
+        let client_id = match self.rng.u8(..8) {
+            0 => BRIDGE.to_owned(),
+            _ => self.sessions[victim].facts.client_id.clone(),
+        };
         let id = self.any_principal();
         let facts = self.right_facts(id, Some(client_id));
         let source = self.friendly();
@@ -120,6 +129,82 @@ impl Driver {
         }
     }
 
+    /// Enhanced authentication, by a user who has a second factor or has none.
+    fn come_with_a_code(&mut self) {
+        let users: Vec<Id> = (0..self.world.principals.len())
+            .filter(|id| self.world.principals[*id].kind == Kind::User)
+            .collect();
+        let id = users[self.rng.usize(..users.len())];
+        let mut facts = self.right_facts(id, None);
+        let user = &self.world.principals[id];
+        let secret = user.secrets.newest().last().cloned().unwrap_or_default();
+        let codes = user
+            .authenticator
+            .as_ref()
+            .map(|it| [it.code(0), it.wrong_code()]);
+        facts.level = 5;
+        facts.password = Some(secret.into_bytes());
+        facts.method = Some(packets::TOTP.to_owned());
+        facts.code = codes.map(|codes| codes[self.rng.usize(..2)].clone());
+        match self.rng.u8(..6) {
+            0 => facts.method = Some("PLAIN".to_owned()),
+            1 => facts.password = Some(b"wrong".to_vec()),
+            _ => {}
+        }
+        let source = self.friendly();
+        self.open(facts, source, None);
+    }
+
+    /// A request to 2.1's `http_api`, with a login or without one.
+    fn ask_over_http(&mut self) {
+        if self.site.broker.version().is_2_0() {
+            return;
+        }
+        let id = self.any_principal();
+        let facts = self.right_facts(id, None);
+        let name = facts.username.unwrap_or_default();
+        let password = String::from_utf8_lossy(&facts.password.unwrap_or_default()).into_owned();
+        let login = match self.rng.u8(..3) {
+            0 => String::new(),
+            1 => format!(
+                "Authorization: Basic {}\r\n",
+                base64(&format!("{name}:wrong"))
+            ),
+            _ => format!(
+                "Authorization: Basic {}\r\n",
+                base64(&format!("{name}:{password}"))
+            ),
+        };
+        let path = ["/api/v1/version", "/api/v1/systree", "/api/v1/listeners"][self.rng.usize(..3)];
+        let request = format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n{login}\r\n");
+        let port = self.site.broker.port_of(3);
+        let told = self.http.0.clone();
+        std::thread::spawn(move || {
+            let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else {
+                return;
+            };
+            // A broker that is being restarted answers nothing.
+            let _ = stream.set_read_timeout(Some(Duration::from_secs(3)));
+            let _ = stream.write_all(request.as_bytes());
+            let mut answer = [0; 64];
+            let length = stream.read(&mut answer).unwrap_or(0);
+            let first = String::from_utf8_lossy(&answer[..length]).into_owned();
+            let _ = told.send(format!("{path}: {first}"));
+        });
+    }
+
+    /// Nothing is told over HTTP: a thread that is not the broker's own is
+    /// answered no.
+    pub fn hear_http(&mut self) {
+        while let Ok(answer) = self.http.1.try_recv() {
+            self.count("asked over HTTP");
+            let status = answer.split(' ').nth(2).unwrap_or_default();
+            if status.starts_with('2') {
+                self.fail("told something over HTTP", &answer);
+            }
+        }
+    }
+
     fn bend_connect(&mut self) {
         let id = self.any_principal();
         let facts = self.right_facts(id, None);
@@ -159,7 +244,8 @@ impl Driver {
         let session = &mut self.sessions[index];
         session.bent = true;
         let v5 = session.is_v5();
-        let mut bytes = match self.rng.u8(..4) {
+        let mut bytes = match self.rng.u8(..5) {
+            4 => packets::auth(packets::TOTP, b"123456"),
             0 => any_packet(&mut self.rng),
             1 => packets::subscribe(session.id(), &filter, 1, v5),
             2 => packets::publish(session.id(), &topic, b"bent", 1, false, v5),
@@ -230,7 +316,7 @@ impl Driver {
     }
 
     /// Connects by some transport and sends a CONNECT, bent if `bytes` are given.
-    pub fn open(&mut self, facts: Facts, source: std::net::Ipv4Addr, bytes: Option<Vec<u8>>) {
+    pub fn open(&mut self, facts: Facts, source: Ipv4Addr, bytes: Option<Vec<u8>>) {
         let protocol = facts.protocol();
         let wire = if self.rng.u8(..4) == 0 {
             let headers = odd_headers(&mut self.rng);
@@ -299,8 +385,8 @@ impl Driver {
             password: Some(password.into_bytes()),
             clean,
             will,
-            method: None,
             stored: self.rng.bool(),
+            ..Facts::default()
         }
     }
 
@@ -333,6 +419,27 @@ fn odd_headers(rng: &mut Rng) -> Vec<u8> {
         _ => return Vec::new(),
     };
     [b"X-Forwarded-For: ", address, b"\r\n"].concat()
+}
+
+/// RFC 4648 §4.
+fn base64(text: &str) -> String {
+    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for part in text.as_bytes().chunks(3) {
+        let mut bits = 0_u32;
+        for at in 0..3 {
+            bits = bits << 8 | u32::from(part.get(at).copied().unwrap_or(0));
+        }
+        for at in 0..4 {
+            let digit = DIGITS[(bits >> (18 - 6 * at) & 63) as usize];
+            out.push(if at > part.len() {
+                '='
+            } else {
+                char::from(digit)
+            });
+        }
+    }
+    out
 }
 
 /// So long a CONNECT is waited for.

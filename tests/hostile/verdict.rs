@@ -2,7 +2,7 @@
 
 use countersign_testkit::mqtt::{Connack, Message, Packet};
 
-use crate::driver::{Attempt, Driver, GRACE, LAG, Session, number_in};
+use crate::driver::{Attempt, Driver, GRACE, LAG, Session, may_take, number_in};
 use crate::rights::Action;
 use crate::world::{ClientIds, Who};
 
@@ -40,12 +40,7 @@ impl Driver {
             return;
         }
         self.holders.insert(facts.client_id.clone(), who.clone());
-        for session in &mut self.sessions {
-            let same = session.who.iter().any(|one| who.contains(one));
-            if session.facts.client_id == facts.client_id && same {
-                session.may_end = Some("taken over by its own principal".to_owned());
-            }
-        }
+        self.take_over(&facts.client_id, &who, attempt.certificate);
         self.tie(&who, &facts.client_id, now);
         if let Some(will) = attempt.will.and_then(|will| self.published.get_mut(&will)) {
             will.who.clone_from(&who);
@@ -248,21 +243,32 @@ impl Driver {
         self.count("ended");
         let why = session.may_end.clone();
         self.event(format!("end of {}: {why:?}", named(session)));
+        let is_2_0 = self.site.broker.version().is_2_0();
         let taking = self.attempts.iter().any(|attempt| {
+            let who = self.candidates(attempt);
             attempt.facts.client_id == session.facts.client_id
-                && self
-                    .candidates(attempt)
-                    .iter()
-                    .any(|who| session.who.contains(who))
+                && may_take(&who, attempt.certificate, session, is_2_0)
+        });
+        let left = self.abandoned.iter().any(|(client_id, who, at)| {
+            *client_id == session.facts.client_id
+                && *at + 5_000 > session.since
+                && may_take(who, None, session, is_2_0)
         });
         // Answers are not read in the order in which they came.
         let taken = self.sessions.iter().any(|other| {
             other.facts.client_id == session.facts.client_id
-                && other.who.iter().any(|who| session.who.contains(who))
+                && may_take(&other.who, other.certificate, session, is_2_0)
         });
         // It may end whenever it is found out.
         let nobody = session.who.contains(&Who::Nobody);
-        if why.is_none() && !nobody && !session.bent && !taking && !taken && !self.is_disturbed() {
+        if why.is_none()
+            && !nobody
+            && !session.bent
+            && !taking
+            && !left
+            && !taken
+            && !self.is_disturbed()
+        {
             let what = format!("{}, let in at {} ms", named(session), session.since);
             self.fail("a session ended without a reason", &what);
         }

@@ -7,7 +7,7 @@ use countersign_tests::{Site, text};
 use fastrand::Rng;
 
 use crate::certificates::KNOWN;
-use crate::packets::Facts;
+use crate::packets::{Facts, TOTP};
 use crate::rights::{Action, Rights, Rule, TENANTS};
 use crate::timeline::{Millis, Timeline};
 
@@ -22,6 +22,9 @@ pub enum Who {
     /// Let in by the broker itself, for its certificate, and by no one else.
     Nobody,
 }
+
+/// The local client id of the broker's own bridge.
+pub const BRIDGE: &str = "local.edge";
 
 /// Which client ids a principal may present.
 #[derive(Debug)]
@@ -67,7 +70,8 @@ pub struct Principal {
     pub slow: bool,
     /// Whether it was attacked with wrong secrets under its own name.
     pub attacked: u32,
-    pub revoked: bool,
+    /// Whether it was deleted, or revoked, which is as good.
+    pub gone: bool,
 }
 
 /// A role and its rules.
@@ -323,7 +327,7 @@ impl World {
             authenticator: None,
             slow: false,
             attacked: 0,
-            revoked: false,
+            gone: false,
         });
     }
 
@@ -335,7 +339,7 @@ impl World {
     /// All who may have been let in by this CONNECT, sent and answered at these
     /// moments.
     pub fn admissible(&self, facts: &Facts, sent: Millis, answered: Millis) -> Vec<Who> {
-        if facts.client_id.contains(['+', '#', '\0']) {
+        if facts.client_id.contains(['+', '#', '\0']) || facts.client_id == BRIDGE {
             return Vec::new();
         }
         let principals = (0..self.principals.len()).filter(|id| {
@@ -503,6 +507,20 @@ impl Principal {
             // Under a token scheme the secret stands in both fields.
             (None, _) => name == Some(password),
         };
+        if let Some(method) = &facts.method {
+            // Asked for a code, it must give one of this moment.
+            let codes = self
+                .authenticator
+                .as_ref()
+                .map(|it| [-1, 0, 1].map(|at| it.code(at)));
+            let answers = codes
+                .is_none_or(|codes| facts.code.as_ref().is_some_and(|code| codes.contains(code)));
+            let own = |secrets: &Vec<String>| secrets.iter().any(|secret| secret == password);
+            return is_its_name
+                && method == TOTP
+                && answers
+                && self.secrets.possible(sent, answered).any(own);
+        }
         let password = match &self.authenticator {
             Some(_) => match password.len().checked_sub(6) {
                 Some(end) if password.is_char_boundary(end) => &password[..end],
@@ -515,7 +533,6 @@ impl Principal {
                 .secrets
                 .possible(sent, answered)
                 .any(|secrets| secrets.iter().any(|secret| secret == password))
-            && facts.method.is_none()
     }
 
     fn is_its_client_id(&self, facts: &Facts, sent: Millis, answered: Millis) -> bool {
