@@ -2,14 +2,12 @@
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::Duration;
 
 use countersign_testkit::Cli;
 use countersign_testkit::tools::Output;
-use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::certificates::{KNOWN, STRANGER};
+use crate::certificates::KNOWN;
 use crate::driver::{Driver, GRACE};
 use crate::rights::Rule;
 use crate::timeline::Millis;
@@ -20,7 +18,7 @@ pub struct Clerk {
     orders: Sender<(Vec<String>, Vec<u8>)>,
     results: Receiver<Output>,
     /// The act that is under way.
-    busy: Option<Act>,
+    pub busy: Option<Act>,
 }
 
 impl Clerk {
@@ -46,7 +44,7 @@ impl Clerk {
 
 /// An act, as far as the oracle must know of it.
 #[derive(Clone, Debug)]
-enum Act {
+pub enum Act {
     /// Suspend or revoke.
     Stop(Id),
     Reactivate(Id),
@@ -419,323 +417,6 @@ impl Driver {
             if session.sent <= now && session.who.iter().all(&of) && session.certificate.is_none() {
                 session.may_end = Some(why.to_owned());
                 session.must_end = Some((now + GRACE, why.to_owned()));
-            }
-        }
-    }
-
-    /// Something is done to the store or to the broker.
-    fn abuse(&mut self) {
-        match self.rng.u8(..8) {
-            5 => self.remove_companions(),
-            6 | 7 => self.corrupt_a_record(),
-            0 | 1 => self.lock_the_store(),
-            2 => self.restart(false),
-            3 => self.restart(true),
-            _ => self.move_the_store(),
-        }
-    }
-
-    fn lock_the_store(&mut self) {
-        self.event("the store is locked".to_owned());
-        let time = Duration::from_millis(self.rng.u64(50..1_500));
-        let store = self.site.cli.store().to_owned();
-        self.disturbed_until = self.now() + u64::try_from(time.as_millis()).unwrap_or(0) + 1_000;
-        thread::spawn(move || {
-            let Ok(connection) = Connection::open(store) else {
-                return;
-            };
-            if connection.execute_batch("BEGIN IMMEDIATE").is_ok() {
-                thread::sleep(time);
-                // What fails here is undone when the connection ends.
-                let _ = connection.execute_batch("ROLLBACK");
-            }
-        });
-    }
-
-    fn restart(&mut self, hard: bool) {
-        self.event(format!("the broker restarts, hard: {hard}"));
-        if hard && let Err(error) = self.site.broker.kill_9() {
-            self.fail("the broker can't be killed", &format!("{error:#}"));
-        }
-        let begun = self.now();
-        if !hard {
-            match self.site.broker.stop() {
-                Ok(status) if status.success() => {}
-                other => self.fail("the broker did not end well", &format!("{other:?}")),
-            }
-        }
-        if let Err(error) = self.site.broker.restart() {
-            self.fail("the broker does not start again", &format!("{error:#}"));
-        }
-        self.event(format!(
-            "the broker is back after {} ms",
-            self.now() - begun
-        ));
-        self.broker_was_down();
-    }
-
-    /// Moves the store away for a moment. What is in the log is written into
-    /// the file first, so nothing is lost.
-    fn move_the_store(&mut self) {
-        self.event("the store is moved away".to_owned());
-        let store = self.site.cli.store().to_owned();
-        let away = store.with_extension("away");
-        let checkpoint = Connection::open(&store)
-            .and_then(|it| it.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)"));
-        if checkpoint.is_err() || std::fs::rename(&store, &away).is_err() {
-            return;
-        }
-        let time = self.rng.u64(50..1_500);
-        let end = self.now() + time;
-        self.disturbed_until = end + 6_000;
-        while self.now() < end {
-            self.turn();
-            self.step();
-            thread::sleep(Duration::from_millis(3));
-        }
-        if let Err(error) = std::fs::rename(&away, &store) {
-            self.fail("the store can't be put back", &format!("{error:#}"));
-        }
-        self.event("the store is back".to_owned());
-    }
-
-    /// Removes the files beside the store, when nothing is in them that the
-    /// store does not hold.
-    fn remove_companions(&mut self) {
-        self.event("the store's companions are removed".to_owned());
-        let store = self.site.cli.store().display().to_string();
-        let checkpoint = Connection::open(&store)
-            .and_then(|it| it.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)"));
-        if checkpoint.is_err() {
-            return;
-        }
-        self.disturbed_until = self.now() + 6_000;
-        for end in ["-wal", "-shm"] {
-            // One that is not there is as good as removed.
-            let _ = std::fs::remove_file(format!("{store}{end}"));
-        }
-    }
-
-    /// Makes the record of one credential unreadable, for a moment.
-    fn corrupt_a_record(&mut self) {
-        let now = self.now();
-        let id = self.rng.usize(..self.world.principals.len());
-        let principal = &mut self.world.principals[id];
-        if principal.gone || principal.kind != Kind::Credential {
-            return;
-        }
-        let name = principal.name.clone();
-        let set = |state: &str, name: &str| {
-            let connection = Connection::open(self.site.cli.store()).ok()?;
-            let sql = "UPDATE credential SET state = ?1 WHERE name = ?2";
-            connection.busy_timeout(Duration::from_secs(2)).ok()?;
-            let before: String = connection
-                .query_row(
-                    "SELECT state FROM credential WHERE name = ?1",
-                    [name],
-                    |row| row.get(0),
-                )
-                .ok()?;
-            connection.execute(sql, [state, name]).ok()?;
-            Some(before)
-        };
-        let Some(before) = set("Confused", &name) else {
-            return;
-        };
-        // Whoever reads it meanwhile can't tell whether it may be used.
-        principal.usable.begin(now, false);
-        self.event(format!("the record of `{name}` is confused"));
-        let end = self.now() + self.rng.u64(50..800);
-        while self.now() < end {
-            self.turn();
-            self.step();
-            thread::sleep(Duration::from_millis(3));
-        }
-        let connection = Connection::open(self.site.cli.store());
-        let restored = connection.and_then(|connection| {
-            connection.busy_timeout(Duration::from_secs(5))?;
-            let sql = "UPDATE credential SET state = ?1 WHERE name = ?2";
-            connection.execute(sql, [&before, &name])
-        });
-        if let Err(error) = restored {
-            self.fail("a record can't be put right", &error.to_string());
-        }
-        let now = self.now();
-        self.event(format!("the record of `{name}` is right again: {before}"));
-        let usable = &mut self.world.principals[id].usable;
-        usable.begin(now, before == "Active" || before == "Inactive");
-        usable.settle(now + GRACE);
-        for session in &mut self.sessions {
-            if session.who.contains(&Who::Principal(id)) {
-                session.may_end = Some("its record could not be read".to_owned());
-            }
-        }
-    }
-
-    /// Lets everything settle, asks what must hold at the end, and says whether
-    /// nothing was found.
-    pub fn conclude(&mut self) -> bool {
-        while self.clerk.busy.is_some() {
-            self.turn();
-            thread::sleep(Duration::from_millis(1));
-        }
-        let end = self.now().max(self.disturbed_until) + GRACE + 500;
-        while self.now() < end {
-            self.turn();
-            thread::sleep(Duration::from_millis(1));
-        }
-        self.all_right_logins_get_in();
-        self.presence_is_true();
-        self.audit_is_whole();
-        self.nothing_is_told();
-        let version = self.site.broker.version();
-        println!(
-            "hostile: {version}: {} ms, memory {} → at most {} KiB, {:?}",
-            self.now(),
-            self.baseline,
-            self.peak,
-            self.counts
-        );
-        println!(
-            "hostile: {version}, seed {}: {} failures",
-            self.seed, self.failures
-        );
-        self.failures == 0
-    }
-
-    fn all_right_logins_get_in(&mut self) {
-        for id in 0..self.world.principals.len() {
-            let principal = &self.world.principals[id];
-            if !*principal.usable.newest() || principal.secrets.newest().is_empty() {
-                continue;
-            }
-            if principal.kind == Kind::User {
-                let name = principal.name.clone();
-                self.site.cli.run(&["user", "unlock", &name]);
-            }
-            // Second factors take part as anything else; their codes of this half
-            // minute may be used up.
-            if self.world.principals[id].authenticator.is_some() {
-                continue;
-            }
-            let end = self.now() + 20_000;
-            let is_any = matches!(self.world.principals[id].client_ids, ClientIds::Any);
-            let prefix = if self.world.principals[id].tenant == Some("gamma") {
-                "ga-"
-            } else {
-                ""
-            };
-            let own = match &self.world.principals[id].client_ids {
-                ClientIds::FirstUse(tie) => tie.newest().clone(),
-                _ => is_any.then(|| format!("{prefix}at-the-end-{id}")),
-            };
-            loop {
-                let before = self.counts.get("let in").copied();
-                let mut facts = self.right_facts(id, own.clone());
-                facts.will = None;
-                let source = self.friendly();
-                self.open(facts, source, None);
-                while !self.attempts.is_empty() {
-                    self.turn();
-                    thread::sleep(Duration::from_millis(1));
-                }
-                if self.counts.get("let in").copied() > before {
-                    break;
-                }
-                if self.now() > end {
-                    let name = self.world.principals[id].name.clone();
-                    self.fail("a right login does not get in", &name);
-                    break;
-                }
-                thread::sleep(Duration::from_millis(200));
-            }
-        }
-    }
-
-    /// `clients list` shows who is connected, and nobody else.
-    fn presence_is_true(&mut self) {
-        let end = self.now() + 5_000;
-        loop {
-            self.turn();
-            let listed = self.site.cli.run(&["clients", "list", "--json"]);
-            let listed: Value = serde_json::from_str(&listed.stdout).unwrap_or_default();
-            let mut ids: Vec<String> = listed
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(|client| client["client_id"].as_str().map(str::to_owned))
-                .collect();
-            let mut ours: Vec<String> = self
-                .sessions
-                .iter()
-                // These are secret, and listed as something else.
-                .filter(|session| {
-                    let id = &session.facts.client_id;
-                    let others = ["dt_", "truck-", KNOWN, STRANGER];
-                    !others.iter().any(|start| id.starts_with(start))
-                })
-                .map(|session| session.facts.client_id.clone())
-                .collect();
-            ids.retain(|id| {
-                let unlisted = ["dt_", "app-id:", KNOWN, STRANGER];
-                !unlisted.iter().any(|start| id.starts_with(start))
-            });
-            ids.sort();
-            ours.sort();
-            if ids == ours {
-                return;
-            }
-            if self.now() > end {
-                self.fail(
-                    "presence is not true",
-                    &format!("{ids:?} are listed, {ours:?} are here"),
-                );
-                return;
-            }
-            thread::sleep(Duration::from_millis(100));
-        }
-    }
-
-    fn audit_is_whole(&mut self) {
-        let output = self.site.cli.run(&["audit", "verify"]);
-        if output.code != Some(0) {
-            self.fail("the audit does not verify", &format!("{output:?}"));
-        }
-    }
-
-    /// No secret stands anywhere; no callback panicked.
-    fn nothing_is_told(&mut self) {
-        let log = self.site.our_lines();
-        let whole = self.site.broker.log();
-        if let Some(line) = whole.lines().find(|line| line.contains("panic")) {
-            self.fail("something panicked", line);
-        }
-        let store = self.site.cli.store().to_owned();
-        let mut places = vec![("the broker's log".to_owned(), log.into_bytes())];
-        for end in ["", "-wal"] {
-            let path = format!("{}{end}", store.display());
-            places.push((
-                format!("the store{end}"),
-                std::fs::read(path).unwrap_or_default(),
-            ));
-        }
-        // One secret in each place is enough to know.
-        for (place, bytes) in &places {
-            for secret in self.world.secrets.clone() {
-                let secret = secret.as_bytes();
-                let at = bytes.windows(secret.len()).position(|part| part == secret);
-                if let Some(at) = at {
-                    let before = String::from_utf8_lossy(&bytes[at.saturating_sub(60)..at]);
-                    let after = bytes.get(at + secret.len()..).unwrap_or_default();
-                    let after = String::from_utf8_lossy(&after[..after.len().min(40)]);
-                    let start = String::from_utf8_lossy(&secret[..5]);
-                    let what = format!(
-                        "in {place}: {before:?} SECRET({start}…, {} bytes) {after:?}",
-                        secret.len()
-                    );
-                    self.fail("a secret is told", &what);
-                    break;
-                }
             }
         }
     }

@@ -233,7 +233,7 @@ impl Driver {
                 Some(Ok(_)) => index += 1,
                 Some(Err(error)) => {
                     // What can't be read may be answered as another version of MQTT.
-                    if self.attempts[index].readable {
+                    if !self.attempts[index].bent {
                         self.fail("an answer that is no packet", &format!("{error:#}"));
                     }
                     self.attempts.swap_remove(index);

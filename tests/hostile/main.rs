@@ -7,8 +7,10 @@
 //! the model can't explain is a failure, printed with the seed and what
 //! happened before.
 
+mod abuse;
 mod acts;
 mod certificates;
+mod conclusion;
 mod driver;
 mod naive;
 mod packets;
