@@ -32,6 +32,7 @@ const TARGETS: &[Target] = &[
     ("phc", tokens::phc),
     ("options", texts::options),
     ("names", texts::names),
+    ("config", texts::config),
 ];
 
 static TARGET: OnceLock<fn(&[u8])> = OnceLock::new();

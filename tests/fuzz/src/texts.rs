@@ -1,10 +1,14 @@
 //! Names and options.
 
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
 use countersign::core::client_id::{ClientId, ClientIdRule};
 use countersign::core::jwt::{TokenId, Whoami};
 use countersign::core::name::{GroupPath, LoginName, TenantId};
 use countersign::core::options::Options;
 use countersign::core::scheme::Shape;
+use countersign_config::BrokerConfig;
 
 use crate::texts;
 
@@ -19,6 +23,28 @@ pub fn options(data: &[u8]) {
             let plain = !given.iter().any(|text| text.contains(char::is_control));
             assert!(!plain || error.to_string().lines().count() == 1, "{error}");
         }
+    }
+}
+
+/// A mosquitto.conf: it is read to its end, and each fault has words of its own.
+pub fn config(data: &[u8]) {
+    static FILE: OnceLock<PathBuf> = OnceLock::new();
+    let file = FILE.get_or_init(|| tempfile::tempdir().unwrap().keep().join("mosquitto.conf"));
+    std::fs::write(file, data).unwrap();
+    let Ok(config) = BrokerConfig::read(file) else {
+        return;
+    };
+    for fault in &config.faults {
+        assert!(!fault.to_string().is_empty() && !fault.kind.fix().is_empty());
+    }
+    for listener in config.listeners.iter().map(Some).chain([None]) {
+        let _ = (
+            config.allows_anonymous(listener),
+            config.asked(listener).count(),
+        );
+    }
+    for plugin in &config.plugins {
+        let _ = (plugin.is_countersign(), plugin.is_storage(), plugin.file());
     }
 }
 
