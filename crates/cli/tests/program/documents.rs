@@ -370,14 +370,17 @@ fn answered(command: &str) -> String {
     }
 }
 
+/// A document, as it is written.
+fn text(document: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(document);
+    fs::read_to_string(path).unwrap()
+}
+
 /// The lines of a document's shell blocks.
 fn lines(document: &str) -> Vec<Line> {
-    let text = fs::read_to_string(
-        Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../..")
-            .join(document),
-    );
-    let text = text.unwrap();
+    let text = text(document);
     let mut lines = Vec::new();
     let blocks = text.split("```sh\n").skip(1);
     for block in blocks.map(|block| block.split("\n```").next().unwrap()) {
@@ -392,6 +395,12 @@ fn lines(document: &str) -> Vec<Line> {
 
 /// Follows a document from its first line to its last.
 fn follow(document: &str, sandbox: &Sandbox) {
+    for file in text(document).split("<!-- file: ").skip(1) {
+        let (name, rest) = file.split_once(" -->\n```").unwrap();
+        let (_, rest) = rest.split_once('\n').unwrap();
+        let (content, _) = rest.split_once("```").unwrap();
+        fs::write(sandbox.path("work").join(name), content).unwrap();
+    }
     let mut wrong = Vec::new();
     for line in lines(document) {
         if ELSEWHERE
@@ -419,6 +428,22 @@ fn the_guide_can_be_followed_line_by_line() {
     let sandbox = Sandbox::new();
     assert_eq!(sandbox.run("countersign init").code, Some(0));
     follow("docs/guide.md", &sandbox);
+}
+
+#[test]
+fn the_guide_lists_every_option_of_the_plugin() {
+    let error = countersign_core::options::OptionError::Unknown { key: "x".into() };
+    let error = error.to_string();
+    let (_, known) = error.split_once("known are ").unwrap();
+    let mut known: Vec<_> = known.split('`').skip(1).step_by(2).collect();
+    let guide = text("docs/guide.md");
+    let rows = guide
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `plugin_opt_"));
+    let mut listed: Vec<_> = rows.map(|row| row.split('`').next().unwrap()).collect();
+    known.sort_unstable();
+    listed.sort_unstable();
+    assert_eq!(listed, known);
 }
 
 #[test]
