@@ -4,6 +4,7 @@
 use core::hash::BuildHasher;
 use std::collections::HashMap;
 use std::hash::RandomState;
+use std::time::{Duration, Instant};
 
 use countersign::Handle;
 
@@ -16,7 +17,7 @@ use countersign::Handle;
 pub(crate) struct Clients {
     known: HashMap<Handle, Known>,
     /// What those presented who wait for a verdict.
-    waiting: HashMap<Handle, PasswordPrint>,
+    waiting: HashMap<Handle, Waiting>,
     /// What those proved who have a pre-shared key.
     proved: HashMap<Handle, u64>,
     key: RandomState,
@@ -31,6 +32,14 @@ struct Known {
     /// Whether the broker closes its connection later than it is asked to.
     closes_late: bool,
     fingerprint: Fingerprint,
+}
+
+/// A client that waits for a verdict.
+#[derive(Debug)]
+struct Waiting {
+    client_id: u64,
+    password: PasswordPrint,
+    since: Instant,
 }
 
 /// Who answers for a client.
@@ -76,9 +85,28 @@ impl Clients {
     }
 
     /// Takes note of a client that waits for a verdict.
-    pub(crate) fn waits(&mut self, handle: Handle, password: PasswordPrint) {
+    pub(crate) fn waits(&mut self, handle: Handle, client_id: &[u8], password: PasswordPrint) {
         self.known.remove(&handle);
-        self.waiting.insert(handle, password);
+        let client_id = self.key.hash_one(client_id);
+        // The broker lets one wait for each id, and does not say that one left.
+        self.waiting.retain(|_, other| other.client_id != client_id);
+        let since = Instant::now();
+        self.waiting.insert(
+            handle,
+            Waiting {
+                client_id,
+                password,
+                since,
+            },
+        );
+    }
+
+    /// Says whether a client that asked for this id not long ago waits still, or
+    /// left without a word.
+    pub(crate) fn holds_waiting(&self, client_id: &[u8]) -> bool {
+        let client_id = self.key.hash_one(client_id);
+        let mut waiting = self.waiting.values();
+        waiting.any(|it| it.client_id == client_id && it.since.elapsed() < LONGEST_WAIT)
     }
 
     /// Says whether a client waits for a verdict.
@@ -88,7 +116,7 @@ impl Clients {
 
     /// What a client presented that waited, and waits no more.
     pub(crate) fn waited(&mut self, handle: Handle) -> Option<PasswordPrint> {
-        self.waiting.remove(&handle)
+        Some(self.waiting.remove(&handle)?.password)
     }
 
     /// Takes note of a client, of which the broker now has this.
@@ -189,6 +217,8 @@ impl Clients {
     }
 }
 
+/// No verdict takes so long.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// So many identities are remembered.
 const MOST_PROVED: usize = 100_000;
 
@@ -220,7 +250,8 @@ mod tests {
         let password = clients.password_print(Some(b"p"));
         let print = clients.fingerprint(b"c", None, password);
         clients.came(HANDLE, Owner::Gate, print);
-        clients.waits(HANDLE, password);
+        clients.waits(HANDLE, b"c", password);
+        assert!(clients.holds_waiting(b"c") && !clients.holds_waiting(b"d"));
         assert!(!clients.is_here(HANDLE) && !clients.is_away(HANDLE, print));
         assert_eq!(clients.waited(HANDLE), Some(password));
         assert_eq!(clients.waited(HANDLE), None);

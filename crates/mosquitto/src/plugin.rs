@@ -138,7 +138,6 @@ impl Plugin {
         let Some(client_id) = self.host.client_id(client) else {
             return Outcome::Unasked;
         };
-        let address = self.host.address(client);
         let handle = client.handle();
         let clients = self.clients.borrow();
         let password_print = clients.password_print(password);
@@ -161,7 +160,14 @@ impl Plugin {
         let mut facts = ConnectFacts::new(handle, client_id);
         facts.username = username;
         facts.password = password;
-        facts.address = address;
+        // What is away may have come over WebSockets, with an address of its own
+        // choice, and can't be told from others any more.
+        let may_be_claimed = self.reloading.get() && !clients.is_here(handle);
+        facts.address = if may_be_claimed && self.host.believes_websockets() {
+            None
+        } else {
+            self.host.address(client)
+        };
         facts.listener = self.host.listener(client);
         facts.protocol = protocol;
         facts.clean_start = self.host.clean_start(client);
@@ -215,7 +221,9 @@ impl Plugin {
                 if self.host.delays_logins_of(presented.protocol)
                     && self.host.set_username(client, username.as_deref())
                 {
-                    self.clients.borrow_mut().waits(handle, presented.password);
+                    let client_id = self.host.client_id(client).unwrap_or_default();
+                    let mut clients = self.clients.borrow_mut();
+                    clients.waits(handle, client_id, presented.password);
                     return MOSQ_ERR_AUTH_DELAYED;
                 }
                 self.log(LogLevel::Error, NO_USERNAME);
@@ -493,7 +501,16 @@ impl Plugin {
             return;
         };
         let username = username.as_deref();
-        self.host.complete_login(client_id, Login::Admitted);
+        // The broker may hold another listener's client by this id.
+        let is_shared = plugins::others(self)
+            .iter()
+            .any(|it| it.clients.borrow().holds_waiting(client_id.as_bytes()));
+        let login = if is_shared {
+            Login::Refused
+        } else {
+            Login::Admitted
+        };
+        self.host.complete_login(client_id, login);
         let (mut is_here, mut has_username) = (false, false);
         self.host.with_client(client_id, &mut |client| {
             is_here = client.handle() == handle && self.host.address_text(client).is_some();

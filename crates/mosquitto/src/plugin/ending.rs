@@ -100,7 +100,14 @@ impl Plugin {
         let kick = self.host.kick_only(handle, client_id);
         let is_closing = kick == Kick::Done && self.clients.borrow().closes_late(handle);
         if !is_closing && self.endings.borrow().is_open(handle) {
-            self.end_lost(handle, client_id);
+            if self.host.finds_clients() {
+                // It loses no ids: the client is gone.
+                self.endings.borrow_mut().remove(handle);
+                self.clients.borrow_mut().forget(handle);
+                self.tell_gone(handle);
+            } else {
+                self.end_lost(handle, client_id);
+            }
         }
         if let Some(ending) = self.endings.borrow_mut().0.get_mut(&handle) {
             ending.asked = Some(Instant::now());

@@ -242,3 +242,29 @@ fn a_command_is_carried_out_by_the_plugin_that_let_its_client_in() {
     assert!(bench.gate.commands.borrow().is_empty());
     plugins::leave(neighbour.plugin());
 }
+
+/// The broker holds a login by its client id alone, and says nothing when one
+/// that it held goes away.
+#[test]
+fn a_verdict_lets_nobody_in_that_waits_for_another_plugin() {
+    let bench = Bench::new(Chain::Final);
+    bench.host.is_2_1.set(true);
+    let neighbour = Bench::on(Rc::clone(&bench.host), Chain::Final);
+    let role = Role {
+        store: "/s".into(),
+        broker: "two".into(),
+    };
+    plugins::join(neighbour.plugin(), role);
+    let (mut first, mut second) = (FakeClient::new("c"), FakeClient::new("c"));
+    let held = pending(7, Some("dev1@acme"));
+    bench.gate.outcome.replace(Some(held.clone()));
+    neighbour.gate.outcome.replace(Some(held));
+    bench.connect(&mut first, Some(c"dev1@acme"), Some(c"secret"));
+    // It leaves, and another one waits under its id.
+    neighbour.connect(&mut second, Some(c"dev1@acme"), Some(c"guess"));
+    complete(&bench, &mut first, admit(Some("dev1@acme")));
+    let refused = [("c".to_owned(), Login::Refused)];
+    assert_eq!(*bench.host.completed.borrow(), refused);
+    assert_eq!(*bench.gate.arrivals.borrow(), [(Ticket(7), Arrival::Gone)]);
+    plugins::leave(neighbour.plugin());
+}

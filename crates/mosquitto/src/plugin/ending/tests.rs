@@ -109,6 +109,19 @@ fn what_is_asked_about_a_client_while_it_is_being_ended_is_for_the_gate() {
 }
 
 #[test]
+fn where_the_broker_loses_no_ids_a_client_that_it_does_not_find_is_gone() {
+    let bench = Bench::new(Chain::Final);
+    bench.host.is_2_1.set(true);
+    let mut client = FakeClient::new("c");
+    bench.admit(&mut client);
+    bench.gate.directives.borrow_mut().push_back(kick(&client));
+    bench.tick();
+    assert!(bench.host.kicked.borrow().is_empty());
+    assert!(bench.host.kicked_users.borrow().is_empty());
+    assert_eq!(bench.gate.gone.borrow().len(), 1);
+}
+
+#[test]
 fn a_kick_whose_id_is_another_clients_ends_nobody() {
     let bench = Bench::new(Chain::Final);
     bench.host.is_2_1.set(true);
