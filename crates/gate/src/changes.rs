@@ -46,12 +46,18 @@ impl<S: GateStore> Gate<S> {
         for news in news {
             match news {
                 News::Changed(change) => self.backlog.push_back(change),
-                News::Lost(error) => directives.push(Directive::Log {
-                    level: LogLevel::Error,
-                    line: format!(
-                        "can't follow the store, so changes don't reach live sessions: {error}"
-                    ),
-                }),
+                News::Lost(error) => {
+                    // Lets go of files that are no more.
+                    let _there = self.store.standing();
+                    directives.push(Directive::Log {
+                        level: LogLevel::Error,
+                        line: format!(
+                            "can't follow the store, so changes don't reach live sessions, and \
+                             logins are refused: {error}"
+                        ),
+                    });
+                }
+                News::KeyFile => directives.push(self.take_key()),
                 News::Said(line) => directives.push(Directive::Log {
                     level: LogLevel::Notice,
                     line,
@@ -144,6 +150,24 @@ impl<S: GateStore> Gate<S> {
             || self.named_tenants.is_due()
     }
 
+    /// Takes over what stands in the key file now; says so.
+    fn take_key(&mut self) -> Directive {
+        self.crowd.vault = self.store.vault();
+        let (level, line) = match self.crowd.vault {
+            Some(_) => (
+                LogLevel::Notice,
+                "the key file changed; it is used from now on",
+            ),
+            None => (
+                LogLevel::Error,
+                "the key file beside the store is gone or damaged; logins that need a second \
+                 factor are refused until it is back",
+            ),
+        };
+        let line = line.into();
+        Directive::Log { level, line }
+    }
+
     /// Ends the sessions whose time has come and of which the store can't say
     /// that they may go on.
     fn end_overdue(&mut self, directives: &mut Vec<Directive>) {
@@ -167,7 +191,7 @@ impl<S: GateStore> Gate<S> {
     ) -> Result<usize, StoreError> {
         self.unseen.forget_all();
         // A store that is not there says nothing about a record.
-        self.store.state()?;
+        self.look_for_another_store()?;
         match change {
             Change::Credential(id) => self.follow_credential(*id, now, directives),
             Change::Tenant(id) => self.follow_tenant(id, directives),

@@ -7,8 +7,9 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use countersign_admin::authority::AuthorityError;
 use countersign_admin::jwt::{self, JwtError, NewToken};
@@ -164,7 +165,17 @@ struct Working<S> {
 
 impl<S: GateStore + AdminStore> Working<S> {
     fn run(mut self, inbox: &Receiver<Work>) {
-        while let Ok(work) = inbox.recv() {
+        loop {
+            let work = match inbox.recv_timeout(LOOK_EVERY) {
+                Ok(work) => work,
+                Err(RecvTimeoutError::Timeout) => {
+                    // Whoever does not look keeps all others from opening
+                    // another store.
+                    let _there = self.store.state();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
             if self.stop.load(Ordering::Acquire) {
                 return;
             }
@@ -281,3 +292,4 @@ impl From<ThingError> for Problem {
 
 /// So many errands wait at most.
 const MOST_WAITING: usize = 256;
+const LOOK_EVERY: Duration = Duration::from_millis(250);

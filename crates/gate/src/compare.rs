@@ -54,6 +54,11 @@ impl Comparer {
         self.verified.contains_key(&credential)
     }
 
+    /// Forgets what was verified: the store is another one.
+    pub(crate) fn forget_all(&mut self) {
+        self.verified.clear();
+    }
+
     /// Forgets what was verified for a credential that changed.
     pub(crate) fn forget(&mut self, credential: CredentialId) {
         self.verified.remove(&credential);

@@ -127,7 +127,7 @@ impl<S: GateStore> Gate<S> {
     /// time.
     pub(crate) fn catch_up(&mut self) -> Result<Standing, StoreError> {
         // Before the look: what is committed after it is another state.
-        let state = self.store.state()?;
+        let state = self.look_for_another_store()?;
         let before = self.caught_up.as_ref();
         if let Some(caught_up) = before.filter(|it| StoreState::is_the_same(it.state, state)) {
             return Ok(caught_up.standing);
@@ -144,6 +144,18 @@ impl<S: GateStore> Gate<S> {
         // after this is looked at again.
         self.caught_up = Some(CaughtUp { state, standing });
         Ok(standing)
+    }
+
+    /// The state of the store. Forgets all that was found out in another one, if
+    /// other files stand in its place by now.
+    pub(crate) fn look_for_another_store(&mut self) -> Result<Option<StoreState>, StoreError> {
+        let state = self.store.state()?;
+        let openings = self.store.openings();
+        if core::mem::replace(&mut self.openings, openings) != openings {
+            self.caught_up = None;
+            self.comparer.forget_all();
+        }
+        Ok(state)
     }
 
     /// Commits what a login changes; says whether the credential still was

@@ -27,10 +27,12 @@ pub(crate) struct Follower {
 pub(crate) enum News {
     /// Something changed.
     Changed(Change),
-    /// The log can't be read, and why; said once until it can be again.
+    /// The log can't be read, and why; said once for each reason.
     Lost(String),
     /// The log can be read again.
     Found,
+    /// The key file is another one, or gone.
+    KeyFile,
     /// Something to be kept in the host's log.
     Said(String),
 }
@@ -51,7 +53,9 @@ impl Follower {
             store,
             last,
             state: None,
-            lost: false,
+            openings: 0,
+            vault_mark: None,
+            lost: None,
             heads: None,
             looked_at_heads: None,
             bell: Arc::clone(&bell),
@@ -94,7 +98,11 @@ struct Follow<S> {
     last: ChangeSeq,
     /// What the store was like when all that it then held was read.
     state: Option<StoreState>,
-    lost: bool,
+    /// How often the store was opened by then.
+    openings: u64,
+    vault_mark: Option<u64>,
+    /// Why it can't be followed, as it was said last.
+    lost: Option<String>,
     /// The heads of the audit that were said last.
     heads: Option<AuditHeads>,
     looked_at_heads: Option<Instant>,
@@ -105,23 +113,37 @@ struct Follow<S> {
 impl<S: GateStore> Follow<S> {
     fn run(mut self) {
         loop {
+            self.look_at_key_file();
             match self.look() {
                 Ok(changes) => {
-                    if core::mem::take(&mut self.lost) {
+                    if self.lost.take().is_some() {
                         self.news.put([News::Found]);
                     }
                     self.news.put(changes.into_iter().map(News::Changed));
                     self.say_heads();
                 }
                 Err(error) => {
-                    if !core::mem::replace(&mut self.lost, true) {
-                        self.news.put([News::Lost(error.to_string())]);
+                    let error = error.to_string();
+                    if self.lost.as_ref() != Some(&error) {
+                        self.news.put([News::Lost(error.clone())]);
+                        self.lost = Some(error);
                     }
                 }
             }
             if self.bell.rest(LOOK_EVERY) {
                 return;
             }
+        }
+    }
+
+    fn look_at_key_file(&mut self) {
+        let mark = self.store.vault_mark();
+        if self
+            .vault_mark
+            .replace(mark)
+            .is_some_and(|before| before != mark)
+        {
+            self.news.put([News::KeyFile]);
         }
     }
 
@@ -150,7 +172,9 @@ impl<S: GateStore> Follow<S> {
     /// What was committed since the last look.
     fn look(&mut self) -> Result<Vec<Change>, StoreError> {
         let state = self.store.state()?;
-        if StoreState::is_the_same(self.state, state) {
+        let openings = self.store.openings();
+        let is_same_store = core::mem::replace(&mut self.openings, openings) == openings;
+        if is_same_store && StoreState::is_the_same(self.state, state) {
             return Ok(Vec::new());
         }
         let mut changes = Vec::new();

@@ -53,6 +53,8 @@ pub struct Gate<S: GateStore> {
     pub(crate) sessions: Sessions,
     pub(crate) policy: Policy,
     pub(crate) records: Records,
+    /// How often the store was opened when all of this was read.
+    pub(crate) openings: u64,
     /// What `policy` and `records` know of.
     pub(crate) caught_up: Option<CaughtUp>,
     pub(crate) unseen: UnseenClients,
@@ -86,6 +88,7 @@ impl<S: GateStore + AdminStore> Gate<S> {
         // Before anything that is kept in memory is read.
         let last = store.last_change()?;
         let policy = Policy::read(&mut store, None)?;
+        let openings = store.openings();
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|_| GateError::NoRandomness)?;
         let comparer = Comparer::new(TagKey::new(random), policy.settings.argon2);
@@ -108,6 +111,7 @@ impl<S: GateStore + AdminStore> Gate<S> {
             sessions: Sessions::default(),
             policy,
             records: Records::new(last),
+            openings,
             caught_up: None,
             unseen: UnseenClients::default(),
             follower,

@@ -36,8 +36,9 @@ pub(crate) struct Policy {
     are_said: bool,
     /// Whose client ids begin how.
     prefixes: BTreeMap<ClientId, TenantId>,
-    /// The store's state that this is true of.
+    /// The store's state that this is true of, and how often it was opened.
     state: Option<StoreState>,
+    openings: u64,
     /// The change that this is read after.
     seq: ChangeSeq,
 }
@@ -55,6 +56,7 @@ impl Policy {
     ) -> Result<Self, StoreError> {
         // The numbers first: what changes meanwhile is read again later.
         let state = store.state()?;
+        let openings = store.openings();
         let seq = store.last_policy_change()?;
         let mut complaints = Vec::new();
         let settings = match (store.settings(), before) {
@@ -114,6 +116,7 @@ impl Policy {
             complaints,
             prefixes,
             state,
+            openings,
             seq,
         })
     }
@@ -126,10 +129,11 @@ impl Policy {
     /// Returns the store's error when it can't be read.
     pub(crate) fn refresh<S: GateStore>(&mut self, store: &mut S) -> Result<(), StoreError> {
         let state = store.state()?;
-        if StoreState::is_the_same(self.state, state) {
+        let is_same_store = store.openings() == self.openings;
+        if is_same_store && StoreState::is_the_same(self.state, state) {
             return Ok(());
         }
-        if store.last_policy_change()? == self.seq {
+        if is_same_store && store.last_policy_change()? == self.seq {
             self.state = state;
             return Ok(());
         }

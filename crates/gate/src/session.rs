@@ -244,7 +244,11 @@ impl Session {
         let Some(id) = self.credential() else {
             return Ok(());
         };
-        let Some(record) = record.filter(|record| record.id == id) else {
+        // In another store than before, another may have the number.
+        let is_it = |record: &&Credential| {
+            record.id == id && Some(record.name.as_str()) == self.username.as_deref()
+        };
+        let Some(record) = record.filter(is_it) else {
             return Err(KickReason::Deleted);
         };
         let Ok(client_id) = ClientId::parse(&self.client_id) else {
@@ -270,7 +274,7 @@ impl Session {
         };
         match judged {
             // Suspended and reactivated at once still ends what ran before.
-            Ok(()) | Err(Reason::BadSecret) if generation < record.generation => {
+            Ok(()) | Err(Reason::BadSecret) if generation != record.generation => {
                 Err(KickReason::Replaced)
             }
             Ok(()) => Ok(()),

@@ -165,6 +165,8 @@ impl<S: GateStore> Writing<S> {
             let is_last = self.taken.is_closed;
             self.gather();
             self.flush();
+            // Whoever does not look keeps all others from opening another store.
+            let _there = self.store.state();
             if is_last {
                 let _cleared = self.store.clear_presence(&self.broker, (self.clock)());
                 return;

@@ -44,6 +44,7 @@ impl AdminStore for SqliteStore {
     type Transaction<'a> = SqliteTransaction<'a>;
 
     fn begin(&mut self, intent: Intent) -> Result<Self::Transaction<'_>, StoreError> {
+        self.check("begin")?;
         let _patience = Patience::of(ADMIN_WAIT);
         let begun = match intent {
             Intent::Read => transaction::begin(&self.connection, intent),

@@ -61,8 +61,13 @@ pub(crate) fn damaged(action: &'static str, path: &Path, what: &str) -> StoreErr
 
 /// The error for a store whose file is not the one that was opened.
 pub(crate) fn moved(action: &'static str, path: &Path) -> StoreError {
+    lost(action, path, "was moved or replaced while in use")
+}
+
+/// The error for a store whose files are not what they were.
+pub(crate) fn lost(action: &'static str, path: &Path, what: &str) -> StoreError {
     StoreError::new(action, StoreErrorKind::Unavailable).with_detail(format!(
-        "`{}` was moved or replaced while in use; restart what uses it",
+        "`{}` {what}; once a store is there again, it is used without a restart",
         path.display()
     ))
 }

@@ -28,7 +28,7 @@ use crate::open::SqliteStore;
 use crate::patience::{BATCH_WAIT, GATE_WAIT};
 use crate::{
     audit, changes, kicks, lockouts, ownership, people, presence, roles, rows, schemes, standing,
-    state, tenants, tokens, writing,
+    state, tenants, tokens, vault, writing,
 };
 
 impl Directory for SqliteStore {
@@ -143,8 +143,12 @@ impl GateStore for SqliteStore {
     }
 
     fn state(&mut self) -> Result<Option<StoreState>, StoreError> {
-        self.check_in_place_at_times("look at the store")?;
+        self.check_at_times("look at the store")?;
         Ok(state::of(&self.connection))
+    }
+
+    fn openings(&self) -> u64 {
+        self.watch.opening()
     }
 
     fn last_policy_change(&mut self) -> Result<ChangeSeq, StoreError> {
@@ -157,7 +161,7 @@ impl GateStore for SqliteStore {
 
     fn standing(&mut self) -> Result<Standing, StoreError> {
         let action = "read the change log";
-        self.check_in_place(action)?;
+        self.check(action)?;
         self.look_once(action, standing::of)
     }
 
@@ -166,9 +170,15 @@ impl GateStore for SqliteStore {
         seq: ChangeSeq,
         limit: usize,
     ) -> Result<Vec<(ChangeSeq, Change)>, StoreError> {
-        self.look("read the change log", GATE_WAIT, |connection| {
+        let changes = self.look("read the change log", GATE_WAIT, |connection| {
+            if self.is_anew {
+                // Whatever was read before was read in another store.
+                return Ok(vec![(changes::last(connection)?, Change::Everything)]);
+            }
             changes::after(connection, seq, limit)
-        })
+        })?;
+        self.is_anew = false;
+        Ok(changes)
     }
 
     fn record_login(&mut self, login: &Login<'_>, now: Timestamp) -> Result<Recorded, StoreError> {
@@ -206,6 +216,10 @@ impl GateStore for SqliteStore {
 
     fn vault(&self) -> Option<SealKey> {
         self.key_file.key(&self.path)
+    }
+
+    fn vault_mark(&self) -> u64 {
+        vault::mark(&self.path)
     }
 
     fn tenants(&mut self) -> Result<StoredTenants, StoreError> {

@@ -46,6 +46,7 @@ mod tenants;
 mod tokens;
 mod transaction;
 mod vault;
+mod watch;
 mod writing;
 
 pub use admin::SqliteTransaction;

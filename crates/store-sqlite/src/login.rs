@@ -24,6 +24,7 @@ impl SqliteStore {
         now: Timestamp,
     ) -> Result<Recorded, StoreError> {
         let action = "record a login";
+        self.check(action)?;
         let _patience = Patience::of(GATE_WAIT);
         let mut recording = || {
             self.checkpoint_on_commit(false)?;
@@ -195,4 +196,67 @@ fn append_traces(connection: &Connection, login: &Login<'_>, now: Timestamp) -> 
 
 fn state_as_json(state: State) -> String {
     format!(r#"{{"state":"{state}"}}"#)
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::client_id::ClientId;
+    use countersign_core::connect::LoginRecord;
+    use countersign_core::name::LoginName;
+    use countersign_core::secret::SecretId;
+    use countersign_core::store::{Directory as _, Settings};
+
+    use super::*;
+
+    #[test]
+    fn what_a_power_failure_must_not_undo_is_synced_and_nothing_else() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let path = directory.path().join("x.db");
+        let mut store = SqliteStore::create(path, &Settings::default()).unwrap();
+        store
+            .connection
+            .execute_batch(
+                "INSERT INTO credential
+                     (name, scheme, state, ever_used, generation, client_id_rule,
+                      external_identity, created_at, updated_at)
+                 VALUES ('root', 'basic', 'Active', 1, 1, 'any', 0, 1, 1)",
+            )
+            .unwrap();
+        let name = LoginName::parse("root").unwrap();
+        let credential = store.credential(&name).unwrap().unwrap();
+        let client_id = ClientId::parse("c").unwrap();
+        let nothing = LoginRecord::default();
+        let taken = LoginRecord {
+            session: SessionChange::Taken,
+            ..nothing
+        };
+        let dropped = LoginRecord {
+            session: SessionChange::Dropped,
+            ..nothing
+        };
+        let tied = LoginRecord {
+            ties: Some(client_id.tie()),
+            ..nothing
+        };
+        let proof = Proof::Secret(SecretId(1));
+        let proved = Some((&*credential, proof));
+        for (proved, record, is_durable) in [
+            (None, taken, false),
+            (None, dropped, false),
+            (proved, nothing, false),
+            (proved, taken, true),
+            (proved, dropped, false),
+            (proved, tied, true),
+        ] {
+            let login = Login {
+                broker: "b1",
+                client_id: &client_id,
+                username: None,
+                tenant: None,
+                proved,
+                record,
+            };
+            assert_eq!(must_be_durable(&login), is_durable, "{record:?}");
+        }
+    }
 }

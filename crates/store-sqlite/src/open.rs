@@ -1,5 +1,6 @@
 //! Making and opening a store.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,15 +11,16 @@ use rusqlite::limits::Limit;
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
 use crate::backup;
-use crate::error::{Fault, damaged, make_one, moved, of_io};
+use crate::error::{Fault, damaged, lost, make_one, moved, of_io};
 use crate::file::{
-    COMPANIONS, FileId, beside, create_private, directory_of, open_file, remove_with_companions,
+    COMPANIONS, beside, create_private, directory_of, open_file, remove_with_companions,
     sync_directory_of,
 };
 use crate::patience::{ADMIN_WAIT, BATCH_WAIT, GATE_WAIT, Patience, leave_a_turn, wait_a_little};
 use crate::schema::{self, Header, MIGRATIONS};
 use crate::transaction::Scope;
 use crate::vault::KeyFile;
+use crate::watch::{Files, Trouble, Watch};
 use crate::writing;
 
 /// One connection to a store in a SQLite file. Serves one thread at a time.
@@ -26,10 +28,12 @@ use crate::writing;
 pub struct SqliteStore {
     pub(crate) connection: Connection,
     pub(crate) path: Arc<Path>,
-    /// Which file it is, whatever stands at `path` by now.
-    file: FileId,
-    /// When it was last found in its place.
-    in_place_at: Option<Instant>,
+    /// Whether the files are still those that it has open.
+    pub(crate) watch: Watch,
+    /// When they were last found to be.
+    looked_at: Option<Instant>,
+    /// Whether the files are others than before, and nobody was told.
+    pub(crate) is_anew: bool,
     /// When this connection last gave the write lock back off the host's
     /// thread.
     pub(crate) wrote_at: Option<Instant>,
@@ -86,18 +90,8 @@ impl SqliteStore {
     pub(crate) fn connect_again(&self) -> Result<Self, StoreError> {
         let action = "open the store";
         let _patience = Patience::of(BATCH_WAIT);
-        let connection = connect(&self.path, OpenFlags::empty())
-            .map_err(|fault| fault.while_trying(action, &self.path))?;
-        Ok(Self {
-            connection,
-            path: Arc::clone(&self.path),
-            file: self.file,
-            in_place_at: None,
-            wrote_at: None,
-            checkpoints: false,
-            key_file: KeyFile::default(),
-            log_begun: None,
-        })
+        let connection = connect_to_newest(&self.path, action)?;
+        Self::of(connection, &self.path, self.watch.files(), action)
     }
 
     /// Runs `look` on one state of the store.
@@ -136,6 +130,7 @@ impl SqliteStore {
         act: impl FnOnce(&Connection) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
         leave_a_turn(self.wrote_at);
+        self.check(action)?;
         let _patience = Patience::of(wait);
         let acting = || {
             let scope = Scope::begin(&self.connection, Intent::Write)?;
@@ -158,6 +153,7 @@ impl SqliteStore {
         action: &'static str,
         act: impl FnOnce(&Connection) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
+        self.check(action)?;
         let _patience = Patience::of(GATE_WAIT);
         let acting = || {
             self.checkpoint_on_commit(false)?;
@@ -169,33 +165,72 @@ impl SqliteStore {
         acting().map_err(|fault: Fault| fault.while_trying(action, &self.path))
     }
 
-    /// Fails if another file stands where the store stood when it was opened.
+    /// Fails unless the files are those that this connection has open. If they
+    /// are others by now, it lets go of the old ones; once all connections of
+    /// this process have done so, it opens what stands there.
     ///
     /// SQLite would go on reading the old file: what an administrator does to
     /// the new one would change nothing here, without a word.
-    pub(crate) fn check_in_place(&self, action: &'static str) -> Result<(), StoreError> {
-        match FileId::of(&self.path) {
-            Ok(file) if file == self.file => Ok(()),
-            Ok(_) | Err(_) => Err(moved(action, &self.path)),
+    pub(crate) fn check(&mut self, action: &'static str) -> Result<(), StoreError> {
+        self.looked_at = None;
+        match self.watch.look(&self.connection, &self.path) {
+            Ok(()) => {}
+            Err(Trouble::Away(what)) => return Err(lost(action, &self.path, what)),
+            Err(Trouble::Changed(change)) => {
+                self.let_go();
+                if !self.open_anew(action)? {
+                    return Err(lost(action, &self.path, change.what));
+                }
+            }
         }
+        self.looked_at = Some(Instant::now());
+        Ok(())
     }
 
     /// The same, of what was true a moment ago; for what is asked very often.
-    pub(crate) fn check_in_place_at_times(
-        &mut self,
-        action: &'static str,
-    ) -> Result<(), StoreError> {
-        let now = Instant::now();
-        if self
-            .in_place_at
-            .is_some_and(|at| now.duration_since(at) < A_MOMENT)
-        {
+    pub(crate) fn check_at_times(&mut self, action: &'static str) -> Result<(), StoreError> {
+        let was_just_looked_at = self.looked_at.is_some_and(|at| at.elapsed() < A_MOMENT);
+        if was_just_looked_at && self.watch.has_index() {
             return Ok(());
         }
-        self.in_place_at = None;
-        self.check_in_place(action)?;
-        self.in_place_at = Some(now);
-        Ok(())
+        self.check(action)
+    }
+
+    /// Closes the connection, without it writing back a log that may not be this
+    /// file's, or reading an index that may have been cut short.
+    fn let_go(&mut self) {
+        if !self.watch.is_open() {
+            return;
+        }
+        let Ok(nothing) = Connection::open_in_memory() else {
+            return;
+        };
+        let may_write_back = self.watch.may_write_back();
+        let kept = self
+            .connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !may_write_back);
+        if kept.is_ok() {
+            drop(core::mem::replace(&mut self.connection, nothing));
+            self.watch.let_go();
+        }
+    }
+
+    /// Opens what stands there by now, if nobody has the files of before open
+    /// any more; says whether.
+    fn open_anew(&mut self, action: &'static str) -> Result<bool, StoreError> {
+        let files = Arc::clone(self.watch.files());
+        if self.watch.is_open() || !files.may_be_opened(&self.path, TRY_EVERY) {
+            return Ok(false);
+        }
+        let _patience = Patience::of(GATE_WAIT);
+        let connection = connect_to_newest(&self.path, action)?;
+        let opened = Self::of(connection, &self.path, &files, action)?;
+        *self = Self {
+            is_anew: true,
+            key_file: core::mem::take(&mut self.key_file),
+            ..opened
+        };
+        Ok(true)
     }
 
     /// Makes what was committed so far survive a power failure.
@@ -223,12 +258,26 @@ impl SqliteStore {
         Ok(())
     }
 
-    fn of(connection: Connection, path: PathBuf, action: &'static str) -> Result<Self, StoreError> {
+    /// A store by a connection that has read something.
+    fn of(
+        connection: Connection,
+        path: &Arc<Path>,
+        files: &Arc<Files>,
+        action: &'static str,
+    ) -> Result<Self, StoreError> {
+        let watch = Watch::begin(files, path).map_err(|error| {
+            if error.kind() == io::ErrorKind::Interrupted {
+                moved(action, path)
+            } else {
+                of_io(error, action, path)
+            }
+        })?;
         Ok(Self {
             connection,
-            file: FileId::of(&path).map_err(|error| of_io(error, action, &path))?,
-            path: path.into(),
-            in_place_at: None,
+            path: Arc::clone(path),
+            watch,
+            looked_at: None,
+            is_anew: false,
             wrote_at: None,
             checkpoints: false,
             key_file: KeyFile::default(),
@@ -251,7 +300,7 @@ impl SqliteStore {
             Ok(connection)
         };
         let connection = filling().map_err(|fault: Fault| fault.while_trying(action, &path))?;
-        let store = Self::of(connection, path, action)?;
+        let store = Self::of(connection, &path.into(), &Arc::default(), action)?;
         store.sync(action)?;
         Ok(store)
     }
@@ -259,7 +308,7 @@ impl SqliteStore {
     fn open_with(path: &Path, migrations: &[&str]) -> Result<Self, StoreError> {
         let action = "open the store";
         let file = match path.metadata() {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(
                     StoreError::new(action, StoreErrorKind::Missing).with_detail(make_one(path))
                 );
@@ -318,7 +367,21 @@ impl SqliteStore {
                 }
             }
         }
-        Self::of(connection, path, action)
+        Self::of(connection, &path.into(), &Arc::default(), action)
+    }
+}
+
+/// Opens a store that is there and has the newest schema.
+fn connect_to_newest(path: &Path, action: &'static str) -> Result<Connection, StoreError> {
+    let explain = |fault: Fault| fault.while_trying(action, path);
+    let connection = connect(path, OpenFlags::empty()).map_err(explain)?;
+    match schema::header(&connection).map_err(explain)? {
+        Header::Ours(version) if version == schema::newest(MIGRATIONS) => Ok(connection),
+        Header::Ours(_) | Header::Empty | Header::Foreign => Err(lost(
+            action,
+            path,
+            "was replaced by something else than a store of this version",
+        )),
     }
 }
 
@@ -421,6 +484,9 @@ fn absolute(path: &Path, action: &'static str) -> Result<PathBuf, StoreError> {
         None => Err(damaged(action, path, "it names no file")),
     }
 }
+
+/// So often a store is looked for that is not there.
+const TRY_EVERY: Duration = Duration::from_millis(100);
 
 /// As long as a change takes to be noticed by those who follow the store.
 const A_MOMENT: Duration = Duration::from_millis(10);

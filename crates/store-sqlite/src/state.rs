@@ -24,6 +24,84 @@ use rusqlite::{Connection, ffi};
 /// The state that a statement would look at now; none while somebody commits, and
 /// where there is no log in shared memory.
 pub(crate) fn of(connection: &Connection) -> Option<StoreState> {
+    let [first, second] = &index(connection)?.headers;
+    // Written in the other order.
+    let seen = read(first);
+    fence(Ordering::SeqCst);
+    let is_whole = seen == read(second) && seen.first() != Some(&NOT_YET);
+    is_whole.then_some(StoreState(seen))
+}
+
+/// How far the log is written back into the file; none while somebody commits.
+pub(crate) fn checkpoint(connection: &Connection) -> Option<Checkpoint> {
+    let StoreState(header) = of(connection)?;
+    let [_, _, _, _, frames, _, _, _, salt, salt_2, _, _] = header;
+    let index = index(connection)?;
+    Some(Checkpoint {
+        frames,
+        salts: [salt, salt_2],
+        done: index.done.load(Ordering::SeqCst),
+        begun: index.begun.load(Ordering::SeqCst),
+    })
+}
+
+/// How far the log is written back into the file.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Checkpoint {
+    /// The frames of the log that count.
+    frames: u32,
+    /// Others each time that the log begins anew.
+    salts: [u32; 2],
+    /// So many frames are written back.
+    done: u32,
+    /// So many were to be, when that was begun last.
+    begun: u32,
+}
+
+impl Checkpoint {
+    /// Says whether somebody may be writing to the file.
+    pub(crate) fn is_running(&self) -> bool {
+        self.begun != self.done
+    }
+
+    /// How long the log must be, beside a file that begins so.
+    pub(crate) fn needs(&self, head: &[u8; HEAD]) -> u64 {
+        let [.., high, low] = *head.first_chunk::<18>().unwrap_or(&[0; 18]);
+        let page = match u16::from_be_bytes([high, low]) {
+            1 => 65_536,
+            size => u64::from(size),
+        };
+        if self.frames == 0 {
+            return 0;
+        }
+        let frames = u64::from(self.frames).saturating_mul(page.saturating_add(FRAME_HEADER));
+        frames.saturating_add(LOG_HEADER)
+    }
+}
+
+/// The first bytes of the file, as the connection has it open.
+pub(crate) fn head(connection: &Connection) -> Option<[u8; HEAD]> {
+    let (file, methods) = file_of(connection)?;
+    let read = methods.xRead?;
+    let mut bytes = [0; HEAD];
+    // SAFETY: a method of this very file, which is open; it writes so many bytes.
+    let code = unsafe { read(file, bytes.as_mut_ptr().cast(), LENGTH_OF_HEAD, 0) };
+    (code == ffi::SQLITE_OK).then_some(bytes)
+}
+
+/// The beginning of the index.
+#[repr(C)]
+struct Index {
+    headers: [[AtomicU32; 12]; 2],
+    done: AtomicU32,
+    _readers_and_locks: [AtomicU32; 7],
+    begun: AtomicU32,
+}
+
+/// SQLite's own handle on the file of a connection.
+fn file_of(
+    connection: &Connection,
+) -> Option<(*mut ffi::sqlite3_file, &'static ffi::sqlite3_io_methods)> {
     // SAFETY: it is used for the next call alone, while the connection is open.
     let database = unsafe { connection.handle() };
     let mut file: *mut ffi::sqlite3_file = null_mut();
@@ -43,6 +121,12 @@ pub(crate) fn of(connection: &Connection) -> Option<StoreState> {
     let methods = unsafe { file.as_ref() }?.pMethods;
     // SAFETY: null while the file is not open, else a static table.
     let methods = unsafe { methods.as_ref() }?;
+    Some((file, methods))
+}
+
+/// The index of the log; none where there is none in shared memory.
+fn index(connection: &Connection) -> Option<&Index> {
+    let (file, methods) = file_of(connection)?;
     // Those of version 1 end before the methods of shared memory.
     let map = methods.xShmMap.filter(|_| methods.iVersion >= 2)?;
     let mut region = null_mut();
@@ -51,16 +135,11 @@ pub(crate) fn of(connection: &Connection) -> Option<StoreState> {
     if code != ffi::SQLITE_OK {
         return None;
     }
-    let header = NonNull::new(region)?.cast::<[[AtomicU32; 12]; 2]>();
-    // SAFETY: the first region, of 32 KiB and aligned to pages, begins with the
-    // header twice. It stays where it is as long as the connection is open,
-    // and others write to it.
-    let [first, second] = unsafe { header.as_ref() };
-    // Written in the other order.
-    let seen = read(first);
-    fence(Ordering::SeqCst);
-    let is_whole = seen == read(second) && seen.first() != Some(&NOT_YET);
-    is_whole.then_some(StoreState(seen))
+    let index = NonNull::new(region)?.cast::<Index>();
+    // SAFETY: the first region, of 32 KiB and aligned to pages, begins so. It
+    // stays where it is as long as the connection is open, and others write to
+    // it. That its file is so long, whoever asks has just made sure of.
+    Some(unsafe { index.as_ref() })
 }
 
 fn read(header: &[AtomicU32; 12]) -> [u32; 12] {
@@ -70,6 +149,13 @@ fn read(header: &[AtomicU32; 12]) -> [u32; 12] {
 /// The size of a region of the index, which is a part of its format.
 const REGION: c_int = 32_768;
 const DONT_EXTEND: c_int = 0;
+/// The file of an index is never shorter.
+pub(crate) const INDEX: u64 = 32_768;
+/// The header of a SQLite file.
+pub(crate) const HEAD: usize = 100;
+const LENGTH_OF_HEAD: c_int = 100;
+const LOG_HEADER: u64 = 32;
+const FRAME_HEADER: u64 = 24;
 /// In place of the version of the format, before anybody wrote a header.
 const NOT_YET: u32 = 0;
 

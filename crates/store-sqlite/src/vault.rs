@@ -1,8 +1,10 @@
 //! The key file beside a store.
 
 use core::fmt;
-use std::cell::OnceCell;
+use std::cell::RefCell;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use countersign_core::seal::SealKey;
@@ -12,15 +14,40 @@ use crate::file::{beside, open_file};
 
 /// What stands in the key file, once somebody asked for it.
 #[derive(Default)]
-pub(crate) struct KeyFile(OnceCell<Option<Zeroizing<Vec<u8>>>>);
+pub(crate) struct KeyFile(RefCell<Option<Kept>>);
+
+struct Kept {
+    mark: u64,
+    content: Option<Zeroizing<Vec<u8>>>,
+}
 
 impl KeyFile {
     /// The key of the store at `path`; none where the file is missing or is no
-    /// key file. The file is read once.
+    /// key file. The file is read again when it is another.
     pub(crate) fn key(&self, path: &Path) -> Option<SealKey> {
-        let content = self.0.get_or_init(|| read(&beside(path, ".key")));
-        SealKey::parse(content.as_ref()?).ok()
+        let mark = mark(path);
+        let mut kept = self.0.borrow_mut();
+        let kept = match &mut *kept {
+            Some(kept) if kept.mark == mark => kept,
+            slot => slot.insert(Kept {
+                mark,
+                content: read(&beside(path, KEY)),
+            }),
+        };
+        SealKey::parse(kept.content.as_ref()?).ok()
     }
+}
+
+/// Another number each time that the key file of the store at `path` is another
+/// one; 0 where there is none.
+pub(crate) fn mark(path: &Path) -> u64 {
+    let Ok(facts) = beside(path, KEY).metadata() else {
+        return 0;
+    };
+    let mut hasher = DefaultHasher::new();
+    [facts.dev(), facts.ino(), facts.len()].hash(&mut hasher);
+    [facts.mtime(), facts.mtime_nsec()].hash(&mut hasher);
+    hasher.finish().max(1)
 }
 
 impl fmt::Debug for KeyFile {
@@ -38,5 +65,6 @@ fn read(path: &Path) -> Option<Zeroizing<Vec<u8>>> {
     Some(content)
 }
 
+const KEY: &str = ".key";
 /// More than a key file holds, so that a longer file is seen to be none.
 const LONGEST: usize = 128;

@@ -93,39 +93,6 @@ fn told(path: &Path) -> Vec<String> {
 }
 
 #[test]
-fn what_a_power_failure_must_not_undo_is_synced_and_nothing_else() {
-    let (mut store, _directory) = fresh();
-    make_tenant(&mut store);
-    create(&mut store, "dev1@acme").unwrap();
-    let credential = credential(&mut store);
-    let id = client_id("c");
-    let mut log = store.path().as_os_str().to_owned();
-    log.push("-wal");
-    // What SQLite holds open goes on working; what is synced must be found.
-    fs::rename(&log, store.path().with_extension("hidden")).unwrap();
-    let dropped = LoginRecord {
-        session: SessionChange::Dropped,
-        ..LoginRecord::default()
-    };
-    let tied = LoginRecord {
-        ties: Some(id.tie()),
-        ..LoginRecord::default()
-    };
-    let proved = Some(&credential);
-    for (proved, what, is_synced) in [
-        (None, taken(), false),
-        (None, dropped, false),
-        (proved, LoginRecord::default(), false),
-        (proved, taken(), true),
-        (proved, dropped, false),
-        (proved, tied, true),
-    ] {
-        let recorded = record(&mut store, proved, &id, what);
-        assert_eq!(recorded.is_err(), is_synced, "{what:?}");
-    }
-}
-
-#[test]
 fn a_client_id_that_is_a_secret_is_in_no_file() {
     let (mut store, directory) = fresh();
     make_tenant(&mut store);

@@ -18,6 +18,7 @@ mod readme;
 mod rules;
 mod samples;
 mod speed;
+mod store_files;
 mod tenants;
 mod tier0;
 mod tls;

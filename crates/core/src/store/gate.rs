@@ -65,6 +65,11 @@ pub trait GateStore: Directory + Send + Sized + 'static {
     /// opened; that is found out within a moment.
     fn state(&mut self) -> Result<Option<StoreState>, StoreError>;
 
+    /// How often it was opened, others files each time. What was read before
+    /// the last time says nothing about what is there now; a follower of the
+    /// change log is told so by [`Change::Everything`].
+    fn openings(&self) -> u64;
+
     /// The last entry of the change log that is not about one credential or
     /// one request: settings, tenants, schemes.
     ///
@@ -152,6 +157,10 @@ pub trait GateStore: Directory + Send + Sized + 'static {
     /// What seeds and private keys are sealed with, from the file beside the
     /// store; none where it is missing or no such file.
     fn vault(&self) -> Option<SealKey>;
+
+    /// Another number each time that the file of that key is another one; 0
+    /// where there is none.
+    fn vault_mark(&self) -> u64;
 
     /// All tenants, as far as each can be read.
     ///

@@ -1,0 +1,351 @@
+//! Whether the files of a store are still those that were opened, and how all
+//! connections of a process move to others.
+//!
+//! SQLite keeps the files open that it found: whatever is put in their place is
+//! read by everybody else and not by those connections, without a word. So each
+//! connection looks, before it writes and every few milliseconds when it reads,
+//! whether the names still name the same files, and whether anybody but SQLite
+//! wrote to them. If not, all connections of the process let go of the old files
+//! before one opens the new ones: SQLite shares what it knows of a file among
+//! them.
+
+use std::fs::Metadata;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use crate::file::{FileId, beside};
+use crate::state::{self, Checkpoint};
+
+/// The files of a store as all connections of a process see them.
+#[derive(Debug, Default)]
+pub(crate) struct Files(Mutex<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// How often they were opened, other files each time.
+    opening: u64,
+    /// Which files they are; none since they were found changed.
+    opened: Option<Opened>,
+    /// Connections that have not let go of them.
+    connections: usize,
+    /// Which they were before, and what happened to them.
+    before: Option<(Opened, Change)>,
+    tried: Option<Instant>,
+}
+
+/// The files that a connection has open.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Opened {
+    main: FileId,
+    log: Option<FileId>,
+    index: Option<FileId>,
+}
+
+/// What is wrong with a store's files.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Trouble {
+    /// They can't be reached; they may be again, and still be the same.
+    Away(&'static str),
+    /// They are not what was opened.
+    Changed(Change),
+}
+
+/// How files changed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Change {
+    /// What happened, in words.
+    pub(crate) what: &'static str,
+    /// Whether the log holds what belongs to this very file, and is whole as
+    /// far as this process has it open.
+    keeps_log: bool,
+    /// Whether the log that lies there belongs to the file of before.
+    leaves_log: bool,
+}
+
+/// What a connection saw last of the file itself.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    checkpoint: Checkpoint,
+    written: (i64, i64),
+    head: [u8; state::HEAD],
+}
+
+/// A connection's own part.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    files: Arc<Files>,
+    /// Of which opening its connection is; none once it has let go.
+    opening: Option<u64>,
+    log: PathBuf,
+    index: PathBuf,
+    seen: Option<Seen>,
+    largest: u64,
+}
+
+impl Watch {
+    /// Takes note of which files a new connection has open. It must have read
+    /// something, so that the log and its index are there.
+    ///
+    /// # Errors
+    ///
+    /// Returns the system's error when they can't be looked at, and
+    /// [`io::ErrorKind::Interrupted`] when others have other files open.
+    pub(crate) fn begin(files: &Arc<Files>, path: &Path) -> io::Result<Self> {
+        let (log, index) = (beside(path, "-wal"), beside(path, "-shm"));
+        let found = Opened {
+            main: FileId::of(path)?,
+            log: FileId::of(&log).ok(),
+            index: FileId::of(&index).ok(),
+        };
+        let mut shared = files.lock();
+        match shared.opened {
+            Some(opened) if opened == found => {}
+            None if shared.connections == 0 => {
+                shared.opened = Some(found);
+                shared.opening = shared.opening.saturating_add(1);
+                shared.before = None;
+            }
+            Some(_) | None => return Err(io::ErrorKind::Interrupted.into()),
+        }
+        shared.connections = shared.connections.saturating_add(1);
+        Ok(Self {
+            files: Arc::clone(files),
+            opening: Some(shared.opening),
+            log,
+            index,
+            seen: None,
+            largest: 0,
+        })
+    }
+
+    /// What all connections of this process share.
+    pub(crate) fn files(&self) -> &Arc<Files> {
+        &self.files
+    }
+
+    /// How often the files were opened when this connection was.
+    pub(crate) fn opening(&self) -> u64 {
+        self.opening.unwrap_or(0)
+    }
+
+    /// Looks whether the files are still the same.
+    pub(crate) fn look(&mut self, connection: &Connection, path: &Path) -> Result<(), Trouble> {
+        let (opened, before) = {
+            let shared = self.files.lock();
+            let is_current = self.opening == Some(shared.opening);
+            (shared.opened.filter(|_| is_current), shared.before)
+        };
+        let Some(opened) = opened else {
+            return changed(before.map_or(REPLACED, |(_, change)| change));
+        };
+        let looked = self.look_at(&opened, connection, path);
+        if let Err(Trouble::Changed(change)) = looked {
+            let mut shared = self.files.lock();
+            if shared.opened.take().is_some() {
+                shared.before = Some((opened, change));
+            }
+        }
+        looked
+    }
+
+    fn look_at(
+        &mut self,
+        opened: &Opened,
+        connection: &Connection,
+        path: &Path,
+    ) -> Result<(), Trouble> {
+        let main = look_up(path)?.ok_or(Trouble::Away("was removed or moved away"))?;
+        if FileId::from(&main) != opened.main {
+            return changed(REPLACED);
+        }
+        if main.mode() & READABLE != READABLE {
+            return Err(Trouble::Away("may not be read and written by its owner"));
+        }
+        if main.len() < self.largest {
+            return changed(OVERWRITTEN);
+        }
+        self.largest = main.len();
+        // First of all: to read the index beyond its end would end the process.
+        let index = look_up(&self.index)?;
+        if opened.index.is_none() {
+            return Ok(());
+        }
+        let is_its = |facts: &Metadata, id| Some(FileId::from(facts)) == id;
+        if !index.is_some_and(|it| is_its(&it, opened.index) && it.len() >= state::INDEX) {
+            return changed(WITHOUT_INDEX);
+        }
+        let Some(head) = state::head(connection) else {
+            return changed(OVERWRITTEN);
+        };
+        if !head.starts_with(MAGIC) {
+            return changed(OVERWRITTEN);
+        }
+        // Before the log, which is never shorter than what this tells of.
+        let checkpoint = state::checkpoint(connection);
+        let log = look_up(&self.log)?;
+        let Some(log) = log.filter(|it| is_its(it, opened.log)) else {
+            return changed(WITHOUT_LOG);
+        };
+        let Some(checkpoint) = checkpoint else {
+            // Somebody commits.
+            return Ok(());
+        };
+        let is_short = log.len() < checkpoint.needs(&head);
+        if is_short && state::checkpoint(connection) == Some(checkpoint) {
+            return changed(CUT_LOG);
+        }
+        self.look_at_writes(checkpoint, head, connection, path)
+    }
+
+    /// Looks whether anything but a checkpoint of SQLite wrote to the file.
+    fn look_at_writes(
+        &mut self,
+        checkpoint: Checkpoint,
+        head: [u8; state::HEAD],
+        connection: &Connection,
+        path: &Path,
+    ) -> Result<(), Trouble> {
+        let Some(main) = look_up(path)? else {
+            return Ok(());
+        };
+        // One that begins is told of before it writes.
+        if checkpoint.is_running() || state::checkpoint(connection) != Some(checkpoint) {
+            return Ok(());
+        }
+        let seen = Seen {
+            checkpoint,
+            written: (main.mtime(), main.mtime_nsec()),
+            head,
+        };
+        match self.seen.replace(seen) {
+            Some(before) if before.checkpoint == checkpoint && before.head != head => {
+                changed(OVERWRITTEN)
+            }
+            Some(before) if before.checkpoint == checkpoint && before.written != seen.written => {
+                changed(WRITTEN_TO)
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Says whether the index can be read: what lies beyond its end, a process
+    /// does not survive.
+    pub(crate) fn has_index(&self) -> bool {
+        self.opening.is_some()
+            && self
+                .index
+                .metadata()
+                .is_ok_and(|it| it.len() >= state::INDEX)
+    }
+
+    /// Says whether the connection has files open.
+    pub(crate) fn is_open(&self) -> bool {
+        self.opening.is_some()
+    }
+
+    /// Says whether a connection that is closed may write the log back.
+    pub(crate) fn may_write_back(&self) -> bool {
+        let before = self.files.lock().before;
+        before.is_some_and(|(_, change)| change.keeps_log)
+    }
+
+    /// Takes note that the connection is closed.
+    pub(crate) fn let_go(&mut self) {
+        if self.opening.take().is_some() {
+            let mut shared = self.files.lock();
+            shared.connections = shared.connections.saturating_sub(1);
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.let_go();
+    }
+}
+
+impl Files {
+    /// Says whether files may be opened now, as nobody has those of before open
+    /// any more. Puts aside a log that belongs to those.
+    pub(crate) fn may_be_opened(&self, path: &Path, wait: Duration) -> bool {
+        let mut shared = self.lock();
+        if shared.opened.is_some() {
+            return true;
+        }
+        let waits = shared.tried.is_some_and(|at| at.elapsed() < wait);
+        if shared.connections > 0 || waits {
+            return false;
+        }
+        shared.tried = Some(Instant::now());
+        if let Some((before, change)) = shared.before
+            && change.leaves_log
+        {
+            // Read as the new file's own, it would make a mixture of both.
+            for (suffix, id) in [("-wal", before.log), ("-shm", before.index)] {
+                let left = beside(path, suffix);
+                if id.is_some() && FileId::of(&left).ok() == id {
+                    let _moved = std::fs::rename(&left, beside(&left, ".replaced"));
+                }
+            }
+        }
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        // INVARIANT: every change of it is made whole before the lock is given
+        // back, and nothing in between panics.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn look_up(path: &Path) -> Result<Option<Metadata>, Trouble> {
+    match path.metadata() {
+        Ok(facts) => Ok(Some(facts)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(_) => Err(Trouble::Away("can't be reached")),
+    }
+}
+
+fn changed(change: Change) -> Result<(), Trouble> {
+    Err(Trouble::Changed(change))
+}
+
+const REPLACED: Change = Change {
+    what: "was moved or replaced while in use",
+    keeps_log: false,
+    leaves_log: true,
+};
+const OVERWRITTEN: Change = Change {
+    what: "was overwritten while in use",
+    keeps_log: false,
+    leaves_log: true,
+};
+const WRITTEN_TO: Change = Change {
+    what: "was written to by another program",
+    keeps_log: true,
+    leaves_log: false,
+};
+const WITHOUT_INDEX: Change = Change {
+    what: "lost its `-shm` while in use",
+    keeps_log: false,
+    leaves_log: false,
+};
+const WITHOUT_LOG: Change = Change {
+    what: "lost its `-wal` while in use",
+    keeps_log: true,
+    leaves_log: false,
+};
+const CUT_LOG: Change = Change {
+    what: "lost a part of its `-wal` while in use",
+    keeps_log: false,
+    leaves_log: false,
+};
+
+const MAGIC: &[u8] = b"SQLite format 3\0";
+/// Its owner may read and write it.
+const READABLE: u32 = 0o600;

@@ -1,0 +1,165 @@
+//! Whatever is done to the store's files under a running broker: it notices, says
+//! so, lets nobody in by what it remembers, and goes on with the store that is
+//! there next.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use countersign_tests::{
+    ACCEPTED, Login, PATIENCE, REFUSED, Site, is_kicked, on_every_broker, wait_until,
+};
+
+on_every_broker! {
+    fn a_store_that_is_away_lets_nobody_in_until_it_is_back(version) {
+        let site = Site::start_with_tenant(version);
+        let login = site.credential("dev", "t1");
+        let mut stays = login.connect("stays").accepted(site.port());
+        let store = site.cli.store().to_owned();
+        let aside = store.with_extension("aside");
+
+        fs::rename(&store, &aside).unwrap();
+        refused_with(&site, &login, "moved away");
+        fs::rename(&aside, &store).unwrap();
+        admitted_again(&site, &login);
+
+        let open = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(&store, fs::Permissions::from_mode(0o000)).unwrap();
+        refused_with(&site, &login, "may not be read");
+        fs::set_permissions(&store, open).unwrap();
+        admitted_again(&site, &login);
+        stays.ping(PATIENCE).unwrap();
+        revokes_arrive(&site, &login);
+    }
+
+    fn a_store_that_was_replaced_by_an_older_one_is_judged_by_that(version) {
+        let site = Site::start_with_tenant(version);
+        let old = site.credential("old", "t1");
+        let copy = site.cli.store().with_file_name("copy.db");
+        site.cli.json(&["backup", copy.to_str().unwrap()]);
+        let new = site.credential("new", "t1");
+        let mut old_stays = old.connect("old").accepted(site.port());
+        let mut new_ends = new.connect("new").accepted(site.port());
+        // Moved into its place: the log of the old store still lies beside it.
+        fs::rename(&copy, site.cli.store()).unwrap();
+        assert!(new_ends.wait_closed(PATIENCE).is_some());
+        assert_eq!(site.code(&new), REFUSED);
+        admitted_again(&site, &old);
+        old_stays.ping(PATIENCE).unwrap();
+        assert!(site.our_lines().contains("moved or replaced"));
+        let shown = site.cli.run(&["credential", "show", "new@t1"]);
+        assert_eq!(shown.code, Some(1), "{shown:?}");
+        site.cli.json(&["audit", "verify"]);
+        revokes_arrive(&site, &old);
+    }
+
+    fn a_store_that_is_overwritten_in_place_is_judged_by_what_is_there(version) {
+        let site = Site::start_with_tenant(version);
+        let old = site.credential("old", "t1");
+        let copy = site.cli.store().with_file_name("copy.db");
+        site.cli.json(&["backup", copy.to_str().unwrap()]);
+        let new = site.credential("new", "t1");
+        let mut ends = new.connect("new").accepted(site.port());
+        let content = fs::read(&copy).unwrap();
+
+        fs::write(site.cli.store(), "garbage ".repeat(5_000)).unwrap();
+        refused_with(&site, &old, "overwritten");
+        fs::write(site.cli.store(), &content).unwrap();
+        admitted_again(&site, &old);
+        assert!(ends.wait_closed(PATIENCE).is_some());
+        assert_eq!(site.code(&new), REFUSED);
+        site.cli.json(&["audit", "verify"]);
+
+        fs::write(site.cli.store(), "").unwrap();
+        refused_with(&site, &old, "overwritten");
+        fs::write(site.cli.store(), &content).unwrap();
+        admitted_again(&site, &old);
+        revokes_arrive(&site, &old);
+    }
+
+    fn a_companion_file_that_is_gone_or_cut_short_neither_kills_nor_fools_the_broker(version) {
+        let site = Site::start_with_tenant(version);
+        let login = site.credential("dev", "t1");
+        let mut stays = login.connect("stays").accepted(site.port());
+        let beside = |suffix: &str| PathBuf::from(format!("{}{suffix}", site.cli.store().display()));
+        let acts: [(&str, &str, Abuse); 4] = [
+            ("-wal", "lost its `-wal`", |path| fs::remove_file(path).unwrap()),
+            ("-shm", "lost its `-shm`", |path| fs::remove_file(path).unwrap()),
+            ("-shm", "lost its `-shm`", |path| cut(path, 0)),
+            ("-shm", "lost its `-shm`", |path| {
+                fs::rename(path, path.with_extension("aside")).unwrap();
+                fs::write(path, "garbage").unwrap();
+            }),
+        ];
+        for (number, (suffix, said, act)) in acts.into_iter().enumerate() {
+            let before = site.our_lines().matches(said).count();
+            act(&beside(suffix));
+            wait_until("the broker says so", || site.our_lines().matches(said).count() > before);
+            admitted_again(&site, &login);
+            stays.ping(PATIENCE).unwrap();
+            let other = site.credential(&format!("other{number}"), "t1");
+            revokes_arrive(&site, &other);
+            site.cli.json(&["audit", "verify"]);
+        }
+        // What was in a log that is cut is lost; the broker goes on without it.
+        cut(&beside("-wal"), 0);
+        admitted_again(&site, &login);
+        revokes_arrive(&site, &login);
+    }
+
+    fn a_directory_that_is_renamed_and_a_key_file_that_is_gone_are_noticed(version) {
+        let site = Site::start_with_tenant(version);
+        let login = site.credential("dev", "t1");
+        let _stays = login.connect("stays").accepted(site.port());
+        let folder = site.cli.store().parent().unwrap().to_owned();
+        let aside = folder.with_extension("aside");
+        fs::rename(&folder, &aside).unwrap();
+        refused_with(&site, &login, "moved away");
+        fs::rename(&aside, &folder).unwrap();
+        admitted_again(&site, &login);
+        let key = PathBuf::from(format!("{}.key", site.cli.store().display()));
+        let kept = key.with_extension("kept");
+        fs::rename(&key, &kept).unwrap();
+        wait_until("the broker misses the key", || site.our_lines().contains("key file beside the store is gone"));
+        fs::rename(&kept, &key).unwrap();
+        wait_until("the broker has the key again", || site.our_lines().contains("key file changed"));
+        revokes_arrive(&site, &login);
+    }
+}
+
+/// What is done to a file.
+type Abuse = fn(&Path);
+
+fn cut(path: &Path, length: u64) {
+    fs::OpenOptions::new()
+        .write(true)
+        .open(path)
+        .unwrap()
+        .set_len(length)
+        .unwrap();
+}
+
+/// Waits until the broker has said that something happened to the store, and
+/// sees that even who logged in a moment ago is refused.
+fn refused_with(site: &Site, login: &Login, said: &str) {
+    wait_until("the broker refuses", || site.code(login) == REFUSED);
+    wait_until("the broker says so", || site.our_lines().contains(said));
+    std::thread::sleep(Duration::from_millis(20));
+    assert_eq!(site.code(login), REFUSED);
+}
+
+fn admitted_again(site: &Site, login: &Login) {
+    wait_until("the login is admitted again", || {
+        site.code(login) == ACCEPTED
+    });
+}
+
+/// Sees that a revoke ends a session as fast as ever.
+fn revokes_arrive(site: &Site, login: &Login) {
+    wait_until("the login is admitted", || site.code(login) == ACCEPTED);
+    let mut ends = login.connect("ends").accepted(site.port());
+    site.act("revoke", login);
+    assert!(is_kicked(&mut ends));
+    assert_eq!(site.code(login), REFUSED);
+}
