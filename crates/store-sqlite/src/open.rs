@@ -307,32 +307,8 @@ impl SqliteStore {
 
     fn open_with(path: &Path, migrations: &[&str]) -> Result<Self, StoreError> {
         let action = "open the store";
-        let file = match path.metadata() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(
-                    StoreError::new(action, StoreErrorKind::Missing).with_detail(make_one(path))
-                );
-            }
-            Err(error) => return Err(of_io(error, action, path)),
-            Ok(file) => file,
-        };
-        let unusable = |why: &str| {
-            StoreError::new(action, StoreErrorKind::Unavailable)
-                .with_detail(format!("`{}` {why}", path.display()))
-        };
-        if !file.is_file() {
-            return Err(unusable("is no file"));
-        }
-        // A link leads elsewhere, and a pipe keeps whoever opens it waiting.
-        for suffix in COMPANIONS {
-            if let Ok(companion) = beside(path, suffix).symlink_metadata()
-                && !companion.is_file()
-            {
-                return Err(unusable(&format!(
-                    "has a `{suffix}` beside it that is no file; remove that"
-                )));
-            }
-        }
+        let unusable = |why: &str| unusable(path, why, action);
+        check_files(path, action)?;
         let path = absolute(path, action)?;
         let _patience = Patience::of(ADMIN_WAIT);
         let explain = |fault: Fault| fault.while_trying(action, &path);
@@ -371,12 +347,54 @@ impl SqliteStore {
     }
 }
 
+/// Fails unless there is a store's file, with nothing but files beside it.
+fn check_files(path: &Path, action: &'static str) -> Result<(), StoreError> {
+    let file = match path.metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(
+                StoreError::new(action, StoreErrorKind::Missing).with_detail(make_one(path))
+            );
+        }
+        Err(error) => return Err(of_io(error, action, path)),
+        Ok(file) => file,
+    };
+    if !file.is_file() {
+        return Err(unusable(path, "is no file", action));
+    }
+    // A link leads elsewhere, and a pipe keeps whoever opens it waiting.
+    for suffix in COMPANIONS {
+        if let Ok(companion) = beside(path, suffix).symlink_metadata()
+            && !companion.is_file()
+        {
+            let why = format!("has a `{suffix}` beside it that is no file; remove that");
+            return Err(unusable(path, &why, action));
+        }
+    }
+    Ok(())
+}
+
+fn unusable(path: &Path, why: &str, action: &'static str) -> StoreError {
+    StoreError::new(action, StoreErrorKind::Unavailable)
+        .with_detail(format!("`{}` {why}", path.display()))
+}
+
 /// Opens a store that is there and has the newest schema.
 fn connect_to_newest(path: &Path, action: &'static str) -> Result<Connection, StoreError> {
     let explain = |fault: Fault| fault.while_trying(action, path);
+    check_files(path, action)?;
     let connection = connect(path, OpenFlags::empty()).map_err(explain)?;
+    let newest = schema::newest(MIGRATIONS);
     match schema::header(&connection).map_err(explain)? {
-        Header::Ours(version) if version == schema::newest(MIGRATIONS) => Ok(connection),
+        Header::Ours(version) if version == newest => {
+            schema::check(&connection, version, MIGRATIONS).map_err(explain)?;
+            if !connection
+                .is_readonly(MAIN_DB)
+                .map_err(|error| explain(error.into()))?
+            {
+                use_log(&connection).map_err(explain)?;
+            }
+            Ok(connection)
+        }
         Header::Ours(_) | Header::Empty | Header::Foreign => Err(lost(
             action,
             path,
