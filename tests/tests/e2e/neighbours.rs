@@ -209,6 +209,32 @@ on_every_broker! {
         }
     }
 
+    fn a_session_that_started_clean_and_is_stored_keeps_its_subscriptions(version) {
+        let site = Site::start(version);
+        site.tenant("acme", &[]);
+        site.tenant("open", &["--authentication", "off"]);
+        let login = site.credential("dev", "acme");
+        let mut sender = site.operator("sender", &["--publish", "#"]).connect("s").accepted(site.port());
+        for (connect, topic) in [
+            (login.connect_v5("named"), "acme/x"),
+            (Connect::v5("nameless"), "open/x"),
+        ] {
+            let connect = connect.session_expiry(60);
+            let mut client = connect.accepted(site.port());
+            assert_eq!(client.subscribe(&[(topic, 1)]).unwrap(), [1]);
+            client.abort();
+            // The broker's loop goes round a few times.
+            for _ in 0..5 {
+                sender.ping(PATIENCE).unwrap();
+                site.cli.json(&["clients", "count"]);
+            }
+            sender.publish(topic, "x", 1, false).unwrap();
+            let (mut client, connack) = connect.clean(false).connect(site.port()).unwrap();
+            assert!(connack.session_present);
+            assert_eq!(client.receive(PATIENCE).unwrap().topic, topic);
+        }
+    }
+
     fn a_device_that_reconnects_is_taken_for_no_stranger(version) {
         let site = Site::start(version);
         site.tenant("acme", &[]);
