@@ -360,6 +360,10 @@ typedef enum countersign_reason {
    * There are as many as there may be.
    */
   COUNTERSIGN_REASON_OVER_LIMIT = 24,
+  /**
+   * The credential has as many client ids with stored sessions as it may.
+   */
+  COUNTERSIGN_REASON_CLIENT_ID_LIMIT = 25,
 } countersign_reason;
 
 /**

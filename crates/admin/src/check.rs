@@ -12,11 +12,12 @@ use std::sync::Arc;
 use countersign_core::auto_registration::AutoRegistration;
 use countersign_core::client_id::ClientId;
 use countersign_core::connect::{
-    Circumstances, Decision, Identity, Registration, Request, Reservation, SessionUse, Site, decide,
+    Circumstances, ClientIdOwner, Decision, Identity, Registration, Request, Reservation,
+    SessionUse, Site, decide, owner_of_client_id,
 };
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::kind::Kind;
-use countersign_core::name::TenantId;
+use countersign_core::name::{LoginName, TenantId};
 use countersign_core::options::Options;
 use countersign_core::reason::Reason;
 use countersign_core::rule::Territories;
@@ -131,8 +132,6 @@ pub struct Asker<'s, S> {
     schemes: Schemes,
     walls: Territories,
     tenants: BTreeMap<TenantId, Arc<Tenant>>,
-    /// Who is connected with which client id; read when it first matters.
-    connected: Option<HashMap<Arc<str>, CredentialId>>,
     credentials: HashMap<String, Option<Arc<Credential>>>,
     judged: HashMap<Session, Arc<Judged>>,
     of_tenants: HashMap<TenantId, Arc<Judged>>,
@@ -167,7 +166,6 @@ impl<'s, S: AdminStore + GateStore> Asker<'s, S> {
                 .into_iter()
                 .map(|tenant| (tenant.id.clone(), tenant))
                 .collect(),
-            connected: None,
             credentials: HashMap::new(),
             judged: HashMap::new(),
             of_tenants: HashMap::new(),
@@ -224,15 +222,15 @@ impl<'s, S: AdminStore + GateStore> Asker<'s, S> {
             let same = if is_token { name.as_bytes() } else { b"" };
             Some(Secret::new(same.to_vec()))
         });
-        let live_holder = match &who.client_id {
-            Some(id) => self.connected()?.get(id.as_str()).copied(),
-            None => None,
+        let live_holders = match &who.client_id {
+            Some(id) => self.connected(id)?,
+            None => Vec::new(),
         };
         let at = Circumstances {
             site: &self.places.site(who.listener),
             schemes: &self.schemes,
             client_id_hold: self.settings.client_id_hold,
-            live_holders: live_holder.as_slice(),
+            live_holders: &live_holders,
             reservation: Reservation::Free,
             vault: self.vault.as_ref(),
             lockout: self.settings.lockout,
@@ -276,18 +274,36 @@ impl<'s, S: AdminStore + GateStore> Asker<'s, S> {
         })
     }
 
-    fn connected(&mut self) -> Result<&HashMap<Arc<str>, CredentialId>, StoreError> {
-        let connected = match self.connected.take() {
-            Some(known) => known,
-            None => {
-                let clients = self.store.begin(Intent::Read)?.presence(None)?;
-                let holders = clients.into_iter().filter_map(|client| {
-                    Some((client.presence.client_id, client.presence.credential?))
-                });
-                holders.collect()
-            }
+    /// Whose the client id is, where that is why a CONNECT is refused.
+    ///
+    /// # Errors
+    ///
+    /// As [`Asker::new`].
+    pub fn owner_behind(
+        &mut self,
+        verdict: Verdict,
+        client_id: &str,
+        username: Option<&str>,
+    ) -> Result<Option<ClientIdOwner>, StoreError> {
+        let Ok(client_id) = ClientId::parse(client_id) else {
+            return Ok(None);
         };
-        Ok(self.connected.insert(connected))
+        if verdict != Verdict::Deny(Reason::ClientIdOwned) {
+            return Ok(None);
+        }
+        let live = self.connected(&client_id)?;
+        let claimant = username.and_then(|name| LoginName::parse(name).ok());
+        owner_of_client_id(&client_id, claimant.as_ref(), &live, &mut *self.store)
+    }
+
+    /// Who is connected with a client id.
+    fn connected(&mut self, client_id: &ClientId) -> Result<Vec<CredentialId>, StoreError> {
+        let mut transaction = self.store.begin(Intent::Read)?;
+        let clients = transaction.presence_with(&client_id.tie())?;
+        let alive = clients.into_iter().filter(|client| client.is_alive);
+        Ok(alive
+            .filter_map(|client| client.presence.credential)
+            .collect())
     }
 }
 
@@ -466,6 +482,7 @@ mod tests {
         let presence = countersign_core::presence::Presence {
             session: countersign_core::presence::SessionNumber(1),
             client_id: "live".into(),
+            tie: ClientId::parse("live").unwrap().tie(),
             username: Some("dev1@acme".into()),
             credential: Some(fixture.show("dev1@acme").id),
             tenant: Some(tenant_id("acme")),
@@ -481,6 +498,10 @@ mod tests {
             ..countersign_core::store::Batch::default()
         };
         fixture.store.write_batch("b", &batch).unwrap();
+        // What a broker left that is not alive holds nothing.
+        let other = connect(&mut fixture, Some("dev2@acme"), "live");
+        assert_eq!(other, "ok");
+        let _alive = fixture.store.claim_broker("b").unwrap();
         assert_eq!(connect(&mut fixture, Some("dev1@acme"), "live"), "ok");
         let other = connect(&mut fixture, Some("dev2@acme"), "live");
         assert_eq!(other, "client-id-owned");

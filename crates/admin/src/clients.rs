@@ -1,9 +1,11 @@
 //! Acts on live clients.
 
+use countersign_core::audit::{AuditEntry, Outcome};
 use countersign_core::change::{Change, KickRequestId};
 use countersign_core::client_id::ClientId;
-use countersign_core::name::TenantId;
+use countersign_core::name::{LoginName, TenantId};
 use countersign_core::ownership::Holder;
+use countersign_core::presence::SessionNumber;
 use countersign_core::store::{
     AdminStore, AdminTransaction, BrokerPresence, Intent, KickTarget, StoreError,
 };
@@ -11,7 +13,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::tenant::{self, TenantError};
-use crate::view::{session_name, shown_name};
+use crate::view::shown_name;
 
 /// Who is connected, by broker and session.
 ///
@@ -20,6 +22,20 @@ use crate::view::{session_name, shown_name};
 /// Returns [`TenantError`] when there is no such tenant or the store can't be
 /// read.
 pub fn list<S: AdminStore>(
+    store: &mut S,
+    tenant: Option<&TenantId>,
+) -> Result<Vec<BrokerPresence>, TenantError> {
+    let mut sessions = list_all(store, tenant)?;
+    sessions.retain(|session| session.is_alive);
+    Ok(sessions)
+}
+
+/// Who is connected, and who was when a broker ended that is not alive.
+///
+/// # Errors
+///
+/// As [`list`].
+pub fn list_all<S: AdminStore>(
     store: &mut S,
     tenant: Option<&TenantId>,
 ) -> Result<Vec<BrokerPresence>, TenantError> {
@@ -56,10 +72,10 @@ pub fn request_kick<S: AdminStore>(
     target: &str,
 ) -> Result<KickRequestId, StoreError> {
     let mut transaction = store.begin(Intent::Write)?;
-    let named = transaction
-        .presence(None)?
-        .into_iter()
-        .find(|client| session_name(client) == target);
+    let named = match parse_session(target) {
+        Some((broker, session)) => transaction.presence_of(broker, session)?,
+        None => None,
+    };
     let (kick, client_id) = match named {
         Some(client) => {
             let kick = KickTarget::Session {
@@ -70,15 +86,49 @@ pub fn request_kick<S: AdminStore>(
         }
         None => (KickTarget::ClientId(target.into()), target.into()),
     };
-    let request = transaction.request_kick(&kick, context.now)?;
     let known = transaction.schemes()?;
     let after = KickTrace {
         client_id: shown_name(&known, &client_id),
     };
     let subject = shown_name(&known, target);
-    let row = context.audit("client.kick", &subject, None::<&KickTrace>, Some(&after));
-    transaction.commit(&[row], &[Change::KickRequested(request)])?;
+    let row = context.audit(KICK, &subject, None::<&KickTrace>, Some(&after));
+    let request = transaction.request_kick(&kick, &row)?;
+    transaction.commit(&[], &[Change::KickRequested(request)])?;
     Ok(request)
+}
+
+/// Takes back a request to kick `target` that no broker answered, and has that
+/// written down; says whether none did.
+///
+/// # Errors
+///
+/// Returns [`StoreError`] when the store can't be written; the request stands
+/// then.
+pub fn withdraw_kick<S: AdminStore>(
+    store: &mut S,
+    context: &Context<'_>,
+    target: &str,
+    request: KickRequestId,
+) -> Result<bool, StoreError> {
+    let mut transaction = store.begin(Intent::Write)?;
+    if !transaction.withdraw_kick(request)? {
+        return Ok(false);
+    }
+    let subject = shown_name(&transaction.schemes()?, target);
+    let row = AuditEntry {
+        outcome: Outcome::Refused,
+        ..context.audit(KICK, &subject, None::<&KickTrace>, None::<&KickTrace>)
+    };
+    transaction.commit(&[row], &[])?;
+    Ok(true)
+}
+
+/// The broker and the session that a name of a session is made of.
+fn parse_session(text: &str) -> Option<(&str, SessionNumber)> {
+    let (broker, number) = text.rsplit_once(':')?;
+    let session = SessionNumber(number.parse().ok()?);
+    // `01` is not how a session is called.
+    (session.0.to_string() == number).then_some((broker, session))
 }
 
 /// Says whether a broker ended a session that was asked for.
@@ -108,8 +158,17 @@ pub fn release<S: AdminStore>(
     let holder = match stored.as_ref().map(|stored| stored.holder) {
         Some(Holder::Credential(holder)) => holder,
         Some(Holder::Former | Holder::Unauthenticated) | None => {
-            return Err(ReleaseError::NotHeld {
-                client_id: client_id.clone(),
+            let client_id = client_id.clone();
+            let bound_to = match transaction.bound_to(&tie)? {
+                Some(id) => transaction.credential_by_id(id)?,
+                None => None,
+            };
+            return Err(match bound_to {
+                Some(credential) => ReleaseError::Bound {
+                    client_id,
+                    name: credential.name.clone(),
+                },
+                None => ReleaseError::NotHeld { client_id },
             });
         }
     };
@@ -133,6 +192,17 @@ pub fn release<S: AdminStore>(
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReleaseError {
+    /// Its holder may use no other.
+    #[error(
+        "client id `{client_id}` is the one that `{name}` is bound to; `credential untie` or \
+         `credential set --client-id` frees it"
+    )]
+    Bound {
+        /// The client id.
+        client_id: ClientId,
+        /// Who is bound to it.
+        name: LoginName,
+    },
     /// Nobody holds it.
     #[error("no credential holds client id `{client_id}`")]
     NotHeld {
@@ -157,6 +227,9 @@ struct KickTrace {
     client_id: String,
 }
 
+/// The act, as the audit calls it.
+const KICK: &str = "client.kick";
+
 fn check_tenant<T: AdminTransaction>(
     transaction: &mut T,
     tenant: Option<&TenantId>,
@@ -169,7 +242,7 @@ fn check_tenant<T: AdminTransaction>(
 
 #[cfg(test)]
 mod tests {
-    use countersign_core::presence::{Observation, Presence, SessionNumber};
+    use countersign_core::presence::{Observation, Presence};
     use countersign_core::store::{Batch, GateStore as _};
 
     use super::*;
@@ -179,6 +252,7 @@ mod tests {
         Observation::Connected(Presence {
             session: SessionNumber(session),
             client_id: client_id.into(),
+            tie: ClientId::parse(client_id).unwrap().tie(),
             username: None,
             credential: None,
             tenant: Some(tenant_id("acme")),
@@ -224,6 +298,12 @@ mod tests {
     #[test]
     fn clients_are_counted_by_tenant() {
         let mut fixture = with_clients(&["c1", "c2"]);
+        // Whom a broker left that is not alive is not connected.
+        assert_eq!(count(&mut fixture.store, None).unwrap(), 0);
+        assert!(list(&mut fixture.store, None).unwrap().is_empty());
+        let left = list_all(&mut fixture.store, None).unwrap();
+        assert!(left.len() == 2 && left.iter().all(|client| !client.is_alive));
+        let _alive = fixture.store.claim_broker("b").unwrap();
         assert_eq!(count(&mut fixture.store, None).unwrap(), 2);
         assert_eq!(
             count(&mut fixture.store, Some(&tenant_id("other"))).unwrap(),
@@ -256,6 +336,34 @@ mod tests {
             );
         }
         assert!(fixture.acts().contains(&"client.kick b:2".into()));
+    }
+
+    #[test]
+    fn a_kick_that_reached_nobody_is_refused_in_the_audit_and_one_that_did_is_done() {
+        let mut fixture = with_clients(&["c1"]);
+        let request = fixture
+            .act(|store, context| request_kick(store, context, "nobody"))
+            .unwrap();
+        let of_kicks = |fixture: &mut Fixture| {
+            let entries = fixture.entries().into_iter();
+            let kicks = entries.filter(|entry| entry.act == KICK);
+            kicks
+                .map(|entry| (entry.subject, entry.outcome))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(of_kicks(&mut fixture), []);
+        for is_first in [true, false] {
+            let withdrawn = fixture
+                .act(|store, context| withdraw_kick(store, context, "nobody", request))
+                .unwrap();
+            assert_eq!(withdrawn, is_first);
+        }
+        asked(&mut fixture, "b:1");
+        let kicks = [
+            ("nobody".to_owned(), Outcome::Refused),
+            ("b:1".to_owned(), Outcome::Done),
+        ];
+        assert_eq!(of_kicks(&mut fixture), kicks);
     }
 
     #[test]

@@ -19,6 +19,9 @@ pub struct SettingsChanges {
     pub client_id_hold: Option<Duration>,
     /// How long refusals are kept in the audit.
     pub keep_refusals: Option<Duration>,
+    /// How many client ids of one credential are remembered, and how many more
+    /// an hour.
+    pub client_id_limit: Option<u32>,
     /// When people are locked out, unless their tenants say otherwise.
     pub lockout: Option<LockoutPolicy>,
 }
@@ -30,6 +33,7 @@ impl SettingsChanges {
         self.argon2.is_none()
             && self.client_id_hold.is_none()
             && self.keep_refusals.is_none()
+            && self.client_id_limit.is_none()
             && self.lockout.is_none()
     }
 }
@@ -60,6 +64,7 @@ pub fn set<S: AdminStore>(
         argon2: changes.argon2.unwrap_or(before.argon2),
         client_id_hold: changes.client_id_hold.unwrap_or(before.client_id_hold),
         keep_refusals: changes.keep_refusals.unwrap_or(before.keep_refusals),
+        client_id_limit: changes.client_id_limit.unwrap_or(before.client_id_limit),
         lockout: changes.lockout.unwrap_or(before.lockout),
     };
     transaction.set_settings(&after)?;

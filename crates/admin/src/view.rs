@@ -79,12 +79,15 @@ pub struct ClientView {
     broker: String,
     authenticated: bool,
     listener: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alive: Option<bool>,
 }
 
 impl ClientView {
-    /// The view of `client`.
+    /// The view of `client`; where sessions of brokers that are not alive are
+    /// shown as well, with whether its broker is.
     #[must_use]
-    pub fn of(client: &BrokerPresence) -> Self {
+    pub fn of(client: &BrokerPresence, tells_alive: bool) -> Self {
         let presence = &client.presence;
         Self {
             session: session_name(client),
@@ -97,6 +100,7 @@ impl ClientView {
             broker: client.broker.clone(),
             authenticated: presence.authenticated,
             listener: presence.listener,
+            alive: tells_alive.then_some(client.is_alive),
         }
     }
 }
@@ -181,6 +185,7 @@ pub struct SettingsView {
     argon2: String,
     client_id_hold: String,
     keep_refusals: String,
+    client_id_limit: u32,
     lockout: String,
 }
 
@@ -192,6 +197,7 @@ impl SettingsView {
             argon2: settings.argon2.to_string(),
             client_id_hold: duration(settings.client_id_hold),
             keep_refusals: duration(settings.keep_refusals),
+            client_id_limit: settings.client_id_limit,
             lockout: settings.lockout.to_string(),
         }
     }

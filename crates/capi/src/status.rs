@@ -107,12 +107,15 @@ pub enum countersign_reason {
     COUNTERSIGN_REASON_TOO_MANY_FAILURES = 23,
     /// There are as many as there may be.
     COUNTERSIGN_REASON_OVER_LIMIT = 24,
+    /// The credential has as many client ids with stored sessions as it may.
+    COUNTERSIGN_REASON_CLIENT_ID_LIMIT = 25,
 }
 
 impl From<Reason> for countersign_reason {
     fn from(reason: Reason) -> Self {
         match reason {
             Reason::BadSecret => Self::COUNTERSIGN_REASON_BAD_SECRET,
+            Reason::ClientIdLimit => Self::COUNTERSIGN_REASON_CLIENT_ID_LIMIT,
             Reason::ClientIdMismatch => Self::COUNTERSIGN_REASON_CLIENT_ID_MISMATCH,
             Reason::ClientIdOwned => Self::COUNTERSIGN_REASON_CLIENT_ID_OWNED,
             Reason::DeniedByRule => Self::COUNTERSIGN_REASON_DENIED_BY_RULE,

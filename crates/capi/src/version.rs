@@ -37,6 +37,7 @@ const VERSION: &CStr =
 /// The words of all reasons, in the order of [`Reason::ALL`].
 const WORDS: &[&CStr] = &[
     c"bad-secret",
+    c"client-id-limit",
     c"client-id-mismatch",
     c"client-id-owned",
     c"denied-by-rule",

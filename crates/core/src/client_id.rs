@@ -42,6 +42,24 @@ impl ClientId {
         Arc::clone(&self.0)
     }
 
+    /// Says whether it is one that a broker made up for a client that sent
+    /// none: `auto-` and a UUID, as Mosquitto does.
+    #[must_use]
+    pub fn is_made_up(&self) -> bool {
+        let Some(uuid) = self.0.strip_prefix("auto-") else {
+            return false;
+        };
+        let mut parts = uuid.split('-').map(|part| {
+            part.bytes()
+                .all(|byte| byte.is_ascii_hexdigit())
+                .then_some(part.len())
+        });
+        [8, 4, 4, 4, 12]
+            .into_iter()
+            .all(|length| parts.next() == Some(Some(length)))
+            && parts.next().is_none()
+    }
+
     /// The hash under which a first-use tie is kept.
     #[must_use]
     pub fn tie(&self) -> ClientIdTie {
@@ -64,7 +82,7 @@ impl fmt::Display for ClientId {
 pub struct ClientIdError;
 
 /// The hash of the client identifier that a credential was first used with.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct ClientIdTie(pub [u8; 32]);
 
 /// Which client identifiers a credential may connect with.

@@ -216,7 +216,7 @@ pub fn decide(
         tenant: credential.tenant.as_ref(),
     };
     let session = match client_ids::own(&claimant, request, at, directory)? {
-        Ok(session) => session,
+        Ok(owned) => owned.change,
         Err(reason) => return Ok(Decision::Refuse(reason)),
     };
     let record = LoginRecord {

@@ -4,6 +4,9 @@
 //! its client id. So an id that a principal holds, live or stored, is refused
 //! to everybody else, and one that it held is given to somebody else only with
 //! a clean start, which throws away what was stored.
+//!
+//! Between tenants the use of an id counts, stored or not, and for as long as it
+//! lasted: a moment buys a moment, a month buys a month.
 
 use core::time::Duration;
 
@@ -11,7 +14,8 @@ use crate::credential::CredentialId;
 use crate::name::TenantId;
 use crate::time::Timestamp;
 
-/// What is recorded about a client id that names a stored session.
+/// What is recorded about a client id: who used it last, for how long, and
+/// whether it may name a stored session.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct StoredSession {
     /// Whose it is.
@@ -20,8 +24,12 @@ pub struct StoredSession {
     pub username: Option<String>,
     /// The tenant whose topics it used.
     pub tenant: Option<TenantId>,
+    /// Since when it is used in that tenant.
+    pub first_used_at: Timestamp,
     /// When it was last connected.
     pub last_used_at: Timestamp,
+    /// Whether the host may keep a session under it.
+    pub is_stored: bool,
 }
 
 /// Who holds a client id, as far as a store knows.
@@ -68,30 +76,64 @@ pub enum Claim {
 }
 
 impl StoredSession {
-    /// Says what `claimant`, none being a client that proved nothing, may do
-    /// with this id at `now`, when ids are held for `hold` after their last
-    /// use.
+    /// Says what a claimant may do with this id at `now`, when ids are held for
+    /// at most `hold` after their last use.
+    ///
+    /// `claimant` is none for a client that proved nothing, `tenant` for one
+    /// that stands outside of all tenants or has none yet.
     #[must_use]
-    pub fn claim(&self, claimant: Option<CredentialId>, hold: Duration, now: Timestamp) -> Claim {
+    pub fn claim(
+        &self,
+        claimant: Option<CredentialId>,
+        tenant: Option<&TenantId>,
+        hold: Duration,
+        now: Timestamp,
+    ) -> Claim {
+        let without_holder = if self.is_stored {
+            Claim::FreeIfClean
+        } else {
+            Claim::Free
+        };
+        let is_own_tenant = self.tenant.as_ref() == tenant;
         match (self.holder, claimant) {
             (Holder::Credential(holder), Some(claimant)) if holder == claimant => Claim::Free,
             (Holder::Credential(_), _) => {
-                if now.since(self.last_used_at) < hold {
+                let held_for = if !is_own_tenant {
+                    let used_for = self.last_used_at.since(self.first_used_at);
+                    used_for.max(SHORTEST_BETWEEN_TENANTS).min(hold)
+                } else if self.is_stored {
+                    hold
+                } else {
+                    Duration::ZERO
+                };
+                // A last use that is yet to come was a clock's that was ahead.
+                if now.since(self.last_used_at) < held_for {
                     Claim::Held
                 } else {
-                    Claim::FreeIfClean
+                    without_holder
                 }
             }
-            (Holder::Former, _) => Claim::FreeIfClean,
+            (Holder::Former, _) => without_holder,
             // Nobody's messages but those of a tenant that asks for no login.
-            (Holder::Unauthenticated, None) => Claim::Free,
-            (Holder::Unauthenticated, Some(_)) => Claim::FreeIfClean,
+            (Holder::Unauthenticated, None)
+                if is_own_tenant || tenant.is_none() || self.tenant.is_none() =>
+            {
+                Claim::Free
+            }
+            (Holder::Unauthenticated, _) => without_holder,
         }
     }
 }
 
+/// How long an id that was in use in one tenant is kept from all others at least.
+pub const SHORTEST_BETWEEN_TENANTS: Duration = Duration::from_secs(60);
+
 /// How long an id is held after its last use, unless a setting says otherwise.
 pub const DEFAULT_HOLD: Duration = Duration::from_secs(30 * 86_400);
+
+/// How many client ids of one credential are remembered at once, and how many
+/// more an hour, unless a setting says otherwise.
+pub const DEFAULT_LIMIT: u32 = 1_000;
 
 #[cfg(test)]
 mod tests {
@@ -99,28 +141,75 @@ mod tests {
 
     const ONE: CredentialId = CredentialId(1);
     const OTHER: CredentialId = CredentialId(2);
-    const HOLD: Duration = Duration::from_secs(60);
+    const HOLD: Duration = Duration::from_secs(3_600);
 
-    fn stored(holder: Holder) -> StoredSession {
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds.saturating_mul(1_000))
+    }
+
+    fn tenant(id: &str) -> Option<TenantId> {
+        Some(TenantId::parse(id).unwrap())
+    }
+
+    /// Used in `acme`, from the instant 0 on for so many seconds.
+    fn used(holder: Holder, seconds: i64, is_stored: bool) -> StoredSession {
         StoredSession {
             holder,
             username: None,
-            tenant: None,
-            last_used_at: Timestamp::from_millis(0),
+            tenant: tenant("acme"),
+            first_used_at: at(0),
+            last_used_at: at(seconds),
+            is_stored,
+        }
+    }
+
+    /// What somebody else of a tenant may do so many seconds after the last use.
+    fn claim(session: &StoredSession, of: Option<TenantId>, later: i64) -> Claim {
+        let later = at(later).since(at(0));
+        let now = session.last_used_at.plus(later);
+        let claims = [Some(OTHER), None].map(|it| session.claim(it, of.as_ref(), HOLD, now));
+        assert_eq!(claims[0], claims[1]);
+        claims[0]
+    }
+
+    #[test]
+    fn within_a_tenant_a_stored_sessions_id_is_its_holders_until_the_hold_ends() {
+        let session = used(Holder::Credential(ONE), 0, true);
+        for later in [0, 3_599, 3_600, 1_000_000] {
+            let own = session.claim(Some(ONE), None, HOLD, at(later));
+            assert_eq!(own, Claim::Free);
+        }
+        assert_eq!(claim(&session, tenant("acme"), 3_599), Claim::Held);
+        assert_eq!(claim(&session, tenant("acme"), 3_600), Claim::FreeIfClean);
+        let clean = used(Holder::Credential(ONE), 1_000, false);
+        assert_eq!(claim(&clean, tenant("acme"), 0), Claim::Free);
+    }
+
+    #[test]
+    fn between_tenants_an_id_is_held_for_as_long_as_it_was_in_use() {
+        for (seconds, held_for) in [
+            (0, 60),
+            (59, 60),
+            (600, 600),
+            (3_600, 3_600),
+            (9_999, 3_600),
+        ] {
+            for of in [tenant("other"), None] {
+                let clean = used(Holder::Credential(ONE), seconds, false);
+                assert_eq!(claim(&clean, of.clone(), held_for - 1), Claim::Held);
+                assert_eq!(claim(&clean, of.clone(), held_for), Claim::Free);
+                let stored = used(Holder::Credential(ONE), seconds, true);
+                assert_eq!(claim(&stored, of.clone(), held_for - 1), Claim::Held);
+                assert_eq!(claim(&stored, of, held_for), Claim::FreeIfClean);
+            }
         }
     }
 
     #[test]
-    fn an_id_is_its_holders_until_the_hold_ends() {
-        let session = stored(Holder::Credential(ONE));
-        let during = Timestamp::from_millis(59_999);
-        let after = Timestamp::from_millis(60_000);
-        assert_eq!(session.claim(Some(ONE), HOLD, during), Claim::Free);
-        assert_eq!(session.claim(Some(ONE), HOLD, after), Claim::Free);
-        for claimant in [Some(OTHER), None] {
-            assert_eq!(session.claim(claimant, HOLD, during), Claim::Held);
-            assert_eq!(session.claim(claimant, HOLD, after), Claim::FreeIfClean);
-        }
+    fn what_was_used_while_the_clock_was_ahead_counts_as_used_now() {
+        let session = used(Holder::Credential(ONE), 9_999_999, false);
+        let now = session.claim(Some(OTHER), tenant("other").as_ref(), HOLD, at(5));
+        assert_eq!(now, Claim::Held);
     }
 
     #[test]
@@ -131,12 +220,19 @@ mod tests {
             Holder::Unauthenticated,
             Holder::Credential(ONE),
         ] {
-            let claim = stored(holder).claim(Some(OTHER), HOLD, now);
-            assert_eq!(claim, Claim::FreeIfClean, "{holder:?}");
+            for of in [tenant("acme"), tenant("other"), None] {
+                let stored = used(holder, 0, true);
+                let claim = stored.claim(Some(OTHER), of.as_ref(), HOLD, now);
+                assert_eq!(claim, Claim::FreeIfClean, "{holder:?} {of:?}");
+            }
         }
-        assert_eq!(
-            stored(Holder::Unauthenticated).claim(None, HOLD, now),
-            Claim::Free
-        );
+        let nobodys = used(Holder::Unauthenticated, 0, true);
+        let claims = [
+            (tenant("acme"), Claim::Free),
+            (tenant("other"), Claim::FreeIfClean),
+        ];
+        for (of, claim) in claims {
+            assert_eq!(nobodys.claim(None, of.as_ref(), HOLD, now), claim);
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::client_id::ClientIdTie;
 use crate::credential::CredentialId;
 use crate::name::TenantId;
 use crate::time::Timestamp;
@@ -15,8 +16,10 @@ pub struct SessionNumber(pub i64);
 pub struct Presence {
     /// Its number at its broker.
     pub session: SessionNumber,
-    /// The client id.
+    /// The client id, as it may be shown.
     pub client_id: Arc<str>,
+    /// What tells its client id from all others.
+    pub tie: ClientIdTie,
     /// The principal's name; none when unauthenticated.
     pub username: Option<Arc<str>>,
     /// The credential behind the name.
@@ -42,10 +45,42 @@ pub struct Presence {
 pub enum Observation {
     /// A session began.
     Connected(Presence),
-    /// A session ended, at this instant.
-    Disconnected(SessionNumber, Timestamp),
+    /// A session ended.
+    Disconnected(Departure),
+    /// A session began and ended, and nothing is kept of it.
+    Passed(Visit),
     /// An unauthenticated session touched its first tenant's topics.
     Joined(SessionNumber, TenantId),
     /// A credential was used.
     Used(CredentialId, Timestamp),
+}
+
+/// The end of a session.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Departure {
+    /// Its number at its broker.
+    pub session: SessionNumber,
+    /// Its client id.
+    pub tie: ClientIdTie,
+    /// The credential behind it.
+    pub credential: Option<CredentialId>,
+    /// When.
+    pub at: Timestamp,
+    /// Whether the host keeps the session; none where it does not tell.
+    pub is_kept: Option<bool>,
+}
+
+/// A use of a client id, from a beginning to an end.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Visit {
+    /// The client id.
+    pub tie: ClientIdTie,
+    /// Who used it.
+    pub credential: CredentialId,
+    /// In which tenant.
+    pub tenant: Option<TenantId>,
+    /// When it began.
+    pub began: Timestamp,
+    /// When it was last known to last.
+    pub ended: Timestamp,
 }

@@ -29,6 +29,8 @@ macro_rules! reasons {
 reasons! {
     /// The secret is not the one stored.
     BadSecret = "bad-secret",
+    /// The credential has as many client ids with stored sessions as it may.
+    ClientIdLimit = "client-id-limit",
     /// The client id breaks the credential's rule.
     ClientIdMismatch = "client-id-mismatch",
     /// The client id belongs to somebody else.

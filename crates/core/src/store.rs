@@ -8,7 +8,7 @@
 use core::time::Duration;
 
 use crate::lockout::LockoutPolicy;
-use crate::ownership::DEFAULT_HOLD;
+use crate::ownership::{DEFAULT_HOLD, DEFAULT_LIMIT};
 use crate::secret::Argon2Params;
 
 pub use self::admin::{
@@ -35,6 +35,9 @@ pub struct Settings {
     pub client_id_hold: Duration,
     /// How long refusals are kept in the audit.
     pub keep_refusals: Duration,
+    /// So many client ids of one credential are remembered, and as many more an
+    /// hour.
+    pub client_id_limit: u32,
     /// When people are locked out, unless their tenants say otherwise.
     pub lockout: LockoutPolicy,
 }
@@ -45,6 +48,7 @@ impl Default for Settings {
             argon2: Argon2Params::default(),
             client_id_hold: DEFAULT_HOLD,
             keep_refusals: REFUSALS_KEPT,
+            client_id_limit: DEFAULT_LIMIT,
             lockout: LockoutPolicy::default(),
         }
     }

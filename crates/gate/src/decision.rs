@@ -54,6 +54,8 @@ impl<S: GateStore> Gate<S> {
                 records: &mut self.records,
                 policy: &self.policy,
                 standing,
+                lately: &self.lately,
+                now,
             };
             let decision = decide(request, &at, &mut directory, &mut comparison)?;
             let question = comparison.question();
@@ -79,11 +81,15 @@ impl<S: GateStore> Gate<S> {
             };
             // All that can fail comes before what is committed.
             let prospect = self.prospect_of(&admission.identity, &request.client_id)?;
-            if self.record(&admission, request, now)? {
-                if let Some(learned) = learned {
-                    self.remember(&admission, learned, place.address);
+            match self.record(&admission, request, now)? {
+                Recorded::Done => {
+                    if let Some(learned) = learned {
+                        self.remember(&admission, learned, place.address);
+                    }
+                    return Ok(Decided::Admitted(admission, prospect));
                 }
-                return Ok(Decided::Admitted(admission, prospect));
+                Recorded::Full => return Ok(Decided::Refused(Reason::ClientIdLimit)),
+                Recorded::Outdated => {}
             }
         }
         Ok(Decided::Refused(Reason::StoreBusy))
@@ -158,16 +164,16 @@ impl<S: GateStore> Gate<S> {
         Ok(state)
     }
 
-    /// Commits what a login changes; says whether the credential still was
-    /// what was looked up.
+    /// Commits what a login changes, if the credential still is what was looked
+    /// up.
     fn record(
         &mut self,
         admission: &Admission,
         request: &Request,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Recorded, StoreError> {
         if admission.record.is_empty() {
-            return Ok(true);
+            return Ok(Recorded::Done);
         }
         let identity = &admission.identity;
         let proved = identity
@@ -186,10 +192,7 @@ impl<S: GateStore> Gate<S> {
             // Whatever comes of it, it is not what was looked up any more.
             self.records.forget(credential.id);
         }
-        Ok(match self.store.record_login(&login, now)? {
-            Recorded::Done => true,
-            Recorded::Outdated => false,
-        })
+        self.store.record_login(&login, now)
     }
 }
 

@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use countersign_core::change::Change;
+use countersign_core::client_id::ClientId;
 use countersign_core::connect::{Admission, Request, Reservation, SessionUse};
 use countersign_core::credential::Credential;
 use countersign_core::name::LoginName;
-use countersign_core::presence::{Observation, Presence, SessionNumber};
+use countersign_core::presence::{Departure, Observation, Presence, SessionNumber};
 use countersign_core::reason::Reason;
 use countersign_core::rights::TopicUse;
 use countersign_core::rule::Verdict;
@@ -21,6 +22,7 @@ use crate::compare::{Comparer, Learned};
 use crate::decision::{CaughtUp, Decided};
 use crate::follower::Follower;
 use crate::host::{ConnectFacts, ConnectOutcome, Handle, Peer, Setting};
+use crate::lately::{Ended, Lately};
 use crate::named_tenants::NamedTenants;
 use crate::people::{Crowd, Prospect};
 use crate::policy::Policy;
@@ -51,6 +53,7 @@ pub struct Gate<S: GateStore> {
     pub(crate) setting: Setting,
     pub(crate) comparer: Comparer,
     pub(crate) sessions: Sessions,
+    pub(crate) lately: Lately,
     pub(crate) policy: Policy,
     pub(crate) records: Records,
     /// How often the store was opened when all of this was read.
@@ -109,6 +112,7 @@ impl<S: GateStore + AdminStore> Gate<S> {
             setting,
             comparer,
             sessions: Sessions::default(),
+            lately: Lately::default(),
             policy,
             records: Records::new(last),
             openings,
@@ -271,8 +275,22 @@ impl<S: GateStore> Gate<S> {
     ///
     /// The session still answers [`Gate::check`] for its Will, and for what is
     /// queued for it, until the host says this a second time or uses the
-    /// handle again.
+    /// handle again. A host that knows whether it keeps the session says
+    /// [`Gate::ended`] instead.
     pub fn disconnected(&mut self, handle: Handle) {
+        self.gone(handle, None);
+    }
+
+    /// Takes note that a connection is gone, and whether the host keeps its
+    /// session: its subscriptions, and a queue. Else as [`Gate::disconnected`].
+    ///
+    /// The client id of a session that is not kept is free for others of its
+    /// tenant at once.
+    pub fn ended(&mut self, handle: Handle, is_kept: bool) {
+        self.gone(handle, Some(is_kept));
+    }
+
+    fn gone(&mut self, handle: Handle, is_kept: Option<bool>) {
         let now = self.now();
         self.slow.release(handle, now);
         self.crowd.challenges.release(handle);
@@ -284,9 +302,43 @@ impl<S: GateStore> Gate<S> {
             self.sessions.remove(handle);
             return;
         }
-        let gone = Observation::Disconnected(session.number, now);
-        self.writer.observe(gone);
+        self.note_end(handle, is_kept, now);
         self.sessions.mark_gone(handle);
+    }
+
+    /// Has it written down that a session ended, and remembers it until that is
+    /// done.
+    fn note_end(&mut self, handle: Handle, is_kept: Option<bool>, now: Timestamp) {
+        let Some(session) = self.sessions.get(handle) else {
+            return;
+        };
+        let Ok(client_id) = ClientId::parse(&session.client_id) else {
+            return;
+        };
+        let tie = client_id.tie();
+        let is_again = self
+            .sessions
+            .live(&session.client_id)
+            .any(|other| other.number != session.number);
+        self.writer.observe(Observation::Disconnected(Departure {
+            session: session.number,
+            tie,
+            credential: session.credential(),
+            at: now,
+            // What a host gives up of a connection that another one took over
+            // from is not the session.
+            is_kept: is_kept.filter(|_| !is_again),
+        }));
+        if !is_again && !client_id.is_made_up() {
+            let ended = Ended {
+                credential: session.credential(),
+                tenant: session.tenant.clone(),
+                began: session.began,
+                at: now,
+                is_stored: session.stored && is_kept != Some(false),
+            };
+            self.lately.add(tie, ended);
+        }
     }
 
     /// Writes down what is left, tells the store that nobody is connected any
@@ -328,12 +380,11 @@ impl<S: GateStore> Gate<S> {
 
     /// Drops what an earlier connection with this handle left.
     pub(crate) fn forget(&mut self, handle: Handle) {
-        if let Some(session) = self.sessions.remove(handle)
-            && !matches!(session.phase, Phase::Gone { .. })
-        {
-            let gone = Observation::Disconnected(session.number, self.now());
-            self.writer.observe(gone);
+        let session = self.sessions.get(handle);
+        if session.is_some_and(|session| !matches!(session.phase, Phase::Gone { .. })) {
+            self.note_end(handle, None, self.now());
         }
+        self.sessions.remove(handle);
     }
 
     /// The session of a client that is let in, and when it ends by itself.
@@ -360,6 +411,7 @@ impl<S: GateStore> Gate<S> {
             tag,
             principal: Principal::of(identity),
             tenant: identity.tenant().cloned(),
+            began: self.now(),
             rights: prospect.rights,
             stored: request.session.is_stored,
             delays_will: place.protocol >= 5,
@@ -410,9 +462,13 @@ impl<S: GateStore> Gate<S> {
 
     /// Has it written down that a session began.
     pub(crate) fn note_presence(&self, session: &Session, place: &Place<'_>, now: Timestamp) {
+        let Ok(client_id) = ClientId::parse(&session.client_id) else {
+            return;
+        };
         self.writer.observe(Observation::Connected(Presence {
             session: session.number,
             client_id: self.shown_client_id(session),
+            tie: client_id.tie(),
             username: session.username.clone(),
             credential: session.credential(),
             tenant: session.tenant.clone(),

@@ -170,8 +170,9 @@ const KEPT: usize = 64;
 
 #[cfg(test)]
 mod tests {
+    use countersign_core::client_id::ClientIdTie;
     use countersign_core::credential::CredentialId;
-    use countersign_core::presence::{Presence, SessionNumber};
+    use countersign_core::presence::{Departure, Presence, SessionNumber};
     use countersign_core::time::Timestamp;
 
     use super::*;
@@ -234,7 +235,13 @@ mod tests {
             // Long enough to come to rest, and too short to be woken in between.
             std::thread::sleep(Duration::from_millis(2));
             inbox.observe(anonymous(number));
-            let gone = Observation::Disconnected(SessionNumber(number), Timestamp::from_millis(2));
+            let gone = Observation::Disconnected(Departure {
+                session: SessionNumber(number),
+                tie: ClientIdTie([0; 32]),
+                credential: None,
+                at: Timestamp::from_millis(2),
+                is_kept: None,
+            });
             inbox.observe(gone);
         }
         std::thread::sleep(Duration::from_millis(2));
@@ -248,6 +255,7 @@ mod tests {
         Observation::Connected(Presence {
             session: SessionNumber(number),
             client_id: "c".into(),
+            tie: ClientIdTie([0; 32]),
             username: None,
             credential: None,
             tenant: None,

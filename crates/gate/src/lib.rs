@@ -293,6 +293,7 @@ mod hashing;
 mod host;
 mod inbox;
 mod index;
+mod lately;
 mod named_tenants;
 mod nobodies;
 mod numbers;

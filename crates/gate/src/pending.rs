@@ -1,8 +1,11 @@
 //! What happened and is not written yet, without what it would be of no use to
 //! write.
 
+use std::collections::HashMap;
+
+use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::credential::CredentialId;
-use countersign_core::presence::{Observation, SessionNumber};
+use countersign_core::presence::{Departure, Observation, Presence, SessionNumber, Visit};
 use countersign_core::time::Timestamp;
 
 use crate::numbers::NumberMap;
@@ -17,12 +20,17 @@ pub(crate) struct Pending {
     begun: NumberMap<SessionNumber, usize>,
     /// Only the last use counts.
     used: NumberMap<CredentialId, Timestamp>,
+    /// Of client ids with which somebody came and went.
+    visits: HashMap<ClientIdTie, Visit>,
 }
 
 impl Pending {
     /// How much there is to write at most.
     pub(crate) fn len(&self) -> usize {
-        self.observations.len().saturating_add(self.used.len())
+        self.observations
+            .len()
+            .saturating_add(self.used.len())
+            .saturating_add(self.visits.len())
     }
 
     /// Adds what happened.
@@ -37,15 +45,17 @@ impl Pending {
                     self.begun.insert(presence.session, self.observations.len());
                 }
             }
-            Observation::Disconnected(session, _) => {
-                let began = self.begun.remove(session);
+            Observation::Disconnected(departure) => {
+                let began = self.begun.remove(&departure.session);
                 if let Some(slot) = began.and_then(|at| self.observations.get_mut(at)) {
-                    *slot = None;
+                    if let Some(Observation::Connected(presence)) = slot.take() {
+                        self.pass(presence, departure);
+                    }
                     while self.observations.pop_if(|last| last.is_none()).is_some() {}
                     return;
                 }
             }
-            Observation::Joined(..) => {}
+            Observation::Joined(..) | Observation::Passed(_) => {}
             Observation::Used(id, at) => {
                 self.use_at(*id, *at);
                 return;
@@ -61,7 +71,38 @@ impl Pending {
         // By number, for those lie together in most stores.
         used.sort_unstable_by_key(|(id, _)| *id);
         let used = used.into_iter().map(|(id, at)| Observation::Used(id, at));
-        self.observations.drain(..).flatten().chain(used)
+        let visits = self
+            .visits
+            .drain()
+            .map(|(_, visit)| Observation::Passed(visit));
+        self.observations
+            .drain(..)
+            .flatten()
+            .chain(used)
+            .chain(visits)
+    }
+
+    /// Takes note of somebody who came and went.
+    fn pass(&mut self, presence: Presence, departure: &Departure) {
+        let is_made_up =
+            ClientId::parse(&presence.client_id).is_ok_and(|client_id| client_id.is_made_up());
+        let Some(credential) = presence.credential.filter(|_| !is_made_up) else {
+            return;
+        };
+        let visit = Visit {
+            tie: presence.tie,
+            credential,
+            tenant: presence.tenant,
+            began: presence.connected_at,
+            ended: departure.at,
+        };
+        let known = self
+            .visits
+            .entry(visit.tie)
+            .or_insert_with(|| visit.clone());
+        let is_same = known.credential == credential && known.tenant == visit.tenant;
+        let began = if is_same { known.began } else { visit.began };
+        *known = Visit { began, ..visit };
     }
 
     /// Forgets all of it, and gives back what a crowd took of memory.
@@ -72,6 +113,8 @@ impl Pending {
         self.begun.shrink_to(KEPT);
         self.used.clear();
         self.used.shrink_to(KEPT);
+        self.visits.clear();
+        self.visits.shrink_to(KEPT);
     }
 
     fn use_at(&mut self, id: CredentialId, at: Timestamp) {
@@ -85,8 +128,6 @@ const KEPT: usize = 512;
 
 #[cfg(test)]
 mod tests {
-    use countersign_core::presence::Presence;
-
     use super::*;
 
     fn at(millis: i64) -> Timestamp {
@@ -97,6 +138,7 @@ mod tests {
         Observation::Connected(Presence {
             session: SessionNumber(number),
             client_id: "c".into(),
+            tie: ClientIdTie([u8::try_from(number).unwrap(); 32]),
             username: None,
             credential: credential.map(CredentialId),
             tenant: None,
@@ -110,7 +152,13 @@ mod tests {
     }
 
     fn gone(number: i64) -> Observation {
-        Observation::Disconnected(SessionNumber(number), at(100))
+        Observation::Disconnected(Departure {
+            session: SessionNumber(number),
+            tie: ClientIdTie([u8::try_from(number).unwrap(); 32]),
+            credential: None,
+            at: at(100),
+            is_kept: None,
+        })
     }
 
     fn written(observations: impl IntoIterator<Item = Observation>) -> Vec<String> {
@@ -122,7 +170,13 @@ mod tests {
             .take()
             .map(|observation| match observation {
                 Observation::Connected(presence) => format!("+{}", presence.session.0),
-                Observation::Disconnected(number, _) => format!("-{}", number.0),
+                Observation::Disconnected(departure) => format!("-{}", departure.session.0),
+                Observation::Passed(visit) => format!(
+                    "v{}@{}-{}",
+                    visit.credential,
+                    visit.began.as_millis(),
+                    visit.ended.as_millis()
+                ),
                 Observation::Joined(number, _) => format!("j{}", number.0),
                 Observation::Used(id, at) => format!("u{id}@{}", at.as_millis()),
             })
@@ -135,14 +189,14 @@ mod tests {
     }
 
     #[test]
-    fn who_came_and_went_leaves_a_use_alone() {
+    fn who_came_and_went_leaves_the_use_of_a_name_and_of_a_client_id_alone() {
         assert_eq!(
             written([
                 connected(1, Some(7), false),
                 connected(2, None, false),
                 gone(1),
             ]),
-            ["+2", "u7@1"]
+            ["+2", "u7@1", "v7@1-100"]
         );
     }
 

@@ -24,8 +24,10 @@ use countersign_core::rights::Rights;
 use countersign_core::secret::{SecretDigest, Verifier};
 use countersign_core::store::{Directory, GateStore, Standing, StoreError};
 use countersign_core::tenant::Tenant;
+use countersign_core::time::Timestamp;
 use countersign_core::token::{TokenKey, TokenRecord};
 
+use crate::lately::Lately;
 use crate::numbers::NumberMap;
 use crate::policy::Policy;
 
@@ -296,6 +298,8 @@ pub(crate) struct Known<'a, S> {
     pub(crate) records: &'a mut Records,
     pub(crate) policy: &'a Policy,
     pub(crate) standing: Standing,
+    pub(crate) lately: &'a Lately,
+    pub(crate) now: Timestamp,
 }
 
 impl<S> Known<'_, S> {
@@ -313,6 +317,25 @@ impl<S> Known<'_, S> {
         if stays {
             self.records.keep(record);
         }
+    }
+}
+
+impl<S: GateStore> Known<'_, S> {
+    fn recorded_holding(
+        &mut self,
+        client_id: &ClientIdTie,
+        claimant: Option<CredentialId>,
+    ) -> Result<Holding, StoreError> {
+        let Some(id) = claimant else {
+            return self.store.holding(client_id, None);
+        };
+        if let Some(known) = self.records.holding(client_id, id, self.standing) {
+            return Ok(known.clone());
+        }
+        let found = self.store.holding(client_id, claimant)?;
+        self.records
+            .keep_holding(client_id, id, self.standing, &found);
+        Ok(found)
     }
 }
 
@@ -386,16 +409,9 @@ impl<S: GateStore> Directory for Known<'_, S> {
         client_id: &ClientIdTie,
         claimant: Option<CredentialId>,
     ) -> Result<Holding, StoreError> {
-        let Some(id) = claimant else {
-            return self.store.holding(client_id, None);
-        };
-        if let Some(known) = self.records.holding(client_id, id, self.standing) {
-            return Ok(known.clone());
-        }
-        let found = self.store.holding(client_id, claimant)?;
-        self.records
-            .keep_holding(client_id, id, self.standing, &found);
-        Ok(found)
+        let mut holding = self.recorded_holding(client_id, claimant)?;
+        self.lately.add_to(&mut holding, client_id, self.now);
+        Ok(holding)
     }
 
     fn credential_by_id(

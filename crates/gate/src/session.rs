@@ -33,6 +33,7 @@ pub(crate) struct Session {
     pub(crate) tag: Tag,
     pub(crate) principal: Principal,
     pub(crate) tenant: Option<TenantId>,
+    pub(crate) began: Timestamp,
     pub(crate) rights: Arc<Rights>,
     /// Whether the host keeps its subscriptions and its queue when it ends.
     pub(crate) stored: bool,

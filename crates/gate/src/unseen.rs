@@ -254,7 +254,7 @@ impl<S: GateStore> Gate<S> {
         self.records.forget(credential.id);
         Ok(match self.store.record_login(&login, now)? {
             Recorded::Done => true,
-            Recorded::Outdated => false,
+            Recorded::Full | Recorded::Outdated => false,
         })
     }
 
@@ -289,9 +289,9 @@ impl<S: GateStore> Gate<S> {
         let is_another = |id| id != credential.id;
         let hold = self.policy.settings.client_id_hold;
         let stored = self.store.stored_session(&tie)?;
-        let is_held = stored
-            .as_ref()
-            .is_some_and(|stored| stored.claim(Some(credential.id), hold, now) != Claim::Free);
+        let is_held = stored.as_ref().is_some_and(|stored| {
+            stored.claim(Some(credential.id), credential.tenant.as_ref(), hold, now) != Claim::Free
+        });
         if is_held || self.store.bound_to(&tie)?.is_some_and(is_another) {
             return Ok(Err(Reason::ClientIdOwned));
         }
@@ -300,9 +300,10 @@ impl<S: GateStore> Gate<S> {
         let asked = SessionUse::of(peer.origin.protocol, peer.origin.clean_start);
         let record = LoginRecord {
             activates: !credential.ever_used,
-            session: match stored {
-                Some(_) if asked.is_stored => SessionChange::Kept,
-                Some(_) => SessionChange::Dropped,
+            session: match stored.map(|stored| stored.is_stored) {
+                Some(is_stored) if is_stored == asked.is_stored => SessionChange::Kept,
+                Some(true) => SessionChange::Dropped,
+                Some(false) => SessionChange::Stored,
                 None if asked.is_stored => SessionChange::Taken,
                 None => SessionChange::Kept,
             },
@@ -319,6 +320,7 @@ impl<S: GateStore> Gate<S> {
                 generation: credential.generation,
             },
             tenant: credential.tenant.clone(),
+            began: now,
             rights,
             stored: false,
             delays_will: false,
@@ -368,7 +370,8 @@ impl<S: GateStore> Gate<S> {
         let Some(client_id) = parse_client_id(peer) else {
             return Ok(nobody(Reason::Malformed));
         };
-        let Some(stored) = self.store.stored_session(&client_id.tie())? else {
+        let stored = self.store.stored_session(&client_id.tie())?;
+        let Some(stored) = stored.filter(|stored| stored.is_stored) else {
             return Ok(nobody(Reason::Unauthenticated));
         };
         let rights = match stored.holder {

@@ -884,6 +884,7 @@ fn a_password_hashed_in_an_older_way_is_hashed_anew_and_works_on() {
             argon2: Some(argon2),
             client_id_hold: None,
             keep_refusals: None,
+            client_id_limit: None,
             lockout: None,
         };
         bench.act(|store, context| settings::set(store, context, changes).unwrap());

@@ -194,14 +194,14 @@ unsafe extern "C" fn on_acl_check(
 /// `userdata` is null or points to the [`Plugin`] registered with this
 /// callback; both stay valid until the function returns.
 unsafe extern "C" fn on_disconnect(
-    _event: c_int,
+    id: c_int,
     event_data: *mut c_void,
     userdata: *mut c_void,
 ) -> c_int {
     let body = |plugin: &Plugin, event: &sys::mosquitto_evt_disconnect| {
         // SAFETY: the broker passes null or a client that lives as long as the event.
         if let Some(client) = unsafe { Client::new(event.client) } {
-            plugin.disconnected(&client);
+            plugin.disconnected(&client, id);
         }
         sys::MOSQ_ERR_SUCCESS
     };

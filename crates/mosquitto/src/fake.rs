@@ -386,6 +386,10 @@ impl Gatekeeper for FakeGate {
         self.0.gone.borrow_mut().push(handle);
     }
 
+    fn ended(&mut self, handle: Handle, _is_kept: bool) {
+        self.disconnected(handle);
+    }
+
     fn poll(&mut self) -> Vec<Directive> {
         self.0.panic_if_told();
         self.0.directives.take().into()

@@ -39,6 +39,8 @@ pub(crate) trait Gatekeeper {
     fn turn_away(&mut self, peer: &Peer<'_>) -> Option<String>;
     /// See [`Gate::disconnected`].
     fn disconnected(&mut self, handle: Handle);
+    /// See [`Gate::ended`].
+    fn ended(&mut self, handle: Handle, is_kept: bool);
     /// See [`Gate::poll`].
     fn poll(&mut self) -> Vec<Directive>;
     /// See [`Gate::completed`].
@@ -96,6 +98,10 @@ impl Gatekeeper for Gate<SqliteStore> {
 
     fn turn_away(&mut self, peer: &Peer<'_>) -> Option<String> {
         self.turn_away(peer)
+    }
+
+    fn ended(&mut self, handle: Handle, is_kept: bool) {
+        self.ended(handle, is_kept);
     }
 
     fn disconnected(&mut self, handle: Handle) {

@@ -16,7 +16,7 @@ use countersign_mosquitto_sys as sys;
 
 use crate::boundary::Client;
 use crate::clients::{Clients, Fingerprint, Owner, PasswordPrint};
-use crate::events::{EVENTS, Event, TICK};
+use crate::events::{EVENTS, Event, MOSQ_EVT_CLIENT_OFFLINE, TICK};
 use crate::gatekeeper::Gatekeeper;
 use crate::host::{Host, Identifier, Login};
 use crate::plugins;
@@ -355,12 +355,23 @@ impl Plugin {
         }
     }
 
-    /// Takes note that a connection is gone.
-    pub(crate) fn disconnected(&self, client: &Client<'_>) {
+    /// Takes note that a connection is gone, as this event says. A broker that
+    /// tells of sessions that it keeps says of all others that they ended.
+    pub(crate) fn disconnected(&self, client: &Client<'_>, event: c_int) {
         let handle = client.handle();
         self.departs(client);
         self.clients.borrow_mut().went(handle);
-        self.tell_gone(handle);
+        let registered = self.registered.borrow();
+        let is_told = registered
+            .iter()
+            .any(|event| event.id == MOSQ_EVT_CLIENT_OFFLINE);
+        if let Ok(mut gate) = self.gate.try_borrow_mut() {
+            if is_told {
+                gate.ended(handle, event == MOSQ_EVT_CLIENT_OFFLINE);
+            } else {
+                gate.disconnected(handle);
+            }
+        }
         let ended = self.endings.borrow_mut().remove(handle);
         if let Some(line) = ended {
             self.log(LogLevel::Notice, &line);

@@ -74,3 +74,55 @@ CREATE TABLE auto_registration (
 INSERT INTO auto_registration (application, max, pattern, registered, second, in_second)
     SELECT id, 1000, '*', 0, 0, 0 FROM credential
     WHERE kind = 'application' AND auto_register = 1;
+-- A row of stored_session is a use of a client id: since when it is used in that
+-- tenant (of those from before that is not known, so they count as used for
+-- long), and whether the host may keep a session under it. There is an end of
+-- rows: of one credential, and of those without a session in all.
+ALTER TABLE stored_session ADD COLUMN first_used_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE stored_session ADD COLUMN is_stored INTEGER NOT NULL DEFAULT 1;
+
+DROP INDEX stored_session_of_credential;
+CREATE INDEX stored_session_of_credential
+    ON stored_session (credential, is_stored, first_used_at);
+DROP INDEX stored_session_of_nobody;
+CREATE INDEX stored_session_of_nobody ON stored_session (tenant, first_used_at)
+    WHERE holder = 'unauthenticated';
+CREATE INDEX stored_session_by_use ON stored_session (last_used_at);
+
+ALTER TABLE session_change ADD COLUMN rows INTEGER NOT NULL DEFAULT 0;
+UPDATE session_change SET rows = (SELECT count(*) FROM stored_session);
+
+DROP TRIGGER stored_session_taken;
+CREATE TRIGGER stored_session_taken AFTER INSERT ON stored_session BEGIN
+    UPDATE session_change SET number = number + 1, rows = rows + 1 WHERE id = 1;
+END;
+
+DROP TRIGGER stored_session_dropped;
+CREATE TRIGGER stored_session_dropped AFTER DELETE ON stored_session BEGIN
+    UPDATE session_change SET number = number + 1, rows = rows - 1 WHERE id = 1;
+END;
+
+DROP TRIGGER stored_session_changed;
+CREATE TRIGGER stored_session_changed
+AFTER UPDATE OF client_id, holder, credential, username, tenant, is_stored ON stored_session
+BEGIN
+    UPDATE session_change SET number = number + 1 WHERE id = 1;
+END;
+
+-- What is left of rows that were not used for long, where the host may have a
+-- session still: the first eight bytes of the client id's hash, and whose it was
+-- (0 is a client that proved nothing, NULL one that is no more).
+CREATE TABLE pruned_session (
+    client_id INTEGER PRIMARY KEY,
+    credential INTEGER
+) STRICT;
+
+-- What tells a live session's client id from others, also where that is secret.
+ALTER TABLE presence ADD COLUMN tie BLOB;
+CREATE INDEX presence_by_tie ON presence (tie);
+
+-- What the audit will say of a request to kick: that it was done once a broker
+-- answers (answered is 1), that it was refused once whoever asked gives up (2).
+ALTER TABLE kick_request ADD COLUMN actor TEXT;
+ALTER TABLE kick_request ADD COLUMN subject TEXT;
+ALTER TABLE kick_request ADD COLUMN about TEXT;

@@ -1,5 +1,6 @@
 //! What administrative acts are made of.
 
+use std::collections::HashMap;
 use std::time::Instant;
 
 use countersign_core::audit::{AuditEntry, AuditRow, Chain};
@@ -10,6 +11,7 @@ use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::lockout::Lockout;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::ownership::StoredSession;
+use countersign_core::presence::SessionNumber;
 use countersign_core::role::{Role, RoleName};
 use countersign_core::scheme::{Scheme, SchemeName, Schemes};
 use countersign_core::seal::SealKey;
@@ -65,6 +67,22 @@ impl AdminStore for SqliteStore {
 }
 
 impl SqliteTransaction<'_> {
+    /// Says of each session whether its broker is alive.
+    fn told_apart(&self, mut sessions: Vec<BrokerPresence>) -> Vec<BrokerPresence> {
+        let mut known: HashMap<String, bool> = HashMap::new();
+        for session in &mut sessions {
+            session.is_alive = match known.get(&session.broker) {
+                Some(is_alive) => *is_alive,
+                None => {
+                    let is_alive = self.store.is_broker_alive(&session.broker);
+                    known.insert(session.broker.clone(), is_alive);
+                    is_alive
+                }
+            };
+        }
+        sessions
+    }
+
     fn run<T>(
         &self,
         action: &'static str,
@@ -412,21 +430,55 @@ impl AdminTransaction for SqliteTransaction<'_> {
         self.run("list the sessions", |connection| {
             presence::list(connection, tenant)
         })
+        .map(|sessions| self.told_apart(sessions))
+    }
+
+    fn presence_with(
+        &mut self,
+        client_id: &ClientIdTie,
+    ) -> Result<Vec<BrokerPresence>, StoreError> {
+        self.run("look up sessions", |connection| {
+            presence::with_client_id(connection, client_id)
+        })
+        .map(|sessions| self.told_apart(sessions))
+    }
+
+    fn presence_of(
+        &mut self,
+        broker: &str,
+        session: SessionNumber,
+    ) -> Result<Option<BrokerPresence>, StoreError> {
+        self.run("look up a session", |connection| {
+            presence::session(connection, broker, session)
+        })
+        .map(|found| self.told_apart(found.into_iter().collect()).pop())
     }
 
     fn count_presence(&mut self, tenant: Option<&TenantId>) -> Result<u64, StoreError> {
         self.run("count the sessions", |connection| {
             presence::count(connection, tenant)
         })
+        .map(|counts| {
+            let alive = counts
+                .into_iter()
+                .filter(|(broker, _)| self.store.is_broker_alive(broker));
+            alive.map(|(_, count)| count).fold(0, u64::saturating_add)
+        })
     }
 
     fn request_kick(
         &mut self,
         target: &KickTarget,
-        now: Timestamp,
+        entry: &AuditEntry,
     ) -> Result<KickRequestId, StoreError> {
         self.run("ask for a kick", |connection| {
-            kicks::request(connection, target, now)
+            kicks::request(connection, target, entry)
+        })
+    }
+
+    fn withdraw_kick(&mut self, id: KickRequestId) -> Result<bool, StoreError> {
+        self.run("take back a request to kick", |connection| {
+            kicks::withdraw(connection, id)
         })
     }
 

@@ -13,7 +13,7 @@ use rusqlite::{Connection, params};
 use crate::error::Fault;
 use crate::open::SqliteStore;
 use crate::patience::BATCH_WAIT;
-use crate::{audit, kicks, presence};
+use crate::{audit, kicks, ownership, presence};
 
 impl SqliteStore {
     /// See [`GateStore::write_batch`](countersign_core::store::GateStore::write_batch).
@@ -56,9 +56,10 @@ impl SqliteStore {
 fn observe(connection: &Connection, broker: &str, observation: &Observation) -> Result<(), Fault> {
     match observation {
         Observation::Connected(session) => presence::connected(connection, broker, session),
-        Observation::Disconnected(session, at) => {
-            presence::disconnected(connection, broker, *session, *at)
+        Observation::Disconnected(departure) => {
+            presence::disconnected(connection, broker, departure)
         }
+        Observation::Passed(visit) => ownership::visit(connection, broker, visit),
         Observation::Joined(session, tenant) => {
             presence::joined(connection, broker, *session, tenant)
         }
@@ -232,5 +233,5 @@ const ROWS_A_MINUTE: usize = 1_000;
 /// So many client ids are told apart of one name, address, reason and minute.
 const CLIENT_IDS_OF_ONE: i64 = 16;
 
-/// Observations a transaction.
-const CHUNK: usize = 256;
+/// Observations a transaction: what a client id takes, times these, is a moment.
+const CHUNK: usize = 64;

@@ -3,6 +3,7 @@
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use countersign_core::store::{StoreError, StoreErrorKind};
 use sha2::{Digest as _, Sha256};
@@ -21,12 +22,23 @@ pub struct BrokerClaim {
 }
 
 impl SqliteStore {
+    /// Says whether a live broker has this name. What can't be told is taken
+    /// for alive.
+    #[must_use]
+    pub fn is_broker_alive(&self, broker: &str) -> bool {
+        let path = beside(&self.path, &suffix(broker));
+        match open_file(&path) {
+            Ok(file) => file.try_lock_shared().is_err(),
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        }
+    }
+
     /// See [`GateStore::claim_broker`](countersign_core::store::GateStore::claim_broker).
     pub(crate) fn claim(&self, broker: &str) -> Result<BrokerClaim, StoreError> {
         let action = "take the broker's name";
         let path = beside(&self.path, &suffix(broker));
         let file = open_or_create(&path).map_err(|error| of_io(error, action, &path))?;
-        match file.try_lock() {
+        match lock(&file) {
             Ok(()) => Ok(BrokerClaim { _locked: file }),
             Err(TryLockError::WouldBlock) => Err(StoreError::new(action, StoreErrorKind::Conflict)
                 .with_detail(format!(
@@ -37,6 +49,18 @@ impl SqliteStore {
             Err(TryLockError::Error(error)) => Err(of_io(error, action, &path)),
         }
     }
+}
+
+/// Takes the lock. Whoever looks whether a broker is alive has it for a moment,
+/// too.
+fn lock(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..TRIES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+            answer => return answer,
+        }
+    }
+    file.try_lock()
 }
 
 /// The file is never removed: another process could hold a lock on what then
@@ -58,3 +82,6 @@ fn suffix(broker: &str) -> String {
         .collect();
     format!("-broker-{hex}")
 }
+
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(10);

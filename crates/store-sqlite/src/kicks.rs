@@ -2,20 +2,22 @@
 
 use core::time::Duration;
 
+use countersign_core::audit::{AuditEntry, Chain, Outcome};
 use countersign_core::change::KickRequestId;
 use countersign_core::presence::SessionNumber;
 use countersign_core::store::KickTarget;
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
+use crate::audit;
 use crate::columns::Columns;
 use crate::error::Fault;
 
-/// Writes a request down.
+/// Writes a request down, and what the audit says once it is done.
 pub(crate) fn request(
     connection: &Connection,
     target: &KickTarget,
-    now: Timestamp,
+    entry: &AuditEntry,
 ) -> Result<KickRequestId, Fault> {
     let (client_id, broker, session) = match target {
         KickTarget::ClientId(client_id) => (Some(client_id), None, None),
@@ -23,9 +25,18 @@ pub(crate) fn request(
     };
     connection
         .prepare_cached(
-            "INSERT INTO kick_request (at, client_id, broker, session) VALUES (?1, ?2, ?3, ?4)",
+            "INSERT INTO kick_request (at, client_id, broker, session, actor, subject, about)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
-        .execute(params![now.as_millis(), client_id, broker, session])?;
+        .execute(params![
+            entry.time.as_millis(),
+            client_id,
+            broker,
+            session,
+            entry.actor,
+            entry.subject,
+            entry.after,
+        ])?;
     Ok(KickRequestId(connection.last_insert_rowid()))
 }
 
@@ -51,12 +62,49 @@ pub(crate) fn target(
     }))
 }
 
-/// Takes note that a session was ended as asked.
+/// Takes note that a session was ended as asked; the first time, so does the
+/// audit.
 pub(crate) fn answer(connection: &Connection, id: KickRequestId) -> Result<(), Fault> {
-    connection
-        .prepare_cached("UPDATE kick_request SET answered = 1 WHERE id = ?1")?
+    let mut statement = connection.prepare_cached(
+        "UPDATE kick_request SET answered = 1 WHERE id = ?1 AND answered <> 1
+         RETURNING at, actor, subject, about",
+    )?;
+    let mut rows = statement.query([id.0])?;
+    let Some(row) = rows.next()? else {
+        return Ok(());
+    };
+    let columns = &mut Columns::of(row);
+    let time = columns.instant()?;
+    let (Some(actor), Some(subject)) = (
+        columns.maybe_text()?.map(String::from),
+        columns.maybe_text()?.map(String::from),
+    ) else {
+        // The audit of an earlier version said so when it was asked for.
+        return Ok(());
+    };
+    let entry = AuditEntry {
+        time,
+        actor,
+        act: KICK.into(),
+        subject,
+        outcome: Outcome::Done,
+        cause: None,
+        address: None,
+        client_id: None,
+        count: 1,
+        before: None,
+        after: columns.maybe_text()?.map(Into::into),
+    };
+    drop(rows);
+    audit::append(connection, Chain::Acts, &[entry])
+}
+
+/// Takes a request back, unless it was answered; says whether it was not.
+pub(crate) fn withdraw(connection: &Connection, id: KickRequestId) -> Result<bool, Fault> {
+    let rows = connection
+        .prepare_cached("UPDATE kick_request SET answered = 2 WHERE id = ?1 AND answered = 0")?
         .execute([id.0])?;
-    Ok(())
+    Ok(rows > 0)
 }
 
 /// Says whether a request was answered.
@@ -78,4 +126,6 @@ pub(crate) fn prune(connection: &Connection, now: Timestamp, limit: usize) -> Re
     Ok(statement.execute(params![now.minus(DAY).as_millis(), limit])?)
 }
 
+/// The act, as the audit calls it.
+const KICK: &str = "client.kick";
 const DAY: Duration = Duration::from_secs(86_400);

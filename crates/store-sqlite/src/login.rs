@@ -29,10 +29,12 @@ impl SqliteStore {
         let mut recording = || {
             self.checkpoint_on_commit(false)?;
             let scope = Scope::begin(&self.connection, Intent::Write)?;
-            if !update(&self.connection, login, now)?
-                || !ownership::change_session(&self.connection, login, now)?
-            {
+            if !update(&self.connection, login, now)? {
                 return Ok(Recorded::Outdated);
+            }
+            let changed = ownership::change_session(&self.connection, login, now)?;
+            if changed != Recorded::Done {
+                return Ok(changed);
             }
             append_traces(&self.connection, login, now)?;
             scope.commit()?;

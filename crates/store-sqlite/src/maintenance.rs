@@ -10,7 +10,7 @@ use crate::error::Fault;
 use crate::file::beside;
 use crate::open::{LOG_BYTES, SqliteStore};
 use crate::patience::{BATCH_WAIT, Patience};
-use crate::{audit, kicks, lockouts, rows, state, tokens};
+use crate::{audit, kicks, lockouts, ownership, rows, state, tokens};
 
 impl SqliteStore {
     /// See [`GateStore::maintain`](countersign_core::store::GateStore::maintain).
@@ -31,6 +31,9 @@ impl SqliteStore {
         self.repeat(action, |connection| kicks::prune(connection, now, CHUNK))?;
         self.repeat(action, |connection| tokens::prune(connection, now, CHUNK))?;
         self.repeat(action, |connection| lockouts::prune(connection, now, CHUNK))?;
+        self.repeat(action, |connection| {
+            ownership::prune(connection, now, CHUNK)
+        })?;
         let state = state::of(&self.connection);
         if StoreState::is_the_same(self.log_begun, state) {
             return Ok(());

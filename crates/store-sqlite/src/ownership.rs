@@ -1,13 +1,16 @@
 //! Who holds which client id (design §7): bindings of credentials, prefixes of
 //! tenants, and stored sessions.
 
+use core::time::Duration;
+
 use countersign_core::client_id::{ClientId, ClientIdRule, ClientIdTie};
 use countersign_core::connect::SessionChange;
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::lifecycle::State;
 use countersign_core::name::{LoginName, TenantId};
-use countersign_core::ownership::{Claim, Holder, Holding, StoredSession};
-use countersign_core::store::Login;
+use countersign_core::ownership::{Claim, DEFAULT_HOLD, Holder, Holding, StoredSession};
+use countersign_core::presence::Visit;
+use countersign_core::store::{Login, Recorded};
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
@@ -70,7 +73,7 @@ pub(crate) fn stored_session(
     let mut rows = statement.query([client_id.0])?;
     match rows.next()? {
         Some(row) => read_session(&mut Columns::of(row)),
-        None => Ok(None),
+        None => pruned(connection, client_id),
     }
 }
 
@@ -82,10 +85,47 @@ pub(crate) fn holding(connection: &Connection, client_id: &ClientIdTie) -> Resul
         return Err(Fault::Content("a row that is always there".into()));
     };
     let columns = &mut Columns::of(row);
+    let bound_to = columns.maybe_number()?.map(CredentialId);
+    let stored_session = match read_session(columns)? {
+        Some(stored) => Some(stored),
+        None => pruned(connection, client_id)?,
+    };
     Ok(Holding {
-        bound_to: columns.maybe_number()?.map(CredentialId),
-        stored_session: read_session(columns)?,
+        bound_to,
+        stored_session,
     })
+}
+
+/// What is left of the record of a session that was not used for long.
+fn pruned(
+    connection: &Connection,
+    client_id: &ClientIdTie,
+) -> Result<Option<StoredSession>, Fault> {
+    let mut statement = connection.prepare_cached(PRUNED)?;
+    let mut rows = statement.query([short(client_id)])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let long_ago = Timestamp::from_millis(i64::MIN);
+    Ok(Some(StoredSession {
+        holder: match Columns::of(row).maybe_number()? {
+            None => Holder::Former,
+            Some(OF_NOBODY) => Holder::Unauthenticated,
+            Some(id) => Holder::Credential(CredentialId(id)),
+        },
+        username: None,
+        tenant: None,
+        first_used_at: long_ago,
+        last_used_at: long_ago,
+        is_stored: true,
+    }))
+}
+
+/// What a client id is called once its record is pruned. Two of the same name are
+/// both kept from whoever does not start clean.
+fn short(ClientIdTie(hash): &ClientIdTie) -> i64 {
+    let [a, b, c, d, e, f, g, h, ..] = *hash;
+    i64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
 /// Reads [`session_columns`]; where a join found no session, the word for its
@@ -108,92 +148,310 @@ fn read_session(columns: &mut Columns<'_>) -> Result<Option<StoredSession>, Faul
         holder,
         username: columns.maybe_text()?.map(Into::into),
         tenant: columns.maybe_parsed(TenantId::parse)?,
+        first_used_at: columns.instant()?,
         last_used_at: columns.instant()?,
+        is_stored: columns.flag()?,
     }))
 }
 
-/// Writes what a login makes of the stored session of its client id; says
-/// whether it still may, and if not, writes nothing.
+/// Writes what a login makes of the stored session of its client id; unless it
+/// is done, nothing is written.
 pub(crate) fn change_session(
     connection: &Connection,
     login: &Login<'_>,
     now: Timestamp,
-) -> Result<bool, Fault> {
+) -> Result<Recorded, Fault> {
     let record = &login.record;
     if record.ties.is_none() && record.session == SessionChange::Kept {
-        return Ok(true);
+        return Ok(Recorded::Done);
     }
     let client_id = login.client_id.tie();
     let claimant = login.proved.map(|(credential, _)| credential.id);
-    if is_anothers(connection, &client_id, claimant, now)? {
-        return Ok(false);
+    // The claimant's own tie is written already, so that `bound_to` could find
+    // that and not the other's.
+    if is_bound_to_another(connection, &client_id, claimant)? {
+        return Ok(Recorded::Outdated);
     }
-    match record.session {
-        SessionChange::Kept => {}
-        SessionChange::Dropped => {
-            connection
-                .prepare_cached("DELETE FROM stored_session WHERE client_id = ?1")?
-                .execute([client_id.0])?;
-        }
-        SessionChange::Taken => {
-            let holder = match claimant {
-                Some(_) => CREDENTIAL,
-                None => UNAUTHENTICATED,
-            };
-            connection
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO stored_session
-                         (client_id, holder, credential, username, tenant, last_used_at, broker)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                )?
-                .execute(params![
-                    client_id.0,
-                    holder,
-                    claimant.map(|id| id.0),
-                    login.username,
-                    login.tenant.map(TenantId::as_str),
-                    now.as_millis(),
-                    login.broker,
-                ])?;
+    let before = stored_session(connection, &client_id)?;
+    let settings = rows::settings(connection)?;
+    let claim = |it: &StoredSession| it.claim(claimant, login.tenant, settings.client_id_hold, now);
+    if before.as_ref().map(claim) == Some(Claim::Held) {
+        return Ok(Recorded::Outdated);
+    }
+    let is_stored = match record.session {
+        SessionChange::Kept => return Ok(Recorded::Done),
+        SessionChange::Dropped => false,
+        SessionChange::Stored | SessionChange::Taken => true,
+    };
+    if !is_stored && before.is_none() {
+        return Ok(Recorded::Done);
+    }
+    let holder = claimant.map_or(Holder::Unauthenticated, Holder::Credential);
+    let has_it = |it: &StoredSession| it.is_stored && it.holder == holder;
+    if is_stored && !before.as_ref().is_some_and(has_it) {
+        let limit = settings.client_id_limit;
+        if !has_room(connection, claimant, login.tenant, true, limit, now)? {
+            return Ok(Recorded::Full);
         }
     }
-    Ok(true)
+    connection
+        .prepare_cached("DELETE FROM pruned_session WHERE client_id = ?1")?
+        .execute([short(&client_id)])?;
+    if claimant.is_none() && !is_stored {
+        end_without_holder(connection, &client_id)?;
+        return Ok(Recorded::Done);
+    }
+    let in_use_since = before
+        .filter(|it| {
+            it.tenant.as_ref() == login.tenant && matches!(it.holder, Holder::Credential(_))
+        })
+        .map_or(now, |it| it.first_used_at.min(now));
+    let is_known = in_use_since > Timestamp::from_millis(i64::MIN);
+    connection
+        .prepare_cached(
+            "INSERT INTO stored_session (client_id, holder, credential, username, tenant,
+                 first_used_at, last_used_at, broker, is_stored)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+             ON CONFLICT (client_id) DO UPDATE
+             SET holder = excluded.holder, credential = excluded.credential,
+                 username = excluded.username, tenant = excluded.tenant,
+                 first_used_at = excluded.first_used_at, last_used_at = excluded.last_used_at,
+                 broker = excluded.broker, is_stored = excluded.is_stored",
+        )?
+        .execute(params![
+            client_id.0,
+            claimant.map_or(UNAUTHENTICATED, |_| CREDENTIAL),
+            claimant.map(|id| id.0),
+            login.username,
+            login.tenant.map(TenantId::as_str),
+            if is_known { in_use_since } else { now }.as_millis(),
+            now.as_millis(),
+            login.broker,
+            is_stored,
+        ])?;
+    Ok(Recorded::Done)
 }
 
-/// Takes note that a stored session was in use at `at`.
+/// Takes note that a client that proved nothing started clean under a client id:
+/// nothing is stored there any more, and who used it before is who did.
+fn end_without_holder(connection: &Connection, client_id: &ClientIdTie) -> Result<(), Fault> {
+    connection
+        .prepare_cached(
+            "DELETE FROM stored_session WHERE client_id = ?1 AND holder <> 'credential'",
+        )?
+        .execute([client_id.0])?;
+    connection
+        .prepare_cached("UPDATE stored_session SET is_stored = 0 WHERE client_id = ?1")?
+        .execute([client_id.0])?;
+    Ok(())
+}
+
+/// Says whether one more client id may be remembered for a credential, or for
+/// clients of a tenant that prove nothing: up to a limit in all, and up to the
+/// same limit an hour.
+fn has_room(
+    connection: &Connection,
+    credential: Option<CredentialId>,
+    tenant: Option<&TenantId>,
+    is_stored: bool,
+    limit: u32,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let hour_ago = now.minus(HOUR).as_millis();
+    for since in [i64::MIN, hour_ago] {
+        let count: u32 = match credential {
+            Some(id) => connection
+                .prepare_cached(COUNT_OF_CREDENTIAL)?
+                .query_row(params![id.0, is_stored, since, limit], |row| row.get(0))?,
+            None => connection
+                .prepare_cached(COUNT_OF_NOBODY)?
+                .query_row(params![tenant.map(TenantId::as_str), since, limit], |row| {
+                    row.get(0)
+                })?,
+        };
+        if count < limit {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Takes note of a use of a client id for which no session is stored, as far as
+/// there is room.
+pub(crate) fn visit(connection: &Connection, broker: &str, visit: &Visit) -> Result<(), Fault> {
+    let tenant = visit.tenant.as_ref();
+    let before = stored_session(connection, &visit.tie)?;
+    match before {
+        Some(before) if before.holder == Holder::Credential(visit.credential) => {
+            return touch(
+                connection,
+                broker,
+                &visit.tie,
+                Some(visit.credential),
+                visit.ended,
+            );
+        }
+        // It was given up, or is another's by now.
+        Some(before)
+            if before.is_stored
+                || before.tenant.as_ref() != tenant
+                || !matches!(before.holder, Holder::Credential(_)) =>
+        {
+            return Ok(());
+        }
+        Some(_) => {}
+        None => {
+            let rows: i64 = connection
+                .prepare_cached("SELECT rows FROM session_change WHERE id = 1")?
+                .query_row([], |row| row.get(0))?;
+            let limit = rows::settings(connection)?.client_id_limit;
+            let id = Some(visit.credential);
+            if rows >= MOST_ROWS || !has_room(connection, id, tenant, false, limit, visit.ended)? {
+                return Ok(());
+            }
+        }
+    }
+    connection
+        .prepare_cached(
+            "INSERT INTO stored_session (client_id, holder, credential, username, tenant,
+                 first_used_at, last_used_at, broker, is_stored)
+             SELECT ?1, 'credential', id, NULL, ?3, ?4, ?5, ?6, 0 FROM credential WHERE id = ?2
+             ON CONFLICT (client_id) DO UPDATE
+             SET credential = excluded.credential, last_used_at = excluded.last_used_at",
+        )?
+        .execute(params![
+            visit.tie.0,
+            visit.credential.0,
+            tenant.map(TenantId::as_str),
+            visit.began.as_millis(),
+            visit.ended.as_millis(),
+            broker,
+        ])?;
+    Ok(())
+}
+
+/// Takes note that whoever holds a client id used it at `at`.
 pub(crate) fn touch(
     connection: &Connection,
     broker: &str,
-    client_id: &str,
+    client_id: &ClientIdTie,
+    credential: Option<CredentialId>,
     at: Timestamp,
 ) -> Result<(), Fault> {
-    // What is no client id has no stored session either.
-    if let Ok(client_id) = ClientId::parse(client_id) {
-        connection
-            .prepare_cached(
-                "UPDATE stored_session SET last_used_at = ?2, broker = ?3
-                 WHERE client_id = ?1 AND last_used_at < ?2",
-            )?
-            .execute(params![client_id.tie().0, at.as_millis(), broker])?;
-    }
+    connection
+        .prepare_cached(
+            "UPDATE stored_session SET last_used_at = ?2, broker = ?3
+             WHERE client_id = ?1 AND credential IS ?4 AND last_used_at < ?2",
+        )?
+        .execute(params![
+            client_id.0,
+            at.as_millis(),
+            broker,
+            credential.map(|id| id.0)
+        ])?;
     Ok(())
 }
 
-/// Takes note of the tenant that a client that proved nothing has joined.
+/// Takes note that the host keeps nothing of a session that ended.
+pub(crate) fn end(
+    connection: &Connection,
+    client_id: &ClientIdTie,
+    credential: Option<CredentialId>,
+) -> Result<(), Fault> {
+    let sql = match credential {
+        Some(_) => {
+            "UPDATE stored_session SET is_stored = 0
+             WHERE client_id = ?1 AND credential = ?2 AND is_stored = 1"
+        }
+        None => {
+            "DELETE FROM stored_session
+             WHERE client_id = ?1 AND ?2 IS NULL AND holder = 'unauthenticated'"
+        }
+    };
+    connection
+        .prepare_cached(sql)?
+        .execute(params![client_id.0, credential.map(|id| id.0)])?;
+    Ok(())
+}
+
+/// Takes note of the tenant that a client that proved nothing has joined, and of
+/// its session if the host may keep it and there is room.
 pub(crate) fn join(
     connection: &Connection,
-    client_id: &str,
+    broker: &str,
+    client_id: &ClientIdTie,
     tenant: &TenantId,
+    at: Timestamp,
 ) -> Result<(), Fault> {
-    if let Ok(client_id) = ClientId::parse(client_id) {
-        connection
-            .prepare_cached(
-                "UPDATE stored_session SET tenant = ?2
-                 WHERE client_id = ?1 AND holder = 'unauthenticated'",
-            )?
-            .execute(params![client_id.tie().0, tenant.as_str()])?;
+    let updated = connection
+        .prepare_cached(
+            "UPDATE stored_session SET tenant = ?2
+             WHERE client_id = ?1 AND holder = 'unauthenticated'",
+        )?
+        .execute(params![client_id.0, tenant.as_str()])?;
+    let limit = rows::settings(connection)?.client_id_limit;
+    if updated > 0 || !has_room(connection, None, Some(tenant), true, limit, at)? {
+        return Ok(());
     }
+    connection
+        .prepare_cached(
+            "INSERT OR IGNORE INTO stored_session (client_id, holder, credential, username,
+                 tenant, first_used_at, last_used_at, broker, is_stored)
+             VALUES (?1, 'unauthenticated', NULL, NULL, ?2, ?3, ?3, ?4, 1)",
+        )?
+        .execute(params![
+            client_id.0,
+            tenant.as_str(),
+            at.as_millis(),
+            broker
+        ])?;
     Ok(())
+}
+
+/// Removes up to `limit` records that were not used for long, but remembers of
+/// whom the host may have a session still; says how many they were. What is in
+/// use is used now, and so is what was used while a clock was ahead.
+pub(crate) fn prune(connection: &Connection, now: Timestamp, limit: usize) -> Result<usize, Fault> {
+    let ahead = connection
+        .prepare_cached(
+            "UPDATE stored_session
+             SET last_used_at = ?1, first_used_at = min(first_used_at, ?1)
+             WHERE client_id IN (SELECT client_id FROM stored_session
+                 WHERE last_used_at > ?2 ORDER BY last_used_at LIMIT ?3)",
+        )?
+        .execute(params![now.as_millis(), now.plus(HOUR).as_millis(), limit])?;
+    if ahead > 0 {
+        return Ok(ahead);
+    }
+    let Ok(settings) = rows::settings(connection) else {
+        // How long they are held can't be told.
+        return Ok(0);
+    };
+    let hold = settings.client_id_hold.max(DEFAULT_HOLD);
+    let mut statement = connection.prepare_cached(OUT_OF_USE)?;
+    let mut rows = statement.query(params![now.minus(hold).as_millis(), limit])?;
+    let mut found: usize = 0;
+    while let Some(row) = rows.next()? {
+        found = found.saturating_add(1);
+        let columns = &mut Columns::of(row);
+        let client_id = ClientIdTie(columns.hash()?);
+        let (is_stored, credential) = (columns.flag()?, columns.maybe_number()?);
+        if columns.flag()? {
+            connection
+                .prepare_cached("UPDATE stored_session SET last_used_at = ?2 WHERE client_id = ?1")?
+                .execute(params![client_id.0, now.as_millis()])?;
+            continue;
+        }
+        if is_stored {
+            connection
+                .prepare_cached("INSERT OR REPLACE INTO pruned_session VALUES (?1, ?2)")?
+                .execute(params![short(&client_id), credential])?;
+        }
+        connection
+            .prepare_cached("DELETE FROM stored_session WHERE client_id = ?1")?
+            .execute([client_id.0])?;
+    }
+    Ok(found)
 }
 
 /// Gives up a client id on behalf of its holder.
@@ -203,6 +461,9 @@ pub(crate) fn release(connection: &Connection, client_id: &ClientIdTie) -> Resul
             "UPDATE stored_session SET holder = 'former', credential = NULL WHERE client_id = ?1",
         )?
         .execute([client_id.0])?;
+    connection
+        .prepare_cached("UPDATE pruned_session SET credential = NULL WHERE client_id = ?1")?
+        .execute([short(client_id)])?;
     Ok(())
 }
 
@@ -221,29 +482,16 @@ pub(crate) fn release_all_of_nobody(
     Ok(())
 }
 
-/// Says whether somebody else has got the client id since the login was
-/// decided on, at another broker say.
-fn is_anothers(
+/// Says whether another credential is bound to the client id.
+fn is_bound_to_another(
     connection: &Connection,
     client_id: &ClientIdTie,
     claimant: Option<CredentialId>,
-    now: Timestamp,
 ) -> Result<bool, Fault> {
-    // The claimant's own tie is written already, so that `bound_to` could find
-    // that and not the other's.
-    let is_bound: bool = connection
+    let parameters = params![client_id.0, claimant.map(|id| id.0)];
+    Ok(connection
         .prepare_cached(BOUND_TO_ANOTHER)?
-        .query_row(params![client_id.0, claimant.map(|id| id.0)], |row| {
-            row.get(0)
-        })?;
-    if is_bound {
-        return Ok(true);
-    }
-    let Some(stored) = stored_session(connection, client_id)? else {
-        return Ok(false);
-    };
-    let hold = rows::settings(connection)?.client_id_hold;
-    Ok(stored.claim(claimant, hold, now) == Claim::Held)
+        .query_row(parameters, |row| row.get(0))?)
 }
 
 /// The credential that is bound to the client id `?1`.
@@ -257,7 +505,8 @@ macro_rules! select_bound {
 macro_rules! session_columns {
     () => {
         "stored_session.credential, credential.state, holder, username,
-             stored_session.tenant, stored_session.last_used_at"
+             stored_session.tenant, stored_session.first_used_at, stored_session.last_used_at,
+             is_stored"
     };
 }
 
@@ -287,6 +536,28 @@ const HOLDING: &str = concat!(
          LEFT JOIN credential ON credential.id = stored_session.credential"
 );
 
+const PRUNED: &str = "SELECT credential FROM pruned_session WHERE client_id = ?1";
+
+const COUNT_OF_CREDENTIAL: &str = "SELECT count(*) FROM (SELECT 1 FROM stored_session
+     WHERE credential = ?1 AND is_stored = ?2 AND first_used_at > ?3 LIMIT ?4)";
+
+const COUNT_OF_NOBODY: &str = "SELECT count(*) FROM (SELECT 1 FROM stored_session
+     WHERE holder = 'unauthenticated' AND tenant IS ?1 AND first_used_at > ?2 LIMIT ?3)";
+
+/// The oldest, and whether they are in use.
+const OUT_OF_USE: &str = "SELECT client_id, is_stored,
+         CASE holder WHEN 'unauthenticated' THEN 0 ELSE credential END,
+         EXISTS (SELECT 1 FROM presence WHERE tie = stored_session.client_id)
+     FROM stored_session WHERE last_used_at < ?1 ORDER BY last_used_at LIMIT ?2";
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// The holder of pruned sessions of clients that proved nothing.
+const OF_NOBODY: i64 = 0;
+
+/// With so many rows, uses without a stored session are not remembered.
+const MOST_ROWS: i64 = 1_000_000;
+
 /// Words for the holders of stored sessions.
 const CREDENTIAL: &str = "credential";
 const FORMER: &str = "former";
@@ -299,7 +570,7 @@ mod tests {
 
     use super::*;
     use crate::open::SqliteStore;
-    use crate::{changes, kinds, lockouts, people, standing, tenants, tokens};
+    use crate::{changes, kinds, lockouts, people, presence, standing, tenants, tokens};
 
     #[test]
     fn what_a_connect_looks_up_and_what_goes_with_a_tenant_is_never_searched_for_row_by_row() {
@@ -311,6 +582,12 @@ mod tests {
             LAST_PREFIX,
             STORED_SESSION,
             HOLDING,
+            PRUNED,
+            COUNT_OF_CREDENTIAL,
+            COUNT_OF_NOBODY,
+            OUT_OF_USE,
+            presence::WITH_CLIENT_ID,
+            presence::SESSION,
             standing::STANDING,
             rows::BY_NAME,
             rows::BY_DIGEST,

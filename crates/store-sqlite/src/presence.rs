@@ -1,11 +1,12 @@
 //! Who is connected.
 
+use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::credential::CredentialId;
 use countersign_core::name::TenantId;
-use countersign_core::presence::{Presence, SessionNumber};
+use countersign_core::presence::{Departure, Presence, SessionNumber, Visit};
 use countersign_core::store::BrokerPresence;
 use countersign_core::time::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, ToSql, params};
 
 use crate::columns::Columns;
 use crate::error::Fault;
@@ -16,20 +17,45 @@ pub(crate) fn list(
     connection: &Connection,
     tenant: Option<&TenantId>,
 ) -> Result<Vec<BrokerPresence>, Fault> {
-    let mut statement = connection.prepare_cached(
-        "SELECT broker, session, client_id, username, credential, tenant, address, protocol,
-             connected_at, authenticated, listener, stored
-         FROM presence WHERE ?1 IS NULL OR tenant = ?1 ORDER BY broker, session",
-    )?;
-    let mut rows = statement.query([tenant.map(TenantId::as_str)])?;
+    select(connection, LIST, params![tenant.map(TenantId::as_str)])
+}
+
+/// Who is connected with a client id.
+pub(crate) fn with_client_id(
+    connection: &Connection,
+    client_id: &ClientIdTie,
+) -> Result<Vec<BrokerPresence>, Fault> {
+    select(connection, WITH_CLIENT_ID, params![client_id.0])
+}
+
+/// This session of this broker.
+pub(crate) fn session(
+    connection: &Connection,
+    broker: &str,
+    session: SessionNumber,
+) -> Result<Option<BrokerPresence>, Fault> {
+    Ok(select(connection, SESSION, params![broker, session.0])?.pop())
+}
+
+fn select(
+    connection: &Connection,
+    sql: &str,
+    parameters: &[&dyn ToSql],
+) -> Result<Vec<BrokerPresence>, Fault> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(parameters)?;
     let mut sessions = Vec::new();
     while let Some(row) = rows.next()? {
         let columns = &mut Columns::of(row);
         sessions.push(BrokerPresence {
             broker: columns.text()?.into(),
+            // Whoever hands it on looks.
+            is_alive: false,
             presence: Presence {
                 session: SessionNumber(columns.number()?),
                 client_id: columns.text()?.into(),
+                // Sessions of a broker of an earlier version have none.
+                tie: ClientIdTie(columns.maybe_hash()?.unwrap_or_default()),
                 username: columns.maybe_text()?.map(Into::into),
                 credential: columns.maybe_number()?.map(CredentialId),
                 tenant: columns.maybe_parsed(TenantId::parse)?,
@@ -45,17 +71,24 @@ pub(crate) fn list(
     Ok(sessions)
 }
 
-/// How many are connected.
-pub(crate) fn count(connection: &Connection, tenant: Option<&TenantId>) -> Result<u64, Fault> {
-    let count: i64 = match tenant {
-        Some(tenant) => connection
-            .prepare_cached("SELECT count(*) FROM presence WHERE tenant = ?1")?
-            .query_row([tenant.as_str()], |row| row.get(0))?,
-        None => connection
-            .prepare_cached("SELECT count(*) FROM presence")?
-            .query_row([], |row| row.get(0))?,
-    };
-    Ok(u64::try_from(count).unwrap_or(0))
+/// How many sessions each broker has.
+pub(crate) fn count(
+    connection: &Connection,
+    tenant: Option<&TenantId>,
+) -> Result<Vec<(String, u64)>, Fault> {
+    let tenant = tenant.map(TenantId::as_str);
+    let mut statement = connection.prepare_cached(match tenant {
+        Some(_) => "SELECT broker, count(*) FROM presence WHERE tenant = ?1 GROUP BY broker",
+        None => "SELECT broker, count(*) FROM presence WHERE ?1 IS NULL GROUP BY broker",
+    })?;
+    let mut rows = statement.query([tenant])?;
+    let mut counts = Vec::new();
+    while let Some(row) = rows.next()? {
+        let columns = &mut Columns::of(row);
+        let broker = columns.text()?.into();
+        counts.push((broker, u64::try_from(columns.number()?).unwrap_or(0)));
+    }
+    Ok(counts)
 }
 
 /// Takes note that a session began.
@@ -67,8 +100,8 @@ pub(crate) fn connected(
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO presence (broker, session, client_id, username, credential,
-                 tenant, address, protocol, connected_at, authenticated, listener, stored)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                 tenant, address, protocol, connected_at, authenticated, listener, stored, tie)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?
         .execute(params![
             broker,
@@ -83,38 +116,43 @@ pub(crate) fn connected(
             presence.authenticated,
             presence.listener,
             presence.stored,
+            presence.tie.0,
         ])?;
-    if presence.stored {
-        ownership::touch(
-            connection,
-            broker,
-            &presence.client_id,
-            presence.connected_at,
-        )?;
+    let at = presence.connected_at;
+    match presence.credential {
+        Some(credential) if !presence.stored && !is_made_up(&presence.client_id) => {
+            let visit = Visit {
+                tie: presence.tie,
+                credential,
+                tenant: presence.tenant.clone(),
+                began: at,
+                ended: at,
+            };
+            ownership::visit(connection, broker, &visit)
+        }
+        credential => ownership::touch(connection, broker, &presence.tie, credential, at),
     }
-    Ok(())
 }
 
-/// Takes note that a session ended at `at`.
+/// Takes note that a session ended.
 pub(crate) fn disconnected(
     connection: &Connection,
     broker: &str,
-    session: SessionNumber,
-    at: Timestamp,
+    departure: &Departure,
 ) -> Result<(), Fault> {
-    // Nearly all are not stored, and a RETURNING costs as much as the rest.
-    let deleted = connection
-        .prepare_cached("DELETE FROM presence WHERE broker = ?1 AND session = ?2 AND stored = 0")?
+    let Departure {
+        session,
+        tie,
+        credential,
+        at,
+        is_kept,
+    } = departure;
+    connection
+        .prepare_cached("DELETE FROM presence WHERE broker = ?1 AND session = ?2")?
         .execute(params![broker, session.0])?;
-    if deleted > 0 {
-        return Ok(());
-    }
-    let mut statement = connection.prepare_cached(
-        "DELETE FROM presence WHERE broker = ?1 AND session = ?2 RETURNING client_id, stored",
-    )?;
-    let mut rows = statement.query(params![broker, session.0])?;
-    while let Some(row) = rows.next()? {
-        touch_if_stored(connection, broker, &mut Columns::of(row), at)?;
+    ownership::touch(connection, broker, tie, *credential, *at)?;
+    if *is_kept == Some(false) {
+        ownership::end(connection, tie, *credential)?;
     }
     Ok(())
 }
@@ -128,14 +166,16 @@ pub(crate) fn joined(
 ) -> Result<(), Fault> {
     let mut statement = connection.prepare_cached(
         "UPDATE presence SET tenant = ?3 WHERE broker = ?1 AND session = ?2
-         RETURNING client_id, stored",
+         RETURNING tie, client_id, connected_at, stored",
     )?;
     let mut rows = statement.query(params![broker, session.0, tenant.as_str()])?;
     while let Some(row) = rows.next()? {
         let columns = &mut Columns::of(row);
-        let client_id = columns.text()?;
-        if columns.flag()? {
-            ownership::join(connection, client_id, tenant)?;
+        let tie = ClientIdTie(columns.maybe_hash()?.unwrap_or_default());
+        let is_made_up = is_made_up(columns.text()?);
+        let at = columns.instant()?;
+        if columns.flag()? && !is_made_up {
+            ownership::join(connection, broker, &tie, tenant, at)?;
         }
     }
     Ok(())
@@ -152,26 +192,38 @@ pub(crate) fn clear(
     let mut statement = connection.prepare_cached(
         "DELETE FROM presence WHERE broker = ?1 AND session IN
              (SELECT session FROM presence WHERE broker = ?1 ORDER BY session LIMIT ?2)
-         RETURNING client_id, stored",
+         RETURNING tie, credential",
     )?;
     let mut rows = statement.query(params![broker, limit])?;
     let mut cleared: usize = 0;
     while let Some(row) = rows.next()? {
-        touch_if_stored(connection, broker, &mut Columns::of(row), at)?;
+        let columns = &mut Columns::of(row);
+        let tie = ClientIdTie(columns.maybe_hash()?.unwrap_or_default());
+        let credential = columns.maybe_number()?.map(CredentialId);
+        ownership::touch(connection, broker, &tie, credential, at)?;
         cleared = cleared.saturating_add(1);
     }
     Ok(cleared)
 }
 
-fn touch_if_stored(
-    connection: &Connection,
-    broker: &str,
-    columns: &mut Columns<'_>,
-    at: Timestamp,
-) -> Result<(), Fault> {
-    let client_id = columns.text()?;
-    if columns.flag()? {
-        ownership::touch(connection, broker, client_id, at)?;
-    }
-    Ok(())
+/// Says whether a client id is one of those that are never recorded.
+fn is_made_up(client_id: &str) -> bool {
+    ClientId::parse(client_id).is_ok_and(|client_id| client_id.is_made_up())
 }
+
+macro_rules! select_presence {
+    () => {
+        "SELECT broker, session, client_id, tie, username, credential, tenant, address, protocol,
+             connected_at, authenticated, listener, stored
+         FROM presence "
+    };
+}
+
+const LIST: &str = concat!(
+    select_presence!(),
+    "WHERE ?1 IS NULL OR tenant = ?1 ORDER BY broker, session"
+);
+
+pub(crate) const WITH_CLIENT_ID: &str = concat!(select_presence!(), "WHERE tie = ?1");
+
+pub(crate) const SESSION: &str = concat!(select_presence!(), "WHERE broker = ?1 AND session = ?2");

@@ -36,6 +36,7 @@ pub(crate) fn settings(connection: &Connection) -> Result<Settings, Fault> {
             "keep_refusals" => {
                 settings.keep_refusals = Duration::from_millis(columns.parsed(str::parse)?);
             }
+            "client_id_limit" => settings.client_id_limit = columns.parsed(str::parse)?,
             "lockout" => settings.lockout = columns.parsed(LockoutPolicy::parse)?,
             _ => return Err(columns.nonsense()),
         }

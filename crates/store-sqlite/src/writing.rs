@@ -26,6 +26,7 @@ pub(crate) fn put_settings(connection: &Connection, settings: &Settings) -> Resu
         connection.prepare_cached("INSERT OR REPLACE INTO setting (key, value) VALUES (?1, ?2)")?;
     statement.execute(["argon2", &settings.argon2.to_string()])?;
     statement.execute(["client_id_hold", &millis(settings.client_id_hold)])?;
+    statement.execute(["client_id_limit", &settings.client_id_limit.to_string()])?;
     statement.execute(["keep_refusals", &millis(settings.keep_refusals)])?;
     statement.execute(["lockout", &settings.lockout.to_string()])?;
     Ok(())

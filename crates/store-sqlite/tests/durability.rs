@@ -14,7 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use countersign_core::presence::{Observation, SessionNumber};
+use countersign_core::client_id::ClientIdTie;
+use countersign_core::presence::{Departure, Observation, SessionNumber};
 use countersign_core::store::{
     AdminStore as _, AdminTransaction as _, Batch, GateStore as _, Intent, Recorded, StoreErrorKind,
 };
@@ -82,8 +83,15 @@ fn a_login_gets_its_turn_while_a_long_batch_is_written() {
         create(&mut store, &format!("device{number}@acme")).unwrap();
     }
     let mut writer = store.reopen().unwrap();
-    let ended =
-        |number| Observation::Disconnected(SessionNumber(number), Timestamp::from_millis(1));
+    let ended = |number| {
+        Observation::Disconnected(Departure {
+            session: SessionNumber(number),
+            tie: ClientIdTie([7; 32]),
+            credential: None,
+            at: Timestamp::from_millis(1),
+            is_kept: None,
+        })
+    };
     let batch = Batch {
         observations: (0..20_000).map(ended).collect(),
         ..Batch::default()

@@ -224,7 +224,7 @@ fn a_row_that_no_act_would_write_is_damage() {
             ('acme', 'meter', 0, 'allow', 'publish', 'a', NULL, 0, NULL);
         INSERT INTO credential_role VALUES (1, 'meter', 'acme');
         INSERT INTO credential_rule VALUES (1, 0, 'allow', 'publish', 'a', NULL, 0);
-        INSERT INTO stored_session VALUES (zeroblob(32), 'credential', 1, NULL, 'acme', 0, 'b1');
+        INSERT INTO stored_session VALUES (zeroblob(32), 'credential', 1, NULL, 'acme', 0, 'b1', 0, 1);
         INSERT INTO scheme_field VALUES
             ('mine', 'name', 0, 'text', 'mine'),
             ('mine', 'login_name', 0, 'text', 'suffixed'),
@@ -273,7 +273,9 @@ fn a_row_that_no_act_would_write_is_damage() {
             &store,
             &format!("PRAGMA foreign_keys = OFF; UPDATE {table} SET {broken}"),
         );
-        let error = read_all(&mut store).unwrap_err();
+        let read = read_all(&mut store);
+        assert!(read.is_err(), "{table} {broken}");
+        let error = read.unwrap_err();
         assert_eq!(
             error.kind(),
             StoreErrorKind::Damaged,

@@ -161,7 +161,7 @@ fn nothing_is_left_behind_of_what_is_deleted() {
              INSERT INTO credential_rule VALUES (1, 0, 'allow', 'publish', 'a', NULL, 0);
              INSERT INTO attribute VALUES (1, 'floor', '1');
              INSERT INTO stored_session VALUES
-                 (zeroblob(32), 'credential', 1, NULL, 'acme', 0, 'b1')",
+                 (zeroblob(32), 'credential', 1, NULL, 'acme', 0, 'b1', 0, 1)",
         )
         .unwrap();
     let mut transaction = store.begin(Intent::Write).unwrap();

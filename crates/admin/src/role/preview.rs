@@ -51,6 +51,9 @@ pub fn preview<S: AdminStore>(
     let after = changed(&before, change, group).map_err(RoleError::from)?;
     let mut connected: BTreeMap<CredentialId, Vec<Arc<str>>> = BTreeMap::new();
     for client in transaction.presence(Some(tenant))? {
+        if !client.is_alive {
+            continue;
+        }
         if let Some(credential) = client.presence.credential {
             let ids = connected.entry(credential).or_default();
             ids.push(client.presence.client_id);
@@ -285,6 +288,7 @@ mod agreement;
 
 #[cfg(test)]
 mod tests {
+    use countersign_core::client_id::ClientId;
     use countersign_core::kind::Application;
     use countersign_core::presence::{Observation, Presence, SessionNumber};
     use countersign_core::store::{Batch, GateStore as _};
@@ -492,6 +496,7 @@ mod tests {
         let connected = Observation::Connected(Presence {
             session: SessionNumber(1),
             client_id: "c2".into(),
+            tie: ClientId::parse("c2").unwrap().tie(),
             username: Some("dev2".into()),
             credential: Some(credential.id),
             tenant: Some(tenant_id("acme")),
@@ -507,6 +512,7 @@ mod tests {
             ..Batch::default()
         };
         fixture.store.write_batch("b", &batch).unwrap();
+        let _alive = fixture.store.claim_broker("b").unwrap();
         let rule = adding("allow publish acme/${client_id}");
         assert_eq!(
             effects(&mut fixture, &rule, None),

@@ -2,30 +2,48 @@
 
 use core::fmt;
 
+use countersign_core::connect::ClientIdOwner;
 use countersign_core::rule::{Outcome, Verdict as TopicVerdict};
 use serde::ser::{SerializeMap as _, SerializeSeq as _};
 use serde::{Serialize, Serializer};
 
 use crate::check::{Considered, TopicAnswer, Verdict, Wall};
+use crate::view::rfc3339;
 
 /// What a CONNECT would come to. Rules decide about topics, not about it.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct ConnectAnswerView {
     verdict: &'static str,
     reason: &'static str,
     rule: Option<()>,
     considered: [(); 0],
+    /// Whose the client id is, where that is the reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_since: Option<String>,
 }
 
 impl ConnectAnswerView {
-    /// The view of an answer.
+    /// The view of an answer, and of whose the client id is where that was the
+    /// reason.
     #[must_use]
-    pub fn of(verdict: Verdict) -> Self {
+    pub fn of(verdict: Verdict, owner: Option<&ClientIdOwner>) -> Self {
+        let (held_by, held_since) = match owner {
+            None => (None, None),
+            Some(ClientIdOwner::Credential { name, since }) => {
+                (Some(name.to_string()), since.map(rfc3339))
+            }
+            Some(ClientIdOwner::Tenant(tenant)) => (Some(format!("tenant {tenant}")), None),
+            Some(ClientIdOwner::Former) => (Some("an earlier holder".into()), None),
+        };
         Self {
             verdict: word(verdict.is_allowed()),
             reason: verdict.reason(),
             rule: None,
             considered: [],
+            held_by,
+            held_since,
         }
     }
 }

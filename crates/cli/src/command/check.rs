@@ -149,7 +149,10 @@ impl Check {
                     password,
                     listener: connect.listener,
                 })?;
-                invocation.output.record(&ConnectAnswerView::of(verdict))?;
+                let username = Some(connect.username.as_str());
+                let owner = asker.owner_behind(verdict, &connect.client_id, username)?;
+                let answer = ConnectAnswerView::of(verdict, owner.as_ref());
+                invocation.output.record(&answer)?;
                 Ok(exit_code(verdict.is_allowed()))
             }
             (

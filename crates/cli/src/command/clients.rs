@@ -17,8 +17,16 @@ use crate::listing::Column;
 #[derive(Debug, Subcommand)]
 pub(crate) enum ClientsCommand {
     /// List who is connected.
-    #[command(after_help = "Examples:\n  countersign clients list --tenant acme")]
-    List(OfTenant),
+    #[command(
+        after_help = "Examples:\n  countersign clients list --tenant acme\n  countersign clients list --all --json"
+    )]
+    List {
+        #[command(flatten)]
+        of: OfTenant,
+        /// Sessions of brokers that are not alive, too.
+        #[arg(long)]
+        all: bool,
+    },
     /// Count who is connected.
     #[command(after_help = "Examples:\n  countersign clients count --json")]
     Count(OfTenant),
@@ -50,10 +58,18 @@ pub(crate) struct OfTenant {
 impl ClientsCommand {
     pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
         match self {
-            Self::List(OfTenant { tenant }) => {
-                let mut listing = invocation.output.listing(COLUMNS);
-                for client in clients::list(&mut invocation.open()?, tenant.as_ref())? {
-                    listing.push(&ClientView::of(&client))?;
+            Self::List { of, all } => {
+                let columns = if all { ALL_COLUMNS } else { COLUMNS };
+                let mut listing = invocation.output.listing(columns);
+                let tenant = of.tenant.as_ref();
+                let mut store = invocation.open()?;
+                let clients = if all {
+                    clients::list_all(&mut store, tenant)?
+                } else {
+                    clients::list(&mut store, tenant)?
+                };
+                for client in clients {
+                    listing.push(&ClientView::of(&client, all))?;
                 }
                 listing.finish()?;
             }
@@ -81,7 +97,13 @@ fn kick(invocation: &Invocation, target: &str) -> Result<(), Failure> {
     let request = as_caller(|context| Ok(clients::request_kick(&mut store, context, target)?))?;
     let asked = Instant::now();
     while !clients::is_kicked(&mut store, request)? {
-        if asked.elapsed() >= LONGEST_WAIT {
+        if asked.elapsed() >= LONGEST_WAIT
+            && as_caller(|context| {
+                Ok(clients::withdraw_kick(
+                    &mut store, context, target, request,
+                )?)
+            })?
+        {
             return Err(Failure::refused(format!(
                 "no broker answered within a second that it had a client `{target}`; \
                  `clients list` shows who is connected"
@@ -100,6 +122,16 @@ const COLUMNS: &[Column] = &[
     ("address", "ADDRESS"),
     ("connected_at", "SINCE"),
     ("authenticated", "AUTHENTICATED"),
+];
+const ALL_COLUMNS: &[Column] = &[
+    ("session", "SESSION"),
+    ("client_id", "CLIENT ID"),
+    ("username", "USERNAME"),
+    ("tenant", "TENANT"),
+    ("address", "ADDRESS"),
+    ("connected_at", "SINCE"),
+    ("authenticated", "AUTHENTICATED"),
+    ("alive", "ALIVE"),
 ];
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(10);

@@ -37,6 +37,10 @@ pub(crate) struct SettingsSet {
     /// `countersign audit prune`.
     #[arg(long, value_name = "DUR", value_parser = parse_duration)]
     keep_refusals: Option<Duration>,
+    /// How many client ids of one credential may name stored sessions, and how
+    /// many more an hour.
+    #[arg(long, value_name = "N")]
+    client_id_limit: Option<u32>,
     /// When people are locked out, unless their tenants say otherwise: after so
     /// many failed logins for a step, after as many again for two, and so on.
     #[arg(
@@ -55,17 +59,20 @@ impl SettingsCommand {
                 argon2,
                 client_id_hold,
                 keep_refusals,
+                client_id_limit,
                 lockout,
             }) => {
                 let changes = SettingsChanges {
                     argon2,
                     client_id_hold,
                     keep_refusals,
+                    client_id_limit,
                     lockout,
                 };
                 if changes.is_empty() {
                     return Err(Failure::usage(
-                        "nothing to set; give --argon2, --client-id-hold, --keep-refusals or --lockout",
+                        "nothing to set; give --argon2, --client-id-hold, --client-id-limit, \
+                         --keep-refusals or --lockout",
                     ));
                 }
                 invocation.act(|store, context| settings::set(store, context, changes))?

@@ -18,6 +18,7 @@ fn connect(store: &mut SqliteStore, session: i64, client_id: &str) {
     let presence = Presence {
         session: SessionNumber(session),
         client_id: client_id.into(),
+        tie: ClientId::parse(client_id).unwrap().tie(),
         username: Some("dev1@acme".into()),
         credential: None,
         tenant: None,

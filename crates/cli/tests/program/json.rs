@@ -169,6 +169,7 @@ fn everything_else_has_its_keys() {
             "argon2": "m=8,t=1,p=1",
             "client_id_hold": "30d",
             "keep_refusals": "90d",
+            "client_id_limit": 1000,
             "lockout": "failures=5,step=5m,longest=30m"
         })
     );
@@ -178,6 +179,7 @@ fn everything_else_has_its_keys() {
             "argon2": "m=16,t=1,p=1",
             "client_id_hold": "36h",
             "keep_refusals": "90d",
+            "client_id_limit": 1000,
             "lockout": "failures=3,step=90s,longest=1h"
         })
     );

@@ -83,7 +83,7 @@ fn judge(
         tenant: Some(&token.tenant),
     };
     let session = match client_ids::own(&claimant, request, at, directory)? {
-        Ok(session) => session,
+        Ok(owned) => owned.change,
         Err(reason) => return refuse(reason),
     };
     let record = LoginRecord {

@@ -20,6 +20,15 @@ pub(super) struct Claimant<'a> {
     pub(super) tenant: Option<&'a TenantId>,
 }
 
+/// A client id that its claimant may have.
+pub(super) struct Owned {
+    /// What becomes of the session that is stored under it.
+    pub(super) change: SessionChange,
+    /// The tenant that a client that proved nothing worked in, if it comes back
+    /// for what it left there.
+    pub(super) resumes_in: Option<TenantId>,
+}
+
 /// Client-id ownership: whether the claimant may have this client id, and what
 /// becomes of the session that is stored under it.
 pub(super) fn own(
@@ -27,7 +36,7 @@ pub(super) fn own(
     request: &Request,
     at: &Circumstances<'_>,
     directory: &mut dyn Directory,
-) -> Result<Result<SessionChange, Reason>, StoreError> {
+) -> Result<Result<Owned, Reason>, StoreError> {
     let hold = Hold {
         live_holders: at.live_holders,
         client_id_hold: at.client_id_hold,
@@ -38,7 +47,20 @@ pub(super) fn own(
     if found.is_ok() && is_reserved(at.reservation, &request.client_id, directory)? {
         return Ok(Err(Reason::ClientIdOwned));
     }
-    Ok(found.map(|stored| session_change(stored.as_ref(), claimant, request.session)))
+    Ok(found.map(|stored| {
+        let left = stored.as_ref().filter(|stored| {
+            !starts_clean && stored.is_stored && stored.holder == Holder::Unauthenticated
+        });
+        let resumes_in = left
+            .filter(|_| claimant.credential.is_none())
+            .and_then(|stored| stored.tenant.clone());
+        let is_made_up = request.client_id.is_made_up();
+        let change = match &stored {
+            None if is_made_up => SessionChange::Kept,
+            stored => session_change(stored.as_ref(), claimant, request.session),
+        };
+        Owned { change, resumes_in }
+    }))
 }
 
 /// Says whether the host keeps a client id, which the claimant might have
@@ -115,7 +137,12 @@ fn look(
         return Ok(Err(Reason::ClientIdOwned));
     }
     let claim = stored.as_ref().map_or(Claim::Free, |stored| {
-        stored.claim(claimant.credential, hold.client_id_hold, hold.now)
+        stored.claim(
+            claimant.credential,
+            claimant.tenant,
+            hold.client_id_hold,
+            hold.now,
+        )
     });
     Ok(match claim {
         Claim::Held => Err(Reason::ClientIdOwned),
@@ -175,7 +202,9 @@ pub fn owner_of_client_id(
             let since = stored.as_ref().filter(|_| stored_for == Some(id));
             return Ok(Some(ClientIdOwner::Credential {
                 name: credential.name.clone(),
-                since: since.map(|stored| stored.last_used_at),
+                since: since
+                    .map(|stored| stored.first_used_at)
+                    .filter(|at| at.as_millis() > 0),
             }));
         }
     }
@@ -211,7 +240,7 @@ fn keeps_prefixes(
 }
 
 fn session_change(
-    stored: Option<&StoredSession>,
+    recorded: Option<&StoredSession>,
     claimant: &Claimant<'_>,
     session: SessionUse,
 ) -> SessionChange {
@@ -224,12 +253,25 @@ fn session_change(
             session.is_stored && !session.starts_clean,
         ),
     };
-    match stored {
-        Some(_) if !is_stored => SessionChange::Dropped,
-        None if !is_stored => SessionChange::Kept,
-        Some(stored) if stored.holder == holder && stored.tenant.as_ref() == claimant.tenant => {
+    let Some(recorded) = recorded else {
+        return if is_stored {
+            SessionChange::Taken
+        } else {
             SessionChange::Kept
-        }
-        Some(_) | None => SessionChange::Taken,
+        };
+    };
+    let is_own = recorded.holder == holder
+        && (recorded.tenant.as_ref() == claimant.tenant || claimant.credential.is_none());
+    match (recorded.is_stored, is_stored) {
+        (true, true) if is_own => SessionChange::Kept,
+        (false, true) if is_own => SessionChange::Stored,
+        (_, true) => SessionChange::Taken,
+        (true, false) => SessionChange::Dropped,
+        // Nothing is stored, and who used it is not a client's to say that
+        // proved nothing.
+        (false, false) if claimant.credential.is_none() => SessionChange::Kept,
+        // Its use is written down where that makes nobody wait.
+        (false, false) if recorded.tenant.as_ref() == claimant.tenant => SessionChange::Kept,
+        (false, false) => SessionChange::Dropped,
     }
 }

@@ -194,11 +194,13 @@ impl LoginRecord {
 /// What becomes of the record of a stored session.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum SessionChange {
-    /// There is no stored session any more.
+    /// There is no stored session any more; the id is in use all the same.
     Dropped,
     /// It stays as it is.
     #[default]
     Kept,
+    /// There is one again, of whose login this is; nobody else had the id.
+    Stored,
     /// It is whose login this is, from now on.
     Taken,
 }

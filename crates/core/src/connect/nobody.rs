@@ -83,16 +83,41 @@ fn admit_unauthenticated(
         credential: None,
         tenant,
     };
-    Ok(match client_ids::own(&claimant, request, at, directory)? {
-        Ok(session) => Decision::Admit(Admission {
-            identity: Identity::Unauthenticated {
-                tenant: tenant.cloned(),
-            },
-            record: LoginRecord {
-                session,
-                ..LoginRecord::default()
-            },
-        }),
-        Err(reason) => Decision::Refuse(reason),
-    })
+    let owned = match client_ids::own(&claimant, request, at, directory)? {
+        Ok(owned) => owned,
+        Err(reason) => return Ok(Decision::Refuse(reason)),
+    };
+    let tenant = match (tenant, owned.resumes_in) {
+        (Some(tenant), _) => Some(tenant.clone()),
+        (None, Some(left)) => open(left, request, directory)?,
+        (None, None) => None,
+    };
+    Ok(Decision::Admit(Admission {
+        identity: Identity::Unauthenticated { tenant },
+        record: LoginRecord {
+            session: owned.change,
+            ..LoginRecord::default()
+        },
+    }))
+}
+
+/// The tenant that a client left a session in, if it is open to it still.
+fn open(
+    left: TenantId,
+    request: &Request,
+    directory: &mut dyn Directory,
+) -> Result<Option<TenantId>, StoreError> {
+    let Some(tenant) = directory.tenant(&left)? else {
+        return Ok(None);
+    };
+    let is_admitted = if request.name.is_some() {
+        tenant.authentication.admits_wrong_login()
+    } else {
+        tenant.authentication.admits_anonymous()
+    };
+    let keeps_prefix = tenant
+        .client_id_prefix
+        .as_ref()
+        .is_none_or(|prefix| request.client_id.as_str().starts_with(prefix.as_str()));
+    Ok((is_admitted && keeps_prefix).then_some(left))
 }

@@ -79,7 +79,7 @@ pub(super) fn decide(
         tenant: Some(&grant.tenant),
     };
     let session = match client_ids::own(&claimant, request, at, directory)? {
-        Ok(session) => session,
+        Ok(owned) => owned.change,
         Err(reason) => return Ok(Decision::Refuse(reason)),
     };
     let mut login = UserLogin::default();

@@ -10,7 +10,7 @@ use crate::lifecycle::State;
 use crate::lockout::Lockout;
 use crate::name::{GroupPath, LoginName, TenantId};
 use crate::ownership::StoredSession;
-use crate::presence::Presence;
+use crate::presence::{Presence, SessionNumber};
 use crate::role::{Role, RoleName};
 use crate::scheme::{Scheme, SchemeName, Schemes};
 use crate::seal::SealKey;
@@ -461,14 +461,34 @@ pub trait AdminTransaction {
     /// As [`AdminTransaction::settings`].
     fn presence(&mut self, tenant: Option<&TenantId>) -> Result<Vec<BrokerPresence>, StoreError>;
 
-    /// How many are connected.
+    /// Who is connected with this client id.
+    ///
+    /// # Errors
+    ///
+    /// As [`AdminTransaction::settings`].
+    fn presence_with(&mut self, client_id: &ClientIdTie)
+    -> Result<Vec<BrokerPresence>, StoreError>;
+
+    /// This session of this broker, if it is connected.
+    ///
+    /// # Errors
+    ///
+    /// As [`AdminTransaction::settings`].
+    fn presence_of(
+        &mut self,
+        broker: &str,
+        session: SessionNumber,
+    ) -> Result<Option<BrokerPresence>, StoreError>;
+
+    /// How many are connected to brokers that are alive.
     ///
     /// # Errors
     ///
     /// As [`AdminTransaction::settings`].
     fn count_presence(&mut self, tenant: Option<&TenantId>) -> Result<u64, StoreError>;
 
-    /// Asks the brokers to end sessions.
+    /// Asks the brokers to end sessions. `entry` is what the audit says once
+    /// one of them did.
     ///
     /// # Errors
     ///
@@ -476,8 +496,15 @@ pub trait AdminTransaction {
     fn request_kick(
         &mut self,
         target: &KickTarget,
-        now: Timestamp,
+        entry: &AuditEntry,
     ) -> Result<KickRequestId, StoreError>;
+
+    /// Takes back a request that no broker answered; says whether none did.
+    ///
+    /// # Errors
+    ///
+    /// As [`AdminTransaction::settings`].
+    fn withdraw_kick(&mut self, id: KickRequestId) -> Result<bool, StoreError>;
 
     /// Says whether a broker ended a session that was asked for.
     ///
@@ -541,6 +568,8 @@ pub struct AuditQuery {
 pub struct BrokerPresence {
     /// The broker's name.
     pub broker: String,
+    /// Whether that broker is alive, so that it is connected still.
+    pub is_alive: bool,
     /// The session.
     pub presence: Presence,
 }

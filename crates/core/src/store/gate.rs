@@ -311,6 +311,9 @@ pub struct Login<'a> {
 pub enum Recorded {
     /// It is committed.
     Done,
+    /// The credential has as many client ids with stored sessions as it may;
+    /// nothing was written.
+    Full,
     /// The credential changed since it was looked up; nothing was written.
     Outdated,
 }

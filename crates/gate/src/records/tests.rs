@@ -9,7 +9,7 @@ use countersign_core::connect::{LoginRecord, Proof, SessionChange};
 use countersign_core::lifecycle::State;
 use countersign_core::options::Options;
 use countersign_core::ownership::Holder;
-use countersign_core::presence::{Observation, Presence, SessionNumber};
+use countersign_core::presence::{Departure, Observation, Presence, SessionNumber};
 use countersign_core::role::RoleName;
 use countersign_core::rule::{Action, Limits, Pattern, Rule};
 use countersign_core::secret::{Argon2Params, PasswordHash, Secret, SecretId};
@@ -129,6 +129,8 @@ impl Rig {
             records: &mut self.gate.records,
             policy: &self.gate.policy,
             standing,
+            lately: &self.gate.lately,
+            now: NOW,
         };
         ask(&mut known).unwrap()
     }
@@ -380,6 +382,7 @@ impl Rig {
         let came = Observation::Connected(Presence {
             session: number,
             client_id: id.into(),
+            tie: client_id(id).tie(),
             username: None,
             credential: None,
             tenant: None,
@@ -394,7 +397,13 @@ impl Rig {
             observations: vec![
                 came,
                 Observation::Joined(number, tenant),
-                Observation::Disconnected(number, later),
+                Observation::Disconnected(Departure {
+                    session: number,
+                    tie: client_id(id).tie(),
+                    credential: None,
+                    at: later,
+                    is_kept: None,
+                }),
             ],
             ..Batch::default()
         };

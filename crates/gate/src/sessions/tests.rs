@@ -24,6 +24,7 @@ fn session(number: i64, client_id: u8, credential: Option<u8>, stored: bool) -> 
             None => Principal::Unauthenticated,
         },
         tenant: None,
+        began: Timestamp::from_millis(0),
         rights: Arc::new(Rights::none()),
         stored,
         delays_will: false,

@@ -178,6 +178,7 @@ pub fn settings_read_back_as_they_were_written(mut store: impl GateStore + Admin
         argon2,
         client_id_hold: Duration::from_millis(1_500),
         keep_refusals: Duration::from_millis(2_500),
+        client_id_limit: 7,
         lockout: LockoutPolicy::parse("failures=3,step=1s,longest=90s").unwrap(),
     };
     assert_ne!(store.settings().unwrap(), settings);

@@ -2,13 +2,13 @@
 
 use countersign_core::audit::Outcome;
 use countersign_core::credential::CredentialId;
-use countersign_core::presence::{Observation, Presence, SessionNumber};
+use countersign_core::presence::{Departure, Observation, Presence, SessionNumber};
 use countersign_core::reason::Reason;
 use countersign_core::store::{
     AdminStore, AdminTransaction, Batch, GateStore, Intent, Refusal, StoreErrorKind,
 };
 
-use super::{acts, add, at, audit, credential, entry, found, look, tenant_id};
+use super::{acts, add, at, audit, client_id, credential, entry, found, look, tenant_id};
 
 /// Who is connected reads back, and ends with the broker's next start.
 pub fn presence_is_who_is_connected_and_cleared_broker_by_broker(
@@ -24,6 +24,7 @@ pub fn presence_is_who_is_connected_and_cleared_broker_by_broker(
         authenticated: true,
         ..anonymous(1, "c1")
     };
+    let _alive = ["b1", "b2"].map(|broker| store.claim_broker(broker).unwrap());
     observe(
         &mut store,
         "b1",
@@ -31,7 +32,13 @@ pub fn presence_is_who_is_connected_and_cleared_broker_by_broker(
             Observation::Connected(full.clone()),
             Observation::Connected(anonymous(2, "c2")),
             Observation::Connected(anonymous(3, "c3")),
-            Observation::Disconnected(SessionNumber(2), at(2)),
+            Observation::Disconnected(Departure {
+                session: SessionNumber(2),
+                tie: client_id("c2").tie(),
+                credential: None,
+                at: at(2),
+                is_kept: None,
+            }),
             Observation::Joined(SessionNumber(3), tenant_id("other")),
         ],
     );
@@ -204,6 +211,7 @@ pub fn a_batch_that_found_the_lock_taken_can_be_written_again(
     mut store: impl GateStore + AdminStore,
 ) {
     let (id, _) = add(&mut store, &credential("dev1@acme"), 1);
+    let _alive = store.claim_broker("b1").unwrap();
     let mut other = store.reopen().unwrap();
     let mut observations: Vec<_> = (0..600)
         .map(|number| Observation::Connected(anonymous(number, &format!("c{number}"))))
@@ -245,6 +253,7 @@ pub(crate) fn anonymous(session: i64, client_id: &str) -> Presence {
     Presence {
         session: SessionNumber(session),
         client_id: client_id.into(),
+        tie: super::client_id(client_id).tie(),
         username: None,
         credential: None,
         tenant: None,

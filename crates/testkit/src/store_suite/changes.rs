@@ -9,7 +9,7 @@ use countersign_core::store::{
     AdminStore, AdminTransaction, Batch, GateStore, Intent, KickTarget, StoreErrorKind,
 };
 
-use super::{at, commit, entry, login_name, look, tenant, tenant_id};
+use super::{at, audit, commit, entry, login_name, look, tenant, tenant_id};
 
 /// A follower hears of everything, once, in the order it was committed.
 pub fn changes_reach_a_second_connection_in_order(mut store: impl GateStore + AdminStore) {
@@ -110,11 +110,13 @@ pub fn a_kick_is_asked_for_once_and_answered_once(mut store: impl GateStore + Ad
     for target in [KickTarget::ClientId("c".into()), session] {
         let start = gate.last_change().unwrap();
         let mut transaction = store.begin(Intent::Write).unwrap();
-        let id = transaction.request_kick(&target, at(5)).unwrap();
+        let asked = entry(5, "client.kick", "c");
+        let id = transaction.request_kick(&target, &asked).unwrap();
         let change = Change::KickRequested(id);
         transaction
-            .commit(&[entry(5, "kick", "c")], std::slice::from_ref(&change))
+            .commit(&[], std::slice::from_ref(&change))
             .unwrap();
+        let before = audit(&mut store).len();
         assert_eq!(gate.changes_after(start, 9).unwrap()[0].1, change);
         assert_eq!(gate.kick_request(id).unwrap(), Some(target));
         assert!(!look(&mut store, |transaction| transaction.is_kick_answered(id)));
@@ -122,7 +124,13 @@ pub fn a_kick_is_asked_for_once_and_answered_once(mut store: impl GateStore + Ad
             kicked: vec![id],
             ..Batch::default()
         };
-        gate.write_batch("b1", &batch).unwrap();
+        for _ in 0..2 {
+            gate.write_batch("b1", &batch).unwrap();
+        }
+        // Only now it is done.
+        let rows = audit(&mut store);
+        assert_eq!((rows.len(), rows.last()), (before + 1, Some(&asked)));
+        assert!(!commit(&mut store, &[], |transaction| transaction.withdraw_kick(id)));
         assert_eq!(gate.kick_request(id).unwrap(), None);
         assert!(look(&mut store, |transaction| transaction.is_kick_answered(id)));
     }

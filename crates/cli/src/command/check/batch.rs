@@ -78,7 +78,8 @@ fn answer(
             password: None,
             listener: question.listener,
         })?;
-        serde_json::to_writer(answers, &ConnectAnswerView::of(verdict))?;
+        let owner = asker.owner_behind(verdict, client_id, username)?;
+        serde_json::to_writer(answers, &ConnectAnswerView::of(verdict, owner.as_ref()))?;
         return Ok(Ok(()));
     }
     let Some(topic) = question.topic.as_deref() else {

@@ -1,0 +1,168 @@
+//! Uses of client ids that ended a moment ago, until they are surely written
+//! down where everybody looks.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use countersign_core::client_id::ClientIdTie;
+use countersign_core::credential::CredentialId;
+use countersign_core::name::TenantId;
+use countersign_core::ownership::{Holder, Holding, StoredSession};
+use countersign_core::time::Timestamp;
+
+/// What ended a moment ago.
+#[derive(Debug, Default)]
+pub(crate) struct Lately {
+    ended: HashMap<ClientIdTie, Ended>,
+    /// In the order in which they are forgotten; perhaps with some that were in
+    /// use again.
+    order: VecDeque<(Timestamp, ClientIdTie)>,
+}
+
+/// The end of a use of a client id.
+#[derive(Clone, Debug)]
+pub(crate) struct Ended {
+    /// The principal; none for one that proved nothing.
+    pub(crate) credential: Option<CredentialId>,
+    pub(crate) tenant: Option<TenantId>,
+    pub(crate) began: Timestamp,
+    pub(crate) at: Timestamp,
+    /// Whether the host may keep a session.
+    pub(crate) is_stored: bool,
+}
+
+impl Lately {
+    /// Takes note of an end. Those for which there is no room are not held.
+    pub(crate) fn add(&mut self, tie: ClientIdTie, ended: Ended) {
+        self.forget(ended.at);
+        if self.order.len() < MOST {
+            self.order.push_back((ended.at, tie));
+            self.ended.insert(tie, ended);
+        }
+    }
+
+    /// Adds what ended a moment ago to what a store says about a client id.
+    pub(crate) fn add_to(&self, holding: &mut Holding, tie: &ClientIdTie, now: Timestamp) {
+        let Some(ended) = self.ended.get(tie).filter(|ended| !is_over(ended.at, now)) else {
+            return;
+        };
+        let holder = ended
+            .credential
+            .map_or(Holder::Unauthenticated, Holder::Credential);
+        match &mut holding.stored_session {
+            Some(stored) if stored.holder == holder => {
+                stored.last_used_at = stored.last_used_at.max(ended.at);
+                stored.is_stored = ended.is_stored;
+                if ended.credential.is_none() {
+                    stored.tenant.clone_from(&ended.tenant);
+                }
+            }
+            // It is another's by now.
+            Some(_) => {}
+            None => {
+                holding.stored_session = Some(StoredSession {
+                    holder,
+                    username: None,
+                    tenant: ended.tenant.clone(),
+                    first_used_at: ended.began,
+                    last_used_at: ended.at,
+                    is_stored: ended.is_stored,
+                })
+                .filter(|stored| stored.is_stored || ended.credential.is_some());
+            }
+        }
+    }
+
+    fn forget(&mut self, now: Timestamp) {
+        while let Some((at, tie)) = self
+            .order
+            .front()
+            .copied()
+            .filter(|(at, _)| is_over(*at, now))
+        {
+            self.order.pop_front();
+            if self.ended.get(&tie).is_some_and(|ended| ended.at == at) {
+                self.ended.remove(&tie);
+            }
+        }
+    }
+}
+
+/// Says whether what ended then is written down by now, or the clock was set.
+fn is_over(at: Timestamp, now: Timestamp) -> bool {
+    now < at || now.since(at) >= LATELY
+}
+
+/// The writer takes a second at most, where the store can be written.
+const LATELY: Duration = Duration::from_secs(10);
+const MOST: usize = 16_384;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+    fn ended(credential: Option<i64>, is_stored: bool) -> Ended {
+        Ended {
+            credential: credential.map(CredentialId),
+            tenant: Some(TenantId::parse("acme").unwrap()),
+            began: NOW.minus(Duration::from_secs(5)),
+            at: NOW,
+            is_stored,
+        }
+    }
+
+    fn tie(number: u32) -> ClientIdTie {
+        let mut hash = [0; 32];
+        hash[..4].copy_from_slice(&number.to_le_bytes());
+        ClientIdTie(hash)
+    }
+
+    fn holding(lately: &Lately, tie: &ClientIdTie, now: Timestamp) -> Option<StoredSession> {
+        let mut holding = Holding::default();
+        lately.add_to(&mut holding, tie, now);
+        holding.stored_session
+    }
+
+    #[test]
+    fn what_ended_a_moment_ago_is_known_before_it_is_written_and_for_a_moment() {
+        let mut lately = Lately::default();
+        assert_eq!(holding(&lately, &tie(1), NOW), None);
+        lately.add(tie(1), ended(Some(7), false));
+        let found = holding(&lately, &tie(1), NOW).unwrap();
+        assert_eq!(found.holder, Holder::Credential(CredentialId(7)));
+        assert_eq!(holding(&lately, &tie(2), NOW), None);
+        assert_eq!(holding(&lately, &tie(1), NOW.plus(LATELY)), None);
+        // A clock that was set back says nothing about what is to come.
+        assert_eq!(holding(&lately, &tie(1), NOW.minus(LATELY)), None);
+    }
+
+    #[test]
+    fn a_client_that_proved_nothing_holds_nothing_unless_a_session_is_stored() {
+        let mut lately = Lately::default();
+        lately.add(tie(1), ended(None, false));
+        lately.add(tie(2), ended(None, true));
+        assert_eq!(holding(&lately, &tie(1), NOW), None);
+        let found = holding(&lately, &tie(2), NOW).unwrap();
+        assert_eq!(found.tenant.unwrap().as_str(), "acme");
+    }
+
+    #[test]
+    fn there_is_an_end_of_what_is_remembered() {
+        let mut lately = Lately::default();
+        for number in 0..20_000 {
+            lately.add(tie(number), ended(Some(7), false));
+        }
+        assert_eq!((lately.ended.len(), lately.order.len()), (MOST, MOST));
+        let later = NOW.plus(LATELY);
+        lately.add(
+            tie(0),
+            Ended {
+                at: later,
+                ..ended(Some(7), false)
+            },
+        );
+        assert_eq!((lately.ended.len(), lately.order.len()), (1, 1));
+    }
+}
