@@ -107,7 +107,10 @@ fn connect(gate: &mut Gate<SqliteStore>, index: usize) {
     facts.password = Some(secret.expose());
     facts.address = Some("192.0.2.1");
     let outcome = gate.connect(&facts);
-    assert!(matches!(outcome, ConnectOutcome::Admitted { .. }));
+    assert!(
+        matches!(outcome, ConnectOutcome::Admitted { .. }),
+        "{outcome:?}"
+    );
 }
 
 /// The memory that is held once what was noted down is written.

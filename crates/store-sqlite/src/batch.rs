@@ -234,4 +234,4 @@ const ROWS_A_MINUTE: usize = 1_000;
 const CLIENT_IDS_OF_ONE: i64 = 16;
 
 /// Observations a transaction: what a client id takes, times these, is a moment.
-const CHUNK: usize = 64;
+const CHUNK: usize = 32;

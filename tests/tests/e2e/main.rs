@@ -10,6 +10,7 @@ mod enhanced;
 mod host;
 mod impact;
 mod kaa;
+mod living;
 mod matcher;
 mod neighbours;
 mod ownership;
