@@ -98,3 +98,20 @@ on_every_broker! {
         wait_until("it is said of one that was deleted", || says(2));
     }
 }
+
+on_every_broker! {
+    fn a_client_without_a_login_that_comes_back_gets_what_was_queued_and_what_comes(version) {
+        let site = Site::start(version);
+        site.tenant("open", &["--authentication", "optional"]);
+        let mut sender = site.credential("dev1", "open").connect("sender").accepted(site.port());
+        let away = || Connect::v311("c1").stored();
+        let mut client = away().accepted(site.port());
+        assert_eq!(client.subscribe(&[("open/#", 1)]).unwrap(), [1]);
+        client.disconnect().unwrap();
+        sender.publish("open/queued", b"x", 1, false).unwrap();
+        let mut client = away().accepted(site.port());
+        assert_eq!(client.receive(PATIENCE).unwrap().topic, "open/queued");
+        sender.publish("open/live", b"x", 1, false).unwrap();
+        assert_eq!(client.receive(PATIENCE).unwrap().topic, "open/live");
+    }
+}
