@@ -22,6 +22,7 @@ mod files;
 mod listeners;
 mod settings;
 mod store;
+mod version;
 
 #[derive(Args, Debug)]
 pub(crate) struct Doctor {

@@ -10,6 +10,7 @@ use countersign_core::options::{OptionError, Options};
 
 use super::access::{Visitor, Want};
 use super::store::Content;
+use super::version::{self, Version};
 use super::{Problem, Report, beside, listeners, settings};
 use crate::account::Account;
 
@@ -41,7 +42,9 @@ pub(super) fn check(
     );
     let options = options_of(first).ok();
     report.note("loaded-once", is_loaded_once(config, &ours));
-    listeners::check(report, config, options.as_ref());
+    let installed = Version::installed();
+    version::check(report, config, options.as_ref(), installed);
+    listeners::check(report, config, options.as_ref(), installed);
     beside::check(report, config);
     settings::check(report, config, options.as_ref(), content);
 }

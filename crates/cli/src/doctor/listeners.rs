@@ -3,13 +3,19 @@
 use countersign_config::{BrokerConfig, Listener, Opened, is_on};
 use countersign_core::options::Options;
 
+use super::version::Version;
 use super::{Problem, Report};
 
-pub(super) fn check(report: &mut Report, config: &BrokerConfig, options: Option<&Options>) {
+pub(super) fn check(
+    report: &mut Report,
+    config: &BrokerConfig,
+    options: Option<&Options>,
+    installed: Option<Version>,
+) {
     report.note_all("ports", taken_ports(config));
     report.note_all("default-listener", opened_besides(config));
     report.note_all("listeners", unguarded(config));
-    report.note("per-listener", ticks(config));
+    report.note("per-listener", ticks(config, installed));
     report.note_all("http-api", http(config));
     report.note_all("certificates", names_from_certificates(config));
     if let Some(options) = options {
@@ -104,11 +110,12 @@ fn unguarded(config: &BrokerConfig) -> Vec<Problem> {
     problems.collect()
 }
 
-fn ticks(config: &BrokerConfig) -> Result<(), Problem> {
+fn ticks(config: &BrokerConfig, installed: Option<Version>) -> Result<(), Problem> {
     let Some(setting) = &config.per_listener_settings else {
         return Ok(());
     };
-    if !setting.value || config.only_2_1.is_some() {
+    let is_new = installed.is_some_and(|installed| installed >= Version::TICKS);
+    if !setting.value || config.only_2_1.is_some() || is_new {
         return Ok(());
     }
     Err(Problem::new(

@@ -1,0 +1,90 @@
+//! The Mosquitto that is installed here. A configuration may be another one's,
+//! so what this tells is never more than a warning.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use countersign_config::BrokerConfig;
+use countersign_core::options::Options;
+
+use super::{Problem, Report};
+
+/// A version of Mosquitto, as it says it itself.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Version(u16, u16, u16);
+
+impl Version {
+    /// The first that ends sessions where `per_listener_settings` is true.
+    pub(super) const TICKS: Self = Self(2, 0, 21);
+    /// The first that tells a plugin the port, and knows `plugin_use`.
+    const TELLS_PORTS: Self = Self(2, 1, 0);
+
+    /// What is installed, if anything is.
+    pub(super) fn installed() -> Option<Self> {
+        let program = PROGRAMS
+            .iter()
+            .find(|program| Path::new(program).exists())?;
+        let mut help = Command::new(program);
+        help.arg("-h").stdin(Stdio::null()).stderr(Stdio::null());
+        Self::parse(&String::from_utf8_lossy(&help.output().ok()?.stdout))
+    }
+
+    /// Reads `mosquitto version 2.0.11`, the first line of its help.
+    fn parse(help: &str) -> Option<Self> {
+        let (_, version) = help.lines().next()?.split_once("version ")?;
+        let mut numbers = version.split('.').map(|number| number.trim().parse().ok());
+        Some(Self(numbers.next()??, numbers.next()??, numbers.next()??))
+    }
+}
+
+pub(super) fn check(
+    report: &mut Report,
+    config: &BrokerConfig,
+    options: Option<&Options>,
+    installed: Option<Version>,
+) {
+    report.note("version", knows(config, options, installed));
+}
+
+fn knows(
+    config: &BrokerConfig,
+    options: Option<&Options>,
+    installed: Option<Version>,
+) -> Result<(), Problem> {
+    let Some(installed) = installed.filter(|installed| *installed < Version::TELLS_PORTS) else {
+        return Ok(());
+    };
+    let what = match &config.only_2_1 {
+        Some(at) => format!("what stands at {at}"),
+        None if options.is_some_and(Options::needs_ports) => {
+            "`plugin_opt_listener_PORT` and `plugin_opt_tls_listeners`".into()
+        }
+        None => return Ok(()),
+    };
+    let Version(major, minor, patch) = installed;
+    Err(Problem::warning(
+        format!(
+            "the Mosquitto installed here is {major}.{minor}.{patch}; it does not start with {what}"
+        ),
+        "use Mosquitto 2.1 or newer, or leave it away",
+    ))
+}
+
+const PROGRAMS: &[&str] = &["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_read_from_the_first_line_of_help() {
+        for (help, version) in [
+            ("mosquitto version 2.0.11\n\nmore", Some(Version(2, 0, 11))),
+            ("mosquitto version 2.1.2", Some(Version(2, 1, 2))),
+            ("mosquitto version 2.1", None),
+            ("", None),
+        ] {
+            assert_eq!(Version::parse(help), version, "{help}");
+        }
+    }
+}
