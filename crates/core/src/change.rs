@@ -8,7 +8,7 @@ use crate::name::TenantId;
 pub struct ChangeSeq(pub i64);
 
 /// What changed. Where the log can't say, everything may have.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum Change {
     /// A credential was made, changed or deleted.
     Credential(CredentialId),

@@ -112,6 +112,11 @@ impl<T> Mailbox<T> {
         }
     }
 
+    /// How much is in it.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
     /// Takes all that is in it, once the bell was answered.
     pub(crate) fn take(&self) -> VecDeque<T> {
         core::mem::take(&mut *self.lock())

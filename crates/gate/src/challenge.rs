@@ -267,7 +267,7 @@ impl<S: GateStore> Gate<S> {
     /// Has a live session ended, and keeps it waiting until then.
     fn end_unruly(&mut self, handle: Handle) -> ConnectOutcome {
         if let Some(session) = self.sessions.get(handle) {
-            self.crowd.unruly.push((handle, session.number));
+            self.crowd.unruly.insert((handle, session.number));
             (self.setting.wake)();
         }
         ConnectOutcome::Challenge { data: b"" }

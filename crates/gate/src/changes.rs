@@ -45,7 +45,7 @@ impl<S: GateStore> Gate<S> {
         };
         for news in news {
             match news {
-                News::Changed(change) => self.backlog.push_back(change),
+                News::Changed(change) => self.backlog.push(change),
                 News::Lost(error) => {
                     // Lets go of files that are no more.
                     let _there = self.store.standing();
@@ -80,7 +80,7 @@ impl<S: GateStore> Gate<S> {
         }
         let mut lookups = 0_usize;
         while lookups < MOST_LOOKUPS
-            && let Some(change) = self.backlog.pop_front()
+            && let Some(change) = self.backlog.pop()
         {
             match self.follow(&change, now, &mut directives) {
                 Ok(looked_up) => {
@@ -96,7 +96,7 @@ impl<S: GateStore> Gate<S> {
                     });
                 }
                 Err(error) => {
-                    self.backlog.push_front(change);
+                    self.backlog.put_back(change);
                     self.end_overdue(&mut directives);
                     if self.complain(now) {
                         directives.push(Directive::Log {

@@ -144,7 +144,7 @@ impl<S: GateStore> Gate<S> {
         let count = parsed.as_ref().map_or(1, Vec::len);
         let number = session.number;
         let asked = &mut session.extras_mut().asked;
-        if asked.open >= MOST_UNANSWERED {
+        if asked.open >= MOST_UNANSWERED || self.crowd.desk.open.len() >= MOST_OPEN {
             return;
         }
         let is_admitted = asked.admits(count, now);
@@ -249,3 +249,5 @@ impl<S: GateStore> Gate<S> {
 
 /// Whoever reads no answers gets none beyond so many.
 const MOST_UNANSWERED: usize = 64;
+/// And so many of all sessions together, of 64 KiB at most.
+const MOST_OPEN: usize = 1_024;

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use countersign_core::backoff::Origin;
-use countersign_core::connect::{Admission, Circumstances, Decision, Proof, Request, decide};
+use countersign_core::connect::{
+    Admission, Circumstances, Decision, Identity, Proof, Request, decide,
+};
 use countersign_core::options::Chain;
 use countersign_core::reason::Reason;
 use countersign_core::secret::Verifier;
@@ -59,25 +61,28 @@ impl<S: GateStore> Gate<S> {
             };
             let decision = decide(request, &at, &mut directory, &mut comparison)?;
             let question = comparison.question();
-            let admission = match (decision, question) {
-                (Decision::Admit(admission), _) => admission,
-                // Nobody hears of a refusal before it has cost what it must.
-                (Decision::Refuse(_) | Decision::Fail(_) | Decision::Wait, Some(question)) => {
-                    return Ok(Decided::Asks(question));
+            // Nobody hears of a refusal before it has cost what it must.
+            let refused = |reason| match question {
+                Some(question) => Decided::Asks(question),
+                None => Decided::Refused(reason),
+            };
+            let admission = match decision {
+                Decision::Admit(admission) => self.counted(admission),
+                Decision::Refuse(reason) => return Ok(refused(reason)),
+                Decision::Fail(failure) => {
+                    return match refused(failure.reason) {
+                        Decided::Refused(_) => self
+                            .fail(&failure, place.address, now)
+                            .map(Decided::Refused),
+                        asks => Ok(asks),
+                    };
                 }
-                (Decision::Refuse(reason), None) => return Ok(Decided::Refused(reason)),
-                (Decision::Fail(failure), None) => {
-                    let address = place.address;
-                    return Ok(Decided::Refused(self.fail(&failure, address, now)?));
-                }
-                (Decision::Challenge, _) => return Ok(Decided::Challenged),
-                (Decision::Register(registration), _) => {
-                    match self.register(&registration, now)? {
-                        Ok(()) => continue,
-                        Err(reason) => return Ok(Decided::Refused(reason)),
-                    }
-                }
-                (Decision::Wait, None) => return Ok(Decided::Refused(Reason::OverBudget)),
+                Decision::Challenge => return Ok(Decided::Challenged),
+                Decision::Register(registration) => match self.register(&registration, now)? {
+                    Ok(()) => continue,
+                    Err(reason) => return Ok(Decided::Refused(reason)),
+                },
+                Decision::Wait => return Ok(refused(Reason::OverBudget)),
             };
             // All that can fail comes before what is committed.
             let prospect = self.prospect_of(&admission.identity, &request.client_id)?;
@@ -88,11 +93,20 @@ impl<S: GateStore> Gate<S> {
                     }
                     return Ok(Decided::Admitted(admission, prospect));
                 }
-                Recorded::Full => return Ok(Decided::Refused(Reason::ClientIdLimit)),
+                Recorded::Full => return Ok(refused(Reason::ClientIdLimit)),
                 Recorded::Outdated => {}
             }
         }
         Ok(Decided::Refused(Reason::StoreBusy))
+    }
+
+    /// What is let in, where it is a person with what has to be written down while
+    /// failures can't be: else whoever guesses would have no end of tries.
+    fn counted(&self, mut admission: Admission) -> Admission {
+        if self.crowd.is_uncounted && matches!(admission.identity, Identity::User { .. }) {
+            admission.record.user.get_or_insert_default();
+        }
+        admission
     }
 
     /// Remembers the password that let somebody in, and has it hashed anew if it
@@ -192,7 +206,11 @@ impl<S: GateStore> Gate<S> {
             // Whatever comes of it, it is not what was looked up any more.
             self.records.forget(credential.id);
         }
-        self.store.record_login(&login, now)
+        let recorded = self.store.record_login(&login, now)?;
+        if admission.record.user.is_some() {
+            self.crowd.is_uncounted = false;
+        }
+        Ok(recorded)
     }
 }
 

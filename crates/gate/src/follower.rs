@@ -119,7 +119,7 @@ impl<S: GateStore> Follow<S> {
                     if self.lost.take().is_some() {
                         self.news.put([News::Found]);
                     }
-                    self.news.put(changes.into_iter().map(News::Changed));
+                    self.tell(changes);
                     self.say_heads();
                 }
                 Err(error) => {
@@ -144,6 +144,19 @@ impl<S: GateStore> Follow<S> {
             .is_some_and(|before| before != mark)
         {
             self.news.put([News::KeyFile]);
+        }
+    }
+
+    /// Puts changes into the mailbox. Where the host took none of them for so long
+    /// that it is full, everything may have changed.
+    fn tell(&self, changes: Vec<Change>) {
+        if self.news.len().saturating_add(changes.len()) > MOST_NEWS {
+            let kept = self.news.take().into_iter();
+            let kept = kept.filter(|news| !matches!(news, News::Changed(_)));
+            self.news
+                .put(kept.chain([News::Changed(Change::Everything)]));
+        } else {
+            self.news.put(changes.into_iter().map(News::Changed));
         }
     }
 
@@ -185,6 +198,9 @@ impl<S: GateStore> Follow<S> {
                 self.last = seq;
                 changes.push(change);
             }
+            if changes.len() > MOST_NEWS {
+                changes = vec![Change::Everything];
+            }
             if is_last {
                 break;
             }
@@ -198,3 +214,5 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// A clock of the machine's own, which nobody can set back.
 const HEADS_EVERY: Duration = Duration::from_secs(3_600);
 const PART: usize = 1_000;
+/// So many changes wait for the host; beyond that it judges everything again.
+const MOST_NEWS: usize = 65_536;

@@ -1,9 +1,7 @@
 //! The gate itself: what a host asks, answered.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
-use countersign_core::change::Change;
 use countersign_core::client_id::ClientId;
 use countersign_core::connect::{Admission, Request, Reservation, SessionUse};
 use countersign_core::credential::Credential;
@@ -16,6 +14,7 @@ use countersign_core::secret::TagKey;
 use countersign_core::store::{AdminStore, GateStore, StoreError};
 use countersign_core::time::Timestamp;
 
+use crate::backlog::Backlog;
 use crate::bell::Bell;
 use crate::command;
 use crate::compare::{Comparer, Learned};
@@ -67,7 +66,7 @@ pub struct Gate<S: GateStore> {
     pub(crate) slow: Slow,
     pub(crate) crowd: Crowd,
     /// Changes not yet worked off, so that no poll takes long.
-    pub(crate) backlog: VecDeque<Change>,
+    pub(crate) backlog: Backlog,
     /// Sessions whose time has come, until it is known whether they go on.
     pub(crate) overdue: Vec<(Handle, SessionNumber)>,
     /// When the store was last said to be unavailable.
@@ -123,7 +122,7 @@ impl<S: GateStore + AdminStore> Gate<S> {
             bell,
             slow,
             crowd,
-            backlog: VecDeque::new(),
+            backlog: Backlog::default(),
             overdue: Vec::new(),
             complained: None,
             named_tenants: NamedTenants::new(),

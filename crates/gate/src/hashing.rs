@@ -4,7 +4,7 @@
 //! given hashes of. What follows from that is decided on the host's thread,
 //! later, when everything may be different.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -156,6 +156,15 @@ impl Pool {
         true
     }
 
+    /// Drops the jobs of logins that nobody waits for any more.
+    pub(crate) fn drop_jobs(&self, tickets: &HashSet<Ticket>) {
+        let is_wanted = |task: &Task| match task {
+            Task::Check(job) => !tickets.contains(&job.ticket),
+            Task::Rehash(_) => true,
+        };
+        self.shared.lock().queue.retain(is_wanted);
+    }
+
     /// See [`Queue::demote`].
     pub(crate) fn demote(&self, origin: Origin) {
         self.shared.lock().queue.demote(origin);
@@ -240,7 +249,7 @@ impl Shared {
                     // A panic is the end of this attempt and of nothing else.
                     let rehashed = catch_unwind(AssertUnwindSafe(|| outdated.rehash()));
                     if let Ok(Some(rehashed)) = rehashed {
-                        inbox.put(Note::Rehashed(rehashed));
+                        inbox.put_if_room(Note::Rehashed(rehashed));
                     }
                 }
             }
@@ -383,6 +392,23 @@ mod tests {
             assert_eq!(params, "m=16,t=1,p=1");
         }
         assert_eq!(pool.shared.lock().rehashes, 0);
+    }
+
+    #[test]
+    fn the_jobs_of_logins_that_nobody_waits_for_are_dropped_with_their_secrets() {
+        let bell = Arc::new(Bell::new(Arc::new(|| ())));
+        let pool = Pool::start(0, &bell, &Arc::default()).unwrap();
+        let jobs: Vec<_> = (0..100).map(|ticket| job(ticket, b"x")).collect();
+        let secrets: Vec<_> = jobs
+            .iter()
+            .map(|job| Arc::downgrade(&job.presented))
+            .collect();
+        for job in jobs {
+            pool.submit(job, Origin::default(), Lane::Anyone);
+        }
+        pool.drop_jobs(&(0..60).map(Ticket).collect());
+        let alive = secrets.iter().filter(|secret| secret.upgrade().is_some());
+        assert_eq!(alive.count(), 40);
     }
 
     #[test]

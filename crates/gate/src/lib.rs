@@ -278,6 +278,7 @@ pub use self::reload::OptionChangeError;
 pub use countersign_core::rights::TopicUse;
 pub use countersign_core::rule::Verdict;
 
+mod backlog;
 mod bell;
 mod challenge;
 mod changes;

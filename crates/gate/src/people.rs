@@ -1,6 +1,7 @@
 //! People, things and tokens: what their logins need besides, what their
 //! sessions hang on, and what these may do.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use countersign_core::audit::{AuditEntry, Outcome};
@@ -36,11 +37,14 @@ pub(crate) struct Crowd {
     pub(crate) vault: Option<SealKey>,
     pub(crate) challenges: Challenges,
     pub(crate) desk: Desk,
+    /// Whether the last failure of a person could not be written down. Until
+    /// something can be, people are let in only if that can be written down.
+    pub(crate) is_uncounted: bool,
     /// Whether the host may be asking again about all its clients.
     pub(crate) is_reloading: bool,
     /// Whose sessions are to be ended because they went on with an
     /// authentication that was over.
-    pub(crate) unruly: Vec<(Handle, SessionNumber)>,
+    pub(crate) unruly: BTreeSet<(Handle, SessionNumber)>,
 }
 
 impl Crowd {
@@ -61,8 +65,9 @@ impl Crowd {
             vault: store.vault(),
             challenges: Challenges::default(),
             desk: Desk::new(clerk),
+            is_uncounted: false,
             is_reloading: false,
-            unruly: Vec::new(),
+            unruly: BTreeSet::new(),
         })
     }
 
@@ -95,9 +100,11 @@ impl<S: GateStore> Gate<S> {
             // Perhaps a name of somebody who is asked after us.
             return Ok(failure.reason);
         }
-        let lockout = self
+        let recorded = self
             .store
-            .record_failure(failure, self.setting.broker(), now)?;
+            .record_failure(failure, self.setting.broker(), now);
+        self.crowd.is_uncounted = recorded.is_err();
+        let lockout = recorded?;
         // Of addresses that nobody has, the refusals alone are written down:
         // anybody can make them up.
         if let Some(until) = lockout.locked_until.filter(|_| !is_unknown)

@@ -116,6 +116,19 @@ impl<T> Queue<T> {
         most.filter(|tasks| tasks.len() > 1)?.pop_back()
     }
 
+    /// Drops what is not to be done any more.
+    pub(crate) fn retain(&mut self, is_wanted: impl Fn(&T) -> bool) {
+        for turns in &mut self.lanes {
+            turns.by_origin.retain(|_, tasks| {
+                tasks.retain(&is_wanted);
+                !tasks.is_empty()
+            });
+            let by_origin = &turns.by_origin;
+            turns.new.retain(|origin| by_origin.contains_key(origin));
+            turns.again.retain(|origin| by_origin.contains_key(origin));
+        }
+    }
+
     /// Puts an origin, where something failed, behind those where nothing did.
     pub(crate) fn demote(&mut self, origin: Origin) {
         let [_, unblemished, anyone] = &mut self.lanes;
@@ -259,6 +272,16 @@ mod tests {
         assert_eq!(queue.evict(Lane::Anyone), Some(3));
         assert_eq!(queue.evict(Lane::Anyone), None);
         assert_eq!(drain(&mut queue), [4, 1, 2]);
+    }
+
+    #[test]
+    fn what_is_not_wanted_any_more_takes_no_turn() {
+        let mut queue = Queue::default();
+        for (origin, task) in [(1, 1), (1, 2), (2, 3), (3, 4)] {
+            queue.push(task, address(origin), Lane::Anyone);
+        }
+        queue.retain(|task| *task % 2 == 0);
+        assert_eq!(drain(&mut queue), [4, 2]);
     }
 
     #[test]

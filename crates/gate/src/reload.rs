@@ -20,7 +20,7 @@ impl<S: GateStore> Gate<S> {
         self.crowd.desk.reload();
         self.crowd.is_reloading = true;
         self.named_tenants.say_again();
-        self.backlog.push_back(Change::Everything);
+        self.backlog.push(Change::Everything);
     }
 
     /// Takes over other options, and [reloads](Self::reload).

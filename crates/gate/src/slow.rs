@@ -345,7 +345,11 @@ impl<S: GateStore> Gate<S> {
     /// Works off what the workers found, and what they will never find.
     pub(crate) fn complete(&mut self, now: Timestamp, directives: &mut Vec<Directive>) {
         self.slow.foreseen.tidy(now);
-        for ticket in self.slow.room.tidy(now) {
+        let unanswered = self.slow.room.tidy(now);
+        if !unanswered.is_empty() {
+            self.slow.pool.drop_jobs(&unanswered);
+        }
+        for ticket in unanswered {
             let found = Found::Failed;
             self.slow.answers.push_back(Answer { ticket, found });
         }
@@ -386,6 +390,10 @@ impl<S: GateStore> Gate<S> {
         let decided = self.decide(&place, request, Some(&learned), now);
         self.count_if_refused(&decided, found, request, waiting.origin, now);
         let completion = match decided {
+            // A host that says of nobody whether it was there.
+            Ok(Decided::Admitted(..)) if self.slow.arriving.len() >= MOST_ARRIVING => {
+                self.refusal(request, &place, Reason::OverBudget, now)
+            }
             Ok(Decided::Admitted(admission, prospect)) => {
                 let (mut session, ends_at) = self.session_of(request, &admission, prospect, &place);
                 self.set_deadline(waiting.handle, &session, ends_at);
@@ -486,5 +494,7 @@ impl OwnedPlace {
     }
 }
 
+/// So many may be on their way into the host.
+const MOST_ARRIVING: usize = 1_024;
 /// So many logins end in one poll; each may have to be committed.
 const MOST_COMPLETIONS: usize = 8;

@@ -349,7 +349,9 @@ impl<S: GateStore> Gate<S> {
                 if self.unseen.away.len() >= MOST_KNOWN {
                     self.unseen.away.clear();
                 }
-                self.unseen.away.insert(client_id.into(), away.clone());
+                if client_id.len() <= LONGEST_KEY {
+                    self.unseen.away.insert(client_id.into(), away.clone());
+                }
                 away
             }
         };
@@ -469,7 +471,9 @@ impl<S: GateStore> Gate<S> {
         if self.unseen.authors.len() >= MOST_KNOWN {
             self.unseen.authors.clear();
         }
-        self.unseen.authors.insert(key, author.clone());
+        if key.as_ref().is_none_or(|key| key.len() <= LONGEST_KEY) {
+            self.unseen.authors.insert(key, author.clone());
+        }
         Ok(author)
     }
 }
@@ -496,3 +500,5 @@ fn parse_name(bytes: Option<&[u8]>) -> Option<LoginName> {
 }
 
 const MOST_KNOWN: usize = 10_000;
+/// What is longer is looked up each time.
+const LONGEST_KEY: usize = 1_024;

@@ -9,7 +9,7 @@
 //! attempt with a client id, and whoever was held and was never let in stays
 //! nobody until its handle is another's.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -212,12 +212,12 @@ impl WaitingRoom {
     }
 
     /// Forgets who left long ago, and says whose answer will never come.
-    pub(crate) fn tidy(&mut self, now: Timestamp) -> Vec<Ticket> {
+    pub(crate) fn tidy(&mut self, now: Timestamp) -> HashSet<Ticket> {
         let is_time = self
             .tidied
             .is_none_or(|last| now < last || now.since(last) >= TIDY_EVERY);
         if !is_time {
-            return Vec::new();
+            return HashSet::new();
         }
         self.tidied = Some(now);
         self.nobodies.tidy(now);
@@ -397,6 +397,6 @@ mod tests {
         let mut room = WaitingRoom::default();
         let ticket = room.enter(waiting(1, "a", "192.0.2.1", held()));
         assert!(room.tidy(NOW).is_empty());
-        assert_eq!(room.tidy(NOW.plus(LONGEST)), [ticket]);
+        assert_eq!(room.tidy(NOW.plus(LONGEST)), HashSet::from([ticket]));
     }
 }

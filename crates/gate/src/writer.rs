@@ -120,9 +120,10 @@ impl Writer {
     pub(crate) fn note(&self, note: Note) {
         match note {
             Note::Kicked(_) => self.inbox.put_urgent(note),
-            Note::Refused(_) => self.inbox.put_if_room(note),
-            Note::Acted(_) | Note::Moved(_) | Note::Outdated(_) | Note::Rehashed(_) => {
-                self.inbox.put(note);
+            // Rare, and nothing stands for it where it is lost.
+            Note::Moved(_) => self.inbox.put(note),
+            Note::Acted(_) | Note::Outdated(_) | Note::Refused(_) | Note::Rehashed(_) => {
+                self.inbox.put_if_room(note);
             }
         }
     }

@@ -8,15 +8,16 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::sync::atomic::{AtomicIsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicI64, AtomicIsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use countersign::core::name::{LoginName, TenantId};
 use countersign::core::options::Options;
 use countersign::core::store::{AdminStore, AdminTransaction, Intent, Settings};
 use countersign::core::time::Timestamp;
 use countersign::sqlite::SqliteStore;
-use countersign::{ConnectFacts, ConnectOutcome, Gate, Handle, Peer, Setting, TopicUse};
+use countersign::{ConnectFacts, ConnectOutcome, Enhanced, Gate, Handle, Peer, Setting, TopicUse};
 use countersign_admin::credential::{self, NewCredential};
 use countersign_admin::tenant::{self, NewTenant};
 use countersign_admin::{Context, OsRandom};
@@ -129,6 +130,7 @@ fn held() -> isize {
 
 #[test]
 fn a_session_takes_little_and_a_check_allocates_nothing() {
+    let _alone = ALONE.lock();
     const SESSIONS: usize = 3_400;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.db");
@@ -172,5 +174,69 @@ fn a_session_takes_little_and_a_check_allocates_nothing() {
     }
     assert_eq!(ALLOCATIONS.with(Cell::get), before);
 }
+
+/// As long as MQTT lets a field be.
+const LONG: usize = 65_000;
+
+#[test]
+fn what_is_kept_of_logins_that_come_to_nothing_is_bounded_in_bytes_however_long_they_are() {
+    let _alone = ALONE.lock();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.db");
+    let mut admin = SqliteStore::create(&path, &Settings::default()).unwrap();
+    fill(&mut admin, 1);
+    let store = path.to_str().unwrap();
+    let options = Options::parse([("store", store), ("hash_threads", "1")]).unwrap();
+    let clock = Arc::new(AtomicI64::new(NOW.as_millis()));
+    let read = Arc::clone(&clock);
+    let now = move || Timestamp::from_millis(read.load(Ordering::SeqCst));
+    let setting = Setting::new(options, "bench", now, || ());
+    let mut gate = Gate::open(SqliteStore::open(&path).unwrap(), setting).unwrap();
+    let long = vec![b'x'; LONG];
+    let slowly = |gate: &mut Gate<SqliteStore>, number: usize| {
+        let (client_id, name) = (format!("{number:01000}"), format!("n{number}@acme"));
+        let mut facts = ConnectFacts::new(handle(number), client_id.as_bytes());
+        facts.username = Some(name.as_bytes());
+        facts.password = Some(&long);
+        facts.address = Some("192.0.2.1");
+        facts.may_wait = true;
+        matches!(gate.connect(&facts), ConnectOutcome::Pending { .. })
+    };
+    // A worker has its memory from now on.
+    assert!(slowly(&mut gate, 0));
+    while gate.poll().is_empty() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let before = held();
+    for number in 0..2_000 {
+        let mut client_id = number.to_string().into_bytes();
+        client_id.extend_from_slice(&long[..60_000]);
+        let mut facts = ConnectFacts::new(handle(10_000 + number), &client_id);
+        facts.protocol = 5;
+        for method in [&b"other"[..], b"COUNTERSIGN-TOTP"] {
+            let data = Some(&long[..]);
+            let outcome = gate.connect_enhanced(&facts, &Enhanced { method, data });
+            assert!(matches!(outcome, ConnectOutcome::Refused { .. }));
+        }
+    }
+    let each = (held() - before) / 2_000;
+    assert!(each <= 256, "{each} bytes of a refused login");
+    let before = HELD.load(Ordering::Relaxed);
+    let waiting = (1..=60).filter(|number| slowly(&mut gate, *number)).count();
+    assert_eq!(waiting, 60);
+    let each = (HELD.load(Ordering::Relaxed) - before) / 60;
+    assert!(each <= 8_192, "{each} bytes of a login that waits");
+    // Nothing happens but that time passes.
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(30) && held() > before {
+        clock.fetch_add(61_000, Ordering::SeqCst);
+        let _ended = gate.poll();
+    }
+    assert!(held() <= before);
+    gate.close();
+}
+
+/// Bytes are counted for the whole process.
+static ALONE: Mutex<()> = Mutex::new(());
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);

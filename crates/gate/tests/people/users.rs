@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use countersign::core::store::{AdminStore as _, Intent};
+use countersign::sqlite::SqliteStore;
+
 use countersign::core::lockout::LockoutPolicy;
 use countersign::core::reason::Reason;
 use countersign::core::user::GrantedRight;
@@ -419,4 +422,30 @@ fn names_of_others_are_not_counted_where_others_are_asked_too() {
         };
         assert_eq!(refused(&bench.connect(stranger)), Reason::UnknownName);
     }
+}
+
+#[test]
+fn while_failures_can_t_be_written_down_no_password_is_told_from_another() {
+    let mut bench = Bench::new();
+    // From now on nothing is to be written for her.
+    assert_eq!(admitted(&bench.connect(TRY)), JANE);
+    bench.settle();
+    let path = bench.setting.options.store.clone();
+    let mut other = SqliteStore::open(path).unwrap();
+    let writing = other.begin(Intent::Write).unwrap();
+    let again = Try {
+        handle: 2,
+        client_id: "b",
+        ..TRY
+    };
+    for _ in 0..3 {
+        let wrong = Try {
+            password: "wrong",
+            ..again
+        };
+        assert_eq!(refused(&bench.connect(wrong)), Reason::StoreBusy);
+        assert_eq!(refused(&bench.connect(again)), Reason::StoreBusy);
+    }
+    drop(writing);
+    assert_eq!(admitted(&bench.connect(again)), JANE);
 }
