@@ -246,6 +246,16 @@ pub enum CredentialError {
         /// The scheme.
         scheme: SchemeName,
     },
+    /// What was given ends with another tenant than its own.
+    #[error("`{name}` ends with tenant `{suffix}`, and it is made in `{tenant}`; name one of them")]
+    OfOtherTenant {
+        /// What was given.
+        name: Box<str>,
+        /// What it ends with.
+        suffix: TenantId,
+        /// Its tenant.
+        tenant: TenantId,
+    },
     /// An operator can't have this name.
     #[error("`{name}` is no name of an operator: `@` stands before a tenant, and it has none")]
     OperatorAt {

@@ -1,9 +1,12 @@
 //! What kind of principal a name belongs to, for acts that are about one kind
 //! alone, and the names that no principal of ours may choose.
 
+use core::error::Error;
+use core::fmt;
+
 use countersign_core::credential::Credential;
 use countersign_core::kind::{self, Kind};
-use countersign_core::name::LoginName;
+use countersign_core::name::{LoginName, is_unseen};
 
 /// A name belongs to another kind of principal than an act is about.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -48,14 +51,16 @@ impl Is {
             Self::Application => "is an application; use the commands of `application`",
             Self::Bearer => "is whoever presents certain tokens; use the commands of `jwt`",
             Self::Device => "is a credential; use the commands of `credential`",
-            Self::Operator => "is an operator; use the commands of `operator`",
+            Self::Operator => {
+                "is an operator: `operator allow|deny|remove|show|delete` and `credential suspend|reactivate|revoke|reset-password|rotate` are for it"
+            }
             Self::Thing => "is a thing; use the commands of `thing`",
             Self::User => "is a user; use the commands of `user`",
         }
     }
 }
 
-/// Checks that a device, an operator or a thing may have this name.
+/// Checks that a device, an operator or a thing may be given this name.
 ///
 /// # Errors
 ///
@@ -63,21 +68,43 @@ impl Is {
 /// and for the user name that every bearer may give: who had it would keep them
 /// all out.
 pub(crate) fn check_not_reserved(name: &LoginName) -> Result<(), ReservedName> {
-    if kind::is_reserved(name) {
-        return Err(ReservedName { name: name.clone() });
+    let unseen = name.as_str().chars().find(|it| is_unseen(*it));
+    if unseen.is_some() || kind::is_reserved(name) {
+        return Err(ReservedName {
+            name: name.clone(),
+            unseen,
+        });
     }
     Ok(())
 }
 
 /// A name is kept for something else.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error(
-    "`{name}` can't be a name: `jwt` and what begins with `jwt:` or `application:` is kept for tokens and applications"
-)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ReservedName {
     /// The name.
     pub name: LoginName,
+    /// The character of it that nobody sees, if that is why.
+    unseen: Option<char>,
 }
+
+impl fmt::Display for ReservedName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, unseen } = self;
+        match unseen {
+            Some(character) => write!(
+                f,
+                "a name can't hold U+{:04X}, which is not seen, or changes what is",
+                u32::from(*character)
+            ),
+            None => write!(
+                f,
+                "`{name}` can't be a name: `jwt` and what begins with `jwt:` or `application:` is kept for tokens and applications"
+            ),
+        }
+    }
+}
+
+impl Error for ReservedName {}
 
 #[cfg(test)]
 mod tests {
@@ -86,7 +113,14 @@ mod tests {
     #[test]
     fn the_names_of_tokens_and_applications_are_kept() {
         let is_free = |text| check_not_reserved(&LoginName::parse(text).unwrap()).is_ok();
-        for kept in ["jwt", "jwt:x", "jwt:x@acme", "application:x@acme"] {
+        for kept in [
+            "jwt",
+            "jwt:x",
+            "jwt:x@acme",
+            "application:x@acme",
+            "a\u{202e}b",
+            "a\u{200b}",
+        ] {
             assert!(!is_free(kept), "{kept}");
         }
         for free in ["jwt@acme", "JWT", "jwts", "application"] {

@@ -134,6 +134,9 @@ enum Command {
         command: RoleCommand,
     },
     /// Operators: bridges, monitoring and back ends, outside of all tenants.
+    ///
+    /// `credential suspend|reactivate|revoke|reset-password|rotate` take
+    /// operators, too.
     #[command(
         after_help = "Examples:\n  countersign operator create monitor --subscribe '$SYS/#'\n  countersign credential suspend monitor"
     )]

@@ -2,6 +2,8 @@
 
 use core::error::Error;
 
+use countersign_core::name::is_unseen;
+
 /// Why a command was not done.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -57,7 +59,7 @@ pub(crate) fn usage_of(error: &clap::Error) -> String {
 pub(crate) fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() {
+        if character.is_control() || is_unseen(character) {
             line.extend(character.escape_default());
         } else {
             line.push(character);
@@ -73,5 +75,6 @@ mod tests {
     #[test]
     fn a_line_stays_one_line_and_commands_no_terminal() {
         assert_eq!(one_line("a\nb\u{1b}[2J ü"), "a\\nb\\u{1b}[2J ü");
+        assert_eq!(one_line("a\u{202e}b\u{200b}"), "a\\u{202e}b\\u{200b}");
     }
 }

@@ -9,6 +9,7 @@ use std::os::fd::AsFd as _;
 use clap::Args;
 use countersign_admin::password::{ChosenPassword, LONGEST_PASSWORD, PasswordError};
 use countersign_admin::rule::RuleChange;
+use countersign_admin::view::rfc3339;
 use countersign_core::client_id::{ClientId, ClientIdError};
 use countersign_core::credential::check_attribute;
 use countersign_core::duration::parse_duration;
@@ -19,6 +20,7 @@ use countersign_core::time::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
+use crate::output::Output;
 
 /// An instant, written as a date-time or relative to now.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -96,6 +98,18 @@ impl End {
             Self::Never => None,
             Self::Then(when) => Some(when.seen_from(now)),
         }
+    }
+}
+
+/// Checks that an end that was asked for is still to come: what has ended before
+/// it began is a mistake.
+pub(crate) fn check_to_come(end: Option<Timestamp>, now: Timestamp) -> Result<(), Failure> {
+    match end {
+        Some(end) if end <= now => Err(Failure::refused(format!(
+            "--expires is {}, which is past; give a time to come, as `+30d`, or `credential revoke` it",
+            rfc3339(end)
+        ))),
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -231,16 +245,41 @@ pub(crate) fn parse_qos(text: &str) -> Result<QoS, QosError> {
 }
 
 /// Reads a password that is to be stored.
-pub(crate) fn read_password() -> Result<ChosenPassword, Failure> {
-    Ok(ChosenPassword::parse(read_first_line(
-        "Password: ",
-        LONGEST_PASSWORD,
-    )?)?)
+pub(crate) fn read_password() -> Result<(ChosenPassword, Oddities), Failure> {
+    chosen(read_first_line("Password: ", LONGEST_PASSWORD)?)
+}
+
+/// What is odd about a password that is stored all the same. It is told once
+/// the password is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Oddities {
+    ends_in_carriage_return: bool,
+    is_short: bool,
+}
+
+impl Oddities {
+    /// Tells people.
+    pub(crate) fn tell(self, output: Output) {
+        if self.ends_in_carriage_return {
+            output.warn(&CARRIAGE_RETURN);
+        }
+        if self.is_short {
+            output.warn(&SHORT);
+        }
+    }
+}
+
+fn chosen(password: Vec<u8>) -> Result<(ChosenPassword, Oddities), Failure> {
+    let oddities = Oddities {
+        ends_in_carriage_return: password.ends_with(b"\r"),
+        is_short: password.len() < SHORT_PASSWORD,
+    };
+    Ok((ChosenPassword::parse(password)?, oddities))
 }
 
 /// Reads a password that is to be stored: from standard input where that is
 /// said, else twice from a terminal, which must be there.
-pub(crate) fn read_new_password(is_piped: bool) -> Result<ChosenPassword, Failure> {
+pub(crate) fn read_new_password(is_piped: bool) -> Result<(ChosenPassword, Oddities), Failure> {
     if is_piped {
         return read_password();
     }
@@ -250,7 +289,7 @@ pub(crate) fn read_new_password(is_piped: bool) -> Result<ChosenPassword, Failur
     if *password != *again {
         return Err(Failure::refused("both passwords differ"));
     }
-    Ok(ChosenPassword::parse(password.as_bytes().to_vec())?)
+    chosen(password.as_bytes().to_vec())
 }
 
 /// Reads the code of a second factor: from standard input where that is said,
@@ -300,6 +339,13 @@ fn read_first_line(prompt: &str, longest: usize) -> Result<Vec<u8>, Failure> {
     }
     Ok(line)
 }
+
+/// Fewer bytes are guessed in no time.
+const SHORT_PASSWORD: usize = 5;
+const SHORT: &str = "the password has fewer than 5 bytes; whoever tries a few guesses it";
+const CARRIAGE_RETURN: &str = "the password ends in a carriage return, as lines of a file from \
+     Windows do, and a client has to present it too; \
+     `tr -d '\\r'` in front of this takes it away";
 
 #[cfg(test)]
 mod tests {

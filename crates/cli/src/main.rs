@@ -13,6 +13,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use clap::error::ErrorKind;
 
 use crate::args::Arguments;
 use crate::failure::{Failure, one_line, usage_of};
@@ -50,6 +51,11 @@ fn refuse_arguments(error: &clap::Error) -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::from(REFUSED),
         };
+    }
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        // What is missing is a command: here they are.
+        let _ = error.print();
+        return ExitCode::from(USAGE);
     }
     complain(&usage_of(error), USAGE)
 }

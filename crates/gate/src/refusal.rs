@@ -8,7 +8,7 @@ use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::connect::{ClientIdOwner, Request, owner_of_client_id};
 use countersign_core::credential::CredentialId;
 use countersign_core::kind::Kind;
-use countersign_core::name::LoginName;
+use countersign_core::name::{LoginName, is_unseen};
 use countersign_core::reason::Reason;
 use countersign_core::secret::Secret;
 use countersign_core::store::{GateStore, StoreError, StoreErrorKind};
@@ -312,7 +312,7 @@ fn shown_address(address: Option<&str>) -> String {
 fn on_one_line(text: &str) -> String {
     let tame = |character: char| match character {
         '`' => '\'',
-        _ if character.is_control() => char::REPLACEMENT_CHARACTER,
+        _ if character.is_control() || is_unseen(character) => char::REPLACEMENT_CHARACTER,
         _ => character,
     };
     let mut line: String = text.chars().take(LONGEST_SHOWN).map(tame).collect();

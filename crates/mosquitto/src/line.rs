@@ -2,6 +2,8 @@
 
 use std::ffi::CString;
 
+use countersign::core::name::is_unseen;
+
 /// `text` as one line that the broker can write: no control character, so that
 /// nobody forges a second one, and not longer than the broker's buffer.
 pub(crate) fn one_line(text: &str) -> CString {
@@ -22,7 +24,7 @@ pub(crate) fn one_line(text: &str) -> CString {
 }
 
 fn breaks_a_line(character: char) -> bool {
-    character.is_control() || matches!(character, '\u{2028}' | '\u{2029}')
+    character.is_control() || is_unseen(character)
 }
 
 /// Mosquitto 2.0 formats a line, its time stamp included, into 1,000 bytes.

@@ -4,8 +4,11 @@ use std::io;
 use std::path::Path;
 
 use countersign_core::store::{StoreError, StoreErrorKind};
+use nix::sys::statvfs::{FsFlags, statvfs};
 use rusqlite::ErrorCode;
 use rusqlite::ffi;
+
+use crate::file::directory_of;
 
 /// Why something failed, before it is known what was tried on which file.
 #[derive(Debug)]
@@ -178,7 +181,20 @@ pub(crate) fn make_one(path: &Path) -> String {
     )
 }
 
+/// Whoever looks at owners and modes finds them right where the file system
+/// itself lets nobody write.
 fn must_be_writable(path: &Path) -> String {
+    let directory = directory_of(path);
+    let is_read_only =
+        statvfs(directory).is_ok_and(|facts| facts.flags().contains(FsFlags::ST_RDONLY));
+    if is_read_only {
+        return format!(
+            "`{}` lies on a read-only file system; mount it so that it can be written, or, under \
+             systemd, allow it with `ReadWritePaths={}`",
+            path.display(),
+            directory.display()
+        );
+    }
     format!(
         "`{}` and its directory must be writable by this user",
         path.display()

@@ -160,6 +160,18 @@ impl Order {
     ) -> Result<(), CredentialError> {
         let tenant = &self.new.tenant;
         tenant::find(transaction, tenant)?;
+        let given = self.new.name.as_deref().unwrap_or_default();
+        if let Some((_, suffix)) = given.rsplit_once('@')
+            && let Ok(suffix) = TenantId::parse(suffix)
+            && suffix != *tenant
+            && transaction.tenant(&suffix)?.is_some()
+        {
+            return Err(CredentialError::OfOtherTenant {
+                name: given.into(),
+                suffix,
+                tenant: tenant.clone(),
+            });
+        }
         for name in &self.new.roles {
             role::find(transaction, tenant, name)?;
         }
@@ -356,6 +368,21 @@ mod tests {
         NewCredential {
             secret: NewSecret::Chosen(ChosenPassword::parse(password.to_vec()).unwrap()),
             ..new_credential("dev2")
+        }
+    }
+
+    #[test]
+    fn the_whole_name_may_be_given_and_that_of_another_tenant_may_not() {
+        let mut fixture = Fixture::with_credential();
+        fixture.tenant("globex", &[]).unwrap();
+        let issued = fixture.credential("whole@acme").unwrap();
+        let name = issued.described.credential.name;
+        assert_eq!(name, login_name("whole@acme"));
+        assert!(fixture.credential("whole").is_err());
+        let error = fixture.credential("dev9@globex").err().unwrap();
+        assert!(error.to_string().contains("`globex`"), "{error}");
+        for bad in ["@acme", "a\u{202e}b", "a\u{200b}b@acme"] {
+            assert!(fixture.credential(bad).is_err(), "{bad}");
         }
     }
 

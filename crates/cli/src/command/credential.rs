@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use countersign_admin::Context;
 use countersign_admin::credential::{self, CredentialError, Described};
+use countersign_admin::operator as admin_operator;
 use countersign_admin::text::Text;
 use countersign_admin::view::{CredentialView, rfc3339};
 use countersign_core::lifecycle::State;
@@ -79,11 +80,13 @@ pub(crate) enum CredentialCommand {
     )]
     Allow(RuleOf),
     /// Keep a credential from something, whatever else lets it.
-    #[command(after_help = "Examples:\n  countersign credential deny dev1@acme both acme/secret/#")]
+    #[command(
+        after_help = "Examples:\n  countersign credential deny dev1@acme both 'acme/secret/#'"
+    )]
     Deny(RuleOf),
     /// Take away a rule of a credential, whether it allows or denies.
     #[command(
-        after_help = "Examples:\n  countersign credential remove dev1@acme both acme/secret/#"
+        after_help = "Examples:\n  countersign credential remove dev1@acme both 'acme/secret/#'"
     )]
     Remove(RuleOf),
     /// Change what a credential says.
@@ -109,6 +112,16 @@ pub(crate) struct RuleOf {
 }
 
 impl RuleOf {
+    /// The same for an operator, and nobody else.
+    pub(crate) fn run_for_operator(
+        self,
+        invocation: &Invocation,
+        effect: Option<Effect>,
+    ) -> Result<(), Failure> {
+        admin_operator::show(&mut invocation.open()?, &self.name.name)?;
+        self.run(invocation, effect)
+    }
+
     fn run(self, invocation: &Invocation, effect: Option<Effect>) -> Result<(), Failure> {
         let Name { name } = self.name;
         let change = match effect {

@@ -7,10 +7,10 @@ use countersign_admin::operator::{self, NewOperator};
 use countersign_admin::view::{NewOperatorView, OperatorView};
 use countersign_core::credential::Credential;
 use countersign_core::name::LoginName;
-use countersign_core::rule::{Action, Pattern, Rule};
+use countersign_core::rule::{Action, Effect, Pattern, Rule};
 use serde_json::json;
 
-use super::credential::SecretSource;
+use super::credential::{RuleOf, SecretSource};
 use crate::failure::Failure;
 use crate::invocation::Invocation;
 use crate::listing::Column;
@@ -29,6 +29,17 @@ pub(crate) enum OperatorCommand {
     /// Show an operator.
     #[command(after_help = "Examples:\n  countersign operator show bridge")]
     Show(Name),
+    /// Let an operator do something more.
+    #[command(
+        after_help = "Examples:\n  countersign operator allow monitor publish 'monitor/#' --max-qos 1"
+    )]
+    Allow(RuleOf),
+    /// Keep an operator from something, whatever else lets it.
+    #[command(after_help = "Examples:\n  countersign operator deny bridge both 'acme/secret/#'")]
+    Deny(RuleOf),
+    /// Take away a rule of an operator, whether it allows or denies.
+    #[command(after_help = "Examples:\n  countersign operator remove bridge publish '#'")]
+    Remove(RuleOf),
     /// Delete an operator. Its sessions end.
     #[command(after_help = "Examples:\n  countersign operator delete bridge")]
     Delete(Name),
@@ -59,7 +70,10 @@ pub(crate) struct OperatorCreate {
 impl OperatorCommand {
     pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
         match self {
+            Self::Allow(rule) => rule.run_for_operator(invocation, Some(Effect::Allow))?,
             Self::Create(create) => create.run(invocation)?,
+            Self::Deny(rule) => rule.run_for_operator(invocation, Some(Effect::Deny))?,
+            Self::Remove(rule) => rule.run_for_operator(invocation, None)?,
             Self::List => {
                 let mut listing = invocation.output.listing(COLUMNS);
                 for operator in operator::list(&mut invocation.open()?)? {
@@ -86,15 +100,17 @@ impl OperatorCreate {
         let allowed = |action| move |pattern: Pattern| Rule::allow(action, pattern);
         let publish = self.publish.into_iter().map(allowed(Action::Publish));
         let subscribe = self.subscribe.into_iter().map(allowed(Action::Subscribe));
+        let (secret, oddities) = self.secret.read()?;
         let new = NewOperator {
             name: self.name,
-            secret: self.secret.read()?,
+            secret,
             rules: publish.chain(subscribe).collect(),
         };
         let warnings = operator::rule_warnings(&new.rules)
             .map_err(|error| Failure::usage(error.to_string()))?;
         let issued = invocation.act(|store, context| operator::create(store, context, new))?;
         invocation.output.record(&NewOperatorView::of(&issued))?;
+        oddities.tell(invocation.output);
         for warning in &warnings {
             invocation.output.warn(warning);
         }

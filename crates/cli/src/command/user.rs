@@ -112,11 +112,12 @@ impl UserCommand {
                 email: Email { email },
                 password_stdin,
             }) => {
-                let password = read_new_password(password_stdin)?;
+                let (password, oddities) = read_new_password(password_stdin)?;
                 let new = NewUser { email, password };
                 act(invocation, |store, context| {
                     user::create(store, context, new)
                 })?;
+                oddities.tell(invocation.output);
             }
             Self::List => list(invocation)?,
             Self::Show(Email { email }) => {
@@ -131,10 +132,11 @@ impl UserCommand {
                 email: Email { email },
                 password_stdin,
             }) => {
-                let password = read_new_password(password_stdin)?;
+                let (password, oddities) = read_new_password(password_stdin)?;
                 act(invocation, |store, context| {
                     user::reset_password(store, context, &email, password)
                 })?;
+                oddities.tell(invocation.output);
             }
             Self::Unlock(Email { email }) => {
                 act(invocation, |store, context| {

@@ -194,7 +194,7 @@ fn what_needs_the_key_file_names_it_and_the_rest_goes_on() {
     let (seed, _) = enrol(&shop);
     let line = format!("user mfa confirm {JANE} --code-stdin");
     shop.run_with(&line, code(&seed, 0).as_bytes()).done();
-    shop.run_with("user create joe@mail.test --password-stdin", b"x")
+    shop.run_with("user create joe@mail.test --password-stdin", b"hunter2")
         .done();
     let key = shop.directory.path().join("store.db.key");
     std::fs::remove_file(&key).unwrap();

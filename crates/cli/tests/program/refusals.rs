@@ -1,6 +1,6 @@
 //! Bad input: one clear line, the right code, and nothing changed.
 
-use crate::support::Shop;
+use crate::support::{Shop, is_root};
 
 /// A command line, how it ends, and what the line on standard error says.
 /// `_` stands for a space inside of a word and `''` for an empty word.
@@ -701,11 +701,19 @@ fn a_password_is_all_bytes_up_to_the_first_newline() {
         (&[b'x'; 1_024], &[b'x'; 1_024], true),
     ];
     for (stored, presented, right) in cases {
-        shop.run_with(
+        let ran = shop.run_with(
             "credential reset-password dev1@acme --password-stdin",
             stored,
-        )
-        .done();
+        );
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        // What is odd is told, and stored all the same.
+        let told = |word: &str| ran.stderr.contains(word);
+        assert_eq!(
+            told("carriage return"),
+            stored.starts_with(b"pw\r"),
+            "{ran:?}"
+        );
+        assert_eq!(told("fewer than 5"), stored.len() < 5, "{ran:?}");
         let line = "check connect --username dev1@acme --client-id c --password-stdin";
         let ran = shop.run_with(line, presented);
         assert_eq!(
@@ -758,4 +766,83 @@ fn completions_and_manual_pages_are_made_without_a_store() {
             "{page}"
         );
     }
+}
+
+#[test]
+fn a_command_without_its_subcommand_prints_its_help_and_is_a_misuse() {
+    let shop = Shop::empty();
+    for (line, needle) in [("", "credential"), ("operator", "allow")] {
+        let ran = shop.run(line);
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert_eq!(ran.stdout, "");
+        assert!(ran.stderr.contains("Usage:"), "{ran:?}");
+        assert!(ran.stderr.contains(needle), "{ran:?}");
+    }
+}
+
+#[test]
+fn what_could_never_be_used_is_not_made() {
+    let shop = Shop::with_credential();
+    let content = shop.content();
+    for line in [
+        "credential create late --tenant acme --expires 2020-01-01",
+        "credential set dev1@acme --expires 2020-01-01",
+        "credential set dev1@acme --expires -1h",
+    ] {
+        let said = shop.run(line).refused(1);
+        assert!(said.contains("is past"), "{said}");
+    }
+    for name in ["a\u{202e}b", "a\u{200b}b", "@acme"] {
+        shop.run(&format!("credential create {name} --tenant acme"))
+            .refused(1);
+    }
+    shop.run("operator create a\u{202e}b").refused(1);
+    assert_eq!(shop.content(), content);
+    shop.run("credential create dev2@acme --tenant acme").done();
+    shop.run("credential show dev2@acme").done();
+}
+
+#[test]
+fn an_operator_is_told_the_commands_that_are_for_it() {
+    let shop = Shop::with_credential();
+    shop.run("operator create op").done();
+    let said = shop.run("credential set op --description x").refused(1);
+    for command in ["operator allow|deny|remove", "credential suspend"] {
+        assert!(
+            said.contains(command) || said.contains("`operator"),
+            "{said}"
+        );
+    }
+    shop.run("operator allow op subscribe $SYS/#").done();
+    let shown = shop.run("operator show op").done().stdout;
+    assert!(shown.contains("$SYS/#"), "{shown}");
+    shop.run("operator remove op subscribe $SYS/#").done();
+    shop.run("operator allow dev1@acme publish acme/x")
+        .refused(1);
+}
+
+#[test]
+fn a_read_only_file_system_is_named_as_one() {
+    if !is_root("a_read_only_file_system_is_named_as_one") {
+        return;
+    }
+    let shop = Shop::empty();
+    let script = "mount -t tmpfs -o size=8m tmpfs \"$1\" || exit 99; \
+                  \"$2\" init && mount -o remount,ro \"$1\"; \"$2\" tenant create acme";
+    let output = std::process::Command::new("unshare")
+        .args(["--mount", "sh", "-c", script, "sh"])
+        .arg(shop.directory.path())
+        .arg(env!("CARGO_BIN_EXE_countersign"))
+        .env("COUNTERSIGN_STORE", shop.store())
+        .output();
+    let output = match output {
+        Ok(output) if output.status.code() != Some(99) => output,
+        Ok(_) | Err(_) => {
+            eprintln!("skipped, as nothing can be mounted here");
+            return;
+        }
+    };
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("read-only file system"), "{said}");
+    assert!(said.contains("ReadWritePaths="), "{said}");
 }

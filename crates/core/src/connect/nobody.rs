@@ -2,6 +2,7 @@
 //! admits them.
 
 use super::{Admission, Circumstances, Decision, Identity, LoginRecord, Request, client_ids};
+use crate::jwt::looks_like_token;
 use crate::name::{Suffix, TenantId};
 use crate::reason::Reason;
 use crate::store::{Directory, StoreError};
@@ -73,12 +74,18 @@ pub(super) fn wrong_login(
     }
 }
 
+/// Admits a client as unauthenticated, but for one that presents what looks like
+/// a token: a token that does not verify is refused in every mode.
 fn admit_unauthenticated(
     tenant: Option<&TenantId>,
     request: &Request,
     at: &Circumstances<'_>,
     directory: &mut dyn Directory,
 ) -> Result<Decision, StoreError> {
+    let presented = request.secret.as_ref();
+    if presented.is_some_and(|it| looks_like_token(it.expose())) {
+        return Ok(Decision::Refuse(Reason::BadSecret));
+    }
     let claimant = client_ids::Claimant {
         credential: None,
         tenant,

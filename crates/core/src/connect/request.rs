@@ -76,7 +76,8 @@ impl Request {
             Some(bytes) => {
                 let name = LoginName::parse(text(bytes)?).map_err(|_| Reason::Malformed)?;
                 let is_email = |name: &LoginName| matches!(name.suffix(), Suffix::Email);
-                if name.as_str().contains('+') && !is_email(&name) {
+                let is_without_name = name.as_str().starts_with('@');
+                if is_without_name || (name.as_str().contains('+') && !is_email(&name)) {
                     return Err(Reason::Malformed);
                 }
                 Some(name)

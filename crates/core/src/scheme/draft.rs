@@ -8,7 +8,7 @@ use super::{
     SchemeName, Schemes, Shape, TOKEN,
 };
 use crate::client_id::{ClientId, ClientIdError, ClientIdRule};
-use crate::name::{LoginName, LoginNameError, TenantId};
+use crate::name::{LoginName, LoginNameError, Suffix, TenantId};
 use crate::secret::Secret;
 
 impl Scheme {
@@ -279,8 +279,16 @@ impl Named {
         })
     }
 
-    fn suffixed(entered: String, tenant: &TenantId) -> Result<Self, SchemeError> {
-        device_name(&entered)?;
+    /// The whole name may be given, too, as all other commands take it.
+    fn suffixed(mut entered: String, tenant: &TenantId) -> Result<Self, SchemeError> {
+        let name = device_name(&entered)?;
+        match (name.suffix(), entered.rsplit_once('@')) {
+            (Suffix::Tenant(own), Some((before, _))) if own == *tenant => {
+                entered = before.to_owned();
+                device_name(&entered)?;
+            }
+            (Suffix::Email | Suffix::None | Suffix::Tenant(_) | Suffix::Unknown, _) => {}
+        }
         Ok(Self {
             name: device_name(&format!("{entered}@{tenant}"))?,
             entered,

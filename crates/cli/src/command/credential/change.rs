@@ -8,8 +8,8 @@ use countersign_core::role::RoleName;
 
 use super::{Name, act};
 use crate::failure::Failure;
-use crate::input::{Attribute, End};
-use crate::invocation::Invocation;
+use crate::input::{Attribute, End, check_to_come};
+use crate::invocation::{Invocation, now};
 
 #[derive(Args, Debug)]
 pub(crate) struct CredentialSet {
@@ -52,11 +52,13 @@ impl CredentialSet {
             ));
         }
         let Name { name } = self.name;
+        let end_at = |now| self.expires.map(|end| end.seen_from(now));
+        check_to_come(end_at(now()).flatten(), now())?;
         act(invocation, |store, context| {
             let changes = CredentialChanges {
                 description: self.description,
                 attributes,
-                expires_at: self.expires.map(|end| end.seen_from(context.now)),
+                expires_at: end_at(context.now),
                 client_id_rule: self.client_id,
                 add_roles: self.add_roles,
                 remove_roles: self.remove_roles,

@@ -11,7 +11,7 @@ use countersign_core::scheme::{SchemeError as DraftError, SchemeName};
 
 use super::secret::SecretSource;
 use crate::failure::Failure;
-use crate::input::{Attribute, When};
+use crate::input::{Attribute, When, check_to_come};
 use crate::invocation::Invocation;
 
 #[derive(Args, Debug)]
@@ -58,9 +58,11 @@ pub(crate) struct CredentialCreate {
 impl CredentialCreate {
     pub(super) fn run(self, invocation: &Invocation) -> Result<(), Failure> {
         let attributes = Attribute::collect(self.attributes)?;
-        let secret = self.secret.read()?;
+        let (secret, oddities) = self.secret.read()?;
         let issued = invocation.act(|store, context| {
             let seen_from_now = |when: When| when.seen_from(context.now);
+            let expires_at = self.expires.map(seen_from_now);
+            check_to_come(expires_at, context.now)?;
             let new = NewCredential {
                 name: self.name,
                 tenant: self.tenant,
@@ -72,12 +74,16 @@ impl CredentialCreate {
                 description: self.description,
                 attributes,
                 not_before: self.not_before.map(seen_from_now),
-                expires_at: self.expires.map(seen_from_now),
+                expires_at,
                 external_identity: self.external_identity,
             };
             credential::create(store, context, new).map_err(said)
         })?;
-        invocation.output.record(&IssuedView::of(&issued))
+        invocation.output.record(&IssuedView::of(&issued))?;
+        if issued.secret.is_none() {
+            oddities.tell(invocation.output);
+        }
+        Ok(())
     }
 }
 

@@ -10,7 +10,7 @@ use countersign_core::duration::parse_duration;
 
 use super::Name;
 use crate::failure::Failure;
-use crate::input::read_password;
+use crate::input::{Oddities, read_password};
 use crate::invocation::Invocation;
 
 /// Where a secret comes from.
@@ -26,11 +26,12 @@ pub(crate) struct SecretSource {
 }
 
 impl SecretSource {
-    pub(crate) fn read(&self) -> Result<NewSecret, Failure> {
+    pub(crate) fn read(&self) -> Result<(NewSecret, Oddities), Failure> {
         Ok(if self.password_stdin {
-            NewSecret::Chosen(read_password()?)
+            let (password, oddities) = read_password()?;
+            (NewSecret::Chosen(password), oddities)
         } else {
-            NewSecret::Generated
+            (NewSecret::Generated, Oddities::default())
         })
     }
 }
@@ -45,11 +46,13 @@ pub(crate) struct ResetPassword {
 
 impl ResetPassword {
     pub(super) fn run(self, invocation: &Invocation) -> Result<(), Failure> {
-        let secret = self.secret.read()?;
+        let (secret, oddities) = self.secret.read()?;
         let Name { name } = self.name;
         let issued = invocation
             .act(|store, context| credential::reset_password(store, context, &name, secret))?;
-        invocation.output.record(&RenewedView::of(&issued))
+        invocation.output.record(&RenewedView::of(&issued))?;
+        oddities.tell(invocation.output);
+        Ok(())
     }
 }
 
