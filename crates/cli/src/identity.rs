@@ -171,11 +171,11 @@ fn walk(path: &Path) -> io::Result<Keeper> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
-        // In a sticky directory what is root's own stays where it is, but
-        // others may put something beside it.
-        let is_passed_through = entry.is_some() && !left.is_empty();
-        let is_fixed = is_passed_through && directory.mode() & STICKY != 0;
-        if is_open(&directory) && !is_fixed {
+        // In a sticky directory what is root's own stays where it is. Others may
+        // put something beside it.
+        let is_sticky = directory.mode() & STICKY != 0;
+        let is_alone = !left.is_empty() || BESIDE.iter().all(|it| is_roots(&next, it));
+        if is_open(&directory) && !(is_sticky && is_alone) {
             open_to_more.get_or_insert_with(|| place.clone());
         }
         let Some(entry) = entry else {
@@ -215,14 +215,26 @@ fn user_of(file: &Metadata) -> Keeper {
     Keeper::User(Account::of(file.uid(), file.gid()))
 }
 
-/// Whether others than the owner may make and remove entries.
-fn is_open(directory: &Metadata) -> bool {
+/// Whether what stands beside `path`, if anything does, is a file of root's.
+fn is_roots(path: &Path, suffix: &str) -> bool {
+    let mut beside = OsString::from(path);
+    beside.push(suffix);
+    match Path::new(&beside).symlink_metadata() {
+        Ok(file) => file.uid() == ROOT && file.is_file() && file.nlink() == 1,
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
+}
+
+/// Whether others than the owner may make entries.
+pub(crate) fn is_open(directory: &Metadata) -> bool {
     let mode = directory.mode();
     mode & 0o002 != 0 || (mode & 0o020 != 0 && directory.gid() != ROOT)
 }
 
 const ROOT: u32 = 0;
 const STICKY: u32 = 0o1000;
+/// What the program and SQLite use beside a store.
+const BESIDE: [&str; 4] = ["-wal", "-shm", "-journal", ".key"];
 /// As many as Linux follows.
 const MOST_LINKS: u32 = 40;
 
@@ -286,13 +298,22 @@ mod tests {
             (0o775, ROOT, Some(ROOT), Some(ROOT)),
             (0o775, SOMEBODY, None, None),
             (0o777, ROOT, None, None),
-            (0o1777, ROOT, None, Some(ROOT)),
+            (0o1777, ROOT, Some(ROOT), Some(ROOT)),
         ] {
             fs::set_permissions(&open, Permissions::from_mode(mode)).unwrap();
             chown(&open, None, Some(group)).unwrap();
             assert_eq!(kept_by(&open.join("x.db")), inside, "{mode:o}");
             assert_eq!(kept_by(&below.join("x.db")), further, "{mode:o}");
         }
+        // Somebody waits beside it.
+        let planted = open.join("x.db-journal");
+        symlink("nowhere", &planted).unwrap();
+        assert_eq!(kept_by(&open.join("x.db")), None);
+        fs::remove_file(&planted).unwrap();
+        fs::write(&planted, "").unwrap();
+        assert_eq!(kept_by(&open.join("x.db")), Some(ROOT));
+        chown(&planted, Some(SOMEBODY), None).unwrap();
+        assert_eq!(kept_by(&open.join("x.db")), None);
         let error = user_to_be(&open.join("x.db")).unwrap_err();
         assert!(format!("{error:?}").contains("chmod go-w"), "{error:?}");
     }

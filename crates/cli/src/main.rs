@@ -12,8 +12,8 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::Arguments;
 use crate::failure::{Failure, one_line, usage_of};
@@ -52,12 +52,26 @@ fn refuse_arguments(error: &clap::Error) -> ExitCode {
             Err(_) => ExitCode::from(REFUSED),
         };
     }
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        // What is missing is a command: here they are.
-        let _ = error.print();
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand
+    ) {
+        eprint!("{}", short_help());
         return ExitCode::from(USAGE);
     }
     complain(&usage_of(error), USAGE)
+}
+
+/// The short help of the command that was given without one of its own.
+fn short_help() -> String {
+    let mut command = Arguments::command();
+    command.build();
+    for word in std::env::args_os().skip(1) {
+        if let Some(below) = command.find_subcommand(&word) {
+            command = below.clone();
+        }
+    }
+    command.render_help().to_string()
 }
 
 fn complain(text: &str, code: u8) -> ExitCode {

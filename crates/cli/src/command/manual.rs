@@ -5,11 +5,12 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory as _};
 use clap_complete::Shell;
+use nix::unistd::Uid;
 use serde_json::json;
 
 use crate::args::Arguments;
 use crate::failure::Failure;
-use crate::identity::Acting;
+use crate::identity::{Acting, is_open};
 use crate::invocation::Invocation;
 
 #[derive(Args, Debug)]
@@ -44,6 +45,13 @@ impl Man {
             let directory = self.directory.display();
             return Err(Failure::refused(format!(
                 "there is no directory `{directory}`; make it first"
+            )));
+        }
+        if Uid::effective().is_root() && is_open(&self.directory.metadata()?) {
+            let directory = self.directory.display();
+            return Err(Failure::refused(format!(
+                "more than one user may write in `{directory}`; `chmod go-w {directory}`, or name \
+                 another directory"
             )));
         }
         let _acting = Acting::for_keeper_of(&self.directory.join("countersign.1"))?;

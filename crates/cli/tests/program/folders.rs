@@ -258,7 +258,7 @@ fn root_uses_no_store_where_more_than_one_user_may_write() {
     let store = open.join("store.db");
     let store = store.to_str().unwrap();
     folders.run(&["--store", store, "init"]).done();
-    fs::set_permissions(&open, Permissions::from_mode(0o1777)).unwrap();
+    fs::set_permissions(&open, Permissions::from_mode(0o777)).unwrap();
     let copy = open.join("copy.db");
     for words in [
         ["--store", store, "credential", "list"].as_slice(),
@@ -271,6 +271,15 @@ fn root_uses_no_store_where_more_than_one_user_may_write() {
         assert!(said.contains("chmod go-w"), "{said}");
     }
     assert_eq!(names_in(&open), ["store.db", "store.db.key"]);
+    // Where only its owner can take a file away, it is root's if all beside it is.
+    fs::set_permissions(&open, Permissions::from_mode(0o1777)).unwrap();
+    let list = ["--store", store, "credential", "list"];
+    folders.run(&list).done();
+    let journal = open.join("store.db-journal");
+    fs::write(&journal, "").unwrap();
+    folders.give(&journal);
+    folders.run(&list).refused(1);
+    fs::remove_file(&journal).unwrap();
     // As its owner it may be used, if it has one.
     for name in ["store.db", "store.db.key"] {
         chown(
