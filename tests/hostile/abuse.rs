@@ -22,7 +22,7 @@ impl Driver {
     }
 
     fn lock_the_store(&mut self) {
-        self.event("the store is locked".to_owned());
+        self.abused("the store is locked");
         let time = Duration::from_millis(self.rng.u64(50..1_500));
         let store = self.site.cli.store().to_owned();
         self.disturbed_until = self.now() + u64::try_from(time.as_millis()).unwrap_or(0) + 1_000;
@@ -39,7 +39,11 @@ impl Driver {
     }
 
     fn restart(&mut self, hard: bool) {
-        self.event(format!("the broker restarts, hard: {hard}"));
+        self.abused(if hard {
+            "the broker is killed and starts again"
+        } else {
+            "the broker restarts"
+        });
         if hard && let Err(error) = self.site.broker.kill_9() {
             self.fail("the broker can't be killed", &format!("{error:#}"));
         }
@@ -63,7 +67,7 @@ impl Driver {
     /// Moves the store away for a moment. What is in the log is written into
     /// the file first, so nothing is lost.
     fn move_the_store(&mut self) {
-        self.event("the store is moved away".to_owned());
+        self.abused("the store is moved away");
         let store = self.site.cli.store().to_owned();
         let away = store.with_extension("away");
         let checkpoint = Connection::open(&store)
@@ -88,7 +92,7 @@ impl Driver {
     /// Removes the files beside the store, when nothing is in them that the
     /// store does not hold.
     fn remove_companions(&mut self) {
-        self.event("the store's companions are removed".to_owned());
+        self.abused("the store's companions are removed");
         let store = self.site.cli.store().display().to_string();
         let checkpoint = Connection::open(&store)
             .and_then(|it| it.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)"));
@@ -130,7 +134,7 @@ impl Driver {
         };
         // Whoever reads it meanwhile can't tell whether it may be used.
         principal.usable.begin(now, false);
-        self.event(format!("the record of `{name}` is confused"));
+        self.abused(&format!("the record of `{name}` is confused"));
         let end = self.now() + self.rng.u64(50..800);
         while self.now() < end {
             self.turn();

@@ -27,6 +27,7 @@ impl Driver {
         self.audit_is_whole();
         self.nothing_is_told();
         let version = self.site.broker.version();
+        println!("hostile: {version}: {:?}", self.abuses);
         println!(
             "hostile: {version}: {} ms, memory {} → at most {} KiB, {:?}",
             self.now(),
@@ -42,7 +43,12 @@ impl Driver {
     }
 
     fn all_right_logins_get_in(&mut self) {
+        let mut missing = 0;
         for id in 0..self.world.principals.len() {
+            if missing == 2 {
+                // A third would say no more.
+                return;
+            }
             let principal = &self.world.principals[id];
             if !*principal.usable.newest() || principal.secrets.newest().is_empty() {
                 continue;
@@ -88,6 +94,7 @@ impl Driver {
                 if self.now() > end {
                     let name = self.world.principals[id].name.clone();
                     self.fail("a right login does not get in", &name);
+                    missing += 1;
                     break;
                 }
                 thread::sleep(Duration::from_millis(200));

@@ -98,6 +98,8 @@ pub struct Driver {
     pub next_reload: Millis,
     pub next_act: Millis,
     pub next_abuse: Millis,
+    /// What was done to store and broker.
+    pub abuses: Vec<String>,
     pub baseline: u64,
     pub peak: u64,
     start: Instant,
@@ -146,6 +148,7 @@ impl Driver {
         println!("hostile: {version}: {}", world.census());
         let clerk = Clerk::start(site.cli.clone());
         let mut driver = Self {
+            abuses: Vec::new(),
             baseline: 0,
             peak: 0,
             clerk,
@@ -378,6 +381,12 @@ impl Driver {
         if self.events.len() > EVENTS {
             self.events.pop_front();
         }
+    }
+
+    /// Notes what was done to store or broker, for the report as well.
+    pub fn abused(&mut self, what: &str) {
+        self.abuses.push(format!("{} ms: {what}", self.now()));
+        self.event(what.to_owned());
     }
 
     /// Counts something for the report.

@@ -39,7 +39,8 @@ impl Driver {
         if who.is_empty() {
             return;
         }
-        self.holders.insert(facts.client_id.clone(), who.clone());
+        let before = self.holders.insert(facts.client_id.clone(), who.clone());
+        let was_anothers = before.is_some_and(|before| !before.iter().any(|one| who.contains(one)));
         self.take_over(&facts.client_id, &who, attempt.certificate);
         self.tie(&who, &facts.client_id, now);
         if let Some(will) = attempt.will.and_then(|will| self.published.get_mut(&will)) {
@@ -48,8 +49,13 @@ impl Driver {
         let must_end = (attempt.certificate.is_none()
             && !self.is_still_right(&who, &facts.password))
         .then(|| (now + GRACE, "its login was taken back meanwhile".to_owned()));
+        let mut may_end = must_end.as_ref().map(|(_, why)| why.clone());
+        if attempt.certificate.is_some() && was_anothers {
+            // The broker let it in without a question, so it is ended afterwards.
+            may_end = Some("its client id was another's".to_owned());
+        }
         self.sessions.push(Session {
-            may_end: must_end.as_ref().map(|(_, why)| why.clone()),
+            may_end,
             must_end,
             wire: attempt.wire,
             facts,
