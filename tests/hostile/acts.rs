@@ -366,9 +366,11 @@ impl Driver {
             Act::Remove(id) => {
                 self.world.principals[id].usable.settle(now);
                 self.end_sessions(now, "it is no more", |who| *who == Who::Principal(id));
-                // A session of the old one is nobody's now, whoever takes the name.
+                // A session of the old one is nobody's now, whoever takes the name;
+                // but one token of a bearer is as good as the next.
+                let is_token = self.world.principals[id].kind == Kind::Token;
                 for who in self.holders.values_mut() {
-                    if who.contains(&Who::Principal(id)) {
+                    if who.contains(&Who::Principal(id)) && !is_token {
                         *who = vec![Who::Nobody];
                     }
                 }

@@ -40,7 +40,10 @@ impl Driver {
             return;
         }
         let before = self.holders.insert(facts.client_id.clone(), who.clone());
-        let was_anothers = before.is_some_and(|before| !before.iter().any(|one| who.contains(one)));
+        // 2.0 does not say who took an id, so even its own holder may be ended once.
+        let is_2_0 = self.site.broker.version().is_2_0();
+        let was_anothers =
+            before.is_some_and(|before| is_2_0 || !before.iter().any(|one| who.contains(one)));
         self.take_over(&facts.client_id, &who, attempt.certificate);
         self.tie(&who, &facts.client_id, now);
         if let Some(will) = attempt.will.and_then(|will| self.published.get_mut(&will)) {
