@@ -280,6 +280,16 @@ impl Driver {
     fn order(&mut self, act: Act, args: &[&str]) {
         self.event(format!("act begins: {}", args.join(" ")));
         let why = args.join(" ");
+        if let Act::Stop(id)
+        | Act::Reactivate(id)
+        | Act::Renew(id)
+        | Act::Overlap(id)
+        | Act::Untie(id)
+        | Act::Remove(id)
+        | Act::Remake(id) = &act
+        {
+            self.world.principals[*id].stirred = Millis::MAX;
+        }
         for session in &mut self.sessions {
             let hit = match &act {
                 Act::Stop(id)
@@ -314,6 +324,13 @@ impl Driver {
         };
         self.event(format!("act ends: {act:?}, exit {:?}", output.code));
         let now = self.now();
+        for principal in &mut self.world.principals {
+            principal.stirred = if principal.stirred == Millis::MAX {
+                now
+            } else {
+                principal.stirred
+            };
+        }
         if output.code != Some(0) {
             self.act_failed(&act, &output);
             return;

@@ -57,6 +57,13 @@ impl Driver {
             // The broker let it in without a question, so it is ended afterwards.
             may_end = Some("its client id was another's".to_owned());
         }
+        let stirs = |who: &Who| match who {
+            Who::Principal(id) => self.world.principals[*id].stirred >= sent,
+            Who::Unauthenticated | Who::Nobody => false,
+        };
+        if may_end.is_none() && who.iter().any(stirs) {
+            may_end = Some("an act was under way when it came".to_owned());
+        }
         self.sessions.push(Session {
             may_end,
             must_end,

@@ -70,6 +70,8 @@ pub struct Principal {
     pub slow: bool,
     /// Whether it was attacked with wrong secrets under its own name.
     pub attacked: u32,
+    /// When an act on it was last under way.
+    pub stirred: Millis,
     /// Whether it was deleted, or revoked, which is as good.
     pub gone: bool,
 }
@@ -225,7 +227,10 @@ impl World {
         ] {
             let user = site.user(email, password);
             site.grant(&user, tenant, &["--role", self.roles[role].name]);
-            let authenticator = second_factor.then(|| site.enrol_and_confirm(&user));
+            let authenticator = second_factor.then(|| {
+                site.wait_for_a_fresh_step();
+                site.enrol_and_confirm(&user)
+            });
             self.add(
                 Kind::User,
                 email,
@@ -327,6 +332,7 @@ impl World {
             authenticator: None,
             slow: false,
             attacked: 0,
+            stirred: 0,
             gone: false,
         });
     }
