@@ -110,7 +110,7 @@ on_every_broker! {
         }
         wait_until("guesses are not checked any more", || {
             let audit = site.cli.json(&["audit", "list", "--name", "dev@t1"]);
-            audit.as_array().unwrap().iter().any(|row| row["cause"] == "over-budget")
+            audit.as_array().unwrap().iter().any(|row| row["cause"] == "too-many-failures")
         });
         // The owner's own place is not touched by that.
         wait_until("the owner comes in", || site.code(&login) == ACCEPTED);
