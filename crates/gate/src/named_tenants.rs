@@ -64,7 +64,7 @@ impl NamedTenants {
             .collect();
         for (option, tenant) in missing.difference(&self.missing) {
             let effect = if option.starts_with("listener_") {
-                "nobody but operators can log in there"
+                "only operators can log in there"
             } else {
                 "clients without a tenant in their name are refused"
             };

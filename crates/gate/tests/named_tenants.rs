@@ -63,7 +63,7 @@ fn a_tenant_that_options_name_and_that_does_not_exist_is_said() {
     let setting = Setting::new(options, "site", || NOW, || ());
     let mut gate = Gate::open(SqliteStore::open(&path).unwrap(), setting).unwrap();
     let ghost = "option `listener_1884` names tenant `ghost`, which does not exist: \
-                 nobody but operators can log in there";
+                 only operators can log in there";
     assert!(gate.wants_poll());
     assert_eq!(lines(&mut gate), [ghost]);
     assert_eq!(lines(&mut gate), [""; 0]);
