@@ -30,7 +30,7 @@ impl fmt::Display for Fault {
 pub enum FaultKind {
     /// A line ends in the middle, at a NUL.
     BrokenLine,
-    /// A value is none that the word can have.
+    /// The word can't have this value.
     BadValue {
         /// The word.
         word: String,
