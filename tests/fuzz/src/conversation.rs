@@ -40,14 +40,16 @@ pub fn topic_use(data: &[u8]) {
             let own = topic == b"acme" || topic.starts_with(b"acme/");
             let shared = topic.starts_with(b"$share/");
             let command = topic == b"$CONTROL/countersign/v1/session";
+            let answers = topic == b"$CONTROL/countersign/v1/session/response";
             let publish = TopicUse::Publish {
                 topic,
                 qos: 1,
                 retain: true,
             };
             assert!(!may(publish) || own || command);
-            assert!(!may(TopicUse::Deliver { topic }) || own);
-            assert!(!may(TopicUse::Subscribe { filter: topic }) || own || shared);
+            assert!(!may(TopicUse::Deliver { topic }) || own || answers);
+            let subscribe = TopicUse::Subscribe { filter: topic };
+            assert!(!may(subscribe) || own || shared || answers);
             assert!(may(TopicUse::Unsubscribe));
         }
         site.finish(handle);
