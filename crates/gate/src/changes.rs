@@ -30,7 +30,8 @@ impl<S: GateStore> Gate<S> {
         // Hosts poll once a packet, and even the time takes time to read.
         let is_at_rest = self.sessions.are_at_rest()
             && self.slow.is_at_rest()
-            && self.crowd.challenges.is_at_rest();
+            && self.crowd.challenges.is_at_rest()
+            && !self.lines.has_more();
         if !self.wants_poll() && is_at_rest {
             return Vec::new();
         }
@@ -114,6 +115,10 @@ impl<S: GateStore> Gate<S> {
         let options = &self.setting.options;
         self.named_tenants
             .check(options, &self.policy, &mut directives);
+        if let Some(line) = self.lines.summary(now) {
+            let level = LogLevel::Notice;
+            directives.push(Directive::Log { level, line });
+        }
         for line in self.policy.take_complaints() {
             let level = LogLevel::Error;
             directives.push(Directive::Log { level, line });

@@ -186,10 +186,13 @@ impl<S: GateStore> Gate<S> {
         request: &Request,
         now: Timestamp,
     ) -> Result<Recorded, StoreError> {
-        if admission.record.is_empty() {
+        let identity = &admission.identity;
+        // A store that can't be written could not count the failures of users, so
+        // none of them is let in then.
+        let is_user = matches!(identity, Identity::User { .. });
+        if admission.record.is_empty() && !is_user {
             return Ok(Recorded::Done);
         }
-        let identity = &admission.identity;
         let proved = identity
             .credential()
             .zip(identity.proof())

@@ -22,6 +22,7 @@ use crate::decision::{CaughtUp, Decided};
 use crate::follower::Follower;
 use crate::host::{ConnectFacts, ConnectOutcome, Handle, Peer, Setting};
 use crate::lately::{Ended, Lately};
+use crate::lines::Lines;
 use crate::named_tenants::NamedTenants;
 use crate::people::{Crowd, Prospect};
 use crate::policy::Policy;
@@ -69,6 +70,8 @@ pub struct Gate<S: GateStore> {
     pub(crate) backlog: Backlog,
     /// Sessions whose time has come, until it is known whether they go on.
     pub(crate) overdue: Vec<(Handle, SessionNumber)>,
+    /// How many lines of refusals the host's log got.
+    pub(crate) lines: Lines,
     /// When the store was last said to be unavailable.
     pub(crate) complained: Option<Timestamp>,
     /// Tenants that the options name.
@@ -124,6 +127,7 @@ impl<S: GateStore + AdminStore> Gate<S> {
             crowd,
             backlog: Backlog::default(),
             overdue: Vec::new(),
+            lines: Lines::default(),
             complained: None,
             named_tenants: NamedTenants::new(),
             _claim: claim,

@@ -295,6 +295,7 @@ mod host;
 mod inbox;
 mod index;
 mod lately;
+mod lines;
 mod named_tenants;
 mod nobodies;
 mod numbers;

@@ -27,6 +27,14 @@ impl<S: GateStore> Gate<S> {
         self.masked(text).unwrap_or_else(|| text.to_owned())
     }
 
+    /// What may be shown of a name or client id that a client presented and that
+    /// may be a secret in the wrong place: on one line, cut, and masked where a
+    /// secret stands in it.
+    pub(crate) fn shown_unknown(&self, text: &str) -> String {
+        let masked = self.policy.schemes.masked_unknown(text);
+        on_one_line(masked.as_deref().unwrap_or(text))
+    }
+
     /// What may be shown of a text that has the shape of a secret.
     pub(crate) fn masked(&self, text: &str) -> Option<String> {
         self.policy.schemes.masked(text)
@@ -60,7 +68,7 @@ impl<S: GateStore> Gate<S> {
         ConnectOutcome::Refused {
             reason,
             code,
-            line: Some(self.note_refusal(request, address, reason, now)),
+            line: self.note_refusal(request, address, reason, now),
         }
     }
 
@@ -76,7 +84,7 @@ impl<S: GateStore> Gate<S> {
             text.and_then(|text| LoginName::parse(text).ok())
         });
         let subject = match &name {
-            Some(Some(name)) => self.shown(name.as_str()),
+            Some(Some(name)) => self.shown_unknown(name.as_str()),
             Some(None) => "(malformed)".to_owned(),
             None => "(anonymous)".to_owned(),
         };
@@ -106,7 +114,7 @@ impl<S: GateStore> Gate<S> {
         ConnectOutcome::Refused {
             reason,
             code: RefusalCode::NotAuthorized,
-            line: Some(self.write_down(refused, None)),
+            line: self.write_down(refused, None),
         }
     }
 
@@ -117,9 +125,11 @@ impl<S: GateStore> Gate<S> {
         address: Option<&str>,
         reason: Reason,
         now: Timestamp,
-    ) -> String {
+    ) -> Option<String> {
         let subject = match &request.name {
-            Some(name) => self.shown(name.as_str()),
+            // A name that there is, is no secret.
+            Some(name) if is_known(reason) => self.shown(name.as_str()),
+            Some(name) => self.shown_unknown(name.as_str()),
             None => "(anonymous)".to_owned(),
         };
         let secret = request.secret.as_ref();
@@ -140,15 +150,21 @@ impl<S: GateStore> Gate<S> {
         self.write_down(refused, owner)
     }
 
-    fn write_down(&self, refused: RefusedLogin, owner: Option<ClientIdOwner>) -> String {
-        let line = format!(
-            "refused {}: {}: `{}` client `{}`{}",
-            shown_address(refused.address.as_deref()),
-            refused.cause,
-            refused.subject,
-            refused.client_id,
-            owner.map_or_else(String::new, |owner| self.owner_as_text(&owner)),
-        );
+    fn write_down(
+        &mut self,
+        refused: RefusedLogin,
+        owner: Option<ClientIdOwner>,
+    ) -> Option<String> {
+        let line = self.lines.admit(refused.at).then(|| {
+            format!(
+                "refused {}: {}: `{}` client `{}`{}",
+                shown_address(refused.address.as_deref()),
+                refused.cause,
+                refused.subject,
+                refused.client_id,
+                owner.map_or_else(String::new, |owner| self.owner_as_text(&owner)),
+            )
+        });
         self.writer.note(Note::Refused(refused));
         line
     }
@@ -206,7 +222,7 @@ impl<S: GateStore> Gate<S> {
                 Err(_) => "(hidden)".into(),
             };
         }
-        on_one_line(&self.shown(client_id))
+        self.shown_unknown(client_id)
     }
 
     /// Says whether somebody with this name and password may be a thing, whose
@@ -264,11 +280,11 @@ impl<S: GateStore> Gate<S> {
         };
         let line = self.note_refusal(request, address, reason, now);
         if is_busy {
-            return (reason, Some(line));
+            return (reason, line);
         }
         if error.is_of_one_record() {
             // It holds for one name, tenant or scheme; `doctor` says which.
-            return (reason, Some(format!("{line}: {error}")));
+            return (reason, line.map(|line| format!("{line}: {error}")));
         }
         let line = self
             .complain(now)
@@ -320,6 +336,23 @@ fn on_one_line(text: &str) -> String {
         line.push('…');
     }
     line
+}
+
+/// Says whether a login is refused for what is known of its name, so that there
+/// is such a name.
+fn is_known(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::BadSecret
+            | Reason::Suspended
+            | Reason::Revoked
+            | Reason::Expired
+            | Reason::NotYetValid
+            | Reason::ClientIdMismatch
+            | Reason::ClientIdOwned
+            | Reason::TlsRequired
+            | Reason::WrongListener
+    )
 }
 
 const COMPLAIN_EVERY: Duration = Duration::from_secs(60);

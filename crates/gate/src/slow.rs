@@ -436,7 +436,7 @@ impl<S: GateStore> Gate<S> {
         now: Timestamp,
     ) -> Completion {
         let line = self.note_refusal(request, place.address, reason, now);
-        Completion::Refuse { line: Some(line) }
+        Completion::Refuse { line }
     }
 
     /// Takes note of how a [`Directive::Complete`] was carried out: whether the

@@ -7,6 +7,7 @@ mod damage;
 mod devicewise;
 mod doctor;
 mod enhanced;
+mod floods;
 mod host;
 mod impact;
 mod kaa;

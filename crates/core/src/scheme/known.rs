@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Scheme, SchemeName, TokenLogin};
+use super::{Scheme, SchemeName, Shape, TokenLogin};
 
 /// All schemes that a store knows, by name.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -56,18 +56,53 @@ impl Schemes {
         }
     }
 
-    /// What may be shown of a name or client id that has the shape of a secret;
-    /// none if it may be shown whole.
+    /// What may be shown of a name or client id that holds a secret of those that
+    /// serve as names, or the beginning of a token; none if it may be shown
+    /// whole.
     #[must_use]
-    pub fn masked(&self, name: &str) -> Option<String> {
-        match self.form_of(name) {
-            NameForm::Token => {
-                let start: String = name.chars().take(SHOWN_OF_A_TOKEN).collect();
-                Some(format!("{start}…"))
-            }
-            NameForm::Free | NameForm::Generated => None,
-        }
+    pub fn masked(&self, text: &str) -> Option<String> {
+        let at = match self.form_of(text) {
+            NameForm::Token => Some(0),
+            NameForm::Free | NameForm::Generated => self.first_secret(text, Shape::begins_in),
+        };
+        cut_at_secret(text, at)
     }
+
+    /// What may be shown of a text that a client presented and that names nothing
+    /// that is known: none, if it may be shown whole. It holds no secret of any
+    /// scheme, however it is wrapped.
+    #[must_use]
+    pub fn masked_unknown(&self, text: &str) -> Option<String> {
+        self.masked(text)
+            .or_else(|| cut_at_secret(text, self.first_secret(text, Shape::stands_in)))
+    }
+
+    /// Where the first secret begins in a text.
+    fn first_secret(
+        &self,
+        text: &str,
+        stands_in: impl Fn(&Shape, &str) -> Option<usize>,
+    ) -> Option<usize> {
+        let shapes = self.iter().map(Scheme::secret_shape);
+        let secrets = shapes.filter_map(|shape| stands_in(shape, text));
+        secrets.chain(jwt_in(text)).min()
+    }
+}
+
+/// A text up to where a secret begins, and as much of that as tells it from
+/// others.
+fn cut_at_secret(text: &str, at: Option<usize>) -> Option<String> {
+    let (before, secret) = text.split_at_checked(at?)?;
+    let start: String = secret.chars().take(SHOWN_OF_A_TOKEN).collect();
+    Some(format!("{before}{start}…"))
+}
+
+/// Where a JWT begins in a text: its header, a JSON object in base64.
+fn jwt_in(text: &str) -> Option<usize> {
+    let at = text.find(JWT)?;
+    let rest = text.get(at..).unwrap_or_default().bytes();
+    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (rest.take_while(is_base64).count() >= SHORTEST_JWT).then_some(at)
 }
 
 /// What a presented name looks like.
@@ -102,6 +137,10 @@ pub struct SchemeTakenError(SchemeName);
 
 /// How much of a secret that serves as a name tells it from others.
 const SHOWN_OF_A_TOKEN: usize = 7;
+/// `{"` in base64.
+const JWT: &str = "eyJ";
+/// Fewer characters may be a word.
+const SHORTEST_JWT: usize = 12;
 
 #[cfg(test)]
 mod tests {
@@ -133,10 +172,61 @@ mod tests {
         ] {
             assert_eq!(known.form_of(name), form, "{name}");
             let start: String = name.chars().take(7).collect();
-            let masked = (form == NameForm::Token).then(|| format!("{start}…"));
+            let is_secret = form == NameForm::Token || name.starts_with("cs_");
+            let masked = is_secret.then(|| format!("{start}…"));
             assert_eq!(known.masked(name), masked, "{name}");
             assert_eq!(form.is_cheap(), form != NameForm::Free);
         }
+    }
+
+    #[test]
+    fn a_secret_is_masked_however_it_is_wrapped_and_cut() {
+        let known = Schemes::built_in();
+        let hex = "0123456789abcdef0123456789abcdef";
+        let at = format!("at_{hex}");
+        for (text, shown) in [
+            (format!("{at}x"), "at_0123…"),
+            (format!("\"{at}\""), "\"at_0123…"),
+            (format!("token={at}"), "token=at_0123…"),
+            (format!("at_{}", &hex[..20]), "at_0123…"),
+            (format!("cs_{hex}"), "cs_0123…"),
+            (format!("ä{at}"), "äat_0123…"),
+            ("eyJhbGciOiJFZERTQSJ9.eyJ".into(), "eyJhbGc…"),
+            ("Bearer eyJhbGciOiJFZERTQSJ9".into(), "Bearer eyJhbGc…"),
+        ] {
+            assert_eq!(known.masked(&text).as_deref(), Some(shown), "{text}");
+            assert_eq!(
+                known.masked_unknown(&text).as_deref(),
+                Some(shown),
+                "{text}"
+            );
+        }
+        // What has no mark of its own may be anybody's client id, but is shown
+        // to nobody where it was presented as a name.
+        let chosen = format!("Ab1{}", "x".repeat(29));
+        assert_eq!(known.masked(&chosen), None);
+        for text in [&chosen, &format!("{chosen}y"), &format!("<{chosen}>")] {
+            let shown = known.masked_unknown(text).unwrap();
+            assert!(!shown.contains(&"x".repeat(5)), "{shown}");
+        }
+        for text in [
+            "",
+            "eyJ",
+            "eyJoe@acme",
+            "at_home",
+            "cs_beef",
+            "dev1@acme",
+            "jwt:kiosk@acme",
+        ] {
+            assert_eq!(known.masked_unknown(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn looking_for_secrets_in_a_long_text_is_bounded() {
+        let known = Schemes::built_in();
+        let long = format!("{}z", "0123456789abcdef".repeat(1)).repeat(4_000);
+        assert!(known.masked_unknown(&long).is_none());
     }
 
     #[test]

@@ -66,6 +66,39 @@ impl Shape {
         text.len() == self.positions.len() && iter::zip(&self.positions, text.bytes()).all(holds)
     }
 
+    /// Where a text of this shape stands in `text`, if one does near its
+    /// beginning.
+    #[must_use]
+    pub(super) fn stands_in(&self, text: &str) -> Option<usize> {
+        let all = self.positions.len();
+        self.find_in(text, |length| length == all)
+    }
+
+    /// Where a text of this shape begins in `text`, though it may be cut short,
+    /// if one does near its beginning. Only of shapes that begin with a mark of
+    /// their own, `at_` say, this can be told.
+    #[must_use]
+    pub(super) fn begins_in(&self, text: &str) -> Option<usize> {
+        let is_fixed = |position: &&Characters| position.size() == 1;
+        let mark = self.positions.iter().take_while(is_fixed).count();
+        let shortest = mark.saturating_add(TELLING).min(self.positions.len());
+        if mark < SHORTEST_MARK {
+            return None;
+        }
+        self.find_in(text, |length| length >= shortest)
+    }
+
+    /// The first place in `text` from which on as many characters are as in this
+    /// shape as `is_enough`.
+    fn find_in(&self, text: &str, is_enough: impl Fn(usize) -> bool) -> Option<usize> {
+        let bytes = text.as_bytes();
+        (0..bytes.len().min(LOOKED_AT)).find(|start| {
+            let rest = bytes.get(*start..).unwrap_or_default();
+            let pairs = iter::zip(&self.positions, rest.iter().copied());
+            is_enough(pairs.take_while(|pair| holds(*pair)).count())
+        })
+    }
+
     /// Says whether some text has both shapes.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
@@ -144,6 +177,13 @@ impl fmt::Display for Shape {
 fn holds((position, byte): (&Characters, u8)) -> bool {
     position.contains(byte)
 }
+
+/// What a mark has at least, `at_` say.
+const SHORTEST_MARK: usize = 3;
+/// So many characters behind a mark are no word any more.
+const TELLING: usize = 8;
+/// Further on nothing of a text is shown.
+const LOOKED_AT: usize = 256;
 
 fn pick(position: Characters, bytes: &mut RandomBytes<'_>) -> Result<u8, RandomError> {
     if position.size() == 1 {
