@@ -316,11 +316,19 @@ pub(crate) fn hidden_client_id(client_id: &ClientId) -> String {
 fn shown_address(address: Option<&str>) -> String {
     match address {
         Some(WEBSOCKETS) => WEBSOCKETS.into(),
+        Some(path) if is_plain_path(path) => path.into(),
         Some(text) => text
             .parse::<IpAddr>()
             .map_or_else(|_| UNKNOWN.into(), |address| address.to_string()),
         None => UNKNOWN.into(),
     }
+}
+
+/// Says whether it is the path of a unix socket, of which nothing could be taken
+/// for anything else in the line.
+fn is_plain_path(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
+    text.starts_with('/') && text.bytes().all(is_plain)
 }
 
 /// A text of a client's for a line of a log: without what would end the line or
@@ -377,6 +385,8 @@ mod tests {
             (Some("2001:DB8::0:1"), "2001:db8::1"),
             (Some("ws"), "ws"),
             (Some("192.0.2.7: ok: `x`"), "-"),
+            (Some("/run/mosquitto/in.sock"), "/run/mosquitto/in.sock"),
+            (Some("/x: ok: `y`"), "-"),
             (Some(""), "-"),
         ] {
             assert_eq!(shown_address(address), shown);
