@@ -81,7 +81,7 @@ on_every_broker! {
         stays.ping(PATIENCE).unwrap();
         // What a damaged tenant owns is nobody else's.
         let operator = site.operator("op", &["--publish", "acme/#"]);
-        assert_eq!(site.code(&operator), ACCEPTED);
+        assert_eq!(operator.connect("op").code(site.port()), ACCEPTED);
         wait_until("the broker says what it can't read", || {
             site.our_lines().contains("tenant `acme`")
         });
