@@ -345,3 +345,29 @@ impl SecretCheck for Comparison<'_> {
 
 /// So many credentials are recognised without hashing; about 130 bytes each.
 const MOST_VERIFIED: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_so_many_credentials_passwords_are_remembered_and_the_next_pushes_one_out() {
+        let argon2 = Argon2Params::parse("m=8,t=1,p=1").unwrap();
+        let mut comparer = Comparer::new(TagKey::new([0; 32]), argon2);
+        let generation = Generation(1);
+        let ids = (0..).map(CredentialId).take(MOST_VERIFIED);
+        comparer.verified.extend(ids.map(|id| {
+            let tags = Vec::new();
+            (id, Verified { generation, tags })
+        }));
+        let id = CredentialId(-1);
+        let subject = Subject { id, generation };
+        // What one credential has is bounded by the secrets that it has.
+        for round in 0..3 {
+            let presented = Secret::new(vec![round]);
+            comparer.remember(subject, SecretId(1), &presented);
+        }
+        assert_eq!(comparer.verified.len(), MOST_VERIFIED);
+        assert_eq!(comparer.verified.get(&id).unwrap().tags.len(), 1);
+    }
+}

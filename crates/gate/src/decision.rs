@@ -74,7 +74,9 @@ impl<S: GateStore> Gate<S> {
                         Decided::Refused(_) => self
                             .fail(&failure, place.address, now)
                             .map(Decided::Refused),
-                        asks => Ok(asks),
+                        asks @ (Decided::Admitted(..) | Decided::Asks(_) | Decided::Challenged) => {
+                            Ok(asks)
+                        }
                     };
                 }
                 Decision::Challenge => return Ok(Decided::Challenged),

@@ -119,7 +119,7 @@ impl<S: GateStore> Follow<S> {
                     if self.lost.take().is_some() {
                         self.news.put([News::Found]);
                     }
-                    self.tell(changes);
+                    tell(&self.news, changes);
                     self.say_heads();
                 }
                 Err(error) => {
@@ -144,19 +144,6 @@ impl<S: GateStore> Follow<S> {
             .is_some_and(|before| before != mark)
         {
             self.news.put([News::KeyFile]);
-        }
-    }
-
-    /// Puts changes into the mailbox. Where the host took none of them for so long
-    /// that it is full, everything may have changed.
-    fn tell(&self, changes: Vec<Change>) {
-        if self.news.len().saturating_add(changes.len()) > MOST_NEWS {
-            let kept = self.news.take().into_iter();
-            let kept = kept.filter(|news| !matches!(news, News::Changed(_)));
-            self.news
-                .put(kept.chain([News::Changed(Change::Everything)]));
-        } else {
-            self.news.put(changes.into_iter().map(News::Changed));
         }
     }
 
@@ -210,9 +197,45 @@ impl<S: GateStore> Follow<S> {
     }
 }
 
+/// Puts changes into the mailbox. Where the host took none of them for so long
+/// that it is full, everything may have changed.
+fn tell(mailbox: &Mailbox<News>, changes: Vec<Change>) {
+    if mailbox.len().saturating_add(changes.len()) > MOST_NEWS {
+        let kept = mailbox.take().into_iter();
+        let kept = kept.filter(|news| !matches!(news, News::Changed(_)));
+        mailbox.put(kept.chain([News::Changed(Change::Everything)]));
+    } else {
+        mailbox.put(changes.into_iter().map(News::Changed));
+    }
+}
+
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// A clock of the machine's own, which nobody can set back.
 const HEADS_EVERY: Duration = Duration::from_secs(3_600);
 const PART: usize = 1_000;
 /// So many changes wait for the host; beyond that it judges everything again.
 const MOST_NEWS: usize = 65_536;
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::credential::CredentialId;
+
+    use super::*;
+
+    #[test]
+    fn where_the_host_takes_no_changes_everything_changed_and_nothing_piles_up() {
+        let mailbox = Mailbox::new(Arc::new(Bell::new(Arc::new(|| ()))));
+        mailbox.put([News::Found]);
+        for number in 0..i64::try_from(MOST_NEWS).unwrap() {
+            tell(&mailbox, vec![Change::Credential(CredentialId(number))]);
+            assert!(mailbox.len() <= MOST_NEWS);
+        }
+        let news = mailbox.take();
+        assert_eq!(news.len(), 2);
+        assert!(matches!(news.front(), Some(News::Found)));
+        assert!(matches!(
+            news.back(),
+            Some(News::Changed(Change::Everything))
+        ));
+    }
+}

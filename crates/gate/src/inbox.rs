@@ -68,26 +68,26 @@ impl<T> Inbox<T> {
 
     /// Puts in something else.
     pub(crate) fn put(&self, note: T) {
-        let mut waiting = self.lock();
-        waiting.notes.push(note);
-        self.wake(waiting);
+        self.put_below(MOST_NOTES, note, false);
     }
 
     /// Puts in something that anybody can bring about as often as they like,
     /// unless there is too much already.
     pub(crate) fn put_if_room(&self, note: T) {
-        let mut waiting = self.lock();
-        if waiting.notes.len() < MOST_WAITING {
-            waiting.notes.push(note);
-        }
-        self.wake(waiting);
+        self.put_below(MOST_WAITING, note, false);
     }
 
     /// Puts in something that somebody waits for.
     pub(crate) fn put_urgent(&self, note: T) {
+        self.put_below(MOST_NOTES, note, true);
+    }
+
+    fn put_below(&self, most: usize, note: T, is_urgent: bool) {
         let mut waiting = self.lock();
-        waiting.notes.push(note);
-        waiting.is_urgent = true;
+        if waiting.notes.len() < most {
+            waiting.notes.push(note);
+        }
+        waiting.is_urgent |= is_urgent;
         self.wake(waiting);
     }
 
@@ -165,6 +165,8 @@ impl<T> Waiting<T> {
 const GATHER: Duration = Duration::from_millis(50);
 const GATHER_TIMES: usize = 5;
 const MOST_WAITING: usize = 100_000;
+/// So many notes there are at most, with those for which room is kept.
+const MOST_NOTES: usize = 2 * MOST_WAITING;
 /// There is room for so many notes that nothing need be asked of the allocator.
 const KEPT: usize = 64;
 
@@ -276,12 +278,19 @@ mod tests {
             inbox.observe(Observation::Used(CredentialId(number), at));
             inbox.put_if_room(0);
         }
-        // What nobody can bring about at will is never lost.
+        // What nobody can bring about at will has room of its own.
         inbox.put(1);
         inbox.put_urgent(2);
         let mut taken = Waiting::default();
         inbox.take(NEVER, &mut taken);
         assert_eq!(taken.pending.len(), MOST_WAITING);
         assert_eq!(taken.notes.len(), MOST_WAITING + 2);
+        for _ in 0..=MOST_NOTES {
+            inbox.put(1);
+            inbox.put_urgent(2);
+        }
+        taken.clear();
+        inbox.take(NEVER, &mut taken);
+        assert_eq!(taken.notes.len(), MOST_NOTES);
     }
 }

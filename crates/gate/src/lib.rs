@@ -275,6 +275,7 @@ pub use self::host::{
     Payload, Peer, PeerOrigin, RefusalCode, Setting, Ticket,
 };
 pub use self::reload::OptionChangeError;
+pub use self::unseen::TurnedAway;
 pub use countersign_core::rights::TopicUse;
 pub use countersign_core::rule::Verdict;
 

@@ -8,6 +8,7 @@
 //! only if the credential is marked for it. Nobody else is anybody.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use countersign_core::client_id::ClientId;
@@ -52,6 +53,14 @@ enum Author {
     Operator,
     /// A client that proved nothing.
     Unauthenticated,
+}
+
+/// That a client which its host let in may have no session.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TurnedAway {
+    /// What the host's log is to say; none where it has too many such lines
+    /// already. The client is to be ended all the same.
+    pub line: Option<String>,
 }
 
 /// A client that its host vouches for, before its session begins.
@@ -145,10 +154,9 @@ impl<S: GateStore> Gate<S> {
     }
 
     /// Takes note that a client which its host let in, and vouches for, has no
-    /// session, because it may have none; returns the line for the host's log.
-    /// The host ends it. None for a client that has a session, or may be somebody
-    /// else's.
-    pub fn turn_away(&mut self, peer: &Peer<'_>) -> Option<String> {
+    /// session, because it may have none. The host ends it. None for a client that
+    /// has a session, or may be somebody else's.
+    pub fn turn_away(&mut self, peer: &Peer<'_>) -> Option<TurnedAway> {
         let session = self.sessions.get(peer.handle);
         let is_its =
             |session: &Session| session.is(peer) && !matches!(session.phase, Phase::Gone { .. });
@@ -178,11 +186,13 @@ impl<S: GateStore> Gate<S> {
                 self.refuse(&request, facts.address, reason, now)
             }
         };
-        if let ConnectOutcome::Refused { line, .. } = outcome {
-            line
-        } else {
-            None
-        }
+        let line = match outcome {
+            ConnectOutcome::Refused { line, .. } => line,
+            ConnectOutcome::Admitted { .. }
+            | ConnectOutcome::Challenge { .. }
+            | ConnectOutcome::Pending { .. } => None,
+        };
+        Some(TurnedAway { line })
     }
 
     /// Why nobody is vouched for by this name.
@@ -346,12 +356,13 @@ impl<S: GateStore> Gate<S> {
             Some(away) => away.clone(),
             None => {
                 let away = self.find_away(peer)?;
-                if self.unseen.away.len() >= MOST_KNOWN {
-                    self.unseen.away.clear();
-                }
-                if client_id.len() <= LONGEST_KEY {
-                    self.unseen.away.insert(client_id.into(), away.clone());
-                }
+                let length = client_id.len();
+                keep(
+                    &mut self.unseen.away,
+                    client_id.into(),
+                    length,
+                    away.clone(),
+                );
                 away
             }
         };
@@ -468,14 +479,21 @@ impl<S: GateStore> Gate<S> {
             None if peer.username.is_none() => Author::Unauthenticated,
             None => Author::Of(Vec::new()),
         };
-        if self.unseen.authors.len() >= MOST_KNOWN {
-            self.unseen.authors.clear();
-        }
-        if key.as_ref().is_none_or(|key| key.len() <= LONGEST_KEY) {
-            self.unseen.authors.insert(key, author.clone());
-        }
+        let length = key.as_ref().map_or(0, |key| key.len());
+        keep(&mut self.unseen.authors, key, length, author.clone());
         Ok(author)
     }
+}
+
+/// Remembers what was found out; where that is too much, it forgets all else.
+fn keep<K: Eq + Hash, V>(known: &mut HashMap<K, V>, key: K, length: usize, found: V) {
+    if length > LONGEST_KEY {
+        return;
+    }
+    if known.len() >= MOST_KNOWN {
+        known.clear();
+    }
+    known.insert(key, found);
 }
 
 /// The tenants that a principal may publish in.
@@ -502,3 +520,22 @@ fn parse_name(bytes: Option<&[u8]>) -> Option<LoginName> {
 const MOST_KNOWN: usize = 10_000;
 /// What is longer is looked up each time.
 const LONGEST_KEY: usize = 1_024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_found_out_about_clients_that_are_away_has_an_end_in_number_and_bytes() {
+        let mut known = HashMap::new();
+        for number in 0..MOST_KNOWN + 10 {
+            let key = number.to_string();
+            keep(&mut known, key.clone(), key.len(), ());
+            assert!(known.len() <= MOST_KNOWN);
+        }
+        assert_eq!(known.len(), 10);
+        let long = "c".repeat(LONGEST_KEY + 1);
+        keep(&mut known, long.clone(), long.len(), ());
+        assert!(!known.contains_key(&long) && known.len() == 10);
+    }
+}

@@ -196,6 +196,19 @@ mod tests {
     }
 
     #[test]
+    fn verdicts_take_no_more_room_however_many_topics_there_are() {
+        let mut walls = walls();
+        let acme = rights("acme");
+        for number in 0..10_000 {
+            let topic = format!("acme/{number:0>80}");
+            let usage = publish(topic.as_bytes(), 0, false);
+            assert!(walls.judge(&acme, usage).is_allowed());
+        }
+        assert_eq!(walls.recent.len(), PAIRS);
+        assert!(size_of_val(&*walls.recent) <= PAIRS * 2 * 160);
+    }
+
+    #[test]
     fn a_topic_too_long_to_be_kept_is_judged_all_the_same() {
         let mut walls = walls();
         let acme = rights("acme");

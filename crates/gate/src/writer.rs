@@ -198,14 +198,14 @@ impl<S: GateStore> Writing<S> {
 
     fn take(&mut self, note: Note) {
         match note {
-            Note::Acted(entry) => self.batch.audit.push(*entry),
-            Note::Kicked(id) => self.batch.kicked.push(id),
+            Note::Acted(entry) => push_if_room(&mut self.batch.audit, *entry),
+            Note::Kicked(id) => push_if_room(&mut self.batch.kicked, id),
             Note::Moved(moved) => {
                 let is_same = |other: &Moved| {
                     other.user.id == moved.user.id && other.client_id == moved.client_id
                 };
                 self.moves.retain(|other| !is_same(other));
-                self.moves.push(*moved);
+                push_if_room(&mut self.moves, *moved);
             }
             Note::Outdated(records) => drop(records),
             Note::Refused(refused) => self.refusals.add(refused),
@@ -271,6 +271,28 @@ impl<S: GateStore> Writing<S> {
     }
 }
 
+/// Adds what is kept until the store can be written, as far as there is room.
+fn push_if_room<T>(kept: &mut Vec<T>, more: T) {
+    if kept.len() < MOST_WAITING {
+        kept.push(more);
+    }
+}
+
 const IDLE: Duration = Duration::from_secs(1);
 const MAINTAIN_EVERY: Duration = Duration::from_secs(5);
 const MOST_WAITING: usize = 100_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_t_be_written_for_long_has_an_end() {
+        let mut kept = Vec::new();
+        for number in 0..MOST_WAITING + 10 {
+            push_if_room(&mut kept, number);
+        }
+        assert_eq!(kept.len(), MOST_WAITING);
+        assert_eq!(kept.last(), Some(&(MOST_WAITING - 1)));
+    }
+}

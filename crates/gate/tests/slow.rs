@@ -530,6 +530,51 @@ fn a_wrong_login_of_an_open_tenant_waits_under_a_name_and_is_let_in_without() {
 }
 
 #[test]
+fn so_many_are_on_their_way_into_the_host_and_not_more() {
+    let mut bench = Bench::new();
+    let most = 1_024;
+    let (mut let_in, mut turned_away) = (0, 0);
+    for number in 0..most + 8 {
+        bench.device(&format!("a{number}"));
+    }
+    bench.settle();
+    for number in 0..most + 8 {
+        let (client_id, name) = (format!("c{number}"), format!("a{number}@acme"));
+        let address = format!("10.0.{}.{}", number / 250, number % 250);
+        let outcome = bench.connect(Try {
+            handle: number,
+            client_id: &client_id,
+            name: &name,
+            address: &address,
+            ..TRY
+        });
+        let (ticket, _) = pending(&outcome);
+        let start = Instant::now();
+        // The host never says what became of any.
+        while start.elapsed() < Duration::from_secs(20) {
+            let completion = bench.gate.poll().into_iter().find_map(|it| match it {
+                Directive::Complete {
+                    ticket: it,
+                    completion,
+                    ..
+                } if it == ticket => Some(completion),
+                _ => None,
+            });
+            match completion {
+                Some(Completion::Admit { .. }) => let_in += 1,
+                Some(Completion::Refuse { .. }) => turned_away += 1,
+                _ => {
+                    std::thread::yield_now();
+                    continue;
+                }
+            }
+            break;
+        }
+    }
+    assert_eq!((let_in, turned_away), (most, 8));
+}
+
+#[test]
 fn names_that_nobody_has_wait_like_all_others() {
     let mut bench = Bench::new();
     let outcome = bench.connect(Try {

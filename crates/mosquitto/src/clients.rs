@@ -280,6 +280,27 @@ mod tests {
     }
 
     #[test]
+    fn clients_take_room_by_handle_and_client_id_however_often_they_come() {
+        let mut clients = Clients::default();
+        let password = clients.password_print(None);
+        for round in 0..1_000_usize {
+            let handle = Handle(round % 10);
+            let client_id = (round % 3).to_le_bytes();
+            clients.waits(handle, &client_id, password);
+            let print = clients.fingerprint(&client_id, None, password);
+            let other = Handle(10 + round % 10);
+            clients.came(other, Owner::Gate, print);
+            clients.proved(other, &round.to_le_bytes());
+        }
+        assert_eq!((clients.known.len(), clients.waiting.len()), (10, 3));
+        assert_eq!(clients.proved.len(), 10);
+        for number in 0..MOST_PROVED + 10 {
+            clients.proved(Handle(number), b"id");
+        }
+        assert!(clients.proved.len() <= MOST_PROVED);
+    }
+
+    #[test]
     fn clients_of_others_are_never_away() {
         let mut clients = Clients::default();
         let print = fingerprint(&clients, b"c", None, None);

@@ -12,7 +12,7 @@ use countersign::core::options::Chain;
 use countersign::core::reason::Reason;
 use countersign::{
     Arrival, ConnectFacts, ConnectOutcome, Directive, Enhanced, Handle, LogLevel, Peer,
-    RefusalCode, Ticket, TopicUse, Verdict,
+    RefusalCode, Ticket, TopicUse, TurnedAway, Verdict,
 };
 use countersign_mosquitto_sys as sys;
 
@@ -285,6 +285,8 @@ pub(crate) struct Script {
     pub(crate) knows_all: Cell<bool>,
     pub(crate) is_live: Cell<bool>,
     pub(crate) turned_away: RefCell<Vec<Handle>>,
+    /// Whether the log has too many lines of refusals already.
+    pub(crate) is_silent: Cell<bool>,
 }
 
 impl Script {
@@ -376,9 +378,12 @@ impl Gatekeeper for FakeGate {
         self.0.is_live.get()
     }
 
-    fn turn_away(&mut self, peer: &Peer<'_>) -> Option<String> {
+    fn turn_away(&mut self, peer: &Peer<'_>) -> Option<TurnedAway> {
         self.0.turned_away.borrow_mut().push(peer.handle);
-        Some("refused a stranger".into())
+        let line = Some("refused a stranger".into());
+        Some(TurnedAway {
+            line: line.filter(|_| !self.0.is_silent.get()),
+        })
     }
 
     fn disconnected(&mut self, handle: Handle) {

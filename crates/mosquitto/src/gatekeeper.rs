@@ -6,7 +6,7 @@ use std::sync::Arc;
 use countersign::sqlite::SqliteStore;
 use countersign::{
     Arrival, ConnectFacts, ConnectOutcome, Directive, Enhanced, Gate, Handle, Peer, Ticket,
-    TopicUse, Verdict,
+    TopicUse, TurnedAway, Verdict,
 };
 
 /// What the plugin asks of a gate.
@@ -36,7 +36,7 @@ pub(crate) trait Gatekeeper {
     /// See [`Gate::is_live`].
     fn is_live(&self, client_id: &str) -> bool;
     /// See [`Gate::turn_away`].
-    fn turn_away(&mut self, peer: &Peer<'_>) -> Option<String>;
+    fn turn_away(&mut self, peer: &Peer<'_>) -> Option<TurnedAway>;
     /// See [`Gate::disconnected`].
     fn disconnected(&mut self, handle: Handle);
     /// See [`Gate::ended`].
@@ -96,7 +96,7 @@ impl Gatekeeper for Gate<SqliteStore> {
         self.is_live(client_id)
     }
 
-    fn turn_away(&mut self, peer: &Peer<'_>) -> Option<String> {
+    fn turn_away(&mut self, peer: &Peer<'_>) -> Option<TurnedAway> {
         self.turn_away(peer)
     }
 

@@ -179,3 +179,19 @@ fn deadlines_of_sessions_that_are_gone_do_not_pile_up() {
     assert!(sessions.deadlines.len() <= 2 * FEW_DEADLINES);
     assert_eq!(sessions.due(far), [Handle(1), Handle(2)]);
 }
+
+#[test]
+fn of_the_sessions_that_are_away_so_many_are_kept_and_the_oldest_go() {
+    let mut sessions = Sessions::default();
+    for number in 0..=MOST_AWAY {
+        let handle = Handle(number);
+        sessions.insert(
+            handle,
+            session(i64::try_from(number).unwrap(), 0, None, true),
+        );
+        sessions.mark_gone(handle);
+    }
+    let kept = (sessions.by_handle.len(), sessions.away.len());
+    assert_eq!(kept, (MOST_AWAY, MOST_AWAY));
+    assert!(sessions.get(Handle(0)).is_none() && sessions.get(Handle(1)).is_some());
+}

@@ -170,6 +170,26 @@ fn a_flood_of_commands_is_answered_in_part_and_then_no_more() {
 }
 
 #[test]
+fn of_all_sessions_together_so_many_commands_wait_for_their_answers() {
+    let mut bench = Bench::new();
+    for number in 1..=20 {
+        let client_id = format!("c{number}");
+        let it = Try {
+            handle: number,
+            client_id: &client_id,
+            ..TRY
+        };
+        assert!(is_admitted(&bench.connect(it)));
+        for _ in 0..100 {
+            bench.gate.command(&peer(it, JANE), INFO.as_bytes());
+        }
+    }
+    let directives = bench.settle();
+    let is_answer = |it: &&Directive| matches!(it, Directive::Reply { .. });
+    assert_eq!(directives.iter().filter(is_answer).count(), 1_024);
+}
+
+#[test]
 fn a_user_lists_and_switches_tenants() {
     let mut bench = Bench::new();
     bench.grant(JANE, "beta", GrantedRight::OrgAdmin);

@@ -149,7 +149,8 @@ fn whoever_may_have_no_session_is_turned_away_with_the_true_cause() {
         ("My Client", "unknown-name"),
         ("a\u{7f}b", "malformed"),
     ] {
-        let line = bench.gate.turn_away(&named(name)).unwrap();
+        let turned_away = bench.gate.turn_away(&named(name)).unwrap();
+        let line = turned_away.line.unwrap();
         assert!(line.contains(cause) && line.contains("192.0.2.7"), "{line}");
     }
     // Who may have a session, or vouches for nobody, is not.
@@ -162,4 +163,17 @@ fn whoever_may_have_no_session_is_turned_away_with_the_true_cause() {
         ..client(2, "d", 4, true)
     };
     assert_eq!(bench.gate.turn_away(&nameless), None);
+}
+
+#[test]
+fn a_flood_of_refusals_keeps_nobody_from_being_turned_away() {
+    let mut bench = bench();
+    let stranger = Peer {
+        username: Some(b"nobody@acme"),
+        ..client(1, "c", 4, true)
+    };
+    let lines = (0..200)
+        .filter_map(|_| bench.gate.turn_away(&stranger).unwrap().line)
+        .count();
+    assert_eq!(lines, 120);
 }

@@ -8,7 +8,7 @@
 
 use core::ffi::c_int;
 
-use countersign::{Handle, LogLevel, Peer};
+use countersign::{Handle, LogLevel, Peer, TurnedAway};
 use countersign_mosquitto_sys as sys;
 
 use super::Plugin;
@@ -23,7 +23,8 @@ pub(super) struct Strangers {
     found: Vec<Stranger>,
     /// The ids of sessions that may have ended because another client took them.
     taken: Vec<String>,
-    /// What the client was that had the id, while the broker is asked to end it.
+    /// What is to be said of the client that had the id, while the broker is asked
+    /// to end it.
     evicted: Option<String>,
     /// Whether the broker is being asked to end a stranger.
     is_evicting: bool,
@@ -33,7 +34,7 @@ pub(super) struct Strangers {
 struct Stranger {
     handle: Handle,
     client_id: String,
-    line: String,
+    line: Option<String>,
 }
 
 /// Whether something besides a login vouches for the name of a client.
@@ -110,11 +111,13 @@ impl Plugin {
         if self.voucher(client) != Voucher::Proven {
             return;
         }
-        let line = match self.gate.try_borrow_mut() {
+        let turned_away = match self.gate.try_borrow_mut() {
             Ok(mut gate) => gate.turn_away(peer),
             Err(_) => return,
         };
-        if let (Some(line), Ok(client_id)) = (line, core::str::from_utf8(client_id)) {
+        if let (Some(TurnedAway { line }), Ok(client_id)) =
+            (turned_away, core::str::from_utf8(client_id))
+        {
             self.came(client, Owner::Nobody, print);
             self.strangers.borrow_mut().found.push(Stranger {
                 handle,
@@ -129,12 +132,14 @@ impl Plugin {
         let handle = client.handle();
         if self.strangers.borrow().is_evicting {
             if !self.clients.borrow().knows(handle) {
-                let line = match self.gate.try_borrow_mut() {
+                let turned_away = match self.gate.try_borrow_mut() {
                     Ok(mut gate) => gate.turn_away(&self.described(client)),
                     Err(_) => None,
                 };
-                let line = line.unwrap_or_else(|| TAKER.to_owned());
-                self.strangers.borrow_mut().evicted = Some(line);
+                self.strangers.borrow_mut().evicted = match turned_away {
+                    Some(TurnedAway { line }) => line,
+                    None => Some(TAKER.to_owned()),
+                };
             }
             return;
         }
@@ -158,7 +163,9 @@ impl Plugin {
     pub(super) fn end_strangers(&self) {
         let found = core::mem::take(&mut self.strangers.borrow_mut().found);
         for stranger in found {
-            self.log(LogLevel::Notice, &stranger.line);
+            if let Some(line) = &stranger.line {
+                self.log(LogLevel::Notice, line);
+            }
             let is_here = self.clients.borrow().is_here(stranger.handle);
             if is_here && !self.is_live(&stranger.client_id) {
                 self.evict(|| {

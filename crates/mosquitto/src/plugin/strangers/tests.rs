@@ -68,6 +68,18 @@ fn a_stranger_with_a_certificate_is_ended_at_its_first_use_elsewhere() {
 }
 
 #[test]
+fn a_stranger_is_ended_also_where_the_log_has_too_many_lines_of_refusals() {
+    let bench = Bench::new(Chain::Final);
+    bench.gate.is_silent.set(true);
+    let mut stranger = certified("c");
+    assert_eq!(bench.check(&mut stranger, c"t", SUBSCRIBE), DENIED);
+    online(&bench, &mut stranger);
+    bench.tick();
+    assert_eq!(*bench.host.kicked.borrow(), ["c"]);
+    assert!(bench.host.lines.borrow().is_empty());
+}
+
+#[test]
 fn a_stranger_is_not_ended_by_an_id_that_is_a_sessions_by_now() {
     let bench = Bench::new(Chain::Final);
     let mut stranger = certified("c");
