@@ -164,6 +164,7 @@ pub(crate) fn store_failure(error: &StoreError) -> Failure {
         | StoreErrorKind::Damaged
         | StoreErrorKind::Full
         | StoreErrorKind::Newer
+        | StoreErrorKind::Older
         | StoreErrorKind::ReadOnly
         | StoreErrorKind::Unavailable
         | _ => countersign_status::COUNTERSIGN_STORE,

@@ -44,7 +44,7 @@ impl Doctor {
             .take("user", user_of_broker(config.as_ref(), &store))
             .flatten();
         files::check(&mut report, &store, user.as_ref());
-        let content = store::check(&mut report, &store);
+        let content = store::check(&mut report, &store, invocation.output);
         if let Some(config) = &config {
             for fault in &config.faults {
                 report.note("config", Err(fault.clone().into()));

@@ -1,8 +1,9 @@
 //! One run of the program: which store, how to print, and who asks when.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use countersign_admin::{Context, OsRandom};
+use countersign_core::store::StoreError;
 use countersign_core::time::Timestamp;
 use countersign_sqlite::SqliteStore;
 
@@ -24,7 +25,7 @@ impl Invocation {
     /// Opens the store. From here on root is whoever keeps it.
     pub(crate) fn open(&self) -> Result<SqliteStore, Failure> {
         let keeper = identity::become_keeper_of(&self.store)?;
-        SqliteStore::open(&self.store).map_err(|error| match keeper {
+        open_at(&self.store, self.output).map_err(|error| match keeper {
             Some(keeper) => Failure::Refused(anyhow::Error::new(error).context(format!(
                 "as `{}`, who may write where the store lies",
                 keeper.name
@@ -41,6 +42,15 @@ impl Invocation {
         let mut store = self.open()?;
         as_caller(|context| act(&mut store, context).map_err(Into::into))
     }
+}
+
+/// Opens a store, and tells what became of one of an older schema.
+pub(crate) fn open_at(path: &Path, output: Output) -> Result<SqliteStore, StoreError> {
+    let store = SqliteStore::open(path)?;
+    if let Some(upgraded) = store.upgraded() {
+        output.notice(&upgraded.to_string());
+    }
+    Ok(store)
 }
 
 /// Acts here and now, as whoever runs this.

@@ -136,7 +136,7 @@ fn start(
         setting.wake = Arc::new(waker.wake());
     }
     let introduction = introduction(&*host, &setting);
-    let gate = open(setting)?;
+    let gate = open(&*host, setting)?;
     if let Err(error) = &waker {
         let line = format!(
             "Countersign: can't wake the broker ({error}); changes take up to 100 ms longer"
@@ -162,10 +162,14 @@ fn start(
     Ok(Rc::into_raw(plugin).cast_mut())
 }
 
-/// Opens the gate, whose threads get none of the broker's signals.
-fn open(setting: Setting) -> Result<Gate<SqliteStore>, StartError> {
+/// Opens the gate, whose threads get none of the broker's signals. Tells
+/// what became of a store of an older schema.
+fn open(host: &dyn Host, setting: Setting) -> Result<Gate<SqliteStore>, StartError> {
     let _blocked = SignalsBlocked::new();
     let store = SqliteStore::open(&setting.options.store)?;
+    if let Some(upgraded) = store.upgraded() {
+        host.log(LogLevel::Notice, &format!("Countersign: {upgraded}"));
+    }
     Ok(Gate::open(store, setting)?)
 }
 
@@ -253,7 +257,7 @@ mod tests {
     use core::ptr;
     use std::rc::Rc;
 
-    use countersign::core::store::Settings;
+    use countersign::core::store::{GateStore as _, Settings};
     use tempfile::TempDir;
 
     use super::*;
@@ -316,6 +320,54 @@ mod tests {
         let (line, code) = failure(&host, &[("store", "/nonexistent/countersign.db")]);
         assert!(line.contains("/nonexistent/countersign.db"), "{line}");
         assert_eq!(code, sys::MOSQ_ERR_UNKNOWN);
+    }
+
+    /// Puts what a version of schema 3 left behind in place of a store.
+    fn write_schema_3(path: &str) {
+        for suffix in ["", "-wal", "-shm"] {
+            // A store that is closed has nothing beside it.
+            let _ = std::fs::remove_file(format!("{path}{suffix}"));
+        }
+        let connection = rusqlite::Connection::open(path).unwrap();
+        for step in [
+            include_str!("../../store-sqlite/migrations/0001.sql"),
+            include_str!("../../store-sqlite/migrations/0002.sql"),
+            include_str!("../../store-sqlite/migrations/0003.sql"),
+            "PRAGMA application_id = 0x4353676e; PRAGMA user_version = 3;
+             INSERT INTO setting VALUES ('argon2', 'm=8,t=1,p=1'), ('client_id_hold', '1500');",
+        ] {
+            connection.execute_batch(step).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_plugin_does_not_start_beside_a_broker_of_an_older_schema() {
+        let _alone = alone();
+        let host = Rc::new(FakeHost::default());
+        let (_folder, path) = store();
+        let older = SqliteStore::open(&path).unwrap();
+        let claim = older.claim_broker("old").unwrap();
+        drop(older);
+        write_schema_3(&path);
+        let options = [("store", path.as_str()), ("broker", "new")];
+        let (line, code) = failure(&host, &options);
+        assert!(
+            line.contains("a broker of an older version uses it"),
+            "{line}"
+        );
+        assert!(line.contains("has schema 3"), "{line}");
+        assert_eq!(code, sys::MOSQ_ERR_UNKNOWN);
+
+        drop(claim);
+        let plugin = start(
+            Box::new(Rc::clone(&host)),
+            ptr::null_mut(),
+            Some(options.to_vec()),
+        );
+        assert!(host.said("countersign.db.v3.bak` is a copy"));
+        // SAFETY: made by `start`, and not used again.
+        let stopped = unsafe { cleanup(plugin.unwrap().cast()) };
+        assert_eq!(stopped, sys::MOSQ_ERR_SUCCESS);
     }
 
     #[test]

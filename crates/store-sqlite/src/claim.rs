@@ -2,14 +2,14 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use countersign_core::store::{StoreError, StoreErrorKind};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::of_io;
-use crate::file::{beside, create_private, open_file};
+use crate::file::{beside, create_private, directory_of, open_file};
 use crate::open::SqliteStore;
 
 /// Holds a broker's name on a store until it is dropped.
@@ -26,7 +26,7 @@ impl SqliteStore {
     /// for alive.
     #[must_use]
     pub fn is_broker_alive(&self, broker: &str) -> bool {
-        let path = beside(&self.path, &suffix(broker));
+        let path = lock_file(&self.path, broker);
         match open_file(&path) {
             Ok(file) => file.try_lock_shared().is_err(),
             Err(error) => error.kind() != io::ErrorKind::NotFound,
@@ -36,7 +36,7 @@ impl SqliteStore {
     /// See [`GateStore::claim_broker`](countersign_core::store::GateStore::claim_broker).
     pub(crate) fn claim(&self, broker: &str) -> Result<BrokerClaim, StoreError> {
         let action = "take the broker's name";
-        let path = beside(&self.path, &suffix(broker));
+        let path = lock_file(&self.path, broker);
         let file = open_or_create(&path).map_err(|error| of_io(error, action, &path))?;
         match lock(&file) {
             Ok(()) => Ok(BrokerClaim { _locked: file }),
@@ -72,16 +72,40 @@ fn open_or_create(path: &Path) -> io::Result<File> {
     }
 }
 
+/// Takes the lock on a file of [`lock_files`], unless a live broker has it. What
+/// can't be told is taken for a live broker.
+pub(crate) fn take(path: &Path) -> Option<File> {
+    let file = open_file(path).ok()?;
+    lock(&file).ok()?;
+    Some(file)
+}
+
+/// The files beside the store at `path` that brokers lock, live or not.
+pub(crate) fn lock_files(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let start = beside(path, START);
+    let start = start.file_name().unwrap_or_default().as_encoded_bytes();
+    let mut files = Vec::new();
+    for entry in directory_of(path).read_dir()? {
+        let entry = entry?;
+        if entry.file_name().as_encoded_bytes().starts_with(start) {
+            files.push(entry.path());
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
 /// A name may hold anything, `/` say, so its hash names the file.
-fn suffix(broker: &str) -> String {
+pub(crate) fn lock_file(path: &Path, broker: &str) -> PathBuf {
     let digest = Sha256::digest(broker.as_bytes());
     let hex: String = digest
         .iter()
         .take(8)
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    format!("-broker-{hex}")
+    beside(path, &format!("{START}{hex}"))
 }
 
+const START: &str = "-broker-";
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(10);

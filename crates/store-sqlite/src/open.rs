@@ -10,7 +10,6 @@ use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
-use crate::backup;
 use crate::error::{Fault, damaged, lost, make_one, moved, of_io};
 use crate::file::{
     COMPANIONS, beside, create_private, directory_of, open_file, remove_with_companions,
@@ -19,6 +18,7 @@ use crate::file::{
 use crate::patience::{ADMIN_WAIT, BATCH_WAIT, GATE_WAIT, Patience, leave_a_turn, wait_a_little};
 use crate::schema::{self, Header, MIGRATIONS};
 use crate::transaction::Scope;
+use crate::upgrade::{Upgrade, upgrade};
 use crate::vault::KeyFile;
 use crate::watch::{Files, Trouble, Watch};
 use crate::writing;
@@ -43,6 +43,8 @@ pub struct SqliteStore {
     pub(crate) key_file: KeyFile,
     /// The store's state when this connection last began the log anew.
     pub(crate) log_begun: Option<StoreState>,
+    /// What opening it did to a store of an older schema.
+    upgraded: Option<Upgrade>,
 }
 
 impl SqliteStore {
@@ -69,13 +71,15 @@ impl SqliteStore {
     }
 
     /// Opens a store; one with an older schema is brought up to date, after a
-    /// copy of it was put beside it as `<path>.v<N>.bak`.
+    /// copy of it was put beside it as `<path>.v<N>.bak`
+    /// ([`SqliteStore::upgraded`] names it).
     ///
     /// # Errors
     ///
     /// Returns kind `Missing` when there is none, `Newer` when a newer version
-    /// of this program made it, `Damaged` when it is no database, and other
-    /// kinds when it can't be opened.
+    /// of this program made it, `Older` when its schema is older and a live
+    /// broker uses it, `Damaged` when it is no database, and other kinds when it
+    /// can't be opened.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with(path.as_ref(), MIGRATIONS)
     }
@@ -84,6 +88,12 @@ impl SqliteStore {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What opening it did to a store of an older schema, if it was one.
+    #[must_use]
+    pub fn upgraded(&self) -> Option<&Upgrade> {
+        self.upgraded.as_ref()
     }
 
     /// A second connection to the same file.
@@ -282,6 +292,7 @@ impl SqliteStore {
             checkpoints: false,
             key_file: KeyFile::default(),
             log_begun: None,
+            upgraded: None,
         })
     }
 
@@ -314,6 +325,7 @@ impl SqliteStore {
         let explain = |fault: Fault| fault.while_trying(action, &path);
         let connection = connect(&path, OpenFlags::empty()).map_err(explain)?;
         let newest = schema::newest(migrations);
+        let mut upgraded = None;
         match schema::header(&connection).map_err(explain)? {
             Header::Empty => {
                 return Err(unusable(
@@ -339,11 +351,12 @@ impl SqliteStore {
                     use_log(&connection).map_err(explain)?;
                 }
                 if version < newest {
-                    upgrade(&connection, &path, migrations)?;
+                    upgraded = upgrade(&connection, &path, migrations)?;
                 }
             }
         }
-        Self::of(connection, &path.into(), &Arc::default(), action)
+        let store = Self::of(connection, &path.into(), &Arc::default(), action)?;
+        Ok(Self { upgraded, ..store })
     }
 }
 
@@ -418,34 +431,8 @@ pub(crate) fn check_no_left_overs(path: &Path, action: &'static str) -> Result<(
     Ok(())
 }
 
-/// Brings an older schema up to date, after a copy was made.
-fn upgrade(connection: &Connection, path: &Path, migrations: &[&str]) -> Result<(), StoreError> {
-    let action = "bring the store up to date";
-    let explain = |fault: Fault| fault.while_trying(action, path);
-    let scope = Scope::begin(connection, Intent::Write).map_err(|error| explain(error.into()))?;
-    // Another process may have been faster; the lock is ours from here on.
-    let version = match schema::header(connection).map_err(explain)? {
-        Header::Ours(version) if version < schema::newest(migrations) => version,
-        Header::Ours(_) | Header::Empty | Header::Foreign => return Ok(()),
-    };
-    let source = connect(path, OpenFlags::empty()).map_err(explain)?;
-    backup::copy(&source, &free_name(path, version), action)?;
-    schema::migrate(connection, version, migrations).map_err(explain)?;
-    scope.commit().map_err(|error| explain(error.into()))
-}
-
-/// A name for a copy of the store that nothing has yet.
-fn free_name(path: &Path, version: u32) -> PathBuf {
-    let first = beside(path, &format!(".v{version}.bak"));
-    let more = (1..1_000_u32).map(|number| beside(&first, &format!(".{number}")));
-    core::iter::once(first.clone())
-        .chain(more)
-        .find(|name| name.symlink_metadata().is_err())
-        .unwrap_or(first)
-}
-
 /// Opens a file with all that holds for each connection.
-fn connect(path: &Path, more: OpenFlags) -> Result<Connection, Fault> {
+pub(crate) fn connect(path: &Path, more: OpenFlags) -> Result<Connection, Fault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_handler(Some(wait_a_little))?;

@@ -21,6 +21,7 @@ use countersign_core::role::RoleName;
 use countersign_core::secret::{Secret, SecretDigest};
 use countersign_core::store::{
     AdminStore as _, AdminTransaction as _, Directory as _, GateStore as _, Intent, Recorded,
+    StoreErrorKind,
 };
 use countersign_sqlite::{AuditCheck, SqliteStore};
 use rusqlite::Connection;
@@ -82,6 +83,141 @@ fn a_store_of_schema_1_answers_alike_under_the_newest() {
     assert_eq!(transaction.operators().unwrap().len(), 1);
     assert!(transaction.users().unwrap().is_empty());
     assert_eq!(transaction.count_credentials(&tenant_id()).unwrap(), 2);
+}
+
+#[test]
+fn a_store_is_left_as_it_is_while_an_older_broker_lives() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("countersign.db");
+    let brokers = ["edge", "never/seen"].map(|name| {
+        let other = SqliteStore::create(&path, &Default::default()).unwrap();
+        let claim = other.claim_broker(name).unwrap();
+        drop(other);
+        std::fs::remove_file(&path).unwrap();
+        claim
+    });
+    write_schema_3(&path);
+    let before = std::fs::read(&path).unwrap();
+    let files = names_in(directory.path());
+
+    let said = refusal(&path);
+    assert!(said.contains("stop "), "{said}");
+    assert!(said.contains("broker `edge`"), "{said}");
+    assert!(
+        said.contains("the first one brings the store up to date"),
+        "{said}"
+    );
+    let [edge, unseen] = brokers;
+    drop(edge);
+    let said = refusal(&path);
+    // It has no session that would tell its name.
+    assert!(said.contains("restart the broker that holds `"), "{said}");
+    assert!(said.contains("countersign.db-broker-"), "{said}");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    assert_eq!(names_in(directory.path()), files);
+
+    drop(unseen);
+    let store = SqliteStore::open(&path).unwrap();
+    assert_eq!(store.schema_version().unwrap(), 4);
+    let upgraded = store.upgraded().unwrap();
+    let copy = directory.path().canonicalize().unwrap();
+    let copy = copy.join("countersign.db.v3.bak");
+    assert_eq!((upgraded.from, upgraded.to), (3, 4));
+    assert_eq!(upgraded.copy, copy);
+    let said = upgraded.to_string();
+    assert!(
+        said.contains(&format!("`{}` is a copy", copy.display())),
+        "{said}"
+    );
+    assert!(said.contains("The way back"), "{said}");
+    // The names are free again, and there is nothing left to be told.
+    store.claim_broker("edge").unwrap();
+    assert_eq!(SqliteStore::open(&path).unwrap().upgraded(), None);
+}
+
+#[test]
+fn the_way_back_leads_back() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("countersign.db");
+    write_schema_3(&path);
+    let mut store = SqliteStore::open(&path).unwrap();
+    let copy = store.upgraded().unwrap().copy.clone();
+    store
+        .begin(Intent::Write)
+        .unwrap()
+        .commit(&[], &[])
+        .unwrap();
+    drop(store);
+    for suffix in ["-wal", "-shm"] {
+        // A store that is closed may have nothing beside it.
+        let _ = std::fs::remove_file(format!("{}{suffix}", path.display()));
+    }
+    std::fs::rename(copy, &path).unwrap();
+    let connection = Connection::open(&path).unwrap();
+    let version: i64 = connection
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(version, 3);
+    drop(connection);
+    assert_eq!(
+        SqliteStore::open(&path).unwrap().schema_version().unwrap(),
+        4
+    );
+}
+
+#[test]
+fn a_lock_that_cannot_be_looked_at_counts_as_held() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("countersign.db");
+    write_schema_3(&path);
+    std::fs::create_dir(directory.path().join("countersign.db-broker-00")).unwrap();
+    let said = refusal(&path);
+    assert!(said.contains("countersign.db-broker-00`"), "{said}");
+    // Another store's locks are of no concern.
+    std::fs::remove_dir(directory.path().join("countersign.db-broker-00")).unwrap();
+    std::fs::create_dir(directory.path().join("other.db-broker-00")).unwrap();
+    SqliteStore::open(&path).unwrap();
+}
+
+#[track_caller]
+fn refusal(path: &Path) -> String {
+    let error = SqliteStore::open(path).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Older);
+    let said = error.to_string();
+    assert!(
+        said.contains("has schema 3, and this version needs 4"),
+        "{said}"
+    );
+    assert!(!said.contains('\n'), "{said}");
+    said
+}
+
+fn names_in(directory: &Path) -> Vec<String> {
+    let entries = directory.read_dir().unwrap();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// What the version before left behind, with a session of the broker `edge`.
+fn write_schema_3(path: &Path) {
+    countersign_sqlite::create_private(path).unwrap();
+    let connection = Connection::open(path).unwrap();
+    for step in [
+        "PRAGMA journal_mode = WAL;",
+        include_str!("../migrations/0001.sql"),
+        include_str!("../migrations/0002.sql"),
+        include_str!("../migrations/0003.sql"),
+        "PRAGMA application_id = 0x4353676e; PRAGMA user_version = 3;
+         INSERT INTO setting VALUES ('argon2', 'm=8,t=1,p=1'), ('client_id_hold', '1500');
+         INSERT INTO presence
+             (broker, session, client_id, protocol, connected_at, authenticated, stored)
+         VALUES ('edge', 1, 'c', 4, 1, 0, 0);",
+    ] {
+        connection.execute_batch(step).unwrap();
+    }
 }
 
 /// What a version that knew no people left behind.

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use countersign_sqlite::{BackupProgress, BackupTarget, SqliteStore};
+use countersign_sqlite::{BackupProgress, BackupTarget};
 use serde_json::json;
 
 use crate::failure::Failure;
 use crate::identity::Acting;
-use crate::invocation::Invocation;
+use crate::invocation::{Invocation, open_at};
 use crate::progress::Progress;
 
 #[derive(Args, Debug)]
@@ -31,7 +31,7 @@ impl Backup {
         let filled = {
             let here = Acting::for_keeper_of(&invocation.store);
             here.and_then(|_here| {
-                let store = SqliteStore::open(&invocation.store)?;
+                let store = open_at(&invocation.store, invocation.output)?;
                 let step = |step: BackupProgress| progress.show(step.done, step.total);
                 Ok(store.back_up_into(&mut target, step)?)
             })

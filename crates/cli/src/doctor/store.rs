@@ -15,7 +15,8 @@ use super::{Problem, Report};
 use crate::command::audit::intact;
 use crate::command::init::key_of;
 use crate::identity::Acting;
-use crate::invocation::now;
+use crate::invocation::{now, open_at};
+use crate::output::Output;
 
 /// What of a store matters to a broker's configuration. All of it is empty
 /// where the store can't be used.
@@ -36,14 +37,14 @@ impl Content {
 }
 
 /// Checks the store and says what of it matters elsewhere.
-pub(super) fn check(report: &mut Report, path: &Path) -> Content {
+pub(super) fn check(report: &mut Report, path: &Path, output: Output) -> Content {
     // Whoever could swap the store's files is who reads them.
     let opened = Acting::for_keeper_of(path)
         .map_err(|failure| {
             let fix = "keep the store where one user alone may write";
             Problem::new(failure.text(), fix)
         })
-        .and_then(|acting| match SqliteStore::open(path) {
+        .and_then(|acting| match open_at(path, output) {
             Ok(store) => Ok((acting, store)),
             Err(error) => Err(unusable(path, &error)),
         });
@@ -84,6 +85,7 @@ fn remedy(error: &StoreError) -> &'static str {
         StoreErrorKind::Damaged => "stop the brokers and restore a backup",
         StoreErrorKind::Full => "free some space on the disk",
         StoreErrorKind::Newer => "install the version that made it, or a later one",
+        StoreErrorKind::Older => "restart the brokers with this version's plugin",
         StoreErrorKind::ReadOnly | StoreErrorKind::Unavailable => {
             "run this as root, or give the store to the user who runs it"
         }

@@ -33,3 +33,5 @@ mod schemes;
 mod support;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod upgrading;

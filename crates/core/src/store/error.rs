@@ -73,6 +73,8 @@ pub enum StoreErrorKind {
     Missing,
     /// A newer version of this program made it.
     Newer,
+    /// A broker of an older version uses it: restart that broker first.
+    Older,
     /// It may not be written.
     ReadOnly,
     /// It can't be opened or read.
@@ -88,6 +90,7 @@ impl fmt::Display for StoreErrorKind {
             Self::Full => "the disk is full",
             Self::Missing => "there is no store",
             Self::Newer => "the store was made by a newer version",
+            Self::Older => "a broker of an older version uses it",
             Self::ReadOnly => "the store can't be written",
             Self::Unavailable => "the store can't be used",
         })
