@@ -49,6 +49,7 @@ const WORDS: &[&CStr] = &[
     c"not-yet-valid",
     c"other-tenant",
     c"over-budget",
+    c"over-limit",
     c"revoked",
     c"store-busy",
     c"store-unavailable",

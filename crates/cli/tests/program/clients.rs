@@ -104,7 +104,9 @@ fn a_client_id_is_given_up_once() {
 #[test]
 fn clients_are_listed_with_their_keys() {
     let shop = Shop::with_credential();
-    connect(&mut SqliteStore::open(shop.store()).unwrap(), 7, "c1");
+    let mut store = SqliteStore::open(shop.store()).unwrap();
+    let _alive = store.claim_broker("b1").unwrap();
+    connect(&mut store, 7, "c1");
     let list = shop.json("clients list");
     let client = list.as_array().unwrap().first().unwrap();
     assert_eq!(

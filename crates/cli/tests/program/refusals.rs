@@ -5,9 +5,7 @@ use crate::support::{Shop, is_root};
 /// A command line, how it ends, and what the line on standard error says.
 /// `_` stands for a space inside of a word and `''` for an empty word.
 const CASES: &[(&str, i32, &str)] = &[
-    // No command, or none that there is.
-    ("", 2, "subcommand"),
-    ("tenant", 2, "subcommand"),
+    // A command that there is not.
     ("nonsense", 2, "`nonsense`|'nonsense'"),
     ("tenant create acme2 --nonsense", 2, "--nonsense"),
     (
