@@ -188,7 +188,7 @@ mod tests {
             (format!("{at}x"), "at_0123…"),
             (format!("\"{at}\""), "\"at_0123…"),
             (format!("token={at}"), "token=at_0123…"),
-            (format!("at_{}", &hex[..20]), "at_0123…"),
+            ("at_0123456789abcdef0123".into(), "at_0123…"),
             (format!("cs_{hex}"), "cs_0123…"),
             (format!("ä{at}"), "äat_0123…"),
             ("eyJhbGciOiJFZERTQSJ9.eyJ".into(), "eyJhbGc…"),
@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn looking_for_secrets_in_a_long_text_is_bounded() {
         let known = Schemes::built_in();
-        let long = format!("{}z", "0123456789abcdef".repeat(1)).repeat(4_000);
+        let long = "0123456789abcdefz".repeat(4_000);
         assert!(known.masked_unknown(&long).is_none());
     }
 
