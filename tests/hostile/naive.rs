@@ -25,10 +25,12 @@ pub fn covers(wide: &str, narrow: &str) -> bool {
     if narrow.starts_with('$') && wide.starts_with(['+', '#']) {
         return false;
     }
-    // A topic has one level at least.
-    if wide == "+/#" && narrow == "#" {
-        return true;
-    }
+    // The empty text is not a topic.
+    let narrow = match narrow {
+        "#" => "+/#",
+        "/#" => "/+/#",
+        narrow => narrow,
+    };
     let wide: Vec<&str> = wide.split('/').collect();
     let narrow: Vec<&str> = narrow.split('/').collect();
     levels_cover(&wide, &narrow)
