@@ -290,6 +290,9 @@ impl Driver {
         {
             self.world.principals[*id].stirred = Millis::MAX;
         }
+        if let Act::Mode(_) = &act {
+            self.world.open_stirred = Millis::MAX;
+        }
         for session in &mut self.sessions {
             let hit = match &act {
                 Act::Stop(id)
@@ -324,6 +327,9 @@ impl Driver {
         };
         self.event(format!("act ends: {act:?}, exit {:?}", output.code));
         let now = self.now();
+        if self.world.open_stirred == Millis::MAX {
+            self.world.open_stirred = now;
+        }
         for principal in &mut self.world.principals {
             principal.stirred = if principal.stirred == Millis::MAX {
                 now

@@ -20,7 +20,7 @@ use crate::world::{Who, World};
 
 /// From a commit to the end of a session: the contract says 250 ms; the rest is
 /// for a busy machine.
-pub const GRACE: Millis = 250 + 2_000;
+pub const GRACE: Millis = 250 + 4_750;
 
 /// So late at most is something read that came.
 pub const LAG: Millis = 1_500;
@@ -263,8 +263,12 @@ impl Driver {
         if let Some(will) = attempt.will.and_then(|will| self.published.get_mut(&will)) {
             will.who.clone_from(&who);
         }
-        let left = (attempt.facts.client_id.clone(), who, self.now());
-        self.abandoned.push_front(left);
+        self.let_go(attempt.facts.client_id.clone(), who);
+    }
+
+    /// A connection of these with this client id is not watched any more.
+    pub fn let_go(&mut self, client_id: String, who: Vec<Who>) {
+        self.abandoned.push_front((client_id, who, self.now()));
         self.abandoned.truncate(200);
     }
 

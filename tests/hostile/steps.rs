@@ -268,6 +268,7 @@ impl Driver {
             1 => session.wire.reset_on_drop(),
             _ => {}
         }
+        self.let_go(session.facts.client_id.clone(), session.who.clone());
     }
 
     fn subscribe(&mut self) {

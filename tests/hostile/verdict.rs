@@ -21,9 +21,15 @@ impl Driver {
         }
         self.count("let in");
         let who = self.candidates(&attempt);
+        let given = facts.password.as_deref().map(String::from_utf8_lossy);
         let whom = format!(
-            "id `{}` name {:?}, CONNECT sent at {sent} ms",
-            facts.client_id, facts.username
+            "id `{}` v{} name {:?} password {given:?} method {:?}, tenant `open` {:?}, CONNECT sent \
+             at {sent} ms",
+            facts.client_id,
+            facts.level,
+            facts.username,
+            facts.method,
+            self.world.open_mode.newest(),
         );
         if who.is_empty() {
             self.fail("let in who must not be", &whom);
@@ -59,7 +65,8 @@ impl Driver {
         }
         let stirs = |who: &Who| match who {
             Who::Principal(id) => self.world.principals[*id].stirred >= sent,
-            Who::Unauthenticated | Who::Nobody => false,
+            Who::Unauthenticated => self.world.open_stirred >= sent,
+            Who::Nobody => false,
         };
         if may_end.is_none() && who.iter().any(stirs) {
             may_end = Some("an act was under way when it came".to_owned());

@@ -32,6 +32,9 @@ pub struct Wire {
     transport: Transport,
     protocol: Protocol,
     unsent: Vec<u8>,
+    /// Frames that wait for the upgrade: libwebsockets loses bytes of what
+    /// follows its request at once.
+    waiting: Vec<u8>,
     /// What came and is not a whole WebSockets frame yet.
     frames: Vec<u8>,
     /// What came and is not a whole packet yet.
@@ -96,6 +99,7 @@ impl Wire {
             transport,
             protocol,
             unsent: Vec::new(),
+            waiting: Vec::new(),
             frames: Vec::new(),
             packets: Vec::new(),
             closed: false,
@@ -105,22 +109,27 @@ impl Wire {
     /// Sends bytes of MQTT, whether they make sense or not.
     pub fn send(&mut self, bytes: &[u8]) {
         match &self.transport {
-            Transport::WebSocket { .. } => {
-                self.unsent.push(0x82);
+            Transport::WebSocket { upgraded, .. } => {
+                let to = if *upgraded {
+                    &mut self.unsent
+                } else {
+                    &mut self.waiting
+                };
+                to.push(0x82);
                 match bytes.len() {
-                    length @ 0..=125 => self.unsent.push(0x80 | length as u8),
+                    length @ 0..=125 => to.push(0x80 | length as u8),
                     length @ 126..=65_535 => {
-                        self.unsent.push(0xFE);
-                        self.unsent.extend((length as u16).to_be_bytes());
+                        to.push(0xFE);
+                        to.extend((length as u16).to_be_bytes());
                     }
                     length => {
-                        self.unsent.push(0xFF);
-                        self.unsent.extend((length as u64).to_be_bytes());
+                        to.push(0xFF);
+                        to.extend((length as u64).to_be_bytes());
                     }
                 }
                 // Masked with zeros.
-                self.unsent.extend([0; 4]);
-                self.unsent.extend(bytes);
+                to.extend([0; 4]);
+                to.extend(bytes);
             }
             Transport::Tcp(_) | Transport::Tls { .. } => self.unsent.extend(bytes),
         }
@@ -174,6 +183,7 @@ impl Wire {
             *upgraded = self.frames.starts_with(b"HTTP/1.1 101");
             self.closed |= !*upgraded;
             self.frames.drain(..end + 4);
+            self.unsent.append(&mut self.waiting);
         }
         while let Some((opcode, start, end)) = frame(&self.frames) {
             match opcode {

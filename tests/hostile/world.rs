@@ -89,6 +89,8 @@ pub struct World {
     pub roles: Vec<Role>,
     /// How the tenant `open` treats who proves nothing.
     pub open_mode: Timeline<&'static str>,
+    /// When an act on that was last under way.
+    pub open_stirred: Millis,
     /// Whether the broker's default tenant is `open`.
     pub open_is_default: bool,
     /// Who the known certificate stands for.
@@ -104,6 +106,7 @@ impl World {
             principals: Vec::new(),
             roles: Vec::new(),
             open_mode: Timeline::new("required"),
+            open_stirred: 0,
             open_is_default,
             secrets: Vec::new(),
             certified: 0,
@@ -383,11 +386,13 @@ impl World {
             return false;
         }
         let mut modes = self.open_mode.possible(sent, answered);
-        match &facts.username {
+        // A name of no bytes is as good as none.
+        match facts.username.as_ref().filter(|name| !name.is_empty()) {
+            None if facts.username.is_some() => modes.any(|mode| *mode != "required"),
             None if facts.password.is_none() => modes.any(|mode| *mode != "required"),
             // A wrong credential.
             name => {
-                let name = name.as_deref().unwrap_or_default();
+                let name = name.map(String::as_str).unwrap_or_default();
                 let suffix = name.rsplit_once('@').map(|(_, suffix)| suffix);
                 let found = self.principals.iter().find(|principal| {
                     let own = principal.username.as_deref();

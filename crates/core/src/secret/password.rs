@@ -52,9 +52,15 @@ impl PasswordHash {
         if !of_argon2id || hash.salt.is_none() || hash.hash.is_none() {
             return Err(PasswordHashError);
         }
-        let params = Params::try_from(&hash).map_err(|_| PasswordHashError)?;
-        let params = Argon2Params::checked(params.m_cost(), params.t_cost(), params.p_cost())
-            .ok_or(PasswordHashError)?;
+        let cost = |name| hash.params.get_decimal(name);
+        let (Some(memory), Some(passes), Some(lanes), 3) =
+            (cost("m"), cost("t"), cost("p"), hash.params.iter().count())
+        else {
+            return Err(PasswordHashError);
+        };
+        let params = Argon2Params::checked(memory, passes, lanes).ok_or(PasswordHashError)?;
+        // Multiplies the lanes before it looks at them, so they must be few.
+        Params::try_from(&hash).map_err(|_| PasswordHashError)?;
         Ok(Self {
             phc: text.into(),
             params,
@@ -274,6 +280,8 @@ mod tests {
         for (from, to) in [
             ("m=8", "m=4294967295"),
             ("t=1", "t=4000000000"),
+            ("p=1", "p=4000000000"),
+            ("p=1", "p=1,p=4000000000"),
             ("argon2id", "argon2i"),
             ("v=19", "v=16"),
         ] {
