@@ -83,11 +83,7 @@ impl Policy {
             let DamagedTenant { id, error, .. } = tenant;
             complaints.push(format!("refusing all of tenant `{id}`: {error}"));
         }
-        let said = complaints.len();
-        if said > MOST_COMPLAINTS {
-            complaints.truncate(MOST_COMPLAINTS);
-            complaints.push(format!("{said} records can't be read"));
-        }
+        cut(&mut complaints);
         let are_said =
             before.is_some_and(|before| before.are_said && before.complaints == complaints);
         let tenants = stored.readable;
@@ -317,5 +313,27 @@ fn unreadable(action: &'static str, what: &str) -> StoreError {
         .with_detail(format!("{what} can't be read; restore a backup"))
 }
 
+/// Leaves so many complaints that a log can hold them.
+fn cut(complaints: &mut Vec<String>) {
+    let said = complaints.len();
+    if said > MOST_COMPLAINTS {
+        complaints.truncate(MOST_COMPLAINTS);
+        complaints.push(format!("{said} records can't be read"));
+    }
+}
+
 /// So many records are named at once that can't be read.
 const MOST_COMPLAINTS: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_records_that_can_t_be_read_so_many_are_named_and_the_rest_counted() {
+        let mut complaints: Vec<_> = (0..1_000).map(|number| number.to_string()).collect();
+        cut(&mut complaints);
+        assert_eq!(complaints.len(), MOST_COMPLAINTS + 1);
+        assert_eq!(complaints.last().unwrap(), "1000 records can't be read");
+    }
+}

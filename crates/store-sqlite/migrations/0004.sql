@@ -77,7 +77,7 @@ INSERT INTO auto_registration (application, max, pattern, registered, second, in
 -- A row of stored_session is a use of a client id: since when it is used in that
 -- tenant (of those from before that is not known, so they count as used for
 -- long), and whether the host may keep a session under it. There is an end of
--- rows: of one credential, and of those without a session in all.
+-- rows: of one credential an hour, and in all; beyond that, of each credential.
 ALTER TABLE stored_session ADD COLUMN first_used_at INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE stored_session ADD COLUMN is_stored INTEGER NOT NULL DEFAULT 1;
 
@@ -116,6 +116,17 @@ CREATE TABLE pruned_session (
     client_id INTEGER PRIMARY KEY,
     credential INTEGER
 ) STRICT;
+
+-- There is an end of these rows, too: where it is reached, no more are pruned.
+ALTER TABLE session_change ADD COLUMN pruned INTEGER NOT NULL DEFAULT 0;
+
+CREATE TRIGGER pruned_session_added AFTER INSERT ON pruned_session BEGIN
+    UPDATE session_change SET pruned = pruned + 1 WHERE id = 1;
+END;
+
+CREATE TRIGGER pruned_session_removed AFTER DELETE ON pruned_session BEGIN
+    UPDATE session_change SET pruned = pruned - 1 WHERE id = 1;
+END;
 
 -- What tells a live session's client id from others, also where that is secret.
 ALTER TABLE presence ADD COLUMN tie BLOB;

@@ -12,7 +12,7 @@ use crate::error::Fault;
 use crate::open::SqliteStore;
 use crate::patience::ADMIN_WAIT;
 use crate::schema::{self, Header};
-use crate::{roles, rows, schemes, tenants, tokens};
+use crate::{ownership, roles, rows, schemes, tenants, tokens};
 
 impl SqliteStore {
     /// The number of the file's schema.
@@ -102,6 +102,16 @@ impl SqliteStore {
             })?;
             Ok(found.lines())
         })
+    }
+
+    /// Says whether so many client ids are remembered that there is no room for
+    /// more than a limit of each credential, or that none are pruned any more.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    pub fn is_full_of_client_ids(&self) -> Result<bool, StoreError> {
+        self.look("count the client ids", ADMIN_WAIT, ownership::is_full)
     }
 }
 

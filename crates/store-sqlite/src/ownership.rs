@@ -247,8 +247,8 @@ fn end_without_holder(connection: &Connection, client_id: &ClientIdTie) -> Resul
 }
 
 /// Says whether one more client id may be remembered for a credential, or for
-/// clients of a tenant that prove nothing: up to a limit in all, and up to the
-/// same limit an hour.
+/// clients of a tenant that prove nothing: up to a limit in all and, as long as
+/// the store has room for more, up to the same limit an hour.
 fn has_room(
     connection: &Connection,
     credential: Option<CredentialId>,
@@ -259,6 +259,9 @@ fn has_room(
 ) -> Result<bool, Fault> {
     let hour_ago = now.minus(HOUR).as_millis();
     for since in [i64::MIN, hour_ago] {
+        if since == hour_ago && counts(connection)?.rows >= MOST_ROWS {
+            break;
+        }
         let count: u32 = match credential {
             Some(id) => connection
                 .prepare_cached(COUNT_OF_CREDENTIAL)?
@@ -301,9 +304,7 @@ pub(crate) fn visit(connection: &Connection, broker: &str, visit: &Visit) -> Res
         }
         Some(_) => {}
         None => {
-            let rows: i64 = connection
-                .prepare_cached("SELECT rows FROM session_change WHERE id = 1")?
-                .query_row([], |row| row.get(0))?;
+            let rows = counts(connection)?.rows;
             let limit = rows::settings(connection)?.client_id_limit;
             let id = Some(visit.credential);
             if rows >= MOST_ROWS || !has_room(connection, id, tenant, false, limit, visit.ended)? {
@@ -408,9 +409,37 @@ pub(crate) fn join(
     Ok(())
 }
 
+/// How many rows there are.
+struct Counts {
+    /// Uses of client ids.
+    rows: i64,
+    /// What is left of those that were pruned.
+    pruned: i64,
+}
+
+fn counts(connection: &Connection) -> Result<Counts, Fault> {
+    let mut statement = connection.prepare_cached(COUNTS)?;
+    Ok(statement.query_row([], |row| {
+        Ok(Counts {
+            rows: row.get(0)?,
+            pruned: row.get(1)?,
+        })
+    })?)
+}
+
+/// Says whether so many client ids are remembered that there is no room for all
+/// that brokers are presented.
+pub(crate) fn is_full(connection: &Connection) -> Result<bool, Fault> {
+    let Counts { rows, pruned } = counts(connection)?;
+    Ok(rows >= MOST_ROWS || pruned >= MOST_PRUNED)
+}
+
 /// Removes up to `limit` records that were not used for long, but remembers of
 /// whom the host may have a session still; says how many they were. What is in
 /// use is used now, and so is what was used while a clock was ahead.
+///
+/// Where so much is remembered that there is no room, nothing is removed: a client
+/// id of which nothing is known is anybody's.
 pub(crate) fn prune(connection: &Connection, now: Timestamp, limit: usize) -> Result<usize, Fault> {
     let ahead = connection
         .prepare_cached(
@@ -427,6 +456,9 @@ pub(crate) fn prune(connection: &Connection, now: Timestamp, limit: usize) -> Re
         // How long they are held can't be told.
         return Ok(0);
     };
+    if counts(connection)?.pruned >= MOST_PRUNED {
+        return Ok(0);
+    }
     let hold = settings.client_id_hold.max(DEFAULT_HOLD);
     let mut statement = connection.prepare_cached(OUT_OF_USE)?;
     let mut rows = statement.query(params![now.minus(hold).as_millis(), limit])?;
@@ -444,7 +476,10 @@ pub(crate) fn prune(connection: &Connection, now: Timestamp, limit: usize) -> Re
         }
         if is_stored {
             connection
-                .prepare_cached("INSERT OR REPLACE INTO pruned_session VALUES (?1, ?2)")?
+                .prepare_cached(
+                    "INSERT INTO pruned_session VALUES (?1, ?2)
+                     ON CONFLICT (client_id) DO UPDATE SET credential = excluded.credential",
+                )?
                 .execute(params![short(&client_id), credential])?;
         }
         connection
@@ -536,6 +571,8 @@ const HOLDING: &str = concat!(
          LEFT JOIN credential ON credential.id = stored_session.credential"
 );
 
+const COUNTS: &str = "SELECT rows, pruned FROM session_change WHERE id = 1";
+
 const PRUNED: &str = "SELECT credential FROM pruned_session WHERE client_id = ?1";
 
 const COUNT_OF_CREDENTIAL: &str = "SELECT count(*) FROM (SELECT 1 FROM stored_session
@@ -555,8 +592,12 @@ const HOUR: Duration = Duration::from_secs(3_600);
 /// The holder of pruned sessions of clients that proved nothing.
 const OF_NOBODY: i64 = 0;
 
-/// With so many rows, uses without a stored session are not remembered.
+/// With so many rows, uses without a stored session are not remembered, and of
+/// stored ones no more than a credential's limit.
 const MOST_ROWS: i64 = 1_000_000;
+
+/// So many numbers are left of what was pruned: some 100 MB.
+const MOST_PRUNED: i64 = 4_000_000;
 
 /// Words for the holders of stored sessions.
 const CREDENTIAL: &str = "credential";
@@ -582,6 +623,7 @@ mod tests {
             LAST_PREFIX,
             STORED_SESSION,
             HOLDING,
+            COUNTS,
             PRUNED,
             COUNT_OF_CREDENTIAL,
             COUNT_OF_NOBODY,

@@ -111,6 +111,17 @@ fn records(store: &SqliteStore) -> Result<(), Problem> {
     let unreadable = store
         .unreadable_records()
         .map_err(|error| Problem::new(error.to_string(), remedy(&error)))?;
+    let is_full = store
+        .is_full_of_client_ids()
+        .map_err(|error| Problem::new(error.to_string(), remedy(&error)))?;
+    if unreadable.is_empty() && is_full {
+        return Err(Problem::new(
+            "the store remembers as many client ids as it has room for: a credential over \
+             its `client_id_limit` gets no more",
+            "find who uses so many: `countersign audit list` has those that are refused \
+             (client-id-limit); delete or revoke them",
+        ));
+    }
     if unreadable.is_empty() {
         return Ok(());
     }

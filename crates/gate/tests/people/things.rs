@@ -256,6 +256,24 @@ fn a_child_is_used_by_the_session_it_is_bound_to_until_it_is_gone_or_comes_itsel
 }
 
 #[test]
+fn so_many_things_are_bound_to_one_session_and_no_more() {
+    let mut bench = Bench::new();
+    let token = fleet(&mut bench);
+    let parent = of(1, "A", THING, &token);
+    assert!(is_admitted(&bench.connect(parent)));
+    let mut bound = 0;
+    for number in 0..66 {
+        let key = format!("child{number}");
+        bench.thing(&key, "fleet");
+        let answer = bench.command(parent, THING, "thing.bind", json!({ "key": key }));
+        bound += usize::from(answer.is_ok());
+        // No command is refused for want of time.
+        bench.pass(std::time::Duration::from_secs(1));
+    }
+    assert_eq!(bound, 64);
+}
+
+#[test]
 fn nothing_but_a_thing_of_the_same_application_is_bound() {
     let mut bench = Bench::new();
     let token = fleet(&mut bench);

@@ -1,0 +1,183 @@
+//! What a store keeps has an end, whoever makes it grow.
+#![expect(
+    clippy::unwrap_used,
+    reason = "what tests share is outside of `#[test]`"
+)]
+
+#[expect(dead_code, reason = "each test file uses some of it")]
+#[cfg(test)]
+mod common;
+
+use countersign_core::client_id::ClientId;
+use countersign_core::connect::{LoginRecord, Proof, SessionChange};
+use countersign_core::name::LoginName;
+use countersign_core::presence::{Observation, Visit};
+use countersign_core::reason::Reason;
+use countersign_core::store::{
+    AdminStore as _, AdminTransaction as _, Batch, Directory as _, GateStore as _, Intent, Login,
+    Recorded, Refusal, Settings,
+};
+use countersign_core::time::Timestamp;
+use countersign_sqlite::SqliteStore;
+
+use self::common::{create, fresh, make_tenant, tenant_id};
+
+const DAY: i64 = 86_400_000;
+const LIMIT: u32 = 3;
+
+fn at(millis: i64) -> Timestamp {
+    Timestamp::from_millis(millis)
+}
+
+fn raw(store: &SqliteStore, sql: &str) {
+    let connection = rusqlite::Connection::open(store.path()).unwrap();
+    connection.execute_batch(sql).unwrap();
+}
+
+fn count(store: &SqliteStore, sql: &str) -> i64 {
+    let connection = rusqlite::Connection::open(store.path()).unwrap();
+    connection.query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+/// With a device `dev1`, which may have stored sessions under three client ids.
+fn store() -> (SqliteStore, tempfile::TempDir) {
+    let (mut store, directory) = fresh();
+    make_tenant(&mut store);
+    create(&mut store, "dev1@acme").unwrap();
+    let mut transaction = store.begin(Intent::Write).unwrap();
+    let settings = Settings {
+        client_id_limit: LIMIT,
+        ..Settings::default()
+    };
+    transaction.set_settings(&settings).unwrap();
+    transaction.commit(&[], &[]).unwrap();
+    (store, directory)
+}
+
+/// The device takes a client id for a stored session.
+fn take(store: &mut SqliteStore, client_id: &str, now: i64) -> Recorded {
+    let name = LoginName::parse("dev1@acme").unwrap();
+    let credential = store.credential(&name).unwrap().unwrap();
+    let secret = credential.secrets.first().unwrap().id;
+    let login = Login {
+        broker: "b1",
+        client_id: &ClientId::parse(client_id).unwrap(),
+        username: Some(name.as_str()),
+        tenant: Some(&tenant_id()),
+        proved: Some((&credential, Proof::Secret(secret))),
+        record: LoginRecord {
+            session: SessionChange::Taken,
+            ..LoginRecord::default()
+        },
+    };
+    store.record_login(&login, at(now)).unwrap()
+}
+
+#[test]
+fn beyond_a_million_client_ids_a_credential_has_its_limit_and_no_more_an_hour() {
+    let (mut store, _directory) = store();
+    for number in 0..LIMIT {
+        assert_eq!(take(&mut store, &format!("a{number}"), 0), Recorded::Done);
+    }
+    assert_eq!(take(&mut store, "b", DAY), Recorded::Done);
+    assert!(!store.is_full_of_client_ids().unwrap());
+    raw(&store, "UPDATE session_change SET rows = 1000000");
+    assert!(store.is_full_of_client_ids().unwrap());
+    assert_eq!(take(&mut store, "c", 2 * DAY), Recorded::Full);
+    // What it has it keeps.
+    assert_eq!(take(&mut store, "b", 2 * DAY), Recorded::Done);
+    // Uses without a session are not remembered any more.
+    let name = LoginName::parse("dev1@acme").unwrap();
+    let tie = ClientId::parse("d").unwrap().tie();
+    let visit = Visit {
+        tie,
+        credential: store.credential(&name).unwrap().unwrap().id,
+        tenant: Some(tenant_id()),
+        began: at(2 * DAY),
+        ended: at(2 * DAY),
+    };
+    let batch = Batch {
+        observations: vec![Observation::Passed(visit)],
+        ..Batch::default()
+    };
+    store.write_batch("b1", &batch).unwrap();
+    assert_eq!(store.stored_session(&tie).unwrap(), None);
+    assert_eq!(count(&store, "SELECT count(*) FROM stored_session"), 4);
+}
+
+#[test]
+fn where_four_million_client_ids_were_pruned_no_more_are_and_their_owners_stay() {
+    let (mut store, _directory) = store();
+    assert_eq!(take(&mut store, "a", 0), Recorded::Done);
+    raw(&store, "UPDATE session_change SET pruned = 4000000");
+    assert!(store.is_full_of_client_ids().unwrap());
+    let rows = "SELECT count(*) FROM stored_session";
+    store.maintain("b1", at(40 * DAY)).unwrap();
+    assert_eq!(count(&store, rows), 1);
+    raw(&store, "UPDATE session_change SET pruned = 3999999");
+    store.maintain("b1", at(40 * DAY)).unwrap();
+    assert_eq!(count(&store, rows), 0);
+    // They are counted as they come and go.
+    let pruned = "SELECT pruned FROM session_change";
+    assert_eq!(count(&store, pruned), 4_000_000);
+    assert_eq!(take(&mut store, "a", 41 * DAY), Recorded::Done);
+    assert_eq!(count(&store, pruned), 3_999_999);
+}
+
+#[test]
+fn of_the_change_log_ten_thousand_entries_are_kept_and_those_of_a_day() {
+    let (mut store, _directory) = store();
+    raw(
+        &store,
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10500)
+         INSERT INTO change (at, kind, number) SELECT 0, 'credential', 1 FROM n",
+    );
+    store.maintain("b1", at(DAY / 2)).unwrap();
+    assert!(count(&store, "SELECT count(*) FROM change") >= 10_500);
+    store.maintain("b1", at(2 * DAY)).unwrap();
+    assert_eq!(count(&store, "SELECT count(*) FROM change"), 10_000);
+}
+
+#[test]
+fn a_request_to_kick_is_forgotten_after_a_day() {
+    let (mut store, _directory) = store();
+    raw(
+        &store,
+        "INSERT INTO kick_request (at, client_id) VALUES (0, 'a'), (1000, 'b')",
+    );
+    let rows = "SELECT count(*) FROM kick_request";
+    store.maintain("b1", at(DAY)).unwrap();
+    assert_eq!(count(&store, rows), 2);
+    store.maintain("b1", at(DAY + 1)).unwrap();
+    assert_eq!(count(&store, rows), 1);
+}
+
+#[test]
+fn of_refusals_half_a_million_are_kept_however_young_they_are() {
+    let (mut store, _directory) = store();
+    for minute in 0..10 {
+        let refusal = Refusal {
+            minute: at(minute * 60_000),
+            subject: "x".into(),
+            address: None,
+            client_id: None,
+            about: None,
+            cause: Reason::BadSecret,
+            count: 1,
+        };
+        let batch = Batch {
+            refusals: vec![refusal],
+            ..Batch::default()
+        };
+        store.write_batch("b1", &batch).unwrap();
+    }
+    let rows = "SELECT count(*) FROM audit WHERE chain = 1";
+    store.maintain("b1", at(20 * 60_000)).unwrap();
+    assert_eq!(count(&store, rows), 10);
+    raw(
+        &store,
+        "UPDATE audit_chain SET rows = 500003 WHERE chain = 1",
+    );
+    store.maintain("b1", at(21 * 60_000)).unwrap();
+    assert_eq!(count(&store, rows), 7);
+}
