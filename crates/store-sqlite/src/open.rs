@@ -372,14 +372,20 @@ fn check_files(path: &Path, action: &'static str) -> Result<(), StoreError> {
         Ok(file) => file,
     };
     if !file.is_file() {
-        return Err(unusable(path, "is no file", action));
+        return Err(unusable(path, "is not a file", action));
+    }
+    // SQLite would keep its log beside the file that a link leads to, and brokers
+    // their locks beside the link.
+    if path.is_symlink() {
+        let why = "is a symbolic link; name the file that it leads to";
+        return Err(unusable(path, why, action));
     }
     // A link leads elsewhere, and a pipe keeps whoever opens it waiting.
     for suffix in COMPANIONS {
         if let Ok(companion) = beside(path, suffix).symlink_metadata()
             && !companion.is_file()
         {
-            let why = format!("has a `{suffix}` beside it that is no file; remove that");
+            let why = format!("has a `{suffix}` beside it that is not a file; remove that");
             return Err(unusable(path, &why, action));
         }
     }

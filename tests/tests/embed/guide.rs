@@ -28,8 +28,12 @@ fn write(folder: &Path, file: &str) {
 
 /// Runs what the page says to run, as a newcomer's shell would.
 fn run(folder: &Path, name: &str) -> String {
+    printed(&mut newcomer(folder, &block(&format!("run: {name}"))))
+}
+
+fn newcomer(folder: &Path, script: &str) -> Command {
     let mut shell = Command::new("sh");
-    shell.args(["-euc", &block(&format!("run: {name}"))]);
+    shell.args(["-euc", script]);
     shell.current_dir(folder);
     shell.env("PREFIX", prefix());
     for name in [
@@ -43,7 +47,7 @@ fn run(folder: &Path, name: &str) -> String {
     }
     // What was compiled for this test before need not be compiled again.
     shell.env("CARGO_TARGET_DIR", workspace().join("target/newcomer"));
-    printed(&mut shell)
+    shell
 }
 
 #[test]
@@ -57,4 +61,11 @@ fn a_newcomer_gets_to_a_deciding_program_in_c_and_in_rust() {
     write(folder, "Cargo.toml");
     write(folder, "src/main.rs");
     assert_eq!(run(folder, "rust"), expected);
+
+    let example = prefix().join("share/doc/countersign/examples/embed.rs");
+    fs::create_dir(folder.join("src/bin")).unwrap();
+    fs::copy(example, folder.join("src/bin/embed.rs")).unwrap();
+    let mut shell = newcomer(folder, "cargo run --quiet --bin embed -- embed.db");
+    let shown = printed(&mut shell);
+    assert!(shown.contains("dev1@acme"), "{shown}");
 }
