@@ -162,7 +162,12 @@ fn what_is_no_store_is_refused_as_what_it_is() {
     drop(cut_short);
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
-    refused(StoreErrorKind::Unavailable, "is no file");
+    refused(StoreErrorKind::Unavailable, "is not a file");
+    fs::remove_dir(&path).unwrap();
+    let elsewhere = directory.path().join("elsewhere.db");
+    drop(SqliteStore::create(&elsewhere, &Settings::default()).unwrap());
+    symlink(&elsewhere, &path).unwrap();
+    refused(StoreErrorKind::Unavailable, "symbolic link");
 }
 
 #[test]
