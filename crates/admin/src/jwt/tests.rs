@@ -363,3 +363,30 @@ fn an_issuer_has_so_many_living_tokens_and_no_more() {
     fixture.token(&[]).unwrap();
     assert_eq!(count(&mut fixture), 1);
 }
+
+#[test]
+fn a_tenant_has_so_many_bearers_of_tokens_and_no_more() {
+    let mut fixture = Fixture::with_admin();
+    fixture.token(&[]).unwrap();
+    let tenant = tenant_id("acme");
+    let scheme = SchemeName::parse(SCHEME).unwrap();
+    let now = fixture.now;
+    let mut transaction = fixture.store.begin(Intent::Write).unwrap();
+    for number in 1..MOST_BEARERS {
+        let name = login_name(&format!("jwt:b{number}@acme"));
+        let (kind, scheme) = (Kind::Bearer, scheme.clone());
+        let bearer = blank(name, kind, Some(tenant.clone()), scheme, now);
+        transaction.add_credential(&bearer).unwrap();
+    }
+    transaction.commit(&[], &[]).unwrap();
+    // Those that are there get tokens, and no others.
+    fixture.token(&[]).unwrap();
+    let issuer = issuer(&mut fixture.store, None, JANE).unwrap();
+    let whoami = Whoami::parse("one-more").unwrap();
+    let new = NewToken {
+        whoami,
+        ..new_token(issuer)
+    };
+    let error = fixture.act(|store, context| create(store, context, new));
+    assert!(matches!(error, Err(JwtError::TooMany { .. })));
+}
