@@ -93,7 +93,16 @@ impl Driver {
         match attempt.certificate {
             Some(name) => self.world.vouched(name, sent, now),
             None if attempt.readable => self.world.admissible(&attempt.facts, sent, now),
-            None => Vec::new(),
+            // A broker may be more lenient than we are; a login it can't be, for a
+            // login is readable, but where anybody is let in it may be anybody.
+            None => {
+                let mut modes = self.world.open_mode.possible(sent, now);
+                let is_open = modes.any(|mode| *mode != "required");
+                is_open
+                    .then_some(Who::Unauthenticated)
+                    .into_iter()
+                    .collect()
+            }
         }
     }
 

@@ -14,7 +14,7 @@ pub fn connect(data: &[u8]) {
         let flag = |index: usize| flags.get(index).copied().unwrap_or_default();
         let client_id = fields.next().unwrap_or(b"c");
         let secret = site.secret.clone();
-        let username = fields.next().map(|name| good_name(name));
+        let username = fields.next().map(good_name);
         let password = fields.next().map(|password| good_secret(password, &secret));
         let address = fields
             .next()
