@@ -118,6 +118,15 @@ impl<S: GateStore> Gate<S> {
         }
     }
 
+    /// Says whether there is such a name, so that it is not a secret in the wrong
+    /// place.
+    fn is_known(&mut self, name: &LoginName, reason: Reason) -> bool {
+        // A client that proved nothing is refused for its client id, too.
+        let is_about_client_id = matches!(reason, Reason::ClientIdMismatch | Reason::ClientIdOwned);
+        implies_known(reason)
+            || (is_about_client_id && matches!(self.store.credential(name), Ok(Some(_))))
+    }
+
     /// Has a refusal written down; returns the line for the host's log.
     pub(crate) fn note_refusal(
         &mut self,
@@ -128,7 +137,7 @@ impl<S: GateStore> Gate<S> {
     ) -> Option<String> {
         let subject = match &request.name {
             // A name that there is, is no secret.
-            Some(name) if is_known(reason) => self.shown(name.as_str()),
+            Some(name) if self.is_known(name, reason) => self.shown(name.as_str()),
             Some(name) => self.shown_unknown(name.as_str()),
             None => "(anonymous)".to_owned(),
         };
@@ -348,7 +357,7 @@ fn on_one_line(text: &str) -> String {
 
 /// Says whether a login is refused for what is known of its name, so that there
 /// is such a name.
-fn is_known(reason: Reason) -> bool {
+fn implies_known(reason: Reason) -> bool {
     matches!(
         reason,
         Reason::BadSecret
@@ -356,8 +365,6 @@ fn is_known(reason: Reason) -> bool {
             | Reason::Revoked
             | Reason::Expired
             | Reason::NotYetValid
-            | Reason::ClientIdMismatch
-            | Reason::ClientIdOwned
             | Reason::TlsRequired
             | Reason::WrongListener
     )

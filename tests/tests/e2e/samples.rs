@@ -108,6 +108,6 @@ fn the_open_tenants_sample_works_on_every_broker() {
 fn the_sample_with_a_tenant_per_listener_works_where_the_host_tells_the_port() {
     let (_folder, cli, login) = store();
     let (_broker, ports) = start(Version::V2_1, "tenant-per-listener.conf", &cli);
-    assert_eq!(login.connect("a").code(ports[&1883]), ACCEPTED);
-    assert_eq!(login.connect("a").code(ports[&1884]), REFUSED);
+    assert_eq!(login.connect("a").code(ports[&1884]), ACCEPTED);
+    assert_eq!(login.connect("a").code(ports[&1885]), REFUSED);
 }
