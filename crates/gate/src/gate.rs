@@ -338,7 +338,13 @@ impl<S: GateStore> Gate<S> {
                 tenant: session.tenant.clone(),
                 began: session.began,
                 at: now,
-                is_stored: session.stored && is_kept != Some(false),
+                is_stored: match (is_kept, &session.principal) {
+                    (Some(false), _) => Some(false),
+                    // What its session says is about its handle alone.
+                    (None, Principal::External { .. }) => None,
+                    (Some(true), Principal::External { .. }) => Some(true),
+                    (None | Some(true), _) => Some(session.stored),
+                },
             };
             self.lately.add(tie, ended);
         }

@@ -27,8 +27,8 @@ pub(crate) struct Ended {
     pub(crate) tenant: Option<TenantId>,
     pub(crate) began: Timestamp,
     pub(crate) at: Timestamp,
-    /// Whether the host may keep a session.
-    pub(crate) is_stored: bool,
+    /// Whether the host may keep a session; none where only the store knows.
+    pub(crate) is_stored: Option<bool>,
 }
 
 impl Lately {
@@ -52,7 +52,7 @@ impl Lately {
         match &mut holding.stored_session {
             Some(stored) if stored.holder == holder => {
                 stored.last_used_at = stored.last_used_at.max(ended.at);
-                stored.is_stored = ended.is_stored;
+                stored.is_stored = ended.is_stored.unwrap_or(stored.is_stored);
                 if ended.credential.is_none() {
                     stored.tenant.clone_from(&ended.tenant);
                 }
@@ -66,7 +66,7 @@ impl Lately {
                     tenant: ended.tenant.clone(),
                     first_used_at: ended.began,
                     last_used_at: ended.at,
-                    is_stored: ended.is_stored,
+                    is_stored: ended.is_stored.unwrap_or(true),
                 })
                 .filter(|stored| stored.is_stored || ended.credential.is_some());
             }
@@ -109,7 +109,7 @@ mod tests {
             tenant: Some(TenantId::parse("acme").unwrap()),
             began: NOW.minus(Duration::from_secs(5)),
             at: NOW,
-            is_stored,
+            is_stored: Some(is_stored),
         }
     }
 

@@ -291,7 +291,7 @@ impl<S: GateStore> Gate<S> {
         if is_busy {
             return (reason, line);
         }
-        if error.is_of_one_record() {
+        if error.is_of_one_record() && !error.is_about_pages() {
             // It holds for one name, tenant or scheme; `doctor` says which.
             return (reason, line.map(|line| format!("{line}: {error}")));
         }

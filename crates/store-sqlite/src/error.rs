@@ -137,7 +137,9 @@ fn of_code(cause: ffi::Error, text: Option<&str>, action: &'static str, path: &P
             (StoreErrorKind::ReadOnly, must_be_writable(path))
         }
         ErrorCode::NotADatabase => return damaged(action, path, "it is no database"),
-        ErrorCode::DatabaseCorrupt => return damaged(action, path, "its pages make no sense"),
+        ErrorCode::DatabaseCorrupt => {
+            return damaged(action, path, "its pages make no sense").about_pages();
+        }
         ErrorCode::CannotOpen if !path.exists() => (StoreErrorKind::Missing, make_one(path)),
         ErrorCode::CannotOpen => (
             StoreErrorKind::Unavailable,

@@ -10,6 +10,7 @@ pub struct StoreError {
     action: &'static str,
     kind: StoreErrorKind,
     detail: Option<String>,
+    is_about_pages: bool,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -21,6 +22,7 @@ impl StoreError {
             action,
             kind,
             detail: None,
+            is_about_pages: false,
             source: None,
         }
     }
@@ -41,6 +43,22 @@ impl StoreError {
             source: Some(Box::new(source)),
             ..self
         }
+    }
+
+    /// Says that pages of the store's file make no sense, whatever is in them.
+    #[must_use]
+    pub fn about_pages(self) -> Self {
+        Self {
+            is_about_pages: true,
+            ..self
+        }
+    }
+
+    /// Says whether pages of the store's file make no sense, so that more than
+    /// what was asked for is damaged.
+    #[must_use]
+    pub fn is_about_pages(&self) -> bool {
+        self.is_about_pages
     }
 
     /// Says whether it is about what was asked for alone: a record that can't
