@@ -167,6 +167,7 @@ fn one(program: &Path, name: &str, options: &Options, scratch: &Path) -> Result<
     let output = File::create(&log)?;
     let status = fuzzer(program, name, scratch)
         .arg(format!("-max_total_time={}", options.seconds))
+        .arg("-seed=1")
         .arg(format!("-artifact_prefix={}/{name}-", found.display()))
         .arg(&corpus)
         .stdin(Stdio::null())
