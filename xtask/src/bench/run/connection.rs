@@ -37,14 +37,23 @@ impl Connection {
         Ok(Self { stream })
     }
 
-    /// Sends a CONNECT and returns the code of the CONNACK.
+    /// Sends a CONNECT and returns the code of the CONNACK, or [`NO_TIME`] where
+    /// the broker closes without one, to be asked again.
     pub fn log_in(&mut self, connect: &[u8]) -> Result<u8> {
         self.stream.write_all(connect)?;
         let mut connack = [0; 4];
-        self.stream
-            .read_exact(&mut connack)
-            .context("no CONNACK came")?;
-        Ok(connack[3])
+        match self.stream.read_exact(&mut connack) {
+            Ok(()) => Ok(connack[3]),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset
+                ) =>
+            {
+                Ok(NO_TIME)
+            }
+            Err(error) => Err(error).context("no CONNACK came"),
+        }
     }
 
     /// Connects and must be let in.
@@ -126,3 +135,6 @@ impl Connection {
         Ok(())
     }
 }
+
+/// "Server busy" (MQTT 5.0 §2.4), which MQTT 3 has no word for.
+const NO_TIME: u8 = 0x89;
