@@ -16,6 +16,7 @@ use countersign_core::time::Timestamp;
 use crate::compare::{Comparison, Learned, Question};
 use crate::gate::{Gate, Place};
 use crate::hashing::Outdated;
+use crate::lately::Ended;
 use crate::people::Prospect;
 use crate::records::Known;
 use crate::session::Session;
@@ -38,6 +39,11 @@ impl<S: GateStore> Gate<S> {
             .live(request.client_id.as_str())
             .filter_map(Session::credential)
             .collect();
+        let unproved = self
+            .sessions
+            .live(request.client_id.as_str())
+            .find(|session| session.stored && session.credential().is_none())
+            .map(Ended::unproved);
         for _ in 0..MOST_TRIES {
             let standing = self.catch_up()?;
             let at = Circumstances {
@@ -57,6 +63,7 @@ impl<S: GateStore> Gate<S> {
                 policy: &self.policy,
                 standing,
                 lately: &self.lately,
+                unproved: unproved.as_ref(),
                 now,
             };
             let decision = decide(request, &at, &mut directory, &mut comparison)?;

@@ -10,6 +10,8 @@ use countersign_core::name::TenantId;
 use countersign_core::ownership::{Holder, Holding, StoredSession};
 use countersign_core::time::Timestamp;
 
+use crate::session::Session;
+
 /// What ended a moment ago.
 #[derive(Debug, Default)]
 pub(crate) struct Lately {
@@ -31,6 +33,48 @@ pub(crate) struct Ended {
     pub(crate) is_stored: Option<bool>,
 }
 
+impl Ended {
+    /// What the session of a client that proved nothing will leave behind.
+    pub(crate) fn unproved(session: &Session) -> Self {
+        Self {
+            credential: None,
+            tenant: session.tenant.clone(),
+            began: session.began,
+            at: session.began,
+            is_stored: Some(true),
+        }
+    }
+
+    /// Adds it to what a store says about its client id.
+    pub(crate) fn add_to(&self, holding: &mut Holding) {
+        let holder = self
+            .credential
+            .map_or(Holder::Unauthenticated, Holder::Credential);
+        match &mut holding.stored_session {
+            Some(stored) if stored.holder == holder => {
+                stored.last_used_at = stored.last_used_at.max(self.at);
+                stored.is_stored = self.is_stored.unwrap_or(stored.is_stored);
+                if self.credential.is_none() {
+                    stored.tenant.clone_from(&self.tenant);
+                }
+            }
+            // It is another's by now.
+            Some(_) => {}
+            None => {
+                holding.stored_session = Some(StoredSession {
+                    holder,
+                    username: None,
+                    tenant: self.tenant.clone(),
+                    first_used_at: self.began,
+                    last_used_at: self.at,
+                    is_stored: self.is_stored.unwrap_or(true),
+                })
+                .filter(|stored| stored.is_stored || self.credential.is_some());
+            }
+        }
+    }
+}
+
 impl Lately {
     /// Takes note of an end. Those for which there is no room are not held.
     pub(crate) fn add(&mut self, tie: ClientIdTie, ended: Ended) {
@@ -46,31 +90,7 @@ impl Lately {
         let Some(ended) = self.ended.get(tie).filter(|ended| !is_over(ended.at, now)) else {
             return;
         };
-        let holder = ended
-            .credential
-            .map_or(Holder::Unauthenticated, Holder::Credential);
-        match &mut holding.stored_session {
-            Some(stored) if stored.holder == holder => {
-                stored.last_used_at = stored.last_used_at.max(ended.at);
-                stored.is_stored = ended.is_stored.unwrap_or(stored.is_stored);
-                if ended.credential.is_none() {
-                    stored.tenant.clone_from(&ended.tenant);
-                }
-            }
-            // It is another's by now.
-            Some(_) => {}
-            None => {
-                holding.stored_session = Some(StoredSession {
-                    holder,
-                    username: None,
-                    tenant: ended.tenant.clone(),
-                    first_used_at: ended.began,
-                    last_used_at: ended.at,
-                    is_stored: ended.is_stored.unwrap_or(true),
-                })
-                .filter(|stored| stored.is_stored || ended.credential.is_some());
-            }
-        }
+        ended.add_to(holding);
     }
 
     fn forget(&mut self, now: Timestamp) {

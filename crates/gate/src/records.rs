@@ -27,7 +27,7 @@ use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
 use countersign_core::token::{TokenKey, TokenRecord};
 
-use crate::lately::Lately;
+use crate::lately::{Ended, Lately};
 use crate::numbers::NumberMap;
 use crate::policy::Policy;
 
@@ -299,6 +299,9 @@ pub(crate) struct Known<'a, S> {
     pub(crate) policy: &'a Policy,
     pub(crate) standing: Standing,
     pub(crate) lately: &'a Lately,
+    /// The session of a client that proved nothing, which is connected with the
+    /// client id in question and may be stored without a record.
+    pub(crate) unproved: Option<&'a Ended>,
     pub(crate) now: Timestamp,
 }
 
@@ -411,6 +414,11 @@ impl<S: GateStore> Directory for Known<'_, S> {
     ) -> Result<Holding, StoreError> {
         let mut holding = self.recorded_holding(client_id, claimant)?;
         self.lately.add_to(&mut holding, client_id, self.now);
+        // Another such client may have it; a principal inherits nothing of it.
+        if let (None, Some(_), Some(unproved)) = (&holding.stored_session, claimant, self.unproved)
+        {
+            unproved.add_to(&mut holding);
+        }
         Ok(holding)
     }
 

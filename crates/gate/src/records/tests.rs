@@ -130,6 +130,7 @@ impl Rig {
             policy: &self.gate.policy,
             standing,
             lately: &self.gate.lately,
+            unproved: None,
             now: NOW,
         };
         ask(&mut known).unwrap()
