@@ -6,7 +6,7 @@
 //! what it saw: it is made for one question or for many that are asked in one
 //! go.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use countersign_core::auto_registration::AutoRegistration;
@@ -90,13 +90,15 @@ impl Verdict {
 
 /// What a broker's options say about the places that clients arrive at.
 ///
-/// By default nothing is known: then no listener has a tenant, and whoever may
-/// come through TLS alone is taken to have done so.
+/// By default nothing is known: then no listener has a tenant, whoever may come
+/// through TLS alone is taken to have done so, and the broker is taken for one
+/// that does not tell whose its client ids are.
 #[derive(Clone, Debug, Default)]
 pub struct Places {
     default_tenant: Option<TenantId>,
     listeners: BTreeMap<u16, TenantId>,
     tls_listeners: Option<Vec<u16>>,
+    bridges: Option<BTreeSet<String>>,
 }
 
 impl Places {
@@ -107,6 +109,26 @@ impl Places {
             default_tenant: options.default_tenant.clone(),
             listeners: options.listeners.clone(),
             tls_listeners: Some(options.tls_listeners.clone()),
+            bridges: None,
+        }
+    }
+
+    /// The same where the broker tells a plugin whose its client ids are, and
+    /// its bridges have these.
+    #[must_use]
+    pub fn with_bridges(self, client_ids: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            bridges: Some(client_ids.into_iter().collect()),
+            ..self
+        }
+    }
+
+    /// Whether the broker keeps a client id for a bridge of its own.
+    fn reservation(&self, client_id: &str) -> Reservation {
+        match &self.bridges {
+            None => Reservation::untold(client_id.as_bytes()),
+            Some(bridges) if bridges.contains(client_id) => Reservation::Taken,
+            Some(_) => Reservation::Free,
         }
     }
 
@@ -231,7 +253,7 @@ impl<'s, S: AdminStore + GateStore> Asker<'s, S> {
             schemes: &self.schemes,
             client_id_hold: self.settings.client_id_hold,
             live_holders: &live_holders,
-            reservation: Reservation::Free,
+            reservation: self.places.reservation(id),
             vault: self.vault.as_ref(),
             lockout: self.settings.lockout,
             now: self.now,
@@ -293,7 +315,9 @@ impl<'s, S: AdminStore + GateStore> Asker<'s, S> {
         }
         let live = self.connected(&client_id)?;
         let claimant = username.and_then(|name| LoginName::parse(name).ok());
-        owner_of_client_id(&client_id, claimant.as_ref(), &live, &mut *self.store)
+        let owner = owner_of_client_id(&client_id, claimant.as_ref(), &live, &mut *self.store)?;
+        let is_kept = self.places.reservation(client_id.as_str()) != Reservation::Free;
+        Ok(owner.or_else(|| is_kept.then_some(ClientIdOwner::Host)))
     }
 
     /// Who is connected with a client id.
@@ -473,6 +497,47 @@ mod tests {
             .act(|store, context| crate::clients::release(store, context, &id))
             .unwrap();
         assert_eq!(connect(&mut fixture, other, "mine"), "ok");
+    }
+
+    #[test]
+    fn a_client_id_that_the_broker_keeps_is_no_logins() {
+        let mut fixture = Fixture::with_credential();
+        let now = fixture.now;
+        let options = Options::parse([("store", "/x")]).unwrap();
+        let untold = Places::of(&options);
+        let told = untold.clone().with_bridges(["mine".into()]);
+        let connect = |fixture: &mut Fixture, places: &Places, client_id| {
+            let mut asker = Asker::new(&mut fixture.store, now, places.clone()).unwrap();
+            let username = Some("dev1@acme");
+            let presented = Connect {
+                client_id,
+                username,
+                password: None,
+                listener: None,
+            };
+            let verdict = asker.connect(presented).unwrap();
+            let owner = asker.owner_behind(verdict, client_id, username).unwrap();
+            assert_eq!(owner.is_some(), !verdict.is_allowed());
+            (verdict.reason(), owner)
+        };
+        let kept = ("client-id-owned", Some(ClientIdOwner::Host));
+        assert_eq!(connect(&mut fixture, &untold, "local.x"), kept);
+        assert_eq!(connect(&mut fixture, &untold, "mine"), ("ok", None));
+        assert_eq!(connect(&mut fixture, &told, "local.x"), ("ok", None));
+        assert_eq!(connect(&mut fixture, &told, "mine"), kept);
+        // A tenant with the prefix has it, where the broker does not tell.
+        let new = tenant::NewTenant {
+            client_id_prefix: ClientId::parse("local.").ok(),
+            ..crate::fixture::new_tenant("bridges", &[])
+        };
+        fixture
+            .act(|store, context| tenant::create(store, context, new))
+            .unwrap();
+        let owner = Some(ClientIdOwner::Tenant(tenant_id("bridges")));
+        assert_eq!(
+            connect(&mut fixture, &untold, "local.x"),
+            ("client-id-owned", owner)
+        );
     }
 
     #[test]

@@ -185,6 +185,21 @@ pub struct Bridge {
     pub local_client_id: Option<String>,
     /// What it is called.
     pub name: String,
+    /// The client id it has there, if that is said; else it is the host's name,
+    /// a dot and what it is called.
+    pub remote_client_id: Option<String>,
+}
+
+impl Bridge {
+    /// The client id it has here, on a host of this name.
+    #[must_use]
+    pub fn client_id(&self, host: &str) -> String {
+        match (&self.local_client_id, &self.remote_client_id) {
+            (Some(id), _) => id.clone(),
+            (None, Some(remote)) => format!("local.{remote}"),
+            (None, None) => format!("local.{host}.{}", self.name),
+        }
+    }
 }
 
 /// Says whether a switch is on; one that is not mentioned is off.

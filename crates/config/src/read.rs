@@ -239,10 +239,14 @@ impl Reader {
         }
         match owner {
             Owner::Bridge(index) => {
-                if word == "local_clientid"
-                    && let Some(bridge) = config.bridges.get_mut(index)
-                {
-                    bridge.local_client_id = Some(value.into());
+                if let Some(bridge) = config.bridges.get_mut(index) {
+                    match word {
+                        "local_clientid" => bridge.local_client_id = Some(value.into()),
+                        "clientid" | "remote_clientid" => {
+                            bridge.remote_client_id = Some(value.into());
+                        }
+                        _ => {}
+                    }
                 }
                 return Ok(());
             }
@@ -294,6 +298,7 @@ impl Reader {
                     at: at.clone(),
                     local_client_id: None,
                     name: first(value).into(),
+                    remote_client_id: None,
                 });
             }
             "include_dir" => return self.include(rest, at, above),

@@ -78,6 +78,20 @@ pub enum Reservation {
     Taken,
 }
 
+impl Reservation {
+    /// What is known where the host does not tell whose its client ids are, as
+    /// Mosquitto 2.0 does not: its bridges have such ids unless they are told
+    /// otherwise.
+    #[must_use]
+    pub fn untold(client_id: &[u8]) -> Self {
+        if client_id.starts_with(b"local.") {
+            Self::Possible
+        } else {
+            Self::Free
+        }
+    }
+}
+
 /// Where a CONNECT arrived, and what the host was told about that place.
 #[derive(Clone, Debug, Default)]
 pub struct Site {

@@ -32,6 +32,9 @@ mod ttl;
 /// The most bytes that a token has.
 pub const LONGEST: usize = 4_096;
 
+/// How base64url writes `{"`.
+const BEGINNING: &[u8] = b"eyJ";
+
 /// Says whether a password has the shape of a token, without reading it.
 ///
 /// That is `eyJ`, which is how base64url writes `{"`, three parts of base64url
@@ -40,9 +43,18 @@ pub const LONGEST: usize = 4_096;
 pub fn looks_like_token(password: &[u8]) -> bool {
     let good = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     password.len() <= LONGEST
-        && password.starts_with(b"eyJ")
+        && password.starts_with(BEGINNING)
         && password.iter().all(good)
         && password.iter().filter(|byte| **byte == b'.').count() == 2
+}
+
+/// Says whether a client presents what may be meant for a token: one that white
+/// space stands around, as a file's last line feed does, or so long that its end
+/// was not kept.
+#[must_use]
+pub fn may_be_token(presented: &Secret) -> bool {
+    let text = presented.expose().trim_ascii();
+    looks_like_token(text) || (presented.is_too_long() && text.starts_with(BEGINNING))
 }
 
 /// Makes the token that says `claims`, for a client to present as password.

@@ -49,6 +49,11 @@ impl Secret {
         Self::new(kept.to_vec())
     }
 
+    /// Says whether this is longer than what is kept of a password.
+    pub(crate) fn is_too_long(&self) -> bool {
+        self.0.len() > LONGEST_PRESENTED
+    }
+
     /// Makes a secret of recognisable shape, `cs_` and 32 hexadecimal digits,
     /// from 128 random bits.
     #[must_use]

@@ -187,9 +187,8 @@ impl<S: GateStore> Gate<S> {
             .collect();
         let name = request.name.as_ref();
         // Whose it is is for people to read; without it the refusal stands.
-        owner_of_client_id(&request.client_id, name, &live, &mut self.store)
-            .ok()
-            .flatten()
+        let owner = owner_of_client_id(&request.client_id, name, &live, &mut self.store).ok()?;
+        Some(owner.unwrap_or(ClientIdOwner::Host))
     }
 
     fn owner_as_json(&self, owner: &ClientIdOwner) -> String {
@@ -199,6 +198,7 @@ impl<S: GateStore> Gate<S> {
                 "held_since": since.map(rfc3339),
             }),
             ClientIdOwner::Tenant(tenant) => json!({ "held_by_tenant": tenant.as_str() }),
+            ClientIdOwner::Host => json!({ "held_by_host": true }),
             ClientIdOwner::Former => json!({ "needs_clean_start": true }),
         }
         .to_string()
@@ -211,6 +211,7 @@ impl<S: GateStore> Gate<S> {
                 format!(" held by `{}`{since}", self.shown(name.as_str()))
             }
             ClientIdOwner::Tenant(tenant) => format!(" held by tenant `{tenant}`"),
+            ClientIdOwner::Host => format!(" kept for {}", ClientIdOwner::OF_HOST),
             ClientIdOwner::Former => {
                 " left behind by an earlier holder, free with a clean start".into()
             }

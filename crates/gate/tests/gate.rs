@@ -591,6 +591,7 @@ fn shapes_that_nothing_valid_has_are_refused_in_every_mode() {
         ("a", Some("x\0@acme")),
         ("a", Some("x+@acme")),
         ("a", Some("")),
+        ("a", Some("@acme")),
         ("a", Some(" dev1@acme")),
     ] {
         let outcome = bench.connect(1, client_id, username.map(|name| (name, "x")));

@@ -112,11 +112,7 @@ pub(crate) trait Host {
         is_known: &dyn Fn(Handle) -> bool,
     ) -> Reservation {
         if !self.finds_clients() {
-            return if client_id.starts_with(b"local.") {
-                Reservation::Possible
-            } else {
-                Reservation::Free
-            };
+            return Reservation::untold(client_id);
         }
         let mut reservation = Reservation::Free;
         if let Ok(client_id) = core::str::from_utf8(client_id) {

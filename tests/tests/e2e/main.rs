@@ -24,6 +24,7 @@ mod store_files;
 mod tenants;
 mod tier0;
 mod tls;
+mod unproved;
 mod vwire;
 mod who_asks;
 mod who_may;

@@ -11,7 +11,7 @@ use countersign_tests::{
 use crate::tls::{Authority, start_vouching, tls};
 
 /// A broker with a bridge to another, and the other.
-fn bridged(version: Version) -> (Site, Broker) {
+pub(crate) fn bridged(version: Version) -> (Site, Broker) {
     let cloud = Broker::builder(version)
         .line("allow_anonymous true")
         .start()

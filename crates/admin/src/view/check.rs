@@ -35,6 +35,7 @@ impl ConnectAnswerView {
                 (Some(name.to_string()), since.map(rfc3339))
             }
             Some(ClientIdOwner::Tenant(tenant)) => (Some(format!("tenant {tenant}")), None),
+            Some(ClientIdOwner::Host) => (Some(ClientIdOwner::OF_HOST.into()), None),
             Some(ClientIdOwner::Former) => (Some("an earlier holder".into()), None),
         };
         Self {

@@ -30,9 +30,10 @@ pub(crate) struct Check {
     #[arg(long, value_name = "FILE")]
     batch: Option<PathBuf>,
     /// The broker's configuration, which says what its listeners are for and
-    /// who answers for clients that name no tenant. Without this, Debian's is
-    /// looked at if it names this store; where neither tells, no listener has a
-    /// tenant and all are taken to be protected by TLS.
+    /// who answers for clients that name no tenant, and what its bridges are
+    /// called. Without this, Debian's is looked at if it names this store; where
+    /// neither tells, no listener has a tenant, all are taken to be protected by
+    /// TLS, and client ids that begin with `local.` are kept for bridges.
     #[arg(long, value_name = "MOSQUITTO_CONF", global = true)]
     config: Option<PathBuf>,
 }

@@ -66,10 +66,15 @@ pub(super) fn names(config: &BrokerConfig, store: &Path) -> bool {
 /// What the options of our plugin say about the places that clients arrive at.
 pub(super) fn places(config: &BrokerConfig, store: &Path) -> Result<Places, Problem> {
     let plugin = ours(config).next().ok_or_else(|| not_loaded(store))?;
-    match options_of(plugin) {
-        Ok(options) => Ok(Places::of(&options)),
-        Err(error) => Err(wrong_option(&error, plugin)),
-    }
+    let options = options_of(plugin).map_err(|error| wrong_option(&error, plugin))?;
+    let places = Places::of(&options);
+    Ok(if version::tells_of_clients(config, Version::installed()) {
+        let host = fs::read_to_string(HOST_NAME).unwrap_or_default();
+        let bridges = config.bridges.iter();
+        places.with_bridges(bridges.map(|bridge| bridge.client_id(host.trim_end())))
+    } else {
+        places
+    })
 }
 
 fn not_loaded(store: &Path) -> Problem {
@@ -278,4 +283,5 @@ fn same(one: &Path, other: &Path) -> bool {
     }
 }
 
+const HOST_NAME: &str = "/proc/sys/kernel/hostname";
 const WILL_NOT_START: &str = "correct it: the broker won't start with it";

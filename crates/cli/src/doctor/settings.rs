@@ -2,6 +2,7 @@
 //! other.
 
 use countersign_config::{BrokerConfig, is_on};
+use countersign_core::connect::Reservation;
 use countersign_core::name::TenantId;
 use countersign_core::options::Options;
 
@@ -143,7 +144,8 @@ fn stealable_bridges(config: &BrokerConfig, content: &Content) -> Vec<Problem> {
     let problems = config.bridges.iter().filter_map(|bridge| {
         let id = bridge.local_client_id.as_deref()?;
         let is_reserved = |prefix: &str| id.starts_with(prefix);
-        if is_reserved("local.") || reserved.iter().any(|prefix| is_reserved(prefix.as_str())) {
+        let is_kept = Reservation::untold(id.as_bytes()) != Reservation::Free;
+        if is_kept || reserved.iter().any(|prefix| is_reserved(prefix.as_str())) {
             return None;
         }
         Some(Problem::warning(

@@ -16,7 +16,8 @@ pub(super) struct Version(u16, u16, u16);
 impl Version {
     /// The first that ends sessions where `per_listener_settings` is true.
     pub(super) const TICKS: Self = Self(2, 0, 21);
-    /// The first that tells a plugin the port, and knows `plugin_use`.
+    /// The first that tells a plugin the port and whose a client id is, and knows
+    /// `plugin_use`.
     const TELLS_PORTS: Self = Self(2, 1, 0);
 
     /// What is installed, if anything is.
@@ -35,6 +36,12 @@ impl Version {
         let mut numbers = version.split('.').map(|number| number.trim().parse().ok());
         Some(Self(numbers.next()??, numbers.next()??, numbers.next()??))
     }
+}
+
+/// Whether a broker with this configuration tells a plugin whose a client id is,
+/// as far as is known.
+pub(super) fn tells_of_clients(config: &BrokerConfig, installed: Option<Version>) -> bool {
+    config.only_2_1.is_some() || installed.is_some_and(|it| it >= Version::TELLS_PORTS)
 }
 
 pub(super) fn check(

@@ -165,8 +165,15 @@ pub enum ClientIdOwner {
     /// A principal that is no more or gave it up, whose session may be stored
     /// still.
     Former,
+    /// The host, which keeps it for somebody of its own.
+    Host,
     /// A tenant, all of whose client ids begin so.
     Tenant(TenantId),
+}
+
+impl ClientIdOwner {
+    /// Whom a host keeps client ids for, in words.
+    pub const OF_HOST: &'static str = "a bridge, or a client that another plugin let in";
 }
 
 /// Whose a client id is, for people to read: why somebody called `claimant` was

@@ -2,7 +2,7 @@
 //! admits them.
 
 use super::{Admission, Circumstances, Decision, Identity, LoginRecord, Request, client_ids};
-use crate::jwt::looks_like_token;
+use crate::jwt::may_be_token;
 use crate::name::{Suffix, TenantId};
 use crate::reason::Reason;
 use crate::store::{Directory, StoreError};
@@ -82,8 +82,7 @@ fn admit_unauthenticated(
     at: &Circumstances<'_>,
     directory: &mut dyn Directory,
 ) -> Result<Decision, StoreError> {
-    let presented = request.secret.as_ref();
-    if presented.is_some_and(|it| looks_like_token(it.expose())) {
+    if request.secret.as_ref().is_some_and(may_be_token) {
         return Ok(Decision::Refuse(Reason::BadSecret));
     }
     let claimant = client_ids::Claimant {

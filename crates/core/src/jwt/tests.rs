@@ -566,6 +566,12 @@ fn the_shape_of_a_token_is_seen_without_reading_it() {
     ] {
         assert!(!looks_like_token(bad.as_bytes()), "{bad:?}");
     }
+    for presented in ["eyJ..\n", " eyJ..", &format!("eyJ{}", "A".repeat(5_000))] {
+        assert!(may_be_token(&Secret::presented(presented.as_bytes())));
+    }
+    for presented in ["eyJ", "x eyJ..", &"A".repeat(5_000)] {
+        assert!(!may_be_token(&Secret::presented(presented.as_bytes())));
+    }
     let longest = format!("eyJ..{}", "A".repeat(LONGEST - 5));
     assert!(looks_like_token(longest.as_bytes()));
     assert!(!looks_like_token(format!("{longest}A").as_bytes()));
