@@ -42,22 +42,10 @@ impl ClientId {
         Arc::clone(&self.0)
     }
 
-    /// Says whether it is one that a broker made up for a client that sent
-    /// none: `auto-` and a UUID, as Mosquitto does.
+    /// Says whether it is one that a broker made up; see [`is_made_up`].
     #[must_use]
     pub fn is_made_up(&self) -> bool {
-        let Some(uuid) = self.0.strip_prefix("auto-") else {
-            return false;
-        };
-        let mut parts = uuid.split('-').map(|part| {
-            part.bytes()
-                .all(|byte| byte.is_ascii_hexdigit())
-                .then_some(part.len())
-        });
-        [8, 4, 4, 4, 12]
-            .into_iter()
-            .all(|length| parts.next() == Some(Some(length)))
-            && parts.next().is_none()
+        is_made_up(&self.0)
     }
 
     /// The hash under which a first-use tie is kept.
@@ -68,6 +56,24 @@ impl ClientId {
         hasher.update(self.0.as_bytes());
         ClientIdTie(hasher.finalize().into())
     }
+}
+
+/// Says whether a client identifier is one that a broker made up for a client
+/// that sent none: `auto-` and a UUID, as Mosquitto does.
+#[must_use]
+pub fn is_made_up(client_id: &str) -> bool {
+    let Some(uuid) = client_id.strip_prefix("auto-") else {
+        return false;
+    };
+    let mut parts = uuid.split('-').map(|part| {
+        part.bytes()
+            .all(|byte| byte.is_ascii_hexdigit())
+            .then_some(part.len())
+    });
+    [8, 4, 4, 4, 12]
+        .into_iter()
+        .all(|length| parts.next() == Some(Some(length)))
+        && parts.next().is_none()
 }
 
 impl fmt::Display for ClientId {

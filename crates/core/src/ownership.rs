@@ -42,14 +42,17 @@ pub struct Holding {
 }
 
 impl Holding {
-    /// Says whether what `claimant` may do with the id follows from this
-    /// without regard to time: nothing is stored under it but, perhaps, a
-    /// session of its own.
+    /// Says whether what `claimant` may do with the id follows from this until a
+    /// store counts a change ([`Standing::session_changes`]) or a credential is
+    /// bound to the id: it is the last who used the id, and so time changes
+    /// nothing.
+    ///
+    /// [`Standing::session_changes`]: crate::store::Standing::session_changes
     #[must_use]
-    pub fn is_timeless_for(&self, claimant: CredentialId) -> bool {
-        self.stored_session
-            .as_ref()
-            .is_none_or(|stored| stored.holder == Holder::Credential(claimant))
+    pub fn stays_for(&self, claimant: CredentialId) -> bool {
+        let is_own = |stored: &StoredSession| stored.holder == Holder::Credential(claimant);
+        self.stored_session.as_ref().is_some_and(is_own)
+            && self.bound_to.is_none_or(|bound| bound == claimant)
     }
 }
 

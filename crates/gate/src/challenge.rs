@@ -249,6 +249,7 @@ impl<S: GateStore> Gate<S> {
         let open = Open {
             request: Request {
                 client_id: request.client_id.clone(),
+                tie: request.tie,
                 name: request.name.clone(),
                 secret: request.secret.as_ref().map(kept),
                 session: request.session,

@@ -19,7 +19,6 @@ use crate::hashing::Outdated;
 use crate::lately::Ended;
 use crate::people::Prospect;
 use crate::records::Known;
-use crate::session::Session;
 use crate::writer::Note;
 
 impl<S: GateStore> Gate<S> {
@@ -34,16 +33,14 @@ impl<S: GateStore> Gate<S> {
     ) -> Result<Decided, StoreError> {
         let site = self.setting.site(place.listener);
         let leaves_unknown = self.setting.options.chain == Chain::Defer;
-        let live_holders: Vec<_> = self
-            .sessions
-            .live(request.client_id.as_str())
-            .filter_map(Session::credential)
-            .collect();
-        let unproved = self
-            .sessions
-            .live(request.client_id.as_str())
-            .find(|session| session.stored && session.credential().is_none())
-            .map(Ended::unproved);
+        let (mut live_holders, mut unproved) = (Vec::new(), None);
+        for session in self.sessions.live(request.client_id.as_str()) {
+            match session.credential() {
+                Some(holder) => live_holders.push(holder),
+                None if session.stored => unproved = Some(Ended::unproved(session)),
+                None => {}
+            }
+        }
         for _ in 0..MOST_TRIES {
             let standing = self.catch_up()?;
             let at = Circumstances {

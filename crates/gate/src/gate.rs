@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use countersign_core::client_id::ClientId;
+use countersign_core::client_id::is_made_up;
 use countersign_core::connect::{Admission, Request, Reservation, SessionUse};
 use countersign_core::credential::Credential;
 use countersign_core::name::LoginName;
@@ -315,10 +315,7 @@ impl<S: GateStore> Gate<S> {
         let Some(session) = self.sessions.get(handle) else {
             return;
         };
-        let Ok(client_id) = ClientId::parse(&session.client_id) else {
-            return;
-        };
-        let tie = client_id.tie();
+        let tie = session.tie;
         let is_again = self
             .sessions
             .live(&session.client_id)
@@ -332,7 +329,7 @@ impl<S: GateStore> Gate<S> {
             // from is not the session.
             is_kept: is_kept.filter(|_| !is_again),
         }));
-        if !is_again && !client_id.is_made_up() {
+        if !is_again && !is_made_up(&session.client_id) {
             let ended = Ended {
                 credential: session.credential(),
                 tenant: session.tenant.clone(),
@@ -415,6 +412,7 @@ impl<S: GateStore> Gate<S> {
         let session = Session {
             number: self.sessions.next_number(),
             client_id: request.client_id.shared(),
+            tie: request.tie,
             presented: presented.filter(is_another).cloned(),
             username,
             tag,
@@ -471,13 +469,10 @@ impl<S: GateStore> Gate<S> {
 
     /// Has it written down that a session began.
     pub(crate) fn note_presence(&self, session: &Session, place: &Place<'_>, now: Timestamp) {
-        let Ok(client_id) = ClientId::parse(&session.client_id) else {
-            return;
-        };
         self.writer.observe(Observation::Connected(Presence {
             session: session.number,
             client_id: self.shown_client_id(session),
-            tie: client_id.tie(),
+            tie: session.tie,
             username: session.username.clone(),
             credential: session.credential(),
             tenant: session.tenant.clone(),

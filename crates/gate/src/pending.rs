@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use countersign_core::client_id::{ClientId, ClientIdTie};
+use countersign_core::client_id::{ClientIdTie, is_made_up};
 use countersign_core::credential::CredentialId;
 use countersign_core::presence::{Departure, Observation, Presence, SessionNumber, Visit};
 use countersign_core::time::Timestamp;
@@ -84,9 +84,8 @@ impl Pending {
 
     /// Takes note of somebody who came and went.
     fn pass(&mut self, presence: Presence, departure: &Departure) {
-        let is_made_up =
-            ClientId::parse(&presence.client_id).is_ok_and(|client_id| client_id.is_made_up());
-        let Some(credential) = presence.credential.filter(|_| !is_made_up) else {
+        let is_named = |_: &CredentialId| !is_made_up(&presence.client_id);
+        let Some(credential) = presence.credential.filter(is_named) else {
             return;
         };
         let visit = Visit {

@@ -284,16 +284,12 @@ impl<S: GateStore> Gate<S> {
     /// A session's client id as it may be shown. That of a thing is its
     /// application id, which is secret: a few digits of its hash stand for it.
     pub(crate) fn shown_client_id(&self, session: &Session) -> Arc<str> {
-        let hidden = session
-            .is_thing_s()
-            .then(|| ClientId::parse(&session.client_id).ok())
-            .flatten();
-        match hidden {
-            Some(client_id) => hidden_client_id(&client_id).into(),
-            None => match self.masked(&session.client_id) {
-                Some(masked) => masked.into(),
-                None => Arc::clone(&session.client_id),
-            },
+        if session.is_thing_s() {
+            return hidden_client_id(&session.tie).into();
+        }
+        match self.masked(&session.client_id) {
+            Some(masked) => masked.into(),
+            None => Arc::clone(&session.client_id),
         }
     }
 

@@ -40,6 +40,8 @@ pub(crate) struct Records {
     names: HashMap<LoginName, CredentialId>,
     /// Of secrets that served as names.
     digests: HashMap<[u8; 32], CredentialId>,
+    /// Who holds client ids: at most one for each number in `present`.
+    holdings: HashMap<ClientIdTie, KnownHolding>,
     /// In the order in which they are given up; holds every number in
     /// `present`, and perhaps some that are not there any more.
     order: VecDeque<CredentialId>,
@@ -55,8 +57,8 @@ struct Present {
     record: Arc<Credential>,
     /// Whether it was of use since it was last spared.
     was_used: bool,
-    /// Who holds the client id that it asked for last.
-    holding: Option<KnownHolding>,
+    /// The client id that it asked for last.
+    client_id: Option<ClientIdTie>,
     /// What it may do.
     rights: Option<KnownRights>,
 }
@@ -70,13 +72,14 @@ struct KnownRights {
     rights: Arc<Rights>,
 }
 
-/// Who holds a client id, and how far the logs of the store went before that was
-/// read.
+/// Who holds a client id, as far as that stays for who asked
+/// ([`Holding::stays_for`]).
 #[derive(Debug)]
 struct KnownHolding {
-    client_id: ClientIdTie,
+    claimant: CredentialId,
     holding: Holding,
-    standing: Standing,
+    /// How often stored sessions had changed before this was read.
+    session_changes: i64,
 }
 
 impl Records {
@@ -87,6 +90,7 @@ impl Records {
             present: NumberMap::default(),
             names: HashMap::new(),
             digests: HashMap::new(),
+            holdings: HashMap::new(),
             order: VecDeque::new(),
             absent_names: HashSet::new(),
             absent_digests: HashSet::new(),
@@ -117,6 +121,9 @@ impl Records {
             match change {
                 Change::Credential(id) => {
                     self.forget(id);
+                    if let Some(client_id) = store.client_id_of(id)? {
+                        self.holdings.remove(&client_id);
+                    }
                     // It may be a new one.
                     self.absent_names.clear();
                     self.absent_digests.clear();
@@ -138,6 +145,7 @@ impl Records {
             return;
         };
         self.forget_rights(present.rights.as_ref());
+        self.forget_holding(present.client_id.as_ref(), id);
         self.names.remove(&present.record.name);
         for digest in digests_of(&present.record) {
             self.digests.remove(digest);
@@ -177,26 +185,26 @@ impl Records {
         let present = Present {
             record: Arc::clone(record),
             was_used: false,
-            holding: None,
+            client_id: None,
             rights: None,
         };
         self.present.insert(id, present);
     }
 
-    /// Who holds a client id that `claimant` has asked for before, if the logs of
-    /// the store go no further since.
+    /// Who holds a client id that `claimant` has asked for before, if no stored
+    /// session has changed since.
     fn holding(
         &self,
         client_id: &ClientIdTie,
         claimant: CredentialId,
         standing: Standing,
     ) -> Option<&Holding> {
-        let known = self.present.get(&claimant)?.holding.as_ref()?;
-        let is_it = known.standing == standing && known.client_id == *client_id;
+        let known = self.holdings.get(client_id)?;
+        let is_it = known.claimant == claimant && known.session_changes == standing.session_changes;
         is_it.then_some(&known.holding)
     }
 
-    /// Keeps who holds a client id, unless that changes with time alone.
+    /// Keeps who holds a client id, as far as that stays.
     fn keep_holding(
         &mut self,
         client_id: &ClientIdTie,
@@ -204,14 +212,28 @@ impl Records {
         standing: Standing,
         holding: &Holding,
     ) {
-        if let Some(present) = self.present.get_mut(&claimant)
-            && holding.is_timeless_for(claimant)
+        if !holding.stays_for(claimant) {
+            return;
+        }
+        let Some(present) = self.present.get_mut(&claimant) else {
+            return;
+        };
+        let before = present.client_id.replace(*client_id);
+        self.forget_holding(before.as_ref(), claimant);
+        let known = KnownHolding {
+            claimant,
+            holding: holding.clone(),
+            session_changes: standing.session_changes,
+        };
+        self.holdings.insert(*client_id, known);
+    }
+
+    fn forget_holding(&mut self, client_id: Option<&ClientIdTie>, claimant: CredentialId) {
+        let known = client_id.and_then(|it| self.holdings.get(it).map(|known| (it, known)));
+        if let Some((client_id, known)) = known
+            && known.claimant == claimant
         {
-            present.holding = Some(KnownHolding {
-                client_id: *client_id,
-                holding: holding.clone(),
-                standing,
-            });
+            self.holdings.remove(client_id);
         }
     }
 

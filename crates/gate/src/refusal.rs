@@ -228,7 +228,7 @@ impl<S: GateStore> Gate<S> {
     ) -> String {
         if self.is_perhaps_a_thing(name, secret.as_ref()) {
             return match ClientId::parse(client_id) {
-                Ok(client_id) => hidden_client_id(&client_id),
+                Ok(client_id) => hidden_client_id(&client_id.tie()),
                 Err(_) => "(hidden)".into(),
             };
         }
@@ -315,8 +315,7 @@ impl<S: GateStore> Gate<S> {
 }
 
 /// What stands for a client id that is secret: a few digits of its hash.
-pub(crate) fn hidden_client_id(client_id: &ClientId) -> String {
-    let ClientIdTie(hash) = client_id.tie();
+pub(crate) fn hidden_client_id(ClientIdTie(hash): &ClientIdTie) -> String {
     let [a, b, c, d, ..] = hash;
     format!("app-id:{a:02x}{b:02x}{c:02x}{d:02x}…")
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use countersign_core::client_id::ClientId;
+use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::connect::Identity;
 use countersign_core::credential::{Credential, CredentialId, Generation};
 use countersign_core::name::{LoginName, TenantId};
@@ -25,6 +25,8 @@ use crate::walls::Walls;
 pub(crate) struct Session {
     pub(crate) number: SessionNumber,
     pub(crate) client_id: Arc<str>,
+    /// The hash of the client id.
+    pub(crate) tie: ClientIdTie,
     /// What the host has as the user name.
     pub(crate) username: Option<Arc<str>>,
     /// The name that was presented, if it is another.

@@ -321,7 +321,8 @@ impl<S: GateStore> Gate<S> {
         };
         let session = Session {
             number: self.sessions.next_number(),
-            client_id: client_id.as_str().into(),
+            client_id: client_id.shared(),
+            tie,
             username: Some(name.as_str().into()),
             presented: None,
             tag: self.comparer.session_tag(client_id.as_str(), None),

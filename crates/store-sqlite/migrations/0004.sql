@@ -92,9 +92,11 @@ CREATE INDEX stored_session_by_use ON stored_session (last_used_at);
 ALTER TABLE session_change ADD COLUMN rows INTEGER NOT NULL DEFAULT 0;
 UPDATE session_change SET rows = (SELECT count(*) FROM stored_session);
 
+-- A new row is no change: what is remembered of a client id is remembered only
+-- where there is a row.
 DROP TRIGGER stored_session_taken;
 CREATE TRIGGER stored_session_taken AFTER INSERT ON stored_session BEGIN
-    UPDATE session_change SET number = number + 1, rows = rows + 1 WHERE id = 1;
+    UPDATE session_change SET rows = rows + 1 WHERE id = 1;
 END;
 
 DROP TRIGGER stored_session_dropped;
@@ -125,7 +127,7 @@ CREATE TRIGGER pruned_session_added AFTER INSERT ON pruned_session BEGIN
 END;
 
 CREATE TRIGGER pruned_session_removed AFTER DELETE ON pruned_session BEGIN
-    UPDATE session_change SET pruned = pruned - 1 WHERE id = 1;
+    UPDATE session_change SET number = number + 1, pruned = pruned - 1 WHERE id = 1;
 END;
 
 -- What tells a live session's client id from others, also where that is secret.

@@ -159,6 +159,15 @@ impl GateStore for SqliteStore {
         self.look_once("read the change log", changes::last)
     }
 
+    fn client_id_of(
+        &mut self,
+        credential: CredentialId,
+    ) -> Result<Option<ClientIdTie>, StoreError> {
+        self.look_once("look up a client id", |connection| {
+            ownership::client_id_of(connection, credential)
+        })
+    }
+
     fn standing(&mut self) -> Result<Standing, StoreError> {
         let action = "read the change log";
         self.check(action)?;

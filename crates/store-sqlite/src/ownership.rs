@@ -45,6 +45,19 @@ pub(crate) fn bound_to(
     })
 }
 
+/// The client id that this credential is bound to.
+pub(crate) fn client_id_of(
+    connection: &Connection,
+    credential: CredentialId,
+) -> Result<Option<ClientIdTie>, Fault> {
+    let mut statement = connection.prepare_cached(CLIENT_ID_OF)?;
+    let mut rows = statement.query([credential.0])?;
+    Ok(match rows.next()? {
+        Some(row) => Columns::of(row).maybe_hash()?.map(ClientIdTie),
+        None => None,
+    })
+}
+
 /// The tenant whose prefix this client id begins with.
 ///
 /// No prefix is one of another. So if the id begins with one, that is the last
@@ -283,17 +296,13 @@ fn has_room(
 /// there is room.
 pub(crate) fn visit(connection: &Connection, broker: &str, visit: &Visit) -> Result<(), Fault> {
     let tenant = visit.tenant.as_ref();
+    let credential = Some(visit.credential);
+    if touch(connection, broker, &visit.tie, credential, visit.ended)? {
+        return Ok(());
+    }
     let before = stored_session(connection, &visit.tie)?;
     match before {
-        Some(before) if before.holder == Holder::Credential(visit.credential) => {
-            return touch(
-                connection,
-                broker,
-                &visit.tie,
-                Some(visit.credential),
-                visit.ended,
-            );
-        }
+        Some(before) if before.holder == Holder::Credential(visit.credential) => return Ok(()),
         // It was given up, or is another's by now.
         Some(before)
             if before.is_stored
@@ -306,8 +315,8 @@ pub(crate) fn visit(connection: &Connection, broker: &str, visit: &Visit) -> Res
         None => {
             let rows = counts(connection)?.rows;
             let limit = rows::settings(connection)?.client_id_limit;
-            let id = Some(visit.credential);
-            if rows >= MOST_ROWS || !has_room(connection, id, tenant, false, limit, visit.ended)? {
+            let at = visit.ended;
+            if rows >= MOST_ROWS || !has_room(connection, credential, tenant, false, limit, at)? {
                 return Ok(());
             }
         }
@@ -331,15 +340,16 @@ pub(crate) fn visit(connection: &Connection, broker: &str, visit: &Visit) -> Res
     Ok(())
 }
 
-/// Takes note that whoever holds a client id used it at `at`.
+/// Takes note that the holder of a client id used it at `at`; says whether it is the
+/// holder and that was not known.
 pub(crate) fn touch(
     connection: &Connection,
     broker: &str,
     client_id: &ClientIdTie,
     credential: Option<CredentialId>,
     at: Timestamp,
-) -> Result<(), Fault> {
-    connection
+) -> Result<bool, Fault> {
+    let updated = connection
         .prepare_cached(
             "UPDATE stored_session SET last_used_at = ?2, broker = ?3
              WHERE client_id = ?1 AND credential IS ?4 AND last_used_at < ?2",
@@ -350,7 +360,7 @@ pub(crate) fn touch(
             broker,
             credential.map(|id| id.0)
         ])?;
-    Ok(())
+    Ok(updated > 0)
 }
 
 /// Takes note that the host keeps nothing of a session that ended.
@@ -550,6 +560,8 @@ const BOUND_TO: &str = select_bound!();
 const BOUND_TO_ANOTHER: &str =
     "SELECT EXISTS (SELECT 1 FROM credential WHERE bound_to = ?1 AND id IS NOT ?2)";
 
+const CLIENT_ID_OF: &str = "SELECT bound_to FROM credential WHERE id = ?1";
+
 const LAST_PREFIX: &str = "SELECT client_id_prefix, id FROM tenant
      WHERE client_id_prefix <= ?1 ORDER BY client_id_prefix DESC LIMIT 1";
 
@@ -620,6 +632,7 @@ mod tests {
         let store = SqliteStore::create(path, &Settings::default()).unwrap();
         for sql in [
             BOUND_TO,
+            CLIENT_ID_OF,
             LAST_PREFIX,
             STORED_SESSION,
             HOLDING,

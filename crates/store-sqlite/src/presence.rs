@@ -1,6 +1,6 @@
 //! Who is connected.
 
-use countersign_core::client_id::{ClientId, ClientIdTie};
+use countersign_core::client_id::{ClientIdTie, is_made_up};
 use countersign_core::credential::CredentialId;
 use countersign_core::name::TenantId;
 use countersign_core::presence::{Departure, Presence, SessionNumber, Visit};
@@ -130,7 +130,10 @@ pub(crate) fn connected(
             };
             ownership::visit(connection, broker, &visit)
         }
-        credential => ownership::touch(connection, broker, &presence.tie, credential, at),
+        credential => {
+            ownership::touch(connection, broker, &presence.tie, credential, at)?;
+            Ok(())
+        }
     }
 }
 
@@ -172,9 +175,9 @@ pub(crate) fn joined(
     while let Some(row) = rows.next()? {
         let columns = &mut Columns::of(row);
         let tie = ClientIdTie(columns.maybe_hash()?.unwrap_or_default());
-        let is_made_up = is_made_up(columns.text()?);
+        let is_named = !is_made_up(columns.text()?);
         let at = columns.instant()?;
-        if columns.flag()? && !is_made_up {
+        if columns.flag()? && is_named {
             ownership::join(connection, broker, &tie, tenant, at)?;
         }
     }
@@ -204,11 +207,6 @@ pub(crate) fn clear(
         cleared = cleared.saturating_add(1);
     }
     Ok(cleared)
-}
-
-/// Says whether a client id is one of those that are never recorded.
-fn is_made_up(client_id: &str) -> bool {
-    ClientId::parse(client_id).is_ok_and(|client_id| client_id.is_made_up())
 }
 
 macro_rules! select_presence {

@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use super::{Circumstances, Request, Reservation, SessionChange, SessionUse};
-use crate::client_id::ClientId;
+use crate::client_id::{ClientId, ClientIdTie};
 use crate::credential::CredentialId;
 use crate::name::{LoginName, TenantId};
 use crate::ownership::{Claim, Holder, Holding, StoredSession};
@@ -43,7 +43,8 @@ pub(super) fn own(
         now: at.now,
     };
     let starts_clean = request.session.starts_clean;
-    let found = look(claimant, &request.client_id, starts_clean, &hold, directory)?;
+    let Request { client_id, tie, .. } = request;
+    let found = look(claimant, client_id, tie, starts_clean, &hold, directory)?;
     if found.is_ok() && is_reserved(at.reservation, &request.client_id, directory)? {
         return Ok(Err(Reason::ClientIdOwned));
     }
@@ -103,7 +104,8 @@ pub fn may_keep_client_id(
         client_id_hold,
         now,
     };
-    Ok(look(&claimant, client_id, false, &hold, directory)?.map(drop))
+    let tie = client_id.tie();
+    Ok(look(&claimant, client_id, &tie, false, &hold, directory)?.map(drop))
 }
 
 /// What holds a client id besides what is stored.
@@ -118,6 +120,7 @@ struct Hold<'a> {
 fn look(
     claimant: &Claimant<'_>,
     client_id: &ClientId,
+    tie: &ClientIdTie,
     starts_clean: bool,
     hold: &Hold<'_>,
     directory: &mut dyn Directory,
@@ -132,7 +135,7 @@ fn look(
     let Holding {
         bound_to,
         stored_session: stored,
-    } = directory.holding(&client_id.tie(), claimant.credential)?;
+    } = directory.holding(tie, claimant.credential)?;
     if bound_to.is_some_and(is_another) {
         return Ok(Err(Reason::ClientIdOwned));
     }

@@ -1,6 +1,6 @@
 //! What a CONNECT presents.
 
-use crate::client_id::ClientId;
+use crate::client_id::{ClientId, ClientIdTie};
 use crate::name::{LoginName, Suffix};
 use crate::reason::Reason;
 use crate::secret::Secret;
@@ -10,6 +10,8 @@ use crate::secret::Secret;
 pub struct Request {
     /// The client identifier.
     pub client_id: ClientId,
+    /// Its hash.
+    pub tie: ClientIdTie,
     /// The login name, if one was given.
     pub name: Option<LoginName>,
     /// The password, if one was given.
@@ -85,6 +87,7 @@ impl Request {
         };
         let secret = password.map(Secret::presented);
         Ok(Self {
+            tie: client_id.tie(),
             client_id,
             name,
             secret,

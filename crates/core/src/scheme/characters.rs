@@ -32,6 +32,12 @@ impl Characters {
         self.0 & other.0 != 0
     }
 
+    /// The one that is in it, if no other is.
+    pub(super) fn only_one(self) -> Option<u8> {
+        let byte = u8::try_from(self.0.trailing_zeros()).ok()?;
+        (self.size() == 1).then_some(byte)
+    }
+
     /// How many there are.
     pub(super) fn size(self) -> u32 {
         self.0.count_ones()

@@ -33,6 +33,8 @@ use crate::secret::Secret;
 pub struct Shape {
     text: Box<str>,
     positions: Box<[Characters]>,
+    /// What all texts of this shape begin with.
+    mark: Box<str>,
 }
 
 impl Shape {
@@ -42,9 +44,12 @@ impl Shape {
     ///
     /// Returns [`ShapeError`] saying what stands where nothing like it can.
     pub fn parse(text: &str) -> Result<Self, ShapeError> {
+        let positions = shape_text::read(text)?;
+        let fixed = positions.iter().map_while(|position| position.only_one());
         Ok(Self {
             text: text.into(),
-            positions: shape_text::read(text)?.into(),
+            mark: fixed.map(char::from).collect(),
+            positions: positions.into(),
         })
     }
 
@@ -71,7 +76,8 @@ impl Shape {
     #[must_use]
     pub(super) fn stands_in(&self, text: &str) -> Option<usize> {
         let all = self.positions.len();
-        self.find_in(text, |length| length == all)
+        let last = text.len().checked_sub(all)?;
+        (0..=last.min(LOOKED_AT)).find(|start| self.length_at(text, *start) == all)
     }
 
     /// Where a text of this shape begins in `text`, though it may be cut short,
@@ -79,24 +85,22 @@ impl Shape {
     /// their own, `at_` say, this can be told.
     #[must_use]
     pub(super) fn begins_in(&self, text: &str) -> Option<usize> {
-        let is_fixed = |position: &&Characters| position.size() == 1;
-        let mark = self.positions.iter().take_while(is_fixed).count();
-        let shortest = mark.saturating_add(TELLING).min(self.positions.len());
-        if mark < SHORTEST_MARK {
+        let mark = &*self.mark;
+        if mark.len() < SHORTEST_MARK {
             return None;
         }
-        self.find_in(text, |length| length >= shortest)
+        let shortest = mark.len().saturating_add(TELLING).min(self.positions.len());
+        let mut found = text.match_indices(mark).map(|(at, _)| at);
+        found
+            .find(|at| self.length_at(text, *at) >= shortest)
+            .filter(|at| *at < LOOKED_AT)
     }
 
-    /// The first place in `text` from which on as many characters are as in this
-    /// shape as `is_enough`.
-    fn find_in(&self, text: &str, is_enough: impl Fn(usize) -> bool) -> Option<usize> {
-        let bytes = text.as_bytes();
-        (0..bytes.len().min(LOOKED_AT)).find(|start| {
-            let rest = bytes.get(*start..).unwrap_or_default();
-            let pairs = iter::zip(&self.positions, rest.iter().copied());
-            is_enough(pairs.take_while(|pair| holds(*pair)).count())
-        })
+    /// How many characters of `text` from `start` on are as in this shape.
+    fn length_at(&self, text: &str, start: usize) -> usize {
+        let rest = text.as_bytes().get(start..).unwrap_or_default();
+        let pairs = iter::zip(&self.positions, rest.iter().copied());
+        pairs.take_while(|pair| holds(*pair)).count()
     }
 
     /// Says whether some text has both shapes.

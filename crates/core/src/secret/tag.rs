@@ -10,25 +10,27 @@ use zeroize::Zeroizing;
 
 use super::Secret;
 
-/// A random key that lives as long as the process and is never stored.
+/// A random key that lives as long as the process and is never stored; what is
+/// kept is HMAC's state after it.
 #[expect(missing_debug_implementations, reason = "a secret is never shown")]
-pub struct TagKey(Zeroizing<[u8; 32]>);
+pub struct TagKey(Hmac<Sha256>);
 
 impl TagKey {
     /// Makes a key from 256 random bits.
     #[must_use]
     pub fn new(random: [u8; 32]) -> Self {
-        Self(Zeroizing::new(random))
+        let random = Zeroizing::new(random);
+        // HMAC takes a key of any length, so the refusal can't happen; were it
+        // to, the key would be the empty one for making and checking alike.
+        let keyed = Hmac::<Sha256>::new_from_slice(&*random);
+        Self(keyed.unwrap_or_else(|_| Hmac::<Sha256>::new(&Default::default())))
     }
 
     /// `HMAC-SHA256(key, context parts ‖ secret)`, each part with its length,
     /// so that no two lists of parts give the same bytes.
     #[must_use]
     pub fn tag(&self, context: &[&[u8]], secret: &Secret) -> Tag {
-        // HMAC takes a key of any length, so the refusal can't happen; were it
-        // to, the key would be the empty one for making and checking alike.
-        let mut mac = Hmac::<Sha256>::new_from_slice(&*self.0)
-            .unwrap_or_else(|_| Hmac::<Sha256>::new(&Default::default()));
+        let mut mac = self.0.clone();
         for part in context {
             mac.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
             mac.update(part);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Directory, Settings, StoreError};
 use crate::audit::{AuditEntry, AuditHeads};
 use crate::change::{Change, ChangeSeq, KickRequestId};
-use crate::client_id::ClientId;
+use crate::client_id::{ClientId, ClientIdTie};
 use crate::connect::{Failure, LoginRecord, Proof};
 use crate::credential::{Credential, CredentialId};
 use crate::lockout::Lockout;
@@ -84,6 +84,14 @@ pub trait GateStore: Directory + Send + Sized + 'static {
     ///
     /// Returns [`StoreError`] when the store can't be read.
     fn last_change(&mut self) -> Result<ChangeSeq, StoreError>;
+
+    /// The client id that a credential is bound to, if it is to one.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn client_id_of(&mut self, credential: CredentialId)
+    -> Result<Option<ClientIdTie>, StoreError>;
 
     /// How far the logs go, of one state of the store.
     ///
@@ -282,8 +290,9 @@ impl StoreState {
 pub struct Standing {
     /// The last entry of the change log.
     pub last_change: ChangeSeq,
-    /// How often it changed, by then, whose stored sessions are; see
-    /// [`Directory::holding`].
+    /// How often it changed, by then, what is recorded about a client id; that
+    /// something was recorded about one for the first time is no change. See
+    /// [`Holding::stays_for`](crate::ownership::Holding::stays_for).
     pub session_changes: i64,
 }
 

@@ -5,6 +5,8 @@ use countersign_core::rights::Rights;
 use countersign_core::secret::{Secret, SecretId, TagKey};
 use proptest::prelude::*;
 
+use countersign_core::client_id::ClientIdTie;
+
 use super::*;
 use crate::session::{KickReason, Principal};
 
@@ -12,6 +14,7 @@ fn session(number: i64, client_id: u8, credential: Option<u8>, stored: bool) -> 
     Session {
         number: SessionNumber(number),
         client_id: format!("c{client_id}").into(),
+        tie: ClientIdTie([client_id; 32]),
         username: None,
         presented: None,
         tag: TagKey::new([0; 32]).tag(&[], &Secret::new(Vec::new())),

@@ -1,7 +1,7 @@
 //! Who holds which client id.
 
 use countersign_core::change::Change;
-use countersign_core::client_id::ClientIdRule;
+use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::connect::{LoginRecord, SessionChange};
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::lifecycle::State;
@@ -68,7 +68,10 @@ pub fn a_client_id_is_bound_by_a_rule_or_by_first_use(mut store: impl GateStore 
             let found = store.bound_to(&client_id(text).tie()).unwrap();
             assert_eq!(found, expected, "{rule}: {text}");
         }
+        let expected = ClientId::parse(is_bound).ok().map(|bound| bound.tie());
+        assert_eq!(store.client_id_of(id).unwrap(), expected, "{rule}");
     }
+    assert_eq!(store.client_id_of(CredentialId(4_711)).unwrap(), None);
 
     let seen = found(&mut store, "dev1@acme");
     let z = client_id("z");
@@ -255,7 +258,8 @@ pub fn a_stored_session_is_whose_login_took_it(mut store: impl GateStore + Admin
     assert!(acts(&mut store).is_empty());
 }
 
-/// Whoever remembers who holds a client id learns that it may be another.
+/// A gate that remembers whose a client id is, of one that is recorded, learns that
+/// it may be another's.
 pub fn whose_a_stored_session_is_is_counted_and_its_use_is_not(
     mut store: impl GateStore + AdminStore,
 ) {
@@ -284,7 +288,8 @@ pub fn whose_a_stored_session_is_is_counted_and_its_use_is_not(
     for (login, now, expected) in [
         (kept, 1, false),
         (dropped, 2, false),
-        (unauthenticated(taking(kept)), 3, true),
+        // The first that is recorded of an id.
+        (unauthenticated(taking(kept)), 3, false),
         (taking(kept), 4, true),
         (kept, 5, false),
     ] {
