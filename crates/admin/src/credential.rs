@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use countersign_core::change::Change;
 use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::credential::{AttributeError, Credential, CredentialId, Generation};
+use countersign_core::given::Given;
 use countersign_core::kind::Kind;
 use countersign_core::lifecycle::{Act, State};
 use countersign_core::name::{LoginName, TenantId};
@@ -140,7 +141,7 @@ pub enum CredentialError {
         /// The attribute.
         attribute: &'static str,
         /// The value.
-        value: Box<str>,
+        value: Given,
         /// Whose it is.
         holder: LoginName,
     },
@@ -150,7 +151,7 @@ pub enum CredentialError {
     )]
     ClientIdOutsidePrefix {
         /// The client id, or how it was to begin.
-        client_id: Box<str>,
+        client_id: Given,
         /// How it has to begin.
         prefix: ClientId,
         /// Whose rule that is.
@@ -160,7 +161,7 @@ pub enum CredentialError {
     #[error("client id `{client_id}` begins with `{prefix}`, which belongs to tenant `{owner}`")]
     ClientIdOfAnother {
         /// The client id, or how it was to begin.
-        client_id: Box<str>,
+        client_id: Given,
         /// How it must not begin.
         prefix: ClientId,
         /// Whose prefix that is.
@@ -250,7 +251,7 @@ pub enum CredentialError {
     #[error("`{name}` ends with tenant `{suffix}`, and it is made in `{tenant}`; name one of them")]
     OfOtherTenant {
         /// What was given.
-        name: Box<str>,
+        name: Given,
         /// What it ends with.
         suffix: TenantId,
         /// Its tenant.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use countersign_core::change::Change;
 use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::given::Given;
 use countersign_core::jwt::{
     Claims, KeyId, SignError, TokenId, Ttl, Whoami, bearer_name, sign, whoami_of,
 };
@@ -304,7 +305,7 @@ pub enum JwtError {
     )]
     NoIssuer {
         /// What they were called.
-        principal: Box<str>,
+        principal: Given,
     },
     /// There is no key with this id.
     #[error("there is no key `{key}`; `jwt list` shows what signed each token")]

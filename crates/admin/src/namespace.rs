@@ -1,6 +1,7 @@
 //! The namespaces of tenants: which topic filters one may own, and that no
 //! topic has two owners (design §6).
 
+use countersign_core::given::Given;
 use countersign_core::name::TenantId;
 use countersign_core::rule::{NamespaceError as OwnershipError, Namespaces};
 use countersign_core::tenant::Tenant;
@@ -59,10 +60,12 @@ pub struct Overlap {
 #[non_exhaustive]
 pub enum NamespaceError {
     /// It holds a variable, or what no broker carries.
-    #[error("`{}` is no namespace: it is literal text and wildcards, without variables, control characters and more than 200 slashes", .text.escape_debug())]
+    #[error(
+        "`{text}` is no namespace: it is literal text and wildcards, without variables, control characters and more than 200 slashes"
+    )]
     Literal {
         /// What was given.
-        text: Box<str>,
+        text: Given,
     },
     /// No tenant can own it.
     #[error(transparent)]
@@ -71,7 +74,7 @@ pub enum NamespaceError {
     #[error("`{text}` is no namespace: {why}")]
     Topic {
         /// What was given.
-        text: Box<str>,
+        text: Given,
         /// Why it is none.
         why: TopicError,
     },

@@ -1,5 +1,6 @@
 //! Rules that people give and take away, of roles and of single credentials.
 
+use countersign_core::given::Given;
 use countersign_core::name::GroupPath;
 use countersign_core::role::RoleRule;
 use countersign_core::rule::{Action, Limits, Pattern, Rule};
@@ -114,7 +115,7 @@ impl RuleChange {
 pub(crate) fn check_sendable(rule: &Rule) -> Result<(), RuleError> {
     let pattern = rule.pattern().as_str();
     sendable(pattern).map_err(|why| RuleError::NotSendable {
-        pattern: pattern.escape_debug().collect(),
+        pattern: pattern.into(),
         why,
     })
 }
@@ -140,8 +141,8 @@ pub enum RuleError {
     /// No broker carries such topics.
     #[error("`{pattern}` is not a pattern: {why}")]
     NotSendable {
-        /// The pattern, with control characters escaped.
-        pattern: String,
+        /// The pattern.
+        pattern: Given,
         /// Why.
         why: NotSendable,
     },

@@ -145,7 +145,7 @@ pub(crate) fn guard(body: impl FnOnce() -> Result<(), Failure>) -> countersign_s
     match ended {
         Ok(()) => countersign_status::COUNTERSIGN_OK,
         Err(failure) => {
-            message::keep(failure.message);
+            message::keep(&failure.message);
             failure.status
         }
     }

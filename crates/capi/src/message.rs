@@ -4,6 +4,8 @@ use std::cell::RefCell;
 
 use core::ffi::c_char;
 
+use gate::core::given::one_line;
+
 use crate::boundary::{guard, put};
 use crate::status::{Failure, countersign_status};
 
@@ -11,12 +13,12 @@ thread_local! {
     static LAST: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// Keeps the message of a call that failed.
-pub(crate) fn keep(message: String) {
+/// Keeps the message of a call that failed, on one line.
+pub(crate) fn keep(message: &str) {
     // A thread that is ending has nobody to tell.
     let _kept = LAST.try_with(|last| {
         if let Ok(mut last) = last.try_borrow_mut() {
-            *last = message;
+            *last = one_line(message);
         }
     });
 }

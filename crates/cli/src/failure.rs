@@ -2,8 +2,6 @@
 
 use core::error::Error;
 
-use countersign_core::name::is_unseen;
-
 /// Why a command was not done.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -53,28 +51,4 @@ pub(crate) fn usage_of(error: &clap::Error) -> String {
         .collect();
     let said = said.join(" ").replace(" tip: ", "; ");
     said.strip_prefix("error: ").unwrap_or(&said).into()
-}
-
-/// The text on one line, with nothing in it that a terminal would obey.
-pub(crate) fn one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() || is_unseen(character) {
-            line.extend(character.escape_default());
-        } else {
-            line.push(character);
-        }
-    }
-    line
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_stays_one_line_and_commands_no_terminal() {
-        assert_eq!(one_line("a\nb\u{1b}[2J ü"), "a\\nb\\u{1b}[2J ü");
-        assert_eq!(one_line("a\u{202e}b\u{200b}"), "a\\u{202e}b\\u{200b}");
-    }
 }

@@ -22,10 +22,33 @@ pub(crate) struct Invocation {
 }
 
 impl Invocation {
-    /// Opens the store. From here on root is whoever keeps it.
+    /// Opens the store to write to it, or to follow it. From here on root is
+    /// whoever keeps it.
     pub(crate) fn open(&self) -> Result<SqliteStore, Failure> {
+        self.open_by(|| open_at(&self.store, self.output))
+    }
+
+    /// Opens the store to read it once, which goes on while a broker of an older
+    /// version keeps it from being brought up to date. From here on root is
+    /// whoever keeps it.
+    pub(crate) fn open_to_read(&self) -> Result<SqliteStore, Failure> {
+        self.open_by(|| {
+            let store = SqliteStore::open_to_read(&self.store)?;
+            tell_upgrade(&store, self.output);
+            if let Some(why) = store.held_back() {
+                self.output
+                    .notice(&format!("{why}; until then this reads a copy"));
+            }
+            Ok(store)
+        })
+    }
+
+    fn open_by(
+        &self,
+        open: impl FnOnce() -> Result<SqliteStore, StoreError>,
+    ) -> Result<SqliteStore, Failure> {
         let keeper = identity::become_keeper_of(&self.store)?;
-        open_at(&self.store, self.output).map_err(|error| match keeper {
+        open().map_err(|error| match keeper {
             Some(keeper) => Failure::Refused(anyhow::Error::new(error).context(format!(
                 "as `{}`, who may write where the store lies",
                 keeper.name
@@ -47,10 +70,14 @@ impl Invocation {
 /// Opens a store, and tells what became of one of an older schema.
 pub(crate) fn open_at(path: &Path, output: Output) -> Result<SqliteStore, StoreError> {
     let store = SqliteStore::open(path)?;
+    tell_upgrade(&store, output);
+    Ok(store)
+}
+
+fn tell_upgrade(store: &SqliteStore, output: Output) {
     if let Some(upgraded) = store.upgraded() {
         output.notice(&upgraded.to_string());
     }
-    Ok(store)
 }
 
 /// Acts here and now, as whoever runs this.

@@ -6,6 +6,7 @@ use std::io::{self, BufWriter, Stdout, Write as _};
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::json;
 use crate::output::{Output, for_people};
 
 /// A column of a table: the key it shows and its heading.
@@ -42,7 +43,7 @@ impl Listing {
             Output::Json => {
                 self.writer
                     .write_all(if self.begun { b",\n  " } else { b"[\n  " })?;
-                serde_json::to_writer(&mut self.writer, record)?;
+                json::write_line(&mut self.writer, record)?;
                 self.begun = true;
             }
             Output::Text => {

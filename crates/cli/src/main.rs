@@ -14,9 +14,10 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
+use countersign_core::given::one_line;
 
 use crate::args::Arguments;
-use crate::failure::{Failure, one_line, usage_of};
+use crate::failure::{Failure, usage_of};
 
 mod account;
 mod args;
@@ -26,6 +27,7 @@ mod failure;
 mod identity;
 mod input;
 mod invocation;
+mod json;
 mod listing;
 mod output;
 mod progress;

@@ -2,10 +2,12 @@
 
 use std::io::{self, Write as _};
 
+use countersign_core::given::one_line;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::failure::{Failure, one_line};
+use crate::failure::Failure;
+use crate::json;
 use crate::listing::{Column, Listing};
 
 /// How to print.
@@ -34,7 +36,7 @@ impl Output {
         let mut stdout = io::stdout().lock();
         match self {
             Self::Json => {
-                serde_json::to_writer_pretty(&mut stdout, record)?;
+                json::write_lines(&mut stdout, record)?;
                 writeln!(stdout)?;
             }
             Self::Text => {
@@ -85,7 +87,7 @@ impl Output {
     /// Prints one thing as JSON on a line of its own.
     pub(crate) fn line(self, record: &impl Serialize) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
-        serde_json::to_writer(&mut stdout, record)?;
+        json::write_line(&mut stdout, record)?;
         writeln!(stdout)?;
         Ok(stdout.flush()?)
     }

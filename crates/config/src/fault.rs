@@ -4,6 +4,7 @@ use core::fmt;
 use std::path::PathBuf;
 
 use crate::Source;
+use crate::source::shown;
 
 /// Something that keeps a broker from starting, and the line that does.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -156,7 +157,7 @@ impl fmt::Display for FaultKind {
                 formatter.write_str("`per_listener_settings true` stands behind security settings")
             }
             Self::TooMuch { path } => {
-                write!(formatter, "`{}` holds too much to be read", path.display())
+                write!(formatter, "`{}` holds too much to be read", shown(path))
             }
             Self::Twice { word, first } => write!(
                 formatter,
@@ -167,7 +168,7 @@ impl fmt::Display for FaultKind {
                 write!(formatter, "Mosquitto knows no setting `{}`", cut(word))
             }
             Self::Unreadable { path, why } => {
-                write!(formatter, "could not read `{}`: {why}", path.display())
+                write!(formatter, "could not read `{}`: {}", shown(path), cut(why))
             }
             Self::WhiteSpace { word, value } => write!(
                 formatter,
@@ -179,7 +180,7 @@ impl fmt::Display for FaultKind {
 }
 
 /// A text of the configuration, printable and not too long.
-pub(crate) fn cut(text: &str) -> String {
+fn cut(text: &str) -> String {
     let shown: String = text.escape_debug().take(LONGEST).collect();
     if text.escape_debug().nth(LONGEST).is_some() {
         format!("{shown}…")

@@ -15,8 +15,13 @@ pub struct Source {
 
 impl fmt::Display for Source {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}:{}", self.file.display(), self.line)
+        write!(formatter, "{}:{}", shown(&self.file), self.line)
     }
+}
+
+/// A path on one line, with nothing in it that a terminal would obey.
+pub(crate) fn shown(path: &Path) -> String {
+    path.display().to_string().escape_debug().collect()
 }
 
 /// A value, and the line that it stands in.

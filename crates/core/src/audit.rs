@@ -5,6 +5,7 @@ use core::fmt;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::given::Given;
 use crate::reason::Reason;
 use crate::time::Timestamp;
 
@@ -217,7 +218,7 @@ impl AuditHead {
     ///
     /// Returns [`AuditHeadError`] for anything else.
     pub fn parse(text: &str) -> Result<Self, AuditHeadError> {
-        let error = || AuditHeadError(text.chars().take(LONGEST_SHOWN).collect());
+        let error = || AuditHeadError(text.into());
         let (id, digits) = text.split_once(':').ok_or_else(error)?;
         let is_number = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
         let is_hash = digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -248,7 +249,7 @@ impl fmt::Display for AuditHead {
 /// A text is not the head of an audit.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("`{0}` is not an audit head; write `ID:HASH` as `countersign audit head` prints it")]
-pub struct AuditHeadError(Box<str>);
+pub struct AuditHeadError(Given);
 
 /// The heads of both chains.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -263,7 +264,6 @@ pub struct AuditHeads {
 const LONGEST_NAME: usize = 1_024;
 /// The longest record of a row, in bytes.
 const LONGEST_JSON: usize = 65_536;
-const LONGEST_SHOWN: usize = 80;
 
 #[cfg(test)]
 mod tests {

@@ -7,6 +7,7 @@
 
 use core::fmt;
 
+use crate::given::Given;
 use crate::kind::{ANY_BEARER, APPLICATION_PREFIX, BEARER_PREFIX};
 use crate::name::LoginName;
 use crate::scheme::{NameForm, Schemes};
@@ -123,7 +124,7 @@ impl fmt::Display for KeyPattern {
 #[error(
     "`{0}` is not a pattern of keys; use 1 to 64 of `A-Z`, `a-z`, `0-9`, `_`, `-`, `.`, `:` and `*`"
 )]
-pub struct KeyPatternError(Box<str>);
+pub struct KeyPatternError(Given);
 
 /// Says whether a client may choose this name for itself, in any application.
 ///

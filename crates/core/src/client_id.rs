@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::given::Given;
 use crate::secret::{Secret, SecretDigest, Verifier};
 
 /// A client identifier that cannot act as a pattern.
@@ -188,7 +189,7 @@ impl fmt::Display for ClientIdRule {
 #[error(
     "`{0}` is no client-id rule; write `any`, `first-use`, `same-as-username`, `exact:ID` or `prefix:P`"
 )]
-pub struct ClientIdRuleError(Box<str>);
+pub struct ClientIdRuleError(Given);
 
 /// Those of devices have some tens. What is kept of a client that nobody knows
 /// yet is bounded by it.

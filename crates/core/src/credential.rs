@@ -4,6 +4,7 @@ use core::fmt;
 use std::collections::BTreeMap;
 
 use crate::client_id::{ClientId, ClientIdRule, ClientIdTie};
+use crate::given::Given;
 use crate::kind::Kind;
 use crate::lifecycle::State;
 use crate::name::{GroupPath, LoginName, TenantId};
@@ -246,7 +247,7 @@ pub enum AttributeError {
     #[error("`{key}` is no attribute; a key is 1 to 64 of `A-Z`, `a-z`, `0-9`, `_` and `-`")]
     Key {
         /// The key.
-        key: Box<str>,
+        key: Given,
     },
     /// The value is too long or holds a control character.
     #[error(
@@ -254,6 +255,6 @@ pub enum AttributeError {
     )]
     Value {
         /// The key.
-        key: Box<str>,
+        key: Given,
     },
 }

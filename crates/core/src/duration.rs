@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use crate::given::Given;
+
 /// Parses a whole number followed by `s`, `m`, `h` or `d`.
 ///
 /// # Errors
@@ -36,7 +38,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
 #[error(
     "`{0}` is no duration; write a whole number above zero and a unit, like `90s`, `15m`, `24h` or `30d`"
 )]
-pub struct DurationError(Box<str>);
+pub struct DurationError(Given);
 
 const LONGEST_SECONDS: u64 = 100 * 365 * 86_400;
 

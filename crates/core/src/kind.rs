@@ -9,6 +9,7 @@ use core::fmt;
 
 use crate::auto_registration::AutoRegistration;
 use crate::credential::CredentialId;
+use crate::given::Given;
 use crate::name::{LoginName, LoginNameError, TenantId};
 use crate::user::User;
 
@@ -129,7 +130,7 @@ impl fmt::Display for ApplicationName {
 /// A text is no application's name.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("`{0}` is no application's name; use 1 to 64 of `A-Z`, `a-z`, `0-9`, `_`, `-` and `.`")]
-pub struct ApplicationNameError(Box<str>);
+pub struct ApplicationNameError(Given);
 
 /// Says whether a name is kept for credentials that nobody logs in to by name,
 /// so that no device, operator or thing may have it.

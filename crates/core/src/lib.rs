@@ -21,6 +21,7 @@ pub mod connect;
 pub mod control;
 pub mod credential;
 pub mod duration;
+pub mod given;
 pub mod jwt;
 pub mod kind;
 pub mod lifecycle;

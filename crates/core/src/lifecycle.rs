@@ -3,6 +3,8 @@
 
 use core::fmt;
 
+use crate::given::Given;
+
 /// Where a credential stands in its life.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum State {
@@ -128,7 +130,7 @@ pub struct TransitionError {
 /// A text is no state.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("`{0}` is no state; write `Inactive`, `Active`, `Suspended` or `Revoked`")]
-pub struct StateError(Box<str>);
+pub struct StateError(Given);
 
 #[cfg(test)]
 mod tests {

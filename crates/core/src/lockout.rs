@@ -10,6 +10,7 @@ use core::num::NonZeroU32;
 use core::time::Duration;
 
 use crate::duration::parse_duration;
+use crate::given::Given;
 use crate::time::Timestamp;
 
 /// When a user is locked, and for how long.
@@ -116,7 +117,7 @@ impl fmt::Display for LockoutPolicy {
 #[error(
     "`{0}` is no lockout policy; write `failures=5,step=5m,longest=30m` (failures from 1 to 100, step and longest from 1s to 24h, step not above longest)"
 )]
-pub struct LockoutPolicyError(Box<str>);
+pub struct LockoutPolicyError(Given);
 
 /// What is kept of a user's failures.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -3,6 +3,8 @@
 use core::fmt;
 use std::sync::Arc;
 
+use crate::given::Given;
+
 /// The id of a tenant: `[a-z0-9][a-z0-9_-]{0,62}`.
 ///
 /// It has no dot and no `@`, so `name@tenant` and an e-mail address never
@@ -49,7 +51,7 @@ impl fmt::Display for TenantId {
 #[error(
     "`{0}` is no tenant id; use 1 to 63 of `a-z`, `0-9`, `_` and `-`, not starting with `_` or `-`"
 )]
-pub struct TenantIdError(Box<str>);
+pub struct TenantIdError(Given);
 
 /// A login name: what a client writes into the username field.
 ///
@@ -248,7 +250,7 @@ impl fmt::Display for GroupPath {
 #[error(
     "`{0}` is no group; write parts of `A-Z`, `a-z`, `0-9`, `_` and `-` joined by dots, like `DM.MFORM.SURYA`"
 )]
-pub struct GroupPathError(Box<str>);
+pub struct GroupPathError(Given);
 
 const LONGEST_TENANT_ID: usize = 63;
 const LONGEST_LOGIN_NAME: usize = 255;

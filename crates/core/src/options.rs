@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::given::Given;
 use crate::name::{TenantId, TenantIdError};
 
 /// What stands behind `plugin_opt_` in the broker's configuration.
@@ -188,7 +189,7 @@ pub enum OptionError {
     #[error("`plugin_opt_{key}`: {why}")]
     Tenant {
         /// What stands behind `plugin_opt_`.
-        key: Box<str>,
+        key: Given,
         /// Why it is none.
         why: TenantIdError,
     },
@@ -196,21 +197,21 @@ pub enum OptionError {
     #[error("`plugin_opt_{key}` is given twice; keep one")]
     Twice {
         /// What stands behind `plugin_opt_`.
-        key: Box<str>,
+        key: Given,
     },
     /// There is no such option.
-    #[error("`plugin_opt_{}` is unknown; known are {KNOWN}", .key.escape_debug())]
+    #[error("`plugin_opt_{key}` is unknown; known are {KNOWN}")]
     Unknown {
         /// What stands behind `plugin_opt_`.
-        key: Box<str>,
+        key: Given,
     },
     /// An option can't have this value.
-    #[error("`plugin_opt_{key} {}`: write {expected}", .value.escape_debug())]
+    #[error("`plugin_opt_{key} {value}`: write {expected}")]
     Value {
         /// What stands behind `plugin_opt_`.
-        key: Box<str>,
+        key: Given,
         /// What was given.
-        value: Box<str>,
+        value: Given,
         /// What it can be.
         expected: &'static str,
     },

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::given::Given;
 use crate::name::{GroupPath, TenantId};
 use crate::rule::Rule;
 use crate::time::Timestamp;
@@ -41,7 +42,7 @@ impl fmt::Display for RoleName {
 /// A text is no role's name.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("`{0}` is no role's name; use 1 to 64 of `A-Z`, `a-z`, `0-9`, `_`, `-` and `.`")]
-pub struct RoleNameError(Box<str>);
+pub struct RoleNameError(Given);
 
 /// A role as it is stored.
 #[derive(Clone, Debug, Eq, PartialEq)]

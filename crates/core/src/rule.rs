@@ -8,6 +8,8 @@
 
 use core::fmt;
 
+use crate::given::Given;
+
 mod difference;
 mod namespace;
 mod pattern;
@@ -309,7 +311,7 @@ pub enum RuleError {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("`{text}` can't stand here; write {known}")]
 pub struct WordError {
-    text: Box<str>,
+    text: Given,
     known: &'static str,
 }
 

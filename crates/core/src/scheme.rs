@@ -10,6 +10,7 @@ use core::borrow::Borrow;
 use core::fmt;
 use std::collections::BTreeMap;
 
+use crate::given::Given;
 use crate::name::LoginName;
 use crate::rule::{Action, Pattern, Rule, Variable};
 
@@ -232,7 +233,7 @@ impl Borrow<str> for SchemeName {
 /// A text is no name of a scheme.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("`{0}` is no scheme name; use 1 to 32 of `a-z`, `0-9` and `-`, starting with a letter")]
-pub struct SchemeNameError(Box<str>);
+pub struct SchemeNameError(Given);
 
 /// The attribute that keeps a name as it was entered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::client_id::ClientId;
+use crate::given::Given;
 use crate::lockout::LockoutPolicy;
 use crate::name::TenantId;
 use crate::rule::Namespaces;
@@ -181,7 +182,7 @@ impl DefaultRights {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("`{text}` is no mode; write {known}")]
 pub struct ModeError {
-    text: Box<str>,
+    text: Given,
     known: &'static str,
 }
 

@@ -1,6 +1,7 @@
 //! Users: people, with an e-mail address, a second factor and roles in
 //! tenants.
 
+use crate::given::Given;
 use crate::name::{GroupPath, LoginName, LoginNameError, Suffix, TenantId};
 use crate::role::RoleName;
 use crate::seal::Sealed;
@@ -132,7 +133,7 @@ pub enum EmailError {
     #[error("`{text}` is no e-mail address; write `NAME@DOMAIN.TLD`")]
     Shape {
         /// The text.
-        text: Box<str>,
+        text: Given,
     },
 }
 

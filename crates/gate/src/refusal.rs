@@ -7,8 +7,9 @@ use countersign_admin::view::rfc3339;
 use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::connect::{ClientIdOwner, Request, owner_of_client_id};
 use countersign_core::credential::CredentialId;
+use countersign_core::given::is_kept_off;
 use countersign_core::kind::Kind;
-use countersign_core::name::{LoginName, is_unseen};
+use countersign_core::name::LoginName;
 use countersign_core::reason::Reason;
 use countersign_core::secret::Secret;
 use countersign_core::store::{GateStore, StoreError, StoreErrorKind};
@@ -345,7 +346,7 @@ fn is_plain_path(text: &str) -> bool {
 fn on_one_line(text: &str) -> String {
     let tame = |character: char| match character {
         '`' => '\'',
-        _ if character.is_control() || is_unseen(character) => char::REPLACEMENT_CHARACTER,
+        _ if is_kept_off(character) => char::REPLACEMENT_CHARACTER,
         _ => character,
     };
     let mut line: String = text.chars().take(LONGEST_SHOWN).map(tame).collect();

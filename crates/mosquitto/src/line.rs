@@ -2,14 +2,14 @@
 
 use std::ffi::CString;
 
-use countersign::core::name::is_unseen;
+use countersign::core::given::is_kept_off;
 
 /// `text` as one line that the broker can write: no control character, so that
 /// nobody forges a second one, and not longer than the broker's buffer.
 pub(crate) fn one_line(text: &str) -> CString {
     let mut line = String::with_capacity(text.len().min(LONGEST));
     for character in text.chars() {
-        let character = if breaks_a_line(character) {
+        let character = if is_kept_off(character) {
             '\u{fffd}'
         } else {
             character
@@ -21,10 +21,6 @@ pub(crate) fn one_line(text: &str) -> CString {
     }
     // NUL is a control character, so there is none.
     CString::new(line).unwrap_or_default()
-}
-
-fn breaks_a_line(character: char) -> bool {
-    character.is_control() || is_unseen(character)
 }
 
 /// Mosquitto 2.0 formats a line, its time stamp included, into 1,000 bytes.

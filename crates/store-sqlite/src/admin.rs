@@ -51,6 +51,7 @@ impl AdminStore for SqliteStore {
         let begun = match intent {
             Intent::Read => transaction::begin(&self.connection, intent),
             Intent::Write => {
+                self.check_is_no_copy()?;
                 leave_a_turn(self.wrote_at);
                 self.checkpoint_on_commit(true)
                     .and_then(|()| transaction::begin(&self.connection, intent))

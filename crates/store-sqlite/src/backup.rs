@@ -8,9 +8,10 @@ use countersign_core::store::{Intent, StoreError};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
+use crate::connect::check_no_left_overs;
 use crate::error::{Fault, moved, of_io};
 use crate::file::{FileId, create_private, remove_with_companions, sync_directory_of};
-use crate::open::{SqliteStore, check_no_left_overs};
+use crate::open::SqliteStore;
 use crate::patience::{ADMIN_WAIT, Patience};
 use crate::transaction::Scope;
 
@@ -176,7 +177,8 @@ fn open_for_filling(path: &Path) -> Result<Connection, Fault> {
     Ok(connection)
 }
 
-fn copy_pages(
+/// Copies what `source` sees now.
+pub(crate) fn copy_pages(
     source: &Connection,
     target: &mut Connection,
     progress: &mut dyn FnMut(BackupProgress),

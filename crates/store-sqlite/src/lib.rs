@@ -20,6 +20,7 @@ mod batch;
 mod changes;
 mod claim;
 mod columns;
+mod connect;
 mod error;
 mod file;
 mod gate;

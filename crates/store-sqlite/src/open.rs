@@ -1,21 +1,21 @@
 //! Making and opening a store.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use countersign_core::store::{Intent, Settings, StoreError, StoreErrorKind, StoreState};
 use rusqlite::config::DbConfig;
-use rusqlite::limits::Limit;
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
-use crate::error::{Fault, damaged, lost, make_one, moved, of_io};
-use crate::file::{
-    COMPANIONS, beside, create_private, directory_of, open_file, remove_with_companions,
-    sync_directory_of,
+use crate::backup::copy_pages;
+use crate::connect::{
+    absolute, check_files, check_no_left_overs, connect, connect_to_newest, unusable, use_log,
 };
-use crate::patience::{ADMIN_WAIT, BATCH_WAIT, GATE_WAIT, Patience, leave_a_turn, wait_a_little};
+use crate::error::{Fault, lost, moved, of_io};
+use crate::file::{beside, create_private, open_file, remove_with_companions, sync_directory_of};
+use crate::patience::{ADMIN_WAIT, BATCH_WAIT, GATE_WAIT, Patience, leave_a_turn};
 use crate::schema::{self, Header, MIGRATIONS};
 use crate::transaction::Scope;
 use crate::upgrade::{Upgrade, upgrade};
@@ -45,6 +45,8 @@ pub struct SqliteStore {
     pub(crate) log_begun: Option<StoreState>,
     /// What opening it did to a store of an older schema.
     upgraded: Option<Upgrade>,
+    /// Why this is a copy of a store of an older schema, if it is one.
+    held_back: Option<StoreError>,
 }
 
 impl SqliteStore {
@@ -81,7 +83,19 @@ impl SqliteStore {
     /// broker uses it, `Damaged` when it is no database, and other kinds when it
     /// can't be opened.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        Self::open_with(path.as_ref(), MIGRATIONS)
+        Self::open_with(path.as_ref(), MIGRATIONS, WhileHeldBack::Fail)
+    }
+
+    /// Opens a store to read it. One with an older schema that a live broker uses
+    /// is left as it is, and what is read is a copy of it as it is now, which goes
+    /// with this connection; [`SqliteStore::held_back`] says so.
+    ///
+    /// # Errors
+    ///
+    /// As [`SqliteStore::open`], but for kind `Older`, which is left for whatever
+    /// would write.
+    pub fn open_to_read(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::open_with(path.as_ref(), MIGRATIONS, WhileHeldBack::ReadCopy)
     }
 
     /// Where the store lies.
@@ -96,9 +110,25 @@ impl SqliteStore {
         self.upgraded.as_ref()
     }
 
+    /// Why this is a copy of a store that could not be brought up to date, if it
+    /// is one.
+    #[must_use]
+    pub fn held_back(&self) -> Option<&StoreError> {
+        self.held_back.as_ref()
+    }
+
+    /// Fails if this is a copy, in which nothing that is written would stay.
+    pub(crate) fn check_is_no_copy(&self) -> Result<(), StoreError> {
+        match &self.held_back {
+            None => Ok(()),
+            Some(why) => Err(why.of_the_same()),
+        }
+    }
+
     /// A second connection to the same file.
     pub(crate) fn connect_again(&self) -> Result<Self, StoreError> {
         let action = "open the store";
+        self.check_is_no_copy()?;
         let _patience = Patience::of(BATCH_WAIT);
         let connection = connect_to_newest(&self.path, action)?;
         Self::of(connection, &self.path, self.watch.files(), action)
@@ -140,6 +170,7 @@ impl SqliteStore {
         act: impl FnOnce(&Connection) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
         leave_a_turn(self.wrote_at);
+        self.check_is_no_copy()?;
         self.check(action)?;
         let _patience = Patience::of(wait);
         let acting = || {
@@ -163,6 +194,7 @@ impl SqliteStore {
         action: &'static str,
         act: impl FnOnce(&Connection) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
+        self.check_is_no_copy()?;
         self.check(action)?;
         let _patience = Patience::of(GATE_WAIT);
         let acting = || {
@@ -182,6 +214,9 @@ impl SqliteStore {
     /// SQLite would go on reading the old file: what an administrator does to
     /// the new one would change nothing here, without a word.
     pub(crate) fn check(&mut self, action: &'static str) -> Result<(), StoreError> {
+        if self.held_back.is_some() {
+            return Ok(());
+        }
         self.looked_at = None;
         match self.watch.look(&self.connection, &self.path) {
             Ok(()) => {}
@@ -293,6 +328,7 @@ impl SqliteStore {
             key_file: KeyFile::default(),
             log_begun: None,
             upgraded: None,
+            held_back: None,
         })
     }
 
@@ -316,16 +352,20 @@ impl SqliteStore {
         Ok(store)
     }
 
-    fn open_with(path: &Path, migrations: &[&str]) -> Result<Self, StoreError> {
+    fn open_with(
+        path: &Path,
+        migrations: &[&str],
+        while_held_back: WhileHeldBack,
+    ) -> Result<Self, StoreError> {
         let action = "open the store";
         let unusable = |why: &str| unusable(path, why, action);
         check_files(path, action)?;
         let path = absolute(path, action)?;
         let _patience = Patience::of(ADMIN_WAIT);
         let explain = |fault: Fault| fault.while_trying(action, &path);
-        let connection = connect(&path, OpenFlags::empty()).map_err(explain)?;
+        let mut connection = connect(&path, OpenFlags::empty()).map_err(explain)?;
         let newest = schema::newest(migrations);
-        let mut upgraded = None;
+        let (mut upgraded, mut held_back) = (None, None);
         match schema::header(&connection).map_err(explain)? {
             Header::Empty => {
                 return Err(unusable(
@@ -351,149 +391,51 @@ impl SqliteStore {
                     use_log(&connection).map_err(explain)?;
                 }
                 if version < newest {
-                    upgraded = upgrade(&connection, &path, migrations)?;
+                    match upgrade(&connection, &path, migrations) {
+                        Ok(done) => upgraded = done,
+                        Err(error)
+                            if while_held_back == WhileHeldBack::ReadCopy
+                                && error.kind() == StoreErrorKind::Older =>
+                        {
+                            connection = up_to_date_copy(&connection, version, migrations)
+                                .map_err(explain)?;
+                            held_back = Some(error);
+                        }
+                        Err(error) => return Err(error),
+                    }
                 }
             }
         }
         let store = Self::of(connection, &path.into(), &Arc::default(), action)?;
-        Ok(Self { upgraded, ..store })
+        Ok(Self {
+            upgraded,
+            held_back,
+            ..store
+        })
     }
 }
 
-/// Fails unless there is a store's file, with nothing but files beside it.
-fn check_files(path: &Path, action: &'static str) -> Result<(), StoreError> {
-    let file = match path.metadata() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(
-                StoreError::new(action, StoreErrorKind::Missing).with_detail(make_one(path))
-            );
-        }
-        Err(error) => return Err(of_io(error, action, path)),
-        Ok(file) => file,
-    };
-    if !file.is_file() {
-        return Err(unusable(path, "is not a file", action));
-    }
-    // SQLite would keep its log beside the file that a link leads to, and brokers
-    // their locks beside the link.
-    if path.is_symlink() {
-        let why = "is a symbolic link; name the file that it leads to";
-        return Err(unusable(path, why, action));
-    }
-    // A link leads elsewhere, and a pipe keeps whoever opens it waiting.
-    for suffix in COMPANIONS {
-        if let Ok(companion) = beside(path, suffix).symlink_metadata()
-            && !companion.is_file()
-        {
-            let why = format!("has a `{suffix}` beside it that is not a file; remove that");
-            return Err(unusable(path, &why, action));
-        }
-    }
-    Ok(())
+/// What becomes of a store that can't be brought up to date for now.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum WhileHeldBack {
+    /// It is not opened.
+    Fail,
+    /// A copy of it is brought up to date and read.
+    ReadCopy,
 }
 
-fn unusable(path: &Path, why: &str, action: &'static str) -> StoreError {
-    StoreError::new(action, StoreErrorKind::Unavailable)
-        .with_detail(format!("`{}` {why}", path.display()))
-}
-
-/// Opens a store that is there and has the newest schema.
-fn connect_to_newest(path: &Path, action: &'static str) -> Result<Connection, StoreError> {
-    let explain = |fault: Fault| fault.while_trying(action, path);
-    check_files(path, action)?;
-    let connection = connect(path, OpenFlags::empty()).map_err(explain)?;
-    let newest = schema::newest(MIGRATIONS);
-    match schema::header(&connection).map_err(explain)? {
-        Header::Ours(version) if version == newest => {
-            schema::check(&connection, version, MIGRATIONS).map_err(explain)?;
-            if !connection
-                .is_readonly(MAIN_DB)
-                .map_err(|error| explain(error.into()))?
-            {
-                use_log(&connection).map_err(explain)?;
-            }
-            Ok(connection)
-        }
-        Header::Ours(_) | Header::Empty | Header::Foreign => Err(lost(
-            action,
-            path,
-            "was replaced by something else than a store of this version",
-        )),
-    }
-}
-
-/// Checks that nothing stands where SQLite would keep its log beside a new file.
-pub(crate) fn check_no_left_overs(path: &Path, action: &'static str) -> Result<(), StoreError> {
-    for companion in COMPANIONS.map(|suffix| beside(path, suffix)) {
-        if companion.symlink_metadata().is_ok() {
-            return Err(
-                StoreError::new(action, StoreErrorKind::Conflict).with_detail(format!(
-                    "`{}` is left over from another store; move it away",
-                    companion.display()
-                )),
-            );
-        }
-    }
-    Ok(())
-}
-
-/// Opens a file with all that holds for each connection.
-pub(crate) fn connect(path: &Path, more: OpenFlags) -> Result<Connection, Fault> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_handler(Some(wait_a_little))?;
-    harden(&connection)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    connection.execute_batch(
-        "PRAGMA foreign_keys = ON;
-         PRAGMA temp_store = MEMORY;
-         PRAGMA synchronous = NORMAL;
-         PRAGMA wal_autocheckpoint = 0;",
-    )?;
-    Ok(connection)
-}
-
-/// Leaves out what a store has no use for. Another user may have written the
-/// file, and what SQLite can't do it can't be made to do.
-fn harden(connection: &Connection) -> Result<(), Fault> {
-    for (setting, value) in [
-        (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
-        (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
-        (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
-        (DbConfig::SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, false),
-        (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false),
-        (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
-        (DbConfig::SQLITE_DBCONFIG_WRITABLE_SCHEMA, false),
-    ] {
-        connection.set_db_config(setting, value)?;
-    }
-    connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
-    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST_VALUE)?;
-    connection.set_limit(Limit::SQLITE_LIMIT_TRIGGER_DEPTH, TRIGGER_DEPTH)?;
-    Ok(())
-}
-
-/// Sees to it that the file is in WAL mode.
-fn use_log(connection: &Connection) -> Result<(), Fault> {
-    let mode: String =
-        connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
-    if mode == "wal" {
-        Ok(())
-    } else {
-        Err(Fault::Content("the journal mode of the file".into()))
-    }
-}
-
-/// The path as it stays right when the process changes its directory, with
-/// the directory's own links resolved and the file's name as it was given.
-fn absolute(path: &Path, action: &'static str) -> Result<PathBuf, StoreError> {
-    let directory = directory_of(path)
-        .canonicalize()
-        .map_err(|error| of_io(error, action, path))?;
-    match path.file_name() {
-        Some(name) => Ok(directory.join(name)),
-        None => Err(damaged(action, path, "it names no file")),
-    }
+/// What `source` holds, with the newest schema, in a database without a name that
+/// nothing but this connection sees, and that is gone with it.
+fn up_to_date_copy(
+    source: &Connection,
+    version: u32,
+    migrations: &[&str],
+) -> Result<Connection, Fault> {
+    let mut copy = connect(Path::new(""), OpenFlags::SQLITE_OPEN_CREATE)?;
+    copy_pages(source, &mut copy, &mut |_| {})?;
+    schema::migrate(&copy, version, migrations)?;
+    copy.execute_batch("PRAGMA query_only = ON")?;
+    Ok(copy)
 }
 
 /// So often a store is looked for that is not there.
@@ -501,15 +443,6 @@ const TRY_EVERY: Duration = Duration::from_millis(100);
 
 /// As long as a change takes to be noticed by those who follow the store.
 const A_MOMENT: Duration = Duration::from_millis(10);
-
-/// Far above the largest row of an audit.
-const LONGEST_VALUE: i32 = 64 * 1024 * 1024;
-
-/// A trigger of ours changes what has no trigger; foreign keys count, too.
-const TRIGGER_DEPTH: i32 = 16;
-
-/// Above what all of the statements in this crate need.
-const STATEMENTS: usize = 128;
 
 /// How large the log may stay once it was written back. Maintenance alone sees to
 /// that: who writes while others wait must not give back the space of a file.
@@ -543,7 +476,7 @@ mod tests {
         let name = format!("x.db.v{newest}.bak");
         std::fs::write(directory.path().join(&name), "of another day").unwrap();
         let newer = [MIGRATIONS, &["CREATE TABLE more (c TEXT) STRICT;"]].concat();
-        let store = SqliteStore::open_with(&path, &newer).unwrap();
+        let store = SqliteStore::open_with(&path, &newer, WhileHeldBack::Fail).unwrap();
         assert_eq!(store.schema_version().unwrap(), newest + 1);
         store
             .connection
@@ -565,7 +498,7 @@ mod tests {
             MIGRATIONS,
             &["CREATE TABLE more (c TEXT) STRICT; CREATE TABLE more (c);"],
         ];
-        assert!(SqliteStore::open_with(&path, &broken.concat()).is_err());
+        assert!(SqliteStore::open_with(&path, &broken.concat(), WhileHeldBack::Fail).is_err());
         let store = SqliteStore::open(&path).unwrap();
         assert_eq!(store.schema_version().unwrap(), schema::newest(MIGRATIONS));
         assert!(store.connection.prepare("SELECT * FROM more").is_err());

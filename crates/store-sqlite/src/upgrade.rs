@@ -11,9 +11,9 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::backup;
 use crate::claim;
+use crate::connect::connect;
 use crate::error::{Fault, of_io};
 use crate::file::{beside, remove_with_companions};
-use crate::open::connect;
 use crate::schema::{self, Header};
 use crate::transaction::Scope;
 

@@ -7,6 +7,9 @@
 #[cfg(test)]
 #[expect(dead_code, reason = "each test file uses some of it")]
 mod common;
+#[cfg(test)]
+#[path = "common/schema_3.rs"]
+mod schema_3;
 
 use std::path::Path;
 
@@ -28,6 +31,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use self::common::{activate, create, entry, tenant_id};
+use self::schema_3::write_schema_3;
 
 #[test]
 fn a_store_of_schema_1_answers_alike_under_the_newest() {
@@ -199,25 +203,6 @@ fn names_in(directory: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
-}
-
-/// What the version before left behind, with a session of the broker `edge`.
-fn write_schema_3(path: &Path) {
-    countersign_sqlite::create_private(path).unwrap();
-    let connection = Connection::open(path).unwrap();
-    for step in [
-        "PRAGMA journal_mode = WAL;",
-        include_str!("../migrations/0001.sql"),
-        include_str!("../migrations/0002.sql"),
-        include_str!("../migrations/0003.sql"),
-        "PRAGMA application_id = 0x4353676e; PRAGMA user_version = 3;
-         INSERT INTO setting VALUES ('argon2', 'm=8,t=1,p=1'), ('client_id_hold', '1500');
-         INSERT INTO presence
-             (broker, session, client_id, protocol, connected_at, authenticated, stored)
-         VALUES ('edge', 1, 'c', 4, 1, 0, 0);",
-    ] {
-        connection.execute_batch(step).unwrap();
-    }
 }
 
 /// What a version that knew no people left behind.

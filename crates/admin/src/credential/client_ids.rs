@@ -27,7 +27,7 @@ pub(super) fn check(
             Ok(())
         } else {
             Err(CredentialError::ClientIdOutsidePrefix {
-                client_id: wanted.text(),
+                client_id: wanted.raw().into(),
                 prefix: prefix.clone(),
                 tenant: tenant.id.clone(),
             })
@@ -38,7 +38,7 @@ pub(super) fn check(
             && wanted.must_begin_with(prefix)
         {
             return Err(CredentialError::ClientIdOfAnother {
-                client_id: wanted.text(),
+                client_id: wanted.raw().into(),
                 prefix: prefix.clone(),
                 owner: other.id.clone(),
             });
@@ -94,10 +94,6 @@ impl<'a> Wanted<'a> {
 
     fn must_begin_with(&self, prefix: &ClientId) -> bool {
         self.raw().starts_with(prefix.as_str())
-    }
-
-    fn text(&self) -> Box<str> {
-        self.raw().into()
     }
 
     fn raw(&self) -> &str {

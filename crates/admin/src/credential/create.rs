@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use countersign_core::change::Change;
 use countersign_core::client_id::ClientIdRule;
 use countersign_core::credential::{Credential, check_attribute};
+use countersign_core::given::Given;
 use countersign_core::kind::Kind;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::role::RoleName;
@@ -315,7 +316,7 @@ enum Taken {
     Name(LoginName),
     Attribute {
         attribute: &'static str,
-        value: Box<str>,
+        value: Given,
         holder: LoginName,
     },
 }

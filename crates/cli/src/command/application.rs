@@ -91,13 +91,16 @@ impl ApplicationCommand {
             Self::Create(create) => create.run(invocation)?,
             Self::List { tenant } => {
                 let mut listing = invocation.output.listing(COLUMNS);
-                for application in application::list(&mut invocation.open()?, tenant.as_ref())? {
+                for application in
+                    application::list(&mut invocation.open_to_read()?, tenant.as_ref())?
+                {
                     listing.push(&ApplicationView::of(&application))?;
                 }
                 listing.finish()?;
             }
             Self::Show(Named { name, tenant }) => {
-                let application = application::show(&mut invocation.open()?, &tenant, &name)?;
+                let application =
+                    application::show(&mut invocation.open_to_read()?, &tenant, &name)?;
                 invocation
                     .output
                     .record(&ApplicationView::of(&application))?;

@@ -91,17 +91,17 @@ impl AuditCommand {
         match self {
             Self::List(list) => list.run(invocation)?,
             Self::Show { id } => {
-                let found = audit::row(&mut invocation.open()?, id)?;
+                let found = audit::row(&mut invocation.open_to_read()?, id)?;
                 let row = found.ok_or_else(|| Failure::refused(format!("there is no row {id}")))?;
                 invocation.output.record(&AuditView::of(&row))?;
             }
             Self::Head => {
-                let AuditHeads { acts, refusals } = invocation.open()?.audit_heads()?;
+                let AuditHeads { acts, refusals } = invocation.open_to_read()?.audit_heads()?;
                 let heads = json!({ "acts": acts.to_string(), "refusals": refusals.to_string() });
                 invocation.output.record(&heads)?;
             }
             Self::Verify { expect } => {
-                let check = invocation.open()?.verify_audit(&expect)?;
+                let check = invocation.open_to_read()?.verify_audit(&expect)?;
                 let rows = intact(check).map_err(Failure::refused)?;
                 invocation
                     .output
@@ -163,14 +163,15 @@ impl AuditList {
             subject: self.name,
             limit: self.limit,
         };
-        let mut store = invocation.open()?;
         if !self.follow {
+            let mut store = invocation.open_to_read()?;
             let mut listing = invocation.output.listing(COLUMNS);
             for row in &audit::list(&mut store, &query)? {
                 listing.push(&AuditView::of(row))?;
             }
             return listing.finish();
         }
+        let mut store = invocation.open()?;
         let mut tail = Tail::begin(invocation.output, &mut store, query)?;
         loop {
             std::thread::sleep(PAUSE);

@@ -135,7 +135,7 @@ pub(crate) struct Who {
 impl Check {
     pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
         let places = doctor::places(self.config.as_deref(), &invocation.store)?;
-        let mut store = invocation.open()?;
+        let mut store = invocation.open_to_read()?;
         let mut asker = Asker::new(&mut store, now(), places)?;
         match (self.question, self.batch) {
             (Some(CheckCommand::Connect(connect)), _) => {

@@ -62,7 +62,7 @@ impl ClientsCommand {
                 let columns = if all { ALL_COLUMNS } else { COLUMNS };
                 let mut listing = invocation.output.listing(columns);
                 let tenant = of.tenant.as_ref();
-                let mut store = invocation.open()?;
+                let mut store = invocation.open_to_read()?;
                 let clients = if all {
                     clients::list_all(&mut store, tenant)?
                 } else {
@@ -74,7 +74,7 @@ impl ClientsCommand {
                 listing.finish()?;
             }
             Self::Count(OfTenant { tenant }) => {
-                let count = clients::count(&mut invocation.open()?, tenant.as_ref())?;
+                let count = clients::count(&mut invocation.open_to_read()?, tenant.as_ref())?;
                 invocation.output.record(&json!({ "connected": count }))?;
             }
             Self::Kick { target } => kick(invocation, &target)?,

@@ -171,7 +171,7 @@ impl CredentialCommand {
             Self::Show(Name { name }) => {
                 print(
                     invocation,
-                    &credential::show(&mut invocation.open()?, &name)?,
+                    &credential::show(&mut invocation.open_to_read()?, &name)?,
                 )?;
             }
             Self::Delete(Name { name }) => {
@@ -221,9 +221,11 @@ impl CredentialList {
             limit: self.limit,
         };
         let mut listing = invocation.output.listing(COLUMNS);
-        credential::list(&mut invocation.open()?, query, |credential, scheme| {
-            listing.push(&CredentialView::of(credential, scheme))
-        })?;
+        credential::list(
+            &mut invocation.open_to_read()?,
+            query,
+            |credential, scheme| listing.push(&CredentialView::of(credential, scheme)),
+        )?;
         listing.finish()
     }
 }

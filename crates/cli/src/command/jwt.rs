@@ -100,7 +100,7 @@ impl JwtCommand {
         match self {
             Self::Create(create) => create.run(invocation)?,
             Self::List { tenant } => {
-                let tokens = jwt::list(&mut invocation.open()?, tenant.as_ref(), now())?;
+                let tokens = jwt::list(&mut invocation.open_to_read()?, tenant.as_ref(), now())?;
                 print_all(invocation, &tokens)?;
             }
             Self::Revoke(revoke) => revoke.run(invocation)?,

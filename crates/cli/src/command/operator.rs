@@ -76,13 +76,13 @@ impl OperatorCommand {
             Self::Remove(rule) => rule.run_for_operator(invocation, None)?,
             Self::List => {
                 let mut listing = invocation.output.listing(COLUMNS);
-                for operator in operator::list(&mut invocation.open()?)? {
+                for operator in operator::list(&mut invocation.open_to_read()?)? {
                     listing.push(&OperatorView::of(&operator))?;
                 }
                 listing.finish()?;
             }
             Self::Show(Name { name }) => {
-                let operator = operator::show(&mut invocation.open()?, &name)?;
+                let operator = operator::show(&mut invocation.open_to_read()?, &name)?;
                 print(invocation, &operator)?;
             }
             Self::Delete(Name { name }) => {

@@ -106,13 +106,13 @@ impl RoleCommand {
             }
             Self::List { tenant } => {
                 let mut listing = invocation.output.listing(COLUMNS);
-                for role in role::list(&mut invocation.open()?, tenant.as_ref())? {
+                for role in role::list(&mut invocation.open_to_read()?, tenant.as_ref())? {
                     listing.push(&RoleView::of(&role))?;
                 }
                 listing.finish()?;
             }
             Self::Show(RoleOf { name, tenant }) => {
-                let role = role::show(&mut invocation.open()?, &tenant, &name)?;
+                let role = role::show(&mut invocation.open_to_read()?, &tenant, &name)?;
                 print(invocation, &role)?;
             }
             Self::Delete {
@@ -168,7 +168,7 @@ fn preview(
     change: &RuleChange,
     group: Option<&GroupPath>,
 ) -> Result<(), Failure> {
-    let effects = role::preview(&mut invocation.open()?, tenant, name, change, group)?;
+    let effects = role::preview(&mut invocation.open_to_read()?, tenant, name, change, group)?;
     let mut listing = invocation.output.listing(EFFECTS);
     for effect in &effects {
         match invocation.output {

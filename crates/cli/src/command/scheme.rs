@@ -51,13 +51,16 @@ impl SchemeCommand {
         match self {
             Self::List => {
                 let mut listing = invocation.output.listing(COLUMNS);
-                for scheme in scheme::list(&mut invocation.open()?)?.iter() {
+                for scheme in scheme::list(&mut invocation.open_to_read()?)?.iter() {
                     listing.push(&SchemeView::of(scheme))?;
                 }
                 listing.finish()?;
             }
             Self::Show { name } => {
-                print(invocation, &scheme::show(&mut invocation.open()?, &name)?)?;
+                print(
+                    invocation,
+                    &scheme::show(&mut invocation.open_to_read()?, &name)?,
+                )?;
             }
             Self::Add { file } => {
                 let scheme = read(&file)?;

@@ -54,7 +54,7 @@ pub(crate) struct SettingsSet {
 impl SettingsCommand {
     pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
         let settings = match self {
-            Self::Show => settings::show(&mut invocation.open()?)?,
+            Self::Show => settings::show(&mut invocation.open_to_read()?)?,
             Self::Set(SettingsSet {
                 argon2,
                 client_id_hold,

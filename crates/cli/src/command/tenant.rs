@@ -127,13 +127,13 @@ impl TenantCommand {
             Self::Create(create) => create.run(invocation)?,
             Self::List => {
                 let mut listing = invocation.output.listing(COLUMNS);
-                for tenant in tenant::list(&mut invocation.open()?)? {
+                for tenant in tenant::list(&mut invocation.open_to_read()?)? {
                     listing.push(&TenantView::of(&tenant))?;
                 }
                 listing.finish()?;
             }
             Self::Show { tenant } => {
-                let tenant = tenant::show(&mut invocation.open()?, &tenant)?;
+                let tenant = tenant::show(&mut invocation.open_to_read()?, &tenant)?;
                 invocation.output.record(&TenantView::of(&tenant))?;
             }
             Self::Set(set) => set.run(invocation)?,

@@ -82,14 +82,14 @@ impl ThingCommand {
                 application,
             } => {
                 let mut listing = invocation.output.listing(COLUMNS);
-                let mut store = invocation.open()?;
+                let mut store = invocation.open_to_read()?;
                 for thing in thing::list(&mut store, tenant.as_ref(), application.as_ref())? {
                     listing.push(&ThingView::of(&thing))?;
                 }
                 listing.finish()?;
             }
             Self::Show(Keyed { key, tenant }) => {
-                let thing = thing::show(&mut invocation.open()?, &key, &tenant)?;
+                let thing = thing::show(&mut invocation.open_to_read()?, &key, &tenant)?;
                 print(invocation, &thing)?;
             }
             Self::Untie(Keyed { key, tenant }) => {

@@ -121,7 +121,10 @@ impl UserCommand {
             }
             Self::List => list(invocation)?,
             Self::Show(Email { email }) => {
-                print(invocation, &user::show(&mut invocation.open()?, &email)?)?;
+                print(
+                    invocation,
+                    &user::show(&mut invocation.open_to_read()?, &email)?,
+                )?;
             }
             Self::Delete(Email { email }) => {
                 invocation.act(|store, context| user::delete(store, context, &email))?;
@@ -179,7 +182,7 @@ impl UserGrant {
 fn list(invocation: &Invocation) -> Result<(), Failure> {
     let mut listing = invocation.output.listing(COLUMNS);
     let now = now();
-    for described in user::list(&mut invocation.open()?)? {
+    for described in user::list(&mut invocation.open_to_read()?)? {
         let view = UserView::of(&described, now);
         match invocation.output {
             Output::Json => listing.push(&view)?,

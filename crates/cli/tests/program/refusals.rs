@@ -1,6 +1,9 @@
 //! Bad input: one clear line, the right code, and nothing changed.
 
-use crate::support::{Shop, is_root};
+use countersign_core::store::GateStore as _;
+use countersign_sqlite::SqliteStore;
+
+use crate::support::{Shop, finish, is_root};
 
 /// A command line, how it ends, and what the line on standard error says.
 /// `_` stands for a space inside of a word and `''` for an empty word.
@@ -843,4 +846,81 @@ fn a_read_only_file_system_is_named_as_one() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("read-only file system"), "{said}");
     assert!(said.contains("ReadWritePaths="), "{said}");
+}
+
+/// What a name, an argument or a client id may hold to end a line, to command a
+/// terminal, or not to be seen.
+const HOSTILE: &str = "x\n\r\u{1b}[2J\u{9b}31m\u{7f}\u{202e}";
+
+/// Says whether each line of a text is one, and commands no terminal.
+fn is_plain(text: &str) -> bool {
+    let is_plain = |line: &str| !line.contains(countersign_core::given::is_kept_off);
+    text.split('\n').all(is_plain)
+}
+
+#[test]
+fn no_argument_makes_two_lines_of_one_or_commands_a_terminal() {
+    let shop = Shop::with_credential();
+    let mut tried = std::collections::BTreeSet::new();
+    for (line, _, _) in CASES {
+        let words = words(line);
+        for (index, _) in words.iter().enumerate().skip(1) {
+            let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
+            words[index] = HOSTILE;
+            // What stands behind the first odd word is hardly looked at.
+            if !tried.insert(words[..=index].join(" ")) {
+                continue;
+            }
+            let mut command = shop.command();
+            // Some of these words are files to be written.
+            command.current_dir(shop.directory.path()).args(&words);
+            let ran = finish(&mut command);
+            assert!(is_plain(&ran.stdout), "{words:?}: {ran:?}");
+            let said = ran.stderr.trim_end();
+            assert!(is_plain(said) && !said.contains('\n'), "{words:?}: {ran:?}");
+        }
+    }
+}
+
+#[test]
+fn what_a_client_calls_itself_commands_no_administrators_terminal() {
+    let shop = Shop::with_credential();
+    let broker = SqliteStore::open(shop.store()).unwrap();
+    let _alive = broker.claim_broker("b").unwrap();
+    let connection = rusqlite::Connection::open(shop.store()).unwrap();
+    connection
+        .execute(
+            "INSERT INTO presence
+                 (broker, session, client_id, username, address, tenant, protocol, connected_at,
+                  authenticated, stored, tie)
+             VALUES ('b', 1, ?1, ?1, ?1, 'acme', 4, 1, 1, 0, zeroblob(32))",
+            [HOSTILE],
+        )
+        .unwrap();
+    connection
+        .execute(
+            "INSERT INTO refusal (minute, broker, subject, address, cause, client_id, count)
+             VALUES (1, ?1, ?1, ?1, 'unknown-name', ?1, 1)",
+            [HOSTILE],
+        )
+        .unwrap();
+    connection
+        .execute("UPDATE audit SET actor = ?1, subject = ?1", [HOSTILE])
+        .unwrap();
+    for line in [
+        "clients list",
+        "audit list",
+        "audit show 1",
+        "audit verify",
+        "doctor",
+    ] {
+        for format in ["", " --json"] {
+            let ran = shop.run(&format!("{line}{format}"));
+            assert!(is_plain(&ran.stdout), "{ran:?}");
+            assert!(is_plain(&ran.stderr), "{ran:?}");
+        }
+    }
+    assert!(shop.run("clients list").stdout.contains("[2J"));
+    let listed = shop.json("clients list");
+    assert_eq!(listed[0]["client_id"], HOSTILE);
 }

@@ -1,43 +1,240 @@
-//! A store that an older version made, with and without that version's broker.
+//! A store that an older or a newer version made, with and without that version's
+//! broker.
+
+use std::collections::BTreeSet;
 
 use countersign_core::store::GateStore as _;
 use countersign_sqlite::{BrokerClaim, SqliteStore};
 use rusqlite::Connection;
 
+use self::schema_3::write_schema_3;
 use crate::support::Shop;
 
-#[test]
-fn no_command_brings_a_store_up_to_date_under_an_older_broker() {
-    let (shop, broker) = under_an_older_broker();
-    let backup = shop.directory.path().join("copy.db");
-    let backup = ["backup", backup.to_str().unwrap()];
-    for words in [
-        &["tenant", "create", "acme"][..],
-        &["credential", "list", "--json"],
-        &backup,
-    ] {
-        let before = shop.files();
-        let said = shop.run_words(words).refused(1);
-        assert!(
-            said.contains("a broker of an older version uses it"),
-            "{said}"
-        );
-        let way_out = "restart broker `edge` with this version's plugin first; it brings the store \
-                       up to date when it starts";
-        assert!(said.contains(way_out), "{said}");
-        assert_eq!(schema_of(&shop), 3);
-        assert_eq!(shop.files(), before);
+#[path = "../../../store-sqlite/tests/common/schema_3.rs"]
+mod schema_3;
+
+/// What a command does with a store.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Does {
+    /// It reads, and ends with this code.
+    Read(i32),
+    /// It would write, or follow what brokers write.
+    Write,
+    /// It looks whether the store is right.
+    Look,
+    /// It does not open one.
+    Nothing(i32),
+}
+
+use Does::{Look, Nothing, Read, Write};
+
+/// Every command, with arguments that make sense.
+const COMMANDS: &[(&str, &str, Does)] = &[
+    ("application create", "fleet --tenant acme", Write),
+    ("application delete", "fleet --tenant acme", Write),
+    ("application list", "", Read(0)),
+    ("application rotate", "fleet --tenant acme", Write),
+    ("application show", "fleet --tenant acme", Read(1)),
+    ("audit head", "", Read(0)),
+    ("audit list", "", Read(0)),
+    ("audit prune", "--before 2020-01-01", Write),
+    ("audit show", "1", Read(1)),
+    ("audit verify", "", Read(0)),
+    ("backup", "COPY", Write),
+    (
+        "check connect",
+        "--username dev1@acme --client-id x",
+        Read(1),
+    ),
+    ("check deliver", "--username root acme/x", Read(1)),
+    ("check publish", "--username dev1@acme acme/x", Read(1)),
+    ("check subscribe", "--username dev1@acme acme/x", Read(1)),
+    ("clients count", "", Read(0)),
+    ("clients kick", "c", Write),
+    ("clients list", "", Read(0)),
+    ("clients release", "c", Write),
+    ("completions", "bash", Nothing(0)),
+    ("credential allow", "dev1@acme publish acme/x", Write),
+    ("credential create", "dev2 --tenant acme", Write),
+    ("credential delete", "dev1@acme", Write),
+    ("credential deny", "dev1@acme publish acme/x", Write),
+    ("credential list", "", Read(0)),
+    ("credential reactivate", "dev1@acme", Write),
+    ("credential remove", "dev1@acme publish acme/x", Write),
+    ("credential reset-password", "dev1@acme", Write),
+    ("credential revoke", "dev1@acme", Write),
+    ("credential rotate", "dev1@acme", Write),
+    ("credential set", "dev1@acme --description x", Write),
+    ("credential show", "dev1@acme", Read(0)),
+    ("credential suspend", "dev1@acme", Write),
+    ("credential untie", "dev1@acme", Write),
+    ("doctor", "", Look),
+    ("init", "", Nothing(1)),
+    (
+        "jwt create",
+        "--tenant acme --role ops --whoami me --as jane@mail.test",
+        Write,
+    ),
+    ("jwt list", "", Read(0)),
+    ("jwt revoke", "--issuer jane@mail.test", Write),
+    ("jwt rotate-key", "--tenant acme", Write),
+    ("man", "PAGES", Nothing(0)),
+    ("operator allow", "root publish x", Write),
+    ("operator create", "bridge", Write),
+    ("operator delete", "root", Write),
+    ("operator deny", "root publish x", Write),
+    ("operator list", "", Read(0)),
+    ("operator remove", "root publish x", Write),
+    ("operator show", "root", Read(0)),
+    ("role allow", "ops --tenant acme publish acme/x", Write),
+    ("role create", "more --tenant acme", Write),
+    ("role delete", "ops --tenant acme", Write),
+    ("role deny", "ops --tenant acme publish acme/x", Write),
+    ("role list", "", Read(0)),
+    ("role remove", "ops --tenant acme publish acme/x", Write),
+    ("role show", "ops --tenant acme", Read(0)),
+    ("scheme add", "SCHEME", Write),
+    ("scheme list", "", Read(0)),
+    ("scheme remove", "own", Write),
+    ("scheme show", "basic", Read(0)),
+    ("settings set", "--client-id-hold 1d", Write),
+    ("settings show", "", Read(0)),
+    ("tenant create", "other", Write),
+    ("tenant delete", "acme", Write),
+    ("tenant list", "", Read(0)),
+    ("tenant set", "acme --authentication off", Write),
+    ("tenant show", "acme", Read(0)),
+    (
+        "thing create",
+        "pump --tenant acme --application fleet",
+        Write,
+    ),
+    ("thing delete", "pump --tenant acme", Write),
+    ("thing list", "", Read(0)),
+    ("thing show", "pump --tenant acme", Read(1)),
+    ("thing untie", "pump --tenant acme", Write),
+    ("user create", "jane@mail.test --password-stdin", Write),
+    ("user delete", "jane@mail.test", Write),
+    (
+        "user grant",
+        "jane@mail.test --tenant acme --org-admin",
+        Write,
+    ),
+    ("user list", "", Read(0)),
+    ("user mfa confirm", "jane@mail.test --code-stdin", Write),
+    ("user mfa disable", "jane@mail.test", Write),
+    ("user mfa enrol", "jane@mail.test", Write),
+    (
+        "user reset-password",
+        "jane@mail.test --password-stdin",
+        Write,
+    ),
+    ("user show", "jane@mail.test", Read(1)),
+    ("user ungrant", "jane@mail.test --tenant acme", Write),
+    ("user unlock", "jane@mail.test", Write),
+];
+
+/// A row's command line.
+fn line(shop: &Shop, command: &str, arguments: &str) -> String {
+    let scheme = shop.directory.path().join("own.toml");
+    if !scheme.exists() {
+        let shown = Shop::new().run("scheme show basic").done().stdout;
+        std::fs::write(&scheme, shown.replace("\"basic\"", "\"own\"")).unwrap();
     }
-    let doctor = shop.run("doctor");
-    assert_eq!(doctor.code, Some(1));
-    assert!(
-        doctor.stdout.contains("restart broker `edge`"),
-        "{doctor:?}"
-    );
-    assert_eq!(schema_of(&shop), 3);
+    std::fs::create_dir_all(shop.directory.path().join("pages")).unwrap();
+    let at = |name: &str| shop.directory.path().join(name).display().to_string();
+    let arguments = arguments
+        .replace("COPY", &at("copy.db"))
+        .replace("SCHEME", &at("own.toml"));
+    format!("{command} {}", arguments.replace("PAGES", &at("pages")))
+}
+
+fn run(shop: &Shop, line: &str) -> crate::support::Ran {
+    shop.run_with(line, b"123456\n")
+}
+
+/// All commands that have none of their own, by what `--help` says.
+fn leaves(shop: &Shop, above: &str, found: &mut BTreeSet<String>) {
+    let help = shop.run(&format!("{above} --help")).done().stdout;
+    let below = help.split("Commands:\n").nth(1).unwrap_or_default();
+    let below = below.lines().take_while(|line| !line.is_empty());
+    let names: Vec<_> = below
+        .filter_map(|line| line.strip_prefix("  ").filter(|it| !it.starts_with(' ')))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .collect();
+    // `check` asks more than its subcommands do.
+    if names.is_empty() {
+        found.insert(above.trim().into());
+    }
+    for name in names {
+        leaves(shop, &format!("{above} {name}"), found);
+    }
+}
+
+#[test]
+fn every_command_has_a_row() {
+    let mut found = BTreeSet::new();
+    leaves(&Shop::empty(), "", &mut found);
+    let rows: BTreeSet<_> = COMMANDS
+        .iter()
+        .map(|(command, ..)| (*command).to_owned())
+        .collect();
+    assert_eq!(rows, found);
+}
+
+#[test]
+fn under_an_older_broker_commands_read_on_and_none_writes() {
+    let (shop, broker) = under_an_older_broker();
+    let way_out = "restart broker `edge` with this version's plugin first; it brings the store \
+                   up to date when it starts";
+    for (command, arguments, does) in COMMANDS {
+        let line = line(&shop, command, arguments);
+        let before = shop.files();
+        match does {
+            Read(code) => {
+                for line in [line.clone(), format!("{line} --json")] {
+                    let ran = run(&shop, &line);
+                    assert_eq!(ran.code, Some(*code), "{line}: {ran:?}");
+                    let mut said = ran.stderr.lines();
+                    let notice = said.next().unwrap();
+                    assert!(
+                        notice.starts_with("countersign: notice: "),
+                        "{line}: {ran:?}"
+                    );
+                    assert!(notice.contains(way_out), "{line}: {ran:?}");
+                    assert!(notice.ends_with("this reads a copy"), "{line}: {ran:?}");
+                    assert!(said.count() < 2, "{line}: {ran:?}");
+                }
+            }
+            Write => {
+                let said = run(&shop, &line).refused(1);
+                assert!(
+                    said.contains("a broker of an older version uses it"),
+                    "{line}: {said}"
+                );
+                assert!(said.contains(way_out), "{line}: {said}");
+            }
+            Look => {
+                let ran = run(&shop, &line);
+                assert_eq!(ran.code, Some(1), "{line}: {ran:?}");
+                assert!(ran.stdout.contains("restart broker `edge`"), "{ran:?}");
+            }
+            Nothing(code) => assert_eq!(run(&shop, &line).code, Some(*code), "{line}"),
+        }
+        assert_eq!(schema_of(&shop), 3, "{line}");
+        assert_eq!(shop.files(), before, "{line}");
+    }
+    // What follows the store is of no use on a copy.
+    let said = shop.run("audit list --follow").refused(1);
+    assert!(said.contains(way_out), "{said}");
+    let listed = shop.run("clients list --json");
+    assert_eq!(listed.json()[0]["client_id"], "c", "{listed:?}");
+    let tenant = shop.run("tenant show acme --json").json();
+    assert_eq!(tenant["default_rights"], "namespaces");
 
     drop(broker);
-    let (_, said) = shop.run("tenant create acme").warned();
+    let (_, said) = shop.run("tenant create acme2").warned();
     let copy = shop.directory.path().join("store.db.v3.bak");
     assert!(
         said.contains(&format!("`{}` is a copy", copy.display())),
@@ -49,6 +246,35 @@ fn no_command_brings_a_store_up_to_date_under_an_older_broker() {
     assert_eq!(shop.run("tenant list").done().stderr, "");
 }
 
+#[test]
+fn no_command_does_anything_with_a_store_of_a_newer_version() {
+    let shop = Shop::with_credential();
+    let connection = Connection::open(shop.store()).unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
+    drop(connection);
+    for (command, arguments, does) in COMMANDS {
+        let line = line(&shop, command, arguments);
+        let before = shop.files();
+        let needle = "has schema 99 and this program knows 4; install the version that made it";
+        match does {
+            Read(_) | Write => {
+                let said = run(&shop, &line).refused(1);
+                assert!(said.contains(needle), "{line}: {said}");
+            }
+            Look => {
+                let ran = run(&shop, &line);
+                assert!(
+                    ran.code == Some(1) && ran.stdout.contains(needle),
+                    "{ran:?}"
+                );
+            }
+            Nothing(code) => assert_eq!(run(&shop, &line).code, Some(*code), "{line}"),
+        }
+        assert_eq!(schema_of(&shop), 99, "{line}");
+        assert_eq!(shop.files(), before, "{line}");
+    }
+}
+
 /// A store of schema 3, and the lock of the broker `edge` that has a session.
 fn under_an_older_broker() -> (Shop, BrokerClaim) {
     let shop = Shop::new();
@@ -56,21 +282,7 @@ fn under_an_older_broker() -> (Shop, BrokerClaim) {
     let broker = store.claim_broker("edge").unwrap();
     drop(store);
     std::fs::remove_file(shop.store()).unwrap();
-    countersign_sqlite::create_private(&shop.store()).unwrap();
-    let connection = Connection::open(shop.store()).unwrap();
-    for step in [
-        "PRAGMA journal_mode = WAL;",
-        include_str!("../../../store-sqlite/migrations/0001.sql"),
-        include_str!("../../../store-sqlite/migrations/0002.sql"),
-        include_str!("../../../store-sqlite/migrations/0003.sql"),
-        "PRAGMA application_id = 0x4353676e; PRAGMA user_version = 3;
-         INSERT INTO setting VALUES ('argon2', 'm=8,t=1,p=1'), ('client_id_hold', '1500');
-         INSERT INTO presence
-             (broker, session, client_id, protocol, connected_at, authenticated, stored)
-         VALUES ('edge', 1, 'c', 4, 1, 0, 0);",
-    ] {
-        connection.execute_batch(step).unwrap();
-    }
+    write_schema_3(&shop.store());
     (shop, broker)
 }
 

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::given::Given;
 use crate::name::{LoginName, TenantId};
 
 /// Whom a token was made for: 1 to 64 of `A-Z a-z 0-9 _ . -`, compared byte
@@ -40,7 +41,7 @@ impl fmt::Display for Whoami {
 /// A text does not name the bearer of a token.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("`{0}` can't name a token's bearer; use 1 to 64 of `A-Z`, `a-z`, `0-9`, `_`, `.` and `-`")]
-pub struct WhoamiError(Box<str>);
+pub struct WhoamiError(Given);
 
 /// The principal that a token's bearer is: `jwt:WHOAMI@TENANT`.
 ///

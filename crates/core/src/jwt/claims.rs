@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::bearer::parse_bearer;
 use super::{Ttl, Whoami, bearer_name, from_object};
+use crate::given::Given;
 use crate::name::{LoginName, TenantId};
 use crate::reason::Reason;
 use crate::role::RoleName;
@@ -172,7 +173,7 @@ impl fmt::Display for TokenId {
 /// A text is no id of a token.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("`{0}` is no token's id; it has 32 digits of `0-9` and `a-f`")]
-pub struct TokenIdError(Box<str>);
+pub struct TokenIdError(Given);
 
 /// The claims as JSON; no others are understood.
 #[derive(Deserialize, Serialize)]

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::given::Given;
+
 use ed25519_dalek::{Signature, Signer as _};
 use zeroize::Zeroizing;
 
@@ -47,7 +49,7 @@ impl fmt::Display for KeyId {
 /// A text is no id of a key.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("`{0}` is no key's id; use 1 to 64 of `a-z`, `0-9` and `-`")]
-pub struct KeyIdError(Box<str>);
+pub struct KeyIdError(Given);
 
 /// A private key of Ed25519 (RFC 8032 §5.1.5).
 ///

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::Effect;
+use crate::given::Given;
 use crate::topic::{FilterRef, TopicError, TopicFilter};
 
 /// A topic filter with variables such as `${username}` in its levels.
@@ -233,7 +234,7 @@ pub enum PatternError {
     #[error("`{text}` is not closed with `}}` in its level")]
     UnclosedVariable {
         /// The text from `${` to the end of the level.
-        text: Box<str>,
+        text: Given,
     },
     /// The name between `${` and `}` is none of those known.
     #[error(
@@ -241,7 +242,7 @@ pub enum PatternError {
     )]
     UnknownVariable {
         /// The name between the braces.
-        name: Box<str>,
+        name: Given,
     },
     /// A first level that begins with `$` holds a variable.
     #[error("a first level that begins with `$` can't hold a variable")]

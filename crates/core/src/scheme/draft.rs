@@ -8,6 +8,7 @@ use super::{
     SchemeName, Schemes, Shape, TOKEN,
 };
 use crate::client_id::{ClientId, ClientIdError, ClientIdRule};
+use crate::given::Given;
 use crate::name::{LoginName, LoginNameError, Suffix, TenantId};
 use crate::secret::Secret;
 
@@ -75,7 +76,7 @@ impl Scheme {
                 let folded = self.fold(given)?;
                 if !shape.matches(&folded) {
                     return Err(SchemeError::NameShape {
-                        name: folded,
+                        name: folded.into(),
                         shape: shape.clone(),
                     });
                 }
@@ -185,10 +186,10 @@ pub enum SchemeError {
         scheme: SchemeName,
     },
     /// A name can't be a name.
-    #[error("`{}` can't be a name: {why}", .text.escape_debug())]
+    #[error("`{text}` can't be a name: {why}")]
     Name {
         /// What would have been the name.
-        text: String,
+        text: Given,
         /// What speaks against it.
         why: LoginNameError,
     },
@@ -199,7 +200,7 @@ pub enum SchemeError {
         name: LoginName,
     },
     /// A character of a name has no upper-case form of one character.
-    #[error("a name of this scheme is written in upper case, and `{character}` can't be")]
+    #[error("a name of this scheme is written in upper case, and `{}` can't be", .character.escape_debug())]
     NameFolding {
         /// The character.
         character: char,
@@ -214,7 +215,7 @@ pub enum SchemeError {
     #[error("`{name}` has not the shape `{shape}` that names of this scheme have")]
     NameShape {
         /// The name.
-        name: String,
+        name: Given,
         /// The shape.
         shape: Shape,
     },
@@ -222,7 +223,7 @@ pub enum SchemeError {
     #[error("`{text}` can't be a level of topics: it holds `/`")]
     NoLevel {
         /// The text.
-        text: String,
+        text: Given,
     },
     /// There is no randomness.
     #[error(transparent)]
@@ -309,7 +310,7 @@ fn device_name(text: &str) -> Result<LoginName, SchemeError> {
 fn one_level(text: String) -> Result<String, SchemeError> {
     device_name(&text)?;
     if text.contains('/') {
-        return Err(SchemeError::NoLevel { text });
+        return Err(SchemeError::NoLevel { text: text.into() });
     }
     Ok(text)
 }

@@ -2,6 +2,7 @@
 
 use super::reader::Fields;
 use super::{NameAttribute, Scheme, SchemeName, SchemeNameError, Shape, ShapeError};
+use crate::given::Given;
 use crate::rule::{Pattern, PatternError};
 
 impl Scheme {
@@ -132,7 +133,7 @@ pub enum FieldError {
         /// The key.
         key: &'static str,
         /// The text.
-        text: String,
+        text: Given,
         /// What is wrong with it.
         why: PatternError,
     },
@@ -148,19 +149,19 @@ pub enum FieldError {
     #[error("`{key}` is there twice")]
     Twice {
         /// The key.
-        key: String,
+        key: Given,
     },
     /// No scheme has such a key.
     #[error("`{key}` is no key of a scheme; those are {}", known_keys())]
     Unknown {
         /// The key.
-        key: String,
+        key: Given,
     },
     /// A key has no meaning beside the others.
     #[error("`{key}` has no meaning beside the other keys; leave it out")]
     Unused {
         /// The key.
-        key: String,
+        key: Given,
     },
     /// A word is none of those that can stand there.
     #[error("`{text}` is no `{key}`; write {words}")]
@@ -168,7 +169,7 @@ pub enum FieldError {
         /// The key.
         key: &'static str,
         /// The word.
-        text: String,
+        text: Given,
         /// Those that can stand there.
         words: &'static str,
     },

@@ -20,10 +20,10 @@ impl Fields {
         for (key, value) in fields {
             let key = key.into();
             if !KEYS.contains(&&*key) {
-                return Err(FieldError::Unknown { key });
+                return Err(FieldError::Unknown { key: key.into() });
             }
             if taken.contains_key(&key) {
-                return Err(FieldError::Twice { key });
+                return Err(FieldError::Twice { key: key.into() });
             }
             taken.insert(key, value);
         }
@@ -32,7 +32,7 @@ impl Fields {
 
     pub(super) fn end(self) -> Result<(), FieldError> {
         match self.0.into_keys().next() {
-            Some(key) => Err(FieldError::Unused { key }),
+            Some(key) => Err(FieldError::Unused { key: key.into() }),
             None => Ok(()),
         }
     }
@@ -87,7 +87,11 @@ impl Fields {
             }
         };
         let read = |text: String| {
-            Pattern::parse(&text).map_err(|why| FieldError::Pattern { key, text, why })
+            Pattern::parse(&text).map_err(|why| FieldError::Pattern {
+                key,
+                text: text.into(),
+                why,
+            })
         };
         texts.into_iter().map(read).collect()
     }
@@ -115,7 +119,11 @@ impl Fields {
             "suffixed" => Naming::Suffixed,
             _ => {
                 let words = "`generated`, `given`, `given-or-serial` or `suffixed`";
-                return Err(FieldError::Word { key, text, words });
+                return Err(FieldError::Word {
+                    key,
+                    text: text.into(),
+                    words,
+                });
             }
         })
     }
@@ -133,7 +141,11 @@ impl Fields {
             _ => {
                 let words = "`any`, `exact`, `first-use`, `prefix`, `same-as-secret` or \
                              `same-as-username`";
-                return Err(FieldError::Word { key, text, words });
+                return Err(FieldError::Word {
+                    key,
+                    text: text.into(),
+                    words,
+                });
             }
         })
     }

@@ -37,8 +37,9 @@ pub(super) fn read(text: &str) -> Result<Vec<Characters>, ShapeError> {
 pub enum ShapeError {
     /// A character can't stand where it does.
     #[error(
-        "`{character}` at character {at} has no meaning in a shape; write plain characters, \
-         classes like `[A-Z0-9_]` and counts like `{{6}}`"
+        "`{}` at character {at} has no meaning in a shape; write plain characters, \
+         classes like `[A-Z0-9_]` and counts like `{{6}}`",
+        .character.escape_debug()
     )]
     Character {
         /// The character.

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::given::Given;
+
 use argon2::password_hash::{PasswordHash as Phc, PasswordHasher as _, Salt, SaltString};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use subtle::ConstantTimeEq as _;
@@ -239,7 +241,7 @@ impl fmt::Display for Argon2Params {
 #[error(
     "`{0}` are no Argon2 parameters; write `m=19456,t=2,p=1` (m in KiB from 8·p to 1048576, t from 1 to 64, p from 1 to 16)"
 )]
-pub struct Argon2ParamsError(Box<str>);
+pub struct Argon2ParamsError(Given);
 
 #[cfg(test)]
 mod tests {

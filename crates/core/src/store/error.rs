@@ -3,6 +3,8 @@
 use core::error::Error;
 use core::fmt;
 
+use crate::given::one_line;
+
 /// A store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 #[error("could not {action}: {kind}{}", .detail.as_deref().map(|text| format!(": {text}")).unwrap_or_default())]
@@ -27,12 +29,25 @@ impl StoreError {
         }
     }
 
-    /// Adds what helps the reader: a path, a version, a way out.
+    /// Adds what helps the reader: a path, a version, a way out. It is shown on
+    /// one line.
     #[must_use]
     pub fn with_detail(self, detail: impl Into<String>) -> Self {
         Self {
-            detail: Some(detail.into()),
+            detail: Some(one_line(&detail.into())),
             ..self
+        }
+    }
+
+    /// Another error that says the same, without what caused it.
+    #[must_use]
+    pub fn of_the_same(&self) -> Self {
+        Self {
+            action: self.action,
+            kind: self.kind,
+            detail: self.detail.clone(),
+            is_about_pages: self.is_about_pages,
+            source: None,
         }
     }
 

@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::REFUSED;
 use crate::failure::Failure;
+use crate::json;
 
 /// Asks this program's kind of store.
 pub(super) type StoreAsker<'s> = Asker<'s, SqliteStore>;
@@ -47,7 +48,7 @@ pub(super) fn run(asker: &mut StoreAsker<'_>, file: &Path) -> Result<ExitCode, F
         };
         if let Err(error) = answered {
             are_all_answered = false;
-            serde_json::to_writer(&mut answers, &Unanswered { error })?;
+            json::write_line(&mut answers, &Unanswered { error })?;
         }
         answers.write_all(b"\n")?;
     }
@@ -79,7 +80,7 @@ fn answer(
             listener: question.listener,
         })?;
         let owner = asker.owner_behind(verdict, client_id, username)?;
-        serde_json::to_writer(answers, &ConnectAnswerView::of(verdict, owner.as_ref()))?;
+        json::write_line(answers, &ConnectAnswerView::of(verdict, owner.as_ref()))?;
         return Ok(Ok(()));
     }
     let Some(topic) = question.topic.as_deref() else {
@@ -101,7 +102,7 @@ fn answer(
         listener: question.listener,
         usage,
     })?;
-    serde_json::to_writer(answers, &TopicAnswerView::of(&answer))?;
+    json::write_line(answers, &TopicAnswerView::of(&answer))?;
     Ok(Ok(()))
 }
 

@@ -1,0 +1,81 @@
+//! Texts that somebody gave, as errors and listings repeat them.
+
+use core::fmt;
+
+use crate::name::is_unseen;
+
+/// A text that somebody gave and that is not what it should be, for an error to
+/// repeat: on one line, with nothing in it that a terminal would obey, and not
+/// longer than a line is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Given(Box<str>);
+
+impl From<&str> for Given {
+    fn from(text: &str) -> Self {
+        let mut beginning: String = text.chars().take(LONGEST).collect();
+        if beginning.len() < text.len() {
+            beginning.push('…');
+        }
+        Self(one_line(&beginning).into())
+    }
+}
+
+impl From<String> for Given {
+    fn from(text: String) -> Self {
+        text.as_str().into()
+    }
+}
+
+impl fmt::Display for Given {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The text on one line, with nothing in it that a terminal would obey and
+/// nothing that is not seen.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_kept_off(character) {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
+/// Says whether a character is shown by its number alone, because it ends a
+/// line, commands a terminal, is not seen, or has others seen in another order.
+#[must_use]
+pub fn is_kept_off(character: char) -> bool {
+    character.is_control() || is_unseen(character)
+}
+
+const LONGEST: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_stays_one_line_and_commands_no_terminal() {
+        assert_eq!(one_line("a\nb\u{1b}[2J ü"), "a\\nb\\u{1b}[2J ü");
+        assert_eq!(one_line("a\u{202e}b\u{200b}"), "a\\u{202e}b\\u{200b}");
+        assert_eq!(
+            one_line("a\u{9b}31m\u{2028}\u{7f}"),
+            "a\\u{9b}31m\\u{2028}\\u{7f}"
+        );
+    }
+
+    #[test]
+    fn what_was_given_is_repeated_as_far_as_a_line_goes() {
+        assert_eq!(Given::from("a'b\"\\").to_string(), "a'b\"\\");
+        let long = "ü".repeat(LONGEST);
+        assert_eq!(Given::from(long.as_str()).to_string(), long);
+        let longer = Given::from(format!("{long}x"));
+        assert_eq!(longer.to_string(), format!("{long}…"));
+    }
+}
