@@ -240,6 +240,83 @@ fn what_is_kept_of_logins_that_come_to_nothing_is_bounded_in_bytes_however_long_
     gate.close();
 }
 
+#[test]
+fn refused_logins_of_every_kind_take_no_more_memory_however_many_they_are() {
+    let _alone = ALONE.lock();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.db");
+    let settings = Settings {
+        argon2: countersign::core::secret::Argon2Params::parse("m=8,t=1,p=1").unwrap(),
+        ..Settings::default()
+    };
+    let mut admin = SqliteStore::create(&path, &settings).unwrap();
+    fill(&mut admin, 1);
+    let options = Options::parse([("store", path.to_str().unwrap())]).unwrap();
+    let clock = Arc::new(AtomicI64::new(NOW.as_millis()));
+    let read = Arc::clone(&clock);
+    let now = move || Timestamp::from_millis(read.load(Ordering::SeqCst));
+    let setting = Setting::new(options, "bench", now, || ());
+    let mut gate = Gate::open(SqliteStore::open(&path).unwrap(), setting).unwrap();
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut refuse = |gate: &mut Gate<SqliteStore>, number: usize| {
+        clock.fetch_add(20, Ordering::SeqCst);
+        let client_id = random.text(60);
+        let mut username = random.text(100);
+        if random.below(2) == 0 {
+            username.retain(u8::is_ascii_alphanumeric);
+            let suffixes = [&b"@acme"[..], b"@mail.test", b""];
+            username.extend_from_slice(suffixes[random.below(3)]);
+        }
+        let password = random.text(40);
+        let address = format!("192.0.{}.{}", random.below(256), random.below(256));
+        let mut facts = ConnectFacts::new(handle(number), &client_id);
+        facts.username = (random.below(8) > 0).then_some(&username[..]);
+        facts.password = (random.below(8) > 0).then_some(&password[..]);
+        facts.address = (random.below(4) > 0).then_some(&address);
+        let outcome = gate.connect(&facts);
+        assert!(matches!(outcome, ConnectOutcome::Refused { .. }));
+        gate.disconnected(handle(number));
+        drop(gate.poll());
+    };
+    // More than any of its tables holds of what a minute brings.
+    for number in 0..LOGINS {
+        refuse(&mut gate, number);
+    }
+    let before = held();
+    for number in LOGINS..3 * LOGINS {
+        refuse(&mut gate, number);
+    }
+    let more = held() - before;
+    assert!(
+        more < 1_024 * 1_024,
+        "{more} bytes of {} logins",
+        2 * LOGINS
+    );
+    gate.close();
+}
+
+/// Xorshift (Marsaglia 2003): the same numbers each time.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0.checked_rem(end).unwrap()).unwrap()
+    }
+
+    /// A text of what stands in names, and a little of what must not.
+    fn text(&mut self, longest: u64) -> Vec<u8> {
+        const CHARACTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789@.-_+#\n";
+        let length = self.below(longest);
+        let mut character = || *CHARACTERS.get(self.below(CHARACTERS.len() as u64)).unwrap();
+        (0..length).map(|_| character()).collect()
+    }
+}
+
+const LOGINS: usize = 10_000;
+
 /// Bytes are counted for the whole process.
 static ALONE: Mutex<()> = Mutex::new(());
 

@@ -96,7 +96,7 @@ pub(crate) fn check_no_left_overs(path: &Path, action: &'static str) -> Result<(
 /// Opens a file with all that holds for each connection.
 pub(crate) fn connect(path: &Path, more: OpenFlags) -> Result<Connection, Fault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
-    let connection = Connection::open_with_flags(path, flags)?;
+    let mut connection = Connection::open_with_flags(path, flags)?;
     connection.busy_handler(Some(wait_a_little))?;
     harden(&connection)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
