@@ -150,6 +150,7 @@ impl Driver {
         if let Err(error) = restored {
             self.fail("a record can't be put right", &error.to_string());
         }
+        self.may_be_vouched_for(id);
         let now = self.now();
         self.event(format!("the record of `{name}` is right again: {before}"));
         let usable = &mut self.world.principals[id].usable;

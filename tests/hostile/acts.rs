@@ -274,15 +274,28 @@ impl Driver {
             return;
         };
         let id = session.facts.client_id.clone();
-        // A request to kick holds the id as it was typed, until a broker has seen to it.
-        if id.starts_with("dt_") {
+        self.order(Act::Kick(id.clone()), &["clients", "kick", &id]);
+    }
+
+    /// On 2.0 a certificate is judged at its first use of a topic, so one that was
+    /// let in before may stand for its credential from now on.
+    pub fn may_be_vouched_for(&mut self, id: Id) {
+        if id != self.world.certified || !self.site.broker.version().is_2_0() {
             return;
         }
-        self.order(Act::Kick(id.clone()), &["clients", "kick", &id]);
+        for session in &mut self.sessions {
+            let who = Who::Principal(id);
+            if session.certificate == Some(KNOWN) && !session.who.contains(&who) {
+                session.who.push(who);
+            }
+        }
     }
 
     fn order(&mut self, act: Act, args: &[&str]) {
         self.event(format!("act begins: {}", args.join(" ")));
+        if let Act::Reactivate(id) = act {
+            self.may_be_vouched_for(id);
+        }
         let why = args.join(" ");
         if let Act::Stop(id)
         | Act::Reactivate(id)

@@ -248,11 +248,13 @@ impl Driver {
                     if !self.attempts[index].bent {
                         self.fail("an answer that is no packet", &format!("{error:#}"));
                     }
-                    self.attempts.swap_remove(index);
+                    let attempt = self.attempts.swap_remove(index);
+                    self.abandon(&attempt);
                 }
                 None if over => {
                     self.count("closed");
-                    self.attempts.swap_remove(index);
+                    let attempt = self.attempts.swap_remove(index);
+                    self.abandon(&attempt);
                 }
                 None if now > self.attempts[index].until => {
                     self.count("given up");
@@ -266,11 +268,13 @@ impl Driver {
 
     /// A CONNECT whose answer is not waited for: it may have been let in.
     pub fn abandon(&mut self, attempt: &Attempt) {
-        let who = self
-            .world
-            .admissible(&attempt.facts, attempt.sent, self.now());
+        let who = self.candidates(attempt);
         if let Some(will) = attempt.will.and_then(|will| self.published.get_mut(&will)) {
             will.who.clone_from(&who);
+        }
+        // It may have left a session.
+        if let Some(holders) = self.holders.get_mut(&attempt.facts.client_id) {
+            holders.extend(&who);
         }
         self.let_go(attempt.facts.client_id.clone(), who, attempt.certificate);
     }
@@ -316,15 +320,19 @@ impl Driver {
         facts: Option<Facts>,
         bytes: &[u8],
         patience: Millis,
+        certificate: Option<&'static str>,
     ) {
-        let bent = facts
-            .as_ref()
-            .is_none_or(|facts| facts.bytes().len() != bytes.len());
+        let bent = facts.as_ref().is_none_or(|facts| facts.bytes() != bytes);
         let now = self.now();
         let readable = facts.is_some();
         let facts = facts.unwrap_or_default();
-        self.expect_takeover(&facts, now);
-        let will = self.register_will(&facts, now);
+        let who = match certificate {
+            Some(name) => self.world.vouched(name, now, now + LAG),
+            None => self.world.admissible(&facts, now, now + LAG),
+        };
+        // Sessions that this CONNECT may end, if it is let in.
+        self.take_over(&facts.client_id, &who, certificate);
+        let will = self.register_will(&facts, who, now);
         self.event(format!(
             "CONNECT v{} id `{}` name {:?} clean {} will {:?}{}",
             facts.level,
@@ -340,17 +348,11 @@ impl Driver {
             facts,
             sent: now,
             readable,
-            certificate: None,
+            certificate,
             bent,
             will,
             until: now + patience,
         });
-    }
-
-    /// Sessions that this CONNECT may end, if it is let in.
-    fn expect_takeover(&mut self, facts: &Facts, now: Millis) {
-        let who = self.world.admissible(facts, now, now + LAG);
-        self.take_over(&facts.client_id, &who, None);
     }
 
     /// These may have taken a client id over.
@@ -363,12 +365,13 @@ impl Driver {
         }
     }
 
-    fn register_will(&mut self, facts: &Facts, now: Millis) -> Option<u64> {
+    /// The Will may be out before the answer is read.
+    fn register_will(&mut self, facts: &Facts, who: Vec<Who>, now: Millis) -> Option<u64> {
         let (topic, payload) = facts.will.as_ref()?;
         let number = number_in(payload)?;
         let published = Published {
             topic: topic.clone(),
-            who: Vec::new(),
+            who,
             from: now,
             is_will: true,
         };
@@ -426,23 +429,20 @@ impl Driver {
             self.seed,
             self.now()
         );
+        let about = what.split('`').nth(1).unwrap_or("act ");
+        let about: Vec<&String> = self
+            .events
+            .iter()
+            .filter(|line| line.contains(about))
+            .collect();
+        for line in about.iter().skip(about.len().saturating_sub(20)) {
+            println!("    {line}");
+        }
         // The first of each kind tells its whole story.
-        if !self.found.insert(kind.to_owned()) {
-            let about = what.split('`').nth(1).unwrap_or("act ");
-            let about: Vec<&String> = self
-                .events
-                .iter()
-                .filter(|line| line.contains(about))
-                .collect();
-            for line in about.iter().skip(about.len().saturating_sub(10)) {
-                println!("    {line}");
-            }
-        } else {
-            for line in self
-                .events
-                .iter()
-                .skip(self.events.len().saturating_sub(60))
-            {
+        if self.found.insert(kind.to_owned()) {
+            println!("    all that happened before:");
+            let last = self.events.len().saturating_sub(60);
+            for line in self.events.iter().skip(last) {
                 println!("    {line}");
             }
         }
@@ -556,7 +556,7 @@ impl Session {
 }
 
 /// So many of the last events are kept.
-const EVENTS: usize = 2_000;
+const EVENTS: usize = 20_000;
 
 /// So much may a broker grow, in KiB.
 const MEMORY: u64 = 96 * 1024;

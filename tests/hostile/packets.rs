@@ -135,6 +135,12 @@ impl Facts {
             let end = whole.iter().position(|byte| *byte == 0);
             facts.password = Some(whole[..end.unwrap_or(whole.len())].to_vec());
         }
+        let is_unreadable = |name: &String| name.contains(char::is_control);
+        if level == 3 && facts.username.as_ref().is_some_and(is_unreadable) {
+            // In MQTT 3.1 a name that can't be read is as good as none.
+            facts.username = None;
+            facts.password = None;
+        }
         Some(facts)
     }
 }

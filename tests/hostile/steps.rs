@@ -123,10 +123,7 @@ impl Driver {
             return;
         };
         let bytes = facts.bytes();
-        self.connect(wire, Some(facts), &bytes, PATIENCE);
-        if let Some(attempt) = self.attempts.last_mut() {
-            attempt.certificate = Some(name);
-        }
+        self.connect(wire, Some(facts), &bytes, PATIENCE, Some(name));
     }
 
     /// Enhanced authentication, by a user who has a second factor or has none.
@@ -338,14 +335,14 @@ impl Driver {
         match bytes {
             None => {
                 let bytes = facts.bytes();
-                self.connect(wire, Some(facts), &bytes, PATIENCE);
+                self.connect(wire, Some(facts), &bytes, PATIENCE, None);
             }
             Some(bytes) => {
                 let read = Facts::read(&bytes);
                 // What a broker takes for another level answers in its words.
                 let told = read.as_ref().is_none_or(|read| read.protocol() == protocol);
                 if told {
-                    self.connect(wire, read, &bytes, LAG);
+                    self.connect(wire, read, &bytes, LAG, None);
                 }
             }
         }

@@ -2,7 +2,8 @@
 
 use countersign_core::audit::{AuditEntry, Outcome};
 use countersign_core::change::{Change, KickRequestId};
-use countersign_core::client_id::ClientId;
+use countersign_core::client_id::{ClientId, ClientIdTie};
+use countersign_core::kind::Kind;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::ownership::Holder;
 use countersign_core::presence::SessionNumber;
@@ -76,21 +77,22 @@ pub fn request_kick<S: AdminStore>(
         Some((broker, session)) => transaction.presence_of(broker, session)?,
         None => None,
     };
+    let subject = shown_client_id(&mut transaction, target)?;
     let (kick, client_id) = match named {
         Some(client) => {
             let kick = KickTarget::Session {
                 broker: client.broker,
                 session: client.presence.session,
             };
-            (kick, client.presence.client_id)
+            let known = transaction.schemes()?;
+            (kick, shown_name(&known, &client.presence.client_id))
         }
-        None => (KickTarget::ClientId(target.into()), target.into()),
+        None => {
+            let kick = KickTarget::ClientId(ClientIdTie::of(target));
+            (kick, subject.clone())
+        }
     };
-    let known = transaction.schemes()?;
-    let after = KickTrace {
-        client_id: shown_name(&known, &client_id),
-    };
-    let subject = shown_name(&known, target);
+    let after = KickTrace { client_id };
     let row = context.audit(KICK, &subject, None::<&KickTrace>, Some(&after));
     let request = transaction.request_kick(&kick, &row)?;
     transaction.commit(&[], &[Change::KickRequested(request)])?;
@@ -114,13 +116,30 @@ pub fn withdraw_kick<S: AdminStore>(
     if !transaction.withdraw_kick(request)? {
         return Ok(false);
     }
-    let subject = shown_name(&transaction.schemes()?, target);
+    let subject = shown_client_id(&mut transaction, target)?;
     let row = AuditEntry {
         outcome: Outcome::Refused,
         ..context.audit(KICK, &subject, None::<&KickTrace>, None::<&KickTrace>)
     };
     transaction.commit(&[row], &[])?;
     Ok(true)
+}
+
+/// A client id as the audit may keep it: masked where it has the shape of a
+/// secret, and hidden where a thing uses it.
+fn shown_client_id<T: AdminTransaction>(
+    transaction: &mut T,
+    client_id: &str,
+) -> Result<String, StoreError> {
+    let tie = ClientIdTie::of(client_id);
+    let user = match transaction.bound_to(&tie)? {
+        Some(id) => transaction.credential_by_id(id)?,
+        None => None,
+    };
+    if user.is_some_and(|user| matches!(user.kind, Kind::Thing(_))) {
+        return Ok(tie.hidden());
+    }
+    Ok(shown_name(&transaction.schemes()?, client_id))
 }
 
 /// The broker and the session that a name of a session is made of.
@@ -177,10 +196,9 @@ pub fn release<S: AdminStore>(
         holder: stored.and_then(|stored| stored.username),
         credential: holder.0,
     };
-    let known = transaction.schemes()?;
     let row = context.audit(
         "client.release",
-        &shown_name(&known, client_id.as_str()),
+        &shown_client_id(&mut transaction, client_id.as_str())?,
         Some(&before),
         None::<&ReleaseTrace>,
     );
@@ -332,7 +350,7 @@ mod tests {
         for target in ["c1", "unseen", "b:3", "b:02", ""] {
             assert_eq!(
                 asked(&mut fixture, target),
-                KickTarget::ClientId(target.into())
+                KickTarget::ClientId(ClientIdTie::of(target))
             );
         }
         assert!(fixture.acts().contains(&"client.kick b:2".into()));

@@ -52,10 +52,7 @@ impl ClientId {
     /// The hash under which a first-use tie is kept.
     #[must_use]
     pub fn tie(&self) -> ClientIdTie {
-        let mut hasher = Sha256::new();
-        hasher.update(b"countersign/client-id/v1");
-        hasher.update(self.0.as_bytes());
-        ClientIdTie(hasher.finalize().into())
+        ClientIdTie::of(&self.0)
     }
 }
 
@@ -91,6 +88,25 @@ pub struct ClientIdError;
 /// The hash of the client identifier that a credential was first used with.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct ClientIdTie(pub [u8; 32]);
+
+impl ClientIdTie {
+    /// The hash of a text, whether it is a valid client identifier or not.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        let mut hasher = Sha256::new();
+        hasher.update(b"countersign/client-id/v1");
+        hasher.update(text.as_bytes());
+        Self(hasher.finalize().into())
+    }
+
+    /// What is shown instead of a client identifier that is secret: a few digits
+    /// of its hash.
+    #[must_use]
+    pub fn hidden(&self) -> String {
+        let [a, b, c, d, ..] = self.0;
+        format!("app-id:{a:02x}{b:02x}{c:02x}{d:02x}…")
+    }
+}
 
 /// Which client identifiers a credential may connect with.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -28,8 +28,28 @@ pub struct StoredSession {
     pub first_used_at: Timestamp,
     /// When it was last connected.
     pub last_used_at: Timestamp,
-    /// Whether the host may keep a session under it.
-    pub is_stored: bool,
+    /// What the host may keep under it.
+    pub kept: Kept,
+}
+
+/// What a host may keep under a client id.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kept {
+    /// Nothing.
+    Nothing,
+    /// A session of the one who is recorded.
+    Own,
+    /// A session of a client that proved nothing. It used the id after the
+    /// credential that is recorded, in the same tenant.
+    Unproved,
+}
+
+impl Kept {
+    /// The holder's session, or nothing.
+    #[must_use]
+    pub const fn own_if(is_stored: bool) -> Self {
+        if is_stored { Self::Own } else { Self::Nothing }
+    }
 }
 
 /// Who holds a client id, as far as a store knows.
@@ -79,6 +99,22 @@ pub enum Claim {
 }
 
 impl StoredSession {
+    /// Says whether the host may keep a session.
+    #[must_use]
+    pub fn is_stored(&self) -> bool {
+        self.kept != Kept::Nothing
+    }
+
+    /// Says whether the host may keep a session of a client that proved nothing.
+    #[must_use]
+    pub fn is_unproved(&self) -> bool {
+        match self.kept {
+            Kept::Nothing => false,
+            Kept::Own => self.holder == Holder::Unauthenticated,
+            Kept::Unproved => true,
+        }
+    }
+
     /// Says what a claimant may do with this id at `now`, when ids are held for
     /// at most `hold` after their last use.
     ///
@@ -92,19 +128,22 @@ impl StoredSession {
         hold: Duration,
         now: Timestamp,
     ) -> Claim {
-        let without_holder = if self.is_stored {
+        let without_holder = if self.is_stored() {
             Claim::FreeIfClean
         } else {
             Claim::Free
         };
         let is_own_tenant = self.tenant.as_ref() == tenant;
         match (self.holder, claimant) {
-            (Holder::Credential(holder), Some(claimant)) if holder == claimant => Claim::Free,
+            (Holder::Credential(holder), Some(claimant)) if holder == claimant => match self.kept {
+                Kept::Nothing | Kept::Own => Claim::Free,
+                Kept::Unproved => Claim::FreeIfClean,
+            },
             (Holder::Credential(_), _) => {
                 let held_for = if !is_own_tenant {
                     let used_for = self.last_used_at.since(self.first_used_at);
                     used_for.max(SHORTEST_BETWEEN_TENANTS).min(hold)
-                } else if self.is_stored {
+                } else if self.kept == Kept::Own {
                     hold
                 } else {
                     Duration::ZERO
@@ -112,6 +151,8 @@ impl StoredSession {
                 // A last use that is yet to come was a clock's that was ahead.
                 if now.since(self.last_used_at) < held_for {
                     Claim::Held
+                } else if claimant.is_none() && is_own_tenant && self.is_unproved() {
+                    Claim::Free
                 } else {
                     without_holder
                 }
@@ -162,7 +203,7 @@ mod tests {
             tenant: tenant("acme"),
             first_used_at: at(0),
             last_used_at: at(seconds),
-            is_stored,
+            kept: Kept::own_if(is_stored),
         }
     }
 
@@ -213,6 +254,23 @@ mod tests {
         let session = used(Holder::Credential(ONE), 9_999_999, false);
         let now = session.claim(Some(OTHER), tenant("other").as_ref(), HOLD, at(5));
         assert_eq!(now, Claim::Held);
+    }
+
+    #[test]
+    fn a_holder_inherits_no_session_of_a_client_that_proved_nothing_and_keeps_its_id_from_others() {
+        let left = StoredSession {
+            kept: Kept::Unproved,
+            ..used(Holder::Credential(ONE), 600, false)
+        };
+        let claim = |claimant, of, later| left.claim(claimant, of, HOLD, at(later));
+        let (own, other) = (tenant("acme"), tenant("other"));
+        assert_eq!(claim(Some(ONE), own.as_ref(), 600), Claim::FreeIfClean);
+        assert_eq!(claim(Some(OTHER), own.as_ref(), 600), Claim::FreeIfClean);
+        assert_eq!(claim(None, own.as_ref(), 600), Claim::Free);
+        for claimant in [Some(OTHER), None] {
+            assert_eq!(claim(claimant, other.as_ref(), 1_199), Claim::Held);
+            assert_eq!(claim(claimant, other.as_ref(), 1_200), Claim::FreeIfClean);
+        }
     }
 
     #[test]

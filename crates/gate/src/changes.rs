@@ -349,7 +349,7 @@ impl<S: GateStore> Gate<S> {
         let handles = match &target {
             KickTarget::ClientId(client_id) => self
                 .sessions
-                .that(|session| session.phase == Phase::Live && *session.client_id == **client_id),
+                .that(|session| session.phase == Phase::Live && session.tie == *client_id),
             KickTarget::Session {
                 broker,
                 session: number,

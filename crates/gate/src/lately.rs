@@ -7,7 +7,7 @@ use std::time::Duration;
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::CredentialId;
 use countersign_core::name::TenantId;
-use countersign_core::ownership::{Holder, Holding, StoredSession};
+use countersign_core::ownership::{Holder, Holding, Kept, StoredSession};
 use countersign_core::time::Timestamp;
 
 use crate::session::Session;
@@ -52,10 +52,27 @@ impl Ended {
             .map_or(Holder::Unauthenticated, Holder::Credential);
         match &mut holding.stored_session {
             Some(stored) if stored.holder == holder => {
-                stored.last_used_at = stored.last_used_at.max(self.at);
-                stored.is_stored = self.is_stored.unwrap_or(stored.is_stored);
+                // What was written at this instant or later knows of it.
+                if stored.last_used_at >= self.at {
+                    return;
+                }
+                stored.last_used_at = self.at;
+                // What a client left that came later and proved nothing is not its own.
+                if stored.kept != Kept::Unproved
+                    && let Some(is_stored) = self.is_stored
+                {
+                    stored.kept = Kept::own_if(is_stored);
+                }
                 if self.credential.is_none() {
                     stored.tenant.clone_from(&self.tenant);
+                }
+            }
+            // The id was free, so nothing else is stored under it.
+            Some(stored) if self.credential.is_none() && stored.last_used_at <= self.at => {
+                match (self.is_stored, stored.kept) {
+                    (Some(true) | None, Kept::Nothing) => stored.kept = Kept::Unproved,
+                    (Some(false), Kept::Unproved) => stored.kept = Kept::Nothing,
+                    _ => {}
                 }
             }
             // It is another's by now.
@@ -67,9 +84,9 @@ impl Ended {
                     tenant: self.tenant.clone(),
                     first_used_at: self.began,
                     last_used_at: self.at,
-                    is_stored: self.is_stored.unwrap_or(true),
+                    kept: Kept::own_if(self.is_stored.unwrap_or(true)),
                 })
-                .filter(|stored| stored.is_stored || self.credential.is_some());
+                .filter(|stored| stored.is_stored() || self.credential.is_some());
             }
         }
     }
@@ -166,6 +183,54 @@ mod tests {
         assert_eq!(holding(&lately, &tie(1), NOW), None);
         let found = holding(&lately, &tie(2), NOW).unwrap();
         assert_eq!(found.tenant.unwrap().as_str(), "acme");
+    }
+
+    #[test]
+    fn what_was_written_since_is_not_taken_back_by_what_ended_before() {
+        let mut holding = Holding {
+            stored_session: Some(StoredSession {
+                holder: Holder::Credential(CredentialId(7)),
+                username: None,
+                tenant: ended(None, true).tenant,
+                first_used_at: NOW,
+                last_used_at: NOW.minus(Duration::from_millis(1)),
+                kept: Kept::Nothing,
+            }),
+            ..Holding::default()
+        };
+        let mut later = holding.clone();
+        ended(Some(7), true).add_to(&mut holding);
+        assert_eq!(holding.stored_session.unwrap().kept, Kept::Own);
+        for stored in later.stored_session.iter_mut() {
+            stored.last_used_at = NOW;
+        }
+        ended(Some(7), true).add_to(&mut later);
+        assert_eq!(later.stored_session.unwrap().kept, Kept::Nothing);
+    }
+
+    #[test]
+    fn what_a_client_left_that_proved_nothing_is_not_its_ids_holders() {
+        let used = |at: Timestamp| Holding {
+            stored_session: Some(StoredSession {
+                holder: Holder::Credential(CredentialId(7)),
+                username: None,
+                tenant: ended(None, true).tenant,
+                first_used_at: at,
+                last_used_at: at,
+                kept: Kept::Nothing,
+            }),
+            ..Holding::default()
+        };
+        let kept = |ended: Ended, mut holding: Holding| {
+            ended.add_to(&mut holding);
+            holding.stored_session.unwrap().kept
+        };
+        let before = NOW.minus(Duration::from_secs(9));
+        assert_eq!(kept(ended(None, true), used(before)), Kept::Unproved);
+        assert_eq!(kept(ended(None, false), used(before)), Kept::Nothing);
+        // Its holder has used it since.
+        let after = NOW.plus(Duration::from_secs(1));
+        assert_eq!(kept(ended(None, true), used(after)), Kept::Nothing);
     }
 
     #[test]

@@ -27,7 +27,6 @@ use crate::clerk::Clerk;
 use crate::command::Desk;
 use crate::gate::{Gate, GateError};
 use crate::host::{Handle, Setting};
-use crate::refusal::hidden_client_id;
 use crate::session::{Child, KickReason, Principal, Session};
 use crate::writer::Note;
 
@@ -285,7 +284,7 @@ impl<S: GateStore> Gate<S> {
     /// application id, which is secret: a few digits of its hash stand for it.
     pub(crate) fn shown_client_id(&self, session: &Session) -> Arc<str> {
         if session.is_thing_s() {
-            return hidden_client_id(&session.tie).into();
+            return session.tie.hidden().into();
         }
         match self.masked(&session.client_id) {
             Some(masked) => masked.into(),

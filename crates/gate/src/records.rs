@@ -437,8 +437,7 @@ impl<S: GateStore> Directory for Known<'_, S> {
         let mut holding = self.recorded_holding(client_id, claimant)?;
         self.lately.add_to(&mut holding, client_id, self.now);
         // Another such client may have it; a principal inherits nothing of it.
-        if let (None, Some(_), Some(unproved)) = (&holding.stored_session, claimant, self.unproved)
-        {
+        if let (Some(_), Some(unproved)) = (claimant, self.unproved) {
             unproved.add_to(&mut holding);
         }
         Ok(holding)

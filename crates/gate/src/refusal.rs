@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use countersign_admin::view::rfc3339;
-use countersign_core::client_id::{ClientId, ClientIdTie};
+use countersign_core::client_id::ClientId;
 use countersign_core::connect::{ClientIdOwner, Request, owner_of_client_id};
 use countersign_core::credential::CredentialId;
 use countersign_core::given::is_kept_off;
@@ -119,13 +119,16 @@ impl<S: GateStore> Gate<S> {
         }
     }
 
-    /// Says whether there is such a name, so that it is not a secret in the wrong
-    /// place.
-    fn is_known(&mut self, name: &LoginName, reason: Reason) -> bool {
-        // A client that proved nothing is refused for its client id, too.
-        let is_about_client_id = matches!(reason, Reason::ClientIdMismatch | Reason::ClientIdOwned);
-        implies_known(reason)
-            || (is_about_client_id && matches!(self.store.credential(name), Ok(Some(_))))
+    /// A presented name as it may be shown: whole if there is such a name, so that
+    /// it is not a secret in the wrong place.
+    fn shown_presented(&mut self, name: &LoginName) -> String {
+        let tame = self.shown_unknown(name.as_str());
+        // No refusal tells that there is such a name: also a client that proved
+        // nothing is refused for its client id or for what it presented.
+        if tame != name.as_str() && matches!(self.store.credential(name), Ok(Some(_))) {
+            return self.shown(name.as_str());
+        }
+        tame
     }
 
     /// Has a refusal written down; returns the line for the host's log.
@@ -137,9 +140,7 @@ impl<S: GateStore> Gate<S> {
         now: Timestamp,
     ) -> Option<String> {
         let subject = match &request.name {
-            // A name that there is, is no secret.
-            Some(name) if self.is_known(name, reason) => self.shown(name.as_str()),
-            Some(name) => self.shown_unknown(name.as_str()),
+            Some(name) => self.shown_presented(name),
             None => "(anonymous)".to_owned(),
         };
         let secret = request.secret.as_ref();
@@ -229,7 +230,7 @@ impl<S: GateStore> Gate<S> {
     ) -> String {
         if self.is_perhaps_a_thing(name, secret.as_ref()) {
             return match ClientId::parse(client_id) {
-                Ok(client_id) => hidden_client_id(&client_id.tie()),
+                Ok(client_id) => client_id.tie().hidden(),
                 Err(_) => "(hidden)".into(),
             };
         }
@@ -315,12 +316,6 @@ impl<S: GateStore> Gate<S> {
     }
 }
 
-/// What stands for a client id that is secret: a few digits of its hash.
-pub(crate) fn hidden_client_id(ClientIdTie(hash): &ClientIdTie) -> String {
-    let [a, b, c, d, ..] = hash;
-    format!("app-id:{a:02x}{b:02x}{c:02x}{d:02x}…")
-}
-
 /// Where a login came from, for the log: nothing that its client could have
 /// made up, so that who reads it by a program is not led to anybody else.
 fn shown_address(address: Option<&str>) -> String {
@@ -354,21 +349,6 @@ fn on_one_line(text: &str) -> String {
         line.push('…');
     }
     line
-}
-
-/// Says whether a login is refused for what is known of its name, so that there
-/// is such a name.
-fn implies_known(reason: Reason) -> bool {
-    matches!(
-        reason,
-        Reason::BadSecret
-            | Reason::Suspended
-            | Reason::Revoked
-            | Reason::Expired
-            | Reason::NotYetValid
-            | Reason::TlsRequired
-            | Reason::WrongListener
-    )
 }
 
 const COMPLAIN_EVERY: Duration = Duration::from_secs(60);

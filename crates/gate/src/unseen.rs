@@ -17,7 +17,7 @@ use countersign_core::credential::Credential;
 use countersign_core::kind::Kind;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::options::Chain;
-use countersign_core::ownership::{Claim, Holder, StoredSession};
+use countersign_core::ownership::{Claim, Holder, Kept, StoredSession};
 use countersign_core::reason::Reason;
 use countersign_core::rights::{Rights, TopicUse};
 use countersign_core::rule::Verdict;
@@ -299,23 +299,27 @@ impl<S: GateStore> Gate<S> {
         let is_another = |id| id != credential.id;
         let hold = self.policy.settings.client_id_hold;
         let stored = self.store.stored_session(&tie)?;
+        // Where the host does not tell, it may be stored.
+        let asked = SessionUse::of(peer.origin.protocol, peer.origin.clean_start);
         let is_held = stored.as_ref().is_some_and(|stored| {
-            stored.claim(Some(credential.id), credential.tenant.as_ref(), hold, now) != Claim::Free
+            match stored.claim(Some(credential.id), credential.tenant.as_ref(), hold, now) {
+                Claim::Free => false,
+                Claim::FreeIfClean => !asked.starts_clean,
+                Claim::Held => true,
+            }
         });
         if is_held || self.store.bound_to(&tie)?.is_some_and(is_another) {
             return Ok(Err(Reason::ClientIdOwned));
         }
         let rights = self.rights_of_credential(&credential, client_id.as_str(), &[])?;
-        // Where the host does not tell, it may be stored.
-        let asked = SessionUse::of(peer.origin.protocol, peer.origin.clean_start);
         let record = LoginRecord {
             activates: !credential.ever_used,
-            session: match stored.map(|stored| stored.is_stored) {
-                Some(is_stored) if is_stored == asked.is_stored => SessionChange::Kept,
-                Some(true) => SessionChange::Dropped,
-                Some(false) => SessionChange::Stored,
+            session: match stored.map(|stored| stored.kept) {
+                Some(Kept::Own) if asked.is_stored => SessionChange::Kept,
+                Some(Kept::Own | Kept::Unproved) if !asked.is_stored => SessionChange::Dropped,
+                Some(_) if asked.is_stored => SessionChange::Stored,
                 None if asked.is_stored => SessionChange::Taken,
-                None => SessionChange::Kept,
+                Some(_) | None => SessionChange::Kept,
             },
             ..LoginRecord::default()
         };
@@ -385,9 +389,16 @@ impl<S: GateStore> Gate<S> {
             return Ok(nobody(Reason::Malformed));
         };
         let stored = self.store.stored_session(&client_id.tie())?;
-        let Some(stored) = stored.filter(|stored| stored.is_stored) else {
+        let Some(stored) = stored.filter(StoredSession::is_stored) else {
             return Ok(nobody(Reason::Unauthenticated));
         };
+        if stored.is_unproved() {
+            let rights = self.rights_away_unauthenticated(&stored);
+            return Ok(Away {
+                username: None,
+                rights,
+            });
+        }
         let rights = match stored.holder {
             Holder::Credential(id) => match self.store.credential_by_id(id)? {
                 Some(credential) => {
@@ -396,8 +407,7 @@ impl<S: GateStore> Gate<S> {
                 }
                 None => Err(Reason::UnknownName),
             },
-            Holder::Former => Err(Reason::UnknownName),
-            Holder::Unauthenticated => self.rights_away_unauthenticated(&stored),
+            Holder::Former | Holder::Unauthenticated => Err(Reason::UnknownName),
         };
         Ok(Away {
             username: stored.username,

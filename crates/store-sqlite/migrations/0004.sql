@@ -76,7 +76,9 @@ INSERT INTO auto_registration (application, max, pattern, registered, second, in
     WHERE kind = 'application' AND auto_register = 1;
 -- A row of stored_session is a use of a client id: since when it is used in that
 -- tenant (of those from before that is not known, so they count as used for
--- long), and whether the host may keep a session under it. There is an end of
+-- long), and whether the host may keep a session under it (2 is one of a client that
+-- proved nothing, which used it in the same tenant after the credential that is
+-- recorded). There is an end of
 -- rows: of one credential an hour, and in all; beyond that, of each credential.
 ALTER TABLE stored_session ADD COLUMN first_used_at INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE stored_session ADD COLUMN is_stored INTEGER NOT NULL DEFAULT 1;
@@ -133,6 +135,10 @@ END;
 -- What tells a live session's client id from others, also where that is secret.
 ALTER TABLE presence ADD COLUMN tie BLOB;
 CREATE INDEX presence_by_tie ON presence (tie);
+
+-- A request to kick holds the hash of a client id, which may be a secret. Those
+-- from before are of no use to a broker that starts.
+DELETE FROM kick_request;
 
 -- What the audit will say of a request to kick: that it was done once a broker
 -- answers (answered is 1), that it was refused once whoever asked gives up (2).

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use countersign_core::audit::{AuditEntry, Chain, Outcome};
 use countersign_core::change::KickRequestId;
+use countersign_core::client_id::ClientIdTie;
 use countersign_core::presence::SessionNumber;
 use countersign_core::store::KickTarget;
 use countersign_core::time::Timestamp;
@@ -20,7 +21,7 @@ pub(crate) fn request(
     entry: &AuditEntry,
 ) -> Result<KickRequestId, Fault> {
     let (client_id, broker, session) = match target {
-        KickTarget::ClientId(client_id) => (Some(client_id), None, None),
+        KickTarget::ClientId(client_id) => (Some(as_text(client_id)), None, None),
         KickTarget::Session { broker, session } => (None, Some(broker), Some(session.0)),
     };
     connection
@@ -54,12 +55,31 @@ pub(crate) fn target(
     };
     let columns = &mut Columns::of(row);
     Ok(Some(match columns.maybe_text()? {
-        Some(client_id) => KickTarget::ClientId(client_id.into()),
+        Some(text) => match parse(text) {
+            Some(client_id) => KickTarget::ClientId(client_id),
+            None => return Err(columns.nonsense()),
+        },
         None => KickTarget::Session {
             broker: columns.text()?.into(),
             session: SessionNumber(columns.number()?),
         },
     }))
+}
+
+/// The hash of a client id, in a column that is text.
+fn as_text(ClientIdTie(hash): &ClientIdTie) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn parse(text: &str) -> Option<ClientIdTie> {
+    let mut hash = [0; 32];
+    if text.len() != hash.len().saturating_mul(2) {
+        return None;
+    }
+    for (byte, digits) in hash.iter_mut().zip(text.as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    Some(ClientIdTie(hash))
 }
 
 /// Takes note that a session was ended as asked; the first time, so does the

@@ -8,7 +8,7 @@ use countersign_core::connect::SessionChange;
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::lifecycle::State;
 use countersign_core::name::{LoginName, TenantId};
-use countersign_core::ownership::{Claim, DEFAULT_HOLD, Holder, Holding, StoredSession};
+use countersign_core::ownership::{Claim, DEFAULT_HOLD, Holder, Holding, Kept, StoredSession};
 use countersign_core::presence::Visit;
 use countersign_core::store::{Login, Recorded};
 use countersign_core::time::Timestamp;
@@ -130,7 +130,7 @@ fn pruned(
         tenant: None,
         first_used_at: long_ago,
         last_used_at: long_ago,
-        is_stored: true,
+        kept: Kept::Own,
     }))
 }
 
@@ -163,7 +163,12 @@ fn read_session(columns: &mut Columns<'_>) -> Result<Option<StoredSession>, Faul
         tenant: columns.maybe_parsed(TenantId::parse)?,
         first_used_at: columns.instant()?,
         last_used_at: columns.instant()?,
-        is_stored: columns.flag()?,
+        kept: match columns.number()? {
+            0 => Kept::Nothing,
+            1 => Kept::Own,
+            UNPROVED => Kept::Unproved,
+            _ => return Err(columns.nonsense()),
+        },
     }))
 }
 
@@ -199,8 +204,10 @@ pub(crate) fn change_session(
     if !is_stored && before.is_none() {
         return Ok(Recorded::Done);
     }
-    let holder = claimant.map_or(Holder::Unauthenticated, Holder::Credential);
-    let has_it = |it: &StoredSession| it.is_stored && it.holder == holder;
+    let has_it = |it: &StoredSession| match claimant {
+        Some(id) => it.kept == Kept::Own && it.holder == Holder::Credential(id),
+        None => it.is_unproved(),
+    };
     if is_stored && !before.as_ref().is_some_and(has_it) {
         let limit = settings.client_id_limit;
         if !has_room(connection, claimant, login.tenant, true, limit, now)? {
@@ -210,8 +217,12 @@ pub(crate) fn change_session(
     connection
         .prepare_cached("DELETE FROM pruned_session WHERE client_id = ?1")?
         .execute([short(&client_id)])?;
-    if claimant.is_none() && !is_stored {
-        end_without_holder(connection, &client_id)?;
+    if claimant.is_none() {
+        if is_stored {
+            put_unproved(connection, login.broker, &client_id, login.tenant, now)?;
+        } else {
+            end_without_holder(connection, &client_id)?;
+        }
         return Ok(Recorded::Done);
     }
     let in_use_since = before
@@ -233,7 +244,7 @@ pub(crate) fn change_session(
         )?
         .execute(params![
             client_id.0,
-            claimant.map_or(UNAUTHENTICATED, |_| CREDENTIAL),
+            CREDENTIAL,
             claimant.map(|id| id.0),
             login.username,
             login.tenant.map(TenantId::as_str),
@@ -276,9 +287,14 @@ fn has_room(
             break;
         }
         let count: u32 = match credential {
-            Some(id) => connection
-                .prepare_cached(COUNT_OF_CREDENTIAL)?
-                .query_row(params![id.0, is_stored, since, limit], |row| row.get(0))?,
+            Some(id) => {
+                let kept = if is_stored { [1, 1] } else { [0, UNPROVED] };
+                connection
+                    .prepare_cached(COUNT_OF_CREDENTIAL)?
+                    .query_row(params![id.0, kept[0], kept[1], since, limit], |row| {
+                        row.get(0)
+                    })?
+            }
             None => connection
                 .prepare_cached(COUNT_OF_NOBODY)?
                 .query_row(params![tenant.map(TenantId::as_str), since, limit], |row| {
@@ -305,7 +321,7 @@ pub(crate) fn visit(connection: &Connection, broker: &str, visit: &Visit) -> Res
         Some(before) if before.holder == Holder::Credential(visit.credential) => return Ok(()),
         // It was given up, or is another's by now.
         Some(before)
-            if before.is_stored
+            if before.is_stored()
                 || before.tenant.as_ref() != tenant
                 || !matches!(before.holder, Holder::Credential(_)) =>
         {
@@ -369,53 +385,124 @@ pub(crate) fn end(
     client_id: &ClientIdTie,
     credential: Option<CredentialId>,
 ) -> Result<(), Fault> {
-    let sql = match credential {
-        Some(_) => {
-            "UPDATE stored_session SET is_stored = 0
-             WHERE client_id = ?1 AND credential = ?2 AND is_stored = 1"
-        }
-        None => {
-            "DELETE FROM stored_session
-             WHERE client_id = ?1 AND ?2 IS NULL AND holder = 'unauthenticated'"
-        }
-    };
-    connection
-        .prepare_cached(sql)?
-        .execute(params![client_id.0, credential.map(|id| id.0)])?;
-    Ok(())
-}
-
-/// Takes note of the tenant that a client that proved nothing has joined, and of
-/// its session if the host may keep it and there is room.
-pub(crate) fn join(
-    connection: &Connection,
-    broker: &str,
-    client_id: &ClientIdTie,
-    tenant: &TenantId,
-    at: Timestamp,
-) -> Result<(), Fault> {
-    let updated = connection
-        .prepare_cached(
-            "UPDATE stored_session SET tenant = ?2
-             WHERE client_id = ?1 AND holder = 'unauthenticated'",
-        )?
-        .execute(params![client_id.0, tenant.as_str()])?;
-    let limit = rows::settings(connection)?.client_id_limit;
-    if updated > 0 || !has_room(connection, None, Some(tenant), true, limit, at)? {
+    if let Some(id) = credential {
+        connection
+            .prepare_cached(
+                "UPDATE stored_session SET is_stored = 0
+                 WHERE client_id = ?1 AND credential = ?2 AND is_stored = 1",
+            )?
+            .execute(params![client_id.0, id.0])?;
         return Ok(());
     }
     connection
         .prepare_cached(
-            "INSERT OR IGNORE INTO stored_session (client_id, holder, credential, username,
+            "DELETE FROM stored_session WHERE client_id = ?1 AND holder = 'unauthenticated'",
+        )?
+        .execute([client_id.0])?;
+    connection
+        .prepare_cached(
+            "UPDATE stored_session SET is_stored = 0 WHERE client_id = ?1 AND is_stored = ?2",
+        )?
+        .execute(params![client_id.0, UNPROVED])?;
+    let removed = connection
+        .prepare_cached("DELETE FROM pruned_session WHERE client_id = ?1 AND credential = ?2")?
+        .execute([short(client_id), OF_NOBODY])?;
+    if removed > 0 {
+        tell_of_pruned(connection)?;
+    }
+    Ok(())
+}
+
+/// Takes note of a session of a client that proved nothing, which the host may
+/// keep. Where there is no room for a record, a number is left of the client id,
+/// as of one that was pruned.
+pub(crate) fn leave_unproved(
+    connection: &Connection,
+    broker: &str,
+    client_id: &ClientIdTie,
+    tenant: Option<&TenantId>,
+    at: Timestamp,
+) -> Result<(), Fault> {
+    match stored_session(connection, client_id)? {
+        // It was in use again since, or its own record is there.
+        Some(before) if before.last_used_at > at || before.is_unproved() => {
+            touch(connection, broker, client_id, None, at)?;
+            Ok(())
+        }
+        // The id is another's by now.
+        Some(before) if before.is_stored() => Ok(()),
+        Some(_) => put_unproved(connection, broker, client_id, tenant, at),
+        None => {
+            let limit = rows::settings(connection)?.client_id_limit;
+            if has_room(connection, None, tenant, true, limit, at)? {
+                return put_unproved(connection, broker, client_id, tenant, at);
+            }
+            if counts(connection)?.pruned >= MOST_PRUNED_UNPROVED {
+                return Ok(());
+            }
+            connection
+                .prepare_cached("INSERT INTO pruned_session VALUES (?1, ?2)")?
+                .execute([short(client_id), OF_NOBODY])?;
+            tell_of_pruned(connection)
+        }
+    }
+}
+
+/// Records a session of a client that proved nothing. A credential of the same
+/// tenant that used the id before stays recorded: its tenant's hold on the id is
+/// not such a client's to end.
+fn put_unproved(
+    connection: &Connection,
+    broker: &str,
+    client_id: &ClientIdTie,
+    tenant: Option<&TenantId>,
+    at: Timestamp,
+) -> Result<(), Fault> {
+    let tenant = tenant.map(TenantId::as_str);
+    let marked = connection
+        .prepare_cached(
+            "UPDATE stored_session SET is_stored = ?3
+             WHERE client_id = ?1 AND tenant IS ?2 AND credential IS NOT NULL",
+        )?
+        .execute(params![client_id.0, tenant, UNPROVED])?;
+    if marked > 0 {
+        return Ok(());
+    }
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO stored_session (client_id, holder, credential, username,
                  tenant, first_used_at, last_used_at, broker, is_stored)
              VALUES (?1, 'unauthenticated', NULL, NULL, ?2, ?3, ?3, ?4, 1)",
         )?
-        .execute(params![
-            client_id.0,
-            tenant.as_str(),
-            at.as_millis(),
-            broker
-        ])?;
+        .execute(params![client_id.0, tenant, at.as_millis(), broker])?;
+    Ok(())
+}
+
+/// Counts a change of what was pruned as one of a stored session.
+fn tell_of_pruned(connection: &Connection) -> Result<(), Fault> {
+    connection
+        .prepare_cached("UPDATE session_change SET number = number + 1 WHERE id = 1")?
+        .execute([])?;
+    Ok(())
+}
+
+/// Takes note of the tenant that a client that proved nothing has joined, if
+/// there is room for its record in that.
+pub(crate) fn join(
+    connection: &Connection,
+    client_id: &ClientIdTie,
+    tenant: &TenantId,
+    at: Timestamp,
+) -> Result<(), Fault> {
+    let limit = rows::settings(connection)?.client_id_limit;
+    if has_room(connection, None, Some(tenant), true, limit, at)? {
+        connection
+            .prepare_cached(
+                "UPDATE stored_session SET tenant = ?2
+                 WHERE client_id = ?1 AND holder = 'unauthenticated'",
+            )?
+            .execute(params![client_id.0, tenant.as_str()])?;
+    }
     Ok(())
 }
 
@@ -588,14 +675,14 @@ const COUNTS: &str = "SELECT rows, pruned FROM session_change WHERE id = 1";
 const PRUNED: &str = "SELECT credential FROM pruned_session WHERE client_id = ?1";
 
 const COUNT_OF_CREDENTIAL: &str = "SELECT count(*) FROM (SELECT 1 FROM stored_session
-     WHERE credential = ?1 AND is_stored = ?2 AND first_used_at > ?3 LIMIT ?4)";
+     WHERE credential = ?1 AND is_stored IN (?2, ?3) AND first_used_at > ?4 LIMIT ?5)";
 
 const COUNT_OF_NOBODY: &str = "SELECT count(*) FROM (SELECT 1 FROM stored_session
      WHERE holder = 'unauthenticated' AND tenant IS ?1 AND first_used_at > ?2 LIMIT ?3)";
 
 /// The oldest, and whether they are in use.
-const OUT_OF_USE: &str = "SELECT client_id, is_stored,
-         CASE holder WHEN 'unauthenticated' THEN 0 ELSE credential END,
+const OUT_OF_USE: &str = "SELECT client_id, is_stored <> 0,
+         CASE WHEN holder = 'unauthenticated' OR is_stored = 2 THEN 0 ELSE credential END,
          EXISTS (SELECT 1 FROM presence WHERE tie = stored_session.client_id)
      FROM stored_session WHERE last_used_at < ?1 ORDER BY last_used_at LIMIT ?2";
 
@@ -604,12 +691,19 @@ const HOUR: Duration = Duration::from_secs(3_600);
 /// The holder of pruned sessions of clients that proved nothing.
 const OF_NOBODY: i64 = 0;
 
+/// What stands for [`Kept::Unproved`].
+const UNPROVED: i64 = 2;
+
 /// With so many rows, uses without a stored session are not remembered, and of
 /// stored ones no more than a credential's limit.
 const MOST_ROWS: i64 = 1_000_000;
 
 /// So many numbers are left of what was pruned: some 100 MB.
 const MOST_PRUNED: i64 = 4_000_000;
+
+/// So many of these numbers are there before clients that proved nothing add no
+/// more.
+const MOST_PRUNED_UNPROVED: i64 = MOST_PRUNED / 2;
 
 /// Words for the holders of stored sessions.
 const CREDENTIAL: &str = "credential";

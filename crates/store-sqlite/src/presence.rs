@@ -130,6 +130,10 @@ pub(crate) fn connected(
             };
             ownership::visit(connection, broker, &visit)
         }
+        None if presence.stored && !is_made_up(&presence.client_id) => {
+            let tenant = presence.tenant.as_ref();
+            ownership::leave_unproved(connection, broker, &presence.tie, tenant, at)
+        }
         credential => {
             ownership::touch(connection, broker, &presence.tie, credential, at)?;
             Ok(())
@@ -169,16 +173,15 @@ pub(crate) fn joined(
 ) -> Result<(), Fault> {
     let mut statement = connection.prepare_cached(
         "UPDATE presence SET tenant = ?3 WHERE broker = ?1 AND session = ?2
-         RETURNING tie, client_id, connected_at, stored",
+         RETURNING tie, connected_at, stored",
     )?;
     let mut rows = statement.query(params![broker, session.0, tenant.as_str()])?;
     while let Some(row) = rows.next()? {
         let columns = &mut Columns::of(row);
         let tie = ClientIdTie(columns.maybe_hash()?.unwrap_or_default());
-        let is_named = !is_made_up(columns.text()?);
         let at = columns.instant()?;
-        if columns.flag()? && is_named {
-            ownership::join(connection, broker, &tie, tenant, at)?;
+        if columns.flag()? {
+            ownership::join(connection, &tie, tenant, at)?;
         }
     }
     Ok(())

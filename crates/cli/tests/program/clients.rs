@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use countersign_core::change::Change;
-use countersign_core::client_id::ClientId;
+use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::connect::{LoginRecord, Proof, SessionChange};
 use countersign_core::name::LoginName;
 use countersign_core::presence::{Observation, Presence, SessionNumber};
@@ -144,7 +144,8 @@ fn a_kick_is_done_when_a_broker_answers() {
         broker: "b1".into(),
         session: SessionNumber(7),
     };
-    for (name, target) in [("c1", KickTarget::ClientId("c1".into())), ("b1:7", session)] {
+    let client_id = KickTarget::ClientId(ClientIdTie::of("c1"));
+    for (name, target) in [("c1", client_id), ("b1:7", session)] {
         let mut broker = SqliteStore::open(shop.store()).unwrap();
         let asked = std::thread::scope(|scope| {
             let broker = scope.spawn(move || answer(&mut broker));

@@ -7,7 +7,7 @@ use super::{Circumstances, Request, Reservation, SessionChange, SessionUse};
 use crate::client_id::{ClientId, ClientIdTie};
 use crate::credential::CredentialId;
 use crate::name::{LoginName, TenantId};
-use crate::ownership::{Claim, Holder, Holding, StoredSession};
+use crate::ownership::{Claim, Holder, Holding, Kept, StoredSession};
 use crate::reason::Reason;
 use crate::store::{Directory, StoreError};
 use crate::time::Timestamp;
@@ -49,9 +49,9 @@ pub(super) fn own(
         return Ok(Err(Reason::ClientIdOwned));
     }
     Ok(found.map(|stored| {
-        let left = stored.as_ref().filter(|stored| {
-            !starts_clean && stored.is_stored && stored.holder == Holder::Unauthenticated
-        });
+        let left = stored
+            .as_ref()
+            .filter(|stored| !starts_clean && stored.is_unproved());
         let resumes_in = left
             .filter(|_| claimant.credential.is_none())
             .and_then(|stored| stored.tenant.clone());
@@ -254,15 +254,18 @@ fn session_change(
     claimant: &Claimant<'_>,
     session: SessionUse,
 ) -> SessionChange {
-    let (holder, is_stored) = match claimant.credential {
-        Some(id) => (Holder::Credential(id), session.is_stored),
-        // Anybody can make up client ids; only those are written down that
-        // the broker has to remember, too.
-        None => (
-            Holder::Unauthenticated,
-            session.is_stored && !session.starts_clean,
-        ),
-    };
+    let is_own = recorded.is_some_and(|recorded| match claimant.credential {
+        Some(id) => {
+            recorded.holder == Holder::Credential(id)
+                && recorded.kept != Kept::Unproved
+                && recorded.tenant.as_ref() == claimant.tenant
+        }
+        None => recorded.is_unproved(),
+    });
+    // Anybody can make up client ids: a session of a client that proved nothing
+    // and starts clean is written down where that makes nobody wait.
+    let waits = claimant.credential.is_some() || !session.starts_clean || is_own;
+    let is_stored = session.is_stored && waits;
     let Some(recorded) = recorded else {
         return if is_stored {
             SessionChange::Taken
@@ -270,9 +273,7 @@ fn session_change(
             SessionChange::Kept
         };
     };
-    let is_own = recorded.holder == holder
-        && (recorded.tenant.as_ref() == claimant.tenant || claimant.credential.is_none());
-    match (recorded.is_stored, is_stored) {
+    match (recorded.is_stored(), is_stored) {
         (true, true) if is_own => SessionChange::Kept,
         (false, true) if is_own => SessionChange::Stored,
         (_, true) => SessionChange::Taken,

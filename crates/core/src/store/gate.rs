@@ -342,8 +342,9 @@ pub enum Registered {
 /// Which sessions somebody asks to end.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum KickTarget {
-    /// The one with this client id, at any broker.
-    ClientId(String),
+    /// The one with this client id, at any broker. A client id may be a secret,
+    /// so a request holds its hash alone.
+    ClientId(ClientIdTie),
     /// This one of this broker.
     Session {
         /// The broker's name.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use countersign_core::change::{Change, ChangeSeq, KickRequestId};
+use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::CredentialId;
 use countersign_core::presence::SessionNumber;
 use countersign_core::store::{
@@ -107,7 +108,7 @@ pub fn a_kick_is_asked_for_once_and_answered_once(mut store: impl GateStore + Ad
         broker: "b1".into(),
         session: SessionNumber(4),
     };
-    for target in [KickTarget::ClientId("c".into()), session] {
+    for target in [KickTarget::ClientId(ClientIdTie::of("c")), session] {
         let start = gate.last_change().unwrap();
         let mut transaction = store.begin(Intent::Write).unwrap();
         let asked = entry(5, "client.kick", "c");

@@ -5,7 +5,7 @@ use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::connect::{LoginRecord, SessionChange};
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::lifecycle::State;
-use countersign_core::ownership::{Holder, StoredSession};
+use countersign_core::ownership::{Holder, Kept, StoredSession};
 use countersign_core::presence::{Departure, Observation, Presence, SessionNumber, Visit};
 use countersign_core::secret::SecretDigest;
 use countersign_core::store::{AdminStore, AdminTransaction, GateStore, Login, Recorded, Settings};
@@ -221,7 +221,7 @@ pub fn a_stored_session_is_whose_login_took_it(mut store: impl GateStore + Admin
         tenant: Some(tenant_id("acme")),
         first_used_at: at(3),
         last_used_at: at(3),
-        is_stored: true,
+        kept: Kept::Own,
     };
     let of_credential = StoredSession {
         holder: Holder::Credential(id),
@@ -232,8 +232,13 @@ pub fn a_stored_session_is_whose_login_took_it(mut store: impl GateStore + Admin
     };
     let in_use = StoredSession {
         last_used_at: at(6),
-        is_stored: false,
+        kept: Kept::Nothing,
         ..of_credential.clone()
+    };
+    // Its tenant's hold on the id is not such a client's to end.
+    let unproved = StoredSession {
+        kept: Kept::Unproved,
+        ..in_use.clone()
     };
     for (login, now, expected) in [
         (kept, 1, None),
@@ -241,10 +246,10 @@ pub fn a_stored_session_is_whose_login_took_it(mut store: impl GateStore + Admin
         (unauthenticated(taken), 3, Some(of_nobody.clone())),
         (taken, 4, Some(of_credential.clone())),
         (kept, 5, Some(of_credential)),
-        (dropped, 6, Some(in_use)),
-        (unauthenticated(taken), 3, Some(of_nobody.clone())),
-        (unauthenticated(kept), 8, Some(of_nobody)),
-        (unauthenticated(dropped), 9, None),
+        (dropped, 6, Some(in_use.clone())),
+        (unauthenticated(taken), 7, Some(unproved.clone())),
+        (unauthenticated(kept), 8, Some(unproved)),
+        (unauthenticated(dropped), 9, Some(in_use)),
     ] {
         assert_eq!(store.record_login(&login, at(now)).unwrap(), Recorded::Done);
         assert_eq!(session(&mut store, "c"), expected, "{now}");
@@ -309,7 +314,10 @@ pub fn whose_a_stored_session_is_is_counted_and_its_use_is_not(
     is_told("release", true);
     assert_eq!(store.record_login(&dropped, at(7)).unwrap(), Recorded::Done);
     is_told("drop", true);
-    observe(&mut store, "b1", vec![connected(2, "d", 8, true)]);
+    commit(&mut store, &[], |transaction| {
+        transaction.release_client_id(&c.tie())
+    });
+    is_told("another release", true);
     let nobody = unauthenticated(taking(kept));
     assert_eq!(store.record_login(&nobody, at(8)).unwrap(), Recorded::Done);
     is_told("login of nobody", true);
@@ -385,6 +393,79 @@ pub fn a_released_client_id_has_no_holder_until_it_is_taken(
     assert_eq!(holder, Holder::Credential(id));
 }
 
+/// A session of a client that proved nothing is on record for as long as a host
+/// may keep it, and nobody who used its id loses a record by that.
+pub fn a_client_that_proved_nothing_leaves_a_record_and_takes_none(
+    mut store: impl GateStore + AdminStore,
+) {
+    let settings = Settings {
+        client_id_limit: 2,
+        ..Settings::default()
+    };
+    commit(&mut store, &[], |transaction| {
+        transaction.set_settings(&settings)
+    });
+    let (id, _) = add(&mut store, &credential("dev1@acme"), 1);
+    let acme = |observation| match observation {
+        Observation::Connected(presence) => Observation::Connected(Presence {
+            tenant: Some(tenant_id("acme")),
+            ..presence
+        }),
+        other => other,
+    };
+    let departs = |session, text: &str, instant, is_kept| {
+        Observation::Disconnected(Departure {
+            session: SessionNumber(session),
+            tie: client_id(text).tie(),
+            credential: None,
+            at: at(instant),
+            is_kept,
+        })
+    };
+    let came = |session, text: &str, instant| acme(connected(session, text, instant, true));
+    let used = acme(of(id, connected(1, "a", 5, false)));
+    observe(&mut store, "b1", vec![used, came(2, "a", 6)]);
+    let mut other = store.reopen().unwrap();
+    for number in 3..8 {
+        // Where there is no room for a record, something is left all the same, and
+        // whoever remembers who holds the id learns of it.
+        let text = format!("c{number}");
+        let before = other.standing().unwrap();
+        observe(&mut store, "b1", vec![came(number, &text, 7)]);
+        assert_ne!(other.standing().unwrap(), before, "{text}");
+        let left = session(&mut store, &text).unwrap();
+        assert_eq!(
+            (left.holder, left.kept),
+            (Holder::Unauthenticated, Kept::Own)
+        );
+    }
+    let left = session(&mut store, "a").unwrap();
+    assert_eq!(
+        (left.holder, left.kept, left.last_used_at),
+        (Holder::Credential(id), Kept::Unproved, at(5))
+    );
+    // A host that does not tell may keep them.
+    for is_kept in [None, Some(true)] {
+        observe(&mut store, "b1", vec![departs(2, "a", 8, is_kept)]);
+        assert_eq!(session(&mut store, "a").unwrap().kept, Kept::Unproved);
+    }
+    observe(&mut store, "b1", vec![departs(2, "a", 9, Some(false))]);
+    assert_eq!(session(&mut store, "a").unwrap().kept, Kept::Nothing);
+    for number in 3..8 {
+        let text = format!("c{number}");
+        observe(
+            &mut store,
+            "b1",
+            vec![departs(number, &text, 9, Some(false))],
+        );
+        assert_eq!(session(&mut store, &text), None);
+    }
+    // Of what came before the last use of its holder, nothing is said.
+    let used = acme(of(id, connected(9, "a", 20, false)));
+    observe(&mut store, "b1", vec![used, came(10, "a", 19)]);
+    assert_eq!(session(&mut store, "a").unwrap().kept, Kept::Nothing);
+}
+
 /// A stored session is in use while it is connected, and never before.
 pub fn the_use_of_a_stored_session_only_moves_forward(mut store: impl GateStore + AdminStore) {
     let (id, secret) = add(&mut store, &credential("dev1@acme"), 1);
@@ -419,7 +500,11 @@ pub fn the_use_of_a_stored_session_only_moves_forward(mut store: impl GateStore 
         observe(&mut store, "b1", vec![observation.clone()]);
         assert_eq!(last_use(&mut store, "c"), at(last), "{observation:?}");
     }
-    assert_eq!(session(&mut store, "no one's"), None);
+    let left = session(&mut store, "no one's").unwrap();
+    assert_eq!(
+        (left.holder, left.last_used_at),
+        (Holder::Unauthenticated, at(11))
+    );
     let many = (100..700).map(|number| connected(number, &format!("c{number}"), 12, true));
     observe(&mut store, "b1", many.collect());
     observe(&mut store, "b2", vec![connected(1, "d", 13, true)]);
@@ -532,7 +617,7 @@ pub fn the_use_of_a_client_id_is_remembered_without_a_session(
         tenant: Some(tenant_id("acme")),
         first_used_at: at(5),
         last_used_at: at(5),
-        is_stored: false,
+        kept: Kept::Nothing,
     };
     assert_eq!(session(&mut store, "c"), Some(used.clone()));
     let c = client_id("c");
@@ -552,14 +637,14 @@ pub fn the_use_of_a_client_id_is_remembered_without_a_session(
     // A session that the host does not keep leaves no stored one.
     let stored = taking(proved(&seen, secret, &c));
     assert_eq!(store.record_login(&stored, at(11)).unwrap(), Recorded::Done);
-    assert!(session(&mut store, "c").unwrap().is_stored);
+    assert!(session(&mut store, "c").unwrap().is_stored());
     let departure = Departure {
         at: at(12),
         ..departure
     };
     observe(&mut store, "b1", vec![Observation::Disconnected(departure)]);
     let left = session(&mut store, "c").unwrap();
-    assert_eq!((left.is_stored, left.first_used_at), (false, at(5)));
+    assert_eq!((left.is_stored(), left.first_used_at), (false, at(5)));
     // What a broker made up is never recorded.
     let made_up = "auto-7BE8F8C1-3F24-4F4C-9F3A-0123456789AB";
     observe(&mut store, "b1", vec![with_tenant(2, made_up, 13)]);
@@ -658,13 +743,13 @@ pub fn old_client_ids_are_pruned_and_never_inherited(mut store: impl GateStore +
     store.maintain("b1", at(31 * day)).unwrap();
     let pruned = session(&mut store, "a").unwrap();
     assert_eq!(
-        (pruned.holder, pruned.is_stored),
+        (pruned.holder, pruned.is_stored()),
         (Holder::Credential(id), true)
     );
     assert!(pruned.last_used_at < at(0) && pruned.username.is_none());
     let nobodys = session(&mut store, "b").unwrap();
     assert_eq!(
-        (nobodys.holder, nobodys.is_stored),
+        (nobodys.holder, nobodys.is_stored()),
         (Holder::Unauthenticated, true)
     );
     assert_eq!(session(&mut store, "c"), None);
