@@ -180,6 +180,7 @@ impl<S: GateStore> Gate<S> {
         if core::mem::replace(&mut self.openings, openings) != openings {
             self.caught_up = None;
             self.comparer.forget_all();
+            self.write_presence_anew();
         }
         Ok(state)
     }

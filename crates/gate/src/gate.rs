@@ -31,7 +31,7 @@ use crate::session::{Extras, Phase, Principal, Session};
 use crate::sessions::Sessions;
 use crate::slow::Slow;
 use crate::unseen::UnseenClients;
-use crate::writer::Writer;
+use crate::writer::{Note, Writer};
 
 /// The gate of one broker.
 ///
@@ -212,8 +212,8 @@ impl<S: GateStore> Gate<S> {
                     self.session_of(request, &admission, prospect, &facts.place());
                 let username = session.username.clone();
                 self.set_deadline(facts.handle, &session, ends_at);
-                self.note_login(&session, facts.address);
-                self.begin(facts.handle, session, &facts.place(), now);
+                self.note_login(&session);
+                self.begin(facts.handle, session);
                 ConnectOutcome::Admitted { username }
             }
             Ok(Decided::Refused(reason)) => self.refuse(request, facts.address, reason, now),
@@ -421,7 +421,8 @@ impl<S: GateStore> Gate<S> {
             began: self.now(),
             rights: prospect.rights,
             stored: request.session.is_stored,
-            delays_will: place.protocol >= 5,
+            protocol: place.protocol,
+            address: place.address.map(Into::into),
             listener: place.listener,
             bonds: prospect.bonds,
             phase: Phase::Live,
@@ -443,32 +444,26 @@ impl<S: GateStore> Gate<S> {
     }
 
     /// Takes note that whoever is behind a session has logged in.
-    pub(crate) fn note_login(&mut self, session: &Session, address: Option<&str>) {
+    pub(crate) fn note_login(&mut self, session: &Session) {
         let Some(id) = session.credential() else {
             return;
         };
         if let Some(name) = session.presented_name()
             && self.comparer.has_verified(id)
         {
-            self.slow.logged_in(name, address);
+            self.slow.logged_in(name, session.address.as_deref());
         }
     }
 
     /// Begins a session, and has it written down that it began and that its
     /// credential was used.
-    pub(crate) fn begin(
-        &mut self,
-        handle: Handle,
-        session: Session,
-        place: &Place<'_>,
-        now: Timestamp,
-    ) {
-        self.note_presence(&session, place, now);
+    pub(crate) fn begin(&mut self, handle: Handle, session: Session) {
+        self.note_presence(&session);
         self.sessions.insert(handle, session);
     }
 
     /// Has it written down that a session began.
-    pub(crate) fn note_presence(&self, session: &Session, place: &Place<'_>, now: Timestamp) {
+    fn note_presence(&self, session: &Session) {
         self.writer.observe(Observation::Connected(Presence {
             session: session.number,
             client_id: self.shown_client_id(session),
@@ -476,13 +471,24 @@ impl<S: GateStore> Gate<S> {
             username: session.username.clone(),
             credential: session.credential(),
             tenant: session.tenant.clone(),
-            address: place.address.map(str::to_owned),
-            protocol: place.protocol,
-            connected_at: now,
+            address: session.address.as_deref().map(str::to_owned),
+            protocol: session.protocol,
+            connected_at: session.began,
             authenticated: session.credential().is_some(),
-            listener: place.listener,
+            listener: session.listener,
             stored: session.stored,
         }));
+    }
+
+    /// Has it written down anew who is connected: another store says what another
+    /// one knew, or what this one knew before it lost its log.
+    pub(crate) fn write_presence_anew(&self) {
+        self.writer.note(Note::Reopened);
+        for session in self.sessions.connected() {
+            if !self.slow.is_arriving(session.number) {
+                self.note_presence(session);
+            }
+        }
     }
 
     fn will_is_out(&mut self, handle: Handle) {

@@ -197,17 +197,6 @@ pub struct PeerOrigin<'a> {
     pub clean_start: bool,
 }
 
-impl<'a> PeerOrigin<'a> {
-    pub(crate) fn place(&self) -> Place<'a> {
-        Place {
-            address: self.address,
-            listener: self.listener,
-            protocol: self.protocol,
-            reservation: Reservation::Free,
-        }
-    }
-}
-
 /// What the host is to do, from [`Gate::poll`](crate::Gate::poll).
 ///
 /// The host carries these out after it has let go of the gate, for doing so

@@ -39,8 +39,10 @@ pub(crate) struct Session {
     pub(crate) rights: Arc<Rights>,
     /// Whether the host keeps its subscriptions and its queue when it ends.
     pub(crate) stored: bool,
-    /// Whether its Will may come long after its end (MQTT 5.0 §3.1.3.2.2).
-    pub(crate) delays_will: bool,
+    /// 3 for MQTT 3.1, 4 for 3.1.1, 5 for 5.0.
+    pub(crate) protocol: u8,
+    /// Where it comes from.
+    pub(crate) address: Option<Box<str>>,
     /// The port it came in by, where the host tells.
     pub(crate) listener: Option<u16>,
     /// The credentials, besides its own, that its login hung on.
@@ -333,7 +335,8 @@ impl Session {
     /// Writes down that all that its end brings about is over, but for a Will
     /// that may be delayed.
     pub(crate) fn end_is_over(&mut self) {
-        let delays_will = self.delays_will;
+        // MQTT 5.0 §3.1.3.2.2: its Will may come long after its end.
+        let delays_will = self.protocol >= 5;
         if let Phase::Gone {
             will_due, is_over, ..
         } = &mut self.phase

@@ -67,6 +67,12 @@ impl Sessions {
             .filter_map(|handle| self.get(handle))
     }
 
+    /// All sessions whose connections are open.
+    pub(crate) fn connected(&self) -> impl Iterator<Item = &Session> {
+        let all = self.by_handle.values();
+        all.filter(|session| !matches!(session.phase, Phase::Gone { .. }))
+    }
+
     /// Ends a session at this instant, if it lives so long.
     pub(crate) fn set_deadline(&mut self, at: Timestamp, handle: Handle, number: SessionNumber) {
         if self.deadlines.len() >= self.most_deadlines.max(FEW_DEADLINES) {

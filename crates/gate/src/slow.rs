@@ -52,8 +52,6 @@ struct Arriving {
     handle: Handle,
     session: SessionNumber,
     username: Option<Arc<str>>,
-    place: OwnedPlace,
-    at: Timestamp,
 }
 
 /// A [`Place`] that outlives its CONNECT.
@@ -66,6 +64,12 @@ pub(crate) struct OwnedPlace {
 }
 
 impl Slow {
+    /// Says whether it is not known yet that the host let this session in.
+    pub(crate) fn is_arriving(&self, session: SessionNumber) -> bool {
+        let mut arriving = self.arriving.values();
+        arriving.any(|arriving| arriving.session == session)
+    }
+
     /// Starts the workers.
     ///
     /// # Errors
@@ -403,8 +407,6 @@ impl<S: GateStore> Gate<S> {
                     handle: waiting.handle,
                     session: session.number,
                     username: after.clone(),
-                    place: waiting.place,
-                    at: now,
                 };
                 self.sessions.insert(waiting.handle, session);
                 self.slow.arriving.insert(ticket, arriving);
@@ -460,12 +462,11 @@ impl<S: GateStore> Gate<S> {
         }
         session.username = arriving.username;
         self.slow.room.remove_nobody(handle);
-        let place = arriving.place.as_place();
         let Some(session) = self.sessions.remove(handle) else {
             return;
         };
-        self.note_login(&session, place.address);
-        self.begin(handle, session, &place, arriving.at);
+        self.note_login(&session);
+        self.begin(handle, session);
     }
 }
 

@@ -226,7 +226,7 @@ impl<S: GateStore> Gate<S> {
             self.sessions.set_deadline(at, peer.handle, session.number);
         }
         session.stored = is_stored;
-        self.begin(peer.handle, session, &peer.origin.place(), now);
+        self.begin(peer.handle, session);
         if let Some(session) = self.sessions.get_mut(peer.handle) {
             // Not every host announces the next connection with this handle, so
             // nothing of this one may outlive it.
@@ -338,7 +338,8 @@ impl<S: GateStore> Gate<S> {
             began: now,
             rights,
             stored: false,
-            delays_will: false,
+            protocol: peer.origin.protocol,
+            address: peer.origin.address.map(Into::into),
             listener: peer.origin.listener,
             bonds: Box::default(),
             phase: Phase::Live,

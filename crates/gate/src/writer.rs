@@ -41,6 +41,8 @@ pub(crate) enum Note {
     Outdated(Box<Records>),
     /// A password that was verified was hashed anew.
     Rehashed(Rehashed),
+    /// The store is another; who is connected is told anew.
+    Reopened,
 }
 
 /// A user who works in another tenant now.
@@ -94,6 +96,7 @@ impl Writer {
             batch: Batch::default(),
             refusals: Refusals::default(),
             moves: Vec::new(),
+            is_reopened: false,
         };
         let outbox = Arc::clone(&inbox);
         let thread = std::thread::Builder::new()
@@ -121,7 +124,7 @@ impl Writer {
         match note {
             Note::Kicked(_) => self.inbox.put_urgent(note),
             // Rare, and nothing stands for it where it is lost.
-            Note::Moved(_) => self.inbox.put(note),
+            Note::Moved(_) | Note::Reopened => self.inbox.put(note),
             Note::Acted(_) | Note::Outdated(_) | Note::Refused(_) | Note::Rehashed(_) => {
                 self.inbox.put_if_room(note);
             }
@@ -156,6 +159,9 @@ struct Writing<S> {
     refusals: Refusals,
     /// The last of each user and client id, in the order they happened.
     moves: Vec<Moved>,
+    /// Whether what the store says about who is connected is to go before anything
+    /// is written.
+    is_reopened: bool,
 }
 
 impl<S: GateStore> Writing<S> {
@@ -213,11 +219,19 @@ impl<S: GateStore> Writing<S> {
                 // What fails is done again after the next slow check.
                 let _done = self.store.replace_password_hash(secret, &old, &new);
             }
+            Note::Reopened => self.is_reopened = true,
         }
     }
 
     /// Writes what was gathered; keeps it for the next time if that fails.
     fn flush(&mut self) {
+        if self.is_reopened {
+            let cleared = self.store.clear_presence(&self.broker, (self.clock)());
+            self.is_reopened = cleared.is_err();
+            if self.is_reopened {
+                return;
+            }
+        }
         self.write_moves();
         self.batch.refusals = self.refusals.rows();
         let is_empty = self.batch.observations.is_empty()

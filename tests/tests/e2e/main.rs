@@ -18,6 +18,7 @@ mod neighbours;
 mod ownership;
 mod passing;
 mod readme;
+mod reopened;
 mod rules;
 mod samples;
 mod speed;

@@ -30,7 +30,8 @@ fn session(number: i64, client_id: u8, credential: Option<u8>, stored: bool) -> 
         began: Timestamp::from_millis(0),
         rights: Arc::new(Rights::none()),
         stored,
-        delays_will: false,
+        protocol: 4,
+        address: None,
         listener: None,
         bonds: credential
             .map(|id| CredentialId(i64::from(id).saturating_add(100)))
