@@ -287,7 +287,7 @@ impl Driver {
             certificate,
             at: self.now(),
         });
-        self.abandoned.truncate(200);
+        self.abandoned.truncate(5_000);
     }
 
     fn turn_sessions(&mut self) {

@@ -31,6 +31,8 @@ struct Known {
     starts_clean: bool,
     /// Whether the broker closes its connection later than it is asked to.
     closes_late: bool,
+    /// Whether the broker let it in without a question, for its certificate or key.
+    is_vouched_for: bool,
     fingerprint: Fingerprint,
 }
 
@@ -126,6 +128,7 @@ impl Clients {
             is_here: true,
             starts_clean: true,
             closes_late: false,
+            is_vouched_for: false,
             fingerprint,
         };
         self.waiting.remove(&handle);
@@ -140,12 +143,25 @@ impl Clients {
         }
     }
 
+    /// Takes note that the broker let a client in without a question.
+    pub(crate) fn vouched_for(&mut self, handle: Handle) {
+        if let Some(known) = self.known.get_mut(&handle) {
+            known.is_vouched_for = true;
+        }
+    }
+
     /// Says whether the gate's session of a client that is about to go may have
-    /// been taken over. 2.0 takes a session over by making it a clean one.
+    /// been taken over by one that is not asked about. 2.0 takes a session over by
+    /// making it a clean one. Where the session itself was let in without a
+    /// question, its own client is the likeliest to take it over; whoever it is, is
+    /// judged at its first use.
     pub(crate) fn may_be_taken_over(&self, handle: Handle, is_clean: bool) -> bool {
         let known = self.known.get(&handle);
         known.is_some_and(|it| {
-            it.is_here && it.owner == Owner::Gate && (it.starts_clean || is_clean)
+            it.is_here
+                && it.owner == Owner::Gate
+                && !it.is_vouched_for
+                && (it.starts_clean || is_clean)
         })
     }
 

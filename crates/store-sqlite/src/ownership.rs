@@ -470,9 +470,13 @@ fn put_unproved(
     }
     connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO stored_session (client_id, holder, credential, username,
-                 tenant, first_used_at, last_used_at, broker, is_stored)
-             VALUES (?1, 'unauthenticated', NULL, NULL, ?2, ?3, ?3, ?4, 1)",
+            "INSERT INTO stored_session (client_id, holder, credential, username, tenant,
+                 first_used_at, last_used_at, broker, is_stored)
+             VALUES (?1, 'unauthenticated', NULL, NULL, ?2, ?3, ?3, ?4, 1)
+             ON CONFLICT (client_id) DO UPDATE
+             SET holder = excluded.holder, credential = NULL, username = NULL,
+                 tenant = excluded.tenant, first_used_at = excluded.first_used_at,
+                 last_used_at = excluded.last_used_at, broker = excluded.broker, is_stored = 1",
         )?
         .execute(params![client_id.0, tenant, at.as_millis(), broker])?;
     Ok(())
@@ -718,6 +722,24 @@ mod tests {
     use super::*;
     use crate::open::SqliteStore;
     use crate::{changes, kinds, lockouts, people, presence, standing, tenants, tokens};
+
+    #[test]
+    fn as_many_rows_are_counted_as_there_are() {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("x.db");
+        let store = SqliteStore::create(path, &Settings::default()).unwrap();
+        let connection = &store.connection;
+        let id = ClientIdTie::of("c");
+        let (one, other) = (TenantId::parse("one"), TenantId::parse("other"));
+        for tenant in [None, one.as_ref().ok(), other.as_ref().ok(), None] {
+            put_unproved(connection, "b", &id, tenant, Timestamp::from_millis(5)).unwrap();
+            let found = stored_session(connection, &id).unwrap().unwrap();
+            assert_eq!(found.tenant.as_ref(), tenant);
+            assert_eq!(counts(connection).unwrap().rows, 1);
+        }
+        end(connection, &id, None).unwrap();
+        assert_eq!(counts(connection).unwrap().rows, 0);
+    }
 
     #[test]
     fn what_a_connect_looks_up_and_what_goes_with_a_tenant_is_never_searched_for_row_by_row() {

@@ -106,6 +106,7 @@ impl Plugin {
         };
         if self.gate.try_borrow().is_ok_and(|gate| gate.knows(handle)) {
             self.came(client, Owner::Gate, print);
+            self.clients.borrow_mut().vouched_for(handle);
             return;
         }
         if self.voucher(client) != Voucher::Proven {

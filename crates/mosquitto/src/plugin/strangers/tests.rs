@@ -170,6 +170,23 @@ fn whoever_takes_the_id_of_a_session_without_a_login_is_ended() {
     }
 }
 
+/// Its next connection is not asked about either, and says nothing before it uses
+/// a topic.
+#[test]
+fn a_certificates_client_that_takes_over_from_itself_stays() {
+    let bench = Bench::new(Chain::Final);
+    bench.gate.verdict.set(Some(Verdict::Allow));
+    bench.gate.knows_all.set(true);
+    let (mut before, mut after) = (certified("c"), certified("c"));
+    bench.check(&mut before, c"t", SUBSCRIBE);
+    before.starts_clean = true;
+    bench.disconnect(&mut before);
+    online(&bench, &mut after);
+    bench.tick();
+    assert!(bench.host.kicked.borrow().is_empty());
+    assert!(bench.gate.turned_away.borrow().is_empty());
+}
+
 #[test]
 fn what_others_let_in_is_not_ended() {
     let bench = Bench::new(Chain::Defer);
