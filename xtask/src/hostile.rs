@@ -23,11 +23,12 @@ pub struct Options {
     broker: Option<Version>,
 }
 
-impl Default for Options {
-    fn default() -> Self {
+impl Options {
+    /// What the gate runs, the same each time.
+    pub fn of_the_gate() -> Self {
         Self {
-            minutes: 1,
-            seed: None,
+            minutes: 3,
+            seed: Some(1),
             broker: None,
         }
     }

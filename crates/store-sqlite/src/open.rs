@@ -250,7 +250,7 @@ impl SqliteStore {
         let Ok(nothing) = Connection::open_in_memory() else {
             return;
         };
-        let may_write_back = self.watch.may_write_back();
+        let may_write_back = self.watch.may_write_back(&self.path);
         let kept = self
             .connection
             .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !may_write_back);

@@ -33,8 +33,8 @@ struct Shared {
     opened: Option<Opened>,
     /// Connections that have not let go of them.
     connections: usize,
-    /// Which they were before, and what happened to them.
-    before: Option<(Opened, Change)>,
+    /// What happened to those of before.
+    before: Option<Before>,
     tried: Option<Instant>,
 }
 
@@ -45,6 +45,18 @@ struct Opened {
     log: Option<FileId>,
     index: Option<FileId>,
 }
+
+/// What happened to the files that were open.
+#[derive(Clone, Copy, Debug)]
+struct Before {
+    opened: Opened,
+    change: Change,
+    /// When the file was last written to by then.
+    written: Option<Written>,
+}
+
+/// When a file was last written to, in seconds and nanoseconds.
+type Written = (i64, i64);
 
 /// What is wrong with a store's files.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -71,7 +83,7 @@ pub(crate) struct Change {
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     checkpoint: Checkpoint,
-    written: (i64, i64),
+    written: Written,
     head: [u8; state::HEAD],
 }
 
@@ -141,13 +153,17 @@ impl Watch {
             (shared.opened.filter(|_| is_current), shared.before)
         };
         let Some(opened) = opened else {
-            return changed(before.map_or(REPLACED, |(_, change)| change));
+            return changed(before.map_or(REPLACED, |before| before.change));
         };
         let looked = self.look_at(&opened, connection, path);
         if let Err(Trouble::Changed(change)) = looked {
             let mut shared = self.files.lock();
             if shared.opened.take().is_some() {
-                shared.before = Some((opened, change));
+                shared.before = Some(Before {
+                    opened,
+                    change,
+                    written: written(path),
+                });
             }
         }
         looked
@@ -248,10 +264,17 @@ impl Watch {
         self.opening.is_some()
     }
 
-    /// Says whether a connection that is closed may write the log back.
-    pub(crate) fn may_write_back(&self) -> bool {
-        let before = self.files.lock().before;
-        before.is_some_and(|(_, change)| change.keeps_log)
+    /// Says whether a connection that is closed may write the log back: it belongs
+    /// to this very file, and nobody went on with another one since.
+    pub(crate) fn may_write_back(&self, path: &Path) -> bool {
+        let Some(before) = self.files.lock().before else {
+            return false;
+        };
+        let log = FileId::of(&self.log).ok();
+        before.change.keeps_log
+            && (log.is_none() || log == before.opened.log)
+            && before.written.is_some()
+            && written(path) == before.written
     }
 
     /// Takes note that the connection is closed.
@@ -282,11 +305,11 @@ impl Files {
             return false;
         }
         shared.tried = Some(Instant::now());
-        if let Some((before, change)) = shared.before
+        if let Some(Before { opened, change, .. }) = shared.before
             && change.leaves_log
         {
             // Read as the new file's own, it would make a mixture of both.
-            for (suffix, id) in [("-wal", before.log), ("-shm", before.index)] {
+            for (suffix, id) in [("-wal", opened.log), ("-shm", opened.index)] {
                 let left = beside(path, suffix);
                 if id.is_some() && FileId::of(&left).ok() == id {
                     let _moved = std::fs::rename(&left, beside(&left, ".replaced"));
@@ -309,6 +332,11 @@ fn look_up(path: &Path) -> Result<Option<Metadata>, Trouble> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(_) => Err(Trouble::Away("can't be reached")),
     }
+}
+
+fn written(path: &Path) -> Option<Written> {
+    let facts = path.metadata().ok()?;
+    Some((facts.mtime(), facts.mtime_nsec()))
 }
 
 fn changed(change: Change) -> Result<(), Trouble> {
