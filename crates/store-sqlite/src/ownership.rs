@@ -404,12 +404,9 @@ pub(crate) fn end(
             "UPDATE stored_session SET is_stored = 0 WHERE client_id = ?1 AND is_stored = ?2",
         )?
         .execute(params![client_id.0, UNPROVED])?;
-    let removed = connection
+    connection
         .prepare_cached("DELETE FROM pruned_session WHERE client_id = ?1 AND credential = ?2")?
         .execute([short(client_id), OF_NOBODY])?;
-    if removed > 0 {
-        tell_of_pruned(connection)?;
-    }
     Ok(())
 }
 
@@ -443,7 +440,7 @@ pub(crate) fn leave_unproved(
             connection
                 .prepare_cached("INSERT INTO pruned_session VALUES (?1, ?2)")?
                 .execute([short(client_id), OF_NOBODY])?;
-            tell_of_pruned(connection)
+            Ok(())
         }
     }
 }
@@ -479,14 +476,6 @@ fn put_unproved(
                  last_used_at = excluded.last_used_at, broker = excluded.broker, is_stored = 1",
         )?
         .execute(params![client_id.0, tenant, at.as_millis(), broker])?;
-    Ok(())
-}
-
-/// Counts a change of what was pruned as one of a stored session.
-fn tell_of_pruned(connection: &Connection) -> Result<(), Fault> {
-    connection
-        .prepare_cached("UPDATE session_change SET number = number + 1 WHERE id = 1")?
-        .execute([])?;
     Ok(())
 }
 
