@@ -20,6 +20,7 @@ mod line;
 mod listener;
 mod read;
 mod source;
+mod value;
 mod word;
 
 pub use self::fault::{Fault, FaultKind};

@@ -5,8 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::line::{Line, content, included, lines};
+use crate::value::{first, flag, number, port};
 use crate::word::{self, Kind, Scope, Word};
-use crate::{Bridge, BrokerConfig, Fault, FaultKind, Listener, Opened, Plugin, Source, Sourced};
+use crate::{Bridge, BrokerConfig, Fault, FaultKind, Opened, Source, Sourced};
+
+mod listeners;
 
 /// A configuration that is being read.
 #[derive(Default)]
@@ -131,23 +134,6 @@ impl Reader {
         } else {
             Some(Owner::Broker)
         }
-    }
-
-    fn default(&mut self, at: &Source, opened: Opened) -> usize {
-        if let Some(index) = self.default_listener {
-            if opened == Opened::ByPort
-                && let Some(listener) = self.config.listeners.get_mut(index)
-            {
-                listener.opened = opened;
-                listener.at = at.clone();
-            }
-            return index;
-        }
-        let index = self.config.listeners.len();
-        let listener = Listener::new(at.clone(), DEFAULT_PORT, None, opened);
-        self.config.listeners.push(listener);
-        self.default_listener = Some(index);
-        index
     }
 
     fn option(
@@ -377,85 +363,6 @@ impl Reader {
         }
         Ok(())
     }
-
-    fn listener(&mut self, value: &str, at: &Source, above: &mut Above) -> Result<(), FaultKind> {
-        let mut words = value.split(' ').filter(|word| !word.is_empty());
-        let port = words.next().unwrap_or_default();
-        let bind = words.next().filter(|word| !word.starts_with('#'));
-        let number = if port == "0" {
-            0
-        } else {
-            self::port("listener", port)?
-        };
-        if number == 0 && bind.is_none() {
-            return Err(FaultKind::BadValue {
-                word: "listener".into(),
-                value: value.into(),
-                expected: "a port, or 0 and the path of a socket",
-            });
-        }
-        above.listener = Some(self.config.listeners.len());
-        let bind = bind.map(Into::into);
-        let listener = Listener::new(at.clone(), number, bind, Opened::ByListener);
-        self.config.listeners.push(listener);
-        Ok(())
-    }
-
-    fn protocol(&mut self, value: &str, owner: Owner, at: &Source) -> Result<(), FaultKind> {
-        match value {
-            "mqtt" | "websockets" => {}
-            "http_api" => {
-                self.config.only_2_1.get_or_insert_with(|| at.clone());
-            }
-            _ => {
-                return Err(FaultKind::BadValue {
-                    word: "protocol".into(),
-                    value: value.into(),
-                    expected: "`mqtt`, `websockets` or (2.1) `http_api`",
-                });
-            }
-        }
-        if let Owner::Listener(index) = owner
-            && let Some(listener) = self.config.listeners.get_mut(index)
-        {
-            listener.protocol = Some(Sourced {
-                at: at.clone(),
-                value: value.into(),
-            });
-        }
-        Ok(())
-    }
-
-    fn load(&mut self, name: Option<&str>, path: &str, at: &Source) -> usize {
-        self.config.plugins.push(Plugin {
-            at: at.clone(),
-            name: name.map(Into::into),
-            options: Vec::new(),
-            path: path.into(),
-        });
-        self.config.plugins.len().saturating_sub(1)
-    }
-
-    fn guard(&mut self, owner: Owner, plugin: Option<usize>) {
-        if let Some(security) = self.config.security_of(owner) {
-            security.plugins.extend(plugin);
-        }
-    }
-
-    fn plugin_use(&mut self, name: &str, above: &mut Above) -> Result<(), FaultKind> {
-        let is_it = |plugin: &Plugin| plugin.name.as_deref() == Some(name);
-        let listener = above
-            .listener
-            .filter(|index| Some(*index) != self.default_listener);
-        let listener = listener.ok_or_else(|| FaultKind::NoListener {
-            word: "plugin_use".into(),
-        })?;
-        let plugin = self.config.plugins.iter().position(is_it);
-        let plugin = plugin.ok_or_else(|| FaultKind::NotLoaded { name: name.into() })?;
-        above.plugin = Some(plugin);
-        self.guard(Owner::Listener(listener), Some(plugin));
-        Ok(())
-    }
 }
 
 impl BrokerConfig {
@@ -471,40 +378,6 @@ impl BrokerConfig {
     }
 }
 
-/// The first of the words that a space divides.
-fn first(value: &str) -> &str {
-    value.split(' ').next().unwrap_or_default()
-}
-
-fn flag(word: &str, value: &str) -> Result<bool, FaultKind> {
-    match first(value) {
-        "true" | "1" => Ok(true),
-        "false" | "0" => Ok(false),
-        other => Err(FaultKind::BadValue {
-            word: word.into(),
-            value: other.into(),
-            expected: "`true` or `false`",
-        }),
-    }
-}
-
-fn number(word: &str, value: &str) -> Result<i64, FaultKind> {
-    first(value).parse().map_err(|_| FaultKind::BadValue {
-        word: word.into(),
-        value: first(value).into(),
-        expected: "a whole number",
-    })
-}
-
-fn port(word: &str, value: &str) -> Result<u16, FaultKind> {
-    let port = value.parse().ok().filter(|port| *port > 0);
-    port.ok_or_else(|| FaultKind::BadValue {
-        word: word.into(),
-        value: value.into(),
-        expected: "a port from 1 to 65535",
-    })
-}
-
 /// Words that name a file without which a broker does not start.
 const FILES: &[&str] = &[
     "acl_file",
@@ -517,8 +390,6 @@ const FILES: &[&str] = &[
     "psk_file",
 ];
 
-/// Where Mosquitto listens when nothing is said.
-const DEFAULT_PORT: u16 = 1883;
 const MOST_FAULTS: usize = 100;
 
 #[cfg(test)]
