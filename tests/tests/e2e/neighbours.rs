@@ -5,7 +5,8 @@ use countersign_testkit::broker::Builder;
 use countersign_testkit::tools::Tool;
 use countersign_testkit::{Broker, Cli, Connect, Version, artifacts};
 use countersign_tests::{
-    ACCEPTED, Login, PATIENCE, REFUSED, Site, is_kicked, on_every_broker, topics_so_far, wait_until,
+    ACCEPTED, Login, PATIENCE, QUIET, REFUSED, Site, is_kicked, on_every_broker, topics_so_far,
+    wait_until,
 };
 
 use crate::tls::{Authority, start_vouching, tls};
@@ -63,6 +64,33 @@ on_every_broker! {
         site.tenant("bridges", &["--client-id-prefix", "local."]);
         let login = site.credential("dev", "bridges");
         assert_eq!(login.connect("local.x").code(site.port()), ACCEPTED);
+    }
+
+    fn a_bridge_that_logs_in_reports_its_state_where_a_rule_lets_it(version) {
+        let site = Site::start(version);
+        let state = "$SYS/broker/connection/${client_id}/state";
+        let told = site.operator("told", &["--publish", state, "--publish", "#"]);
+        let untold = site.operator("untold", &["--publish", "#"]);
+        let mut observer = site.observer("$SYS/broker/connection/#");
+        let mut edges = Vec::new();
+        for (login, id) in [(&untold, "untold-9"), (&told, "told-9")] {
+            let lines = [
+                "connection site".to_owned(),
+                format!("address 127.0.0.1:{}", site.port()),
+                format!("remote_clientid {id}"),
+                format!("remote_username {}", login.username),
+                format!("remote_password {}", login.secret),
+                "topic # out 1".into(),
+                "restart_timeout 1".into(),
+            ];
+            let builder = Broker::builder(version).line("allow_anonymous true");
+            edges.push(lines.into_iter().fold(builder, Builder::listener_line).start().unwrap());
+        }
+        site.wait_for_clients(&["observer", "told-9", "untold-9"]);
+        let told = observer.receive(PATIENCE).unwrap();
+        assert_eq!(told.topic, "$SYS/broker/connection/told-9/state");
+        assert_eq!(told.payload, b"1");
+        assert!(observer.receive_all(QUIET).iter().all(|it| it.topic == told.topic));
     }
 
     fn two_listeners_have_a_plugin_each(version) {
