@@ -26,9 +26,8 @@ impl SqliteStore {
     /// for alive.
     #[must_use]
     pub fn is_broker_alive(&self, broker: &str) -> bool {
-        let path = lock_file(&self.path, broker);
-        match open_file(&path) {
-            Ok(file) => file.try_lock_shared().is_err(),
+        match is_locked(&lock_file(&self.path, broker)) {
+            Ok(is_locked) => is_locked,
             Err(error) => error.kind() != io::ErrorKind::NotFound,
         }
     }
@@ -78,6 +77,20 @@ pub(crate) fn take(path: &Path) -> Option<File> {
     let file = open_file(path).ok()?;
     lock(&file).ok()?;
     Some(file)
+}
+
+/// Says whether a live broker is known to use the store at `path`.
+pub(crate) fn is_any_alive(path: &Path) -> bool {
+    let is_held = |file: &PathBuf| matches!(is_locked(file), Ok(true));
+    lock_files(path).is_ok_and(|files| files.iter().any(is_held))
+}
+
+fn is_locked(path: &Path) -> io::Result<bool> {
+    match open_file(path)?.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
 }
 
 /// The files beside the store at `path` that brokers lock, live or not.

@@ -20,8 +20,8 @@ use crate::schema::{self, Header, MIGRATIONS};
 use crate::transaction::Scope;
 use crate::upgrade::{Upgrade, upgrade};
 use crate::vault::KeyFile;
-use crate::watch::{Files, Trouble, Watch};
-use crate::writing;
+use crate::watch::{Files, Seat, Trouble, Watch};
+use crate::{claim, writing};
 
 /// One connection to a store in a SQLite file. Serves one thread at a time.
 #[derive(Debug)]
@@ -130,8 +130,9 @@ impl SqliteStore {
         let action = "open the store";
         self.check_is_no_copy()?;
         let _patience = Patience::of(BATCH_WAIT);
+        let seat = take_seat(self.watch.files(), &self.path, action)?;
         let connection = connect_to_newest(&self.path, action)?;
-        Self::of(connection, &self.path, self.watch.files(), action)
+        Self::of(connection, &self.path, seat, action)
     }
 
     /// Runs `look` on one state of the store.
@@ -250,7 +251,7 @@ impl SqliteStore {
         let Ok(nothing) = Connection::open_in_memory() else {
             return;
         };
-        let may_write_back = self.watch.may_write_back(&self.path);
+        let may_write_back = self.watch.may_write_back(&self.connection, &self.path);
         let kept = self
             .connection
             .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !may_write_back);
@@ -268,8 +269,9 @@ impl SqliteStore {
             return Ok(false);
         }
         let _patience = Patience::of(GATE_WAIT);
+        let seat = take_seat(&files, &self.path, action)?;
         let connection = connect_to_newest(&self.path, action)?;
-        let opened = Self::of(connection, &self.path, &files, action)?;
+        let opened = Self::of(connection, &self.path, seat, action)?;
         *self = Self {
             is_anew: true,
             key_file: core::mem::take(&mut self.key_file),
@@ -307,16 +309,17 @@ impl SqliteStore {
     fn of(
         connection: Connection,
         path: &Arc<Path>,
-        files: &Arc<Files>,
+        seat: Seat,
         action: &'static str,
     ) -> Result<Self, StoreError> {
-        let watch = Watch::begin(files, path).map_err(|error| {
-            if error.kind() == io::ErrorKind::Interrupted {
-                moved(action, path)
-            } else {
-                of_io(error, action, path)
+        let watch = match Watch::begin(seat, path) {
+            Ok(watch) => watch,
+            Err((error, seat)) => {
+                drop(connection);
+                drop(seat);
+                return Err(of_files(error, action, path));
             }
-        })?;
+        };
         Ok(Self {
             connection,
             path: Arc::clone(path),
@@ -337,6 +340,7 @@ impl SqliteStore {
         let action = "create the store";
         let path = absolute(path, action)?;
         let _patience = Patience::of(ADMIN_WAIT);
+        let seat = take_seat(&Files::at(&path), &path, action)?;
         let filling = || {
             let connection = connect(&path, OpenFlags::SQLITE_OPEN_NOFOLLOW)?;
             use_log(&connection)?;
@@ -347,7 +351,7 @@ impl SqliteStore {
             Ok(connection)
         };
         let connection = filling().map_err(|fault: Fault| fault.while_trying(action, &path))?;
-        let store = Self::of(connection, &path.into(), &Arc::default(), action)?;
+        let store = Self::of(connection, &path.into(), seat, action)?;
         store.sync(action)?;
         Ok(store)
     }
@@ -363,6 +367,8 @@ impl SqliteStore {
         let path = absolute(path, action)?;
         let _patience = Patience::of(ADMIN_WAIT);
         let explain = |fault: Fault| fault.while_trying(action, &path);
+        wait_for_companions(&path, action)?;
+        let seat = take_seat(&Files::at(&path), &path, action)?;
         let mut connection = connect(&path, OpenFlags::empty()).map_err(explain)?;
         let newest = schema::newest(migrations);
         let (mut upgraded, mut held_back) = (None, None);
@@ -406,13 +412,48 @@ impl SqliteStore {
                 }
             }
         }
-        let store = Self::of(connection, &path.into(), &Arc::default(), action)?;
+        let store = Self::of(connection, &path.into(), seat, action)?;
         Ok(Self {
             upgraded,
             held_back,
             ..store
         })
     }
+}
+
+fn take_seat(files: &Arc<Files>, path: &Path, action: &'static str) -> Result<Seat, StoreError> {
+    files
+        .take_seat(path)
+        .map_err(|error| of_files(error, action, path))
+}
+
+fn of_files(error: io::Error, action: &'static str, path: &Path) -> StoreError {
+    if error.kind() == io::ErrorKind::Interrupted {
+        moved(action, path)
+    } else {
+        of_io(error, action, path)
+    }
+}
+
+/// Waits until the log is there that a live broker has. Where somebody removed it
+/// under the broker, the broker writes back what it has of it, and makes a new
+/// one; what a connection put into one that it made itself would be based on what
+/// was there before.
+fn wait_for_companions(path: &Path, action: &'static str) -> Result<(), StoreError> {
+    let is_there = |suffix| beside(path, suffix).exists();
+    let start = Instant::now();
+    while !(is_there("-wal") && is_there("-shm")) {
+        if !claim::is_any_alive(path) {
+            return Ok(());
+        }
+        if start.elapsed() >= ADMIN_WAIT {
+            let why = "lost its `-wal` or its `-shm` under the broker that uses it, which has \
+                       not made new ones; restart that broker";
+            return Err(unusable(path, why, action));
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+    Ok(())
 }
 
 /// What becomes of a store that can't be brought up to date for now.
@@ -437,6 +478,8 @@ fn up_to_date_copy(
     copy.execute_batch("PRAGMA query_only = ON")?;
     Ok(copy)
 }
+
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// So often a store is looked for that is not there.
 const TRY_EVERY: Duration = Duration::from_millis(100);

@@ -64,6 +64,14 @@ impl Checkpoint {
         self.begun != self.done
     }
 
+    /// How long the index must be: a region has 4,096 frames, but for the first,
+    /// which begins with the header (SQLite's WAL-mode file format, §2.3).
+    pub(crate) fn needs_of_index(&self) -> u64 {
+        let more = u64::from(self.frames).saturating_sub(FRAMES_OF_FIRST_REGION);
+        let regions = more.div_ceil(FRAMES_OF_REGION).saturating_add(1);
+        regions.saturating_mul(INDEX)
+    }
+
     /// How long the log must be, beside a file that begins so.
     pub(crate) fn needs(&self, head: &[u8; HEAD]) -> u64 {
         let [.., high, low] = *head.first_chunk::<18>().unwrap_or(&[0; 18]);
@@ -148,6 +156,8 @@ fn read(header: &[AtomicU32; 12]) -> [u32; 12] {
 
 /// The size of a region of the index, which is a part of its format.
 const REGION: c_int = 32_768;
+const FRAMES_OF_REGION: u64 = 4_096;
+const FRAMES_OF_FIRST_REGION: u64 = 4_062;
 const DONT_EXTEND: c_int = 0;
 /// The file of an index is never shorter.
 pub(crate) const INDEX: u64 = 32_768;

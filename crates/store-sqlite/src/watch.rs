@@ -9,11 +9,12 @@
 //! before one opens the new ones: SQLite shares what it knows of a file among
 //! them.
 
+use std::collections::BTreeMap;
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
@@ -25,13 +26,16 @@ use crate::state::{self, Checkpoint};
 #[derive(Debug, Default)]
 pub(crate) struct Files(Mutex<Shared>);
 
+/// Of all stores that this process has open.
+static OPEN: Mutex<BTreeMap<PathBuf, Weak<Files>>> = Mutex::new(BTreeMap::new());
+
 #[derive(Debug, Default)]
 struct Shared {
     /// How often they were opened, other files each time.
     opening: u64,
     /// Which files they are; none since they were found changed.
     opened: Option<Opened>,
-    /// Connections that have not let go of them.
+    /// Connections that have not let go of them, and those that are being opened.
     connections: usize,
     /// What happened to those of before.
     before: Option<Before>,
@@ -87,12 +91,31 @@ struct Seen {
     head: [u8; state::HEAD],
 }
 
+/// A place among the connections of a process, taken before one is opened.
+///
+/// SQLite gives a new connection the index that another connection of the process
+/// has mapped, also where the names lead to other files by now. So as long as a
+/// place is taken, nobody opens anew.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    files: Arc<Files>,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut shared = self.files.lock();
+        shared.connections = shared.connections.saturating_sub(1);
+    }
+}
+
 /// A connection's own part.
 #[derive(Debug)]
 pub(crate) struct Watch {
     files: Arc<Files>,
-    /// Of which opening its connection is; none once it has let go.
-    opening: Option<u64>,
+    /// None once its connection is closed.
+    seat: Option<Seat>,
+    /// Of which opening its connection is.
+    opening: u64,
     log: PathBuf,
     index: PathBuf,
     seen: Option<Seen>,
@@ -106,30 +129,32 @@ impl Watch {
     /// # Errors
     ///
     /// Returns the system's error when they can't be looked at, and
-    /// [`io::ErrorKind::Interrupted`] when others have other files open.
-    pub(crate) fn begin(files: &Arc<Files>, path: &Path) -> io::Result<Self> {
-        let (log, index) = (beside(path, "-wal"), beside(path, "-shm"));
-        let found = Opened {
-            main: FileId::of(path)?,
-            log: FileId::of(&log).ok(),
-            index: FileId::of(&index).ok(),
+    /// [`io::ErrorKind::Interrupted`] when others have other files open. The
+    /// place is given back, to be kept until the connection is closed.
+    pub(crate) fn begin(seat: Seat, path: &Path) -> Result<Self, (io::Error, Seat)> {
+        let found = match Opened::at(path) {
+            Ok(found) => found,
+            Err(error) => return Err((error, seat)),
         };
+        let files = Arc::clone(&seat.files);
         let mut shared = files.lock();
         match shared.opened {
             Some(opened) if opened == found => {}
-            None if shared.connections == 0 => {
+            None => {
                 shared.opened = Some(found);
                 shared.opening = shared.opening.saturating_add(1);
                 shared.before = None;
             }
-            Some(_) | None => return Err(io::ErrorKind::Interrupted.into()),
+            Some(_) => return Err((io::ErrorKind::Interrupted.into(), seat)),
         }
-        shared.connections = shared.connections.saturating_add(1);
+        let opening = shared.opening;
+        drop(shared);
         Ok(Self {
-            files: Arc::clone(files),
-            opening: Some(shared.opening),
-            log,
-            index,
+            files,
+            seat: Some(seat),
+            opening,
+            log: beside(path, "-wal"),
+            index: beside(path, "-shm"),
             seen: None,
             largest: 0,
         })
@@ -142,14 +167,14 @@ impl Watch {
 
     /// How often the files were opened when this connection was.
     pub(crate) fn opening(&self) -> u64 {
-        self.opening.unwrap_or(0)
+        self.opening
     }
 
     /// Looks whether the files are still the same.
     pub(crate) fn look(&mut self, connection: &Connection, path: &Path) -> Result<(), Trouble> {
         let (opened, before) = {
             let shared = self.files.lock();
-            let is_current = self.opening == Some(shared.opening);
+            let is_current = self.is_open() && self.opening == shared.opening;
             (shared.opened.filter(|_| is_current), shared.before)
         };
         let Some(opened) = opened else {
@@ -192,8 +217,10 @@ impl Watch {
             return Ok(());
         }
         let is_its = |facts: &Metadata, id| Some(FileId::from(facts)) == id;
-        if !index.is_some_and(|it| is_its(&it, opened.index) && it.len() >= state::INDEX) {
-            return changed(WITHOUT_INDEX);
+        match index.filter(|it| is_its(it, opened.index)) {
+            Some(index) if index.len() >= state::INDEX => {}
+            Some(_) => return changed(CUT_INDEX),
+            None => return changed(WITHOUT_INDEX),
         }
         let Some(head) = state::head(connection) else {
             return changed(OVERWRITTEN);
@@ -252,7 +279,7 @@ impl Watch {
     /// Says whether the index can be read: what lies beyond its end, a process
     /// does not survive.
     pub(crate) fn has_index(&self) -> bool {
-        self.opening.is_some()
+        self.is_open()
             && self
                 .index
                 .metadata()
@@ -261,12 +288,13 @@ impl Watch {
 
     /// Says whether the connection has files open.
     pub(crate) fn is_open(&self) -> bool {
-        self.opening.is_some()
+        self.seat.is_some()
     }
 
     /// Says whether a connection that is closed may write the log back: it belongs
-    /// to this very file, and nobody went on with another one since.
-    pub(crate) fn may_write_back(&self, path: &Path) -> bool {
+    /// to this very file, is whole with its index, and nobody went on with another
+    /// one since.
+    pub(crate) fn may_write_back(&self, connection: &Connection, path: &Path) -> bool {
         let Some(before) = self.files.lock().before else {
             return false;
         };
@@ -275,24 +303,66 @@ impl Watch {
             && (log.is_none() || log == before.opened.log)
             && before.written.is_some()
             && written(path) == before.written
+            && is_whole(&before.opened, connection)
     }
 
     /// Takes note that the connection is closed.
     pub(crate) fn let_go(&mut self) {
-        if self.opening.take().is_some() {
-            let mut shared = self.files.lock();
-            shared.connections = shared.connections.saturating_sub(1);
-        }
+        self.seat = None;
     }
 }
 
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.let_go();
+impl Opened {
+    /// What the names lead to now.
+    fn at(path: &Path) -> io::Result<Self> {
+        Ok(Self {
+            main: FileId::of(path)?,
+            log: FileId::of(&beside(path, "-wal")).ok(),
+            index: FileId::of(&beside(path, "-shm")).ok(),
+        })
     }
 }
 
 impl Files {
+    /// What the connections of this process to the file at `path` share, if there
+    /// are any.
+    pub(crate) fn at(path: &Path) -> Arc<Self> {
+        let main = FileId::of(path).ok();
+        // INVARIANT: nothing panics while it is held.
+        let mut known = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, files| files.strong_count() > 0);
+        let found = known.get(path).and_then(Weak::upgrade).filter(|files| {
+            let opened = files.lock().opened;
+            opened.is_none_or(|opened| Some(opened.main) == main)
+        });
+        found.unwrap_or_else(|| {
+            let files = Arc::default();
+            known.insert(path.to_owned(), Arc::downgrade(&files));
+            files
+        })
+    }
+
+    /// Takes a place for a connection that is about to be opened.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`io::ErrorKind::Interrupted`] while connections have other files
+    /// open than those that the names lead to, and the system's error where that
+    /// can't be told.
+    pub(crate) fn take_seat(self: &Arc<Self>, path: &Path) -> io::Result<Seat> {
+        let mut shared = self.lock();
+        if shared.connections == 0 {
+            shared.opened = None;
+        } else if shared.opened != Some(Opened::at(path)?) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        shared.connections = shared.connections.saturating_add(1);
+        drop(shared);
+        Ok(Seat {
+            files: Arc::clone(self),
+        })
+    }
+
     /// Says whether files may be opened now, as nobody has those of before open
     /// any more. Puts aside a log that belongs to those.
     pub(crate) fn may_be_opened(&self, path: &Path, wait: Duration) -> bool {
@@ -324,6 +394,29 @@ impl Files {
         // back, and nothing in between panics.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Says whether the log and its index that this process has open are as long as
+/// they must be, whatever their names lead to by now.
+fn is_whole(opened: &Opened, connection: &Connection) -> bool {
+    let length = |id: Option<FileId>| length_of_open(id?);
+    let index = length(opened.index).filter(|length| *length >= state::INDEX);
+    let (Some(index), Some(log)) = (index, length(opened.log)) else {
+        return false;
+    };
+    let (Some(checkpoint), Some(head)) = (state::checkpoint(connection), state::head(connection))
+    else {
+        return false;
+    };
+    index >= checkpoint.needs_of_index() && log >= checkpoint.needs(&head)
+}
+
+/// How long a file is that this process has open, though it may have no name.
+fn length_of_open(id: FileId) -> Option<u64> {
+    let open = Path::new("/proc/self/fd").read_dir().ok()?;
+    open.filter_map(|entry| entry.ok()?.path().metadata().ok())
+        .find(|facts| FileId::from(facts) == id)
+        .map(|facts| facts.len())
 }
 
 fn look_up(path: &Path) -> Result<Option<Metadata>, Trouble> {
@@ -360,8 +453,12 @@ const WRITTEN_TO: Change = Change {
 };
 const WITHOUT_INDEX: Change = Change {
     what: "lost its `-shm` while in use",
-    keeps_log: false,
+    keeps_log: true,
     leaves_log: false,
+};
+const CUT_INDEX: Change = Change {
+    keeps_log: false,
+    ..WITHOUT_INDEX
 };
 const WITHOUT_LOG: Change = Change {
     what: "lost its `-wal` while in use",

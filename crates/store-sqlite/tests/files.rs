@@ -397,6 +397,58 @@ fn a_store_that_was_replaced_under_a_running_broker_is_noticed() {
     }
 }
 
+#[test]
+fn whoever_opens_a_store_waits_for_the_log_that_a_live_broker_has() {
+    let (mut broker, _directory) = fresh();
+    let _claim = broker.claim_broker("b1").unwrap();
+    make_tenant(&mut broker);
+    create(&mut broker, "dev1@acme").unwrap();
+    remove_companions(broker.path());
+    let path = broker.path().to_owned();
+    let opening = std::thread::spawn(move || {
+        // In the broker's own process, it may be told to come again.
+        std::iter::repeat_with(|| SqliteStore::open(&path)).find_map(Result::ok)
+    });
+    // It is the broker that finds it out and writes back what was in the log.
+    while broker.standing().is_err() {}
+    let mut other = opening.join().unwrap().unwrap();
+    let found = other.credential(&name("dev1@acme")).unwrap();
+    assert!(found.is_some());
+    create(&mut other, "dev2@acme").unwrap();
+    assert!(broker.credential(&name("dev2@acme")).unwrap().is_some());
+}
+
+#[test]
+fn two_stores_of_one_process_open_new_files_only_when_both_have_let_go_of_the_old_ones() {
+    let (mut one, _directory) = fresh();
+    make_tenant(&mut one);
+    let mut other = SqliteStore::open(one.path()).unwrap();
+    create(&mut other, "dev1@acme").unwrap();
+    remove_companions(one.path());
+    for _ in 0..3 {
+        let error = one.standing().unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
+        std::thread::sleep(std::time::Duration::from_millis(110));
+    }
+    let again = SqliteStore::open(one.path()).unwrap_err();
+    assert_eq!(again.kind(), StoreErrorKind::Unavailable, "{again}");
+    while other.standing().is_err() || one.standing().is_err() {}
+    assert!(one.credential(&name("dev1@acme")).unwrap().is_some());
+    create(&mut one, "dev2@acme").unwrap();
+    create(&mut other, "dev3@acme").unwrap();
+    let checked =
+        Connection::open(one.path())
+            .unwrap()
+            .query_row("PRAGMA integrity_check", [], |row| row.get(0));
+    assert_eq!(checked, Ok("ok".to_owned()));
+}
+
+fn remove_companions(path: &Path) {
+    for suffix in ["-wal", "-shm"] {
+        fs::remove_file(format!("{}{suffix}", path.display())).unwrap();
+    }
+}
+
 /// Does to a store what none of its own code would.
 fn raw(store: &SqliteStore, sql: &str) {
     let connection = Connection::open(store.path()).unwrap();

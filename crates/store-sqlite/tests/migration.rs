@@ -31,7 +31,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use self::common::{activate, create, entry, tenant_id};
-use self::schema_3::write_schema_3;
+use self::schema_3::{open_as_a_broker_does, write_schema_3};
 
 #[test]
 fn a_store_of_schema_1_answers_alike_under_the_newest() {
@@ -101,6 +101,7 @@ fn a_store_is_left_as_it_is_while_an_older_broker_lives() {
         claim
     });
     write_schema_3(&path);
+    let in_use = open_as_a_broker_does(&path);
     let before = std::fs::read(&path).unwrap();
     let files = names_in(directory.path());
 
@@ -120,7 +121,7 @@ fn a_store_is_left_as_it_is_while_an_older_broker_lives() {
     assert_eq!(std::fs::read(&path).unwrap(), before);
     assert_eq!(names_in(directory.path()), files);
 
-    drop(unseen);
+    drop((unseen, in_use));
     let store = SqliteStore::open(&path).unwrap();
     assert_eq!(store.schema_version().unwrap(), 4);
     let upgraded = store.upgraded().unwrap();

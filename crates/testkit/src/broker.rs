@@ -368,6 +368,16 @@ impl Broker {
         Ok(())
     }
 
+    /// Stops it from running until [`Broker::thaw`].
+    pub fn freeze(&self) -> Result<()> {
+        self.process.signal(libc::SIGSTOP)
+    }
+
+    /// Lets it run again.
+    pub fn thaw(&self) -> Result<()> {
+        self.process.signal(libc::SIGCONT)
+    }
+
     /// Sends SIGTERM and waits for the end.
     pub fn stop(&mut self) -> Result<ExitStatus> {
         self.process.signal(libc::SIGTERM)?;

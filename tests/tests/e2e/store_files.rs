@@ -5,7 +5,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use countersign_tests::{
     ACCEPTED, Login, PATIENCE, REFUSED, Site, is_kicked, on_every_broker, wait_until,
@@ -105,6 +105,41 @@ on_every_broker! {
         // What was in a log that is cut is lost; the broker goes on without it.
         cut(&beside("-wal"), 0);
         admitted_again(&site, &login);
+        revokes_arrive(&site, &login);
+    }
+
+    fn nothing_is_lost_where_the_companions_are_removed_between_two_acts(version) {
+        let site = Site::start_with_tenant(version);
+        let login = site.credential("dev", "t1");
+        let mut stays = login.connect("stays").accepted(site.port());
+        let store = site.cli.store().to_owned();
+        for number in 0..3 {
+            let [first, second] = ["first", "second"].map(|word| format!("{word}{number}@t1"));
+            site.cli.json(&["credential", "create", &first, "--tenant", "t1"]);
+            // So that the program is there before the broker finds it out.
+            site.broker.freeze().unwrap();
+            for suffix in ["-wal", "-shm"] {
+                fs::remove_file(format!("{}{suffix}", store.display())).unwrap();
+            }
+            std::thread::scope(|scope| {
+                let act = scope.spawn(|| {
+                    site.cli.run(&["credential", "create", &second, "--tenant", "t1"])
+                });
+                let start = Instant::now();
+                while !act.is_finished() && start.elapsed() < Duration::from_millis(500) {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                site.broker.thaw().unwrap();
+                let act = act.join().unwrap();
+                assert_eq!(act.code, Some(0), "{act:?}");
+            });
+            for name in [first, second] {
+                site.cli.json(&["credential", "show", &name]);
+            }
+            admitted_again(&site, &login);
+        }
+        stays.ping(PATIENCE).unwrap();
+        site.cli.json(&["audit", "verify"]);
         revokes_arrive(&site, &login);
     }
 

@@ -7,7 +7,7 @@ use countersign_core::store::GateStore as _;
 use countersign_sqlite::{BrokerClaim, SqliteStore};
 use rusqlite::Connection;
 
-use self::schema_3::write_schema_3;
+use self::schema_3::{open_as_a_broker_does, write_schema_3};
 use crate::support::Shop;
 
 #[path = "../../../store-sqlite/tests/common/schema_3.rs"]
@@ -275,15 +275,17 @@ fn no_command_does_anything_with_a_store_of_a_newer_version() {
     }
 }
 
-/// A store of schema 3, and the lock of the broker `edge` that has a session.
-fn under_an_older_broker() -> (Shop, BrokerClaim) {
+/// A store of schema 3, the lock of the broker `edge` that has a session, and its
+/// connection.
+fn under_an_older_broker() -> (Shop, (BrokerClaim, Connection)) {
     let shop = Shop::new();
     let store = SqliteStore::open(shop.store()).unwrap();
     let broker = store.claim_broker("edge").unwrap();
     drop(store);
     std::fs::remove_file(shop.store()).unwrap();
     write_schema_3(&shop.store());
-    (shop, broker)
+    let in_use = open_as_a_broker_does(&shop.store());
+    (shop, (broker, in_use))
 }
 
 fn schema_of(shop: &Shop) -> i64 {

@@ -32,3 +32,12 @@ pub(crate) fn write_schema_3(path: &Path) {
         connection.execute_batch(step).unwrap();
     }
 }
+
+/// A connection that keeps the log beside the store.
+pub(crate) fn open_as_a_broker_does(path: &Path) -> Connection {
+    let connection = Connection::open(path).unwrap();
+    connection
+        .query_row("SELECT count(*) FROM tenant", [], |_| Ok(()))
+        .unwrap();
+    connection
+}
