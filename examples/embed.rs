@@ -15,7 +15,9 @@ use countersign::core::name::{LoginName, TenantId};
 use countersign::core::options::Options;
 use countersign::core::store::Settings;
 use countersign::sqlite::SqliteStore;
-use countersign::{ConnectFacts, ConnectOutcome, Directive, Gate, Handle, Peer, Setting, TopicUse};
+use countersign::{
+    ClientRef, ConnectInfo, ConnectOutcome, Directive, Gate, GateConfig, Handle, TopicUse,
+};
 use countersign_admin::credential::{self, NewCredential};
 use countersign_admin::tenant::{self, NewTenant};
 use countersign_admin::{Context, OsRandom};
@@ -31,14 +33,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         let _ = sender.try_send(());
     };
     let options = Options::parse([("store", path.as_str())])?;
-    let setting = Setting::new(options, "embed-rust", || SystemTime::now().into(), wake);
-    let mut gate = Gate::open(SqliteStore::open(&path)?, setting)?;
+    let config = GateConfig::new(options, "embed-rust", || SystemTime::now().into(), wake);
+    let mut gate = Gate::open(SqliteStore::open(&path)?, config)?;
 
-    let mut facts = ConnectFacts::new(Handle(1), b"sensor-1");
-    facts.username = Some(b"dev1@acme");
-    facts.password = Some(secret.as_bytes());
-    facts.address = Some("192.0.2.1");
-    match gate.connect(&facts) {
+    let mut info = ConnectInfo::new(Handle(1), b"sensor-1");
+    info.username = Some(b"dev1@acme");
+    info.password = Some(secret.as_bytes());
+    info.address = Some("192.0.2.1");
+    match gate.connect(&info) {
         ConnectOutcome::Admitted { username } => {
             println!("admitted {}", username.as_deref().unwrap_or("somebody"));
         }
@@ -48,19 +50,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     for topic in ["acme/hello", "other/hello"] {
-        let peer = Peer {
+        let client = ClientRef {
             handle: Handle(1),
             client_id: Some(b"sensor-1"),
             username: Some(b"dev1@acme"),
             connected: true,
-            ..Peer::default()
+            ..ClientRef::default()
         };
         let usage = TopicUse::Publish {
             topic: topic.as_bytes(),
             qos: 0,
             retain: false,
         };
-        println!("publish {topic}: {:?}", gate.check(&peer, usage));
+        println!("publish {topic}: {:?}", gate.check(&client, usage));
     }
 
     // Whoever does this, from whichever process: the session ends.
@@ -79,7 +81,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
     }
-    if let ConnectOutcome::Refused { reason, .. } = gate.connect(&facts) {
+    if let ConnectOutcome::Refused { reason, .. } = gate.connect(&info) {
         println!("again: {reason}");
     }
     gate.close();

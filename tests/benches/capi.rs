@@ -12,7 +12,7 @@ use countersign::core::options::Options;
 use countersign::core::rule::{Action, Pattern, Rule};
 use countersign::core::store::Settings;
 use countersign::sqlite::SqliteStore;
-use countersign::{ConnectFacts, ConnectOutcome, Gate, Handle, Peer, Setting, TopicUse};
+use countersign::{ClientRef, ConnectInfo, ConnectOutcome, Gate, GateConfig, Handle, TopicUse};
 use countersign_testkit::artifacts::workspace;
 use countersign_tests::Login;
 use countersign_tests::maker::Maker;
@@ -42,23 +42,23 @@ fn main() {
 
 fn rust(store: &Path, login: &Login) -> f64 {
     let options = Options::parse([("store", store.to_str().unwrap())]).unwrap();
-    let setting = Setting::new(options, "speed-rust", || SystemTime::now().into(), || ());
-    let mut gate = Gate::open(SqliteStore::open(store).unwrap(), setting).unwrap();
-    let mut facts = ConnectFacts::new(Handle(1), b"sensor-1");
-    facts.username = Some(login.username.as_bytes());
-    facts.password = Some(login.secret.as_bytes());
+    let config = GateConfig::new(options, "speed-rust", || SystemTime::now().into(), || ());
+    let mut gate = Gate::open(SqliteStore::open(store).unwrap(), config).unwrap();
+    let mut info = ConnectInfo::new(Handle(1), b"sensor-1");
+    info.username = Some(login.username.as_bytes());
+    info.password = Some(login.secret.as_bytes());
     assert!(matches!(
-        gate.connect(&facts),
+        gate.connect(&info),
         ConnectOutcome::Admitted { .. }
     ));
     let start = cpu();
     for _ in 0..ROUNDS {
-        let peer = Peer {
+        let peer = ClientRef {
             handle: Handle(1),
             client_id: Some(black_box(b"sensor-1")),
             username: Some(black_box(login.username.as_bytes())),
             connected: true,
-            ..Peer::default()
+            ..ClientRef::default()
         };
         let usage = TopicUse::Publish {
             topic: black_box(TOPIC),

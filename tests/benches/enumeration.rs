@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use countersign_testkit::{Connect, Version};
-use countersign_tests::{ACCEPTED, Login, REFUSED, Site};
+use countersign_tests::{ACCEPTED, Fixture, Login, REFUSED};
 
 /// So many people of each kind, none of whom is asked twice in one column.
 const EACH: u8 = 24;
@@ -25,7 +25,7 @@ fn main() {
 }
 
 fn measure(version: Version) {
-    let site = Site::start(version);
+    let fixture = Fixture::start(version);
     // The first failure locks, so that the second column of each is locked.
     let lockout = [
         "settings",
@@ -33,12 +33,12 @@ fn measure(version: Version) {
         "--lockout",
         "failures=1,step=1h,longest=1h",
     ];
-    site.cli.json(&lockout);
-    site.tenant("t1", &[]);
-    site.role("all", "t1", &["t1/#"]);
+    fixture.cli.json(&lockout);
+    fixture.tenant("t1", &[]);
+    fixture.role("all", "t1", &["t1/#"]);
     let person = |kind: &str, number: u8| {
-        let user = site.user(&format!("{kind}{number}@mail.test"), PASSWORD);
-        site.grant(&user, "t1", &["--role", "all"]);
+        let user = fixture.user(&format!("{kind}{number}@mail.test"), PASSWORD);
+        fixture.grant(&user, "t1", &["--role", "all"]);
         user
     };
     let wrong: Vec<Login> = (0..EACH)
@@ -53,12 +53,12 @@ fn measure(version: Version) {
     let codeless: Vec<Login> = (0..EACH)
         .map(|number| {
             let user = person("codeless", number);
-            site.enrol_and_confirm(&user);
+            fixture.enrol_and_confirm(&user);
             user
         })
         .collect();
     let right = person("right", 0);
-    assert_eq!(right.connect("right").code(site.port()), ACCEPTED);
+    assert_eq!(right.connect("right").code(fixture.port()), ACCEPTED);
     for (what, logins) in [
         ("wrong password", &wrong),
         ("unknown address", &unknown),
@@ -68,7 +68,7 @@ fn measure(version: Version) {
     ] {
         let mut times: Vec<Duration> = (1..)
             .zip(logins)
-            .map(|(number, login)| refusal(&site, login, number))
+            .map(|(number, login)| refusal(&fixture, login, number))
             .collect();
         times.sort_unstable();
         let at = |percent: usize| times[times.len() * percent / 100];
@@ -77,13 +77,13 @@ fn measure(version: Version) {
 }
 
 /// How long a refusal takes, from CONNECT to CONNACK.
-fn refusal(site: &Site, login: &Login, number: u8) -> Duration {
+fn refusal(fixture: &Fixture, login: &Login, number: u8) -> Duration {
     thread::sleep(PACE);
     let connect = Connect::v311(format!("c{number}"))
         .login(&login.username, &login.secret)
         .source(Ipv4Addr::new(127, 0, 1, number));
     let start = Instant::now();
-    assert_eq!(connect.code(site.port()), REFUSED);
+    assert_eq!(connect.code(fixture.port()), REFUSED);
     start.elapsed()
 }
 

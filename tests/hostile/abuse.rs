@@ -24,7 +24,7 @@ impl Driver {
     fn lock_the_store(&mut self) {
         self.abused("the store is locked");
         let time = Duration::from_millis(self.rng.u64(50..1_500));
-        let store = self.site.cli.store().to_owned();
+        let store = self.fixture.cli.store().to_owned();
         self.disturbed_until = self.now() + u64::try_from(time.as_millis()).unwrap_or(0) + 1_000;
         thread::spawn(move || {
             let Ok(connection) = Connection::open(store) else {
@@ -44,17 +44,17 @@ impl Driver {
         } else {
             "the broker restarts"
         });
-        if hard && let Err(error) = self.site.broker.kill_9() {
+        if hard && let Err(error) = self.fixture.broker.kill_9() {
             self.fail("the broker can't be killed", &format!("{error:#}"));
         }
         let begun = self.now();
         if !hard {
-            match self.site.broker.stop() {
+            match self.fixture.broker.stop() {
                 Ok(status) if status.success() => {}
                 other => self.fail("the broker did not end well", &format!("{other:?}")),
             }
         }
-        if let Err(error) = self.site.broker.restart() {
+        if let Err(error) = self.fixture.broker.restart() {
             self.fail("the broker does not start again", &format!("{error:#}"));
         }
         self.event(format!(
@@ -68,7 +68,7 @@ impl Driver {
     /// the file first, so nothing is lost.
     fn move_the_store(&mut self) {
         self.abused("the store is moved away");
-        let store = self.site.cli.store().to_owned();
+        let store = self.fixture.cli.store().to_owned();
         let away = store.with_extension("away");
         let checkpoint = Connection::open(&store)
             .and_then(|it| it.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)"));
@@ -93,7 +93,7 @@ impl Driver {
     /// store does not hold.
     fn remove_companions(&mut self) {
         self.abused("the store's companions are removed");
-        let store = self.site.cli.store().display().to_string();
+        let store = self.fixture.cli.store().display().to_string();
         let checkpoint = Connection::open(&store)
             .and_then(|it| it.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)"));
         if checkpoint.is_err() {
@@ -116,7 +116,7 @@ impl Driver {
         }
         let name = principal.name.clone();
         let set = |state: &str, name: &str| {
-            let connection = Connection::open(self.site.cli.store()).ok()?;
+            let connection = Connection::open(self.fixture.cli.store()).ok()?;
             let sql = "UPDATE credential SET state = ?1 WHERE name = ?2";
             connection.busy_timeout(Duration::from_secs(2)).ok()?;
             let before: String = connection
@@ -141,7 +141,7 @@ impl Driver {
             self.step();
             thread::sleep(Duration::from_millis(3));
         }
-        let connection = Connection::open(self.site.cli.store());
+        let connection = Connection::open(self.fixture.cli.store());
         let restored = connection.and_then(|connection| {
             connection.busy_timeout(Duration::from_secs(5))?;
             let sql = "UPDATE credential SET state = ?1 WHERE name = ?2";

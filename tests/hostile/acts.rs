@@ -14,14 +14,14 @@ use crate::timeline::Millis;
 use crate::world::{ClientIds, Id, Kind, Who};
 
 /// Runs commands one after the other, on a thread of its own.
-pub struct Clerk {
+pub struct AdminWorker {
     orders: Sender<(Vec<String>, Vec<u8>)>,
     results: Receiver<Output>,
     /// The act that is under way.
     pub busy: Option<Act>,
 }
 
-impl Clerk {
+impl AdminWorker {
     /// One who administers this store.
     pub fn start(cli: Cli) -> Self {
         let (orders, taken) = channel::<(Vec<String>, Vec<u8>)>();
@@ -73,11 +73,11 @@ impl Driver {
             self.next_reload = now + self.rng.u64(700..4_000);
             self.reload();
         }
-        if now > self.next_act && self.clerk.busy.is_none() {
+        if now > self.next_act && self.admin_worker.busy.is_none() {
             self.next_act = now + self.rng.u64(100..700);
             self.act();
         }
-        if now > self.next_abuse && self.clerk.busy.is_none() {
+        if now > self.next_abuse && self.admin_worker.busy.is_none() {
             self.next_abuse = now + self.rng.u64(6_000..14_000);
             self.abuse();
         }
@@ -125,7 +125,7 @@ impl Driver {
                 if !self
                     .sessions
                     .iter()
-                    .any(|session| session.facts.client_id == id)
+                    .any(|session| session.info.client_id == id)
                 {
                     self.order(Act::Other, &["clients", "release", &id]);
                 }
@@ -273,14 +273,14 @@ impl Driver {
         let Some(session) = self.rng.choice(&self.sessions) else {
             return;
         };
-        let id = session.facts.client_id.clone();
+        let id = session.info.client_id.clone();
         self.order(Act::Kick(id.clone()), &["clients", "kick", &id]);
     }
 
     /// On 2.0 a certificate is judged at its first use of a topic, so one that was
     /// let in before may stand for its credential from now on.
     pub fn may_be_vouched_for(&mut self, id: Id) {
-        if id != self.world.certified || !self.site.broker.version().is_2_0() {
+        if id != self.world.certified || !self.fixture.broker.version().is_2_0() {
             return;
         }
         for session in &mut self.sessions {
@@ -319,7 +319,7 @@ impl Driver {
                 | Act::Remove(id)
                 | Act::Remake(id) => session.who.contains(&Who::Principal(*id)),
                 Act::Mode(_) => session.who.contains(&Who::Unauthenticated),
-                Act::Kick(id) => session.facts.client_id == *id,
+                Act::Kick(id) => session.info.client_id == *id,
                 Act::Overlap(_) | Act::Own(_) | Act::Role | Act::Other => false,
             };
             if hit {
@@ -328,18 +328,18 @@ impl Driver {
         }
         let mut args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
         args.push("--json".to_owned());
-        // The clerk lives as long as the run.
-        let _ = self.clerk.orders.send((args, Vec::new()));
-        self.clerk.busy = Some(act);
+        // The admin worker lives as long as the run.
+        let _ = self.admin_worker.orders.send((args, Vec::new()));
+        self.admin_worker.busy = Some(act);
         self.count("acts");
     }
 
     /// Takes in what became of the act under way.
     pub fn hear_clerk(&mut self) {
-        let Ok(output) = self.clerk.results.try_recv() else {
+        let Ok(output) = self.admin_worker.results.try_recv() else {
             return;
         };
-        let Some(act) = self.clerk.busy.take() else {
+        let Some(act) = self.admin_worker.busy.take() else {
             return;
         };
         self.event(format!("act ends: {act:?}, exit {:?}", output.code));

@@ -13,7 +13,7 @@ impl Driver {
     /// Lets everything settle, asks what must hold at the end, and says whether
     /// nothing was found.
     pub fn conclude(&mut self) -> bool {
-        while self.clerk.busy.is_some() {
+        while self.admin_worker.busy.is_some() {
             self.turn();
             thread::sleep(Duration::from_millis(1));
         }
@@ -26,7 +26,7 @@ impl Driver {
         self.presence_is_true();
         self.audit_is_whole();
         self.nothing_is_told();
-        let version = self.site.broker.version();
+        let version = self.fixture.broker.version();
         println!("hostile: {version}: {:?}", self.abuses);
         println!(
             "hostile: {version}: {} ms, memory {} → at most {} KiB, {:?}",
@@ -55,7 +55,7 @@ impl Driver {
             }
             if principal.kind == Kind::User {
                 let name = principal.name.clone();
-                self.site.cli.run(&["user", "unlock", &name]);
+                self.fixture.cli.run(&["user", "unlock", &name]);
             }
             // Second factors take part as anything else; their codes of this half
             // minute may be used up.
@@ -76,14 +76,14 @@ impl Driver {
             if !is_any {
                 // Others may have taken it while its owner was away.
                 let taken = self.right_facts(id, own.clone()).client_id;
-                self.site.cli.run(&["clients", "release", &taken]);
+                self.fixture.cli.run(&["clients", "release", &taken]);
             }
             loop {
                 let before = self.counts.get("let in").copied();
-                let mut facts = self.right_facts(id, own.clone());
-                facts.will = None;
+                let mut info = self.right_facts(id, own.clone());
+                info.will = None;
                 let source = self.friendly();
-                self.open(facts, source, None);
+                self.open(info, source, None);
                 while !self.attempts.is_empty() {
                     self.turn();
                     thread::sleep(Duration::from_millis(1));
@@ -107,7 +107,7 @@ impl Driver {
         let end = self.now() + 5_000;
         loop {
             self.turn();
-            let listed = self.site.cli.run(&["clients", "list", "--json"]);
+            let listed = self.fixture.cli.run(&["clients", "list", "--json"]);
             let listed: Value = serde_json::from_str(&listed.stdout).unwrap_or_default();
             let mut ids: Vec<String> = listed
                 .as_array()
@@ -120,7 +120,7 @@ impl Driver {
                 .iter()
                 // These are secret, and listed as something else.
                 .filter(|session| {
-                    let id = &session.facts.client_id;
+                    let id = &session.info.client_id;
                     let is_thing = session.who.iter().any(|who| match who {
                         Who::Principal(id) => self.world.principals[*id].kind == Kind::Thing,
                         _ => false,
@@ -128,7 +128,7 @@ impl Driver {
                     let others = ["dt_", KNOWN, STRANGER];
                     !is_thing && !others.iter().any(|start| id.starts_with(start))
                 })
-                .map(|session| session.facts.client_id.clone())
+                .map(|session| session.info.client_id.clone())
                 .collect();
             ids.retain(|id| {
                 let unlisted = ["dt_", "app-id:", KNOWN, STRANGER];
@@ -153,7 +153,7 @@ impl Driver {
     }
 
     fn audit_is_whole(&mut self) {
-        let output = self.site.cli.run(&["audit", "verify"]);
+        let output = self.fixture.cli.run(&["audit", "verify"]);
         if output.code != Some(0) {
             self.fail("the audit does not verify", &format!("{output:?}"));
         }
@@ -161,12 +161,12 @@ impl Driver {
 
     /// No secret stands anywhere; no callback panicked.
     fn nothing_is_told(&mut self) {
-        let log = self.site.our_lines();
-        let whole = self.site.broker.log();
+        let log = self.fixture.our_lines();
+        let whole = self.fixture.broker.log();
         if let Some(line) = whole.lines().find(|line| line.contains("panic")) {
             self.fail("something panicked", line);
         }
-        let store = self.site.cli.store().to_owned();
+        let store = self.fixture.cli.store().to_owned();
         let mut places = vec![("the broker's log".to_owned(), log.into_bytes())];
         for end in ["", "-wal"] {
             let path = format!("{}{end}", store.display());

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use countersign_testkit::mqtt::Packet;
 use countersign_testkit::{Broker, Version};
-use countersign_tests::Site;
+use countersign_tests::Fixture;
 use fastrand::Rng;
 
-use crate::acts::Clerk;
+use crate::acts::AdminWorker;
 use crate::certificates::{Authority, KNOWN, STRANGER};
-use crate::packets::{self, Facts};
+use crate::packets::{self, ConnectInfo};
 use crate::timeline::Millis;
 use crate::wire::Wire;
 use crate::world::{Who, World};
@@ -28,7 +28,7 @@ pub const LAG: Millis = 1_500;
 /// A CONNECT that was not answered yet.
 pub struct Attempt {
     pub wire: Wire,
-    pub facts: Facts,
+    pub info: ConnectInfo,
     pub sent: Millis,
     /// Whether it can be read as a CONNECT at all.
     pub readable: bool,
@@ -45,7 +45,7 @@ pub struct Attempt {
 /// A connection that was let in.
 pub struct Session {
     pub wire: Wire,
-    pub facts: Facts,
+    pub info: ConnectInfo,
     pub who: Vec<Who>,
     /// When its CONNECT was sent.
     pub sent: Millis,
@@ -83,7 +83,7 @@ pub struct Published {
 
 /// One run against one broker.
 pub struct Driver {
-    pub site: Site,
+    pub fixture: Fixture,
     pub seed: u64,
     pub rng: Rng,
     pub world: World,
@@ -92,7 +92,7 @@ pub struct Driver {
     _beyond: Broker,
     /// What 2.1's `http_api` answered.
     pub http: (Sender<String>, Receiver<String>),
-    pub clerk: Clerk,
+    pub admin_worker: AdminWorker,
     pub attempts: Vec<Attempt>,
     pub sessions: Vec<Session>,
     pub published: HashMap<u64, Published>,
@@ -127,7 +127,7 @@ impl Driver {
             .line("allow_anonymous true")
             .start()?;
         let authority = Authority::new(&[KNOWN, STRANGER]);
-        let site = Site::start_with(version, |builder| {
+        let fixture = Fixture::start_with(version, |builder| {
             let mut builder = builder
                 .persistent()
                 .line("connection_messages false")
@@ -153,15 +153,15 @@ impl Driver {
             }
             builder
         });
-        let world = World::make(&site, open_is_default);
+        let world = World::make(&fixture, open_is_default);
         println!("hostile: {version}: {}", world.census());
-        let clerk = Clerk::start(site.cli.clone());
+        let admin_worker = AdminWorker::start(fixture.cli.clone());
         let mut driver = Self {
             abuses: Vec::new(),
             baseline: 0,
             peak: 0,
-            clerk,
-            site,
+            admin_worker,
+            fixture,
             seed,
             rng,
             world,
@@ -236,7 +236,7 @@ impl Driver {
                 }
                 Some(Ok(Packet::Auth(_))) => {
                     let attempt = &mut self.attempts[index];
-                    if let Some(code) = &attempt.facts.code {
+                    if let Some(code) = &attempt.info.code {
                         let bytes = packets::auth(packets::TOTP, code.as_bytes());
                         attempt.wire.send(&bytes);
                     }
@@ -244,8 +244,10 @@ impl Driver {
                 }
                 Some(Ok(_)) => index += 1,
                 Some(Err(error)) => {
-                    // What can't be read may be answered as another version of MQTT.
-                    if !self.attempts[index].bent {
+                    // What can't be read, or is of no version that there is, may be
+                    // answered as another version of MQTT.
+                    let attempt = &self.attempts[index];
+                    if !attempt.bent && matches!(attempt.info.level, 3..=5) {
                         self.fail("an answer that is no packet", &format!("{error:#}"));
                     }
                     let attempt = self.attempts.swap_remove(index);
@@ -273,10 +275,10 @@ impl Driver {
             will.who.clone_from(&who);
         }
         // It may have left a session.
-        if let Some(holders) = self.holders.get_mut(&attempt.facts.client_id) {
+        if let Some(holders) = self.holders.get_mut(&attempt.info.client_id) {
             holders.extend(&who);
         }
-        self.let_go(attempt.facts.client_id.clone(), who, attempt.certificate);
+        self.let_go(attempt.info.client_id.clone(), who, attempt.certificate);
     }
 
     /// A connection of these with this client id is not watched any more.
@@ -313,39 +315,39 @@ impl Driver {
         }
     }
 
-    /// Sends a CONNECT; `bytes` are what goes out, `facts` what they say.
+    /// Sends a CONNECT; `bytes` are what goes out, `info` what they say.
     pub fn connect(
         &mut self,
         mut wire: Wire,
-        facts: Option<Facts>,
+        info: Option<ConnectInfo>,
         bytes: &[u8],
         patience: Millis,
         certificate: Option<&'static str>,
     ) {
-        let bent = facts.as_ref().is_none_or(|facts| facts.bytes() != bytes);
+        let bent = info.as_ref().is_none_or(|info| info.bytes() != bytes);
         let now = self.now();
-        let readable = facts.is_some();
-        let facts = facts.unwrap_or_default();
+        let readable = info.is_some();
+        let info = info.unwrap_or_default();
         let who = match certificate {
             Some(name) => self.world.vouched(name, now, now + LAG),
-            None => self.world.admissible(&facts, now, now + LAG),
+            None => self.world.admissible(&info, now, now + LAG),
         };
         // Sessions that this CONNECT may end, if it is let in.
-        self.take_over(&facts.client_id, &who, certificate);
-        let will = self.register_will(&facts, who, now);
+        self.take_over(&info.client_id, &who, certificate);
+        let will = self.register_will(&info, who, now);
         self.event(format!(
             "CONNECT v{} id `{}` name {:?} clean {} will {:?}{}",
-            facts.level,
-            facts.client_id,
-            facts.username,
-            facts.clean,
-            facts.will.as_ref().map(|(topic, _)| topic),
+            info.level,
+            info.client_id,
+            info.username,
+            info.clean,
+            info.will.as_ref().map(|(topic, _)| topic),
             if readable { "" } else { " (unreadable)" },
         ));
         wire.send(bytes);
         self.attempts.push(Attempt {
             wire,
-            facts,
+            info,
             sent: now,
             readable,
             certificate,
@@ -357,17 +359,17 @@ impl Driver {
 
     /// These may have taken a client id over.
     pub fn take_over(&mut self, client_id: &str, who: &[Who], certificate: Option<&str>) {
-        let is_2_0 = self.site.broker.version().is_2_0();
+        let is_2_0 = self.fixture.broker.version().is_2_0();
         for session in &mut self.sessions {
-            if session.facts.client_id == client_id && may_take(who, certificate, session, is_2_0) {
+            if session.info.client_id == client_id && may_take(who, certificate, session, is_2_0) {
                 session.may_end = Some("taken over".to_owned());
             }
         }
     }
 
     /// The Will may be out before the answer is read.
-    fn register_will(&mut self, facts: &Facts, who: Vec<Who>, now: Millis) -> Option<u64> {
-        let (topic, payload) = facts.will.as_ref()?;
+    fn register_will(&mut self, info: &ConnectInfo, who: Vec<Who>, now: Millis) -> Option<u64> {
+        let (topic, payload) = info.will.as_ref()?;
         let number = number_in(payload)?;
         let published = Published {
             topic: topic.clone(),
@@ -423,7 +425,7 @@ impl Driver {
     /// Something that can't be explained.
     pub fn fail(&mut self, kind: &str, what: &str) {
         self.failures += 1;
-        let version = self.site.broker.version();
+        let version = self.fixture.broker.version();
         println!(
             "hostile: FAILURE on {version}, seed {}, after {} ms: {kind}: {what}",
             self.seed,
@@ -446,7 +448,7 @@ impl Driver {
                 println!("    {line}");
             }
         }
-        let log = self.site.broker.log();
+        let log = self.fixture.broker.log();
         let about = what.split('`').nth(1).unwrap_or("Countersign: ");
         let lines = log.lines().rev();
         let ours: Vec<&str> = lines
@@ -463,7 +465,7 @@ impl Driver {
     /// Sends a SIGHUP. Two of them may come to one reload, so no line is waited for.
     pub fn reload(&mut self) {
         self.event("SIGHUP".to_owned());
-        let pid = libc::pid_t::try_from(self.site.broker.pid()).unwrap_or(libc::pid_t::MAX);
+        let pid = libc::pid_t::try_from(self.fixture.broker.pid()).unwrap_or(libc::pid_t::MAX);
         // SAFETY: kill has no preconditions; the broker is a child that is not yet
         // reaped, so the number is its own.
         unsafe { libc::kill(pid, libc::SIGHUP) };
@@ -471,10 +473,10 @@ impl Driver {
 
     /// Resident memory of the broker, in KiB.
     pub fn resident(&mut self) -> u64 {
-        if !self.site.broker.is_running() {
+        if !self.fixture.broker.is_running() {
             return 0;
         }
-        let path = format!("/proc/{}/status", self.site.broker.pid());
+        let path = format!("/proc/{}/status", self.fixture.broker.pid());
         let status = std::fs::read_to_string(path).unwrap_or_default();
         let line = status.lines().find(|line| line.starts_with("VmRSS:"));
         line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok())
@@ -482,9 +484,9 @@ impl Driver {
     }
 
     fn watch_process(&mut self) {
-        if !self.site.broker.is_running() {
+        if !self.fixture.broker.is_running() {
             self.fail("the broker died", "nobody asked it to");
-            if let Err(error) = self.site.broker.restart() {
+            if let Err(error) = self.fixture.broker.restart() {
                 self.fail("the broker does not start again", &format!("{error:#}"));
                 return;
             }
@@ -539,7 +541,7 @@ impl Session {
 
     /// Whether it speaks MQTT 5.
     pub fn is_v5(&self) -> bool {
-        self.facts.level == 5
+        self.info.level == 5
     }
 
     /// Acknowledges what is owed.

@@ -5,7 +5,7 @@ use fastrand::Rng;
 
 /// What a CONNECT says.
 #[derive(Clone, Debug, Default)]
-pub struct Facts {
+pub struct ConnectInfo {
     pub level: u8,
     pub client_id: String,
     pub username: Option<String>,
@@ -22,7 +22,7 @@ pub struct Facts {
     pub stored: bool,
 }
 
-impl Facts {
+impl ConnectInfo {
     /// The protocol that answers come in.
     pub fn protocol(&self) -> Protocol {
         if self.level == 5 {
@@ -92,7 +92,7 @@ impl Facts {
         let level = at.byte()? & 0x7F;
         let flags = at.byte()?;
         at.take(2)?;
-        let mut facts = Self {
+        let mut info = Self {
             level,
             clean: flags & 2 != 0,
             ..Self::default()
@@ -102,8 +102,8 @@ impl Facts {
             let mut properties = Reader(at.take(length)?);
             while let Some(id) = properties.byte() {
                 match id {
-                    0x11 => facts.stored = properties.take(4)?.iter().any(|byte| *byte > 0),
-                    0x15 => facts.method = Some(text(properties.field()?)?),
+                    0x11 => info.stored = properties.take(4)?.iter().any(|byte| *byte > 0),
+                    0x15 => info.method = Some(text(properties.field()?)?),
                     0x16 => drop(properties.field()?),
                     0x17 | 0x19 => drop(properties.byte()?),
                     0x21 | 0x22 => drop(properties.take(2)?),
@@ -116,32 +116,32 @@ impl Facts {
                 }
             }
         } else {
-            facts.stored = !facts.clean;
+            info.stored = !info.clean;
         }
-        facts.client_id = text(at.field()?)?;
+        info.client_id = text(at.field()?)?;
         if flags & 4 != 0 {
             if level == 5 {
                 let length = at.varint()?;
                 at.take(length)?;
             }
             let topic = text(at.field()?)?;
-            facts.will = Some((topic, at.field()?.to_vec()));
+            info.will = Some((topic, at.field()?.to_vec()));
         }
         if flags & 0x80 != 0 {
-            facts.username = Some(text(at.field()?)?);
+            info.username = Some(text(at.field()?)?);
         }
         if flags & 0x40 != 0 {
             let whole = at.field()?;
             let end = whole.iter().position(|byte| *byte == 0);
-            facts.password = Some(whole[..end.unwrap_or(whole.len())].to_vec());
+            info.password = Some(whole[..end.unwrap_or(whole.len())].to_vec());
         }
         let is_unreadable = |name: &String| name.contains(char::is_control);
-        if level == 3 && facts.username.as_ref().is_some_and(is_unreadable) {
+        if level == 3 && info.username.as_ref().is_some_and(is_unreadable) {
             // In MQTT 3.1 a name that can't be read is as good as none.
-            facts.username = None;
-            facts.password = None;
+            info.username = None;
+            info.password = None;
         }
-        Some(facts)
+        Some(info)
     }
 }
 

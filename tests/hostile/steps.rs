@@ -8,7 +8,7 @@ use fastrand::Rng;
 
 use crate::certificates::{KNOWN, STRANGER};
 use crate::driver::{Driver, LAG, Published};
-use crate::packets::{self, Facts, any_packet, mutate};
+use crate::packets::{self, ConnectInfo, any_packet, mutate};
 use crate::wire::Wire;
 use crate::world::{BRIDGE, ClientIds, Id, Kind};
 
@@ -37,34 +37,34 @@ impl Driver {
 
     fn log_in(&mut self) {
         let id = self.any_principal();
-        let facts = self.right_facts(id, None);
+        let info = self.right_facts(id, None);
         let source = self.friendly();
-        self.open(facts, source, None);
+        self.open(info, source, None);
     }
 
     /// A secret that is not right, or a right one in the wrong place.
     fn guess(&mut self) {
         let id = self.any_principal();
-        let mut facts = self.right_facts(id, None);
-        let secret = facts.password.clone().unwrap_or_default();
+        let mut info = self.right_facts(id, None);
+        let secret = info.password.clone().unwrap_or_default();
         let other = self.any_principal();
         match self.rng.u8(..9) {
-            0 => facts.password = Some(b"wrong".to_vec()),
-            1 => facts.password = Some(self.right_facts(other, None).password.unwrap_or_default()),
-            2 => facts.password = Some([secret.as_slice(), b"x"].concat()),
-            3 => facts.password = Some(secret[..secret.len() / 2].to_vec()),
+            0 => info.password = Some(b"wrong".to_vec()),
+            1 => info.password = Some(self.right_facts(other, None).password.unwrap_or_default()),
+            2 => info.password = Some([secret.as_slice(), b"x"].concat()),
+            3 => info.password = Some(secret[..secret.len() / 2].to_vec()),
             // What a user chose has no shape that could be told in a name.
             4 if !self.world.principals[id].slow => {
-                facts.username = Some(String::from_utf8_lossy(&secret).into_owned());
+                info.username = Some(String::from_utf8_lossy(&secret).into_owned());
             }
-            5 => facts.password = None,
-            6 => facts.username = Some(format!("nobody{}@alpha", self.rng.u8(..))),
-            7 => facts.username = Some("stranger".to_owned()),
-            _ => facts.password = Some(vec![b'x'; self.rng.usize(..5_000)]),
+            5 => info.password = None,
+            6 => info.username = Some(format!("nobody{}@alpha", self.rng.u8(..))),
+            7 => info.username = Some("stranger".to_owned()),
+            _ => info.password = Some(vec![b'x'; self.rng.usize(..5_000)]),
         }
         self.world.principals[id].attacked += 1;
         let source = self.unfriendly();
-        self.open(facts, source, None);
+        self.open(info, source, None);
     }
 
     /// A right login with another's live client id.
@@ -75,12 +75,12 @@ impl Driver {
         let victim = self.rng.usize(..self.sessions.len());
         let client_id = match self.rng.u8(..8) {
             0 => BRIDGE.to_owned(),
-            _ => self.sessions[victim].facts.client_id.clone(),
+            _ => self.sessions[victim].info.client_id.clone(),
         };
         let id = self.any_principal();
-        let facts = self.right_facts(id, Some(client_id));
+        let info = self.right_facts(id, Some(client_id));
         let source = self.friendly();
-        self.open(facts, source, None);
+        self.open(info, source, None);
     }
 
     /// The same login with the same client id once more.
@@ -89,41 +89,41 @@ impl Driver {
             return;
         }
         let index = self.rng.usize(..self.sessions.len());
-        let mut facts = self.sessions[index].facts.clone();
-        facts.will = None;
-        facts.clean = self.rng.bool();
+        let mut info = self.sessions[index].info.clone();
+        info.will = None;
+        info.clean = self.rng.bool();
         let source = self.friendly();
-        self.open(facts, source, None);
+        self.open(info, source, None);
     }
 
     fn come_without_anything(&mut self) {
-        let facts = Facts {
+        let info = ConnectInfo {
             level: self.any_level(),
             client_id: format!("anon-{}", self.rng.u8(..12)),
             clean: true,
             will: self.any_will(),
-            ..Facts::default()
+            ..ConnectInfo::default()
         };
         let source = self.friendly();
-        self.open(facts, source, None);
+        self.open(info, source, None);
     }
 
     /// A certificate, and an id that nobody else uses: the broker itself lets it in.
     fn come_with_certificate(&mut self) {
         let name = if self.rng.bool() { KNOWN } else { STRANGER };
-        let facts = Facts {
+        let info = ConnectInfo {
             level: self.any_level(),
             client_id: format!("{name}-{}", self.rng.u8(..4)),
             clean: true,
             will: self.any_will(),
-            ..Facts::default()
+            ..ConnectInfo::default()
         };
-        let port = self.site.broker.port_of(2);
-        let Ok(wire) = Wire::tls(port, facts.protocol(), &self.authority, name) else {
+        let port = self.fixture.broker.port_of(2);
+        let Ok(wire) = Wire::tls(port, info.protocol(), &self.authority, name) else {
             return;
         };
-        let bytes = facts.bytes();
-        self.connect(wire, Some(facts), &bytes, PATIENCE, Some(name));
+        let bytes = info.bytes();
+        self.connect(wire, Some(info), &bytes, PATIENCE, Some(name));
     }
 
     /// Enhanced authentication, by a user who has a second factor or has none.
@@ -132,35 +132,35 @@ impl Driver {
             .filter(|id| self.world.principals[*id].kind == Kind::User)
             .collect();
         let id = users[self.rng.usize(..users.len())];
-        let mut facts = self.right_facts(id, None);
+        let mut info = self.right_facts(id, None);
         let user = &self.world.principals[id];
         let secret = user.secrets.newest().last().cloned().unwrap_or_default();
         let codes = user
             .authenticator
             .as_ref()
             .map(|it| [it.code(0), it.wrong_code()]);
-        facts.level = 5;
-        facts.password = Some(secret.into_bytes());
-        facts.method = Some(packets::TOTP.to_owned());
-        facts.code = codes.map(|codes| codes[self.rng.usize(..2)].clone());
+        info.level = 5;
+        info.password = Some(secret.into_bytes());
+        info.method = Some(packets::TOTP.to_owned());
+        info.code = codes.map(|codes| codes[self.rng.usize(..2)].clone());
         match self.rng.u8(..6) {
-            0 => facts.method = Some("PLAIN".to_owned()),
-            1 => facts.password = Some(b"wrong".to_vec()),
+            0 => info.method = Some("PLAIN".to_owned()),
+            1 => info.password = Some(b"wrong".to_vec()),
             _ => {}
         }
         let source = self.friendly();
-        self.open(facts, source, None);
+        self.open(info, source, None);
     }
 
     /// A request to 2.1's `http_api`, with a login or without one.
     fn ask_over_http(&mut self) {
-        if self.site.broker.version().is_2_0() {
+        if self.fixture.broker.version().is_2_0() {
             return;
         }
         let id = self.any_principal();
-        let facts = self.right_facts(id, None);
-        let name = facts.username.unwrap_or_default();
-        let password = String::from_utf8_lossy(&facts.password.unwrap_or_default()).into_owned();
+        let info = self.right_facts(id, None);
+        let name = info.username.unwrap_or_default();
+        let password = String::from_utf8_lossy(&info.password.unwrap_or_default()).into_owned();
         let login = match self.rng.u8(..3) {
             0 => String::new(),
             1 => format!(
@@ -174,7 +174,7 @@ impl Driver {
         };
         let path = ["/api/v1/version", "/api/v1/systree", "/api/v1/listeners"][self.rng.usize(..3)];
         let request = format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n{login}\r\n");
-        let port = self.site.broker.port_of(3);
+        let port = self.fixture.broker.port_of(3);
         let told = self.http.0.clone();
         std::thread::spawn(move || {
             let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else {
@@ -204,25 +204,25 @@ impl Driver {
 
     fn bend_connect(&mut self) {
         let id = self.any_principal();
-        let facts = self.right_facts(id, None);
-        let mut bytes = facts.bytes();
+        let info = self.right_facts(id, None);
+        let mut bytes = info.bytes();
         mutate(&mut bytes, &mut self.rng);
         let source = self.unfriendly();
-        self.open(facts, source, Some(bytes));
+        self.open(info, source, Some(bytes));
     }
 
     /// A CONNECT, or half of one, and nobody who waits for the answer.
     fn break_off(&mut self) {
         let id = self.any_principal();
-        let facts = self.right_facts(id, None);
-        let bytes = facts.bytes();
+        let info = self.right_facts(id, None);
+        let bytes = info.bytes();
         let end = if self.rng.bool() {
             bytes.len()
         } else {
             self.rng.usize(..bytes.len())
         };
         let source = self.unfriendly();
-        self.open(facts, source, Some(bytes[..end].to_vec()));
+        self.open(info, source, Some(bytes[..end].to_vec()));
         if let Some(attempt) = self.attempts.pop() {
             attempt.wire.reset_on_drop();
             self.abandon(&attempt);
@@ -246,7 +246,7 @@ impl Driver {
             0 => any_packet(&mut self.rng),
             1 => packets::subscribe(session.id(), &filter, 1, v5),
             2 => packets::publish(session.id(), &topic, b"bent", 1, false, v5),
-            _ => session.facts.bytes(),
+            _ => session.info.bytes(),
         };
         mutate(&mut bytes, &mut self.rng);
         session.wire.send(&bytes);
@@ -259,13 +259,13 @@ impl Driver {
         let index = self.rng.usize(..self.sessions.len());
         let mut session = self.sessions.swap_remove(index);
         let how = self.rng.u8(..3);
-        self.event(format!("`{}` leaves, way {how}", session.facts.client_id));
+        self.event(format!("`{}` leaves, way {how}", session.info.client_id));
         match how {
             0 => session.wire.send(&[0xE0, 0]),
             1 => session.wire.reset_on_drop(),
             _ => {}
         }
-        let (id, who) = (session.facts.client_id.clone(), session.who.clone());
+        let (id, who) = (session.info.client_id.clone(), session.who.clone());
         self.let_go(id, who, session.certificate);
     }
 
@@ -282,7 +282,7 @@ impl Driver {
         let bytes = packets::subscribe(id, &filter, qos, session.is_v5());
         session.subscribing.insert(id, (filter.clone(), now));
         session.wire.send(&bytes);
-        let who = session.facts.client_id.clone();
+        let who = session.info.client_id.clone();
         self.event(format!("SUBSCRIBE `{who}` to `{filter}` QoS {qos}"));
     }
 
@@ -307,7 +307,7 @@ impl Driver {
             is_will: false,
         };
         session.wire.send(&bytes);
-        let who = session.facts.client_id.clone();
+        let who = session.info.client_id.clone();
         self.published.insert(number, published);
         self.event(format!(
             "PUBLISH `{who}` on `{topic}` QoS {qos} retain {retain} {number}"
@@ -315,13 +315,13 @@ impl Driver {
     }
 
     /// Connects by some transport and sends a CONNECT, bent if `bytes` are given.
-    pub fn open(&mut self, facts: Facts, source: Ipv4Addr, bytes: Option<Vec<u8>>) {
-        let protocol = facts.protocol();
+    pub fn open(&mut self, info: ConnectInfo, source: Ipv4Addr, bytes: Option<Vec<u8>>) {
+        let protocol = info.protocol();
         let wire = if self.rng.u8(..4) == 0 {
             let headers = odd_headers(&mut self.rng);
-            Wire::websocket(self.site.broker.port_of(1), source, protocol, &headers)
+            Wire::websocket(self.fixture.broker.port_of(1), source, protocol, &headers)
         } else {
-            Wire::tcp(self.site.broker.port(), source, protocol)
+            Wire::tcp(self.fixture.broker.port(), source, protocol)
         };
         let wire = match wire {
             Ok(wire) => wire,
@@ -334,11 +334,11 @@ impl Driver {
         };
         match bytes {
             None => {
-                let bytes = facts.bytes();
-                self.connect(wire, Some(facts), &bytes, PATIENCE, None);
+                let bytes = info.bytes();
+                self.connect(wire, Some(info), &bytes, PATIENCE, None);
             }
             Some(bytes) => {
-                let read = Facts::read(&bytes);
+                let read = ConnectInfo::read(&bytes);
                 // What a broker takes for another level answers in its words.
                 let told = read.as_ref().is_none_or(|read| read.protocol() == protocol);
                 if told {
@@ -349,7 +349,7 @@ impl Driver {
     }
 
     /// What this principal presents when it does all right.
-    pub fn right_facts(&mut self, id: Id, client_id: Option<String>) -> Facts {
+    pub fn right_facts(&mut self, id: Id, client_id: Option<String>) -> ConnectInfo {
         let level = self.any_level();
         let will = self.any_will();
         let number = self.rng.u8(..6);
@@ -377,7 +377,7 @@ impl Driver {
             (None, _) => Some(secret),
         };
         let clean = self.rng.u8(..3) > 0;
-        Facts {
+        ConnectInfo {
             level,
             client_id: client_id.unwrap_or(own),
             username,
@@ -385,7 +385,7 @@ impl Driver {
             clean,
             will,
             stored: self.rng.bool(),
-            ..Facts::default()
+            ..ConnectInfo::default()
         }
     }
 

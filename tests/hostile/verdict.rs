@@ -10,10 +10,10 @@ impl Driver {
     /// A CONNECT was answered.
     pub fn answered(&mut self, attempt: Attempt, connack: &Connack) {
         let now = self.now();
-        let (facts, sent) = (attempt.facts.clone(), attempt.sent);
+        let (info, sent) = (attempt.info.clone(), attempt.sent);
         self.event(format!(
             "CONNACK {:#x} for id `{}` name {:?}",
-            connack.code, facts.client_id, facts.username
+            connack.code, info.client_id, info.username
         ));
         if connack.code != 0 {
             self.count("refused");
@@ -21,14 +21,14 @@ impl Driver {
         }
         self.count("let in");
         let who = self.candidates(&attempt);
-        let given = facts.password.as_deref().map(String::from_utf8_lossy);
+        let given = info.password.as_deref().map(String::from_utf8_lossy);
         let whom = format!(
             "id `{}` v{} name {:?} password {given:?} method {:?}, tenant `open` {:?}, CONNECT sent \
              at {sent} ms",
-            facts.client_id,
-            facts.level,
-            facts.username,
-            facts.method,
+            info.client_id,
+            info.level,
+            info.username,
+            info.method,
             self.world.open_mode.newest(),
         );
         if who.is_empty() {
@@ -36,17 +36,18 @@ impl Driver {
         }
         // A certificate is let in by the broker itself, and ended afterwards; a
         // client without an id is given one of its own.
-        if attempt.certificate.is_none() && !facts.client_id.is_empty() {
-            self.must_not_steal(&facts.client_id, &who, sent, &whom);
+        if attempt.certificate.is_none() && !info.client_id.is_empty() {
+            self.must_not_steal(&info.client_id, &who, sent, &whom);
         }
         let is_own = |all: &[Who]| all.iter().any(|one| who.contains(one));
         // Answers are not read in the order in which they came.
-        let has_another = self.attempts.iter().any(|other| {
-            other.facts.client_id == facts.client_id && is_own(&self.candidates(other))
-        });
+        let has_another = self
+            .attempts
+            .iter()
+            .any(|other| other.info.client_id == info.client_id && is_own(&self.candidates(other)));
         if connack.session_present
             && !has_another
-            && let Some(before) = self.holders.get(&facts.client_id)
+            && let Some(before) = self.holders.get(&info.client_id)
             && !is_own(before)
         {
             let from = format!("{whom}; it was {before:?}'s, and came to {who:?}");
@@ -56,18 +57,18 @@ impl Driver {
         if who.is_empty() {
             return;
         }
-        let before = self.holders.insert(facts.client_id.clone(), who.clone());
+        let before = self.holders.insert(info.client_id.clone(), who.clone());
         // 2.0 does not say who took an id, so even its own holder may be ended once.
-        let is_2_0 = self.site.broker.version().is_2_0();
+        let is_2_0 = self.fixture.broker.version().is_2_0();
         let was_anothers =
             before.is_some_and(|before| is_2_0 || !before.iter().any(|one| who.contains(one)));
-        self.take_over(&facts.client_id, &who, attempt.certificate);
-        self.tie(&who, &facts.client_id, now);
+        self.take_over(&info.client_id, &who, attempt.certificate);
+        self.tie(&who, &info.client_id, now);
         if let Some(will) = attempt.will.and_then(|will| self.published.get_mut(&will)) {
             will.who.clone_from(&who);
         }
         let must_end = (attempt.certificate.is_none()
-            && !self.is_still_right(&who, &facts.password))
+            && !self.is_still_right(&who, &info.password))
         .then(|| (now + GRACE, "its login was taken back meanwhile".to_owned()));
         let mut may_end = must_end.as_ref().map(|(_, why)| why.clone());
         if attempt.certificate.is_some() && was_anothers {
@@ -86,7 +87,7 @@ impl Driver {
             may_end,
             must_end,
             wire: attempt.wire,
-            facts,
+            info,
             who,
             sent,
             since: now,
@@ -103,7 +104,7 @@ impl Driver {
         let (sent, now) = (attempt.sent, self.now());
         match attempt.certificate {
             Some(name) => self.world.vouched(name, sent, now),
-            None if attempt.readable => self.world.admissible(&attempt.facts, sent, now),
+            None if attempt.readable => self.world.admissible(&attempt.info, sent, now),
             // A broker may be more lenient than we are; a login it can't be, for a
             // login is readable, but where anybody is let in it may be anybody.
             None => {
@@ -135,7 +136,7 @@ impl Driver {
     /// A live client id is nobody else's.
     fn must_not_steal(&mut self, client_id: &str, who: &[Who], sent: u64, whom: &str) {
         let stolen = self.sessions.iter().find(|session| {
-            session.facts.client_id == client_id
+            session.info.client_id == client_id
                 && session.since < sent
                 && session.may_end.is_none()
                 && !session.bent
@@ -144,7 +145,7 @@ impl Driver {
                 && !session.who.iter().any(|one| who.contains(one))
         });
         if let Some(session) = stolen {
-            let from = format!("{whom}; it was live as {:?}", session.facts.username);
+            let from = format!("{whom}; it was live as {:?}", session.info.username);
             self.fail("a live client id was stolen", &from);
         }
     }
@@ -180,7 +181,7 @@ impl Driver {
                 }
             }
             Packet::Disconnect { code, .. } => {
-                let id = self.sessions[index].facts.client_id.clone();
+                let id = self.sessions[index].info.client_id.clone();
                 self.event(format!("DISCONNECT {code:#x} to `{id}`"));
             }
             _ => {}
@@ -190,7 +191,7 @@ impl Driver {
     fn granted(&mut self, index: usize, filter: &str, code: u8, sent: u64, now: u64) {
         let session = &self.sessions[index];
         // MQTT 3.1 has no code for a refusal.
-        if session.bent || session.facts.level == 3 {
+        if session.bent || session.info.level == 3 {
             return;
         }
         let what = format!("{} to `{filter}`: {code:#x}", named(session));
@@ -286,20 +287,20 @@ impl Driver {
         self.count("ended");
         let why = session.may_end.clone();
         self.event(format!("end of {}: {why:?}", named(session)));
-        let is_2_0 = self.site.broker.version().is_2_0();
+        let is_2_0 = self.fixture.broker.version().is_2_0();
         let taking = self.attempts.iter().any(|attempt| {
             let who = self.candidates(attempt);
-            attempt.facts.client_id == session.facts.client_id
+            attempt.info.client_id == session.info.client_id
                 && may_take(&who, attempt.certificate, session, is_2_0)
         });
         let left = self.abandoned.iter().any(|left| {
-            left.client_id == session.facts.client_id
+            left.client_id == session.info.client_id
                 && left.at + LAG > session.since
                 && may_take(&left.who, left.certificate, session, is_2_0)
         });
         // Answers are not read in the order in which they came.
         let taken = self.sessions.iter().any(|other| {
-            other.facts.client_id == session.facts.client_id
+            other.info.client_id == session.info.client_id
                 && may_take(&other.who, other.certificate, session, is_2_0)
         });
         // It may end whenever it is found out.
@@ -315,7 +316,7 @@ impl Driver {
             let what = format!("{}, let in at {} ms", named(session), session.since);
             self.fail("a session ended without a reason", &what);
         }
-        let (id, who) = (session.facts.client_id.clone(), session.who.clone());
+        let (id, who) = (session.info.client_id.clone(), session.who.clone());
         self.let_go(id, who, session.certificate);
     }
 
@@ -346,7 +347,7 @@ impl Driver {
 pub fn named(session: &Session) -> String {
     format!(
         "`{}` v{} as {:?} {:?}",
-        session.facts.client_id, session.facts.level, session.facts.username, session.who
+        session.info.client_id, session.info.level, session.info.username, session.who
     )
 }
 

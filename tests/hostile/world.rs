@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use countersign_tests::people::Authenticator;
-use countersign_tests::{Site, text};
+use countersign_tests::{Fixture, text};
 use fastrand::Rng;
 
 use crate::certificates::KNOWN;
-use crate::packets::{Facts, TOTP};
+use crate::packets::{ConnectInfo, TOTP};
 use crate::rights::{Action, Rights, Rule, TENANTS};
 use crate::timeline::{Millis, Timeline};
 
@@ -101,7 +101,7 @@ pub struct World {
 
 impl World {
     /// Fills the store of a running broker.
-    pub fn make(site: &Site, open_is_default: bool) -> Self {
+    pub fn make(fixture: &Fixture, open_is_default: bool) -> Self {
         let mut world = Self {
             principals: Vec::new(),
             roles: Vec::new(),
@@ -111,12 +111,12 @@ impl World {
             secrets: Vec::new(),
             certified: 0,
         };
-        site.tenant("alpha", &[]);
-        site.tenant("beta", &["--subscribe", "filtered"]);
-        site.tenant("gamma", &["--client-id-prefix", "ga-"]);
-        site.tenant("open", &[]);
+        fixture.tenant("alpha", &[]);
+        fixture.tenant("beta", &["--subscribe", "filtered"]);
+        fixture.tenant("gamma", &["--client-id-prefix", "ga-"]);
+        fixture.tenant("open", &[]);
         for (name, tenant, pattern) in [("staff", "alpha", "alpha/#"), ("crew", "beta", "beta/+")] {
-            site.role(name, tenant, &[pattern]);
+            fixture.role(name, tenant, &[pattern]);
             world.roles.push(Role {
                 name,
                 tenant,
@@ -133,7 +133,7 @@ impl World {
             ("g2", "gamma"),
             ("o1", "open"),
         ] {
-            let login = site.credential(name, tenant);
+            let login = fixture.credential(name, tenant);
             world.basic(&login.username, tenant, &login.secret, false);
         }
         for (name, tenant, password) in [
@@ -141,16 +141,16 @@ impl World {
             ("bp", "beta", "beta-Passw0rd-heron"),
             ("op", "open", "open-Passw0rd-osprey"),
         ] {
-            let login = site.credential_with_password(name, tenant, password);
+            let login = fixture.credential_with_password(name, tenant, password);
             world.basic(&login.username, tenant, password, true);
         }
         let external = ["--external-identity"];
-        let login = site.credential_with(KNOWN.trim_end_matches("@alpha"), "alpha", &external);
+        let login = fixture.credential_with(KNOWN.trim_end_matches("@alpha"), "alpha", &external);
         world.basic(KNOWN, "alpha", &login.secret, false);
         world.certified = world.principals.len() - 1;
-        world.schemes(site);
-        world.people(site);
-        world.operators(site);
+        world.schemes(fixture);
+        world.people(fixture);
+        world.operators(fixture);
         world
     }
 
@@ -167,9 +167,9 @@ impl World {
         self.last().slow = slow;
     }
 
-    fn schemes(&mut self, site: &Site) {
+    fn schemes(&mut self, fixture: &Fixture) {
         for _ in 0..2 {
-            let made = site.make("generated", "alpha", &["--description", "line"]);
+            let made = fixture.make("generated", "alpha", &["--description", "line"]);
             let name = text(&made, "username");
             let base = vec![Rule::both("alpha/#")];
             let secret = text(&made, "secret");
@@ -184,7 +184,7 @@ impl World {
             self.last().client_ids = ClientIds::Exact(text(&made, "client_id"));
         }
         for tenant in ["alpha", "beta"] {
-            let made = site.make("vwire", tenant, &[]);
+            let made = fixture.make("vwire", tenant, &[]);
             let name = text(&made, "username");
             let base = vec![
                 Rule::one(Action::Subscribe, format!("vwire/{name}/#")),
@@ -201,7 +201,7 @@ impl World {
             );
             self.last().client_ids = ClientIds::Exact(name);
         }
-        let made = site.make("vwire-token", "beta", &["pump"]);
+        let made = fixture.make("vwire-token", "beta", &["pump"]);
         let token = text(&made, "secret");
         let base = vec![
             Rule::one(Action::Subscribe, "vwire/beta/pump/#"),
@@ -210,7 +210,7 @@ impl World {
         let name = text(&made, "name");
         self.add(Kind::Credential, &name, None, Some("beta"), &token, base);
         self.last().client_ids = ClientIds::Secret;
-        let made = site.make("impact", "alpha", &["PROBE7"]);
+        let made = fixture.make("impact", "alpha", &["PROBE7"]);
         let base = vec![Rule::both(format!("{}/#", text(&made, "token")))];
         let (name, secret) = (text(&made, "username"), text(&made, "secret"));
         self.add(
@@ -223,16 +223,16 @@ impl World {
         );
     }
 
-    fn people(&mut self, site: &Site) {
+    fn people(&mut self, fixture: &Fixture) {
         for (email, password, tenant, role, second_factor) in [
             ("ann@mail.test", "ann-Secret-phrase-1", "alpha", 0, false),
             ("bob@mail.test", "bob-Secret-phrase-2", "beta", 1, true),
         ] {
-            let user = site.user(email, password);
-            site.grant(&user, tenant, &["--role", self.roles[role].name]);
+            let user = fixture.user(email, password);
+            fixture.grant(&user, tenant, &["--role", self.roles[role].name]);
             let authenticator = second_factor.then(|| {
-                site.wait_for_a_fresh_step();
-                site.enrol_and_confirm(&user)
+                fixture.wait_for_a_fresh_step();
+                fixture.enrol_and_confirm(&user)
             });
             self.add(
                 Kind::User,
@@ -246,12 +246,12 @@ impl World {
             self.last().slow = true;
             self.last().authenticator = authenticator;
         }
-        let boss = site.user("boss@mail.test", "boss-Secret-phrase-3");
-        site.grant(&boss, "alpha", &["--org-admin"]);
+        let boss = fixture.user("boss@mail.test", "boss-Secret-phrase-3");
+        fixture.grant(&boss, "alpha", &["--org-admin"]);
         self.secrets.push(boss.secret);
-        let application = site.application("fleet", "alpha", &[]);
+        let application = fixture.application("fleet", "alpha", &[]);
         for key in ["truck-1", "truck-2"] {
-            site.thing(key, "alpha", "fleet", &application);
+            fixture.thing(key, "alpha", "fleet", &application);
             let base = vec![Rule::both(format!("thing/{key}/#"))];
             self.add(
                 Kind::Thing,
@@ -264,7 +264,7 @@ impl World {
             self.last().client_ids = ClientIds::FirstUse(Timeline::new(None));
         }
         let options = ["--whoami", "robot"];
-        let token = site.token("alpha", "staff", "boss@mail.test", &options);
+        let token = fixture.token("alpha", "staff", "boss@mail.test", &options);
         self.add(
             Kind::Token,
             &text(&token, "jti"),
@@ -276,8 +276,8 @@ impl World {
         self.last().role = Some(0);
     }
 
-    fn operators(&mut self, site: &Site) {
-        let watch = site.operator("watch", &["--subscribe", "#"]);
+    fn operators(&mut self, fixture: &Fixture) {
+        let watch = fixture.operator("watch", &["--subscribe", "#"]);
         let base = vec![Rule::one(Action::Subscribe, "#")];
         self.add(
             Kind::Operator,
@@ -295,7 +295,7 @@ impl World {
             "--subscribe",
             "beta/#",
         ];
-        let feed = site.operator("feed", &feed);
+        let feed = fixture.operator("feed", &feed);
         let base = vec![
             Rule::one(Action::Publish, "alpha/feed/#"),
             Rule::one(Action::Publish, "beta/feed/+"),
@@ -347,21 +347,21 @@ impl World {
 
     /// All who may have been let in by this CONNECT, sent and answered at these
     /// moments.
-    pub fn admissible(&self, facts: &Facts, sent: Millis, answered: Millis) -> Vec<Who> {
-        if facts.client_id.contains(['+', '#', '\0']) || facts.client_id == BRIDGE {
+    pub fn admissible(&self, info: &ConnectInfo, sent: Millis, answered: Millis) -> Vec<Who> {
+        if info.client_id.contains(['+', '#', '\0']) || info.client_id == BRIDGE {
             return Vec::new();
         }
         let principals = (0..self.principals.len()).filter(|id| {
             let principal = &self.principals[*id];
-            principal.proves(facts, sent, answered)
-                && principal.is_its_client_id(facts, sent, answered)
+            principal.proves(info, sent, answered)
+                && principal.is_its_client_id(info, sent, answered)
                 && principal
                     .usable
                     .possible(sent, answered)
                     .any(|usable| *usable)
         });
         let mut all: Vec<Who> = principals.map(Who::Principal).collect();
-        if self.opens_to(facts, sent, answered) {
+        if self.opens_to(info, sent, answered) {
             all.push(Who::Unauthenticated);
         }
         all
@@ -381,15 +381,15 @@ impl World {
     }
 
     /// Whether a client that proves nothing may have been let in.
-    fn opens_to(&self, facts: &Facts, sent: Millis, answered: Millis) -> bool {
-        if facts.method.is_some() || facts.client_id.starts_with("ga-") {
+    fn opens_to(&self, info: &ConnectInfo, sent: Millis, answered: Millis) -> bool {
+        if info.method.is_some() || info.client_id.starts_with("ga-") {
             return false;
         }
         let mut modes = self.open_mode.possible(sent, answered);
         // A name of no bytes is as good as none.
-        match facts.username.as_ref().filter(|name| !name.is_empty()) {
-            None if facts.username.is_some() => modes.any(|mode| *mode != "required"),
-            None if facts.password.is_none() => modes.any(|mode| *mode != "required"),
+        match info.username.as_ref().filter(|name| !name.is_empty()) {
+            None if info.username.is_some() => modes.any(|mode| *mode != "required"),
+            None if info.password.is_none() => modes.any(|mode| *mode != "required"),
             // A wrong credential.
             name => {
                 let name = name.map(String::as_str).unwrap_or_default();
@@ -503,14 +503,14 @@ impl World {
 
 impl Principal {
     /// Whether this CONNECT presents a secret of it under its name.
-    pub fn proves(&self, facts: &Facts, sent: Millis, answered: Millis) -> bool {
-        let Some(password) = &facts.password else {
+    pub fn proves(&self, info: &ConnectInfo, sent: Millis, answered: Millis) -> bool {
+        let Some(password) = &info.password else {
             return false;
         };
         let Ok(password) = std::str::from_utf8(password) else {
             return false;
         };
-        let name = facts.username.as_deref();
+        let name = info.username.as_deref();
         let is_its_name = match (&self.username, self.kind) {
             (Some(own), Kind::User) => name.is_some_and(|name| own.eq_ignore_ascii_case(name)),
             (Some(own), _) => name.is_some_and(|name| own.eq_ignore_ascii_case(name)),
@@ -518,14 +518,14 @@ impl Principal {
             // Under a token scheme the secret stands in both fields.
             (None, _) => name == Some(password),
         };
-        if let Some(method) = &facts.method {
+        if let Some(method) = &info.method {
             // Asked for a code, it must give one of this moment.
             let codes = self
                 .authenticator
                 .as_ref()
                 .map(|it| [-1, 0, 1].map(|at| it.code(at)));
             let answers = codes
-                .is_none_or(|codes| facts.code.as_ref().is_some_and(|code| codes.contains(code)));
+                .is_none_or(|codes| info.code.as_ref().is_some_and(|code| codes.contains(code)));
             let own = |secrets: &Vec<String>| secrets.iter().any(|secret| secret == password);
             return is_its_name
                 && method == TOTP
@@ -546,15 +546,15 @@ impl Principal {
                 .any(|secrets| secrets.iter().any(|secret| secret == password))
     }
 
-    fn is_its_client_id(&self, facts: &Facts, sent: Millis, answered: Millis) -> bool {
-        let id = facts.client_id.as_str();
+    fn is_its_client_id(&self, info: &ConnectInfo, sent: Millis, answered: Millis) -> bool {
+        let id = info.client_id.as_str();
         if (self.tenant == Some("gamma")) != id.starts_with("ga-") && self.tenant.is_some() {
             return false;
         }
         match &self.client_ids {
             ClientIds::Any => true,
             ClientIds::Exact(own) => own == id,
-            ClientIds::Secret => facts.password.as_deref() == Some(id.as_bytes()),
+            ClientIds::Secret => info.password.as_deref() == Some(id.as_bytes()),
             ClientIds::FirstUse(tie) => tie
                 .possible(sent, answered)
                 .any(|tied| tied.as_deref().is_none_or(|tied| tied == id)),

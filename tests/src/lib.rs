@@ -50,7 +50,7 @@ macro_rules! on_every_broker {
 
 /// A broker with the plugin, its store, and the program that administers it.
 #[derive(Debug)]
-pub struct Site {
+pub struct Fixture {
     /// The broker.
     pub broker: Broker,
     /// The program, on the broker's store.
@@ -58,7 +58,7 @@ pub struct Site {
     _folder: TempDir,
 }
 
-impl Site {
+impl Fixture {
     /// A broker with a fresh store and no tenants.
     pub fn start(version: Version) -> Self {
         Self::start_with(version, |builder| builder)
@@ -73,10 +73,10 @@ impl Site {
     pub fn start_with_clock(version: Version) -> (Self, Clock) {
         let clock = Clock::new();
         let plugin = artifacts::plugin_with_test_hooks().unwrap();
-        let site = Self::start_plugin(version, &plugin, |builder| {
+        let fixture = Self::start_plugin(version, &plugin, |builder| {
             builder.env("COUNTERSIGN_TEST_CLOCK", clock.file.to_str().unwrap())
         });
-        (site, clock)
+        (fixture, clock)
     }
 
     fn start_plugin(
@@ -104,9 +104,9 @@ impl Site {
 
     /// The same with one tenant, `t1`, that owns Kaa's topics.
     pub fn start_with_tenant(version: Version) -> Self {
-        let site = Self::start(version);
-        site.tenant("t1", &["--namespace", "kp1/#"]);
-        site
+        let fixture = Self::start(version);
+        fixture.tenant("t1", &["--namespace", "kp1/#"]);
+        fixture
     }
 
     /// Makes a tenant.
@@ -370,7 +370,7 @@ pub const REFUSED_V5: Option<u8> = Some(0x87);
 pub const ACCEPTED: Option<u8> = Some(0);
 
 /// What rows about schemes and operators need.
-impl Site {
+impl Fixture {
     /// Makes a credential and returns what was printed.
     pub fn make(&self, scheme: &str, tenant: &str, options: &[&str]) -> Value {
         let args: Vec<&str> = [

@@ -132,7 +132,7 @@ pub fn audit_row() -> audit::AuditEntry {
         actor: "cli:test".into(),
         act: "test".into(),
         subject: "test".into(),
-        outcome: audit::Outcome::Done,
+        outcome: audit::AuditOutcome::Done,
         cause: None,
         address: None,
         client_id: None,

@@ -7,9 +7,9 @@ use countersign_testkit::mqtt::Answer;
 use countersign_testkit::{Client, Connect};
 use serde_json::{Value, json};
 
-use crate::{Login, PATIENCE, Site, text, wait_until};
+use crate::{Fixture, Login, PATIENCE, text, wait_until};
 
-impl Site {
+impl Fixture {
     /// Makes a user.
     pub fn user(&self, email: &str, password: &str) -> Login {
         let stdin = format!("{password}\n");

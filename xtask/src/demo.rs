@@ -3,8 +3,8 @@
 //! Every command is printed as it runs, and each step fails the demo when it
 //! shows anything but what it should: the demo is one of the tests, too.
 
-mod site;
-mod stage;
+mod environment;
+mod shell;
 mod story;
 
 use std::time::Instant;
@@ -16,8 +16,8 @@ use crate::brokers::Version;
 use crate::command::{cargo, run, target};
 use crate::setup;
 
-use self::site::Site;
-use self::stage::Stage;
+use self::environment::Environment;
+use self::shell::Shell;
 
 /// How the demo is to run.
 #[derive(Args, Debug)]
@@ -52,10 +52,10 @@ pub fn demo(options: &Options) -> Result<()> {
         "countersign-cli",
     ]))?;
 
-    let site = Site::new(broker, &target()?.join("release"))?;
-    let stage = Stage::new(&site.environment());
+    let environment = Environment::new(broker, &target()?.join("release"))?;
+    let shell = Shell::new(&environment.environment());
     let start = Instant::now();
-    story::tell(&stage, site, options.keep)?;
+    story::tell(&shell, environment, options.keep)?;
     println!("\nThe demo took {:.1} s.", start.elapsed().as_secs_f64());
     Ok(())
 }

@@ -1,5 +1,4 @@
-//! Acts on applications: each owns a token that many things present
-//! (design §10).
+//! Acts on applications: each owns a token that many things present.
 
 use core::time::Duration;
 use std::collections::BTreeSet;
@@ -19,9 +18,9 @@ use crate::credential::{CredentialError, Overlap, blank, keep_for_a_while, remov
 use crate::jwt;
 use crate::password::PreparedSecret;
 use crate::role::{self, RoleError};
+use crate::scheme_overlap::{self, SchemeOverlap};
 use crate::tenant::{self, TenantError};
-use crate::view::ApplicationTrace;
-use crate::wall::{self, Reach};
+use crate::view::AuditedApplication;
 
 /// An application to be made.
 #[derive(Clone, Debug)]
@@ -75,7 +74,7 @@ pub fn create<S: AdminStore>(
     }
     let known = transaction.schemes()?;
     let scheme = scheme(&known)?;
-    if let Some(reach) = wall::in_way_of_scheme(&mut transaction, scheme, &new.tenant)? {
+    if let Some(reach) = scheme_overlap::find_for_scheme(&mut transaction, scheme, &new.tenant)? {
         return Err(reach.into());
     }
     let token = draft_token(scheme, &name, &known, context)?;
@@ -91,8 +90,8 @@ pub fn create<S: AdminStore>(
     let row = context.audit(
         "application.create",
         application.name.as_str(),
-        None::<&ApplicationTrace>,
-        Some(&ApplicationTrace::of(&application)),
+        None::<&AuditedApplication>,
+        Some(&AuditedApplication::of(&application)),
     );
     transaction.commit(&[row], &[Change::Credential(id)])?;
     issued(application, token, None)
@@ -146,7 +145,7 @@ pub fn rotate<S: AdminStore>(
     let now = context.now;
     let mut transaction = store.begin(Intent::Write)?;
     let mut application = find(&mut transaction, tenant, name)?;
-    let before = ApplicationTrace::of(&application);
+    let before = AuditedApplication::of(&application);
     let known = transaction.schemes()?;
     let token = draft_token(scheme(&known)?, &application.name, &known, context)?;
     let until = match overlap {
@@ -168,7 +167,7 @@ pub fn rotate<S: AdminStore>(
         "application.rotate",
         application.name.as_str(),
         Some(&before),
-        Some(&ApplicationTrace::of(&application)),
+        Some(&AuditedApplication::of(&application)),
     );
     transaction.commit(&[row], &[Change::Credential(application.id)])?;
     issued(application, token, until)
@@ -204,8 +203,8 @@ pub fn delete<S: AdminStore>(
     let row = context.audit(
         "application.delete",
         subject,
-        Some(&ApplicationTrace::of(&application).with_things(things.len())),
-        None::<&ApplicationTrace>,
+        Some(&AuditedApplication::of(&application).with_things(things.len())),
+        None::<&AuditedApplication>,
     );
     // A session of a thing hangs on the application, too.
     let (rows, changes) = ended.and(row, Change::Credential(application.id));
@@ -262,7 +261,7 @@ pub enum ApplicationError {
     Name(#[from] LoginNameError),
     /// Its things would reach what another tenant owns.
     #[error(transparent)]
-    Reach(#[from] Reach),
+    SchemeOverlap(#[from] SchemeOverlap),
     /// Something is wrong with a role.
     #[error(transparent)]
     Role(#[from] RoleError),
@@ -310,7 +309,7 @@ mod tests {
     use countersign_core::store::GateStore as _;
 
     use super::*;
-    use crate::check::Verdict;
+    use crate::check::ConnectVerdict;
     use crate::fixture::{Fixture, application_name, role_name, tenant_id, text_of};
     use crate::thing;
 
@@ -329,7 +328,7 @@ mod tests {
     }
 
     fn is_let_in(fixture: &mut Fixture, token: &str) -> bool {
-        fixture.check("pump", Some(token.as_bytes())) == Verdict::Allow
+        fixture.check("pump", Some(token.as_bytes())) == ConnectVerdict::Allow
     }
 
     #[test]
@@ -447,6 +446,9 @@ mod tests {
             about: Application::default(),
         };
         let made = fixture.act(|store, context| create(store, context, new));
-        assert!(matches!(made.err().unwrap(), ApplicationError::Reach(_)));
+        assert!(matches!(
+            made.err().unwrap(),
+            ApplicationError::SchemeOverlap(_)
+        ));
     }
 }

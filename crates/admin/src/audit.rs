@@ -1,4 +1,4 @@
-//! The audit: looks at it, and the trace that a pruning leaves.
+//! Reading the audit, and the row that a pruning leaves in it.
 
 use countersign_core::audit::{AuditEntry, AuditHead, AuditRow};
 use countersign_core::store::{AdminStore, AdminTransaction as _, AuditQuery, Intent, StoreError};
@@ -30,16 +30,16 @@ pub fn row<S: AdminStore>(store: &mut S, id: i64) -> Result<Option<AuditRow>, St
 /// `last` is the last act that goes.
 #[must_use]
 pub fn pruning(context: &Context<'_>, before: Timestamp, last: AuditHead) -> AuditEntry {
-    let after = PruneTrace {
+    let after = AuditedPrune {
         before: rfc3339(before),
         last: last.to_string(),
     };
-    context.audit("audit.prune", "audit", None::<&PruneTrace>, Some(&after))
+    context.audit("audit.prune", "audit", None::<&AuditedPrune>, Some(&after))
 }
 
 /// What the audit keeps of a pruning.
 #[derive(Serialize)]
-struct PruneTrace {
+struct AuditedPrune {
     before: String,
     last: String,
 }

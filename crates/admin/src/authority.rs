@@ -1,14 +1,15 @@
-//! By what right somebody acts on a tenant.
+//! The authority of a caller over a tenant.
 
 use countersign_core::credential::CredentialId;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::store::{AdminTransaction, StoreError};
 use countersign_core::time::Timestamp;
 
-/// By what right somebody acts on a tenant.
+/// The authority of a caller over a tenant.
 ///
-/// Whoever may open the store may do everything. Whoever acts through a session
-/// must administer the tenant, which is looked up in the act's own transaction.
+/// A caller that may open the store may do everything. A caller that acts
+/// through a session must administer the tenant, which is looked up in the
+/// act's own transaction.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Authority {
     /// By that of the store's owner.
@@ -51,11 +52,11 @@ pub(crate) fn check_admin<T: AdminTransaction>(
     })
 }
 
-/// Why somebody may not do something to a tenant.
+/// Why a caller may not act on a tenant.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuthorityError {
-    /// Whoever asks is no more.
+    /// The caller no longer exists.
     #[error("whoever asks for it was deleted")]
     Gone,
     /// They do not administer it.

@@ -1,10 +1,10 @@
 //! What a broker would answer. Nothing is written and nothing counted.
 //!
-//! An [`Asker`] decides with the broker's own code: [`decide`] about a CONNECT,
-//! and [`Rights`](countersign_core::rights::Rights) about topics, behind the
-//! walls of all tenants. So it asks the store as a broker does, and remembers
-//! what it saw: it is made for one question or for many that are asked in one
-//! go.
+//! A [`PolicyCheck`] decides with the broker's own code: [`decide`] about a
+//! CONNECT, and [`Rights`](countersign_core::rights::Rights) about topics, with
+//! the topic owners of all tenants. It reads the store as a broker does and
+//! remembers what it read: make one for one question, or for many that are
+//! asked in one go.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -12,15 +12,15 @@ use std::sync::Arc;
 use countersign_core::auto_registration::AutoRegistration;
 use countersign_core::client_id::ClientId;
 use countersign_core::connect::{
-    Circumstances, ClientIdOwner, Decision, Identity, Registration, Request, Reservation,
-    SessionUse, Site, decide, owner_of_client_id,
+    ClientIdOwner, ConnectContext, Decision, Identity, Listener, Registration, Request,
+    Reservation, SessionUse, decide, owner_of_client_id,
 };
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::kind::Kind;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::options::Options;
 use countersign_core::reason::Reason;
-use countersign_core::rule::Territories;
+use countersign_core::rule::TopicOwners;
 use countersign_core::scheme::{NameForm, Schemes};
 use countersign_core::seal::SealKey;
 use countersign_core::secret::Secret;
@@ -30,22 +30,22 @@ use countersign_core::store::{
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
 
-use self::look::{AtLeisure, Look, Looseness};
-use self::rights::Session;
+use self::overrides::{DirectVerifier, DirectoryOverrides, Strictness};
+use self::rights::SessionKey;
 use crate::thing;
 
 mod broker;
-mod look;
+mod overrides;
 mod rights;
 mod topic;
 
 pub(crate) use self::broker::{BRIDGE_STATES, keeps_some_of};
-pub use self::rights::{Considered, Judged};
-pub use self::topic::{TopicAnswer, TopicAsk, Usage, Wall};
+pub use self::rights::{Considered, EffectiveRules};
+pub use self::topic::{TopicAnswer, TopicCheck, Usage, Wall};
 
 /// What a CONNECT would present, and where.
 #[expect(missing_debug_implementations, reason = "it holds a secret")]
-pub struct Connect<'a> {
+pub struct ConnectCheck<'a> {
     /// The client identifier.
     pub client_id: &'a str,
     /// The username, if there is one.
@@ -58,16 +58,16 @@ pub struct Connect<'a> {
 
 /// What a CONNECT would come to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Verdict {
+pub enum ConnectVerdict {
     /// It is let in as who it says it is.
     Allow,
-    /// It is let in as nobody, where a tenant allows that.
+    /// It is let in unauthenticated, where a tenant allows that.
     AllowUnauthenticated,
     /// It is refused.
     Deny(Reason),
 }
 
-impl Verdict {
+impl ConnectVerdict {
     /// Says whether it is let in.
     #[must_use]
     pub fn is_allowed(self) -> bool {
@@ -94,15 +94,15 @@ impl Verdict {
 /// through TLS alone is taken to have done so, and the broker is taken for one
 /// that does not tell whose its client ids are.
 #[derive(Clone, Debug, Default)]
-pub struct Places {
+pub struct Listeners {
     default_tenant: Option<TenantId>,
     listeners: BTreeMap<u16, TenantId>,
     tls_listeners: Option<Vec<u16>>,
     bridges: Option<BTreeSet<String>>,
 }
 
-impl Places {
-    /// The places of a broker with these options.
+impl Listeners {
+    /// The listeners of a broker with these options.
     #[must_use]
     pub fn of(options: &Options) -> Self {
         Self {
@@ -132,8 +132,8 @@ impl Places {
         }
     }
 
-    fn site(&self, listener: Option<u16>) -> Site {
-        Site {
+    fn listener(&self, listener: Option<u16>) -> Listener {
+        Listener {
             listener_tenant: listener.and_then(|port| self.listeners.get(&port).cloned()),
             default_tenant: self.default_tenant.clone(),
             is_tls: match (listener, &self.tls_listeners) {
@@ -145,29 +145,29 @@ impl Places {
 }
 
 /// Asks a store what a broker would answer, at one instant.
-pub struct Asker<'s, S> {
+pub struct PolicyCheck<'s, S> {
     store: &'s mut S,
     now: Timestamp,
-    places: Places,
+    listeners: Listeners,
     settings: Settings,
-    vault: Option<SealKey>,
+    seal_key: Option<SealKey>,
     schemes: Schemes,
-    walls: Territories,
+    owners: TopicOwners,
     tenants: BTreeMap<TenantId, Arc<Tenant>>,
     credentials: HashMap<String, Option<Arc<Credential>>>,
-    judged: HashMap<Session, Arc<Judged>>,
-    of_tenants: HashMap<TenantId, Arc<Judged>>,
+    effective: HashMap<SessionKey, Arc<EffectiveRules>>,
+    of_tenants: HashMap<TenantId, Arc<EffectiveRules>>,
 }
 
-impl<'s, S: AdminStore + GateStore> Asker<'s, S> {
+impl<'s, S: AdminStore + GateStore> PolicyCheck<'s, S> {
     /// Reads what holds for the whole store.
     ///
     /// # Errors
     ///
     /// Returns [`StoreError`] when the store can't be read. So do all below.
-    pub fn new(store: &'s mut S, now: Timestamp, places: Places) -> Result<Self, StoreError> {
+    pub fn new(store: &'s mut S, now: Timestamp, listeners: Listeners) -> Result<Self, StoreError> {
         let settings = GateStore::settings(store)?;
-        let vault = GateStore::vault(store);
+        let seal_key = GateStore::seal_key(store);
         let schemes = GateStore::schemes(store)?.readable;
         let StoredTenants {
             readable: tenants,
@@ -175,21 +175,21 @@ impl<'s, S: AdminStore + GateStore> Asker<'s, S> {
         } = GateStore::tenants(store)?;
         let owned = tenants.iter().map(|it| (it.id.as_str(), &it.namespaces));
         let of_damaged = damaged.iter().map(|it| (it.id.as_str(), &it.namespaces));
-        let walls = Territories::new(owned.chain(of_damaged));
+        let owners = TopicOwners::new(owned.chain(of_damaged));
         Ok(Self {
             store,
             now,
-            places,
+            listeners,
             settings,
-            vault,
+            seal_key,
             schemes,
-            walls,
+            owners,
             tenants: tenants
                 .into_iter()
                 .map(|tenant| (tenant.id.clone(), tenant))
                 .collect(),
             credentials: HashMap::new(),
-            judged: HashMap::new(),
+            effective: HashMap::new(),
             of_tenants: HashMap::new(),
         })
     }
@@ -198,29 +198,29 @@ impl<'s, S: AdminStore + GateStore> Asker<'s, S> {
     ///
     /// # Errors
     ///
-    /// As [`Asker::new`].
-    pub fn connect(&mut self, presented: Connect<'_>) -> Result<Verdict, StoreError> {
+    /// As [`PolicyCheck::new`].
+    pub fn connect(&mut self, presented: ConnectCheck<'_>) -> Result<ConnectVerdict, StoreError> {
         let Ok(client_id) = ClientId::parse(presented.client_id) else {
-            return Ok(Verdict::Deny(Reason::Malformed));
+            return Ok(ConnectVerdict::Deny(Reason::Malformed));
         };
-        let who = Who {
+        let who = CheckedClient {
             client_id: Some(client_id),
             username: presented.username,
             password: presented.password,
             listener: presented.listener,
-            looseness: Looseness::None,
+            strictness: Strictness::Full,
         };
         Ok(match self.identify(who)? {
             Ok(Identity::Bearer { .. } | Identity::Credential { .. } | Identity::User { .. }) => {
-                Verdict::Allow
+                ConnectVerdict::Allow
             }
-            Ok(Identity::Unauthenticated { .. }) => Verdict::AllowUnauthenticated,
-            Err(reason) => Verdict::Deny(reason),
+            Ok(Identity::Unauthenticated { .. }) => ConnectVerdict::AllowUnauthenticated,
+            Err(reason) => ConnectVerdict::Deny(reason),
         })
     }
 
     /// Decides as whom a client would be let in, or why not.
-    fn identify(&mut self, who: Who<'_>) -> Result<Result<Identity, Reason>, StoreError> {
+    fn identify(&mut self, who: CheckedClient<'_>) -> Result<Result<Identity, Reason>, StoreError> {
         // No id that anything is known about, as it holds nothing.
         let id = match &who.client_id {
             Some(id) => id.as_str(),
@@ -248,26 +248,26 @@ impl<'s, S: AdminStore + GateStore> Asker<'s, S> {
             Some(id) => self.connected(id)?,
             None => Vec::new(),
         };
-        let at = Circumstances {
-            site: &self.places.site(who.listener),
+        let at = ConnectContext {
+            listener: &self.listeners.listener(who.listener),
             schemes: &self.schemes,
             client_id_hold: self.settings.client_id_hold,
             live_holders: &live_holders,
-            reservation: self.places.reservation(id),
-            vault: self.vault.as_ref(),
+            reservation: self.listeners.reservation(id),
+            seal_key: self.seal_key.as_ref(),
             lockout: self.settings.lockout,
             now: self.now,
         };
-        let mut check = AtLeisure {
+        let mut check = DirectVerifier {
             assumed: is_assumed.then_some(&request.client_id),
         };
-        let mut look = Look {
+        let mut look = DirectoryOverrides {
             store: &mut *self.store,
             tenants: &self.tenants,
             credentials: &mut self.credentials,
             schemes: &self.schemes,
-            looseness: who.looseness,
-            assumes_code: is_assumed && who.looseness != Looseness::None,
+            strictness: who.strictness,
+            assumes_code: is_assumed && who.strictness != Strictness::Full,
         };
         let mut decision = decide(&request, &at, &mut look, &mut check)?;
         if let Decision::Register(Registration { application, key }) = &decision {
@@ -300,23 +300,23 @@ impl<'s, S: AdminStore + GateStore> Asker<'s, S> {
     ///
     /// # Errors
     ///
-    /// As [`Asker::new`].
+    /// As [`PolicyCheck::new`].
     pub fn owner_behind(
         &mut self,
-        verdict: Verdict,
+        verdict: ConnectVerdict,
         client_id: &str,
         username: Option<&str>,
     ) -> Result<Option<ClientIdOwner>, StoreError> {
         let Ok(client_id) = ClientId::parse(client_id) else {
             return Ok(None);
         };
-        if verdict != Verdict::Deny(Reason::ClientIdOwned) {
+        if verdict != ConnectVerdict::Deny(Reason::ClientIdOwned) {
             return Ok(None);
         }
         let live = self.connected(&client_id)?;
         let claimant = username.and_then(|name| LoginName::parse(name).ok());
         let owner = owner_of_client_id(&client_id, claimant.as_ref(), &live, &mut *self.store)?;
-        let is_kept = self.places.reservation(client_id.as_str()) != Reservation::Free;
+        let is_kept = self.listeners.reservation(client_id.as_str()) != Reservation::Free;
         Ok(owner.or_else(|| is_kept.then_some(ClientIdOwner::Host)))
     }
 
@@ -331,7 +331,7 @@ impl<'s, S: AdminStore + GateStore> Asker<'s, S> {
     }
 }
 
-impl<S> core::fmt::Debug for Asker<'_, S> {
+impl<S> core::fmt::Debug for PolicyCheck<'_, S> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Asker")
             .field("now", &self.now)
@@ -340,13 +340,13 @@ impl<S> core::fmt::Debug for Asker<'_, S> {
 }
 
 /// A client that may be let in.
-struct Who<'a> {
+struct CheckedClient<'a> {
     /// None where it is not said, and does not count.
     client_id: Option<ClientId>,
     username: Option<&'a str>,
     password: Option<Secret>,
     listener: Option<u16>,
-    looseness: Looseness,
+    strictness: Strictness,
 }
 
 #[cfg(test)]
@@ -364,13 +364,16 @@ mod tests {
         let mut fixture = Fixture::new();
         assert_eq!(
             fixture.check("dev1@acme", None),
-            Verdict::Deny(Reason::UnknownTenant)
+            ConnectVerdict::Deny(Reason::UnknownTenant)
         );
         assert_eq!(
             fixture.check("dev1", None),
-            Verdict::Deny(Reason::UnknownName)
+            ConnectVerdict::Deny(Reason::UnknownName)
         );
-        assert_eq!(fixture.check("a#b", None), Verdict::Deny(Reason::Malformed));
+        assert_eq!(
+            fixture.check("a#b", None),
+            ConnectVerdict::Deny(Reason::Malformed)
+        );
     }
 
     #[test]
@@ -378,15 +381,15 @@ mod tests {
         let mut fixture = Fixture::new();
         fixture.tenant("acme", &[]).unwrap();
         let secret = fixture.credential("dev1").unwrap().secret.unwrap();
-        assert_eq!(fixture.check("dev1@acme", None), Verdict::Allow);
+        assert_eq!(fixture.check("dev1@acme", None), ConnectVerdict::Allow);
         assert_eq!(
             fixture.check("dev1@acme", Some(secret.expose())),
-            Verdict::Allow
+            ConnectVerdict::Allow
         );
         for wrong in [&b""[..], b"wrong"] {
             assert_eq!(
                 fixture.check("dev1@acme", Some(wrong)),
-                Verdict::Deny(Reason::BadSecret)
+                ConnectVerdict::Deny(Reason::BadSecret)
             );
         }
     }
@@ -404,9 +407,9 @@ mod tests {
         let verdict = fixture.check("dev1@acme", Some(b"wrong"));
         assert_eq!(
             (verdict, verdict.reason()),
-            (Verdict::AllowUnauthenticated, "unauthenticated")
+            (ConnectVerdict::AllowUnauthenticated, "unauthenticated")
         );
-        assert_eq!(fixture.check("dev1@acme", None), Verdict::Allow);
+        assert_eq!(fixture.check("dev1@acme", None), ConnectVerdict::Allow);
     }
 
     #[test]
@@ -428,11 +431,11 @@ mod tests {
             .unwrap();
         assert_eq!(
             fixture.check("dev1@acme", None),
-            Verdict::Deny(Reason::Suspended)
+            ConnectVerdict::Deny(Reason::Suspended)
         );
         assert_eq!(
             fixture.check("dev1@acme", Some(b"x")),
-            Verdict::Deny(Reason::BadSecret)
+            ConnectVerdict::Deny(Reason::BadSecret)
         );
     }
 
@@ -442,13 +445,13 @@ mod tests {
     }
 
     fn connect(fixture: &mut Fixture, username: Option<&str>, client_id: &str) -> &'static str {
-        let presented = Connect {
+        let presented = ConnectCheck {
             client_id,
             username,
             password: None,
             listener: None,
         };
-        fixture.asker().connect(presented).unwrap().reason()
+        fixture.policy_check().connect(presented).unwrap().reason()
     }
 
     #[test]
@@ -504,19 +507,22 @@ mod tests {
         let mut fixture = Fixture::with_credential();
         let now = fixture.now;
         let options = Options::parse([("store", "/x")]).unwrap();
-        let untold = Places::of(&options);
+        let untold = Listeners::of(&options);
         let told = untold.clone().with_bridges(["mine".into()]);
-        let connect = |fixture: &mut Fixture, places: &Places, client_id| {
-            let mut asker = Asker::new(&mut fixture.store, now, places.clone()).unwrap();
+        let connect = |fixture: &mut Fixture, listeners: &Listeners, client_id| {
+            let mut policy_check =
+                PolicyCheck::new(&mut fixture.store, now, listeners.clone()).unwrap();
             let username = Some("dev1@acme");
-            let presented = Connect {
+            let presented = ConnectCheck {
                 client_id,
                 username,
                 password: None,
                 listener: None,
             };
-            let verdict = asker.connect(presented).unwrap();
-            let owner = asker.owner_behind(verdict, client_id, username).unwrap();
+            let verdict = policy_check.connect(presented).unwrap();
+            let owner = policy_check
+                .owner_behind(verdict, client_id, username)
+                .unwrap();
             assert_eq!(owner.is_some(), !verdict.is_allowed());
             (verdict.reason(), owner)
         };
@@ -559,14 +565,16 @@ mod tests {
             stored: false,
         };
         let batch = countersign_core::store::Batch {
-            observations: vec![countersign_core::presence::Observation::Connected(presence)],
+            observations: vec![countersign_core::presence::PresenceEvent::Connected(
+                presence,
+            )],
             ..countersign_core::store::Batch::default()
         };
         fixture.store.write_batch("b", &batch).unwrap();
         // What a broker left that is not alive holds nothing.
         let other = connect(&mut fixture, Some("dev2@acme"), "live");
         assert_eq!(other, "ok");
-        let _alive = fixture.store.claim_broker("b").unwrap();
+        let _alive = fixture.store.lock_broker("b").unwrap();
         assert_eq!(connect(&mut fixture, Some("dev1@acme"), "live"), "ok");
         let other = connect(&mut fixture, Some("dev2@acme"), "live");
         assert_eq!(other, "client-id-owned");
@@ -593,14 +601,14 @@ mod tests {
         }
         let token = Secret::new(open.into_bytes());
         for (topic, allowed) in [("thing/pump/x", true), ("thing/valve/x", false)] {
-            let ask = TopicAsk {
+            let ask = TopicCheck {
                 username: Some("pump"),
                 client_id: None,
                 password: Some(&token),
                 listener: None,
                 usage: Usage::Deliver { topic },
             };
-            let answer = fixture.asker().topic(&ask).unwrap();
+            let answer = fixture.policy_check().topic(&ask).unwrap();
             assert_eq!(answer.verdict.is_allowed(), allowed, "{topic}");
         }
         let things = thing::list(&mut fixture.store, None, None).unwrap();
@@ -626,15 +634,16 @@ mod tests {
         ])
         .unwrap();
         let now = fixture.now;
-        let mut asker = Asker::new(&mut fixture.store, now, Places::of(&options)).unwrap();
+        let mut policy_check =
+            PolicyCheck::new(&mut fixture.store, now, Listeners::of(&options)).unwrap();
         let mut connect = |username, listener| {
-            let presented = Connect {
+            let presented = ConnectCheck {
                 client_id: "c",
                 username: Some(username),
                 password: None,
                 listener,
             };
-            asker.connect(presented).unwrap().reason()
+            policy_check.connect(presented).unwrap().reason()
         };
         for (username, listener, reason) in [
             ("dev1@acme", None, "ok"),
@@ -650,6 +659,6 @@ mod tests {
                 "{username} {listener:?}"
             );
         }
-        assert_eq!(fixture.check("safe@acme", None), Verdict::Allow);
+        assert_eq!(fixture.check("safe@acme", None), ConnectVerdict::Allow);
     }
 }

@@ -1,6 +1,6 @@
 //! Acts on live clients.
 
-use countersign_core::audit::{AuditEntry, Outcome};
+use countersign_core::audit::{AuditEntry, AuditOutcome};
 use countersign_core::change::{Change, KickRequestId};
 use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::kind::Kind;
@@ -65,7 +65,7 @@ pub fn count<S: AdminStore>(store: &mut S, tenant: Option<&TenantId>) -> Result<
 ///
 /// # Errors
 ///
-/// Returns [`StoreError`] when the store can't be written; nobody was asked
+/// Returns [`StoreError`] when the store can't be written; no broker was asked
 /// then.
 pub fn request_kick<S: AdminStore>(
     store: &mut S,
@@ -92,8 +92,8 @@ pub fn request_kick<S: AdminStore>(
             (kick, subject.clone())
         }
     };
-    let after = KickTrace { client_id };
-    let row = context.audit(KICK, &subject, None::<&KickTrace>, Some(&after));
+    let after = AuditedKick { client_id };
+    let row = context.audit(KICK, &subject, None::<&AuditedKick>, Some(&after));
     let request = transaction.request_kick(&kick, &row)?;
     transaction.commit(&[], &[Change::KickRequested(request)])?;
     Ok(request)
@@ -118,8 +118,8 @@ pub fn withdraw_kick<S: AdminStore>(
     }
     let subject = shown_client_id(&mut transaction, target)?;
     let row = AuditEntry {
-        outcome: Outcome::Refused,
-        ..context.audit(KICK, &subject, None::<&KickTrace>, None::<&KickTrace>)
+        outcome: AuditOutcome::Refused,
+        ..context.audit(KICK, &subject, None::<&AuditedKick>, None::<&AuditedKick>)
     };
     transaction.commit(&[row], &[])?;
     Ok(true)
@@ -192,7 +192,7 @@ pub fn release<S: AdminStore>(
         }
     };
     transaction.release_client_id(&tie)?;
-    let before = ReleaseTrace {
+    let before = AuditedRelease {
         holder: stored.and_then(|stored| stored.username),
         credential: holder.0,
     };
@@ -200,7 +200,7 @@ pub fn release<S: AdminStore>(
         "client.release",
         &shown_client_id(&mut transaction, client_id.as_str())?,
         Some(&before),
-        None::<&ReleaseTrace>,
+        None::<&AuditedRelease>,
     );
     transaction.commit(&[row], &[Change::Credential(holder)])?;
     Ok(())
@@ -221,7 +221,7 @@ pub enum ReleaseError {
         /// Who is bound to it.
         name: LoginName,
     },
-    /// Nobody holds it.
+    /// It has no holder.
     #[error("no credential holds client id `{client_id}`")]
     NotHeld {
         /// The client id.
@@ -234,14 +234,14 @@ pub enum ReleaseError {
 
 /// What the audit keeps of a client id that was given up.
 #[derive(Serialize)]
-struct ReleaseTrace {
+struct AuditedRelease {
     holder: Option<String>,
     credential: i64,
 }
 
 /// What the audit keeps of a request to kick.
 #[derive(Serialize)]
-struct KickTrace {
+struct AuditedKick {
     client_id: String,
 }
 
@@ -260,14 +260,14 @@ fn check_tenant<T: AdminTransaction>(
 
 #[cfg(test)]
 mod tests {
-    use countersign_core::presence::{Observation, Presence};
+    use countersign_core::presence::{Presence, PresenceEvent};
     use countersign_core::store::{Batch, GateStore as _};
 
     use super::*;
     use crate::fixture::{Fixture, tenant_id};
 
-    fn connected(session: i64, client_id: &str, fixture: &Fixture) -> Observation {
-        Observation::Connected(Presence {
+    fn connected(session: i64, client_id: &str, fixture: &Fixture) -> PresenceEvent {
+        PresenceEvent::Connected(Presence {
             session: SessionNumber(session),
             client_id: client_id.into(),
             tie: ClientId::parse(client_id).unwrap().tie(),
@@ -321,7 +321,7 @@ mod tests {
         assert!(list(&mut fixture.store, None).unwrap().is_empty());
         let left = list_all(&mut fixture.store, None).unwrap();
         assert!(left.len() == 2 && left.iter().all(|client| !client.is_alive));
-        let _alive = fixture.store.claim_broker("b").unwrap();
+        let _alive = fixture.store.lock_broker("b").unwrap();
         assert_eq!(count(&mut fixture.store, None).unwrap(), 2);
         assert_eq!(
             count(&mut fixture.store, Some(&tenant_id("other"))).unwrap(),
@@ -378,8 +378,8 @@ mod tests {
         }
         asked(&mut fixture, "b:1");
         let kicks = [
-            ("nobody".to_owned(), Outcome::Refused),
-            ("b:1".to_owned(), Outcome::Done),
+            ("nobody".to_owned(), AuditOutcome::Refused),
+            ("b:1".to_owned(), AuditOutcome::Done),
         ];
         assert_eq!(of_kicks(&mut fixture), kicks);
     }

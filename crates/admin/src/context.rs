@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use countersign_core::audit::{AuditEntry, Outcome};
+use countersign_core::audit::{AuditEntry, AuditOutcome};
 pub use countersign_core::scheme::{RandomError, RandomSource};
 use countersign_core::time::Timestamp;
 use serde::Serialize;
@@ -39,7 +39,7 @@ impl Context<'_> {
             actor: self.actor.into(),
             act: act.into(),
             subject: subject.into(),
-            outcome: Outcome::Done,
+            outcome: AuditOutcome::Done,
             cause: None,
             address: None,
             client_id: None,

@@ -1,7 +1,7 @@
 //! Acts on credentials.
 //!
-//! What a running session must feel (a suspension, a password reset, a tie
-//! taken away) raises the credential's generation; see design §3 and §9.
+//! An act that ends or changes running sessions (a suspension, a password
+//! reset, a tie taken away) raises the credential's generation.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +13,7 @@ use countersign_core::kind::Kind;
 use countersign_core::lifecycle::{Act, State};
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::role::RoleName;
-use countersign_core::scheme::{
-    ClientIds, Scheme, SchemeError as DraftError, SchemeName, TokenLogin,
-};
+use countersign_core::scheme::{DraftError, Scheme, SchemeClientIds, SchemeName, TokenLogin};
 use countersign_core::secret::{PasswordHashError, Secret};
 use countersign_core::store::{
     AdminStore, AdminTransaction, CredentialQuery, Intent, StoreError, StoreErrorKind,
@@ -23,33 +21,33 @@ use countersign_core::store::{
 use countersign_core::time::Timestamp;
 
 use crate::context::{Context, RandomError};
-use crate::kind::{OtherKind, ReservedName};
+use crate::kind::{ReservedName, WrongKind};
 use crate::password::{PasswordError, PrepareError, PreparedSecret};
 use crate::role::RoleError;
 use crate::rule::RuleError;
 use crate::scheme::SchemeError;
+use crate::scheme_overlap::SchemeOverlap;
 use crate::tenant::{self, TenantError};
-use crate::view::CredentialTrace;
-use crate::wall::Reach;
+use crate::view::AuditedCredential;
 
 mod change;
 mod client_ids;
 mod create;
-mod life;
+mod lifecycle;
 mod renew;
 mod rules;
 
 pub use self::change::{CredentialChanges, set};
 pub use self::create::{NewCredential, create};
-pub(crate) use self::life::delete_found;
-pub use self::life::{delete, reactivate, revoke, suspend, untie};
+pub(crate) use self::lifecycle::delete_found;
+pub use self::lifecycle::{delete, reactivate, revoke, suspend, untie};
 pub use self::renew::{Overlap, reset_password, rotate};
 pub(crate) use self::renew::{keep_for_a_while, remove_secrets};
 pub use self::rules::{change_rules, rule_warnings};
 
 /// A credential and the scheme that it was made by.
 #[derive(Clone, Debug)]
-pub struct Described {
+pub struct ShownCredential {
     /// The credential.
     pub credential: Credential,
     /// Its scheme, which says what its client presents; none if the store does
@@ -59,10 +57,10 @@ pub struct Described {
 
 /// A credential that was given a new secret.
 #[expect(missing_debug_implementations, reason = "it holds a secret")]
-pub struct Issued {
+pub struct IssuedCredential {
     /// The credential as it is now.
-    pub described: Described,
-    /// Its new secret, to be shown this once; none if somebody chose it.
+    pub described: ShownCredential,
+    /// Its new secret, to be shown this once; none if a person chose it.
     pub secret: Option<Secret>,
     /// Until when its old secret works too, if there is such an instant.
     pub old_secret_until: Option<Timestamp>,
@@ -73,7 +71,10 @@ pub struct Issued {
 /// # Errors
 ///
 /// Returns [`CredentialError`] when there is none or the store can't be read.
-pub fn show<S: AdminStore>(store: &mut S, name: &LoginName) -> Result<Described, CredentialError> {
+pub fn show<S: AdminStore>(
+    store: &mut S,
+    name: &LoginName,
+) -> Result<ShownCredential, CredentialError> {
     let mut transaction = store.begin(Intent::Read)?;
     let described = find(&mut transaction, name)?;
     require_tenant(&described.credential)?;
@@ -258,7 +259,7 @@ pub enum CredentialError {
         tenant: TenantId,
     },
     /// An operator can't have this name.
-    #[error("`{name}` is no name of an operator: `@` stands before a tenant, and it has none")]
+    #[error("`{name}` is not a valid operator name: `@` stands before a tenant, and it has none")]
     OperatorAt {
         /// The name.
         name: LoginName,
@@ -279,10 +280,10 @@ pub enum CredentialError {
     Random(#[from] RandomError),
     /// It is of another kind, which has commands of its own.
     #[error(transparent)]
-    OtherKind(#[from] OtherKind),
+    WrongKind(#[from] WrongKind),
     /// Its scheme would reach what another tenant owns.
     #[error(transparent)]
-    Reach(#[from] Reach),
+    SchemeOverlap(#[from] SchemeOverlap),
     /// Its name is kept for something else.
     #[error(transparent)]
     Reserved(#[from] ReservedName),
@@ -334,8 +335,8 @@ fn act_on<S: AdminStore, R>(
     context: &Context<'_>,
     name: &LoginName,
     act: &'static str,
-    change: impl FnOnce(&mut S::Transaction<'_>, &mut Described) -> Result<R, CredentialError>,
-) -> Result<(Described, R), CredentialError> {
+    change: impl FnOnce(&mut S::Transaction<'_>, &mut ShownCredential) -> Result<R, CredentialError>,
+) -> Result<(ShownCredential, R), CredentialError> {
     let mut transaction = store.begin(Intent::Write)?;
     let mut described = find(&mut transaction, name)?;
     let before = described.trace();
@@ -348,10 +349,10 @@ fn act_on<S: AdminStore, R>(
     Ok((described, result))
 }
 
-impl Described {
+impl ShownCredential {
     /// What the audit keeps of it.
-    pub(crate) fn trace(&self) -> CredentialTrace {
-        CredentialTrace::of(&self.credential, self.scheme.as_ref())
+    pub(crate) fn trace(&self) -> AuditedCredential {
+        AuditedCredential::of(&self.credential, self.scheme.as_ref())
     }
 }
 
@@ -359,14 +360,14 @@ impl Described {
 pub(crate) fn find<T: AdminTransaction>(
     transaction: &mut T,
     name: &LoginName,
-) -> Result<Described, CredentialError> {
+) -> Result<ShownCredential, CredentialError> {
     let missing = || CredentialError::Missing { name: name.clone() };
     let credential = transaction.credential(name)?.ok_or_else(missing)?;
     if !matches!(credential.kind, Kind::Device) {
-        return Err(OtherKind::of(&credential).into());
+        return Err(WrongKind::of(&credential).into());
     }
     let known = transaction.schemes()?;
-    Ok(Described {
+    Ok(ShownCredential {
         scheme: known.find(credential.scheme.as_str()).cloned(),
         credential,
     })
@@ -374,7 +375,7 @@ pub(crate) fn find<T: AdminTransaction>(
 
 /// The tenant of a credential that must have one.
 fn require_tenant(credential: &Credential) -> Result<&TenantId, CredentialError> {
-    let operator = || OtherKind::of(credential).into();
+    let operator = || WrongKind::of(credential).into();
     credential.tenant.as_ref().ok_or_else(operator)
 }
 
@@ -447,7 +448,8 @@ fn add_secret<T: AdminTransaction>(
 
 /// Says whether clients of a scheme present their secrets as names.
 fn is_shown(scheme: &Scheme) -> bool {
-    scheme.token_login() != TokenLogin::Never || *scheme.client_ids() == ClientIds::SameAsSecret
+    scheme.token_login() != TokenLogin::Never
+        || *scheme.client_ids() == SchemeClientIds::SameAsSecret
 }
 
 /// How all secrets of the scheme begin, and a little more.
@@ -494,7 +496,7 @@ mod tests {
 
     use super::*;
     use crate::fixture::{Fixture, login_name, tenant_id};
-    use crate::text::Text;
+    use crate::text::FreeText;
 
     #[test]
     fn a_list_goes_over_pages_and_stops_at_its_limit() {
@@ -540,7 +542,7 @@ mod tests {
             let name = login_name("dev1@acme");
             let changes = CredentialChanges {
                 attributes: [(format!("a{number}"), "x".into())].into(),
-                description: Text::parse("x").ok(),
+                description: FreeText::parse("x").ok(),
                 ..CredentialChanges::default()
             };
             set(&mut store, &context, &name, changes).unwrap();

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use countersign_core::client_id::ClientIdRule;
 use countersign_core::credential::Credential;
-use countersign_core::rights::{Grants, Rights, TopicUses, UNKNOWN_CLIENT_ID, Values};
+use countersign_core::rights::{Grants, PrincipalVariables, Rights, TopicUses, UNKNOWN_CLIENT_ID};
 use countersign_core::role::Role;
-use countersign_core::rule::{Action, Territories};
+use countersign_core::rule::{Action, TopicOwners};
 use countersign_core::scheme::{Scheme, Schemes};
 use countersign_core::store::{AdminTransaction, StoreError};
 use countersign_core::tenant::{DefaultRights, Tenant};
@@ -17,26 +17,26 @@ use countersign_core::topic::TopicFilter;
 
 /// What a principal may do after a change alone, and before it alone.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Difference {
+pub(crate) struct RightsDifference {
     pub(crate) gains: Vec<TopicUses>,
     pub(crate) loses: Vec<TopicUses>,
 }
 
-impl Difference {
+impl RightsDifference {
     pub(crate) fn is_none(&self) -> bool {
         self.gains.is_empty() && self.loses.is_empty()
     }
 }
 
 /// The client ids that a principal can be connected as.
-pub(crate) enum ClientIds {
+pub(crate) enum PossibleClientIds {
     /// Any, for which these stand.
     Any(Vec<String>),
     /// This one, or one that is a secret.
     One(Option<String>),
 }
 
-impl ClientIds {
+impl PossibleClientIds {
     /// One of them.
     pub(crate) fn first(&self) -> Option<&str> {
         match self {
@@ -48,13 +48,13 @@ impl ClientIds {
 
 /// What the rights of principals of one tenant, or outside of all tenants,
 /// follow from besides themselves.
-pub(crate) struct Ground {
+pub(crate) struct RightsContext {
     tenant: Option<Tenant>,
-    owners: Territories,
+    owners: TopicOwners,
     schemes: Schemes,
 }
 
-impl Ground {
+impl RightsContext {
     pub(crate) fn read<T: AdminTransaction>(
         transaction: &mut T,
         tenant: Option<Tenant>,
@@ -65,7 +65,7 @@ impl Ground {
             .map(|tenant| (tenant.id.as_str(), &tenant.namespaces));
         Ok(Self {
             tenant,
-            owners: Territories::new(owned),
+            owners: TopicOwners::new(owned),
             schemes: transaction.schemes()?,
         })
     }
@@ -103,27 +103,27 @@ impl Ground {
     }
 
     /// The client ids of a device, an operator or a thing, by these roles.
-    pub(crate) fn client_ids(&self, credential: &Credential, roles: &[Role]) -> ClientIds {
+    pub(crate) fn client_ids(&self, credential: &Credential, roles: &[Role]) -> PossibleClientIds {
         if credential.hides_client_ids() {
-            return ClientIds::One(None);
+            return PossibleClientIds::One(None);
         }
         let prefix = match &credential.client_id_rule {
-            ClientIdRule::Exact(id) => return ClientIds::One(Some(id.to_string())),
+            ClientIdRule::Exact(id) => return PossibleClientIds::One(Some(id.to_string())),
             ClientIdRule::SameAsUsername => {
-                return ClientIds::One(Some(credential.name.to_string()));
+                return PossibleClientIds::One(Some(credential.name.to_string()));
             }
-            ClientIdRule::SameAsSecret => return ClientIds::One(None),
+            ClientIdRule::SameAsSecret => return PossibleClientIds::One(None),
             ClientIdRule::Prefix(prefix) => prefix.as_str(),
             ClientIdRule::Any | ClientIdRule::FirstUse => "",
         };
         let scheme = self.schemes.find(credential.scheme.as_str());
         let grants = Grants::of_credential(credential, self.tenant(), scheme, roles);
-        let values = Values::of_credential(credential, None, scheme);
+        let values = PrincipalVariables::of_credential(credential, None, scheme);
         let none = Default::default();
         let namespaces = self.tenant().map_or(&none, |tenant| &tenant.namespaces);
         let ids = grants.telling_client_ids(&values, namespaces).into_iter();
         let stands_for_others = |id: &str| id.contains(UNKNOWN_CLIENT_ID) || id == "/";
-        ClientIds::Any(
+        PossibleClientIds::Any(
             ids.filter(|id| stands_for_others(id) || id.starts_with(prefix))
                 .collect(),
         )
@@ -136,12 +136,12 @@ impl Ground {
         before: impl Fn(Option<&str>) -> Rights,
         after: impl Fn(Option<&str>) -> Rights,
         connected: &[Arc<str>],
-        ids: &ClientIds,
-    ) -> Difference {
-        let mut difference = Difference::default();
+        ids: &PossibleClientIds,
+    ) -> RightsDifference {
+        let mut difference = RightsDifference::default();
         let mut look = |client_id: Option<&str>, is_last_resort: bool| {
             let (before, after) = (before(client_id), after(client_id));
-            let Difference { gains, loses } = &mut difference;
+            let RightsDifference { gains, loses } = &mut difference;
             for (list, now, then) in [(gains, &after, &before), (loses, &before, &after)] {
                 let told: Vec<Action> = list.iter().map(|uses| uses.action).collect();
                 for uses in now.gained_since(then, &self.owners) {
@@ -154,8 +154,8 @@ impl Ground {
             }
         };
         match ids {
-            ClientIds::One(id) => look(id.as_deref(), false),
-            ClientIds::Any(ids) => {
+            PossibleClientIds::One(id) => look(id.as_deref(), false),
+            PossibleClientIds::Any(ids) => {
                 for id in connected {
                     look(Some(id), false);
                 }

@@ -12,7 +12,7 @@ use countersign_core::role::{Role, RoleName};
 use countersign_core::rule::{Action, Effect, Limits, Pattern, QoS, Rule};
 use countersign_core::scheme::{FieldValue, Scheme, SchemeName};
 use countersign_core::secret::{Argon2Params, Secret};
-use countersign_core::store::{AuditQuery, GateStore as _, Login, Recorded, Settings};
+use countersign_core::store::{AuditQuery, GateStore as _, LoginEffects, Recorded, Settings};
 use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Tenant};
 use countersign_core::time::Timestamp;
 use countersign_core::user::GrantedRight;
@@ -20,9 +20,9 @@ use countersign_sqlite::{AuditCheck, SqliteStore};
 use tempfile::TempDir;
 
 use crate::application::{self, NewApplication};
-use crate::check::{Asker, Connect, Places, Verdict};
+use crate::check::{ConnectCheck, ConnectVerdict, Listeners, PolicyCheck};
 use crate::context::{Context, RandomError, RandomSource};
-use crate::credential::{self, CredentialError, Issued, NewCredential};
+use crate::credential::{self, CredentialError, IssuedCredential, NewCredential};
 use crate::jwt::{self, JwtError, NewToken};
 use crate::namespace::parse_namespace;
 use crate::password::ChosenPassword;
@@ -84,7 +84,7 @@ impl Fixture {
         self.act(|store, context| tenant::create(store, context, new))
     }
 
-    pub(crate) fn credential(&mut self, name: &str) -> Result<Issued, CredentialError> {
+    pub(crate) fn credential(&mut self, name: &str) -> Result<IssuedCredential, CredentialError> {
         let new = new_credential(name);
         self.act(|store, context| credential::create(store, context, new))
     }
@@ -94,7 +94,7 @@ impl Fixture {
         &mut self,
         scheme: &str,
         name: Option<&str>,
-    ) -> Result<Issued, CredentialError> {
+    ) -> Result<IssuedCredential, CredentialError> {
         let new = NewCredential {
             scheme: scheme_name(scheme),
             name: name.map(Into::into),
@@ -144,7 +144,7 @@ impl Fixture {
         email: &str,
         tenant: &str,
         right: GrantedRight,
-    ) -> Result<user::Described, UserError> {
+    ) -> Result<user::ShownUser, UserError> {
         let new = NewGrant {
             tenant: tenant_id(tenant),
             group: None,
@@ -179,7 +179,7 @@ impl Fixture {
     }
 
     /// Makes a token of `acme` for `portal` as `jane@mail.test`.
-    pub(crate) fn token(&mut self, things: &[&str]) -> Result<jwt::Made, JwtError> {
+    pub(crate) fn token(&mut self, things: &[&str]) -> Result<jwt::CreatedToken, JwtError> {
         let issuer = jwt::issuer(&mut self.store, None, JANE).unwrap();
         let new = NewToken {
             things: things.iter().map(|key| login_name(key)).collect(),
@@ -189,7 +189,7 @@ impl Fixture {
     }
 
     /// The only token that is listed.
-    pub(crate) fn only_token(&mut self) -> jwt::Described {
+    pub(crate) fn only_token(&mut self) -> jwt::ShownToken {
         let mut tokens = jwt::list(&mut self.store, None, self.now).unwrap();
         assert_eq!(tokens.len(), 1);
         tokens.pop().unwrap()
@@ -214,7 +214,7 @@ impl Fixture {
     pub(crate) fn log_in(&mut self, name: &str, client_id: &str) {
         let credential = self.show(name);
         let client_id = ClientId::parse(client_id).unwrap();
-        let login = Login {
+        let login = LoginEffects {
             broker: "b",
             client_id: &client_id,
             username: Some(name),
@@ -276,19 +276,19 @@ impl Fixture {
     }
 
     /// Asks what a client with this password would be told.
-    pub(crate) fn check(&mut self, name: &str, password: Option<&[u8]>) -> Verdict {
-        let presented = Connect {
+    pub(crate) fn check(&mut self, name: &str, password: Option<&[u8]>) -> ConnectVerdict {
+        let presented = ConnectCheck {
             client_id: "c",
             username: Some(name),
             password: password.map(|bytes| Secret::new(bytes.to_vec())),
             listener: None,
         };
-        self.asker().connect(presented).unwrap()
+        self.policy_check().connect(presented).unwrap()
     }
 
     /// Asks what a broker would answer.
-    pub(crate) fn asker(&mut self) -> Asker<'_, SqliteStore> {
-        Asker::new(&mut self.store, self.now, Places::default()).unwrap()
+    pub(crate) fn policy_check(&mut self) -> PolicyCheck<'_, SqliteStore> {
+        PolicyCheck::new(&mut self.store, self.now, Listeners::default()).unwrap()
     }
 
     /// The acts in the audit, with their subjects.

@@ -1,5 +1,5 @@
-//! Acts on tokens (JWT, RFC 7519): they are made by whoever administers a
-//! tenant, last at most a day, and can be revoked (design §10).
+//! Acts on tokens (JWT, RFC 7519): an administrator of a tenant makes them,
+//! they last at most a day, and they can be revoked.
 
 use std::collections::BTreeSet;
 
@@ -23,15 +23,15 @@ use crate::authority::{AuthorityError, check_admin};
 use crate::context::{Context, RandomError};
 use crate::credential::blank;
 use crate::role::{self, RoleError};
+use crate::sealed::KeyFileError;
 use crate::tenant::{self, TenantError};
 use crate::thing::{self, ThingError};
-use crate::vault::VaultError;
-use crate::view::TokenTrace;
+use crate::view::AuditedToken;
 
 mod key;
 mod revocation;
 
-pub use self::key::{Rotated, rotate_key};
+pub use self::key::{RotatedKey, rotate_key};
 pub(crate) use self::revocation::end;
 pub use self::revocation::{revoke, revoke_of_issuer, revoke_of_key};
 
@@ -55,7 +55,7 @@ pub struct NewToken {
 
 /// A token that was made just now.
 #[expect(missing_debug_implementations, reason = "it holds a secret")]
-pub struct Made {
+pub struct CreatedToken {
     /// The token, to be shown this once.
     pub token: Secret,
     /// What is kept of it.
@@ -64,7 +64,7 @@ pub struct Made {
 
 /// A token as it is listed.
 #[derive(Clone, Debug)]
-pub struct Described {
+pub struct ShownToken {
     /// What is kept of it.
     pub record: TokenRecord,
     /// Whom it is for; none if they are gone.
@@ -87,7 +87,7 @@ pub fn create<S: AdminStore>(
     store: &mut S,
     context: &mut Context<'_>,
     new: NewToken,
-) -> Result<Made, JwtError> {
+) -> Result<CreatedToken, JwtError> {
     let mut transaction = store.begin(Intent::Write)?;
     tenant::find(&mut transaction, &new.tenant)?;
     check_admin(&mut transaction, new.issuer, &new.tenant, context.now)?;
@@ -136,11 +136,11 @@ pub fn create<S: AdminStore>(
     let row = context.audit(
         "jwt.create",
         bearer.name.as_str(),
-        None::<&TokenTrace>,
-        Some(&TokenTrace::of(&described)),
+        None::<&AuditedToken>,
+        Some(&AuditedToken::of(&described)),
     );
     transaction.commit(&[row], &[Change::Credential(bearer.id)])?;
-    Ok(Made { token, record })
+    Ok(CreatedToken { token, record })
 }
 
 /// Tokens that have not ended long since, by tenant and time.
@@ -153,7 +153,7 @@ pub fn list<S: AdminStore>(
     store: &mut S,
     tenant: Option<&TenantId>,
     now: Timestamp,
-) -> Result<Vec<Described>, JwtError> {
+) -> Result<Vec<ShownToken>, JwtError> {
     let mut transaction = store.begin(Intent::Read)?;
     if let Some(tenant) = tenant {
         tenant::find(&mut transaction, tenant)?;
@@ -214,7 +214,7 @@ fn describe<T: AdminTransaction>(
     transaction: &mut T,
     record: TokenRecord,
     now: Timestamp,
-) -> Result<Described, StoreError> {
+) -> Result<ShownToken, StoreError> {
     let bearer = transaction.credential_by_id(record.bearer)?;
     let issuer = transaction.credential_by_id(record.issuer)?;
     let keys = transaction.token_keys(&record.tenant)?;
@@ -223,7 +223,7 @@ fn describe<T: AdminTransaction>(
         && record
             .admits(issuer.as_ref(), key.map(|sealed| &sealed.key), now)
             .is_ok();
-    Ok(Described {
+    Ok(ShownToken {
         record,
         whoami: bearer.and_then(|bearer| whoami_of(&bearer.name)),
         issuer: issuer.map(|issuer| issuer.name),
@@ -231,7 +231,7 @@ fn describe<T: AdminTransaction>(
     })
 }
 
-/// The credential of whoever the token is for, made where it is not there.
+/// The credential of the holder of the token, made where it does not exist.
 fn bearer<T: AdminTransaction>(
     transaction: &mut T,
     new: &NewToken,
@@ -285,7 +285,7 @@ pub enum JwtError {
         /// Its tenant.
         tenant: TenantId,
         /// Why not.
-        why: VaultError,
+        why: KeyFileError,
     },
     /// There is no token with this id.
     #[error("there is no token `{id}`; `jwt list` shows those that have not ended")]
@@ -293,13 +293,13 @@ pub enum JwtError {
         /// The id.
         id: TokenId,
     },
-    /// The name of its bearer is somebody else's.
-    #[error("`{name}` is no bearer of tokens; choose another --whoami")]
+    /// The name of its holder belongs to another principal.
+    #[error("`{name}` is not a name for the holder of a token; choose another --whoami")]
     NameTaken {
         /// The name.
         name: LoginName,
     },
-    /// Nobody is called like its issuer.
+    /// There is no principal with the name of its issuer.
     #[error(
         "nobody is called `{principal}` who could make tokens: it is the e-mail address of a user, or the name of an application or the key of a thing of the tenant"
     )]
@@ -349,7 +349,7 @@ pub enum JwtError {
     },
     /// The key file is of no use.
     #[error("{0}")]
-    Vault(#[from] VaultError),
+    KeyFile(#[from] KeyFileError),
 }
 
 /// As many tokens of one issuer as may live at once.

@@ -1,5 +1,5 @@
-//! What kind of principal a name belongs to, for acts that are about one kind
-//! alone, and the names that no principal of ours may choose.
+//! The kind of principal that a name belongs to, for acts that are about one
+//! kind alone, and names that are reserved.
 
 use core::error::Error;
 use core::fmt;
@@ -11,32 +11,32 @@ use countersign_core::name::{LoginName, is_unseen};
 /// A name belongs to another kind of principal than an act is about.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("`{name}` {}", .is.as_str())]
-pub struct OtherKind {
+pub struct WrongKind {
     /// The name.
     pub name: LoginName,
-    is: Is,
+    is: PrincipalKind,
 }
 
-impl OtherKind {
+impl WrongKind {
     /// Says what a credential is.
     pub(crate) fn of(credential: &Credential) -> Self {
         Self {
             name: credential.name.clone(),
             is: match &credential.kind {
-                Kind::Application(_) => Is::Application,
-                Kind::Bearer => Is::Bearer,
-                Kind::Device if credential.is_operator() => Is::Operator,
-                Kind::Device => Is::Device,
-                Kind::Thing(_) => Is::Thing,
-                Kind::User(_) => Is::User,
+                Kind::Application(_) => PrincipalKind::Application,
+                Kind::Bearer => PrincipalKind::Bearer,
+                Kind::Device if credential.is_operator() => PrincipalKind::Operator,
+                Kind::Device => PrincipalKind::Device,
+                Kind::Thing(_) => PrincipalKind::Thing,
+                Kind::User(_) => PrincipalKind::User,
             },
         }
     }
 }
 
-/// What somebody is, instead of what was asked for.
+/// The kind of the principal, instead of the kind that was asked for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Is {
+enum PrincipalKind {
     Application,
     Bearer,
     Device,
@@ -45,7 +45,7 @@ enum Is {
     User,
 }
 
-impl Is {
+impl PrincipalKind {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Application => "is an application; use the commands of `application`",

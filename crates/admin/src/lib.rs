@@ -1,8 +1,7 @@
 //! Every administrative act of Countersign, once.
 //!
-//! The program `countersign`, and whatever else lets people administer a
-//! store, calls these functions and adds only its own way of asking and
-//! answering. An act is one transaction of an
+//! The program `countersign` and every other front end call these functions and
+//! add only their own input and output. An act is one transaction of an
 //! [`AdminStore`](countersign_core::store::AdminStore): it reads what it
 //! decides on, writes, and commits together with its row in the audit and its
 //! entries in the change log, so that two acts at once can neither undo each
@@ -29,14 +28,14 @@ pub mod password;
 pub mod role;
 pub mod rule;
 pub mod scheme;
+pub mod scheme_overlap;
+pub mod sealed;
 pub mod settings;
 pub mod tenant;
 pub mod text;
 pub mod thing;
 pub mod user;
-pub mod vault;
 pub mod view;
-pub mod wall;
 
 pub use self::authority::Authority;
 pub use self::context::{Context, OsRandom, RandomError, RandomSource};

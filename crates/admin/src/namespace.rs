@@ -1,9 +1,9 @@
 //! The namespaces of tenants: which topic filters one may own, and that no
-//! topic has two owners (design §6).
+//! topic has two owners.
 
 use countersign_core::given::Given;
 use countersign_core::name::TenantId;
-use countersign_core::rule::{NamespaceError as OwnershipError, Namespaces};
+use countersign_core::rule::{NamespaceFilterError, Namespaces};
 use countersign_core::tenant::Tenant;
 use countersign_core::topic::{TopicError, TopicFilter, sendable};
 
@@ -31,11 +31,11 @@ pub(crate) fn default_namespace(tenant: &TenantId) -> Result<TopicFilter, Namesp
 }
 
 /// The first pair of namespaces that `tenant` and another one would share.
-pub(crate) fn find_overlap(tenant: &Tenant, tenants: &[Tenant]) -> Option<Overlap> {
+pub(crate) fn find_overlap(tenant: &Tenant, tenants: &[Tenant]) -> Option<NamespaceOverlap> {
     let others = tenants.iter().filter(|other| other.id != tenant.id);
     others.into_iter().find_map(|other| {
         let (wanted, owned) = tenant.namespaces.overlap(&other.namespaces)?;
-        Some(Overlap {
+        Some(NamespaceOverlap {
             wanted: wanted.clone(),
             owned: owned.clone(),
             tenant: other.id.clone(),
@@ -46,7 +46,7 @@ pub(crate) fn find_overlap(tenant: &Tenant, tenants: &[Tenant]) -> Option<Overla
 /// Two tenants would own the same topics.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("namespace `{wanted}` overlaps `{owned}` of tenant `{tenant}`; a topic has one owner")]
-pub struct Overlap {
+pub struct NamespaceOverlap {
     /// What was asked for.
     pub wanted: TopicFilter,
     /// What is in its way.
@@ -55,13 +55,13 @@ pub struct Overlap {
     pub tenant: TenantId,
 }
 
-/// Why a text is no namespace.
+/// Why a text is not a valid namespace.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NamespaceError {
     /// It holds a variable, or what no broker carries.
     #[error(
-        "`{text}` is no namespace: it is literal text and wildcards, without variables, control characters and more than 200 slashes"
+        "`{text}` is not a valid namespace: it is literal text and wildcards, without variables, control characters and more than 200 slashes"
     )]
     Literal {
         /// What was given.
@@ -69,9 +69,9 @@ pub enum NamespaceError {
     },
     /// No tenant can own it.
     #[error(transparent)]
-    Ownership(#[from] OwnershipError),
+    Ownership(#[from] NamespaceFilterError),
     /// It is no topic filter.
-    #[error("`{text}` is no namespace: {why}")]
+    #[error("`{text}` is not a valid namespace: {why}")]
     Topic {
         /// What was given.
         text: Given,
@@ -109,7 +109,7 @@ mod tests {
         let error = parse_namespace("a/#/b").unwrap_err().to_string();
         assert_eq!(
             error,
-            "`a/#/b` is no namespace: `#` at level 1 is not the last level"
+            "`a/#/b` is not a valid namespace: `#` at level 1 is not the last level"
         );
     }
 }

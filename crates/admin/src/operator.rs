@@ -12,11 +12,13 @@ use countersign_core::rule::Rule;
 use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError};
 
 use crate::context::Context;
-use crate::credential::{CredentialError, Described, Issued, blank, delete_found, exists, find};
+use crate::credential::{
+    CredentialError, IssuedCredential, ShownCredential, blank, delete_found, exists, find,
+};
 use crate::kind::check_not_reserved;
 use crate::password::NewSecret;
 use crate::rule::{RuleError, RuleWarning, check_sendable};
-use crate::view::CredentialTrace;
+use crate::view::AuditedCredential;
 
 /// An operator to be made.
 #[expect(missing_debug_implementations, reason = "it holds a secret")]
@@ -39,7 +41,7 @@ pub fn create<S: AdminStore>(
     store: &mut S,
     context: &mut Context<'_>,
     new: NewOperator,
-) -> Result<Issued, CredentialError> {
+) -> Result<IssuedCredential, CredentialError> {
     let name = new.name;
     if name.as_str().contains('@') {
         return Err(CredentialError::OperatorAt { name });
@@ -70,11 +72,11 @@ pub fn create<S: AdminStore>(
     let row = context.audit(
         "operator.create",
         name.as_str(),
-        None::<&CredentialTrace>,
+        None::<&AuditedCredential>,
         Some(&described.trace()),
     );
     transaction.commit(&[row], &[Change::Credential(id)])?;
-    Ok(Issued {
+    Ok(IssuedCredential {
         described,
         secret: secret.shown_once,
         old_secret_until: None,
@@ -129,7 +131,7 @@ pub fn delete<S: AdminStore>(
 fn find_operator<T: AdminTransaction>(
     transaction: &mut T,
     name: &LoginName,
-) -> Result<Described, CredentialError> {
+) -> Result<ShownCredential, CredentialError> {
     let missing = || CredentialError::NoOperator { name: name.clone() };
     match find(transaction, name) {
         Ok(described) if described.credential.is_operator() => Ok(described),
@@ -157,13 +159,17 @@ mod tests {
     use countersign_core::reason::Reason;
 
     use super::*;
-    use crate::check::{TopicAsk, Usage};
+    use crate::check::{TopicCheck, Usage};
     use crate::credential;
     use crate::fixture::{Fixture, adding, login_name, rule};
     use crate::password::ChosenPassword;
-    use crate::text::Text;
+    use crate::text::FreeText;
 
-    fn make(fixture: &mut Fixture, name: &str, rules: &[&str]) -> Result<Issued, CredentialError> {
+    fn make(
+        fixture: &mut Fixture,
+        name: &str,
+        rules: &[&str],
+    ) -> Result<IssuedCredential, CredentialError> {
         let new = NewOperator {
             name: login_name(name),
             secret: NewSecret::Generated,
@@ -181,9 +187,9 @@ mod tests {
             &["allow publish acme/#", "allow publish $CONTROL/x"],
         )
         .unwrap();
-        let mut asker = fixture.asker();
+        let mut policy_check = fixture.policy_check();
         for (topic, is_allowed) in [("acme/x", true), ("$CONTROL/x", true), ("other", false)] {
-            let ask = TopicAsk {
+            let ask = TopicCheck {
                 username: Some("bridge"),
                 client_id: Some("any"),
                 password: None,
@@ -194,7 +200,7 @@ mod tests {
                     retain: false,
                 },
             };
-            let verdict = asker.topic(&ask).unwrap().verdict;
+            let verdict = policy_check.topic(&ask).unwrap().verdict;
             assert_eq!(verdict.is_allowed(), is_allowed, "{topic}");
         }
     }
@@ -231,7 +237,7 @@ mod tests {
         let (ops, dev) = (login_name("ops"), login_name("dev1@acme"));
         assert!(matches!(
             credential::show(&mut fixture.store, &ops),
-            Err(CredentialError::OtherKind(_))
+            Err(CredentialError::WrongKind(_))
         ));
         for name in [&dev, &login_name("none")] {
             assert!(matches!(
@@ -248,7 +254,7 @@ mod tests {
             .collect();
         assert_eq!(names, ["ops"]);
         let wrong = fixture.act(|store, context| credential::delete(store, context, &ops));
-        assert!(matches!(wrong, Err(CredentialError::OtherKind(_))));
+        assert!(matches!(wrong, Err(CredentialError::WrongKind(_))));
         fixture
             .act(|store, context| delete(store, context, &ops))
             .unwrap();
@@ -271,7 +277,7 @@ mod tests {
         fixture
             .act(|store, context| credential::suspend(store, context, &name))
             .unwrap();
-        let denied = crate::check::Verdict::Deny(Reason::Suspended);
+        let denied = crate::check::ConnectVerdict::Deny(Reason::Suspended);
         assert_eq!(fixture.check("ops", Some(b"hunter2")), denied);
         fixture
             .act(|store, context| credential::reactivate(store, context, &name))
@@ -281,7 +287,9 @@ mod tests {
             .act(|store, context| credential::change_rules(store, context, &name, &reserved))
             .unwrap();
         fixture
-            .act(|store, context| credential::revoke(store, context, &name, Text::parse("x").ok()))
+            .act(|store, context| {
+                credential::revoke(store, context, &name, FreeText::parse("x").ok())
+            })
             .unwrap();
         let operator = show(&mut fixture.store, &name).unwrap();
         assert_eq!(operator.state, State::Revoked);

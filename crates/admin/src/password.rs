@@ -1,7 +1,7 @@
 //! Secrets that acts give out or take in.
 
 use countersign_core::name::LoginName;
-use countersign_core::scheme::{DraftSecret, Scheme, SchemeError as DraftError, Schemes};
+use countersign_core::scheme::{DraftError, DraftSecret, Scheme, Schemes};
 use countersign_core::secret::{
     Argon2Params, PasswordHash, PasswordHashError, Secret, SecretDigest, Verifier,
 };
@@ -10,7 +10,7 @@ pub use countersign_core::secret::LONGEST_PASSWORD;
 
 use crate::context::{Context, RandomError};
 
-/// A password that somebody chose, of a shape that every client can present.
+/// A password that a person chose, of a shape that every client can present.
 #[expect(missing_debug_implementations, reason = "it holds a secret")]
 pub struct ChosenPassword(Secret);
 
@@ -51,14 +51,14 @@ impl ChosenPassword {
 /// Where the secret of a credential comes from.
 #[expect(missing_debug_implementations, reason = "it holds a secret")]
 pub enum NewSecret {
-    /// Somebody chose it.
+    /// A person chose it.
     Chosen(ChosenPassword),
     /// It is made from randomness, and shown once.
     Generated,
 }
 
 impl NewSecret {
-    /// The password, if somebody chose one.
+    /// The password, if a person chose one.
     ///
     /// Where the scheme does not say how short it may be, it may not be empty.
     pub(crate) fn chosen(&self, scheme: &Scheme) -> Result<Option<&Secret>, PasswordError> {
@@ -76,7 +76,7 @@ impl NewSecret {
         }
     }
 
-    /// What is kept of the password that somebody chose. Slow, so no
+    /// What is kept of the password that a person chose. Slow, so no
     /// transaction may be open.
     pub(crate) fn hash(
         &self,
@@ -117,7 +117,7 @@ impl NewSecret {
 pub(crate) struct PreparedSecret {
     /// What is stored of it.
     pub(crate) verifier: Verifier,
-    /// The secret itself, if whoever asked does not know it.
+    /// The secret itself, if the caller does not know it.
     pub(crate) shown_once: Option<Secret>,
 }
 
@@ -131,7 +131,7 @@ impl PreparedSecret {
     }
 }
 
-/// Why bytes are no password.
+/// Why bytes are not a valid password.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PasswordError {

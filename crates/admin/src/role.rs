@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use countersign_core::change::Change;
 use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::role::{Role, RoleName};
-use countersign_core::rule::Effect as RuleEffect;
+use countersign_core::rule::Effect;
 use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError};
 use countersign_core::time::Timestamp;
 
@@ -13,13 +13,13 @@ use crate::context::Context;
 use crate::jwt;
 use crate::rule::{RuleChange, RuleError};
 use crate::tenant::{self, TenantError};
-use crate::text::Text;
+use crate::text::FreeText;
 use crate::user;
 use crate::view::RoleView;
 
 mod preview;
 
-pub use self::preview::{Effect, preview, rule_warnings};
+pub use self::preview::{ChangeEffect, preview, rule_warnings};
 
 /// A role to be made.
 #[derive(Clone, Debug)]
@@ -29,12 +29,12 @@ pub struct NewRole {
     /// Its name.
     pub name: RoleName,
     /// Free text for people.
-    pub description: Option<Text>,
+    pub description: Option<FreeText>,
 }
 
 /// What may become of a role that credentials hold when it is deleted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Deletion {
+pub enum RoleDeletion {
     /// It stays.
     OnlyUnused,
     /// It is taken from all of them.
@@ -63,7 +63,7 @@ pub fn create<S: AdminStore>(
     let role = Role {
         tenant: new.tenant,
         name: new.name,
-        description: new.description.and_then(Text::into_filled),
+        description: new.description.and_then(FreeText::into_filled),
         created_at: context.now,
         rules: Vec::new(),
     };
@@ -130,8 +130,8 @@ pub fn change_rules<S: AdminStore>(
     transaction.put_role(&after)?;
     let act = match change {
         RuleChange::Add(rule) => match rule.effect() {
-            RuleEffect::Allow => "role.allow",
-            RuleEffect::Deny => "role.deny",
+            Effect::Allow => "role.allow",
+            Effect::Deny => "role.deny",
         },
         RuleChange::Remove { .. } => "role.remove",
     };
@@ -156,12 +156,12 @@ pub fn delete<S: AdminStore>(
     context: &Context<'_>,
     tenant: &TenantId,
     name: &RoleName,
-    deletion: Deletion,
+    deletion: RoleDeletion,
 ) -> Result<(), RoleError> {
     let mut transaction = store.begin(Intent::Write)?;
     let role = find(&mut transaction, tenant, name)?;
     let holders = count_holders(&mut transaction, &role, context.now)?;
-    if holders > 0 && deletion == Deletion::OnlyUnused {
+    if holders > 0 && deletion == RoleDeletion::OnlyUnused {
         return Err(RoleError::InUse {
             role: role.name,
             holders,
@@ -273,7 +273,7 @@ fn changed(role: &Role, change: &RuleChange, group: Option<&GroupPath>) -> Resul
     Ok(changed)
 }
 
-/// Commits an act on a role. Whoever holds it is of its tenant.
+/// Commits an act on a role. All its holders are of its tenant.
 fn commit<T: AdminTransaction>(
     transaction: T,
     context: &Context<'_>,
@@ -381,10 +381,10 @@ mod tests {
             fixture.act(|store, context| delete(store, context, &tenant, &name, deletion))
         };
         assert!(matches!(
-            remove(Deletion::OnlyUnused),
+            remove(RoleDeletion::OnlyUnused),
             Err(RoleError::InUse { holders: 1, .. })
         ));
-        remove(Deletion::WithGrants).unwrap();
+        remove(RoleDeletion::WithGrants).unwrap();
         assert!(fixture.show("dev1@acme").roles.is_empty());
     }
 
@@ -410,11 +410,11 @@ mod tests {
             .unwrap();
         let (tenant, name) = (tenant_id("acme"), role_name("ops"));
         let refused = fixture
-            .act(|store, context| delete(store, context, &tenant, &name, Deletion::OnlyUnused));
+            .act(|store, context| delete(store, context, &tenant, &name, RoleDeletion::OnlyUnused));
         assert!(matches!(refused, Err(RoleError::InUse { holders: 3, .. })));
         let before = fixture.store.last_change().unwrap();
         fixture
-            .act(|store, context| delete(store, context, &tenant, &name, Deletion::WithGrants))
+            .act(|store, context| delete(store, context, &tenant, &name, RoleDeletion::WithGrants))
             .unwrap();
         let changes = fixture.changes_after(before);
         assert_eq!(
@@ -437,7 +437,7 @@ mod tests {
         fixture.change_role("ops", &removing("both a")).unwrap();
         let (tenant, name) = (tenant_id("acme"), role_name("ops"));
         fixture
-            .act(|store, context| delete(store, context, &tenant, &name, Deletion::OnlyUnused))
+            .act(|store, context| delete(store, context, &tenant, &name, RoleDeletion::OnlyUnused))
             .unwrap();
         let changes = fixture.changes_after(before);
         assert_eq!(changes, vec![Change::Tenant(tenant); 3]);

@@ -8,7 +8,7 @@ use countersign_core::topic::{NotSendable, sendable};
 
 mod warning;
 
-pub(crate) use self::warning::Reach;
+pub(crate) use self::warning::RuleImpact;
 pub use self::warning::RuleWarning;
 
 /// What is to become of a list of rules.

@@ -3,7 +3,7 @@
 use countersign_core::change::Change;
 use countersign_core::name::TenantId;
 use countersign_core::scheme::{
-    ClientIds, Scheme, SchemeName, SchemeTakenError, Schemes, TokenLogin,
+    Scheme, SchemeClientIds, SchemeName, SchemeTakenError, Schemes, TokenLogin,
 };
 use countersign_core::store::{AdminStore, AdminTransaction as _, Intent, StoreError};
 
@@ -102,7 +102,8 @@ pub fn used_that_show_secrets<S: AdminStore>(store: &mut S) -> Result<Vec<Scheme
     for scheme in transaction.schemes()?.iter() {
         // The first client id is kept as a hash, as of things it is a secret.
         let shows = scheme.token_login() != TokenLogin::Never
-            || [ClientIds::SameAsSecret, ClientIds::FirstUse].contains(scheme.client_ids());
+            || [SchemeClientIds::SameAsSecret, SchemeClientIds::FirstUse]
+                .contains(scheme.client_ids());
         if shows && !transaction.tenants_using_scheme(scheme.name())?.is_empty() {
             used.push(scheme.name().clone());
         }

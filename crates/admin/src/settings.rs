@@ -22,7 +22,7 @@ pub struct SettingsChanges {
     /// How many client ids of one credential are remembered, and how many more
     /// an hour.
     pub client_id_limit: Option<u32>,
-    /// When people are locked out, unless their tenants say otherwise.
+    /// When users are locked out, unless their tenants say otherwise.
     pub lockout: Option<LockoutPolicy>,
 }
 

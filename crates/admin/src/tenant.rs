@@ -10,13 +10,13 @@ use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Ten
 use countersign_core::topic::TopicFilter;
 
 use crate::context::Context;
-use crate::namespace::{NamespaceError, Overlap, default_namespace, find_overlap};
+use crate::namespace::{NamespaceError, NamespaceOverlap, default_namespace, find_overlap};
+use crate::scheme_overlap::{self, SchemeOverlap};
 use crate::view::TenantView;
-use crate::wall::{self, Reach};
 
 mod delete;
 
-pub use self::delete::{Belongings, Deletion, delete};
+pub use self::delete::{Belongings, TenantDeletion, delete};
 
 /// A tenant to be made.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ pub struct NewTenant {
     pub subscribe: SubscribeMode,
     /// How all of its client ids begin.
     pub client_id_prefix: Option<ClientId>,
-    /// When its people are locked out, if other than the settings say.
+    /// When its users are locked out, if other than the settings say.
     pub lockout: Option<LockoutPolicy>,
     /// What its credentials may do if no rule says so.
     pub default_rights: DefaultRights,
@@ -67,7 +67,7 @@ pub struct TenantChanges {
     pub remove_namespaces: Vec<TopicFilter>,
     /// How its client ids begin from now on; `Some(None)` is anyhow.
     pub client_id_prefix: Option<Option<ClientId>>,
-    /// When its people are locked out from now on; `Some(None)` is as the
+    /// When its users are locked out from now on; `Some(None)` is as the
     /// settings say.
     pub lockout: Option<Option<LockoutPolicy>>,
     /// What its credentials may do from now on if no rule says so.
@@ -251,7 +251,7 @@ pub enum TenantError {
     },
     /// It would own what another owns.
     #[error(transparent)]
-    Overlap(#[from] Overlap),
+    NamespaceOverlap(#[from] NamespaceOverlap),
     /// Its client ids would begin as another's do.
     #[error(
         "client-id prefix `{wanted}` and `{taken}` of tenant `{owner}` begin the same; neither may begin with the other"
@@ -266,7 +266,7 @@ pub enum TenantError {
     },
     /// It would own what another's credentials could reach.
     #[error(transparent)]
-    Reach(#[from] Reach),
+    SchemeOverlap(#[from] SchemeOverlap),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -328,7 +328,7 @@ fn check_wall<T: AdminTransaction>(
     if let Some(overlap) = find_overlap(tenant, &tenants) {
         return Err(overlap.into());
     }
-    if let Some(reach) = wall::in_way_of_namespaces(transaction, tenant)? {
+    if let Some(reach) = scheme_overlap::find_for_namespaces(transaction, tenant)? {
         return Err(reach.into());
     }
     let Some(wanted) = &tenant.client_id_prefix else {
@@ -415,7 +415,10 @@ mod tests {
             "kp1/app/x",
         ] {
             let error = fixture.tenant("other", &[other]).unwrap_err();
-            assert!(matches!(error, TenantError::Overlap(_)), "{other}: {error}");
+            assert!(
+                matches!(error, TenantError::NamespaceOverlap(_)),
+                "{other}: {error}"
+            );
         }
         fixture
             .tenant("other", &["plant/b/#", "kp1/app/y"])
@@ -552,7 +555,13 @@ mod tests {
             if is_taken {
                 let other = tenant_id("other");
                 let removed = fixture.act(|store, context| {
-                    delete(store, context, &other, Deletion::OnlyEmpty, &mut |_, _| ())
+                    delete(
+                        store,
+                        context,
+                        &other,
+                        TenantDeletion::OnlyEmpty,
+                        &mut |_, _| (),
+                    )
                 });
                 removed.unwrap();
             }

@@ -4,9 +4,9 @@
 ///
 /// Listings print it to terminals, which must not obey it.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Text(String);
+pub struct FreeText(String);
 
-impl Text {
+impl FreeText {
     /// Takes over a text.
     ///
     /// # Errors
@@ -52,17 +52,17 @@ mod tests {
 
     #[test]
     fn a_text_cannot_command_a_terminal() {
-        assert!(Text::parse("pump, line 1 – ü").is_ok());
+        assert!(FreeText::parse("pump, line 1 – ü").is_ok());
         for bad in ["\u{1b}[2J", "a\nb", "\0", &"x".repeat(1_025)] {
-            assert!(Text::parse(bad).is_err(), "{bad:?}");
+            assert!(FreeText::parse(bad).is_err(), "{bad:?}");
         }
     }
 
     #[test]
     fn the_empty_text_is_none() {
-        assert_eq!(Text::parse("").unwrap().into_filled(), None);
+        assert_eq!(FreeText::parse("").unwrap().into_filled(), None);
         assert_eq!(
-            Text::parse("x").unwrap().into_filled().as_deref(),
+            FreeText::parse("x").unwrap().into_filled().as_deref(),
             Some("x")
         );
     }

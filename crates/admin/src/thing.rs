@@ -1,5 +1,4 @@
-//! Acts on things: the clients of an application, each with a key of its own
-//! (design §10).
+//! Acts on things: the clients of an application, each with a key of its own.
 
 use countersign_core::change::Change;
 use countersign_core::client_id::ClientIdRule;
@@ -16,7 +15,7 @@ use crate::credential::blank;
 use crate::jwt;
 use crate::kind::{ReservedName, check_not_reserved};
 use crate::tenant::{self, TenantError};
-use crate::view::ThingTrace;
+use crate::view::AuditedThing;
 
 /// A thing to be made.
 #[derive(Clone, Debug)]
@@ -62,8 +61,8 @@ pub fn create<S: AdminStore>(
     let row = context.audit(
         "thing.create",
         new.key.as_str(),
-        None::<&ThingTrace>,
-        Some(&ThingTrace::of(&thing)),
+        None::<&AuditedThing>,
+        Some(&AuditedThing::of(&thing)),
     );
     transaction.commit(&[row], &[Change::Credential(id)])?;
     Ok(thing)
@@ -147,9 +146,9 @@ pub fn show<S: AdminStore>(
 ///
 /// # Errors
 ///
-/// Returns [`ThingError`] when whoever asks does not administer the tenant,
-/// when the tenant has no such thing, when it is not tied, or when the store
-/// can't be written; nothing changed then.
+/// Returns [`ThingError`] when the caller does not administer the tenant, when
+/// the tenant has no such thing, when it is not tied, or when the store can't
+/// be written; nothing changed then.
 pub fn untie<S: AdminStore>(
     store: &mut S,
     context: &Context<'_>,
@@ -160,7 +159,7 @@ pub fn untie<S: AdminStore>(
     let mut transaction = store.begin(Intent::Write)?;
     authority.check(&mut transaction, tenant, context.now)?;
     let mut thing = find(&mut transaction, key, tenant)?;
-    let before = ThingTrace::of(&thing);
+    let before = AuditedThing::of(&thing);
     let Some(tie) = thing.client_id_tie.take() else {
         return Err(ThingError::NotTied { key: key.clone() });
     };
@@ -178,14 +177,14 @@ pub fn untie<S: AdminStore>(
         "thing.untie",
         key.as_str(),
         Some(&before),
-        Some(&ThingTrace::of(&thing)),
+        Some(&AuditedThing::of(&thing)),
     );
     transaction.commit(&[row], &[Change::Credential(thing.id)])?;
     Ok(thing)
 }
 
 /// Deletes a thing. Its sessions end, and so do the tokens that name it or that
-/// it made: whoever makes a thing of this key next is somebody else.
+/// it made: the next thing with this key is another principal.
 ///
 /// # Errors
 ///
@@ -210,8 +209,8 @@ pub fn delete<S: AdminStore>(
     let row = context.audit(
         "thing.delete",
         key.as_str(),
-        Some(&ThingTrace::of(&thing)),
-        None::<&ThingTrace>,
+        Some(&AuditedThing::of(&thing)),
+        None::<&AuditedThing>,
     );
     let (rows, changes) = ended.and(row, Change::Credential(thing.id));
     transaction.commit(&rows, &changes)?;
@@ -264,10 +263,10 @@ pub enum ThingError {
     /// Something is wrong with its application.
     #[error(transparent)]
     Application(#[from] ApplicationError),
-    /// Whoever asks may not.
+    /// The caller may not.
     #[error(transparent)]
     Authority(#[from] AuthorityError),
-    /// Its key is somebody's name.
+    /// Its key is the name of another principal.
     #[error("`{key}` exists already; the key of a thing is unique among all names of the store")]
     Exists {
         /// Its key.
@@ -293,7 +292,7 @@ pub enum ThingError {
     #[error(transparent)]
     Name(#[from] LoginNameError),
     /// It would belong to something else than an application.
-    #[error("`{name}` is no application")]
+    #[error("`{name}` is not an application")]
     NoApplication {
         /// What it would belong to.
         name: LoginName,
@@ -325,7 +324,7 @@ mod tests {
     use countersign_core::store::GateStore as _;
 
     use super::*;
-    use crate::check::Verdict;
+    use crate::check::ConnectVerdict;
     use crate::credential;
     use crate::fixture::{Fixture, JANE, login_name, new_tenant, tenant_id};
 
@@ -361,7 +360,7 @@ mod tests {
     fn a_thing_logs_in_with_its_key_and_its_applications_token() {
         let (mut fixture, token) = with_thing();
         let allowed = fixture.check("pump", Some(token.as_bytes()));
-        assert_eq!(allowed, Verdict::Allow);
+        assert_eq!(allowed, ConnectVerdict::Allow);
         assert!(!fixture.check("pump", Some(b"wrong")).is_allowed());
         let thing = show(&mut fixture.store, &login_name("pump"), &tenant_id("acme")).unwrap();
         assert_eq!(thing.attributes[KEY_ATTRIBUTE], "pump");

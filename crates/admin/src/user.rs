@@ -1,5 +1,5 @@
 //! Acts on users: people with an e-mail address, a second factor and roles in
-//! tenants (design §10).
+//! tenants.
 
 use countersign_core::change::Change;
 use countersign_core::credential::Credential;
@@ -14,12 +14,12 @@ use countersign_core::user::User;
 use crate::context::Context;
 use crate::credential::{CredentialError, blank, exists, remove_secrets};
 use crate::jwt;
-use crate::kind::OtherKind;
+use crate::kind::WrongKind;
 use crate::password::{ChosenPassword, NewSecret, PreparedSecret};
 use crate::role::RoleError;
+use crate::sealed::KeyFileError;
 use crate::tenant::TenantError;
-use crate::vault::VaultError;
-use crate::view::UserTrace;
+use crate::view::AuditedUser;
 
 mod grant;
 mod mfa;
@@ -39,7 +39,7 @@ pub struct NewUser {
 
 /// A user, and what is counted against the address.
 #[derive(Clone, Debug)]
-pub struct Described {
+pub struct ShownUser {
     /// The user.
     pub user: Credential,
     /// What failed.
@@ -56,7 +56,7 @@ pub fn create<S: AdminStore>(
     store: &mut S,
     context: &mut Context<'_>,
     new: NewUser,
-) -> Result<Described, UserError> {
+) -> Result<ShownUser, UserError> {
     let email = new.email;
     // What can be refused is refused before a password is hashed.
     let (known, params) = {
@@ -78,8 +78,8 @@ pub fn create<S: AdminStore>(
     let row = context.audit(
         "user.create",
         email.as_str(),
-        None::<&UserTrace>,
-        Some(&UserTrace::of(&described.user)),
+        None::<&AuditedUser>,
+        Some(&AuditedUser::of(&described.user)),
     );
     transaction.commit(&[row], &[Change::Credential(id)])?;
     Ok(described)
@@ -90,13 +90,13 @@ pub fn create<S: AdminStore>(
 /// # Errors
 ///
 /// Returns [`StoreError`] when the store can't be read.
-pub fn list<S: AdminStore>(store: &mut S) -> Result<Vec<Described>, StoreError> {
+pub fn list<S: AdminStore>(store: &mut S) -> Result<Vec<ShownUser>, StoreError> {
     let mut transaction = store.begin(Intent::Read)?;
     let users = transaction.users()?.into_iter();
     users
         .map(|user| {
             let lockout = transaction.lockout(&user.name)?;
-            Ok(Described { user, lockout })
+            Ok(ShownUser { user, lockout })
         })
         .collect()
 }
@@ -106,7 +106,7 @@ pub fn list<S: AdminStore>(store: &mut S) -> Result<Vec<Described>, StoreError> 
 /// # Errors
 ///
 /// Returns [`UserError`] when there is none or the store can't be read.
-pub fn show<S: AdminStore>(store: &mut S, email: &LoginName) -> Result<Described, UserError> {
+pub fn show<S: AdminStore>(store: &mut S, email: &LoginName) -> Result<ShownUser, UserError> {
     find(&mut store.begin(Intent::Read)?, email)
 }
 
@@ -130,8 +130,8 @@ pub fn delete<S: AdminStore>(
     let row = context.audit(
         "user.delete",
         email.as_str(),
-        Some(&UserTrace::of(&user)),
-        None::<&UserTrace>,
+        Some(&AuditedUser::of(&user)),
+        None::<&AuditedUser>,
     );
     let (rows, changes) = ended.and(row, Change::Credential(user.id));
     transaction.commit(&rows, &changes)?;
@@ -149,7 +149,7 @@ pub fn reset_password<S: AdminStore>(
     context: &mut Context<'_>,
     email: &LoginName,
     password: ChosenPassword,
-) -> Result<Described, UserError> {
+) -> Result<ShownUser, UserError> {
     let (known, params) = {
         let mut transaction = store.begin(Intent::Read)?;
         find(&mut transaction, email)?;
@@ -175,7 +175,7 @@ pub fn unlock<S: AdminStore>(
     store: &mut S,
     context: &Context<'_>,
     email: &LoginName,
-) -> Result<Described, UserError> {
+) -> Result<ShownUser, UserError> {
     act_on(store, context, email, "user.unlock", |transaction, user| {
         if transaction.lockout(&user.name)? == Lockout::default() {
             return Err(UserError::NotLocked {
@@ -194,15 +194,15 @@ fn act_on<S: AdminStore>(
     email: &LoginName,
     act: &'static str,
     change: impl FnOnce(&mut S::Transaction<'_>, &mut Credential) -> Result<(), UserError>,
-) -> Result<Described, UserError> {
+) -> Result<ShownUser, UserError> {
     let mut transaction = store.begin(Intent::Write)?;
     let mut user = find(&mut transaction, email)?.user;
-    let before = UserTrace::of(&user);
+    let before = AuditedUser::of(&user);
     change(&mut transaction, &mut user)?;
     user.updated_at = context.now;
     transaction.update_credential(&user)?;
     let described = find(&mut transaction, email)?;
-    let after = UserTrace::of(&described.user);
+    let after = AuditedUser::of(&described.user);
     let row = context.audit(act, email.as_str(), Some(&before), Some(&after));
     transaction.commit(&[row], &[Change::Credential(user.id)])?;
     Ok(described)
@@ -212,16 +212,16 @@ fn act_on<S: AdminStore>(
 fn find<T: AdminTransaction>(
     transaction: &mut T,
     email: &LoginName,
-) -> Result<Described, UserError> {
+) -> Result<ShownUser, UserError> {
     let missing = || UserError::Missing {
         email: email.clone(),
     };
     let user = transaction.credential(email)?.ok_or_else(missing)?;
     if !matches!(user.kind, Kind::User(_)) {
-        return Err(OtherKind::of(&user).into());
+        return Err(WrongKind::of(&user).into());
     }
     let lockout = transaction.lockout(&user.name)?;
-    Ok(Described { user, lockout })
+    Ok(ShownUser { user, lockout })
 }
 
 /// What makes a credential a user's.
@@ -314,7 +314,7 @@ pub enum UserError {
     },
     /// It is of another kind, which has commands of its own.
     #[error(transparent)]
-    OtherKind(#[from] OtherKind),
+    WrongKind(#[from] WrongKind),
     /// Something is wrong with a role.
     #[error(transparent)]
     Role(#[from] RoleError),
@@ -326,10 +326,10 @@ pub enum UserError {
     Tenant(#[from] TenantError),
     /// Something can't be sealed or opened.
     #[error(transparent)]
-    Vault(#[from] VaultError),
+    KeyFile(#[from] KeyFileError),
     /// The code is none of the seed, now.
     #[error(
-        "this is no code of `{email}` at this time; compare the clocks of both sides, or enrol again"
+        "this is not a code of `{email}` at this time; compare the clocks of both sides, or enrol again"
     )]
     WrongCode {
         /// The address.

@@ -20,20 +20,20 @@ mod role;
 mod scheme;
 mod user;
 
-pub(crate) use self::application::{ApplicationTrace, ThingTrace};
 pub use self::application::{ApplicationView, IssuedApplicationView, ThingView};
+pub(crate) use self::application::{AuditedApplication, AuditedThing};
 pub use self::check::{
     ConnectAnswerView, ConsideredView, DecidingRuleView, TopicAnswerView, WallView,
 };
-pub(crate) use self::credential::CredentialTrace;
+pub(crate) use self::credential::AuditedCredential;
 pub use self::credential::{
-    CredentialView, IssuedView, NewOperatorView, OperatorView, RenewedView,
+    CredentialView, IssuedCredentialView, NewOperatorView, OperatorView, RenewedSecretView,
 };
-pub(crate) use self::jwt::{KeyTrace, RevocationTrace, TokenTrace};
-pub use self::jwt::{MadeTokenView, RotatedKeyView, TokenView};
+pub(crate) use self::jwt::{AuditedKey, AuditedRevocation, AuditedToken};
+pub use self::jwt::{CreatedTokenView, RotatedKeyView, TokenView};
 pub use self::role::{EffectView, RoleView, RuleView, UseView};
 pub use self::scheme::SchemeView;
-pub(crate) use self::user::UserTrace;
+pub(crate) use self::user::AuditedUser;
 pub use self::user::{EnrolmentView, GrantView, UserView};
 
 /// All that is shown of a tenant.

@@ -8,7 +8,7 @@ use core::ptr::NonNull;
 use std::panic::catch_unwind;
 
 use crate::message;
-use crate::status::{Failure, countersign_status};
+use crate::status::{CallError, countersign_status};
 
 /// Bytes with their length. NUL is a byte like any other.
 ///
@@ -40,17 +40,20 @@ impl countersign_bytes {
     ///
     /// `data` is NULL or has `length` readable bytes, which stay unchanged for
     /// `'a`.
-    pub(crate) unsafe fn read<'a>(self, what: &str) -> Result<Option<&'a [u8]>, Failure> {
+    pub(crate) unsafe fn read<'a>(self, what: &str) -> Result<Option<&'a [u8]>, CallError> {
         let Some(data) = NonNull::new(self.data.cast_mut()) else {
             if self.length == 0 {
                 return Ok(None);
             }
             let message = format!("{what} is NULL, and its length is not 0");
-            return Err(Failure::new(countersign_status::COUNTERSIGN_NULL, message));
+            return Err(CallError::new(
+                countersign_status::COUNTERSIGN_NULL,
+                message,
+            ));
         };
         if self.length > LONGEST {
             let message = format!("{what} is longer than {LONGEST} bytes");
-            return Err(Failure::new(
+            return Err(CallError::new(
                 countersign_status::COUNTERSIGN_TOO_LONG,
                 message,
             ));
@@ -67,7 +70,7 @@ impl countersign_bytes {
     /// # Safety
     ///
     /// As [`countersign_bytes::read`].
-    pub(crate) unsafe fn require<'a>(self, what: &str) -> Result<&'a [u8], Failure> {
+    pub(crate) unsafe fn require<'a>(self, what: &str) -> Result<&'a [u8], CallError> {
         // SAFETY: by this function's contract.
         unsafe { self.read(what) }?.ok_or_else(|| null(what))
     }
@@ -77,7 +80,7 @@ impl countersign_bytes {
     /// # Safety
     ///
     /// As [`countersign_bytes::read`].
-    pub(crate) unsafe fn text<'a>(self, what: &str) -> Result<Option<&'a str>, Failure> {
+    pub(crate) unsafe fn text<'a>(self, what: &str) -> Result<Option<&'a str>, CallError> {
         // SAFETY: by this function's contract.
         let bytes = unsafe { self.read(what) }?;
         bytes
@@ -90,7 +93,7 @@ impl countersign_bytes {
     /// # Safety
     ///
     /// As [`countersign_bytes::read`].
-    pub(crate) unsafe fn require_text<'a>(self, what: &str) -> Result<&'a str, Failure> {
+    pub(crate) unsafe fn require_text<'a>(self, what: &str) -> Result<&'a str, CallError> {
         // SAFETY: by this function's contract.
         unsafe { self.text(what) }?.ok_or_else(|| null(what))
     }
@@ -98,9 +101,9 @@ impl countersign_bytes {
 
 /// Bytes that are answered, with the NUL behind them that C likes to see. They
 /// may be a secret, so they are wiped when they are dropped.
-pub(crate) struct Answered(zeroize::Zeroizing<Vec<u8>>);
+pub(crate) struct OwnedBytes(zeroize::Zeroizing<Vec<u8>>);
 
-impl Answered {
+impl OwnedBytes {
     pub(crate) fn new(text: &[u8]) -> Self {
         let mut bytes = Vec::with_capacity(text.len().saturating_add(1));
         bytes.extend_from_slice(text);
@@ -118,15 +121,15 @@ impl Answered {
 }
 
 /// What C gets of bytes that may be absent.
-pub(crate) fn lend(answered: Option<&Answered>) -> countersign_bytes {
-    answered.map_or(countersign_bytes::ABSENT, Answered::lend)
+pub(crate) fn lend(answered: Option<&OwnedBytes>) -> countersign_bytes {
+    answered.map_or(countersign_bytes::ABSENT, OwnedBytes::lend)
 }
 
 /// Runs `body`, and answers how it ended; a panic ends here.
 ///
 /// What is answered through pointers must be set to "no" before `body` does
 /// anything that can fail: see [`put`].
-pub(crate) fn guard(body: impl FnOnce() -> Result<(), Failure>) -> countersign_status {
+pub(crate) fn guard(body: impl FnOnce() -> Result<(), CallError>) -> countersign_status {
     // Unwind safety: objects are taken out of their place while they are used
     // and put back by a destructor; what a panic leaves half written in a gate
     // is one session or one verdict, and what a gate does not find complete it
@@ -137,7 +140,7 @@ pub(crate) fn guard(body: impl FnOnce() -> Result<(), Failure>) -> countersign_s
             reason = "dropping a panic payload may panic again"
         )]
         core::mem::forget(payload);
-        Err(Failure::new(
+        Err(CallError::new(
             countersign_status::COUNTERSIGN_PANIC,
             "something went wrong inside the library",
         ))
@@ -156,7 +159,7 @@ pub(crate) fn guard(body: impl FnOnce() -> Result<(), Failure>) -> countersign_s
 /// # Safety
 ///
 /// `out` is NULL, or writable and aligned, and read by nobody meanwhile.
-pub(crate) unsafe fn put<T>(out: *mut T, value: T) -> Result<(), Failure> {
+pub(crate) unsafe fn put<T>(out: *mut T, value: T) -> Result<(), CallError> {
     if out.is_null() {
         return Err(null("where to put the answer"));
     }
@@ -171,7 +174,7 @@ pub(crate) unsafe fn put<T>(out: *mut T, value: T) -> Result<(), Failure> {
 ///
 /// `structure` is NULL, or points to a `T` that begins with a `usize`, its own
 /// size as the program knows it; it stays unchanged for `'a`.
-pub(crate) unsafe fn sized<'a, T>(structure: *const T, what: &str) -> Result<&'a T, Failure> {
+pub(crate) unsafe fn sized<'a, T>(structure: *const T, what: &str) -> Result<&'a T, CallError> {
     if structure.is_null() {
         return Err(null(what));
     }
@@ -182,7 +185,7 @@ pub(crate) unsafe fn sized<'a, T>(structure: *const T, what: &str) -> Result<&'a
             "{what} has size {size} and not {}: this library has another version than its header",
             size_of::<T>()
         );
-        return Err(Failure::new(
+        return Err(CallError::new(
             countersign_status::COUNTERSIGN_UNSUPPORTED,
             message,
         ));
@@ -202,7 +205,7 @@ pub(crate) unsafe fn grown<T>(
     structure: *const T,
     earliest: usize,
     what: &str,
-) -> Result<T, Failure> {
+) -> Result<T, CallError> {
     if structure.is_null() {
         return Err(null(what));
     }
@@ -223,16 +226,16 @@ pub(crate) unsafe fn grown<T>(
     Ok(unsafe { whole.assume_init() })
 }
 
-pub(crate) fn null(what: &str) -> Failure {
-    Failure::new(
+pub(crate) fn null(what: &str) -> CallError {
+    CallError::new(
         countersign_status::COUNTERSIGN_NULL,
         format!("{what} is NULL"),
     )
 }
 
-pub(crate) fn malformed(what: &str) -> Failure {
-    let message = format!("{what} is no valid UTF-8");
-    Failure::new(countersign_status::COUNTERSIGN_MALFORMED, message)
+pub(crate) fn malformed(what: &str) -> CallError {
+    let message = format!("{what}is not valid UTF-8");
+    CallError::new(countersign_status::COUNTERSIGN_MALFORMED, message)
 }
 
 /// The longest string of MQTT (MQTT 5.0 §1.5.4).

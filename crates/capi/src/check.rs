@@ -1,15 +1,15 @@
-//! What they may do, and the commands that they give about themselves.
+//! Topic checks, and session commands.
 
 use core::ffi::{CStr, c_char};
 use core::mem::offset_of;
 
-use gate::{Handle, Peer, PeerOrigin, SESSION_TOPIC, TopicUse, Verdict};
+use gate::{ClientOrigin, ClientRef, Handle, SESSION_TOPIC, TopicUse, Verdict};
 
 use crate::boundary::{countersign_bytes, grown, guard, put, sized};
 use crate::connect::COUNTERSIGN_CLEAN_START;
 use crate::gate_host::countersign_gate;
 use crate::object;
-use crate::status::{Failure, countersign_reason, countersign_status};
+use crate::status::{CallError, countersign_reason, countersign_status};
 
 /// What a client does with a topic.
 #[repr(C)]
@@ -184,7 +184,7 @@ pub unsafe extern "C" fn countersign_gate_arrived(
     origin: *const countersign_origin,
 ) -> countersign_status {
     guard(|| {
-        let peer = Peer {
+        let peer = ClientRef {
             handle: Handle(handle),
             // SAFETY: by this function's contract.
             client_id: Some(unsafe { client_id.require("the client id") }?),
@@ -244,7 +244,9 @@ pub unsafe extern "C" fn countersign_gate_command(
             | TopicUse::Publish { .. }
             | TopicUse::Subscribe { .. }
             | TopicUse::Unsubscribe => {
-                return Err(malformed("the use is no PUBLISH on the topic of commands"));
+                return Err(malformed(
+                    "the use is not a PUBLISH on the topic of commands",
+                ));
             }
         }
         object::with(gate, |open| {
@@ -259,7 +261,7 @@ pub unsafe extern "C" fn countersign_gate_command(
 /// # Safety
 ///
 /// `usage` is NULL or as it says.
-unsafe fn usage_of(usage: *const countersign_use) -> Result<countersign_use, Failure> {
+unsafe fn usage_of(usage: *const countersign_use) -> Result<countersign_use, CallError> {
     // SAFETY: by this function's contract; `origin` came at the end, and numbers
     // and pointers may be zero.
     unsafe {
@@ -277,11 +279,11 @@ unsafe fn usage_of(usage: *const countersign_use) -> Result<countersign_use, Fai
 ///
 /// What is in `usage` has as many bytes as it says, unchanged for `'a`; its
 /// `origin` is NULL or as that says.
-unsafe fn read<'a>(usage: &countersign_use) -> Result<(Peer<'a>, TopicUse<'a>), Failure> {
+unsafe fn read<'a>(usage: &countersign_use) -> Result<(ClientRef<'a>, TopicUse<'a>), CallError> {
     if usage.retain > 1 || usage.connected > 1 || usage.reserved != 0 {
         return Err(malformed("a flag of the use is neither 0 nor 1"));
     }
-    let peer = Peer {
+    let peer = ClientRef {
         handle: Handle(usage.handle),
         // SAFETY: by this function's contract.
         client_id: unsafe { usage.client_id.read("the client id") }?,
@@ -314,9 +316,9 @@ unsafe fn read<'a>(usage: &countersign_use) -> Result<(Peer<'a>, TopicUse<'a>), 
 ///
 /// `origin` is NULL or as it says; what is in it has as many bytes as it says,
 /// unchanged for `'a`.
-unsafe fn origin_of<'a>(origin: *const countersign_origin) -> Result<PeerOrigin<'a>, Failure> {
+unsafe fn origin_of<'a>(origin: *const countersign_origin) -> Result<ClientOrigin<'a>, CallError> {
     if origin.is_null() {
-        return Ok(PeerOrigin::default());
+        return Ok(ClientOrigin::default());
     }
     // SAFETY: by this function's contract.
     let origin = unsafe { sized(origin, "countersign_origin") }?;
@@ -326,7 +328,7 @@ unsafe fn origin_of<'a>(origin: *const countersign_origin) -> Result<PeerOrigin<
     if !matches!(origin.protocol, 0 | 3..=5) {
         return Err(malformed("the protocol is neither 0, 3, 4 nor 5"));
     }
-    Ok(PeerOrigin {
+    Ok(ClientOrigin {
         // SAFETY: by this function's contract.
         address: unsafe { origin.address.text("the address") }?,
         listener: Some(origin.listener).filter(|port| *port != 0),
@@ -335,8 +337,8 @@ unsafe fn origin_of<'a>(origin: *const countersign_origin) -> Result<PeerOrigin<
     })
 }
 
-fn malformed(what: &str) -> Failure {
-    Failure::new(countersign_status::COUNTERSIGN_MALFORMED, what)
+fn malformed(what: &str) -> CallError {
+    CallError::new(countersign_status::COUNTERSIGN_MALFORMED, what)
 }
 
 /// [`SESSION_TOPIC`], as C likes it.
@@ -349,24 +351,24 @@ const UNSUBSCRIBE: u32 = countersign_action::COUNTERSIGN_UNSUBSCRIBE as u32;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::{Bench, bytes, facts, publish, shown};
     use crate::connect::countersign_gate_disconnected;
     use crate::events::countersign_event_kind::COUNTERSIGN_EVENT_REPLY;
+    use crate::fixture::{Fixture, bytes, facts, publish, shown};
     use core::mem::size_of;
     use countersign_status::{COUNTERSIGN_MALFORMED, COUNTERSIGN_OK, COUNTERSIGN_UNSUPPORTED};
     use std::time::Duration;
 
     const INFO: &str = r#"{"commands":[{"command":"session.info","correlation_data":"7"}]}"#;
 
-    fn session() -> Bench {
-        let bench = Bench::new();
-        bench.enhance(&facts(1, "a"), gate::ENHANCED_METHOD, "right");
-        bench
+    fn session() -> Fixture {
+        let fixture = Fixture::new();
+        fixture.enhance(&facts(1, "a"), gate::ENHANCED_METHOD, "right");
+        fixture
     }
 
-    fn command(bench: &Bench, usage: &countersign_use, payload: &str) -> countersign_status {
+    fn command(fixture: &Fixture, usage: &countersign_use, payload: &str) -> countersign_status {
         // SAFETY: all of it is as it says.
-        unsafe { countersign_gate_command(bench.gate, usage, bytes(payload)) }
+        unsafe { countersign_gate_command(fixture.gate, usage, bytes(payload)) }
     }
 
     #[test]
@@ -376,12 +378,12 @@ mod tests {
 
     #[test]
     fn a_command_is_answered_to_who_gave_it() {
-        let bench = session();
+        let fixture = session();
         let usage = publish(1, "a", SESSION_TOPIC);
-        assert!(bench.allows(&usage));
-        assert_eq!(command(&bench, &usage, INFO), COUNTERSIGN_OK);
+        assert!(fixture.allows(&usage));
+        assert_eq!(command(&fixture, &usage, INFO), COUNTERSIGN_OK);
         let time = Duration::from_secs(10);
-        let reply = bench.await_event(COUNTERSIGN_EVENT_REPLY, time, |event| {
+        let reply = fixture.await_event(COUNTERSIGN_EVENT_REPLY, time, |event| {
             // SAFETY: terminated, while the events are there.
             let topic = unsafe { CStr::from_ptr(event.topic) };
             assert_eq!(topic.to_str(), Ok(gate::RESPONSE_TOPIC));
@@ -395,8 +397,8 @@ mod tests {
         assert!(reply.contains(r#""success":true"#), "{reply}");
         // What can't be read is answered as well, and so is nothing.
         for payload in ["", "{"] {
-            assert_eq!(command(&bench, &usage, payload), COUNTERSIGN_OK);
-            let reply = bench.await_event(COUNTERSIGN_EVENT_REPLY, time, |event| {
+            assert_eq!(command(&fixture, &usage, payload), COUNTERSIGN_OK);
+            let reply = fixture.await_event(COUNTERSIGN_EVENT_REPLY, time, |event| {
                 shown(event.payload).unwrap()
             });
             let reply = reply.unwrap();
@@ -406,66 +408,66 @@ mod tests {
 
     #[test]
     fn who_has_no_session_is_not_heard_and_nothing_else_is_a_command() {
-        let bench = session();
+        let fixture = session();
         let deliver = countersign_use {
             action: DELIVER,
             ..publish(1, "a", SESSION_TOPIC)
         };
         for usage in [publish(1, "a", "acme/x"), deliver] {
-            assert_eq!(command(&bench, &usage, INFO), COUNTERSIGN_MALFORMED);
+            assert_eq!(command(&fixture, &usage, INFO), COUNTERSIGN_MALFORMED);
         }
         for usage in [
             publish(2, "a", SESSION_TOPIC),
             publish(1, "b", SESSION_TOPIC),
         ] {
-            assert_eq!(command(&bench, &usage, INFO), COUNTERSIGN_OK);
+            assert_eq!(command(&fixture, &usage, INFO), COUNTERSIGN_OK);
         }
-        countersign_gate_disconnected(bench.gate, 1);
+        countersign_gate_disconnected(fixture.gate, 1);
         let usage = publish(1, "a", SESSION_TOPIC);
-        assert_eq!(command(&bench, &usage, INFO), COUNTERSIGN_OK);
+        assert_eq!(command(&fixture, &usage, INFO), COUNTERSIGN_OK);
         let time = Duration::from_millis(300);
-        let reply = bench.await_event(COUNTERSIGN_EVENT_REPLY, time, |_| ());
+        let reply = fixture.await_event(COUNTERSIGN_EVENT_REPLY, time, |_| ());
         assert_eq!(reply, None);
     }
 
     #[test]
     fn a_use_as_an_earlier_header_had_it_is_read_to_its_end() {
-        let bench = session();
+        let fixture = session();
         let nowhere = core::ptr::without_provenance(0x10);
         let mut usage = countersign_use {
             size: offset_of!(countersign_use, origin),
             origin: nowhere,
             ..publish(1, "a", "acme/x")
         };
-        assert!(bench.allows(&usage));
+        assert!(fixture.allows(&usage));
         let mut verdict = countersign_verdict::DENIED;
         let whole = size_of::<countersign_use>();
         for size in [0, 1, whole.saturating_sub(1), whole.saturating_add(8)] {
             usage.size = size;
             // SAFETY: no such size is read.
-            let status = unsafe { countersign_gate_check(bench.gate, &usage, &raw mut verdict) };
+            let status = unsafe { countersign_gate_check(fixture.gate, &usage, &raw mut verdict) };
             assert_eq!(status, COUNTERSIGN_UNSUPPORTED);
             assert_eq!(verdict.allowed, 0);
         }
     }
 
-    fn knows(bench: &Bench, handle: usize) -> bool {
+    fn knows(fixture: &Fixture, handle: usize) -> bool {
         let mut known = 9;
         // SAFETY: the pointer is to a local.
-        let status = unsafe { countersign_gate_knows(bench.gate, handle, &raw mut known) };
+        let status = unsafe { countersign_gate_knows(fixture.gate, handle, &raw mut known) };
         assert_eq!(status, COUNTERSIGN_OK);
         known == 1
     }
 
     fn arrived(
-        bench: &Bench,
+        fixture: &Fixture,
         handle: usize,
         username: &str,
         origin: &countersign_origin,
     ) -> countersign_status {
         let (client_id, username) = (bytes("v"), bytes(username));
         // SAFETY: all of it is as it says.
-        unsafe { countersign_gate_arrived(bench.gate, handle, client_id, username, origin) }
+        unsafe { countersign_gate_arrived(fixture.gate, handle, client_id, username, origin) }
     }
 
     fn origin(listener: u16) -> countersign_origin {
@@ -481,49 +483,49 @@ mod tests {
 
     #[test]
     fn a_session_is_known_until_it_is_gone() {
-        let bench = session();
-        assert!(knows(&bench, 1) && !knows(&bench, 2));
-        countersign_gate_disconnected(bench.gate, 1);
-        assert!(!knows(&bench, 1));
+        let fixture = session();
+        assert!(knows(&fixture, 1) && !knows(&fixture, 2));
+        countersign_gate_disconnected(fixture.gate, 1);
+        assert!(!knows(&fixture, 1));
     }
 
     #[test]
     fn who_is_vouched_for_is_judged_by_where_it_came_in() {
-        let bench = Bench::new();
+        let fixture = Fixture::new();
         let (here, elsewhere) = (origin(8), origin(9));
         let usage = |handle, origin| countersign_use {
             username: bytes("van@acme"),
             origin,
             ..publish(handle, "v", "acme/x")
         };
-        assert!(!bench.allows(&usage(1, &raw const elsewhere)));
-        assert!(bench.allows(&usage(1, &raw const here)));
-        assert!(knows(&bench, 1));
+        assert!(!fixture.allows(&usage(1, &raw const elsewhere)));
+        assert!(fixture.allows(&usage(1, &raw const here)));
+        assert!(knows(&fixture, 1));
         // Said when they arrive, it need not be said again.
-        assert_eq!(arrived(&bench, 2, "van@acme", &elsewhere), COUNTERSIGN_OK);
-        assert!(!knows(&bench, 2));
-        assert_eq!(arrived(&bench, 3, "van@acme", &here), COUNTERSIGN_OK);
-        assert!(knows(&bench, 3));
-        assert!(bench.allows(&usage(3, core::ptr::null())));
+        assert_eq!(arrived(&fixture, 2, "van@acme", &elsewhere), COUNTERSIGN_OK);
+        assert!(!knows(&fixture, 2));
+        assert_eq!(arrived(&fixture, 3, "van@acme", &here), COUNTERSIGN_OK);
+        assert!(knows(&fixture, 3));
+        assert!(fixture.allows(&usage(3, core::ptr::null())));
         // Nobody vouches for her.
-        let jane = crate::bench::JANE;
-        assert_eq!(arrived(&bench, 4, jane, &here), COUNTERSIGN_OK);
-        assert!(!knows(&bench, 4));
+        let jane = crate::fixture::JANE;
+        assert_eq!(arrived(&fixture, 4, jane, &here), COUNTERSIGN_OK);
+        assert!(!knows(&fixture, 4));
     }
 
     #[test]
     fn an_origin_with_numbers_that_are_none_is_malformed() {
-        let bench = Bench::new();
+        let fixture = Fixture::new();
         let (mut protocol, mut flags, mut reserved) = (origin(8), origin(8), origin(8));
         protocol.protocol = 2;
         flags.flags = 2;
         reserved.reserved = 1;
         for origin in [protocol, flags, reserved] {
             assert_eq!(
-                arrived(&bench, 1, "van@acme", &origin),
+                arrived(&fixture, 1, "van@acme", &origin),
                 COUNTERSIGN_MALFORMED
             );
-            assert!(!knows(&bench, 1));
+            assert!(!knows(&fixture, 1));
         }
     }
 }

@@ -1,11 +1,11 @@
-//! Who may come in.
+//! CONNECT, and enhanced authentication.
 
-use gate::{Arrival, ConnectFacts, ConnectOutcome, Enhanced, Handle, RefusalCode, Ticket};
+use gate::{CompletionStatus, ConnectInfo, ConnectOutcome, Enhanced, Handle, RefusalCode, Ticket};
 
-use crate::boundary::{Answered, countersign_bytes, guard, lend, put, sized};
+use crate::boundary::{OwnedBytes, countersign_bytes, guard, lend, put, sized};
 use crate::gate_host::{OpenGate, countersign_gate};
 use crate::object;
-use crate::status::{Failure, countersign_reason, countersign_status};
+use crate::status::{CallError, countersign_reason, countersign_status};
 
 /// A CONNECT starts without a stored session: Clean Start of MQTT 5.0, Clean
 /// Session of 3.1.1.
@@ -244,9 +244,9 @@ pub extern "C" fn countersign_gate_completed(
 ) -> countersign_status {
     guard(|| {
         let arrival = if is_here == 0 {
-            Arrival::Gone
+            CompletionStatus::Gone
         } else {
-            Arrival::Here
+            CompletionStatus::Here
         };
         object::with(gate, |open| {
             open.gate.completed(Ticket(ticket), arrival);
@@ -278,7 +278,7 @@ pub extern "C" fn countersign_gate_disconnected(
 fn decide(open: &mut OpenGate, outcome: ConnectOutcome) -> countersign_decision {
     (open.username, open.line, open.challenge) = (None, None, None);
     let mut decision = countersign_decision::REFUSED;
-    let answered = |text: &str| Answered::new(text.as_bytes());
+    let answered = |text: &str| OwnedBytes::new(text.as_bytes());
     match outcome {
         ConnectOutcome::Admitted { username } => {
             decision.outcome = countersign_outcome::COUNTERSIGN_OUTCOME_ADMITTED;
@@ -289,7 +289,7 @@ fn decide(open: &mut OpenGate, outcome: ConnectOutcome) -> countersign_decision 
         ConnectOutcome::Challenge { data } => {
             decision.outcome = countersign_outcome::COUNTERSIGN_OUTCOME_CHALLENGE;
             decision.reason = countersign_reason::COUNTERSIGN_REASON_NONE;
-            open.challenge = Some(Answered::new(data));
+            open.challenge = Some(OwnedBytes::new(data));
         }
         ConnectOutcome::Refused { reason, code, line } => {
             decision.reason = reason.into();
@@ -321,8 +321,8 @@ fn decide(open: &mut OpenGate, outcome: ConnectOutcome) -> countersign_decision 
 /// # Safety
 ///
 /// What is in `facts` has as many bytes as it says, unchanged for `'a`.
-unsafe fn read<'a>(facts: &countersign_connect_facts) -> Result<ConnectFacts<'a>, Failure> {
-    let malformed = |what: &str| Failure::new(countersign_status::COUNTERSIGN_MALFORMED, what);
+unsafe fn read<'a>(facts: &countersign_connect_facts) -> Result<ConnectInfo<'a>, CallError> {
+    let malformed = |what: &str| CallError::new(countersign_status::COUNTERSIGN_MALFORMED, what);
     if facts.flags & !(COUNTERSIGN_CLEAN_START | COUNTERSIGN_MAY_WAIT) != 0 || facts.reserved != 0 {
         return Err(malformed("a flag of the CONNECT is unknown"));
     }
@@ -331,7 +331,7 @@ unsafe fn read<'a>(facts: &countersign_connect_facts) -> Result<ConnectFacts<'a>
     }
     // SAFETY: by this function's contract.
     let client_id = unsafe { facts.client_id.require("the client id") }?;
-    let mut read = ConnectFacts::new(Handle(facts.handle), client_id);
+    let mut read = ConnectInfo::new(Handle(facts.handle), client_id);
     // SAFETY: by this function's contract.
     read.username = unsafe { facts.username.read("the user name") }?;
     // SAFETY: by this function's contract.
@@ -354,7 +354,7 @@ const BAD_METHOD: u8 = 0x8C;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::{Bench, JANE, code, facts, publish, shown};
+    use crate::fixture::{Fixture, JANE, code, facts, publish, shown};
     use countersign_outcome::{
         COUNTERSIGN_OUTCOME_ADMITTED, COUNTERSIGN_OUTCOME_CHALLENGE, COUNTERSIGN_OUTCOME_REFUSED,
     };
@@ -365,13 +365,13 @@ mod tests {
 
     #[test]
     fn who_needs_no_code_is_let_in_and_a_wrong_password_is_asked_nothing() {
-        let mut bench = Bench::new();
-        let decision = bench.enhance(&facts(1, "a"), METHOD, "right");
+        let mut fixture = Fixture::new();
+        let decision = fixture.enhance(&facts(1, "a"), METHOD, "right");
         assert_eq!(decision.outcome, COUNTERSIGN_OUTCOME_ADMITTED);
         assert_eq!(shown(decision.username).as_deref(), Some(JANE));
         assert_eq!(shown(decision.challenge), None);
-        bench.enrol();
-        let decision = bench.enhance(&facts(2, "b"), METHOD, "wrong");
+        fixture.enrol();
+        let decision = fixture.enhance(&facts(2, "b"), METHOD, "wrong");
         assert_eq!(decision.outcome, COUNTERSIGN_OUTCOME_REFUSED);
         assert_eq!(
             decision.reason,
@@ -382,9 +382,9 @@ mod tests {
 
     #[test]
     fn who_is_asked_is_nobody_until_the_code_comes_and_is_then_let_in() {
-        let mut bench = Bench::new();
-        let seed = bench.enrol();
-        let decision = bench.enhance(&facts(1, "a"), METHOD, "right");
+        let mut fixture = Fixture::new();
+        let seed = fixture.enrol();
+        let decision = fixture.enhance(&facts(1, "a"), METHOD, "right");
         assert_eq!(decision.outcome, COUNTERSIGN_OUTCOME_CHALLENGE);
         // Whoever does not know the outcome refuses.
         assert_eq!(decision.code, NOT_AUTHORIZED);
@@ -394,49 +394,49 @@ mod tests {
         );
         assert_eq!(shown(decision.username), None);
         let usage = publish(1, "a", "acme/x");
-        assert!(!bench.allows(&usage));
-        let decision = bench.resume(1, "a", &code(&seed, 0));
+        assert!(!fixture.allows(&usage));
+        let decision = fixture.resume(1, "a", &code(&seed, 0));
         assert_eq!(decision.outcome, COUNTERSIGN_OUTCOME_ADMITTED);
         assert_eq!(decision.code, 0);
         assert_eq!(shown(decision.username).as_deref(), Some(JANE));
         assert_eq!(shown(decision.challenge), None);
-        assert!(bench.allows(&usage));
+        assert!(fixture.allows(&usage));
     }
 
     #[test]
     fn an_answer_counts_once_and_only_from_who_was_asked() {
-        let mut bench = Bench::new();
-        let seed = bench.enrol();
+        let mut fixture = Fixture::new();
+        let seed = fixture.enrol();
         let refused = |decision: countersign_decision| {
             assert_eq!(decision.outcome, COUNTERSIGN_OUTCOME_REFUSED);
             decision.reason
         };
         // Nobody was asked.
-        let reason = refused(bench.resume(1, "a", &code(&seed, 0)));
+        let reason = refused(fixture.resume(1, "a", &code(&seed, 0)));
         assert_eq!(reason, COUNTERSIGN_REASON_MFA_REQUIRED);
         // Another was, and by a wrong answer it is over.
         for (client_id, handle) in [("b", 1), ("a", 2)] {
-            let asked = bench.enhance(&facts(1, "a"), METHOD, "right");
+            let asked = fixture.enhance(&facts(1, "a"), METHOD, "right");
             assert_eq!(asked.outcome, COUNTERSIGN_OUTCOME_CHALLENGE);
-            let reason = refused(bench.resume(handle, client_id, &code(&seed, 0)));
+            let reason = refused(fixture.resume(handle, client_id, &code(&seed, 0)));
             assert_eq!(reason, COUNTERSIGN_REASON_MFA_REQUIRED);
         }
-        bench.enhance(&facts(1, "a"), METHOD, "right");
-        let reason = refused(bench.resume(1, "a", "no code"));
+        fixture.enhance(&facts(1, "a"), METHOD, "right");
+        let reason = refused(fixture.resume(1, "a", "no code"));
         assert_eq!(reason, countersign_reason::COUNTERSIGN_REASON_BAD_SECRET);
-        let reason = refused(bench.resume(1, "a", &code(&seed, 0)));
+        let reason = refused(fixture.resume(1, "a", &code(&seed, 0)));
         assert_eq!(reason, COUNTERSIGN_REASON_MFA_REQUIRED);
         // It went away.
-        bench.enhance(&facts(1, "a"), METHOD, "right");
-        countersign_gate_disconnected(bench.gate, 1);
-        let reason = refused(bench.resume(1, "a", &code(&seed, 0)));
+        fixture.enhance(&facts(1, "a"), METHOD, "right");
+        countersign_gate_disconnected(fixture.gate, 1);
+        let reason = refused(fixture.resume(1, "a", &code(&seed, 0)));
         assert_eq!(reason, COUNTERSIGN_REASON_MFA_REQUIRED);
     }
 
     #[test]
     fn a_method_that_there_is_not_has_a_code_of_its_own() {
-        let bench = Bench::new();
-        let decision = bench.enhance(&facts(1, "a"), "SCRAM-SHA-256", "right");
+        let fixture = Fixture::new();
+        let decision = fixture.enhance(&facts(1, "a"), "SCRAM-SHA-256", "right");
         assert_eq!(decision.outcome, COUNTERSIGN_OUTCOME_REFUSED);
         assert_eq!(decision.code, 0x8C);
         assert!(shown(decision.line).is_some());
@@ -444,13 +444,13 @@ mod tests {
 
     #[test]
     fn a_live_session_that_goes_on_unasked_is_ended() {
-        let bench = Bench::new();
-        bench.enhance(&facts(1, "a"), METHOD, "right");
-        let decision = bench.resume(1, "a", "");
+        let fixture = Fixture::new();
+        fixture.enhance(&facts(1, "a"), METHOD, "right");
+        let decision = fixture.resume(1, "a", "");
         assert_eq!(decision.outcome, COUNTERSIGN_OUTCOME_CHALLENGE);
         assert_eq!(shown(decision.challenge).as_deref(), Some(""));
         let kick = crate::events::countersign_event_kind::COUNTERSIGN_EVENT_KICK;
-        let kicked = bench.await_event(kick, Duration::from_secs(10), |event| event.handle);
+        let kicked = fixture.await_event(kick, Duration::from_secs(10), |event| event.handle);
         assert_eq!(kicked, Some(1));
     }
 }

@@ -2,18 +2,18 @@
 
 use countersign_admin::Context;
 use countersign_admin::credential::{
-    self, CredentialError, Described, Issued as Made, NewCredential,
+    self, CredentialError, IssuedCredential, NewCredential, ShownCredential,
 };
 use countersign_admin::password::{ChosenPassword, NewSecret};
-use countersign_admin::text::Text;
-use countersign_admin::view::IssuedView;
+use countersign_admin::text::FreeText;
+use countersign_admin::view::IssuedCredentialView;
 use gate::core::name::LoginName;
 use gate::core::scheme::SchemeName;
 use gate::sqlite::SqliteStore;
 
-use crate::boundary::{Answered, countersign_bytes, guard, lend, put};
+use crate::boundary::{OwnedBytes, countersign_bytes, guard, lend, put};
 use crate::object::{self, Opaque};
-use crate::status::{Failure, countersign_status};
+use crate::status::{CallError, countersign_status};
 use crate::store::{countersign_store, malformed, store_failure, tenant_failure, tenant_id};
 
 /// What a credential was given when it was made or given another secret: to be
@@ -28,16 +28,16 @@ impl Opaque for countersign_issued {
 
 /// What is lent to C, and wiped in the end.
 pub(crate) struct Issued {
-    name: Answered,
-    username: Answered,
-    client_id: Option<Answered>,
-    secret: Option<Answered>,
+    name: OwnedBytes,
+    username: OwnedBytes,
+    client_id: Option<OwnedBytes>,
+    secret: Option<OwnedBytes>,
 }
 
 impl Issued {
-    fn of(made: &Made) -> Self {
-        let view = IssuedView::of(made);
-        let answered = |text: &str| Answered::new(text.as_bytes());
+    fn of(made: &IssuedCredential) -> Self {
+        let view = IssuedCredentialView::of(made);
+        let answered = |text: &str| OwnedBytes::new(text.as_bytes());
         Self {
             name: answered(made.described.credential.name.as_str()),
             username: answered(view.username()),
@@ -45,7 +45,7 @@ impl Issued {
             secret: made
                 .secret
                 .as_ref()
-                .map(|secret| Answered::new(secret.expose())),
+                .map(|secret| OwnedBytes::new(secret.expose())),
         }
     }
 }
@@ -214,7 +214,7 @@ pub unsafe extern "C" fn countersign_credential_revoke(
         credential::revoke(store, context, name, reason)
     };
     guard(|| {
-        let reason = reason?.map(|text| Text::parse(text).map_err(malformed));
+        let reason = reason?.map(|text| FreeText::parse(text).map_err(malformed));
         let reason = reason.transpose()?;
         // SAFETY: by this function's contract.
         let name = unsafe { login_name(name) }?;
@@ -304,7 +304,7 @@ unsafe fn act(
         &mut SqliteStore,
         &mut Context<'_>,
         &LoginName,
-    ) -> Result<Described, CredentialError>,
+    ) -> Result<ShownCredential, CredentialError>,
 ) -> countersign_status {
     guard(|| {
         // SAFETY: by this function's contract.
@@ -320,7 +320,7 @@ unsafe fn act(
 /// # Safety
 ///
 /// `name` has as many bytes as it says.
-unsafe fn login_name(name: countersign_bytes) -> Result<LoginName, Failure> {
+unsafe fn login_name(name: countersign_bytes) -> Result<LoginName, CallError> {
     // SAFETY: by this function's contract.
     let name = unsafe { name.require_text("the name") }?;
     LoginName::parse(name).map_err(malformed)
@@ -329,7 +329,7 @@ unsafe fn login_name(name: countersign_bytes) -> Result<LoginName, Failure> {
 /// # Safety
 ///
 /// `password` has as many bytes as it says.
-unsafe fn new_secret(password: countersign_bytes) -> Result<NewSecret, Failure> {
+unsafe fn new_secret(password: countersign_bytes) -> Result<NewSecret, CallError> {
     // SAFETY: by this function's contract.
     Ok(match unsafe { password.read("the password") }? {
         Some(bytes) => NewSecret::Chosen(ChosenPassword::parse(bytes.to_vec()).map_err(malformed)?),
@@ -337,7 +337,7 @@ unsafe fn new_secret(password: countersign_bytes) -> Result<NewSecret, Failure> 
     })
 }
 
-fn failure(error: CredentialError) -> Failure {
+fn failure(error: CredentialError) -> CallError {
     let status = match error {
         CredentialError::Store(error) => return store_failure(&error),
         CredentialError::Tenant(error) => return tenant_failure(&error),
@@ -348,5 +348,5 @@ fn failure(error: CredentialError) -> Failure {
         }
         CredentialError::State { .. } | _ => countersign_status::COUNTERSIGN_REFUSED,
     };
-    Failure::new(status, error.to_string())
+    CallError::new(status, error.to_string())
 }

@@ -4,10 +4,10 @@ use core::ffi::c_char;
 
 use gate::{Completion, Directive, LogLevel};
 
-use crate::boundary::{Answered, countersign_bytes, guard, lend, put};
+use crate::boundary::{OwnedBytes, countersign_bytes, guard, lend, put};
 use crate::gate_host::countersign_gate;
 use crate::object::{self, Opaque};
-use crate::status::{Failure, countersign_status};
+use crate::status::{CallError, countersign_status};
 
 /// What a poll came to: events, to be taken one by one.
 #[derive(Debug)]
@@ -31,11 +31,11 @@ struct Event {
     ticket: u64,
     admitted: u32,
     level: countersign_level,
-    client_id: Option<Answered>,
-    username: Option<Answered>,
-    line: Option<Answered>,
-    topic: Option<Answered>,
-    payload: Option<Answered>,
+    client_id: Option<OwnedBytes>,
+    username: Option<OwnedBytes>,
+    line: Option<OwnedBytes>,
+    topic: Option<OwnedBytes>,
+    payload: Option<OwnedBytes>,
 }
 
 /// What the host is to do. What a program does not know it leaves alone.
@@ -169,7 +169,7 @@ pub unsafe extern "C" fn countersign_events_next(
         unsafe { put(event_out, countersign_event::NONE) }?;
         object::with(events, |events| {
             let Some(event) = events.all.get(events.next) else {
-                return Err(Failure::new(
+                return Err(CallError::new(
                     countersign_status::COUNTERSIGN_DONE,
                     "there are no more events",
                 ));
@@ -192,7 +192,7 @@ pub extern "C" fn countersign_events_free(events: *mut countersign_events) -> co
 
 impl Event {
     fn of(directive: &Directive) -> Option<Self> {
-        let answered = |text: &str| Answered::new(text.as_bytes());
+        let answered = |text: &str| OwnedBytes::new(text.as_bytes());
         let mut event = Self {
             kind: countersign_event_kind::COUNTERSIGN_EVENT_NONE,
             handle: 0,
@@ -255,7 +255,7 @@ impl Event {
                 event.handle = handle.0;
                 event.client_id = Some(answered(client_id));
                 event.topic = Some(answered(topic));
-                event.payload = Some(Answered::new(payload.expose()));
+                event.payload = Some(OwnedBytes::new(payload.expose()));
             }
             // Nobody is let in by leaving it alone.
             _ => return None,

@@ -4,13 +4,13 @@ use core::ffi::c_void;
 use std::time::SystemTime;
 
 use gate::sqlite::SqliteStore;
-use gate::{Gate, GateError, Setting};
+use gate::{Gate, GateConfig, GateError};
 
-use crate::boundary::{Answered, guard, put};
+use crate::boundary::{OwnedBytes, guard, put};
 use crate::object::{self, Opaque};
 use crate::options::{countersign_options, parse};
 use crate::signals::SignalsBlocked;
-use crate::status::{Failure, countersign_status};
+use crate::status::{CallError, countersign_status};
 use crate::store::store_failure;
 
 /// A gate: what decides for one broker.
@@ -25,9 +25,9 @@ impl Opaque for countersign_gate {
 /// A gate, and what its last decision lent to C.
 pub(crate) struct OpenGate {
     pub(crate) gate: Gate<SqliteStore>,
-    pub(crate) username: Option<Answered>,
-    pub(crate) line: Option<Answered>,
-    pub(crate) challenge: Option<Answered>,
+    pub(crate) username: Option<OwnedBytes>,
+    pub(crate) line: Option<OwnedBytes>,
+    pub(crate) challenge: Option<OwnedBytes>,
 }
 
 /// Makes the host call countersign_gate_poll() soon: it writes to an eventfd or
@@ -39,18 +39,18 @@ pub(crate) struct OpenGate {
 pub type countersign_wake = Option<unsafe extern "C" fn(user: *mut c_void)>;
 
 /// What wakes the host.
-struct Waker {
+struct HostWaker {
     function: unsafe extern "C" fn(user: *mut c_void),
     user: *mut c_void,
 }
 
 // SAFETY: countersign_gate_open() demands that any thread may call the function
 // with this pointer.
-unsafe impl Send for Waker {}
+unsafe impl Send for HostWaker {}
 // SAFETY: likewise, several at once.
-unsafe impl Sync for Waker {}
+unsafe impl Sync for HostWaker {}
 
-impl Waker {
+impl HostWaker {
     fn wake(&self) {
         // SAFETY: callable from any thread as long as the gate is open, by the
         // contract of countersign_gate_open().
@@ -88,16 +88,16 @@ pub unsafe extern "C" fn countersign_gate_open(
         let path = options.store.clone();
         let broker = options.broker.clone().unwrap_or_default();
         let clock = || SystemTime::now().into();
-        let setting = match wake {
+        let config = match wake {
             Some(function) => {
-                let waker = Waker { function, user };
-                Setting::new(options, broker, clock, move || waker.wake())
+                let waker = HostWaker { function, user };
+                GateConfig::new(options, broker, clock, move || waker.wake())
             }
-            None => Setting::new(options, broker, clock, || ()),
+            None => GateConfig::new(options, broker, clock, || ()),
         };
         let blocked = SignalsBlocked::new();
         let store = SqliteStore::open(path).map_err(|error| store_failure(&error))?;
-        let gate = Gate::open(store, setting).map_err(|error| gate_failure(&error))?;
+        let gate = Gate::open(store, config).map_err(|error| gate_failure(&error))?;
         drop(blocked);
         let open = OpenGate {
             gate,
@@ -129,7 +129,7 @@ pub extern "C" fn countersign_gate_change_options(
         let options = parse(options)?;
         object::with(gate, |open| {
             open.gate.change_options(options).map_err(|error| {
-                Failure::new(
+                CallError::new(
                     countersign_status::COUNTERSIGN_BAD_OPTION,
                     error.to_string(),
                 )
@@ -154,9 +154,9 @@ pub extern "C" fn countersign_gate_close(gate: *mut countersign_gate) -> counter
     })
 }
 
-fn gate_failure(error: &GateError) -> Failure {
+fn gate_failure(error: &GateError) -> CallError {
     if let GateError::Store(error) = error {
         return store_failure(error);
     }
-    Failure::new(countersign_status::COUNTERSIGN_SYSTEM, error.to_string())
+    CallError::new(countersign_status::COUNTERSIGN_SYSTEM, error.to_string())
 }

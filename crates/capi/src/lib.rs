@@ -19,13 +19,13 @@
 )]
 #![expect(unsafe_code, reason = "C hands over pointers")]
 
-#[cfg(test)]
-mod bench;
 pub mod boundary;
 pub mod check;
 pub mod connect;
 pub mod credential;
 pub mod events;
+#[cfg(test)]
+mod fixture;
 pub mod gate_host;
 pub mod message;
 mod object;

@@ -1,4 +1,4 @@
-//! What went wrong last on a thread, in words.
+//! The last error message of each thread.
 
 use std::cell::RefCell;
 
@@ -7,7 +7,7 @@ use core::ffi::c_char;
 use gate::core::given::one_line;
 
 use crate::boundary::{guard, put};
-use crate::status::{Failure, countersign_status};
+use crate::status::{CallError, countersign_status};
 
 thread_local! {
     static LAST: RefCell<String> = const { RefCell::new(String::new()) };
@@ -57,13 +57,13 @@ pub unsafe extern "C" fn countersign_last_message(
             unsafe { put(length_out, line.len()) }?;
         }
         if capacity == 0 {
-            return Err(Failure::new(
+            return Err(CallError::new(
                 countersign_status::COUNTERSIGN_TRUNCATED,
                 line.clone(),
             ));
         }
         if buffer.is_null() {
-            return Err(Failure::new(
+            return Err(CallError::new(
                 countersign_status::COUNTERSIGN_NULL,
                 line.clone(),
             ));
@@ -77,7 +77,7 @@ pub unsafe extern "C" fn countersign_last_message(
         // SAFETY: within the buffer, as above.
         unsafe { end.write(0) };
         if room < line.len() {
-            return Err(Failure::new(
+            return Err(CallError::new(
                 countersign_status::COUNTERSIGN_TRUNCATED,
                 line.clone(),
             ));

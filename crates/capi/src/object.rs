@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::boundary::{null, put};
-use crate::status::{Failure, countersign_status};
+use crate::status::{CallError, countersign_status};
 
 /// A type that C knows by name alone.
 pub(crate) trait Opaque {
@@ -30,7 +30,7 @@ pub(crate) trait Opaque {
 /// # Safety
 ///
 /// `out` is NULL, or writable and aligned, and read by nobody meanwhile.
-pub(crate) unsafe fn keep<O: Opaque>(out: *mut *mut O, inner: O::Inner) -> Result<(), Failure> {
+pub(crate) unsafe fn keep<O: Opaque>(out: *mut *mut O, inner: O::Inner) -> Result<(), CallError> {
     let number = TABLE
         .try_with(|table| table.try_borrow_mut().ok()?.insert(Box::new(inner)))
         .ok()
@@ -42,7 +42,7 @@ pub(crate) unsafe fn keep<O: Opaque>(out: *mut *mut O, inner: O::Inner) -> Resul
 
 /// Fails if this thread can't hold another object: to be asked before anything
 /// is done whose outcome an object must carry.
-pub(crate) fn require_room() -> Result<(), Failure> {
+pub(crate) fn require_room() -> Result<(), CallError> {
     let has_room = TABLE.try_with(|table| table.try_borrow().is_ok_and(|table| table.has_room()));
     if has_room.unwrap_or(false) {
         return Ok(());
@@ -50,19 +50,19 @@ pub(crate) fn require_room() -> Result<(), Failure> {
     Err(too_many())
 }
 
-fn too_many() -> Failure {
+fn too_many() -> CallError {
     let message = "this thread holds as many objects as it can";
-    Failure::new(countersign_status::COUNTERSIGN_TOO_MANY, message)
+    CallError::new(countersign_status::COUNTERSIGN_TOO_MANY, message)
 }
 
 /// Uses an object.
 pub(crate) fn with<O: Opaque, R>(
     object: *mut O,
-    body: impl FnOnce(&mut O::Inner) -> Result<R, Failure>,
-) -> Result<R, Failure> {
+    body: impl FnOnce(&mut O::Inner) -> Result<R, CallError>,
+) -> Result<R, CallError> {
     let number = number_of(object)?;
     // Out of the table while it is used, for `body` may call back.
-    let mut used = Used {
+    let mut used = ObjectInUse {
         number,
         object: Some(take::<O>(number)?),
     };
@@ -71,7 +71,7 @@ pub(crate) fn with<O: Opaque, R>(
 }
 
 /// Takes an object out for good. NULL is none.
-pub(crate) fn remove<O: Opaque>(object: *mut O) -> Result<Option<Box<O::Inner>>, Failure> {
+pub(crate) fn remove<O: Opaque>(object: *mut O) -> Result<Option<Box<O::Inner>>, CallError> {
     if object.is_null() {
         return Ok(None);
     }
@@ -86,7 +86,7 @@ pub(crate) fn remove<O: Opaque>(object: *mut O) -> Result<Option<Box<O::Inner>>,
 }
 
 /// Takes an object of this type out of its place.
-fn take<O: Opaque>(number: usize) -> Result<Box<dyn Any>, Failure> {
+fn take<O: Opaque>(number: usize) -> Result<Box<dyn Any>, CallError> {
     let found = TABLE.try_with(|table| {
         let mut table = table.borrow_mut();
         let Some(slot) = table.find(number) else {
@@ -95,7 +95,7 @@ fn take<O: Opaque>(number: usize) -> Result<Box<dyn Any>, Failure> {
         match slot.object.take_if(|object| object.is::<O::Inner>()) {
             Some(object) => Ok(object),
             None if slot.object.is_some() => Err(invalid::<O>("is of another type")),
-            None => Err(Failure::new(
+            None => Err(CallError::new(
                 countersign_status::COUNTERSIGN_BUSY,
                 format!("this {} is in use further up the stack", O::NAME),
             )),
@@ -105,20 +105,20 @@ fn take<O: Opaque>(number: usize) -> Result<Box<dyn Any>, Failure> {
 }
 
 /// Why an object is not in this thread's table.
-fn absent<O: Opaque>(number: usize) -> Failure {
+fn absent<O: Opaque>(number: usize) -> CallError {
     if lock().contains(&number) {
         let message = format!("this {} belongs to another thread", O::NAME);
-        return Failure::new(countersign_status::COUNTERSIGN_WRONG_THREAD, message);
+        return CallError::new(countersign_status::COUNTERSIGN_WRONG_THREAD, message);
     }
     invalid::<O>("was freed, or never was one")
 }
 
-fn invalid<O: Opaque>(why: &str) -> Failure {
+fn invalid<O: Opaque>(why: &str) -> CallError {
     let message = format!("this {} {why}", O::NAME);
-    Failure::new(countersign_status::COUNTERSIGN_INVALID_OBJECT, message)
+    CallError::new(countersign_status::COUNTERSIGN_INVALID_OBJECT, message)
 }
 
-fn number_of<O: Opaque>(object: *mut O) -> Result<usize, Failure> {
+fn number_of<O: Opaque>(object: *mut O) -> Result<usize, CallError> {
     if object.is_null() {
         return Err(null(O::NAME));
     }
@@ -126,12 +126,12 @@ fn number_of<O: Opaque>(object: *mut O) -> Result<usize, Failure> {
 }
 
 /// An object that is used, and goes back to its place.
-struct Used {
+struct ObjectInUse {
     number: usize,
     object: Option<Box<dyn Any>>,
 }
 
-impl Drop for Used {
+impl Drop for ObjectInUse {
     fn drop(&mut self) {
         let object = self.object.take();
         let _back = TABLE.try_with(|table| {
@@ -144,7 +144,7 @@ impl Drop for Used {
 
 /// The objects of one thread.
 #[derive(Default)]
-struct Table {
+struct ObjectTable {
     slots: Vec<Slot>,
     free: Vec<usize>,
 }
@@ -156,7 +156,7 @@ struct Slot {
     object: Option<Box<dyn Any>>,
 }
 
-impl Table {
+impl ObjectTable {
     fn insert(&mut self, object: Box<dyn Any>) -> Option<usize> {
         let index = match self.free.pop() {
             Some(index) => index,
@@ -205,7 +205,7 @@ impl Table {
     }
 }
 
-impl Drop for Table {
+impl Drop for ObjectTable {
     fn drop(&mut self) {
         let mut live = lock();
         for slot in &self.slots {
@@ -234,7 +234,7 @@ fn lock() -> MutexGuard<'static, BTreeSet<usize>> {
 }
 
 thread_local! {
-    static TABLE: RefCell<Table> = RefCell::default();
+    static TABLE: RefCell<ObjectTable> = RefCell::default();
 }
 
 /// The numbers of all threads, to tell a stranger from nobody.
@@ -266,7 +266,7 @@ mod tests {
         out
     }
 
-    fn status<R>(result: Result<R, Failure>) -> Option<countersign_status> {
+    fn status<R>(result: Result<R, CallError>) -> Option<countersign_status> {
         result.err().map(|failure| failure.status)
     }
 
@@ -330,7 +330,7 @@ mod tests {
         let one = made(7);
         let inner = with(one, |_| Ok(status(with(one, |_| Ok(())))));
         assert_eq!(inner.unwrap(), Some(countersign_status::COUNTERSIGN_BUSY));
-        let ended = catch_unwind(|| with(one, |_| -> Result<(), Failure> { panic!("boom") }));
+        let ended = catch_unwind(|| with(one, |_| -> Result<(), CallError> { panic!("boom") }));
         assert!(ended.is_err());
         assert_eq!(with(one, |it| Ok(*it)).unwrap(), 7);
         remove(one).unwrap();

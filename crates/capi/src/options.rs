@@ -4,7 +4,7 @@ use gate::core::options::Options;
 
 use crate::boundary::{countersign_bytes, guard, put};
 use crate::object::{self, Opaque};
-use crate::status::{Failure, countersign_status};
+use crate::status::{CallError, countersign_status};
 
 /// Options, as a broker's configuration gives them.
 ///
@@ -78,8 +78,8 @@ pub extern "C" fn countersign_options_free(
 }
 
 /// What the options say.
-pub(crate) fn parse(options: *mut countersign_options) -> Result<Options, Failure> {
-    let bad = |message: String| Failure::new(countersign_status::COUNTERSIGN_BAD_OPTION, message);
+pub(crate) fn parse(options: *mut countersign_options) -> Result<Options, CallError> {
+    let bad = |message: String| CallError::new(countersign_status::COUNTERSIGN_BAD_OPTION, message);
     object::with(options, |set| {
         let given = set
             .iter()

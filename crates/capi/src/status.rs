@@ -144,12 +144,12 @@ impl From<Reason> for countersign_reason {
 
 /// A call that did not do what was asked: its status, and a line for people.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct CallError {
     pub(crate) status: countersign_status,
     pub(crate) message: String,
 }
 
-impl Failure {
+impl CallError {
     pub(crate) fn new(status: countersign_status, message: impl Into<String>) -> Self {
         Self {
             status,

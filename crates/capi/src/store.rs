@@ -14,7 +14,7 @@ use gate::sqlite::{SqliteStore, create_private};
 
 use crate::boundary::{countersign_bytes, guard, put};
 use crate::object::{self, Opaque};
-use crate::status::{Failure, countersign_status};
+use crate::status::{CallError, countersign_status};
 
 /// A store that is open for administration.
 ///
@@ -148,15 +148,15 @@ pub extern "C" fn countersign_store_close(store: *mut countersign_store) -> coun
     guard(|| object::remove(store).map(drop))
 }
 
-pub(crate) fn tenant_id(text: &str) -> Result<TenantId, Failure> {
+pub(crate) fn tenant_id(text: &str) -> Result<TenantId, CallError> {
     TenantId::parse(text).map_err(malformed)
 }
 
-pub(crate) fn malformed(error: impl core::fmt::Display) -> Failure {
-    Failure::new(countersign_status::COUNTERSIGN_MALFORMED, error.to_string())
+pub(crate) fn malformed(error: impl core::fmt::Display) -> CallError {
+    CallError::new(countersign_status::COUNTERSIGN_MALFORMED, error.to_string())
 }
 
-pub(crate) fn store_failure(error: &StoreError) -> Failure {
+pub(crate) fn store_failure(error: &StoreError) -> CallError {
     let status = match error.kind() {
         StoreErrorKind::Conflict => countersign_status::COUNTERSIGN_EXISTS,
         StoreErrorKind::Missing => countersign_status::COUNTERSIGN_MISSING,
@@ -169,21 +169,21 @@ pub(crate) fn store_failure(error: &StoreError) -> Failure {
         | StoreErrorKind::Unavailable
         | _ => countersign_status::COUNTERSIGN_STORE,
     };
-    Failure::new(status, error.to_string())
+    CallError::new(status, error.to_string())
 }
 
-pub(crate) fn tenant_failure(error: &TenantError) -> Failure {
+pub(crate) fn tenant_failure(error: &TenantError) -> CallError {
     let status = match error {
         TenantError::Store(error) => return store_failure(error),
         TenantError::Exists { .. } => countersign_status::COUNTERSIGN_EXISTS,
         TenantError::Missing { .. } => countersign_status::COUNTERSIGN_MISSING,
-        TenantError::Overlap(_) | _ => countersign_status::COUNTERSIGN_REFUSED,
+        TenantError::NamespaceOverlap(_) | _ => countersign_status::COUNTERSIGN_REFUSED,
     };
-    Failure::new(status, error.to_string())
+    CallError::new(status, error.to_string())
 }
 
 /// Who acts, as the audit writes it.
-fn actor_of(text: &str) -> Result<String, Failure> {
+fn actor_of(text: &str) -> Result<String, CallError> {
     let is_good = (1..=LONGEST_ACTOR).contains(&text.len()) && !text.chars().any(char::is_control);
     if !is_good {
         return Err(malformed(
@@ -194,8 +194,8 @@ fn actor_of(text: &str) -> Result<String, Failure> {
 }
 
 /// Writes 32 random bytes as hexadecimal digits.
-fn write_key(path: &Path) -> Result<(), Failure> {
-    let system = |message: String| Failure::new(countersign_status::COUNTERSIGN_SYSTEM, message);
+fn write_key(path: &Path) -> Result<(), CallError> {
+    let system = |message: String| CallError::new(countersign_status::COUNTERSIGN_SYSTEM, message);
     let mut key = [0; 32];
     OsRandom
         .fill(&mut key)
@@ -207,7 +207,7 @@ fn write_key(path: &Path) -> Result<(), Failure> {
         } else {
             countersign_status::COUNTERSIGN_STORE
         };
-        Failure::new(
+        CallError::new(
             status,
             format!("could not make `{}`: {error}", path.display()),
         )

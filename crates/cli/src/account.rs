@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use nix::unistd::{Uid, User};
 
-use crate::failure::Failure;
+use crate::error::CliError;
 
 /// An account that files can be given to.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -36,9 +36,9 @@ impl Account {
     }
 
     /// The account called `name`, which must be there.
-    pub(crate) fn require(name: &str) -> Result<Self, Failure> {
+    pub(crate) fn require(name: &str) -> Result<Self, CliError> {
         Self::find(name)
-            .ok_or_else(|| Failure::refused(format!("there is no user `{name}` on this machine")))
+            .ok_or_else(|| CliError::refused(format!("there is no user `{name}` on this machine")))
     }
 
     /// Says whether the account is root, whom no mode holds back.

@@ -22,7 +22,7 @@ use crate::command::tenant::TenantCommand;
 use crate::command::thing::ThingCommand;
 use crate::command::user::UserCommand;
 use crate::doctor::Doctor;
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::invocation::Invocation;
 use crate::output::Output;
 
@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     /// Runs the command.
-    pub(crate) fn run(self) -> Result<ExitCode, Failure> {
+    pub(crate) fn run(self) -> Result<ExitCode, CliError> {
         let invocation = Invocation {
             store: self.common.store,
             output: if self.common.json {

@@ -1,17 +1,17 @@
-//! `countersign doctor`: whatever keeps a broker from using the store.
+//! `countersign doctor`: finds what keeps a broker from using the store.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use countersign_admin::check::Places;
-use countersign_config::{BrokerConfig, Fault, USUAL_USER};
+use countersign_admin::check::Listeners;
+use countersign_config::{BrokerConfig, Diagnostic, USUAL_USER};
 use serde::Serialize;
 
 use crate::REFUSED;
 use crate::account::Account;
 use crate::args::DEFAULT_STORE;
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::invocation::Invocation;
 use crate::listing::Column;
 
@@ -33,7 +33,7 @@ pub(crate) struct Doctor {
 }
 
 impl Doctor {
-    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         let store = std::path::absolute(&invocation.store)?;
         let mut report = Report::default();
         let config = match &self.config {
@@ -46,8 +46,8 @@ impl Doctor {
         files::check(&mut report, &store, user.as_ref());
         let content = store::check(&mut report, &store, invocation.output);
         if let Some(config) = &config {
-            for fault in &config.faults {
-                report.note("config", Err(fault.clone().into()));
+            for diagnostic in &config.diagnostics {
+                report.note("config", Err(diagnostic.clone().into()));
             }
             broker::check(&mut report, config, &store, &content, user.as_ref());
         }
@@ -57,7 +57,7 @@ impl Doctor {
 
 /// What the broker's configuration says about the places that clients arrive
 /// at; nothing, where it is not named and is not the usual one.
-pub(crate) fn places(config: Option<&Path>, store: &Path) -> Result<Places, Failure> {
+pub(crate) fn places(config: Option<&Path>, store: &Path) -> Result<Listeners, CliError> {
     let store = std::path::absolute(store)?;
     let config = match config {
         Some(path) => Some(BrokerConfig::read(path).map_err(Problem::from)?),
@@ -65,7 +65,7 @@ pub(crate) fn places(config: Option<&Path>, store: &Path) -> Result<Places, Fail
     };
     match config {
         Some(config) => Ok(broker::places(&config, &store)?),
-        None => Ok(Places::default()),
+        None => Ok(Listeners::default()),
     }
 }
 
@@ -117,7 +117,7 @@ impl Report {
         brought
     }
 
-    fn print(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
+    fn print(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         let all_well = self.0.iter().all(|finding| finding.ok);
         let mut listing = invocation.output.listing(COLUMNS);
         for finding in &self.0 {
@@ -184,14 +184,14 @@ impl Problem {
 }
 
 /// What keeps the broker from starting.
-impl From<Fault> for Problem {
-    fn from(fault: Fault) -> Self {
-        Self::new(fault.to_string(), fault.kind.fix())
+impl From<Diagnostic> for Problem {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self::new(diagnostic.to_string(), diagnostic.kind.fix())
     }
 }
 
 /// Where nothing is checked but something is asked, a problem is a refusal.
-impl From<Problem> for Failure {
+impl From<Problem> for CliError {
     fn from(problem: Problem) -> Self {
         Self::refused(format!("{}; {}", problem.problem, problem.fix))
     }

@@ -1,10 +1,10 @@
-//! Whom root acts as on files that another user could swap.
+//! Which user root acts as on files that another user could swap.
 //!
 //! In a directory that another user may write, a path names what that user
 //! wants it to name: a link planted there leads root anywhere. So root takes
 //! that user's identity before it opens or makes anything in such a place, and
-//! the system refuses what that user could not do either. Nobody but root is
-//! concerned; every other caller acts as they are.
+//! the system refuses what that user could not do either. This concerns root
+//! alone; every other caller acts as itself.
 
 use std::collections::VecDeque;
 use std::ffi::{CString, OsStr, OsString};
@@ -18,11 +18,11 @@ use nix::unistd::{
 };
 
 use crate::account::{self, Account};
-use crate::failure::Failure;
+use crate::error::CliError;
 
 /// Who besides root can change what stands at a path.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Keeper {
+pub(crate) enum PathOwner {
     /// More than one user: this directory is open to them.
     Anyone(PathBuf),
     /// Nobody.
@@ -31,15 +31,15 @@ pub(crate) enum Keeper {
     User(Account),
 }
 
-impl Keeper {
+impl PathOwner {
     /// Finds out who keeps `path`, link by link from `/` on.
     ///
     /// The walk ends at the first user it meets. All that it looked at before
     /// can be changed by root alone, so that it can't be changed under it.
-    pub(crate) fn of(path: &Path) -> Result<Self, Failure> {
+    pub(crate) fn of(path: &Path) -> Result<Self, CliError> {
         let absolute = std::path::absolute(path)?;
         walk(&absolute).map_err(|error| {
-            Failure::Refused(
+            CliError::Refused(
                 anyhow::Error::new(error)
                     .context(format!("could not look at `{}`", absolute.display())),
             )
@@ -47,11 +47,11 @@ impl Keeper {
     }
 
     /// The user to act as: none, where root may stay root.
-    fn user(self) -> Result<Option<Account>, Failure> {
+    fn user(self) -> Result<Option<Account>, CliError> {
         match self {
             Self::Anyone(directory) => {
                 let shown = directory.display();
-                Err(Failure::refused(format!(
+                Err(CliError::refused(format!(
                     "more than one user may write in `{shown}`, so root uses no files there; \
                      `chmod go-w {shown}`, or name a directory that belongs to one user"
                 )))
@@ -65,18 +65,18 @@ impl Keeper {
 /// For as long as this lives, root acts as another user.
 #[must_use = "the identity is given back as soon as this is dropped"]
 #[derive(Debug)]
-pub(crate) struct Acting(Option<Before>);
+pub(crate) struct ActingAs(Option<SavedIdentity>);
 
 /// What is given back.
 #[derive(Debug)]
-struct Before {
+struct SavedIdentity {
     group: Gid,
     groups: Vec<Gid>,
 }
 
-impl Acting {
+impl ActingAs {
     /// As whoever keeps `path`.
-    pub(crate) fn for_keeper_of(path: &Path) -> Result<Self, Failure> {
+    pub(crate) fn for_keeper_of(path: &Path) -> Result<Self, CliError> {
         match user_to_be(path)? {
             Some(account) => Self::as_user(&account),
             None => Ok(Self(None)),
@@ -84,14 +84,14 @@ impl Acting {
     }
 
     /// As this user. Somebody else than root must be this user already.
-    pub(crate) fn as_user(account: &Account) -> Result<Self, Failure> {
+    pub(crate) fn as_user(account: &Account) -> Result<Self, CliError> {
         if Uid::effective().as_raw() == account.uid {
             return Ok(Self(None));
         }
         let said = |error| refused(account, error);
         // Whoever runs this is asked for while it still can be told.
         let _ = account::actor();
-        let before = Before {
+        let before = SavedIdentity {
             group: getegid(),
             groups: getgroups().map_err(said)?,
         };
@@ -103,7 +103,7 @@ impl Acting {
     }
 }
 
-impl Drop for Acting {
+impl Drop for ActingAs {
     fn drop(&mut self) {
         if let Some(before) = &self.0 {
             // Where this fails, we are who has fewer rights.
@@ -117,7 +117,7 @@ impl Drop for Acting {
 /// Becomes whoever keeps `path`, for good: not even a fault of SQLite's, in
 /// reading what that user wrote, brings root's rights back. Says who that is;
 /// none, where nothing changed.
-pub(crate) fn become_keeper_of(path: &Path) -> Result<Option<Account>, Failure> {
+pub(crate) fn become_keeper_of(path: &Path) -> Result<Option<Account>, CliError> {
     let Some(account) = user_to_be(path)? else {
         return Ok(None);
     };
@@ -130,9 +130,9 @@ pub(crate) fn become_keeper_of(path: &Path) -> Result<Option<Account>, Failure> 
     Ok(Some(account))
 }
 
-fn user_to_be(path: &Path) -> Result<Option<Account>, Failure> {
+fn user_to_be(path: &Path) -> Result<Option<Account>, CliError> {
     if Uid::effective().is_root() {
-        Keeper::of(path)?.user()
+        PathOwner::of(path)?.user()
     } else {
         Ok(None)
     }
@@ -144,14 +144,14 @@ fn take_groups(account: &Account) -> nix::Result<()> {
     initgroups(&name, Gid::from_raw(account.gid))
 }
 
-fn refused(account: &Account, error: nix::Error) -> Failure {
-    Failure::Refused(anyhow::Error::new(error).context(format!(
+fn refused(account: &Account, error: nix::Error) -> CliError {
+    CliError::Refused(anyhow::Error::new(error).context(format!(
         "could not act as `{name}`; run this as root, or as `{name}`",
         name = account.name
     )))
 }
 
-fn walk(path: &Path) -> io::Result<Keeper> {
+fn walk(path: &Path) -> io::Result<PathOwner> {
     let mut place = PathBuf::from("/");
     let mut left: VecDeque<OsString> = names_of(path).map(OsStr::to_os_string).collect();
     let mut open_to_more = None;
@@ -200,7 +200,7 @@ fn walk(path: &Path) -> io::Result<Keeper> {
             place = next;
         }
     }
-    Ok(open_to_more.map_or(Keeper::Root, Keeper::Anyone))
+    Ok(open_to_more.map_or(PathOwner::Root, PathOwner::Anyone))
 }
 
 /// The names in a path, `..` among them.
@@ -211,8 +211,8 @@ fn names_of(path: &Path) -> impl Iterator<Item = &OsStr> {
     })
 }
 
-fn user_of(file: &Metadata) -> Keeper {
-    Keeper::User(Account::of(file.uid(), file.gid()))
+fn user_of(file: &Metadata) -> PathOwner {
+    PathOwner::User(Account::of(file.uid(), file.gid()))
 }
 
 /// Whether what stands beside `path`, if anything does, is a file of root's.
@@ -248,10 +248,10 @@ mod tests {
     const SOMEBODY: u32 = 4_321;
 
     fn kept_by(path: &Path) -> Option<u32> {
-        match Keeper::of(path).unwrap() {
-            Keeper::Anyone(_) => None,
-            Keeper::Root => Some(ROOT),
-            Keeper::User(account) => Some(account.uid),
+        match PathOwner::of(path).unwrap() {
+            PathOwner::Anyone(_) => None,
+            PathOwner::Root => Some(ROOT),
+            PathOwner::User(account) => Some(account.uid),
         }
     }
 
@@ -281,7 +281,7 @@ mod tests {
         assert_eq!(kept_by(&deep.join("x.db")), Some(SOMEBODY));
         symlink("a", top.path().join("b")).unwrap();
         symlink("b", top.path().join("a")).unwrap();
-        assert!(Keeper::of(&top.path().join("a/x.db")).is_err());
+        assert!(PathOwner::of(&top.path().join("a/x.db")).is_err());
     }
 
     #[test]

@@ -19,7 +19,7 @@ use countersign_core::secret::Secret;
 use countersign_core::time::Timestamp;
 use zeroize::Zeroizing;
 
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::output::Output;
 
 /// An instant, written as a date-time or relative to now.
@@ -76,14 +76,14 @@ impl When {
 
 /// When something ends, if ever.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum End {
+pub(crate) enum Expiry {
     /// Never.
     Never,
     /// Then.
     Then(When),
 }
 
-impl End {
+impl Expiry {
     /// Parses `never` or what [`When::parse`] does.
     pub(crate) fn parse(text: &str) -> Result<Self, WhenError> {
         match text {
@@ -103,9 +103,9 @@ impl End {
 
 /// Checks that an end that was asked for is still to come: what has ended before
 /// it began is a mistake.
-pub(crate) fn check_to_come(end: Option<Timestamp>, now: Timestamp) -> Result<(), Failure> {
+pub(crate) fn check_to_come(end: Option<Timestamp>, now: Timestamp) -> Result<(), CliError> {
     match end {
-        Some(end) if end <= now => Err(Failure::refused(format!(
+        Some(end) if end <= now => Err(CliError::refused(format!(
             "--expires is {}, which is past; give a time to come, as `+30d`, or `credential revoke` it",
             rfc3339(end)
         ))),
@@ -113,7 +113,7 @@ pub(crate) fn check_to_come(end: Option<Timestamp>, now: Timestamp) -> Result<()
     }
 }
 
-/// A text is no instant.
+/// A text is not a valid instant.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct WhenError(Box<str>);
 
@@ -122,7 +122,7 @@ impl core::fmt::Display for WhenError {
         let Self(text) = self;
         write!(
             f,
-            "`{text}` is no instant; write `2030-01-31T12:00:00Z`, or `+24h` for a day from now"
+            "`{text}` is not a valid instant; write `2030-01-31T12:00:00Z`, or `+24h` for a day from now"
         )
     }
 }
@@ -148,9 +148,9 @@ impl core::error::Error for PastError {}
 
 /// How client ids begin; the empty text is anyhow.
 #[derive(Clone, Debug)]
-pub(crate) struct Beginning(pub(crate) Option<ClientId>);
+pub(crate) struct ClientIdPrefix(pub(crate) Option<ClientId>);
 
-impl Beginning {
+impl ClientIdPrefix {
     pub(crate) fn parse(text: &str) -> Result<Self, ClientIdError> {
         match text {
             "" => Ok(Self(None)),
@@ -171,7 +171,7 @@ impl Attribute {
     pub(crate) fn parse(text: &str) -> Result<Self, Box<dyn core::error::Error + Send + Sync>> {
         let (key, value) = text
             .split_once('=')
-            .ok_or_else(|| format!("`{text}` is no attribute; write `KEY=VALUE`"))?;
+            .ok_or_else(|| format!("`{text}` is not a valid attribute; write `KEY=VALUE`"))?;
         check_attribute(key, value)?;
         Ok(Self {
             key: key.into(),
@@ -180,11 +180,11 @@ impl Attribute {
     }
 
     /// The attributes by key, which each may be given once.
-    pub(crate) fn collect(attributes: Vec<Self>) -> Result<BTreeMap<String, String>, Failure> {
+    pub(crate) fn collect(attributes: Vec<Self>) -> Result<BTreeMap<String, String>, CliError> {
         let mut collected = BTreeMap::new();
         for Self { key, value } in attributes {
             if collected.contains_key(&key) {
-                return Err(Failure::usage(format!("attribute `{key}` is given twice")));
+                return Err(CliError::usage(format!("attribute `{key}` is given twice")));
             }
             collected.insert(key, value);
         }
@@ -195,7 +195,7 @@ impl Attribute {
 /// The words that tell a rule: what it is about, which topics, and within which
 /// limits.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct RuleWords {
+pub(crate) struct RuleArguments {
     /// What the rule is about: `publish`, `subscribe` or `both`.
     #[arg(value_parser = Action::parse)]
     action: Action,
@@ -211,13 +211,13 @@ pub(crate) struct RuleWords {
     no_retain: bool,
 }
 
-impl RuleWords {
+impl RuleArguments {
     /// The change that adds such a rule.
-    pub(crate) fn adding(self, effect: Effect) -> Result<RuleChange, Failure> {
+    pub(crate) fn adding(self, effect: Effect) -> Result<RuleChange, CliError> {
         let limits = self.limits();
         let rule = Rule::new(effect, self.action, self.pattern, limits);
         rule.map(RuleChange::Add)
-            .map_err(|error| Failure::usage(error.to_string()))
+            .map_err(|error| CliError::usage(error.to_string()))
     }
 
     /// The change that takes such rules away.
@@ -245,19 +245,19 @@ pub(crate) fn parse_qos(text: &str) -> Result<QoS, QosError> {
 }
 
 /// Reads a password that is to be stored.
-pub(crate) fn read_password() -> Result<(ChosenPassword, Oddities), Failure> {
+pub(crate) fn read_password() -> Result<(ChosenPassword, PasswordWarnings), CliError> {
     chosen(read_first_line("Password: ", LONGEST_PASSWORD)?)
 }
 
 /// What is odd about a password that is stored all the same. It is told once
 /// the password is.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Oddities {
+pub(crate) struct PasswordWarnings {
     ends_in_carriage_return: bool,
     is_short: bool,
 }
 
-impl Oddities {
+impl PasswordWarnings {
     /// Tells people.
     pub(crate) fn tell(self, output: Output) {
         if self.ends_in_carriage_return {
@@ -269,8 +269,8 @@ impl Oddities {
     }
 }
 
-fn chosen(password: Vec<u8>) -> Result<(ChosenPassword, Oddities), Failure> {
-    let oddities = Oddities {
+fn chosen(password: Vec<u8>) -> Result<(ChosenPassword, PasswordWarnings), CliError> {
+    let oddities = PasswordWarnings {
         ends_in_carriage_return: password.ends_with(b"\r"),
         is_short: password.len() < SHORT_PASSWORD,
     };
@@ -279,7 +279,9 @@ fn chosen(password: Vec<u8>) -> Result<(ChosenPassword, Oddities), Failure> {
 
 /// Reads a password that is to be stored: from standard input where that is
 /// said, else twice from a terminal, which must be there.
-pub(crate) fn read_new_password(is_piped: bool) -> Result<(ChosenPassword, Oddities), Failure> {
+pub(crate) fn read_new_password(
+    is_piped: bool,
+) -> Result<(ChosenPassword, PasswordWarnings), CliError> {
     if is_piped {
         return read_password();
     }
@@ -287,14 +289,14 @@ pub(crate) fn read_new_password(is_piped: bool) -> Result<(ChosenPassword, Oddit
     let password = Zeroizing::new(rpassword::prompt_password("Password: ")?);
     let again = Zeroizing::new(rpassword::prompt_password("Once more: ")?);
     if *password != *again {
-        return Err(Failure::refused("both passwords differ"));
+        return Err(CliError::refused("both passwords differ"));
     }
     chosen(password.as_bytes().to_vec())
 }
 
 /// Reads the code of a second factor: from standard input where that is said,
 /// else from a terminal, which must be there. Spaces in it count for nothing.
-pub(crate) fn read_code(is_piped: bool) -> Result<Secret, Failure> {
+pub(crate) fn read_code(is_piped: bool) -> Result<Secret, CliError> {
     if !is_piped {
         require_terminal("--code-stdin")?;
     }
@@ -304,17 +306,17 @@ pub(crate) fn read_code(is_piped: bool) -> Result<Secret, Failure> {
 }
 
 /// Checks that somebody can be asked.
-fn require_terminal(instead: &str) -> Result<(), Failure> {
+fn require_terminal(instead: &str) -> Result<(), CliError> {
     if std::io::stdin().is_terminal() {
         return Ok(());
     }
-    Err(Failure::usage(format!(
+    Err(CliError::usage(format!(
         "there is no terminal to ask on; give {instead}"
     )))
 }
 
 /// Reads a password that is to be compared, whatever its shape.
-pub(crate) fn read_presented() -> Result<Secret, Failure> {
+pub(crate) fn read_presented() -> Result<Secret, CliError> {
     Ok(Secret::new(read_first_line("Password: ", jwt::LONGEST)?))
 }
 
@@ -322,7 +324,7 @@ pub(crate) fn read_presented() -> Result<Secret, Failure> {
 ///
 /// It reads past no buffer, so that the password stays in no other memory
 /// than what the caller wipes.
-fn read_first_line(prompt: &str, longest: usize) -> Result<Vec<u8>, Failure> {
+fn read_first_line(prompt: &str, longest: usize) -> Result<Vec<u8>, CliError> {
     let input = std::io::stdin();
     if input.is_terminal() {
         return Ok(rpassword::prompt_password(prompt)?.into_bytes());

@@ -8,7 +8,7 @@ use countersign_core::time::Timestamp;
 use countersign_sqlite::SqliteStore;
 
 use crate::account;
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::identity;
 use crate::output::Output;
 
@@ -24,14 +24,14 @@ pub(crate) struct Invocation {
 impl Invocation {
     /// Opens the store to write to it, or to follow it. From here on root is
     /// whoever keeps it.
-    pub(crate) fn open(&self) -> Result<SqliteStore, Failure> {
+    pub(crate) fn open(&self) -> Result<SqliteStore, CliError> {
         self.open_by(|| open_at(&self.store, self.output))
     }
 
     /// Opens the store to read it once, which goes on while a broker of an older
     /// version keeps it from being brought up to date. From here on root is
     /// whoever keeps it.
-    pub(crate) fn open_to_read(&self) -> Result<SqliteStore, Failure> {
+    pub(crate) fn open_to_read(&self) -> Result<SqliteStore, CliError> {
         self.open_by(|| {
             let store = SqliteStore::open_to_read(&self.store)?;
             tell_upgrade(&store, self.output);
@@ -46,10 +46,10 @@ impl Invocation {
     fn open_by(
         &self,
         open: impl FnOnce() -> Result<SqliteStore, StoreError>,
-    ) -> Result<SqliteStore, Failure> {
+    ) -> Result<SqliteStore, CliError> {
         let keeper = identity::become_keeper_of(&self.store)?;
         open().map_err(|error| match keeper {
-            Some(keeper) => Failure::Refused(anyhow::Error::new(error).context(format!(
+            Some(keeper) => CliError::Refused(anyhow::Error::new(error).context(format!(
                 "as `{}`, who may write where the store lies",
                 keeper.name
             ))),
@@ -58,10 +58,10 @@ impl Invocation {
     }
 
     /// Opens the store and acts on it, here and now, as whoever runs this.
-    pub(crate) fn act<T, E: Into<Failure>>(
+    pub(crate) fn act<T, E: Into<CliError>>(
         &self,
         act: impl FnOnce(&mut SqliteStore, &mut Context<'_>) -> Result<T, E>,
-    ) -> Result<T, Failure> {
+    ) -> Result<T, CliError> {
         let mut store = self.open()?;
         as_caller(|context| act(&mut store, context).map_err(Into::into))
     }
@@ -82,8 +82,8 @@ fn tell_upgrade(store: &SqliteStore, output: Output) {
 
 /// Acts here and now, as whoever runs this.
 pub(crate) fn as_caller<T>(
-    act: impl FnOnce(&mut Context<'_>) -> Result<T, Failure>,
-) -> Result<T, Failure> {
+    act: impl FnOnce(&mut Context<'_>) -> Result<T, CliError>,
+) -> Result<T, CliError> {
     let actor = account::actor();
     act(&mut Context {
         now: now(),

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Stdout, Write as _};
 
 use serde::Serialize;
 
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::json;
 use crate::output::{Output, for_people};
 
@@ -38,7 +38,7 @@ impl Listing {
     }
 
     /// Adds one thing.
-    pub(crate) fn push(&mut self, record: &impl Serialize) -> Result<(), Failure> {
+    pub(crate) fn push(&mut self, record: &impl Serialize) -> Result<(), CliError> {
         match self.output {
             Output::Json => {
                 self.writer
@@ -63,7 +63,7 @@ impl Listing {
     }
 
     /// Prints what was added so far.
-    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
+    pub(crate) fn flush(&mut self) -> Result<(), CliError> {
         match self.output {
             Output::Json => {}
             Output::Text => self.write_waiting()?,
@@ -72,7 +72,7 @@ impl Listing {
     }
 
     /// Ends the list.
-    pub(crate) fn finish(mut self) -> Result<(), Failure> {
+    pub(crate) fn finish(mut self) -> Result<(), CliError> {
         match self.output {
             Output::Json if self.begun => self.writer.write_all(b"\n]\n")?,
             Output::Json => self.writer.write_all(b"[]\n")?,
@@ -81,7 +81,7 @@ impl Listing {
         Ok(self.writer.flush()?)
     }
 
-    fn write_waiting(&mut self) -> Result<(), Failure> {
+    fn write_waiting(&mut self) -> Result<(), CliError> {
         let mut rows = core::mem::take(&mut self.waiting);
         if !self.begun {
             self.begun = true;

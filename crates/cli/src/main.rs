@@ -1,4 +1,4 @@
-//! The program `countersign`: administration on the command line (design §13).
+//! The program `countersign`: administration on the command line.
 //!
 //! Each command reads its arguments into types, calls one act of
 //! `countersign-admin`, and prints what came of it. It prints to standard
@@ -17,13 +17,13 @@ use clap::{CommandFactory as _, Parser as _};
 use countersign_core::given::one_line;
 
 use crate::args::Arguments;
-use crate::failure::{Failure, usage_of};
+use crate::error::{CliError, usage_of};
 
 mod account;
 mod args;
 mod command;
 mod doctor;
-mod failure;
+mod error;
 mod identity;
 mod input;
 mod invocation;
@@ -39,9 +39,9 @@ fn main() -> ExitCode {
     };
     match arguments.run() {
         Ok(code) => code,
-        Err(Failure::Refused(error)) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(Failure::Refused(error)) => complain(&format!("{error:#}"), REFUSED),
-        Err(Failure::Usage(text)) => complain(&text, USAGE),
+        Err(CliError::Refused(error)) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(CliError::Refused(error)) => complain(&format!("{error:#}"), REFUSED),
+        Err(CliError::Usage(text)) => complain(&text, USAGE),
     }
 }
 

@@ -6,7 +6,7 @@ use countersign_core::given::one_line;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::json;
 use crate::listing::{Column, Listing};
 
@@ -21,7 +21,7 @@ pub(crate) enum Output {
 
 impl Output {
     /// Prints one thing: an object, or its keys and values in two columns.
-    pub(crate) fn record(self, record: &impl Serialize) -> Result<(), Failure> {
+    pub(crate) fn record(self, record: &impl Serialize) -> Result<(), CliError> {
         self.record_with(record, &[])
     }
 
@@ -32,7 +32,7 @@ impl Output {
         self,
         record: &impl Serialize,
         more: &[(&str, String)],
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CliError> {
         let mut stdout = io::stdout().lock();
         match self {
             Self::Json => {
@@ -85,7 +85,7 @@ impl Output {
     }
 
     /// Prints one thing as JSON on a line of its own.
-    pub(crate) fn line(self, record: &impl Serialize) -> Result<(), Failure> {
+    pub(crate) fn line(self, record: &impl Serialize) -> Result<(), CliError> {
         let mut stdout = io::stdout().lock();
         json::write_line(&mut stdout, record)?;
         writeln!(stdout)?;

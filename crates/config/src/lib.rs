@@ -2,8 +2,8 @@
 //! belong to which listener, and which plugin guards it.
 //!
 //! [`BrokerConfig::read`] never fails on what a file says. What would keep a
-//! broker from starting is a [`Fault`], and reading goes on behind it. Every
-//! value knows the file and the line that it stands in.
+//! broker from starting is a [`Diagnostic`], and reading goes on behind it.
+//! Every value knows the file and the line that it stands in.
 //!
 //! Mosquitto 2.0 and 2.1 read a few lines differently; the names below say so
 //! where it matters, and [`BrokerConfig::only_2_1`] holds the first line that
@@ -13,9 +13,9 @@
 
 use std::path::{Path, PathBuf};
 
-use self::read::Reader;
+use self::read::ConfigReader;
 
-mod fault;
+mod diagnostic;
 mod line;
 mod listener;
 mod read;
@@ -23,8 +23,8 @@ mod source;
 mod value;
 mod word;
 
-pub use self::fault::{Fault, FaultKind};
-pub use self::listener::{Listener, Opened};
+pub use self::diagnostic::{Diagnostic, DiagnosticKind};
+pub use self::listener::{ListenerConfig, OpenedBy};
 pub use self::source::{Source, Sourced};
 
 /// A broker's configuration, the files that it includes among it.
@@ -37,14 +37,14 @@ pub struct BrokerConfig {
     /// Whether the log says who connects, with names and client ids.
     pub connection_messages: Option<Sourced<bool>>,
     /// What keeps the broker from starting.
-    pub faults: Vec<Fault>,
+    pub diagnostics: Vec<Diagnostic>,
     /// The files that a broker reads when it starts, with the words that name
     /// them.
     pub files: Vec<(String, Sourced<PathBuf>)>,
     /// The settings that hold for all listeners, unless they belong to one.
     pub global: Security,
     /// The listeners. Without any, a broker listens on localhost alone.
-    pub listeners: Vec<Listener>,
+    pub listeners: Vec<ListenerConfig>,
     /// The first line that Mosquitto 2.0 would refuse.
     pub only_2_1: Option<Source>,
     /// Whether settings belong to the listener above them.
@@ -54,7 +54,7 @@ pub struct BrokerConfig {
     /// After how long a stored session is given up.
     pub persistent_client_expiration: Option<Sourced<String>>,
     /// The plugins, in the order they are loaded.
-    pub plugins: Vec<Plugin>,
+    pub plugins: Vec<PluginConfig>,
     /// Whom the broker runs as, if root starts it.
     pub user: Option<Sourced<String>>,
 }
@@ -64,10 +64,10 @@ impl BrokerConfig {
     ///
     /// # Errors
     ///
-    /// Returns the [`Fault`] of a main file that can't be read. All others are
-    /// among [`faults`](Self::faults).
-    pub fn read(path: &Path) -> Result<Self, Fault> {
-        Reader::default().read(path)
+    /// Returns the [`Diagnostic`] of a main file that can't be read. All others
+    /// are among [`diagnostics`](Self::diagnostics).
+    pub fn read(path: &Path) -> Result<Self, Diagnostic> {
+        ConfigReader::default().read(path)
     }
 
     /// Whom the broker runs as, if root starts it.
@@ -84,7 +84,10 @@ impl BrokerConfig {
 
     /// The plugins that are asked about clients of a listener, in order; of a
     /// broker without listeners where there is none.
-    pub fn asked<'a>(&'a self, listener: Option<&'a Listener>) -> impl Iterator<Item = &'a Plugin> {
+    pub fn asked<'a>(
+        &'a self,
+        listener: Option<&'a ListenerConfig>,
+    ) -> impl Iterator<Item = &'a PluginConfig> {
         let own = listener.into_iter().flat_map(|it| &it.security.plugins);
         let used = self.global.plugins.iter().chain(own);
         used.filter_map(|index| self.plugins.get(*index))
@@ -92,7 +95,7 @@ impl BrokerConfig {
 
     /// The settings that hold for a listener's clients.
     #[must_use]
-    pub fn security<'a>(&'a self, listener: Option<&'a Listener>) -> &'a Security {
+    pub fn security<'a>(&'a self, listener: Option<&'a ListenerConfig>) -> &'a Security {
         match listener {
             Some(listener) if self.is_per_listener() => &listener.security,
             Some(_) | None => &self.global,
@@ -101,7 +104,7 @@ impl BrokerConfig {
 
     /// Whether Mosquitto itself lets clients of a listener in without a name.
     #[must_use]
-    pub fn allows_anonymous(&self, listener: Option<&Listener>) -> bool {
+    pub fn allows_anonymous(&self, listener: Option<&ListenerConfig>) -> bool {
         let Some(listener) = listener else {
             // Mosquitto says yes where it listens on localhost alone.
             return true;
@@ -128,7 +131,7 @@ pub struct Security {
 
 /// A line that loads a plugin, and the options that are its own.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Plugin {
+pub struct PluginConfig {
     /// The line that loads it.
     pub at: Source,
     /// What `plugin_use` calls it (2.1).
@@ -141,7 +144,7 @@ pub struct Plugin {
     pub path: String,
 }
 
-impl Plugin {
+impl PluginConfig {
     /// Says whether this is Countersign: by its file's name or, where that is
     /// another, by the option that only Countersign has.
     #[must_use]

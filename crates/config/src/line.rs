@@ -6,7 +6,7 @@ use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::FaultKind;
+use crate::DiagnosticKind;
 
 /// A line that is neither empty nor a comment.
 #[derive(Debug, Eq, PartialEq)]
@@ -49,8 +49,8 @@ pub(crate) fn lines(text: &[u8]) -> Result<Vec<Line>, usize> {
 }
 
 /// The content of a file, if it is one and not too long.
-pub(crate) fn content(path: &Path) -> Result<Vec<u8>, FaultKind> {
-    let unreadable = |why: String| FaultKind::Unreadable {
+pub(crate) fn content(path: &Path) -> Result<Vec<u8>, DiagnosticKind> {
+    let unreadable = |why: String| DiagnosticKind::Unreadable {
         path: path.into(),
         why,
     };
@@ -64,14 +64,14 @@ pub(crate) fn content(path: &Path) -> Result<Vec<u8>, FaultKind> {
         .read_to_end(&mut text)
         .map_err(|error| unreadable(error.to_string()))?;
     if u64::try_from(text.len()).is_ok_and(|length| length > LONGEST_FILE) {
-        return Err(FaultKind::TooMuch { path: path.into() });
+        return Err(DiagnosticKind::TooMuch { path: path.into() });
     }
     Ok(text)
 }
 
 /// The files of a folder that is included, in Mosquitto's order.
-pub(crate) fn included(folder: &str) -> Result<Vec<PathBuf>, FaultKind> {
-    let unreadable = |error: std::io::Error| FaultKind::Unreadable {
+pub(crate) fn included(folder: &str) -> Result<Vec<PathBuf>, DiagnosticKind> {
+    let unreadable = |error: std::io::Error| DiagnosticKind::Unreadable {
         path: folder.into(),
         why: error.to_string(),
     };
@@ -83,7 +83,7 @@ pub(crate) fn included(folder: &str) -> Result<Vec<PathBuf>, FaultKind> {
             files.push(PathBuf::from(folder).join(name));
         }
         if files.len() > MOST_FILES {
-            return Err(FaultKind::TooMuch {
+            return Err(DiagnosticKind::TooMuch {
                 path: folder.into(),
             });
         }

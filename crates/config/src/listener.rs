@@ -6,14 +6,14 @@ use crate::{Security, Source, Sourced};
 
 /// A port, or a socket in the file system, that clients arrive at.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Listener {
+pub struct ListenerConfig {
     /// The line that opens it.
     pub at: Source,
     /// The address that it is bound to, or the path of its socket; all
     /// addresses if there is none.
     pub bind: Option<String>,
     /// What opens it.
-    pub opened: Opened,
+    pub opened: OpenedBy,
     /// Its port; 0 where it is a socket in the file system.
     pub port: u16,
     /// What it speaks, if that is said: `mqtt`, `websockets`, `http_api`.
@@ -35,7 +35,7 @@ pub struct Listener {
 
 /// What opens a listener.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Opened {
+pub enum OpenedBy {
     /// A `listener` line.
     ByListener,
     /// `port` or `bind_address`, the old way.
@@ -45,8 +45,8 @@ pub enum Opened {
     BySetting(String),
 }
 
-impl Listener {
-    pub(crate) fn new(at: Source, port: u16, bind: Option<String>, opened: Opened) -> Self {
+impl ListenerConfig {
+    pub(crate) fn new(at: Source, port: u16, bind: Option<String>, opened: OpenedBy) -> Self {
         Self {
             at,
             bind,
@@ -127,13 +127,13 @@ mod tests {
 
     use super::*;
 
-    fn on(port: u16, bind: &str) -> Listener {
+    fn on(port: u16, bind: &str) -> ListenerConfig {
         let at = Source {
             file: Path::new("m.conf").into(),
             line: 1,
         };
         let bind = Some(bind).filter(|bind| !bind.is_empty()).map(Into::into);
-        Listener::new(at, port, bind, Opened::ByListener)
+        ListenerConfig::new(at, port, bind, OpenedBy::ByListener)
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What the lines mean together.
+//! Reads the lines of a configuration into listeners, plugins and settings.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -6,26 +6,26 @@ use std::sync::Arc;
 
 use crate::line::{Line, content, included, lines};
 use crate::value::{first, flag, number, port};
-use crate::word::{self, Kind, Scope, Word};
-use crate::{Bridge, BrokerConfig, Fault, FaultKind, Opened, Source, Sourced};
+use crate::word::{self, ValueKind, Word, WordScope};
+use crate::{Bridge, BrokerConfig, Diagnostic, DiagnosticKind, OpenedBy, Source, Sourced};
 
 mod listeners;
 
 /// A configuration that is being read.
 #[derive(Default)]
-pub(crate) struct Reader {
+pub(crate) struct ConfigReader {
     config: BrokerConfig,
     /// The listener that is there because something was said of none.
     default_listener: Option<usize>,
     /// Whether security settings were read, wherever they belong.
     has_security: bool,
     /// Texts that may stand once, by what they belong to.
-    once: HashMap<(Owner, String), Source>,
+    once: HashMap<(SettingOwner, String), Source>,
 }
 
 /// What a setting belongs to.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-enum Owner {
+enum SettingOwner {
     Bridge(usize),
     Broker,
     Listener(usize),
@@ -33,21 +33,21 @@ enum Owner {
 
 /// What the next line of a file belongs to. Each file begins anew.
 #[derive(Clone, Copy, Default)]
-struct Above {
+struct CurrentBlock {
     bridge: Option<usize>,
     is_included: bool,
     listener: Option<usize>,
     plugin: Option<usize>,
 }
 
-impl Reader {
-    pub(crate) fn read(mut self, path: &Path) -> Result<BrokerConfig, Fault> {
-        let text = content(path).map_err(|kind| Fault { at: None, kind })?;
-        self.file(path, &text, Above::default());
+impl ConfigReader {
+    pub(crate) fn read(mut self, path: &Path) -> Result<BrokerConfig, Diagnostic> {
+        let text = content(path).map_err(|kind| Diagnostic { at: None, kind })?;
+        self.file(path, &text, CurrentBlock::default());
         Ok(self.config)
     }
 
-    fn file(&mut self, path: &Path, text: &[u8], mut above: Above) {
+    fn file(&mut self, path: &Path, text: &[u8], mut block: CurrentBlock) {
         let file: Arc<Path> = path.into();
         let at = |line| Source {
             file: Arc::clone(&file),
@@ -57,44 +57,50 @@ impl Reader {
             Ok(lines) => {
                 for line in lines {
                     let at = at(line.number);
-                    if let Err(kind) = self.line(&line, &at, &mut above) {
-                        self.fault(&at, kind);
+                    if let Err(kind) = self.line(&line, &at, &mut block) {
+                        self.diagnostic(&at, kind);
                     }
                 }
             }
-            Err(number) => self.fault(&at(number), FaultKind::BrokenLine),
+            Err(number) => self.diagnostic(&at(number), DiagnosticKind::BrokenLine),
         }
     }
 
-    fn fault(&mut self, at: &Source, kind: FaultKind) {
-        if self.config.faults.len() < MOST_FAULTS {
+    fn diagnostic(&mut self, at: &Source, kind: DiagnosticKind) {
+        if self.config.diagnostics.len() < MOST_DIAGNOSTICS {
             let at = Some(at.clone());
-            self.config.faults.push(Fault { at, kind });
+            self.config.diagnostics.push(Diagnostic { at, kind });
         }
     }
 
-    fn line(&mut self, line: &Line, at: &Source, above: &mut Above) -> Result<(), FaultKind> {
+    fn line(
+        &mut self,
+        line: &Line,
+        at: &Source,
+        block: &mut CurrentBlock,
+    ) -> Result<(), DiagnosticKind> {
         let word = line.word.as_str();
         let option = word
             .strip_prefix("plugin_opt_")
             .or_else(|| word.strip_prefix("auth_opt_"));
         if let Some(option) = option {
-            return self.option(word, option, &line.rest, at, above);
+            return self.option(word, option, &line.rest, at, block);
         }
-        let about = word::find(word).ok_or_else(|| FaultKind::Unknown { word: word.into() })?;
+        let about =
+            word::find(word).ok_or_else(|| DiagnosticKind::Unknown { word: word.into() })?;
         if about.only_2_1 {
             self.config.only_2_1.get_or_insert_with(|| at.clone());
         }
-        let owner = self.owner(word, about, at, above)?;
+        let owner = self.owner(word, about, at, block)?;
         let value = line.rest.trim();
         if value.is_empty() {
-            return Err(FaultKind::Empty { word: word.into() });
+            return Err(DiagnosticKind::Empty { word: word.into() });
         }
         match about.kind {
-            Kind::Flag => self.flag(word, owner, flag(word, value)?, at),
-            Kind::Number => number(word, value).map(|_| ()),
-            Kind::Once => self.once(word, owner, value, at),
-            Kind::Text => self.text(word, &line.rest, owner, at, above),
+            ValueKind::Flag => self.flag(word, owner, flag(word, value)?, at),
+            ValueKind::Number => number(word, value).map(|_| ()),
+            ValueKind::Once => self.once(word, owner, value, at),
+            ValueKind::Text => self.text(word, &line.rest, owner, at, block),
         }
     }
 
@@ -105,34 +111,37 @@ impl Reader {
         word: &str,
         about: Word,
         at: &Source,
-        above: &mut Above,
-    ) -> Result<Owner, FaultKind> {
-        let no_listener = || FaultKind::NoListener { word: word.into() };
+        block: &mut CurrentBlock,
+    ) -> Result<SettingOwner, DiagnosticKind> {
+        let no_listener = || DiagnosticKind::NoListener { word: word.into() };
         match about.scope {
-            Scope::Below => above.listener.map(Owner::Listener).ok_or_else(no_listener),
-            Scope::Bridge => above
+            WordScope::Below => block
+                .listener
+                .map(SettingOwner::Listener)
+                .ok_or_else(no_listener),
+            WordScope::Bridge => block
                 .bridge
-                .map(Owner::Bridge)
-                .ok_or_else(|| FaultKind::NoBridge { word: word.into() }),
-            Scope::Global => Ok(Owner::Broker),
-            Scope::Listener => {
-                let listener = above
+                .map(SettingOwner::Bridge)
+                .ok_or_else(|| DiagnosticKind::NoBridge { word: word.into() }),
+            WordScope::Global => Ok(SettingOwner::Broker),
+            WordScope::Listener => {
+                let listener = block
                     .listener
-                    .unwrap_or_else(|| self.default(at, Opened::BySetting(word.into())));
-                above.listener = Some(listener);
-                Ok(Owner::Listener(listener))
+                    .unwrap_or_else(|| self.default(at, OpenedBy::BySetting(word.into())));
+                block.listener = Some(listener);
+                Ok(SettingOwner::Listener(listener))
             }
-            Scope::Security => self.secured(above).ok_or_else(no_listener),
+            WordScope::Security => self.secured(block).ok_or_else(no_listener),
         }
     }
 
     /// What a security setting belongs to.
-    fn secured(&mut self, above: &Above) -> Option<Owner> {
+    fn secured(&mut self, block: &CurrentBlock) -> Option<SettingOwner> {
         self.has_security = true;
         if self.config.is_per_listener() {
-            above.listener.map(Owner::Listener)
+            block.listener.map(SettingOwner::Listener)
         } else {
-            Some(Owner::Broker)
+            Some(SettingOwner::Broker)
         }
     }
 
@@ -142,19 +151,19 @@ impl Reader {
         option: &str,
         rest: &str,
         at: &Source,
-        above: &Above,
-    ) -> Result<(), FaultKind> {
-        let plugin = above
+        block: &CurrentBlock,
+    ) -> Result<(), DiagnosticKind> {
+        let plugin = block
             .plugin
             .and_then(|index| self.config.plugins.get_mut(index))
-            .ok_or_else(|| FaultKind::NoPlugin { word: word.into() })?;
+            .ok_or_else(|| DiagnosticKind::NoPlugin { word: word.into() })?;
         // Mosquitto refuses shorter ones.
         if option.len() < 3 {
-            return Err(FaultKind::Unknown { word: word.into() });
+            return Err(DiagnosticKind::Unknown { word: word.into() });
         }
         let value = rest.trim_start_matches([' ', '\t']);
         if value.is_empty() {
-            return Err(FaultKind::Empty { word: word.into() });
+            return Err(DiagnosticKind::Empty { word: word.into() });
         }
         let value = Sourced {
             at: at.clone(),
@@ -167,15 +176,15 @@ impl Reader {
     fn flag(
         &mut self,
         word: &str,
-        owner: Owner,
+        owner: SettingOwner,
         value: bool,
         at: &Source,
-    ) -> Result<(), FaultKind> {
+    ) -> Result<(), DiagnosticKind> {
         let is_late = self.has_security && value;
         let config = &mut self.config;
         let listener = match owner {
-            Owner::Listener(index) => config.listeners.get_mut(index),
-            Owner::Bridge(_) | Owner::Broker => None,
+            SettingOwner::Listener(index) => config.listeners.get_mut(index),
+            SettingOwner::Bridge(_) | SettingOwner::Broker => None,
         };
         let place = match (word, listener) {
             ("allow_anonymous", None) => &mut config.global.allow_anonymous,
@@ -184,7 +193,7 @@ impl Reader {
             }
             ("check_retain_source", _) => &mut config.check_retain_source,
             ("connection_messages", _) => &mut config.connection_messages,
-            ("per_listener_settings", _) if is_late => return Err(FaultKind::TooLate),
+            ("per_listener_settings", _) if is_late => return Err(DiagnosticKind::TooLate),
             ("per_listener_settings", _) => &mut config.per_listener_settings,
             ("persistence" | "retained_persistence", _) => &mut config.persistence,
             ("require_certificate", Some(listener)) => &mut listener.require_certificate,
@@ -203,13 +212,13 @@ impl Reader {
     fn once(
         &mut self,
         word: &str,
-        owner: Owner,
+        owner: SettingOwner,
         value: &str,
         at: &Source,
-    ) -> Result<(), FaultKind> {
+    ) -> Result<(), DiagnosticKind> {
         let key = (owner, word.to_owned());
         if let Some(first) = self.once.get(&key) {
-            return Err(FaultKind::Twice {
+            return Err(DiagnosticKind::Twice {
                 word: word.into(),
                 first: first.clone(),
             });
@@ -224,7 +233,7 @@ impl Reader {
             config.files.push((word.into(), value));
         }
         match owner {
-            Owner::Bridge(index) => {
+            SettingOwner::Bridge(index) => {
                 if let Some(bridge) = config.bridges.get_mut(index) {
                     match word {
                         "local_clientid" => bridge.local_client_id = Some(value.into()),
@@ -236,13 +245,15 @@ impl Reader {
                 }
                 return Ok(());
             }
-            Owner::Listener(index) if matches!(word, "certfile" | "psk_hint" | "tls_engine") => {
+            SettingOwner::Listener(index)
+                if matches!(word, "certfile" | "psk_hint" | "tls_engine") =>
+            {
                 if let Some(listener) = config.listeners.get_mut(index) {
                     listener.tls = Some(at.clone());
                 }
                 return Ok(());
             }
-            Owner::Broker | Owner::Listener(_) => {}
+            SettingOwner::Broker | SettingOwner::Listener(_) => {}
         }
         let file = Some(Sourced {
             at: at.clone(),
@@ -265,21 +276,21 @@ impl Reader {
         &mut self,
         word: &str,
         rest: &str,
-        owner: Owner,
+        owner: SettingOwner,
         at: &Source,
-        above: &mut Above,
-    ) -> Result<(), FaultKind> {
+        block: &mut CurrentBlock,
+    ) -> Result<(), DiagnosticKind> {
         let value = rest.trim();
         match word {
             "bind_address" => {
-                let index = self.default(at, Opened::ByPort);
-                above.listener.get_or_insert(index);
+                let index = self.default(at, OpenedBy::ByPort);
+                block.listener.get_or_insert(index);
                 if let Some(listener) = self.config.listeners.get_mut(index) {
                     listener.bind = Some(value.into());
                 }
             }
             "connection" => {
-                above.bridge = Some(self.config.bridges.len());
+                block.bridge = Some(self.config.bridges.len());
                 self.config.bridges.push(Bridge {
                     at: at.clone(),
                     local_client_id: None,
@@ -287,8 +298,8 @@ impl Reader {
                     remote_client_id: None,
                 });
             }
-            "include_dir" => return self.include(rest, at, above),
-            "listener" => return self.listener(value, at, above),
+            "include_dir" => return self.include(rest, at, block),
+            "listener" => return self.listener(value, at, block),
             "persistent_client_expiration" => {
                 self.config.persistent_client_expiration = Some(Sourced {
                     at: at.clone(),
@@ -297,32 +308,32 @@ impl Reader {
             }
             "auth_plugin" | "plugin" => {
                 let owner = self
-                    .secured(above)
-                    .ok_or_else(|| FaultKind::NoListener { word: word.into() })?;
-                above.plugin = Some(self.load(None, rest, at));
-                self.guard(owner, above.plugin);
+                    .secured(block)
+                    .ok_or_else(|| DiagnosticKind::NoListener { word: word.into() })?;
+                block.plugin = Some(self.load(None, rest, at));
+                self.guard(owner, block.plugin);
             }
             "global_plugin" => {
                 self.has_security = true;
-                above.plugin = Some(self.load(None, rest, at));
-                self.guard(Owner::Broker, above.plugin);
+                block.plugin = Some(self.load(None, rest, at));
+                self.guard(SettingOwner::Broker, block.plugin);
             }
             "plugin_load" => {
                 let (name, path) =
                     rest.trim_start_matches(' ')
                         .split_once(' ')
-                        .ok_or_else(|| FaultKind::BadValue {
+                        .ok_or_else(|| DiagnosticKind::BadValue {
                             word: word.into(),
                             value: value.into(),
                             expected: "a name and the plugin's path",
                         })?;
-                above.plugin = Some(self.load(Some(name), path, at));
+                block.plugin = Some(self.load(Some(name), path, at));
             }
-            "plugin_use" => return self.plugin_use(value, above),
+            "plugin_use" => return self.plugin_use(value, block),
             "port" => {
                 let port = port(word, first(value))?;
-                let index = self.default(at, Opened::ByPort);
-                above.listener.get_or_insert(index);
+                let index = self.default(at, OpenedBy::ByPort);
+                block.listener.get_or_insert(index);
                 if let Some(listener) = self.config.listeners.get_mut(index) {
                     listener.port = port;
                 }
@@ -339,12 +350,17 @@ impl Reader {
         Ok(())
     }
 
-    fn include(&mut self, folder: &str, at: &Source, above: &Above) -> Result<(), FaultKind> {
-        if above.is_included {
-            return Err(FaultKind::NestedInclude);
+    fn include(
+        &mut self,
+        folder: &str,
+        at: &Source,
+        block: &CurrentBlock,
+    ) -> Result<(), DiagnosticKind> {
+        if block.is_included {
+            return Err(DiagnosticKind::NestedInclude);
         }
         if folder.trim() != folder {
-            return Err(FaultKind::WhiteSpace {
+            return Err(DiagnosticKind::WhiteSpace {
                 word: "include_dir".into(),
                 value: folder.into(),
             });
@@ -352,13 +368,13 @@ impl Reader {
         for path in included(folder)? {
             match content(&path) {
                 Ok(text) => {
-                    let above = Above {
+                    let block = CurrentBlock {
                         is_included: true,
-                        ..Above::default()
+                        ..CurrentBlock::default()
                     };
-                    self.file(&path, &text, above);
+                    self.file(&path, &text, block);
                 }
-                Err(kind) => self.fault(at, kind),
+                Err(kind) => self.diagnostic(at, kind),
             }
         }
         Ok(())
@@ -366,11 +382,11 @@ impl Reader {
 }
 
 impl BrokerConfig {
-    fn security_of(&mut self, owner: Owner) -> Option<&mut crate::Security> {
+    fn security_of(&mut self, owner: SettingOwner) -> Option<&mut crate::Security> {
         match owner {
-            Owner::Bridge(_) => None,
-            Owner::Broker => Some(&mut self.global),
-            Owner::Listener(index) => self
+            SettingOwner::Bridge(_) => None,
+            SettingOwner::Broker => Some(&mut self.global),
+            SettingOwner::Listener(index) => self
                 .listeners
                 .get_mut(index)
                 .map(|listener| &mut listener.security),
@@ -390,7 +406,7 @@ const FILES: &[&str] = &[
     "psk_file",
 ];
 
-const MOST_FAULTS: usize = 100;
+const MOST_DIAGNOSTICS: usize = 100;
 
 #[cfg(test)]
 mod tests {
@@ -411,12 +427,12 @@ mod tests {
         BrokerConfig::read(&file).unwrap()
     }
 
-    fn faults(text: &str) -> Vec<String> {
-        let faults = read(text).faults;
-        faults
+    fn diagnostics(text: &str) -> Vec<String> {
+        let diagnostics = read(text).diagnostics;
+        diagnostics
             .iter()
-            .map(|fault| {
-                let shown = fault.to_string();
+            .map(|diagnostic| {
+                let shown = diagnostic.to_string();
                 shown
                     .split_once("m.conf:")
                     .map_or(shown.clone(), |(_, rest)| rest.into())
@@ -428,7 +444,7 @@ mod tests {
     fn an_empty_configuration_has_nothing_and_no_fault() {
         let config = read("");
         assert!(config.listeners.is_empty() && config.plugins.is_empty());
-        assert_eq!(config.faults, []);
+        assert_eq!(config.diagnostics, []);
         assert_eq!(config.user(), "mosquitto");
     }
 
@@ -453,7 +469,7 @@ mod tests {
             ("listener 1\nauth_plugin /a.so\nplugin /b.so", vec![2]),
         ] {
             let config = read(text);
-            assert_eq!(config.faults, [], "{text}");
+            assert_eq!(config.diagnostics, [], "{text}");
             let asked = |listener| config.asked(Some(listener)).count();
             let asked: Vec<_> = config.listeners.iter().map(asked).collect();
             assert_eq!(asked, expected, "{text}");
@@ -549,11 +565,11 @@ mod tests {
             ),
             ("user me\nlog_type \0", "2: the line holds a NUL byte"),
         ] {
-            let faults = faults(text);
-            let [fault] = faults.as_slice() else {
-                panic!("{text}: {faults:?}");
+            let diagnostics = diagnostics(text);
+            let [diagnostic] = diagnostics.as_slice() else {
+                panic!("{text}: {diagnostics:?}");
             };
-            assert!(fault.contains(expected), "{text}: {fault}");
+            assert!(diagnostic.contains(expected), "{text}: {diagnostic}");
         }
     }
 
@@ -571,11 +587,11 @@ mod tests {
         );
         fs::write(&file, text).unwrap();
         let config = BrokerConfig::read(&file).unwrap();
-        let [fault] = config.faults.as_slice() else {
+        let [diagnostic] = config.diagnostics.as_slice() else {
             panic!("{config:?}");
         };
         assert!(
-            fault
+            diagnostic
                 .to_string()
                 .contains("b.conf:1: `plugin_opt_chain` belongs to no plugin")
         );
@@ -584,8 +600,8 @@ mod tests {
             .iter()
             .map(|it| it.opened.clone())
             .collect();
-        let setting = Opened::BySetting("use_username_as_clientid".into());
-        assert_eq!(opened, [Opened::ByListener, setting]);
+        let setting = OpenedBy::BySetting("use_username_as_clientid".into());
+        assert_eq!(opened, [OpenedBy::ByListener, setting]);
         assert_eq!(config.plugins.first().unwrap().option("store"), Some("/s"));
     }
 

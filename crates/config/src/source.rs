@@ -1,4 +1,4 @@
-//! Where a value stands.
+//! The file and line of a value.
 
 use core::fmt;
 use std::path::Path;

@@ -1,17 +1,17 @@
 //! The values that words have.
 
-use crate::FaultKind;
+use crate::DiagnosticKind;
 
 /// The first of the words that a space divides.
 pub(crate) fn first(value: &str) -> &str {
     value.split(' ').next().unwrap_or_default()
 }
 
-pub(crate) fn flag(word: &str, value: &str) -> Result<bool, FaultKind> {
+pub(crate) fn flag(word: &str, value: &str) -> Result<bool, DiagnosticKind> {
     match first(value) {
         "true" | "1" => Ok(true),
         "false" | "0" => Ok(false),
-        other => Err(FaultKind::BadValue {
+        other => Err(DiagnosticKind::BadValue {
             word: word.into(),
             value: other.into(),
             expected: "`true` or `false`",
@@ -19,17 +19,17 @@ pub(crate) fn flag(word: &str, value: &str) -> Result<bool, FaultKind> {
     }
 }
 
-pub(crate) fn number(word: &str, value: &str) -> Result<i64, FaultKind> {
-    first(value).parse().map_err(|_| FaultKind::BadValue {
+pub(crate) fn number(word: &str, value: &str) -> Result<i64, DiagnosticKind> {
+    first(value).parse().map_err(|_| DiagnosticKind::BadValue {
         word: word.into(),
         value: first(value).into(),
         expected: "a whole number",
     })
 }
 
-pub(crate) fn port(word: &str, value: &str) -> Result<u16, FaultKind> {
+pub(crate) fn port(word: &str, value: &str) -> Result<u16, DiagnosticKind> {
     let port = value.parse().ok().filter(|port| *port > 0);
-    port.ok_or_else(|| FaultKind::BadValue {
+    port.ok_or_else(|| DiagnosticKind::BadValue {
         word: word.into(),
         value: value.into(),
         expected: "a port from 1 to 65535",

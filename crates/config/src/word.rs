@@ -4,16 +4,16 @@
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Word {
     /// Whose setting it is.
-    pub(crate) scope: Scope,
+    pub(crate) scope: WordScope,
     /// What its value is.
-    pub(crate) kind: Kind,
+    pub(crate) kind: ValueKind,
     /// Whether Mosquitto 2.0 refuses it.
     pub(crate) only_2_1: bool,
 }
 
 /// Whose setting a word is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Scope {
+pub(crate) enum WordScope {
     /// The listener's above it, which there must be.
     Below,
     /// The bridge's above it, which there must be.
@@ -28,7 +28,7 @@ pub(crate) enum Scope {
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Kind {
+pub(crate) enum ValueKind {
     /// `true` or `false`.
     Flag,
     /// A whole number.
@@ -45,7 +45,7 @@ pub(crate) fn find(word: &str) -> Option<Word> {
     found.map(|(about, _)| *about)
 }
 
-const fn of(scope: Scope, kind: Kind) -> Word {
+const fn of(scope: WordScope, kind: ValueKind) -> Word {
     Word {
         scope,
         kind,
@@ -53,7 +53,7 @@ const fn of(scope: Scope, kind: Kind) -> Word {
     }
 }
 
-const fn new(scope: Scope, kind: Kind) -> Word {
+const fn new(scope: WordScope, kind: ValueKind) -> Word {
     Word {
         scope,
         kind,
@@ -63,7 +63,7 @@ const fn new(scope: Scope, kind: Kind) -> Word {
 
 const WORDS: &[(Word, &[&str])] = &[
     (
-        new(Scope::Below, Kind::Flag),
+        new(WordScope::Below, ValueKind::Flag),
         &[
             "disable_client_cert_date_checks",
             "listener_allow_anonymous",
@@ -71,11 +71,11 @@ const WORDS: &[(Word, &[&str])] = &[
         ],
     ),
     (
-        new(Scope::Below, Kind::Number),
+        new(WordScope::Below, ValueKind::Number),
         &["enable_proxy_protocol", "max_topic_alias_broker"],
     ),
     (
-        new(Scope::Below, Kind::Text),
+        new(WordScope::Below, ValueKind::Text),
         &[
             "accept_protocol_versions",
             "listener_auto_id_prefix",
@@ -83,7 +83,7 @@ const WORDS: &[(Word, &[&str])] = &[
         ],
     ),
     (
-        of(Scope::Bridge, Kind::Flag),
+        of(WordScope::Bridge, ValueKind::Flag),
         &[
             "bridge_attempt_unsubscribe",
             "bridge_insecure",
@@ -97,9 +97,12 @@ const WORDS: &[(Word, &[&str])] = &[
             "try_private",
         ],
     ),
-    (new(Scope::Bridge, Kind::Flag), &["bridge_tls_use_os_certs"]),
     (
-        of(Scope::Bridge, Kind::Number),
+        new(WordScope::Bridge, ValueKind::Flag),
+        &["bridge_tls_use_os_certs"],
+    ),
+    (
+        of(WordScope::Bridge, ValueKind::Number),
         &[
             "bridge_max_packet_size",
             "idle_timeout",
@@ -108,7 +111,7 @@ const WORDS: &[(Word, &[&str])] = &[
         ],
     ),
     (
-        new(Scope::Bridge, Kind::Number),
+        new(WordScope::Bridge, ValueKind::Number),
         &[
             "bridge_max_topic_alias",
             "bridge_receive_maximum",
@@ -117,7 +120,7 @@ const WORDS: &[(Word, &[&str])] = &[
         ],
     ),
     (
-        of(Scope::Bridge, Kind::Once),
+        of(WordScope::Bridge, ValueKind::Once),
         &[
             "bridge_alpn",
             "bridge_bind_address",
@@ -141,7 +144,7 @@ const WORDS: &[(Word, &[&str])] = &[
         ],
     ),
     (
-        of(Scope::Bridge, Kind::Text),
+        of(WordScope::Bridge, ValueKind::Text),
         &[
             "address",
             "addresses",
@@ -152,7 +155,7 @@ const WORDS: &[(Word, &[&str])] = &[
         ],
     ),
     (
-        new(Scope::Bridge, Kind::Text),
+        new(WordScope::Bridge, ValueKind::Text),
         &[
             "bridge_ciphers",
             "bridge_ciphers_tls1.3",
@@ -161,7 +164,7 @@ const WORDS: &[(Word, &[&str])] = &[
         ],
     ),
     (
-        of(Scope::Global, Kind::Flag),
+        of(WordScope::Global, ValueKind::Flag),
         &[
             "allow_duplicate_messages",
             "auth_plugin_deny_special_chars",
@@ -178,9 +181,12 @@ const WORDS: &[(Word, &[&str])] = &[
             "upgrade_outgoing_qos",
         ],
     ),
-    (new(Scope::Global, Kind::Flag), &["enable_control_api"]),
     (
-        of(Scope::Global, Kind::Number),
+        new(WordScope::Global, ValueKind::Flag),
+        &["enable_control_api"],
+    ),
+    (
+        of(WordScope::Global, ValueKind::Number),
         &[
             "autosave_interval",
             "log_facility",
@@ -199,7 +205,7 @@ const WORDS: &[(Word, &[&str])] = &[
         ],
     ),
     (
-        new(Scope::Global, Kind::Number),
+        new(WordScope::Global, ValueKind::Number),
         &[
             "global_max_clients",
             "global_max_connections",
@@ -207,7 +213,7 @@ const WORDS: &[(Word, &[&str])] = &[
         ],
     ),
     (
-        of(Scope::Global, Kind::Once),
+        of(WordScope::Global, ValueKind::Once),
         &[
             "clientid_prefixes",
             "log_timestamp_format",
@@ -217,7 +223,7 @@ const WORDS: &[(Word, &[&str])] = &[
         ],
     ),
     (
-        of(Scope::Global, Kind::Text),
+        of(WordScope::Global, ValueKind::Text),
         &[
             "auth_plugin",
             "bind_address",
@@ -234,11 +240,11 @@ const WORDS: &[(Word, &[&str])] = &[
         ],
     ),
     (
-        new(Scope::Global, Kind::Text),
+        new(WordScope::Global, ValueKind::Text),
         &["global_plugin", "plugin_load", "plugin_use"],
     ),
     (
-        of(Scope::Listener, Kind::Flag),
+        of(WordScope::Listener, ValueKind::Flag),
         &[
             "require_certificate",
             "use_identity_as_username",
@@ -247,7 +253,7 @@ const WORDS: &[(Word, &[&str])] = &[
         ],
     ),
     (
-        of(Scope::Listener, Kind::Number),
+        of(WordScope::Listener, ValueKind::Number),
         &[
             "max_connections",
             "max_qos",
@@ -256,7 +262,7 @@ const WORDS: &[(Word, &[&str])] = &[
         ],
     ),
     (
-        of(Scope::Listener, Kind::Once),
+        of(WordScope::Listener, ValueKind::Once),
         &[
             "bind_interface",
             "cafile",
@@ -277,15 +283,15 @@ const WORDS: &[(Word, &[&str])] = &[
         ],
     ),
     (
-        of(Scope::Listener, Kind::Text),
+        of(WordScope::Listener, ValueKind::Text),
         &["protocol", "socket_domain"],
     ),
     (
-        of(Scope::Security, Kind::Flag),
+        of(WordScope::Security, ValueKind::Flag),
         &["allow_anonymous", "allow_zero_length_clientid"],
     ),
     (
-        of(Scope::Security, Kind::Once),
+        of(WordScope::Security, ValueKind::Once),
         &["acl_file", "auto_id_prefix", "password_file", "psk_file"],
     ),
 ];

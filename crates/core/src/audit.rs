@@ -21,7 +21,7 @@ pub struct AuditEntry {
     /// To whom.
     pub subject: String,
     /// How it ended.
-    pub outcome: Outcome,
+    pub outcome: AuditOutcome,
     /// Why it was refused.
     pub cause: Option<Reason>,
     /// Where a client came from.
@@ -42,11 +42,11 @@ impl AuditEntry {
     /// Every field goes in with its length, so that nothing can move from one
     /// field into the next.
     #[must_use]
-    pub fn chained(&self, place: Place, previous: &AuditHash) -> AuditHash {
+    pub fn chained(&self, place: ChainPosition, previous: &AuditHash) -> AuditHash {
         let mut hasher = Sha256::new();
         match place {
-            Place::OfSchema3 => hasher.update(b"countersign/audit/v1"),
-            Place::In { chain, id } => {
+            ChainPosition::OfSchema3 => hasher.update(b"countersign/audit/v1"),
+            ChainPosition::In { chain, id } => {
                 hasher.update(b"countersign/audit/v2");
                 hasher.update([chain.number()]);
                 hasher.update(id.to_le_bytes());
@@ -121,14 +121,14 @@ fn cut(text: &mut String, most: usize) {
 
 /// How an act ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Outcome {
+pub enum AuditOutcome {
     /// It was done.
     Done,
     /// It was refused.
     Refused,
 }
 
-impl Outcome {
+impl AuditOutcome {
     /// The outcome as the audit writes it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -141,7 +141,7 @@ impl Outcome {
 
 /// One of the two chains of the audit.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Chain {
+pub enum AuditChain {
     /// What was done, and whatever else administrators tried. Only
     /// `audit prune` shortens it.
     Acts,
@@ -149,7 +149,7 @@ pub enum Chain {
     Refusals,
 }
 
-impl Chain {
+impl AuditChain {
     /// Both chains.
     pub const ALL: [Self; 2] = [Self::Acts, Self::Refusals];
 
@@ -165,11 +165,11 @@ impl Chain {
 
 /// Where a row stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Place {
+pub enum ChainPosition {
     /// In one of the chains, with this number, which no other row has.
     In {
         /// The chain.
-        chain: Chain,
+        chain: AuditChain,
         /// The row's number.
         id: i64,
     },
@@ -269,8 +269,8 @@ const LONGEST_JSON: usize = 65_536;
 mod tests {
     use super::*;
 
-    const FIRST: Place = Place::In {
-        chain: Chain::Acts,
+    const FIRST: ChainPosition = ChainPosition::In {
+        chain: AuditChain::Acts,
         id: 1,
     };
 
@@ -280,7 +280,7 @@ mod tests {
             actor: "cli:root".into(),
             act: "tenant.create".into(),
             subject: "acme".into(),
-            outcome: Outcome::Done,
+            outcome: AuditOutcome::Done,
             cause: None,
             address: None,
             client_id: None,
@@ -321,13 +321,13 @@ mod tests {
     fn a_row_cannot_take_another_place_without_changing_its_hash() {
         let places = [
             FIRST,
-            Place::OfSchema3,
-            Place::In {
-                chain: Chain::Acts,
+            ChainPosition::OfSchema3,
+            ChainPosition::In {
+                chain: AuditChain::Acts,
                 id: 2,
             },
-            Place::In {
-                chain: Chain::Refusals,
+            ChainPosition::In {
+                chain: AuditChain::Refusals,
                 id: 1,
             },
         ];

@@ -1,9 +1,9 @@
 //! Things that register themselves: which keys a client may take, and how many.
 //!
-//! All names of a store are one name space, and whoever has an application's
-//! token writes into it. So the keys that can come that way are a small part of
-//! all names, no other kind of principal is called like one of them, and their
-//! number is bounded.
+//! All names of a store share one name space, and a client with an
+//! application's secret can add to it. So only a small part of all names can be
+//! registered as keys, no other kind of principal can have such a name, and the
+//! number of keys is bounded.
 
 use core::fmt;
 

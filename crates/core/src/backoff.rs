@@ -1,14 +1,14 @@
-//! Back-off: how much slow checking of secrets anybody may ask for.
+//! Back-off: limits on slow password checks.
 //!
-//! A slow check takes tens of milliseconds, so whoever may ask for any number
-//! of them holds up everybody else. Three things are counted: failures per
-//! name and place, failures per place, and the time that checks take on a
-//! host's thread that can't wait. A name has a share of its own at the place
-//! where it last logged in, which the failures of others can't use up.
+//! A slow check takes tens of milliseconds, so without a limit one client could
+//! hold up all others. Three things are counted: failures per name and origin,
+//! failures per origin, and the time that checks take on a host's thread that
+//! can't wait. A name has a share of its own at the origin where it last logged
+//! in, and failures elsewhere can't use it up.
 //!
 //! Nothing here depends on what is stored: names count as they are presented,
-//! whether anybody has them or not. Secrets that are quick to check never come
-//! here.
+//! whether or not a credential has them. Digests are quick to check and are
+//! never counted.
 
 use core::net::IpAddr;
 use core::time::Duration;
@@ -17,13 +17,13 @@ use std::collections::BTreeMap;
 use crate::options::{Millis, Percent};
 use crate::time::Timestamp;
 
-/// Where a login comes from, as far as places are told apart here: an IPv4
-/// address, or the network of 64 bits that an IPv6 address is in.
+/// Where a login comes from: an IPv4 address, or the network of 64 bits that an
+/// IPv6 address is in.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Origin(Place);
+pub struct Origin(Network);
 
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-enum Place {
+enum Network {
     /// No address, or a text that is none. All of these are one place.
     #[default]
     Unknown,
@@ -40,11 +40,11 @@ impl Origin {
                 .and_then(ip_of)
                 .map(|address| address.to_canonical())
             {
-                None => Place::Unknown,
-                Some(IpAddr::V4(address)) => Place::V4(address.to_bits()),
+                None => Network::Unknown,
+                Some(IpAddr::V4(address)) => Network::V4(address.to_bits()),
                 Some(IpAddr::V6(address)) => {
                     let [a, b, c, d, e, f, g, h, ..] = address.octets();
-                    Place::V6([a, b, c, d, e, f, g, h])
+                    Network::V6([a, b, c, d, e, f, g, h])
                 }
             },
         )
@@ -85,10 +85,10 @@ pub enum Burst {
 /// finds no place in one is counted by the others alone.
 #[derive(Debug)]
 pub struct Backoff {
-    /// The time that checks for anybody took.
-    anyone: TimeShare,
+    /// The time that checks for all origins took.
+    all_origins: TimeShare,
     /// The time that checks for names at their homes took beyond that.
-    at_home: TimeShare,
+    known_origins: TimeShare,
     /// The time that checks took since the host's loop last went round.
     this_round: Duration,
     /// How much of it there may be.
@@ -98,14 +98,14 @@ pub struct Backoff {
     names: usize,
     swept: Option<Timestamp>,
     /// Where each name last logged in.
-    homes: BTreeMap<Box<str>, Origin>,
+    last_origins: BTreeMap<Box<str>, Origin>,
 }
 
 /// What failed at one origin.
 #[derive(Debug, Default)]
 struct Failures {
-    all: Bucket,
-    by_name: BTreeMap<Box<str>, Bucket>,
+    all: FailureBucket,
+    by_name: BTreeMap<Box<str>, FailureBucket>,
     /// When the last one was.
     last: Option<Timestamp>,
 }
@@ -116,14 +116,14 @@ impl Backoff {
     #[must_use]
     pub fn new(share: Percent, round: Millis) -> Self {
         Self {
-            anyone: TimeShare::new(share, ANYONE),
-            at_home: TimeShare::new(share, AT_HOME),
+            all_origins: TimeShare::new(share, ANYONE),
+            known_origins: TimeShare::new(share, AT_HOME),
             this_round: Duration::ZERO,
             longest_round: round.get(),
             origins: BTreeMap::new(),
             names: 0,
             swept: None,
-            homes: BTreeMap::new(),
+            last_origins: BTreeMap::new(),
         }
     }
 
@@ -132,7 +132,7 @@ impl Backoff {
     /// # Errors
     ///
     /// Returns the [`Burst`] that is used up.
-    pub fn leave(&self, attempt: &Attempt<'_>, now: Timestamp) -> Result<(), Burst> {
+    pub fn check_allowed(&self, attempt: &Attempt<'_>, now: Timestamp) -> Result<(), Burst> {
         let Some(failures) = self.origins.get(&attempt.origin) else {
             return Ok(());
         };
@@ -140,7 +140,7 @@ impl Backoff {
         if of_name.is_some_and(|bucket| !bucket.has_room(PER_NAME, now)) {
             return Err(Burst::Name);
         }
-        if !self.is_at_home(attempt) && !failures.all.has_room(PER_ORIGIN, now) {
+        if !self.is_from_known_origin(attempt) && !failures.all.has_room(PER_ORIGIN, now) {
             return Err(Burst::Origin);
         }
         Ok(())
@@ -150,43 +150,44 @@ impl Backoff {
     #[must_use]
     pub fn has_time(&self, attempt: &Attempt<'_>, now: Timestamp) -> bool {
         self.this_round < self.longest_round
-            && (self.anyone.has_time(now) || self.is_at_home(attempt) && self.at_home.has_time(now))
+            && (self.all_origins.has_time(now)
+                || self.is_from_known_origin(attempt) && self.known_origins.has_time(now))
     }
 
     /// Takes note of how long a check took on the host's own thread.
     pub fn spent(&mut self, attempt: &Attempt<'_>, time: Duration, now: Timestamp) {
         self.this_round = self.this_round.saturating_add(time);
-        let lasting = self.is_at_home(attempt) && !self.anyone.has_time(now);
+        let lasting = self.is_from_known_origin(attempt) && !self.all_origins.has_time(now);
         let share = if lasting {
-            &mut self.at_home
+            &mut self.known_origins
         } else {
-            &mut self.anyone
+            &mut self.all_origins
         };
         share.spend(time, now);
     }
 
-    /// Takes note that the host served everybody else.
-    pub fn went_round(&mut self) {
+    /// Takes note that the host served all other clients.
+    pub fn round_completed(&mut self) {
         self.this_round = Duration::ZERO;
     }
 
     /// Takes note of an attempt whose secret was wrong.
     pub fn failed(&mut self, attempt: &Attempt<'_>, now: Timestamp) {
         self.sweep(now);
-        let is_at_home = self.is_at_home(attempt);
+        let is_from_known_origin = self.is_from_known_origin(attempt);
         if self.origins.len() >= MOST_ORIGINS && !self.origins.contains_key(&attempt.origin) {
             return;
         }
         let failures = self.origins.entry(attempt.origin).or_default();
         failures.last = Some(now);
-        if !is_at_home {
-            failures.all.pour(PER_ORIGIN, now);
+        if !is_from_known_origin {
+            failures.all.add_failure(PER_ORIGIN, now);
         }
         if let Some(bucket) = failures.by_name.get_mut(attempt.name) {
-            bucket.pour(PER_NAME, now);
+            bucket.add_failure(PER_NAME, now);
         } else if self.names < MOST_NAMES {
-            let mut bucket = Bucket::default();
-            bucket.pour(PER_NAME, now);
+            let mut bucket = FailureBucket::default();
+            bucket.add_failure(PER_NAME, now);
             failures.by_name.insert(attempt.name.into(), bucket);
             self.names = self.names.saturating_add(1);
         }
@@ -203,21 +204,22 @@ impl Backoff {
             // All who come from no address share it, so it is a home to no name.
             return;
         }
-        if let Some(home) = self.homes.get_mut(attempt.name) {
+        if let Some(home) = self.last_origins.get_mut(attempt.name) {
             *home = attempt.origin;
             return;
         }
-        if self.homes.len() >= MOST_HOMES {
+        if self.last_origins.len() >= MOST_HOMES {
             // Any one: whoever it was shares with everybody again.
-            self.homes.pop_first();
+            self.last_origins.pop_first();
         }
-        self.homes.insert(attempt.name.into(), attempt.origin);
+        self.last_origins
+            .insert(attempt.name.into(), attempt.origin);
     }
 
     /// Says whether the name last logged in from where the attempt comes from.
     #[must_use]
-    pub fn is_at_home(&self, attempt: &Attempt<'_>) -> bool {
-        self.homes.get(attempt.name) == Some(&attempt.origin)
+    pub fn is_from_known_origin(&self, attempt: &Attempt<'_>) -> bool {
+        self.last_origins.get(attempt.name) == Some(&attempt.origin)
     }
 
     /// Says whether anything failed at an origin within the last minute. Who
@@ -225,7 +227,7 @@ impl Backoff {
     #[must_use]
     pub fn failed_lately(&self, origin: Origin, now: Timestamp) -> bool {
         let last = self.origins.get(&origin).and_then(|failures| failures.last);
-        last.is_some_and(|last| now.since(last) < LATELY)
+        last.is_some_and(|last| now.since(last) < RECENTLY)
     }
 
     /// Forgets what is over, where a table is full and not more than once a
@@ -253,11 +255,11 @@ impl Backoff {
 
 /// A leaky bucket for failures, kept as the instant at which it is empty.
 #[derive(Clone, Copy, Debug)]
-struct Bucket {
+struct FailureBucket {
     empty_at: Timestamp,
 }
 
-impl Default for Bucket {
+impl Default for FailureBucket {
     fn default() -> Self {
         Self {
             empty_at: Timestamp::from_millis(i64::MIN),
@@ -265,35 +267,35 @@ impl Default for Bucket {
     }
 }
 
-impl Bucket {
-    fn has_room(&self, limit: Limit, now: Timestamp) -> bool {
+impl FailureBucket {
+    fn has_room(&self, limit: FailureLimit, now: Timestamp) -> bool {
         self.level(limit, now).saturating_add(limit.drain) <= limit.size()
     }
 
-    fn is_empty(&self, limit: Limit, now: Timestamp) -> bool {
+    fn is_empty(&self, limit: FailureLimit, now: Timestamp) -> bool {
         self.level(limit, now).is_zero()
     }
 
-    fn pour(&mut self, limit: Limit, now: Timestamp) {
+    fn add_failure(&mut self, limit: FailureLimit, now: Timestamp) {
         let level = self.level(limit, now).saturating_add(limit.drain);
         self.empty_at = now.plus(level.min(limit.size()));
     }
 
     /// How long it takes to be empty. Never longer than from full, whatever a
     /// clock that was set back says.
-    fn level(&self, limit: Limit, now: Timestamp) -> Duration {
+    fn level(&self, limit: FailureLimit, now: Timestamp) -> Duration {
         self.empty_at.since(now).min(limit.size())
     }
 }
 
 /// So many failures fit, and one is forgiven each `drain`.
 #[derive(Clone, Copy, Debug)]
-struct Limit {
+struct FailureLimit {
     burst: u32,
     drain: Duration,
 }
 
-impl Limit {
+impl FailureLimit {
     fn size(self) -> Duration {
         self.drain.saturating_mul(self.burst)
     }
@@ -355,12 +357,12 @@ impl TimeShare {
 }
 
 /// Failures on one name at one origin: 1,800 an hour once the burst is over.
-const PER_NAME: Limit = Limit {
+const PER_NAME: FailureLimit = FailureLimit {
     burst: 16,
     drain: Duration::from_secs(2),
 };
 /// Failures at one origin.
-const PER_ORIGIN: Limit = Limit {
+const PER_ORIGIN: FailureLimit = FailureLimit {
     burst: 64,
     drain: Duration::from_millis(250),
 };
@@ -372,7 +374,7 @@ const WINDOW: Duration = Duration::from_secs(1);
 /// What takes longer was no check but a clock that was set.
 const FADING: f64 = 15.0 / 16.0;
 const LONGEST_CHECK: Duration = Duration::from_secs(10);
-const LATELY: Duration = Duration::from_secs(60);
+const RECENTLY: Duration = Duration::from_secs(60);
 const MOST_ORIGINS: usize = 4_096;
 const MOST_NAMES: usize = 16_384;
 const MOST_HOMES: usize = 65_536;
@@ -421,17 +423,23 @@ mod tests {
     fn sixteen_failures_on_a_name_are_a_burst_and_then_one_each_two_seconds() {
         let mut backoff = backoff();
         for _ in 0..16 {
-            assert_eq!(backoff.leave(&here("a"), START), Ok(()));
+            assert_eq!(backoff.check_allowed(&here("a"), START), Ok(()));
             backoff.failed(&here("a"), START);
         }
-        assert_eq!(backoff.leave(&here("a"), after(1_999)), Err(Burst::Name));
-        assert_eq!(backoff.leave(&here("a"), after(2_000)), Ok(()));
+        assert_eq!(
+            backoff.check_allowed(&here("a"), after(1_999)),
+            Err(Burst::Name)
+        );
+        assert_eq!(backoff.check_allowed(&here("a"), after(2_000)), Ok(()));
         backoff.failed(&here("a"), after(2_000));
-        assert_eq!(backoff.leave(&here("a"), after(2_000)), Err(Burst::Name));
+        assert_eq!(
+            backoff.check_allowed(&here("a"), after(2_000)),
+            Err(Burst::Name)
+        );
         // Another name there, and the same name elsewhere, are not meant.
-        assert_eq!(backoff.leave(&here("b"), START), Ok(()));
-        assert_eq!(backoff.leave(&at("192.0.2.2", "a"), START), Ok(()));
-        assert_eq!(backoff.leave(&here("a"), after(60_000)), Ok(()));
+        assert_eq!(backoff.check_allowed(&here("b"), START), Ok(()));
+        assert_eq!(backoff.check_allowed(&at("192.0.2.2", "a"), START), Ok(()));
+        assert_eq!(backoff.check_allowed(&here("a"), after(60_000)), Ok(()));
     }
 
     #[test]
@@ -439,12 +447,12 @@ mod tests {
         let mut backoff = backoff();
         let names: Vec<String> = (0..64).map(|number| format!("n{number}")).collect();
         for name in &names {
-            assert_eq!(backoff.leave(&here(name), START), Ok(()));
+            assert_eq!(backoff.check_allowed(&here(name), START), Ok(()));
             backoff.failed(&here(name), START);
         }
-        assert_eq!(backoff.leave(&here("x"), START), Err(Burst::Origin));
-        assert_eq!(backoff.leave(&here("x"), after(250)), Ok(()));
-        assert_eq!(backoff.leave(&at("192.0.2.2", "x"), START), Ok(()));
+        assert_eq!(backoff.check_allowed(&here("x"), START), Err(Burst::Origin));
+        assert_eq!(backoff.check_allowed(&here("x"), after(250)), Ok(()));
+        assert_eq!(backoff.check_allowed(&at("192.0.2.2", "x"), START), Ok(()));
     }
 
     #[test]
@@ -458,11 +466,14 @@ mod tests {
                 Duration::from_millis(50),
                 START,
             );
-            backoff.went_round();
+            backoff.round_completed();
         }
-        assert_eq!(backoff.leave(&here("other"), START), Err(Burst::Origin));
+        assert_eq!(
+            backoff.check_allowed(&here("other"), START),
+            Err(Burst::Origin)
+        );
         assert!(!backoff.has_time(&here("other"), START));
-        assert_eq!(backoff.leave(&here("dev"), START), Ok(()));
+        assert_eq!(backoff.check_allowed(&here("dev"), START), Ok(()));
         assert!(backoff.has_time(&here("dev"), START));
         // Elsewhere it is a name like any other.
         assert!(!backoff.has_time(&at("192.0.2.2", "dev"), START));
@@ -470,7 +481,7 @@ mod tests {
         for _ in 0..16 {
             backoff.failed(&here("dev"), START);
         }
-        assert_eq!(backoff.leave(&here("dev"), START), Err(Burst::Name));
+        assert_eq!(backoff.check_allowed(&here("dev"), START), Err(Burst::Name));
     }
 
     #[test]
@@ -483,7 +494,7 @@ mod tests {
                 now = now.plus(Duration::from_millis(millis));
                 backoff.spent(&here("a"), Duration::from_millis(millis), now);
                 backoff.failed(&here("a"), now);
-                backoff.went_round();
+                backoff.round_completed();
             }
         }
     }
@@ -504,7 +515,7 @@ mod tests {
                     backoff.spent(&here("a"), cost, now);
                     spent += cost;
                 }
-                backoff.went_round();
+                backoff.round_completed();
             }
             let share = f64::from(u32::from(share.get())) / 100.0;
             let most = share * 600.0 + 1.0;
@@ -528,7 +539,7 @@ mod tests {
                 checks += 1;
             }
             assert_eq!(checks, most);
-            backoff.went_round();
+            backoff.round_completed();
             assert!(backoff.has_time(&here("a"), START));
         }
     }
@@ -541,12 +552,12 @@ mod tests {
             backoff.spent(&here("a"), Duration::from_millis(50), START);
         }
         let earlier = START.minus(Duration::from_secs(86_400));
-        assert_eq!(backoff.leave(&here("a"), earlier), Err(Burst::Name));
+        assert_eq!(backoff.check_allowed(&here("a"), earlier), Err(Burst::Name));
         backoff.failed(&here("a"), earlier);
         backoff.spent(&here("a"), Duration::from_millis(50), earlier);
-        backoff.went_round();
+        backoff.round_completed();
         let soon = earlier.plus(Duration::from_secs(33));
-        assert_eq!(backoff.leave(&here("a"), soon), Ok(()));
+        assert_eq!(backoff.check_allowed(&here("a"), soon), Ok(()));
         assert!(backoff.has_time(&here("a"), soon));
     }
 
@@ -563,7 +574,7 @@ mod tests {
         for number in 0..MOST_HOMES + 10 {
             backoff.succeeded(&here(&format!("n{number}")));
         }
-        assert_eq!(backoff.homes.len(), MOST_HOMES);
+        assert_eq!(backoff.last_origins.len(), MOST_HOMES);
     }
 
     #[test]
@@ -584,7 +595,7 @@ mod tests {
             backoff.failed(&here("a"), START);
         }
         backoff.succeeded(&here("a"));
-        assert_eq!(backoff.leave(&here("a"), START), Ok(()));
+        assert_eq!(backoff.check_allowed(&here("a"), START), Ok(()));
         assert_eq!(backoff.names, 0);
     }
 }

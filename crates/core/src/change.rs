@@ -1,4 +1,4 @@
-//! The change log: what happened to the store, in order, for whoever follows.
+//! The change log: what changed in the store, in order. Brokers follow it.
 
 use crate::credential::CredentialId;
 use crate::name::TenantId;
@@ -14,7 +14,7 @@ pub enum Change {
     Credential(CredentialId),
     /// Anything may have changed: judge every session again.
     Everything,
-    /// Somebody asked for a live session to be ended.
+    /// An administrator asked for a live session to be ended.
     KickRequested(KickRequestId),
     /// A tenant was made, changed or deleted.
     Tenant(TenantId),

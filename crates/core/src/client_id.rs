@@ -200,10 +200,10 @@ impl fmt::Display for ClientIdRule {
     }
 }
 
-/// A text is no client-id rule.
+/// A text is not a valid client-id rule.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "`{0}` is no client-id rule; write `any`, `first-use`, `same-as-username`, `exact:ID` or `prefix:P`"
+    "`{0}` is not a valid client-id rule; write `any`, `first-use`, `same-as-username`, `exact:ID` or `prefix:P`"
 )]
 pub struct ClientIdRuleError(Given);
 

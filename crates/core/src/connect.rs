@@ -7,8 +7,8 @@
 //! another thread) the host calls it again with what the wait brought, so
 //! that everything that changed meanwhile counts.
 //!
-//! What is particular to people, to things that nobody made yet, to tokens and
-//! to clients that prove nothing has a file of its own below.
+//! Logins of users, registrations of things, tokens and unauthenticated clients
+//! have a file each below.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -27,37 +27,37 @@ use crate::time::Timestamp;
 
 pub use self::client_ids::{ClientIdOwner, may_keep_client_id, owner_of_client_id};
 pub use self::decision::{
-    Admission, Decision, Failure, Identity, LoginRecord, Proof, Registration, SessionChange,
+    Admission, Decision, FailedLogin, Identity, LoginRecord, Proof, Registration, SessionChange,
     UserLogin,
 };
 pub use self::request::{Method, Request, SessionUse};
 
-mod bearer;
+mod anonymous;
 mod client_ids;
 mod decision;
-mod nobody;
-mod person;
 mod request;
 mod thing;
+mod token;
+mod user;
 
 /// Where and when a CONNECT arrived, and what holds there.
 #[derive(Clone, Copy)]
 #[expect(missing_debug_implementations, reason = "it holds a key")]
-pub struct Circumstances<'a> {
+pub struct ConnectContext<'a> {
     /// Where it arrived.
-    pub site: &'a Site,
+    pub listener: &'a Listener,
     /// All schemes.
     pub schemes: &'a Schemes,
     /// How long a client id is held after its last use.
     pub client_id_hold: Duration,
     /// All principals that are connected with this client id.
     pub live_holders: &'a [CredentialId],
-    /// Whether the host keeps the client id for somebody of its own.
+    /// Whether the host keeps the client id for a client of its own.
     pub reservation: Reservation,
     /// What seeds of second factors were sealed with; without it, nobody who
     /// needs a second factor is let in.
-    pub vault: Option<&'a SealKey>,
-    /// When people are locked out, unless their tenants say otherwise.
+    pub seal_key: Option<&'a SealKey>,
+    /// When users are locked out, unless their tenants say otherwise.
     pub lockout: LockoutPolicy,
     /// When.
     pub now: Timestamp,
@@ -94,7 +94,7 @@ impl Reservation {
 
 /// Where a CONNECT arrived, and what the host was told about that place.
 #[derive(Clone, Debug, Default)]
-pub struct Site {
+pub struct Listener {
     /// The only tenant whose principals this listener takes.
     pub listener_tenant: Option<TenantId>,
     /// The tenant of clients that name none.
@@ -103,9 +103,9 @@ pub struct Site {
     pub is_tls: bool,
 }
 
-impl Site {
+impl Listener {
     /// The tenant that answers for a client that names none.
-    fn tenant_of_the_nameless(&self) -> Option<&TenantId> {
+    fn default_tenant_of_clients(&self) -> Option<&TenantId> {
         self.listener_tenant
             .as_ref()
             .or(self.default_tenant.as_ref())
@@ -134,16 +134,16 @@ pub trait SecretCheck {
         presented: &Secret,
         form: NameForm,
         now: Timestamp,
-    ) -> Checked;
+    ) -> SecretVerdict;
 
-    /// Spends what [`SecretCheck::compare`] would have cost, for a name that
-    /// nobody has.
-    fn waste(&mut self, presented: &Secret, form: NameForm) -> Wasted;
+    /// Spends what [`SecretCheck::compare`] would have cost, for a name that no
+    /// credential has.
+    fn dummy_verify(&mut self, presented: &Secret, form: NameForm) -> DummyVerified;
 }
 
 /// What a comparison of secrets came to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Checked {
+pub enum SecretVerdict {
     /// It is this secret of the credential.
     Match(SecretId),
     /// It is none of them.
@@ -156,7 +156,7 @@ pub enum Checked {
 
 /// What wasting the time of a comparison came to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Wasted {
+pub enum DummyVerified {
     /// The time was spent.
     Done,
     /// Too many slow checks were asked for.
@@ -173,38 +173,40 @@ pub enum Wasted {
 /// caller refuses then, too.
 pub fn decide(
     request: &Request,
-    at: &Circumstances<'_>,
+    at: &ConnectContext<'_>,
     directory: &mut dyn Directory,
     check: &mut dyn SecretCheck,
 ) -> Result<Decision, StoreError> {
     let Some(name) = &request.name else {
-        return match bearer::decide(None, request, at, directory)? {
+        return match token::decide(None, request, at, directory)? {
             Some(decision) => Ok(decision),
-            None => nobody::without_login(request, at, directory),
+            None => anonymous::without_login(request, at, directory),
         };
     };
     let form = at.schemes.form_of(name.as_str());
     let (credential, checked) = match find(name, request, form, at, directory)? {
         None => return unknown_name(name, form, request, at, directory, check),
-        Some(Found::ByName(credential)) if matches!(credential.kind, Kind::User(_)) => {
-            return person::decide(credential, form, request, at, directory, check);
+        Some(FoundCredential::ByName(credential)) if matches!(credential.kind, Kind::User(_)) => {
+            return user::decide(credential, form, request, at, directory, check);
         }
-        Some(Found::ByName(credential)) => {
+        Some(FoundCredential::ByName(credential)) => {
             let checked = match &request.secret {
                 Some(secret) => check.compare(&credential, secret, form, at.now),
-                None => Checked::Mismatch,
+                None => SecretVerdict::Mismatch,
             };
             (credential, checked)
         }
-        Some(Found::ByToken(credential, secret)) => (credential, Checked::Match(secret)),
+        Some(FoundCredential::ByToken(credential, secret)) => {
+            (credential, SecretVerdict::Match(secret))
+        }
     };
     let secret = match checked {
-        Checked::Match(secret) => secret,
-        Checked::Mismatch => {
+        SecretVerdict::Match(secret) => secret,
+        SecretVerdict::Mismatch => {
             return match credential.kind {
                 Kind::Device => {
                     let tenant = credential.tenant.as_ref();
-                    nobody::wrong_login(Reason::BadSecret, tenant, request, at, directory)
+                    anonymous::wrong_login(Reason::BadSecret, tenant, request, at, directory)
                 }
                 // Of what an application or a person got wrong, no tenant says
                 // that it does not matter.
@@ -213,23 +215,23 @@ pub fn decide(
                 }
             };
         }
-        Checked::OverBudget => return Ok(Decision::Refuse(Reason::OverBudget)),
-        Checked::Waiting => return Ok(Decision::Wait),
+        SecretVerdict::OverBudget => return Ok(Decision::Refuse(Reason::OverBudget)),
+        SecretVerdict::Waiting => return Ok(Decision::Wait),
     };
     if let Err(reason) = credential.admits(secret, &request.client_id, at.now) {
         return Ok(Decision::Refuse(reason));
     }
-    if !at.site.takes(credential.tenant.as_ref()) {
+    if !at.listener.takes(credential.tenant.as_ref()) {
         return Ok(Decision::Refuse(Reason::WrongListener));
     }
-    if is_tls_only(&credential, at.schemes) && !at.site.is_tls {
+    if is_tls_only(&credential, at.schemes) && !at.listener.is_tls {
         return Ok(Decision::Refuse(Reason::TlsRequired));
     }
     let claimant = client_ids::Claimant {
         credential: Some(credential.id),
         tenant: credential.tenant.as_ref(),
     };
-    let session = match client_ids::own(&claimant, request, at, directory)? {
+    let session = match client_ids::own_client_id(&claimant, request, at, directory)? {
         Ok(owned) => owned.change,
         Err(reason) => return Ok(Decision::Refuse(reason)),
     };
@@ -244,7 +246,7 @@ pub fn decide(
 }
 
 /// A credential that was found, and how.
-enum Found {
+enum FoundCredential {
     /// By its name; its secret is still to be compared.
     ByName(Arc<Credential>),
     /// By the secret itself, which served as the name.
@@ -256,20 +258,22 @@ fn find(
     name: &LoginName,
     request: &Request,
     form: NameForm,
-    at: &Circumstances<'_>,
+    at: &ConnectContext<'_>,
     directory: &mut dyn Directory,
-) -> Result<Option<Found>, StoreError> {
+) -> Result<Option<FoundCredential>, StoreError> {
     let is_login_name = |credential: &Arc<Credential>| {
         credential.kind.logs_in_by_name() && !requires_token(credential, at.schemes)
     };
     if let Some(credential) = directory.credential(name)? {
-        return Ok(Some(credential).filter(is_login_name).map(Found::ByName));
+        return Ok(Some(credential)
+            .filter(is_login_name)
+            .map(FoundCredential::ByName));
     }
-    if let Some(folded) = person::folded(name) {
+    if let Some(folded) = user::folded(name) {
         let user = directory
             .credential(&folded)?
             .filter(|credential| matches!(credential.kind, Kind::User(_)));
-        return Ok(user.map(Found::ByName));
+        return Ok(user.map(FoundCredential::ByName));
     }
     find_by_token(name, request, form, at, directory)
 }
@@ -294,9 +298,9 @@ fn find_by_token(
     name: &LoginName,
     request: &Request,
     form: NameForm,
-    at: &Circumstances<'_>,
+    at: &ConnectContext<'_>,
     directory: &mut dyn Directory,
-) -> Result<Option<Found>, StoreError> {
+) -> Result<Option<FoundCredential>, StoreError> {
     let Some(presented) = &request.secret else {
         return Ok(None);
     };
@@ -318,7 +322,7 @@ fn find_by_token(
         .iter()
         .find(|stored| stored.is_digest(&digest) && stored.is_usable(at.now));
     Ok(match proved.map(|stored| stored.id) {
-        Some(secret) if allows_token => Some(Found::ByToken(credential, secret)),
+        Some(secret) if allows_token => Some(FoundCredential::ByToken(credential, secret)),
         Some(_) | None => None,
     })
 }
@@ -339,16 +343,16 @@ fn record_of(credential: &Credential, secret: SecretId, client_id: &ClientId) ->
     }
 }
 
-/// A CONNECT with a name that nobody has.
+/// A CONNECT with a name that no credential has.
 fn unknown_name(
     name: &LoginName,
     form: NameForm,
     request: &Request,
-    at: &Circumstances<'_>,
+    at: &ConnectContext<'_>,
     directory: &mut dyn Directory,
     check: &mut dyn SecretCheck,
 ) -> Result<Decision, StoreError> {
-    if let Some(decision) = bearer::decide(Some(name), request, at, directory)? {
+    if let Some(decision) = token::decide(Some(name), request, at, directory)? {
         return Ok(decision);
     }
     if let Some(decision) = thing::decide(name, request, at, directory)? {
@@ -356,14 +360,14 @@ fn unknown_name(
     }
     let suffix = name.suffix();
     if suffix == Suffix::Email {
-        return person::decide_unknown(name, form, request, at, directory, check);
+        return user::decide_unknown(name, form, request, at, directory, check);
     }
     if let Some(secret) = &request.secret {
-        match check.waste(secret, form) {
-            Wasted::Done => {}
-            Wasted::OverBudget => return Ok(Decision::Refuse(Reason::OverBudget)),
-            Wasted::Waiting => return Ok(Decision::Wait),
+        match check.dummy_verify(secret, form) {
+            DummyVerified::Done => {}
+            DummyVerified::OverBudget => return Ok(Decision::Refuse(Reason::OverBudget)),
+            DummyVerified::Waiting => return Ok(Decision::Wait),
         }
     }
-    nobody::with_unknown_name(&suffix, request, at, directory)
+    anonymous::with_unknown_name(&suffix, request, at, directory)
 }

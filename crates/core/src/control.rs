@@ -6,8 +6,8 @@ use crate::rule::Verdict;
 
 /// Where commands of a session go.
 pub const SESSION_TOPIC: &str = "$CONTROL/countersign/v1/session";
-/// Where the answers come from. Nobody can publish there, and what is sent
-/// there goes to whoever asked and to nobody else.
+/// Where the answers come from. No client can publish there, and an answer goes
+/// to the client that asked alone.
 pub const RESPONSE_TOPIC: &str = "$CONTROL/countersign/v1/session/response";
 
 /// The verdict on a use of these topics by a session that is live; none for

@@ -173,8 +173,8 @@ impl Credential {
         }
     }
 
-    /// The credential, besides itself, that a session of this one hangs on: once
-    /// that changes, the session is to be judged again.
+    /// The credential, besides itself, that a session of this one depends on:
+    /// once that changes, the session is to be judged again.
     #[must_use]
     pub const fn parent(&self) -> Option<CredentialId> {
         match &self.kind {
@@ -244,7 +244,9 @@ pub fn check_attribute(key: &str, value: &str) -> Result<(), AttributeError> {
 #[non_exhaustive]
 pub enum AttributeError {
     /// The key has another shape.
-    #[error("`{key}` is no attribute; a key is 1 to 64 of `A-Z`, `a-z`, `0-9`, `_` and `-`")]
+    #[error(
+        "`{key}` is not a valid attribute; a key is 1 to 64 of `A-Z`, `a-z`, `0-9`, `_` and `-`"
+    )]
     Key {
         /// The key.
         key: Given,

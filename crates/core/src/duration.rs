@@ -33,10 +33,10 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     }
 }
 
-/// A text is no duration.
+/// A text is not a valid duration.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "`{0}` is no duration; write a whole number above zero and a unit, like `90s`, `15m`, `24h` or `30d`"
+    "`{0}` is not a valid duration; write a whole number above zero and a unit, like `90s`, `15m`, `24h` or `30d`"
 )]
 pub struct DurationError(Given);
 

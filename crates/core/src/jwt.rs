@@ -19,15 +19,15 @@ use zeroize::Zeroizing;
 
 use crate::secret::Secret;
 
-pub use self::bearer::{Whoami, WhoamiError, bearer_name, whoami_of};
 pub use self::claims::{Claims, TokenId, TokenIdError};
 pub use self::key::{KeyId, KeyIdError, SigningKey, VerifyingKey};
 pub use self::ttl::{Ttl, TtlError};
+pub use self::whoami::{Whoami, WhoamiError, bearer_name, whoami_of};
 
-mod bearer;
 mod claims;
 mod key;
 mod ttl;
+mod whoami;
 
 /// The most bytes that a token has.
 pub const LONGEST: usize = 4_096;
@@ -65,7 +65,7 @@ pub fn may_be_token(presented: &Secret) -> bool {
 ///
 /// Returns [`SignError`] for what [`Unverified::verify`] would refuse.
 pub fn sign(claims: &Claims, key_id: &KeyId, key: &SigningKey) -> Result<Secret, SignError> {
-    let header = Header {
+    let header = TokenHeader {
         alg: ALGORITHM.into(),
         kid: key_id.as_str().into(),
         typ: TYPE.into(),
@@ -132,7 +132,7 @@ impl Unverified {
         }
         let (signed, signature) = split_last_dot(token)?;
         let (header, payload) = split_last_dot(signed)?;
-        let header: Header = from_object(&decode(header)?)?;
+        let header: TokenHeader = from_object(&decode(header)?)?;
         if header.alg != ALGORITHM || header.typ != TYPE {
             return None;
         }
@@ -169,7 +169,7 @@ impl Unverified {
 /// none can ask for anything, as `crit`, `jwk` or `x5u` do.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct Header {
+struct TokenHeader {
     alg: String,
     kid: String,
     #[serde(default = "default_type")]

@@ -1,5 +1,5 @@
-//! What a credential stands for: a device, a person, deviceWISE's applications
-//! and things, or whoever presents tokens.
+//! What a credential stands for: a device, a user, an application, a thing, or
+//! the holder of tokens.
 //!
 //! All kinds are credentials, so they share one name space, one numbering, one
 //! life cycle and one change log. Only a device, an operator, a thing and a
@@ -22,8 +22,8 @@ pub enum Kind {
     /// An application. It owns a token that its things present, and nothing
     /// logs in as it.
     Application(Application),
-    /// Whoever presents tokens (RFC 7519) that name this `whoami`. It owns
-    /// client ids from one token to the next, and nothing logs in by its name.
+    /// The holder of tokens (RFC 7519) that name this `whoami`. It owns client
+    /// ids from one token to the next, and nothing logs in by its name.
     Bearer,
     /// A thing. The credential's secrets and roles are its application's.
     Thing(Thing),
@@ -59,8 +59,8 @@ impl Kind {
 pub struct Application {
     /// Whether its sessions administer their tenant.
     pub is_org_admin: bool,
-    /// Which things that nobody made are made when they first present the
-    /// token; none where that is not wanted.
+    /// Which things are registered when they first present the token; none
+    /// where that is not wanted.
     pub registers: Option<AutoRegistration>,
 }
 
@@ -127,13 +127,15 @@ impl fmt::Display for ApplicationName {
     }
 }
 
-/// A text is no application's name.
+/// A text is not a valid application's name.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("`{0}` is no application's name; use 1 to 64 of `A-Z`, `a-z`, `0-9`, `_`, `-` and `.`")]
+#[error(
+    "`{0}` is not a valid application name; use 1 to 64 of `A-Z`, `a-z`, `0-9`, `_`, `-` and `.`"
+)]
 pub struct ApplicationNameError(Given);
 
-/// Says whether a name is kept for credentials that nobody logs in to by name,
-/// so that no device, operator or thing may have it.
+/// Says whether a name is kept for credentials that have no login by name, so
+/// that no device, operator or thing may have it.
 #[must_use]
 pub fn is_reserved(name: &LoginName) -> bool {
     let name = name.as_str();

@@ -127,9 +127,9 @@ pub struct TransitionError {
     pub act: Act,
 }
 
-/// A text is no state.
+/// A text is not a valid state.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("`{0}` is no state; write `Inactive`, `Active`, `Suspended` or `Revoked`")]
+#[error("`{0}` is not a valid state; write `Inactive`, `Active`, `Suspended` or `Revoked`")]
 pub struct StateError(Given);
 
 #[cfg(test)]

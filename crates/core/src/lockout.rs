@@ -1,9 +1,9 @@
 //! Lockout: how many wrong logins a user may make before waiting.
 //!
 //! Each full block of failures locks for one step longer than the one before,
-//! up to a longest lock. What happens while a user is locked is neither judged
-//! nor counted, so nobody makes a lock longer by knocking. A successful login
-//! begins again at [`Lockout::default`].
+//! up to a longest lock. A login during a lock is neither judged nor counted,
+//! so repeated logins do not make a lock longer. A successful login resets the
+//! count to [`Lockout::default`].
 
 use core::fmt;
 use core::num::NonZeroU32;
@@ -112,10 +112,10 @@ impl fmt::Display for LockoutPolicy {
     }
 }
 
-/// A text is no lockout policy.
+/// A text is not a valid lockout policy.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "`{0}` is no lockout policy; write `failures=5,step=5m,longest=30m` (failures from 1 to 100, step and longest from 1s to 24h, step not above longest)"
+    "`{0}` is not a valid lockout policy; write `failures=5,step=5m,longest=30m` (failures from 1 to 100, step and longest from 1s to 24h, step not above longest)"
 )]
 pub struct LockoutPolicyError(Given);
 

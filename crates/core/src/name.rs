@@ -46,10 +46,10 @@ impl fmt::Display for TenantId {
     }
 }
 
-/// A text is no tenant id.
+/// A text is not a valid tenant id.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "`{0}` is no tenant id; use 1 to 63 of `a-z`, `0-9`, `_` and `-`, not starting with `_` or `-`"
+    "`{0}` is not a valid tenant id; use 1 to 63 of `a-z`, `0-9`, `_` and `-`, not starting with `_` or `-`"
 )]
 pub struct TenantIdError(Given);
 
@@ -166,11 +166,11 @@ pub enum Suffix {
     Tenant(TenantId),
     /// The suffix has a dot: an e-mail address.
     Email,
-    /// The suffix is neither, so nobody has such a name.
+    /// The suffix is neither, so no credential has such a name.
     Unknown,
 }
 
-/// Why a text is no login name.
+/// Why a text is not a valid login name.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoginNameError {
@@ -245,10 +245,10 @@ impl fmt::Display for GroupPath {
     }
 }
 
-/// A text is no group path.
+/// A text is not a valid group path.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "`{0}` is no group; write parts of `A-Z`, `a-z`, `0-9`, `_` and `-` joined by dots, like `DM.MFORM.SURYA`"
+    "`{0}` is not a valid group; write parts of `A-Z`, `a-z`, `0-9`, `_` and `-` joined by dots, like `DM.MFORM.SURYA`"
 )]
 pub struct GroupPathError(Given);
 

@@ -1,6 +1,5 @@
-//! The plugin's options (design §12), read in one place for the plugin, which
-//! obeys them, and for `countersign doctor`, which finds mistakes before the
-//! broker does.
+//! The plugin's options, read in one place for the plugin, which obeys them,
+//! and for `countersign doctor`, which finds mistakes before the broker does.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -17,7 +16,7 @@ pub struct Options {
     /// The name of this broker; if none, the host's.
     pub broker: Option<String>,
     /// Whether others may grant what was refused.
-    pub chain: Chain,
+    pub chain: ChainMode,
     /// The tenant of clients that name none.
     pub default_tenant: Option<TenantId>,
     /// How much of each second slow hashes may take on the broker's thread.
@@ -46,7 +45,7 @@ impl Options {
         let mut given = BTreeSet::new();
         let mut listeners = BTreeMap::new();
         let mut tls_listeners = Vec::new();
-        let mut rest = Rest::default();
+        let mut rest = OptionValues::default();
         for (key, value) in options {
             if !given.insert(key) {
                 return Err(OptionError::Twice { key: key.into() });
@@ -58,7 +57,7 @@ impl Options {
             };
             match key {
                 "broker" => rest.broker = Some(broker_name(value).ok_or_else(|| bad(BROKER))?),
-                "chain" => rest.chain = Chain::parse(value).ok_or_else(|| bad(CHAIN))?,
+                "chain" => rest.chain = ChainMode::parse(value).ok_or_else(|| bad(CHAIN))?,
                 "default_tenant" => rest.default_tenant = Some(tenant(key, value)?),
                 "hash_budget" => {
                     rest.hash_budget = Percent::parse(value).ok_or_else(|| bad(PERCENT))?;
@@ -107,15 +106,15 @@ impl Options {
 
 /// Whether others may grant what Countersign refused.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Chain {
+pub enum ChainMode {
     /// They may.
     Defer,
-    /// Nobody may.
+    /// They may not.
     #[default]
     Final,
 }
 
-impl Chain {
+impl ChainMode {
     fn parse(text: &str) -> Option<Self> {
         match text {
             "defer" => Some(Self::Defer),
@@ -219,10 +218,10 @@ pub enum OptionError {
 
 /// The options that are single values.
 #[derive(Default)]
-struct Rest {
+struct OptionValues {
     store: Option<PathBuf>,
     broker: Option<String>,
-    chain: Chain,
+    chain: ChainMode,
     default_tenant: Option<TenantId>,
     hash_budget: Percent,
     hash_round: Millis,
@@ -284,7 +283,7 @@ mod tests {
     fn a_store_is_enough() {
         let options = Options::parse([("store", "/s.db")]).unwrap();
         assert_eq!(options.store, PathBuf::from("/s.db"));
-        assert_eq!(options.chain, Chain::Final);
+        assert_eq!(options.chain, ChainMode::Final);
         assert_eq!(options.hash_budget.get(), 25);
         assert_eq!(options.hash_round.get(), Duration::from_millis(40));
         assert!(!options.needs_ports());
@@ -306,7 +305,7 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(options.broker.as_deref(), Some("b1"));
-        assert_eq!(options.chain, Chain::Defer);
+        assert_eq!(options.chain, ChainMode::Defer);
         assert_eq!(options.default_tenant, TenantId::parse("acme").ok());
         assert_eq!(options.hash_budget.get(), 50);
         assert_eq!(options.hash_round.get(), Duration::from_millis(100));

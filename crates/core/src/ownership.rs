@@ -1,12 +1,14 @@
 //! Client-id ownership: whose stored session an id names.
 //!
-//! A broker hands a stored session, with its queue, to whoever connects with
-//! its client id. So an id that a principal holds, live or stored, is refused
-//! to everybody else, and one that it held is given to somebody else only with
-//! a clean start, which throws away what was stored.
+//! A broker hands a stored session, with its queue, to the next client that
+//! connects with its client id. So an id that a principal holds, live or
+//! stored, is refused to every other principal. An id that was held before is
+//! given to another principal only with a clean start, which discards the
+//! stored session.
 //!
-//! Between tenants the use of an id counts, stored or not, and for as long as it
-//! lasted: a moment buys a moment, a month buys a month.
+//! Between tenants, the use of an id counts whether a session is stored or not:
+//! after its last use, an id stays with its tenant for as long as it was in use
+//! there, within bounds.
 
 use core::time::Duration;
 
@@ -39,7 +41,7 @@ pub enum Kept {
     Nothing,
     /// A session of the one who is recorded.
     Own,
-    /// A session of a client that proved nothing. It used the id after the
+    /// A session of an unauthenticated client. It used the id after the
     /// credential that is recorded, in the same tenant.
     Unproved,
 }
@@ -52,7 +54,7 @@ impl Kept {
     }
 }
 
-/// Who holds a client id, as far as a store knows.
+/// The holder of a client id, as recorded in a store.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Holding {
     /// The credential that is bound to exactly this id.
@@ -62,12 +64,12 @@ pub struct Holding {
 }
 
 impl Holding {
-    /// Says whether what `claimant` may do with the id follows from this until a
-    /// store counts a change ([`Standing::session_changes`]) or a credential is
-    /// bound to the id: it is the last who used the id, and so time changes
-    /// nothing.
+    /// Says whether what `claimant` may do with the id follows from this until
+    /// a store counts a change ([`LogPosition::session_changes`]) or a
+    /// credential is bound to the id: it is the last who used the id, and so
+    /// time changes nothing.
     ///
-    /// [`Standing::session_changes`]: crate::store::Standing::session_changes
+    /// [`LogPosition::session_changes`]: crate::store::LogPosition::session_changes
     #[must_use]
     pub fn stays_for(&self, claimant: CredentialId) -> bool {
         let is_own = |stored: &StoredSession| stored.holder == Holder::Credential(claimant);
@@ -79,17 +81,18 @@ impl Holding {
 /// Whose stored session it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Holder {
-    /// A principal's that is no more, is revoked, or gave it up.
+    /// A principal that was deleted or revoked, or that gave it up.
     Former,
-    /// A client's that proved nothing. It holds its id against nobody.
+    /// An unauthenticated client. It does not hold its id against any other
+    /// client.
     Unauthenticated,
-    /// This credential's.
+    /// This credential.
     Credential(CredentialId),
 }
 
 /// What a client may do with a client id that it did not hold before.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Claim {
+pub enum ClientIdClaim {
     /// Take it.
     Free,
     /// Take it if it starts clean.
@@ -105,7 +108,7 @@ impl StoredSession {
         self.kept != Kept::Nothing
     }
 
-    /// Says whether the host may keep a session of a client that proved nothing.
+    /// Says whether the host may keep a session of an unauthenticated client.
     #[must_use]
     pub fn is_unproved(&self) -> bool {
         match self.kept {
@@ -118,8 +121,8 @@ impl StoredSession {
     /// Says what a claimant may do with this id at `now`, when ids are held for
     /// at most `hold` after their last use.
     ///
-    /// `claimant` is none for a client that proved nothing, `tenant` for one
-    /// that stands outside of all tenants or has none yet.
+    /// `claimant` is none for an unauthenticated client, `tenant` for one that
+    /// stands outside of all tenants or has none yet.
     #[must_use]
     pub fn claim(
         &self,
@@ -127,17 +130,17 @@ impl StoredSession {
         tenant: Option<&TenantId>,
         hold: Duration,
         now: Timestamp,
-    ) -> Claim {
+    ) -> ClientIdClaim {
         let without_holder = if self.is_stored() {
-            Claim::FreeIfClean
+            ClientIdClaim::FreeIfClean
         } else {
-            Claim::Free
+            ClientIdClaim::Free
         };
         let is_own_tenant = self.tenant.as_ref() == tenant;
         match (self.holder, claimant) {
             (Holder::Credential(holder), Some(claimant)) if holder == claimant => match self.kept {
-                Kept::Nothing | Kept::Own => Claim::Free,
-                Kept::Unproved => Claim::FreeIfClean,
+                Kept::Nothing | Kept::Own => ClientIdClaim::Free,
+                Kept::Unproved => ClientIdClaim::FreeIfClean,
             },
             (Holder::Credential(_), _) => {
                 let held_for = if !is_own_tenant {
@@ -150,9 +153,9 @@ impl StoredSession {
                 };
                 // A last use that is yet to come was a clock's that was ahead.
                 if now.since(self.last_used_at) < held_for {
-                    Claim::Held
+                    ClientIdClaim::Held
                 } else if claimant.is_none() && is_own_tenant && self.is_unproved() {
-                    Claim::Free
+                    ClientIdClaim::Free
                 } else {
                     without_holder
                 }
@@ -162,7 +165,7 @@ impl StoredSession {
             (Holder::Unauthenticated, None)
                 if is_own_tenant || tenant.is_none() || self.tenant.is_none() =>
             {
-                Claim::Free
+                ClientIdClaim::Free
             }
             (Holder::Unauthenticated, _) => without_holder,
         }
@@ -208,7 +211,7 @@ mod tests {
     }
 
     /// What somebody else of a tenant may do so many seconds after the last use.
-    fn claim(session: &StoredSession, of: Option<TenantId>, later: i64) -> Claim {
+    fn claim(session: &StoredSession, of: Option<TenantId>, later: i64) -> ClientIdClaim {
         let later = at(later).since(at(0));
         let now = session.last_used_at.plus(later);
         let claims = [Some(OTHER), None].map(|it| session.claim(it, of.as_ref(), HOLD, now));
@@ -221,12 +224,15 @@ mod tests {
         let session = used(Holder::Credential(ONE), 0, true);
         for later in [0, 3_599, 3_600, 1_000_000] {
             let own = session.claim(Some(ONE), None, HOLD, at(later));
-            assert_eq!(own, Claim::Free);
+            assert_eq!(own, ClientIdClaim::Free);
         }
-        assert_eq!(claim(&session, tenant("acme"), 3_599), Claim::Held);
-        assert_eq!(claim(&session, tenant("acme"), 3_600), Claim::FreeIfClean);
+        assert_eq!(claim(&session, tenant("acme"), 3_599), ClientIdClaim::Held);
+        assert_eq!(
+            claim(&session, tenant("acme"), 3_600),
+            ClientIdClaim::FreeIfClean
+        );
         let clean = used(Holder::Credential(ONE), 1_000, false);
-        assert_eq!(claim(&clean, tenant("acme"), 0), Claim::Free);
+        assert_eq!(claim(&clean, tenant("acme"), 0), ClientIdClaim::Free);
     }
 
     #[test]
@@ -240,11 +246,14 @@ mod tests {
         ] {
             for of in [tenant("other"), None] {
                 let clean = used(Holder::Credential(ONE), seconds, false);
-                assert_eq!(claim(&clean, of.clone(), held_for - 1), Claim::Held);
-                assert_eq!(claim(&clean, of.clone(), held_for), Claim::Free);
+                assert_eq!(claim(&clean, of.clone(), held_for - 1), ClientIdClaim::Held);
+                assert_eq!(claim(&clean, of.clone(), held_for), ClientIdClaim::Free);
                 let stored = used(Holder::Credential(ONE), seconds, true);
-                assert_eq!(claim(&stored, of.clone(), held_for - 1), Claim::Held);
-                assert_eq!(claim(&stored, of, held_for), Claim::FreeIfClean);
+                assert_eq!(
+                    claim(&stored, of.clone(), held_for - 1),
+                    ClientIdClaim::Held
+                );
+                assert_eq!(claim(&stored, of, held_for), ClientIdClaim::FreeIfClean);
             }
         }
     }
@@ -253,7 +262,7 @@ mod tests {
     fn what_was_used_while_the_clock_was_ahead_counts_as_used_now() {
         let session = used(Holder::Credential(ONE), 9_999_999, false);
         let now = session.claim(Some(OTHER), tenant("other").as_ref(), HOLD, at(5));
-        assert_eq!(now, Claim::Held);
+        assert_eq!(now, ClientIdClaim::Held);
     }
 
     #[test]
@@ -264,12 +273,21 @@ mod tests {
         };
         let claim = |claimant, of, later| left.claim(claimant, of, HOLD, at(later));
         let (own, other) = (tenant("acme"), tenant("other"));
-        assert_eq!(claim(Some(ONE), own.as_ref(), 600), Claim::FreeIfClean);
-        assert_eq!(claim(Some(OTHER), own.as_ref(), 600), Claim::FreeIfClean);
-        assert_eq!(claim(None, own.as_ref(), 600), Claim::Free);
+        assert_eq!(
+            claim(Some(ONE), own.as_ref(), 600),
+            ClientIdClaim::FreeIfClean
+        );
+        assert_eq!(
+            claim(Some(OTHER), own.as_ref(), 600),
+            ClientIdClaim::FreeIfClean
+        );
+        assert_eq!(claim(None, own.as_ref(), 600), ClientIdClaim::Free);
         for claimant in [Some(OTHER), None] {
-            assert_eq!(claim(claimant, other.as_ref(), 1_199), Claim::Held);
-            assert_eq!(claim(claimant, other.as_ref(), 1_200), Claim::FreeIfClean);
+            assert_eq!(claim(claimant, other.as_ref(), 1_199), ClientIdClaim::Held);
+            assert_eq!(
+                claim(claimant, other.as_ref(), 1_200),
+                ClientIdClaim::FreeIfClean
+            );
         }
     }
 
@@ -284,13 +302,13 @@ mod tests {
             for of in [tenant("acme"), tenant("other"), None] {
                 let stored = used(holder, 0, true);
                 let claim = stored.claim(Some(OTHER), of.as_ref(), HOLD, now);
-                assert_eq!(claim, Claim::FreeIfClean, "{holder:?} {of:?}");
+                assert_eq!(claim, ClientIdClaim::FreeIfClean, "{holder:?} {of:?}");
             }
         }
         let nobodys = used(Holder::Unauthenticated, 0, true);
         let claims = [
-            (tenant("acme"), Claim::Free),
-            (tenant("other"), Claim::FreeIfClean),
+            (tenant("acme"), ClientIdClaim::Free),
+            (tenant("other"), ClientIdClaim::FreeIfClean),
         ];
         for (of, claim) in claims {
             assert_eq!(nobodys.claim(None, of.as_ref(), HOLD, now), claim);

@@ -1,4 +1,4 @@
-//! Who is connected, as the brokers report it.
+//! Presence: live connections, as the brokers report them.
 
 use std::sync::Arc;
 
@@ -42,13 +42,13 @@ pub struct Presence {
 
 /// What a broker has to write down, in the order it happened.
 #[derive(Clone, Debug)]
-pub enum Observation {
+pub enum PresenceEvent {
     /// A session began.
     Connected(Presence),
     /// A session ended.
-    Disconnected(Departure),
+    Disconnected(SessionEnd),
     /// A session began and ended, and nothing is kept of it.
-    Passed(Visit),
+    Passed(ClientIdUse),
     /// An unauthenticated session touched its first tenant's topics.
     Joined(SessionNumber, TenantId),
     /// A credential was used.
@@ -57,7 +57,7 @@ pub enum Observation {
 
 /// The end of a session.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Departure {
+pub struct SessionEnd {
     /// Its number at its broker.
     pub session: SessionNumber,
     /// Its client id.
@@ -72,7 +72,7 @@ pub struct Departure {
 
 /// A use of a client id, from a beginning to an end.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Visit {
+pub struct ClientIdUse {
     /// The client id.
     pub tie: ClientIdTie,
     /// Who used it.

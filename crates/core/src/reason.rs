@@ -33,7 +33,7 @@ reasons! {
     ClientIdLimit = "client-id-limit",
     /// The client id breaks the credential's rule.
     ClientIdMismatch = "client-id-mismatch",
-    /// The client id belongs to somebody else.
+    /// The client id belongs to another principal.
     ClientIdOwned = "client-id-owned",
     /// A deny rule matched.
     DeniedByRule = "denied-by-rule",
@@ -69,7 +69,7 @@ reasons! {
     TooManyFailures = "too-many-failures",
     /// No valid login, where one is required.
     Unauthenticated = "unauthenticated",
-    /// Nobody has this name.
+    /// No credential has this name.
     UnknownName = "unknown-name",
     /// The name's suffix is no tenant.
     UnknownTenant = "unknown-tenant",

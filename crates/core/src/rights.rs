@@ -1,9 +1,10 @@
 //! Rights: what one principal may do with topics.
 //!
 //! [`Grants`] lists all rules that hold for a principal and where each comes
-//! from; [`Rights`] is that list compiled for one session, together with the
-//! wall around its tenant. The broker's check and `countersign check` both ask
-//! [`Rights`], so they can't differ.
+//! from; [`Rights`] is that list compiled for one session. The rights of a
+//! tenant's principal also refuse every topic that another tenant owns. The
+//! broker's check and `countersign check` both use [`Rights`], so they can't
+//! differ.
 
 use crate::credential::Credential;
 use crate::kind::Kind;
@@ -11,7 +12,7 @@ use crate::name::{GroupPath, LoginName, TenantId};
 use crate::reason::Reason;
 use crate::role::Role;
 use crate::rule::{
-    Action, Explanation, NoVariables, Pattern, QoS, Rule, RuleSet, RuleSource, Territories,
+    Action, Explanation, NoVariables, Pattern, QoS, Rule, RuleSet, RuleSource, TopicOwners,
     Variable, Variables, Verdict,
 };
 use crate::scheme::Scheme;
@@ -133,9 +134,9 @@ impl Grants {
         }
     }
 
-    /// All rules that hold for whoever presents a token with these roles.
+    /// All rules that hold for the holder of a token with these roles.
     #[must_use]
-    pub fn of_bearer(roles: &[Role]) -> Self {
+    pub fn of_token(roles: &[Role]) -> Self {
         Self::default().and_roles(None, roles)
     }
 
@@ -201,7 +202,7 @@ impl Grants {
 
 /// What the variables of a principal's rules stand for.
 #[derive(Clone, Copy, Debug)]
-pub struct Values<'a> {
+pub struct PrincipalVariables<'a> {
     credential: &'a Credential,
     username: Option<&'a str>,
     client_id: Option<&'a str>,
@@ -209,7 +210,7 @@ pub struct Values<'a> {
     group: Option<&'a GroupPath>,
 }
 
-impl<'a> Values<'a> {
+impl<'a> PrincipalVariables<'a> {
     /// Those of a credential that is connected as `client_id`, which stands for
     /// nothing where it is a secret. Its scheme says what its user name is.
     #[must_use]
@@ -242,9 +243,9 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// Those of whoever presents a token: the user name is `jwt:WHOAMI`.
+    /// Those of the holder of a token: the user name is `jwt:WHOAMI`.
     #[must_use]
-    pub fn of_bearer(credential: &'a Credential, client_id: &'a str) -> Self {
+    pub fn of_token(credential: &'a Credential, client_id: &'a str) -> Self {
         let name = credential.name.as_str();
         Self {
             credential,
@@ -256,7 +257,7 @@ impl<'a> Values<'a> {
     }
 }
 
-impl Variables for Values<'_> {
+impl Variables for PrincipalVariables<'_> {
     fn value(&self, variable: Variable<'_>) -> Option<&str> {
         match variable {
             Variable::Attribute(key) => self.credential.attributes.get(key).map(String::as_str),
@@ -324,7 +325,7 @@ impl Rights {
         }
         let grants =
             Grants::of_credential(credential, tenant, scheme, roles).and_children(scheme, children);
-        let values = Values::of_credential(credential, client_id, scheme);
+        let values = PrincipalVariables::of_credential(credential, client_id, scheme);
         Self::new(&grants, &values, tenant)
     }
 
@@ -344,15 +345,15 @@ impl Rights {
             return Self::none();
         };
         let grants = Grants::of_user(grant, tenant, roles);
-        let values = Values::of_user(credential, grant, client_id);
+        let values = PrincipalVariables::of_user(credential, grant, client_id);
         Self::new(&grants, &values, Some(tenant))
     }
 
-    /// What whoever presents a token may do while connected as `client_id`:
-    /// what its role allows and, where it is limited to things, of those below
+    /// What the holder of a token may do while connected as `client_id`: what
+    /// its role allows and, where it is limited to things, of those below
     /// `thing/` theirs alone.
     #[must_use]
-    pub fn of_bearer(
+    pub fn of_token(
         credential: &Credential,
         token: &TokenRecord,
         client_id: &str,
@@ -371,14 +372,14 @@ impl Rights {
             namespaces: things::with_things(&tenant.namespaces, &token.things),
             ..tenant.clone()
         };
-        let values = Values::of_bearer(credential, client_id);
+        let values = PrincipalVariables::of_token(credential, client_id);
         Self {
             things: ThingLimit::new(&token.things),
-            ..Self::new(&Grants::of_bearer(&held), &values, Some(&reached))
+            ..Self::new(&Grants::of_token(&held), &values, Some(&reached))
         }
     }
 
-    /// What a client that proved nothing may do in a tenant.
+    /// What an unauthenticated client may do in a tenant.
     #[must_use]
     pub fn of_tenant(tenant: &Tenant) -> Self {
         Self::new(&Grants::of_tenant(tenant), &NoVariables, Some(tenant))
@@ -403,55 +404,56 @@ impl Rights {
     }
 
     /// Judges one use of a topic. Takes no lock and allocates nothing.
-    pub fn judge(&self, usage: TopicUse<'_>, walls: &Territories) -> Verdict {
-        self.ask(usage, walls, &Short)
+    pub fn judge(&self, usage: TopicUse<'_>, owners: &TopicOwners) -> Verdict {
+        self.evaluate(usage, owners, &VerdictOnly)
     }
 
     /// Explains what [`Rights::judge`] answers.
-    pub fn explain(&self, usage: TopicUse<'_>, walls: &Territories) -> Explanation {
-        self.ask(usage, walls, &Long)
+    pub fn explain(&self, usage: TopicUse<'_>, owners: &TopicOwners) -> Explanation {
+        self.evaluate(usage, owners, &WithExplanation)
     }
 
-    /// Asks the wall, then the rules, in one order for short answers and long
-    /// ones.
-    fn ask<A: Answerer>(
+    /// Checks topic ownership first, then the rules; in the same order for
+    /// verdicts and explanations.
+    fn evaluate<A: Evaluation>(
         &self,
         usage: TopicUse<'_>,
-        walls: &Territories,
-        answerer: &A,
+        owners: &TopicOwners,
+        evaluation: &A,
     ) -> A::Answer {
-        let malformed = || answerer.plain(Verdict::Deny(Reason::Malformed));
+        let malformed = || evaluation.plain(Verdict::Deny(Reason::Malformed));
         match usage {
-            TopicUse::Unsubscribe => answerer.plain(Verdict::Allow),
+            TopicUse::Unsubscribe => evaluation.plain(Verdict::Allow),
             TopicUse::Publish { topic, qos, retain } => {
                 let (Some(topic), Ok(qos)) = (parse_topic(topic), QoS::try_from(qos)) else {
                     return malformed();
                 };
                 if !self.admits_thing(topic) {
-                    return answerer.plain(Verdict::Deny(Reason::NoRule));
+                    return evaluation.plain(Verdict::Deny(Reason::NoRule));
                 }
-                let answer = answerer.publish(&self.rules, topic, qos, retain);
-                answerer.walled(answer, self.is_behind_wall(topic, walls))
+                let answer = evaluation.publish(&self.rules, topic, qos, retain);
+                evaluation.bounded_by_owners(answer, self.is_foreign_topic(topic, owners))
             }
             TopicUse::Deliver { topic } => {
                 let Some(topic) = parse_topic(topic) else {
                     return malformed();
                 };
                 if !self.admits_thing(topic) {
-                    return answerer.plain(Verdict::Deny(Reason::NoRule));
+                    return evaluation.plain(Verdict::Deny(Reason::NoRule));
                 }
-                let answer = answerer.deliver(&self.rules, topic);
-                answerer.walled(answer, self.is_behind_wall(topic, walls))
+                let answer = evaluation.deliver(&self.rules, topic);
+                evaluation.bounded_by_owners(answer, self.is_foreign_topic(topic, owners))
             }
             TopicUse::Subscribe { filter } => {
                 let Some(subscription) = parse_subscription(filter) else {
                     return malformed();
                 };
                 if !self.admits_things_of(subscription) {
-                    return answerer.plain(Verdict::Deny(Reason::NoRule));
+                    return evaluation.plain(Verdict::Deny(Reason::NoRule));
                 }
-                let answer = answerer.subscribe(&self.rules, subscription, self.subscribe);
-                answerer.walled(answer, self.reaches_behind_wall(subscription, walls))
+                let answer = evaluation.subscribe(&self.rules, subscription, self.subscribe);
+                evaluation
+                    .bounded_by_owners(answer, self.reaches_foreign_topic(subscription, owners))
             }
         }
     }
@@ -467,27 +469,27 @@ impl Rights {
         limit.is_none_or(|limit| limit.admits_filter(subscription.filter()))
     }
 
-    fn is_behind_wall(&self, topic: TopicName<'_>, walls: &Territories) -> bool {
+    fn is_foreign_topic(&self, topic: TopicName<'_>, owners: &TopicOwners) -> bool {
         match &self.tenant {
-            Some(own) => walls.is_foreign(topic, Some(own.as_str())),
+            Some(own) => owners.is_foreign(topic, Some(own.as_str())),
             None => false,
         }
     }
 
-    fn reaches_behind_wall(&self, subscription: Subscription<'_>, walls: &Territories) -> bool {
+    fn reaches_foreign_topic(&self, subscription: Subscription<'_>, owners: &TopicOwners) -> bool {
         match (&self.tenant, self.subscribe) {
             (None, _) => false,
             // The wall acts at delivery then; a share has no such second look.
             (Some(_), SubscribeMode::Filtered) if !subscription.is_shared() => false,
             (Some(own), SubscribeMode::Filtered | SubscribeMode::Strict) => {
-                walls.reaches_foreign(subscription.filter(), Some(own.as_str()))
+                owners.reaches_foreign(subscription.filter(), Some(own.as_str()))
             }
         }
     }
 }
 
-/// Gives answers of one length.
-trait Answerer {
+/// Evaluates a use of a topic, to a verdict or to an explanation.
+trait Evaluation {
     type Answer;
 
     fn plain(&self, verdict: Verdict) -> Self::Answer;
@@ -505,14 +507,14 @@ trait Answerer {
         subscription: Subscription<'_>,
         mode: SubscribeMode,
     ) -> Self::Answer;
-    /// The answer, or a refusal if a wall stands in the way.
-    fn walled(&self, answer: Self::Answer, is_behind_wall: bool) -> Self::Answer;
+    /// The answer, or a refusal if another tenant owns the topic.
+    fn bounded_by_owners(&self, answer: Self::Answer, is_foreign_topic: bool) -> Self::Answer;
 }
 
-/// Yes or no.
-struct Short;
+/// The verdict alone.
+struct VerdictOnly;
 
-impl Answerer for Short {
+impl Evaluation for VerdictOnly {
     type Answer = Verdict;
 
     fn plain(&self, verdict: Verdict) -> Verdict {
@@ -539,8 +541,8 @@ impl Answerer for Short {
         }
     }
 
-    fn walled(&self, verdict: Verdict, is_behind_wall: bool) -> Verdict {
-        if is_behind_wall {
+    fn bounded_by_owners(&self, verdict: Verdict, is_foreign_topic: bool) -> Verdict {
+        if is_foreign_topic {
             Verdict::Deny(Reason::OtherTenant)
         } else {
             verdict
@@ -548,10 +550,10 @@ impl Answerer for Short {
     }
 }
 
-/// The answer, and what every rule had to say.
-struct Long;
+/// The verdict, with the outcome of every rule.
+struct WithExplanation;
 
-impl Answerer for Long {
+impl Evaluation for WithExplanation {
     type Answer = Explanation;
 
     fn plain(&self, verdict: Verdict) -> Explanation {
@@ -588,8 +590,8 @@ impl Answerer for Long {
         }
     }
 
-    fn walled(&self, explanation: Explanation, is_behind_wall: bool) -> Explanation {
-        if is_behind_wall {
+    fn bounded_by_owners(&self, explanation: Explanation, is_foreign_topic: bool) -> Explanation {
+        if is_foreign_topic {
             Explanation {
                 verdict: Verdict::Deny(Reason::OtherTenant),
                 decided_by: None,

@@ -39,9 +39,9 @@ impl fmt::Display for RoleName {
     }
 }
 
-/// A text is no role's name.
+/// A text is not a valid role's name.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("`{0}` is no role's name; use 1 to 64 of `A-Z`, `a-z`, `0-9`, `_`, `-` and `.`")]
+#[error("`{0}` is not a valid role name; use 1 to 64 of `A-Z`, `a-z`, `0-9`, `_`, `-` and `.`")]
 pub struct RoleNameError(Given);
 
 /// A role as it is stored.

@@ -3,8 +3,8 @@
 //! A [`Rule`] is written by people and stored; its [`Pattern`] may hold
 //! variables. [`RuleSet::compile`] fills them in for one session, and from then
 //! on every question is answered from memory without a lock or an allocation.
-//! Whatever no rule allows is denied, a matching deny always wins, and the
-//! order of rules never matters.
+//! What no rule allows is denied, a matching deny always wins, and the order of
+//! rules never matters.
 
 use core::fmt;
 
@@ -16,17 +16,17 @@ mod pattern;
 mod qos;
 mod set;
 mod table;
-mod territory;
+mod topic_owners;
 mod verdict;
 
 pub(crate) use difference::Candidate;
-pub use namespace::{NamespaceError, Namespaces};
-pub(crate) use pattern::Part;
+pub use namespace::{NamespaceFilterError, Namespaces};
+pub(crate) use pattern::PatternPart;
 pub use pattern::{NoVariables, Pattern, PatternError, Variable, Variables};
 pub use qos::{QoS, QosError};
 pub use set::RuleSet;
-pub use territory::Territories;
-pub use verdict::{Explanation, Outcome, Verdict};
+pub use topic_owners::TopicOwners;
+pub use verdict::{Explanation, RuleOutcome, Verdict};
 
 /// Allows or denies an action on the topics of a pattern.
 ///
@@ -57,22 +57,22 @@ impl Rule {
     ///
     /// # Errors
     ///
-    /// Returns [`RuleError`] when there are limits and the rule is not an
+    /// Returns [`RuleLimitsError`] when there are limits and the rule is not an
     /// allow rule for publishing alone.
     pub fn new(
         effect: Effect,
         action: Action,
         pattern: Pattern,
         limits: Limits,
-    ) -> Result<Self, RuleError> {
+    ) -> Result<Self, RuleLimitsError> {
         if limits != Limits::NONE {
             match action {
                 Action::Publish => {}
-                Action::Both | Action::Subscribe => return Err(RuleError::LimitsOnSubscribe),
+                Action::Both | Action::Subscribe => return Err(RuleLimitsError::LimitsOnSubscribe),
             }
             match effect {
                 Effect::Allow => {}
-                Effect::Deny => return Err(RuleError::LimitsOnDeny),
+                Effect::Deny => return Err(RuleLimitsError::LimitsOnDeny),
             }
         }
         Ok(Self {
@@ -269,7 +269,7 @@ pub enum RuleSource {
 }
 
 impl RuleSource {
-    /// Says whether such a rule reaches topics that nobody owns.
+    /// Says whether such a rule reaches topics that no tenant owns.
     ///
     /// A scheme's default rules and operators do. What a tenant writes itself
     /// allows nothing outside the tenant's namespaces.
@@ -298,7 +298,7 @@ impl fmt::Display for RuleSource {
 /// Why parts that are right by themselves make no rule.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum RuleError {
+pub enum RuleLimitsError {
     /// A deny rule has `max_qos` or `no_retain`.
     #[error("a deny rule has no `max_qos` or `no_retain`; give them to the allow rule")]
     LimitsOnDeny,
@@ -340,11 +340,14 @@ mod tests {
             assert_eq!(make(Effect::Allow, Action::Publish), Ok(()));
             assert_eq!(
                 make(Effect::Deny, Action::Publish),
-                Err(RuleError::LimitsOnDeny)
+                Err(RuleLimitsError::LimitsOnDeny)
             );
             for effect in [Effect::Allow, Effect::Deny] {
                 for action in [Action::Both, Action::Subscribe] {
-                    assert_eq!(make(effect, action), Err(RuleError::LimitsOnSubscribe));
+                    assert_eq!(
+                        make(effect, action),
+                        Err(RuleLimitsError::LimitsOnSubscribe)
+                    );
                 }
             }
         }

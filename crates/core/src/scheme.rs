@@ -1,5 +1,5 @@
 //! Schemes: how a kind of credential is made, told, bound and authorised, as
-//! data (design §5).
+//! data.
 //!
 //! A [`Scheme`] is read from flat fields and gives them back, so that it can
 //! be stored, shown and written by hand. [`Scheme::draft`] makes everything
@@ -20,20 +20,20 @@ mod characters;
 mod contradiction;
 mod draft;
 mod field;
-mod known;
+mod overlap;
 mod random;
-mod reach;
 mod reader;
+mod registry;
 mod secret;
 mod shape;
 mod shape_text;
 
-pub use binding::{ClientIds, Folding, Naming, TokenLogin};
-pub use draft::{Draft, DraftRequest, SchemeError};
+pub use binding::{Folding, Naming, SchemeClientIds, TokenLogin};
+pub use draft::{CredentialDraft, DraftError, DraftRequest};
 pub use field::{FieldError, FieldValue};
-pub use known::{NameForm, SchemeTakenError, Schemes};
+pub use overlap::SchemeUsers;
 pub use random::{RandomError, RandomSource};
-pub use reach::Users;
+pub use registry::{NameForm, SchemeTakenError, Schemes};
 pub use secret::{AuthType, ChosenSecrets, DraftSecret, LimitedField};
 pub use shape::Shape;
 pub use shape_text::ShapeError;
@@ -69,7 +69,7 @@ pub struct Scheme {
     folding: Folding,
     name_attribute: Option<NameAttribute>,
     token_login: TokenLogin,
-    client_ids: ClientIds,
+    client_ids: SchemeClientIds,
     secret_shape: Shape,
     chosen_secrets: Option<ChosenSecrets>,
     token_shape: Option<Shape>,
@@ -101,7 +101,7 @@ impl Scheme {
 
     /// Which client ids its credentials connect with.
     #[must_use]
-    pub fn client_ids(&self) -> &ClientIds {
+    pub fn client_ids(&self) -> &SchemeClientIds {
         &self.client_ids
     }
 
@@ -142,7 +142,7 @@ impl Scheme {
         publish.chain(self.subscribe.iter().map(rule(Action::Subscribe)))
     }
 
-    /// The attributes that the scheme fills, and nobody else may.
+    /// The attributes that the scheme alone fills.
     pub fn fills(&self) -> impl Iterator<Item = &'static str> {
         let serial = match self.naming {
             Naming::GivenOrSerial(_) => Some(SERIAL),
@@ -204,7 +204,7 @@ impl SchemeName {
         }
     }
 
-    /// The scheme that is taken where nobody names one.
+    /// The scheme that is taken where none is named.
     #[must_use]
     pub fn basic() -> Self {
         Self(BASIC.into())
@@ -230,9 +230,11 @@ impl Borrow<str> for SchemeName {
     }
 }
 
-/// A text is no name of a scheme.
+/// A text is not a valid name of a scheme.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("`{0}` is no scheme name; use 1 to 32 of `a-z`, `0-9` and `-`, starting with a letter")]
+#[error(
+    "`{0}` is not a valid scheme name; use 1 to 32 of `a-z`, `0-9` and `-`, starting with a letter"
+)]
 pub struct SchemeNameError(Given);
 
 /// The attribute that keeps a name as it was entered.

@@ -136,7 +136,7 @@ pub enum SealError {
     Unreadable,
 }
 
-/// A file is no key file.
+/// A file is not a valid key file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("no key file; it holds 64 lower-case hexadecimal digits and a line feed")]
 pub struct SealKeyError;

@@ -1,4 +1,4 @@
-//! What the decisions and the acts ask of a store, whichever it is.
+//! The traits that a store implements.
 //!
 //! [`Directory`] is what a CONNECT looks up. [`GateStore`] is what a broker's
 //! gate needs beyond that. [`AdminStore`] is what administrative acts are made
@@ -17,8 +17,8 @@ pub use self::admin::{
 pub use self::directory::Directory;
 pub use self::error::{StoreError, StoreErrorKind};
 pub use self::gate::{
-    Batch, DamagedTenant, GateStore, KickTarget, Login, Recorded, Refusal, Registered, Standing,
-    StoreState, StoredSchemes, StoredTenants,
+    Batch, DamagedTenant, GateStore, KickTarget, LogPosition, LoginEffects, Recorded, Refusal,
+    Registered, StoreState, StoredSchemes, StoredTenants,
 };
 
 mod admin;
@@ -38,7 +38,7 @@ pub struct Settings {
     /// So many client ids of one credential are remembered, and as many more an
     /// hour.
     pub client_id_limit: u32,
-    /// When people are locked out, unless their tenants say otherwise.
+    /// When users are locked out, unless their tenants say otherwise.
     pub lockout: LockoutPolicy,
 }
 

@@ -1,4 +1,4 @@
-//! Tenants: the wall between customers on one broker.
+//! Tenants: customers on one broker, kept apart from each other.
 
 use core::fmt;
 
@@ -18,9 +18,9 @@ pub struct Tenant {
     pub authentication: Authentication,
     /// How it judges SUBSCRIBE.
     pub subscribe: SubscribeMode,
-    /// How all of its client ids begin, and nobody else's do.
+    /// How all of its client ids begin, and no other client ids do.
     pub client_id_prefix: Option<ClientId>,
-    /// When its people are locked out, if other than the settings say.
+    /// When its users are locked out, if other than the settings say.
     pub lockout: Option<LockoutPolicy>,
     /// The topics it owns.
     pub namespaces: Namespaces,
@@ -178,9 +178,9 @@ impl DefaultRights {
     }
 }
 
-/// A text is no mode.
+/// A text is not a valid mode.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("`{text}` is no mode; write {known}")]
+#[error("`{text}` is not a valid mode; write {known}")]
 pub struct ModeError {
     text: Given,
     known: &'static str,

@@ -1,5 +1,5 @@
-//! Tokens (JWT) as they are stored: who made one, for whom, and whether it
-//! still is worth anything.
+//! Tokens (JWT) as they are stored: the issuer, the holder, and whether a token
+//! is still valid.
 
 use crate::credential::{Credential, CredentialId};
 use crate::jwt::{KeyId, TokenId, VerifyingKey};
@@ -18,7 +18,7 @@ pub struct TokenRecord {
     pub id: TokenId,
     /// Its tenant.
     pub tenant: TenantId,
-    /// The credential that whoever presents it is, `jwt:WHOAMI@TENANT`.
+    /// The credential of its holder, `jwt:WHOAMI@TENANT`.
     pub bearer: CredentialId,
     /// Who made it. It is worth nothing once they administer the tenant no
     /// more.

@@ -71,7 +71,7 @@ impl fmt::Display for TopicName<'_> {
     }
 }
 
-/// Why a text is no topic name or no topic filter.
+/// Why a text is not a valid topic name or topic filter.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TopicError {

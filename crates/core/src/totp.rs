@@ -1,9 +1,9 @@
 //! One-time codes of a second factor: TOTP (RFC 6238) over HOTP (RFC 4226),
 //! with SHA-1, steps of 30 seconds counted from the Unix epoch, and six digits.
 //!
-//! That a code works once only is its caller's to see to: [`Seed::matches`]
-//! names the [`Step`] that a code is of, and a step that is not newer than the
-//! last one accepted is a replay (RFC 6238 §5.2).
+//! The caller makes sure that a code works only once: [`Seed::matches`] names
+//! the [`Step`] of a code, and a step that is not newer than the last one
+//! accepted is a replay (RFC 6238 §5.2).
 
 use core::fmt::Write as _;
 

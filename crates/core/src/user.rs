@@ -8,7 +8,7 @@ use crate::seal::Sealed;
 use crate::secret::SecretDigest;
 use crate::totp::Step;
 
-/// What makes a credential a person's.
+/// What makes a credential a user.
 #[derive(Clone, Debug, Default)]
 pub struct User {
     /// The second factor, once enrolled.
@@ -108,8 +108,8 @@ pub enum GrantedRight {
 ///
 /// # Errors
 ///
-/// Returns [`EmailError`] when `text` is no login name, or its part behind the
-/// last `@` has no dot.
+/// Returns [`EmailError`] when `text` is not a valid login name, or its part
+/// behind the last `@` has no dot.
 pub fn parse_email(text: &str) -> Result<LoginName, EmailError> {
     let folded = LoginName::parse(&text.to_lowercase())?;
     let local = folded.as_str().rsplit_once('@').map(|(local, _)| local);
@@ -122,7 +122,7 @@ pub fn parse_email(text: &str) -> Result<LoginName, EmailError> {
     }
 }
 
-/// Why a text is no e-mail address of a user.
+/// Why a text is not a valid e-mail address of a user.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EmailError {
@@ -130,7 +130,7 @@ pub enum EmailError {
     #[error(transparent)]
     Name(#[from] LoginNameError),
     /// It is no address.
-    #[error("`{text}` is no e-mail address; write `NAME@DOMAIN.TLD`")]
+    #[error("`{text}` is not a valid e-mail address; write `NAME@DOMAIN.TLD`")]
     Shape {
         /// The text.
         text: Given,

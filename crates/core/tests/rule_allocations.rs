@@ -10,7 +10,7 @@ use std::cell::Cell;
 use std::hint::black_box;
 
 use countersign_core::rule::{
-    Action, Namespaces, NoVariables, Pattern, QoS, Rule, RuleSet, RuleSource, Territories,
+    Action, Namespaces, NoVariables, Pattern, QoS, Rule, RuleSet, RuleSource, TopicOwners,
 };
 use countersign_core::topic::{Subscription, TopicFilter, TopicName};
 
@@ -49,15 +49,15 @@ fn checks_on_a_small_and_a_large_set_allocate_nothing() {
 #[test]
 fn the_wall_allocates_nothing() {
     let namespaces = Namespaces::new([TopicFilter::parse("acme/#").unwrap()]).unwrap();
-    let territories = Territories::new([("acme", &namespaces)]);
+    let topic_owners = TopicOwners::new([("acme", &namespaces)]);
     let count = allocations(|| {
         let topic = TopicName::parse(black_box("acme/device1/x")).unwrap();
         let subscription = Subscription::parse(black_box("$share/g/+/device1/#")).unwrap();
         black_box(namespaces.owns_topic(topic));
         black_box(namespaces.owns_all_of(subscription.filter()));
         black_box(namespaces.could_reach(subscription.filter()));
-        black_box(territories.owner_of(topic));
-        black_box(territories.reaches_foreign(subscription.filter(), Some("other")));
+        black_box(topic_owners.owner_of(topic));
+        black_box(topic_owners.reaches_foreign(subscription.filter(), Some("other")));
     });
     assert_eq!(count, 0);
 }

@@ -2,8 +2,8 @@
 
 use countersign_core::reason::Reason;
 use countersign_core::rule::{
-    Action, Effect, Limits, Namespaces, Outcome, Pattern, QoS, Rule, RuleSet, RuleSource,
-    Territories, Variable, Variables, Verdict,
+    Action, Effect, Limits, Namespaces, Pattern, QoS, Rule, RuleOutcome, RuleSet, RuleSource,
+    TopicOwners, Variable, Variables, Verdict,
 };
 use countersign_core::topic::{FilterRef, Subscription, TopicFilter, TopicName};
 use proptest::prelude::*;
@@ -80,7 +80,7 @@ proptest! {
             let first = |effect| {
                 let mut matched = explanation.outcomes.iter().zip(&rules);
                 matched.position(|(outcome, (_, rule))| {
-                    *outcome == Outcome::Matched && rule.effect() == effect
+                    *outcome == RuleOutcome::Matched && rule.effect() == effect
                 })
             };
             let (decided_by, expected) = match (first(Effect::Deny), first(Effect::Allow)) {
@@ -129,14 +129,14 @@ proptest! {
             Namespaces::new(texts.iter().map(|it| TopicFilter::parse(it).unwrap())).unwrap()
         };
         let (acme, other) = (parse(&acme), parse(&other));
-        let territories = Territories::new([("acme", &acme), ("other", &other)]);
+        let topic_owners = TopicOwners::new([("acme", &acme), ("other", &other)]);
         let topic = TopicName::parse(&topic).unwrap();
         let filter = FilterRef::parse(&filter).unwrap();
-        prop_assert_eq!(territories.is_foreign(topic, Some("acme")), other.owns_topic(topic));
-        prop_assert_eq!(territories.reaches_foreign(filter, Some("acme")), other.could_reach(filter));
-        prop_assert_eq!(territories.reaches_foreign(filter, Some("other")), acme.could_reach(filter));
+        prop_assert_eq!(topic_owners.is_foreign(topic, Some("acme")), other.owns_topic(topic));
+        prop_assert_eq!(topic_owners.reaches_foreign(filter, Some("acme")), other.could_reach(filter));
+        prop_assert_eq!(topic_owners.reaches_foreign(filter, Some("other")), acme.could_reach(filter));
         prop_assert_eq!(
-            territories.owner_of(topic).is_some(),
+            topic_owners.owner_of(topic).is_some(),
             acme.owns_topic(topic) || other.owns_topic(topic)
         );
         if acme.overlap(&other).is_none() {

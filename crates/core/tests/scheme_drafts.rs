@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use countersign_core::client_id::ClientIdRule;
 use countersign_core::name::TenantId;
 use countersign_core::scheme::{
-    Draft, DraftRequest, DraftSecret, FieldValue, RandomError, RandomSource, Scheme, SchemeError,
-    Schemes, Shape,
+    CredentialDraft, DraftError, DraftRequest, DraftSecret, FieldValue, RandomError, RandomSource,
+    Scheme, Schemes, Shape,
 };
 use countersign_core::secret::Secret;
 
@@ -35,12 +35,12 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    fn of(self, scheme: &str) -> Result<Draft, SchemeError> {
+    fn of(self, scheme: &str) -> Result<CredentialDraft, DraftError> {
         let known = Schemes::built_in();
         self.of_one(known.find(scheme).unwrap(), &known)
     }
 
-    fn of_one(self, scheme: &Scheme, known: &Schemes) -> Result<Draft, SchemeError> {
+    fn of_one(self, scheme: &Scheme, known: &Schemes) -> Result<CredentialDraft, DraftError> {
         let password = self.password.map(|text| Secret::new(text.into()));
         let rule = self
             .client_id
@@ -87,14 +87,14 @@ fn has_shape(text: &str, shape: &str) -> bool {
 }
 
 /// The secret that was made, if one was.
-fn made(draft: &Draft) -> Option<&str> {
+fn made(draft: &CredentialDraft) -> Option<&str> {
     match &draft.secret {
         DraftSecret::Chosen => None,
         DraftSecret::Generated(secret) => Some(core::str::from_utf8(secret.expose()).unwrap()),
     }
 }
 
-fn auth_type(draft: &Draft) -> &'static str {
+fn auth_type(draft: &CredentialDraft) -> &'static str {
     draft.auth_type.map_or("", |it| it.as_str())
 }
 

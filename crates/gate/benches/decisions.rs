@@ -6,14 +6,14 @@
     reason = "a benchmark may"
 )]
 
-#[path = "../examples/rig/mod.rs"]
-mod rig;
+#[path = "../examples/fixture/mod.rs"]
+mod fixture;
 
 use std::time::{Duration, Instant};
 
 use criterion::Criterion;
 
-use rig::Rig;
+use fixture::Fixture;
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
@@ -24,13 +24,13 @@ fn main() {
 
 fn logins(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
-    let mut rig = Rig::new(folder.path(), DEVICES).unwrap();
-    rig.log_everybody_in().unwrap();
+    let mut fixture = Fixture::new(folder.path(), DEVICES).unwrap();
+    fixture.log_everybody_in().unwrap();
     let mut next = 0;
     criterion.bench_function("login, record kept", |bencher| {
         bencher.iter(|| {
             next = (next + 1) % DEVICES;
-            rig.connect_and_leave(next);
+            fixture.connect_and_leave(next);
         });
     });
     criterion.bench_function("login, record read", |bencher| {
@@ -38,10 +38,10 @@ fn logins(criterion: &mut Criterion) {
             let mut spent = Duration::ZERO;
             for done in 0..usize::try_from(times).unwrap() {
                 if done % DEVICES == 0 {
-                    rig.start_again().unwrap();
+                    fixture.start_again().unwrap();
                 }
                 let start = Instant::now();
-                rig.connect_and_leave(done % DEVICES);
+                fixture.connect_and_leave(done % DEVICES);
                 spent += start.elapsed();
             }
             spent
@@ -50,29 +50,29 @@ fn logins(criterion: &mut Criterion) {
     criterion.bench_function("refusal, unknown token", |bencher| {
         bencher.iter(|| {
             next += 1;
-            rig.connect_unknown(next);
+            fixture.connect_unknown(next);
         });
     });
 }
 
 fn checks(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
-    let mut rig = Rig::new(folder.path(), 1).unwrap();
-    rig.connect(1);
+    let mut fixture = Fixture::new(folder.path(), 1).unwrap();
+    fixture.connect(1);
     let mut next = 0;
     criterion.bench_function("poll with nothing to do", |bencher| {
-        bencher.iter(|| rig.poll())
+        bencher.iter(|| fixture.poll())
     });
     criterion.bench_function("check of a publish", |bencher| {
         bencher.iter(|| {
             next += 1;
-            rig.publish(1, next);
+            fixture.publish(1, next);
         });
     });
     criterion.bench_function("check of a delivery", |bencher| {
         bencher.iter(|| {
             next += 1;
-            rig.deliver(1, next);
+            fixture.deliver(1, next);
         });
     });
 }

@@ -1,43 +1,43 @@
 //! What `cargo xtask instructions` has Valgrind count: one kind of work of a
 //! gate, again and again, in [`measured`].
 
-mod rig;
+mod fixture;
 
 use std::hint::black_box;
 
-use rig::{Result, Rig};
+use fixture::{Fixture, Result};
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let work = arguments.next().ok_or("what is to be done?")?;
     let count: usize = arguments.next().ok_or("how often?")?.parse()?;
     let folder = tempfile::tempdir()?;
-    let mut rig = Rig::new(folder.path(), count)?;
+    let mut fixture = Fixture::new(folder.path(), count)?;
     match &*work {
         "nothing" => measured(count, |_| ()),
         "connect-known" => {
-            rig.log_everybody_in()?;
-            measured(count, |index| rig.connect_and_leave(index));
+            fixture.log_everybody_in()?;
+            measured(count, |index| fixture.connect_and_leave(index));
         }
         "connect-not-kept" => {
-            rig.log_everybody_in()?;
-            rig.start_again()?;
-            rig.connect_and_leave(count);
-            measured(count, |index| rig.connect_and_leave(index));
+            fixture.log_everybody_in()?;
+            fixture.start_again()?;
+            fixture.connect_and_leave(count);
+            measured(count, |index| fixture.connect_and_leave(index));
         }
         "connect-unknown-token" => {
-            rig.connect_and_leave(count);
-            measured(count, |index| rig.connect_unknown(index));
+            fixture.connect_and_leave(count);
+            measured(count, |index| fixture.connect_unknown(index));
         }
         "publish" => {
-            rig.connect(count);
-            measured(count, |index| rig.publish(count, index));
+            fixture.connect(count);
+            measured(count, |index| fixture.publish(count, index));
         }
         "deliver" => {
-            rig.connect(count);
-            measured(count, |index| rig.deliver(count, index));
+            fixture.connect(count);
+            measured(count, |index| fixture.deliver(count, index));
         }
-        "poll" => measured(count, |_| rig.poll()),
+        "poll" => measured(count, |_| fixture.poll()),
         other => return Err(format!("nobody knows how to do `{other}`").into()),
     }
     Ok(())

@@ -11,11 +11,11 @@ use countersign_core::reason::Reason;
 use countersign_core::store::{GateStore, KickTarget, StoreError};
 use countersign_core::time::Timestamp;
 
-use crate::follower::News;
+use crate::follower::FollowerEvent;
 use crate::gate::Gate;
 use crate::host::{Directive, Handle, LogLevel};
+use crate::journal::writer::JournalEntry;
 use crate::session::{KickReason, Phase, Session};
-use crate::writer::Note;
 
 impl<S: GateStore> Gate<S> {
     /// Works off what changed in the store and what time has ended.
@@ -25,31 +25,31 @@ impl<S: GateStore> Gate<S> {
     /// the directives out once it has let go of the gate.
     #[must_use]
     pub fn poll(&mut self) -> Vec<Directive> {
-        self.slow.went_round();
-        self.crowd.is_reloading = false;
+        self.password_logins.round_completed();
+        self.users.is_reloading = false;
         // Hosts poll once a packet, and even the time takes time to read.
-        let is_at_rest = self.sessions.are_at_rest()
-            && self.slow.is_at_rest()
-            && self.crowd.challenges.is_at_rest()
-            && !self.lines.has_more();
-        if !self.wants_poll() && is_at_rest {
+        let is_idle = self.sessions.are_idle()
+            && self.password_logins.is_idle()
+            && self.users.challenges.is_idle()
+            && !self.log_limit.has_more();
+        if !self.wants_poll() && is_idle {
             return Vec::new();
         }
         self.sessions.forget_gone();
         let mut directives = Vec::new();
-        let news = if self.bell.answer() {
-            self.slow.take_answers();
-            self.crowd.desk.take_results();
+        let events = if self.wake_signal.acknowledge() {
+            self.password_logins.take_answers();
+            self.users.command_queue.take_results();
             self.follower.take()
         } else {
             VecDeque::new()
         };
-        for news in news {
-            match news {
-                News::Changed(change) => self.backlog.push(change),
-                News::Lost(error) => {
+        for events in events {
+            match events {
+                FollowerEvent::Changed(change) => self.backlog.push(change),
+                FollowerEvent::Lost(error) => {
                     // Lets go of files that are no more.
-                    let _there = self.store.standing();
+                    let _there = self.store.log_position();
                     directives.push(Directive::Log {
                         level: LogLevel::Error,
                         line: format!(
@@ -58,19 +58,19 @@ impl<S: GateStore> Gate<S> {
                         ),
                     });
                 }
-                News::KeyFile => directives.push(self.take_key()),
-                News::Said(line) => directives.push(Directive::Log {
+                FollowerEvent::KeyFile => directives.push(self.take_key()),
+                FollowerEvent::Log(line) => directives.push(Directive::Log {
                     level: LogLevel::Notice,
                     line,
                 }),
-                News::Found => directives.push(Directive::Log {
+                FollowerEvent::Recovered => directives.push(Directive::Log {
                     level: LogLevel::Notice,
                     line: "following the store again".into(),
                 }),
             }
         }
         let now = self.now();
-        self.crowd.challenges.tidy(now);
+        self.users.challenges.tidy(now);
         for handle in self.sessions.due(now) {
             let Some(session) = self.sessions.get(handle) else {
                 continue;
@@ -112,18 +112,18 @@ impl<S: GateStore> Gate<S> {
         if self.backlog.is_empty() {
             self.overdue.clear();
         }
-        let options = &self.setting.options;
+        let options = &self.config.options;
         self.named_tenants
-            .check(options, &self.policy, &mut directives);
-        if let Some(line) = self.lines.summary(now) {
+            .check(options, &self.snapshot, &mut directives);
+        if let Some(line) = self.log_limit.summary(now) {
             let level = LogLevel::Notice;
             directives.push(Directive::Log { level, line });
         }
-        for line in self.policy.take_complaints() {
+        for line in self.snapshot.take_complaints() {
             let level = LogLevel::Error;
             directives.push(Directive::Log { level, line });
         }
-        for (handle, number) in core::mem::take(&mut self.crowd.unruly) {
+        for (handle, number) in core::mem::take(&mut self.users.misbehaving) {
             let session = self.sessions.get(handle);
             if session.is_some_and(|session| session.number == number) {
                 self.kick(
@@ -137,8 +137,8 @@ impl<S: GateStore> Gate<S> {
         // Last, for a host may end connections by client id: what ends an old
         // one must come before a new one is let in.
         self.complete(now, &mut directives);
-        if !self.backlog.is_empty() || self.slow.has_answers() {
-            (self.setting.wake)();
+        if !self.backlog.is_empty() || self.password_logins.has_answers() {
+            (self.config.wake)();
         }
         directives
     }
@@ -146,19 +146,19 @@ impl<S: GateStore> Gate<S> {
     /// Says whether [`Gate::poll`] has something to do at once.
     #[must_use]
     pub fn wants_poll(&self) -> bool {
-        self.bell.is_ringing()
+        self.wake_signal.is_raised()
             || !self.backlog.is_empty()
-            || self.slow.has_answers()
-            || self.crowd.desk.has_something()
-            || !self.crowd.unruly.is_empty()
-            || self.policy.has_complaints()
+            || self.password_logins.has_answers()
+            || self.users.command_queue.has_something()
+            || !self.users.misbehaving.is_empty()
+            || self.snapshot.has_complaints()
             || self.named_tenants.is_due()
     }
 
     /// Takes over what stands in the key file now; says so.
     fn take_key(&mut self) -> Directive {
-        self.crowd.vault = self.store.vault();
-        let (level, line) = match self.crowd.vault {
+        self.users.seal_key = self.store.seal_key();
+        let (level, line) = match self.users.seal_key {
             Some(_) => (
                 LogLevel::Notice,
                 "the key file changed; it is used from now on",
@@ -211,7 +211,7 @@ impl<S: GateStore> Gate<S> {
         now: Timestamp,
         directives: &mut Vec<Directive>,
     ) -> Result<usize, StoreError> {
-        self.comparer.forget(id);
+        self.secret_verifier.forget(id);
         // As changes of their own, so that no poll takes long.
         let bound = self.sessions.bound_to(id);
         self.backlog.extend(
@@ -265,8 +265,9 @@ impl<S: GateStore> Gate<S> {
         let judged = match (session.judge_again(record, now), record) {
             (Ok(()), Some(record)) => {
                 let tenant = session.tenant.as_ref();
-                if self.policy.keeps_prefixes(&session.client_id, tenant) {
-                    self.judge_bonds(handle, record, now)?.map(|()| record)
+                if self.snapshot.keeps_prefixes(&session.client_id, tenant) {
+                    self.judge_dependencies(handle, record, now)?
+                        .map(|()| record)
                 } else {
                     Err(KickReason::Refused(Reason::ClientIdMismatch))
                 }
@@ -301,14 +302,14 @@ impl<S: GateStore> Gate<S> {
         id: &TenantId,
         directives: &mut Vec<Directive>,
     ) -> Result<usize, StoreError> {
-        self.policy.refresh(&mut self.store)?;
-        let mode = self.policy.authentication(id);
-        let exists = self.policy.has_tenant(id);
-        let is_damaged = self.policy.is_damaged(id);
+        self.snapshot.refresh(&mut self.store)?;
+        let mode = self.snapshot.authentication(id);
+        let exists = self.snapshot.has_tenant(id);
+        let is_damaged = self.snapshot.is_damaged(id);
         let mut credentials = Vec::new();
         for handle in self
             .sessions
-            .that(|session| session.tenant.as_ref() == Some(id))
+            .matching(|session| session.tenant.as_ref() == Some(id))
         {
             let Some(session) = self.sessions.get_mut(handle) else {
                 continue;
@@ -322,7 +323,7 @@ impl<S: GateStore> Gate<S> {
                 }
                 None => session.judge_login_mode(mode),
             };
-            match (judged, self.policy.rights_in(id)) {
+            match (judged, self.snapshot.rights_in(id)) {
                 (Err(reason), _) => self.kick(handle, reason, directives),
                 (Ok(()), Some(rights)) if session.credential().is_none() => {
                     session.rights = Arc::clone(rights);
@@ -334,7 +335,7 @@ impl<S: GateStore> Gate<S> {
         credentials.dedup();
         self.backlog
             .extend(credentials.into_iter().map(Change::Credential));
-        self.kick_strays(directives);
+        self.kick_orphans(directives);
         Ok(2)
     }
 
@@ -349,16 +350,16 @@ impl<S: GateStore> Gate<S> {
         let handles = match &target {
             KickTarget::ClientId(client_id) => self
                 .sessions
-                .that(|session| session.phase == Phase::Live && session.tie == *client_id),
+                .matching(|session| session.phase == Phase::Live && session.tie == *client_id),
             KickTarget::Session {
                 broker,
                 session: number,
             } => {
-                if broker != self.setting.broker() {
+                if broker != self.config.broker() {
                     return Ok(1);
                 }
                 self.sessions
-                    .that(|session| session.phase == Phase::Live && session.number == *number)
+                    .matching(|session| session.phase == Phase::Live && session.number == *number)
             }
         };
         if handles.is_empty() {
@@ -367,41 +368,42 @@ impl<S: GateStore> Gate<S> {
         for handle in handles {
             self.kick(handle, KickReason::Requested, directives);
         }
-        self.writer.note(Note::Kicked(id));
+        self.writer.append(JournalEntry::Kicked(id));
         Ok(1)
     }
 
     /// Judges every session again, as separate changes.
     fn follow_everything(&mut self, directives: &mut Vec<Directive>) -> Result<usize, StoreError> {
-        self.policy.refresh(&mut self.store)?;
-        self.comparer.set_argon2(self.policy.settings.argon2);
+        self.snapshot.refresh(&mut self.store)?;
+        self.secret_verifier
+            .set_argon2(self.snapshot.settings.argon2);
         let mut tenants: Vec<TenantId> = self
             .sessions
-            .that(|session| session.tenant.is_some())
+            .matching(|session| session.tenant.is_some())
             .into_iter()
             .filter_map(|handle| self.sessions.get(handle)?.tenant.clone())
             .collect();
         tenants.sort_unstable();
         tenants.dedup();
         self.backlog.extend(tenants.into_iter().map(Change::Tenant));
-        let outside = self.sessions.that(|session| session.tenant.is_none());
+        let outside = self.sessions.matching(|session| session.tenant.is_none());
         let operators = outside
             .into_iter()
             .filter_map(|handle| self.sessions.get(handle)?.credential())
             .map(Change::Credential);
         self.backlog.extend(operators);
-        self.kick_strays(directives);
+        self.kick_orphans(directives);
         Ok(2)
     }
 
     /// Ends the sessions that wait for an open tenant when there is none.
-    fn kick_strays(&mut self, directives: &mut Vec<Directive>) {
-        if !self.policy.has_no_open_tenant() {
+    fn kick_orphans(&mut self, directives: &mut Vec<Directive>) {
+        if !self.snapshot.has_no_open_tenant() {
             return;
         }
         let is_stray =
             |session: &Session| session.tenant.is_none() && session.credential().is_none();
-        for handle in self.sessions.that(is_stray) {
+        for handle in self.sessions.matching(is_stray) {
             self.kick(handle, KickReason::LoginRequired, directives);
         }
     }

@@ -1,11 +1,10 @@
 //! Commands that sessions give about themselves, as JSON on
-//! `$CONTROL/countersign/v1/session` (design §15).
+//! `$CONTROL/countersign/v1/session`.
 //!
-//! What concerns the session alone is done here and now. What is an
-//! administrative act goes to the [`Clerk`], who does it as any other door to
-//! the store would. The answer to a message goes out when all of it is there,
-//! from a poll, and only if the session that asked is still what its client id
-//! stands for.
+//! A command that concerns the session alone is executed at once. An
+//! administrative act goes to the [`AdminWorker`]. A poll sends the answer to a
+//! message once every command of it is answered, and only if the session that
+//! asked is still the newest live session of its client id.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -17,17 +16,17 @@ use countersign_core::rights::TopicUse;
 use countersign_core::rule::Verdict;
 use countersign_core::store::GateStore;
 
-use crate::clerk::{Clerk, Done, Errand, Place};
+use crate::admin_worker::{AdminJob, AdminWorker, JobResult, ReplySlot};
 use crate::gate::Gate;
-use crate::host::{Directive, Handle, LogLevel, Peer};
+use crate::host::{ClientRef, Directive, Handle, LogLevel};
 use crate::session::{Phase, Session};
 
-use self::problem::Problem;
-use self::words::{Answer, Asked, Response};
+use self::error::CommandError;
+use self::json::{CommandResult, ParsedCommand, Response};
 
-mod local;
-pub(crate) mod problem;
-pub(crate) mod words;
+pub(crate) mod error;
+mod execute;
+pub(crate) mod json;
 
 pub use countersign_core::control::{RESPONSE_TOPIC, SESSION_TOPIC};
 
@@ -45,111 +44,112 @@ pub(crate) fn verdict_on(session: &Session, usage: TopicUse<'_>) -> Option<Verdi
 }
 
 /// The messages with commands that are not answered yet.
-pub(crate) struct Desk {
-    clerk: Clerk,
-    open: HashMap<u64, Open>,
+pub(crate) struct CommandQueue {
+    admin_worker: AdminWorker,
+    messages: HashMap<u64, PendingMessage>,
     /// Those whose answer is complete.
     ready: VecDeque<u64>,
     /// Lines for the host's log.
-    said: Vec<String>,
+    log_lines: Vec<String>,
     last: u64,
 }
 
 /// A message with commands.
-struct Open {
+struct PendingMessage {
     handle: Handle,
     session: SessionNumber,
     responses: Vec<Response>,
-    /// How many of them wait for the clerk.
+    /// How many of them wait for the admin worker.
     missing: usize,
 }
 
-impl Desk {
-    pub(crate) fn new(clerk: Clerk) -> Self {
+impl CommandQueue {
+    pub(crate) fn new(admin_worker: AdminWorker) -> Self {
         Self {
-            clerk,
-            open: HashMap::new(),
+            admin_worker,
+            messages: HashMap::new(),
             ready: VecDeque::new(),
-            said: Vec::new(),
+            log_lines: Vec::new(),
             last: 0,
         }
     }
 
     /// Has a line written to the host's log.
-    pub(crate) fn say(&mut self, line: String) {
-        self.said.push(line);
+    pub(crate) fn log(&mut self, line: String) {
+        self.log_lines.push(line);
     }
 
     /// Says whether there is something for a poll to do.
     pub(crate) fn has_something(&self) -> bool {
-        !self.ready.is_empty() || !self.said.is_empty()
+        !self.ready.is_empty() || !self.log_lines.is_empty()
     }
 
-    /// Fetches what the clerk has done, once the bell was answered.
+    /// Fetches the results of the admin worker, once the wake signal was
+    /// acknowledged.
     pub(crate) fn take_results(&mut self) {
-        for Done { place, outcome } in self.clerk.take() {
-            let Some(open) = self.open.get_mut(&place.message) else {
+        for JobResult { slot, outcome } in self.admin_worker.take() {
+            let Some(pending) = self.messages.get_mut(&slot.message) else {
                 continue;
             };
-            let response = open.responses.get_mut(place.response);
+            let response = pending.responses.get_mut(slot.response);
             if let Some(response) = response.filter(|response| response.outcome.is_none()) {
                 response.outcome = Some(outcome);
-                open.missing = open.missing.saturating_sub(1);
+                pending.missing = pending.missing.saturating_sub(1);
             }
-            if open.missing == 0 {
-                self.ready.push_back(place.message);
+            if pending.missing == 0 {
+                self.ready.push_back(slot.message);
             }
         }
     }
 
-    /// Has the clerk read everything again.
+    /// Has the admin worker open the store anew.
     pub(crate) fn reload(&self) {
-        self.clerk.reload();
+        self.admin_worker.reload();
     }
 
-    /// Ends the clerk. What was asked and not done is not done any more.
+    /// Ends the admin worker. Jobs that were not started are dropped.
     pub(crate) fn stop(&mut self) {
-        self.clerk.stop();
+        self.admin_worker.stop();
     }
 
-    fn enter(&mut self, open: Open) -> u64 {
+    fn enter(&mut self, pending: PendingMessage) -> u64 {
         self.last = self.last.wrapping_add(1);
-        self.open.insert(self.last, open);
+        self.messages.insert(self.last, pending);
         self.last
     }
 }
 
 /// What becomes of a command.
-enum Step {
+enum CommandStep {
     /// It is answered.
-    Answered(Result<Answer, Problem>),
-    /// It is an act, for the clerk.
-    Errand(Errand),
+    Answered(Result<CommandResult, CommandError>),
+    /// It is an act, for the admin worker.
+    Job(AdminJob),
 }
 
 impl<S: GateStore> Gate<S> {
     /// Takes a message that a connection published on [`SESSION_TOPIC`]. The
     /// answer comes as a [`Directive::Reply`].
     ///
-    /// Whoever has no session that proved who it is gets none.
-    pub fn command(&mut self, peer: &Peer<'_>, payload: &[u8]) {
+    /// A client without an authenticated session gets no answer.
+    pub fn command(&mut self, client: &ClientRef<'_>, payload: &[u8]) {
         let now = self.now();
-        let handle = peer.handle;
+        let handle = client.handle;
         let Some(session) = self.sessions.get_mut(handle).filter(|session| {
-            session.is(peer) && session.phase == Phase::Live && session.credential().is_some()
+            session.is(client) && session.phase == Phase::Live && session.credential().is_some()
         }) else {
             return;
         };
-        let parsed = words::parse(payload);
+        let parsed = json::parse(payload);
         let count = parsed.as_ref().map_or(1, Vec::len);
         let number = session.number;
-        let asked = &mut session.extras_mut().asked;
-        if asked.open >= MOST_UNANSWERED || self.crowd.desk.open.len() >= MOST_OPEN {
+        let asked = &mut session.extension_mut().command_rate;
+        if asked.open >= MOST_UNANSWERED || self.users.command_queue.messages.len() >= MOST_OPEN {
             return;
         }
         let is_admitted = asked.admits(count, now);
         asked.open = asked.open.saturating_add(1);
-        let message = self.crowd.desk.enter(Open {
+        let message = self.users.command_queue.enter(PendingMessage {
             handle,
             session: number,
             responses: Vec::with_capacity(count),
@@ -161,44 +161,44 @@ impl<S: GateStore> Gate<S> {
                 .enumerate()
                 .map(|(response, mut asked)| {
                     if !is_admitted {
-                        asked.order = Err(Problem::TooMuch);
+                        asked.request = Err(CommandError::LimitExceeded);
                     }
-                    self.answer(handle, asked, Place { message, response })
+                    self.answer(handle, asked, ReplySlot { message, response })
                 })
                 .collect(),
-            Err(problem) => vec![Response::to_nothing(problem)],
+            Err(error) => vec![Response::to_nothing(error)],
         };
-        let desk = &mut self.crowd.desk;
-        let Some(open) = desk.open.get_mut(&message) else {
+        let command_queue = &mut self.users.command_queue;
+        let Some(pending) = command_queue.messages.get_mut(&message) else {
             return;
         };
-        open.missing = responses
+        pending.missing = responses
             .iter()
             .filter(|response| response.outcome.is_none())
             .count();
-        open.responses = responses;
-        if open.missing == 0 {
-            desk.ready.push_back(message);
-            (self.setting.wake)();
+        pending.responses = responses;
+        if pending.missing == 0 {
+            command_queue.ready.push_back(message);
+            (self.config.wake)();
         }
     }
 
-    /// Answers a command, or sends the clerk.
-    fn answer(&mut self, handle: Handle, asked: Asked, place: Place) -> Response {
-        let Asked {
+    /// Answers a command, or queues a job for the admin worker.
+    fn answer(&mut self, handle: Handle, asked: ParsedCommand, slot: ReplySlot) -> Response {
+        let ParsedCommand {
             command,
             correlation,
-            order,
+            request,
         } = asked;
-        let step = match order {
-            Ok(order) => self.carry_out(handle, order),
-            Err(problem) => Step::Answered(Err(problem)),
+        let step = match request {
+            Ok(request) => self.execute(handle, request),
+            Err(error) => CommandStep::Answered(Err(error)),
         };
         let outcome = match step {
-            Step::Answered(outcome) => Some(outcome),
-            Step::Errand(errand) => match self.crowd.desk.clerk.send(place, errand) {
+            CommandStep::Answered(outcome) => Some(outcome),
+            CommandStep::Job(job) => match self.users.command_queue.admin_worker.send(slot, job) {
                 Ok(()) => None,
-                Err(problem) => Some(Err(problem)),
+                Err(error) => Some(Err(error)),
             },
         };
         Response {
@@ -210,22 +210,22 @@ impl<S: GateStore> Gate<S> {
 
     /// Hands over what is answered, to those who still are who asked.
     pub(crate) fn answer_commands(&mut self, directives: &mut Vec<Directive>) {
-        let desk = &mut self.crowd.desk;
-        for line in desk.said.drain(..) {
+        let command_queue = &mut self.users.command_queue;
+        for line in command_queue.log_lines.drain(..) {
             let level = LogLevel::Notice;
             directives.push(Directive::Log { level, line });
         }
-        while let Some(message) = desk.ready.pop_front() {
-            let Some(open) = desk.open.remove(&message) else {
+        while let Some(message) = command_queue.ready.pop_front() {
+            let Some(pending) = command_queue.messages.remove(&message) else {
                 continue;
             };
             let is_its = |session: &&mut Session| {
-                session.number == open.session && session.phase == Phase::Live
+                session.number == pending.session && session.phase == Phase::Live
             };
-            let Some(session) = self.sessions.get_mut(open.handle).filter(is_its) else {
+            let Some(session) = self.sessions.get_mut(pending.handle).filter(is_its) else {
                 continue;
             };
-            let asked = &mut session.extras_mut().asked;
+            let asked = &mut session.extension_mut().command_rate;
             asked.open = asked.open.saturating_sub(1);
             let client_id = Arc::clone(&session.client_id);
             // A client id stands for the last who came with it.
@@ -234,10 +234,10 @@ impl<S: GateStore> Gate<S> {
                 .live(&client_id)
                 .map(|session| session.number)
                 .max()
-                .is_some_and(|newest| newest == open.session);
-            if let Some(payload) = words::write(&open.responses).filter(|_| is_newest) {
+                .is_some_and(|newest| newest == pending.session);
+            if let Some(payload) = json::write(&pending.responses).filter(|_| is_newest) {
                 directives.push(Directive::Reply {
-                    handle: open.handle,
+                    handle: pending.handle,
                     client_id,
                     topic: RESPONSE_TOPIC,
                     payload,
@@ -247,7 +247,7 @@ impl<S: GateStore> Gate<S> {
     }
 }
 
-/// Whoever reads no answers gets none beyond so many.
+/// A client that does not read its answers gets no more than so many.
 const MOST_UNANSWERED: usize = 64;
 /// And so many of all sessions together, of 64 KiB at most.
 const MOST_OPEN: usize = 1_024;

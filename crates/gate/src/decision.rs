@@ -5,69 +5,72 @@ use std::sync::Arc;
 
 use countersign_core::backoff::Origin;
 use countersign_core::connect::{
-    Admission, Circumstances, Decision, Identity, Proof, Request, decide,
+    Admission, ConnectContext, Decision, Identity, Proof, Request, decide,
 };
-use countersign_core::options::Chain;
+use countersign_core::options::ChainMode;
 use countersign_core::reason::Reason;
 use countersign_core::secret::Verifier;
-use countersign_core::store::{GateStore, Login, Recorded, Standing, StoreError, StoreState};
+use countersign_core::store::{
+    GateStore, LogPosition, LoginEffects, Recorded, StoreError, StoreState,
+};
 use countersign_core::time::Timestamp;
 
-use crate::compare::{Comparison, Learned, Question};
-use crate::gate::{Gate, Place};
-use crate::hashing::Outdated;
-use crate::lately::Ended;
-use crate::people::Prospect;
-use crate::records::Known;
-use crate::writer::Note;
+use crate::credential_cache::CachedDirectory;
+use crate::gate::{ConnectSource, Gate};
+use crate::hash_pool::RehashJob;
+use crate::journal::writer::JournalEntry;
+use crate::recent_uses::EndedUse;
+use crate::secret_verifier::{Comparison, HashRequest, HashResult};
+use crate::users::SessionGrant;
 
 impl<S: GateStore> Gate<S> {
     /// Decides, and commits what must be committed before the client hears of
     /// it. If the credential changed in between, decides again.
     pub(crate) fn decide(
         &mut self,
-        place: &Place<'_>,
+        source: &ConnectSource<'_>,
         request: &Request,
-        learned: Option<&Learned>,
+        hash_result: Option<&HashResult>,
         now: Timestamp,
     ) -> Result<Decided, StoreError> {
-        let site = self.setting.site(place.listener);
-        let leaves_unknown = self.setting.options.chain == Chain::Defer;
+        let listener = self.config.listener_at(source.listener);
+        let leaves_unknown = self.config.options.chain == ChainMode::Defer;
         let (mut live_holders, mut unproved) = (Vec::new(), None);
         for session in self.sessions.live(request.client_id.as_str()) {
             match session.credential() {
                 Some(holder) => live_holders.push(holder),
-                None if session.stored => unproved = Some(Ended::unproved(session)),
+                None if session.stored => unproved = Some(EndedUse::unproved(session)),
                 None => {}
             }
         }
         for _ in 0..MOST_TRIES {
-            let standing = self.catch_up()?;
-            let at = Circumstances {
-                site: &site,
-                schemes: &self.policy.schemes,
-                client_id_hold: self.policy.settings.client_id_hold,
+            let log_position = self.sync_with_store()?;
+            let at = ConnectContext {
+                listener: &listener,
+                schemes: &self.snapshot.schemes,
+                client_id_hold: self.snapshot.settings.client_id_hold,
                 live_holders: &live_holders,
-                reservation: place.reservation,
-                vault: self.crowd.vault.as_ref(),
-                lockout: self.policy.settings.lockout,
+                reservation: source.reservation,
+                seal_key: self.users.seal_key.as_ref(),
+                lockout: self.snapshot.settings.lockout,
                 now,
             };
-            let mut comparison = Comparison::new(&self.comparer, learned, leaves_unknown);
-            let mut directory = Known {
+            let mut comparison =
+                Comparison::new(&self.secret_verifier, hash_result, leaves_unknown);
+            let mut directory = CachedDirectory {
                 store: &mut self.store,
-                records: &mut self.records,
-                policy: &self.policy,
-                standing,
-                lately: &self.lately,
+                credential_cache: &mut self.credential_cache,
+                snapshot: &self.snapshot,
+                log_position,
+                recent_uses: &self.recent_uses,
                 unproved: unproved.as_ref(),
                 now,
             };
             let decision = decide(request, &at, &mut directory, &mut comparison)?;
-            let question = comparison.question();
-            // Nobody hears of a refusal before it has cost what it must.
-            let refused = |reason| match question {
-                Some(question) => Decided::Asks(question),
+            let hash_request = comparison.hash_request();
+            // A refusal is not sent before it has cost what it must.
+            let refused = |reason| match hash_request {
+                Some(hash_request) => Decided::NeedsHash(hash_request),
                 None => Decided::Refused(reason),
             };
             let admission = match decision {
@@ -76,11 +79,11 @@ impl<S: GateStore> Gate<S> {
                 Decision::Fail(failure) => {
                     return match refused(failure.reason) {
                         Decided::Refused(_) => self
-                            .fail(&failure, place.address, now)
+                            .fail(&failure, source.address, now)
                             .map(Decided::Refused),
-                        asks @ (Decided::Admitted(..) | Decided::Asks(_) | Decided::Challenged) => {
-                            Ok(asks)
-                        }
+                        asks @ (Decided::Admitted(..)
+                        | Decided::NeedsHash(_)
+                        | Decided::Challenged) => Ok(asks),
                     };
                 }
                 Decision::Challenge => return Ok(Decided::Challenged),
@@ -91,13 +94,13 @@ impl<S: GateStore> Gate<S> {
                 Decision::Wait => return Ok(refused(Reason::OverBudget)),
             };
             // All that can fail comes before what is committed.
-            let prospect = self.prospect_of(&admission.identity, &request.client_id)?;
+            let session_grant = self.session_grant_of(&admission.identity, &request.client_id)?;
             match self.record(&admission, request, now)? {
                 Recorded::Done => {
-                    if let Some(learned) = learned {
-                        self.remember(&admission, learned, place.address);
+                    if let Some(hash_result) = hash_result {
+                        self.remember(&admission, hash_result, source.address);
                     }
-                    return Ok(Decided::Admitted(admission, prospect));
+                    return Ok(Decided::Admitted(admission, session_grant));
                 }
                 Recorded::Full => return Ok(refused(Reason::ClientIdLimit)),
                 Recorded::Outdated => {}
@@ -106,28 +109,29 @@ impl<S: GateStore> Gate<S> {
         Ok(Decided::Refused(Reason::StoreBusy))
     }
 
-    /// What is let in, where it is a person with what has to be written down while
-    /// failures can't be: else whoever guesses would have no end of tries.
+    /// The admission; for a user, with what has to be written down while
+    /// failures can't be: else an attacker could guess without limit.
     fn counted(&self, mut admission: Admission) -> Admission {
-        if self.crowd.is_uncounted && matches!(admission.identity, Identity::User { .. }) {
+        if self.users.has_uncounted_failure && matches!(admission.identity, Identity::User { .. }) {
             admission.record.user.get_or_insert_default();
         }
         admission
     }
 
-    /// Remembers the password that let somebody in, and has it hashed anew if it
-    /// is hashed in another way than it should be.
-    fn remember(&mut self, admission: &Admission, learned: &Learned, address: Option<&str>) {
+    /// Remembers the password that let a client in, and has it hashed anew if
+    /// it is hashed in another way than it should be.
+    fn remember(&mut self, admission: &Admission, hash_result: &HashResult, address: Option<&str>) {
         let identity = &admission.identity;
         let (Some(credential), Some(Proof::Secret(secret))) =
             (identity.credential(), identity.proof())
         else {
             return;
         };
-        let Some(about) = learned.proves(credential.id, secret) else {
+        let Some(about) = hash_result.proves(credential.id, secret) else {
             return;
         };
-        self.comparer.remember(about, secret, &learned.presented);
+        self.secret_verifier
+            .remember(about, secret, &hash_result.presented);
         let hash = credential
             .secrets
             .iter()
@@ -136,40 +140,44 @@ impl<S: GateStore> Gate<S> {
                 Verifier::Digest(_) => None,
                 Verifier::Password(hash) => Some(hash),
             });
-        let wanted = self.policy.settings.argon2;
+        let wanted = self.snapshot.settings.argon2;
         if let Some(old) = hash.filter(|hash| hash.params() != wanted) {
-            let outdated = Outdated {
+            let outdated = RehashJob {
                 secret,
-                presented: Arc::clone(&learned.presented),
+                presented: Arc::clone(&hash_result.presented),
                 old: old.clone(),
                 wanted,
             };
-            self.slow.rehash(outdated, Origin::of(address));
+            self.password_logins.rehash(outdated, Origin::of(address));
         }
     }
 
     /// Gives up what is kept in memory and changed in the store by now. Looks
     /// into the store only if anybody has committed anything since the last
     /// time.
-    pub(crate) fn catch_up(&mut self) -> Result<Standing, StoreError> {
+    pub(crate) fn sync_with_store(&mut self) -> Result<LogPosition, StoreError> {
         // Before the look: what is committed after it is another state.
         let state = self.look_for_another_store()?;
-        let before = self.caught_up.as_ref();
-        if let Some(caught_up) = before.filter(|it| StoreState::is_the_same(it.state, state)) {
-            return Ok(caught_up.standing);
+        let before = self.sync_point.as_ref();
+        if let Some(sync_point) = before.filter(|it| StoreState::is_the_same(it.state, state)) {
+            return Ok(sync_point.log_position);
         }
-        let standing = self.store.standing()?;
-        if before.is_none_or(|it| it.standing.last_change != standing.last_change) {
-            self.caught_up = None;
-            if let Some(outdated) = self.records.follow(&mut self.store)? {
-                self.writer.note(Note::Outdated(Box::new(outdated)));
+        let log_position = self.store.log_position()?;
+        if before.is_none_or(|it| it.log_position.last_change != log_position.last_change) {
+            self.sync_point = None;
+            if let Some(outdated) = self.credential_cache.follow(&mut self.store)? {
+                self.writer
+                    .append(JournalEntry::Discarded(Box::new(outdated)));
             }
-            self.policy.refresh(&mut self.store)?;
+            self.snapshot.refresh(&mut self.store)?;
         }
         // Not what the two found at their ends: they may differ, and what came
         // after this is looked at again.
-        self.caught_up = Some(CaughtUp { state, standing });
-        Ok(standing)
+        self.sync_point = Some(SyncPoint {
+            state,
+            log_position,
+        });
+        Ok(log_position)
     }
 
     /// The state of the store. Forgets all that was found out in another one, if
@@ -178,8 +186,8 @@ impl<S: GateStore> Gate<S> {
         let state = self.store.state()?;
         let openings = self.store.openings();
         if core::mem::replace(&mut self.openings, openings) != openings {
-            self.caught_up = None;
-            self.comparer.forget_all();
+            self.sync_point = None;
+            self.secret_verifier.forget_all();
             self.write_presence_anew();
         }
         Ok(state)
@@ -204,8 +212,8 @@ impl<S: GateStore> Gate<S> {
             .credential()
             .zip(identity.proof())
             .map(|(credential, proof)| (&**credential, proof));
-        let login = Login {
-            broker: self.setting.broker(),
+        let login = LoginEffects {
+            broker: self.config.broker(),
             client_id: &request.client_id,
             username: proved.map(|(credential, _)| credential.name.as_str()),
             tenant: identity.tenant(),
@@ -214,31 +222,31 @@ impl<S: GateStore> Gate<S> {
         };
         if let Some((credential, _)) = proved {
             // Whatever comes of it, it is not what was looked up any more.
-            self.records.forget(credential.id);
+            self.credential_cache.forget(credential.id);
         }
         let recorded = self.store.record_login(&login, now)?;
         if admission.record.user.is_some() {
-            self.crowd.is_uncounted = false;
+            self.users.has_uncounted_failure = false;
         }
         Ok(recorded)
     }
 }
 
 /// How far what is kept in memory is up to date.
-pub(crate) struct CaughtUp {
+pub(crate) struct SyncPoint {
     /// The state of the store before it was looked at.
     state: Option<StoreState>,
     /// All that these logs tell of is worked off.
-    standing: Standing,
+    log_position: LogPosition,
 }
 
 /// What became of a CONNECT, committed.
 pub(crate) enum Decided {
-    Admitted(Admission, Prospect),
+    Admitted(Admission, SessionGrant),
     /// A code is asked for.
     Challenged,
     /// Something must be found out first.
-    Asks(Question),
+    NeedsHash(HashRequest),
     Refused(Reason),
 }
 

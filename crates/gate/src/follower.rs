@@ -1,8 +1,8 @@
 //! Following the change log, on a thread of its own.
 //!
 //! The thread looks at the store's state every few milliseconds, which costs
-//! next to nothing, and reads the log when somebody has committed. What it
-//! finds waits in a mailbox for the host's thread. It also rings the bell again
+//! next to nothing, and reads the log after a commit. What it finds waits in an
+//! [`Inbound`] for the host's thread. It also raises the [`WakeSignal`] again
 //! for the other threads of the gate.
 
 use std::collections::VecDeque;
@@ -14,27 +14,27 @@ use countersign_core::audit::AuditHeads;
 use countersign_core::change::{Change, ChangeSeq};
 use countersign_core::store::{GateStore, StoreError, StoreState};
 
-use crate::bell::{Bell, Mailbox};
+use crate::wakeup::{Inbound, WakeSignal};
 
 /// The host's end of the follower.
 pub(crate) struct Follower {
-    bell: Arc<Bell>,
-    news: Arc<Mailbox<News>>,
+    wake_signal: Arc<WakeSignal>,
+    events: Arc<Inbound<FollowerEvent>>,
     thread: Option<JoinHandle<()>>,
 }
 
 /// What the follower found.
-pub(crate) enum News {
+pub(crate) enum FollowerEvent {
     /// Something changed.
     Changed(Change),
     /// The log can't be read, and why; said once for each reason.
     Lost(String),
     /// The log can be read again.
-    Found,
+    Recovered,
     /// The key file is another one, or gone.
     KeyFile,
     /// Something to be kept in the host's log.
-    Said(String),
+    Log(String),
 }
 
 impl Follower {
@@ -46,39 +46,40 @@ impl Follower {
     pub(crate) fn start<S: GateStore>(
         store: S,
         last: ChangeSeq,
-        bell: Arc<Bell>,
+        wake_signal: Arc<WakeSignal>,
     ) -> std::io::Result<Self> {
-        let news = Arc::new(Mailbox::new(Arc::clone(&bell)));
-        let follow = Follow {
+        let events = Arc::new(Inbound::new(Arc::clone(&wake_signal)));
+        let follow = FollowerThread {
             store,
             last,
             state: None,
             openings: 0,
-            vault_mark: None,
+            key_file_mark: None,
             lost: None,
             heads: None,
             looked_at_heads: None,
-            bell: Arc::clone(&bell),
-            news: Arc::clone(&news),
+            wake_signal: Arc::clone(&wake_signal),
+            events: Arc::clone(&events),
         };
         let thread = std::thread::Builder::new()
             .name("countersign-log".into())
             .spawn(move || follow.run())?;
         Ok(Self {
-            bell,
-            news,
+            wake_signal,
+            events,
             thread: Some(thread),
         })
     }
 
-    /// Takes what was found since the last time, once the bell was answered.
-    pub(crate) fn take(&self) -> VecDeque<News> {
-        self.news.take()
+    /// Takes what was found since the last time, once the wake signal was
+    /// acknowledged.
+    pub(crate) fn take(&self) -> VecDeque<FollowerEvent> {
+        self.events.take()
     }
 
     /// Ends the thread.
     pub(crate) fn stop(&mut self) {
-        self.bell.stop();
+        self.wake_signal.stop();
         if let Some(thread) = self.thread.take() {
             // A panic there was its own end; nothing of it is left to undo.
             let _ended = thread.join();
@@ -93,64 +94,64 @@ impl Drop for Follower {
 }
 
 /// The thread's own part.
-struct Follow<S> {
+struct FollowerThread<S> {
     store: S,
     last: ChangeSeq,
     /// What the store was like when all that it then held was read.
     state: Option<StoreState>,
     /// How often the store was opened by then.
     openings: u64,
-    vault_mark: Option<u64>,
+    key_file_mark: Option<u64>,
     /// Why it can't be followed, as it was said last.
     lost: Option<String>,
     /// The heads of the audit that were said last.
     heads: Option<AuditHeads>,
     looked_at_heads: Option<Instant>,
-    bell: Arc<Bell>,
-    news: Arc<Mailbox<News>>,
+    wake_signal: Arc<WakeSignal>,
+    events: Arc<Inbound<FollowerEvent>>,
 }
 
-impl<S: GateStore> Follow<S> {
+impl<S: GateStore> FollowerThread<S> {
     fn run(mut self) {
         loop {
             self.look_at_key_file();
             match self.look() {
                 Ok(changes) => {
                     if self.lost.take().is_some() {
-                        self.news.put([News::Found]);
+                        self.events.put([FollowerEvent::Recovered]);
                     }
-                    tell(&self.news, changes);
-                    self.say_heads();
+                    tell(&self.events, changes);
+                    self.log_audit_heads();
                 }
                 Err(error) => {
                     let error = error.to_string();
                     if self.lost.as_ref() != Some(&error) {
-                        self.news.put([News::Lost(error.clone())]);
+                        self.events.put([FollowerEvent::Lost(error.clone())]);
                         self.lost = Some(error);
                     }
                 }
             }
-            if self.bell.rest(LOOK_EVERY) {
+            if self.wake_signal.wait(LOOK_EVERY) {
                 return;
             }
         }
     }
 
     fn look_at_key_file(&mut self) {
-        let mark = self.store.vault_mark();
+        let mark = self.store.key_file_mark();
         if self
-            .vault_mark
+            .key_file_mark
             .replace(mark)
             .is_some_and(|before| before != mark)
         {
-            self.news.put([News::KeyFile]);
+            self.events.put([FollowerEvent::KeyFile]);
         }
     }
 
     /// Has the heads of the audit kept in the host's log, where who writes to
     /// the store can't change them: at once, and then at times if they are
     /// others.
-    fn say_heads(&mut self) {
+    fn log_audit_heads(&mut self) {
         if self
             .looked_at_heads
             .is_some_and(|at| at.elapsed() < HEADS_EVERY)
@@ -165,7 +166,7 @@ impl<S: GateStore> Follow<S> {
             self.heads = Some(heads);
             let AuditHeads { acts, refusals } = heads;
             let line = format!("audit heads: acts {acts}, refusals {refusals}");
-            self.news.put([News::Said(line)]);
+            self.events.put([FollowerEvent::Log(line)]);
         }
     }
 
@@ -197,15 +198,15 @@ impl<S: GateStore> Follow<S> {
     }
 }
 
-/// Puts changes into the mailbox. Where the host took none of them for so long
+/// Hands changes over to the host. Where the host took none of them for so long
 /// that it is full, everything may have changed.
-fn tell(mailbox: &Mailbox<News>, changes: Vec<Change>) {
-    if mailbox.len().saturating_add(changes.len()) > MOST_NEWS {
-        let kept = mailbox.take().into_iter();
-        let kept = kept.filter(|news| !matches!(news, News::Changed(_)));
-        mailbox.put(kept.chain([News::Changed(Change::Everything)]));
+fn tell(inbound: &Inbound<FollowerEvent>, changes: Vec<Change>) {
+    if inbound.len().saturating_add(changes.len()) > MOST_NEWS {
+        let kept = inbound.take().into_iter();
+        let kept = kept.filter(|events| !matches!(events, FollowerEvent::Changed(_)));
+        inbound.put(kept.chain([FollowerEvent::Changed(Change::Everything)]));
     } else {
-        mailbox.put(changes.into_iter().map(News::Changed));
+        inbound.put(changes.into_iter().map(FollowerEvent::Changed));
     }
 }
 
@@ -224,18 +225,18 @@ mod tests {
 
     #[test]
     fn where_the_host_takes_no_changes_everything_changed_and_nothing_piles_up() {
-        let mailbox = Mailbox::new(Arc::new(Bell::new(Arc::new(|| ()))));
-        mailbox.put([News::Found]);
+        let inbound = Inbound::new(Arc::new(WakeSignal::new(Arc::new(|| ()))));
+        inbound.put([FollowerEvent::Recovered]);
         for number in 0..i64::try_from(MOST_NEWS).unwrap() {
-            tell(&mailbox, vec![Change::Credential(CredentialId(number))]);
-            assert!(mailbox.len() <= MOST_NEWS);
+            tell(&inbound, vec![Change::Credential(CredentialId(number))]);
+            assert!(inbound.len() <= MOST_NEWS);
         }
-        let news = mailbox.take();
-        assert_eq!(news.len(), 2);
-        assert!(matches!(news.front(), Some(News::Found)));
+        let events = inbound.take();
+        assert_eq!(events.len(), 2);
+        assert!(matches!(events.front(), Some(FollowerEvent::Recovered)));
         assert!(matches!(
-            news.back(),
-            Some(News::Changed(Change::Everything))
+            events.back(),
+            Some(FollowerEvent::Changed(Change::Everything))
         ));
     }
 }

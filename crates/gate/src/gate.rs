@@ -1,4 +1,4 @@
-//! The gate itself: what a host asks, answered.
+//! The gate itself: the functions that a host calls.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use countersign_core::client_id::is_made_up;
 use countersign_core::connect::{Admission, Request, Reservation, SessionUse};
 use countersign_core::credential::Credential;
 use countersign_core::name::LoginName;
-use countersign_core::presence::{Departure, Observation, Presence, SessionNumber};
+use countersign_core::presence::{Presence, PresenceEvent, SessionEnd, SessionNumber};
 use countersign_core::reason::Reason;
 use countersign_core::rights::TopicUse;
 use countersign_core::rule::Verdict;
@@ -15,23 +15,23 @@ use countersign_core::store::{AdminStore, GateStore, StoreError};
 use countersign_core::time::Timestamp;
 
 use crate::backlog::Backlog;
-use crate::bell::Bell;
 use crate::command;
-use crate::compare::{Comparer, Learned};
-use crate::decision::{CaughtUp, Decided};
+use crate::credential_cache::CredentialCache;
+use crate::decision::{Decided, SyncPoint};
 use crate::follower::Follower;
-use crate::host::{ConnectFacts, ConnectOutcome, Handle, Peer, Setting};
-use crate::lately::{Ended, Lately};
-use crate::lines::Lines;
+use crate::host::{ClientRef, ConnectInfo, ConnectOutcome, GateConfig, Handle};
+use crate::journal::writer::{JournalEntry, Writer};
+use crate::log_limit::RefusalLogLimit;
 use crate::named_tenants::NamedTenants;
-use crate::people::{Crowd, Prospect};
-use crate::policy::Policy;
-use crate::records::Records;
-use crate::session::{Extras, Phase, Principal, Session};
+use crate::password_logins::PasswordLogins;
+use crate::recent_uses::{EndedUse, RecentUses};
+use crate::secret_verifier::{HashResult, SecretVerifier};
+use crate::session::{Phase, Principal, Session, SessionExtension};
 use crate::sessions::Sessions;
-use crate::slow::Slow;
+use crate::store_snapshot::StoreSnapshot;
 use crate::unseen::UnseenClients;
-use crate::writer::{Note, Writer};
+use crate::users::{SessionGrant, Users};
+use crate::wakeup::WakeSignal;
 
 /// The gate of one broker.
 ///
@@ -50,34 +50,34 @@ use crate::writer::{Note, Writer};
 #[expect(missing_debug_implementations, reason = "it holds keys")]
 pub struct Gate<S: GateStore> {
     pub(crate) store: S,
-    pub(crate) setting: Setting,
-    pub(crate) comparer: Comparer,
+    pub(crate) config: GateConfig,
+    pub(crate) secret_verifier: SecretVerifier,
     pub(crate) sessions: Sessions,
-    pub(crate) lately: Lately,
-    pub(crate) policy: Policy,
-    pub(crate) records: Records,
+    pub(crate) recent_uses: RecentUses,
+    pub(crate) snapshot: StoreSnapshot,
+    pub(crate) credential_cache: CredentialCache,
     /// How often the store was opened when all of this was read.
     pub(crate) openings: u64,
-    /// What `policy` and `records` know of.
-    pub(crate) caught_up: Option<CaughtUp>,
+    /// What `snapshot` and `credential_cache` know of.
+    pub(crate) sync_point: Option<SyncPoint>,
     pub(crate) unseen: UnseenClients,
     pub(crate) follower: Follower,
     pub(crate) writer: Writer,
-    pub(crate) bell: Arc<Bell>,
-    pub(crate) slow: Slow,
-    pub(crate) crowd: Crowd,
+    pub(crate) wake_signal: Arc<WakeSignal>,
+    pub(crate) password_logins: PasswordLogins,
+    pub(crate) users: Users,
     /// Changes not yet worked off, so that no poll takes long.
     pub(crate) backlog: Backlog,
     /// Sessions whose time has come, until it is known whether they go on.
     pub(crate) overdue: Vec<(Handle, SessionNumber)>,
     /// How many lines of refusals the host's log got.
-    pub(crate) lines: Lines,
+    pub(crate) log_limit: RefusalLogLimit,
     /// When the store was last said to be unavailable.
     pub(crate) complained: Option<Timestamp>,
     /// Tenants that the options name.
     pub(crate) named_tenants: NamedTenants,
     /// Keeps other brokers from using this one's name.
-    _claim: S::Claim,
+    _broker_lock: S::BrokerLock,
 }
 
 impl<S: GateStore + AdminStore> Gate<S> {
@@ -87,50 +87,50 @@ impl<S: GateStore + AdminStore> Gate<S> {
     ///
     /// Returns [`GateError`] when the store can't be used, when a live broker
     /// uses it under the same name, or when no thread can be started.
-    pub fn open(mut store: S, setting: Setting) -> Result<Self, GateError> {
-        let claim = store.claim_broker(setting.broker())?;
-        store.clear_presence(setting.broker(), (setting.clock)())?;
+    pub fn open(mut store: S, config: GateConfig) -> Result<Self, GateError> {
+        let broker_lock = store.lock_broker(config.broker())?;
+        store.clear_presence(config.broker(), (config.clock)())?;
         // Before anything that is kept in memory is read.
         let last = store.last_change()?;
-        let policy = Policy::read(&mut store, None)?;
+        let snapshot = StoreSnapshot::read(&mut store, None)?;
         let openings = store.openings();
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|_| GateError::NoRandomness)?;
-        let comparer = Comparer::new(TagKey::new(random), policy.settings.argon2);
+        let secret_verifier = SecretVerifier::new(TagKey::new(random), snapshot.settings.argon2);
         let writer = Writer::start(
             store.reopen()?,
-            setting.broker().to_owned(),
-            Arc::clone(&setting.clock),
+            config.broker().to_owned(),
+            Arc::clone(&config.clock),
         )
         .map_err(GateError::NoThread)?;
-        let bell = Arc::new(Bell::new(Arc::clone(&setting.wake)));
-        let follower = Follower::start(store.reopen()?, last, Arc::clone(&bell))
+        let wake_signal = Arc::new(WakeSignal::new(Arc::clone(&config.wake)));
+        let follower = Follower::start(store.reopen()?, last, Arc::clone(&wake_signal))
             .map_err(GateError::NoThread)?;
-        let slow =
-            Slow::start(&setting.options, &bell, &writer.inbox()).map_err(GateError::NoThread)?;
-        let crowd = Crowd::start(&store, &setting, &bell)?;
+        let password_logins = PasswordLogins::start(&config.options, &wake_signal, &writer.queue())
+            .map_err(GateError::NoThread)?;
+        let users = Users::start(&store, &config, &wake_signal)?;
         Ok(Self {
             store,
-            setting,
-            comparer,
+            config,
+            secret_verifier,
             sessions: Sessions::default(),
-            lately: Lately::default(),
-            policy,
-            records: Records::new(last),
+            recent_uses: RecentUses::default(),
+            snapshot,
+            credential_cache: CredentialCache::new(last),
             openings,
-            caught_up: None,
+            sync_point: None,
             unseen: UnseenClients::default(),
             follower,
             writer,
-            bell,
-            slow,
-            crowd,
+            wake_signal,
+            password_logins,
+            users,
             backlog: Backlog::default(),
             overdue: Vec::new(),
-            lines: Lines::default(),
+            log_limit: RefusalLogLimit::default(),
             complained: None,
             named_tenants: NamedTenants::new(),
-            _claim: claim,
+            _broker_lock: broker_lock,
         })
     }
 }
@@ -149,83 +149,88 @@ impl<S: GateStore> Gate<S> {
     ///
     /// A host that asks again for a live connection (Mosquitto does on
     /// SIGHUP) is answered at once if it presents the same as before.
-    pub fn connect(&mut self, facts: &ConnectFacts<'_>) -> ConnectOutcome {
+    pub fn connect(&mut self, info: &ConnectInfo<'_>) -> ConnectOutcome {
         let now = self.now();
-        let session = SessionUse::of(facts.protocol, facts.clean_start);
-        let parsed = Request::parse(facts.client_id, facts.username, facts.password, session);
+        let session = SessionUse::of(info.protocol, info.clean_start);
+        let parsed = Request::parse(info.client_id, info.username, info.password, session);
         let request = match parsed {
             Ok(request) => request,
             Err(reason) => {
-                self.forget_attempts(facts.handle, now);
-                return self.refuse_malformed(facts, reason, now);
+                self.forget_attempts(info.handle, now);
+                return self.refuse_malformed(info, reason, now);
             }
         };
-        if let Some(username) = self.recognise(facts.handle, &request) {
+        if let Some(username) = self.recognise(info.handle, &request) {
             return ConnectOutcome::Admitted { username };
         }
-        let known = self.sessions.get(facts.handle);
+        let known = self.sessions.get(info.handle);
         // Asked again about a live connection, the host may hold another with
         // this client id; asked about a new one, it can't.
         if known.is_none_or(|session| session.phase != Phase::Live) {
-            self.slow.supersede(request.client_id.as_str(), now);
+            self.password_logins
+                .supersede(request.client_id.as_str(), now);
         }
-        self.forget_attempts(facts.handle, now);
-        self.attempt(facts, request, None, now)
+        self.forget_attempts(info.handle, now);
+        self.attempt(info, request, None, now)
     }
 
     /// Decides about a CONNECT, with what is known of it by now.
     pub(crate) fn attempt(
         &mut self,
-        facts: &ConnectFacts<'_>,
+        info: &ConnectInfo<'_>,
         request: Request,
-        learned: Option<Learned>,
+        hash_result: Option<HashResult>,
         now: Timestamp,
     ) -> ConnectOutcome {
-        match self.decide(&facts.place(), &request, learned.as_ref(), now) {
-            Ok(Decided::Asks(question)) => match self.foreseen(&request, &question) {
-                Some(learned) => self.conclude_with(facts, &request, learned, now),
-                None => self.connect_slowly(facts, request, question, now),
-            },
-            decided => self.conclude(facts, &request, learned, decided, now),
+        match self.decide(&info.source(), &request, hash_result.as_ref(), now) {
+            Ok(Decided::NeedsHash(hash_request)) => {
+                match self.retry_result(&request, &hash_request) {
+                    Some(hash_result) => self.conclude_with(info, &request, hash_result, now),
+                    None => self.connect_with_hash(info, request, hash_request, now),
+                }
+            }
+            decided => self.conclude(info, &request, hash_result, decided, now),
         }
     }
 
     /// Drops what earlier connections with this handle left.
     pub(crate) fn forget_attempts(&mut self, handle: Handle, now: Timestamp) {
         self.forget(handle);
-        self.slow.forget(handle, now);
-        self.crowd.challenges.forget(handle);
+        self.password_logins.forget(handle, now);
+        self.users.challenges.forget(handle);
     }
 
     /// Answers a CONNECT that is decided.
     pub(crate) fn conclude(
         &mut self,
-        facts: &ConnectFacts<'_>,
+        info: &ConnectInfo<'_>,
         request: &Request,
-        learned: Option<Learned>,
+        hash_result: Option<HashResult>,
         decided: Result<Decided, StoreError>,
         now: Timestamp,
     ) -> ConnectOutcome {
         match decided {
-            Ok(Decided::Admitted(admission, prospect)) => {
+            Ok(Decided::Admitted(admission, session_grant)) => {
                 let (session, ends_at) =
-                    self.session_of(request, &admission, prospect, &facts.place());
+                    self.session_of(request, &admission, session_grant, &info.source());
                 let username = session.username.clone();
-                self.set_deadline(facts.handle, &session, ends_at);
+                self.set_deadline(info.handle, &session, ends_at);
                 self.note_login(&session);
-                self.begin(facts.handle, session);
+                self.begin(info.handle, session);
                 ConnectOutcome::Admitted { username }
             }
-            Ok(Decided::Refused(reason)) => self.refuse(request, facts.address, reason, now),
-            Ok(Decided::Challenged) => self.challenge(facts, request, learned, now),
+            Ok(Decided::Refused(reason)) => self.refuse(request, info.address, reason, now),
+            Ok(Decided::Challenged) => self.challenge(info, request, hash_result, now),
             // What is decided with an answer asks nothing more.
-            Ok(Decided::Asks(_)) => self.refuse(request, facts.address, Reason::OverBudget, now),
-            Err(error) => self.refuse_for_store(request, facts.address, &error, now),
+            Ok(Decided::NeedsHash(_)) => {
+                self.refuse(request, info.address, Reason::OverBudget, now)
+            }
+            Err(error) => self.refuse_for_store(request, info.address, &error, now),
         }
     }
 
     /// Says whether there is a live session under this handle, so that
-    /// [`Peer::origin`] is not asked for.
+    /// [`ClientRef::origin`] is not asked for.
     #[must_use]
     pub fn knows(&self, handle: Handle) -> bool {
         let session = self.sessions.get(handle);
@@ -237,36 +242,40 @@ impl<S: GateStore> Gate<S> {
     /// It takes less than a microsecond, no lock, no allocation and no store
     /// where the gate knows the session. Of a connection that it never saw log
     /// in (a host may restore some from its own memory) it asks the store once.
-    pub fn check(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Verdict {
-        if let Some(verdict) = self.check_known(peer, usage) {
+    pub fn check(&mut self, client: &ClientRef<'_>, usage: TopicUse<'_>) -> Verdict {
+        if let Some(verdict) = self.check_known(client, usage) {
             return verdict;
         }
-        if self.slow.has_nobody(peer) || self.crowd.challenges.has_nobody(peer) {
+        if self.password_logins.is_unauthenticated(client)
+            || self.users.challenges.is_unauthenticated(client)
+        {
             return Verdict::Deny(Reason::Unauthenticated);
         }
-        self.check_unseen(peer, usage)
+        self.check_unseen(client, usage)
     }
 
     /// Judges one use of a topic by a connection that the gate let in, of which
     /// it needs to be told nothing but its handle, client id and user name.
     /// None for any other: of that, [`Gate::check`] is to be asked.
-    pub fn check_known(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Option<Verdict> {
-        let session = self.sessions.get(peer.handle)?;
-        if !session.is(peer) || session.is_past(usage) {
+    pub fn check_known(&mut self, client: &ClientRef<'_>, usage: TopicUse<'_>) -> Option<Verdict> {
+        let session = self.sessions.get(client.handle)?;
+        if !session.is(client) || session.is_past(usage) {
             return None;
         }
         if let Some(verdict) = command::verdict_on(session, usage) {
             return Some(verdict);
         }
-        let verdict = session.judge(usage, &mut self.policy.walls);
+        let verdict = session.judge(usage, &mut self.snapshot.verdict_cache);
         if verdict.is_allowed() || session.tenant.is_some() {
             if let (Phase::Gone { .. }, TopicUse::Publish { .. }) = (session.phase, usage) {
-                self.will_is_out(peer.handle);
+                self.will_was_sent(client.handle);
             }
             return Some(verdict);
         }
         Some(match session.principal {
-            Principal::Unauthenticated => self.join_on_touch(peer.handle, usage).unwrap_or(verdict),
+            Principal::Unauthenticated => {
+                self.join_on_touch(client.handle, usage).unwrap_or(verdict)
+            }
             Principal::Bearer { .. }
             | Principal::Credential { .. }
             | Principal::External { .. }
@@ -295,8 +304,8 @@ impl<S: GateStore> Gate<S> {
 
     fn gone(&mut self, handle: Handle, is_kept: Option<bool>) {
         let now = self.now();
-        self.slow.release(handle, now);
-        self.crowd.challenges.release(handle);
+        self.password_logins.release(handle, now);
+        self.users.challenges.release(handle);
         let Some(session) = self.sessions.get(handle) else {
             return;
         };
@@ -320,7 +329,7 @@ impl<S: GateStore> Gate<S> {
             .sessions
             .live(&session.client_id)
             .any(|other| other.number != session.number);
-        self.writer.observe(Observation::Disconnected(Departure {
+        self.writer.observe(PresenceEvent::Disconnected(SessionEnd {
             session: session.number,
             tie,
             credential: session.credential(),
@@ -330,7 +339,7 @@ impl<S: GateStore> Gate<S> {
             is_kept: is_kept.filter(|_| !is_again),
         }));
         if !is_again && !is_made_up(&session.client_id) {
-            let ended = Ended {
+            let ended = EndedUse {
                 credential: session.credential(),
                 tenant: session.tenant.clone(),
                 began: session.began,
@@ -343,22 +352,22 @@ impl<S: GateStore> Gate<S> {
                     (None | Some(true), _) => Some(session.stored),
                 },
             };
-            self.lately.add(tie, ended);
+            self.recent_uses.add(tie, ended);
         }
     }
 
-    /// Writes down what is left, tells the store that nobody is connected any
-    /// more, and ends the gate's threads. Logins that wait are dropped; a hash
-    /// that is being computed is waited for.
+    /// Writes down what is left, clears the presence of this broker, and ends
+    /// the gate's threads. Logins that wait are dropped; a hash that is being
+    /// computed is waited for.
     pub fn close(mut self) {
-        self.slow.stop();
-        self.crowd.stop();
+        self.password_logins.stop();
+        self.users.stop();
         self.follower.stop();
         self.writer.stop();
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        (self.setting.clock)()
+        (self.config.clock)()
     }
 
     /// The user name of a live session that presents what it presented
@@ -373,10 +382,10 @@ impl<S: GateStore> Gate<S> {
         let is_same_name = name.map(LoginName::as_str) == session.username.as_deref()
             || (name.is_some() && name == session.presented.as_ref());
         let tag = self
-            .comparer
+            .secret_verifier
             .session_tag(request.client_id.as_str(), request.secret.as_ref());
         // What enhanced authentication brought is not there to be shown again.
-        let needs_no_tag = self.crowd.is_reloading && session.is_enhanced();
+        let needs_no_tag = self.users.is_reloading && session.is_enhanced();
         let is_same = session.phase == Phase::Live
             && *session.client_id == *request.client_id.as_str()
             && is_same_name
@@ -398,13 +407,13 @@ impl<S: GateStore> Gate<S> {
         &mut self,
         request: &Request,
         admission: &Admission,
-        prospect: Prospect,
-        place: &Place<'_>,
+        session_grant: SessionGrant,
+        source: &ConnectSource<'_>,
     ) -> (Session, Option<Timestamp>) {
         let identity = &admission.identity;
         let name = |credential: &Arc<Credential>| credential.name.shared();
         let tag = self
-            .comparer
+            .secret_verifier
             .session_tag(request.client_id.as_str(), request.secret.as_ref());
         let username = identity.credential().map(name);
         let presented = request.name.as_ref();
@@ -419,16 +428,16 @@ impl<S: GateStore> Gate<S> {
             principal: Principal::of(identity),
             tenant: identity.tenant().cloned(),
             began: self.now(),
-            rights: prospect.rights,
+            rights: session_grant.rights,
             stored: request.session.is_stored,
-            protocol: place.protocol,
-            address: place.address.map(Into::into),
-            listener: place.listener,
-            bonds: prospect.bonds,
+            protocol: source.protocol,
+            address: source.address.map(Into::into),
+            listener: source.listener,
+            depends_on: session_grant.depends_on,
             phase: Phase::Live,
-            extras: Extras::of(&request.method),
+            extension: SessionExtension::of(&request.method),
         };
-        (session, prospect.ends_at)
+        (session, session_grant.ends_at)
     }
 
     /// Ends a session at this instant, if it lives so long.
@@ -443,15 +452,16 @@ impl<S: GateStore> Gate<S> {
         }
     }
 
-    /// Takes note that whoever is behind a session has logged in.
+    /// Takes note that the principal of a session has logged in.
     pub(crate) fn note_login(&mut self, session: &Session) {
         let Some(id) = session.credential() else {
             return;
         };
         if let Some(name) = session.presented_name()
-            && self.comparer.has_verified(id)
+            && self.secret_verifier.has_verified(id)
         {
-            self.slow.logged_in(name, session.address.as_deref());
+            self.password_logins
+                .logged_in(name, session.address.as_deref());
         }
     }
 
@@ -464,7 +474,7 @@ impl<S: GateStore> Gate<S> {
 
     /// Has it written down that a session began.
     fn note_presence(&self, session: &Session) {
-        self.writer.observe(Observation::Connected(Presence {
+        self.writer.observe(PresenceEvent::Connected(Presence {
             session: session.number,
             client_id: self.shown_client_id(session),
             tie: session.tie,
@@ -483,17 +493,17 @@ impl<S: GateStore> Gate<S> {
     /// Has it written down anew who is connected: another store says what another
     /// one knew, or what this one knew before it lost its log.
     pub(crate) fn write_presence_anew(&self) {
-        self.writer.note(Note::Reopened);
+        self.writer.append(JournalEntry::Reopened);
         for session in self.sessions.connected() {
-            if !self.slow.is_arriving(session.number) {
+            if !self.password_logins.is_arriving(session.number) {
                 self.note_presence(session);
             }
         }
     }
 
-    fn will_is_out(&mut self, handle: Handle) {
+    fn will_was_sent(&mut self, handle: Handle) {
         if let Some(session) = self.sessions.get_mut(handle) {
-            session.will_is_out();
+            session.will_was_sent();
         }
     }
 
@@ -501,13 +511,13 @@ impl<S: GateStore> Gate<S> {
     /// topics it touches.
     fn join_on_touch(&mut self, handle: Handle, usage: TopicUse<'_>) -> Option<Verdict> {
         // A tenant may have opened a moment ago.
-        self.policy.refresh(&mut self.store).ok()?;
+        self.snapshot.refresh(&mut self.store).ok()?;
         let session = self.sessions.get_mut(handle)?;
-        let (tenant, rights) = self.policy.joined(usage, &session.client_id)?;
+        let (tenant, rights) = self.snapshot.joined(usage, &session.client_id)?;
         session.tenant = Some(tenant.id.clone());
         session.rights = Arc::clone(rights);
-        let joined = Observation::Joined(session.number, tenant.id.clone());
-        let verdict = session.judge(usage, &mut self.policy.walls);
+        let joined = PresenceEvent::Joined(session.number, tenant.id.clone());
+        let verdict = session.judge(usage, &mut self.snapshot.verdict_cache);
         self.writer.observe(joined);
         Some(verdict)
     }
@@ -515,7 +525,7 @@ impl<S: GateStore> Gate<S> {
 
 /// Where a session comes from.
 #[derive(Clone, Copy)]
-pub(crate) struct Place<'a> {
+pub(crate) struct ConnectSource<'a> {
     pub(crate) address: Option<&'a str>,
     pub(crate) listener: Option<u16>,
     pub(crate) protocol: u8,

@@ -3,13 +3,13 @@
 use core::fmt;
 use std::sync::Arc;
 
-use countersign_core::connect::{Reservation, Site};
+use countersign_core::connect::{Listener, Reservation};
 use countersign_core::options::Options;
 use countersign_core::reason::Reason;
 use countersign_core::time::Timestamp;
 use zeroize::Zeroizing;
 
-use crate::gate::Place;
+use crate::gate::ConnectSource;
 
 /// The host's own number for one connection, a pointer's value, say.
 ///
@@ -21,23 +21,23 @@ pub struct Handle(pub usize);
 /// The fields of a CONNECT (MQTT 5.0 §3.1) and where it came in.
 ///
 /// All bytes are as the client sent them; the gate parses them. More fields
-/// may come, so one is made by [`ConnectFacts::new`] and then filled.
+/// may come, so one is made by [`ConnectInfo::new`] and then filled.
 ///
 /// # Examples
 ///
 /// ```
-/// use countersign::{ConnectFacts, Handle};
+/// use countersign::{ConnectInfo, Handle};
 ///
-/// let mut facts = ConnectFacts::new(Handle(7), b"sensor-1");
-/// facts.username = Some(b"dev1@acme");
-/// facts.password = Some(b"secret");
-/// facts.address = Some("192.0.2.1");
-/// facts.protocol = 5;
+/// let mut info = ConnectInfo::new(Handle(7), b"sensor-1");
+/// info.username = Some(b"dev1@acme");
+/// info.password = Some(b"secret");
+/// info.address = Some("192.0.2.1");
+/// info.protocol = 5;
 /// ```
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 #[expect(missing_debug_implementations, reason = "it holds a secret")]
-pub struct ConnectFacts<'a> {
+pub struct ConnectInfo<'a> {
     /// The connection.
     pub handle: Handle,
     /// The client identifier, after the host replaced an empty one.
@@ -62,7 +62,7 @@ pub struct ConnectFacts<'a> {
     pub reservation: Reservation,
 }
 
-impl<'a> ConnectFacts<'a> {
+impl<'a> ConnectInfo<'a> {
     /// A CONNECT of MQTT 3.1.1 that starts without a stored session, presents
     /// nothing, comes from nowhere and can't be held.
     #[must_use]
@@ -81,8 +81,8 @@ impl<'a> ConnectFacts<'a> {
         }
     }
 
-    pub(crate) fn place(&self) -> Place<'a> {
-        Place {
+    pub(crate) fn source(&self) -> ConnectSource<'a> {
+        ConnectSource {
             address: self.address,
             listener: self.listener,
             protocol: self.protocol,
@@ -117,7 +117,7 @@ pub enum ConnectOutcome {
     },
     /// Neither yet: send its client an AUTH with this data, and give what it
     /// answers to [`Gate::resume`](crate::Gate::resume). Until then, and if
-    /// nothing comes, it is nobody. Only
+    /// nothing comes, it has no rights. Only
     /// [`Gate::connect_enhanced`](crate::Gate::connect_enhanced) asks.
     Challenge {
         /// The Authentication Data.
@@ -133,7 +133,7 @@ pub enum ConnectOutcome {
         line: Option<String>,
     },
     /// Neither yet: hold it until a [`Directive::Complete`] comes with this
-    /// ticket. Until then, and if none comes, it is nobody.
+    /// ticket. Until then, and if none comes, it has no rights.
     Pending {
         /// Names it.
         ticket: Ticket,
@@ -169,7 +169,7 @@ pub struct Ticket(pub u64);
 
 /// The connection that uses a topic, as the host knows it at that moment.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Peer<'a> {
+pub struct ClientRef<'a> {
     /// The connection.
     pub handle: Handle,
     /// Its client id, if the host has one for it.
@@ -181,12 +181,12 @@ pub struct Peer<'a> {
     pub connected: bool,
     /// How it came. Asked of a connection that never sent a login, such as one
     /// that a certificate vouches for.
-    pub origin: PeerOrigin<'a>,
+    pub origin: ClientOrigin<'a>,
 }
 
 /// How a connection came about, as far as its host knows.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct PeerOrigin<'a> {
+pub struct ClientOrigin<'a> {
     /// The peer's address.
     pub address: Option<&'a str>,
     /// The local port it came in by.
@@ -252,7 +252,7 @@ pub enum Directive {
     },
 }
 
-/// A message for one client. It may hold what nobody else may see.
+/// A message for one client. It may hold what no other client may see.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Payload(Arc<Zeroizing<Vec<u8>>>);
 
@@ -299,7 +299,7 @@ pub enum Completion {
 
 /// Whether a client was still there when its wait ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Arrival {
+pub enum CompletionStatus {
     /// It was gone, or the host did not take it.
     Gone,
     /// It is connected.
@@ -321,14 +321,14 @@ pub enum LogLevel {
 
 /// What a gate needs from its host to run.
 ///
-/// More may come, so one is made by [`Setting::new`].
+/// More may come, so one is made by [`GateConfig::new`].
 #[derive(Clone)]
 #[non_exhaustive]
 #[expect(
     missing_debug_implementations,
     reason = "functions have nothing to show"
 )]
-pub struct Setting {
+pub struct GateConfig {
     /// The options, as the host's configuration gives them.
     pub options: Options,
     /// This broker's name, where the options give none.
@@ -340,7 +340,7 @@ pub struct Setting {
     pub wake: Arc<dyn Fn() + Send + Sync>,
 }
 
-impl Setting {
+impl GateConfig {
     /// The setting of a broker that has this name, unless its options give it
     /// another.
     ///
@@ -356,7 +356,7 @@ impl Setting {
     /// use std::sync::mpsc;
     /// use std::time::SystemTime;
     ///
-    /// use countersign::Setting;
+    /// use countersign::GateConfig;
     /// use countersign::core::options::Options;
     ///
     /// let options = Options::parse([("store", "/var/lib/countersign/countersign.db")])?;
@@ -365,8 +365,8 @@ impl Setting {
     ///     // A wake-up that is under way will do.
     ///     let _ = sender.try_send(());
     /// };
-    /// let setting = Setting::new(options, "edge-1", || SystemTime::now().into(), wake);
-    /// # assert_eq!(setting.broker, "edge-1");
+    /// let config = GateConfig::new(options, "edge-1", || SystemTime::now().into(), wake);
+    /// # assert_eq!(config.broker, "edge-1");
     /// # drop(receiver);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -387,9 +387,9 @@ impl Setting {
 
     /// What the host was told about a listener. Of one whose port it can't
     /// tell nothing is known, so nothing is promised either.
-    pub(crate) fn site(&self, listener: Option<u16>) -> Site {
+    pub(crate) fn listener_at(&self, listener: Option<u16>) -> Listener {
         let of_port = |port| self.options.listeners.get(&port).cloned();
-        Site {
+        Listener {
             listener_tenant: listener.and_then(of_port),
             default_tenant: self.options.default_tenant.clone(),
             is_tls: listener.is_some_and(|port| self.options.tls_listeners.contains(&port)),

@@ -18,7 +18,7 @@
 //! use countersign::core::options::Options;
 //! use countersign::sqlite::SqliteStore;
 //! use countersign::{
-//!     ConnectFacts, ConnectOutcome, Directive, Gate, Handle, Peer, Setting, TopicUse,
+//!     ConnectInfo, ConnectOutcome, Directive, Gate, Handle, ClientRef, GateConfig, TopicUse,
 //! };
 //!
 //! // Opened on the thread that handles packets. Whatever makes that thread
@@ -30,15 +30,15 @@
 //! };
 //! let path = path.to_str().ok_or("the path is no UTF-8")?;
 //! let options = Options::parse([("store", path)])?;
-//! let setting = Setting::new(options, "edge-1", || SystemTime::now().into(), wake);
-//! let mut gate = Gate::open(SqliteStore::open(path)?, setting)?;
+//! let config = GateConfig::new(options, "edge-1", || SystemTime::now().into(), wake);
+//! let mut gate = Gate::open(SqliteStore::open(path)?, config)?;
 //!
 //! // A CONNECT. The handle is the host's own number for this connection.
-//! let mut facts = ConnectFacts::new(Handle(1), b"sensor-1");
-//! facts.username = Some(b"dev1@acme");
-//! facts.password = Some(secret.as_bytes());
-//! facts.address = Some("192.0.2.1");
-//! let username = match gate.connect(&facts) {
+//! let mut info = ConnectInfo::new(Handle(1), b"sensor-1");
+//! info.username = Some(b"dev1@acme");
+//! info.password = Some(secret.as_bytes());
+//! info.address = Some("192.0.2.1");
+//! let username = match gate.connect(&info) {
 //!     ConnectOutcome::Admitted { username } => username,
 //!     ConnectOutcome::Refused { reason, .. } => return Err(reason.as_str().into()),
 //!     // What is not known lets nobody in.
@@ -46,17 +46,17 @@
 //! };
 //!
 //! // A PUBLISH of that connection.
-//! let peer = Peer {
+//! let client = ClientRef {
 //!     handle: Handle(1),
 //!     client_id: Some(b"sensor-1"),
 //!     username: username.as_deref().map(str::as_bytes),
 //!     connected: true,
-//!     ..Peer::default()
+//!     ..ClientRef::default()
 //! };
 //! let publish = TopicUse::Publish { topic: b"acme/hello", qos: 1, retain: false };
-//! assert!(gate.check(&peer, publish).is_allowed());
+//! assert!(gate.check(&client, publish).is_allowed());
 //! let elsewhere = TopicUse::Publish { topic: b"other/hello", qos: 1, retain: false };
-//! assert!(!gate.check(&peer, elsewhere).is_allowed());
+//! assert!(!gate.check(&client, elsewhere).is_allowed());
 //!
 //! // Somebody suspends the device; the waker says so, the poll says whom.
 //! # suspend(path)?;
@@ -124,24 +124,24 @@
 //!
 //! A gate starts threads of its own: one follows the store's change log, one
 //! writes down who is connected, and some hash passwords. None of them calls
-//! the host but for two functions of its [`Setting`]: the clock and the waker.
-//! [`Gate::close`] ends them all.
+//! the host but for two functions of its [`GateConfig`]: the clock and the
+//! waker. [`Gate::close`] ends them all.
 //!
 //! # Waiting
 //!
 //! A gate never makes its host wait for longer than a short transaction, with
 //! one exception: a password that somebody *chose* must be hashed, which takes
 //! tens of milliseconds at its first login. A host that can hold a CONNECT sets
-//! [`ConnectFacts::may_wait`], gets [`ConnectOutcome::Pending`] with a
+//! [`ConnectInfo::may_wait`], gets [`ConnectOutcome::Pending`] with a
 //! [`Ticket`], and goes on; later [`Gate::poll`] returns
 //! [`Directive::Complete`] with that ticket. For a host that can't, the gate
 //! hashes on the host's thread, for a bounded share of its time. Secrets that
 //! Countersign generated are checked within microseconds and never wait.
 //!
-//! There is no runtime in this crate. [`Setting::wake`] is a function: it may
-//! write to an eventfd, unpark a thread, or notify a task. It is called again
-//! and again until the host polls, so a wake-up that gets lost does no harm.
-//! An asynchronous host keeps the gate in one task and selects between
+//! There is no runtime in this crate. [`GateConfig::wake`] is a function: it
+//! may write to an eventfd, unpark a thread, or notify a task. It is called
+//! again and again until the host polls, so a wake-up that gets lost does no
+//! harm. An asynchronous host keeps the gate in one task and selects between
 //! questions and the wake-up.
 //!
 //! # People
@@ -149,35 +149,36 @@
 //! Users, applications, things and tokens log in as devices do, and a host need
 //! not know them apart. Two things it can do for them.
 //!
-//! *Enhanced authentication* (MQTT 5.0 §4.12) asks a user for a one-time code. A
-//! CONNECT that names an Authentication Method goes to [`Gate::connect_enhanced`],
-//! whatever the method; [`ConnectOutcome::Challenge`] has the data of an AUTH, and
-//! what the client answers goes to [`Gate::resume`]. Until it is admitted it is
-//! nobody. Without this, users append the code to their password.
+//! *Enhanced authentication* (MQTT 5.0 §4.12) asks a user for a one-time code.
+//! A CONNECT that names an Authentication Method goes to
+//! [`Gate::connect_enhanced`], whatever the method;
+//! [`ConnectOutcome::Challenge`] has the data of an AUTH, and what the client
+//! answers goes to [`Gate::resume`]. Until it is admitted it has no rights.
+//! Without this, users append the code to their password.
 //!
 //! *Session commands* are what a client publishes on [`SESSION_TOPIC`]: what it
 //! is, which tenant it works in, tokens and things. A message that
-//! [`Gate::check`] allows there goes to [`Gate::command`] and not to the router.
-//! The answer is a [`Directive::Reply`] for this client alone, which is sent
-//! without asking: `check` lets nobody publish, and nothing be routed, on
-//! [`RESPONSE_TOPIC`].
+//! [`Gate::check`] allows there goes to [`Gate::command`] and not to the
+//! router. The answer is a [`Directive::Reply`] for this client alone, which is
+//! sent without asking: `check` lets no client publish, and nothing be routed,
+//! on [`RESPONSE_TOPIC`].
 //!
 //! ```
 //! # let folder = tempfile::tempdir()?;
 //! # let path = folder.path().join("countersign.db");
 //! # let (mut gate, seed) = open(&path)?;
 //! use countersign::{
-//!     ConnectFacts, ConnectOutcome, Directive, ENHANCED_METHOD, Enhanced, Handle, Peer,
+//!     ConnectInfo, ConnectOutcome, Directive, ENHANCED_METHOD, Enhanced, Handle, ClientRef,
 //!     SESSION_TOPIC, TopicUse,
 //! };
 //!
 //! // A CONNECT with the properties Authentication Method and Data.
-//! let mut facts = ConnectFacts::new(Handle(1), b"laptop");
-//! facts.username = Some(b"jane@mail.test");
-//! facts.protocol = 5;
+//! let mut info = ConnectInfo::new(Handle(1), b"laptop");
+//! info.username = Some(b"jane@mail.test");
+//! info.protocol = 5;
 //! let method = ENHANCED_METHOD.as_bytes();
 //! let enhanced = Enhanced { method, data: Some(b"her password") };
-//! let ConnectOutcome::Challenge { data } = gate.connect_enhanced(&facts, &enhanced) else {
+//! let ConnectOutcome::Challenge { data } = gate.connect_enhanced(&info, &enhanced) else {
 //!     return Err("nothing was asked".into());
 //! };
 //! // Sent as an AUTH with reason code 0x18 and the same method.
@@ -192,16 +193,16 @@
 //! };
 //!
 //! // A PUBLISH on the topic of commands.
-//! let peer = Peer {
+//! let client = ClientRef {
 //!     handle: Handle(1),
 //!     client_id: Some(b"laptop"),
 //!     username: username.as_deref().map(str::as_bytes),
 //!     connected: true,
-//!     ..Peer::default()
+//!     ..ClientRef::default()
 //! };
 //! let topic = SESSION_TOPIC.as_bytes();
-//! if gate.check(&peer, TopicUse::Publish { topic, qos: 1, retain: false }).is_allowed() {
-//!     gate.command(&peer, br#"{"commands":[{"command":"session.info"}]}"#);
+//! if gate.check(&client, TopicUse::Publish { topic, qos: 1, retain: false }).is_allowed() {
+//!     gate.command(&client, br#"{"commands":[{"command":"session.info"}]}"#);
 //! }
 //! let reply = 'waiting: loop {
 //!     for directive in gate.poll() {
@@ -215,7 +216,7 @@
 //! assert!(reply.contains(r#""username":"jane@mail.test""#));
 //! gate.close();
 //! # use std::{path::Path, time::SystemTime};
-//! # use countersign::{Gate, Setting, sqlite::SqliteStore, core::totp::{Seed, Step}};
+//! # use countersign::{Gate, GateConfig, sqlite::SqliteStore, core::totp::{Seed, Step}};
 //! # use countersign_admin::{Context, OsRandom, password::ChosenPassword, user};
 //! # type Opened = (Gate<SqliteStore>, Seed);
 //! # fn open(path: &Path) -> Result<Opened, Box<dyn std::error::Error>> {
@@ -243,8 +244,8 @@
 //! #     drop(store);
 //! #     let path = path.to_str().ok_or("the path is no UTF-8")?;
 //! #     let options = Options::parse([("store", path)])?;
-//! #     let setting = Setting::new(options, "edge-1", || SystemTime::now().into(), || ());
-//! #     Ok((Gate::open(SqliteStore::open(path)?, setting)?, seed))
+//! #     let config = GateConfig::new(options, "edge-1", || SystemTime::now().into(), || ());
+//! #     Ok((Gate::open(SqliteStore::open(path)?, config)?, seed))
 //! # }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -252,10 +253,10 @@
 //! # What it fails to
 //!
 //! Everything here fails closed. An unreadable store, a malformed name, a topic
-//! that is none, a panic of a worker: all of them refuse, and none of them is an
-//! error to be handled. [`Verdict`] and [`ConnectOutcome`] can't be ignored.
-//! What may grow is `#[non_exhaustive]`, so a host writes an arm for what it
-//! does not know; that arm refuses.
+//! that is not valid, a panic of a worker: all of them refuse, and none of them
+//! is an error to be handled. [`Verdict`] and [`ConnectOutcome`] can't be
+//! ignored. What may grow is `#[non_exhaustive]`, so a host writes an arm for
+//! what it does not know; that arm refuses.
 //!
 //! # Features
 //!
@@ -271,47 +272,45 @@ pub use self::challenge::{CHALLENGE, ENHANCED_METHOD};
 pub use self::command::{RESPONSE_TOPIC, SESSION_TOPIC};
 pub use self::gate::{Gate, GateError};
 pub use self::host::{
-    Arrival, Completion, ConnectFacts, ConnectOutcome, Directive, Enhanced, Handle, LogLevel,
-    Payload, Peer, PeerOrigin, RefusalCode, Setting, Ticket,
+    ClientOrigin, ClientRef, Completion, CompletionStatus, ConnectInfo, ConnectOutcome, Directive,
+    Enhanced, GateConfig, Handle, LogLevel, Payload, RefusalCode, Ticket,
 };
 pub use self::reload::OptionChangeError;
 pub use self::unseen::TurnedAway;
 pub use countersign_core::rights::TopicUse;
 pub use countersign_core::rule::Verdict;
 
+mod admin_worker;
 mod backlog;
-mod bell;
 mod challenge;
 mod changes;
-mod clerk;
 mod command;
-mod compare;
+mod credential_cache;
 mod decision;
-mod extras;
+mod fair_queue;
 mod follower;
-mod foreseen;
 mod gate;
-mod hashing;
+mod handle_index;
+mod hash_pool;
 mod host;
-mod inbox;
-mod index;
-mod lately;
-mod lines;
+mod journal;
+mod log_limit;
 mod named_tenants;
-mod nobodies;
-mod numbers;
-mod pending;
-mod people;
-mod policy;
-mod queue;
-mod records;
+mod number_map;
+mod password_logins;
+mod pending_logins;
+mod recent_uses;
 mod refusal;
-mod refusals;
+mod refusal_counts;
 mod reload;
+mod retry_results;
+mod secret_verifier;
 mod session;
+mod session_extension;
 mod sessions;
-mod slow;
+mod store_snapshot;
+mod unauthenticated_handles;
 mod unseen;
-mod waiting;
-mod walls;
-mod writer;
+mod users;
+mod verdict_cache;
+mod wakeup;

@@ -7,7 +7,7 @@ use countersign_core::name::TenantId;
 use countersign_core::options::Options;
 
 use crate::host::{Directive, LogLevel};
-use crate::policy::Policy;
+use crate::store_snapshot::StoreSnapshot;
 
 /// What was said of them.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl NamedTenants {
     pub(crate) fn check(
         &mut self,
         options: &Options,
-        policy: &Policy,
+        snapshot: &StoreSnapshot,
         directives: &mut Vec<Directive>,
     ) {
         if !core::mem::take(&mut self.is_due) {
@@ -59,7 +59,7 @@ impl NamedTenants {
         let named = default.map(|tenant| ("default_tenant".to_owned(), tenant));
         let missing: BTreeSet<_> = named
             .chain(listeners)
-            .filter(|(_, tenant)| !policy.has_tenant(tenant) && !policy.is_damaged(tenant))
+            .filter(|(_, tenant)| !snapshot.has_tenant(tenant) && !snapshot.is_damaged(tenant))
             .map(|(option, tenant)| (option, tenant.clone()))
             .collect();
         for (option, tenant) in missing.difference(&self.missing) {

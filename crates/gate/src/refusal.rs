@@ -17,9 +17,9 @@ use countersign_core::time::Timestamp;
 use serde_json::json;
 
 use crate::gate::Gate;
-use crate::host::{ConnectFacts, ConnectOutcome, RefusalCode};
+use crate::host::{ConnectInfo, ConnectOutcome, RefusalCode};
+use crate::journal::writer::{JournalEntry, RefusedLogin};
 use crate::session::Session;
-use crate::writer::{Note, RefusedLogin};
 
 impl<S: GateStore> Gate<S> {
     /// A name or client id as it may be shown: masked where it has the shape of
@@ -32,13 +32,13 @@ impl<S: GateStore> Gate<S> {
     /// may be a secret in the wrong place: on one line, cut, and masked where a
     /// secret stands in it.
     pub(crate) fn shown_unknown(&self, text: &str) -> String {
-        let masked = self.policy.schemes.masked_unknown(text);
+        let masked = self.snapshot.schemes.masked_unknown(text);
         on_one_line(masked.as_deref().unwrap_or(text))
     }
 
     /// What may be shown of a text that has the shape of a secret.
     pub(crate) fn masked(&self, text: &str) -> Option<String> {
-        self.policy.schemes.masked(text)
+        self.snapshot.schemes.masked(text)
     }
 
     /// Refuses a login, and has that written down.
@@ -76,11 +76,11 @@ impl<S: GateStore> Gate<S> {
     /// Refuses a CONNECT that has not the shape of one.
     pub(crate) fn refuse_malformed(
         &mut self,
-        facts: &ConnectFacts<'_>,
+        info: &ConnectInfo<'_>,
         reason: Reason,
         now: Timestamp,
     ) -> ConnectOutcome {
-        let name = facts.username.map(|bytes| {
+        let name = info.username.map(|bytes| {
             let text = core::str::from_utf8(bytes).ok();
             text.and_then(|text| LoginName::parse(text).ok())
         });
@@ -89,13 +89,13 @@ impl<S: GateStore> Gate<S> {
             Some(None) => "(malformed)".to_owned(),
             None => "(anonymous)".to_owned(),
         };
-        let secret = facts.password.map(Secret::presented);
-        let client_id = String::from_utf8_lossy(facts.client_id);
+        let secret = info.password.map(Secret::presented);
+        let client_id = String::from_utf8_lossy(info.client_id);
         let client_id = self.presented_client_id(&client_id, name.flatten().as_ref(), secret);
-        self.refuse_as(subject, client_id, facts.address, reason, now)
+        self.refuse_as(subject, client_id, info.address, reason, now)
     }
 
-    /// Refuses whoever it is, under this name.
+    /// Refuses a login, under this name.
     pub(crate) fn refuse_as(
         &mut self,
         subject: String,
@@ -123,8 +123,8 @@ impl<S: GateStore> Gate<S> {
     /// it is not a secret in the wrong place.
     fn shown_presented(&mut self, name: &LoginName) -> String {
         let tame = self.shown_unknown(name.as_str());
-        // No refusal tells that there is such a name: also a client that proved
-        // nothing is refused for its client id or for what it presented.
+        // No refusal tells that there is such a name: also an unauthenticated
+        // client is refused for its client id or for what it presented.
         if tame != name.as_str() && matches!(self.store.credential(name), Ok(Some(_))) {
             return self.shown(name.as_str());
         }
@@ -166,7 +166,7 @@ impl<S: GateStore> Gate<S> {
         refused: RefusedLogin,
         owner: Option<ClientIdOwner>,
     ) -> Option<String> {
-        let line = self.lines.admit(refused.at).then(|| {
+        let line = self.log_limit.admit(refused.at).then(|| {
             format!(
                 "refused {}: {}: `{}` client `{}`{}",
                 shown_address(refused.address.as_deref()),
@@ -176,7 +176,7 @@ impl<S: GateStore> Gate<S> {
                 owner.map_or_else(String::new, |owner| self.owner_as_text(&owner)),
             )
         });
-        self.writer.note(Note::Refused(refused));
+        self.writer.append(JournalEntry::Refused(refused));
         line
     }
 
@@ -250,7 +250,7 @@ impl<S: GateStore> Gate<S> {
         if secret.is_some_and(has_token_shape) {
             return true;
         }
-        if self.records.knows_no_thing_by(name) {
+        if self.credential_cache.knows_no_thing_by(name) {
             return false;
         }
         match self.store.credential(name) {

@@ -15,10 +15,10 @@ impl<S: GateStore> Gate<S> {
     pub fn reload(&mut self) {
         // An open store keeps what it read.
         if let Ok(store) = self.store.reopen() {
-            self.crowd.vault = store.vault();
+            self.users.seal_key = store.seal_key();
         }
-        self.crowd.desk.reload();
-        self.crowd.is_reloading = true;
+        self.users.command_queue.reload();
+        self.users.is_reloading = true;
         self.named_tenants.say_again();
         self.backlog.push(Change::Everything);
     }
@@ -35,7 +35,7 @@ impl<S: GateStore> Gate<S> {
     /// opened with: `store`, `broker`, `hash_threads`, `hash_budget` or
     /// `hash_round`. Nothing changed then.
     pub fn change_options(&mut self, options: Options) -> Result<(), OptionChangeError> {
-        let now = &self.setting.options;
+        let now = &self.config.options;
         let differs = [
             ("store", now.store != options.store),
             ("broker", now.broker != options.broker),
@@ -46,7 +46,7 @@ impl<S: GateStore> Gate<S> {
         if let Some((option, _)) = differs.into_iter().find(|(_, differs)| *differs) {
             return Err(OptionChangeError { option });
         }
-        self.setting.options = options;
+        self.config.options = options;
         self.reload();
         Ok(())
     }

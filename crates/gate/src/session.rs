@@ -1,4 +1,4 @@
-//! A session: who is behind it, what it may do, and when it ends.
+//! A session: its principal, its rights, and when it ends.
 
 use std::sync::Arc;
 
@@ -15,9 +15,9 @@ use countersign_core::tenant::Authentication;
 use countersign_core::time::Timestamp;
 use countersign_core::token::TokenRecord;
 
-pub(crate) use crate::extras::{Child, Extras};
-use crate::host::Peer;
-use crate::walls::Walls;
+use crate::host::ClientRef;
+pub(crate) use crate::session_extension::{Child, SessionExtension};
+use crate::verdict_cache::VerdictCache;
 
 /// One connection that was let in, and for a while after it ended what is
 /// still asked about it: its Will, its queue.
@@ -45,14 +45,14 @@ pub(crate) struct Session {
     pub(crate) address: Option<Box<str>>,
     /// The port it came in by, where the host tells.
     pub(crate) listener: Option<u16>,
-    /// The credentials, besides its own, that its login hung on.
-    pub(crate) bonds: Box<[CredentialId]>,
+    /// The credentials, besides its own, that its login depended on.
+    pub(crate) depends_on: Box<[CredentialId]>,
     pub(crate) phase: Phase,
     /// What few sessions have, so that the others stay small.
-    pub(crate) extras: Option<Box<Extras>>,
+    pub(crate) extension: Option<Box<SessionExtension>>,
 }
 
-/// Who is behind a session.
+/// The principal of a session.
 #[derive(Clone, Debug)]
 pub(crate) enum Principal {
     /// Whoever presented a token.
@@ -77,9 +77,9 @@ pub(crate) enum Principal {
         /// Its generation when the session was first seen.
         generation: Generation,
     },
-    /// A client that proved nothing.
+    /// An unauthenticated client.
     Unauthenticated,
-    /// A person, in the session's tenant.
+    /// A user, in the session's tenant.
     User {
         id: CredentialId,
         /// Its generation when the session began.
@@ -197,12 +197,12 @@ impl core::fmt::Display for KickReason {
 }
 
 impl Session {
-    /// Says whether the host means this session by `peer`.
+    /// Says whether the host means this session by `client`.
     ///
     /// A handle may have gone to another client without a word.
-    pub(crate) fn is(&self, peer: &Peer<'_>) -> bool {
-        peer.client_id == Some(self.client_id.as_bytes())
-            && peer.username == self.username.as_deref().map(str::as_bytes)
+    pub(crate) fn is(&self, client: &ClientRef<'_>) -> bool {
+        client.client_id == Some(self.client_id.as_bytes())
+            && client.username == self.username.as_deref().map(str::as_bytes)
     }
 
     /// Says whether a use of a topic comes too late to be this session's: it is
@@ -217,7 +217,7 @@ impl Session {
     }
 
     /// Judges one use of a topic. Allocates nothing.
-    pub(crate) fn judge(&self, usage: TopicUse<'_>, walls: &mut Walls) -> Verdict {
+    pub(crate) fn judge(&self, usage: TopicUse<'_>, verdict_cache: &mut VerdictCache) -> Verdict {
         let stopped = match self.phase {
             Phase::Live => None,
             Phase::Kicked(reason) => Some(reason),
@@ -227,7 +227,7 @@ impl Session {
             // Whatever ends a session, its Will is judged as it was.
             (TopicUse::Publish { .. } | TopicUse::Unsubscribe, _)
             | (TopicUse::Deliver { .. } | TopicUse::Subscribe { .. }, None) => {
-                walls.judge(&self.rights, usage)
+                verdict_cache.judge(&self.rights, usage)
             }
             (TopicUse::Deliver { .. }, Some(reason)) => Verdict::Deny(reason.reason()),
             // The host asks this of a kicked session to learn which of its
@@ -235,7 +235,7 @@ impl Session {
             (TopicUse::Subscribe { .. }, Some(reason)) if reason.is_final() => {
                 Verdict::Deny(reason.reason())
             }
-            (TopicUse::Subscribe { .. }, Some(_)) => walls.judge(&self.rights, usage),
+            (TopicUse::Subscribe { .. }, Some(_)) => verdict_cache.judge(&self.rights, usage),
         }
     }
 
@@ -264,7 +264,7 @@ impl Session {
             return record.is_in_force(now).map_err(KickReason::Refused);
         }
         let (generation, judged) = match &self.principal {
-            // The token itself is judged by `Gate::judge_bonds`.
+            // The token itself is judged by `Gate::judge_dependencies`.
             Principal::Bearer { generation, .. } => (*generation, record.is_in_force(now)),
             Principal::Credential {
                 generation, secret, ..
@@ -326,7 +326,7 @@ impl Session {
     }
 
     /// Writes down that no Will of a session that is gone comes any more.
-    pub(crate) fn will_is_out(&mut self) {
+    pub(crate) fn will_was_sent(&mut self) {
         if let Phase::Gone { will_due, .. } = &mut self.phase {
             *will_due = false;
         }
@@ -334,7 +334,7 @@ impl Session {
 
     /// Writes down that all that its end brings about is over, but for a Will
     /// that may be delayed.
-    pub(crate) fn end_is_over(&mut self) {
+    pub(crate) fn end_was_handled(&mut self) {
         // MQTT 5.0 §3.1.3.2.2: its Will may come long after its end.
         let delays_will = self.protocol >= 5;
         if let Phase::Gone {
@@ -370,11 +370,11 @@ impl Session {
         }
     }
 
-    /// The credentials, besides its own, that it hangs on: a thing's application
-    /// and children, a token's issuer.
-    pub(crate) fn all_bonds(&self) -> impl Iterator<Item = CredentialId> {
+    /// The credentials, besides its own, that it depends on: a thing's
+    /// application and children, a token's issuer.
+    pub(crate) fn dependencies(&self) -> impl Iterator<Item = CredentialId> {
         let children = self.children().iter().map(|child| child.id);
-        self.bonds.iter().copied().chain(children)
+        self.depends_on.iter().copied().chain(children)
     }
 
     /// How its principal is called in a log.

@@ -9,21 +9,21 @@ use countersign_core::credential::CredentialId;
 use countersign_core::presence::SessionNumber;
 use countersign_core::time::Timestamp;
 
-use crate::extras::Child;
+use crate::handle_index::HandleIndex;
 use crate::host::Handle;
-use crate::index::Index;
-use crate::numbers::{NumberHasher, NumberMap};
+use crate::number_map::{NumberHasher, NumberMap};
 use crate::session::{Phase, Session};
+use crate::session_extension::Child;
 
 /// All sessions of a gate.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
     by_handle: NumberMap<usize, Session>,
-    by_credential: Index<CredentialId, BuildHasherDefault<NumberHasher>>,
-    /// Whose sessions hang on a credential that is not their own.
-    by_bond: Index<CredentialId, BuildHasherDefault<NumberHasher>>,
+    by_credential: HandleIndex<CredentialId, BuildHasherDefault<NumberHasher>>,
+    /// Sessions that depend on a credential that is not their own.
+    by_dependency: HandleIndex<CredentialId, BuildHasherDefault<NumberHasher>>,
     /// The sessions of each client id whose connection is open.
-    live: Index<Arc<str>>,
+    live: HandleIndex<Arc<str>>,
     /// When sessions end by themselves; perhaps also of some that are gone.
     deadlines: BTreeSet<(Timestamp, Handle, SessionNumber)>,
     /// With so many deadlines it is time to drop those of sessions that are
@@ -34,7 +34,7 @@ pub(crate) struct Sessions {
     /// Gone before that; forgotten at the next poll.
     left: Vec<(Handle, SessionNumber)>,
     /// Gone, but stored by the host; oldest first.
-    away: VecDeque<(Handle, SessionNumber)>,
+    stored_offline: VecDeque<(Handle, SessionNumber)>,
     last_number: i64,
 }
 
@@ -51,8 +51,8 @@ impl Sessions {
         if let Some(id) = session.credential() {
             self.by_credential.add(id, handle);
         }
-        for id in session.all_bonds() {
-            self.by_bond.add(id, handle);
+        for id in session.dependencies() {
+            self.by_dependency.add(id, handle);
         }
         if !matches!(session.phase, Phase::Gone { .. }) {
             self.live.add(Arc::clone(&session.client_id), handle);
@@ -110,7 +110,7 @@ impl Sessions {
     /// Removes a session with all that was kept for it.
     pub(crate) fn remove(&mut self, handle: Handle) -> Option<Session> {
         let session = self.by_handle.remove(&handle.0)?;
-        self.loosen(handle, session.all_bonds());
+        self.remove_dependencies(handle, session.dependencies());
         self.live.remove(&*session.client_id, handle);
         if let Some(id) = session.credential() {
             self.by_credential.remove(&id, handle);
@@ -123,25 +123,29 @@ impl Sessions {
         let Some(session) = self.by_handle.get_mut(&handle.0) else {
             return;
         };
-        let before: Vec<_> = session.all_bonds().collect();
-        session.extras_mut().children = children;
-        let after: Vec<_> = session.all_bonds().collect();
-        self.loosen(handle, before);
+        let before: Vec<_> = session.dependencies().collect();
+        session.extension_mut().children = children;
+        let after: Vec<_> = session.dependencies().collect();
+        self.remove_dependencies(handle, before);
         for id in after {
-            self.by_bond.add(id, handle);
+            self.by_dependency.add(id, handle);
         }
     }
 
-    fn loosen(&mut self, handle: Handle, bonds: impl IntoIterator<Item = CredentialId>) {
-        for id in bonds {
-            self.by_bond.remove(&id, handle);
+    fn remove_dependencies(
+        &mut self,
+        handle: Handle,
+        depends_on: impl IntoIterator<Item = CredentialId>,
+    ) {
+        for id in depends_on {
+            self.by_dependency.remove(&id, handle);
         }
     }
 
-    /// The credentials whose sessions hang on this one, which is another's.
+    /// The credentials whose sessions depend on this one.
     pub(crate) fn bound_to(&self, id: CredentialId) -> Vec<CredentialId> {
         let mut bound: Vec<_> = self
-            .by_bond
+            .by_dependency
             .get(&id)
             .filter_map(|handle| self.get(handle)?.credential())
             .collect();
@@ -157,8 +161,9 @@ impl Sessions {
             return;
         };
         let stopped = match session.phase {
-            // Whoever comes back with another token is to be judged by that.
-            Phase::Kicked(reason) if reason.is_final() || session.is_bearer() => Some(reason),
+            // A client that comes back with another token is to be judged by
+            // that.
+            Phase::Kicked(reason) if reason.is_final() || session.is_token() => Some(reason),
             Phase::Live | Phase::Kicked(_) => None,
             Phase::Gone { stopped, .. } => stopped,
         };
@@ -169,19 +174,19 @@ impl Sessions {
         };
         let entry = (handle, session.number);
         if session.stored {
-            self.away.push_back(entry);
+            self.stored_offline.push_back(entry);
         }
         self.live.remove(&*session.client_id, handle);
         self.leaving.push(entry);
-        if self.away.len() > MOST_AWAY
-            && let Some((handle, number)) = self.away.pop_front()
+        if self.stored_offline.len() > MOST_STORED_OFFLINE
+            && let Some((handle, number)) = self.stored_offline.pop_front()
         {
             self.forget(handle, number);
         }
     }
 
     /// Says whether no session is on its way out, and none ends by itself.
-    pub(crate) fn are_at_rest(&self) -> bool {
+    pub(crate) fn are_idle(&self) -> bool {
         self.left.is_empty() && self.leaving.is_empty() && self.deadlines.is_empty()
     }
 
@@ -191,7 +196,7 @@ impl Sessions {
         for (handle, number) in core::mem::take(&mut self.left) {
             match self.get_mut(handle) {
                 Some(session) if session.number == number && session.stored => {
-                    session.end_is_over();
+                    session.end_was_handled();
                 }
                 Some(_) | None => self.forget(handle, number),
             }
@@ -224,7 +229,7 @@ impl Sessions {
     }
 
     /// The sessions that fulfil a condition.
-    pub(crate) fn that(&self, holds: impl Fn(&Session) -> bool) -> Vec<Handle> {
+    pub(crate) fn matching(&self, holds: impl Fn(&Session) -> bool) -> Vec<Handle> {
         self.by_handle
             .iter()
             .filter(|(_, session)| holds(session))
@@ -233,7 +238,7 @@ impl Sessions {
     }
 }
 
-const MOST_AWAY: usize = 100_000;
+const MOST_STORED_OFFLINE: usize = 100_000;
 const FEW_DEADLINES: usize = 64;
 
 #[cfg(test)]

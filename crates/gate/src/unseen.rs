@@ -5,7 +5,8 @@
 //! A restored client is the principal that our own record says last logged in
 //! with its client id, and only if the host's user name is the recorded one. A
 //! client with a name from a certificate or a pre-shared key is that principal
-//! only if the credential is marked for it. Nobody else is anybody.
+//! only if the credential is marked for it. Every other such client has no
+//! rights.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -16,42 +17,43 @@ use countersign_core::connect::{LoginRecord, Proof, Request, SessionChange, Sess
 use countersign_core::credential::Credential;
 use countersign_core::kind::Kind;
 use countersign_core::name::{LoginName, TenantId};
-use countersign_core::options::Chain;
-use countersign_core::ownership::{Claim, Holder, Kept, StoredSession};
+use countersign_core::options::ChainMode;
+use countersign_core::ownership::{ClientIdClaim, Holder, Kept, StoredSession};
 use countersign_core::reason::Reason;
 use countersign_core::rights::{Rights, TopicUse};
 use countersign_core::rule::Verdict;
-use countersign_core::store::{GateStore, Login, Recorded, StoreError};
+use countersign_core::store::{GateStore, LoginEffects, Recorded, StoreError};
 use countersign_core::time::Timestamp;
 use countersign_core::topic::TopicName;
 
 use crate::command;
 use crate::gate::Gate;
-use crate::host::{ConnectFacts, ConnectOutcome, Peer};
+use crate::host::{ClientRef, ConnectInfo, ConnectOutcome};
 use crate::session::{Phase, Principal, Session};
 
 /// What was found out about clients that are away, until anything changes.
 #[derive(Debug, Default)]
 pub(crate) struct UnseenClients {
-    away: HashMap<Box<[u8]>, Away>,
-    authors: HashMap<Option<Box<[u8]>>, Author>,
+    offline_owners: HashMap<Box<[u8]>, OfflineOwner>,
+    retained_authors: HashMap<Option<Box<[u8]>>, RetainedAuthor>,
 }
 
 /// A client that the host keeps a session for.
 #[derive(Clone, Debug)]
-struct Away {
+struct OfflineOwner {
     username: Option<String>,
     rights: Result<Arc<Rights>, Reason>,
 }
 
-/// Whoever published a message that is retained.
+/// The author of a retained message.
 #[derive(Clone, Debug)]
-enum Author {
-    /// A principal of these tenants or, with none, nobody's any more.
+enum RetainedAuthor {
+    /// A principal of these tenants; with none, a principal that no longer
+    /// exists.
     Of(Vec<TenantId>),
     /// A principal outside all tenants.
     Operator,
-    /// A client that proved nothing.
+    /// An unauthenticated client.
     Unauthenticated,
 }
 
@@ -64,7 +66,7 @@ pub struct TurnedAway {
 }
 
 /// A client that its host vouches for, before its session begins.
-struct Vouched {
+struct ExternalLogin {
     session: Session,
     credential: Arc<Credential>,
     /// What must be committed first.
@@ -76,26 +78,26 @@ struct Vouched {
 impl UnseenClients {
     /// Forgets everything: something changed.
     pub(crate) fn forget_all(&mut self) {
-        self.away.clear();
-        self.authors.clear();
+        self.offline_owners.clear();
+        self.retained_authors.clear();
     }
 }
 
 impl<S: GateStore> Gate<S> {
     /// Judges one use of a topic on behalf of a client without a session.
-    pub(crate) fn check_unseen(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Verdict {
+    pub(crate) fn check_unseen(&mut self, client: &ClientRef<'_>, usage: TopicUse<'_>) -> Verdict {
         if let TopicUse::Unsubscribe = usage {
             return Verdict::Allow;
         }
-        let verdict = match (usage, peer.connected) {
-            (_, true) => self.check_vouched_for(peer, usage),
+        let verdict = match (usage, client.connected) {
+            (_, true) => self.check_external(client, usage),
             // A client that is away publishes nothing; this is about who
             // published what is retained.
-            (TopicUse::Publish { topic, .. }, false) => self.check_author(peer, topic),
+            (TopicUse::Publish { topic, .. }, false) => self.check_retained_author(client, topic),
             (
                 TopicUse::Deliver { .. } | TopicUse::Subscribe { .. } | TopicUse::Unsubscribe,
                 false,
-            ) => self.check_away(peer, usage),
+            ) => self.check_offline(client, usage),
         };
         verdict.unwrap_or(Verdict::Deny(Reason::StoreUnavailable))
     }
@@ -103,47 +105,48 @@ impl<S: GateStore> Gate<S> {
     /// Judges a client that a certificate or a pre-shared key vouches for. Once
     /// it does something itself, it has a session; what is merely delivered to
     /// it may also be for a client that is away.
-    fn check_vouched_for(
+    fn check_external(
         &mut self,
-        peer: &Peer<'_>,
+        client: &ClientRef<'_>,
         usage: TopicUse<'_>,
     ) -> Result<Verdict, StoreError> {
         let now = self.now();
-        let vouched = match self.vouched_for(peer, now)? {
-            Ok(vouched) => vouched,
+        let external = match self.external_login(client, now)? {
+            Ok(external) => external,
             Err(reason) => return Ok(Verdict::Deny(reason)),
         };
-        let session = &vouched.session;
+        let session = &external.session;
         let verdict = command::verdict_on(session, usage)
-            .unwrap_or_else(|| session.judge(usage, &mut self.policy.walls));
+            .unwrap_or_else(|| session.judge(usage, &mut self.snapshot.verdict_cache));
         match usage {
             TopicUse::Publish { .. } | TopicUse::Subscribe { .. } => {}
             TopicUse::Deliver { .. } | TopicUse::Unsubscribe => return Ok(verdict),
         }
-        if !self.begin_vouched(peer, vouched, now)? {
+        if !self.begin_external(client, external, now)? {
             return Ok(Verdict::Deny(Reason::StoreBusy));
         }
         Ok(verdict)
     }
 
     /// Takes note that a connection was let in, of a host that says so each
-    /// time. So whoever had its handle before is told from it, and whoever a
-    /// certificate or a pre-shared key vouches for has a session at once.
-    pub fn arrived(&mut self, peer: &Peer<'_>) {
-        let known = self.sessions.get(peer.handle);
+    /// time. So a client that had its handle before is told from it, and
+    /// whoever a certificate or a pre-shared key vouches for has a session at
+    /// once.
+    pub fn arrived(&mut self, client: &ClientRef<'_>) {
+        let known = self.sessions.get(client.handle);
         let is_its =
-            |session: &Session| session.is(peer) && !matches!(session.phase, Phase::Gone { .. });
+            |session: &Session| session.is(client) && !matches!(session.phase, Phase::Gone { .. });
         if known.is_some_and(is_its)
-            || self.slow.has_nobody(peer)
-            || self.crowd.challenges.has_nobody(peer)
+            || self.password_logins.is_unauthenticated(client)
+            || self.users.challenges.is_unauthenticated(client)
         {
             return;
         }
-        self.forget(peer.handle);
+        self.forget(client.handle);
         let now = self.now();
-        if let Ok(Ok(vouched)) = self.vouched_for(peer, now) {
+        if let Ok(Ok(external)) = self.external_login(client, now) {
             // What fails is tried again when it does something.
-            let _begun = self.begin_vouched(peer, vouched, now);
+            let _begun = self.begin_external(client, external, now);
         }
     }
 
@@ -156,34 +159,34 @@ impl<S: GateStore> Gate<S> {
     /// Takes note that a client which its host let in, and vouches for, has no
     /// session, because it may have none. The host ends it. None for a client that
     /// has a session, or may be somebody else's.
-    pub fn turn_away(&mut self, peer: &Peer<'_>) -> Option<TurnedAway> {
-        let session = self.sessions.get(peer.handle);
+    pub fn turn_away(&mut self, client: &ClientRef<'_>) -> Option<TurnedAway> {
+        let session = self.sessions.get(client.handle);
         let is_its =
-            |session: &Session| session.is(peer) && !matches!(session.phase, Phase::Gone { .. });
+            |session: &Session| session.is(client) && !matches!(session.phase, Phase::Gone { .. });
         if session.is_some_and(is_its)
-            || self.slow.has_nobody(peer)
-            || self.crowd.challenges.has_nobody(peer)
+            || self.password_logins.is_unauthenticated(client)
+            || self.users.challenges.is_unauthenticated(client)
         {
             return None;
         }
         let now = self.now();
-        let may_be_others = self.setting.options.chain == Chain::Defer;
-        let mut facts = ConnectFacts::new(peer.handle, peer.client_id?);
-        facts.username = Some(peer.username?);
-        facts.address = peer.origin.address;
-        let asked = SessionUse::of(peer.origin.protocol, peer.origin.clean_start);
-        let outcome = match Request::parse(facts.client_id, facts.username, None, asked) {
+        let may_be_others = self.config.options.chain == ChainMode::Defer;
+        let mut info = ConnectInfo::new(client.handle, client.client_id?);
+        info.username = Some(client.username?);
+        info.address = client.origin.address;
+        let asked = SessionUse::of(client.origin.protocol, client.origin.clean_start);
+        let outcome = match Request::parse(info.client_id, info.username, None, asked) {
             Err(_) if may_be_others => return None,
-            Err(reason) => self.refuse_malformed(&facts, reason, now),
+            Err(reason) => self.refuse_malformed(&info, reason, now),
             Ok(request) => {
-                let mut reason = self.vouched_for(peer, now).ok()?.err()?;
+                let mut reason = self.external_login(client, now).ok()?.err()?;
                 if reason == Reason::Unauthenticated {
                     if may_be_others {
                         return None;
                     }
                     reason = self.why_unknown(request.name.as_ref());
                 }
-                self.refuse(&request, facts.address, reason, now)
+                self.refuse(&request, info.address, reason, now)
             }
         };
         let line = match outcome {
@@ -195,7 +198,7 @@ impl<S: GateStore> Gate<S> {
         Some(TurnedAway { line })
     }
 
-    /// Why nobody is vouched for by this name.
+    /// Why no credential stands for this name.
     fn why_unknown(&mut self, name: Option<&LoginName>) -> Reason {
         let found = name.map(|name| self.store.credential(name));
         match found {
@@ -206,28 +209,29 @@ impl<S: GateStore> Gate<S> {
 
     /// Begins the session of a client that its host vouches for; says whether
     /// its credential still was what was looked up.
-    fn begin_vouched(
+    fn begin_external(
         &mut self,
-        peer: &Peer<'_>,
-        vouched: Vouched,
+        client: &ClientRef<'_>,
+        external: ExternalLogin,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let Vouched {
+        let ExternalLogin {
             mut session,
             credential,
             record,
             is_stored,
-        } = vouched;
-        if !self.record_vouched(peer, &credential, record, now)? {
+        } = external;
+        if !self.record_external(client, &credential, record, now)? {
             return Ok(false);
         }
-        self.forget(peer.handle);
+        self.forget(client.handle);
         if let Some(at) = credential.expires_at {
-            self.sessions.set_deadline(at, peer.handle, session.number);
+            self.sessions
+                .set_deadline(at, client.handle, session.number);
         }
         session.stored = is_stored;
-        self.begin(peer.handle, session);
-        if let Some(session) = self.sessions.get_mut(peer.handle) {
+        self.begin(client.handle, session);
+        if let Some(session) = self.sessions.get_mut(client.handle) {
             // Not every host announces the next connection with this handle, so
             // nothing of this one may outlive it.
             session.stored = false;
@@ -237,31 +241,31 @@ impl<S: GateStore> Gate<S> {
 
     /// Commits that the credential was used and that the client id is its own;
     /// says whether the credential still was what was looked up.
-    fn record_vouched(
+    fn record_external(
         &mut self,
-        peer: &Peer<'_>,
+        client: &ClientRef<'_>,
         credential: &Credential,
         record: LoginRecord,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         // The store asks for the secret that proved it; here the host did, and
         // the newest one stands for all.
-        let (Some(client_id), Some(secret)) = (parse_client_id(peer), credential.secrets.first())
+        let (Some(client_id), Some(secret)) = (parse_client_id(client), credential.secrets.first())
         else {
             return Ok(false);
         };
         if record.is_empty() {
             return Ok(true);
         }
-        let login = Login {
-            broker: self.setting.broker(),
+        let login = LoginEffects {
+            broker: self.config.broker(),
             client_id: &client_id,
             username: Some(credential.name.as_str()),
             tenant: credential.tenant.as_ref(),
             proved: Some((credential, Proof::Secret(secret.id))),
             record,
         };
-        self.records.forget(credential.id);
+        self.credential_cache.forget(credential.id);
         Ok(match self.store.record_login(&login, now)? {
             Recorded::Done => true,
             Recorded::Full | Recorded::Outdated => false,
@@ -270,12 +274,12 @@ impl<S: GateStore> Gate<S> {
 
     /// The session of a client that a certificate or a pre-shared key vouches
     /// for, if it may have one, and what must be committed before it begins.
-    fn vouched_for(
+    fn external_login(
         &mut self,
-        peer: &Peer<'_>,
+        client: &ClientRef<'_>,
         now: Timestamp,
-    ) -> Result<Result<Vouched, Reason>, StoreError> {
-        let (Some(client_id), Some(name)) = (parse_client_id(peer), parse_name(peer.username))
+    ) -> Result<Result<ExternalLogin, Reason>, StoreError> {
+        let (Some(client_id), Some(name)) = (parse_client_id(client), parse_name(client.username))
         else {
             return Ok(Err(Reason::Unauthenticated));
         };
@@ -285,27 +289,27 @@ impl<S: GateStore> Gate<S> {
         if let Err(reason) = credential.admits_external(&client_id, now) {
             return Ok(Err(reason));
         }
-        let site = self.setting.site(peer.origin.listener);
-        if site.listener_tenant.is_some() && site.listener_tenant != credential.tenant {
+        let listener = self.config.listener_at(client.origin.listener);
+        if listener.listener_tenant.is_some() && listener.listener_tenant != credential.tenant {
             return Ok(Err(Reason::WrongListener));
         }
         if !self
-            .policy
+            .snapshot
             .keeps_prefixes(client_id.as_str(), credential.tenant.as_ref())
         {
             return Ok(Err(Reason::ClientIdMismatch));
         }
         let tie = client_id.tie();
         let is_another = |id| id != credential.id;
-        let hold = self.policy.settings.client_id_hold;
+        let hold = self.snapshot.settings.client_id_hold;
         let stored = self.store.stored_session(&tie)?;
         // Where the host does not tell, it may be stored.
-        let asked = SessionUse::of(peer.origin.protocol, peer.origin.clean_start);
+        let asked = SessionUse::of(client.origin.protocol, client.origin.clean_start);
         let is_held = stored.as_ref().is_some_and(|stored| {
             match stored.claim(Some(credential.id), credential.tenant.as_ref(), hold, now) {
-                Claim::Free => false,
-                Claim::FreeIfClean => !asked.starts_clean,
-                Claim::Held => true,
+                ClientIdClaim::Free => false,
+                ClientIdClaim::FreeIfClean => !asked.starts_clean,
+                ClientIdClaim::Held => true,
             }
         });
         if is_held || self.store.bound_to(&tie)?.is_some_and(is_another) {
@@ -329,7 +333,7 @@ impl<S: GateStore> Gate<S> {
             tie,
             username: Some(name.as_str().into()),
             presented: None,
-            tag: self.comparer.session_tag(client_id.as_str(), None),
+            tag: self.secret_verifier.session_tag(client_id.as_str(), None),
             principal: Principal::External {
                 id: credential.id,
                 generation: credential.generation,
@@ -338,14 +342,14 @@ impl<S: GateStore> Gate<S> {
             began: now,
             rights,
             stored: false,
-            protocol: peer.origin.protocol,
-            address: peer.origin.address.map(Into::into),
-            listener: peer.origin.listener,
-            bonds: Box::default(),
+            protocol: client.origin.protocol,
+            address: client.origin.address.map(Into::into),
+            listener: client.origin.listener,
+            depends_on: Box::default(),
             phase: Phase::Live,
-            extras: None,
+            extension: None,
         };
-        Ok(Ok(Vouched {
+        Ok(Ok(ExternalLogin {
             session,
             credential,
             record,
@@ -354,39 +358,43 @@ impl<S: GateStore> Gate<S> {
     }
 
     /// Judges on behalf of a client that the host keeps a session for.
-    fn check_away(&mut self, peer: &Peer<'_>, usage: TopicUse<'_>) -> Result<Verdict, StoreError> {
-        let Some(client_id) = peer.client_id else {
+    fn check_offline(
+        &mut self,
+        client: &ClientRef<'_>,
+        usage: TopicUse<'_>,
+    ) -> Result<Verdict, StoreError> {
+        let Some(client_id) = client.client_id else {
             return Ok(Verdict::Deny(Reason::Unauthenticated));
         };
-        let away = match self.unseen.away.get(client_id) {
-            Some(away) => away.clone(),
+        let offline_owner = match self.unseen.offline_owners.get(client_id) {
+            Some(offline_owner) => offline_owner.clone(),
             None => {
-                let away = self.find_away(peer)?;
+                let offline_owner = self.find_offline_owner(client)?;
                 let length = client_id.len();
                 keep(
-                    &mut self.unseen.away,
+                    &mut self.unseen.offline_owners,
                     client_id.into(),
                     length,
-                    away.clone(),
+                    offline_owner.clone(),
                 );
-                away
+                offline_owner
             }
         };
-        if away.username.as_deref().map(str::as_bytes) != peer.username {
+        if offline_owner.username.as_deref().map(str::as_bytes) != client.username {
             return Ok(Verdict::Deny(Reason::Unauthenticated));
         }
-        Ok(match away.rights {
-            Ok(rights) => rights.judge(usage, self.policy.walls.territories()),
+        Ok(match offline_owner.rights {
+            Ok(rights) => rights.judge(usage, self.snapshot.verdict_cache.topic_owners()),
             Err(reason) => Verdict::Deny(reason),
         })
     }
 
-    fn find_away(&mut self, peer: &Peer<'_>) -> Result<Away, StoreError> {
-        let nobody = |reason| Away {
+    fn find_offline_owner(&mut self, client: &ClientRef<'_>) -> Result<OfflineOwner, StoreError> {
+        let nobody = |reason| OfflineOwner {
             username: None,
             rights: Err(reason),
         };
-        let Some(client_id) = parse_client_id(peer) else {
+        let Some(client_id) = parse_client_id(client) else {
             return Ok(nobody(Reason::Malformed));
         };
         let stored = self.store.stored_session(&client_id.tie())?;
@@ -394,8 +402,8 @@ impl<S: GateStore> Gate<S> {
             return Ok(nobody(Reason::Unauthenticated));
         };
         if stored.is_unproved() {
-            let rights = self.rights_away_unauthenticated(&stored);
-            return Ok(Away {
+            let rights = self.offline_rights_unauthenticated(&stored);
+            return Ok(OfflineOwner {
                 username: None,
                 rights,
             });
@@ -404,13 +412,13 @@ impl<S: GateStore> Gate<S> {
             Holder::Credential(id) => match self.store.credential_by_id(id)? {
                 Some(credential) => {
                     let tenant = stored.tenant.as_ref();
-                    self.rights_away(&credential, tenant, client_id.as_str())?
+                    self.offline_rights(&credential, tenant, client_id.as_str())?
                 }
                 None => Err(Reason::UnknownName),
             },
             Holder::Former | Holder::Unauthenticated => Err(Reason::UnknownName),
         };
-        Ok(Away {
+        Ok(OfflineOwner {
             username: stored.username,
             rights,
         })
@@ -418,7 +426,7 @@ impl<S: GateStore> Gate<S> {
 
     /// State and dates count as if the client had connected. A user works in
     /// the tenant that is recorded, if it is granted still.
-    fn rights_away(
+    fn offline_rights(
         &mut self,
         credential: &Credential,
         tenant: Option<&TenantId>,
@@ -441,33 +449,45 @@ impl<S: GateStore> Gate<S> {
         })
     }
 
-    fn rights_away_unauthenticated(&self, stored: &StoredSession) -> Result<Arc<Rights>, Reason> {
+    fn offline_rights_unauthenticated(
+        &self,
+        stored: &StoredSession,
+    ) -> Result<Arc<Rights>, Reason> {
         let tenant = stored.tenant.as_ref();
-        let rights = tenant.and_then(|id| self.policy.rights_in(id));
+        let rights = tenant.and_then(|id| self.snapshot.rights_in(id));
         rights.map(Arc::clone).ok_or(Reason::Unauthenticated)
     }
 
     /// Says whether the tenant of a retained message's author may still own
     /// the topic. The message itself was judged when it was published.
-    fn check_author(&mut self, peer: &Peer<'_>, topic: &[u8]) -> Result<Verdict, StoreError> {
+    fn check_retained_author(
+        &mut self,
+        client: &ClientRef<'_>,
+        topic: &[u8],
+    ) -> Result<Verdict, StoreError> {
         let topic = core::str::from_utf8(topic).ok();
         let Some(topic) = topic.and_then(|text| TopicName::parse(text).ok()) else {
             return Ok(Verdict::Deny(Reason::Malformed));
         };
-        let is_foreign = match self.author(peer)? {
-            Author::Operator => false,
-            Author::Of(tenants) if tenants.is_empty() => {
-                self.policy.walls.territories().is_foreign(topic, None)
-            }
-            Author::Of(tenants) => tenants.iter().all(|tenant| {
+        let is_foreign = match self.retained_author(client)? {
+            RetainedAuthor::Operator => false,
+            RetainedAuthor::Of(tenants) if tenants.is_empty() => self
+                .snapshot
+                .verdict_cache
+                .topic_owners()
+                .is_foreign(topic, None),
+            RetainedAuthor::Of(tenants) => tenants.iter().all(|tenant| {
                 let tenant = Some(tenant.as_str());
-                self.policy.walls.territories().is_foreign(topic, tenant)
+                self.snapshot
+                    .verdict_cache
+                    .topic_owners()
+                    .is_foreign(topic, tenant)
             }),
             // Its topic was some open tenant's, and must still be.
-            Author::Unauthenticated => {
-                let owner = self.policy.walls.territories().owner_of(topic);
+            RetainedAuthor::Unauthenticated => {
+                let owner = self.snapshot.verdict_cache.topic_owners().owner_of(topic);
                 let owner = owner.and_then(|text| TenantId::parse(text).ok());
-                owner.is_none_or(|id| self.policy.rights_in(&id).is_none())
+                owner.is_none_or(|id| self.snapshot.rights_in(&id).is_none())
             }
         };
         Ok(if is_foreign {
@@ -477,23 +497,28 @@ impl<S: GateStore> Gate<S> {
         })
     }
 
-    fn author(&mut self, peer: &Peer<'_>) -> Result<Author, StoreError> {
-        let key: Option<Box<[u8]>> = peer.username.map(Into::into);
-        if let Some(author) = self.unseen.authors.get(&key) {
-            return Ok(author.clone());
+    fn retained_author(&mut self, client: &ClientRef<'_>) -> Result<RetainedAuthor, StoreError> {
+        let key: Option<Box<[u8]>> = client.username.map(Into::into);
+        if let Some(retained_author) = self.unseen.retained_authors.get(&key) {
+            return Ok(retained_author.clone());
         }
-        let author = match parse_name(peer.username) {
+        let retained_author = match parse_name(client.username) {
             Some(name) => match self.store.credential(&name)? {
-                Some(credential) if credential.is_operator() => Author::Operator,
-                Some(credential) => Author::Of(tenants_of(&credential)),
-                None => Author::Of(Vec::new()),
+                Some(credential) if credential.is_operator() => RetainedAuthor::Operator,
+                Some(credential) => RetainedAuthor::Of(tenants_of(&credential)),
+                None => RetainedAuthor::Of(Vec::new()),
             },
-            None if peer.username.is_none() => Author::Unauthenticated,
-            None => Author::Of(Vec::new()),
+            None if client.username.is_none() => RetainedAuthor::Unauthenticated,
+            None => RetainedAuthor::Of(Vec::new()),
         };
         let length = key.as_ref().map_or(0, |key| key.len());
-        keep(&mut self.unseen.authors, key, length, author.clone());
-        Ok(author)
+        keep(
+            &mut self.unseen.retained_authors,
+            key,
+            length,
+            retained_author.clone(),
+        );
+        Ok(retained_author)
     }
 }
 
@@ -521,8 +546,8 @@ fn tenants_of(credential: &Credential) -> Vec<TenantId> {
     }
 }
 
-fn parse_client_id(peer: &Peer<'_>) -> Option<ClientId> {
-    ClientId::parse(core::str::from_utf8(peer.client_id?).ok()?).ok()
+fn parse_client_id(client: &ClientRef<'_>) -> Option<ClientId> {
+    ClientId::parse(core::str::from_utf8(client.client_id?).ok()?).ok()
 }
 
 fn parse_name(bytes: Option<&[u8]>) -> Option<LoginName> {

@@ -16,7 +16,7 @@ use countersign::core::credential::CredentialId;
 use countersign::core::lifecycle::State;
 use countersign::core::name::{LoginName, TenantId};
 use countersign::core::options::Options;
-use countersign::core::presence::Observation;
+use countersign::core::presence::PresenceEvent;
 use countersign::core::reason::Reason;
 use countersign::core::store::{Batch, GateStore as _, Settings, StoreErrorKind};
 use countersign::core::tenant::{Authentication, DefaultRights, SubscribeMode};
@@ -24,24 +24,24 @@ use countersign::core::time::Timestamp;
 use countersign::core::topic::TopicFilter;
 use countersign::sqlite::SqliteStore;
 use countersign::{
-    ConnectFacts, ConnectOutcome, Directive, Gate, GateError, Handle, Peer, Setting, TopicUse,
-    Verdict,
+    ClientRef, ConnectInfo, ConnectOutcome, Directive, Gate, GateConfig, GateError, Handle,
+    TopicUse, Verdict,
 };
-use countersign_admin::credential::{self, Issued, NewCredential, Overlap};
+use countersign_admin::credential::{self, IssuedCredential, NewCredential, Overlap};
 use countersign_admin::tenant::{self, NewTenant, TenantChanges};
 use countersign_admin::{Context, OsRandom};
 
 /// A gate, the store behind it, and the host's clock.
-struct Bench {
+struct Fixture {
     gate: Gate<SqliteStore>,
     admin: SqliteStore,
-    setting: Setting,
+    config: GateConfig,
     clock: Arc<AtomicI64>,
     wakes: Arc<AtomicUsize>,
     folder: tempfile::TempDir,
 }
 
-impl Bench {
+impl Fixture {
     fn new() -> Self {
         Self::with_options(&[])
     }
@@ -54,7 +54,7 @@ impl Bench {
         let options = [("store", path)].into_iter().chain(options.iter().copied());
         let clock = Arc::new(AtomicI64::new(1_700_000_000_000));
         let wakes = Arc::new(AtomicUsize::new(0));
-        let setting = Setting::new(
+        let config = GateConfig::new(
             Options::parse(options).unwrap(),
             "bench",
             {
@@ -68,18 +68,18 @@ impl Bench {
                 }
             },
         );
-        let gate = Gate::open(SqliteStore::open(path).unwrap(), setting.clone()).unwrap();
-        let mut bench = Self {
+        let gate = Gate::open(SqliteStore::open(path).unwrap(), config.clone()).unwrap();
+        let mut fixture = Self {
             gate,
             admin,
-            setting,
+            config,
             clock,
             wakes,
             folder,
         };
-        bench.tenant("acme", Authentication::Required);
-        bench.settle();
-        bench
+        fixture.tenant("acme", Authentication::Required);
+        fixture.settle();
+        fixture
     }
 
     fn act<T>(&mut self, act: impl FnOnce(&mut SqliteStore, &mut Context<'_>) -> T) -> T {
@@ -130,11 +130,11 @@ impl Bench {
         client_id: &str,
         login: Option<(&str, &str)>,
     ) -> ConnectOutcome {
-        let mut facts = ConnectFacts::new(Handle(handle), client_id.as_bytes());
-        facts.username = login.map(|(name, _)| name.as_bytes());
-        facts.password = login.map(|(_, secret)| secret.as_bytes());
-        facts.address = Some("127.0.0.1");
-        self.gate.connect(&facts)
+        let mut info = ConnectInfo::new(Handle(handle), client_id.as_bytes());
+        info.username = login.map(|(name, _)| name.as_bytes());
+        info.password = login.map(|(_, secret)| secret.as_bytes());
+        info.address = Some("127.0.0.1");
+        self.gate.connect(&info)
     }
 
     /// Polls until nothing has come for a while.
@@ -185,14 +185,14 @@ impl Bench {
         username: Option<&str>,
         usage: TopicUse<'_>,
     ) -> Verdict {
-        let peer = Peer {
+        let client = ClientRef {
             handle: Handle(handle),
             client_id: Some(client_id.as_bytes()),
             username: username.map(str::as_bytes),
             connected: true,
-            ..Peer::default()
+            ..ClientRef::default()
         };
-        self.gate.check(&peer, usage)
+        self.gate.check(&client, usage)
     }
 
     fn pass(&self, time: Duration) {
@@ -201,7 +201,7 @@ impl Bench {
     }
 }
 
-fn secret_of(issued: Issued) -> String {
+fn secret_of(issued: IssuedCredential) -> String {
     String::from_utf8(issued.secret.unwrap().expose().to_vec()).unwrap()
 }
 
@@ -229,24 +229,24 @@ const DEV1: &str = "dev1@acme";
 
 #[test]
 fn a_login_activates_before_it_is_answered() {
-    let mut bench = Bench::new();
-    let secret = bench.credential("dev1");
+    let mut fixture = Fixture::new();
+    let secret = fixture.credential("dev1");
     assert_eq!(
-        refused(&bench.connect(1, "a", Some((DEV1, "wrong")))),
+        refused(&fixture.connect(1, "a", Some((DEV1, "wrong")))),
         Reason::BadSecret
     );
     assert_eq!(
-        credential::show(&mut bench.admin, &name(DEV1))
+        credential::show(&mut fixture.admin, &name(DEV1))
             .unwrap()
             .credential
             .state,
         State::Inactive
     );
     assert_eq!(
-        admitted(&bench.connect(1, "a", Some((DEV1, &secret)))),
+        admitted(&fixture.connect(1, "a", Some((DEV1, &secret)))),
         Some(DEV1)
     );
-    let shown = credential::show(&mut bench.admin, &name(DEV1))
+    let shown = credential::show(&mut fixture.admin, &name(DEV1))
         .unwrap()
         .credential;
     assert_eq!(shown.state, State::Active);
@@ -255,19 +255,22 @@ fn a_login_activates_before_it_is_answered() {
 
 #[test]
 fn a_session_may_use_its_tenants_topics_and_an_unknown_client_none() {
-    let mut bench = Bench::new();
-    bench.tenant("globex", Authentication::Required);
-    let secret = bench.credential("dev1");
-    let _in = bench.connect(1, "a", Some((DEV1, &secret)));
-    assert_eq!(bench.publish(1, "a", Some(DEV1), "acme/x"), Verdict::Allow);
+    let mut fixture = Fixture::new();
+    fixture.tenant("globex", Authentication::Required);
+    let secret = fixture.credential("dev1");
+    let _in = fixture.connect(1, "a", Some((DEV1, &secret)));
     assert_eq!(
-        bench.publish(1, "a", Some(DEV1), "globex/x"),
+        fixture.publish(1, "a", Some(DEV1), "acme/x"),
+        Verdict::Allow
+    );
+    assert_eq!(
+        fixture.publish(1, "a", Some(DEV1), "globex/x"),
         Verdict::Deny(Reason::OtherTenant)
     );
     for (handle, client_id, username) in
         [(2, "a", Some(DEV1)), (1, "b", Some(DEV1)), (1, "a", None)]
     {
-        let verdict = bench.publish(handle, client_id, username, "acme/x");
+        let verdict = fixture.publish(handle, client_id, username, "acme/x");
         assert_eq!(
             verdict,
             Verdict::Deny(Reason::Unauthenticated),
@@ -281,7 +284,7 @@ fn a_session_may_use_its_tenants_topics_and_an_unknown_client_none() {
             retain: false,
         };
         assert_eq!(
-            bench.check(1, "a", Some(DEV1), usage),
+            fixture.check(1, "a", Some(DEV1), usage),
             Verdict::Deny(Reason::Malformed)
         );
     }
@@ -289,301 +292,310 @@ fn a_session_may_use_its_tenants_topics_and_an_unknown_client_none() {
 
 #[test]
 fn suspending_ends_the_session_and_its_will_is_still_judged_as_it_was() {
-    let mut bench = Bench::new();
-    let secret = bench.credential("dev1");
-    let _in = bench.connect(1, "a", Some((DEV1, &secret)));
-    bench
+    let mut fixture = Fixture::new();
+    let secret = fixture.credential("dev1");
+    let _in = fixture.connect(1, "a", Some((DEV1, &secret)));
+    fixture
         .act(|store, context| credential::suspend(store, context, &name(DEV1)))
         .unwrap();
-    assert_eq!(bench.kicked(), ["a"]);
-    assert!(bench.wakes.load(Ordering::SeqCst) > 0, "the host was woken");
+    assert_eq!(fixture.kicked(), ["a"]);
+    assert!(
+        fixture.wakes.load(Ordering::SeqCst) > 0,
+        "the host was woken"
+    );
     assert_eq!(
-        bench.publish(1, "a", Some(DEV1), "acme/will"),
+        fixture.publish(1, "a", Some(DEV1), "acme/will"),
         Verdict::Allow
     );
     let delivery = TopicUse::Deliver { topic: b"acme/x" };
     assert_eq!(
-        bench.check(1, "a", Some(DEV1), delivery),
+        fixture.check(1, "a", Some(DEV1), delivery),
         Verdict::Deny(Reason::Suspended)
     );
-    bench.gate.disconnected(Handle(1));
+    fixture.gate.disconnected(Handle(1));
     assert_eq!(
-        bench.publish(1, "a", Some(DEV1), "acme/will"),
+        fixture.publish(1, "a", Some(DEV1), "acme/will"),
         Verdict::Allow
     );
-    let _one = bench.gate.poll();
-    let _two = bench.gate.poll();
+    let _one = fixture.gate.poll();
+    let _two = fixture.gate.poll();
     assert_eq!(
-        bench.publish(1, "a", Some(DEV1), "acme/will"),
+        fixture.publish(1, "a", Some(DEV1), "acme/will"),
         Verdict::Deny(Reason::Unauthenticated)
     );
 }
 
 #[test]
 fn suspending_and_reactivating_at_once_still_ends_what_ran_before() {
-    let mut bench = Bench::new();
-    let secret = bench.credential("dev1");
-    let _in = bench.connect(1, "a", Some((DEV1, &secret)));
-    bench
+    let mut fixture = Fixture::new();
+    let secret = fixture.credential("dev1");
+    let _in = fixture.connect(1, "a", Some((DEV1, &secret)));
+    fixture
         .act(|store, context| credential::suspend(store, context, &name(DEV1)))
         .unwrap();
-    bench
+    fixture
         .act(|store, context| credential::reactivate(store, context, &name(DEV1)))
         .unwrap();
-    assert_eq!(bench.kicked(), ["a"]);
+    assert_eq!(fixture.kicked(), ["a"]);
     assert_eq!(
-        admitted(&bench.connect(2, "a", Some((DEV1, &secret)))),
+        admitted(&fixture.connect(2, "a", Some((DEV1, &secret)))),
         Some(DEV1)
     );
-    assert_eq!(bench.kicked(), [""; 0]);
+    assert_eq!(fixture.kicked(), [""; 0]);
 }
 
 #[test]
 fn rotating_ends_exactly_the_sessions_of_the_old_secret() {
-    let mut bench = Bench::new();
-    let old = bench.credential("dev1");
-    let _old = bench.connect(1, "old", Some((DEV1, &old)));
-    let new = bench
+    let mut fixture = Fixture::new();
+    let old = fixture.credential("dev1");
+    let _old = fixture.connect(1, "old", Some((DEV1, &old)));
+    let new = fixture
         .act(|store, context| credential::rotate(store, context, &name(DEV1), Overlap::None))
         .unwrap();
     let new = secret_of(new);
     assert_eq!(
-        admitted(&bench.connect(2, "new", Some((DEV1, &new)))),
+        admitted(&fixture.connect(2, "new", Some((DEV1, &new)))),
         Some(DEV1)
     );
-    assert_eq!(bench.kicked(), ["old"]);
+    assert_eq!(fixture.kicked(), ["old"]);
     assert_eq!(
-        refused(&bench.connect(3, "old", Some((DEV1, &old)))),
+        refused(&fixture.connect(3, "old", Some((DEV1, &old)))),
         Reason::BadSecret
     );
 }
 
 #[test]
 fn an_overlap_ends_the_old_secret_and_its_sessions_at_its_instant() {
-    let mut bench = Bench::new();
-    let old = bench.credential("dev1");
+    let mut fixture = Fixture::new();
+    let old = fixture.credential("dev1");
     let overlap = Overlap::For(Duration::from_secs(60));
-    let new = bench
+    let new = fixture
         .act(|store, context| credential::rotate(store, context, &name(DEV1), overlap))
         .unwrap();
     let new = secret_of(new);
-    let _old = bench.connect(1, "old", Some((DEV1, &old)));
-    let _new = bench.connect(2, "new", Some((DEV1, &new)));
-    assert_eq!(bench.kicked(), [""; 0]);
-    bench.pass(Duration::from_secs(60));
-    assert_eq!(bench.kicked(), ["old"]);
+    let _old = fixture.connect(1, "old", Some((DEV1, &old)));
+    let _new = fixture.connect(2, "new", Some((DEV1, &new)));
+    assert_eq!(fixture.kicked(), [""; 0]);
+    fixture.pass(Duration::from_secs(60));
+    assert_eq!(fixture.kicked(), ["old"]);
 }
 
 #[test]
 fn an_old_secret_that_works_until_the_new_one_is_used_ends_then() {
-    let mut bench = Bench::new();
-    let old = bench.credential("dev1");
+    let mut fixture = Fixture::new();
+    let old = fixture.credential("dev1");
     let overlap = Overlap::UntilUsed;
-    let new = bench
+    let new = fixture
         .act(|store, context| credential::rotate(store, context, &name(DEV1), overlap))
         .unwrap();
     let new = secret_of(new);
-    let _old = bench.connect(1, "old", Some((DEV1, &old)));
-    assert_eq!(bench.kicked(), [""; 0]);
+    let _old = fixture.connect(1, "old", Some((DEV1, &old)));
+    assert_eq!(fixture.kicked(), [""; 0]);
     assert_eq!(
-        admitted(&bench.connect(2, "new", Some((DEV1, &new)))),
+        admitted(&fixture.connect(2, "new", Some((DEV1, &new)))),
         Some(DEV1)
     );
-    assert_eq!(bench.kicked(), ["old"]);
+    assert_eq!(fixture.kicked(), ["old"]);
     assert_eq!(
-        refused(&bench.connect(3, "old", Some((DEV1, &old)))),
+        refused(&fixture.connect(3, "old", Some((DEV1, &old)))),
         Reason::BadSecret
     );
 }
 
 #[test]
 fn an_expiry_refuses_and_ends_sessions_at_its_instant() {
-    let mut bench = Bench::new();
+    let mut fixture = Fixture::new();
     let end =
-        Timestamp::from_millis(bench.clock.load(Ordering::SeqCst)).plus(Duration::from_secs(10));
-    let secret = bench.credential_that("dev1", |new| new.expires_at = Some(end));
-    let _in = bench.connect(1, "a", Some((DEV1, &secret)));
-    bench.pass(Duration::from_millis(9_999));
-    assert_eq!(bench.kicked(), [""; 0]);
-    bench.pass(Duration::from_millis(1));
-    assert_eq!(bench.kicked(), ["a"]);
+        Timestamp::from_millis(fixture.clock.load(Ordering::SeqCst)).plus(Duration::from_secs(10));
+    let secret = fixture.credential_that("dev1", |new| new.expires_at = Some(end));
+    let _in = fixture.connect(1, "a", Some((DEV1, &secret)));
+    fixture.pass(Duration::from_millis(9_999));
+    assert_eq!(fixture.kicked(), [""; 0]);
+    fixture.pass(Duration::from_millis(1));
+    assert_eq!(fixture.kicked(), ["a"]);
     assert_eq!(
-        refused(&bench.connect(2, "a", Some((DEV1, &secret)))),
+        refused(&fixture.connect(2, "a", Some((DEV1, &secret)))),
         Reason::Expired
     );
 }
 
 #[test]
 fn a_host_that_asks_again_about_a_live_session_is_answered_whatever_the_store_says() {
-    let mut bench = Bench::new();
-    let secret = bench.credential("dev1");
-    let _in = bench.connect(1, "a", Some((DEV1, &secret)));
-    bench
+    let mut fixture = Fixture::new();
+    let secret = fixture.credential("dev1");
+    let _in = fixture.connect(1, "a", Some((DEV1, &secret)));
+    fixture
         .act(|store, context| credential::delete(store, context, &name(DEV1)))
         .unwrap();
     // The change has not been polled yet; the session still stands.
     assert_eq!(
-        admitted(&bench.connect(1, "a", Some((DEV1, &secret)))),
+        admitted(&fixture.connect(1, "a", Some((DEV1, &secret)))),
         Some(DEV1)
     );
     // With anything else it is a new login.
     assert_eq!(
-        refused(&bench.connect(1, "a", Some((DEV1, "wrong")))),
+        refused(&fixture.connect(1, "a", Some((DEV1, "wrong")))),
         Reason::UnknownName
     );
     assert_eq!(
-        bench.publish(1, "a", Some(DEV1), "acme/x"),
+        fixture.publish(1, "a", Some(DEV1), "acme/x"),
         Verdict::Deny(Reason::Unauthenticated)
     );
 }
 
 #[test]
 fn a_kicked_session_is_not_recognised_again() {
-    let mut bench = Bench::new();
-    let secret = bench.credential("dev1");
-    let _in = bench.connect(1, "a", Some((DEV1, &secret)));
-    bench
+    let mut fixture = Fixture::new();
+    let secret = fixture.credential("dev1");
+    let _in = fixture.connect(1, "a", Some((DEV1, &secret)));
+    fixture
         .act(|store, context| credential::suspend(store, context, &name(DEV1)))
         .unwrap();
-    assert_eq!(bench.kicked(), ["a"]);
+    assert_eq!(fixture.kicked(), ["a"]);
     assert_eq!(
-        refused(&bench.connect(1, "a", Some((DEV1, &secret)))),
+        refused(&fixture.connect(1, "a", Some((DEV1, &secret)))),
         Reason::Suspended
     );
 }
 
 #[test]
 fn a_credential_made_again_is_another_one() {
-    let mut bench = Bench::new();
-    let old = bench.credential("dev1");
-    let _in = bench.connect(1, "a", Some((DEV1, &old)));
-    bench
+    let mut fixture = Fixture::new();
+    let old = fixture.credential("dev1");
+    let _in = fixture.connect(1, "a", Some((DEV1, &old)));
+    fixture
         .act(|store, context| credential::delete(store, context, &name(DEV1)))
         .unwrap();
-    let new = bench.credential("dev1");
-    assert_eq!(bench.kicked(), ["a"]);
-    bench.gate.disconnected(Handle(1));
+    let new = fixture.credential("dev1");
+    assert_eq!(fixture.kicked(), ["a"]);
+    fixture.gate.disconnected(Handle(1));
     assert_eq!(
-        refused(&bench.connect(2, "a", Some((DEV1, &old)))),
+        refused(&fixture.connect(2, "a", Some((DEV1, &old)))),
         Reason::BadSecret
     );
     assert_eq!(
-        admitted(&bench.connect(2, "a", Some((DEV1, &new)))),
+        admitted(&fixture.connect(2, "a", Some((DEV1, &new)))),
         Some(DEV1)
     );
 }
 
 #[test]
 fn first_use_binds_the_client_id_for_good() {
-    let mut bench = Bench::new();
-    let secret = bench.credential_that("dev1", |new| {
+    let mut fixture = Fixture::new();
+    let secret = fixture.credential_that("dev1", |new| {
         new.client_id_rule = Some(ClientIdRule::FirstUse)
     });
     assert_eq!(
-        admitted(&bench.connect(1, "a", Some((DEV1, &secret)))),
+        admitted(&fixture.connect(1, "a", Some((DEV1, &secret)))),
         Some(DEV1)
     );
     assert_eq!(
-        refused(&bench.connect(2, "b", Some((DEV1, &secret)))),
+        refused(&fixture.connect(2, "b", Some((DEV1, &secret)))),
         Reason::ClientIdMismatch
     );
-    bench
+    fixture
         .act(|store, context| credential::untie(store, context, &name(DEV1)))
         .unwrap();
-    assert_eq!(bench.kicked(), ["a"]);
+    assert_eq!(fixture.kicked(), ["a"]);
     assert_eq!(
-        admitted(&bench.connect(2, "b", Some((DEV1, &secret)))),
+        admitted(&fixture.connect(2, "b", Some((DEV1, &secret)))),
         Some(DEV1)
     );
 }
 
 #[test]
 fn an_anonymous_client_joins_the_first_open_tenant_that_it_touches() {
-    let mut bench = Bench::new();
+    let mut fixture = Fixture::new();
     assert_eq!(
-        refused(&bench.connect(1, "a", None)),
+        refused(&fixture.connect(1, "a", None)),
         Reason::Unauthenticated
     );
-    bench.tenant("globex", Authentication::Off);
-    bench.tenant("initech", Authentication::Optional);
-    bench.settle();
-    assert_eq!(admitted(&bench.connect(1, "a", None)), None);
+    fixture.tenant("globex", Authentication::Off);
+    fixture.tenant("initech", Authentication::Optional);
+    fixture.settle();
+    assert_eq!(admitted(&fixture.connect(1, "a", None)), None);
     assert_eq!(
-        bench.publish(1, "a", None, "acme/x"),
+        fixture.publish(1, "a", None, "acme/x"),
         Verdict::Deny(Reason::NoRule)
     );
-    assert_eq!(bench.publish(1, "a", None, "globex/x"), Verdict::Allow);
+    assert_eq!(fixture.publish(1, "a", None, "globex/x"), Verdict::Allow);
     assert_eq!(
-        bench.publish(1, "a", None, "initech/x"),
+        fixture.publish(1, "a", None, "initech/x"),
         Verdict::Deny(Reason::OtherTenant)
     );
     let required = TenantChanges {
         authentication: Some(Authentication::Required),
         ..TenantChanges::default()
     };
-    bench.set("initech", required.clone());
-    assert_eq!(bench.kicked(), [""; 0]);
-    bench.set("globex", required);
-    assert_eq!(bench.kicked(), ["a"]);
+    fixture.set("initech", required.clone());
+    assert_eq!(fixture.kicked(), [""; 0]);
+    fixture.set("globex", required);
+    assert_eq!(fixture.kicked(), ["a"]);
 }
 
 #[test]
 fn the_default_tenant_answers_for_clients_that_name_none() {
-    let mut bench = Bench::with_options(&[("default_tenant", "acme")]);
-    bench.tenant("globex", Authentication::Off);
-    bench.settle();
+    let mut fixture = Fixture::with_options(&[("default_tenant", "acme")]);
+    fixture.tenant("globex", Authentication::Off);
+    fixture.settle();
     assert_eq!(
-        refused(&bench.connect(1, "a", None)),
+        refused(&fixture.connect(1, "a", None)),
         Reason::Unauthenticated
     );
     assert_eq!(
-        refused(&bench.connect(1, "a", Some(("dev1", "x")))),
+        refused(&fixture.connect(1, "a", Some(("dev1", "x")))),
         Reason::UnknownName
     );
     let off = TenantChanges {
         authentication: Some(Authentication::Off),
         ..TenantChanges::default()
     };
-    bench.set("acme", off);
-    bench.settle();
-    assert_eq!(admitted(&bench.connect(1, "a", Some(("dev1", "x")))), None);
+    fixture.set("acme", off);
+    fixture.settle();
     assert_eq!(
-        bench.publish(1, "a", None, "globex/x"),
+        admitted(&fixture.connect(1, "a", Some(("dev1", "x")))),
+        None
+    );
+    assert_eq!(
+        fixture.publish(1, "a", None, "globex/x"),
         Verdict::Deny(Reason::OtherTenant)
     );
-    assert_eq!(bench.publish(1, "a", None, "acme/x"), Verdict::Allow);
+    assert_eq!(fixture.publish(1, "a", None, "acme/x"), Verdict::Allow);
 }
 
 #[test]
 fn a_tenants_new_namespace_reaches_live_sessions() {
-    let mut bench = Bench::new();
-    let secret = bench.credential("dev1");
-    let _in = bench.connect(1, "a", Some((DEV1, &secret)));
+    let mut fixture = Fixture::new();
+    let secret = fixture.credential("dev1");
+    let _in = fixture.connect(1, "a", Some((DEV1, &secret)));
     assert_eq!(
-        bench.publish(1, "a", Some(DEV1), "plant/x"),
+        fixture.publish(1, "a", Some(DEV1), "plant/x"),
         Verdict::Deny(Reason::NoRule)
     );
     let add_namespaces = vec![TopicFilter::parse("plant/#").unwrap()];
-    bench.set(
+    fixture.set(
         "acme",
         TenantChanges {
             add_namespaces,
             ..TenantChanges::default()
         },
     );
-    bench.settle();
-    assert_eq!(bench.publish(1, "a", Some(DEV1), "plant/x"), Verdict::Allow);
+    fixture.settle();
+    assert_eq!(
+        fixture.publish(1, "a", Some(DEV1), "plant/x"),
+        Verdict::Allow
+    );
 }
 
 #[test]
 fn shapes_that_nothing_valid_has_are_refused_in_every_mode() {
-    let mut bench = Bench::new();
+    let mut fixture = Fixture::new();
     let off = TenantChanges {
         authentication: Some(Authentication::Off),
         ..TenantChanges::default()
     };
-    bench.set("acme", off);
-    bench.settle();
+    fixture.set("acme", off);
+    fixture.settle();
     for (client_id, username) in [
         ("a+", None),
         ("#", None),
@@ -594,45 +606,45 @@ fn shapes_that_nothing_valid_has_are_refused_in_every_mode() {
         ("a", Some("@acme")),
         ("a", Some(" dev1@acme")),
     ] {
-        let outcome = bench.connect(1, client_id, username.map(|name| (name, "x")));
+        let outcome = fixture.connect(1, client_id, username.map(|name| (name, "x")));
         assert_eq!(
             refused(&outcome),
             Reason::Malformed,
             "{client_id:?} {username:?}"
         );
     }
-    let unknown = bench.connect(1, "a", Some(("x@nosuch", "x")));
+    let unknown = fixture.connect(1, "a", Some(("x@nosuch", "x")));
     assert_eq!(refused(&unknown), Reason::UnknownTenant);
 }
 
 #[test]
 fn two_live_brokers_can_not_share_a_name() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     let again = Gate::open(
-        SqliteStore::open(&bench.setting.options.store).unwrap(),
-        bench.setting.clone(),
+        SqliteStore::open(&fixture.config.options.store).unwrap(),
+        fixture.config.clone(),
     );
     match again {
         Err(GateError::Store(error)) => assert_eq!(error.kind(), StoreErrorKind::Conflict),
         Err(other) => panic!("{other}"),
         Ok(_) => panic!("two brokers have one name"),
     }
-    let setting = bench.setting.clone();
-    let folder = bench.folder;
-    bench.gate.close();
-    assert!(Gate::open(SqliteStore::open(&setting.options.store).unwrap(), setting).is_ok());
+    let config = fixture.config.clone();
+    let folder = fixture.folder;
+    fixture.gate.close();
+    assert!(Gate::open(SqliteStore::open(&config.options.store).unwrap(), config).is_ok());
     drop(folder);
 }
 
 #[test]
 fn who_is_connected_is_written_down_and_cleared() {
-    let mut bench = Bench::new();
-    let secret = bench.credential("dev1");
-    let _in = bench.connect(1, "a", Some((DEV1, &secret)));
-    let listed = |bench: &mut Bench, count: usize| {
+    let mut fixture = Fixture::new();
+    let secret = fixture.credential("dev1");
+    let _in = fixture.connect(1, "a", Some((DEV1, &secret)));
+    let listed = |fixture: &mut Fixture, count: usize| {
         let start = Instant::now();
         loop {
-            let clients = countersign_admin::clients::list(&mut bench.admin, None).unwrap();
+            let clients = countersign_admin::clients::list(&mut fixture.admin, None).unwrap();
             if clients.len() == count {
                 return clients;
             }
@@ -640,76 +652,76 @@ fn who_is_connected_is_written_down_and_cleared() {
             std::thread::sleep(Duration::from_millis(5));
         }
     };
-    let clients = listed(&mut bench, 1);
+    let clients = listed(&mut fixture, 1);
     let presence = &clients[0].presence;
     assert_eq!(
         (&*presence.client_id, presence.username.as_deref()),
         ("a", Some(DEV1))
     );
-    bench.gate.disconnected(Handle(1));
-    listed(&mut bench, 0);
+    fixture.gate.disconnected(Handle(1));
+    listed(&mut fixture, 0);
 }
 
 #[test]
 fn what_an_administrator_does_holds_for_the_next_login_without_a_poll() {
-    let mut bench = Bench::new();
-    let secret = bench.credential("dev1");
+    let mut fixture = Fixture::new();
+    let secret = fixture.credential("dev1");
     let login = Some((DEV1, &*secret));
-    let unknown = bench.connect(9, "z", Some(("dev2@acme", "x")));
+    let unknown = fixture.connect(9, "z", Some(("dev2@acme", "x")));
     assert_ne!(refused(&unknown), Reason::Suspended);
     for handle in 1..4 {
-        assert_eq!(admitted(&bench.connect(handle, "a", login)), Some(DEV1));
+        assert_eq!(admitted(&fixture.connect(handle, "a", login)), Some(DEV1));
     }
-    bench
+    fixture
         .act(|store, context| credential::suspend(store, context, &name(DEV1)))
         .unwrap();
-    assert_eq!(refused(&bench.connect(4, "a", login)), Reason::Suspended);
-    bench
+    assert_eq!(refused(&fixture.connect(4, "a", login)), Reason::Suspended);
+    fixture
         .act(|store, context| credential::reactivate(store, context, &name(DEV1)))
         .unwrap();
-    assert_eq!(admitted(&bench.connect(5, "a", login)), Some(DEV1));
-    bench
+    assert_eq!(admitted(&fixture.connect(5, "a", login)), Some(DEV1));
+    fixture
         .act(|store, context| credential::delete(store, context, &name(DEV1)))
         .unwrap();
     // For want of time to hash, it may also be over budget.
-    let gone = refused(&bench.connect(6, "a", login));
+    let gone = refused(&fixture.connect(6, "a", login));
     assert!(matches!(gone, Reason::UnknownName | Reason::OverBudget));
-    let again = bench.credential("dev1");
-    let wrong = refused(&bench.connect(7, "a", login));
+    let again = fixture.credential("dev1");
+    let wrong = refused(&fixture.connect(7, "a", login));
     assert!(matches!(wrong, Reason::BadSecret | Reason::OverBudget));
     assert_eq!(
-        admitted(&bench.connect(8, "b", Some((DEV1, &again)))),
+        admitted(&fixture.connect(8, "b", Some((DEV1, &again)))),
         Some(DEV1)
     );
-    let new = bench.credential("dev2");
+    let new = fixture.credential("dev2");
     assert_eq!(
-        admitted(&bench.connect(9, "z", Some(("dev2@acme", &new)))),
+        admitted(&fixture.connect(9, "z", Some(("dev2@acme", &new)))),
         Some("dev2@acme")
     );
 }
 
 #[test]
 fn a_first_use_at_another_broker_is_no_hindrance() {
-    let mut bench = Bench::new();
-    let secret = bench.credential_that("dev1", |new| {
+    let mut fixture = Fixture::new();
+    let secret = fixture.credential_that("dev1", |new| {
         new.client_id_rule = Some(ClientIdRule::FirstUse);
     });
     // Looked up, and not used.
-    let wrong = refused(&bench.connect(1, "a", Some((DEV1, "wrong"))));
+    let wrong = refused(&fixture.connect(1, "a", Some((DEV1, "wrong"))));
     assert!(matches!(wrong, Reason::BadSecret | Reason::OverBudget));
-    let store = SqliteStore::open(bench.folder.path().join("countersign.db")).unwrap();
-    let mut setting = bench.setting.clone();
-    setting.broker = "elsewhere".into();
-    let elsewhere = Gate::open(store, setting).unwrap();
-    let here = core::mem::replace(&mut bench.gate, elsewhere);
+    let store = SqliteStore::open(fixture.folder.path().join("countersign.db")).unwrap();
+    let mut config = fixture.config.clone();
+    config.broker = "elsewhere".into();
+    let elsewhere = Gate::open(store, config).unwrap();
+    let here = core::mem::replace(&mut fixture.gate, elsewhere);
     let login = Some((DEV1, &*secret));
-    assert_eq!(admitted(&bench.connect(1, "a", login)), Some(DEV1));
-    let elsewhere = core::mem::replace(&mut bench.gate, here);
+    assert_eq!(admitted(&fixture.connect(1, "a", login)), Some(DEV1));
+    let elsewhere = core::mem::replace(&mut fixture.gate, here);
     assert_eq!(
-        refused(&bench.connect(2, "b", login)),
+        refused(&fixture.connect(2, "b", login)),
         Reason::ClientIdMismatch
     );
-    assert_eq!(admitted(&bench.connect(3, "a", login)), Some(DEV1));
+    assert_eq!(admitted(&fixture.connect(3, "a", login)), Some(DEV1));
     elsewhere.close();
 }
 
@@ -722,14 +734,14 @@ fn a_gate_moves_between_threads_and_is_never_shared() {
         sends::<Gate<SqliteStore>>();
         sends::<ConnectOutcome>();
         shares::<Directive>();
-        shares::<Setting>();
+        shares::<GateConfig>();
     }
 }
 
 #[test]
 fn options_that_hold_while_a_gate_is_open_can_t_change() {
-    let mut bench = Bench::new();
-    let store = bench.setting.options.store.to_str().unwrap().to_owned();
+    let mut fixture = Fixture::new();
+    let store = fixture.config.options.store.to_str().unwrap().to_owned();
     let store = store.as_str();
     for (key, value) in [
         ("broker", "other"),
@@ -738,49 +750,49 @@ fn options_that_hold_while_a_gate_is_open_can_t_change() {
         ("hash_threads", "3"),
     ] {
         let options = Options::parse([("store", store), (key, value)]).unwrap();
-        let refused = bench.gate.change_options(options).unwrap_err();
+        let refused = fixture.gate.change_options(options).unwrap_err();
         assert_eq!(refused.option(), key);
     }
     let elsewhere = Options::parse([("store", "/elsewhere.db")]).unwrap();
-    let refused = bench.gate.change_options(elsewhere).unwrap_err();
+    let refused = fixture.gate.change_options(elsewhere).unwrap_err();
     assert_eq!(refused.option(), "store");
 }
 
 #[test]
 fn other_options_hold_for_the_next_login_and_end_no_session() {
-    let mut bench = Bench::new();
-    bench.tenant("open", Authentication::Off);
-    bench.settle();
-    let secret = bench.credential("dev1");
+    let mut fixture = Fixture::new();
+    fixture.tenant("open", Authentication::Off);
+    fixture.settle();
+    let secret = fixture.credential("dev1");
     let login = Some(("dev1@acme", secret.as_str()));
-    assert_eq!(admitted(&bench.connect(1, "a", login)), Some("dev1@acme"));
-    let store = bench.setting.options.store.to_str().unwrap().to_owned();
+    assert_eq!(admitted(&fixture.connect(1, "a", login)), Some("dev1@acme"));
+    let store = fixture.config.options.store.to_str().unwrap().to_owned();
     let options = Options::parse([("store", store.as_str()), ("listener_1884", "open")]).unwrap();
-    bench.gate.change_options(options).unwrap();
-    assert!(bench.kicked().is_empty());
-    let mut facts = ConnectFacts::new(Handle(2), b"b");
-    facts.username = Some(b"dev1@acme");
-    facts.password = Some(secret.as_bytes());
-    facts.listener = Some(1884);
-    let outcome = bench.gate.connect(&facts);
+    fixture.gate.change_options(options).unwrap();
+    assert!(fixture.kicked().is_empty());
+    let mut info = ConnectInfo::new(Handle(2), b"b");
+    info.username = Some(b"dev1@acme");
+    info.password = Some(secret.as_bytes());
+    info.listener = Some(1884);
+    let outcome = fixture.gate.connect(&info);
     assert_eq!(refused(&outcome), Reason::WrongListener);
 }
 
 #[test]
 fn what_was_committed_counts_for_the_next_login_while_others_write_without_pause() {
-    let mut bench = Bench::new();
-    let secret = bench.credential("dev7");
+    let mut fixture = Fixture::new();
+    let secret = fixture.credential("dev7");
     let name = LoginName::parse("dev7@acme").unwrap();
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = Arc::clone(&stop);
-    let mut elsewhere = SqliteStore::open(bench.admin.path()).unwrap();
+    let mut elsewhere = SqliteStore::open(fixture.admin.path()).unwrap();
     let churn = std::thread::spawn(move || {
         let mut written = 0_u32;
         while !stopped.load(Ordering::SeqCst) {
             written += 1;
             let at = Timestamp::from_millis(written.into());
             let batch = Batch {
-                observations: vec![Observation::Used(CredentialId(1), at)],
+                observations: vec![PresenceEvent::Used(CredentialId(1), at)],
                 ..Batch::default()
             };
             elsewhere.write_batch("there", &batch).unwrap();
@@ -788,7 +800,7 @@ fn what_was_committed_counts_for_the_next_login_while_others_write_without_pause
         written
     });
     for round in 0..150 {
-        let outcome = bench.connect(1, "c", Some(("dev7@acme", &secret)));
+        let outcome = fixture.connect(1, "c", Some(("dev7@acme", &secret)));
         // At most the login's own record was in the way of the others' writes.
         assert!(
             matches!(
@@ -801,11 +813,11 @@ fn what_was_committed_counts_for_the_next_login_while_others_write_without_pause
             ),
             "{round}: {outcome:?}"
         );
-        bench.gate.disconnected(Handle(1));
-        bench
+        fixture.gate.disconnected(Handle(1));
+        fixture
             .act(|store, context| credential::suspend(store, context, &name))
             .unwrap();
-        let outcome = bench.connect(2, "c", Some(("dev7@acme", &secret)));
+        let outcome = fixture.connect(2, "c", Some(("dev7@acme", &secret)));
         assert!(
             matches!(
                 outcome,
@@ -816,7 +828,7 @@ fn what_was_committed_counts_for_the_next_login_while_others_write_without_pause
             ),
             "{round}: {outcome:?}"
         );
-        bench
+        fixture
             .act(|store, context| credential::reactivate(store, context, &name))
             .unwrap();
     }

@@ -10,8 +10,8 @@ use countersign::core::tenant::{Authentication, SubscribeMode};
 use countersign::core::time::Timestamp;
 use countersign::core::topic::TopicFilter;
 use countersign::sqlite::SqliteStore;
-use countersign::{ConnectFacts, Gate, Handle, Peer, Setting, TopicUse};
-use countersign_admin::check::{Asker, Places, TopicAsk, Usage};
+use countersign::{ClientRef, ConnectInfo, Gate, GateConfig, Handle, TopicUse};
+use countersign_admin::check::{Listeners, PolicyCheck, TopicCheck, Usage};
 use countersign_admin::tenant::{self, NewTenant};
 use countersign_admin::{Context, OsRandom};
 use proptest::prelude::*;
@@ -20,13 +20,13 @@ use proptest::sample::select;
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
 /// A gate and the store behind it.
-struct Site {
+struct Fixture {
     gate: Gate<SqliteStore>,
     admin: SqliteStore,
     _folder: tempfile::TempDir,
 }
 
-impl Site {
+impl Fixture {
     fn new(tenants: impl IntoIterator<Item = NewTenant>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("countersign.db");
@@ -40,8 +40,8 @@ impl Site {
             tenant::create(&mut admin, &context, new).unwrap();
         }
         let options = Options::parse([("store", path.to_str().unwrap())]).unwrap();
-        let setting = Setting::new(options, "site", || NOW, || ());
-        let gate = Gate::open(SqliteStore::open(&path).unwrap(), setting).unwrap();
+        let config = GateConfig::new(options, "site", || NOW, || ());
+        let gate = Gate::open(SqliteStore::open(&path).unwrap(), config).unwrap();
         Self {
             gate,
             admin,
@@ -51,17 +51,17 @@ impl Site {
 
     /// What the gate says to a new client, asked once.
     fn gate_says(&mut self, handle: usize, client_id: &str, usage: Usage<'_>) -> String {
-        let facts = ConnectFacts::new(Handle(handle), client_id.as_bytes());
-        let _outcome = self.gate.connect(&facts);
+        let info = ConnectInfo::new(Handle(handle), client_id.as_bytes());
+        let _outcome = self.gate.connect(&info);
         self.ask(handle, client_id, usage)
     }
 
     fn ask(&mut self, handle: usize, client_id: &str, usage: Usage<'_>) -> String {
-        let peer = Peer {
+        let client = ClientRef {
             handle: Handle(handle),
             client_id: Some(client_id.as_bytes()),
             connected: true,
-            ..Peer::default()
+            ..ClientRef::default()
         };
         let usage = match usage {
             Usage::Deliver { topic } => TopicUse::Deliver {
@@ -76,20 +76,21 @@ impl Site {
                 filter: filter.as_bytes(),
             },
         };
-        format!("{:?}", self.gate.check(&peer, usage))
+        format!("{:?}", self.gate.check(&client, usage))
     }
 
     /// What `check` says.
     fn check_says(&mut self, client_id: &str, usage: Usage<'_>) -> String {
-        let mut asker = Asker::new(&mut self.admin, NOW, Places::default()).unwrap();
-        let ask = TopicAsk {
+        let mut policy_check =
+            PolicyCheck::new(&mut self.admin, NOW, Listeners::default()).unwrap();
+        let ask = TopicCheck {
             username: None,
             client_id: Some(client_id),
             password: None,
             listener: None,
             usage,
         };
-        format!("{:?}", asker.topic(&ask).unwrap().verdict)
+        format!("{:?}", policy_check.topic(&ask).unwrap().verdict)
     }
 }
 
@@ -113,13 +114,13 @@ fn publish(topic: &str) -> Usage<'_> {
 fn a_filter_that_reaches_several_open_tenants_joins_none_of_them() {
     let open = |id| new_tenant(id, Authentication::Off, SubscribeMode::Filtered);
     for filter in ["#", "+/x"] {
-        let mut site = Site::new(["acme", "globex"].map(open));
+        let mut fixture = Fixture::new(["acme", "globex"].map(open));
         let usage = Usage::Subscribe { filter };
-        assert_eq!(site.gate_says(1, "c", usage), "Deny(NoRule)", "{filter}");
+        assert_eq!(fixture.gate_says(1, "c", usage), "Deny(NoRule)", "{filter}");
         // It still may join either of them.
-        assert_eq!(site.ask(1, "c", publish("globex/x")), "Allow");
-        assert_eq!(site.ask(1, "c", usage), "Allow");
-        assert_eq!(site.ask(1, "c", publish("acme/x")), "Deny(OtherTenant)");
+        assert_eq!(fixture.ask(1, "c", publish("globex/x")), "Allow");
+        assert_eq!(fixture.ask(1, "c", usage), "Allow");
+        assert_eq!(fixture.ask(1, "c", publish("acme/x")), "Deny(OtherTenant)");
     }
 }
 
@@ -155,7 +156,7 @@ proptest! {
                 ..new_tenant(&id, Authentication::ALL[*mode], subscribe)
             }
         });
-        let mut site = Site::new(tenants.collect::<Vec<_>>());
+        let mut fixture = Fixture::new(tenants.collect::<Vec<_>>());
         for (handle, (kind, topic, qos, retain, client_id)) in (1..).zip(&uses) {
             let usage = match kind {
                 0 => Usage::Deliver { topic },
@@ -163,8 +164,8 @@ proptest! {
                 _ => Usage::Subscribe { filter: topic },
             };
             let client_id = &format!("{client_id}{handle}");
-            let by_gate = site.gate_says(handle, client_id, usage);
-            let by_check = site.check_says(client_id, usage);
+            let by_gate = fixture.gate_says(handle, client_id, usage);
+            let by_check = fixture.check_says(client_id, usage);
             // What a broker refuses or closes by itself, it asks no gate about.
             if by_check.contains("Malformed") || (*kind == 1 && topic.starts_with('$')) {
                 prop_assert!(by_check.contains("Deny"), "{:?} as {}", usage, client_id);

@@ -18,7 +18,9 @@ use countersign::core::reason::Reason;
 use countersign::core::store::{AdminStore, AdminTransaction, Intent, Settings};
 use countersign::core::time::Timestamp;
 use countersign::sqlite::SqliteStore;
-use countersign::{ConnectFacts, ConnectOutcome, Enhanced, Gate, Handle, Peer, Setting, TopicUse};
+use countersign::{
+    ClientRef, ConnectInfo, ConnectOutcome, Enhanced, Gate, GateConfig, Handle, TopicUse,
+};
 use countersign_admin::credential::{self, NewCredential};
 use countersign_admin::tenant::{self, NewTenant};
 use countersign_admin::{Context, OsRandom};
@@ -104,12 +106,12 @@ fn handle(index: usize) -> Handle {
 
 fn connect(gate: &mut Gate<SqliteStore>, index: usize) {
     let (client_id, name, secret) = (client_id(index), name(index), secret(index));
-    let mut facts = ConnectFacts::new(handle(index), client_id.as_bytes());
-    facts.username = Some(name.as_bytes());
-    facts.password = Some(secret.expose());
-    facts.address = Some("192.0.2.1");
+    let mut info = ConnectInfo::new(handle(index), client_id.as_bytes());
+    info.username = Some(name.as_bytes());
+    info.password = Some(secret.expose());
+    info.address = Some("192.0.2.1");
     // On a busy machine the writer may have the store for longer than a login waits.
-    let outcome = (0..100).map(|_| gate.connect(&facts)).find(|outcome| {
+    let outcome = (0..100).map(|_| gate.connect(&info)).find(|outcome| {
         !matches!(outcome, ConnectOutcome::Refused { reason, .. } if *reason == Reason::StoreBusy)
     });
     assert!(
@@ -141,8 +143,8 @@ fn a_session_takes_little_and_a_check_allocates_nothing() {
     let mut admin = SqliteStore::create(&path, &Settings::default()).unwrap();
     fill(&mut admin, SESSIONS);
     let options = Options::parse([("store", path.to_str().unwrap())]).unwrap();
-    let setting = Setting::new(options, "bench", || NOW, || ());
-    let mut gate = Gate::open(SqliteStore::open(&path).unwrap(), setting).unwrap();
+    let config = GateConfig::new(options, "bench", || NOW, || ());
+    let mut gate = Gate::open(SqliteStore::open(&path).unwrap(), config).unwrap();
     // The first login changes the record, the second finds it as it stays.
     for index in (0..SESSIONS).chain(0..SESSIONS) {
         connect(&mut gate, index);
@@ -158,12 +160,12 @@ fn a_session_takes_little_and_a_check_allocates_nothing() {
     assert!(each <= 600, "{each} bytes a session");
 
     let (client_id, username) = (client_id(0), name(0));
-    let peer = Peer {
+    let client = ClientRef {
         handle: handle(0),
         client_id: Some(client_id.as_bytes()),
         username: Some(username.as_bytes()),
         connected: true,
-        ..Peer::default()
+        ..ClientRef::default()
     };
     let before = ALLOCATIONS.with(Cell::get);
     for topic in [&b"acme/a"[..], b"acme/b", b"acme/a", b"globex/a", b"#"] {
@@ -172,9 +174,9 @@ fn a_session_takes_little_and_a_check_allocates_nothing() {
             qos: 1,
             retain: false,
         };
-        let _verdict = gate.check(&peer, publish);
-        let _verdict = gate.check(&peer, TopicUse::Deliver { topic });
-        let _verdict = gate.check(&peer, TopicUse::Subscribe { filter: topic });
+        let _verdict = gate.check(&client, publish);
+        let _verdict = gate.check(&client, TopicUse::Deliver { topic });
+        let _verdict = gate.check(&client, TopicUse::Subscribe { filter: topic });
     }
     assert_eq!(ALLOCATIONS.with(Cell::get), before);
 }
@@ -194,17 +196,17 @@ fn what_is_kept_of_logins_that_come_to_nothing_is_bounded_in_bytes_however_long_
     let clock = Arc::new(AtomicI64::new(NOW.as_millis()));
     let read = Arc::clone(&clock);
     let now = move || Timestamp::from_millis(read.load(Ordering::SeqCst));
-    let setting = Setting::new(options, "bench", now, || ());
-    let mut gate = Gate::open(SqliteStore::open(&path).unwrap(), setting).unwrap();
+    let config = GateConfig::new(options, "bench", now, || ());
+    let mut gate = Gate::open(SqliteStore::open(&path).unwrap(), config).unwrap();
     let long = vec![b'x'; LONG];
     let slowly = |gate: &mut Gate<SqliteStore>, number: usize| {
         let (client_id, name) = (format!("{number:01000}"), format!("n{number}@acme"));
-        let mut facts = ConnectFacts::new(handle(number), client_id.as_bytes());
-        facts.username = Some(name.as_bytes());
-        facts.password = Some(&long);
-        facts.address = Some("192.0.2.1");
-        facts.may_wait = true;
-        matches!(gate.connect(&facts), ConnectOutcome::Pending { .. })
+        let mut info = ConnectInfo::new(handle(number), client_id.as_bytes());
+        info.username = Some(name.as_bytes());
+        info.password = Some(&long);
+        info.address = Some("192.0.2.1");
+        info.may_wait = true;
+        matches!(gate.connect(&info), ConnectOutcome::Pending { .. })
     };
     // A worker has its memory from now on.
     assert!(slowly(&mut gate, 0));
@@ -215,11 +217,11 @@ fn what_is_kept_of_logins_that_come_to_nothing_is_bounded_in_bytes_however_long_
     for number in 0..2_000 {
         let mut client_id = number.to_string().into_bytes();
         client_id.extend_from_slice(&long[..60_000]);
-        let mut facts = ConnectFacts::new(handle(10_000 + number), &client_id);
-        facts.protocol = 5;
+        let mut info = ConnectInfo::new(handle(10_000 + number), &client_id);
+        info.protocol = 5;
         for method in [&b"other"[..], b"COUNTERSIGN-TOTP"] {
             let data = Some(&long[..]);
-            let outcome = gate.connect_enhanced(&facts, &Enhanced { method, data });
+            let outcome = gate.connect_enhanced(&info, &Enhanced { method, data });
             assert!(matches!(outcome, ConnectOutcome::Refused { .. }));
         }
     }
@@ -255,8 +257,8 @@ fn refused_logins_of_every_kind_take_no_more_memory_however_many_they_are() {
     let clock = Arc::new(AtomicI64::new(NOW.as_millis()));
     let read = Arc::clone(&clock);
     let now = move || Timestamp::from_millis(read.load(Ordering::SeqCst));
-    let setting = Setting::new(options, "bench", now, || ());
-    let mut gate = Gate::open(SqliteStore::open(&path).unwrap(), setting).unwrap();
+    let config = GateConfig::new(options, "bench", now, || ());
+    let mut gate = Gate::open(SqliteStore::open(&path).unwrap(), config).unwrap();
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut refuse = |gate: &mut Gate<SqliteStore>, number: usize| {
         clock.fetch_add(20, Ordering::SeqCst);
@@ -269,11 +271,11 @@ fn refused_logins_of_every_kind_take_no_more_memory_however_many_they_are() {
         }
         let password = random.text(40);
         let address = format!("192.0.{}.{}", random.below(256), random.below(256));
-        let mut facts = ConnectFacts::new(handle(number), &client_id);
-        facts.username = (random.below(8) > 0).then_some(&username[..]);
-        facts.password = (random.below(8) > 0).then_some(&password[..]);
-        facts.address = (random.below(4) > 0).then_some(&address);
-        let outcome = gate.connect(&facts);
+        let mut info = ConnectInfo::new(handle(number), &client_id);
+        info.username = (random.below(8) > 0).then_some(&username[..]);
+        info.password = (random.below(8) > 0).then_some(&password[..]);
+        info.address = (random.below(4) > 0).then_some(&address);
+        let outcome = gate.connect(&info);
         assert!(matches!(outcome, ConnectOutcome::Refused { .. }));
         gate.disconnected(handle(number));
         drop(gate.poll());

@@ -13,8 +13,8 @@ use countersign::core::options::Options;
 use countersign::core::store::Settings;
 use countersign::core::time::Timestamp;
 use countersign::sqlite::SqliteStore;
-use countersign::{Directive, Gate, Setting};
-use countersign_admin::tenant::{self, Deletion, NewTenant};
+use countersign::{Directive, Gate, GateConfig};
+use countersign_admin::tenant::{self, NewTenant, TenantDeletion};
 use countersign_admin::{Context, OsRandom};
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -60,8 +60,8 @@ fn a_tenant_that_options_name_and_that_does_not_exist_is_said() {
         ("listener_1884", "ghost"),
     ];
     let options = Options::parse(options).unwrap();
-    let setting = Setting::new(options, "site", || NOW, || ());
-    let mut gate = Gate::open(SqliteStore::open(&path).unwrap(), setting).unwrap();
+    let config = GateConfig::new(options, "site", || NOW, || ());
+    let mut gate = Gate::open(SqliteStore::open(&path).unwrap(), config).unwrap();
     let ghost = "option `listener_1884` names tenant `ghost`, which does not exist: \
                  only operators can log in there";
     assert!(gate.wants_poll());
@@ -75,7 +75,7 @@ fn a_tenant_that_options_name_and_that_does_not_exist_is_said() {
         &mut admin,
         &context,
         &acme,
-        Deletion::OnlyEmpty,
+        TenantDeletion::OnlyEmpty,
         &mut progress,
     )
     .unwrap();

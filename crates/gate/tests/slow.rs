@@ -21,21 +21,21 @@ use countersign::core::tenant::{Authentication, DefaultRights, SubscribeMode};
 use countersign::core::time::Timestamp;
 use countersign::sqlite::SqliteStore;
 use countersign::{
-    Arrival, Completion, ConnectFacts, ConnectOutcome, Directive, Gate, Handle, Peer, RefusalCode,
-    Setting, Ticket, TopicUse, Verdict,
+    ClientRef, Completion, CompletionStatus, ConnectInfo, ConnectOutcome, Directive, Gate,
+    GateConfig, Handle, RefusalCode, Ticket, TopicUse, Verdict,
 };
 use countersign_admin::credential::{self, CredentialChanges, NewCredential};
 use countersign_admin::password::{ChosenPassword, NewSecret};
 use countersign_admin::settings::{self, SettingsChanges};
 use countersign_admin::tenant::{self, NewTenant};
-use countersign_admin::text::Text;
+use countersign_admin::text::FreeText;
 use countersign_admin::{Context, OsRandom, clients};
 
 const QUICK: &str = "m=8,t=1,p=1";
 const DEV1: &str = "dev1@acme";
 
 /// A gate, the store behind it, and the host's clock.
-struct Bench {
+struct Fixture {
     gate: Gate<SqliteStore>,
     admin: SqliteStore,
     clock: Arc<AtomicI64>,
@@ -75,7 +75,7 @@ fn chosen(password: &str) -> NewSecret {
     NewSecret::Chosen(ChosenPassword::parse(password.into()).unwrap())
 }
 
-impl Bench {
+impl Fixture {
     /// With a tenant `acme` and a device `dev1`, whose password is `right`.
     fn new() -> Self {
         Self::with(QUICK, Authentication::Required)
@@ -95,7 +95,7 @@ impl Bench {
         let admin = SqliteStore::create(&path, &settings).unwrap();
         let path = path.to_str().unwrap();
         let clock = Arc::new(AtomicI64::new(1_700_000_000_000));
-        let setting = Setting::new(
+        let config = GateConfig::new(
             Options::parse([&[("store", path), ("hash_threads", "1")], more].concat()).unwrap(),
             "bench",
             {
@@ -104,8 +104,8 @@ impl Bench {
             },
             || (),
         );
-        let gate = Gate::open(SqliteStore::open(path).unwrap(), setting).unwrap();
-        let mut bench = Self {
+        let gate = Gate::open(SqliteStore::open(path).unwrap(), config).unwrap();
+        let mut fixture = Self {
             gate,
             admin,
             clock,
@@ -120,12 +120,12 @@ impl Bench {
             lockout: None,
             default_rights: DefaultRights::Namespaces,
         };
-        bench
+        fixture
             .act(|store, context| tenant::create(store, context, acme))
             .unwrap();
-        bench.device("dev1");
-        bench.settle();
-        bench
+        fixture.device("dev1");
+        fixture.settle();
+        fixture
     }
 
     fn device(&mut self, device: &str) {
@@ -147,12 +147,12 @@ impl Bench {
     }
 
     fn connect(&mut self, it: Try<'_>) -> ConnectOutcome {
-        let mut facts = ConnectFacts::new(Handle(it.handle), it.client_id.as_bytes());
-        facts.username = Some(it.name.as_bytes());
-        facts.password = Some(it.password.as_bytes());
-        facts.address = Some(it.address);
-        facts.may_wait = it.may_wait;
-        self.gate.connect(&facts)
+        let mut info = ConnectInfo::new(Handle(it.handle), it.client_id.as_bytes());
+        info.username = Some(it.name.as_bytes());
+        info.password = Some(it.password.as_bytes());
+        info.address = Some(it.address);
+        info.may_wait = it.may_wait;
+        self.gate.connect(&info)
     }
 
     /// Polls until nothing has come for a while.
@@ -198,12 +198,12 @@ impl Bench {
     /// What a login comes to at its first try, which is made again until it is
     /// answered.
     fn first_seen(&mut self, login: Try<'_>, which: &mut usize) -> Seen {
-        let mut attempt = |bench: &mut Self| {
+        let mut attempt = |fixture: &mut Self| {
             if !login.may_wait {
-                bench.use_up_the_round(*which);
+                fixture.use_up_the_round(*which);
                 *which = which.saturating_add(1);
             }
-            seen(&bench.connect(login))
+            seen(&fixture.connect(login))
         };
         let start = Instant::now();
         let first = attempt(self);
@@ -265,14 +265,14 @@ impl Bench {
         connected: bool,
         usage: TopicUse<'_>,
     ) -> bool {
-        let peer = Peer {
+        let client = ClientRef {
             handle: Handle(handle),
             client_id: Some(b"a"),
             username: username.map(str::as_bytes),
             connected,
-            ..Peer::default()
+            ..ClientRef::default()
         };
-        self.gate.check(&peer, usage) == Verdict::Allow
+        self.gate.check(&client, usage) == Verdict::Allow
     }
 
     /// The client ids that are listed, once what is gathered is written.
@@ -320,27 +320,27 @@ fn admit(username: Option<&str>) -> Completion {
 
 #[test]
 fn a_login_that_waits_is_nobody_until_the_host_says_that_it_is_there() {
-    let mut bench = Bench::new();
-    let outcome = bench.connect(TRY);
+    let mut fixture = Fixture::new();
+    let outcome = fixture.connect(TRY);
     let (ticket, username) = pending(&outcome);
     assert_eq!(username, Some(DEV1));
     for connected in [true, false] {
         for username in [None, Some(DEV1)] {
-            assert!(!bench.publishes(1, username, connected));
-            assert!(!bench.may(1, username, connected, TopicUse::Unsubscribe));
+            assert!(!fixture.publishes(1, username, connected));
+            assert!(!fixture.may(1, username, connected, TopicUse::Unsubscribe));
         }
     }
-    assert_eq!(bench.completions(), [(ticket, admit(Some(DEV1)))]);
+    assert_eq!(fixture.completions(), [(ticket, admit(Some(DEV1)))]);
     // While the host lets it in it asks about what was queued.
     let deliver = TopicUse::Deliver { topic: b"acme/x" };
-    assert!(bench.may(1, Some(DEV1), true, deliver));
-    assert!(bench.listed().is_empty());
-    bench.gate.completed(ticket, Arrival::Here);
-    assert!(bench.publishes(1, Some(DEV1), true));
-    assert_eq!(bench.listed(), ["a"]);
+    assert!(fixture.may(1, Some(DEV1), true, deliver));
+    assert!(fixture.listed().is_empty());
+    fixture.gate.completed(ticket, CompletionStatus::Here);
+    assert!(fixture.publishes(1, Some(DEV1), true));
+    assert_eq!(fixture.listed(), ["a"]);
     // The next one need not wait, nor the same one after a reload.
-    assert!(is_admitted(&bench.connect(TRY)));
-    assert!(is_admitted(&bench.connect(Try {
+    assert!(is_admitted(&fixture.connect(TRY)));
+    assert!(is_admitted(&fixture.connect(Try {
         handle: 2,
         client_id: "b",
         ..TRY
@@ -349,82 +349,84 @@ fn a_login_that_waits_is_nobody_until_the_host_says_that_it_is_there() {
 
 #[test]
 fn a_client_that_vanished_leaves_nothing_behind() {
-    let mut bench = Bench::with(QUICK, Authentication::Off);
-    let outcome = bench.connect(TRY);
+    let mut fixture = Fixture::with(QUICK, Authentication::Off);
+    let outcome = fixture.connect(TRY);
     let (ticket, _) = pending(&outcome);
-    assert_eq!(bench.completions(), [(ticket, admit(Some(DEV1)))]);
-    bench.gate.completed(ticket, Arrival::Gone);
-    assert!(bench.listed().is_empty());
+    assert_eq!(fixture.completions(), [(ticket, admit(Some(DEV1)))]);
+    fixture.gate.completed(ticket, CompletionStatus::Gone);
+    assert!(fixture.listed().is_empty());
     // Its Will, which the host sends without a name, though the tenant is open.
-    assert!(!bench.publishes(1, None, false));
-    assert!(!bench.publishes(1, Some(DEV1), true));
+    assert!(!fixture.publishes(1, None, false));
+    assert!(!fixture.publishes(1, Some(DEV1), true));
     // Somebody else with that handle is somebody again.
-    assert!(is_admitted(&bench.connect(TRY)));
-    assert!(bench.publishes(1, Some(DEV1), true));
+    assert!(is_admitted(&fixture.connect(TRY)));
+    assert!(fixture.publishes(1, Some(DEV1), true));
     // And a second word about the first changes nothing.
-    bench.gate.completed(ticket, Arrival::Gone);
-    assert!(bench.publishes(1, Some(DEV1), true));
+    fixture.gate.completed(ticket, CompletionStatus::Gone);
+    assert!(fixture.publishes(1, Some(DEV1), true));
 }
 
 #[test]
 fn the_verdict_of_an_earlier_try_never_admits_a_later_one() {
-    let mut bench = Bench::new();
+    let mut fixture = Fixture::new();
     for round in 0..20 {
         let device = format!("d{round}");
-        bench.device(&device);
-        bench.settle();
+        fixture.device(&device);
+        fixture.settle();
         let name = format!("{device}@acme");
         let first = Try {
             handle: 1,
             name: &name,
             ..TRY
         };
-        let _held = bench.connect(first);
-        let second = bench.connect(Try {
+        let _held = fixture.connect(first);
+        let second = fixture.connect(Try {
             handle: 2,
             password: "wrong",
             ..first
         });
         let (ticket, _) = pending(&second);
-        let completions = bench.completions();
+        let completions = fixture.completions();
         let [(completed, Completion::Refuse { .. })] = completions.as_slice() else {
             panic!("{completions:?}");
         };
         assert_eq!(*completed, ticket);
-        assert!(!bench.publishes(1, Some(&name), true) && !bench.publishes(2, Some(&name), true));
+        assert!(
+            !fixture.publishes(1, Some(&name), true) && !fixture.publishes(2, Some(&name), true)
+        );
         // What was found out about the first is no loss.
-        assert!(is_admitted(&bench.connect(Try { handle: 3, ..first })));
-        bench.gate.disconnected(Handle(3));
-        bench.clock.fetch_add(10_000, Ordering::SeqCst);
+        assert!(is_admitted(&fixture.connect(Try { handle: 3, ..first })));
+        fixture.gate.disconnected(Handle(3));
+        fixture.clock.fetch_add(10_000, Ordering::SeqCst);
     }
 }
 
 #[test]
 fn a_connection_in_the_same_place_is_not_taken_for_the_one_that_waited() {
-    let mut bench = Bench::new();
-    bench.device("dev2");
-    let _held = bench.connect(TRY);
+    let mut fixture = Fixture::new();
+    fixture.device("dev2");
+    let _held = fixture.connect(TRY);
     let other = Try {
         client_id: "b",
         name: "dev2@acme",
         ..WRONG
     };
-    let outcome = bench.connect(other);
+    let outcome = fixture.connect(other);
     let (ticket, _) = pending(&outcome);
-    let completions = bench.completions();
+    let completions = fixture.completions();
     assert!(matches!(completions.as_slice(), [(it, Completion::Refuse { .. })] if *it == ticket));
     // One that was decided at once ends the wait as well.
-    bench.device("dev3");
+    fixture.device("dev3");
     let third = Try {
         name: "dev3@acme",
         ..TRY
     };
-    let _held = bench.connect(third);
-    assert!(!is_admitted(&bench.connect(Try {
+    let _held = fixture.connect(third);
+    assert!(!is_admitted(&fixture.connect(Try {
         client_id: "x#",
         ..TRY
     })));
-    assert!(bench.completions().is_empty());
+    assert!(fixture.completions().is_empty());
 }
 
 #[test]
@@ -452,96 +454,96 @@ fn what_changed_while_it_waited_counts() {
         (reset, "over-budget"),
         (renew, "over-budget"),
     ] {
-        let mut bench = Bench::new();
-        let _held = bench.connect(TRY);
-        bench.act(act);
-        let line = bench.refused_in_the_end();
+        let mut fixture = Fixture::new();
+        let _held = fixture.connect(TRY);
+        fixture.act(act);
+        let line = fixture.refused_in_the_end();
         assert!(line.contains(&format!(": {cause}: ")), "{line}: {cause}");
-        assert!(!bench.publishes(1, Some(DEV1), true));
+        assert!(!fixture.publishes(1, Some(DEV1), true));
     }
 }
 
 #[test]
 fn a_client_id_that_was_taken_meanwhile_stays_taken() {
-    let mut bench = Bench::new();
-    bench.device("dev2");
+    let mut fixture = Fixture::new();
+    fixture.device("dev2");
     let dev2 = Try {
         handle: 2,
         client_id: "b",
         name: "dev2@acme",
         ..TRY
     };
-    let (ticket, _) = pending(&bench.connect(dev2));
-    bench.settle();
-    bench.gate.completed(ticket, Arrival::Here);
+    let (ticket, _) = pending(&fixture.connect(dev2));
+    fixture.settle();
+    fixture.gate.completed(ticket, CompletionStatus::Here);
     // The host asks about a reload while another waits for the same id, which
     // is neither let go of nor let in.
-    let _held = bench.connect(Try {
+    let _held = fixture.connect(Try {
         client_id: "b",
         ..TRY
     });
-    assert!(is_admitted(&bench.connect(Try {
+    assert!(is_admitted(&fixture.connect(Try {
         may_wait: false,
         ..dev2
     })));
-    let line = bench.refused_in_the_end();
+    let line = fixture.refused_in_the_end();
     assert!(line.contains(": client-id-owned: "), "{line}");
 }
 
 #[test]
 fn an_owner_whose_own_second_login_comes_to_nothing_keeps_its_client_id() {
-    let mut bench = Bench::new();
-    bench.device("dev2");
-    let (ticket, _) = pending(&bench.connect(TRY));
-    bench.settle();
-    bench.gate.completed(ticket, Arrival::Here);
+    let mut fixture = Fixture::new();
+    fixture.device("dev2");
+    let (ticket, _) = pending(&fixture.connect(TRY));
+    fixture.settle();
+    fixture.gate.completed(ticket, CompletionStatus::Here);
     // What was verified before is forgotten, so that the next try must wait.
-    bench.act(|store, context| {
+    fixture.act(|store, context| {
         let changes = CredentialChanges {
-            description: Some(Text::parse("changed").unwrap()),
+            description: Some(FreeText::parse("changed").unwrap()),
             ..CredentialChanges::default()
         };
         credential::set(store, context, &name(DEV1), changes).unwrap();
     });
-    bench.settle();
-    let (ticket, _) = pending(&bench.connect(Try { handle: 2, ..TRY }));
-    assert_eq!(bench.completions(), [(ticket, admit(Some(DEV1)))]);
-    bench.gate.completed(ticket, Arrival::Gone);
-    let outcome = bench.connect(Try {
+    fixture.settle();
+    let (ticket, _) = pending(&fixture.connect(Try { handle: 2, ..TRY }));
+    assert_eq!(fixture.completions(), [(ticket, admit(Some(DEV1)))]);
+    fixture.gate.completed(ticket, CompletionStatus::Gone);
+    let outcome = fixture.connect(Try {
         handle: 3,
         name: "dev2@acme",
         may_wait: false,
         ..TRY
     });
     assert_eq!(refused(&outcome).0, Reason::ClientIdOwned);
-    assert!(bench.publishes(1, Some(DEV1), true));
+    assert!(fixture.publishes(1, Some(DEV1), true));
 }
 
 #[test]
 fn a_wrong_login_of_an_open_tenant_waits_under_a_name_and_is_let_in_without() {
-    let mut bench = Bench::with(QUICK, Authentication::Off);
-    let outcome = bench.connect(WRONG);
+    let mut fixture = Fixture::with(QUICK, Authentication::Off);
+    let outcome = fixture.connect(WRONG);
     let (ticket, username) = pending(&outcome);
     assert_eq!(username, Some(DEV1));
-    assert_eq!(bench.completions(), [(ticket, admit(None))]);
-    bench.gate.completed(ticket, Arrival::Here);
-    assert!(bench.publishes(1, None, true));
-    assert!(!bench.publishes(1, Some(DEV1), true));
+    assert_eq!(fixture.completions(), [(ticket, admit(None))]);
+    fixture.gate.completed(ticket, CompletionStatus::Here);
+    assert!(fixture.publishes(1, None, true));
+    assert!(!fixture.publishes(1, Some(DEV1), true));
 }
 
 #[test]
 fn so_many_are_on_their_way_into_the_host_and_not_more() {
-    let mut bench = Bench::new();
+    let mut fixture = Fixture::new();
     let most = 1_024;
     let (mut let_in, mut turned_away) = (0, 0);
     for number in 0..most + 8 {
-        bench.device(&format!("a{number}"));
+        fixture.device(&format!("a{number}"));
     }
-    bench.settle();
+    fixture.settle();
     for number in 0..most + 8 {
         let (client_id, name) = (format!("c{number}"), format!("a{number}@acme"));
         let address = format!("10.0.{}.{}", number / 250, number % 250);
-        let outcome = bench.connect(Try {
+        let outcome = fixture.connect(Try {
             handle: number,
             client_id: &client_id,
             name: &name,
@@ -552,7 +554,7 @@ fn so_many_are_on_their_way_into_the_host_and_not_more() {
         let start = Instant::now();
         // The host never says what became of any.
         while start.elapsed() < Duration::from_secs(20) {
-            let completion = bench.gate.poll().into_iter().find_map(|it| match it {
+            let completion = fixture.gate.poll().into_iter().find_map(|it| match it {
                 Directive::Complete {
                     ticket: it,
                     completion,
@@ -576,53 +578,53 @@ fn so_many_are_on_their_way_into_the_host_and_not_more() {
 
 #[test]
 fn names_that_nobody_has_wait_like_all_others() {
-    let mut bench = Bench::new();
-    let outcome = bench.connect(Try {
+    let mut fixture = Fixture::new();
+    let outcome = fixture.connect(Try {
         name: "nobody@acme",
         ..TRY
     });
     assert_eq!(pending(&outcome).1, None);
-    assert!(bench.refused_in_the_end().contains(": unknown-name: "));
+    assert!(fixture.refused_in_the_end().contains(": unknown-name: "));
 }
 
 #[test]
 fn sixteen_wrong_tries_are_checked_and_no_more_for_now() {
     for may_wait in [true, false] {
         for device in [DEV1, "nobody@acme"] {
-            let mut bench = Bench::new();
+            let mut fixture = Fixture::new();
             let wrong = Try {
                 name: device,
                 may_wait,
                 ..WRONG
             };
             for _ in 0..16 {
-                let outcome = bench.connect(wrong);
+                let outcome = fixture.connect(wrong);
                 if may_wait {
                     pending(&outcome);
-                    assert_eq!(bench.completions().len(), 1);
+                    assert_eq!(fixture.completions().len(), 1);
                 } else {
                     assert_ne!(refused(&outcome).0, Reason::TooManyFailures);
                 }
-                let _nothing = bench.gate.poll();
+                let _nothing = fixture.gate.poll();
             }
             // Never "banned": that would tell about a name.
             let over = (Reason::TooManyFailures, RefusalCode::NotAuthorized);
-            assert_eq!(refused(&bench.connect(wrong)), over);
+            assert_eq!(refused(&fixture.connect(wrong)), over);
             assert_eq!(
-                refused(&bench.connect(Try {
+                refused(&fixture.connect(Try {
                     password: "right",
                     ..wrong
                 })),
                 over
             );
-            let elsewhere = bench.connect(Try {
+            let elsewhere = fixture.connect(Try {
                 address: "192.0.2.2",
                 ..wrong
             });
             assert!(may_wait || refused(&elsewhere).0 != Reason::TooManyFailures);
-            bench.settle();
-            bench.clock.fetch_add(2_000, Ordering::SeqCst);
-            let again = bench.connect(wrong);
+            fixture.settle();
+            fixture.clock.fetch_add(2_000, Ordering::SeqCst);
+            let again = fixture.connect(wrong);
             assert!(may_wait || refused(&again).0 != Reason::TooManyFailures);
         }
     }
@@ -630,16 +632,16 @@ fn sixteen_wrong_tries_are_checked_and_no_more_for_now() {
 
 #[test]
 fn ten_wrong_tries_and_then_a_right_one_succeed() {
-    let mut bench = Bench::with("m=19456,t=2,p=1", Authentication::Required);
+    let mut fixture = Fixture::with("m=19456,t=2,p=1", Authentication::Required);
     let wrong = Try {
         may_wait: false,
         ..WRONG
     };
     for _ in 0..10 {
-        assert_eq!(refused(&bench.connect(wrong)).0, Reason::BadSecret);
-        let _nothing = bench.gate.poll();
+        assert_eq!(refused(&fixture.connect(wrong)).0, Reason::BadSecret);
+        let _nothing = fixture.gate.poll();
     }
-    assert!(is_admitted(&bench.connect(Try {
+    assert!(is_admitted(&fixture.connect(Try {
         password: "right",
         ..wrong
     })));
@@ -647,14 +649,14 @@ fn ten_wrong_tries_and_then_a_right_one_succeed() {
 
 #[test]
 fn an_address_where_sixty_four_failed_is_told_so_and_a_name_at_home_is_not() {
-    let mut bench = Bench::new();
-    let (ticket, _) = pending(&bench.connect(TRY));
-    bench.settle();
-    bench.gate.completed(ticket, Arrival::Here);
+    let mut fixture = Fixture::new();
+    let (ticket, _) = pending(&fixture.connect(TRY));
+    fixture.settle();
+    fixture.gate.completed(ticket, CompletionStatus::Here);
     for number in 0..64 {
         let name = format!("n{number}@acme");
         let client_id = format!("c{number}");
-        let outcome = bench.connect(Try {
+        let outcome = fixture.connect(Try {
             handle: 100 + number,
             client_id: &client_id,
             name: &name,
@@ -662,7 +664,7 @@ fn an_address_where_sixty_four_failed_is_told_so_and_a_name_at_home_is_not() {
         });
         pending(&outcome);
     }
-    assert_eq!(bench.completions().len(), 64);
+    assert_eq!(fixture.completions().len(), 64);
     let stranger = Try {
         handle: 2,
         client_id: "b",
@@ -670,12 +672,12 @@ fn an_address_where_sixty_four_failed_is_told_so_and_a_name_at_home_is_not() {
         ..WRONG
     };
     let banned = (Reason::TooManyFailures, RefusalCode::Banned);
-    assert_eq!(refused(&bench.connect(stranger)), banned);
-    pending(&bench.connect(Try {
+    assert_eq!(refused(&fixture.connect(stranger)), banned);
+    pending(&fixture.connect(Try {
         client_id: "c",
         ..WRONG
     }));
-    pending(&bench.connect(Try {
+    pending(&fixture.connect(Try {
         handle: 3,
         address: "192.0.2.2",
         ..stranger
@@ -684,12 +686,12 @@ fn an_address_where_sixty_four_failed_is_told_so_and_a_name_at_home_is_not() {
 
 #[test]
 fn one_address_has_an_eighth_of_the_places() {
-    let mut bench = Bench::with("m=19456,t=2,p=1", Authentication::Required);
+    let mut fixture = Fixture::with("m=19456,t=2,p=1", Authentication::Required);
     let mut held = 0;
     let mut last = None;
     for number in 0..70 {
         let client_id = format!("c{number}");
-        let outcome = bench.connect(Try {
+        let outcome = fixture.connect(Try {
             handle: number,
             client_id: &client_id,
             ..TRY
@@ -704,7 +706,7 @@ fn one_address_has_an_eighth_of_the_places() {
         refused(&last.unwrap()),
         (Reason::OverBudget, RefusalCode::Busy)
     );
-    pending(&bench.connect(Try {
+    pending(&fixture.connect(Try {
         handle: 99,
         client_id: "z",
         address: "192.0.2.2",
@@ -712,19 +714,19 @@ fn one_address_has_an_eighth_of_the_places() {
     }));
     // Ends with most of them still waiting.
     let start = Instant::now();
-    bench.gate.close();
+    fixture.gate.close();
     assert!(start.elapsed() < Duration::from_secs(5));
 }
 
 #[test]
 fn an_address_that_has_nothing_waiting_gets_the_place_of_one_that_has_most() {
-    let mut bench = Bench::with("m=19456,t=2,p=1", Authentication::Required);
+    let mut fixture = Fixture::with("m=19456,t=2,p=1", Authentication::Required);
     // Thirteen of these fill half of the lane, and three hundred more find no
     // place but theirs.
     let many = (0..13).flat_map(|address| (0..20).map(move |_| address));
     let one_each = 13..313;
     for (number, address) in many.chain(one_each).enumerate() {
-        let outcome = bench.connect(Try {
+        let outcome = fixture.connect(Try {
             handle: number,
             client_id: &format!("c{number}"),
             address: &format!("192.0.{}.{}", address / 200, address % 200 + 1),
@@ -739,7 +741,7 @@ fn an_address_that_has_nothing_waiting_gets_the_place_of_one_that_has_most() {
     let start = Instant::now();
     let mut refused = 0;
     while refused < 40 {
-        let directives = bench.gate.poll();
+        let directives = fixture.gate.poll();
         let is_refusal = |directive: &&Directive| {
             matches!(
                 directive,
@@ -752,12 +754,12 @@ fn an_address_that_has_nothing_waiting_gets_the_place_of_one_that_has_most() {
         refused += directives.iter().filter(is_refusal).count();
         assert!(start.elapsed() < Duration::from_secs(20), "{refused}");
     }
-    bench.gate.close();
+    fixture.gate.close();
 }
 
 #[test]
 fn what_there_is_no_time_for_is_checked_for_the_next_try() {
-    let mut bench = Bench::with("m=19456,t=2,p=1", Authentication::Required);
+    let mut fixture = Fixture::with("m=19456,t=2,p=1", Authentication::Required);
     let inline = Try {
         may_wait: false,
         ..TRY
@@ -766,9 +768,9 @@ fn what_there_is_no_time_for_is_checked_for_the_next_try() {
     let mut over = None;
     for number in 0..20 {
         let device = format!("d{number}");
-        bench.device(&device);
+        fixture.device(&device);
         let name = format!("{device}@acme");
-        let outcome = bench.connect(Try {
+        let outcome = fixture.connect(Try {
             handle: number,
             client_id: &device,
             name: &name,
@@ -780,16 +782,16 @@ fn what_there_is_no_time_for_is_checked_for_the_next_try() {
         }
     }
     let (number, device, name) = over.expect("there is no end of time");
-    assert!(bench.settle().is_empty());
+    assert!(fixture.settle().is_empty());
     let again = Try {
         handle: number,
         client_id: &device,
         name: &name,
         ..inline
     };
-    assert!(is_admitted(&bench.connect(again)));
+    assert!(is_admitted(&fixture.connect(again)));
     // A wrong password is no better off.
-    assert!(!is_admitted(&bench.connect(Try {
+    assert!(!is_admitted(&fixture.connect(Try {
         handle: 99,
         password: "wrong",
         ..again
@@ -798,23 +800,23 @@ fn what_there_is_no_time_for_is_checked_for_the_next_try() {
 
 /// Each of these refuses a right password, for a reason of its own.
 const REFUSALS: [(&str, Prepare); 4] = [
-    ("exact", |bench, name| {
+    ("exact", |fixture, name| {
         let only = ClientId::parse("only").unwrap();
-        bench.change(name, |changes| {
+        fixture.change(name, |changes| {
             changes.client_id_rule = Some(ClientIdRule::Exact(only))
         });
     }),
-    ("suspended", |bench, name| {
-        bench.act(|store, context| credential::suspend(store, context, name).unwrap());
+    ("suspended", |fixture, name| {
+        fixture.act(|store, context| credential::suspend(store, context, name).unwrap());
     }),
-    ("expired", |bench, name| {
-        let soon = Timestamp::from_millis(bench.clock.load(Ordering::SeqCst) + 1_000);
-        bench.change(name, |changes| changes.expires_at = Some(Some(soon)));
-        bench.clock.fetch_add(2_000, Ordering::SeqCst);
+    ("expired", |fixture, name| {
+        let soon = Timestamp::from_millis(fixture.clock.load(Ordering::SeqCst) + 1_000);
+        fixture.change(name, |changes| changes.expires_at = Some(Some(soon)));
+        fixture.clock.fetch_add(2_000, Ordering::SeqCst);
     }),
-    ("owned", |bench, _| {
-        bench.device("owner");
-        bench.settle();
+    ("owned", |fixture, _| {
+        fixture.device("owner");
+        fixture.settle();
         let owner = Try {
             handle: 77,
             client_id: "a",
@@ -822,11 +824,11 @@ const REFUSALS: [(&str, Prepare); 4] = [
             may_wait: false,
             ..TRY
         };
-        assert!(is_admitted(&bench.connect(owner)));
+        assert!(is_admitted(&fixture.connect(owner)));
     }),
 ];
 
-type Prepare = fn(&mut Bench, &LoginName);
+type Prepare = fn(&mut Fixture, &LoginName);
 
 /// What a client, and whoever measures how long it takes, can learn of a login.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -848,12 +850,12 @@ fn seen(outcome: &ConnectOutcome) -> Seen {
 #[test]
 fn a_right_password_that_is_refused_costs_what_a_wrong_one_costs_each_time() {
     for (case, prepare) in REFUSALS {
-        // Also where it was known, for it let somebody in before.
+        // Also where it was known, for it let a client in before.
         for is_known in [false, true] {
             // Held, so that what is hashed shows; or with no time at all.
             for may_wait in [true, false] {
                 let of = |password, name| {
-                    let mut bench = Bench::with_options(
+                    let mut fixture = Fixture::with_options(
                         "m=4096,t=1,p=1",
                         Authentication::Required,
                         &[("hash_round", "1")],
@@ -864,11 +866,11 @@ fn a_right_password_that_is_refused_costs_what_a_wrong_one_costs_each_time() {
                             may_wait: false,
                             ..TRY
                         };
-                        assert!(is_admitted(&bench.connect(elsewhere)));
-                        bench.gate.disconnected(Handle(1));
+                        assert!(is_admitted(&fixture.connect(elsewhere)));
+                        fixture.gate.disconnected(Handle(1));
                     }
-                    prepare(&mut bench, &crate::name(DEV1));
-                    bench.settle();
+                    prepare(&mut fixture, &crate::name(DEV1));
+                    fixture.settle();
                     let login = Try {
                         password,
                         name,
@@ -878,7 +880,7 @@ fn a_right_password_that_is_refused_costs_what_a_wrong_one_costs_each_time() {
                     let mut all = Vec::new();
                     let mut which = 0;
                     for _ in 0..18 {
-                        all.push(bench.first_seen(login, &mut which));
+                        all.push(fixture.first_seen(login, &mut which));
                     }
                     all
                 };
@@ -899,17 +901,17 @@ fn a_right_password_that_is_refused_costs_what_a_wrong_one_costs_each_time() {
 
 #[test]
 fn a_login_that_nobody_answers_is_refused_in_the_end() {
-    let mut bench = Bench::with("m=19456,t=2,p=1", Authentication::Required);
+    let mut fixture = Fixture::with("m=19456,t=2,p=1", Authentication::Required);
     for number in 0..30 {
         let client_id = format!("c{number}");
-        pending(&bench.connect(Try {
+        pending(&fixture.connect(Try {
             handle: number,
             client_id: &client_id,
             ..TRY
         }));
     }
-    bench.clock.fetch_add(60_000, Ordering::SeqCst);
-    let completions = bench.completions();
+    fixture.clock.fetch_add(60_000, Ordering::SeqCst);
+    let completions = fixture.completions();
     assert_eq!(completions.len(), 30);
     let refusals = completions
         .iter()
@@ -923,7 +925,7 @@ fn a_password_hashed_in_an_older_way_is_hashed_anew_and_works_on() {
     use countersign::core::store::Directory;
 
     for may_wait in [true, false] {
-        let mut bench = Bench::new();
+        let mut fixture = Fixture::new();
         let argon2 = Argon2Params::parse("m=16,t=1,p=1").unwrap();
         let changes = SettingsChanges {
             argon2: Some(argon2),
@@ -932,23 +934,23 @@ fn a_password_hashed_in_an_older_way_is_hashed_anew_and_works_on() {
             client_id_limit: None,
             lockout: None,
         };
-        bench.act(|store, context| settings::set(store, context, changes).unwrap());
-        bench.settle();
-        let _outcome = bench.connect(Try { may_wait, ..TRY });
-        bench.settle();
+        fixture.act(|store, context| settings::set(store, context, changes).unwrap());
+        fixture.settle();
+        let _outcome = fixture.connect(Try { may_wait, ..TRY });
+        fixture.settle();
         let start = Instant::now();
-        let is_new = |bench: &mut Bench| {
-            let stored = bench.admin.credential(&name(DEV1)).unwrap().unwrap();
+        let is_new = |fixture: &mut Fixture| {
+            let stored = fixture.admin.credential(&name(DEV1)).unwrap().unwrap();
             stored.secrets.iter().any(|secret| match &secret.verifier {
                 Verifier::Password(hash) => hash.params() == argon2,
                 Verifier::Digest(_) => false,
             })
         };
-        while !is_new(&mut bench) && start.elapsed() < Duration::from_secs(20) {
+        while !is_new(&mut fixture) && start.elapsed() < Duration::from_secs(20) {
             std::thread::sleep(Duration::from_millis(10));
         }
-        assert!(is_new(&mut bench), "may wait: {may_wait}");
-        assert!(is_admitted(&bench.connect(Try {
+        assert!(is_new(&mut fixture), "may wait: {may_wait}");
+        assert!(is_admitted(&fixture.connect(Try {
             handle: 5,
             client_id: "b",
             ..TRY

@@ -11,9 +11,10 @@ use countersign::core::store::{Settings, StoreError};
 use countersign::core::time::Timestamp;
 use countersign::sqlite::SqliteStore;
 use countersign::{
-    Arrival, CHALLENGE, Completion, ConnectFacts, ConnectOutcome, Directive, ENHANCED_METHOD,
-    Enhanced, Gate, GateError, Handle, LogLevel, OptionChangeError, Payload, Peer, PeerOrigin,
-    RESPONSE_TOPIC, RefusalCode, SESSION_TOPIC, Setting, Ticket, TopicUse, Verdict,
+    CHALLENGE, ClientOrigin, ClientRef, Completion, CompletionStatus, ConnectInfo, ConnectOutcome,
+    Directive, ENHANCED_METHOD, Enhanced, Gate, GateConfig, GateError, Handle, LogLevel,
+    OptionChangeError, Payload, RESPONSE_TOPIC, RefusalCode, SESSION_TOPIC, Ticket, TopicUse,
+    Verdict,
 };
 
 type SqliteGate = Gate<SqliteStore>;
@@ -23,26 +24,26 @@ type Pair = (&'static str, &'static str);
 /// Every function that is promised, with its types.
 #[test]
 fn functions_keep_their_types() {
-    let _: fn(SqliteStore, Setting) -> Result<SqliteGate, GateError> = Gate::open;
-    let _: fn(&mut SqliteGate, &ConnectFacts<'_>) -> ConnectOutcome = Gate::connect;
-    let _: fn(&mut SqliteGate, &ConnectFacts<'_>, &Enhanced<'_>) -> ConnectOutcome =
+    let _: fn(SqliteStore, GateConfig) -> Result<SqliteGate, GateError> = Gate::open;
+    let _: fn(&mut SqliteGate, &ConnectInfo<'_>) -> ConnectOutcome = Gate::connect;
+    let _: fn(&mut SqliteGate, &ConnectInfo<'_>, &Enhanced<'_>) -> ConnectOutcome =
         Gate::connect_enhanced;
     let _: fn(&mut SqliteGate, Handle, &[u8], Data<'_>) -> ConnectOutcome = Gate::resume;
-    let _: fn(&mut SqliteGate, &Peer<'_>, TopicUse<'_>) -> Verdict = Gate::check;
-    let _: fn(&mut SqliteGate, &Peer<'_>, TopicUse<'_>) -> Option<Verdict> = Gate::check_known;
-    let _: fn(&mut SqliteGate, &Peer<'_>, &[u8]) = Gate::command;
+    let _: fn(&mut SqliteGate, &ClientRef<'_>, TopicUse<'_>) -> Verdict = Gate::check;
+    let _: fn(&mut SqliteGate, &ClientRef<'_>, TopicUse<'_>) -> Option<Verdict> = Gate::check_known;
+    let _: fn(&mut SqliteGate, &ClientRef<'_>, &[u8]) = Gate::command;
     let _: fn(&SqliteGate, Handle) -> bool = Gate::knows;
-    let _: fn(&mut SqliteGate, &Peer<'_>) = Gate::arrived;
+    let _: fn(&mut SqliteGate, &ClientRef<'_>) = Gate::arrived;
     let _: fn(&Payload) -> &[u8] = Payload::expose;
     let _: fn(&mut SqliteGate, Handle) = Gate::disconnected;
     let _: fn(&mut SqliteGate) -> Vec<Directive> = Gate::poll;
     let _: fn(&SqliteGate) -> bool = Gate::wants_poll;
-    let _: fn(&mut SqliteGate, Ticket, Arrival) = Gate::completed;
+    let _: fn(&mut SqliteGate, Ticket, CompletionStatus) = Gate::completed;
     let _: fn(&mut SqliteGate) = Gate::reload;
     let _: fn(&mut SqliteGate, Options) -> Result<(), OptionChangeError> = Gate::change_options;
     let _: fn(SqliteGate) = Gate::close;
     let _: fn(&OptionChangeError) -> &'static str = OptionChangeError::option;
-    let _: fn(Handle, &'static [u8]) -> ConnectFacts<'static> = ConnectFacts::new;
+    let _: fn(Handle, &'static [u8]) -> ConnectInfo<'static> = ConnectInfo::new;
     let _: fn([Pair; 1]) -> Result<Options, OptionError> = Options::parse;
     let _: fn(&'static str) -> Result<SqliteStore, StoreError> = SqliteStore::open;
     let _: fn(&'static Path, &Settings) -> Result<SqliteStore, StoreError> = SqliteStore::create;
@@ -56,32 +57,32 @@ fn functions_keep_their_types() {
 #[test]
 fn fields_and_variants_keep_their_names() {
     let options = Options::parse([("store", "/s.db")]).unwrap();
-    let setting = Setting::new(options, "b", || Timestamp::from_millis(0), || ());
-    let Setting {
+    let config = GateConfig::new(options, "b", || Timestamp::from_millis(0), || ());
+    let GateConfig {
         options: _,
         broker: _,
         clock,
         wake,
         ..
-    } = setting;
+    } = config;
     (clock)();
     (wake)();
-    let mut facts = ConnectFacts::new(Handle(1), b"c");
-    (facts.handle, facts.client_id) = (Handle(2), b"d");
-    facts.username = Some(b"u");
-    facts.password = Some(b"p");
-    facts.address = Some("192.0.2.1");
-    facts.listener = Some(1_883);
-    facts.protocol = 5;
-    facts.clean_start = true;
-    facts.may_wait = true;
-    assert!(facts.may_wait && facts.protocol == 5 && facts.listener.is_some());
-    let peer = Peer {
+    let mut info = ConnectInfo::new(Handle(1), b"c");
+    (info.handle, info.client_id) = (Handle(2), b"d");
+    info.username = Some(b"u");
+    info.password = Some(b"p");
+    info.address = Some("192.0.2.1");
+    info.listener = Some(1_883);
+    info.protocol = 5;
+    info.clean_start = true;
+    info.may_wait = true;
+    assert!(info.may_wait && info.protocol == 5 && info.listener.is_some());
+    let client = ClientRef {
         handle: Handle(1),
         client_id: None,
         username: None,
         connected: true,
-        origin: PeerOrigin {
+        origin: ClientOrigin {
             address: Some("192.0.2.1"),
             listener: Some(8_883),
             protocol: 5,
@@ -93,7 +94,7 @@ fn fields_and_variants_keep_their_names() {
         data: None,
     };
     assert!(enhanced.method == b"COUNTERSIGN-TOTP" && enhanced.data.is_none());
-    assert!(peer.connected && peer.username.is_none());
+    assert!(client.connected && client.username.is_none());
     let name: Arc<str> = "u".into();
     for outcome in [
         ConnectOutcome::Admitted {
@@ -121,7 +122,7 @@ fn fields_and_variants_keep_their_names() {
         RefusalCode::NotAuthorized,
     ];
     let _ = [LogLevel::Error, LogLevel::Notice, LogLevel::Warning];
-    let _ = [Arrival::Gone, Arrival::Here];
+    let _ = [CompletionStatus::Gone, CompletionStatus::Here];
     let _ = [
         Directive::Complete {
             ticket: Ticket(1),

@@ -61,8 +61,9 @@ pub(crate) unsafe fn answer<E>(
 ///
 /// # Safety
 ///
-/// `event_data` is null or points to an `E` that nobody else uses, `userdata` is
-/// null or points to a [`Plugin`], and both stay valid until this returns.
+/// `event_data` is null or points to an `E` that is not used elsewhere,
+/// `userdata` is null or points to a [`Plugin`], and both stay valid until this
+/// returns.
 pub(crate) unsafe fn answer_mut<E>(
     event: &'static str,
     refusal: c_int,
@@ -81,8 +82,9 @@ pub(crate) unsafe fn answer_mut<E>(
     unsafe { answer_bare(event, refusal, userdata, with_data) }
 }
 
-/// Answers an event whose data nobody needs: `refusal` when there is no plugin,
-/// when another thread asks than the plugin's own, or when `body` panics.
+/// Answers an event whose data is not needed: `refusal` when there is no
+/// plugin, when another thread asks than the plugin's own, or when `body`
+/// panics.
 ///
 /// 2.1 asks from a second thread about what comes in by a listener with
 /// `protocol http_api`. Nothing of a plugin may be used there but what
@@ -107,7 +109,7 @@ pub(crate) unsafe fn answer_bare(
     }
     let answered = shielded(None, || {
         #[cfg(feature = "test-hooks")]
-        crate::hooks::panic_if_asked(event);
+        crate::test_hooks::panic_if_asked(event);
         Some(body(plugin))
     });
     answered.unwrap_or_else(|| {
@@ -122,12 +124,12 @@ pub(crate) unsafe fn answer_bare(
 /// changes the client takes it by `&mut`: so nothing that was read is used
 /// after it was freed.
 #[derive(Debug)]
-pub(crate) struct Client<'event> {
+pub(crate) struct BrokerClient<'event> {
     pointer: NonNull<sys::mosquitto>,
     event: PhantomData<&'event mut sys::mosquitto>,
 }
 
-impl Client<'_> {
+impl BrokerClient<'_> {
     /// The client that `pointer` points to; none if it is null.
     ///
     /// # Safety

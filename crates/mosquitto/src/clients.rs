@@ -15,17 +15,17 @@ use countersign::Handle;
 /// had clients at its busiest.
 #[derive(Debug, Default)]
 pub(crate) struct Clients {
-    known: HashMap<Handle, Known>,
+    known: HashMap<Handle, ClientRecord>,
     /// What those presented who wait for a verdict.
-    waiting: HashMap<Handle, Waiting>,
+    waiting: HashMap<Handle, PendingClient>,
     /// What those proved who have a pre-shared key.
     proved: HashMap<Handle, u64>,
     key: RandomState,
 }
 
 #[derive(Debug)]
-struct Known {
-    owner: Owner,
+struct ClientRecord {
+    owner: AnsweredBy,
     is_here: bool,
     /// Whether its CONNECT asked to start without a stored session.
     starts_clean: bool,
@@ -38,7 +38,7 @@ struct Known {
 
 /// A client that waits for a verdict.
 #[derive(Debug)]
-struct Waiting {
+struct PendingClient {
     client_id: u64,
     password: PasswordPrint,
     since: Instant,
@@ -46,7 +46,7 @@ struct Waiting {
 
 /// Who answers for a client.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Owner {
+pub(crate) enum AnsweredBy {
     /// The gate let it in.
     Gate,
     /// Nobody does: it is to be ended, and what it left with the broker is
@@ -95,7 +95,7 @@ impl Clients {
         let since = Instant::now();
         self.waiting.insert(
             handle,
-            Waiting {
+            PendingClient {
                 client_id,
                 password,
                 since,
@@ -122,8 +122,8 @@ impl Clients {
     }
 
     /// Takes note of a client, of which the broker now has this.
-    pub(crate) fn came(&mut self, handle: Handle, owner: Owner, fingerprint: Fingerprint) {
-        let known = Known {
+    pub(crate) fn came(&mut self, handle: Handle, owner: AnsweredBy, fingerprint: Fingerprint) {
+        let known = ClientRecord {
             owner,
             is_here: true,
             starts_clean: true,
@@ -159,7 +159,7 @@ impl Clients {
         let known = self.known.get(&handle);
         known.is_some_and(|it| {
             it.is_here
-                && it.owner == Owner::Gate
+                && it.owner == AnsweredBy::Gate
                 && !it.is_vouched_for
                 && (it.starts_clean || is_clean)
         })
@@ -204,7 +204,7 @@ impl Clients {
     }
 
     /// Who answers for a client that is here.
-    pub(crate) fn owner(&self, handle: Handle) -> Option<Owner> {
+    pub(crate) fn owner(&self, handle: Handle) -> Option<AnsweredBy> {
         let known = self.known.get(&handle)?;
         known.is_here.then_some(known.owner)
     }
@@ -212,7 +212,7 @@ impl Clients {
     /// Says whether the gate or others let a client in, here or away.
     pub(crate) fn is_ours(&self, handle: Handle) -> bool {
         let known = self.known.get(&handle);
-        known.is_some_and(|known| known.owner != Owner::Nobody)
+        known.is_some_and(|known| known.owner != AnsweredBy::Nobody)
     }
 
     /// Says whether a client is known, here or away.
@@ -228,7 +228,7 @@ impl Clients {
     /// Says whether this is a client that the gate let in and that went away.
     pub(crate) fn is_away(&self, handle: Handle, fingerprint: Fingerprint) -> bool {
         self.known.get(&handle).is_some_and(|known| {
-            !known.is_here && known.owner == Owner::Gate && known.fingerprint == fingerprint
+            !known.is_here && known.owner == AnsweredBy::Gate && known.fingerprint == fingerprint
         })
     }
 }
@@ -265,7 +265,7 @@ mod tests {
         let mut clients = Clients::default();
         let password = clients.password_print(Some(b"p"));
         let print = clients.fingerprint(b"c", None, password);
-        clients.came(HANDLE, Owner::Gate, print);
+        clients.came(HANDLE, AnsweredBy::Gate, print);
         clients.waits(HANDLE, b"c", password);
         assert!(clients.holds_waiting(b"c") && !clients.holds_waiting(b"d"));
         assert!(!clients.is_here(HANDLE) && !clients.is_away(HANDLE, print));
@@ -277,7 +277,7 @@ mod tests {
     fn a_client_is_away_until_its_session_is_gone_too() {
         let mut clients = Clients::default();
         let print = fingerprint(&clients, b"c", Some(b"u"), Some(b"p"));
-        clients.came(HANDLE, Owner::Gate, print);
+        clients.came(HANDLE, AnsweredBy::Gate, print);
         assert!(clients.is_here(HANDLE) && !clients.is_away(HANDLE, print));
         clients.went(HANDLE);
         assert!(!clients.is_here(HANDLE) && clients.is_away(HANDLE, print));
@@ -305,7 +305,7 @@ mod tests {
             clients.waits(handle, &client_id, password);
             let print = clients.fingerprint(&client_id, None, password);
             let other = Handle(10 + round % 10);
-            clients.came(other, Owner::Gate, print);
+            clients.came(other, AnsweredBy::Gate, print);
             clients.proved(other, &round.to_le_bytes());
         }
         assert_eq!((clients.known.len(), clients.waiting.len()), (10, 3));
@@ -320,7 +320,7 @@ mod tests {
     fn clients_of_others_are_never_away() {
         let mut clients = Clients::default();
         let print = fingerprint(&clients, b"c", None, None);
-        clients.came(HANDLE, Owner::Others, print);
+        clients.came(HANDLE, AnsweredBy::Others, print);
         clients.went(HANDLE);
         assert!(!clients.is_away(HANDLE, print));
     }

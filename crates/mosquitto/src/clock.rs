@@ -9,6 +9,6 @@ pub(crate) fn now() -> Timestamp {
     let since = UNIX_EPOCH.elapsed().unwrap_or_default();
     let now = Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
     #[cfg(feature = "test-hooks")]
-    let now = crate::hooks::shifted(now);
+    let now = crate::test_hooks::shifted(now);
     now
 }

@@ -8,8 +8,8 @@ use core::ffi::{CStr, c_int, c_void};
 
 use countersign_mosquitto_sys as sys;
 
-use crate::boundary::{Client, answer, answer_bare, answer_mut};
-use crate::plugin::{Plugin, Step};
+use crate::boundary::{BrokerClient, answer, answer_bare, answer_mut};
+use crate::plugin::{EnhancedStep, Plugin};
 
 /// A callback of the broker (`mosquitto_broker.h`).
 pub(crate) type Callback = unsafe extern "C" fn(c_int, *mut c_void, *mut c_void) -> c_int;
@@ -129,7 +129,7 @@ unsafe extern "C" fn on_basic_auth(
 ) -> c_int {
     let body = |plugin: &Plugin, event: &sys::mosquitto_evt_basic_auth| {
         // SAFETY: the broker passes null or a client that lives as long as the event.
-        let Some(mut client) = (unsafe { Client::new(event.client) }) else {
+        let Some(mut client) = (unsafe { BrokerClient::new(event.client) }) else {
             return sys::MOSQ_ERR_AUTH;
         };
         // SAFETY: the broker keeps it, null or terminated, until the name is set.
@@ -162,7 +162,7 @@ unsafe extern "C" fn on_acl_check(
 ) -> c_int {
     let body = |plugin: &Plugin, event: &sys::mosquitto_evt_acl_check| {
         // SAFETY: the broker passes null or a client that lives as long as the event.
-        let Some(client) = (unsafe { Client::new(event.client) }) else {
+        let Some(client) = (unsafe { BrokerClient::new(event.client) }) else {
             return sys::MOSQ_ERR_ACL_DENIED;
         };
         // SAFETY: the broker keeps it, null or terminated, during the callback.
@@ -200,7 +200,7 @@ unsafe extern "C" fn on_disconnect(
 ) -> c_int {
     let body = |plugin: &Plugin, event: &sys::mosquitto_evt_disconnect| {
         // SAFETY: the broker passes null or a client that lives as long as the event.
-        if let Some(client) = unsafe { Client::new(event.client) } {
+        if let Some(client) = unsafe { BrokerClient::new(event.client) } {
             plugin.disconnected(&client, id);
         }
         sys::MOSQ_ERR_SUCCESS
@@ -233,7 +233,7 @@ unsafe extern "C" fn on_connect(
 ) -> c_int {
     let body = |plugin: &Plugin, event: &ConnectEvent| {
         // SAFETY: the broker passes null or a client that lives as long as the event.
-        if let Some(client) = unsafe { Client::new(event.client) } {
+        if let Some(client) = unsafe { BrokerClient::new(event.client) } {
             plugin.arrived(&client);
         }
         sys::MOSQ_ERR_SUCCESS
@@ -259,7 +259,7 @@ unsafe extern "C" fn on_control(
 ) -> c_int {
     let body = |plugin: &Plugin, event: &sys::mosquitto_evt_control| {
         // SAFETY: the broker passes null or a client that lives as long as the event.
-        if let Some(client) = unsafe { Client::new(event.client) } {
+        if let Some(client) = unsafe { BrokerClient::new(event.client) } {
             let length = usize::try_from(event.payloadlen).unwrap_or(0);
             // SAFETY: the broker keeps so many bytes, or null, during the callback.
             let payload = unsafe { client.data(event.payload, length) };
@@ -277,8 +277,9 @@ unsafe extern "C" fn on_control(
 /// Answers `MOSQ_ERR_SUCCESS`, `MOSQ_ERR_AUTH_CONTINUE` with data for the
 /// client, `MOSQ_ERR_NOT_SUPPORTED` for a method that there is not, or
 /// `MOSQ_ERR_AUTH`. When anything is missing and after a panic it answers
-/// `MOSQ_ERR_AUTH_CONTINUE` without data, which lets nobody in: the broker frees
-/// the id of whoever is refused, and of a live session needs it still. Only with `plugin_opt_chain defer`, and only for a method or a name of
+/// `MOSQ_ERR_AUTH_CONTINUE` without data, which admits no client: the broker
+/// frees the id of whoever is refused, and of a live session needs it still.
+/// Only with `plugin_opt_chain defer`, and only for a method or a name of
 /// somebody else, it answers `MOSQ_ERR_PLUGIN_DEFER`.
 ///
 /// # Safety
@@ -293,7 +294,7 @@ unsafe extern "C" fn on_ext_auth_start(
 ) -> c_int {
     let body = |plugin: &Plugin, event: &mut sys::mosquitto_evt_extended_auth| {
         // SAFETY: the broker passes null or a client that lives as long as the event.
-        let Some(mut client) = (unsafe { Client::new(event.client) }) else {
+        let Some(mut client) = (unsafe { BrokerClient::new(event.client) }) else {
             return sys::MOSQ_ERR_AUTH_CONTINUE;
         };
         // SAFETY: the broker keeps it, null or terminated, during the callback.
@@ -301,7 +302,7 @@ unsafe extern "C" fn on_ext_auth_start(
         // SAFETY: the broker keeps so many bytes, or null, during the callback.
         let data = unsafe { client.data(event.data_in, event.data_in_len.into()) };
         let outcome = plugin.connect_enhanced(&client, method.unwrap_or_default(), data);
-        plugin.conclude_enhanced(Step::Start, outcome, &mut client, event)
+        plugin.conclude_enhanced(EnhancedStep::Start, outcome, &mut client, event)
     };
     // SAFETY: by this function's contract.
     unsafe {
@@ -329,13 +330,13 @@ unsafe extern "C" fn on_ext_auth_continue(
 ) -> c_int {
     let body = |plugin: &Plugin, event: &mut sys::mosquitto_evt_extended_auth| {
         // SAFETY: the broker passes null or a client that lives as long as the event.
-        let Some(mut client) = (unsafe { Client::new(event.client) }) else {
+        let Some(mut client) = (unsafe { BrokerClient::new(event.client) }) else {
             return sys::MOSQ_ERR_AUTH_CONTINUE;
         };
         // SAFETY: the broker keeps so many bytes, or null, during the callback.
         let data = unsafe { client.data(event.data_in, event.data_in_len.into()) };
         let outcome = plugin.resume(&client, data);
-        plugin.conclude_enhanced(Step::Continue, outcome, &mut client, event)
+        plugin.conclude_enhanced(EnhancedStep::Continue, outcome, &mut client, event)
     };
     // SAFETY: by this function's contract.
     unsafe {
@@ -367,7 +368,7 @@ unsafe extern "C" fn on_psk_key(
 ) -> c_int {
     let body = |plugin: &Plugin, event: &sys::mosquitto_evt_psk_key| {
         // SAFETY: the broker passes null or a client that lives as long as the event.
-        if let Some(client) = unsafe { Client::new(event.client) } {
+        if let Some(client) = unsafe { BrokerClient::new(event.client) } {
             // SAFETY: the broker keeps it, null or terminated, during the callback.
             if let Some(identity) = unsafe { client.bytes(event.identity) } {
                 plugin.proved(&client, identity);

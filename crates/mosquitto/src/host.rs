@@ -8,7 +8,7 @@ use countersign::core::connect::Reservation;
 use countersign::{Handle, LogLevel};
 use countersign_mosquitto_sys as sys;
 
-use crate::boundary::Client;
+use crate::boundary::BrokerClient;
 use crate::events::Event;
 
 /// What the broker knows a plugin by.
@@ -44,24 +44,24 @@ pub(crate) trait Host {
     /// Makes `username` the user name of a client; with `None` it has none
     /// from now on. Says whether that worked.
     #[must_use]
-    fn set_username(&self, client: &mut Client<'_>, username: Option<&str>) -> bool;
+    fn set_username(&self, client: &mut BrokerClient<'_>, username: Option<&str>) -> bool;
 
     /// The id of a client. One that sent no CONNECT yet may have none.
-    fn client_id<'c>(&self, client: &'c Client<'_>) -> Option<&'c [u8]>;
+    fn client_id<'c>(&self, client: &'c BrokerClient<'_>) -> Option<&'c [u8]>;
 
     /// The user name of a client.
-    fn username<'c>(&self, client: &'c Client<'_>) -> Option<&'c [u8]>;
+    fn username<'c>(&self, client: &'c BrokerClient<'_>) -> Option<&'c [u8]>;
 
     /// What the broker has as a client's address, which may be any bytes. There
     /// is none for a client of which it knows only what it stored: every client
     /// that connected has one.
-    fn address_text<'c>(&self, client: &'c Client<'_>) -> Option<&'c [u8]>;
+    fn address_text<'c>(&self, client: &'c BrokerClient<'_>) -> Option<&'c [u8]>;
 
     /// Whether a client presented a certificate that the broker verified.
-    fn has_certificate(&self, client: &Client<'_>) -> bool;
+    fn has_certificate(&self, client: &BrokerClient<'_>) -> bool;
 
     /// Whether a client is connected over WebSockets at this moment.
-    fn is_websocket(&self, client: &Client<'_>) -> bool;
+    fn is_websocket(&self, client: &BrokerClient<'_>) -> bool;
 
     /// Whether a client over WebSockets chooses its address itself: from 2.0.14
     /// on, 2.0 believes an `X-Forwarded-For`. Which 2.0 it is can't be told.
@@ -72,7 +72,7 @@ pub(crate) trait Host {
     /// Where a client connects from, as far as it can't choose that: an IP
     /// address, the path of a unix socket, or one word for all clients over
     /// WebSockets that choose their address themselves.
-    fn address<'c>(&self, client: &'c Client<'_>) -> Option<&'c str> {
+    fn address<'c>(&self, client: &'c BrokerClient<'_>) -> Option<&'c str> {
         let text = self.address_text(client)?;
         if self.believes_websockets() && self.is_websocket(client) {
             return Some(OVER_WEBSOCKETS);
@@ -89,7 +89,7 @@ pub(crate) trait Host {
     /// 2.1 finds by its id only what is connected or stored already. In 2.0 no
     /// CONNECT comes between a reload and the next tick but over WebSockets, and
     /// a client that is away has no such connection.
-    fn may_be_away(&self, client: &Client<'_>, client_id: &[u8]) -> bool {
+    fn may_be_away(&self, client: &BrokerClient<'_>, client_id: &[u8]) -> bool {
         if !self.finds_clients() {
             return !self.is_websocket(client);
         }
@@ -107,7 +107,7 @@ pub(crate) trait Host {
     /// there, what its bridges have unless they are told otherwise is kept.
     fn reservation(
         &self,
-        client: &Client<'_>,
+        client: &BrokerClient<'_>,
         client_id: &[u8],
         is_known: &dyn Fn(Handle) -> bool,
     ) -> Reservation {
@@ -128,18 +128,18 @@ pub(crate) trait Host {
 
     /// Whether the broker knows a client from its persistence alone. It has a
     /// version of the protocol and an address of everything that connected.
-    fn is_restored(&self, client: &Client<'_>) -> bool {
+    fn is_restored(&self, client: &BrokerClient<'_>) -> bool {
         self.address_text(client).is_none() && self.protocol(client) == 0
     }
 
     /// The local port that a client came in by, where the broker tells it.
-    fn listener(&self, client: &Client<'_>) -> Option<u16>;
+    fn listener(&self, client: &BrokerClient<'_>) -> Option<u16>;
 
     /// 3 for MQTT 3.1, 4 for 3.1.1, 5 for 5.0, and 0 if the broker knows none.
-    fn protocol(&self, client: &Client<'_>) -> u8;
+    fn protocol(&self, client: &BrokerClient<'_>) -> u8;
 
     /// Whether a client starts without a stored session.
-    fn clean_start(&self, client: &Client<'_>) -> bool;
+    fn clean_start(&self, client: &BrokerClient<'_>) -> bool;
 
     /// Whether it tells a plugin the port that a client came in by.
     fn tells_ports(&self) -> bool;
@@ -164,18 +164,18 @@ pub(crate) trait Host {
 
     /// Ends the wait of the login with this client id, if there is one. Calls
     /// the plugin back.
-    fn complete_login(&self, client_id: &str, login: Login);
+    fn complete_login(&self, client_id: &str, login: LoginCompletion);
 
     /// Does something with the client that has this id, if there is one that
     /// was let in. It may be away.
-    fn with_client(&self, client_id: &str, act: &mut dyn FnMut(&mut Client<'_>));
+    fn with_client(&self, client_id: &str, act: &mut dyn FnMut(&mut BrokerClient<'_>));
 
     /// A copy of some bytes in the broker's own memory, for it to free. None if
     /// there is no memory.
     fn hand_over(&self, bytes: &[u8]) -> Option<NonNull<c_void>>;
 
-    /// Sends a message to the client with this id and to nobody else, at QoS 1
-    /// and not retained; says whether the broker took it. It is sent when the
+    /// Sends a message to the client with this id and to no other, at QoS 1 and
+    /// not retained; says whether the broker took it. It is sent when the
     /// broker's loop goes round.
     fn send(&self, client_id: &str, topic: &str, payload: &[u8]) -> bool;
 
@@ -207,7 +207,7 @@ const UNIX_SOCKET: &str = "unix";
 
 /// How the wait of a login ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Login {
+pub(crate) enum LoginCompletion {
     /// It is let in.
     Admitted,
     /// It is not.

@@ -24,17 +24,17 @@ mod clients;
 mod clock;
 mod events;
 #[cfg(test)]
-mod fake;
-mod gatekeeper;
-#[cfg(feature = "test-hooks")]
-mod hooks;
+mod fixture;
 mod host;
 mod hostname;
-mod line;
+mod instances;
+mod log_line;
 mod plugin;
-mod plugins;
-mod pulse;
+mod plugin_gate;
 mod start;
 mod symbols;
+#[cfg(feature = "test-hooks")]
+mod test_hooks;
 mod thread;
+mod tick_watchdog;
 mod wake;

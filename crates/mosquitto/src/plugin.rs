@@ -6,65 +6,65 @@ use core::ffi::{c_int, c_void};
 use std::rc::Rc;
 
 use countersign::core::connect::Reservation;
-use countersign::core::options::Chain;
+use countersign::core::options::ChainMode;
 use countersign::core::reason::Reason;
 use countersign::{
-    Arrival, Completion, ConnectFacts, ConnectOutcome, Directive, Handle, LogLevel, Peer,
-    PeerOrigin, RefusalCode, Ticket, TopicUse, Verdict,
+    ClientOrigin, ClientRef, Completion, CompletionStatus, ConnectInfo, ConnectOutcome, Directive,
+    Handle, LogLevel, RefusalCode, Ticket, TopicUse, Verdict,
 };
 use countersign_mosquitto_sys as sys;
 
-use crate::boundary::Client;
-use crate::clients::{Clients, Fingerprint, Owner, PasswordPrint};
+use crate::boundary::BrokerClient;
+use crate::clients::{AnsweredBy, Clients, Fingerprint, PasswordPrint};
 use crate::events::{EVENTS, Event, MOSQ_EVT_CLIENT_OFFLINE, TICK};
-use crate::gatekeeper::Gatekeeper;
-use crate::host::{Host, Identifier, Login};
-use crate::plugins;
-use crate::pulse::{Feeling, Pulse};
+use crate::host::{Host, Identifier, LoginCompletion};
+use crate::instances;
+use crate::plugin_gate::PluginGate;
 use crate::thread::OwnThread;
+use crate::tick_watchdog::{TickState, TickWatchdog};
 use crate::wake::Waker;
 
-use self::ending::Endings;
-pub(crate) use self::enhanced::Step;
-use self::strangers::{Strangers, answer_at_strangers_end};
+pub(crate) use self::enhanced::EnhancedStep;
+use self::external::{UnadmittedClients, answer_while_ending_unadmitted};
+use self::kicks::PendingKicks;
 
-mod ending;
 mod enhanced;
-mod strangers;
+mod external;
+mod kicks;
 
 /// One plugin: what the broker hands back to each callback.
 pub(crate) struct Plugin {
     host: Box<dyn Host>,
     identifier: Identifier,
     registered: RefCell<Vec<&'static Event>>,
-    chain: Chain,
+    chain: ChainMode,
     /// INVARIANT: never borrowed while the broker is called, for it calls back.
-    gate: RefCell<Box<dyn Gatekeeper>>,
+    gate: RefCell<Box<dyn PluginGate>>,
     clients: RefCell<Clients>,
-    endings: RefCell<Endings>,
-    strangers: RefCell<Strangers>,
+    pending_kicks: RefCell<PendingKicks>,
+    unadmitted: RefCell<UnadmittedClients>,
     thread: OwnThread,
-    /// Whether anybody was told that another thread asks.
-    told_of_strays: Cell<bool>,
+    /// Whether the log says already that another thread asks.
+    reported_foreign_calls: Cell<bool>,
     /// Whether the broker may be going through all its clients.
     reloading: Cell<bool>,
-    pulse: Pulse,
+    watchdog: TickWatchdog,
     /// Ends after the gate that wakes by it.
     _waker: Option<Waker>,
 }
 
 /// What became of a CONNECT, before the broker hears of it.
-pub(crate) enum Outcome {
+pub(crate) enum ConnectResult {
     /// The gate decided, or will.
-    Decided(ConnectOutcome, Presented),
-    /// Nobody is at the other end, so there is nothing to decide.
+    Decided(ConnectOutcome, PresentedLogin),
+    /// There is no client at the other end, so there is nothing to decide.
     Nobody,
     /// It could not even be asked.
     Unasked,
 }
 
 /// What stays known of a CONNECT.
-pub(crate) struct Presented {
+pub(crate) struct PresentedLogin {
     password: PasswordPrint,
     /// Of what the broker will have of the client, if it takes it.
     fingerprint: Fingerprint,
@@ -75,7 +75,7 @@ pub(crate) struct Presented {
 fn fingerprint_after(
     outcome: &ConnectOutcome,
     clients: &Clients,
-    facts: &ConnectFacts<'_>,
+    info: &ConnectInfo<'_>,
     password: PasswordPrint,
 ) -> Fingerprint {
     let username = match outcome {
@@ -83,9 +83,9 @@ fn fingerprint_after(
         ConnectOutcome::Challenge { .. }
         | ConnectOutcome::Refused { .. }
         | ConnectOutcome::Pending { .. }
-        | _ => facts.username,
+        | _ => info.username,
     };
-    clients.fingerprint(facts.client_id, username, password)
+    clients.fingerprint(info.client_id, username, password)
 }
 
 impl Plugin {
@@ -93,8 +93,8 @@ impl Plugin {
     pub(crate) fn new(
         host: Box<dyn Host>,
         identifier: Identifier,
-        chain: Chain,
-        gate: Box<dyn Gatekeeper>,
+        chain: ChainMode,
+        gate: Box<dyn PluginGate>,
         waker: Option<Waker>,
     ) -> Self {
         Self {
@@ -104,12 +104,12 @@ impl Plugin {
             chain,
             gate: RefCell::new(gate),
             clients: RefCell::default(),
-            endings: RefCell::default(),
-            strangers: RefCell::default(),
+            pending_kicks: RefCell::default(),
+            unadmitted: RefCell::default(),
             thread: OwnThread::new(),
-            told_of_strays: Cell::new(false),
+            reported_foreign_calls: Cell::new(false),
             reloading: Cell::new(false),
-            pulse: Pulse::default(),
+            watchdog: TickWatchdog::default(),
             _waker: waker,
         }
     }
@@ -124,28 +124,28 @@ impl Plugin {
     ///
     /// After a reload the broker asks again about all clients, also about those
     /// that are away and left a session behind. These are not judged before
-    /// they come back: nobody is let in by that, whereas a refusal would make
-    /// the broker free their session twice.
+    /// they come back: no client is let in by that, whereas a refusal would
+    /// make the broker free their session twice.
     pub(crate) fn connect(
         &self,
-        client: &Client<'_>,
+        client: &BrokerClient<'_>,
         username: Option<&[u8]>,
         password: Option<&[u8]>,
-    ) -> Outcome {
-        if self.is_pulseless() {
-            return Outcome::Unasked;
+    ) -> ConnectResult {
+        if self.has_no_ticks() {
+            return ConnectResult::Unasked;
         }
         let Some(client_id) = self.host.client_id(client) else {
-            return Outcome::Unasked;
+            return ConnectResult::Unasked;
         };
         let handle = client.handle();
         let clients = self.clients.borrow();
         let password_print = clients.password_print(password);
-        if self.reloading.get() && self.endings.borrow().holds(handle) {
-            return Outcome::Unasked;
+        if self.reloading.get() && self.pending_kicks.borrow().holds(handle) {
+            return ConnectResult::Unasked;
         }
         // Else it is another connection with this handle.
-        self.endings.borrow_mut().remove(handle);
+        self.pending_kicks.borrow_mut().remove(handle);
         if self.reloading.get() && !clients.is_here(handle) {
             let presented = clients.fingerprint(client_id, username, password_print);
             let enhanced = clients.fingerprint(client_id, username, clients.enhanced_print());
@@ -153,57 +153,57 @@ impl Plugin {
                 || clients.is_away(handle, presented)
                 || clients.is_away(handle, enhanced);
             if is_away && self.host.may_be_away(client, client_id) {
-                return Outcome::Nobody;
+                return ConnectResult::Nobody;
             }
         }
         let protocol = self.host.protocol(client);
-        let mut facts = ConnectFacts::new(handle, client_id);
-        facts.username = username;
-        facts.password = password;
+        let mut info = ConnectInfo::new(handle, client_id);
+        info.username = username;
+        info.password = password;
         // What is away may have come over WebSockets, with an address of its own
         // choice, and can't be told from others any more.
         let may_be_claimed = self.reloading.get() && !clients.is_here(handle);
-        facts.address = if may_be_claimed && self.host.believes_websockets() {
+        info.address = if may_be_claimed && self.host.believes_websockets() {
             None
         } else {
             self.host.address(client)
         };
-        facts.listener = self.host.listener(client);
-        facts.protocol = protocol;
-        facts.clean_start = self.host.clean_start(client);
+        info.listener = self.host.listener(client);
+        info.protocol = protocol;
+        info.clean_start = self.host.clean_start(client);
         // After a reload the broker ends every client that is not let in
         // at once.
-        facts.reservation = self.reservation(client, client_id);
-        facts.may_wait = !self.reloading.get() && self.host.delays_logins_of(protocol);
+        info.reservation = self.reservation(client, client_id);
+        info.may_wait = !self.reloading.get() && self.host.delays_logins_of(protocol);
         let outcome = match self.gate.try_borrow_mut() {
-            Ok(mut gate) => gate.connect(&facts),
-            Err(_) => return Outcome::Unasked,
+            Ok(mut gate) => gate.connect(&info),
+            Err(_) => return ConnectResult::Unasked,
         };
-        let presented = Presented {
-            fingerprint: fingerprint_after(&outcome, &clients, &facts, password_print),
+        let presented = PresentedLogin {
+            fingerprint: fingerprint_after(&outcome, &clients, &info, password_print),
             password: password_print,
             protocol,
         };
-        Outcome::Decided(outcome, presented)
+        ConnectResult::Decided(outcome, presented)
     }
 
     /// Tells the broker what became of a CONNECT.
-    pub(crate) fn conclude(&self, outcome: Outcome, client: &mut Client<'_>) -> c_int {
+    pub(crate) fn conclude(&self, outcome: ConnectResult, client: &mut BrokerClient<'_>) -> c_int {
         let handle = client.handle();
         match outcome {
-            Outcome::Nobody => return sys::MOSQ_ERR_SUCCESS,
-            Outcome::Unasked => {}
-            Outcome::Decided(ConnectOutcome::Admitted { username }, presented) => {
+            ConnectResult::Nobody => return sys::MOSQ_ERR_SUCCESS,
+            ConnectResult::Unasked => {}
+            ConnectResult::Decided(ConnectOutcome::Admitted { username }, presented) => {
                 if self.host.set_username(client, username.as_deref()) {
-                    self.came(client, Owner::Gate, presented.fingerprint);
+                    self.came(client, AnsweredBy::Gate, presented.fingerprint);
                     return sys::MOSQ_ERR_SUCCESS;
                 }
                 self.log(LogLevel::Error, NO_USERNAME);
                 self.tell_gone(handle);
             }
-            Outcome::Decided(ConnectOutcome::Refused { reason, code, line }, presented) => {
-                if self.chain == Chain::Defer && is_nobody(reason) {
-                    self.came(client, Owner::Others, presented.fingerprint);
+            ConnectResult::Decided(ConnectOutcome::Refused { reason, code, line }, presented) => {
+                if self.chain == ChainMode::Defer && is_nobody(reason) {
+                    self.came(client, AnsweredBy::Others, presented.fingerprint);
                     return sys::MOSQ_ERR_PLUGIN_DEFER;
                 }
                 // After a reload, the broker ends it and says so.
@@ -216,8 +216,8 @@ impl Plugin {
                 return self.refusal(code, presented.protocol);
             }
             // Only enhanced authentication asks.
-            Outcome::Decided(ConnectOutcome::Challenge { .. }, _) => self.tell_gone(handle),
-            Outcome::Decided(ConnectOutcome::Pending { username, .. }, presented) => {
+            ConnectResult::Decided(ConnectOutcome::Challenge { .. }, _) => self.tell_gone(handle),
+            ConnectResult::Decided(ConnectOutcome::Pending { username, .. }, presented) => {
                 if self.host.delays_logins_of(presented.protocol)
                     && self.host.set_username(client, username.as_deref())
                 {
@@ -229,8 +229,8 @@ impl Plugin {
                 self.log(LogLevel::Error, NO_USERNAME);
                 self.tell_gone(handle);
             }
-            // What this plugin does not know yet lets nobody in.
-            Outcome::Decided(_, _) => {}
+            // What this plugin does not know yet admits no client.
+            ConnectResult::Decided(_, _) => {}
         }
         self.clients.borrow_mut().forget(handle);
         sys::MOSQ_ERR_AUTH
@@ -238,16 +238,16 @@ impl Plugin {
 
     /// Whether the broker keeps a client id for a client that no plugin of ours
     /// was asked about.
-    fn reservation(&self, client: &Client<'_>, client_id: &[u8]) -> Reservation {
+    fn reservation(&self, client: &BrokerClient<'_>, client_id: &[u8]) -> Reservation {
         let is_known = |handle| {
             let knows = |plugin: &Self| plugin.clients.borrow().knows(handle);
-            knows(self) || plugins::others(self).iter().any(|plugin| knows(plugin))
+            knows(self) || instances::others(self).iter().any(|plugin| knows(plugin))
         };
         self.host.reservation(client, client_id, &is_known)
     }
 
     /// Takes note of a client, of which the broker now has this.
-    fn came(&self, client: &Client<'_>, owner: Owner, fingerprint: Fingerprint) {
+    fn came(&self, client: &BrokerClient<'_>, owner: AnsweredBy, fingerprint: Fingerprint) {
         let closes_late = self.host.believes_websockets() && self.host.is_websocket(client);
         let starts_clean = self.host.clean_start(client);
         let mut clients = self.clients.borrow_mut();
@@ -272,26 +272,26 @@ impl Plugin {
     /// Judges one use of a topic.
     pub(crate) fn check(
         &self,
-        client: &Client<'_>,
+        client: &BrokerClient<'_>,
         access: c_int,
         topic: &[u8],
         qos: u8,
         retain: bool,
     ) -> c_int {
         let handle = client.handle();
-        let may_defer = self.chain == Chain::Defer;
+        let may_defer = self.chain == ChainMode::Defer;
         let owner = if may_defer {
             self.clients.borrow().owner(handle)
         } else {
             None
         };
-        if owner == Some(Owner::Others) {
+        if owner == Some(AnsweredBy::Others) {
             return sys::MOSQ_ERR_PLUGIN_DEFER;
         }
-        if self.is_strangers_end(handle) {
-            return answer_at_strangers_end(access);
+        if self.is_ending_unadmitted(handle) {
+            return answer_while_ending_unadmitted(access);
         }
-        if self.is_pulseless() || self.endings.borrow().holds(handle) {
+        if self.has_no_ticks() || self.pending_kicks.borrow().holds(handle) {
             return sys::MOSQ_ERR_ACL_DENIED;
         }
         let usage = match access {
@@ -320,32 +320,32 @@ impl Plugin {
     }
 
     /// Judges one use of a topic by a client that the gate knows nothing of.
-    fn check_unknown(&self, client: &Client<'_>, usage: TopicUse<'_>) -> Verdict {
+    fn check_unknown(&self, client: &BrokerClient<'_>, usage: TopicUse<'_>) -> Verdict {
         let may_be_away = matches!(usage, TopicUse::Deliver { .. });
         let peer = self.peer(client, may_be_away);
         let verdict = match self.gate.try_borrow_mut() {
             Ok(mut gate) => gate.check(&peer, usage),
             Err(_) => return Verdict::Deny(Reason::StoreBusy),
         };
-        self.meet(client, &peer);
+        self.check_unadmitted(client, &peer);
         verdict
     }
 
     /// A client as the gate is told of it that let it in.
-    fn known_peer<'c>(&self, client: &'c Client<'_>) -> Peer<'c> {
-        Peer {
+    fn known_peer<'c>(&self, client: &'c BrokerClient<'_>) -> ClientRef<'c> {
+        ClientRef {
             handle: client.handle(),
             client_id: self.host.client_id(client),
             username: self.host.username(client),
-            ..Peer::default()
+            ..ClientRef::default()
         }
     }
 
     /// A client as the broker knows it.
-    fn described<'c>(&self, client: &'c Client<'_>) -> Peer<'c> {
-        Peer {
+    fn described<'c>(&self, client: &'c BrokerClient<'_>) -> ClientRef<'c> {
+        ClientRef {
             connected: self.host.address_text(client).is_some(),
-            origin: PeerOrigin {
+            origin: ClientOrigin {
                 address: self.host.address(client),
                 listener: self.host.listener(client),
                 protocol: self.host.protocol(client),
@@ -357,7 +357,7 @@ impl Plugin {
 
     /// Takes note that a connection is gone, as this event says. A broker that
     /// tells of sessions that it keeps says of all others that they ended.
-    pub(crate) fn disconnected(&self, client: &Client<'_>, event: c_int) {
+    pub(crate) fn disconnected(&self, client: &BrokerClient<'_>, event: c_int) {
         let handle = client.handle();
         self.departs(client);
         self.clients.borrow_mut().went(handle);
@@ -372,7 +372,7 @@ impl Plugin {
                 gate.disconnected(handle);
             }
         }
-        let ended = self.endings.borrow_mut().remove(handle);
+        let ended = self.pending_kicks.borrow_mut().remove(handle);
         if let Some(line) = ended {
             self.log(LogLevel::Notice, &line);
         }
@@ -389,12 +389,12 @@ impl Plugin {
         for directive in directives {
             self.carry_out(&directive);
         }
-        self.end_late();
-        self.end_strangers();
-        if self.thread.take_strayed() && !self.told_of_strays.replace(true) {
-            self.log(LogLevel::Warning, STRAYS);
+        self.retry_kicks();
+        self.end_unadmitted();
+        if self.thread.take_foreign_call() && !self.reported_foreign_calls.replace(true) {
+            self.log(LogLevel::Warning, FOREIGN_CALLS);
         }
-        self.pulse.beat();
+        self.watchdog.tick_completed();
     }
 
     /// Reads the settings again.
@@ -409,7 +409,7 @@ impl Plugin {
     pub(crate) fn report_panic(&self, event: &str) {
         self.reloading.set(false);
         if event == TICK {
-            self.pulse.skip();
+            self.watchdog.tick_failed();
         }
         self.log(
             LogLevel::Error,
@@ -433,7 +433,7 @@ impl Plugin {
     /// The plugin stays where it is, and is used through shared references alone,
     /// until [`Plugin::unregister`] has returned.
     pub(crate) unsafe fn register(this: &Rc<Self>) -> Result<(), (&'static str, c_int)> {
-        let others = plugins::others(this);
+        let others = instances::others(this);
         for event in &EVENTS {
             let userdata = Rc::as_ptr(this).cast_mut().cast::<c_void>();
             // SAFETY: the callbacks take a pointer to a plugin, which stays valid
@@ -493,7 +493,7 @@ impl Plugin {
                 client_id,
                 completion,
             } => self.complete(*ticket, *handle, client_id, completion),
-            // Nobody is let in by leaving it alone.
+            // No client is let in by leaving it alone.
             _ => {}
         }
     }
@@ -508,18 +508,19 @@ impl Plugin {
                 self.log(LogLevel::Notice, line);
             }
             self.clients.borrow_mut().forget(handle);
-            self.host.complete_login(client_id, Login::Refused);
+            self.host
+                .complete_login(client_id, LoginCompletion::Refused);
             return;
         };
         let username = username.as_deref();
         // The broker may hold another listener's client by this id.
-        let is_shared = plugins::others(self)
+        let is_shared = instances::others(self)
             .iter()
             .any(|it| it.clients.borrow().holds_waiting(client_id.as_bytes()));
         let login = if is_shared {
-            Login::Refused
+            LoginCompletion::Refused
         } else {
-            Login::Admitted
+            LoginCompletion::Admitted
         };
         self.host.complete_login(client_id, login);
         let (mut is_here, mut has_username) = (false, false);
@@ -534,19 +535,19 @@ impl Plugin {
             Some(password) if has_username => {
                 let name = username.map(str::as_bytes);
                 let print = clients.fingerprint(client_id.as_bytes(), name, password);
-                clients.came(handle, Owner::Gate, print);
-                Arrival::Here
+                clients.came(handle, AnsweredBy::Gate, print);
+                CompletionStatus::Here
             }
             Some(_) | None => {
                 clients.forget(handle);
-                Arrival::Gone
+                CompletionStatus::Gone
             }
         };
         drop(clients);
         if let Ok(mut gate) = self.gate.try_borrow_mut() {
             gate.completed(ticket, arrival);
         }
-        if is_here && arrival == Arrival::Gone {
+        if is_here && arrival == CompletionStatus::Gone {
             self.log(LogLevel::Error, NO_USERNAME);
             let _gone = self.host.kick(client_id);
         }
@@ -560,10 +561,10 @@ impl Plugin {
 
     /// Says whether ticks don't get through, so that nobody could be
     /// disconnected any more and nothing may be granted.
-    fn is_pulseless(&self) -> bool {
-        match self.pulse.feel() {
-            Feeling::Beating => false,
-            Feeling::Absent { is_news } => {
+    fn has_no_ticks(&self) -> bool {
+        match self.watchdog.check() {
+            TickState::Alive => false,
+            TickState::Missing { is_news } => {
                 if is_news {
                     self.log(LogLevel::Error, NO_TICKS);
                 }
@@ -573,7 +574,7 @@ impl Plugin {
     }
 }
 
-/// Says whether a refusal means that nobody here has such a name.
+/// Says whether a refusal means that no credential has such a name.
 fn is_nobody(reason: Reason) -> bool {
     matches!(reason, Reason::UnknownName | Reason::Unauthenticated)
 }
@@ -588,7 +589,7 @@ pub(crate) const CLOSED: c_int = sys::MOSQ_ERR_CONN_LOST;
 const MOSQ_ERR_BANNED: c_int = 138;
 
 const NO_USERNAME: &str = "the broker could not set a user name; refused";
-const STRAYS: &str = "the broker asks about clients from a second thread, and is told no; \
+const FOREIGN_CALLS: &str = "the broker asks about clients from a second thread, and is told no; \
                       Countersign can't decide about a listener with `protocol http_api`";
 const NO_TICKS: &str = "the broker's ticks don't get through, so nobody could be disconnected; \
                         refusing everything. Mosquitto 2.0.11 does not tick where \

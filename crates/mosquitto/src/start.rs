@@ -11,13 +11,13 @@ use std::sync::Arc;
 use countersign::core::options::{OptionError, Options};
 use countersign::core::store::StoreError;
 use countersign::sqlite::SqliteStore;
-use countersign::{Gate, GateError, LogLevel, Setting};
+use countersign::{Gate, GateConfig, GateError, LogLevel};
 use countersign_mosquitto_sys as sys;
 
 use crate::boundary::{self, shielded};
 use crate::host::{Host, Identifier};
+use crate::instances::{self, InstanceKey};
 use crate::plugin::Plugin;
-use crate::plugins::{self, Role};
 use crate::symbols::{Symbols, log_without_table};
 use crate::wake::{SignalsBlocked, Waker};
 use crate::{clock, hostname};
@@ -100,7 +100,7 @@ pub unsafe fn cleanup(userdata: *mut c_void) -> c_int {
     shielded(sys::MOSQ_ERR_UNKNOWN, || {
         // SAFETY: made by `start`, and not used again, by this function's contract.
         let plugin = unsafe { Rc::from_raw(userdata.cast::<Plugin>().cast_const()) };
-        plugins::leave(&plugin);
+        instances::leave(&plugin);
         plugin.unregister();
         if let Some(plugin) = Rc::into_inner(plugin) {
             plugin.close();
@@ -109,7 +109,7 @@ pub unsafe fn cleanup(userdata: *mut c_void) -> c_int {
     })
 }
 
-/// Starts a plugin. Whoever gets the pointer gives it to [`cleanup`].
+/// Starts a plugin. The caller gives the pointer to [`cleanup`].
 fn start(
     host: Box<dyn Host>,
     identifier: Identifier,
@@ -123,20 +123,20 @@ fn start(
         return Err(StartError::NoPorts);
     }
     let chain = options.chain;
-    let role = Role {
+    let key = InstanceKey {
         store: options.store.clone(),
         broker: options.broker.clone().unwrap_or_else(hostname::broker_name),
     };
-    if plugins::has(&role) {
-        return Err(StartError::Twice(role.broker));
+    if instances::has(&key) {
+        return Err(StartError::Twice(key.broker));
     }
     let waker = Waker::new();
-    let mut setting = Setting::new(options, hostname::broker_name(), clock::now, || ());
+    let mut config = GateConfig::new(options, hostname::broker_name(), clock::now, || ());
     if let Ok(waker) = &waker {
-        setting.wake = Arc::new(waker.wake());
+        config.wake = Arc::new(waker.wake());
     }
-    let introduction = introduction(&*host, &setting);
-    let gate = open(&*host, setting)?;
+    let introduction = introduction(&*host, &config);
+    let gate = open(&*host, config)?;
     if let Err(error) = &waker {
         let line = format!(
             "Countersign: can't wake the broker ({error}); changes take up to 100 ms longer"
@@ -152,36 +152,36 @@ fn start(
             plugin.close();
         }
         return Err(if code == sys::MOSQ_ERR_ALREADY_EXISTS {
-            StartError::Twice(role.broker)
+            StartError::Twice(key.broker)
         } else {
             StartError::Unregistered { event, code }
         });
     }
     plugin.log(LogLevel::Notice, &introduction);
-    plugins::join(&plugin, role);
+    instances::join(&plugin, key);
     Ok(Rc::into_raw(plugin).cast_mut())
 }
 
 /// Opens the gate, whose threads get none of the broker's signals. Tells
 /// what became of a store of an older schema.
-fn open(host: &dyn Host, setting: Setting) -> Result<Gate<SqliteStore>, StartError> {
+fn open(host: &dyn Host, config: GateConfig) -> Result<Gate<SqliteStore>, StartError> {
     let _blocked = SignalsBlocked::new();
-    let store = SqliteStore::open(&setting.options.store)?;
+    let store = SqliteStore::open(&config.options.store)?;
     if let Some(upgraded) = store.upgraded() {
         host.log(LogLevel::Notice, &format!("Countersign: {upgraded}"));
     }
-    Ok(Gate::open(store, setting)?)
+    Ok(Gate::open(store, config)?)
 }
 
 /// The line that says what started.
-fn introduction(host: &dyn Host, setting: &Setting) -> String {
+fn introduction(host: &dyn Host, config: &GateConfig) -> String {
     let can = if host.delays_logins() { "can" } else { "can't" };
     format!(
         "version {} on Mosquitto {}, which {can} delay logins; store {}, broker `{}`",
         env!("CARGO_PKG_VERSION"),
         host.version(),
-        setting.options.store.display(),
-        setting.options.broker.as_ref().unwrap_or(&setting.broker),
+        config.options.store.display(),
+        config.options.broker.as_ref().unwrap_or(&config.broker),
     )
 }
 
@@ -262,7 +262,7 @@ mod tests {
 
     use super::*;
     use crate::events::EVENTS;
-    use crate::fake::{FakeClient, FakeHost, acl_event, auth_event, call};
+    use crate::fixture::{FakeClient, FakeHost, acl_event, auth_event, call};
     use crate::wake::tests::alone;
 
     fn store() -> (TempDir, String) {
@@ -323,13 +323,15 @@ mod tests {
     }
 
     /// Puts what a version of schema 3 left behind in place of a store.
-    fn write_schema_3(path: &str) {
+    /// Writes a store of schema 3, and has it open as a broker does.
+    fn write_schema_3(path: &str) -> rusqlite::Connection {
         for suffix in ["", "-wal", "-shm"] {
             // A store that is closed has nothing beside it.
             let _ = std::fs::remove_file(format!("{path}{suffix}"));
         }
         let connection = rusqlite::Connection::open(path).unwrap();
         for step in [
+            "PRAGMA journal_mode = WAL;",
             include_str!("../../store-sqlite/migrations/0001.sql"),
             include_str!("../../store-sqlite/migrations/0002.sql"),
             include_str!("../../store-sqlite/migrations/0003.sql"),
@@ -338,6 +340,7 @@ mod tests {
         ] {
             connection.execute_batch(step).unwrap();
         }
+        connection
     }
 
     #[test]
@@ -346,9 +349,9 @@ mod tests {
         let host = Rc::new(FakeHost::default());
         let (_folder, path) = store();
         let older = SqliteStore::open(&path).unwrap();
-        let claim = older.claim_broker("old").unwrap();
+        let claim = older.lock_broker("old").unwrap();
         drop(older);
-        write_schema_3(&path);
+        let in_use = write_schema_3(&path);
         let options = [("store", path.as_str()), ("broker", "new")];
         let (line, code) = failure(&host, &options);
         assert!(
@@ -358,7 +361,7 @@ mod tests {
         assert!(line.contains("has schema 3"), "{line}");
         assert_eq!(code, sys::MOSQ_ERR_UNKNOWN);
 
-        drop(claim);
+        drop((claim, in_use));
         let plugin = start(
             Box::new(Rc::clone(&host)),
             ptr::null_mut(),

@@ -11,10 +11,10 @@ use std::ffi::CString;
 use countersign::LogLevel;
 use countersign_mosquitto_sys as sys;
 
-use crate::boundary::Client;
+use crate::boundary::BrokerClient;
 use crate::events::Event;
-use crate::host::{Host, Identifier, Kick, Login};
-use crate::line::one_line;
+use crate::host::{Host, Identifier, Kick, LoginCompletion};
+use crate::log_line::one_line;
 
 /// Declares the table: what every broker must have, and what newer ones have.
 macro_rules! symbols {
@@ -164,7 +164,7 @@ impl Host for Symbols {
         }
     }
 
-    fn set_username(&self, client: &mut Client<'_>, username: Option<&str>) -> bool {
+    fn set_username(&self, client: &mut BrokerClient<'_>, username: Option<&str>) -> bool {
         let code = match username.map(CString::new) {
             Some(Ok(username)) => {
                 // SAFETY: `client` is one, and the broker copies the name.
@@ -179,28 +179,28 @@ impl Host for Symbols {
         code == sys::MOSQ_ERR_SUCCESS
     }
 
-    fn client_id<'c>(&self, client: &'c Client<'_>) -> Option<&'c [u8]> {
+    fn client_id<'c>(&self, client: &'c BrokerClient<'_>) -> Option<&'c [u8]> {
         // SAFETY: `client` is one.
         let text = unsafe { (self.client_id)(client.as_ptr()) };
         // SAFETY: the broker keeps it until the client changes.
         unsafe { client.bytes(text) }
     }
 
-    fn username<'c>(&self, client: &'c Client<'_>) -> Option<&'c [u8]> {
+    fn username<'c>(&self, client: &'c BrokerClient<'_>) -> Option<&'c [u8]> {
         // SAFETY: `client` is one.
         let text = unsafe { (self.client_username)(client.as_ptr()) };
         // SAFETY: the broker keeps it until the client changes.
         unsafe { client.bytes(text) }
     }
 
-    fn address_text<'c>(&self, client: &'c Client<'_>) -> Option<&'c [u8]> {
+    fn address_text<'c>(&self, client: &'c BrokerClient<'_>) -> Option<&'c [u8]> {
         // SAFETY: `client` is one.
         let text = unsafe { (self.client_address)(client.as_ptr()) };
         // SAFETY: the broker keeps it until the client changes.
         unsafe { client.bytes(text) }
     }
 
-    fn has_certificate(&self, client: &Client<'_>) -> bool {
+    fn has_certificate(&self, client: &BrokerClient<'_>) -> bool {
         let Some(free) = self.certificate_free else {
             return false;
         };
@@ -214,25 +214,25 @@ impl Host for Symbols {
         true
     }
 
-    fn is_websocket(&self, client: &Client<'_>) -> bool {
+    fn is_websocket(&self, client: &BrokerClient<'_>) -> bool {
         // SAFETY: `client` is one.
         let protocol = unsafe { (self.client_protocol)(client.as_ptr()) };
         u32::try_from(protocol).is_ok_and(|it| it == sys::mp_websockets)
     }
 
-    fn listener(&self, client: &Client<'_>) -> Option<u16> {
+    fn listener(&self, client: &BrokerClient<'_>) -> Option<u16> {
         // SAFETY: `client` is one.
         let port = unsafe { (self.client_port?)(client.as_ptr()) };
         u16::try_from(port).ok().filter(|port| *port != 0)
     }
 
-    fn protocol(&self, client: &Client<'_>) -> u8 {
+    fn protocol(&self, client: &BrokerClient<'_>) -> u8 {
         // SAFETY: `client` is one.
         let version = unsafe { (self.client_protocol_version)(client.as_ptr()) };
         u8::try_from(version).unwrap_or(0)
     }
 
-    fn clean_start(&self, client: &Client<'_>) -> bool {
+    fn clean_start(&self, client: &BrokerClient<'_>) -> bool {
         // SAFETY: `client` is one.
         unsafe { (self.client_clean_session)(client.as_ptr()) }
     }
@@ -249,20 +249,20 @@ impl Host for Symbols {
         self.complete_basic_auth.is_some() && self.client.is_some()
     }
 
-    fn complete_login(&self, client_id: &str, login: Login) {
+    fn complete_login(&self, client_id: &str, login: LoginCompletion) {
         let (Some(complete), Ok(client_id)) = (self.complete_basic_auth, CString::new(client_id))
         else {
             return;
         };
         let code = match login {
-            Login::Admitted => sys::MOSQ_ERR_SUCCESS,
-            Login::Refused => sys::MOSQ_ERR_AUTH,
+            LoginCompletion::Admitted => sys::MOSQ_ERR_SUCCESS,
+            LoginCompletion::Refused => sys::MOSQ_ERR_AUTH,
         };
         // SAFETY: terminated; the broker looks it up among those who wait.
         unsafe { complete(client_id.as_ptr(), code) };
     }
 
-    fn with_client(&self, client_id: &str, act: &mut dyn FnMut(&mut Client<'_>)) {
+    fn with_client(&self, client_id: &str, act: &mut dyn FnMut(&mut BrokerClient<'_>)) {
         let (Some(find), Ok(client_id)) = (self.client, CString::new(client_id)) else {
             return;
         };
@@ -270,7 +270,7 @@ impl Host for Symbols {
         let found = unsafe { find(client_id.as_ptr()) };
         // SAFETY: null or a client, which nothing frees before this returns, for
         // `act` does nothing that ends one.
-        if let Some(mut client) = unsafe { Client::new(found) } {
+        if let Some(mut client) = unsafe { BrokerClient::new(found) } {
             act(&mut client);
         }
     }

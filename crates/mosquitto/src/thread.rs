@@ -11,7 +11,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 pub(crate) struct OwnThread {
     thread: libc::pthread_t,
     /// Whether another thread asked.
-    strayed: AtomicBool,
+    called_from_elsewhere: AtomicBool,
 }
 
 impl OwnThread {
@@ -19,7 +19,7 @@ impl OwnThread {
     pub(crate) fn new() -> Self {
         Self {
             thread: current(),
-            strayed: AtomicBool::new(false),
+            called_from_elsewhere: AtomicBool::new(false),
         }
     }
 
@@ -29,14 +29,15 @@ impl OwnThread {
         // first, which ends with the process.
         let is_own = unsafe { libc::pthread_equal(current(), self.thread) } != 0;
         if !is_own {
-            self.strayed.store(true, Ordering::Relaxed);
+            self.called_from_elsewhere.store(true, Ordering::Relaxed);
         }
         is_own
     }
 
     /// Says whether another thread asked since the last time.
-    pub(crate) fn take_strayed(&self) -> bool {
-        self.strayed.load(Ordering::Relaxed) && self.strayed.swap(false, Ordering::Relaxed)
+    pub(crate) fn take_foreign_call(&self) -> bool {
+        self.called_from_elsewhere.load(Ordering::Relaxed)
+            && self.called_from_elsewhere.swap(false, Ordering::Relaxed)
     }
 }
 

@@ -14,11 +14,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Wakes the thread that made it, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Waker {
-    shared: Arc<Shared>,
+    shared: Arc<WakerShared>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct WakerShared {
     thread: libc::pthread_t,
     signal: c_int,
     /// Sends the signal a little later.
@@ -36,7 +36,7 @@ impl Waker {
         let signal = take_free_signal()?;
         match Timer::new(signal) {
             Ok(timer) => Ok(Self {
-                shared: Arc::new(Shared {
+                shared: Arc::new(WakerShared {
                     // SAFETY: it has no preconditions.
                     thread: unsafe { libc::pthread_self() },
                     signal,
@@ -67,7 +67,7 @@ impl Drop for Waker {
     }
 }
 
-impl Shared {
+impl WakerShared {
     fn wake(&self) {
         if self.ended.load(Ordering::SeqCst) {
             return;
@@ -186,7 +186,7 @@ impl Drop for SignalsBlocked {
     }
 }
 
-/// Installs the handler for the first signal that nobody uses.
+/// Installs the handler for the first signal that is not in use.
 ///
 /// Another instance of this plugin counts as somebody: so each has a signal of
 /// its own, and what one gives back the others don't miss.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use countersign_core::audit::{AuditEntry, AuditRow, Chain};
+use countersign_core::audit::{AuditChain, AuditEntry, AuditRow};
 use countersign_core::change::{Change, KickRequestId};
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::{Credential, CredentialId};
@@ -26,12 +26,12 @@ use countersign_core::token::{SealedTokenKey, TokenRecord};
 use countersign_core::totp::Step;
 use rusqlite::Connection;
 
+use crate::busy_timeout::{ADMIN_WAIT, BusyTimeout, yield_write_lock};
 use crate::error::Fault;
 use crate::open::SqliteStore;
-use crate::patience::{ADMIN_WAIT, Patience, leave_a_turn};
 use crate::{
-    audit, changes, kicks, listings, lockouts, ownership, people, presence, roles, rows, schemes,
-    tenants, tokens, transaction, writing,
+    audit, changes, kicks, listings, lockouts, ownership, presence, read_rows, roles, schemes,
+    tenants, tokens, transaction, users, write_rows,
 };
 
 /// One administrative act on a [`SqliteStore`]. Dropped without
@@ -47,12 +47,12 @@ impl AdminStore for SqliteStore {
 
     fn begin(&mut self, intent: Intent) -> Result<Self::Transaction<'_>, StoreError> {
         self.check("begin")?;
-        let _patience = Patience::of(ADMIN_WAIT);
+        let _patience = BusyTimeout::of(ADMIN_WAIT);
         let begun = match intent {
             Intent::Read => transaction::begin(&self.connection, intent),
             Intent::Write => {
                 self.check_is_no_copy()?;
-                leave_a_turn(self.wrote_at);
+                yield_write_lock(self.wrote_at);
                 self.checkpoint_on_commit(true)
                     .and_then(|()| transaction::begin(&self.connection, intent))
             }
@@ -89,7 +89,7 @@ impl SqliteTransaction<'_> {
         action: &'static str,
         step: impl FnOnce(&Connection) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
-        let _patience = Patience::of(ADMIN_WAIT);
+        let _patience = BusyTimeout::of(ADMIN_WAIT);
         step(&self.store.connection).map_err(|fault| fault.while_trying(action, &self.store.path))
     }
 }
@@ -105,12 +105,12 @@ impl Drop for SqliteTransaction<'_> {
 
 impl AdminTransaction for SqliteTransaction<'_> {
     fn settings(&mut self) -> Result<Settings, StoreError> {
-        self.run("read the settings", rows::settings)
+        self.run("read the settings", read_rows::settings)
     }
 
     fn set_settings(&mut self, settings: &Settings) -> Result<(), StoreError> {
         self.run("write the settings", |connection| {
-            writing::put_settings(connection, settings)
+            write_rows::put_settings(connection, settings)
         })
     }
 
@@ -154,7 +154,7 @@ impl AdminTransaction for SqliteTransaction<'_> {
 
     fn credential(&mut self, name: &LoginName) -> Result<Option<Credential>, StoreError> {
         self.run("look up a credential", |connection| {
-            rows::credential(connection, name)
+            read_rows::credential(connection, name)
         })
     }
 
@@ -166,25 +166,25 @@ impl AdminTransaction for SqliteTransaction<'_> {
 
     fn credential_by_id(&mut self, id: CredentialId) -> Result<Option<Credential>, StoreError> {
         self.run("look up a credential", |connection| {
-            rows::credential_by_id(connection, id)
+            read_rows::credential_by_id(connection, id)
         })
     }
 
     fn add_credential(&mut self, credential: &Credential) -> Result<CredentialId, StoreError> {
         self.run("add a credential", |connection| {
-            writing::add_credential(connection, credential)
+            write_rows::add_credential(connection, credential)
         })
     }
 
     fn update_credential(&mut self, credential: &Credential) -> Result<(), StoreError> {
         self.run("change a credential", |connection| {
-            writing::update_credential(connection, credential)
+            write_rows::update_credential(connection, credential)
         })
     }
 
     fn delete_credential(&mut self, id: CredentialId) -> Result<(), StoreError> {
         self.run("delete a credential", |connection| {
-            writing::delete_credential(connection, id)
+            write_rows::delete_credential(connection, id)
         })
     }
 
@@ -194,7 +194,7 @@ impl AdminTransaction for SqliteTransaction<'_> {
         verifier: &Verifier,
     ) -> Result<SecretId, StoreError> {
         self.run("add a secret", |connection| {
-            writing::add_secret(connection, credential, verifier)
+            write_rows::add_secret(connection, credential, verifier)
         })
     }
 
@@ -205,19 +205,19 @@ impl AdminTransaction for SqliteTransaction<'_> {
         until_used: bool,
     ) -> Result<(), StoreError> {
         self.run("limit a secret", |connection| {
-            writing::limit_secret(connection, secret, ends_at, until_used)
+            write_rows::limit_secret(connection, secret, ends_at, until_used)
         })
     }
 
     fn remove_secret(&mut self, secret: SecretId) -> Result<(), StoreError> {
         self.run("remove a secret", |connection| {
-            writing::remove_secret(connection, secret)
+            write_rows::remove_secret(connection, secret)
         })
     }
 
     fn put_hint(&mut self, secret: SecretId, hint: &str) -> Result<(), StoreError> {
         self.run("keep what a secret begins with", |connection| {
-            writing::put_hint(connection, secret, hint)
+            write_rows::put_hint(connection, secret, hint)
         })
     }
 
@@ -227,25 +227,25 @@ impl AdminTransaction for SqliteTransaction<'_> {
         codes: &[SecretDigest],
     ) -> Result<(), StoreError> {
         self.run("write recovery codes", |connection| {
-            people::put_recovery_codes(connection, user, codes)
+            users::put_recovery_codes(connection, user, codes)
         })
     }
 
     fn put_last_step(&mut self, user: CredentialId, step: Step) -> Result<(), StoreError> {
         self.run("write the step of a code", |connection| {
-            people::put_last_step(connection, user, step)
+            users::put_last_step(connection, user, step)
         })
     }
 
-    fn lockout(&mut self, person: &LoginName) -> Result<Lockout, StoreError> {
+    fn lockout(&mut self, email: &LoginName) -> Result<Lockout, StoreError> {
         self.run("look up a lockout", |connection| {
-            lockouts::lockout(connection, person)
+            lockouts::lockout(connection, email)
         })
     }
 
-    fn clear_lockout(&mut self, person: &LoginName) -> Result<(), StoreError> {
+    fn clear_lockout(&mut self, email: &LoginName) -> Result<(), StoreError> {
         self.run("clear a lockout", |connection| {
-            lockouts::clear(connection, person)
+            lockouts::clear(connection, email)
         })
     }
 
@@ -269,7 +269,7 @@ impl AdminTransaction for SqliteTransaction<'_> {
         })
     }
 
-    fn vault(&self) -> Option<SealKey> {
+    fn seal_key(&self) -> Option<SealKey> {
         self.store.key_file.key(&self.store.path)
     }
 
@@ -402,7 +402,7 @@ impl AdminTransaction for SqliteTransaction<'_> {
         value: &str,
     ) -> Result<Option<LoginName>, StoreError> {
         self.run("look up an attribute", |connection| {
-            rows::holder_of_attribute(connection, key, value)
+            read_rows::holder_of_attribute(connection, key, value)
         })
     }
 
@@ -504,7 +504,7 @@ impl AdminTransaction for SqliteTransaction<'_> {
     fn commit(self, audit: &[AuditEntry], changes: &[Change]) -> Result<(), StoreError> {
         let action = "commit";
         self.run(action, |connection| {
-            audit::append(connection, Chain::Acts, audit)?;
+            audit::append(connection, AuditChain::Acts, audit)?;
             let at = match audit.last() {
                 Some(entry) => entry.time,
                 None => changes::last_instant(connection)?,

@@ -2,26 +2,28 @@
 
 use core::time::Duration;
 
-use countersign_core::audit::{AuditEntry, AuditHead, AuditHeads, AuditRow, Chain, Outcome, Place};
+use countersign_core::audit::{
+    AuditChain, AuditEntry, AuditHead, AuditHeads, AuditOutcome, AuditRow, ChainPosition,
+};
 use countersign_core::reason::Reason;
 use countersign_core::store::{AuditQuery, StoreError};
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, ToSql, params};
 
-use self::chain::Ends;
-use crate::columns::Columns;
+use self::chain::ChainEnds;
+use crate::busy_timeout::ADMIN_WAIT;
 use crate::error::Fault;
 use crate::open::SqliteStore;
-use crate::patience::ADMIN_WAIT;
+use crate::row_reader::RowReader;
 
 pub use self::verify::AuditCheck;
 
 mod chain;
-mod cut;
+mod prune;
 mod verify;
 
 pub(crate) use self::chain::{count_staged, heads};
-pub(crate) use self::cut::cut_refusals;
+pub(crate) use self::prune::cut_refusals;
 
 impl SqliteStore {
     /// The heads of both chains, to be kept where who writes to the store does
@@ -61,23 +63,23 @@ impl SqliteStore {
     ) -> Result<u64, StoreError> {
         let action = "prune the audit";
         let last = self.look(action, ADMIN_WAIT, |connection| {
-            cut::last_before(connection, Chain::Acts, before)
+            prune::last_before(connection, AuditChain::Acts, before)
         })?;
         let entry = entry(last);
         self.act(action, ADMIN_WAIT, |connection| {
-            append(connection, Chain::Acts, core::slice::from_ref(&entry))
+            append(connection, AuditChain::Acts, core::slice::from_ref(&entry))
         })?;
         let mut removed: u64 = 0;
-        for chain in Chain::ALL {
+        for chain in AuditChain::ALL {
             loop {
                 let rows = self.act(action, ADMIN_WAIT, |connection| {
-                    cut::cut(connection, chain, |head, time| match chain {
-                        Chain::Acts => head.id <= last.id,
-                        Chain::Refusals => time < before,
+                    prune::cut(connection, chain, |head, time| match chain {
+                        AuditChain::Acts => head.id <= last.id,
+                        AuditChain::Refusals => time < before,
                     })
                 })?;
                 removed = removed.saturating_add(u64::try_from(rows).unwrap_or(0));
-                if rows < cut::CHUNK {
+                if rows < prune::CHUNK {
                     break;
                 }
             }
@@ -90,13 +92,13 @@ impl SqliteStore {
 /// Appends rows to a chain, inside the running write transaction.
 pub(crate) fn append(
     connection: &Connection,
-    chain: Chain,
+    chain: AuditChain,
     entries: &[AuditEntry],
 ) -> Result<(), Fault> {
     if entries.is_empty() {
         return Ok(());
     }
-    let Ends { mut head, .. } = chain::ends(connection, chain)?;
+    let ChainEnds { mut head, .. } = chain::ends(connection, chain)?;
     let mut statement = connection.prepare_cached(
         "INSERT INTO audit (id, chain, format, time, actor, act, subject, outcome, cause, address,
              client_id, count, before, after, hash)
@@ -105,7 +107,7 @@ pub(crate) fn append(
     for entry in entries {
         let entry = entry.clone().bounded();
         let id = chain::next_id(connection)?;
-        let hash = entry.chained(Place::In { chain, id }, &head.hash);
+        let hash = entry.chained(ChainPosition::In { chain, id }, &head.hash);
         head = AuditHead { id, hash };
         statement.execute(params![
             id,
@@ -152,7 +154,7 @@ pub(crate) fn row(connection: &Connection, id: i64) -> Result<Option<AuditRow>, 
     let mut statement = connection.prepare_cached(ROW)?;
     let mut rows = statement.query([id])?;
     Ok(match rows.next()? {
-        Some(row) => Some(read_row(&mut Columns::of(row))?),
+        Some(row) => Some(read_row(&mut RowReader::of(row))?),
         None => None,
     })
 }
@@ -174,7 +176,7 @@ pub(crate) fn take_refusals(
     let mut rows = statement.query(params![last_minute, limit])?;
     let mut taken = Vec::new();
     while let Some(row) = rows.next()? {
-        let columns = &mut Columns::of(row);
+        let columns = &mut RowReader::of(row);
         taken.push((read(columns)?, String::from(columns.text()?)));
     }
     let mut remove = connection.prepare_cached(
@@ -195,7 +197,7 @@ pub(crate) fn take_refusals(
     let entries: Vec<_> = taken.into_iter().map(|(entry, _)| entry).collect();
     let counts = entries.iter().map(|entry| entry.count);
     count_staged(connection, counts.fold(0, i64::saturating_sub))?;
-    append(connection, Chain::Refusals, &entries)?;
+    append(connection, AuditChain::Refusals, &entries)?;
     Ok(entries.len())
 }
 
@@ -226,27 +228,27 @@ fn select(
     let mut rows = statement.query(values.as_slice())?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(read_row(&mut Columns::of(row))?);
+        found.push(read_row(&mut RowReader::of(row))?);
     }
     Ok(found)
 }
 
-fn read_row(columns: &mut Columns<'_>) -> Result<AuditRow, Fault> {
+fn read_row(columns: &mut RowReader<'_>) -> Result<AuditRow, Fault> {
     Ok(AuditRow {
         entry: read(columns)?,
         id: columns.maybe_number()?,
     })
 }
 
-fn read(columns: &mut Columns<'_>) -> Result<AuditEntry, Fault> {
+fn read(columns: &mut RowReader<'_>) -> Result<AuditEntry, Fault> {
     Ok(AuditEntry {
         time: columns.instant()?,
         actor: columns.text()?.into(),
         act: columns.text()?.into(),
         subject: columns.text()?.into(),
         outcome: match columns.text()? {
-            "done" => Outcome::Done,
-            "refused" => Outcome::Refused,
+            "done" => AuditOutcome::Done,
+            "refused" => AuditOutcome::Refused,
             _ => return Err(columns.nonsense()),
         },
         cause: columns.maybe_parsed(|text| {

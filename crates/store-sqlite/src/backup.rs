@@ -8,12 +8,12 @@ use countersign_core::store::{Intent, StoreError};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
+use crate::busy_timeout::{ADMIN_WAIT, BusyTimeout};
 use crate::connect::check_no_left_overs;
 use crate::error::{Fault, moved, of_io};
 use crate::file::{FileId, create_private, remove_with_companions, sync_directory_of};
 use crate::open::SqliteStore;
-use crate::patience::{ADMIN_WAIT, Patience};
-use crate::transaction::Scope;
+use crate::transaction::TransactionGuard;
 
 /// How far a backup has come.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -183,10 +183,10 @@ pub(crate) fn copy_pages(
     target: &mut Connection,
     progress: &mut dyn FnMut(BackupProgress),
 ) -> Result<(), Fault> {
-    let _patience = Patience::of(ADMIN_WAIT);
+    let _patience = BusyTimeout::of(ADMIN_WAIT);
     // One read transaction over the whole copy: without it, every commit of
     // somebody else would make SQLite start over.
-    let scope = Scope::begin(source, Intent::Read)?;
+    let scope = TransactionGuard::begin(source, Intent::Read)?;
     source.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     {
         let backup = Backup::new(source, target)?;

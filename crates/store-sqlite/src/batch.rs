@@ -2,17 +2,17 @@
 
 use std::collections::HashMap;
 
-use countersign_core::audit::Chain;
+use countersign_core::audit::AuditChain;
 use countersign_core::credential::CredentialId;
-use countersign_core::presence::Observation;
+use countersign_core::presence::PresenceEvent;
 use countersign_core::reason::Reason;
 use countersign_core::store::{Batch, Refusal, StoreError};
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
+use crate::busy_timeout::BATCH_WAIT;
 use crate::error::Fault;
 use crate::open::SqliteStore;
-use crate::patience::BATCH_WAIT;
 use crate::{audit, kicks, ownership, presence};
 
 impl SqliteStore {
@@ -42,7 +42,7 @@ impl SqliteStore {
                     for id in &batch.kicked {
                         kicks::answer(connection, *id)?;
                     }
-                    audit::append(connection, Chain::Acts, &batch.audit)?;
+                    audit::append(connection, AuditChain::Acts, &batch.audit)?;
                 }
                 Ok(())
             })?;
@@ -53,17 +53,21 @@ impl SqliteStore {
     }
 }
 
-fn observe(connection: &Connection, broker: &str, observation: &Observation) -> Result<(), Fault> {
+fn observe(
+    connection: &Connection,
+    broker: &str,
+    observation: &PresenceEvent,
+) -> Result<(), Fault> {
     match observation {
-        Observation::Connected(session) => presence::connected(connection, broker, session),
-        Observation::Disconnected(departure) => {
+        PresenceEvent::Connected(session) => presence::connected(connection, broker, session),
+        PresenceEvent::Disconnected(departure) => {
             presence::disconnected(connection, broker, departure)
         }
-        Observation::Passed(visit) => ownership::visit(connection, broker, visit),
-        Observation::Joined(session, tenant) => {
+        PresenceEvent::Passed(visit) => ownership::visit(connection, broker, visit),
+        PresenceEvent::Joined(session, tenant) => {
             presence::joined(connection, broker, *session, tenant)
         }
-        Observation::Used(credential, at) => used(connection, *credential, *at),
+        PresenceEvent::Used(credential, at) => used(connection, *credential, *at),
     }
 }
 
@@ -78,7 +82,7 @@ fn used(connection: &Connection, credential: CredentialId, at: Timestamp) -> Res
 }
 
 /// Adds refusals to those of their minute. Where a minute has its rows, more
-/// names and addresses are summed under [`EVERYBODY_ELSE`], one row a reason; where
+/// names and addresses are summed under [`ALL_OTHERS`], one row a reason; where
 /// a name, an address and a reason have theirs, so are more client ids.
 fn add_refusals(connection: &Connection, broker: &str, refusals: &[Refusal]) -> Result<(), Fault> {
     let mut rows_of_minute = HashMap::new();
@@ -88,7 +92,7 @@ fn add_refusals(connection: &Connection, broker: &str, refusals: &[Refusal]) -> 
             continue;
         }
         if row.count_client_ids(connection)? >= CLIENT_IDS_OF_ONE {
-            row.client_id = EVERYBODY_ELSE;
+            row.client_id = ALL_OTHERS;
             row.about = None;
             if row.add(connection)? {
                 continue;
@@ -107,7 +111,7 @@ fn add_refusals(connection: &Connection, broker: &str, refusals: &[Refusal]) -> 
             continue;
         }
         let row = RefusalRow {
-            subject: EVERYBODY_ELSE,
+            subject: ALL_OTHERS,
             address: "",
             client_id: "",
             about: None,
@@ -214,19 +218,18 @@ fn count_named(connection: &Connection, minute: Timestamp) -> Result<usize, Faul
         "SELECT count(*) FROM refusal
          WHERE minute = ?1 AND NOT (subject = ?2 AND address = '')",
     )?;
-    let count: i64 = statement.query_row(params![minute.as_millis(), EVERYBODY_ELSE], |row| {
-        row.get(0)
-    })?;
+    let count: i64 =
+        statement.query_row(params![minute.as_millis(), ALL_OTHERS], |row| row.get(0))?;
     Ok(usize::try_from(count).unwrap_or(usize::MAX))
 }
 
-/// How many rows of a minute may name somebody: those of [`EVERYBODY_ELSE`]
+/// How many rows of a minute may name somebody: those of [`ALL_OTHERS`]
 /// have to fit into the minute's 1,000 as well.
 fn named_rows() -> usize {
     ROWS_A_MINUTE.saturating_sub(Reason::ALL.len())
 }
 
-const EVERYBODY_ELSE: &str = "*";
+const ALL_OTHERS: &str = "*";
 
 const ROWS_A_MINUTE: usize = 1_000;
 

@@ -6,8 +6,8 @@ use countersign_core::name::TenantId;
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
-use crate::columns::Columns;
 use crate::error::Fault;
+use crate::row_reader::RowReader;
 
 /// Adds one entry to the log.
 pub(crate) fn append(connection: &Connection, at: Timestamp, change: &Change) -> Result<(), Fault> {
@@ -75,7 +75,7 @@ pub(crate) fn after(
     let left = i64::try_from(left).unwrap_or(i64::MAX);
     let mut rows = statement.query(params![seq.0, left])?;
     while let Some(row) = rows.next()? {
-        let columns = &mut Columns::of(row);
+        let columns = &mut RowReader::of(row);
         let seq = ChangeSeq(columns.number()?);
         // What an entry that can't be read told of may be anything.
         found.push((seq, read(columns).unwrap_or(Change::Everything)));
@@ -83,7 +83,7 @@ pub(crate) fn after(
     Ok(found)
 }
 
-fn read(columns: &mut Columns<'_>) -> Result<Change, Fault> {
+fn read(columns: &mut RowReader<'_>) -> Result<Change, Fault> {
     Ok(match columns.text()? {
         "credential" => Change::Credential(CredentialId(columns.number()?)),
         "everything" => Change::Everything,

@@ -8,10 +8,10 @@ use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
+use crate::busy_timeout::busy_handler;
 use crate::error::{Fault, damaged, lost, make_one, of_io};
 use crate::file::{COMPANIONS, beside, directory_of};
-use crate::patience::wait_a_little;
-use crate::schema::{self, Header, MIGRATIONS};
+use crate::schema::{self, FileHeader, MIGRATIONS};
 
 /// Fails unless there is a store's file, with nothing but files beside it.
 pub(crate) fn check_files(path: &Path, action: &'static str) -> Result<(), StoreError> {
@@ -60,7 +60,7 @@ pub(crate) fn connect_to_newest(
     let connection = connect(path, OpenFlags::empty()).map_err(explain)?;
     let newest = schema::newest(MIGRATIONS);
     match schema::header(&connection).map_err(explain)? {
-        Header::Ours(version) if version == newest => {
+        FileHeader::Ours(version) if version == newest => {
             schema::check(&connection, version, MIGRATIONS).map_err(explain)?;
             if !connection
                 .is_readonly(MAIN_DB)
@@ -70,7 +70,7 @@ pub(crate) fn connect_to_newest(
             }
             Ok(connection)
         }
-        Header::Ours(_) | Header::Empty | Header::Foreign => Err(lost(
+        FileHeader::Ours(_) | FileHeader::Empty | FileHeader::Foreign => Err(lost(
             action,
             path,
             "was replaced by something else than a store of this version",
@@ -97,7 +97,7 @@ pub(crate) fn check_no_left_overs(path: &Path, action: &'static str) -> Result<(
 pub(crate) fn connect(path: &Path, more: OpenFlags) -> Result<Connection, Fault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
     let mut connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_handler(Some(wait_a_little))?;
+    connection.busy_handler(Some(busy_handler))?;
     harden(&connection)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.execute_batch(

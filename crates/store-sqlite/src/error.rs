@@ -1,4 +1,4 @@
-//! From what SQLite reports to what can be done about it.
+//! Turns errors of SQLite into store errors.
 
 use std::io;
 use std::path::Path;
@@ -42,7 +42,7 @@ impl Fault {
         }
     }
 
-    /// The error for whoever tried `action` on the store at `path`.
+    /// The error of `action` on the store at `path`.
     pub(crate) fn while_trying(self, action: &'static str, path: &Path) -> StoreError {
         match self {
             Self::Content(place) => damaged(action, path, &format!("{place} makes no sense")),
@@ -184,7 +184,7 @@ pub(crate) fn make_one(path: &Path) -> String {
 }
 
 /// Whoever looks at owners and modes finds them right where the file system
-/// itself lets nobody write.
+/// itself lets no process write.
 fn must_be_writable(path: &Path) -> String {
     let directory = directory_of(path);
     let is_read_only =

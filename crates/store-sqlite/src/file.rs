@@ -1,4 +1,4 @@
-//! Files that hold what nobody else may read.
+//! Files that their owner alone may read.
 
 use std::ffi::OsString;
 use std::fs::{File, Metadata, OpenOptions, Permissions};

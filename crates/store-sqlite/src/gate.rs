@@ -5,7 +5,7 @@ use std::sync::Arc;
 use countersign_core::audit::AuditHeads;
 use countersign_core::change::{Change, ChangeSeq, KickRequestId};
 use countersign_core::client_id::{ClientId, ClientIdTie};
-use countersign_core::connect::Failure;
+use countersign_core::connect::FailedLogin;
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::lockout::Lockout;
@@ -15,26 +15,26 @@ use countersign_core::role::Role;
 use countersign_core::seal::SealKey;
 use countersign_core::secret::{PasswordHash, SecretDigest, SecretId};
 use countersign_core::store::{
-    Batch, Directory, GateStore, KickTarget, Login, Recorded, Registered, Settings, Standing,
-    StoreError, StoreState, StoredSchemes, StoredTenants,
+    Batch, Directory, GateStore, KickTarget, LogPosition, LoginEffects, Recorded, Registered,
+    Settings, StoreError, StoreState, StoredSchemes, StoredTenants,
 };
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
 use countersign_core::token::{TokenKey, TokenRecord};
 
-use crate::claim::BrokerClaim;
+use crate::broker_lock::BrokerLock;
+use crate::busy_timeout::{BATCH_WAIT, GATE_WAIT};
 use crate::maintenance::CHUNK;
 use crate::open::SqliteStore;
-use crate::patience::{BATCH_WAIT, GATE_WAIT};
 use crate::{
-    audit, changes, kicks, lockouts, ownership, people, presence, roles, rows, schemes, standing,
-    state, tenants, tokens, vault, writing,
+    audit, changes, key_file, kicks, lockouts, log_position, ownership, presence, read_rows, roles,
+    schemes, tenants, tokens, users, wal_index, write_rows,
 };
 
 impl Directory for SqliteStore {
     fn credential(&mut self, name: &LoginName) -> Result<Option<Arc<Credential>>, StoreError> {
         self.look("look up a credential", GATE_WAIT, |connection| {
-            Ok(rows::credential(connection, name)?.map(Arc::new))
+            Ok(read_rows::credential(connection, name)?.map(Arc::new))
         })
     }
 
@@ -57,7 +57,7 @@ impl Directory for SqliteStore {
         digest: &SecretDigest,
     ) -> Result<Option<Arc<Credential>>, StoreError> {
         self.look("look up a credential", GATE_WAIT, |connection| {
-            Ok(rows::credential_by_digest(connection, digest)?.map(Arc::new))
+            Ok(read_rows::credential_by_digest(connection, digest)?.map(Arc::new))
         })
     }
 
@@ -100,13 +100,13 @@ impl Directory for SqliteStore {
         id: CredentialId,
     ) -> Result<Option<Arc<Credential>>, StoreError> {
         self.look("look up a credential", GATE_WAIT, |connection| {
-            Ok(rows::credential_by_id(connection, id)?.map(Arc::new))
+            Ok(read_rows::credential_by_id(connection, id)?.map(Arc::new))
         })
     }
 
-    fn lockout(&mut self, person: &LoginName) -> Result<Lockout, StoreError> {
+    fn lockout(&mut self, email: &LoginName) -> Result<Lockout, StoreError> {
         self.look_once("look up a lockout", |connection| {
-            lockouts::lockout(connection, person)
+            lockouts::lockout(connection, email)
         })
     }
 
@@ -122,9 +122,9 @@ impl Directory for SqliteStore {
 }
 
 impl GateStore for SqliteStore {
-    type Claim = BrokerClaim;
+    type BrokerLock = BrokerLock;
 
-    fn claim_broker(&self, broker: &str) -> Result<BrokerClaim, StoreError> {
+    fn lock_broker(&self, broker: &str) -> Result<BrokerLock, StoreError> {
         self.claim(broker)
     }
 
@@ -133,7 +133,7 @@ impl GateStore for SqliteStore {
     }
 
     fn settings(&mut self) -> Result<Settings, StoreError> {
-        self.look("read the settings", GATE_WAIT, rows::settings)
+        self.look("read the settings", GATE_WAIT, read_rows::settings)
     }
 
     fn schemes(&mut self) -> Result<StoredSchemes, StoreError> {
@@ -144,7 +144,7 @@ impl GateStore for SqliteStore {
 
     fn state(&mut self) -> Result<Option<StoreState>, StoreError> {
         self.check_at_times("look at the store")?;
-        Ok(state::of(&self.connection))
+        Ok(wal_index::of(&self.connection))
     }
 
     fn openings(&self) -> u64 {
@@ -168,10 +168,10 @@ impl GateStore for SqliteStore {
         })
     }
 
-    fn standing(&mut self) -> Result<Standing, StoreError> {
+    fn log_position(&mut self) -> Result<LogPosition, StoreError> {
         let action = "read the change log";
         self.check(action)?;
-        self.look_once(action, standing::of)
+        self.look_once(action, log_position::of)
     }
 
     fn changes_after(
@@ -190,13 +190,17 @@ impl GateStore for SqliteStore {
         Ok(changes)
     }
 
-    fn record_login(&mut self, login: &Login<'_>, now: Timestamp) -> Result<Recorded, StoreError> {
+    fn record_login(
+        &mut self,
+        login: &LoginEffects<'_>,
+        now: Timestamp,
+    ) -> Result<Recorded, StoreError> {
         self.record(login, now)
     }
 
     fn record_failure(
         &mut self,
-        failure: &Failure,
+        failure: &FailedLogin,
         _broker: &str,
         now: Timestamp,
     ) -> Result<Lockout, StoreError> {
@@ -219,16 +223,16 @@ impl GateStore for SqliteStore {
         _now: Timestamp,
     ) -> Result<(), StoreError> {
         self.act_now("move a user", |connection| {
-            people::move_to(connection, user, tenant)
+            users::move_to(connection, user, tenant)
         })
     }
 
-    fn vault(&self) -> Option<SealKey> {
+    fn seal_key(&self) -> Option<SealKey> {
         self.key_file.key(&self.path)
     }
 
-    fn vault_mark(&self) -> u64 {
-        vault::mark(&self.path)
+    fn key_file_mark(&self) -> u64 {
+        key_file::mark(&self.path)
     }
 
     fn tenants(&mut self) -> Result<StoredTenants, StoreError> {
@@ -275,7 +279,7 @@ impl GateStore for SqliteStore {
         self.act(
             "write down a new hash of a password",
             BATCH_WAIT,
-            |connection| writing::replace_password_hash(connection, secret, old, new),
+            |connection| write_rows::replace_password_hash(connection, secret, old, new),
         )
     }
 

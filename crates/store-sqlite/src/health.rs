@@ -7,12 +7,12 @@ use countersign_core::role::RoleName;
 use countersign_core::store::StoreError;
 use rusqlite::Connection;
 
-use crate::columns::Columns;
+use crate::busy_timeout::ADMIN_WAIT;
 use crate::error::Fault;
 use crate::open::SqliteStore;
-use crate::patience::ADMIN_WAIT;
-use crate::schema::{self, Header};
-use crate::{ownership, roles, rows, schemes, tenants, tokens};
+use crate::row_reader::RowReader;
+use crate::schema::{self, FileHeader};
+use crate::{ownership, read_rows, roles, schemes, tenants, tokens};
 
 impl SqliteStore {
     /// The number of the file's schema.
@@ -25,8 +25,8 @@ impl SqliteStore {
             "read the schema's number",
             ADMIN_WAIT,
             |connection| match schema::header(connection)? {
-                Header::Ours(version) => Ok(version),
-                Header::Empty | Header::Foreign => {
+                FileHeader::Ours(version) => Ok(version),
+                FileHeader::Empty | FileHeader::Foreign => {
                     Err(Fault::Content("the number of the schema".into()))
                 }
             },
@@ -66,8 +66,11 @@ impl SqliteStore {
     /// Returns [`StoreError`] when the store can't be read at all.
     pub fn unreadable_records(&self) -> Result<Vec<String>, StoreError> {
         self.look("read the records", ADMIN_WAIT, |connection| {
-            let mut found = Damage::default();
-            found.take("the settings".into(), rows::settings(connection).map(drop))?;
+            let mut found = UnreadableRecords::default();
+            found.take(
+                "the settings".into(),
+                read_rows::settings(connection).map(drop),
+            )?;
             for scheme in schemes::all(connection, &self.path)?.damaged.into_keys() {
                 found.add(format!("scheme `{scheme}`"));
             }
@@ -87,7 +90,7 @@ impl SqliteStore {
             each(connection, "SELECT id, name FROM credential", |columns| {
                 let id = CredentialId(columns.number()?);
                 let (name, _) = named(columns, LoginName::parse);
-                let read = rows::credential_by_id(connection, id).map(drop);
+                let read = read_rows::credential_by_id(connection, id).map(drop);
                 found.take(format!("credential {name} (number {id})"), read)
             })?;
             each(connection, "SELECT id FROM token_key", |columns| {
@@ -117,12 +120,12 @@ impl SqliteStore {
 
 /// Records that can't be read.
 #[derive(Default)]
-struct Damage {
+struct UnreadableRecords {
     named: Vec<String>,
     more: u64,
 }
 
-impl Damage {
+impl UnreadableRecords {
     /// Adds a record if what reading it came to is that it can't be read.
     fn take(&mut self, name: String, read: Result<(), Fault>) -> Result<(), Fault> {
         match read {
@@ -150,19 +153,19 @@ impl Damage {
 fn each(
     connection: &Connection,
     sql: &str,
-    mut look: impl FnMut(&mut Columns<'_>) -> Result<(), Fault>,
+    mut look: impl FnMut(&mut RowReader<'_>) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        look(&mut Columns::of(row))?;
+        look(&mut RowReader::of(row))?;
     }
     Ok(())
 }
 
 /// The next column, which names a record: as it may be shown, and parsed.
 fn named<T, E>(
-    columns: &mut Columns<'_>,
+    columns: &mut RowReader<'_>,
     parse: impl FnOnce(&str) -> Result<T, E>,
 ) -> (String, Result<T, Fault>) {
     match columns.text() {

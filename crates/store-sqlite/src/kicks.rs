@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use countersign_core::audit::{AuditEntry, Chain, Outcome};
+use countersign_core::audit::{AuditChain, AuditEntry, AuditOutcome};
 use countersign_core::change::KickRequestId;
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::presence::SessionNumber;
@@ -11,8 +11,8 @@ use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use crate::audit;
-use crate::columns::Columns;
 use crate::error::Fault;
+use crate::row_reader::RowReader;
 
 /// Writes a request down, and what the audit says once it is done.
 pub(crate) fn request(
@@ -53,7 +53,7 @@ pub(crate) fn target(
     let Some(row) = rows.next()? else {
         return Ok(None);
     };
-    let columns = &mut Columns::of(row);
+    let columns = &mut RowReader::of(row);
     Ok(Some(match columns.maybe_text()? {
         Some(text) => match parse(text) {
             Some(client_id) => KickTarget::ClientId(client_id),
@@ -93,7 +93,7 @@ pub(crate) fn answer(connection: &Connection, id: KickRequestId) -> Result<(), F
     let Some(row) = rows.next()? else {
         return Ok(());
     };
-    let columns = &mut Columns::of(row);
+    let columns = &mut RowReader::of(row);
     let time = columns.instant()?;
     let (Some(actor), Some(subject)) = (
         columns.maybe_text()?.map(String::from),
@@ -107,7 +107,7 @@ pub(crate) fn answer(connection: &Connection, id: KickRequestId) -> Result<(), F
         actor,
         act: KICK.into(),
         subject,
-        outcome: Outcome::Done,
+        outcome: AuditOutcome::Done,
         cause: None,
         address: None,
         client_id: None,
@@ -116,7 +116,7 @@ pub(crate) fn answer(connection: &Connection, id: KickRequestId) -> Result<(), F
         after: columns.maybe_text()?.map(Into::into),
     };
     drop(rows);
-    audit::append(connection, Chain::Acts, &[entry])
+    audit::append(connection, AuditChain::Acts, &[entry])
 }
 
 /// Takes a request back, unless it was answered; says whether it was not.
@@ -136,8 +136,8 @@ pub(crate) fn is_answered(connection: &Connection, id: KickRequestId) -> Result<
         .query_row([id.0], |row| row.get(0))?)
 }
 
-/// Removes up to `limit` requests that nobody waits for any more; says how many
-/// they were.
+/// Removes up to `limit` requests that no caller waits for any more; says how
+/// many they were.
 pub(crate) fn prune(connection: &Connection, now: Timestamp, limit: usize) -> Result<usize, Fault> {
     let mut statement = connection.prepare_cached(
         "DELETE FROM kick_request WHERE id IN

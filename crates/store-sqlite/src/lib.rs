@@ -8,53 +8,53 @@
 //! connection and serves one thread; several processes may use the file at
 //! once.
 //!
-//! Nobody holds the write lock while the disk syncs: what must be durable is
-//! committed first and synced before the caller hears of it. A login that
-//! waits for the lock therefore waits for other writers' work, never for
+//! No connection holds the write lock while the disk syncs: what must be
+//! durable is committed first and synced before the caller hears of it. A login
+//! that waits for the lock therefore waits for other writers' work, never for
 //! their disk.
 
 mod admin;
 mod audit;
 mod backup;
 mod batch;
+mod broker_lock;
+mod busy_timeout;
 mod changes;
-mod claim;
-mod columns;
 mod connect;
+mod credential_kind;
 mod error;
 mod file;
+mod file_watch;
 mod gate;
 mod health;
+mod key_file;
 mod kicks;
-mod kinds;
 mod listings;
 mod lockouts;
+mod log_position;
 mod login;
 mod maintenance;
 mod open;
 mod ownership;
-mod patience;
-mod people;
 mod presence;
+mod read_rows;
 mod registration;
 mod roles;
-mod rows;
+mod row_reader;
 mod schema;
 mod schemes;
-mod standing;
-mod state;
 mod tenants;
 mod tokens;
 mod transaction;
 mod upgrade;
-mod vault;
-mod watch;
-mod writing;
+mod users;
+mod wal_index;
+mod write_rows;
 
 pub use admin::SqliteTransaction;
 pub use audit::AuditCheck;
 pub use backup::{BackupProgress, BackupTarget};
-pub use claim::BrokerClaim;
+pub use broker_lock::BrokerLock;
 pub use file::create_private;
 pub use open::SqliteStore;
 pub use upgrade::Upgrade;

@@ -7,7 +7,7 @@ use countersign_core::store::CredentialQuery;
 use rusqlite::{Connection, ToSql};
 
 use crate::error::Fault;
-use crate::rows::{credential_columns, credentials_of};
+use crate::read_rows::{credential_columns, credentials_of};
 
 /// Devices of tenants, by name.
 pub(crate) fn devices(

@@ -1,23 +1,23 @@
-//! What is counted against people, and against addresses that nobody has.
+//! Failed logins of users, and of e-mail addresses that no user has.
 
 use core::time::Duration;
 
-use countersign_core::connect::Failure;
+use countersign_core::connect::FailedLogin;
 use countersign_core::lockout::Lockout;
 use countersign_core::name::LoginName;
 use countersign_core::store::StoreError;
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
-use crate::columns::Columns;
 use crate::error::Fault;
 use crate::open::SqliteStore;
+use crate::row_reader::RowReader;
 
 impl SqliteStore {
     /// See [`GateStore::record_failure`](countersign_core::store::GateStore::record_failure).
     pub(crate) fn count_failure(
         &mut self,
-        failure: &Failure,
+        failure: &FailedLogin,
         now: Timestamp,
     ) -> Result<Lockout, StoreError> {
         let action = "record a failed login";
@@ -28,13 +28,13 @@ impl SqliteStore {
 }
 
 /// What is counted against this address.
-pub(crate) fn lockout(connection: &Connection, person: &LoginName) -> Result<Lockout, Fault> {
+pub(crate) fn lockout(connection: &Connection, email: &LoginName) -> Result<Lockout, Fault> {
     let mut statement = connection.prepare_cached(LOCKOUT)?;
-    let mut rows = statement.query([person.as_str()])?;
+    let mut rows = statement.query([email.as_str()])?;
     let Some(row) = rows.next()? else {
         return Ok(Lockout::default());
     };
-    let columns = &mut Columns::of(row);
+    let columns = &mut RowReader::of(row);
     Ok(Lockout {
         failures: columns.small()?,
         locked_until: columns.maybe_instant()?,
@@ -42,10 +42,10 @@ pub(crate) fn lockout(connection: &Connection, person: &LoginName) -> Result<Loc
 }
 
 /// Forgets what was counted against this address.
-pub(crate) fn clear(connection: &Connection, person: &LoginName) -> Result<(), Fault> {
+pub(crate) fn clear(connection: &Connection, email: &LoginName) -> Result<(), Fault> {
     connection
         .prepare_cached("DELETE FROM lockout WHERE name = ?1")?
-        .execute([person.as_str()])?;
+        .execute([email.as_str()])?;
     Ok(())
 }
 
@@ -55,12 +55,12 @@ pub(crate) fn clear(connection: &Connection, person: &LoginName) -> Result<(), F
 /// that ends that the address got a user or lost one.
 pub(crate) fn set_known(
     connection: &Connection,
-    person: &LoginName,
+    email: &LoginName,
     is_known: bool,
 ) -> Result<(), Fault> {
     connection
         .prepare_cached("UPDATE lockout SET known = ?2 WHERE name = ?1")?
-        .execute(params![person.as_str(), is_known])?;
+        .execute(params![email.as_str(), is_known])?;
     Ok(())
 }
 
@@ -78,9 +78,9 @@ pub(crate) fn prune(connection: &Connection, now: Timestamp, limit: usize) -> Re
 }
 
 /// Counts a failure, unless the address was locked meanwhile.
-fn count(connection: &Connection, failure: &Failure, now: Timestamp) -> Result<Lockout, Fault> {
-    let person = &failure.person;
-    let before = lockout(connection, person)?;
+fn count(connection: &Connection, failure: &FailedLogin, now: Timestamp) -> Result<Lockout, Fault> {
+    let email = &failure.email;
+    let before = lockout(connection, email)?;
     let after = before.after_failure(&failure.policy, now);
     if before.is_locked(now) {
         return Ok(before);
@@ -97,7 +97,7 @@ fn count(connection: &Connection, failure: &Failure, now: Timestamp) -> Result<L
         )?
         .query_row(
             params![
-                person.as_str(),
+                email.as_str(),
                 after.failures,
                 after.locked_until.map(Timestamp::as_millis),
                 now.as_millis(),
@@ -105,12 +105,13 @@ fn count(connection: &Connection, failure: &Failure, now: Timestamp) -> Result<L
             |row| row.get(0),
         )?;
     if !is_known && before == Lockout::default() {
-        drop_oldest_unknown(connection, person)?;
+        drop_oldest_unknown(connection, email)?;
     }
     Ok(after)
 }
 
-/// Keeps as many addresses that nobody has as may be kept, `newest` among them.
+/// Keeps as many addresses that no user has as may be kept, `newest` among
+/// them.
 fn drop_oldest_unknown(connection: &Connection, newest: &LoginName) -> Result<(), Fault> {
     connection
         .prepare_cached(
@@ -124,7 +125,7 @@ fn drop_oldest_unknown(connection: &Connection, newest: &LoginName) -> Result<()
 
 pub(crate) const LOCKOUT: &str = "SELECT failures, locked_until FROM lockout WHERE name = ?1";
 
-/// How many addresses that nobody has are kept at most.
+/// How many addresses that no user has are kept at most.
 const UNKNOWN_KEPT: usize = 10_000;
 
 /// Longer than the longest lock of any policy.

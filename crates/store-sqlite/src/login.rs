@@ -1,34 +1,34 @@
-//! What a login changes for good, committed before the client hears of it.
+//! What a login changes permanently, committed before the client is answered.
 
-use countersign_core::audit::{AuditEntry, Chain, Outcome};
+use countersign_core::audit::{AuditChain, AuditEntry, AuditOutcome};
 use countersign_core::change::Change;
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::connect::{Proof, SessionChange};
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::lifecycle::{Act, State};
-use countersign_core::store::{Intent, Login, Recorded, StoreError};
+use countersign_core::store::{Intent, LoginEffects, Recorded, StoreError};
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
+use crate::busy_timeout::{BusyTimeout, GATE_WAIT};
 use crate::error::Fault;
 use crate::open::SqliteStore;
-use crate::patience::{GATE_WAIT, Patience};
-use crate::transaction::Scope;
-use crate::{audit, changes, lockouts, ownership, people, tokens};
+use crate::transaction::TransactionGuard;
+use crate::{audit, changes, lockouts, ownership, tokens, users};
 
 impl SqliteStore {
     /// See [`GateStore::record_login`](countersign_core::store::GateStore::record_login).
     pub(crate) fn record(
         &mut self,
-        login: &Login<'_>,
+        login: &LoginEffects<'_>,
         now: Timestamp,
     ) -> Result<Recorded, StoreError> {
         let action = "record a login";
         self.check(action)?;
-        let _patience = Patience::of(GATE_WAIT);
+        let _patience = BusyTimeout::of(GATE_WAIT);
         let mut recording = || {
             self.checkpoint_on_commit(false)?;
-            let scope = Scope::begin(&self.connection, Intent::Write)?;
+            let scope = TransactionGuard::begin(&self.connection, Intent::Write)?;
             if !update(&self.connection, login, now)? {
                 return Ok(Recorded::Outdated);
             }
@@ -53,7 +53,7 @@ impl SqliteStore {
 /// Says whether a power failure right after the CONNACK must not undo the
 /// login: a client id that was given away is the principal's, and a code that
 /// was accepted is used up.
-fn must_be_durable(login: &Login<'_>) -> bool {
+fn must_be_durable(login: &LoginEffects<'_>) -> bool {
     let record = &login.record;
     let changes_for_good =
         record.ties.is_some() || record.session == SessionChange::Taken || record.user.is_some();
@@ -62,7 +62,11 @@ fn must_be_durable(login: &Login<'_>) -> bool {
 
 /// Writes what changes of the credential; says whether it still was what the
 /// login was decided on.
-fn update(connection: &Connection, login: &Login<'_>, now: Timestamp) -> Result<bool, Fault> {
+fn update(
+    connection: &Connection,
+    login: &LoginEffects<'_>,
+    now: Timestamp,
+) -> Result<bool, Fault> {
     let Some((credential, proof)) = login.proved else {
         return Ok(true);
     };
@@ -113,7 +117,7 @@ fn update(connection: &Connection, login: &Login<'_>, now: Timestamp) -> Result<
 /// was locked out meanwhile.
 fn update_user(
     connection: &Connection,
-    login: &Login<'_>,
+    login: &LoginEffects<'_>,
     credential: &Credential,
     now: Timestamp,
 ) -> Result<bool, Fault> {
@@ -121,7 +125,7 @@ fn update_user(
         return Ok(true);
     };
     if lockouts::lockout(connection, &credential.name)?.is_locked(now)
-        || !people::record_login(connection, credential.id, change, login.tenant)?
+        || !users::record_login(connection, credential.id, change, login.tenant)?
     {
         return Ok(false);
     }
@@ -153,7 +157,11 @@ fn owner_of_secrets(credential: &Credential) -> CredentialId {
 
 /// Writes the audit rows and, where other sessions of the credential may have
 /// to end, the change.
-fn append_traces(connection: &Connection, login: &Login<'_>, now: Timestamp) -> Result<(), Fault> {
+fn append_traces(
+    connection: &Connection,
+    login: &LoginEffects<'_>,
+    now: Timestamp,
+) -> Result<(), Fault> {
     let Some((credential, _)) = login.proved else {
         return Ok(());
     };
@@ -162,7 +170,7 @@ fn append_traces(connection: &Connection, login: &Login<'_>, now: Timestamp) -> 
         actor: format!("broker:{}", login.broker),
         act: act.into(),
         subject: credential.name.to_string(),
-        outcome: Outcome::Done,
+        outcome: AuditOutcome::Done,
         cause: None,
         address: None,
         client_id: None,
@@ -185,7 +193,7 @@ fn append_traces(connection: &Connection, login: &Login<'_>, now: Timestamp) -> 
     if record.user.is_some_and(|user| user.recovery.is_some()) {
         rows.push(row("user.use-recovery-code", None));
     }
-    audit::append(connection, Chain::Acts, &rows)?;
+    audit::append(connection, AuditChain::Acts, &rows)?;
     if record.ties.is_some() {
         changes::append(connection, now, &Change::Credential(credential.id))?;
     }
@@ -250,7 +258,7 @@ mod tests {
             (proved, dropped, false),
             (proved, tied, true),
         ] {
-            let login = Login {
+            let login = LoginEffects {
                 broker: "b1",
                 client_id: &client_id,
                 username: None,

@@ -1,4 +1,4 @@
-//! What keeps a store small: off the broker's thread, once in a while.
+//! Pruning: removes old rows now and then, off the broker's thread.
 
 use core::time::Duration;
 
@@ -6,11 +6,11 @@ use countersign_core::store::{StoreError, StoreState};
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
+use crate::busy_timeout::{BATCH_WAIT, BusyTimeout};
 use crate::error::Fault;
 use crate::file::beside;
 use crate::open::{LOG_BYTES, SqliteStore};
-use crate::patience::{BATCH_WAIT, Patience};
-use crate::{audit, kicks, lockouts, ownership, rows, state, tokens};
+use crate::{audit, kicks, lockouts, ownership, read_rows, tokens, wal_index};
 
 impl SqliteStore {
     /// See [`GateStore::maintain`](countersign_core::store::GateStore::maintain).
@@ -21,7 +21,7 @@ impl SqliteStore {
         })?;
         self.repeat(action, |connection| {
             // Settings that can't be read cut nothing off that they would keep.
-            let kept = rows::settings(connection).map_or(Duration::MAX, |it| it.keep_refusals);
+            let kept = read_rows::settings(connection).map_or(Duration::MAX, |it| it.keep_refusals);
             audit::cut_refusals(connection, now, kept)
         })?;
         let cut = self.look(action, BATCH_WAIT, |connection| {
@@ -34,7 +34,7 @@ impl SqliteStore {
         self.repeat(action, |connection| {
             ownership::prune(connection, now, CHUNK)
         })?;
-        let state = state::of(&self.connection);
+        let state = wal_index::of(&self.connection);
         if StoreState::is_the_same(self.log_begun, state) {
             return Ok(());
         }
@@ -49,9 +49,9 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// Shortens the log, if it has grown and nobody needs it, a little at a
-    /// time: a file system takes its time to give back space, and who writes
-    /// waits for it.
+    /// Shortens the log, if it has grown and no connection needs it, a little
+    /// at a time: a file system takes its time to give back space, and who
+    /// writes waits for it.
     fn shorten_log(&mut self) -> Result<(), StoreError> {
         let mut size = self.log_size();
         while size > LOG_BYTES && self.write_log_back()? {
@@ -99,7 +99,7 @@ impl SqliteStore {
                 .execute([])?;
             Ok(())
         })?;
-        self.log_begun = state::of(&self.connection);
+        self.log_begun = wal_index::of(&self.connection);
         Ok(())
     }
 
@@ -122,7 +122,7 @@ impl SqliteStore {
     /// without anybody waiting for it. Says whether it is written back as a
     /// whole.
     fn write_log_back(&self) -> Result<bool, StoreError> {
-        let _patience = Patience::of(Duration::ZERO);
+        let _patience = BusyTimeout::of(Duration::ZERO);
         let written = self
             .connection
             .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {

@@ -10,18 +10,18 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
 use crate::backup::copy_pages;
+use crate::busy_timeout::{ADMIN_WAIT, BATCH_WAIT, BusyTimeout, GATE_WAIT, yield_write_lock};
 use crate::connect::{
     absolute, check_files, check_no_left_overs, connect, connect_to_newest, unusable, use_log,
 };
 use crate::error::{Fault, lost, moved, of_io};
 use crate::file::{beside, create_private, open_file, remove_with_companions, sync_directory_of};
-use crate::patience::{ADMIN_WAIT, BATCH_WAIT, GATE_WAIT, Patience, leave_a_turn};
-use crate::schema::{self, Header, MIGRATIONS};
-use crate::transaction::Scope;
+use crate::file_watch::{FileProblem, Files, Seat, Watch};
+use crate::key_file::KeyFile;
+use crate::schema::{self, FileHeader, MIGRATIONS};
+use crate::transaction::TransactionGuard;
 use crate::upgrade::{Upgrade, upgrade};
-use crate::vault::KeyFile;
-use crate::watch::{Files, Seat, Trouble, Watch};
-use crate::{claim, writing};
+use crate::{broker_lock, write_rows};
 
 /// One connection to a store in a SQLite file. Serves one thread at a time.
 #[derive(Debug)]
@@ -32,7 +32,8 @@ pub struct SqliteStore {
     pub(crate) watch: Watch,
     /// When they were last found to be.
     looked_at: Option<Instant>,
-    /// Whether the files are others than before, and nobody was told.
+    /// Whether the files are others than before, and the follower was not told
+    /// yet.
     pub(crate) is_anew: bool,
     /// When this connection last gave the write lock back off the host's
     /// thread.
@@ -129,7 +130,7 @@ impl SqliteStore {
     pub(crate) fn connect_again(&self) -> Result<Self, StoreError> {
         let action = "open the store";
         self.check_is_no_copy()?;
-        let _patience = Patience::of(BATCH_WAIT);
+        let _patience = BusyTimeout::of(BATCH_WAIT);
         let seat = take_seat(self.watch.files(), &self.path, action)?;
         let connection = connect_to_newest(&self.path, action)?;
         Self::of(connection, &self.path, seat, action)
@@ -142,9 +143,9 @@ impl SqliteStore {
         wait: Duration,
         look: impl FnOnce(&Connection) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
-        let _patience = Patience::of(wait);
+        let _patience = BusyTimeout::of(wait);
         let looking = || {
-            let scope = Scope::begin(&self.connection, Intent::Read)?;
+            let scope = TransactionGuard::begin(&self.connection, Intent::Read)?;
             let seen = look(&self.connection)?;
             scope.commit()?;
             Ok(seen)
@@ -158,7 +159,7 @@ impl SqliteStore {
         action: &'static str,
         look: impl FnOnce(&Connection) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
-        let _patience = Patience::of(GATE_WAIT);
+        let _patience = BusyTimeout::of(GATE_WAIT);
         look(&self.connection).map_err(|fault| fault.while_trying(action, &self.path))
     }
 
@@ -170,12 +171,12 @@ impl SqliteStore {
         wait: Duration,
         act: impl FnOnce(&Connection) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
-        leave_a_turn(self.wrote_at);
+        yield_write_lock(self.wrote_at);
         self.check_is_no_copy()?;
         self.check(action)?;
-        let _patience = Patience::of(wait);
+        let _patience = BusyTimeout::of(wait);
         let acting = || {
-            let scope = Scope::begin(&self.connection, Intent::Write)?;
+            let scope = TransactionGuard::begin(&self.connection, Intent::Write)?;
             let done = act(&self.connection)?;
             scope.commit()?;
             Ok(done)
@@ -197,10 +198,10 @@ impl SqliteStore {
     ) -> Result<T, StoreError> {
         self.check_is_no_copy()?;
         self.check(action)?;
-        let _patience = Patience::of(GATE_WAIT);
+        let _patience = BusyTimeout::of(GATE_WAIT);
         let acting = || {
             self.checkpoint_on_commit(false)?;
-            let scope = Scope::begin(&self.connection, Intent::Write)?;
+            let scope = TransactionGuard::begin(&self.connection, Intent::Write)?;
             let done = act(&self.connection)?;
             scope.commit()?;
             Ok(done)
@@ -221,8 +222,8 @@ impl SqliteStore {
         self.looked_at = None;
         match self.watch.look(&self.connection, &self.path) {
             Ok(()) => {}
-            Err(Trouble::Away(what)) => return Err(lost(action, &self.path, what)),
-            Err(Trouble::Changed(change)) => {
+            Err(FileProblem::Away(what)) => return Err(lost(action, &self.path, what)),
+            Err(FileProblem::Changed(change)) => {
                 self.let_go();
                 if !self.open_anew(action)? {
                     return Err(lost(action, &self.path, change.what));
@@ -268,7 +269,7 @@ impl SqliteStore {
         if self.watch.is_open() || !files.may_be_opened(&self.path, TRY_EVERY) {
             return Ok(false);
         }
-        let _patience = Patience::of(GATE_WAIT);
+        let _patience = BusyTimeout::of(GATE_WAIT);
         let seat = take_seat(&files, &self.path, action)?;
         let connection = connect_to_newest(&self.path, action)?;
         let opened = Self::of(connection, &self.path, seat, action)?;
@@ -339,14 +340,14 @@ impl SqliteStore {
     fn fill(path: &Path, settings: &Settings) -> Result<Self, StoreError> {
         let action = "create the store";
         let path = absolute(path, action)?;
-        let _patience = Patience::of(ADMIN_WAIT);
+        let _patience = BusyTimeout::of(ADMIN_WAIT);
         let seat = take_seat(&Files::at(&path), &path, action)?;
         let filling = || {
             let connection = connect(&path, OpenFlags::SQLITE_OPEN_NOFOLLOW)?;
             use_log(&connection)?;
-            let scope = Scope::begin(&connection, Intent::Write)?;
+            let scope = TransactionGuard::begin(&connection, Intent::Write)?;
             schema::migrate(&connection, 0, MIGRATIONS)?;
-            writing::put_settings(&connection, settings)?;
+            write_rows::put_settings(&connection, settings)?;
             scope.commit()?;
             Ok(connection)
         };
@@ -365,7 +366,7 @@ impl SqliteStore {
         let unusable = |why: &str| unusable(path, why, action);
         check_files(path, action)?;
         let path = absolute(path, action)?;
-        let _patience = Patience::of(ADMIN_WAIT);
+        let _patience = BusyTimeout::of(ADMIN_WAIT);
         let explain = |fault: Fault| fault.while_trying(action, &path);
         wait_for_companions(&path, action)?;
         let seat = take_seat(&Files::at(&path), &path, action)?;
@@ -373,13 +374,13 @@ impl SqliteStore {
         let newest = schema::newest(migrations);
         let (mut upgraded, mut held_back) = (None, None);
         match schema::header(&connection).map_err(explain)? {
-            Header::Empty => {
+            FileHeader::Empty => {
                 return Err(unusable(
                     "is empty; remove it, then `countersign init` makes a store",
                 ));
             }
-            Header::Foreign => return Err(unusable("is a database of another program")),
-            Header::Ours(version) if version > newest => {
+            FileHeader::Foreign => return Err(unusable("is a database of another program")),
+            FileHeader::Ours(version) if version > newest => {
                 return Err(
                     StoreError::new(action, StoreErrorKind::Newer).with_detail(format!(
                         "`{}` has schema {version} and this program knows {newest}; \
@@ -388,7 +389,7 @@ impl SqliteStore {
                     )),
                 );
             }
-            Header::Ours(version) => {
+            FileHeader::Ours(version) => {
                 schema::check(&connection, version, migrations).map_err(explain)?;
                 if !connection
                     .is_readonly(MAIN_DB)
@@ -443,7 +444,7 @@ fn wait_for_companions(path: &Path, action: &'static str) -> Result<(), StoreErr
     let is_there = |suffix| beside(path, suffix).exists();
     let start = Instant::now();
     while !(is_there("-wal") && is_there("-shm")) {
-        if !claim::is_any_alive(path) {
+        if !broker_lock::is_any_alive(path) {
             return Ok(());
         }
         if start.elapsed() >= ADMIN_WAIT {

@@ -1,5 +1,5 @@
-//! Who holds which client id (design §7): bindings of credentials, prefixes of
-//! tenants, and stored sessions.
+//! Who holds which client id: bindings of credentials, prefixes of tenants, and
+//! stored sessions.
 
 use core::time::Duration;
 
@@ -8,15 +8,17 @@ use countersign_core::connect::SessionChange;
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::lifecycle::State;
 use countersign_core::name::{LoginName, TenantId};
-use countersign_core::ownership::{Claim, DEFAULT_HOLD, Holder, Holding, Kept, StoredSession};
-use countersign_core::presence::Visit;
-use countersign_core::store::{Login, Recorded};
+use countersign_core::ownership::{
+    ClientIdClaim, DEFAULT_HOLD, Holder, Holding, Kept, StoredSession,
+};
+use countersign_core::presence::ClientIdUse;
+use countersign_core::store::{LoginEffects, Recorded};
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
-use crate::columns::Columns;
 use crate::error::Fault;
-use crate::rows;
+use crate::read_rows;
+use crate::row_reader::RowReader;
 
 /// The one client id that a credential called `name` admits, as far as its
 /// rule or its tie says so. A revoked one holds none any more.
@@ -40,7 +42,7 @@ pub(crate) fn bound_to(
     let mut statement = connection.prepare_cached(BOUND_TO)?;
     let mut rows = statement.query([client_id.0])?;
     Ok(match rows.next()? {
-        Some(row) => Some(CredentialId(Columns::of(row).number()?)),
+        Some(row) => Some(CredentialId(RowReader::of(row).number()?)),
         None => None,
     })
 }
@@ -53,7 +55,7 @@ pub(crate) fn client_id_of(
     let mut statement = connection.prepare_cached(CLIENT_ID_OF)?;
     let mut rows = statement.query([credential.0])?;
     Ok(match rows.next()? {
-        Some(row) => Columns::of(row).maybe_hash()?.map(ClientIdTie),
+        Some(row) => RowReader::of(row).maybe_hash()?.map(ClientIdTie),
         None => None,
     })
 }
@@ -71,7 +73,7 @@ pub(crate) fn tenant_by_client_id(
     let Some(row) = rows.next()? else {
         return Ok(None);
     };
-    let columns = &mut Columns::of(row);
+    let columns = &mut RowReader::of(row);
     let begins_so = client_id.as_str().starts_with(columns.text()?);
     let tenant = columns.parsed(TenantId::parse)?;
     Ok(begins_so.then_some(tenant))
@@ -85,7 +87,7 @@ pub(crate) fn stored_session(
     let mut statement = connection.prepare_cached(STORED_SESSION)?;
     let mut rows = statement.query([client_id.0])?;
     match rows.next()? {
-        Some(row) => read_session(&mut Columns::of(row)),
+        Some(row) => read_session(&mut RowReader::of(row)),
         None => pruned(connection, client_id),
     }
 }
@@ -97,7 +99,7 @@ pub(crate) fn holding(connection: &Connection, client_id: &ClientIdTie) -> Resul
     let Some(row) = rows.next()? else {
         return Err(Fault::Content("a row that is always there".into()));
     };
-    let columns = &mut Columns::of(row);
+    let columns = &mut RowReader::of(row);
     let bound_to = columns.maybe_number()?.map(CredentialId);
     let stored_session = match read_session(columns)? {
         Some(stored) => Some(stored),
@@ -121,9 +123,9 @@ fn pruned(
     };
     let long_ago = Timestamp::from_millis(i64::MIN);
     Ok(Some(StoredSession {
-        holder: match Columns::of(row).maybe_number()? {
+        holder: match RowReader::of(row).maybe_number()? {
             None => Holder::Former,
-            Some(OF_NOBODY) => Holder::Unauthenticated,
+            Some(UNAUTHENTICATED_HOLDER) => Holder::Unauthenticated,
             Some(id) => Holder::Credential(CredentialId(id)),
         },
         username: None,
@@ -134,8 +136,8 @@ fn pruned(
     }))
 }
 
-/// What a client id is called once its record is pruned. Two of the same name are
-/// both kept from whoever does not start clean.
+/// What a client id is called once its record is pruned. Two of the same name
+/// are both kept from a client that does not start clean.
 fn short(ClientIdTie(hash): &ClientIdTie) -> i64 {
     let [a, b, c, d, e, f, g, h, ..] = *hash;
     i64::from_le_bytes([a, b, c, d, e, f, g, h])
@@ -143,7 +145,7 @@ fn short(ClientIdTie(hash): &ClientIdTie) -> i64 {
 
 /// Reads [`session_columns`]; where a join found no session, the word for its
 /// holder is missing.
-fn read_session(columns: &mut Columns<'_>) -> Result<Option<StoredSession>, Fault> {
+fn read_session(columns: &mut RowReader<'_>) -> Result<Option<StoredSession>, Fault> {
     let credential = columns.maybe_number()?.map(CredentialId);
     let state = columns.maybe_parsed(State::parse)?;
     let Some(holder) = columns.maybe_text()? else {
@@ -176,7 +178,7 @@ fn read_session(columns: &mut Columns<'_>) -> Result<Option<StoredSession>, Faul
 /// is done, nothing is written.
 pub(crate) fn change_session(
     connection: &Connection,
-    login: &Login<'_>,
+    login: &LoginEffects<'_>,
     now: Timestamp,
 ) -> Result<Recorded, Fault> {
     let record = &login.record;
@@ -191,9 +193,9 @@ pub(crate) fn change_session(
         return Ok(Recorded::Outdated);
     }
     let before = stored_session(connection, &client_id)?;
-    let settings = rows::settings(connection)?;
+    let settings = read_rows::settings(connection)?;
     let claim = |it: &StoredSession| it.claim(claimant, login.tenant, settings.client_id_hold, now);
-    if before.as_ref().map(claim) == Some(Claim::Held) {
+    if before.as_ref().map(claim) == Some(ClientIdClaim::Held) {
         return Ok(Recorded::Outdated);
     }
     let is_stored = match record.session {
@@ -256,7 +258,7 @@ pub(crate) fn change_session(
     Ok(Recorded::Done)
 }
 
-/// Takes note that a client that proved nothing started clean under a client id:
+/// Takes note that an unauthenticated client started clean under a client id:
 /// nothing is stored there any more, and who used it before is who did.
 fn end_without_holder(connection: &Connection, client_id: &ClientIdTie) -> Result<(), Fault> {
     connection
@@ -296,7 +298,7 @@ fn has_room(
                     })?
             }
             None => connection
-                .prepare_cached(COUNT_OF_NOBODY)?
+                .prepare_cached(COUNT_UNAUTHENTICATED)?
                 .query_row(params![tenant.map(TenantId::as_str), since, limit], |row| {
                     row.get(0)
                 })?,
@@ -310,7 +312,11 @@ fn has_room(
 
 /// Takes note of a use of a client id for which no session is stored, as far as
 /// there is room.
-pub(crate) fn visit(connection: &Connection, broker: &str, visit: &Visit) -> Result<(), Fault> {
+pub(crate) fn visit(
+    connection: &Connection,
+    broker: &str,
+    visit: &ClientIdUse,
+) -> Result<(), Fault> {
     let tenant = visit.tenant.as_ref();
     let credential = Some(visit.credential);
     if touch(connection, broker, &visit.tie, credential, visit.ended)? {
@@ -330,7 +336,7 @@ pub(crate) fn visit(connection: &Connection, broker: &str, visit: &Visit) -> Res
         Some(_) => {}
         None => {
             let rows = counts(connection)?.rows;
-            let limit = rows::settings(connection)?.client_id_limit;
+            let limit = read_rows::settings(connection)?.client_id_limit;
             let at = visit.ended;
             if rows >= MOST_ROWS || !has_room(connection, credential, tenant, false, limit, at)? {
                 return Ok(());
@@ -406,13 +412,13 @@ pub(crate) fn end(
         .execute(params![client_id.0, UNPROVED])?;
     connection
         .prepare_cached("DELETE FROM pruned_session WHERE client_id = ?1 AND credential = ?2")?
-        .execute([short(client_id), OF_NOBODY])?;
+        .execute([short(client_id), UNAUTHENTICATED_HOLDER])?;
     Ok(())
 }
 
-/// Takes note of a session of a client that proved nothing, which the host may
-/// keep. Where there is no room for a record, a number is left of the client id,
-/// as of one that was pruned.
+/// Takes note of a session of an unauthenticated client, which the host may
+/// keep. Where there is no room for a record, a number is left of the client
+/// id, as of one that was pruned.
 pub(crate) fn leave_unproved(
     connection: &Connection,
     broker: &str,
@@ -430,7 +436,7 @@ pub(crate) fn leave_unproved(
         Some(before) if before.is_stored() => Ok(()),
         Some(_) => put_unproved(connection, broker, client_id, tenant, at),
         None => {
-            let limit = rows::settings(connection)?.client_id_limit;
+            let limit = read_rows::settings(connection)?.client_id_limit;
             if has_room(connection, None, tenant, true, limit, at)? {
                 return put_unproved(connection, broker, client_id, tenant, at);
             }
@@ -439,15 +445,15 @@ pub(crate) fn leave_unproved(
             }
             connection
                 .prepare_cached("INSERT INTO pruned_session VALUES (?1, ?2)")?
-                .execute([short(client_id), OF_NOBODY])?;
+                .execute([short(client_id), UNAUTHENTICATED_HOLDER])?;
             Ok(())
         }
     }
 }
 
-/// Records a session of a client that proved nothing. A credential of the same
-/// tenant that used the id before stays recorded: its tenant's hold on the id is
-/// not such a client's to end.
+/// Records a session of an unauthenticated client. A credential of the same
+/// tenant that used the id before stays recorded: its tenant's hold on the id
+/// is not such a client's to end.
 fn put_unproved(
     connection: &Connection,
     broker: &str,
@@ -479,15 +485,15 @@ fn put_unproved(
     Ok(())
 }
 
-/// Takes note of the tenant that a client that proved nothing has joined, if
-/// there is room for its record in that.
+/// Takes note of the tenant that an unauthenticated client has joined, if there
+/// is room for its record in that.
 pub(crate) fn join(
     connection: &Connection,
     client_id: &ClientIdTie,
     tenant: &TenantId,
     at: Timestamp,
 ) -> Result<(), Fault> {
-    let limit = rows::settings(connection)?.client_id_limit;
+    let limit = read_rows::settings(connection)?.client_id_limit;
     if has_room(connection, None, Some(tenant), true, limit, at)? {
         connection
             .prepare_cached(
@@ -500,17 +506,17 @@ pub(crate) fn join(
 }
 
 /// How many rows there are.
-struct Counts {
+struct RowCounts {
     /// Uses of client ids.
     rows: i64,
     /// What is left of those that were pruned.
     pruned: i64,
 }
 
-fn counts(connection: &Connection) -> Result<Counts, Fault> {
+fn counts(connection: &Connection) -> Result<RowCounts, Fault> {
     let mut statement = connection.prepare_cached(COUNTS)?;
     Ok(statement.query_row([], |row| {
-        Ok(Counts {
+        Ok(RowCounts {
             rows: row.get(0)?,
             pruned: row.get(1)?,
         })
@@ -520,7 +526,7 @@ fn counts(connection: &Connection) -> Result<Counts, Fault> {
 /// Says whether so many client ids are remembered that there is no room for all
 /// that brokers are presented.
 pub(crate) fn is_full(connection: &Connection) -> Result<bool, Fault> {
-    let Counts { rows, pruned } = counts(connection)?;
+    let RowCounts { rows, pruned } = counts(connection)?;
     Ok(rows >= MOST_ROWS || pruned >= MOST_PRUNED)
 }
 
@@ -542,7 +548,7 @@ pub(crate) fn prune(connection: &Connection, now: Timestamp, limit: usize) -> Re
     if ahead > 0 {
         return Ok(ahead);
     }
-    let Ok(settings) = rows::settings(connection) else {
+    let Ok(settings) = read_rows::settings(connection) else {
         // How long they are held can't be told.
         return Ok(0);
     };
@@ -555,7 +561,7 @@ pub(crate) fn prune(connection: &Connection, now: Timestamp, limit: usize) -> Re
     let mut found: usize = 0;
     while let Some(row) = rows.next()? {
         found = found.saturating_add(1);
-        let columns = &mut Columns::of(row);
+        let columns = &mut RowReader::of(row);
         let client_id = ClientIdTie(columns.hash()?);
         let (is_stored, credential) = (columns.flag()?, columns.maybe_number()?);
         if columns.flag()? {
@@ -592,8 +598,8 @@ pub(crate) fn release(connection: &Connection, client_id: &ClientIdTie) -> Resul
     Ok(())
 }
 
-/// Gives up what clients that proved nothing left in a tenant that goes: if
-/// there is one of this name again, it does not inherit that.
+/// Gives up what unauthenticated clients left in a tenant that goes: if there
+/// is one of this name again, it does not inherit that.
 pub(crate) fn release_all_of_nobody(
     connection: &Connection,
     tenant: &TenantId,
@@ -670,7 +676,7 @@ const PRUNED: &str = "SELECT credential FROM pruned_session WHERE client_id = ?1
 const COUNT_OF_CREDENTIAL: &str = "SELECT count(*) FROM (SELECT 1 FROM stored_session
      WHERE credential = ?1 AND is_stored IN (?2, ?3) AND first_used_at > ?4 LIMIT ?5)";
 
-const COUNT_OF_NOBODY: &str = "SELECT count(*) FROM (SELECT 1 FROM stored_session
+const COUNT_UNAUTHENTICATED: &str = "SELECT count(*) FROM (SELECT 1 FROM stored_session
      WHERE holder = 'unauthenticated' AND tenant IS ?1 AND first_used_at > ?2 LIMIT ?3)";
 
 /// The oldest, and whether they are in use.
@@ -681,8 +687,8 @@ const OUT_OF_USE: &str = "SELECT client_id, is_stored <> 0,
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// The holder of pruned sessions of clients that proved nothing.
-const OF_NOBODY: i64 = 0;
+/// The holder of pruned sessions of unauthenticated clients.
+const UNAUTHENTICATED_HOLDER: i64 = 0;
 
 /// What stands for [`Kept::Unproved`].
 const UNPROVED: i64 = 2;
@@ -694,7 +700,7 @@ const MOST_ROWS: i64 = 1_000_000;
 /// So many numbers are left of what was pruned: some 100 MB.
 const MOST_PRUNED: i64 = 4_000_000;
 
-/// So many of these numbers are there before clients that proved nothing add no
+/// So many of these numbers are there before unauthenticated clients add no
 /// more.
 const MOST_PRUNED_UNPROVED: i64 = MOST_PRUNED / 2;
 
@@ -710,7 +716,9 @@ mod tests {
 
     use super::*;
     use crate::open::SqliteStore;
-    use crate::{changes, kinds, lockouts, people, presence, standing, tenants, tokens};
+    use crate::{
+        changes, credential_kind, lockouts, log_position, presence, tenants, tokens, users,
+    };
 
     #[test]
     fn as_many_rows_are_counted_as_there_are() {
@@ -744,18 +752,18 @@ mod tests {
             COUNTS,
             PRUNED,
             COUNT_OF_CREDENTIAL,
-            COUNT_OF_NOBODY,
+            COUNT_UNAUTHENTICATED,
             OUT_OF_USE,
             presence::WITH_CLIENT_ID,
             presence::SESSION,
-            standing::STANDING,
-            rows::BY_NAME,
-            rows::BY_DIGEST,
-            rows::BY_ID,
-            kinds::APPLICATION,
-            people::PERSON,
-            people::GRANTS,
-            people::RECOVERY_CODES,
+            log_position::STANDING,
+            read_rows::BY_NAME,
+            read_rows::BY_DIGEST,
+            read_rows::BY_ID,
+            credential_kind::APPLICATION,
+            users::PERSON,
+            users::GRANTS,
+            users::RECOVERY_CODES,
             lockouts::LOCKOUT,
             tokens::KEY,
             tokens::TOKEN,

@@ -3,14 +3,14 @@
 use countersign_core::client_id::{ClientIdTie, is_made_up};
 use countersign_core::credential::CredentialId;
 use countersign_core::name::TenantId;
-use countersign_core::presence::{Departure, Presence, SessionNumber, Visit};
+use countersign_core::presence::{ClientIdUse, Presence, SessionEnd, SessionNumber};
 use countersign_core::store::BrokerPresence;
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, ToSql, params};
 
-use crate::columns::Columns;
 use crate::error::Fault;
 use crate::ownership;
+use crate::row_reader::RowReader;
 
 /// Who is connected, by broker and session.
 pub(crate) fn list(
@@ -46,7 +46,7 @@ fn select(
     let mut rows = statement.query(parameters)?;
     let mut sessions = Vec::new();
     while let Some(row) = rows.next()? {
-        let columns = &mut Columns::of(row);
+        let columns = &mut RowReader::of(row);
         sessions.push(BrokerPresence {
             broker: columns.text()?.into(),
             // Whoever hands it on looks.
@@ -84,7 +84,7 @@ pub(crate) fn count(
     let mut rows = statement.query([tenant])?;
     let mut counts = Vec::new();
     while let Some(row) = rows.next()? {
-        let columns = &mut Columns::of(row);
+        let columns = &mut RowReader::of(row);
         let broker = columns.text()?.into();
         counts.push((broker, u64::try_from(columns.number()?).unwrap_or(0)));
     }
@@ -121,7 +121,7 @@ pub(crate) fn connected(
     let at = presence.connected_at;
     match presence.credential {
         Some(credential) if !presence.stored && !is_made_up(&presence.client_id) => {
-            let visit = Visit {
+            let visit = ClientIdUse {
                 tie: presence.tie,
                 credential,
                 tenant: presence.tenant.clone(),
@@ -145,9 +145,9 @@ pub(crate) fn connected(
 pub(crate) fn disconnected(
     connection: &Connection,
     broker: &str,
-    departure: &Departure,
+    departure: &SessionEnd,
 ) -> Result<(), Fault> {
-    let Departure {
+    let SessionEnd {
         session,
         tie,
         credential,
@@ -177,7 +177,7 @@ pub(crate) fn joined(
     )?;
     let mut rows = statement.query(params![broker, session.0, tenant.as_str()])?;
     while let Some(row) = rows.next()? {
-        let columns = &mut Columns::of(row);
+        let columns = &mut RowReader::of(row);
         let tie = ClientIdTie(columns.maybe_hash()?.unwrap_or_default());
         let at = columns.instant()?;
         if columns.flag()? {
@@ -203,7 +203,7 @@ pub(crate) fn clear(
     let mut rows = statement.query(params![broker, limit])?;
     let mut cleared: usize = 0;
     while let Some(row) = rows.next()? {
-        let columns = &mut Columns::of(row);
+        let columns = &mut RowReader::of(row);
         let tie = ClientIdTie(columns.maybe_hash()?.unwrap_or_default());
         let credential = columns.maybe_number()?.map(CredentialId);
         ownership::touch(connection, broker, &tie, credential, at)?;

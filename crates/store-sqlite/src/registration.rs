@@ -1,6 +1,6 @@
 //! Things that are made when they first present an application's token.
 
-use countersign_core::audit::{AuditEntry, Chain, Outcome};
+use countersign_core::audit::{AuditChain, AuditEntry, AuditOutcome};
 use countersign_core::auto_registration::{AutoRegistration, KeyPattern};
 use countersign_core::change::Change;
 use countersign_core::credential::{Credential, CredentialId};
@@ -10,10 +10,10 @@ use countersign_core::store::{Registered, StoreError};
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
-use crate::columns::Columns;
 use crate::error::Fault;
 use crate::open::SqliteStore;
-use crate::{audit, changes, writing};
+use crate::row_reader::RowReader;
+use crate::{audit, changes, write_rows};
 
 impl SqliteStore {
     /// See [`GateStore::register_thing`](countersign_core::store::GateStore::register_thing).
@@ -50,13 +50,13 @@ fn register(
     if let Some(refused) = count(connection, thing.application, now)? {
         return Ok(refused);
     }
-    let id = writing::add_credential(connection, credential)?;
+    let id = write_rows::add_credential(connection, credential)?;
     let row = AuditEntry {
         time: now,
         actor: format!("broker:{broker}"),
         act: "thing.create".into(),
         subject: credential.name.to_string(),
-        outcome: Outcome::Done,
+        outcome: AuditOutcome::Done,
         cause: None,
         address: None,
         client_id: None,
@@ -64,7 +64,7 @@ fn register(
         before: None,
         after: Some(format!(r#"{{"application":"{}"}}"#, thing.application_name)),
     };
-    audit::append(connection, Chain::Acts, &[row])?;
+    audit::append(connection, AuditChain::Acts, &[row])?;
     changes::append(connection, now, &Change::Credential(id))?;
     Ok(Registered::Done)
 }
@@ -115,7 +115,7 @@ pub(crate) fn of(connection: &Connection, id: CredentialId) -> Result<AutoRegist
     let Some(row) = rows.next()? else {
         return Err(Fault::Content("what an application registers".into()));
     };
-    let columns = &mut Columns::of(row);
+    let columns = &mut RowReader::of(row);
     Ok(AutoRegistration {
         max: columns.small()?,
         pattern: columns.parsed(KeyPattern::parse)?,

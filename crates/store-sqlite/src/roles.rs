@@ -8,9 +8,9 @@ use countersign_core::rule::{Action, Effect, Limits, Pattern, QoS, Rule};
 use countersign_core::user::GrantedRight;
 use rusqlite::{Connection, Params, params};
 
-use crate::columns::Columns;
 use crate::error::Fault;
-use crate::writing::found;
+use crate::row_reader::RowReader;
+use crate::write_rows::found;
 
 /// The role of this name in a tenant.
 pub(crate) fn role(
@@ -89,7 +89,7 @@ pub(crate) fn holders(
     let mut rows = statement.query([tenant.as_str(), name.as_str()])?;
     let mut holders = Vec::new();
     while let Some(row) = rows.next()? {
-        holders.push(CredentialId(Columns::of(row).number()?));
+        holders.push(CredentialId(RowReader::of(row).number()?));
     }
     Ok(holders)
 }
@@ -157,7 +157,7 @@ pub(crate) fn names_held_by(
     let mut rows = statement.query([id.0])?;
     let mut names = Vec::new();
     while let Some(row) = rows.next()? {
-        names.push(Columns::of(row).parsed(RoleName::parse)?);
+        names.push(RowReader::of(row).parsed(RoleName::parse)?);
     }
     Ok(names)
 }
@@ -171,7 +171,7 @@ pub(crate) fn own_rules(connection: &Connection, id: CredentialId) -> Result<Vec
     let mut rows = statement.query([id.0])?;
     let mut rules = Vec::new();
     while let Some(row) = rows.next()? {
-        rules.push(read_rule(&mut Columns::of(row))?);
+        rules.push(read_rule(&mut RowReader::of(row))?);
     }
     Ok(rules)
 }
@@ -223,7 +223,7 @@ fn roles_of(connection: &Connection, sql: &str, values: impl Params) -> Result<V
     let mut rows = statement.query(values)?;
     let mut roles = Vec::new();
     while let Some(row) = rows.next()? {
-        let columns = &mut Columns::of(row);
+        let columns = &mut RowReader::of(row);
         let tenant = columns.parsed(TenantId::parse)?;
         let name = columns.parsed(RoleName::parse)?;
         roles.push(Role {
@@ -249,7 +249,7 @@ fn rules_of_role(
     let mut rows = statement.query([tenant.as_str(), name.as_str()])?;
     let mut rules = Vec::new();
     while let Some(row) = rows.next()? {
-        let columns = &mut Columns::of(row);
+        let columns = &mut RowReader::of(row);
         rules.push(RoleRule {
             group: columns.maybe_parsed(GroupPath::parse)?,
             rule: read_rule(columns)?,
@@ -258,7 +258,7 @@ fn rules_of_role(
     Ok(rules)
 }
 
-fn read_rule(columns: &mut Columns<'_>) -> Result<Rule, Fault> {
+fn read_rule(columns: &mut RowReader<'_>) -> Result<Rule, Fault> {
     let effect = columns.parsed(Effect::parse)?;
     let action = columns.parsed(Action::parse)?;
     let pattern = columns.parsed(Pattern::parse)?;

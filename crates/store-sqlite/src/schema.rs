@@ -8,7 +8,7 @@ use crate::error::Fault;
 
 /// What the header of a SQLite file says about its content.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Header {
+pub(crate) enum FileHeader {
     /// There is nothing in it, as when making it was cut short.
     Empty,
     /// It is no store of ours.
@@ -18,7 +18,7 @@ pub(crate) enum Header {
 }
 
 /// Reads what the file says it is.
-pub(crate) fn header(connection: &Connection) -> Result<Header, Fault> {
+pub(crate) fn header(connection: &Connection) -> Result<FileHeader, Fault> {
     let application: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let is_empty: bool = connection.query_row(
@@ -27,9 +27,9 @@ pub(crate) fn header(connection: &Connection) -> Result<Header, Fault> {
         |row| row.get(0),
     )?;
     Ok(match u32::try_from(version) {
-        Ok(version) if application == APPLICATION && version > 0 => Header::Ours(version),
-        Ok(0) if application == 0 && is_empty => Header::Empty,
-        Ok(_) | Err(_) => Header::Foreign,
+        Ok(version) if application == APPLICATION && version > 0 => FileHeader::Ours(version),
+        Ok(0) if application == 0 && is_empty => FileHeader::Empty,
+        Ok(_) | Err(_) => FileHeader::Foreign,
     })
 }
 
@@ -52,8 +52,8 @@ pub(crate) fn migrate(
 /// Fails unless the tables, indexes and triggers in the file are those that
 /// the first `version` of `migrations` make.
 ///
-/// Whoever can write the file can put a trigger or a view into it that does what
-/// they want when somebody else opens the store.
+/// A process that can write the file can put a trigger or a view into it that
+/// does what they want when somebody else opens the store.
 pub(crate) fn check(
     connection: &Connection,
     version: u32,
@@ -73,7 +73,7 @@ pub(crate) fn check(
     });
     let missing = || expected.keys().find(|object| !found.contains_key(object));
     match wrong.or_else(|| Some((missing()?, "which is missing"))) {
-        Some((Object { kind, name, .. }, why)) => {
+        Some((SchemaObject { kind, name, .. }, why)) => {
             // Somebody else may have chosen it.
             let name: String = name.chars().take(LONGEST_NAME).collect();
             Err(Fault::Content(format!("its {kind} `{name}`, {why},")))
@@ -84,20 +84,20 @@ pub(crate) fn check(
 
 /// What a schema consists of.
 #[derive(Debug, Eq, Ord, PartialEq, PartialOrd)]
-struct Object {
+struct SchemaObject {
     kind: String,
     name: String,
     table: String,
 }
 
 /// All that the schema consists of, each with the text that made it.
-fn objects(connection: &Connection) -> Result<BTreeMap<Object, String>, Fault> {
+fn objects(connection: &Connection) -> Result<BTreeMap<SchemaObject, String>, Fault> {
     let mut statement =
         connection.prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema")?;
     let mut rows = statement.query([])?;
     let mut objects = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        let object = Object {
+        let object = SchemaObject {
             kind: row.get(0)?,
             name: row.get(1)?,
             table: row.get(2)?,

@@ -1,4 +1,5 @@
-//! The schemes that were added to the built-in ones, and who uses which.
+//! The schemes that were added to the built-in ones, and which tenants use
+//! them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,9 +9,9 @@ use countersign_core::scheme::{FieldValue, Scheme, SchemeName, Schemes};
 use countersign_core::store::StoredSchemes;
 use rusqlite::{Connection, params};
 
-use crate::columns::Columns;
 use crate::error::Fault;
-use crate::writing::found;
+use crate::row_reader::RowReader;
+use crate::write_rows::found;
 
 /// All schemes, built in and added, each as far as it can be read.
 pub(crate) fn all(connection: &Connection, path: &Path) -> Result<StoredSchemes, Fault> {
@@ -84,7 +85,7 @@ pub(crate) fn users(connection: &Connection, name: &SchemeName) -> Result<Vec<Te
     let mut rows = statement.query([name.as_str()])?;
     let mut tenants = Vec::new();
     while let Some(row) = rows.next()? {
-        tenants.push(Columns::of(row).parsed(TenantId::parse)?);
+        tenants.push(RowReader::of(row).parsed(TenantId::parse)?);
     }
     Ok(tenants)
 }
@@ -107,26 +108,26 @@ pub(crate) fn used_by(
     let mut rows = statement.query([tenant.as_str()])?;
     let mut schemes = Vec::new();
     while let Some(row) = rows.next()? {
-        schemes.push(Columns::of(row).parsed(SchemeName::parse)?);
+        schemes.push(RowReader::of(row).parsed(SchemeName::parse)?);
     }
     Ok(schemes)
 }
 
 /// The fields of each stored scheme, or what is wrong with them.
-fn fields(connection: &Connection) -> Result<BTreeMap<String, Result<Fields, Fault>>, Fault> {
+fn fields(connection: &Connection) -> Result<BTreeMap<String, Result<StoredFields, Fault>>, Fault> {
     let mut statement = connection.prepare_cached(
         "SELECT scheme, key, kind, value FROM scheme_field ORDER BY scheme, key, position",
     )?;
     let mut rows = statement.query([])?;
     let mut schemes = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        let columns = &mut Columns::of(row);
+        let columns = &mut RowReader::of(row);
         let Ok(scheme) = columns.text() else {
             continue;
         };
         let fields = schemes
             .entry(scheme.into())
-            .or_insert_with(|| Ok(Fields::new()));
+            .or_insert_with(|| Ok(StoredFields::new()));
         if let Ok(known) = fields
             && let Err(fault) = read_field(columns, known)
         {
@@ -137,7 +138,7 @@ fn fields(connection: &Connection) -> Result<BTreeMap<String, Result<Fields, Fau
 }
 
 /// Adds the field of a row, or one more text to that of the row before.
-fn read_field(columns: &mut Columns<'_>, fields: &mut Fields) -> Result<(), Fault> {
+fn read_field(columns: &mut RowReader<'_>, fields: &mut StoredFields) -> Result<(), Fault> {
     let key = columns.text()?;
     let value = match columns.text()? {
         "flag" => FieldValue::Flag(columns.parsed(str::parse)?),
@@ -159,4 +160,4 @@ fn read_field(columns: &mut Columns<'_>, fields: &mut Fields) -> Result<(), Faul
     Ok(())
 }
 
-type Fields = Vec<(String, FieldValue)>;
+type StoredFields = Vec<(String, FieldValue)>;

@@ -13,10 +13,10 @@ use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Ten
 use countersign_core::topic::TopicFilter;
 use rusqlite::{Connection, Params, params};
 
-use crate::columns::Columns;
 use crate::error::Fault;
 use crate::ownership;
-use crate::writing::found;
+use crate::row_reader::RowReader;
+use crate::write_rows::found;
 
 /// The tenant with this id.
 pub(crate) fn tenant(connection: &Connection, id: &TenantId) -> Result<Option<Tenant>, Fault> {
@@ -36,7 +36,7 @@ pub(crate) fn readable(connection: &Connection, path: &Path) -> Result<StoredTen
     let mut found = StoredTenants::default();
     while let Some(row) = rows.next()? {
         // What belongs to a tenant without a name can't be read either.
-        let Ok(id) = Columns::of(row).parsed(TenantId::parse) else {
+        let Ok(id) = RowReader::of(row).parsed(TenantId::parse) else {
             continue;
         };
         match tenant(connection, &id) {
@@ -116,7 +116,7 @@ pub(crate) fn delete_some_credentials(
         let mut statement = connection.prepare_cached(sql)?;
         let mut rows = statement.query(params![tenant.as_str(), left])?;
         while let Some(row) = rows.next()? {
-            deleted.push(CredentialId(Columns::of(row).number()?));
+            deleted.push(CredentialId(RowReader::of(row).number()?));
         }
     }
     Ok(deleted)
@@ -140,7 +140,7 @@ fn tenants_of(
     let mut rows = statement.query(values)?;
     let mut tenants = Vec::new();
     while let Some(row) = rows.next()? {
-        let columns = &mut Columns::of(row);
+        let columns = &mut RowReader::of(row);
         let id = columns.parsed(TenantId::parse)?;
         tenants.push(Tenant {
             namespaces: namespaces(connection, &id)?,
@@ -161,7 +161,7 @@ fn namespaces(connection: &Connection, tenant: &TenantId) -> Result<Namespaces, 
     let mut rows = statement.query([tenant.as_str()])?;
     let mut filters = Vec::new();
     while let Some(row) = rows.next()? {
-        filters.push(Columns::of(row).parsed(TopicFilter::parse)?);
+        filters.push(RowReader::of(row).parsed(TopicFilter::parse)?);
     }
     Namespaces::new(filters).map_err(|_| Fault::Content("a stored namespace".into()))
 }
@@ -172,7 +172,7 @@ fn readable_namespaces(connection: &Connection, tenant: &TenantId) -> Result<Nam
     let mut rows = statement.query([tenant.as_str()])?;
     let mut filters = Vec::new();
     while let Some(row) = rows.next()? {
-        filters.extend(Columns::of(row).parsed(TopicFilter::parse));
+        filters.extend(RowReader::of(row).parsed(TopicFilter::parse));
     }
     filters.retain(|filter| Namespaces::new([filter.clone()]).is_ok());
     Ok(Namespaces::new(filters).unwrap_or_default())
@@ -184,7 +184,7 @@ fn readable_prefix(connection: &Connection, id: &TenantId) -> Result<Option<Clie
         connection.prepare_cached("SELECT client_id_prefix FROM tenant WHERE id = ?1")?;
     let mut rows = statement.query([id.as_str()])?;
     Ok(match rows.next()? {
-        Some(row) => Columns::of(row).parsed(ClientId::parse).ok(),
+        Some(row) => RowReader::of(row).parsed(ClientId::parse).ok(),
         None => None,
     })
 }

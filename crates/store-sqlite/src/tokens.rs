@@ -11,16 +11,16 @@ use countersign_core::time::Timestamp;
 use countersign_core::token::{SealedTokenKey, TokenKey, TokenRecord};
 use rusqlite::{Connection, Params, params};
 
-use crate::columns::Columns;
 use crate::error::Fault;
-use crate::writing::found;
+use crate::row_reader::RowReader;
+use crate::write_rows::found;
 
 /// The public part of the key with this id.
 pub(crate) fn key(connection: &Connection, id: &KeyId) -> Result<Option<TokenKey>, Fault> {
     let mut statement = connection.prepare_cached(KEY)?;
     let mut rows = statement.query([id.as_str()])?;
     Ok(match rows.next()? {
-        Some(row) => Some(read_key(&mut Columns::of(row))?),
+        Some(row) => Some(read_key(&mut RowReader::of(row))?),
         None => None,
     })
 }
@@ -37,7 +37,7 @@ pub(crate) fn keys(
     let mut rows = statement.query([tenant.as_str()])?;
     let mut keys = Vec::new();
     while let Some(row) = rows.next()? {
-        let columns = &mut Columns::of(row);
+        let columns = &mut RowReader::of(row);
         keys.push(SealedTokenKey {
             key: read_key(columns)?,
             private: Sealed::from_bytes(columns.bytes()?.to_vec()),
@@ -130,8 +130,8 @@ pub(crate) fn add(connection: &Connection, token: &TokenRecord) -> Result<(), Fa
 
 /// Makes room for one more token of this issuer; says whether there is room.
 ///
-/// A token without a row proves nothing, so that to remove one that ended or was
-/// revoked lets nobody in.
+/// A token without a row proves nothing, so that to remove one that ended or
+/// was revoked admits no client.
 pub(crate) fn make_room(
     connection: &Connection,
     issuer: CredentialId,
@@ -193,7 +193,7 @@ pub(crate) fn prune(connection: &Connection, now: Timestamp, limit: usize) -> Re
     Ok(statement.execute(params![now.minus(KEPT).as_millis(), limit])?)
 }
 
-fn read_key(columns: &mut Columns<'_>) -> Result<TokenKey, Fault> {
+fn read_key(columns: &mut RowReader<'_>) -> Result<TokenKey, Fault> {
     Ok(TokenKey {
         id: columns.parsed(KeyId::parse)?,
         tenant: columns.parsed(TenantId::parse)?,
@@ -215,7 +215,7 @@ fn tokens_of(
     let mut rows = statement.query(values)?;
     let mut tokens = Vec::new();
     while let Some(row) = rows.next()? {
-        let columns = &mut Columns::of(row);
+        let columns = &mut RowReader::of(row);
         let is_limited = columns.flag()?;
         let id = columns.parsed(TokenId::parse)?;
         tokens.push(TokenRecord {
@@ -243,7 +243,7 @@ fn things(connection: &Connection, token: &TokenId) -> Result<Vec<LoginName>, Fa
     let mut rows = statement.query([token.as_str()])?;
     let mut things = Vec::new();
     while let Some(row) = rows.next()? {
-        things.push(Columns::of(row).parsed(LoginName::parse)?);
+        things.push(RowReader::of(row).parsed(LoginName::parse)?);
     }
     Ok(things)
 }

@@ -3,13 +3,13 @@
 use countersign_core::store::Intent;
 use rusqlite::Connection;
 
-/// A running transaction. Dropped without [`Scope::commit`], it never
-/// happened.
-pub(crate) struct Scope<'a> {
+/// A running transaction. Dropped without [`TransactionGuard::commit`], it
+/// never happened.
+pub(crate) struct TransactionGuard<'a> {
     connection: &'a Connection,
 }
 
-impl<'a> Scope<'a> {
+impl<'a> TransactionGuard<'a> {
     /// Begins to look at one state of the store or, for [`Intent::Write`],
     /// takes the write lock.
     pub(crate) fn begin(connection: &'a Connection, intent: Intent) -> rusqlite::Result<Self> {
@@ -23,7 +23,7 @@ impl<'a> Scope<'a> {
     }
 }
 
-impl Drop for Scope<'_> {
+impl Drop for TransactionGuard<'_> {
     fn drop(&mut self) {
         roll_back(self.connection);
     }

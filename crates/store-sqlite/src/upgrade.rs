@@ -10,12 +10,12 @@ use countersign_core::store::{Intent, StoreError, StoreErrorKind};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::backup;
-use crate::claim;
+use crate::broker_lock;
 use crate::connect::connect;
 use crate::error::{Fault, of_io};
 use crate::file::{beside, remove_with_companions};
-use crate::schema::{self, Header};
-use crate::transaction::Scope;
+use crate::schema::{self, FileHeader};
+use crate::transaction::TransactionGuard;
 
 /// What became of a store that had an older schema. Shown, it is one line that
 /// names the copy and the way back.
@@ -59,11 +59,12 @@ pub(crate) fn upgrade(
     let explain = |fault: Fault| fault.while_trying(ACTION, path);
     let newest = schema::newest(migrations);
     let mut locks = BrokerLocks::default();
-    let scope = Scope::begin(connection, Intent::Write).map_err(|error| explain(error.into()))?;
+    let scope = TransactionGuard::begin(connection, Intent::Write)
+        .map_err(|error| explain(error.into()))?;
     // Another process may have been faster; the lock is ours from here on.
     let version = match schema::header(connection).map_err(explain)? {
-        Header::Ours(version) if version < newest => version,
-        Header::Ours(_) | Header::Empty | Header::Foreign => return Ok(None),
+        FileHeader::Ours(version) if version < newest => version,
+        FileHeader::Ours(_) | FileHeader::Empty | FileHeader::Foreign => return Ok(None),
     };
     let held = locks.take_all(path)?;
     if !held.is_empty() {
@@ -108,13 +109,13 @@ impl BrokerLocks {
     /// Takes those that are not taken yet; gives the files of those that can't
     /// be had. What can't be told is taken for held by a live broker.
     fn take_all(&mut self, path: &Path) -> Result<Vec<PathBuf>, StoreError> {
-        let files = claim::lock_files(path).map_err(|error| of_io(error, ACTION, path))?;
+        let files = broker_lock::lock_files(path).map_err(|error| of_io(error, ACTION, path))?;
         let mut held = Vec::new();
         for file in files {
             if self.taken.contains_key(&file) {
                 continue;
             }
-            match claim::take(&file) {
+            match broker_lock::take(&file) {
                 Some(lock) => {
                     self.taken.insert(file, lock);
                 }
@@ -172,7 +173,7 @@ fn names(connection: &Connection, path: &Path) -> rusqlite::Result<BTreeMap<Path
     names
         .map(|name| {
             let name = name?;
-            let file = claim::lock_file(path, &name);
+            let file = broker_lock::lock_file(path, &name);
             let shown = name.chars().filter(|character| !character.is_control());
             Ok((file, shown.take(LONGEST_NAME).collect()))
         })
@@ -207,17 +208,17 @@ mod tests {
         let directory = TempDir::new().unwrap();
         let path = directory.path().join("x.db");
         let store = SqliteStore::create(&path, &Settings::default()).unwrap();
-        drop(store.claim_broker("known").unwrap());
+        drop(store.lock_broker("known").unwrap());
         let mut locks = BrokerLocks::default();
         assert!(locks.take_all(&path).unwrap().is_empty());
         // One that was there before does not get its name.
-        let error = store.claim_broker("known").unwrap_err();
+        let error = store.lock_broker("known").unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Conflict);
         // One of a new name is seen when the locks are looked at again.
-        let claim = store.claim_broker("new").unwrap();
+        let claim = store.lock_broker("new").unwrap();
         let held = locks.take_all(&path).unwrap();
-        assert_eq!(held, [claim::lock_file(&path, "new")]);
+        assert_eq!(held, [broker_lock::lock_file(&path, "new")]);
         drop((claim, locks));
-        store.claim_broker("known").unwrap();
+        store.lock_broker("known").unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! What a store keeps has an end, whoever makes it grow.
+//! Everything that a store keeps is bounded.
 #![expect(
     clippy::unwrap_used,
     reason = "what tests share is outside of `#[test]`"
@@ -11,11 +11,11 @@ mod common;
 use countersign_core::client_id::ClientId;
 use countersign_core::connect::{LoginRecord, Proof, SessionChange};
 use countersign_core::name::LoginName;
-use countersign_core::presence::{Observation, Visit};
+use countersign_core::presence::{ClientIdUse, PresenceEvent};
 use countersign_core::reason::Reason;
 use countersign_core::store::{
-    AdminStore as _, AdminTransaction as _, Batch, Directory as _, GateStore as _, Intent, Login,
-    Recorded, Refusal, Settings,
+    AdminStore as _, AdminTransaction as _, Batch, Directory as _, GateStore as _, Intent,
+    LoginEffects, Recorded, Refusal, Settings,
 };
 use countersign_core::time::Timestamp;
 use countersign_sqlite::SqliteStore;
@@ -59,7 +59,7 @@ fn take(store: &mut SqliteStore, client_id: &str, now: i64) -> Recorded {
     let name = LoginName::parse("dev1@acme").unwrap();
     let credential = store.credential(&name).unwrap().unwrap();
     let secret = credential.secrets.first().unwrap().id;
-    let login = Login {
+    let login = LoginEffects {
         broker: "b1",
         client_id: &ClientId::parse(client_id).unwrap(),
         username: Some(name.as_str()),
@@ -89,7 +89,7 @@ fn beyond_a_million_client_ids_a_credential_has_its_limit_and_no_more_an_hour() 
     // Uses without a session are not remembered any more.
     let name = LoginName::parse("dev1@acme").unwrap();
     let tie = ClientId::parse("d").unwrap().tie();
-    let visit = Visit {
+    let visit = ClientIdUse {
         tie,
         credential: store.credential(&name).unwrap().unwrap().id,
         tenant: Some(tenant_id()),
@@ -97,7 +97,7 @@ fn beyond_a_million_client_ids_a_credential_has_its_limit_and_no_more_an_hour() 
         ended: at(2 * DAY),
     };
     let batch = Batch {
-        observations: vec![Observation::Passed(visit)],
+        observations: vec![PresenceEvent::Passed(visit)],
         ..Batch::default()
     };
     store.write_batch("b1", &batch).unwrap();

@@ -1,4 +1,4 @@
-//! What is committed stays, all of it or nothing, whoever else writes and
+//! A commit stays, all of it or nothing, whichever process else writes and
 //! however a process ends.
 #![expect(
     clippy::unwrap_used,
@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use countersign_core::client_id::ClientIdTie;
-use countersign_core::presence::{Departure, Observation, SessionNumber};
+use countersign_core::presence::{PresenceEvent, SessionEnd, SessionNumber};
 use countersign_core::store::{
     AdminStore as _, AdminTransaction as _, Batch, GateStore as _, Intent, Recorded, StoreErrorKind,
 };
@@ -84,7 +84,7 @@ fn a_login_gets_its_turn_while_a_long_batch_is_written() {
     }
     let mut writer = store.reopen().unwrap();
     let ended = |number| {
-        Observation::Disconnected(Departure {
+        PresenceEvent::Disconnected(SessionEnd {
             session: SessionNumber(number),
             tie: ClientIdTie([7; 32]),
             credential: None,

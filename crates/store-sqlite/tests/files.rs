@@ -33,7 +33,7 @@ fn only_the_owner_may_read_any_file_of_a_store() {
     store
         .backup(directory.path().join("copy.db"), |_| {})
         .unwrap();
-    let _claim = store.claim_broker("b1").unwrap();
+    let _claim = store.lock_broker("b1").unwrap();
     let mut names = Vec::new();
     for file in fs::read_dir(&directory).unwrap() {
         let file = file.unwrap();
@@ -60,7 +60,7 @@ fn a_store_that_root_makes_belongs_to_whoever_owns_the_directory() {
     let path = directory.path().join("countersign.db");
     let mut store = SqliteStore::create(&path, &Settings::default()).unwrap();
     make_tenant(&mut store);
-    let _claim = store.claim_broker("b1").unwrap();
+    let _claim = store.lock_broker("b1").unwrap();
     for file in fs::read_dir(&directory).unwrap() {
         let file = file.unwrap();
         let facts = file.metadata().unwrap();
@@ -382,12 +382,12 @@ fn a_store_that_was_replaced_under_a_running_broker_is_noticed() {
     let (mut store, directory) = fresh();
     make_tenant(&mut store);
     let moved = directory.path().join("moved.db");
-    store.standing().unwrap();
+    store.log_position().unwrap();
     fs::rename(store.path(), &moved).unwrap();
-    let error = store.standing().unwrap_err();
+    let error = store.log_position().unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
     fs::copy(&moved, store.path()).unwrap();
-    let error = store.standing().unwrap_err();
+    let error = store.log_position().unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
     assert!(error.to_string().contains("replaced"), "{error}");
     // What is asked very often finds it out, too, if not at once.
@@ -400,7 +400,7 @@ fn a_store_that_was_replaced_under_a_running_broker_is_noticed() {
 #[test]
 fn whoever_opens_a_store_waits_for_the_log_that_a_live_broker_has() {
     let (mut broker, _directory) = fresh();
-    let _claim = broker.claim_broker("b1").unwrap();
+    let _claim = broker.lock_broker("b1").unwrap();
     make_tenant(&mut broker);
     create(&mut broker, "dev1@acme").unwrap();
     remove_companions(broker.path());
@@ -410,7 +410,7 @@ fn whoever_opens_a_store_waits_for_the_log_that_a_live_broker_has() {
         std::iter::repeat_with(|| SqliteStore::open(&path)).find_map(Result::ok)
     });
     // It is the broker that finds it out and writes back what was in the log.
-    while broker.standing().is_err() {}
+    while broker.log_position().is_err() {}
     let mut other = opening.join().unwrap().unwrap();
     let found = other.credential(&name("dev1@acme")).unwrap();
     assert!(found.is_some());
@@ -426,13 +426,13 @@ fn two_stores_of_one_process_open_new_files_only_when_both_have_let_go_of_the_ol
     create(&mut other, "dev1@acme").unwrap();
     remove_companions(one.path());
     for _ in 0..3 {
-        let error = one.standing().unwrap_err();
+        let error = one.log_position().unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
         std::thread::sleep(std::time::Duration::from_millis(110));
     }
     let again = SqliteStore::open(one.path()).unwrap_err();
     assert_eq!(again.kind(), StoreErrorKind::Unavailable, "{again}");
-    while other.standing().is_err() || one.standing().is_err() {}
+    while other.log_position().is_err() || one.log_position().is_err() {}
     assert!(one.credential(&name("dev1@acme")).unwrap().is_some());
     create(&mut one, "dev2@acme").unwrap();
     create(&mut other, "dev3@acme").unwrap();

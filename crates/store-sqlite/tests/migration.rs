@@ -13,7 +13,7 @@ mod schema_3;
 
 use std::path::Path;
 
-use countersign_core::audit::{AuditHash, Place};
+use countersign_core::audit::{AuditHash, ChainPosition};
 use countersign_core::client_id::ClientId;
 use countersign_core::kind::Kind;
 use countersign_core::lifecycle::State;
@@ -69,8 +69,8 @@ fn a_store_of_schema_1_answers_alike_under_the_newest() {
     let settings = store.settings().unwrap();
     assert_eq!(settings.argon2.to_string(), "m=8,t=1,p=1");
     assert_eq!(settings.lockout, LockoutPolicy::default());
-    let person = name("jane@mail.test");
-    assert_eq!(store.lockout(&person).unwrap(), Lockout::default());
+    let email = name("jane@mail.test");
+    assert_eq!(store.lockout(&email).unwrap(), Lockout::default());
     assert_eq!(store.last_change().unwrap().0, 1);
 
     // And it goes on from there.
@@ -95,7 +95,7 @@ fn a_store_is_left_as_it_is_while_an_older_broker_lives() {
     let path = directory.path().join("countersign.db");
     let brokers = ["edge", "never/seen"].map(|name| {
         let other = SqliteStore::create(&path, &Default::default()).unwrap();
-        let claim = other.claim_broker(name).unwrap();
+        let claim = other.lock_broker(name).unwrap();
         drop(other);
         std::fs::remove_file(&path).unwrap();
         claim
@@ -136,7 +136,7 @@ fn a_store_is_left_as_it_is_while_an_older_broker_lives() {
     );
     assert!(said.contains("The way back"), "{said}");
     // The names are free again, and there is nothing left to be told.
-    store.claim_broker("edge").unwrap();
+    store.lock_broker("edge").unwrap();
     assert_eq!(SqliteStore::open(&path).unwrap().upgraded(), None);
 }
 
@@ -246,7 +246,7 @@ fn write_schema_1(path: &Path) {
         )
         .unwrap();
     let row = entry(1, "credential.create", "dev1@acme");
-    let hash = row.chained(Place::OfSchema3, &AuditHash::START);
+    let hash = row.chained(ChainPosition::OfSchema3, &AuditHash::START);
     connection
         .execute(
             "INSERT INTO audit (time, actor, act, subject, outcome, count, after, hash)

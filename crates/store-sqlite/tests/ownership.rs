@@ -22,7 +22,7 @@ use countersign_core::name::{LoginName, TenantId};
 use countersign_core::ownership::Holder;
 use countersign_core::rule::Namespaces;
 use countersign_core::store::{
-    AdminStore as _, AdminTransaction as _, Directory as _, GateStore as _, Intent, Login,
+    AdminStore as _, AdminTransaction as _, Directory as _, GateStore as _, Intent, LoginEffects,
     Recorded, StoreError,
 };
 use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Tenant};
@@ -192,7 +192,7 @@ fn record(
     client_id: &ClientId,
     record: LoginRecord,
 ) -> Result<Recorded, StoreError> {
-    let login = Login {
+    let login = LoginEffects {
         broker: "b1",
         client_id,
         username: proved.map(|credential| credential.name.as_str()),

@@ -22,7 +22,7 @@ fn what_a_connect_looks_up_is_a_matter_of_microseconds() {
     let start = Instant::now();
     for _ in 0..ROUNDS {
         assert!(store.state().unwrap().is_some());
-        store.standing().unwrap();
+        store.log_position().unwrap();
         assert!(store.credential(&name).unwrap().is_some());
         assert!(store.bound_to(&client_id.tie()).unwrap().is_none());
         assert!(store.tenant_by_client_id(&client_id).unwrap().is_none());

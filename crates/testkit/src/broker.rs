@@ -169,7 +169,7 @@ impl Builder {
     }
 
     /// Starts a broker that must refuse to start.
-    pub fn start_expecting_failure(self) -> Result<Failure> {
+    pub fn start_expecting_failure(self) -> Result<StartFailure> {
         let version = self.version;
         let mut broker = self.prepare()?;
         match broker.spawn() {
@@ -177,7 +177,7 @@ impl Builder {
                 "Mosquitto {version} started, and should not have\n{}",
                 broker.log()
             ),
-            Err(error) => match error.downcast::<Failure>() {
+            Err(error) => match error.downcast::<StartFailure>() {
                 Ok(failure) => Ok(failure),
                 Err(error) => Err(error),
             },
@@ -243,14 +243,14 @@ impl Builder {
 
 /// A broker that refused to start.
 #[derive(Debug)]
-pub struct Failure {
+pub struct StartFailure {
     /// What it exited with; `None` if a signal ended it.
     pub code: Option<i32>,
     /// All that it said.
     pub log: String,
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for StartFailure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
@@ -260,7 +260,7 @@ impl fmt::Display for Failure {
     }
 }
 
-impl std::error::Error for Failure {}
+impl std::error::Error for StartFailure {}
 
 /// A running broker, killed when dropped.
 #[derive(Debug)]
@@ -412,7 +412,7 @@ impl Broker {
             return waited.map(drop);
         }
         let code = self.process.wait()?.code();
-        Err(Failure {
+        Err(StartFailure {
             code,
             log: self.log_since(mark),
         }

@@ -15,7 +15,7 @@ use crate::artifacts::workspace;
 
 mod question;
 
-pub use question::{Question, WrittenRule, questions};
+pub use question::{RuleCase, WrittenRule, questions};
 
 /// One case, with fields of its kind.
 #[derive(Clone, Debug, Deserialize)]

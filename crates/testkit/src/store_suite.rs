@@ -1,5 +1,4 @@
-//! What every store must do, whichever it is. A store that does not pass is
-//! none.
+//! The tests that every store must pass.
 //!
 //! ```ignore
 //! countersign_testkit::store_suite!(fresh_store());
@@ -12,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Barrier;
 use std::thread;
 
-use countersign_core::audit::{AuditEntry, Outcome};
+use countersign_core::audit::{AuditEntry, AuditOutcome};
 use countersign_core::change::Change;
 use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::connect::{LoginRecord, Proof};
@@ -24,8 +23,8 @@ use countersign_core::rule::Namespaces;
 use countersign_core::scheme::SchemeName;
 use countersign_core::secret::{SecretDigest, SecretId, Verifier};
 use countersign_core::store::{
-    AdminStore, AdminTransaction, AuditQuery, GateStore, Intent, Login, Recorded, StoreError,
-    StoreErrorKind,
+    AdminStore, AdminTransaction, AuditQuery, GateStore, Intent, LoginEffects, Recorded,
+    StoreError, StoreErrorKind,
 };
 use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Tenant};
 use countersign_core::time::Timestamp;
@@ -227,7 +226,7 @@ pub(crate) fn entry(time: i64, act: &str, subject: &str) -> AuditEntry {
         actor: "cli:suite".into(),
         act: act.into(),
         subject: subject.into(),
-        outcome: Outcome::Done,
+        outcome: AuditOutcome::Done,
         cause: None,
         address: None,
         client_id: None,
@@ -287,8 +286,8 @@ pub(crate) fn proved<'a>(
     credential: &'a Credential,
     secret: SecretId,
     client_id: &'a ClientId,
-) -> Login<'a> {
-    Login {
+) -> LoginEffects<'a> {
+    LoginEffects {
         broker: "b1",
         client_id,
         username: Some(credential.name.as_str()),

@@ -39,7 +39,7 @@ use std::time::{Duration, SystemTime};
 use countersign::core::options::Options;
 use countersign::sqlite::SqliteStore;
 use countersign::{
-    Arrival, Completion, ConnectFacts, ConnectOutcome, Directive, Gate, Handle, Setting, Ticket,
+    CompletionStatus, Completion, ConnectInfo, ConnectOutcome, Directive, Gate, Handle, GateConfig, Ticket,
 };
 use rumqttd::local::LinkBuilder;
 use rumqttd::protocol::v4::V4;
@@ -49,7 +49,7 @@ use tokio::runtime;
 use tokio::sync::oneshot;
 
 /// What the gate's thread is sent.
-enum Letter {
+enum GateMessage {
     Connect(Login),
     Poll,
 }
@@ -67,14 +67,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (Some(path), Some(port)) = (arguments.next(), arguments.next()) else {
         return Err("usage: rumqttd STORE PORT".into());
     };
-    let (letters, mailbox) = mpsc::channel();
+    let (messages, inbound) = mpsc::channel();
     let options = Options::parse([("store", path.as_str())])?;
     let wake = {
-        let letters = letters.clone();
-        move || drop(letters.send(Letter::Poll))
+        let messages = messages.clone();
+        move || drop(messages.send(GateMessage::Poll))
     };
-    let setting = Setting::new(options, "rumqttd", || SystemTime::now().into(), wake);
-    let gate = Gate::open(SqliteStore::open(&path)?, setting)?;
+    let config = GateConfig::new(options, "rumqttd", || SystemTime::now().into(), wake);
+    let gate = Gate::open(SqliteStore::open(&path)?, config)?;
 
     // The parts of rumqttd's `Broker`, which has no way to end a connection.
     let router = Router::new(
@@ -98,7 +98,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let _sent = worker.block_on(sender.send(goodbye));
         }
     };
-    std::thread::spawn(move || Host::new(gate, Box::new(kick)).run(&mailbox));
+    std::thread::spawn(move || Host::new(gate, Box::new(kick)).run(&inbound));
 
     let mut settings = ServerSettings {
         name: "countersign".into(),
@@ -123,7 +123,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             answer,
         };
         // A gate that is gone drops the question, and nothing is a no.
-        drop(letters.send(Letter::Connect(login)));
+        drop(messages.send(GateMessage::Connect(login)));
         async move { answered.await.unwrap_or(false) }
     });
     let server = async {
@@ -159,11 +159,11 @@ impl Host {
         }
     }
 
-    fn run(mut self, mailbox: &Receiver<Letter>) {
+    fn run(mut self, inbound: &Receiver<GateMessage>) {
         loop {
-            match mailbox.recv_timeout(Duration::from_millis(100)) {
-                Ok(Letter::Connect(login)) => self.connect(login),
-                Ok(Letter::Poll) | Err(RecvTimeoutError::Timeout) => {}
+            match inbound.recv_timeout(Duration::from_millis(100)) {
+                Ok(GateMessage::Connect(login)) => self.connect(login),
+                Ok(GateMessage::Poll) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             for directive in self.gate.poll() {
@@ -176,13 +176,13 @@ impl Host {
     fn connect(&mut self, login: Login) {
         self.last += 1;
         let handle = Handle(self.last);
-        let mut facts = ConnectFacts::new(handle, login.client_id.as_bytes());
-        facts.username = Some(login.username.as_bytes());
-        facts.password = Some(login.password.as_bytes());
-        facts.may_wait = true;
+        let mut info = ConnectInfo::new(handle, login.client_id.as_bytes());
+        info.username = Some(login.username.as_bytes());
+        info.password = Some(login.password.as_bytes());
+        info.may_wait = true;
         // It might be stored: that is what is safe to assume.
-        facts.clean_start = false;
-        match self.gate.connect(&facts) {
+        info.clean_start = false;
+        match self.gate.connect(&info) {
             ConnectOutcome::Admitted { .. } => self.admit(handle, &login.client_id, login.answer),
             ConnectOutcome::Pending { ticket, .. } => {
                 self.held.insert(ticket, login.answer);
@@ -228,9 +228,9 @@ impl Host {
                 };
                 let is_here = answer.as_ref().is_some_and(|answer| !answer.is_closed());
                 let arrival = if is_here {
-                    Arrival::Here
+                    CompletionStatus::Here
                 } else {
-                    Arrival::Gone
+                    CompletionStatus::Gone
                 };
                 self.gate.completed(ticket, arrival);
                 if let Some(answer) = answer.filter(|_| is_here) {

@@ -1,18 +1,18 @@
 //! What a client that was let in sends.
 
-use countersign::{ConnectFacts, ConnectOutcome, Directive, Handle, Peer, TopicUse};
+use countersign::{ConnectInfo, ConnectOutcome, Directive, Handle, ClientRef, TopicUse};
 
 use crate::parts;
-use crate::site::{PASSWORD, Site, with};
+use crate::fixture::{PASSWORD, Fixture, with};
 
 /// A session command of an administrator. Whatever it is, what is answered is
 /// JSON, to the connection that asked and no other.
 pub fn command(data: &[u8]) {
-    with(|site| {
-        let (handle, name) = log_in(site, b"boss@mail.test", PASSWORD);
-        let peer = peer(handle, &name);
-        site.gate.command(&peer, data);
-        for directive in site.gate.poll() {
+    with(|fixture| {
+        let (handle, name) = log_in(fixture, b"boss@mail.test", PASSWORD);
+        let client = client(handle, &name);
+        fixture.gate.command(&client, data);
+        for directive in fixture.gate.poll() {
             if let Directive::Reply {
                 handle: to,
                 payload,
@@ -24,19 +24,19 @@ pub fn command(data: &[u8]) {
                 assert!(answer.is_ok(), "an answer that is no JSON");
             }
         }
-        site.finish(handle);
+        fixture.finish(handle);
     });
 }
 
 /// Any use of any topic: a device of `acme` reaches what begins with `acme/`
 /// and nothing else, whatever the bytes.
 pub fn topic_use(data: &[u8]) {
-    with(|site| {
-        let secret = site.secret.clone();
-        let (handle, name) = log_in(site, b"dev1@acme", &secret);
-        let peer = peer(handle, &name);
+    with(|fixture| {
+        let secret = fixture.secret.clone();
+        let (handle, name) = log_in(fixture, b"dev1@acme", &secret);
+        let client = client(handle, &name);
         for topic in parts(data) {
-            let mut may = |usage: TopicUse<'_>| site.gate.check(&peer, usage).is_allowed();
+            let mut may = |usage: TopicUse<'_>| fixture.gate.check(&client, usage).is_allowed();
             let own = topic == b"acme" || topic.starts_with(b"acme/");
             let shared = topic.starts_with(b"$share/");
             let command = topic == b"$CONTROL/countersign/v1/session";
@@ -52,29 +52,29 @@ pub fn topic_use(data: &[u8]) {
             assert!(!may(subscribe) || own || shared || answers);
             assert!(may(TopicUse::Unsubscribe));
         }
-        site.finish(handle);
+        fixture.finish(handle);
     });
 }
 
-fn log_in(site: &mut Site, name: &[u8], secret: &[u8]) -> (Handle, String) {
-    let mut facts = ConnectFacts::new(site.handle(), b"asker");
-    facts.username = Some(name);
-    facts.password = Some(secret);
-    facts.address = Some("192.0.2.1");
-    match site.gate.connect(&facts) {
+fn log_in(fixture: &mut Fixture, name: &[u8], secret: &[u8]) -> (Handle, String) {
+    let mut info = ConnectInfo::new(fixture.handle(), b"asker");
+    info.username = Some(name);
+    info.password = Some(secret);
+    info.address = Some("192.0.2.1");
+    match fixture.gate.connect(&info) {
         ConnectOutcome::Admitted {
             username: Some(username),
-        } => (facts.handle, username.to_string()),
+        } => (info.handle, username.to_string()),
         other => panic!("not let in: {other:?}"),
     }
 }
 
-fn peer(handle: Handle, name: &str) -> Peer<'_> {
-    Peer {
+fn client(handle: Handle, name: &str) -> ClientRef<'_> {
+    ClientRef {
         handle,
         client_id: Some(b"asker"),
         username: Some(name.as_bytes()),
         connected: true,
-        ..Peer::default()
+        ..ClientRef::default()
     }
 }

@@ -9,7 +9,7 @@ mod logins;
 #[path = "../../hostile/naive.rs"]
 mod naive;
 mod rules;
-mod site;
+mod fixture;
 mod texts;
 mod tokens;
 

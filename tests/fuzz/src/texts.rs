@@ -34,8 +34,8 @@ pub fn config(data: &[u8]) {
     let Ok(config) = BrokerConfig::read(file) else {
         return;
     };
-    for fault in &config.faults {
-        assert!(!fault.to_string().is_empty() && !fault.kind.fix().is_empty());
+    for diagnostic in &config.diagnostics {
+        assert!(!diagnostic.to_string().is_empty() && !diagnostic.kind.fix().is_empty());
     }
     for listener in config.listeners.iter().map(Some).chain([None]) {
         let _ = (

@@ -3,63 +3,63 @@
 use std::time::Duration;
 
 use countersign_testkit::Version;
-use countersign_tests::{ACCEPTED, Login, REFUSED, Site, on_every_broker, text};
+use countersign_tests::{ACCEPTED, Fixture, Login, REFUSED, on_every_broker, text};
 
 on_every_broker! {
     fn killing_the_broker_right_after_the_connack_loses_no_state(version) {
-        let mut site = Site::start_with_tenant(version);
+        let mut fixture = Fixture::start_with_tenant(version);
         for round in 0..5 {
-            let login = site.credential(&format!("dev{round}"), "t1");
-            let bound = site.credential_with(&format!("bound{round}"), "t1", &["--client-id", "first-use"]);
-            let client = login.connect("a").accepted(site.port());
-            let other = bound.connect(&format!("id{round}")).accepted(site.port());
-            site.broker.kill_9().unwrap();
+            let login = fixture.credential(&format!("dev{round}"), "t1");
+            let bound = fixture.credential_with(&format!("bound{round}"), "t1", &["--client-id", "first-use"]);
+            let client = login.connect("a").accepted(fixture.port());
+            let other = bound.connect(&format!("id{round}")).accepted(fixture.port());
+            fixture.broker.kill_9().unwrap();
             drop((client, other));
-            assert_eq!(site.state(&login), "Active");
-            assert_eq!(site.state(&bound), "Active");
-            site.broker.restart().unwrap();
-            assert_eq!(site.code(&login), ACCEPTED);
-            assert_eq!(bound.connect("another").code(site.port()), REFUSED);
-            assert_eq!(bound.connect(&format!("id{round}")).code(site.port()), ACCEPTED);
+            assert_eq!(fixture.state(&login), "Active");
+            assert_eq!(fixture.state(&bound), "Active");
+            fixture.broker.restart().unwrap();
+            assert_eq!(fixture.code(&login), ACCEPTED);
+            assert_eq!(bound.connect("another").code(fixture.port()), REFUSED);
+            assert_eq!(bound.connect(&format!("id{round}")).code(fixture.port()), ACCEPTED);
         }
-        site.cli.json(&["audit", "verify"]);
+        fixture.cli.json(&["audit", "verify"]);
     }
 
     fn what_was_done_while_the_broker_was_down_holds_when_it_is_back(version) {
-        let mut site = Site::start_with_tenant(version);
-        let logins: Vec<Login> = ["suspend", "revoke", "delete"].iter().map(|act| site.credential(act, "t1")).collect();
+        let mut fixture = Fixture::start_with_tenant(version);
+        let logins: Vec<Login> = ["suspend", "revoke", "delete"].iter().map(|act| fixture.credential(act, "t1")).collect();
         for login in &logins {
-            assert_eq!(site.code(login), ACCEPTED);
+            assert_eq!(fixture.code(login), ACCEPTED);
         }
-        site.broker.kill_9().unwrap();
+        fixture.broker.kill_9().unwrap();
         for (act, login) in ["suspend", "revoke", "delete"].iter().zip(&logins) {
-            site.act(act, login);
+            fixture.act(act, login);
         }
-        site.broker.restart().unwrap();
+        fixture.broker.restart().unwrap();
         for login in &logins {
-            assert_eq!(site.code(login), REFUSED, "{}", login.username);
+            assert_eq!(fixture.code(login), REFUSED, "{}", login.username);
         }
-        assert_eq!(site.cli.json(&["clients", "list"]), serde_json::json!([]));
+        assert_eq!(fixture.cli.json(&["clients", "list"]), serde_json::json!([]));
     }
 }
 
 /// Kills the program at many moments of an act, while a broker uses the store.
 #[test]
 fn killing_the_program_in_the_middle_of_an_act_leaves_it_done_or_undone() {
-    let site = Site::start_with_tenant(Version::V2_1);
-    let login = site.credential("dev", "t1");
-    let mut bystander = login.connect("bystander").accepted(site.port());
+    let fixture = Fixture::start_with_tenant(Version::V2_1);
+    let login = fixture.credential("dev", "t1");
+    let mut bystander = login.connect("bystander").accepted(fixture.port());
     let mut made = 0_usize;
     for round in 0..40_u64 {
         let name = format!("new{round}");
-        let running = site
+        let running = fixture
             .cli
             .tool(&["credential", "create", &name, "--tenant", "t1", "--json"])
             .background()
             .unwrap();
         std::thread::sleep(Duration::from_micros(round * 250));
         let output = running.kill().unwrap();
-        let shown = site
+        let shown = fixture
             .cli
             .run(&["credential", "show", &format!("{name}@t1"), "--json"]);
         let exists = shown.code == Some(0);
@@ -67,17 +67,17 @@ fn killing_the_program_in_the_middle_of_an_act_leaves_it_done_or_undone() {
         // Whoever was told the secret can use it.
         if let Ok(printed) = serde_json::from_str::<serde_json::Value>(&output.stdout) {
             assert!(exists, "{printed}");
-            assert_eq!(site.code(&Login::from(&printed)), ACCEPTED);
+            assert_eq!(fixture.code(&Login::from(&printed)), ACCEPTED);
         }
         bystander.ping(countersign_tests::PATIENCE).unwrap();
     }
-    site.cli.json(&["audit", "verify"]);
-    let audit = site.cli.json(&["audit", "list"]);
+    fixture.cli.json(&["audit", "verify"]);
+    let audit = fixture.cli.json(&["audit", "list"]);
     let creations =
         audit.as_array().unwrap().iter().filter(|row| {
             row["act"] == "credential.create" && text(row, "subject").starts_with("new")
         });
     assert_eq!(creations.count(), made);
-    let listed = site.cli.json(&["credential", "list"]);
+    let listed = fixture.cli.json(&["credential", "list"]);
     assert_eq!(listed.as_array().unwrap().len(), made + 1);
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use countersign_tests::{ACCEPTED, Login, PATIENCE, Site, on_every_broker, text, wait_until};
+use countersign_tests::{ACCEPTED, Fixture, Login, PATIENCE, on_every_broker, text, wait_until};
 
 const CLIENTS: usize = 200;
 const ACTS: usize = 25;
@@ -15,10 +15,10 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 on_every_broker! {
     fn two_programs_administer_while_two_hundred_clients_connect(version) {
-        let site = Site::start_with_tenant(version);
-        let bystander = site.credential("bystander", "t1");
-        let logins: Vec<Login> = (0..CLIENTS / 10).map(|index| site.credential(&format!("dev{index}"), "t1")).collect();
-        let mut bystander = bystander.connect("bystander").accepted(site.port());
+        let fixture = Fixture::start_with_tenant(version);
+        let bystander = fixture.credential("bystander", "t1");
+        let logins: Vec<Login> = (0..CLIENTS / 10).map(|index| fixture.credential(&format!("dev{index}"), "t1")).collect();
+        let mut bystander = bystander.connect("bystander").accepted(fixture.port());
         let over = Arc::new(AtomicBool::new(false));
 
         let pings = {
@@ -34,7 +34,7 @@ on_every_broker! {
         };
         let administrators: Vec<_> = (0..2)
             .map(|who| {
-                let cli = site.cli.clone();
+                let cli = fixture.cli.clone();
                 thread::spawn(move || {
                     for act in 0..ACTS {
                         let name = format!("made{who}-{act}");
@@ -53,7 +53,7 @@ on_every_broker! {
             // again.
             let client = (0..5)
                 .find_map(|_| {
-                    let (client, connack) = login.connect(&client_id).connect(site.port()).unwrap();
+                    let (client, connack) = login.connect(&client_id).connect(fixture.port()).unwrap();
                     (Some(connack.code) == ACCEPTED).then_some(client)
                 })
                 .unwrap_or_else(|| panic!("`{client_id}` never got in"));
@@ -68,25 +68,25 @@ on_every_broker! {
         println!("{version}: {CLIENTS} clients in {connecting:?}; longest ping {longest:?}");
         assert!(longest < LONGEST_PAUSE, "{longest:?}");
 
-        let listed = site.cli.json(&["credential", "list", "--state", "Suspended"]);
+        let listed = fixture.cli.json(&["credential", "list", "--state", "Suspended"]);
         assert_eq!(listed.as_array().unwrap().len(), 2 * ACTS, "no act is lost");
-        assert!(!site.broker.log().contains("locked"), "{}", site.broker.log());
-        site.cli.json(&["audit", "verify"]);
+        assert!(!fixture.broker.log().contains("locked"), "{}", fixture.broker.log());
+        fixture.cli.json(&["audit", "verify"]);
         for client in &mut sessions {
             client.ping(PATIENCE).unwrap();
         }
         wait_until("all but the bystander, who left, are listed", || {
-            site.cli.json(&["clients", "count"])["connected"] == CLIENTS
+            fixture.cli.json(&["clients", "count"])["connected"] == CLIENTS
         });
     }
 
     fn a_credential_made_while_the_broker_runs_works_at_once(version) {
-        let site = Site::start_with_tenant(version);
+        let fixture = Fixture::start_with_tenant(version);
         for index in 0..20 {
-            let login = site.credential(&format!("dev{index}"), "t1");
-            assert_eq!(site.code(&login), ACCEPTED);
-            assert_eq!(text(&site.act("suspend", &login), "state"), "Suspended");
-            assert_ne!(site.code(&login), ACCEPTED);
+            let login = fixture.credential(&format!("dev{index}"), "t1");
+            assert_eq!(fixture.code(&login), ACCEPTED);
+            assert_eq!(text(&fixture.act("suspend", &login), "state"), "Suspended");
+            assert_ne!(fixture.code(&login), ACCEPTED);
         }
     }
 }

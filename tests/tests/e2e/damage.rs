@@ -2,17 +2,17 @@
 //! else's.
 
 use countersign_tests::{
-    ACCEPTED, Login, PATIENCE, REFUSED, Site, is_kicked, on_every_broker, wait_until,
+    ACCEPTED, Fixture, Login, PATIENCE, REFUSED, is_kicked, on_every_broker, wait_until,
 };
 
 on_every_broker! {
     fn a_record_that_cannot_be_read_ends_its_own_sessions_and_holds_up_no_revoke(version) {
-        let site = Site::start(version);
-        site.tenant("acme", &["--namespace", "acme/#"]);
+        let fixture = Fixture::start(version);
+        fixture.tenant("acme", &["--namespace", "acme/#"]);
         let role = ["role", "create", "reader", "--tenant", "acme"];
-        site.cli.json(&role);
+        fixture.cli.json(&role);
         let rule = ["role", "allow", "reader", "--tenant", "acme", "subscribe", "acme/#"];
-        site.cli.json(&rule);
+        fixture.cli.json(&rule);
         let damages = [
             ("state", "UPDATE credential SET state = 'Asleep' WHERE name = 'state@acme'"),
             ("rule", "UPDATE credential_rule SET pattern = '#/#'"),
@@ -25,84 +25,84 @@ on_every_broker! {
             .iter()
             .map(|(name, damage)| {
                 let options: &[&str] = if *name == "holder" { &["--role", "reader"] } else { &[] };
-                let login = site.credential_with(name, "acme", options);
+                let login = fixture.credential_with(name, "acme", options);
                 if *name == "rule" {
-                    site.cli.json(&["credential", "allow", "rule@acme", "publish", "acme/x"]);
+                    fixture.cli.json(&["credential", "allow", "rule@acme", "publish", "acme/x"]);
                 }
-                let client = login.connect(name).accepted(site.port());
+                let client = login.connect(name).accepted(fixture.port());
                 (login, client, *damage)
             })
             .collect();
-        let revoked = site.credential("revoked", "acme");
-        let mut bystander = site.credential("bystander", "acme").connect("b").accepted(site.port());
-        let mut ends = revoked.connect("revoked").accepted(site.port());
+        let revoked = fixture.credential("revoked", "acme");
+        let mut bystander = fixture.credential("bystander", "acme").connect("b").accepted(fixture.port());
+        let mut ends = revoked.connect("revoked").accepted(fixture.port());
 
         for (login, _, damage) in &damaged {
-            raw(&site, damage);
-            name_in_the_log(&site, &login.username);
+            raw(&fixture, damage);
+            name_in_the_log(&fixture, &login.username);
         }
-        site.act("revoke", &revoked);
+        fixture.act("revoke", &revoked);
         assert!(is_kicked(&mut ends));
         for (login, client, _) in &mut damaged {
             assert!(is_kicked(client), "{}", login.username);
-            assert_eq!(site.code(login), REFUSED);
+            assert_eq!(fixture.code(login), REFUSED);
         }
         bystander.ping(PATIENCE).unwrap();
-        let doctor = site.cli.run(&["doctor", "--json"]).stdout;
+        let doctor = fixture.cli.run(&["doctor", "--json"]).stdout;
         for name in ["state@acme", "rule@acme", "secret@acme", "text@acme", "role `reader`"] {
             assert!(doctor.contains(name), "{doctor}");
         }
     }
 
     fn a_damaged_tenant_scheme_or_log_entry_blinds_the_broker_to_nothing_else(version) {
-        let site = Site::start(version);
-        site.tenant("acme", &["--namespace", "acme/#"]);
-        site.tenant("other", &["--namespace", "other/#"]);
-        site.scheme_like("basic", "mine", "rotatable", "true");
-        let inside = site.credential("dev", "acme");
-        let mut ends = inside.connect("inside").accepted(site.port());
-        let of_scheme = Login::from(&site.make("mine", "other", &["s"]));
-        let mut of_scheme_ends = of_scheme.connect("s").accepted(site.port());
-        let mut stays = site.credential("stays", "other").connect("stays").accepted(site.port());
-        let revoked = site.credential("revoked", "other");
-        let mut revoked_ends = revoked.connect("revoked").accepted(site.port());
+        let fixture = Fixture::start(version);
+        fixture.tenant("acme", &["--namespace", "acme/#"]);
+        fixture.tenant("other", &["--namespace", "other/#"]);
+        fixture.scheme_like("basic", "mine", "rotatable", "true");
+        let inside = fixture.credential("dev", "acme");
+        let mut ends = inside.connect("inside").accepted(fixture.port());
+        let of_scheme = Login::from(&fixture.make("mine", "other", &["s"]));
+        let mut of_scheme_ends = of_scheme.connect("s").accepted(fixture.port());
+        let mut stays = fixture.credential("stays", "other").connect("stays").accepted(fixture.port());
+        let revoked = fixture.credential("revoked", "other");
+        let mut revoked_ends = revoked.connect("revoked").accepted(fixture.port());
 
-        raw(&site, "UPDATE tenant SET authentication = 'perhaps' WHERE id = 'acme'");
-        raw(&site, "UPDATE scheme_field SET kind = 'nonsense' WHERE scheme = 'mine'");
-        raw(&site, "INSERT INTO change (at, kind, number) VALUES (1, 'nonsense', 1)");
-        raw(&site, "INSERT INTO kick_request (id, at, client_id) VALUES (77, 1, CAST(x'ff' AS TEXT))");
-        raw(&site, "INSERT INTO change (at, kind, number) VALUES (1, 'kick', 77)");
-        site.act("revoke", &revoked);
+        raw(&fixture, "UPDATE tenant SET authentication = 'perhaps' WHERE id = 'acme'");
+        raw(&fixture, "UPDATE scheme_field SET kind = 'nonsense' WHERE scheme = 'mine'");
+        raw(&fixture, "INSERT INTO change (at, kind, number) VALUES (1, 'nonsense', 1)");
+        raw(&fixture, "INSERT INTO kick_request (id, at, client_id) VALUES (77, 1, CAST(x'ff' AS TEXT))");
+        raw(&fixture, "INSERT INTO change (at, kind, number) VALUES (1, 'kick', 77)");
+        fixture.act("revoke", &revoked);
         assert!(is_kicked(&mut revoked_ends));
         assert!(is_kicked(&mut ends));
-        assert_eq!(site.code(&inside), REFUSED);
+        assert_eq!(fixture.code(&inside), REFUSED);
         assert!(is_kicked(&mut of_scheme_ends));
-        assert_eq!(site.code(&of_scheme), REFUSED);
+        assert_eq!(fixture.code(&of_scheme), REFUSED);
         stays.ping(PATIENCE).unwrap();
         // What a damaged tenant owns is nobody else's.
-        let operator = site.operator("op", &["--publish", "acme/#"]);
-        assert_eq!(operator.connect("op").code(site.port()), ACCEPTED);
+        let operator = fixture.operator("op", &["--publish", "acme/#"]);
+        assert_eq!(operator.connect("op").code(fixture.port()), ACCEPTED);
         wait_until("the broker says what it can't read", || {
-            site.our_lines().contains("tenant `acme`")
+            fixture.our_lines().contains("tenant `acme`")
         });
 
-        raw(&site, "UPDATE tenant SET authentication = 'required' WHERE id = 'acme'");
-        raw(&site, "INSERT INTO change (at, kind, tenant) VALUES (1, 'tenant', 'acme')");
-        wait_until("the tenant is admitted again", || site.code(&inside) == ACCEPTED);
+        raw(&fixture, "UPDATE tenant SET authentication = 'required' WHERE id = 'acme'");
+        raw(&fixture, "INSERT INTO change (at, kind, tenant) VALUES (1, 'tenant', 'acme')");
+        wait_until("the tenant is admitted again", || fixture.code(&inside) == ACCEPTED);
     }
 }
 
 /// Changes the store behind everybody's back.
-fn raw(site: &Site, sql: &str) {
-    let connection = rusqlite::Connection::open(site.cli.store()).unwrap();
+fn raw(fixture: &Fixture, sql: &str) {
+    let connection = rusqlite::Connection::open(fixture.cli.store()).unwrap();
     connection.busy_timeout(PATIENCE).unwrap();
     connection.execute_batch(sql).unwrap();
 }
 
 /// Has the change log name a credential.
-fn name_in_the_log(site: &Site, username: &str) {
+fn name_in_the_log(fixture: &Fixture, username: &str) {
     raw(
-        site,
+        fixture,
         &format!(
             "INSERT INTO change (at, kind, number)
              SELECT 1, 'credential', id FROM credential WHERE name = '{username}'"

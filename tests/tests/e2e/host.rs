@@ -8,7 +8,7 @@ use std::time::Duration;
 use countersign_testkit::tools::Tool;
 use countersign_testkit::{Broker, Cli, Connect, artifacts};
 use countersign_tests::{
-    ACCEPTED, PATIENCE, REFUSED, Site, is_kicked, on_every_broker, topics, wait_until,
+    ACCEPTED, Fixture, PATIENCE, REFUSED, is_kicked, on_every_broker, topics, wait_until,
 };
 
 /// What `nm -D --defined-only` lists.
@@ -139,28 +139,28 @@ on_every_broker! {
     }
 
     fn reloading_keeps_every_session_and_asks_for_nothing(version) {
-        let site = Site::start(version);
-        site.tenant("t1", &[]);
-        site.tenant("open", &["--authentication", "off"]);
-        let generated = site.credential("dev1", "t1");
-        let chosen = site.credential_with_password("dev2", "t1", "a chosen password");
+        let fixture = Fixture::start(version);
+        fixture.tenant("t1", &[]);
+        fixture.tenant("open", &["--authentication", "off"]);
+        let generated = fixture.credential("dev1", "t1");
+        let chosen = fixture.credential_with_password("dev2", "t1", "a chosen password");
         let mut clients = [
-            generated.connect("generated").accepted(site.port()),
-            chosen.connect("chosen").accepted(site.port()),
-            chosen.connect_v5("chosen-v5").accepted(site.port()),
-            Connect::v311("anonymous").accepted(site.port()),
-            Connect::v311("wrong").login("x@open", "wrong").accepted(site.port()),
+            generated.connect("generated").accepted(fixture.port()),
+            chosen.connect("chosen").accepted(fixture.port()),
+            chosen.connect_v5("chosen-v5").accepted(fixture.port()),
+            Connect::v311("anonymous").accepted(fixture.port()),
+            Connect::v311("wrong").login("x@open", "wrong").accepted(fixture.port()),
         ];
         for round in 0..3 {
-            let mark = site.broker.log_mark();
-            site.broker.reload().unwrap();
-            site.broker.wait_for_log_since(mark, "Reloading config", PATIENCE).unwrap();
+            let mark = fixture.broker.log_mark();
+            fixture.broker.reload().unwrap();
+            fixture.broker.wait_for_log_since(mark, "Reloading config", PATIENCE).unwrap();
             for (index, client) in clients.iter_mut().enumerate() {
-                assert!(client.ping(PATIENCE).is_ok(), "client {index} in round {round}: {}", site.broker.log());
+                assert!(client.ping(PATIENCE).is_ok(), "client {index} in round {round}: {}", fixture.broker.log());
             }
         }
         assert_eq!(clients[0].subscribe(&[("t1/#", 0)]).unwrap(), [0]);
-        site.act("suspend", &generated);
+        fixture.act("suspend", &generated);
         assert!(is_kicked(&mut clients[0]));
     }
 
@@ -231,32 +231,32 @@ on_every_broker! {
     }
 
     fn the_broker_stops_cleanly_and_leaves_nobody_listed(version) {
-        let mut site = Site::start(version);
-        site.tenant("t1", &[]);
-        let login = site.credential("dev", "t1");
-        let _client = login.connect("a").accepted(site.port());
-        site.wait_for_clients(&["a"]);
-        assert!(site.broker.stop().unwrap().success());
-        assert_eq!(site.cli.json(&["clients", "list"]), serde_json::json!([]));
-        assert_eq!(site.cli.json(&["clients", "count"])["connected"], 0);
+        let mut fixture = Fixture::start(version);
+        fixture.tenant("t1", &[]);
+        let login = fixture.credential("dev", "t1");
+        let _client = login.connect("a").accepted(fixture.port());
+        fixture.wait_for_clients(&["a"]);
+        assert!(fixture.broker.stop().unwrap().success());
+        assert_eq!(fixture.cli.json(&["clients", "list"]), serde_json::json!([]));
+        assert_eq!(fixture.cli.json(&["clients", "count"])["connected"], 0);
     }
 
     fn queued_messages_of_a_stored_session_survive_a_restart(version) {
-        let mut site = Site::start_with(version, countersign_testkit::broker::Builder::persistent);
-        site.tenant("t1", &[]);
-        let sender = site.credential("sender", "t1");
-        let receiver = site.credential("receiver", "t1");
-        let mut client = receiver.connect("receiver").stored().accepted(site.port());
+        let mut fixture = Fixture::start_with(version, countersign_testkit::broker::Builder::persistent);
+        fixture.tenant("t1", &[]);
+        let sender = fixture.credential("sender", "t1");
+        let receiver = fixture.credential("receiver", "t1");
+        let mut client = receiver.connect("receiver").stored().accepted(fixture.port());
         assert_eq!(client.subscribe(&[("t1/#", 1)]).unwrap(), [1]);
         client.disconnect().unwrap();
-        let mut publisher = sender.connect("sender").accepted(site.port());
+        let mut publisher = sender.connect("sender").accepted(fixture.port());
         publisher.publish("t1/before", b"x", 1, true).unwrap();
         // The record of the stored session is at most a second behind.
         std::thread::sleep(Duration::from_millis(1_000));
-        site.broker.restart().unwrap();
-        let mut publisher = sender.connect("sender").accepted(site.port());
+        fixture.broker.restart().unwrap();
+        let mut publisher = sender.connect("sender").accepted(fixture.port());
         publisher.publish("t1/after", b"x", 1, false).unwrap();
-        let (mut client, connack) = receiver.connect("receiver").stored().connect(site.port()).unwrap();
+        let (mut client, connack) = receiver.connect("receiver").stored().connect(fixture.port()).unwrap();
         assert!(connack.session_present);
         assert_eq!(topics(&mut client), ["t1/before", "t1/after"]);
         // What was retained before the restart is delivered after it.
@@ -265,29 +265,29 @@ on_every_broker! {
     }
 
     fn a_client_is_kicked_by_hand(version) {
-        let site = Site::start(version);
-        site.tenant("t1", &[]);
-        let login = site.credential("dev", "t1");
-        let mut client = login.connect("a").accepted(site.port());
-        let mut other = login.connect("b").accepted(site.port());
-        site.cli.json(&["clients", "kick", "a"]);
+        let fixture = Fixture::start(version);
+        fixture.tenant("t1", &[]);
+        let login = fixture.credential("dev", "t1");
+        let mut client = login.connect("a").accepted(fixture.port());
+        let mut other = login.connect("b").accepted(fixture.port());
+        fixture.cli.json(&["clients", "kick", "a"]);
         assert!(is_kicked(&mut client));
         other.ping(PATIENCE).unwrap();
-        let complaint = site.cli.refused(&["clients", "kick", "nobody"]);
+        let complaint = fixture.cli.refused(&["clients", "kick", "nobody"]);
         assert!(complaint.contains("nobody"), "{complaint}");
     }
 
     fn a_refusal_is_one_line_in_the_log_and_shows_in_the_audit(version) {
-        let site = Site::start(version);
-        site.tenant("t1", &[]);
-        let login = site.credential("dev", "t1");
+        let fixture = Fixture::start(version);
+        fixture.tenant("t1", &[]);
+        let login = fixture.credential("dev", "t1");
         for _ in 0..3 {
-            assert_eq!(site.code(&login.with_secret("wrong-secret")), REFUSED);
+            assert_eq!(fixture.code(&login.with_secret("wrong-secret")), REFUSED);
         }
-        let line = site.broker.wait_for_log("`dev@t1` client ", PATIENCE).unwrap();
+        let line = fixture.broker.wait_for_log("`dev@t1` client ", PATIENCE).unwrap();
         assert!(line.contains("127.0.0.1") && line.contains("bad-secret"), "{line}");
         wait_until("the audit shows the refusals, summed", || {
-            let audit = site.cli.json(&["audit", "list", "--name", "dev@t1"]);
+            let audit = fixture.cli.json(&["audit", "list", "--name", "dev@t1"]);
             let counted: i64 = audit
                 .as_array()
                 .unwrap()
@@ -300,13 +300,13 @@ on_every_broker! {
     }
 
     fn tools_of_every_kind_connect_with_an_id_of_the_brokers_own(version) {
-        let site = Site::start_with_tenant(version);
-        let login = site.credential("dev", "t1");
-        let output = Tool::mosquitto("mosquitto_pub", site.port())
+        let fixture = Fixture::start_with_tenant(version);
+        let login = fixture.credential("dev", "t1");
+        let output = Tool::mosquitto("mosquitto_pub", fixture.port())
             .args(["-u", &login.username, "-P", &login.secret, "-t", "kp1/x", "-m", "x", "-q", "1"])
             .run(PATIENCE)
             .unwrap();
         assert_eq!(output.code, Some(0), "{output:?}");
-        assert_eq!(login.connect("").code(site.port()), ACCEPTED);
+        assert_eq!(login.connect("").code(fixture.port()), ACCEPTED);
     }
 }

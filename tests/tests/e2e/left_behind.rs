@@ -2,21 +2,22 @@
 
 use countersign_testkit::Connect;
 use countersign_tests::{
-    ACCEPTED, PATIENCE, REFUSED, REFUSED_V5, Site, is_kicked, on_every_broker, topics, wait_until,
+    ACCEPTED, Fixture, PATIENCE, REFUSED, REFUSED_V5, is_kicked, on_every_broker, topics,
+    wait_until,
 };
 use rusqlite::Connection;
 
 /// How many rows there are about client ids.
-fn rows(site: &Site, condition: &str) -> i64 {
-    let store = Connection::open(site.cli.store()).unwrap();
+fn rows(fixture: &Fixture, condition: &str) -> i64 {
+    let store = Connection::open(fixture.cli.store()).unwrap();
     let sql = format!("SELECT count(*) FROM stored_session WHERE {condition}");
     store.query_row(&sql, [], |row| row.get(0)).unwrap()
 }
 
 /// A broker that keeps sessions through a restart, and a tenant that asks for no
 /// login, which is the default or the one whose topics are touched.
-fn start(version: countersign_testkit::Version, is_default: bool) -> Site {
-    let site = Site::start_with(version, |builder| {
+fn start(version: countersign_testkit::Version, is_default: bool) -> Fixture {
+    let fixture = Fixture::start_with(version, |builder| {
         let builder = builder.persistent();
         if is_default {
             builder.plugin_option("default_tenant", "open")
@@ -24,137 +25,137 @@ fn start(version: countersign_testkit::Version, is_default: bool) -> Site {
             builder
         }
     });
-    site.tenant("open", &["--authentication", "optional"]);
-    site
+    fixture.tenant("open", &["--authentication", "optional"]);
+    fixture
 }
 
 /// Restarts the broker, which keeps the session of a client that came back to it.
-fn restart(site: &mut Site, kept: &Connect) {
-    let (mut client, connack) = kept.clone().clean(false).connect(site.port()).unwrap();
+fn restart(fixture: &mut Fixture, kept: &Connect) {
+    let (mut client, connack) = kept.clone().clean(false).connect(fixture.port()).unwrap();
     assert!(connack.session_present);
     client.disconnect().unwrap();
-    site.broker.restart().unwrap();
+    fixture.broker.restart().unwrap();
 }
 
 on_every_broker! {
     fn no_login_inherits_the_session_of_a_client_that_proved_nothing(version) {
         for is_default in [true, false] {
-            let mut site = start(version, is_default);
-            let login = site.credential("dev", "open");
+            let mut fixture = start(version, is_default);
+            let login = fixture.credential("dev", "open");
             let kept = Connect::v5("left").session_expiry(3_600);
-            let mut left = kept.accepted(site.port());
+            let mut left = kept.accepted(fixture.port());
             assert_eq!(left.subscribe(&[("open/#", 1)]).unwrap(), [1]);
             for step in ["it is connected", "it is gone", "the broker was restarted"] {
                 match step {
                     "it is connected" => assert!(left.is_alive()),
                     "it is gone" => left.disconnect().unwrap(),
-                    _ => restart(&mut site, &kept),
+                    _ => restart(&mut fixture, &kept),
                 }
                 for _ in 0..2 {
-                    assert_eq!(login.connect("left").stored().code(site.port()), REFUSED, "{step}");
-                    assert_eq!(login.connect_v5("left").stored().code(site.port()), REFUSED_V5, "{step}");
+                    assert_eq!(login.connect("left").stored().code(fixture.port()), REFUSED, "{step}");
+                    assert_eq!(login.connect_v5("left").stored().code(fixture.port()), REFUSED_V5, "{step}");
                     // Once what it left is written down, too.
-                    wait_until("there is a row", || rows(&site, "holder = 'unauthenticated'") == 1);
+                    wait_until("there is a row", || rows(&fixture, "holder = 'unauthenticated'") == 1);
                 }
             }
             // It has its session still, and no hold on its id.
-            let (mut again, connack) = kept.clone().clean(false).connect(site.port()).unwrap();
+            let (mut again, connack) = kept.clone().clean(false).connect(fixture.port()).unwrap();
             assert!(connack.session_present);
             again.disconnect().unwrap();
-            let (mut mine, connack) = login.connect_v5("left").session_expiry(60).connect(site.port()).unwrap();
+            let (mut mine, connack) = login.connect_v5("left").session_expiry(60).connect(fixture.port()).unwrap();
             assert!(!connack.session_present);
             mine.disconnect().unwrap();
-            let (_mine, connack) = login.connect("left").stored().connect(site.port()).unwrap();
+            let (_mine, connack) = login.connect("left").stored().connect(fixture.port()).unwrap();
             assert!(connack.session_present);
         }
     }
 
     fn a_client_that_proved_nothing_neither_gives_its_session_nor_takes_the_hold_of_who_had_its_id(version) {
-        let mut site = start(version, true);
-        site.tenant("elsewhere", &[]);
-        let login = site.credential("dev", "open");
-        let other = site.credential("other", "open");
-        let foreign = site.credential("dev", "elsewhere");
-        login.connect("mine").accepted(site.port()).disconnect().unwrap();
-        wait_until("its use is written down", || rows(&site, "is_stored = 0") == 1);
+        let mut fixture = start(version, true);
+        fixture.tenant("elsewhere", &[]);
+        let login = fixture.credential("dev", "open");
+        let other = fixture.credential("other", "open");
+        let foreign = fixture.credential("dev", "elsewhere");
+        login.connect("mine").accepted(fixture.port()).disconnect().unwrap();
+        wait_until("its use is written down", || rows(&fixture, "is_stored = 0") == 1);
         let kept = Connect::v5("mine").session_expiry(3_600);
-        let mut left = kept.accepted(site.port());
+        let mut left = kept.accepted(fixture.port());
         assert_eq!(left.subscribe(&[("open/#", 1)]).unwrap(), [1]);
         for step in ["it is connected", "it is gone", "the broker was restarted"] {
             match step {
                 "it is connected" => {}
                 "it is gone" => left.disconnect().unwrap(),
-                _ => restart(&mut site, &kept),
+                _ => restart(&mut fixture, &kept),
             }
             for _ in 0..2 {
                 for login in [&login, &other] {
                     let connect = login.connect("mine").stored();
-                    assert_eq!(connect.code(site.port()), REFUSED, "{step}");
+                    assert_eq!(connect.code(fixture.port()), REFUSED, "{step}");
                 }
-                assert_eq!(foreign.connect("mine").code(site.port()), REFUSED, "{step}");
-                wait_until("there is a row", || rows(&site, "is_stored = 2") == 1);
+                assert_eq!(foreign.connect("mine").code(fixture.port()), REFUSED, "{step}");
+                wait_until("there is a row", || rows(&fixture, "is_stored = 2") == 1);
             }
         }
         // What is queued for it is judged by its own rights, and delivered.
-        let mut sender = login.connect("sender").accepted(site.port());
+        let mut sender = login.connect("sender").accepted(fixture.port());
         sender.publish("open/queued", b"1", 1, false).unwrap();
-        let (mut client, connack) = kept.clone().clean(false).connect(site.port()).unwrap();
+        let (mut client, connack) = kept.clone().clean(false).connect(fixture.port()).unwrap();
         assert!(connack.session_present);
         assert_eq!(topics(&mut client), ["open/queued"]);
         client.disconnect().unwrap();
-        let (_mine, connack) = login.connect_v5("mine").connect(site.port()).unwrap();
+        let (_mine, connack) = login.connect_v5("mine").connect(fixture.port()).unwrap();
         assert!(!connack.session_present);
     }
 
     fn a_namesake_inherits_nothing_whatever_its_predecessor_did_with_the_id_a_moment_before(version) {
-        let site = Site::start_with_tenant(version);
-        let login = site.credential("dev", "t1");
+        let fixture = Fixture::start_with_tenant(version);
+        let login = fixture.credential("dev", "t1");
         // Stored, thrown away, and stored again before the first end is forgotten.
         for stored in [true, false, true] {
             let connect = login.connect("c").clean(!stored);
-            connect.accepted(site.port()).disconnect().unwrap();
+            connect.accepted(fixture.port()).disconnect().unwrap();
         }
-        let mut live = login.connect("c").clean(true).accepted(site.port());
-        let mut last = login.connect("c").stored().accepted(site.port());
+        let mut live = login.connect("c").clean(true).accepted(fixture.port());
+        let mut last = login.connect("c").stored().accepted(fixture.port());
         assert!(live.wait_closed(PATIENCE).is_some());
-        site.act("delete", &login);
+        fixture.act("delete", &login);
         assert!(is_kicked(&mut last));
-        let again = site.credential("dev", "t1");
-        assert_eq!(again.connect("c").stored().code(site.port()), REFUSED);
-        let (_client, connack) = again.connect("c").connect(site.port()).unwrap();
+        let again = fixture.credential("dev", "t1");
+        assert_eq!(again.connect("c").stored().code(fixture.port()), REFUSED);
+        let (_client, connack) = again.connect("c").connect(fixture.port()).unwrap();
         assert!(!connack.session_present);
     }
 
     fn where_there_is_no_room_for_records_nothing_is_inherited_either(version) {
-        let site = start(version, true);
-        let login = site.credential("dev", "open");
-        site.cli.json(&["settings", "set", "--client-id-limit", "2"]);
+        let fixture = start(version, true);
+        let login = fixture.credential("dev", "open");
+        fixture.cli.json(&["settings", "set", "--client-id-limit", "2"]);
         let ids = ["c1", "c2", "c3", "c4"];
         for id in ids {
             let connect = Connect::v5(id).session_expiry(3_600);
-            let mut client = connect.accepted(site.port());
+            let mut client = connect.accepted(fixture.port());
             assert_eq!(client.subscribe(&[("open/#", 1)]).unwrap(), [1]);
             client.disconnect().unwrap();
         }
         wait_until("all are written down", || {
-            let store = Connection::open(site.cli.store()).unwrap();
+            let store = Connection::open(fixture.cli.store()).unwrap();
             let pruned: i64 = store
                 .query_row("SELECT count(*) FROM pruned_session", [], |row| row.get(0))
                 .unwrap();
-            (rows(&site, "holder = 'unauthenticated'"), pruned) == (2, 2)
+            (rows(&fixture, "holder = 'unauthenticated'"), pruned) == (2, 2)
         });
         for id in ids {
-            assert_eq!(login.connect(id).stored().code(site.port()), REFUSED, "{id}");
-            let (_client, connack) = login.connect(id).connect(site.port()).unwrap();
+            assert_eq!(login.connect(id).stored().code(fixture.port()), REFUSED, "{id}");
+            let (_client, connack) = login.connect(id).connect(fixture.port()).unwrap();
             assert!(!connack.session_present, "{id}");
         }
     }
 
     fn an_id_whose_session_is_not_kept_is_free_where_the_host_says_so(version) {
-        let site = start(version, true);
-        let login = site.credential("dev", "open");
-        Connect::v5("moment").accepted(site.port()).disconnect().unwrap();
-        let is_free = || login.connect("moment").stored().code(site.port()) == ACCEPTED;
+        let fixture = start(version, true);
+        let login = fixture.credential("dev", "open");
+        Connect::v5("moment").accepted(fixture.port()).disconnect().unwrap();
+        let is_free = || login.connect("moment").stored().code(fixture.port()) == ACCEPTED;
         if version.is_2_0() {
             assert!(!is_free(), "2.0 does not tell whether a session is kept");
         } else {

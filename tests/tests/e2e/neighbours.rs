@@ -5,19 +5,19 @@ use countersign_testkit::broker::Builder;
 use countersign_testkit::tools::Tool;
 use countersign_testkit::{Broker, Cli, Connect, Version, artifacts};
 use countersign_tests::{
-    ACCEPTED, Login, PATIENCE, QUIET, REFUSED, Site, is_kicked, on_every_broker, topics_so_far,
+    ACCEPTED, Fixture, Login, PATIENCE, QUIET, REFUSED, is_kicked, on_every_broker, topics_so_far,
     wait_until,
 };
 
 use crate::tls::{Authority, start_vouching, tls};
 
 /// A broker with a bridge to another, and the other.
-pub(crate) fn bridged(version: Version) -> (Site, Broker) {
+pub(crate) fn bridged(version: Version) -> (Fixture, Broker) {
     let cloud = Broker::builder(version)
         .line("allow_anonymous true")
         .start()
         .unwrap();
-    let site = Site::start_with(version, |builder| {
+    let fixture = Fixture::start_with(version, |builder| {
         [
             "connection cloud".to_owned(),
             format!("address 127.0.0.1:{}", cloud.port()),
@@ -28,55 +28,55 @@ pub(crate) fn bridged(version: Version) -> (Site, Broker) {
         .into_iter()
         .fold(builder, Builder::listener_line)
     });
-    (site, cloud)
+    (fixture, cloud)
 }
 
 on_every_broker! {
     fn the_id_of_the_brokers_own_bridge_is_nobody_elses(version) {
-        let (mut site, cloud) = bridged(version);
-        site.tenant("acme", &[]);
-        let login = site.credential("dev", "acme");
+        let (mut fixture, cloud) = bridged(version);
+        fixture.tenant("acme", &[]);
+        let login = fixture.credential("dev", "acme");
         let mut observer = Connect::v311("observer").accepted(cloud.port());
         assert_eq!(observer.subscribe(&[("acme/#", 0)]).unwrap(), [0]);
-        let mut device = login.connect("device").accepted(site.port());
+        let mut device = login.connect("device").accepted(fixture.port());
         let mut is_bridged = || {
             device.publish("acme/up", "1", 1, false).unwrap();
             !topics_so_far(&mut observer).is_empty()
         };
         wait_until("the bridge is up", &mut is_bridged);
         for _ in 0..2 {
-            site.broker.reload().unwrap();
-            let mut others = login.connect("others").accepted(site.port());
+            fixture.broker.reload().unwrap();
+            let mut others = login.connect("others").accepted(fixture.port());
             for id in ["local.edge9", "local.edge9"] {
-                assert_eq!(login.connect(id).code(site.port()), REFUSED);
-                assert_eq!(login.connect_v5(id).code(site.port()), Some(0x87));
+                assert_eq!(login.connect(id).code(fixture.port()), REFUSED);
+                assert_eq!(login.connect_v5(id).code(fixture.port()), Some(0x87));
             }
             assert!(others.is_alive());
             wait_until("the bridge is up still", &mut is_bridged);
         }
-        let line = site.broker.wait_for_log("`dev@acme` client `local.edge9`", PATIENCE).unwrap();
+        let line = fixture.broker.wait_for_log("`dev@acme` client `local.edge9`", PATIENCE).unwrap();
         assert!(line.contains("client-id-owned"), "{line}");
-        assert!(site.broker.is_running());
+        assert!(fixture.broker.is_running());
     }
 
     fn a_tenant_with_the_prefix_of_bridges_may_have_their_ids_where_none_is(version) {
-        let site = Site::start(version);
-        site.tenant("bridges", &["--client-id-prefix", "local."]);
-        let login = site.credential("dev", "bridges");
-        assert_eq!(login.connect("local.x").code(site.port()), ACCEPTED);
+        let fixture = Fixture::start(version);
+        fixture.tenant("bridges", &["--client-id-prefix", "local."]);
+        let login = fixture.credential("dev", "bridges");
+        assert_eq!(login.connect("local.x").code(fixture.port()), ACCEPTED);
     }
 
     fn a_bridge_that_logs_in_reports_its_state_where_a_rule_lets_it(version) {
-        let site = Site::start(version);
+        let fixture = Fixture::start(version);
         let state = "$SYS/broker/connection/${client_id}/state";
-        let told = site.operator("told", &["--publish", state, "--publish", "#"]);
-        let untold = site.operator("untold", &["--publish", "#"]);
-        let mut observer = site.observer("$SYS/broker/connection/#");
+        let told = fixture.operator("told", &["--publish", state, "--publish", "#"]);
+        let untold = fixture.operator("untold", &["--publish", "#"]);
+        let mut observer = fixture.observer("$SYS/broker/connection/#");
         let mut edges = Vec::new();
         for (login, id) in [(&untold, "untold-9"), (&told, "told-9")] {
             let lines = [
                 "connection site".to_owned(),
-                format!("address 127.0.0.1:{}", site.port()),
+                format!("address 127.0.0.1:{}", fixture.port()),
                 format!("remote_clientid {id}"),
                 format!("remote_username {}", login.username),
                 format!("remote_password {}", login.secret),
@@ -86,7 +86,7 @@ on_every_broker! {
             let builder = Broker::builder(version).line("allow_anonymous true");
             edges.push(lines.into_iter().fold(builder, Builder::listener_line).start().unwrap());
         }
-        site.wait_for_clients(&["observer", "told-9", "untold-9"]);
+        fixture.wait_for_clients(&["observer", "told-9", "untold-9"]);
         let told = observer.receive(PATIENCE).unwrap();
         assert_eq!(told.topic, "$SYS/broker/connection/told-9/state");
         assert_eq!(told.payload, b"1");
@@ -137,8 +137,8 @@ on_every_broker! {
     }
 
     fn a_plugin_that_is_loaded_twice_for_one_listener_says_what_to_do(version) {
-        let site = Site::start(version);
-        let store = site.cli.store().display().to_string();
+        let fixture = Fixture::start(version);
+        let store = fixture.cli.store().display().to_string();
         let failure = Broker::builder(version)
             .plugin(artifacts::plugin().unwrap())
             .plugin_option("store", &store)
@@ -158,38 +158,38 @@ on_every_broker! {
 on_every_broker! {
     fn a_certificate_that_no_credential_stands_for_is_ended_and_written_down(version) {
         let authority = Authority::new();
-        let site = start_vouching(version, &authority);
+        let fixture = start_vouching(version, &authority);
         authority.sign("nobody@acme");
         let mut session = authority
-            .certified("mosquitto_sub", tls(&site), "nobody@acme")
+            .certified("mosquitto_sub", tls(&fixture), "nobody@acme")
             .args(["-t", "acme/#"])
             .background()
             .unwrap();
-        let line = site.broker.wait_for_log("unknown-name: `nobody@acme`", PATIENCE).unwrap();
+        let line = fixture.broker.wait_for_log("unknown-name: `nobody@acme`", PATIENCE).unwrap();
         assert!(line.contains("127.0.0.1") && line.contains("`id of nobody@acme`"), "{line}");
         wait_until("the audit shows it", || {
-            let audit = site.cli.json(&["audit", "list", "--name", "nobody@acme"]);
+            let audit = fixture.cli.json(&["audit", "list", "--name", "nobody@acme"]);
             let mut rows = audit.as_array().unwrap().iter();
             rows.any(|row| row["outcome"] == "refused" && row["cause"] == "unknown-name")
         });
         let _ended = session.is_running();
         session.kill().unwrap();
-        site.wait_for_clients(&[]);
+        fixture.wait_for_clients(&[]);
     }
 
     fn a_certificate_that_takes_a_live_devices_id_is_ended(version) {
         let authority = Authority::new();
-        let site = start_vouching(version, &authority);
+        let fixture = start_vouching(version, &authority);
         authority.sign("nobody@acme");
-        let login = site.credential("dev", "acme");
+        let login = fixture.credential("dev", "acme");
         for stored in [false, true] {
             let connect = login.connect("plc").clean(!stored);
-            let mut device = connect.accepted(site.port());
+            let mut device = connect.accepted(fixture.port());
             assert_eq!(device.subscribe(&[("acme/#", 1)]).unwrap(), [1]);
-            let mark = site.broker.log_mark();
+            let mark = fixture.broker.log_mark();
             // It says nothing but its CONNECT.
             let mut taker = Tool::new("openssl")
-                .args(["s_client", "-quiet", "-connect", &format!("127.0.0.1:{}", tls(&site))])
+                .args(["s_client", "-quiet", "-connect", &format!("127.0.0.1:{}", tls(&fixture))])
                 .args(["-CAfile", &authority.path("ca.crt"), "-cert", &authority.path("nobody@acme.crt")])
                 .args(["-key", &authority.path("nobody@acme.key")])
                 .stdin(Connect::v311("plc").clean(!stored).bytes())
@@ -197,8 +197,8 @@ on_every_broker! {
                 .unwrap();
             assert!(device.wait_closed(PATIENCE).is_some());
             wait_until("the taker is gone", || !taker.is_running());
-            site.broker.wait_for_log_since(mark, "unknown-name: `nobody@acme` client `plc`", PATIENCE).unwrap();
-            let (mut device, connack) = connect.connect(site.port()).unwrap();
+            fixture.broker.wait_for_log_since(mark, "unknown-name: `nobody@acme` client `plc`", PATIENCE).unwrap();
+            let (mut device, connack) = connect.connect(fixture.port()).unwrap();
             assert_eq!((connack.code, connack.session_present), (0, stored));
             device.publish("acme/x", "x", 1, false).unwrap();
             // What it had subscribed to is its own still.
@@ -209,7 +209,7 @@ on_every_broker! {
     }
 
     fn a_pre_shared_key_vouches_for_marked_credentials_alone(version) {
-        let site = Site::start_with(version, |builder| {
+        let fixture = Fixture::start_with(version, |builder| {
             let keys = builder.dir().join("psk");
             std::fs::write(&keys, "dev@acme:1234abcd\nnobody@acme:1234abcd\n").unwrap();
             builder
@@ -218,11 +218,11 @@ on_every_broker! {
                 .listener_line("psk_hint hint")
                 .listener_line("use_identity_as_username true")
         });
-        site.tenant("acme", &[]);
-        site.credential_with("dev", "acme", &["--external-identity"]);
-        let mut observer = site.observer("acme/#");
+        fixture.tenant("acme", &[]);
+        fixture.credential_with("dev", "acme", &["--external-identity"]);
+        let mut observer = fixture.observer("acme/#");
         let publish = |identity: &str| {
-            Tool::mosquitto("mosquitto_pub", tls(&site))
+            Tool::mosquitto("mosquitto_pub", tls(&fixture))
                 .args(["--psk", "1234abcd", "--psk-identity", identity, "-V", "311", "-q", "1"])
                 .args(["-t", &format!("acme/{identity}"), "-m", "x", "-i", identity])
                 .run(PATIENCE)
@@ -233,54 +233,54 @@ on_every_broker! {
         publish("nobody@acme");
         assert_eq!(topics_so_far(&mut observer), ["acme/dev@acme"]);
         if !version.is_2_0() {
-            site.broker.wait_for_log("unknown-name: `nobody@acme` client", PATIENCE).unwrap();
+            fixture.broker.wait_for_log("unknown-name: `nobody@acme` client", PATIENCE).unwrap();
         }
     }
 
     fn a_session_that_started_clean_and_is_stored_keeps_its_subscriptions(version) {
-        let site = Site::start(version);
-        site.tenant("acme", &[]);
-        site.tenant("open", &["--authentication", "off"]);
-        let login = site.credential("dev", "acme");
-        let mut sender = site.operator("sender", &["--publish", "#"]).connect("s").accepted(site.port());
+        let fixture = Fixture::start(version);
+        fixture.tenant("acme", &[]);
+        fixture.tenant("open", &["--authentication", "off"]);
+        let login = fixture.credential("dev", "acme");
+        let mut sender = fixture.operator("sender", &["--publish", "#"]).connect("s").accepted(fixture.port());
         for (connect, topic) in [
             (login.connect_v5("named"), "acme/x"),
             (Connect::v5("nameless"), "open/x"),
         ] {
             let connect = connect.session_expiry(60);
-            let mut client = connect.accepted(site.port());
+            let mut client = connect.accepted(fixture.port());
             assert_eq!(client.subscribe(&[(topic, 1)]).unwrap(), [1]);
             client.abort();
             // The broker's loop goes round a few times.
             for _ in 0..5 {
                 sender.ping(PATIENCE).unwrap();
-                site.cli.json(&["clients", "count"]);
+                fixture.cli.json(&["clients", "count"]);
             }
             sender.publish(topic, "x", 1, false).unwrap();
-            let (mut client, connack) = connect.clean(false).connect(site.port()).unwrap();
+            let (mut client, connack) = connect.clean(false).connect(fixture.port()).unwrap();
             assert!(connack.session_present);
             assert_eq!(client.receive(PATIENCE).unwrap().topic, topic);
         }
     }
 
     fn a_device_that_reconnects_is_taken_for_no_stranger(version) {
-        let site = Site::start(version);
-        site.tenant("acme", &[]);
-        let login = site.credential("dev", "acme");
+        let fixture = Fixture::start(version);
+        fixture.tenant("acme", &[]);
+        let login = fixture.credential("dev", "acme");
         for clean in [true, false, true] {
             for connect in [login.connect("plc"), login.connect_v5("plc").session_expiry(60)] {
                 let connect = connect.clean(clean);
-                let mut first = connect.accepted(site.port());
-                let mut second = connect.accepted(site.port());
+                let mut first = connect.accepted(fixture.port());
+                let mut second = connect.accepted(fixture.port());
                 assert!(first.wait_closed(PATIENCE).is_some());
                 assert!(second.is_alive());
                 second.abort();
-                let mut third = connect.accepted(site.port());
+                let mut third = connect.accepted(fixture.port());
                 assert!(third.is_alive());
                 third.disconnect().unwrap();
             }
         }
-        assert!(!site.our_lines().contains("took the id"), "{}", site.our_lines());
+        assert!(!fixture.our_lines().contains("took the id"), "{}", fixture.our_lines());
     }
 }
 

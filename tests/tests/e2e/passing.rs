@@ -7,7 +7,7 @@ use std::time::Duration;
 use countersign_testkit::mqtt::Answer;
 use countersign_testkit::{Connect, Version};
 use countersign_tests::people::TOTP;
-use countersign_tests::{ACCEPTED, Login, REFUSED, REFUSED_V5, Site, on_every_broker};
+use countersign_tests::{ACCEPTED, Fixture, Login, REFUSED, REFUSED_V5, on_every_broker};
 
 /// What became of a CONNECT; `None` if it was closed without a CONNACK.
 fn answer(connect: &Connect, port: u16) -> Option<u8> {
@@ -36,14 +36,14 @@ fn stranger(number: usize, version_5: bool) -> Connect {
 
 on_every_broker! {
     fn devices_that_come_at_once_get_in_and_none_is_told_that_it_may_not(version) {
-        let mut site = Site::start(version);
-        site.tenant("t1", &[]);
+        let mut fixture = Fixture::start(version);
+        fixture.tenant("t1", &[]);
         let devices: Vec<Login> = (0..10)
-            .map(|number| site.credential_with_password(&format!("dev{number}"), "t1", "a chosen one"))
+            .map(|number| fixture.credential_with_password(&format!("dev{number}"), "t1", "a chosen one"))
             .collect();
         for version_5 in [false, true] {
-            site.broker.restart().unwrap();
-            let port = site.port();
+            fixture.broker.restart().unwrap();
+            let port = fixture.port();
             let start = Arc::new(Barrier::new(devices.len()));
             let threads: Vec<_> = devices
                 .iter()
@@ -73,59 +73,59 @@ on_every_broker! {
     }
 
     fn where_there_is_no_time_nobody_is_refused_for_good(version) {
-        let site = Site::start_with(version, |builder| builder.plugin_option("hash_budget", 1));
-        site.tenant("t1", &[]);
-        let device = site.credential_with_password("dev", "t1", "a chosen one");
+        let fixture = Fixture::start_with(version, |builder| builder.plugin_option("hash_budget", 1));
+        fixture.tenant("t1", &[]);
+        let device = fixture.credential_with_password("dev", "t1", "a chosen one");
         // What hashing may take is used up before an address is too often wrong.
-        let told: Vec<_> = (0..30).map(|number| answer(&stranger(number, true), site.port())).collect();
+        let told: Vec<_> = (0..30).map(|number| answer(&stranger(number, true), fixture.port())).collect();
         let busy = if version == Version::V2_1 { Some(0x89) } else { None };
         assert!(told.iter().all(|code| [REFUSED_V5, busy].contains(code)), "{told:?}");
         assert_eq!(*told.last().unwrap(), busy, "{told:?}");
         // 2.1 can hold a login of MQTT 3 while a worker hashes.
         let held = if version == Version::V2_1 { REFUSED } else { None };
-        assert_eq!(answer(&stranger(30, false), site.port()), held);
+        assert_eq!(answer(&stranger(30, false), fixture.port()), held);
         let enhanced = Connect::v5("c31").username("none31@t1").authentication(TOTP, Some(b"wrong"));
-        assert_eq!(answer(&enhanced, site.port()), None);
+        assert_eq!(answer(&enhanced, fixture.port()), None);
         // Whoever comes back is let in, with what a worker found out meanwhile.
         let code = (0..20).find_map(|_| {
-            let code = answer(&device.connect("dev"), site.port());
+            let code = answer(&device.connect("dev"), fixture.port());
             if code.is_none() {
                 thread::sleep(Duration::from_millis(200));
             }
             code
         });
         assert_eq!(code, ACCEPTED);
-        assert!(site.our_lines().contains(": over-budget"), "{}", site.our_lines());
+        assert!(fixture.our_lines().contains(": over-budget"), "{}", fixture.our_lines());
     }
 
     fn who_fails_too_often_is_told_so_and_only_an_address_by_a_word_of_its_own(version) {
-        let site = Site::start(version);
-        site.tenant("t1", &[]);
-        let device = site.credential_with_password("dev", "t1", "a chosen one");
+        let fixture = Fixture::start(version);
+        fixture.tenant("t1", &[]);
+        let device = fixture.credential_with_password("dev", "t1", "a chosen one");
         // Says whether this is the login that was not looked at.
-        let is_too_many = |site: &Site, name: &str| {
-            let lines = site.our_lines();
+        let is_too_many = |fixture: &Fixture, name: &str| {
+            let lines = fixture.our_lines();
             lines.lines().last().is_some_and(|line| line.contains(name) && line.contains(": too-many-failures"))
         };
         for name in [device.username.as_str(), "none@t1"] {
             let wrong = Connect::v5("c").login(name, "wrong");
             // Some find no time, and are not counted as often as they come.
             let code = (0..400).find_map(|_| {
-                let code = answer(&wrong, site.port());
+                let code = answer(&wrong, fixture.port());
                 thread::sleep(Duration::from_millis(10));
-                (is_final(code) && is_too_many(&site, name)).then_some(code)
+                (is_final(code) && is_too_many(&fixture, name)).then_some(code)
             });
             // Never by a word that tells about a name.
             assert_eq!(code, Some(REFUSED_V5));
             // What waits at a worker meanwhile is told apart from that by nothing.
             let right = Connect::v5("c").login(name, "a chosen one");
-            assert_ne!(answer(&right, site.port()), ACCEPTED);
+            assert_ne!(answer(&right, fixture.port()), ACCEPTED);
         }
         let banned = if version == Version::V2_1 { Some(0x8A) } else { REFUSED_V5 };
         let code = (0..400).find_map(|number| {
-            let code = answer(&stranger(number, true), site.port());
+            let code = answer(&stranger(number, true), fixture.port());
             thread::sleep(Duration::from_millis(10));
-            (is_final(code) && is_too_many(&site, &format!("none{number}@t1"))).then_some(code)
+            (is_final(code) && is_too_many(&fixture, &format!("none{number}@t1"))).then_some(code)
         });
         assert_eq!(code, Some(banned));
     }

@@ -14,16 +14,16 @@ use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Ten
 use countersign_core::time::Timestamp;
 use countersign_core::topic::{TopicFilter, TopicName};
 use countersign_testkit::Client;
-use countersign_testkit::cases::{self, Question};
+use countersign_testkit::cases::{self, RuleCase};
 use countersign_tests::maker::{Maker, audit_row, blank, login};
-use countersign_tests::{Login, PATIENCE, Site, on_every_broker, wait_until};
+use countersign_tests::{Fixture, Login, PATIENCE, on_every_broker, wait_until};
 use serde_json::{Value, json};
 
 /// Says whether a broker can be asked this at all.
 ///
 /// It can't where the topic is none, or where the broker itself decides (`$`
 /// topics can't be published).
-fn can_be_asked(question: &Question) -> bool {
+fn can_be_asked(question: &RuleCase) -> bool {
     let is_judged = matches!(
         question.verdict.as_str(),
         "allow" | "no-rule" | "denied-by-rule"
@@ -50,13 +50,13 @@ fn is_published(
 
 on_every_broker! {
     fn the_cases_of_the_core_hold_on_a_live_broker(version) {
-        let site = Site::start(version);
-        let mut maker = Maker::new(site.cli.store());
+        let fixture = Fixture::start(version);
+        let mut maker = Maker::new(fixture.cli.store());
         let everything = || Pattern::parse("#").unwrap();
         let (_, super_login) = maker.operator("super", vec![Rule::allow(Action::Both, everything())]);
-        let mut observer = super_login.connect("observer").accepted(site.port());
+        let mut observer = super_login.connect("observer").accepted(fixture.port());
         assert_eq!(observer.subscribe(&[("#", 0)]).unwrap(), [0]);
-        let mut publisher = super_login.connect("publisher").accepted(site.port());
+        let mut publisher = super_login.connect("publisher").accepted(fixture.port());
 
         let all = cases::questions().unwrap();
         let count = all.len();
@@ -73,7 +73,7 @@ on_every_broker! {
             };
             let id = maker.add(&credential);
             let client_id = fields.client_id.clone().unwrap_or_else(|| format!("client{index}"));
-            let mut client = login(&credential.name).connect_v5(&client_id).accepted(site.port());
+            let mut client = login(&credential.name).connect_v5(&client_id).accepted(fixture.port());
             let allowed = match fields.check.as_str() {
                 "publish" => is_published(&mut client, &mut observer, &fields.topic, fields.qos, fields.retain),
                 "subscribe" => client.subscribe(&[(&fields.topic, 0)]).unwrap() == [0],
@@ -108,14 +108,14 @@ on_every_broker! {
     }
 
     fn the_program_and_the_broker_answer_two_thousand_questions_alike(version) {
-        let site = Site::start(version);
-        let mut maker = Maker::new(site.cli.store());
+        let fixture = Fixture::start(version);
+        let mut maker = Maker::new(fixture.cli.store());
         let mut dice = Dice(0x005e_ed0f_c0de);
         let principals = furnish(&mut maker, &mut dice);
         let connect = || -> Vec<Client> {
             principals
                 .iter()
-                .map(|principal| principal.login.connect_v5(&principal.client_id).accepted(site.port()))
+                .map(|principal| principal.login.connect_v5(&principal.client_id).accepted(fixture.port()))
                 .collect()
         };
         let mut clients = connect();
@@ -131,10 +131,10 @@ on_every_broker! {
                 })
             })
             .collect();
-        let file = site.cli.store().with_extension("questions");
+        let file = fixture.cli.store().with_extension("questions");
         let lines: Vec<String> = questions.iter().map(Value::to_string).collect();
         std::fs::write(&file, lines.join("\n")).unwrap();
-        let output = site.cli.run(&["check", "--batch", file.to_str().unwrap()]);
+        let output = fixture.cli.run(&["check", "--batch", file.to_str().unwrap()]);
         assert_eq!(output.code, Some(0), "{output:?}");
         let answers: Vec<Value> = output.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(answers.len(), QUESTIONS);
@@ -165,7 +165,7 @@ on_every_broker! {
         // Delivery: every client that has a subscription for a topic gets what
         // `check deliver` says, and nobody else gets anything.
         let (_, publisher) = maker.operator("super", vec![Rule::allow(Action::Both, Pattern::parse("#").unwrap())]);
-        let mut publisher = publisher.connect_v5("super").accepted(site.port());
+        let mut publisher = publisher.connect_v5("super").accepted(fixture.port());
         let mut subscribed = vec![Vec::new(); principals.len()];
         // A clean start drops what was subscribed to above.
         clients = connect();
@@ -187,7 +187,7 @@ on_every_broker! {
             })
             .collect();
         std::fs::write(&file, asked.join("\n")).unwrap();
-        let output = site.cli.run(&["check", "--batch", file.to_str().unwrap()]);
+        let output = fixture.cli.run(&["check", "--batch", file.to_str().unwrap()]);
         let mut answers = output.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         for topic in &topics {
             let name = TopicName::parse(topic).unwrap();
@@ -203,34 +203,34 @@ on_every_broker! {
     }
 
     fn a_rule_given_or_taken_reaches_live_sessions(version) {
-        let site = Site::start(version);
-        site.tenant("t1", &["--namespace", "t1/#", "--namespace", "plant/#"]);
-        site.cli.json(&["role", "create", "ops", "--tenant", "t1"]);
-        let login = site.credential_with("dev", "t1", &["--role", "ops"]);
-        let mut client = login.connect_v5("a").accepted(site.port());
+        let fixture = Fixture::start(version);
+        fixture.tenant("t1", &["--namespace", "t1/#", "--namespace", "plant/#"]);
+        fixture.cli.json(&["role", "create", "ops", "--tenant", "t1"]);
+        let login = fixture.credential_with("dev", "t1", &["--role", "ops"]);
+        let mut client = login.connect_v5("a").accepted(fixture.port());
         assert_eq!(client.publish("plant/secret", b"x", 1, false).unwrap() & 0x80, 0);
-        site.cli.json(&["role", "deny", "ops", "--tenant", "t1", "both", "plant/secret"]);
+        fixture.cli.json(&["role", "deny", "ops", "--tenant", "t1", "both", "plant/secret"]);
         wait_until("the deny bites", || client.publish("plant/secret", b"x", 1, false).unwrap() == 0x87);
         assert_eq!(client.subscribe(&[("plant/secret", 0)]).unwrap(), [0x87]);
         assert_eq!(client.subscribe(&[("plant/#", 0)]).unwrap(), [0]);
-        let other = site.credential("other", "t1");
-        let mut other = other.connect_v5("b").accepted(site.port());
+        let other = fixture.credential("other", "t1");
+        let mut other = other.connect_v5("b").accepted(fixture.port());
         other.publish("plant/secret", b"x", 1, false).unwrap();
         other.publish("plant/open", b"x", 1, false).unwrap();
         assert_eq!(countersign_tests::topics(&mut client), ["plant/open"]);
-        site.cli.json(&["role", "remove", "ops", "--tenant", "t1", "both", "plant/secret"]);
+        fixture.cli.json(&["role", "remove", "ops", "--tenant", "t1", "both", "plant/secret"]);
         wait_until("the deny is gone", || client.publish("plant/secret", b"x", 1, false).unwrap() & 0x80 == 0);
     }
 
     fn a_filtered_tenant_accepts_what_meets_its_rules_and_delivers_no_more(version) {
-        let site = Site::start(version);
-        site.tenant("t1", &["--subscribe", "filtered"]);
-        site.tenant("t2", &[]);
-        let one = site.credential("dev", "t1");
-        let two = site.credential("dev", "t2");
-        let mut client = one.connect_v5("a").accepted(site.port());
+        let fixture = Fixture::start(version);
+        fixture.tenant("t1", &["--subscribe", "filtered"]);
+        fixture.tenant("t2", &[]);
+        let one = fixture.credential("dev", "t1");
+        let two = fixture.credential("dev", "t2");
+        let mut client = one.connect_v5("a").accepted(fixture.port());
         assert_eq!(client.subscribe(&[("#", 0), ("$share/g/#", 0), ("t2/#", 0)]).unwrap(), [0, 0x87, 0x87]);
-        let mut publisher = two.connect_v5("b").accepted(site.port());
+        let mut publisher = two.connect_v5("b").accepted(fixture.port());
         publisher.publish("t2/x", b"x", 1, false).unwrap();
         client.publish("t1/x", b"x", 1, false).unwrap();
         assert_eq!(countersign_tests::topics(&mut client), ["t1/x"]);

@@ -9,26 +9,26 @@ use countersign_testkit::broker::Builder;
 use countersign_testkit::mqtt::Answer;
 use countersign_testkit::{Client, Connect, Version};
 use countersign_tests::{
-    ACCEPTED, Login, PATIENCE, REFUSED, REFUSED_V5, Site, on_every_broker, topics, wait_until,
+    ACCEPTED, Fixture, Login, PATIENCE, REFUSED, REFUSED_V5, on_every_broker, topics, wait_until,
 };
 
 /// A hash of this takes a few hundred milliseconds.
 const SLOW: &str = "m=65536,t=8,p=1";
 
 /// A broker that can hold logins, with tenant `t1`, and what hashing takes.
-fn site(argon2: &str) -> Site {
-    site_with(argon2, |builder| builder)
+fn fixture(argon2: &str) -> Fixture {
+    fixture_with(argon2, |builder| builder)
 }
 
-fn site_with(argon2: &str, more: impl FnOnce(Builder) -> Builder) -> Site {
-    let site = Site::start_with(Version::V2_1, more);
-    site.cli.json(&["settings", "set", "--argon2", argon2]);
-    site.tenant("t1", &[]);
-    site
+fn fixture_with(argon2: &str, more: impl FnOnce(Builder) -> Builder) -> Fixture {
+    let fixture = Fixture::start_with(Version::V2_1, more);
+    fixture.cli.json(&["settings", "set", "--argon2", argon2]);
+    fixture.tenant("t1", &[]);
+    fixture
 }
 
-fn device(site: &Site, name: &str) -> Login {
-    site.credential_with_password(name, "t1", "a chosen password")
+fn device(fixture: &Fixture, name: &str) -> Login {
+    fixture.credential_with_password(name, "t1", "a chosen password")
 }
 
 /// Connects, and is not answered yet.
@@ -52,12 +52,12 @@ fn pings_during(bystander: &mut Client, mut goes_on: impl FnMut() -> bool) -> Ve
 
 #[test]
 fn thirty_cold_logins_at_once_hold_up_nobody() {
-    let site = site("m=19456,t=10,p=1");
-    let port = site.port();
+    let fixture = fixture("m=19456,t=10,p=1");
+    let port = fixture.port();
     let logins: Vec<Login> = (0..30)
-        .map(|number| device(&site, &format!("d{number}")))
+        .map(|number| device(&fixture, &format!("d{number}")))
         .collect();
-    let watcher = site.credential("watcher", "t1");
+    let watcher = fixture.credential("watcher", "t1");
     let mut bystander = watcher.connect("watcher").accepted(port);
     let start = Instant::now();
     let storm: Vec<_> = logins
@@ -86,10 +86,10 @@ fn thirty_cold_logins_at_once_hold_up_nobody() {
 
 #[test]
 fn the_verdict_of_a_try_that_was_given_up_admits_no_other() {
-    let site = site("m=19456,t=2,p=1");
-    let port = site.port();
+    let fixture = fixture("m=19456,t=2,p=1");
+    let port = fixture.port();
     let logins: Vec<Login> = (0..50)
-        .map(|number| device(&site, &format!("d{number}")))
+        .map(|number| device(&fixture, &format!("d{number}")))
         .collect();
     for (round, login) in (1..).zip(&logins) {
         let source = Ipv4Addr::new(127, 0, 1, round);
@@ -102,23 +102,23 @@ fn the_verdict_of_a_try_that_was_given_up_admits_no_other() {
         let second = (0..50).find_map(|_| wrong.code(port));
         assert_eq!(second, REFUSED, "round {round}");
     }
-    site.wait_for_clients(&[]);
+    fixture.wait_for_clients(&[]);
 }
 
 #[test]
 fn the_will_of_a_login_that_waits_is_never_sent() {
     for authentication in ["required", "off"] {
-        let site = site(SLOW);
-        site.set_authentication("t1", authentication);
-        let watcher = site.credential("watcher", "t1");
-        let mut watcher = watcher.connect("watcher").accepted(site.port());
+        let fixture = fixture(SLOW);
+        fixture.set_authentication("t1", authentication);
+        let watcher = fixture.credential("watcher", "t1");
+        let mut watcher = watcher.connect("watcher").accepted(fixture.port());
         watcher.subscribe(&[("t1/#", 1)]).unwrap();
         for (number, secret) in ["a chosen password", "wrong"].into_iter().enumerate() {
-            let login = device(&site, &format!("d{number}")).with_secret(secret);
+            let login = device(&fixture, &format!("d{number}")).with_secret(secret);
             let id = format!("c{number}");
             let client = waits(
                 &login.connect(&id).will_message("t1/will", b"x"),
-                site.port(),
+                fixture.port(),
             );
             client.abort();
         }
@@ -127,39 +127,39 @@ fn the_will_of_a_login_that_waits_is_never_sent() {
         // Nor once the hash is done.
         thread::sleep(Duration::from_secs(2));
         assert_eq!(topics(&mut watcher), [""; 0], "{authentication}");
-        site.wait_for_clients(&["watcher"]);
+        fixture.wait_for_clients(&["watcher"]);
     }
 }
 
 #[test]
 fn a_client_that_vanishes_while_it_waits_is_listed_nowhere() {
-    let site = site(SLOW);
-    let login = device(&site, "dev");
-    waits(&login.connect("a"), site.port()).abort();
-    waits(&login.connect("b"), site.port()).abort();
+    let fixture = fixture(SLOW);
+    let login = device(&fixture, "dev");
+    waits(&login.connect("a"), fixture.port()).abort();
+    waits(&login.connect("b"), fixture.port()).abort();
     // Its password was right, so the next one need not wait.
     wait_until("the hash is done", || {
         let start = Instant::now();
-        login.connect("c").code(site.port()) == ACCEPTED
+        login.connect("c").code(fixture.port()) == ACCEPTED
             && start.elapsed() < Duration::from_millis(60)
     });
-    site.wait_for_clients(&[]);
+    fixture.wait_for_clients(&[]);
 }
 
 #[test]
 fn what_happens_while_a_login_waits_counts() {
-    let site = site(SLOW);
+    let fixture = fixture(SLOW);
     for (act, name) in [("suspend", "d1"), ("revoke", "d2"), ("delete", "d3")] {
-        let login = device(&site, name);
-        let mut client = waits(&login.connect("a"), site.port());
-        site.act(act, &login);
+        let login = device(&fixture, name);
+        let mut client = waits(&login.connect("a"), fixture.port());
+        fixture.act(act, &login);
         let Answer::Connack(connack) = client.answer(PATIENCE).unwrap() else {
             panic!("{act}: no verdict");
         };
         assert_eq!(Some(connack.code), REFUSED, "{act}");
     }
-    site.wait_for_clients(&[]);
-    let log = site.broker.log();
+    fixture.wait_for_clients(&[]);
+    let log = fixture.broker.log();
     for cause in ["suspended", "revoked", "unknown-name"] {
         assert!(log.contains(cause), "{cause}: {log}");
     }
@@ -167,58 +167,62 @@ fn what_happens_while_a_login_waits_counts() {
 
 #[test]
 fn the_broker_stops_while_logins_wait() {
-    let mut site = site("m=19456,t=10,p=1");
-    let login = device(&site, "dev");
+    let mut fixture = fixture("m=19456,t=10,p=1");
+    let login = device(&fixture, "dev");
     let _held: Vec<Client> = (0..30)
         .map(|number| {
             let connect = login.connect(&format!("c{number}"));
-            connect.send(site.port()).unwrap()
+            connect.send(fixture.port()).unwrap()
         })
         .collect();
     let start = Instant::now();
-    assert!(site.broker.stop().unwrap().success());
+    assert!(fixture.broker.stop().unwrap().success());
     assert!(start.elapsed() < Duration::from_secs(5));
-    assert_eq!(site.cli.json(&["clients", "list"]), serde_json::json!([]));
+    assert_eq!(
+        fixture.cli.json(&["clients", "list"]),
+        serde_json::json!([])
+    );
 }
 
 #[test]
 fn a_reload_keeps_who_waited_and_who_waits() {
-    let site = site(SLOW);
-    let (one, two) = (device(&site, "d1"), device(&site, "d2"));
-    let mut first = waits(&one.connect("one"), site.port());
+    let fixture = fixture(SLOW);
+    let (one, two) = (device(&fixture, "d1"), device(&fixture, "d2"));
+    let mut first = waits(&one.connect("one"), fixture.port());
     assert!(
         matches!(first.answer(PATIENCE).unwrap(), Answer::Connack(connack) if connack.code == 0)
     );
-    let mut second = waits(&two.connect("two"), site.port());
-    let mark = site.broker.log_mark();
-    site.broker.reload().unwrap();
-    site.broker
+    let mut second = waits(&two.connect("two"), fixture.port());
+    let mark = fixture.broker.log_mark();
+    fixture.broker.reload().unwrap();
+    fixture
+        .broker
         .wait_for_log_since(mark, "Reloading config", PATIENCE)
         .unwrap();
     assert!(first.is_alive());
     assert!(
         matches!(second.answer(PATIENCE).unwrap(), Answer::Connack(connack) if connack.code == 0)
     );
-    site.broker.reload().unwrap();
+    fixture.broker.reload().unwrap();
     assert!(first.is_alive() && second.is_alive());
-    site.wait_for_clients(&["one", "two"]);
+    fixture.wait_for_clients(&["one", "two"]);
 }
 
 #[test]
 fn a_stored_session_has_its_queue_after_a_wait() {
-    let mut site = site_with(SLOW, Builder::persistent);
-    let sender = site.credential("sender", "t1");
-    let receiver = device(&site, "receiver");
+    let mut fixture = fixture_with(SLOW, Builder::persistent);
+    let sender = fixture.credential("sender", "t1");
+    let receiver = device(&fixture, "receiver");
     let connect = receiver.connect("receiver").stored();
-    let mut client = connect.accepted(site.port());
+    let mut client = connect.accepted(fixture.port());
     client.subscribe(&[("t1/#", 1)]).unwrap();
     client.disconnect().unwrap();
     // What was verified is forgotten with the process.
     thread::sleep(Duration::from_secs(1));
-    site.broker.restart().unwrap();
-    let mut publisher = sender.connect("sender").accepted(site.port());
+    fixture.broker.restart().unwrap();
+    let mut publisher = sender.connect("sender").accepted(fixture.port());
     publisher.publish("t1/queued", b"x", 1, false).unwrap();
-    let mut client = waits(&connect, site.port());
+    let mut client = waits(&connect, fixture.port());
     let Answer::Connack(connack) = client.answer(PATIENCE).unwrap() else {
         panic!("no verdict");
     };
@@ -228,10 +232,10 @@ fn a_stored_session_has_its_queue_after_a_wait() {
 
 #[test]
 fn a_wrong_login_of_an_open_tenant_is_let_in_without_a_name_after_its_wait() {
-    let site = site(SLOW);
-    site.set_authentication("t1", "off");
-    let wrong = device(&site, "dev").with_secret("wrong");
-    let mut client = waits(&wrong.connect("a"), site.port());
+    let fixture = fixture(SLOW);
+    fixture.set_authentication("t1", "off");
+    let wrong = device(&fixture, "dev").with_secret("wrong");
+    let mut client = waits(&wrong.connect("a"), fixture.port());
     assert!(
         matches!(client.answer(PATIENCE).unwrap(), Answer::Connack(connack) if connack.code == 0)
     );
@@ -239,15 +243,15 @@ fn a_wrong_login_of_an_open_tenant_is_let_in_without_a_name_after_its_wait() {
     client.publish("t1/x", b"x", 1, false).unwrap();
     assert_eq!(topics(&mut client), ["t1/x"]);
     wait_until("it is listed as nobody", || {
-        let listed = site.cli.json(&["clients", "list"]);
+        let listed = fixture.cli.json(&["clients", "list"]);
         listed[0]["authenticated"] == false && listed[0]["username"].is_null()
     });
 }
 
 #[test]
 fn an_address_where_too_many_failed_is_told_so_in_mqtt_5() {
-    let site = site("m=8,t=1,p=1");
-    let login = device(&site, "dev");
+    let fixture = fixture("m=8,t=1,p=1");
+    let login = device(&fixture, "dev");
     let bad = Ipv4Addr::new(127, 0, 0, 9);
     let told = (0..200).find_map(|number| {
         let guess = Login {
@@ -256,15 +260,15 @@ fn an_address_where_too_many_failed_is_told_so_in_mqtt_5() {
         };
         let connect = guess.connect_v5("guesser").source(bad);
         connect
-            .code(site.port())
+            .code(fixture.port())
             .filter(|code| Some(*code) != REFUSED_V5)
     });
     assert_eq!(told, Some(0x8A));
     let there = login.connect("a").source(bad);
-    assert_eq!(there.code(site.port()), REFUSED);
-    assert_eq!(login.connect_v5("b").code(site.port()), ACCEPTED);
+    assert_eq!(there.code(fixture.port()), REFUSED);
+    assert_eq!(login.connect_v5("b").code(fixture.port()), ACCEPTED);
     // What was verified needs no hash, there either.
-    assert_eq!(there.code(site.port()), ACCEPTED);
+    assert_eq!(there.code(fixture.port()), ACCEPTED);
 }
 
 /// Guesses passwords until it is told to stop.
@@ -296,21 +300,21 @@ fn is_in_at_last(device: &Connect, port: u16) -> (Option<u32>, Duration) {
 
 on_every_broker! {
     fn ten_wrong_tries_and_then_a_right_one_succeed(version) {
-        let site = Site::start(version);
-        site.tenant("t1", &[]);
-        let login = device(&site, "dev");
+        let fixture = Fixture::start(version);
+        fixture.tenant("t1", &[]);
+        let login = device(&fixture, "dev");
         for _ in 0..10 {
-            assert_eq!(site.code(&login.with_secret("wrong")), REFUSED);
+            assert_eq!(fixture.code(&login.with_secret("wrong")), REFUSED);
         }
-        assert_eq!(site.code(&login), ACCEPTED);
+        assert_eq!(fixture.code(&login), ACCEPTED);
     }
 
     fn a_flood_of_guesses_locks_out_no_device_elsewhere(version) {
-        let site = Site::start(version);
-        site.tenant("t1", &[]);
-        let port = site.port();
-        let login = device(&site, "dev");
-        let watcher = site.credential("watcher", "t1");
+        let fixture = Fixture::start(version);
+        fixture.tenant("t1", &[]);
+        let port = fixture.port();
+        let login = device(&fixture, "dev");
+        let watcher = fixture.credential("watcher", "t1");
         let mut bystander = watcher.connect("watcher").accepted(port);
         let goes_on = std::sync::atomic::AtomicBool::new(true);
         thread::scope(|scope| {
@@ -330,14 +334,14 @@ on_every_broker! {
             let p99 = pings[pings.len() * 99 / 100];
             assert!(p99 < Duration::from_millis(goal * 10), "{p99:?}");
         });
-        site.wait_for_clients(&["watcher"]);
+        fixture.wait_for_clients(&["watcher"]);
     }
 
     fn a_device_that_nobody_knows_is_not_behind_two_hundred_who_began_to_guess_before(version) {
-        let site = Site::start(version);
-        site.tenant("t1", &[]);
-        let port = site.port();
-        let login = device(&site, "dev");
+        let fixture = Fixture::start(version);
+        fixture.tenant("t1", &[]);
+        let port = fixture.port();
+        let login = device(&fixture, "dev");
         // None of them waits for an answer, so all of them may wait at once.
         let guesses: Vec<Client> = (0..600_u16)
             .map(|number| {
@@ -354,10 +358,10 @@ on_every_broker! {
     }
 
     fn a_crowd_that_comes_at_once_is_in_within_three_tries(version) {
-        let site = Site::start(version);
-        site.tenant("t1", &[]);
-        let port = site.port();
-        let logins: Vec<Login> = (0..40).map(|number| device(&site, &format!("d{number}"))).collect();
+        let fixture = Fixture::start(version);
+        fixture.tenant("t1", &[]);
+        let port = fixture.port();
+        let logins: Vec<Login> = (0..40).map(|number| device(&fixture, &format!("d{number}"))).collect();
         let crowd: Vec<_> = logins
             .into_iter()
             .enumerate()

@@ -8,81 +8,81 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use countersign_tests::{
-    ACCEPTED, Login, PATIENCE, REFUSED, Site, is_kicked, on_every_broker, wait_until,
+    ACCEPTED, Fixture, Login, PATIENCE, REFUSED, is_kicked, on_every_broker, wait_until,
 };
 
 on_every_broker! {
     fn a_store_that_is_away_lets_nobody_in_until_it_is_back(version) {
-        let site = Site::start_with_tenant(version);
-        let login = site.credential("dev", "t1");
-        let mut stays = login.connect("stays").accepted(site.port());
-        let store = site.cli.store().to_owned();
+        let fixture = Fixture::start_with_tenant(version);
+        let login = fixture.credential("dev", "t1");
+        let mut stays = login.connect("stays").accepted(fixture.port());
+        let store = fixture.cli.store().to_owned();
         let aside = store.with_extension("aside");
 
         fs::rename(&store, &aside).unwrap();
-        refused_with(&site, &login, "moved away");
+        refused_with(&fixture, &login, "moved away");
         fs::rename(&aside, &store).unwrap();
-        admitted_again(&site, &login);
+        admitted_again(&fixture, &login);
 
         let open = fs::Permissions::from_mode(0o600);
         fs::set_permissions(&store, fs::Permissions::from_mode(0o000)).unwrap();
-        refused_with(&site, &login, "may not be read");
+        refused_with(&fixture, &login, "may not be read");
         fs::set_permissions(&store, open).unwrap();
-        admitted_again(&site, &login);
+        admitted_again(&fixture, &login);
         stays.ping(PATIENCE).unwrap();
-        revokes_arrive(&site, &login);
+        revokes_arrive(&fixture, &login);
     }
 
     fn a_store_that_was_replaced_by_an_older_one_is_judged_by_that(version) {
-        let site = Site::start_with_tenant(version);
-        let old = site.credential("old", "t1");
-        let copy = site.cli.store().with_file_name("copy.db");
-        site.cli.json(&["backup", copy.to_str().unwrap()]);
-        let new = site.credential("new", "t1");
-        let mut old_stays = old.connect("old").accepted(site.port());
-        let mut new_ends = new.connect("new").accepted(site.port());
+        let fixture = Fixture::start_with_tenant(version);
+        let old = fixture.credential("old", "t1");
+        let copy = fixture.cli.store().with_file_name("copy.db");
+        fixture.cli.json(&["backup", copy.to_str().unwrap()]);
+        let new = fixture.credential("new", "t1");
+        let mut old_stays = old.connect("old").accepted(fixture.port());
+        let mut new_ends = new.connect("new").accepted(fixture.port());
         // Moved into its place: the log of the old store still lies beside it.
-        fs::rename(&copy, site.cli.store()).unwrap();
+        fs::rename(&copy, fixture.cli.store()).unwrap();
         assert!(new_ends.wait_closed(PATIENCE).is_some());
-        assert_eq!(site.code(&new), REFUSED);
-        admitted_again(&site, &old);
+        assert_eq!(fixture.code(&new), REFUSED);
+        admitted_again(&fixture, &old);
         old_stays.ping(PATIENCE).unwrap();
-        assert!(site.our_lines().contains("moved or replaced"));
-        let shown = site.cli.run(&["credential", "show", "new@t1"]);
+        assert!(fixture.our_lines().contains("moved or replaced"));
+        let shown = fixture.cli.run(&["credential", "show", "new@t1"]);
         assert_eq!(shown.code, Some(1), "{shown:?}");
-        site.cli.json(&["audit", "verify"]);
-        revokes_arrive(&site, &old);
+        fixture.cli.json(&["audit", "verify"]);
+        revokes_arrive(&fixture, &old);
     }
 
     fn a_store_that_is_overwritten_in_place_is_judged_by_what_is_there(version) {
-        let site = Site::start_with_tenant(version);
-        let old = site.credential("old", "t1");
-        let copy = site.cli.store().with_file_name("copy.db");
-        site.cli.json(&["backup", copy.to_str().unwrap()]);
-        let new = site.credential("new", "t1");
-        let mut ends = new.connect("new").accepted(site.port());
+        let fixture = Fixture::start_with_tenant(version);
+        let old = fixture.credential("old", "t1");
+        let copy = fixture.cli.store().with_file_name("copy.db");
+        fixture.cli.json(&["backup", copy.to_str().unwrap()]);
+        let new = fixture.credential("new", "t1");
+        let mut ends = new.connect("new").accepted(fixture.port());
         let content = fs::read(&copy).unwrap();
 
-        fs::write(site.cli.store(), "garbage ".repeat(5_000)).unwrap();
-        refused_with(&site, &old, "overwritten");
-        fs::write(site.cli.store(), &content).unwrap();
-        admitted_again(&site, &old);
+        fs::write(fixture.cli.store(), "garbage ".repeat(5_000)).unwrap();
+        refused_with(&fixture, &old, "overwritten");
+        fs::write(fixture.cli.store(), &content).unwrap();
+        admitted_again(&fixture, &old);
         assert!(ends.wait_closed(PATIENCE).is_some());
-        assert_eq!(site.code(&new), REFUSED);
-        site.cli.json(&["audit", "verify"]);
+        assert_eq!(fixture.code(&new), REFUSED);
+        fixture.cli.json(&["audit", "verify"]);
 
-        fs::write(site.cli.store(), "").unwrap();
-        refused_with(&site, &old, "overwritten");
-        fs::write(site.cli.store(), &content).unwrap();
-        admitted_again(&site, &old);
-        revokes_arrive(&site, &old);
+        fs::write(fixture.cli.store(), "").unwrap();
+        refused_with(&fixture, &old, "overwritten");
+        fs::write(fixture.cli.store(), &content).unwrap();
+        admitted_again(&fixture, &old);
+        revokes_arrive(&fixture, &old);
     }
 
     fn a_companion_file_that_is_gone_or_cut_short_neither_kills_nor_fools_the_broker(version) {
-        let site = Site::start_with_tenant(version);
-        let login = site.credential("dev", "t1");
-        let mut stays = login.connect("stays").accepted(site.port());
-        let beside = |suffix: &str| PathBuf::from(format!("{}{suffix}", site.cli.store().display()));
+        let fixture = Fixture::start_with_tenant(version);
+        let login = fixture.credential("dev", "t1");
+        let mut stays = login.connect("stays").accepted(fixture.port());
+        let beside = |suffix: &str| PathBuf::from(format!("{}{suffix}", fixture.cli.store().display()));
         let acts: [(&str, &str, Abuse); 4] = [
             ("-wal", "lost its `-wal`", |path| fs::remove_file(path).unwrap()),
             ("-shm", "lost its `-shm`", |path| fs::remove_file(path).unwrap()),
@@ -93,73 +93,73 @@ on_every_broker! {
             }),
         ];
         for (number, (suffix, said, act)) in acts.into_iter().enumerate() {
-            let before = site.our_lines().matches(said).count();
+            let before = fixture.our_lines().matches(said).count();
             act(&beside(suffix));
-            wait_until("the broker says so", || site.our_lines().matches(said).count() > before);
-            admitted_again(&site, &login);
+            wait_until("the broker says so", || fixture.our_lines().matches(said).count() > before);
+            admitted_again(&fixture, &login);
             stays.ping(PATIENCE).unwrap();
-            let other = site.credential(&format!("other{number}"), "t1");
-            revokes_arrive(&site, &other);
-            site.cli.json(&["audit", "verify"]);
+            let other = fixture.credential(&format!("other{number}"), "t1");
+            revokes_arrive(&fixture, &other);
+            fixture.cli.json(&["audit", "verify"]);
         }
         // What was in a log that is cut is lost; the broker goes on without it.
         cut(&beside("-wal"), 0);
-        admitted_again(&site, &login);
-        revokes_arrive(&site, &login);
+        admitted_again(&fixture, &login);
+        revokes_arrive(&fixture, &login);
     }
 
     fn nothing_is_lost_where_the_companions_are_removed_between_two_acts(version) {
-        let site = Site::start_with_tenant(version);
-        let login = site.credential("dev", "t1");
-        let mut stays = login.connect("stays").accepted(site.port());
-        let store = site.cli.store().to_owned();
+        let fixture = Fixture::start_with_tenant(version);
+        let login = fixture.credential("dev", "t1");
+        let mut stays = login.connect("stays").accepted(fixture.port());
+        let store = fixture.cli.store().to_owned();
         for number in 0..3 {
             let [first, second] = ["first", "second"].map(|word| format!("{word}{number}@t1"));
-            site.cli.json(&["credential", "create", &first, "--tenant", "t1"]);
+            fixture.cli.json(&["credential", "create", &first, "--tenant", "t1"]);
             // So that the program is there before the broker finds it out.
-            site.broker.freeze().unwrap();
+            fixture.broker.freeze().unwrap();
             for suffix in ["-wal", "-shm"] {
                 fs::remove_file(format!("{}{suffix}", store.display())).unwrap();
             }
             std::thread::scope(|scope| {
                 let act = scope.spawn(|| {
-                    site.cli.run(&["credential", "create", &second, "--tenant", "t1"])
+                    fixture.cli.run(&["credential", "create", &second, "--tenant", "t1"])
                 });
                 let start = Instant::now();
                 while !act.is_finished() && start.elapsed() < Duration::from_millis(500) {
                     std::thread::sleep(Duration::from_millis(10));
                 }
-                site.broker.thaw().unwrap();
+                fixture.broker.thaw().unwrap();
                 let act = act.join().unwrap();
                 assert_eq!(act.code, Some(0), "{act:?}");
             });
             for name in [first, second] {
-                site.cli.json(&["credential", "show", &name]);
+                fixture.cli.json(&["credential", "show", &name]);
             }
-            admitted_again(&site, &login);
+            admitted_again(&fixture, &login);
         }
         stays.ping(PATIENCE).unwrap();
-        site.cli.json(&["audit", "verify"]);
-        revokes_arrive(&site, &login);
+        fixture.cli.json(&["audit", "verify"]);
+        revokes_arrive(&fixture, &login);
     }
 
     fn a_directory_that_is_renamed_and_a_key_file_that_is_gone_are_noticed(version) {
-        let site = Site::start_with_tenant(version);
-        let login = site.credential("dev", "t1");
-        let _stays = login.connect("stays").accepted(site.port());
-        let folder = site.cli.store().parent().unwrap().to_owned();
+        let fixture = Fixture::start_with_tenant(version);
+        let login = fixture.credential("dev", "t1");
+        let _stays = login.connect("stays").accepted(fixture.port());
+        let folder = fixture.cli.store().parent().unwrap().to_owned();
         let aside = folder.with_extension("aside");
         fs::rename(&folder, &aside).unwrap();
-        refused_with(&site, &login, "moved away");
+        refused_with(&fixture, &login, "moved away");
         fs::rename(&aside, &folder).unwrap();
-        admitted_again(&site, &login);
-        let key = PathBuf::from(format!("{}.key", site.cli.store().display()));
+        admitted_again(&fixture, &login);
+        let key = PathBuf::from(format!("{}.key", fixture.cli.store().display()));
         let kept = key.with_extension("kept");
         fs::rename(&key, &kept).unwrap();
-        wait_until("the broker misses the key", || site.our_lines().contains("key file beside the store is gone"));
+        wait_until("the broker misses the key", || fixture.our_lines().contains("key file beside the store is gone"));
         fs::rename(&kept, &key).unwrap();
-        wait_until("the broker has the key again", || site.our_lines().contains("key file changed"));
-        revokes_arrive(&site, &login);
+        wait_until("the broker has the key again", || fixture.our_lines().contains("key file changed"));
+        revokes_arrive(&fixture, &login);
     }
 }
 
@@ -177,24 +177,24 @@ fn cut(path: &Path, length: u64) {
 
 /// Waits until the broker has said that something happened to the store, and
 /// sees that even who logged in a moment ago is refused.
-fn refused_with(site: &Site, login: &Login, said: &str) {
-    wait_until("the broker refuses", || site.code(login) == REFUSED);
-    wait_until("the broker says so", || site.our_lines().contains(said));
+fn refused_with(fixture: &Fixture, login: &Login, said: &str) {
+    wait_until("the broker refuses", || fixture.code(login) == REFUSED);
+    wait_until("the broker says so", || fixture.our_lines().contains(said));
     std::thread::sleep(Duration::from_millis(20));
-    assert_eq!(site.code(login), REFUSED);
+    assert_eq!(fixture.code(login), REFUSED);
 }
 
-fn admitted_again(site: &Site, login: &Login) {
+fn admitted_again(fixture: &Fixture, login: &Login) {
     wait_until("the login is admitted again", || {
-        site.code(login) == ACCEPTED
+        fixture.code(login) == ACCEPTED
     });
 }
 
 /// Sees that a revoke ends a session as fast as ever.
-fn revokes_arrive(site: &Site, login: &Login) {
-    wait_until("the login is admitted", || site.code(login) == ACCEPTED);
-    let mut ends = login.connect("ends").accepted(site.port());
-    site.act("revoke", login);
+fn revokes_arrive(fixture: &Fixture, login: &Login) {
+    wait_until("the login is admitted", || fixture.code(login) == ACCEPTED);
+    let mut ends = login.connect("ends").accepted(fixture.port());
+    fixture.act("revoke", login);
     assert!(is_kicked(&mut ends));
-    assert_eq!(site.code(login), REFUSED);
+    assert_eq!(fixture.code(login), REFUSED);
 }

@@ -3,13 +3,13 @@
 use std::fs;
 
 use countersign_testkit::Connect;
-use countersign_tests::{ACCEPTED, REFUSED, Site, is_kicked, on_every_broker, text, wait_until};
+use countersign_tests::{ACCEPTED, Fixture, REFUSED, is_kicked, on_every_broker, text, wait_until};
 
 /// Says whether a text stands in our log, in the store or beside it.
-fn is_told(site: &Site, hidden: &str) -> bool {
-    let mut written = site.our_lines().into_bytes();
+fn is_told(fixture: &Fixture, hidden: &str) -> bool {
+    let mut written = fixture.our_lines().into_bytes();
     for suffix in ["", "-wal"] {
-        written.extend(fs::read(format!("{}{suffix}", site.cli.store().display())).unwrap());
+        written.extend(fs::read(format!("{}{suffix}", fixture.cli.store().display())).unwrap());
     }
     written
         .windows(hidden.len())
@@ -17,9 +17,9 @@ fn is_told(site: &Site, hidden: &str) -> bool {
 }
 
 /// Waits until the audit has a refusal for this cause.
-fn wait_for_refusal(site: &Site, cause: &str) {
+fn wait_for_refusal(fixture: &Fixture, cause: &str) {
     wait_until(cause, || {
-        let rows = site.cli.json(&["audit", "list"]);
+        let rows = fixture.cli.json(&["audit", "list"]);
         rows.as_array()
             .unwrap()
             .iter()
@@ -29,48 +29,48 @@ fn wait_for_refusal(site: &Site, cause: &str) {
 
 on_every_broker! {
     fn whatever_a_login_is_refused_for_a_secret_in_the_place_of_the_name_is_masked(version) {
-        let site = Site::start_with(version, |it| it.plugin_option("default_tenant", "open"));
-        site.tenant("open", &["--authentication", "off"]);
-        site.tenant("reserved", &["--client-id-prefix", "re-"]);
-        let secret = text(&site.make("generated", "open", &[]), "secret");
-        let _live = site.credential("dev", "open").connect("live").accepted(site.port());
+        let fixture = Fixture::start_with(version, |it| it.plugin_option("default_tenant", "open"));
+        fixture.tenant("open", &["--authentication", "off"]);
+        fixture.tenant("reserved", &["--client-id-prefix", "re-"]);
+        let secret = text(&fixture.make("generated", "open", &[]), "secret");
+        let _live = fixture.credential("dev", "open").connect("live").accepted(fixture.port());
         let jwt = "eyJhbGciOiJFZERTQSIsImtpZCI6Ing.eyJzdWIiOiJ4In0.c2ln";
         for (client_id, password) in [("live", "x"), ("re-1", "x"), ("other", jwt)] {
             let connect = Connect::v311(client_id).login(&secret, password);
-            assert_eq!(connect.code(site.port()), REFUSED, "{client_id}");
+            assert_eq!(connect.code(fixture.port()), REFUSED, "{client_id}");
         }
-        site.set_authentication("open", "required");
+        fixture.set_authentication("open", "required");
         wait_until("nothing but a login is let in", || {
-            Connect::v311("any").login(&secret, "x").code(site.port()) == REFUSED
+            Connect::v311("any").login(&secret, "x").code(fixture.port()) == REFUSED
         });
         for cause in ["client-id-owned", "bad-secret", "unknown-name"] {
-            wait_for_refusal(&site, cause);
+            wait_for_refusal(&fixture, cause);
         }
-        assert!(!is_told(&site, &secret));
+        assert!(!is_told(&fixture, &secret));
     }
 
     fn a_kick_by_a_client_id_that_is_a_secret_writes_it_nowhere(version) {
-        let site = Site::start_with_tenant(version);
-        let token = text(&site.make("vwire-token", "t1", &["pump"]), "secret");
-        let application = site.application("fleet", "t1", &[]);
-        let thing = site.thing("truck", "t1", "fleet", &application);
+        let fixture = Fixture::start_with_tenant(version);
+        let token = text(&fixture.make("vwire-token", "t1", &["pump"]), "secret");
+        let application = fixture.application("fleet", "t1", &[]);
+        let thing = fixture.thing("truck", "t1", "fleet", &application);
         let app_id = "0123-app-id-of-a-truck";
         for (connect, id) in [
             (Connect::v311(&token).login(&token, &token), token.as_str()),
             (thing.connect(app_id), app_id),
         ] {
-            let mut client = connect.accepted(site.port());
-            site.cli.json(&["clients", "kick", id]);
+            let mut client = connect.accepted(fixture.port());
+            fixture.cli.json(&["clients", "kick", id]);
             assert!(is_kicked(&mut client), "{id}");
             let kicks = || {
-                let rows = site.cli.json(&["audit", "list"]);
+                let rows = fixture.cli.json(&["audit", "list"]);
                 rows.as_array().unwrap().iter().filter(|row| row["act"] == "client.kick").count()
             };
             let before = kicks();
-            site.cli.refused(&["clients", "kick", id]);
+            fixture.cli.refused(&["clients", "kick", id]);
             assert_eq!(kicks(), before + 1);
-            assert!(!is_told(&site, id), "{id}");
-            assert_eq!(connect.code(site.port()), ACCEPTED);
+            assert!(!is_told(&fixture, id), "{id}");
+            assert_eq!(connect.code(fixture.port()), ACCEPTED);
         }
     }
 }

@@ -11,26 +11,26 @@ use countersign_testkit::broker::Builder;
 use countersign_testkit::mqtt::Answer;
 use countersign_testkit::{Client, Version};
 use countersign_tests::{
-    ACCEPTED, Login, PATIENCE, REFUSED, Site, is_kicked, on_every_broker, text, topics_so_far,
+    ACCEPTED, Fixture, Login, PATIENCE, REFUSED, is_kicked, on_every_broker, text, topics_so_far,
     wait_until,
 };
 
 /// A broker whose second listener speaks MQTT over WebSockets.
-fn start(version: Version) -> Site {
-    Site::start_with(version, websockets)
+fn start(version: Version) -> Fixture {
+    Fixture::start_with(version, websockets)
 }
 
 fn websockets(builder: Builder) -> Builder {
     builder.listener().listener_line("protocol websockets")
 }
 
-fn websocket_port(site: &Site) -> u16 {
-    site.broker.port_of(1)
+fn websocket_port(fixture: &Fixture) -> u16 {
+    fixture.broker.port_of(1)
 }
 
 /// The address that `clients list` shows of a client.
-fn listed_address(site: &Site, client_id: &str) -> Option<String> {
-    let listed = site.cli.json(&["clients", "list"]);
+fn listed_address(fixture: &Fixture, client_id: &str) -> Option<String> {
+    let listed = fixture.cli.json(&["clients", "list"]);
     let listed = listed.as_array().unwrap();
     let client = listed.iter().find(|it| it["client_id"] == client_id)?;
     Some(text(client, "address"))
@@ -46,14 +46,14 @@ fn upgraded(login: &Login, number: u32, port: u16) -> (Client, Vec<u8>) {
 
 on_every_broker! {
     fn a_connect_during_a_reload_is_judged_whatever_address_it_claims(version) {
-        let site = start(version);
-        site.tenant("t1", &[]);
-        let login = site.credential_with("dev", "t1", &["--external-identity"]);
+        let fixture = start(version);
+        fixture.tenant("t1", &[]);
+        let login = fixture.credential_with("dev", "t1", &["--external-identity"]);
         let wrong = login.with_secret("wrong-secret");
-        let port = websocket_port(&site);
+        let port = websocket_port(&fixture);
         for round in 0..12 {
             let waiting: Vec<_> = (0..8).map(|number| upgraded(&wrong, round * 8 + number, port)).collect();
-            let pid = site.broker.pid().to_string();
+            let pid = fixture.broker.pid().to_string();
             let mut answers = Vec::new();
             for (number, (mut client, connect)) in waiting.into_iter().enumerate() {
                 if number == 2 {
@@ -77,32 +77,32 @@ on_every_broker! {
     }
 
     fn a_forwarded_address_is_shown_and_believed_nowhere(version) {
-        let site = start(version);
-        site.tenant("t1", &[]);
-        let login = site.credential("dev", "t1");
-        let port = websocket_port(&site);
+        let fixture = start(version);
+        fixture.tenant("t1", &[]);
+        let login = fixture.credential("dev", "t1");
+        let port = websocket_port(&fixture);
         let expected = if version.is_2_0() { "ws" } else { "127.0.0.1" };
         let claim = "198.51.100.7";
         let wrong = login.with_secret("wrong").connect("a").header("X-Forwarded-For", claim);
         assert_eq!(wrong.code(port), REFUSED);
-        let line = site.broker.wait_for_log("`dev@t1`", PATIENCE).unwrap();
+        let line = fixture.broker.wait_for_log("`dev@t1`", PATIENCE).unwrap();
         assert!(line.contains(&format!("refused {expected}: bad-secret")), "{line}");
         let _client = login.connect("a").header("X-Forwarded-For", claim).accepted(port);
-        wait_until("the client is listed", || listed_address(&site, "a").is_some());
-        assert_eq!(listed_address(&site, "a").as_deref(), Some(expected));
-        assert!(!site.our_lines().contains(claim), "{}", site.our_lines());
+        wait_until("the client is listed", || listed_address(&fixture, "a").is_some());
+        assert_eq!(listed_address(&fixture, "a").as_deref(), Some(expected));
+        assert!(!fixture.our_lines().contains(claim), "{}", fixture.our_lines());
         wait_until("the refusal is in the audit", || {
-            let audit = site.cli.json(&["audit", "list", "--name", "dev@t1"]).to_string();
+            let audit = fixture.cli.json(&["audit", "list", "--name", "dev@t1"]).to_string();
             assert!(!audit.contains(claim), "{audit}");
             audit.contains("bad-secret")
         });
     }
 
     fn guesses_from_many_forwarded_addresses_count_as_one_place(version) {
-        let site = start(version);
-        site.tenant("t1", &[]);
-        let login = site.credential_with_password("dev", "t1", "a chosen password");
-        let port = websocket_port(&site);
+        let fixture = start(version);
+        fixture.tenant("t1", &[]);
+        let login = fixture.credential_with_password("dev", "t1", "a chosen password");
+        let port = websocket_port(&fixture);
         let mut number = 0;
         wait_until("guesses are not checked any more", || {
             number += 1;
@@ -110,66 +110,66 @@ on_every_broker! {
             let wrong = wrong.header("X-Forwarded-For", format!("198.51.{}.1", number % 256));
             // Refused, or told to come again.
             assert_ne!(wrong.code(port), ACCEPTED);
-            site.our_lines().contains(": too-many-failures: `dev@t1`")
+            fixture.our_lines().contains(": too-many-failures: `dev@t1`")
         });
         // The owner's own place is not touched by that.
-        wait_until("the owner comes in", || site.code(&login) == ACCEPTED);
+        wait_until("the owner comes in", || fixture.code(&login) == ACCEPTED);
     }
 
     fn ending_a_websockets_session_ends_that_one_alone_with_its_will(version) {
-        let site = start(version);
-        site.tenant("t1", &[]);
-        let login = site.credential("dev", "t1");
-        let mut observer = site.observer("t1/will/#");
-        let port = websocket_port(&site);
+        let fixture = start(version);
+        fixture.tenant("t1", &[]);
+        let login = fixture.credential("dev", "t1");
+        let mut observer = fixture.observer("t1/will/#");
+        let port = websocket_port(&fixture);
         let connect = |id: &str| login.connect(id).will_message(format!("t1/will/{id}"), "gone");
         let mut tab = connect("tab").websocket().accepted(port);
         let mut other_tab = connect("other-tab").websocket().accepted(port);
-        let mut plc = connect("plc").accepted(site.port());
-        site.cli.json(&["clients", "kick", "tab"]);
+        let mut plc = connect("plc").accepted(fixture.port());
+        fixture.cli.json(&["clients", "kick", "tab"]);
         assert!(is_kicked(&mut tab));
         wait_until("the Will comes", || topics_so_far(&mut observer) == ["t1/will/tab"]);
-        let line = site.broker.wait_for_log("ended the session", PATIENCE).unwrap();
+        let line = fixture.broker.wait_for_log("ended the session", PATIENCE).unwrap();
         assert!(line.contains("(tab)"), "{line}");
-        site.cli.json(&["clients", "kick", "plc"]);
+        fixture.cli.json(&["clients", "kick", "plc"]);
         assert!(is_kicked(&mut plc));
         assert!(other_tab.is_alive());
         assert_eq!(topics_so_far(&mut observer), ["t1/will/plc"]);
-        let ended = site.our_lines().matches("ended the session").count();
-        assert_eq!(ended, 2, "{}", site.our_lines());
+        let ended = fixture.our_lines().matches("ended the session").count();
+        assert_eq!(ended, 2, "{}", fixture.our_lines());
     }
 
     fn a_rotation_over_websockets_ends_the_sessions_of_the_old_secret_alone(version) {
-        let site = start(version);
-        site.tenant("t1", &[]);
-        let old = site.credential("dev", "t1");
-        let port = websocket_port(&site);
+        let fixture = start(version);
+        fixture.tenant("t1", &[]);
+        let old = fixture.credential("dev", "t1");
+        let port = websocket_port(&fixture);
         let mut on_old = old.connect("old").websocket().accepted(port);
-        let new = Login::from(&site.cli.json(&["credential", "rotate", &old.username, "--overlap", "1s"]));
-        let mut on_new = new.connect("new").accepted(site.port());
+        let new = Login::from(&fixture.cli.json(&["credential", "rotate", &old.username, "--overlap", "1s"]));
+        let mut on_new = new.connect("new").accepted(fixture.port());
         let mut tab_on_new = new.connect("new-tab").websocket().accepted(port);
         assert!(on_old.wait_closed(PATIENCE).is_some());
         assert!(on_new.is_alive() && tab_on_new.is_alive());
     }
 
     fn a_websockets_client_that_reads_nothing_may_do_nothing_once_it_is_suspended(version) {
-        let site = start(version);
-        site.tenant("t1", &[]);
-        let deaf = site.credential("deaf", "t1");
-        let sender = site.credential("sender", "t1");
-        let port = websocket_port(&site);
-        let mut observer = site.observer("t1/from/deaf");
+        let fixture = start(version);
+        fixture.tenant("t1", &[]);
+        let deaf = fixture.credential("deaf", "t1");
+        let sender = fixture.credential("sender", "t1");
+        let port = websocket_port(&fixture);
+        let mut observer = fixture.observer("t1/from/deaf");
         let mut client = deaf.connect("deaf").websocket().accepted(port);
         assert_eq!(client.subscribe(&[("t1/to/deaf", 0)]).unwrap(), [0]);
         // What it does not read fills the connection.
-        let mut sender = sender.connect("sender").accepted(site.port());
+        let mut sender = sender.connect("sender").accepted(fixture.port());
         let payload = vec![b'x'; 60_000];
         for _ in 0..200 {
             sender.publish("t1/to/deaf", &payload, 1, false).unwrap();
         }
         client.send_publish("t1/from/deaf", b"1", 0, false, &Default::default()).unwrap();
         wait_until("it may publish", || topics_so_far(&mut observer) == ["t1/from/deaf"]);
-        site.act("suspend", &deaf);
+        fixture.act("suspend", &deaf);
         wait_until("its end is asked for", || {
             client.send_publish("t1/from/deaf", b"2", 0, false, &Default::default()).ok();
             sender.ping(PATIENCE).unwrap();
@@ -181,41 +181,41 @@ on_every_broker! {
     }
 
     fn a_reload_leaves_what_was_restored_alone(version) {
-        let mut site = Site::start_with(version, Builder::persistent);
-        site.tenant("t1", &[]);
-        let login = site.credential("dev", "t1");
-        let mut client = login.connect("stored").stored().accepted(site.port());
+        let mut fixture = Fixture::start_with(version, Builder::persistent);
+        fixture.tenant("t1", &[]);
+        let login = fixture.credential("dev", "t1");
+        let mut client = login.connect("stored").stored().accepted(fixture.port());
         assert_eq!(client.subscribe(&[("t1/#", 1)]).unwrap(), [1]);
         client.disconnect().unwrap();
         thread::sleep(Duration::from_millis(1_000));
-        site.broker.restart().unwrap();
+        fixture.broker.restart().unwrap();
         for _ in 0..3 {
-            site.broker.reload().unwrap();
+            fixture.broker.reload().unwrap();
             // A signal that comes before the reload is over is lost.
-            assert_eq!(site.code(&login), ACCEPTED);
+            assert_eq!(fixture.code(&login), ACCEPTED);
         }
-        let mut sender = login.connect("sender").accepted(site.port());
+        let mut sender = login.connect("sender").accepted(fixture.port());
         sender.publish("t1/x", "x", 1, false).unwrap();
-        let (mut client, connack) = login.connect("stored").stored().connect(site.port()).unwrap();
+        let (mut client, connack) = login.connect("stored").stored().connect(fixture.port()).unwrap();
         assert!(connack.session_present);
         assert_eq!(client.receive(PATIENCE).unwrap().topic, "t1/x");
-        assert!(site.broker.stop().unwrap().success());
+        assert!(fixture.broker.stop().unwrap().success());
     }
 }
 
 /// 2.1 asks plugins from another thread about what comes in by HTTP.
 #[test]
 fn a_listener_for_http_does_not_get_in_the_way_of_logins() {
-    let site = Site::start_with(Version::V2_1, |builder| {
+    let fixture = Fixture::start_with(Version::V2_1, |builder| {
         let builder = builder.listener();
         let folder = format!("http_dir {}", builder.dir().display());
         builder
             .listener_line("protocol http_api")
             .listener_line(folder)
     });
-    site.tenant("t1", &[]);
-    let login = site.credential("dev", "t1");
-    let port = site.broker.port_of(1);
+    fixture.tenant("t1", &[]);
+    let login = fixture.credential("dev", "t1");
+    let port = fixture.broker.port_of(1);
     let ask = |authorization: &str| {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
         stream.set_read_timeout(Some(PATIENCE)).ok()?;
@@ -239,15 +239,15 @@ fn a_listener_for_http_does_not_get_in_the_way_of_logins() {
             });
         }
         for number in 0..300 {
-            let code = login.connect(&format!("c{number}")).code(site.port());
+            let code = login.connect(&format!("c{number}")).code(fixture.port());
             assert_eq!(code, ACCEPTED);
         }
         is_over.store(true, Ordering::Relaxed);
     });
     let answer = ask(wrong).unwrap();
     assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
-    let log = site.broker.log();
+    let log = fixture.broker.log();
     assert!(!log.contains("panicked"), "{log}");
-    site.broker.wait_for_log("http_api", PATIENCE).unwrap();
-    site.wait_for_clients(&[]);
+    fixture.broker.wait_for_log("http_api", PATIENCE).unwrap();
+    fixture.wait_for_clients(&[]);
 }

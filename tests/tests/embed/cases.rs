@@ -14,13 +14,13 @@ use countersign_tests::maker::{Maker, blank, login};
 use crate::clang::{Build, Compiler, command, compile};
 
 /// `tests/capi/ask.c`, running.
-struct Asker {
+struct CaseRunner {
     child: Child,
     questions: ChildStdin,
     answers: BufReader<ChildStdout>,
 }
 
-impl Asker {
+impl CaseRunner {
     fn ask(&mut self, question: &str) -> String {
         writeln!(self.questions, "{question}").unwrap();
         let mut answer = String::new();
@@ -55,7 +55,7 @@ fn the_cases_of_the_core_hold_through_the_c_library() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut asker = Asker {
+    let mut runner = CaseRunner {
         questions: child.stdin.take().unwrap(),
         answers: BufReader::new(child.stdout.take().unwrap()),
         child,
@@ -86,8 +86,8 @@ fn the_cases_of_the_core_hold_through_the_c_library() {
             hex(&login.secret),
             hex(client_id)
         );
-        assert_eq!(asker.ask(&connect), "admitted", "{}", case.name);
-        let answer = asker.ask(&format!(
+        assert_eq!(runner.ask(&connect), "admitted", "{}", case.name);
+        let answer = runner.ask(&format!(
             "{} {} {} {}",
             question.check,
             hex(&question.topic),
@@ -100,12 +100,12 @@ fn the_cases_of_the_core_hold_through_the_c_library() {
         maker.delete(id);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!(asker.ask("poll"), "polled");
-    let Asker {
+    assert_eq!(runner.ask("poll"), "polled");
+    let CaseRunner {
         mut child,
         questions,
         ..
-    } = asker;
+    } = runner;
     drop(questions);
     assert!(child.wait().unwrap().success());
 }

@@ -1,6 +1,7 @@
 //! The measurements, and what they share.
 
 mod act;
+mod broker;
 mod bystander;
 mod connect;
 mod connection;
@@ -16,7 +17,6 @@ mod publish;
 mod report;
 mod scale;
 mod size;
-mod stand;
 mod store;
 mod subject;
 mod swarm;

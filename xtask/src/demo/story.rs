@@ -4,95 +4,98 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::site::Site;
-use super::stage::{Beside, Stage};
+use super::environment::Environment;
+use super::shell::{BackgroundCommand, Shell};
 use crate::daemon::{Daemon, Fate};
 
 /// Tells the whole story and cleans up, or leaves everything as it is.
-pub fn tell(stage: &Stage, site: Site, keep: bool) -> Result<()> {
+pub fn tell(shell: &Shell, environment: Environment, keep: bool) -> Result<()> {
     let fate = if keep { Fate::Stays } else { Fate::EndsWithUs };
-    let daemon = set_up(stage, &site, fate)?;
-    let told = Story::begin(stage, &site, daemon).and_then(|mut story| {
+    let daemon = set_up(shell, &environment, fate)?;
+    let told = Story::begin(shell, &environment, daemon).and_then(|mut story| {
         story.first_use()?;
         story.suspension()?;
         story.reactivation()?;
         story.revocation()?;
         Ok(story)
     });
-    let story = told.inspect_err(|_| show_log(&site))?;
+    let story = told.inspect_err(|_| show_log(&environment))?;
     if keep {
         story.leave();
-        site.leave();
+        environment.leave();
         return Ok(());
     }
-    stage.explain("That was all; the broker is stopped and the store removed.");
-    let (pid, folder) = (story.daemon.pid(), site.folder().display().to_string());
-    stage.command(&format!("kill {pid} && rm -r {folder}"));
+    shell.explain("That was all; the broker is stopped and the store removed.");
+    let (pid, folder) = (
+        story.daemon.pid(),
+        environment.folder().display().to_string(),
+    );
+    shell.command(&format!("kill {pid} && rm -r {folder}"));
     drop(story);
-    site.remove()
+    environment.remove()
 }
 
 /// Makes a store and starts a broker on it.
-fn set_up(stage: &Stage, site: &Site, fate: Fate) -> Result<Daemon> {
-    stage
+fn set_up(shell: &Shell, environment: &Environment, fate: Fate) -> Result<Daemon> {
+    shell
         .explain("Commands can be copied into another shell while the demo runs, after these two.");
-    for line in site.exports() {
-        stage.command(&line);
+    for line in environment.exports() {
+        shell.command(&line);
     }
 
-    stage.explain("The store is one file, readable by its owner alone.");
-    stage.run("countersign init")?.exits(0)?;
+    shell.explain("The store is one file, readable by its owner alone.");
+    shell.run("countersign init")?.exits(0)?;
 
-    stage.explain(&format!(
+    shell.explain(&format!(
         "The broker is an unmodified Mosquitto {}: two lines load Countersign.",
-        site.version()
+        environment.version()
     ));
-    let config = site.write_config()?;
-    stage
+    let config = environment.write_config()?;
+    shell
         .run(&format!("grep plugin {}", config.display()))?
         .exits(0)?;
-    stage.command(&format!(
+    shell.command(&format!(
         "{} 2>{} &",
-        site.start_line()?,
-        site.log().display()
+        environment.start_line()?,
+        environment.log().display()
     ));
-    let daemon = site.start(fate)?;
+    let daemon = environment.start(fate)?;
     println!("[pid {}]", daemon.pid());
     Ok(daemon)
 }
 
 /// The device and the platform that it talks to.
 struct Story<'a> {
-    stage: &'a Stage,
-    site: &'a Site,
+    shell: &'a Shell,
+    environment: &'a Environment,
     daemon: Daemon,
     device: Login,
     platform: Login,
 }
 
 impl<'a> Story<'a> {
-    fn begin(stage: &'a Stage, site: &'a Site, daemon: Daemon) -> Result<Self> {
-        stage.explain("A tenant is a wall: its clients use its topics, and nobody else does.");
-        stage
+    fn begin(shell: &'a Shell, environment: &'a Environment, daemon: Daemon) -> Result<Self> {
+        shell.explain("A tenant is a wall: its clients use its topics, and nobody else does.");
+        shell
             .run("countersign tenant create kaa --namespace 'kp1/#'")?
             .exits(0)?
             .shows("kp1/#")?;
 
-        stage.explain("A device gets a name and a secret, which is shown this once; it is Inactive until first used.");
-        let created = stage
+        shell.explain("A device gets a name and a secret, which is shown this once; it is Inactive until first used.");
+        let created = shell
             .run("countersign credential create dev1 --tenant kaa")?
             .exits(0)?
             .shows("Inactive")?;
-        let device = Login::new(site, "dev1@kaa", &created.value("secret")?);
+        let device = Login::new(environment, "dev1@kaa", &created.value("secret")?);
 
-        stage.explain("The platform that answers it gets one, too.");
-        let created = stage
+        shell.explain("The platform that answers it gets one, too.");
+        let created = shell
             .run("countersign credential create platform --tenant kaa")?
             .exits(0)?;
-        let platform = Login::new(site, "platform@kaa", &created.value("secret")?);
+        let platform = Login::new(environment, "platform@kaa", &created.value("secret")?);
         Ok(Self {
-            stage,
-            site,
+            shell,
+            environment,
             daemon,
             device,
             platform,
@@ -100,9 +103,9 @@ impl<'a> Story<'a> {
     }
 
     fn first_use(&mut self) -> Result<()> {
-        self.stage
+        self.shell
             .explain("The platform waits for one measurement and will answer it.");
-        let platform = self.stage.background(&format!(
+        let platform = self.shell.background(&format!(
             "mosquitto_sub {at} {who} -t 'kp1/demo/dcx/+/json/1' -C 1 -W 25 \
              && mosquitto_pub {at} {who} -t {RESPONSE} -m 'measurement stored'",
             at = self.platform.at,
@@ -110,9 +113,9 @@ impl<'a> Story<'a> {
         ))?;
         self.wait_for_subscription("kp1/demo/dcx/+/json/1")?;
 
-        self.stage
+        self.shell
             .explain("The device sends its temperature and prints the answer.");
-        self.stage
+        self.shell
             .run(&self.request())?
             .exits(0)?
             .shows("measurement stored")?;
@@ -122,32 +125,32 @@ impl<'a> Story<'a> {
             .exits(0)?
             .shows(r#"{"temperature": 21}"#)?;
 
-        self.stage.explain(
+        self.shell.explain(
             "By its first login the credential became Active, before the device heard of it.",
         );
-        self.stage.run(SHOW)?.exits(0)?.shows("Active")?;
+        self.shell.run(SHOW)?.exits(0)?.shows("Active")?;
         Ok(())
     }
 
     fn suspension(&mut self) -> Result<()> {
-        self.stage
+        self.shell
             .explain("The device stays connected, and the list of clients knows it.");
         let live = self.live_session()?;
-        self.stage
+        self.shell
             .run_once_it_shows("countersign clients list", "dev1@kaa")?
             .exits(0)?;
 
-        self.stage
+        self.shell
             .explain("Suspended: the live session falls at once, and when its client tries again it is refused.");
-        self.stage
+        self.shell
             .run("countersign credential suspend dev1@kaa | grep ^state")?
             .exits(0)?
             .shows("Suspended")?;
         println!("(what the device's mosquitto_sub said:)");
         live.finish()?.exits(5)?.shows(NOT_AUTHORISED)?;
 
-        self.stage.explain("So is every other try.");
-        self.stage
+        self.shell.explain("So is every other try.");
+        self.shell
             .run(&self.publish())?
             .exits(5)?
             .shows(NOT_AUTHORISED)?;
@@ -155,42 +158,42 @@ impl<'a> Story<'a> {
     }
 
     fn reactivation(&mut self) -> Result<()> {
-        self.stage
+        self.shell
             .explain("Reactivated: the same secret works again.");
-        self.stage
+        self.shell
             .run("countersign credential reactivate dev1@kaa | grep ^state")?
             .exits(0)?
             .shows("Active")?;
-        self.stage.run(&self.publish())?.exits(0)?;
+        self.shell.run(&self.publish())?.exits(0)?;
         Ok(())
     }
 
     fn revocation(&mut self) -> Result<()> {
-        self.stage
+        self.shell
             .explain("Revoked is for good; the device is told no more than anybody else.");
-        self.stage
+        self.shell
             .run("countersign credential revoke dev1@kaa --reason stolen | grep ^state")?
             .exits(0)?
             .shows("Revoked")?;
-        self.stage
+        self.shell
             .run(&self.request())?
             .exits(5)?
             .shows("Connection error: Unknown reason")?;
-        self.stage
+        self.shell
             .run("countersign credential reactivate dev1@kaa")?
             .exits(1)?
             .shows("it is Revoked")?;
 
-        self.stage
+        self.shell
             .explain("You are told: what would this client be answered, and why?");
-        self.stage
+        self.shell
             .run("countersign check connect --username dev1@kaa --client-id any")?
             .exits(1)?
             .shows("revoked")?;
 
-        self.stage
+        self.shell
             .explain("And the audit knows who did what, and who was refused for what reason.");
-        self.stage
+        self.shell
             .run_once_it_shows("countersign audit list --name dev1@kaa", "revoked")?
             .exits(0)?
             .shows("credential.suspend")?
@@ -214,8 +217,8 @@ impl<'a> Story<'a> {
         )
     }
 
-    fn live_session(&mut self) -> Result<Beside> {
-        let live = self.stage.background(&format!(
+    fn live_session(&mut self) -> Result<BackgroundCommand> {
+        let live = self.shell.background(&format!(
             "mosquitto_sub {} {} -V 311 -i dev1 -t kp1/demo/dcx/TOKEN/commands",
             self.device.at, self.device.who
         ))?;
@@ -230,16 +233,16 @@ impl<'a> Story<'a> {
 
     /// Says how to go on, and how to end what was left running.
     fn leave(self) {
-        let (pid, folder) = (self.daemon.pid(), self.site.folder().display());
+        let (pid, folder) = (self.daemon.pid(), self.environment.folder().display());
         println!("\nThe broker runs on. To go on:\n");
-        for line in self.site.exports() {
+        for line in self.environment.exports() {
             println!("  {line}");
         }
         println!("  countersign credential create dev2 --tenant kaa");
         let Login { at, who } = &self.platform;
         println!("  mosquitto_sub {at} {who} -v -t 'kp1/#' &");
         println!("  mosquitto_pub {at} {who} -t kp1/hello -m hi");
-        println!("  tail -f {}", self.site.log().display());
+        println!("  tail -f {}", self.environment.log().display());
         println!("\nTo end it and remove everything:\n");
         println!("  kill {pid} && rm -r {folder}");
         self.daemon.leave_running();
@@ -253,16 +256,16 @@ struct Login {
 }
 
 impl Login {
-    fn new(site: &Site, username: &str, secret: &str) -> Self {
+    fn new(environment: &Environment, username: &str, secret: &str) -> Self {
         Self {
-            at: site.address(),
+            at: environment.address(),
             who: format!("-u {username} -P {secret}"),
         }
     }
 }
 
-fn show_log(site: &Site) {
-    let log = std::fs::read_to_string(site.log()).unwrap_or_default();
+fn show_log(environment: &Environment) {
+    let log = std::fs::read_to_string(environment.log()).unwrap_or_default();
     eprintln!("--- the broker's log\n{log}---");
 }
 

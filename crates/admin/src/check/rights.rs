@@ -1,4 +1,5 @@
-//! The rights of whoever a question is about, with all that explains them.
+//! The effective rules of the principal that a check is about, with where each
+//! comes from.
 
 use std::sync::Arc;
 
@@ -6,19 +7,19 @@ use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::credential::Credential;
 use countersign_core::kind::Kind;
 use countersign_core::name::TenantId;
-use countersign_core::rights::{Grants, Rights, Values};
+use countersign_core::rights::{Grants, PrincipalVariables, Rights};
 use countersign_core::role::Role;
-use countersign_core::rule::{NoVariables, Outcome, Rule, RuleSource, Variables};
+use countersign_core::rule::{NoVariables, Rule, RuleOutcome, RuleSource, Variables};
 use countersign_core::store::{AdminStore, AdminTransaction as _, GateStore, Intent, StoreError};
 use countersign_core::tenant::Tenant;
 use countersign_core::token::TokenRecord;
 
-use super::Asker;
-use super::look::MOST_REMEMBERED;
+use super::PolicyCheck;
+use super::overrides::MOST_REMEMBERED;
 
-/// Somebody's rules, compiled, and what their variables stand for.
+/// The rules of one principal, compiled, and what their variables stand for.
 #[derive(Clone, Debug)]
-pub struct Judged {
+pub struct EffectiveRules {
     pub(super) rights: Rights,
     pub(super) tenant: Option<TenantId>,
     grants: Grants,
@@ -27,9 +28,9 @@ pub struct Judged {
     variables: Vec<(String, Option<String>)>,
 }
 
-impl Judged {
+impl EffectiveRules {
     /// The right to nothing.
-    pub(super) fn nobody() -> Self {
+    pub(super) fn none() -> Self {
         Self {
             rights: Rights::none(),
             tenant: None,
@@ -39,8 +40,8 @@ impl Judged {
         }
     }
 
-    /// Those of whoever has these rights by these grants; `name_of` names who
-    /// brought a rule.
+    /// Those of a principal that has these rights by these grants; `name_of`
+    /// names who brought a rule.
     fn new(
         rights: Rights,
         tenant: Option<&TenantId>,
@@ -68,7 +69,7 @@ impl Judged {
         }
     }
 
-    /// Those of a client that proved nothing.
+    /// Those of an unauthenticated client.
     pub(super) fn of_tenant(tenant: &Tenant) -> Self {
         let grants = Grants::of_tenant(tenant);
         Self {
@@ -86,7 +87,7 @@ impl Judged {
     /// The rules, with what became of each.
     pub(super) fn considered<'a>(
         &'a self,
-        outcomes: &'a [Outcome],
+        outcomes: &'a [RuleOutcome],
     ) -> impl Iterator<Item = Considered<'a>> {
         let rules = self.grants.iter().map(|(_, rule)| rule);
         let sourced = self.sources.iter().zip(rules);
@@ -115,26 +116,26 @@ pub struct Considered<'a> {
     /// The rule.
     pub rule: &'a Rule,
     /// What became of it.
-    pub outcome: Outcome,
+    pub outcome: RuleOutcome,
 }
 
 /// A session, as far as its rights depend on it: whose it is, in which tenant,
 /// and as which client.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub(super) struct Session {
+pub(super) struct SessionKey {
     name: String,
     tenant: Option<TenantId>,
     client_id: Option<String>,
 }
 
-impl<S: AdminStore + GateStore> Asker<'_, S> {
+impl<S: AdminStore + GateStore> PolicyCheck<'_, S> {
     /// The rights of a credential while it is connected as `client_id`, or as
     /// the only id that it can be connected as.
-    pub(super) fn judged(
+    pub(super) fn effective(
         &mut self,
         credential: &Credential,
         client_id: Option<&ClientId>,
-    ) -> Result<Arc<Judged>, StoreError> {
+    ) -> Result<Arc<EffectiveRules>, StoreError> {
         let client_id = match &credential.client_id_rule {
             ClientIdRule::SameAsSecret => None,
             ClientIdRule::SameAsUsername => Some(credential.name.as_str()),
@@ -143,54 +144,54 @@ impl<S: AdminStore + GateStore> Asker<'_, S> {
                 client_id.map(ClientId::as_str)
             }
         };
-        let session = Session {
+        let session = SessionKey {
             name: credential.name.to_string(),
             tenant: credential.tenant.clone(),
             client_id: client_id.map(str::to_owned),
         };
-        if let Some(judged) = self.judged.get(&session) {
-            return Ok(Arc::clone(judged));
+        if let Some(effective) = self.effective.get(&session) {
+            return Ok(Arc::clone(effective));
         }
-        let judged = self.judge_credential(credential, client_id)?;
-        Ok(self.remember(session, judged))
+        let effective = self.compile_credential(credential, client_id)?;
+        Ok(self.remember(session, effective))
     }
 
     /// The rights of a user in a tenant.
-    pub(super) fn judged_user(
+    pub(super) fn rules_of_user(
         &mut self,
         credential: &Credential,
         tenant: &TenantId,
         client_id: Option<&ClientId>,
-    ) -> Result<Arc<Judged>, StoreError> {
-        let session = Session {
+    ) -> Result<Arc<EffectiveRules>, StoreError> {
+        let session = SessionKey {
             name: credential.name.to_string(),
             tenant: Some(tenant.clone()),
             client_id: client_id.map(ToString::to_string),
         };
-        if let Some(judged) = self.judged.get(&session) {
-            return Ok(Arc::clone(judged));
+        if let Some(effective) = self.effective.get(&session) {
+            return Ok(Arc::clone(effective));
         }
-        let judged = self.judge_user(credential, tenant, client_id)?;
-        Ok(self.remember(session, judged))
+        let effective = self.compile_user(credential, tenant, client_id)?;
+        Ok(self.remember(session, effective))
     }
 
-    /// The rights of whoever presents a token.
-    pub(super) fn judged_bearer(
+    /// The rights of the holder of a token.
+    pub(super) fn rules_of_token(
         &mut self,
         credential: &Credential,
         token: &TokenRecord,
         client_id: Option<&ClientId>,
-    ) -> Result<Arc<Judged>, StoreError> {
+    ) -> Result<Arc<EffectiveRules>, StoreError> {
         let Some(tenant) = self.tenants.get(&token.tenant).cloned() else {
-            return Ok(Arc::new(Judged::nobody()));
+            return Ok(Arc::new(EffectiveRules::none()));
         };
         let mut roles = self.roles_of_tenant(&token.tenant)?;
         roles.retain(|role| role.name == token.role);
         let client_id = text_of(client_id);
-        let grants = Grants::of_bearer(&roles);
-        let values = Values::of_bearer(credential, client_id);
-        let rights = Rights::of_bearer(credential, token, client_id, &tenant, &roles);
-        Ok(Arc::new(Judged::new(
+        let grants = Grants::of_token(&roles);
+        let values = PrincipalVariables::of_token(credential, client_id);
+        let rights = Rights::of_token(credential, token, client_id, &tenant, &roles);
+        Ok(Arc::new(EffectiveRules::new(
             rights,
             Some(&tenant.id),
             grants,
@@ -199,27 +200,27 @@ impl<S: AdminStore + GateStore> Asker<'_, S> {
         )))
     }
 
-    fn remember(&mut self, session: Session, judged: Judged) -> Arc<Judged> {
-        let judged = Arc::new(judged);
-        if self.judged.len() >= MOST_REMEMBERED {
-            self.judged.clear();
+    fn remember(&mut self, session: SessionKey, effective: EffectiveRules) -> Arc<EffectiveRules> {
+        let effective = Arc::new(effective);
+        if self.effective.len() >= MOST_REMEMBERED {
+            self.effective.clear();
         }
-        self.judged.insert(session, Arc::clone(&judged));
-        judged
+        self.effective.insert(session, Arc::clone(&effective));
+        effective
     }
 
-    fn judge_credential(
+    fn compile_credential(
         &mut self,
         credential: &Credential,
         client_id: Option<&str>,
-    ) -> Result<Judged, StoreError> {
+    ) -> Result<EffectiveRules, StoreError> {
         let tenant = credential
             .tenant
             .as_ref()
             .and_then(|id| self.tenants.get(id))
             .cloned();
         if tenant.is_none() && !credential.is_operator() {
-            return Ok(Judged::nobody());
+            return Ok(EffectiveRules::none());
         }
         let roles = match (&credential.kind, &tenant) {
             // One that a broker would make now is in no store yet.
@@ -233,7 +234,7 @@ impl<S: AdminStore + GateStore> Asker<'_, S> {
         let scheme = self.schemes.find(credential.scheme.as_str());
         let tenant = tenant.as_deref();
         let grants = Grants::of_credential(credential, tenant, scheme, &roles);
-        let values = Values::of_credential(credential, client_id, scheme);
+        let values = PrincipalVariables::of_credential(credential, client_id, scheme);
         let rights = Rights::of_credential(credential, client_id, tenant, scheme, &roles, &[]);
         let name_of = |source: &RuleSource| match source {
             // That the namespaces may be used is a default rule of the scheme.
@@ -245,28 +246,30 @@ impl<S: AdminStore + GateStore> Asker<'_, S> {
             | RuleSource::Scheme(_) => source.to_string(),
         };
         let tenant = credential.tenant.as_ref();
-        Ok(Judged::new(rights, tenant, grants, &values, name_of))
+        Ok(EffectiveRules::new(
+            rights, tenant, grants, &values, name_of,
+        ))
     }
 
-    fn judge_user(
+    fn compile_user(
         &mut self,
         credential: &Credential,
         tenant: &TenantId,
         client_id: Option<&ClientId>,
-    ) -> Result<Judged, StoreError> {
+    ) -> Result<EffectiveRules, StoreError> {
         let grant = match &credential.kind {
             Kind::User(user) => user.grant_in(tenant),
             Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => None,
         };
         let (Some(grant), Some(tenant)) = (grant, self.tenants.get(tenant).cloned()) else {
-            return Ok(Judged::nobody());
+            return Ok(EffectiveRules::none());
         };
         let roles = self.roles_of_tenant(&tenant.id)?;
         let client_id = text_of(client_id);
         let grants = Grants::of_user(grant, &tenant, &roles);
-        let values = Values::of_user(credential, grant, client_id);
+        let values = PrincipalVariables::of_user(credential, grant, client_id);
         let rights = Rights::of_user(credential, client_id, &tenant, &roles);
-        Ok(Judged::new(
+        Ok(EffectiveRules::new(
             rights,
             Some(&tenant.id),
             grants,

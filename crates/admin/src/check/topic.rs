@@ -8,21 +8,21 @@ use countersign_core::control;
 use countersign_core::name::TenantId;
 use countersign_core::reason::Reason;
 use countersign_core::rights::{TopicUse, joined_tenant};
-use countersign_core::rule::{Explanation, Outcome, Territories, Verdict};
+use countersign_core::rule::{Explanation, RuleOutcome, TopicOwners, Verdict};
 use countersign_core::secret::Secret;
 use countersign_core::store::{AdminStore, GateStore, StoreError};
 use countersign_core::tenant::Tenant;
 use countersign_core::topic::{Subscription, TopicName};
 
 use super::broker;
-use super::look::{Looseness, remembered};
-use super::rights::{Considered, Judged};
-use super::{Asker, Who};
+use super::overrides::{Strictness, remembered};
+use super::rights::{Considered, EffectiveRules};
+use super::{CheckedClient, PolicyCheck};
 
 /// Who wants to do what with a topic.
 #[derive(Clone, Copy)]
 #[expect(missing_debug_implementations, reason = "it holds a secret")]
-pub struct TopicAsk<'a> {
+pub struct TopicCheck<'a> {
     /// The login name, or the handle that commands take; none for a client
     /// that proves nothing.
     pub username: Option<&'a str>,
@@ -86,15 +86,15 @@ pub struct TopicAnswer {
     pub verdict: Verdict,
     /// Where the wall stands, if it was let in at all.
     pub wall: Option<Wall>,
-    judged: Arc<Judged>,
-    outcomes: Vec<Outcome>,
+    effective: Arc<EffectiveRules>,
+    outcomes: Vec<RuleOutcome>,
     decided_by: Option<usize>,
 }
 
 impl TopicAnswer {
     /// All rules of the client, with what became of each.
     pub fn considered(&self) -> impl Iterator<Item = Considered<'_>> {
-        self.judged.considered(&self.outcomes)
+        self.effective.considered(&self.outcomes)
     }
 
     /// The rule that decided, if one did.
@@ -105,7 +105,7 @@ impl TopicAnswer {
 
     /// The variables that occur in the rules, and what they stand for.
     pub fn variables(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
-        self.judged.variables()
+        self.effective.variables()
     }
 
     /// It would not even be let in.
@@ -113,7 +113,7 @@ impl TopicAnswer {
         Self {
             verdict: Verdict::Deny(reason),
             wall: None,
-            judged: Arc::new(Judged::nobody()),
+            effective: Arc::new(EffectiveRules::none()),
             outcomes: Vec::new(),
             decided_by: None,
         }
@@ -132,7 +132,7 @@ pub struct Wall {
     pub is_in_way: bool,
 }
 
-impl<S: AdminStore + GateStore> Asker<'_, S> {
+impl<S: AdminStore + GateStore> PolicyCheck<'_, S> {
     /// Decides whether a client may do something with a topic.
     ///
     /// A client that a broker would not let in now may do nothing: whatever
@@ -141,18 +141,18 @@ impl<S: AdminStore + GateStore> Asker<'_, S> {
     /// # Errors
     ///
     /// Returns [`StoreError`] when the store can't be read.
-    pub fn topic(&mut self, ask: &TopicAsk<'_>) -> Result<TopicAnswer, StoreError> {
+    pub fn topic(&mut self, ask: &TopicCheck<'_>) -> Result<TopicAnswer, StoreError> {
         let client_id = match ask.client_id.map(ClientId::parse).transpose() {
             Ok(client_id) => client_id,
             Err(_) => return Ok(TopicAnswer::refused(Reason::Malformed)),
         };
-        let who = Who {
+        let who = CheckedClient {
             username: ask.username,
             password: ask.password.map(copy_of),
             listener: ask.listener,
-            looseness: match client_id {
-                Some(_) => Looseness::Handle,
-                None => Looseness::ClientIdAndHandle,
+            strictness: match client_id {
+                Some(_) => Strictness::IgnoreHandle,
+                None => Strictness::IgnoreClientIdAndHandle,
             },
             client_id: client_id.clone(),
         };
@@ -161,32 +161,32 @@ impl<S: AdminStore + GateStore> Asker<'_, S> {
             Err(reason) => return Ok(TopicAnswer::refused(reason)),
         };
         let is_authenticated = identity.credential().is_some();
-        let judged = match identity {
+        let effective = match identity {
             Identity::Credential { credential, .. } => {
                 // As it is stored, with all that counts.
                 let name = &credential.name;
                 match remembered(&mut self.credentials, self.store, name)? {
-                    Some(stored) => self.judged(&stored, client_id.as_ref())?,
+                    Some(stored) => self.effective(&stored, client_id.as_ref())?,
                     None => return Ok(TopicAnswer::refused(Reason::UnknownName)),
                 }
             }
             Identity::User {
                 credential, tenant, ..
-            } => self.judged_user(&credential, &tenant, client_id.as_ref())?,
+            } => self.rules_of_user(&credential, &tenant, client_id.as_ref())?,
             Identity::Bearer { credential, token } => {
-                self.judged_bearer(&credential, &token, client_id.as_ref())?
+                self.rules_of_token(&credential, &token, client_id.as_ref())?
             }
-            Identity::Unauthenticated { tenant: Some(id) } => self.judged_nobody_of(&id),
+            Identity::Unauthenticated { tenant: Some(id) } => self.rules_of_anonymous(&id),
             Identity::Unauthenticated { tenant: None } => {
                 let client_id = client_id.as_ref().map(ClientId::as_str);
                 let find = |id: &TenantId| self.tenants.get(id);
                 let usage = ask.usage.as_topic_use();
-                match joined_tenant(usage, client_id, &self.walls, find) {
+                match joined_tenant(usage, client_id, &self.owners, find) {
                     Some(tenant) => {
                         let id = tenant.id.clone();
-                        self.judged_nobody_of(&id)
+                        self.rules_of_anonymous(&id)
                     }
-                    None => Arc::new(Judged::nobody()),
+                    None => Arc::new(EffectiveRules::none()),
                 }
             }
         };
@@ -195,7 +195,7 @@ impl<S: AdminStore + GateStore> Asker<'_, S> {
             mut verdict,
             mut decided_by,
             outcomes,
-        } = judged.rights.explain(usage, &self.walls);
+        } = effective.rights.explain(usage, &self.owners);
         if let Some(whatever_rules_say) = control::judge(usage, is_authenticated) {
             verdict = whatever_rules_say;
             decided_by = None;
@@ -206,40 +206,42 @@ impl<S: AdminStore + GateStore> Asker<'_, S> {
         }
         let in_way = verdict == Verdict::Deny(Reason::OtherTenant);
         let wall = Wall {
-            tenant: judged.tenant.clone(),
-            owner: self.owner(ask.usage, judged.tenant.as_ref()),
+            tenant: effective.tenant.clone(),
+            owner: self.owner(ask.usage, effective.tenant.as_ref()),
             is_in_way: in_way,
         };
         Ok(TopicAnswer {
             verdict,
             wall: Some(wall),
-            judged,
+            effective,
             outcomes,
             decided_by,
         })
     }
 
-    fn judged_nobody_of(&mut self, id: &TenantId) -> Arc<Judged> {
-        if let Some(judged) = self.of_tenants.get(id) {
-            return Arc::clone(judged);
+    fn rules_of_anonymous(&mut self, id: &TenantId) -> Arc<EffectiveRules> {
+        if let Some(effective) = self.of_tenants.get(id) {
+            return Arc::clone(effective);
         }
-        let judged = Arc::new(match self.tenants.get(id) {
-            Some(tenant) => Judged::of_tenant(tenant),
-            None => Judged::nobody(),
+        let effective = Arc::new(match self.tenants.get(id) {
+            Some(tenant) => EffectiveRules::of_tenant(tenant),
+            None => EffectiveRules::none(),
         });
-        self.of_tenants.insert(id.clone(), Arc::clone(&judged));
-        judged
+        self.of_tenants.insert(id.clone(), Arc::clone(&effective));
+        effective
     }
 
     fn owner(&self, usage: Usage<'_>, own: Option<&TenantId>) -> Option<TenantId> {
         match usage {
-            Usage::Deliver { topic } | Usage::Publish { topic, .. } => owner_of(&self.walls, topic),
+            Usage::Deliver { topic } | Usage::Publish { topic, .. } => {
+                owner_of(&self.owners, topic)
+            }
             Usage::Subscribe { filter } => {
                 let filter = Subscription::parse(filter).ok()?.filter();
                 let reached = |tenant: &Tenant| tenant.namespaces.could_reach(filter);
                 let own_name = own.map(TenantId::as_str);
                 // Most filters reach nobody else, which is quick to tell.
-                if self.walls.reaches_foreign(filter, own_name) {
+                if self.owners.reaches_foreign(filter, own_name) {
                     let mut others = self.tenants.values().filter(|it| Some(&it.id) != own);
                     return others.find(|it| reached(it)).map(|it| it.id.clone());
                 }
@@ -254,8 +256,8 @@ fn copy_of(secret: &Secret) -> Secret {
     Secret::new(secret.expose().to_vec())
 }
 
-fn owner_of(walls: &Territories, topic: &str) -> Option<TenantId> {
-    let owner = walls.owner_of(TopicName::parse(topic).ok()?)?;
+fn owner_of(owners: &TopicOwners, topic: &str) -> Option<TenantId> {
+    let owner = owners.owner_of(TopicName::parse(topic).ok()?)?;
     TenantId::parse(owner).ok()
 }
 
@@ -265,7 +267,7 @@ mod tests {
     use countersign_core::user::GrantedRight;
 
     use super::*;
-    use crate::check::Places;
+    use crate::check::Listeners;
     use crate::credential::{self, CredentialChanges};
     use crate::fixture::{Fixture, JANE, adding, login_name, new_tenant, role_name, tenant_id};
     use crate::tenant::{self, NewTenant, TenantChanges};
@@ -279,14 +281,14 @@ mod tests {
     }
 
     fn ask(fixture: &mut Fixture, username: Option<&str>, usage: Usage<'_>) -> TopicAnswer {
-        let ask = TopicAsk {
+        let ask = TopicCheck {
             username,
             client_id: None,
             password: None,
             listener: None,
             usage,
         };
-        fixture.asker().topic(&ask).unwrap()
+        fixture.policy_check().topic(&ask).unwrap()
     }
 
     fn reason(answer: &TopicAnswer) -> &'static str {
@@ -439,14 +441,14 @@ mod tests {
             (Some("x-1"), "client-id-mismatch"),
             (Some("a#"), "malformed"),
         ] {
-            let ask = TopicAsk {
+            let ask = TopicCheck {
                 username: Some("VW-ABC123"),
                 client_id,
                 password: None,
                 listener: None,
                 usage: publish(topic),
             };
-            let answer = fixture.asker().topic(&ask).unwrap();
+            let answer = fixture.policy_check().topic(&ask).unwrap();
             assert_eq!(reason(&answer), said, "{client_id:?}");
         }
     }
@@ -487,7 +489,7 @@ mod tests {
             (None, Usage::Deliver { topic: "open/x" }, "ok"),
             (None, Usage::Subscribe { filter: "off/#" }, "ok"),
             (None, Usage::Subscribe { filter: "#" }, "no-rule"),
-            // Wrong logins are let in as nobody where the tenant is off.
+            // Wrong logins are let in unauthenticated where the tenant is off.
             (Some("wrong@off"), publish("off/x"), "ok"),
             (Some("wrong@off"), publish("open/x"), "other-tenant"),
             (Some("wrong@open"), publish("open/x"), "unknown-name"),
@@ -567,16 +569,17 @@ mod tests {
         let options = [("store", "/x"), ("default_tenant", "acme")];
         let options = countersign_core::options::Options::parse(options).unwrap();
         let now = fixture.now;
-        let mut asker = Asker::new(&mut fixture.store, now, Places::of(&options)).unwrap();
+        let mut policy_check =
+            PolicyCheck::new(&mut fixture.store, now, Listeners::of(&options)).unwrap();
         for (username, filter) in [(None, "acme/#"), (Some("dev1"), "#")] {
-            let ask = TopicAsk {
+            let ask = TopicCheck {
                 username,
                 client_id: None,
                 password: None,
                 listener: None,
                 usage: Usage::Subscribe { filter },
             };
-            assert_eq!(reason(&asker.topic(&ask).unwrap()), "ok", "{filter}");
+            assert_eq!(reason(&policy_check.topic(&ask).unwrap()), "ok", "{filter}");
         }
     }
 
@@ -584,8 +587,8 @@ mod tests {
     fn what_is_asked_again_is_answered_the_same_and_nothing_is_written() {
         let mut fixture = Fixture::with_credential();
         let acts = fixture.acts();
-        let mut asker = fixture.asker();
-        let ask = TopicAsk {
+        let mut policy_check = fixture.policy_check();
+        let ask = TopicCheck {
             username: Some("dev1@acme"),
             client_id: Some("c"),
             password: None,
@@ -593,9 +596,9 @@ mod tests {
             usage: publish("acme/x"),
         };
         for _ in 0..3 {
-            assert_eq!(reason(&asker.topic(&ask).unwrap()), "ok");
+            assert_eq!(reason(&policy_check.topic(&ask).unwrap()), "ok");
         }
-        drop(asker);
+        drop(policy_check);
         assert_eq!(fixture.acts(), acts);
         assert!(!fixture.show("dev1@acme").ever_used);
     }

@@ -6,21 +6,21 @@ use countersign_core::client_id::ClientIdRule;
 use countersign_core::credential::{Credential, check_attribute};
 use countersign_core::name::LoginName;
 use countersign_core::role::RoleName;
-use countersign_core::scheme::{Scheme, SchemeError as DraftError};
+use countersign_core::scheme::{DraftError, Scheme};
 use countersign_core::store::{AdminStore, AdminTransaction as _};
 use countersign_core::time::Timestamp;
 
-use super::{CredentialError, Described, act_on, client_ids, require_tenant};
+use super::{CredentialError, ShownCredential, act_on, client_ids, require_tenant};
 use crate::context::Context;
 use crate::role;
 use crate::tenant;
-use crate::text::Text;
+use crate::text::FreeText;
 
 /// What to change of a credential; what is none stays.
 #[derive(Clone, Debug, Default)]
 pub struct CredentialChanges {
     /// Free text for people; an empty one takes it away.
-    pub description: Option<Text>,
+    pub description: Option<FreeText>,
     /// Values for rules and for people; an empty one takes the key away.
     pub attributes: BTreeMap<String, String>,
     /// From when on it may no longer be used; `Some(None)` is never.
@@ -46,13 +46,13 @@ pub fn set<S: AdminStore>(
     context: &Context<'_>,
     name: &LoginName,
     changes: CredentialChanges,
-) -> Result<Described, CredentialError> {
+) -> Result<ShownCredential, CredentialError> {
     for (key, value) in &changes.attributes {
         check_attribute(key, value)?;
     }
     let act = "credential.set";
     let (described, ()) = act_on(store, context, name, act, |transaction, described| {
-        let Described { credential, scheme } = described;
+        let ShownCredential { credential, scheme } = described;
         let tenant = require_tenant(credential)?.clone();
         if let Some(scheme) = scheme {
             check_scheme(&changes, scheme)?;
@@ -206,7 +206,7 @@ mod tests {
         let before = fixture.show("dev1@acme");
         fixture.now = Timestamp::from_millis(fixture.now.as_millis() + 1);
         let changes = CredentialChanges {
-            description: Text::parse("pump").ok(),
+            description: FreeText::parse("pump").ok(),
             ..CredentialChanges::default()
         };
         let after = change(&mut fixture, changes);

@@ -1,5 +1,5 @@
 //! Whether a credential's client-id rule can be kept beside the client-id
-//! prefixes of tenants (design §7).
+//! prefixes of tenants.
 
 use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::credential::Credential;
@@ -18,7 +18,7 @@ pub(super) fn check(
     tenant: &Tenant,
     tenants: &[Tenant],
 ) -> Result<(), CredentialError> {
-    let Some(wanted) = Wanted::of(credential, scheme) else {
+    let Some(wanted) = AdmittedClientIds::of(credential, scheme) else {
         return Ok(());
     };
     if let Some(prefix) = &tenant.client_id_prefix {
@@ -65,12 +65,12 @@ pub(super) fn check_bound<T: AdminTransaction>(
 }
 
 /// What is known of the client ids that a rule admits.
-enum Wanted<'a> {
+enum AdmittedClientIds<'a> {
     Beginning(&'a ClientId),
     Whole(&'a str),
 }
 
-impl<'a> Wanted<'a> {
+impl<'a> AdmittedClientIds<'a> {
     fn of(credential: &'a Credential, scheme: Option<&'a Scheme>) -> Option<Self> {
         match &credential.client_id_rule {
             ClientIdRule::Any | ClientIdRule::FirstUse => None,

@@ -9,18 +9,20 @@ use countersign_core::given::Given;
 use countersign_core::kind::Kind;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::role::RoleName;
-use countersign_core::scheme::{Draft, DraftRequest, DraftSecret, Scheme, SchemeName, Schemes};
+use countersign_core::scheme::{
+    CredentialDraft, DraftRequest, DraftSecret, Scheme, SchemeName, Schemes,
+};
 use countersign_core::secret::Verifier;
 use countersign_core::store::{AdminStore, AdminTransaction, Intent};
 use countersign_core::time::Timestamp;
 
-use super::{CredentialError, Issued, add_secret, blank, client_ids, exists, find};
+use super::{CredentialError, IssuedCredential, add_secret, blank, client_ids, exists, find};
 use crate::context::Context;
 use crate::kind::check_not_reserved;
 use crate::password::{NewSecret, PreparedSecret};
-use crate::text::Text;
-use crate::view::CredentialTrace;
-use crate::{role, scheme, tenant, wall};
+use crate::text::FreeText;
+use crate::view::AuditedCredential;
+use crate::{role, scheme, scheme_overlap, tenant};
 
 /// A credential to be made.
 #[expect(missing_debug_implementations, reason = "it holds a secret")]
@@ -39,7 +41,7 @@ pub struct NewCredential {
     /// The group it is sorted under.
     pub group: Option<GroupPath>,
     /// Free text for people.
-    pub description: Option<Text>,
+    pub description: Option<FreeText>,
     /// The roles it holds.
     pub roles: Vec<RoleName>,
     /// Values for rules and for people; an empty one counts as none.
@@ -86,37 +88,37 @@ pub fn create<S: AdminStore>(
     store: &mut S,
     context: &mut Context<'_>,
     new: NewCredential,
-) -> Result<Issued, CredentialError> {
-    let order = Order::of(new)?;
+) -> Result<IssuedCredential, CredentialError> {
+    let request = CreateRequest::of(new)?;
     // What can be refused is refused before a password is hashed.
     let (known, params, mut draft) = {
         let mut transaction = store.begin(Intent::Read)?;
         let known = transaction.schemes()?;
-        let scheme = order.scheme(&known)?;
-        order.check(&mut transaction, scheme)?;
-        let draft = order.draft(&mut transaction, scheme, &known, context)?;
+        let scheme = request.scheme(&known)?;
+        request.check(&mut transaction, scheme)?;
+        let draft = request.draft(&mut transaction, scheme, &known, context)?;
         (known, transaction.settings()?.argon2, draft)
     };
     let chosen = match draft.secret {
-        DraftSecret::Chosen => order.new.secret.hash(context, params)?,
+        DraftSecret::Chosen => request.new.secret.hash(context, params)?,
         DraftSecret::Generated(_) => None,
     };
 
     let mut transaction = store.begin(Intent::Write)?;
     // Somebody may have changed anything meanwhile.
     let known_now = transaction.schemes()?;
-    let scheme = order.scheme(&known_now)?;
-    order.check(&mut transaction, scheme)?;
-    if known_now != known || order.taken(&mut transaction, scheme, &draft)?.is_some() {
-        draft = order.draft(&mut transaction, scheme, &known_now, context)?;
+    let scheme = request.scheme(&known_now)?;
+    request.check(&mut transaction, scheme)?;
+    if known_now != known || request.taken(&mut transaction, scheme, &draft)?.is_some() {
+        draft = request.draft(&mut transaction, scheme, &known_now, context)?;
     }
-    let issued = order.store(&mut transaction, scheme, draft, chosen, context.now)?;
+    let issued = request.store(&mut transaction, scheme, draft, chosen, context.now)?;
     let credential = &issued.described.credential;
     let after = issued.described.trace();
     let row = context.audit(
         "credential.create",
         credential.name.as_str(),
-        None::<&CredentialTrace>,
+        None::<&AuditedCredential>,
         Some(&after),
     );
     transaction.commit(&[row], &[Change::Credential(credential.id)])?;
@@ -124,12 +126,12 @@ pub fn create<S: AdminStore>(
 }
 
 /// What is asked for, as far as it can be judged without a store.
-struct Order {
+struct CreateRequest {
     new: NewCredential,
     attributes: BTreeMap<String, String>,
 }
 
-impl Order {
+impl CreateRequest {
     fn of(mut new: NewCredential) -> Result<Self, CredentialError> {
         for (key, value) in &new.attributes {
             check_attribute(key, value)?;
@@ -176,7 +178,7 @@ impl Order {
         for name in &self.new.roles {
             role::find(transaction, tenant, name)?;
         }
-        match wall::in_way_of_scheme(transaction, scheme, tenant)? {
+        match scheme_overlap::find_for_scheme(transaction, scheme, tenant)? {
             Some(reach) => Err(reach.into()),
             None => Ok(()),
         }
@@ -190,7 +192,7 @@ impl Order {
         scheme: &Scheme,
         known: &Schemes,
         context: &mut Context<'_>,
-    ) -> Result<Draft, CredentialError> {
+    ) -> Result<CredentialDraft, CredentialError> {
         let request = DraftRequest {
             tenant: &self.new.tenant,
             name: self.new.name.as_deref(),
@@ -225,15 +227,15 @@ impl Order {
         }
     }
 
-    /// Finds what of the draft is somebody else's already.
+    /// Finds what of the draft another credential has already.
     fn taken<T: AdminTransaction>(
         &self,
         transaction: &mut T,
         scheme: &Scheme,
-        draft: &Draft,
-    ) -> Result<Option<Taken>, CredentialError> {
+        draft: &CredentialDraft,
+    ) -> Result<Option<TakenBy>, CredentialError> {
         if transaction.credential(&draft.name)?.is_some() {
-            return Ok(Some(Taken::Name(draft.name.clone())));
+            return Ok(Some(TakenBy::Name(draft.name.clone())));
         }
         if !scheme.fills_are_unique() {
             return Ok(None);
@@ -243,7 +245,7 @@ impl Order {
                 continue;
             };
             if let Some(holder) = transaction.holder_of_attribute(attribute, value)? {
-                return Ok(Some(Taken::Attribute {
+                return Ok(Some(TakenBy::Attribute {
                     attribute,
                     value: value.as_str().into(),
                     holder,
@@ -257,10 +259,10 @@ impl Order {
         &self,
         transaction: &mut T,
         scheme: &Scheme,
-        draft: Draft,
+        draft: CredentialDraft,
         chosen: Option<Verifier>,
         now: Timestamp,
-    ) -> Result<Issued, CredentialError> {
+    ) -> Result<IssuedCredential, CredentialError> {
         let blank = self.blank(&draft, now)?;
         let tenant = tenant::find(transaction, &self.new.tenant)?;
         client_ids::check(&blank, Some(scheme), &tenant, &transaction.tenants()?)?;
@@ -279,14 +281,18 @@ impl Order {
             .add_credential(&blank)
             .map_err(|error| exists(error, &name))?;
         add_secret(transaction, id, &secret, Some(scheme))?;
-        Ok(Issued {
+        Ok(IssuedCredential {
             described: find(transaction, &name)?,
             secret: secret.shown_once,
             old_secret_until: None,
         })
     }
 
-    fn blank(&self, draft: &Draft, now: Timestamp) -> Result<Credential, CredentialError> {
+    fn blank(
+        &self,
+        draft: &CredentialDraft,
+        now: Timestamp,
+    ) -> Result<Credential, CredentialError> {
         let new = &self.new;
         if let (Some(start), Some(end)) = (new.not_before, new.expires_at)
             && start >= end
@@ -298,7 +304,7 @@ impl Order {
         let (tenant, scheme) = (Some(new.tenant.clone()), new.scheme.clone());
         Ok(Credential {
             group: new.group.clone(),
-            description: new.description.clone().and_then(Text::into_filled),
+            description: new.description.clone().and_then(FreeText::into_filled),
             client_id_rule: draft.client_id.clone(),
             external_identity: new.external_identity,
             not_before: new.not_before,
@@ -310,9 +316,9 @@ impl Order {
     }
 }
 
-/// What somebody else has already.
+/// What another credential has already.
 #[derive(Eq, PartialEq)]
-enum Taken {
+enum TakenBy {
     Name(LoginName),
     Attribute {
         attribute: &'static str,
@@ -321,11 +327,11 @@ enum Taken {
     },
 }
 
-impl From<Taken> for CredentialError {
-    fn from(taken: Taken) -> Self {
+impl From<TakenBy> for CredentialError {
+    fn from(taken: TakenBy) -> Self {
         match taken {
-            Taken::Name(name) => Self::Exists { name },
-            Taken::Attribute {
+            TakenBy::Name(name) => Self::Exists { name },
+            TakenBy::Attribute {
                 attribute,
                 value,
                 holder,
@@ -355,7 +361,7 @@ mod tests {
     use countersign_sqlite::SqliteStore;
 
     use super::*;
-    use crate::check::Verdict;
+    use crate::check::ConnectVerdict;
     use crate::context::{RandomError, RandomSource};
     use crate::credential::{reset_password, show};
     use crate::fixture::{
@@ -471,7 +477,10 @@ mod tests {
             .act(|store, context| create(store, context, chosen(b"pw")))
             .unwrap();
         assert!(issued.secret.is_none());
-        assert_eq!(fixture.check("dev2@acme", Some(b"pw")), Verdict::Allow);
+        assert_eq!(
+            fixture.check("dev2@acme", Some(b"pw")),
+            ConnectVerdict::Allow
+        );
     }
 
     #[test]
@@ -572,7 +581,10 @@ mod tests {
         let name = login_name("dev2@acme");
         let secret = NewSecret::Chosen(ChosenPassword::parse(b"pw2".to_vec()).unwrap());
         reset_password(&mut fixture.store, &mut context, &name, secret).unwrap();
-        assert_eq!(fixture.check("dev2@acme", Some(b"pw2")), Verdict::Allow);
+        assert_eq!(
+            fixture.check("dev2@acme", Some(b"pw2")),
+            ConnectVerdict::Allow
+        );
     }
 
     #[test]
@@ -580,7 +592,7 @@ mod tests {
         let mut fixture = Fixture::with_credential();
         let new = NewCredential {
             group: GroupPath::parse("DM.X").ok(),
-            description: Text::parse("pump").ok(),
+            description: FreeText::parse("pump").ok(),
             attributes: [("line".into(), "4".into()), ("none".into(), String::new())].into(),
             not_before: Some(Timestamp::from_millis(1)),
             expires_at: Some(Timestamp::from_millis(2)),
@@ -602,8 +614,8 @@ mod tests {
     }
 
     /// What a client of the credential presents: name, client id, secret.
-    fn triple(issued: &Issued) -> [String; 3] {
-        let view = serde_json::to_value(crate::view::IssuedView::of(issued)).unwrap();
+    fn triple(issued: &IssuedCredential) -> [String; 3] {
+        let view = serde_json::to_value(crate::view::IssuedCredentialView::of(issued)).unwrap();
         let text = |key: &str| view[key].as_str().unwrap_or_default().to_owned();
         [text("username"), text("client_id"), text("secret")]
     }
@@ -728,7 +740,10 @@ mod tests {
         for scheme in ["impact", "vwire", "vwire-compat"] {
             let name = (scheme == "impact").then_some("x");
             let error = fixture.of_scheme(scheme, name).err().unwrap();
-            assert!(matches!(error, CredentialError::Reach(_)), "{error}");
+            assert!(
+                matches!(error, CredentialError::SchemeOverlap(_)),
+                "{error}"
+            );
         }
         assert_eq!(fixture.acts(), acts);
         for scheme in ["basic", "vwire-token"] {

@@ -1,4 +1,4 @@
-//! New secrets for old credentials: reset and rotation (design §3).
+//! New secrets for old credentials: reset and rotation.
 
 use core::time::Duration;
 
@@ -10,7 +10,9 @@ use countersign_core::secret::StoredSecret;
 use countersign_core::store::{AdminStore, AdminTransaction, Intent};
 use countersign_core::time::Timestamp;
 
-use super::{CredentialError, Described, Issued, act_on, add_secret, find, transition};
+use super::{
+    CredentialError, IssuedCredential, ShownCredential, act_on, add_secret, find, transition,
+};
 use crate::context::Context;
 use crate::password::{NewSecret, PreparedSecret};
 
@@ -56,7 +58,7 @@ pub fn reset_password<S: AdminStore>(
     context: &mut Context<'_>,
     name: &LoginName,
     secret: NewSecret,
-) -> Result<Issued, CredentialError> {
+) -> Result<IssuedCredential, CredentialError> {
     let secret = prepare(store, context, name, Act::ResetPassword, &secret)?;
     let act = "credential.reset-password";
     let (described, ()) = act_on(store, context, name, act, |transaction, described| {
@@ -72,7 +74,7 @@ pub fn reset_password<S: AdminStore>(
         credential.generation = credential.generation.next();
         Ok(())
     })?;
-    Ok(Issued {
+    Ok(IssuedCredential {
         described,
         secret: secret.shown_once,
         old_secret_until: None,
@@ -96,7 +98,7 @@ pub fn rotate<S: AdminStore>(
     context: &mut Context<'_>,
     name: &LoginName,
     overlap: Overlap,
-) -> Result<Issued, CredentialError> {
+) -> Result<IssuedCredential, CredentialError> {
     let secret = prepare(store, context, name, Act::Rotate, &NewSecret::Generated)?;
     let now = context.now;
     let act = "credential.rotate";
@@ -122,7 +124,7 @@ pub fn rotate<S: AdminStore>(
         )?;
         Ok(until)
     })?;
-    Ok(Issued {
+    Ok(IssuedCredential {
         described,
         secret: secret.shown_once,
         old_secret_until: until,
@@ -140,7 +142,7 @@ fn prepare<S: AdminStore>(
 ) -> Result<PreparedSecret, CredentialError> {
     let (scheme, known, params) = {
         let mut transaction = store.begin(Intent::Read)?;
-        let Described { credential, .. } = find(&mut transaction, name)?;
+        let ShownCredential { credential, .. } = find(&mut transaction, name)?;
         transition(&credential, act)?;
         let known = transaction.schemes()?;
         let scheme = crate::scheme::find(&known, &credential.scheme)?.clone();
@@ -204,14 +206,14 @@ mod tests {
     use countersign_core::reason::Reason;
 
     use super::*;
-    use crate::check::Verdict;
+    use crate::check::ConnectVerdict;
     use crate::credential::{revoke, suspend};
     use crate::fixture::{Fixture, login_name};
     use crate::password::ChosenPassword;
 
     const DAY: Duration = Duration::from_secs(86_400);
     const NAME: &str = "dev1@acme";
-    const BAD_SECRET: Verdict = Verdict::Deny(Reason::BadSecret);
+    const BAD_SECRET: ConnectVerdict = ConnectVerdict::Deny(Reason::BadSecret);
 
     fn with_secret() -> (Fixture, Vec<u8>) {
         let mut fixture = Fixture::new();
@@ -251,7 +253,7 @@ mod tests {
         assert_eq!(fixture.check(NAME, Some(&second)), BAD_SECRET);
         assert_eq!(
             fixture.check(NAME, Some(b"new")),
-            Verdict::Deny(Reason::Suspended)
+            ConnectVerdict::Deny(Reason::Suspended)
         );
     }
 
@@ -260,7 +262,7 @@ mod tests {
         let (mut fixture, first) = with_secret();
         let second = rotated(&mut fixture, Overlap::None);
         assert_eq!(fixture.check(NAME, Some(&first)), BAD_SECRET);
-        assert_eq!(fixture.check(NAME, Some(&second)), Verdict::Allow);
+        assert_eq!(fixture.check(NAME, Some(&second)), ConnectVerdict::Allow);
         let credential = fixture.show(NAME);
         assert_eq!(credential.generation, Generation::FIRST.next());
         assert_eq!(credential.secrets.len(), 1);
@@ -271,11 +273,11 @@ mod tests {
         let (mut fixture, first) = with_secret();
         let second = rotated(&mut fixture, Overlap::For(DAY));
         assert_eq!(fixture.show(NAME).generation, Generation::FIRST);
-        assert_eq!(fixture.check(NAME, Some(&first)), Verdict::Allow);
-        assert_eq!(fixture.check(NAME, Some(&second)), Verdict::Allow);
+        assert_eq!(fixture.check(NAME, Some(&first)), ConnectVerdict::Allow);
+        assert_eq!(fixture.check(NAME, Some(&second)), ConnectVerdict::Allow);
         fixture.now = fixture.now.plus(DAY);
         assert_eq!(fixture.check(NAME, Some(&first)), BAD_SECRET);
-        assert_eq!(fixture.check(NAME, Some(&second)), Verdict::Allow);
+        assert_eq!(fixture.check(NAME, Some(&second)), ConnectVerdict::Allow);
     }
 
     #[test]
@@ -283,7 +285,7 @@ mod tests {
         for overlap in [Overlap::UntilUsed, Overlap::ForUntilUsed(DAY)] {
             let (mut fixture, first) = with_secret();
             rotated(&mut fixture, overlap);
-            assert_eq!(fixture.check(NAME, Some(&first)), Verdict::Allow);
+            assert_eq!(fixture.check(NAME, Some(&first)), ConnectVerdict::Allow);
             fixture.log_in(NAME, "c");
             assert_eq!(fixture.check(NAME, Some(&first)), BAD_SECRET);
         }
@@ -303,7 +305,7 @@ mod tests {
             again(&mut fixture),
             Some(CredentialError::OverlapRunning { .. })
         ));
-        assert_eq!(fixture.check(NAME, Some(&first)), Verdict::Allow);
+        assert_eq!(fixture.check(NAME, Some(&first)), ConnectVerdict::Allow);
         assert_eq!(fixture.show(NAME).secrets.len(), 2);
         fixture.now = fixture.now.plus(DAY);
         assert!(again(&mut fixture).is_none());
@@ -366,27 +368,27 @@ mod tests {
         let issued = fixture
             .act(|store, context| rotate(store, context, &name, Overlap::None))
             .unwrap();
-        let view = serde_json::to_value(crate::view::RenewedView::of(&issued)).unwrap();
+        let view = serde_json::to_value(crate::view::RenewedSecretView::of(&issued)).unwrap();
         assert_eq!(view["username"], view["secret"]);
-        let token = |issued: &Issued| {
+        let token = |issued: &IssuedCredential| {
             String::from_utf8(issued.secret.as_ref().unwrap().expose().to_vec()).unwrap()
         };
         let mut connect = |token: &str| {
-            let presented = crate::check::Connect {
+            let presented = crate::check::ConnectCheck {
                 client_id: token,
                 username: Some(token),
                 password: None,
                 listener: None,
             };
-            fixture.asker().connect(presented).unwrap()
+            fixture.policy_check().connect(presented).unwrap()
         };
-        assert_eq!(connect(&token(&issued)), Verdict::Allow);
-        let old = token(&Issued {
+        assert_eq!(connect(&token(&issued)), ConnectVerdict::Allow);
+        let old = token(&IssuedCredential {
             described: issued.described.clone(),
             secret: made.secret,
             old_secret_until: None,
         });
-        assert_eq!(connect(&old), Verdict::Deny(Reason::UnknownName));
+        assert_eq!(connect(&old), ConnectVerdict::Deny(Reason::UnknownName));
     }
 
     #[test]

@@ -7,10 +7,10 @@ use countersign_core::role::RoleRule;
 use countersign_core::rule::Rule;
 use countersign_core::store::{AdminStore, AdminTransaction as _, Intent};
 
-use super::{CredentialError, Described, act_on, find};
+use super::{CredentialError, ShownCredential, act_on, find};
 use crate::context::Context;
-use crate::difference::Ground;
-use crate::rule::{Reach, RuleChange, RuleWarning};
+use crate::difference::RightsContext;
+use crate::rule::{RuleChange, RuleImpact, RuleWarning};
 
 /// Changes the rules of a credential, an operator's among them, and returns
 /// what it is then.
@@ -26,7 +26,7 @@ pub fn change_rules<S: AdminStore>(
     context: &Context<'_>,
     name: &LoginName,
     change: &RuleChange,
-) -> Result<Described, CredentialError> {
+) -> Result<ShownCredential, CredentialError> {
     let act = match change {
         RuleChange::Add(rule) => match rule.effect() {
             countersign_core::rule::Effect::Allow => "credential.allow",
@@ -71,23 +71,27 @@ pub fn rule_warnings<S: AdminStore>(
         None => (None, Vec::new()),
     };
     roles.retain(|role| before.roles.contains(&role.name));
-    let ground = Ground::read(&mut transaction, tenant)?;
-    let ids = ground.client_ids(&after, &roles);
-    let difference = ground.compare(
-        |id| ground.rights_of(&before, &roles, id),
-        |id| ground.rights_of(&after, &roles, id),
+    let rights_context = RightsContext::read(&mut transaction, tenant)?;
+    let ids = rights_context.client_ids(&after, &roles);
+    let difference = rights_context.compare(
+        |id| rights_context.rights_of(&before, &roles, id),
+        |id| rights_context.rights_of(&after, &roles, id),
         &[],
         &ids,
     );
-    let alone = Rights::of_credential(&alone, ids.first(), ground.tenant(), None, &[], &[]);
-    let reach = Reach {
+    let alone = Rights::of_credential(&alone, ids.first(), rights_context.tenant(), None, &[], &[]);
+    let impact = RuleImpact {
         is_known: true,
         makes_difference: !difference.is_none(),
-        has_value: ground.allow_something(&alone),
-        is_by_default: ground.gives_by_default(&before),
+        has_value: rights_context.allow_something(&alone),
+        is_by_default: rights_context.gives_by_default(&before),
     };
     let mut warnings = RuleWarning::of_text(rule);
-    warnings.extend(RuleWarning::of_reach(rule, ground.tenant(), reach));
+    warnings.extend(RuleWarning::of_impact(
+        rule,
+        rights_context.tenant(),
+        impact,
+    ));
     Ok(warnings)
 }
 

@@ -12,13 +12,13 @@ use zeroize::Zeroizing;
 
 use super::JwtError;
 use crate::context::Context;
+use crate::sealed::{self, KeyFileError};
 use crate::tenant;
-use crate::vault::{self, VaultError};
-use crate::view::KeyTrace;
+use crate::view::AuditedKey;
 
 /// A key that was made in the place of others.
 #[derive(Clone, Debug)]
-pub struct Rotated {
+pub struct RotatedKey {
     /// The new key.
     pub key: TokenKey,
     /// Until when the signatures of the last one still count, if there was
@@ -37,7 +37,7 @@ pub fn rotate_key<S: AdminStore>(
     context: &mut Context<'_>,
     tenant: &TenantId,
     overlap: Duration,
-) -> Result<Rotated, JwtError> {
+) -> Result<RotatedKey, JwtError> {
     let mut transaction = store.begin(Intent::Write)?;
     tenant::find(&mut transaction, tenant)?;
     let until = context.now.plus(overlap);
@@ -52,12 +52,12 @@ pub fn rotate_key<S: AdminStore>(
     let keys = transaction.token_keys(tenant)?;
     let made = keys.into_iter().find(|sealed| sealed.key.id == id);
     let key = made.ok_or(JwtError::NoKey { key: id })?.key;
-    let rotated = Rotated { key, old_key_until };
+    let rotated = RotatedKey { key, old_key_until };
     let row = context.audit(
         "jwt.rotate-key",
         tenant.as_str(),
-        None::<&KeyTrace>,
-        Some(&KeyTrace::of(&rotated)),
+        None::<&AuditedKey>,
+        Some(&AuditedKey::of(&rotated)),
     );
     transaction.commit(&[row], &[Change::Tenant(tenant.clone())])?;
     Ok(rotated)
@@ -75,7 +75,7 @@ pub(super) fn current<T: AdminTransaction>(
     };
     match open(transaction, sealed) {
         Ok(key) => Ok((sealed.key.id.clone(), key)),
-        Err(VaultError::NoKey) => Err(VaultError::NoKey.into()),
+        Err(KeyFileError::NoKey) => Err(KeyFileError::NoKey.into()),
         Err(why) => Err(JwtError::KeyUnreadable {
             key: sealed.key.id.clone(),
             tenant: tenant.clone(),
@@ -87,22 +87,22 @@ pub(super) fn current<T: AdminTransaction>(
 fn open<T: AdminTransaction>(
     transaction: &T,
     sealed: &SealedTokenKey,
-) -> Result<SigningKey, VaultError> {
-    let vault = vault::require(transaction)?;
+) -> Result<SigningKey, KeyFileError> {
+    let seal_key = sealed::require(transaction)?;
     let subject = sealed.key.id.as_str().as_bytes();
-    let seed = vault
+    let seed = seal_key
         .open(SIGNING_KEY, subject, &sealed.private)
-        .map_err(|_| VaultError::Foreign)?;
+        .map_err(|_| KeyFileError::OtherKey)?;
     let seed: [u8; 32] = seed
         .as_slice()
         .try_into()
-        .map_err(|_| VaultError::Foreign)?;
+        .map_err(|_| KeyFileError::OtherKey)?;
     let key = SigningKey::from_seed(seed);
     // Else nobody could verify what it signs.
     if key.verifying_key() == sealed.key.public {
         Ok(key)
     } else {
-        Err(VaultError::Foreign)
+        Err(KeyFileError::OtherKey)
     }
 }
 
@@ -111,14 +111,14 @@ fn make<T: AdminTransaction>(
     tenant: &TenantId,
     context: &mut Context<'_>,
 ) -> Result<(KeyId, SigningKey), JwtError> {
-    let vault = vault::require(transaction)?;
+    let seal_key = sealed::require(transaction)?;
     let mut seed = Zeroizing::new([0; 32]);
     context.random.fill(&mut *seed)?;
     let key = SigningKey::from_seed(*seed);
     let mut id = [0; 8];
     context.random.fill(&mut id)?;
     let id = KeyId::generate(id);
-    let private = vault::seal(&vault, SIGNING_KEY, id.as_str(), key.seed(), context)?;
+    let private = sealed::seal(&seal_key, SIGNING_KEY, id.as_str(), key.seed(), context)?;
     transaction.add_token_key(&SealedTokenKey {
         key: TokenKey {
             id: id.clone(),

@@ -1,4 +1,4 @@
-//! The end of tokens before their time.
+//! Revocation of tokens.
 
 use countersign_core::audit::AuditEntry;
 use countersign_core::change::Change;
@@ -9,9 +9,9 @@ use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError};
 use countersign_core::time::Timestamp;
 use countersign_core::token::TokenRecord;
 
-use super::{Described, JwtError, changes_of, describe};
+use super::{JwtError, ShownToken, changes_of, describe};
 use crate::context::Context;
-use crate::view::{RevocationTrace, TokenTrace};
+use crate::view::{AuditedRevocation, AuditedToken};
 
 /// Revokes a token. Sessions that presented it end.
 ///
@@ -23,7 +23,7 @@ pub fn revoke<S: AdminStore>(
     store: &mut S,
     context: &Context<'_>,
     id: &TokenId,
-) -> Result<Described, JwtError> {
+) -> Result<ShownToken, JwtError> {
     let mut transaction = store.begin(Intent::Write)?;
     let missing = || JwtError::Missing { id: id.clone() };
     let before = transaction.token(id)?.ok_or_else(missing)?;
@@ -42,8 +42,8 @@ pub fn revoke<S: AdminStore>(
     let row = context.audit(
         "jwt.revoke",
         subject,
-        Some(&TokenTrace::of(&before)),
-        Some(&TokenTrace::of(&after)),
+        Some(&AuditedToken::of(&before)),
+        Some(&AuditedToken::of(&after)),
     );
     transaction.commit(&[row], &changes_of([&after.record]))?;
     Ok(after)
@@ -60,7 +60,7 @@ pub fn revoke_of_issuer<S: AdminStore>(
     context: &Context<'_>,
     tenant: Option<&TenantId>,
     issuer: CredentialId,
-) -> Result<Vec<Described>, JwtError> {
+) -> Result<Vec<ShownToken>, JwtError> {
     let mut transaction = store.begin(Intent::Write)?;
     let name = transaction
         .credential_by_id(issuer)?
@@ -85,7 +85,7 @@ pub fn revoke_of_key<S: AdminStore>(
     store: &mut S,
     context: &Context<'_>,
     key: &KeyId,
-) -> Result<Vec<Described>, JwtError> {
+) -> Result<Vec<ShownToken>, JwtError> {
     let mut transaction = store.begin(Intent::Write)?;
     let mut owner = None;
     for tenant in transaction.tenants()? {
@@ -108,8 +108,8 @@ pub fn revoke_of_key<S: AdminStore>(
     let row = context.audit(
         "jwt.revoke-key",
         key.as_str(),
-        None::<&RevocationTrace>,
-        Some(&RevocationTrace::of(&ended.tokens)),
+        None::<&AuditedRevocation>,
+        Some(&AuditedRevocation::of(&ended.tokens)),
     );
     let mut changes = ended.changes;
     changes.push(Change::Tenant(tenant));
@@ -118,13 +118,13 @@ pub fn revoke_of_key<S: AdminStore>(
 }
 
 /// Tokens that were revoked in the midst of an act.
-pub(crate) struct Ended {
+pub(crate) struct RevokedTokens {
     tokens: Vec<TokenRecord>,
     row: Option<AuditEntry>,
     changes: Vec<Change>,
 }
 
-impl Ended {
+impl RevokedTokens {
     /// The rows and the changes of an act that is more than this.
     pub(crate) fn and(self, row: AuditEntry, change: Change) -> (Vec<AuditEntry>, Vec<Change>) {
         let rows = core::iter::once(row).chain(self.row).collect();
@@ -136,7 +136,7 @@ impl Ended {
         &self,
         transaction: &mut T,
         now: Timestamp,
-    ) -> Result<Vec<Described>, JwtError> {
+    ) -> Result<Vec<ShownToken>, JwtError> {
         let mut described = Vec::new();
         for token in &self.tokens {
             let token = transaction.token(&token.id)?;
@@ -155,7 +155,7 @@ pub(crate) fn end<T: AdminTransaction>(
     context: &Context<'_>,
     subject: &str,
     goes: impl Fn(&TokenRecord) -> bool,
-) -> Result<Ended, StoreError> {
+) -> Result<RevokedTokens, StoreError> {
     let mut tokens = transaction.tokens(tenant)?;
     tokens.retain(|token| {
         token.revoked_at.is_none() && context.now < token.expires_at && goes(token)
@@ -166,10 +166,10 @@ pub(crate) fn end<T: AdminTransaction>(
     let row = context.audit(
         "jwt.revoke",
         subject,
-        None::<&RevocationTrace>,
-        Some(&RevocationTrace::of(&tokens)),
+        None::<&AuditedRevocation>,
+        Some(&AuditedRevocation::of(&tokens)),
     );
-    Ok(Ended {
+    Ok(RevokedTokens {
         row: (!tokens.is_empty()).then_some(row),
         changes: changes_of(&tokens),
         tokens,

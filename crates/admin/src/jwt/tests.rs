@@ -7,20 +7,20 @@ use countersign_core::store::GateStore as _;
 use countersign_core::user::GrantedRight;
 
 use super::*;
-use crate::check::{Connect, TopicAsk, Usage, Verdict};
+use crate::check::{ConnectCheck, ConnectVerdict, TopicCheck, Usage};
 use crate::credential;
 use crate::fixture::{Fixture, JANE, login_name, new_token, role_name, tenant_id, text_of};
 use crate::user;
 
 /// Says whether a client that presents this token is let in.
-fn let_in(fixture: &mut Fixture, username: Option<&str>, token: &str) -> Verdict {
-    let presented = Connect {
+fn let_in(fixture: &mut Fixture, username: Option<&str>, token: &str) -> ConnectVerdict {
+    let presented = ConnectCheck {
         client_id: "c",
         username,
         password: Some(Secret::new(token.as_bytes().to_vec())),
         listener: None,
     };
-    fixture.asker().connect(presented).unwrap()
+    fixture.policy_check().connect(presented).unwrap()
 }
 
 fn made(fixture: &mut Fixture) -> String {
@@ -32,13 +32,16 @@ fn a_token_lets_its_bearer_in_until_it_ends() {
     let mut fixture = Fixture::with_admin();
     let token = made(&mut fixture);
     for username in [None, Some("jwt"), Some("portal")] {
-        assert_eq!(let_in(&mut fixture, username, &token), Verdict::Allow);
+        assert_eq!(
+            let_in(&mut fixture, username, &token),
+            ConnectVerdict::Allow
+        );
     }
     let other = let_in(&mut fixture, Some("else"), &token);
-    assert_eq!(other, Verdict::Deny(Reason::BadSecret));
+    assert_eq!(other, ConnectVerdict::Deny(Reason::BadSecret));
     fixture.now = fixture.now.plus(Duration::from_secs(3_600));
     let over = let_in(&mut fixture, None, &token);
-    assert_eq!(over, Verdict::Deny(Reason::Expired));
+    assert_eq!(over, ConnectVerdict::Deny(Reason::Expired));
     assert!(!fixture.only_token().is_valid);
 }
 
@@ -58,7 +61,7 @@ fn a_bearer_may_do_what_the_role_says_and_with_the_things_alone() {
         ("thing/pump/x", true),
         ("thing/valve/x", false),
     ] {
-        let ask = TopicAsk {
+        let ask = TopicCheck {
             username: Some("jwt"),
             client_id: None,
             password: Some(&token),
@@ -69,7 +72,7 @@ fn a_bearer_may_do_what_the_role_says_and_with_the_things_alone() {
                 retain: false,
             },
         };
-        let answer = fixture.asker().topic(&ask).unwrap();
+        let answer = fixture.policy_check().topic(&ask).unwrap();
         assert_eq!(answer.verdict.is_allowed(), said, "{topic}");
     }
 }
@@ -178,7 +181,11 @@ fn an_application_that_administers_makes_tokens_and_so_do_its_things() {
         let issuer = issuer(&mut fixture.store, Some(&acme), name).unwrap();
         let made = fixture.act(|store, context| create(store, context, new_token(issuer)));
         let token = text_of(&made.unwrap().token);
-        assert_eq!(let_in(&mut fixture, None, &token), Verdict::Allow, "{name}");
+        assert_eq!(
+            let_in(&mut fixture, None, &token),
+            ConnectVerdict::Allow,
+            "{name}"
+        );
     }
     let whole = issuer(&mut fixture.store, None, "application:portal@acme");
     assert!(whole.is_ok());
@@ -207,7 +214,7 @@ fn a_revoked_token_is_worth_nothing_and_its_bearers_sessions_are_told() {
     let bearer = revoked.record.bearer;
     assert_eq!(fixture.changes_after(before), [Change::Credential(bearer)]);
     let refused = let_in(&mut fixture, None, &token);
-    assert_eq!(refused, Verdict::Deny(Reason::Revoked));
+    assert_eq!(refused, ConnectVerdict::Deny(Reason::Revoked));
     let again = fixture.act(|store, context| revoke(store, context, &id));
     assert!(matches!(again, Err(JwtError::Revoked { .. })));
     let none = TokenId::generate([7; 16]);
@@ -240,7 +247,7 @@ fn tokens_are_revoked_by_issuer_and_by_key() {
     assert_ne!(next.record.key, key);
     assert_eq!(
         let_in(&mut fixture, None, &text_of(&next.token)),
-        Verdict::Allow
+        ConnectVerdict::Allow
     );
     let none = KeyId::parse("k-none").unwrap();
     let missing = fixture.act(|store, context| revoke_of_key(store, context, &none));
@@ -259,14 +266,14 @@ fn a_rotated_key_counts_for_its_overlap_alone() {
     assert_eq!(rotated.old_key_until, Some(fixture.now.plus(minute)));
     let new = fixture.token(&[]).unwrap();
     assert_eq!(new.record.key, rotated.key.id);
-    assert_eq!(let_in(&mut fixture, None, &old), Verdict::Allow);
+    assert_eq!(let_in(&mut fixture, None, &old), ConnectVerdict::Allow);
     fixture.now = fixture.now.plus(minute);
     assert_eq!(
         let_in(&mut fixture, None, &old),
-        Verdict::Deny(Reason::Revoked)
+        ConnectVerdict::Deny(Reason::Revoked)
     );
     let token = text_of(&new.token);
-    assert_eq!(let_in(&mut fixture, None, &token), Verdict::Allow);
+    assert_eq!(let_in(&mut fixture, None, &token), ConnectVerdict::Allow);
 }
 
 #[test]
@@ -298,7 +305,7 @@ fn tokens_die_with_the_right_of_who_made_them_and_stay_dead() {
         let changes = fixture.changes_after(before);
         assert!(changes.contains(&Change::Credential(bearer)), "{way}");
         let refused = let_in(&mut fixture, None, &token);
-        assert_eq!(refused, Verdict::Deny(Reason::Revoked), "{way}");
+        assert_eq!(refused, ConnectVerdict::Deny(Reason::Revoked), "{way}");
         if way != "delete" {
             fixture.grant(JANE, "acme", GrantedRight::OrgAdmin).unwrap();
             assert!(!let_in(&mut fixture, None, &token).is_allowed(), "{way}");
@@ -316,10 +323,10 @@ fn another_key_file_opens_no_key_and_another_key_is_the_way_out() {
         refused.contains("jwt rotate-key --tenant acme"),
         "{refused}"
     );
-    let sealed = crate::vault::look(&mut fixture.store).unwrap();
+    let sealed = crate::sealed::look(&mut fixture.store).unwrap();
     assert_eq!((sealed.signing_keys, sealed.unreadable), (1, 1));
     // What was signed can still be verified.
-    assert_eq!(let_in(&mut fixture, None, &old), Verdict::Allow);
+    assert_eq!(let_in(&mut fixture, None, &old), ConnectVerdict::Allow);
     let (acme, day) = (tenant_id("acme"), Duration::from_secs(86_400));
     fixture
         .act(|store, context| rotate_key(store, context, &acme, day))
@@ -357,7 +364,7 @@ fn an_issuer_has_so_many_living_tokens_and_no_more() {
         .unwrap();
     let last = made(&mut fixture);
     assert!(fixture.token(&[]).is_err());
-    assert_eq!(let_in(&mut fixture, None, &last), Verdict::Allow);
+    assert_eq!(let_in(&mut fixture, None, &last), ConnectVerdict::Allow);
     // Those that ended do, too.
     fixture.now = fixture.now.plus(Duration::from_secs(3_600));
     fixture.token(&[]).unwrap();

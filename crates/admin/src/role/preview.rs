@@ -1,4 +1,5 @@
-//! What a change of a role would do, to whom, before anybody does it.
+//! The preview of a change of a role: which of its holders would gain or lose
+//! what.
 
 use core::ops::ControlFlow;
 use std::collections::BTreeMap;
@@ -7,20 +8,20 @@ use std::sync::Arc;
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::kind::Kind;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
-use countersign_core::rights::{Grants, Rights, TopicUses, Values};
+use countersign_core::rights::{Grants, PrincipalVariables, Rights, TopicUses};
 use countersign_core::role::{Role, RoleName};
 use countersign_core::store::{AdminStore, AdminTransaction, Intent};
 use countersign_core::user::Grant;
 
 use super::{RoleError, changed, find};
 use crate::credential::CredentialError;
-use crate::difference::{ClientIds, Difference, Ground};
-use crate::rule::{Reach, RuleChange, RuleWarning};
+use crate::difference::{PossibleClientIds, RightsContext, RightsDifference};
+use crate::rule::{RuleChange, RuleImpact, RuleWarning};
 use crate::tenant;
 
 /// What a change of a role would do to one credential or user.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Effect {
+pub struct ChangeEffect {
     /// Its name.
     pub name: LoginName,
     /// Whether it is connected now.
@@ -45,7 +46,7 @@ pub fn preview<S: AdminStore>(
     name: &RoleName,
     change: &RuleChange,
     group: Option<&GroupPath>,
-) -> Result<Vec<Effect>, CredentialError> {
+) -> Result<Vec<ChangeEffect>, CredentialError> {
     let mut transaction = store.begin(Intent::Read)?;
     let before = find(&mut transaction, tenant, name)?;
     let after = changed(&before, change, group).map_err(RoleError::from)?;
@@ -60,14 +61,14 @@ pub fn preview<S: AdminStore>(
         }
     }
     let mut effects = Vec::new();
-    let change = Change::read(&mut transaction, &before, &after)?;
+    let change = RoleChange::read(&mut transaction, &before, &after)?;
     let ids = transaction.holders_of_role(tenant, name)?;
     for_each_holder(&mut transaction, tenant, ids, |holder| {
         let credential = holder.credential();
         let connected = connected.get(&credential.id).map_or(&[][..], Vec::as_slice);
         let difference = change.of(holder, connected);
         if !difference.is_none() {
-            effects.push(Effect {
+            effects.push(ChangeEffect {
                 name: credential.name.clone(),
                 is_connected: !connected.is_empty(),
                 gains: difference.gains,
@@ -109,28 +110,32 @@ pub fn rule_warnings<S: AdminStore>(
             .collect(),
         ..before.clone()
     };
-    let change = Change::read(&mut transaction, &before, &after)?;
+    let change = RoleChange::read(&mut transaction, &before, &after)?;
     let ids = transaction.holders_of_role(tenant, name)?;
-    let mut reach = Reach::default();
+    let mut impact = RuleImpact::default();
     let mut count: usize = 0;
     for_each_holder(&mut transaction, tenant, ids, |holder| {
         count = count.saturating_add(1);
-        reach.is_known = count <= FEW;
-        if !reach.is_known {
+        impact.is_known = count <= FEW;
+        if !impact.is_known {
             return ControlFlow::Break(());
         }
         let credential = holder.credential();
-        reach.makes_difference |= !change.of(holder, &[]).is_none();
-        reach.has_value |= change.allows_something_alone(holder, &alone);
-        reach.is_by_default |= change.ground.gives_by_default(credential);
-        if reach.makes_difference {
+        impact.makes_difference |= !change.of(holder, &[]).is_none();
+        impact.has_value |= change.allows_something_alone(holder, &alone);
+        impact.is_by_default |= change.rights_context.gives_by_default(credential);
+        if impact.makes_difference {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
         }
     })?;
     let mut warnings = RuleWarning::of_text(rule);
-    warnings.extend(RuleWarning::of_reach(rule, change.ground.tenant(), reach));
+    warnings.extend(RuleWarning::of_impact(
+        rule,
+        change.rights_context.tenant(),
+        impact,
+    ));
     Ok(warnings)
 }
 
@@ -140,23 +145,23 @@ fn for_each_holder<T: AdminTransaction>(
     transaction: &mut T,
     tenant: &TenantId,
     ids: Vec<CredentialId>,
-    mut each: impl FnMut(Holder<'_>) -> ControlFlow<()>,
+    mut each: impl FnMut(RoleHolder<'_>) -> ControlFlow<()>,
 ) -> Result<(), CredentialError> {
     for id in ids {
         let Some(credential) = transaction.credential_by_id(id)? else {
             continue;
         };
         let step = match &credential.kind {
-            Kind::Device | Kind::Thing(_) => each(Holder::Credential(&credential)),
+            Kind::Device | Kind::Thing(_) => each(RoleHolder::Credential(&credential)),
             Kind::User(user) => match user.grant_in(tenant) {
-                Some(grant) => each(Holder::User(&credential, grant)),
+                Some(grant) => each(RoleHolder::User(&credential, grant)),
                 None => ControlFlow::Continue(()),
             },
             Kind::Application(_) => {
                 let things = transaction.things(Some(tenant), Some(id))?;
                 things
                     .iter()
-                    .map(Holder::Credential)
+                    .map(RoleHolder::Credential)
                     .try_for_each(&mut each)
             }
             Kind::Bearer => ControlFlow::Continue(()),
@@ -170,14 +175,14 @@ fn for_each_holder<T: AdminTransaction>(
 
 /// Who holds the role.
 #[derive(Clone, Copy)]
-enum Holder<'a> {
+enum RoleHolder<'a> {
     /// A device or a thing.
     Credential(&'a Credential),
     /// A user, by this grant.
     User(&'a Credential, &'a Grant),
 }
 
-impl<'a> Holder<'a> {
+impl<'a> RoleHolder<'a> {
     fn credential(self) -> &'a Credential {
         match self {
             Self::Credential(credential) | Self::User(credential, _) => credential,
@@ -186,13 +191,13 @@ impl<'a> Holder<'a> {
 }
 
 /// A tenant's roles before one of them changes, and after it.
-struct Change {
-    ground: Ground,
+struct RoleChange {
+    rights_context: RightsContext,
     before: Vec<Role>,
     after: Vec<Role>,
 }
 
-impl Change {
+impl RoleChange {
     fn read<T: AdminTransaction>(
         transaction: &mut T,
         before: &Role,
@@ -208,65 +213,67 @@ impl Change {
             replaced.collect()
         };
         Ok(Self {
-            ground: Ground::read(transaction, Some(tenant))?,
+            rights_context: RightsContext::read(transaction, Some(tenant))?,
             before: with(before),
             after: with(after),
         })
     }
 
     /// Says whether the rules of a role alone would allow a holder something.
-    fn allows_something_alone(&self, holder: Holder<'_>, alone: &Role) -> bool {
+    fn allows_something_alone(&self, holder: RoleHolder<'_>, alone: &Role) -> bool {
         let ids = self.client_ids(holder);
         let roles = core::slice::from_ref(alone);
-        let rights = match (holder, self.ground.tenant()) {
-            (Holder::Credential(credential), tenant) => {
+        let rights = match (holder, self.rights_context.tenant()) {
+            (RoleHolder::Credential(credential), tenant) => {
                 let bare = Credential {
                     rules: Vec::new(),
                     ..credential.clone()
                 };
                 Rights::of_credential(&bare, ids.first(), tenant, None, roles, &[])
             }
-            (Holder::User(credential, _), Some(tenant)) => {
+            (RoleHolder::User(credential, _), Some(tenant)) => {
                 Rights::of_user(credential, ids.first().unwrap_or_default(), tenant, roles)
             }
-            (Holder::User(..), None) => Rights::none(),
+            (RoleHolder::User(..), None) => Rights::none(),
         };
-        self.ground.allow_something(&rights)
+        self.rights_context.allow_something(&rights)
     }
 
-    fn client_ids(&self, holder: Holder<'_>) -> ClientIds {
+    fn client_ids(&self, holder: RoleHolder<'_>) -> PossibleClientIds {
         match holder {
-            Holder::Credential(credential) => {
+            RoleHolder::Credential(credential) => {
                 let held = [&self.before, &self.after].map(|roles| held_by(credential, roles));
-                self.ground.client_ids(credential, &held.concat())
+                self.rights_context.client_ids(credential, &held.concat())
             }
-            Holder::User(credential, grant) => match self.ground.tenant() {
+            RoleHolder::User(credential, grant) => match self.rights_context.tenant() {
                 Some(tenant) => {
                     let roles = [&self.before[..], &self.after[..]].concat();
                     let grants = Grants::of_user(grant, tenant, &roles);
-                    let values = Values::of_user(credential, grant, "");
-                    ClientIds::Any(grants.telling_client_ids(&values, &tenant.namespaces))
+                    let values = PrincipalVariables::of_user(credential, grant, "");
+                    PossibleClientIds::Any(grants.telling_client_ids(&values, &tenant.namespaces))
                 }
-                None => ClientIds::One(None),
+                None => PossibleClientIds::One(None),
             },
         }
     }
 
     /// What a holder of the role would gain and lose.
-    fn of(&self, holder: Holder<'_>, connected: &[Arc<str>]) -> Difference {
+    fn of(&self, holder: RoleHolder<'_>, connected: &[Arc<str>]) -> RightsDifference {
         let ids = self.client_ids(holder);
-        let rights = |roles: &[Role], client_id: Option<&str>| match (holder, self.ground.tenant())
-        {
-            (Holder::Credential(credential), _) => {
+        let rights = |roles: &[Role], client_id: Option<&str>| match (
+            holder,
+            self.rights_context.tenant(),
+        ) {
+            (RoleHolder::Credential(credential), _) => {
                 let held = held_by(credential, roles);
-                self.ground.rights_of(credential, &held, client_id)
+                self.rights_context.rights_of(credential, &held, client_id)
             }
-            (Holder::User(credential, _), Some(tenant)) => {
+            (RoleHolder::User(credential, _), Some(tenant)) => {
                 Rights::of_user(credential, client_id.unwrap_or_default(), tenant, roles)
             }
-            (Holder::User(..), None) => Rights::none(),
+            (RoleHolder::User(..), None) => Rights::none(),
         };
-        self.ground.compare(
+        self.rights_context.compare(
             |client_id| rights(&self.before, client_id),
             |client_id| rights(&self.after, client_id),
             connected,
@@ -290,7 +297,7 @@ mod agreement;
 mod tests {
     use countersign_core::client_id::ClientId;
     use countersign_core::kind::Application;
-    use countersign_core::presence::{Observation, Presence, SessionNumber};
+    use countersign_core::presence::{Presence, PresenceEvent, SessionNumber};
     use countersign_core::store::{Batch, GateStore as _};
     use countersign_core::user::GrantedRight;
 
@@ -493,7 +500,7 @@ mod tests {
         let mut fixture = fixture();
         hold(&mut fixture, "dev2", None);
         let credential = fixture.show("dev2");
-        let connected = Observation::Connected(Presence {
+        let connected = PresenceEvent::Connected(Presence {
             session: SessionNumber(1),
             client_id: "c2".into(),
             tie: ClientId::parse("c2").unwrap().tie(),
@@ -512,7 +519,7 @@ mod tests {
             ..Batch::default()
         };
         fixture.store.write_batch("b", &batch).unwrap();
-        let _alive = fixture.store.claim_broker("b").unwrap();
+        let _alive = fixture.store.lock_broker("b").unwrap();
         let rule = adding("allow publish acme/${client_id}");
         assert_eq!(
             effects(&mut fixture, &rule, None),

@@ -1,4 +1,5 @@
-//! What a rule does not do, though the one who wrote it may think so.
+//! Warnings about rules that are stored, and do not do what their author may
+//! expect.
 
 use core::fmt;
 
@@ -20,7 +21,7 @@ pub enum RuleWarning {
         /// The tenant whose default rights allow it, if it is these.
         by_default: Option<TenantId>,
     },
-    /// Brokers refuse to publish there, whoever asks.
+    /// Brokers refuse every publish there.
     KeptByBroker {
         /// The rule.
         rule: Rule,
@@ -116,7 +117,7 @@ impl fmt::Display for RuleWarning {
 
 /// What becomes of those whom a new rule concerns.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Reach {
+pub(crate) struct RuleImpact {
     /// They were looked at, all of them, and there is one at least.
     pub(crate) is_known: bool,
     /// The rule makes a difference to one of them.
@@ -130,8 +131,12 @@ pub(crate) struct Reach {
 impl RuleWarning {
     /// What can be said of a new rule by what it does in its tenant, or outside
     /// of all tenants.
-    pub(crate) fn of_reach(rule: &Rule, tenant: Option<&Tenant>, reach: Reach) -> Option<Self> {
-        if reach.makes_difference {
+    pub(crate) fn of_impact(
+        rule: &Rule,
+        tenant: Option<&Tenant>,
+        impact: RuleImpact,
+    ) -> Option<Self> {
+        if impact.makes_difference {
             return None;
         }
         let widest = rule.pattern().widest();
@@ -142,11 +147,11 @@ impl RuleWarning {
                 namespaces: tenant.namespaces.clone(),
             });
         }
-        let is_idle = reach.is_known && rule.effect() == Effect::Allow;
+        let is_idle = impact.is_known && rule.effect() == Effect::Allow;
         if !is_idle {
             None
-        } else if reach.has_value {
-            let by_default = tenant.filter(|_| reach.is_by_default);
+        } else if impact.has_value {
+            let by_default = tenant.filter(|_| impact.is_by_default);
             Some(Self::AddsNothing {
                 rule: rule.clone(),
                 by_default: by_default.map(|tenant| tenant.id.clone()),

@@ -18,7 +18,7 @@ use crate::view::TenantView;
 
 /// What may go when a tenant is deleted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Deletion {
+pub enum TenantDeletion {
     /// The tenant, if nothing belongs to it.
     OnlyEmpty,
     /// The tenant and all that belongs to it.
@@ -41,7 +41,7 @@ pub fn delete<S: AdminStore>(
     store: &mut S,
     context: &Context<'_>,
     id: &TenantId,
-    deletion: Deletion,
+    deletion: TenantDeletion,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(), TenantError> {
     // Counting takes its time, too, so not in the way of those who write.
@@ -156,8 +156,8 @@ impl Belongings {
     }
 
     /// Refuses if there is anything and it may not go with its tenant.
-    fn may_go(self, tenant: &TenantId, deletion: Deletion) -> Result<(), TenantError> {
-        if self.are_none() || deletion == Deletion::WithEverything {
+    fn may_go(self, tenant: &TenantId, deletion: TenantDeletion) -> Result<(), TenantError> {
+        if self.are_none() || deletion == TenantDeletion::WithEverything {
             return Ok(());
         }
         Err(TenantError::NotEmpty {
@@ -233,7 +233,13 @@ mod tests {
         let acme = tenant_id("acme");
         let error = fixture
             .act(|store, context| {
-                delete(store, context, &acme, Deletion::OnlyEmpty, &mut |_, _| ())
+                delete(
+                    store,
+                    context,
+                    &acme,
+                    TenantDeletion::OnlyEmpty,
+                    &mut |_, _| (),
+                )
             })
             .unwrap_err();
         assert_eq!(
@@ -247,7 +253,7 @@ mod tests {
                     store,
                     context,
                     &acme,
-                    Deletion::WithEverything,
+                    TenantDeletion::WithEverything,
                     &mut |_, _| (),
                 )
             })
@@ -291,7 +297,7 @@ mod tests {
                     store,
                     context,
                     &acme,
-                    Deletion::WithEverything,
+                    TenantDeletion::WithEverything,
                     &mut progress,
                 )
             })
@@ -330,10 +336,10 @@ mod tests {
             })
         };
         assert_eq!(
-            remove(Deletion::OnlyEmpty).unwrap_err().to_string(),
+            remove(TenantDeletion::OnlyEmpty).unwrap_err().to_string(),
             "tenant `acme` has 1 roles; delete them first, or all at once with --cascade"
         );
-        remove(Deletion::WithEverything).unwrap();
+        remove(TenantDeletion::WithEverything).unwrap();
     }
 
     #[test]
@@ -349,11 +355,11 @@ mod tests {
             })
         };
         assert_eq!(
-            remove(Deletion::OnlyEmpty).unwrap_err().to_string(),
+            remove(TenantDeletion::OnlyEmpty).unwrap_err().to_string(),
             "tenant `acme` has 1 credentials, 1 applications, 2 things, 1 tokens, 1 roles and 1 \
              users; delete them first, or all at once with --cascade"
         );
-        remove(Deletion::WithEverything).unwrap();
+        remove(TenantDeletion::WithEverything).unwrap();
         let jane = crate::user::show(&mut fixture.store, &login_name(JANE)).unwrap();
         assert!(matches!(jane.user.kind, Kind::User(user) if user.grants.is_empty()));
     }

@@ -8,9 +8,9 @@ use countersign_core::role::RoleName;
 use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError};
 use countersign_core::user::{Grant, GrantedRight};
 
-use super::{Described, UserError, about, find};
+use super::{ShownUser, UserError, about, find};
 use crate::context::Context;
-use crate::view::UserTrace;
+use crate::view::AuditedUser;
 use crate::{jwt, role, tenant};
 
 /// Something to be granted.
@@ -37,7 +37,7 @@ pub fn grant<S: AdminStore>(
     context: &Context<'_>,
     email: &LoginName,
     new: NewGrant,
-) -> Result<Described, UserError> {
+) -> Result<ShownUser, UserError> {
     let NewGrant {
         tenant,
         group,
@@ -88,7 +88,7 @@ pub fn ungrant<S: AdminStore>(
     context: &Context<'_>,
     email: &LoginName,
     tenant: &TenantId,
-) -> Result<Described, UserError> {
+) -> Result<ShownUser, UserError> {
     change(
         store,
         context,
@@ -137,10 +137,10 @@ fn change<S: AdminStore>(
     tenant: &TenantId,
     act: &'static str,
     change: impl FnOnce(&mut S::Transaction<'_>, &mut Credential) -> Result<(), UserError>,
-) -> Result<Described, UserError> {
+) -> Result<ShownUser, UserError> {
     let mut transaction = store.begin(Intent::Write)?;
     let mut user = find(&mut transaction, email)?.user;
-    let before = UserTrace::of(&user);
+    let before = AuditedUser::of(&user);
     change(&mut transaction, &mut user)?;
     user.updated_at = context.now;
     transaction.update_credential(&user)?;
@@ -153,7 +153,7 @@ fn change<S: AdminStore>(
         |token| token.issuer == user.id && !is_admin,
     )?;
     let described = find(&mut transaction, email)?;
-    let after = UserTrace::of(&described.user);
+    let after = AuditedUser::of(&described.user);
     let row = context.audit(act, email.as_str(), Some(&before), Some(&after));
     let (rows, changes) = ended.and(row, Change::Credential(user.id));
     transaction.commit(&rows, &changes)?;

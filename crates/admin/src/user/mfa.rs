@@ -8,15 +8,15 @@ use countersign_core::totp::{Code, Seed};
 use countersign_core::user::{SEED, SecondFactor};
 use zeroize::Zeroizing;
 
-use super::{Described, UserError, about, act_on};
+use super::{ShownUser, UserError, about, act_on};
 use crate::context::{Context, RandomError};
-use crate::vault::{self, VaultError};
+use crate::sealed::{self, KeyFileError};
 
 /// A second factor that was made just now. It is asked for once it is confirmed.
 #[expect(missing_debug_implementations, reason = "it holds secrets")]
 pub struct Enrolment {
     /// The user.
-    pub described: Described,
+    pub described: ShownUser,
     /// What the user's authenticator is told, to be shown this once.
     pub seed: Seed,
     /// Codes that stand in for one of the second factor, once each; to be shown
@@ -41,15 +41,18 @@ pub fn enrol<S: AdminStore>(
     context
         .random
         .fill(&mut *random)
-        .map_err(VaultError::from)?;
+        .map_err(KeyFileError::from)?;
     let seed = Seed::new(*random);
     let recovery_codes: Vec<_> = (0..RECOVERY_CODES)
         .map(|_| recovery_code(context.random))
         .collect::<Result<_, _>>()
-        .map_err(VaultError::from)?;
+        .map_err(KeyFileError::from)?;
     let digests: Vec<_> = recovery_codes.iter().map(SecretDigest::of).collect();
     let mut nonce = [0; 24];
-    context.random.fill(&mut nonce).map_err(VaultError::from)?;
+    context
+        .random
+        .fill(&mut nonce)
+        .map_err(KeyFileError::from)?;
     let described = act_on(
         store,
         context,
@@ -61,10 +64,10 @@ pub fn enrol<S: AdminStore>(
             if about.required_factor().is_some() {
                 return Err(UserError::AlreadyConfirmed { email });
             }
-            let key = vault::require(transaction)?;
+            let key = sealed::require(transaction)?;
             let sealed = key
                 .seal(SEED, email.as_str().as_bytes(), nonce, seed.expose())
-                .map_err(VaultError::from)?;
+                .map_err(KeyFileError::from)?;
             about.second_factor = Some(SecondFactor {
                 seed: sealed,
                 is_confirmed: false,
@@ -94,7 +97,7 @@ pub fn confirm<S: AdminStore>(
     context: &Context<'_>,
     email: &LoginName,
     code: &Secret,
-) -> Result<Described, UserError> {
+) -> Result<ShownUser, UserError> {
     let act = "user.mfa.confirm";
     act_on(store, context, email, act, |transaction, user| {
         let email = user.name.clone();
@@ -105,10 +108,10 @@ pub fn confirm<S: AdminStore>(
         let Some(factor) = &mut about.second_factor else {
             return Err(UserError::NoSecondFactor { email });
         };
-        let key = vault::require(transaction)?;
+        let key = sealed::require(transaction)?;
         let opened = key.open(SEED, email.as_str().as_bytes(), &factor.seed);
-        let opened = opened.map_err(|_| VaultError::Foreign)?;
-        let seed = Seed::from_bytes(&opened).ok_or(VaultError::Foreign)?;
+        let opened = opened.map_err(|_| KeyFileError::OtherKey)?;
+        let seed = Seed::from_bytes(&opened).ok_or(KeyFileError::OtherKey)?;
         let step = Code::parse(code.expose()).and_then(|code| seed.matches(&code, context.now));
         let step = step.ok_or(UserError::WrongCode { email })?;
         factor.is_confirmed = true;
@@ -117,7 +120,7 @@ pub fn confirm<S: AdminStore>(
 }
 
 /// Takes a second factor away, confirmed or not. It needs no key file: this is
-/// the way out for whoever lost it.
+/// the way out for a user who lost it.
 ///
 /// # Errors
 ///
@@ -127,7 +130,7 @@ pub fn disable<S: AdminStore>(
     store: &mut S,
     context: &Context<'_>,
     email: &LoginName,
-) -> Result<Described, UserError> {
+) -> Result<ShownUser, UserError> {
     let act = "user.mfa.disable";
     act_on(store, context, email, act, |transaction, user| {
         let email = user.name.clone();

@@ -1,4 +1,4 @@
-use countersign_core::connect::Failure;
+use countersign_core::connect::FailedLogin;
 use countersign_core::lockout::LockoutPolicy;
 use countersign_core::name::GroupPath;
 use countersign_core::reason::Reason;
@@ -8,13 +8,13 @@ use countersign_core::totp::{Seed, Step};
 use countersign_core::user::GrantedRight;
 
 use super::*;
-use crate::check::{TopicAsk, Usage, Verdict};
+use crate::check::{ConnectVerdict, TopicCheck, Usage};
 use crate::credential;
 use crate::fixture::{Fixture, JANE, login_name, role_name, tenant_id};
 
 const RIGHT: Option<&[u8]> = Some(b"hunter2");
 
-fn shown(fixture: &mut Fixture) -> Described {
+fn shown(fixture: &mut Fixture) -> ShownUser {
     show(&mut fixture.store, &login_name(JANE)).unwrap()
 }
 
@@ -34,22 +34,22 @@ fn code_of(seed: &Seed, fixture: &Fixture) -> Vec<u8> {
     seed.code_at(Step::at(fixture.now)).to_vec()
 }
 
-fn confirmed(fixture: &mut Fixture, code: Vec<u8>) -> Result<Described, UserError> {
+fn confirmed(fixture: &mut Fixture, code: Vec<u8>) -> Result<ShownUser, UserError> {
     let jane = login_name(JANE);
     let code = Secret::new(code);
     fixture.act(|store, context| confirm(store, context, &jane, &code))
 }
 
-fn disabled(fixture: &mut Fixture) -> Result<Described, UserError> {
+fn disabled(fixture: &mut Fixture) -> Result<ShownUser, UserError> {
     let jane = login_name(JANE);
     fixture.act(|store, context| disable(store, context, &jane))
 }
 
 /// Fails to log in, so many times.
 fn fail(fixture: &mut Fixture, times: usize) {
-    let failure = Failure {
+    let failure = FailedLogin {
         reason: Reason::BadSecret,
-        person: login_name(JANE),
+        email: login_name(JANE),
         policy: LockoutPolicy::default(),
     };
     for _ in 0..times {
@@ -62,12 +62,15 @@ fn fail(fixture: &mut Fixture, times: usize) {
 fn a_user_may_do_nothing_until_something_is_granted() {
     let mut fixture = Fixture::with_credential();
     fixture.user(JANE);
-    let denied = Verdict::Deny(Reason::UnknownTenant);
+    let denied = ConnectVerdict::Deny(Reason::UnknownTenant);
     assert_eq!(fixture.check(JANE, RIGHT), denied);
     fixture.grant(JANE, "acme", GrantedRight::OrgAdmin).unwrap();
-    assert_eq!(fixture.check("Jane@Mail.Test", RIGHT), Verdict::Allow);
+    assert_eq!(
+        fixture.check("Jane@Mail.Test", RIGHT),
+        ConnectVerdict::Allow
+    );
     let wrong = fixture.check(JANE, Some(b"wrong"));
-    assert_eq!(wrong, Verdict::Deny(Reason::BadSecret));
+    assert_eq!(wrong, ConnectVerdict::Deny(Reason::BadSecret));
     assert_eq!(shown(&mut fixture).lockout, Lockout::default());
     assert_eq!(
         fixture.acts()[2..],
@@ -182,14 +185,14 @@ fn a_grant_says_what_a_session_may_do() {
         )
         .unwrap();
     let mut may = |usage| {
-        let ask = TopicAsk {
+        let ask = TopicCheck {
             username: Some(JANE),
             client_id: None,
             password: None,
             listener: None,
             usage,
         };
-        let answer = fixture.asker().topic(&ask).unwrap();
+        let answer = fixture.policy_check().topic(&ask).unwrap();
         (
             answer.verdict.is_allowed(),
             answer.decided_by().map(|it| it.source.to_owned()),
@@ -211,14 +214,14 @@ fn a_grant_says_what_a_session_may_do() {
         ("acme/DM/jane@mail.test/x", true),
         ("acme/DM/joe@mail.test/x", false),
     ] {
-        let ask = TopicAsk {
+        let ask = TopicCheck {
             username: Some(JANE),
             client_id: Some("c"),
             password: None,
             listener: None,
             usage: Usage::Subscribe { filter },
         };
-        let answer = fixture.asker().topic(&ask).unwrap();
+        let answer = fixture.policy_check().topic(&ask).unwrap();
         assert_eq!(answer.verdict.is_allowed(), is_allowed, "{filter}");
     }
 }
@@ -238,7 +241,7 @@ fn a_reset_ends_the_old_password_and_the_sessions() {
         fixture.changes_after(before),
         [Change::Credential(reset.user.id)]
     );
-    assert_eq!(fixture.check(JANE, Some(b"new")), Verdict::Allow);
+    assert_eq!(fixture.check(JANE, Some(b"new")), ConnectVerdict::Allow);
     assert!(!fixture.check(JANE, RIGHT).is_allowed());
 }
 
@@ -252,10 +255,13 @@ fn a_lock_is_shown_counts_and_is_lifted() {
         Err(UserError::NotLocked { .. })
     ));
     fail(&mut fixture, 5);
-    assert_eq!(fixture.check(JANE, RIGHT), Verdict::Deny(Reason::Locked));
+    assert_eq!(
+        fixture.check(JANE, RIGHT),
+        ConnectVerdict::Deny(Reason::Locked)
+    );
     assert!(shown(&mut fixture).lockout.is_locked(fixture.now));
     lift(&mut fixture).unwrap();
-    assert_eq!(fixture.check(JANE, RIGHT), Verdict::Allow);
+    assert_eq!(fixture.check(JANE, RIGHT), ConnectVerdict::Allow);
     assert_eq!(fixture.acts().last().unwrap(), "user.unlock jane@mail.test");
 }
 
@@ -266,14 +272,14 @@ fn a_second_factor_counts_once_it_is_confirmed() {
     assert!(matches!(wrong, Err(UserError::NoSecondFactor { .. })));
     enrolled(&mut fixture);
     let enrolment = enrolled(&mut fixture);
-    assert_eq!(fixture.check(JANE, RIGHT), Verdict::Allow);
+    assert_eq!(fixture.check(JANE, RIGHT), ConnectVerdict::Allow);
     let code = code_of(&enrolment.seed, &fixture);
     for wrong in [b"".to_vec(), b"12345".to_vec(), [&code[..], b"0"].concat()] {
         let refused = confirmed(&mut fixture, wrong);
         assert!(matches!(refused, Err(UserError::WrongCode { .. })));
     }
     confirmed(&mut fixture, code.clone()).unwrap();
-    let missing = Verdict::Deny(Reason::MfaRequired);
+    let missing = ConnectVerdict::Deny(Reason::MfaRequired);
     assert_eq!(fixture.check(JANE, None), missing);
     assert_eq!(fixture.check(JANE, RIGHT), missing);
     // The code that confirmed it counts as used.
@@ -282,16 +288,16 @@ fn a_second_factor_counts_once_it_is_confirmed() {
     fixture.now = fixture.now.plus(core::time::Duration::from_secs(30));
     let code = code_of(&enrolment.seed, &fixture);
     let whole = [b"hunter2", &code[..]].concat();
-    assert_eq!(fixture.check(JANE, Some(&whole)), Verdict::Allow);
+    assert_eq!(fixture.check(JANE, Some(&whole)), ConnectVerdict::Allow);
     // Nothing is counted and nothing used up by asking.
-    assert_eq!(fixture.check(JANE, Some(&whole)), Verdict::Allow);
+    assert_eq!(fixture.check(JANE, Some(&whole)), ConnectVerdict::Allow);
     let jane = login_name(JANE);
     let again = fixture.act(|store, context| enrol(store, context, &jane));
     assert!(matches!(again, Err(UserError::AlreadyConfirmed { .. })));
     let again = confirmed(&mut fixture, code);
     assert!(matches!(again, Err(UserError::AlreadyConfirmed { .. })));
     disabled(&mut fixture).unwrap();
-    assert_eq!(fixture.check(JANE, RIGHT), Verdict::Allow);
+    assert_eq!(fixture.check(JANE, RIGHT), ConnectVerdict::Allow);
     let off = disabled(&mut fixture);
     assert!(matches!(off, Err(UserError::NoSecondFactor { .. })));
 }
@@ -326,17 +332,20 @@ fn whoever_lost_the_key_file_is_refused_until_the_factor_is_taken_away() {
     fixture.now = fixture.now.plus(core::time::Duration::from_secs(30));
     let code = code_of(&enrolment.seed, &fixture);
     let whole = [b"hunter2", &code[..]].concat();
-    let refused = Verdict::Deny(Reason::MfaRequired);
+    let refused = ConnectVerdict::Deny(Reason::MfaRequired);
     assert_eq!(fixture.check(JANE, Some(&whole)), refused);
-    let sealed = crate::vault::look(&mut fixture.store).unwrap();
+    let sealed = crate::sealed::look(&mut fixture.store).unwrap();
     assert_eq!((sealed.second_factors, sealed.unreadable), (1, 1));
     assert!(!sealed.has_key);
     disabled(&mut fixture).unwrap();
-    assert_eq!(fixture.check(JANE, RIGHT), Verdict::Allow);
+    assert_eq!(fixture.check(JANE, RIGHT), ConnectVerdict::Allow);
     let jane = login_name(JANE);
     let before = fixture.acts();
     let enrolled = fixture.act(|store, context| enrol(store, context, &jane));
-    assert!(matches!(enrolled, Err(UserError::Vault(VaultError::NoKey))));
+    assert!(matches!(
+        enrolled,
+        Err(UserError::KeyFile(KeyFileError::NoKey))
+    ));
     assert_eq!(fixture.acts(), before);
 }
 

@@ -76,7 +76,7 @@ impl ApplicationView {
 
 /// What the audit keeps of an application.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct ApplicationTrace {
+pub(crate) struct AuditedApplication {
     #[serde(flatten)]
     view: ApplicationView,
     secrets: usize,
@@ -84,7 +84,7 @@ pub(crate) struct ApplicationTrace {
     things: Option<usize>,
 }
 
-impl ApplicationTrace {
+impl AuditedApplication {
     pub(crate) fn of(application: &Credential) -> Self {
         Self {
             view: ApplicationView::of(application),
@@ -138,7 +138,7 @@ impl ThingView {
 }
 
 /// What the audit keeps of a thing: all that is shown.
-pub(crate) type ThingTrace = ThingView;
+pub(crate) type AuditedThing = ThingView;
 
 fn about(application: &Credential) -> Application {
     match &application.kind {

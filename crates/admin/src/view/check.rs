@@ -3,11 +3,11 @@
 use core::fmt;
 
 use countersign_core::connect::ClientIdOwner;
-use countersign_core::rule::{Outcome, Verdict as TopicVerdict};
+use countersign_core::rule::{RuleOutcome, Verdict};
 use serde::ser::{SerializeMap as _, SerializeSeq as _};
 use serde::{Serialize, Serializer};
 
-use crate::check::{Considered, TopicAnswer, Verdict, Wall};
+use crate::check::{ConnectVerdict, Considered, TopicAnswer, Wall};
 use crate::view::rfc3339;
 
 /// What a CONNECT would come to. Rules decide about topics, not about it.
@@ -28,7 +28,7 @@ impl ConnectAnswerView {
     /// The view of an answer, and of whose the client id is where that was the
     /// reason.
     #[must_use]
-    pub fn of(verdict: Verdict, owner: Option<&ClientIdOwner>) -> Self {
+    pub fn of(verdict: ConnectVerdict, owner: Option<&ClientIdOwner>) -> Self {
         let (held_by, held_since) = match owner {
             None => (None, None),
             Some(ClientIdOwner::Credential { name, since }) => {
@@ -67,8 +67,8 @@ impl<'a> TopicAnswerView<'a> {
         Self {
             verdict: word(answer.verdict.is_allowed()),
             reason: match answer.verdict {
-                TopicVerdict::Allow => "ok",
-                TopicVerdict::Deny(reason) => reason.as_str(),
+                Verdict::Allow => "ok",
+                Verdict::Deny(reason) => reason.as_str(),
             },
             rule: answer.decided_by().map(DecidingRuleView::of),
             considered: ConsideredListView(answer),
@@ -187,14 +187,14 @@ fn word(is_allowed: bool) -> &'static str {
     if is_allowed { "allow" } else { "deny" }
 }
 
-fn outcome(outcome: Outcome) -> &'static str {
+fn outcome(outcome: RuleOutcome) -> &'static str {
     match outcome {
-        Outcome::Matched => "matched",
-        Outcome::OtherAction => "other-action",
-        Outcome::OutsideNamespaces => "outside-namespaces",
-        Outcome::OutsidePattern => "outside-pattern",
-        Outcome::QosTooHigh => "qos-too-high",
-        Outcome::RetainRefused => "retain-refused",
-        Outcome::Unbound => "unbound",
+        RuleOutcome::Matched => "matched",
+        RuleOutcome::OtherAction => "other-action",
+        RuleOutcome::OutsideNamespaces => "outside-namespaces",
+        RuleOutcome::OutsidePattern => "outside-pattern",
+        RuleOutcome::QosTooHigh => "qos-too-high",
+        RuleOutcome::RetainRefused => "retain-refused",
+        RuleOutcome::Unbound => "unbound",
     }
 }

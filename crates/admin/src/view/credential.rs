@@ -9,35 +9,35 @@ use countersign_core::secret::{Secret, Verifier};
 use serde::Serialize;
 
 use super::{RuleView, rfc3339, shown};
-use crate::credential::{Described, Issued, literal_start};
+use crate::credential::{IssuedCredential, ShownCredential, literal_start};
 
 /// What the making of a credential answers with.
 ///
 /// It holds the secret, which is printed this once and nowhere else.
 #[derive(Serialize)]
 #[expect(missing_debug_implementations, reason = "it holds a secret")]
-pub struct IssuedView {
+pub struct IssuedCredentialView {
     #[serde(flatten)]
-    identity: Identity,
+    identity: IdentityFields,
     secret: Option<String>,
     #[serde(flatten)]
-    standing: Standing,
+    state_fields: StateFields,
     #[serde(flatten)]
-    extras: Extras,
+    scheme_fields: SchemeFields,
 }
 
-impl IssuedView {
+impl IssuedCredentialView {
     /// The view of a credential that was made just now; its secret is shown
-    /// unless somebody chose it.
+    /// unless a person chose it.
     #[must_use]
-    pub fn of(issued: &Issued) -> Self {
-        let Described { credential, scheme } = &issued.described;
+    pub fn of(issued: &IssuedCredential) -> Self {
+        let ShownCredential { credential, scheme } = &issued.described;
         let (scheme, secret) = (scheme.as_ref(), issued.secret.as_ref());
         Self {
-            identity: Identity::of(credential, scheme, secret),
+            identity: IdentityFields::of(credential, scheme, secret),
             secret: secret.map(shown),
-            standing: Standing::of(credential),
-            extras: Extras::of(credential, scheme),
+            state_fields: StateFields::of(credential),
+            scheme_fields: SchemeFields::of(credential, scheme),
         }
     }
 
@@ -57,18 +57,18 @@ impl IssuedView {
 /// What a new secret for an old credential answers with, the one time.
 #[derive(Serialize)]
 #[expect(missing_debug_implementations, reason = "it holds a secret")]
-pub struct RenewedView {
+pub struct RenewedSecretView {
     username: String,
     secret: Option<String>,
     generation: i64,
     old_secret_until: Option<String>,
 }
 
-impl RenewedView {
+impl RenewedSecretView {
     /// The view of a credential that was given a new secret just now.
     #[must_use]
-    pub fn of(issued: &Issued) -> Self {
-        let Described { credential, scheme } = &issued.described;
+    pub fn of(issued: &IssuedCredential) -> Self {
+        let ShownCredential { credential, scheme } = &issued.described;
         let secret = issued.secret.as_ref();
         Self {
             username: username(credential, scheme.as_ref(), secret),
@@ -89,9 +89,9 @@ pub struct NewOperatorView {
 
 impl NewOperatorView {
     /// The view of an operator that was made just now; its secret is shown
-    /// unless somebody chose it.
+    /// unless a person chose it.
     #[must_use]
-    pub fn of(issued: &Issued) -> Self {
+    pub fn of(issued: &IssuedCredential) -> Self {
         Self {
             name: issued.described.credential.name.to_string(),
             secret: issued.secret.as_ref().map(shown),
@@ -103,11 +103,11 @@ impl NewOperatorView {
 #[derive(Clone, Debug, Serialize)]
 pub struct CredentialView {
     #[serde(flatten)]
-    identity: Identity,
+    identity: IdentityFields,
     #[serde(flatten)]
-    standing: Standing,
+    state_fields: StateFields,
     #[serde(flatten)]
-    extras: Extras,
+    scheme_fields: SchemeFields,
     updated_at: String,
     last_used_at: Option<String>,
     not_before: Option<String>,
@@ -123,9 +123,9 @@ impl CredentialView {
     #[must_use]
     pub fn of(credential: &Credential, scheme: Option<&Scheme>) -> Self {
         Self {
-            identity: Identity::of(credential, scheme, None),
-            standing: Standing::of(credential),
-            extras: Extras::of(credential, scheme),
+            identity: IdentityFields::of(credential, scheme, None),
+            state_fields: StateFields::of(credential),
+            scheme_fields: SchemeFields::of(credential, scheme),
             updated_at: rfc3339(credential.updated_at),
             last_used_at: credential.last_used_at.map(rfc3339),
             not_before: credential.not_before.map(rfc3339),
@@ -171,7 +171,7 @@ impl OperatorView {
 /// What the audit keeps of a credential: what is shown, and what is not shown
 /// but can be changed.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct CredentialTrace {
+pub(crate) struct AuditedCredential {
     #[serde(flatten)]
     view: CredentialView,
     client_id_rule: String,
@@ -181,7 +181,7 @@ pub(crate) struct CredentialTrace {
     rules: Vec<RuleView>,
 }
 
-impl CredentialTrace {
+impl AuditedCredential {
     pub(crate) fn of(credential: &Credential, scheme: Option<&Scheme>) -> Self {
         Self {
             view: CredentialView::of(credential, scheme),
@@ -196,7 +196,7 @@ impl CredentialTrace {
 
 /// Who a credential is, and what its client must present.
 #[derive(Clone, Debug, Serialize)]
-struct Identity {
+struct IdentityFields {
     id: i64,
     name: String,
     tenant: Option<String>,
@@ -205,7 +205,7 @@ struct Identity {
     client_id: Option<String>,
 }
 
-impl Identity {
+impl IdentityFields {
     fn of(credential: &Credential, scheme: Option<&Scheme>, secret: Option<&Secret>) -> Self {
         Self {
             id: credential.id.0,
@@ -220,14 +220,14 @@ impl Identity {
 
 /// Where a credential stands.
 #[derive(Clone, Debug, Serialize)]
-struct Standing {
+struct StateFields {
     state: &'static str,
     group: Option<String>,
     description: Option<String>,
     created_at: String,
 }
 
-impl Standing {
+impl StateFields {
     fn of(credential: &Credential) -> Self {
         Self {
             state: credential.state.as_str(),
@@ -241,7 +241,7 @@ impl Standing {
 /// What only some schemes know: IMPACT's token and kind, and the device id of
 /// those that keep one.
 #[derive(Clone, Debug, Default, Serialize)]
-struct Extras {
+struct SchemeFields {
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -250,7 +250,7 @@ struct Extras {
     device_id: Option<String>,
 }
 
-impl Extras {
+impl SchemeFields {
     fn of(credential: &Credential, scheme: Option<&Scheme>) -> Self {
         let Some(scheme) = scheme else {
             return Self::default();

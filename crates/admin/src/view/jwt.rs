@@ -5,23 +5,23 @@ use countersign_core::token::TokenRecord;
 use serde::Serialize;
 
 use super::{rfc3339, shown};
-use crate::jwt::{Described, Made, Rotated};
+use crate::jwt::{CreatedToken, RotatedKey, ShownToken};
 
 /// What the making of a token answers with.
 ///
 /// It holds the token, which is printed this once and nowhere else.
 #[derive(Serialize)]
 #[expect(missing_debug_implementations, reason = "it holds a secret")]
-pub struct MadeTokenView {
+pub struct CreatedTokenView {
     token: String,
     jti: String,
     expires_at: String,
 }
 
-impl MadeTokenView {
+impl CreatedTokenView {
     /// The view of a token that was made just now.
     #[must_use]
-    pub fn of(made: &Made) -> Self {
+    pub fn of(made: &CreatedToken) -> Self {
         Self {
             token: shown(&made.token),
             jti: made.record.id.to_string(),
@@ -49,8 +49,8 @@ pub struct TokenView {
 impl TokenView {
     /// The view of a token.
     #[must_use]
-    pub fn of(described: &Described) -> Self {
-        let Described {
+    pub fn of(described: &ShownToken) -> Self {
+        let ShownToken {
             record,
             whoami,
             issuer,
@@ -73,7 +73,7 @@ impl TokenView {
 }
 
 /// What the audit keeps of a token: all that is shown.
-pub(crate) type TokenTrace = TokenView;
+pub(crate) type AuditedToken = TokenView;
 
 /// What a new key of a tenant answers with.
 #[derive(Clone, Debug, Serialize)]
@@ -87,7 +87,7 @@ pub struct RotatedKeyView {
 impl RotatedKeyView {
     /// The view of a key that was made just now.
     #[must_use]
-    pub fn of(rotated: &Rotated) -> Self {
+    pub fn of(rotated: &RotatedKey) -> Self {
         Self {
             key: rotated.key.id.to_string(),
             tenant: rotated.key.tenant.to_string(),
@@ -98,15 +98,15 @@ impl RotatedKeyView {
 }
 
 /// What the audit keeps of a key: all that is shown.
-pub(crate) type KeyTrace = RotatedKeyView;
+pub(crate) type AuditedKey = RotatedKeyView;
 
 /// What the audit keeps of tokens that were revoked together.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct RevocationTrace {
+pub(crate) struct AuditedRevocation {
     tokens: Vec<String>,
 }
 
-impl RevocationTrace {
+impl AuditedRevocation {
     pub(crate) fn of(tokens: &[TokenRecord]) -> Self {
         let ids = tokens.iter().map(|token| &token.id);
         Self {

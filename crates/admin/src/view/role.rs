@@ -5,7 +5,7 @@ use countersign_core::role::{Role, RoleRule};
 use countersign_core::rule::Rule;
 use serde::Serialize;
 
-use crate::role::Effect;
+use crate::role::ChangeEffect;
 
 /// All that is shown of a rule.
 #[derive(Clone, Debug, Serialize)]
@@ -77,7 +77,7 @@ pub struct EffectView {
 impl EffectView {
     /// The view of an effect.
     #[must_use]
-    pub fn of(effect: &Effect) -> Self {
+    pub fn of(effect: &ChangeEffect) -> Self {
         let views = |uses: &[TopicUses]| uses.iter().map(UseView::of).collect();
         Self {
             name: effect.name.to_string(),

@@ -7,7 +7,7 @@ use countersign_core::user::{Grant, GrantedRight, User};
 use serde::Serialize;
 
 use super::{rfc3339, shown};
-use crate::user::{Described, Enrolment};
+use crate::user::{Enrolment, ShownUser};
 
 /// All that is shown of a user.
 #[derive(Clone, Debug, Serialize)]
@@ -25,8 +25,8 @@ pub struct UserView {
 impl UserView {
     /// The view of a user, as it is at `now`.
     #[must_use]
-    pub fn of(described: &Described, now: Timestamp) -> Self {
-        let Described { user, lockout } = described;
+    pub fn of(described: &ShownUser, now: Timestamp) -> Self {
+        let ShownUser { user, lockout } = described;
         let about = about(user);
         let locked = lockout.locked_until.filter(|_| lockout.is_locked(now));
         Self {
@@ -106,7 +106,7 @@ impl EnrolmentView {
 
 /// What the audit keeps of a user.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct UserTrace {
+pub(crate) struct AuditedUser {
     email: String,
     mfa: &'static str,
     recovery_codes: usize,
@@ -115,7 +115,7 @@ pub(crate) struct UserTrace {
     generation: i64,
 }
 
-impl UserTrace {
+impl AuditedUser {
     pub(crate) fn of(user: &Credential) -> Self {
         let about = about(user);
         let factor = about.and_then(|about| about.second_factor.as_ref());

@@ -13,7 +13,7 @@ use countersign_core::name::TenantId;
 use countersign_core::role::RoleName;
 use serde_json::json;
 
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::invocation::Invocation;
 use crate::listing::Column;
 
@@ -86,7 +86,7 @@ pub(crate) struct ApplicationCreate {
 }
 
 impl ApplicationCommand {
-    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         match self {
             Self::Create(create) => create.run(invocation)?,
             Self::List { tenant } => {
@@ -128,7 +128,7 @@ impl ApplicationCommand {
 }
 
 impl ApplicationCreate {
-    fn run(self, invocation: &Invocation) -> Result<(), Failure> {
+    fn run(self, invocation: &Invocation) -> Result<(), CliError> {
         let Named { name, tenant } = self.named;
         let new = NewApplication {
             name,

@@ -13,7 +13,7 @@ use countersign_core::time::Timestamp;
 use countersign_sqlite::{AuditCheck, SqliteStore};
 use serde_json::json;
 
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::input::When;
 use crate::invocation::{Invocation, now};
 use crate::listing::Column;
@@ -87,12 +87,13 @@ pub(crate) struct AuditList {
 }
 
 impl AuditCommand {
-    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         match self {
             Self::List(list) => list.run(invocation)?,
             Self::Show { id } => {
                 let found = audit::row(&mut invocation.open_to_read()?, id)?;
-                let row = found.ok_or_else(|| Failure::refused(format!("there is no row {id}")))?;
+                let row =
+                    found.ok_or_else(|| CliError::refused(format!("there is no row {id}")))?;
                 invocation.output.record(&AuditView::of(&row))?;
             }
             Self::Head => {
@@ -102,7 +103,7 @@ impl AuditCommand {
             }
             Self::Verify { expect } => {
                 let check = invocation.open_to_read()?.verify_audit(&expect)?;
-                let rows = intact(check).map_err(Failure::refused)?;
+                let rows = intact(check).map_err(CliError::refused)?;
                 invocation
                     .output
                     .record(&json!({ "intact": true, "rows": rows }))?;
@@ -157,7 +158,7 @@ pub(crate) fn intact(check: AuditCheck) -> Result<u64, String> {
 }
 
 impl AuditList {
-    fn run(self, invocation: &Invocation) -> Result<(), Failure> {
+    fn run(self, invocation: &Invocation) -> Result<(), CliError> {
         let query = AuditQuery {
             since: self.since.map(|since| since.seen_from(now())),
             subject: self.name,
@@ -172,7 +173,7 @@ impl AuditList {
             return listing.finish();
         }
         let mut store = invocation.open()?;
-        let mut tail = Tail::begin(invocation.output, &mut store, query)?;
+        let mut tail = AuditTail::begin(invocation.output, &mut store, query)?;
         loop {
             std::thread::sleep(PAUSE);
             tail.go_on(&mut store)?;
@@ -181,22 +182,22 @@ impl AuditList {
 }
 
 /// The end of the audit, as it grows.
-struct Tail {
+struct AuditTail {
     output: Output,
     listing: crate::listing::Listing,
     query: AuditQuery,
-    known: Known,
+    known: PrintedRows,
 }
 
 /// Recent rows that were printed, or are older than what was asked for.
 #[derive(Default)]
-struct Known {
+struct PrintedRows {
     rows: HashSet<i64>,
     /// How far sums of refusals had grown.
     sums: HashMap<String, i64>,
 }
 
-impl Known {
+impl PrintedRows {
     /// Takes note of a row; says whether it was not known.
     fn is_new(&mut self, AuditRow { id, entry }: &AuditRow) -> bool {
         if id.is_some_and(|id| !self.rows.insert(id)) {
@@ -221,20 +222,20 @@ fn key_of(entry: &AuditEntry) -> String {
     format!("{time:?} {actor:?} {subject:?} {cause:?} {address:?} {client_id:?}")
 }
 
-impl Tail {
+impl AuditTail {
     /// Prints what was asked for. All else that is there is known from then on.
     fn begin(
         output: Output,
         store: &mut SqliteStore,
         mut query: AuditQuery,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, CliError> {
         let asked = query.clone();
         query.limit = None;
         let mut tail = Self {
             output,
             listing: output.listing(COLUMNS),
             query,
-            known: Known::default(),
+            known: PrintedRows::default(),
         };
         // First: what comes between the two is printed now or later, and once.
         let recent = tail.recent(store)?;
@@ -251,9 +252,9 @@ impl Tail {
     }
 
     /// Prints what has come since.
-    fn go_on(&mut self, store: &mut SqliteStore) -> Result<(), Failure> {
+    fn go_on(&mut self, store: &mut SqliteStore) -> Result<(), CliError> {
         let rows = self.recent(store)?;
-        let mut known = Known::default();
+        let mut known = PrintedRows::default();
         for row in &rows {
             known.is_new(row);
             if self.known.is_new(row) {
@@ -267,14 +268,14 @@ impl Tail {
 
     /// The rows that may be new: those of a broker with a clock that is a little
     /// behind, and sums that still grow, are among them.
-    fn recent(&mut self, store: &mut SqliteStore) -> Result<Vec<AuditRow>, Failure> {
+    fn recent(&mut self, store: &mut SqliteStore) -> Result<Vec<AuditRow>, CliError> {
         let recent = now().minus(LATE);
         let since = self.query.since.unwrap_or(Timestamp::from_millis(i64::MIN));
         self.query.since = Some(since.max(recent));
         Ok(audit::list(store, &self.query)?)
     }
 
-    fn print(&mut self, row: &AuditRow) -> Result<(), Failure> {
+    fn print(&mut self, row: &AuditRow) -> Result<(), CliError> {
         match self.output {
             Output::Json => self.output.line(&AuditView::of(row)),
             Output::Text => self.listing.push(&AuditView::of(row)),

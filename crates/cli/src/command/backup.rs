@@ -7,8 +7,8 @@ use clap::Args;
 use countersign_sqlite::{BackupProgress, BackupTarget};
 use serde_json::json;
 
-use crate::failure::Failure;
-use crate::identity::Acting;
+use crate::error::CliError;
+use crate::identity::ActingAs;
 use crate::invocation::{Invocation, open_at};
 use crate::progress::Progress;
 
@@ -21,15 +21,15 @@ pub(crate) struct Backup {
 
 impl Backup {
     /// Root is one user where the store lies, and another where the copy goes.
-    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         let path = std::path::absolute(&self.file)?;
         let mut progress = Progress::default();
         let mut target = {
-            let _there = Acting::for_keeper_of(&path)?;
+            let _there = ActingAs::for_keeper_of(&path)?;
             BackupTarget::create(&path)?
         };
         let filled = {
-            let here = Acting::for_keeper_of(&invocation.store);
+            let here = ActingAs::for_keeper_of(&invocation.store);
             here.and_then(|_here| {
                 let store = open_at(&invocation.store, invocation.output)?;
                 let step = |step: BackupProgress| progress.show(step.done, step.total);
@@ -37,7 +37,7 @@ impl Backup {
             })
         };
         progress.clear();
-        let _there = Acting::for_keeper_of(&path)?;
+        let _there = ActingAs::for_keeper_of(&path)?;
         match filled {
             Ok(()) => target.keep()?,
             Err(failure) => {

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use countersign_admin::check::{Asker, Connect, TopicAsk, Usage};
+use countersign_admin::check::{ConnectCheck, PolicyCheck, TopicCheck, Usage};
 use countersign_admin::view::{ConnectAnswerView, ConsideredView, TopicAnswerView};
 use countersign_core::rule::QoS;
 
 use crate::REFUSED;
 use crate::doctor;
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::input::{parse_qos, read_presented};
 use crate::invocation::{Invocation, now};
 
@@ -54,7 +54,7 @@ pub(crate) enum CheckCommand {
     )]
     Publish {
         #[command(flatten)]
-        who: Who,
+        who: ClientArguments,
         /// The QoS of the message: 0, 1 or 2.
         #[arg(long, value_name = "N", default_value = "0", value_parser = parse_qos)]
         qos: QoS,
@@ -70,7 +70,7 @@ pub(crate) enum CheckCommand {
     )]
     Subscribe {
         #[command(flatten)]
-        who: Who,
+        who: ClientArguments,
         /// The QoS that it asks for, which makes no difference.
         #[arg(long, value_name = "N", default_value = "0", value_parser = parse_qos)]
         qos: QoS,
@@ -84,7 +84,7 @@ pub(crate) enum CheckCommand {
     )]
     Deliver {
         #[command(flatten)]
-        who: Who,
+        who: ClientArguments,
         /// The QoS of the message, which makes no difference.
         #[arg(long, value_name = "N", default_value = "0", value_parser = parse_qos)]
         qos: QoS,
@@ -118,7 +118,7 @@ pub(crate) struct CheckConnect {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct Who {
+pub(crate) struct ClientArguments {
     /// The username it presented, or the name that other commands take.
     #[arg(long, value_name = "NAME")]
     username: String,
@@ -133,10 +133,10 @@ pub(crate) struct Who {
 }
 
 impl Check {
-    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         let places = doctor::places(self.config.as_deref(), &invocation.store)?;
         let mut store = invocation.open_to_read()?;
-        let mut asker = Asker::new(&mut store, now(), places)?;
+        let mut policy_check = PolicyCheck::new(&mut store, now(), places)?;
         match (self.question, self.batch) {
             (Some(CheckCommand::Connect(connect)), _) => {
                 let password = if connect.password_stdin {
@@ -144,14 +144,14 @@ impl Check {
                 } else {
                     None
                 };
-                let verdict = asker.connect(Connect {
+                let verdict = policy_check.connect(ConnectCheck {
                     client_id: &connect.client_id,
                     username: Some(&connect.username),
                     password,
                     listener: connect.listener,
                 })?;
                 let username = Some(connect.username.as_str());
-                let owner = asker.owner_behind(verdict, &connect.client_id, username)?;
+                let owner = policy_check.owner_behind(verdict, &connect.client_id, username)?;
                 let answer = ConnectAnswerView::of(verdict, owner.as_ref());
                 invocation.output.record(&answer)?;
                 Ok(exit_code(verdict.is_allowed()))
@@ -171,16 +171,20 @@ impl Check {
                     qos,
                     retain,
                 };
-                who.ask(&mut asker, usage, invocation)
+                who.ask(&mut policy_check, usage, invocation)
             }
-            (Some(CheckCommand::Subscribe { who, filter, .. }), _) => {
-                who.ask(&mut asker, Usage::Subscribe { filter: &filter }, invocation)
-            }
-            (Some(CheckCommand::Deliver { who, topic, .. }), _) => {
-                who.ask(&mut asker, Usage::Deliver { topic: &topic }, invocation)
-            }
-            (None, Some(file)) => batch::run(&mut asker, &file),
-            (None, None) => Err(Failure::usage(
+            (Some(CheckCommand::Subscribe { who, filter, .. }), _) => who.ask(
+                &mut policy_check,
+                Usage::Subscribe { filter: &filter },
+                invocation,
+            ),
+            (Some(CheckCommand::Deliver { who, topic, .. }), _) => who.ask(
+                &mut policy_check,
+                Usage::Deliver { topic: &topic },
+                invocation,
+            ),
+            (None, Some(file)) => batch::run(&mut policy_check, &file),
+            (None, None) => Err(CliError::usage(
                 "nothing to check; write `connect`, `publish`, `subscribe` or `deliver`, or give \
                  --batch",
             )),
@@ -188,19 +192,19 @@ impl Check {
     }
 }
 
-impl Who {
+impl ClientArguments {
     fn ask(
         &self,
-        asker: &mut batch::StoreAsker<'_>,
+        policy_check: &mut batch::StoreCheck<'_>,
         usage: Usage<'_>,
         invocation: &Invocation,
-    ) -> Result<ExitCode, Failure> {
+    ) -> Result<ExitCode, CliError> {
         let password = if self.password_stdin {
             Some(read_presented()?)
         } else {
             None
         };
-        let answer = asker.topic(&TopicAsk {
+        let answer = policy_check.topic(&TopicCheck {
             username: Some(&self.username),
             client_id: self.client_id.as_deref(),
             password: password.as_ref(),

@@ -10,7 +10,7 @@ use countersign_core::client_id::ClientId;
 use countersign_core::name::TenantId;
 use serde_json::json;
 
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::invocation::{Invocation, as_caller};
 use crate::listing::Column;
 
@@ -56,7 +56,7 @@ pub(crate) struct OfTenant {
 }
 
 impl ClientsCommand {
-    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         match self {
             Self::List { of, all } => {
                 let columns = if all { ALL_COLUMNS } else { COLUMNS };
@@ -89,9 +89,9 @@ impl ClientsCommand {
 }
 
 /// Asks the brokers for a kick and waits for one of them to answer.
-fn kick(invocation: &Invocation, target: &str) -> Result<(), Failure> {
+fn kick(invocation: &Invocation, target: &str) -> Result<(), CliError> {
     if target.is_empty() {
-        return Err(Failure::usage("a client id can't be empty"));
+        return Err(CliError::usage("a client id can't be empty"));
     }
     let mut store = invocation.open()?;
     let request = as_caller(|context| Ok(clients::request_kick(&mut store, context, target)?))?;
@@ -104,7 +104,7 @@ fn kick(invocation: &Invocation, target: &str) -> Result<(), Failure> {
                 )?)
             })?
         {
-            return Err(Failure::refused(format!(
+            return Err(CliError::refused(format!(
                 "no broker answered within a second that it had a client `{target}`; \
                  `clients list` shows who is connected"
             )));

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use countersign_admin::Context;
-use countersign_admin::credential::{self, CredentialError, Described};
+use countersign_admin::credential::{self, CredentialError, ShownCredential};
 use countersign_admin::operator as admin_operator;
-use countersign_admin::text::Text;
+use countersign_admin::text::FreeText;
 use countersign_admin::view::{CredentialView, rfc3339};
 use countersign_core::lifecycle::State;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
@@ -16,8 +16,8 @@ use countersign_sqlite::SqliteStore;
 use serde_json::json;
 
 use crate::command::operator;
-use crate::failure::Failure;
-use crate::input::RuleWords;
+use crate::error::CliError;
+use crate::input::RuleArguments;
 use crate::invocation::Invocation;
 use crate::listing::Column;
 
@@ -57,8 +57,8 @@ pub(crate) enum CredentialCommand {
         #[command(flatten)]
         name: Name,
         /// Why, for those who look it up later.
-        #[arg(long, value_name = "TEXT", value_parser = Text::parse)]
-        reason: Option<Text>,
+        #[arg(long, value_name = "TEXT", value_parser = FreeText::parse)]
+        reason: Option<FreeText>,
     },
     /// Replace all secrets at once. Its sessions end.
     #[command(
@@ -108,7 +108,7 @@ pub(crate) struct RuleOf {
     #[command(flatten)]
     name: Name,
     #[command(flatten)]
-    words: RuleWords,
+    words: RuleArguments,
 }
 
 impl RuleOf {
@@ -117,12 +117,12 @@ impl RuleOf {
         self,
         invocation: &Invocation,
         effect: Option<Effect>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CliError> {
         admin_operator::show(&mut invocation.open()?, &self.name.name)?;
         self.run(invocation, effect)
     }
 
-    fn run(self, invocation: &Invocation, effect: Option<Effect>) -> Result<(), Failure> {
+    fn run(self, invocation: &Invocation, effect: Option<Effect>) -> Result<(), CliError> {
         let Name { name } = self.name;
         let change = match effect {
             Some(effect) => self.words.adding(effect)?,
@@ -161,7 +161,7 @@ pub(crate) struct CredentialList {
 }
 
 impl CredentialCommand {
-    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         match self {
             Self::Allow(rule) => rule.run(invocation, Some(Effect::Allow))?,
             Self::Create(create) => create.run(invocation)?,
@@ -212,7 +212,7 @@ impl CredentialCommand {
 }
 
 impl CredentialList {
-    fn run(self, invocation: &Invocation) -> Result<(), Failure> {
+    fn run(self, invocation: &Invocation) -> Result<(), CliError> {
         let query = CredentialQuery {
             tenant: self.tenant,
             state: self.state,
@@ -233,15 +233,15 @@ impl CredentialList {
 /// Acts on a credential and prints what it is then.
 fn act(
     invocation: &Invocation,
-    act: impl FnOnce(&mut SqliteStore, &mut Context<'_>) -> Result<Described, CredentialError>,
-) -> Result<(), Failure> {
+    act: impl FnOnce(&mut SqliteStore, &mut Context<'_>) -> Result<ShownCredential, CredentialError>,
+) -> Result<(), CliError> {
     print(invocation, &invocation.act(act)?)
 }
 
 /// Prints a credential. People are also told what design §13 gives programs
 /// no key for.
-fn print(invocation: &Invocation, described: &Described) -> Result<(), Failure> {
-    let Described { credential, scheme } = described;
+fn print(invocation: &Invocation, described: &ShownCredential) -> Result<(), CliError> {
+    let ShownCredential { credential, scheme } = described;
     if credential.is_operator() {
         return operator::print(invocation, credential);
     }

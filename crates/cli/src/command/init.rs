@@ -18,8 +18,8 @@ use nix::unistd::{AccessFlags, Uid, eaccess};
 use serde_json::json;
 
 use crate::account::Account;
-use crate::failure::Failure;
-use crate::identity::{Acting, Keeper};
+use crate::error::CliError;
+use crate::identity::{ActingAs, PathOwner};
 use crate::invocation::{Invocation, as_caller};
 
 #[derive(Args, Debug)]
@@ -33,7 +33,7 @@ pub(crate) struct Init {
 }
 
 impl Init {
-    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         let owner = self.owner.as_deref().map(Account::require).transpose()?;
         let store = std::path::absolute(&invocation.store)?;
         let key = key_of(&store);
@@ -42,15 +42,15 @@ impl Init {
             ..Settings::default()
         };
         // What root made goes last, when it is root again.
-        let mut above = Made::default();
+        let mut above = CreatedStore::default();
         let _acting = match &owner {
             Some(owner) => {
-                if Uid::effective().is_root() && Keeper::of(&store)? == Keeper::Root {
+                if Uid::effective().is_root() && PathOwner::of(&store)? == PathOwner::Root {
                     above.first_directory_above(&store, owner)?;
                 }
-                Acting::as_user(owner)?
+                ActingAs::as_user(owner)?
             }
-            None => Acting::for_keeper_of(&store)?,
+            None => ActingAs::for_keeper_of(&store)?,
         };
         // A log that is left over from another store would spoil this one.
         let companions = COMPANIONS.map(|suffix| beside(&store, suffix));
@@ -62,7 +62,7 @@ impl Init {
         if let Some(owner) = &owner {
             check_access(owner, &store)?;
         }
-        let mut made = Made::default();
+        let mut made = CreatedStore::default();
         made.directories_above(&store)?;
         let draft = made.draft_of(&store);
         fill_store(&draft, &settings)?;
@@ -101,16 +101,16 @@ pub(crate) fn key_of(store: &Path) -> PathBuf {
 
 /// What was made so far, and is removed again unless all of it was.
 #[derive(Default)]
-struct Made {
+struct CreatedStore {
     directories: Vec<PathBuf>,
     files: Vec<PathBuf>,
     drafts: Vec<PathBuf>,
 }
 
-impl Made {
+impl CreatedStore {
     /// Makes the topmost of the directories that `path` needs and that are
     /// missing, for this user. Root does, where nobody else can write.
-    fn first_directory_above(&mut self, path: &Path, owner: &Account) -> Result<(), Failure> {
+    fn first_directory_above(&mut self, path: &Path, owner: &Account) -> Result<(), CliError> {
         let Some(directory) = missing_above(path).pop() else {
             return Ok(());
         };
@@ -119,14 +119,14 @@ impl Made {
     }
 
     /// Makes the directories that `path` needs and that are missing.
-    fn directories_above(&mut self, path: &Path) -> Result<(), Failure> {
+    fn directories_above(&mut self, path: &Path) -> Result<(), CliError> {
         for directory in missing_above(path).into_iter().rev() {
             self.directory(directory)?;
         }
         Ok(())
     }
 
-    fn directory(&mut self, path: &Path) -> Result<File, Failure> {
+    fn directory(&mut self, path: &Path) -> Result<File, CliError> {
         let said = |error| about(path, error);
         fs::DirBuilder::new()
             .mode(PRIVATE_DIRECTORY)
@@ -151,7 +151,7 @@ impl Made {
     }
 
     /// Gives a draft its name, unless something has it already.
-    fn put(&mut self, draft: &Path, path: &Path) -> Result<(), Failure> {
+    fn put(&mut self, draft: &Path, path: &Path) -> Result<(), CliError> {
         match fs::hard_link(draft, path) {
             Ok(()) => {
                 self.files.push(path.into());
@@ -169,7 +169,7 @@ impl Made {
     }
 }
 
-impl Drop for Made {
+impl Drop for CreatedStore {
     fn drop(&mut self) {
         let beside_drafts = self
             .drafts
@@ -198,7 +198,7 @@ fn missing_above(path: &Path) -> Vec<&Path> {
 
 /// Checks that the owner can get to the store, and do beside it what SQLite
 /// does there. We are the owner by now.
-fn check_access(owner: &Account, store: &Path) -> Result<(), Failure> {
+fn check_access(owner: &Account, store: &Path) -> Result<(), CliError> {
     let above: Vec<_> = store.ancestors().skip(1).collect();
     let name = &owner.name;
     for directory in above.iter().rev() {
@@ -218,11 +218,11 @@ fn check_access(owner: &Account, store: &Path) -> Result<(), Failure> {
     })
 }
 
-fn check(directory: &Path, access: AccessFlags, what: impl Fn() -> String) -> Result<(), Failure> {
+fn check(directory: &Path, access: AccessFlags, what: impl Fn() -> String) -> Result<(), CliError> {
     match eaccess(directory, access) {
         // What is not there yet is made.
         Ok(()) | Err(Errno::ENOENT) => Ok(()),
-        Err(Errno::EACCES) => Err(Failure::refused(format!(
+        Err(Errno::EACCES) => Err(CliError::refused(format!(
             "{}, or let --store name another place",
             what()
         ))),
@@ -231,13 +231,13 @@ fn check(directory: &Path, access: AccessFlags, what: impl Fn() -> String) -> Re
 }
 
 /// Makes the store and closes it, so that all of it is in one file.
-fn fill_store(draft: &Path, settings: &Settings) -> Result<(), Failure> {
+fn fill_store(draft: &Path, settings: &Settings) -> Result<(), CliError> {
     let mut store = SqliteStore::create(draft, settings)?;
     as_caller(|context| Ok(settings::record_creation(&mut store, context)?))
 }
 
 /// Writes 32 random bytes as hexadecimal digits.
-fn write_key(draft: &Path) -> Result<(), Failure> {
+fn write_key(draft: &Path) -> Result<(), CliError> {
     let mut key = [0; 32];
     OsRandom.fill(&mut key)?;
     let text: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -248,15 +248,15 @@ fn write_key(draft: &Path) -> Result<(), Failure> {
     file.sync_all().map_err(said)
 }
 
-fn exists(path: &Path) -> Failure {
-    Failure::refused(format!(
+fn exists(path: &Path) -> CliError {
+    CliError::refused(format!(
         "`{}` exists already; name another store with --store, or move it away",
         path.display()
     ))
 }
 
-fn about(path: &Path, error: io::Error) -> Failure {
-    Failure::Refused(
+fn about(path: &Path, error: io::Error) -> CliError {
+    CliError::Refused(
         anyhow::Error::new(error).context(format!("could not make `{}`", path.display())),
     )
 }

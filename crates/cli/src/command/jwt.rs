@@ -4,15 +4,15 @@ use core::time::Duration;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use countersign_admin::jwt::{self, Described, JwtError, NewToken};
-use countersign_admin::view::{MadeTokenView, RotatedKeyView, TokenView};
+use countersign_admin::jwt::{self, JwtError, NewToken, ShownToken};
+use countersign_admin::view::{CreatedTokenView, RotatedKeyView, TokenView};
 use countersign_core::duration::{DurationError, parse_duration};
 use countersign_core::jwt::{KeyId, TokenId, Ttl, Whoami};
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::role::RoleName;
 
 use super::init::key_of;
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::invocation::{Invocation, now};
 use crate::listing::Column;
 
@@ -96,7 +96,7 @@ pub(crate) struct JwtRevoke {
 }
 
 impl JwtCommand {
-    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         match self {
             Self::Create(create) => create.run(invocation)?,
             Self::List { tenant } => {
@@ -117,7 +117,7 @@ impl JwtCommand {
 }
 
 impl JwtCreate {
-    fn run(self, invocation: &Invocation) -> Result<(), Failure> {
+    fn run(self, invocation: &Invocation) -> Result<(), CliError> {
         let made = invocation.act(|store, context| {
             let issuer = jwt::issuer(store, Some(&self.tenant), &self.issuer)?;
             let new = NewToken {
@@ -130,12 +130,12 @@ impl JwtCreate {
             };
             jwt::create(store, context, new).map_err(|error| said(error, invocation))
         })?;
-        invocation.output.record(&MadeTokenView::of(&made))
+        invocation.output.record(&CreatedTokenView::of(&made))
     }
 }
 
 impl JwtRevoke {
-    fn run(self, invocation: &Invocation) -> Result<(), Failure> {
+    fn run(self, invocation: &Invocation) -> Result<(), CliError> {
         if let Some(id) = self.id {
             let token = invocation.act(|store, context| jwt::revoke(store, context, &id))?;
             return invocation.output.record(&TokenView::of(&token));
@@ -150,14 +150,16 @@ impl JwtRevoke {
                 invocation.act(|store, context| jwt::revoke_of_key(store, context, &key))?
             }
             (None, None) => {
-                return Err(Failure::usage("say what to revoke: JTI, --issuer or --key"));
+                return Err(CliError::usage(
+                    "say what to revoke: JTI, --issuer or --key",
+                ));
             }
         };
         print_all(invocation, &tokens)
     }
 }
 
-fn print_all(invocation: &Invocation, tokens: &[Described]) -> Result<(), Failure> {
+fn print_all(invocation: &Invocation, tokens: &[ShownToken]) -> Result<(), CliError> {
     let mut listing = invocation.output.listing(COLUMNS);
     for token in tokens {
         listing.push(&TokenView::of(token))?;
@@ -166,8 +168,8 @@ fn print_all(invocation: &Invocation, tokens: &[Described]) -> Result<(), Failur
 }
 
 /// An error about the key file names it.
-fn said(error: JwtError, invocation: &Invocation) -> Failure {
-    let is_about_key = matches!(error, JwtError::Vault(_) | JwtError::KeyUnreadable { .. });
+fn said(error: JwtError, invocation: &Invocation) -> CliError {
+    let is_about_key = matches!(error, JwtError::KeyFile(_) | JwtError::KeyUnreadable { .. });
     if is_about_key {
         return about_key_file(error, invocation);
     }
@@ -178,9 +180,9 @@ fn said(error: JwtError, invocation: &Invocation) -> Failure {
 pub(crate) fn about_key_file(
     error: impl core::error::Error + Send + Sync + 'static,
     invocation: &Invocation,
-) -> Failure {
+) -> CliError {
     let path = key_of(&invocation.store);
-    Failure::Refused(anyhow::Error::new(error).context(format!("`{}`", path.display())))
+    CliError::Refused(anyhow::Error::new(error).context(format!("`{}`", path.display())))
 }
 
 fn parse_ttl(text: &str) -> Result<Ttl, TtlTextError> {

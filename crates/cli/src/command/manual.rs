@@ -9,8 +9,8 @@ use nix::unistd::Uid;
 use serde_json::json;
 
 use crate::args::Arguments;
-use crate::failure::Failure;
-use crate::identity::{Acting, is_open};
+use crate::error::CliError;
+use crate::identity::{ActingAs, is_open};
 use crate::invocation::Invocation;
 
 #[derive(Args, Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct Completions {
 }
 
 impl Completions {
-    pub(crate) fn run(self) -> Result<ExitCode, Failure> {
+    pub(crate) fn run(self) -> Result<ExitCode, CliError> {
         let mut script = Vec::new();
         clap_complete::generate(
             self.shell,
@@ -40,21 +40,21 @@ pub(crate) struct Man {
 }
 
 impl Man {
-    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         if !self.directory.is_dir() {
             let directory = self.directory.display();
-            return Err(Failure::refused(format!(
+            return Err(CliError::refused(format!(
                 "there is no directory `{directory}`; make it first"
             )));
         }
         if Uid::effective().is_root() && is_open(&self.directory.metadata()?) {
             let directory = self.directory.display();
-            return Err(Failure::refused(format!(
+            return Err(CliError::refused(format!(
                 "more than one user may write in `{directory}`; `chmod go-w {directory}`, or name \
                  another directory"
             )));
         }
-        let _acting = Acting::for_keeper_of(&self.directory.join("countersign.1"))?;
+        let _acting = ActingAs::for_keeper_of(&self.directory.join("countersign.1"))?;
         clap_mangen::generate_to(Arguments::command(), &self.directory)?;
         invocation
             .output

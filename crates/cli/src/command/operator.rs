@@ -11,7 +11,7 @@ use countersign_core::rule::{Action, Effect, Pattern, Rule};
 use serde_json::json;
 
 use super::credential::{RuleOf, SecretSource};
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::invocation::Invocation;
 use crate::listing::Column;
 
@@ -68,7 +68,7 @@ pub(crate) struct OperatorCreate {
 }
 
 impl OperatorCommand {
-    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         match self {
             Self::Allow(rule) => rule.run_for_operator(invocation, Some(Effect::Allow))?,
             Self::Create(create) => create.run(invocation)?,
@@ -96,7 +96,7 @@ impl OperatorCommand {
 }
 
 impl OperatorCreate {
-    fn run(self, invocation: &Invocation) -> Result<(), Failure> {
+    fn run(self, invocation: &Invocation) -> Result<(), CliError> {
         let allowed = |action| move |pattern: Pattern| Rule::allow(action, pattern);
         let publish = self.publish.into_iter().map(allowed(Action::Publish));
         let subscribe = self.subscribe.into_iter().map(allowed(Action::Subscribe));
@@ -107,7 +107,7 @@ impl OperatorCreate {
             rules: publish.chain(subscribe).collect(),
         };
         let warnings = operator::rule_warnings(&new.rules)
-            .map_err(|error| Failure::usage(error.to_string()))?;
+            .map_err(|error| CliError::usage(error.to_string()))?;
         let issued = invocation.act(|store, context| operator::create(store, context, new))?;
         invocation.output.record(&NewOperatorView::of(&issued))?;
         oddities.tell(invocation.output);
@@ -119,7 +119,7 @@ impl OperatorCreate {
 }
 
 /// Prints an operator, its rules line by line.
-pub(crate) fn print(invocation: &Invocation, operator: &Credential) -> Result<(), Failure> {
+pub(crate) fn print(invocation: &Invocation, operator: &Credential) -> Result<(), CliError> {
     let rules: Vec<_> = operator
         .rules
         .iter()

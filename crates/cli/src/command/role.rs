@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use countersign_admin::role::{self, Deletion, NewRole};
+use countersign_admin::role::{self, NewRole, RoleDeletion};
 use countersign_admin::rule::RuleChange;
-use countersign_admin::text::Text;
+use countersign_admin::text::FreeText;
 use countersign_admin::view::{EffectView, RoleView};
 use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::rights::TopicUses;
@@ -13,8 +13,8 @@ use countersign_core::role::{Role, RoleName};
 use countersign_core::rule::Effect;
 use serde_json::json;
 
-use crate::failure::Failure;
-use crate::input::RuleWords;
+use crate::error::CliError;
+use crate::input::RuleArguments;
 use crate::invocation::Invocation;
 use crate::listing::Column;
 use crate::output::Output;
@@ -29,8 +29,8 @@ pub(crate) enum RoleCommand {
         #[command(flatten)]
         role: RoleOf,
         /// Free text for people.
-        #[arg(long, value_name = "TEXT", value_parser = Text::parse)]
-        description: Option<Text>,
+        #[arg(long, value_name = "TEXT", value_parser = FreeText::parse)]
+        description: Option<FreeText>,
     },
     /// List roles.
     #[command(after_help = "Examples:\n  countersign role list --tenant acme")]
@@ -83,7 +83,7 @@ pub(crate) struct RuleOf {
     #[command(flatten)]
     role: RoleOf,
     #[command(flatten)]
-    words: RuleWords,
+    words: RuleArguments,
     /// Bind the rule to this group and those below.
     #[arg(long, value_parser = GroupPath::parse)]
     group: Option<GroupPath>,
@@ -93,7 +93,7 @@ pub(crate) struct RuleOf {
 }
 
 impl RoleCommand {
-    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         match self {
             Self::Create { role, description } => {
                 let new = NewRole {
@@ -120,9 +120,9 @@ impl RoleCommand {
                 cascade,
             } => {
                 let deletion = if cascade {
-                    Deletion::WithGrants
+                    RoleDeletion::WithGrants
                 } else {
-                    Deletion::OnlyUnused
+                    RoleDeletion::OnlyUnused
                 };
                 invocation
                     .act(|store, context| role::delete(store, context, &tenant, &name, deletion))?;
@@ -138,7 +138,7 @@ impl RoleCommand {
 }
 
 impl RuleOf {
-    fn run(self, invocation: &Invocation, effect: Option<Effect>) -> Result<(), Failure> {
+    fn run(self, invocation: &Invocation, effect: Option<Effect>) -> Result<(), CliError> {
         let RoleOf { name, tenant } = self.role;
         let group = self.group.as_ref();
         let change = match effect {
@@ -151,7 +151,7 @@ impl RuleOf {
         let (role, warnings) = invocation.act(|store, context| {
             let warnings = role::rule_warnings(store, &tenant, &name, &change, group)?;
             let role = role::change_rules(store, context, &tenant, &name, &change, group)?;
-            Ok::<_, Failure>((role, warnings))
+            Ok::<_, CliError>((role, warnings))
         })?;
         print(invocation, &role)?;
         for warning in &warnings {
@@ -167,7 +167,7 @@ fn preview(
     name: &RoleName,
     change: &RuleChange,
     group: Option<&GroupPath>,
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     let effects = role::preview(&mut invocation.open_to_read()?, tenant, name, change, group)?;
     let mut listing = invocation.output.listing(EFFECTS);
     for effect in &effects {
@@ -190,7 +190,7 @@ fn in_words(uses: &[TopicUses]) -> Vec<String> {
 }
 
 /// Prints a role, its rules line by line.
-fn print(invocation: &Invocation, role: &Role) -> Result<(), Failure> {
+fn print(invocation: &Invocation, role: &Role) -> Result<(), CliError> {
     let rules: Vec<_> = role
         .rules
         .iter()

@@ -12,7 +12,7 @@ use countersign_core::scheme::{FieldValue, Scheme, SchemeName};
 use serde_json::json;
 use toml::Value;
 
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::invocation::Invocation;
 use crate::listing::Column;
 use crate::output::Output;
@@ -47,7 +47,7 @@ pub(crate) enum SchemeCommand {
 }
 
 impl SchemeCommand {
-    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         match self {
             Self::List => {
                 let mut listing = invocation.output.listing(COLUMNS);
@@ -78,7 +78,7 @@ impl SchemeCommand {
 }
 
 /// Prints a scheme: its fields as JSON, or as TOML in the order of its own.
-fn print(invocation: &Invocation, scheme: &Scheme) -> Result<(), Failure> {
+fn print(invocation: &Invocation, scheme: &Scheme) -> Result<(), CliError> {
     match invocation.output {
         Output::Json => invocation.output.record(&SchemeView::of(scheme)),
         Output::Text => {
@@ -92,27 +92,30 @@ fn print(invocation: &Invocation, scheme: &Scheme) -> Result<(), Failure> {
 }
 
 /// Reads a scheme from a file.
-fn read(file: &Path) -> Result<Scheme, Failure> {
+fn read(file: &Path) -> Result<Scheme, CliError> {
     let path = file.display();
     let text = fs::read_to_string(file)
-        .map_err(|error| Failure::refused(format!("could not read `{path}`: {error}")))?;
+        .map_err(|error| CliError::refused(format!("could not read `{path}`: {error}")))?;
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
         let line = error.span().map(|span| line_of(&text, span.start));
         let line = line.map(|line| format!(" at line {line}"));
         let line = line.unwrap_or_default();
-        Failure::refused(format!("`{path}` is no TOML{line}: {}", error.message()))
+        CliError::refused(format!(
+            "`{path}` is not valid TOML{line}: {}",
+            error.message()
+        ))
     })?;
     let fields = table
         .into_iter()
         .map(|(key, value)| match from_toml(value) {
             Some(value) => Ok((key, value)),
-            None => Err(Failure::refused(format!(
-                "`{key}` in `{path}` is no text, whole number, `true`, `false` or list of texts"
+            None => Err(CliError::refused(format!(
+                "`{key}` in `{path}` is not a text, whole number, `true`, `false` or list of texts"
             ))),
         })
         .collect::<Result<Vec<_>, _>>()?;
     Scheme::from_fields(fields)
-        .map_err(|error| Failure::refused(format!("`{path}` is no scheme: {error}")))
+        .map_err(|error| CliError::refused(format!("`{path}` is not a valid scheme: {error}")))
 }
 
 fn line_of(text: &str, offset: usize) -> usize {

@@ -10,7 +10,7 @@ use countersign_core::duration::parse_duration;
 use countersign_core::lockout::LockoutPolicy;
 use countersign_core::secret::Argon2Params;
 
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::invocation::Invocation;
 
 #[derive(Debug, Subcommand)]
@@ -52,7 +52,7 @@ pub(crate) struct SettingsSet {
 }
 
 impl SettingsCommand {
-    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         let settings = match self {
             Self::Show => settings::show(&mut invocation.open_to_read()?)?,
             Self::Set(SettingsSet {
@@ -70,7 +70,7 @@ impl SettingsCommand {
                     lockout,
                 };
                 if changes.is_empty() {
-                    return Err(Failure::usage(
+                    return Err(CliError::usage(
                         "nothing to set; give --argon2, --client-id-hold, --client-id-limit, \
                          --keep-refusals or --lockout",
                     ));

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use countersign_admin::namespace::parse_namespace;
-use countersign_admin::tenant::{self, Deletion, NewTenant, TenantChanges};
+use countersign_admin::tenant::{self, NewTenant, TenantChanges, TenantDeletion};
 use countersign_admin::view::TenantView;
 use countersign_core::client_id::ClientId;
 use countersign_core::lockout::{LockoutPolicy, LockoutPolicyError};
@@ -13,8 +13,8 @@ use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode};
 use countersign_core::topic::TopicFilter;
 use serde_json::json;
 
-use crate::failure::Failure;
-use crate::input::Beginning;
+use crate::error::CliError;
+use crate::input::ClientIdPrefix;
 use crate::invocation::Invocation;
 use crate::listing::Column;
 use crate::progress::Progress;
@@ -97,11 +97,11 @@ pub(crate) struct TenantSet {
     #[arg(long = "remove-namespace", value_name = "FILTER", value_parser = parse_namespace)]
     remove: Vec<TopicFilter>,
     /// How all of its client ids begin; '' is anyhow.
-    #[arg(long, value_name = "PREFIX", value_parser = Beginning::parse)]
-    client_id_prefix: Option<Beginning>,
+    #[arg(long, value_name = "PREFIX", value_parser = ClientIdPrefix::parse)]
+    client_id_prefix: Option<ClientIdPrefix>,
     /// When its people are locked out; `default` is as `settings show` says.
-    #[arg(long, value_name = LOCKOUT, value_parser = Lockout::parse)]
-    lockout: Option<Lockout>,
+    #[arg(long, value_name = LOCKOUT, value_parser = LockoutArgument::parse)]
+    lockout: Option<LockoutArgument>,
     /// What its credentials may do if no rule says so: use all of its
     /// `namespaces`, or `none`.
     #[arg(long, value_name = "RIGHTS", value_parser = DefaultRights::parse)]
@@ -110,9 +110,9 @@ pub(crate) struct TenantSet {
 
 /// When people of a tenant are locked out.
 #[derive(Clone, Copy, Debug)]
-struct Lockout(Option<LockoutPolicy>);
+struct LockoutArgument(Option<LockoutPolicy>);
 
-impl Lockout {
+impl LockoutArgument {
     fn parse(text: &str) -> Result<Self, LockoutPolicyError> {
         match text {
             "default" => Ok(Self(None)),
@@ -122,7 +122,7 @@ impl Lockout {
 }
 
 impl TenantCommand {
-    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         match self {
             Self::Create(create) => create.run(invocation)?,
             Self::List => {
@@ -139,9 +139,9 @@ impl TenantCommand {
             Self::Set(set) => set.run(invocation)?,
             Self::Delete { tenant, cascade } => {
                 let deletion = if cascade {
-                    Deletion::WithEverything
+                    TenantDeletion::WithEverything
                 } else {
-                    Deletion::OnlyEmpty
+                    TenantDeletion::OnlyEmpty
                 };
                 let owned = tenant::show(&mut invocation.open()?, &tenant)?.namespaces;
                 let mut progress = Progress::default();
@@ -162,7 +162,7 @@ impl TenantCommand {
 }
 
 impl TenantCreate {
-    fn run(self, invocation: &Invocation) -> Result<(), Failure> {
+    fn run(self, invocation: &Invocation) -> Result<(), CliError> {
         let new = NewTenant {
             id: self.tenant,
             namespaces: self.namespaces,
@@ -178,18 +178,18 @@ impl TenantCreate {
 }
 
 impl TenantSet {
-    fn run(self, invocation: &Invocation) -> Result<(), Failure> {
+    fn run(self, invocation: &Invocation) -> Result<(), CliError> {
         let changes = TenantChanges {
             authentication: self.authentication,
             subscribe: self.subscribe,
             add_namespaces: self.add.clone(),
             remove_namespaces: self.remove.clone(),
-            client_id_prefix: self.client_id_prefix.map(|Beginning(prefix)| prefix),
-            lockout: self.lockout.map(|Lockout(policy)| policy),
+            client_id_prefix: self.client_id_prefix.map(|ClientIdPrefix(prefix)| prefix),
+            lockout: self.lockout.map(|LockoutArgument(policy)| policy),
             default_rights: self.default_rights,
         };
         if changes.is_empty() {
-            return Err(Failure::usage(
+            return Err(CliError::usage(
                 "nothing to set; give --authentication, --subscribe, --add-namespace, \
                  --remove-namespace, --client-id-prefix, --lockout or --default-rights",
             ));

@@ -11,7 +11,7 @@ use countersign_core::kind::ApplicationName;
 use countersign_core::name::{LoginName, TenantId};
 use serde_json::json;
 
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::invocation::Invocation;
 use crate::listing::Column;
 
@@ -66,7 +66,7 @@ pub(crate) struct Keyed {
 }
 
 impl ThingCommand {
-    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         match self {
             Self::Create { thing, application } => {
                 let new = NewThing {
@@ -109,7 +109,7 @@ impl ThingCommand {
     }
 }
 
-fn print(invocation: &Invocation, thing: &Credential) -> Result<(), Failure> {
+fn print(invocation: &Invocation, thing: &Credential) -> Result<(), CliError> {
     invocation.output.record(&ThingView::of(thing))
 }
 

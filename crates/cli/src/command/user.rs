@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use countersign_admin::Context;
-use countersign_admin::user::{self, Described, NewGrant, NewUser, UserError};
+use countersign_admin::user::{self, NewGrant, NewUser, ShownUser, UserError};
 use countersign_admin::view::UserView;
 use countersign_core::kind::Kind;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
@@ -14,7 +14,7 @@ use countersign_sqlite::SqliteStore;
 use serde_json::{Value, json};
 
 use self::mfa::MfaCommand;
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::input::read_new_password;
 use crate::invocation::{Invocation, now};
 use crate::listing::Column;
@@ -106,7 +106,7 @@ pub(crate) struct UserGrant {
 }
 
 impl UserCommand {
-    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         match self {
             Self::Create(WithPassword {
                 email: Email { email },
@@ -162,7 +162,7 @@ impl UserCommand {
 }
 
 impl UserGrant {
-    fn run(self, invocation: &Invocation) -> Result<(), Failure> {
+    fn run(self, invocation: &Invocation) -> Result<(), CliError> {
         let right = match self.role {
             Some(role) => GrantedRight::Role(role),
             None => GrantedRight::OrgAdmin,
@@ -179,7 +179,7 @@ impl UserGrant {
     }
 }
 
-fn list(invocation: &Invocation) -> Result<(), Failure> {
+fn list(invocation: &Invocation) -> Result<(), CliError> {
     let mut listing = invocation.output.listing(COLUMNS);
     let now = now();
     for described in user::list(&mut invocation.open_to_read()?)? {
@@ -201,15 +201,15 @@ fn list(invocation: &Invocation) -> Result<(), Failure> {
 /// Acts on a user and prints what they are then.
 fn act(
     invocation: &Invocation,
-    act: impl FnOnce(&mut SqliteStore, &mut Context<'_>) -> Result<Described, UserError>,
-) -> Result<(), Failure> {
+    act: impl FnOnce(&mut SqliteStore, &mut Context<'_>) -> Result<ShownUser, UserError>,
+) -> Result<(), CliError> {
     let described = invocation
         .act(|store, context| act(store, context).map_err(|error| mfa::said(error, invocation)))?;
     print(invocation, &described)
 }
 
 /// Prints a user, the grants line by line.
-fn print(invocation: &Invocation, described: &Described) -> Result<(), Failure> {
+fn print(invocation: &Invocation, described: &ShownUser) -> Result<(), CliError> {
     let grants: Vec<_> = grants_in_words(described)
         .into_iter()
         .map(|grant| ("grants", grant))
@@ -219,7 +219,7 @@ fn print(invocation: &Invocation, described: &Described) -> Result<(), Failure> 
         .record_with(&UserView::of(described, now()), &grants)
 }
 
-fn grants_in_words(described: &Described) -> Vec<String> {
+fn grants_in_words(described: &ShownUser) -> Vec<String> {
     let in_words = |grant: &Grant| {
         let right = match &grant.right {
             GrantedRight::OrgAdmin => "org admin".into(),

@@ -12,7 +12,7 @@ use crate::account::Account;
 
 /// What somebody wants of a file or directory.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Want {
+pub(super) enum NeededAccess {
     /// To pass through a directory.
     Pass,
     /// To read a file.
@@ -23,7 +23,7 @@ pub(super) enum Want {
     Make,
 }
 
-impl Want {
+impl NeededAccess {
     fn bits(self) -> u32 {
         match self {
             Self::Pass => 0o1,
@@ -35,12 +35,12 @@ impl Want {
 }
 
 /// An account and its groups.
-pub(super) struct Visitor<'a> {
+pub(super) struct BrokerUser<'a> {
     account: &'a Account,
     groups: Vec<u32>,
 }
 
-impl<'a> Visitor<'a> {
+impl<'a> BrokerUser<'a> {
     pub(super) fn new(account: &'a Account) -> Self {
         let groups = CString::new(account.name.as_str())
             .ok()
@@ -58,7 +58,7 @@ impl<'a> Visitor<'a> {
     }
 
     /// Says whether the account may do that with this file.
-    pub(super) fn may(&self, want: Want, file: &Metadata) -> bool {
+    pub(super) fn may(&self, want: NeededAccess, file: &Metadata) -> bool {
         if self.account.is_root() {
             return true;
         }
@@ -79,7 +79,7 @@ impl<'a> Visitor<'a> {
             let Ok(metadata) = directory.metadata() else {
                 continue;
             };
-            if !self.may(Want::Pass, &metadata) {
+            if !self.may(NeededAccess::Pass, &metadata) {
                 let (directory, name) = (directory.display(), &self.account.name);
                 return Err(Problem::new(
                     format!("`{name}` can't pass through `{directory}`"),

@@ -1,7 +1,7 @@
-//! What else decides beside Countersign: files of passwords and rights, and
-//! other plugins.
+//! What else decides besides Countersign: password files, ACL files and other
+//! plugins.
 
-use countersign_config::{BrokerConfig, Listener, Plugin};
+use countersign_config::{BrokerConfig, ListenerConfig, PluginConfig};
 
 use super::listeners::{each, is_guarded};
 use super::{Problem, Report};
@@ -14,7 +14,9 @@ pub(super) fn check(report: &mut Report, config: &BrokerConfig) {
 }
 
 /// The listeners that Countersign guards, each with its line.
-fn guarded(config: &BrokerConfig) -> impl Iterator<Item = (Option<&Listener>, &Plugin)> {
+fn guarded(
+    config: &BrokerConfig,
+) -> impl Iterator<Item = (Option<&ListenerConfig>, &PluginConfig)> {
     let guarded = each(config).filter(|listener| is_guarded(config, *listener));
     guarded.filter_map(|listener| {
         let mut asked = config.asked(listener);
@@ -24,7 +26,7 @@ fn guarded(config: &BrokerConfig) -> impl Iterator<Item = (Option<&Listener>, &P
 }
 
 /// Whether others may grant what this refused.
-fn defers(ours: &Plugin) -> bool {
+fn defers(ours: &PluginConfig) -> bool {
     ours.option("chain") == Some("defer")
 }
 
@@ -35,7 +37,8 @@ fn other_plugins(config: &BrokerConfig) -> Vec<Problem> {
             continue;
         }
         let beside = guarded(config).find_map(|(listener, ours)| {
-            let position = |one: &Plugin| config.asked(listener).position(|asked| asked == one);
+            let position =
+                |one: &PluginConfig| config.asked(listener).position(|asked| asked == one);
             Some((position(plugin)? < position(ours)?, ours))
         });
         let (at, path) = (&plugin.at, plugin.file().display());

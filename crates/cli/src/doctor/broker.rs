@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use countersign_admin::check::Places;
-use countersign_config::{BrokerConfig, Plugin, Sourced};
+use countersign_admin::check::Listeners;
+use countersign_config::{BrokerConfig, PluginConfig, Sourced};
 use countersign_core::options::{OptionError, Options};
 
-use super::access::{Visitor, Want};
+use super::access::{BrokerUser, NeededAccess};
 use super::store::Content;
 use super::version::{self, Version};
 use super::{Problem, Report, beside, listeners, settings};
@@ -50,7 +50,7 @@ pub(super) fn check(
 }
 
 /// The lines that load Countersign.
-fn ours(config: &BrokerConfig) -> impl Iterator<Item = &Plugin> {
+fn ours(config: &BrokerConfig) -> impl Iterator<Item = &PluginConfig> {
     config
         .plugins
         .iter()
@@ -64,10 +64,10 @@ pub(super) fn names(config: &BrokerConfig, store: &Path) -> bool {
 }
 
 /// What the options of our plugin say about the places that clients arrive at.
-pub(super) fn places(config: &BrokerConfig, store: &Path) -> Result<Places, Problem> {
+pub(super) fn places(config: &BrokerConfig, store: &Path) -> Result<Listeners, Problem> {
     let plugin = ours(config).next().ok_or_else(|| not_loaded(store))?;
     let options = options_of(plugin).map_err(|error| wrong_option(&error, plugin))?;
-    let places = Places::of(&options);
+    let places = Listeners::of(&options);
     Ok(if version::tells_of_clients(config, Version::installed()) {
         let host = fs::read_to_string(HOST_NAME).unwrap_or_default();
         let bridges = config.bridges.iter();
@@ -89,7 +89,7 @@ fn not_loaded(store: &Path) -> Problem {
 
 /// The files that a broker reads at its start and can't.
 fn unusable_files(config: &BrokerConfig, user: Option<&Account>) -> Vec<Problem> {
-    let visitor = user.map(Visitor::new);
+    let visitor = user.map(BrokerUser::new);
     let unusable = config.files.iter().filter_map(|(word, file)| {
         let (at, path) = (&file.at, file.value.display());
         let found = match fs::metadata(&file.value) {
@@ -109,7 +109,7 @@ fn unusable_files(config: &BrokerConfig, user: Option<&Account>) -> Vec<Problem>
         };
         let visitor = visitor.as_ref()?;
         visitor.reach(&file.value).err().or_else(|| {
-            (!visitor.may(Want::Read, &found)).then(|| {
+            (!visitor.may(NeededAccess::Read, &found)).then(|| {
                 Problem::new(
                     format!("{at}: `{}` may not read `{word} {path}`", visitor.name()),
                     format!("chgrp {0} {path} && chmod g+r {path}", visitor.name()),
@@ -120,7 +120,7 @@ fn unusable_files(config: &BrokerConfig, user: Option<&Account>) -> Vec<Problem>
     unusable.collect()
 }
 
-fn file_is_there(plugin: &Plugin, user: Option<&Account>) -> Result<(), Problem> {
+fn file_is_there(plugin: &PluginConfig, user: Option<&Account>) -> Result<(), Problem> {
     let (at, path) = (&plugin.at, plugin.file().display());
     if plugin.path.trim() != plugin.path {
         return Err(Problem::new(
@@ -156,9 +156,9 @@ fn file_is_there(plugin: &Plugin, user: Option<&Account>) -> Result<(), Problem>
     let Some(user) = user else {
         return Ok(());
     };
-    let visitor = Visitor::new(user);
+    let visitor = BrokerUser::new(user);
     visitor.reach(plugin.file())?;
-    if visitor.may(Want::Read, &file) {
+    if visitor.may(NeededAccess::Read, &file) {
         return Ok(());
     }
     Err(Problem::new(
@@ -167,13 +167,13 @@ fn file_is_there(plugin: &Plugin, user: Option<&Account>) -> Result<(), Problem>
     ))
 }
 
-fn options_of(plugin: &Plugin) -> Result<Options, OptionError> {
+fn options_of(plugin: &PluginConfig) -> Result<Options, OptionError> {
     let options = plugin.options.iter();
     Options::parse(options.map(|(key, value)| (key.as_str(), value.value.as_str())))
 }
 
 /// All that is wrong with a plugin's options.
-fn option_problems(plugin: &Plugin) -> Vec<Problem> {
+fn option_problems(plugin: &PluginConfig) -> Vec<Problem> {
     let mut given = BTreeSet::new();
     let mut problems: Vec<_> = plugin
         .options
@@ -214,7 +214,7 @@ fn option_problem(key: &str, value: &Sourced<String>, is_given: bool) -> Option<
     Some(Problem::new(format!("{at}: {error}"), WILL_NOT_START))
 }
 
-fn wrong_option(error: &OptionError, plugin: &Plugin) -> Problem {
+fn wrong_option(error: &OptionError, plugin: &PluginConfig) -> Problem {
     Problem::new(format!("{}: {error}", plugin.at), WILL_NOT_START)
 }
 
@@ -240,8 +240,8 @@ fn is_store(named: &str, store: &Path) -> Result<(), Problem> {
 
 /// Checks that no client is asked about twice, and that no two plugins are one
 /// broker.
-fn is_loaded_once(config: &BrokerConfig, ours: &[&Plugin]) -> Result<(), Problem> {
-    let twice = |first: &Plugin, second: &Plugin, why: &str| {
+fn is_loaded_once(config: &BrokerConfig, ours: &[&PluginConfig]) -> Result<(), Problem> {
+    let twice = |first: &PluginConfig, second: &PluginConfig, why: &str| {
         Problem::new(
             format!(
                 "Countersign is loaded at {} and at {}, {why}",

@@ -4,7 +4,7 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use super::access::{Visitor, Want};
+use super::access::{BrokerUser, NeededAccess};
 use super::{Problem, Report};
 use crate::account::Account;
 use crate::command::init::{beside, key_of};
@@ -26,10 +26,10 @@ pub(super) fn check(report: &mut Report, store: &Path, user: Option<&Account>) {
 /// Checks that the broker can use the store, and the files that SQLite keeps
 /// beside it.
 fn belongs_to(store: &Path, user: &Account) -> Result<(), Problem> {
-    let visitor = Visitor::new(user);
+    let visitor = BrokerUser::new(user);
     for path in ["", "-wal", "-shm"].map(|suffix| beside(store, suffix)) {
         if let Ok(file) = path.metadata()
-            && !visitor.may(Want::Write, &file)
+            && !visitor.may(NeededAccess::Write, &file)
         {
             return Err(foreign(&path, &file, user));
         }
@@ -64,13 +64,13 @@ fn only_for_its_owner(path: &Path, file: &Metadata) -> Result<(), Problem> {
 /// that strangers can't replace it.
 fn has_room_beside(store: &Path, user: &Account) -> Result<(), Problem> {
     let directory = directory_of(store);
-    let visitor = Visitor::new(user);
+    let visitor = BrokerUser::new(user);
     visitor.reach(store)?;
     let Ok(metadata) = directory.metadata() else {
         return Ok(());
     };
     let (shown, name) = (directory.display(), &user.name);
-    if !visitor.may(Want::Make, &metadata) {
+    if !visitor.may(NeededAccess::Make, &metadata) {
         return Err(Problem::new(
             format!("`{name}` can't write `{shown}`, where SQLite keeps files beside the store"),
             format!("chown {name}: {shown}"),
@@ -98,7 +98,7 @@ fn key_is_safe(key: &Path, user: Option<&Account>) -> Result<(), Problem> {
         ));
     };
     if let Some(user) = user
-        && !Visitor::new(user).may(Want::Read, &file)
+        && !BrokerUser::new(user).may(NeededAccess::Read, &file)
     {
         return Err(foreign(key, &file, user));
     }

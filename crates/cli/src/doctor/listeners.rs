@@ -1,6 +1,6 @@
 //! The listeners: which of them Countersign guards, and what they take.
 
-use countersign_config::{BrokerConfig, Listener, Opened, is_on};
+use countersign_config::{BrokerConfig, ListenerConfig, OpenedBy, is_on};
 use countersign_core::options::Options;
 
 use super::version::Version;
@@ -24,7 +24,7 @@ pub(super) fn check(
 }
 
 /// A listener, as a message names it.
-pub(super) fn shown(listener: Option<&Listener>) -> String {
+pub(super) fn shown(listener: Option<&ListenerConfig>) -> String {
     let Some(listener) = listener else {
         return "the broker, which listens on localhost,".into();
     };
@@ -38,14 +38,14 @@ pub(super) fn shown(listener: Option<&Listener>) -> String {
 
 /// The listeners of a broker; none stands for the one on localhost that it
 /// has where no other is named.
-pub(super) fn each(config: &BrokerConfig) -> impl Iterator<Item = Option<&Listener>> {
+pub(super) fn each(config: &BrokerConfig) -> impl Iterator<Item = Option<&ListenerConfig>> {
     let named = config.listeners.iter().map(Some);
     named.chain(config.listeners.is_empty().then_some(None))
 }
 
-pub(super) fn is_guarded(config: &BrokerConfig, listener: Option<&Listener>) -> bool {
+pub(super) fn is_guarded(config: &BrokerConfig, listener: Option<&ListenerConfig>) -> bool {
     let mut asked = config.asked(listener);
-    asked.any(countersign_config::Plugin::is_countersign)
+    asked.any(countersign_config::PluginConfig::is_countersign)
 }
 
 fn taken_ports(config: &BrokerConfig) -> Vec<Problem> {
@@ -69,8 +69,8 @@ fn opened_besides(config: &BrokerConfig) -> Option<Problem> {
         return None;
     }
     config.listeners.iter().find_map(|listener| match &listener.opened {
-        Opened::ByListener | Opened::ByPort => None,
-        Opened::BySetting(word) => Some(Problem::new(
+        OpenedBy::ByListener | OpenedBy::ByPort => None,
+        OpenedBy::BySetting(word) => Some(Problem::new(
             format!(
                 "{}: `{word}` stands above the first `listener` of its file, so it opens port {} \
                  besides, and belongs to that one alone",

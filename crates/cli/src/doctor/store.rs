@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::path::Path;
 
 use countersign_admin::view::rfc3339;
-use countersign_admin::{audit, scheme, settings, tenant, vault};
+use countersign_admin::{audit, scheme, sealed, settings, tenant};
 use countersign_core::scheme::SchemeName;
 use countersign_core::store::{AuditQuery, StoreError, StoreErrorKind};
 use countersign_core::tenant::Tenant;
@@ -14,7 +14,7 @@ use countersign_sqlite::SqliteStore;
 use super::{Problem, Report};
 use crate::command::audit::intact;
 use crate::command::init::key_of;
-use crate::identity::Acting;
+use crate::identity::ActingAs;
 use crate::invocation::{now, open_at};
 use crate::output::Output;
 
@@ -39,7 +39,7 @@ impl Content {
 /// Checks the store and says what of it matters elsewhere.
 pub(super) fn check(report: &mut Report, path: &Path, output: Output) -> Content {
     // Whoever could swap the store's files is who reads them.
-    let opened = Acting::for_keeper_of(path)
+    let opened = ActingAs::for_keeper_of(path)
         .map_err(|failure| {
             let fix = "keep the store where one user alone may write";
             Problem::new(failure.text(), fix)
@@ -182,7 +182,7 @@ fn clock(store: &mut SqliteStore, now: Timestamp) -> Result<(), Problem> {
 /// factors, and keys of tokens.
 fn opens_what_is_sealed(store: &mut SqliteStore, path: &Path) -> Result<(), Problem> {
     let sealed =
-        vault::look(store).map_err(|error| Problem::new(error.to_string(), remedy(&error)))?;
+        sealed::look(store).map_err(|error| Problem::new(error.to_string(), remedy(&error)))?;
     if sealed.unreadable == 0 {
         return Ok(());
     }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::support::{Shop, keys};
+use crate::support::{Fixture, keys};
 
 const ANSWERED: [&str; 6] = [
     "verdict",
@@ -16,23 +16,27 @@ const ANSWERED: [&str; 6] = [
     "variables",
 ];
 
-fn shop() -> Shop {
-    let shop = Shop::with_credential();
-    shop.run("tenant create other").done();
-    shop.run("tenant create open --authentication optional")
+fn fixture() -> Fixture {
+    let fixture = Fixture::with_credential();
+    fixture.run("tenant create other").done();
+    fixture
+        .run("tenant create open --authentication optional")
         .done();
-    shop.run("role create ops --tenant acme").done();
-    shop.run("role deny ops --tenant acme publish acme/${username}/log")
+    fixture.run("role create ops --tenant acme").done();
+    fixture
+        .run("role deny ops --tenant acme publish acme/${username}/log")
         .done();
-    shop.run("credential set dev1@acme --add-role ops").done();
-    shop
+    fixture
+        .run("credential set dev1@acme --add-role ops")
+        .done();
+    fixture
 }
 
 #[test]
 fn an_answer_names_the_rule_that_decided_and_all_others() {
-    let shop = shop();
-    let content = shop.content();
-    let ran = shop.run("check publish --username dev1@acme acme/dev1@acme/log --json");
+    let fixture = fixture();
+    let content = fixture.content();
+    let ran = fixture.run("check publish --username dev1@acme acme/dev1@acme/log --json");
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(1), ""));
     let answer = ran.json();
     assert_eq!(keys(&answer), ANSWERED);
@@ -77,18 +81,18 @@ fn an_answer_names_the_rule_that_decided_and_all_others() {
         answer["wall"],
         json!({ "tenant": "acme", "owner": "acme", "in_way": false })
     );
-    let text = shop
+    let text = fixture
         .run("check deliver --username dev1@acme acme/x")
         .done()
         .stdout;
     let line = "considered  allow both acme/# (scheme:basic): matched\n";
     assert!(text.contains(line), "{text}");
-    assert_eq!(shop.content(), content);
+    assert_eq!(fixture.content(), content);
 }
 
 #[test]
 fn a_verdict_is_an_exit_code() {
-    let shop = shop();
+    let fixture = fixture();
     for (line, code, reason) in [
         ("publish --username dev1@acme acme/x", 0, "ok"),
         (
@@ -125,23 +129,23 @@ fn a_verdict_is_an_exit_code() {
         ("publish --username none@acme acme/x", 1, "unknown-name"),
         ("publish --username none@none acme/x", 1, "unknown-tenant"),
     ] {
-        let ran = shop.run(&format!("check {line} --json"));
+        let ran = fixture.run(&format!("check {line} --json"));
         assert_eq!((ran.code, ran.stderr.as_str()), (Some(code), ""), "{line}");
         assert_eq!(ran.json()["reason"], reason, "{line}");
     }
-    shop.run("credential suspend dev1@acme").done();
-    let ran = shop.run("check publish --username dev1@acme acme/x --json");
+    fixture.run("credential suspend dev1@acme").done();
+    let ran = fixture.run("check publish --username dev1@acme acme/x --json");
     assert_eq!(ran.json()["reason"], "suspended");
     assert_eq!(ran.json()["rule"], Value::Null);
 }
 
 #[test]
 fn what_listeners_are_for_is_read_from_the_brokers_configuration() {
-    let shop = shop();
-    let config = shop.directory.path().join("mosquitto.conf");
+    let fixture = fixture();
+    let config = fixture.directory.path().join("mosquitto.conf");
     let lines = [
         "plugin /x/libmosquitto_countersign.so",
-        &format!("plugin_opt_store {}", shop.store().display()),
+        &format!("plugin_opt_store {}", fixture.store().display()),
         "plugin_opt_listener_1884 other",
         "plugin_opt_default_tenant open",
     ];
@@ -149,22 +153,22 @@ fn what_listeners_are_for_is_read_from_the_brokers_configuration() {
     let config = config.to_str().unwrap();
     let check = "check connect --username dev1@acme --client-id c --json --listener";
     for (port, reason) in [("1883", "ok"), ("1884", "wrong-listener")] {
-        let ran = shop.run(&format!("{check} {port} --config {config}"));
+        let ran = fixture.run(&format!("{check} {port} --config {config}"));
         assert_eq!(ran.json()["reason"], reason, "{port}");
     }
     // Without it, nothing is known.
-    shop.run(&format!("{check} 1884 --address ::1")).done();
+    fixture.run(&format!("{check} 1884 --address ::1")).done();
     fs::write(config, "listener 1883").unwrap();
-    let said = shop
+    let said = fixture
         .run(&format!("{check} 1883 --config {config}"))
         .refused(1);
     assert!(said.contains("does not load Countersign"), "{said}");
 }
 
-fn batch(shop: &Shop, lines: &[String]) -> (Option<i32>, Vec<Value>) {
-    let file = shop.directory.path().join("questions.jsonl");
+fn batch(fixture: &Fixture, lines: &[String]) -> (Option<i32>, Vec<Value>) {
+    let file = fixture.directory.path().join("questions.jsonl");
     fs::write(&file, lines.join("\n")).unwrap();
-    let ran = shop.run_words(&["check", "--batch", file.to_str().unwrap()]);
+    let ran = fixture.run_words(&["check", "--batch", file.to_str().unwrap()]);
     assert_eq!(ran.stderr, "");
     let answers = ran.stdout.lines();
     (
@@ -177,8 +181,8 @@ fn batch(shop: &Shop, lines: &[String]) -> (Option<i32>, Vec<Value>) {
 
 #[test]
 fn every_line_of_a_batch_is_answered_by_a_line() {
-    let shop = shop();
-    let content = shop.content();
+    let fixture = fixture();
+    let content = fixture.content();
     let ask = |check: &str, username: Value, topic: &str| {
         json!({ "check": check, "username": username, "topic": topic }).to_string()
     };
@@ -203,7 +207,7 @@ fn every_line_of_a_batch_is_answered_by_a_line() {
         json!({ "check": "connect", "username": "dev1@acme", "client_id": "c1" }).to_string(),
         json!({ "check": "connect", "username": null, "client_id": "c1" }).to_string(),
     ];
-    let (code, answers) = batch(&shop, &lines);
+    let (code, answers) = batch(&fixture, &lines);
     assert_eq!(code, Some(0));
     let reasons: Vec<_> = answers
         .iter()
@@ -229,12 +233,12 @@ fn every_line_of_a_batch_is_answered_by_a_line() {
         ["verdict", "reason", "rule", "considered"]
     );
     assert_eq!(answers[8]["verdict"], "allow");
-    assert_eq!(shop.content(), content);
+    assert_eq!(fixture.content(), content);
 }
 
 #[test]
 fn a_line_that_is_no_question_is_answered_and_fails_in_the_end() {
-    let shop = shop();
+    let fixture = fixture();
     let good = r#"{"check":"publish","username":"dev1@acme","topic":"acme/x"}"#;
     for (bad, needle) in [
         ("nonsense", "expected"),
@@ -264,7 +268,7 @@ fn a_line_that_is_no_question_is_answered_and_fails_in_the_end() {
             "invalid value",
         ),
     ] {
-        let (code, answers) = batch(&shop, &[good.into(), bad.into(), good.into()]);
+        let (code, answers) = batch(&fixture, &[good.into(), bad.into(), good.into()]);
         assert_eq!(code, Some(1), "{bad}");
         assert_eq!(answers.len(), 3, "{bad}");
         assert_eq!(keys(&answers[1]), ["error"], "{bad}");
@@ -276,7 +280,7 @@ fn a_line_that_is_no_question_is_answered_and_fails_in_the_end() {
 
 #[test]
 fn a_batch_of_thousands_is_answered_in_order() {
-    let shop = shop();
+    let fixture = fixture();
     let lines: Vec<_> = (0..20_000)
         .map(|number| {
             let topic = if number % 3 == 0 { "other" } else { "acme" };
@@ -290,7 +294,7 @@ fn a_batch_of_thousands_is_answered_in_order() {
         })
         .collect();
     let begun = Instant::now();
-    let (code, answers) = batch(&shop, &lines);
+    let (code, answers) = batch(&fixture, &lines);
     eprintln!("20000 lines took {:?}", begun.elapsed());
     assert_eq!((code, answers.len()), (Some(0), lines.len()));
     for (number, answer) in answers.iter().enumerate() {

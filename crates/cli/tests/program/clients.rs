@@ -6,13 +6,15 @@ use countersign_core::change::Change;
 use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::connect::{LoginRecord, Proof, SessionChange};
 use countersign_core::name::LoginName;
-use countersign_core::presence::{Observation, Presence, SessionNumber};
-use countersign_core::store::{Batch, Directory as _, GateStore as _, KickTarget, Login, Recorded};
+use countersign_core::presence::{Presence, PresenceEvent, SessionNumber};
+use countersign_core::store::{
+    Batch, Directory as _, GateStore as _, KickTarget, LoginEffects, Recorded,
+};
 use countersign_core::time::Timestamp;
 use countersign_sqlite::SqliteStore;
 use serde_json::{Value, json};
 
-use crate::support::{Shop, keys};
+use crate::support::{Fixture, keys};
 
 fn connect(store: &mut SqliteStore, session: i64, client_id: &str) {
     let presence = Presence {
@@ -30,7 +32,7 @@ fn connect(store: &mut SqliteStore, session: i64, client_id: &str) {
         stored: false,
     };
     let batch = Batch {
-        observations: vec![Observation::Connected(presence)],
+        observations: vec![PresenceEvent::Connected(presence)],
         ..Batch::default()
     };
     store.write_batch("b1", &batch).unwrap();
@@ -62,7 +64,7 @@ fn answer(store: &mut SqliteStore) -> KickTarget {
 fn leave_session(store: &mut SqliteStore, name: &str, client_id: &str) {
     let name = LoginName::parse(name).unwrap();
     let credential = store.credential(&name).unwrap().unwrap();
-    let login = Login {
+    let login = LoginEffects {
         broker: "b1",
         client_id: &ClientId::parse(client_id).unwrap(),
         username: Some(name.as_str()),
@@ -80,34 +82,34 @@ fn leave_session(store: &mut SqliteStore, name: &str, client_id: &str) {
 
 #[test]
 fn a_client_id_is_given_up_once() {
-    let shop = Shop::with_credential();
-    shop.run("credential create dev2 --tenant acme").done();
+    let fixture = Fixture::with_credential();
+    fixture.run("credential create dev2 --tenant acme").done();
     leave_session(
-        &mut SqliteStore::open(shop.store()).unwrap(),
+        &mut SqliteStore::open(fixture.store()).unwrap(),
         "dev1@acme",
         "mine",
     );
     let check = "check connect --username dev2@acme --client-id mine --json";
-    assert_eq!(shop.run(check).json()["reason"], "client-id-owned");
-    let released = shop.json("clients release mine");
+    assert_eq!(fixture.run(check).json()["reason"], "client-id-owned");
+    let released = fixture.json("clients release mine");
     assert_eq!(released, json!({ "released": "mine" }));
-    let said = shop.run("clients release mine").refused(1);
+    let said = fixture.run("clients release mine").refused(1);
     assert!(
         said.contains("no credential holds client id `mine`"),
         "{said}"
     );
-    assert_eq!(shop.run(check).done().json()["reason"], "ok");
-    let audit = shop.json("audit list --name mine");
+    assert_eq!(fixture.run(check).done().json()["reason"], "ok");
+    let audit = fixture.json("audit list --name mine");
     assert_eq!(audit[0]["act"], "client.release");
 }
 
 #[test]
 fn clients_are_listed_with_their_keys() {
-    let shop = Shop::with_credential();
-    let mut store = SqliteStore::open(shop.store()).unwrap();
-    let _alive = store.claim_broker("b1").unwrap();
+    let fixture = Fixture::with_credential();
+    let mut store = SqliteStore::open(fixture.store()).unwrap();
+    let _alive = store.lock_broker("b1").unwrap();
     connect(&mut store, 7, "c1");
-    let list = shop.json("clients list");
+    let list = fixture.json("clients list");
     let client = list.as_array().unwrap().first().unwrap();
     assert_eq!(
         keys(client),
@@ -128,17 +130,17 @@ fn clients_are_listed_with_their_keys() {
     assert_eq!(client["tenant"], Value::Null);
     assert_eq!(client["connected_at"], "1970-01-01T00:00:01.000Z");
     assert_eq!(client["listener"], 1883);
-    assert_eq!(shop.json("clients count"), json!({ "connected": 1 }));
+    assert_eq!(fixture.json("clients count"), json!({ "connected": 1 }));
     assert_eq!(
-        shop.json("clients count --tenant acme"),
+        fixture.json("clients count --tenant acme"),
         json!({ "connected": 0 })
     );
 }
 
 #[test]
 fn a_kick_is_done_when_a_broker_answers() {
-    let shop = Shop::with_credential();
-    let mut store = SqliteStore::open(shop.store()).unwrap();
+    let fixture = Fixture::with_credential();
+    let mut store = SqliteStore::open(fixture.store()).unwrap();
     connect(&mut store, 7, "c1");
     let session = KickTarget::Session {
         broker: "b1".into(),
@@ -146,12 +148,12 @@ fn a_kick_is_done_when_a_broker_answers() {
     };
     let client_id = KickTarget::ClientId(ClientIdTie::of("c1"));
     for (name, target) in [("c1", client_id), ("b1:7", session)] {
-        let mut broker = SqliteStore::open(shop.store()).unwrap();
+        let mut broker = SqliteStore::open(fixture.store()).unwrap();
         let asked = std::thread::scope(|scope| {
             let broker = scope.spawn(move || answer(&mut broker));
             // The broker looks at what comes after it began to look.
             std::thread::sleep(Duration::from_millis(50));
-            let kicked = shop.json(&format!("clients kick {name}"));
+            let kicked = fixture.json(&format!("clients kick {name}"));
             assert_eq!(kicked, json!({ "kicked": name }));
             broker.join().unwrap()
         });
@@ -161,9 +163,9 @@ fn a_kick_is_done_when_a_broker_answers() {
 
 #[test]
 fn a_kick_that_nobody_answers_is_refused_after_a_second() {
-    let shop = Shop::with_credential();
+    let fixture = Fixture::with_credential();
     let begun = Instant::now();
-    let said = shop.run("clients kick nobody").refused(1);
+    let said = fixture.run("clients kick nobody").refused(1);
     assert!(said.contains("`nobody`"), "{said}");
     assert!(begun.elapsed() >= Duration::from_secs(1));
     assert!(begun.elapsed() < Duration::from_secs(10));
@@ -174,8 +176,8 @@ fn following_the_newest_rows_of_the_audit_prints_them_and_then_new_ones_alone() 
     use std::io::{BufRead as _, BufReader};
     use std::process::Stdio;
 
-    let shop = Shop::with_credential();
-    let mut follower = shop
+    let fixture = Fixture::with_credential();
+    let mut follower = fixture
         .command()
         .args(["audit", "list", "--follow", "--json", "--limit", "1"])
         .stdout(Stdio::piped())
@@ -184,7 +186,7 @@ fn following_the_newest_rows_of_the_audit_prints_them_and_then_new_ones_alone() 
     let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
     let mut next = || -> Value { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };
     assert_eq!(next()["act"], "credential.create");
-    shop.run("credential suspend dev1@acme").done();
+    fixture.run("credential suspend dev1@acme").done();
     assert_eq!(next()["act"], "credential.suspend");
     follower.kill().unwrap();
     follower.wait().unwrap();
@@ -195,8 +197,8 @@ fn following_the_audit_prints_each_row_once() {
     use std::io::{BufRead as _, BufReader};
     use std::process::Stdio;
 
-    let shop = Shop::with_credential();
-    let mut follower = shop
+    let fixture = Fixture::with_credential();
+    let mut follower = fixture
         .command()
         .args(["audit", "list", "--follow", "--json"])
         .stdout(Stdio::piped())
@@ -207,9 +209,9 @@ fn following_the_audit_prints_each_row_once() {
     for act in ["store.create", "tenant.create", "credential.create"] {
         assert_eq!(next()["act"], act);
     }
-    shop.run("credential suspend dev1@acme").done();
+    fixture.run("credential suspend dev1@acme").done();
     assert_eq!(next()["act"], "credential.suspend");
-    shop.run("credential reactivate dev1@acme").done();
+    fixture.run("credential reactivate dev1@acme").done();
     assert_eq!(next()["act"], "credential.reactivate");
     follower.kill().unwrap();
     follower.wait().unwrap();

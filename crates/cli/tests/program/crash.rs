@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::Shop;
+use crate::support::Fixture;
 
 /// However early or late the program is killed, an act has happened with
 /// its audit row, or not at all.
 #[test]
 fn a_killed_act_happened_as_a_whole_or_not_at_all() {
-    let shop = Shop::with_credential();
+    let fixture = Fixture::with_credential();
     for step in 0..48_u64 {
         let name = format!("n{step}");
-        let mut child = shop
+        let mut child = fixture
             .command()
             .args(["credential", "create", &name, "--tenant", "acme"])
             .stdout(Stdio::null())
@@ -25,10 +25,10 @@ fn a_killed_act_happened_as_a_whole_or_not_at_all() {
         child.kill().unwrap();
         child.wait().unwrap();
     }
-    shop.run("credential create last --tenant acme").done();
-    shop.run("audit verify").done();
+    fixture.run("credential create last --tenant acme").done();
+    fixture.run("audit verify").done();
     let named = |line: &str, key: &str, act: &str| -> Vec<String> {
-        let list = shop.json(line);
+        let list = fixture.json(line);
         let rows = list.as_array().unwrap().iter();
         let wanted = rows.filter(|row| row.get("act").is_none_or(|found| found == act));
         let mut names: Vec<_> = wanted
@@ -46,8 +46,8 @@ fn a_killed_act_happened_as_a_whole_or_not_at_all() {
 #[test]
 fn a_killed_init_leaves_no_store_or_a_whole_one() {
     for step in 0..24_u64 {
-        let shop = Shop::empty();
-        let mut child = shop
+        let fixture = Fixture::empty();
+        let mut child = fixture
             .command()
             .arg("init")
             .stdout(Stdio::null())
@@ -57,9 +57,9 @@ fn a_killed_init_leaves_no_store_or_a_whole_one() {
         std::thread::sleep(Duration::from_micros(step * 1_000));
         child.kill().unwrap();
         child.wait().unwrap();
-        if shop.store().exists() {
-            assert!(shop.directory.path().join("store.db.key").exists());
-            let audit = shop.json("audit list");
+        if fixture.store().exists() {
+            assert!(fixture.directory.path().join("store.db.key").exists());
+            let audit = fixture.json("audit list");
             let acts: Vec<&Value> = audit
                 .as_array()
                 .unwrap()

@@ -6,30 +6,30 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::support::{Shop, is_root, keys};
+use crate::support::{Fixture, is_root, keys};
 
 /// A store, and a broker's configuration that uses it well.
-struct Clinic {
-    shop: Shop,
+struct DoctorFixture {
+    fixture: Fixture,
     config: PathBuf,
 }
 
-impl Clinic {
+impl DoctorFixture {
     fn new() -> Self {
-        let shop = Shop::empty();
-        shop.run("init").done();
-        shop.run("tenant create acme").done();
-        let plugin = shop.directory.path().join("libmosquitto_countersign.so");
+        let fixture = Fixture::empty();
+        fixture.run("init").done();
+        fixture.run("tenant create acme").done();
+        let plugin = fixture.directory.path().join("libmosquitto_countersign.so");
         fs::write(plugin, "").unwrap();
-        let config = shop.directory.path().join("mosquitto.conf");
-        let clinic = Self { shop, config };
-        clinic.configure(&[]);
-        clinic
+        let config = fixture.directory.path().join("mosquitto.conf");
+        let fixture = Self { fixture, config };
+        fixture.configure(&[]);
+        fixture
     }
 
     /// Writes a configuration that has these lines after the usual ones.
     fn configure(&self, more: &[&str]) {
-        let directory = self.shop.directory.path().display();
+        let directory = self.fixture.directory.path().display();
         let user = nix::unistd::User::from_uid(nix::unistd::Uid::effective())
             .unwrap()
             .unwrap();
@@ -52,7 +52,7 @@ impl Clinic {
     fn found(&self, wanted: &str) -> Vec<(String, String)> {
         let config = self.config.to_str().unwrap();
         let ran = self
-            .shop
+            .fixture
             .run_words(&["doctor", "--config", config, "--json"]);
         let findings = ran.json();
         let findings = findings.as_array().unwrap();
@@ -94,17 +94,17 @@ impl Clinic {
 
 #[test]
 fn nothing_is_wrong_with_a_store_that_was_just_made() {
-    assert_eq!(Clinic::new().problems(), []);
-    let shop = Shop::empty();
-    shop.run("init").done();
-    let ran = shop.run("doctor").done();
+    assert_eq!(DoctorFixture::new().problems(), []);
+    let fixture = Fixture::empty();
+    fixture.run("init").done();
+    let ran = fixture.run("doctor").done();
     assert!(ran.stdout.lines().count() > 5, "{}", ran.stdout);
 }
 
 #[test]
 fn a_missing_store_is_found() {
-    let shop = Shop::empty();
-    let ran = shop.run("doctor --json");
+    let fixture = Fixture::empty();
+    let ran = fixture.run("doctor --json");
     assert_eq!(ran.code, Some(1));
     let findings = ran.json();
     let store = findings
@@ -121,28 +121,32 @@ fn a_missing_store_is_found() {
         "{store}"
     );
     assert!(store["fix"].as_str().unwrap().contains("init"), "{store}");
-    assert!(shop.files().is_empty());
+    assert!(fixture.files().is_empty());
 }
 
 #[test]
 fn a_file_that_is_no_store_is_found() {
-    let clinic = Clinic::new();
-    fs::write(clinic.shop.store(), vec![7; 8_192]).unwrap();
-    clinic.finds("store", "no database");
+    let fixture = DoctorFixture::new();
+    fs::write(fixture.fixture.store(), vec![7; 8_192]).unwrap();
+    fixture.finds("store", "no database");
 }
 
 #[test]
 fn a_store_that_others_may_read_is_found() {
-    let clinic = Clinic::new();
-    fs::set_permissions(clinic.shop.store(), Permissions::from_mode(0o644)).unwrap();
-    clinic.finds("mode", "0644");
+    let fixture = DoctorFixture::new();
+    fs::set_permissions(fixture.fixture.store(), Permissions::from_mode(0o644)).unwrap();
+    fixture.finds("mode", "0644");
 }
 
 #[test]
 fn a_directory_in_which_anybody_may_replace_the_store_is_found() {
-    let clinic = Clinic::new();
-    fs::set_permissions(clinic.shop.directory.path(), Permissions::from_mode(0o777)).unwrap();
-    let problems = clinic.problems();
+    let fixture = DoctorFixture::new();
+    fs::set_permissions(
+        fixture.fixture.directory.path(),
+        Permissions::from_mode(0o777),
+    )
+    .unwrap();
+    let problems = fixture.problems();
     assert!(
         problems[0].1.contains("anybody can replace"),
         "{problems:?}"
@@ -157,12 +161,12 @@ fn a_directory_in_which_anybody_may_replace_the_store_is_found() {
 
 #[test]
 fn a_missing_key_and_one_that_others_may_read_are_found() {
-    let clinic = Clinic::new();
-    let key = clinic.shop.directory.path().join("store.db.key");
+    let fixture = DoctorFixture::new();
+    let key = fixture.fixture.directory.path().join("store.db.key");
     fs::set_permissions(&key, Permissions::from_mode(0o640)).unwrap();
-    clinic.finds("key", "0640");
+    fixture.finds("key", "0640");
     fs::remove_file(&key).unwrap();
-    clinic.finds("key", "missing");
+    fixture.finds("key", "missing");
 }
 
 #[test]
@@ -170,21 +174,21 @@ fn files_that_the_broker_cannot_use_are_found() {
     if !is_root("files_that_the_broker_cannot_use_are_found") {
         return;
     }
-    let clinic = Clinic::new();
-    let directory = clinic.shop.directory.path();
+    let fixture = DoctorFixture::new();
+    let directory = fixture.fixture.directory.path();
     let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
     let give = |name: &str| {
         let ids = (Some(nobody.uid.as_raw()), Some(nobody.gid.as_raw()));
         std::os::unix::fs::chown(directory.join(name), ids.0, ids.1).unwrap();
     };
-    clinic.configure(&["user nobody"]);
+    fixture.configure(&["user nobody"]);
     fs::set_permissions(directory, Permissions::from_mode(0o755)).unwrap();
     fs::set_permissions(
         directory.join("libmosquitto_countersign.so"),
         Permissions::from_mode(0o600),
     )
     .unwrap();
-    let checks: Vec<_> = clinic
+    let checks: Vec<_> = fixture
         .problems()
         .into_iter()
         .map(|(check, _)| check)
@@ -193,30 +197,30 @@ fn files_that_the_broker_cannot_use_are_found() {
     give("store.db");
     give("store.db.key");
     give("libmosquitto_countersign.so");
-    let problems = clinic.problems();
+    let problems = fixture.problems();
     assert!(problems[0].1.contains("can't write"), "{problems:?}");
     assert!(problems[1].1.contains("must be writable"), "{problems:?}");
     assert_eq!(problems.len(), 2);
     give(".");
-    assert_eq!(clinic.problems(), []);
+    assert_eq!(fixture.problems(), []);
 }
 
 #[test]
 fn a_user_that_is_not_there_is_found() {
-    let clinic = Clinic::new();
-    clinic.configure(&["user nobody-of-this-name"]);
-    clinic.finds("user", "nobody-of-this-name");
+    let fixture = DoctorFixture::new();
+    fixture.configure(&["user nobody-of-this-name"]);
+    fixture.finds("user", "nobody-of-this-name");
 }
 
 #[test]
 fn an_audit_that_was_tampered_with_is_found() {
-    let clinic = Clinic::new();
-    clinic
-        .shop
+    let fixture = DoctorFixture::new();
+    fixture
+        .fixture
         .run("credential create dev1 --tenant acme")
         .done();
     // As an intruder would: change the file behind SQLite's back.
-    let mut bytes = fs::read(clinic.shop.store()).unwrap();
+    let mut bytes = fs::read(fixture.fixture.store()).unwrap();
     let (from, to) = (b"credential.create", b"credential.delete");
     let mut changed = 0;
     for start in 0..bytes.len() - from.len() {
@@ -226,11 +230,11 @@ fn an_audit_that_was_tampered_with_is_found() {
         }
     }
     assert!(changed > 0);
-    fs::write(clinic.shop.store(), bytes).unwrap();
-    clinic.finds("audit", "tampered");
+    fs::write(fixture.fixture.store(), bytes).unwrap();
+    fixture.finds("audit", "tampered");
     assert!(
-        clinic
-            .shop
+        fixture
+            .fixture
             .run("audit verify")
             .refused(1)
             .contains("tampered")
@@ -239,15 +243,18 @@ fn an_audit_that_was_tampered_with_is_found() {
 
 #[test]
 fn damaged_pages_are_found() {
-    let clinic = Clinic::new();
+    let fixture = DoctorFixture::new();
     for number in 0..30 {
-        clinic.shop.run(&format!("tenant create t{number}")).done();
+        fixture
+            .fixture
+            .run(&format!("tenant create t{number}"))
+            .done();
     }
-    let mut bytes = fs::read(clinic.shop.store()).unwrap();
+    let mut bytes = fs::read(fixture.fixture.store()).unwrap();
     let half = bytes.len() / 2;
     bytes.truncate(half - half % 4_096);
-    fs::write(clinic.shop.store(), bytes).unwrap();
-    let problems = clinic.problems();
+    fs::write(fixture.fixture.store(), bytes).unwrap();
+    let problems = fixture.problems();
     assert!(!problems.is_empty());
     assert!(
         problems
@@ -259,9 +266,12 @@ fn damaged_pages_are_found() {
 
 #[test]
 fn quick_hashes_are_found() {
-    let clinic = Clinic::new();
-    clinic.shop.run("settings set --argon2 m=8,t=1,p=1").done();
-    clinic.finds("argon2", "m=8,t=1,p=1");
+    let fixture = DoctorFixture::new();
+    fixture
+        .fixture
+        .run("settings set --argon2 m=8,t=1,p=1")
+        .done();
+    fixture.finds("argon2", "m=8,t=1,p=1");
 }
 
 #[test]
@@ -269,8 +279,8 @@ fn an_act_of_the_future_is_found() {
     use countersign_admin::{Context, OsRandom, settings};
     use countersign_core::time::Timestamp;
 
-    let clinic = Clinic::new();
-    let mut store = countersign_sqlite::SqliteStore::open(clinic.shop.store()).unwrap();
+    let fixture = DoctorFixture::new();
+    let mut store = countersign_sqlite::SqliteStore::open(fixture.fixture.store()).unwrap();
     let context = Context {
         now: Timestamp::from_millis(4_000_000_000_000),
         actor: "cli:tester",
@@ -278,12 +288,12 @@ fn an_act_of_the_future_is_found() {
     };
     settings::record_creation(&mut store, &context).unwrap();
     drop(store);
-    clinic.finds("clock", "2096-10-02T07:06:40.000Z");
+    fixture.finds("clock", "2096-10-02T07:06:40.000Z");
 }
 
 #[test]
 fn what_is_wrong_with_the_brokers_configuration_is_found() {
-    let clinic = Clinic::new();
+    let fixture = DoctorFixture::new();
     for (line, check, needle) in [
         (
             "plugin_opt_stor x",
@@ -299,22 +309,22 @@ fn what_is_wrong_with_the_brokers_configuration_is_found() {
         ),
         ("include_dir /none", "config", "/none"),
     ] {
-        clinic.configure(&[line]);
-        clinic.finds(check, needle);
+        fixture.configure(&[line]);
+        fixture.finds(check, needle);
     }
-    clinic.configure(&["plugin /usr/lib/other.so", "plugin_opt_anything x"]);
-    assert_eq!(clinic.problems(), []);
+    fixture.configure(&["plugin /usr/lib/other.so", "plugin_opt_anything x"]);
+    assert_eq!(fixture.problems(), []);
 }
 
 #[test]
 fn all_wrong_options_are_told_with_their_lines() {
-    let clinic = Clinic::new();
-    clinic.configure(&[
+    let fixture = DoctorFixture::new();
+    fixture.configure(&[
         "plugin_opt_one x",
         "plugin_opt_hash_budget 0",
         "plugin_opt_two y",
     ]);
-    let problems = clinic.problems();
+    let problems = fixture.problems();
     let lines: Vec<_> = problems
         .iter()
         .map(|(check, problem)| {
@@ -328,31 +338,31 @@ fn all_wrong_options_are_told_with_their_lines() {
 
 #[test]
 fn more_tenants_than_one_need_the_author_of_a_retained_message() {
-    let clinic = Clinic::new();
-    clinic.shop.run("tenant create globex").done();
-    clinic.finds("retain-source", "check_retain_source true");
-    clinic.configure(&["check_retain_source true"]);
-    assert_eq!(clinic.problems(), []);
+    let fixture = DoctorFixture::new();
+    fixture.fixture.run("tenant create globex").done();
+    fixture.finds("retain-source", "check_retain_source true");
+    fixture.configure(&["check_retain_source true"]);
+    assert_eq!(fixture.problems(), []);
 }
 
 #[test]
 fn a_bridge_whose_client_id_is_reserved_is_not_warned_of() {
-    let clinic = Clinic::new();
-    clinic.configure(&[
+    let fixture = DoctorFixture::new();
+    fixture.configure(&[
         "connection site",
         "local_clientid site-7",
         "address 127.0.0.1:1",
         "topic # out",
     ]);
     let warns = || {
-        let warnings = clinic.found("warn");
+        let warnings = fixture.found("warn");
         warnings
             .into_iter()
             .any(|(check, problem)| check == "bridges" && problem.contains("client id `site-7`"))
     };
     assert!(warns());
-    clinic
-        .shop
+    fixture
+        .fixture
         .run("tenant create bridges --client-id-prefix site-")
         .done();
     assert!(!warns());
@@ -360,26 +370,26 @@ fn a_bridge_whose_client_id_is_reserved_is_not_warned_of() {
 
 #[test]
 fn clients_without_a_login_that_a_reload_would_drop_are_found() {
-    let clinic = Clinic::new();
-    clinic
-        .shop
+    let fixture = DoctorFixture::new();
+    fixture
+        .fixture
         .run("tenant set acme --authentication optional")
         .done();
-    clinic.finds("anonymous", "SIGHUP");
-    clinic.configure(&["allow_anonymous true"]);
-    let warnings = clinic.found("warn");
+    fixture.finds("anonymous", "SIGHUP");
+    fixture.configure(&["allow_anonymous true"]);
+    let warnings = fixture.found("warn");
     assert!(
         warnings.iter().any(|(check, _)| check == "default-tenant"),
         "{warnings:?}"
     );
-    assert_eq!(clinic.problems(), []);
+    assert_eq!(fixture.problems(), []);
 }
 
 #[test]
 fn a_configuration_that_leads_elsewhere_is_found() {
-    let clinic = Clinic::new();
-    let write = |text: &str| fs::write(&clinic.config, text).unwrap();
-    let directory = clinic.shop.directory.path().display().to_string();
+    let fixture = DoctorFixture::new();
+    let write = |text: &str| fs::write(&fixture.config, text).unwrap();
+    let directory = fixture.fixture.directory.path().display().to_string();
     let user = nix::unistd::User::from_uid(nix::unistd::Uid::effective())
         .unwrap()
         .unwrap()
@@ -387,38 +397,38 @@ fn a_configuration_that_leads_elsewhere_is_found() {
     let plugin = format!("user {user}\nplugin {directory}/libmosquitto_countersign.so\n");
     let store = format!("plugin_opt_store {directory}/store.db\n");
     write(&format!("user {user}\n"));
-    clinic.finds("plugin", "does not load Countersign");
+    fixture.finds("plugin", "does not load Countersign");
     write(&plugin);
-    clinic.finds("plugin-options", "`plugin_opt_store` is missing");
+    fixture.finds("plugin-options", "`plugin_opt_store` is missing");
     write(&format!("{plugin}plugin_opt_store {directory}/other.db\n"));
-    clinic.finds("plugin-store", "other.db");
+    fixture.finds("plugin-store", "other.db");
     write(&format!("{plugin}plugin_opt_store store.db\n"));
-    clinic.finds("plugin-store", "depends on where");
+    fixture.finds("plugin-store", "depends on where");
     write(&format!("plugin /usr/lib/dynsec.so\n{plugin}{store}"));
-    clinic.finds("other-plugins", "dynsec.so");
+    fixture.finds("other-plugins", "dynsec.so");
     let elsewhere = plugin.replace("libmosquitto", "gone/libmosquitto");
     write(&format!("{elsewhere}{store}"));
-    clinic.finds("plugin-file", "can't be read");
-    fs::remove_file(&clinic.config).unwrap();
-    clinic.finds("config", "could not read");
+    fixture.finds("plugin-file", "can't be read");
+    fs::remove_file(&fixture.config).unwrap();
+    fixture.finds("config", "could not read");
 }
 
 #[test]
 fn files_of_an_included_directory_are_read_in_order() {
-    let clinic = Clinic::new();
-    let directory = clinic.shop.directory.path();
+    let fixture = DoctorFixture::new();
+    let directory = fixture.fixture.directory.path();
     let included = directory.join("conf.d");
     fs::create_dir(&included).unwrap();
-    let text = fs::read_to_string(&clinic.config).unwrap();
+    let text = fs::read_to_string(&fixture.config).unwrap();
     fs::write(included.join("10-countersign.conf"), text).unwrap();
     fs::write(included.join("20-more.conf"), "plugin_opt_chain final\n").unwrap();
     fs::write(included.join("30-not.txt"), "plugin_opt_nonsense x\n").unwrap();
     fs::write(
-        &clinic.config,
+        &fixture.config,
         format!("include_dir {}\n", included.display()),
     )
     .unwrap();
-    clinic.finds(
+    fixture.finds(
         "config",
         "20-more.conf:1: `plugin_opt_chain` belongs to no plugin",
     );
@@ -427,7 +437,7 @@ fn files_of_an_included_directory_are_read_in_order() {
         format!("include_dir {}\n", included.display()),
     )
     .unwrap();
-    clinic.finds(
+    fixture.finds(
         "config",
         "20-more.conf:1: `include_dir` stands in an included file",
     );
@@ -435,19 +445,19 @@ fn files_of_an_included_directory_are_read_in_order() {
 
 #[test]
 fn secrets_in_the_brokers_log_are_found() {
-    let clinic = Clinic::new();
-    clinic
-        .shop
+    let fixture = DoctorFixture::new();
+    fixture
+        .fixture
         .run("credential create --tenant acme --scheme vwire")
         .done();
-    assert_eq!(clinic.problems(), []);
-    clinic
-        .shop
+    assert_eq!(fixture.problems(), []);
+    fixture
+        .fixture
         .run("credential create x --tenant acme --scheme vwire-token")
         .done();
-    clinic.finds("connection-messages", "scheme `vwire-token`");
-    clinic.configure(&["connection_messages true"]);
-    clinic.finds("connection-messages", "into its log");
-    clinic.configure(&["connection_messages false"]);
-    assert_eq!(clinic.problems(), []);
+    fixture.finds("connection-messages", "scheme `vwire-token`");
+    fixture.configure(&["connection_messages true"]);
+    fixture.finds("connection-messages", "into its log");
+    fixture.configure(&["connection_messages false"]);
+    assert_eq!(fixture.problems(), []);
 }

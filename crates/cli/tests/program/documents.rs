@@ -14,7 +14,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 /// A folder with a store and a shell in it.
-struct Sandbox {
+struct DocumentFixture {
     folder: TempDir,
 }
 
@@ -27,9 +27,9 @@ struct Ran {
     words: BTreeSet<String>,
 }
 
-impl Sandbox {
+impl DocumentFixture {
     fn new() -> Self {
-        let sandbox = Self {
+        let fixture = Self {
             folder: tempfile::tempdir().unwrap(),
         };
         for folder in [
@@ -41,12 +41,12 @@ impl Sandbox {
             "usr/local/share/man/man1",
             "var/backups",
         ] {
-            fs::create_dir_all(sandbox.path(folder)).unwrap();
+            fs::create_dir_all(fixture.path(folder)).unwrap();
         }
-        let shim = sandbox.path("bin/countersign");
+        let shim = fixture.path("bin/countersign");
         let text = format!(
             "#!/bin/sh\nprintf '%s\\0' \"$@\" >> '{}'\nexec '{}' \"$@\"\n",
-            sandbox.path("words").display(),
+            fixture.path("words").display(),
             env!("CARGO_BIN_EXE_countersign"),
         );
         fs::write(&shim, text).unwrap();
@@ -55,14 +55,14 @@ impl Sandbox {
         let config = format!(
             "user {}\nplugin {}\nplugin_opt_store {}\ncheck_retain_source true\n",
             user.unwrap().unwrap().name,
-            sandbox.path("libmosquitto_countersign.so").display(),
-            sandbox.path("store/countersign.db").display(),
+            fixture.path("libmosquitto_countersign.so").display(),
+            fixture.path("store/countersign.db").display(),
         );
-        fs::write(sandbox.path("libmosquitto_countersign.so"), "").unwrap();
-        fs::write(sandbox.path("etc/mosquitto/mosquitto.conf"), config).unwrap();
+        fs::write(fixture.path("libmosquitto_countersign.so"), "").unwrap();
+        fs::write(fixture.path("etc/mosquitto/mosquitto.conf"), config).unwrap();
         let question = r#"{"check":"publish","username":"dev1@acme","topic":"acme/x"}"#;
-        fs::write(sandbox.path("work/questions.jsonl"), question).unwrap();
-        sandbox
+        fs::write(fixture.path("work/questions.jsonl"), question).unwrap();
+        fixture
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -248,7 +248,7 @@ fn is_not_run(command: &str) -> bool {
 }
 
 /// The commands, each with all words that lead to it.
-fn commands(sandbox: &Sandbox) -> Vec<(String, String)> {
+fn commands(fixture: &DocumentFixture) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut open = vec!["countersign".to_owned()];
     while let Some(command) = open.pop() {
@@ -256,7 +256,7 @@ fn commands(sandbox: &Sandbox) -> Vec<(String, String)> {
             .args(["-c", &format!("{command} --help")])
             .env(
                 "PATH",
-                format!("{}:/usr/bin:/bin", sandbox.path("bin").display()),
+                format!("{}:/usr/bin:/bin", fixture.path("bin").display()),
             )
             .env("COLUMNS", "1000")
             .output()
@@ -277,25 +277,25 @@ fn commands(sandbox: &Sandbox) -> Vec<(String, String)> {
 
 #[test]
 fn every_example_of_help_runs_in_a_shell_as_it_stands() {
-    let sandbox = Sandbox::new();
+    let fixture = DocumentFixture::new();
     let states = tempfile::tempdir().unwrap();
     let state = |number: usize| states.path().join(number.to_string());
     let keep = |number: usize| {
         fs::create_dir(state(number)).unwrap();
-        for file in fs::read_dir(sandbox.path("store")).unwrap() {
+        for file in fs::read_dir(fixture.path("store")).unwrap() {
             let file = file.unwrap();
             fs::copy(file.path(), state(number).join(file.file_name())).unwrap();
         }
     };
     keep(0);
     for (number, step) in STEPS.iter().enumerate() {
-        let ran = sandbox.run(step);
+        let ran = fixture.run(step);
         assert_eq!(ran.code, Some(0), "{step}: {ran:?}");
         keep(number + 1);
     }
     let mut wrong = Vec::new();
     let mut tried = 0;
-    for (command, help) in commands(&sandbox) {
+    for (command, help) in commands(&fixture) {
         let examples = help.split_once("Examples:\n").map_or("", |(_, rest)| rest);
         let examples: Vec<_> = examples
             .lines()
@@ -303,18 +303,18 @@ fn every_example_of_help_runs_in_a_shell_as_it_stands() {
             .map(Line::read)
             .collect();
         assert!(!examples.is_empty(), "`{command}` has no examples");
-        sandbox.restore(&state(STEPS.len()));
+        fixture.restore(&state(STEPS.len()));
         for line in examples.iter().filter(|line| !is_not_run(&line.command)) {
             tried += 1;
             // Where the lines above it lead, else in some state of a store.
-            let mut result = line.judge(&sandbox.run(&answered(&line.command)));
+            let mut result = line.judge(&fixture.run(&answered(&line.command)));
             let first = result.clone();
             for number in (0..=STEPS.len()).rev() {
                 if result.is_ok() {
                     break;
                 }
-                sandbox.restore(&state(number));
-                result = line.judge(&sandbox.run(&answered(&line.command)));
+                fixture.restore(&state(number));
+                result = line.judge(&fixture.run(&answered(&line.command)));
             }
             if result.is_err() {
                 wrong.push(format!(
@@ -322,7 +322,7 @@ fn every_example_of_help_runs_in_a_shell_as_it_stands() {
                     line.command,
                     first.unwrap_err()
                 ));
-                sandbox.restore(&state(STEPS.len()));
+                fixture.restore(&state(STEPS.len()));
             }
         }
     }
@@ -394,12 +394,12 @@ fn lines(document: &str) -> Vec<Line> {
 }
 
 /// Follows a document from its first line to its last.
-fn follow(document: &str, sandbox: &Sandbox) {
+fn follow(document: &str, fixture: &DocumentFixture) {
     for file in text(document).split("<!-- file: ").skip(1) {
         let (name, rest) = file.split_once(" -->\n```").unwrap();
         let (_, rest) = rest.split_once('\n').unwrap();
         let (content, _) = rest.split_once("```").unwrap();
-        fs::write(sandbox.path("work").join(name), content).unwrap();
+        fs::write(fixture.path("work").join(name), content).unwrap();
     }
     let mut wrong = Vec::new();
     for line in lines(document) {
@@ -410,7 +410,7 @@ fn follow(document: &str, sandbox: &Sandbox) {
             continue;
         }
         let command = answered(&line.command);
-        if let Err(why) = line.judge(&sandbox.run(&command)) {
+        if let Err(why) = line.judge(&fixture.run(&command)) {
             wrong.push(format!("{}\n    {why}", line.command));
         }
     }
@@ -419,15 +419,15 @@ fn follow(document: &str, sandbox: &Sandbox) {
 
 #[test]
 fn the_readme_can_be_followed_line_by_line() {
-    let sandbox = Sandbox::new();
-    follow("README.md", &sandbox);
+    let fixture = DocumentFixture::new();
+    follow("README.md", &fixture);
 }
 
 #[test]
 fn the_guide_can_be_followed_line_by_line() {
-    let sandbox = Sandbox::new();
-    assert_eq!(sandbox.run("countersign init").code, Some(0));
-    follow("docs/guide.md", &sandbox);
+    let fixture = DocumentFixture::new();
+    assert_eq!(fixture.run("countersign init").code, Some(0));
+    follow("docs/guide.md", &fixture);
 }
 
 #[test]
@@ -448,9 +448,9 @@ fn the_guide_lists_every_option_of_the_plugin() {
 
 #[test]
 fn what_a_shell_makes_of_an_example_is_found_out() {
-    let sandbox = Sandbox::new();
+    let fixture = DocumentFixture::new();
     for step in ["countersign init", "countersign tenant create acme"] {
-        assert_eq!(sandbox.run(step).code, Some(0));
+        assert_eq!(fixture.run(step).code, Some(0));
     }
     for line in [
         "countersign operator create a --publish # --subscribe #",
@@ -459,8 +459,8 @@ fn what_a_shell_makes_of_an_example_is_found_out() {
         "countersign tenant show nobody",
     ] {
         let line = Line::read(line);
-        assert!(line.judge(&sandbox.run(&line.command)).is_err(), "{line:?}");
+        assert!(line.judge(&fixture.run(&line.command)).is_err(), "{line:?}");
     }
     let line = Line::read("countersign operator create d --subscribe '$SYS/#'  # done");
-    assert_eq!(line.judge(&sandbox.run(&line.command)), Ok(()));
+    assert_eq!(line.judge(&fixture.run(&line.command)), Ok(()));
 }

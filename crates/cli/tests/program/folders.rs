@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 use nix::fcntl::{RenameFlags, renameat2};
 use nix::unistd::User;
 
-use crate::support::{Ran, Shop, is_root, names_in};
+use crate::support::{Fixture, Ran, is_root, names_in};
 
 /// Two folders: one that another user owns, and one of root's, which nothing
 /// may change.
 struct Folders {
-    shop: Shop,
+    fixture: Fixture,
     user: User,
 }
 
@@ -26,9 +26,9 @@ type State = Vec<(String, u32, u32, u32, u64, Vec<u8>)>;
 impl Folders {
     fn new() -> Self {
         let user = User::from_name("nobody").unwrap().unwrap();
-        let shop = Shop::empty();
-        fs::set_permissions(shop.directory.path(), Permissions::from_mode(0o755)).unwrap();
-        let folders = Self { shop, user };
+        let fixture = Fixture::empty();
+        fs::set_permissions(fixture.directory.path(), Permissions::from_mode(0o755)).unwrap();
+        let folders = Self { fixture, user };
         for folder in [folders.theirs(), folders.roots()] {
             fs::create_dir(&folder).unwrap();
             fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
@@ -43,11 +43,11 @@ impl Folders {
     }
 
     fn theirs(&self) -> PathBuf {
-        self.shop.directory.path().join("theirs")
+        self.fixture.directory.path().join("theirs")
     }
 
     fn roots(&self) -> PathBuf {
-        self.shop.directory.path().join("roots")
+        self.fixture.directory.path().join("roots")
     }
 
     fn give(&self, path: &Path) {
@@ -78,7 +78,7 @@ impl Folders {
     /// Runs a command that must come to an end, whatever it comes to.
     fn run(&self, words: &[&str]) -> Ran {
         let mut child = self
-            .shop
+            .fixture
             .command()
             .args(words)
             .stdout(Stdio::null())
@@ -199,7 +199,7 @@ fn whatever_another_user_puts_where_root_makes_or_uses_a_store_leads_nowhere() {
     }
     // A backup goes where root wants it, whoever owns the store.
     made(owned);
-    let apart = folders.shop.directory.path().join("copy.db");
+    let apart = folders.fixture.directory.path().join("copy.db");
     folders
         .run(&["--store", &store, "backup", apart.to_str().unwrap()])
         .done();
@@ -216,7 +216,7 @@ fn a_folder_that_is_swapped_for_a_link_while_root_works_gains_its_owner_nothing(
     let folders = Folders::new();
     let before = folders.state();
     // Root's own store, which is copied into the folder.
-    folders.shop.run("init").done();
+    folders.fixture.run("init").done();
     let folder = folders.theirs().join("swapped");
     let link = folders.theirs().join("link");
     fs::create_dir(&folder).unwrap();
@@ -253,7 +253,7 @@ fn root_uses_no_store_where_more_than_one_user_may_write() {
         return;
     }
     let folders = Folders::new();
-    let open = folders.shop.directory.path().join("open");
+    let open = folders.fixture.directory.path().join("open");
     fs::create_dir(&open).unwrap();
     let store = open.join("store.db");
     let store = store.to_str().unwrap();
@@ -308,7 +308,7 @@ fn who_runs_the_program_is_written_down_whomever_it_acts_as() {
         .run(&["--store", &store, "tenant", "create", "acme"])
         .done();
     let ran = folders
-        .shop
+        .fixture
         .run_words(&["--store", &store, "--json", "audit", "list"])
         .done();
     let acts = ran.json();

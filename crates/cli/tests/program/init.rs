@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use countersign_sqlite::SqliteStore;
 use nix::unistd::User;
 
-use crate::support::{Shop, is_root, names_in};
+use crate::support::{Fixture, is_root, names_in};
 
 fn mode(path: &Path) -> u32 {
     path.metadata().unwrap().mode() & 0o7777
@@ -17,55 +17,56 @@ fn mode(path: &Path) -> u32 {
 
 #[test]
 fn a_store_and_its_key_are_made_for_their_owner_alone() {
-    let shop = Shop::empty();
-    let ran = shop.run("init --json").done();
-    assert_eq!(ran.json(), serde_json::json!({ "path": shop.store() }));
-    assert_eq!(shop.files(), ["store.db", "store.db.key"]);
-    let key = shop.directory.path().join("store.db.key");
-    assert_eq!(mode(&shop.store()), 0o600);
+    let fixture = Fixture::empty();
+    let ran = fixture.run("init --json").done();
+    assert_eq!(ran.json(), serde_json::json!({ "path": fixture.store() }));
+    assert_eq!(fixture.files(), ["store.db", "store.db.key"]);
+    let key = fixture.directory.path().join("store.db.key");
+    assert_eq!(mode(&fixture.store()), 0o600);
     assert_eq!(mode(&key), 0o600);
     let key = fs::read_to_string(key).unwrap();
     assert_eq!(key.len(), 65);
     assert!(key.trim_end().bytes().all(|byte| byte.is_ascii_hexdigit()));
-    assert_eq!(shop.json("settings show")["argon2"], "m=19456,t=2,p=1");
+    assert_eq!(fixture.json("settings show")["argon2"], "m=19456,t=2,p=1");
 }
 
 #[test]
 fn nothing_is_overwritten() {
     for taken in ["store.db", "store.db.key", "store.db-wal"] {
-        let shop = Shop::empty();
-        let taken = shop.directory.path().join(taken);
+        let fixture = Fixture::empty();
+        let taken = fixture.directory.path().join(taken);
         fs::write(&taken, "precious").unwrap();
-        let said = shop.run("init").refused(1);
+        let said = fixture.run("init").refused(1);
         assert!(said.contains(taken.to_str().unwrap()), "{said}");
         assert_eq!(fs::read(&taken).unwrap(), b"precious");
-        assert_eq!(shop.files().len(), 1);
+        assert_eq!(fixture.files().len(), 1);
     }
 }
 
 #[test]
 fn missing_directories_are_made_and_go_again_when_it_fails() {
-    let shop = Shop::empty();
-    let deep = shop.directory.path().join("a/b/store.db");
+    let fixture = Fixture::empty();
+    let deep = fixture.directory.path().join("a/b/store.db");
     let deep_text = deep.to_str().unwrap();
-    shop.run_words(&["init", "--store", deep_text]).done();
+    fixture.run_words(&["init", "--store", deep_text]).done();
     assert_eq!(mode(deep.parent().unwrap()), 0o750);
     assert_eq!(
         names_in(deep.parent().unwrap()),
         ["store.db", "store.db.key"]
     );
-    fs::remove_dir_all(shop.directory.path().join("a")).unwrap();
+    fs::remove_dir_all(fixture.directory.path().join("a")).unwrap();
     // The last part is too long for any file system.
-    let bad = shop.directory.path().join("a/b").join("x".repeat(300));
-    shop.run_words(&["init", "--store", bad.to_str().unwrap()])
+    let bad = fixture.directory.path().join("a/b").join("x".repeat(300));
+    fixture
+        .run_words(&["init", "--store", bad.to_str().unwrap()])
         .refused(1);
-    assert!(shop.files().is_empty(), "{:?}", shop.files());
+    assert!(fixture.files().is_empty(), "{:?}", fixture.files());
 }
 
 #[test]
 fn a_strict_umask_takes_no_right_from_the_owner() {
-    let shop = Shop::empty();
-    let store = shop.directory.path().join("a/store.db");
+    let fixture = Fixture::empty();
+    let store = fixture.directory.path().join("a/store.db");
     let script = format!(
         "umask 0777; exec {} --store {} init",
         env!("CARGO_BIN_EXE_countersign"),
@@ -82,10 +83,10 @@ fn a_strict_umask_takes_no_right_from_the_owner() {
 
 #[test]
 fn of_many_at_once_one_makes_the_store() {
-    let shop = Shop::empty();
+    let fixture = Fixture::empty();
     let children: Vec<_> = (0..6)
         .map(|_| {
-            let mut command = shop.command();
+            let mut command = fixture.command();
             command
                 .arg("init")
                 .stdout(Stdio::null())
@@ -98,8 +99,8 @@ fn of_many_at_once_one_makes_the_store() {
         .filter_map(|mut child| child.wait().unwrap().success().then_some(()))
         .count();
     assert_eq!(made, 1);
-    assert_eq!(shop.files(), ["store.db", "store.db.key"]);
-    assert_eq!(shop.json("audit list").as_array().unwrap().len(), 1);
+    assert_eq!(fixture.files(), ["store.db", "store.db.key"]);
+    assert_eq!(fixture.json("audit list").as_array().unwrap().len(), 1);
 }
 
 #[test]
@@ -108,8 +109,8 @@ fn the_owner_gets_all_that_was_made() {
         return;
     }
     let nobody = User::from_name("nobody").unwrap().unwrap();
-    let shop = Shop::empty();
-    let store = shop.directory.path().join("a/b/store.db");
+    let fixture = Fixture::empty();
+    let store = fixture.directory.path().join("a/b/store.db");
     let init = [
         "init",
         "--owner",
@@ -118,14 +119,14 @@ fn the_owner_gets_all_that_was_made() {
         store.to_str().unwrap(),
     ];
     // The owner has to get there; until then nothing is made.
-    fs::set_permissions(shop.directory.path(), Permissions::from_mode(0o700)).unwrap();
-    let said = shop.run_words(&init).refused(1);
+    fs::set_permissions(fixture.directory.path(), Permissions::from_mode(0o700)).unwrap();
+    let said = fixture.run_words(&init).refused(1);
     assert!(said.contains("`nobody` can't pass through"), "{said}");
-    assert!(shop.files().is_empty(), "{:?}", shop.files());
-    fs::set_permissions(shop.directory.path(), Permissions::from_mode(0o755)).unwrap();
-    shop.run_words(&init).done();
-    let key = shop.directory.path().join("a/b/store.db.key");
-    let above = shop.directory.path().join("a");
+    assert!(fixture.files().is_empty(), "{:?}", fixture.files());
+    fs::set_permissions(fixture.directory.path(), Permissions::from_mode(0o755)).unwrap();
+    fixture.run_words(&init).done();
+    let key = fixture.directory.path().join("a/b/store.db.key");
+    let above = fixture.directory.path().join("a");
     for path in [store.as_path(), &key, store.parent().unwrap(), &above] {
         let file = path.metadata().unwrap();
         assert_eq!(file.uid(), nobody.uid.as_raw(), "{path:?}");
@@ -142,23 +143,25 @@ fn what_root_does_never_locks_the_broker_out() {
         return;
     }
     let nobody = User::from_name("nobody").unwrap().unwrap();
-    let shop = Shop::empty();
-    fs::set_permissions(shop.directory.path(), Permissions::from_mode(0o755)).unwrap();
-    let store = shop.directory.path().join("a/store.db");
+    let fixture = Fixture::empty();
+    fs::set_permissions(fixture.directory.path(), Permissions::from_mode(0o755)).unwrap();
+    let store = fixture.directory.path().join("a/store.db");
     let path = store.to_str().unwrap();
-    shop.run_words(&["init", "--owner", "nobody", "--store", path])
+    fixture
+        .run_words(&["init", "--owner", "nobody", "--store", path])
         .done();
     // Held open by root, as a command that is killed would leave it.
-    let mut follower = shop
+    let mut follower = fixture
         .command()
         .args(["--store", path, "audit", "list", "--follow"])
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    shop.run_words(&["tenant", "create", "acme", "--store", path])
+    fixture
+        .run_words(&["tenant", "create", "acme", "--store", path])
         .done();
-    let log = shop.directory.path().join("a/store.db-wal");
-    let shared = shop.directory.path().join("a/store.db-shm");
+    let log = fixture.directory.path().join("a/store.db-wal");
+    let shared = fixture.directory.path().join("a/store.db-shm");
     let deadline = Instant::now() + Duration::from_secs(10);
     // While the follower opens the store, files may come, go and come again.
     let owners = loop {
@@ -176,7 +179,7 @@ fn what_root_does_never_locks_the_broker_out() {
         command
             .args(["--reuid", "nobody", "--regid"])
             .args([&nobody.gid.to_string(), "--clear-groups"])
-            .arg(program_for_all(&shop))
+            .arg(program_for_all(&fixture))
             .args(["--store", path])
             .args(arguments);
         crate::support::finish(&mut command)
@@ -187,7 +190,8 @@ fn what_root_does_never_locks_the_broker_out() {
     follower.wait().unwrap();
     as_nobody(&["tenant", "create", "third"]).done();
     assert_eq!(
-        shop.run_words(&["tenant", "list", "--store", path])
+        fixture
+            .run_words(&["tenant", "list", "--store", path])
             .done()
             .stdout
             .lines()
@@ -197,8 +201,8 @@ fn what_root_does_never_locks_the_broker_out() {
 }
 
 /// A copy of the program that every user can run.
-fn program_for_all(shop: &Shop) -> std::path::PathBuf {
-    let copy = shop.directory.path().join("countersign");
+fn program_for_all(fixture: &Fixture) -> std::path::PathBuf {
+    let copy = fixture.directory.path().join("countersign");
     if !copy.exists() {
         fs::copy(env!("CARGO_BIN_EXE_countersign"), &copy).unwrap();
     }
@@ -207,13 +211,13 @@ fn program_for_all(shop: &Shop) -> std::path::PathBuf {
 
 #[test]
 fn a_backup_is_a_store_of_its_own() {
-    let shop = Shop::with_credential();
-    let copy = shop.directory.path().join("copy.db");
+    let fixture = Fixture::with_credential();
+    let copy = fixture.directory.path().join("copy.db");
     let words = ["backup", copy.to_str().unwrap()];
-    shop.run_words(&words).done();
-    shop.run("credential create later --tenant acme").done();
+    fixture.run_words(&words).done();
+    fixture.run("credential create later --tenant acme").done();
     assert_eq!(mode(&copy), 0o600);
-    let copied = shop.run_words(&["credential", "list", "--store", copy.to_str().unwrap()]);
+    let copied = fixture.run_words(&["credential", "list", "--store", copy.to_str().unwrap()]);
     assert_eq!(copied.done().stdout.lines().count(), 2);
     assert!(
         SqliteStore::open(&copy)
@@ -222,11 +226,11 @@ fn a_backup_is_a_store_of_its_own() {
             .unwrap()
             .is_empty()
     );
-    let said = shop.run_words(&words).refused(1);
+    let said = fixture.run_words(&words).refused(1);
     assert!(said.contains("copy.db` exists"), "{said}");
     assert!(
-        !shop.files().contains(&"copy.db-wal".into()),
+        !fixture.files().contains(&"copy.db-wal".into()),
         "{:?}",
-        shop.files()
+        fixture.files()
     );
 }

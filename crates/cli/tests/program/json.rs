@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Shop, finish, is_root, keys};
+use crate::support::{Fixture, finish, is_root, keys};
 
 const CREATED: [&str; 11] = [
     "id",
@@ -54,32 +54,32 @@ fn first(value: &Value) -> &Value {
 
 #[test]
 fn tenants_have_their_keys() {
-    let shop = Shop::new();
+    let fixture = Fixture::new();
     for line in [
         "tenant create acme",
         "tenant show acme",
         "tenant set acme --subscribe filtered",
     ] {
-        assert_eq!(keys(&shop.json(line)), TENANT, "{line}");
+        assert_eq!(keys(&fixture.json(line)), TENANT, "{line}");
     }
-    let list = shop.json("tenant list");
+    let list = fixture.json("tenant list");
     assert_eq!(keys(first(&list)), TENANT);
-    let tenant = shop.json("tenant show acme");
+    let tenant = fixture.json("tenant show acme");
     assert_eq!(tenant["namespaces"], json!(["acme/#"]));
     assert_eq!(tenant["authentication"], "required");
     assert_eq!(tenant["subscribe"], "filtered");
     assert_eq!(tenant["client_id_prefix"], Value::Null);
     assert_eq!(
-        shop.json("tenant delete acme"),
+        fixture.json("tenant delete acme"),
         json!({ "deleted": "acme" })
     );
-    assert_eq!(shop.json("tenant list"), json!([]));
+    assert_eq!(fixture.json("tenant list"), json!([]));
 }
 
 #[test]
 fn credentials_have_their_keys() {
-    let shop = Shop::with_credential();
-    let created = shop.json("credential create dev2 --tenant acme");
+    let fixture = Fixture::with_credential();
+    let created = fixture.json("credential create dev2 --tenant acme");
     assert_eq!(keys(&created), CREATED);
     assert_eq!(created["name"], "dev2@acme");
     assert_eq!(created["username"], "dev2@acme");
@@ -96,28 +96,28 @@ fn credentials_have_their_keys() {
         ("set dev2@acme --attr a=b", "Inactive"),
         ("revoke dev2@acme --reason lost", "Revoked"),
     ] {
-        let shown = shop.json(&format!("credential {line}"));
+        let shown = fixture.json(&format!("credential {line}"));
         assert_eq!(keys(&shown), SHOWN, "{line}");
         assert_eq!(shown["state"], state, "{line}");
         assert_eq!(shown["roles"], json!([]));
     }
-    let shown = shop.json("credential show dev2@acme");
+    let shown = fixture.json("credential show dev2@acme");
     assert_eq!(shown["attributes"], json!({ "a": "b" }));
     assert_eq!(shown["revoked_reason"], "lost");
     assert_eq!(shown["generation"], 2);
-    let list = shop.json("credential list --state Revoked");
+    let list = fixture.json("credential list --state Revoked");
     assert_eq!(list.as_array().unwrap().len(), 1);
     assert_eq!(keys(first(&list)), SHOWN);
     assert_eq!(
-        shop.json("credential delete dev2@acme"),
+        fixture.json("credential delete dev2@acme"),
         json!({ "deleted": "dev2@acme" })
     );
-    assert_eq!(shop.json("credential list --state Revoked"), json!([]));
+    assert_eq!(fixture.json("credential list --state Revoked"), json!([]));
 }
 
 #[test]
 fn the_client_id_is_the_one_to_present_or_null() {
-    let shop = Shop::with_credential();
+    let fixture = Fixture::with_credential();
     for (name, rule, client_id) in [
         ("a", "any", Value::Null),
         ("b", "first-use", Value::Null),
@@ -126,45 +126,45 @@ fn the_client_id_is_the_one_to_present_or_null() {
         ("e", "same-as-username", json!("e@acme")),
     ] {
         let line = format!("credential create {name} --tenant acme --client-id {rule}");
-        assert_eq!(shop.json(&line)["client_id"], client_id, "{rule}");
+        assert_eq!(fixture.json(&line)["client_id"], client_id, "{rule}");
     }
 }
 
 #[test]
 fn new_secrets_have_their_keys() {
-    let shop = Shop::with_credential();
+    let fixture = Fixture::with_credential();
     let renewed = ["username", "secret", "generation", "old_secret_until"];
-    let reset = shop.json("credential reset-password dev1@acme");
+    let reset = fixture.json("credential reset-password dev1@acme");
     assert_eq!(keys(&reset), renewed);
     assert_eq!(reset["username"], "dev1@acme");
     assert_eq!(reset["generation"], 2);
     assert_eq!(reset["old_secret_until"], Value::Null);
-    let rotated = shop.json("credential rotate dev1@acme --overlap 24h");
+    let rotated = fixture.json("credential rotate dev1@acme --overlap 24h");
     assert_eq!(keys(&rotated), renewed);
     assert_eq!(rotated["generation"], 2);
     assert!(rotated["old_secret_until"].as_str().unwrap().ends_with('Z'));
-    let rotated = shop.json("credential rotate dev1@acme");
+    let rotated = fixture.json("credential rotate dev1@acme");
     assert_eq!(rotated["generation"], 3);
     assert_eq!(rotated["old_secret_until"], Value::Null);
 }
 
 #[test]
 fn a_chosen_password_is_never_printed() {
-    let shop = Shop::with_credential();
+    let fixture = Fixture::with_credential();
     let line = "credential create dev2 --tenant acme --password-stdin --json";
-    let created = shop.run_with(line, b"hunter2\n").done();
+    let created = fixture.run_with(line, b"hunter2\n").done();
     assert_eq!(created.json()["secret"], Value::Null);
     let line = "credential reset-password dev2@acme --password-stdin --json";
-    let reset = shop.run_with(line, b"hunter3").done();
+    let reset = fixture.run_with(line, b"hunter3").done();
     assert_eq!(reset.json()["secret"], Value::Null);
-    assert!(!shop.content().contains("hunter"));
+    assert!(!fixture.content().contains("hunter"));
 }
 
 #[test]
 fn everything_else_has_its_keys() {
-    let shop = Shop::with_credential();
+    let fixture = Fixture::with_credential();
     assert_eq!(
-        shop.json("settings show"),
+        fixture.json("settings show"),
         json!({
             "argon2": "m=8,t=1,p=1",
             "client_id_hold": "30d",
@@ -174,7 +174,7 @@ fn everything_else_has_its_keys() {
         })
     );
     assert_eq!(
-        shop.json("settings set --argon2 m=16,t=1,p=1 --client-id-hold 36h --lockout failures=3,step=90s,longest=1h"),
+        fixture.json("settings set --argon2 m=16,t=1,p=1 --client-id-hold 36h --lockout failures=3,step=90s,longest=1h"),
         json!({
             "argon2": "m=16,t=1,p=1",
             "client_id_hold": "36h",
@@ -183,8 +183,8 @@ fn everything_else_has_its_keys() {
             "lockout": "failures=3,step=90s,longest=1h"
         })
     );
-    assert_eq!(shop.json("clients list"), json!([]));
-    assert_eq!(shop.json("clients count"), json!({ "connected": 0 }));
+    assert_eq!(fixture.json("clients list"), json!([]));
+    assert_eq!(fixture.json("clients count"), json!({ "connected": 0 }));
     let row = [
         "id",
         "time",
@@ -199,7 +199,7 @@ fn everything_else_has_its_keys() {
         "topic",
         "changes",
     ];
-    let audit = shop.json("audit list");
+    let audit = fixture.json("audit list");
     for entry in audit.as_array().unwrap() {
         assert_eq!(keys(entry), row);
         assert!(
@@ -222,8 +222,8 @@ fn everything_else_has_its_keys() {
             "settings.set"
         ]
     );
-    let backup = shop.directory.path().join("copy.db");
-    let ran = shop
+    let backup = fixture.directory.path().join("copy.db");
+    let ran = fixture
         .run_words(&["backup", backup.to_str().unwrap(), "--json"])
         .done();
     assert_eq!(ran.json(), json!({ "path": backup }));
@@ -231,12 +231,12 @@ fn everything_else_has_its_keys() {
 
 #[test]
 fn a_check_answers_with_a_verdict_and_exits_by_it() {
-    let shop = Shop::with_credential();
+    let fixture = Fixture::with_credential();
     let line = "check connect --username dev1@acme --client-id c --json";
     let allowed = json!({ "verdict": "allow", "reason": "ok", "rule": null, "considered": [] });
-    assert_eq!(shop.run(line).done().json(), allowed);
-    let content = shop.content();
-    let denied = shop.run_with(&format!("{line} --password-stdin"), b"wrong");
+    assert_eq!(fixture.run(line).done().json(), allowed);
+    let content = fixture.content();
+    let denied = fixture.run_with(&format!("{line} --password-stdin"), b"wrong");
     assert_eq!((denied.code, denied.stderr.as_str()), (Some(1), ""));
     assert_eq!(denied.json()["verdict"], "deny");
     assert_eq!(denied.json()["reason"], "bad-secret");
@@ -246,22 +246,23 @@ fn a_check_answers_with_a_verdict_and_exits_by_it() {
         ("a#b", "malformed"),
     ] {
         let line = format!("check connect --username {name} --client-id c --json");
-        assert_eq!(shop.run(&line).json()["reason"], reason, "{name}");
+        assert_eq!(fixture.run(&line).json()["reason"], reason, "{name}");
     }
-    assert_eq!(shop.content(), content);
+    assert_eq!(fixture.content(), content);
 }
 
 #[test]
 fn a_list_is_cut_as_asked() {
-    let shop = Shop::with_credential();
+    let fixture = Fixture::with_credential();
     for name in ["a", "b"] {
-        shop.run(&format!(
-            "credential create {name} --tenant acme --group DM.{name}"
-        ))
-        .done();
+        fixture
+            .run(&format!(
+                "credential create {name} --tenant acme --group DM.{name}"
+            ))
+            .done();
     }
     let names = |line: &str| -> Vec<String> {
-        let list = shop.json(&format!("credential list {line}"));
+        let list = fixture.json(&format!("credential list {line}"));
         let names = list.as_array().unwrap().iter();
         names
             .map(|row| row["name"].as_str().unwrap().into())
@@ -271,28 +272,32 @@ fn a_list_is_cut_as_asked() {
     assert_eq!(names("--limit 1 --after a@acme"), ["b@acme"]);
     assert_eq!(names("--group DM"), ["a@acme", "b@acme"]);
     assert_eq!(names("--group DM.a"), ["a@acme"]);
-    let audit = shop.json("audit list --name a@acme");
+    let audit = fixture.json("audit list --name a@acme");
     assert_eq!(audit.as_array().unwrap().len(), 1);
     assert_eq!(
-        shop.json("audit list --limit 2").as_array().unwrap().len(),
+        fixture
+            .json("audit list --limit 2")
+            .as_array()
+            .unwrap()
+            .len(),
         2
     );
-    assert_eq!(shop.json("audit list --since +1h"), json!([]));
+    assert_eq!(fixture.json("audit list --since +1h"), json!([]));
 }
 
 #[test]
 fn people_read_the_same_as_text() {
-    let shop = Shop::with_credential();
-    let shown = shop.run("credential show dev1@acme").done().stdout;
+    let fixture = Fixture::with_credential();
+    let shown = fixture.run("credential show dev1@acme").done().stdout;
     assert!(shown.contains("\nstate           Inactive\n"), "{shown}");
-    let list = shop.run("credential list").done().stdout;
+    let list = fixture.run("credential list").done().stdout;
     assert_eq!(list.lines().count(), 2, "{list}");
     assert!(list.starts_with("NAME       STATE "), "{list}");
 }
 
 #[test]
 fn who_stops_reading_is_told_no_failure() {
-    let shop = Shop::with_credential();
+    let fixture = Fixture::with_credential();
     for line in [
         "credential list --json",
         "credential show dev1@acme",
@@ -300,14 +305,14 @@ fn who_stops_reading_is_told_no_failure() {
     ] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let ran = finish(shop.command().args(line.split(' ')).stdout(writer));
+        let ran = finish(fixture.command().args(line.split(' ')).stdout(writer));
         assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{line}");
     }
     let full = std::fs::OpenOptions::new()
         .write(true)
         .open("/dev/full")
         .unwrap();
-    let ran = finish(shop.command().args(["credential", "list"]).stdout(full));
+    let ran = finish(fixture.command().args(["credential", "list"]).stdout(full));
     ran.refused(1);
 }
 
@@ -316,20 +321,20 @@ fn the_audit_names_who_called_sudo_and_nobody_else() {
     if !is_root("the_audit_names_who_called_sudo_and_nobody_else") {
         return;
     }
-    let shop = Shop::new();
+    let fixture = Fixture::new();
     for (tenant, caller, actor) in [
         ("a", "nobody", "cli:nobody"),
         ("b", "no such user", "cli:root"),
         ("c", "", "cli:root"),
     ] {
-        let mut command = shop.command();
+        let mut command = fixture.command();
         finish(
             command
                 .args(["tenant", "create", tenant])
                 .env("SUDO_USER", caller),
         )
         .done();
-        let audit = shop.json(&format!("audit list --name {tenant}"));
+        let audit = fixture.json(&format!("audit list --name {tenant}"));
         assert_eq!(first(&audit)["actor"], actor, "{caller}");
     }
 }

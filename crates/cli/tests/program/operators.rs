@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Shop, keys};
+use crate::support::{Fixture, keys};
 
 const SHOWN: [&str; 8] = [
     "name",
@@ -17,13 +17,13 @@ const SHOWN: [&str; 8] = [
 
 #[test]
 fn operators_have_their_keys() {
-    let shop = Shop::with_credential();
+    let fixture = Fixture::with_credential();
     let line = "operator create monitor --subscribe $SYS/# --subscribe acme/# --publish cmd/#";
-    let made = shop.json(line);
+    let made = fixture.json(line);
     assert_eq!(keys(&made), ["name", "secret"]);
     assert_eq!(made["name"], "monitor");
     assert!(made["secret"].as_str().unwrap().starts_with("cs_"));
-    let shown = shop.json("operator show monitor");
+    let shown = fixture.json("operator show monitor");
     assert_eq!(keys(&shown), SHOWN);
     assert_eq!(shown["state"], "Inactive");
     let patterns: Vec<_> = shown["rules"]
@@ -45,51 +45,51 @@ fn operators_have_their_keys() {
             ("subscribe", "acme/#")
         ]
     );
-    assert_eq!(shop.json("operator list"), json!([shown]));
-    assert_eq!(shop.json("credential list").as_array().unwrap().len(), 1);
-    let deleted = shop.json("operator delete monitor");
+    assert_eq!(fixture.json("operator list"), json!([shown]));
+    assert_eq!(fixture.json("credential list").as_array().unwrap().len(), 1);
+    let deleted = fixture.json("operator delete monitor");
     assert_eq!(deleted, json!({ "deleted": "monitor" }));
-    assert_eq!(shop.json("operator list"), json!([]));
+    assert_eq!(fixture.json("operator list"), json!([]));
 }
 
 #[test]
 fn an_operator_is_stopped_and_given_secrets_like_a_credential() {
-    let shop = Shop::new();
+    let fixture = Fixture::new();
     let line = "operator create bridge --password-stdin --json";
-    let made = shop.run_with(line, b"hunter2").done().json();
+    let made = fixture.run_with(line, b"hunter2").done().json();
     assert_eq!(made, json!({ "name": "bridge", "secret": Value::Null }));
     let check = "check connect --username bridge --client-id any --password-stdin --json";
-    shop.run_with(check, b"hunter2").done();
+    fixture.run_with(check, b"hunter2").done();
     for (act, state) in [
         ("suspend", "Suspended"),
         ("reactivate", "Inactive"),
         ("revoke", "Revoked"),
     ] {
         if act == "revoke" {
-            let renewed = shop.json("credential rotate bridge");
+            let renewed = fixture.json("credential rotate bridge");
             assert_eq!(renewed["username"], "bridge");
             let reset = "credential reset-password bridge --password-stdin";
-            shop.run_with(reset, b"hunter3").done();
-            shop.run_with(check, b"hunter3").done();
+            fixture.run_with(reset, b"hunter3").done();
+            fixture.run_with(check, b"hunter3").done();
         }
-        let shown = shop.json(&format!("credential {act} bridge"));
+        let shown = fixture.json(&format!("credential {act} bridge"));
         assert_eq!(keys(&shown), SHOWN, "{act}");
         assert_eq!(shown["state"], state, "{act}");
     }
-    let denied = shop.run_with(check, b"hunter3");
+    let denied = fixture.run_with(check, b"hunter3");
     assert_eq!(denied.json()["reason"], "revoked");
-    assert!(!shop.content().contains("hunter"));
+    assert!(!fixture.content().contains("hunter"));
 }
 
 #[test]
 fn an_operators_rules_can_be_changed_and_reach_the_brokers_topics() {
-    let shop = Shop::new();
-    shop.run("operator create bridge").done();
+    let fixture = Fixture::new();
+    fixture.run("operator create bridge").done();
     let ask = "check publish --username bridge $CONTROL/x --json";
-    assert_eq!(shop.run(ask).json()["reason"], "no-rule");
-    let shown = shop.json("credential allow bridge publish $CONTROL/#");
+    assert_eq!(fixture.run(ask).json()["reason"], "no-rule");
+    let shown = fixture.json("credential allow bridge publish $CONTROL/#");
     assert_eq!(shown["rules"][0]["pattern"], "$CONTROL/#");
-    let allowed = shop.run(ask).done().json();
+    let allowed = fixture.run(ask).done().json();
     assert_eq!(allowed["rule"]["source"], "operator");
     assert_eq!(
         allowed["wall"],

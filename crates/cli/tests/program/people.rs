@@ -4,7 +4,7 @@ use countersign_core::time::Timestamp;
 use countersign_core::totp::{Seed, Step};
 use serde_json::{Value, json};
 
-use crate::support::{Shop, keys};
+use crate::support::{Fixture, keys};
 
 const SHOWN: [&str; 8] = [
     "email",
@@ -19,17 +19,18 @@ const SHOWN: [&str; 8] = [
 const JANE: &str = "jane@mail.test";
 
 /// A store with a tenant, a role, and a user with nothing granted.
-fn shop() -> Shop {
-    let shop = Shop::with_credential();
-    shop.run("role create ops --tenant acme").done();
-    shop.run_with("user create Jane@Mail.Test --password-stdin", b"hunter2\n")
+fn fixture() -> Fixture {
+    let fixture = Fixture::with_credential();
+    fixture.run("role create ops --tenant acme").done();
+    fixture
+        .run_with("user create Jane@Mail.Test --password-stdin", b"hunter2\n")
         .done();
-    shop
+    fixture
 }
 
 /// Enrols and returns the seed, and all that was printed.
-fn enrol(shop: &Shop) -> (Seed, Value) {
-    let enrolled = shop.json(&format!("user mfa enrol {JANE}"));
+fn enrol(fixture: &Fixture) -> (Seed, Value) {
+    let enrolled = fixture.json(&format!("user mfa enrol {JANE}"));
     let text = enrolled["secret"].as_str().unwrap();
     let bits: Vec<_> = text
         .bytes()
@@ -53,8 +54,8 @@ fn code(seed: &Seed, later: i64) -> String {
     String::from_utf8(seed.code_at(Step(step.saturating_add(later))).to_vec()).unwrap()
 }
 
-fn reason(shop: &Shop, line: &str, password: &str) -> String {
-    let ran = shop.run_with(
+fn reason(fixture: &Fixture, line: &str, password: &str) -> String {
+    let ran = fixture.run_with(
         &format!("{line} --password-stdin --json"),
         password.as_bytes(),
     );
@@ -63,14 +64,14 @@ fn reason(shop: &Shop, line: &str, password: &str) -> String {
 
 #[test]
 fn users_have_their_keys() {
-    let shop = shop();
-    let shown = shop.json(&format!("user show {JANE}"));
+    let fixture = fixture();
+    let shown = fixture.json(&format!("user show {JANE}"));
     assert_eq!(keys(&shown), SHOWN);
     assert_eq!(shown["email"], JANE);
     assert_eq!(shown["mfa"], false);
     assert_eq!(shown["locked_until"], Value::Null);
     assert_eq!(shown["grants"], json!([]));
-    let granted = shop.json(&format!("user grant {JANE} --tenant acme --org-admin"));
+    let granted = fixture.json(&format!("user grant {JANE} --tenant acme --org-admin"));
     assert_eq!(keys(&granted), SHOWN);
     assert_eq!(
         granted["grants"],
@@ -78,54 +79,56 @@ fn users_have_their_keys() {
     );
     let line = format!("user grant {JANE} --tenant acme --role ops --group DM.X");
     let grants = json!([{ "tenant": "acme", "role": "ops", "org_admin": false, "group": "DM.X" }]);
-    assert_eq!(shop.json(&line)["grants"], grants);
-    assert_eq!(shop.json("user list")[0]["grants"], grants);
-    let people = shop.run("user list").done().stdout;
+    assert_eq!(fixture.json(&line)["grants"], grants);
+    assert_eq!(fixture.json("user list")[0]["grants"], grants);
+    let people = fixture.run("user list").done().stdout;
     assert!(
         people.contains("role ops of group DM.X in acme"),
         "{people}"
     );
-    let ungranted = shop.json(&format!("user ungrant {JANE} --tenant acme"));
+    let ungranted = fixture.json(&format!("user ungrant {JANE} --tenant acme"));
     assert_eq!(ungranted["grants"], json!([]));
     let line = format!("user reset-password {JANE} --password-stdin --json");
-    let reset = shop.run_with(&line, b"hunter3").done().json();
+    let reset = fixture.run_with(&line, b"hunter3").done().json();
     assert_eq!(
         (keys(&reset), &reset["generation"]),
         (SHOWN.to_vec(), &json!(2))
     );
     assert_eq!(
-        shop.json(&format!("user delete {JANE}")),
+        fixture.json(&format!("user delete {JANE}")),
         json!({ "deleted": JANE })
     );
-    assert_eq!(shop.json("user list"), json!([]));
-    assert_eq!(shop.json("credential list").as_array().unwrap().len(), 1);
+    assert_eq!(fixture.json("user list"), json!([]));
+    assert_eq!(fixture.json("credential list").as_array().unwrap().len(), 1);
 }
 
 #[test]
 fn a_users_password_is_asked_for_and_never_shown() {
-    let shop = shop();
+    let fixture = fixture();
     for line in [
         "user create joe@mail.test",
         "user reset-password jane@mail.test",
     ] {
-        let said = shop.run(line).refused(2);
+        let said = fixture.run(line).refused(2);
         assert!(said.contains("--password-stdin"), "{said}");
     }
-    assert!(!shop.content().contains("hunter"));
+    assert!(!fixture.content().contains("hunter"));
     let line = format!("check connect --username {JANE} --client-id c");
-    assert_eq!(reason(&shop, &line, "hunter2"), "unknown-tenant");
-    shop.run(&format!("user grant {JANE} --tenant acme --org-admin"))
+    assert_eq!(reason(&fixture, &line, "hunter2"), "unknown-tenant");
+    fixture
+        .run(&format!("user grant {JANE} --tenant acme --org-admin"))
         .done();
-    assert_eq!(reason(&shop, &line, "hunter2"), "ok");
-    assert_eq!(reason(&shop, &line, "hunter3"), "bad-secret");
+    assert_eq!(reason(&fixture, &line, "hunter2"), "ok");
+    assert_eq!(reason(&fixture, &line, "hunter3"), "bad-secret");
 }
 
 #[test]
 fn a_second_factor_is_enrolled_confirmed_and_taken_away() {
-    let shop = shop();
-    shop.run(&format!("user grant {JANE} --tenant acme --org-admin"))
+    let fixture = fixture();
+    fixture
+        .run(&format!("user grant {JANE} --tenant acme --org-admin"))
         .done();
-    let (seed, enrolled) = enrol(&shop);
+    let (seed, enrolled) = enrol(&fixture);
     assert_eq!(keys(&enrolled), ["otpauth", "secret", "recovery_codes"]);
     let uri = enrolled["otpauth"].as_str().unwrap();
     let secret = enrolled["secret"].as_str().unwrap();
@@ -133,50 +136,50 @@ fn a_second_factor_is_enrolled_confirmed_and_taken_away() {
     assert!(uri.contains(secret));
     assert_eq!(enrolled["recovery_codes"].as_array().unwrap().len(), 10);
     let line = format!("check connect --username {JANE} --client-id c");
-    assert_eq!(reason(&shop, &line, "hunter2"), "ok");
-    assert_eq!(shop.json(&format!("user show {JANE}"))["mfa"], false);
+    assert_eq!(reason(&fixture, &line, "hunter2"), "ok");
+    assert_eq!(fixture.json(&format!("user show {JANE}"))["mfa"], false);
     let confirm = format!("user mfa confirm {JANE}");
-    let said = shop.run(&confirm).refused(2);
+    let said = fixture.run(&confirm).refused(2);
     assert!(said.contains("--code-stdin"), "{said}");
     let confirm = format!("{confirm} --code-stdin --json");
-    let said = shop.run_with(&confirm, b"12345").refused(1);
+    let said = fixture.run_with(&confirm, b"12345").refused(1);
     assert!(
-        said.contains("this is no code of `jane@mail.test`"),
+        said.contains("this is not a code of `jane@mail.test`"),
         "{said}"
     );
     let now = code(&seed, 0);
     let (start, end) = now.split_at(3);
-    let confirmed = shop.run_with(&confirm, format!("{start} {end}\n").as_bytes());
+    let confirmed = fixture.run_with(&confirm, format!("{start} {end}\n").as_bytes());
     let confirmed = confirmed.done().json();
     assert_eq!(
         (keys(&confirmed), &confirmed["mfa"]),
         (SHOWN.to_vec(), &json!(true))
     );
-    assert_eq!(reason(&shop, &line, "hunter2"), "mfa-required");
+    assert_eq!(reason(&fixture, &line, "hunter2"), "mfa-required");
     assert_eq!(
-        reason(&shop, &line, &format!("hunter2{now}")),
+        reason(&fixture, &line, &format!("hunter2{now}")),
         "mfa-required"
     );
     let next = code(&seed, 1);
-    assert_eq!(reason(&shop, &line, &format!("hunter2{next}")), "ok");
+    assert_eq!(reason(&fixture, &line, &format!("hunter2{next}")), "ok");
     // Whoever asks about topics asks for a session that is there.
-    let ran = shop.run(&format!("check publish --username {JANE} acme/x"));
+    let ran = fixture.run(&format!("check publish --username {JANE} acme/x"));
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    let content = shop.content();
-    let again = shop.run(&format!("user mfa enrol {JANE}")).refused(1);
+    let content = fixture.content();
+    let again = fixture.run(&format!("user mfa enrol {JANE}")).refused(1);
     assert!(again.contains("user mfa disable"), "{again}");
-    assert_eq!(shop.content(), content);
-    let off = shop.json(&format!("user mfa disable {JANE}"));
+    assert_eq!(fixture.content(), content);
+    let off = fixture.json(&format!("user mfa disable {JANE}"));
     assert_eq!(off["mfa"], false);
-    assert_eq!(reason(&shop, &line, "hunter2"), "ok");
-    let content = shop.content();
+    assert_eq!(reason(&fixture, &line, "hunter2"), "ok");
+    let content = fixture.content();
     assert!(!content.contains(secret));
 }
 
 #[test]
 fn people_read_recovery_codes_line_by_line() {
-    let shop = shop();
-    let printed = shop.run(&format!("user mfa enrol {JANE}")).done().stdout;
+    let fixture = fixture();
+    let printed = fixture.run(&format!("user mfa enrol {JANE}")).done().stdout;
     let codes = printed.lines().filter(|line| {
         let last = line.split_whitespace().last().unwrap_or_default();
         last.len() == 19 && last.matches('-').count() == 3
@@ -188,28 +191,30 @@ fn people_read_recovery_codes_line_by_line() {
 
 #[test]
 fn what_needs_the_key_file_names_it_and_the_rest_goes_on() {
-    let shop = shop();
-    shop.run(&format!("user grant {JANE} --tenant acme --org-admin"))
+    let fixture = fixture();
+    fixture
+        .run(&format!("user grant {JANE} --tenant acme --org-admin"))
         .done();
-    let (seed, _) = enrol(&shop);
+    let (seed, _) = enrol(&fixture);
     let line = format!("user mfa confirm {JANE} --code-stdin");
-    shop.run_with(&line, code(&seed, 0).as_bytes()).done();
-    shop.run_with("user create joe@mail.test --password-stdin", b"hunter2")
+    fixture.run_with(&line, code(&seed, 0).as_bytes()).done();
+    fixture
+        .run_with("user create joe@mail.test --password-stdin", b"hunter2")
         .done();
-    let key = shop.directory.path().join("store.db.key");
+    let key = fixture.directory.path().join("store.db.key");
     std::fs::remove_file(&key).unwrap();
-    let content = shop.content();
+    let content = fixture.content();
     for line in [
         "user mfa enrol joe@mail.test",
         "jwt create --tenant acme --role ops --whoami me --as jane@mail.test",
         "jwt rotate-key --tenant acme",
     ] {
-        let said = shop.run(line).refused(1);
+        let said = fixture.run(line).refused(1);
         let name = format!("`{}`: ", key.display());
         assert!(said.contains(&name) && said.contains("missing"), "{said}");
     }
-    assert_eq!(shop.content(), content);
-    let ran = shop.run("doctor --json");
+    assert_eq!(fixture.content(), content);
+    let ran = fixture.run("doctor --json");
     let finding = |check: &str| {
         let findings = ran.json();
         let mut findings = findings.as_array().unwrap().clone().into_iter();
@@ -227,7 +232,7 @@ fn what_needs_the_key_file_names_it_and_the_rest_goes_on() {
             .contains("user mfa disable")
     );
     let check = format!("check connect --username {JANE} --client-id c");
-    assert_eq!(reason(&shop, &check, "hunter2"), "mfa-required");
-    shop.run(&format!("user mfa disable {JANE}")).done();
-    assert_eq!(reason(&shop, &check, "hunter2"), "ok");
+    assert_eq!(reason(&fixture, &check, "hunter2"), "mfa-required");
+    fixture.run(&format!("user mfa disable {JANE}")).done();
+    assert_eq!(reason(&fixture, &check, "hunter2"), "ok");
 }

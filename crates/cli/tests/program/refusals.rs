@@ -3,7 +3,7 @@
 use countersign_core::store::GateStore as _;
 use countersign_sqlite::SqliteStore;
 
-use crate::support::{Shop, finish, is_root};
+use crate::support::{Fixture, finish, is_root};
 
 /// A command line, how it ends, and what the line on standard error says.
 /// `_` stands for a space inside of a word and `''` for an empty word.
@@ -29,9 +29,9 @@ const CASES: &[(&str, i32, &str)] = &[
     ("settings set --argon2 much", 2, "`much`"),
     // Tenants.
     ("tenant create", 2, "<TENANT>"),
-    ("tenant create ACME", 2, "`ACME` is no tenant id"),
-    ("tenant create a.b", 2, "`a.b` is no tenant id"),
-    ("tenant create ''", 2, "is no tenant id"),
+    ("tenant create ACME", 2, "`ACME` is not a valid tenant id"),
+    ("tenant create a.b", 2, "`a.b` is not a valid tenant id"),
+    ("tenant create ''", 2, "is not a valid tenant id"),
     ("tenant create acme", 1, "exists already"),
     ("tenant create x --namespace #", 2, "begins with a wildcard"),
     (
@@ -112,17 +112,17 @@ const CASES: &[(&str, i32, &str)] = &[
     (
         "credential create x --tenant acme --group a..b",
         2,
-        "is no group",
+        "is not a valid group",
     ),
     (
         "credential create x --tenant acme --client-id exact:",
         2,
-        "is no client-id rule",
+        "is not a valid client-id rule",
     ),
     (
         "credential create x --tenant acme --client-id none",
         2,
-        "is no client-id rule",
+        "is not a valid client-id rule",
     ),
     (
         "credential create x --tenant acme --attr novalue",
@@ -137,12 +137,12 @@ const CASES: &[(&str, i32, &str)] = &[
     (
         "credential create x --tenant acme --expires soon",
         2,
-        "is no instant",
+        "is not a valid instant",
     ),
     (
         "credential create x --tenant acme --expires +5",
         2,
-        "is no instant",
+        "is not a valid instant",
     ),
     (
         "credential create x --tenant acme --expires +1h --not-before +2h",
@@ -165,7 +165,11 @@ const CASES: &[(&str, i32, &str)] = &[
         "can't be empty",
     ),
     ("credential list --tenant none", 1, "no tenant `none`"),
-    ("credential list --state suspended", 2, "is no state"),
+    (
+        "credential list --state suspended",
+        2,
+        "is not a valid state",
+    ),
     ("credential list --limit -1", 2, "-1"),
     ("credential show dev2@acme", 1, "no credential `dev2@acme`"),
     ("credential show dev1", 1, "like `dev1@acme`"),
@@ -196,26 +200,30 @@ const CASES: &[(&str, i32, &str)] = &[
     (
         "credential rotate dev1@acme --overlap 24",
         2,
-        "is no duration",
+        "is not a valid duration",
     ),
     (
         "credential rotate dev1@acme --overlap 0s",
         2,
-        "is no duration",
+        "is not a valid duration",
     ),
     ("credential untie dev1@acme", 1, "not tied"),
     ("credential set dev1@acme", 2, "nothing to set"),
     (
         "credential set dev1@acme --expires tomorrow",
         2,
-        "is no instant",
+        "is not a valid instant",
     ),
     (
         "credential set dev2@acme --description x",
         1,
         "no credential",
     ),
-    ("credential set dev1@acme --attr ü=1", 2, "is no attribute"),
+    (
+        "credential set dev1@acme --attr ü=1",
+        2,
+        "is not a valid attribute",
+    ),
     (
         "credential create x --tenant acme --role none",
         1,
@@ -224,12 +232,12 @@ const CASES: &[(&str, i32, &str)] = &[
     (
         "credential create x --tenant acme --role a/b",
         2,
-        "no role's name",
+        "not a valid role name",
     ),
     (
         "credential create x --tenant acme --scheme A",
         2,
-        "is no scheme name",
+        "is not a valid scheme name",
     ),
     (
         "credential create x --tenant acme --scheme application",
@@ -292,7 +300,7 @@ const CASES: &[(&str, i32, &str)] = &[
     (
         "credential allow dev1@acme publish a/${user}",
         2,
-        "is no variable",
+        "is not a valid variable",
     ),
     (
         "credential allow dev1@acme publish $share/g/a",
@@ -307,7 +315,7 @@ const CASES: &[(&str, i32, &str)] = &[
     (
         "credential allow dev1@acme publish a --max-qos 3",
         2,
-        "is no QoS",
+        "is not a valid QoS",
     ),
     (
         "credential allow dev1@acme both a --max-qos 1",
@@ -333,7 +341,7 @@ const CASES: &[(&str, i32, &str)] = &[
     ),
     ("role create ops --tenant none", 1, "no tenant `none`"),
     ("role create ops", 2, "--tenant"),
-    ("role create a/b --tenant acme", 2, "no role's name"),
+    ("role create a/b --tenant acme", 2, "not a valid role name"),
     ("role show none --tenant acme", 1, "no role `none`"),
     ("role delete none --tenant acme", 1, "no role `none`"),
     ("role list --tenant none", 1, "no tenant `none`"),
@@ -356,7 +364,7 @@ const CASES: &[(&str, i32, &str)] = &[
     (
         "role allow ops --tenant acme both a --group a..b",
         2,
-        "is no group",
+        "is not a valid group",
     ),
     ("role remove ops --tenant acme both a", 1, "no rule for"),
     (
@@ -367,7 +375,7 @@ const CASES: &[(&str, i32, &str)] = &[
     // Operators.
     ("operator create", 2, "<NAME>"),
     ("operator create bridge", 1, "`bridge` exists already"),
-    ("operator create a@acme", 1, "is no name of an operator"),
+    ("operator create a@acme", 1, "is not a valid operator name"),
     ("operator create a+b", 2, "can't hold `+`"),
     (
         "operator create x --publish $share/g/a",
@@ -384,21 +392,25 @@ const CASES: &[(&str, i32, &str)] = &[
         1,
         "no scheme `none`; known are `application`",
     ),
-    ("scheme show A", 2, "is no scheme name"),
+    ("scheme show A", 2, "is not a valid scheme name"),
     ("scheme add /none.toml", 1, "could not read `/none.toml`"),
     ("scheme remove basic", 1, "is built in"),
     ("scheme remove none", 1, "no scheme `none`"),
     // The rest.
     ("clients release nobody", 1, "no credential holds"),
     ("clients release ''", 2, "client id"),
-    ("settings set --client-id-hold forever", 2, "is no duration"),
+    (
+        "settings set --client-id-hold forever",
+        2,
+        "is not a valid duration",
+    ),
     ("check", 2, "nothing to check"),
     ("check publish acme/x", 2, "--username"),
     ("check publish --username dev1@acme", 2, "<TOPIC>"),
     (
         "check publish --username dev1@acme --qos 3 acme/x",
         2,
-        "is no QoS",
+        "is not a valid QoS",
     ),
     ("check --batch /none", 1, "could not read `/none`"),
     (
@@ -437,14 +449,18 @@ const CASES: &[(&str, i32, &str)] = &[
     (
         "tenant set acme --lockout off",
         2,
-        "`off` is no lockout policy",
+        "`off` is not a valid lockout policy",
     ),
     // Users.
-    ("user create jane", 2, "`jane` is no e-mail address"),
+    (
+        "user create jane",
+        2,
+        "`jane` is not a valid e-mail address",
+    ),
     (
         "user create jane@acme",
         2,
-        "`jane@acme` is no e-mail address",
+        "`jane@acme` is not a valid e-mail address",
     ),
     ("user create joe@mail.test", 2, "--password-stdin"),
     (
@@ -504,7 +520,7 @@ const CASES: &[(&str, i32, &str)] = &[
     (
         "application create a/b --tenant acme",
         2,
-        "is no application's name",
+        "is not a valid application name",
     ),
     (
         "application create fleet --tenant acme",
@@ -607,7 +623,7 @@ const CASES: &[(&str, i32, &str)] = &[
         "from 1 second to 24 hours",
     ),
     ("jwt revoke", 2, "JTI|--issuer"),
-    ("jwt revoke x", 2, "is no token's id"),
+    ("jwt revoke x", 2, "is not a valid token id"),
     (
         "jwt revoke 00112233445566778899aabbccddeeff",
         1,
@@ -641,37 +657,42 @@ fn words(line: &str) -> Vec<String> {
 
 #[test]
 fn bad_input_is_one_line_and_changes_nothing() {
-    let shop = Shop::with_credential();
-    shop.run("credential create revoked --tenant acme").done();
-    shop.run("credential revoke revoked@acme").done();
-    shop.run("role create ops --tenant acme").done();
-    shop.run("operator create bridge").done();
-    shop.run_with("user create jane@mail.test --password-stdin", b"hunter2")
+    let fixture = Fixture::with_credential();
+    fixture
+        .run("credential create revoked --tenant acme")
         .done();
-    shop.run("user grant jane@mail.test --tenant acme --org-admin")
+    fixture.run("credential revoke revoked@acme").done();
+    fixture.run("role create ops --tenant acme").done();
+    fixture.run("operator create bridge").done();
+    fixture
+        .run_with("user create jane@mail.test --password-stdin", b"hunter2")
         .done();
-    shop.run("application create fleet --tenant acme").done();
-    shop.run("thing create pump --tenant acme --application fleet")
+    fixture
+        .run("user grant jane@mail.test --tenant acme --org-admin")
         .done();
-    let (content, files) = (shop.content(), shop.files());
+    fixture.run("application create fleet --tenant acme").done();
+    fixture
+        .run("thing create pump --tenant acme --application fleet")
+        .done();
+    let (content, files) = (fixture.content(), fixture.files());
     for (line, code, needle) in CASES {
         let words = words(line);
         let words: Vec<_> = words.iter().map(String::as_str).collect();
-        let said = shop.run_words(&words).refused(*code);
+        let said = fixture.run_words(&words).refused(*code);
         assert!(
             needle.split('|').any(|needle| said.contains(needle)),
             "{line}: {said}"
         );
         assert!(!said.contains("hunter2"), "{said}");
     }
-    assert_eq!(shop.content(), content);
-    assert_eq!(shop.files(), files);
+    assert_eq!(fixture.content(), content);
+    assert_eq!(fixture.files(), files);
 }
 
 #[test]
 fn a_password_that_brokers_would_cut_or_refuse_is_refused() {
-    let shop = Shop::with_credential();
-    let content = shop.content();
+    let fixture = Fixture::with_credential();
+    let content = fixture.content();
     let too_long = [b'x'; 1_025];
     let cases: [(&[u8], &str); 5] = [
         (b"", "can't be empty"),
@@ -683,16 +704,16 @@ fn a_password_that_brokers_would_cut_or_refuse_is_refused() {
     for (input, needle) in cases {
         for line in ["create x --tenant acme", "reset-password dev1@acme"] {
             let line = format!("credential {line} --password-stdin");
-            let said = shop.run_with(&line, input).refused(1);
+            let said = fixture.run_with(&line, input).refused(1);
             assert!(said.contains(needle), "{said}");
         }
     }
-    assert_eq!(shop.content(), content);
+    assert_eq!(fixture.content(), content);
 }
 
 #[test]
 fn a_password_is_all_bytes_up_to_the_first_newline() {
-    let shop = Shop::with_credential();
+    let fixture = Fixture::with_credential();
     let cases: [(&[u8], &[u8], bool); 6] = [
         (b"pass word\nrest", b"pass word", true),
         (b"pass word\nrest", b"pass word\nother rest", true),
@@ -702,7 +723,7 @@ fn a_password_is_all_bytes_up_to_the_first_newline() {
         (&[b'x'; 1_024], &[b'x'; 1_024], true),
     ];
     for (stored, presented, right) in cases {
-        let ran = shop.run_with(
+        let ran = fixture.run_with(
             "credential reset-password dev1@acme --password-stdin",
             stored,
         );
@@ -716,7 +737,7 @@ fn a_password_is_all_bytes_up_to_the_first_newline() {
         );
         assert_eq!(told("fewer than 5"), stored.len() < 5, "{ran:?}");
         let line = "check connect --username dev1@acme --client-id c --password-stdin";
-        let ran = shop.run_with(line, presented);
+        let ran = fixture.run_with(line, presented);
         assert_eq!(
             ran.code,
             Some(if right { 0 } else { 1 }),
@@ -727,7 +748,7 @@ fn a_password_is_all_bytes_up_to_the_first_newline() {
 
 #[test]
 fn help_and_version_are_no_failures() {
-    let shop = Shop::empty();
+    let fixture = Fixture::empty();
     for line in [
         "--help",
         "--version",
@@ -737,7 +758,7 @@ fn help_and_version_are_no_failures() {
         "user mfa enrol --help",
         "jwt create --help",
     ] {
-        let ran = shop.run(line);
+        let ran = fixture.run(line);
         assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{line}");
         assert!(!ran.stdout.is_empty(), "{line}");
     }
@@ -745,15 +766,16 @@ fn help_and_version_are_no_failures() {
 
 #[test]
 fn completions_and_manual_pages_are_made_without_a_store() {
-    let shop = Shop::empty();
+    let fixture = Fixture::empty();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        let script = shop.run(&format!("completions {shell}")).done().stdout;
+        let script = fixture.run(&format!("completions {shell}")).done().stdout;
         assert!(script.contains("reset-password"), "{shell}");
     }
-    let pages = shop.directory.path().to_str().unwrap();
-    shop.run_words(&["man", pages]).done();
+    let pages = fixture.directory.path().to_str().unwrap();
+    fixture.run_words(&["man", pages]).done();
     assert!(
-        shop.files()
+        fixture
+            .files()
             .contains(&"countersign-credential-create.1".into())
     );
     for page in [
@@ -763,7 +785,7 @@ fn completions_and_manual_pages_are_made_without_a_store() {
         "jwt-rotate-key",
     ] {
         assert!(
-            shop.files().contains(&format!("countersign-{page}.1")),
+            fixture.files().contains(&format!("countersign-{page}.1")),
             "{page}"
         );
     }
@@ -771,9 +793,9 @@ fn completions_and_manual_pages_are_made_without_a_store() {
 
 #[test]
 fn a_command_without_its_subcommand_prints_its_help_and_is_a_misuse() {
-    let shop = Shop::empty();
+    let fixture = Fixture::empty();
     for (line, needle) in [("", "credential"), ("operator", "allow")] {
-        let ran = shop.run(line);
+        let ran = fixture.run(line);
         assert_eq!(ran.code, Some(2), "{ran:?}");
         assert_eq!(ran.stdout, "");
         assert!(ran.stderr.contains("Usage:"), "{ran:?}");
@@ -783,42 +805,46 @@ fn a_command_without_its_subcommand_prints_its_help_and_is_a_misuse() {
 
 #[test]
 fn what_could_never_be_used_is_not_made() {
-    let shop = Shop::with_credential();
-    let content = shop.content();
+    let fixture = Fixture::with_credential();
+    let content = fixture.content();
     for line in [
         "credential create late --tenant acme --expires 2020-01-01",
         "credential set dev1@acme --expires 2020-01-01",
         "credential set dev1@acme --expires -1h",
     ] {
-        let said = shop.run(line).refused(1);
+        let said = fixture.run(line).refused(1);
         assert!(said.contains("is past"), "{said}");
     }
     for name in ["a\u{202e}b", "a\u{200b}b", "@acme"] {
-        shop.run(&format!("credential create {name} --tenant acme"))
+        fixture
+            .run(&format!("credential create {name} --tenant acme"))
             .refused(1);
     }
-    shop.run("operator create a\u{202e}b").refused(1);
-    assert_eq!(shop.content(), content);
-    shop.run("credential create dev2@acme --tenant acme").done();
-    shop.run("credential show dev2@acme").done();
+    fixture.run("operator create a\u{202e}b").refused(1);
+    assert_eq!(fixture.content(), content);
+    fixture
+        .run("credential create dev2@acme --tenant acme")
+        .done();
+    fixture.run("credential show dev2@acme").done();
 }
 
 #[test]
 fn an_operator_is_told_the_commands_that_are_for_it() {
-    let shop = Shop::with_credential();
-    shop.run("operator create op").done();
-    let said = shop.run("credential set op --description x").refused(1);
+    let fixture = Fixture::with_credential();
+    fixture.run("operator create op").done();
+    let said = fixture.run("credential set op --description x").refused(1);
     for command in ["operator allow|deny|remove", "credential suspend"] {
         assert!(
             said.contains(command) || said.contains("`operator"),
             "{said}"
         );
     }
-    shop.run("operator allow op subscribe $SYS/#").done();
-    let shown = shop.run("operator show op").done().stdout;
+    fixture.run("operator allow op subscribe $SYS/#").done();
+    let shown = fixture.run("operator show op").done().stdout;
     assert!(shown.contains("$SYS/#"), "{shown}");
-    shop.run("operator remove op subscribe $SYS/#").done();
-    shop.run("operator allow dev1@acme publish acme/x")
+    fixture.run("operator remove op subscribe $SYS/#").done();
+    fixture
+        .run("operator allow dev1@acme publish acme/x")
         .refused(1);
 }
 
@@ -827,14 +853,14 @@ fn a_read_only_file_system_is_named_as_one() {
     if !is_root("a_read_only_file_system_is_named_as_one") {
         return;
     }
-    let shop = Shop::empty();
+    let fixture = Fixture::empty();
     let script = "mount -t tmpfs -o size=8m tmpfs \"$1\" || exit 99; \
                   \"$2\" init && mount -o remount,ro \"$1\"; \"$2\" tenant create acme";
     let output = std::process::Command::new("unshare")
         .args(["--mount", "sh", "-c", script, "sh"])
-        .arg(shop.directory.path())
+        .arg(fixture.directory.path())
         .arg(env!("CARGO_BIN_EXE_countersign"))
-        .env("COUNTERSIGN_STORE", shop.store())
+        .env("COUNTERSIGN_STORE", fixture.store())
         .output();
     let output = match output {
         Ok(output) if output.status.code() != Some(99) => output,
@@ -860,7 +886,7 @@ fn is_plain(text: &str) -> bool {
 
 #[test]
 fn no_argument_makes_two_lines_of_one_or_commands_a_terminal() {
-    let shop = Shop::with_credential();
+    let fixture = Fixture::with_credential();
     let mut tried = std::collections::BTreeSet::new();
     for (line, _, _) in CASES {
         let words = words(line);
@@ -871,9 +897,9 @@ fn no_argument_makes_two_lines_of_one_or_commands_a_terminal() {
             if !tried.insert(words[..=index].join(" ")) {
                 continue;
             }
-            let mut command = shop.command();
+            let mut command = fixture.command();
             // Some of these words are files to be written.
-            command.current_dir(shop.directory.path()).args(&words);
+            command.current_dir(fixture.directory.path()).args(&words);
             let ran = finish(&mut command);
             assert!(is_plain(&ran.stdout), "{words:?}: {ran:?}");
             let said = ran.stderr.trim_end();
@@ -884,10 +910,10 @@ fn no_argument_makes_two_lines_of_one_or_commands_a_terminal() {
 
 #[test]
 fn what_a_client_calls_itself_commands_no_administrators_terminal() {
-    let shop = Shop::with_credential();
-    let broker = SqliteStore::open(shop.store()).unwrap();
-    let _alive = broker.claim_broker("b").unwrap();
-    let connection = rusqlite::Connection::open(shop.store()).unwrap();
+    let fixture = Fixture::with_credential();
+    let broker = SqliteStore::open(fixture.store()).unwrap();
+    let _alive = broker.lock_broker("b").unwrap();
+    let connection = rusqlite::Connection::open(fixture.store()).unwrap();
     connection
         .execute(
             "INSERT INTO presence
@@ -915,12 +941,12 @@ fn what_a_client_calls_itself_commands_no_administrators_terminal() {
         "doctor",
     ] {
         for format in ["", " --json"] {
-            let ran = shop.run(&format!("{line}{format}"));
+            let ran = fixture.run(&format!("{line}{format}"));
             assert!(is_plain(&ran.stdout), "{ran:?}");
             assert!(is_plain(&ran.stderr), "{ran:?}");
         }
     }
-    assert!(shop.run("clients list").stdout.contains("[2J"));
-    let listed = shop.json("clients list");
+    assert!(fixture.run("clients list").stdout.contains("[2J"));
+    let listed = fixture.json("clients list");
     assert_eq!(listed[0]["client_id"], HOSTILE);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Shop, keys};
+use crate::support::{Fixture, keys};
 
 fn rule(effect: &str, action: &str, pattern: &str) -> Value {
     json!({
@@ -16,18 +16,20 @@ fn rule(effect: &str, action: &str, pattern: &str) -> Value {
 
 #[test]
 fn roles_have_their_keys() {
-    let shop = Shop::with_credential();
-    let made = shop.json("role create ops --tenant acme --description maintenance");
+    let fixture = Fixture::with_credential();
+    let made = fixture.json("role create ops --tenant acme --description maintenance");
     assert_eq!(keys(&made), ["name", "tenant", "description", "rules"]);
     assert_eq!(
         made,
         json!({ "name": "ops", "tenant": "acme", "description": "maintenance", "rules": [] })
     );
-    shop.run("role allow ops --tenant acme subscribe acme/+/state")
+    fixture
+        .run("role allow ops --tenant acme subscribe acme/+/state")
         .done();
-    shop.run("role deny ops --tenant acme both acme/secret/#")
+    fixture
+        .run("role deny ops --tenant acme both acme/secret/#")
         .done();
-    let allowed = shop.json(
+    let allowed = fixture.json(
         "role allow ops --tenant acme publish acme/${group} --group DM --max-qos 1 --no-retain",
     );
     let limited = json!({
@@ -48,70 +50,77 @@ fn roles_have_their_keys() {
         keys(&allowed["rules"][0]),
         ["effect", "action", "pattern", "max_qos", "no_retain"]
     );
-    assert_eq!(shop.json("role show ops --tenant acme"), allowed);
-    assert_eq!(shop.json("role list"), json!([allowed]));
-    let said = shop
+    assert_eq!(fixture.json("role show ops --tenant acme"), allowed);
+    assert_eq!(fixture.json("role list"), json!([allowed]));
+    let said = fixture
         .run("role remove ops --tenant acme publish acme/${group}")
         .refused(1);
     assert!(said.contains("no rule for"), "{said}");
-    let removed = shop.json("role remove ops --tenant acme publish acme/${group} --group DM");
+    let removed = fixture.json("role remove ops --tenant acme publish acme/${group} --group DM");
     assert_eq!(removed["rules"].as_array().unwrap().len(), 2);
-    let removed = shop.json("role remove ops --tenant acme both acme/secret/#");
+    let removed = fixture.json("role remove ops --tenant acme both acme/secret/#");
     assert_eq!(
         removed["rules"],
         json!([rule("allow", "subscribe", "acme/+/state")])
     );
-    let text = shop.run("role show ops --tenant acme").done().stdout;
+    let text = fixture.run("role show ops --tenant acme").done().stdout;
     assert!(
         text.contains("\nrules        allow subscribe acme/+/state\n"),
         "{text}"
     );
-    let deleted = shop.json("role delete ops --tenant acme");
+    let deleted = fixture.json("role delete ops --tenant acme");
     assert_eq!(deleted, json!({ "deleted": "ops" }));
-    assert_eq!(shop.json("role list --tenant acme"), json!([]));
+    assert_eq!(fixture.json("role list --tenant acme"), json!([]));
 }
 
 #[test]
 fn a_role_in_use_goes_only_with_a_cascade() {
-    let shop = Shop::with_credential();
-    shop.run("role create ops --tenant acme").done();
-    let shown = shop.json("credential set dev1@acme --add-role ops");
+    let fixture = Fixture::with_credential();
+    fixture.run("role create ops --tenant acme").done();
+    let shown = fixture.json("credential set dev1@acme --add-role ops");
     assert_eq!(shown["roles"], json!(["ops"]));
-    let made = shop.json("credential create dev2 --tenant acme --role ops");
+    let made = fixture.json("credential create dev2 --tenant acme --role ops");
     assert_eq!(made["state"], "Inactive");
     assert_eq!(
-        shop.json("credential show dev2@acme")["roles"],
+        fixture.json("credential show dev2@acme")["roles"],
         json!(["ops"])
     );
-    let said = shop.run("role delete ops --tenant acme").refused(1);
+    let said = fixture.run("role delete ops --tenant acme").refused(1);
     assert!(said.contains("--cascade"), "{said}");
-    let shown = shop.json("credential set dev2@acme --remove-role ops");
+    let shown = fixture.json("credential set dev2@acme --remove-role ops");
     assert_eq!(shown["roles"], json!([]));
-    shop.run("role delete ops --tenant acme --cascade").done();
-    assert_eq!(shop.json("credential show dev1@acme")["roles"], json!([]));
+    fixture
+        .run("role delete ops --tenant acme --cascade")
+        .done();
+    assert_eq!(
+        fixture.json("credential show dev1@acme")["roles"],
+        json!([])
+    );
 }
 
 #[test]
 fn a_credential_has_rules_of_its_own() {
-    let shop = Shop::with_credential();
-    shop.run("tenant set acme --default-rights none").done();
+    let fixture = Fixture::with_credential();
+    fixture.run("tenant set acme --default-rights none").done();
     let line = "credential allow dev1@acme publish acme/a --max-qos 1 --no-retain";
-    let shown = shop.json(line);
-    assert_eq!(shown, shop.json("credential show dev1@acme"));
-    shop.run("credential deny dev1@acme both acme/secret/#")
+    let shown = fixture.json(line);
+    assert_eq!(shown, fixture.json("credential show dev1@acme"));
+    fixture
+        .run("credential deny dev1@acme both acme/secret/#")
         .done();
-    let text = shop.run("credential show dev1@acme").done().stdout;
+    let text = fixture.run("credential show dev1@acme").done().stdout;
     let lines = "rules           allow publish acme/a max_qos 1 no_retain\n                \
                  deny both acme/secret/#\n";
     assert!(text.ends_with(lines), "{text}");
-    shop.run("credential remove dev1@acme both acme/secret/#")
+    fixture
+        .run("credential remove dev1@acme both acme/secret/#")
         .done();
-    let text = shop
+    let text = fixture
         .run("credential remove dev1@acme publish acme/a")
         .done()
         .stdout;
     assert!(!text.contains("rules"), "{text}");
-    let acts: Vec<_> = shop
+    let acts: Vec<_> = fixture
         .json("audit list --name dev1@acme")
         .as_array()
         .unwrap()
@@ -132,18 +141,19 @@ fn a_credential_has_rules_of_its_own() {
 
 #[test]
 fn a_dry_run_says_who_would_gain_or_lose_what_and_changes_nothing() {
-    let shop = Shop::new();
-    shop.run("tenant create acme").done();
-    shop.run("role create ops --tenant acme").done();
+    let fixture = Fixture::new();
+    fixture.run("tenant create acme").done();
+    fixture.run("role create ops --tenant acme").done();
     for device in ["VW-AAAAAA", "VW-BBBBBB"] {
         let line = format!("credential create {device} --tenant acme --scheme vwire --role ops");
-        shop.run(&line).done();
+        fixture.run(&line).done();
     }
-    shop.run("credential create VW-CCCCCC --tenant acme --scheme vwire")
+    fixture
+        .run("credential create VW-CCCCCC --tenant acme --scheme vwire")
         .done();
-    let content = shop.content();
+    let content = fixture.content();
     let allow = "role allow ops --tenant acme publish acme/${username}/x --dry-run";
-    let preview = shop.json(allow);
+    let preview = fixture.json(allow);
     let gain = |name: &str| {
         let pattern = format!("acme/{name}/x");
         json!({
@@ -154,23 +164,24 @@ fn a_dry_run_says_who_would_gain_or_lose_what_and_changes_nothing() {
         })
     };
     assert_eq!(preview, json!([gain("VW-AAAAAA"), gain("VW-BBBBBB")]));
-    let text = shop.run(allow).done().stdout;
+    let text = fixture.run(allow).done().stdout;
     assert!(
         text.contains("VW-BBBBBB  no         publish acme/VW-BBBBBB/x"),
         "{text}"
     );
-    let deny = shop.json("role deny ops --tenant acme subscribe vwire/+/cmd/# --dry-run");
+    let deny = fixture.json("role deny ops --tenant acme subscribe vwire/+/cmd/# --dry-run");
     assert_eq!(deny[0]["name"], "VW-AAAAAA", "{deny}");
-    assert_eq!(shop.content(), content);
-    shop.run("role allow ops --tenant acme publish acme/${username}/x")
+    assert_eq!(fixture.content(), content);
+    fixture
+        .run("role allow ops --tenant acme publish acme/${username}/x")
         .done();
     let remove = "role remove ops --tenant acme publish acme/${username}/x --dry-run";
     assert_eq!(
-        shop.json(remove)[0]["loses"],
+        fixture.json(remove)[0]["loses"],
         json!([{ "action": "publish", "pattern": "acme/VW-AAAAAA/x" }])
     );
     assert_eq!(
-        shop.json("role allow ops --tenant acme both other/# --dry-run"),
+        fixture.json("role allow ops --tenant acme both other/# --dry-run"),
         json!([])
     );
 }

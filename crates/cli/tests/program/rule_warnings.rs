@@ -1,14 +1,16 @@
 //! Rules that are written and do not do what they seem to, and rules that are
 //! refused because no broker could ever ask about them.
 
-use crate::support::Shop;
+use crate::support::Fixture;
 
 #[test]
 fn a_rule_that_adds_nothing_or_reaches_nothing_is_written_with_a_warning() {
-    let shop = Shop::with_credential();
-    shop.run("role create ops --tenant acme").done();
-    shop.run("tenant create bare --default-rights none").done();
-    shop.run("credential create dev2 --tenant bare").done();
+    let fixture = Fixture::with_credential();
+    fixture.run("role create ops --tenant acme").done();
+    fixture
+        .run("tenant create bare --default-rights none")
+        .done();
+    fixture.run("credential create dev2 --tenant bare").done();
     for (line, says) in [
         (
             "credential allow dev1@acme publish acme/${username}/# --max-qos 1 --no-retain",
@@ -60,20 +62,20 @@ fn a_rule_that_adds_nothing_or_reaches_nothing_is_written_with_a_warning() {
             "brokers refuse to publish to `$SYS`",
         ),
     ] {
-        let (_, said) = shop.run(line).warned();
+        let (_, said) = fixture.run(line).warned();
         assert_eq!(said.is_empty(), says.is_empty(), "{line}: {said}");
         assert!(said.contains(says), "{line}: {said}");
     }
     let line = "credential allow dev1@acme publish acme/b --json";
-    let (ran, said) = shop.run(line).warned();
+    let (ran, said) = fixture.run(line).warned();
     assert!(ran.json().is_object() && said.contains("adds nothing"));
 }
 
 #[test]
 fn a_rule_about_topics_that_no_broker_carries_is_refused() {
-    let shop = Shop::with_credential();
-    shop.run("role create ops --tenant acme").done();
-    let before = shop.content();
+    let fixture = Fixture::with_credential();
+    fixture.run("role create ops --tenant acme").done();
+    let before = fixture.content();
     let deep = format!("acme{}", "/x".repeat(201));
     for pattern in ["acme/\u{7}", "acme/\u{85}/#", "acme/\u{fffe}", &deep] {
         for words in [
@@ -90,21 +92,21 @@ fn a_rule_about_topics_that_no_broker_carries_is_refused() {
             ],
             &["credential", "deny", "dev1@acme", "both", pattern],
         ] {
-            let said = shop.run_words(words).refused(1);
+            let said = fixture.run_words(words).refused(1);
             assert!(said.contains("brokers close the connection"), "{said}");
         }
         let words = ["operator", "create", "monitor", "--publish", pattern];
-        shop.run_words(&words).refused(2);
+        fixture.run_words(&words).refused(2);
         let words = ["tenant", "create", "x", "--namespace", pattern];
-        shop.run_words(&words).refused(2);
+        fixture.run_words(&words).refused(2);
     }
-    assert_eq!(shop.content(), before);
+    assert_eq!(fixture.content(), before);
 }
 
 #[test]
 fn a_tenant_that_gives_up_or_takes_over_topics_is_told_about_retained_messages() {
-    let shop = Shop::new();
-    shop.run("tenant create acme").done();
+    let fixture = Fixture::new();
+    fixture.run("tenant create acme").done();
     for (line, says) in [
         (
             "tenant set acme --add-namespace plant/#",
@@ -120,7 +122,7 @@ fn a_tenant_that_gives_up_or_takes_over_topics_is_told_about_retained_messages()
         ("tenant set acme --subscribe filtered", &[]),
         ("tenant delete acme", &["`plant/#`", "`a/#`"]),
     ] {
-        let (_, said) = shop.run(line).warned();
+        let (_, said) = fixture.run(line).warned();
         assert_eq!(said.lines().count(), says.len(), "{line}: {said}");
         for text in says {
             assert!(

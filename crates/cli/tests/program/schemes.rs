@@ -5,7 +5,7 @@ use std::fs;
 use countersign_core::scheme::Shape;
 use serde_json::{Value, json};
 
-use crate::support::{Shop, keys};
+use crate::support::{Fixture, keys};
 
 const CREATED: [&str; 11] = [
     "id",
@@ -110,18 +110,18 @@ fn every_scheme_makes_what_its_source_says() {
             [Of("greenhouse@acme"), Secret, Secret, Of(TOKEN)],
         ),
     ];
-    let shop = Shop::new();
-    shop.run("tenant create acme").done();
+    let fixture = Fixture::new();
+    fixture.run("tenant create acme").done();
     for (scheme, words, more, expected) in cases {
         let line = format!("credential create --tenant acme --scheme {scheme} {words}");
-        let made = shop.json(&line);
+        let made = fixture.json(&line);
         assert_eq!(keys(&made), [&CREATED[..], more].concat(), "{scheme}");
         let columns = ["name", "username", "client_id", "secret"];
         for (key, expected) in columns.into_iter().zip(&expected) {
             check(&made, key, expected);
         }
         let name = made["name"].as_str().unwrap();
-        let shown = shop.json(&format!("credential show {name}"));
+        let shown = fixture.json(&format!("credential show {name}"));
         let without_secret: Vec<_> = CREATED.into_iter().filter(|key| *key != "secret").collect();
         assert_eq!(keys(&shown), [&without_secret[..], more, &SHOWN].concat());
         for key in more {
@@ -129,7 +129,7 @@ fn every_scheme_makes_what_its_source_says() {
         }
         // Only what a broker's peers see of a token stays.
         let secret = made["secret"].as_str().unwrap();
-        assert!(!shop.content().contains(secret), "{scheme}");
+        assert!(!fixture.content().contains(secret), "{scheme}");
         let is_token = scheme == "vwire-token";
         // As much as tells it from others: `dt_7f3a…`.
         let masked = format!("{}…", secret.split_at(7).0);
@@ -145,8 +145,8 @@ fn every_scheme_makes_what_its_source_says() {
 
 #[test]
 fn impact_tells_three_kinds_of_tokens_apart() {
-    let shop = Shop::new();
-    shop.run("tenant create dm").done();
+    let fixture = Fixture::new();
+    fixture.run("tenant create dm").done();
     let line = "credential create --tenant dm --scheme impact --json";
     for (name, password, kind, serial) in [
         ("one", Some("MixedCase1"), "U", Value::Null),
@@ -156,17 +156,17 @@ fn impact_tells_three_kinds_of_tokens_apart() {
         ("#SN#", None, "SN", Value::Null),
     ] {
         let ran = match password {
-            Some(password) => shop.run_with(
+            Some(password) => fixture.run_with(
                 &format!("{line} {name} --password-stdin"),
                 password.as_bytes(),
             ),
-            None => shop.run(&format!("{line} {name}")),
+            None => fixture.run(&format!("{line} {name}")),
         };
         let made = ran.done().json();
         assert_eq!(made["auth_type"], kind, "{name}");
         assert_eq!(made["secret"].is_null(), kind == "U");
         check(&made, "token", &Expected::Of("[0-9a-z]{12}"));
-        let shown = shop.json(&format!(
+        let shown = fixture.json(&format!(
             "credential show {}",
             made["name"].as_str().unwrap()
         ));
@@ -175,16 +175,16 @@ fn impact_tells_three_kinds_of_tokens_apart() {
         assert_eq!(shown["auth_type"], kind);
     }
     let check = "check connect --username ONE --client-id c --password-stdin";
-    shop.run_with(check, b"MixedCase1").done();
-    assert_eq!(shop.run_with(check, b"MIXEDCASE1").code, Some(1));
+    fixture.run_with(check, b"MixedCase1").done();
+    assert_eq!(fixture.run_with(check, b"MIXEDCASE1").code, Some(1));
 }
 
 #[test]
 fn the_limits_of_impact_are_told_in_its_own_words() {
-    let shop = Shop::new();
-    shop.run("tenant create dm").done();
+    let fixture = Fixture::new();
+    fixture.run("tenant create dm").done();
     let long = "x".repeat(51);
-    let content = shop.content();
+    let content = fixture.content();
     for (name, password, said) in [
         ("a", "abcd", "'password' can not be less than 5 chars"),
         ("a", "", "'password' can not be less than 5 chars"),
@@ -193,19 +193,20 @@ fn the_limits_of_impact_are_told_in_its_own_words() {
         (&long, "abcd", "'username' can not be more than 50 chars"),
     ] {
         let line = format!("credential create {name} --tenant dm --scheme impact --password-stdin");
-        let line = shop.run_with(&line, password.as_bytes()).refused(1);
+        let line = fixture.run_with(&line, password.as_bytes()).refused(1);
         assert_eq!(line, format!("countersign: {said}"));
     }
-    assert_eq!(shop.content(), content);
+    assert_eq!(fixture.content(), content);
 }
 
 #[test]
 fn a_new_token_is_the_new_user_name() {
-    let shop = Shop::new();
-    shop.run("tenant create acme").done();
-    shop.run("credential create x --tenant acme --scheme vwire-token")
+    let fixture = Fixture::new();
+    fixture.run("tenant create acme").done();
+    fixture
+        .run("credential create x --tenant acme --scheme vwire-token")
         .done();
-    let renewed = shop.json("credential rotate x@acme");
+    let renewed = fixture.json("credential rotate x@acme");
     assert_eq!(
         keys(&renewed),
         ["username", "secret", "generation", "old_secret_until"]
@@ -214,13 +215,13 @@ fn a_new_token_is_the_new_user_name() {
     check(&renewed, "secret", &Expected::Of(TOKEN));
     let token = renewed["secret"].as_str().unwrap();
     let line = format!("check connect --username {token} --client-id {token}");
-    shop.run(&line).done();
+    fixture.run(&line).done();
 }
 
 #[test]
 fn schemes_are_listed_and_shown() {
-    let shop = Shop::new();
-    let list = shop.json("scheme list");
+    let fixture = Fixture::new();
+    let list = fixture.json("scheme list");
     let names: Vec<_> = list
         .as_array()
         .unwrap()
@@ -237,11 +238,11 @@ fn schemes_are_listed_and_shown() {
         "vwire-token",
     ];
     assert_eq!(names, known);
-    let shown = shop.json("scheme show vwire");
+    let shown = fixture.json("scheme show vwire");
     assert_eq!(shown["client_id"], "same-as-username");
     assert_eq!(shown["tls_only"], false);
     assert_eq!(shown["subscribe"], json!(["vwire/${username}/#"]));
-    let text = shop.run("scheme show vwire").done().stdout;
+    let text = fixture.run("scheme show vwire").done().stdout;
     assert!(text.contains("\ntls_only = false\n"), "{text}");
     assert!(
         text.contains("\nsubscribe = [\"vwire/${username}/#\"]\n"),
@@ -251,51 +252,55 @@ fn schemes_are_listed_and_shown() {
 
 #[test]
 fn what_scheme_show_prints_scheme_add_takes() {
-    let shop = Shop::new();
-    shop.run("tenant create acme").done();
-    let file = shop.directory.path().join("scheme.toml");
+    let fixture = Fixture::new();
+    fixture.run("tenant create acme").done();
+    let file = fixture.directory.path().join("scheme.toml");
     for scheme in ["basic", "generated", "impact", "vwire", "vwire-token"] {
-        let text = shop.run(&format!("scheme show {scheme}")).done().stdout;
+        let text = fixture.run(&format!("scheme show {scheme}")).done().stdout;
         let own = format!("my-{scheme}");
         let text = text.replacen(&format!("\"{scheme}\""), &format!("\"{own}\""), 1);
         fs::write(&file, &text).unwrap();
-        let added = shop.run_words(&["scheme", "add", file.to_str().unwrap()]);
+        let added = fixture.run_words(&["scheme", "add", file.to_str().unwrap()]);
         assert_eq!(added.done().stdout, text);
-        assert_eq!(shop.run(&format!("scheme show {own}")).done().stdout, text);
-        let mut theirs = shop.json(&format!("scheme show {scheme}"));
+        assert_eq!(
+            fixture.run(&format!("scheme show {own}")).done().stdout,
+            text
+        );
+        let mut theirs = fixture.json(&format!("scheme show {scheme}"));
         theirs["name"] = json!(own);
-        assert_eq!(shop.json(&format!("scheme show {own}")), theirs);
+        assert_eq!(fixture.json(&format!("scheme show {own}")), theirs);
     }
-    shop.run("credential create --tenant acme --scheme my-vwire")
+    fixture
+        .run("credential create --tenant acme --scheme my-vwire")
         .done();
-    let said = shop.run("scheme remove my-vwire").refused(1);
+    let said = fixture.run("scheme remove my-vwire").refused(1);
     assert!(
         said.contains("tenant `acme` has credentials of scheme `my-vwire`"),
         "{said}"
     );
-    let removed = shop.json("scheme remove my-impact");
+    let removed = fixture.json("scheme remove my-impact");
     assert_eq!(removed, json!({ "deleted": "my-impact" }));
-    let said = shop.run("scheme show my-impact").refused(1);
+    let said = fixture.run("scheme show my-impact").refused(1);
     assert!(said.contains("no scheme `my-impact`"), "{said}");
 }
 
 #[test]
 fn a_file_that_is_no_scheme_is_refused_by_what_is_wrong_with_it() {
-    let shop = Shop::new();
-    let file = shop.directory.path().join("scheme.toml");
+    let fixture = Fixture::new();
+    let file = fixture.directory.path().join("scheme.toml");
     let good = "name = \"x\"\nlogin_name = \"suffixed\"\nclient_id = \"any\"\n\
                 secret_shape = \"[0-9a-f]{32}\"\n";
-    let content = shop.content();
+    let content = fixture.content();
     for (text, needle) in [
         ("", "`name` is missing"),
-        ("name = ", "is no TOML at line 1"),
-        ("name = \"x\"\nname = \"y\"", "is no TOML at line 2"),
+        ("name = ", "is not valid TOML at line 1"),
+        ("name = \"x\"\nname = \"y\"", "is not valid TOML at line 2"),
         ("[name]\nx = 1", "`name` in "),
         ("publish = [1]", "`publish` in "),
         ("name = 1.5", "`name` in "),
         (
             &format!("{good}nonsense = true\n"),
-            "`nonsense` is no key of a scheme",
+            "`nonsense` is not a key of a scheme",
         ),
         (
             &format!("{good}tls_only = \"yes\"\n"),
@@ -315,31 +320,35 @@ fn a_file_that_is_no_scheme_is_refused_by_what_is_wrong_with_it() {
         ),
     ] {
         fs::write(&file, text).unwrap();
-        let ran = shop.run_words(&["scheme", "add", file.to_str().unwrap()]);
+        let ran = fixture.run_words(&["scheme", "add", file.to_str().unwrap()]);
         let said = ran.refused(1);
         assert!(said.contains(needle), "{said}");
     }
     fs::write(&file, b"\xff").unwrap();
-    shop.run_words(&["scheme", "add", file.to_str().unwrap()])
+    fixture
+        .run_words(&["scheme", "add", file.to_str().unwrap()])
         .refused(1);
-    assert_eq!(shop.content(), content);
+    assert_eq!(fixture.content(), content);
 }
 
 #[test]
 fn a_scheme_that_would_reach_another_tenants_topics_is_refused_at_its_first_use() {
-    let shop = Shop::new();
-    shop.run("tenant create acme").done();
-    shop.run("tenant create other --namespace us/#").done();
+    let fixture = Fixture::new();
+    fixture.run("tenant create acme").done();
+    fixture.run("tenant create other --namespace us/#").done();
     let line = "credential create x --tenant acme --scheme impact";
-    let said = shop.run(line).refused(1);
+    let said = fixture.run(line).refused(1);
     assert!(
         said.contains("could reach namespace `us/#` of tenant `other`"),
         "{said}"
     );
-    shop.run("tenant set other --add-namespace other/# --remove-namespace us/#")
+    fixture
+        .run("tenant set other --add-namespace other/# --remove-namespace us/#")
         .done();
-    shop.run(line).done();
-    let said = shop.run("tenant set other --add-namespace us/#").refused(1);
+    fixture.run(line).done();
+    let said = fixture
+        .run("tenant set other --add-namespace us/#")
+        .refused(1);
     assert!(
         said.contains("by which credentials of tenant `acme`"),
         "{said}"

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A directory with a store, and the program to run on it.
-pub(crate) struct Shop {
+pub(crate) struct Fixture {
     pub(crate) directory: TempDir,
 }
 
@@ -20,7 +20,7 @@ pub(crate) struct Ran {
     pub(crate) stderr: String,
 }
 
-impl Shop {
+impl Fixture {
     /// A directory without a store.
     pub(crate) fn empty() -> Self {
         let directory = tempfile::tempdir().unwrap();
@@ -29,17 +29,17 @@ impl Shop {
 
     /// A store with nothing in it, whose passwords are quick to hash.
     pub(crate) fn new() -> Self {
-        let shop = Self::empty();
-        shop.run("init --argon2 m=8,t=1,p=1").done();
-        shop
+        let fixture = Self::empty();
+        fixture.run("init --argon2 m=8,t=1,p=1").done();
+        fixture
     }
 
     /// A store with the tenant `acme` and its credential `dev1`.
     pub(crate) fn with_credential() -> Self {
-        let shop = Self::new();
-        shop.run("tenant create acme").done();
-        shop.run("credential create dev1 --tenant acme").done();
-        shop
+        let fixture = Self::new();
+        fixture.run("tenant create acme").done();
+        fixture.run("credential create dev1 --tenant acme").done();
+        fixture
     }
 
     pub(crate) fn store(&self) -> PathBuf {

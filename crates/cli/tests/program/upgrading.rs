@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 
 use countersign_core::store::GateStore as _;
-use countersign_sqlite::{BrokerClaim, SqliteStore};
+use countersign_sqlite::{BrokerLock, SqliteStore};
 use rusqlite::Connection;
 
 use self::schema_3::{open_as_a_broker_does, write_schema_3};
-use crate::support::Shop;
+use crate::support::Fixture;
 
 #[path = "../../../store-sqlite/tests/common/schema_3.rs"]
 mod schema_3;
@@ -21,12 +21,12 @@ enum Does {
     /// It would write, or follow what brokers write.
     Write,
     /// It looks whether the store is right.
-    Look,
+    DirectoryOverrides,
     /// It does not open one.
     Nothing(i32),
 }
 
-use Does::{Look, Nothing, Read, Write};
+use Does::{DirectoryOverrides, Nothing, Read, Write};
 
 /// Every command, with arguments that make sense.
 const COMMANDS: &[(&str, &str, Does)] = &[
@@ -68,7 +68,7 @@ const COMMANDS: &[(&str, &str, Does)] = &[
     ("credential show", "dev1@acme", Read(0)),
     ("credential suspend", "dev1@acme", Write),
     ("credential untie", "dev1@acme", Write),
-    ("doctor", "", Look),
+    ("doctor", "", DirectoryOverrides),
     ("init", "", Nothing(1)),
     (
         "jwt create",
@@ -135,27 +135,27 @@ const COMMANDS: &[(&str, &str, Does)] = &[
 ];
 
 /// A row's command line.
-fn line(shop: &Shop, command: &str, arguments: &str) -> String {
-    let scheme = shop.directory.path().join("own.toml");
+fn line(fixture: &Fixture, command: &str, arguments: &str) -> String {
+    let scheme = fixture.directory.path().join("own.toml");
     if !scheme.exists() {
-        let shown = Shop::new().run("scheme show basic").done().stdout;
+        let shown = Fixture::new().run("scheme show basic").done().stdout;
         std::fs::write(&scheme, shown.replace("\"basic\"", "\"own\"")).unwrap();
     }
-    std::fs::create_dir_all(shop.directory.path().join("pages")).unwrap();
-    let at = |name: &str| shop.directory.path().join(name).display().to_string();
+    std::fs::create_dir_all(fixture.directory.path().join("pages")).unwrap();
+    let at = |name: &str| fixture.directory.path().join(name).display().to_string();
     let arguments = arguments
         .replace("COPY", &at("copy.db"))
         .replace("SCHEME", &at("own.toml"));
     format!("{command} {}", arguments.replace("PAGES", &at("pages")))
 }
 
-fn run(shop: &Shop, line: &str) -> crate::support::Ran {
-    shop.run_with(line, b"123456\n")
+fn run(fixture: &Fixture, line: &str) -> crate::support::Ran {
+    fixture.run_with(line, b"123456\n")
 }
 
 /// All commands that have none of their own, by what `--help` says.
-fn leaves(shop: &Shop, above: &str, found: &mut BTreeSet<String>) {
-    let help = shop.run(&format!("{above} --help")).done().stdout;
+fn leaves(fixture: &Fixture, above: &str, found: &mut BTreeSet<String>) {
+    let help = fixture.run(&format!("{above} --help")).done().stdout;
     let below = help.split("Commands:\n").nth(1).unwrap_or_default();
     let below = below.lines().take_while(|line| !line.is_empty());
     let names: Vec<_> = below
@@ -168,14 +168,14 @@ fn leaves(shop: &Shop, above: &str, found: &mut BTreeSet<String>) {
         found.insert(above.trim().into());
     }
     for name in names {
-        leaves(shop, &format!("{above} {name}"), found);
+        leaves(fixture, &format!("{above} {name}"), found);
     }
 }
 
 #[test]
 fn every_command_has_a_row() {
     let mut found = BTreeSet::new();
-    leaves(&Shop::empty(), "", &mut found);
+    leaves(&Fixture::empty(), "", &mut found);
     let rows: BTreeSet<_> = COMMANDS
         .iter()
         .map(|(command, ..)| (*command).to_owned())
@@ -185,16 +185,16 @@ fn every_command_has_a_row() {
 
 #[test]
 fn under_an_older_broker_commands_read_on_and_none_writes() {
-    let (shop, broker) = under_an_older_broker();
+    let (fixture, broker) = under_an_older_broker();
     let way_out = "restart broker `edge` with this version's plugin first; it brings the store \
                    up to date when it starts";
     for (command, arguments, does) in COMMANDS {
-        let line = line(&shop, command, arguments);
-        let before = shop.files();
+        let line = line(&fixture, command, arguments);
+        let before = fixture.files();
         match does {
             Read(code) => {
                 for line in [line.clone(), format!("{line} --json")] {
-                    let ran = run(&shop, &line);
+                    let ran = run(&fixture, &line);
                     assert_eq!(ran.code, Some(*code), "{line}: {ran:?}");
                     let mut said = ran.stderr.lines();
                     let notice = said.next().unwrap();
@@ -208,88 +208,88 @@ fn under_an_older_broker_commands_read_on_and_none_writes() {
                 }
             }
             Write => {
-                let said = run(&shop, &line).refused(1);
+                let said = run(&fixture, &line).refused(1);
                 assert!(
                     said.contains("a broker of an older version uses it"),
                     "{line}: {said}"
                 );
                 assert!(said.contains(way_out), "{line}: {said}");
             }
-            Look => {
-                let ran = run(&shop, &line);
+            DirectoryOverrides => {
+                let ran = run(&fixture, &line);
                 assert_eq!(ran.code, Some(1), "{line}: {ran:?}");
                 assert!(ran.stdout.contains("restart broker `edge`"), "{ran:?}");
             }
-            Nothing(code) => assert_eq!(run(&shop, &line).code, Some(*code), "{line}"),
+            Nothing(code) => assert_eq!(run(&fixture, &line).code, Some(*code), "{line}"),
         }
-        assert_eq!(schema_of(&shop), 3, "{line}");
-        assert_eq!(shop.files(), before, "{line}");
+        assert_eq!(schema_of(&fixture), 3, "{line}");
+        assert_eq!(fixture.files(), before, "{line}");
     }
     // What follows the store is of no use on a copy.
-    let said = shop.run("audit list --follow").refused(1);
+    let said = fixture.run("audit list --follow").refused(1);
     assert!(said.contains(way_out), "{said}");
-    let listed = shop.run("clients list --json");
+    let listed = fixture.run("clients list --json");
     assert_eq!(listed.json()[0]["client_id"], "c", "{listed:?}");
-    let tenant = shop.run("tenant show acme --json").json();
+    let tenant = fixture.run("tenant show acme --json").json();
     assert_eq!(tenant["default_rights"], "namespaces");
 
     drop(broker);
-    let (_, said) = shop.run("tenant create acme2").warned();
-    let copy = shop.directory.path().join("store.db.v3.bak");
+    let (_, said) = fixture.run("tenant create acme2").warned();
+    let copy = fixture.directory.path().join("store.db.v3.bak");
     assert!(
         said.contains(&format!("`{}` is a copy", copy.display())),
         "{said}"
     );
     assert!(said.contains("The way back: stop the brokers"), "{said}");
     assert_eq!(said.lines().count(), 1, "{said}");
-    assert_eq!(schema_of(&shop), 4);
-    assert_eq!(shop.run("tenant list").done().stderr, "");
+    assert_eq!(schema_of(&fixture), 4);
+    assert_eq!(fixture.run("tenant list").done().stderr, "");
 }
 
 #[test]
 fn no_command_does_anything_with_a_store_of_a_newer_version() {
-    let shop = Shop::with_credential();
-    let connection = Connection::open(shop.store()).unwrap();
+    let fixture = Fixture::with_credential();
+    let connection = Connection::open(fixture.store()).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
     drop(connection);
     for (command, arguments, does) in COMMANDS {
-        let line = line(&shop, command, arguments);
-        let before = shop.files();
+        let line = line(&fixture, command, arguments);
+        let before = fixture.files();
         let needle = "has schema 99 and this program knows 4; install the version that made it";
         match does {
             Read(_) | Write => {
-                let said = run(&shop, &line).refused(1);
+                let said = run(&fixture, &line).refused(1);
                 assert!(said.contains(needle), "{line}: {said}");
             }
-            Look => {
-                let ran = run(&shop, &line);
+            DirectoryOverrides => {
+                let ran = run(&fixture, &line);
                 assert!(
                     ran.code == Some(1) && ran.stdout.contains(needle),
                     "{ran:?}"
                 );
             }
-            Nothing(code) => assert_eq!(run(&shop, &line).code, Some(*code), "{line}"),
+            Nothing(code) => assert_eq!(run(&fixture, &line).code, Some(*code), "{line}"),
         }
-        assert_eq!(schema_of(&shop), 99, "{line}");
-        assert_eq!(shop.files(), before, "{line}");
+        assert_eq!(schema_of(&fixture), 99, "{line}");
+        assert_eq!(fixture.files(), before, "{line}");
     }
 }
 
 /// A store of schema 3, the lock of the broker `edge` that has a session, and its
 /// connection.
-fn under_an_older_broker() -> (Shop, (BrokerClaim, Connection)) {
-    let shop = Shop::new();
-    let store = SqliteStore::open(shop.store()).unwrap();
-    let broker = store.claim_broker("edge").unwrap();
+fn under_an_older_broker() -> (Fixture, (BrokerLock, Connection)) {
+    let fixture = Fixture::new();
+    let store = SqliteStore::open(fixture.store()).unwrap();
+    let broker = store.lock_broker("edge").unwrap();
     drop(store);
-    std::fs::remove_file(shop.store()).unwrap();
-    write_schema_3(&shop.store());
-    let in_use = open_as_a_broker_does(&shop.store());
-    (shop, (broker, in_use))
+    std::fs::remove_file(fixture.store()).unwrap();
+    write_schema_3(&fixture.store());
+    let in_use = open_as_a_broker_does(&fixture.store());
+    (fixture, (broker, in_use))
 }
 
-fn schema_of(shop: &Shop) -> i64 {
-    let connection = Connection::open(shop.store()).unwrap();
+fn schema_of(fixture: &Fixture) -> i64 {
+    let connection = Connection::open(fixture.store()).unwrap();
     connection
         .query_row("PRAGMA user_version", [], |row| row.get(0))
         .unwrap()

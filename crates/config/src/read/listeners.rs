@@ -1,13 +1,13 @@
 //! Listeners, and the plugins that guard them.
 
-use super::{Above, Owner, Reader};
+use super::{ConfigReader, CurrentBlock, SettingOwner};
 use crate::value;
-use crate::{FaultKind, Listener, Opened, Plugin, Source, Sourced};
+use crate::{DiagnosticKind, ListenerConfig, OpenedBy, PluginConfig, Source, Sourced};
 
-impl Reader {
-    pub(super) fn default(&mut self, at: &Source, opened: Opened) -> usize {
+impl ConfigReader {
+    pub(super) fn default(&mut self, at: &Source, opened: OpenedBy) -> usize {
         if let Some(index) = self.default_listener {
-            if opened == Opened::ByPort
+            if opened == OpenedBy::ByPort
                 && let Some(listener) = self.config.listeners.get_mut(index)
             {
                 listener.opened = opened;
@@ -16,7 +16,7 @@ impl Reader {
             return index;
         }
         let index = self.config.listeners.len();
-        let listener = Listener::new(at.clone(), DEFAULT_PORT, None, opened);
+        let listener = ListenerConfig::new(at.clone(), DEFAULT_PORT, None, opened);
         self.config.listeners.push(listener);
         self.default_listener = Some(index);
         index
@@ -26,8 +26,8 @@ impl Reader {
         &mut self,
         value: &str,
         at: &Source,
-        above: &mut Above,
-    ) -> Result<(), FaultKind> {
+        block: &mut CurrentBlock,
+    ) -> Result<(), DiagnosticKind> {
         let mut words = value.split(' ').filter(|word| !word.is_empty());
         let port = words.next().unwrap_or_default();
         let bind = words.next().filter(|word| !word.starts_with('#'));
@@ -37,15 +37,15 @@ impl Reader {
             value::port("listener", port)?
         };
         if number == 0 && bind.is_none() {
-            return Err(FaultKind::BadValue {
+            return Err(DiagnosticKind::BadValue {
                 word: "listener".into(),
                 value: value.into(),
                 expected: "a port, or 0 and the path of a socket",
             });
         }
-        above.listener = Some(self.config.listeners.len());
+        block.listener = Some(self.config.listeners.len());
         let bind = bind.map(Into::into);
-        let listener = Listener::new(at.clone(), number, bind, Opened::ByListener);
+        let listener = ListenerConfig::new(at.clone(), number, bind, OpenedBy::ByListener);
         self.config.listeners.push(listener);
         Ok(())
     }
@@ -53,23 +53,23 @@ impl Reader {
     pub(super) fn protocol(
         &mut self,
         value: &str,
-        owner: Owner,
+        owner: SettingOwner,
         at: &Source,
-    ) -> Result<(), FaultKind> {
+    ) -> Result<(), DiagnosticKind> {
         match value {
             "mqtt" | "websockets" => {}
             "http_api" => {
                 self.config.only_2_1.get_or_insert_with(|| at.clone());
             }
             _ => {
-                return Err(FaultKind::BadValue {
+                return Err(DiagnosticKind::BadValue {
                     word: "protocol".into(),
                     value: value.into(),
                     expected: "`mqtt`, `websockets` or (2.1) `http_api`",
                 });
             }
         }
-        if let Owner::Listener(index) = owner
+        if let SettingOwner::Listener(index) = owner
             && let Some(listener) = self.config.listeners.get_mut(index)
         {
             listener.protocol = Some(Sourced {
@@ -81,7 +81,7 @@ impl Reader {
     }
 
     pub(super) fn load(&mut self, name: Option<&str>, path: &str, at: &Source) -> usize {
-        self.config.plugins.push(Plugin {
+        self.config.plugins.push(PluginConfig {
             at: at.clone(),
             name: name.map(Into::into),
             options: Vec::new(),
@@ -90,24 +90,28 @@ impl Reader {
         self.config.plugins.len().saturating_sub(1)
     }
 
-    pub(super) fn guard(&mut self, owner: Owner, plugin: Option<usize>) {
+    pub(super) fn guard(&mut self, owner: SettingOwner, plugin: Option<usize>) {
         if let Some(security) = self.config.security_of(owner) {
             security.plugins.extend(plugin);
         }
     }
 
-    pub(super) fn plugin_use(&mut self, name: &str, above: &mut Above) -> Result<(), FaultKind> {
-        let is_it = |plugin: &Plugin| plugin.name.as_deref() == Some(name);
-        let listener = above
+    pub(super) fn plugin_use(
+        &mut self,
+        name: &str,
+        block: &mut CurrentBlock,
+    ) -> Result<(), DiagnosticKind> {
+        let is_it = |plugin: &PluginConfig| plugin.name.as_deref() == Some(name);
+        let listener = block
             .listener
             .filter(|index| Some(*index) != self.default_listener);
-        let listener = listener.ok_or_else(|| FaultKind::NoListener {
+        let listener = listener.ok_or_else(|| DiagnosticKind::NoListener {
             word: "plugin_use".into(),
         })?;
         let plugin = self.config.plugins.iter().position(is_it);
-        let plugin = plugin.ok_or_else(|| FaultKind::NotLoaded { name: name.into() })?;
-        above.plugin = Some(plugin);
-        self.guard(Owner::Listener(listener), Some(plugin));
+        let plugin = plugin.ok_or_else(|| DiagnosticKind::NotLoaded { name: name.into() })?;
+        block.plugin = Some(plugin);
+        self.guard(SettingOwner::Listener(listener), Some(plugin));
         Ok(())
     }
 }

@@ -3,48 +3,48 @@
 
 use core::time::Duration;
 
-use super::{Circumstances, Request, Reservation, SessionChange, SessionUse};
+use super::{ConnectContext, Request, Reservation, SessionChange, SessionUse};
 use crate::client_id::{ClientId, ClientIdTie};
 use crate::credential::CredentialId;
 use crate::name::{LoginName, TenantId};
-use crate::ownership::{Claim, Holder, Holding, Kept, StoredSession};
+use crate::ownership::{ClientIdClaim, Holder, Holding, Kept, StoredSession};
 use crate::reason::Reason;
 use crate::store::{Directory, StoreError};
 use crate::time::Timestamp;
 
 /// Who wants a client id.
 pub(super) struct Claimant<'a> {
-    /// The credential; none for a client that proved nothing.
+    /// The credential; none for an unauthenticated client.
     pub(super) credential: Option<CredentialId>,
     /// The tenant, as far as it is known.
     pub(super) tenant: Option<&'a TenantId>,
 }
 
 /// A client id that its claimant may have.
-pub(super) struct Owned {
+pub(super) struct OwnedClientId {
     /// What becomes of the session that is stored under it.
     pub(super) change: SessionChange,
-    /// The tenant that a client that proved nothing worked in, if it comes back
+    /// The tenant that an unauthenticated client worked in, if it comes back
     /// for what it left there.
     pub(super) resumes_in: Option<TenantId>,
 }
 
 /// Client-id ownership: whether the claimant may have this client id, and what
 /// becomes of the session that is stored under it.
-pub(super) fn own(
+pub(super) fn own_client_id(
     claimant: &Claimant<'_>,
     request: &Request,
-    at: &Circumstances<'_>,
+    at: &ConnectContext<'_>,
     directory: &mut dyn Directory,
-) -> Result<Result<Owned, Reason>, StoreError> {
-    let hold = Hold {
+) -> Result<Result<OwnedClientId, Reason>, StoreError> {
+    let hold = ClientIdHold {
         live_holders: at.live_holders,
         client_id_hold: at.client_id_hold,
         now: at.now,
     };
     let starts_clean = request.session.starts_clean;
     let Request { client_id, tie, .. } = request;
-    let found = look(claimant, client_id, tie, starts_clean, &hold, directory)?;
+    let found = look_up_owner(claimant, client_id, tie, starts_clean, &hold, directory)?;
     if found.is_ok() && is_reserved(at.reservation, &request.client_id, directory)? {
         return Ok(Err(Reason::ClientIdOwned));
     }
@@ -60,12 +60,12 @@ pub(super) fn own(
             None if is_made_up => SessionChange::Kept,
             stored => session_change(stored.as_ref(), claimant, request.session),
         };
-        Owned { change, resumes_in }
+        OwnedClientId { change, resumes_in }
     }))
 }
 
 /// Says whether the host keeps a client id, which the claimant might have
-/// otherwise, for somebody of its own.
+/// otherwise, for a client of its own.
 fn is_reserved(
     reservation: Reservation,
     client_id: &ClientId,
@@ -98,18 +98,18 @@ pub fn may_keep_client_id(
         credential: Some(credential),
         tenant: Some(tenant),
     };
-    let hold = Hold {
+    let hold = ClientIdHold {
         // It is the live holder itself.
         live_holders: &[],
         client_id_hold,
         now,
     };
     let tie = client_id.tie();
-    Ok(look(&claimant, client_id, &tie, false, &hold, directory)?.map(drop))
+    Ok(look_up_owner(&claimant, client_id, &tie, false, &hold, directory)?.map(drop))
 }
 
 /// What holds a client id besides what is stored.
-struct Hold<'a> {
+struct ClientIdHold<'a> {
     live_holders: &'a [CredentialId],
     client_id_hold: Duration,
     now: Timestamp,
@@ -117,12 +117,12 @@ struct Hold<'a> {
 
 /// Says whether the claimant may have this client id; if so, what is stored
 /// under it.
-fn look(
+fn look_up_owner(
     claimant: &Claimant<'_>,
     client_id: &ClientId,
     tie: &ClientIdTie,
     starts_clean: bool,
-    hold: &Hold<'_>,
+    hold: &ClientIdHold<'_>,
     directory: &mut dyn Directory,
 ) -> Result<Result<Option<StoredSession>, Reason>, StoreError> {
     if let Err(reason) = keeps_prefixes(claimant.tenant, client_id, directory)? {
@@ -139,7 +139,7 @@ fn look(
     if bound_to.is_some_and(is_another) {
         return Ok(Err(Reason::ClientIdOwned));
     }
-    let claim = stored.as_ref().map_or(Claim::Free, |stored| {
+    let claim = stored.as_ref().map_or(ClientIdClaim::Free, |stored| {
         stored.claim(
             claimant.credential,
             claimant.tenant,
@@ -148,13 +148,13 @@ fn look(
         )
     });
     Ok(match claim {
-        Claim::Held => Err(Reason::ClientIdOwned),
-        Claim::FreeIfClean if !starts_clean => Err(Reason::ClientIdOwned),
-        Claim::Free | Claim::FreeIfClean => Ok(stored),
+        ClientIdClaim::Held => Err(Reason::ClientIdOwned),
+        ClientIdClaim::FreeIfClean if !starts_clean => Err(Reason::ClientIdOwned),
+        ClientIdClaim::Free | ClientIdClaim::FreeIfClean => Ok(stored),
     })
 }
 
-/// What keeps a client id from everybody else.
+/// The owner of a client id.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum ClientIdOwner {
     /// A credential that is connected with it, is bound to it, or may have a
@@ -168,7 +168,7 @@ pub enum ClientIdOwner {
     /// A principal that is no more or gave it up, whose session may be stored
     /// still.
     Former,
-    /// The host, which keeps it for somebody of its own.
+    /// The host, which keeps it for a client of its own.
     Host,
     /// A tenant, all of whose client ids begin so.
     Tenant(TenantId),
@@ -237,11 +237,11 @@ fn keeps_prefixes(
             Err(Reason::ClientIdOwned)
         }),
         None => {
-            let own = match tenant {
+            let own_client_id = match tenant {
                 Some(id) => directory.tenant(id)?,
                 None => None,
             };
-            Ok(match own {
+            Ok(match own_client_id {
                 Some(tenant) if tenant.client_id_prefix.is_some() => Err(Reason::ClientIdMismatch),
                 Some(_) | None => Ok(()),
             })
@@ -262,7 +262,7 @@ fn session_change(
         }
         None => recorded.is_unproved(),
     });
-    // Anybody can make up client ids: a session of a client that proved nothing
+    // Anybody can make up client ids: a session of an unauthenticated client
     // and starts clean is written down where that makes nobody wait.
     let waits = claimant.credential.is_some() || !session.starts_clean || is_own;
     let is_stored = session.is_stored && waits;

@@ -1,5 +1,5 @@
-//! What deciding about a CONNECT comes to: who is let in, and what must be
-//! recorded before the client hears of it.
+//! The decision about a CONNECT: which principal is admitted, and what must be
+//! committed before the client is answered.
 
 use std::sync::Arc;
 
@@ -23,8 +23,8 @@ pub enum Decision {
     Admit(Admission),
     /// Refuse it. The client learns no reason; the audit does.
     Refuse(Reason),
-    /// Refuse it, and count it against a person.
-    Fail(Failure),
+    /// Refuse it, and count it against a user.
+    Fail(FailedLogin),
     /// Ask for a code: name and password were right.
     Challenge,
     /// Make this thing first, and decide again.
@@ -33,19 +33,19 @@ pub enum Decision {
     Wait,
 }
 
-/// A failed login of a person, or of an e-mail address that nobody has.
+/// A failed login of a user, or of an e-mail address that no user has.
 #[derive(Clone, Debug)]
-pub struct Failure {
+pub struct FailedLogin {
     /// Why it failed.
     pub reason: Reason,
     /// The address, folded.
-    pub person: LoginName,
-    /// When whoever it is will be locked out.
+    pub email: LoginName,
+    /// When the user will be locked out.
     pub policy: LockoutPolicy,
 }
 
-/// A thing that nobody made, presenting the token of an application that
-/// registers its things.
+/// A thing that does not exist yet, presenting the secret of an application
+/// that registers its things.
 #[derive(Clone, Debug)]
 pub struct Registration {
     /// The application.
@@ -66,7 +66,7 @@ pub struct Admission {
 /// As whom a client is let in.
 #[derive(Clone, Debug)]
 pub enum Identity {
-    /// Whoever presents a token.
+    /// The holder of a token.
     Bearer {
         /// The bearer's credential, as it was when it was looked up.
         credential: Arc<Credential>,
@@ -89,7 +89,7 @@ pub enum Identity {
         /// The tenant that the session works in.
         tenant: TenantId,
     },
-    /// A client that proved nothing, where a tenant allows that.
+    /// An unauthenticated client, where a tenant allows that.
     Unauthenticated {
         /// The tenant whose namespaces it may use; if none yet, the first one
         /// it touches.

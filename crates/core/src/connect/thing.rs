@@ -1,6 +1,7 @@
-//! Things that nobody made, of applications that register them.
+//! Registration: a thing that does not exist yet and presents the secret of an
+//! application that registers things.
 
-use super::{Circumstances, Decision, Registration, Request};
+use super::{ConnectContext, Decision, Registration, Request};
 use crate::auto_registration::may_register_itself;
 use crate::kind::Kind;
 use crate::name::LoginName;
@@ -14,7 +15,7 @@ use crate::store::{Directory, StoreError};
 pub(super) fn decide(
     name: &LoginName,
     request: &Request,
-    at: &Circumstances<'_>,
+    at: &ConnectContext<'_>,
     directory: &mut dyn Directory,
 ) -> Result<Option<Decision>, StoreError> {
     let Some(presented) = request
@@ -50,7 +51,7 @@ pub(super) fn decide(
     if !registers.pattern.matches(name.as_str()) {
         return Ok(Some(Decision::Refuse(Reason::UnknownName)));
     }
-    if !at.site.takes(application.tenant.as_ref()) {
+    if !at.listener.takes(application.tenant.as_ref()) {
         return Ok(Some(Decision::Refuse(Reason::WrongListener)));
     }
     Ok(Some(Decision::Register(Registration {

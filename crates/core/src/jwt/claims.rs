@@ -4,7 +4,7 @@ use core::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::bearer::parse_bearer;
+use super::whoami::parse_bearer;
 use super::{Ttl, Whoami, bearer_name, from_object};
 use crate::given::Given;
 use crate::name::{LoginName, TenantId};
@@ -79,7 +79,7 @@ impl Claims {
         if !claims.has_sane_lifetime() {
             return None;
         }
-        let body = Body {
+        let body = TokenBody {
             jti: claims.jti.to_string(),
             iss: ISSUER.into(),
             sub: claims.bearer_name().to_string(),
@@ -98,7 +98,7 @@ impl Claims {
 
     /// Reads what a token holds, as strictly as [`Claims::to_json`] writes it.
     pub(super) fn from_json(payload: &[u8]) -> Option<Self> {
-        let body: Body = from_object(payload)?;
+        let body: TokenBody = from_object(payload)?;
         let (whoami, tenant) = parse_bearer(&body.sub)?;
         let things = match body.things {
             // No list is "all of them". An empty one says nothing: it could be
@@ -170,15 +170,15 @@ impl fmt::Display for TokenId {
     }
 }
 
-/// A text is no id of a token.
+/// A text is not a valid id of a token.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("`{0}` is no token's id; it has 32 digits of `0-9` and `a-f`")]
+#[error("`{0}` is not a valid token id; it has 32 digits of `0-9` and `a-f`")]
 pub struct TokenIdError(Given);
 
 /// The claims as JSON; no others are understood.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct Body {
+struct TokenBody {
     jti: String,
     iss: String,
     sub: String,

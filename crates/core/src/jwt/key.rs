@@ -46,9 +46,9 @@ impl fmt::Display for KeyId {
     }
 }
 
-/// A text is no id of a key.
+/// A text is not a valid id of a key.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("`{0}` is no key's id; use 1 to 64 of `a-z`, `0-9` and `-`")]
+#[error("`{0}` is not a valid key id; use 1 to 64 of `a-z`, `0-9` and `-`")]
 pub struct KeyIdError(Given);
 
 /// A private key of Ed25519 (RFC 8032 §5.1.5).

@@ -1,4 +1,4 @@
-//! Tokens of others: what is good, and what must never be.
+//! Tokens from other sources: which are accepted, and which must never be.
 
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;

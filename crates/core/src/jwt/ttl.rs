@@ -7,7 +7,7 @@ use core::time::Duration;
 pub struct Ttl(Duration);
 
 impl Ttl {
-    /// One hour, for whoever does not say.
+    /// One hour, where none is given.
     pub const DEFAULT: Self = Self(Duration::from_secs(3_600));
     /// 24 hours; more is an error and not cut down.
     pub const MOST: Self = Self(Duration::from_secs(86_400));

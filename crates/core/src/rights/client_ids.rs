@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Grants, Values};
+use super::{Grants, PrincipalVariables};
 use crate::rule::{Namespaces, Variable};
 
 impl Grants {
@@ -13,7 +13,11 @@ impl Grants {
     /// The others can't stand in a level, can't stand in a first one, or make a
     /// level of a rule equal to a level of another rule or a namespace.
     #[must_use]
-    pub fn telling_client_ids(&self, values: &Values<'_>, namespaces: &Namespaces) -> Vec<String> {
+    pub fn telling_client_ids(
+        &self,
+        values: &PrincipalVariables<'_>,
+        namespaces: &Namespaces,
+    ) -> Vec<String> {
         let patterns = || self.iter().map(|(_, rule)| rule.pattern());
         let mut ids = vec![UNKNOWN_CLIENT_ID.to_owned()];
         let is_open = |variable| variable == Variable::ClientId;

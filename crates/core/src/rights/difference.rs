@@ -1,7 +1,7 @@
 //! What a principal may do by some rights and not by others.
 
 use super::{Rights, TopicUse};
-use crate::rule::{Action, Candidate, RuleSet, Territories};
+use crate::rule::{Action, Candidate, RuleSet, TopicOwners};
 use crate::tenant::SubscribeMode;
 use crate::topic::TopicFilter;
 
@@ -22,7 +22,7 @@ impl Rights {
     /// [`SubscribeMode::Filtered`] what is delivered counts, not what is
     /// subscribed to.
     #[must_use]
-    pub fn gained_since(&self, before: &Self, owners: &Territories) -> Vec<TopicUses> {
+    pub fn gained_since(&self, before: &Self, owners: &TopicOwners) -> Vec<TopicUses> {
         let own = self.tenant.as_ref().map(|tenant| tenant.as_str());
         let mut gained: Vec<TopicUses> = Vec::new();
         for action in [Action::Publish, Action::Subscribe] {
@@ -48,7 +48,7 @@ impl Rights {
         gained
     }
 
-    fn may_subscribe(&self, candidate: &Candidate, owners: &Territories) -> bool {
+    fn may_subscribe(&self, candidate: &Candidate, owners: &TopicOwners) -> bool {
         let filter = candidate.filter.as_str().as_bytes();
         self.judge(TopicUse::Subscribe { filter }, owners)
             .is_allowed()

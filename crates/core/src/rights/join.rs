@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::TopicUse;
 use crate::name::TenantId;
-use crate::rule::Territories;
+use crate::rule::TopicOwners;
 use crate::tenant::Tenant;
 use crate::topic::{Subscription, TopicName};
 
@@ -19,7 +19,7 @@ use crate::topic::{Subscription, TopicName};
 pub fn joined_tenant<'t>(
     usage: TopicUse<'_>,
     client_id: Option<&str>,
-    owners: &Territories,
+    owners: &TopicOwners,
     find: impl FnOnce(&TenantId) -> Option<&'t Arc<Tenant>>,
 ) -> Option<&'t Arc<Tenant>> {
     let text = |bytes| core::str::from_utf8(bytes).ok();

@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::pattern::Bound;
-use super::set::{Message, broken_limit};
-use super::{Action, QoS, RuleSet, Territories};
+use super::pattern::BoundPattern;
+use super::set::{MessageFlags, broken_limit};
+use super::{Action, QoS, RuleSet, TopicOwners};
 use crate::topic::TopicFilter;
 
 /// A filter for which two sets of rules may differ.
@@ -27,7 +27,7 @@ impl RuleSet {
         before: &Self,
         after: &Self,
         action: Action,
-        owners: &Territories,
+        owners: &TopicOwners,
         own: Option<&str>,
     ) -> Vec<Candidate> {
         let old_denied = before.denied(action);
@@ -38,7 +38,7 @@ impl RuleSet {
             let message = message.as_ref();
             let old = before.allowed(action, message);
             let new = after.allowed(action, message);
-            let mut note = |bound: &Bound, others: &BTreeSet<Bound>| {
+            let mut note = |bound: &BoundPattern, others: &BTreeSet<BoundPattern>| {
                 let Ok(filter) = TopicFilter::parse(&bound.text) else {
                     // Too long for MQTT, so it matches nothing.
                     return;
@@ -72,7 +72,7 @@ impl RuleSet {
     }
 
     /// What is taken away in one direction.
-    fn denied(&self, action: Action) -> BTreeSet<Bound> {
+    fn denied(&self, action: Action) -> BTreeSet<BoundPattern> {
         let mut denied = BTreeSet::new();
         let side = self.side_of(action);
         side.deny.for_each(&mut |place| {
@@ -83,18 +83,18 @@ impl RuleSet {
 
     /// What is allowed in one direction, denies left out of account: to such a
     /// message, where it is about messages.
-    fn allowed(&self, action: Action, message: Option<&Message>) -> BTreeSet<Bound> {
+    fn allowed(&self, action: Action, message: Option<&MessageFlags>) -> BTreeSet<BoundPattern> {
         let mut allowed = BTreeSet::new();
         let side = self.side_of(action);
         side.allow.for_each(&mut |place| {
-            let grant = place.meaning;
+            let grant = place.value;
             if broken_limit(grant.limits, message).is_some() {
                 return;
             }
             let bound = place.bound();
             match &self.namespaces {
                 Some(namespaces) if grant.is_confined => {
-                    let owned = namespaces.iter().map(Bound::from);
+                    let owned = namespaces.iter().map(BoundPattern::from);
                     allowed.extend(owned.filter_map(|owned| bound.common(&owned)));
                 }
                 Some(_) | None => {
@@ -108,14 +108,14 @@ impl RuleSet {
     fn has_limits(&self) -> bool {
         let mut has_limits = false;
         self.publish.allow.for_each(&mut |place| {
-            has_limits |= place.meaning.limits != super::Limits::NONE;
+            has_limits |= place.value.limits != super::Limits::NONE;
         });
         has_limits
     }
 }
 
 /// Messages of all kinds that limits tell apart.
-fn messages(before: &RuleSet, after: &RuleSet, action: Action) -> Vec<Option<Message>> {
+fn messages(before: &RuleSet, after: &RuleSet, action: Action) -> Vec<Option<MessageFlags>> {
     if action == Action::Subscribe {
         return vec![None];
     }
@@ -128,7 +128,7 @@ fn messages(before: &RuleSet, after: &RuleSet, action: Action) -> Vec<Option<Mes
         (&[QoS::AtMostOnce], &[false])
     };
     let messages = qos.iter().flat_map(|qos| {
-        retain.iter().map(|retain| Message {
+        retain.iter().map(|retain| MessageFlags {
             qos: *qos,
             retain: *retain,
         })
@@ -136,7 +136,7 @@ fn messages(before: &RuleSet, after: &RuleSet, action: Action) -> Vec<Option<Mes
     messages.map(Some).collect()
 }
 
-impl Bound {
+impl BoundPattern {
     /// What matches the topics that both match; none if there is no such topic.
     pub(super) fn common(&self, other: &Self) -> Option<Self> {
         let misses =
@@ -174,7 +174,7 @@ impl Bound {
                 (Some(_), Some(_)) | (None, Some(_)) | (Some(_), None) => return None,
             }
         }
-        // The empty text is no topic (MQTT 5.0 §4.7.3).
+        // The empty text is not a valid topic (MQTT 5.0 §4.7.3).
         (!text.is_empty()).then(|| Self {
             text: text.into(),
             opens_with_any: self.opens_with_any && other.opens_with_any,
@@ -226,7 +226,7 @@ impl Bound {
     }
 }
 
-impl From<&TopicFilter> for Bound {
+impl From<&TopicFilter> for BoundPattern {
     fn from(filter: &TopicFilter) -> Self {
         Self {
             text: filter.as_str().into(),
@@ -333,8 +333,8 @@ mod tests {
     use super::*;
     use crate::topic::{FilterRef, TopicName};
 
-    fn bound(text: &str) -> Bound {
-        Bound::from(&TopicFilter::parse(text).unwrap())
+    fn bound(text: &str) -> BoundPattern {
+        BoundPattern::from(&TopicFilter::parse(text).unwrap())
     }
 
     fn outside(one: &str, others: &[&str]) -> bool {

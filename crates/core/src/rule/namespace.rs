@@ -30,16 +30,18 @@ impl Namespaces {
     ///
     /// # Errors
     ///
-    /// Returns [`NamespaceError`] for a filter whose first level is a wildcard
-    /// or begins with `$`.
-    pub fn new(filters: impl IntoIterator<Item = TopicFilter>) -> Result<Self, NamespaceError> {
+    /// Returns [`NamespaceFilterError`] for a filter whose first level is a
+    /// wildcard or begins with `$`.
+    pub fn new(
+        filters: impl IntoIterator<Item = TopicFilter>,
+    ) -> Result<Self, NamespaceFilterError> {
         filters
             .into_iter()
             .map(|filter| {
                 if filter.borrowed().opens_with_wildcard() {
-                    Err(NamespaceError::Wildcard(filter))
+                    Err(NamespaceFilterError::Wildcard(filter))
                 } else if filter.borrowed().is_reserved() {
-                    Err(NamespaceError::Reserved(filter))
+                    Err(NamespaceFilterError::Reserved(filter))
                 } else {
                     Ok(filter)
                 }
@@ -92,7 +94,7 @@ impl Namespaces {
 /// Why no tenant can own the topics of a filter.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NamespaceError {
+pub enum NamespaceFilterError {
     /// The first level begins with `$`.
     #[error("`{0}` begins with `$`; such topics belong to the broker")]
     Reserved(TopicFilter),
@@ -126,13 +128,13 @@ mod tests {
         for text in ["+", "#", "+/a", "+/#"] {
             assert_eq!(
                 Namespaces::new([filter(text)]),
-                Err(NamespaceError::Wildcard(filter(text)))
+                Err(NamespaceFilterError::Wildcard(filter(text)))
             );
         }
         for text in ["$SYS/#", "$CONTROL", "$x/a"] {
             assert_eq!(
                 Namespaces::new([filter(text)]),
-                Err(NamespaceError::Reserved(filter(text)))
+                Err(NamespaceFilterError::Reserved(filter(text)))
             );
         }
     }

@@ -30,9 +30,9 @@ impl Pattern {
     ///
     /// # Errors
     ///
-    /// Returns [`PatternError`] when the text is no topic filter, when a `${`
-    /// is not closed within its level or names no variable, when a first level
-    /// beginning with `$` holds a variable, and when the first level is
+    /// Returns [`PatternError`] when the text is not a valid topic filter, when
+    /// a `${` is not closed within its level or names no variable, when a first
+    /// level beginning with `$` holds a variable, and when the first level is
     /// `$share`: rules are about topics, which shared subscriptions are not.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
         FilterRef::parse(text)?;
@@ -43,10 +43,10 @@ impl Pattern {
             let is_reserved = index == 0 && level.starts_with('$') && !opens_with_variable(level);
             for part in parts(level) {
                 match part? {
-                    Part::Variable(_) if is_reserved => {
+                    PatternPart::Variable(_) if is_reserved => {
                         return Err(PatternError::VariableInReserved);
                     }
-                    Part::Text(_) | Part::Variable(_) => {}
+                    PatternPart::Text(_) | PatternPart::Variable(_) => {}
                 }
             }
         }
@@ -71,8 +71,8 @@ impl Pattern {
             .split('/')
             .flat_map(parts)
             .filter_map(|part| match part {
-                Ok(Part::Variable(variable)) => Some(variable),
-                Ok(Part::Text(_)) | Err(_) => None,
+                Ok(PatternPart::Variable(variable)) => Some(variable),
+                Ok(PatternPart::Text(_)) | Err(_) => None,
             })
     }
 
@@ -91,7 +91,7 @@ impl Pattern {
     }
 
     /// The levels, each as a text and in pieces.
-    pub(crate) fn levels(&self) -> impl Iterator<Item = (&str, Vec<Part<'_>>)> {
+    pub(crate) fn levels(&self) -> impl Iterator<Item = (&str, Vec<PatternPart<'_>>)> {
         // The text was parsed, so nothing in it is an error.
         let pieces = |level| (level, parts(level).filter_map(Result::ok).collect());
         self.0.split('/').map(pieces)
@@ -121,7 +121,7 @@ impl Pattern {
     /// level begin with `$`. Then an allow matches nothing, and a deny takes
     /// the whole level for any level at all, a first one for any `$` topic
     /// too: a deny may take away too much, never too little.
-    pub(super) fn bind(&self, effect: Effect, variables: &impl Variables) -> Option<Bound> {
+    pub(super) fn bind(&self, effect: Effect, variables: &impl Variables) -> Option<BoundPattern> {
         let mut text = String::with_capacity(self.0.len());
         let mut opens_with_any = false;
         for (index, level) in self.0.split('/').enumerate() {
@@ -139,7 +139,7 @@ impl Pattern {
                 },
             }
         }
-        Some(Bound {
+        Some(BoundPattern {
             text: text.into(),
             opens_with_any,
         })
@@ -154,7 +154,7 @@ impl fmt::Display for Pattern {
 
 /// A pattern with its variables filled in.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) struct Bound {
+pub(super) struct BoundPattern {
     /// A topic filter, save that it may be too long for MQTT and match nothing.
     pub(super) text: Box<str>,
     /// The first level is a `+` that stands for `$` levels too.
@@ -220,11 +220,11 @@ impl Variables for NoVariables {
     }
 }
 
-/// Why a text is no pattern.
+/// Why a text is not a valid pattern.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PatternError {
-    /// The text is no topic filter.
+    /// The text is not a valid topic filter.
     #[error(transparent)]
     Filter(#[from] TopicError),
     /// The first level is `$share`.
@@ -238,7 +238,7 @@ pub enum PatternError {
     },
     /// The name between `${` and `}` is none of those known.
     #[error(
-        "`{name}` is no variable; write `username`, `client_id`, `tenant`, `group` or `attr.NAME`"
+        "`{name}` is not a valid variable; write `username`, `client_id`, `tenant`, `group` or `attr.NAME`"
     )]
     UnknownVariable {
         /// The name between the braces.
@@ -250,7 +250,7 @@ pub enum PatternError {
 }
 
 /// A piece of one level.
-pub(crate) enum Part<'a> {
+pub(crate) enum PatternPart<'a> {
     /// What stands there as it is.
     Text(&'a str),
     /// What a value stands for.
@@ -258,7 +258,7 @@ pub(crate) enum Part<'a> {
 }
 
 /// Takes one level apart; nothing follows an error.
-fn parts(level: &str) -> impl Iterator<Item = Result<Part<'_>, PatternError>> {
+fn parts(level: &str) -> impl Iterator<Item = Result<PatternPart<'_>, PatternError>> {
     let mut rest = level;
     core::iter::from_fn(move || {
         if rest.is_empty() {
@@ -268,7 +268,7 @@ fn parts(level: &str) -> impl Iterator<Item = Result<Part<'_>, PatternError>> {
             let at = rest.find(OPENING).unwrap_or(rest.len());
             let (text, next) = rest.split_at_checked(at).unwrap_or((rest, ""));
             rest = next;
-            return Some(Ok(Part::Text(text)));
+            return Some(Ok(PatternPart::Text(text)));
         };
         let Some((name, next)) = variable.split_once('}') else {
             let text = core::mem::take(&mut rest).into();
@@ -276,7 +276,7 @@ fn parts(level: &str) -> impl Iterator<Item = Result<Part<'_>, PatternError>> {
         };
         rest = next;
         Some(match Variable::parse(name) {
-            Some(variable) => Ok(Part::Variable(variable)),
+            Some(variable) => Ok(PatternPart::Variable(variable)),
             None => {
                 rest = "";
                 Err(PatternError::UnknownVariable { name: name.into() })
@@ -290,8 +290,8 @@ fn fill(level: &str, is_first: bool, variables: &impl Variables) -> Option<Strin
     let mut filled = String::new();
     for part in parts(level) {
         match part.ok()? {
-            Part::Text(text) => filled.push_str(text),
-            Part::Variable(variable) => {
+            PatternPart::Text(text) => filled.push_str(text),
+            PatternPart::Variable(variable) => {
                 filled.push_str(variables.value(variable).filter(|value| is_usable(value))?);
             }
         }
@@ -302,7 +302,7 @@ fn fill(level: &str, is_first: bool, variables: &impl Variables) -> Option<Strin
 }
 
 fn holds_client_id(level: &str) -> bool {
-    parts(level).any(|part| matches!(part, Ok(Part::Variable(Variable::ClientId))))
+    parts(level).any(|part| matches!(part, Ok(PatternPart::Variable(Variable::ClientId))))
 }
 
 /// The client id with which the level is `literal`.
@@ -311,12 +311,14 @@ fn client_id_for<'l>(level: &str, literal: &'l str, variables: &impl Variables) 
     let mut texts = vec![String::new()];
     for part in parts(level) {
         let text = match part.ok()? {
-            Part::Variable(Variable::ClientId) => {
+            PatternPart::Variable(Variable::ClientId) => {
                 texts.push(String::new());
                 continue;
             }
-            Part::Text(text) => text,
-            Part::Variable(variable) => variables.value(variable).filter(|it| is_usable(it))?,
+            PatternPart::Text(text) => text,
+            PatternPart::Variable(variable) => {
+                variables.value(variable).filter(|it| is_usable(it))?
+            }
         };
         texts.last_mut()?.push_str(text);
     }

@@ -44,9 +44,9 @@ impl fmt::Display for QoS {
     }
 }
 
-/// A number is no quality of service (MQTT 5.0 §3.3.1.2).
+/// A number is not a valid quality of service (MQTT 5.0 §3.3.1.2).
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("`{number}` is no QoS; write 0, 1 or 2")]
+#[error("`{number}` is not a valid QoS; write 0, 1 or 2")]
 pub struct QosError {
     number: u8,
 }

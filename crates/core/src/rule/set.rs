@@ -1,9 +1,9 @@
 //! The rules of one session, compiled.
 
 use super::namespace::Namespaces;
-use super::pattern::{Bound, Variables};
-use super::table::{Place, Relation, Table};
-use super::{Action, Effect, Explanation, Limits, Outcome, QoS, Rule, RuleSource, Verdict};
+use super::pattern::{BoundPattern, Variables};
+use super::table::{Entry, Relation, Table};
+use super::{Action, Effect, Explanation, Limits, QoS, Rule, RuleOutcome, RuleSource, Verdict};
 use crate::reason::Reason;
 use crate::topic::{FilterRef, Subscription, TopicName};
 
@@ -34,8 +34,8 @@ use crate::topic::{FilterRef, Subscription, TopicName};
 /// ```
 #[derive(Clone, Debug)]
 pub struct RuleSet {
-    pub(super) publish: Side,
-    subscribe: Side,
+    pub(super) publish: ActionRules,
+    subscribe: ActionRules,
     /// Where tenants' own rules end; `None` is a session outside all tenants.
     pub(super) namespaces: Option<Namespaces>,
     rule_count: usize,
@@ -53,7 +53,7 @@ impl RuleSet {
     /// An allow rule whose source does not
     /// [reach unowned topics](RuleSource::reaches_unowned_topics) allows only
     /// what `namespaces` own. That other tenants own theirs is not known here:
-    /// ask [`Territories`](super::Territories) first.
+    /// ask [`TopicOwners`](super::TopicOwners) first.
     pub fn compile<'r>(
         rules: impl IntoIterator<Item = (&'r RuleSource, &'r Rule)>,
         variables: &impl Variables,
@@ -75,12 +75,12 @@ impl RuleSet {
     /// A retained message without a payload, which clears what is retained,
     /// counts as retained.
     pub fn publish(&self, topic: TopicName<'_>, qos: QoS, retain: bool) -> Verdict {
-        self.decide(&Question::publish(topic, qos, retain))
+        self.decide(&TopicQuery::publish(topic, qos, retain))
     }
 
     /// Explains what [`publish`](Self::publish) answers.
     pub fn explain_publish(&self, topic: TopicName<'_>, qos: QoS, retain: bool) -> Explanation {
-        self.explain(&Question::publish(topic, qos, retain))
+        self.explain(&TopicQuery::publish(topic, qos, retain))
     }
 
     /// May this be subscribed to, every topic of it?
@@ -90,12 +90,12 @@ impl RuleSet {
     /// [`deliver`](Self::deliver) withholds the part; a shared subscription is
     /// refused then, since a member that may not read would swallow its turn.
     pub fn subscribe(&self, subscription: Subscription<'_>) -> Verdict {
-        self.decide(&Question::subscribe(subscription))
+        self.decide(&TopicQuery::subscribe(subscription))
     }
 
     /// Explains what [`subscribe`](Self::subscribe) answers.
     pub fn explain_subscribe(&self, subscription: Subscription<'_>) -> Explanation {
-        self.explain(&Question::subscribe(subscription))
+        self.explain(&TopicQuery::subscribe(subscription))
     }
 
     /// May this be subscribed to, some topic of it?
@@ -103,22 +103,22 @@ impl RuleSet {
     /// For hosts that ask [`deliver`](Self::deliver) about every message. A
     /// shared subscription is judged as by [`subscribe`](Self::subscribe).
     pub fn subscribe_filtered(&self, subscription: Subscription<'_>) -> Verdict {
-        self.decide(&Question::subscribe_filtered(subscription))
+        self.decide(&TopicQuery::subscribe_filtered(subscription))
     }
 
     /// Explains what [`subscribe_filtered`](Self::subscribe_filtered) answers.
     pub fn explain_subscribe_filtered(&self, subscription: Subscription<'_>) -> Explanation {
-        self.explain(&Question::subscribe_filtered(subscription))
+        self.explain(&TopicQuery::subscribe_filtered(subscription))
     }
 
     /// May a message on `topic` be delivered to this session?
     pub fn deliver(&self, topic: TopicName<'_>) -> Verdict {
-        self.decide(&Question::deliver(topic))
+        self.decide(&TopicQuery::deliver(topic))
     }
 
     /// Explains what [`deliver`](Self::deliver) answers.
     pub fn explain_deliver(&self, topic: TopicName<'_>) -> Explanation {
-        self.explain(&Question::deliver(topic))
+        self.explain(&TopicQuery::deliver(topic))
     }
 
     fn build<'r>(
@@ -126,12 +126,12 @@ impl RuleSet {
         variables: &impl Variables,
         namespaces: Option<Namespaces>,
     ) -> Self {
-        let mut publish = Draft::default();
-        let mut subscribe = Draft::default();
+        let mut publish = SideBuilder::default();
+        let mut subscribe = SideBuilder::default();
         let mut rule_count: usize = 0;
         for (index, (source, rule)) in rules.into_iter().enumerate() {
             let bound = rule.pattern().bind(rule.effect(), variables);
-            let grant = Grant {
+            let grant = CompiledRule {
                 rule: index,
                 limits: rule.limits(),
                 is_confined: match rule.effect() {
@@ -157,48 +157,48 @@ impl RuleSet {
         }
     }
 
-    fn decide(&self, question: &Question<'_>) -> Verdict {
-        let side = self.side(question);
-        let matches = |table: &Table<Grant>, relation| {
-            let is_match = |place: &_| self.outcome(place, relation, question) == Outcome::Matched;
-            table.find(relation, question.filter, is_match).is_some()
+    fn decide(&self, query: &TopicQuery<'_>) -> Verdict {
+        let side = self.side(query);
+        let matches = |table: &Table<CompiledRule>, relation| {
+            let is_match = |entry: &_| self.outcome(entry, relation, query) == RuleOutcome::Matched;
+            table.find(relation, query.filter, is_match).is_some()
         };
-        if matches(&side.deny, question.deny_by) {
+        if matches(&side.deny, query.deny_by) {
             Verdict::Deny(Reason::DeniedByRule)
-        } else if matches(&side.allow, question.allow_by) {
+        } else if matches(&side.allow, query.allow_by) {
             Verdict::Allow
         } else {
             Verdict::Deny(Reason::NoRule)
         }
     }
 
-    fn explain(&self, question: &Question<'_>) -> Explanation {
-        let side = self.side(question);
-        let mut outcomes = vec![Outcome::OtherAction; self.rule_count];
+    fn explain(&self, query: &TopicQuery<'_>) -> Explanation {
+        let side = self.side(query);
+        let mut outcomes = vec![RuleOutcome::OtherAction; self.rule_count];
         let mut record = |rule: usize, outcome| {
             if let Some(slot) = outcomes.get_mut(rule) {
                 *slot = outcome;
             }
         };
         for rule in &side.unbound {
-            record(*rule, Outcome::Unbound);
+            record(*rule, RuleOutcome::Unbound);
         }
-        let mut first_match = |table: &Table<Grant>, relation| {
+        let mut first_match = |table: &Table<CompiledRule>, relation| {
             let mut first = None;
-            table.for_each(&mut |place| {
-                let outcome = self.outcome(place, relation, question);
-                let rule = place.meaning.rule;
+            table.for_each(&mut |entry| {
+                let outcome = self.outcome(entry, relation, query);
+                let rule = entry.value.rule;
                 record(rule, outcome);
-                if outcome == Outcome::Matched && first.is_none_or(|first| rule < first) {
+                if outcome == RuleOutcome::Matched && first.is_none_or(|first| rule < first) {
                     first = Some(rule);
                 }
             });
             first
         };
-        let denied_by = first_match(&side.deny, question.deny_by);
-        let allowed_by = first_match(&side.allow, question.allow_by);
+        let denied_by = first_match(&side.deny, query.deny_by);
+        let allowed_by = first_match(&side.allow, query.allow_by);
         Explanation {
-            verdict: self.decide(question),
+            verdict: self.decide(query),
             decided_by: denied_by.or(allowed_by),
             outcomes,
         }
@@ -207,43 +207,45 @@ impl RuleSet {
     /// The one place where a rule meets a question.
     fn outcome(
         &self,
-        place: &Place<Grant>,
+        entry: &Entry<CompiledRule>,
         relation: Relation,
-        question: &Question<'_>,
-    ) -> Outcome {
-        let Grant {
+        query: &TopicQuery<'_>,
+    ) -> RuleOutcome {
+        let CompiledRule {
             limits,
             is_confined,
             ..
-        } = place.meaning;
-        if !place.meets(relation, question.filter) {
-            return Outcome::OutsidePattern;
+        } = entry.value;
+        if !entry.meets(relation, query.filter) {
+            return RuleOutcome::OutsidePattern;
         }
-        if let Some(outcome) = broken_limit(limits, question.message.as_ref()) {
+        if let Some(outcome) = broken_limit(limits, query.message.as_ref()) {
             return outcome;
         }
         let is_owned = |namespaces: &Namespaces| match relation {
-            Relation::Covers => namespaces.owns_all_of(question.filter),
+            Relation::Covers => namespaces.owns_all_of(query.filter),
             // Something must be left to be delivered.
             Relation::Intersects => namespaces
-                .reached(question.filter)
-                .any(|namespace| place.meets(relation, namespace.borrowed())),
+                .reached(query.filter)
+                .any(|namespace| entry.meets(relation, namespace.borrowed())),
         };
         match &self.namespaces {
-            Some(namespaces) if is_confined && !is_owned(namespaces) => Outcome::OutsideNamespaces,
-            Some(_) | None => Outcome::Matched,
+            Some(namespaces) if is_confined && !is_owned(namespaces) => {
+                RuleOutcome::OutsideNamespaces
+            }
+            Some(_) | None => RuleOutcome::Matched,
         }
     }
 
-    fn side(&self, question: &Question<'_>) -> &Side {
-        match question.message {
+    fn side(&self, query: &TopicQuery<'_>) -> &ActionRules {
+        match query.message {
             Some(_) => &self.publish,
             None => &self.subscribe,
         }
     }
 
     /// The rules about publishing, or those about subscribing.
-    pub(super) fn side_of(&self, action: Action) -> &Side {
+    pub(super) fn side_of(&self, action: Action) -> &ActionRules {
         match action {
             Action::Publish => &self.publish,
             Action::Both | Action::Subscribe => &self.subscribe,
@@ -259,15 +261,15 @@ impl Default for RuleSet {
 
 /// The rules about one action.
 #[derive(Clone, Debug)]
-pub(super) struct Side {
-    pub(super) allow: Table<Grant>,
-    pub(super) deny: Table<Grant>,
+pub(super) struct ActionRules {
+    pub(super) allow: Table<CompiledRule>,
+    pub(super) deny: Table<CompiledRule>,
     /// Allow rules that match nothing, by index.
     unbound: Box<[usize]>,
 }
 
-impl From<Draft> for Side {
-    fn from(draft: Draft) -> Self {
+impl From<SideBuilder> for ActionRules {
+    fn from(draft: SideBuilder) -> Self {
         Self {
             allow: Table::new(draft.allow),
             deny: Table::new(draft.deny),
@@ -278,14 +280,14 @@ impl From<Draft> for Side {
 
 /// A side that is still being filled.
 #[derive(Default)]
-struct Draft {
-    allow: Vec<(Bound, Grant)>,
-    deny: Vec<(Bound, Grant)>,
+struct SideBuilder {
+    allow: Vec<(BoundPattern, CompiledRule)>,
+    deny: Vec<(BoundPattern, CompiledRule)>,
     unbound: Vec<usize>,
 }
 
-impl Draft {
-    fn add(&mut self, effect: Effect, bound: Option<Bound>, grant: Grant) {
+impl SideBuilder {
+    fn add(&mut self, effect: Effect, bound: Option<BoundPattern>, grant: CompiledRule) {
         match (effect, bound) {
             (Effect::Allow, Some(bound)) => self.allow.push((bound, grant)),
             (Effect::Deny, Some(bound)) => self.deny.push((bound, grant)),
@@ -296,7 +298,7 @@ impl Draft {
 
 /// What a rule says beside its pattern.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Grant {
+pub(super) struct CompiledRule {
     /// The rule's index in the order it was given.
     rule: usize,
     pub(super) limits: Limits,
@@ -305,18 +307,18 @@ pub(super) struct Grant {
 }
 
 /// What is asked, the same for an answer and for its explanation.
-struct Question<'a> {
+struct TopicQuery<'a> {
     filter: FilterRef<'a>,
     allow_by: Relation,
     deny_by: Relation,
     /// Only what is published is a message yet.
-    message: Option<Message>,
+    message: Option<MessageFlags>,
 }
 
-impl<'a> Question<'a> {
+impl<'a> TopicQuery<'a> {
     fn publish(topic: TopicName<'a>, qos: QoS, retain: bool) -> Self {
         Self {
-            message: Some(Message { qos, retain }),
+            message: Some(MessageFlags { qos, retain }),
             ..Self::deliver(topic)
         }
     }
@@ -357,18 +359,18 @@ impl<'a> Question<'a> {
 }
 
 /// What an allow rule can limit.
-pub(super) struct Message {
+pub(super) struct MessageFlags {
     pub(super) qos: QoS,
     pub(super) retain: bool,
 }
 
 /// Says which limit a message breaks, if it breaks one.
-pub(super) fn broken_limit(limits: Limits, message: Option<&Message>) -> Option<Outcome> {
+pub(super) fn broken_limit(limits: Limits, message: Option<&MessageFlags>) -> Option<RuleOutcome> {
     let message = message?;
     if limits.max_qos.is_some_and(|highest| message.qos > highest) {
-        Some(Outcome::QosTooHigh)
+        Some(RuleOutcome::QosTooHigh)
     } else if limits.no_retain && message.retain {
-        Some(Outcome::RetainRefused)
+        Some(RuleOutcome::RetainRefused)
     } else {
         None
     }
@@ -448,11 +450,11 @@ mod tests {
         assert_eq!(
             explanation.outcomes,
             [
-                Outcome::OutsidePattern,
-                Outcome::Matched,
-                Outcome::OtherAction,
-                Outcome::Matched,
-                Outcome::Unbound,
+                RuleOutcome::OutsidePattern,
+                RuleOutcome::Matched,
+                RuleOutcome::OtherAction,
+                RuleOutcome::Matched,
+                RuleOutcome::Unbound,
             ]
         );
         let explanation = set.explain_publish(topic("a/x"), QoS::AtMostOnce, false);
@@ -473,15 +475,15 @@ mod tests {
         let rule = Rule::new(Effect::Allow, Action::Publish, pattern, limits).unwrap();
         let set = RuleSet::compile_unwalled([(&ROLE, &rule)], &NoVariables);
         for (qos, retain, outcome) in [
-            (QoS::AtLeastOnce, false, Outcome::Matched),
-            (QoS::ExactlyOnce, false, Outcome::QosTooHigh),
-            (QoS::AtLeastOnce, true, Outcome::RetainRefused),
+            (QoS::AtLeastOnce, false, RuleOutcome::Matched),
+            (QoS::ExactlyOnce, false, RuleOutcome::QosTooHigh),
+            (QoS::AtLeastOnce, true, RuleOutcome::RetainRefused),
         ] {
             let explanation = set.explain_publish(topic("a"), qos, retain);
             assert_eq!(explanation.outcomes, [outcome]);
             assert_eq!(
                 explanation.verdict.is_allowed(),
-                outcome == Outcome::Matched
+                outcome == RuleOutcome::Matched
             );
         }
     }
@@ -503,7 +505,7 @@ mod tests {
         );
         assert_eq!(
             own.explain_deliver(topic("nobody/x")).outcomes,
-            [Outcome::OutsideNamespaces]
+            [RuleOutcome::OutsideNamespaces]
         );
         let default = RuleSet::compile([(&scheme, &wide)], &NoVariables, &namespaces);
         assert!(default.deliver(topic("nobody/x")).is_allowed());

@@ -8,7 +8,7 @@
 //! with `+` share a table of what follows the `+`. The form is the same for
 //! one filter and for ten thousand, and a question allocates nothing.
 
-use super::pattern::Bound;
+use super::pattern::BoundPattern;
 use crate::topic::{FilterRef, levels};
 
 /// Filters, each with what it stands for.
@@ -17,12 +17,12 @@ pub(super) struct Table<T>(Box<[Branch<T>]>);
 
 impl<T> Table<T> {
     /// Sorts the filters into a table.
-    pub(super) fn new(filters: impl IntoIterator<Item = (Bound, T)>) -> Self {
-        let places = filters
+    pub(super) fn new(filters: impl IntoIterator<Item = (BoundPattern, T)>) -> Self {
+        let entries = filters
             .into_iter()
-            .map(|(bound, meaning)| Place::new(bound, meaning))
+            .map(|(bound, value)| Entry::new(bound, value))
             .collect();
-        Self::grow(places, DEEPEST)
+        Self::build(entries, DEEPEST)
     }
 
     /// Finds the first place that `accept` accepts.
@@ -33,45 +33,46 @@ impl<T> Table<T> {
         &'t self,
         relation: Relation,
         filter: FilterRef<'_>,
-        mut accept: impl FnMut(&'t Place<T>) -> bool,
-    ) -> Option<&'t Place<T>> {
+        mut accept: impl FnMut(&'t Entry<T>) -> bool,
+    ) -> Option<&'t Entry<T>> {
         self.search(relation, filter.as_str(), &mut accept)
     }
 
     /// Shows all places to `visit`, in the table's own order.
-    pub(super) fn for_each<'t>(&'t self, visit: &mut impl FnMut(&'t Place<T>)) {
+    pub(super) fn for_each<'t>(&'t self, visit: &mut impl FnMut(&'t Entry<T>)) {
         for branch in &self.0 {
-            match &branch.growth {
-                Growth::Place(place) => visit(place),
-                Growth::Plus { beyond, .. } => beyond.for_each(visit),
+            match &branch.node {
+                Node::Entry(entry) => visit(entry),
+                Node::Plus { beyond, .. } => beyond.for_each(visit),
             }
         }
     }
 
-    fn grow(mut places: Vec<Place<T>>, levels_left: u8) -> Self {
-        places.sort_by(|one, other| one.sort_key().cmp(&other.sort_key()));
+    fn build(mut entries: Vec<Entry<T>>, levels_left: u8) -> Self {
+        entries.sort_by(|one, other| one.sort_key().cmp(&other.sort_key()));
         let mut branches = Vec::new();
-        let mut places = places.into_iter().peekable();
-        while let Some(place) = places.next() {
-            let (true, Some(levels_left)) = (place.goes_on_with_plus(), levels_left.checked_sub(1))
+        let mut entries = entries.into_iter().peekable();
+        while let Some(entry) = entries.next() {
+            let (true, Some(levels_left)) =
+                (entry.continues_with_plus(), levels_left.checked_sub(1))
             else {
-                branches.push(Branch::new(Growth::Place(place)));
+                branches.push(Branch::new(Node::Entry(entry)));
                 continue;
             };
-            let head: Box<str> = place.head().into();
-            let mut sharing = vec![place];
-            while let Some(place) =
-                places.next_if(|next| next.goes_on_with_plus() && next.head() == &*head)
+            let head: Box<str> = entry.head().into();
+            let mut sharing = vec![entry];
+            while let Some(entry) =
+                entries.next_if(|next| next.continues_with_plus() && next.head() == &*head)
             {
-                sharing.push(place);
+                sharing.push(entry);
             }
             if sharing.len() < WORTH_A_TABLE {
-                let sharing = sharing.into_iter().map(Growth::Place);
+                let sharing = sharing.into_iter().map(Node::Entry);
                 branches.extend(sharing.map(Branch::new));
             } else {
-                let sharing = sharing.into_iter().map(Place::beyond_plus).collect();
-                let beyond = Self::grow(sharing, levels_left);
-                branches.push(Branch::new(Growth::Plus { head, beyond }));
+                let sharing = sharing.into_iter().map(Entry::beyond_plus).collect();
+                let beyond = Self::build(sharing, levels_left);
+                branches.push(Branch::new(Node::Plus { head, beyond }));
             }
         }
         link_enclosing_heads(&mut branches);
@@ -84,13 +85,13 @@ impl<T> Table<T> {
         &'t self,
         relation: Relation,
         text: &str,
-        accept: &mut impl FnMut(&'t Place<T>) -> bool,
-    ) -> Option<&'t Place<T>> {
+        accept: &mut impl FnMut(&'t Entry<T>) -> bool,
+    ) -> Option<&'t Entry<T>> {
         let (mut next, neighbours) = self.range(relation, text);
         while let Some(branch) = next {
-            let found = match &branch.growth {
-                Growth::Place(place) => Some(place).filter(|place| accept(place)),
-                Growth::Plus { head, beyond } => text
+            let found = match &branch.node {
+                Node::Entry(entry) => Some(entry).filter(|entry| accept(entry)),
+                Node::Plus { head, beyond } => text
                     .strip_prefix(&**head)
                     .and_then(|rest| beyond.search_below(relation, rest, accept)),
             };
@@ -109,8 +110,8 @@ impl<T> Table<T> {
         &'t self,
         relation: Relation,
         text: &str,
-        accept: &mut impl FnMut(&'t Place<T>) -> bool,
-    ) -> Option<&'t Place<T>> {
+        accept: &mut impl FnMut(&'t Entry<T>) -> bool,
+    ) -> Option<&'t Entry<T>> {
         match (relation, levels::split_level(text)) {
             // A `#` goes on meeting whatever stands below.
             (Relation::Intersects, ("#", _)) => self.search_all(accept),
@@ -122,8 +123,8 @@ impl<T> Table<T> {
 
     fn search_all<'t>(
         &'t self,
-        accept: &mut impl FnMut(&'t Place<T>) -> bool,
-    ) -> Option<&'t Place<T>> {
+        accept: &mut impl FnMut(&'t Entry<T>) -> bool,
+    ) -> Option<&'t Entry<T>> {
         self.0.iter().find_map(|branch| branch.search_all(accept))
     }
 
@@ -150,41 +151,41 @@ impl<T> Table<T> {
 /// What stands under one head.
 #[derive(Clone, Debug)]
 struct Branch<T> {
-    growth: Growth<T>,
+    node: Node<T>,
     /// The last branch before this one whose head is a prefix of its head.
     enclosing: Option<usize>,
 }
 
 impl<T> Branch<T> {
-    fn new(growth: Growth<T>) -> Self {
+    fn new(node: Node<T>) -> Self {
         Self {
-            growth,
+            node,
             enclosing: None,
         }
     }
 
     fn head(&self) -> &str {
-        match &self.growth {
-            Growth::Place(place) => place.head(),
-            Growth::Plus { head, .. } => head,
+        match &self.node {
+            Node::Entry(entry) => entry.head(),
+            Node::Plus { head, .. } => head,
         }
     }
 
     fn search_all<'t>(
         &'t self,
-        accept: &mut impl FnMut(&'t Place<T>) -> bool,
-    ) -> Option<&'t Place<T>> {
-        match &self.growth {
-            Growth::Place(place) => Some(place).filter(|place| accept(place)),
-            Growth::Plus { beyond, .. } => beyond.search_all(accept),
+        accept: &mut impl FnMut(&'t Entry<T>) -> bool,
+    ) -> Option<&'t Entry<T>> {
+        match &self.node {
+            Node::Entry(entry) => Some(entry).filter(|entry| accept(entry)),
+            Node::Plus { beyond, .. } => beyond.search_all(accept),
         }
     }
 }
 
 #[derive(Clone, Debug)]
-enum Growth<T> {
+enum Node<T> {
     /// One filter.
-    Place(Place<T>),
+    Entry(Entry<T>),
     /// Several filters that go on with `+`.
     Plus {
         head: Box<str>,
@@ -195,7 +196,7 @@ enum Growth<T> {
 
 /// One filter of a table.
 #[derive(Clone, Debug)]
-pub(super) struct Place<T> {
+pub(super) struct Entry<T> {
     text: Box<str>,
     /// Where the head ends for the outermost table.
     first_head: usize,
@@ -203,13 +204,13 @@ pub(super) struct Place<T> {
     head_from: usize,
     head_to: usize,
     /// The first level is a wildcard that no leading `$` meets (§4.7.2).
-    shuns_reserved: bool,
-    pub(super) meaning: T,
+    excludes_reserved: bool,
+    pub(super) value: T,
 }
 
-impl<T> Place<T> {
-    fn new(bound: Bound, meaning: T) -> Self {
-        let Bound {
+impl<T> Entry<T> {
+    fn new(bound: BoundPattern, value: T) -> Self {
+        let BoundPattern {
             text,
             opens_with_any,
         } = bound;
@@ -218,15 +219,15 @@ impl<T> Place<T> {
             first_head,
             head_from: 0,
             head_to: first_head,
-            shuns_reserved: text.starts_with(['+', '#']) && !opens_with_any,
+            excludes_reserved: text.starts_with(['+', '#']) && !opens_with_any,
             text,
-            meaning,
+            value,
         }
     }
 
     /// Says whether this filter stands in `relation` to `filter`.
     pub(super) fn meets(&self, relation: Relation, filter: FilterRef<'_>) -> bool {
-        if self.shuns_reserved && filter.is_reserved() {
+        if self.excludes_reserved && filter.is_reserved() {
             return false;
         }
         match relation {
@@ -246,10 +247,10 @@ impl<T> Place<T> {
     }
 
     /// The filter, as it was put into the table.
-    pub(super) fn bound(&self) -> Bound {
-        Bound {
+    pub(super) fn bound(&self) -> BoundPattern {
+        BoundPattern {
             text: self.text.clone(),
-            opens_with_any: self.text.starts_with('+') && !self.shuns_reserved,
+            opens_with_any: self.text.starts_with('+') && !self.excludes_reserved,
         }
     }
 
@@ -268,14 +269,14 @@ impl<T> Place<T> {
             .unwrap_or_default()
     }
 
-    fn goes_on_with_plus(&self) -> bool {
+    fn continues_with_plus(&self) -> bool {
         self.text
             .get(self.head_to..)
             .is_some_and(|tail| tail.starts_with('+'))
     }
 
     fn sort_key(&self) -> (&str, bool) {
-        (self.head(), self.goes_on_with_plus())
+        (self.head(), self.continues_with_plus())
     }
 }
 
@@ -322,7 +323,7 @@ mod tests {
     fn table(filters: impl IntoIterator<Item = impl Into<Box<str>>>) -> Table<Box<str>> {
         Table::new(filters.into_iter().map(|text| {
             let text: Box<str> = text.into();
-            let bound = Bound {
+            let bound = BoundPattern {
                 text: text.clone(),
                 opens_with_any: false,
             };
@@ -332,8 +333,8 @@ mod tests {
 
     fn candidates(table: &Table<Box<str>>, relation: Relation, text: &str) -> Vec<Box<str>> {
         let mut found = Vec::new();
-        let end = table.find(relation, FilterRef::parse(text).unwrap(), |place| {
-            found.push(place.meaning.clone());
+        let end = table.find(relation, FilterRef::parse(text).unwrap(), |entry| {
+            found.push(entry.value.clone());
             false
         });
         assert!(end.is_none());
@@ -407,10 +408,10 @@ mod tests {
         let table = table(filters);
         let topic = format!("{}7", "/".repeat(30_000));
         let filter = FilterRef::parse(&topic).unwrap();
-        let found = table.find(Relation::Covers, filter, |place| {
-            place.meets(Relation::Covers, filter)
+        let found = table.find(Relation::Covers, filter, |entry| {
+            entry.meets(Relation::Covers, filter)
         });
-        assert!(found.is_some_and(|place| place.meaning.ends_with('7')));
+        assert!(found.is_some_and(|entry| entry.value.ends_with('7')));
     }
 
     proptest! {
@@ -425,9 +426,9 @@ mod tests {
             let filter = FilterRef::parse(&asked).unwrap();
             for relation in [Relation::Covers, Relation::Intersects] {
                 let found = candidates(&table, relation, &asked);
-                table.for_each(&mut |place| {
-                    if place.meets(relation, filter) {
-                        assert!(found.contains(&place.meaning), "{}", place.meaning);
+                table.for_each(&mut |entry| {
+                    if entry.meets(relation, filter) {
+                        assert!(found.contains(&entry.value), "{}", entry.value);
                     }
                 });
             }
@@ -439,7 +440,7 @@ mod tests {
         let filters = ["#", "+/a", "+/b", "+/c", "+/d", "+/d", "a/+/+/x", "a/b"];
         let table = table(filters);
         let mut listed = Vec::new();
-        table.for_each(&mut |place| listed.push(place.meaning.clone()));
+        table.for_each(&mut |entry| listed.push(entry.value.clone()));
         listed.sort_unstable();
         assert_eq!(listed, names(&filters));
     }

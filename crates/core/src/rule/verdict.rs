@@ -1,4 +1,4 @@
-//! Answers, short and explained.
+//! Verdicts, plain and explained.
 
 use crate::reason::Reason;
 
@@ -36,12 +36,12 @@ pub struct Explanation {
     /// `None` says that no rule matched.
     pub decided_by: Option<usize>,
     /// What became of each rule, in the order they were compiled.
-    pub outcomes: Vec<Outcome>,
+    pub outcomes: Vec<RuleOutcome>,
 }
 
 /// What became of one rule in one check.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Outcome {
+pub enum RuleOutcome {
     /// The rule matched.
     Matched,
     /// The rule is about the other action.

@@ -110,8 +110,8 @@ impl TokenLogin {
 
 /// Which client ids the credentials of a scheme connect with.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum ClientIds {
-    /// Whoever makes a credential decides; any, if nothing is said.
+pub enum SchemeClientIds {
+    /// The creator of a credential decides; any, if nothing is said.
     Any,
     /// One of this shape, which is made with the credential.
     Exact(Shape),
@@ -125,7 +125,7 @@ pub enum ClientIds {
     SameAsUsername,
 }
 
-impl ClientIds {
+impl SchemeClientIds {
     /// The shape of what is made with a credential.
     #[must_use]
     pub fn shape(&self) -> Option<&Shape> {
@@ -137,8 +137,8 @@ impl ClientIds {
 
     /// Says whether a credential of the scheme may have this rule.
     ///
-    /// Under [`ClientIds::Any`] every rule may be chosen; an exact id and a
-    /// prefix may be given if they have the shape; all else is the scheme's.
+    /// Under [`SchemeClientIds::Any`] every rule may be chosen; an exact id and
+    /// a prefix may be given if they have the shape; all else is the scheme's.
     #[must_use]
     pub fn admit(&self, rule: &ClientIdRule) -> bool {
         let fits = |shape: &Shape, id: &ClientId| shape.matches(id.as_str());
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn only_any_leaves_the_rule_to_whoever_makes_the_credential() {
         let shape = Shape::parse("[0-9]{3}").unwrap();
-        let admits = |ids: &ClientIds| {
+        let admits = |ids: &SchemeClientIds| {
             [
                 "any",
                 "exact:123",
@@ -212,11 +212,14 @@ mod tests {
             ]
             .map(|text| u8::from(ids.admit(&ClientIdRule::parse(text).unwrap())))
         };
-        assert_eq!(admits(&ClientIds::Any), [1, 1, 1, 1, 1, 1]);
-        assert_eq!(admits(&ClientIds::Exact(shape.clone())), [0, 1, 0, 0, 0, 0]);
-        assert_eq!(admits(&ClientIds::FirstUse), [0, 0, 0, 1, 0, 0]);
-        assert_eq!(admits(&ClientIds::Prefix(shape)), [0, 0, 0, 0, 1, 0]);
-        assert_eq!(admits(&ClientIds::SameAsSecret), [0; 6]);
-        assert_eq!(admits(&ClientIds::SameAsUsername), [0, 0, 0, 0, 0, 1]);
+        assert_eq!(admits(&SchemeClientIds::Any), [1, 1, 1, 1, 1, 1]);
+        assert_eq!(
+            admits(&SchemeClientIds::Exact(shape.clone())),
+            [0, 1, 0, 0, 0, 0]
+        );
+        assert_eq!(admits(&SchemeClientIds::FirstUse), [0, 0, 0, 1, 0, 0]);
+        assert_eq!(admits(&SchemeClientIds::Prefix(shape)), [0, 0, 0, 0, 1, 0]);
+        assert_eq!(admits(&SchemeClientIds::SameAsSecret), [0; 6]);
+        assert_eq!(admits(&SchemeClientIds::SameAsUsername), [0, 0, 0, 0, 0, 1]);
     }
 }

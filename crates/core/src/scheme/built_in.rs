@@ -1,4 +1,4 @@
-//! The seven schemes that every store knows (design §5).
+//! The seven schemes that every store knows.
 
 use self::Constant::{Flag, List, Number, Text};
 use super::{FieldValue, Scheme, Schemes};

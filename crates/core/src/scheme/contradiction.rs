@@ -1,13 +1,13 @@
-//! What a scheme can't be at the same time.
+//! Combinations of fields that a scheme can't have.
 
-use super::{ClientIds, Folding, Naming, Scheme, Shape, TokenLogin};
+use super::{Folding, Naming, Scheme, SchemeClientIds, Shape, TokenLogin};
 use crate::rule::Pattern;
 
 impl Scheme {
     /// Says what about the scheme contradicts itself.
     pub(super) fn contradiction(&self) -> Option<&'static str> {
-        let is_secret_shown =
-            self.token_login != TokenLogin::Never || self.client_ids == ClientIds::SameAsSecret;
+        let is_secret_shown = self.token_login != TokenLogin::Never
+            || self.client_ids == SchemeClientIds::SameAsSecret;
         let generates_names = matches!(self.naming, Naming::Generated(_));
         let has = |shape: Option<&Shape>, characters: &[char]| {
             shape.is_some_and(|shape| shape.may_hold(|it| characters.contains(&it)))
@@ -22,7 +22,7 @@ impl Scheme {
             ),
             (
                 self.token_login == TokenLogin::Required
-                    && self.client_ids == ClientIds::SameAsUsername,
+                    && self.client_ids == SchemeClientIds::SameAsUsername,
                 "`client_id` can't be `same-as-username` where the username is the token; \
                  write `same-as-secret`",
             ),

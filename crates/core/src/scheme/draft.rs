@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::secret::LimitedField;
 use super::{
-    AuthType, ClientIds, DraftSecret, Naming, RandomError, RandomSource, SERIAL, Scheme,
+    AuthType, DraftSecret, Naming, RandomError, RandomSource, SERIAL, Scheme, SchemeClientIds,
     SchemeName, Schemes, Shape, TOKEN,
 };
 use crate::client_id::{ClientId, ClientIdError, ClientIdRule};
@@ -20,17 +20,17 @@ impl Scheme {
     ///
     /// # Errors
     ///
-    /// Returns the first [`SchemeError`], of the name before all others.
+    /// Returns the first [`DraftError`], of the name before all others.
     pub fn draft(
         &self,
         request: &DraftRequest<'_>,
         known: &Schemes,
         random: &mut dyn RandomSource,
-    ) -> Result<Draft, SchemeError> {
+    ) -> Result<CredentialDraft, DraftError> {
         let named = self.draft_name(request, random)?;
         let mut attributes = request.attributes.clone();
         if let Some(filled) = self.fills().find(|it| attributes.contains_key(*it)) {
-            return Err(SchemeError::AttributeFilled {
+            return Err(DraftError::AttributeFilled {
                 attribute: filled,
                 scheme: self.name.clone(),
             });
@@ -51,7 +51,7 @@ impl Scheme {
         if let Some(shape) = &self.token_shape {
             attributes.insert(TOKEN.into(), shape.generate(random)?);
         }
-        Ok(Draft {
+        Ok(CredentialDraft {
             auth_type: self.auth_type(&named.name, matches!(secret, DraftSecret::Chosen)),
             name: named.name,
             client_id,
@@ -64,41 +64,43 @@ impl Scheme {
         &self,
         request: &DraftRequest<'_>,
         random: &mut dyn RandomSource,
-    ) -> Result<Named, SchemeError> {
+    ) -> Result<DraftName, DraftError> {
         if let Some(given) = request.name {
             // Of what was given, `#SN#` included.
             LimitedField::Username.check_most(given.chars().count(), self.longest_name)?;
         }
         let serial = |given: &str| given.strip_prefix(SERIAL_PREFIX).map(str::to_owned);
         match (&self.naming, request.name) {
-            (Naming::Generated(shape), None) => Named::as_is(shape.generate(random)?, None),
+            (Naming::Generated(shape), None) => DraftName::as_is(shape.generate(random)?, None),
             (Naming::Generated(shape), Some(given)) => {
                 let folded = self.fold(given)?;
                 if !shape.matches(&folded) {
-                    return Err(SchemeError::NameShape {
+                    return Err(DraftError::NameShape {
                         name: folded.into(),
                         shape: shape.clone(),
                     });
                 }
-                Named::as_is(folded, None)
+                DraftName::as_is(folded, None)
             }
             (Naming::GivenOrSerial(shape), Some(given)) if given.starts_with(SERIAL_PREFIX) => {
-                Named::as_is(shape.generate(random)?, serial(given))
+                DraftName::as_is(shape.generate(random)?, serial(given))
             }
             (Naming::Given | Naming::GivenOrSerial(_), Some(given)) => {
-                Named::as_is(self.fold(given)?, None)
+                DraftName::as_is(self.fold(given)?, None)
             }
-            (Naming::Suffixed, Some(given)) => Named::suffixed(self.fold(given)?, request.tenant),
+            (Naming::Suffixed, Some(given)) => {
+                DraftName::suffixed(self.fold(given)?, request.tenant)
+            }
             (Naming::Given | Naming::GivenOrSerial(_) | Naming::Suffixed, None) => {
-                Err(SchemeError::NameMissing {
+                Err(DraftError::NameMissing {
                     scheme: self.name.clone(),
                 })
             }
         }
     }
 
-    fn fold(&self, given: &str) -> Result<String, SchemeError> {
-        let refused = |character| SchemeError::NameFolding { character };
+    fn fold(&self, given: &str) -> Result<String, DraftError> {
+        let refused = |character| DraftError::NameFolding { character };
         self.folding.fold(given).map_err(refused)
     }
 
@@ -106,28 +108,28 @@ impl Scheme {
         &self,
         asked_for: Option<&ClientIdRule>,
         random: &mut dyn RandomSource,
-    ) -> Result<ClientIdRule, SchemeError> {
+    ) -> Result<ClientIdRule, DraftError> {
         if let Some(rule) = asked_for {
             return if self.client_ids.admit(rule) {
                 Ok(rule.clone())
             } else {
-                Err(SchemeError::ClientIdRule {
+                Err(DraftError::ClientIdRule {
                     own: self.client_ids.as_str(),
                     scheme: self.name.clone(),
                 })
             };
         }
         Ok(match &self.client_ids {
-            ClientIds::Any => ClientIdRule::Any,
-            ClientIds::Exact(shape) => {
+            SchemeClientIds::Any => ClientIdRule::Any,
+            SchemeClientIds::Exact(shape) => {
                 ClientIdRule::Exact(ClientId::parse(&shape.generate(random)?)?)
             }
-            ClientIds::FirstUse => ClientIdRule::FirstUse,
-            ClientIds::Prefix(shape) => {
+            SchemeClientIds::FirstUse => ClientIdRule::FirstUse,
+            SchemeClientIds::Prefix(shape) => {
                 ClientIdRule::Prefix(ClientId::parse(&shape.generate(random)?)?)
             }
-            ClientIds::SameAsSecret => ClientIdRule::SameAsSecret,
-            ClientIds::SameAsUsername => ClientIdRule::SameAsUsername,
+            SchemeClientIds::SameAsSecret => ClientIdRule::SameAsSecret,
+            SchemeClientIds::SameAsUsername => ClientIdRule::SameAsUsername,
         })
     }
 }
@@ -149,7 +151,7 @@ pub struct DraftRequest<'a> {
 
 /// What is new about a new credential.
 #[expect(missing_debug_implementations, reason = "it holds a secret")]
-pub struct Draft {
+pub struct CredentialDraft {
     /// Its name: the login name, unless the scheme requires a token login.
     pub name: LoginName,
     /// Which client ids it may connect with.
@@ -165,7 +167,7 @@ pub struct Draft {
 /// Why a credential can't be made as asked.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum SchemeError {
+pub enum DraftError {
     /// An attribute was set by hand that the scheme fills.
     #[error("attribute `{attribute}` is filled by scheme `{scheme}`; it can't be set")]
     AttributeFilled {
@@ -259,7 +261,7 @@ pub enum SchemeError {
 }
 
 /// A name, and what it was made from.
-struct Named {
+struct DraftName {
     name: LoginName,
     /// What was entered, folded, or made in its place.
     entered: String,
@@ -267,11 +269,11 @@ struct Named {
     serial: Option<String>,
 }
 
-impl Named {
-    fn as_is(entered: String, serial: Option<String>) -> Result<Self, SchemeError> {
+impl DraftName {
+    fn as_is(entered: String, serial: Option<String>) -> Result<Self, DraftError> {
         let name = device_name(&entered)?;
         if entered.contains('@') {
-            return Err(SchemeError::NameAt { name });
+            return Err(DraftError::NameAt { name });
         }
         Ok(Self {
             name,
@@ -281,7 +283,7 @@ impl Named {
     }
 
     /// The whole name may be given, too, as all other commands take it.
-    fn suffixed(mut entered: String, tenant: &TenantId) -> Result<Self, SchemeError> {
+    fn suffixed(mut entered: String, tenant: &TenantId) -> Result<Self, DraftError> {
         let name = device_name(&entered)?;
         match (name.suffix(), entered.rsplit_once('@')) {
             (Suffix::Tenant(own), Some((before, _))) if own == *tenant => {
@@ -298,8 +300,8 @@ impl Named {
     }
 }
 
-fn device_name(text: &str) -> Result<LoginName, SchemeError> {
-    LoginName::parse_device(text).map_err(|why| SchemeError::Name {
+fn device_name(text: &str) -> Result<LoginName, DraftError> {
+    LoginName::parse_device(text).map_err(|why| DraftError::Name {
         text: text.into(),
         why,
     })
@@ -307,10 +309,10 @@ fn device_name(text: &str) -> Result<LoginName, SchemeError> {
 
 /// Takes a text that rules can put into a level of topics: it is made of what
 /// a name is made of, and of one piece.
-fn one_level(text: String) -> Result<String, SchemeError> {
+fn one_level(text: String) -> Result<String, DraftError> {
     device_name(&text)?;
     if text.contains('/') {
-        return Err(SchemeError::NoLevel { text: text.into() });
+        return Err(DraftError::NoLevel { text: text.into() });
     }
     Ok(text)
 }

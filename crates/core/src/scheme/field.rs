@@ -95,7 +95,7 @@ pub enum FieldValue {
     Text(String),
 }
 
-/// Why fields are no scheme.
+/// Why fields do not make a valid scheme.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FieldError {
@@ -152,7 +152,7 @@ pub enum FieldError {
         key: Given,
     },
     /// No scheme has such a key.
-    #[error("`{key}` is no key of a scheme; those are {}", known_keys())]
+    #[error("`{key}` is not a key of a scheme; those are {}", known_keys())]
     Unknown {
         /// The key.
         key: Given,
@@ -164,7 +164,7 @@ pub enum FieldError {
         key: Given,
     },
     /// A word is none of those that can stand there.
-    #[error("`{text}` is no `{key}`; write {words}")]
+    #[error("`{text}` is not a valid `{key}`; write {words}")]
     Word {
         /// The key.
         key: &'static str,
@@ -266,7 +266,7 @@ mod tests {
         for (change, error) in [
             (
                 ("Name", text("x")),
-                "`Name` is no key of a scheme; those are `name`, ",
+                "`Name` is not a key of a scheme; those are `name`, ",
             ),
             (
                 ("tls_only", text("yes")),
@@ -274,7 +274,7 @@ mod tests {
             ),
             (("publish", text("a/#")), "`publish` is not a list of texts"),
             (("name", FieldValue::Flag(true)), "`name` is not a text"),
-            (("name", text("X")), "`X` is no scheme name; "),
+            (("name", text("X")), "`X` is not a valid scheme name; "),
             (
                 ("login_name_max_chars", text("9")),
                 "`login_name_max_chars` is not a whole number",
@@ -297,7 +297,7 @@ mod tests {
             ),
             (
                 ("login_name", text("made")),
-                "`made` is no `login_name`; write `generated`, ",
+                "`made` is not a valid `login_name`; write `generated`, ",
             ),
             (
                 ("client_id", text("exact")),
@@ -305,19 +305,19 @@ mod tests {
             ),
             (
                 ("client_id", text("exact:a")),
-                "`exact:a` is no `client_id`; write `any`, ",
+                "`exact:a` is not a valid `client_id`; write `any`, ",
             ),
             (
                 ("folding", text("lower")),
-                "`lower` is no `folding`; write `none` or `upper`",
+                "`lower` is not a valid `folding`; write `none` or `upper`",
             ),
             (
                 ("token_login", text("yes")),
-                "`yes` is no `token_login`; write `allowed`, ",
+                "`yes` is not a valid `token_login`; write `allowed`, ",
             ),
             (
                 ("name_attribute", text("token")),
-                "`token` is no `name_attribute`; write `device` ",
+                "`token` is not a valid `name_attribute`; write `device` ",
             ),
             (
                 ("secret_shape", text("[a")),
@@ -325,7 +325,7 @@ mod tests {
             ),
             (
                 ("publish", list(&["a/${user}"])),
-                "`a/${user}` in `publish`: `user` is no variable",
+                "`a/${user}` in `publish`: `user` is not a valid variable",
             ),
         ] {
             let said = refusal(&[change]).unwrap();

@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-/// A source of bytes that nobody can guess.
+/// A source of unpredictable bytes.
 pub trait RandomSource {
     /// Fills `buffer`.
     ///

@@ -1,10 +1,10 @@
-//! Reads the fields of a scheme one by one, and sees that none is left over.
+//! Reads the fields of a scheme one by one, and refuses any that is left over.
 
 use std::collections::BTreeMap;
 
 use super::field::KEYS;
 use super::{
-    ChosenSecrets, ClientIds, FieldError, FieldValue, Folding, NameAttribute, Naming, Shape,
+    ChosenSecrets, FieldError, FieldValue, Folding, NameAttribute, Naming, SchemeClientIds, Shape,
     TokenLogin,
 };
 use crate::rule::Pattern;
@@ -128,16 +128,16 @@ impl Fields {
         })
     }
 
-    pub(super) fn client_ids(&mut self) -> Result<ClientIds, FieldError> {
+    pub(super) fn client_ids(&mut self) -> Result<SchemeClientIds, FieldError> {
         let (key, shape) = ("client_id", "client_id_shape");
         let text = self.needed(key)?;
         Ok(match text.as_str() {
-            "any" => ClientIds::Any,
-            "exact" => ClientIds::Exact(self.needed_shape(shape)?),
-            "first-use" => ClientIds::FirstUse,
-            "prefix" => ClientIds::Prefix(self.needed_shape(shape)?),
-            "same-as-secret" => ClientIds::SameAsSecret,
-            "same-as-username" => ClientIds::SameAsUsername,
+            "any" => SchemeClientIds::Any,
+            "exact" => SchemeClientIds::Exact(self.needed_shape(shape)?),
+            "first-use" => SchemeClientIds::FirstUse,
+            "prefix" => SchemeClientIds::Prefix(self.needed_shape(shape)?),
+            "same-as-secret" => SchemeClientIds::SameAsSecret,
+            "same-as-username" => SchemeClientIds::SameAsUsername,
             _ => {
                 let words = "`any`, `exact`, `first-use`, `prefix`, `same-as-secret` or \
                              `same-as-username`";

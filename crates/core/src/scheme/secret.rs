@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{Naming, RandomSource, Scheme, SchemeError, Schemes};
+use super::{DraftError, Naming, RandomSource, Scheme, Schemes};
 use crate::name::LoginName;
 use crate::secret::Secret;
 
@@ -11,7 +11,7 @@ impl Scheme {
     ///
     /// # Errors
     ///
-    /// Returns [`SchemeError`] when one was chosen and can't be, is too short
+    /// Returns [`DraftError`] when one was chosen and can't be, is too short
     /// or too long, or when there are no random bytes to make one.
     pub fn draft_secret(
         &self,
@@ -19,19 +19,19 @@ impl Scheme {
         chosen: Option<&Secret>,
         known: &Schemes,
         random: &mut dyn RandomSource,
-    ) -> Result<DraftSecret, SchemeError> {
+    ) -> Result<DraftSecret, DraftError> {
         let Some(chosen) = chosen else {
             let made = self.secret_shape.generate_secret(random)?;
             return Ok(DraftSecret::Generated(made));
         };
         let Some(limits) = self.chosen_secrets else {
-            return Err(SchemeError::SecretNotChosen {
+            return Err(DraftError::SecretNotChosen {
                 scheme: self.name.clone(),
             });
         };
         limits.check(chosen)?;
         if known.form_of(name.as_str()).is_cheap() {
-            return Err(SchemeError::SecretOfGeneratedName { name: name.clone() });
+            return Err(DraftError::SecretOfGeneratedName { name: name.clone() });
         }
         Ok(DraftSecret::Chosen)
     }
@@ -68,12 +68,12 @@ pub struct ChosenSecrets {
 }
 
 impl ChosenSecrets {
-    fn check(self, secret: &Secret) -> Result<(), SchemeError> {
+    fn check(self, secret: &Secret) -> Result<(), DraftError> {
         let field = LimitedField::Password;
         let characters = characters(secret.expose());
         let fewest = self.fewest.unwrap_or(1).max(1);
         if characters < usize::from(fewest) {
-            return Err(SchemeError::TooShort { field, fewest });
+            return Err(DraftError::TooShort { field, fewest });
         }
         field.check_most(characters, self.most)
     }
@@ -118,14 +118,10 @@ pub enum LimitedField {
 }
 
 impl LimitedField {
-    pub(super) fn check_most(
-        self,
-        characters: usize,
-        most: Option<u16>,
-    ) -> Result<(), SchemeError> {
+    pub(super) fn check_most(self, characters: usize, most: Option<u16>) -> Result<(), DraftError> {
         match most {
             Some(most) if characters > usize::from(most) => {
-                Err(SchemeError::TooLong { field: self, most })
+                Err(DraftError::TooLong { field: self, most })
             }
             Some(_) | None => Ok(()),
         }
@@ -157,7 +153,7 @@ mod tests {
     use super::super::random::tests::Pseudo;
     use super::*;
 
-    fn draft(scheme: &str, name: &str, chosen: Option<&str>) -> Result<DraftSecret, SchemeError> {
+    fn draft(scheme: &str, name: &str, chosen: Option<&str>) -> Result<DraftSecret, DraftError> {
         let known = Schemes::built_in();
         let name = LoginName::parse(name).unwrap();
         let chosen = chosen.map(|text| Secret::new(text.into()));

@@ -31,7 +31,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Characters>, ShapeError> {
     Ok(positions)
 }
 
-/// Why a text is no shape. Characters are counted from 1.
+/// Why a text is not a valid shape. Characters are counted from 1.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ShapeError {

@@ -89,9 +89,9 @@ impl PasswordHash {
         self.verify_in(presented, &mut HashMemory::default())
     }
 
-    /// The same in memory that is used again. Whoever verifies often should:
-    /// megabytes that are asked for and given back each time leave an
-    /// allocator in pieces.
+    /// The same in memory that is used again. A caller that verifies often
+    /// should use it: megabytes that are asked for and given back each time
+    /// leave an allocator in pieces.
     #[must_use]
     pub fn verify_in(&self, presented: &Secret, memory: &mut HashMemory) -> bool {
         let Ok(hash) = Phc::new(&self.phc) else {
@@ -236,10 +236,10 @@ impl fmt::Display for Argon2Params {
     }
 }
 
-/// A text is no set of Argon2 parameters.
+/// A text does not hold valid Argon2 parameters.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "`{0}` are no Argon2 parameters; write `m=19456,t=2,p=1` (m in KiB from 8·p to 1048576, t from 1 to 64, p from 1 to 16)"
+    "`{0}` are not valid Argon2 parameters; write `m=19456,t=2,p=1` (m in KiB from 8·p to 1048576, t from 1 to 64, p from 1 to 16)"
 )]
 pub struct Argon2ParamsError(Given);
 

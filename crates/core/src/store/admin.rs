@@ -217,19 +217,19 @@ pub trait AdminTransaction {
     /// As [`AdminTransaction::settings`].
     fn put_last_step(&mut self, user: CredentialId, step: Step) -> Result<(), StoreError>;
 
-    /// What is counted against a person.
+    /// What is counted against a user.
     ///
     /// # Errors
     ///
     /// As [`AdminTransaction::settings`].
-    fn lockout(&mut self, person: &LoginName) -> Result<Lockout, StoreError>;
+    fn lockout(&mut self, email: &LoginName) -> Result<Lockout, StoreError>;
 
-    /// Forgives a person what failed.
+    /// Resets the failures of a user.
     ///
     /// # Errors
     ///
     /// As [`AdminTransaction::settings`].
-    fn clear_lockout(&mut self, person: &LoginName) -> Result<(), StoreError>;
+    fn clear_lockout(&mut self, email: &LoginName) -> Result<(), StoreError>;
 
     /// All users, by name.
     ///
@@ -258,7 +258,7 @@ pub trait AdminTransaction {
 
     /// What seeds and private keys are sealed with, from the file beside the
     /// store; none where it is missing or no such file.
-    fn vault(&self) -> Option<SealKey>;
+    fn seal_key(&self) -> Option<SealKey>;
 
     /// The keys that sign tokens of a tenant, newest first, those whose
     /// signatures count no more included.
@@ -353,7 +353,7 @@ pub trait AdminTransaction {
     /// As [`AdminTransaction::settings`].
     fn put_role(&mut self, role: &Role) -> Result<(), StoreError>;
 
-    /// Deletes a role and takes it from whoever holds it.
+    /// Deletes a role and takes it from its holders.
     ///
     /// # Errors
     ///

@@ -102,13 +102,13 @@ pub trait Directory {
     fn credential_by_id(&mut self, id: CredentialId)
     -> Result<Option<Arc<Credential>>, StoreError>;
 
-    /// What is counted against the person with this address, or against an
-    /// address that nobody has.
+    /// What is counted against the user with this address, or against an
+    /// address that no user has.
     ///
     /// # Errors
     ///
     /// Returns [`StoreError`] when the store can't be read.
-    fn lockout(&mut self, person: &LoginName) -> Result<Lockout, StoreError>;
+    fn lockout(&mut self, email: &LoginName) -> Result<Lockout, StoreError>;
 
     /// The key with this id.
     ///

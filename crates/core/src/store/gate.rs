@@ -7,11 +7,11 @@ use super::{Directory, Settings, StoreError};
 use crate::audit::{AuditEntry, AuditHeads};
 use crate::change::{Change, ChangeSeq, KickRequestId};
 use crate::client_id::{ClientId, ClientIdTie};
-use crate::connect::{Failure, LoginRecord, Proof};
+use crate::connect::{FailedLogin, LoginRecord, Proof};
 use crate::credential::{Credential, CredentialId};
 use crate::lockout::Lockout;
 use crate::name::TenantId;
-use crate::presence::{Observation, SessionNumber};
+use crate::presence::{PresenceEvent, SessionNumber};
 use crate::reason::Reason;
 use crate::role::Role;
 use crate::rule::Namespaces;
@@ -24,7 +24,7 @@ use crate::time::Timestamp;
 /// What the gate of a broker asks and writes. One value serves one thread.
 pub trait GateStore: Directory + Send + Sized + 'static {
     /// Holds a broker's name for as long as it lives.
-    type Claim: Send + 'static;
+    type BrokerLock: Send + 'static;
 
     /// Takes a broker's name, so that no second live broker uses it on this
     /// store. The claim ends with the process, however that ends.
@@ -32,7 +32,7 @@ pub trait GateStore: Directory + Send + Sized + 'static {
     /// # Errors
     ///
     /// Returns [`StoreError`] of kind `Conflict` when a live broker has it.
-    fn claim_broker(&self, broker: &str) -> Result<Self::Claim, StoreError>;
+    fn lock_broker(&self, broker: &str) -> Result<Self::BrokerLock, StoreError>;
 
     /// A second connection to the same store, for another thread.
     ///
@@ -55,9 +55,9 @@ pub trait GateStore: Directory + Send + Sized + 'static {
     /// Returns [`StoreError`] when the store can't be read.
     fn schemes(&mut self) -> Result<StoredSchemes, StoreError>;
 
-    /// Which state the store is in, told without a look into it. As long as
-    /// it is the same, so is every answer of the store, whoever writes to it.
-    /// None where the store can't tell.
+    /// Which state the store is in, told without a look into it. As long as it
+    /// is the same, so is every answer of the store, whichever process writes
+    /// to it. None where the store can't tell.
     ///
     /// # Errors
     ///
@@ -99,7 +99,7 @@ pub trait GateStore: Directory + Send + Sized + 'static {
     ///
     /// Returns [`StoreError`] when the store can't be read, or when it is not
     /// the one any more that was opened.
-    fn standing(&mut self) -> Result<Standing, StoreError>;
+    fn log_position(&mut self) -> Result<LogPosition, StoreError>;
 
     /// Up to `limit` changes after `seq`, oldest first. Where the log no
     /// longer reaches back so far, [`Change::Everything`] stands for the gap.
@@ -121,17 +121,21 @@ pub trait GateStore: Directory + Send + Sized + 'static {
     ///
     /// Returns [`StoreError`] of kind `Busy` when the lock was not to be had,
     /// and of another kind when the store can't be written.
-    fn record_login(&mut self, login: &Login<'_>, now: Timestamp) -> Result<Recorded, StoreError>;
+    fn record_login(
+        &mut self,
+        login: &LoginEffects<'_>,
+        now: Timestamp,
+    ) -> Result<Recorded, StoreError>;
 
-    /// Counts a failed login against a person or an address that nobody has,
-    /// synced to disk. Of addresses that nobody has, a bounded number is kept.
+    /// Counts a failed login against a user or an address that no user has,
+    /// synced to disk. Of addresses that no user has, a bounded number is kept.
     ///
     /// # Errors
     ///
     /// As [`GateStore::record_login`].
     fn record_failure(
         &mut self,
-        failure: &Failure,
+        failure: &FailedLogin,
         broker: &str,
         now: Timestamp,
     ) -> Result<Lockout, StoreError>;
@@ -164,11 +168,11 @@ pub trait GateStore: Directory + Send + Sized + 'static {
 
     /// What seeds and private keys are sealed with, from the file beside the
     /// store; none where it is missing or no such file.
-    fn vault(&self) -> Option<SealKey>;
+    fn seal_key(&self) -> Option<SealKey>;
 
     /// Another number each time that the file of that key is another one; 0
     /// where there is none.
-    fn vault_mark(&self) -> u64;
+    fn key_file_mark(&self) -> u64;
 
     /// All tenants, as far as each can be read.
     ///
@@ -247,7 +251,7 @@ pub struct StoredTenants {
     pub damaged: Vec<DamagedTenant>,
 }
 
-/// A tenant whose record can't be read. It admits nobody, and what it owns
+/// A tenant whose record can't be read. It admits no client, and what it owns
 /// stays its own.
 #[derive(Debug)]
 pub struct DamagedTenant {
@@ -287,7 +291,7 @@ impl StoreState {
 /// How far the logs of a store go. What was read when they went as far is true
 /// still, as far as changes are logged.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Standing {
+pub struct LogPosition {
     /// The last entry of the change log.
     pub last_change: ChangeSeq,
     /// How often it changed, by then, what is recorded about a client id; that
@@ -298,7 +302,7 @@ pub struct Standing {
 
 /// A login whose lasting effects are to be committed.
 #[derive(Clone, Copy, Debug)]
-pub struct Login<'a> {
+pub struct LoginEffects<'a> {
     /// The broker it happens at.
     pub broker: &'a str,
     /// The client id.
@@ -307,8 +311,8 @@ pub struct Login<'a> {
     pub username: Option<&'a str>,
     /// The tenant whose topics it uses.
     pub tenant: Option<&'a TenantId>,
-    /// The credential as it was looked up and what proved it; none for a
-    /// client that proved nothing.
+    /// The credential as it was looked up and what proved it; none for an
+    /// unauthenticated client.
     pub proved: Option<(&'a Credential, Proof<'a>)>,
     /// What changes.
     pub record: LoginRecord,
@@ -339,7 +343,7 @@ pub enum Registered {
     TooFast,
 }
 
-/// Which sessions somebody asks to end.
+/// Which sessions an administrator asks to end.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum KickTarget {
     /// The one with this client id, at any broker. A client id may be a secret,
@@ -358,7 +362,7 @@ pub enum KickTarget {
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     /// Sessions and uses, in the order they happened.
-    pub observations: Vec<Observation>,
+    pub observations: Vec<PresenceEvent>,
     /// Refused logins, summed.
     pub refusals: Vec<Refusal>,
     /// Requests to kick, answered.

@@ -130,7 +130,10 @@ impl TopicFilter {
 
     /// Takes a text that is known to be a filter.
     pub(crate) fn from_valid(text: Box<str>) -> Self {
-        debug_assert!(FilterRef::parse(&text).is_ok(), "`{text}` is no filter");
+        debug_assert!(
+            FilterRef::parse(&text).is_ok(),
+            "`{text}` is not a valid filter"
+        );
         Self(text)
     }
 

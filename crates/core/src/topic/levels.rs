@@ -25,8 +25,8 @@ pub(crate) fn tail_covers(mut tail: &str, mut rest: &str, other: &str) -> bool {
         let (level, below) = split_level(rest);
         if level == "#" {
             // `a/#` matches `a`, which is one level too short for `a/+/#`. The
-            // exceptions are `#` and `/#`: nothing stands above them, since
-            // the empty text is no topic (§4.7.3).
+            // exceptions are `#` and `/#`: nothing stands above them, since the
+            // empty text is not a valid topic (§4.7.3).
             return after_plus == "/#" && matches!(other, "#" | "/#");
         }
         let (literal, next) = split_head(after_plus);

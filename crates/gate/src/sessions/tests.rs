@@ -33,18 +33,18 @@ fn session(number: i64, client_id: u8, credential: Option<u8>, stored: bool) -> 
         protocol: 4,
         address: None,
         listener: None,
-        bonds: credential
+        depends_on: credential
             .map(|id| CredentialId(i64::from(id).saturating_add(100)))
             .into_iter()
             .collect(),
         phase: Phase::Live,
-        extras: None,
+        extension: None,
     }
 }
 
 /// What may become of sessions, in any order.
 #[derive(Clone, Debug)]
-enum Step {
+enum SessionStep {
     Insert {
         handle: usize,
         client_id: u8,
@@ -59,29 +59,29 @@ enum Step {
     Complete(usize),
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = SessionStep> {
     let handle = 0..6_usize;
     let credential = proptest::option::of(0..3_u8);
     prop_oneof![
         3 => (handle.clone(), 0..3_u8, credential, any::<bool>()).prop_map(
-            |(handle, client_id, credential, stored)| Step::Insert {
+            |(handle, client_id, credential, stored)| SessionStep::Insert {
                 handle,
                 client_id,
                 credential,
                 stored,
             }
         ),
-        1 => handle.clone().prop_map(Step::Kick),
-        1 => handle.clone().prop_map(Step::Gone),
-        1 => handle.clone().prop_map(Step::Remove),
-        1 => handle.prop_map(Step::Complete),
-        1 => Just(Step::Poll),
+        1 => handle.clone().prop_map(SessionStep::Kick),
+        1 => handle.clone().prop_map(SessionStep::Gone),
+        1 => handle.clone().prop_map(SessionStep::Remove),
+        1 => handle.prop_map(SessionStep::Complete),
+        1 => Just(SessionStep::Poll),
     ]
 }
 
 /// A session as the model knows it.
 #[derive(Clone, Debug)]
-struct Known {
+struct ExpectedSession {
     client_id: u8,
     credential: Option<u8>,
     is_open: bool,
@@ -93,36 +93,36 @@ proptest! {
         steps in proptest::collection::vec(step(), 0..60)
     ) {
         let mut sessions = Sessions::default();
-        let mut model: BTreeMap<usize, Known> = BTreeMap::new();
+        let mut model: BTreeMap<usize, ExpectedSession> = BTreeMap::new();
         let mut number: i64 = 0;
         for step in steps {
             match step {
-                Step::Insert { handle, client_id, credential, stored } => {
+                SessionStep::Insert { handle, client_id, credential, stored } => {
                     number = number.saturating_add(1);
                     sessions.insert(Handle(handle), session(number, client_id, credential, stored));
-                    model.insert(handle, Known { client_id, credential, is_open: true });
+                    model.insert(handle, ExpectedSession { client_id, credential, is_open: true });
                 }
-                Step::Kick(handle) => {
+                SessionStep::Kick(handle) => {
                     if let Some(session) = sessions.get_mut(Handle(handle)) {
                         session.stop(KickReason::Requested);
                     }
                 }
-                Step::Gone(handle) => {
+                SessionStep::Gone(handle) => {
                     sessions.mark_gone(Handle(handle));
                     if let Some(known) = model.get_mut(&handle) {
                         known.is_open = false;
                     }
                 }
-                Step::Remove(handle) => {
+                SessionStep::Remove(handle) => {
                     sessions.remove(Handle(handle));
                     model.remove(&handle);
                 }
-                Step::Complete(handle) => {
+                SessionStep::Complete(handle) => {
                     if let Some(session) = sessions.remove(Handle(handle)) {
                         sessions.insert(Handle(handle), session);
                     }
                 }
-                Step::Poll => sessions.forget_gone(),
+                SessionStep::Poll => sessions.forget_gone(),
             }
             // Those that are gone may be forgotten; the model follows.
             model.retain(|handle, known| {
@@ -187,7 +187,7 @@ fn deadlines_of_sessions_that_are_gone_do_not_pile_up() {
 #[test]
 fn of_the_sessions_that_are_away_so_many_are_kept_and_the_oldest_go() {
     let mut sessions = Sessions::default();
-    for number in 0..=MOST_AWAY {
+    for number in 0..=MOST_STORED_OFFLINE {
         let handle = Handle(number);
         sessions.insert(
             handle,
@@ -195,7 +195,7 @@ fn of_the_sessions_that_are_away_so_many_are_kept_and_the_oldest_go() {
         );
         sessions.mark_gone(handle);
     }
-    let kept = (sessions.by_handle.len(), sessions.away.len());
-    assert_eq!(kept, (MOST_AWAY, MOST_AWAY));
+    let kept = (sessions.by_handle.len(), sessions.stored_offline.len());
+    assert_eq!(kept, (MOST_STORED_OFFLINE, MOST_STORED_OFFLINE));
     assert!(sessions.get(Handle(0)).is_none() && sessions.get(Handle(1)).is_some());
 }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use countersign::core::kind::Application;
 use countersign::core::user::GrantedRight;
-use countersign::{Directive, Handle, Peer, RESPONSE_TOPIC, SESSION_TOPIC, TopicUse};
+use countersign::{ClientRef, Directive, Handle, RESPONSE_TOPIC, SESSION_TOPIC, TopicUse};
 use countersign_admin::tenant::{self, TenantChanges};
 use countersign_admin::thing;
 use serde_json::json;
 
-use super::bench::{Bench, JANE, TRY, Try, is_admitted, name, peer, role_right, tenant_id};
+use super::fixture::{Fixture, JANE, TRY, Try, client, is_admitted, name, role_right, tenant_id};
 
 const INFO: &str = r#"{"commands":[{"command":"session.info","correlation_data":"7"}]}"#;
 
@@ -29,11 +29,11 @@ fn subscribe(filter: &str) -> TopicUse<'_> {
 
 #[test]
 fn whoever_proved_nothing_has_no_commands_and_others_have_their_topics_alone() {
-    let mut bench = Bench::new();
+    let mut fixture = Fixture::new();
     for usage in [publish(SESSION_TOPIC), subscribe(RESPONSE_TOPIC)] {
-        assert!(!bench.check(TRY, JANE, usage).is_allowed());
+        assert!(!fixture.check(TRY, JANE, usage).is_allowed());
     }
-    assert!(is_admitted(&bench.connect(TRY)));
+    assert!(is_admitted(&fixture.connect(TRY)));
     for (usage, is_allowed) in [
         (publish(SESSION_TOPIC), true),
         (subscribe(RESPONSE_TOPIC), true),
@@ -55,57 +55,61 @@ fn whoever_proved_nothing_has_no_commands_and_others_have_their_topics_alone() {
             false,
         ),
     ] {
-        let verdict = bench.check(TRY, JANE, usage);
+        let verdict = fixture.check(TRY, JANE, usage);
         assert_eq!(verdict.is_allowed(), is_allowed, "{usage:?}");
     }
     // No Will is a command, nor is what a session does that is ended.
-    bench.gate.disconnected(Handle(1));
-    assert!(!bench.check(TRY, JANE, publish(SESSION_TOPIC)).is_allowed());
+    fixture.gate.disconnected(Handle(1));
+    assert!(
+        !fixture
+            .check(TRY, JANE, publish(SESSION_TOPIC))
+            .is_allowed()
+    );
 }
 
 #[test]
 fn an_unauthenticated_session_is_not_heard() {
     use countersign::core::tenant::Authentication;
 
-    let mut bench = Bench::new();
+    let mut fixture = Fixture::new();
     let changes = TenantChanges {
         authentication: Some(Authentication::Optional),
         ..TenantChanges::default()
     };
-    bench
+    fixture
         .act(|store, context| tenant::set(store, context, &tenant_id("acme"), changes))
         .unwrap();
-    bench.settle();
-    let facts = countersign::ConnectFacts::new(Handle(1), b"a");
-    assert!(is_admitted(&bench.gate.connect(&facts)));
-    let nobody = Peer {
+    fixture.settle();
+    let info = countersign::ConnectInfo::new(Handle(1), b"a");
+    assert!(is_admitted(&fixture.gate.connect(&info)));
+    let nobody = ClientRef {
         handle: Handle(1),
         client_id: Some(b"a"),
         connected: true,
-        ..Peer::default()
+        ..ClientRef::default()
     };
-    assert!(bench.gate.check(&nobody, publish("acme/x")).is_allowed());
+    assert!(fixture.gate.check(&nobody, publish("acme/x")).is_allowed());
     assert!(
-        !bench
+        !fixture
             .gate
             .check(&nobody, publish(SESSION_TOPIC))
             .is_allowed()
     );
     assert!(
-        !bench
+        !fixture
             .gate
             .check(&nobody, subscribe(RESPONSE_TOPIC))
             .is_allowed()
     );
-    bench.gate.command(&nobody, INFO.as_bytes());
-    assert!(bench.settle().is_empty());
+    fixture.gate.command(&nobody, INFO.as_bytes());
+    assert!(fixture.settle().is_empty());
 }
 
 #[test]
 fn an_answer_goes_to_whoever_asked_and_only_while_they_are_who_they_were() {
-    let mut bench = Bench::new();
-    assert!(is_admitted(&bench.connect(TRY)));
-    let answer = bench.commands(TRY, JANE, INFO).unwrap();
+    let mut fixture = Fixture::new();
+    assert!(is_admitted(&fixture.connect(TRY)));
+    let answer = fixture.commands(TRY, JANE, INFO).unwrap();
     assert_eq!(
         answer,
         json!({"responses": [{
@@ -118,19 +122,19 @@ fn an_answer_goes_to_whoever_asked_and_only_while_they_are_who_they_were() {
     );
     // Whoever goes away, or whose client id another connection has by now, is
     // told nothing any more.
-    bench.gate.command(&peer(TRY, JANE), INFO.as_bytes());
-    bench.gate.disconnected(Handle(1));
-    assert!(bench.settle().is_empty());
-    assert!(is_admitted(&bench.connect(TRY)));
-    bench.gate.command(&peer(TRY, JANE), INFO.as_bytes());
-    assert!(is_admitted(&bench.connect(Try { handle: 2, ..TRY })));
-    assert!(bench.settle().is_empty());
+    fixture.gate.command(&client(TRY, JANE), INFO.as_bytes());
+    fixture.gate.disconnected(Handle(1));
+    assert!(fixture.settle().is_empty());
+    assert!(is_admitted(&fixture.connect(TRY)));
+    fixture.gate.command(&client(TRY, JANE), INFO.as_bytes());
+    assert!(is_admitted(&fixture.connect(Try { handle: 2, ..TRY })));
+    assert!(fixture.settle().is_empty());
     // Nor one that the host has mistaken for another.
-    bench
+    fixture
         .gate
-        .command(&peer(TRY, "john@mail.test"), INFO.as_bytes());
-    bench.gate.command(
-        &peer(
+        .command(&client(TRY, "john@mail.test"), INFO.as_bytes());
+    fixture.gate.command(
+        &client(
             Try {
                 client_id: "b",
                 ..TRY
@@ -139,20 +143,20 @@ fn an_answer_goes_to_whoever_asked_and_only_while_they_are_who_they_were() {
         ),
         INFO.as_bytes(),
     );
-    bench
+    fixture
         .gate
-        .command(&peer(Try { handle: 3, ..TRY }, JANE), INFO.as_bytes());
-    assert!(bench.settle().is_empty());
+        .command(&client(Try { handle: 3, ..TRY }, JANE), INFO.as_bytes());
+    assert!(fixture.settle().is_empty());
 }
 
 #[test]
 fn a_flood_of_commands_is_answered_in_part_and_then_no_more() {
-    let mut bench = Bench::new();
-    assert!(is_admitted(&bench.connect(TRY)));
+    let mut fixture = Fixture::new();
+    assert!(is_admitted(&fixture.connect(TRY)));
     for _ in 0..1_000 {
-        bench.gate.command(&peer(TRY, JANE), INFO.as_bytes());
+        fixture.gate.command(&client(TRY, JANE), INFO.as_bytes());
     }
-    let answers: Vec<String> = bench
+    let answers: Vec<String> = fixture
         .settle()
         .into_iter()
         .filter_map(|directive| match directive {
@@ -165,13 +169,17 @@ fn a_flood_of_commands_is_answered_in_part_and_then_no_more() {
     let done = answers.iter().filter(|it| it.contains("orgKey")).count();
     let refused = answers.iter().filter(|it| it.contains("-91008")).count();
     assert_eq!((done, refused), (16, 48));
-    bench.pass(Duration::from_secs(1));
-    assert!(bench.command(TRY, JANE, "session.info", json!({})).is_ok());
+    fixture.pass(Duration::from_secs(1));
+    assert!(
+        fixture
+            .command(TRY, JANE, "session.info", json!({}))
+            .is_ok()
+    );
 }
 
 #[test]
 fn of_all_sessions_together_so_many_commands_wait_for_their_answers() {
-    let mut bench = Bench::new();
+    let mut fixture = Fixture::new();
     for number in 1..=20 {
         let client_id = format!("c{number}");
         let it = Try {
@@ -179,28 +187,28 @@ fn of_all_sessions_together_so_many_commands_wait_for_their_answers() {
             client_id: &client_id,
             ..TRY
         };
-        assert!(is_admitted(&bench.connect(it)));
+        assert!(is_admitted(&fixture.connect(it)));
         for _ in 0..100 {
-            bench.gate.command(&peer(it, JANE), INFO.as_bytes());
+            fixture.gate.command(&client(it, JANE), INFO.as_bytes());
         }
     }
-    let directives = bench.settle();
+    let directives = fixture.settle();
     let is_answer = |it: &&Directive| matches!(it, Directive::Reply { .. });
     assert_eq!(directives.iter().filter(is_answer).count(), 1_024);
 }
 
 #[test]
 fn a_user_lists_and_switches_tenants() {
-    let mut bench = Bench::new();
-    bench.grant(JANE, "beta", GrantedRight::OrgAdmin);
-    bench.settle();
+    let mut fixture = Fixture::new();
+    fixture.grant(JANE, "beta", GrantedRight::OrgAdmin);
+    fixture.settle();
     let other = Try {
         handle: 2,
         client_id: "b",
         ..TRY
     };
-    assert!(is_admitted(&bench.connect(TRY)) && is_admitted(&bench.connect(other)));
-    let listed = bench.command(TRY, JANE, "session.org.list", json!({}));
+    assert!(is_admitted(&fixture.connect(TRY)) && is_admitted(&fixture.connect(other)));
+    let listed = fixture.command(TRY, JANE, "session.org.list", json!({}));
     assert_eq!(
         listed.unwrap(),
         json!({"orgs": [
@@ -208,21 +216,21 @@ fn a_user_lists_and_switches_tenants() {
             {"key": "beta", "role": null, "orgAdmin": true, "current": false},
         ]})
     );
-    let switched = bench.command(TRY, JANE, "session.org.switch", json!({"key": "beta"}));
+    let switched = fixture.command(TRY, JANE, "session.org.switch", json!({"key": "beta"}));
     assert_eq!(switched, Ok(json!({"orgKey": "beta"})));
-    assert!(bench.publishes(TRY, JANE, "beta/x") && !bench.publishes(TRY, JANE, "acme/x"));
-    assert!(bench.publishes(other, JANE, "acme/x") && !bench.publishes(other, JANE, "beta/x"));
-    bench.tenant("gamma");
-    bench.settle();
+    assert!(fixture.publishes(TRY, JANE, "beta/x") && !fixture.publishes(TRY, JANE, "acme/x"));
+    assert!(fixture.publishes(other, JANE, "acme/x") && !fixture.publishes(other, JANE, "beta/x"));
+    fixture.tenant("gamma");
+    fixture.settle();
     for (key, code) in [
         ("gamma", -91_006),
         ("nosuch", -91_006),
         ("No Such", -91_003),
     ] {
-        let refused = bench.command(TRY, JANE, "session.org.switch", json!({"key": key}));
+        let refused = fixture.command(TRY, JANE, "session.org.switch", json!({"key": key}));
         assert_eq!(refused, Err(code), "{key}");
     }
-    assert!(bench.publishes(TRY, JANE, "beta/x"));
+    assert!(fixture.publishes(TRY, JANE, "beta/x"));
     // The next session starts where she worked last.
     std::thread::sleep(Duration::from_millis(200));
     let next = Try {
@@ -230,9 +238,9 @@ fn a_user_lists_and_switches_tenants() {
         client_id: "c",
         ..TRY
     };
-    assert!(is_admitted(&bench.connect(next)));
-    assert!(bench.publishes(next, JANE, "beta/x"));
-    let listed = countersign_admin::clients::list(&mut bench.admin, Some(&tenant_id("beta")));
+    assert!(is_admitted(&fixture.connect(next)));
+    assert!(fixture.publishes(next, JANE, "beta/x"));
+    let listed = countersign_admin::clients::list(&mut fixture.admin, Some(&tenant_id("beta")));
     let ids: Vec<_> = listed
         .unwrap()
         .into_iter()
@@ -246,16 +254,16 @@ fn a_user_lists_and_switches_tenants() {
 
 #[test]
 fn nobody_switches_where_a_connect_would_be_refused() {
-    let mut bench = Bench::with_options(&[("listener_1884", "acme")]);
-    bench.grant(JANE, "beta", role_right("all"));
-    bench.settle();
+    let mut fixture = Fixture::with_options(&[("listener_1884", "acme")]);
+    fixture.grant(JANE, "beta", role_right("all"));
+    fixture.settle();
     let at_listener = Try {
         listener: Some(1884),
         ..TRY
     };
-    assert!(is_admitted(&bench.connect(at_listener)));
+    assert!(is_admitted(&fixture.connect(at_listener)));
     let to_beta = json!({"key": "beta"});
-    let refused = bench.command(at_listener, JANE, "session.org.switch", to_beta.clone());
+    let refused = fixture.command(at_listener, JANE, "session.org.switch", to_beta.clone());
     assert_eq!(refused, Err(-91_007));
     let changes = TenantChanges {
         client_id_prefix: Some(Some(
@@ -263,40 +271,40 @@ fn nobody_switches_where_a_connect_would_be_refused() {
         )),
         ..TenantChanges::default()
     };
-    bench
+    fixture
         .act(|store, context| tenant::set(store, context, &tenant_id("beta"), changes))
         .unwrap();
-    bench.settle();
+    fixture.settle();
     let elsewhere = Try {
         handle: 2,
         client_id: "b",
         ..TRY
     };
-    assert!(is_admitted(&bench.connect(elsewhere)));
-    let refused = bench.command(elsewhere, JANE, "session.org.switch", to_beta);
+    assert!(is_admitted(&fixture.connect(elsewhere)));
+    let refused = fixture.command(elsewhere, JANE, "session.org.switch", to_beta);
     assert_eq!(refused, Err(-91_007));
 }
 
 #[test]
 fn only_administrators_make_tokens_and_untie_things() {
-    let mut bench = Bench::new();
-    bench.application("fleet", Application::default());
-    bench.thing("thing1", "fleet");
+    let mut fixture = Fixture::new();
+    fixture.application("fleet", Application::default());
+    fixture.thing("thing1", "fleet");
     let boss = Application {
         is_org_admin: true,
         ..Application::default()
     };
-    let boss = bench.application("boss", boss);
-    bench.thing("boss1", "boss");
-    bench.settle();
-    assert!(is_admitted(&bench.connect(TRY)));
+    let boss = fixture.application("boss", boss);
+    fixture.thing("boss1", "boss");
+    fixture.settle();
+    assert!(is_admitted(&fixture.connect(TRY)));
     let asked = json!({"role": "all", "whoami": "script", "ttl": 600, "thingKeys": ["thing1"]});
     for command in ["session.jwt.create", "thing.appid.reset"] {
         let params = json!({"role": "all", "whoami": "script", "key": "thing1"});
-        assert_eq!(bench.command(TRY, JANE, command, params), Err(-91_005));
+        assert_eq!(fixture.command(TRY, JANE, command, params), Err(-91_005));
     }
-    bench.grant(JANE, "acme", GrantedRight::OrgAdmin);
-    bench.settle();
+    fixture.grant(JANE, "acme", GrantedRight::OrgAdmin);
+    fixture.settle();
     let boss1 = Try {
         handle: 5,
         client_id: "B",
@@ -304,9 +312,9 @@ fn only_administrators_make_tokens_and_untie_things() {
         password: &boss,
         ..TRY
     };
-    assert!(is_admitted(&bench.connect(boss1)));
+    assert!(is_admitted(&fixture.connect(boss1)));
     for (it, username) in [(TRY, JANE), (boss1, "boss1")] {
-        let made = bench.command(it, username, "session.jwt.create", asked.clone());
+        let made = fixture.command(it, username, "session.jwt.create", asked.clone());
         let made = made.unwrap();
         assert_eq!(made["expiresAt"], "2023-11-14T22:23:20.000Z");
         let token = made["token"].as_str().unwrap();
@@ -317,20 +325,20 @@ fn only_administrators_make_tokens_and_untie_things() {
             password: token,
             ..TRY
         };
-        assert!(is_admitted(&bench.connect(login)));
+        assert!(is_admitted(&fixture.connect(login)));
         let missing = json!({"role": "nosuch", "whoami": "script"});
-        let refused = bench.command(it, username, "session.jwt.create", missing);
+        let refused = fixture.command(it, username, "session.jwt.create", missing);
         assert_eq!(refused, Err(-91_006));
     }
-    let untied = bench.command(TRY, JANE, "thing.appid.reset", json!({"key": "boss1"}));
+    let untied = fixture.command(TRY, JANE, "thing.appid.reset", json!({"key": "boss1"}));
     assert_eq!(untied, Ok(json!({"key": "boss1"})));
     for (key, code) in [("boss1", -91_007), ("nosuch", -91_006)] {
-        let refused = bench.command(TRY, JANE, "thing.appid.reset", json!({"key": key}));
+        let refused = fixture.command(TRY, JANE, "thing.appid.reset", json!({"key": key}));
         assert_eq!(refused, Err(code), "{key}");
     }
-    let shown = thing::show(&mut bench.admin, &name("boss1"), &tenant_id("acme")).unwrap();
+    let shown = thing::show(&mut fixture.admin, &name("boss1"), &tenant_id("acme")).unwrap();
     assert!(shown.client_id_tie.is_none());
-    let acts = bench.acts();
+    let acts = fixture.acts();
     let by_jane = |act: &str, subject: &str| {
         let row = (
             format!("session:{JANE}"),
@@ -344,11 +352,11 @@ fn only_administrators_make_tokens_and_untie_things() {
 
 #[test]
 fn commands_of_one_message_are_carried_out_in_order_and_answered_together() {
-    let mut bench = Bench::new();
-    bench.grant(JANE, "acme", GrantedRight::OrgAdmin);
-    bench.grant(JANE, "beta", GrantedRight::OrgAdmin);
-    bench.settle();
-    assert!(is_admitted(&bench.connect(TRY)));
+    let mut fixture = Fixture::new();
+    fixture.grant(JANE, "acme", GrantedRight::OrgAdmin);
+    fixture.grant(JANE, "beta", GrantedRight::OrgAdmin);
+    fixture.settle();
+    assert!(is_admitted(&fixture.connect(TRY)));
     let asked = json!({"commands": [
         {"command": "session.org.switch", "params": {"key": "beta"}},
         {"command": "session.jwt.create", "params": {"role": "all", "whoami": "me"}},
@@ -356,13 +364,13 @@ fn commands_of_one_message_are_carried_out_in_order_and_answered_together() {
         {"command": "session.info"},
         {"command": "nosuch", "correlation_data": "x"},
     ]});
-    let answer = bench.commands(TRY, JANE, &asked.to_string()).unwrap();
+    let answer = fixture.commands(TRY, JANE, &asked.to_string()).unwrap();
     let responses = answer["responses"].as_array().unwrap();
     let successes: Vec<_> = responses.iter().map(|it| it["success"] == true).collect();
     assert_eq!(successes, [true, true, true, true, false]);
     assert_eq!(responses[3]["params"]["orgKey"], "acme");
     assert_eq!(responses[4]["correlation_data"], "x");
-    let acts = bench.acts();
+    let acts = fixture.acts();
     assert!(
         acts.iter().any(|(_, _, subject)| subject == "jwt:me@beta"),
         "{acts:?}"

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use countersign::core::reason::Reason;
-use countersign::{ConnectOutcome, Directive, Enhanced, Handle, Peer, RefusalCode, TopicUse};
+use countersign::{ClientRef, ConnectOutcome, Directive, Enhanced, Handle, RefusalCode, TopicUse};
 use countersign_admin::user;
 
-use super::bench::{Bench, JANE, TRY, Try, admitted, is_admitted, is_challenged, name, refused};
+use super::fixture::{
+    Fixture, JANE, TRY, Try, admitted, is_admitted, is_challenged, name, refused,
+};
 
 const PUBLISH: TopicUse<'static> = TopicUse::Publish {
     topic: b"acme/x",
@@ -14,23 +16,23 @@ const PUBLISH: TopicUse<'static> = TopicUse::Publish {
     retain: false,
 };
 
-fn may(bench: &mut Bench, connected: bool, usage: TopicUse<'_>) -> bool {
-    let peer = Peer {
+fn may(fixture: &mut Fixture, connected: bool, usage: TopicUse<'_>) -> bool {
+    let client = ClientRef {
         handle: Handle(1),
         client_id: Some(b"a"),
         username: Some(JANE.as_bytes()),
         connected,
-        ..Peer::default()
+        ..ClientRef::default()
     };
-    bench.gate.check(&peer, usage).is_allowed()
+    fixture.gate.check(&client, usage).is_allowed()
 }
 
 #[test]
 fn nothing_is_asked_of_who_is_not_known_and_nothing_of_who_needs_no_code() {
-    let mut bench = Bench::new();
-    assert_eq!(admitted(&bench.enhance(TRY)), JANE);
-    assert!(bench.publishes(TRY, JANE, "acme/x"));
-    bench.enrol(JANE);
+    let mut fixture = Fixture::new();
+    assert_eq!(admitted(&fixture.enhance(TRY)), JANE);
+    assert!(fixture.publishes(TRY, JANE, "acme/x"));
+    fixture.enrol(JANE);
     for (name, password) in [
         (JANE, "wrong"),
         ("nobody@mail.test", "right"),
@@ -43,15 +45,15 @@ fn nothing_is_asked_of_who_is_not_known_and_nothing_of_who_needs_no_code() {
             password,
             ..TRY
         };
-        assert!(!is_admitted(&bench.enhance(it)), "{name}");
+        assert!(!is_admitted(&fixture.enhance(it)), "{name}");
     }
 }
 
 #[test]
 fn who_is_asked_is_nobody_until_the_code_comes_and_is_then_let_in() {
-    let mut bench = Bench::new();
-    let (seed, recovery) = bench.enrol(JANE);
-    assert!(is_challenged(&bench.enhance(TRY)));
+    let mut fixture = Fixture::new();
+    let (seed, recovery) = fixture.enrol(JANE);
+    assert!(is_challenged(&fixture.enhance(TRY)));
     for connected in [true, false] {
         for usage in [
             PUBLISH,
@@ -59,86 +61,89 @@ fn who_is_asked_is_nobody_until_the_code_comes_and_is_then_let_in() {
             TopicUse::Subscribe { filter: b"acme/#" },
             TopicUse::Unsubscribe,
         ] {
-            assert!(!may(&mut bench, connected, usage), "{usage:?}");
+            assert!(!may(&mut fixture, connected, usage), "{usage:?}");
         }
     }
-    let code = bench.code(&seed, 0);
-    assert_eq!(admitted(&bench.resume(TRY, &code)), JANE);
-    assert!(may(&mut bench, true, PUBLISH));
+    let code = fixture.code(&seed, 0);
+    assert_eq!(admitted(&fixture.resume(TRY, &code)), JANE);
+    assert!(may(&mut fixture, true, PUBLISH));
     // The answer can be given once.
     let other = Try {
         handle: 2,
         client_id: "b",
         ..TRY
     };
-    assert_eq!(refused(&bench.resume(other, &code)), Reason::MfaRequired);
+    assert_eq!(refused(&fixture.resume(other, &code)), Reason::MfaRequired);
     // A recovery code does as well, once.
     let recovery = String::from_utf8(recovery[0].expose().to_vec()).unwrap();
-    assert!(is_challenged(&bench.enhance(other)));
-    assert!(is_admitted(&bench.resume(other, &recovery)));
+    assert!(is_challenged(&fixture.enhance(other)));
+    assert!(is_admitted(&fixture.resume(other, &recovery)));
     let third = Try {
         handle: 3,
         client_id: "c",
         ..TRY
     };
-    assert!(is_challenged(&bench.enhance(third)));
-    assert_eq!(refused(&bench.resume(third, &recovery)), Reason::BadSecret);
+    assert!(is_challenged(&fixture.enhance(third)));
+    assert_eq!(
+        refused(&fixture.resume(third, &recovery)),
+        Reason::BadSecret
+    );
 }
 
 #[test]
 fn a_wrong_code_counts_and_half_a_login_does_not() {
-    let mut bench = Bench::new();
-    let (seed, _) = bench.enrol(JANE);
+    let mut fixture = Fixture::new();
+    let (seed, _) = fixture.enrol(JANE);
     for _ in 0..4 {
-        assert!(is_challenged(&bench.enhance(TRY)));
-        assert_eq!(refused(&bench.resume(TRY, "abcdef")), Reason::BadSecret);
+        assert!(is_challenged(&fixture.enhance(TRY)));
+        assert_eq!(refused(&fixture.resume(TRY, "abcdef")), Reason::BadSecret);
     }
     // Asked, and gone: neither counted nor forgiven.
     for _ in 0..6 {
-        assert!(is_challenged(&bench.enhance(TRY)));
-        bench.gate.disconnected(Handle(1));
+        assert!(is_challenged(&fixture.enhance(TRY)));
+        fixture.gate.disconnected(Handle(1));
     }
-    assert!(is_challenged(&bench.enhance(TRY)));
-    assert_eq!(refused(&bench.resume(TRY, "")), Reason::BadSecret);
-    assert_eq!(refused(&bench.enhance(TRY)), Reason::Locked);
-    bench.pass(Duration::from_secs(300));
-    assert!(is_challenged(&bench.enhance(TRY)));
-    let code = bench.code(&seed, 0);
-    assert!(is_admitted(&bench.resume(TRY, &code)));
+    assert!(is_challenged(&fixture.enhance(TRY)));
+    assert_eq!(refused(&fixture.resume(TRY, "")), Reason::BadSecret);
+    assert_eq!(refused(&fixture.enhance(TRY)), Reason::Locked);
+    fixture.pass(Duration::from_secs(300));
+    assert!(is_challenged(&fixture.enhance(TRY)));
+    let code = fixture.code(&seed, 0);
+    assert!(is_admitted(&fixture.resume(TRY, &code)));
 }
 
 #[test]
 fn the_will_of_one_who_was_asked_and_left_is_nobody_s_however_late_it_comes() {
-    let mut bench = Bench::new();
-    bench.enrol(JANE);
-    assert!(is_challenged(&bench.enhance(TRY)));
-    bench.gate.disconnected(Handle(1));
+    let mut fixture = Fixture::new();
+    fixture.enrol(JANE);
+    assert!(is_challenged(&fixture.enhance(TRY)));
+    fixture.gate.disconnected(Handle(1));
     for _ in 0..5 {
         for connected in [true, false] {
-            assert!(!may(&mut bench, connected, PUBLISH));
+            assert!(!may(&mut fixture, connected, PUBLISH));
         }
-        bench.pass(Duration::from_secs(3_600));
-        bench.settle();
+        fixture.pass(Duration::from_secs(3_600));
+        fixture.settle();
     }
     // Until its handle is another's.
     let device = Try {
         name: "nobody@mail.test",
         ..TRY
     };
-    assert!(!is_admitted(&bench.connect(device)));
+    assert!(!is_admitted(&fixture.connect(device)));
 }
 
 #[test]
 fn a_code_that_comes_too_late_or_from_elsewhere_is_worth_nothing() {
-    let mut bench = Bench::new();
-    let (seed, _) = bench.enrol(JANE);
-    let code = bench.code(&seed, 1);
-    assert!(is_challenged(&bench.enhance(TRY)));
-    bench.pass(Duration::from_secs(60));
-    assert_eq!(refused(&bench.resume(TRY, &code)), Reason::MfaRequired);
+    let mut fixture = Fixture::new();
+    let (seed, _) = fixture.enrol(JANE);
+    let code = fixture.code(&seed, 1);
+    assert!(is_challenged(&fixture.enhance(TRY)));
+    fixture.pass(Duration::from_secs(60));
+    assert_eq!(refused(&fixture.resume(TRY, &code)), Reason::MfaRequired);
     // Another handle, another client id, a handle that went to another.
-    assert!(is_challenged(&bench.enhance(TRY)));
-    let code = bench.code(&seed, 0);
+    assert!(is_challenged(&fixture.enhance(TRY)));
+    let code = fixture.code(&seed, 0);
     for elsewhere in [
         Try { handle: 9, ..TRY },
         Try {
@@ -147,79 +152,79 @@ fn a_code_that_comes_too_late_or_from_elsewhere_is_worth_nothing() {
         },
     ] {
         assert_eq!(
-            refused(&bench.resume(elsewhere, &code)),
+            refused(&fixture.resume(elsewhere, &code)),
             Reason::MfaRequired
         );
     }
-    assert!(is_challenged(&bench.enhance(TRY)));
-    let _other = bench.connect(Try {
+    assert!(is_challenged(&fixture.enhance(TRY)));
+    let _other = fixture.connect(Try {
         name: "nobody@acme",
         ..TRY
     });
-    assert_eq!(refused(&bench.resume(TRY, &code)), Reason::MfaRequired);
+    assert_eq!(refused(&fixture.resume(TRY, &code)), Reason::MfaRequired);
 }
 
 #[test]
 fn all_that_changed_since_the_question_counts() {
-    let mut bench = Bench::new();
-    let (seed, _) = bench.enrol(JANE);
-    assert!(is_challenged(&bench.enhance(TRY)));
-    bench.ungrant(JANE, "acme");
-    bench.settle();
-    let code = bench.code(&seed, 0);
-    assert_eq!(refused(&bench.resume(TRY, &code)), Reason::UnknownTenant);
+    let mut fixture = Fixture::new();
+    let (seed, _) = fixture.enrol(JANE);
+    assert!(is_challenged(&fixture.enhance(TRY)));
+    fixture.ungrant(JANE, "acme");
+    fixture.settle();
+    let code = fixture.code(&seed, 0);
+    assert_eq!(refused(&fixture.resume(TRY, &code)), Reason::UnknownTenant);
 
-    let mut bench = Bench::new();
-    let (seed, _) = bench.enrol(JANE);
-    assert!(is_challenged(&bench.enhance(TRY)));
-    bench
+    let mut fixture = Fixture::new();
+    let (seed, _) = fixture.enrol(JANE);
+    assert!(is_challenged(&fixture.enhance(TRY)));
+    fixture
         .act(|store, context| user::delete(store, context, &name(JANE)))
         .unwrap();
-    bench.settle();
-    let code = bench.code(&seed, 0);
-    assert_eq!(refused(&bench.resume(TRY, &code)), Reason::UnknownName);
+    fixture.settle();
+    let code = fixture.code(&seed, 0);
+    assert_eq!(refused(&fixture.resume(TRY, &code)), Reason::UnknownName);
 }
 
 #[test]
 fn the_second_round_costs_no_hash() {
     // No time at all for hashing on the host's thread.
-    let mut bench = Bench::with_options(&[("hash_budget", "1")]);
-    let (seed, _) = bench.enrol(JANE);
-    let mut outcome = bench.enhance(TRY);
+    let mut fixture = Fixture::with_options(&[("hash_budget", "1")]);
+    let (seed, _) = fixture.enrol(JANE);
+    let mut outcome = fixture.enhance(TRY);
     for _ in 0..100 {
         if is_challenged(&outcome) {
             break;
         }
         // There was no time, so it was hashed for the next try.
         assert_eq!(refused(&outcome), Reason::OverBudget);
-        bench.settle();
-        outcome = bench.enhance(TRY);
+        fixture.settle();
+        outcome = fixture.enhance(TRY);
     }
     for _ in 0..3 {
-        let code = bench.code(&seed, 0);
-        assert!(is_admitted(&bench.resume(TRY, &code)));
-        bench.pass(Duration::from_secs(30));
-        assert!(is_challenged(&bench.enhance(Try {
+        let code = fixture.code(&seed, 0);
+        assert!(is_admitted(&fixture.resume(TRY, &code)));
+        fixture.pass(Duration::from_secs(30));
+        assert!(is_challenged(&fixture.enhance(Try {
             client_id: "other",
             ..TRY
         })));
-        assert!(is_challenged(&bench.enhance(TRY)));
+        assert!(is_challenged(&fixture.enhance(TRY)));
     }
 }
 
 #[test]
 fn another_method_is_refused_by_its_own_word() {
-    let mut bench = Bench::new();
-    let mut facts = countersign::ConnectFacts::new(Handle(1), b"a");
-    facts.username = Some(JANE.as_bytes());
-    facts.password = Some(b"right");
-    facts.protocol = 5;
-    facts.may_wait = true;
+    let mut fixture = Fixture::new();
+    let mut info = countersign::ConnectInfo::new(Handle(1), b"a");
+    info.username = Some(JANE.as_bytes());
+    info.password = Some(b"right");
+    info.protocol = 5;
+    info.may_wait = true;
     for method in [&b"SCRAM-SHA-256"[..], b"", b"countersign-totp", b"\xff"] {
         let data = Some(&b"right"[..]);
-        let outcome = bench
+        let outcome = fixture
             .gate
-            .connect_enhanced(&facts, &Enhanced { method, data });
+            .connect_enhanced(&info, &Enhanced { method, data });
         let ConnectOutcome::Refused { code, .. } = outcome else {
             panic!("{outcome:?}");
         };
@@ -230,53 +235,53 @@ fn another_method_is_refused_by_its_own_word() {
         method: b"COUNTERSIGN-TOTP",
         data: None,
     };
-    assert!(!is_admitted(&bench.gate.connect_enhanced(&facts, &none)));
+    assert!(!is_admitted(&fixture.gate.connect_enhanced(&info, &none)));
 }
 
 #[test]
 fn after_a_reload_a_session_is_known_by_its_name_alone_and_at_no_other_time() {
-    let mut bench = Bench::new();
-    let (seed, _) = bench.enrol(JANE);
-    assert!(is_challenged(&bench.enhance(TRY)));
-    let code = bench.code(&seed, 0);
-    assert!(is_admitted(&bench.resume(TRY, &code)));
-    let asked_again = |bench: &mut Bench| {
-        bench.gate.connect(&{
-            let mut facts = countersign::ConnectFacts::new(Handle(1), b"a");
-            facts.username = Some(JANE.as_bytes());
-            facts.address = Some("192.0.2.1");
-            facts.protocol = 5;
-            facts
+    let mut fixture = Fixture::new();
+    let (seed, _) = fixture.enrol(JANE);
+    assert!(is_challenged(&fixture.enhance(TRY)));
+    let code = fixture.code(&seed, 0);
+    assert!(is_admitted(&fixture.resume(TRY, &code)));
+    let asked_again = |fixture: &mut Fixture| {
+        fixture.gate.connect(&{
+            let mut info = countersign::ConnectInfo::new(Handle(1), b"a");
+            info.username = Some(JANE.as_bytes());
+            info.address = Some("192.0.2.1");
+            info.protocol = 5;
+            info
         })
     };
-    bench.gate.reload();
-    assert_eq!(admitted(&asked_again(&mut bench)), JANE);
-    assert_eq!(bench.kicked(), [""; 0]);
-    assert!(may(&mut bench, true, PUBLISH));
+    fixture.gate.reload();
+    assert_eq!(admitted(&asked_again(&mut fixture)), JANE);
+    assert_eq!(fixture.kicked(), [""; 0]);
+    assert!(may(&mut fixture, true, PUBLISH));
     // Without one it is a new connection, and no password is a wrong one.
-    assert_eq!(refused(&asked_again(&mut bench)), Reason::BadSecret);
-    assert!(!may(&mut bench, true, PUBLISH));
+    assert_eq!(refused(&asked_again(&mut fixture)), Reason::BadSecret);
+    assert!(!may(&mut fixture, true, PUBLISH));
 }
 
 #[test]
 fn a_live_session_that_authenticates_again_is_asked_for_nothing_and_ended() {
-    let again = |bench: &mut Bench| {
+    let again = |fixture: &mut Fixture| {
         // The host has the principal's name by now.
-        bench.enhance(TRY)
+        fixture.enhance(TRY)
     };
-    let out_of_turn = |bench: &mut Bench| bench.gate.resume(Handle(1), b"a", None);
-    let ways: [&dyn Fn(&mut Bench) -> ConnectOutcome; 2] = [&again, &out_of_turn];
+    let out_of_turn = |fixture: &mut Fixture| fixture.gate.resume(Handle(1), b"a", None);
+    let ways: [&dyn Fn(&mut Fixture) -> ConnectOutcome; 2] = [&again, &out_of_turn];
     for way in ways {
-        let mut bench = Bench::new();
-        assert!(is_admitted(&bench.enhance(TRY)));
-        let outcome = way(&mut bench);
+        let mut fixture = Fixture::new();
+        assert!(is_admitted(&fixture.enhance(TRY)));
+        let outcome = way(&mut fixture);
         assert!(
             matches!(outcome, ConnectOutcome::Challenge { data: b"" }),
             "{outcome:?}"
         );
-        assert!(may(&mut bench, true, PUBLISH));
-        assert!(bench.gate.wants_poll());
-        let kicked = bench.gate.poll();
+        assert!(may(&mut fixture, true, PUBLISH));
+        assert!(fixture.gate.wants_poll());
+        let kicked = fixture.gate.poll();
         assert!(
             matches!(kicked.as_slice(), [Directive::Kick { handle, .. }] if *handle == Handle(1)),
             "{kicked:?}"
@@ -286,12 +291,12 @@ fn a_live_session_that_authenticates_again_is_asked_for_nothing_and_ended() {
 
 #[test]
 fn so_many_are_asked_at_once_and_not_more() {
-    let mut bench = Bench::new();
-    bench.enrol(JANE);
+    let mut fixture = Fixture::new();
+    fixture.enrol(JANE);
     let mut asked = 0;
     for handle in 1..=40 {
         let client_id = format!("c{handle}");
-        let outcome = bench.enhance(Try {
+        let outcome = fixture.enhance(Try {
             handle,
             client_id: &client_id,
             ..TRY
@@ -303,6 +308,6 @@ fn so_many_are_asked_at_once_and_not_more() {
         }
     }
     assert_eq!(asked, 16);
-    bench.pass(Duration::from_secs(61));
-    assert!(is_challenged(&bench.enhance(TRY)));
+    fixture.pass(Duration::from_secs(61));
+    assert!(is_challenged(&fixture.enhance(TRY)));
 }

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use countersign::core::store::{BrokerPresence, Directory as _};
-use countersign::{Handle, Peer, PeerOrigin, TopicUse};
+use countersign::{ClientOrigin, ClientRef, Handle, TopicUse};
 use countersign_admin::credential::{self, NewCredential};
 
-use super::bench::{Bench, JANE, TRY, is_admitted, tenant_id};
+use super::fixture::{Fixture, JANE, TRY, is_admitted, tenant_id};
 
 const DEV1: &str = "dev1@acme";
 const PUBLISH: TopicUse<'static> = TopicUse::Publish {
@@ -15,26 +15,26 @@ const PUBLISH: TopicUse<'static> = TopicUse::Publish {
     retain: false,
 };
 
-fn bench() -> Bench {
-    let mut bench = Bench::new();
+fn fixture() -> Fixture {
+    let mut fixture = Fixture::new();
     let new = NewCredential {
         external_identity: true,
         ..NewCredential::new(tenant_id("acme"), "dev1")
     };
-    bench
+    fixture
         .act(|store, context| credential::create(store, context, new))
         .unwrap();
-    bench.settle();
-    bench
+    fixture.settle();
+    fixture
 }
 
-fn client(handle: usize, client_id: &str, protocol: u8, clean_start: bool) -> Peer<'_> {
-    Peer {
+fn client(handle: usize, client_id: &str, protocol: u8, clean_start: bool) -> ClientRef<'_> {
+    ClientRef {
         handle: Handle(handle),
         client_id: Some(client_id.as_bytes()),
         username: Some(DEV1.as_bytes()),
         connected: true,
-        origin: PeerOrigin {
+        origin: ClientOrigin {
             address: Some("192.0.2.7"),
             listener: Some(8883),
             protocol,
@@ -43,9 +43,9 @@ fn client(handle: usize, client_id: &str, protocol: u8, clean_start: bool) -> Pe
     }
 }
 
-fn is_stored(bench: &mut Bench, client_id: &str) -> bool {
+fn is_stored(fixture: &mut Fixture, client_id: &str) -> bool {
     let client_id = countersign::core::client_id::ClientId::parse(client_id).unwrap();
-    bench
+    fixture
         .admin
         .stored_session(&client_id.tie())
         .unwrap()
@@ -53,10 +53,10 @@ fn is_stored(bench: &mut Bench, client_id: &str) -> bool {
 }
 
 /// Those who are listed, once they are so many.
-fn listed(bench: &mut Bench, count: usize) -> Vec<BrokerPresence> {
+fn listed(fixture: &mut Fixture, count: usize) -> Vec<BrokerPresence> {
     let start = Instant::now();
     loop {
-        let listed = countersign_admin::clients::list(&mut bench.admin, None).unwrap();
+        let listed = countersign_admin::clients::list(&mut fixture.admin, None).unwrap();
         if listed.len() == count || start.elapsed() > Duration::from_secs(10) {
             assert_eq!(listed.len(), count);
             return listed;
@@ -67,17 +67,17 @@ fn listed(bench: &mut Bench, count: usize) -> Vec<BrokerPresence> {
 
 #[test]
 fn a_session_is_listed_and_stored_as_it_came() {
-    let mut bench = bench();
+    let mut fixture = fixture();
     for (handle, id, protocol, clean, stored) in [
         (1, "clean", 4, true, false),
         (2, "kept", 4, false, true),
         (3, "five", 5, true, true),
     ] {
-        let peer = client(handle, id, protocol, clean);
-        assert!(bench.gate.check(&peer, PUBLISH).is_allowed());
-        assert_eq!(is_stored(&mut bench, id), stored, "{id}");
+        let client = client(handle, id, protocol, clean);
+        assert!(fixture.gate.check(&client, PUBLISH).is_allowed());
+        assert_eq!(is_stored(&mut fixture, id), stored, "{id}");
     }
-    for client in listed(&mut bench, 3) {
+    for client in listed(&mut fixture, 3) {
         let presence = client.presence;
         assert_eq!(presence.address.as_deref(), Some("192.0.2.7"));
         assert_eq!(presence.listener, Some(8883));
@@ -88,58 +88,58 @@ fn a_session_is_listed_and_stored_as_it_came() {
 
 #[test]
 fn a_host_that_says_who_arrived_has_handles_told_apart() {
-    let mut bench = bench();
-    bench.gate.arrived(&client(1, "a", 4, true));
-    let _listed = listed(&mut bench, 1);
-    bench.gate.disconnected(Handle(1));
+    let mut fixture = fixture();
+    fixture.gate.arrived(&client(1, "a", 4, true));
+    let _listed = listed(&mut fixture, 1);
+    fixture.gate.disconnected(Handle(1));
     // The same handle, id and name: it is not the one that is gone.
-    bench.gate.arrived(&client(1, "a", 4, true));
-    let _one = bench.gate.poll();
-    let _two = bench.gate.poll();
+    fixture.gate.arrived(&client(1, "a", 4, true));
+    let _one = fixture.gate.poll();
+    let _two = fixture.gate.poll();
     assert!(
-        bench
+        fixture
             .gate
             .check(&client(1, "a", 4, true), PUBLISH)
             .is_allowed()
     );
     // Whoever logged in is known, and nothing happens.
-    assert!(is_admitted(&bench.connect(TRY.with_handle(2))));
-    let jane = Peer {
+    assert!(is_admitted(&fixture.connect(TRY.with_handle(2))));
+    let jane = ClientRef {
         handle: Handle(2),
         client_id: Some(b"jane"),
         username: Some(JANE.as_bytes()),
         connected: true,
-        ..Peer::default()
+        ..ClientRef::default()
     };
-    bench.gate.arrived(&jane);
-    assert!(bench.gate.check(&jane, PUBLISH).is_allowed());
+    fixture.gate.arrived(&jane);
+    assert!(fixture.gate.check(&jane, PUBLISH).is_allowed());
 }
 
 #[test]
 fn no_certificate_vouches_for_a_person() {
-    let mut bench = bench();
-    let jane = Peer {
+    let mut fixture = fixture();
+    let jane = ClientRef {
         username: Some(JANE.as_bytes()),
         ..client(1, "j", 4, true)
     };
-    bench.gate.arrived(&jane);
-    assert!(!bench.gate.check(&jane, PUBLISH).is_allowed());
-    let token = Peer {
+    fixture.gate.arrived(&jane);
+    assert!(!fixture.gate.check(&jane, PUBLISH).is_allowed());
+    let token = ClientRef {
         username: Some(b"jwt:script@acme"),
         ..jane
     };
-    assert!(!bench.gate.check(&token, PUBLISH).is_allowed());
+    assert!(!fixture.gate.check(&token, PUBLISH).is_allowed());
 }
 
 #[test]
 fn whoever_may_have_no_session_is_turned_away_with_the_true_cause() {
-    let mut bench = bench();
+    let mut fixture = fixture();
     let unmarked = NewCredential::new(tenant_id("acme"), "unmarked");
-    bench
+    fixture
         .act(|store, context| credential::create(store, context, unmarked))
         .unwrap();
-    bench.settle();
-    let named = |name: &'static str| Peer {
+    fixture.settle();
+    let named = |name: &'static str| ClientRef {
         username: Some(name.as_bytes()),
         ..client(1, "c", 4, true)
     };
@@ -149,31 +149,31 @@ fn whoever_may_have_no_session_is_turned_away_with_the_true_cause() {
         ("My Client", "unknown-name"),
         ("a\u{7f}b", "malformed"),
     ] {
-        let turned_away = bench.gate.turn_away(&named(name)).unwrap();
+        let turned_away = fixture.gate.turn_away(&named(name)).unwrap();
         let line = turned_away.line.unwrap();
         assert!(line.contains(cause) && line.contains("192.0.2.7"), "{line}");
     }
     // Who may have a session, or vouches for nobody, is not.
-    assert_eq!(bench.gate.turn_away(&named(DEV1)), None);
-    bench.gate.arrived(&named(DEV1));
-    assert!(bench.gate.is_live("c") && !bench.gate.is_live("d"));
-    assert_eq!(bench.gate.turn_away(&named(DEV1)), None);
-    let nameless = Peer {
+    assert_eq!(fixture.gate.turn_away(&named(DEV1)), None);
+    fixture.gate.arrived(&named(DEV1));
+    assert!(fixture.gate.is_live("c") && !fixture.gate.is_live("d"));
+    assert_eq!(fixture.gate.turn_away(&named(DEV1)), None);
+    let nameless = ClientRef {
         username: None,
         ..client(2, "d", 4, true)
     };
-    assert_eq!(bench.gate.turn_away(&nameless), None);
+    assert_eq!(fixture.gate.turn_away(&nameless), None);
 }
 
 #[test]
 fn a_flood_of_refusals_keeps_nobody_from_being_turned_away() {
-    let mut bench = bench();
-    let stranger = Peer {
+    let mut fixture = fixture();
+    let stranger = ClientRef {
         username: Some(b"nobody@acme"),
         ..client(1, "c", 4, true)
     };
     let lines = (0..200)
-        .filter_map(|_| bench.gate.turn_away(&stranger).unwrap().line)
+        .filter_map(|_| fixture.gate.turn_away(&stranger).unwrap().line)
         .count();
     assert_eq!(lines, 120);
 }

@@ -1,4 +1,4 @@
-//! People, applications, things and tokens at a gate on a real store.
+//! Users, applications, things and tokens at a gate on a real store.
 
 #![expect(
     clippy::unwrap_used,
@@ -9,10 +9,10 @@
     reason = "a test may"
 )]
 
-mod bench;
 mod commands;
 mod enhanced;
 mod external;
+mod fixture;
 mod things;
 mod tokens;
 mod users;

@@ -8,14 +8,14 @@ use countersign::{Completion, Directive};
 use countersign_admin::{application, thing};
 use serde_json::json;
 
-use super::bench::{Bench, TRY, Try, admitted, app, is_admitted, name, refused, tenant_id};
+use super::fixture::{Fixture, TRY, Try, admitted, app, is_admitted, name, refused, tenant_id};
 
 const THING: &str = "thing1";
 
-fn fleet(bench: &mut Bench) -> String {
-    let token = bench.application("fleet", Application::default());
-    bench.thing(THING, "fleet");
-    bench.settle();
+fn fleet(fixture: &mut Fixture) -> String {
+    let token = fixture.application("fleet", Application::default());
+    fixture.thing(THING, "fleet");
+    fixture.settle();
     token
 }
 
@@ -31,57 +31,57 @@ fn of<'a>(handle: usize, client_id: &'a str, key: &'a str, token: &'a str) -> Tr
 
 #[test]
 fn a_thing_is_tied_at_its_first_use_and_only_by_a_login_that_is_let_in() {
-    let mut bench = Bench::new();
-    let token = fleet(&mut bench);
+    let mut fixture = Fixture::new();
+    let token = fleet(&mut fixture);
     assert_eq!(
-        refused(&bench.connect(of(1, "A", THING, "wrong"))),
+        refused(&fixture.connect(of(1, "A", THING, "wrong"))),
         Reason::BadSecret
     );
-    assert_eq!(admitted(&bench.connect(of(1, "A", THING, &token))), THING);
+    assert_eq!(admitted(&fixture.connect(of(1, "A", THING, &token))), THING);
     assert_eq!(
-        refused(&bench.connect(of(2, "B", THING, &token))),
+        refused(&fixture.connect(of(2, "B", THING, &token))),
         Reason::ClientIdMismatch
     );
-    assert!(bench.publishes(of(1, "A", THING, ""), THING, "thing/thing1/x"));
-    assert!(!bench.publishes(of(1, "A", THING, ""), THING, "thing/thing2/x"));
+    assert!(fixture.publishes(of(1, "A", THING, ""), THING, "thing/thing1/x"));
+    assert!(!fixture.publishes(of(1, "A", THING, ""), THING, "thing/thing2/x"));
     // As often as they like: a thing is locked out by nothing.
     for _ in 0..12 {
-        assert!(!is_admitted(&bench.connect(of(3, "A", THING, "wrong"))));
+        assert!(!is_admitted(&fixture.connect(of(3, "A", THING, "wrong"))));
     }
 }
 
 #[test]
 fn an_unknown_thing_is_made_where_its_application_says_so_and_nothing_odd_is() {
-    let mut bench = Bench::new();
-    let closed = fleet(&mut bench);
+    let mut fixture = Fixture::new();
+    let closed = fleet(&mut fixture);
     let about = Application {
         registers: Some(AutoRegistration::default()),
         ..Application::default()
     };
-    let open = bench.application("open", about);
-    bench.settle();
+    let open = fixture.application("open", about);
+    fixture.settle();
     assert_eq!(
-        refused(&bench.connect(of(1, "N", "newcomer", &closed))),
+        refused(&fixture.connect(of(1, "N", "newcomer", &closed))),
         Reason::UnknownName
     );
     assert_eq!(
-        admitted(&bench.connect(of(1, "N", "newcomer", &open))),
+        admitted(&fixture.connect(of(1, "N", "newcomer", &open))),
         "newcomer"
     );
     assert_eq!(
-        refused(&bench.connect(of(2, "M", "newcomer", &open))),
+        refused(&fixture.connect(of(2, "M", "newcomer", &open))),
         Reason::ClientIdMismatch
     );
     for key in ["a/b", "a@acme", "jwt:me", "jwt", "application:x"] {
-        let outcome = bench.connect(of(3, "X", key, &open));
+        let outcome = fixture.connect(of(3, "X", key, &open));
         assert_eq!(refused(&outcome), Reason::Malformed, "{key}");
     }
     // The key of another application's thing.
     assert_eq!(
-        refused(&bench.connect(of(4, "A", THING, &open))),
+        refused(&fixture.connect(of(4, "A", THING, &open))),
         Reason::BadSecret
     );
-    let acts = bench.acts();
+    let acts = fixture.acts();
     assert!(acts.contains(&(
         "broker:bench".into(),
         "thing.create".into(),
@@ -92,7 +92,7 @@ fn an_unknown_thing_is_made_where_its_application_says_so_and_nothing_odd_is() {
 /// Whoever has the token writes into the name space of the whole store.
 #[test]
 fn a_token_registers_what_its_application_takes_and_nothing_of_another_kind() {
-    let mut bench = Bench::new();
+    let mut fixture = Fixture::new();
     let limited = |max: u32, pattern: &str| Application {
         registers: Some(AutoRegistration {
             max,
@@ -101,9 +101,9 @@ fn a_token_registers_what_its_application_takes_and_nothing_of_another_kind() {
         }),
         ..Application::default()
     };
-    let token = bench.application("open", limited(2, "*"));
-    let pumps = bench.application("pumps", limited(50, "pump-*"));
-    bench.settle();
+    let token = fixture.application("open", limited(2, "*"));
+    let pumps = fixture.application("pumps", limited(50, "pump-*"));
+    fixture.settle();
     for (handle, key) in [
         "VW-ABC123",
         "123456789012345",
@@ -115,96 +115,96 @@ fn a_token_registers_what_its_application_takes_and_nothing_of_another_kind() {
     .into_iter()
     .enumerate()
     {
-        let outcome = bench.connect(of(handle, "X", key, &token));
+        let outcome = fixture.connect(of(handle, "X", key, &token));
         assert_eq!(refused(&outcome), Reason::Malformed, "{key}");
     }
-    let outcome = bench.connect(of(9, "P", "valve-1", &pumps));
+    let outcome = fixture.connect(of(9, "P", "valve-1", &pumps));
     assert_eq!(refused(&outcome), Reason::UnknownName);
-    assert!(is_admitted(&bench.connect(of(9, "P", "pump-1", &pumps))));
+    assert!(is_admitted(&fixture.connect(of(9, "P", "pump-1", &pumps))));
     for key in ["one", "two"] {
         let handle = if key == "one" { 10 } else { 11 };
-        assert!(is_admitted(&bench.connect(of(handle, key, key, &token))));
+        assert!(is_admitted(&fixture.connect(of(handle, key, key, &token))));
     }
-    let outcome = bench.connect(of(12, "three", "three", &token));
+    let outcome = fixture.connect(of(12, "three", "three", &token));
     assert_eq!(refused(&outcome), Reason::OverLimit);
     // Those who are there already come and go.
-    assert!(is_admitted(&bench.connect(of(10, "one", "one", &token))));
+    assert!(is_admitted(&fixture.connect(of(10, "one", "one", &token))));
     // Ten a second, of which one is made already.
     let outcomes: Vec<_> = (2..=11)
         .map(|number| {
             let key = format!("pump-{number}");
-            is_admitted(&bench.connect(of(20 + number, &key, &key, &pumps)))
+            is_admitted(&fixture.connect(of(20 + number, &key, &key, &pumps)))
         })
         .collect();
     assert_eq!(outcomes, [[true; 9].as_slice(), &[false]].concat());
-    bench.pass(std::time::Duration::from_secs(1));
+    fixture.pass(std::time::Duration::from_secs(1));
     assert!(is_admitted(
-        &bench.connect(of(40, "pump-11", "pump-11", &pumps))
+        &fixture.connect(of(40, "pump-11", "pump-11", &pumps))
     ));
 }
 
 #[test]
 fn a_new_token_ends_exactly_the_sessions_of_its_application() {
-    let mut bench = Bench::new();
-    let token = fleet(&mut bench);
-    bench.thing("thing2", "fleet");
-    let other = bench.application("other", Application::default());
-    bench.thing("thing3", "other");
-    bench.settle();
+    let mut fixture = Fixture::new();
+    let token = fleet(&mut fixture);
+    fixture.thing("thing2", "fleet");
+    let other = fixture.application("other", Application::default());
+    fixture.thing("thing3", "other");
+    fixture.settle();
     for it in [
         of(1, "A", THING, &token),
         of(2, "B", "thing2", &token),
         of(3, "C", "thing3", &other),
     ] {
-        assert!(is_admitted(&bench.connect(it)));
+        assert!(is_admitted(&fixture.connect(it)));
     }
     let (tenant, fleet) = (tenant_id("acme"), app("fleet"));
-    let rotated = bench
+    let rotated = fixture
         .act(|store, context| application::rotate(store, context, &tenant, &fleet, None))
         .unwrap();
-    assert_eq!(bench.kicked(), ["A", "B"]);
+    assert_eq!(fixture.kicked(), ["A", "B"]);
     let token = String::from_utf8(rotated.token.expose().to_vec()).unwrap();
-    assert!(is_admitted(&bench.connect(of(4, "A", THING, &token))));
-    bench
+    assert!(is_admitted(&fixture.connect(of(4, "A", THING, &token))));
+    fixture
         .act(|store, context| application::delete(store, context, &tenant, &fleet))
         .unwrap();
-    assert_eq!(bench.kicked(), ["A"]);
-    assert!(bench.publishes(of(3, "C", "thing3", ""), "thing3", "thing/thing3/x"));
+    assert_eq!(fixture.kicked(), ["A"]);
+    assert!(fixture.publishes(of(3, "C", "thing3", ""), "thing3", "thing/thing3/x"));
 }
 
 #[test]
 fn an_overlap_ends_the_old_token_s_sessions_at_its_instant() {
-    let mut bench = Bench::new();
-    let token = fleet(&mut bench);
-    assert!(is_admitted(&bench.connect(of(1, "A", THING, &token))));
+    let mut fixture = Fixture::new();
+    let token = fleet(&mut fixture);
+    assert!(is_admitted(&fixture.connect(of(1, "A", THING, &token))));
     let (tenant, fleet) = (tenant_id("acme"), app("fleet"));
     let hour = std::time::Duration::from_secs(3_600);
-    let rotated = bench
+    let rotated = fixture
         .act(|store, context| application::rotate(store, context, &tenant, &fleet, Some(hour)))
         .unwrap();
     let ends: Timestamp = rotated.old_token_until.unwrap();
-    assert_eq!(bench.kicked(), [""; 0]);
-    bench.pass(ends.since(bench.now()) - std::time::Duration::from_millis(1));
-    assert_eq!(bench.kicked(), [""; 0]);
-    bench.pass(std::time::Duration::from_millis(1));
-    assert_eq!(bench.kicked(), ["A"]);
+    assert_eq!(fixture.kicked(), [""; 0]);
+    fixture.pass(ends.since(fixture.now()) - std::time::Duration::from_millis(1));
+    assert_eq!(fixture.kicked(), [""; 0]);
+    fixture.pass(std::time::Duration::from_millis(1));
+    assert_eq!(fixture.kicked(), ["A"]);
 }
 
 #[test]
 fn a_token_that_is_rotated_while_a_login_waits_lets_nobody_in() {
     // A name of no generated shape is hashed against, and so waits.
-    let mut bench = Bench::new();
-    let token = fleet(&mut bench);
+    let mut fixture = Fixture::new();
+    let token = fleet(&mut fixture);
     let waits = Try {
         may_wait: true,
         ..of(1, "A", THING, "wrong")
     };
-    let _pending = bench.connect(waits);
+    let _pending = fixture.connect(waits);
     let (tenant, fleet) = (tenant_id("acme"), app("fleet"));
-    bench
+    fixture
         .act(|store, context| application::rotate(store, context, &tenant, &fleet, None))
         .unwrap();
-    let admits = bench.settle().into_iter().any(|directive| {
+    let admits = fixture.settle().into_iter().any(|directive| {
         matches!(
             directive,
             Directive::Complete {
@@ -214,87 +214,87 @@ fn a_token_that_is_rotated_while_a_login_waits_lets_nobody_in() {
         )
     });
     assert!(!admits);
-    assert!(!is_admitted(&bench.connect(of(2, "A", THING, &token))));
+    assert!(!is_admitted(&fixture.connect(of(2, "A", THING, &token))));
 }
 
 #[test]
 fn a_child_is_used_by_the_session_it_is_bound_to_until_it_is_gone_or_comes_itself() {
-    let mut bench = Bench::new();
-    let token = fleet(&mut bench);
+    let mut fixture = Fixture::new();
+    let token = fleet(&mut fixture);
     for key in ["child1", "child2"] {
-        bench.thing(key, "fleet");
+        fixture.thing(key, "fleet");
     }
     let parent = of(1, "A", THING, &token);
     let sibling = of(2, "A2", "child2", &token);
-    assert!(is_admitted(&bench.connect(parent)));
-    assert!(!bench.publishes(parent, THING, "thing/child1/x"));
+    assert!(is_admitted(&fixture.connect(parent)));
+    assert!(!fixture.publishes(parent, THING, "thing/child1/x"));
     for key in ["child1", "child2"] {
-        let bound = bench.command(parent, THING, "thing.bind", json!({"key": key}));
+        let bound = fixture.command(parent, THING, "thing.bind", json!({"key": key}));
         assert_eq!(bound, Ok(json!({"key": key})));
     }
-    assert!(bench.publishes(parent, THING, "thing/child1/x"));
-    let info = bench
+    assert!(fixture.publishes(parent, THING, "thing/child1/x"));
+    let info = fixture
         .command(parent, THING, "session.info", json!({}))
         .unwrap();
     assert_eq!(info["things"], json!([THING, "child1", "child2"]));
     let tenant = tenant_id("acme");
-    bench
+    fixture
         .act(|store, context| thing::delete(store, context, &name("child1"), &tenant))
         .unwrap();
-    assert_eq!(bench.kicked(), [""; 0]);
-    assert!(!bench.publishes(parent, THING, "thing/child1/x"));
-    assert!(bench.publishes(parent, THING, "thing/child2/x"));
+    assert_eq!(fixture.kicked(), [""; 0]);
+    assert!(!fixture.publishes(parent, THING, "thing/child1/x"));
+    assert!(fixture.publishes(parent, THING, "thing/child2/x"));
     // Once it connects itself, nobody else passes for it.
-    assert!(is_admitted(&bench.connect(sibling)));
-    bench.settle();
-    assert!(!bench.publishes(parent, THING, "thing/child2/x"));
-    assert!(bench.publishes(sibling, "child2", "thing/child2/x"));
+    assert!(is_admitted(&fixture.connect(sibling)));
+    fixture.settle();
+    assert!(!fixture.publishes(parent, THING, "thing/child2/x"));
+    assert!(fixture.publishes(sibling, "child2", "thing/child2/x"));
     assert_eq!(
-        bench.command(parent, THING, "thing.bind", json!({"key": "child2"})),
+        fixture.command(parent, THING, "thing.bind", json!({"key": "child2"})),
         Err(-91_007)
     );
 }
 
 #[test]
 fn so_many_things_are_bound_to_one_session_and_no_more() {
-    let mut bench = Bench::new();
-    let token = fleet(&mut bench);
+    let mut fixture = Fixture::new();
+    let token = fleet(&mut fixture);
     let parent = of(1, "A", THING, &token);
-    assert!(is_admitted(&bench.connect(parent)));
+    assert!(is_admitted(&fixture.connect(parent)));
     let mut bound = 0;
     for number in 0..66 {
         let key = format!("child{number}");
-        bench.thing(&key, "fleet");
-        let answer = bench.command(parent, THING, "thing.bind", json!({ "key": key }));
+        fixture.thing(&key, "fleet");
+        let answer = fixture.command(parent, THING, "thing.bind", json!({ "key": key }));
         bound += usize::from(answer.is_ok());
         // No command is refused for want of time.
-        bench.pass(std::time::Duration::from_secs(1));
+        fixture.pass(std::time::Duration::from_secs(1));
     }
     assert_eq!(bound, 64);
 }
 
 #[test]
 fn nothing_but_a_thing_of_the_same_application_is_bound() {
-    let mut bench = Bench::new();
-    let token = fleet(&mut bench);
-    bench.application("other", Application::default());
-    bench.thing("foreign", "other");
-    bench.settle();
+    let mut fixture = Fixture::new();
+    let token = fleet(&mut fixture);
+    fixture.application("other", Application::default());
+    fixture.thing("foreign", "other");
+    fixture.settle();
     let parent = of(1, "A", THING, &token);
-    assert!(is_admitted(&bench.connect(parent)));
+    assert!(is_admitted(&fixture.connect(parent)));
     for key in [
         "foreign",
         "nosuch",
         "jane@mail.test",
         "application:fleet@acme",
     ] {
-        let bound = bench.command(parent, THING, "thing.bind", json!({"key": key}));
+        let bound = fixture.command(parent, THING, "thing.bind", json!({"key": key}));
         assert_eq!(bound, Err(-91_006), "{key}");
     }
-    let own = bench.command(parent, THING, "thing.bind", json!({"key": THING}));
+    let own = fixture.command(parent, THING, "thing.bind", json!({"key": THING}));
     assert_eq!(own, Err(-91_007));
     for params in [json!({}), json!({"key": 7}), json!({"key": "#"})] {
-        let bound = bench.command(parent, THING, "thing.bind", params.clone());
+        let bound = fixture.command(parent, THING, "thing.bind", params.clone());
         assert_eq!(bound, Err(-91_003), "{params}");
     }
 }

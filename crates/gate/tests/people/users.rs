@@ -1,4 +1,4 @@
-//! Logins and sessions of people.
+//! Logins and sessions of users.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use countersign_admin::password::ChosenPassword;
 use countersign_admin::tenant::{self, TenantChanges};
 use countersign_admin::{clients, role, user};
 
-use super::bench::{
-    Bench, JANE, TRY, Try, admitted, is_admitted, name, refused, role_right, tenant_id,
+use super::fixture::{
+    Fixture, JANE, TRY, Try, admitted, is_admitted, name, refused, role_right, tenant_id,
 };
 
 const WRONG: Try<'static> = Try {
@@ -24,37 +24,37 @@ const WRONG: Try<'static> = Try {
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// A wrong guess with a client id of its own, so that bursts don't matter.
-fn fail(bench: &mut Bench, name: &str) -> Reason {
+fn fail(fixture: &mut Fixture, name: &str) -> Reason {
     // What is slow is hashed for the next try, where there is no time.
     for _ in 0..50 {
-        let reason = refused(&bench.connect(Try { name, ..WRONG }));
+        let reason = refused(&fixture.connect(Try { name, ..WRONG }));
         if reason != Reason::OverBudget {
             return reason;
         }
-        bench.settle();
-        bench.pass(Duration::from_secs(3));
+        fixture.settle();
+        fixture.pass(Duration::from_secs(3));
     }
     panic!("there is never time");
 }
 
 #[test]
 fn a_user_is_let_in_by_address_and_password_and_in_no_other_way() {
-    let mut bench = Bench::new();
-    assert_eq!(admitted(&bench.connect(TRY)), JANE);
-    assert!(bench.publishes(TRY, JANE, "acme/x"));
-    assert!(!bench.publishes(TRY, JANE, "beta/x"));
+    let mut fixture = Fixture::new();
+    assert_eq!(admitted(&fixture.connect(TRY)), JANE);
+    assert!(fixture.publishes(TRY, JANE, "acme/x"));
+    assert!(!fixture.publishes(TRY, JANE, "beta/x"));
     let shouted = Try {
         handle: 2,
         client_id: "b",
         name: "JANE@Mail.Test",
         ..TRY
     };
-    assert_eq!(admitted(&bench.connect(shouted)), JANE);
-    assert!(bench.publishes(shouted, JANE, "acme/x"));
-    assert!(!is_admitted(&bench.connect(WRONG)));
+    assert_eq!(admitted(&fixture.connect(shouted)), JANE);
+    assert!(fixture.publishes(shouted, JANE, "acme/x"));
+    assert!(!is_admitted(&fixture.connect(WRONG)));
     let listed = {
         std::thread::sleep(Duration::from_millis(200));
-        clients::list(&mut bench.admin, None).unwrap()
+        clients::list(&mut fixture.admin, None).unwrap()
     };
     for client in listed {
         let presence = client.presence;
@@ -67,35 +67,35 @@ fn a_user_is_let_in_by_address_and_password_and_in_no_other_way() {
 /// D16 to D19.
 #[test]
 fn every_fifth_failure_locks_known_and_unknown_alike_and_across_restarts() {
-    let mut bench = Bench::new();
+    let mut fixture = Fixture::new();
     for (email, cause) in [
         (JANE, Reason::BadSecret),
         ("nobody@mail.test", Reason::UnknownName),
     ] {
         for minutes in [5, 10, 15] {
             for _ in 0..5 {
-                assert_eq!(fail(&mut bench, email), cause);
+                assert_eq!(fail(&mut fixture, email), cause);
             }
             assert_eq!(
-                refused(&bench.connect(Try { name: email, ..TRY })),
+                refused(&fixture.connect(Try { name: email, ..TRY })),
                 Reason::Locked
             );
-            bench = bench.restart();
-            bench.pass(MINUTE * minutes - Duration::from_secs(20));
+            fixture = fixture.restart();
+            fixture.pass(MINUTE * minutes - Duration::from_secs(20));
             // Neither judged nor counted.
             for password in ["right", "wrong"] {
-                let outcome = bench.connect(Try {
+                let outcome = fixture.connect(Try {
                     name: email,
                     password,
                     ..TRY
                 });
                 assert_eq!(refused(&outcome), Reason::Locked, "{minutes}");
             }
-            bench.pass(Duration::from_secs(20));
+            fixture.pass(Duration::from_secs(20));
         }
     }
-    assert!(is_admitted(&bench.connect(TRY)));
-    let locks: Vec<_> = bench
+    assert!(is_admitted(&fixture.connect(TRY)));
+    let locks: Vec<_> = fixture
         .acts()
         .into_iter()
         .filter(|(_, act, _)| act == "user.lock")
@@ -112,53 +112,53 @@ fn every_fifth_failure_locks_known_and_unknown_alike_and_across_restarts() {
 /// D18.
 #[test]
 fn a_success_begins_the_count_again_and_a_live_session_survives_a_lock() {
-    let mut bench = Bench::new();
+    let mut fixture = Fixture::new();
     for _ in 0..4 {
-        fail(&mut bench, JANE);
+        fail(&mut fixture, JANE);
     }
     let live = Try {
         handle: 2,
         client_id: "b",
         ..TRY
     };
-    assert!(is_admitted(&bench.connect(live)));
+    assert!(is_admitted(&fixture.connect(live)));
     for _ in 0..4 {
-        assert_eq!(fail(&mut bench, JANE), Reason::BadSecret);
+        assert_eq!(fail(&mut fixture, JANE), Reason::BadSecret);
     }
-    assert_eq!(fail(&mut bench, JANE), Reason::BadSecret);
-    assert_eq!(refused(&bench.connect(TRY)), Reason::Locked);
-    assert_eq!(bench.kicked(), [""; 0]);
-    assert!(bench.publishes(live, JANE, "acme/x"));
-    bench
+    assert_eq!(fail(&mut fixture, JANE), Reason::BadSecret);
+    assert_eq!(refused(&fixture.connect(TRY)), Reason::Locked);
+    assert_eq!(fixture.kicked(), [""; 0]);
+    assert!(fixture.publishes(live, JANE, "acme/x"));
+    fixture
         .act(|store, context| user::unlock(store, context, &name(JANE)))
         .unwrap();
-    assert!(is_admitted(&bench.connect(TRY)));
+    assert!(is_admitted(&fixture.connect(TRY)));
 }
 
 #[test]
 fn the_strictest_of_a_user_s_tenants_says_when_they_are_locked_out() {
-    let mut bench = Bench::new();
-    bench.grant(JANE, "beta", GrantedRight::OrgAdmin);
+    let mut fixture = Fixture::new();
+    fixture.grant(JANE, "beta", GrantedRight::OrgAdmin);
     let changes = TenantChanges {
         lockout: Some(Some(
             LockoutPolicy::parse("failures=2,step=1m,longest=30m").unwrap(),
         )),
         ..TenantChanges::default()
     };
-    bench
+    fixture
         .act(|store, context| tenant::set(store, context, &tenant_id("beta"), changes))
         .unwrap();
-    bench.settle();
-    fail(&mut bench, JANE);
-    fail(&mut bench, JANE);
-    assert_eq!(refused(&bench.connect(TRY)), Reason::Locked);
+    fixture.settle();
+    fail(&mut fixture, JANE);
+    fail(&mut fixture, JANE);
+    assert_eq!(refused(&fixture.connect(TRY)), Reason::Locked);
 }
 
 #[test]
 fn a_lock_that_begins_meanwhile_refuses_whoever_waits_for_a_hash() {
-    let mut bench = Bench::new();
+    let mut fixture = Fixture::new();
     for _ in 0..4 {
-        fail(&mut bench, JANE);
+        fail(&mut fixture, JANE);
     }
     let held = |handle, client_id, password| Try {
         handle,
@@ -168,9 +168,9 @@ fn a_lock_that_begins_meanwhile_refuses_whoever_waits_for_a_hash() {
         ..TRY
     };
     // Two are held, the second with the right password; the first one locks.
-    let _one = bench.connect(held(11, "one", "wrong"));
-    let _two = bench.connect(held(12, "two", "right"));
-    let completions: Vec<_> = bench
+    let _one = fixture.connect(held(11, "one", "wrong"));
+    let _two = fixture.connect(held(12, "two", "right"));
+    let completions: Vec<_> = fixture
         .settle()
         .into_iter()
         .filter_map(|directive| match directive {
@@ -191,30 +191,30 @@ fn a_lock_that_begins_meanwhile_refuses_whoever_waits_for_a_hash() {
 fn what_can_t_be_counted_is_refused_as_busy() {
     use countersign::core::store::{AdminStore as _, Intent};
 
-    let mut bench = Bench::new();
+    let mut fixture = Fixture::new();
     // It was verified, so that no hash is in the way.
-    assert!(is_admitted(&bench.connect(TRY)));
+    assert!(is_admitted(&fixture.connect(TRY)));
     let other = Try {
         handle: 2,
         client_id: "b",
         ..WRONG
     };
     let outcome = {
-        let Bench { gate, admin, .. } = &mut bench;
+        let Fixture { gate, admin, .. } = &mut fixture;
         let _writing = admin.begin(Intent::Write).unwrap();
         gate.connect(&{
-            let mut facts = countersign::ConnectFacts::new(Handle(other.handle), b"b");
-            facts.username = Some(JANE.as_bytes());
-            facts.password = Some(b"wrong");
-            facts
+            let mut info = countersign::ConnectInfo::new(Handle(other.handle), b"b");
+            info.username = Some(JANE.as_bytes());
+            info.password = Some(b"wrong");
+            info
         })
     };
     assert_eq!(refused(&outcome), Reason::StoreBusy);
     for _ in 0..4 {
-        assert_eq!(fail(&mut bench, JANE), Reason::BadSecret);
+        assert_eq!(fail(&mut fixture, JANE), Reason::BadSecret);
     }
     assert!(
-        is_admitted(&bench.connect(TRY)),
+        is_admitted(&fixture.connect(TRY)),
         "the first was not counted"
     );
 }
@@ -222,54 +222,54 @@ fn what_can_t_be_counted_is_refused_as_busy() {
 /// D8, D11.
 #[test]
 fn a_code_stands_behind_the_password_and_works_once() {
-    let mut bench = Bench::new();
-    let (seed, _) = bench.enrol(JANE);
-    assert_eq!(refused(&bench.connect(TRY)), Reason::MfaRequired);
-    let code = bench.code(&seed, 0);
+    let mut fixture = Fixture::new();
+    let (seed, _) = fixture.enrol(JANE);
+    assert_eq!(refused(&fixture.connect(TRY)), Reason::MfaRequired);
+    let code = fixture.code(&seed, 0);
     let password = format!("right{code}");
     let with_code = Try {
         password: &password,
         ..TRY
     };
-    assert_eq!(admitted(&bench.connect(with_code)), JANE);
+    assert_eq!(admitted(&fixture.connect(with_code)), JANE);
     // The host asks again about the live one with the same words.
-    bench.gate.reload();
-    assert_eq!(admitted(&bench.connect(with_code)), JANE);
+    fixture.gate.reload();
+    assert_eq!(admitted(&fixture.connect(with_code)), JANE);
     // Anybody else is refused, and not counted.
     for _ in 0..7 {
-        let outcome = bench.connect(Try {
+        let outcome = fixture.connect(Try {
             handle: 2,
             client_id: "b",
             ..with_code
         });
         assert_eq!(refused(&outcome), Reason::MfaRequired);
     }
-    bench.pass(Duration::from_secs(30));
-    let password = format!("right{}", bench.code(&seed, 0));
+    fixture.pass(Duration::from_secs(30));
+    let password = format!("right{}", fixture.code(&seed, 0));
     let next = Try {
         handle: 3,
         client_id: "c",
         password: &password,
         ..TRY
     };
-    assert_eq!(admitted(&bench.connect(next)), JANE);
+    assert_eq!(admitted(&fixture.connect(next)), JANE);
 }
 
 #[test]
 fn a_password_is_hashed_without_the_code_and_once() {
-    let mut bench = Bench::new();
-    let (seed, _) = bench.enrol(JANE);
+    let mut fixture = Fixture::new();
+    let (seed, _) = fixture.enrol(JANE);
     let held = |password| Try {
         may_wait: true,
         password,
         ..TRY
     };
-    let first = format!("right{}", bench.code(&seed, 0));
+    let first = format!("right{}", fixture.code(&seed, 0));
     assert!(matches!(
-        bench.connect(held(&first)),
+        fixture.connect(held(&first)),
         countersign::ConnectOutcome::Pending { .. }
     ));
-    let admitted_now = bench.settle().into_iter().any(|directive| {
+    let admitted_now = fixture.settle().into_iter().any(|directive| {
         matches!(
             directive,
             Directive::Complete {
@@ -280,157 +280,157 @@ fn a_password_is_hashed_without_the_code_and_once() {
     });
     assert!(admitted_now);
     // With another code there is nothing more to hash.
-    bench.pass(Duration::from_secs(30));
-    let second = format!("right{}", bench.code(&seed, 0));
+    fixture.pass(Duration::from_secs(30));
+    let second = format!("right{}", fixture.code(&seed, 0));
     let again = Try {
         handle: 2,
         client_id: "b",
         ..held(&second)
     };
-    assert!(is_admitted(&bench.connect(again)));
+    assert!(is_admitted(&fixture.connect(again)));
 }
 
 #[test]
 fn without_the_key_nobody_with_a_second_factor_comes_in() {
-    let mut bench = Bench::new();
-    let (seed, _) = bench.enrol(JANE);
-    let store = bench.setting.options.store.clone();
+    let mut fixture = Fixture::new();
+    let (seed, _) = fixture.enrol(JANE);
+    let store = fixture.config.options.store.clone();
     let key = store.with_file_name("countersign.db.key");
     std::fs::rename(&key, key.with_extension("away")).unwrap();
-    bench.gate.reload();
-    bench.settle();
-    let password = format!("right{}", bench.code(&seed, 0));
+    fixture.gate.reload();
+    fixture.settle();
+    let password = format!("right{}", fixture.code(&seed, 0));
     let with_code = Try {
         password: &password,
         ..TRY
     };
-    assert_eq!(refused(&bench.connect(with_code)), Reason::MfaRequired);
+    assert_eq!(refused(&fixture.connect(with_code)), Reason::MfaRequired);
     std::fs::rename(key.with_extension("away"), &key).unwrap();
-    bench.gate.reload();
-    assert!(is_admitted(&bench.connect(with_code)));
+    fixture.gate.reload();
+    assert!(is_admitted(&fixture.connect(with_code)));
 }
 
 #[test]
 fn who_is_granted_nothing_any_more_is_put_out_and_a_changed_role_counts_at_once() {
-    let mut bench = Bench::new();
-    bench.grant(JANE, "beta", GrantedRight::OrgAdmin);
+    let mut fixture = Fixture::new();
+    fixture.grant(JANE, "beta", GrantedRight::OrgAdmin);
     let other = Try {
         handle: 2,
         client_id: "b",
         ..TRY
     };
-    bench.settle();
-    assert!(is_admitted(&bench.connect(TRY)));
-    assert!(is_admitted(&bench.connect(other)));
-    let switched = bench.command(
+    fixture.settle();
+    assert!(is_admitted(&fixture.connect(TRY)));
+    assert!(is_admitted(&fixture.connect(other)));
+    let switched = fixture.command(
         other,
         JANE,
         "session.org.switch",
         serde_json::json!({"key": "beta"}),
     );
     assert!(switched.is_ok());
-    bench.role("narrow", "acme", "acme/narrow/#");
-    bench.grant(JANE, "acme", role_right("narrow"));
-    assert_eq!(bench.kicked(), [""; 0]);
-    assert!(!bench.publishes(TRY, JANE, "acme/x"));
-    assert!(bench.publishes(TRY, JANE, "acme/narrow/x"));
-    bench.allow("narrow", "acme", "acme/more/#");
-    bench.settle();
-    assert!(bench.publishes(TRY, JANE, "acme/more/x"));
-    bench.ungrant(JANE, "acme");
+    fixture.role("narrow", "acme", "acme/narrow/#");
+    fixture.grant(JANE, "acme", role_right("narrow"));
+    assert_eq!(fixture.kicked(), [""; 0]);
+    assert!(!fixture.publishes(TRY, JANE, "acme/x"));
+    assert!(fixture.publishes(TRY, JANE, "acme/narrow/x"));
+    fixture.allow("narrow", "acme", "acme/more/#");
+    fixture.settle();
+    assert!(fixture.publishes(TRY, JANE, "acme/more/x"));
+    fixture.ungrant(JANE, "acme");
     assert_eq!(
-        bench.kicked(),
+        fixture.kicked(),
         ["a"],
         "and not the session in the other tenant"
     );
-    assert!(bench.publishes(other, JANE, "beta/x"));
+    assert!(fixture.publishes(other, JANE, "beta/x"));
     // Nothing that was subscribed to there is kept.
     let subscribe = TopicUse::Subscribe {
         filter: b"acme/narrow/#",
     };
-    assert!(!bench.check(TRY, JANE, subscribe).is_allowed());
+    assert!(!fixture.check(TRY, JANE, subscribe).is_allowed());
 }
 
 #[test]
 fn a_role_that_is_no_more_and_a_new_password_end_sessions() {
-    let mut bench = Bench::new();
-    assert!(is_admitted(&bench.connect(TRY)));
+    let mut fixture = Fixture::new();
+    assert!(is_admitted(&fixture.connect(TRY)));
     let (tenant, all) = (
         tenant_id("acme"),
         countersign::core::role::RoleName::parse("all"),
     );
-    bench
+    fixture
         .act(|store, context| {
-            let deletion = role::Deletion::WithGrants;
+            let deletion = role::RoleDeletion::WithGrants;
             role::delete(store, context, &tenant, &all.unwrap(), deletion)
         })
         .unwrap();
     // Whoever held it is granted nothing there any more.
-    assert_eq!(bench.kicked(), ["a"]);
-    let mut bench = Bench::new();
-    assert!(is_admitted(&bench.connect(TRY)));
+    assert_eq!(fixture.kicked(), ["a"]);
+    let mut fixture = Fixture::new();
+    assert!(is_admitted(&fixture.connect(TRY)));
     let password = ChosenPassword::parse("changed".into()).unwrap();
-    bench
+    fixture
         .act(|store, context| user::reset_password(store, context, &name(JANE), password))
         .unwrap();
-    assert_eq!(bench.kicked(), ["a"]);
+    assert_eq!(fixture.kicked(), ["a"]);
 }
 
 #[test]
 fn the_session_of_a_user_who_is_away_is_judged_in_the_tenant_it_was_in() {
-    let mut bench = Bench::new();
-    bench.grant(JANE, "beta", GrantedRight::OrgAdmin);
+    let mut fixture = Fixture::new();
+    fixture.grant(JANE, "beta", GrantedRight::OrgAdmin);
     let stored = Try {
         clean_start: false,
         ..TRY
     };
-    bench.settle();
-    assert!(is_admitted(&bench.connect(stored)));
+    fixture.settle();
+    assert!(is_admitted(&fixture.connect(stored)));
     let key = serde_json::json!({"key": "beta"});
-    bench
+    fixture
         .command(stored, JANE, "session.org.switch", key)
         .unwrap();
     std::thread::sleep(Duration::from_millis(200));
-    bench = bench.restart();
-    let delivers = |bench: &mut Bench, topic: &str| {
-        let peer = countersign::Peer {
+    fixture = fixture.restart();
+    let delivers = |fixture: &mut Fixture, topic: &str| {
+        let client = countersign::ClientRef {
             handle: Handle(77),
             client_id: Some(b"a"),
             username: Some(JANE.as_bytes()),
-            ..countersign::Peer::default()
+            ..countersign::ClientRef::default()
         };
         let topic = topic.as_bytes();
-        bench
+        fixture
             .gate
-            .check(&peer, TopicUse::Deliver { topic })
+            .check(&client, TopicUse::Deliver { topic })
             .is_allowed()
     };
-    assert!(delivers(&mut bench, "beta/x"));
-    assert!(!delivers(&mut bench, "acme/x"));
-    bench.ungrant(JANE, "beta");
-    bench.settle();
-    assert!(!delivers(&mut bench, "beta/x"));
+    assert!(delivers(&mut fixture, "beta/x"));
+    assert!(!delivers(&mut fixture, "acme/x"));
+    fixture.ungrant(JANE, "beta");
+    fixture.settle();
+    assert!(!delivers(&mut fixture, "beta/x"));
 }
 
 #[test]
 fn names_of_others_are_not_counted_where_others_are_asked_too() {
-    let mut bench = Bench::with_options(&[("chain", "defer")]);
+    let mut fixture = Fixture::with_options(&[("chain", "defer")]);
     for _ in 0..7 {
         let stranger = Try {
             name: "stranger@mail.test",
             ..WRONG
         };
-        assert_eq!(refused(&bench.connect(stranger)), Reason::UnknownName);
+        assert_eq!(refused(&fixture.connect(stranger)), Reason::UnknownName);
     }
 }
 
 #[test]
 fn while_failures_can_t_be_written_down_no_password_is_told_from_another() {
-    let mut bench = Bench::new();
+    let mut fixture = Fixture::new();
     // From now on nothing is to be written for her.
-    assert_eq!(admitted(&bench.connect(TRY)), JANE);
-    bench.settle();
-    let path = bench.setting.options.store.clone();
+    assert_eq!(admitted(&fixture.connect(TRY)), JANE);
+    fixture.settle();
+    let path = fixture.config.options.store.clone();
     let mut other = SqliteStore::open(path).unwrap();
     let writing = other.begin(Intent::Write).unwrap();
     let again = Try {
@@ -443,9 +443,9 @@ fn while_failures_can_t_be_written_down_no_password_is_told_from_another() {
             password: "wrong",
             ..again
         };
-        assert_eq!(refused(&bench.connect(wrong)), Reason::StoreBusy);
-        assert_eq!(refused(&bench.connect(again)), Reason::StoreBusy);
+        assert_eq!(refused(&fixture.connect(wrong)), Reason::StoreBusy);
+        assert_eq!(refused(&fixture.connect(again)), Reason::StoreBusy);
     }
     drop(writing);
-    assert_eq!(admitted(&bench.connect(again)), JANE);
+    assert_eq!(admitted(&fixture.connect(again)), JANE);
 }

@@ -2,66 +2,68 @@
 
 use core::ffi::c_int;
 
-use countersign::core::options::Chain;
-use countersign::{ConnectFacts, ConnectOutcome, Enhanced, Handle, LogLevel, Payload, RefusalCode};
+use countersign::core::options::ChainMode;
+use countersign::{ConnectInfo, ConnectOutcome, Enhanced, Handle, LogLevel, Payload, RefusalCode};
 use countersign_mosquitto_sys as sys;
 
-use super::{CLOSED, NO_USERNAME, Outcome, Plugin, Presented, fingerprint_after, is_nobody};
-use crate::boundary::Client;
-use crate::clients::Owner;
-use crate::plugins;
+use super::{
+    CLOSED, ConnectResult, NO_USERNAME, Plugin, PresentedLogin, fingerprint_after, is_nobody,
+};
+use crate::boundary::BrokerClient;
+use crate::clients::AnsweredBy;
+use crate::instances;
 
 impl Plugin {
     /// Asks the gate about a CONNECT that asks for enhanced authentication, or
     /// about a session that authenticates again.
     pub(crate) fn connect_enhanced(
         &self,
-        client: &Client<'_>,
+        client: &BrokerClient<'_>,
         method: &[u8],
         data: Option<&[u8]>,
-    ) -> Outcome {
-        if self.is_pulseless() {
-            return Outcome::Unasked;
+    ) -> ConnectResult {
+        if self.has_no_ticks() {
+            return ConnectResult::Unasked;
         }
         let Some(client_id) = self.host.client_id(client) else {
-            return Outcome::Unasked;
+            return ConnectResult::Unasked;
         };
         let username = self.host.username(client);
-        let mut facts = ConnectFacts::new(client.handle(), client_id);
-        facts.username = username;
-        facts.address = self.host.address(client);
-        facts.listener = self.host.listener(client);
-        facts.protocol = self.host.protocol(client);
-        facts.clean_start = self.host.clean_start(client);
-        facts.reservation = self.reservation(client, client_id);
+        let mut info = ConnectInfo::new(client.handle(), client_id);
+        info.username = username;
+        info.address = self.host.address(client);
+        info.listener = self.host.listener(client);
+        info.protocol = self.host.protocol(client);
+        info.clean_start = self.host.clean_start(client);
+        info.reservation = self.reservation(client, client_id);
         let outcome = match self.gate.try_borrow_mut() {
-            Ok(mut gate) => gate.connect_enhanced(&facts, &Enhanced { method, data }),
-            Err(_) => return Outcome::Unasked,
+            Ok(mut gate) => gate.connect_enhanced(&info, &Enhanced { method, data }),
+            Err(_) => return ConnectResult::Unasked,
         };
-        let presented = self.presented(&outcome, &facts);
-        Outcome::Decided(outcome, presented)
+        let presented = self.presented(&outcome, &info);
+        ConnectResult::Decided(outcome, presented)
     }
 
     /// Asks the gate about what a client answered that was asked for more.
     ///
     /// The broker also asks this about a live session whose client sends an
     /// AUTH out of turn.
-    pub(crate) fn resume(&self, client: &Client<'_>, data: Option<&[u8]>) -> Outcome {
+    pub(crate) fn resume(&self, client: &BrokerClient<'_>, data: Option<&[u8]>) -> ConnectResult {
         let owner = self.clients.borrow().owner(client.handle());
-        if owner == Some(Owner::Others) || self.is_pulseless() {
-            return Outcome::Unasked;
+        if owner == Some(AnsweredBy::Others) || self.has_no_ticks() {
+            return ConnectResult::Unasked;
         }
         let Some(client_id) = self.host.client_id(client) else {
-            return Outcome::Unasked;
+            return ConnectResult::Unasked;
         };
-        let mut facts = ConnectFacts::new(client.handle(), client_id);
-        facts.username = self.host.username(client);
+        let mut info = ConnectInfo::new(client.handle(), client_id);
+        info.username = self.host.username(client);
         let outcome = match self.gate.try_borrow_mut() {
-            Ok(mut gate) => gate.resume(facts.handle, client_id, data),
-            Err(_) => return Outcome::Unasked,
+            Ok(mut gate) => gate.resume(info.handle, client_id, data),
+            Err(_) => return ConnectResult::Unasked,
         };
-        let presented = self.presented(&outcome, &facts);
-        Outcome::Decided(outcome, presented)
+        let presented = self.presented(&outcome, &info);
+        ConnectResult::Decided(outcome, presented)
     }
 
     /// Tells the broker what became of enhanced authentication.
@@ -72,46 +74,49 @@ impl Plugin {
     /// the gate has it ended from the next tick.
     pub(crate) fn conclude_enhanced(
         &self,
-        step: Step,
-        outcome: Outcome,
-        client: &mut Client<'_>,
+        step: EnhancedStep,
+        outcome: ConnectResult,
+        client: &mut BrokerClient<'_>,
         event: &mut sys::mosquitto_evt_extended_auth,
     ) -> c_int {
         let handle = client.handle();
         let owner = self.clients.borrow().owner(handle);
         match (step, owner) {
-            (Step::Continue, Some(Owner::Others)) => return sys::MOSQ_ERR_PLUGIN_DEFER,
-            (Step::Continue, Some(Owner::Gate)) => return sys::MOSQ_ERR_AUTH_CONTINUE,
-            (Step::Continue, Some(Owner::Nobody) | None) | (Step::Start, _) => {}
+            (EnhancedStep::Continue, Some(AnsweredBy::Others)) => {
+                return sys::MOSQ_ERR_PLUGIN_DEFER;
+            }
+            (EnhancedStep::Continue, Some(AnsweredBy::Gate)) => return sys::MOSQ_ERR_AUTH_CONTINUE,
+            (EnhancedStep::Continue, Some(AnsweredBy::Nobody) | None)
+            | (EnhancedStep::Start, _) => {}
         }
         match outcome {
-            Outcome::Nobody | Outcome::Unasked if owner == Some(Owner::Gate) => {
+            ConnectResult::Nobody | ConnectResult::Unasked if owner == Some(AnsweredBy::Gate) => {
                 return sys::MOSQ_ERR_AUTH_CONTINUE;
             }
-            Outcome::Nobody | Outcome::Unasked => {}
-            Outcome::Decided(ConnectOutcome::Admitted { username }, presented) => {
+            ConnectResult::Nobody | ConnectResult::Unasked => {}
+            ConnectResult::Decided(ConnectOutcome::Admitted { username }, presented) => {
                 if self.host.set_username(client, username.as_deref()) {
-                    self.came(client, Owner::Gate, presented.fingerprint);
+                    self.came(client, AnsweredBy::Gate, presented.fingerprint);
                     return sys::MOSQ_ERR_SUCCESS;
                 }
                 self.log(LogLevel::Error, NO_USERNAME);
                 self.tell_gone(handle);
             }
             // It is live, and is being ended.
-            Outcome::Decided(ConnectOutcome::Challenge { data: b"" }, _) => {
+            ConnectResult::Decided(ConnectOutcome::Challenge { data: b"" }, _) => {
                 return sys::MOSQ_ERR_AUTH_CONTINUE;
             }
-            Outcome::Decided(ConnectOutcome::Challenge { data }, _) => {
+            ConnectResult::Decided(ConnectOutcome::Challenge { data }, _) => {
                 if self.put_data(data, event) {
                     self.clients.borrow_mut().forget(handle);
                     return sys::MOSQ_ERR_AUTH_CONTINUE;
                 }
                 self.tell_gone(handle);
             }
-            Outcome::Decided(ConnectOutcome::Refused { reason, code, line }, presented) => {
+            ConnectResult::Decided(ConnectOutcome::Refused { reason, code, line }, presented) => {
                 let is_others = is_nobody(reason) || code == RefusalCode::BadMethod;
-                if self.chain == Chain::Defer && is_others && step == Step::Start {
-                    self.came(client, Owner::Others, presented.fingerprint);
+                if self.chain == ChainMode::Defer && is_others && step == EnhancedStep::Start {
+                    self.came(client, AnsweredBy::Others, presented.fingerprint);
                     return sys::MOSQ_ERR_PLUGIN_DEFER;
                 }
                 if let Some(line) = line {
@@ -120,12 +125,12 @@ impl Plugin {
                 self.clients.borrow_mut().forget(handle);
                 match code {
                     RefusalCode::BadMethod => return sys::MOSQ_ERR_NOT_SUPPORTED,
-                    RefusalCode::Busy if step == Step::Start => return CLOSED,
+                    RefusalCode::Busy if step == EnhancedStep::Start => return CLOSED,
                     RefusalCode::Banned | RefusalCode::Busy | RefusalCode::NotAuthorized | _ => {}
                 }
             }
             // Held, which this can't be, or an outcome of a newer gate.
-            Outcome::Decided(ConnectOutcome::Pending { .. } | _, _) => self.tell_gone(handle),
+            ConnectResult::Decided(ConnectOutcome::Pending { .. } | _, _) => self.tell_gone(handle),
         }
         self.clients.borrow_mut().forget(handle);
         sys::MOSQ_ERR_AUTH
@@ -145,10 +150,10 @@ impl Plugin {
     }
 
     /// Has the commands of a session carried out, by the plugin that let it in.
-    pub(crate) fn command(&self, client: &Client<'_>, payload: &[u8]) {
+    pub(crate) fn command(&self, client: &BrokerClient<'_>, payload: &[u8]) {
         let lets_in = |plugin: &Self| plugin.clients.borrow().is_here(client.handle());
         if !lets_in(self)
-            && let Some(other) = plugins::others(self).iter().find(|it| lets_in(it))
+            && let Some(other) = instances::others(self).iter().find(|it| lets_in(it))
         {
             other.carry_out_command(client, payload);
             return;
@@ -156,8 +161,8 @@ impl Plugin {
         self.carry_out_command(client, payload);
     }
 
-    fn carry_out_command(&self, client: &Client<'_>, payload: &[u8]) {
-        if self.is_pulseless() || self.endings.borrow().holds(client.handle()) {
+    fn carry_out_command(&self, client: &BrokerClient<'_>, payload: &[u8]) {
+        if self.has_no_ticks() || self.pending_kicks.borrow().holds(client.handle()) {
             return;
         }
         let peer = self.described(client);
@@ -166,7 +171,7 @@ impl Plugin {
         }
     }
 
-    /// Sends the answer to a command to whoever gave it.
+    /// Sends the answer to a command to the client that gave it.
     ///
     /// The broker sends by client id, before it looks at the next packet. Where
     /// it tells whose that is, it is looked at once more.
@@ -183,11 +188,11 @@ impl Plugin {
         }
     }
 
-    fn presented(&self, outcome: &ConnectOutcome, facts: &ConnectFacts<'_>) -> Presented {
+    fn presented(&self, outcome: &ConnectOutcome, info: &ConnectInfo<'_>) -> PresentedLogin {
         let clients = self.clients.borrow();
         let password = clients.enhanced_print();
-        Presented {
-            fingerprint: fingerprint_after(outcome, &clients, facts, password),
+        PresentedLogin {
+            fingerprint: fingerprint_after(outcome, &clients, info, password),
             password,
             protocol: 5,
         }
@@ -199,7 +204,7 @@ mod tests;
 
 /// Which step of enhanced authentication it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Step {
+pub(crate) enum EnhancedStep {
     /// What a CONNECT or an AUTH begins.
     Start,
     /// What follows an answer.

@@ -1,14 +1,14 @@
 //! Where a chain of the audit begins and ends.
 
-use countersign_core::audit::{AuditHash, AuditHead, AuditHeads, Chain};
+use countersign_core::audit::{AuditChain, AuditHash, AuditHead, AuditHeads};
 use rusqlite::{Connection, params};
 
-use crate::columns::Columns;
 use crate::error::Fault;
+use crate::row_reader::RowReader;
 
 /// The ends of a chain.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ends {
+pub(super) struct ChainEnds {
     /// The last row that was cut off.
     pub(super) anchor: AuditHead,
     /// The last row.
@@ -20,7 +20,7 @@ pub(super) struct Ends {
 }
 
 /// The ends of this chain.
-pub(super) fn ends(connection: &Connection, chain: Chain) -> Result<Ends, Fault> {
+pub(super) fn ends(connection: &Connection, chain: AuditChain) -> Result<ChainEnds, Fault> {
     let mut statement = connection.prepare_cached(
         "SELECT anchor, anchor_hash, head, head_hash, rows, staged FROM audit_chain
          WHERE chain = ?1",
@@ -29,8 +29,8 @@ pub(super) fn ends(connection: &Connection, chain: Chain) -> Result<Ends, Fault>
     let Some(row) = rows.next()? else {
         return Err(Fault::Content("where a chain of the audit ends".into()));
     };
-    let columns = &mut Columns::of(row);
-    Ok(Ends {
+    let columns = &mut RowReader::of(row);
+    Ok(ChainEnds {
         anchor: read_head(columns)?,
         head: read_head(columns)?,
         rows: columns.number()?,
@@ -41,8 +41,8 @@ pub(super) fn ends(connection: &Connection, chain: Chain) -> Result<Ends, Fault>
 /// The heads of both chains.
 pub(crate) fn heads(connection: &Connection) -> Result<AuditHeads, Fault> {
     Ok(AuditHeads {
-        acts: ends(connection, Chain::Acts)?.head,
-        refusals: ends(connection, Chain::Refusals)?.head,
+        acts: ends(connection, AuditChain::Acts)?.head,
+        refusals: ends(connection, AuditChain::Refusals)?.head,
     })
 }
 
@@ -58,7 +58,7 @@ pub(super) fn next_id(connection: &Connection) -> Result<i64, Fault> {
 /// Says that so many rows were appended, and which is the last.
 pub(super) fn set_head(
     connection: &Connection,
-    chain: Chain,
+    chain: AuditChain,
     head: AuditHead,
     rows: usize,
 ) -> Result<(), Fault> {
@@ -73,7 +73,7 @@ pub(super) fn set_head(
 /// Says that so many rows were cut off, and which was the last of them.
 pub(super) fn set_anchor(
     connection: &Connection,
-    chain: Chain,
+    chain: AuditChain,
     anchor: AuditHead,
     rows: usize,
 ) -> Result<(), Fault> {
@@ -91,13 +91,13 @@ pub(crate) fn count_staged(connection: &Connection, more: i64) -> Result<(), Fau
     if more != 0 {
         connection
             .prepare_cached("UPDATE audit_chain SET staged = staged + ?2 WHERE chain = ?1")?
-            .execute(params![Chain::Refusals.number(), more])?;
+            .execute(params![AuditChain::Refusals.number(), more])?;
     }
     Ok(())
 }
 
 /// Reads a row's number and its hash.
-pub(super) fn read_head(columns: &mut Columns<'_>) -> Result<AuditHead, Fault> {
+pub(super) fn read_head(columns: &mut RowReader<'_>) -> Result<AuditHead, Fault> {
     Ok(AuditHead {
         id: columns.number()?,
         hash: AuditHash(columns.hash()?),

@@ -1,13 +1,13 @@
 //! Walking along the audit: what was changed, cut or left out.
 
-use countersign_core::audit::{AuditEntry, AuditHash, AuditHead, Chain, Place};
+use countersign_core::audit::{AuditChain, AuditEntry, AuditHash, AuditHead, ChainPosition};
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, Row, params};
 
-use super::chain::{Ends, ends};
+use super::chain::{ChainEnds, ends};
 use super::{entry_columns, read};
-use crate::columns::Columns;
 use crate::error::Fault;
+use crate::row_reader::RowReader;
 
 /// What a walk along the audit's chains found.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -68,7 +68,7 @@ pub enum AuditCheck {
 
 pub(super) fn verify(connection: &Connection, expected: &[AuditHead]) -> Result<AuditCheck, Fault> {
     let mut rows: u64 = 0;
-    for chain in Chain::ALL {
+    for chain in AuditChain::ALL {
         let found = walk(connection, chain)?;
         let AuditCheck::Intact { rows: more } = found else {
             return Ok(found);
@@ -87,8 +87,8 @@ pub(super) fn verify(connection: &Connection, expected: &[AuditHead]) -> Result<
 }
 
 /// Walks along one chain.
-fn walk(connection: &Connection, chain: Chain) -> Result<AuditCheck, Fault> {
-    let Ends { anchor, head, .. } = ends(connection, chain)?;
+fn walk(connection: &Connection, chain: AuditChain) -> Result<AuditCheck, Fault> {
+    let ChainEnds { anchor, head, .. } = ends(connection, chain)?;
     let (mut last, mut hash) = (anchor.id, anchor.hash);
     let mut statement = connection.prepare(WALK)?;
     let mut found = statement.query([chain.number()])?;
@@ -116,22 +116,22 @@ fn walk(connection: &Connection, chain: Chain) -> Result<AuditCheck, Fault> {
         let expected = head.id;
         return Ok(AuditCheck::CutOff { last, expected });
     }
-    if chain == Chain::Acts && anchor.id > told {
+    if chain == AuditChain::Acts && anchor.id > told {
         return Ok(AuditCheck::CutAtFront { last: anchor.id });
     }
     Ok(AuditCheck::Intact { rows })
 }
 
 /// The entry of a row that follows one with `hash`, which then becomes its own.
-fn next(row: &Row<'_>, chain: Chain, hash: &mut AuditHash) -> Option<AuditEntry> {
-    let columns = &mut Columns::of(row);
+fn next(row: &Row<'_>, chain: AuditChain, hash: &mut AuditHash) -> Option<AuditEntry> {
+    let columns = &mut RowReader::of(row);
     let entry = read(columns).ok()?;
     let id = columns.number().ok()?;
     let format = columns.number().ok()?;
     let stored = columns.hash().ok()?;
     let place = match format {
-        OF_SCHEMA_3 => Place::OfSchema3,
-        OF_NOW => Place::In { chain, id },
+        OF_SCHEMA_3 => ChainPosition::OfSchema3,
+        OF_NOW => ChainPosition::In { chain, id },
         _ => return None,
     };
     *hash = entry.chained(place, hash);
@@ -148,7 +148,7 @@ fn pruned_to(entry: &AuditEntry) -> i64 {
 
 /// Whether refusals are missing that are still summed up.
 fn staged(connection: &Connection) -> Result<Option<AuditCheck>, Fault> {
-    let expected = ends(connection, Chain::Refusals)?.staged;
+    let expected = ends(connection, AuditChain::Refusals)?.staged;
     let found = connection.query_row("SELECT coalesce(sum(count), 0) FROM refusal", [], |row| {
         row.get(0)
     })?;
@@ -163,11 +163,11 @@ fn look_for(connection: &Connection, head: AuditHead) -> Result<Option<AuditChec
         return Ok(None);
     }
     let mut last: i64 = 0;
-    for chain in Chain::ALL {
+    for chain in AuditChain::ALL {
         let ends = ends(connection, chain)?;
         last = last.max(ends.head.id);
         // It was cut off, and what follows is what followed it.
-        if chain == Chain::Refusals && ends.anchor == head {
+        if chain == AuditChain::Refusals && ends.anchor == head {
             return Ok(None);
         }
     }
@@ -176,17 +176,17 @@ fn look_for(connection: &Connection, head: AuditHead) -> Result<Option<AuditChec
     let Some(found) = rows.next()? else {
         return Ok(Some(AuditCheck::Missing { row, last }));
     };
-    let columns = &mut Columns::of(found);
+    let columns = &mut RowReader::of(found);
     if AuditHash(columns.hash()?) != hash {
         return Ok(Some(AuditCheck::Rewritten { row }));
     }
-    if columns.number()? != i64::from(Chain::Acts.number()) {
+    if columns.number()? != i64::from(AuditChain::Acts.number()) {
         return Ok(None);
     }
     let told_by: Option<i64> = connection.query_row(
         "SELECT max(id) FROM audit WHERE chain = ?1 AND id > ?2 AND act = ?3
              AND after LIKE '%' || ?4 || '%'",
-        params![Chain::Acts.number(), row, PRUNE, PRUNED_TO],
+        params![AuditChain::Acts.number(), row, PRUNE, PRUNED_TO],
         |row| row.get(0),
     )?;
     Ok(told_by.map(|told_by| AuditCheck::PrunedSince { row, told_by }))

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use countersign_core::audit::{AuditEntry, Outcome};
+use countersign_core::audit::{AuditEntry, AuditOutcome};
 use countersign_core::change::{Change, ChangeSeq};
 use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::connect::{LoginRecord, Proof};
@@ -16,7 +16,7 @@ use countersign_core::scheme::SchemeName;
 use countersign_core::secret::{Secret, SecretDigest, Verifier};
 use countersign_core::store::{
     AdminStore as _, AdminTransaction as _, AuditQuery, Directory as _, GateStore as _, Intent,
-    Login, Recorded, Settings, StoreError,
+    LoginEffects, Recorded, Settings, StoreError,
 };
 use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Tenant};
 use countersign_core::time::Timestamp;
@@ -43,7 +43,7 @@ pub(crate) fn entry(time: i64, act: &str, subject: &str) -> AuditEntry {
         actor: "cli:test".into(),
         act: act.into(),
         subject: subject.into(),
-        outcome: Outcome::Done,
+        outcome: AuditOutcome::Done,
         cause: None,
         address: None,
         client_id: None,
@@ -87,7 +87,7 @@ pub(crate) fn create(store: &mut SqliteStore, name: &str) -> Result<CredentialId
 pub(crate) fn activate(store: &mut SqliteStore, name: &str) -> Result<Recorded, StoreError> {
     let name = LoginName::parse(name).unwrap();
     let credential = store.credential(&name)?.unwrap();
-    let login = Login {
+    let login = LoginEffects {
         broker: "b1",
         client_id: &ClientId::parse("c").unwrap(),
         username: Some(credential.name.as_str()),

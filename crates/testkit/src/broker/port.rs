@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use socket2::{Domain, Socket, Type};
 
-/// A port that nobody else is given while this lives.
+/// A port that is not given out again while this lives.
 ///
 /// It is none of those that Linux draws for connections: libwebsockets shares a
 /// port with nobody, not even with a connection that another test makes from

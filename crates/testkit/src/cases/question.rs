@@ -1,6 +1,6 @@
-//! What every door is asked: `acl.toml` as it stands, and `topic.toml` put as
-//! questions about rules, so that a C program and a live broker, who have no
-//! function for a filter, can be asked them too.
+//! The shared cases as rule checks: `acl.toml` as it stands, and `topic.toml`
+//! put as questions about rules, so that a C program and a live broker, which
+//! have no function for a filter, can answer them too.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,7 +17,7 @@ use crate::artifacts::workspace;
 /// Somebody's rules, what they want, and what they get.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Question {
+pub struct RuleCase {
     /// The rules, in any order.
     pub rules: Vec<WrittenRule>,
     /// The principal's name.
@@ -61,15 +61,15 @@ pub struct WrittenRule {
 }
 
 /// Reads `acl.toml` and `topic.toml`.
-pub fn questions() -> Result<Vec<Case<Question>>> {
-    let mut all = load::<Question>("acl")?;
+pub fn questions() -> Result<Vec<Case<RuleCase>>> {
+    let mut all = load::<RuleCase>("acl")?;
     let path = workspace().join("tests/cases/topic.toml");
     let topics: Topics = toml::from_str(&fs::read_to_string(path)?).context("topic.toml")?;
     all.extend(topics.questions());
     Ok(all)
 }
 
-impl Question {
+impl RuleCase {
     fn new(rules: &[(&str, &str)], check: &str, topic: &str, verdict: &str) -> Self {
         let rules = rules.iter().map(|(effect, pattern)| WrittenRule {
             effect: (*effect).into(),
@@ -177,7 +177,7 @@ struct Pair {
 }
 
 impl Topics {
-    fn questions(self) -> Vec<Case<Question>> {
+    fn questions(self) -> Vec<Case<RuleCase>> {
         let everything = [("allow", "#")];
         // What opens with `$` is a topic like any other that `#` does not match.
         let valid = |it: &Text| match (it.valid, it.text.starts_with('$')) {
@@ -188,29 +188,29 @@ impl Topics {
         let granted = |expect: bool| if expect { "allow" } else { "no-rule" };
         let mut all = Vec::new();
         all.extend(ask("name", self.name, |it| {
-            Some(Question::new(&everything, "publish", &it.text, valid(it)))
+            Some(RuleCase::new(&everything, "publish", &it.text, valid(it)))
         }));
         // As SUBSCRIBE carries it, that is another filter.
         let is_shared = |filter: &str| filter.starts_with("$share");
         all.extend(ask("filter", self.filter, |it| {
-            let question = Question::new(&everything, "subscribe", &it.text, valid(it));
+            let question = RuleCase::new(&everything, "subscribe", &it.text, valid(it));
             (!is_shared(&it.text)).then_some(question)
         }));
         all.extend(ask("subscription", self.subscription, |it| {
             Some(match &it.filter {
-                Some(filter) => Question::new(&[("allow", filter)], "subscribe", &it.text, "allow"),
-                None => Question::new(&everything, "subscribe", &it.text, "malformed"),
+                Some(filter) => RuleCase::new(&[("allow", filter)], "subscribe", &it.text, "allow"),
+                None => RuleCase::new(&everything, "subscribe", &it.text, "malformed"),
             })
         }));
         all.extend(ask("matches", self.matches, |it| {
             let verdict = granted(it.expect);
             let rules = [("allow", it.filter.as_str())];
-            Some(Question::new(&rules, "deliver", &it.topic, verdict))
+            Some(RuleCase::new(&rules, "deliver", &it.topic, verdict))
         }));
         all.extend(ask("covers", self.covers, |it| {
             let verdict = granted(it.expect);
             let rules = [("allow", it.filter.as_str())];
-            let question = Question::new(&rules, "subscribe", &it.other, verdict);
+            let question = RuleCase::new(&rules, "subscribe", &it.other, verdict);
             (!is_shared(&it.other)).then_some(question)
         }));
         all.extend(ask("intersects", self.intersects, |it| {
@@ -218,7 +218,7 @@ impl Topics {
             let rules = [("allow", it.other.as_str()), ("deny", it.filter.as_str())];
             let verdict = if it.expect { "denied-by-rule" } else { "allow" };
             let shared = format!("$share/g/{}", it.other);
-            Some(Question::new(&rules, "subscribe", &shared, verdict))
+            Some(RuleCase::new(&rules, "subscribe", &shared, verdict))
         }));
         all
     }
@@ -228,8 +228,8 @@ impl Topics {
 fn ask<T>(
     kind: &str,
     cases: Vec<Case<T>>,
-    put: impl Fn(&T) -> Option<Question>,
-) -> Vec<Case<Question>> {
+    put: impl Fn(&T) -> Option<RuleCase>,
+) -> Vec<Case<RuleCase>> {
     let question = |case: Case<T>| {
         Some(Case {
             name: format!("topic.toml, {kind}: {}", case.name),

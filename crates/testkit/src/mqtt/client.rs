@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use socket2::{SockRef, Socket};
 
 use super::Protocol;
-use super::packet::{Message, Packet, Properties, Value, Writer, property};
+use super::packet::{Message, Packet, PacketWriter, Properties, Value, property};
 use super::websocket::{self, Frames};
 
 /// How long a server may take for what it should do at once.
@@ -122,7 +122,7 @@ impl Client {
         retain: bool,
         properties: &Properties,
     ) -> Result<u16> {
-        let mut packet = Writer::default();
+        let mut packet = PacketWriter::default();
         packet.bytes(topic.as_bytes());
         let mut id = 0;
         if qos > 0 {
@@ -139,7 +139,7 @@ impl Client {
     /// the QoS granted, or 0x80 and more.
     pub fn subscribe(&mut self, filters: &[(&str, u8)]) -> Result<Vec<u8>> {
         let id = self.next_id();
-        let mut packet = Writer::default();
+        let mut packet = PacketWriter::default();
         packet.short(id);
         packet.properties(self.protocol, &Properties::default());
         for (filter, qos) in filters {
@@ -160,7 +160,7 @@ impl Client {
     /// empty.
     pub fn unsubscribe(&mut self, filters: &[&str]) -> Result<Vec<u8>> {
         let id = self.next_id();
-        let mut packet = Writer::default();
+        let mut packet = PacketWriter::default();
         packet.short(id);
         packet.properties(self.protocol, &Properties::default());
         for filter in filters {
@@ -253,7 +253,7 @@ impl Client {
         if let Some(data) = data {
             properties.push(property::AUTHENTICATION_DATA, Value::Bytes(data.to_vec()));
         }
-        let mut packet = Writer::default();
+        let mut packet = PacketWriter::default();
         packet.byte(code);
         packet.properties(Protocol::V5, &properties);
         self.send_bytes(&packet.packet(0xF0))
@@ -379,7 +379,7 @@ impl Client {
     }
 
     fn send_ack(&mut self, first: u8, id: u16) -> Result<()> {
-        let mut packet = Writer::default();
+        let mut packet = PacketWriter::default();
         packet.short(id);
         // A server that has gone in the meantime is found out by reading.
         match self.write(&packet.packet(first)) {

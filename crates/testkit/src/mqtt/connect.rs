@@ -9,7 +9,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::Protocol;
 use super::client::{Client, Closed, PATIENCE};
-use super::packet::{Auth, Connack, Packet, Properties, Value, Writer, property};
+use super::packet::{Auth, Connack, Packet, PacketWriter, Properties, Value, property};
 
 /// A CONNECT that is about to be sent; it can be sent more than once.
 #[derive(Clone, Debug)]
@@ -280,7 +280,7 @@ impl Connect {
 
     /// The packet, for tests that bend it.
     pub fn bytes(&self) -> Vec<u8> {
-        let mut packet = Writer::default();
+        let mut packet = PacketWriter::default();
         packet.bytes(b"MQTT");
         packet.byte(match self.protocol {
             Protocol::V311 => 4,

@@ -189,9 +189,9 @@ impl Properties {
         self.0.push((id, value));
     }
 
-    fn read(from: &mut Reader<'_>) -> Result<Self> {
+    fn read(from: &mut PacketReader<'_>) -> Result<Self> {
         let length = from.varint()?;
-        let mut part = Reader(from.take(length)?);
+        let mut part = PacketReader(from.take(length)?);
         let mut properties = Self::default();
         while !part.0.is_empty() {
             let id = part.byte()?;
@@ -210,8 +210,8 @@ impl Properties {
         Ok(properties)
     }
 
-    fn write(&self, to: &mut Writer) {
-        let mut part = Writer::default();
+    fn write(&self, to: &mut PacketWriter) {
+        let mut part = PacketWriter::default();
         for (id, value) in &self.0 {
             part.byte(*id);
             match value {
@@ -250,7 +250,7 @@ impl Packet {
     }
 
     fn read(first: u8, body: &[u8], protocol: Protocol) -> Result<Self> {
-        let mut body = Reader(body);
+        let mut body = PacketReader(body);
         let is_v5 = protocol == Protocol::V5;
         let packet = match first >> 4 {
             2 => {
@@ -316,9 +316,9 @@ fn frame(buffer: &[u8]) -> Result<Option<(usize, usize)>> {
     Ok(None)
 }
 
-struct Reader<'a>(&'a [u8]);
+struct PacketReader<'a>(&'a [u8]);
 
-impl<'a> Reader<'a> {
+impl<'a> PacketReader<'a> {
     fn take(&mut self, length: usize) -> Result<&'a [u8]> {
         let (part, rest) = self
             .0
@@ -403,9 +403,9 @@ impl<'a> Reader<'a> {
 
 /// The bytes of a packet in the making.
 #[derive(Debug, Default)]
-pub(super) struct Writer(Vec<u8>);
+pub(super) struct PacketWriter(Vec<u8>);
 
-impl Writer {
+impl PacketWriter {
     pub(super) fn byte(&mut self, byte: u8) {
         self.0.push(byte);
     }
@@ -495,10 +495,10 @@ mod tests {
             (property::REASON, Value::Text("why".to_owned())),
             (property::USER, Value::Pair("a".to_owned(), "b".repeat(300))),
         ]);
-        let mut writer = Writer::default();
+        let mut writer = PacketWriter::default();
         writer.properties(Protocol::V5, &properties);
         assert_eq!(
-            Properties::read(&mut Reader(&writer.0)).unwrap(),
+            Properties::read(&mut PacketReader(&writer.0)).unwrap(),
             properties
         );
     }

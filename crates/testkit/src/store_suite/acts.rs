@@ -252,7 +252,8 @@ pub fn a_transaction_that_is_dropped_never_happened(mut store: impl GateStore + 
     an_empty_store_knows_nobody(store);
 }
 
-/// Nobody sees an act without its traces, or traces without their act.
+/// No reader sees an act without its audit row and changes, or those without
+/// the act.
 pub fn an_act_its_audit_row_and_its_change_come_together(mut store: impl GateStore + AdminStore) {
     let mut other = store.reopen().unwrap();
     let mut transaction = store.begin(Intent::Write).unwrap();

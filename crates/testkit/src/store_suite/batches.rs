@@ -1,8 +1,8 @@
 //! What a gate writes down.
 
-use countersign_core::audit::Outcome;
+use countersign_core::audit::AuditOutcome;
 use countersign_core::credential::CredentialId;
-use countersign_core::presence::{Departure, Observation, Presence, SessionNumber};
+use countersign_core::presence::{Presence, PresenceEvent, SessionEnd, SessionNumber};
 use countersign_core::reason::Reason;
 use countersign_core::store::{
     AdminStore, AdminTransaction, Batch, GateStore, Intent, Refusal, StoreErrorKind,
@@ -24,28 +24,28 @@ pub fn presence_is_who_is_connected_and_cleared_broker_by_broker(
         authenticated: true,
         ..anonymous(1, "c1")
     };
-    let _alive = ["b1", "b2"].map(|broker| store.claim_broker(broker).unwrap());
+    let _alive = ["b1", "b2"].map(|broker| store.lock_broker(broker).unwrap());
     observe(
         &mut store,
         "b1",
         vec![
-            Observation::Connected(full.clone()),
-            Observation::Connected(anonymous(2, "c2")),
-            Observation::Connected(anonymous(3, "c3")),
-            Observation::Disconnected(Departure {
+            PresenceEvent::Connected(full.clone()),
+            PresenceEvent::Connected(anonymous(2, "c2")),
+            PresenceEvent::Connected(anonymous(3, "c3")),
+            PresenceEvent::Disconnected(SessionEnd {
                 session: SessionNumber(2),
                 tie: client_id("c2").tie(),
                 credential: None,
                 at: at(2),
                 is_kept: None,
             }),
-            Observation::Joined(SessionNumber(3), tenant_id("other")),
+            PresenceEvent::Joined(SessionNumber(3), tenant_id("other")),
         ],
     );
     observe(
         &mut store,
         "b2",
-        vec![Observation::Connected(anonymous(1, "c4"))],
+        vec![PresenceEvent::Connected(anonymous(1, "c4"))],
     );
     let listed = look(&mut store, |transaction| transaction.presence(None));
     let joined = Presence {
@@ -84,7 +84,7 @@ pub fn presence_is_who_is_connected_and_cleared_broker_by_broker(
 pub fn last_use_only_moves_forward(mut store: impl GateStore + AdminStore) {
     let (id, _) = add(&mut store, &credential("dev1@acme"), 1);
     for (used, last) in [(5, 5), (3, 5), (8, 8)] {
-        observe(&mut store, "b1", vec![Observation::Used(id, at(used))]);
+        observe(&mut store, "b1", vec![PresenceEvent::Used(id, at(used))]);
         assert_eq!(found(&mut store, "dev1@acme").last_used_at, Some(at(last)));
     }
 }
@@ -211,12 +211,12 @@ pub fn a_batch_that_found_the_lock_taken_can_be_written_again(
     mut store: impl GateStore + AdminStore,
 ) {
     let (id, _) = add(&mut store, &credential("dev1@acme"), 1);
-    let _alive = store.claim_broker("b1").unwrap();
+    let _alive = store.lock_broker("b1").unwrap();
     let mut other = store.reopen().unwrap();
     let mut observations: Vec<_> = (0..600)
-        .map(|number| Observation::Connected(anonymous(number, &format!("c{number}"))))
+        .map(|number| PresenceEvent::Connected(anonymous(number, &format!("c{number}"))))
         .collect();
-    observations.push(Observation::Used(id, at(9)));
+    observations.push(PresenceEvent::Used(id, at(9)));
     let batch = Batch {
         observations,
         refusals: vec![refusal("x", None, 3)],
@@ -237,7 +237,7 @@ pub fn a_batch_that_found_the_lock_taken_can_be_written_again(
     assert_eq!(found(&mut store, "dev1@acme").last_used_at, Some(at(9)));
 }
 
-pub(crate) fn observe(store: &mut impl GateStore, broker: &str, observations: Vec<Observation>) {
+pub(crate) fn observe(store: &mut impl GateStore, broker: &str, observations: Vec<PresenceEvent>) {
     store
         .write_batch(
             broker,
@@ -285,7 +285,7 @@ fn counts(store: &mut impl AdminStore) -> Vec<(i64, String, Option<String>, Reas
             (row.act.as_str(), row.actor.as_str()),
             ("login", "broker:b1")
         );
-        assert_eq!(row.outcome, Outcome::Refused);
+        assert_eq!(row.outcome, AuditOutcome::Refused);
         (
             row.time.as_millis(),
             row.subject,

@@ -140,11 +140,11 @@ pub fn a_kick_is_asked_for_once_and_answered_once(mut store: impl GateStore + Ad
 /// Two live brokers never have the same name.
 pub fn a_brokers_name_has_one_live_holder(store: impl GateStore + AdminStore) {
     let other = store.reopen().unwrap();
-    let claim = store.claim_broker("rack/1").unwrap();
-    let error = other.claim_broker("rack/1").err().unwrap();
+    let claim = store.lock_broker("rack/1").unwrap();
+    let error = other.lock_broker("rack/1").err().unwrap();
     assert_eq!(error.kind(), StoreErrorKind::Conflict, "{error}");
     assert!(error.to_string().contains("rack/1"), "{error}");
-    let _another = other.claim_broker("rack/2").unwrap();
+    let _another = other.lock_broker("rack/2").unwrap();
     drop(claim);
-    let _again = other.claim_broker("rack/1").unwrap();
+    let _again = other.lock_broker("rack/1").unwrap();
 }

@@ -1,9 +1,9 @@
-//! What is counted against people.
+//! Failed logins and lockouts.
 
 use std::thread;
 use std::time::Duration;
 
-use countersign_core::connect::Failure;
+use countersign_core::connect::FailedLogin;
 use countersign_core::lockout::{Lockout, LockoutPolicy};
 use countersign_core::reason::Reason;
 use countersign_core::store::{AdminStore, AdminTransaction, GateStore};
@@ -17,37 +17,37 @@ use super::{add, at, at_once, commit, login_name, look, patiently};
 pub fn failures_add_up_and_outlast_a_restart(mut store: impl GateStore + AdminStore) {
     add(&mut store, &user(Vec::new(), None), 1);
     let mut other = store.reopen().unwrap();
-    for person in [JANE, "nobody@mail.test"] {
+    for email in [JANE, "nobody@mail.test"] {
         for count in 1..=4 {
             let store = if count % 2 == 0 {
                 &mut store
             } else {
                 &mut other
             };
-            let counted = fail(store, person, at(10));
+            let counted = fail(store, email, at(10));
             assert_eq!((counted.failures, counted.locked_until), (count, None));
         }
-        let locked = fail(&mut store, person, at(10));
+        let locked = fail(&mut store, email, at(10));
         let five_minutes = Duration::from_secs(300);
         assert_eq!(locked.locked_until, Some(at(10).plus(five_minutes)));
-        assert_eq!(fail(&mut other, person, at(11)), locked);
+        assert_eq!(fail(&mut other, email, at(11)), locked);
     }
     drop(store);
     let mut store = other.reopen().unwrap();
     drop(other);
-    for person in [JANE, "nobody@mail.test"] {
-        let locked = store.lockout(&login_name(person)).unwrap();
+    for email in [JANE, "nobody@mail.test"] {
+        let locked = store.lockout(&login_name(email)).unwrap();
         assert_eq!(locked.failures, 5);
         assert!(locked.is_locked(at(299_000)));
         let after = at(10).plus(Duration::from_secs(300));
-        assert_eq!(fail(&mut store, person, after).failures, 6);
+        assert_eq!(fail(&mut store, email, after).failures, 6);
         commit(&mut store, &[], |transaction| {
-            assert_eq!(transaction.lockout(&login_name(person))?.failures, 6);
-            transaction.clear_lockout(&login_name(person))?;
+            assert_eq!(transaction.lockout(&login_name(email))?.failures, 6);
+            transaction.clear_lockout(&login_name(email))?;
             // There need be nothing to clear.
-            transaction.clear_lockout(&login_name(person))
+            transaction.clear_lockout(&login_name(email))
         });
-        let cleared = store.lockout(&login_name(person)).unwrap();
+        let cleared = store.lockout(&login_name(email)).unwrap();
         assert_eq!(cleared, Lockout::default());
     }
 }
@@ -64,7 +64,7 @@ pub fn failures_of_two_brokers_are_all_counted(mut store: impl GateStore + Admin
     assert_eq!(store.lockout(&login_name(JANE)).unwrap().failures, 60);
 }
 
-/// Of addresses that nobody has, the newest 10,000 are kept; people are kept
+/// Of addresses that no user has, the newest 10,000 are kept; people are kept
 /// besides.
 pub fn addresses_that_nobody_has_are_kept_in_a_bounded_number(
     mut store: impl GateStore + AdminStore,
@@ -108,9 +108,9 @@ pub fn addresses_that_nobody_has_are_kept_in_a_bounded_number(
 pub fn what_was_counted_is_forgotten_after_a_month(mut store: impl GateStore + AdminStore) {
     add(&mut store, &user(Vec::new(), None), 1);
     let day = Duration::from_secs(86_400);
-    for person in [JANE, "nobody@mail.test"] {
+    for email in [JANE, "nobody@mail.test"] {
         for _ in 0..5 {
-            fail(&mut store, person, at(0));
+            fail(&mut store, email, at(0));
         }
     }
     store.maintain("b1", at(0).plus(day * 30)).unwrap();
@@ -121,8 +121,8 @@ pub fn what_was_counted_is_forgotten_after_a_month(mut store: impl GateStore + A
     assert_eq!(count(&mut store, "nobody@mail.test"), 0);
 }
 
-fn count<S: GateStore + AdminStore>(store: &mut S, person: &str) -> u32 {
-    let name = login_name(person);
+fn count<S: GateStore + AdminStore>(store: &mut S, email: &str) -> u32 {
+    let name = login_name(email);
     let counted = store.lockout(&name).unwrap();
     assert_eq!(
         look(store, |transaction| transaction.lockout(&name)),
@@ -132,15 +132,15 @@ fn count<S: GateStore + AdminStore>(store: &mut S, person: &str) -> u32 {
 }
 
 /// Counts one failure under the default policy.
-pub(crate) fn fail<S: GateStore>(store: &mut S, person: &str, now: Timestamp) -> Lockout {
+pub(crate) fn fail<S: GateStore>(store: &mut S, email: &str, now: Timestamp) -> Lockout {
     let policy = LockoutPolicy::default().to_string();
-    fail_under(store, person, &policy, now)
+    fail_under(store, email, &policy, now)
 }
 
-fn fail_under<S: GateStore>(store: &mut S, person: &str, policy: &str, now: Timestamp) -> Lockout {
-    let failure = Failure {
+fn fail_under<S: GateStore>(store: &mut S, email: &str, policy: &str, now: Timestamp) -> Lockout {
+    let failure = FailedLogin {
         reason: Reason::BadSecret,
-        person: login_name(person),
+        email: login_name(email),
         policy: LockoutPolicy::parse(policy).unwrap(),
     };
     patiently(|| store.record_failure(&failure, "b1", now))

@@ -10,7 +10,7 @@ use countersign_core::credential::Credential;
 use countersign_core::lifecycle::State;
 use countersign_core::secret::{Argon2Params, PasswordHash, Secret, SecretId, Verifier};
 use countersign_core::store::{
-    AdminStore, AdminTransaction, GateStore, Intent, Login, Recorded, StoreErrorKind,
+    AdminStore, AdminTransaction, GateStore, Intent, LoginEffects, Recorded, StoreErrorKind,
 };
 
 use super::{acts, add, at, client_id, commit, credential, digest, found, proved};
@@ -137,7 +137,7 @@ pub fn a_tie_is_written_once_and_told_to_the_others(mut store: impl GateStore + 
     );
     let tied = found(&mut other, "dev1@acme");
     assert_eq!(tied.client_id_tie, Some(a.tie()));
-    let again = Login {
+    let again = LoginEffects {
         proved: Some((&tied, Proof::Secret(secret))),
         ..login(&b)
     };
@@ -162,7 +162,7 @@ pub fn a_new_secret_in_use_retires_the_old_one(mut store: impl GateStore + Admin
         retires_older_secrets: true,
         ..Default::default()
     };
-    let login = Login {
+    let login = LoginEffects {
         record,
         ..activation(&seen, new)
     };
@@ -219,9 +219,9 @@ pub fn a_login_waits_for_the_lock_no_longer_than_a_client_would_notice(
 }
 
 /// A login that does no more than activate.
-fn activation(credential: &Credential, secret: SecretId) -> Login<'_> {
+fn activation(credential: &Credential, secret: SecretId) -> LoginEffects<'_> {
     static CLIENT_ID: LazyLock<ClientId> = LazyLock::new(|| client_id("c"));
-    Login {
+    LoginEffects {
         record: LoginRecord {
             activates: true,
             ..Default::default()
@@ -235,8 +235,8 @@ pub(crate) fn first_use<'a>(
     credential: &'a Credential,
     secret: SecretId,
     client_id: &'a ClientId,
-) -> Login<'a> {
-    Login {
+) -> LoginEffects<'a> {
+    LoginEffects {
         record: LoginRecord {
             activates: true,
             ties: Some(client_id.tie()),

@@ -6,9 +6,11 @@ use countersign_core::connect::{LoginRecord, SessionChange};
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::lifecycle::State;
 use countersign_core::ownership::{Holder, Kept, StoredSession};
-use countersign_core::presence::{Departure, Observation, Presence, SessionNumber, Visit};
+use countersign_core::presence::{ClientIdUse, Presence, PresenceEvent, SessionEnd, SessionNumber};
 use countersign_core::secret::SecretDigest;
-use countersign_core::store::{AdminStore, AdminTransaction, GateStore, Login, Recorded, Settings};
+use countersign_core::store::{
+    AdminStore, AdminTransaction, GateStore, LoginEffects, Recorded, Settings,
+};
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
 
@@ -127,7 +129,7 @@ pub fn a_client_id_that_somebody_else_got_meanwhile_makes_a_login_outdated(
     let held = session(&mut store, "y");
     let hold = Settings::default().client_id_hold;
     let late = taking(proved(&second, second_secret, &y));
-    let dropping = Login {
+    let dropping = LoginEffects {
         record: LoginRecord {
             session: SessionChange::Dropped,
             ..LoginRecord::default()
@@ -208,7 +210,7 @@ pub fn a_stored_session_is_whose_login_took_it(mut store: impl GateStore + Admin
     let c = client_id("c");
     let kept = proved(&seen, secret, &c);
     let taken = taking(kept);
-    let dropped = Login {
+    let dropped = LoginEffects {
         record: LoginRecord {
             session: SessionChange::Dropped,
             ..LoginRecord::default()
@@ -272,7 +274,7 @@ pub fn whose_a_stored_session_is_is_counted_and_its_use_is_not(
     let seen = found(&mut store, "dev1@acme");
     let c = client_id("c");
     let kept = proved(&seen, secret, &c);
-    let dropped = Login {
+    let dropped = LoginEffects {
         record: LoginRecord {
             session: SessionChange::Dropped,
             ..LoginRecord::default()
@@ -280,9 +282,9 @@ pub fn whose_a_stored_session_is_is_counted_and_its_use_is_not(
         ..kept
     };
     let mut other = store.reopen().unwrap();
-    let mut before = other.standing().unwrap();
+    let mut before = other.log_position().unwrap();
     let mut is_told = |by: &str, expected: bool| {
-        let now = other.standing().unwrap();
+        let now = other.log_position().unwrap();
         assert_eq!(now != before, expected, "{by}");
         before = now;
         let held = other.holding(&c.tie(), Some(seen.id)).unwrap();
@@ -323,7 +325,7 @@ pub fn whose_a_stored_session_is_is_counted_and_its_use_is_not(
     is_told("login of nobody", true);
     observe(&mut store, "b1", vec![connected(3, "c", 9, true)]);
     is_told("use by nobody", false);
-    let joined = Observation::Joined(SessionNumber(3), tenant_id("other"));
+    let joined = PresenceEvent::Joined(SessionNumber(3), tenant_id("other"));
     observe(&mut store, "b1", vec![joined]);
     is_told("another tenant", true);
 }
@@ -393,7 +395,7 @@ pub fn a_released_client_id_has_no_holder_until_it_is_taken(
     assert_eq!(holder, Holder::Credential(id));
 }
 
-/// A session of a client that proved nothing is on record for as long as a host
+/// A session of an unauthenticated client is on record for as long as a host
 /// may keep it, and nobody who used its id loses a record by that.
 pub fn a_client_that_proved_nothing_leaves_a_record_and_takes_none(
     mut store: impl GateStore + AdminStore,
@@ -407,14 +409,14 @@ pub fn a_client_that_proved_nothing_leaves_a_record_and_takes_none(
     });
     let (id, _) = add(&mut store, &credential("dev1@acme"), 1);
     let acme = |observation| match observation {
-        Observation::Connected(presence) => Observation::Connected(Presence {
+        PresenceEvent::Connected(presence) => PresenceEvent::Connected(Presence {
             tenant: Some(tenant_id("acme")),
             ..presence
         }),
         other => other,
     };
     let departs = |session, text: &str, instant, is_kept| {
-        Observation::Disconnected(Departure {
+        PresenceEvent::Disconnected(SessionEnd {
             session: SessionNumber(session),
             tie: client_id(text).tie(),
             credential: None,
@@ -474,7 +476,7 @@ pub fn the_use_of_a_stored_session_only_moves_forward(mut store: impl GateStore 
         assert_eq!(store.record_login(&login, at(5)).unwrap(), Recorded::Done);
     }
     let disconnected = |session, instant, credential| {
-        Observation::Disconnected(Departure {
+        PresenceEvent::Disconnected(SessionEnd {
             session: SessionNumber(session),
             tie: c.tie(),
             credential,
@@ -504,7 +506,7 @@ pub fn the_use_of_a_stored_session_only_moves_forward(mut store: impl GateStore 
     let many = (100..700).map(|number| connected(number, &format!("c{number}"), 12, true));
     observe(&mut store, "b1", many.collect());
     observe(&mut store, "b2", vec![connected(1, "d", 13, true)]);
-    let _alive = store.claim_broker("b2").unwrap();
+    let _alive = store.lock_broker("b2").unwrap();
     store.clear_presence("b1", at(20)).unwrap();
     assert_eq!(last_use(&mut store, "c"), at(20));
     assert_eq!(last_use(&mut store, "d"), at(13));
@@ -512,7 +514,7 @@ pub fn the_use_of_a_stored_session_only_moves_forward(mut store: impl GateStore 
     assert_eq!(left, 1);
 
     // Who is nobody joins the first tenant it touches; a principal never does.
-    let joined = |session| Observation::Joined(SessionNumber(session), tenant_id("other"));
+    let joined = |session| PresenceEvent::Joined(SessionNumber(session), tenant_id("other"));
     observe(
         &mut store,
         "b2",
@@ -523,8 +525,8 @@ pub fn the_use_of_a_stored_session_only_moves_forward(mut store: impl GateStore 
     assert_eq!(tenant_of(&mut store, "c"), tenant_id("acme"));
 }
 
-fn connected(session: i64, client_id: &str, instant: i64, stored: bool) -> Observation {
-    Observation::Connected(Presence {
+fn connected(session: i64, client_id: &str, instant: i64, stored: bool) -> PresenceEvent {
+    PresenceEvent::Connected(Presence {
         connected_at: at(instant),
         stored,
         ..anonymous(session, client_id)
@@ -532,11 +534,11 @@ fn connected(session: i64, client_id: &str, instant: i64, stored: bool) -> Obser
 }
 
 /// The same beginning of a session, of this credential.
-fn of(id: CredentialId, observation: Observation) -> Observation {
-    let Observation::Connected(presence) = observation else {
+fn of(id: CredentialId, observation: PresenceEvent) -> PresenceEvent {
+    let PresenceEvent::Connected(presence) = observation else {
         return observation;
     };
-    Observation::Connected(Presence {
+    PresenceEvent::Connected(Presence {
         credential: Some(id),
         ..presence
     })
@@ -562,8 +564,8 @@ fn ruled(name: &str, rule: &str) -> Credential {
 }
 
 /// The same login, which takes the stored session over.
-fn taking(login: Login<'_>) -> Login<'_> {
-    Login {
+fn taking(login: LoginEffects<'_>) -> LoginEffects<'_> {
+    LoginEffects {
         record: LoginRecord {
             session: SessionChange::Taken,
             ..LoginRecord::default()
@@ -572,9 +574,9 @@ fn taking(login: Login<'_>) -> Login<'_> {
     }
 }
 
-/// The same login by a client that proved nothing.
-fn unauthenticated(login: Login<'_>) -> Login<'_> {
-    Login {
+/// The same login by an unauthenticated client.
+fn unauthenticated(login: LoginEffects<'_>) -> LoginEffects<'_> {
+    LoginEffects {
         username: None,
         proved: None,
         ..login
@@ -597,11 +599,12 @@ pub fn the_use_of_a_client_id_is_remembered_without_a_session(
     let (id, secret) = add(&mut store, &credential("dev1@acme"), 1);
     let seen = found(&mut store, "dev1@acme");
     let with_tenant = |number, client_id: &str, instant| {
-        let Observation::Connected(presence) = of(id, connected(number, client_id, instant, false))
+        let PresenceEvent::Connected(presence) =
+            of(id, connected(number, client_id, instant, false))
         else {
             unreachable!("it is one");
         };
-        Observation::Connected(Presence {
+        PresenceEvent::Connected(Presence {
             tenant: Some(tenant_id("acme")),
             ..presence
         })
@@ -617,14 +620,18 @@ pub fn the_use_of_a_client_id_is_remembered_without_a_session(
     };
     assert_eq!(session(&mut store, "c"), Some(used.clone()));
     let c = client_id("c");
-    let departure = Departure {
+    let departure = SessionEnd {
         session: SessionNumber(1),
         tie: c.tie(),
         credential: Some(id),
         at: at(9),
         is_kept: Some(false),
     };
-    observe(&mut store, "b1", vec![Observation::Disconnected(departure)]);
+    observe(
+        &mut store,
+        "b1",
+        vec![PresenceEvent::Disconnected(departure)],
+    );
     let used = StoredSession {
         last_used_at: at(9),
         ..used
@@ -634,11 +641,15 @@ pub fn the_use_of_a_client_id_is_remembered_without_a_session(
     let stored = taking(proved(&seen, secret, &c));
     assert_eq!(store.record_login(&stored, at(11)).unwrap(), Recorded::Done);
     assert!(session(&mut store, "c").unwrap().is_stored());
-    let departure = Departure {
+    let departure = SessionEnd {
         at: at(12),
         ..departure
     };
-    observe(&mut store, "b1", vec![Observation::Disconnected(departure)]);
+    observe(
+        &mut store,
+        "b1",
+        vec![PresenceEvent::Disconnected(departure)],
+    );
     let left = session(&mut store, "c").unwrap();
     assert_eq!((left.is_stored(), left.first_used_at), (false, at(5)));
     // What a broker made up is never recorded.
@@ -681,14 +692,14 @@ pub fn of_one_credential_a_bounded_number_of_client_ids_is_remembered(
     assert_eq!(store.record_login(&login, at(13)).unwrap(), Recorded::Done);
     // Uses without a session are counted by themselves, and left out beyond.
     for number in 0..=limit {
-        let visit = Visit {
+        let visit = ClientIdUse {
             tie: client_id(&format!("clean{number}")).tie(),
             credential: id,
             tenant: Some(tenant_id("acme")),
             began: at(14),
             ended: at(15),
         };
-        observe(&mut store, "b1", vec![Observation::Passed(visit)]);
+        observe(&mut store, "b1", vec![PresenceEvent::Passed(visit)]);
         let is_known = session(&mut store, &format!("clean{number}")).is_some();
         assert_eq!(is_known, number < limit);
     }
@@ -724,7 +735,7 @@ pub fn old_client_ids_are_pruned_and_never_inherited(mut store: impl GateStore +
     ] {
         assert_eq!(store.record_login(&login, at(10)).unwrap(), Recorded::Done);
     }
-    let clean = Visit {
+    let clean = ClientIdUse {
         tie: c.tie(),
         credential: id,
         tenant: Some(tenant_id("acme")),
@@ -732,7 +743,7 @@ pub fn old_client_ids_are_pruned_and_never_inherited(mut store: impl GateStore +
         ended: at(10),
     };
     let live = of(id, connected(4, "d", 10, true));
-    observe(&mut store, "b1", vec![Observation::Passed(clean), live]);
+    observe(&mut store, "b1", vec![PresenceEvent::Passed(clean), live]);
     let day = 86_400_000;
     store.maintain("b1", at(29 * day)).unwrap();
     assert_eq!(session(&mut store, "a").unwrap().last_used_at, at(10));

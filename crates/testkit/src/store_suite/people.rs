@@ -8,7 +8,7 @@ use countersign_core::name::GroupPath;
 use countersign_core::seal::Sealed;
 use countersign_core::secret::{SecretDigest, SecretId};
 use countersign_core::store::{
-    AdminStore, AdminTransaction, GateStore, Intent, Login, Recorded, StoreErrorKind,
+    AdminStore, AdminTransaction, GateStore, Intent, LoginEffects, Recorded, StoreErrorKind,
 };
 use countersign_core::totp::Step;
 use countersign_core::user::{Grant, GrantedRight, SecondFactor, User};
@@ -228,7 +228,7 @@ pub fn a_users_stored_session_is_in_the_sessions_tenant(mut store: impl GateStor
     let c = client_id("c");
     for id in ["acme", "beta"] {
         let tenant = tenant_id(id);
-        let login = Login {
+        let login = LoginEffects {
             tenant: Some(&tenant),
             record: LoginRecord {
                 session: SessionChange::Taken,
@@ -305,7 +305,7 @@ fn record<S: GateStore>(
         step: step.map(Step),
         recovery: recovery.map(countersign_core::user::RecoveryCodeId),
     };
-    let login = Login {
+    let login = LoginEffects {
         tenant: Some(&acme),
         record: LoginRecord {
             user: Some(user),

@@ -97,7 +97,7 @@ pub fn a_deleted_role_is_taken_from_its_holders(mut store: impl GateStore + Admi
     assert!(transaction.delete_role(&acme, &unknown).is_err());
 }
 
-/// Nobody holds a role in advance.
+/// A role that does not exist has no holders.
 pub fn a_role_is_held_only_where_it_exists(mut store: impl GateStore + AdminStore) {
     make_roles(&mut store, "other", &["meter"]);
     add(&mut store, &credential("dev1@acme"), 1);

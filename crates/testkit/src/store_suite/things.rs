@@ -12,7 +12,8 @@ use countersign_core::lifecycle::State;
 use countersign_core::scheme::SchemeName;
 use countersign_core::secret::{SecretDigest, SecretId};
 use countersign_core::store::{
-    AdminStore, AdminTransaction, GateStore, Intent, Login, Recorded, Registered, StoreErrorKind,
+    AdminStore, AdminTransaction, GateStore, Intent, LoginEffects, Recorded, Registered,
+    StoreErrorKind,
 };
 
 use super::{
@@ -181,7 +182,7 @@ pub fn a_token_in_use_retires_the_older_one_for_all_things(mut store: impl GateS
     let seen = found(&mut store, "t1");
     let a = client_id("a");
     let login = first_use(&seen, new, &a);
-    let login = Login {
+    let login = LoginEffects {
         record: LoginRecord {
             retires_older_secrets: true,
             ..login.record

@@ -9,7 +9,7 @@ use countersign_core::kind::Kind;
 use countersign_core::seal::Sealed;
 use countersign_core::secret::SecretId;
 use countersign_core::store::{
-    AdminStore, AdminTransaction, GateStore, Intent, Login, Recorded, StoreErrorKind,
+    AdminStore, AdminTransaction, GateStore, Intent, LoginEffects, Recorded, StoreErrorKind,
 };
 use countersign_core::time::Timestamp;
 use countersign_core::token::{SealedTokenKey, TokenKey, TokenRecord};
@@ -102,7 +102,7 @@ pub fn a_login_by_token_needs_the_token(mut store: impl GateStore + AdminStore) 
     let other = found(&mut store, "jwt:you@acme");
     let record = |store: &mut _, seen: &Credential, number, now| {
         let (id, c) = (token_id(number), client_id("c"));
-        let login = Login {
+        let login = LoginEffects {
             proved: Some((seen, Proof::Token(&id))),
             record: LoginRecord {
                 activates: !seen.ever_used,
@@ -128,7 +128,7 @@ pub fn a_login_by_token_needs_the_token(mut store: impl GateStore + AdminStore) 
     assert_eq!(record(&mut store, &bearer, 3, 60), Recorded::Outdated);
 }
 
-/// A token goes with whoever it hangs on, and stays limited while it is there.
+/// A token ends with what it depends on, and stays limited while it is there.
 pub fn a_token_goes_with_bearer_issuer_key_role_and_tenant(mut store: impl GateStore + AdminStore) {
     type Act<S> = fn(&mut <S as AdminStore>::Transaction<'_>, Parties);
     fn acts<S: AdminStore>() -> [Act<S>; 5] {
@@ -202,7 +202,7 @@ pub fn a_token_that_ended_is_forgotten_after_a_week(mut store: impl GateStore + 
     assert!(store.token(&written.id).unwrap().is_none());
 }
 
-/// Who a token hangs on.
+/// The credentials that a token depends on.
 #[derive(Clone, Copy)]
 struct Parties {
     bearer: CredentialId,

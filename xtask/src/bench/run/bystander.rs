@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow};
 use countersign_core::secret::{Argon2Params, HashMemory, PasswordHash, Secret};
 
+use super::broker::MeasuredBroker;
 use super::connection::Connection;
 use super::figure::{Figure, Quantity, Rounds, millis, percentile};
 use super::fleet::{Fleet, known, stormers};
 use super::scale::Scale;
-use super::stand::Stand;
 use super::subject::{BASELINE, Subject};
 use super::{Bench, login, swarm, wire};
 use crate::brokers::Version;
@@ -68,8 +68,8 @@ impl Crowd {
         println!("{}: {case}, {rounds} rounds", self.name());
         let mut table = Rounds::of(self.name(), case);
         for round in 0..rounds {
-            for stand in fleet.in_turn(round) {
-                self.take_turn(stand, bench, round, &mut table)?;
+            for broker in fleet.in_turn(round) {
+                self.take_turn(broker, bench, round, &mut table)?;
             }
         }
         Ok(table.figures(BASELINE))
@@ -77,20 +77,20 @@ impl Crowd {
 
     fn take_turn(
         self,
-        stand: &Stand,
+        broker: &MeasuredBroker,
         bench: &Bench,
         round: usize,
         table: &mut Rounds,
     ) -> Result<()> {
-        let connects = self.connects(stand.subject, &bench.scale)?;
+        let connects = self.connects(broker.subject, &bench.scale)?;
         // Each round goes on where no other has been: who logged in once is no
         // stranger any more.
         let first = round * connects.len() / bench.scale.rounds;
-        let bystander = Bystander::start(stand, &bench.scale)?;
-        let before = stand.meter.cpu()?;
+        let bystander = Bystander::start(broker, &bench.scale)?;
+        let before = broker.meter.cpu()?;
         let end = Instant::now() + bench.scale.storm;
         let outcome = swarm::run(
-            stand.port(),
+            broker.port(),
             IN_FLIGHT,
             connects
                 .iter()
@@ -99,13 +99,13 @@ impl Crowd {
                 .take_while(|_| Instant::now() < end)
                 .cloned(),
         )?;
-        let used = stand.meter.cpu()? - before;
+        let used = broker.meter.cpu()? - before;
         let pings = bystander.finish()?;
 
         let mut push = |quantity, value| {
             table.push(
-                stand.version.name(),
-                self.title(stand.subject),
+                broker.version.name(),
+                self.title(broker.subject),
                 quantity,
                 value,
             );
@@ -117,13 +117,15 @@ impl Crowd {
         let tries = (outcome.admitted + refused) as f64;
         let seconds = outcome.elapsed.as_secs_f64();
         push(TRIES, tries / seconds);
-        if self == Self::Storm && stand.subject == Subject::Chosen && stand.version == Version::V2_1
+        if self == Self::Storm
+            && broker.subject == Subject::Chosen
+            && broker.version == Version::V2_1
         {
             push(OF_WORKER, 100.0 * tries / seconds / hashes_a_second()?);
         }
         push(REFUSED, 100.0 * refused as f64 / tries);
         push(THREAD, used.thread / 1e3 / tries);
-        push(RESIDENT, stand.meter.resident()?);
+        push(RESIDENT, broker.meter.resident()?);
         Ok(())
     }
 }
@@ -153,10 +155,10 @@ pub struct Bystander {
 }
 
 impl Bystander {
-    pub fn start(stand: &Stand, scale: &Scale) -> Result<Self> {
-        let device = known(stand.subject, scale).start;
-        let connect = wire::connect("bystander", &stand.subject.login(device)?);
-        let mut connection = Connection::admitted(stand.port(), &connect)?;
+    pub fn start(broker: &MeasuredBroker, scale: &Scale) -> Result<Self> {
+        let device = known(broker.subject, scale).start;
+        let connect = wire::connect("bystander", &broker.subject.login(device)?);
+        let mut connection = Connection::admitted(broker.port(), &connect)?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = thread::spawn(move || {

@@ -5,12 +5,12 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use super::Bench;
+use super::broker::MeasuredBroker;
 use super::connection::Connection;
 use super::figure::{Figure, Quantity, Rounds};
 use super::fleet::{Fleet, fresh, known, returning};
 use super::meter::Cpu;
 use super::scale::Scale;
-use super::stand::Stand;
 use super::subject::{BASELINE, Subject};
 use super::swarm::{self, Outcome};
 use super::window::{self, Used, Window};
@@ -30,8 +30,8 @@ pub fn measure(bench: &Bench, fleet: &Fleet) -> Result<Vec<Figure>> {
         for round in 0..bench.scale.rounds {
             for kind in [Kind::Known, Kind::Fresh, Kind::Returning] {
                 let stands = fleet.in_turn(round);
-                for stand in stands.filter(|stand| kind.is_measured(stand, pace)) {
-                    turns.take(stand, kind, round)?;
+                for broker in stands.filter(|broker| kind.is_measured(broker, pace)) {
+                    turns.take(broker, kind, round)?;
                 }
             }
             turns.end_round(fleet)?;
@@ -85,8 +85,8 @@ enum Kind {
 }
 
 impl Kind {
-    fn is_measured(self, stand: &Stand, pace: Pace) -> bool {
-        match (self, stand.subject, pace) {
+    fn is_measured(self, broker: &MeasuredBroker, pace: Pace) -> bool {
+        match (self, broker.subject, pace) {
             (Self::Known, ..) => true,
             (Self::Fresh, Subject::Generated, Pace::AtOnce(1)) => true,
             (Self::Fresh | Self::Returning, Subject::Chosen, Pace::Apart) => true,
@@ -114,34 +114,34 @@ struct Turns<'a> {
 
 /// Logins at one broker, and what they took.
 struct Turn<'a, T> {
-    stand: &'a Stand,
+    broker: &'a MeasuredBroker,
     title: &'static str,
     logins: usize,
     took: T,
 }
 
 impl<'a> Turns<'a> {
-    fn take(&mut self, stand: &'a Stand, kind: Kind, round: usize) -> Result<()> {
+    fn take(&mut self, broker: &'a MeasuredBroker, kind: Kind, round: usize) -> Result<()> {
         // What an earlier turn left to be written is not this one's.
-        self.settle(|turn| std::ptr::eq(turn.stand, stand))?;
-        let connects = self.connects(stand.subject, kind, round)?;
-        let (title, logins) = (kind.title(stand.subject), connects.len());
-        let mut window = Window::open(stand)?;
+        self.settle(|turn| std::ptr::eq(turn.broker, broker))?;
+        let connects = self.connects(broker.subject, kind, round)?;
+        let (title, logins) = (kind.title(broker.subject), connects.len());
+        let mut window = Window::open(broker)?;
         match self.pace {
             Pace::AtOnce(in_flight) => {
-                let outcome = swarm::run(stand.port(), in_flight, connects.into_iter())?;
-                self.note(stand, title, logins, &outcome)?;
+                let outcome = swarm::run(broker.port(), in_flight, connects.into_iter())?;
+                self.note(broker, title, logins, &outcome)?;
             }
             Pace::Apart => {
                 for connect in &connects {
-                    Connection::admitted_at_last(stand.port(), connect)?.disconnect()?;
+                    Connection::admitted_at_last(broker.port(), connect)?.disconnect()?;
                     std::thread::sleep(PAUSE);
                 }
             }
         }
         window.work_is_done();
         self.settling.push(Turn {
-            stand,
+            broker,
             title,
             logins,
             took: window,
@@ -163,15 +163,21 @@ impl<'a> Turns<'a> {
         }
     }
 
-    fn note(&mut self, stand: &Stand, title: &str, logins: usize, outcome: &Outcome) -> Result<()> {
-        let broker = stand.version.name();
+    fn note(
+        &mut self,
+        broker: &MeasuredBroker,
+        title: &str,
+        logins: usize,
+        outcome: &Outcome,
+    ) -> Result<()> {
+        let broker = broker.version.name();
         let rate = logins as f64 / outcome.elapsed.as_secs_f64();
         self.rounds.push(broker, title, RATE, rate);
         let refused = logins - outcome.admitted;
         if refused > 0 {
             println!(
                 "  {title}: {outcome:?}, the last one: {}",
-                stand.last_refusal()
+                broker.last_refusal()
             );
             self.rounds.push(broker, title, REFUSED, refused as f64);
         }
@@ -187,7 +193,7 @@ impl<'a> Turns<'a> {
         self.settling = later;
         for turn in now {
             self.settled.push(Turn {
-                stand: turn.stand,
+                broker: turn.broker,
                 title: turn.title,
                 logins: turn.logins,
                 took: turn.took.settle()?,
@@ -202,10 +208,10 @@ impl<'a> Turns<'a> {
         let idle = window::idle(fleet)?;
         for turn in std::mem::take(&mut self.settled) {
             let stands = fleet.stands().iter().zip(&idle);
-            for (_, idle) in stands.filter(|(stand, _)| std::ptr::eq(*stand, turn.stand)) {
+            for (_, idle) in stands.filter(|(broker, _)| std::ptr::eq(*broker, turn.broker)) {
                 let Cpu { process, thread } = turn.took.beyond(*idle);
                 let each = |nanos: f64| nanos / 1e3 / turn.logins as f64;
-                let broker = turn.stand.version.name();
+                let broker = turn.broker.version.name();
                 self.rounds.push(broker, turn.title, CPU, each(process));
                 self.rounds.push(broker, turn.title, THREAD, each(thread));
             }

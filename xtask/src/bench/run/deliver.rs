@@ -5,12 +5,12 @@ use std::io::{Read, Write};
 use anyhow::{Context, Result};
 
 use super::Bench;
+use super::broker::{MeasuredBroker, SETTLING};
 use super::connection::Connection;
 use super::figure::{Figure, Quantity, Rounds};
 use super::fleet::{Fleet, known};
 use super::meter::Cpu;
 use super::scale::Scale;
-use super::stand::{SETTLING, Stand};
 use super::subject::BASELINE;
 use super::wire;
 
@@ -25,16 +25,16 @@ pub fn measure(bench: &Bench, fleet: &Fleet) -> Result<Vec<Figure>> {
     let mut fans: Vec<Fan> = fleet
         .stands()
         .iter()
-        .map(|stand| Fan::open(stand, scale))
+        .map(|broker| Fan::open(broker, scale))
         .collect::<Result<_>>()?;
     std::thread::sleep(SETTLING);
     for _ in 0..scale.rounds {
-        for (stand, fan) in fleet.stands().iter().zip(&mut fans) {
-            let before = stand.meter.cpu()?;
+        for (broker, fan) in fleet.stands().iter().zip(&mut fans) {
+            let before = broker.meter.cpu()?;
             fan.send(scale.fanned)?;
-            let Cpu { process, thread } = stand.meter.cpu()? - before;
+            let Cpu { process, thread } = broker.meter.cpu()? - before;
             let each = |nanos: f64| nanos / 1e3 / (scale.fanned * SUBSCRIBERS) as f64;
-            let (broker, title) = (stand.version.name(), stand.subject.title());
+            let (broker, title) = (broker.version.name(), broker.subject.title());
             rounds.push(broker, title, CPU, each(process));
             rounds.push(broker, title, THREAD, each(thread));
         }
@@ -49,12 +49,12 @@ struct Fan {
 }
 
 impl Fan {
-    fn open(stand: &Stand, scale: &Scale) -> Result<Self> {
-        let mut devices = known(stand.subject, scale).cycle();
+    fn open(broker: &MeasuredBroker, scale: &Scale) -> Result<Self> {
+        let mut devices = known(broker.subject, scale).cycle();
         let mut join = |client_id: String| -> Result<Connection> {
             let device = devices.next().context("no device is known")?;
-            let connect = wire::connect(&client_id, &stand.subject.login(device)?);
-            Connection::admitted(stand.port(), &connect)
+            let connect = wire::connect(&client_id, &broker.subject.login(device)?);
+            Connection::admitted(broker.port(), &connect)
         };
         let publisher = join("publisher".to_owned())?;
         let subscribers = (0..SUBSCRIBERS)

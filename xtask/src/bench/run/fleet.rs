@@ -6,17 +6,17 @@ use std::thread;
 
 use anyhow::{Context, Result};
 
+use super::broker::{MeasuredBroker, SETTLING};
 use super::connection::Connection;
 use super::meter::Cpu;
 use super::scale::Scale;
-use super::stand::{SETTLING, Stand};
 use super::subject::Subject;
 use super::{Bench, swarm};
 use crate::brokers::Version;
 
 /// Brokers that are compared.
 pub struct Fleet {
-    stands: Vec<Stand>,
+    stands: Vec<MeasuredBroker>,
 }
 
 impl Fleet {
@@ -40,12 +40,12 @@ impl Fleet {
                 let folder = folder(bench, version, subject);
                 let used = all_returning(subject, &bench.scale);
                 subject.prepare(bench, &folder, used.end, used)?;
-                stands.push(Stand::start(bench, version, subject, &folder)?);
+                stands.push(MeasuredBroker::start(bench, version, subject, &folder)?);
             }
         }
-        for stand in &stands {
-            introduce(stand, &bench.scale).with_context(|| {
-                format!("{} on {}", stand.subject.title(), stand.version.name())
+        for broker in &stands {
+            introduce(broker, &bench.scale).with_context(|| {
+                format!("{} on {}", broker.subject.title(), broker.version.name())
             })?;
         }
         thread::sleep(SETTLING);
@@ -54,19 +54,22 @@ impl Fleet {
 
     /// Its brokers, from a different one on in each round, so that none always
     /// follows the same other.
-    pub fn in_turn(&self, round: usize) -> impl Iterator<Item = &Stand> {
+    pub fn in_turn(&self, round: usize) -> impl Iterator<Item = &MeasuredBroker> {
         let count = self.stands.len();
         (0..count).filter_map(move |index| self.stands.get((index + round) % count))
     }
 
     /// Its brokers, by version and subject.
-    pub fn stands(&self) -> &[Stand] {
+    pub fn stands(&self) -> &[MeasuredBroker] {
         &self.stands
     }
 
     /// The CPU that each broker used so far.
     pub fn cpu(&self) -> Result<Vec<Cpu>> {
-        self.stands.iter().map(|stand| stand.meter.cpu()).collect()
+        self.stands
+            .iter()
+            .map(|broker| broker.meter.cpu())
+            .collect()
     }
 }
 
@@ -148,24 +151,24 @@ fn folder(bench: &Bench, version: Version, subject: Subject) -> PathBuf {
 }
 
 /// Lets each device that is to be known log in once.
-fn introduce(stand: &Stand, scale: &Scale) -> Result<()> {
-    let known = known(stand.subject, scale);
-    if stand.subject == Subject::Chosen {
+fn introduce(broker: &MeasuredBroker, scale: &Scale) -> Result<()> {
+    let known = known(broker.subject, scale);
+    if broker.subject == Subject::Chosen {
         for index in known {
-            let connect = stand.subject.login(index)?.connect();
-            Connection::admitted_at_last(stand.port(), &connect)?.disconnect()?;
+            let connect = broker.subject.login(index)?.connect();
+            Connection::admitted_at_last(broker.port(), &connect)?.disconnect()?;
         }
         return Ok(());
     }
     let connects: Vec<_> = known
-        .map(|index| Ok(stand.subject.login(index)?.connect()))
+        .map(|index| Ok(broker.subject.login(index)?.connect()))
         .collect::<Result<_>>()?;
     let count = connects.len();
-    let outcome = swarm::run(stand.port(), 10, connects.into_iter())?;
+    let outcome = swarm::run(broker.port(), 10, connects.into_iter())?;
     anyhow::ensure!(
         outcome.admitted == count,
         "not all were let in: {outcome:?}, the last one: {}",
-        stand.last_refusal()
+        broker.last_refusal()
     );
     Ok(())
 }

@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 
 use super::Bench;
+use super::broker::MeasuredBroker;
 use super::bystander::Bystander;
 use super::connection::Connection;
 use super::figure::{Figure, Quantity, Rounds, millis, percentile};
 use super::fleet::{Fleet, stormers};
 use super::login::Login;
-use super::stand::Stand;
 use super::subject::{BASELINE, Subject};
 use super::wire;
 
@@ -30,10 +30,11 @@ pub fn measure(bench: &Bench, fleet: &Fleet) -> Result<Vec<Figure>> {
             println!("guess: {case}, {} rounds", bench.scale.rounds);
             let mut table = Rounds::of("guess", case);
             for round in 0..bench.scale.rounds {
-                let compared =
-                    |stand: &&Stand| matches!(stand.subject, Subject::Bare | Subject::Chosen);
-                for stand in fleet.in_turn(round).filter(compared) {
-                    take_turn(stand, bench, nth, guess, addresses, &mut table)?;
+                let compared = |broker: &&MeasuredBroker| {
+                    matches!(broker.subject, Subject::Bare | Subject::Chosen)
+                };
+                for broker in fleet.in_turn(round).filter(compared) {
+                    take_turn(broker, bench, nth, guess, addresses, &mut table)?;
                 }
                 nth += 1;
             }
@@ -44,30 +45,35 @@ pub fn measure(bench: &Bench, fleet: &Fleet) -> Result<Vec<Figure>> {
 }
 
 fn take_turn(
-    stand: &Stand,
+    broker: &MeasuredBroker,
     bench: &Bench,
     nth: usize,
     guess: Guess,
     addresses: u8,
     table: &mut Rounds,
 ) -> Result<()> {
-    let bystander = Bystander::start(stand, &bench.scale)?;
-    let flood = Flood::start(stand.port(), guess, addresses);
+    let bystander = Bystander::start(broker, &bench.scale)?;
+    let flood = Flood::start(broker.port(), guess, addresses);
     thread::sleep(bench.scale.storm);
     // A device that was never here, at an address where nobody was: from the end
     // of those that storms begin with. Where the storms come from, so much failed
     // that hardly anything is checked for a while.
-    let stranger = stormers(stand.subject, &bench.scale).end - 1 - nth;
-    let connect = stand.subject.login(stranger)?.connect();
+    let stranger = stormers(broker.subject, &bench.scale).end - 1 - nth;
+    let connect = broker.subject.login(stranger)?.connect();
     let start = Instant::now();
     let address = Ipv4Addr::from_bits(STRANGERS.to_bits() + u32::try_from(nth)?);
-    let connection = Connection::admitted_at_last_from(address, stand.port(), &connect)?;
+    let connection = Connection::admitted_at_last_from(address, broker.port(), &connect)?;
     let let_in = start.elapsed();
     connection.disconnect()?;
     let tries = flood.finish()?;
     let pings = bystander.finish()?;
     let mut push = |quantity, value| {
-        table.push(stand.version.name(), stand.subject.title(), quantity, value);
+        table.push(
+            broker.version.name(),
+            broker.subject.title(),
+            quantity,
+            value,
+        );
     };
     for (quantity, share) in [(P50, 0.5), (P99, 0.99), (MAX, 1.0)] {
         push(quantity, percentile(&pings, share));

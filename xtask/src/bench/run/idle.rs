@@ -16,9 +16,9 @@ pub fn measure(bench: &Bench, fleet: &Fleet) -> Result<Vec<Figure>> {
     for _ in 0..bench.scale.rounds {
         let before = fleet.cpu()?;
         thread::sleep(Duration::from_secs(1));
-        for ((stand, before), after) in fleet.stands().iter().zip(before).zip(fleet.cpu()?) {
+        for ((broker, before), after) in fleet.stands().iter().zip(before).zip(fleet.cpu()?) {
             let used = after - before;
-            let (broker, title) = (stand.version.name(), stand.subject.title());
+            let (broker, title) = (broker.version.name(), broker.subject.title());
             rounds.push(broker, title, CPU, used.process / 1e6);
             rounds.push(broker, title, THREAD, used.thread / 1e6);
         }

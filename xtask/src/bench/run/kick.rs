@@ -12,10 +12,10 @@ use countersign_core::store::{Directory, GateStore};
 use countersign_sqlite::SqliteStore;
 
 use super::Bench;
+use super::broker::MeasuredBroker;
 use super::connection::{Connection, PATIENCE};
 use super::figure::{Figure, Quantity, Rounds, percentile};
 use super::login;
-use super::stand::Stand;
 use super::store::{cli, file};
 use super::subject::Subject;
 use crate::brokers::Version;
@@ -31,9 +31,9 @@ pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
     for version in Version::ALL {
         let folder = bench.folder.path().join(format!("kick-{}", version.name()));
         Subject::Generated.prepare(bench, &folder, 1, 0..0)?;
-        let stand = Stand::start(bench, version, Subject::Generated, &folder)?;
+        let broker = MeasuredBroker::start(bench, version, Subject::Generated, &folder)?;
         let ends = (0..bench.scale.kicks)
-            .map(|round| End::bring_about(bench, &stand, &folder, round))
+            .map(|round| End::bring_about(bench, &broker, &folder, round))
             .collect::<Result<Vec<End>>>()?;
         for (title, from) in FROM {
             let values: Vec<f64> = ends
@@ -70,11 +70,16 @@ struct End {
 
 impl End {
     /// Connects, suspends, and sees the session end.
-    fn bring_about(bench: &Bench, stand: &Stand, folder: &Path, round: usize) -> Result<Self> {
+    fn bring_about(
+        bench: &Bench,
+        broker: &MeasuredBroker,
+        folder: &Path,
+        round: usize,
+    ) -> Result<Self> {
         let name = login::name(0);
         let act = |act| read(&mut cli(bench, folder, &["credential", act, &name]));
         let connect = Subject::Generated.login(0)?.connect();
-        let mut connection = Connection::admitted(stand.port(), &connect)?;
+        let mut connection = Connection::admitted(broker.port(), &connect)?;
         // A broker looks about every 100 ms by itself; acts come at any time in
         // between.
         thread::sleep(Duration::from_millis(30 + (round as u64 * 37) % 100));

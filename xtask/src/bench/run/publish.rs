@@ -5,11 +5,11 @@ use std::io::{Read, Write};
 use anyhow::{Context, Result};
 
 use super::Bench;
+use super::broker::SETTLING;
 use super::connection::Connection;
 use super::figure::{Figure, Quantity, Rounds};
 use super::fleet::Fleet;
 use super::meter::Cpu;
-use super::stand::SETTLING;
 use super::subject::BASELINE;
 use super::wire;
 
@@ -20,18 +20,18 @@ pub fn measure(bench: &Bench, fleet: &Fleet) -> Result<Vec<Figure>> {
         println!("publish: {case}, {} rounds", bench.scale.rounds);
         let mut rounds = Rounds::of("publish", case);
         let mut publishers = Vec::new();
-        for stand in fleet.stands() {
-            let connect = stand.subject.login(0)?.connect();
-            publishers.push(Connection::admitted(stand.port(), &connect)?);
+        for broker in fleet.stands() {
+            let connect = broker.subject.login(0)?.connect();
+            publishers.push(Connection::admitted(broker.port(), &connect)?);
         }
         std::thread::sleep(SETTLING);
         for _ in 0..bench.scale.rounds {
-            for (stand, publisher) in fleet.stands().iter().zip(&mut publishers) {
-                let before = stand.meter.cpu()?;
+            for (broker, publisher) in fleet.stands().iter().zip(&mut publishers) {
+                let before = broker.meter.cpu()?;
                 publish(publisher, bench.scale.messages, qos)?;
-                let Cpu { process, thread } = stand.meter.cpu()? - before;
+                let Cpu { process, thread } = broker.meter.cpu()? - before;
                 let each = |nanos: f64| nanos / 1e3 / bench.scale.messages as f64;
-                let (broker, title) = (stand.version.name(), stand.subject.title());
+                let (broker, title) = (broker.version.name(), broker.subject.title());
                 rounds.push(broker, title, CPU, each(process));
                 rounds.push(broker, title, THREAD, each(thread));
             }

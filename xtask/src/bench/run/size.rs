@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
+use super::broker::{MeasuredBroker, SETTLING};
 use super::connection::{Connection, PATIENCE};
 use super::figure::{Figure, Quantity, Rounds, millis};
 use super::fleet::VERSIONS;
-use super::stand::{SETTLING, Stand};
 use super::store::Sizes;
 use super::subject::{BASELINE, Subject};
 use super::{Bench, swarm};
@@ -86,21 +86,21 @@ fn entrants(bench: &Bench, sizes: &Sizes) -> Result<Vec<Entrant>> {
 impl Entrant {
     fn start(&self, bench: &Bench, version: Version) -> Result<Seen> {
         let start = Instant::now();
-        let stand = Stand::start_unseen(bench, version, self.subject, &self.folder)?;
-        let connection = self.first_answer(&stand)?;
+        let broker = MeasuredBroker::start_unseen(bench, version, self.subject, &self.folder)?;
+        let connection = self.first_answer(&broker)?;
         let ready = millis(start.elapsed());
         thread::sleep(QUIET);
-        let resident = stand.meter.resident()?;
+        let resident = broker.meter.resident()?;
         drop(connection);
         // The first time a device is read, the second is the first that it is
         // found as it stays.
-        self.log_in(&stand, 2)?;
+        self.log_in(&broker, 2)?;
         thread::sleep(QUIET);
-        let used = stand.meter.resident()?;
+        let used = broker.meter.resident()?;
         thread::sleep(SETTLING);
-        let before = stand.meter.cpu()?;
-        let logins = self.log_in(&stand, NEXT_LOGINS / self.count.min(LOGINS))?;
-        let login = (stand.meter.cpu()? - before).thread / 1e3 / logins as f64;
+        let before = broker.meter.cpu()?;
+        let logins = self.log_in(&broker, NEXT_LOGINS / self.count.min(LOGINS))?;
+        let login = (broker.meter.cpu()? - before).thread / 1e3 / logins as f64;
         Ok(Seen {
             ready,
             resident,
@@ -110,11 +110,11 @@ impl Entrant {
     }
 
     /// Tries until the broker takes a connection, and logs in over that.
-    fn first_answer(&self, stand: &Stand) -> Result<Connection> {
+    fn first_answer(&self, broker: &MeasuredBroker) -> Result<Connection> {
         let connect = self.subject.login(0)?.connect();
         let end = Instant::now() + PATIENCE;
         loop {
-            match Connection::open(stand.port()) {
+            match Connection::open(broker.port()) {
                 Ok(mut connection) => {
                     ensure!(
                         connection.log_in(&connect)? == 0,
@@ -132,13 +132,13 @@ impl Entrant {
 
     /// Lets devices from all over the store log in so often, and says how many
     /// logins that were.
-    fn log_in(&self, stand: &Stand, times: usize) -> Result<usize> {
+    fn log_in(&self, broker: &MeasuredBroker, times: usize) -> Result<usize> {
         let stride = (self.count / LOGINS).max(1);
         let connects: Vec<_> = (0..self.count.min(LOGINS))
             .map(|index| Ok(self.subject.login(index * stride)?.connect()))
             .collect::<Result<_>>()?;
         let count = connects.len() * times;
-        let outcome = swarm::run(stand.port(), 1, connects.into_iter().cycle().take(count))?;
+        let outcome = swarm::run(broker.port(), 1, connects.into_iter().cycle().take(count))?;
         ensure!(
             outcome.admitted == count,
             "not all were let in: {outcome:?}"

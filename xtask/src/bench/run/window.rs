@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
+use super::broker::{MeasuredBroker, SETTLING};
 use super::fleet::Fleet;
 use super::meter::Cpu;
-use super::stand::{SETTLING, Stand};
 
 /// From just before some work until all that it set off is done.
 pub struct Window<'a> {
-    stand: &'a Stand,
+    broker: &'a MeasuredBroker,
     before: Cpu,
     opened: Instant,
     ended: Instant,
@@ -24,11 +24,11 @@ pub struct Used {
 }
 
 impl<'a> Window<'a> {
-    pub fn open(stand: &'a Stand) -> Result<Self> {
+    pub fn open(broker: &'a MeasuredBroker) -> Result<Self> {
         let now = Instant::now();
         Ok(Self {
-            stand,
-            before: stand.meter.cpu()?,
+            broker,
+            before: broker.meter.cpu()?,
             opened: now,
             ended: now,
         })
@@ -48,7 +48,7 @@ impl<'a> Window<'a> {
     pub fn settle(self) -> Result<Used> {
         thread::sleep(self.left());
         Ok(Used {
-            cpu: self.stand.meter.cpu()? - self.before,
+            cpu: self.broker.meter.cpu()? - self.before,
             time: self.opened.elapsed(),
         })
     }

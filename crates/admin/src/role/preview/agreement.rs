@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use super::*;
-use crate::check::{TopicAsk, Usage};
+use crate::check::{TopicCheck, Usage};
 use crate::credential::{self, NewCredential};
 use crate::fixture::{
     Fixture, adding, new_credential, new_tenant, role_name, scheme_name, tenant_id,
@@ -80,12 +80,12 @@ const PATTERNS: [&str; 22] = [
 
 /// A change of a role.
 #[derive(Clone, Debug)]
-struct Drawn {
+struct DrawnChange {
     change: RuleChange,
     group: Option<&'static str>,
 }
 
-fn drawn() -> impl Strategy<Value = Drawn> {
+fn drawn() -> impl Strategy<Value = DrawnChange> {
     let parts = (
         select(vec!["allow", "deny"]),
         select(vec!["both", "publish", "subscribe"]),
@@ -105,7 +105,7 @@ fn drawn() -> impl Strategy<Value = Drawn> {
             },
             change @ (RuleChange::Add(_) | RuleChange::Remove { .. }) => change,
         };
-        Drawn { change, group }
+        DrawnChange { change, group }
     })
 }
 
@@ -127,18 +127,18 @@ fn verdicts(
     if is_strict {
         uses.extend(FILTERS.map(|filter| (Action::Subscribe, Usage::Subscribe { filter })));
     }
-    let mut asker = fixture.asker();
+    let mut policy_check = fixture.policy_check();
     let mut answers = Vec::new();
     for client_id in client_ids {
         for (action, usage) in &uses {
-            let ask = TopicAsk {
+            let ask = TopicCheck {
                 username: Some(name),
                 client_id: Some(client_id),
                 password: None,
                 listener: None,
                 usage: *usage,
             };
-            let is_allowed = asker.topic(&ask).unwrap().verdict == Verdict::Allow;
+            let is_allowed = policy_check.topic(&ask).unwrap().verdict == Verdict::Allow;
             answers.push((*action, format!("{usage:?} as {client_id}"), is_allowed));
         }
     }
@@ -205,7 +205,7 @@ proptest! {
             names.map(|name| verdicts(fixture, name, &client_ids, is_strict)).collect()
         };
         let mut before = all(&mut fixture);
-        for Drawn { change, group } in changes {
+        for DrawnChange { change, group } in changes {
             let group = group.and_then(|text| GroupPath::parse(text).ok());
             let told = preview(&mut fixture.store, &tenant, &role, &change, group.as_ref());
             let Ok(told) = told else { continue };

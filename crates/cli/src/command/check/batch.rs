@@ -6,29 +6,29 @@ use std::io::{self, BufRead, BufReader, BufWriter, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
-use countersign_admin::check::{Asker, Connect, TopicAsk, Usage};
+use countersign_admin::check::{ConnectCheck, PolicyCheck, TopicCheck, Usage};
 use countersign_admin::view::{ConnectAnswerView, TopicAnswerView};
 use countersign_sqlite::SqliteStore;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::REFUSED;
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::json;
 
 /// Asks this program's kind of store.
-pub(super) type StoreAsker<'s> = Asker<'s, SqliteStore>;
+pub(super) type StoreCheck<'s> = PolicyCheck<'s, SqliteStore>;
 
 /// Answers every line of a file by one line. A line that is no question is
 /// answered by what is wrong with it, and so the program fails in the end;
 /// empty lines are passed over.
-pub(super) fn run(asker: &mut StoreAsker<'_>, file: &Path) -> Result<ExitCode, Failure> {
+pub(super) fn run(policy_check: &mut StoreCheck<'_>, file: &Path) -> Result<ExitCode, CliError> {
     let mut answers = BufWriter::new(io::stdout().lock());
     let mut are_all_answered = true;
     let mut questions: Box<dyn BufRead> = if file == Path::new("-") {
         Box::new(io::stdin().lock())
     } else {
         let opened = File::open(file).map_err(|error| {
-            Failure::refused(format!("could not read `{}`: {error}", file.display()))
+            CliError::refused(format!("could not read `{}`: {error}", file.display()))
         })?;
         Box::new(BufReader::new(opened))
     };
@@ -41,14 +41,14 @@ pub(super) fn run(asker: &mut StoreAsker<'_>, file: &Path) -> Result<ExitCode, F
         if line.trim_ascii().is_empty() {
             continue;
         }
-        let question = serde_json::from_slice(&line).map_err(|error| error.to_string());
-        let answered = match question {
-            Ok(question) => answer(asker, &question, &mut answers)?,
+        let line_check = serde_json::from_slice(&line).map_err(|error| error.to_string());
+        let answered = match line_check {
+            Ok(line_check) => answer(policy_check, &line_check, &mut answers)?,
             Err(error) => Err(error),
         };
         if let Err(error) = answered {
             are_all_answered = false;
-            json::write_line(&mut answers, &Unanswered { error })?;
+            json::write_line(&mut answers, &LineError { error })?;
         }
         answers.write_all(b"\n")?;
     }
@@ -62,44 +62,44 @@ pub(super) fn run(asker: &mut StoreAsker<'_>, file: &Path) -> Result<ExitCode, F
 
 /// Answers a question, or says what it lacks.
 fn answer(
-    asker: &mut StoreAsker<'_>,
-    question: &Question<'_>,
+    policy_check: &mut StoreCheck<'_>,
+    line_check: &CheckLine<'_>,
     answers: &mut impl io::Write,
-) -> Result<Result<(), String>, Failure> {
+) -> Result<Result<(), String>, CliError> {
     let lacks = |key| Ok(Err(format!("`{key}` is missing")));
-    let username = question.username.as_deref();
-    let client_id = question.client_id.as_deref();
-    if let Kind::Connect = question.check {
+    let username = line_check.username.as_deref();
+    let client_id = line_check.client_id.as_deref();
+    if let CheckKind::Connect = line_check.check {
         let Some(client_id) = client_id else {
             return lacks("client_id");
         };
-        let verdict = asker.connect(Connect {
+        let verdict = policy_check.connect(ConnectCheck {
             client_id,
             username,
             password: None,
-            listener: question.listener,
+            listener: line_check.listener,
         })?;
-        let owner = asker.owner_behind(verdict, client_id, username)?;
+        let owner = policy_check.owner_behind(verdict, client_id, username)?;
         json::write_line(answers, &ConnectAnswerView::of(verdict, owner.as_ref()))?;
         return Ok(Ok(()));
     }
-    let Some(topic) = question.topic.as_deref() else {
+    let Some(topic) = line_check.topic.as_deref() else {
         return lacks("topic");
     };
-    let usage = match question.check {
-        Kind::Connect | Kind::Publish => Usage::Publish {
+    let usage = match line_check.check {
+        CheckKind::Connect | CheckKind::Publish => Usage::Publish {
             topic,
-            qos: question.qos,
-            retain: question.retain,
+            qos: line_check.qos,
+            retain: line_check.retain,
         },
-        Kind::Deliver => Usage::Deliver { topic },
-        Kind::Subscribe => Usage::Subscribe { filter: topic },
+        CheckKind::Deliver => Usage::Deliver { topic },
+        CheckKind::Subscribe => Usage::Subscribe { filter: topic },
     };
-    let answer = asker.topic(&TopicAsk {
+    let answer = policy_check.topic(&TopicCheck {
         username,
         client_id,
         password: None,
-        listener: question.listener,
+        listener: line_check.listener,
         usage,
     })?;
     json::write_line(answers, &TopicAnswerView::of(&answer))?;
@@ -109,8 +109,8 @@ fn answer(
 /// A question, as a line asks it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Question<'a> {
-    check: Kind,
+struct CheckLine<'a> {
+    check: CheckKind,
     /// It must be said, as nobody in particular is somebody else.
     #[serde(borrow, deserialize_with = "said_or_null")]
     username: Option<Cow<'a, str>>,
@@ -129,7 +129,7 @@ struct Question<'a> {
 /// What a question is about.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Kind {
+enum CheckKind {
     Connect,
     Deliver,
     Publish,
@@ -144,6 +144,6 @@ fn said_or_null<'de: 'a, 'a, D: Deserializer<'de>>(
 
 /// What answers a line that is no question.
 #[derive(Serialize)]
-struct Unanswered {
+struct LineError {
     error: String,
 }

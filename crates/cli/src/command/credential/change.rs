@@ -2,13 +2,13 @@
 
 use clap::Args;
 use countersign_admin::credential::{self, CredentialChanges};
-use countersign_admin::text::Text;
+use countersign_admin::text::FreeText;
 use countersign_core::client_id::ClientIdRule;
 use countersign_core::role::RoleName;
 
 use super::{Name, act};
-use crate::failure::Failure;
-use crate::input::{Attribute, End, check_to_come};
+use crate::error::CliError;
+use crate::input::{Attribute, Expiry, check_to_come};
 use crate::invocation::{Invocation, now};
 
 #[derive(Args, Debug)]
@@ -16,8 +16,8 @@ pub(crate) struct CredentialSet {
     #[command(flatten)]
     name: Name,
     /// Free text for people; '' takes it away.
-    #[arg(long, value_name = "TEXT", value_parser = Text::parse)]
-    description: Option<Text>,
+    #[arg(long, value_name = "TEXT", value_parser = FreeText::parse)]
+    description: Option<FreeText>,
     /// A role that it holds from now on.
     #[arg(long = "add-role", value_name = "ROLE", value_parser = RoleName::parse)]
     add_roles: Vec<RoleName>,
@@ -28,8 +28,8 @@ pub(crate) struct CredentialSet {
     #[arg(long = "attr", value_name = "KEY=VALUE", value_parser = Attribute::parse)]
     attributes: Vec<Attribute>,
     /// From when on it may no longer be used: a date-time, `+DUR` or `never`.
-    #[arg(long, value_name = "WHEN", value_parser = End::parse, allow_hyphen_values = true)]
-    expires: Option<End>,
+    #[arg(long, value_name = "WHEN", value_parser = Expiry::parse, allow_hyphen_values = true)]
+    expires: Option<Expiry>,
     /// Which client ids it may connect with: `any`, `first-use`,
     /// `same-as-username`, `exact:ID` or `prefix:P`.
     #[arg(long, value_name = "RULE", value_parser = ClientIdRule::parse)]
@@ -37,7 +37,7 @@ pub(crate) struct CredentialSet {
 }
 
 impl CredentialSet {
-    pub(super) fn run(self, invocation: &Invocation) -> Result<(), Failure> {
+    pub(super) fn run(self, invocation: &Invocation) -> Result<(), CliError> {
         let attributes = Attribute::collect(self.attributes)?;
         let nothing = self.description.is_none()
             && attributes.is_empty()
@@ -46,7 +46,7 @@ impl CredentialSet {
             && self.add_roles.is_empty()
             && self.remove_roles.is_empty();
         if nothing {
-            return Err(Failure::usage(
+            return Err(CliError::usage(
                 "nothing to set; give --description, --add-role, --remove-role, --attr, --expires \
                  or --client-id",
             ));

@@ -2,15 +2,15 @@
 
 use clap::Args;
 use countersign_admin::credential::{self, CredentialError, NewCredential};
-use countersign_admin::text::Text;
-use countersign_admin::view::IssuedView;
+use countersign_admin::text::FreeText;
+use countersign_admin::view::IssuedCredentialView;
 use countersign_core::client_id::ClientIdRule;
 use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::role::RoleName;
-use countersign_core::scheme::{SchemeError as DraftError, SchemeName};
+use countersign_core::scheme::{DraftError, SchemeName};
 
 use super::secret::SecretSource;
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::input::{Attribute, When, check_to_come};
 use crate::invocation::Invocation;
 
@@ -29,8 +29,8 @@ pub(crate) struct CredentialCreate {
     #[arg(long, value_parser = GroupPath::parse)]
     group: Option<GroupPath>,
     /// Free text for people.
-    #[arg(long, value_name = "TEXT", value_parser = Text::parse)]
-    description: Option<Text>,
+    #[arg(long, value_name = "TEXT", value_parser = FreeText::parse)]
+    description: Option<FreeText>,
     #[command(flatten)]
     secret: SecretSource,
     /// Which client ids it may connect with: `any`, `first-use`,
@@ -56,7 +56,7 @@ pub(crate) struct CredentialCreate {
 }
 
 impl CredentialCreate {
-    pub(super) fn run(self, invocation: &Invocation) -> Result<(), Failure> {
+    pub(super) fn run(self, invocation: &Invocation) -> Result<(), CliError> {
         let attributes = Attribute::collect(self.attributes)?;
         let (secret, oddities) = self.secret.read()?;
         let issued = invocation.act(|store, context| {
@@ -79,7 +79,9 @@ impl CredentialCreate {
             };
             credential::create(store, context, new).map_err(said)
         })?;
-        invocation.output.record(&IssuedView::of(&issued))?;
+        invocation
+            .output
+            .record(&IssuedCredentialView::of(&issued))?;
         if issued.secret.is_none() {
             oddities.tell(invocation.output);
         }
@@ -88,9 +90,9 @@ impl CredentialCreate {
 }
 
 /// A name that is missing makes the arguments senseless; all else is refused.
-fn said(error: CredentialError) -> Failure {
+fn said(error: CredentialError) -> CliError {
     if let CredentialError::Draft(DraftError::NameMissing { scheme }) = &error {
-        return Failure::usage(format!("scheme `{scheme}` makes no names; give NAME"));
+        return CliError::usage(format!("scheme `{scheme}` makes no names; give NAME"));
     }
     error.into()
 }

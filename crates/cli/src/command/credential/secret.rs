@@ -5,12 +5,12 @@ use core::time::Duration;
 use clap::Args;
 use countersign_admin::credential::{self, Overlap};
 use countersign_admin::password::NewSecret;
-use countersign_admin::view::RenewedView;
+use countersign_admin::view::RenewedSecretView;
 use countersign_core::duration::parse_duration;
 
 use super::Name;
-use crate::failure::Failure;
-use crate::input::{Oddities, read_password};
+use crate::error::CliError;
+use crate::input::{PasswordWarnings, read_password};
 use crate::invocation::Invocation;
 
 /// Where a secret comes from.
@@ -26,12 +26,12 @@ pub(crate) struct SecretSource {
 }
 
 impl SecretSource {
-    pub(crate) fn read(&self) -> Result<(NewSecret, Oddities), Failure> {
+    pub(crate) fn read(&self) -> Result<(NewSecret, PasswordWarnings), CliError> {
         Ok(if self.password_stdin {
             let (password, oddities) = read_password()?;
             (NewSecret::Chosen(password), oddities)
         } else {
-            (NewSecret::Generated, Oddities::default())
+            (NewSecret::Generated, PasswordWarnings::default())
         })
     }
 }
@@ -45,12 +45,12 @@ pub(crate) struct ResetPassword {
 }
 
 impl ResetPassword {
-    pub(super) fn run(self, invocation: &Invocation) -> Result<(), Failure> {
+    pub(super) fn run(self, invocation: &Invocation) -> Result<(), CliError> {
         let (secret, oddities) = self.secret.read()?;
         let Name { name } = self.name;
         let issued = invocation
             .act(|store, context| credential::reset_password(store, context, &name, secret))?;
-        invocation.output.record(&RenewedView::of(&issued))?;
+        invocation.output.record(&RenewedSecretView::of(&issued))?;
         oddities.tell(invocation.output);
         Ok(())
     }
@@ -70,7 +70,7 @@ pub(crate) struct Rotate {
 }
 
 impl Rotate {
-    pub(super) fn run(self, invocation: &Invocation) -> Result<(), Failure> {
+    pub(super) fn run(self, invocation: &Invocation) -> Result<(), CliError> {
         let overlap = match (self.overlap, self.until_used) {
             (None, false) => Overlap::None,
             (None, true) => Overlap::UntilUsed,
@@ -80,6 +80,6 @@ impl Rotate {
         let Name { name } = self.name;
         let issued =
             invocation.act(|store, context| credential::rotate(store, context, &name, overlap))?;
-        invocation.output.record(&RenewedView::of(&issued))
+        invocation.output.record(&RenewedSecretView::of(&issued))
     }
 }

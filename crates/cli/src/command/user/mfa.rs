@@ -10,7 +10,7 @@ use qrcode::render::unicode::Dense1x2;
 
 use super::{Email, act};
 use crate::command::jwt::about_key_file;
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::input::read_code;
 use crate::invocation::Invocation;
 use crate::output::Output;
@@ -40,7 +40,7 @@ pub(crate) enum MfaCommand {
 }
 
 impl MfaCommand {
-    pub(super) fn run(self, invocation: &Invocation) -> Result<(), Failure> {
+    pub(super) fn run(self, invocation: &Invocation) -> Result<(), CliError> {
         match self {
             Self::Enrol(Email { email }) => {
                 let enrolment = invocation.act(|store, context| {
@@ -65,7 +65,7 @@ impl MfaCommand {
 }
 
 /// Prints a second factor this once; on a terminal as a QR code, too.
-fn print(invocation: &Invocation, view: &EnrolmentView) -> Result<(), Failure> {
+fn print(invocation: &Invocation, view: &EnrolmentView) -> Result<(), CliError> {
     if invocation.output == Output::Json {
         return invocation.output.record(view);
     }
@@ -90,8 +90,8 @@ fn print(invocation: &Invocation, view: &EnrolmentView) -> Result<(), Failure> {
 }
 
 /// An error about the key file names it.
-pub(super) fn said(error: UserError, invocation: &Invocation) -> Failure {
-    if matches!(error, UserError::Vault(_)) {
+pub(super) fn said(error: UserError, invocation: &Invocation) -> CliError {
+    if matches!(error, UserError::KeyFile(_)) {
         return about_key_file(error, invocation);
     }
     error.into()

@@ -1,4 +1,4 @@
-//! Who is asking: what a client can say of itself decides nothing.
+//! What a client can say about itself decides nothing.
 
 use std::rc::Rc;
 use std::thread;
@@ -6,7 +6,7 @@ use std::thread;
 use countersign::core::connect::Reservation;
 
 use super::*;
-use crate::plugins::{self, Role};
+use crate::instances::{self, InstanceKey};
 
 /// The data of every event, about one client.
 fn call_all(client: *mut sys::mosquitto, userdata: *mut c_void) -> Vec<(&'static str, c_int)> {
@@ -36,13 +36,13 @@ fn call_all(client: *mut sys::mosquitto, userdata: *mut c_void) -> Vec<(&'static
 /// Mosquitto 2.1 asks so about a listener with `protocol http_api`.
 #[test]
 fn another_thread_is_told_no_by_every_callback_and_touches_nothing() {
-    let bench = Bench::new(Chain::Defer);
-    bench.gate.verdict.set(Some(Verdict::Allow));
-    bench
+    let fixture = Fixture::new(ChainMode::Defer);
+    fixture.gate.verdict.set(Some(Verdict::Allow));
+    fixture
         .gate
         .outcome
-        .replace(Some(crate::fake::admitted(None)));
-    let userdata = bench.userdata().expose_provenance();
+        .replace(Some(crate::fixture::admitted(None)));
+    let userdata = fixture.userdata().expose_provenance();
     let codes = thread::scope(|scope| {
         let asking = scope.spawn(move || {
             // The client is never looked at, and need not be one.
@@ -61,85 +61,94 @@ fn another_thread_is_told_no_by_every_callback_and_touches_nothing() {
         };
         assert_eq!(code, refusal, "{event}");
     }
-    assert!(bench.gate.connects.borrow().is_empty());
-    assert!(bench.gate.checks.borrow().is_empty());
-    assert!(bench.gate.gone.borrow().is_empty());
-    assert!(bench.gate.arrived.borrow().is_empty());
-    assert!(bench.gate.commands.borrow().is_empty());
-    assert!(bench.gate.enhanced.borrow().is_empty());
-    assert_eq!(bench.gate.reloads.get(), 0);
-    assert!(bench.host.lines.borrow().is_empty());
+    assert!(fixture.gate.connects.borrow().is_empty());
+    assert!(fixture.gate.checks.borrow().is_empty());
+    assert!(fixture.gate.gone.borrow().is_empty());
+    assert!(fixture.gate.arrived.borrow().is_empty());
+    assert!(fixture.gate.commands.borrow().is_empty());
+    assert!(fixture.gate.enhanced.borrow().is_empty());
+    assert_eq!(fixture.gate.reloads.get(), 0);
+    assert!(fixture.host.lines.borrow().is_empty());
     // The plugin's own thread says so, once.
-    bench.tick();
-    bench.tick();
-    assert_eq!(bench.host.lines.borrow().len(), 1);
-    assert!(bench.host.said("http_api"));
+    fixture.tick();
+    fixture.tick();
+    assert_eq!(fixture.host.lines.borrow().len(), 1);
+    assert!(fixture.host.said("http_api"));
 }
 
 #[test]
 fn an_address_that_is_not_text_makes_nobody_absent() {
     for is_2_1 in [false, true] {
-        let bench = Bench::new(Chain::Final);
-        bench.host.is_2_1.set(is_2_1);
-        bench.gate.outcome.replace(Some(refused(Reason::BadSecret)));
-        bench.reload();
+        let fixture = Fixture::new(ChainMode::Final);
+        fixture.host.is_2_1.set(is_2_1);
+        fixture
+            .gate
+            .outcome
+            .replace(Some(refused(Reason::BadSecret)));
+        fixture.reload();
         for address in [&b"\xff\xfe\x80"[..], b"", b"nowhere"] {
             let mut client = FakeClient::new("c");
             client.address = Some(address.to_vec());
             for is_websocket in [false, true] {
                 client.is_websocket = is_websocket;
-                let code = bench.connect(&mut client, Some(c"dev1@acme"), Some(c"guess"));
+                let code = fixture.connect(&mut client, Some(c"dev1@acme"), Some(c"guess"));
                 assert_eq!(code, REFUSED);
-                assert_eq!(bench.connect(&mut client, None, None), REFUSED);
+                assert_eq!(fixture.connect(&mut client, None, None), REFUSED);
             }
         }
-        assert_eq!(bench.gate.connects.borrow().len(), 12);
+        assert_eq!(fixture.gate.connects.borrow().len(), 12);
     }
 }
 
 #[test]
 fn a_client_without_an_address_is_restored_only_if_the_broker_knows_no_protocol_of_it() {
-    let bench = Bench::new(Chain::Final);
-    bench.gate.outcome.replace(Some(refused(Reason::BadSecret)));
+    let fixture = Fixture::new(ChainMode::Final);
+    fixture
+        .gate
+        .outcome
+        .replace(Some(refused(Reason::BadSecret)));
     let mut client = FakeClient::new("c");
     client.address = None;
-    bench.reload();
-    assert_eq!(bench.connect(&mut client, Some(c"x"), None), REFUSED);
+    fixture.reload();
+    assert_eq!(fixture.connect(&mut client, Some(c"x"), None), REFUSED);
     client.protocol = 0;
-    assert_eq!(bench.connect(&mut client, Some(c"x"), None), ALLOWED);
+    assert_eq!(fixture.connect(&mut client, Some(c"x"), None), ALLOWED);
     // 2.1 finds a client that it has restored, and none that is connecting.
-    let bench = Bench::new(Chain::Final);
-    bench.host.is_2_1.set(true);
-    bench.reload();
-    assert_eq!(bench.connect(&mut client, Some(c"x"), None), REFUSED);
+    let fixture = Fixture::new(ChainMode::Final);
+    fixture.host.is_2_1.set(true);
+    fixture.reload();
+    assert_eq!(fixture.connect(&mut client, Some(c"x"), None), REFUSED);
     let pointer = client.pointer();
-    bench.host.let_in.borrow_mut().insert("c".into(), pointer);
-    assert_eq!(bench.connect(&mut client, Some(c"x"), None), ALLOWED);
-    bench.tick();
-    assert_eq!(bench.connect(&mut client, Some(c"x"), None), REFUSED);
+    fixture.host.let_in.borrow_mut().insert("c".into(), pointer);
+    assert_eq!(fixture.connect(&mut client, Some(c"x"), None), ALLOWED);
+    fixture.tick();
+    assert_eq!(fixture.connect(&mut client, Some(c"x"), None), REFUSED);
 }
 
 #[test]
 fn a_connect_during_a_reload_is_judged_though_it_is_all_that_an_away_client_was() {
     let login = (Some(c"dev1@acme"), Some(c"secret"));
     for is_2_1 in [false, true] {
-        let bench = Bench::new(Chain::Final);
-        bench.host.is_2_1.set(is_2_1);
+        let fixture = Fixture::new(ChainMode::Final);
+        fixture.host.is_2_1.set(is_2_1);
         let mut client = FakeClient::new("c");
-        bench.admit(&mut client);
-        bench.disconnect(&mut client);
-        bench.gate.outcome.replace(Some(refused(Reason::Suspended)));
-        bench.reload();
+        fixture.admit(&mut client);
+        fixture.disconnect(&mut client);
+        fixture
+            .gate
+            .outcome
+            .replace(Some(refused(Reason::Suspended)));
+        fixture.reload();
         // The same handle, id, name and password, but a connection: on 2.0 over
         // WebSockets, on 2.1 one that the broker does not find by its id yet.
         client.is_websocket = true;
-        assert_eq!(bench.connect(&mut client, login.0, login.1), REFUSED);
+        assert_eq!(fixture.connect(&mut client, login.0, login.1), REFUSED);
     }
 }
 
 #[test]
 fn only_what_a_client_can_t_choose_is_its_address() {
-    let bench = Bench::new(Chain::Final);
+    let fixture = Fixture::new(ChainMode::Final);
     let mut client = FakeClient::new("c");
     for (text, over_tcp) in [
         (&b"192.0.2.1"[..], "192.0.2.1"),
@@ -153,43 +162,43 @@ fn only_what_a_client_can_t_choose_is_its_address() {
     ] {
         client.address = Some(text.to_vec());
         for (is_2_1, is_websocket) in [(false, false), (false, true), (true, false), (true, true)] {
-            bench.host.is_2_1.set(is_2_1);
+            fixture.host.is_2_1.set(is_2_1);
             client.is_websocket = is_websocket;
-            bench.connect(&mut client, None, None);
+            fixture.connect(&mut client, None, None);
             let expected = if is_websocket && !is_2_1 {
                 "ws"
             } else {
                 over_tcp
             };
-            let seen = bench.gate.addresses.borrow_mut().pop().flatten();
+            let seen = fixture.gate.addresses.borrow_mut().pop().flatten();
             assert_eq!(seen.as_deref(), Some(expected));
         }
     }
     client.address = None;
-    bench.connect(&mut client, None, None);
-    assert_eq!(bench.gate.addresses.borrow_mut().pop(), Some(None));
+    fixture.connect(&mut client, None, None);
+    assert_eq!(fixture.gate.addresses.borrow_mut().pop(), Some(None));
 }
 
 #[test]
 fn an_id_is_kept_for_a_client_that_no_plugin_was_asked_about() {
-    let bench = Bench::new(Chain::Final);
-    bench.host.is_2_1.set(true);
-    let neighbour = Bench::on(Rc::clone(&bench.host), Chain::Final);
-    let role = Role {
+    let fixture = Fixture::new(ChainMode::Final);
+    fixture.host.is_2_1.set(true);
+    let neighbour = Fixture::on(Rc::clone(&fixture.host), ChainMode::Final);
+    let key = InstanceKey {
         store: "/s".into(),
         broker: "two".into(),
     };
-    plugins::join(neighbour.plugin(), role);
+    instances::join(neighbour.plugin(), key);
     let mut asking = FakeClient::new("c");
     let mut holder = FakeClient::new("c");
     let mut reservation = |holder: Option<&mut FakeClient>| {
         let pointer = holder.map(FakeClient::pointer);
-        let mut found = bench.host.let_in.borrow_mut();
+        let mut found = fixture.host.let_in.borrow_mut();
         found.clear();
         found.extend(pointer.map(|pointer| ("c".to_owned(), pointer)));
         drop(found);
-        bench.connect(&mut asking, Some(c"x"), None);
-        bench.gate.reservations.borrow_mut().pop().unwrap()
+        fixture.connect(&mut asking, Some(c"x"), None);
+        fixture.gate.reservations.borrow_mut().pop().unwrap()
     };
     assert_eq!(reservation(None), Reservation::Free);
     // A bridge, or a client that another plugin let in.
@@ -206,20 +215,20 @@ fn an_id_is_kept_for_a_client_that_no_plugin_was_asked_about() {
     assert_eq!(reservation(Some(&mut holder)), Reservation::Free);
     neighbour.disconnect(&mut holder);
     assert_eq!(reservation(Some(&mut holder)), Reservation::Free);
-    plugins::leave(neighbour.plugin());
+    instances::leave(neighbour.plugin());
     assert_eq!(reservation(Some(&mut holder)), Reservation::Taken);
 }
 
 #[test]
 fn where_the_broker_does_not_tell_the_ids_of_its_bridges_are_kept() {
-    let bench = Bench::new(Chain::Final);
+    let fixture = Fixture::new(ChainMode::Final);
     for (id, expected) in [
         ("local.edge", Reservation::Possible),
         ("localhost", Reservation::Free),
     ] {
         let mut client = FakeClient::new(id);
-        bench.connect(&mut client, Some(c"x"), None);
-        let reservation = bench.gate.reservations.borrow_mut().pop();
+        fixture.connect(&mut client, Some(c"x"), None);
+        let reservation = fixture.gate.reservations.borrow_mut().pop();
         assert_eq!(reservation, Some(expected));
     }
 }
@@ -227,44 +236,47 @@ fn where_the_broker_does_not_tell_the_ids_of_its_bridges_are_kept() {
 /// 2.1 lets one plugin of a broker have the topic of commands.
 #[test]
 fn a_command_is_carried_out_by_the_plugin_that_let_its_client_in() {
-    let bench = Bench::new(Chain::Final);
-    let neighbour = Bench::on(Rc::clone(&bench.host), Chain::Final);
-    let role = Role {
+    let fixture = Fixture::new(ChainMode::Final);
+    let neighbour = Fixture::on(Rc::clone(&fixture.host), ChainMode::Final);
+    let key = InstanceKey {
         store: "/s".into(),
         broker: "two".into(),
     };
-    plugins::join(neighbour.plugin(), role);
+    instances::join(neighbour.plugin(), key);
     let mut client = FakeClient::new("c");
     neighbour.admit(&mut client);
     let event = control_event(client.pointer(), b"{}");
-    call(CONTROL, &event, bench.userdata());
+    call(CONTROL, &event, fixture.userdata());
     assert_eq!(neighbour.gate.commands.borrow().len(), 1);
-    assert!(bench.gate.commands.borrow().is_empty());
-    plugins::leave(neighbour.plugin());
+    assert!(fixture.gate.commands.borrow().is_empty());
+    instances::leave(neighbour.plugin());
 }
 
 /// The broker holds a login by its client id alone, and says nothing when one
 /// that it held goes away.
 #[test]
 fn a_verdict_lets_nobody_in_that_waits_for_another_plugin() {
-    let bench = Bench::new(Chain::Final);
-    bench.host.is_2_1.set(true);
-    let neighbour = Bench::on(Rc::clone(&bench.host), Chain::Final);
-    let role = Role {
+    let fixture = Fixture::new(ChainMode::Final);
+    fixture.host.is_2_1.set(true);
+    let neighbour = Fixture::on(Rc::clone(&fixture.host), ChainMode::Final);
+    let key = InstanceKey {
         store: "/s".into(),
         broker: "two".into(),
     };
-    plugins::join(neighbour.plugin(), role);
+    instances::join(neighbour.plugin(), key);
     let (mut first, mut second) = (FakeClient::new("c"), FakeClient::new("c"));
     let held = pending(7, Some("dev1@acme"));
-    bench.gate.outcome.replace(Some(held.clone()));
+    fixture.gate.outcome.replace(Some(held.clone()));
     neighbour.gate.outcome.replace(Some(held));
-    bench.connect(&mut first, Some(c"dev1@acme"), Some(c"secret"));
+    fixture.connect(&mut first, Some(c"dev1@acme"), Some(c"secret"));
     // It leaves, and another one waits under its id.
     neighbour.connect(&mut second, Some(c"dev1@acme"), Some(c"guess"));
-    complete(&bench, &mut first, admit(Some("dev1@acme")));
-    let refused = [("c".to_owned(), Login::Refused)];
-    assert_eq!(*bench.host.completed.borrow(), refused);
-    assert_eq!(*bench.gate.arrivals.borrow(), [(Ticket(7), Arrival::Gone)]);
-    plugins::leave(neighbour.plugin());
+    complete(&fixture, &mut first, admit(Some("dev1@acme")));
+    let refused = [("c".to_owned(), LoginCompletion::Refused)];
+    assert_eq!(*fixture.host.completed.borrow(), refused);
+    assert_eq!(
+        *fixture.gate.arrivals.borrow(),
+        [(Ticket(7), CompletionStatus::Gone)]
+    );
+    instances::leave(neighbour.plugin());
 }

@@ -1,0 +1,242 @@
+//! All schemes that a store knows.
+
+use std::collections::BTreeMap;
+
+use super::{Scheme, SchemeName, Shape, TokenLogin};
+
+/// All schemes that a store knows, by name.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Schemes(pub(super) BTreeMap<SchemeName, Scheme>);
+
+impl Schemes {
+    /// Adds a scheme.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`SchemeTakenError`] when there is one of this name; built-in
+    /// ones can't be replaced.
+    pub fn add(&mut self, scheme: Scheme) -> Result<(), SchemeTakenError> {
+        if self.0.contains_key(scheme.name()) {
+            return Err(SchemeTakenError(scheme.name().clone()));
+        }
+        self.0.insert(scheme.name().clone(), scheme);
+        Ok(())
+    }
+
+    /// Finds a scheme by its name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&Scheme> {
+        self.0.get(name)
+    }
+
+    /// Lists the schemes in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = &Scheme> {
+        self.0.values()
+    }
+
+    /// Says what a name looks like, whatever is stored under it.
+    #[must_use]
+    pub fn form_of(&self, name: &str) -> NameForm {
+        let is_token = |scheme: &Scheme| match scheme.token_login {
+            TokenLogin::Allowed | TokenLogin::Required => scheme.secret_shape.matches(name),
+            TokenLogin::Never => false,
+        };
+        let is_generated = |scheme: &Scheme| {
+            scheme
+                .naming
+                .shape()
+                .is_some_and(|shape| shape.matches(name))
+        };
+        if self.iter().any(is_token) {
+            NameForm::Token
+        } else if self.iter().any(is_generated) {
+            NameForm::Generated
+        } else {
+            NameForm::Free
+        }
+    }
+
+    /// What may be shown of a name or client id that holds a secret of those that
+    /// serve as names, or the beginning of a token; none if it may be shown
+    /// whole.
+    #[must_use]
+    pub fn masked(&self, text: &str) -> Option<String> {
+        let at = match self.form_of(text) {
+            NameForm::Token => Some(0),
+            NameForm::Free | NameForm::Generated => self.first_secret(text, Shape::begins_in),
+        };
+        cut_at_secret(text, at)
+    }
+
+    /// What may be shown of a text that a client presented and that names nothing
+    /// that is known: none, if it may be shown whole. It holds no secret of any
+    /// scheme, however it is wrapped.
+    #[must_use]
+    pub fn masked_unknown(&self, text: &str) -> Option<String> {
+        self.masked(text)
+            .or_else(|| cut_at_secret(text, self.first_secret(text, Shape::stands_in)))
+    }
+
+    /// Where the first secret begins in a text.
+    fn first_secret(
+        &self,
+        text: &str,
+        stands_in: impl Fn(&Shape, &str) -> Option<usize>,
+    ) -> Option<usize> {
+        let shapes = self.iter().map(Scheme::secret_shape);
+        let secrets = shapes.filter_map(|shape| stands_in(shape, text));
+        secrets.chain(jwt_in(text)).min()
+    }
+}
+
+/// A text up to where a secret begins, and as much of that as tells it from
+/// others.
+fn cut_at_secret(text: &str, at: Option<usize>) -> Option<String> {
+    let (before, secret) = text.split_at_checked(at?)?;
+    let start: String = secret.chars().take(SHOWN_OF_A_TOKEN).collect();
+    Some(format!("{before}{start}…"))
+}
+
+/// Where a JWT begins in a text: its header, a JSON object in base64.
+fn jwt_in(text: &str) -> Option<usize> {
+    let at = text.find(JWT)?;
+    let rest = text.get(at..).unwrap_or_default().bytes();
+    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (rest.take_while(is_base64).count() >= SHORTEST_JWT).then_some(at)
+}
+
+/// What a presented name looks like.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum NameForm {
+    /// As a person chose it.
+    Free,
+    /// As the names that some scheme makes.
+    Generated,
+    /// As the secrets that serve as login names in some scheme; show it masked.
+    Token,
+}
+
+impl NameForm {
+    /// Says whether a login under such a name costs no more than a digest.
+    ///
+    /// No such name has a chosen password, so no slow check is made for one,
+    /// and the time does not tell whether there is such a name.
+    #[must_use]
+    pub const fn is_cheap(self) -> bool {
+        match self {
+            Self::Free => false,
+            Self::Generated | Self::Token => true,
+        }
+    }
+}
+
+/// There is a scheme of this name already.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("there is a scheme `{0}` already")]
+pub struct SchemeTakenError(SchemeName);
+
+/// How much of a secret that serves as a name tells it from others.
+const SHOWN_OF_A_TOKEN: usize = 7;
+/// `{"` in base64.
+const JWT: &str = "eyJ";
+/// Fewer characters may be a word.
+const SHORTEST_JWT: usize = 12;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_schemes_every_name_is_free() {
+        let none = Schemes::default();
+        assert_eq!(none.form_of("VW-ABC123"), NameForm::Free);
+        assert!(!none.form_of("VW-ABC123").is_cheap());
+    }
+
+    #[test]
+    fn the_form_of_a_name_goes_by_its_shape() {
+        let known = Schemes::built_in();
+        let hex = "0123456789abcdef0123456789abcdef";
+        for (name, form) in [
+            ("dev1@acme", NameForm::Free),
+            ("jane@mail.test", NameForm::Free),
+            ("TEST12345", NameForm::Free),
+            ("", NameForm::Free),
+            ("VW-ABC123", NameForm::Generated),
+            ("vw-abc123", NameForm::Free),
+            ("357890055321856", NameForm::Generated),
+            (&format!("at_{hex}"), NameForm::Token),
+            ("dt_7f3a1c9e-2b84-4d6f-a913-c5e28f01b774", NameForm::Token),
+            // Secrets that never serve as names.
+            (&format!("cs_{hex}"), NameForm::Free),
+        ] {
+            assert_eq!(known.form_of(name), form, "{name}");
+            let start: String = name.chars().take(7).collect();
+            let is_secret = form == NameForm::Token || name.starts_with("cs_");
+            let masked = is_secret.then(|| format!("{start}…"));
+            assert_eq!(known.masked(name), masked, "{name}");
+            assert_eq!(form.is_cheap(), form != NameForm::Free);
+        }
+    }
+
+    #[test]
+    fn a_secret_is_masked_however_it_is_wrapped_and_cut() {
+        let known = Schemes::built_in();
+        let hex = "0123456789abcdef0123456789abcdef";
+        let at = format!("at_{hex}");
+        for (text, shown) in [
+            (format!("{at}x"), "at_0123…"),
+            (format!("\"{at}\""), "\"at_0123…"),
+            (format!("token={at}"), "token=at_0123…"),
+            ("at_0123456789abcdef0123".into(), "at_0123…"),
+            (format!("cs_{hex}"), "cs_0123…"),
+            (format!("ä{at}"), "äat_0123…"),
+            ("eyJhbGciOiJFZERTQSJ9.eyJ".into(), "eyJhbGc…"),
+            ("Bearer eyJhbGciOiJFZERTQSJ9".into(), "Bearer eyJhbGc…"),
+        ] {
+            assert_eq!(known.masked(&text).as_deref(), Some(shown), "{text}");
+            assert_eq!(
+                known.masked_unknown(&text).as_deref(),
+                Some(shown),
+                "{text}"
+            );
+        }
+        // What has no mark of its own may be anybody's client id, but is shown
+        // to nobody where it was presented as a name.
+        let chosen = format!("Ab1{}", "x".repeat(29));
+        assert_eq!(known.masked(&chosen), None);
+        for text in [&chosen, &format!("{chosen}y"), &format!("<{chosen}>")] {
+            let shown = known.masked_unknown(text).unwrap();
+            assert!(!shown.contains(&"x".repeat(5)), "{shown}");
+        }
+        for text in [
+            "",
+            "eyJ",
+            "eyJoe@acme",
+            "at_home",
+            "cs_beef",
+            "dev1@acme",
+            "jwt:kiosk@acme",
+        ] {
+            assert_eq!(known.masked_unknown(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn looking_for_secrets_in_a_long_text_is_bounded() {
+        let known = Schemes::built_in();
+        let long = "0123456789abcdefz".repeat(4_000);
+        assert!(known.masked_unknown(&long).is_none());
+    }
+
+    #[test]
+    fn no_scheme_is_replaced() {
+        let mut known = Schemes::built_in();
+        let basic = known.find("basic").unwrap().clone();
+        assert_eq!(
+            known.add(basic).unwrap_err().to_string(),
+            "there is a scheme `basic` already"
+        );
+        assert!(known.find("Basic").is_none());
+    }
+}

@@ -1,0 +1,295 @@
+//! The admin worker: runs the administrative acts that sessions ask for, on a
+//! thread of its own and with its own connection to the store. Each act checks
+//! inside its own transaction whether the session may ask for it.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use countersign_admin::authority::AuthorityError;
+use countersign_admin::jwt::{self, JwtError, NewToken};
+use countersign_admin::role::RoleError;
+use countersign_admin::thing::{self, ThingError};
+use countersign_admin::view::rfc3339;
+use countersign_admin::{Authority, Context, OsRandom};
+use countersign_core::credential::CredentialId;
+use countersign_core::jwt::{Ttl, Whoami};
+use countersign_core::name::{LoginName, TenantId};
+use countersign_core::role::RoleName;
+use countersign_core::store::{AdminStore, GateStore};
+use countersign_core::time::Timestamp;
+
+use crate::command::error::CommandError;
+use crate::command::json::CommandResult;
+use crate::wakeup::{Inbound, WakeSignal};
+
+/// The host's end of the admin worker.
+pub(crate) struct AdminWorker {
+    work: Option<SyncSender<WorkerMessage>>,
+    done: Arc<Inbound<JobResult>>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What is sent to the worker.
+enum WorkerMessage {
+    /// Run this job.
+    Job(ReplySlot, AdminJob),
+    /// To open the store anew, for an open one keeps what it read.
+    Reload,
+}
+
+/// An act that a session asks for.
+#[derive(Debug)]
+pub(crate) struct AdminJob {
+    /// Who asks.
+    pub(crate) principal: CredentialId,
+    /// As the audit calls them.
+    pub(crate) actor: String,
+    /// The tenant that the session works in.
+    pub(crate) tenant: TenantId,
+    /// What is asked.
+    pub(crate) kind: JobKind,
+}
+
+/// What an act is to do.
+#[derive(Debug)]
+pub(crate) enum JobKind {
+    /// To make a token.
+    MakeToken {
+        role: RoleName,
+        whoami: Whoami,
+        things: Vec<LoginName>,
+        ttl: Ttl,
+    },
+    /// To untie a thing from its application id.
+    Untie(LoginName),
+}
+
+/// Where a result goes: which message, and which of its responses.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReplySlot {
+    pub(crate) message: u64,
+    pub(crate) response: usize,
+}
+
+/// The result of a job.
+pub(crate) struct JobResult {
+    pub(crate) slot: ReplySlot,
+    pub(crate) outcome: Result<CommandResult, CommandError>,
+}
+
+impl AdminWorker {
+    /// Starts the worker.
+    ///
+    /// # Errors
+    ///
+    /// Returns the operating system's error when no thread can be started.
+    pub(crate) fn start<S: GateStore + AdminStore>(
+        store: S,
+        clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+        wake_signal: &Arc<WakeSignal>,
+    ) -> std::io::Result<Self> {
+        let (work, jobs) = sync_channel(MOST_WAITING);
+        let done = Arc::new(Inbound::new(Arc::clone(wake_signal)));
+        let stop = Arc::new(AtomicBool::new(false));
+        let worker = Worker {
+            store,
+            clock,
+            done: Arc::clone(&done),
+            stop: Arc::clone(&stop),
+        };
+        let thread = std::thread::Builder::new()
+            .name("countersign-act".into())
+            .spawn(move || worker.run(&jobs))?;
+        Ok(Self {
+            work: Some(work),
+            done,
+            stop,
+            thread: Some(thread),
+        })
+    }
+
+    /// Queues a job; says why not.
+    pub(crate) fn send(&self, slot: ReplySlot, job: AdminJob) -> Result<(), CommandError> {
+        let work = self.work.as_ref().ok_or(CommandError::Unavailable)?;
+        let sent = work.try_send(WorkerMessage::Job(slot, job));
+        sent.map_err(|error| match error {
+            TrySendError::Full(_) => CommandError::LimitExceeded,
+            TrySendError::Disconnected(_) => CommandError::Unavailable,
+        })
+    }
+
+    /// Has the store opened anew.
+    pub(crate) fn reload(&self) {
+        if let Some(work) = &self.work {
+            // With so much to do, it is done the next time.
+            let _sent = work.try_send(WorkerMessage::Reload);
+        }
+    }
+
+    /// Takes what was done since the last time, once the wake signal was
+    /// acknowledged.
+    pub(crate) fn take(&self) -> VecDeque<JobResult> {
+        self.done.take()
+    }
+
+    /// Drops what waits, and ends the thread once it has finished what it is at.
+    pub(crate) fn stop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        self.work = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic there was its own end; nothing of it is left to undo.
+            let _ended = thread.join();
+        }
+    }
+}
+
+impl Drop for AdminWorker {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// The thread's own part.
+struct Worker<S> {
+    store: S,
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    done: Arc<Inbound<JobResult>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl<S: GateStore + AdminStore> Worker<S> {
+    fn run(mut self, jobs: &Receiver<WorkerMessage>) {
+        loop {
+            let work = match jobs.recv_timeout(LOOK_EVERY) {
+                Ok(work) => work,
+                Err(RecvTimeoutError::Timeout) => {
+                    // A connection that does not look keeps all others from
+                    // opening another store.
+                    let _there = self.store.state();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            if self.stop.load(Ordering::Acquire) {
+                return;
+            }
+            let (slot, job) = match work {
+                WorkerMessage::Job(slot, job) => (slot, job),
+                WorkerMessage::Reload => {
+                    if let Ok(store) = self.store.reopen() {
+                        self.store = store;
+                    }
+                    continue;
+                }
+            };
+            // A panic ends this job and nothing else: what a transaction has
+            // not committed never happened.
+            let outcome = catch_unwind(AssertUnwindSafe(|| self.run_job(job)))
+                .unwrap_or(Err(CommandError::Unavailable));
+            self.done.put([JobResult { slot, outcome }]);
+        }
+    }
+
+    fn run_job(&mut self, job: AdminJob) -> Result<CommandResult, CommandError> {
+        let mut context = Context {
+            now: (self.clock)(),
+            actor: &job.actor,
+            random: &mut OsRandom,
+        };
+        match job.kind {
+            JobKind::MakeToken {
+                role,
+                whoami,
+                things,
+                ttl,
+            } => {
+                let new = NewToken {
+                    tenant: job.tenant,
+                    role,
+                    whoami,
+                    things,
+                    ttl,
+                    issuer: job.principal,
+                };
+                let made = jwt::create(&mut self.store, &mut context, new)?;
+                Ok(CommandResult::Token {
+                    token: made.token,
+                    jti: made.record.id.to_string(),
+                    expires_at: rfc3339(made.record.expires_at),
+                })
+            }
+            JobKind::Untie(key) => {
+                let authority = Authority::Session(job.principal);
+                thing::untie(&mut self.store, &context, &key, &job.tenant, authority)?;
+                Ok(CommandResult::Untied(key))
+            }
+        }
+    }
+}
+
+impl From<AuthorityError> for CommandError {
+    fn from(error: AuthorityError) -> Self {
+        match error {
+            AuthorityError::Store(_) => Self::Unavailable,
+            AuthorityError::Gone | AuthorityError::NotAdmin { .. } | _ => Self::NotAdmin,
+        }
+    }
+}
+
+impl From<JwtError> for CommandError {
+    fn from(error: JwtError) -> Self {
+        match error {
+            JwtError::Authority(error) => error.into(),
+            JwtError::NameTaken { .. } => Self::Conflict("`whoami` is taken".into()),
+            JwtError::TooMany { .. } => Self::Conflict("there are too many tokens".into()),
+            JwtError::Role(RoleError::Missing { .. }) => {
+                Self::NotFound("the tenant has no such role")
+            }
+            JwtError::Sign(_) => Self::Parameter("there are too many things for a token".into()),
+            JwtError::Thing(error) => error.into(),
+            JwtError::KeyUnreadable { .. } | JwtError::KeyFile(_) => {
+                Self::Conflict("the tenant's key can't be used; an administrator knows more".into())
+            }
+            JwtError::Missing { .. }
+            | JwtError::NoIssuer { .. }
+            | JwtError::NoKey { .. }
+            | JwtError::Random(_)
+            | JwtError::Revoked { .. }
+            | JwtError::Role(_)
+            | JwtError::Store(_)
+            | JwtError::Tenant(_)
+            | _ => Self::Unavailable,
+        }
+    }
+}
+
+impl From<ThingError> for CommandError {
+    fn from(error: ThingError) -> Self {
+        match error {
+            ThingError::Authority(error) => error.into(),
+            ThingError::Missing { .. } => Self::NotFound("the tenant has no such thing"),
+            ThingError::NotTied { .. } => {
+                Self::Conflict("the thing is not tied to an application id".into())
+            }
+            ThingError::Application(_)
+            | ThingError::Exists { .. }
+            | ThingError::Key { .. }
+            | ThingError::Name(_)
+            | ThingError::NoApplication { .. }
+            | ThingError::Reserved(_)
+            | ThingError::Store(_)
+            | ThingError::Tenant(_)
+            | _ => Self::Unavailable,
+        }
+    }
+}
+
+/// So many jobs wait at most.
+const MOST_WAITING: usize = 256;
+const LOOK_EVERY: Duration = Duration::from_millis(250);

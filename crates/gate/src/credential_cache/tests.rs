@@ -1,0 +1,672 @@
+use countersign_admin::credential::{self, CredentialChanges, NewCredential, Overlap};
+use countersign_admin::password::NewSecret;
+use countersign_admin::role::{self, NewRole, RoleDeletion};
+use countersign_admin::rule::RuleChange;
+use countersign_admin::tenant::{self, NewTenant, TenantChanges};
+use countersign_admin::{Context, OsRandom, clients};
+use countersign_core::client_id::ClientIdRule;
+use countersign_core::connect::{LoginRecord, Proof, SessionChange};
+use countersign_core::lifecycle::State;
+use countersign_core::options::Options;
+use countersign_core::ownership::Holder;
+use countersign_core::presence::{Presence, PresenceEvent, SessionEnd, SessionNumber};
+use countersign_core::role::RoleName;
+use countersign_core::rule::{Action, Limits, Pattern, Rule};
+use countersign_core::secret::{Argon2Params, PasswordHash, Secret, SecretId};
+use countersign_core::store::{
+    AdminStore, AdminTransaction, Batch, Intent, LoginEffects, Settings,
+};
+use countersign_core::tenant::Authentication;
+use countersign_core::time::Timestamp;
+use countersign_sqlite::SqliteStore;
+use proptest::prelude::*;
+
+use super::*;
+use crate::gate::Gate;
+use crate::host::GateConfig;
+
+const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+/// A gate, and two more connections to its store: an administrator's, who
+/// is another broker besides, and one that nothing is remembered of.
+struct Fixture {
+    gate: Gate<SqliteStore>,
+    admin: SqliteStore,
+    plain: SqliteStore,
+    acts: u64,
+    _folder: tempfile::TempDir,
+}
+
+fn tenant_id(text: &str) -> TenantId {
+    TenantId::parse(text).unwrap()
+}
+
+fn name(text: &str) -> LoginName {
+    LoginName::parse(text).unwrap()
+}
+
+fn client_id(text: &str) -> ClientId {
+    ClientId::parse(text).unwrap()
+}
+
+/// All of a credential but what the change log does not tell of.
+fn logged(record: Option<Arc<Credential>>) -> String {
+    let Some(record) = record else {
+        return "none".into();
+    };
+    let mut record = Credential::clone(&record);
+    if record.state == State::Inactive {
+        record.state = State::Active;
+    }
+    record.ever_used = false;
+    record.last_used_at = None;
+    format!("{record:?} {:?}", digests_of(&record).collect::<Vec<_>>())
+}
+
+/// All of it but when the claimant used its own session last.
+fn timeless(mut holding: Holding, claimant: Option<CredentialId>) -> Holding {
+    if let (Some(stored), Some(claimant)) = (&mut holding.stored_session, claimant)
+        && stored.holder == Holder::Credential(claimant)
+    {
+        stored.last_used_at = NOW;
+    }
+    holding
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.db");
+        let admin = SqliteStore::create(&path, &Settings::default()).unwrap();
+        let options = Options::parse([("store", path.to_str().unwrap())]).unwrap();
+        let config = GateConfig {
+            options,
+            broker: "here".into(),
+            clock: Arc::new(|| NOW),
+            wake: Arc::new(|| ()),
+        };
+        let mut fixture = Self {
+            gate: Gate::open(SqliteStore::open(&path).unwrap(), config).unwrap(),
+            admin,
+            plain: SqliteStore::open(&path).unwrap(),
+            acts: 0,
+            _folder: folder,
+        };
+        for id in ["acme", "globex"] {
+            let new = NewTenant::new(tenant_id(id));
+            fixture
+                .act(|store, context| tenant::create(store, context, new))
+                .unwrap();
+        }
+        fixture
+    }
+
+    fn act<T>(&mut self, act: impl FnOnce(&mut SqliteStore, &mut Context<'_>) -> T) -> T {
+        self.acts = self.acts.saturating_add(1);
+        let mut context = Context {
+            now: NOW.plus(core::time::Duration::from_millis(self.acts)),
+            actor: "cli:test",
+            random: &mut OsRandom,
+        };
+        act(&mut self.admin, &mut context)
+    }
+
+    fn create(&mut self, given: &str, rule: ClientIdRule) -> Option<Secret> {
+        let new = NewCredential {
+            client_id_rule: Some(rule),
+            ..NewCredential::new(tenant_id("acme"), given)
+        };
+        self.act(|store, context| credential::create(store, context, new))
+            .ok()?
+            .secret
+    }
+
+    /// Asks as a CONNECT does.
+    fn ask<T>(
+        &mut self,
+        ask: impl FnOnce(&mut CachedDirectory<'_, SqliteStore>) -> Result<T, StoreError>,
+    ) -> T {
+        let log_position = self.gate.sync_with_store().unwrap();
+        let mut known = CachedDirectory {
+            store: &mut self.gate.store,
+            credential_cache: &mut self.gate.credential_cache,
+            snapshot: &self.gate.snapshot,
+            log_position,
+            recent_uses: &self.gate.recent_uses,
+            unproved: None,
+            now: NOW,
+        };
+        ask(&mut known).unwrap()
+    }
+
+    fn look(&mut self, text: &str) -> Option<Arc<Credential>> {
+        let name = name(text);
+        self.ask(|known| known.credential(&name))
+    }
+
+    /// What a credential may do by what is kept, and by what is stored: twice, so
+    /// that it is found again.
+    fn compare_rights(&mut self) {
+        for text in NAMES {
+            for id in CLIENT_IDS {
+                for _ in 0..2 {
+                    let Some(record) = self.look(text) else {
+                        continue;
+                    };
+                    let kept = self.gate.rights_at_login(&record, &client_id(id)).unwrap();
+                    let stored = self.plain.credential(&name(text)).unwrap().unwrap();
+                    let fresh = self
+                        .gate
+                        .snapshot
+                        .rights_of_credential(&stored, id, &[], &mut self.plain)
+                        .unwrap();
+                    assert_eq!(format!("{kept:?}"), format!("{fresh:?}"), "{text} {id}");
+                }
+            }
+        }
+    }
+
+    /// A change of what roles and credentials may do, by numbers.
+    fn change_rights(&mut self, kind: u8, which: usize, id: usize) {
+        let login = name(NAMES[which % 3]);
+        let role = RoleName::parse(["r1", "r2"][id % 2]).unwrap();
+        let pattern = ["acme/a/#", "acme/${client_id}/x", "acme/${username}/+"][id % 3];
+        let pattern = Pattern::parse(pattern).unwrap();
+        let change = match which % 3 {
+            0 => RuleChange::Add(Rule::allow(Action::Both, pattern)),
+            1 => RuleChange::Add(Rule::deny(Action::Publish, pattern)),
+            _ => RuleChange::Remove {
+                action: Action::Both,
+                pattern,
+                limits: Limits::default(),
+            },
+        };
+        let acme = tenant_id("acme");
+        match kind {
+            0 => drop(self.act(|store, context| {
+                let (tenant, name) = (acme, role);
+                let new = NewRole {
+                    tenant,
+                    name,
+                    description: None,
+                };
+                role::create(store, context, new)
+            })),
+            1 => drop(self.act(|store, context| {
+                role::change_rules(store, context, &acme, &role, &change, None)
+            })),
+            2 => drop(self.act(|store, context| {
+                role::delete(store, context, &acme, &role, RoleDeletion::WithGrants)
+            })),
+            3 | 4 => drop(self.act(|store, context| {
+                let mut changes = CredentialChanges::default();
+                if kind == 3 {
+                    changes.add_roles = vec![role];
+                } else {
+                    changes.remove_roles = vec![role];
+                }
+                credential::set(store, context, &login, changes)
+            })),
+            _ => {
+                drop(self.act(|store, context| {
+                    credential::change_rules(store, context, &login, &change)
+                }))
+            }
+        }
+    }
+
+    fn is_kept(&self, text: &str) -> bool {
+        let credential_cache = &self.gate.credential_cache;
+        credential_cache.names.contains_key(&name(text))
+            || credential_cache.absent_names.contains(&name(text))
+    }
+
+    /// A login at another broker.
+    fn log_in_elsewhere(&mut self, text: &str, id: &str, record: LoginRecord) {
+        let Some(credential) = self.admin.credential(&name(text)).unwrap() else {
+            return;
+        };
+        let Some(secret) = credential.secrets.first() else {
+            return;
+        };
+        let login = LoginEffects {
+            broker: "there",
+            client_id: &client_id(id),
+            username: Some(text),
+            tenant: credential.tenant.as_ref(),
+            proved: Some((&credential, Proof::Secret(secret.id))),
+            record,
+        };
+        let _recorded = self.admin.record_login(&login, NOW).unwrap();
+    }
+
+    /// Everything that a CONNECT may ask, asked of what is kept and of the
+    /// store.
+    fn compare(&mut self) {
+        for text in NAMES {
+            let kept = self.look(text);
+            let plain = self.plain.credential(&name(text)).unwrap();
+            let digests: Vec<SecretDigest> = [&kept, &plain]
+                .into_iter()
+                .flatten()
+                .flat_map(|record| digests_of(record).copied().collect::<Vec<_>>())
+                .map(SecretDigest::from_bytes)
+                .collect();
+            assert_eq!(logged(kept), logged(plain), "{text}");
+            for digest in digests {
+                let kept = self.ask(|known| known.credential_by_digest(&digest));
+                let plain = self.plain.credential_by_digest(&digest).unwrap();
+                assert_eq!(logged(kept), logged(plain), "{text}");
+            }
+        }
+        let claimants: Vec<Option<CredentialId>> = NAMES
+            .iter()
+            .map(|text| self.plain.credential(&name(text)).unwrap())
+            .map(|found| found.map(|record| record.id))
+            .collect();
+        for id in CLIENT_IDS {
+            let (id, tie) = (client_id(id), client_id(id).tie());
+            for claimant in claimants.iter().chain([&None]).copied() {
+                // Twice, so that it is found again.
+                for _ in 0..2 {
+                    let kept = self.ask(|known| known.holding(&tie, claimant));
+                    let plain = self.plain.holding(&tie, claimant).unwrap();
+                    let of_time = |holding| timeless(holding, claimant);
+                    assert_eq!(of_time(kept), of_time(plain), "{id} {claimant:?}");
+                }
+            }
+            assert_eq!(
+                self.ask(|known| known.tenant_by_client_id(&id)),
+                self.plain.tenant_by_client_id(&id).unwrap()
+            );
+        }
+        for id in ["acme", "globex", "nobody"] {
+            let kept = self.ask(|known| known.tenant(&tenant_id(id)));
+            assert_eq!(kept, self.plain.tenant(&tenant_id(id)).unwrap());
+        }
+        assert_eq!(
+            self.ask(|known| known.some_tenant_admits_anonymous()),
+            self.plain.some_tenant_admits_anonymous().unwrap()
+        );
+    }
+
+    /// One act or login of many, by numbers; those that can't be are none.
+    fn act_by_number(&mut self, kind: u8, which: usize, id: usize) {
+        let given = ["one", "two", "three"][which % 3];
+        let text = NAMES[which % 3];
+        let login = name(text);
+        let id = CLIENT_IDS[id % 3];
+        match kind {
+            0 => drop(self.create(given, ClientIdRule::Any)),
+            1 => drop(self.create(given, ClientIdRule::FirstUse)),
+            2 => drop(self.create(given, ClientIdRule::Exact(client_id(id)))),
+            3 => drop(self.act(|store, context| credential::delete(store, context, &login))),
+            4 => drop(self.act(|store, context| credential::suspend(store, context, &login))),
+            5 => {
+                drop(self.act(|store, context| credential::reactivate(store, context, &login)));
+            }
+            6 => drop(self.act(|store, context| {
+                let overlap = Overlap::UntilUsed;
+                credential::rotate(store, context, &login, overlap)
+            })),
+            7 => drop(self.act(|store, context| credential::untie(store, context, &login))),
+            8 => drop(self.act(|store, context| {
+                let changes = CredentialChanges {
+                    client_id_rule: Some(ClientIdRule::Exact(client_id(id))),
+                    ..CredentialChanges::default()
+                };
+                credential::set(store, context, &login, changes)
+            })),
+            9 => self.log_in_elsewhere(text, id, {
+                LoginRecord {
+                    activates: true,
+                    ..LoginRecord::default()
+                }
+            }),
+            10 => self.log_in_elsewhere(text, id, {
+                LoginRecord {
+                    ties: Some(client_id(id).tie()),
+                    retires_older_secrets: true,
+                    session: SessionChange::Taken,
+                    ..LoginRecord::default()
+                }
+            }),
+            11 => drop(self.act(|store, context| clients::release(store, context, &client_id(id)))),
+            12 => drop(self.act(|store, context| {
+                let prefix = ["d", "x"][which % 2];
+                let changes = TenantChanges {
+                    client_id_prefix: Some((which < 4).then(|| client_id(prefix))),
+                    authentication: Some(Authentication::ALL[which % 3]),
+                    ..TenantChanges::default()
+                };
+                tenant::set(store, context, &tenant_id("globex"), changes)
+            })),
+            13 => self.write_something(),
+            14 => self.log_in_elsewhere(text, id, {
+                LoginRecord {
+                    session: SessionChange::Dropped,
+                    ..LoginRecord::default()
+                }
+            }),
+            15 => self.use_elsewhere(id),
+            _ => drop(self.look(text)),
+        }
+    }
+
+    /// What a broker writes all the time, which no log tells of.
+    fn write_something(&mut self) {
+        let used = PresenceEvent::Used(CredentialId(1), NOW);
+        let batch = Batch {
+            observations: vec![used],
+            ..Batch::default()
+        };
+        self.admin.write_batch("there", &batch).unwrap();
+    }
+}
+
+impl Fixture {
+    /// A session at another broker, of an unauthenticated client, which joins a
+    /// tenant; if what is stored is another's, that was used.
+    fn use_elsewhere(&mut self, id: &str) {
+        let tenant = tenant_id("globex");
+        let login = LoginEffects {
+            broker: "there",
+            client_id: &client_id(id),
+            username: None,
+            tenant: None,
+            proved: None,
+            record: LoginRecord {
+                session: SessionChange::Taken,
+                ..LoginRecord::default()
+            },
+        };
+        let _recorded = self.admin.record_login(&login, NOW).unwrap();
+        self.acts = self.acts.saturating_add(1);
+        let number = SessionNumber(i64::try_from(self.acts).unwrap());
+        let later = NOW.plus(core::time::Duration::from_secs(self.acts));
+        let came = PresenceEvent::Connected(Presence {
+            session: number,
+            client_id: id.into(),
+            tie: client_id(id).tie(),
+            username: None,
+            credential: None,
+            tenant: None,
+            address: None,
+            protocol: 5,
+            connected_at: later,
+            authenticated: false,
+            listener: None,
+            stored: true,
+        });
+        let batch = Batch {
+            observations: vec![
+                came,
+                PresenceEvent::Joined(number, tenant),
+                PresenceEvent::Disconnected(SessionEnd {
+                    session: number,
+                    tie: client_id(id).tie(),
+                    credential: None,
+                    at: later,
+                    is_kept: None,
+                }),
+            ],
+            ..Batch::default()
+        };
+        self.admin.write_batch("there", &batch).unwrap();
+    }
+}
+
+const NAMES: [&str; 4] = ["one@acme", "two@acme", "three@acme", "nobody@acme"];
+const CLIENT_IDS: [&str; 3] = ["d1", "d2", "x"];
+
+#[test]
+fn nothing_is_known_of_an_empty_store() {
+    let mut fixture = Fixture::new();
+    assert!(fixture.look("one@acme").is_none());
+    fixture.compare();
+}
+
+#[test]
+fn what_is_kept_is_not_asked_for_again_until_it_changes() {
+    let mut fixture = Fixture::new();
+    fixture.create("one", ClientIdRule::Any);
+    let first = fixture.look("one@acme").unwrap();
+    fixture.write_something();
+    assert!(Arc::ptr_eq(&first, &fixture.look("one@acme").unwrap()));
+    let login = name("one@acme");
+    fixture
+        .act(|store, context| credential::suspend(store, context, &login))
+        .unwrap();
+    let second = fixture.look("one@acme").unwrap();
+    assert_eq!(second.state, State::Suspended);
+    assert!(Arc::ptr_eq(&second, &fixture.look("one@acme").unwrap()));
+}
+
+#[test]
+fn a_change_leaves_the_others_alone() {
+    let mut fixture = Fixture::new();
+    fixture.create("one", ClientIdRule::Any);
+    fixture.create("two", ClientIdRule::Any);
+    let one = fixture.look("one@acme").unwrap();
+    fixture.look("two@acme").unwrap();
+    let login = name("two@acme");
+    fixture
+        .act(|store, context| credential::delete(store, context, &login))
+        .unwrap();
+    assert!(fixture.look("two@acme").is_none());
+    assert!(Arc::ptr_eq(&one, &fixture.look("one@acme").unwrap()));
+}
+
+#[test]
+fn a_name_that_was_absent_is_found_once_it_is_made_and_made_again() {
+    let mut fixture = Fixture::new();
+    assert!(fixture.look("one@acme").is_none());
+    assert!(fixture.is_kept("one@acme"));
+    fixture.create("one", ClientIdRule::Any);
+    let first = fixture.look("one@acme").unwrap();
+    let login = name("one@acme");
+    fixture
+        .act(|store, context| credential::delete(store, context, &login))
+        .unwrap();
+    fixture.create("one", ClientIdRule::Any);
+    assert_ne!(fixture.look("one@acme").unwrap().id, first.id);
+}
+
+#[test]
+fn a_secret_that_served_as_a_name_finds_nobody_once_it_is_replaced() {
+    let mut fixture = Fixture::new();
+    let secret = fixture.create("one", ClientIdRule::Any).unwrap();
+    let digest = SecretDigest::of(&secret);
+    let other = SecretDigest::from_bytes([7; 32]);
+    for _ in 0..2 {
+        let found = fixture.ask(|known| known.credential_by_digest(&digest));
+        assert_eq!(found.unwrap().name, name("one@acme"));
+        assert!(
+            fixture
+                .ask(|known| known.credential_by_digest(&other))
+                .is_none()
+        );
+    }
+    let login = name("one@acme");
+    fixture
+        .act(|store, context| {
+            credential::reset_password(store, context, &login, NewSecret::Generated)
+        })
+        .unwrap();
+    assert!(
+        fixture
+            .ask(|known| known.credential_by_digest(&digest))
+            .is_none()
+    );
+}
+
+#[test]
+fn more_changes_than_are_worth_reading_give_up_everything() {
+    let mut fixture = Fixture::new();
+    fixture.create("one", ClientIdRule::Any);
+    let first = fixture.look("one@acme").unwrap();
+    let changes = vec![Change::Credential(CredentialId(999)); MOST_CHANGES];
+    let transaction = fixture.admin.begin(Intent::Write).unwrap();
+    commit(transaction, &changes);
+    assert!(!Arc::ptr_eq(&first, &fixture.look("one@acme").unwrap()));
+    fixture.compare();
+}
+
+fn commit(transaction: impl AdminTransaction, changes: &[Change]) {
+    transaction.commit(&[], changes).unwrap();
+}
+
+#[test]
+fn made_up_names_push_nobody_out() {
+    let mut fixture = Fixture::new();
+    fixture.create("one", ClientIdRule::Any);
+    let first = fixture.look("one@acme").unwrap();
+    for number in 0..MOST_ABSENT + 10 {
+        assert!(fixture.look(&format!("nobody{number}@acme")).is_none());
+    }
+    assert!(fixture.gate.credential_cache.absent_names.len() <= MOST_ABSENT);
+    assert!(Arc::ptr_eq(&first, &fixture.look("one@acme").unwrap()));
+}
+
+fn some_record() -> Credential {
+    let mut fixture = Fixture::new();
+    fixture.create("one", ClientIdRule::Any);
+    Credential::clone(&fixture.look("one@acme").unwrap())
+}
+
+#[test]
+fn what_is_kept_has_a_bound_and_those_in_use_stay() {
+    let mut credential_cache = CredentialCache::new(ChangeSeq(0));
+    let template = some_record();
+    let numbered = |number: i64| {
+        Arc::new(Credential {
+            id: CredentialId(number),
+            name: name(&format!("d{number}@acme")),
+            ..template.clone()
+        })
+    };
+    let most = i64::try_from(MOST_CACHED).unwrap();
+    for number in 0..most + 500 {
+        credential_cache.keep(&numbered(number));
+        // Kept again and again, given up and kept again.
+        credential_cache.keep(&numbered(0));
+        assert!(credential_cache.by_name(&name("d0@acme")).is_some());
+        if number % 7 == 0 {
+            credential_cache.forget(CredentialId(number));
+        }
+    }
+    assert!(credential_cache.order.len() <= MOST_CACHED);
+    assert!(credential_cache.cached.len() <= MOST_CACHED);
+    assert_eq!(credential_cache.names.len(), credential_cache.cached.len());
+    assert!(credential_cache.by_name(&name("d1@acme")).is_none());
+    let order: HashSet<CredentialId> = credential_cache.order.iter().copied().collect();
+    assert!(credential_cache.cached.keys().all(|id| order.contains(id)));
+}
+
+#[test]
+fn what_credentials_may_do_is_kept_in_bounded_numbers_of_rules() {
+    let mut fixture = Fixture::new();
+    fixture.create("one", ClientIdRule::Any);
+    for kind in [0, 1, 3, 5] {
+        fixture.change_rights(kind, 0, 0);
+    }
+    let record = fixture.look("one@acme").unwrap();
+    let rights = fixture
+        .gate
+        .rights_at_login(&record, &client_id("d1"))
+        .unwrap();
+    let each = rights.rule_count();
+    assert!(each >= 3, "{rights:?}");
+    let mut credential_cache = CredentialCache::new(ChangeSeq(0));
+    let numbered = |number: i64| {
+        Arc::new(Credential {
+            id: CredentialId(number),
+            name: name(&format!("d{number}@acme")),
+            ..Credential::clone(&record)
+        })
+    };
+    let sum = |credential_cache: &CredentialCache| {
+        let kept = credential_cache
+            .cached
+            .values()
+            .filter_map(|it| it.rights.as_ref());
+        kept.map(|known| known.rights.rule_count()).sum::<usize>()
+    };
+    for number in 0..2_000 {
+        let credential = numbered(number % 1_500);
+        credential_cache.keep(&credential);
+        credential_cache.keep_rights(&credential, &client_id("d1"), &rights);
+        assert!(credential_cache.rights(&credential, "d1").is_some());
+        if number % 7 == 0 {
+            credential_cache.forget(credential.id);
+        }
+    }
+    assert_eq!(credential_cache.rules, sum(&credential_cache));
+    // As if each had so many that no two of them fit.
+    credential_cache.rules = MOST_RULES - each;
+    let last = numbered(9_999);
+    credential_cache.keep(&last);
+    credential_cache.keep_rights(&last, &client_id("d1"), &rights);
+    assert_eq!(credential_cache.rules, MOST_RULES);
+    let one_more = numbered(10_000);
+    credential_cache.keep(&one_more);
+    credential_cache.keep_rights(&one_more, &client_id("d1"), &rights);
+    assert_eq!(
+        (credential_cache.rules, sum(&credential_cache)),
+        (each, each)
+    );
+    // Of another record of the same credential nothing is known.
+    assert!(credential_cache.rights(&numbered(10_000), "d1").is_none());
+}
+
+#[test]
+fn a_password_whose_hash_is_to_be_renewed_is_not_kept() {
+    let mut fixture = Fixture::new();
+    fixture.create("one", ClientIdRule::Any);
+    let login = name("one@acme");
+    let weak = Argon2Params::parse("m=8,t=1,p=1").unwrap();
+    let password = Secret::new(b"a chosen one".to_vec());
+    let hash = PasswordHash::new(&password, [7; 16], weak).unwrap();
+    let id = fixture.look("one@acme").unwrap().id;
+    let mut transaction = fixture.admin.begin(Intent::Write).unwrap();
+    let verifier = Verifier::Password(hash);
+    let _secret: SecretId = transaction.add_secret(id, &verifier).unwrap();
+    commit(transaction, &[Change::Credential(id)]);
+    assert_eq!(fixture.look(login.as_str()).unwrap().secrets.len(), 2);
+    assert!(!fixture.is_kept("one@acme"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn what_is_kept_of_rights_is_what_is_stored_whatever_changes(
+        acts in proptest::collection::vec((0_u8..7, 0_usize..6, 0_usize..6), 1..20),
+    ) {
+        let mut fixture = Fixture::new();
+        for given in ["one", "two", "three"] {
+            fixture.create(given, ClientIdRule::Any);
+        }
+        for kind in [0, 0, 3] {
+            fixture.change_rights(kind, 0, usize::from(kind == 0));
+        }
+        for (kind, which, id) in acts {
+            match kind {
+                6 => fixture.act_by_number(12, which, id),
+                _ => fixture.change_rights(kind, which, id),
+            }
+            fixture.compare_rights();
+        }
+    }
+
+    #[test]
+    fn what_is_kept_answers_as_the_store_does(
+        acts in proptest::collection::vec((0_u8..17, 0_usize..6, 0_usize..3), 1..25),
+    ) {
+        let mut fixture = Fixture::new();
+        for (kind, which, id) in acts {
+            fixture.act_by_number(kind, which, id);
+            fixture.compare();
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Which sessions share something: a credential, a client id.
+
+use std::borrow::Borrow;
+use std::collections::hash_map::RandomState;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, Hash};
+
+use crate::host::Handle;
+
+/// All handles under each key.
+///
+/// INVARIANT: a handle that was added is found until that very handle is
+/// removed, whatever else is added and removed under its key.
+#[derive(Debug)]
+pub(crate) struct HandleIndex<K, S = RandomState>(HashMap<K, Handles, S>);
+
+/// The handles under one key: nearly always one.
+#[derive(Debug)]
+enum Handles {
+    One(Handle),
+    More(HashSet<Handle>),
+}
+
+impl<K, S: Default> Default for HandleIndex<K, S> {
+    fn default() -> Self {
+        Self(HashMap::default())
+    }
+}
+
+impl<K: Eq + Hash, S: BuildHasher> HandleIndex<K, S> {
+    /// Adds a handle under a key.
+    pub(crate) fn add(&mut self, key: K, handle: Handle) {
+        let handles = self.0.entry(key).or_insert(Handles::One(handle));
+        match handles {
+            Handles::One(one) if *one == handle => {}
+            Handles::One(one) => *handles = Handles::More(HashSet::from([*one, handle])),
+            Handles::More(more) => {
+                more.insert(handle);
+            }
+        }
+    }
+
+    /// Removes a handle from under a key.
+    pub(crate) fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q, handle: Handle)
+    where
+        K: Borrow<Q>,
+    {
+        let is_last = match self.0.get_mut(key) {
+            None => false,
+            Some(Handles::One(one)) => *one == handle,
+            Some(Handles::More(more)) => {
+                more.remove(&handle);
+                more.is_empty()
+            }
+        };
+        if is_last {
+            self.0.remove(key);
+        }
+    }
+
+    /// The handles under a key, in no order.
+    pub(crate) fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> impl Iterator<Item = Handle> + '_
+    where
+        K: Borrow<Q>,
+    {
+        let (one, more) = match self.0.get(key) {
+            None => (None, None),
+            Some(Handles::One(one)) => (Some(*one), None),
+            Some(Handles::More(more)) => (None, Some(more)),
+        };
+        one.into_iter().chain(more.into_iter().flatten().copied())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(index: &HandleIndex<u8>, key: u8) -> Vec<usize> {
+        let mut handles: Vec<_> = index.get(&key).map(|handle| handle.0).collect();
+        handles.sort_unstable();
+        handles
+    }
+
+    #[test]
+    fn a_handle_is_found_until_that_very_handle_is_removed() {
+        let mut index = HandleIndex::default();
+        assert!(of(&index, 1).is_empty());
+        for handle in [7, 8, 8, 9] {
+            index.add(1, Handle(handle));
+        }
+        index.add(2, Handle(7));
+        index.remove(&1, Handle(9));
+        index.remove(&1, Handle(6));
+        assert_eq!((of(&index, 1), of(&index, 2)), (vec![7, 8], vec![7]));
+        for handle in [7, 8] {
+            index.remove(&1, Handle(handle));
+        }
+        index.remove(&2, Handle(8));
+        assert_eq!((of(&index, 1), of(&index, 2)), (vec![], vec![7]));
+        index.remove(&2, Handle(7));
+        assert!(index.0.is_empty());
+    }
+}

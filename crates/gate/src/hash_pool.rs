@@ -1,0 +1,466 @@
+//! The workers that check secrets slowly.
+//!
+//! A worker answers one thing: whether a secret matches one of the hashes that
+//! it was given. What follows is decided later, on the host's thread, with what
+//! is stored then.
+
+use std::collections::{HashSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use countersign_core::backoff::Origin;
+use countersign_core::secret::{Argon2Params, HashMemory, PasswordHash, Secret, SecretId};
+
+use crate::fair_queue::{FairQueue, Priority};
+use crate::host::Ticket;
+use crate::journal::queue::JournalQueue;
+use crate::journal::writer::{JournalEntry, Rehashed};
+use crate::wakeup::{Inbound, WakeSignal};
+
+/// The host's end of the workers.
+pub(crate) struct HashPool {
+    shared: Arc<PoolShared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// A slow check.
+pub(crate) struct HashJob {
+    pub(crate) ticket: Ticket,
+    /// What is checked; wiped with the last who holds it.
+    pub(crate) presented: Arc<Secret>,
+    /// What it may be; at most two.
+    pub(crate) passwords: Vec<(SecretId, PasswordHash)>,
+    /// What to waste the time with if there is nothing that it may be.
+    pub(crate) dummy: Option<PasswordHash>,
+}
+
+/// A password that let a client in and is to be hashed in another way.
+pub(crate) struct RehashJob {
+    pub(crate) secret: SecretId,
+    /// Wiped with the last who holds it.
+    pub(crate) presented: Arc<Secret>,
+    pub(crate) old: PasswordHash,
+    pub(crate) wanted: Argon2Params,
+}
+
+/// What became of a job.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HashAnswer {
+    pub(crate) ticket: Ticket,
+    pub(crate) found: HashOutcome,
+}
+
+/// What a slow check found.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum HashOutcome {
+    /// It failed, and says nothing.
+    Failed,
+    /// The secret is this one.
+    Match(SecretId),
+    /// The secret is none of them.
+    Nothing,
+}
+
+/// What a worker does.
+enum PoolTask {
+    Check(HashJob),
+    /// Hash a password anew.
+    Rehash(RehashJob),
+}
+
+struct PoolShared {
+    state: Mutex<PoolState>,
+    more: Condvar,
+    answers: Inbound<HashAnswer>,
+}
+
+/// What the workers are to do.
+#[derive(Default)]
+struct PoolState {
+    queue: FairQueue<PoolTask>,
+    /// How many of them hash a password anew.
+    rehashes: usize,
+    stop: bool,
+}
+
+impl HashPool {
+    /// Starts so many workers.
+    ///
+    /// # Errors
+    ///
+    /// Returns the operating system's error when no thread can be started.
+    pub(crate) fn start(
+        threads: usize,
+        wake_signal: &Arc<WakeSignal>,
+        inbox: &Arc<JournalQueue<JournalEntry>>,
+    ) -> std::io::Result<Self> {
+        let shared = Arc::new(PoolShared {
+            state: Mutex::default(),
+            more: Condvar::new(),
+            answers: Inbound::new(Arc::clone(wake_signal)),
+        });
+        let mut pool = Self {
+            shared,
+            threads: Vec::with_capacity(threads),
+        };
+        for _ in 0..threads {
+            let shared = Arc::clone(&pool.shared);
+            let inbox = Arc::clone(inbox);
+            // If it fails, dropping the pool ends those that run already.
+            let thread = std::thread::Builder::new()
+                .name("countersign-hash".into())
+                .spawn(move || shared.work(&inbox))?;
+            pool.threads.push(thread);
+        }
+        Ok(pool)
+    }
+
+    /// Hands over a job. How many there may be is for the caller to say.
+    pub(crate) fn submit(&self, job: HashJob, origin: Origin, priority: Priority) {
+        self.shared
+            .lock()
+            .queue
+            .push(PoolTask::Check(job), origin, priority);
+        self.shared.more.notify_one();
+    }
+
+    /// Has a password hashed anew. Where many wait for that already, it is done
+    /// after another login.
+    pub(crate) fn rehash(&self, outdated: RehashJob, origin: Origin) {
+        let mut state = self.shared.lock();
+        if state.rehashes >= MOST_REHASHES {
+            return;
+        }
+        state.rehashes = state.rehashes.saturating_add(1);
+        state
+            .queue
+            .push(PoolTask::Rehash(outdated), origin, Priority::Other);
+        drop(state);
+        self.shared.more.notify_one();
+    }
+
+    /// See [`FairQueue::evict`]: answers a login that will not be checked. Says
+    /// whether there was one to give up.
+    pub(crate) fn evict(&self, priority: Priority) -> bool {
+        let mut state = self.shared.lock();
+        match state.queue.evict(priority) {
+            None => return false,
+            Some(PoolTask::Check(HashJob { ticket, .. })) => {
+                let found = HashOutcome::Failed;
+                self.shared.answers.put([HashAnswer { ticket, found }]);
+            }
+            // It is hashed anew after another login.
+            Some(PoolTask::Rehash(_)) => state.rehashes = state.rehashes.saturating_sub(1),
+        }
+        true
+    }
+
+    /// Drops the jobs of logins that no longer wait.
+    pub(crate) fn drop_jobs(&self, tickets: &HashSet<Ticket>) {
+        let is_wanted = |task: &PoolTask| match task {
+            PoolTask::Check(job) => !tickets.contains(&job.ticket),
+            PoolTask::Rehash(_) => true,
+        };
+        self.shared.lock().queue.retain(is_wanted);
+    }
+
+    /// See [`FairQueue::demote`].
+    pub(crate) fn demote(&self, origin: Origin) {
+        self.shared.lock().queue.demote(origin);
+    }
+
+    /// Takes the answers since the last time, once the wake signal was
+    /// acknowledged.
+    pub(crate) fn take(&self) -> VecDeque<HashAnswer> {
+        self.shared.answers.take()
+    }
+
+    /// Drops what waits, and ends the workers once each has finished the hash
+    /// that it is at.
+    pub(crate) fn stop(&mut self) {
+        *self.shared.lock() = PoolState {
+            stop: true,
+            ..PoolState::default()
+        };
+        self.shared.more.notify_all();
+        for thread in self.threads.drain(..) {
+            // A panic there was its own end; nothing of it is left to undo.
+            let _ended = thread.join();
+        }
+    }
+}
+
+impl Drop for HashPool {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl HashJob {
+    /// Does it. Never panics, so that it is always answered.
+    pub(crate) fn run(&self, memory: &mut HashMemory) -> HashOutcome {
+        catch_unwind(AssertUnwindSafe(|| self.check(memory))).unwrap_or(HashOutcome::Failed)
+    }
+
+    fn check(&self, memory: &mut HashMemory) -> HashOutcome {
+        let secret = &*self.presented;
+        if self.passwords.is_empty()
+            && let Some(dummy) = &self.dummy
+        {
+            let _never = core::hint::black_box(dummy.verify_in(secret, memory));
+            return HashOutcome::Nothing;
+        }
+        // All of them, so that one that is right costs what one that is wrong
+        // does.
+        let mut found = HashOutcome::Nothing;
+        for (id, hash) in &self.passwords {
+            if hash.verify_in(secret, memory) {
+                found = HashOutcome::Match(*id);
+            }
+        }
+        found
+    }
+}
+
+impl RehashJob {
+    fn rehash(self) -> Option<Rehashed> {
+        let mut salt = [0; 16];
+        getrandom::fill(&mut salt).ok()?;
+        let new = PasswordHash::new(&self.presented, salt, self.wanted).ok()?;
+        Some(Rehashed {
+            secret: self.secret,
+            old: self.old,
+            new,
+        })
+    }
+}
+
+impl PoolShared {
+    fn work(&self, inbox: &JournalQueue<JournalEntry>) {
+        let mut memory = HashMemory::default();
+        while let Some(task) = self.next() {
+            match task {
+                PoolTask::Check(job) => {
+                    let found = job.run(&mut memory);
+                    let ticket = job.ticket;
+                    self.answers.put([HashAnswer { ticket, found }]);
+                }
+                PoolTask::Rehash(outdated) => {
+                    // A panic is the end of this attempt and of nothing else.
+                    let rehashed = catch_unwind(AssertUnwindSafe(|| outdated.rehash()));
+                    if let Ok(Some(rehashed)) = rehashed {
+                        inbox.put_if_room(JournalEntry::Rehashed(rehashed));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for a task; none once it is time to stop.
+    fn next(&self) -> Option<PoolTask> {
+        let mut state = self.lock();
+        loop {
+            if state.stop {
+                return None;
+            }
+            if let Some(task) = state.queue.pop() {
+                if let PoolTask::Rehash(_) = task {
+                    state.rehashes = state.rehashes.saturating_sub(1);
+                }
+                return Some(task);
+            }
+            state = self
+                .more
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, PoolState> {
+        // INVARIANT: no code panics between two changes of the queue.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// So many passwords wait to be hashed anew.
+const MOST_REHASHES: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::journal::queue::QueueContent;
+
+    const NEVER: Duration = Duration::from_secs(60);
+
+    fn quick() -> Argon2Params {
+        Argon2Params::parse("m=8,t=1,p=1").unwrap()
+    }
+
+    fn hash(password: &[u8]) -> PasswordHash {
+        let params = quick();
+        PasswordHash::new(&Secret::new(password.to_vec()), [7; 16], params).unwrap()
+    }
+
+    fn job(ticket: u64, password: &[u8]) -> HashJob {
+        HashJob {
+            ticket: Ticket(ticket),
+            presented: Arc::new(Secret::new(password.to_vec())),
+            passwords: vec![(SecretId(1), hash(b"one")), (SecretId(2), hash(b"two"))],
+            dummy: Some(PasswordHash::unmatchable(quick()).unwrap()),
+        }
+    }
+
+    fn outdated(id: i64, password: &[u8]) -> RehashJob {
+        RehashJob {
+            secret: SecretId(id),
+            presented: Arc::new(Secret::new(password.to_vec())),
+            old: hash(password),
+            wanted: Argon2Params::parse("m=16,t=1,p=1").unwrap(),
+        }
+    }
+
+    fn pool(threads: usize) -> (HashPool, Arc<WakeSignal>) {
+        let wake_signal = Arc::new(WakeSignal::new(Arc::new(|| ())));
+        let inbox = Arc::default();
+        (
+            HashPool::start(threads, &wake_signal, &inbox).unwrap(),
+            wake_signal,
+        )
+    }
+
+    fn answers(pool: &HashPool, count: usize) -> Vec<HashAnswer> {
+        let start = Instant::now();
+        let mut answers = Vec::new();
+        while answers.len() < count && start.elapsed() < Duration::from_secs(20) {
+            answers.extend(pool.take());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        answers
+    }
+
+    #[test]
+    fn an_empty_secret_matches_nothing() {
+        let mut memory = HashMemory::default();
+        assert_eq!(job(1, b"").run(&mut memory), HashOutcome::Nothing);
+    }
+
+    #[test]
+    fn a_worker_says_which_secret_it_is_or_that_it_is_none() {
+        let (pool, wake_signal) = pool(2);
+        for (ticket, password) in [(1, &b"one"[..]), (2, b"two"), (3, b"three")] {
+            pool.submit(job(ticket, password), Origin::default(), Priority::Other);
+        }
+        let mut nothing_stored = job(4, b"one");
+        nothing_stored.passwords.clear();
+        pool.submit(nothing_stored, Origin::default(), Priority::KnownOrigin);
+        let mut found: Vec<_> = answers(&pool, 4)
+            .into_iter()
+            .map(|answer| (answer.ticket.0, answer.found))
+            .collect();
+        found.sort_unstable_by_key(|(ticket, _)| *ticket);
+        let expected = [
+            (1, HashOutcome::Match(SecretId(1))),
+            (2, HashOutcome::Match(SecretId(2))),
+            (3, HashOutcome::Nothing),
+            (4, HashOutcome::Nothing),
+        ];
+        assert_eq!(found, expected);
+        assert!(wake_signal.acknowledge());
+    }
+
+    #[test]
+    fn a_password_that_is_hashed_in_another_way_is_hashed_anew() {
+        let wake_signal = Arc::new(WakeSignal::new(Arc::new(|| ())));
+        let inbox = Arc::new(JournalQueue::default());
+        let pool = HashPool::start(1, &wake_signal, &inbox).unwrap();
+        pool.rehash(outdated(1, b"one"), Origin::default());
+        pool.rehash(outdated(2, b"two"), Origin::default());
+        let mut noted = Vec::new();
+        while noted.len() < 2 {
+            let mut taken = QueueContent::default();
+            inbox.take(NEVER, &mut taken);
+            noted.append(&mut taken.entries);
+        }
+        for ((id, password), note) in [(1, &b"one"[..]), (2, b"two")].into_iter().zip(noted) {
+            let JournalEntry::Rehashed(rehashed) = note else {
+                panic!("something else is written down");
+            };
+            assert_eq!(rehashed.secret, SecretId(id));
+            assert_eq!(rehashed.old.as_phc(), hash(password).as_phc());
+            assert!(rehashed.new.verify(&Secret::new(password.to_vec())));
+            let params = rehashed.new.params().to_string();
+            assert_eq!(params, "m=16,t=1,p=1");
+        }
+        assert_eq!(pool.shared.lock().rehashes, 0);
+    }
+
+    #[test]
+    fn the_jobs_of_logins_that_nobody_waits_for_are_dropped_with_their_secrets() {
+        let wake_signal = Arc::new(WakeSignal::new(Arc::new(|| ())));
+        let pool = HashPool::start(0, &wake_signal, &Arc::default()).unwrap();
+        let jobs: Vec<_> = (0..100).map(|ticket| job(ticket, b"x")).collect();
+        let secrets: Vec<_> = jobs
+            .iter()
+            .map(|job| Arc::downgrade(&job.presented))
+            .collect();
+        for job in jobs {
+            pool.submit(job, Origin::default(), Priority::Other);
+        }
+        pool.drop_jobs(&(0..60).map(Ticket).collect());
+        let alive = secrets.iter().filter(|secret| secret.upgrade().is_some());
+        assert_eq!(alive.count(), 40);
+    }
+
+    #[test]
+    fn passwords_to_be_hashed_anew_are_bounded_in_number() {
+        let wake_signal = Arc::new(WakeSignal::new(Arc::new(|| ())));
+        let pool = HashPool::start(0, &wake_signal, &Arc::default()).unwrap();
+        for _ in 0..MOST_REHASHES + 10 {
+            pool.rehash(outdated(1, b"one"), Origin::default());
+        }
+        assert_eq!(pool.shared.lock().rehashes, MOST_REHASHES);
+        assert!(pool.evict(Priority::Other));
+        assert_eq!(pool.shared.lock().rehashes, MOST_REHASHES - 1);
+    }
+
+    #[test]
+    fn stopping_drops_what_waits_and_wipes_its_secrets() {
+        let (mut pool, _bell) = pool(1);
+        let jobs: Vec<_> = (0..200).map(|ticket| job(ticket, b"x")).collect();
+        let secrets: Vec<_> = jobs
+            .iter()
+            .map(|job| Arc::downgrade(&job.presented))
+            .collect();
+        for job in jobs {
+            pool.submit(job, Origin::default(), Priority::Other);
+        }
+        pool.stop();
+        assert!(secrets.iter().all(|secret| secret.upgrade().is_none()));
+        assert!(pool.threads.is_empty());
+    }
+
+    #[test]
+    fn every_answer_wakes_the_host_or_finds_the_bell_ringing() {
+        let wakes = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&wakes);
+        let wake = move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+        };
+        let wake_signal = Arc::new(WakeSignal::new(Arc::new(wake)));
+        let pool = HashPool::start(1, &wake_signal, &Arc::default()).unwrap();
+        for ticket in 0..50 {
+            pool.submit(job(ticket, b"one"), Origin::default(), Priority::Other);
+            let start = Instant::now();
+            while !wake_signal.is_raised() && start.elapsed() < Duration::from_secs(20) {
+                std::thread::yield_now();
+            }
+            assert!(wake_signal.acknowledge());
+            assert_eq!(pool.take().len(), 1);
+        }
+        assert_eq!(wakes.load(Ordering::SeqCst), 50);
+    }
+}

@@ -1,0 +1,316 @@
+//! The writer's thread: writes presence, uses of credentials and refusals to
+//! the store, in batches.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use countersign_core::audit::AuditEntry;
+use countersign_core::change::KickRequestId;
+use countersign_core::client_id::ClientId;
+use countersign_core::connect::{LoginRecord, Proof, SessionChange};
+use countersign_core::credential::Credential;
+use countersign_core::name::TenantId;
+use countersign_core::presence::PresenceEvent;
+use countersign_core::reason::Reason;
+use countersign_core::secret::{PasswordHash, SecretId};
+use countersign_core::store::{Batch, GateStore, LoginEffects};
+use countersign_core::time::Timestamp;
+
+use crate::credential_cache::CredentialCache;
+use crate::journal::queue::{JournalQueue, QueueContent};
+use crate::refusal_counts::RefusalCounts;
+
+/// The host's end of the writer.
+pub(crate) struct Writer {
+    queue: Arc<JournalQueue<JournalEntry>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Something to write down that is no observation.
+pub(crate) enum JournalEntry {
+    /// The gate did something that is no login.
+    Acted(Box<AuditEntry>),
+    /// A request to kick was carried out.
+    Kicked(KickRequestId),
+    /// A user works in another tenant now.
+    Moved(Box<Moved>),
+    /// A login was refused.
+    Refused(RefusedLogin),
+    /// Much that is to be dropped, which takes a while.
+    Discarded(Box<CredentialCache>),
+    /// A password that was verified was hashed anew.
+    Rehashed(Rehashed),
+    /// The store is another; who is connected is told anew.
+    Reopened,
+}
+
+/// A user who works in another tenant now.
+pub(crate) struct Moved {
+    pub(crate) user: Arc<Credential>,
+    /// The secret that proved the session.
+    pub(crate) secret: SecretId,
+    pub(crate) tenant: TenantId,
+    pub(crate) client_id: ClientId,
+    /// Whether there is a stored session that works there from now on.
+    pub(crate) is_stored: bool,
+    pub(crate) at: Timestamp,
+}
+
+/// A new hash of a password.
+pub(crate) struct Rehashed {
+    pub(crate) secret: SecretId,
+    pub(crate) old: PasswordHash,
+    pub(crate) new: PasswordHash,
+}
+
+/// A refused login.
+pub(crate) struct RefusedLogin {
+    pub(crate) at: Timestamp,
+    pub(crate) subject: String,
+    pub(crate) address: Option<String>,
+    /// The client id, as it may be shown.
+    pub(crate) client_id: String,
+    pub(crate) cause: Reason,
+    /// What else there is to know about the cause, as JSON.
+    pub(crate) about: Option<String>,
+}
+
+impl Writer {
+    /// Starts to write.
+    ///
+    /// # Errors
+    ///
+    /// Returns the operating system's error when no thread can be started.
+    pub(crate) fn start<S: GateStore>(
+        store: S,
+        broker: String,
+        clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    ) -> std::io::Result<Self> {
+        let queue = Arc::new(JournalQueue::default());
+        let writing = WriterThread {
+            store,
+            broker,
+            clock,
+            taken: QueueContent::default(),
+            batch: Batch::default(),
+            refusals: RefusalCounts::default(),
+            moves: Vec::new(),
+            is_reopened: false,
+        };
+        let outbox = Arc::clone(&queue);
+        let thread = std::thread::Builder::new()
+            .name("countersign-write".into())
+            .spawn(move || writing.run(&outbox))?;
+        Ok(Self {
+            queue,
+            thread: Some(thread),
+        })
+    }
+
+    /// Lets another thread hand over something.
+    pub(crate) fn queue(&self) -> Arc<JournalQueue<JournalEntry>> {
+        Arc::clone(&self.queue)
+    }
+
+    /// Hands over that a session began or ended; the credential of one that
+    /// began was used.
+    pub(crate) fn observe(&self, observation: PresenceEvent) {
+        self.queue.observe(observation);
+    }
+
+    /// Hands over something else to write down.
+    pub(crate) fn append(&self, entry: JournalEntry) {
+        match entry {
+            JournalEntry::Kicked(_) => self.queue.put_urgent(entry),
+            // Rare, and nothing stands for it where it is lost.
+            JournalEntry::Moved(_) | JournalEntry::Reopened => self.queue.put(entry),
+            JournalEntry::Acted(_)
+            | JournalEntry::Discarded(_)
+            | JournalEntry::Refused(_)
+            | JournalEntry::Rehashed(_) => {
+                self.queue.put_if_room(entry);
+            }
+        }
+    }
+
+    /// Writes down what is left and ends the thread.
+    pub(crate) fn stop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            self.queue.close();
+            // A panic there was its own end; nothing of it is left to undo.
+            let _ended = thread.join();
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// The thread's own part.
+struct WriterThread<S> {
+    store: S,
+    broker: String,
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// What was taken out of the queue.
+    taken: QueueContent<JournalEntry>,
+    /// What was handed to the store, perhaps in vain.
+    batch: Batch,
+    refusals: RefusalCounts,
+    /// The last of each user and client id, in the order they happened.
+    moves: Vec<Moved>,
+    /// Whether what the store says about who is connected is to go before anything
+    /// is written.
+    is_reopened: bool,
+}
+
+impl<S: GateStore> WriterThread<S> {
+    fn run(mut self, queue: &JournalQueue<JournalEntry>) {
+        let mut maintained = (self.clock)();
+        loop {
+            queue.take(IDLE, &mut self.taken);
+            let is_last = self.taken.is_closed;
+            self.gather();
+            self.flush();
+            // A connection that does not look keeps all others from opening
+            // another store.
+            let _there = self.store.state();
+            if is_last {
+                let _cleared = self.store.clear_presence(&self.broker, (self.clock)());
+                return;
+            }
+            let now = (self.clock)();
+            if now.since(maintained) >= MAINTAIN_EVERY || now < maintained {
+                maintained = now;
+                // What failed is tried again next time.
+                let _done = self.store.maintain(&self.broker, now);
+            }
+        }
+    }
+
+    /// Gathers what was taken out.
+    fn gather(&mut self) {
+        let mut taken = core::mem::take(&mut self.taken);
+        let waiting = self.batch.observations.len();
+        let has_room = MOST_WAITING.saturating_sub(waiting);
+        self.batch
+            .observations
+            .extend(taken.buffer.take().take(has_room));
+        for entry in taken.entries.drain(..) {
+            self.take(entry);
+        }
+        taken.clear();
+        self.taken = taken;
+    }
+
+    fn take(&mut self, entry: JournalEntry) {
+        match entry {
+            JournalEntry::Acted(entry) => push_if_room(&mut self.batch.audit, *entry),
+            JournalEntry::Kicked(id) => push_if_room(&mut self.batch.kicked, id),
+            JournalEntry::Moved(moved) => {
+                let is_same = |other: &Moved| {
+                    other.user.id == moved.user.id && other.client_id == moved.client_id
+                };
+                self.moves.retain(|other| !is_same(other));
+                push_if_room(&mut self.moves, *moved);
+            }
+            JournalEntry::Discarded(credential_cache) => drop(credential_cache),
+            JournalEntry::Refused(refused) => self.refusals.add(refused),
+            JournalEntry::Rehashed(Rehashed { secret, old, new }) => {
+                // What fails is done again after the next slow check.
+                let _done = self.store.replace_password_hash(secret, &old, &new);
+            }
+            JournalEntry::Reopened => self.is_reopened = true,
+        }
+    }
+
+    /// Writes what was gathered; keeps it for the next time if that fails.
+    fn flush(&mut self) {
+        if self.is_reopened {
+            let cleared = self.store.clear_presence(&self.broker, (self.clock)());
+            self.is_reopened = cleared.is_err();
+            if self.is_reopened {
+                return;
+            }
+        }
+        self.write_moves();
+        self.batch.refusals = self.refusals.rows();
+        let is_empty = self.batch.observations.is_empty()
+            && self.batch.kicked.is_empty()
+            && self.batch.audit.is_empty()
+            && self.batch.refusals.is_empty();
+        if is_empty {
+            return;
+        }
+        if self.store.write_batch(&self.broker, &self.batch).is_ok() {
+            self.batch = Batch::default();
+            self.refusals = RefusalCounts::default();
+        }
+    }
+}
+
+impl<S: GateStore> WriterThread<S> {
+    /// Writes where users work now; keeps it for the next time where that
+    /// fails.
+    fn write_moves(&mut self) {
+        let Self {
+            store,
+            broker,
+            moves,
+            ..
+        } = self;
+        moves.retain(|moved| {
+            if store
+                .move_user(moved.user.id, &moved.tenant, moved.at)
+                .is_err()
+            {
+                return true;
+            }
+            if moved.is_stored {
+                let login = LoginEffects {
+                    broker,
+                    client_id: &moved.client_id,
+                    username: Some(moved.user.name.as_str()),
+                    tenant: Some(&moved.tenant),
+                    proved: Some((&moved.user, Proof::Secret(moved.secret))),
+                    record: LoginRecord {
+                        session: SessionChange::Taken,
+                        ..LoginRecord::default()
+                    },
+                };
+                // A user who changed meanwhile, or lost the id, is left alone.
+                let _recorded = store.record_login(&login, moved.at);
+            }
+            false
+        });
+    }
+}
+
+/// Adds what is kept until the store can be written, as far as there is room.
+fn push_if_room<T>(kept: &mut Vec<T>, more: T) {
+    if kept.len() < MOST_WAITING {
+        kept.push(more);
+    }
+}
+
+const IDLE: Duration = Duration::from_secs(1);
+const MAINTAIN_EVERY: Duration = Duration::from_secs(5);
+const MOST_WAITING: usize = 100_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_t_be_written_for_long_has_an_end() {
+        let mut kept = Vec::new();
+        for number in 0..MOST_WAITING + 10 {
+            push_if_room(&mut kept, number);
+        }
+        assert_eq!(kept.len(), MOST_WAITING);
+        assert_eq!(kept.last(), Some(&(MOST_WAITING - 1)));
+    }
+}

@@ -1,0 +1,389 @@
+//! Comparing secrets: digests at once, passwords slowly and once.
+//!
+//! No password is hashed here. Where one must be, [`Comparison`] gives a
+//! [`HashRequest`]; the gate has it hashed and decides again with the
+//! [`HashResult`].
+//!
+//! A password is remembered only once it let a client in. Where a remembered
+//! password is presented and the login is refused all the same, the refusal
+//! takes as long as that of a wrong password. So the time of a refusal does not
+//! tell that a password is right.
+
+use std::sync::Arc;
+
+use countersign_core::connect::{DummyVerified, SecretCheck, SecretVerdict};
+use countersign_core::credential::{Credential, CredentialId, Generation};
+use countersign_core::scheme::NameForm;
+use countersign_core::secret::{
+    Argon2Params, PasswordHash, Secret, SecretDigest, SecretId, Tag, TagKey, Verifier,
+};
+use countersign_core::time::Timestamp;
+
+use crate::hash_pool::HashOutcome;
+use crate::number_map::NumberMap;
+
+/// Remembers, in memory alone, which passwords were verified.
+pub(crate) struct SecretVerifier {
+    key: TagKey,
+    verified: NumberMap<CredentialId, VerifiedPasswords>,
+    /// Matches nothing; hashing against it costs what hashing costs.
+    dummy: Option<PasswordHash>,
+}
+
+/// The verified passwords of one credential in one generation.
+struct VerifiedPasswords {
+    generation: Generation,
+    tags: Vec<(SecretId, Tag)>,
+}
+
+impl SecretVerifier {
+    pub(crate) fn new(key: TagKey, argon2: Argon2Params) -> Self {
+        Self {
+            key,
+            verified: NumberMap::default(),
+            dummy: PasswordHash::unmatchable(argon2).ok(),
+        }
+    }
+
+    /// Takes over how passwords are hashed now.
+    pub(crate) fn set_argon2(&mut self, argon2: Argon2Params) {
+        self.dummy = PasswordHash::unmatchable(argon2).ok();
+    }
+
+    /// Says whether a password of this credential was verified, and not merely
+    /// a digest.
+    pub(crate) fn has_verified(&self, credential: CredentialId) -> bool {
+        self.verified.contains_key(&credential)
+    }
+
+    /// Forgets what was verified: the store is another one.
+    pub(crate) fn forget_all(&mut self) {
+        self.verified.clear();
+    }
+
+    /// Forgets what was verified for a credential that changed.
+    pub(crate) fn forget(&mut self, credential: CredentialId) {
+        self.verified.remove(&credential);
+    }
+
+    /// The tag of what a session presented, by which it is recognised when
+    /// its host asks again.
+    pub(crate) fn session_tag(&self, client_id: &str, secret: Option<&Secret>) -> Tag {
+        match secret {
+            Some(secret) => self.key.tag(&[b"session", client_id.as_bytes()], secret),
+            None => {
+                let nothing = Secret::new(Vec::new());
+                self.key.tag(
+                    &[b"session without password", client_id.as_bytes()],
+                    &nothing,
+                )
+            }
+        }
+    }
+
+    /// Remembers that this secret is that one of a credential.
+    pub(crate) fn remember(
+        &mut self,
+        version: CredentialVersion,
+        secret: SecretId,
+        presented: &Secret,
+    ) {
+        let tag = self.credential_tag(version, presented);
+        let CredentialVersion { id, generation } = version;
+        if self.verified.len() >= MOST_VERIFIED && !self.verified.contains_key(&id) {
+            // Any one: whoever it was costs one hash more.
+            if let Some(id) = self.verified.keys().next().copied() {
+                self.verified.remove(&id);
+            }
+        }
+        let verified = self
+            .verified
+            .entry(id)
+            .or_insert_with(|| VerifiedPasswords {
+                generation,
+                tags: Vec::with_capacity(1),
+            });
+        if verified.generation > generation {
+            return;
+        }
+        if verified.generation < generation {
+            verified.generation = generation;
+            verified.tags.clear();
+        }
+        verified.tags.retain(|(known, _)| *known != secret);
+        verified.tags.push((secret, tag));
+    }
+
+    /// What tags are made with.
+    pub(crate) fn key(&self) -> &TagKey {
+        &self.key
+    }
+
+    /// What hashing against costs what hashing costs.
+    pub(crate) fn dummy(&self) -> Option<PasswordHash> {
+        self.dummy.clone()
+    }
+
+    fn credential_tag(&self, version: CredentialVersion, presented: &Secret) -> Tag {
+        let id = version.id.0.to_le_bytes();
+        let generation = version.generation.0.to_le_bytes();
+        self.key.tag(&[b"credential", &id, &generation], presented)
+    }
+
+    /// The password that was verified before and works at `now`.
+    fn recognised(
+        &self,
+        credential: &Credential,
+        presented: &Secret,
+        now: Timestamp,
+    ) -> Option<SecretId> {
+        let version = CredentialVersion::of(credential);
+        let verified = self.verified.get(&version.id)?;
+        if verified.generation != version.generation {
+            return None;
+        }
+        let tag = self.credential_tag(version, presented);
+        verified
+            .tags
+            .iter()
+            .find(|(_, known)| *known == tag)
+            .map(|(secret, _)| *secret)
+            .filter(|secret| is_usable(credential, *secret, now))
+    }
+}
+
+fn is_usable(credential: &Credential, secret: SecretId, now: Timestamp) -> bool {
+    credential
+        .secrets
+        .iter()
+        .any(|stored| stored.id == secret && stored.is_usable(now))
+}
+
+/// A credential as it was when a slow check of its secrets began.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct CredentialVersion {
+    id: CredentialId,
+    generation: Generation,
+}
+
+impl CredentialVersion {
+    fn of(credential: &Credential) -> Self {
+        Self {
+            id: credential.id,
+            generation: credential.generation,
+        }
+    }
+}
+
+/// What a slow check must find out.
+pub(crate) struct HashRequest {
+    /// The credential; none if no credential has the name.
+    pub(crate) about: Option<CredentialVersion>,
+    /// The name of whom it is about.
+    pub(crate) name: Option<Arc<str>>,
+    /// What is compared, which need not be all that was presented.
+    pub(crate) presented: Arc<Secret>,
+    pub(crate) passwords: Vec<(SecretId, PasswordHash)>,
+}
+
+/// What a slow check found out, and about whom.
+#[derive(Clone)]
+pub(crate) struct HashResult {
+    pub(crate) about: Option<CredentialVersion>,
+    /// What was compared.
+    pub(crate) presented: Arc<Secret>,
+    pub(crate) found: HashOutcome,
+}
+
+impl HashResult {
+    /// Says whether this is what was compared. Which part of what a client
+    /// presents is its password may have changed meanwhile.
+    fn is_about(&self, presented: &Secret) -> bool {
+        SecretDigest::of(&self.presented) == SecretDigest::of(presented)
+    }
+
+    /// The credential and the password of it that were found, if this is the
+    /// secret by which somebody was let in.
+    pub(crate) fn proves(&self, id: CredentialId, proved: SecretId) -> Option<CredentialVersion> {
+        let is_it = self.found == HashOutcome::Match(proved);
+        self.about.filter(|about| is_it && about.id == id)
+    }
+}
+
+/// A copy of what is presented, to be checked later.
+fn kept(presented: &Secret) -> Arc<Secret> {
+    Arc::new(Secret::presented(presented.expose()))
+}
+
+/// Compares secrets for one decision: digests and what was verified before at
+/// once, and the rest with what a slow check found, or by asking for one.
+pub(crate) struct Comparison<'a> {
+    secret_verifier: &'a SecretVerifier,
+    hash_result: Option<&'a HashResult>,
+    /// Whether other plugins judge names that no credential has.
+    leaves_unknown: bool,
+    hash_request: Option<HashRequest>,
+}
+
+impl<'a> Comparison<'a> {
+    pub(crate) fn new(
+        secret_verifier: &'a SecretVerifier,
+        hash_result: Option<&'a HashResult>,
+        leaves_unknown: bool,
+    ) -> Self {
+        Self {
+            secret_verifier,
+            hash_result,
+            leaves_unknown,
+            hash_request: None,
+        }
+    }
+
+    /// What is to be found out before there can be a decision, or before one
+    /// may be heard of that admits no client.
+    pub(crate) fn hash_request(self) -> Option<HashRequest> {
+        self.hash_request
+    }
+
+    fn ask(
+        &mut self,
+        credential: &Credential,
+        presented: &Secret,
+        passwords: Vec<(SecretId, PasswordHash)>,
+    ) -> SecretVerdict {
+        self.hash_request = Some(HashRequest {
+            about: Some(CredentialVersion::of(credential)),
+            name: Some(credential.name.shared()),
+            presented: kept(presented),
+            passwords,
+        });
+        SecretVerdict::Waiting
+    }
+
+    fn conclude(
+        hash_result: &HashResult,
+        credential: &Credential,
+        presented: &Secret,
+        now: Timestamp,
+    ) -> SecretVerdict {
+        if !hash_result.is_about(presented) {
+            return SecretVerdict::OverBudget;
+        }
+        let is_same = hash_result.about == Some(CredentialVersion::of(credential));
+        if !is_same && credential.is_in_force(now).is_ok() {
+            // It was about something else, so nothing is known of this.
+            return SecretVerdict::OverBudget;
+        }
+        let was_same = hash_result.about.map(|version| version.id) == Some(credential.id);
+        match hash_result.found {
+            // Refused either way, but for its true cause.
+            HashOutcome::Match(secret) if !is_same && was_same => SecretVerdict::Match(secret),
+            HashOutcome::Match(_) if !is_same => SecretVerdict::OverBudget,
+            HashOutcome::Failed => SecretVerdict::OverBudget,
+            HashOutcome::Nothing => SecretVerdict::Mismatch,
+            HashOutcome::Match(secret) if is_usable(credential, secret, now) => {
+                SecretVerdict::Match(secret)
+            }
+            HashOutcome::Match(_) => SecretVerdict::Mismatch,
+        }
+    }
+}
+
+impl SecretCheck for Comparison<'_> {
+    fn compare(
+        &mut self,
+        credential: &Credential,
+        presented: &Secret,
+        form: NameForm,
+        now: Timestamp,
+    ) -> SecretVerdict {
+        let digest = SecretDigest::of(presented);
+        let by_digest = credential
+            .secrets
+            .iter()
+            .find(|stored| match &stored.verifier {
+                Verifier::Digest(known) => *known == digest && stored.is_usable(now),
+                Verifier::Password(_) => false,
+            })
+            .map(|stored| stored.id);
+        // Of 128 random bits nobody learns anything from how long it takes.
+        if let Some(secret) = by_digest {
+            return SecretVerdict::Match(secret);
+        }
+        let passwords: Vec<_> = credential
+            .secrets
+            .iter()
+            .filter(|stored| stored.is_usable(now))
+            .filter_map(|stored| match &stored.verifier {
+                Verifier::Digest(_) => None,
+                Verifier::Password(hash) => Some((stored.id, hash.clone())),
+            })
+            .collect();
+        if passwords.is_empty() && form.is_cheap() {
+            return SecretVerdict::Mismatch;
+        }
+        let recognised = self.secret_verifier.recognised(credential, presented, now);
+        match (recognised, self.hash_result) {
+            (_, Some(hash_result)) if hash_result.found == HashOutcome::Failed => {
+                SecretVerdict::OverBudget
+            }
+            (Some(secret), Some(_)) => SecretVerdict::Match(secret),
+            (Some(secret), None) => {
+                self.ask(credential, presented, passwords);
+                SecretVerdict::Match(secret)
+            }
+            (None, Some(hash_result)) => Self::conclude(hash_result, credential, presented, now),
+            (None, None) => self.ask(credential, presented, passwords),
+        }
+    }
+
+    fn dummy_verify(&mut self, presented: &Secret, form: NameForm) -> DummyVerified {
+        if form.is_cheap() || self.leaves_unknown {
+            return DummyVerified::Done;
+        }
+        match self.hash_result {
+            Some(hash_result) if hash_result.found == HashOutcome::Failed => {
+                DummyVerified::OverBudget
+            }
+            Some(_) => DummyVerified::Done,
+            None => {
+                self.hash_request = Some(HashRequest {
+                    about: None,
+                    name: None,
+                    presented: kept(presented),
+                    passwords: Vec::new(),
+                });
+                DummyVerified::Waiting
+            }
+        }
+    }
+}
+
+/// So many credentials are recognised without hashing; about 130 bytes each.
+const MOST_VERIFIED: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_so_many_credentials_passwords_are_remembered_and_the_next_pushes_one_out() {
+        let argon2 = Argon2Params::parse("m=8,t=1,p=1").unwrap();
+        let mut secret_verifier = SecretVerifier::new(TagKey::new([0; 32]), argon2);
+        let generation = Generation(1);
+        let ids = (0..).map(CredentialId).take(MOST_VERIFIED);
+        secret_verifier.verified.extend(ids.map(|id| {
+            let tags = Vec::new();
+            (id, VerifiedPasswords { generation, tags })
+        }));
+        let id = CredentialId(-1);
+        let version = CredentialVersion { id, generation };
+        // What one credential has is bounded by the secrets that it has.
+        for round in 0..3 {
+            let presented = Secret::new(vec![round]);
+            secret_verifier.remember(version, SecretId(1), &presented);
+        }
+        assert_eq!(secret_verifier.verified.len(), MOST_VERIFIED);
+        assert_eq!(secret_verifier.verified.get(&id).unwrap().tags.len(), 1);
+    }
+}

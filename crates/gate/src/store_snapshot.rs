@@ -1,0 +1,339 @@
+//! The settings, schemes and tenants of a store, kept in memory and read again
+//! when any of them changes.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use countersign_core::change::ChangeSeq;
+use countersign_core::client_id::ClientId;
+use countersign_core::credential::Credential;
+use countersign_core::kind::Kind;
+use countersign_core::name::{LoginName, TenantId};
+use countersign_core::rights::{Rights, TopicUse, joined_tenant};
+use countersign_core::rule::TopicOwners;
+use countersign_core::scheme::{SchemeName, Schemes};
+use countersign_core::store::{
+    DamagedTenant, GateStore, Settings, StoreError, StoreErrorKind, StoreState, StoredSchemes,
+};
+use countersign_core::tenant::{Authentication, Tenant};
+
+use crate::verdict_cache::VerdictCache;
+
+/// The settings, schemes and tenants of a store.
+#[derive(Debug)]
+pub(crate) struct StoreSnapshot {
+    pub(crate) schemes: Schemes,
+    pub(crate) verdict_cache: VerdictCache,
+    pub(crate) settings: Settings,
+    tenants: HashMap<TenantId, Arc<Tenant>>,
+    /// What a principal may do that may just use all that its tenant owns.
+    plain: HashMap<TenantId, Arc<Rights>>,
+    /// Tenants that can't be read.
+    damaged: HashMap<TenantId, DamagedTenant>,
+    damaged_schemes: BTreeMap<SchemeName, StoreError>,
+    /// What can't be read, in words.
+    complaints: Vec<String>,
+    are_said: bool,
+    /// Whose client ids begin how.
+    prefixes: BTreeMap<ClientId, TenantId>,
+    /// The store's state that this is true of, and how often it was opened.
+    state: Option<StoreState>,
+    openings: u64,
+    /// The change that this is read after.
+    seq: ChangeSeq,
+}
+
+impl StoreSnapshot {
+    /// Reads all of it. Settings that can't be read stay what they were
+    /// `before`.
+    ///
+    /// # Errors
+    ///
+    /// Returns the store's error when it can't be read.
+    pub(crate) fn read<S: GateStore>(
+        store: &mut S,
+        before: Option<&Self>,
+    ) -> Result<Self, StoreError> {
+        // The numbers first: what changes meanwhile is read again later.
+        let state = store.state()?;
+        let openings = store.openings();
+        let seq = store.last_policy_change()?;
+        let mut complaints = Vec::new();
+        let settings = match (store.settings(), before) {
+            (Err(error), Some(before)) if error.is_of_one_record() => {
+                complaints.push(format!("the settings stay as they were: {error}"));
+                before.settings
+            }
+            (settings, _) => settings?,
+        };
+        let StoredSchemes {
+            readable: schemes,
+            damaged: damaged_schemes,
+        } = store.schemes()?;
+        for (name, error) in &damaged_schemes {
+            complaints.push(format!("refusing credentials of scheme `{name}`: {error}"));
+        }
+        let stored = store.tenants()?;
+        let damaged: Vec<_> = stored
+            .damaged
+            .into_iter()
+            .map(|tenant| owning_what_it_did(tenant, before))
+            .collect();
+        for tenant in &damaged {
+            let DamagedTenant { id, error, .. } = tenant;
+            complaints.push(format!("refusing all of tenant `{id}`: {error}"));
+        }
+        cut(&mut complaints);
+        let are_said =
+            before.is_some_and(|before| before.are_said && before.complaints == complaints);
+        let tenants = stored.readable;
+        let owned = tenants.iter().map(|it| (it.id.as_str(), &it.namespaces));
+        let of_damaged = damaged.iter().map(|it| (it.id.as_str(), &it.namespaces));
+        let verdict_cache = VerdictCache::new(TopicOwners::new(owned.chain(of_damaged)));
+        let plain = tenants
+            .iter()
+            .map(|tenant| (tenant.id.clone(), Arc::new(Rights::of_tenant(tenant))))
+            .collect();
+        let prefixes = tenants.iter().map(|it| (&it.client_id_prefix, &it.id));
+        let of_damaged = damaged.iter().map(|it| (&it.client_id_prefix, &it.id));
+        let prefixes = prefixes
+            .chain(of_damaged)
+            .filter_map(|(prefix, id)| Some((prefix.clone()?, id.clone())))
+            .collect();
+        Ok(Self {
+            schemes,
+            verdict_cache,
+            settings,
+            tenants: tenants.into_iter().map(|it| (it.id.clone(), it)).collect(),
+            plain,
+            damaged: damaged.into_iter().map(|it| (it.id.clone(), it)).collect(),
+            damaged_schemes,
+            are_said: are_said || complaints.is_empty(),
+            complaints,
+            prefixes,
+            state,
+            openings,
+            seq,
+        })
+    }
+
+    /// Reads it again if somebody has changed any of it. Costs next to nothing
+    /// if there was no commit.
+    ///
+    /// # Errors
+    ///
+    /// Returns the store's error when it can't be read.
+    pub(crate) fn refresh<S: GateStore>(&mut self, store: &mut S) -> Result<(), StoreError> {
+        let state = store.state()?;
+        let is_same_store = store.openings() == self.openings;
+        if is_same_store && StoreState::is_the_same(self.state, state) {
+            return Ok(());
+        }
+        if is_same_store && store.last_policy_change()? == self.seq {
+            self.state = state;
+            return Ok(());
+        }
+        *self = Self::read(store, Some(self))?;
+        Ok(())
+    }
+
+    /// Says whether no tenant admits clients without a login.
+    pub(crate) fn has_no_open_tenant(&self) -> bool {
+        self.open().next().is_none()
+    }
+
+    /// What this tenant asks of clients; one that is no more asks for a login.
+    pub(crate) fn authentication(&self, id: &TenantId) -> Authentication {
+        self.tenants
+            .get(id)
+            .map_or(Authentication::Required, |tenant| tenant.authentication)
+    }
+
+    /// Says whether a client id keeps the prefixes of all tenants, for a client
+    /// of `tenant`.
+    pub(crate) fn keeps_prefixes(&self, client_id: &str, tenant: Option<&TenantId>) -> bool {
+        let begins = |prefix: &ClientId| client_id.starts_with(prefix.as_str());
+        self.prefixes
+            .iter()
+            .all(|(prefix, owner)| (tenant == Some(owner)) == begins(prefix))
+    }
+
+    /// The tenant with this id.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of one record when it can't be read.
+    pub(crate) fn tenant(&self, id: &TenantId) -> Result<Option<&Arc<Tenant>>, StoreError> {
+        if self.is_damaged(id) {
+            return Err(unreadable("look up a tenant", &format!("tenant `{id}`")));
+        }
+        Ok(self.tenants.get(id))
+    }
+
+    /// Says whether there is such a tenant and it can't be read.
+    pub(crate) fn is_damaged(&self, id: &TenantId) -> bool {
+        self.damaged.contains_key(id)
+    }
+
+    /// What was found that can't be read, once.
+    pub(crate) fn take_complaints(&mut self) -> Vec<String> {
+        if core::mem::replace(&mut self.are_said, true) {
+            Vec::new()
+        } else {
+            self.complaints.clone()
+        }
+    }
+
+    /// Says whether something was found that can't be read and is not said yet.
+    pub(crate) fn has_complaints(&self) -> bool {
+        !self.are_said
+    }
+
+    /// The tenant whose prefix this client id begins with. No prefix is one of
+    /// another, so there is one at most, and it is the last that does not sort
+    /// after the id.
+    pub(crate) fn tenant_by_client_id(&self, client_id: &ClientId) -> Option<&TenantId> {
+        let (prefix, tenant) = self.prefixes.range(..=client_id).next_back()?;
+        client_id
+            .as_str()
+            .starts_with(prefix.as_str())
+            .then_some(tenant)
+    }
+
+    /// Says whether there is such a tenant.
+    pub(crate) fn has_tenant(&self, id: &TenantId) -> bool {
+        self.tenants.contains_key(id)
+    }
+
+    /// What clients without a login may do in a tenant, if it admits them.
+    pub(crate) fn rights_in(&self, id: &TenantId) -> Option<&Arc<Rights>> {
+        if self.authentication(id).admits_anonymous() {
+            self.plain.get(id)
+        } else {
+            None
+        }
+    }
+
+    /// What a device, an operator or a thing may do while it is connected as
+    /// `client_id`, with the things that are bound to its session.
+    ///
+    /// # Errors
+    ///
+    /// Returns the store's error when its roles can't be read.
+    pub(crate) fn rights_of_credential<S: GateStore>(
+        &self,
+        credential: &Credential,
+        client_id: &str,
+        children: &[LoginName],
+        store: &mut S,
+    ) -> Result<Arc<Rights>, StoreError> {
+        let scheme = self.schemes.find(credential.scheme.as_str());
+        if self.damaged_schemes.contains_key(&credential.scheme) {
+            let what = format!("scheme `{}`", credential.scheme);
+            return Err(unreadable("look up a scheme", &what));
+        }
+        let tenant = match &credential.tenant {
+            Some(id) => self.tenant(id)?,
+            None => None,
+        };
+        let is_plain = matches!(credential.kind, Kind::Device)
+            && credential.roles.is_empty()
+            && credential.rules.is_empty()
+            && scheme.is_some_and(|it| it.grants_namespaces() && it.rules().next().is_none());
+        let plain = tenant
+            .filter(|_| is_plain)
+            .and_then(|tenant| self.plain.get(&tenant.id));
+        if let Some(rights) = plain {
+            return Ok(Arc::clone(rights));
+        }
+        let roles = if credential.roles.is_empty() {
+            Vec::new()
+        } else {
+            store.roles_of(credential)?
+        };
+        if tenant.is_none() && credential.tenant.is_some() {
+            // Its tenant was deleted; without a tenant, no topic owner would
+            // stop it.
+            return Ok(Arc::new(Rights::none()));
+        }
+        let tenant = tenant.map(|tenant| &**tenant);
+        let rights = Rights::of_credential(
+            credential,
+            Some(client_id),
+            tenant,
+            scheme,
+            &roles,
+            children,
+        );
+        Ok(Arc::new(rights))
+    }
+
+    /// The tenant that an unauthenticated session without one joins by this
+    /// use, and what the session may do there.
+    pub(crate) fn joined(
+        &self,
+        usage: TopicUse<'_>,
+        client_id: &str,
+    ) -> Option<(&Arc<Tenant>, &Arc<Rights>)> {
+        let owners = self.verdict_cache.topic_owners();
+        let tenant = joined_tenant(usage, Some(client_id), owners, |id| self.tenants.get(id))?;
+        Some((tenant, self.plain.get(&tenant.id)?))
+    }
+
+    /// The tenants that admit clients without a login.
+    fn open(&self) -> impl Iterator<Item = &Arc<Tenant>> {
+        self.tenants
+            .values()
+            .filter(|tenant| tenant.authentication.admits_anonymous())
+    }
+}
+
+/// A damaged tenant with all that it owned before, so that nobody else gets
+/// what can't be read any more.
+fn owning_what_it_did(mut tenant: DamagedTenant, before: Option<&StoreSnapshot>) -> DamagedTenant {
+    let Some(before) = before else {
+        return tenant;
+    };
+    let known = before.tenants.get(&tenant.id);
+    let damaged = before.damaged.get(&tenant.id);
+    if let Some(known) = known {
+        tenant.namespaces = known.namespaces.clone();
+        tenant.client_id_prefix.clone_from(&known.client_id_prefix);
+    } else if let Some(damaged) = damaged {
+        tenant.namespaces = damaged.namespaces.clone();
+        tenant
+            .client_id_prefix
+            .clone_from(&damaged.client_id_prefix);
+    }
+    tenant
+}
+
+fn unreadable(action: &'static str, what: &str) -> StoreError {
+    StoreError::new(action, StoreErrorKind::Damaged)
+        .with_detail(format!("{what} can't be read; restore a backup"))
+}
+
+/// Leaves so many complaints that a log can hold them.
+fn cut(complaints: &mut Vec<String>) {
+    let said = complaints.len();
+    if said > MOST_COMPLAINTS {
+        complaints.truncate(MOST_COMPLAINTS);
+        complaints.push(format!("{said} records can't be read"));
+    }
+}
+
+/// So many records are named at once that can't be read.
+const MOST_COMPLAINTS: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_records_that_can_t_be_read_so_many_are_named_and_the_rest_counted() {
+        let mut complaints: Vec<_> = (0..1_000).map(|number| number.to_string()).collect();
+        cut(&mut complaints);
+        assert_eq!(complaints.len(), MOST_COMPLAINTS + 1);
+        assert_eq!(complaints.last().unwrap(), "1000 records can't be read");
+    }
+}

@@ -1,0 +1,190 @@
+//! Waking the host's thread, and what waits for it.
+//!
+//! The gate's own threads put what they found into an [`Inbound`] and raise the
+//! [`WakeSignal`]. A host may miss one wake-up: it can come between the host's
+//! last poll and its sleep. So the follower's thread raises the signal again
+//! and again until the host has polled.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Wakes the host until it has polled.
+pub(crate) struct WakeSignal {
+    /// Set while some [`Inbound`] holds something, so that a poll costs one
+    /// load.
+    raised: AtomicBool,
+    wake: Arc<dyn Fn() + Send + Sync>,
+    stop: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl WakeSignal {
+    pub(crate) fn new(wake: Arc<dyn Fn() + Send + Sync>) -> Self {
+        Self {
+            raised: AtomicBool::new(false),
+            wake,
+            stop: Mutex::new(false),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// Says whether there is something for the host to take.
+    pub(crate) fn is_raised(&self) -> bool {
+        self.raised.load(Ordering::Acquire)
+    }
+
+    /// Says whether there is something to take, all of which the host takes
+    /// now.
+    pub(crate) fn acknowledge(&self) -> bool {
+        self.is_raised() && self.raised.swap(false, Ordering::AcqRel)
+    }
+
+    /// Wakes the host, now and until it answers.
+    fn raise(&self) {
+        if !self.raised.swap(true, Ordering::AcqRel) {
+            (self.wake)();
+            // Under the lock, so that whoever is about to rest hears of it.
+            let _stop = self.lock();
+            self.changed.notify_all();
+        }
+    }
+
+    /// Waits, and raises the signal again until the host acknowledges it. Says
+    /// whether to stop.
+    pub(crate) fn wait(&self, idle: Duration) -> bool {
+        let mut stop = self.lock();
+        if !*stop && !self.is_raised() {
+            stop = self
+                .changed
+                .wait_timeout_while(stop, idle, |stop| !*stop && !self.is_raised())
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        if *stop || !self.is_raised() {
+            return *stop;
+        }
+        let (stop, _timed_out) = self
+            .changed
+            .wait_timeout_while(stop, AGAIN, |stop| !*stop)
+            .unwrap_or_else(PoisonError::into_inner);
+        if !*stop && self.is_raised() {
+            (self.wake)();
+        }
+        *stop
+    }
+
+    /// Ends the wait of the thread that raises the signal again.
+    pub(crate) fn stop(&self) {
+        *self.lock() = true;
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, bool> {
+        // INVARIANT: no code panics between two changes of the state.
+        self.stop.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What waits for the host's thread.
+pub(crate) struct Inbound<T> {
+    wake_signal: Arc<WakeSignal>,
+    queue: Mutex<VecDeque<T>>,
+}
+
+impl<T> Inbound<T> {
+    pub(crate) fn new(wake_signal: Arc<WakeSignal>) -> Self {
+        Self {
+            wake_signal,
+            queue: Mutex::default(),
+        }
+    }
+
+    /// Puts something in, and raises the signal.
+    pub(crate) fn put(&self, found: impl IntoIterator<Item = T>) {
+        let mut queue = self.lock();
+        let before = queue.len();
+        queue.extend(found);
+        let is_more = queue.len() > before;
+        drop(queue);
+        if is_more {
+            self.wake_signal.raise();
+        }
+    }
+
+    /// The number of items.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Takes all that is in it, once the wake signal was acknowledged.
+    pub(crate) fn take(&self) -> VecDeque<T> {
+        core::mem::take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<T>> {
+        // INVARIANT: no code panics between two changes of the queue.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// So soon a host that did not look is woken again.
+const AGAIN: Duration = Duration::from_millis(2);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::time::Instant;
+
+    use super::*;
+
+    fn wake_signal() -> (Arc<WakeSignal>, Arc<AtomicUsize>) {
+        let wakes = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&wakes);
+        let wake = move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+        };
+        (Arc::new(WakeSignal::new(Arc::new(wake))), wakes)
+    }
+
+    #[test]
+    fn nothing_rings_at_first() {
+        let (wake_signal, wakes) = wake_signal();
+        assert!(!wake_signal.acknowledge());
+        assert!(!wake_signal.wait(Duration::from_millis(1)));
+        assert_eq!(wakes.load(Ordering::SeqCst), 0);
+    }
+
+    #[test]
+    fn a_host_that_misses_the_bell_is_woken_again_until_it_looks() {
+        let (wake_signal, wakes) = wake_signal();
+        let inbound = Inbound::new(Arc::clone(&wake_signal));
+        inbound.put([1, 2]);
+        assert_eq!(wakes.load(Ordering::SeqCst), 1);
+        for _ in 0..3 {
+            assert!(!wake_signal.wait(Duration::from_secs(60)));
+        }
+        assert_eq!(wakes.load(Ordering::SeqCst), 4);
+        assert!(wake_signal.acknowledge());
+        assert_eq!(inbound.take(), [1, 2]);
+        assert!(!wake_signal.acknowledge());
+        assert!(!wake_signal.wait(Duration::from_millis(1)));
+        assert_eq!(wakes.load(Ordering::SeqCst), 4);
+    }
+
+    #[test]
+    fn a_ring_ends_a_long_rest() {
+        let (wake_signal, _) = wake_signal();
+        let inbound = Inbound::new(Arc::clone(&wake_signal));
+        let start = Instant::now();
+        std::thread::scope(|scope| {
+            scope.spawn(|| wake_signal.wait(Duration::from_secs(60)));
+            std::thread::sleep(Duration::from_millis(20));
+            inbound.put(["news"]);
+        });
+        assert!(start.elapsed() < Duration::from_secs(30));
+        wake_signal.stop();
+        assert!(wake_signal.wait(Duration::from_secs(60)));
+    }
+}

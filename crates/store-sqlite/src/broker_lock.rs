@@ -1,0 +1,125 @@
+//! A broker's name, held by one live process at a time.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use countersign_core::store::{StoreError, StoreErrorKind};
+use sha2::{Digest as _, Sha256};
+
+use crate::error::of_io;
+use crate::file::{beside, create_private, directory_of, open_file};
+use crate::open::SqliteStore;
+
+/// Holds a broker's name on a store until it is dropped.
+///
+/// It is a lock on an empty file beside the store, so that the system lets go
+/// of it however the process ends.
+#[derive(Debug)]
+pub struct BrokerLock {
+    _locked: File,
+}
+
+impl SqliteStore {
+    /// Says whether a live broker has this name. What can't be told is taken
+    /// for alive.
+    #[must_use]
+    pub fn is_broker_alive(&self, broker: &str) -> bool {
+        match is_locked(&lock_file(&self.path, broker)) {
+            Ok(is_locked) => is_locked,
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        }
+    }
+
+    /// See
+    /// [`GateStore::lock_broker`](countersign_core::store::GateStore::lock_broker).
+    pub(crate) fn claim(&self, broker: &str) -> Result<BrokerLock, StoreError> {
+        let action = "take the broker's name";
+        let path = lock_file(&self.path, broker);
+        let file = open_or_create(&path).map_err(|error| of_io(error, action, &path))?;
+        match lock(&file) {
+            Ok(()) => Ok(BrokerLock { _locked: file }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::new(action, StoreErrorKind::Conflict)
+                .with_detail(format!(
+                    "a live broker called `{broker}` uses `{}`; give this one another name \
+                     with `plugin_opt_broker`",
+                    self.path.display()
+                ))),
+            Err(TryLockError::Error(error)) => Err(of_io(error, action, &path)),
+        }
+    }
+}
+
+/// Takes the lock. A process that looks whether a broker is alive has it for a
+/// moment, too.
+fn lock(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..TRIES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+            answer => return answer,
+        }
+    }
+    file.try_lock()
+}
+
+/// The file is never removed: another process could hold a lock on what then
+/// is no file any more.
+fn open_or_create(path: &Path) -> io::Result<File> {
+    match create_private(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => open_file(path),
+        made => made,
+    }
+}
+
+/// Takes the lock on a file of [`lock_files`], unless a live broker has it. What
+/// can't be told is taken for a live broker.
+pub(crate) fn take(path: &Path) -> Option<File> {
+    let file = open_file(path).ok()?;
+    lock(&file).ok()?;
+    Some(file)
+}
+
+/// Says whether a live broker is known to use the store at `path`.
+pub(crate) fn is_any_alive(path: &Path) -> bool {
+    let is_held = |file: &PathBuf| matches!(is_locked(file), Ok(true));
+    lock_files(path).is_ok_and(|files| files.iter().any(is_held))
+}
+
+fn is_locked(path: &Path) -> io::Result<bool> {
+    match open_file(path)?.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// The files beside the store at `path` that brokers lock, live or not.
+pub(crate) fn lock_files(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let start = beside(path, START);
+    let start = start.file_name().unwrap_or_default().as_encoded_bytes();
+    let mut files = Vec::new();
+    for entry in directory_of(path).read_dir()? {
+        let entry = entry?;
+        if entry.file_name().as_encoded_bytes().starts_with(start) {
+            files.push(entry.path());
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// A name may hold anything, `/` say, so its hash names the file.
+pub(crate) fn lock_file(path: &Path, broker: &str) -> PathBuf {
+    let digest = Sha256::digest(broker.as_bytes());
+    let hex: String = digest
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    beside(path, &format!("{START}{hex}"))
+}
+
+const START: &str = "-broker-";
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(10);

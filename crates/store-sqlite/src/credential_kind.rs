@@ -1,0 +1,130 @@
+//! What a credential stands for, in columns of its row and tables beside it.
+
+use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::kind::{Application, ApplicationName, Kind, Thing};
+use countersign_core::name::{LoginName, TenantId};
+use rusqlite::{Connection, params};
+
+use crate::error::Fault;
+use crate::row_reader::RowReader;
+use crate::{lockouts, registration, users};
+
+/// Reads the kind of the credential `id` from the columns of [`KIND_COLUMNS`].
+pub(crate) fn read(
+    connection: &Connection,
+    id: CredentialId,
+    columns: &mut RowReader<'_>,
+) -> Result<Kind, Fault> {
+    let application = columns.maybe_number()?.map(CredentialId);
+    let is_org_admin = columns.flag()?;
+    let registers = columns.flag()?;
+    Ok(match (columns.text()?, application) {
+        ("application", None) => Kind::Application(Application {
+            is_org_admin,
+            registers: registers
+                .then(|| registration::of(connection, id))
+                .transpose()?,
+        }),
+        ("bearer", None) => Kind::Bearer,
+        ("device", None) => Kind::Device,
+        ("thing", Some(application)) => Kind::Thing(thing_of(connection, application)?),
+        ("user", None) => Kind::User(Box::new(users::user(connection, id)?)),
+        _ => return Err(columns.nonsense()),
+    })
+}
+
+/// What a credential's row tells of its kind.
+pub(crate) struct CredentialKindColumns {
+    /// The kind.
+    pub(crate) kind: &'static str,
+    /// The application of a thing.
+    pub(crate) application: Option<i64>,
+    /// Whether it is an application whose sessions administer the tenant.
+    pub(crate) org_admin: bool,
+    /// Whether it is an application that makes its things.
+    pub(crate) auto_register: bool,
+}
+
+impl CredentialKindColumns {
+    /// What the row of a credential of this kind tells.
+    pub(crate) fn of(kind: &Kind) -> Self {
+        let (application, about) = match kind {
+            Kind::Application(about) => (None, Some(about)),
+            Kind::Thing(thing) => (Some(thing.application.0), None),
+            Kind::Bearer | Kind::Device | Kind::User(_) => (None, None),
+        };
+        Self {
+            kind: kind.as_str(),
+            application,
+            org_admin: about.is_some_and(|about| about.is_org_admin),
+            auto_register: about.is_some_and(|about| about.registers.is_some()),
+        }
+    }
+}
+
+/// Fails unless a new credential is what its kind asks for: a thing needs an
+/// application of its tenant.
+pub(crate) fn check_new(connection: &Connection, credential: &Credential) -> Result<(), Fault> {
+    let Kind::Thing(thing) = &credential.kind else {
+        return Ok(());
+    };
+    let tenant = credential.tenant.as_ref().map(TenantId::as_str);
+    let is_there: bool = connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM credential
+                 WHERE id = ?1 AND kind = 'application' AND tenant = ?2)",
+        )?
+        .query_row(params![thing.application.0, tenant], |row| row.get(0))?;
+    if is_there {
+        Ok(())
+    } else {
+        Err(Fault::Gone("the application"))
+    }
+}
+
+/// Writes what lies in other tables, of a credential that has nothing there.
+pub(crate) fn put_new(
+    connection: &Connection,
+    id: CredentialId,
+    credential: &Credential,
+) -> Result<(), Fault> {
+    match &credential.kind {
+        Kind::User(user) => {
+            lockouts::set_known(connection, &credential.name, true)?;
+            users::put_new(connection, id, user)
+        }
+        Kind::Application(about) => match &about.registers {
+            Some(registers) => registration::put_new(connection, id, registers),
+            None => Ok(()),
+        },
+        Kind::Bearer | Kind::Device | Kind::Thing(_) => Ok(()),
+    }
+}
+
+/// Writes what lies in other tables and acts may change.
+pub(crate) fn update(connection: &Connection, credential: &Credential) -> Result<(), Fault> {
+    match &credential.kind {
+        Kind::User(user) => users::update(connection, credential.id, user),
+        Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => Ok(()),
+    }
+}
+
+fn thing_of(connection: &Connection, application: CredentialId) -> Result<Thing, Fault> {
+    let mut statement = connection.prepare_cached(APPLICATION)?;
+    let mut rows = statement.query([application.0])?;
+    let Some(row) = rows.next()? else {
+        return Err(Fault::Content("the application of a stored thing".into()));
+    };
+    let columns = &mut RowReader::of(row);
+    let name = columns.parsed(LoginName::parse)?;
+    Ok(Thing {
+        application,
+        application_name: ApplicationName::of_credential(&name)
+            .ok_or_else(|| columns.nonsense())?,
+        is_org_admin: columns.flag()?,
+    })
+}
+
+/// The application of a thing.
+pub(crate) const APPLICATION: &str = "SELECT name, org_admin FROM credential
+     WHERE id = ?1 AND kind = 'application'";

@@ -1,0 +1,479 @@
+//! Whether the files of a store are still those that were opened, and how all
+//! connections of a process move to others.
+//!
+//! SQLite keeps its files open. If other files are put in their place, other
+//! processes read those, and open connections do not notice. So each connection
+//! looks, before it writes and every few milliseconds when it reads, whether
+//! the names still name the same files, and whether anything but SQLite wrote
+//! to them. If not, all connections of the process close the old files before
+//! one opens the new ones, because they share what SQLite knows of a file.
+
+use std::collections::BTreeMap;
+use std::fs::Metadata;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use crate::file::{FileId, beside};
+use crate::wal_index::{self, Checkpoint};
+
+/// The files of a store as all connections of a process see them.
+#[derive(Debug, Default)]
+pub(crate) struct Files(Mutex<FilesState>);
+
+/// Of all stores that this process has open.
+static OPEN: Mutex<BTreeMap<PathBuf, Weak<Files>>> = Mutex::new(BTreeMap::new());
+
+#[derive(Debug, Default)]
+struct FilesState {
+    /// How often they were opened, other files each time.
+    opening: u64,
+    /// Which files they are; none since they were found changed.
+    opened: Option<OpenFiles>,
+    /// Connections that have not let go of them, and those that are being opened.
+    connections: usize,
+    /// What happened to those of before.
+    before: Option<Before>,
+    tried: Option<Instant>,
+}
+
+/// The files that a connection has open.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct OpenFiles {
+    main: FileId,
+    log: Option<FileId>,
+    index: Option<FileId>,
+}
+
+/// What happened to the files that were open.
+#[derive(Clone, Copy, Debug)]
+struct Before {
+    opened: OpenFiles,
+    change: FileChange,
+    /// When the file was last written to by then.
+    written: Option<Written>,
+}
+
+/// When a file was last written to, in seconds and nanoseconds.
+type Written = (i64, i64);
+
+/// What is wrong with a store's files.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum FileProblem {
+    /// They can't be reached; they may be again, and still be the same.
+    Away(&'static str),
+    /// They are not what was opened.
+    Changed(FileChange),
+}
+
+/// How files changed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct FileChange {
+    /// What happened, in words.
+    pub(crate) what: &'static str,
+    /// Whether the log holds what belongs to this very file, and is whole as
+    /// far as this process has it open.
+    keeps_log: bool,
+    /// Whether the log that lies there belongs to the file of before.
+    leaves_log: bool,
+}
+
+/// What a connection saw last of the file itself.
+#[derive(Clone, Copy, Debug)]
+struct LastSeen {
+    checkpoint: Checkpoint,
+    written: Written,
+    head: [u8; wal_index::HEAD],
+}
+
+/// A place among the connections of a process, taken before one is opened.
+///
+/// SQLite gives a new connection the index that another connection of the process
+/// has mapped, also where the names lead to other files by now. So as long as a
+/// place is taken, nobody opens anew.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    files: Arc<Files>,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut shared = self.files.lock();
+        shared.connections = shared.connections.saturating_sub(1);
+    }
+}
+
+/// A connection's own part.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    files: Arc<Files>,
+    /// None once its connection is closed.
+    seat: Option<Seat>,
+    /// Of which opening its connection is.
+    opening: u64,
+    log: PathBuf,
+    index: PathBuf,
+    seen: Option<LastSeen>,
+    largest: u64,
+}
+
+impl Watch {
+    /// Takes note of which files a new connection has open. It must have read
+    /// something, so that the log and its index are there.
+    ///
+    /// # Errors
+    ///
+    /// Returns the system's error when they can't be looked at, and
+    /// [`io::ErrorKind::Interrupted`] when others have other files open. The
+    /// place is given back, to be kept until the connection is closed.
+    pub(crate) fn begin(seat: Seat, path: &Path) -> Result<Self, (io::Error, Seat)> {
+        let found = match OpenFiles::at(path) {
+            Ok(found) => found,
+            Err(error) => return Err((error, seat)),
+        };
+        let files = Arc::clone(&seat.files);
+        let mut shared = files.lock();
+        match shared.opened {
+            Some(opened) if opened == found => {}
+            None => {
+                shared.opened = Some(found);
+                shared.opening = shared.opening.saturating_add(1);
+                shared.before = None;
+            }
+            Some(_) => return Err((io::ErrorKind::Interrupted.into(), seat)),
+        }
+        let opening = shared.opening;
+        drop(shared);
+        Ok(Self {
+            files,
+            seat: Some(seat),
+            opening,
+            log: beside(path, "-wal"),
+            index: beside(path, "-shm"),
+            seen: None,
+            largest: 0,
+        })
+    }
+
+    /// What all connections of this process share.
+    pub(crate) fn files(&self) -> &Arc<Files> {
+        &self.files
+    }
+
+    /// How often the files were opened when this connection was.
+    pub(crate) fn opening(&self) -> u64 {
+        self.opening
+    }
+
+    /// Looks whether the files are still the same.
+    pub(crate) fn look(&mut self, connection: &Connection, path: &Path) -> Result<(), FileProblem> {
+        let (opened, before) = {
+            let shared = self.files.lock();
+            let is_current = self.is_open() && self.opening == shared.opening;
+            (shared.opened.filter(|_| is_current), shared.before)
+        };
+        let Some(opened) = opened else {
+            return changed(before.map_or(REPLACED, |before| before.change));
+        };
+        let looked = self.look_at(&opened, connection, path);
+        if let Err(FileProblem::Changed(change)) = looked {
+            let mut shared = self.files.lock();
+            if shared.opened.take().is_some() {
+                shared.before = Some(Before {
+                    opened,
+                    change,
+                    written: written(path),
+                });
+            }
+        }
+        looked
+    }
+
+    fn look_at(
+        &mut self,
+        opened: &OpenFiles,
+        connection: &Connection,
+        path: &Path,
+    ) -> Result<(), FileProblem> {
+        let main = look_up(path)?.ok_or(FileProblem::Away("was removed or moved away"))?;
+        if FileId::from(&main) != opened.main {
+            return changed(REPLACED);
+        }
+        if main.mode() & READABLE != READABLE {
+            return Err(FileProblem::Away(
+                "may not be read and written by its owner",
+            ));
+        }
+        if main.len() < self.largest {
+            return changed(OVERWRITTEN);
+        }
+        self.largest = main.len();
+        // First of all: to read the index beyond its end would end the process.
+        let index = look_up(&self.index)?;
+        if opened.index.is_none() {
+            return Ok(());
+        }
+        let is_its = |facts: &Metadata, id| Some(FileId::from(facts)) == id;
+        match index.filter(|it| is_its(it, opened.index)) {
+            Some(index) if index.len() >= wal_index::INDEX => {}
+            Some(_) => return changed(CUT_INDEX),
+            None => return changed(WITHOUT_INDEX),
+        }
+        let Some(head) = wal_index::head(connection) else {
+            return changed(OVERWRITTEN);
+        };
+        if !head.starts_with(MAGIC) {
+            return changed(OVERWRITTEN);
+        }
+        // Before the log, which is never shorter than what this tells of.
+        let checkpoint = wal_index::checkpoint(connection);
+        let log = look_up(&self.log)?;
+        let Some(log) = log.filter(|it| is_its(it, opened.log)) else {
+            return changed(WITHOUT_LOG);
+        };
+        let Some(checkpoint) = checkpoint else {
+            // Somebody commits.
+            return Ok(());
+        };
+        let is_short = log.len() < checkpoint.needs(&head);
+        if is_short && wal_index::checkpoint(connection) == Some(checkpoint) {
+            return changed(CUT_LOG);
+        }
+        self.look_at_writes(checkpoint, head, connection, path)
+    }
+
+    /// Looks whether anything but a checkpoint of SQLite wrote to the file.
+    fn look_at_writes(
+        &mut self,
+        checkpoint: Checkpoint,
+        head: [u8; wal_index::HEAD],
+        connection: &Connection,
+        path: &Path,
+    ) -> Result<(), FileProblem> {
+        let Some(main) = look_up(path)? else {
+            return Ok(());
+        };
+        // One that begins is told of before it writes.
+        if checkpoint.is_running() || wal_index::checkpoint(connection) != Some(checkpoint) {
+            return Ok(());
+        }
+        let seen = LastSeen {
+            checkpoint,
+            written: (main.mtime(), main.mtime_nsec()),
+            head,
+        };
+        match self.seen.replace(seen) {
+            Some(before) if before.checkpoint == checkpoint && before.head != head => {
+                changed(OVERWRITTEN)
+            }
+            Some(before) if before.checkpoint == checkpoint && before.written != seen.written => {
+                changed(WRITTEN_TO)
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Says whether the index can be read: what lies beyond its end, a process
+    /// does not survive.
+    pub(crate) fn has_index(&self) -> bool {
+        self.is_open()
+            && self
+                .index
+                .metadata()
+                .is_ok_and(|it| it.len() >= wal_index::INDEX)
+    }
+
+    /// Says whether the connection has files open.
+    pub(crate) fn is_open(&self) -> bool {
+        self.seat.is_some()
+    }
+
+    /// Says whether a connection that is closed may write the log back: it belongs
+    /// to this very file, is whole with its index, and nobody went on with another
+    /// one since.
+    pub(crate) fn may_write_back(&self, connection: &Connection, path: &Path) -> bool {
+        let Some(before) = self.files.lock().before else {
+            return false;
+        };
+        let log = FileId::of(&self.log).ok();
+        before.change.keeps_log
+            && (log.is_none() || log == before.opened.log)
+            && before.written.is_some()
+            && written(path) == before.written
+            && is_whole(&before.opened, connection)
+    }
+
+    /// Takes note that the connection is closed.
+    pub(crate) fn let_go(&mut self) {
+        self.seat = None;
+    }
+}
+
+impl OpenFiles {
+    /// What the names lead to now.
+    fn at(path: &Path) -> io::Result<Self> {
+        Ok(Self {
+            main: FileId::of(path)?,
+            log: FileId::of(&beside(path, "-wal")).ok(),
+            index: FileId::of(&beside(path, "-shm")).ok(),
+        })
+    }
+}
+
+impl Files {
+    /// What the connections of this process to the file at `path` share, if there
+    /// are any.
+    pub(crate) fn at(path: &Path) -> Arc<Self> {
+        let main = FileId::of(path).ok();
+        // INVARIANT: nothing panics while it is held.
+        let mut known = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, files| files.strong_count() > 0);
+        let found = known.get(path).and_then(Weak::upgrade).filter(|files| {
+            let opened = files.lock().opened;
+            opened.is_none_or(|opened| Some(opened.main) == main)
+        });
+        found.unwrap_or_else(|| {
+            let files = Arc::default();
+            known.insert(path.to_owned(), Arc::downgrade(&files));
+            files
+        })
+    }
+
+    /// Takes a place for a connection that is about to be opened.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`io::ErrorKind::Interrupted`] while connections have other files
+    /// open than those that the names lead to, and the system's error where that
+    /// can't be told.
+    pub(crate) fn take_seat(self: &Arc<Self>, path: &Path) -> io::Result<Seat> {
+        let mut shared = self.lock();
+        if shared.connections == 0 {
+            shared.opened = None;
+        } else if shared.opened != Some(OpenFiles::at(path)?) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        shared.connections = shared.connections.saturating_add(1);
+        drop(shared);
+        Ok(Seat {
+            files: Arc::clone(self),
+        })
+    }
+
+    /// Says whether files may be opened now, as nobody has those of before open
+    /// any more. Puts aside a log that belongs to those.
+    pub(crate) fn may_be_opened(&self, path: &Path, wait: Duration) -> bool {
+        let mut shared = self.lock();
+        if shared.opened.is_some() {
+            return true;
+        }
+        let waits = shared.tried.is_some_and(|at| at.elapsed() < wait);
+        if shared.connections > 0 || waits {
+            return false;
+        }
+        shared.tried = Some(Instant::now());
+        if let Some(Before { opened, change, .. }) = shared.before
+            && change.leaves_log
+        {
+            // Read as the new file's own, it would make a mixture of both.
+            for (suffix, id) in [("-wal", opened.log), ("-shm", opened.index)] {
+                let left = beside(path, suffix);
+                if id.is_some() && FileId::of(&left).ok() == id {
+                    let _moved = std::fs::rename(&left, beside(&left, ".replaced"));
+                }
+            }
+        }
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, FilesState> {
+        // INVARIANT: every change of it is made whole before the lock is given
+        // back, and nothing in between panics.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Says whether the log and its index that this process has open are as long as
+/// they must be, whatever their names lead to by now.
+fn is_whole(opened: &OpenFiles, connection: &Connection) -> bool {
+    let length = |id: Option<FileId>| length_of_open(id?);
+    let index = length(opened.index).filter(|length| *length >= wal_index::INDEX);
+    let (Some(index), Some(log)) = (index, length(opened.log)) else {
+        return false;
+    };
+    let (Some(checkpoint), Some(head)) = (
+        wal_index::checkpoint(connection),
+        wal_index::head(connection),
+    ) else {
+        return false;
+    };
+    index >= checkpoint.needs_of_index() && log >= checkpoint.needs(&head)
+}
+
+/// How long a file is that this process has open, though it may have no name.
+fn length_of_open(id: FileId) -> Option<u64> {
+    let open = Path::new("/proc/self/fd").read_dir().ok()?;
+    open.filter_map(|entry| entry.ok()?.path().metadata().ok())
+        .find(|facts| FileId::from(facts) == id)
+        .map(|facts| facts.len())
+}
+
+fn look_up(path: &Path) -> Result<Option<Metadata>, FileProblem> {
+    match path.metadata() {
+        Ok(facts) => Ok(Some(facts)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(_) => Err(FileProblem::Away("can't be reached")),
+    }
+}
+
+fn written(path: &Path) -> Option<Written> {
+    let facts = path.metadata().ok()?;
+    Some((facts.mtime(), facts.mtime_nsec()))
+}
+
+fn changed(change: FileChange) -> Result<(), FileProblem> {
+    Err(FileProblem::Changed(change))
+}
+
+const REPLACED: FileChange = FileChange {
+    what: "was moved or replaced while in use",
+    keeps_log: false,
+    leaves_log: true,
+};
+const OVERWRITTEN: FileChange = FileChange {
+    what: "was overwritten while in use",
+    keeps_log: false,
+    leaves_log: true,
+};
+const WRITTEN_TO: FileChange = FileChange {
+    what: "was written to by another program",
+    keeps_log: true,
+    leaves_log: false,
+};
+const WITHOUT_INDEX: FileChange = FileChange {
+    what: "lost its `-shm` while in use",
+    keeps_log: true,
+    leaves_log: false,
+};
+const CUT_INDEX: FileChange = FileChange {
+    keeps_log: false,
+    ..WITHOUT_INDEX
+};
+const WITHOUT_LOG: FileChange = FileChange {
+    what: "lost its `-wal` while in use",
+    keeps_log: true,
+    leaves_log: false,
+};
+const CUT_LOG: FileChange = FileChange {
+    what: "lost a part of its `-wal` while in use",
+    keeps_log: false,
+    leaves_log: false,
+};
+
+const MAGIC: &[u8] = b"SQLite format 3\0";
+/// Its owner may read and write it.
+const READABLE: u32 = 0o600;

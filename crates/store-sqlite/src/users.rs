@@ -1,0 +1,237 @@
+//! What users have besides a credential: a second factor, recovery codes, and
+//! grants in tenants.
+
+use countersign_core::connect::UserLogin;
+use countersign_core::credential::CredentialId;
+use countersign_core::name::{GroupPath, TenantId};
+use countersign_core::role::RoleName;
+use countersign_core::seal::Sealed;
+use countersign_core::secret::SecretDigest;
+use countersign_core::totp::Step;
+use countersign_core::user::{
+    Grant, GrantedRight, RecoveryCode, RecoveryCodeId, SecondFactor, User,
+};
+use rusqlite::{Connection, params};
+
+use crate::error::Fault;
+use crate::row_reader::RowReader;
+use crate::write_rows::found;
+
+/// What makes the credential `id` a user.
+pub(crate) fn user(connection: &Connection, id: CredentialId) -> Result<User, Fault> {
+    let mut statement = connection.prepare_cached(PERSON)?;
+    let mut rows = statement.query([id.0])?;
+    let Some(row) = rows.next()? else {
+        return Err(Fault::Content("a stored user".into()));
+    };
+    let columns = &mut RowReader::of(row);
+    let seed = columns.maybe_bytes()?.map(<[u8]>::to_vec);
+    let is_confirmed = columns.flag()?;
+    let last_step = columns.maybe_number()?.map(Step);
+    let second_factor = match seed {
+        Some(seed) => Some(SecondFactor {
+            seed: Sealed::from_bytes(seed),
+            is_confirmed,
+            last_step,
+            recovery: recovery_codes(connection, id)?,
+        }),
+        None => None,
+    };
+    Ok(User {
+        second_factor,
+        last_tenant: columns.maybe_parsed(TenantId::parse)?,
+        grants: grants(connection, id)?,
+    })
+}
+
+/// Writes a user who has nothing stored yet; recovery codes don't count.
+pub(crate) fn put_new(connection: &Connection, id: CredentialId, user: &User) -> Result<(), Fault> {
+    let factor = user.second_factor.as_ref();
+    connection
+        .prepare_cached(
+            "INSERT INTO person (credential, seed, is_confirmed, last_step, last_tenant)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![
+            id.0,
+            factor.map(|factor| factor.seed.as_bytes()),
+            factor.is_some_and(|factor| factor.is_confirmed),
+            factor
+                .and_then(|factor| factor.last_step)
+                .map(|Step(step)| step),
+            user.last_tenant.as_ref().map(TenantId::as_str),
+        ])?;
+    put_grants(connection, id, user)
+}
+
+/// Writes what acts may change of a user: neither the recovery codes nor the
+/// last step.
+pub(crate) fn update(connection: &Connection, id: CredentialId, user: &User) -> Result<(), Fault> {
+    let factor = user.second_factor.as_ref();
+    let rows = connection
+        .prepare_cached(
+            "UPDATE person SET seed = ?2, is_confirmed = ?3, last_tenant = ?4
+             WHERE credential = ?1",
+        )?
+        .execute(params![
+            id.0,
+            factor.map(|factor| factor.seed.as_bytes()),
+            factor.is_some_and(|factor| factor.is_confirmed),
+            user.last_tenant.as_ref().map(TenantId::as_str),
+        ])?;
+    found(rows, "the user")?;
+    connection
+        .prepare_cached("DELETE FROM person_grant WHERE credential = ?1")?
+        .execute([id.0])?;
+    put_grants(connection, id, user)
+}
+
+/// Replaces the recovery codes of a user and forgets the last step.
+pub(crate) fn put_recovery_codes(
+    connection: &Connection,
+    id: CredentialId,
+    codes: &[SecretDigest],
+) -> Result<(), Fault> {
+    let rows = connection
+        .prepare_cached("UPDATE person SET last_step = NULL WHERE credential = ?1")?
+        .execute([id.0])?;
+    found(rows, "the user")?;
+    connection
+        .prepare_cached("DELETE FROM recovery_code WHERE credential = ?1")?
+        .execute([id.0])?;
+    let mut statement = connection
+        .prepare_cached("INSERT INTO recovery_code (credential, digest) VALUES (?1, ?2)")?;
+    for code in codes {
+        statement.execute(params![id.0, code.as_bytes()])?;
+    }
+    Ok(())
+}
+
+/// Makes a step the last one that a code was accepted for.
+pub(crate) fn put_last_step(
+    connection: &Connection,
+    id: CredentialId,
+    step: Step,
+) -> Result<(), Fault> {
+    let rows = connection
+        .prepare_cached("UPDATE person SET last_step = ?2 WHERE credential = ?1")?
+        .execute([id.0, step.0])?;
+    found(rows, "the user")
+}
+
+/// Writes what a login changes; says whether it still may.
+///
+/// A code is accepted once: not if one of its step or a later one was accepted
+/// meanwhile, nor if the recovery code is used up.
+pub(crate) fn record_login(
+    connection: &Connection,
+    id: CredentialId,
+    login: UserLogin,
+    tenant: Option<&TenantId>,
+) -> Result<bool, Fault> {
+    let updated = connection
+        .prepare_cached(
+            "UPDATE person SET last_step = coalesce(?2, last_step),
+                 last_tenant = coalesce(?3, last_tenant)
+             WHERE credential = ?1
+                 AND (?2 IS NULL
+                      OR is_confirmed = 1 AND (last_step IS NULL OR last_step < ?2))",
+        )?
+        .execute(params![
+            id.0,
+            login.step.map(|Step(step)| step),
+            tenant.map(TenantId::as_str),
+        ])?;
+    if updated == 0 {
+        return Ok(false);
+    }
+    let Some(RecoveryCodeId(code)) = login.recovery else {
+        return Ok(true);
+    };
+    let used = connection
+        .prepare_cached("DELETE FROM recovery_code WHERE id = ?1 AND credential = ?2")?
+        .execute([code, id.0])?;
+    Ok(used > 0)
+}
+
+/// Makes a tenant the one that a user worked in last, if it is granted.
+pub(crate) fn move_to(
+    connection: &Connection,
+    id: CredentialId,
+    tenant: &TenantId,
+) -> Result<(), Fault> {
+    let rows = connection
+        .prepare_cached(
+            "UPDATE person SET last_tenant = ?2
+             WHERE credential = ?1 AND EXISTS
+                 (SELECT 1 FROM person_grant WHERE credential = ?1 AND tenant = ?2)",
+        )?
+        .execute(params![id.0, tenant.as_str()])?;
+    found(rows, "the grant")
+}
+
+fn put_grants(connection: &Connection, id: CredentialId, user: &User) -> Result<(), Fault> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO person_grant (credential, tenant, group_path, role, org_admin)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    for grant in &user.grants {
+        let (role, is_org_admin) = match &grant.right {
+            GrantedRight::OrgAdmin => (None, true),
+            GrantedRight::Role(role) => (Some(role.as_str()), false),
+        };
+        statement.execute(params![
+            id.0,
+            grant.tenant.as_str(),
+            grant.group.as_ref().map(GroupPath::as_str),
+            role,
+            is_org_admin,
+        ])?;
+    }
+    Ok(())
+}
+
+fn grants(connection: &Connection, id: CredentialId) -> Result<Vec<Grant>, Fault> {
+    let mut statement = connection.prepare_cached(GRANTS)?;
+    let mut rows = statement.query([id.0])?;
+    let mut grants = Vec::new();
+    while let Some(row) = rows.next()? {
+        let columns = &mut RowReader::of(row);
+        let tenant = columns.parsed(TenantId::parse)?;
+        let group = columns.maybe_parsed(GroupPath::parse)?;
+        let role = columns.maybe_parsed(RoleName::parse)?;
+        grants.push(Grant {
+            tenant,
+            group,
+            right: match (role, columns.flag()?) {
+                (None, true) => GrantedRight::OrgAdmin,
+                (Some(role), false) => GrantedRight::Role(role),
+                (None, false) | (Some(_), true) => return Err(columns.nonsense()),
+            },
+        });
+    }
+    Ok(grants)
+}
+
+fn recovery_codes(connection: &Connection, id: CredentialId) -> Result<Vec<RecoveryCode>, Fault> {
+    let mut statement = connection.prepare_cached(RECOVERY_CODES)?;
+    let mut rows = statement.query([id.0])?;
+    let mut codes = Vec::new();
+    while let Some(row) = rows.next()? {
+        let columns = &mut RowReader::of(row);
+        codes.push(RecoveryCode {
+            id: RecoveryCodeId(columns.number()?),
+            digest: SecretDigest::from_bytes(columns.hash()?),
+        });
+    }
+    Ok(codes)
+}
+
+pub(crate) const PERSON: &str =
+    "SELECT seed, is_confirmed, last_step, last_tenant FROM person WHERE credential = ?1";
+
+pub(crate) const GRANTS: &str = "SELECT tenant, group_path, role, org_admin FROM person_grant
+     WHERE credential = ?1 ORDER BY tenant";
+
+pub(crate) const RECOVERY_CODES: &str =
+    "SELECT id, digest FROM recovery_code WHERE credential = ?1 ORDER BY id";
