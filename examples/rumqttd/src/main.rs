@@ -39,7 +39,8 @@ use std::time::{Duration, SystemTime};
 use countersign::core::options::Options;
 use countersign::sqlite::SqliteStore;
 use countersign::{
-    CompletionStatus, Completion, ConnectInfo, ConnectOutcome, Directive, Gate, Handle, GateConfig, Ticket,
+    Completion, CompletionStatus, ConnectInfo, ConnectOutcome, Directive, Gate, GateConfig, Handle,
+    Ticket,
 };
 use rumqttd::local::LinkBuilder;
 use rumqttd::protocol::v4::V4;

@@ -1,9 +1,9 @@
 //! What a client that was let in sends.
 
-use countersign::{ConnectInfo, ConnectOutcome, Directive, Handle, ClientRef, TopicUse};
+use countersign::{ClientRef, ConnectInfo, ConnectOutcome, Directive, Handle, TopicUse};
 
+use crate::fixture::{Fixture, PASSWORD, with};
 use crate::parts;
-use crate::fixture::{PASSWORD, Fixture, with};
 
 /// A session command of an administrator. Whatever it is, what is answered is
 /// JSON, to the connection that asked and no other.

@@ -10,7 +10,7 @@ use countersign::core::store::Settings;
 use countersign::core::time::Timestamp;
 use countersign::core::user::GrantedRight;
 use countersign::sqlite::SqliteStore;
-use countersign::{Gate, Handle, GateConfig};
+use countersign::{Gate, GateConfig, Handle};
 use countersign_admin::credential::{NewCredential, create};
 use countersign_admin::password::ChosenPassword;
 use countersign_admin::tenant::NewTenant;

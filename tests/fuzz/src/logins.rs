@@ -1,9 +1,9 @@
 //! CONNECT and AUTH, as a host hands them to the gate.
 
-use countersign::{ConnectInfo, ConnectOutcome, Enhanced, ClientRef, TopicUse};
+use countersign::{ClientRef, ConnectInfo, ConnectOutcome, Enhanced, TopicUse};
 
+use crate::fixture::{Fixture, PASSWORD, with};
 use crate::parts;
-use crate::fixture::{PASSWORD, Fixture, with};
 
 /// `FLAGS client-id username password address`. A name or password that is one
 /// byte stands for a good one, so that logins succeed as well.

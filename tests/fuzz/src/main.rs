@@ -5,11 +5,11 @@
 #![no_main]
 
 mod conversation;
+mod fixture;
 mod logins;
 #[path = "../../hostile/naive.rs"]
 mod naive;
 mod rules;
-mod fixture;
 mod texts;
 mod tokens;
 
