@@ -25,13 +25,13 @@ impl MeasuredBroker {
     /// Starts a broker on what [`Subject::prepare`] put into `folder`, and
     /// waits until it takes connections.
     pub fn start(bench: &Bench, version: Version, subject: Subject, folder: &Path) -> Result<Self> {
-        let mut broker = Self::start_unseen(bench, version, subject, folder)?;
+        let mut started = Self::start_unseen(bench, version, subject, folder)?;
         let ready = format!(
             "mosquitto version {} running",
             broker(bench, version)?.version
         );
-        broker.daemon.wait_for_log(&ready, PATIENCE)?;
-        Ok(broker)
+        started.daemon.wait_for_log(&ready, PATIENCE)?;
+        Ok(started)
     }
 
     /// Starts a broker and returns at once.

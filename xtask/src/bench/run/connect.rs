@@ -170,16 +170,16 @@ impl<'a> Turns<'a> {
         logins: usize,
         outcome: &Outcome,
     ) -> Result<()> {
-        let broker = broker.version.name();
+        let version = broker.version.name();
         let rate = logins as f64 / outcome.elapsed.as_secs_f64();
-        self.rounds.push(broker, title, RATE, rate);
+        self.rounds.push(version, title, RATE, rate);
         let refused = logins - outcome.admitted;
         if refused > 0 {
             println!(
                 "  {title}: {outcome:?}, the last one: {}",
                 broker.last_refusal()
             );
-            self.rounds.push(broker, title, REFUSED, refused as f64);
+            self.rounds.push(version, title, REFUSED, refused as f64);
         }
         ensure!(refused * 100 <= logins, "{title}: many were refused");
         Ok(())
