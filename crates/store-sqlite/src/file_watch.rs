@@ -329,18 +329,24 @@ impl Files {
     /// are any.
     pub(crate) fn at(path: &Path) -> Arc<Self> {
         let main = FileId::of(path).ok();
-        // INVARIANT: nothing panics while it is held.
-        let mut known = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, files| files.strong_count() > 0);
-        let found = known.get(path).and_then(Weak::upgrade).filter(|files| {
+        let is_same = |files: &Self| {
             let opened = files.lock().opened;
             opened.is_none_or(|opened| Some(opened.main) == main)
-        });
-        found.unwrap_or_else(|| {
-            let files = Arc::default();
-            known.insert(path.to_owned(), Arc::downgrade(&files));
-            files
-        })
+        };
+        let mut open = lock_open();
+        let found = open.get(path).and_then(Weak::upgrade);
+        let files = match &found {
+            Some(files) if is_same(files) => Arc::clone(files),
+            Some(_) | None => {
+                let files = Arc::default();
+                open.insert(path.to_owned(), Arc::downgrade(&files));
+                files
+            }
+        };
+        // Before what was found: to drop the last of those takes the lock.
+        drop(open);
+        drop(found);
+        files
     }
 
     /// Takes a place for a connection that is about to be opened.
@@ -420,6 +426,21 @@ fn length_of_open(id: FileId) -> Option<u64> {
     open.filter_map(|entry| entry.ok()?.path().metadata().ok())
         .find(|facts| FileId::from(facts) == id)
         .map(|facts| facts.len())
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        let mut open = lock_open();
+        open.retain(|_, files| files.strong_count() > 0);
+        if open.is_empty() {
+            *open = BTreeMap::new();
+        }
+    }
+}
+
+fn lock_open() -> MutexGuard<'static, BTreeMap<PathBuf, Weak<Files>>> {
+    // INVARIANT: nothing panics while it is held.
+    OPEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn look_up(path: &Path) -> Result<Option<Metadata>, FileProblem> {
