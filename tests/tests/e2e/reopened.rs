@@ -22,7 +22,7 @@ on_every_broker! {
         let _comes = login.connect("comes").accepted(fixture.port());
         fixture.wait_for_clients(&["comes", "stays"]);
         fs::rename(&copy, fixture.cli.store()).unwrap();
-        wait_until("the broker says so", || fixture.our_lines().contains("moved or replaced"));
+        wait_until("the broker says so", || fixture.our_lines().contains("following the store again"));
         fixture.wait_for_clients(&["comes", "stays"]);
         assert_eq!(stays(&fixture.cli.json(&["clients", "list"])), stays(&before));
     }
