@@ -322,8 +322,7 @@ mod tests {
         assert_eq!(code, sys::MOSQ_ERR_UNKNOWN);
     }
 
-    /// Puts what a version of schema 3 left behind in place of a store.
-    /// Writes a store of schema 3, and has it open as a broker does.
+    /// Puts a store of schema 3 in place of a store, and has it open as a broker does.
     fn write_schema_3(path: &str) -> rusqlite::Connection {
         for suffix in ["", "-wal", "-shm"] {
             // A store that is closed has nothing beside it.

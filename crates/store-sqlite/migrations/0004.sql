@@ -76,10 +76,8 @@ INSERT INTO auto_registration (application, max, pattern, registered, second, in
     WHERE kind = 'application' AND auto_register = 1;
 -- A row of stored_session is a use of a client id: since when it is used in that
 -- tenant (of those from before that is not known, so they count as used for
--- long), and whether the host may keep a session under it (2 is one of a client that
--- proved nothing, which used it in the same tenant after the credential that is
--- recorded). There is an end of
--- rows: of one credential an hour, and in all; beyond that, of each credential.
+-- long), and whether the host may keep a session under it. There is an end of
+-- rows: of one credential, and of those without a session in all.
 ALTER TABLE stored_session ADD COLUMN first_used_at INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE stored_session ADD COLUMN is_stored INTEGER NOT NULL DEFAULT 1;
 
@@ -94,11 +92,9 @@ CREATE INDEX stored_session_by_use ON stored_session (last_used_at);
 ALTER TABLE session_change ADD COLUMN rows INTEGER NOT NULL DEFAULT 0;
 UPDATE session_change SET rows = (SELECT count(*) FROM stored_session);
 
--- A new row is no change: what is remembered of a client id is remembered only
--- where there is a row.
 DROP TRIGGER stored_session_taken;
 CREATE TRIGGER stored_session_taken AFTER INSERT ON stored_session BEGIN
-    UPDATE session_change SET rows = rows + 1 WHERE id = 1;
+    UPDATE session_change SET number = number + 1, rows = rows + 1 WHERE id = 1;
 END;
 
 DROP TRIGGER stored_session_dropped;
@@ -121,24 +117,9 @@ CREATE TABLE pruned_session (
     credential INTEGER
 ) STRICT;
 
--- There is an end of these rows, too: where it is reached, no more are pruned.
-ALTER TABLE session_change ADD COLUMN pruned INTEGER NOT NULL DEFAULT 0;
-
-CREATE TRIGGER pruned_session_added AFTER INSERT ON pruned_session BEGIN
-    UPDATE session_change SET pruned = pruned + 1 WHERE id = 1;
-END;
-
-CREATE TRIGGER pruned_session_removed AFTER DELETE ON pruned_session BEGIN
-    UPDATE session_change SET number = number + 1, pruned = pruned - 1 WHERE id = 1;
-END;
-
 -- What tells a live session's client id from others, also where that is secret.
 ALTER TABLE presence ADD COLUMN tie BLOB;
 CREATE INDEX presence_by_tie ON presence (tie);
-
--- A request to kick holds the hash of a client id, which may be a secret. Those
--- from before are of no use to a broker that starts.
-DELETE FROM kick_request;
 
 -- What the audit will say of a request to kick: that it was done once a broker
 -- answers (answered is 1), that it was refused once whoever asked gives up (2).

@@ -28,6 +28,7 @@ use countersign_core::store::{
 };
 use countersign_sqlite::{AuditCheck, SqliteStore};
 use rusqlite::Connection;
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use self::common::{activate, create, entry, tenant_id};
@@ -40,7 +41,7 @@ fn a_store_of_schema_1_answers_alike_under_the_newest() {
     write_schema_1(&path);
 
     let mut store = SqliteStore::open(&path).unwrap();
-    assert_eq!(store.schema_version().unwrap(), 4);
+    assert_eq!(store.schema_version().unwrap(), 5);
     assert!(store.quick_check().unwrap().is_empty());
     let copy = Connection::open(directory.path().join("countersign.db.v1.bak")).unwrap();
     let version: i64 = copy
@@ -123,11 +124,11 @@ fn a_store_is_left_as_it_is_while_an_older_broker_lives() {
 
     drop((unseen, in_use));
     let store = SqliteStore::open(&path).unwrap();
-    assert_eq!(store.schema_version().unwrap(), 4);
+    assert_eq!(store.schema_version().unwrap(), 5);
     let upgraded = store.upgraded().unwrap();
     let copy = directory.path().canonicalize().unwrap();
     let copy = copy.join("countersign.db.v3.bak");
-    assert_eq!((upgraded.from, upgraded.to), (3, 4));
+    assert_eq!((upgraded.from, upgraded.to), (3, 5));
     assert_eq!(upgraded.copy, copy);
     let said = upgraded.to_string();
     assert!(
@@ -166,7 +167,7 @@ fn the_way_back_leads_back() {
     drop(connection);
     assert_eq!(
         SqliteStore::open(&path).unwrap().schema_version().unwrap(),
-        4
+        5
     );
 }
 
@@ -184,13 +185,42 @@ fn a_lock_that_cannot_be_looked_at_counts_as_held() {
     SqliteStore::open(&path).unwrap();
 }
 
+/// A store says that it is damaged if its tables and triggers are not those that its
+/// migrations make, so a change of one would take away every store made before.
+#[test]
+fn a_migration_that_stores_were_made_by_stays_as_it_is() {
+    let migrations = [
+        (
+            include_str!("../migrations/0001.sql"),
+            "aedb36022688421ab8667c00af629cacbbcefe2923a9bb61d5c73aba995e06bb",
+        ),
+        (
+            include_str!("../migrations/0002.sql"),
+            "c5063b4e47c560dd960ace0d7fa9f0b5b8d7804bd094fe8db138b6f813305ccd",
+        ),
+        (
+            include_str!("../migrations/0003.sql"),
+            "f3ce6b7a1704dee8a2032e05afb3aac0377c1b1be18be604f86fec0226bf49db",
+        ),
+        (
+            include_str!("../migrations/0004.sql"),
+            "248dbc0eca4ea8df8ff54d9f37cad61df09046205cb908f154d3e545ca90f226",
+        ),
+    ];
+    for (text, digest) in migrations {
+        let found = Sha256::digest(text.as_bytes());
+        let found: String = found.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(found, digest, "put the change into a new migration: {text}");
+    }
+}
+
 #[track_caller]
 fn refusal(path: &Path) -> String {
     let error = SqliteStore::open(path).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Older);
     let said = error.to_string();
     assert!(
-        said.contains("has schema 3, and this version needs 4"),
+        said.contains("has schema 3, and this version needs 5"),
         "{said}"
     );
     assert!(!said.contains('\n'), "{said}");

@@ -242,7 +242,7 @@ fn under_an_older_broker_commands_read_on_and_none_writes() {
     );
     assert!(said.contains("The way back: stop the brokers"), "{said}");
     assert_eq!(said.lines().count(), 1, "{said}");
-    assert_eq!(schema_of(&fixture), 4);
+    assert_eq!(schema_of(&fixture), 5);
     assert_eq!(fixture.run("tenant list").done().stderr, "");
 }
 
@@ -255,7 +255,7 @@ fn no_command_does_anything_with_a_store_of_a_newer_version() {
     for (command, arguments, does) in COMMANDS {
         let line = line(&fixture, command, arguments);
         let before = fixture.files();
-        let needle = "has schema 99 and this program knows 4; install the version that made it";
+        let needle = "has schema 99 and this program knows 5; install the version that made it";
         match does {
             Read(_) | Write => {
                 let said = run(&fixture, &line).refused(1);
