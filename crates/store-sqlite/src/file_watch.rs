@@ -130,11 +130,20 @@ impl Watch {
     /// Returns the system's error when they can't be looked at, and
     /// [`io::ErrorKind::Interrupted`] when others have other files open. The
     /// place is given back, to be kept until the connection is closed.
-    pub(crate) fn begin(seat: Seat, path: &Path) -> Result<Self, (io::Error, Seat)> {
+    pub(crate) fn begin(
+        seat: Seat,
+        connection: &Connection,
+        path: &Path,
+    ) -> Result<Self, (io::Error, Seat)> {
         let found = match OpenFiles::at(path) {
             Ok(found) => found,
             Err(error) => return Err((error, seat)),
         };
+        // What it has open was removed meanwhile.
+        let is_without = found.log.is_none() || found.index.is_none();
+        if is_without && wal_index::is_mapped(connection) {
+            return Err((io::ErrorKind::Interrupted.into(), seat));
+        }
         let files = Arc::clone(&seat.files);
         let mut shared = files.lock();
         match shared.opened {

@@ -313,9 +313,12 @@ impl SqliteStore {
         seat: Seat,
         action: &'static str,
     ) -> Result<Self, StoreError> {
-        let watch = match Watch::begin(seat, path) {
+        let watch = match Watch::begin(seat, &connection, path) {
             Ok(watch) => watch,
             Err((error, seat)) => {
+                // Its log may belong to other files than the names lead to.
+                let no_checkpoint = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+                let _kept = connection.set_db_config(no_checkpoint, true);
                 drop(connection);
                 drop(seat);
                 return Err(of_files(error, action, path));

@@ -132,6 +132,11 @@ fn file_of(
     Some((file, methods))
 }
 
+/// Says whether the connection has an index of the log in shared memory.
+pub(crate) fn is_mapped(connection: &Connection) -> bool {
+    index(connection).is_some()
+}
+
 /// The index of the log; none where there is none in shared memory.
 fn index(connection: &Connection) -> Option<&WalIndex> {
     let (file, methods) = file_of(connection)?;
