@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::{Security, Source, Sourced};
+use crate::{Security, Source, Sourced, is_on};
 
 /// A port, or a socket in the file system, that clients arrive at.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -66,6 +66,17 @@ impl ListenerConfig {
     #[must_use]
     pub fn is_http_api(&self) -> bool {
         self.speaks("http_api")
+    }
+
+    /// Says whether a client's user name is what its certificate, or its pre-shared
+    /// key, says.
+    #[must_use]
+    pub fn is_name_certified(&self) -> bool {
+        let words = [
+            &self.use_identity_as_username,
+            &self.use_subject_as_username,
+        ];
+        words.iter().any(|word| is_on(word.as_ref()))
     }
 
     /// Says whether it speaks this protocol.

@@ -225,10 +225,10 @@ impl Clients {
         self.owner(handle).is_some()
     }
 
-    /// Says whether this is a client that the gate let in and that went away.
+    /// Says whether this is a client that went away, and not one of others.
     pub(crate) fn is_away(&self, handle: Handle, fingerprint: Fingerprint) -> bool {
         self.known.get(&handle).is_some_and(|known| {
-            !known.is_here && known.owner == AnsweredBy::Gate && known.fingerprint == fingerprint
+            !known.is_here && known.owner != AnsweredBy::Others && known.fingerprint == fingerprint
         })
     }
 }

@@ -1,10 +1,13 @@
-//! Clients that come back before the broker knows that they were gone.
+//! Clients of certificates that come back: before the broker knows that they were
+//! gone, and to a session that it kept.
 
 use std::process::Command;
 
-use countersign_tests::{PATIENCE, on_every_broker};
+use countersign_testkit::tools::Tool;
+use countersign_testkit::{Connect, Version};
+use countersign_tests::{PATIENCE, on_every_broker, wait_until};
 
-use crate::tls::{Authority, marked, start_vouching, subscriber};
+use crate::tls::{Authority, marked, start_vouching, subscriber, tls};
 
 on_every_broker! {
     fn a_certificates_client_takes_over_from_its_half_open_connection_and_stays(version) {
@@ -23,4 +26,50 @@ on_every_broker! {
         let connected = second.stdout().matches("received CONNACK").count();
         assert_eq!(connected, 1, "{}", second.stdout());
     }
+
+    fn a_session_that_a_certificates_client_left_stands_when_the_broker_reloads(version) {
+        if version == Version::V2_0_11 {
+            // It damages its memory by itself then (docs/SAFETY.md).
+            return;
+        }
+        let authority = Authority::new();
+        let mut fixture = start_vouching(version, &authority);
+        let login = marked(&fixture, &authority, "dev");
+        authority.sign("nobody@acme");
+        let tls = tls(&fixture);
+        let visit = |name: &str, connect: &Connect, more: &[u8]| {
+            let mut visitor = Tool::new("openssl")
+                .args(["s_client", "-quiet", "-connect", &format!("127.0.0.1:{tls}")])
+                .args(["-CAfile", &authority.path("ca.crt"), "-cert", &authority.path(&format!("{name}.crt"))])
+                .args(["-key", &authority.path(&format!("{name}.key"))])
+                .stdin([&connect.bytes(), more, DISCONNECT].concat())
+                .background()
+                .unwrap();
+            wait_until("the visitor is gone", || !visitor.is_running());
+        };
+        let stored = |id: &str| Connect::v5(id).clean(false).session_expiry(3_600);
+        for name in [login.username.as_str(), "nobody@acme"] {
+            for (kind, more) in [("silent", &[][..]), ("subscribed", SUBSCRIBE)] {
+                visit(name, &stored(&format!("{kind} {name}")), more);
+            }
+        }
+        let mut observer = fixture.operator("o", &[]).connect("o").accepted(fixture.port());
+        for _ in 0..2 {
+            fixture.broker.reload().unwrap();
+            assert!(observer.is_alive());
+        }
+        // The broker frees what it had of them.
+        for name in [login.username.as_str(), "nobody@acme"] {
+            for kind in ["silent", "subscribed"] {
+                visit(name, &Connect::v5(format!("{kind} {name}")), &[]);
+            }
+        }
+        let status = fixture.broker.stop().unwrap();
+        assert!(status.success(), "{status}: {}", fixture.broker.log());
+    }
 }
+
+const DISCONNECT: &[u8] = &[0xE0, 0];
+
+/// To `a`, at QoS 1.
+const SUBSCRIBE: &[u8] = &[0x82, 7, 0, 1, 0, 0, 1, b'a', 1];

@@ -150,12 +150,7 @@ fn http(config: &BrokerConfig) -> Vec<Problem> {
 
 fn names_from_certificates(config: &BrokerConfig) -> Vec<Problem> {
     let listeners = config.listeners.iter().filter(|listener| {
-        let word = [
-            &listener.use_identity_as_username,
-            &listener.use_subject_as_username,
-        ];
-        word.iter().any(|word| is_on(word.as_ref()))
-            && !is_on(listener.use_username_as_clientid.as_ref())
+        listener.is_name_certified() && !is_on(listener.use_username_as_clientid.as_ref())
     });
     let problems = listeners.map(|listener| {
         Problem::warning(

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use countersign_config::BrokerConfig;
 use countersign_core::options::Options;
 
+use super::listeners::shown;
 use super::{Problem, Report};
 
 /// A version of Mosquitto, as it says it itself.
@@ -19,6 +20,8 @@ impl Version {
     /// The first that tells a plugin the port and whose a client id is, and knows
     /// `plugin_use`.
     const TELLS_PORTS: Self = Self(2, 1, 0);
+    /// The first that forgets the listener of a client that went away.
+    const FORGETS_LISTENERS: Self = Self(2, 0, 12);
 
     /// What is installed, if anything is.
     pub(super) fn installed() -> Option<Self> {
@@ -51,6 +54,44 @@ pub(super) fn check(
     installed: Option<Version>,
 ) {
     report.note("version", knows(config, options, installed));
+    report.note("reload", reloads(config, installed));
+}
+
+/// Whether Mosquitto keeps its memory whole when it reads its configuration
+/// again: where it ends a session that is away once more, it does not.
+fn reloads(config: &BrokerConfig, installed: Option<Version>) -> Result<(), Problem> {
+    let Some(installed) = installed.filter(|it| *it < Version::TELLS_PORTS) else {
+        return Ok(());
+    };
+    let certified = || {
+        config
+            .listeners
+            .iter()
+            .find(|listener| listener.is_name_certified())
+    };
+    let (what, remedy) = match &config.per_listener_settings {
+        Some(setting) if setting.value && installed >= Version::FORGETS_LISTENERS => (
+            format!("`per_listener_settings true` ({})", setting.at),
+            "write `per_listener_settings false`, use Mosquitto 2.1, or restart it instead of \
+             sending SIGHUP",
+        ),
+        _ if installed < Version::FORGETS_LISTENERS => match certified() {
+            Some(listener) => (
+                format!("names from certificates on {}", shown(Some(listener))),
+                "use Mosquitto 2.0.21 or newer, or restart it instead of sending SIGHUP",
+            ),
+            None => return Ok(()),
+        },
+        _ => return Ok(()),
+    };
+    let Version(major, minor, patch) = installed;
+    Err(Problem::warning(
+        format!(
+            "with {what} Mosquitto {major}.{minor}.{patch} damages its memory on SIGHUP while a \
+             client of MQTT 5 is away whose session expires, with any plugin or none"
+        ),
+        remedy,
+    ))
 }
 
 fn knows(
@@ -92,6 +133,30 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(Version::parse(help), version, "{help}");
+        }
+    }
+
+    #[test]
+    fn a_reload_is_warned_of_where_the_broker_would_damage_its_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("mosquitto.conf");
+        let (certified, split) = (
+            "listener 1\nuse_identity_as_username true",
+            "per_listener_settings true\nlistener 1",
+        );
+        for (text, version, warns) in [
+            (certified, Version(2, 0, 11), true),
+            (certified, Version(2, 0, 21), false),
+            (split, Version(2, 0, 11), false),
+            (split, Version(2, 0, 21), true),
+            (split, Version(2, 1, 2), false),
+            ("listener 1", Version(2, 0, 11), false),
+            ("listener 1", Version(2, 0, 21), false),
+        ] {
+            std::fs::write(&file, text).unwrap();
+            let config = BrokerConfig::read(&file).unwrap();
+            let found = reloads(&config, Some(version));
+            assert_eq!(found.is_err(), warns, "{text}: {version:?}");
         }
     }
 }

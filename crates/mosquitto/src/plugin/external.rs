@@ -14,7 +14,7 @@ use countersign_mosquitto_sys as sys;
 
 use super::Plugin;
 use crate::boundary::BrokerClient;
-use crate::clients::AnsweredBy;
+use crate::clients::{AnsweredBy, Fingerprint};
 use crate::instances;
 
 /// Clients that are to be ended, and sessions that may have lost their ids.
@@ -105,10 +105,7 @@ impl Plugin {
             return;
         }
         let client_id = peer.client_id.unwrap_or_default();
-        let print = {
-            let clients = self.clients.borrow();
-            clients.fingerprint(client_id, peer.username, clients.password_print(None))
-        };
+        let print = self.fingerprint_of_proven(client);
         if self.gate.try_borrow().is_ok_and(|gate| gate.knows(handle)) {
             self.came(client, AnsweredBy::Gate, print);
             self.clients.borrow_mut().vouched_for(handle);
@@ -137,7 +134,7 @@ impl Plugin {
     pub(super) fn departs(&self, client: &BrokerClient<'_>) {
         let handle = client.handle();
         if self.unadmitted.borrow().is_evicting {
-            if !self.clients.borrow().knows(handle) {
+            if !self.clients.borrow().is_here(handle) {
                 let turned_away = match self.gate.try_borrow_mut() {
                     Ok(mut gate) => gate.turn_away(&self.described(client)),
                     Err(_) => None,
@@ -147,8 +144,10 @@ impl Plugin {
                     None => Some(TAKER.to_owned()),
                 };
             }
+            self.remember_departed(client);
             return;
         }
+        self.remember_departed(client);
         // 2.1 says when a client connects.
         let is_clean = self.host.clean_start(client);
         if !self.host.finds_clients()
@@ -160,10 +159,36 @@ impl Plugin {
         }
     }
 
+    /// Takes note of what a client leaves that a certificate or a pre-shared key
+    /// vouches for and that did nothing: 2.0 keeps its session, and asks about it
+    /// after a reload.
+    fn remember_departed(&self, client: &BrokerClient<'_>) {
+        if self.host.finds_clients()
+            || self.clients.borrow().is_here(client.handle())
+            || self.identity_proof(client) != IdentityProof::Proven
+        {
+            return;
+        }
+        let print = self.fingerprint_of_proven(client);
+        self.came(client, AnsweredBy::Nobody, print);
+    }
+
+    /// Stands for what the broker has of a client that has no password.
+    fn fingerprint_of_proven(&self, client: &BrokerClient<'_>) -> Fingerprint {
+        let client_id = self.host.client_id(client).unwrap_or_default();
+        let username = self.host.username(client);
+        let clients = self.clients.borrow();
+        clients.fingerprint(client_id, username, clients.password_print(None))
+    }
+
     /// Says whether a check comes about only because an unadmitted client is
     /// being ended.
     pub(super) fn is_ending_unadmitted(&self, handle: Handle) -> bool {
-        self.unadmitted.borrow().is_evicting && !self.clients.borrow().is_ours(handle)
+        let is_admitted = || {
+            let owner = self.clients.borrow().owner(handle);
+            matches!(owner, Some(AnsweredBy::Gate | AnsweredBy::Others))
+        };
+        self.unadmitted.borrow().is_evicting && !is_admitted()
     }
 
     /// Ends the unadmitted clients that were found, and those that took an id.

@@ -109,6 +109,27 @@ fn whoever_a_credential_stands_for_stays_and_is_known_after_a_reload() {
     assert_eq!(code, sys::MOSQ_ERR_SUCCESS);
 }
 
+/// A refusal would make 2.0 end its session a second time, and damage its memory.
+#[test]
+fn a_client_that_left_without_a_word_is_not_judged_after_a_reload() {
+    let fixture = Fixture::new(ChainMode::Final);
+    fixture
+        .gate
+        .outcome
+        .replace(Some(refused(Reason::Unauthenticated)));
+    let mut client = certified("c");
+    fixture.disconnect(&mut client);
+    fixture.reload();
+    let again = |client: &mut FakeClient| fixture.connect(client, Some(c"x@acme"), None);
+    assert_eq!(again(&mut client), sys::MOSQ_ERR_SUCCESS);
+    // Another that has its handle is.
+    client.id = Some(b"d".to_vec());
+    assert_eq!(again(&mut client), sys::MOSQ_ERR_AUTH);
+    let mut unproved = FakeClient::new("e");
+    fixture.disconnect(&mut unproved);
+    assert_eq!(again(&mut unproved), sys::MOSQ_ERR_AUTH);
+}
+
 /// Another plugin that stands before ours may let in a client under any name.
 #[test]
 fn a_name_counts_for_nothing_unless_a_certificate_or_a_key_vouches_for_it() {
@@ -147,14 +168,23 @@ fn a_name_counts_for_nothing_unless_a_certificate_or_a_key_vouches_for_it() {
 /// 2.0 does not say that a client connects, but that the one before it goes.
 #[test]
 fn whoever_takes_the_id_of_a_session_without_a_login_is_ended() {
-    for (was_clean, is_clean, is_live, expected) in [
-        (true, true, false, 1),
-        (false, true, false, 1),
-        (false, false, false, 0),
-        (true, true, true, 0),
+    for (was_clean, is_clean, is_live, has_former_handle, expected) in [
+        (true, true, false, false, 1),
+        (false, true, false, false, 1),
+        // The broker does not say when it forgets a session, so another may have its
+        // handle.
+        (true, true, false, true, 1),
+        (false, false, false, false, 0),
+        (true, true, true, false, 0),
     ] {
         let fixture = Fixture::new(ChainMode::Final);
         let (mut device, mut taker) = (FakeClient::new("c"), certified("c"));
+        if has_former_handle {
+            taker.starts_clean = false;
+            fixture.admit(&mut taker);
+            fixture.disconnect(&mut taker);
+        }
+        let checks = fixture.gate.checks.borrow().len();
         device.starts_clean = was_clean;
         fixture.admit(&mut device);
         device.starts_clean = is_clean;
@@ -167,6 +197,8 @@ fn whoever_takes_the_id_of_a_session_without_a_login_is_ended() {
         if expected > 0 {
             assert_eq!(*fixture.gate.turned_away.borrow(), [handle(&mut taker)]);
             assert!(fixture.host.said("took the id `c`"));
+            // What the broker asks while it ends it is not the gate's to judge.
+            assert_eq!(fixture.gate.checks.borrow().len(), checks);
         }
         fixture.tick();
         assert_eq!(fixture.host.kicked.borrow().len(), expected);
