@@ -13,7 +13,7 @@ use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
@@ -23,7 +23,13 @@ use crate::wal_index::{self, Checkpoint};
 
 /// The files of a store as all connections of a process see them.
 #[derive(Debug, Default)]
-pub(crate) struct Files(Mutex<FilesState>);
+pub(crate) struct Files {
+    state: Mutex<FilesState>,
+    /// Held while a connection closes.
+    closing: Mutex<()>,
+    /// That one was opened, or failed to be.
+    opening: Condvar,
+}
 
 /// Of all stores that this process has open.
 static OPEN: Mutex<BTreeMap<PathBuf, Weak<Files>>> = Mutex::new(BTreeMap::new());
@@ -36,6 +42,8 @@ struct FilesState {
     opened: Option<OpenFiles>,
     /// Connections that have not let go of them, and those that are being opened.
     connections: usize,
+    /// Those of them that are being opened.
+    begun: usize,
     /// What happened to those of before.
     before: Option<Before>,
     tried: Option<Instant>,
@@ -98,12 +106,18 @@ struct LastSeen {
 #[derive(Debug)]
 pub(crate) struct Seat {
     files: Arc<Files>,
+    /// Whether its connection is being opened.
+    is_begun: bool,
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut shared = self.files.lock();
         shared.connections = shared.connections.saturating_sub(1);
+        if self.is_begun {
+            shared.begun = shared.begun.saturating_sub(1);
+            self.files.opening.notify_all();
+        }
     }
 }
 
@@ -131,7 +145,7 @@ impl Watch {
     /// [`io::ErrorKind::Interrupted`] when others have other files open. The
     /// place is given back, to be kept until the connection is closed.
     pub(crate) fn begin(
-        seat: Seat,
+        mut seat: Seat,
         connection: &Connection,
         path: &Path,
     ) -> Result<Self, (io::Error, Seat)> {
@@ -148,13 +162,19 @@ impl Watch {
         let mut shared = files.lock();
         match shared.opened {
             Some(opened) if opened == found => {}
-            None => {
+            None if shared.connections == 1 => {
                 shared.opened = Some(found);
                 shared.opening = shared.opening.saturating_add(1);
                 shared.before = None;
             }
-            Some(_) => return Err((io::ErrorKind::Interrupted.into(), seat)),
+            Some(_) | None => {
+                drop(shared);
+                return Err((io::ErrorKind::Interrupted.into(), seat));
+            }
         }
+        shared.begun = shared.begun.saturating_sub(1);
+        seat.is_begun = false;
+        files.opening.notify_all();
         let opening = shared.opening;
         drop(shared);
         Ok(Self {
@@ -304,21 +324,51 @@ impl Watch {
     /// Says whether a connection that is closed may write the log back: it belongs
     /// to this very file, is whole with its index, and nobody went on with another
     /// one since.
-    pub(crate) fn may_write_back(&self, connection: &Connection, path: &Path) -> bool {
+    fn may_write_back(&self, connection: &Connection, path: &Path) -> bool {
         let Some(before) = self.files.lock().before else {
             return false;
         };
-        let log = FileId::of(&self.log).ok();
+        // Nobody committed to one that is empty; whoever has it open keeps this
+        // connection from writing anything back.
+        let is_ours = match look_up(&self.log) {
+            Ok(Some(log)) => log.len() == 0 || Some(FileId::from(&log)) == before.opened.log,
+            Ok(None) => true,
+            Err(_) => false,
+        };
         before.change.keeps_log
-            && (log.is_none() || log == before.opened.log)
+            && is_ours
             && before.written.is_some()
             && written(path) == before.written
             && is_whole(&before.opened, connection)
     }
 
-    /// Takes note that the connection is closed.
-    pub(crate) fn let_go(&mut self) {
-        self.seat = None;
+    /// Closes the connection by `close`, which is told whether the log may be
+    /// written back.
+    ///
+    /// SQLite writes it back when the last connection closes, and where two close
+    /// at once, each takes the other for the last. So they close one after the
+    /// other, and wait for one that is being opened.
+    pub(crate) fn let_go(
+        &mut self,
+        connection: &mut Connection,
+        path: &Path,
+        close: impl FnOnce(&mut Connection, bool) -> bool,
+    ) {
+        let files = Arc::clone(&self.files);
+        // INVARIANT: what panics while it is held leaves nothing half done.
+        let _alone = files.closing.lock().unwrap_or_else(PoisonError::into_inner);
+        let opening = &files.opening;
+        let is_opening = |shared: &mut FilesState| shared.begun > 0;
+        let waited = opening.wait_timeout_while(files.lock(), OPENING, is_opening);
+        let (shared, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+        drop(shared);
+        if waited.timed_out() {
+            return;
+        }
+        let may_write_back = self.may_write_back(connection, path);
+        if close(connection, may_write_back) {
+            self.seat = None;
+        }
     }
 }
 
@@ -373,9 +423,11 @@ impl Files {
             return Err(io::ErrorKind::Interrupted.into());
         }
         shared.connections = shared.connections.saturating_add(1);
+        shared.begun = shared.begun.saturating_add(1);
         drop(shared);
         Ok(Seat {
             files: Arc::clone(self),
+            is_begun: true,
         })
     }
 
@@ -408,7 +460,7 @@ impl Files {
     fn lock(&self) -> MutexGuard<'_, FilesState> {
         // INVARIANT: every change of it is made whole before the lock is given
         // back, and nothing in between panics.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -503,6 +555,9 @@ const CUT_LOG: FileChange = FileChange {
     keeps_log: false,
     leaves_log: false,
 };
+
+/// So long one waits for a connection that is being opened.
+const OPENING: Duration = Duration::from_millis(250);
 
 const MAGIC: &[u8] = b"SQLite format 3\0";
 /// Its owner may read and write it.

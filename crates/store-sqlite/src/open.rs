@@ -252,14 +252,15 @@ impl SqliteStore {
         let Ok(nothing) = Connection::open_in_memory() else {
             return;
         };
-        let may_write_back = self.watch.may_write_back(&self.connection, &self.path);
-        let kept = self
-            .connection
-            .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !may_write_back);
-        if kept.is_ok() {
-            drop(core::mem::replace(&mut self.connection, nothing));
-            self.watch.let_go();
-        }
+        let close = |connection: &mut Connection, may_write_back: bool| {
+            let no_checkpoint = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+            let is_set = connection.set_db_config(no_checkpoint, !may_write_back);
+            if is_set.is_ok() {
+                drop(core::mem::replace(connection, nothing));
+            }
+            is_set.is_ok()
+        };
+        self.watch.let_go(&mut self.connection, &self.path, close);
     }
 
     /// Opens what stands there by now, if nobody has the files of before open
@@ -272,12 +273,10 @@ impl SqliteStore {
         let _patience = BusyTimeout::of(GATE_WAIT);
         let seat = take_seat(&files, &self.path, action)?;
         let connection = connect_to_newest(&self.path, action)?;
-        let opened = Self::of(connection, &self.path, seat, action)?;
-        *self = Self {
-            is_anew: true,
-            key_file: core::mem::take(&mut self.key_file),
-            ..opened
-        };
+        let mut opened = Self::of(connection, &self.path, seat, action)?;
+        opened.is_anew = true;
+        opened.key_file = core::mem::take(&mut self.key_file);
+        *self = opened;
         Ok(true)
     }
 
@@ -416,12 +415,10 @@ impl SqliteStore {
                 }
             }
         }
-        let store = Self::of(connection, &path.into(), seat, action)?;
-        Ok(Self {
-            upgraded,
-            held_back,
-            ..store
-        })
+        let mut store = Self::of(connection, &path.into(), seat, action)?;
+        store.upgraded = upgraded;
+        store.held_back = held_back;
+        Ok(store)
     }
 }
 
@@ -436,6 +433,22 @@ fn of_files(error: io::Error, action: &'static str, path: &Path) -> StoreError {
         moved(action, path)
     } else {
         of_io(error, action, path)
+    }
+}
+
+/// A store that nobody looked at since its files changed may not write its log
+/// back as SQLite does by itself, nor remove one by its name.
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        if self.held_back.is_some() || !self.watch.is_open() {
+            return;
+        }
+        let looked = self.watch.look(&self.connection, &self.path);
+        if matches!(looked, Err(FileProblem::Changed(_))) {
+            self.let_go();
+            let no_checkpoint = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+            let _kept = self.connection.set_db_config(no_checkpoint, true);
+        }
     }
 }
 

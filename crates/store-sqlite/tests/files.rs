@@ -13,6 +13,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Barrier;
 
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::name::LoginName;
@@ -443,6 +444,80 @@ fn two_stores_of_one_process_open_new_files_only_when_both_have_let_go_of_the_ol
     assert_eq!(checked, Ok("ok".to_owned()));
 }
 
+/// SQLite writes a log back when the last connection closes; each of two that
+/// close at once takes the other for the last.
+#[test]
+fn stores_that_find_out_at_once_that_their_log_is_gone_lose_nothing_of_it() {
+    for round in 0..20 {
+        let (mut one, _directory) = fresh();
+        make_tenant(&mut one);
+        let path: PathBuf = one.path().into();
+        let mut stores: Vec<_> = (0..3).map(|_| SqliteStore::open(&path).unwrap()).collect();
+        stores.push(one);
+        create(&mut stores[round % 4], "dev1@acme").unwrap();
+        remove_companions(&path);
+        let barrier = Barrier::new(stores.len());
+        std::thread::scope(|scope| {
+            for mut store in stores {
+                let barrier = &barrier;
+                scope.spawn(move || {
+                    barrier.wait();
+                    let _lost = store.log_position();
+                });
+            }
+        });
+        let mut store = SqliteStore::open(&path).unwrap();
+        assert!(store.credential(&name("dev1@acme")).unwrap().is_some());
+    }
+}
+
+/// Another program, which does not wait for anybody, has put something into a log
+/// of its own by then.
+#[test]
+fn a_log_that_was_removed_is_not_written_over_what_others_committed_since() {
+    if let Ok(path) = std::env::var(OTHERS_STORE) {
+        let connection = Connection::open(path).unwrap();
+        connection.execute_batch("CREATE TABLE others (x)").unwrap();
+        return;
+    }
+    for looks_first in [true, false] {
+        let (mut store, _directory) = fresh();
+        make_tenant(&mut store);
+        let path: PathBuf = store.path().into();
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch("PRAGMA wal_checkpoint")
+            .unwrap();
+        create(&mut store, "dev1@acme").unwrap();
+        remove_companions(&path);
+        let test = "a_log_that_was_removed_is_not_written_over_what_others_committed_since";
+        let other = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", test])
+            .env(OTHERS_STORE, &path)
+            .output()
+            .unwrap();
+        assert!(other.status.success(), "{other:?}");
+        if looks_first {
+            store.log_position().unwrap_err();
+        }
+        drop(store);
+        let connection = Connection::open(&path).unwrap();
+        let count = |sql: &str| {
+            connection
+                .query_row(sql, [], |row| row.get::<_, i64>(0))
+                .unwrap()
+        };
+        assert_eq!(
+            count("SELECT count(*) FROM sqlite_master WHERE name = 'others'"),
+            1
+        );
+        assert_eq!(
+            count("SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"),
+            1
+        );
+    }
+}
+
 fn remove_companions(path: &Path) {
     for suffix in ["-wal", "-shm"] {
         fs::remove_file(format!("{}{suffix}", path.display())).unwrap();
@@ -470,4 +545,5 @@ fn is_root(made_here: &Path) -> bool {
 }
 
 const NOBODY: u32 = 65_534;
+const OTHERS_STORE: &str = "COUNTERSIGN_TEST_OTHERS_STORE";
 const READ_ONLY_STORE: &str = "COUNTERSIGN_TEST_READ_ONLY_STORE";

@@ -113,31 +113,33 @@ on_every_broker! {
         let login = fixture.credential("dev", "t1");
         let mut stays = login.connect("stays").accepted(fixture.port());
         let store = fixture.cli.store().to_owned();
-        let [first, second] = ["first@t1", "second@t1"];
-        fixture.cli.json(&["credential", "create", first, "--tenant", "t1"]);
-        // So that the program is there before the broker finds it out.
-        fixture.broker.freeze().unwrap();
-        for suffix in ["-wal", "-shm"] {
-            fs::remove_file(format!("{}{suffix}", store.display())).unwrap();
-        }
-        std::thread::scope(|scope| {
-            let act = scope.spawn(|| {
-                fixture.cli.run(&["credential", "create", second, "--tenant", "t1"])
-            });
-            let start = Instant::now();
-            while !act.is_finished() && start.elapsed() < Duration::from_millis(500) {
-                std::thread::sleep(Duration::from_millis(10));
+        for round in 0..3 {
+            let [first, second] = ["first", "second"].map(|name| format!("{name}{round}@t1"));
+            fixture.cli.json(&["credential", "create", &first, "--tenant", "t1"]);
+            // So that the program is there before the broker finds it out.
+            fixture.broker.freeze().unwrap();
+            for suffix in ["-wal", "-shm"] {
+                fs::remove_file(format!("{}{suffix}", store.display())).unwrap();
             }
-            fixture.broker.thaw().unwrap();
-            let act = act.join().unwrap();
-            assert_eq!(act.code, Some(0), "{act:?}");
-        });
-        for name in [first, second] {
-            fixture.cli.json(&["credential", "show", name]);
+            std::thread::scope(|scope| {
+                let act = scope.spawn(|| {
+                    fixture.cli.run(&["credential", "create", &second, "--tenant", "t1"])
+                });
+                let start = Instant::now();
+                while !act.is_finished() && start.elapsed() < Duration::from_millis(500) {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                fixture.broker.thaw().unwrap();
+                let act = act.join().unwrap();
+                assert_eq!(act.code, Some(0), "{act:?}");
+            });
+            for name in [first, second] {
+                fixture.cli.json(&["credential", "show", &name]);
+            }
+            admitted_again(&fixture, &login);
+            stays.ping(PATIENCE).unwrap();
+            fixture.cli.json(&["audit", "verify"]);
         }
-        admitted_again(&fixture, &login);
-        stays.ping(PATIENCE).unwrap();
-        fixture.cli.json(&["audit", "verify"]);
         revokes_arrive(&fixture, &login);
     }
 
