@@ -132,9 +132,6 @@ impl Plugin {
         username: Option<&[u8]>,
         password: Option<&[u8]>,
     ) -> ConnectResult {
-        if self.has_no_ticks() {
-            return ConnectResult::Unasked;
-        }
         let Some(client_id) = self.host.client_id(client) else {
             return ConnectResult::Unasked;
         };
@@ -155,6 +152,9 @@ impl Plugin {
             if is_away && self.host.may_be_away(client, client_id) {
                 return ConnectResult::Nobody;
             }
+        }
+        if self.has_no_ticks() {
+            return ConnectResult::Unasked;
         }
         let protocol = self.host.protocol(client);
         let mut info = ConnectInfo::new(handle, client_id);
@@ -206,10 +206,7 @@ impl Plugin {
                     self.came(client, AnsweredBy::Others, presented.fingerprint);
                     return sys::MOSQ_ERR_PLUGIN_DEFER;
                 }
-                // After a reload, the broker ends it and says so.
-                if !self.reloading.get() {
-                    self.clients.borrow_mut().forget(handle);
-                }
+                self.forget_refused(handle);
                 if let Some(line) = line {
                     self.log(LogLevel::Notice, &line);
                 }
@@ -232,8 +229,16 @@ impl Plugin {
             // What this plugin does not know yet admits no client.
             ConnectResult::Decided(_, _) => {}
         }
-        self.clients.borrow_mut().forget(handle);
+        self.forget_refused(handle);
         sys::MOSQ_ERR_AUTH
+    }
+
+    /// Forgets a client that is refused. After a reload the broker ends it and says
+    /// so, and may keep its session: then it must be known as one that is away.
+    fn forget_refused(&self, handle: Handle) {
+        if !self.reloading.get() {
+            self.clients.borrow_mut().forget(handle);
+        }
     }
 
     /// Whether the broker keeps a client id for a client that no plugin of ours

@@ -163,21 +163,43 @@ on_every_broker! {
         assert_eq!(client.subscribe(&[("t1/to/deaf", 0)]).unwrap(), [0]);
         // What it does not read fills the connection.
         let mut sender = sender.connect("sender").accepted(fixture.port());
-        let payload = vec![b'x'; 60_000];
-        for _ in 0..200 {
-            sender.publish("t1/to/deaf", &payload, 1, false).unwrap();
-        }
+        fill(&mut sender);
         client.send_publish("t1/from/deaf", b"1", 0, false, &Default::default()).unwrap();
         wait_until("it may publish", || topics_so_far(&mut observer) == ["t1/from/deaf"]);
         fixture.act("suspend", &deaf);
-        wait_until("its end is asked for", || {
-            client.send_publish("t1/from/deaf", b"2", 0, false, &Default::default()).ok();
-            sender.ping(PATIENCE).unwrap();
-            topics_so_far(&mut observer).is_empty()
-        });
+        wait_until_muted(&mut client, &mut sender, &mut observer);
         client.send_publish("t1/from/deaf", b"3", 0, false, &Default::default()).ok();
         sender.ping(PATIENCE).unwrap();
         assert!(topics_so_far(&mut observer).is_empty());
+    }
+
+    fn a_websockets_client_whose_end_is_asked_for_is_left_alone_by_reloads_once_it_is_away(version) {
+        let mut fixture = start(version);
+        fixture.tenant("t1", &[]);
+        let deaf = fixture.credential("deaf", "t1");
+        let sender = fixture.credential("sender", "t1");
+        let port = websocket_port(&fixture);
+        let connect = deaf.connect_v5("deaf").clean(false).session_expiry(3_600);
+        let mut observer = fixture.observer("t1/from/deaf");
+        let mut client = connect.clone().websocket().accepted(port);
+        assert_eq!(client.subscribe(&[("t1/to/deaf", 0)]).unwrap(), [0]);
+        let mut sender = sender.connect("sender").accepted(fixture.port());
+        fill(&mut sender);
+        fixture.act("suspend", &deaf);
+        wait_until_muted(&mut client, &mut sender, &mut observer);
+        fixture.broker.reload().unwrap();
+        sender.ping(PATIENCE).unwrap();
+        client.abort();
+        wait_until("it is gone", || !fixture.cli.json(&["clients", "list"]).to_string().contains("deaf"));
+        for _ in 0..2 {
+            fixture.broker.reload().unwrap();
+            sender.ping(PATIENCE).unwrap();
+        }
+        fixture.act("reactivate", &deaf);
+        // The broker frees what it had of it.
+        deaf.connect_v5("deaf").accepted(fixture.port()).disconnect().unwrap();
+        let status = fixture.broker.stop().unwrap();
+        assert!(status.success(), "{status}: {}", fixture.broker.log());
     }
 
     fn a_reload_leaves_what_was_restored_alone(version) {
@@ -201,6 +223,25 @@ on_every_broker! {
         assert_eq!(client.receive(PATIENCE).unwrap().topic, "t1/x");
         assert!(fixture.broker.stop().unwrap().success());
     }
+}
+
+/// Fills the connection of a client that reads nothing.
+fn fill(sender: &mut Client) {
+    let payload = vec![b'x'; 60_000];
+    for _ in 0..200 {
+        sender.publish("t1/to/deaf", &payload, 1, false).unwrap();
+    }
+}
+
+/// Waits until the broker is asked to end a client that reads nothing.
+fn wait_until_muted(client: &mut Client, sender: &mut Client, observer: &mut Client) {
+    wait_until("its end is asked for", || {
+        client
+            .send_publish("t1/from/deaf", b"2", 0, false, &Default::default())
+            .ok();
+        sender.ping(PATIENCE).unwrap();
+        topics_so_far(observer).is_empty()
+    });
 }
 
 /// 2.1 asks plugins from another thread about what comes in by HTTP.

@@ -62,6 +62,19 @@ fn a_client_that_is_not_closed_yet_may_do_nothing_more() {
     assert_eq!(fixture.admit(&mut client), sys::MOSQ_ERR_AUTH);
     fixture.tick();
     fixture.disconnect(&mut client);
+    // What is left of it is not judged, or the broker would end it once more.
+    client.is_websocket = false;
+    fixture
+        .gate
+        .outcome
+        .replace(Some(refused(Reason::Suspended)));
+    fixture.reload();
+    let presented = (Some(c"dev1@acme"), Some(c"secret"));
+    assert_eq!(
+        fixture.connect(&mut client, presented.0, presented.1),
+        ALLOWED
+    );
+    fixture.tick();
     // Another connection with its handle is another.
     assert_eq!(fixture.admit(&mut client), ALLOWED);
     assert_eq!(fixture.check(&mut client, c"t", WRITE), ALLOWED);
