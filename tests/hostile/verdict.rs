@@ -34,8 +34,8 @@ impl Driver {
         if who.is_empty() {
             self.fail("let in who must not be", &whom);
         }
-        // A certificate is let in by the broker itself, and ended afterwards; a
-        // client without an id is given one of its own.
+        // A certificate is let in by the broker itself, with whatever session it asks
+        // for, and ended afterwards; a client without an id is given one of its own.
         if attempt.certificate.is_none() && !info.client_id.is_empty() {
             self.must_not_steal(&info.client_id, &who, sent, &whom);
         }
@@ -46,8 +46,10 @@ impl Driver {
             .iter()
             .any(|other| other.info.client_id == info.client_id && is_own(&self.candidates(other)));
         if connack.session_present
+            && attempt.certificate.is_none()
             && !has_another
             && let Some(before) = self.holders.get(&info.client_id)
+            && !before.iter().all(is_nobody)
             && !is_own(before)
         {
             let from = format!("{whom}; it was {before:?}'s, and came to {who:?}");
@@ -57,7 +59,12 @@ impl Driver {
         if who.is_empty() {
             return;
         }
-        let before = self.holders.insert(info.client_id.clone(), who.clone());
+        let before = self.holders.get(&info.client_id).cloned();
+        // What a client without any right leaves is anybody's; what there was before
+        // it came is not.
+        if before.is_none() || !who.iter().all(is_nobody) {
+            self.holders.insert(info.client_id.clone(), who.clone());
+        }
         // 2.0 does not say who took an id, so even its own holder may be ended once.
         let is_2_0 = self.fixture.broker.version().is_2_0();
         let was_anothers =
@@ -358,3 +365,8 @@ fn is_plain(filter: &str) -> bool {
 
 /// Where answers to session commands come from.
 const RESPONSES: &str = "$CONTROL/countersign/v1/session/response";
+
+/// Whether this is a client that may do nothing.
+fn is_nobody(who: &Who) -> bool {
+    matches!(who, Who::Nobody)
+}
