@@ -62,7 +62,7 @@ impl Driver {
         let before = self.holders.get(&info.client_id).cloned();
         // What a client without any right leaves is anybody's; what there was before
         // it came is not.
-        if before.is_none() || !who.iter().all(is_nobody) {
+        if !connack.session_present || before.is_none() || !who.iter().all(is_nobody) {
             self.holders.insert(info.client_id.clone(), who.clone());
         }
         // 2.0 does not say who took an id, so even its own holder may be ended once.

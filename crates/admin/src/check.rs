@@ -156,7 +156,6 @@ pub struct PolicyCheck<'s, S> {
     tenants: BTreeMap<TenantId, Arc<Tenant>>,
     credentials: HashMap<String, Option<Arc<Credential>>>,
     effective: HashMap<SessionKey, Arc<EffectiveRules>>,
-    of_tenants: HashMap<TenantId, Arc<EffectiveRules>>,
 }
 
 impl<'s, S: AdminStore + GateStore> PolicyCheck<'s, S> {
@@ -190,7 +189,6 @@ impl<'s, S: AdminStore + GateStore> PolicyCheck<'s, S> {
                 .collect(),
             credentials: HashMap::new(),
             effective: HashMap::new(),
-            of_tenants: HashMap::new(),
         })
     }
 

@@ -5,12 +5,17 @@
 
 use std::sync::Arc;
 
+use countersign_core::access::{
+    Access, AccessSubject, PolicyLookup, UNKNOWN_CLIENT_ID, telling_client_ids,
+};
 use countersign_core::client_id::ClientIdRule;
 use countersign_core::credential::Credential;
-use countersign_core::rights::{Grants, PrincipalVariables, Rights, TopicUses, UNKNOWN_CLIENT_ID};
-use countersign_core::role::Role;
+use countersign_core::kind::Kind;
+use countersign_core::name::TenantId;
+use countersign_core::rights::{Rights, TopicUses};
+use countersign_core::role::{Role, RoleName};
 use countersign_core::rule::{Action, TopicOwners};
-use countersign_core::scheme::{Scheme, Schemes};
+use countersign_core::scheme::{Scheme, SchemeName, Schemes};
 use countersign_core::store::{AdminTransaction, StoreError};
 use countersign_core::tenant::{DefaultRights, Tenant};
 use countersign_core::topic::TopicFilter;
@@ -37,6 +42,25 @@ pub(crate) enum PossibleClientIds {
 }
 
 impl PossibleClientIds {
+    /// Those of a principal by all of these accesses.
+    pub(crate) fn of(credential: &Credential, accesses: &[&Access<'_>]) -> Self {
+        let prefix = match (&credential.kind, &credential.client_id_rule) {
+            (Kind::User(_), _) => "",
+            _ if credential.hides_client_ids() => return Self::One(None),
+            (_, ClientIdRule::Exact(id)) => return Self::One(Some(id.to_string())),
+            (_, ClientIdRule::SameAsUsername) => {
+                return Self::One(Some(credential.name.to_string()));
+            }
+            (_, ClientIdRule::SameAsSecret) => return Self::One(None),
+            (_, ClientIdRule::Prefix(prefix)) => prefix.as_str(),
+            (_, ClientIdRule::Any | ClientIdRule::FirstUse) => "",
+        };
+        let ids = telling_client_ids(accesses).into_iter();
+        let stands_for_others = |id: &str| id.contains(UNKNOWN_CLIENT_ID) || id == "/";
+        let ids = ids.filter(|id| stands_for_others(id) || id.starts_with(prefix));
+        Self::Any(ids.collect())
+    }
+
     /// One of them.
     pub(crate) fn first(&self) -> Option<&str> {
         match self {
@@ -48,13 +72,17 @@ impl PossibleClientIds {
 
 /// What the rights of principals of one tenant, or outside of all tenants,
 /// follow from besides themselves.
-pub(crate) struct RightsContext {
-    tenant: Option<Tenant>,
-    owners: TopicOwners,
-    schemes: Schemes,
+#[derive(Clone)]
+pub(crate) struct Policy {
+    tenant: Option<Arc<Tenant>>,
+    /// All roles of the tenant.
+    roles: Arc<[Role]>,
+    owners: Arc<TopicOwners>,
+    /// None where schemes grant nothing.
+    schemes: Option<Arc<Schemes>>,
 }
 
-impl RightsContext {
+impl Policy {
     pub(crate) fn read<T: AdminTransaction>(
         transaction: &mut T,
         tenant: Option<Tenant>,
@@ -63,21 +91,48 @@ impl RightsContext {
         let owned = tenants
             .iter()
             .map(|tenant| (tenant.id.as_str(), &tenant.namespaces));
+        let roles = match &tenant {
+            Some(tenant) => transaction.roles(Some(&tenant.id))?,
+            None => Vec::new(),
+        };
         Ok(Self {
-            tenant,
-            owners: TopicOwners::new(owned),
-            schemes: transaction.schemes()?,
+            tenant: tenant.map(Arc::new),
+            roles: roles.into(),
+            owners: Arc::new(TopicOwners::new(owned)),
+            schemes: Some(Arc::new(transaction.schemes()?)),
         })
     }
 
+    /// The same with this role as it is given.
+    pub(crate) fn with_role(&self, role: &Role) -> Self {
+        let roles = self.roles.iter().map(|it| {
+            let is_it = it.name == role.name;
+            if is_it { role.clone() } else { it.clone() }
+        });
+        Self {
+            roles: roles.collect(),
+            ..self.clone()
+        }
+    }
+
+    /// The same where nothing is granted but by these roles and by rules of one's
+    /// own.
+    pub(crate) fn of_roles_alone(&self, roles: &[Role]) -> Self {
+        Self {
+            roles: roles.into(),
+            schemes: None,
+            ..self.clone()
+        }
+    }
+
     pub(crate) fn tenant(&self) -> Option<&Tenant> {
-        self.tenant.as_ref()
+        self.tenant.as_deref()
     }
 
     /// Says whether a credential may use its tenant's namespaces without any
     /// rule.
     pub(crate) fn gives_by_default(&self, credential: &Credential) -> bool {
-        let scheme = self.schemes.find(credential.scheme.as_str());
+        let scheme = self.scheme_named(&credential.scheme);
         let tenant = self.tenant.as_ref();
         scheme.is_some_and(Scheme::grants_namespaces)
             && tenant.is_some_and(|it| it.default_rights == DefaultRights::Namespaces)
@@ -90,57 +145,27 @@ impl RightsContext {
             .is_empty()
     }
 
-    /// What a device, an operator or a thing may do with these roles.
-    pub(crate) fn rights_of(
-        &self,
-        credential: &Credential,
-        roles: &[Role],
-        client_id: Option<&str>,
-    ) -> Rights {
-        let scheme = self.schemes.find(credential.scheme.as_str());
-        let tenant = self.tenant.as_ref();
-        Rights::of_credential(credential, client_id, tenant, scheme, roles, &[])
+    /// All rules that hold for a principal.
+    pub(crate) fn access<'a>(&self, subject: AccessSubject<'a>) -> Result<Access<'a>, StoreError> {
+        Access::resolve(subject, &mut self.clone())
     }
 
-    /// The client ids of a device, an operator or a thing, by these roles.
-    pub(crate) fn client_ids(&self, credential: &Credential, roles: &[Role]) -> PossibleClientIds {
-        if credential.hides_client_ids() {
-            return PossibleClientIds::One(None);
-        }
-        let prefix = match &credential.client_id_rule {
-            ClientIdRule::Exact(id) => return PossibleClientIds::One(Some(id.to_string())),
-            ClientIdRule::SameAsUsername => {
-                return PossibleClientIds::One(Some(credential.name.to_string()));
-            }
-            ClientIdRule::SameAsSecret => return PossibleClientIds::One(None),
-            ClientIdRule::Prefix(prefix) => prefix.as_str(),
-            ClientIdRule::Any | ClientIdRule::FirstUse => "",
-        };
-        let scheme = self.schemes.find(credential.scheme.as_str());
-        let grants = Grants::of_credential(credential, self.tenant(), scheme, roles);
-        let values = PrincipalVariables::of_credential(credential, None, scheme);
-        let none = Default::default();
-        let namespaces = self.tenant().map_or(&none, |tenant| &tenant.namespaces);
-        let ids = grants.telling_client_ids(&values, namespaces).into_iter();
-        let stands_for_others = |id: &str| id.contains(UNKNOWN_CLIENT_ID) || id == "/";
-        PossibleClientIds::Any(
-            ids.filter(|id| stands_for_others(id) || id.starts_with(prefix))
-                .collect(),
-        )
+    fn scheme_named(&self, name: &SchemeName) -> Option<&Scheme> {
+        self.schemes.as_ref()?.find(name.as_str())
     }
 
-    /// Compares rights before and after, by the client ids that it is connected
-    /// as, and where these make no difference by all that it can have.
+    /// Compares accesses before and after, by the client ids that the principal is
+    /// connected as, and where these make no difference by all that it can have.
     pub(crate) fn compare(
         &self,
-        before: impl Fn(Option<&str>) -> Rights,
-        after: impl Fn(Option<&str>) -> Rights,
+        before: &Access<'_>,
+        after: &Access<'_>,
         connected: &[Arc<str>],
         ids: &PossibleClientIds,
     ) -> RightsDifference {
         let mut difference = RightsDifference::default();
         let mut look = |client_id: Option<&str>, is_last_resort: bool| {
-            let (before, after) = (before(client_id), after(client_id));
+            let (before, after) = (before.rights(client_id), after.rights(client_id));
             let RightsDifference { gains, loses } = &mut difference;
             for (list, now, then) in [(gains, &after, &before), (loses, &before, &after)] {
                 let told: Vec<Action> = list.iter().map(|uses| uses.action).collect();
@@ -165,6 +190,22 @@ impl RightsContext {
             }
         }
         difference
+    }
+}
+
+impl PolicyLookup for Policy {
+    fn tenant(&mut self, id: &TenantId) -> Result<Option<Arc<Tenant>>, StoreError> {
+        Ok(self.tenant.as_ref().filter(|it| it.id == *id).cloned())
+    }
+
+    fn role(&mut self, tenant: &TenantId, name: &RoleName) -> Result<Option<Role>, StoreError> {
+        let mut roles = self.roles.iter();
+        let found = roles.find(|role| role.tenant == *tenant && role.name == *name);
+        Ok(found.cloned())
+    }
+
+    fn scheme(&mut self, name: &SchemeName) -> Result<Option<&Scheme>, StoreError> {
+        Ok(self.scheme_named(name))
     }
 }
 

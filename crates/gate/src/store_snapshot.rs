@@ -4,14 +4,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use countersign_core::access::{self, Access, AccessSubject, PolicyLookup, joined_tenant};
 use countersign_core::change::ChangeSeq;
 use countersign_core::client_id::ClientId;
-use countersign_core::credential::Credential;
-use countersign_core::kind::Kind;
-use countersign_core::name::{LoginName, TenantId};
-use countersign_core::rights::{Rights, TopicUse, joined_tenant};
+use countersign_core::name::TenantId;
+use countersign_core::rights::{Rights, TopicUse};
+use countersign_core::role::{Role, RoleName};
 use countersign_core::rule::TopicOwners;
-use countersign_core::scheme::{SchemeName, Schemes};
+use countersign_core::scheme::{Scheme, SchemeName, Schemes};
 use countersign_core::store::{
     DamagedTenant, GateStore, Settings, StoreError, StoreErrorKind, StoreState, StoredSchemes,
 };
@@ -92,7 +92,10 @@ impl StoreSnapshot {
         let verdict_cache = VerdictCache::new(TopicOwners::new(owned.chain(of_damaged)));
         let plain = tenants
             .iter()
-            .map(|tenant| (tenant.id.clone(), Arc::new(Rights::of_tenant(tenant))))
+            .map(|tenant| {
+                let access = Access::of_tenant(Arc::clone(tenant));
+                (tenant.id.clone(), Arc::new(access.rights(None)))
+            })
             .collect();
         let prefixes = tenants.iter().map(|it| (&it.client_id_prefix, &it.id));
         let of_damaged = damaged.iter().map(|it| (&it.client_id_prefix, &it.id));
@@ -214,58 +217,55 @@ impl StoreSnapshot {
         }
     }
 
-    /// What a device, an operator or a thing may do while it is connected as
-    /// `client_id`, with the things that are bound to its session.
+    /// What a principal may do while it is connected as `client_id`.
     ///
     /// # Errors
     ///
-    /// Returns the store's error when its roles can't be read.
-    pub(crate) fn rights_of_credential<S: GateStore>(
+    /// Returns the store's error when its roles can't be read, and an error of one
+    /// record when its tenant or its scheme can't.
+    pub(crate) fn rights_of<S: GateStore>(
         &self,
-        credential: &Credential,
+        subject: AccessSubject<'_>,
         client_id: &str,
-        children: &[LoginName],
         store: &mut S,
     ) -> Result<Arc<Rights>, StoreError> {
-        let scheme = self.schemes.find(credential.scheme.as_str());
-        if self.damaged_schemes.contains_key(&credential.scheme) {
-            let what = format!("scheme `{}`", credential.scheme);
-            return Err(unreadable("look up a scheme", &what));
-        }
-        let tenant = match &credential.tenant {
-            Some(id) => self.tenant(id)?,
-            None => None,
-        };
-        let is_plain = matches!(credential.kind, Kind::Device)
-            && credential.roles.is_empty()
-            && credential.rules.is_empty()
-            && scheme.is_some_and(|it| it.grants_namespaces() && it.rules().next().is_none());
-        let plain = tenant
-            .filter(|_| is_plain)
-            .and_then(|tenant| self.plain.get(&tenant.id));
-        if let Some(rights) = plain {
+        if let Some(rights) = self.shared_rights(subject)? {
             return Ok(Arc::clone(rights));
         }
-        let roles = if credential.roles.is_empty() {
-            Vec::new()
-        } else {
-            store.roles_of(credential)?
+        let lookup = &mut SnapshotLookup {
+            snapshot: self,
+            store,
         };
-        if tenant.is_none() && credential.tenant.is_some() {
-            // Its tenant was deleted; without a tenant, no topic owner would
-            // stop it.
-            return Ok(Arc::new(Rights::none()));
+        let access = Access::resolve(subject, lookup)?;
+        Ok(Arc::new(access.rights(Some(client_id))))
+    }
+
+    /// The rights that all principals of a tenant share who have no rules of their
+    /// own, if these are such a principal's.
+    fn shared_rights(
+        &self,
+        subject: AccessSubject<'_>,
+    ) -> Result<Option<&Arc<Rights>>, StoreError> {
+        let tenant = match subject {
+            AccessSubject::Anonymous { tenant } => Some(tenant),
+            AccessSubject::Credential { credential, .. } => {
+                let scheme = self.scheme(&credential.scheme)?;
+                let has_defaults_alone = access::has_defaults_alone(credential, scheme);
+                credential.tenant.as_ref().filter(|_| has_defaults_alone)
+            }
+            AccessSubject::Token { .. } | AccessSubject::User { .. } => None,
+        };
+        match tenant {
+            Some(id) => Ok(self.tenant(id)?.and_then(|it| self.plain.get(&it.id))),
+            None => Ok(None),
         }
-        let tenant = tenant.map(|tenant| &**tenant);
-        let rights = Rights::of_credential(
-            credential,
-            Some(client_id),
-            tenant,
-            scheme,
-            &roles,
-            children,
-        );
-        Ok(Arc::new(rights))
+    }
+
+    fn scheme(&self, name: &SchemeName) -> Result<Option<&Scheme>, StoreError> {
+        if self.damaged_schemes.contains_key(name) {
+            return Err(unreadable("look up a scheme", &format!("scheme `{name}`")));
+        }
+        Ok(self.schemes.find(name.as_str()))
     }
 
     /// The tenant that an unauthenticated session without one joins by this
@@ -285,6 +285,26 @@ impl StoreSnapshot {
         self.tenants
             .values()
             .filter(|tenant| tenant.authentication.admits_anonymous())
+    }
+}
+
+/// What access follows from: the snapshot, and roles from the store.
+struct SnapshotLookup<'a, S> {
+    snapshot: &'a StoreSnapshot,
+    store: &'a mut S,
+}
+
+impl<S: GateStore> PolicyLookup for SnapshotLookup<'_, S> {
+    fn tenant(&mut self, id: &TenantId) -> Result<Option<Arc<Tenant>>, StoreError> {
+        Ok(self.snapshot.tenant(id)?.cloned())
+    }
+
+    fn role(&mut self, tenant: &TenantId, name: &RoleName) -> Result<Option<Role>, StoreError> {
+        self.store.role_named(tenant, name)
+    }
+
+    fn scheme(&mut self, name: &SchemeName) -> Result<Option<&Scheme>, StoreError> {
+        self.snapshot.scheme(name)
     }
 }
 

@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
+use countersign_core::access::AccessSubject;
 use countersign_core::client_id::ClientId;
 use countersign_core::connect::{LoginRecord, Proof, Request, SessionChange, SessionUse};
 use countersign_core::credential::Credential;
@@ -315,7 +316,8 @@ impl<S: GateStore> Gate<S> {
         if is_held || self.store.bound_to(&tie)?.is_some_and(is_another) {
             return Ok(Err(Reason::ClientIdOwned));
         }
-        let rights = self.rights_of_credential(&credential, client_id.as_str(), &[])?;
+        let subject = AccessSubject::of_credential(&credential);
+        let rights = self.rights_of(subject, client_id.as_str())?;
         let record = LoginRecord {
             activates: !credential.ever_used,
             session: match stored.map(|stored| stored.kept) {
@@ -437,10 +439,10 @@ impl<S: GateStore> Gate<S> {
         }
         Ok(match (&credential.kind, tenant) {
             (Kind::Device | Kind::Thing(_), _) => {
-                Ok(self.rights_of_credential(credential, client_id, &[])?)
+                Ok(self.rights_of(AccessSubject::of_credential(credential), client_id)?)
             }
             (Kind::User(user), Some(tenant)) if user.grant_in(tenant).is_some() => {
-                Ok(self.rights_of_user(credential, tenant, client_id)?)
+                Ok(self.rights_of(AccessSubject::User { credential, tenant }, client_id)?)
             }
             (Kind::User(_), _) => Err(Reason::UnknownTenant),
             // It is not recorded which token it was, nor so whether it still

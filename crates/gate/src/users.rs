@@ -4,22 +4,20 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use countersign_core::access::AccessSubject;
 use countersign_core::audit::{AuditEntry, AuditOutcome};
 use countersign_core::client_id::ClientId;
 use countersign_core::connect::{FailedLogin, Identity, Registration};
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::kind::Kind;
-use countersign_core::name::{LoginName, TenantId};
 use countersign_core::options::ChainMode;
 use countersign_core::presence::SessionNumber;
 use countersign_core::reason::Reason;
 use countersign_core::rights::Rights;
-use countersign_core::role::{Role, RoleName};
 use countersign_core::seal::SealKey;
 use countersign_core::store::{AdminStore, GateStore, Registered, StoreError, StoreErrorKind};
 use countersign_core::time::Timestamp;
 use countersign_core::token::TokenRecord;
-use countersign_core::user::GrantedRight;
 
 use crate::admin_worker::AdminWorker;
 use crate::challenge::Challenges;
@@ -168,7 +166,7 @@ impl<S: GateStore> Gate<S> {
                 let bounds = self.token_dependencies_of(credential, token)?;
                 ends_at = Some(bounds.ends_at);
                 depends_on = bounds.depends_on;
-                self.rights_of_token(credential, token, client_id)?
+                self.rights_of(AccessSubject::Token { credential, token }, client_id)?
             }
             Identity::Credential { credential, .. } => {
                 depends_on.extend(credential.parent());
@@ -180,7 +178,7 @@ impl<S: GateStore> Gate<S> {
             }
             Identity::User {
                 credential, tenant, ..
-            } => self.rights_of_user(credential, tenant, client_id)?,
+            } => self.rights_of(AccessSubject::User { credential, tenant }, client_id)?,
         };
         Ok(SessionGrant {
             rights,
@@ -245,17 +243,25 @@ impl<S: GateStore> Gate<S> {
             Principal::Bearer { token, .. } => {
                 let token = Arc::clone(token);
                 let ends_at = self.token_dependencies_of(record, &token)?.ends_at;
-                let rights = self.rights_of_token(record, &token, &client_id)?;
+                let subject = AccessSubject::Token {
+                    credential: record,
+                    token: &token,
+                };
+                let rights = self.rights_of(subject, &client_id)?;
                 Ok((rights, Some(ends_at)))
             }
             Principal::Credential { secret, .. } => {
                 let ends_at = record.ends_at(*secret);
                 let children = session.keys_of_children();
-                let rights = self.rights_of_credential(record, &client_id, &children)?;
+                let subject = AccessSubject::Credential {
+                    credential: record,
+                    children: &children,
+                };
+                let rights = self.rights_of(subject, &client_id)?;
                 Ok((rights, ends_at))
             }
             Principal::External { .. } => {
-                let rights = self.rights_of_credential(record, &client_id, &[])?;
+                let rights = self.rights_of(AccessSubject::of_credential(record), &client_id)?;
                 Ok((rights, record.expires_at))
             }
             Principal::Unauthenticated => Ok((Arc::clone(&session.rights), None)),
@@ -263,7 +269,13 @@ impl<S: GateStore> Gate<S> {
                 let ends_at = record.ends_at(*secret);
                 let tenant = session.tenant.clone();
                 let rights = match tenant {
-                    Some(tenant) => self.rights_of_user(record, &tenant, &client_id)?,
+                    Some(tenant) => {
+                        let subject = AccessSubject::User {
+                            credential: record,
+                            tenant: &tenant,
+                        };
+                        self.rights_of(subject, &client_id)?
+                    }
                     None => Arc::new(Rights::none()),
                 };
                 Ok((rights, ends_at))
@@ -290,18 +302,6 @@ impl<S: GateStore> Gate<S> {
         }
     }
 
-    /// What a device, an operator or a thing may do while it is connected as
-    /// `client_id`.
-    pub(crate) fn rights_of_credential(
-        &mut self,
-        credential: &Credential,
-        client_id: &str,
-        children: &[LoginName],
-    ) -> Result<Arc<Rights>, StoreError> {
-        self.snapshot
-            .rights_of_credential(credential, client_id, children, &mut self.store)
-    }
-
     /// The same of one that logs in, which costs next to nothing where its record
     /// is kept and this was asked before.
     pub(crate) fn rights_at_login(
@@ -312,66 +312,20 @@ impl<S: GateStore> Gate<S> {
         if let Some(rights) = self.credential_cache.rights(credential, client_id.as_str()) {
             return Ok(rights);
         }
-        let rights = self.rights_of_credential(credential, client_id.as_str(), &[])?;
+        let subject = AccessSubject::of_credential(credential);
+        let rights = self.rights_of(subject, client_id.as_str())?;
         self.credential_cache
             .keep_rights(credential, client_id, &rights);
         Ok(rights)
     }
 
-    /// What a user may do in a tenant while connected as `client_id`.
-    pub(crate) fn rights_of_user(
+    /// What a principal may do while it is connected as `client_id`.
+    pub(crate) fn rights_of(
         &mut self,
-        credential: &Credential,
-        tenant: &TenantId,
+        subject: AccessSubject<'_>,
         client_id: &str,
     ) -> Result<Arc<Rights>, StoreError> {
-        let Some(tenant) = self.snapshot.tenant(tenant)?.map(Arc::clone) else {
-            return Ok(Arc::new(Rights::none()));
-        };
-        let right = match &credential.kind {
-            Kind::User(user) => user.grant_in(&tenant.id).map(|grant| &grant.right),
-            Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => None,
-        };
-        let roles = match right {
-            Some(GrantedRight::Role(role)) => self.role_of(credential, &tenant.id, role)?,
-            Some(GrantedRight::OrgAdmin) | None => Vec::new(),
-        };
-        let rights = Rights::of_user(credential, client_id, &tenant, &roles);
-        Ok(Arc::new(rights))
-    }
-
-    /// What the holder of a token may do while connected as `client_id`.
-    pub(crate) fn rights_of_token(
-        &mut self,
-        credential: &Credential,
-        token: &TokenRecord,
-        client_id: &str,
-    ) -> Result<Arc<Rights>, StoreError> {
-        let Some(tenant) = self.snapshot.tenant(&token.tenant)?.map(Arc::clone) else {
-            return Ok(Arc::new(Rights::none()));
-        };
-        let roles = self.role_of(credential, &token.tenant, &token.role)?;
-        let rights = Rights::of_token(credential, token, client_id, &tenant, &roles);
-        Ok(Arc::new(rights))
-    }
-
-    /// The role of a tenant that a grant or a token names, if it still is one.
-    fn role_of(
-        &mut self,
-        credential: &Credential,
-        tenant: &TenantId,
-        role: &RoleName,
-    ) -> Result<Vec<Role>, StoreError> {
-        // The store knows the roles of credentials, so it is asked about one
-        // that holds this role alone.
-        let holder = Credential {
-            tenant: Some(tenant.clone()),
-            roles: vec![role.clone()],
-            ..credential.clone()
-        };
-        let mut roles = self.store.roles_of(&holder)?;
-        roles.retain(|held| held.tenant == *tenant && held.name == *role);
-        Ok(roles)
+        self.snapshot.rights_of(subject, client_id, &mut self.store)
     }
 
     /// What a token's session depends on besides the token, and when the first

@@ -126,6 +126,7 @@ const MIXER: u64 = 0x9e37_79b9_7f4a_7c15;
 
 #[cfg(test)]
 mod tests {
+    use countersign_core::access::Access;
     use countersign_core::name::TenantId;
     use countersign_core::rule::Namespaces;
     use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Tenant};
@@ -140,7 +141,7 @@ mod tests {
     }
 
     fn rights(id: &str) -> Arc<Rights> {
-        Arc::new(Rights::of_tenant(&Tenant {
+        let tenant = Arc::new(Tenant {
             id: TenantId::parse(id).unwrap(),
             authentication: Authentication::Required,
             subscribe: SubscribeMode::Strict,
@@ -149,7 +150,8 @@ mod tests {
             default_rights: DefaultRights::Namespaces,
             namespaces: namespaces(&format!("{id}/#")),
             created_at: Timestamp::from_millis(0),
-        }))
+        });
+        Arc::new(Access::of_tenant(tenant).rights(None))
     }
 
     fn verdict_cache() -> VerdictCache {

@@ -11,7 +11,7 @@ use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::lockout::Lockout;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::ownership::{Holding, StoredSession};
-use countersign_core::role::Role;
+use countersign_core::role::{Role, RoleName};
 use countersign_core::seal::SealKey;
 use countersign_core::secret::{PasswordHash, SecretDigest, SecretId};
 use countersign_core::store::{
@@ -241,12 +241,13 @@ impl GateStore for SqliteStore {
         })
     }
 
-    fn roles_of(&mut self, credential: &Credential) -> Result<Vec<Role>, StoreError> {
-        if !roles::holds_any(credential) {
-            return Ok(Vec::new());
-        }
-        self.look("look up roles", GATE_WAIT, |connection| {
-            roles::held_by(connection, credential)
+    fn role_named(
+        &mut self,
+        tenant: &TenantId,
+        name: &RoleName,
+    ) -> Result<Option<Role>, StoreError> {
+        self.look("look up a role", GATE_WAIT, |connection| {
+            roles::role(connection, tenant, name)
         })
     }
 

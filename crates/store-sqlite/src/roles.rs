@@ -5,7 +5,6 @@ use countersign_core::kind::Kind;
 use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::role::{Role, RoleName, RoleRule};
 use countersign_core::rule::{Action, Effect, Limits, Pattern, QoS, Rule};
-use countersign_core::user::GrantedRight;
 use rusqlite::{Connection, Params, params};
 
 use crate::error::Fault;
@@ -36,38 +35,6 @@ pub(crate) fn roles(
             let sql = concat!(role_columns!(), " ORDER BY tenant, name");
             roles_of(connection, sql, [])
         }
-    }
-}
-
-/// The roles that a credential holds and that exist; of a user, those of all
-/// grants.
-pub(crate) fn held_by(
-    connection: &Connection,
-    credential: &Credential,
-) -> Result<Vec<Role>, Fault> {
-    let mut roles = Vec::new();
-    for (tenant, name) in names_held(credential) {
-        roles.extend(role(connection, tenant, name)?);
-    }
-    Ok(roles)
-}
-
-/// Says whether a credential holds any role.
-pub(crate) fn holds_any(credential: &Credential) -> bool {
-    !names_held(credential).is_empty()
-}
-
-fn names_held(credential: &Credential) -> Vec<(&TenantId, &RoleName)> {
-    match (&credential.tenant, &credential.kind) {
-        (Some(tenant), _) => credential.roles.iter().map(|name| (tenant, name)).collect(),
-        (None, Kind::User(user)) => {
-            let roles = user.grants.iter().filter_map(|grant| match &grant.right {
-                GrantedRight::OrgAdmin => None,
-                GrantedRight::Role(name) => Some((&grant.tenant, name)),
-            });
-            roles.collect()
-        }
-        (None, Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_)) => Vec::new(),
     }
 }
 

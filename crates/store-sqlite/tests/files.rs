@@ -293,7 +293,9 @@ fn a_row_that_no_act_would_write_is_damage() {
 /// Everything that a CONNECT depends on.
 fn read_all(store: &mut SqliteStore) -> Result<(), StoreError> {
     let credential = store.credential(&name("dev1@acme"))?.unwrap();
-    store.roles_of(&credential)?;
+    for role in &credential.roles {
+        store.role_named(credential.tenant.as_ref().unwrap(), role)?;
+    }
     store.stored_session(&ClientIdTie([0; 32]))?;
     if let Some(error) = store.schemes()?.damaged.into_values().next() {
         return Err(error);

@@ -3,16 +3,16 @@
 
 use std::sync::Arc;
 
+use countersign_core::access::{Access, AccessSubject, Grants, PolicyLookup};
 use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::credential::Credential;
-use countersign_core::kind::Kind;
-use countersign_core::name::TenantId;
-use countersign_core::rights::{Grants, PrincipalVariables, Rights};
-use countersign_core::role::Role;
-use countersign_core::rule::{NoVariables, Rule, RuleOutcome, RuleSource, Variables};
-use countersign_core::store::{AdminStore, AdminTransaction as _, GateStore, Intent, StoreError};
+use countersign_core::name::{LoginName, TenantId};
+use countersign_core::rights::Rights;
+use countersign_core::role::{Role, RoleName};
+use countersign_core::rule::{Rule, RuleOutcome, RuleSource, Variables as _};
+use countersign_core::scheme::{Scheme, SchemeName};
+use countersign_core::store::{AdminStore, GateStore, StoreError};
 use countersign_core::tenant::Tenant;
-use countersign_core::token::TokenRecord;
 
 use super::PolicyCheck;
 use super::overrides::MOST_REMEMBERED;
@@ -40,47 +40,25 @@ impl EffectiveRules {
         }
     }
 
-    /// Those of a principal that has these rights by these grants; `name_of`
-    /// names who brought a rule.
-    fn new(
-        rights: Rights,
-        tenant: Option<&TenantId>,
-        grants: Grants,
-        values: &impl Variables,
-        name_of: impl Fn(&RuleSource) -> String,
-    ) -> Self {
+    /// Those of a principal in a session with this client id.
+    fn new(subject: AccessSubject<'_>, access: &Access<'_>, client_id: Option<&str>) -> Self {
+        let values = access.variables(client_id);
         let mut variables = Vec::new();
-        for variable in grants
-            .iter()
-            .flat_map(|(_, rule)| rule.pattern().variables())
-        {
+        let rules = access.grants().iter();
+        for variable in rules.flat_map(|(_, rule)| rule.pattern().variables()) {
             let name = variable.to_string();
             if variables.iter().all(|(known, _)| *known != name) {
                 let value = values.value(variable).filter(|value| !value.is_empty());
                 variables.push((name, value.map(str::to_owned)));
             }
         }
+        let sources = access.grants().iter();
         Self {
-            rights,
-            tenant: tenant.cloned(),
-            sources: grants.iter().map(|(source, _)| name_of(source)).collect(),
-            grants,
+            rights: access.rights(client_id),
+            tenant: access.tenant().cloned(),
+            sources: sources.map(|(source, _)| named(source, subject)).collect(),
+            grants: access.grants().clone(),
             variables,
-        }
-    }
-
-    /// Those of an unauthenticated client.
-    pub(super) fn of_tenant(tenant: &Tenant) -> Self {
-        let grants = Grants::of_tenant(tenant);
-        Self {
-            rights: Rights::new(&grants, &NoVariables, Some(tenant)),
-            tenant: Some(tenant.id.clone()),
-            sources: grants
-                .iter()
-                .map(|(source, _)| source.to_string())
-                .collect(),
-            grants,
-            variables: Vec::new(),
         }
     }
 
@@ -119,171 +97,98 @@ pub struct Considered<'a> {
     pub outcome: RuleOutcome,
 }
 
+/// Names what a rule of a principal comes from.
+fn named(source: &RuleSource, subject: AccessSubject<'_>) -> String {
+    match (source, subject) {
+        // That the namespaces may be used is a default rule of the scheme.
+        (RuleSource::Tenant(_), AccessSubject::Credential { credential, .. }) => {
+            format!("scheme:{}", credential.scheme)
+        }
+        (source, _) => source.to_string(),
+    }
+}
+
 /// A session, as far as its rights depend on it: whose it is, in which tenant,
 /// and as which client.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(super) struct SessionKey {
-    name: String,
+    /// None for a client without a login.
+    name: Option<LoginName>,
     tenant: Option<TenantId>,
     client_id: Option<String>,
 }
 
-impl<S: AdminStore + GateStore> PolicyCheck<'_, S> {
-    /// The rights of a credential while it is connected as `client_id`, or as
-    /// the only id that it can be connected as.
-    pub(super) fn effective(
-        &mut self,
-        credential: &Credential,
-        client_id: Option<&ClientId>,
-    ) -> Result<Arc<EffectiveRules>, StoreError> {
-        let client_id = match &credential.client_id_rule {
-            ClientIdRule::SameAsSecret => None,
-            ClientIdRule::SameAsUsername => Some(credential.name.as_str()),
-            ClientIdRule::Exact(id) => Some(id.as_str()),
-            ClientIdRule::Any | ClientIdRule::FirstUse | ClientIdRule::Prefix(_) => {
-                client_id.map(ClientId::as_str)
+impl SessionKey {
+    /// None for a token, of which there are many.
+    fn new(subject: AccessSubject<'_>, client_id: Option<&str>) -> Option<Self> {
+        let (credential, tenant) = match subject {
+            AccessSubject::Anonymous { tenant } => (None, Some(tenant)),
+            AccessSubject::Credential { credential, .. } => {
+                (Some(credential), credential.tenant.as_ref())
             }
+            AccessSubject::Token { .. } => return None,
+            AccessSubject::User { credential, tenant } => (Some(credential), Some(tenant)),
         };
-        let session = SessionKey {
-            name: credential.name.to_string(),
-            tenant: credential.tenant.clone(),
+        Some(Self {
+            name: credential.map(|it| it.name.clone()),
+            tenant: tenant.cloned(),
             client_id: client_id.map(str::to_owned),
-        };
-        if let Some(effective) = self.effective.get(&session) {
-            return Ok(Arc::clone(effective));
-        }
-        let effective = self.compile_credential(credential, client_id)?;
-        Ok(self.remember(session, effective))
-    }
-
-    /// The rights of a user in a tenant.
-    pub(super) fn rules_of_user(
-        &mut self,
-        credential: &Credential,
-        tenant: &TenantId,
-        client_id: Option<&ClientId>,
-    ) -> Result<Arc<EffectiveRules>, StoreError> {
-        let session = SessionKey {
-            name: credential.name.to_string(),
-            tenant: Some(tenant.clone()),
-            client_id: client_id.map(ToString::to_string),
-        };
-        if let Some(effective) = self.effective.get(&session) {
-            return Ok(Arc::clone(effective));
-        }
-        let effective = self.compile_user(credential, tenant, client_id)?;
-        Ok(self.remember(session, effective))
-    }
-
-    /// The rights of the holder of a token.
-    pub(super) fn rules_of_token(
-        &mut self,
-        credential: &Credential,
-        token: &TokenRecord,
-        client_id: Option<&ClientId>,
-    ) -> Result<Arc<EffectiveRules>, StoreError> {
-        let Some(tenant) = self.tenants.get(&token.tenant).cloned() else {
-            return Ok(Arc::new(EffectiveRules::none()));
-        };
-        let mut roles = self.roles_of_tenant(&token.tenant)?;
-        roles.retain(|role| role.name == token.role);
-        let client_id = text_of(client_id);
-        let grants = Grants::of_token(&roles);
-        let values = PrincipalVariables::of_token(credential, client_id);
-        let rights = Rights::of_token(credential, token, client_id, &tenant, &roles);
-        Ok(Arc::new(EffectiveRules::new(
-            rights,
-            Some(&tenant.id),
-            grants,
-            &values,
-            |source| source.to_string(),
-        )))
-    }
-
-    fn remember(&mut self, session: SessionKey, effective: EffectiveRules) -> Arc<EffectiveRules> {
-        let effective = Arc::new(effective);
-        if self.effective.len() >= MOST_REMEMBERED {
-            self.effective.clear();
-        }
-        self.effective.insert(session, Arc::clone(&effective));
-        effective
-    }
-
-    fn compile_credential(
-        &mut self,
-        credential: &Credential,
-        client_id: Option<&str>,
-    ) -> Result<EffectiveRules, StoreError> {
-        let tenant = credential
-            .tenant
-            .as_ref()
-            .and_then(|id| self.tenants.get(id))
-            .cloned();
-        if tenant.is_none() && !credential.is_operator() {
-            return Ok(EffectiveRules::none());
-        }
-        let roles = match (&credential.kind, &tenant) {
-            // One that a broker would make now is in no store yet.
-            (Kind::Thing(_), Some(tenant)) => {
-                let mut roles = self.roles_of_tenant(&tenant.id)?;
-                roles.retain(|role| credential.roles.contains(&role.name));
-                roles
-            }
-            (_, _) => self.store.roles_of(credential)?,
-        };
-        let scheme = self.schemes.find(credential.scheme.as_str());
-        let tenant = tenant.as_deref();
-        let grants = Grants::of_credential(credential, tenant, scheme, &roles);
-        let values = PrincipalVariables::of_credential(credential, client_id, scheme);
-        let rights = Rights::of_credential(credential, client_id, tenant, scheme, &roles, &[]);
-        let name_of = |source: &RuleSource| match source {
-            // That the namespaces may be used is a default rule of the scheme.
-            RuleSource::Tenant(_) => format!("scheme:{}", credential.scheme),
-            RuleSource::Credential
-            | RuleSource::Group(_)
-            | RuleSource::Operator
-            | RuleSource::Role(_)
-            | RuleSource::Scheme(_) => source.to_string(),
-        };
-        let tenant = credential.tenant.as_ref();
-        Ok(EffectiveRules::new(
-            rights, tenant, grants, &values, name_of,
-        ))
-    }
-
-    fn compile_user(
-        &mut self,
-        credential: &Credential,
-        tenant: &TenantId,
-        client_id: Option<&ClientId>,
-    ) -> Result<EffectiveRules, StoreError> {
-        let grant = match &credential.kind {
-            Kind::User(user) => user.grant_in(tenant),
-            Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => None,
-        };
-        let (Some(grant), Some(tenant)) = (grant, self.tenants.get(tenant).cloned()) else {
-            return Ok(EffectiveRules::none());
-        };
-        let roles = self.roles_of_tenant(&tenant.id)?;
-        let client_id = text_of(client_id);
-        let grants = Grants::of_user(grant, &tenant, &roles);
-        let values = PrincipalVariables::of_user(credential, grant, client_id);
-        let rights = Rights::of_user(credential, client_id, &tenant, &roles);
-        Ok(EffectiveRules::new(
-            rights,
-            Some(&tenant.id),
-            grants,
-            &values,
-            |source| source.to_string(),
-        ))
-    }
-
-    fn roles_of_tenant(&mut self, tenant: &TenantId) -> Result<Vec<Role>, StoreError> {
-        self.store.begin(Intent::Read)?.roles(Some(tenant))
+        })
     }
 }
 
-/// A client id as variables have it; one that is not said stands for nothing.
-fn text_of(client_id: Option<&ClientId>) -> &str {
-    client_id.map_or("", ClientId::as_str)
+impl<S: AdminStore + GateStore> PolicyCheck<'_, S> {
+    /// The rights of a principal while it is connected as `client_id`, or as the
+    /// only id that it can be connected as.
+    pub(super) fn effective(
+        &mut self,
+        subject: AccessSubject<'_>,
+        client_id: Option<&ClientId>,
+    ) -> Result<Arc<EffectiveRules>, StoreError> {
+        let client_id = client_id.map(ClientId::as_str);
+        let client_id = match subject {
+            AccessSubject::Anonymous { .. } => None,
+            AccessSubject::Credential { credential, .. } => client_id_of(credential, client_id),
+            AccessSubject::Token { .. } | AccessSubject::User { .. } => client_id,
+        };
+        let session = SessionKey::new(subject, client_id);
+        if let Some(session) = &session
+            && let Some(effective) = self.effective.get(session)
+        {
+            return Ok(Arc::clone(effective));
+        }
+        let access = Access::resolve(subject, self)?;
+        let effective = Arc::new(EffectiveRules::new(subject, &access, client_id));
+        if let Some(session) = session {
+            if self.effective.len() >= MOST_REMEMBERED {
+                self.effective.clear();
+            }
+            self.effective.insert(session, Arc::clone(&effective));
+        }
+        Ok(effective)
+    }
+}
+
+impl<S: AdminStore + GateStore> PolicyLookup for PolicyCheck<'_, S> {
+    fn tenant(&mut self, id: &TenantId) -> Result<Option<Arc<Tenant>>, StoreError> {
+        Ok(self.tenants.get(id).cloned())
+    }
+
+    fn role(&mut self, tenant: &TenantId, name: &RoleName) -> Result<Option<Role>, StoreError> {
+        self.store.role_named(tenant, name)
+    }
+
+    fn scheme(&mut self, name: &SchemeName) -> Result<Option<&Scheme>, StoreError> {
+        Ok(self.schemes.find(name.as_str()))
+    }
+}
+
+/// The client id of a session of this credential, if one is known.
+fn client_id_of<'a>(credential: &'a Credential, client_id: Option<&'a str>) -> Option<&'a str> {
+    match &credential.client_id_rule {
+        ClientIdRule::SameAsSecret => None,
+        ClientIdRule::SameAsUsername => Some(credential.name.as_str()),
+        ClientIdRule::Exact(id) => Some(id.as_str()),
+        ClientIdRule::Any | ClientIdRule::FirstUse | ClientIdRule::Prefix(_) => client_id,
+    }
 }

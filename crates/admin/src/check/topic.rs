@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use countersign_core::access::{AccessSubject, joined_tenant};
 use countersign_core::client_id::ClientId;
 use countersign_core::connect::Identity;
 use countersign_core::control;
 use countersign_core::name::TenantId;
 use countersign_core::reason::Reason;
-use countersign_core::rights::{TopicUse, joined_tenant};
+use countersign_core::rights::TopicUse;
 use countersign_core::rule::{Explanation, RuleOutcome, TopicOwners, Verdict};
 use countersign_core::secret::Secret;
 use countersign_core::store::{AdminStore, GateStore, StoreError};
@@ -161,30 +162,36 @@ impl<S: AdminStore + GateStore> PolicyCheck<'_, S> {
             Err(reason) => return Ok(TopicAnswer::refused(reason)),
         };
         let is_authenticated = identity.credential().is_some();
-        let effective = match identity {
+        let client_id = client_id.as_ref();
+        let effective = match &identity {
             Identity::Credential { credential, .. } => {
                 // As it is stored, with all that counts.
                 let name = &credential.name;
                 match remembered(&mut self.credentials, self.store, name)? {
-                    Some(stored) => self.effective(&stored, client_id.as_ref())?,
+                    Some(stored) => {
+                        self.effective(AccessSubject::of_credential(&stored), client_id)?
+                    }
                     None => return Ok(TopicAnswer::refused(Reason::UnknownName)),
                 }
             }
             Identity::User {
                 credential, tenant, ..
-            } => self.rules_of_user(&credential, &tenant, client_id.as_ref())?,
+            } => self.effective(AccessSubject::User { credential, tenant }, client_id)?,
             Identity::Bearer { credential, token } => {
-                self.rules_of_token(&credential, &token, client_id.as_ref())?
+                self.effective(AccessSubject::Token { credential, token }, client_id)?
             }
-            Identity::Unauthenticated { tenant: Some(id) } => self.rules_of_anonymous(&id),
-            Identity::Unauthenticated { tenant: None } => {
-                let client_id = client_id.as_ref().map(ClientId::as_str);
-                let find = |id: &TenantId| self.tenants.get(id);
-                let usage = ask.usage.as_topic_use();
-                match joined_tenant(usage, client_id, &self.owners, find) {
+            Identity::Unauthenticated { tenant } => {
+                let joined = || {
+                    let client_id = client_id.map(ClientId::as_str);
+                    let find = |id: &TenantId| self.tenants.get(id);
+                    let usage = ask.usage.as_topic_use();
+                    let joined = joined_tenant(usage, client_id, &self.owners, find);
+                    joined.map(|tenant| tenant.id.clone())
+                };
+                match tenant.clone().or_else(joined) {
                     Some(tenant) => {
-                        let id = tenant.id.clone();
-                        self.rules_of_anonymous(&id)
+                        let subject = AccessSubject::Anonymous { tenant: &tenant };
+                        self.effective(subject, client_id)?
                     }
                     None => Arc::new(EffectiveRules::none()),
                 }
@@ -217,18 +224,6 @@ impl<S: AdminStore + GateStore> PolicyCheck<'_, S> {
             outcomes,
             decided_by,
         })
-    }
-
-    fn rules_of_anonymous(&mut self, id: &TenantId) -> Arc<EffectiveRules> {
-        if let Some(effective) = self.of_tenants.get(id) {
-            return Arc::clone(effective);
-        }
-        let effective = Arc::new(match self.tenants.get(id) {
-            Some(tenant) => EffectiveRules::of_tenant(tenant),
-            None => EffectiveRules::none(),
-        });
-        self.of_tenants.insert(id.clone(), Arc::clone(&effective));
-        effective
     }
 
     fn owner(&self, usage: Usage<'_>, own: Option<&TenantId>) -> Option<TenantId> {

@@ -1,15 +1,15 @@
 //! Rules of single credentials, besides those of their scheme and roles.
 
+use countersign_core::access::AccessSubject;
 use countersign_core::credential::Credential;
 use countersign_core::name::LoginName;
-use countersign_core::rights::Rights;
 use countersign_core::role::RoleRule;
 use countersign_core::rule::Rule;
 use countersign_core::store::{AdminStore, AdminTransaction as _, Intent};
 
 use super::{CredentialError, ShownCredential, act_on, find};
 use crate::context::Context;
-use crate::difference::RightsContext;
+use crate::difference::{Policy, PossibleClientIds};
 use crate::rule::{RuleChange, RuleImpact, RuleWarning};
 
 /// Changes the rules of a credential, an operator's among them, and returns
@@ -66,32 +66,26 @@ pub fn rule_warnings<S: AdminStore>(
         rules: vec![rule.clone()],
         ..before.clone()
     };
-    let (tenant, mut roles) = match &before.tenant {
-        Some(id) => (transaction.tenant(id)?, transaction.roles(Some(id))?),
-        None => (None, Vec::new()),
+    let tenant = match &before.tenant {
+        Some(id) => transaction.tenant(id)?,
+        None => None,
     };
-    roles.retain(|role| before.roles.contains(&role.name));
-    let rights_context = RightsContext::read(&mut transaction, tenant)?;
-    let ids = rights_context.client_ids(&after, &roles);
-    let difference = rights_context.compare(
-        |id| rights_context.rights_of(&before, &roles, id),
-        |id| rights_context.rights_of(&after, &roles, id),
-        &[],
-        &ids,
-    );
-    let alone = Rights::of_credential(&alone, ids.first(), rights_context.tenant(), None, &[], &[]);
+    let policy = Policy::read(&mut transaction, tenant)?;
+    let [was, is] = [&before, &after].map(|it| policy.access(AccessSubject::of_credential(it)));
+    let (was, is) = (was?, is?);
+    let ids = PossibleClientIds::of(&after, &[&is]);
+    let difference = policy.compare(&was, &is, &[], &ids);
+    let alone = policy
+        .of_roles_alone(&[])
+        .access(AccessSubject::of_credential(&alone))?;
     let impact = RuleImpact {
         is_known: true,
         makes_difference: !difference.is_none(),
-        has_value: rights_context.allow_something(&alone),
-        is_by_default: rights_context.gives_by_default(&before),
+        has_value: policy.allow_something(&alone.rights(ids.first())),
+        is_by_default: policy.gives_by_default(&before),
     };
     let mut warnings = RuleWarning::of_text(rule);
-    warnings.extend(RuleWarning::of_impact(
-        rule,
-        rights_context.tenant(),
-        impact,
-    ));
+    warnings.extend(RuleWarning::of_impact(rule, policy.tenant(), impact));
     Ok(warnings)
 }
 

@@ -5,17 +5,17 @@ use core::ops::ControlFlow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use countersign_core::access::AccessSubject;
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::kind::Kind;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
-use countersign_core::rights::{Grants, PrincipalVariables, Rights, TopicUses};
+use countersign_core::rights::TopicUses;
 use countersign_core::role::{Role, RoleName};
-use countersign_core::store::{AdminStore, AdminTransaction, Intent};
-use countersign_core::user::Grant;
+use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError};
 
 use super::{RoleError, changed, find};
 use crate::credential::CredentialError;
-use crate::difference::{PossibleClientIds, RightsContext, RightsDifference};
+use crate::difference::{Policy, PossibleClientIds, RightsDifference};
 use crate::rule::{RuleChange, RuleImpact, RuleWarning};
 use crate::tenant;
 
@@ -63,10 +63,9 @@ pub fn preview<S: AdminStore>(
     let mut effects = Vec::new();
     let change = RoleChange::read(&mut transaction, &before, &after)?;
     let ids = transaction.holders_of_role(tenant, name)?;
-    for_each_holder(&mut transaction, tenant, ids, |holder| {
-        let credential = holder.credential();
+    for_each_holder(&mut transaction, tenant, ids, |credential, holder| {
         let connected = connected.get(&credential.id).map_or(&[][..], Vec::as_slice);
-        let difference = change.of(holder, connected);
+        let difference = change.of(credential, holder, connected)?;
         if !difference.is_none() {
             effects.push(ChangeEffect {
                 name: credential.name.clone(),
@@ -75,7 +74,7 @@ pub fn preview<S: AdminStore>(
                 loses: difference.loses,
             });
         }
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     })?;
     Ok(effects)
 }
@@ -114,28 +113,23 @@ pub fn rule_warnings<S: AdminStore>(
     let ids = transaction.holders_of_role(tenant, name)?;
     let mut impact = RuleImpact::default();
     let mut count: usize = 0;
-    for_each_holder(&mut transaction, tenant, ids, |holder| {
+    for_each_holder(&mut transaction, tenant, ids, |credential, holder| {
         count = count.saturating_add(1);
         impact.is_known = count <= FEW;
         if !impact.is_known {
-            return ControlFlow::Break(());
+            return Ok(ControlFlow::Break(()));
         }
-        let credential = holder.credential();
-        impact.makes_difference |= !change.of(holder, &[]).is_none();
-        impact.has_value |= change.allows_something_alone(holder, &alone);
-        impact.is_by_default |= change.rights_context.gives_by_default(credential);
-        if impact.makes_difference {
+        impact.makes_difference |= !change.of(credential, holder, &[])?.is_none();
+        impact.has_value |= change.allows_something_alone(credential, holder, &alone)?;
+        impact.is_by_default |= change.before.gives_by_default(credential);
+        Ok(if impact.makes_difference {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
-        }
+        })
     })?;
     let mut warnings = RuleWarning::of_text(rule);
-    warnings.extend(RuleWarning::of_impact(
-        rule,
-        change.rights_context.tenant(),
-        impact,
-    ));
+    warnings.extend(RuleWarning::of_impact(rule, change.before.tenant(), impact));
     Ok(warnings)
 }
 
@@ -145,24 +139,29 @@ fn for_each_holder<T: AdminTransaction>(
     transaction: &mut T,
     tenant: &TenantId,
     ids: Vec<CredentialId>,
-    mut each: impl FnMut(RoleHolder<'_>) -> ControlFlow<()>,
+    mut each: impl FnMut(&Credential, AccessSubject<'_>) -> Result<ControlFlow<()>, StoreError>,
 ) -> Result<(), CredentialError> {
     for id in ids {
         let Some(credential) = transaction.credential_by_id(id)? else {
             continue;
         };
         let step = match &credential.kind {
-            Kind::Device | Kind::Thing(_) => each(RoleHolder::Credential(&credential)),
-            Kind::User(user) => match user.grant_in(tenant) {
-                Some(grant) => each(RoleHolder::User(&credential, grant)),
-                None => ControlFlow::Continue(()),
-            },
+            Kind::Device | Kind::Thing(_) => {
+                each(&credential, AccessSubject::of_credential(&credential))?
+            }
+            Kind::User(_) => {
+                let credential = &credential;
+                each(credential, AccessSubject::User { credential, tenant })?
+            }
             Kind::Application(_) => {
-                let things = transaction.things(Some(tenant), Some(id))?;
-                things
-                    .iter()
-                    .map(RoleHolder::Credential)
-                    .try_for_each(&mut each)
+                let mut step = ControlFlow::Continue(());
+                for thing in transaction.things(Some(tenant), Some(id))? {
+                    step = each(&thing, AccessSubject::of_credential(&thing))?;
+                    if step.is_break() {
+                        break;
+                    }
+                }
+                step
             }
             Kind::Bearer => ControlFlow::Continue(()),
         };
@@ -173,28 +172,10 @@ fn for_each_holder<T: AdminTransaction>(
     Ok(())
 }
 
-/// Who holds the role.
-#[derive(Clone, Copy)]
-enum RoleHolder<'a> {
-    /// A device or a thing.
-    Credential(&'a Credential),
-    /// A user, by this grant.
-    User(&'a Credential, &'a Grant),
-}
-
-impl<'a> RoleHolder<'a> {
-    fn credential(self) -> &'a Credential {
-        match self {
-            Self::Credential(credential) | Self::User(credential, _) => credential,
-        }
-    }
-}
-
-/// A tenant's roles before one of them changes, and after it.
+/// What rights follow from before a role changes, and after it.
 struct RoleChange {
-    rights_context: RightsContext,
-    before: Vec<Role>,
-    after: Vec<Role>,
+    before: Policy,
+    after: Policy,
 }
 
 impl RoleChange {
@@ -204,91 +185,55 @@ impl RoleChange {
         after: &Role,
     ) -> Result<Self, CredentialError> {
         let tenant = tenant::find(transaction, &before.tenant)?;
-        let roles = transaction.roles(Some(&before.tenant))?;
-        let with = |role: &Role| {
-            let replaced = roles.iter().map(|it| {
-                let is_it = it.name == role.name;
-                if is_it { role.clone() } else { it.clone() }
-            });
-            replaced.collect()
-        };
+        let policy = Policy::read(transaction, Some(tenant))?;
         Ok(Self {
-            rights_context: RightsContext::read(transaction, Some(tenant))?,
-            before: with(before),
-            after: with(after),
+            after: policy.with_role(after),
+            before: policy,
         })
     }
 
-    /// Says whether the rules of a role alone would allow a holder something.
-    fn allows_something_alone(&self, holder: RoleHolder<'_>, alone: &Role) -> bool {
-        let ids = self.client_ids(holder);
-        let roles = core::slice::from_ref(alone);
-        let rights = match (holder, self.rights_context.tenant()) {
-            (RoleHolder::Credential(credential), tenant) => {
-                let bare = Credential {
-                    rules: Vec::new(),
-                    ..credential.clone()
-                };
-                Rights::of_credential(&bare, ids.first(), tenant, None, roles, &[])
-            }
-            (RoleHolder::User(credential, _), Some(tenant)) => {
-                Rights::of_user(credential, ids.first().unwrap_or_default(), tenant, roles)
-            }
-            (RoleHolder::User(..), None) => Rights::none(),
-        };
-        self.rights_context.allow_something(&rights)
-    }
-
-    fn client_ids(&self, holder: RoleHolder<'_>) -> PossibleClientIds {
-        match holder {
-            RoleHolder::Credential(credential) => {
-                let held = [&self.before, &self.after].map(|roles| held_by(credential, roles));
-                self.rights_context.client_ids(credential, &held.concat())
-            }
-            RoleHolder::User(credential, grant) => match self.rights_context.tenant() {
-                Some(tenant) => {
-                    let roles = [&self.before[..], &self.after[..]].concat();
-                    let grants = Grants::of_user(grant, tenant, &roles);
-                    let values = PrincipalVariables::of_user(credential, grant, "");
-                    PossibleClientIds::Any(grants.telling_client_ids(&values, &tenant.namespaces))
-                }
-                None => PossibleClientIds::One(None),
-            },
-        }
-    }
-
     /// What a holder of the role would gain and lose.
-    fn of(&self, holder: RoleHolder<'_>, connected: &[Arc<str>]) -> RightsDifference {
-        let ids = self.client_ids(holder);
-        let rights = |roles: &[Role], client_id: Option<&str>| match (
-            holder,
-            self.rights_context.tenant(),
-        ) {
-            (RoleHolder::Credential(credential), _) => {
-                let held = held_by(credential, roles);
-                self.rights_context.rights_of(credential, &held, client_id)
-            }
-            (RoleHolder::User(credential, _), Some(tenant)) => {
-                Rights::of_user(credential, client_id.unwrap_or_default(), tenant, roles)
-            }
-            (RoleHolder::User(..), None) => Rights::none(),
+    fn of(
+        &self,
+        credential: &Credential,
+        holder: AccessSubject<'_>,
+        connected: &[Arc<str>],
+    ) -> Result<RightsDifference, StoreError> {
+        let (before, after) = (self.before.access(holder)?, self.after.access(holder)?);
+        let ids = PossibleClientIds::of(credential, &[&before, &after]);
+        Ok(self.before.compare(&before, &after, connected, &ids))
+    }
+
+    /// Says whether the rules of a role alone would allow a holder something.
+    fn allows_something_alone(
+        &self,
+        credential: &Credential,
+        holder: AccessSubject<'_>,
+        alone: &Role,
+    ) -> Result<bool, StoreError> {
+        let (before, after) = (self.before.access(holder)?, self.after.access(holder)?);
+        let ids = PossibleClientIds::of(credential, &[&before, &after]);
+        let bare = Credential {
+            rules: Vec::new(),
+            ..credential.clone()
         };
-        self.rights_context.compare(
-            |client_id| rights(&self.before, client_id),
-            |client_id| rights(&self.after, client_id),
-            connected,
-            &ids,
-        )
+        let holder = match holder {
+            AccessSubject::User { tenant, .. } => AccessSubject::User {
+                credential: &bare,
+                tenant,
+            },
+            AccessSubject::Anonymous { .. }
+            | AccessSubject::Credential { .. }
+            | AccessSubject::Token { .. } => AccessSubject::of_credential(&bare),
+        };
+        let policy = self.before.of_roles_alone(core::slice::from_ref(alone));
+        let rights = policy.access(holder)?.rights(ids.first());
+        Ok(policy.allow_something(&rights))
     }
 }
 
 /// How many who hold a role are looked at to say that a rule adds nothing.
 const FEW: usize = 1_000;
-
-fn held_by(credential: &Credential, roles: &[Role]) -> Vec<Role> {
-    let is_held = |role: &&Role| credential.roles.contains(&role.name);
-    roles.iter().filter(is_held).cloned().collect()
-}
 
 #[cfg(test)]
 mod agreement;

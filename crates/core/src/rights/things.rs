@@ -44,7 +44,7 @@ pub(super) fn with_things(namespaces: &Namespaces, things: &[LoginName]) -> Name
 
 /// The rule of a thing that is bound to another's session; none for a key that
 /// is no level of a topic.
-pub(super) fn child_rule(key: &LoginName) -> Option<Rule> {
+pub(crate) fn child_rule(key: &LoginName) -> Option<Rule> {
     let pattern = Pattern::parse(filter_of(key)?.as_str()).ok()?;
     Some(Rule::allow(Action::Both, pattern))
 }

@@ -13,7 +13,7 @@ use crate::lockout::Lockout;
 use crate::name::TenantId;
 use crate::presence::{PresenceEvent, SessionNumber};
 use crate::reason::Reason;
-use crate::role::Role;
+use crate::role::{Role, RoleName};
 use crate::rule::Namespaces;
 use crate::scheme::{SchemeName, Schemes};
 use crate::seal::SealKey;
@@ -181,13 +181,16 @@ pub trait GateStore: Directory + Send + Sized + 'static {
     /// Returns [`StoreError`] when the store can't be read.
     fn tenants(&mut self) -> Result<StoredTenants, StoreError>;
 
-    /// The roles that a credential holds and that exist; of a user, those of all
-    /// grants, each of its own tenant.
+    /// The role with this name in a tenant.
     ///
     /// # Errors
     ///
     /// Returns [`StoreError`] when the store can't be read.
-    fn roles_of(&mut self, credential: &Credential) -> Result<Vec<Role>, StoreError>;
+    fn role_named(
+        &mut self,
+        tenant: &TenantId,
+        name: &RoleName,
+    ) -> Result<Option<Role>, StoreError>;
 
     /// The heads of the audit's chains.
     ///

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use countersign_core::access::AccessSubject;
 use countersign_core::client_id::ClientId;
 use countersign_core::connect::may_keep_client_id;
 use countersign_core::credential::Credential;
@@ -200,7 +201,13 @@ impl<S: GateStore> Gate<S> {
             let why = "the client id can't be used there";
             return Err(CommandError::Conflict(why.into()));
         }
-        let rights = self.rights_of_user(record, &tenant, client_id.as_str())?;
+        let rights = {
+            let subject = AccessSubject::User {
+                credential: record,
+                tenant: &tenant,
+            };
+            self.rights_of(subject, client_id.as_str())?
+        };
         let session = self
             .sessions
             .get_mut(handle)

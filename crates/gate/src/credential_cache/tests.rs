@@ -4,6 +4,7 @@ use countersign_admin::role::{self, NewRole, RoleDeletion};
 use countersign_admin::rule::RuleChange;
 use countersign_admin::tenant::{self, NewTenant, TenantChanges};
 use countersign_admin::{Context, OsRandom, clients};
+use countersign_core::access::AccessSubject;
 use countersign_core::client_id::ClientIdRule;
 use countersign_core::connect::{LoginRecord, Proof, SessionChange};
 use countersign_core::lifecycle::State;
@@ -158,7 +159,7 @@ impl Fixture {
                     let fresh = self
                         .gate
                         .snapshot
-                        .rights_of_credential(&stored, id, &[], &mut self.plain)
+                        .rights_of(AccessSubject::of_credential(&stored), id, &mut self.plain)
                         .unwrap();
                     assert_eq!(format!("{kept:?}"), format!("{fresh:?}"), "{text} {id}");
                 }

@@ -51,9 +51,12 @@ pub fn a_role_reads_back_as_it_was_written(mut store: impl GateStore + AdminStor
             transaction.role(acme, &written.name)
         });
         assert_eq!(read.as_ref(), Some(&written));
-        let credential = found(&mut store, "dev1@acme");
-        let held = store.roles_of(&credential).unwrap();
-        assert_eq!(held, std::slice::from_ref(&written));
+        let held = found(&mut store, "dev1@acme").roles.clone();
+        assert_eq!(held, std::slice::from_ref(&written.name));
+        let named = store.role_named(acme, &written.name).unwrap();
+        assert_eq!(named.as_ref(), Some(&written));
+        let of_another = store.role_named(&tenant_id("a"), &written.name);
+        assert_eq!(of_another.unwrap(), None);
         let listed = look(&mut store, |transaction| transaction.roles(Some(acme)));
         assert_eq!(listed, [role("acme", "a"), written.clone()]);
         let listed = look(&mut store, |transaction| transaction.roles(None));
@@ -84,8 +87,8 @@ pub fn a_deleted_role_is_taken_from_its_holders(mut store: impl GateStore + Admi
     let credential = found(&mut store, "dev1@acme");
     assert_eq!(credential.roles, [role_name("reader")]);
     assert_eq!(
-        store.roles_of(&credential).unwrap(),
-        [role("acme", "reader")]
+        store.role_named(&acme, &role_name("reader")).unwrap(),
+        Some(role("acme", "reader"))
     );
     assert_eq!(found(&mut store, "dev1@other").roles.len(), 2);
     let holders = look(&mut store, |transaction| {

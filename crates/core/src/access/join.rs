@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::TopicUse;
 use crate::name::TenantId;
+use crate::rights::TopicUse;
 use crate::rule::TopicOwners;
 use crate::tenant::Tenant;
 use crate::topic::{Subscription, TopicName};

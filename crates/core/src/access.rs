@@ -1,0 +1,282 @@
+//! Access: from a principal to its rights.
+//!
+//! [`Access::resolve`] finds all rules that hold for a principal, where each
+//! comes from and what its variables stand for. The broker's check, `countersign
+//! check` and every preview of a change ask it, so they can't differ.
+
+use std::sync::Arc;
+
+use crate::credential::Credential;
+use crate::kind::Kind;
+use crate::name::{LoginName, TenantId};
+use crate::rights::Rights;
+use crate::role::{Role, RoleName};
+use crate::rule::Variables;
+use crate::scheme::{Scheme, SchemeName};
+use crate::store::StoreError;
+use crate::tenant::Tenant;
+use crate::token::TokenRecord;
+use crate::user::GrantedRight;
+
+mod client_ids;
+mod grants;
+mod join;
+mod variables;
+
+pub use self::client_ids::{UNKNOWN_CLIENT_ID, telling_client_ids};
+pub use self::grants::Grants;
+pub use self::join::joined_tenant;
+
+use self::variables::PrincipalVariables;
+
+/// Whose access is asked about.
+#[derive(Clone, Copy, Debug)]
+pub enum AccessSubject<'a> {
+    /// A client without a login, in a tenant.
+    Anonymous {
+        /// The tenant.
+        tenant: &'a TenantId,
+    },
+    /// A device, an operator or a thing.
+    Credential {
+        /// Its record.
+        credential: &'a Credential,
+        /// The things that are bound to its session.
+        children: &'a [LoginName],
+    },
+    /// The holder of a token.
+    Token {
+        /// Its record.
+        credential: &'a Credential,
+        /// The token.
+        token: &'a TokenRecord,
+    },
+    /// A user who works in a tenant.
+    User {
+        /// The user's record.
+        credential: &'a Credential,
+        /// The tenant.
+        tenant: &'a TenantId,
+    },
+}
+
+impl<'a> AccessSubject<'a> {
+    /// A device, an operator or a thing without children.
+    #[must_use]
+    pub const fn of_credential(credential: &'a Credential) -> Self {
+        Self::Credential {
+            credential,
+            children: &[],
+        }
+    }
+}
+
+/// Looks up what access follows from besides the principal.
+pub trait PolicyLookup {
+    /// The tenant with this id.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when it can't be read.
+    fn tenant(&mut self, id: &TenantId) -> Result<Option<Arc<Tenant>>, StoreError>;
+
+    /// The role with this name in a tenant.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when it can't be read.
+    fn role(&mut self, tenant: &TenantId, name: &RoleName) -> Result<Option<Role>, StoreError>;
+
+    /// The scheme with this name.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when it can't be read.
+    fn scheme(&mut self, name: &SchemeName) -> Result<Option<&Scheme>, StoreError>;
+}
+
+/// All rules that hold for a principal, and all that their meaning follows from
+/// but the client id of the session.
+#[derive(Clone, Debug, Default)]
+pub struct Access<'a> {
+    grants: Grants,
+    variables: PrincipalVariables<'a>,
+    /// None for an operator, and for a principal that may do nothing.
+    tenant: Option<Arc<Tenant>>,
+    /// The only things whose topics it may use; none is no limit.
+    things: &'a [LoginName],
+}
+
+impl<'a> Access<'a> {
+    /// Finds the access of a principal.
+    ///
+    /// A scheme, role or tenant that does not exist grants nothing, and a
+    /// principal whose tenant does not exist has no rights at all: without a
+    /// tenant, no topic owner would stop it.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when something can't be looked up.
+    pub fn resolve(
+        subject: AccessSubject<'a>,
+        lookup: &mut impl PolicyLookup,
+    ) -> Result<Self, StoreError> {
+        let access = match subject {
+            AccessSubject::Anonymous { tenant } => {
+                let tenant = lookup.tenant(tenant)?;
+                tenant.map(Self::of_tenant)
+            }
+            AccessSubject::Credential {
+                credential,
+                children,
+            } => Self::of_credential(credential, children, lookup)?,
+            AccessSubject::Token { credential, token } => {
+                Self::of_token(credential, token, lookup)?
+            }
+            AccessSubject::User { credential, tenant } => {
+                Self::of_user(credential, tenant, lookup)?
+            }
+        };
+        Ok(access.unwrap_or_default())
+    }
+
+    /// The access of a client without a login.
+    #[must_use]
+    pub fn of_tenant(tenant: Arc<Tenant>) -> Self {
+        Self {
+            grants: Grants::of_tenant(&tenant),
+            tenant: Some(tenant),
+            ..Self::default()
+        }
+    }
+
+    fn of_credential(
+        credential: &'a Credential,
+        children: &[LoginName],
+        lookup: &mut impl PolicyLookup,
+    ) -> Result<Option<Self>, StoreError> {
+        if !matches!(credential.kind, Kind::Device | Kind::Thing(_)) {
+            return Ok(None);
+        }
+        let (tenant, roles) = match &credential.tenant {
+            Some(id) => {
+                let Some(tenant) = lookup.tenant(id)? else {
+                    return Ok(None);
+                };
+                let roles = roles(id, &credential.roles, lookup)?;
+                (Some(tenant), roles)
+            }
+            None => (None, Vec::new()),
+        };
+        let scheme = lookup.scheme(&credential.scheme)?;
+        let grants = Grants::of_credential(credential, tenant.as_deref(), scheme, &roles);
+        Ok(Some(Self {
+            grants: grants.and_children(scheme, children),
+            variables: PrincipalVariables::of_credential(credential, scheme),
+            tenant,
+            things: &[],
+        }))
+    }
+
+    fn of_user(
+        credential: &'a Credential,
+        tenant: &TenantId,
+        lookup: &mut impl PolicyLookup,
+    ) -> Result<Option<Self>, StoreError> {
+        let Kind::User(user) = &credential.kind else {
+            return Ok(None);
+        };
+        let Some(grant) = user.grant_in(tenant) else {
+            return Ok(None);
+        };
+        let Some(tenant) = lookup.tenant(tenant)? else {
+            return Ok(None);
+        };
+        let held = match &grant.right {
+            GrantedRight::Role(name) => core::slice::from_ref(name),
+            GrantedRight::OrgAdmin => &[],
+        };
+        let roles = roles(&tenant.id, held, lookup)?;
+        Ok(Some(Self {
+            grants: Grants::of_user(grant, &tenant, &roles),
+            variables: PrincipalVariables::of_user(credential, grant),
+            tenant: Some(tenant),
+            things: &[],
+        }))
+    }
+
+    fn of_token(
+        credential: &'a Credential,
+        token: &'a TokenRecord,
+        lookup: &mut impl PolicyLookup,
+    ) -> Result<Option<Self>, StoreError> {
+        if token.bearer != credential.id {
+            return Ok(None);
+        }
+        let Some(tenant) = lookup.tenant(&token.tenant)? else {
+            return Ok(None);
+        };
+        let roles = roles(&tenant.id, core::slice::from_ref(&token.role), lookup)?;
+        Ok(Some(Self {
+            grants: Grants::of_token(&roles),
+            variables: PrincipalVariables::of_token(credential),
+            tenant: Some(tenant),
+            things: &token.things,
+        }))
+    }
+
+    /// The rules, in the order in which they are considered.
+    #[must_use]
+    pub const fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    /// The tenant that its topics are in; none for an operator, and for a
+    /// principal that may do nothing.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&TenantId> {
+        self.tenant.as_deref().map(|tenant| &tenant.id)
+    }
+
+    /// What the variables stand for in a session with this client id.
+    #[must_use]
+    pub fn variables<'s>(&'s self, client_id: Option<&'s str>) -> impl Variables + 's {
+        self.variables.connected_as(client_id)
+    }
+
+    /// The rules compiled for a session with this client id. Of a client id that
+    /// is not known, rules with `${client_id}` allow nothing.
+    #[must_use]
+    pub fn rights(&self, client_id: Option<&str>) -> Rights {
+        let variables = self.variables.connected_as(client_id);
+        Rights::compile(
+            self.grants.iter(),
+            &variables,
+            self.tenant.as_deref(),
+            self.things,
+        )
+    }
+}
+
+/// Says whether a credential has no rules but the default ones of its scheme, so
+/// that its rights are those of its tenant.
+#[must_use]
+pub fn has_defaults_alone(credential: &Credential, scheme: Option<&Scheme>) -> bool {
+    matches!(credential.kind, Kind::Device)
+        && credential.roles.is_empty()
+        && credential.rules.is_empty()
+        && scheme.is_some_and(|it| it.grants_namespaces() && it.rules().next().is_none())
+}
+
+/// The roles with these names that exist.
+fn roles(
+    tenant: &TenantId,
+    names: &[RoleName],
+    lookup: &mut impl PolicyLookup,
+) -> Result<Vec<Role>, StoreError> {
+    let mut roles = Vec::with_capacity(names.len());
+    for name in names {
+        roles.extend(lookup.role(tenant, name)?);
+    }
+    Ok(roles)
+}

@@ -1,0 +1,128 @@
+//! All rules that hold for a principal, and where each comes from.
+
+use crate::credential::Credential;
+use crate::name::{GroupPath, LoginName};
+use crate::rights::things;
+use crate::role::Role;
+use crate::rule::{Action, Pattern, Rule, RuleSource};
+use crate::scheme::Scheme;
+use crate::tenant::{DefaultRights, Tenant};
+use crate::user::{Grant, GrantedRight};
+
+/// All rules that hold for a principal, and where each comes from.
+#[derive(Clone, Debug, Default)]
+pub struct Grants(Vec<(RuleSource, Rule)>);
+
+impl Grants {
+    /// What a tenant gives to those of whom nothing else is said: the right to
+    /// use what it owns, or nothing.
+    pub(super) fn of_tenant(tenant: &Tenant) -> Self {
+        match tenant.default_rights {
+            DefaultRights::Namespaces => Self::of_namespaces(tenant),
+            DefaultRights::Nothing => Self::default(),
+        }
+    }
+
+    /// The right to use what a tenant owns, and nothing else.
+    fn of_namespaces(tenant: &Tenant) -> Self {
+        let source = RuleSource::Tenant(tenant.id.as_str().into());
+        let rules = tenant.namespaces.iter().filter_map(|namespace| {
+            // A namespace holds no variable, so it always is a pattern; one
+            // that was none would grant nothing.
+            let pattern = Pattern::parse(namespace.as_str()).ok()?;
+            Some((source.clone(), Rule::allow(Action::Both, pattern)))
+        });
+        Self(rules.collect())
+    }
+
+    /// All rules that hold for a credential: its scheme's, its roles', its own.
+    ///
+    /// A scheme or tenant that is no more grants nothing.
+    pub(super) fn of_credential(
+        credential: &Credential,
+        tenant: Option<&Tenant>,
+        scheme: Option<&Scheme>,
+        roles: &[Role],
+    ) -> Self {
+        let mut grants = Self::default();
+        if let Some(scheme) = scheme {
+            if let Some(tenant) = tenant.filter(|_| scheme.grants_namespaces()) {
+                grants = Self::of_tenant(tenant);
+            }
+            let source = RuleSource::Scheme(scheme.name().as_str().into());
+            let rules: Vec<Rule> = scheme.rules().collect();
+            grants = grants.and(&source, &rules);
+        }
+        let own = if credential.is_operator() {
+            RuleSource::Operator
+        } else {
+            RuleSource::Credential
+        };
+        grants
+            .and_roles(credential.group.as_ref(), roles)
+            .and(&own, &credential.rules)
+    }
+
+    /// All rules that hold for a user in the tenant of a grant: those of the
+    /// role, or as an administrator all of the tenant's topics.
+    ///
+    /// Who administers a group alone may use no topics by that.
+    pub(super) fn of_user(grant: &Grant, tenant: &Tenant, roles: &[Role]) -> Self {
+        match &grant.right {
+            GrantedRight::OrgAdmin if grant.is_org_admin() => Self::of_namespaces(tenant),
+            GrantedRight::OrgAdmin => Self::default(),
+            GrantedRight::Role(name) => {
+                let held: Vec<Role> = roles
+                    .iter()
+                    .filter(|role| role.tenant == tenant.id && role.name == *name)
+                    .cloned()
+                    .collect();
+                Self::default().and_roles(grant.group.as_ref(), &held)
+            }
+        }
+    }
+
+    /// All rules that hold for the holder of a token with these roles.
+    pub(super) fn of_token(roles: &[Role]) -> Self {
+        Self::default().and_roles(None, roles)
+    }
+
+    /// Adds the topics of things that are bound to a thing's session.
+    pub(super) fn and_children(self, scheme: Option<&Scheme>, children: &[LoginName]) -> Self {
+        let Some(scheme) = scheme else {
+            return self;
+        };
+        let source = RuleSource::Scheme(scheme.name().as_str().into());
+        let rules: Vec<Rule> = children.iter().filter_map(things::child_rule).collect();
+        self.and(&source, &rules)
+    }
+
+    /// Adds the rules of roles that hold for a member of a group.
+    fn and_roles(mut self, group: Option<&GroupPath>, roles: &[Role]) -> Self {
+        for role in roles {
+            for role_rule in &role.rules {
+                if !role_rule.holds_for(group) {
+                    continue;
+                }
+                let source = match &role_rule.group {
+                    Some(group) => RuleSource::Group(group.as_str().into()),
+                    None => RuleSource::Role(role.name.as_str().into()),
+                };
+                self.0.push((source, role_rule.rule.clone()));
+            }
+        }
+        self
+    }
+
+    /// Adds rules of one source.
+    fn and(mut self, source: &RuleSource, rules: &[Rule]) -> Self {
+        let sourced = rules.iter().map(|rule| (source.clone(), rule.clone()));
+        self.0.extend(sourced);
+        self
+    }
+
+    /// The rules, in the order they were added, and where each comes from.
+    pub fn iter(&self) -> impl Iterator<Item = (&RuleSource, &Rule)> + Clone {
+        self.0.iter().map(|(source, rule)| (source, rule))
+    }
+}
