@@ -112,13 +112,10 @@ impl<S: GateStore> Gate<S> {
         usage: TopicUse<'_>,
     ) -> Result<Verdict, StoreError> {
         let now = self.now();
-        let external = match self.external_login(client, now)? {
-            Ok(external) => external,
+        let (verdict, external) = match self.judge_external(client, usage, now)? {
+            Ok(judged) => judged,
             Err(reason) => return Ok(Verdict::Deny(reason)),
         };
-        let session = &external.session;
-        let verdict = command::verdict_on(session, usage)
-            .unwrap_or_else(|| session.judge(usage, &mut self.snapshot.verdict_cache));
         match usage {
             TopicUse::Publish { .. } | TopicUse::Subscribe { .. } => {}
             TopicUse::Deliver { .. } | TopicUse::Unsubscribe => return Ok(verdict),
@@ -127,6 +124,38 @@ impl<S: GateStore> Gate<S> {
             return Ok(Verdict::Deny(Reason::StoreBusy));
         }
         Ok(verdict)
+    }
+
+    fn judge_external(
+        &mut self,
+        client: &ClientRef<'_>,
+        usage: TopicUse<'_>,
+        now: Timestamp,
+    ) -> Result<Result<(Verdict, ExternalLogin), Reason>, StoreError> {
+        let external = match self.external_login(client, now)? {
+            Ok(external) => external,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let session = &external.session;
+        let verdict = command::verdict_on(session, usage)
+            .unwrap_or_else(|| session.judge(usage, &mut self.snapshot.verdict_cache));
+        Ok(Ok((verdict, external)))
+    }
+
+    /// Judges the Will of a client whose connection is over and that had no
+    /// session. [`Gate::check`] would begin one.
+    pub fn check_will(&mut self, client: &ClientRef<'_>, usage: TopicUse<'_>) -> Verdict {
+        if self.password_logins.is_unauthenticated(client)
+            || self.users.challenges.is_unauthenticated(client)
+        {
+            return Verdict::Deny(Reason::Unauthenticated);
+        }
+        let now = self.now();
+        match self.judge_external(client, usage, now) {
+            Ok(Ok((verdict, _))) => verdict,
+            Ok(Err(reason)) => Verdict::Deny(reason),
+            Err(_) => Verdict::Deny(Reason::StoreUnavailable),
+        }
     }
 
     /// Takes note that a connection was let in, of a host that says so each

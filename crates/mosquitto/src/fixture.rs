@@ -356,6 +356,10 @@ impl PluginGate for FakeGate {
         None
     }
 
+    fn check_will(&mut self, peer: &ClientRef<'_>, usage: TopicUse<'_>) -> Verdict {
+        self.check(peer, usage)
+    }
+
     fn check(&mut self, peer: &ClientRef<'_>, usage: TopicUse<'_>) -> Verdict {
         self.0.panic_if_told();
         self.0

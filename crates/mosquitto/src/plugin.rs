@@ -42,6 +42,9 @@ pub(crate) struct Plugin {
     gate: RefCell<Box<dyn PluginGate>>,
     clients: RefCell<Clients>,
     pending_kicks: RefCell<PendingKicks>,
+    /// The client that went last since the last tick. The broker asks about its Will
+    /// after it says so.
+    departed: Cell<Option<Handle>>,
     unadmitted: RefCell<UnadmittedClients>,
     thread: OwnThread,
     /// Whether the log says already that another thread asks.
@@ -105,6 +108,7 @@ impl Plugin {
             gate: RefCell::new(gate),
             clients: RefCell::default(),
             pending_kicks: RefCell::default(),
+            departed: Cell::new(None),
             unadmitted: RefCell::default(),
             thread: OwnThread::new(),
             reported_foreign_calls: Cell::new(false),
@@ -328,7 +332,9 @@ impl Plugin {
     fn check_unknown(&self, client: &BrokerClient<'_>, usage: TopicUse<'_>) -> Verdict {
         let may_be_away = matches!(usage, TopicUse::Deliver { .. });
         let peer = self.peer(client, may_be_away);
+        let is_will = self.departed.get() == Some(client.handle());
         let verdict = match self.gate.try_borrow_mut() {
+            Ok(mut gate) if is_will => return gate.check_will(&peer, usage),
             Ok(mut gate) => gate.check(&peer, usage),
             Err(_) => return Verdict::Deny(Reason::StoreBusy),
         };
@@ -377,6 +383,7 @@ impl Plugin {
                 gate.disconnected(handle);
             }
         }
+        self.departed.set(Some(handle));
         let ended = self.pending_kicks.borrow_mut().remove(handle);
         if let Some(line) = ended {
             self.log(LogLevel::Notice, &line);
@@ -396,6 +403,7 @@ impl Plugin {
         }
         self.retry_kicks();
         self.end_unadmitted();
+        self.departed.set(None);
         if self.thread.take_foreign_call() && !self.reported_foreign_calls.replace(true) {
             self.log(LogLevel::Warning, FOREIGN_CALLS);
         }

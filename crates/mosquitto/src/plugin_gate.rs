@@ -31,6 +31,8 @@ pub(crate) trait PluginGate {
     fn username_of(&self, handle: Handle) -> Option<Arc<str>>;
     /// See [`Gate::check`].
     fn check(&mut self, peer: &ClientRef<'_>, usage: TopicUse<'_>) -> Verdict;
+    /// See [`Gate::check_will`].
+    fn check_will(&mut self, peer: &ClientRef<'_>, usage: TopicUse<'_>) -> Verdict;
     /// See [`Gate::knows`].
     fn knows(&self, handle: Handle) -> bool;
     /// See [`Gate::is_live`].
@@ -86,6 +88,10 @@ impl PluginGate for Gate<SqliteStore> {
 
     fn check(&mut self, peer: &ClientRef<'_>, usage: TopicUse<'_>) -> Verdict {
         self.check(peer, usage)
+    }
+
+    fn check_will(&mut self, peer: &ClientRef<'_>, usage: TopicUse<'_>) -> Verdict {
+        self.check_will(peer, usage)
     }
 
     fn knows(&self, handle: Handle) -> bool {

@@ -42,26 +42,33 @@ on_every_broker! {
                 .args(["s_client", "-quiet", "-connect", &format!("127.0.0.1:{tls}")])
                 .args(["-CAfile", &authority.path("ca.crt"), "-cert", &authority.path(&format!("{name}.crt"))])
                 .args(["-key", &authority.path(&format!("{name}.key"))])
-                .stdin([&connect.bytes(), more, DISCONNECT].concat())
+                .stdin([&connect.bytes(), more].concat())
                 .background()
                 .unwrap();
             wait_until("the visitor is gone", || !visitor.is_running());
         };
         let stored = |id: &str| Connect::v5(id).clean(false).session_expiry(3_600);
+        let kinds = ["silent", "subscribed", "willing"];
         for name in [login.username.as_str(), "nobody@acme"] {
-            for (kind, more) in [("silent", &[][..]), ("subscribed", SUBSCRIBE)] {
-                visit(name, &stored(&format!("{kind} {name}")), more);
+            for kind in kinds {
+                let connect = stored(&format!("{kind} {name}"));
+                match kind {
+                    "silent" => visit(name, &connect, DISCONNECT),
+                    "subscribed" => visit(name, &connect, &[SUBSCRIBE, DISCONNECT].concat()),
+                    _ => visit(name, &connect.will_message("acme/will", "x"), DISCONNECT_WITH_WILL),
+                }
             }
         }
-        let mut observer = fixture.operator("o", &[]).connect("o").accepted(fixture.port());
+        let mut observer = fixture.observer("acme/will");
+        fixture.wait_for_clients(&["observer"]);
         for _ in 0..2 {
             fixture.broker.reload().unwrap();
             assert!(observer.is_alive());
         }
         // The broker frees what it had of them.
         for name in [login.username.as_str(), "nobody@acme"] {
-            for kind in ["silent", "subscribed"] {
-                visit(name, &Connect::v5(format!("{kind} {name}")), &[]);
+            for kind in kinds {
+                visit(name, &Connect::v5(format!("{kind} {name}")), DISCONNECT);
             }
         }
         let status = fixture.broker.stop().unwrap();
@@ -70,6 +77,7 @@ on_every_broker! {
 }
 
 const DISCONNECT: &[u8] = &[0xE0, 0];
+const DISCONNECT_WITH_WILL: &[u8] = &[0xE0, 1, 4];
 
 /// To `a`, at QoS 1.
 const SUBSCRIBE: &[u8] = &[0x82, 7, 0, 1, 0, 0, 1, b'a', 1];

@@ -122,6 +122,17 @@ fn a_client_that_left_without_a_word_is_not_judged_after_a_reload() {
     fixture.reload();
     let again = |client: &mut FakeClient| fixture.connect(client, Some(c"x@acme"), None);
     assert_eq!(again(&mut client), sys::MOSQ_ERR_SUCCESS);
+    fixture.tick();
+    // Its Will, which the broker asks about once it is gone, changes nothing.
+    let mut client = certified("w");
+    fixture.disconnect(&mut client);
+    fixture.check(&mut client, c"will", WRITE);
+    client.has_certificate = false;
+    fixture.tick();
+    assert!(fixture.gate.turned_away.borrow().is_empty());
+    assert!(fixture.host.kicked.borrow().is_empty());
+    fixture.reload();
+    assert_eq!(again(&mut client), sys::MOSQ_ERR_SUCCESS);
     // Another that has its handle is.
     client.id = Some(b"d".to_vec());
     assert_eq!(again(&mut client), sys::MOSQ_ERR_AUTH);
