@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use crate::driver::{Driver, GRACE};
-use crate::world::{Kind, Who};
+use crate::world::{Id, Kind, Who};
 
 impl Driver {
     /// Something is done to the store or to the broker.
@@ -134,6 +134,7 @@ impl Driver {
         };
         // Whoever reads it meanwhile can't tell whether it may be used.
         principal.usable.begin(now, false);
+        self.excuse_sessions_of(id);
         self.abused(&format!("the record of `{name}` is confused"));
         let end = self.now() + self.rng.u64(50..800);
         while self.now() < end {
@@ -156,6 +157,10 @@ impl Driver {
         let usable = &mut self.world.principals[id].usable;
         usable.begin(now, before == "Active" || before == "Inactive");
         usable.settle(now + GRACE);
+        self.excuse_sessions_of(id);
+    }
+
+    fn excuse_sessions_of(&mut self, id: Id) {
         for session in &mut self.sessions {
             if session.who.contains(&Who::Principal(id)) {
                 session.may_end = Some("its record could not be read".to_owned());

@@ -63,7 +63,12 @@ impl Driver {
         // What a client without any right leaves is anybody's; what there was before
         // it came is not.
         if !connack.session_present || before.is_none() || !who.iter().all(is_nobody) {
-            self.holders.insert(info.client_id.clone(), who.clone());
+            // 2.0 does not tell of a certificate's client before it does something.
+            let holders = match attempt.certificate {
+                Some(_) if self.fixture.broker.version().is_2_0() => vec![Who::Nobody],
+                Some(_) | None => who.clone(),
+            };
+            self.holders.insert(info.client_id.clone(), holders);
         }
         // 2.0 does not say who took an id, so even its own holder may be ended once.
         let is_2_0 = self.fixture.broker.version().is_2_0();
