@@ -21,8 +21,8 @@ mod verdict;
 
 pub(crate) use difference::Candidate;
 pub use namespace::{NamespaceFilterError, Namespaces};
-pub(crate) use pattern::PatternPart;
 pub use pattern::{NoVariables, Pattern, PatternError, Variable, Variables};
+pub(crate) use pattern::{PatternLevel, PatternPart};
 pub use qos::{QoS, QosError};
 pub use set::RuleSet;
 pub use topic_owners::TopicOwners;

@@ -23,7 +23,38 @@ use crate::topic::{FilterRef, TopicError, TopicFilter};
 /// # Ok::<(), countersign_core::rule::PatternError>(())
 /// ```
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Pattern(Box<str>);
+pub struct Pattern {
+    text: Box<str>,
+    levels: Box<[PatternLevel]>,
+}
+
+/// One level of a pattern.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) enum PatternLevel {
+    /// `+`
+    Any,
+    /// `#`
+    Rest,
+    /// Texts and values, one behind the other; none is the empty level.
+    Parts(Box<[PatternPart]>),
+}
+
+/// A part of one level.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) enum PatternPart {
+    /// What stands there as it is.
+    Text(Box<str>),
+    /// The value of an attribute.
+    Attribute(Box<str>),
+    /// The client id of the session.
+    ClientId,
+    /// The group of the credential.
+    Group,
+    /// The id of the session's tenant.
+    Tenant,
+    /// The principal's own name.
+    Username,
+}
 
 impl Pattern {
     /// Reads a pattern.
@@ -39,41 +70,39 @@ impl Pattern {
         if text == "$share" || text.starts_with("$share/") {
             return Err(PatternError::Shared);
         }
-        for (index, level) in text.split('/').enumerate() {
-            let is_reserved = index == 0 && level.starts_with('$') && !opens_with_variable(level);
-            for part in parts(level) {
-                match part? {
-                    PatternPart::Variable(_) if is_reserved => {
-                        return Err(PatternError::VariableInReserved);
-                    }
-                    PatternPart::Text(_) | PatternPart::Variable(_) => {}
-                }
-            }
+        let levels: Box<[_]> = text
+            .split('/')
+            .map(PatternLevel::parse)
+            .collect::<Result<_, _>>()?;
+        let pattern = Self {
+            text: text.into(),
+            levels,
+        };
+        let first = pattern.levels.first();
+        if pattern.is_reserved() && first.is_some_and(|level| level.variables().next().is_some()) {
+            return Err(PatternError::VariableInReserved);
         }
-        Ok(Self(text.into()))
+        Ok(pattern)
     }
 
     /// Gives the text back.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// Says whether the first level names a `$` topic, such as `$SYS`.
     #[must_use]
     pub fn is_reserved(&self) -> bool {
-        self.0.starts_with('$') && !opens_with_variable(&self.0)
+        match self.levels.first().map(PatternLevel::parts) {
+            Some([PatternPart::Text(text), ..]) => text.starts_with('$'),
+            Some(_) | None => false,
+        }
     }
 
     /// Lists the variables from left to right, repetitions included.
     pub fn variables(&self) -> impl Iterator<Item = Variable<'_>> {
-        self.0
-            .split('/')
-            .flat_map(parts)
-            .filter_map(|part| match part {
-                Ok(PatternPart::Variable(variable)) => Some(variable),
-                Ok(PatternPart::Text(_)) | Err(_) => None,
-            })
+        self.levels.iter().flat_map(PatternLevel::variables)
     }
 
     /// Gives a filter that covers the pattern whatever the variables hold.
@@ -83,34 +112,38 @@ impl Pattern {
     #[must_use]
     pub fn widest(&self) -> TopicFilter {
         let levels: Vec<_> = self
-            .0
+            .text
             .split('/')
-            .map(|level| if level.contains(OPENING) { "+" } else { level })
+            .zip(&self.levels)
+            .map(|(text, level)| match level.variables().next() {
+                Some(_) => "+",
+                None => text,
+            })
             .collect();
         TopicFilter::from_valid(levels.join("/").into())
     }
 
-    /// The levels, each as a text and in pieces.
-    pub(crate) fn levels(&self) -> impl Iterator<Item = (&str, Vec<PatternPart<'_>>)> {
-        // The text was parsed, so nothing in it is an error.
-        let pieces = |level| (level, parts(level).filter_map(Result::ok).collect());
-        self.0.split('/').map(pieces)
+    /// The levels.
+    pub(crate) fn levels(&self) -> &[PatternLevel] {
+        &self.levels
     }
 
     /// The levels that hold neither a wildcard nor the client id, with values
     /// in the place of their variables.
     pub(crate) fn literal_levels(&self, variables: &impl Variables) -> Vec<String> {
-        let is_literal = |level: &&str| !matches!(*level, "+" | "#") && !holds_client_id(level);
-        let levels = self.0.split('/').filter(is_literal);
+        let levels = self.levels.iter().filter(|level| match level {
+            PatternLevel::Parts(parts) => !parts.contains(&PatternPart::ClientId),
+            PatternLevel::Any | PatternLevel::Rest => false,
+        });
         levels
-            .filter_map(|level| fill(level, false, variables))
+            .filter_map(|level| fill(level.parts(), false, variables))
             .collect()
     }
 
     /// The client ids with which some level is `literal`.
     pub(crate) fn client_ids_for(&self, literal: &str, variables: &impl Variables) -> Vec<String> {
-        let levels = self.0.split('/').filter(|level| holds_client_id(level));
-        let ids = levels.filter_map(|level| client_id_for(level, literal, variables));
+        let levels = self.levels.iter().map(PatternLevel::parts);
+        let ids = levels.filter_map(|parts| client_id_for(parts, literal, variables));
         ids.map(str::to_owned).collect()
     }
 
@@ -122,13 +155,24 @@ impl Pattern {
     /// the whole level for any level at all, a first one for any `$` topic
     /// too: a deny may take away too much, never too little.
     pub(super) fn bind(&self, effect: Effect, variables: &impl Variables) -> Option<BoundPattern> {
-        let mut text = String::with_capacity(self.0.len());
+        let mut text = String::with_capacity(self.text.len());
         let mut opens_with_any = false;
-        for (index, level) in self.0.split('/').enumerate() {
+        for (index, level) in self.levels.iter().enumerate() {
             if index > 0 {
                 text.push('/');
             }
-            match fill(level, index == 0, variables) {
+            let parts = match level {
+                PatternLevel::Any => {
+                    text.push('+');
+                    continue;
+                }
+                PatternLevel::Rest => {
+                    text.push('#');
+                    continue;
+                }
+                PatternLevel::Parts(parts) => parts,
+            };
+            match fill(parts, index == 0, variables) {
                 Some(filled) => text.push_str(&filled),
                 None => match effect {
                     Effect::Allow => return None,
@@ -146,9 +190,75 @@ impl Pattern {
     }
 }
 
+impl PatternLevel {
+    fn parse(text: &str) -> Result<Self, PatternError> {
+        Ok(match text {
+            "+" => Self::Any,
+            "#" => Self::Rest,
+            _ => Self::Parts(parts(text).collect::<Result<_, _>>()?),
+        })
+    }
+
+    /// The parts; a wildcard has none.
+    fn parts(&self) -> &[PatternPart] {
+        match self {
+            Self::Any | Self::Rest => &[],
+            Self::Parts(parts) => parts,
+        }
+    }
+
+    fn variables(&self) -> impl Iterator<Item = Variable<'_>> {
+        self.parts().iter().filter_map(PatternPart::variable)
+    }
+}
+
+impl PatternPart {
+    /// The variable that this part is, if it is one.
+    pub(crate) fn variable(&self) -> Option<Variable<'_>> {
+        match self {
+            Self::Text(_) => None,
+            Self::Attribute(name) => Some(Variable::Attribute(name)),
+            Self::ClientId => Some(Variable::ClientId),
+            Self::Group => Some(Variable::Group),
+            Self::Tenant => Some(Variable::Tenant),
+            Self::Username => Some(Variable::Username),
+        }
+    }
+
+    /// The text that this part is, if it is not a variable.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Attribute(_) | Self::ClientId | Self::Group | Self::Tenant | Self::Username => {
+                None
+            }
+        }
+    }
+
+    /// What stands in the place of this part, if it is something usable.
+    fn fill<'a>(&'a self, variables: &'a impl Variables) -> Option<&'a str> {
+        match self.variable() {
+            Some(variable) => variables.value(variable).filter(|value| is_usable(value)),
+            None => self.text(),
+        }
+    }
+}
+
+impl From<Variable<'_>> for PatternPart {
+    fn from(variable: Variable<'_>) -> Self {
+        match variable {
+            Variable::Attribute(name) => Self::Attribute(name.into()),
+            Variable::ClientId => Self::ClientId,
+            Variable::Group => Self::Group,
+            Variable::Tenant => Self::Tenant,
+            Variable::Username => Self::Username,
+        }
+    }
+}
+
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -249,16 +359,8 @@ pub enum PatternError {
     VariableInReserved,
 }
 
-/// A piece of one level.
-pub(crate) enum PatternPart<'a> {
-    /// What stands there as it is.
-    Text(&'a str),
-    /// What a value stands for.
-    Variable(Variable<'a>),
-}
-
 /// Takes one level apart; nothing follows an error.
-fn parts(level: &str) -> impl Iterator<Item = Result<PatternPart<'_>, PatternError>> {
+fn parts(level: &str) -> impl Iterator<Item = Result<PatternPart, PatternError>> {
     let mut rest = level;
     core::iter::from_fn(move || {
         if rest.is_empty() {
@@ -268,7 +370,7 @@ fn parts(level: &str) -> impl Iterator<Item = Result<PatternPart<'_>, PatternErr
             let at = rest.find(OPENING).unwrap_or(rest.len());
             let (text, next) = rest.split_at_checked(at).unwrap_or((rest, ""));
             rest = next;
-            return Some(Ok(PatternPart::Text(text)));
+            return Some(Ok(PatternPart::Text(text.into())));
         };
         let Some((name, next)) = variable.split_once('}') else {
             let text = core::mem::take(&mut rest).into();
@@ -276,7 +378,7 @@ fn parts(level: &str) -> impl Iterator<Item = Result<PatternPart<'_>, PatternErr
         };
         rest = next;
         Some(match Variable::parse(name) {
-            Some(variable) => Ok(PatternPart::Variable(variable)),
+            Some(variable) => Ok(variable.into()),
             None => {
                 rest = "";
                 Err(PatternError::UnknownVariable { name: name.into() })
@@ -286,41 +388,31 @@ fn parts(level: &str) -> impl Iterator<Item = Result<PatternPart<'_>, PatternErr
 }
 
 /// Fills in one level; `None` where a value can't be used.
-fn fill(level: &str, is_first: bool, variables: &impl Variables) -> Option<String> {
-    let mut filled = String::new();
-    for part in parts(level) {
-        match part.ok()? {
-            PatternPart::Text(text) => filled.push_str(text),
-            PatternPart::Variable(variable) => {
-                filled.push_str(variables.value(variable).filter(|value| is_usable(value))?);
-            }
-        }
-    }
+fn fill(parts: &[PatternPart], is_first: bool, variables: &impl Variables) -> Option<String> {
+    let filled: String = parts
+        .iter()
+        .map(|part| part.fill(variables))
+        .collect::<Option<_>>()?;
+    let opens_with_variable = parts.first().is_some_and(|part| part.variable().is_some());
     // INVARIANT: a `$` topic is reached only by a pattern that names it.
-    let becomes_reserved = is_first && opens_with_variable(level) && filled.starts_with('$');
+    let becomes_reserved = is_first && opens_with_variable && filled.starts_with('$');
     (!becomes_reserved).then_some(filled)
 }
 
-fn holds_client_id(level: &str) -> bool {
-    parts(level).any(|part| matches!(part, Ok(PatternPart::Variable(Variable::ClientId))))
-}
-
-/// The client id with which the level is `literal`.
-fn client_id_for<'l>(level: &str, literal: &'l str, variables: &impl Variables) -> Option<&'l str> {
+/// The client id with which the level is `literal`; none if it does not hold one.
+fn client_id_for<'l>(
+    parts: &[PatternPart],
+    literal: &'l str,
+    variables: &impl Variables,
+) -> Option<&'l str> {
     // What stands before, between and behind the ids.
     let mut texts = vec![String::new()];
-    for part in parts(level) {
-        let text = match part.ok()? {
-            PatternPart::Variable(Variable::ClientId) => {
-                texts.push(String::new());
-                continue;
-            }
-            PatternPart::Text(text) => text,
-            PatternPart::Variable(variable) => {
-                variables.value(variable).filter(|it| is_usable(it))?
-            }
-        };
-        texts.last_mut()?.push_str(text);
+    for part in parts {
+        if *part == PatternPart::ClientId {
+            texts.push(String::new());
+        } else {
+            texts.last_mut()?.push_str(part.fill(variables)?);
+        }
     }
     let fixed: usize = texts.iter().map(String::len).sum();
     let count = texts.len().checked_sub(1).filter(|count| *count > 0)?;
@@ -332,10 +424,6 @@ fn client_id_for<'l>(level: &str, literal: &'l str, variables: &impl Variables) 
 
 fn is_usable(value: &str) -> bool {
     !value.is_empty() && !value.contains(['/', '+', '#', '\0'])
-}
-
-fn opens_with_variable(level: &str) -> bool {
-    level.starts_with(OPENING)
 }
 
 fn is_attribute_name(name: &str) -> bool {

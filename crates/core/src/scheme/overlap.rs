@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{Naming, SERIAL, Scheme, SchemeClientIds, Shape, TOKEN};
 use crate::name::TenantId;
-use crate::rule::{self, Pattern, Variable};
+use crate::rule::{Pattern, PatternLevel, PatternPart, Variable};
 use crate::topic::TopicFilter;
 
 impl Scheme {
@@ -33,15 +33,15 @@ impl Scheme {
         pattern: &'a Pattern,
         users: SchemeUsers<'a>,
     ) -> Option<Vec<LevelValue<'a>>> {
-        let piece = |piece: rule::PatternPart<'a>| match piece {
-            rule::PatternPart::Text(text) => Some(LevelPart::Text(text)),
-            rule::PatternPart::Variable(variable) => self.values(variable, users),
+        let part = |part: &'a PatternPart| match part.variable() {
+            Some(variable) => self.values(variable, users),
+            None => part.text().map(LevelPart::Text),
         };
-        let levels = pattern.levels().map(|(text, pieces)| match text {
-            "#" => Some(LevelValue::Rest),
-            "+" => Some(LevelValue::Any),
-            _ => {
-                let parts: Option<_> = pieces.into_iter().map(piece).collect();
+        let levels = pattern.levels().iter().map(|level| match level {
+            PatternLevel::Any => Some(LevelValue::Any),
+            PatternLevel::Rest => Some(LevelValue::Rest),
+            PatternLevel::Parts(parts) => {
+                let parts: Option<_> = parts.iter().map(part).collect();
                 parts.map(LevelValue::Parts)
             }
         });
