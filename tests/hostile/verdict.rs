@@ -49,7 +49,7 @@ impl Driver {
             && attempt.certificate.is_none()
             && !has_another
             && let Some(before) = self.holders.get(&info.client_id)
-            && !before.iter().all(is_nobody)
+            && !before.contains(&Who::Nobody)
             && !is_own(before)
         {
             let from = format!("{whom}; it was {before:?}'s, and came to {who:?}");
@@ -60,15 +60,14 @@ impl Driver {
             return;
         }
         let before = self.holders.get(&info.client_id).cloned();
-        // What a client without any right leaves is anybody's; what there was before
-        // it came is not.
-        if !connack.session_present || before.is_none() || !who.iter().all(is_nobody) {
-            // 2.0 does not tell of a certificate's client before it does something.
-            let holders = match attempt.certificate {
-                Some(_) if self.fixture.broker.version().is_2_0() => vec![Who::Nobody],
-                Some(_) | None => who.clone(),
-            };
-            self.holders.insert(info.client_id.clone(), holders);
+        let holders = self.holders.entry(info.client_id.clone()).or_default();
+        if attempt.certificate.is_none() || holders.iter().all(|it| *it == Who::Nobody) {
+            holders.clone_from(&who);
+        }
+        if attempt.certificate.is_some() && !connack.session_present {
+            // What such a client leaves may be anybody's; the id stays whose it was.
+            holders.push(Who::Nobody);
+            holders.dedup();
         }
         // 2.0 does not say who took an id, so even its own holder may be ended once.
         let is_2_0 = self.fixture.broker.version().is_2_0();
@@ -370,8 +369,3 @@ fn is_plain(filter: &str) -> bool {
 
 /// Where answers to session commands come from.
 const RESPONSES: &str = "$CONTROL/countersign/v1/session/response";
-
-/// Whether this is a client that may do nothing.
-fn is_nobody(who: &Who) -> bool {
-    matches!(who, Who::Nobody)
-}

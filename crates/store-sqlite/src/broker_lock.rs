@@ -3,11 +3,13 @@
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use countersign_core::store::{StoreError, StoreErrorKind};
 use sha2::{Digest as _, Sha256};
 
+use crate::busy_timeout::ADMIN_WAIT;
+use crate::connect::unusable;
 use crate::error::of_io;
 use crate::file::{beside, create_private, directory_of, open_file};
 use crate::open::SqliteStore;
@@ -86,6 +88,27 @@ pub(crate) fn is_any_alive(path: &Path) -> bool {
     lock_files(path).is_ok_and(|files| files.iter().any(is_held))
 }
 
+/// Waits until the log is there that a live broker has. Where somebody removed it
+/// under the broker, the broker writes back what it has of it, and makes a new
+/// one; what a connection put into one that it made itself would be based on what
+/// was there before.
+pub(crate) fn wait_for_log(path: &Path, action: &'static str) -> Result<(), StoreError> {
+    let is_there = |suffix| beside(path, suffix).exists();
+    let start = Instant::now();
+    while !(is_there("-wal") && is_there("-shm")) {
+        if !is_any_alive(path) {
+            return Ok(());
+        }
+        if start.elapsed() >= ADMIN_WAIT {
+            let why = "lost its `-wal` or its `-shm` under the broker that uses it, which has \
+                       not made new ones; restart that broker";
+            return Err(unusable(path, why, action));
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+    Ok(())
+}
+
 fn is_locked(path: &Path) -> io::Result<bool> {
     match open_file(path)?.try_lock_shared() {
         Ok(()) => Ok(false),
@@ -121,5 +144,6 @@ pub(crate) fn lock_file(path: &Path, broker: &str) -> PathBuf {
 }
 
 const START: &str = "-broker-";
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(10);

@@ -370,7 +370,7 @@ impl SqliteStore {
         let path = absolute(path, action)?;
         let _patience = BusyTimeout::of(ADMIN_WAIT);
         let explain = |fault: Fault| fault.while_trying(action, &path);
-        wait_for_companions(&path, action)?;
+        broker_lock::wait_for_log(&path, action)?;
         let seat = take_seat(&Files::at(&path), &path, action)?;
         let mut connection = connect(&path, OpenFlags::empty()).map_err(explain)?;
         let newest = schema::newest(migrations);
@@ -452,27 +452,6 @@ impl Drop for SqliteStore {
     }
 }
 
-/// Waits until the log is there that a live broker has. Where somebody removed it
-/// under the broker, the broker writes back what it has of it, and makes a new
-/// one; what a connection put into one that it made itself would be based on what
-/// was there before.
-fn wait_for_companions(path: &Path, action: &'static str) -> Result<(), StoreError> {
-    let is_there = |suffix| beside(path, suffix).exists();
-    let start = Instant::now();
-    while !(is_there("-wal") && is_there("-shm")) {
-        if !broker_lock::is_any_alive(path) {
-            return Ok(());
-        }
-        if start.elapsed() >= ADMIN_WAIT {
-            let why = "lost its `-wal` or its `-shm` under the broker that uses it, which has \
-                       not made new ones; restart that broker";
-            return Err(unusable(path, why, action));
-        }
-        std::thread::sleep(LOOK_EVERY);
-    }
-    Ok(())
-}
-
 /// What becomes of a store that can't be brought up to date for now.
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum WhileHeldBack {
@@ -495,8 +474,6 @@ fn up_to_date_copy(
     copy.execute_batch("PRAGMA query_only = ON")?;
     Ok(copy)
 }
-
-const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// So often a store is looked for that is not there.
 const TRY_EVERY: Duration = Duration::from_millis(100);
