@@ -142,9 +142,9 @@ impl<S: GateStore> Gate<S> {
         Ok(Ok((verdict, external)))
     }
 
-    /// Judges the Will of a client whose connection is over and that had no
-    /// session. [`Gate::check`] would begin one.
-    pub fn check_will(&mut self, client: &ClientRef<'_>, usage: TopicUse<'_>) -> Verdict {
+    /// Judges what a host asks about a client whose connection is over and that has
+    /// no session, such as its Will. [`Gate::check`] would begin a session.
+    pub fn check_departed(&mut self, client: &ClientRef<'_>, usage: TopicUse<'_>) -> Verdict {
         if self.password_logins.is_unauthenticated(client)
             || self.users.challenges.is_unauthenticated(client)
         {

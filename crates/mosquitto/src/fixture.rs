@@ -263,6 +263,8 @@ pub(crate) struct Script {
     pub(crate) connects: RefCell<Vec<(Handle, Bytes, Bytes)>>,
     pub(crate) outcome: RefCell<Option<ConnectOutcome>>,
     pub(crate) checks: RefCell<Vec<(Handle, bool, String)>>,
+    /// Of these, those whose connection was over.
+    pub(crate) departed: RefCell<Vec<Handle>>,
     pub(crate) verdict: Cell<Option<Verdict>>,
     pub(crate) gone: RefCell<Vec<Handle>>,
     pub(crate) directives: RefCell<VecDeque<Directive>>,
@@ -356,7 +358,8 @@ impl PluginGate for FakeGate {
         None
     }
 
-    fn check_will(&mut self, peer: &ClientRef<'_>, usage: TopicUse<'_>) -> Verdict {
+    fn check_departed(&mut self, peer: &ClientRef<'_>, usage: TopicUse<'_>) -> Verdict {
+        self.0.departed.borrow_mut().push(peer.handle);
         self.check(peer, usage)
     }
 

@@ -42,8 +42,9 @@ pub(crate) struct Plugin {
     gate: RefCell<Box<dyn PluginGate>>,
     clients: RefCell<Clients>,
     pending_kicks: RefCell<PendingKicks>,
-    /// The client that went last since the last tick. The broker asks about its Will
-    /// after it says so.
+    /// The client that went last since the last tick, or one that is away and that
+    /// the broker is asked to end. The broker asks about its Will, or about what it
+    /// had subscribed to.
     departed: Cell<Option<Handle>>,
     unadmitted: RefCell<UnadmittedClients>,
     thread: OwnThread,
@@ -332,9 +333,9 @@ impl Plugin {
     fn check_unknown(&self, client: &BrokerClient<'_>, usage: TopicUse<'_>) -> Verdict {
         let may_be_away = matches!(usage, TopicUse::Deliver { .. });
         let peer = self.peer(client, may_be_away);
-        let is_will = self.departed.get() == Some(client.handle());
+        let has_departed = self.departed.get() == Some(client.handle());
         let verdict = match self.gate.try_borrow_mut() {
-            Ok(mut gate) if is_will => return gate.check_will(&peer, usage),
+            Ok(mut gate) if has_departed => return gate.check_departed(&peer, usage),
             Ok(mut gate) => gate.check(&peer, usage),
             Err(_) => return Verdict::Deny(Reason::StoreBusy),
         };

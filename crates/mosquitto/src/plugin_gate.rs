@@ -31,8 +31,8 @@ pub(crate) trait PluginGate {
     fn username_of(&self, handle: Handle) -> Option<Arc<str>>;
     /// See [`Gate::check`].
     fn check(&mut self, peer: &ClientRef<'_>, usage: TopicUse<'_>) -> Verdict;
-    /// See [`Gate::check_will`].
-    fn check_will(&mut self, peer: &ClientRef<'_>, usage: TopicUse<'_>) -> Verdict;
+    /// See [`Gate::check_departed`].
+    fn check_departed(&mut self, peer: &ClientRef<'_>, usage: TopicUse<'_>) -> Verdict;
     /// See [`Gate::knows`].
     fn knows(&self, handle: Handle) -> bool;
     /// See [`Gate::is_live`].
@@ -90,8 +90,8 @@ impl PluginGate for Gate<SqliteStore> {
         self.check(peer, usage)
     }
 
-    fn check_will(&mut self, peer: &ClientRef<'_>, usage: TopicUse<'_>) -> Verdict {
-        self.check_will(peer, usage)
+    fn check_departed(&mut self, peer: &ClientRef<'_>, usage: TopicUse<'_>) -> Verdict {
+        self.check_departed(peer, usage)
     }
 
     fn knows(&self, handle: Handle) -> bool {

@@ -53,6 +53,7 @@ impl Plugin {
     /// Ends a session, or what is left of one that is away.
     pub(super) fn end(&self, handle: Handle, client_id: &Arc<str>, line: &str) {
         if !self.clients.borrow().is_here(handle) {
+            self.departed.set(Some(handle));
             match self.host.kick_only(handle, client_id) {
                 Kick::Done => self.log(LogLevel::Notice, line),
                 Kick::NoSuchClient => {

@@ -80,6 +80,28 @@ fn a_client_that_is_not_closed_yet_may_do_nothing_more() {
     assert_eq!(fixture.check(&mut client, c"t", WRITE), ALLOWED);
 }
 
+/// Else a session would begin that nobody ends.
+#[test]
+fn what_is_asked_about_a_client_that_is_away_while_it_is_ended_begins_nothing() {
+    let mut client = FakeClient::new("c");
+    client.starts_clean = false;
+    let fixture = Fixture::new(ChainMode::Final);
+    fixture.admit(&mut client);
+    fixture.disconnect(&mut client);
+    fixture.tick();
+    let online = (client.pointer(), fixture.userdata());
+    fixture.host.online.set(Some(online));
+    fixture
+        .gate
+        .directives
+        .borrow_mut()
+        .push_back(kick(&client));
+    fixture.tick();
+    assert_eq!(*fixture.host.kicked.borrow(), ["c"]);
+    let handle = Handle(client.pointer().addr());
+    assert_eq!(*fixture.gate.departed.borrow(), [handle]);
+}
+
 #[test]
 fn a_client_that_stays_is_asked_for_again_and_by_name_only_if_its_id_is_lost() {
     let mut client = FakeClient::new("c");
