@@ -62,9 +62,10 @@ impl Driver {
         let before = self.holders.get(&info.client_id).cloned();
         let holders = self.holders.entry(info.client_id.clone()).or_default();
         // Answers are not read in the order in which they came.
-        let overlaps = self.sessions.iter().any(|session| {
-            session.info.client_id == info.client_id && session.since + LAG > sent
-        });
+        let overlaps = self
+            .sessions
+            .iter()
+            .any(|session| session.info.client_id == info.client_id && session.since + LAG > sent);
         if overlaps {
             holders.extend(&who);
         } else if attempt.certificate.is_none() || holders.iter().all(|it| *it == Who::Nobody) {

@@ -1,0 +1,582 @@
+//! What a device may do, by a gate, by `check`, by a preview of a change, and by
+//! a naive reading of the rules as they are written.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may")]
+
+use countersign::core::name::{GroupPath, TenantId};
+use countersign::core::options::Options;
+use countersign::core::role::RoleName;
+use countersign::core::rule::{Action, Effect, Limits, Pattern, QoS, Rule};
+use countersign::core::store::Settings;
+use countersign::core::tenant::{Authentication, DefaultRights, SubscribeMode};
+use countersign::core::time::Timestamp;
+use countersign::core::topic::TopicFilter;
+use countersign::sqlite::SqliteStore;
+use countersign::{ClientRef, ConnectInfo, ConnectOutcome, Gate, GateConfig, Handle, TopicUse};
+use countersign_admin::check::{Listeners, PolicyCheck, TopicCheck, Usage};
+use countersign_admin::credential::{self, NewCredential};
+use countersign_admin::role::{self, ChangeEffect, NewRole};
+use countersign_admin::rule::RuleChange;
+use countersign_admin::tenant::{self, NewTenant};
+use countersign_admin::{Context, OsRandom};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+const TENANT: &str = "acme";
+
+/// Login names, all but their tenant.
+const NAMES: [&str; 4] = ["dev1", "$x", "t", "x y"];
+const LINES: [Option<&str>; 6] = [
+    None,
+    Some(""),
+    Some("t"),
+    Some("a/b"),
+    Some("+"),
+    Some("$y"),
+];
+const CLIENT_IDS: [&str; 6] = ["c1", "acme", "$x", "a/b", "t", "p-t"];
+const TOPICS: [&str; 18] = [
+    "acme",
+    "acme/t",
+    "acme/c1",
+    "acme/dev1@acme",
+    "acme/dev1@acme/t",
+    "acme/t/t",
+    "acme/a/b",
+    "acme/$x@acme",
+    "acme/$x/t",
+    "acme/p-t",
+    "plant/t/x",
+    "plant/c1/x",
+    "dev1@acme/t",
+    "$x@acme/t",
+    "c1/t",
+    "acme//t",
+    "other/t",
+    "other",
+];
+const FILTERS: [&str; 10] = [
+    "acme/#",
+    "acme/+",
+    "acme/+/t",
+    "acme/+/#",
+    "plant/+/x",
+    "acme/t",
+    "other/t",
+    "+/t",
+    "#",
+    "acme/t/#",
+];
+const PATTERNS: [&str; 22] = [
+    "acme/#",
+    "acme/+",
+    "acme",
+    "acme/+/#",
+    "acme/+/t",
+    "#",
+    "+/t",
+    "acme/t",
+    "plant/#",
+    "${username}/#",
+    "${username}/t",
+    "acme/${username}/#",
+    "acme/${username}",
+    "${client_id}/t",
+    "acme/${client_id}",
+    "acme/p-${client_id}",
+    "acme/${client_id}/t",
+    "${attr.line}/#",
+    "acme/${attr.line}/t",
+    "acme/${attr.line}",
+    "acme/${group}",
+    "acme/${attr.line}${username}",
+];
+
+/// A rule of the role, as it is written.
+#[derive(Clone, Debug)]
+struct WrittenRule {
+    allows: bool,
+    action: Action,
+    pattern: &'static str,
+    max_qos: Option<u8>,
+    /// Whether it holds for the group `DM` alone.
+    is_of_group: bool,
+}
+
+impl WrittenRule {
+    fn is_same(&self, other: &Self) -> bool {
+        (self.action, self.pattern, self.is_of_group)
+            == (other.action, other.pattern, other.is_of_group)
+            && self.allows == other.allows
+    }
+
+    fn change(&self) -> RuleChange {
+        let effect = if self.allows {
+            Effect::Allow
+        } else {
+            Effect::Deny
+        };
+        let limits = Limits {
+            max_qos: self.max_qos.map(|qos| QoS::try_from(qos).unwrap()),
+            ..Limits::NONE
+        };
+        let pattern = Pattern::parse(self.pattern).unwrap();
+        RuleChange::Add(Rule::new(effect, self.action, pattern, limits).unwrap())
+    }
+
+    fn group(&self) -> Option<GroupPath> {
+        self.is_of_group.then(|| GroupPath::parse("DM").unwrap())
+    }
+}
+
+fn written_rule() -> impl Strategy<Value = WrittenRule> {
+    let parts = (
+        any::<bool>(),
+        select(vec![Action::Both, Action::Publish, Action::Subscribe]),
+        select(PATTERNS.to_vec()),
+        select(vec![None, None, Some(0), Some(1)]),
+        prop::bool::weighted(0.3),
+    );
+    parts.prop_map(
+        |(allows, action, pattern, max_qos, is_of_group)| WrittenRule {
+            allows,
+            action,
+            pattern,
+            max_qos: max_qos.filter(|_| allows && action == Action::Publish),
+            is_of_group,
+        },
+    )
+}
+
+/// What is drawn of the tenant `acme`.
+#[derive(Clone, Copy, Debug)]
+struct Policy {
+    filtered: bool,
+    owns_plant: bool,
+    gives_namespaces: bool,
+}
+
+impl Policy {
+    fn namespaces(self) -> &'static [&'static str] {
+        if self.owns_plant {
+            &["acme/#", "plant/+/x"]
+        } else {
+            &["acme/#"]
+        }
+    }
+}
+
+/// One session, as its rules see it.
+#[derive(Clone, Copy, Debug)]
+struct Session<'a> {
+    name: &'a str,
+    line: Option<&'static str>,
+    has_group: bool,
+    client_id: &'a str,
+}
+
+/// One level of a rule after its variables were filled in.
+#[derive(Clone, PartialEq)]
+enum Level {
+    /// Any level, `$` included: a deny that does not know better.
+    Any,
+    Literal(String),
+    Plus,
+    Rest,
+}
+
+/// The rules as sentences: nothing compiled, everything read again.
+struct Naive<'a> {
+    policy: Policy,
+    rules: &'a [WrittenRule],
+}
+
+impl Naive<'_> {
+    fn verdict(&self, session: Session<'_>, usage: Usage<'_>) -> &'static str {
+        let (is_publish, asked, qos, covers) = match usage {
+            Usage::Deliver { topic } => (false, topic, 0, false),
+            Usage::Publish { topic, qos, .. } => (true, topic, qos, false),
+            Usage::Subscribe { filter } => (false, filter, 0, true),
+        };
+        let foreign = levels("other/#");
+        let is_foreign = if covers {
+            meets(&foreign, asked)
+        } else {
+            matches(&foreign, asked)
+        };
+        if is_foreign {
+            return "Deny(OtherTenant)";
+        }
+        let holds = |bound: &[Level]| {
+            if covers {
+                self::covers(bound, asked)
+            } else {
+                matches(bound, asked)
+            }
+        };
+        let mut namespaces = self.policy.namespaces().iter();
+        let is_owned = namespaces.any(|owned| holds(&levels(owned)));
+        let concerns = |rule: &&WrittenRule| {
+            let is_about_it = match rule.action {
+                Action::Both => true,
+                Action::Publish => is_publish,
+                Action::Subscribe => !is_publish,
+            };
+            let is_within = !is_publish || rule.max_qos.is_none_or(|most| qos <= most);
+            is_about_it && is_within && (session.has_group || !rule.is_of_group)
+        };
+        let rules = || self.rules.iter().filter(concerns);
+        let applies = |rule: &WrittenRule| bind(rule, session).is_some_and(|bound| holds(&bound));
+        if rules().any(|rule| !rule.allows && applies(rule)) {
+            "Deny(DeniedByRule)"
+        } else if is_owned
+            && (self.policy.gives_namespaces || rules().any(|rule| rule.allows && applies(rule)))
+        {
+            "Allow"
+        } else {
+            "Deny(NoRule)"
+        }
+    }
+}
+
+fn levels(filter: &str) -> Vec<Level> {
+    let read = |level| match level {
+        "+" => Level::Plus,
+        "#" => Level::Rest,
+        text => Level::Literal(text.to_owned()),
+    };
+    filter.split('/').map(read).collect()
+}
+
+/// None is an allow that matches nothing.
+fn bind(rule: &WrittenRule, session: Session<'_>) -> Option<Vec<Level>> {
+    let mut bound = Vec::new();
+    for (index, level) in rule.pattern.split('/').enumerate() {
+        if !level.contains("${") {
+            bound.extend(levels(level));
+            continue;
+        }
+        let filled = fill(level, session)
+            .filter(|filled| index > 0 || !level.starts_with("${") || !filled.starts_with('$'));
+        match filled {
+            Some(filled) => bound.push(Level::Literal(filled)),
+            None if rule.allows => return None,
+            None => bound.push(Level::Any),
+        }
+    }
+    Some(bound)
+}
+
+fn fill(level: &str, session: Session<'_>) -> Option<String> {
+    let mut filled = level.to_owned();
+    let username = format!("{}@{TENANT}", session.name);
+    for (variable, value) in [
+        ("${username}", Some(username.as_str())),
+        ("${client_id}", Some(session.client_id)),
+        ("${attr.line}", session.line),
+        ("${group}", session.has_group.then_some("DM.X")),
+    ] {
+        if !level.contains(variable) {
+            continue;
+        }
+        let value = value.filter(|it| !it.is_empty() && !it.contains(['/', '+', '#', '\0']))?;
+        filled = filled.replace(variable, value);
+    }
+    Some(filled)
+}
+
+fn opens_with_wildcard(bound: &[Level]) -> bool {
+    matches!(bound.first(), Some(Level::Plus | Level::Rest))
+}
+
+fn matches(bound: &[Level], topic: &str) -> bool {
+    fn below(bound: &[Level], topic: &[&str]) -> bool {
+        match (bound, topic) {
+            ([Level::Rest], _) | ([], []) => true,
+            ([], _) | (_, []) => false,
+            ([Level::Literal(text), bound @ ..], [level, topic @ ..]) => {
+                text == level && below(bound, topic)
+            }
+            ([_, bound @ ..], [_, topic @ ..]) => below(bound, topic),
+        }
+    }
+    let topic_levels: Vec<_> = topic.split('/').collect();
+    !(topic.starts_with('$') && opens_with_wildcard(bound)) && below(bound, &topic_levels)
+}
+
+/// Whether every topic of the filter matches.
+fn covers(bound: &[Level], filter: &str) -> bool {
+    fn below(bound: &[Level], filter: &[&str]) -> bool {
+        match (bound, filter) {
+            ([Level::Rest], _) | ([], []) => true,
+            ([], _) | (_, [] | ["#"]) => false,
+            ([Level::Literal(text), bound @ ..], [level, filter @ ..]) => {
+                text == level && below(bound, filter)
+            }
+            ([_, bound @ ..], [_, filter @ ..]) => below(bound, filter),
+        }
+    }
+    // The empty text is not a topic.
+    let filter = if filter == "#" { "+/#" } else { filter };
+    let filter_levels: Vec<_> = filter.split('/').collect();
+    !(filter.starts_with('$') && opens_with_wildcard(bound)) && below(bound, &filter_levels)
+}
+
+/// Whether some topic of the filter matches.
+fn meets(bound: &[Level], filter: &str) -> bool {
+    fn below(bound: &[Level], filter: &[&str]) -> bool {
+        match (bound, filter) {
+            ([Level::Rest], _) | (_, ["#"]) | ([], []) => true,
+            ([], _) | (_, []) => false,
+            ([Level::Literal(text), bound @ ..], [level, filter @ ..]) => {
+                (*level == "+" || text == level) && below(bound, filter)
+            }
+            ([_, bound @ ..], [_, filter @ ..]) => below(bound, filter),
+        }
+    }
+    below(bound, &filter.split('/').collect::<Vec<_>>())
+}
+
+/// A store with the tenant, its role and who holds it.
+struct Fixture {
+    admin: SqliteStore,
+    /// Name, secret, line and whether it is of a group.
+    holders: Vec<(&'static str, String, Option<&'static str>, bool)>,
+    folder: tempfile::TempDir,
+}
+
+impl Fixture {
+    fn new(policy: Policy, first_line: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("countersign.db");
+        let mut fixture = Self {
+            admin: SqliteStore::create(&path, &Settings::default()).unwrap(),
+            holders: Vec::new(),
+            folder,
+        };
+        let filters = |texts: &[&str]| {
+            let parsed = texts.iter().map(|text| TopicFilter::parse(text).unwrap());
+            parsed.collect::<Vec<_>>()
+        };
+        for new in [
+            NewTenant {
+                namespaces: filters(policy.namespaces()),
+                authentication: Authentication::Required,
+                subscribe: if policy.filtered {
+                    SubscribeMode::Filtered
+                } else {
+                    SubscribeMode::Strict
+                },
+                default_rights: if policy.gives_namespaces {
+                    DefaultRights::Namespaces
+                } else {
+                    DefaultRights::Nothing
+                },
+                ..NewTenant::new(tenant_id())
+            },
+            NewTenant::new(TenantId::parse("other").unwrap()),
+        ] {
+            fixture
+                .act(|store, context| tenant::create(store, context, new))
+                .unwrap();
+        }
+        let new = NewRole {
+            tenant: tenant_id(),
+            name: role_name(),
+            description: None,
+        };
+        fixture
+            .act(|store, context| role::create(store, context, new))
+            .unwrap();
+        let lines = LINES.into_iter().cycle().skip(first_line);
+        for ((index, name), line) in NAMES.into_iter().enumerate().zip(lines) {
+            let has_group = index % 2 == 0;
+            let new = NewCredential {
+                roles: vec![role_name()],
+                group: has_group.then(|| GroupPath::parse("DM.X").unwrap()),
+                attributes: line
+                    .map(|it| ("line".into(), it.into()))
+                    .into_iter()
+                    .collect(),
+                ..NewCredential::new(tenant_id(), name)
+            };
+            let issued = fixture.act(|store, context| credential::create(store, context, new));
+            let secret = issued.unwrap().secret.unwrap().expose().to_vec();
+            let secret = String::from_utf8(secret).unwrap();
+            fixture.holders.push((name, secret, line, has_group));
+        }
+        fixture
+    }
+
+    fn act<T>(&mut self, act: impl FnOnce(&mut SqliteStore, &mut Context<'_>) -> T) -> T {
+        let mut context = Context {
+            now: NOW,
+            actor: "cli:test",
+            random: &mut OsRandom,
+        };
+        act(&mut self.admin, &mut context)
+    }
+
+    fn preview(&mut self, change: &RuleChange, group: Option<&GroupPath>) -> Vec<ChangeEffect> {
+        role::preview(&mut self.admin, &tenant_id(), &role_name(), change, group).unwrap()
+    }
+
+    /// All verdicts of a new gate, once `check` and the naive reading agreed.
+    fn verdicts(
+        &mut self,
+        naive: &Naive<'_>,
+        client_ids: &[&str],
+    ) -> Result<Vec<Verdicts>, TestCaseError> {
+        let path = self.folder.path().join("countersign.db");
+        let options = Options::parse([("store", path.to_str().unwrap())]).unwrap();
+        let config = GateConfig::new(options, "site", || NOW, || ());
+        let mut gate = Gate::open(SqliteStore::open(&path).unwrap(), config).unwrap();
+        let mut policy_check =
+            PolicyCheck::new(&mut self.admin, NOW, Listeners::default()).unwrap();
+        let mut all = Vec::new();
+        for (number, (name, secret, line, has_group)) in (1..).zip(&self.holders) {
+            let login = format!("{name}@{TENANT}");
+            let mut verdicts = Vec::new();
+            for client_id in client_ids {
+                let session = Session {
+                    name,
+                    line: *line,
+                    has_group: *has_group,
+                    client_id,
+                };
+                let handle = Handle(number);
+                let mut info = ConnectInfo::new(handle, client_id.as_bytes());
+                info.username = Some(login.as_bytes());
+                info.password = Some(secret.as_bytes());
+                info.protocol = 4;
+                info.clean_start = true;
+                let outcome = gate.connect(&info);
+                let ConnectOutcome::Admitted { username } = &outcome else {
+                    panic!("{outcome:?}");
+                };
+                let client = ClientRef {
+                    handle,
+                    client_id: Some(client_id.as_bytes()),
+                    username: username.as_deref().map(str::as_bytes),
+                    connected: true,
+                    ..ClientRef::default()
+                };
+                for (action, usage) in uses(naive.policy.filtered) {
+                    let by_gate = format!("{:?}", gate.check(&client, topic_use(usage)));
+                    let ask = TopicCheck {
+                        username: Some(&login),
+                        client_id: Some(client_id),
+                        password: None,
+                        listener: None,
+                        usage,
+                    };
+                    let by_check = format!("{:?}", policy_check.topic(&ask).unwrap().verdict);
+                    prop_assert_eq!(&by_gate, &by_check, "{:?} by {:?}", usage, session);
+                    let naively = naive.verdict(session, usage);
+                    prop_assert_eq!(&by_gate, naively, "{:?} by {:?}", usage, session);
+                    verdicts.push((action, by_gate == "Allow"));
+                }
+                gate.disconnected(handle);
+            }
+            all.push((login, verdicts));
+        }
+        gate.close();
+        Ok(all)
+    }
+}
+
+/// Whose they are, and of each use what it is and whether it is allowed.
+type Verdicts = (String, Vec<(Action, bool)>);
+
+fn uses(filtered: bool) -> Vec<(Action, Usage<'static>)> {
+    let mut uses = Vec::new();
+    for topic in TOPICS {
+        uses.push((Action::Subscribe, Usage::Deliver { topic }));
+        for (qos, retain) in [(0, false), (1, true), (2, false)] {
+            uses.push((Action::Publish, Usage::Publish { topic, qos, retain }));
+        }
+    }
+    if !filtered {
+        uses.extend(FILTERS.map(|filter| (Action::Subscribe, Usage::Subscribe { filter })));
+    }
+    uses
+}
+
+fn topic_use(usage: Usage<'_>) -> TopicUse<'_> {
+    match usage {
+        Usage::Deliver { topic } => TopicUse::Deliver {
+            topic: topic.as_bytes(),
+        },
+        Usage::Publish { topic, qos, retain } => TopicUse::Publish {
+            topic: topic.as_bytes(),
+            qos,
+            retain,
+        },
+        Usage::Subscribe { filter } => TopicUse::Subscribe {
+            filter: filter.as_bytes(),
+        },
+    }
+}
+
+fn tenant_id() -> TenantId {
+    TenantId::parse(TENANT).unwrap()
+}
+
+fn role_name() -> RoleName {
+    RoleName::parse("ops").unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    /// 12 stores with four holders, three client ids and six states each: some
+    /// 60,000 uses.
+    #[test]
+    fn gate_check_preview_and_a_naive_reading_agree(
+        filtered: bool,
+        owns_plant: bool,
+        gives_namespaces in prop::bool::weighted(0.3),
+        first_line in 0..LINES.len(),
+        client_ids in prop::sample::subsequence(CLIENT_IDS.to_vec(), 3),
+        added in prop::collection::vec(written_rule(), 5),
+    ) {
+        let policy = Policy { filtered, owns_plant, gives_namespaces };
+        let mut fixture = Fixture::new(policy, first_line);
+        let mut rules: Vec<WrittenRule> = Vec::new();
+        let mut before = fixture.verdicts(&Naive { policy, rules: &rules }, &client_ids)?;
+        for rule in added {
+            // A rule that is there is refused, and one that differs in its limits
+            // takes its place.
+            if rules.iter().any(|it| it.is_same(&rule) && it.max_qos == rule.max_qos) {
+                continue;
+            }
+            let (change, group) = (rule.change(), rule.group());
+            let told = fixture.preview(&change, group.as_ref());
+            fixture
+                .act(|store, context| {
+                    let (tenant, name) = (tenant_id(), role_name());
+                    role::change_rules(store, context, &tenant, &name, &change, group.as_ref())
+                })
+                .unwrap();
+            rules.retain(|it| !it.is_same(&rule));
+            rules.push(rule.clone());
+            let after = fixture.verdicts(&Naive { policy, rules: &rules }, &client_ids)?;
+            for ((name, before), (_, after)) in before.iter().zip(&after) {
+                let effect = told.iter().find(|effect| effect.name.as_str() == name);
+                for ((action, was_allowed), (_, is_allowed)) in before.iter().zip(after) {
+                    let named = |uses: &[countersign::core::rights::TopicUses]| {
+                        uses.iter().any(|uses| uses.action == *action)
+                    };
+                    let is_told = match (was_allowed, is_allowed) {
+                        (false, true) => effect.is_some_and(|effect| named(&effect.gains)),
+                        (true, false) => effect.is_some_and(|effect| named(&effect.loses)),
+                        (true, true) | (false, false) => true,
+                    };
+                    prop_assert!(is_told, "{:?} turns something for {}: {:?}", rule, name, effect);
+                }
+            }
+            before = after;
+        }
+    }
+}
