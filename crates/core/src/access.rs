@@ -166,7 +166,9 @@ impl<'a> Access<'a> {
                 let roles = roles(id, &credential.roles, lookup)?;
                 (Some(tenant), roles)
             }
-            None => (None, Vec::new()),
+            // Nobody else may stand outside of all tenants.
+            None if credential.is_operator() => (None, Vec::new()),
+            None => return Ok(None),
         };
         let scheme = lookup.scheme(&credential.scheme)?;
         let grants = Grants::of_credential(credential, tenant.as_deref(), scheme, &roles);

@@ -246,18 +246,15 @@ impl StoreSnapshot {
         &self,
         subject: AccessSubject<'_>,
     ) -> Result<Option<&Arc<Rights>>, StoreError> {
-        let tenant = match subject {
-            AccessSubject::Anonymous { tenant } => Some(tenant),
-            AccessSubject::Credential { credential, .. } => {
-                let scheme = self.scheme(&credential.scheme)?;
-                let has_defaults_alone = access::has_defaults_alone(credential, scheme);
-                credential.tenant.as_ref().filter(|_| has_defaults_alone)
-            }
-            AccessSubject::Token { .. } | AccessSubject::User { .. } => None,
+        let AccessSubject::Credential { credential, .. } = subject else {
+            return Ok(None);
         };
-        match tenant {
-            Some(id) => Ok(self.tenant(id)?.and_then(|it| self.plain.get(&it.id))),
-            None => Ok(None),
+        let scheme = self.scheme(&credential.scheme)?;
+        match &credential.tenant {
+            Some(id) if access::has_defaults_alone(credential, scheme) => {
+                Ok(self.tenant(id)?.and_then(|it| self.plain.get(&it.id)))
+            }
+            Some(_) | None => Ok(None),
         }
     }
 

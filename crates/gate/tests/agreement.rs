@@ -12,7 +12,7 @@ use countersign::core::tenant::{Authentication, DefaultRights, SubscribeMode};
 use countersign::core::time::Timestamp;
 use countersign::core::topic::TopicFilter;
 use countersign::sqlite::SqliteStore;
-use countersign::{ClientRef, ConnectInfo, ConnectOutcome, Gate, GateConfig, Handle, TopicUse};
+use countersign::{ClientRef, ConnectInfo, ConnectOutcome, Gate, GateConfig, Handle};
 use countersign_admin::check::{Listeners, PolicyCheck, TopicCheck, Usage};
 use countersign_admin::credential::{self, NewCredential};
 use countersign_admin::role::{self, ChangeEffect, NewRole};
@@ -463,7 +463,7 @@ impl Fixture {
                     ..ClientRef::default()
                 };
                 for (action, usage) in uses(naive.policy.filtered) {
-                    let by_gate = format!("{:?}", gate.check(&client, topic_use(usage)));
+                    let by_gate = format!("{:?}", gate.check(&client, usage.as_topic_use()));
                     let ask = TopicCheck {
                         username: Some(&login),
                         client_id: Some(client_id),
@@ -501,22 +501,6 @@ fn uses(filtered: bool) -> Vec<(Action, Usage<'static>)> {
         uses.extend(FILTERS.map(|filter| (Action::Subscribe, Usage::Subscribe { filter })));
     }
     uses
-}
-
-fn topic_use(usage: Usage<'_>) -> TopicUse<'_> {
-    match usage {
-        Usage::Deliver { topic } => TopicUse::Deliver {
-            topic: topic.as_bytes(),
-        },
-        Usage::Publish { topic, qos, retain } => TopicUse::Publish {
-            topic: topic.as_bytes(),
-            qos,
-            retain,
-        },
-        Usage::Subscribe { filter } => TopicUse::Subscribe {
-            filter: filter.as_bytes(),
-        },
-    }
 }
 
 fn tenant_id() -> TenantId {

@@ -10,7 +10,7 @@ use countersign::core::tenant::{Authentication, SubscribeMode};
 use countersign::core::time::Timestamp;
 use countersign::core::topic::TopicFilter;
 use countersign::sqlite::SqliteStore;
-use countersign::{ClientRef, ConnectInfo, Gate, GateConfig, Handle, TopicUse};
+use countersign::{ClientRef, ConnectInfo, Gate, GateConfig, Handle};
 use countersign_admin::check::{Listeners, PolicyCheck, TopicCheck, Usage};
 use countersign_admin::tenant::{self, NewTenant};
 use countersign_admin::{Context, OsRandom};
@@ -63,20 +63,7 @@ impl Fixture {
             connected: true,
             ..ClientRef::default()
         };
-        let usage = match usage {
-            Usage::Deliver { topic } => TopicUse::Deliver {
-                topic: topic.as_bytes(),
-            },
-            Usage::Publish { topic, qos, retain } => TopicUse::Publish {
-                topic: topic.as_bytes(),
-                qos,
-                retain,
-            },
-            Usage::Subscribe { filter } => TopicUse::Subscribe {
-                filter: filter.as_bytes(),
-            },
-        };
-        format!("{:?}", self.gate.check(&client, usage))
+        format!("{:?}", self.gate.check(&client, usage.as_topic_use()))
     }
 
     /// What `check` says.

@@ -328,8 +328,8 @@ impl Watch {
         let Some(before) = self.files.lock().before else {
             return false;
         };
-        // Nobody committed to one that is empty; whoever has it open keeps this
-        // connection from writing anything back.
+        // An empty log holds no commit. A process that has it open holds a lock on the
+        // file, which keeps this connection from writing anything back.
         let is_ours = match look_up(&self.log) {
             Ok(Some(log)) => log.len() == 0 || Some(FileId::from(&log)) == before.opened.log,
             Ok(None) => true,
@@ -355,7 +355,8 @@ impl Watch {
         close: impl FnOnce(&mut Connection, bool) -> bool,
     ) {
         let files = Arc::clone(&self.files);
-        // INVARIANT: what panics while it is held leaves nothing half done.
+        // INVARIANT: it guards no data, so a panic while it is held leaves none half
+        // written.
         let _alone = files.closing.lock().unwrap_or_else(PoisonError::into_inner);
         let opening = &files.opening;
         let is_opening = |shared: &mut FilesState| shared.begun > 0;

@@ -253,12 +253,11 @@ impl SqliteStore {
             return;
         };
         let close = |connection: &mut Connection, may_write_back: bool| {
-            let no_checkpoint = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
-            let is_set = connection.set_db_config(no_checkpoint, !may_write_back);
-            if is_set.is_ok() {
+            let is_set = writes_back_when_closed(connection, may_write_back);
+            if is_set {
                 drop(core::mem::replace(connection, nothing));
             }
-            is_set.is_ok()
+            is_set
         };
         self.watch.let_go(&mut self.connection, &self.path, close);
     }
@@ -316,8 +315,7 @@ impl SqliteStore {
             Ok(watch) => watch,
             Err((error, seat)) => {
                 // Its log may belong to other files than the names lead to.
-                let no_checkpoint = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
-                let _kept = connection.set_db_config(no_checkpoint, true);
+                let _set = writes_back_when_closed(&connection, false);
                 drop(connection);
                 drop(seat);
                 return Err(of_files(error, action, path));
@@ -446,10 +444,18 @@ impl Drop for SqliteStore {
         let looked = self.watch.look(&self.connection, &self.path);
         if matches!(looked, Err(FileProblem::Changed(_))) {
             self.let_go();
-            let no_checkpoint = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
-            let _kept = self.connection.set_db_config(no_checkpoint, true);
+            let _set = writes_back_when_closed(&self.connection, false);
         }
     }
+}
+
+/// Tells SQLite whether a connection that closes as the last one writes the log
+/// back; says whether it took that.
+fn writes_back_when_closed(connection: &Connection, writes_back: bool) -> bool {
+    let no_checkpoint = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+    connection
+        .set_db_config(no_checkpoint, !writes_back)
+        .is_ok()
 }
 
 /// What becomes of a store that can't be brought up to date for now.

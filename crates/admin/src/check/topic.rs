@@ -63,7 +63,9 @@ pub enum Usage<'a> {
 }
 
 impl<'a> Usage<'a> {
-    fn as_topic_use(self) -> TopicUse<'a> {
+    /// The same as a gate is asked.
+    #[must_use]
+    pub const fn as_topic_use(self) -> TopicUse<'a> {
         match self {
             Self::Deliver { topic } => TopicUse::Deliver {
                 topic: topic.as_bytes(),

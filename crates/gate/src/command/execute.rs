@@ -201,13 +201,11 @@ impl<S: GateStore> Gate<S> {
             let why = "the client id can't be used there";
             return Err(CommandError::Conflict(why.into()));
         }
-        let rights = {
-            let subject = AccessSubject::User {
-                credential: record,
-                tenant: &tenant,
-            };
-            self.rights_of(subject, client_id.as_str())?
+        let subject = AccessSubject::User {
+            credential: record,
+            tenant: &tenant,
         };
+        let rights = self.rights_of(subject, client_id.as_str())?;
         let session = self
             .sessions
             .get_mut(handle)

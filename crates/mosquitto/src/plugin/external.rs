@@ -81,6 +81,8 @@ impl Plugin {
         if is_others || instances::others(self).iter().any(|it| is_known(it)) {
             return;
         }
+        // A client that had its handle before is another.
+        self.departed.set(None);
         let peer = self.peer(client, false);
         if let Ok(mut gate) = self.gate.try_borrow_mut() {
             gate.arrived(&peer);

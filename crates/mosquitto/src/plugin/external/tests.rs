@@ -136,6 +136,13 @@ fn a_client_that_left_without_a_word_is_not_judged_after_a_reload() {
     // Another that has its handle is.
     client.id = Some(b"d".to_vec());
     assert_eq!(again(&mut client), sys::MOSQ_ERR_AUTH);
+    // One that proved its name by a pre-shared key is left alone as well.
+    let mut keyed = FakeClient::new("k");
+    keyed.username = Some(b"x@acme".to_vec());
+    let event = psk_event(keyed.pointer(), c"x@acme");
+    call("psk-key", &event, fixture.userdata());
+    fixture.disconnect(&mut keyed);
+    assert_eq!(again(&mut keyed), sys::MOSQ_ERR_SUCCESS);
     let mut unproved = FakeClient::new("e");
     fixture.disconnect(&mut unproved);
     assert_eq!(again(&mut unproved), sys::MOSQ_ERR_AUTH);

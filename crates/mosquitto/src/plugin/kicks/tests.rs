@@ -29,11 +29,16 @@ fn over_websockets(client: &mut FakeClient) -> Fixture {
     fixture.gate.verdict.set(Some(Verdict::Allow));
     client.is_websocket = true;
     fixture.admit(client);
+    end(&fixture, client);
+    fixture
+}
+
+/// The gate has a client ended that the broker knows by its id.
+fn end(fixture: &Fixture, client: &mut FakeClient) {
     let online = (client.pointer(), fixture.userdata());
     fixture.host.online.set(Some(online));
     fixture.gate.directives.borrow_mut().push_back(kick(client));
     fixture.tick();
-    fixture
 }
 
 #[test]
@@ -89,14 +94,7 @@ fn what_is_asked_about_a_client_that_is_away_while_it_is_ended_begins_nothing() 
     fixture.admit(&mut client);
     fixture.disconnect(&mut client);
     fixture.tick();
-    let online = (client.pointer(), fixture.userdata());
-    fixture.host.online.set(Some(online));
-    fixture
-        .gate
-        .directives
-        .borrow_mut()
-        .push_back(kick(&client));
-    fixture.tick();
+    end(&fixture, &mut client);
     assert_eq!(*fixture.host.kicked.borrow(), ["c"]);
     let handle = Handle(client.pointer().addr());
     assert_eq!(*fixture.gate.departed.borrow(), [handle]);
@@ -138,14 +136,7 @@ fn what_is_asked_about_a_client_while_it_is_being_ended_is_for_the_gate() {
         .gate
         .outcome
         .replace(Some(refused(Reason::Suspended)));
-    let online = (client.pointer(), fixture.userdata());
-    fixture.host.online.set(Some(online));
-    fixture
-        .gate
-        .directives
-        .borrow_mut()
-        .push_back(kick(&client));
-    fixture.tick();
+    end(&fixture, &mut client);
     assert_eq!(fixture.gate.checks.borrow().len(), 1);
     assert!(fixture.host.said("ended c"));
 }
