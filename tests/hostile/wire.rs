@@ -106,8 +106,11 @@ impl Wire {
         }
     }
 
-    /// Sends bytes of MQTT, whether they make sense or not.
+    /// Sends bytes of MQTT, whether they make sense or not; nothing for none.
     pub fn send(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
         match &self.transport {
             Transport::WebSocket { upgraded, .. } => {
                 let to = if *upgraded {

@@ -68,6 +68,12 @@ impl ListenerConfig {
         self.speaks("http_api")
     }
 
+    /// Says whether clients arrive here over WebSockets.
+    #[must_use]
+    pub fn is_websockets(&self) -> bool {
+        self.speaks("websockets")
+    }
+
     /// Says whether a client's user name is what its certificate, or its pre-shared
     /// key, says.
     #[must_use]

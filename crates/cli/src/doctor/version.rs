@@ -55,6 +55,32 @@ pub(super) fn check(
 ) {
     report.note("version", knows(config, options, installed));
     report.note("reload", reloads(config, installed));
+    report.note_all("websockets", damaged_by_frames(config, installed));
+}
+
+/// The listeners whose WebSockets Mosquitto 2.1 reads itself, and wrongly. No
+/// version that is known reads them rightly.
+fn damaged_by_frames(config: &BrokerConfig, installed: Option<Version>) -> Vec<Problem> {
+    let Some(installed) = installed.filter(|it| *it >= Version::TELLS_PORTS) else {
+        return Vec::new();
+    };
+    let Version(major, minor, patch) = installed;
+    let listeners = config
+        .listeners
+        .iter()
+        .filter(|listener| listener.is_websockets());
+    let problems = listeners.map(|listener| {
+        Problem::warning(
+            format!(
+                "whoever can connect to {} can damage the memory of Mosquitto \
+                 {major}.{minor}.{patch} and end it, before any login, with any plugin or none",
+                shown(Some(listener))
+            ),
+            "let none but machines that you trust connect to it, or use Mosquitto 2.0.21 for \
+             WebSockets",
+        )
+    });
+    problems.collect()
 }
 
 /// Whether Mosquitto keeps its memory whole when it reads its configuration
@@ -133,6 +159,25 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(Version::parse(help), version, "{help}");
+        }
+    }
+
+    #[test]
+    fn each_websockets_listener_of_2_1_is_warned_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("mosquitto.conf");
+        let (plain, web) = ("listener 1\n", "listener 2\nprotocol websockets\n");
+        for (text, version, expected) in [
+            (plain, Some(Version(2, 1, 2)), 0),
+            (web, Some(Version(2, 1, 2)), 1),
+            (web, Some(Version(2, 1, 0)), 1),
+            (web, Some(Version(2, 0, 21)), 0),
+            (web, None, 0),
+        ] {
+            std::fs::write(&file, text).unwrap();
+            let config = BrokerConfig::read(&file).unwrap();
+            let found = damaged_by_frames(&config, version);
+            assert_eq!(found.len(), expected, "{text}: {version:?}");
         }
     }
 
