@@ -334,6 +334,9 @@ impl Driver {
         };
         // Sessions that this CONNECT may end, if it is let in.
         self.take_over(&info.client_id, &who, certificate);
+        if !readable {
+            self.may_end_by_unreadable(bytes);
+        }
         let will = self.register_will(&info, who, now);
         self.event(format!(
             "CONNECT v{} id `{}` name {:?} clean {} will {:?}{}",
@@ -363,6 +366,19 @@ impl Driver {
         for session in &mut self.sessions {
             if session.info.client_id == client_id && may_take(who, certificate, session, is_2_0) {
                 session.may_end = Some("taken over".to_owned());
+            }
+        }
+    }
+
+    /// A broker may read a client id where this program reads none, and let it
+    /// in as nobody.
+    fn may_end_by_unreadable(&mut self, bytes: &[u8]) {
+        for session in &mut self.sessions {
+            let id = session.info.client_id.as_bytes();
+            if session.who.contains(&Who::Unauthenticated)
+                && (id.is_empty() || bytes.windows(id.len()).any(|part| part == id))
+            {
+                session.may_end = Some("taken over, it may be".to_owned());
             }
         }
     }

@@ -8,13 +8,13 @@ use std::thread::available_parallelism;
 use std::time::Instant;
 
 use countersign_core::backoff::{Attempt, Backoff, Burst, Origin};
-use countersign_core::connect::{Request, Reservation};
+use countersign_core::connect::{Request, Reservation, SessionChange};
 use countersign_core::name::LoginName;
 use countersign_core::options::Options;
 use countersign_core::presence::SessionNumber;
 use countersign_core::reason::Reason;
 use countersign_core::secret::{HashMemory, PasswordHash};
-use countersign_core::store::{GateStore, StoreError};
+use countersign_core::store::{GateStore, SessionUndo, StoreError};
 use countersign_core::time::Timestamp;
 
 use crate::decision::Decided;
@@ -53,6 +53,8 @@ struct Completed {
     handle: Handle,
     session: SessionNumber,
     username: Option<Arc<str>>,
+    /// What was recorded of its client id, if its client is gone.
+    undo: Option<SessionUndo>,
 }
 
 /// A [`ConnectSource`] that outlives its CONNECT.
@@ -409,14 +411,25 @@ impl<S: GateStore> Gate<S> {
             }
         };
         let source = waiting.source.as_source();
-        let decided = self.decide(&source, request, Some(&hash_result), now);
+        let tie = request.client_id.tie();
+        let before = self.store.stored_session(&tie);
+        let decided = match &before {
+            // The host does not say of those before whether they were there.
+            Ok(_) if self.password_logins.completed.len() >= MOST_COMPLETED => {
+                Ok(Decided::Refused(Reason::OverBudget))
+            }
+            Ok(_) => self.decide(&source, request, Some(&hash_result), now),
+            Err(error) => Err(error.of_the_same()),
+        };
         self.count_if_refused(&decided, found, request, waiting.origin, now);
         let completion = match decided {
-            // A host that says of nobody whether it was there.
-            Ok(Decided::Admitted(..)) if self.password_logins.completed.len() >= MOST_COMPLETED => {
-                self.refusal(request, &source, Reason::OverBudget, now)
-            }
             Ok(Decided::Admitted(admission, session_grant)) => {
+                let undo = (admission.record.session != SessionChange::Kept).then(|| SessionUndo {
+                    client_id: tie,
+                    before: before.unwrap_or_default(),
+                    claimant: admission.identity.credential().map(|it| it.id),
+                    at: now,
+                });
                 let (mut session, ends_at) =
                     self.session_of(request, &admission, session_grant, &source);
                 self.set_deadline(waiting.handle, &session, ends_at);
@@ -426,6 +439,7 @@ impl<S: GateStore> Gate<S> {
                     handle: waiting.handle,
                     session: session.number,
                     username: after.clone(),
+                    undo,
                 };
                 self.sessions.insert(waiting.handle, session);
                 self.password_logins.completed.insert(ticket, completed);
@@ -449,6 +463,16 @@ impl<S: GateStore> Gate<S> {
         })
     }
 
+    /// Has the record of a client id say again what it said before a login whose
+    /// client was not let in.
+    fn undo(&mut self, undo: Option<SessionUndo>) {
+        if let Some(undo) = undo
+            && self.store.undo_session(&undo).is_err()
+        {
+            self.writer.append(JournalEntry::Undone(Box::new(undo)));
+        }
+    }
+
     fn refusal(
         &mut self,
         request: &Request,
@@ -468,6 +492,9 @@ impl<S: GateStore> Gate<S> {
             return;
         };
         let handle = completed.handle;
+        if status == CompletionStatus::Gone {
+            self.undo(completed.undo);
+        }
         let Some(session) = self
             .sessions
             .get_mut(handle)

@@ -290,6 +290,17 @@ impl<S: GateStore> Gate<S> {
         self.sessions.get(handle)?.username.clone()
     }
 
+    /// Says whether a client that came later was let in under the client id of a
+    /// session: for a host that ends connections by client id, and does not end
+    /// one at once when another takes its id.
+    #[must_use]
+    pub fn is_taken_over(&self, handle: Handle) -> bool {
+        self.sessions.get(handle).is_some_and(|session| {
+            let mut live = self.sessions.live(&session.client_id);
+            live.any(|other| other.number > session.number)
+        })
+    }
+
     /// A session's client id as it may be shown. That of a thing is its
     /// application id, which is secret: a few digits of its hash stand for it.
     pub(crate) fn shown_client_id(&self, session: &Session) -> Arc<str> {

@@ -266,6 +266,7 @@ pub(crate) struct Script {
     /// Of these, those whose connection was over.
     pub(crate) departed: RefCell<Vec<Handle>>,
     pub(crate) verdict: Cell<Option<Verdict>>,
+    pub(crate) is_taken_over: Cell<bool>,
     pub(crate) gone: RefCell<Vec<Handle>>,
     pub(crate) directives: RefCell<VecDeque<Directive>>,
     pub(crate) may_wait: RefCell<Vec<bool>>,
@@ -347,6 +348,10 @@ impl PluginGate for FakeGate {
 
     fn username_of(&self, _: Handle) -> Option<Arc<str>> {
         Some("dev1@acme".into())
+    }
+
+    fn is_taken_over(&self, _: Handle) -> bool {
+        self.0.is_taken_over.get()
     }
 
     fn arrived(&mut self, peer: &ClientRef<'_>) {

@@ -29,6 +29,8 @@ pub(crate) trait PluginGate {
     fn check_known(&mut self, peer: &ClientRef<'_>, usage: TopicUse<'_>) -> Option<Verdict>;
     /// See [`Gate::username_of`].
     fn username_of(&self, handle: Handle) -> Option<Arc<str>>;
+    /// See [`Gate::is_taken_over`].
+    fn is_taken_over(&self, handle: Handle) -> bool;
     /// See [`Gate::check`].
     fn check(&mut self, peer: &ClientRef<'_>, usage: TopicUse<'_>) -> Verdict;
     /// See [`Gate::check_departed`].
@@ -84,6 +86,10 @@ impl PluginGate for Gate<SqliteStore> {
 
     fn username_of(&self, handle: Handle) -> Option<Arc<str>> {
         self.username_of(handle)
+    }
+
+    fn is_taken_over(&self, handle: Handle) -> bool {
+        self.is_taken_over(handle)
     }
 
     fn check(&mut self, peer: &ClientRef<'_>, usage: TopicUse<'_>) -> Verdict {

@@ -16,7 +16,7 @@ use countersign_core::seal::SealKey;
 use countersign_core::secret::{PasswordHash, SecretDigest, SecretId};
 use countersign_core::store::{
     Batch, Directory, GateStore, KickTarget, LogPosition, LoginEffects, Recorded, Registered,
-    Settings, StoreError, StoreState, StoredSchemes, StoredTenants,
+    SessionUndo, Settings, StoreError, StoreState, StoredSchemes, StoredTenants,
 };
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
@@ -196,6 +196,12 @@ impl GateStore for SqliteStore {
         now: Timestamp,
     ) -> Result<Recorded, StoreError> {
         self.record(login, now)
+    }
+
+    fn undo_session(&mut self, undo: &SessionUndo) -> Result<(), StoreError> {
+        self.act_now("undo a login", |connection| {
+            ownership::undo(connection, undo)
+        })
     }
 
     fn record_failure(

@@ -12,7 +12,7 @@ use countersign_core::ownership::{
     ClientIdClaim, DEFAULT_HOLD, Holder, Holding, Kept, StoredSession,
 };
 use countersign_core::presence::ClientIdUse;
-use countersign_core::store::{LoginEffects, Recorded};
+use countersign_core::store::{LoginEffects, Recorded, SessionUndo};
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
@@ -256,6 +256,53 @@ pub(crate) fn change_session(
             is_stored,
         ])?;
     Ok(Recorded::Done)
+}
+
+/// See [`GateStore::undo_session`](countersign_core::store::GateStore::undo_session).
+pub(crate) fn undo(connection: &Connection, undo: &SessionUndo) -> Result<(), Fault> {
+    let client_id = &undo.client_id;
+    if stored_session(connection, client_id)?.is_some_and(|it| !undo.is_of(&it)) {
+        return Ok(());
+    }
+    let Some(before) = &undo.before else {
+        connection
+            .prepare_cached("DELETE FROM stored_session WHERE client_id = ?1")?
+            .execute([client_id.0])?;
+        return Ok(());
+    };
+    let (holder, credential) = match before.holder {
+        Holder::Former => (FORMER, None),
+        Holder::Unauthenticated => (UNAUTHENTICATED, None),
+        Holder::Credential(id) => (CREDENTIAL, Some(id.0)),
+    };
+    // Of one that was pruned nothing is known but whose it is.
+    let first_used_at = before.first_used_at.as_millis().max(0);
+    connection
+        .prepare_cached(
+            "INSERT INTO stored_session (client_id, holder, credential, username, tenant,
+                 first_used_at, last_used_at, broker, is_stored)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, '', ?8)
+             ON CONFLICT (client_id) DO UPDATE
+             SET holder = excluded.holder, credential = excluded.credential,
+                 username = excluded.username, tenant = excluded.tenant,
+                 first_used_at = excluded.first_used_at, last_used_at = excluded.last_used_at,
+                 is_stored = excluded.is_stored",
+        )?
+        .execute(params![
+            client_id.0,
+            holder,
+            credential,
+            before.username,
+            before.tenant.as_ref().map(TenantId::as_str),
+            first_used_at,
+            before.last_used_at.as_millis().max(0),
+            match before.kept {
+                Kept::Nothing => 0,
+                Kept::Own => 1,
+                Kept::Unproved => UNPROVED,
+            },
+        ])?;
+    Ok(())
 }
 
 /// Takes note that an unauthenticated client started clean under a client id:

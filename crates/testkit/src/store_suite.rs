@@ -113,6 +113,7 @@ macro_rules! store_suite {
             an_act_its_audit_row_and_its_change_come_together,
             an_attribute_finds_its_holder,
             an_empty_store_knows_nobody,
+            an_undone_login_leaves_the_record_of_its_client_id_as_it_was,
             an_update_leaves_name_tenant_secrets_and_times_alone,
             applications_and_things_are_listed_apart,
             bearers_alone_keep_no_tenant_from_being_empty,

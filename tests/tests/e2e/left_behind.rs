@@ -1,6 +1,7 @@
 //! What clients leave behind that proved nothing, and who comes after them.
 
 use countersign_testkit::Connect;
+use countersign_testkit::mqtt::Answer;
 use countersign_tests::{
     ACCEPTED, Fixture, PATIENCE, REFUSED, REFUSED_V5, is_kicked, on_every_broker, topics,
     wait_until,
@@ -105,6 +106,35 @@ on_every_broker! {
         client.disconnect().unwrap();
         let (_mine, connack) = login.connect_v5("mine").connect(fixture.port()).unwrap();
         assert!(!connack.session_present);
+    }
+
+    fn a_login_that_left_while_it_was_hashed_is_no_way_to_what_others_left_behind(version) {
+        let fixture = Fixture::start_with(version, |builder| builder.plugin_option("default_tenant", "open"));
+        fixture.tenant("open", &["--authentication", "off"]);
+        let stranger = fixture.credential_with_password("stranger", "open", "correct horse");
+        let wrong = stranger.with_secret("wrong");
+        for number in 0..6 {
+            let owner = fixture.credential(&format!("owner-{number}"), "open");
+            let id = format!("left-{number}");
+            let mut client = owner.connect(&id).stored().accepted(fixture.port());
+            assert_eq!(client.subscribe(&[("open/#", 1)]).unwrap(), [1]);
+            client.disconnect().unwrap();
+            let login = match number % 3 {
+                0 => &wrong,
+                kind => {
+                    fixture.act("delete", &owner);
+                    if kind == 1 { &wrong } else { &stranger }
+                }
+            };
+            // Gone before there is an answer.
+            login.connect(&id).clean(true).send(fixture.port()).unwrap().abort();
+            // What comes after it in the queue of hashes is answered after it.
+            wrong.connect("another").code(fixture.port());
+            let again = login.connect(&id).stored().attempt(fixture.port()).unwrap();
+            if let Answer::Connack(connack) = again.1 {
+                assert!(!connack.session_present, "{id}");
+            }
+        }
     }
 
     fn a_namesake_inherits_nothing_whatever_its_predecessor_did_with_the_id_a_moment_before(version) {

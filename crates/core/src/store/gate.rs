@@ -11,6 +11,7 @@ use crate::connect::{FailedLogin, LoginRecord, Proof};
 use crate::credential::{Credential, CredentialId};
 use crate::lockout::Lockout;
 use crate::name::TenantId;
+use crate::ownership::{Holder, StoredSession};
 use crate::presence::{PresenceEvent, SessionNumber};
 use crate::reason::Reason;
 use crate::role::{Role, RoleName};
@@ -126,6 +127,15 @@ pub trait GateStore: Directory + Send + Sized + 'static {
         login: &LoginEffects<'_>,
         now: Timestamp,
     ) -> Result<Recorded, StoreError>;
+
+    /// Undoes what a login made of the record of its client id, because the host
+    /// did not let it in: the host has kept what it had. Changes nothing where
+    /// somebody used the id since.
+    ///
+    /// # Errors
+    ///
+    /// As [`GateStore::record_login`].
+    fn undo_session(&mut self, undo: &SessionUndo) -> Result<(), StoreError>;
 
     /// Counts a failed login against a user or an address that no user has,
     /// synced to disk. Of addresses that no user has, a bounded number is kept.
@@ -319,6 +329,34 @@ pub struct LoginEffects<'a> {
     pub proved: Option<(&'a Credential, Proof<'a>)>,
     /// What changes.
     pub record: LoginRecord,
+}
+
+/// What a login made of the record of its client id.
+#[derive(Clone, Debug)]
+pub struct SessionUndo {
+    /// The client id.
+    pub client_id: ClientIdTie,
+    /// What was recorded before it.
+    pub before: Option<StoredSession>,
+    /// Whose login it was; nobody's if it proved nothing.
+    pub claimant: Option<CredentialId>,
+    /// When it was recorded.
+    pub at: Timestamp,
+}
+
+impl SessionUndo {
+    /// Says whether a record of the client id is what the login may have left.
+    #[must_use]
+    pub fn is_of(&self, recorded: &StoredSession) -> bool {
+        let is_known = match recorded.holder {
+            Holder::Former | Holder::Unauthenticated => true,
+            Holder::Credential(id) => {
+                let before = self.before.as_ref().map(|before| before.holder);
+                self.claimant == Some(id) || before == Some(Holder::Credential(id))
+            }
+        };
+        is_known && recorded.last_used_at <= self.at
+    }
 }
 
 /// What became of a [`GateStore::record_login`].

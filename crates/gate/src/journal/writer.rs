@@ -14,7 +14,7 @@ use countersign_core::name::TenantId;
 use countersign_core::presence::PresenceEvent;
 use countersign_core::reason::Reason;
 use countersign_core::secret::{PasswordHash, SecretId};
-use countersign_core::store::{Batch, GateStore, LoginEffects};
+use countersign_core::store::{Batch, GateStore, LoginEffects, SessionUndo};
 use countersign_core::time::Timestamp;
 
 use crate::credential_cache::CredentialCache;
@@ -43,6 +43,8 @@ pub(crate) enum JournalEntry {
     Rehashed(Rehashed),
     /// The store is another; who is connected is told anew.
     Reopened,
+    /// A login was not let in, and what it recorded could not be undone at once.
+    Undone(Box<SessionUndo>),
 }
 
 /// A user who works in another tenant now.
@@ -96,6 +98,7 @@ impl Writer {
             batch: Batch::default(),
             refusals: RefusalCounts::default(),
             moves: Vec::new(),
+            undone: Vec::new(),
             is_reopened: false,
         };
         let outbox = Arc::clone(&queue);
@@ -124,7 +127,9 @@ impl Writer {
         match entry {
             JournalEntry::Kicked(_) => self.queue.put_urgent(entry),
             // Rare, and nothing stands for it where it is lost.
-            JournalEntry::Moved(_) | JournalEntry::Reopened => self.queue.put(entry),
+            JournalEntry::Moved(_) | JournalEntry::Reopened | JournalEntry::Undone(_) => {
+                self.queue.put(entry);
+            }
             JournalEntry::Acted(_)
             | JournalEntry::Discarded(_)
             | JournalEntry::Refused(_)
@@ -162,6 +167,7 @@ struct WriterThread<S> {
     refusals: RefusalCounts,
     /// The last of each user and client id, in the order they happened.
     moves: Vec<Moved>,
+    undone: Vec<SessionUndo>,
     /// Whether what the store says about who is connected is to go before anything
     /// is written.
     is_reopened: bool,
@@ -224,6 +230,7 @@ impl<S: GateStore> WriterThread<S> {
                 let _done = self.store.replace_password_hash(secret, &old, &new);
             }
             JournalEntry::Reopened => self.is_reopened = true,
+            JournalEntry::Undone(undo) => push_if_room(&mut self.undone, *undo),
         }
     }
 
@@ -236,6 +243,8 @@ impl<S: GateStore> WriterThread<S> {
                 return;
             }
         }
+        let store = &mut self.store;
+        self.undone.retain(|undo| store.undo_session(undo).is_err());
         self.write_moves();
         self.batch.refusals = self.refusals.rows();
         let is_empty = self.batch.observations.is_empty()

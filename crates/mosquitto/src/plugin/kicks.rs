@@ -2,7 +2,9 @@
 //!
 //! A broker ends a client before its kick returns, with two exceptions. 2.0
 //! closes WebSockets when its loop goes round, or later if the client reads
-//! nothing. And 2.0.11 may have lost a client's id (see `docs/SAFETY.md`), so
+//! nothing. If another client takes its id before that, a kick by the id would
+//! end the other one, and the broker closes the first anyway. And 2.0.11 may
+//! have lost a client's id (see `docs/SAFETY.md`), so
 //! that a kick by it reaches no client. Until the broker says that a client is
 //! gone, every check for that client is denied.
 
@@ -98,8 +100,12 @@ impl Plugin {
         if let Some(ending) = self.pending_kicks.borrow_mut().0.get_mut(&handle) {
             ending.asked = None;
         }
-        let kick = self.host.kick_only(handle, client_id);
-        let is_closing = kick == Kick::Done && self.clients.borrow().closes_late(handle);
+        let is_closing = if self.is_taken_over(handle) {
+            true
+        } else {
+            let kick = self.host.kick_only(handle, client_id);
+            kick == Kick::Done && self.clients.borrow().closes_late(handle)
+        };
         if !is_closing && self.pending_kicks.borrow().is_open(handle) {
             if self.host.finds_clients() {
                 // It loses no ids: the client is gone.
@@ -113,6 +119,15 @@ impl Plugin {
         if let Some(ending) = self.pending_kicks.borrow_mut().0.get_mut(&handle) {
             ending.asked = Some(Instant::now());
         }
+    }
+
+    /// Says whether the broker closes a client already, as another one has its id.
+    fn is_taken_over(&self, handle: Handle) -> bool {
+        self.clients.borrow().closes_late(handle)
+            && self
+                .gate
+                .try_borrow()
+                .is_ok_and(|gate| gate.is_taken_over(handle))
     }
 
     /// Ends a client that the broker does not know by its client id.

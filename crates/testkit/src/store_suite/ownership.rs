@@ -9,7 +9,7 @@ use countersign_core::ownership::{Holder, Kept, StoredSession};
 use countersign_core::presence::{ClientIdUse, Presence, PresenceEvent, SessionEnd, SessionNumber};
 use countersign_core::secret::SecretDigest;
 use countersign_core::store::{
-    AdminStore, AdminTransaction, GateStore, LoginEffects, Recorded, Settings,
+    AdminStore, AdminTransaction, GateStore, LoginEffects, Recorded, SessionUndo, Settings,
 };
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
@@ -149,6 +149,79 @@ pub fn a_client_id_that_somebody_else_got_meanwhile_makes_a_login_outdated(
     assert_eq!(holder, Holder::Credential(second.id));
     let expected = ["credential.activate", "credential.tie"];
     assert_eq!(acts(&mut store), expected);
+}
+
+/// A login that the host did not let in has taken nothing from anybody.
+pub fn an_undone_login_leaves_the_record_of_its_client_id_as_it_was(
+    mut store: impl GateStore + AdminStore,
+) {
+    let (_, secret) = add(&mut store, &ruled("dev1@acme", "any"), 1);
+    let (_, other_secret) = add(&mut store, &ruled("dev2@acme", "any"), 2);
+    let (owner, other) = (
+        found(&mut store, "dev1@acme"),
+        found(&mut store, "dev2@acme"),
+    );
+    let x = client_id("x");
+    let hold = Settings::default().client_id_hold;
+    let later = at(6).plus(hold);
+    let taken = taking(proved(&other, other_secret, &x));
+    let dropping = LoginEffects {
+        record: LoginRecord {
+            session: SessionChange::Dropped,
+            ..LoginRecord::default()
+        },
+        ..taken
+    };
+    let recorded = store.record_login(&taking(proved(&owner, secret, &x)), at(5));
+    assert_eq!(recorded.unwrap(), Recorded::Done);
+    let before = session(&mut store, "x");
+    for login in [
+        taken,
+        dropping,
+        unauthenticated(taken),
+        unauthenticated(dropping),
+    ] {
+        let recorded = store.record_login(&login, later).unwrap();
+        assert_eq!(recorded, Recorded::Done);
+        assert_ne!(session(&mut store, "x"), before);
+        let undo = SessionUndo {
+            client_id: x.tie(),
+            before: before.clone(),
+            claimant: login.proved.map(|(credential, _)| credential.id),
+            at: later,
+        };
+        store.undo_session(&undo).unwrap();
+        assert_eq!(session(&mut store, "x"), before);
+        // Not where somebody used it since.
+        let recorded = store.record_login(&taken, later.plus(hold)).unwrap();
+        assert_eq!(recorded, Recorded::Done);
+        let now = session(&mut store, "x");
+        store.undo_session(&undo).unwrap();
+        assert_eq!(session(&mut store, "x"), now);
+        let undo = SessionUndo {
+            at: later.plus(hold),
+            claimant: Some(other.id),
+            ..undo
+        };
+        store.undo_session(&undo).unwrap();
+        assert_eq!(session(&mut store, "x"), before);
+    }
+    let y = client_id("y");
+    for login in [
+        taking(proved(&other, other_secret, &y)),
+        unauthenticated(taking(proved(&other, other_secret, &y))),
+    ] {
+        let recorded = store.record_login(&login, later).unwrap();
+        assert_eq!(recorded, Recorded::Done);
+        let undo = SessionUndo {
+            client_id: y.tie(),
+            before: None,
+            claimant: login.proved.map(|(credential, _)| credential.id),
+            at: later,
+        };
+        store.undo_session(&undo).unwrap();
+        assert_eq!(session(&mut store, "y"), None);
+    }
 }
 
 /// A prefix covers what begins with it and nothing that sorts beside it.

@@ -56,6 +56,22 @@ fn a_client_that_the_broker_closes_later_is_ended_alone_and_has_its_will() {
 }
 
 #[test]
+fn a_client_whose_id_another_one_took_is_not_asked_for_by_that_id() {
+    let mut client = FakeClient::new("c");
+    let fixture = Fixture::new(ChainMode::Final);
+    fixture.gate.verdict.set(Some(Verdict::Allow));
+    client.is_websocket = true;
+    fixture.admit(&mut client);
+    fixture.gate.is_taken_over.set(true);
+    end(&fixture, &mut client);
+    assert!(fixture.host.kicked.borrow().is_empty());
+    assert!(fixture.host.kicked_users.borrow().is_empty());
+    assert_eq!(fixture.check(&mut client, c"t", WRITE), DENIED);
+    fixture.disconnect(&mut client);
+    assert!(fixture.host.said("ended c"));
+}
+
+#[test]
 fn a_client_that_is_not_closed_yet_may_do_nothing_more() {
     let mut client = FakeClient::new("c");
     let fixture = over_websockets(&mut client);
