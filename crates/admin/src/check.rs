@@ -350,6 +350,7 @@ struct CheckedClient<'a> {
 #[cfg(test)]
 mod tests {
     use countersign_core::kind::Application;
+    use countersign_core::ledger::Ledger as _;
     use countersign_core::tenant::Authentication;
 
     use super::*;

@@ -260,6 +260,7 @@ fn check_tenant<T: AdminTransaction>(
 
 #[cfg(test)]
 mod tests {
+    use countersign_core::ledger::Ledger as _;
     use countersign_core::presence::{Presence, PresenceEvent};
     use countersign_core::store::{Batch, GateStore as _};
 

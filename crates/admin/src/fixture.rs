@@ -7,6 +7,7 @@ use countersign_core::connect::{LoginRecord, Proof, SessionChange};
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::jwt::{Ttl, Whoami};
 use countersign_core::kind::{Application, ApplicationName};
+use countersign_core::ledger::Ledger as _;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::role::{Role, RoleName};
 use countersign_core::rule::{Action, Effect, Limits, Pattern, QoS, Rule};

@@ -37,6 +37,29 @@ pub struct AuditEntry {
 }
 
 impl AuditEntry {
+    /// An entry about something that `actor` did once, without more to say of it.
+    #[must_use]
+    pub fn done(
+        time: Timestamp,
+        actor: impl Into<String>,
+        act: impl Into<String>,
+        subject: impl Into<String>,
+    ) -> Self {
+        Self {
+            time,
+            actor: actor.into(),
+            act: act.into(),
+            subject: subject.into(),
+            outcome: AuditOutcome::Done,
+            cause: None,
+            address: None,
+            client_id: None,
+            count: 1,
+            before: None,
+            after: None,
+        }
+    }
+
     /// The hash of this row in its place, after a row with the hash `previous`.
     ///
     /// Every field goes in with its length, so that nothing can move from one

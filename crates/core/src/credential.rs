@@ -173,6 +173,21 @@ impl Credential {
         }
     }
 
+    /// The one client id that this credential, called `name`, admits, as far as
+    /// its rule or its tie says so. A revoked one holds none any more.
+    #[must_use]
+    pub fn bound_client_id(&self, name: &LoginName) -> Option<ClientIdTie> {
+        if self.state == State::Revoked {
+            return None;
+        }
+        match &self.client_id_rule {
+            ClientIdRule::Exact(id) => Some(id.tie()),
+            ClientIdRule::FirstUse => self.client_id_tie,
+            ClientIdRule::SameAsUsername => ClientId::parse(name.as_str()).ok().map(|id| id.tie()),
+            ClientIdRule::Any | ClientIdRule::Prefix(_) | ClientIdRule::SameAsSecret => None,
+        }
+    }
+
     /// The credential, besides itself, that a session of this one depends on:
     /// once that changes, the session is to be judged again.
     #[must_use]

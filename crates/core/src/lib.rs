@@ -25,6 +25,7 @@ pub mod duration;
 pub mod given;
 pub mod jwt;
 pub mod kind;
+pub mod ledger;
 pub mod lifecycle;
 pub mod lockout;
 pub mod name;

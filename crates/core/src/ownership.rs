@@ -102,6 +102,26 @@ pub enum ClientIdClaim {
 }
 
 impl StoredSession {
+    /// What is left of the record of a session that was not used for long.
+    #[must_use]
+    pub const fn pruned(holder: Holder) -> Self {
+        let long_ago = Timestamp::from_millis(i64::MIN);
+        Self {
+            holder,
+            username: None,
+            tenant: None,
+            first_used_at: long_ago,
+            last_used_at: long_ago,
+            kept: Kept::Own,
+        }
+    }
+
+    /// Says whether no more is left of its record than whose it is.
+    #[must_use]
+    pub fn is_pruned(&self) -> bool {
+        self.last_used_at == Timestamp::from_millis(i64::MIN)
+    }
+
     /// Says whether the host may keep a session.
     #[must_use]
     pub fn is_stored(&self) -> bool {

@@ -98,9 +98,7 @@ impl<S: GateStore> Gate<S> {
             // Perhaps a name of somebody who is asked after us.
             return Ok(failure.reason);
         }
-        let recorded = self
-            .store
-            .record_failure(failure, self.config.broker(), now);
+        let recorded = self.store.record_failure(failure, now);
         self.users.has_uncounted_failure = recorded.is_err();
         let lockout = recorded?;
         // Of addresses that no user has, the refusals alone are written down:

@@ -13,12 +13,13 @@ use std::time::{Duration, Instant};
 
 use countersign::core::client_id::ClientIdRule;
 use countersign::core::credential::CredentialId;
+use countersign::core::ledger::Ledger as _;
 use countersign::core::lifecycle::State;
 use countersign::core::name::{LoginName, TenantId};
 use countersign::core::options::Options;
 use countersign::core::presence::PresenceEvent;
 use countersign::core::reason::Reason;
-use countersign::core::store::{Batch, GateStore as _, Settings, StoreErrorKind};
+use countersign::core::store::{Batch, Settings, StoreErrorKind};
 use countersign::core::tenant::{Authentication, DefaultRights, SubscribeMode};
 use countersign::core::time::Timestamp;
 use countersign::core::topic::TopicFilter;

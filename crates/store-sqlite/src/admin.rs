@@ -30,7 +30,7 @@ use crate::busy_timeout::{ADMIN_WAIT, BusyTimeout, yield_write_lock};
 use crate::error::Fault;
 use crate::open::SqliteStore;
 use crate::{
-    audit, changes, kicks, listings, lockouts, ownership, presence, read_rows, roles, schemes,
+    audit, changes, client_ids, kicks, listings, lockouts, presence, read_rows, roles, schemes,
     tenants, tokens, transaction, users, write_rows,
 };
 
@@ -408,7 +408,7 @@ impl AdminTransaction for SqliteTransaction<'_> {
 
     fn bound_to(&mut self, client_id: &ClientIdTie) -> Result<Option<CredentialId>, StoreError> {
         self.run("look up a client id", |connection| {
-            ownership::bound_to(connection, client_id)
+            client_ids::bound_to(connection, client_id)
         })
     }
 
@@ -417,13 +417,13 @@ impl AdminTransaction for SqliteTransaction<'_> {
         client_id: &ClientIdTie,
     ) -> Result<Option<StoredSession>, StoreError> {
         self.run("look up a stored session", |connection| {
-            ownership::stored_session(connection, client_id)
+            client_ids::stored_session(connection, client_id)
         })
     }
 
     fn release_client_id(&mut self, client_id: &ClientIdTie) -> Result<(), StoreError> {
         self.run("release a client id", |connection| {
-            ownership::release(connection, client_id)
+            client_ids::release(connection, client_id)
         })
     }
 

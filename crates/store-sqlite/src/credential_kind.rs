@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 
 use crate::error::Fault;
 use crate::row_reader::RowReader;
-use crate::{lockouts, registration, users};
+use crate::{auto_registration, lockouts, users};
 
 /// Reads the kind of the credential `id` from the columns of [`KIND_COLUMNS`].
 pub(crate) fn read(
@@ -22,7 +22,7 @@ pub(crate) fn read(
         ("application", None) => Kind::Application(Application {
             is_org_admin,
             registers: registers
-                .then(|| registration::of(connection, id))
+                .then(|| auto_registration::of(connection, id))
                 .transpose()?,
         }),
         ("bearer", None) => Kind::Bearer,
@@ -94,7 +94,7 @@ pub(crate) fn put_new(
             users::put_new(connection, id, user)
         }
         Kind::Application(about) => match &about.registers {
-            Some(registers) => registration::put_new(connection, id, registers),
+            Some(registers) => auto_registration::put_new(connection, id, registers),
             None => Ok(()),
         },
         Kind::Bearer | Kind::Device | Kind::Thing(_) => Ok(()),

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use countersign_core::audit::AuditHeads;
 use countersign_core::change::{Change, ChangeSeq, KickRequestId};
 use countersign_core::client_id::{ClientId, ClientIdTie};
-use countersign_core::connect::FailedLogin;
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::lockout::Lockout;
@@ -15,8 +14,8 @@ use countersign_core::role::{Role, RoleName};
 use countersign_core::seal::SealKey;
 use countersign_core::secret::{PasswordHash, SecretDigest, SecretId};
 use countersign_core::store::{
-    Batch, Directory, GateStore, KickTarget, LogPosition, LoginEffects, Recorded, Registered,
-    SessionUndo, Settings, StoreError, StoreState, StoredSchemes, StoredTenants,
+    Directory, GateStore, KickTarget, LogPosition, Settings, StoreError, StoreState, StoredSchemes,
+    StoredTenants,
 };
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
@@ -24,11 +23,10 @@ use countersign_core::token::{TokenKey, TokenRecord};
 
 use crate::broker_lock::BrokerLock;
 use crate::busy_timeout::{BATCH_WAIT, GATE_WAIT};
-use crate::maintenance::CHUNK;
 use crate::open::SqliteStore;
 use crate::{
-    audit, changes, key_file, kicks, lockouts, log_position, ownership, presence, read_rows, roles,
-    schemes, tenants, tokens, users, wal_index, write_rows,
+    audit, changes, client_ids, key_file, kicks, lockouts, log_position, read_rows, roles, schemes,
+    tenants, tokens, wal_index, write_rows,
 };
 
 impl Directory for SqliteStore {
@@ -63,7 +61,7 @@ impl Directory for SqliteStore {
 
     fn bound_to(&mut self, client_id: &ClientIdTie) -> Result<Option<CredentialId>, StoreError> {
         self.look_once("look up a client id", |connection| {
-            ownership::bound_to(connection, client_id)
+            client_ids::bound_to(connection, client_id)
         })
     }
 
@@ -72,7 +70,7 @@ impl Directory for SqliteStore {
         client_id: &ClientId,
     ) -> Result<Option<TenantId>, StoreError> {
         self.look_once("look up a client id", |connection| {
-            ownership::tenant_by_client_id(connection, client_id)
+            client_ids::tenant_by_client_id(connection, client_id)
         })
     }
 
@@ -81,7 +79,7 @@ impl Directory for SqliteStore {
         client_id: &ClientIdTie,
     ) -> Result<Option<StoredSession>, StoreError> {
         self.look_once("look up a stored session", |connection| {
-            ownership::stored_session(connection, client_id)
+            client_ids::stored_session(connection, client_id)
         })
     }
 
@@ -91,7 +89,7 @@ impl Directory for SqliteStore {
         _claimant: Option<CredentialId>,
     ) -> Result<Holding, StoreError> {
         self.look_once("look up a client id", |connection| {
-            ownership::holding(connection, client_id)
+            client_ids::holding(connection, client_id)
         })
     }
 
@@ -164,7 +162,7 @@ impl GateStore for SqliteStore {
         credential: CredentialId,
     ) -> Result<Option<ClientIdTie>, StoreError> {
         self.look_once("look up a client id", |connection| {
-            ownership::client_id_of(connection, credential)
+            client_ids::client_id_of(connection, credential)
         })
     }
 
@@ -188,49 +186,6 @@ impl GateStore for SqliteStore {
         })?;
         self.is_anew = false;
         Ok(changes)
-    }
-
-    fn record_login(
-        &mut self,
-        login: &LoginEffects<'_>,
-        now: Timestamp,
-    ) -> Result<Recorded, StoreError> {
-        self.record(login, now)
-    }
-
-    fn undo_session(&mut self, undo: &SessionUndo) -> Result<(), StoreError> {
-        self.act_now("undo a login", |connection| {
-            ownership::undo(connection, undo)
-        })
-    }
-
-    fn record_failure(
-        &mut self,
-        failure: &FailedLogin,
-        _broker: &str,
-        now: Timestamp,
-    ) -> Result<Lockout, StoreError> {
-        self.count_failure(failure, now)
-    }
-
-    fn register_thing(
-        &mut self,
-        thing: &Credential,
-        broker: &str,
-        now: Timestamp,
-    ) -> Result<Registered, StoreError> {
-        self.register(thing, broker, now)
-    }
-
-    fn move_user(
-        &mut self,
-        user: CredentialId,
-        tenant: &TenantId,
-        _now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.act_now("move a user", |connection| {
-            users::move_to(connection, user, tenant)
-        })
     }
 
     fn seal_key(&self) -> Option<SealKey> {
@@ -265,16 +220,6 @@ impl GateStore for SqliteStore {
         self.look_once("look up a request to kick", |connection| {
             kicks::target(connection, id)
         })
-    }
-
-    fn clear_presence(&mut self, broker: &str, now: Timestamp) -> Result<(), StoreError> {
-        self.repeat("clear the sessions of an earlier run", |connection| {
-            presence::clear(connection, broker, now, CHUNK)
-        })
-    }
-
-    fn write_batch(&mut self, broker: &str, batch: &Batch) -> Result<(), StoreError> {
-        self.write_chunks(broker, batch)
     }
 
     fn replace_password_hash(

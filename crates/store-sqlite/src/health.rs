@@ -12,7 +12,7 @@ use crate::error::Fault;
 use crate::open::SqliteStore;
 use crate::row_reader::RowReader;
 use crate::schema::{self, FileHeader};
-use crate::{ownership, read_rows, roles, schemes, tenants, tokens};
+use crate::{client_ids, read_rows, roles, schemes, tenants, tokens};
 
 impl SqliteStore {
     /// The number of the file's schema.
@@ -114,7 +114,7 @@ impl SqliteStore {
     ///
     /// Returns [`StoreError`] when the store can't be read.
     pub fn is_full_of_client_ids(&self) -> Result<bool, StoreError> {
-        self.look("count the client ids", ADMIN_WAIT, ownership::is_full)
+        self.look("count the client ids", ADMIN_WAIT, client_ids::is_full)
     }
 }
 

@@ -2,15 +2,15 @@
 
 use core::time::Duration;
 
-use countersign_core::audit::{AuditChain, AuditEntry, AuditOutcome};
+use countersign_core::audit::AuditEntry;
 use countersign_core::change::KickRequestId;
 use countersign_core::client_id::ClientIdTie;
+use countersign_core::ledger::AnsweredKick;
 use countersign_core::presence::SessionNumber;
 use countersign_core::store::KickTarget;
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
-use crate::audit;
 use crate::error::Fault;
 use crate::row_reader::RowReader;
 
@@ -82,41 +82,31 @@ fn parse(text: &str) -> Option<ClientIdTie> {
     Some(ClientIdTie(hash))
 }
 
-/// Takes note that a session was ended as asked; the first time, so does the
-/// audit.
-pub(crate) fn answer(connection: &Connection, id: KickRequestId) -> Result<(), Fault> {
+/// Marks a request as answered; the first time, says what was asked for. Of one of
+/// an earlier version the audit said so when it was asked for.
+pub(crate) fn answer(
+    connection: &Connection,
+    id: KickRequestId,
+) -> Result<Option<AnsweredKick>, Fault> {
     let mut statement = connection.prepare_cached(
         "UPDATE kick_request SET answered = 1 WHERE id = ?1 AND answered <> 1
          RETURNING at, actor, subject, about",
     )?;
     let mut rows = statement.query([id.0])?;
     let Some(row) = rows.next()? else {
-        return Ok(());
+        return Ok(None);
     };
     let columns = &mut RowReader::of(row);
-    let time = columns.instant()?;
-    let (Some(actor), Some(subject)) = (
-        columns.maybe_text()?.map(String::from),
-        columns.maybe_text()?.map(String::from),
-    ) else {
-        // The audit of an earlier version said so when it was asked for.
-        return Ok(());
-    };
-    let entry = AuditEntry {
-        time,
+    let at = columns.instant()?;
+    let actor = columns.maybe_text()?.map(String::from);
+    let subject = columns.maybe_text()?.map(String::from);
+    let about = columns.maybe_text()?.map(String::from);
+    Ok(actor.zip(subject).map(|(actor, subject)| AnsweredKick {
+        at,
         actor,
-        act: KICK.into(),
         subject,
-        outcome: AuditOutcome::Done,
-        cause: None,
-        address: None,
-        client_id: None,
-        count: 1,
-        before: None,
-        after: columns.maybe_text()?.map(Into::into),
-    };
-    drop(rows);
-    audit::append(connection, AuditChain::Acts, &[entry])
+        about,
+    }))
 }
 
 /// Takes a request back, unless it was answered; says whether it was not.
@@ -146,6 +136,4 @@ pub(crate) fn prune(connection: &Connection, now: Timestamp, limit: usize) -> Re
     Ok(statement.execute(params![now.minus(DAY).as_millis(), limit])?)
 }
 
-/// The act, as the audit calls it.
-const KICK: &str = "client.kick";
 const DAY: Duration = Duration::from_secs(86_400);

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use countersign_core::connect::FailedLogin;
+use countersign_core::ledger::LockoutRows;
 use countersign_core::lockout::Lockout;
 use countersign_core::name::LoginName;
 use countersign_core::store::StoreError;
@@ -10,20 +10,29 @@ use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use crate::error::Fault;
-use crate::open::SqliteStore;
+use crate::ledger::SqliteWriting;
 use crate::row_reader::RowReader;
 
-impl SqliteStore {
-    /// See [`GateStore::record_failure`](countersign_core::store::GateStore::record_failure).
-    pub(crate) fn count_failure(
+impl LockoutRows for SqliteWriting<'_> {
+    fn lockout(&mut self, email: &LoginName) -> Result<Lockout, StoreError> {
+        self.run(|connection| lockout(connection, email))
+    }
+
+    fn put_lockout(
         &mut self,
-        failure: &FailedLogin,
-        now: Timestamp,
-    ) -> Result<Lockout, StoreError> {
-        let action = "record a failed login";
-        let counted = self.act_now(action, |connection| count(connection, failure, now))?;
-        self.sync(action)?;
-        Ok(counted)
+        email: &LoginName,
+        lockout: &Lockout,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.run(|connection| put(connection, email, lockout, at))
+    }
+
+    fn clear_lockout(&mut self, email: &LoginName) -> Result<(), StoreError> {
+        self.run(|connection| clear(connection, email))
+    }
+
+    fn keep_unknown_lockouts(&mut self, most: usize, newest: &LoginName) -> Result<(), StoreError> {
+        self.run(|connection| keep_unknown(connection, most, newest))
     }
 }
 
@@ -77,56 +86,44 @@ pub(crate) fn prune(connection: &Connection, now: Timestamp, limit: usize) -> Re
     Ok(statement.execute(params![now.minus(QUIET).as_millis(), limit])?)
 }
 
-/// Counts a failure, unless the address was locked meanwhile.
-fn count(connection: &Connection, failure: &FailedLogin, now: Timestamp) -> Result<Lockout, Fault> {
-    let email = &failure.email;
-    let before = lockout(connection, email)?;
-    let after = before.after_failure(&failure.policy, now);
-    if before.is_locked(now) {
-        return Ok(before);
-    }
-    let is_known: bool = connection
-        .prepare_cached(
-            "INSERT INTO lockout (name, known, failures, locked_until, updated_at)
-             VALUES (?1, EXISTS (SELECT 1 FROM credential WHERE name = ?1 AND kind = 'user'),
-                 ?2, ?3, ?4)
-             ON CONFLICT (name) DO UPDATE SET known = excluded.known,
-                 failures = excluded.failures, locked_until = excluded.locked_until,
-                 updated_at = excluded.updated_at
-             RETURNING known",
-        )?
-        .query_row(
-            params![
-                email.as_str(),
-                after.failures,
-                after.locked_until.map(Timestamp::as_millis),
-                now.as_millis(),
-            ],
-            |row| row.get(0),
-        )?;
-    if !is_known && before == Lockout::default() {
-        drop_oldest_unknown(connection, email)?;
-    }
-    Ok(after)
+/// Replaces what is counted against this address; says whether a user has it.
+fn put(
+    connection: &Connection,
+    email: &LoginName,
+    lockout: &Lockout,
+    at: Timestamp,
+) -> Result<bool, Fault> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO lockout (name, known, failures, locked_until, updated_at)
+         VALUES (?1, EXISTS (SELECT 1 FROM credential WHERE name = ?1 AND kind = 'user'),
+             ?2, ?3, ?4)
+         ON CONFLICT (name) DO UPDATE SET known = excluded.known,
+             failures = excluded.failures, locked_until = excluded.locked_until,
+             updated_at = excluded.updated_at
+         RETURNING known",
+    )?;
+    let values = params![
+        email.as_str(),
+        lockout.failures,
+        lockout.locked_until.map(Timestamp::as_millis),
+        at.as_millis(),
+    ];
+    Ok(statement.query_row(values, |row| row.get(0))?)
 }
 
-/// Keeps as many addresses that no user has as may be kept, `newest` among
-/// them.
-fn drop_oldest_unknown(connection: &Connection, newest: &LoginName) -> Result<(), Fault> {
+/// Keeps so many addresses that no user has, the latest and `newest` among them.
+fn keep_unknown(connection: &Connection, most: usize, newest: &LoginName) -> Result<(), Fault> {
     connection
         .prepare_cached(
             "DELETE FROM lockout WHERE name IN
                  (SELECT name FROM lockout WHERE known = 0 AND name <> ?1
                   ORDER BY updated_at DESC LIMIT -1 OFFSET ?2)",
         )?
-        .execute(params![newest.as_str(), UNKNOWN_KEPT.saturating_sub(1)])?;
+        .execute(params![newest.as_str(), most.saturating_sub(1)])?;
     Ok(())
 }
 
 pub(crate) const LOCKOUT: &str = "SELECT failures, locked_until FROM lockout WHERE name = ?1";
-
-/// How many addresses that no user has are kept at most.
-const UNKNOWN_KEPT: usize = 10_000;
 
 /// Longer than the longest lock of any policy.
 const QUIET: Duration = Duration::from_secs(30 * 86_400);

@@ -10,7 +10,7 @@ use crate::busy_timeout::{BATCH_WAIT, BusyTimeout};
 use crate::error::Fault;
 use crate::file::beside;
 use crate::open::{LOG_BYTES, SqliteStore};
-use crate::{audit, kicks, lockouts, ownership, read_rows, tokens, wal_index};
+use crate::{audit, client_ids, kicks, lockouts, read_rows, tokens, wal_index};
 
 impl SqliteStore {
     /// See [`GateStore::maintain`](countersign_core::store::GateStore::maintain).
@@ -32,7 +32,7 @@ impl SqliteStore {
         self.repeat(action, |connection| tokens::prune(connection, now, CHUNK))?;
         self.repeat(action, |connection| lockouts::prune(connection, now, CHUNK))?;
         self.repeat(action, |connection| {
-            ownership::prune(connection, now, CHUNK)
+            client_ids::prune(connection, now, CHUNK)
         })?;
         let state = wal_index::of(&self.connection);
         if StoreState::is_the_same(self.log_begun, state) {

@@ -186,29 +186,6 @@ impl SqliteStore {
         done
     }
 
-    /// Runs `act` as one transaction on the host's thread. It survives a kill;
-    /// [`SqliteStore::sync`] makes it survive a power failure.
-    ///
-    /// [`SqliteStore::act`] is not for this: it may sleep to be fair to other
-    /// writers.
-    pub(crate) fn act_now<T>(
-        &mut self,
-        action: &'static str,
-        act: impl FnOnce(&Connection) -> Result<T, Fault>,
-    ) -> Result<T, StoreError> {
-        self.check_is_no_copy()?;
-        self.check(action)?;
-        let _patience = BusyTimeout::of(GATE_WAIT);
-        let acting = || {
-            self.checkpoint_on_commit(false)?;
-            let scope = TransactionGuard::begin(&self.connection, Intent::Write)?;
-            let done = act(&self.connection)?;
-            scope.commit()?;
-            Ok(done)
-        };
-        acting().map_err(|fault: Fault| fault.while_trying(action, &self.path))
-    }
-
     /// Fails unless the files are those that this connection has open. If they
     /// are others by now, it lets go of the old ones; once all connections of
     /// this process have done so, it opens what stands there.

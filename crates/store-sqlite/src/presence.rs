@@ -1,15 +1,15 @@
 //! Who is connected.
 
-use countersign_core::client_id::{ClientIdTie, is_made_up};
+use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::CredentialId;
+use countersign_core::ledger::{JoinedPresence, PresenceRows};
 use countersign_core::name::TenantId;
-use countersign_core::presence::{ClientIdUse, Presence, SessionEnd, SessionNumber};
-use countersign_core::store::BrokerPresence;
-use countersign_core::time::Timestamp;
+use countersign_core::presence::{Presence, SessionNumber};
+use countersign_core::store::{BrokerPresence, StoreError};
 use rusqlite::{Connection, ToSql, params};
 
 use crate::error::Fault;
-use crate::ownership;
+use crate::ledger::SqliteWriting;
 use crate::row_reader::RowReader;
 
 /// Who is connected, by broker and session.
@@ -91,125 +91,89 @@ pub(crate) fn count(
     Ok(counts)
 }
 
-/// Takes note that a session began.
-pub(crate) fn connected(
-    connection: &Connection,
-    broker: &str,
-    presence: &Presence,
-) -> Result<(), Fault> {
-    connection
-        .prepare_cached(
-            "INSERT OR REPLACE INTO presence (broker, session, client_id, username, credential,
-                 tenant, address, protocol, connected_at, authenticated, listener, stored, tie)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-        )?
-        .execute(params![
-            broker,
-            presence.session.0,
-            presence.client_id,
-            presence.username,
-            presence.credential.map(|id| id.0),
-            presence.tenant.as_ref().map(TenantId::as_str),
-            presence.address,
-            presence.protocol,
-            presence.connected_at.as_millis(),
-            presence.authenticated,
-            presence.listener,
-            presence.stored,
-            presence.tie.0,
-        ])?;
-    let at = presence.connected_at;
-    match presence.credential {
-        Some(credential) if !presence.stored && !is_made_up(&presence.client_id) => {
-            let visit = ClientIdUse {
-                tie: presence.tie,
-                credential,
-                tenant: presence.tenant.clone(),
-                began: at,
-                ended: at,
-            };
-            ownership::visit(connection, broker, &visit)
-        }
-        None if presence.stored && !is_made_up(&presence.client_id) => {
-            let tenant = presence.tenant.as_ref();
-            ownership::leave_unproved(connection, broker, &presence.tie, tenant, at)
-        }
-        credential => {
-            ownership::touch(connection, broker, &presence.tie, credential, at)?;
+impl PresenceRows for SqliteWriting<'_> {
+    fn put_presence(&mut self, broker: &str, presence: &Presence) -> Result<(), StoreError> {
+        self.run(|connection| {
+            connection
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO presence (broker, session, client_id, username,
+                         credential, tenant, address, protocol, connected_at, authenticated,
+                         listener, stored, tie)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                )?
+                .execute(params![
+                    broker,
+                    presence.session.0,
+                    presence.client_id,
+                    presence.username,
+                    presence.credential.map(|id| id.0),
+                    presence.tenant.as_ref().map(TenantId::as_str),
+                    presence.address,
+                    presence.protocol,
+                    presence.connected_at.as_millis(),
+                    presence.authenticated,
+                    presence.listener,
+                    presence.stored,
+                    presence.tie.0,
+                ])?;
             Ok(())
-        }
+        })
     }
-}
 
-/// Takes note that a session ended.
-pub(crate) fn disconnected(
-    connection: &Connection,
-    broker: &str,
-    departure: &SessionEnd,
-) -> Result<(), Fault> {
-    let SessionEnd {
-        session,
-        tie,
-        credential,
-        at,
-        is_kept,
-    } = departure;
-    connection
-        .prepare_cached("DELETE FROM presence WHERE broker = ?1 AND session = ?2")?
-        .execute(params![broker, session.0])?;
-    ownership::touch(connection, broker, tie, *credential, *at)?;
-    if *is_kept == Some(false) {
-        ownership::end(connection, tie, *credential)?;
+    fn remove_presence(&mut self, broker: &str, session: SessionNumber) -> Result<(), StoreError> {
+        self.run(|connection| {
+            connection
+                .prepare_cached("DELETE FROM presence WHERE broker = ?1 AND session = ?2")?
+                .execute(params![broker, session.0])?;
+            Ok(())
+        })
     }
-    Ok(())
-}
 
-/// Takes note of the first tenant whose topics a session used.
-pub(crate) fn joined(
-    connection: &Connection,
-    broker: &str,
-    session: SessionNumber,
-    tenant: &TenantId,
-) -> Result<(), Fault> {
-    let mut statement = connection.prepare_cached(
-        "UPDATE presence SET tenant = ?3 WHERE broker = ?1 AND session = ?2
-         RETURNING tie, connected_at, stored",
-    )?;
-    let mut rows = statement.query(params![broker, session.0, tenant.as_str()])?;
-    while let Some(row) = rows.next()? {
-        let columns = &mut RowReader::of(row);
-        let tie = ClientIdTie(columns.maybe_hash()?.unwrap_or_default());
-        let at = columns.instant()?;
-        if columns.flag()? {
-            ownership::join(connection, &tie, tenant, at)?;
-        }
+    fn join_presence(
+        &mut self,
+        broker: &str,
+        session: SessionNumber,
+        tenant: &TenantId,
+    ) -> Result<Option<JoinedPresence>, StoreError> {
+        self.run(|connection| {
+            let mut statement = connection.prepare_cached(
+                "UPDATE presence SET tenant = ?3 WHERE broker = ?1 AND session = ?2
+                 RETURNING tie, connected_at, stored",
+            )?;
+            let mut rows = statement.query(params![broker, session.0, tenant.as_str()])?;
+            let Some(row) = rows.next()? else {
+                return Ok(None);
+            };
+            let columns = &mut RowReader::of(row);
+            Ok(Some(JoinedPresence {
+                tie: ClientIdTie(columns.maybe_hash()?.unwrap_or_default()),
+                connected_at: columns.instant()?,
+                stored: columns.flag()?,
+            }))
+        })
     }
-    Ok(())
-}
 
-/// Takes note that up to `limit` sessions of a broker ended by `at`; says how
-/// many they were.
-pub(crate) fn clear(
-    connection: &Connection,
-    broker: &str,
-    at: Timestamp,
-    limit: usize,
-) -> Result<usize, Fault> {
-    let mut statement = connection.prepare_cached(
-        "DELETE FROM presence WHERE broker = ?1 AND session IN
-             (SELECT session FROM presence WHERE broker = ?1 ORDER BY session LIMIT ?2)
-         RETURNING tie, credential",
-    )?;
-    let mut rows = statement.query(params![broker, limit])?;
-    let mut cleared: usize = 0;
-    while let Some(row) = rows.next()? {
-        let columns = &mut RowReader::of(row);
-        let tie = ClientIdTie(columns.maybe_hash()?.unwrap_or_default());
-        let credential = columns.maybe_number()?.map(CredentialId);
-        ownership::touch(connection, broker, &tie, credential, at)?;
-        cleared = cleared.saturating_add(1);
+    fn take_presence(
+        &mut self,
+        broker: &str,
+        most: usize,
+    ) -> Result<Vec<(ClientIdTie, Option<CredentialId>)>, StoreError> {
+        self.run(|connection| {
+            let mut statement = connection.prepare_cached(
+                "DELETE FROM presence WHERE broker = ?1 AND session IN
+                     (SELECT session FROM presence WHERE broker = ?1 ORDER BY session LIMIT ?2)
+                 RETURNING tie, credential",
+            )?;
+            let mut rows = statement.query(params![broker, most])?;
+            let mut taken = Vec::new();
+            while let Some(row) = rows.next()? {
+                let columns = &mut RowReader::of(row);
+                let tie = ClientIdTie(columns.maybe_hash()?.unwrap_or_default());
+                taken.push((tie, columns.maybe_number()?.map(CredentialId)));
+            }
+            Ok(taken)
+        })
     }
-    Ok(cleared)
 }
 
 macro_rules! select_presence {

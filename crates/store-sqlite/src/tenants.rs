@@ -13,8 +13,8 @@ use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Ten
 use countersign_core::topic::TopicFilter;
 use rusqlite::{Connection, Params, params};
 
+use crate::client_ids;
 use crate::error::Fault;
-use crate::ownership;
 use crate::row_reader::RowReader;
 use crate::write_rows::found;
 
@@ -97,7 +97,7 @@ pub(crate) fn put_tenant(connection: &Connection, tenant: &Tenant) -> Result<(),
 /// Deletes a tenant; its namespaces, roles, credentials, grants, keys and
 /// tokens go with it.
 pub(crate) fn delete_tenant(connection: &Connection, id: &TenantId) -> Result<(), Fault> {
-    ownership::release_all_of_nobody(connection, id)?;
+    client_ids::release_all_of_nobody(connection, id)?;
     let mut statement = connection.prepare_cached("DELETE FROM tenant WHERE id = ?1")?;
     found(statement.execute([id.as_str()])?, "the tenant")
 }

@@ -172,18 +172,6 @@ pub(crate) fn revoke(connection: &Connection, id: &TokenId, at: Timestamp) -> Re
     found(rows, "the token")
 }
 
-/// Says whether a token still proves this credential: it is there and not
-/// revoked, and its key has not ended.
-pub(crate) fn proves(
-    connection: &Connection,
-    id: &TokenId,
-    bearer: CredentialId,
-    now: Timestamp,
-) -> Result<bool, Fault> {
-    let mut statement = connection.prepare_cached(PROVES)?;
-    Ok(statement.exists(params![id.as_str(), bearer.0, now.as_millis()])?)
-}
-
 /// Removes up to `limit` tokens that ended long since; says how many they were.
 pub(crate) fn prune(connection: &Connection, now: Timestamp, limit: usize) -> Result<usize, Fault> {
     let mut statement = connection.prepare_cached(
@@ -264,10 +252,6 @@ pub(crate) const THINGS: &str = "SELECT thing FROM token_thing WHERE token = ?1 
 
 pub(crate) const KEY: &str =
     "SELECT id, tenant, created_at, ends_at, public FROM token_key WHERE id = ?1";
-
-pub(crate) const PROVES: &str = "SELECT 1 FROM token JOIN token_key ON token_key.id = token.key
-     WHERE token.id = ?1 AND token.bearer = ?2 AND token.revoked_at IS NULL
-         AND (token_key.ends_at IS NULL OR token_key.ends_at > ?3)";
 
 /// How long a token that ended is still listed.
 const KEPT: Duration = Duration::from_secs(7 * 86_400);

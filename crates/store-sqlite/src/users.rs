@@ -1,7 +1,6 @@
 //! What users have besides a credential: a second factor, recovery codes, and
 //! grants in tenants.
 
-use countersign_core::connect::UserLogin;
 use countersign_core::credential::CredentialId;
 use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::role::RoleName;
@@ -119,55 +118,16 @@ pub(crate) fn put_last_step(
     found(rows, "the user")
 }
 
-/// Writes what a login changes; says whether it still may.
-///
-/// A code is accepted once: not if one of its step or a later one was accepted
-/// meanwhile, nor if the recovery code is used up.
-pub(crate) fn record_login(
-    connection: &Connection,
-    id: CredentialId,
-    login: UserLogin,
-    tenant: Option<&TenantId>,
-) -> Result<bool, Fault> {
-    let updated = connection
-        .prepare_cached(
-            "UPDATE person SET last_step = coalesce(?2, last_step),
-                 last_tenant = coalesce(?3, last_tenant)
-             WHERE credential = ?1
-                 AND (?2 IS NULL
-                      OR is_confirmed = 1 AND (last_step IS NULL OR last_step < ?2))",
-        )?
-        .execute(params![
-            id.0,
-            login.step.map(|Step(step)| step),
-            tenant.map(TenantId::as_str),
-        ])?;
-    if updated == 0 {
-        return Ok(false);
-    }
-    let Some(RecoveryCodeId(code)) = login.recovery else {
-        return Ok(true);
-    };
-    let used = connection
-        .prepare_cached("DELETE FROM recovery_code WHERE id = ?1 AND credential = ?2")?
-        .execute([code, id.0])?;
-    Ok(used > 0)
-}
-
-/// Makes a tenant the one that a user worked in last, if it is granted.
-pub(crate) fn move_to(
+/// Makes a tenant the one that a user worked in last.
+pub(crate) fn put_last_tenant(
     connection: &Connection,
     id: CredentialId,
     tenant: &TenantId,
 ) -> Result<(), Fault> {
     let rows = connection
-        .prepare_cached(
-            "UPDATE person SET last_tenant = ?2
-             WHERE credential = ?1 AND EXISTS
-                 (SELECT 1 FROM person_grant WHERE credential = ?1 AND tenant = ?2)",
-        )?
+        .prepare_cached("UPDATE person SET last_tenant = ?2 WHERE credential = ?1")?
         .execute(params![id.0, tenant.as_str()])?;
-    found(rows, "the grant")
+    found(rows, "the user")
 }
 
 fn put_grants(connection: &Connection, id: CredentialId, user: &User) -> Result<(), Fault> {

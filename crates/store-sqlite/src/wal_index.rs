@@ -176,6 +176,7 @@ const NOT_YET: u32 = 0;
 
 #[cfg(test)]
 mod tests {
+    use countersign_core::ledger::Ledger as _;
     use countersign_core::store::{Batch, GateStore as _, Settings};
     use tempfile::TempDir;
 

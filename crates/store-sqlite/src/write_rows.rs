@@ -13,7 +13,7 @@ use rusqlite::{Connection, params};
 use crate::credential_kind::CredentialKindColumns;
 use crate::error::Fault;
 use crate::row_reader::RowReader;
-use crate::{credential_kind, lockouts, ownership, roles};
+use crate::{credential_kind, lockouts, roles};
 
 /// Replaces the settings.
 pub(crate) fn put_settings(connection: &Connection, settings: &Settings) -> Result<(), Fault> {
@@ -65,7 +65,9 @@ pub(crate) fn add_credential(
             credential.expires_at.map(Timestamp::as_millis),
             credential.updated_at.as_millis(),
             credential.revoked_reason,
-            ownership::binding(&credential.name, credential).map(|ClientIdTie(hash)| hash),
+            credential
+                .bound_client_id(&credential.name)
+                .map(|ClientIdTie(hash)| hash),
             kind.kind,
             kind.application,
             kind.org_admin,
@@ -109,7 +111,9 @@ pub(crate) fn update_credential(
             credential.expires_at.map(Timestamp::as_millis),
             credential.updated_at.as_millis(),
             credential.revoked_reason,
-            ownership::binding(&name, credential).map(|ClientIdTie(hash)| hash),
+            credential
+                .bound_client_id(&name)
+                .map(|ClientIdTie(hash)| hash),
             kind.org_admin,
             kind.auto_register,
             kind.kind,

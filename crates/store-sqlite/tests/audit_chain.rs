@@ -11,6 +11,7 @@ mod common;
 use std::time::Duration;
 
 use countersign_core::audit::{AuditEntry, AuditHead, AuditRow};
+use countersign_core::ledger::Ledger as _;
 use countersign_core::reason::Reason;
 use countersign_core::store::{
     AdminStore as _, AdminTransaction as _, AuditQuery, Batch, GateStore as _, Intent, Refusal,

@@ -10,6 +10,7 @@ mod common;
 
 use countersign_core::client_id::ClientId;
 use countersign_core::connect::{LoginRecord, Proof, SessionChange};
+use countersign_core::ledger::Ledger as _;
 use countersign_core::name::LoginName;
 use countersign_core::presence::{ClientIdUse, PresenceEvent};
 use countersign_core::reason::Reason;

@@ -15,6 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use countersign_core::client_id::ClientIdTie;
+use countersign_core::ledger::Ledger as _;
 use countersign_core::presence::{PresenceEvent, SessionEnd, SessionNumber};
 use countersign_core::store::{
     AdminStore as _, AdminTransaction as _, Batch, GateStore as _, Intent, Recorded, StoreErrorKind,

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use countersign_core::client_id::ClientId;
 use countersign_core::connect::{LoginRecord, Proof, SessionChange};
 use countersign_core::credential::Credential;
+use countersign_core::ledger::Ledger as _;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::ownership::Holder;
 use countersign_core::rule::Namespaces;

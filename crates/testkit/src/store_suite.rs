@@ -132,6 +132,7 @@ macro_rules! store_suite {
             secrets_are_listed_newest_first_and_end_when_told,
             settings_read_back_as_they_were_written,
             some_tenant_admits_anonymous_while_one_is_not_required,
+            the_end_of_a_session_says_nothing_of_a_later_one,
             the_audit_lists_the_newest_rows_and_filters_them,
             the_end_of_a_key_or_token_is_never_put_off,
             the_last_change_of_policy_is_about_no_single_credential,

@@ -137,6 +137,25 @@ on_every_broker! {
         }
     }
 
+    fn a_session_that_began_right_after_another_one_ended_is_its_owners_alone(version) {
+        let fixture = Fixture::start_with(version, |builder| builder.plugin_option("default_tenant", "open"));
+        fixture.tenant("open", &["--authentication", "off"]);
+        let owner = fixture.credential("owner", "open");
+        for number in 0..5 {
+            let id = format!("c{number}");
+            // What ended is written down a moment later, when the other has begun.
+            owner.connect(&id).clean(true).accepted(fixture.port()).disconnect().unwrap();
+            owner.connect(&id).stored().accepted(fixture.port()).disconnect().unwrap();
+            fixture.wait_for_clients_count(0);
+            let (_, answer) = Connect::v311(&id).stored().attempt(fixture.port()).unwrap();
+            let Answer::Connack(connack) = answer else { panic!("{answer:?}") };
+            assert_eq!(connack.code, REFUSED);
+            let (mut again, connack) = owner.connect(&id).stored().connect(fixture.port()).unwrap();
+            assert!(connack.session_present);
+            again.disconnect().unwrap();
+        }
+    }
+
     fn a_namesake_inherits_nothing_whatever_its_predecessor_did_with_the_id_a_moment_before(version) {
         let fixture = Fixture::start_with_tenant(version);
         let login = fixture.credential("dev", "t1");

@@ -242,6 +242,7 @@ mod agreement;
 mod tests {
     use countersign_core::client_id::ClientId;
     use countersign_core::kind::Application;
+    use countersign_core::ledger::Ledger as _;
     use countersign_core::presence::{Presence, PresenceEvent, SessionNumber};
     use countersign_core::store::{Batch, GateStore as _};
     use countersign_core::user::GrantedRight;

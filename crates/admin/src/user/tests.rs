@@ -1,4 +1,5 @@
 use countersign_core::connect::FailedLogin;
+use countersign_core::ledger::Ledger as _;
 use countersign_core::lockout::LockoutPolicy;
 use countersign_core::name::GroupPath;
 use countersign_core::reason::Reason;
@@ -54,7 +55,7 @@ fn fail(fixture: &mut Fixture, times: usize) {
     };
     for _ in 0..times {
         let now = fixture.now;
-        fixture.store.record_failure(&failure, "b", now).unwrap();
+        fixture.store.record_failure(&failure, now).unwrap();
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use countersign_core::change::Change;
 use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::connect::{LoginRecord, Proof, SessionChange};
+use countersign_core::ledger::Ledger as _;
 use countersign_core::name::LoginName;
 use countersign_core::presence::{Presence, PresenceEvent, SessionNumber};
 use countersign_core::store::{

@@ -7,9 +7,9 @@ use super::{Directory, Settings, StoreError};
 use crate::audit::{AuditEntry, AuditHeads};
 use crate::change::{Change, ChangeSeq, KickRequestId};
 use crate::client_id::{ClientId, ClientIdTie};
-use crate::connect::{FailedLogin, LoginRecord, Proof};
+use crate::connect::{LoginRecord, Proof};
 use crate::credential::{Credential, CredentialId};
-use crate::lockout::Lockout;
+use crate::ledger::Ledger;
 use crate::name::TenantId;
 use crate::ownership::{Holder, StoredSession};
 use crate::presence::{PresenceEvent, SessionNumber};
@@ -23,7 +23,7 @@ use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
 /// What the gate of a broker asks and writes. One value serves one thread.
-pub trait GateStore: Directory + Send + Sized + 'static {
+pub trait GateStore: Directory + Ledger + Send + Sized + 'static {
     /// Holds a broker's name for as long as it lives.
     type BrokerLock: Send + 'static;
 
@@ -114,68 +114,6 @@ pub trait GateStore: Directory + Send + Sized + 'static {
         limit: usize,
     ) -> Result<Vec<(ChangeSeq, Change)>, StoreError>;
 
-    /// Commits what a login changes for good, if the credential still is what
-    /// was looked up. Waits at most 20 ms for the store's lock; a tie is synced
-    /// to disk.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`StoreError`] of kind `Busy` when the lock was not to be had,
-    /// and of another kind when the store can't be written.
-    fn record_login(
-        &mut self,
-        login: &LoginEffects<'_>,
-        now: Timestamp,
-    ) -> Result<Recorded, StoreError>;
-
-    /// Undoes what a login made of the record of its client id, because the host
-    /// did not let it in: the host has kept what it had. Changes nothing where
-    /// somebody used the id since.
-    ///
-    /// # Errors
-    ///
-    /// As [`GateStore::record_login`].
-    fn undo_session(&mut self, undo: &SessionUndo) -> Result<(), StoreError>;
-
-    /// Counts a failed login against a user or an address that no user has,
-    /// synced to disk. Of addresses that no user has, a bounded number is kept.
-    ///
-    /// # Errors
-    ///
-    /// As [`GateStore::record_login`].
-    fn record_failure(
-        &mut self,
-        failure: &FailedLogin,
-        broker: &str,
-        now: Timestamp,
-    ) -> Result<Lockout, StoreError>;
-
-    /// Makes a thing that presented the token of an application, as an act of
-    /// the broker's. It counts for good against what its application may make.
-    ///
-    /// # Errors
-    ///
-    /// Returns kind `Conflict` when its key is taken, else as
-    /// [`GateStore::record_login`].
-    fn register_thing(
-        &mut self,
-        thing: &Credential,
-        broker: &str,
-        now: Timestamp,
-    ) -> Result<Registered, StoreError>;
-
-    /// Makes a tenant the one that a user worked in last.
-    ///
-    /// # Errors
-    ///
-    /// As [`GateStore::record_login`].
-    fn move_user(
-        &mut self,
-        user: CredentialId,
-        tenant: &TenantId,
-        now: Timestamp,
-    ) -> Result<(), StoreError>;
-
     /// What seeds and private keys are sealed with, from the file beside the
     /// store; none where it is missing or no such file.
     fn seal_key(&self) -> Option<SealKey>;
@@ -215,23 +153,6 @@ pub trait GateStore: Directory + Send + Sized + 'static {
     ///
     /// Returns [`StoreError`] when the store can't be read.
     fn kick_request(&mut self, id: KickRequestId) -> Result<Option<KickTarget>, StoreError>;
-
-    /// Clears what an earlier run of `broker` left behind as connected. Stored
-    /// sessions among it count as used until `now`.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`StoreError`] when the store can't be written.
-    fn clear_presence(&mut self, broker: &str, now: Timestamp) -> Result<(), StoreError>;
-
-    /// Writes a batch down, in short transactions.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`StoreError`] when the store can't be written. Observations at
-    /// the front of the batch may be written then, and nothing else of it; to
-    /// write the whole batch again does no harm.
-    fn write_batch(&mut self, broker: &str, batch: &Batch) -> Result<(), StoreError>;
 
     /// Keeps `new` of a chosen password instead of `old`, if `old` is what is
     /// kept. It is the same password, so nothing that was given out changes.
@@ -359,7 +280,7 @@ impl SessionUndo {
     }
 }
 
-/// What became of a [`GateStore::record_login`].
+/// What became of a [`Ledger::record_login`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]
 pub enum Recorded {
@@ -372,7 +293,7 @@ pub enum Recorded {
     Outdated,
 }
 
-/// What became of a [`GateStore::register_thing`].
+/// What became of a [`Ledger::register_thing`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]
 pub enum Registered {

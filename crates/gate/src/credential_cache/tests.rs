@@ -7,6 +7,7 @@ use countersign_admin::{Context, OsRandom, clients};
 use countersign_core::access::AccessSubject;
 use countersign_core::client_id::ClientIdRule;
 use countersign_core::connect::{LoginRecord, Proof, SessionChange};
+use countersign_core::ledger::Ledger as _;
 use countersign_core::lifecycle::State;
 use countersign_core::options::Options;
 use countersign_core::ownership::Holder;

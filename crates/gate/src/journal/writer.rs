@@ -272,10 +272,7 @@ impl<S: GateStore> WriterThread<S> {
             ..
         } = self;
         moves.retain(|moved| {
-            if store
-                .move_user(moved.user.id, &moved.tenant, moved.at)
-                .is_err()
-            {
+            if store.move_user(moved.user.id, &moved.tenant).is_err() {
                 return true;
             }
             if moved.is_stored {

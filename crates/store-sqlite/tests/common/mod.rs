@@ -9,6 +9,7 @@ use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::connect::{LoginRecord, Proof};
 use countersign_core::credential::{Credential, CredentialId, Generation};
 use countersign_core::kind::Kind;
+use countersign_core::ledger::Ledger as _;
 use countersign_core::lifecycle::State;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::rule::Namespaces;

@@ -143,5 +143,5 @@ fn fail_under<S: GateStore>(store: &mut S, email: &str, policy: &str, now: Times
         email: login_name(email),
         policy: LockoutPolicy::parse(policy).unwrap(),
     };
-    patiently(|| store.record_failure(&failure, "b1", now))
+    patiently(|| store.record_failure(&failure, now))
 }

@@ -4,6 +4,7 @@ use countersign_core::change::Change;
 use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::connect::{LoginRecord, SessionChange};
 use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::ledger::Ledger;
 use countersign_core::lifecycle::State;
 use countersign_core::ownership::{Holder, Kept, StoredSession};
 use countersign_core::presence::{ClientIdUse, Presence, PresenceEvent, SessionEnd, SessionNumber};
@@ -149,6 +150,29 @@ pub fn a_client_id_that_somebody_else_got_meanwhile_makes_a_login_outdated(
     assert_eq!(holder, Holder::Credential(second.id));
     let expected = ["credential.activate", "credential.tie"];
     assert_eq!(acts(&mut store), expected);
+}
+
+/// The end of a session is written a moment after it; a login that came meanwhile
+/// has a session of its own.
+pub fn the_end_of_a_session_says_nothing_of_a_later_one(mut store: impl GateStore + AdminStore) {
+    let (id, secret) = add(&mut store, &ruled("dev1@acme", "any"), 1);
+    let seen = found(&mut store, "dev1@acme");
+    let x = client_id("x");
+    let departs = |instant| {
+        PresenceEvent::Disconnected(SessionEnd {
+            session: SessionNumber(1),
+            tie: x.tie(),
+            credential: Some(id),
+            at: at(instant),
+            is_kept: Some(false),
+        })
+    };
+    let recorded = store.record_login(&taking(proved(&seen, secret, &x)), at(5));
+    assert_eq!(recorded.unwrap(), Recorded::Done);
+    for (instant, kept) in [(4, Kept::Own), (5, Kept::Own), (6, Kept::Nothing)] {
+        observe(&mut store, "b1", vec![departs(instant)]);
+        assert_eq!(session(&mut store, "x").unwrap().kept, kept, "{instant}");
+    }
 }
 
 /// A login that the host did not let in has taken nothing from anybody.
@@ -749,7 +773,7 @@ pub fn of_one_credential_a_bounded_number_of_client_ids_is_remembered(
     let take = |store: &mut _, text: &str, now| {
         let client_id = client_id(text);
         let login = taking(proved(&seen, secret, &client_id));
-        GateStore::record_login(store, &login, at(now)).unwrap()
+        Ledger::record_login(store, &login, at(now)).unwrap()
     };
     for number in 0..limit {
         assert_eq!(take(&mut store, &format!("c{number}"), 10), Recorded::Done);

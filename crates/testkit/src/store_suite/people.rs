@@ -211,9 +211,9 @@ pub fn a_user_moves_where_something_is_granted(mut store: impl GateStore + Admin
         Kind::User(user) => user.last_tenant,
         _ => panic!("no user"),
     };
-    store.move_user(id, &tenant_id("beta"), at(5)).unwrap();
+    store.move_user(id, &tenant_id("beta")).unwrap();
     assert_eq!(last(&mut store), Some(tenant_id("beta")));
-    let error = store.move_user(id, &tenant_id("other"), at(5)).unwrap_err();
+    let error = store.move_user(id, &tenant_id("other")).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
     assert_eq!(last(&mut store), Some(tenant_id("beta")));
 }

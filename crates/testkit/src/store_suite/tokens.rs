@@ -6,6 +6,7 @@ use countersign_core::connect::{LoginRecord, Proof};
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::jwt::{KeyId, SigningKey, TokenId};
 use countersign_core::kind::Kind;
+use countersign_core::ledger::Ledger;
 use countersign_core::seal::Sealed;
 use countersign_core::secret::SecretId;
 use countersign_core::store::{
@@ -110,7 +111,7 @@ pub fn a_login_by_token_needs_the_token(mut store: impl GateStore + AdminStore) 
             },
             ..proved(seen, SecretId(0), &c)
         };
-        GateStore::record_login(store, &login, at(now)).unwrap()
+        Ledger::record_login(store, &login, at(now)).unwrap()
     };
     assert_eq!(record(&mut store, &bearer, 1, 50), Recorded::Done);
     let bearer = found(&mut store, "jwt:me@acme");

@@ -1,0 +1,235 @@
+//! What a broker writes down: the rules, in transactions on a store's rows.
+//!
+//! A store looks rows up and changes them; which rows, in which order, what is
+//! refused and what must reach the disk is decided here, once for all stores.
+//! [`Ledger`] and the traits of its transactions are what a store implements.
+//! The acts are methods of [`Ledger`] that no store needs to write itself.
+
+use crate::audit::AuditEntry;
+use crate::change::{Change, KickRequestId};
+use crate::connect::FailedLogin;
+use crate::credential::{Credential, CredentialId};
+use crate::lockout::Lockout;
+use crate::name::TenantId;
+use crate::store::{
+    Batch, LoginEffects, Recorded, Registered, SessionUndo, Settings, StoreError, StoreErrorKind,
+};
+use crate::time::Timestamp;
+
+pub use self::client_ids::{
+    ClientIdCounts, ClientIdRecord, ClientIdRows, ClientIdsOf, MOST_CLIENT_IDS, MOST_PRUNED,
+};
+pub use self::kicks::AnsweredKick;
+pub use self::lockouts::LockoutRows;
+pub use self::login::{CredentialRows, CredentialUse};
+pub use self::presence::{JoinedPresence, PresenceRows};
+pub use self::refusals::{RefusalRow, RefusalRows};
+pub use self::things::{RegistrationCount, RegistrationRows};
+
+mod client_ids;
+mod kicks;
+mod lockouts;
+mod login;
+mod presence;
+mod refusals;
+mod things;
+
+/// What a broker writes down. One value serves one thread.
+pub trait Ledger {
+    /// One act.
+    type Writing<'a>: LedgerTransaction
+    where
+        Self: 'a;
+
+    /// Begins a transaction that alone may change the store. `action` is what an
+    /// error says could not be done.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] of kind `Busy` when the lock was not to be had
+    /// within the time that `pace` allows, and of another kind when the store
+    /// can't be written.
+    fn begin_writing(
+        &mut self,
+        action: &'static str,
+        pace: Pace,
+    ) -> Result<Self::Writing<'_>, StoreError>;
+
+    /// Commits what a login changes for good, if the credential still is what
+    /// was looked up and nobody else got the client id. A login that a power
+    /// failure must not undo is synced to disk.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] of kind `Busy` when the lock was not to be had,
+    /// and of another kind when the store can't be written.
+    fn record_login(
+        &mut self,
+        login: &LoginEffects<'_>,
+        now: Timestamp,
+    ) -> Result<Recorded, StoreError>
+    where
+        Self: Sized,
+    {
+        login::record(self, login, now)
+    }
+
+    /// Undoes what a login made of the record of its client id, because the host
+    /// did not let it in: the host has kept what it had. Changes nothing where
+    /// somebody used the id since.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::record_login`].
+    fn undo_session(&mut self, undo: &SessionUndo) -> Result<(), StoreError>
+    where
+        Self: Sized,
+    {
+        client_ids::undo(self, undo)
+    }
+
+    /// Counts a failed login against a user or an address that no user has,
+    /// synced to disk. Of addresses that no user has, a bounded number is kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::record_login`].
+    fn record_failure(
+        &mut self,
+        failure: &FailedLogin,
+        now: Timestamp,
+    ) -> Result<Lockout, StoreError>
+    where
+        Self: Sized,
+    {
+        lockouts::record_failure(self, failure, now)
+    }
+
+    /// Makes a thing that presented the token of an application, as an act of
+    /// the broker's. It counts for good against what its application may make.
+    ///
+    /// # Errors
+    ///
+    /// Returns kind `Conflict` when its key is taken, else as
+    /// [`Ledger::record_login`].
+    fn register_thing(
+        &mut self,
+        thing: &Credential,
+        broker: &str,
+        now: Timestamp,
+    ) -> Result<Registered, StoreError>
+    where
+        Self: Sized,
+    {
+        things::register(self, thing, broker, now)
+    }
+
+    /// Makes a tenant the one that a user worked in last, if it is granted.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::record_login`].
+    fn move_user(&mut self, user: CredentialId, tenant: &TenantId) -> Result<(), StoreError>
+    where
+        Self: Sized,
+    {
+        login::move_user(self, user, tenant)
+    }
+
+    /// Clears what an earlier run of `broker` left behind as connected, a little
+    /// at a time. Stored sessions among it count as used until `now`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be written.
+    fn clear_presence(&mut self, broker: &str, now: Timestamp) -> Result<(), StoreError>
+    where
+        Self: Sized,
+    {
+        presence::clear(self, broker, now)
+    }
+
+    /// Writes a batch down, in short transactions, so that no login waits long
+    /// for the lock.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be written. Observations at
+    /// the front of the batch may be written then, and nothing else of it; to
+    /// write the whole batch again does no harm.
+    fn write_batch(&mut self, broker: &str, batch: &Batch) -> Result<(), StoreError>
+    where
+        Self: Sized,
+    {
+        presence::write_batch(self, broker, batch)
+    }
+}
+
+/// How long a transaction may wait for the lock.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Pace {
+    /// 20 ms: the host waits meanwhile.
+    Host,
+    /// A second, and it lets others go first.
+    Journal,
+}
+
+/// What a commit survives.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Durability {
+    /// The end of the process.
+    Kill,
+    /// A power failure as well.
+    PowerFailure,
+}
+
+/// One transaction of a broker. Dropped without
+/// [`LedgerTransaction::commit`], it never happened.
+///
+/// Its methods fail when the store can't be read or written.
+pub trait LedgerTransaction:
+    ClientIdRows + CredentialRows + LockoutRows + PresenceRows + RefusalRows + RegistrationRows
+{
+    /// The settings.
+    ///
+    /// # Errors
+    ///
+    /// See [`LedgerTransaction`].
+    fn settings(&mut self) -> Result<Settings, StoreError>;
+
+    /// Adds entries to the audit's chain of acts.
+    ///
+    /// # Errors
+    ///
+    /// See [`LedgerTransaction`].
+    fn append_acts(&mut self, entries: &[AuditEntry]) -> Result<(), StoreError>;
+
+    /// Adds an entry to the change log.
+    ///
+    /// # Errors
+    ///
+    /// See [`LedgerTransaction`].
+    fn append_change(&mut self, at: Timestamp, change: &Change) -> Result<(), StoreError>;
+
+    /// Marks a request to kick as answered; the first time, says what the audit
+    /// is to say of it.
+    ///
+    /// # Errors
+    ///
+    /// See [`LedgerTransaction`].
+    fn answer_kick(&mut self, id: KickRequestId) -> Result<Option<AnsweredKick>, StoreError>;
+
+    /// Commits.
+    ///
+    /// # Errors
+    ///
+    /// See [`LedgerTransaction`]; nothing was written then, but perhaps where
+    /// the disk could not be synced.
+    fn commit(self, durability: Durability) -> Result<(), StoreError>;
+}
+
+/// What an act needed is not there any more.
+fn gone(action: &'static str, what: &str) -> StoreError {
+    StoreError::new(action, StoreErrorKind::Unavailable)
+        .with_detail(format!("{what} is not there any more; look again"))
+}

@@ -1,0 +1,492 @@
+//! The records of who used which client id, and what the host may keep under
+//! it. [`ownership`](crate::ownership) says what they mean.
+
+use core::time::Duration;
+
+use super::{CredentialRows as _, Durability, Ledger, LedgerTransaction, Pace};
+use crate::client_id::ClientIdTie;
+use crate::connect::SessionChange;
+use crate::credential::CredentialId;
+use crate::name::TenantId;
+use crate::ownership::{ClientIdClaim, Holder, Kept, StoredSession};
+use crate::presence::ClientIdUse;
+use crate::store::{LoginEffects, Recorded, SessionUndo, StoreError};
+use crate::time::Timestamp;
+
+/// What is recorded about a client id.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ClientIdRecord {
+    /// What follows from it: a credential that is revoked holds nothing.
+    pub session: StoredSession,
+    /// The credential that is recorded, whatever became of it.
+    pub credential: Option<CredentialId>,
+    /// The broker that wrote it last.
+    pub broker: String,
+}
+
+/// Whose records are counted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ClientIdsOf<'a> {
+    /// Those of a credential under which the host may keep a session of its own.
+    StoredBy(CredentialId),
+    /// The others of a credential.
+    UsedBy(CredentialId),
+    /// Those of unauthenticated clients of a tenant, or of none.
+    Unauthenticated(Option<&'a TenantId>),
+}
+
+/// How many records there are.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct ClientIdCounts {
+    /// Records.
+    pub records: u64,
+    /// What is left of those that were pruned.
+    pub pruned: u64,
+}
+
+/// The records of client ids, and what is left of those that were not used for
+/// long: whose session the host may keep, and no more.
+pub trait ClientIdRows {
+    /// What is recorded about a client id.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read. So do all below, and
+    /// those that write when it can't be written.
+    fn client_id_record(&mut self, id: &ClientIdTie) -> Result<Option<ClientIdRecord>, StoreError>;
+
+    /// Replaces what is recorded about a client id.
+    ///
+    /// # Errors
+    ///
+    /// As [`ClientIdRows::client_id_record`].
+    fn put_client_id_record(
+        &mut self,
+        id: &ClientIdTie,
+        record: &ClientIdRecord,
+    ) -> Result<(), StoreError>;
+
+    /// Removes what is recorded about a client id, if anything is.
+    ///
+    /// # Errors
+    ///
+    /// As [`ClientIdRows::client_id_record`].
+    fn remove_client_id_record(&mut self, id: &ClientIdTie) -> Result<(), StoreError>;
+
+    /// Takes note that the one who is recorded used a client id at `at`, if it was
+    /// not later. Says whether. It is no change of the record
+    /// ([`LogPosition::session_changes`](crate::store::LogPosition::session_changes)).
+    ///
+    /// # Errors
+    ///
+    /// As [`ClientIdRows::client_id_record`].
+    fn touch_client_id(
+        &mut self,
+        id: &ClientIdTie,
+        credential: Option<CredentialId>,
+        broker: &str,
+        at: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Whose session the host may keep under a client id whose record was pruned.
+    ///
+    /// # Errors
+    ///
+    /// As [`ClientIdRows::client_id_record`].
+    fn pruned_client_id(&mut self, id: &ClientIdTie) -> Result<Option<Holder>, StoreError>;
+
+    /// Adds a client id to those that were pruned.
+    ///
+    /// # Errors
+    ///
+    /// As [`ClientIdRows::client_id_record`].
+    fn put_pruned_client_id(&mut self, id: &ClientIdTie, holder: Holder) -> Result<(), StoreError>;
+
+    /// Removes a client id from those that were pruned, if it is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`ClientIdRows::client_id_record`].
+    fn remove_pruned_client_id(&mut self, id: &ClientIdTie) -> Result<(), StoreError>;
+
+    /// Says whether a credential other than `claimant` is bound to a client id.
+    ///
+    /// # Errors
+    ///
+    /// As [`ClientIdRows::client_id_record`].
+    fn is_bound_to_another(
+        &mut self,
+        id: &ClientIdTie,
+        claimant: Option<CredentialId>,
+    ) -> Result<bool, StoreError>;
+
+    /// How many records there are of those that were first used after `since`, up
+    /// to `most`.
+    ///
+    /// # Errors
+    ///
+    /// As [`ClientIdRows::client_id_record`].
+    fn count_client_ids_of(
+        &mut self,
+        whose: ClientIdsOf<'_>,
+        since: Timestamp,
+        most: u32,
+    ) -> Result<u32, StoreError>;
+
+    /// How many records there are in all.
+    ///
+    /// # Errors
+    ///
+    /// As [`ClientIdRows::client_id_record`].
+    fn count_client_ids(&mut self) -> Result<ClientIdCounts, StoreError>;
+}
+
+/// What follows from what is recorded about a client id, pruned or not.
+fn stored_session(
+    writing: &mut impl LedgerTransaction,
+    id: &ClientIdTie,
+) -> Result<Option<StoredSession>, StoreError> {
+    Ok(match writing.client_id_record(id)? {
+        Some(record) => Some(record.session),
+        None => writing.pruned_client_id(id)?.map(StoredSession::pruned),
+    })
+}
+
+/// Writes what a login makes of the stored session of its client id; unless it
+/// is done, nothing is written.
+pub(super) fn change(
+    writing: &mut impl LedgerTransaction,
+    login: &LoginEffects<'_>,
+    now: Timestamp,
+) -> Result<Recorded, StoreError> {
+    let record = &login.record;
+    if record.ties.is_none() && record.session == SessionChange::Kept {
+        return Ok(Recorded::Done);
+    }
+    let id = login.client_id.tie();
+    let claimant = login.proved.map(|(credential, _)| credential.id);
+    if writing.is_bound_to_another(&id, claimant)? {
+        return Ok(Recorded::Outdated);
+    }
+    let before = stored_session(writing, &id)?;
+    let settings = writing.settings()?;
+    let claim = |it: &StoredSession| it.claim(claimant, login.tenant, settings.client_id_hold, now);
+    if before.as_ref().map(claim) == Some(ClientIdClaim::Held) {
+        return Ok(Recorded::Outdated);
+    }
+    let is_stored = match record.session {
+        SessionChange::Kept => return Ok(Recorded::Done),
+        SessionChange::Dropped => false,
+        SessionChange::Stored | SessionChange::Taken => true,
+    };
+    if !is_stored && before.is_none() {
+        return Ok(Recorded::Done);
+    }
+    let has_it = |it: &StoredSession| match claimant {
+        Some(id) => it.kept == Kept::Own && it.holder == Holder::Credential(id),
+        None => it.is_unproved(),
+    };
+    if is_stored && !before.as_ref().is_some_and(has_it) {
+        let whose = claimant.map_or(
+            ClientIdsOf::Unauthenticated(login.tenant),
+            ClientIdsOf::StoredBy,
+        );
+        if !has_room(writing, whose, settings.client_id_limit, now)? {
+            return Ok(Recorded::Full);
+        }
+    }
+    writing.remove_pruned_client_id(&id)?;
+    let Some(claimant) = claimant else {
+        if is_stored {
+            put_unproved(writing, login.broker, &id, login.tenant, now)?;
+        } else {
+            drop_unproved(writing, &id)?;
+        }
+        return Ok(Recorded::Done);
+    };
+    let in_use_since = before
+        .filter(|it| {
+            it.tenant.as_ref() == login.tenant && matches!(it.holder, Holder::Credential(_))
+        })
+        .map(|it| it.first_used_at.min(now))
+        .filter(|since| *since > Timestamp::from_millis(i64::MIN));
+    let session = StoredSession {
+        holder: Holder::Credential(claimant),
+        username: login.username.map(str::to_owned),
+        tenant: login.tenant.cloned(),
+        first_used_at: in_use_since.unwrap_or(now),
+        last_used_at: now,
+        kept: Kept::own_if(is_stored),
+    };
+    let record = ClientIdRecord {
+        session,
+        credential: Some(claimant),
+        broker: login.broker.to_owned(),
+    };
+    writing.put_client_id_record(&id, &record)?;
+    Ok(Recorded::Done)
+}
+
+/// See [`Ledger::undo_session`].
+pub(super) fn undo(ledger: &mut impl Ledger, undo: &SessionUndo) -> Result<(), StoreError> {
+    let id = &undo.client_id;
+    let mut writing = ledger.begin_writing("undo a login", Pace::Host)?;
+    let record = writing.client_id_record(id)?;
+    if record.as_ref().is_some_and(|it| !undo.is_of(&it.session)) {
+        return Ok(());
+    }
+    match &undo.before {
+        Some(before) if before.is_pruned() => {
+            writing.remove_client_id_record(id)?;
+            writing.put_pruned_client_id(id, before.holder)?;
+        }
+        Some(before) => {
+            let mut session = before.clone();
+            let mut credential = None;
+            if let Holder::Credential(id) = session.holder {
+                if writing.has_credential(id)? {
+                    credential = Some(id);
+                } else {
+                    session.holder = Holder::Former;
+                }
+            }
+            let broker = record.map(|it| it.broker).unwrap_or_default();
+            let record = ClientIdRecord {
+                session,
+                credential,
+                broker,
+            };
+            writing.put_client_id_record(id, &record)?;
+        }
+        None => writing.remove_client_id_record(id)?,
+    }
+    writing.commit(Durability::Kill)
+}
+
+/// Takes note that an unauthenticated client started clean under a client id:
+/// nothing is stored there any more, and who used it before is who did.
+fn drop_unproved(writing: &mut impl LedgerTransaction, id: &ClientIdTie) -> Result<(), StoreError> {
+    match writing.client_id_record(id)? {
+        Some(record) if record.credential.is_some() => put_kept(writing, id, record, Kept::Nothing),
+        Some(_) => writing.remove_client_id_record(id),
+        None => Ok(()),
+    }
+}
+
+/// Takes note of a use of a client id for which no session is stored, as far as
+/// there is room.
+pub(super) fn note_use(
+    writing: &mut impl LedgerTransaction,
+    broker: &str,
+    noted: &ClientIdUse,
+) -> Result<(), StoreError> {
+    let (id, user) = (&noted.tie, noted.credential);
+    if writing.touch_client_id(id, Some(user), broker, noted.ended)? {
+        return Ok(());
+    }
+    let record = writing.client_id_record(id)?;
+    let record = match record {
+        // It was used later, or given up, or is another's by now.
+        Some(record)
+            if record.session.holder == Holder::Credential(user)
+                || record.session.is_stored()
+                || record.session.tenant != noted.tenant
+                || !matches!(record.session.holder, Holder::Credential(_)) =>
+        {
+            return Ok(());
+        }
+        Some(mut record) => {
+            record.session.holder = Holder::Credential(user);
+            record.session.last_used_at = noted.ended;
+            record.credential = Some(user);
+            record
+        }
+        None => {
+            let is_full = writing.count_client_ids()?.records >= MOST_CLIENT_IDS;
+            let limit = writing.settings()?.client_id_limit;
+            if writing.pruned_client_id(id)?.is_some()
+                || is_full
+                || !has_room(writing, ClientIdsOf::UsedBy(user), limit, noted.ended)?
+            {
+                return Ok(());
+            }
+            ClientIdRecord {
+                session: StoredSession {
+                    holder: Holder::Credential(user),
+                    username: None,
+                    tenant: noted.tenant.clone(),
+                    first_used_at: noted.began,
+                    last_used_at: noted.ended,
+                    kept: Kept::Nothing,
+                },
+                credential: Some(user),
+                broker: broker.to_owned(),
+            }
+        }
+    };
+    // It may be gone by now.
+    if writing.has_credential(user)? {
+        writing.put_client_id_record(id, &record)?;
+    }
+    Ok(())
+}
+
+/// Takes note that the host keeps nothing of a session that ended at `at`. A
+/// login that was recorded since then has a session of its own.
+pub(super) fn end(
+    writing: &mut impl LedgerTransaction,
+    id: &ClientIdTie,
+    credential: Option<CredentialId>,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let record = writing.client_id_record(id)?;
+    match (credential, record) {
+        (Some(_), Some(record))
+            if record.credential == credential
+                && record.session.kept == Kept::Own
+                && record.session.last_used_at < at =>
+        {
+            put_kept(writing, id, record, Kept::Nothing)?;
+        }
+        (None, Some(record)) if record.session.holder == Holder::Unauthenticated => {
+            writing.remove_client_id_record(id)?;
+        }
+        (None, Some(record)) if record.session.kept == Kept::Unproved => {
+            put_kept(writing, id, record, Kept::Nothing)?;
+        }
+        _ => {}
+    }
+    if credential.is_none() && writing.pruned_client_id(id)? == Some(Holder::Unauthenticated) {
+        writing.remove_pruned_client_id(id)?;
+    }
+    Ok(())
+}
+
+/// Takes note of a session of an unauthenticated client, which the host may
+/// keep. Where there is no room for a record, a number is left of the client
+/// id, as of one that was pruned.
+pub(super) fn leave_unproved(
+    writing: &mut impl LedgerTransaction,
+    broker: &str,
+    id: &ClientIdTie,
+    tenant: Option<&TenantId>,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    match stored_session(writing, id)? {
+        // It was in use again since, or its own record is there.
+        Some(before) if before.last_used_at > at || before.is_unproved() => {
+            writing.touch_client_id(id, None, broker, at)?;
+            Ok(())
+        }
+        // The id is another's by now.
+        Some(before) if before.is_stored() => Ok(()),
+        Some(_) => put_unproved(writing, broker, id, tenant, at),
+        None => {
+            let limit = writing.settings()?.client_id_limit;
+            if has_room(writing, ClientIdsOf::Unauthenticated(tenant), limit, at)? {
+                return put_unproved(writing, broker, id, tenant, at);
+            }
+            if writing.count_client_ids()?.pruned >= MOST_PRUNED_UNPROVED {
+                return Ok(());
+            }
+            writing.put_pruned_client_id(id, Holder::Unauthenticated)
+        }
+    }
+}
+
+/// Takes note of the tenant that an unauthenticated client has joined, if there
+/// is room for its record in that.
+pub(super) fn join(
+    writing: &mut impl LedgerTransaction,
+    id: &ClientIdTie,
+    tenant: &TenantId,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let limit = writing.settings()?.client_id_limit;
+    if !has_room(
+        writing,
+        ClientIdsOf::Unauthenticated(Some(tenant)),
+        limit,
+        at,
+    )? {
+        return Ok(());
+    }
+    match writing.client_id_record(id)? {
+        Some(mut record) if record.session.holder == Holder::Unauthenticated => {
+            record.session.tenant = Some(tenant.clone());
+            writing.put_client_id_record(id, &record)
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Records a session of an unauthenticated client. A credential of the same
+/// tenant that used the id before stays recorded: its tenant's hold on the id
+/// is not such a client's to end.
+fn put_unproved(
+    writing: &mut impl LedgerTransaction,
+    broker: &str,
+    id: &ClientIdTie,
+    tenant: Option<&TenantId>,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    match writing.client_id_record(id)? {
+        Some(record) if record.credential.is_some() && record.session.tenant.as_ref() == tenant => {
+            put_kept(writing, id, record, Kept::Unproved)
+        }
+        Some(_) | None => {
+            let session = StoredSession {
+                holder: Holder::Unauthenticated,
+                username: None,
+                tenant: tenant.cloned(),
+                first_used_at: at,
+                last_used_at: at,
+                kept: Kept::Own,
+            };
+            let record = ClientIdRecord {
+                session,
+                credential: None,
+                broker: broker.to_owned(),
+            };
+            writing.put_client_id_record(id, &record)
+        }
+    }
+}
+
+fn put_kept(
+    writing: &mut impl LedgerTransaction,
+    id: &ClientIdTie,
+    mut record: ClientIdRecord,
+    kept: Kept,
+) -> Result<(), StoreError> {
+    record.session.kept = kept;
+    writing.put_client_id_record(id, &record)
+}
+
+/// Says whether one more client id may be remembered: up to a limit in all and,
+/// as long as the store has room for more, up to the same limit an hour.
+fn has_room(
+    writing: &mut impl LedgerTransaction,
+    whose: ClientIdsOf<'_>,
+    limit: u32,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let ever = Timestamp::from_millis(i64::MIN);
+    if writing.count_client_ids_of(whose, ever, limit)? < limit {
+        return Ok(true);
+    }
+    Ok(writing.count_client_ids()?.records < MOST_CLIENT_IDS
+        && writing.count_client_ids_of(whose, now.minus(HOUR), limit)? < limit)
+}
+
+/// With so many records, uses without a stored session are not remembered, and
+/// of stored ones no more than a credential's limit.
+pub const MOST_CLIENT_IDS: u64 = 1_000_000;
+
+/// So many are left of what was pruned: some 100 MB.
+pub const MOST_PRUNED: u64 = 4_000_000;
+
+/// So many of them are there before unauthenticated clients add no more.
+const MOST_PRUNED_UNPROVED: u64 = MOST_PRUNED / 2;
+
+const HOUR: Duration = Duration::from_secs(3_600);

@@ -1,0 +1,372 @@
+//! What a login changes permanently, committed before the client is answered.
+
+use super::{Durability, Ledger, LedgerTransaction, Pace, client_ids, gone};
+use crate::audit::AuditEntry;
+use crate::change::Change;
+use crate::client_id::ClientIdTie;
+use crate::connect::{LoginRecord, Proof, SessionChange, UserLogin};
+use crate::credential::{Credential, CredentialId};
+use crate::jwt::{KeyId, TokenId};
+use crate::kind::Kind;
+use crate::lifecycle::{Act, State};
+use crate::name::TenantId;
+use crate::secret::SecretId;
+use crate::store::{LoginEffects, Recorded, StoreError};
+use crate::time::Timestamp;
+use crate::token::{TokenKey, TokenRecord};
+use crate::totp::Step;
+use crate::user::{RecoveryCodeId, User};
+
+/// A use of a credential, and what it changes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct CredentialUse {
+    /// The state from now on.
+    pub state: State,
+    /// Whether it was never used before.
+    pub activates: bool,
+    /// The client id that it is tied to from now on, if that changes.
+    pub ties: Option<ClientIdTie>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Credentials, as far as logins change them.
+pub trait CredentialRows {
+    /// Writes a use of a credential, if generation, state and time of the last
+    /// act are those of `seen` and, where it is to be tied, it is not. Says
+    /// whether.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read. So do all below, and
+    /// those that write when it can't be written.
+    fn use_credential(
+        &mut self,
+        seen: &Credential,
+        change: &CredentialUse,
+    ) -> Result<bool, StoreError>;
+
+    /// Takes note that a credential was used at `at`, if it was not later.
+    ///
+    /// # Errors
+    ///
+    /// As [`CredentialRows::use_credential`].
+    fn note_use(&mut self, id: CredentialId, at: Timestamp) -> Result<(), StoreError>;
+
+    /// The credential with this number.
+    ///
+    /// # Errors
+    ///
+    /// As [`CredentialRows::use_credential`].
+    fn credential_by_id(&mut self, id: CredentialId) -> Result<Option<Credential>, StoreError>;
+
+    /// Says whether there is a credential with this number.
+    ///
+    /// # Errors
+    ///
+    /// As [`CredentialRows::use_credential`].
+    fn has_credential(&mut self, id: CredentialId) -> Result<bool, StoreError>;
+
+    /// Says whether a credential has this secret itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`CredentialRows::use_credential`].
+    fn has_secret(&mut self, owner: CredentialId, secret: SecretId) -> Result<bool, StoreError>;
+
+    /// Removes the secrets of a credential that are older than this one and were
+    /// to work until it was used.
+    ///
+    /// # Errors
+    ///
+    /// As [`CredentialRows::use_credential`].
+    fn retire_older_secrets(
+        &mut self,
+        owner: CredentialId,
+        newest: SecretId,
+    ) -> Result<(), StoreError>;
+
+    /// The token with this number.
+    ///
+    /// # Errors
+    ///
+    /// As [`CredentialRows::use_credential`].
+    fn token(&mut self, id: &TokenId) -> Result<Option<TokenRecord>, StoreError>;
+
+    /// The key with this id.
+    ///
+    /// # Errors
+    ///
+    /// As [`CredentialRows::use_credential`].
+    fn token_key(&mut self, id: &KeyId) -> Result<Option<TokenKey>, StoreError>;
+
+    /// Makes a step the last one that a code of a user was accepted for.
+    ///
+    /// # Errors
+    ///
+    /// As [`CredentialRows::use_credential`].
+    fn put_last_step(&mut self, user: CredentialId, step: Step) -> Result<(), StoreError>;
+
+    /// Removes a recovery code of a user; says whether it was there.
+    ///
+    /// # Errors
+    ///
+    /// As [`CredentialRows::use_credential`].
+    fn remove_recovery_code(
+        &mut self,
+        user: CredentialId,
+        code: RecoveryCodeId,
+    ) -> Result<bool, StoreError>;
+
+    /// Makes a tenant the one that a user worked in last.
+    ///
+    /// # Errors
+    ///
+    /// As [`CredentialRows::use_credential`].
+    fn put_last_tenant(&mut self, user: CredentialId, tenant: &TenantId) -> Result<(), StoreError>;
+}
+
+pub(super) fn record(
+    ledger: &mut impl Ledger,
+    login: &LoginEffects<'_>,
+    now: Timestamp,
+) -> Result<Recorded, StoreError> {
+    let mut writing = ledger.begin_writing("record a login", Pace::Host)?;
+    if !change_credential(&mut writing, login, now)? {
+        return Ok(Recorded::Outdated);
+    }
+    let changed = client_ids::change(&mut writing, login, now)?;
+    if changed != Recorded::Done {
+        return Ok(changed);
+    }
+    let entries = entries(login, now);
+    if !entries.is_empty() {
+        writing.append_acts(&entries)?;
+    }
+    for change in changes(login) {
+        writing.append_change(now, &change)?;
+    }
+    writing.commit(durability(login.proved.is_some(), &login.record))?;
+    Ok(Recorded::Done)
+}
+
+pub(super) fn move_user(
+    ledger: &mut impl Ledger,
+    user: CredentialId,
+    tenant: &TenantId,
+) -> Result<(), StoreError> {
+    let action = "move a user";
+    let mut writing = ledger.begin_writing(action, Pace::Host)?;
+    let found = writing.credential_by_id(user)?;
+    if found
+        .as_ref()
+        .and_then(user_of)
+        .and_then(|user| user.grant_in(tenant))
+        .is_none()
+    {
+        return Err(gone(action, "the grant"));
+    }
+    writing.put_last_tenant(user, tenant)?;
+    writing.commit(Durability::Kill)
+}
+
+/// What a login must survive: a client id that was given away is the
+/// principal's, and a code that was accepted is used up.
+fn durability(is_proved: bool, record: &LoginRecord) -> Durability {
+    let changes_for_good =
+        record.ties.is_some() || record.session == SessionChange::Taken || record.user.is_some();
+    if is_proved && changes_for_good {
+        Durability::PowerFailure
+    } else {
+        Durability::Kill
+    }
+}
+
+/// Writes what changes of the credential; says whether it still was what the
+/// login was decided on.
+fn change_credential(
+    writing: &mut impl LedgerTransaction,
+    login: &LoginEffects<'_>,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let Some((credential, proof)) = login.proved else {
+        return Ok(true);
+    };
+    if !proves(writing, credential, proof, now)? {
+        return Ok(false);
+    }
+    let record = &login.record;
+    let Ok(used) = credential.state.after(Act::Authenticate) else {
+        return Ok(false);
+    };
+    let change = CredentialUse {
+        state: if record.activates {
+            used
+        } else {
+            credential.state
+        },
+        activates: record.activates,
+        ties: record.ties,
+        at: now,
+    };
+    if !writing.use_credential(credential, &change)? {
+        return Ok(false);
+    }
+    if let (true, Proof::Secret(secret)) = (record.retires_older_secrets, proof) {
+        writing.retire_older_secrets(owner_of_secrets(credential), secret)?;
+    }
+    match record.user {
+        Some(change) => change_user(writing, login, credential, change, now),
+        None => Ok(true),
+    }
+}
+
+/// Writes what changes of a user; says whether it still may. No user logs in who
+/// was locked out meanwhile. A code is accepted once: not if one of its step or a
+/// later one was accepted meanwhile, nor if the recovery code is used up.
+fn change_user(
+    writing: &mut impl LedgerTransaction,
+    login: &LoginEffects<'_>,
+    credential: &Credential,
+    change: UserLogin,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    if writing.lockout(&credential.name)?.is_locked(now) {
+        return Ok(false);
+    }
+    if let Some(step) = change.step {
+        let found = writing.credential_by_id(credential.id)?;
+        let factor = found
+            .as_ref()
+            .and_then(user_of)
+            .and_then(User::required_factor);
+        if factor.is_none_or(|factor| factor.last_step.is_some_and(|last| last >= step)) {
+            return Ok(false);
+        }
+        writing.put_last_step(credential.id, step)?;
+    }
+    if let Some(code) = change.recovery
+        && !writing.remove_recovery_code(credential.id, code)?
+    {
+        return Ok(false);
+    }
+    if let Some(tenant) = login.tenant {
+        writing.put_last_tenant(credential.id, tenant)?;
+    }
+    writing.clear_lockout(&credential.name)?;
+    Ok(true)
+}
+
+fn user_of(credential: &Credential) -> Option<&User> {
+    match &credential.kind {
+        Kind::User(user) => Some(user),
+        Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => None,
+    }
+}
+
+/// Says whether what proved a credential still does.
+fn proves(
+    writing: &mut impl LedgerTransaction,
+    credential: &Credential,
+    proof: Proof<'_>,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    match proof {
+        Proof::Secret(secret) => writing.has_secret(owner_of_secrets(credential), secret),
+        Proof::Token(id) => {
+            let Some(token) = writing.token(id)? else {
+                return Ok(false);
+            };
+            let key = writing.token_key(&token.key)?;
+            Ok(token.bearer == credential.id
+                && token.revoked_at.is_none()
+                && key.is_some_and(|key| key.is_usable(now)))
+        }
+    }
+}
+
+/// Whose a credential's secrets are.
+fn owner_of_secrets(credential: &Credential) -> CredentialId {
+    credential.parent().unwrap_or(credential.id)
+}
+
+/// What the audit says.
+fn entries(login: &LoginEffects<'_>, now: Timestamp) -> Vec<AuditEntry> {
+    let Some((credential, _)) = login.proved else {
+        return Vec::new();
+    };
+    let actor = format!("broker:{}", login.broker);
+    let entry = |act: &str| AuditEntry::done(now, actor.clone(), act, credential.name.to_string());
+    let record = &login.record;
+    let mut entries = Vec::new();
+    if record.activates {
+        let as_json = |state: State| Some(format!(r#"{{"state":"{state}"}}"#));
+        entries.push(AuditEntry {
+            before: as_json(credential.state),
+            after: as_json(State::Active),
+            ..entry("credential.activate")
+        });
+    }
+    if record.ties.is_some() {
+        entries.push(entry("credential.tie"));
+    }
+    if record.retires_older_secrets {
+        entries.push(entry("credential.retire-secret"));
+    }
+    if record.user.is_some_and(|user| user.recovery.is_some()) {
+        entries.push(entry("user.use-recovery-code"));
+    }
+    entries
+}
+
+/// What other sessions of the credential may have to end for.
+fn changes(login: &LoginEffects<'_>) -> Vec<Change> {
+    let Some((credential, _)) = login.proved else {
+        return Vec::new();
+    };
+    let record = &login.record;
+    let mut changed = Vec::new();
+    if record.ties.is_some() {
+        changed.push(credential.id);
+    }
+    let owner = owner_of_secrets(credential);
+    if record.retires_older_secrets && !changed.contains(&owner) {
+        changed.push(owner);
+    }
+    changed.into_iter().map(Change::Credential).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_power_failure_must_not_undo_is_synced_and_nothing_else() {
+        let nothing = LoginRecord::default();
+        let with = |session| LoginRecord { session, ..nothing };
+        let tied = LoginRecord {
+            ties: Some(ClientIdTie::of("c")),
+            ..nothing
+        };
+        let user = LoginRecord {
+            user: Some(UserLogin::default()),
+            ..nothing
+        };
+        for (is_proved, record, is_synced) in [
+            (false, with(SessionChange::Taken), false),
+            (false, with(SessionChange::Dropped), false),
+            (true, nothing, false),
+            (true, with(SessionChange::Taken), true),
+            (true, with(SessionChange::Dropped), false),
+            (true, tied, true),
+            (true, user, true),
+        ] {
+            let survives = durability(is_proved, &record);
+            assert_eq!(
+                survives == Durability::PowerFailure,
+                is_synced,
+                "{record:?}"
+            );
+        }
+    }
+}
