@@ -18,7 +18,7 @@ pub use self::directory::Directory;
 pub use self::error::{StoreError, StoreErrorKind};
 pub use self::gate::{
     Batch, DamagedTenant, GateStore, KickTarget, LogPosition, LoginEffects, Recorded, Refusal,
-    Registered, SessionUndo, StoreState, StoredSchemes, StoredTenants,
+    Registered, SessionUndo, StoreMark, StoredSchemes, StoredTenants,
 };
 
 mod admin;

@@ -171,7 +171,7 @@ impl<S: GateStore + AdminStore> Worker<S> {
                 Err(RecvTimeoutError::Timeout) => {
                     // A connection that does not look keeps all others from
                     // opening another store.
-                    let _there = self.store.state();
+                    let _there = self.store.mark();
                     continue;
                 }
                 Err(RecvTimeoutError::Disconnected) => return,

@@ -11,7 +11,7 @@ use countersign_core::options::ChainMode;
 use countersign_core::reason::Reason;
 use countersign_core::secret::Verifier;
 use countersign_core::store::{
-    GateStore, LogPosition, LoginEffects, Recorded, StoreError, StoreState,
+    GateStore, LogPosition, LoginEffects, Recorded, StoreError, StoreMark,
 };
 use countersign_core::time::Timestamp;
 
@@ -156,10 +156,10 @@ impl<S: GateStore> Gate<S> {
     /// into the store only if anybody has committed anything since the last
     /// time.
     pub(crate) fn sync_with_store(&mut self) -> Result<LogPosition, StoreError> {
-        // Before the look: what is committed after it is another state.
-        let state = self.look_for_another_store()?;
+        // Before the look: what is committed after it has another mark.
+        let mark = self.look_for_another_store()?;
         let before = self.sync_point.as_ref();
-        if let Some(sync_point) = before.filter(|it| StoreState::is_the_same(it.state, state)) {
+        if let Some(sync_point) = before.filter(|it| it.mark == mark) {
             return Ok(sync_point.log_position);
         }
         let log_position = self.store.log_position()?;
@@ -173,24 +173,21 @@ impl<S: GateStore> Gate<S> {
         }
         // Not what the two found at their ends: they may differ, and what came
         // after this is looked at again.
-        self.sync_point = Some(SyncPoint {
-            state,
-            log_position,
-        });
+        self.sync_point = Some(SyncPoint { mark, log_position });
         Ok(log_position)
     }
 
-    /// The state of the store. Forgets all that was found out in another one, if
-    /// other files stand in its place by now.
-    pub(crate) fn look_for_another_store(&mut self) -> Result<Option<StoreState>, StoreError> {
-        let state = self.store.state()?;
-        let openings = self.store.openings();
-        if core::mem::replace(&mut self.openings, openings) != openings {
+    /// Marks the moment. Forgets all that was found out in another store, if other
+    /// files stand in its place by now.
+    pub(crate) fn look_for_another_store(&mut self) -> Result<StoreMark, StoreError> {
+        let mark = self.store.mark()?;
+        let before = core::mem::replace(&mut self.mark, mark);
+        if !before.is_of_same_files(mark) {
             self.sync_point = None;
             self.secret_verifier.forget_all();
             self.write_presence_anew();
         }
-        Ok(state)
+        Ok(mark)
     }
 
     /// Commits what a login changes, if the credential still is what was looked
@@ -234,8 +231,8 @@ impl<S: GateStore> Gate<S> {
 
 /// How far what is kept in memory is up to date.
 pub(crate) struct SyncPoint {
-    /// The state of the store before it was looked at.
-    state: Option<StoreState>,
+    /// When the store was looked at.
+    mark: StoreMark,
     /// All that these logs tell of is worked off.
     log_position: LogPosition,
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use countersign_core::audit::AuditHeads;
 use countersign_core::change::{Change, ChangeSeq};
-use countersign_core::store::{GateStore, StoreError, StoreState};
+use countersign_core::store::{GateStore, StoreError, StoreMark};
 
 use crate::wakeup::{Inbound, WakeSignal};
 
@@ -52,8 +52,7 @@ impl Follower {
         let follow = FollowerThread {
             store,
             last,
-            state: None,
-            openings: 0,
+            mark: None,
             key_file_mark: None,
             lost: None,
             heads: None,
@@ -97,10 +96,8 @@ impl Drop for Follower {
 struct FollowerThread<S> {
     store: S,
     last: ChangeSeq,
-    /// What the store was like when all that it then held was read.
-    state: Option<StoreState>,
-    /// How often the store was opened by then.
-    openings: u64,
+    /// When all that the store then held was read.
+    mark: Option<StoreMark>,
     key_file_mark: Option<u64>,
     /// Why it can't be followed, as it was said last.
     lost: Option<String>,
@@ -172,10 +169,8 @@ impl<S: GateStore> FollowerThread<S> {
 
     /// What was committed since the last look.
     fn look(&mut self) -> Result<Vec<Change>, StoreError> {
-        let state = self.store.state()?;
-        let openings = self.store.openings();
-        let is_same_store = core::mem::replace(&mut self.openings, openings) == openings;
-        if is_same_store && StoreState::is_the_same(self.state, state) {
+        let mark = self.store.mark()?;
+        if self.mark == Some(mark) {
             return Ok(Vec::new());
         }
         let mut changes = Vec::new();
@@ -193,7 +188,7 @@ impl<S: GateStore> FollowerThread<S> {
                 break;
             }
         }
-        self.state = state;
+        self.mark = Some(mark);
         Ok(changes)
     }
 }

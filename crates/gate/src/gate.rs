@@ -11,7 +11,7 @@ use countersign_core::reason::Reason;
 use countersign_core::rights::TopicUse;
 use countersign_core::rule::Verdict;
 use countersign_core::secret::TagKey;
-use countersign_core::store::{AdminStore, GateStore, StoreError};
+use countersign_core::store::{AdminStore, GateStore, StoreError, StoreMark};
 use countersign_core::time::Timestamp;
 
 use crate::backlog::Backlog;
@@ -56,8 +56,8 @@ pub struct Gate<S: GateStore> {
     pub(crate) recent_uses: RecentUses,
     pub(crate) snapshot: StoreSnapshot,
     pub(crate) credential_cache: CredentialCache,
-    /// How often the store was opened when all of this was read.
-    pub(crate) openings: u64,
+    /// When the store was looked at last.
+    pub(crate) mark: StoreMark,
     /// What `snapshot` and `credential_cache` know of.
     pub(crate) sync_point: Option<SyncPoint>,
     pub(crate) unseen: UnseenClients,
@@ -91,9 +91,9 @@ impl<S: GateStore + AdminStore> Gate<S> {
         let broker_lock = store.lock_broker(config.broker())?;
         store.clear_presence(config.broker(), (config.clock)())?;
         // Before anything that is kept in memory is read.
+        let mark = store.mark()?;
         let last = store.last_change()?;
         let snapshot = StoreSnapshot::read(&mut store, None)?;
-        let openings = store.openings();
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|_| GateError::NoRandomness)?;
         let secret_verifier = SecretVerifier::new(TagKey::new(random), snapshot.settings.argon2);
@@ -117,7 +117,7 @@ impl<S: GateStore + AdminStore> Gate<S> {
             recent_uses: RecentUses::default(),
             snapshot,
             credential_cache: CredentialCache::new(last),
-            openings,
+            mark,
             sync_point: None,
             unseen: UnseenClients::default(),
             follower,

@@ -13,7 +13,7 @@ use countersign_core::role::{Role, RoleName};
 use countersign_core::rule::TopicOwners;
 use countersign_core::scheme::{Scheme, SchemeName, Schemes};
 use countersign_core::store::{
-    DamagedTenant, GateStore, Settings, StoreError, StoreErrorKind, StoreState, StoredSchemes,
+    DamagedTenant, GateStore, Settings, StoreError, StoreErrorKind, StoreMark, StoredSchemes,
 };
 use countersign_core::tenant::{Authentication, Tenant};
 
@@ -36,9 +36,8 @@ pub(crate) struct StoreSnapshot {
     are_said: bool,
     /// Whose client ids begin how.
     prefixes: BTreeMap<ClientId, TenantId>,
-    /// The store's state that this is true of, and how often it was opened.
-    state: Option<StoreState>,
-    openings: u64,
+    /// When the store was looked at.
+    mark: StoreMark,
     /// The change that this is read after.
     seq: ChangeSeq,
 }
@@ -55,9 +54,8 @@ impl StoreSnapshot {
         before: Option<&Self>,
     ) -> Result<Self, StoreError> {
         // The numbers first: what changes meanwhile is read again later.
-        let state = store.state()?;
-        let openings = store.openings();
-        let seq = store.last_policy_change()?;
+        let mark = store.mark()?;
+        let seq = store.log_position()?.last_policy_change;
         let mut complaints = Vec::new();
         let settings = match (store.settings(), before) {
             (Err(error), Some(before)) if error.is_of_one_record() => {
@@ -114,8 +112,7 @@ impl StoreSnapshot {
             are_said: are_said || complaints.is_empty(),
             complaints,
             prefixes,
-            state,
-            openings,
+            mark,
             seq,
         })
     }
@@ -127,13 +124,13 @@ impl StoreSnapshot {
     ///
     /// Returns the store's error when it can't be read.
     pub(crate) fn refresh<S: GateStore>(&mut self, store: &mut S) -> Result<(), StoreError> {
-        let state = store.state()?;
-        let is_same_store = store.openings() == self.openings;
-        if is_same_store && StoreState::is_the_same(self.state, state) {
+        let mark = store.mark()?;
+        if self.mark == mark {
             return Ok(());
         }
-        if is_same_store && store.last_policy_change()? == self.seq {
-            self.state = state;
+        if self.mark.is_of_same_files(mark) && store.log_position()?.last_policy_change == self.seq
+        {
+            self.mark = mark;
             return Ok(());
         }
         *self = Self::read(store, Some(self))?;

@@ -29,12 +29,6 @@ pub(crate) fn last(connection: &Connection) -> Result<ChangeSeq, Fault> {
     Ok(ChangeSeq(statement.query_row([], |row| row.get(0))?))
 }
 
-/// The last entry that is not about one credential or one request.
-pub(crate) fn last_of_policy(connection: &Connection) -> Result<ChangeSeq, Fault> {
-    let mut statement = connection.prepare_cached(LAST_OF_POLICY)?;
-    Ok(ChangeSeq(statement.query_row([], |row| row.get(0))?))
-}
-
 /// When the last entry was made.
 pub(crate) fn last_instant(connection: &Connection) -> Result<Timestamp, Fault> {
     let mut statement = connection
@@ -95,7 +89,3 @@ fn read(columns: &mut RowReader<'_>) -> Result<Change, Fault> {
         _ => return Err(columns.nonsense()),
     })
 }
-
-/// Its condition is that of an index, word for word.
-pub(crate) const LAST_OF_POLICY: &str = "SELECT coalesce(max(seq), 0) FROM change
-     WHERE kind NOT IN ('credential', 'kick')";

@@ -504,9 +504,7 @@ mod tests {
 
     use super::*;
     use crate::open::SqliteStore;
-    use crate::{
-        changes, credential_kind, lockouts, log_position, presence, tenants, tokens, users,
-    };
+    use crate::{credential_kind, lockouts, log_position, presence, tenants, tokens, users};
 
     #[test]
     fn as_many_rows_are_counted_as_there_are() {
@@ -565,7 +563,6 @@ mod tests {
             tokens::KEY,
             tokens::TOKEN,
             tokens::THINGS,
-            changes::LAST_OF_POLICY,
             tenants::DELETE_SOME_THINGS,
             tenants::DELETE_SOME_CREDENTIALS,
         ] {

@@ -14,7 +14,7 @@ use countersign_core::role::{Role, RoleName};
 use countersign_core::seal::SealKey;
 use countersign_core::secret::{PasswordHash, SecretDigest, SecretId};
 use countersign_core::store::{
-    Directory, GateStore, KickTarget, LogPosition, Settings, StoreError, StoreState, StoredSchemes,
+    Directory, GateStore, KickTarget, LogPosition, Settings, StoreError, StoreMark, StoredSchemes,
     StoredTenants,
 };
 use countersign_core::tenant::Tenant;
@@ -140,17 +140,14 @@ impl GateStore for SqliteStore {
         })
     }
 
-    fn state(&mut self) -> Result<Option<StoreState>, StoreError> {
+    fn mark(&mut self) -> Result<StoreMark, StoreError> {
         self.check_at_times("look at the store")?;
-        Ok(wal_index::of(&self.connection))
-    }
-
-    fn openings(&self) -> u64 {
-        self.watch.opening()
-    }
-
-    fn last_policy_change(&mut self) -> Result<ChangeSeq, StoreError> {
-        self.look_once("read the change log", changes::last_of_policy)
+        let header = wal_index::of(&self.connection);
+        if header.is_none() || header != self.seen {
+            self.seen = header;
+            self.commits = self.commits.saturating_add(1);
+        }
+        Ok(StoreMark::new(self.watch.opening(), self.commits))
     }
 
     fn last_change(&mut self) -> Result<ChangeSeq, StoreError> {

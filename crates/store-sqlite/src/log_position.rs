@@ -18,10 +18,12 @@ pub(crate) fn of(connection: &Connection) -> Result<LogPosition, Fault> {
     let columns = &mut RowReader::of(row);
     Ok(LogPosition {
         last_change: ChangeSeq(columns.number()?),
+        last_policy_change: ChangeSeq(columns.number()?),
         session_changes: columns.number()?,
     })
 }
 
-/// One row, whatever is stored.
+/// One row, whatever is stored. The condition is that of an index, word for word.
 pub(crate) const STANDING: &str = "SELECT coalesce((SELECT max(seq) FROM change), 0),
+            coalesce((SELECT max(seq) FROM change WHERE kind NOT IN ('credential', 'kick')), 0),
             (SELECT number FROM session_change WHERE id = 1)";

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use countersign_core::store::{Intent, Settings, StoreError, StoreErrorKind, StoreState};
+use countersign_core::store::{Intent, Settings, StoreError, StoreErrorKind};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
@@ -21,6 +21,7 @@ use crate::key_file::KeyFile;
 use crate::schema::{self, FileHeader, MIGRATIONS};
 use crate::transaction::TransactionGuard;
 use crate::upgrade::{Upgrade, upgrade};
+use crate::wal_index::WalHeader;
 use crate::{broker_lock, write_rows};
 
 /// One connection to a store in a SQLite file. Serves one thread at a time.
@@ -43,7 +44,10 @@ pub struct SqliteStore {
     /// The key file beside the store.
     pub(crate) key_file: KeyFile,
     /// The store's state when this connection last began the log anew.
-    pub(crate) log_begun: Option<StoreState>,
+    pub(crate) log_begun: Option<WalHeader>,
+    /// The state that was looked at last, and how many were seen.
+    pub(crate) seen: Option<WalHeader>,
+    pub(crate) commits: u64,
     /// What opening it did to a store of an older schema.
     upgraded: Option<Upgrade>,
     /// Why this is a copy of a store of an older schema, if it is one.
@@ -308,6 +312,8 @@ impl SqliteStore {
             checkpoints: false,
             key_file: KeyFile::default(),
             log_begun: None,
+            seen: None,
+            commits: 0,
             upgraded: None,
             held_back: None,
         })

@@ -18,23 +18,26 @@ use core::ffi::c_int;
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicU32, Ordering, fence};
 
-use countersign_core::store::StoreState;
 use rusqlite::{Connection, ffi};
+
+/// What tells one state of the log from all that come after it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct WalHeader([u32; 12]);
 
 /// The state that a statement would look at now; none during a commit, and
 /// where there is no log in shared memory.
-pub(crate) fn of(connection: &Connection) -> Option<StoreState> {
+pub(crate) fn of(connection: &Connection) -> Option<WalHeader> {
     let [first, second] = &index(connection)?.headers;
     // Written in the other order.
     let seen = read(first);
     fence(Ordering::SeqCst);
     let is_whole = seen == read(second) && seen.first() != Some(&NOT_YET);
-    is_whole.then_some(StoreState(seen))
+    is_whole.then_some(WalHeader(seen))
 }
 
 /// How far the log is written back into the file; none during a commit.
 pub(crate) fn checkpoint(connection: &Connection) -> Option<Checkpoint> {
-    let StoreState(header) = of(connection)?;
+    let WalHeader(header) = of(connection)?;
     let [_, _, _, _, frames, _, _, _, salt, salt_2, _, _] = header;
     let index = index(connection)?;
     Some(Checkpoint {

@@ -395,7 +395,7 @@ fn a_store_that_was_replaced_under_a_running_broker_is_noticed() {
     assert!(error.to_string().contains("replaced"), "{error}");
     // What is asked very often finds it out, too, if not at once.
     let start = std::time::Instant::now();
-    while store.state().is_ok() {
+    while store.mark().is_ok() {
         assert!(start.elapsed() < std::time::Duration::from_secs(10));
     }
 }

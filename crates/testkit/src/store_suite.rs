@@ -136,7 +136,7 @@ macro_rules! store_suite {
             the_audit_lists_the_newest_rows_and_filters_them,
             the_end_of_a_key_or_token_is_never_put_off,
             the_last_change_of_policy_is_about_no_single_credential,
-            the_state_moves_with_every_commit_and_not_otherwise,
+            the_mark_moves_with_every_commit_and_not_otherwise,
             a_client_that_proved_nothing_leaves_a_record_and_takes_none,
             the_use_of_a_stored_session_only_moves_forward,
             the_use_of_a_client_id_is_remembered_without_a_session,

@@ -149,7 +149,7 @@ on_every_broker! {
             fixture.wait_for_clients_count(0);
             let (_, answer) = Connect::v311(&id).stored().attempt(fixture.port()).unwrap();
             let Answer::Connack(connack) = answer else { panic!("{answer:?}") };
-            assert_eq!(connack.code, REFUSED);
+            assert_eq!(Some(connack.code), REFUSED);
             let (mut again, connack) = owner.connect(&id).stored().connect(fixture.port()).unwrap();
             assert!(connack.session_present);
             again.disconnect().unwrap();

@@ -56,35 +56,24 @@ pub trait GateStore: Directory + Ledger + Send + Sized + 'static {
     /// Returns [`StoreError`] when the store can't be read.
     fn schemes(&mut self) -> Result<StoredSchemes, StoreError>;
 
-    /// Which state the store is in, told without a look into it. As long as it
-    /// is the same, so is every answer of the store, whichever process writes
-    /// to it. None where the store can't tell.
+    /// Marks this moment, without a look into the store. As long as the mark is
+    /// the same, so is every answer of the store, whichever process writes to
+    /// it.
     ///
     /// # Errors
     ///
     /// Returns [`StoreError`] when the store is not the one any more that was
     /// opened; that is found out within a moment.
-    fn state(&mut self) -> Result<Option<StoreState>, StoreError>;
-
-    /// How often it was opened, others files each time. What was read before
-    /// the last time says nothing about what is there now; a follower of the
-    /// change log is told so by [`Change::Everything`].
-    fn openings(&self) -> u64;
-
-    /// The last entry of the change log that is not about one credential or
-    /// one request: settings, tenants, schemes.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`StoreError`] when the store can't be read.
-    fn last_policy_change(&mut self) -> Result<ChangeSeq, StoreError>;
+    fn mark(&mut self) -> Result<StoreMark, StoreError>;
 
     /// The last entry of the change log.
     ///
     /// # Errors
     ///
     /// Returns [`StoreError`] when the store can't be read.
-    fn last_change(&mut self) -> Result<ChangeSeq, StoreError>;
+    fn last_change(&mut self) -> Result<ChangeSeq, StoreError> {
+        Ok(self.log_position()?.last_change)
+    }
 
     /// The client id that a credential is bound to, if it is to one.
     ///
@@ -208,17 +197,29 @@ pub struct StoredSchemes {
     pub damaged: BTreeMap<SchemeName, StoreError>,
 }
 
-/// Tells one state of a store from all that come after it. Says nothing by
-/// itself.
+/// A moment, as one connection to a store saw it. Two of one connection that are
+/// equal have nothing committed between them; those of two connections can't be
+/// compared.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct StoreState(pub [u32; 12]);
+pub struct StoreMark {
+    opening: u64,
+    commit: u64,
+}
 
-impl StoreState {
-    /// Says whether nothing can have been committed between two looks; where
-    /// the store could not tell, something may have been.
+impl StoreMark {
+    /// A mark of a store that was opened so often, other files each time, after so
+    /// many commits that this connection noticed.
     #[must_use]
-    pub fn is_the_same(before: Option<Self>, now: Option<Self>) -> bool {
-        now.is_some() && before == now
+    pub const fn new(opening: u64, commit: u64) -> Self {
+        Self { opening, commit }
+    }
+
+    /// Says whether the store was not opened anew in between, other files in its
+    /// place. What was read before that says nothing about what is there now; a
+    /// follower of the change log is told so by [`Change::Everything`].
+    #[must_use]
+    pub const fn is_of_same_files(self, other: Self) -> bool {
+        self.opening == other.opening
     }
 }
 
@@ -228,6 +229,9 @@ impl StoreState {
 pub struct LogPosition {
     /// The last entry of the change log.
     pub last_change: ChangeSeq,
+    /// The last entry that is not about one credential or one request: settings,
+    /// tenants, schemes.
+    pub last_policy_change: ChangeSeq,
     /// How often it changed, by then, what is recorded about a client id; that
     /// something was recorded about one for the first time is no change. See
     /// [`Holding::stays_for`](crate::ownership::Holding::stays_for).

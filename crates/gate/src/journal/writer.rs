@@ -183,7 +183,7 @@ impl<S: GateStore> WriterThread<S> {
             self.flush();
             // A connection that does not look keeps all others from opening
             // another store.
-            let _there = self.store.state();
+            let _there = self.store.mark();
             if is_last {
                 let _cleared = self.store.clear_presence(&self.broker, (self.clock)());
                 return;

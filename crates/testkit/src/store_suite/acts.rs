@@ -40,7 +40,10 @@ pub fn an_empty_store_knows_nobody(mut store: impl GateStore + AdminStore) {
     assert_eq!(store.tenant_by_client_id(&id).unwrap(), None);
     assert_eq!(store.stored_session(&id.tie()).unwrap(), None);
     assert_eq!(store.schemes().unwrap().readable, Schemes::built_in());
-    assert_eq!(store.last_policy_change().unwrap(), ChangeSeq(0));
+    assert_eq!(
+        store.log_position().unwrap().last_policy_change,
+        ChangeSeq(0)
+    );
     assert_eq!(store.last_change().unwrap(), ChangeSeq(0));
     assert!(store.changes_after(ChangeSeq(0), 10).unwrap().is_empty());
     assert!(audit(&mut store).is_empty());
