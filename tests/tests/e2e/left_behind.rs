@@ -143,8 +143,10 @@ on_every_broker! {
         let owner = fixture.credential("owner", "open");
         for number in 0..5 {
             let id = format!("c{number}");
+            let mut first = owner.connect(&id).clean(true).accepted(fixture.port());
+            fixture.wait_for_clients(&[&id]);
             // What ended is written down a moment later, when the other has begun.
-            owner.connect(&id).clean(true).accepted(fixture.port()).disconnect().unwrap();
+            first.disconnect().unwrap();
             owner.connect(&id).stored().accepted(fixture.port()).disconnect().unwrap();
             fixture.wait_for_clients_count(0);
             let (_, answer) = Connect::v311(&id).stored().attempt(fixture.port()).unwrap();
