@@ -58,7 +58,10 @@ pub(crate) enum AnsweredBy {
 
 /// Stands for a client id, a user name and a password, without telling them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Fingerprint(u64);
+pub(crate) struct Fingerprint {
+    client_id: u64,
+    all: u64,
+}
 
 /// Stands for a password, without telling it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -83,7 +86,10 @@ impl Clients {
         username: Option<&[u8]>,
         password: PasswordPrint,
     ) -> Fingerprint {
-        Fingerprint(self.key.hash_one((client_id, username, password.0)))
+        Fingerprint {
+            client_id: self.key.hash_one(client_id),
+            all: self.key.hash_one((client_id, username, password.0)),
+        }
     }
 
     /// Takes note of a client that waits for a verdict.
@@ -223,6 +229,15 @@ impl Clients {
     /// Says whether a client is here.
     pub(crate) fn is_here(&self, handle: Handle) -> bool {
         self.owner(handle).is_some()
+    }
+
+    /// Says whether a client went away that had this handle and this id: what goes
+    /// then is what it left behind.
+    pub(crate) fn has_left(&self, handle: Handle, client_id: &[u8]) -> bool {
+        let client_id = self.key.hash_one(client_id);
+        self.known
+            .get(&handle)
+            .is_some_and(|known| !known.is_here && known.fingerprint.client_id == client_id)
     }
 
     /// Says whether this is a client that went away, and not one of others.

@@ -110,7 +110,7 @@ on_every_broker! {
         for name in [device.username.as_str(), "none@t1"] {
             let wrong = Connect::v5("c").login(name, "wrong");
             // Some find no time, and are not counted as often as they come.
-            let code = (0..400).find_map(|_| {
+            let code = (0..4_000).find_map(|_| {
                 let code = answer(&wrong, fixture.port());
                 thread::sleep(Duration::from_millis(10));
                 (is_final(code) && is_too_many(&fixture, name)).then_some(code)
@@ -122,7 +122,7 @@ on_every_broker! {
             assert_ne!(answer(&right, fixture.port()), ACCEPTED);
         }
         let banned = if version == Version::V2_1 { Some(0x8A) } else { REFUSED_V5 };
-        let code = (0..400).find_map(|number| {
+        let code = (0..4_000).find_map(|number| {
             let code = answer(&stranger(number, true), fixture.port());
             thread::sleep(Duration::from_millis(10));
             (is_final(code) && is_too_many(&fixture, &format!("none{number}@t1"))).then_some(code)

@@ -162,12 +162,16 @@ impl Plugin {
     }
 
     /// Takes note of what a client leaves that a certificate or a pre-shared key
-    /// vouches for and that did nothing: 2.0 keeps its session, and asks about it
-    /// after a reload.
+    /// vouches for, or may, and that did nothing: 2.0 keeps its session, and asks
+    /// about it after a reload.
     fn remember_departed(&self, client: &BrokerClient<'_>) {
-        if self.host.finds_clients()
-            || self.clients.borrow().is_here(client.handle())
-            || self.identity_proof(client) != IdentityProof::Proven
+        let handle = client.handle();
+        if self.host.finds_clients() || self.clients.borrow().is_here(handle) {
+            return;
+        }
+        let client_id = self.host.client_id(client).unwrap_or_default();
+        if self.identity_proof(client) != IdentityProof::Proven
+            && self.clients.borrow().has_left(handle, client_id)
         {
             return;
         }
