@@ -184,6 +184,27 @@ impl AuditChain {
             Self::Refusals => 1,
         }
     }
+
+    /// The rows that entries become behind the row `head`, with the place of each:
+    /// the first has the number `next`, and each other one the number after that of
+    /// the row before. Their texts are of bounded length.
+    #[must_use]
+    pub fn rows_after(
+        self,
+        mut head: AuditHead,
+        next: i64,
+        entries: &[AuditEntry],
+    ) -> Vec<(AuditHead, AuditEntry)> {
+        let numbered = (next..).zip(entries);
+        let rows = numbered.map(|(id, entry)| {
+            let entry = entry.clone().bounded();
+            let place = ChainPosition::In { chain: self, id };
+            let hash = entry.chained(place, &head.hash);
+            head = AuditHead { id, hash };
+            (head, entry)
+        });
+        rows.collect()
+    }
 }
 
 /// Where a row stands.
@@ -362,6 +383,24 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn each_row_follows_the_one_before_it() {
+        let long = AuditEntry {
+            subject: "x".repeat(LONGEST_NAME + 1),
+            ..entry()
+        };
+        let rows = AuditChain::Acts.rows_after(AuditHead::START, 1, &[entry(), long.clone()]);
+        let first = entry().chained(FIRST, &AuditHash::START);
+        let second = ChainPosition::In {
+            chain: AuditChain::Acts,
+            id: 2,
+        };
+        let second = long.clone().bounded().chained(second, &first);
+        let heads = rows.iter().map(|(head, _)| (head.id, head.hash));
+        assert_eq!(heads.collect::<Vec<_>>(), [(1, first), (2, second)]);
+        assert_eq!(rows[1].1, long.bounded());
     }
 
     #[test]

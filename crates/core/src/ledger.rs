@@ -5,7 +5,7 @@
 //! [`Ledger`] and the traits of its transactions are what a store implements.
 //! The acts are methods of [`Ledger`] that no store needs to write itself.
 
-use crate::audit::AuditEntry;
+use crate::audit::{AuditChain, AuditEntry};
 use crate::change::{Change, KickRequestId};
 use crate::connect::FailedLogin;
 use crate::credential::{Credential, CredentialId};
@@ -25,6 +25,7 @@ pub use self::login::{CredentialRows, CredentialUse};
 pub use self::presence::{JoinedPresence, PresenceRows};
 pub use self::refusals::{RefusalRow, RefusalRows};
 pub use self::things::{RegistrationCount, RegistrationRows};
+pub use self::upkeep::UpkeepRows;
 
 mod client_ids;
 mod kicks;
@@ -33,6 +34,7 @@ mod login;
 mod presence;
 mod refusals;
 mod things;
+mod upkeep;
 
 /// What a broker writes down. One value serves one thread.
 pub trait Ledger {
@@ -163,6 +165,20 @@ pub trait Ledger {
     {
         presence::write_batch(self, broker, batch)
     }
+
+    /// Moves refusals of minutes that ended before `now` into the audit, and removes
+    /// what is old, a little at a time.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be written. What was removed by
+    /// then stays removed.
+    fn tidy_up(&mut self, now: Timestamp) -> Result<(), StoreError>
+    where
+        Self: Sized,
+    {
+        upkeep::tidy_up(self, now)
+    }
 }
 
 /// How long a transaction may wait for the lock.
@@ -188,7 +204,13 @@ pub enum Durability {
 ///
 /// Its methods fail when the store can't be read or written.
 pub trait LedgerTransaction:
-    ClientIdRows + CredentialRows + LockoutRows + PresenceRows + RefusalRows + RegistrationRows
+    ClientIdRows
+    + CredentialRows
+    + LockoutRows
+    + PresenceRows
+    + RefusalRows
+    + RegistrationRows
+    + UpkeepRows
 {
     /// The settings.
     ///
@@ -197,12 +219,13 @@ pub trait LedgerTransaction:
     /// See [`LedgerTransaction`].
     fn settings(&mut self) -> Result<Settings, StoreError>;
 
-    /// Adds entries to the audit's chain of acts.
+    /// Adds entries to a chain of the audit; see [`AuditChain::rows_after`].
     ///
     /// # Errors
     ///
     /// See [`LedgerTransaction`].
-    fn append_acts(&mut self, entries: &[AuditEntry]) -> Result<(), StoreError>;
+    fn append_audit(&mut self, chain: AuditChain, entries: &[AuditEntry])
+    -> Result<(), StoreError>;
 
     /// Adds an entry to the change log.
     ///

@@ -3,8 +3,9 @@
 use core::time::Duration;
 
 use countersign_core::audit::{
-    AuditChain, AuditEntry, AuditHead, AuditHeads, AuditOutcome, AuditRow, ChainPosition,
+    AuditChain, AuditEntry, AuditHead, AuditHeads, AuditOutcome, AuditRow,
 };
+use countersign_core::ledger::RefusalRow;
 use countersign_core::reason::Reason;
 use countersign_core::store::{AuditQuery, StoreError};
 use countersign_core::time::Timestamp;
@@ -22,8 +23,8 @@ mod chain;
 mod prune;
 mod verify;
 
-pub(crate) use self::chain::{count_staged, heads};
-pub(crate) use self::prune::cut_refusals;
+pub(crate) use self::chain::{count, count_staged, heads};
+pub(crate) use self::prune::cut;
 
 impl SqliteStore {
     /// The heads of both chains, to be kept where who writes to the store does
@@ -73,13 +74,13 @@ impl SqliteStore {
         for chain in AuditChain::ALL {
             loop {
                 let rows = self.act(action, ADMIN_WAIT, |connection| {
-                    prune::cut(connection, chain, |head, time| match chain {
+                    cut(connection, chain, ROWS_AT_ONCE, |head, time| match chain {
                         AuditChain::Acts => head.id <= last.id,
                         AuditChain::Refusals => time < before,
                     })
                 })?;
                 removed = removed.saturating_add(u64::try_from(rows).unwrap_or(0));
-                if rows < prune::CHUNK {
+                if rows < ROWS_AT_ONCE {
                     break;
                 }
             }
@@ -99,18 +100,16 @@ pub(crate) fn append(
         return Ok(());
     }
     let ChainEnds { mut head, .. } = chain::ends(connection, chain)?;
+    let next = chain::next_id(connection)?;
     let mut statement = connection.prepare_cached(
         "INSERT INTO audit (id, chain, format, time, actor, act, subject, outcome, cause, address,
              client_id, count, before, after, hash)
          VALUES (?1, ?2, 2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     )?;
-    for entry in entries {
-        let entry = entry.clone().bounded();
-        let id = chain::next_id(connection)?;
-        let hash = entry.chained(ChainPosition::In { chain, id }, &head.hash);
-        head = AuditHead { id, hash };
+    for (place, entry) in chain.rows_after(head, next, entries) {
+        head = place;
         statement.execute(params![
-            id,
+            head.id,
             chain.number(),
             entry.time.as_millis(),
             entry.actor,
@@ -123,7 +122,7 @@ pub(crate) fn append(
             entry.count,
             entry.before,
             entry.after,
-            hash.0,
+            head.hash.0,
         ])?;
     }
     chain::set_head(connection, chain, head, entries.len())
@@ -135,9 +134,9 @@ pub(crate) fn list(connection: &Connection, query: &AuditQuery) -> Result<Vec<Au
     let limit = query
         .limit
         .map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
-    let mut found = select(connection, CHAINED, query, limit)?;
+    let mut found = select(connection, query, limit)?;
     found.reverse();
-    let mut staged = select(connection, STAGED, query, limit)?;
+    let mut staged = staged(connection, query, limit)?;
     staged.reverse();
     found.append(&mut staged);
     // A refusal is dated at the start of its minute and written after its end.
@@ -159,25 +158,23 @@ pub(crate) fn row(connection: &Connection, id: i64) -> Result<Option<AuditRow>, 
     })
 }
 
-/// Moves up to `limit` sums of minutes that ended before `now` into the
-/// chain; returns how many they were.
+/// Removes up to `most` sums of refusals of minutes that start no later than
+/// `last`; returns what the audit says of them.
 pub(crate) fn take_refusals(
     connection: &Connection,
-    now: Timestamp,
-    limit: usize,
-) -> Result<usize, Fault> {
-    let last_minute = now.minus(MINUTE).as_millis();
-    let mut statement = connection.prepare_cached(
-        "SELECT minute, 'broker:' || broker, 'login', subject, 'refused', cause,
-             nullif(address, ''), nullif(client_id, ''), count, NULL, about, broker
-         FROM refusal WHERE minute <= ?1
-         ORDER BY minute, broker, subject, address, cause, client_id LIMIT ?2",
-    )?;
-    let mut rows = statement.query(params![last_minute, limit])?;
+    last: Timestamp,
+    most: usize,
+) -> Result<Vec<AuditEntry>, Fault> {
+    let mut statement = connection.prepare_cached(concat!(
+        refusal_columns!(),
+        " WHERE minute <= ?1
+         ORDER BY minute, broker, subject, address, cause, client_id LIMIT ?2"
+    ))?;
+    let mut rows = statement.query(params![last.as_millis(), most])?;
     let mut taken = Vec::new();
     while let Some(row) = rows.next()? {
-        let columns = &mut RowReader::of(row);
-        taken.push((read(columns)?, String::from(columns.text()?)));
+        let refusal = read_refusal(&mut RowReader::of(row))?;
+        taken.push((refusal.entry(), refusal.broker.to_owned()));
     }
     let mut remove = connection.prepare_cached(
         "DELETE FROM refusal
@@ -194,21 +191,32 @@ pub(crate) fn take_refusals(
             entry.client_id.as_deref().unwrap_or(""),
         ])?;
     }
-    let entries: Vec<_> = taken.into_iter().map(|(entry, _)| entry).collect();
-    let counts = entries.iter().map(|entry| entry.count);
-    count_staged(connection, counts.fold(0, i64::saturating_sub))?;
-    append(connection, AuditChain::Refusals, &entries)?;
-    Ok(entries.len())
+    Ok(taken.into_iter().map(|(entry, _)| entry).collect())
 }
 
-/// Reads the rows of `source` that `query` asks for, newest first.
-fn select(
-    connection: &Connection,
-    source: &str,
-    query: &AuditQuery,
-    limit: i64,
-) -> Result<Vec<AuditRow>, Fault> {
-    let mut sql = format!("SELECT * FROM ({source}) WHERE true");
+/// The refusals still summed up that `query` asks for, newest first.
+fn staged(connection: &Connection, query: &AuditQuery, limit: i64) -> Result<Vec<AuditRow>, Fault> {
+    // A sum is dated at the start of its minute and reaches to its end.
+    let after = query.since.map(|since| since.minus(MINUTE).as_millis());
+    let mut statement = connection.prepare_cached(concat!(
+        refusal_columns!(),
+        " WHERE (?1 IS NULL OR minute > ?1) AND (?2 IS NULL OR subject = ?2)
+         ORDER BY minute DESC LIMIT ?3"
+    ))?;
+    let mut rows = statement.query(params![after, query.subject, limit])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(AuditRow {
+            id: None,
+            entry: read_refusal(&mut RowReader::of(row))?.entry(),
+        });
+    }
+    Ok(found)
+}
+
+/// Reads the rows of both chains that `query` asks for, newest first.
+fn select(connection: &Connection, query: &AuditQuery, limit: i64) -> Result<Vec<AuditRow>, Fault> {
+    let mut sql = String::from(concat!(entry_columns!(), ", id FROM audit WHERE true"));
     let mut values: Vec<&dyn ToSql> = Vec::new();
     // A sum is dated at the start of its minute and reaches to its end.
     let since = query
@@ -222,7 +230,7 @@ fn select(
         sql.push_str(" AND subject = ?");
         values.push(subject);
     }
-    sql.push_str(" ORDER BY place DESC LIMIT ?");
+    sql.push_str(" ORDER BY id DESC LIMIT ?");
     values.push(&limit);
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(values.as_slice())?;
@@ -251,19 +259,33 @@ fn read(columns: &mut RowReader<'_>) -> Result<AuditEntry, Fault> {
             "refused" => AuditOutcome::Refused,
             _ => return Err(columns.nonsense()),
         },
-        cause: columns.maybe_parsed(|text| {
-            Reason::ALL
-                .iter()
-                .find(|reason| reason.as_str() == text)
-                .copied()
-                .ok_or(())
-        })?,
+        cause: columns.maybe_parsed(parse_reason)?,
         address: columns.maybe_text()?.map(Into::into),
         client_id: columns.maybe_text()?.map(Into::into),
         count: columns.number()?,
         before: columns.maybe_text()?.map(Into::into),
         after: columns.maybe_text()?.map(Into::into),
     })
+}
+
+fn read_refusal<'row>(columns: &mut RowReader<'row>) -> Result<RefusalRow<'row>, Fault> {
+    Ok(RefusalRow {
+        minute: columns.instant()?,
+        broker: columns.text()?,
+        subject: columns.text()?,
+        address: columns.text()?,
+        cause: columns.parsed(parse_reason)?,
+        client_id: columns.text()?,
+        about: columns.maybe_text()?,
+        count: columns.number()?,
+    })
+}
+
+fn parse_reason(text: &str) -> Result<Reason, ()> {
+    let mut all = Reason::ALL.iter();
+    all.find(|reason| reason.as_str() == text)
+        .copied()
+        .ok_or(())
 }
 
 /// What [`read`] reads of a row of a chain.
@@ -274,14 +296,17 @@ macro_rules! entry_columns {
 }
 use entry_columns;
 
+/// What [`read_refusal`] reads.
+macro_rules! refusal_columns {
+    () => {
+        "SELECT minute, broker, subject, address, cause, client_id, about, count FROM refusal"
+    };
+}
+use refusal_columns;
+
 const ROW: &str = concat!(entry_columns!(), ", id FROM audit WHERE id = ?1");
 
-/// Rows of the chains, as [`read_row`] reads them.
-const CHAINED: &str = concat!(entry_columns!(), ", id, id AS place FROM audit");
-
-/// Sums of refusals, as [`read_row`] reads them.
-const STAGED: &str = "SELECT minute AS time, 'broker:' || broker AS actor, 'login' AS act,
-    subject, 'refused' AS outcome, cause, nullif(address, '') AS address,
-    nullif(client_id, '') AS client_id, count, NULL AS before, about AS after, NULL AS id, minute AS place FROM refusal";
-
 const MINUTE: Duration = Duration::from_secs(60);
+
+/// Rows a transaction.
+const ROWS_AT_ONCE: usize = 256;

@@ -1,6 +1,6 @@
 //! The change log.
 
-use countersign_core::change::{Change, ChangeSeq, KickRequestId};
+use countersign_core::change::{Change, ChangeLogEnds, ChangeSeq, KickRequestId};
 use countersign_core::credential::CredentialId;
 use countersign_core::name::TenantId;
 use countersign_core::time::Timestamp;
@@ -40,41 +40,63 @@ pub(crate) fn last_instant(connection: &Connection) -> Result<Timestamp, Fault> 
 
 /// Up to `limit` entries after `seq`; see
 /// [`GateStore::changes_after`](countersign_core::store::GateStore::changes_after).
-///
-/// A follower that is ahead of the log follows another store than before, an
-/// older backup say: all it knows may be wrong.
 pub(crate) fn after(
     connection: &Connection,
     seq: ChangeSeq,
     limit: usize,
 ) -> Result<Vec<(ChangeSeq, Change)>, Fault> {
-    let last = last(connection)?;
-    if seq > last {
-        return Ok(vec![(last, Change::Everything)]);
-    }
-    if seq == last || limit == 0 {
-        return Ok(Vec::new());
-    }
-    let mut first = connection.prepare_cached("SELECT min(seq) FROM change")?;
-    let first: i64 = first.query_row([], |row| row.get(0))?;
-    let mut found = Vec::new();
-    let before_first = first.saturating_sub(1);
-    if seq.0 < before_first {
-        found.push((ChangeSeq(before_first), Change::Everything));
-    }
     let mut statement = connection.prepare_cached(
-        "SELECT seq, kind, number, tenant FROM change WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+        "SELECT coalesce((SELECT min(seq) FROM change), 0),
+             coalesce((SELECT max(seq) FROM change), 0)",
     )?;
-    let left = limit.saturating_sub(found.len());
-    let left = i64::try_from(left).unwrap_or(i64::MAX);
-    let mut rows = statement.query(params![seq.0, left])?;
+    let ends = statement.query_row([], |row| {
+        Ok(ChangeLogEnds {
+            first: ChangeSeq(row.get(0)?),
+            last: ChangeSeq(row.get(1)?),
+        })
+    })?;
+    ends.after(seq, limit, |most| {
+        let mut statement = connection.prepare_cached(
+            "SELECT seq, kind, number, tenant FROM change WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+        )?;
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let mut rows = statement.query(params![seq.0, most])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let columns = &mut RowReader::of(row);
+            let seq = ChangeSeq(columns.number()?);
+            // What an entry that can't be read told of may be anything.
+            found.push((seq, read(columns).unwrap_or(Change::Everything)));
+        }
+        Ok(found)
+    })
+}
+
+/// Cuts off up to `most` of the oldest entries, as long as they are old; returns
+/// how many they were.
+pub(crate) fn cut(
+    connection: &Connection,
+    most: usize,
+    mut is_old: impl FnMut(ChangeSeq, Timestamp) -> bool,
+) -> Result<usize, Fault> {
+    let mut statement =
+        connection.prepare_cached("SELECT seq, at FROM change ORDER BY seq LIMIT ?1")?;
+    let mut rows = statement.query([most])?;
+    let mut last = None;
     while let Some(row) = rows.next()? {
         let columns = &mut RowReader::of(row);
         let seq = ChangeSeq(columns.number()?);
-        // What an entry that can't be read told of may be anything.
-        found.push((seq, read(columns).unwrap_or(Change::Everything)));
+        if !is_old(seq, columns.instant()?) {
+            break;
+        }
+        last = Some(seq.0);
     }
-    Ok(found)
+    drop(rows);
+    let mut statement = connection.prepare_cached("DELETE FROM change WHERE seq <= ?1")?;
+    match last {
+        Some(last) => Ok(statement.execute([last])?),
+        None => Ok(0),
+    }
 }
 
 fn read(columns: &mut RowReader<'_>) -> Result<Change, Fault> {

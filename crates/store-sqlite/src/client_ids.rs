@@ -1,8 +1,6 @@
 //! Who holds which client id: bindings of credentials, prefixes of tenants, and
 //! stored sessions.
 
-use core::time::Duration;
-
 use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::credential::CredentialId;
 use countersign_core::ledger::{
@@ -10,14 +8,13 @@ use countersign_core::ledger::{
 };
 use countersign_core::lifecycle::State;
 use countersign_core::name::TenantId;
-use countersign_core::ownership::{DEFAULT_HOLD, Holder, Holding, Kept, StoredSession};
+use countersign_core::ownership::{Holder, Holding, Kept, StoredSession};
 use countersign_core::store::StoreError;
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use crate::error::Fault;
 use crate::ledger::SqliteWriting;
-use crate::read_rows;
 use crate::row_reader::RowReader;
 
 /// The credential that is bound to this client id.
@@ -256,6 +253,35 @@ impl ClientIdRows for SqliteWriting<'_> {
     fn count_client_ids(&mut self) -> Result<ClientIdCounts, StoreError> {
         self.run(counts)
     }
+
+    fn client_ids_unused_since(
+        &mut self,
+        at: Timestamp,
+        most: usize,
+    ) -> Result<Vec<ClientIdTie>, StoreError> {
+        self.run(|connection| by_last_use(connection, UNUSED_SINCE, at, most))
+    }
+
+    fn client_ids_used_after(
+        &mut self,
+        at: Timestamp,
+        most: usize,
+    ) -> Result<Vec<ClientIdTie>, StoreError> {
+        self.run(|connection| by_last_use(connection, USED_AFTER, at, most))
+    }
+
+    fn set_last_use(&mut self, id: &ClientIdTie, at: Timestamp) -> Result<(), StoreError> {
+        self.run(|connection| {
+            connection
+                .prepare_cached(
+                    "UPDATE stored_session
+                     SET last_used_at = ?2, first_used_at = min(first_used_at, ?2)
+                     WHERE client_id = ?1",
+                )?
+                .execute(params![id.0, at.as_millis()])?;
+            Ok(())
+        })
+    }
 }
 
 /// What is recorded about a client id.
@@ -338,52 +364,18 @@ pub(crate) fn is_full(connection: &Connection) -> Result<bool, Fault> {
     Ok(records >= MOST_CLIENT_IDS || pruned >= MOST_PRUNED)
 }
 
-/// Removes up to `limit` records that were not used for long, but remembers of
-/// whom the host may have a session still; says how many they were. What is in
-/// use is used now, and so is what was used while a clock was ahead.
-///
-/// Where so much is remembered that there is no room, nothing is removed: a client
-/// id of which nothing is known is anybody's.
-pub(crate) fn prune(connection: &Connection, now: Timestamp, limit: usize) -> Result<usize, Fault> {
-    let ahead = connection
-        .prepare_cached(
-            "UPDATE stored_session
-             SET last_used_at = ?1, first_used_at = min(first_used_at, ?1)
-             WHERE client_id IN (SELECT client_id FROM stored_session
-                 WHERE last_used_at > ?2 ORDER BY last_used_at LIMIT ?3)",
-        )?
-        .execute(params![now.as_millis(), now.plus(HOUR).as_millis(), limit])?;
-    if ahead > 0 {
-        return Ok(ahead);
-    }
-    let Ok(settings) = read_rows::settings(connection) else {
-        // How long they are held can't be told.
-        return Ok(0);
-    };
-    if counts(connection)?.pruned >= MOST_PRUNED {
-        return Ok(0);
-    }
-    let hold = settings.client_id_hold.max(DEFAULT_HOLD);
-    let mut statement = connection.prepare_cached(OUT_OF_USE)?;
-    let mut rows = statement.query(params![now.minus(hold).as_millis(), limit])?;
-    let mut found: usize = 0;
+/// The client ids that `sql` finds, which are bounded by `at` and `most`.
+fn by_last_use(
+    connection: &Connection,
+    sql: &str,
+    at: Timestamp,
+    most: usize,
+) -> Result<Vec<ClientIdTie>, Fault> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params![at.as_millis(), most])?;
+    let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found = found.saturating_add(1);
-        let columns = &mut RowReader::of(row);
-        let client_id = ClientIdTie(columns.hash()?);
-        let (is_stored, credential) = (columns.flag()?, columns.maybe_number()?);
-        if columns.flag()? {
-            connection
-                .prepare_cached("UPDATE stored_session SET last_used_at = ?2 WHERE client_id = ?1")?
-                .execute(params![client_id.0, now.as_millis()])?;
-            continue;
-        }
-        if is_stored {
-            put_pruned(connection, &client_id, credential)?;
-        }
-        connection
-            .prepare_cached("DELETE FROM stored_session WHERE client_id = ?1")?
-            .execute([client_id.0])?;
+        found.push(ClientIdTie(RowReader::of(row).hash()?));
     }
     Ok(found)
 }
@@ -477,13 +469,11 @@ const COUNT_OF_CREDENTIAL: &str = "SELECT count(*) FROM (SELECT 1 FROM stored_se
 const COUNT_UNAUTHENTICATED: &str = "SELECT count(*) FROM (SELECT 1 FROM stored_session
      WHERE holder = 'unauthenticated' AND tenant IS ?1 AND first_used_at > ?2 LIMIT ?3)";
 
-/// The oldest, and whether they are in use.
-const OUT_OF_USE: &str = "SELECT client_id, is_stored <> 0,
-         CASE WHEN holder = 'unauthenticated' OR is_stored = 2 THEN 0 ELSE credential END,
-         EXISTS (SELECT 1 FROM presence WHERE tie = stored_session.client_id)
-     FROM stored_session WHERE last_used_at < ?1 ORDER BY last_used_at LIMIT ?2";
+const UNUSED_SINCE: &str = "SELECT client_id FROM stored_session
+     WHERE last_used_at < ?1 ORDER BY last_used_at LIMIT ?2";
 
-const HOUR: Duration = Duration::from_secs(3_600);
+const USED_AFTER: &str = "SELECT client_id FROM stored_session
+     WHERE last_used_at > ?1 ORDER BY last_used_at LIMIT ?2";
 
 /// The holder of pruned sessions of unauthenticated clients.
 const UNAUTHENTICATED_HOLDER: i64 = 0;
@@ -504,7 +494,9 @@ mod tests {
 
     use super::*;
     use crate::open::SqliteStore;
-    use crate::{credential_kind, lockouts, log_position, presence, tenants, tokens, users};
+    use crate::{
+        credential_kind, lockouts, log_position, presence, read_rows, tenants, tokens, users,
+    };
 
     #[test]
     fn as_many_rows_are_counted_as_there_are() {
@@ -548,7 +540,9 @@ mod tests {
             PRUNED,
             COUNT_OF_CREDENTIAL,
             COUNT_UNAUTHENTICATED,
-            OUT_OF_USE,
+            UNUSED_SINCE,
+            USED_AFTER,
+            presence::IS_CONNECTED,
             presence::WITH_CLIENT_ID,
             presence::SESSION,
             log_position::STANDING,

@@ -1,7 +1,5 @@
 //! Requests to end live sessions.
 
-use core::time::Duration;
-
 use countersign_core::audit::AuditEntry;
 use countersign_core::change::KickRequestId;
 use countersign_core::client_id::ClientIdTie;
@@ -126,14 +124,12 @@ pub(crate) fn is_answered(connection: &Connection, id: KickRequestId) -> Result<
         .query_row([id.0], |row| row.get(0))?)
 }
 
-/// Removes up to `limit` requests that no caller waits for any more; says how
-/// many they were.
-pub(crate) fn prune(connection: &Connection, now: Timestamp, limit: usize) -> Result<usize, Fault> {
+/// Removes up to `most` requests that were made before `at`; says how many they
+/// were.
+pub(crate) fn remove(connection: &Connection, at: Timestamp, most: usize) -> Result<usize, Fault> {
     let mut statement = connection.prepare_cached(
         "DELETE FROM kick_request WHERE id IN
              (SELECT id FROM kick_request WHERE at < ?1 ORDER BY id LIMIT ?2)",
     )?;
-    Ok(statement.execute(params![now.minus(DAY).as_millis(), limit])?)
+    Ok(statement.execute(params![at.as_millis(), most])?)
 }
-
-const DAY: Duration = Duration::from_secs(86_400);

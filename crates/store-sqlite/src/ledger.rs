@@ -79,8 +79,12 @@ impl LedgerTransaction for SqliteWriting<'_> {
         self.run(read_rows::settings)
     }
 
-    fn append_acts(&mut self, entries: &[AuditEntry]) -> Result<(), StoreError> {
-        self.run(|connection| audit::append(connection, AuditChain::Acts, entries))
+    fn append_audit(
+        &mut self,
+        chain: AuditChain,
+        entries: &[AuditEntry],
+    ) -> Result<(), StoreError> {
+        self.run(|connection| audit::append(connection, chain, entries))
     }
 
     fn append_change(&mut self, at: Timestamp, change: &Change) -> Result<(), StoreError> {

@@ -1,7 +1,5 @@
 //! Failed logins of users, and of e-mail addresses that no user has.
 
-use core::time::Duration;
-
 use countersign_core::ledger::LockoutRows;
 use countersign_core::lockout::Lockout;
 use countersign_core::name::LoginName;
@@ -73,17 +71,14 @@ pub(crate) fn set_known(
     Ok(())
 }
 
-/// Removes up to `limit` counts to which nothing was added for so long that the
-/// lock is over and whoever it was has given up; says how many they were.
-///
-/// They are kept that long because the next lock is longer than the last one
-/// was.
-pub(crate) fn prune(connection: &Connection, now: Timestamp, limit: usize) -> Result<usize, Fault> {
+/// Removes up to `most` counts to which nothing was added since `at`; says how many
+/// they were.
+pub(crate) fn remove(connection: &Connection, at: Timestamp, most: usize) -> Result<usize, Fault> {
     let mut statement = connection.prepare_cached(
         "DELETE FROM lockout WHERE name IN
              (SELECT name FROM lockout WHERE known IN (0, 1) AND updated_at < ?1 LIMIT ?2)",
     )?;
-    Ok(statement.execute(params![now.minus(QUIET).as_millis(), limit])?)
+    Ok(statement.execute(params![at.as_millis(), most])?)
 }
 
 /// Replaces what is counted against this address; says whether a user has it.
@@ -124,6 +119,3 @@ fn keep_unknown(connection: &Connection, most: usize, newest: &LoginName) -> Res
 }
 
 pub(crate) const LOCKOUT: &str = "SELECT failures, locked_until FROM lockout WHERE name = ?1";
-
-/// Longer than the longest lock of any policy.
-const QUIET: Duration = Duration::from_secs(30 * 86_400);

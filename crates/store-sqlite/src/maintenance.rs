@@ -1,39 +1,25 @@
-//! Pruning: removes old rows now and then, off the broker's thread.
+//! Maintenance, off the broker's thread: old rows are removed, and the log is
+//! written back.
 
 use core::time::Duration;
 
+use countersign_core::audit::{AuditChain, AuditEntry};
+use countersign_core::change::ChangeSeq;
+use countersign_core::ledger::{Ledger as _, UpkeepRows};
 use countersign_core::store::StoreError;
 use countersign_core::time::Timestamp;
-use rusqlite::{Connection, params};
 
 use crate::busy_timeout::{BATCH_WAIT, BusyTimeout};
 use crate::error::Fault;
 use crate::file::beside;
+use crate::ledger::SqliteWriting;
 use crate::open::{LOG_BYTES, SqliteStore};
-use crate::{audit, client_ids, kicks, lockouts, read_rows, tokens, wal_index};
+use crate::{audit, changes, kicks, lockouts, tokens, wal_index};
 
 impl SqliteStore {
     /// See [`GateStore::maintain`](countersign_core::store::GateStore::maintain).
     pub(crate) fn maintain_all(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        let action = "tidy the store up";
-        self.repeat(action, |connection| {
-            audit::take_refusals(connection, now, CHUNK)
-        })?;
-        self.repeat(action, |connection| {
-            // Settings that can't be read cut nothing off that they would keep.
-            let kept = read_rows::settings(connection).map_or(Duration::MAX, |it| it.keep_refusals);
-            audit::cut_refusals(connection, now, kept)
-        })?;
-        let cut = self.look(action, BATCH_WAIT, |connection| {
-            oldest_change_to_keep(connection, now)
-        })?;
-        self.repeat(action, |connection| prune_changes(connection, cut))?;
-        self.repeat(action, |connection| kicks::prune(connection, now, CHUNK))?;
-        self.repeat(action, |connection| tokens::prune(connection, now, CHUNK))?;
-        self.repeat(action, |connection| lockouts::prune(connection, now, CHUNK))?;
-        self.repeat(action, |connection| {
-            client_ids::prune(connection, now, CHUNK)
-        })?;
+        self.tidy_up(now)?;
         let state = wal_index::of(&self.connection);
         if state.is_some() && self.log_begun == state {
             return Ok(());
@@ -103,21 +89,6 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// Runs `step` in short transactions of its own until it did less than a
-    /// chunk.
-    pub(crate) fn repeat(
-        &mut self,
-        action: &'static str,
-        step: impl Fn(&Connection) -> Result<usize, Fault>,
-    ) -> Result<(), StoreError> {
-        loop {
-            // A commit that changed nothing writes nothing and wakes nobody.
-            if self.act(action, BATCH_WAIT, &step)? < CHUNK {
-                return Ok(());
-            }
-        }
-    }
-
     /// Writes the log back into the file without waiting for anybody, and
     /// without anybody waiting for it. Says whether it is written back as a
     /// whole.
@@ -133,39 +104,61 @@ impl SqliteStore {
     }
 }
 
-/// The first entry of the change log that is young or among the newest.
-fn oldest_change_to_keep(connection: &Connection, now: Timestamp) -> Result<i64, Fault> {
-    let young = now.minus(DAY).as_millis();
-    let mut statement = connection.prepare_cached(
-        "SELECT min(
-             coalesce((SELECT max(seq) FROM change), 0) - ?1 + 1,
-             coalesce((SELECT seq FROM change WHERE at >= ?2 ORDER BY seq LIMIT 1), ?3))",
-    )?;
-    Ok(statement.query_row([CHANGES_KEPT, young, i64::MAX], |row| row.get(0))?)
+impl UpkeepRows for SqliteWriting<'_> {
+    fn take_refusals(
+        &mut self,
+        last: Timestamp,
+        most: usize,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        self.run(|connection| audit::take_refusals(connection, last, most))
+    }
+
+    fn count_audited_refusals(&mut self) -> Result<u64, StoreError> {
+        self.run(|connection| audit::count(connection, AuditChain::Refusals))
+    }
+
+    fn cut_refusals(
+        &mut self,
+        most: usize,
+        mut is_old: impl FnMut(Timestamp) -> bool,
+    ) -> Result<usize, StoreError> {
+        self.run(|connection| {
+            audit::cut(connection, AuditChain::Refusals, most, |_, time| {
+                is_old(time)
+            })
+        })
+    }
+
+    fn last_change(&mut self) -> Result<ChangeSeq, StoreError> {
+        self.run(changes::last)
+    }
+
+    fn cut_changes(
+        &mut self,
+        most: usize,
+        is_old: impl FnMut(ChangeSeq, Timestamp) -> bool,
+    ) -> Result<usize, StoreError> {
+        self.run(|connection| changes::cut(connection, most, is_old))
+    }
+
+    fn remove_kick_requests(&mut self, at: Timestamp, most: usize) -> Result<usize, StoreError> {
+        self.run(|connection| kicks::remove(connection, at, most))
+    }
+
+    fn remove_tokens(&mut self, at: Timestamp, most: usize) -> Result<usize, StoreError> {
+        self.run(|connection| tokens::remove(connection, at, most))
+    }
+
+    fn remove_lockouts(&mut self, at: Timestamp, most: usize) -> Result<usize, StoreError> {
+        self.run(|connection| lockouts::remove(connection, at, most))
+    }
 }
-
-fn prune_changes(connection: &Connection, cut: i64) -> Result<usize, Fault> {
-    let mut statement = connection.prepare_cached(
-        "DELETE FROM change WHERE seq IN
-             (SELECT seq FROM change WHERE seq < ?1 ORDER BY seq LIMIT ?2)",
-    )?;
-    Ok(statement.execute(params![cut, CHUNK])?)
-}
-
-const DAY: Duration = Duration::from_secs(86_400);
-
-/// Followers that were away for less than these need not judge everything
-/// again.
-const CHANGES_KEPT: i64 = 10_000;
 
 /// How much of the log is given back at a time: three milliseconds' worth.
 const LOG_STEP: u64 = 8 * 1024 * 1024;
 
 /// What SQLite takes for no limit.
 const UNLIMITED: i64 = -1;
-
-/// Rows a transaction.
-pub(crate) const CHUNK: usize = 256;
 
 #[cfg(test)]
 mod tests {

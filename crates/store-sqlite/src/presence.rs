@@ -174,6 +174,13 @@ impl PresenceRows for SqliteWriting<'_> {
             Ok(taken)
         })
     }
+
+    fn is_connected(&mut self, id: &ClientIdTie) -> Result<bool, StoreError> {
+        self.run(|connection| {
+            let mut statement = connection.prepare_cached(IS_CONNECTED)?;
+            Ok(statement.exists([id.0])?)
+        })
+    }
 }
 
 macro_rules! select_presence {
@@ -188,6 +195,8 @@ const LIST: &str = concat!(
     select_presence!(),
     "WHERE ?1 IS NULL OR tenant = ?1 ORDER BY broker, session"
 );
+
+pub(crate) const IS_CONNECTED: &str = "SELECT 1 FROM presence WHERE tie = ?1";
 
 pub(crate) const WITH_CLIENT_ID: &str = concat!(select_presence!(), "WHERE tie = ?1");
 

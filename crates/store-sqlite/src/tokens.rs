@@ -1,7 +1,5 @@
 //! Tokens (JWT) and the keys that sign them.
 
-use core::time::Duration;
-
 use countersign_core::credential::CredentialId;
 use countersign_core::jwt::{KeyId, TokenId, VerifyingKey};
 use countersign_core::name::{LoginName, TenantId};
@@ -172,13 +170,13 @@ pub(crate) fn revoke(connection: &Connection, id: &TokenId, at: Timestamp) -> Re
     found(rows, "the token")
 }
 
-/// Removes up to `limit` tokens that ended long since; says how many they were.
-pub(crate) fn prune(connection: &Connection, now: Timestamp, limit: usize) -> Result<usize, Fault> {
+/// Removes up to `most` tokens that ended before `at`; says how many they were.
+pub(crate) fn remove(connection: &Connection, at: Timestamp, most: usize) -> Result<usize, Fault> {
     let mut statement = connection.prepare_cached(
         "DELETE FROM token WHERE id IN
              (SELECT id FROM token WHERE expires_at < ?1 ORDER BY expires_at LIMIT ?2)",
     )?;
-    Ok(statement.execute(params![now.minus(KEPT).as_millis(), limit])?)
+    Ok(statement.execute(params![at.as_millis(), most])?)
 }
 
 fn read_key(columns: &mut RowReader<'_>) -> Result<TokenKey, Fault> {
@@ -252,6 +250,3 @@ pub(crate) const THINGS: &str = "SELECT thing FROM token_thing WHERE token = ?1 
 
 pub(crate) const KEY: &str =
     "SELECT id, tenant, created_at, ends_at, public FROM token_key WHERE id = ?1";
-
-/// How long a token that ended is still listed.
-const KEPT: Duration = Duration::from_secs(7 * 86_400);

@@ -12,6 +12,7 @@ use countersign_core::client_id::ClientId;
 use countersign_core::connect::{LoginRecord, Proof, SessionChange};
 use countersign_core::ledger::Ledger as _;
 use countersign_core::name::LoginName;
+use countersign_core::ownership::Holder;
 use countersign_core::presence::{ClientIdUse, PresenceEvent};
 use countersign_core::reason::Reason;
 use countersign_core::store::{
@@ -123,6 +124,19 @@ fn where_four_million_client_ids_were_pruned_no_more_are_and_their_owners_stay()
     assert_eq!(count(&store, pruned), 4_000_000);
     assert_eq!(take(&mut store, "a", 41 * DAY), Recorded::Done);
     assert_eq!(count(&store, pruned), 3_999_999);
+}
+
+/// A client could have a session stored under it.
+#[test]
+fn a_client_id_whose_record_can_not_be_read_is_pruned_and_has_no_heir() {
+    let (mut store, _directory) = store();
+    assert_eq!(take(&mut store, "a", 0), Recorded::Done);
+    let tie = ClientId::parse("a").unwrap().tie();
+    raw(&store, "UPDATE stored_session SET tenant = 'A'");
+    assert!(store.stored_session(&tie).is_err());
+    store.maintain("b1", at(40 * DAY)).unwrap();
+    let left = store.stored_session(&tie).unwrap().unwrap();
+    assert_eq!((left.holder, left.is_stored()), (Holder::Former, true));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::client_id::ClientIdTie;
 use crate::connect::SessionChange;
 use crate::credential::CredentialId;
 use crate::name::TenantId;
-use crate::ownership::{ClientIdClaim, Holder, Kept, StoredSession};
+use crate::ownership::{ClientIdClaim, DEFAULT_HOLD, Holder, Kept, StoredSession};
 use crate::presence::ClientIdUse;
 use crate::store::{LoginEffects, Recorded, SessionUndo, StoreError};
 use crate::time::Timestamp;
@@ -139,6 +139,36 @@ pub trait ClientIdRows {
     ///
     /// As [`ClientIdRows::client_id_record`].
     fn count_client_ids(&mut self) -> Result<ClientIdCounts, StoreError>;
+
+    /// Up to `most` client ids whose last use was before `at`, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// As [`ClientIdRows::client_id_record`].
+    fn client_ids_unused_since(
+        &mut self,
+        at: Timestamp,
+        most: usize,
+    ) -> Result<Vec<ClientIdTie>, StoreError>;
+
+    /// Up to `most` client ids whose last use was after `at`.
+    ///
+    /// # Errors
+    ///
+    /// As [`ClientIdRows::client_id_record`].
+    fn client_ids_used_after(
+        &mut self,
+        at: Timestamp,
+        most: usize,
+    ) -> Result<Vec<ClientIdTie>, StoreError>;
+
+    /// Makes `at` the last use of a client id, and its first one if that was later.
+    /// It is no change of the record, as in [`ClientIdRows::touch_client_id`].
+    ///
+    /// # Errors
+    ///
+    /// As [`ClientIdRows::client_id_record`].
+    fn set_last_use(&mut self, id: &ClientIdTie, at: Timestamp) -> Result<(), StoreError>;
 }
 
 /// What follows from what is recorded about a client id, pruned or not.
@@ -418,6 +448,70 @@ pub(super) fn join(
         }
         Some(_) | None => Ok(()),
     }
+}
+
+/// Corrects up to `most` uses of client ids that a clock recorded which was ahead;
+/// says how many they were.
+pub(super) fn correct_uses(
+    writing: &mut impl LedgerTransaction,
+    now: Timestamp,
+    most: usize,
+) -> Result<usize, StoreError> {
+    let ahead = writing.client_ids_used_after(now.plus(HOUR), most)?;
+    for id in &ahead {
+        writing.set_last_use(id, now)?;
+    }
+    Ok(ahead.len())
+}
+
+/// Removes up to `most` records that were not used for long, but remembers of
+/// whom the host may have a session still; says how many they were. What is in
+/// use is used now.
+///
+/// Where so much is remembered that there is no room, nothing is removed: a client
+/// id of which nothing is known is anybody's.
+pub(super) fn prune(
+    writing: &mut impl LedgerTransaction,
+    now: Timestamp,
+    most: usize,
+) -> Result<usize, StoreError> {
+    let Ok(settings) = writing.settings() else {
+        // How long they are held can't be told.
+        return Ok(0);
+    };
+    if writing.count_client_ids()?.pruned >= MOST_PRUNED {
+        return Ok(0);
+    }
+    let hold = settings.client_id_hold.max(DEFAULT_HOLD);
+    let unused = writing.client_ids_unused_since(now.minus(hold), most)?;
+    for id in &unused {
+        if writing.is_connected(id)? {
+            writing.set_last_use(id, now)?;
+            continue;
+        }
+        if let Some(holder) = holder_of_kept(writing, id)? {
+            writing.put_pruned_client_id(id, holder)?;
+        }
+        writing.remove_client_id_record(id)?;
+    }
+    Ok(unused.len())
+}
+
+/// Whose session the host may keep under a client id, if it may keep one. Of a
+/// record that can't be read, it may be anybody's.
+fn holder_of_kept(
+    writing: &mut impl LedgerTransaction,
+    id: &ClientIdTie,
+) -> Result<Option<Holder>, StoreError> {
+    Ok(match writing.client_id_record(id) {
+        Ok(Some(record)) if record.session.is_unproved() => Some(Holder::Unauthenticated),
+        Ok(Some(record)) if record.session.is_stored() => {
+            Some(record.credential.map_or(Holder::Former, Holder::Credential))
+        }
+        Ok(_) => None,
+        Err(error) if error.is_of_one_record() && !error.is_about_pages() => Some(Holder::Former),
+        Err(error) => return Err(error),
+    })
 }
 
 /// Records a session of an unauthenticated client. A credential of the same

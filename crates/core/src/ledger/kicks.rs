@@ -1,7 +1,7 @@
 //! Requests to end live sessions that were carried out.
 
 use super::LedgerTransaction;
-use crate::audit::AuditEntry;
+use crate::audit::{AuditChain, AuditEntry};
 use crate::change::KickRequestId;
 use crate::store::StoreError;
 use crate::time::Timestamp;
@@ -32,7 +32,7 @@ pub(super) fn answer(
         after: kick.about,
         ..AuditEntry::done(kick.at, kick.actor, KICK, kick.subject)
     };
-    writing.append_acts(&[entry])
+    writing.append_audit(AuditChain::Acts, &[entry])
 }
 
 /// The act, as the audit calls it.

@@ -1,7 +1,7 @@
 //! What a login changes permanently, committed before the client is answered.
 
 use super::{Durability, Ledger, LedgerTransaction, Pace, client_ids, gone};
-use crate::audit::AuditEntry;
+use crate::audit::{AuditChain, AuditEntry};
 use crate::change::Change;
 use crate::client_id::ClientIdTie;
 use crate::connect::{LoginRecord, Proof, SessionChange, UserLogin};
@@ -141,7 +141,7 @@ pub(super) fn record(
     }
     let entries = entries(login, now);
     if !entries.is_empty() {
-        writing.append_acts(&entries)?;
+        writing.append_audit(AuditChain::Acts, &entries)?;
     }
     for change in changes(login) {
         writing.append_change(now, &change)?;

@@ -3,6 +3,7 @@
 use super::{
     ClientIdRows as _, Durability, Ledger, LedgerTransaction, Pace, client_ids, kicks, refusals,
 };
+use crate::audit::AuditChain;
 use crate::client_id::{ClientIdTie, is_made_up};
 use crate::credential::CredentialId;
 use crate::name::TenantId;
@@ -61,6 +62,13 @@ pub trait PresenceRows {
         broker: &str,
         most: usize,
     ) -> Result<Vec<(ClientIdTie, Option<CredentialId>)>, StoreError>;
+
+    /// Says whether any broker has a session with this client id.
+    ///
+    /// # Errors
+    ///
+    /// As [`PresenceRows::put_presence`].
+    fn is_connected(&mut self, id: &ClientIdTie) -> Result<bool, StoreError>;
 }
 
 /// What can't be written twice (refusals, audit rows, answers) is in the last
@@ -89,7 +97,7 @@ pub(super) fn write_batch(
                 kicks::answer(&mut writing, *id)?;
             }
             if !batch.audit.is_empty() {
-                writing.append_acts(&batch.audit)?;
+                writing.append_audit(AuditChain::Acts, &batch.audit)?;
             }
         }
         writing.commit(Durability::Kill)?;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::LedgerTransaction;
+use crate::audit::{AuditEntry, AuditOutcome};
 use crate::reason::Reason;
 use crate::store::{Refusal, StoreError};
 use crate::time::Timestamp;
@@ -45,6 +46,26 @@ impl<'a> RefusalRow<'a> {
             client_id: refusal.client_id.as_deref().unwrap_or(""),
             about: refusal.about.as_deref(),
             count: refusal.count,
+        }
+    }
+
+    /// What the audit says of it.
+    #[must_use]
+    pub fn entry(&self) -> AuditEntry {
+        let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        AuditEntry {
+            outcome: AuditOutcome::Refused,
+            cause: Some(self.cause),
+            address: filled(self.address),
+            client_id: filled(self.client_id),
+            count: self.count,
+            after: self.about.map(str::to_owned),
+            ..AuditEntry::done(
+                self.minute,
+                format!("broker:{}", self.broker),
+                "login",
+                self.subject,
+            )
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Things that are made when they first present an application's token.
 
 use super::{CredentialRows as _, Durability, Ledger, LedgerTransaction as _, Pace, gone};
-use crate::audit::AuditEntry;
+use crate::audit::{AuditChain, AuditEntry};
 use crate::auto_registration::AutoRegistration;
 use crate::change::Change;
 use crate::credential::{Credential, CredentialId};
@@ -93,7 +93,8 @@ pub(super) fn register(
     };
     writing.count_registration(thing.application, count)?;
     let id = writing.add_credential(credential)?;
-    writing.append_acts(&[entry(credential, thing, broker, now)])?;
+    let entry = entry(credential, thing, broker, now);
+    writing.append_audit(AuditChain::Acts, &[entry])?;
     writing.append_change(now, &Change::Credential(id))?;
     writing.commit(Durability::Kill)?;
     Ok(Registered::Done)

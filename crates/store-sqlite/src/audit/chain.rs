@@ -46,6 +46,11 @@ pub(crate) fn heads(connection: &Connection) -> Result<AuditHeads, Fault> {
     })
 }
 
+/// How many rows a chain has.
+pub(crate) fn count(connection: &Connection, chain: AuditChain) -> Result<u64, Fault> {
+    Ok(u64::try_from(ends(connection, chain)?.rows).unwrap_or(0))
+}
+
 /// The number of the next row, which none ever had.
 pub(super) fn next_id(connection: &Connection) -> Result<i64, Fault> {
     let mut statement = connection.prepare_cached(

@@ -1,7 +1,5 @@
 //! Cutting off the oldest rows of a chain; what is left still verifies.
 
-use core::time::Duration;
-
 use countersign_core::audit::{AuditChain, AuditHead};
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params};
@@ -31,15 +29,16 @@ pub(super) fn last_before(
     Ok(last)
 }
 
-/// Removes up to a chunk of the oldest rows, as long as they are `old`, and
-/// moves the anchor there; returns how many they were.
-pub(super) fn cut(
+/// Removes up to `most` of the oldest rows, as long as they are `old`, and moves
+/// the anchor there; returns how many they were.
+pub(crate) fn cut(
     connection: &Connection,
     chain: AuditChain,
+    most: usize,
     mut old: impl FnMut(AuditHead, Timestamp) -> bool,
 ) -> Result<usize, Fault> {
     let mut statement = connection.prepare_cached(OLDEST)?;
-    let mut rows = statement.query(params![chain.number(), CHUNK])?;
+    let mut rows = statement.query(params![chain.number(), most])?;
     let mut last = None;
     while let Some(row) = rows.next()? {
         let columns = &mut RowReader::of(row);
@@ -60,26 +59,4 @@ pub(super) fn cut(
     Ok(removed)
 }
 
-/// Removes up to a chunk of the refusals that are older than they are `kept`,
-/// and of the oldest where they are too many; returns how many they were.
-pub(crate) fn cut_refusals(
-    connection: &Connection,
-    now: Timestamp,
-    kept: Duration,
-) -> Result<usize, Fault> {
-    let chain = AuditChain::Refusals;
-    let since = now.minus(kept);
-    let mut too_many = ends(connection, chain)?.rows.saturating_sub(MOST_REFUSALS);
-    cut(connection, chain, |_, time| {
-        too_many = too_many.saturating_sub(1);
-        time < since || too_many >= 0
-    })
-}
-
 const OLDEST: &str = "SELECT id, hash, time FROM audit WHERE chain = ?1 ORDER BY id LIMIT ?2";
-
-/// Rows a transaction.
-pub(super) const CHUNK: usize = 256;
-
-/// So many refusals are kept at most, however young they are: some 100 MB.
-const MOST_REFUSALS: i64 = 500_000;
