@@ -6,7 +6,8 @@
 //! - [`tools`] runs other programs under a deadline, [`cli`] runs our own.
 //! - [`artifacts`] knows where plugin, program and brokers are.
 //! - [`cases`] reads the cases that every implementation is held to.
-//! - [`mod@store_suite`] is what every store must do.
+//! - [`mod@store_suite`] is what every store must do, and [`memory_store`] does it
+//!   as simply as can be.
 //!
 //! Everything here may panic: it runs in tests alone.
 
@@ -14,10 +15,12 @@ pub mod artifacts;
 pub mod broker;
 pub mod cases;
 pub mod cli;
+pub mod memory_store;
 pub mod mqtt;
 pub mod store_suite;
 pub mod tools;
 
 pub use broker::{Broker, Version};
 pub use cli::Cli;
+pub use memory_store::MemoryStore;
 pub use mqtt::{Client, Connect};

@@ -1,0 +1,164 @@
+//! A store in memory, as simple as a store can be.
+//!
+//! It shows what a store has to do and what not: it holds rows and no rules. It
+//! passes the store suite ([`mod@crate::store_suite`]) as the store that is shipped
+//! does, so whatever else the two had in common would be a rule at the wrong place.
+//!
+//! A transaction works on tables of its own. One that writes has the writer's turn
+//! meanwhile, and puts its tables in the place of those that all others see when it
+//! commits; dropped before, it never happened.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use countersign_core::store::{Settings, StoreError, StoreErrorKind};
+
+use self::tables::Tables;
+use self::turn::{Turn, Turns};
+
+pub use self::gate::MemoryBrokerLock;
+
+mod admin;
+mod audit;
+mod client_ids;
+mod credentials;
+mod gate;
+mod kicks;
+mod ledger;
+mod presence;
+mod references;
+mod table;
+mod tables;
+mod tokens;
+mod turn;
+mod upkeep;
+
+/// A store in memory. What [`GateStore::reopen`] makes of it is the same store.
+///
+/// [`GateStore::reopen`]: countersign_core::store::GateStore::reopen
+#[derive(Debug)]
+pub struct MemoryStore {
+    shared: Arc<Shared>,
+}
+
+impl MemoryStore {
+    /// Makes an empty store.
+    #[must_use]
+    pub fn new(settings: &Settings) -> Self {
+        let tables = Tables {
+            settings: *settings,
+            ..Tables::default()
+        };
+        let committed = Committed { tables, commits: 0 };
+        Self {
+            shared: Arc::new(Shared {
+                committed: Mutex::new(committed),
+                turns: Turns::default(),
+                brokers: Mutex::default(),
+            }),
+        }
+    }
+
+    /// The tables as they were committed last.
+    fn tables(&self) -> Tables {
+        self.shared.committed().tables.clone()
+    }
+
+    /// Begins to look.
+    fn looking(&self) -> MemoryTransaction<'_> {
+        MemoryTransaction {
+            shared: &self.shared,
+            tables: self.tables(),
+            turn: None,
+        }
+    }
+
+    /// Begins to write, once it is this connection's turn.
+    fn writing(
+        &self,
+        action: &'static str,
+        patience: Duration,
+    ) -> Result<MemoryTransaction<'_>, StoreError> {
+        let busy = || {
+            let detail = "another transaction has not ended; try again";
+            StoreError::new(action, StoreErrorKind::Busy).with_detail(detail)
+        };
+        let turn = self.shared.turns.take(patience).ok_or_else(busy)?;
+        Ok(MemoryTransaction {
+            turn: Some(turn),
+            ..self.looking()
+        })
+    }
+}
+
+/// One transaction on a [`MemoryStore`], of a broker or of an administrator.
+#[derive(Debug)]
+pub struct MemoryTransaction<'a> {
+    shared: &'a Shared,
+    tables: Tables,
+    /// None of one that may only look.
+    turn: Option<Turn<'a>>,
+}
+
+impl MemoryTransaction<'_> {
+    /// Puts its tables in the place of those that were committed last.
+    fn put_in_place(self) -> Result<(), StoreError> {
+        let mut committed = self.shared.committed();
+        if committed.tables == self.tables {
+            return Ok(());
+        }
+        if self.turn.is_none() {
+            return Err(StoreError::new("commit", StoreErrorKind::ReadOnly));
+        }
+        committed.tables = self.tables;
+        committed.commits += 1;
+        Ok(())
+    }
+}
+
+/// What all connections to a store share.
+#[derive(Debug)]
+struct Shared {
+    committed: Mutex<Committed>,
+    turns: Turns,
+    /// The names of live brokers.
+    brokers: Mutex<BTreeSet<String>>,
+}
+
+impl Shared {
+    fn committed(&self) -> MutexGuard<'_, Committed> {
+        whatever_happened(&self.committed)
+    }
+
+    fn brokers(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        whatever_happened(&self.brokers)
+    }
+}
+
+/// What was committed last.
+#[derive(Debug)]
+struct Committed {
+    tables: Tables,
+    /// How many commits changed anything.
+    commits: u64,
+}
+
+/// A lock whose content is never half written: a test that failed while it had it
+/// is not what the next one is about.
+fn whatever_happened<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What was to be changed, or what it belongs to, is not there.
+fn gone(what: &str) -> StoreError {
+    StoreError::new(WRITE, StoreErrorKind::Unavailable)
+        .with_detail(format!("{what} is not there any more; look again"))
+}
+
+/// What was to be added is there already.
+fn taken(what: &str) -> StoreError {
+    StoreError::new(WRITE, StoreErrorKind::Conflict).with_detail(what)
+}
+
+const WRITE: &str = "write to the store";

@@ -1,0 +1,245 @@
+//! What a CONNECT looks up, and what a gate asks beyond that.
+
+use std::sync::Arc;
+
+use countersign_core::audit::AuditHeads;
+use countersign_core::change::{Change, ChangeLogEnds, ChangeSeq, KickRequestId};
+use countersign_core::client_id::{ClientId, ClientIdTie};
+use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::jwt::{KeyId, TokenId};
+use countersign_core::ledger::Ledger as _;
+use countersign_core::lockout::Lockout;
+use countersign_core::name::{LoginName, TenantId};
+use countersign_core::ownership::StoredSession;
+use countersign_core::role::{Role, RoleName};
+use countersign_core::seal::SealKey;
+use countersign_core::secret::{PasswordHash, SecretDigest, SecretId};
+use countersign_core::store::{
+    Directory, GateStore, KickTarget, LogPosition, Settings, StoreError, StoreErrorKind, StoreMark,
+    StoredSchemes, StoredTenants,
+};
+use countersign_core::tenant::Tenant;
+use countersign_core::time::Timestamp;
+use countersign_core::token::{TokenKey, TokenRecord};
+
+use super::credentials::bound_client_id;
+use super::ledger::JOURNAL_WAIT;
+use super::tables::Tables;
+use super::{MemoryStore, Shared};
+
+impl Directory for MemoryStore {
+    fn credential(&mut self, name: &LoginName) -> Result<Option<Arc<Credential>>, StoreError> {
+        Ok(self.tables().credential(name).map(Arc::new))
+    }
+
+    fn tenant(&mut self, id: &TenantId) -> Result<Option<Arc<Tenant>>, StoreError> {
+        Ok(self.tables().tenants.get(id).cloned().map(Arc::new))
+    }
+
+    fn some_tenant_admits_anonymous(&mut self) -> Result<bool, StoreError> {
+        let tables = self.tables();
+        let mut tenants = tables.tenants.values();
+        Ok(tenants.any(|tenant| tenant.authentication.admits_anonymous()))
+    }
+
+    fn credential_by_digest(
+        &mut self,
+        digest: &SecretDigest,
+    ) -> Result<Option<Arc<Credential>>, StoreError> {
+        Ok(self.tables().credential_by_digest(digest).map(Arc::new))
+    }
+
+    fn bound_to(&mut self, client_id: &ClientIdTie) -> Result<Option<CredentialId>, StoreError> {
+        Ok(self.tables().bound_to(client_id))
+    }
+
+    fn tenant_by_client_id(
+        &mut self,
+        client_id: &ClientId,
+    ) -> Result<Option<TenantId>, StoreError> {
+        let tables = self.tables();
+        let is_its = |tenant: &&Tenant| {
+            let prefix = tenant.client_id_prefix.as_ref();
+            prefix.is_some_and(|prefix| client_id.as_str().starts_with(prefix.as_str()))
+        };
+        let owner = tables.tenants.values().find(is_its);
+        Ok(owner.map(|tenant| tenant.id.clone()))
+    }
+
+    fn stored_session(
+        &mut self,
+        client_id: &ClientIdTie,
+    ) -> Result<Option<StoredSession>, StoreError> {
+        Ok(self.tables().stored_session(client_id))
+    }
+
+    fn credential_by_id(
+        &mut self,
+        id: CredentialId,
+    ) -> Result<Option<Arc<Credential>>, StoreError> {
+        Ok(self.tables().credential_by_id(id).map(Arc::new))
+    }
+
+    fn lockout(&mut self, email: &LoginName) -> Result<Lockout, StoreError> {
+        Ok(self.tables().lockout(email))
+    }
+
+    fn token_key(&mut self, id: &KeyId) -> Result<Option<TokenKey>, StoreError> {
+        Ok(self.tables().token_key(id))
+    }
+
+    fn token(&mut self, id: &TokenId) -> Result<Option<Arc<TokenRecord>>, StoreError> {
+        Ok(self.tables().tokens.get(id).cloned().map(Arc::new))
+    }
+}
+
+impl GateStore for MemoryStore {
+    type BrokerLock = MemoryBrokerLock;
+
+    fn lock_broker(&self, broker: &str) -> Result<MemoryBrokerLock, StoreError> {
+        if self.shared.brokers().insert(broker.to_owned()) {
+            return Ok(MemoryBrokerLock {
+                shared: Arc::clone(&self.shared),
+                broker: broker.to_owned(),
+            });
+        }
+        let error = StoreError::new("take the broker's name", StoreErrorKind::Conflict);
+        Err(error.with_detail(format!("a live broker called `{broker}` uses the store")))
+    }
+
+    fn reopen(&self) -> Result<Self, StoreError> {
+        Ok(Self {
+            shared: Arc::clone(&self.shared),
+        })
+    }
+
+    fn settings(&mut self) -> Result<Settings, StoreError> {
+        Ok(self.tables().settings)
+    }
+
+    fn schemes(&mut self) -> Result<StoredSchemes, StoreError> {
+        Ok(StoredSchemes {
+            readable: self.tables().schemes(),
+            ..StoredSchemes::default()
+        })
+    }
+
+    fn mark(&mut self) -> Result<StoreMark, StoreError> {
+        Ok(StoreMark::new(0, self.shared.committed().commits))
+    }
+
+    fn client_id_of(
+        &mut self,
+        credential: CredentialId,
+    ) -> Result<Option<ClientIdTie>, StoreError> {
+        let tables = self.tables();
+        let row = tables.credentials.get(&credential);
+        Ok(row.and_then(|row| bound_client_id(&row.credential)))
+    }
+
+    fn log_position(&mut self) -> Result<LogPosition, StoreError> {
+        let tables = self.tables();
+        let is_of_policy = |change: &Change| match change {
+            Change::Credential(_) | Change::KickRequested(_) => false,
+            Change::Everything | Change::Tenant(_) => true,
+        };
+        let mut newest_first = tables.changes.iter().rev();
+        let of_policy = newest_first.find(|(_, (_, change))| is_of_policy(change));
+        Ok(LogPosition {
+            last_change: tables.last_change(),
+            last_policy_change: ChangeSeq(of_policy.map_or(0, |(seq, _)| *seq)),
+            session_changes: tables.session_changes,
+        })
+    }
+
+    fn changes_after(
+        &mut self,
+        seq: ChangeSeq,
+        limit: usize,
+    ) -> Result<Vec<(ChangeSeq, Change)>, StoreError> {
+        let tables = self.tables();
+        let first = tables.changes.keys().next().copied().unwrap_or(0);
+        let ends = ChangeLogEnds {
+            first: ChangeSeq(first),
+            last: tables.last_change(),
+        };
+        ends.after(seq, limit, |most| {
+            let later = tables.changes.range(seq.0 + 1..).take(most);
+            let told = later.map(|(seq, (_, change))| (ChangeSeq(*seq), change.clone()));
+            Ok(told.collect())
+        })
+    }
+
+    fn seal_key(&self) -> Option<SealKey> {
+        None
+    }
+
+    fn key_file_mark(&self) -> u64 {
+        0
+    }
+
+    fn tenants(&mut self) -> Result<StoredTenants, StoreError> {
+        let tables = self.tables();
+        let tenants = tables.tenants.values().cloned();
+        Ok(StoredTenants {
+            readable: tenants.map(Arc::new).collect(),
+            ..StoredTenants::default()
+        })
+    }
+
+    fn role_named(
+        &mut self,
+        tenant: &TenantId,
+        name: &RoleName,
+    ) -> Result<Option<Role>, StoreError> {
+        Ok(self.tables().role(tenant, name))
+    }
+
+    fn audit_heads(&mut self) -> Result<AuditHeads, StoreError> {
+        Ok(self.tables().audit_heads())
+    }
+
+    fn kick_request(&mut self, id: KickRequestId) -> Result<Option<KickTarget>, StoreError> {
+        Ok(self.tables().kick_target(id))
+    }
+
+    fn replace_password_hash(
+        &mut self,
+        secret: SecretId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<(), StoreError> {
+        let mut writing = self.writing("write down a new hash of a password", JOURNAL_WAIT)?;
+        writing.tables.replace_password_hash(secret, old, new);
+        writing.put_in_place()
+    }
+
+    fn maintain(&mut self, _broker: &str, now: Timestamp) -> Result<(), StoreError> {
+        self.tidy_up(now)
+    }
+}
+
+impl Tables {
+    /// The last entry of the change log.
+    pub(super) fn last_change(&self) -> ChangeSeq {
+        ChangeSeq(self.last_numbers.change)
+    }
+
+    /// The role with this name in a tenant.
+    pub(super) fn role(&self, tenant: &TenantId, name: &RoleName) -> Option<Role> {
+        self.roles.get(&(tenant.clone(), name.clone())).cloned()
+    }
+}
+
+/// Holds a broker's name on a [`MemoryStore`] until it is dropped.
+#[derive(Debug)]
+pub struct MemoryBrokerLock {
+    shared: Arc<Shared>,
+    broker: String,
+}
+
+impl Drop for MemoryBrokerLock {
+    fn drop(&mut self) {
+        self.shared.brokers().remove(&self.broker);
+    }
+}

@@ -1,0 +1,79 @@
+//! Who is connected.
+
+use countersign_core::client_id::ClientIdTie;
+use countersign_core::credential::CredentialId;
+use countersign_core::ledger::{JoinedPresence, PresenceRows};
+use countersign_core::name::TenantId;
+use countersign_core::presence::{Presence, SessionNumber};
+use countersign_core::store::{BrokerPresence, StoreError};
+
+use super::MemoryTransaction;
+
+impl MemoryTransaction<'_> {
+    /// The sessions that are meant, by broker and number.
+    pub(super) fn sessions_where(
+        &self,
+        is_meant: impl Fn(&str, &Presence) -> bool,
+    ) -> Vec<BrokerPresence> {
+        let alive = self.shared.brokers();
+        let rows = self.tables.presence.iter();
+        let meant = rows.filter(|((broker, _), presence)| is_meant(broker, presence));
+        meant
+            .map(|((broker, _), presence)| BrokerPresence {
+                broker: broker.clone(),
+                is_alive: alive.contains(broker),
+                presence: presence.clone(),
+            })
+            .collect()
+    }
+}
+
+impl PresenceRows for MemoryTransaction<'_> {
+    fn put_presence(&mut self, broker: &str, presence: &Presence) -> Result<(), StoreError> {
+        let key = (broker.to_owned(), presence.session);
+        self.tables.presence.put(key, presence.clone());
+        Ok(())
+    }
+
+    fn remove_presence(&mut self, broker: &str, session: SessionNumber) -> Result<(), StoreError> {
+        self.tables.presence.remove(&(broker.to_owned(), session));
+        Ok(())
+    }
+
+    fn join_presence(
+        &mut self,
+        broker: &str,
+        session: SessionNumber,
+        tenant: &TenantId,
+    ) -> Result<Option<JoinedPresence>, StoreError> {
+        let row = self.tables.presence.row(&(broker.to_owned(), session));
+        Ok(row.map(|presence| {
+            presence.tenant = Some(tenant.clone());
+            JoinedPresence {
+                tie: presence.tie,
+                connected_at: presence.connected_at,
+                stored: presence.stored,
+            }
+        }))
+    }
+
+    fn take_presence(
+        &mut self,
+        broker: &str,
+        most: usize,
+    ) -> Result<Vec<(ClientIdTie, Option<CredentialId>)>, StoreError> {
+        let presence = &mut self.tables.presence;
+        let keys = presence.keys_where(most, |(of, _), _| of == broker);
+        let mut taken = Vec::new();
+        for key in keys {
+            taken.extend(presence.get(&key).map(|it| (it.tie, it.credential)));
+            presence.remove(&key);
+        }
+        Ok(taken)
+    }
+
+    fn is_connected(&mut self, id: &ClientIdTie) -> Result<bool, StoreError> {
+        let mut sessions = self.tables.presence.values();
+        Ok(sessions.any(|presence| presence.tie == *id))
+    }
+}

@@ -1,0 +1,101 @@
+//! What goes with what.
+
+use countersign_core::credential::CredentialId;
+use countersign_core::jwt::KeyId;
+use countersign_core::kind::Kind;
+use countersign_core::name::TenantId;
+use countersign_core::ownership::Holder;
+use countersign_core::role::RoleName;
+use countersign_core::token::TokenRecord;
+use countersign_core::user::{Grant, GrantedRight};
+
+use super::tables::{CredentialRow, Tables};
+
+impl Tables {
+    /// Removes a tenant with all that belongs to it; says whether it was there.
+    ///
+    /// What unauthenticated clients left in it is given up: if there is a tenant of
+    /// this name again, it does not inherit that.
+    pub(super) fn remove_tenant(&mut self, id: &TenantId) -> bool {
+        self.give_up_client_ids(|record| {
+            let is_nobodys = record.credential.is_none();
+            is_nobodys
+                && record.session.holder == Holder::Unauthenticated
+                && record.session.tenant.as_ref() == Some(id)
+        });
+        let of_tenant =
+            |_: &CredentialId, row: &CredentialRow| row.credential.tenant.as_ref() == Some(id);
+        for credential in self.credentials.keys_where(usize::MAX, of_tenant) {
+            self.remove_credential(credential);
+        }
+        let roles = self.roles.keys_where(usize::MAX, |(of, _), _| of == id);
+        for (_, role) in roles {
+            self.remove_role(id, &role);
+        }
+        self.remove_grants(|grant| grant.tenant == *id);
+        let keys = self
+            .token_keys
+            .keys_where(usize::MAX, |_, sealed| sealed.key.tenant == *id);
+        for key in keys {
+            self.remove_token_key(&key);
+        }
+        self.tenants.remove(id)
+    }
+
+    /// Removes a role and takes it from its holders; says whether it was there.
+    pub(super) fn remove_role(&mut self, tenant: &TenantId, name: &RoleName) -> bool {
+        self.credentials.change_where(
+            |row| {
+                row.credential.tenant.as_ref() == Some(tenant)
+                    && row.credential.roles.contains(name)
+            },
+            |row| row.credential.roles.retain(|held| held != name),
+        );
+        let is_of_role = |right: &GrantedRight| match right {
+            GrantedRight::OrgAdmin => false,
+            GrantedRight::Role(role) => role == name,
+        };
+        self.remove_grants(|grant| grant.tenant == *tenant && is_of_role(&grant.right));
+        self.remove_tokens(|token| token.tenant == *tenant && token.role == *name);
+        self.roles.remove(&(tenant.clone(), name.clone()))
+    }
+
+    /// Removes a credential with all that belongs to it; says whether it was there.
+    /// The records of its client ids stay, and have no holder any more.
+    pub(super) fn remove_credential(&mut self, id: CredentialId) -> bool {
+        let things = self
+            .credentials
+            .keys_where(usize::MAX, |_, row| row.credential.parent() == Some(id));
+        for thing in things {
+            self.remove_credential(thing);
+        }
+        self.secrets.remove_where(|_, (owner, _)| *owner == id);
+        self.recovery_codes.remove_where(|_, (user, _)| *user == id);
+        self.remove_tokens(|token| token.bearer == id || token.issuer == id);
+        self.give_up_client_ids(|record| record.credential == Some(id));
+        self.credentials.remove(&id)
+    }
+
+    fn remove_token_key(&mut self, id: &KeyId) {
+        self.remove_tokens(|token| token.key == *id);
+        self.token_keys.remove(id);
+    }
+
+    fn remove_tokens(&mut self, mut is_meant: impl FnMut(&TokenRecord) -> bool) {
+        self.tokens.remove_where(|_, token| is_meant(token));
+    }
+
+    fn remove_grants(&mut self, is_meant: impl Fn(&Grant) -> bool) {
+        self.credentials.change_where(
+            |row| match &row.credential.kind {
+                Kind::User(user) => user.grants.iter().any(&is_meant),
+                _ => false,
+            },
+            |row| {
+                if let Kind::User(user) = &mut row.credential.kind {
+                    user.grants.retain(|grant| !is_meant(grant));
+                }
+            },
+        );
+    }
+}

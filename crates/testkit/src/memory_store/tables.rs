@@ -1,0 +1,178 @@
+//! All that a store holds.
+
+use countersign_core::audit::{AuditChain, AuditEntry, AuditHead};
+use countersign_core::auto_registration::AutoRegistration;
+use countersign_core::change::Change;
+use countersign_core::client_id::ClientIdTie;
+use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::jwt::{KeyId, TokenId};
+use countersign_core::ledger::{ClientIdRecord, RegistrationCount};
+use countersign_core::lockout::Lockout;
+use countersign_core::name::{LoginName, TenantId};
+use countersign_core::ownership::Holder;
+use countersign_core::presence::{Presence, SessionNumber};
+use countersign_core::role::{Role, RoleName};
+use countersign_core::scheme::{Scheme, SchemeName, Schemes};
+use countersign_core::secret::{SecretDigest, SecretId, StoredSecret};
+use countersign_core::store::{Settings, StoreError};
+use countersign_core::tenant::Tenant;
+use countersign_core::time::Timestamp;
+use countersign_core::token::{SealedTokenKey, TokenRecord};
+use countersign_core::totp::Step;
+
+use super::kicks::KickRow;
+use super::table::Table;
+use super::taken;
+
+/// All rows. Two of these are equal if neither was written to since one was cloned
+/// from the other.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Tables {
+    pub(super) settings: Settings,
+    pub(super) tenants: Table<TenantId, Tenant>,
+    pub(super) roles: Table<(TenantId, RoleName), Role>,
+    /// The schemes that were added to the built-in ones.
+    pub(super) schemes: Table<SchemeName, Scheme>,
+    pub(super) credentials: Table<CredentialId, CredentialRow>,
+    pub(super) secrets: Table<SecretId, (CredentialId, StoredSecret)>,
+    pub(super) recovery_codes: Table<i64, (CredentialId, SecretDigest)>,
+    pub(super) lockouts: Table<LoginName, LockoutRow>,
+    pub(super) token_keys: Table<KeyId, SealedTokenKey>,
+    pub(super) tokens: Table<TokenId, TokenRecord>,
+    /// By the hash of the client id.
+    pub(super) client_ids: Table<[u8; 32], ClientIdRecord>,
+    pub(super) pruned_client_ids: Table<[u8; 32], Holder>,
+    /// See [`LogPosition`](countersign_core::store::LogPosition).
+    pub(super) session_changes: i64,
+    pub(super) presence: Table<(String, SessionNumber), Presence>,
+    pub(super) kicks: Table<i64, KickRow>,
+    pub(super) changes: Table<i64, (Timestamp, Change)>,
+    pub(super) acts: ChainRows,
+    pub(super) audited_refusals: ChainRows,
+    /// Those that are still summed up.
+    pub(super) refusals: Table<RefusalKey, RefusalSum>,
+    pub(super) last_numbers: LastNumbers,
+}
+
+impl Tables {
+    /// The rows of a chain of the audit.
+    pub(super) fn chain(&mut self, chain: AuditChain) -> &mut ChainRows {
+        match chain {
+            AuditChain::Acts => &mut self.acts,
+            AuditChain::Refusals => &mut self.audited_refusals,
+        }
+    }
+
+    /// All schemes, built in and added.
+    pub(super) fn schemes(&self) -> Schemes {
+        let mut schemes = Schemes::built_in();
+        for scheme in self.schemes.values() {
+            schemes.add(scheme.clone()).expect("its name was free");
+        }
+        schemes
+    }
+
+    /// Writes a tenant, new or changed.
+    pub(super) fn put_tenant(&mut self, tenant: &Tenant) -> Result<(), StoreError> {
+        let is_taken = |other: &Tenant| {
+            other.id != tenant.id
+                && other.client_id_prefix.is_some()
+                && other.client_id_prefix == tenant.client_id_prefix
+        };
+        if self.tenants.values().any(is_taken) {
+            return Err(taken("another tenant has this prefix"));
+        }
+        self.tenants.put(tenant.id.clone(), tenant.clone());
+        Ok(())
+    }
+
+    /// Adds an entry to the change log.
+    pub(super) fn append_change(&mut self, at: Timestamp, change: &Change) {
+        let seq = next(&mut self.last_numbers.change);
+        self.changes.put(seq, (at, change.clone()));
+    }
+
+    /// What is counted against this address.
+    pub(super) fn lockout(&self, email: &LoginName) -> Lockout {
+        let row = self.lockouts.get(email);
+        row.map(|row| row.lockout).unwrap_or_default()
+    }
+}
+
+/// A credential, without what lies in other rows.
+#[derive(Clone, Debug)]
+pub(super) struct CredentialRow {
+    /// As it was written last: secrets, recovery codes and what a thing has of its
+    /// application are not looked at.
+    pub(super) credential: Credential,
+    /// The last step that a code of a user was accepted for.
+    pub(super) last_step: Option<Step>,
+    /// Which things an application makes, if it was made to do so.
+    pub(super) registers: Option<(AutoRegistration, RegistrationCount)>,
+}
+
+/// What is counted against an address.
+#[derive(Clone, Debug)]
+pub(super) struct LockoutRow {
+    pub(super) lockout: Lockout,
+    /// Whether a user has it.
+    pub(super) is_known: bool,
+    pub(super) updated_at: Timestamp,
+}
+
+/// A chain of the audit.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct ChainRows {
+    pub(super) rows: Table<i64, AuditEntry>,
+    pub(super) head: AuditHead,
+}
+
+impl Default for ChainRows {
+    fn default() -> Self {
+        Self {
+            rows: Table::default(),
+            head: AuditHead::START,
+        }
+    }
+}
+
+/// What differs between two sums of refusals, in the order in which the audit has
+/// them.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct RefusalKey {
+    pub(super) minute: Timestamp,
+    pub(super) broker: String,
+    pub(super) subject: String,
+    pub(super) address: String,
+    pub(super) cause: countersign_core::reason::Reason,
+    pub(super) client_id: String,
+}
+
+/// What is known of refusals that are summed up.
+#[derive(Clone, Debug)]
+pub(super) struct RefusalSum {
+    pub(super) count: i64,
+    pub(super) about: Option<String>,
+}
+
+/// The numbers that were given out last: none names another row, ever.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct LastNumbers {
+    pub(super) audit: i64,
+    pub(super) change: i64,
+    pub(super) credential: i64,
+    pub(super) kick: i64,
+    pub(super) recovery_code: i64,
+    pub(super) secret: i64,
+}
+
+/// The number after the one that was given out last.
+pub(super) fn next(last: &mut i64) -> i64 {
+    *last += 1;
+    *last
+}
+
+/// The key of a client id.
+pub(super) fn key_of(id: &ClientIdTie) -> &[u8; 32] {
+    &id.0
+}

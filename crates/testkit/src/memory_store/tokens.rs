@@ -1,0 +1,101 @@
+//! Tokens (JWT) and the keys that sign them.
+
+use countersign_core::credential::CredentialId;
+use countersign_core::jwt::{KeyId, TokenId};
+use countersign_core::name::TenantId;
+use countersign_core::store::StoreError;
+use countersign_core::time::Timestamp;
+use countersign_core::token::{SealedTokenKey, TokenKey, TokenRecord};
+
+use super::credentials::found;
+use super::tables::Tables;
+use super::{gone, taken};
+
+impl Tables {
+    /// The public part of the key with this id.
+    pub(super) fn token_key(&self, id: &KeyId) -> Option<TokenKey> {
+        self.token_keys.get(id).map(|sealed| sealed.key.clone())
+    }
+
+    /// The keys of a tenant, newest first.
+    pub(super) fn token_keys_of(&self, tenant: &TenantId) -> Vec<SealedTokenKey> {
+        let keys = self.token_keys.values();
+        let own = keys.filter(|sealed| sealed.key.tenant == *tenant);
+        let mut own: Vec<_> = own.cloned().collect();
+        own.sort_by_key(|sealed| (sealed.key.created_at, sealed.key.id.clone()));
+        own.reverse();
+        own
+    }
+
+    /// Adds a key.
+    pub(super) fn add_token_key(&mut self, sealed: &SealedTokenKey) -> Result<(), StoreError> {
+        let key = &sealed.key;
+        if self.token_keys.contains_key(&key.id) {
+            return Err(taken("there is a key of this id"));
+        }
+        found(self.tenants.contains_key(&key.tenant), "the tenant")?;
+        self.token_keys.put(key.id.clone(), sealed.clone());
+        Ok(())
+    }
+
+    /// Says from when on the signatures of a key count no more; never later than
+    /// was said before.
+    pub(super) fn end_token_key(&mut self, id: &KeyId, at: Timestamp) -> Result<(), StoreError> {
+        let row = self.token_keys.row(id);
+        let key = &mut row.ok_or_else(|| gone("the key"))?.key;
+        key.ends_at = Some(key.ends_at.map_or(at, |before| before.min(at)));
+        Ok(())
+    }
+
+    /// Tokens of a tenant or of all, by tenant and time.
+    pub(super) fn tokens_of(&self, tenant: Option<&TenantId>) -> Vec<TokenRecord> {
+        let tokens = self.tokens.values();
+        let own = tokens.filter(|token| tenant.is_none_or(|id| token.tenant == *id));
+        let mut own: Vec<_> = own.cloned().collect();
+        own.sort_by_key(|token| (token.tenant.clone(), token.issued_at));
+        own
+    }
+
+    /// Adds a token.
+    pub(super) fn add_token(&mut self, token: &TokenRecord) -> Result<(), StoreError> {
+        if self.tokens.contains_key(&token.id) {
+            return Err(taken("there is a token of this number"));
+        }
+        let has_parties = [token.bearer, token.issuer]
+            .iter()
+            .all(|id| self.credentials.contains_key(id));
+        found(has_parties, "the bearer or the issuer")?;
+        found(self.token_keys.contains_key(&token.key), "the key")?;
+        found(self.role(&token.tenant, &token.role).is_some(), "the role")?;
+        self.tokens.put(token.id.clone(), token.clone());
+        Ok(())
+    }
+
+    /// Makes room for one more token of this issuer; says whether there is room.
+    pub(super) fn make_room_for_token(
+        &mut self,
+        issuer: CredentialId,
+        now: Timestamp,
+        most: u32,
+    ) -> bool {
+        let has_room = |tables: &Self| {
+            let tokens = tables.tokens.values();
+            tokens.filter(|token| token.issuer == issuer).count() < most as usize
+        };
+        if !has_room(self) {
+            self.tokens.remove_where(|_, token| {
+                let is_over = token.expires_at <= now || token.revoked_at.is_some();
+                token.issuer == issuer && is_over
+            });
+        }
+        has_room(self)
+    }
+
+    /// Revokes a token; one that is revoked stays as it is.
+    pub(super) fn revoke_token(&mut self, id: &TokenId, at: Timestamp) -> Result<(), StoreError> {
+        let row = self.tokens.row(id);
+        let token = row.ok_or_else(|| gone("the token"))?;
+        token.revoked_at.get_or_insert(at);
+        Ok(())
+    }
+}
