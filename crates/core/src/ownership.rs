@@ -13,6 +13,7 @@
 use core::time::Duration;
 
 use crate::credential::CredentialId;
+use crate::lifecycle::State;
 use crate::name::TenantId;
 use crate::time::Timestamp;
 
@@ -88,6 +89,20 @@ pub enum Holder {
     Unauthenticated,
     /// This credential.
     Credential(CredentialId),
+}
+
+impl Holder {
+    /// The holder where a credential is recorded, whose state this is by now; it has
+    /// none if it was deleted.
+    #[must_use]
+    pub const fn recorded(credential: CredentialId, state: Option<State>) -> Self {
+        match state {
+            Some(State::Inactive | State::Active | State::Suspended) => {
+                Self::Credential(credential)
+            }
+            Some(State::Revoked) | None => Self::Former,
+        }
+    }
 }
 
 /// What a client may do with a client id that it did not hold before.

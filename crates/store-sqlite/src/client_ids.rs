@@ -123,12 +123,10 @@ fn read_session(columns: &mut RowReader<'_>) -> Result<Option<StoredSession>, Fa
     let Some(holder) = columns.maybe_text()? else {
         return Ok(None);
     };
-    let holder = match (holder, credential, state) {
-        (UNAUTHENTICATED, ..) => Holder::Unauthenticated,
-        (CREDENTIAL, Some(id), Some(State::Inactive | State::Active | State::Suspended)) => {
-            Holder::Credential(id)
-        }
-        (CREDENTIAL | FORMER, ..) => Holder::Former,
+    let holder = match (holder, credential) {
+        (UNAUTHENTICATED, _) => Holder::Unauthenticated,
+        (CREDENTIAL, Some(id)) => Holder::recorded(id, state),
+        (CREDENTIAL | FORMER, _) => Holder::Former,
         _ => return Err(columns.nonsense()),
     };
     Ok(Some(StoredSession {

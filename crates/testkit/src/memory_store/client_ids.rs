@@ -3,7 +3,6 @@
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::CredentialId;
 use countersign_core::ledger::{ClientIdCounts, ClientIdRecord, ClientIdRows, ClientIdsOf};
-use countersign_core::lifecycle::State;
 use countersign_core::ownership::{Holder, Kept, StoredSession};
 use countersign_core::store::StoreError;
 use countersign_core::time::Timestamp;
@@ -13,18 +12,13 @@ use super::credentials::bound_client_id;
 use super::tables::{Tables, key_of};
 
 impl Tables {
-    /// What is recorded about a client id. A credential that is revoked holds
-    /// nothing.
+    /// What is recorded about a client id.
     fn client_id_record(&self, id: &ClientIdTie) -> Option<ClientIdRecord> {
         let mut record = self.client_ids.get(key_of(id))?.clone();
         if let Some(credential) = record.credential {
             let row = self.credentials.get(&credential);
-            let may_hold = row.is_some_and(|row| row.credential.state != State::Revoked);
-            record.session.holder = if may_hold {
-                Holder::Credential(credential)
-            } else {
-                Holder::Former
-            };
+            let state = row.map(|row| row.credential.state);
+            record.session.holder = Holder::recorded(credential, state);
         }
         Some(record)
     }
