@@ -100,10 +100,10 @@ pub fn create<S: AdminStore>(
         }
     }
     let (key_id, key) = key::current(&mut transaction, &new.tenant, context)?;
-    if !transaction.make_room_for_token(new.issuer, context.now, MOST_TOKENS)? {
+    if !make_room(&mut transaction, new.issuer, context.now)? {
         return Err(JwtError::TooMany {
             what: "living tokens of one issuer",
-            most: MOST_TOKENS.into(),
+            most: MOST_TOKENS,
         });
     }
     let bearer = bearer(&mut transaction, &new, context.now)?;
@@ -141,6 +141,22 @@ pub fn create<S: AdminStore>(
     );
     transaction.commit(&[row], &[Change::Credential(bearer.id)])?;
     Ok(CreatedToken { token, record })
+}
+
+/// Makes room for one more token of this issuer; says whether there is room.
+///
+/// A token without a record proves nothing, so that to remove one that ended or
+/// was revoked admits no client.
+fn make_room(
+    transaction: &mut impl AdminTransaction,
+    issuer: CredentialId,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    if transaction.count_tokens_of(issuer)? < MOST_TOKENS {
+        return Ok(true);
+    }
+    transaction.remove_ended_tokens_of(issuer, now)?;
+    Ok(transaction.count_tokens_of(issuer)? < MOST_TOKENS)
 }
 
 /// Tokens that have not ended long since, by tenant and time.
@@ -353,7 +369,7 @@ pub enum JwtError {
 }
 
 /// As many tokens of one issuer as may live at once.
-const MOST_TOKENS: u32 = 1_000;
+const MOST_TOKENS: u64 = 1_000;
 
 /// As many names as the tokens of one tenant may ever be for.
 const MOST_BEARERS: u64 = 10_000;

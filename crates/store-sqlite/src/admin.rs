@@ -301,14 +301,19 @@ impl AdminTransaction for SqliteTransaction<'_> {
         })
     }
 
-    fn make_room_for_token(
+    fn count_tokens_of(&mut self, issuer: CredentialId) -> Result<u64, StoreError> {
+        self.run("count the tokens", |connection| {
+            tokens::count_of(connection, issuer)
+        })
+    }
+
+    fn remove_ended_tokens_of(
         &mut self,
         issuer: CredentialId,
         now: Timestamp,
-        most: u32,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<(), StoreError> {
         self.run("make room for a token", |connection| {
-            tokens::make_room(connection, issuer, now, most)
+            tokens::remove_ended_of(connection, issuer, now)
         })
     }
 

@@ -126,31 +126,26 @@ pub(crate) fn add(connection: &Connection, token: &TokenRecord) -> Result<(), Fa
     Ok(())
 }
 
-/// Makes room for one more token of this issuer; says whether there is room.
-///
-/// A token without a row proves nothing, so that to remove one that ended or
-/// was revoked admits no client.
-pub(crate) fn make_room(
+/// How many tokens of this issuer are kept.
+pub(crate) fn count_of(connection: &Connection, issuer: CredentialId) -> Result<u64, Fault> {
+    let mut statement =
+        connection.prepare_cached("SELECT count(*) FROM token WHERE issuer = ?1")?;
+    Ok(statement.query_row([issuer.0], |row| row.get(0))?)
+}
+
+/// Removes those tokens of this issuer that were revoked or have ended by `now`.
+pub(crate) fn remove_ended_of(
     connection: &Connection,
     issuer: CredentialId,
     now: Timestamp,
-    most: u32,
-) -> Result<bool, Fault> {
-    let kept = || -> rusqlite::Result<u32> {
-        connection
-            .prepare_cached("SELECT count(*) FROM token WHERE issuer = ?1")?
-            .query_row([issuer.0], |row| row.get(0))
-    };
-    if kept()? < most {
-        return Ok(true);
-    }
+) -> Result<(), Fault> {
     connection
         .prepare_cached(
             "DELETE FROM token WHERE issuer = ?1
                  AND (expires_at <= ?2 OR revoked_at IS NOT NULL)",
         )?
         .execute(params![issuer.0, now.as_millis()])?;
-    Ok(kept()? < most)
+    Ok(())
 }
 
 /// How many bearers of tokens a tenant has.

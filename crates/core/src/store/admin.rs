@@ -297,19 +297,24 @@ pub trait AdminTransaction {
     /// As [`AdminTransaction::settings`].
     fn tokens(&mut self, tenant: Option<&TenantId>) -> Result<Vec<TokenRecord>, StoreError>;
 
-    /// Makes room for one more token of this issuer, where at most `most` are
-    /// kept: those that ended or were revoked go first. Says whether there is
-    /// room.
+    /// How many tokens of this issuer are kept.
     ///
     /// # Errors
     ///
     /// As [`AdminTransaction::settings`].
-    fn make_room_for_token(
+    fn count_tokens_of(&mut self, issuer: CredentialId) -> Result<u64, StoreError>;
+
+    /// Removes those tokens of this issuer that were revoked or have ended by
+    /// `now`.
+    ///
+    /// # Errors
+    ///
+    /// As [`AdminTransaction::settings`].
+    fn remove_ended_tokens_of(
         &mut self,
         issuer: CredentialId,
         now: Timestamp,
-        most: u32,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<(), StoreError>;
 
     /// How many bearers of tokens a tenant has.
     ///

@@ -221,13 +221,21 @@ impl AdminTransaction for MemoryTransaction<'_> {
         Ok(self.tables.tokens_of(tenant))
     }
 
-    fn make_room_for_token(
+    fn count_tokens_of(&mut self, issuer: CredentialId) -> Result<u64, StoreError> {
+        let tokens = self.tables.tokens.values();
+        Ok(tokens.filter(|token| token.issuer == issuer).count() as u64)
+    }
+
+    fn remove_ended_tokens_of(
         &mut self,
         issuer: CredentialId,
         now: Timestamp,
-        most: u32,
-    ) -> Result<bool, StoreError> {
-        Ok(self.tables.make_room_for_token(issuer, now, most))
+    ) -> Result<(), StoreError> {
+        self.tables.tokens.remove_where(|_, token| {
+            let is_over = token.expires_at <= now || token.revoked_at.is_some();
+            token.issuer == issuer && is_over
+        });
+        Ok(())
     }
 
     fn bearers(&mut self, tenant: &TenantId) -> Result<u64, StoreError> {

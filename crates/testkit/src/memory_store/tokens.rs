@@ -1,6 +1,5 @@
 //! Tokens (JWT) and the keys that sign them.
 
-use countersign_core::credential::CredentialId;
 use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::name::TenantId;
 use countersign_core::store::StoreError;
@@ -69,26 +68,6 @@ impl Tables {
         found(self.role(&token.tenant, &token.role).is_some(), "the role")?;
         self.tokens.put(token.id.clone(), token.clone());
         Ok(())
-    }
-
-    /// Makes room for one more token of this issuer; says whether there is room.
-    pub(super) fn make_room_for_token(
-        &mut self,
-        issuer: CredentialId,
-        now: Timestamp,
-        most: u32,
-    ) -> bool {
-        let has_room = |tables: &Self| {
-            let tokens = tables.tokens.values();
-            tokens.filter(|token| token.issuer == issuer).count() < most as usize
-        };
-        if !has_room(self) {
-            self.tokens.remove_where(|_, token| {
-                let is_over = token.expires_at <= now || token.revoked_at.is_some();
-                token.issuer == issuer && is_over
-            });
-        }
-        has_room(self)
     }
 
     /// Revokes a token; one that is revoked stays as it is.
