@@ -7,6 +7,7 @@ use countersign::core::name::{GroupPath, TenantId};
 use countersign::core::options::Options;
 use countersign::core::role::RoleName;
 use countersign::core::rule::{Action, Effect, Limits, Pattern, QoS, Rule};
+use countersign::core::scheme::{FieldValue, Scheme};
 use countersign::core::store::Settings;
 use countersign::core::tenant::{Authentication, DefaultRights, SubscribeMode};
 use countersign::core::time::Timestamp;
@@ -18,15 +19,15 @@ use countersign_admin::credential::{self, NewCredential};
 use countersign_admin::role::{self, ChangeEffect, NewRole};
 use countersign_admin::rule::RuleChange;
 use countersign_admin::tenant::{self, NewTenant};
-use countersign_admin::{Context, OsRandom};
+use countersign_admin::{Context, OsRandom, scheme};
 use proptest::prelude::*;
-use proptest::sample::select;
+use proptest::sample::{Index, select};
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 const TENANT: &str = "acme";
 
 /// Login names, all but their tenant.
-const NAMES: [&str; 4] = ["dev1", "$x", "t", "x y"];
+const NAMES: [&str; 5] = ["dev1", "$x", "acme", "t", "x y"];
 const LINES: [Option<&str>; 6] = [
     None,
     Some(""),
@@ -36,19 +37,23 @@ const LINES: [Option<&str>; 6] = [
     Some("$y"),
 ];
 const CLIENT_IDS: [&str; 6] = ["c1", "acme", "$x", "a/b", "t", "p-t"];
-const TOPICS: [&str; 18] = [
+const TOPICS: [&str; 22] = [
     "acme",
     "acme/t",
     "acme/c1",
+    "acme/dev1",
+    "acme/dev1/t",
     "acme/dev1@acme",
     "acme/dev1@acme/t",
     "acme/t/t",
     "acme/a/b",
     "acme/$x@acme",
     "acme/$x/t",
+    "$x/t",
     "acme/p-t",
     "plant/t/x",
     "plant/c1/x",
+    "dev1/t",
     "dev1@acme/t",
     "$x@acme/t",
     "c1/t",
@@ -56,8 +61,9 @@ const TOPICS: [&str; 18] = [
     "other/t",
     "other",
 ];
-const FILTERS: [&str; 10] = [
+const FILTERS: [&str; 11] = [
     "acme/#",
+    "$share/g/acme/#",
     "acme/+",
     "acme/+/t",
     "acme/+/#",
@@ -100,18 +106,19 @@ struct WrittenRule {
     action: Action,
     pattern: &'static str,
     max_qos: Option<u8>,
+    no_retain: bool,
     /// Whether it holds for the group `DM` alone.
     is_of_group: bool,
 }
 
 impl WrittenRule {
-    fn is_same(&self, other: &Self) -> bool {
+    /// Whether both are about the same topics, for the same clients.
+    fn is_about_the_same(&self, other: &Self) -> bool {
         (self.action, self.pattern, self.is_of_group)
             == (other.action, other.pattern, other.is_of_group)
-            && self.allows == other.allows
     }
 
-    fn change(&self) -> RuleChange {
+    fn addition(&self) -> RuleChange {
         let effect = if self.allows {
             Effect::Allow
         } else {
@@ -119,10 +126,22 @@ impl WrittenRule {
         };
         let limits = Limits {
             max_qos: self.max_qos.map(|qos| QoS::try_from(qos).unwrap()),
-            ..Limits::NONE
+            no_retain: self.no_retain,
         };
-        let pattern = Pattern::parse(self.pattern).unwrap();
-        RuleChange::Add(Rule::new(effect, self.action, pattern, limits).unwrap())
+        RuleChange::Add(Rule::new(effect, self.action, self.parsed(), limits).unwrap())
+    }
+
+    /// Takes away all rules that are about the same.
+    fn removal(&self) -> RuleChange {
+        RuleChange::Remove {
+            action: self.action,
+            pattern: self.parsed(),
+            limits: Limits::NONE,
+        }
+    }
+
+    fn parsed(&self) -> Pattern {
+        Pattern::parse(self.pattern).unwrap()
     }
 
     fn group(&self) -> Option<GroupPath> {
@@ -135,18 +154,31 @@ fn written_rule() -> impl Strategy<Value = WrittenRule> {
         any::<bool>(),
         select(vec![Action::Both, Action::Publish, Action::Subscribe]),
         select(PATTERNS.to_vec()),
-        select(vec![None, None, Some(0), Some(1)]),
+        select(vec![
+            (None, false),
+            (None, false),
+            (Some(0), false),
+            (Some(1), true),
+        ]),
         prop::bool::weighted(0.3),
     );
-    parts.prop_map(
-        |(allows, action, pattern, max_qos, is_of_group)| WrittenRule {
+    parts.prop_map(|(allows, action, pattern, limits, is_of_group)| {
+        let has_limits = allows && action == Action::Publish;
+        let (max_qos, no_retain) = if has_limits { limits } else { (None, false) };
+        WrittenRule {
             allows,
             action,
             pattern,
-            max_qos: max_qos.filter(|_| allows && action == Action::Publish),
+            max_qos,
+            no_retain,
             is_of_group,
-        },
-    )
+        }
+    })
+}
+
+/// Which of the rules that there are is removed, if one is.
+fn removed() -> impl Strategy<Value = Option<Index>> {
+    prop::option::weighted(0.3, any::<Index>())
 }
 
 /// What is drawn of the tenant `acme`.
@@ -155,9 +187,25 @@ struct Policy {
     filtered: bool,
     owns_plant: bool,
     gives_namespaces: bool,
+    /// Whether its devices have names without the tenant, and any client id.
+    has_bare_names: bool,
 }
 
 impl Policy {
+    /// Whether its devices may use its topics without a rule: their scheme has no
+    /// rights of its own where names are bare.
+    fn gives_topics(self) -> bool {
+        self.gives_namespaces && !self.has_bare_names
+    }
+
+    fn login(self, name: &str) -> String {
+        if self.has_bare_names {
+            name.to_owned()
+        } else {
+            format!("{name}@{TENANT}")
+        }
+    }
+
     fn namespaces(self) -> &'static [&'static str] {
         if self.owns_plant {
             &["acme/#", "plant/+/x"]
@@ -194,11 +242,14 @@ struct Naive<'a> {
 
 impl Naive<'_> {
     fn verdict(&self, session: Session<'_>, usage: Usage<'_>) -> &'static str {
-        let (is_publish, asked, qos, covers) = match usage {
-            Usage::Deliver { topic } => (false, topic, 0, false),
-            Usage::Publish { topic, qos, .. } => (true, topic, qos, false),
-            Usage::Subscribe { filter } => (false, filter, 0, true),
+        let (is_publish, asked, qos, retained, covers) = match usage {
+            Usage::Deliver { topic } => (false, topic, 0, false, false),
+            Usage::Publish { topic, qos, retain } => (true, topic, qos, retain, false),
+            Usage::Subscribe { filter } => (false, filter, 0, false, true),
         };
+        // A member that may not read would swallow its turn.
+        let shared = asked.strip_prefix("$share/g/");
+        let asked = shared.unwrap_or(asked);
         let foreign = levels("other/#");
         let is_foreign = if covers {
             meets(&foreign, asked)
@@ -223,15 +274,25 @@ impl Naive<'_> {
                 Action::Publish => is_publish,
                 Action::Subscribe => !is_publish,
             };
-            let is_within = !is_publish || rule.max_qos.is_none_or(|most| qos <= most);
+            let is_within = !is_publish
+                || rule.max_qos.is_none_or(|most| qos <= most) && !(rule.no_retain && retained);
             is_about_it && is_within && (session.has_group || !rule.is_of_group)
         };
         let rules = || self.rules.iter().filter(concerns);
-        let applies = |rule: &WrittenRule| bind(rule, session).is_some_and(|bound| holds(&bound));
+        let login = self.policy.login(session.name);
+        let applies = |rule: &WrittenRule| {
+            bind(rule, session, &login).is_some_and(|bound| {
+                if shared.is_some() && !rule.allows {
+                    meets(&bound, asked)
+                } else {
+                    holds(&bound)
+                }
+            })
+        };
         if rules().any(|rule| !rule.allows && applies(rule)) {
             "Deny(DeniedByRule)"
         } else if is_owned
-            && (self.policy.gives_namespaces || rules().any(|rule| rule.allows && applies(rule)))
+            && (self.policy.gives_topics() || rules().any(|rule| rule.allows && applies(rule)))
         {
             "Allow"
         } else {
@@ -250,14 +311,14 @@ fn levels(filter: &str) -> Vec<Level> {
 }
 
 /// None is an allow that matches nothing.
-fn bind(rule: &WrittenRule, session: Session<'_>) -> Option<Vec<Level>> {
+fn bind(rule: &WrittenRule, session: Session<'_>, login: &str) -> Option<Vec<Level>> {
     let mut bound = Vec::new();
     for (index, level) in rule.pattern.split('/').enumerate() {
         if !level.contains("${") {
             bound.extend(levels(level));
             continue;
         }
-        let filled = fill(level, session)
+        let filled = fill(level, session, login)
             .filter(|filled| index > 0 || !level.starts_with("${") || !filled.starts_with('$'));
         match filled {
             Some(filled) => bound.push(Level::Literal(filled)),
@@ -268,11 +329,10 @@ fn bind(rule: &WrittenRule, session: Session<'_>) -> Option<Vec<Level>> {
     Some(bound)
 }
 
-fn fill(level: &str, session: Session<'_>) -> Option<String> {
+fn fill(level: &str, session: Session<'_>, login: &str) -> Option<String> {
     let mut filled = level.to_owned();
-    let username = format!("{}@{TENANT}", session.name);
     for (variable, value) in [
-        ("${username}", Some(username.as_str())),
+        ("${username}", Some(login)),
         ("${client_id}", Some(session.client_id)),
         ("${attr.line}", session.line),
         ("${group}", session.has_group.then_some("DM.X")),
@@ -381,6 +441,9 @@ impl Fixture {
                 .act(|store, context| tenant::create(store, context, new))
                 .unwrap();
         }
+        fixture
+            .act(|store, context| scheme::add(store, context, &bare_scheme()))
+            .unwrap();
         let new = NewRole {
             tenant: tenant_id(),
             name: role_name(),
@@ -392,7 +455,7 @@ impl Fixture {
         let lines = LINES.into_iter().cycle().skip(first_line);
         for ((index, name), line) in NAMES.into_iter().enumerate().zip(lines) {
             let has_group = index % 2 == 0;
-            let new = NewCredential {
+            let mut new = NewCredential {
                 roles: vec![role_name()],
                 group: has_group.then(|| GroupPath::parse("DM.X").unwrap()),
                 attributes: line
@@ -401,6 +464,9 @@ impl Fixture {
                     .collect(),
                 ..NewCredential::new(tenant_id(), name)
             };
+            if policy.has_bare_names {
+                new.scheme = bare_scheme().name().clone();
+            }
             let issued = fixture.act(|store, context| credential::create(store, context, new));
             let secret = issued.unwrap().secret.unwrap().expose().to_vec();
             let secret = String::from_utf8(secret).unwrap();
@@ -432,19 +498,10 @@ impl Fixture {
         let options = Options::parse([("store", path.to_str().unwrap())]).unwrap();
         let config = GateConfig::new(options, "site", || NOW, || ());
         let mut gate = Gate::open(SqliteStore::open(&path).unwrap(), config).unwrap();
-        let mut policy_check =
-            PolicyCheck::new(&mut self.admin, NOW, Listeners::default()).unwrap();
-        let mut all = Vec::new();
-        for (number, (name, secret, line, has_group)) in (1..).zip(&self.holders) {
-            let login = format!("{name}@{TENANT}");
-            let mut verdicts = Vec::new();
+        let mut by_gate = Vec::new();
+        for (number, (name, secret, ..)) in (1..).zip(&self.holders) {
+            let login = naive.policy.login(name);
             for client_id in client_ids {
-                let session = Session {
-                    name,
-                    line: *line,
-                    has_group: *has_group,
-                    client_id,
-                };
                 let handle = Handle(number);
                 let mut info = ConnectInfo::new(handle, client_id.as_bytes());
                 info.username = Some(login.as_bytes());
@@ -462,8 +519,30 @@ impl Fixture {
                     connected: true,
                     ..ClientRef::default()
                 };
+                for (_, usage) in uses(naive.policy.filtered) {
+                    by_gate.push(format!("{:?}", gate.check(&client, usage.as_topic_use())));
+                }
+                gate.disconnected(handle);
+            }
+        }
+        // Who is connected is on record by now, and nobody is.
+        gate.close();
+        let mut by_gate = by_gate.into_iter();
+        let mut policy_check =
+            PolicyCheck::new(&mut self.admin, NOW, Listeners::default()).unwrap();
+        let mut all = Vec::new();
+        for (name, _, line, has_group) in &self.holders {
+            let login = naive.policy.login(name);
+            let mut verdicts = Vec::new();
+            for client_id in client_ids {
+                let session = Session {
+                    name,
+                    line: *line,
+                    has_group: *has_group,
+                    client_id,
+                };
                 for (action, usage) in uses(naive.policy.filtered) {
-                    let by_gate = format!("{:?}", gate.check(&client, usage.as_topic_use()));
+                    let by_gate = by_gate.next().unwrap_or_default();
                     let ask = TopicCheck {
                         username: Some(&login),
                         client_id: Some(client_id),
@@ -477,11 +556,9 @@ impl Fixture {
                     prop_assert_eq!(&by_gate, naively, "{:?} by {:?}", usage, session);
                     verdicts.push((action, by_gate == "Allow"));
                 }
-                gate.disconnected(handle);
             }
             all.push((login, verdicts));
         }
-        gate.close();
         Ok(all)
     }
 }
@@ -503,6 +580,17 @@ fn uses(filtered: bool) -> Vec<(Action, Usage<'static>)> {
     uses
 }
 
+/// A scheme whose devices are called as it was asked for.
+fn bare_scheme() -> Scheme {
+    let fields = [
+        ("name", "bare"),
+        ("login_name", "given"),
+        ("client_id", "any"),
+        ("secret_shape", "[0-9a-f]{32}"),
+    ];
+    Scheme::from_fields(fields.map(|(key, text)| (key, FieldValue::Text(text.into())))).unwrap()
+}
+
 fn tenant_id() -> TenantId {
     TenantId::parse(TENANT).unwrap()
 }
@@ -514,28 +602,31 @@ fn role_name() -> RoleName {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
-    /// 12 stores with four holders, three client ids and six states each: some
-    /// 60,000 uses.
+    /// 12 stores with five holders, three client ids and seven states each: some
+    /// 100,000 uses.
     #[test]
     fn gate_check_preview_and_a_naive_reading_agree(
         filtered: bool,
         owns_plant: bool,
         gives_namespaces in prop::bool::weighted(0.3),
+        has_bare_names: bool,
         first_line in 0..LINES.len(),
         client_ids in prop::sample::subsequence(CLIENT_IDS.to_vec(), 3),
-        added in prop::collection::vec(written_rule(), 5),
+        changes in prop::collection::vec((written_rule(), removed()), 6),
     ) {
-        let policy = Policy { filtered, owns_plant, gives_namespaces };
+        let policy = Policy { filtered, owns_plant, gives_namespaces, has_bare_names };
         let mut fixture = Fixture::new(policy, first_line);
         let mut rules: Vec<WrittenRule> = Vec::new();
         let mut before = fixture.verdicts(&Naive { policy, rules: &rules }, &client_ids)?;
-        for rule in added {
-            // A rule that is there is refused, and one that differs in its limits
-            // takes its place.
-            if rules.iter().any(|it| it.is_same(&rule) && it.max_qos == rule.max_qos) {
-                continue;
-            }
-            let (change, group) = (rule.change(), rule.group());
+        for (added, removed) in changes {
+            let removed = removed.filter(|_| !rules.is_empty()).map(|it| it.get(&rules).clone());
+            let (rule, change) = match &removed {
+                Some(rule) => (rule, rule.removal()),
+                // What contradicts a rule about the same is refused.
+                None if rules.iter().any(|it| it.is_about_the_same(&added)) => continue,
+                None => (&added, added.addition()),
+            };
+            let group = rule.group();
             let told = fixture.preview(&change, group.as_ref());
             fixture
                 .act(|store, context| {
@@ -543,8 +634,10 @@ proptest! {
                     role::change_rules(store, context, &tenant, &name, &change, group.as_ref())
                 })
                 .unwrap();
-            rules.retain(|it| !it.is_same(&rule));
-            rules.push(rule.clone());
+            rules.retain(|it| !it.is_about_the_same(rule));
+            if removed.is_none() {
+                rules.push(added);
+            }
             let after = fixture.verdicts(&Naive { policy, rules: &rules }, &client_ids)?;
             for ((name, before), (_, after)) in before.iter().zip(&after) {
                 let effect = told.iter().find(|effect| effect.name.as_str() == name);
@@ -557,7 +650,7 @@ proptest! {
                         (true, false) => effect.is_some_and(|effect| named(&effect.loses)),
                         (true, true) | (false, false) => true,
                     };
-                    prop_assert!(is_told, "{:?} turns something for {}: {:?}", rule, name, effect);
+                    prop_assert!(is_told, "{:?} turns something for {}: {:?}", change, name, effect);
                 }
             }
             before = after;

@@ -236,9 +236,6 @@ impl RoleChange {
 const FEW: usize = 1_000;
 
 #[cfg(test)]
-mod agreement;
-
-#[cfg(test)]
 mod tests {
     use countersign_core::client_id::ClientId;
     use countersign_core::kind::Application;
