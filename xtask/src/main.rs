@@ -12,6 +12,7 @@ mod fuzz;
 mod hostile;
 mod instructions;
 mod setup;
+mod structure;
 mod test;
 
 use std::path::PathBuf;
@@ -60,6 +61,8 @@ enum Task {
     },
     /// Install what building, testing and trying Countersign needs
     Setup,
+    /// Measure how the crates are built inside, against structure.toml
+    Structure(structure::Options),
     /// Run every check and test, each in its part
     Test {
         /// Run this part alone; may be given more than once
@@ -94,6 +97,7 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Instructions => instructions::count()?,
         Task::Dist { prefix } => dist::dist(&prefix)?,
         Task::Setup => setup::everything()?,
+        Task::Structure(options) => structure::check(&options)?,
         Task::Test {
             only,
             keep_going,
