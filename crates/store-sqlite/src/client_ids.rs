@@ -488,6 +488,7 @@ const UNAUTHENTICATED: &str = "unauthenticated";
 mod tests {
     use countersign_core::ledger::{Ledger as _, Pace};
     use countersign_core::store::Settings;
+    use rusqlite::StatementStatus;
     use tempfile::TempDir;
 
     use super::*;
@@ -522,42 +523,64 @@ mod tests {
         assert_eq!(writing.count_client_ids().unwrap().records, 0);
     }
 
+    /// What is looked up while a broker waits, and what goes with a tenant.
+    const LOOK_UPS: &[&str] = &[
+        BOUND_TO,
+        CLIENT_ID_OF,
+        LAST_PREFIX,
+        STORED_SESSION,
+        RECORD,
+        HOLDING,
+        COUNTS,
+        PRUNED,
+        COUNT_OF_CREDENTIAL,
+        COUNT_UNAUTHENTICATED,
+        UNUSED_SINCE,
+        USED_AFTER,
+        presence::IS_CONNECTED,
+        presence::WITH_CLIENT_ID,
+        presence::SESSION,
+        log_position::STANDING,
+        read_rows::BY_NAME,
+        read_rows::BY_DIGEST,
+        read_rows::BY_ID,
+        credential_kind::APPLICATION,
+        users::PERSON,
+        users::GRANTS,
+        users::RECOVERY_CODES,
+        lockouts::LOCKOUT,
+        tokens::KEY,
+        tokens::TOKEN,
+        tokens::THINGS,
+        tenants::DELETE_SOME_THINGS,
+        tenants::DELETE_SOME_CREDENTIALS,
+    ];
+
+    #[test]
+    fn a_look_up_is_planned_once_whatever_is_bound() {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("x.db");
+        let store = SqliteStore::create(path, &Settings::default()).unwrap();
+        for sql in LOOK_UPS {
+            let mut statement = store.connection.prepare(sql).unwrap();
+            for number in 1..5 {
+                let parameters = vec![number; statement.parameter_count()];
+                let mut rows = statement
+                    .query(rusqlite::params_from_iter(parameters))
+                    .unwrap();
+                while rows.next().unwrap().is_some() {}
+            }
+            let planned_again = statement.get_status(StatementStatus::RePrepare);
+            assert_eq!(planned_again, 0, "{sql}");
+        }
+    }
+
     #[test]
     fn what_a_connect_looks_up_and_what_goes_with_a_tenant_is_never_searched_for_row_by_row() {
         let directory = TempDir::new().unwrap();
         let path = directory.path().join("x.db");
         let store = SqliteStore::create(path, &Settings::default()).unwrap();
-        for sql in [
-            BOUND_TO,
-            CLIENT_ID_OF,
-            LAST_PREFIX,
-            STORED_SESSION,
-            RECORD,
-            HOLDING,
-            COUNTS,
-            PRUNED,
-            COUNT_OF_CREDENTIAL,
-            COUNT_UNAUTHENTICATED,
-            UNUSED_SINCE,
-            USED_AFTER,
-            presence::IS_CONNECTED,
-            presence::WITH_CLIENT_ID,
-            presence::SESSION,
-            log_position::STANDING,
-            read_rows::BY_NAME,
-            read_rows::BY_DIGEST,
-            read_rows::BY_ID,
-            credential_kind::APPLICATION,
-            users::PERSON,
-            users::GRANTS,
-            users::RECOVERY_CODES,
-            lockouts::LOCKOUT,
-            tokens::KEY,
-            tokens::TOKEN,
-            tokens::THINGS,
-            tenants::DELETE_SOME_THINGS,
-            tenants::DELETE_SOME_CREDENTIALS,
-        ] {
+        for sql in LOOK_UPS {
             let mut plan = store
                 .connection
                 .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))

@@ -99,6 +99,9 @@ pub(crate) fn connect(path: &Path, more: OpenFlags) -> Result<Connection, Fault>
     let mut connection = Connection::open_with_flags(path, flags)?;
     connection.busy_handler(Some(busy_handler))?;
     harden(&connection)?;
+    // Else a plan may depend on what is bound, and a statement that is kept is
+    // planned again each time that something else is.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.execute_batch(
         "PRAGMA foreign_keys = ON;
