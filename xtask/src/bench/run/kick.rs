@@ -104,16 +104,16 @@ impl End {
 fn watch_for_suspension(folder: &Path, name: &str) -> Result<JoinHandle<Result<Instant>>> {
     let mut store = SqliteStore::open(file(folder))?;
     let name = LoginName::parse_device(name)?;
-    let mut state = store.state()?;
+    let mut mark = store.mark()?;
     Ok(thread::spawn(move || {
         let end = Instant::now() + PATIENCE;
         loop {
             let seen = Instant::now();
             ensure!(seen < end, "the store did not show the act in {PATIENCE:?}");
-            let latest = store.state()?;
+            let latest = store.mark()?;
             // A broker commits, too, such as who is connected.
-            if latest != state {
-                state = latest;
+            if latest != mark {
+                mark = latest;
                 let credential = store.credential(&name)?.context("the credential is gone")?;
                 if credential.state == State::Suspended {
                     return Ok(seen);
