@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use rusqlite::Connection;
+use sha2::{Digest as _, Sha256};
 
 use crate::error::Fault;
 
@@ -59,10 +60,13 @@ pub(crate) fn check(
     version: u32,
     migrations: &[&str],
 ) -> Result<(), Fault> {
+    let found = objects(connection)?;
+    // To make all of it takes longer than everything else that opening does.
+    if migrations == MIGRATIONS && version == newest(migrations) && digest(&found) == NEWEST {
+        return Ok(());
+    }
     let steps = usize::try_from(version).unwrap_or(usize::MAX);
-    let model = Connection::open_in_memory()?;
-    migrate(&model, 0, migrations.get(..steps).unwrap_or(migrations))?;
-    let (expected, found) = (objects(&model)?, objects(connection)?);
+    let expected = made_by(migrations.get(..steps).unwrap_or(migrations))?;
     let wrong = found.iter().find_map(|(object, text)| {
         let why = match expected.get(object) {
             None => "which Countersign did not make",
@@ -80,6 +84,25 @@ pub(crate) fn check(
         }
         None => Ok(()),
     }
+}
+
+/// What these migrations make of an empty file.
+fn made_by(migrations: &[&str]) -> Result<BTreeMap<SchemaObject, String>, Fault> {
+    let model = Connection::open_in_memory()?;
+    migrate(&model, 0, migrations)?;
+    objects(&model)
+}
+
+/// Stands for a schema. No part can be taken for one of another.
+fn digest(objects: &BTreeMap<SchemaObject, String>) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for (SchemaObject { kind, name, table }, text) in objects {
+        for part in [kind, name, table, text] {
+            hasher.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+            hasher.update(part);
+        }
+    }
+    hasher.finalize().into()
 }
 
 /// What a schema consists of.
@@ -142,5 +165,21 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0005.sql"),
 ];
 
+/// The digest of what all of them make.
+const NEWEST: [u8; 32] = [
+    0xfc, 0x81, 0x84, 0x61, 0xb9, 0x46, 0x82, 0x46, 0xc1, 0x0e, 0x6c, 0x0b, 0x4f, 0x5c, 0xcb, 0xe3,
+    0xf9, 0xb2, 0xaf, 0x8d, 0x7d, 0x5f, 0xe3, 0xa6, 0xf5, 0x40, 0xbc, 0x53, 0x79, 0x0c, 0x8b, 0xe5,
+];
+
 /// `CSgn`, in the header of every store.
 const APPLICATION: i64 = 0x4353_676e;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_schema_is_the_one_whose_digest_is_known() {
+        assert_eq!(digest(&made_by(MIGRATIONS).unwrap()), NEWEST);
+    }
+}

@@ -212,6 +212,10 @@ fn a_migration_that_stores_were_made_by_stays_as_it_is() {
             include_str!("../migrations/0004.sql"),
             "248dbc0eca4ea8df8ff54d9f37cad61df09046205cb908f154d3e545ca90f226",
         ),
+        (
+            include_str!("../migrations/0005.sql"),
+            "f2f48c0230e40f4982d0bba02ec7c424cc9ad36f45016d8a85331db82e5f69f8",
+        ),
     ];
     for (text, digest) in migrations {
         let found = Sha256::digest(text.as_bytes());
