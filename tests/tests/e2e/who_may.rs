@@ -1,7 +1,7 @@
 //! Who may do what where no rule of its own says so.
 
 use countersign_testkit::Connect;
-use countersign_tests::{Fixture, PATIENCE, on_every_broker, wait_until};
+use countersign_tests::{Fixture, PATIENCE, is_kicked, on_every_broker, wait_until};
 use serde_json::json;
 
 on_every_broker! {
@@ -94,7 +94,12 @@ on_every_broker! {
         };
         wait_until("it is said at start", || says(1));
         fixture.tenant("acme", &[]);
-        fixture.cli.json(&["tenant", "delete", "acme"]);
+        let login = fixture.credential("dev", "acme");
+        let mut client = login.connect("c").accepted(fixture.port());
+        // What came before the end of a session has reached the broker.
+        fixture.act("suspend", &login);
+        assert!(is_kicked(&mut client));
+        fixture.cli.json(&["tenant", "delete", "acme", "--cascade"]);
         wait_until("it is said of one that was deleted", || says(2));
     }
 }
