@@ -143,8 +143,18 @@ impl Driver {
                 let only = |a: &[String], b: &[String]| -> Vec<String> {
                     a.iter().filter(|id| !b.contains(id)).cloned().collect()
                 };
-                let (ghosts, unseen) = (only(&ids, &ours), only(&ours, &ids));
-                let what = format!("listed and gone: {ghosts:?}, here and not listed: {unseen:?}");
+                let twice = |all: &[String]| -> Vec<String> {
+                    let pairs = all.windows(2).filter(|pair| pair[0] == pair[1]);
+                    pairs.map(|pair| pair[0].clone()).collect()
+                };
+                let what = format!(
+                    "listed and gone: {:?}, here and not listed: {:?}, listed twice: {:?}, here \
+                     twice: {:?}",
+                    only(&ids, &ours),
+                    only(&ours, &ids),
+                    twice(&ids),
+                    twice(&ours)
+                );
                 self.fail("presence is not true", &what);
                 return;
             }

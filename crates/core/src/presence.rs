@@ -64,7 +64,9 @@ pub struct SessionEnd {
     pub tie: ClientIdTie,
     /// The credential behind it.
     pub credential: Option<CredentialId>,
-    /// When.
+    /// When it began.
+    pub began: Timestamp,
+    /// When it ended.
     pub at: Timestamp,
     /// Whether the host keeps the session; none where it does not tell.
     pub is_kept: Option<bool>,

@@ -333,6 +333,7 @@ impl<S: GateStore> Gate<S> {
             session: session.number,
             tie,
             credential: session.credential(),
+            began: session.began,
             at: now,
             // What a host gives up of a connection that another one took over
             // from is not the session.

@@ -86,6 +86,7 @@ fn a_login_gets_its_turn_while_a_long_batch_is_written() {
     let mut writer = store.reopen().unwrap();
     let ended = |number| {
         PresenceEvent::Disconnected(SessionEnd {
+            began: Timestamp::from_millis(0),
             session: SessionNumber(number),
             tie: ClientIdTie([7; 32]),
             credential: None,

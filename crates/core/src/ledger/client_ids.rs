@@ -9,7 +9,7 @@ use crate::connect::SessionChange;
 use crate::credential::CredentialId;
 use crate::name::TenantId;
 use crate::ownership::{ClientIdClaim, DEFAULT_HOLD, Holder, Kept, StoredSession};
-use crate::presence::ClientIdUse;
+use crate::presence::{ClientIdUse, SessionEnd};
 use crate::store::{LoginEffects, Recorded, SessionUndo, StoreError};
 use crate::time::Timestamp;
 
@@ -361,20 +361,20 @@ pub(super) fn note_use(
     Ok(())
 }
 
-/// Takes note that the host keeps nothing of a session that ended at `at`. A
-/// login that was recorded since then has a session of its own.
+/// Takes note that the host keeps nothing of a session that ended. A login that
+/// was recorded when it ended, or since, has a session of its own.
 pub(super) fn end(
     writing: &mut impl LedgerTransaction,
-    id: &ClientIdTie,
-    credential: Option<CredentialId>,
-    at: Timestamp,
+    ended: &SessionEnd,
 ) -> Result<(), StoreError> {
+    let (id, credential) = (&ended.tie, ended.credential);
+    let is_its = |used: Timestamp| used <= ended.began || used < ended.at;
     let record = writing.client_id_record(id)?;
     match (credential, record) {
         (Some(_), Some(record))
             if record.credential == credential
                 && record.session.kept == Kept::Own
-                && record.session.last_used_at < at =>
+                && is_its(record.session.last_used_at) =>
         {
             put_kept(writing, id, record, Kept::Nothing)?;
         }

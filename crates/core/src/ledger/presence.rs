@@ -176,7 +176,7 @@ fn disconnected(
     let (tie, credential) = (&departure.tie, departure.credential);
     writing.remove_presence(broker, departure.session)?;
     if departure.is_kept == Some(false) {
-        client_ids::end(writing, tie, credential, departure.at)?;
+        client_ids::end(writing, departure)?;
     }
     writing.touch_client_id(tie, credential, broker, departure.at)?;
     Ok(())

@@ -405,6 +405,7 @@ impl Fixture {
                 came,
                 PresenceEvent::Joined(number, tenant),
                 PresenceEvent::Disconnected(SessionEnd {
+                    began: Timestamp::from_millis(0),
                     session: number,
                     tie: client_id(id).tie(),
                     credential: None,

@@ -152,6 +152,7 @@ mod tests {
 
     fn gone(number: i64) -> PresenceEvent {
         PresenceEvent::Disconnected(SessionEnd {
+            began: Timestamp::from_millis(0),
             session: SessionNumber(number),
             tie: ClientIdTie([u8::try_from(number).unwrap(); 32]),
             credential: None,

@@ -237,6 +237,7 @@ mod tests {
             std::thread::sleep(Duration::from_millis(2));
             inbox.observe(anonymous(number));
             let gone = PresenceEvent::Disconnected(SessionEnd {
+                began: Timestamp::from_millis(0),
                 session: SessionNumber(number),
                 tie: ClientIdTie([0; 32]),
                 credential: None,

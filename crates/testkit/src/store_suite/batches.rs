@@ -33,6 +33,7 @@ pub fn presence_is_who_is_connected_and_cleared_broker_by_broker(
             PresenceEvent::Connected(anonymous(2, "c2")),
             PresenceEvent::Connected(anonymous(3, "c3")),
             PresenceEvent::Disconnected(SessionEnd {
+                began: at(0),
                 session: SessionNumber(2),
                 tie: client_id("c2").tie(),
                 credential: None,

@@ -158,20 +158,33 @@ pub fn the_end_of_a_session_says_nothing_of_a_later_one(mut store: impl GateStor
     let (id, secret) = add(&mut store, &ruled("dev1@acme", "any"), 1);
     let seen = found(&mut store, "dev1@acme");
     let x = client_id("x");
-    let departs = |instant| {
-        PresenceEvent::Disconnected(SessionEnd {
+    for (began, recorded, ended, kept) in [
+        (1, 5, 4, Kept::Own),
+        (1, 5, 5, Kept::Own),
+        (1, 5, 6, Kept::Nothing),
+        // Its own, which lasted less than a millisecond.
+        (7, 7, 7, Kept::Nothing),
+    ] {
+        let login = taking(proved(&seen, secret, &x));
+        assert_eq!(
+            store.record_login(&login, at(recorded)).unwrap(),
+            Recorded::Done
+        );
+        let departure = SessionEnd {
             session: SessionNumber(1),
             tie: x.tie(),
             credential: Some(id),
-            at: at(instant),
+            began: at(began),
+            at: at(ended),
             is_kept: Some(false),
-        })
-    };
-    let recorded = store.record_login(&taking(proved(&seen, secret, &x)), at(5));
-    assert_eq!(recorded.unwrap(), Recorded::Done);
-    for (instant, kept) in [(4, Kept::Own), (5, Kept::Own), (6, Kept::Nothing)] {
-        observe(&mut store, "b1", vec![departs(instant)]);
-        assert_eq!(session(&mut store, "x").unwrap().kept, kept, "{instant}");
+        };
+        observe(
+            &mut store,
+            "b1",
+            vec![PresenceEvent::Disconnected(departure)],
+        );
+        let found = session(&mut store, "x").unwrap();
+        assert_eq!(found.kept, kept, "{began} {recorded} {ended}");
     }
 }
 
@@ -514,6 +527,7 @@ pub fn a_client_that_proved_nothing_leaves_a_record_and_takes_none(
     };
     let departs = |session, text: &str, instant, is_kept| {
         PresenceEvent::Disconnected(SessionEnd {
+            began: at(0),
             session: SessionNumber(session),
             tie: client_id(text).tie(),
             credential: None,
@@ -574,6 +588,7 @@ pub fn the_use_of_a_stored_session_only_moves_forward(mut store: impl GateStore 
     }
     let disconnected = |session, instant, credential| {
         PresenceEvent::Disconnected(SessionEnd {
+            began: at(0),
             session: SessionNumber(session),
             tie: c.tie(),
             credential,
@@ -718,6 +733,7 @@ pub fn the_use_of_a_client_id_is_remembered_without_a_session(
     assert_eq!(session(&mut store, "c"), Some(used.clone()));
     let c = client_id("c");
     let departure = SessionEnd {
+        began: at(0),
         session: SessionNumber(1),
         tie: c.tie(),
         credential: Some(id),
@@ -739,6 +755,7 @@ pub fn the_use_of_a_client_id_is_remembered_without_a_session(
     assert_eq!(store.record_login(&stored, at(11)).unwrap(), Recorded::Done);
     assert!(session(&mut store, "c").unwrap().is_stored());
     let departure = SessionEnd {
+        began: at(0),
         at: at(12),
         ..departure
     };
