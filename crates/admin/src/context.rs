@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use countersign_core::audit::{AuditEntry, AuditOutcome};
+use countersign_core::audit::AuditEntry;
 pub use countersign_core::scheme::{RandomError, RandomSource};
 use countersign_core::time::Timestamp;
 use serde::Serialize;
@@ -35,17 +35,9 @@ impl Context<'_> {
         after: Option<&impl Serialize>,
     ) -> AuditEntry {
         AuditEntry {
-            time: self.now,
-            actor: self.actor.into(),
-            act: act.into(),
-            subject: subject.into(),
-            outcome: AuditOutcome::Done,
-            cause: None,
-            address: None,
-            client_id: None,
-            count: 1,
             before: before.and_then(json),
             after: after.and_then(json),
+            ..AuditEntry::done(self.now, self.actor, act, subject)
         }
     }
 }

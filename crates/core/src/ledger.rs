@@ -11,9 +11,7 @@ use crate::connect::FailedLogin;
 use crate::credential::{Credential, CredentialId};
 use crate::lockout::Lockout;
 use crate::name::TenantId;
-use crate::store::{
-    Batch, LoginEffects, Recorded, Registered, SessionUndo, Settings, StoreError, StoreErrorKind,
-};
+use crate::store::{Batch, LoginEffects, Recorded, Registered, SessionUndo, Settings, StoreError};
 use crate::time::Timestamp;
 
 pub use self::client_ids::{
@@ -249,10 +247,4 @@ pub trait LedgerTransaction:
     /// See [`LedgerTransaction`]; nothing was written then, but perhaps where
     /// the disk could not be synced.
     fn commit(self, durability: Durability) -> Result<(), StoreError>;
-}
-
-/// What an act needed is not there any more.
-fn gone(action: &'static str, what: &str) -> StoreError {
-    StoreError::new(action, StoreErrorKind::Unavailable)
-        .with_detail(format!("{what} is not there any more; look again"))
 }

@@ -169,7 +169,8 @@ impl<S: GateStore> Gate<S> {
                 self.writer
                     .append(JournalEntry::Discarded(Box::new(outdated)));
             }
-            self.snapshot.refresh(&mut self.store)?;
+            self.snapshot
+                .refresh_to(&mut self.store, mark, log_position)?;
         }
         // Not what the two found at their ends: they may differ, and what came
         // after this is looked at again.

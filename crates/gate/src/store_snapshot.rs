@@ -13,7 +13,8 @@ use countersign_core::role::{Role, RoleName};
 use countersign_core::rule::TopicOwners;
 use countersign_core::scheme::{Scheme, SchemeName, Schemes};
 use countersign_core::store::{
-    DamagedTenant, GateStore, Settings, StoreError, StoreErrorKind, StoreMark, StoredSchemes,
+    DamagedTenant, GateStore, LogPosition, Settings, StoreError, StoreErrorKind, StoreMark,
+    StoredSchemes,
 };
 use countersign_core::tenant::{Authentication, Tenant};
 
@@ -128,8 +129,23 @@ impl StoreSnapshot {
         if self.mark == mark {
             return Ok(());
         }
-        if self.mark.is_of_same_files(mark) && store.log_position()?.last_policy_change == self.seq
-        {
+        let log_position = store.log_position()?;
+        self.refresh_to(store, mark, log_position)
+    }
+
+    /// The same, for a caller that has asked how far the logs go, after the moment
+    /// of `mark`.
+    ///
+    /// # Errors
+    ///
+    /// Returns the store's error when it can't be read.
+    pub(crate) fn refresh_to<S: GateStore>(
+        &mut self,
+        store: &mut S,
+        mark: StoreMark,
+        log_position: LogPosition,
+    ) -> Result<(), StoreError> {
+        if self.mark.is_of_same_files(mark) && log_position.last_policy_change == self.seq {
             self.mark = mark;
             return Ok(());
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use countersign_core::access::AccessSubject;
-use countersign_core::audit::{AuditEntry, AuditOutcome};
+use countersign_core::audit::AuditEntry;
 use countersign_core::client_id::ClientId;
 use countersign_core::connect::{FailedLogin, Identity, Registration};
 use countersign_core::credential::{Credential, CredentialId};
@@ -110,21 +110,14 @@ impl<S: GateStore> Gate<S> {
             let email = failure.email.to_string();
             let line = format!("`{email}` is locked out for {seconds} s");
             self.users.command_queue.log(line);
+            let actor = format!("broker:{}", self.config.broker());
             self.writer.append(JournalEntry::Acted(Box::new(AuditEntry {
-                time: now,
-                actor: format!("broker:{}", self.config.broker()),
-                act: "user.lock".into(),
-                subject: email,
-                outcome: AuditOutcome::Done,
-                cause: None,
                 address: address.map(str::to_owned),
-                client_id: None,
-                count: 1,
-                before: None,
                 after: Some(format!(
                     r#"{{"failures":{},"seconds":{seconds}}}"#,
                     lockout.failures
                 )),
+                ..AuditEntry::done(now, actor, "user.lock", email)
             })));
         }
         Ok(failure.reason)

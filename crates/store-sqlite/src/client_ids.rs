@@ -67,10 +67,8 @@ pub(crate) fn stored_session(
     connection: &Connection,
     client_id: &ClientIdTie,
 ) -> Result<Option<StoredSession>, Fault> {
-    let mut statement = connection.prepare_cached(STORED_SESSION)?;
-    let mut rows = statement.query([client_id.0])?;
-    match rows.next()? {
-        Some(row) => read_session(&mut RowReader::of(row)),
+    match record(connection, client_id)? {
+        Some(record) => Ok(Some(record.session)),
         None => Ok(pruned(connection, client_id)?.map(StoredSession::pruned)),
     }
 }
@@ -432,13 +430,6 @@ const CLIENT_ID_OF: &str = "SELECT bound_to FROM credential WHERE id = ?1";
 const LAST_PREFIX: &str = "SELECT client_id_prefix, id FROM tenant
      WHERE client_id_prefix <= ?1 ORDER BY client_id_prefix DESC LIMIT 1";
 
-const STORED_SESSION: &str = concat!(
-    "SELECT ",
-    session_columns!(),
-    " FROM stored_session LEFT JOIN credential ON credential.id = stored_session.credential
-     WHERE stored_session.client_id = ?1"
-);
-
 const RECORD: &str = concat!(
     "SELECT broker, stored_session.credential, ",
     session_columns!(),
@@ -528,7 +519,6 @@ mod tests {
         BOUND_TO,
         CLIENT_ID_OF,
         LAST_PREFIX,
-        STORED_SESSION,
         RECORD,
         HOLDING,
         COUNTS,

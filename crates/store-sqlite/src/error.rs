@@ -46,8 +46,7 @@ impl Fault {
     pub(crate) fn while_trying(self, action: &'static str, path: &Path) -> StoreError {
         match self {
             Self::Content(place) => damaged(action, path, &format!("{place} makes no sense")),
-            Self::Gone(what) => StoreError::new(action, StoreErrorKind::Unavailable)
-                .with_detail(format!("{what} is not there any more; look again")),
+            Self::Gone(what) => StoreError::gone(action, what),
             Self::Sqlite(error) => of_sqlite(error, action, path),
             Self::Taken(what) => {
                 StoreError::new(action, StoreErrorKind::Conflict).with_detail(what)

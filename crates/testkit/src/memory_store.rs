@@ -152,8 +152,7 @@ fn whatever_happened<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// What was to be changed, or what it belongs to, is not there.
 fn gone(what: &str) -> StoreError {
-    StoreError::new(WRITE, StoreErrorKind::Unavailable)
-        .with_detail(format!("{what} is not there any more; look again"))
+    StoreError::gone(WRITE, what)
 }
 
 /// What was to be added is there already.

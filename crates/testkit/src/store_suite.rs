@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Barrier;
 use std::thread;
 
-use countersign_core::audit::{AuditEntry, AuditOutcome};
+use countersign_core::audit::AuditEntry;
 use countersign_core::change::Change;
 use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::connect::{LoginRecord, Proof};
@@ -224,17 +224,8 @@ pub(crate) fn digest(byte: u8) -> Verifier {
 /// A row of the audit at the instant `time`.
 pub(crate) fn entry(time: i64, act: &str, subject: &str) -> AuditEntry {
     AuditEntry {
-        time: at(time),
-        actor: "cli:suite".into(),
-        act: act.into(),
-        subject: subject.into(),
-        outcome: AuditOutcome::Done,
-        cause: None,
-        address: None,
-        client_id: None,
-        count: 1,
-        before: None,
         after: Some("{}".into()),
+        ..AuditEntry::done(at(time), "cli:suite", act, subject)
     }
 }
 

@@ -7,7 +7,7 @@ use countersign_testkit::tools::Tool;
 use countersign_testkit::{Connect, Version};
 use countersign_tests::{Fixture, PATIENCE, on_every_broker, wait_until};
 
-use crate::tls::{Authority, marked, start_vouching, subscriber, tls};
+use crate::tls::{Authority, marked, start_vouching, start_with_keys, subscriber, tls};
 
 on_every_broker! {
     fn a_certificates_client_takes_over_from_its_half_open_connection_and_stays(version) {
@@ -51,17 +51,7 @@ on_every_broker! {
         if version == Version::V2_0_11 {
             return;
         }
-        let mut fixture = Fixture::start_with(version, |builder| {
-            let keys = builder.dir().join("psk");
-            std::fs::write(&keys, "dev@acme:1234abcd\nnobody@acme:1234abcd\n").unwrap();
-            builder
-                .line(format!("psk_file {}", keys.display()))
-                .listener()
-                .listener_line("psk_hint hint")
-                .listener_line("use_identity_as_username true")
-        });
-        fixture.tenant("acme", &[]);
-        fixture.credential_with("dev", "acme", &["--external-identity"]);
+        let mut fixture = start_with_keys(version);
         let tls = tls(&fixture);
         leave_and_reload(&mut fixture, tls, &|name| {
             ["-tls1_2", "-cipher", "PSK", "-psk", "1234abcd", "-psk_identity", name]

@@ -9,7 +9,7 @@ use countersign_tests::{
     wait_until,
 };
 
-use crate::tls::{Authority, start_vouching, tls};
+use crate::tls::{Authority, start_vouching, start_with_keys, tls};
 
 /// A broker with a bridge to another, and the other.
 pub(crate) fn bridged(version: Version) -> (Fixture, Broker) {
@@ -209,17 +209,7 @@ on_every_broker! {
     }
 
     fn a_pre_shared_key_vouches_for_marked_credentials_alone(version) {
-        let fixture = Fixture::start_with(version, |builder| {
-            let keys = builder.dir().join("psk");
-            std::fs::write(&keys, "dev@acme:1234abcd\nnobody@acme:1234abcd\n").unwrap();
-            builder
-                .line(format!("psk_file {}", keys.display()))
-                .listener()
-                .listener_line("psk_hint hint")
-                .listener_line("use_identity_as_username true")
-        });
-        fixture.tenant("acme", &[]);
-        fixture.credential_with("dev", "acme", &["--external-identity"]);
+        let fixture = start_with_keys(version);
         let mut observer = fixture.observer("acme/#");
         let publish = |identity: &str| {
             Tool::mosquitto("mosquitto_pub", tls(&fixture))

@@ -279,6 +279,23 @@ on_every_broker! {
     }
 }
 
+/// A broker with a second listener whose clients have pre-shared keys, and a tenant
+/// `acme` in which `dev` may have a session and `nobody` may not.
+pub fn start_with_keys(version: Version) -> Fixture {
+    let fixture = Fixture::start_with(version, |builder| {
+        let keys = builder.dir().join("psk");
+        std::fs::write(&keys, "dev@acme:1234abcd\nnobody@acme:1234abcd\n").unwrap();
+        builder
+            .line(format!("psk_file {}", keys.display()))
+            .listener()
+            .listener_line("psk_hint hint")
+            .listener_line("use_identity_as_username true")
+    });
+    fixture.tenant("acme", &[]);
+    fixture.credential_with("dev", "acme", &["--external-identity"]);
+    fixture
+}
+
 /// A broker whose second listener takes the name from a certificate.
 pub(crate) fn start_vouching(version: Version, authority: &Authority) -> Fixture {
     let lines = ["require_certificate true", "use_identity_as_username true"];

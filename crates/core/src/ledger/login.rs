@@ -1,6 +1,6 @@
 //! What a login changes permanently, committed before the client is answered.
 
-use super::{Durability, Ledger, LedgerTransaction, Pace, client_ids, gone};
+use super::{Durability, Ledger, LedgerTransaction, Pace, client_ids};
 use crate::audit::{AuditChain, AuditEntry};
 use crate::change::Change;
 use crate::client_id::ClientIdTie;
@@ -164,7 +164,7 @@ pub(super) fn move_user(
         .and_then(|user| user.grant_in(tenant))
         .is_none()
     {
-        return Err(gone(action, "the grant"));
+        return Err(StoreError::gone(action, "the grant"));
     }
     writing.put_last_tenant(user, tenant)?;
     writing.commit(Durability::Kill)

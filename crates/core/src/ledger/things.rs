@@ -1,6 +1,6 @@
 //! Things that are made when they first present an application's token.
 
-use super::{CredentialRows as _, Durability, Ledger, LedgerTransaction as _, Pace, gone};
+use super::{CredentialRows as _, Durability, Ledger, LedgerTransaction as _, Pace};
 use crate::audit::{AuditChain, AuditEntry};
 use crate::auto_registration::AutoRegistration;
 use crate::change::Change;
@@ -62,7 +62,7 @@ pub(super) fn register(
 ) -> Result<Registered, StoreError> {
     let mut writing = ledger.begin_writing(ACTION, Pace::Host)?;
     let Kind::Thing(thing) = &credential.kind else {
-        return Err(gone(ACTION, "the application"));
+        return Err(StoreError::gone(ACTION, "the application"));
     };
     if is_reserved(&credential.name) {
         let detail = format!("`{}` is reserved", credential.name);
@@ -73,7 +73,7 @@ pub(super) fn register(
         .as_ref()
         .filter(|it| it.tenant == credential.tenant)
         .and_then(may_register)
-        .ok_or_else(|| gone(ACTION, "the application's right to register things"))?;
+        .ok_or_else(|| StoreError::gone(ACTION, "the application's right to register things"))?;
     if registers.is_full() {
         return Ok(Registered::Full);
     }

@@ -29,6 +29,13 @@ impl StoreError {
         }
     }
 
+    /// What `action` needed is not there any more.
+    #[must_use]
+    pub fn gone(action: &'static str, what: &str) -> Self {
+        Self::new(action, StoreErrorKind::Unavailable)
+            .with_detail(format!("{what} is not there any more; look again"))
+    }
+
     /// Adds what helps the reader: a path, a version, a way out. It is shown on
     /// one line.
     #[must_use]

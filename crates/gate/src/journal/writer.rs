@@ -243,8 +243,7 @@ impl<S: GateStore> WriterThread<S> {
                 return;
             }
         }
-        let store = &mut self.store;
-        self.undone.retain(|undo| store.undo_session(undo).is_err());
+        self.write_undone();
         self.write_moves();
         self.batch.refusals = self.refusals.rows();
         let is_empty = self.batch.observations.is_empty()
@@ -262,6 +261,19 @@ impl<S: GateStore> WriterThread<S> {
 }
 
 impl<S: GateStore> WriterThread<S> {
+    /// Undoes what logins recorded that were not let in. Each of them may wait for
+    /// the store's lock, so after one that fails the rest is for the next time.
+    fn write_undone(&mut self) {
+        let mut left = core::mem::take(&mut self.undone).into_iter();
+        while let Some(undo) = left.next() {
+            if self.store.undo_session(&undo).is_err() {
+                self.undone.push(undo);
+                self.undone.extend(left);
+                return;
+            }
+        }
+    }
+
     /// Writes where users work now; keeps it for the next time where that
     /// fails.
     fn write_moves(&mut self) {

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use countersign_core::audit::{AuditEntry, AuditOutcome};
+use countersign_core::audit::AuditEntry;
 use countersign_core::change::{Change, ChangeSeq};
 use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::connect::{LoginRecord, Proof};
@@ -40,17 +40,8 @@ pub(crate) fn tenant_id() -> TenantId {
 
 pub(crate) fn entry(time: i64, act: &str, subject: &str) -> AuditEntry {
     AuditEntry {
-        time: Timestamp::from_millis(time),
-        actor: "cli:test".into(),
-        act: act.into(),
-        subject: subject.into(),
-        outcome: AuditOutcome::Done,
-        cause: None,
-        address: None,
-        client_id: None,
-        count: 1,
-        before: None,
         after: Some(r#"{"state":"Inactive"}"#.into()),
+        ..AuditEntry::done(Timestamp::from_millis(time), "cli:test", act, subject)
     }
 }
 
