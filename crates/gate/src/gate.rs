@@ -469,13 +469,14 @@ impl<S: GateStore> Gate<S> {
     /// Begins a session, and has it written down that it began and that its
     /// credential was used.
     pub(crate) fn begin(&mut self, handle: Handle, session: Session) {
-        self.note_presence(&session);
+        let presence = self.presence_of(&session);
+        self.writer.observe(PresenceEvent::Connected(presence));
         self.sessions.insert(handle, session);
     }
 
-    /// Has it written down that a session began.
-    fn note_presence(&self, session: &Session) {
-        self.writer.observe(PresenceEvent::Connected(Presence {
+    /// What is written down of a session that began.
+    fn presence_of(&self, session: &Session) -> Presence {
+        Presence {
             session: session.number,
             client_id: self.shown_client_id(session),
             tie: session.tie,
@@ -488,7 +489,7 @@ impl<S: GateStore> Gate<S> {
             authenticated: session.credential().is_some(),
             listener: session.listener,
             stored: session.stored,
-        }));
+        }
     }
 
     /// Has it written down anew who is connected: another store says what another
@@ -497,7 +498,7 @@ impl<S: GateStore> Gate<S> {
         self.writer.append(JournalEntry::Reopened);
         for session in self.sessions.connected() {
             if !self.password_logins.is_arriving(session.number) {
-                self.note_presence(session);
+                self.writer.observe_again(self.presence_of(session));
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What a broker writes into a store that takes the place of another one.
 
 use std::fs;
+use std::time::Duration;
 
 use countersign_tests::{Fixture, on_every_broker, wait_until};
 
@@ -43,6 +44,29 @@ on_every_broker! {
             fs::remove_file(format!("{}{suffix}", fixture.cli.store().display())).unwrap();
         }
         wait_until("the broker says so", || fixture.our_lines().contains("lost its `-"));
+        fixture.wait_for_clients(&["comes", "stays"]);
+    }
+
+    fn who_goes_while_another_store_is_told_of_it_is_not_listed(version) {
+        let fixture = Fixture::start_with_tenant(version);
+        let login = fixture.credential("dev", "t1");
+        // It is known from here on, so that no later login has to write.
+        let _stays = login.connect("stays").accepted(fixture.port());
+        fixture.wait_for_clients(&["stays"]);
+        let copy = fixture.cli.store().with_file_name("copy.db");
+        fixture.cli.json(&["backup", copy.to_str().unwrap()]);
+        let lock = rusqlite::Connection::open(fixture.cli.store()).unwrap();
+        lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let going: Vec<_> = (0..20)
+            .map(|number| login.connect(&format!("goes{number}")).accepted(fixture.port()))
+            .collect();
+        // The writer gathers for a quarter of a second, and then waits for the lock.
+        std::thread::sleep(Duration::from_millis(500));
+        fs::rename(&copy, fixture.cli.store()).unwrap();
+        wait_until("the broker says so", || fixture.our_lines().contains("following the store again"));
+        drop(going);
+        drop(lock);
+        let _comes = login.connect("comes").accepted(fixture.port());
         fixture.wait_for_clients(&["comes", "stays"]);
     }
 }

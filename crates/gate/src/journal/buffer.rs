@@ -37,9 +37,7 @@ impl JournalBuffer {
     pub(crate) fn add(&mut self, observation: PresenceEvent) {
         match &observation {
             PresenceEvent::Connected(presence) => {
-                if let Some(id) = presence.credential {
-                    self.use_at(id, presence.connected_at);
-                }
+                self.use_by(presence);
                 // The end of a stored session is worth knowing for itself.
                 if !presence.stored {
                     self.begun.insert(presence.session, self.observations.len());
@@ -62,6 +60,15 @@ impl JournalBuffer {
             }
         }
         self.observations.push(Some(observation));
+    }
+
+    /// Adds a session whose beginning was told before. That may be on its way to
+    /// the store still, so its end is told as well.
+    pub(crate) fn add_again(&mut self, presence: Presence) {
+        self.use_by(&presence);
+        self.begun.remove(&presence.session);
+        self.observations
+            .push(Some(PresenceEvent::Connected(presence)));
     }
 
     /// Hands over what is to be written, and keeps its memory.
@@ -116,6 +123,12 @@ impl JournalBuffer {
         self.visits.shrink_to(KEPT);
     }
 
+    fn use_by(&mut self, presence: &Presence) {
+        if let Some(id) = presence.credential {
+            self.use_at(id, presence.connected_at);
+        }
+    }
+
     fn use_at(&mut self, id: CredentialId, at: Timestamp) {
         let last = self.used.entry(id).or_insert(at);
         *last = at.max(*last);
@@ -134,7 +147,11 @@ mod tests {
     }
 
     fn connected(number: i64, credential: Option<i64>, stored: bool) -> PresenceEvent {
-        PresenceEvent::Connected(Presence {
+        PresenceEvent::Connected(presence(number, credential, stored))
+    }
+
+    fn presence(number: i64, credential: Option<i64>, stored: bool) -> Presence {
+        Presence {
             session: SessionNumber(number),
             client_id: "c".into(),
             tie: ClientIdTie([u8::try_from(number).unwrap(); 32]),
@@ -147,7 +164,7 @@ mod tests {
             authenticated: credential.is_some(),
             listener: None,
             stored,
-        })
+        }
     }
 
     fn gone(number: i64) -> PresenceEvent {
@@ -166,6 +183,10 @@ mod tests {
         for observation in observations {
             pending.add(observation);
         }
+        taken(&mut pending)
+    }
+
+    fn taken(pending: &mut JournalBuffer) -> Vec<String> {
         pending
             .take()
             .map(|observation| match observation {
@@ -225,6 +246,22 @@ mod tests {
             written([gone(3), connected(1, None, true), gone(1), gone(1)]),
             ["-3", "+1", "-1", "-1"]
         );
+    }
+
+    #[test]
+    fn a_session_that_another_store_is_told_of_ends_in_writing() {
+        // Its beginning is not taken out yet.
+        let mut pending = JournalBuffer::default();
+        pending.add(connected(1, Some(7), false));
+        pending.add_again(presence(1, Some(7), false));
+        pending.add(gone(1));
+        assert_eq!(taken(&mut pending), ["+1", "+1", "-1", "u7@1"]);
+        // It is, and may be in the writer's hands.
+        pending.add(connected(2, Some(7), false));
+        assert_eq!(taken(&mut pending), ["+2", "u7@2"]);
+        pending.add_again(presence(2, Some(7), false));
+        pending.add(gone(2));
+        assert_eq!(taken(&mut pending), ["+2", "-2", "u7@2"]);
     }
 
     #[test]

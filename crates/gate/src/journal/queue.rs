@@ -7,7 +7,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use countersign_core::presence::PresenceEvent;
+use countersign_core::presence::{Presence, PresenceEvent};
 
 use crate::journal::buffer::JournalBuffer;
 
@@ -58,9 +58,19 @@ impl<T> JournalQueue<T> {
     /// Puts in what became of a session or a credential. If the store can't be
     /// written for long, the newest of it is lost.
     pub(crate) fn observe(&self, observation: PresenceEvent) {
+        self.observe_with(|buffer| buffer.add(observation));
+    }
+
+    /// Puts in a session whose beginning was put in before; see
+    /// [`JournalBuffer::add_again`].
+    pub(crate) fn observe_again(&self, presence: Presence) {
+        self.observe_with(|buffer| buffer.add_again(presence));
+    }
+
+    fn observe_with(&self, add: impl FnOnce(&mut JournalBuffer)) {
         let mut waiting = self.lock();
         if waiting.buffer.len() < MOST_WAITING {
-            waiting.buffer.add(observation);
+            add(&mut waiting.buffer);
         }
         self.wake(waiting);
     }
@@ -173,7 +183,7 @@ const KEPT: usize = 64;
 mod tests {
     use countersign_core::client_id::ClientIdTie;
     use countersign_core::credential::CredentialId;
-    use countersign_core::presence::{Presence, SessionEnd, SessionNumber};
+    use countersign_core::presence::{SessionEnd, SessionNumber};
     use countersign_core::time::Timestamp;
 
     use super::*;

@@ -11,7 +11,7 @@ use countersign_core::client_id::ClientId;
 use countersign_core::connect::{LoginRecord, Proof, SessionChange};
 use countersign_core::credential::Credential;
 use countersign_core::name::TenantId;
-use countersign_core::presence::PresenceEvent;
+use countersign_core::presence::{Presence, PresenceEvent};
 use countersign_core::reason::Reason;
 use countersign_core::secret::{PasswordHash, SecretId};
 use countersign_core::store::{Batch, GateStore, LoginEffects, SessionUndo};
@@ -120,6 +120,12 @@ impl Writer {
     /// began was used.
     pub(crate) fn observe(&self, observation: PresenceEvent) {
         self.queue.observe(observation);
+    }
+
+    /// Hands over that a session is there which began before: another store is to
+    /// know of it.
+    pub(crate) fn observe_again(&self, presence: Presence) {
+        self.queue.observe_again(presence);
     }
 
     /// Hands over something else to write down.
