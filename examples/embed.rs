@@ -19,8 +19,8 @@ use countersign::{
     ClientRef, ConnectInfo, ConnectOutcome, Directive, Gate, GateConfig, Handle, TopicUse,
 };
 use countersign_admin::credential::{self, NewCredential};
-use countersign_admin::tenant::{self, NewTenant};
-use countersign_admin::{Context, OsRandom};
+use countersign_admin::tenant::{CreateTenant, NewTenant};
+use countersign_admin::{Caller, Context, OsRandom};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args().nth(1).ok_or("usage: embed STORE")?;
@@ -94,7 +94,9 @@ fn provision(path: &Path) -> Result<String, Box<dyn Error>> {
     SqliteStore::create(path, &Settings::default())?;
     let acme = TenantId::parse("acme")?;
     let new = NewTenant::new(acme.clone());
-    act(path, |store, context| tenant::create(store, context, new))?;
+    act(path, |store, context| {
+        countersign_admin::run(store, context, &CreateTenant(new))
+    })?;
     let new = NewCredential::new(acme, "dev1");
     let issued = act(path, |store, context| {
         credential::create(store, context, new)
@@ -110,7 +112,7 @@ fn act<T, E: Error + 'static>(
 ) -> Result<T, Box<dyn Error>> {
     let mut context = Context {
         now: SystemTime::now().into(),
-        actor: "host:embed",
+        caller: Caller::owner("host:embed"),
         random: &mut OsRandom,
     };
     Ok(act(&mut SqliteStore::open(path)?, &mut context)?)

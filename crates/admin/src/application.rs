@@ -15,11 +15,12 @@ use countersign_core::time::Timestamp;
 
 use crate::context::Context;
 use crate::credential::{CredentialError, Overlap, blank, keep_for_a_while, remove_secrets};
+use crate::error::AdminError;
 use crate::jwt;
+use crate::lookup::{self, Rows};
 use crate::password::PreparedSecret;
 use crate::role::{self, RoleError};
-use crate::scheme_overlap::{self, SchemeOverlap};
-use crate::tenant::{self, TenantError};
+use crate::scheme_overlap;
 use crate::view::AuditedApplication;
 
 /// An application to be made.
@@ -62,7 +63,7 @@ pub fn create<S: AdminStore>(
 ) -> Result<IssuedApplication, ApplicationError> {
     let name = new.name.credential_name(&new.tenant)?;
     let mut transaction = store.begin(Intent::Write)?;
-    tenant::find(&mut transaction, &new.tenant)?;
+    lookup::tenant(&mut Rows::of(&mut transaction), &new.tenant)?;
     for role in &new.roles {
         role::find(&mut transaction, &new.tenant, role)?;
     }
@@ -74,9 +75,7 @@ pub fn create<S: AdminStore>(
     }
     let known = transaction.schemes()?;
     let scheme = scheme(&known)?;
-    if let Some(reach) = scheme_overlap::find_for_scheme(&mut transaction, scheme, &new.tenant)? {
-        return Err(reach.into());
-    }
+    scheme_overlap::check_scheme(&mut Rows::of(&mut transaction), scheme, &new.tenant)?;
     let token = draft_token(scheme, &name, &known, context)?;
     let roles: BTreeSet<RoleName> = new.roles.into_iter().collect();
     let (kind, tenant) = (Kind::Application(new.about), Some(new.tenant.clone()));
@@ -109,7 +108,7 @@ pub fn list<S: AdminStore>(
 ) -> Result<Vec<Credential>, ApplicationError> {
     let mut transaction = store.begin(Intent::Read)?;
     if let Some(tenant) = tenant {
-        tenant::find(&mut transaction, tenant)?;
+        lookup::tenant(&mut Rows::of(&mut transaction), tenant)?;
     }
     Ok(transaction.applications(tenant)?)
 }
@@ -218,7 +217,7 @@ pub(crate) fn find<T: AdminTransaction>(
     tenant: &TenantId,
     name: &ApplicationName,
 ) -> Result<Credential, ApplicationError> {
-    tenant::find(transaction, tenant)?;
+    lookup::tenant(&mut Rows::of(transaction), tenant)?;
     let missing = || ApplicationError::Missing {
         name: name.clone(),
         tenant: tenant.clone(),
@@ -259,18 +258,15 @@ pub enum ApplicationError {
     /// Its name can't be a name.
     #[error(transparent)]
     Name(#[from] LoginNameError),
-    /// Its things would reach what another tenant owns.
-    #[error(transparent)]
-    SchemeOverlap(#[from] SchemeOverlap),
     /// Something is wrong with a role.
     #[error(transparent)]
     Role(#[from] RoleError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Something is wrong with its tenant.
+    /// As the commands say.
     #[error(transparent)]
-    Tenant(#[from] TenantError),
+    Admin(#[from] AdminError),
 }
 
 fn scheme(known: &Schemes) -> Result<&Scheme, CredentialError> {
@@ -353,7 +349,7 @@ mod tests {
             "tenant `acme` has an application `fleet` already"
         );
         for (tenant, roles, said) in [
-            ("none", &[][..], "there is no tenant `none`; "),
+            ("none", &[][..], "there is no tenant `none`"),
             (
                 "other",
                 &["none"][..],
@@ -446,9 +442,6 @@ mod tests {
             about: Application::default(),
         };
         let made = fixture.act(|store, context| create(store, context, new));
-        assert!(matches!(
-            made.err().unwrap(),
-            ApplicationError::SchemeOverlap(_)
-        ));
+        assert!(matches!(made.err().unwrap(), ApplicationError::Admin(_)));
     }
 }

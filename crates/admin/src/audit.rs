@@ -1,29 +1,54 @@
 //! Reading the audit, and the row that a pruning leaves in it.
 
 use countersign_core::audit::{AuditEntry, AuditHead, AuditRow};
-use countersign_core::store::{AdminStore, AdminTransaction as _, AuditQuery, Intent, StoreError};
+use countersign_core::store::{AuditQuery, Intent};
 use countersign_core::time::Timestamp;
 use serde::Serialize;
 
+use crate::caller::Permission;
+use crate::command::{Command, Tx};
 use crate::context::Context;
+use crate::error::AdminError;
 use crate::view::rfc3339;
 
-/// The rows that `query` asks for, newest last.
-///
-/// # Errors
-///
-/// Returns [`StoreError`] when the store can't be read.
-pub fn list<S: AdminStore>(store: &mut S, query: &AuditQuery) -> Result<Vec<AuditRow>, StoreError> {
-    store.begin(Intent::Read)?.audit(query)
+/// Lists the rows that a query asks for, newest last.
+#[derive(Clone, Debug, Default)]
+pub struct ListAudit(pub AuditQuery);
+
+impl Command for ListAudit {
+    type Output = Vec<AuditRow>;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<AuditRow>, AdminError> {
+        Ok(tx.audit(&self.0)?)
+    }
 }
 
-/// The row with this number.
-///
-/// # Errors
-///
-/// Returns [`StoreError`] when the store can't be read.
-pub fn row<S: AdminStore>(store: &mut S, id: i64) -> Result<Option<AuditRow>, StoreError> {
-    store.begin(Intent::Read)?.audit_row(id)
+/// Finds the row with this number.
+#[derive(Clone, Copy, Debug)]
+pub struct FindAuditRow(pub i64);
+
+impl Command for FindAuditRow {
+    type Output = Option<AuditRow>;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Option<AuditRow>, AdminError> {
+        Ok(tx.audit_row(self.0)?)
+    }
 }
 
 /// The row that tells of a pruning, which stores do in pieces by themselves:

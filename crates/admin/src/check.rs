@@ -356,7 +356,7 @@ mod tests {
     use super::*;
     use crate::credential;
     use crate::fixture::{Fixture, login_name, tenant_id};
-    use crate::tenant::{self, TenantChanges};
+    use crate::tenant::{CreateTenant, NewTenant, SetTenant, TenantChanges};
 
     #[test]
     fn nobody_is_let_into_an_empty_store() {
@@ -401,7 +401,10 @@ mod tests {
             ..TenantChanges::default()
         };
         fixture
-            .act(|store, context| tenant::set(store, context, &tenant_id("acme"), changes))
+            .run(&SetTenant {
+                id: tenant_id("acme"),
+                changes,
+            })
             .unwrap();
         let verdict = fixture.check("dev1@acme", Some(b"wrong"));
         assert_eq!(
@@ -495,9 +498,7 @@ mod tests {
         let other = Some("dev2@acme");
         assert_eq!(connect(&mut fixture, other, "mine"), "client-id-owned");
         let id = ClientId::parse("mine").unwrap();
-        fixture
-            .act(|store, context| crate::clients::release(store, context, &id))
-            .unwrap();
+        fixture.run(&crate::clients::ReleaseClientId(id)).unwrap();
         assert_eq!(connect(&mut fixture, other, "mine"), "ok");
     }
 
@@ -531,13 +532,11 @@ mod tests {
         assert_eq!(connect(&mut fixture, &told, "local.x"), ("ok", None));
         assert_eq!(connect(&mut fixture, &told, "mine"), kept);
         // A tenant with the prefix has it, where the broker does not tell.
-        let new = tenant::NewTenant {
+        let new = NewTenant {
             client_id_prefix: ClientId::parse("local.").ok(),
             ..crate::fixture::new_tenant("bridges", &[])
         };
-        fixture
-            .act(|store, context| tenant::create(store, context, new))
-            .unwrap();
+        fixture.run(&CreateTenant(new)).unwrap();
         let owner = Some(ClientIdOwner::Tenant(tenant_id("bridges")));
         assert_eq!(
             connect(&mut fixture, &untold, "local.x"),

@@ -4,142 +4,164 @@ use countersign_core::audit::{AuditEntry, AuditOutcome};
 use countersign_core::change::{Change, KickRequestId};
 use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::kind::Kind;
-use countersign_core::name::{LoginName, TenantId};
+use countersign_core::name::TenantId;
 use countersign_core::ownership::Holder;
 use countersign_core::presence::SessionNumber;
-use countersign_core::store::{
-    AdminStore, AdminTransaction, BrokerPresence, Intent, KickTarget, StoreError,
-};
+use countersign_core::store::{BrokerPresence, Intent, KickTarget, StoreError};
 use serde::Serialize;
 
-use crate::context::Context;
-use crate::tenant::{self, TenantError};
+use crate::caller::Permission;
+use crate::command::{Command, Tx};
+use crate::error::{AdminError, ErrorKind, Noun, Subject};
+use crate::lookup::{self, Rows};
 use crate::view::shown_name;
 
-/// Who is connected, by broker and session.
-///
-/// # Errors
-///
-/// Returns [`TenantError`] when there is no such tenant or the store can't be
-/// read.
-pub fn list<S: AdminStore>(
-    store: &mut S,
-    tenant: Option<&TenantId>,
-) -> Result<Vec<BrokerPresence>, TenantError> {
-    let mut sessions = list_all(store, tenant)?;
-    sessions.retain(|session| session.is_alive);
-    Ok(sessions)
+/// Lists who is connected, by broker and session.
+#[derive(Clone, Debug)]
+pub struct ListClients {
+    /// Of this tenant alone.
+    pub tenant: Option<TenantId>,
+    /// Those too that were connected when a broker ended that is not alive.
+    pub all: bool,
 }
 
-/// Who is connected, and who was when a broker ended that is not alive.
-///
-/// # Errors
-///
-/// As [`list`].
-pub fn list_all<S: AdminStore>(
-    store: &mut S,
-    tenant: Option<&TenantId>,
-) -> Result<Vec<BrokerPresence>, TenantError> {
-    let mut transaction = store.begin(Intent::Read)?;
-    check_tenant(&mut transaction, tenant)?;
-    Ok(transaction.presence(tenant)?)
+impl Command for ListClients {
+    type Output = Vec<BrokerPresence>;
+
+    fn needs(&self) -> Permission {
+        Permission::see(self.tenant.as_ref())
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<BrokerPresence>, AdminError> {
+        let tenant = self.tenant.as_ref();
+        lookup::check_tenant(tx, tenant)?;
+        let mut sessions = tx.presence(tenant)?;
+        sessions.retain(|session| self.all || session.is_alive);
+        Ok(sessions)
+    }
 }
 
-/// How many are connected.
-///
-/// # Errors
-///
-/// As [`list`].
-pub fn count<S: AdminStore>(store: &mut S, tenant: Option<&TenantId>) -> Result<u64, TenantError> {
-    let mut transaction = store.begin(Intent::Read)?;
-    check_tenant(&mut transaction, tenant)?;
-    Ok(transaction.count_presence(tenant)?)
+/// Counts who is connected.
+#[derive(Clone, Debug)]
+pub struct CountClients {
+    /// Of this tenant alone.
+    pub tenant: Option<TenantId>,
+}
+
+impl Command for CountClients {
+    type Output = u64;
+
+    fn needs(&self) -> Permission {
+        Permission::see(self.tenant.as_ref())
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<u64, AdminError> {
+        let tenant = self.tenant.as_ref();
+        lookup::check_tenant(tx, tenant)?;
+        Ok(tx.count_presence(tenant)?)
+    }
 }
 
 /// Asks the brokers to end the session called `target`, or those with that
-/// client id. [`is_kicked`] tells whether one did.
+/// client id. [`IsKicked`] tells whether one did.
 ///
 /// What names a session that is connected now means that session; anything
 /// else is taken for a client id, of which a broker may know more than the
 /// store does.
-///
-/// # Errors
-///
-/// Returns [`StoreError`] when the store can't be written; no broker was asked
-/// then.
-pub fn request_kick<S: AdminStore>(
-    store: &mut S,
-    context: &Context<'_>,
-    target: &str,
-) -> Result<KickRequestId, StoreError> {
-    let mut transaction = store.begin(Intent::Write)?;
-    let named = match parse_session(target) {
-        Some((broker, session)) => transaction.presence_of(broker, session)?,
-        None => None,
-    };
-    let subject = shown_client_id(&mut transaction, target)?;
-    let (kick, client_id) = match named {
-        Some(client) => {
-            let kick = KickTarget::Session {
-                broker: client.broker,
-                session: client.presence.session,
-            };
-            let known = transaction.schemes()?;
-            (kick, shown_name(&known, &client.presence.client_id))
-        }
-        None => {
-            let kick = KickTarget::ClientId(ClientIdTie::of(target));
-            (kick, subject.clone())
-        }
-    };
-    let after = AuditedKick { client_id };
-    let row = context.audit(KICK, &subject, None::<&AuditedKick>, Some(&after));
-    let request = transaction.request_kick(&kick, &row)?;
-    transaction.commit(&[], &[Change::KickRequested(request)])?;
-    Ok(request)
+#[derive(Clone, Debug)]
+pub struct RequestKick {
+    /// The session or the client id.
+    pub target: String,
 }
 
-/// Takes back a request to kick `target` that no broker answered, and has that
-/// written down; says whether none did.
-///
-/// # Errors
-///
-/// Returns [`StoreError`] when the store can't be written; the request stands
-/// then.
-pub fn withdraw_kick<S: AdminStore>(
-    store: &mut S,
-    context: &Context<'_>,
-    target: &str,
-    request: KickRequestId,
-) -> Result<bool, StoreError> {
-    let mut transaction = store.begin(Intent::Write)?;
-    if !transaction.withdraw_kick(request)? {
-        return Ok(false);
+impl Command for RequestKick {
+    type Output = KickRequestId;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
     }
-    let subject = shown_client_id(&mut transaction, target)?;
-    let row = AuditEntry {
-        outcome: AuditOutcome::Refused,
-        ..context.audit(KICK, &subject, None::<&AuditedKick>, None::<&AuditedKick>)
-    };
-    transaction.commit(&[row], &[])?;
-    Ok(true)
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<KickRequestId, AdminError> {
+        let target = self.target.as_str();
+        let named = match parse_session(target) {
+            Some((broker, session)) => tx.presence_of(broker, session)?,
+            None => None,
+        };
+        let subject = shown_client_id(tx, target)?;
+        let (kick, client_id) = match named {
+            Some(client) => {
+                let kick = KickTarget::Session {
+                    broker: client.broker,
+                    session: client.presence.session,
+                };
+                let known = tx.schemes()?;
+                (kick, shown_name(&known, &client.presence.client_id))
+            }
+            None => {
+                let kick = KickTarget::ClientId(ClientIdTie::of(target));
+                (kick, subject.clone())
+            }
+        };
+        let after = AuditedKick { client_id };
+        // A broker that did it has this written.
+        let entry = tx.entry(KICK, &subject, None::<&AuditedKick>, Some(&after));
+        let request = tx.request_kick(&kick, &entry)?;
+        tx.changed(Change::KickRequested(request));
+        Ok(request)
+    }
+}
+
+/// Takes back a request to kick that no broker answered, and has that written
+/// down; the output says whether none did.
+#[derive(Clone, Debug)]
+pub struct WithdrawKick {
+    /// What was to be kicked.
+    pub target: String,
+    /// The request.
+    pub request: KickRequestId,
+}
+
+impl Command for WithdrawKick {
+    type Output = bool;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<bool, AdminError> {
+        if !tx.withdraw_kick(self.request)? {
+            return Ok(false);
+        }
+        let subject = shown_client_id(tx, &self.target)?;
+        let entry = AuditEntry {
+            outcome: AuditOutcome::Refused,
+            ..tx.entry(KICK, &subject, None::<&AuditedKick>, None::<&AuditedKick>)
+        };
+        tx.record_entry(entry);
+        Ok(true)
+    }
 }
 
 /// A client id as the audit may keep it: masked where it has the shape of a
 /// secret, and hidden where a thing uses it.
-fn shown_client_id<T: AdminTransaction>(
-    transaction: &mut T,
-    client_id: &str,
-) -> Result<String, StoreError> {
+fn shown_client_id(rows: &mut Rows<'_>, client_id: &str) -> Result<String, StoreError> {
     let tie = ClientIdTie::of(client_id);
-    let user = match transaction.bound_to(&tie)? {
-        Some(id) => transaction.credential_by_id(id)?,
+    let user = match rows.bound_to(&tie)? {
+        Some(id) => rows.credential_by_id(id)?,
         None => None,
     };
     if user.is_some_and(|user| matches!(user.kind, Kind::Thing(_))) {
         return Ok(tie.hidden());
     }
-    Ok(shown_name(&transaction.schemes()?, client_id))
+    Ok(shown_name(&rows.schemes()?, client_id))
 }
 
 /// The broker and the session that a name of a session is made of.
@@ -150,86 +172,81 @@ fn parse_session(text: &str) -> Option<(&str, SessionNumber)> {
     (session.0.to_string() == number).then_some((broker, session))
 }
 
-/// Says whether a broker ended a session that was asked for.
-///
-/// # Errors
-///
-/// Returns [`StoreError`] when the store can't be read.
-pub fn is_kicked<S: AdminStore>(store: &mut S, request: KickRequestId) -> Result<bool, StoreError> {
-    store.begin(Intent::Read)?.is_kick_answered(request)
+/// Tells whether a broker ended a session that was asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct IsKicked(pub KickRequestId);
+
+impl Command for IsKicked {
+    type Output = bool;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<bool, AdminError> {
+        Ok(tx.is_kick_answered(self.0)?)
+    }
 }
 
 /// Gives up a client id on behalf of the credential whose stored session it
 /// names. From then on it can be taken with a clean start.
-///
-/// # Errors
-///
-/// Returns [`ReleaseError`] when no credential holds it or the store can't be
-/// written; nothing changed then.
-pub fn release<S: AdminStore>(
-    store: &mut S,
-    context: &Context<'_>,
-    client_id: &ClientId,
-) -> Result<(), ReleaseError> {
-    let tie = client_id.tie();
-    let mut transaction = store.begin(Intent::Write)?;
-    let stored = transaction.stored_session(&tie)?;
-    let holder = match stored.as_ref().map(|stored| stored.holder) {
-        Some(Holder::Credential(holder)) => holder,
-        Some(Holder::Former | Holder::Unauthenticated) | None => {
-            let client_id = client_id.clone();
-            let bound_to = match transaction.bound_to(&tie)? {
-                Some(id) => transaction.credential_by_id(id)?,
-                None => None,
-            };
-            return Err(match bound_to {
-                Some(credential) => ReleaseError::Bound {
-                    client_id,
-                    name: credential.name.clone(),
-                },
-                None => ReleaseError::NotHeld { client_id },
-            });
-        }
-    };
-    transaction.release_client_id(&tie)?;
-    let before = AuditedRelease {
-        holder: stored.and_then(|stored| stored.username),
-        credential: holder.0,
-    };
-    let row = context.audit(
-        "client.release",
-        &shown_client_id(&mut transaction, client_id.as_str())?,
-        Some(&before),
-        None::<&AuditedRelease>,
-    );
-    transaction.commit(&[row], &[Change::Credential(holder)])?;
-    Ok(())
+#[derive(Clone, Debug)]
+pub struct ReleaseClientId(pub ClientId);
+
+impl Command for ReleaseClientId {
+    type Output = ();
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<(), AdminError> {
+        let client_id = &self.0;
+        let tie = client_id.tie();
+        let stored = tx.stored_session(&tie)?;
+        let holder = match stored.as_ref().map(|stored| stored.holder) {
+            Some(Holder::Credential(holder)) => holder,
+            Some(Holder::Former | Holder::Unauthenticated) | None => {
+                return Err(not_held(tx, client_id)?);
+            }
+        };
+        tx.release_client_id(&tie)?;
+        let before = AuditedRelease {
+            holder: stored.and_then(|stored| stored.username),
+            credential: holder.0,
+        };
+        let subject = shown_client_id(tx, client_id.as_str())?;
+        tx.record("client.release", &subject, Some(&before), None);
+        tx.changed(Change::Credential(holder));
+        Ok(())
+    }
 }
 
-/// Why a client id was not given up.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReleaseError {
-    /// Its holder may use no other.
-    #[error(
-        "client id `{client_id}` is the one that `{name}` is bound to; `credential untie` or \
-         `credential set --client-id` frees it"
-    )]
-    Bound {
-        /// The client id.
-        client_id: ClientId,
-        /// Who is bound to it.
-        name: LoginName,
-    },
-    /// It has no holder.
-    #[error("no credential holds client id `{client_id}`")]
-    NotHeld {
-        /// The client id.
-        client_id: ClientId,
-    },
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+/// Why a client id that no stored session names can't be given up.
+fn not_held(rows: &mut Rows<'_>, client_id: &ClientId) -> Result<AdminError, AdminError> {
+    let bound_to = match rows.bound_to(&client_id.tie())? {
+        Some(id) => rows.credential_by_id(id)?,
+        None => None,
+    };
+    let (kind, message) = match bound_to {
+        Some(credential) => (
+            ErrorKind::Conflict,
+            format!(
+                "client id `{client_id}` is the one that `{}` is bound to",
+                credential.name
+            ),
+        ),
+        None => (
+            ErrorKind::NotFound,
+            format!("no credential holds client id `{client_id}`"),
+        ),
+    };
+    let subject = Subject::new(Noun::ClientId, client_id);
+    Ok(AdminError::new(kind, subject, message))
 }
 
 /// What the audit keeps of a client id that was given up.
@@ -247,16 +264,6 @@ struct AuditedKick {
 
 /// The act, as the audit calls it.
 const KICK: &str = "client.kick";
-
-fn check_tenant<T: AdminTransaction>(
-    transaction: &mut T,
-    tenant: Option<&TenantId>,
-) -> Result<(), TenantError> {
-    if let Some(tenant) = tenant {
-        tenant::find(transaction, tenant)?;
-    }
-    Ok(())
-}
 
 #[cfg(test)]
 mod tests {
@@ -301,16 +308,18 @@ mod tests {
 
     fn asked(fixture: &mut Fixture, target: &str) -> KickTarget {
         let request = fixture
-            .act(|store, context| request_kick(store, context, target))
+            .run(&RequestKick {
+                target: target.into(),
+            })
             .unwrap();
-        assert!(!is_kicked(&mut fixture.store, request).unwrap());
+        assert!(!fixture.run(&IsKicked(request)).unwrap());
         let asked = fixture.store.kick_request(request).unwrap().unwrap();
         let answered = Batch {
             kicked: vec![request],
             ..Batch::default()
         };
         fixture.store.write_batch("b", &answered).unwrap();
-        assert!(is_kicked(&mut fixture.store, request).unwrap());
+        assert!(fixture.run(&IsKicked(request)).unwrap());
         asked
     }
 
@@ -318,26 +327,46 @@ mod tests {
     fn clients_are_counted_by_tenant() {
         let mut fixture = with_clients(&["c1", "c2"]);
         // Whom a broker left that is not alive is not connected.
-        assert_eq!(count(&mut fixture.store, None).unwrap(), 0);
-        assert!(list(&mut fixture.store, None).unwrap().is_empty());
-        let left = list_all(&mut fixture.store, None).unwrap();
+        assert_eq!(fixture.run(&CountClients { tenant: None }).unwrap(), 0);
+        assert!(
+            fixture
+                .run(&ListClients {
+                    tenant: None,
+                    all: false
+                })
+                .unwrap()
+                .is_empty()
+        );
+        let left = fixture
+            .run(&ListClients {
+                tenant: None,
+                all: true,
+            })
+            .unwrap();
         assert!(left.len() == 2 && left.iter().all(|client| !client.is_alive));
         let _alive = fixture.store.lock_broker("b").unwrap();
-        assert_eq!(count(&mut fixture.store, None).unwrap(), 2);
+        assert_eq!(fixture.run(&CountClients { tenant: None }).unwrap(), 2);
         assert_eq!(
-            count(&mut fixture.store, Some(&tenant_id("other"))).unwrap(),
+            fixture
+                .run(&CountClients {
+                    tenant: Some(tenant_id("other"))
+                })
+                .unwrap(),
             0
         );
         assert_eq!(
-            list(&mut fixture.store, Some(&tenant_id("acme")))
+            fixture
+                .run(&ListClients {
+                    tenant: Some(tenant_id("acme")),
+                    all: false
+                })
                 .unwrap()
                 .len(),
             2
         );
-        assert!(matches!(
-            count(&mut fixture.store, Some(&tenant_id("none"))),
-            Err(TenantError::Missing { .. })
-        ));
+        let tenant = Some(tenant_id("none"));
+        let error = fixture.run(&CountClients { tenant }).unwrap_err();
+        assert!(error.is(ErrorKind::NotFound, Noun::Tenant));
     }
 
     #[test]
@@ -361,7 +390,9 @@ mod tests {
     fn a_kick_that_reached_nobody_is_refused_in_the_audit_and_one_that_did_is_done() {
         let mut fixture = with_clients(&["c1"]);
         let request = fixture
-            .act(|store, context| request_kick(store, context, "nobody"))
+            .run(&RequestKick {
+                target: "nobody".into(),
+            })
             .unwrap();
         let of_kicks = |fixture: &mut Fixture| {
             let entries = fixture.entries().into_iter();
@@ -373,7 +404,10 @@ mod tests {
         assert_eq!(of_kicks(&mut fixture), []);
         for is_first in [true, false] {
             let withdrawn = fixture
-                .act(|store, context| withdraw_kick(store, context, "nobody", request))
+                .run(&WithdrawKick {
+                    target: "nobody".into(),
+                    request,
+                })
                 .unwrap();
             assert_eq!(withdrawn, is_first);
         }
@@ -390,13 +424,14 @@ mod tests {
         let mut fixture = Fixture::with_credential();
         let id = |text| ClientId::parse(text).unwrap();
         fixture.log_in("dev1@acme", "mine");
-        let mut give_up = |text| fixture.act(|store, context| release(store, context, &id(text)));
+        let mut give_up = |text| fixture.run(&ReleaseClientId(id(text)));
         assert_eq!(
             give_up("other").unwrap_err().to_string(),
             "no credential holds client id `other`"
         );
         give_up("mine").unwrap();
-        assert!(matches!(give_up("mine"), Err(ReleaseError::NotHeld { .. })));
+        let again = give_up("mine").unwrap_err();
+        assert!(again.is(ErrorKind::NotFound, Noun::ClientId));
         assert_eq!(fixture.acts().last().unwrap(), "client.release mine");
     }
 
@@ -406,9 +441,7 @@ mod tests {
         let token = "dt_7f3a1c9e-2b84-4d6f-a913-c5e28f01b774";
         fixture.log_in("dev1@acme", token);
         let id = ClientId::parse(token).unwrap();
-        fixture
-            .act(|store, context| release(store, context, &id))
-            .unwrap();
+        fixture.run(&ReleaseClientId(id)).unwrap();
         asked(&mut fixture, token);
         let acts = fixture.acts();
         assert_eq!(

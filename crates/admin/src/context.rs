@@ -1,4 +1,5 @@
-//! What an act is told about the world: the time, who acts, and randomness.
+//! What a command is told about the world: the time, its caller, and
+//! randomness.
 
 use core::fmt;
 
@@ -7,12 +8,14 @@ pub use countersign_core::scheme::{RandomError, RandomSource};
 use countersign_core::time::Timestamp;
 use serde::Serialize;
 
-/// The circumstances of an act.
+use crate::caller::Caller;
+
+/// The circumstances of a command.
 pub struct Context<'a> {
     /// The time.
     pub now: Timestamp,
-    /// Who acts, as the audit writes it: `cli:OSUSER`.
-    pub actor: &'a str,
+    /// The caller.
+    pub caller: Caller<'a>,
     /// Where secrets and salts come from.
     pub random: &'a mut dyn RandomSource,
 }
@@ -37,7 +40,7 @@ impl Context<'_> {
         AuditEntry {
             before: before.and_then(json),
             after: after.and_then(json),
-            ..AuditEntry::done(self.now, self.actor, act, subject)
+            ..AuditEntry::done(self.now, self.caller.actor, act, subject)
         }
     }
 }
@@ -46,7 +49,7 @@ impl fmt::Debug for Context<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context")
             .field("now", &self.now)
-            .field("actor", &self.actor)
+            .field("caller", &self.caller)
             .finish_non_exhaustive()
     }
 }
@@ -63,6 +66,6 @@ impl RandomSource for OsRandom {
 
 /// What views become in the audit. They are plain structures with text for
 /// keys, which always can be written as JSON.
-fn json(view: &impl Serialize) -> Option<String> {
+pub(crate) fn json(view: &impl Serialize) -> Option<String> {
     serde_json::to_string(view).ok()
 }

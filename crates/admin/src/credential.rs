@@ -21,13 +21,13 @@ use countersign_core::store::{
 use countersign_core::time::Timestamp;
 
 use crate::context::{Context, RandomError};
+use crate::error::AdminError;
 use crate::kind::{ReservedName, WrongKind};
+use crate::lookup::{self, Rows};
 use crate::password::{PasswordError, PrepareError, PreparedSecret};
 use crate::role::RoleError;
 use crate::rule::RuleError;
 use crate::scheme::SchemeError;
-use crate::scheme_overlap::SchemeOverlap;
-use crate::tenant::{self, TenantError};
 use crate::view::AuditedCredential;
 
 mod change;
@@ -95,7 +95,7 @@ pub fn list<S: AdminStore, E: From<CredentialError>>(
 ) -> Result<(), E> {
     let mut transaction = store.begin(Intent::Read).map_err(CredentialError::from)?;
     if let Some(tenant) = &query.tenant {
-        tenant::find(&mut transaction, tenant).map_err(CredentialError::from)?;
+        lookup::tenant(&mut Rows::of(&mut transaction), tenant).map_err(CredentialError::from)?;
     }
     let known = transaction.schemes().map_err(CredentialError::from)?;
     for_each(&mut transaction, query, |credential| {
@@ -281,9 +281,6 @@ pub enum CredentialError {
     /// It is of another kind, which has commands of its own.
     #[error(transparent)]
     WrongKind(#[from] WrongKind),
-    /// Its scheme would reach what another tenant owns.
-    #[error(transparent)]
-    SchemeOverlap(#[from] SchemeOverlap),
     /// Its name is kept for something else.
     #[error(transparent)]
     Reserved(#[from] ReservedName),
@@ -312,9 +309,9 @@ pub enum CredentialError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Something is wrong with its tenant.
+    /// As the commands say.
     #[error(transparent)]
-    Tenant(#[from] TenantError),
+    Admin(#[from] AdminError),
 }
 
 impl From<PrepareError> for CredentialError {
@@ -536,7 +533,7 @@ mod tests {
             let mut store = SqliteStore::open(&path).unwrap();
             let context = Context {
                 now,
-                actor: "cli:tester",
+                caller: crate::Caller::owner("cli:tester"),
                 random: &mut crate::OsRandom,
             };
             let name = login_name("dev1@acme");

@@ -13,7 +13,7 @@ use countersign_core::role::{Role, RoleName};
 use countersign_core::rule::{Action, Effect, Limits, Pattern, QoS, Rule};
 use countersign_core::scheme::{FieldValue, Scheme, SchemeName};
 use countersign_core::secret::{Argon2Params, Secret};
-use countersign_core::store::{AuditQuery, GateStore as _, LoginEffects, Recorded, Settings};
+use countersign_core::store::{GateStore as _, LoginEffects, Recorded, Settings};
 use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Tenant};
 use countersign_core::time::Timestamp;
 use countersign_core::user::GrantedRight;
@@ -21,16 +21,19 @@ use countersign_sqlite::{AuditCheck, SqliteStore};
 use tempfile::TempDir;
 
 use crate::application::{self, NewApplication};
+use crate::caller::Caller;
 use crate::check::{ConnectCheck, ConnectVerdict, Listeners, PolicyCheck};
+use crate::command::{Command, run};
 use crate::context::{Context, RandomError, RandomSource};
 use crate::credential::{self, CredentialError, IssuedCredential, NewCredential};
+use crate::error::AdminError;
 use crate::jwt::{self, JwtError, NewToken};
 use crate::namespace::parse_namespace;
 use crate::password::ChosenPassword;
 use crate::role::{self, NewRole, RoleError};
 use crate::rule::RuleChange;
 use crate::scheme;
-use crate::tenant::{self, NewTenant, TenantError};
+use crate::tenant::{self, CreateTenant, DeleteTenant, NewTenant, TenantDeletion};
 use crate::thing::{self, NewThing, ThingError};
 use crate::user::{self, NewGrant, NewUser, UserError};
 
@@ -74,15 +77,35 @@ impl Fixture {
     ) -> T {
         let mut context = Context {
             now: self.now,
-            actor: "cli:tester",
+            caller: Caller::owner("cli:tester"),
             random: &mut crate::OsRandom,
         };
         act(&mut self.store, &mut context)
     }
 
-    pub(crate) fn tenant(&mut self, id: &str, namespaces: &[&str]) -> Result<Tenant, TenantError> {
-        let new = new_tenant(id, namespaces);
-        self.act(|store, context| tenant::create(store, context, new))
+    /// Runs a command as the owner of the store.
+    pub(crate) fn run<C: Command>(&mut self, command: &C) -> Result<C::Output, AdminError> {
+        self.act(|store, context| run(store, context, command))
+    }
+
+    pub(crate) fn tenant(&mut self, id: &str, namespaces: &[&str]) -> Result<Tenant, AdminError> {
+        self.run(&CreateTenant(new_tenant(id, namespaces)))
+    }
+
+    pub(crate) fn delete_tenant(
+        &mut self,
+        id: &str,
+        deletion: TenantDeletion,
+    ) -> Result<(), AdminError> {
+        let id = tenant_id(id);
+        self.act(|store, context| {
+            tenant::delete(
+                store,
+                context,
+                &DeleteTenant { id, deletion },
+                &mut |_, _| (),
+            )
+        })
     }
 
     pub(crate) fn credential(&mut self, name: &str) -> Result<IssuedCredential, CredentialError> {
@@ -266,7 +289,7 @@ impl Fixture {
 
     /// All rows of the audit.
     pub(crate) fn entries(&mut self) -> Vec<AuditEntry> {
-        let rows = crate::audit::list(&mut self.store, &AuditQuery::default()).unwrap();
+        let rows = self.run(&crate::audit::ListAudit::default()).unwrap();
         rows.into_iter().map(|row| row.entry).collect()
     }
 

@@ -19,12 +19,13 @@ use countersign_core::time::Timestamp;
 use countersign_core::token::TokenRecord;
 use countersign_core::user::parse_email;
 
-use crate::authority::{AuthorityError, check_admin};
+use crate::caller::check_admin;
 use crate::context::{Context, RandomError};
 use crate::credential::blank;
+use crate::error::AdminError;
+use crate::lookup::{self, Rows};
 use crate::role::{self, RoleError};
 use crate::sealed::KeyFileError;
-use crate::tenant::{self, TenantError};
 use crate::thing::{self, ThingError};
 use crate::view::AuditedToken;
 
@@ -89,8 +90,13 @@ pub fn create<S: AdminStore>(
     new: NewToken,
 ) -> Result<CreatedToken, JwtError> {
     let mut transaction = store.begin(Intent::Write)?;
-    tenant::find(&mut transaction, &new.tenant)?;
-    check_admin(&mut transaction, new.issuer, &new.tenant, context.now)?;
+    lookup::tenant(&mut Rows::of(&mut transaction), &new.tenant)?;
+    check_admin(
+        &mut Rows::of(&mut transaction),
+        new.issuer,
+        &new.tenant,
+        context.now,
+    )?;
     role::find(&mut transaction, &new.tenant, &new.role)?;
     let mut things = Vec::new();
     for key in &new.things {
@@ -172,7 +178,7 @@ pub fn list<S: AdminStore>(
 ) -> Result<Vec<ShownToken>, JwtError> {
     let mut transaction = store.begin(Intent::Read)?;
     if let Some(tenant) = tenant {
-        tenant::find(&mut transaction, tenant)?;
+        lookup::tenant(&mut Rows::of(&mut transaction), tenant)?;
     }
     let tokens = transaction.tokens(tenant)?;
     let described = tokens
@@ -196,7 +202,7 @@ pub fn issuer<S: AdminStore>(
 ) -> Result<CredentialId, JwtError> {
     let mut transaction = store.begin(Intent::Read)?;
     if let Some(tenant) = tenant {
-        tenant::find(&mut transaction, tenant)?;
+        lookup::tenant(&mut Rows::of(&mut transaction), tenant)?;
     }
     let application = tenant.and_then(|tenant| {
         let name = ApplicationName::parse(principal).ok()?;
@@ -288,9 +294,6 @@ fn changes_of<'a>(tokens: impl IntoIterator<Item = &'a TokenRecord>) -> Vec<Chan
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JwtError {
-    /// Who would make it may not.
-    #[error(transparent)]
-    Authority(#[from] AuthorityError),
     /// The tenant's key does not open.
     #[error(
         "key `{key}` of tenant `{tenant}` does not open: {why}, or make another key with `jwt rotate-key --tenant {tenant}`"
@@ -347,9 +350,9 @@ pub enum JwtError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Something is wrong with its tenant.
+    /// As the commands say.
     #[error(transparent)]
-    Tenant(#[from] TenantError),
+    Admin(#[from] AdminError),
     /// Something is wrong with a thing.
     #[error(transparent)]
     Thing(#[from] ThingError),

@@ -1,27 +1,35 @@
 //! Every administrative act of Countersign, once.
 //!
-//! The program `countersign` and every other front end call these functions and
-//! add only their own input and output. An act is one transaction of an
-//! [`AdminStore`](countersign_core::store::AdminStore): it reads what it
-//! decides on, writes, and commits together with its row in the audit and its
-//! entries in the change log, so that two acts at once can neither undo each
-//! other nor leave anything half done. What is slow (hashing a password) is
-//! done before the transaction begins, because a broker may wait for the lock.
+//! An act or a look is a [`Command`]: data that says what its caller must be
+//! permitted ([`Command::needs`]) and applies itself to a transaction. The one
+//! runner ([`run`]) begins the transaction of an
+//! [`AdminStore`](countersign_core::store::AdminStore), checks the caller,
+//! and commits what was written together with its rows in the audit and its
+//! entries in the change log. So two acts at once can neither undo each other
+//! nor leave anything half done. The program `countersign` and every other
+//! front end make commands and print what comes back. What is slow (hashing a
+//! password) is done before the transaction begins, because a broker may wait
+//! for the lock.
 //!
-//! Time, randomness and who acts are told by a [`Context`].
+//! Time, caller and randomness are told by a [`Context`]. What is refused is an
+//! [`AdminError`], for every command.
 
 #![forbid(unsafe_code)]
 
 pub mod application;
 pub mod audit;
-pub mod authority;
+mod bridge;
+mod caller;
 pub mod check;
 pub mod clients;
+pub mod command;
 pub mod context;
 pub mod credential;
 mod difference;
+pub mod error;
 pub mod jwt;
 pub mod kind;
+mod lookup;
 pub mod namespace;
 pub mod operator;
 pub mod password;
@@ -37,8 +45,11 @@ pub mod thing;
 pub mod user;
 pub mod view;
 
-pub use self::authority::Authority;
+pub use self::caller::{Authority, Caller, Permission};
+pub use self::command::{Command, Tx, dry_run, run};
 pub use self::context::{Context, OsRandom, RandomError, RandomSource};
+pub use self::error::{AdminError, ErrorKind};
+pub use self::lookup::Rows;
 
 #[cfg(test)]
 mod fixture;

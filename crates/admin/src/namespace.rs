@@ -7,6 +7,8 @@ use countersign_core::rule::{NamespaceFilterError, Namespaces};
 use countersign_core::tenant::Tenant;
 use countersign_core::topic::{TopicError, TopicFilter, sendable};
 
+use crate::error::{AdminError, ErrorKind, Noun, Subject};
+
 /// Parses a topic filter that a tenant may own.
 ///
 /// # Errors
@@ -30,29 +32,27 @@ pub(crate) fn default_namespace(tenant: &TenantId) -> Result<TopicFilter, Namesp
     parse_namespace(&format!("{tenant}/#"))
 }
 
-/// The first pair of namespaces that `tenant` and another one would share.
-pub(crate) fn find_overlap(tenant: &Tenant, tenants: &[Tenant]) -> Option<NamespaceOverlap> {
-    let others = tenants.iter().filter(|other| other.id != tenant.id);
-    others.into_iter().find_map(|other| {
-        let (wanted, owned) = tenant.namespaces.overlap(&other.namespaces)?;
-        Some(NamespaceOverlap {
-            wanted: wanted.clone(),
-            owned: owned.clone(),
-            tenant: other.id.clone(),
-        })
-    })
+/// Checks that no other tenant owns what `tenant` owns.
+pub(crate) fn check_namespaces(tenant: &Tenant, tenants: &[Tenant]) -> Result<(), AdminError> {
+    for other in tenants.iter().filter(|other| other.id != tenant.id) {
+        if let Some((wanted, owned)) = tenant.namespaces.overlap(&other.namespaces) {
+            return Err(AdminError::new(
+                ErrorKind::Conflict,
+                Subject::in_tenant(Noun::Namespace, wanted, &tenant.id),
+                format!(
+                    "namespace `{wanted}` overlaps `{owned}` of tenant `{}`; a topic has one owner",
+                    other.id
+                ),
+            ));
+        }
+    }
+    Ok(())
 }
 
-/// Two tenants would own the same topics.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("namespace `{wanted}` overlaps `{owned}` of tenant `{tenant}`; a topic has one owner")]
-pub struct NamespaceOverlap {
-    /// What was asked for.
-    pub wanted: TopicFilter,
-    /// What is in its way.
-    pub owned: TopicFilter,
-    /// Whose that is.
-    pub tenant: TenantId,
+impl From<NamespaceError> for AdminError {
+    fn from(error: NamespaceError) -> Self {
+        Self::invalid(Noun::Namespace, "", error)
+    }
 }
 
 /// Why a text is not a valid namespace.

@@ -8,11 +8,19 @@ use countersign_core::secret::{
 
 pub use countersign_core::secret::LONGEST_PASSWORD;
 
-use crate::context::{Context, RandomError};
+use std::sync::OnceLock;
+
+use crate::command::Tx;
+use crate::context::{Context, RandomError, RandomSource};
+use crate::error::{AdminError, ErrorKind, Noun, Subject};
 
 /// A password that a person chose, of a shape that every client can present.
 #[expect(missing_debug_implementations, reason = "it holds a secret")]
-pub struct ChosenPassword(Secret);
+pub struct ChosenPassword {
+    password: Secret,
+    /// What is kept of it, once the runner has hashed it.
+    hash: OnceLock<PasswordHash>,
+}
 
 impl ChosenPassword {
     /// Takes over `bytes` as a password.
@@ -34,17 +42,48 @@ impl ChosenPassword {
         if bytes.contains(&0) {
             return Err(PasswordError::Nul);
         }
-        Ok(Self(password))
+        Ok(Self {
+            password,
+            hash: OnceLock::new(),
+        })
     }
 
-    /// What is kept of it. Slow, so no transaction may be open.
+    /// Hashes it for the command that stores it. Slow, so no transaction may be
+    /// open.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`AdminError`] when there is no randomness or too little memory.
     pub(crate) fn hash(
         &self,
-        context: &mut Context<'_>,
+        random: &mut dyn RandomSource,
         params: Argon2Params,
-    ) -> Result<Verifier, PrepareError> {
-        let hash = PasswordHash::new(&self.0, context.random_bits()?, params)?;
-        Ok(Verifier::Password(hash))
+    ) -> Result<(), AdminError> {
+        if self.hash.get().is_none() {
+            let hash = self.new_hash(random, params)?;
+            self.hash.get_or_init(|| hash);
+        }
+        Ok(())
+    }
+
+    /// What is kept of it, if it was hashed.
+    pub(crate) fn hashed(&self) -> Option<&PasswordHash> {
+        self.hash.get()
+    }
+
+    /// A hash of it with a salt of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`ChosenPassword::hash`].
+    pub(crate) fn new_hash(
+        &self,
+        random: &mut dyn RandomSource,
+        params: Argon2Params,
+    ) -> Result<PasswordHash, AdminError> {
+        let mut salt = [0; 16];
+        random.fill(&mut salt)?;
+        PasswordHash::new(&self.password, salt, params).map_err(not_hashed)
     }
 }
 
@@ -63,7 +102,7 @@ impl NewSecret {
     /// Where the scheme does not say how short it may be, it may not be empty.
     pub(crate) fn chosen(&self, scheme: &Scheme) -> Result<Option<&Secret>, PasswordError> {
         match self {
-            Self::Chosen(ChosenPassword(password)) => {
+            Self::Chosen(ChosenPassword { password, .. }) => {
                 let says_fewest = scheme
                     .chosen_secrets()
                     .is_some_and(|limits| limits.fewest.is_some());
@@ -84,7 +123,10 @@ impl NewSecret {
         params: Argon2Params,
     ) -> Result<Option<Verifier>, PrepareError> {
         match self {
-            Self::Chosen(password) => password.hash(context, params).map(Some),
+            Self::Chosen(chosen) => {
+                let hash = PasswordHash::new(&chosen.password, context.random_bits()?, params)?;
+                Ok(Some(Verifier::Password(hash)))
+            }
             Self::Generated => Ok(None),
         }
     }
@@ -110,6 +152,74 @@ impl NewSecret {
             },
             DraftSecret::Generated(secret) => Ok(PreparedSecret::of(secret)),
         }
+    }
+}
+
+impl NewSecret {
+    /// The password that a person chose, for the runner to hash.
+    pub(crate) fn password(&self) -> Option<&ChosenPassword> {
+        match self {
+            Self::Chosen(password) => Some(password),
+            Self::Generated => None,
+        }
+    }
+
+    /// Makes what is stored of this secret for `name`, as its scheme says.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`AdminError`] when the scheme makes or takes no such secret, or
+    /// when there is no randomness.
+    pub(crate) fn drafted(
+        &self,
+        tx: &mut Tx<'_>,
+        name: &LoginName,
+        scheme: &Scheme,
+        known: &Schemes,
+    ) -> Result<PreparedSecret, AdminError> {
+        let chosen = self.chosen(scheme)?;
+        let draft = scheme.draft_secret(name, chosen, known, tx.random)?;
+        self.stored(tx, draft)
+    }
+
+    /// Makes what is stored of a secret that a scheme has drafted.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`AdminError`] when the scheme wants a password and none was
+    /// chosen.
+    pub(crate) fn stored(
+        &self,
+        tx: &mut Tx<'_>,
+        draft: DraftSecret,
+    ) -> Result<PreparedSecret, AdminError> {
+        match (draft, self) {
+            (DraftSecret::Generated(secret), _) => Ok(PreparedSecret::of(secret)),
+            (DraftSecret::Chosen, Self::Chosen(password)) => Ok(PreparedSecret {
+                verifier: Verifier::Password(tx.hash_of(password)?),
+                shown_once: None,
+            }),
+            (DraftSecret::Chosen, Self::Generated) => Err(PasswordError::Empty.into()),
+        }
+    }
+}
+
+fn not_hashed(error: PasswordHashError) -> AdminError {
+    let subject = Subject::nameless(Noun::Password);
+    let message = "could not hash the password: not enough memory for its Argon2 parameters";
+    AdminError::new(ErrorKind::Unavailable, subject, message).with_cause(error)
+}
+
+impl From<PasswordError> for AdminError {
+    fn from(error: PasswordError) -> Self {
+        Self::invalid(Noun::Password, "", error)
+    }
+}
+
+impl From<RandomError> for AdminError {
+    fn from(error: RandomError) -> Self {
+        let subject = Subject::nameless(Noun::Random);
+        Self::new(ErrorKind::Unavailable, subject, error.to_string())
     }
 }
 

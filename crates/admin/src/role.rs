@@ -10,9 +10,10 @@ use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError};
 use countersign_core::time::Timestamp;
 
 use crate::context::Context;
+use crate::error::AdminError;
 use crate::jwt;
+use crate::lookup::{self, Rows};
 use crate::rule::{RuleChange, RuleError};
-use crate::tenant::{self, TenantError};
 use crate::text::FreeText;
 use crate::user;
 use crate::view::RoleView;
@@ -53,7 +54,7 @@ pub fn create<S: AdminStore>(
     new: NewRole,
 ) -> Result<Role, RoleError> {
     let mut transaction = store.begin(Intent::Write)?;
-    tenant::find(&mut transaction, &new.tenant)?;
+    lookup::tenant(&mut Rows::of(&mut transaction), &new.tenant)?;
     if transaction.role(&new.tenant, &new.name)?.is_some() {
         return Err(RoleError::Exists {
             role: new.name,
@@ -90,7 +91,7 @@ pub fn list<S: AdminStore>(
 ) -> Result<Vec<Role>, RoleError> {
     let mut transaction = store.begin(Intent::Read)?;
     if let Some(tenant) = tenant {
-        tenant::find(&mut transaction, tenant)?;
+        lookup::tenant(&mut Rows::of(&mut transaction), tenant)?;
     }
     Ok(transaction.roles(tenant)?)
 }
@@ -213,7 +214,7 @@ pub(crate) fn find<T: AdminTransaction>(
     tenant: &TenantId,
     name: &RoleName,
 ) -> Result<Role, RoleError> {
-    tenant::find(transaction, tenant)?;
+    lookup::tenant(&mut Rows::of(transaction), tenant)?;
     let missing = || RoleError::Missing {
         role: name.clone(),
         tenant: tenant.clone(),
@@ -257,9 +258,9 @@ pub enum RoleError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Something is wrong with its tenant.
+    /// As the commands say.
     #[error(transparent)]
-    Tenant(#[from] TenantError),
+    Admin(#[from] AdminError),
 }
 
 /// What the role would be after the change.
@@ -334,7 +335,7 @@ mod tests {
         assert!(matches!(shown, Err(RoleError::Missing { .. })));
         let none = tenant_id("none");
         let shown = show(&mut fixture.store, &none, &role_name("ops"));
-        assert!(matches!(shown, Err(RoleError::Tenant(_))));
+        assert!(matches!(shown, Err(RoleError::Admin(_))));
         assert_eq!(list(&mut fixture.store, None).unwrap().len(), 1);
         assert!(list(&mut fixture.store, Some(&other)).unwrap().is_empty());
         assert!(list(&mut fixture.store, Some(&none)).is_err());

@@ -5,9 +5,11 @@ use core::time::Duration;
 use countersign_core::change::Change;
 use countersign_core::lockout::LockoutPolicy;
 use countersign_core::secret::Argon2Params;
-use countersign_core::store::{AdminStore, AdminTransaction as _, Intent, Settings, StoreError};
+use countersign_core::store::{Intent, Settings};
 
-use crate::context::Context;
+use crate::caller::Permission;
+use crate::command::{Command, Tx};
+use crate::error::AdminError;
 use crate::view::SettingsView;
 
 /// What to change of the settings; what is none stays.
@@ -38,64 +40,75 @@ impl SettingsChanges {
     }
 }
 
-/// The settings as they are.
-///
-/// # Errors
-///
-/// Returns [`StoreError`] when the store can't be read.
-pub fn show<S: AdminStore>(store: &mut S) -> Result<Settings, StoreError> {
-    store.begin(Intent::Read)?.settings()
+/// Shows the settings.
+#[derive(Clone, Copy, Debug)]
+pub struct ShowSettings;
+
+impl Command for ShowSettings {
+    type Output = Settings;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Settings, AdminError> {
+        Ok(tx.settings()?)
+    }
 }
 
-/// Changes the settings and returns what they are then.
-///
-/// # Errors
-///
-/// Returns [`StoreError`] when the store can't be written; nothing changed
-/// then.
-pub fn set<S: AdminStore>(
-    store: &mut S,
-    context: &Context<'_>,
-    changes: SettingsChanges,
-) -> Result<Settings, StoreError> {
-    let mut transaction = store.begin(Intent::Write)?;
-    let before = transaction.settings()?;
-    let after = Settings {
-        argon2: changes.argon2.unwrap_or(before.argon2),
-        client_id_hold: changes.client_id_hold.unwrap_or(before.client_id_hold),
-        keep_refusals: changes.keep_refusals.unwrap_or(before.keep_refusals),
-        client_id_limit: changes.client_id_limit.unwrap_or(before.client_id_limit),
-        lockout: changes.lockout.unwrap_or(before.lockout),
-    };
-    transaction.set_settings(&after)?;
-    let row = context.audit(
-        "settings.set",
-        "settings",
-        Some(&SettingsView::of(&before)),
-        Some(&SettingsView::of(&after)),
-    );
-    transaction.commit(&[row], &[Change::Everything])?;
-    Ok(after)
+/// Changes the settings; what they are then is the output.
+#[derive(Clone, Copy, Debug)]
+pub struct SetSettings(pub SettingsChanges);
+
+impl Command for SetSettings {
+    type Output = Settings;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Settings, AdminError> {
+        let Self(changes) = self;
+        let before = tx.settings()?;
+        let after = Settings {
+            argon2: changes.argon2.unwrap_or(before.argon2),
+            client_id_hold: changes.client_id_hold.unwrap_or(before.client_id_hold),
+            keep_refusals: changes.keep_refusals.unwrap_or(before.keep_refusals),
+            client_id_limit: changes.client_id_limit.unwrap_or(before.client_id_limit),
+            lockout: changes.lockout.unwrap_or(before.lockout),
+        };
+        tx.set_settings(&after)?;
+        tx.record(
+            "settings.set",
+            "settings",
+            Some(&SettingsView::of(&before)),
+            Some(&SettingsView::of(&after)),
+        );
+        tx.changed(Change::Everything);
+        Ok(after)
+    }
 }
 
 /// Writes down that a store was made, as the first row of its audit.
-///
-/// # Errors
-///
-/// Returns [`StoreError`] when the store can't be written.
-pub fn record_creation<S: AdminStore>(
-    store: &mut S,
-    context: &Context<'_>,
-) -> Result<(), StoreError> {
-    let mut transaction = store.begin(Intent::Write)?;
-    let settings = SettingsView::of(&transaction.settings()?);
-    let row = context.audit(
-        "store.create",
-        "store",
-        None::<&SettingsView>,
-        Some(&settings),
-    );
-    transaction.commit(&[row], &[])
+#[derive(Clone, Copy, Debug)]
+pub struct RecordCreation;
+
+impl Command for RecordCreation {
+    type Output = ();
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<(), AdminError> {
+        let settings = SettingsView::of(&tx.settings()?);
+        tx.record("store.create", "store", None, Some(&settings));
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -123,11 +136,9 @@ mod tests {
                 ..SettingsChanges::default()
             },
         ] {
-            fixture
-                .act(|store, context| set(store, context, changes))
-                .unwrap();
+            fixture.run(&SetSettings(changes)).unwrap();
         }
-        let settings = show(&mut fixture.store).unwrap();
+        let settings = fixture.run(&ShowSettings).unwrap();
         assert_eq!((settings.argon2, settings.client_id_hold), (argon2, hold));
         assert_eq!(settings.lockout, lockout);
         assert_eq!(fixture.acts(), ["settings.set settings"; 3]);

@@ -5,18 +5,20 @@ use countersign_core::client_id::ClientId;
 use countersign_core::lockout::LockoutPolicy;
 use countersign_core::name::TenantId;
 use countersign_core::rule::Namespaces;
-use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError};
+use countersign_core::store::Intent;
 use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Tenant};
 use countersign_core::topic::TopicFilter;
 
-use crate::context::Context;
-use crate::namespace::{NamespaceError, NamespaceOverlap, default_namespace, find_overlap};
-use crate::scheme_overlap::{self, SchemeOverlap};
+use crate::caller::Permission;
+use crate::command::{Command, Tx};
+use crate::error::{AdminError, ErrorKind, Noun, Subject};
+use crate::namespace::{NamespaceError, check_namespaces, default_namespace};
 use crate::view::TenantView;
+use crate::{lookup, scheme_overlap};
 
 mod delete;
 
-pub use self::delete::{Belongings, TenantDeletion, delete};
+pub use self::delete::{Belongings, ClearTenant, DeleteTenant, TenantDeletion, delete};
 
 /// A tenant to be made.
 #[derive(Clone, Debug)]
@@ -89,215 +91,179 @@ impl TenantChanges {
 }
 
 /// Makes a tenant.
-///
-/// # Errors
-///
-/// Returns [`TenantError`] when there is one, when it would own what another
-/// owns, or when the store can't be written; nothing changed then.
-pub fn create<S: AdminStore>(
-    store: &mut S,
-    context: &Context<'_>,
-    new: NewTenant,
-) -> Result<Tenant, TenantError> {
-    let mut transaction = store.begin(Intent::Write)?;
-    if transaction.tenant(&new.id)?.is_some() {
-        return Err(TenantError::Exists { tenant: new.id });
+#[derive(Clone, Debug)]
+pub struct CreateTenant(pub NewTenant);
+
+impl Command for CreateTenant {
+    type Output = Tenant;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
     }
-    let mut namespaces = Vec::new();
-    add_namespaces(&new.id, &mut namespaces, new.namespaces)?;
-    if namespaces.is_empty() {
-        namespaces.push(default_namespace(&new.id)?);
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Tenant, AdminError> {
+        let new = &self.0;
+        if tx.tenant(&new.id)?.is_some() {
+            let message = format!("tenant `{}` exists already", new.id);
+            return Err(refused(ErrorKind::Exists, &new.id, message));
+        }
+        let mut namespaces = Vec::new();
+        add_namespaces(&new.id, &mut namespaces, &new.namespaces)?;
+        if namespaces.is_empty() {
+            namespaces.push(default_namespace(&new.id)?);
+        }
+        let tenant = Tenant {
+            id: new.id.clone(),
+            authentication: new.authentication,
+            subscribe: new.subscribe,
+            client_id_prefix: new.client_id_prefix.clone(),
+            lockout: new.lockout,
+            default_rights: new.default_rights,
+            namespaces: Namespaces::new(namespaces).map_err(NamespaceError::from)?,
+            created_at: tx.now,
+        };
+        put(tx, "tenant.create", None, &tenant)?;
+        Ok(tenant)
     }
-    let tenant = Tenant {
-        id: new.id,
-        authentication: new.authentication,
-        subscribe: new.subscribe,
-        client_id_prefix: new.client_id_prefix,
-        lockout: new.lockout,
-        default_rights: new.default_rights,
-        namespaces: Namespaces::new(namespaces).map_err(NamespaceError::from)?,
-        created_at: context.now,
-    };
-    check_wall(&mut transaction, &tenant)?;
-    let before = None::<&TenantView>;
-    put(transaction, context, "tenant.create", before, &tenant)?;
-    Ok(tenant)
 }
 
-/// All tenants, by id.
-///
-/// # Errors
-///
-/// Returns [`StoreError`] when the store can't be read.
-pub fn list<S: AdminStore>(store: &mut S) -> Result<Vec<Tenant>, StoreError> {
-    store.begin(Intent::Read)?.tenants()
+/// Lists all tenants, by id.
+#[derive(Clone, Copy, Debug)]
+pub struct ListTenants;
+
+impl Command for ListTenants {
+    type Output = Vec<Tenant>;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<Tenant>, AdminError> {
+        Ok(tx.tenants()?)
+    }
 }
 
-/// The tenant with this id.
-///
-/// # Errors
-///
-/// Returns [`TenantError`] when there is none or the store can't be read.
-pub fn show<S: AdminStore>(store: &mut S, id: &TenantId) -> Result<Tenant, TenantError> {
-    find(&mut store.begin(Intent::Read)?, id)
+/// Shows the tenant with this id.
+#[derive(Clone, Debug)]
+pub struct ShowTenant(pub TenantId);
+
+impl Command for ShowTenant {
+    type Output = Tenant;
+
+    fn needs(&self) -> Permission {
+        Permission::See(self.0.clone())
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Tenant, AdminError> {
+        lookup::tenant(tx, &self.0)
+    }
 }
 
-/// Changes a tenant and returns what it is then.
+/// Changes a tenant; what it is then is the output.
 ///
 /// Namespaces are removed before others are added. At least one must be left:
-/// without any, nobody in the tenant could use a topic, and what is meant is
+/// without any, nothing in the tenant could use a topic, and what is meant is
 /// to suspend its credentials or to delete it.
-///
-/// # Errors
-///
-/// Returns [`TenantError`] when there is no such tenant, when it would own
-/// what another owns, or when the store can't be written; nothing changed
-/// then.
-pub fn set<S: AdminStore>(
-    store: &mut S,
-    context: &Context<'_>,
-    id: &TenantId,
-    changes: TenantChanges,
-) -> Result<Tenant, TenantError> {
-    let mut transaction = store.begin(Intent::Write)?;
-    let mut tenant = find(&mut transaction, id)?;
-    let before = TenantView::of(&tenant);
-    if let Some(authentication) = changes.authentication {
-        tenant.authentication = authentication;
-    }
-    if let Some(subscribe) = changes.subscribe {
-        tenant.subscribe = subscribe;
-    }
-    if let Some(prefix) = changes.client_id_prefix {
-        tenant.client_id_prefix = prefix;
-    }
-    if let Some(lockout) = changes.lockout {
-        tenant.lockout = lockout;
-    }
-    if let Some(rights) = changes.default_rights {
-        tenant.default_rights = rights;
-    }
-    let mut namespaces = tenant.namespaces.iter().cloned().collect();
-    remove_namespaces(id, &mut namespaces, &changes.remove_namespaces)?;
-    add_namespaces(id, &mut namespaces, changes.add_namespaces)?;
-    if namespaces.is_empty() {
-        return Err(TenantError::NoNamespace { tenant: tenant.id });
-    }
-    tenant.namespaces = Namespaces::new(namespaces).map_err(NamespaceError::from)?;
-    check_wall(&mut transaction, &tenant)?;
-    put(transaction, context, "tenant.set", Some(&before), &tenant)?;
-    Ok(tenant)
+#[derive(Clone, Debug)]
+pub struct SetTenant {
+    /// Its id.
+    pub id: TenantId,
+    /// What to change.
+    pub changes: TenantChanges,
 }
 
-/// The tenant with this id, in the midst of an act.
-pub(crate) fn find<T: AdminTransaction>(
-    transaction: &mut T,
-    id: &TenantId,
-) -> Result<Tenant, TenantError> {
-    let missing = || TenantError::Missing { tenant: id.clone() };
-    transaction.tenant(id)?.ok_or_else(missing)
+impl Command for SetTenant {
+    type Output = Tenant;
+
+    /// An administrator of the tenant may change what it asks of clients, and
+    /// nothing else.
+    fn needs(&self) -> Permission {
+        let others = TenantChanges {
+            authentication: None,
+            ..self.changes.clone()
+        };
+        if others.is_empty() {
+            Permission::Administer(self.id.clone())
+        } else {
+            Permission::Platform
+        }
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Tenant, AdminError> {
+        let (id, changes) = (&self.id, &self.changes);
+        let mut tenant = lookup::tenant(tx, id)?;
+        let before = TenantView::of(&tenant);
+        if let Some(authentication) = changes.authentication {
+            tenant.authentication = authentication;
+        }
+        if let Some(subscribe) = changes.subscribe {
+            tenant.subscribe = subscribe;
+        }
+        if let Some(prefix) = &changes.client_id_prefix {
+            tenant.client_id_prefix.clone_from(prefix);
+        }
+        if let Some(lockout) = changes.lockout {
+            tenant.lockout = lockout;
+        }
+        if let Some(rights) = changes.default_rights {
+            tenant.default_rights = rights;
+        }
+        let mut namespaces = tenant.namespaces.iter().cloned().collect();
+        remove_namespaces(id, &mut namespaces, &changes.remove_namespaces)?;
+        add_namespaces(id, &mut namespaces, &changes.add_namespaces)?;
+        if namespaces.is_empty() {
+            let message = format!(
+                "tenant `{id}` must keep a namespace; add another one with the same command"
+            );
+            return Err(refused(ErrorKind::Conflict, id, message));
+        }
+        tenant.namespaces = Namespaces::new(namespaces).map_err(NamespaceError::from)?;
+        put(tx, "tenant.set", Some(&before), &tenant)?;
+        Ok(tenant)
+    }
 }
 
-/// Why an act on a tenant was refused.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TenantError {
-    /// There is one with this id.
-    #[error("tenant `{tenant}` exists already")]
-    Exists {
-        /// Its id.
-        tenant: TenantId,
-    },
-    /// It would own a namespace twice.
-    #[error("tenant `{tenant}` owns namespace `{namespace}` already")]
-    HasNamespace {
-        /// Its id.
-        tenant: TenantId,
-        /// The namespace.
-        namespace: TopicFilter,
-    },
-    /// It does not own the namespace that was to be removed.
-    #[error(
-        "tenant `{tenant}` does not own namespace `{namespace}`; `tenant show {tenant}` lists what it owns"
-    )]
-    LacksNamespace {
-        /// Its id.
-        tenant: TenantId,
-        /// The namespace.
-        namespace: TopicFilter,
-    },
-    /// There is none with this id.
-    #[error("there is no tenant `{tenant}`; `tenant list` shows all")]
-    Missing {
-        /// The id.
-        tenant: TenantId,
-    },
-    /// Its default namespace can't be made.
-    #[error(transparent)]
-    Namespace(#[from] NamespaceError),
-    /// It would own nothing.
-    #[error("tenant `{tenant}` must keep a namespace; add another one with the same command")]
-    NoNamespace {
-        /// Its id.
-        tenant: TenantId,
-    },
-    /// Something belongs to it.
-    #[error("tenant `{tenant}` has {belongings}; delete them first, or all at once with --cascade")]
-    NotEmpty {
-        /// Its id.
-        tenant: TenantId,
-        /// What.
-        belongings: Belongings,
-    },
-    /// It would own what another owns.
-    #[error(transparent)]
-    NamespaceOverlap(#[from] NamespaceOverlap),
-    /// Its client ids would begin as another's do.
-    #[error(
-        "client-id prefix `{wanted}` and `{taken}` of tenant `{owner}` begin the same; neither may begin with the other"
-    )]
-    PrefixTaken {
-        /// What was asked for.
-        wanted: ClientId,
-        /// What is in its way.
-        taken: ClientId,
-        /// Whose that is.
-        owner: TenantId,
-    },
-    /// It would own what another's credentials could reach.
-    #[error(transparent)]
-    SchemeOverlap(#[from] SchemeOverlap),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-fn put<T: AdminTransaction>(
-    mut transaction: T,
-    context: &Context<'_>,
+/// Writes a tenant, once it is sure that it shares neither topics nor client
+/// ids with another.
+fn put(
+    tx: &mut Tx<'_>,
     act: &'static str,
     before: Option<&TenantView>,
     tenant: &Tenant,
-) -> Result<(), StoreError> {
-    transaction.put_tenant(tenant)?;
+) -> Result<(), AdminError> {
+    let tenants = tx.tenants()?;
+    check_namespaces(tenant, &tenants)?;
+    scheme_overlap::check_namespaces(tx, tenant)?;
+    check_prefix(tenant, &tenants)?;
+    tx.put_tenant(tenant)?;
     let after = TenantView::of(tenant);
-    let row = context.audit(act, tenant.id.as_str(), before, Some(&after));
-    transaction.commit(&[row], &[Change::Tenant(tenant.id.clone())])
+    tx.record(act, tenant.id.as_str(), before, Some(&after));
+    tx.changed(Change::Tenant(tenant.id.clone()));
+    Ok(())
 }
 
 fn add_namespaces(
     tenant: &TenantId,
     namespaces: &mut Vec<TopicFilter>,
-    added: Vec<TopicFilter>,
-) -> Result<(), TenantError> {
+    added: &[TopicFilter],
+) -> Result<(), AdminError> {
     for namespace in added {
-        if namespaces.contains(&namespace) {
-            return Err(TenantError::HasNamespace {
-                tenant: tenant.clone(),
-                namespace,
-            });
+        if namespaces.contains(namespace) {
+            return Err(AdminError::new(
+                ErrorKind::Exists,
+                Subject::in_tenant(Noun::Namespace, namespace, tenant),
+                format!("tenant `{tenant}` owns namespace `{namespace}` already"),
+            ));
         }
-        namespaces.push(namespace);
+        namespaces.push(namespace.clone());
     }
     Ok(())
 }
@@ -306,31 +272,22 @@ fn remove_namespaces(
     tenant: &TenantId,
     namespaces: &mut Vec<TopicFilter>,
     removed: &[TopicFilter],
-) -> Result<(), TenantError> {
+) -> Result<(), AdminError> {
     for namespace in removed {
         let Some(place) = namespaces.iter().position(|owned| owned == namespace) else {
-            return Err(TenantError::LacksNamespace {
-                tenant: tenant.clone(),
-                namespace: namespace.clone(),
-            });
+            return Err(AdminError::new(
+                ErrorKind::NotFound,
+                Subject::in_tenant(Noun::Namespace, namespace, tenant),
+                format!("tenant `{tenant}` does not own namespace `{namespace}`"),
+            ));
         };
         namespaces.remove(place);
     }
     Ok(())
 }
 
-/// Checks that `tenant` shares neither topics nor client ids with another.
-fn check_wall<T: AdminTransaction>(
-    transaction: &mut T,
-    tenant: &Tenant,
-) -> Result<(), TenantError> {
-    let tenants = transaction.tenants()?;
-    if let Some(overlap) = find_overlap(tenant, &tenants) {
-        return Err(overlap.into());
-    }
-    if let Some(reach) = scheme_overlap::find_for_namespaces(transaction, tenant)? {
-        return Err(reach.into());
-    }
+/// Checks that no other tenant's client ids begin as those of `tenant` do.
+fn check_prefix(tenant: &Tenant, tenants: &[Tenant]) -> Result<(), AdminError> {
     let Some(wanted) = &tenant.client_id_prefix else {
         return Ok(());
     };
@@ -338,14 +295,19 @@ fn check_wall<T: AdminTransaction>(
         if let Some(taken) = &other.client_id_prefix
             && begin_the_same(wanted, taken)
         {
-            return Err(TenantError::PrefixTaken {
-                wanted: wanted.clone(),
-                taken: taken.clone(),
-                owner: other.id.clone(),
-            });
+            let message = format!(
+                "client-id prefix `{wanted}` and `{taken}` of tenant `{}` begin the same; neither \
+                 may begin with the other",
+                other.id
+            );
+            return Err(refused(ErrorKind::Conflict, &tenant.id, message));
         }
     }
     Ok(())
+}
+
+fn refused(kind: ErrorKind, tenant: &TenantId, message: String) -> AdminError {
+    AdminError::new(kind, Subject::new(Noun::Tenant, tenant), message)
 }
 
 /// Says whether some client id begins with both prefixes.
@@ -371,16 +333,17 @@ mod tests {
         tenant.namespaces.iter().map(TopicFilter::as_str).collect()
     }
 
-    fn prefixed(fixture: &mut Fixture, id: &str, prefix: &str) -> Result<Tenant, TenantError> {
+    fn prefixed(fixture: &mut Fixture, id: &str, prefix: &str) -> Result<Tenant, AdminError> {
         let new = NewTenant {
             client_id_prefix: ClientId::parse(prefix).ok(),
             ..new_tenant(id, &[])
         };
-        fixture.act(|store, context| create(store, context, new))
+        fixture.run(&CreateTenant(new))
     }
 
-    fn change(fixture: &mut Fixture, changes: TenantChanges) -> Result<Tenant, TenantError> {
-        fixture.act(|store, context| set(store, context, &tenant_id("acme"), changes))
+    fn change(fixture: &mut Fixture, changes: TenantChanges) -> Result<Tenant, AdminError> {
+        let id = tenant_id("acme");
+        fixture.run(&SetTenant { id, changes })
     }
 
     #[test]
@@ -389,7 +352,7 @@ mod tests {
         let tenant = fixture.tenant("acme", &[]).unwrap();
         assert_eq!(namespaces(&tenant), ["acme/#"]);
         assert_eq!(tenant.authentication, Authentication::Required);
-        assert_eq!(show(&mut fixture.store, &tenant.id).unwrap(), tenant);
+        assert_eq!(fixture.run(&ShowTenant(tenant.id.clone())).unwrap(), tenant);
         assert_eq!(fixture.acts(), ["tenant.create acme"]);
     }
 
@@ -416,7 +379,7 @@ mod tests {
         ] {
             let error = fixture.tenant("other", &[other]).unwrap_err();
             assert!(
-                matches!(error, TenantError::NamespaceOverlap(_)),
+                error.is(ErrorKind::Conflict, Noun::Namespace),
                 "{other}: {error}"
             );
         }
@@ -441,10 +404,8 @@ mod tests {
         prefixed(&mut fixture, "acme", "ac-").unwrap();
         for prefix in ["ac-", "ac", "ac-x", "a"] {
             assert!(
-                matches!(
-                    prefixed(&mut fixture, "other", prefix),
-                    Err(TenantError::PrefixTaken { .. })
-                ),
+                prefixed(&mut fixture, "other", prefix)
+                    .is_err_and(|error| error.is(ErrorKind::Conflict, Noun::Tenant)),
                 "{prefix}"
             );
         }
@@ -471,22 +432,19 @@ mod tests {
             ["plant/#"]
         );
         let error = change(&mut fixture, moved).unwrap_err();
-        assert!(
-            matches!(error, TenantError::LacksNamespace { .. }),
-            "{error}"
-        );
+        assert!(error.is(ErrorKind::NotFound, Noun::Namespace), "{error}");
         let emptied = TenantChanges {
             remove_namespaces: filters(&["plant/#"]),
             ..TenantChanges::default()
         };
         let error = change(&mut fixture, emptied).unwrap_err();
-        assert!(matches!(error, TenantError::NoNamespace { .. }), "{error}");
+        assert!(error.is(ErrorKind::Conflict, Noun::Tenant), "{error}");
         let doubled = TenantChanges {
             add_namespaces: filters(&["plant/#"]),
             ..TenantChanges::default()
         };
         let error = change(&mut fixture, doubled).unwrap_err();
-        assert!(matches!(error, TenantError::HasNamespace { .. }), "{error}");
+        assert!(error.is(ErrorKind::Exists, Noun::Namespace), "{error}");
         assert_eq!(fixture.acts().len(), 2);
     }
 
@@ -504,17 +462,17 @@ mod tests {
             ..before
         };
         assert_eq!(after, expected);
-        assert_eq!(show(&mut fixture.store, &expected.id).unwrap(), expected);
+        assert_eq!(
+            fixture.run(&ShowTenant(expected.id.clone())).unwrap(),
+            expected
+        );
     }
 
     #[test]
     fn an_absent_tenant_is_named() {
         let mut fixture = Fixture::new();
-        let error = show(&mut fixture.store, &tenant_id("none")).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "there is no tenant `none`; `tenant list` shows all"
-        );
+        let error = fixture.run(&ShowTenant(tenant_id("none"))).unwrap_err();
+        assert_eq!(error.to_string(), "there is no tenant `none`");
     }
 
     #[test]
@@ -553,17 +511,9 @@ mod tests {
             let tenant = fixture.tenant("other", &[namespace]);
             assert_eq!(tenant.is_ok(), is_taken, "{namespace}");
             if is_taken {
-                let other = tenant_id("other");
-                let removed = fixture.act(|store, context| {
-                    delete(
-                        store,
-                        context,
-                        &other,
-                        TenantDeletion::OnlyEmpty,
-                        &mut |_, _| (),
-                    )
-                });
-                removed.unwrap();
+                fixture
+                    .delete_tenant("other", TenantDeletion::OnlyEmpty)
+                    .unwrap();
             }
         }
         // What its own credentials reach, a tenant may own.
@@ -576,9 +526,8 @@ mod tests {
             add_namespaces: filters(&["vwire/VW-ABC123/x"]),
             ..TenantChanges::default()
         };
-        let error = fixture
-            .act(|store, context| set(store, context, &tenant_id("zoo"), changes))
-            .unwrap_err();
+        let id = tenant_id("zoo");
+        let error = fixture.run(&SetTenant { id, changes }).unwrap_err();
         assert_eq!(
             error.to_string(),
             "scheme `vwire` grants `vwire/${username}/+/#`, by which credentials of tenant `acme` \

@@ -9,12 +9,13 @@ use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError, 
 use countersign_core::time::Timestamp;
 
 use crate::application::{self, ApplicationError};
-use crate::authority::{Authority, AuthorityError};
+use crate::caller::{Authority, Permission};
 use crate::context::Context;
 use crate::credential::blank;
+use crate::error::AdminError;
 use crate::jwt;
 use crate::kind::{ReservedName, check_not_reserved};
-use crate::tenant::{self, TenantError};
+use crate::lookup::{self, Rows};
 use crate::view::AuditedThing;
 
 /// A thing to be made.
@@ -118,7 +119,7 @@ pub fn list<S: AdminStore>(
 ) -> Result<Vec<Credential>, ThingError> {
     let mut transaction = store.begin(Intent::Read)?;
     if let Some(tenant) = tenant {
-        tenant::find(&mut transaction, tenant)?;
+        lookup::tenant(&mut Rows::of(&mut transaction), tenant)?;
     }
     let application = match (tenant, application) {
         (Some(tenant), Some(name)) => Some(application::find(&mut transaction, tenant, name)?.id),
@@ -157,7 +158,8 @@ pub fn untie<S: AdminStore>(
     authority: Authority,
 ) -> Result<Credential, ThingError> {
     let mut transaction = store.begin(Intent::Write)?;
-    authority.check(&mut transaction, tenant, context.now)?;
+    let permission = Permission::Administer(tenant.clone());
+    authority.check(&permission, &mut Rows::of(&mut transaction), context.now)?;
     let mut thing = find(&mut transaction, key, tenant)?;
     let before = AuditedThing::of(&thing);
     let Some(tie) = thing.client_id_tie.take() else {
@@ -224,7 +226,7 @@ pub(crate) fn find<T: AdminTransaction>(
     key: &LoginName,
     tenant: &TenantId,
 ) -> Result<Credential, ThingError> {
-    tenant::find(transaction, tenant)?;
+    lookup::tenant(&mut Rows::of(transaction), tenant)?;
     let is_it = |credential: &Credential| {
         matches!(credential.kind, Kind::Thing(_)) && credential.tenant.as_ref() == Some(tenant)
     };
@@ -263,9 +265,6 @@ pub enum ThingError {
     /// Something is wrong with its application.
     #[error(transparent)]
     Application(#[from] ApplicationError),
-    /// The caller may not.
-    #[error(transparent)]
-    Authority(#[from] AuthorityError),
     /// Its key is the name of another principal.
     #[error("`{key}` exists already; the key of a thing is unique among all names of the store")]
     Exists {
@@ -309,9 +308,9 @@ pub enum ThingError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Something is wrong with its tenant.
+    /// As the commands say.
     #[error(transparent)]
-    Tenant(#[from] TenantError),
+    Admin(#[from] AdminError),
 }
 
 /// Where the scheme's patterns find the key.
@@ -326,7 +325,7 @@ mod tests {
     use super::*;
     use crate::check::ConnectVerdict;
     use crate::credential;
-    use crate::fixture::{Fixture, JANE, login_name, new_tenant, tenant_id};
+    use crate::fixture::{Fixture, JANE, login_name, tenant_id};
 
     fn with_thing() -> (Fixture, String) {
         let mut fixture = Fixture::with_admin();
@@ -412,14 +411,14 @@ mod tests {
         let (mut fixture, _) = with_thing();
         tie(&mut fixture, "pump", "secret-id");
         let before = fixture.store.last_change().unwrap();
-        let thing = untied(&mut fixture, "pump", Authority::CommandLine).unwrap();
+        let thing = untied(&mut fixture, "pump", Authority::Platform).unwrap();
         assert_eq!((thing.client_id_tie, thing.generation.0), (None, 2));
         assert_eq!(
             fixture.changes_after(before),
             [Change::Credential(thing.id)]
         );
         assert_eq!(
-            untied(&mut fixture, "pump", Authority::CommandLine).unwrap_err(),
+            untied(&mut fixture, "pump", Authority::Platform).unwrap_err(),
             "`pump` is not tied to an application id"
         );
         assert!(!format!("{:?}", fixture.entries()).contains("secret-id"));
@@ -439,7 +438,7 @@ mod tests {
             (joe, "`joe@mail.test` does not administer tenant `acme`"),
             (device, "`dev1@acme` does not administer tenant `acme`"),
             (itself, "`pump` does not administer tenant `acme`"),
-            (CredentialId(999), "whoever asks for it was deleted"),
+            (CredentialId(999), "the caller was deleted"),
         ] {
             let refused = untied(&mut fixture, "pump", Authority::Session(id));
             assert_eq!(refused.unwrap_err(), said);
@@ -500,9 +499,7 @@ mod tests {
         assert_eq!(shown.to_string(), said);
         let deleted = fixture.act(|store, context| credential::delete(store, context, &key));
         assert_eq!(deleted.unwrap_err().to_string(), said);
-        fixture
-            .act(|store, context| tenant::create(store, context, new_tenant("b", &[])))
-            .unwrap();
+        fixture.tenant("b", &[]).unwrap();
         let listed = list(&mut fixture.store, Some(&tenant_id("b")), None).unwrap();
         assert!(listed.is_empty());
     }

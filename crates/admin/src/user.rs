@@ -13,12 +13,12 @@ use countersign_core::user::User;
 
 use crate::context::Context;
 use crate::credential::{CredentialError, blank, exists, remove_secrets};
+use crate::error::AdminError;
 use crate::jwt;
 use crate::kind::WrongKind;
 use crate::password::{ChosenPassword, NewSecret, PreparedSecret};
 use crate::role::RoleError;
 use crate::sealed::KeyFileError;
-use crate::tenant::TenantError;
 use crate::view::AuditedUser;
 
 mod grant;
@@ -321,9 +321,9 @@ pub enum UserError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Something is wrong with a tenant.
+    /// As the commands say.
     #[error(transparent)]
-    Tenant(#[from] TenantError),
+    Admin(#[from] AdminError),
     /// Something can't be sealed or opened.
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),

@@ -14,7 +14,7 @@ use gate::sqlite::SqliteStore;
 use crate::boundary::{OwnedBytes, countersign_bytes, guard, lend, put};
 use crate::object::{self, Opaque};
 use crate::status::{CallError, countersign_status};
-use crate::store::{countersign_store, malformed, store_failure, tenant_failure, tenant_id};
+use crate::store::{countersign_store, malformed, store_failure, tenant_id};
 
 /// What a credential was given when it was made or given another secret: to be
 /// handed to the device, once.
@@ -340,7 +340,7 @@ unsafe fn new_secret(password: countersign_bytes) -> Result<NewSecret, CallError
 fn failure(error: CredentialError) -> CallError {
     let status = match error {
         CredentialError::Store(error) => return store_failure(&error),
-        CredentialError::Tenant(error) => return tenant_failure(&error),
+        CredentialError::Admin(error) => return crate::store::failure(&error),
         CredentialError::Exists { .. } => countersign_status::COUNTERSIGN_EXISTS,
         CredentialError::Missing { .. } => countersign_status::COUNTERSIGN_MISSING,
         CredentialError::Hash(_) | CredentialError::Random(_) => {

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use countersign_admin::credential::{self, NewCredential};
 use countersign_admin::password::ChosenPassword;
-use countersign_admin::tenant::{self, NewTenant};
+use countersign_admin::tenant::{CreateTenant, NewTenant};
 use countersign_admin::user::{self, NewGrant, NewUser};
-use countersign_admin::{Context, OsRandom};
+use countersign_admin::{Caller, Context, OsRandom};
 use gate::core::name::{LoginName, TenantId};
 use gate::core::secret::{Argon2Params, Secret};
 use gate::core::store::Settings;
@@ -113,7 +113,8 @@ impl Fixture {
         };
         let acme = TenantId::parse("acme").unwrap();
         fixture.act(|store, context| {
-            tenant::create(store, context, NewTenant::new(acme.clone())).unwrap();
+            countersign_admin::run(store, context, &CreateTenant(NewTenant::new(acme.clone())))
+                .unwrap();
             let new = NewUser {
                 email: jane(),
                 password: ChosenPassword::parse(b"right".to_vec()).unwrap(),
@@ -136,7 +137,7 @@ impl Fixture {
     fn act<T>(&mut self, act: impl FnOnce(&mut SqliteStore, &mut Context<'_>) -> T) -> T {
         let mut context = Context {
             now: SystemTime::now().into(),
-            actor: "cli:test",
+            caller: Caller::owner("cli:test"),
             random: &mut OsRandom,
         };
         act(&mut self.store, &mut context)

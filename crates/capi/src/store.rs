@@ -6,8 +6,12 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use countersign_admin::tenant::{self, NewTenant, TenantError};
-use countersign_admin::{Context, OsRandom, RandomSource as _, settings};
+use countersign_admin::error::Noun;
+use countersign_admin::settings::RecordCreation;
+use countersign_admin::tenant::{CreateTenant, NewTenant};
+use countersign_admin::{
+    AdminError, Caller, Command, Context, ErrorKind, OsRandom, RandomSource as _,
+};
 use gate::core::name::TenantId;
 use gate::core::store::{Settings, StoreError, StoreErrorKind};
 use gate::sqlite::{SqliteStore, create_private};
@@ -35,6 +39,12 @@ pub(crate) struct OpenStore {
 }
 
 impl OpenStore {
+    /// Runs a command, now.
+    pub(crate) fn run<C: Command>(&mut self, command: &C) -> Result<C::Output, CallError> {
+        self.act(|store, context| countersign_admin::run(store, context, command))
+            .map_err(|error| failure(&error))
+    }
+
     /// Does an act, now.
     pub(crate) fn act<T, E>(
         &mut self,
@@ -42,7 +52,7 @@ impl OpenStore {
     ) -> Result<T, E> {
         let mut context = Context {
             now: SystemTime::now().into(),
-            actor: &self.actor,
+            caller: Caller::owner(&self.actor),
             random: &mut OsRandom,
         };
         act(&mut self.store, &mut context)
@@ -72,14 +82,12 @@ pub unsafe extern "C" fn countersign_store_create(
         let path = Path::new(path);
         let key = beside(path, ".key");
         write_key(&key)?;
-        let made = SqliteStore::create(path, &Settings::default()).and_then(|store| {
-            let mut open = OpenStore { store, actor };
-            open.act(|store, context| settings::record_creation(store, context))
-        });
-        made.map_err(|error| {
+        let made = SqliteStore::create(path, &Settings::default())
+            .map_err(|error| store_failure(&error))
+            .and_then(|store| OpenStore { store, actor }.run(&RecordCreation));
+        made.inspect_err(|_| {
             // The error says more than one of this would.
             let _removed = fs::remove_file(&key);
-            store_failure(&error)
         })
     })
 }
@@ -132,9 +140,7 @@ pub unsafe extern "C" fn countersign_tenant_create(
         // SAFETY: by this function's contract.
         let id = tenant_id(unsafe { id.require_text("the tenant's id") }?)?;
         object::with(store, |open| {
-            open.act(|store, context| tenant::create(store, context, NewTenant::new(id)))
-                .map(drop)
-                .map_err(|error| tenant_failure(&error))
+            open.run(&CreateTenant(NewTenant::new(id))).map(drop)
         })
     })
 }
@@ -172,12 +178,20 @@ pub(crate) fn store_failure(error: &StoreError) -> CallError {
     CallError::new(status, error.to_string())
 }
 
-pub(crate) fn tenant_failure(error: &TenantError) -> CallError {
-    let status = match error {
-        TenantError::Store(error) => return store_failure(error),
-        TenantError::Exists { .. } => countersign_status::COUNTERSIGN_EXISTS,
-        TenantError::Missing { .. } => countersign_status::COUNTERSIGN_MISSING,
-        TenantError::NamespaceOverlap(_) | _ => countersign_status::COUNTERSIGN_REFUSED,
+/// What a refusal is to C.
+pub(crate) fn failure(error: &AdminError) -> CallError {
+    if let Some(error) = error.store() {
+        return store_failure(error);
+    }
+    let is_named = matches!(
+        error.subject().noun,
+        Noun::Credential | Noun::Operator | Noun::Tenant
+    );
+    let status = match error.kind() {
+        ErrorKind::Exists if is_named => countersign_status::COUNTERSIGN_EXISTS,
+        ErrorKind::NotFound if is_named => countersign_status::COUNTERSIGN_MISSING,
+        ErrorKind::Unavailable => countersign_status::COUNTERSIGN_SYSTEM,
+        _ => countersign_status::COUNTERSIGN_REFUSED,
     };
     CallError::new(status, error.to_string())
 }

@@ -2,6 +2,10 @@
 
 use core::error::Error;
 
+use countersign_admin::AdminError;
+
+use crate::hint::hint;
+
 /// Why a command was not done.
 #[derive(Debug)]
 pub(crate) enum CliError {
@@ -20,7 +24,10 @@ impl CliError {
     /// What went wrong, in words.
     pub(crate) fn text(&self) -> String {
         match self {
-            Self::Refused(error) => format!("{error:#}"),
+            Self::Refused(error) => {
+                let hint = error.downcast_ref::<AdminError>().and_then(hint);
+                format!("{error:#}{}", hint.unwrap_or_default())
+            }
             Self::Usage(text) => text.clone(),
         }
     }

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use countersign_admin::{Context, OsRandom};
-use countersign_core::store::StoreError;
+use countersign_admin::{Caller, Command, Context, OsRandom};
+use countersign_core::store::{Intent, StoreError};
 use countersign_core::time::Timestamp;
 use countersign_sqlite::SqliteStore;
 
@@ -43,6 +43,15 @@ impl Invocation {
         })
     }
 
+    /// Runs a command here and now, as the caller of this program.
+    pub(crate) fn run<C: Command>(&self, command: &C) -> Result<C::Output, CliError> {
+        let mut store = match command.intent() {
+            Intent::Read => self.open_to_read()?,
+            Intent::Write => self.open()?,
+        };
+        run_on(&mut store, command)
+    }
+
     fn open_by(
         &self,
         open: impl FnOnce() -> Result<SqliteStore, StoreError>,
@@ -80,14 +89,22 @@ fn tell_upgrade(store: &SqliteStore, output: Output) {
     }
 }
 
-/// Acts here and now, as whoever runs this.
-pub(crate) fn as_caller<T>(
-    act: impl FnOnce(&mut Context<'_>) -> Result<T, CliError>,
-) -> Result<T, CliError> {
+/// Runs a command on an open store, as the caller of this program.
+pub(crate) fn run_on<C: Command>(
+    store: &mut SqliteStore,
+    command: &C,
+) -> Result<C::Output, CliError> {
+    Ok(as_caller(|context| {
+        countersign_admin::run(store, context, command)
+    })?)
+}
+
+/// Acts here and now, as the caller of this program.
+pub(crate) fn as_caller<T>(act: impl FnOnce(&mut Context<'_>) -> T) -> T {
     let actor = account::actor();
     act(&mut Context {
         now: now(),
-        actor: &actor,
+        caller: Caller::owner(&actor),
         random: &mut OsRandom,
     })
 }

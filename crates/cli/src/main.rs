@@ -24,6 +24,7 @@ mod args;
 mod command;
 mod doctor;
 mod error;
+mod hint;
 mod identity;
 mod input;
 mod invocation;
@@ -40,8 +41,8 @@ fn main() -> ExitCode {
     match arguments.run() {
         Ok(code) => code,
         Err(CliError::Refused(error)) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(CliError::Refused(error)) => complain(&format!("{error:#}"), REFUSED),
-        Err(CliError::Usage(text)) => complain(&text, USAGE),
+        Err(error @ CliError::Refused(_)) => complain(&error.text(), REFUSED),
+        Err(error @ CliError::Usage(_)) => complain(&error.text(), USAGE),
     }
 }
 

@@ -10,12 +10,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use countersign_admin::authority::AuthorityError;
 use countersign_admin::jwt::{self, JwtError, NewToken};
 use countersign_admin::role::RoleError;
 use countersign_admin::thing::{self, ThingError};
 use countersign_admin::view::rfc3339;
-use countersign_admin::{Authority, Context, OsRandom};
+use countersign_admin::{AdminError, Authority, Caller, Context, ErrorKind, OsRandom};
 use countersign_core::credential::CredentialId;
 use countersign_core::jwt::{Ttl, Whoami};
 use countersign_core::name::{LoginName, TenantId};
@@ -199,7 +198,10 @@ impl<S: GateStore + AdminStore> Worker<S> {
     fn run_job(&mut self, job: AdminJob) -> Result<CommandResult, CommandError> {
         let mut context = Context {
             now: (self.clock)(),
-            actor: &job.actor,
+            caller: Caller {
+                actor: &job.actor,
+                authority: Authority::Session(job.principal),
+            },
             random: &mut OsRandom,
         };
         match job.kind {
@@ -233,11 +235,11 @@ impl<S: GateStore + AdminStore> Worker<S> {
     }
 }
 
-impl From<AuthorityError> for CommandError {
-    fn from(error: AuthorityError) -> Self {
-        match error {
-            AuthorityError::Store(_) => Self::Unavailable,
-            AuthorityError::Gone | AuthorityError::NotAdmin { .. } | _ => Self::NotAdmin,
+impl From<AdminError> for CommandError {
+    fn from(error: AdminError) -> Self {
+        match (error.kind(), error.subject().noun) {
+            (ErrorKind::Forbidden, _) => Self::NotAdmin,
+            _ => Self::Unavailable,
         }
     }
 }
@@ -245,7 +247,7 @@ impl From<AuthorityError> for CommandError {
 impl From<JwtError> for CommandError {
     fn from(error: JwtError) -> Self {
         match error {
-            JwtError::Authority(error) => error.into(),
+            JwtError::Admin(error) => error.into(),
             JwtError::NameTaken { .. } => Self::Conflict("`whoami` is taken".into()),
             JwtError::TooMany { .. } => Self::Conflict("there are too many tokens".into()),
             JwtError::Role(RoleError::Missing { .. }) => {
@@ -263,7 +265,6 @@ impl From<JwtError> for CommandError {
             | JwtError::Revoked { .. }
             | JwtError::Role(_)
             | JwtError::Store(_)
-            | JwtError::Tenant(_)
             | _ => Self::Unavailable,
         }
     }
@@ -272,7 +273,7 @@ impl From<JwtError> for CommandError {
 impl From<ThingError> for CommandError {
     fn from(error: ThingError) -> Self {
         match error {
-            ThingError::Authority(error) => error.into(),
+            ThingError::Admin(error) => error.into(),
             ThingError::Missing { .. } => Self::NotFound("the tenant has no such thing"),
             ThingError::NotTied { .. } => {
                 Self::Conflict("the thing is not tied to an application id".into())
@@ -284,7 +285,6 @@ impl From<ThingError> for CommandError {
             | ThingError::NoApplication { .. }
             | ThingError::Reserved(_)
             | ThingError::Store(_)
-            | ThingError::Tenant(_)
             | _ => Self::Unavailable,
         }
     }

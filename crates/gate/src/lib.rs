@@ -73,7 +73,7 @@
 //! gate.disconnected(Handle(1));
 //! gate.close();
 //! # fn context(random: &mut countersign_admin::OsRandom) -> countersign_admin::Context<'_> {
-//! #     countersign_admin::Context { now: SystemTime::now().into(), actor: "cli:doc", random }
+//! #     countersign_admin::Context { now: SystemTime::now().into(), caller: countersign_admin::Caller::owner("cli:doc"), random }
 //! # }
 //! # fn provision(path: &std::path::Path) -> Result<String, Box<dyn std::error::Error>> {
 //! #     use countersign::core::{name::TenantId, scheme::SchemeName, store::Settings, tenant};
@@ -82,7 +82,7 @@
 //! #     let mut store = SqliteStore::create(path, &Settings::default())?;
 //! #     let acme = TenantId::parse("acme")?;
 //! #     let new = countersign_admin::tenant::NewTenant::new(acme.clone());
-//! #     countersign_admin::tenant::create(&mut store, &context(&mut random), new)?;
+//! #     countersign_admin::run(&mut store, &mut context(&mut random), &countersign_admin::tenant::CreateTenant(new))?;
 //! #     let new = NewCredential::new(acme, "dev1");
 //! #     let issued = create(&mut store, &mut context(&mut random), new)?;
 //! #     let secret = issued.secret.ok_or("no secret")?;
@@ -222,14 +222,14 @@
 //! # fn open(path: &Path) -> Result<Opened, Box<dyn std::error::Error>> {
 //! #     use countersign::core::{name::{LoginName, TenantId}, options::Options};
 //! #     use countersign::core::{secret::Secret, store::Settings, user::GrantedRight};
-//! #     use countersign_admin::tenant::{self, NewTenant};
+//! #     use countersign_admin::tenant::NewTenant;
 //! #     std::fs::write(path.with_extension("db.key"), "0a".repeat(32) + "\n")?;
 //! #     let mut store = SqliteStore::create(path, &Settings::default())?;
 //! #     let now = SystemTime::now().into();
-//! #     let mut context = Context { now, actor: "cli:doc", random: &mut OsRandom };
+//! #     let mut context = Context { now, caller: countersign_admin::Caller::owner("cli:doc"), random: &mut OsRandom };
 //! #     let acme = TenantId::parse("acme")?;
 //! #     let email = LoginName::parse("jane@mail.test")?;
-//! #     tenant::create(&mut store, &context, NewTenant::new(acme.clone()))?;
+//! #     countersign_admin::run(&mut store, &mut context, &countersign_admin::tenant::CreateTenant(NewTenant::new(acme.clone())))?;
 //! #     let password = ChosenPassword::parse(b"her password".to_vec())?;
 //! #     let new = user::NewUser { email: email.clone(), password };
 //! #     user::create(&mut store, &mut context, new)?;

@@ -18,8 +18,8 @@ use countersign_admin::check::{Listeners, PolicyCheck, TopicCheck, Usage};
 use countersign_admin::credential::{self, NewCredential};
 use countersign_admin::role::{self, ChangeEffect, NewRole};
 use countersign_admin::rule::RuleChange;
-use countersign_admin::tenant::{self, NewTenant};
-use countersign_admin::{Context, OsRandom, scheme};
+use countersign_admin::tenant::{CreateTenant, NewTenant};
+use countersign_admin::{AdminError, Caller, Command, Context, OsRandom, scheme};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
@@ -437,9 +437,7 @@ impl Fixture {
             },
             NewTenant::new(TenantId::parse("other").unwrap()),
         ] {
-            fixture
-                .act(|store, context| tenant::create(store, context, new))
-                .unwrap();
+            fixture.run(&CreateTenant(new)).unwrap();
         }
         fixture
             .act(|store, context| scheme::add(store, context, &bare_scheme()))
@@ -475,10 +473,14 @@ impl Fixture {
         fixture
     }
 
+    fn run<C: Command>(&mut self, command: &C) -> Result<C::Output, AdminError> {
+        self.act(|store, context| countersign_admin::run(store, context, command))
+    }
+
     fn act<T>(&mut self, act: impl FnOnce(&mut SqliteStore, &mut Context<'_>) -> T) -> T {
         let mut context = Context {
             now: NOW,
-            actor: "cli:test",
+            caller: Caller::owner("cli:test"),
             random: &mut OsRandom,
         };
         act(&mut self.admin, &mut context)

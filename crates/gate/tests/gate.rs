@@ -28,9 +28,10 @@ use countersign::{
     ClientRef, ConnectInfo, ConnectOutcome, Directive, Gate, GateConfig, GateError, Handle,
     TopicUse, Verdict,
 };
+use countersign_admin::clients::ListClients;
 use countersign_admin::credential::{self, IssuedCredential, NewCredential, Overlap};
-use countersign_admin::tenant::{self, NewTenant, TenantChanges};
-use countersign_admin::{Context, OsRandom};
+use countersign_admin::tenant::{CreateTenant, NewTenant, SetTenant, TenantChanges};
+use countersign_admin::{AdminError, Caller, Command, Context, OsRandom};
 
 /// A gate, the store behind it, and the host's clock.
 struct Fixture {
@@ -83,10 +84,14 @@ impl Fixture {
         fixture
     }
 
+    fn run<C: Command>(&mut self, command: &C) -> Result<C::Output, AdminError> {
+        self.act(|store, context| countersign_admin::run(store, context, command))
+    }
+
     fn act<T>(&mut self, act: impl FnOnce(&mut SqliteStore, &mut Context<'_>) -> T) -> T {
         let mut context = Context {
             now: Timestamp::from_millis(self.clock.load(Ordering::SeqCst)),
-            actor: "cli:test",
+            caller: Caller::owner("cli:test"),
             random: &mut OsRandom,
         };
         act(&mut self.admin, &mut context)
@@ -102,14 +107,12 @@ impl Fixture {
             lockout: None,
             default_rights: DefaultRights::Namespaces,
         };
-        self.act(|store, context| tenant::create(store, context, new))
-            .unwrap();
+        self.run(&CreateTenant(new)).unwrap();
     }
 
     fn set(&mut self, id: &str, changes: TenantChanges) {
         let id = TenantId::parse(id).unwrap();
-        self.act(|store, context| tenant::set(store, context, &id, changes))
-            .unwrap();
+        self.run(&SetTenant { id: id, changes }).unwrap();
     }
 
     fn credential(&mut self, name: &str) -> String {
@@ -645,7 +648,12 @@ fn who_is_connected_is_written_down_and_cleared() {
     let listed = |fixture: &mut Fixture, count: usize| {
         let start = Instant::now();
         loop {
-            let clients = countersign_admin::clients::list(&mut fixture.admin, None).unwrap();
+            let clients = fixture
+                .run(&ListClients {
+                    tenant: None,
+                    all: false,
+                })
+                .unwrap();
             if clients.len() == count {
                 return clients;
             }

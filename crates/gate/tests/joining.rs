@@ -12,8 +12,8 @@ use countersign::core::topic::TopicFilter;
 use countersign::sqlite::SqliteStore;
 use countersign::{ClientRef, ConnectInfo, Gate, GateConfig, Handle};
 use countersign_admin::check::{Listeners, PolicyCheck, TopicCheck, Usage};
-use countersign_admin::tenant::{self, NewTenant};
-use countersign_admin::{Context, OsRandom};
+use countersign_admin::tenant::{CreateTenant, NewTenant};
+use countersign_admin::{Caller, Context, OsRandom};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -32,12 +32,12 @@ impl Fixture {
         let path = folder.path().join("countersign.db");
         let mut admin = SqliteStore::create(&path, &Settings::default()).unwrap();
         for new in tenants {
-            let context = Context {
+            let mut context = Context {
                 now: NOW,
-                actor: "cli:test",
+                caller: Caller::owner("cli:test"),
                 random: &mut OsRandom,
             };
-            tenant::create(&mut admin, &context, new).unwrap();
+            countersign_admin::run(&mut admin, &mut context, &CreateTenant(new)).unwrap();
         }
         let options = Options::parse([("store", path.to_str().unwrap())]).unwrap();
         let config = GateConfig::new(options, "site", || NOW, || ());

@@ -22,8 +22,8 @@ use countersign::{
     ClientRef, ConnectInfo, ConnectOutcome, Enhanced, Gate, GateConfig, Handle, TopicUse,
 };
 use countersign_admin::credential::{self, NewCredential};
-use countersign_admin::tenant::{self, NewTenant};
-use countersign_admin::{Context, OsRandom};
+use countersign_admin::tenant::{CreateTenant, NewTenant};
+use countersign_admin::{Caller, Context, OsRandom};
 use countersign_core::credential::Credential;
 use countersign_core::secret::{Secret, SecretDigest, Verifier};
 
@@ -74,12 +74,12 @@ fn secret(index: usize) -> Secret {
 fn fill(store: &mut SqliteStore, count: usize) {
     let mut context = Context {
         now: NOW,
-        actor: "cli:test",
+        caller: Caller::owner("cli:test"),
         random: &mut OsRandom,
     };
     let acme = TenantId::parse("acme").unwrap();
     let new = NewTenant::new(acme.clone());
-    tenant::create(store, &context, new).unwrap();
+    countersign_admin::run(store, &mut context, &CreateTenant(new)).unwrap();
     let new = NewCredential::new(acme, "template");
     let template = credential::create(store, &mut context, new).unwrap();
     let template = template.described.credential;

@@ -14,8 +14,8 @@ use countersign::core::store::Settings;
 use countersign::core::time::Timestamp;
 use countersign::sqlite::SqliteStore;
 use countersign::{Directive, Gate, GateConfig};
-use countersign_admin::tenant::{self, NewTenant, TenantDeletion};
-use countersign_admin::{Context, OsRandom};
+use countersign_admin::tenant::{CreateTenant, DeleteTenant, NewTenant, TenantDeletion};
+use countersign_admin::{Caller, Context, OsRandom};
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
@@ -47,12 +47,17 @@ fn a_tenant_that_options_name_and_that_does_not_exist_is_said() {
     let path = folder.path().join("countersign.db");
     let mut admin = SqliteStore::create(&path, &Settings::default()).unwrap();
     let acme = TenantId::parse("acme").unwrap();
-    let context = Context {
+    let mut context = Context {
         now: NOW,
-        actor: "cli:test",
+        caller: Caller::owner("cli:test"),
         random: &mut OsRandom,
     };
-    tenant::create(&mut admin, &context, NewTenant::new(acme.clone())).unwrap();
+    countersign_admin::run(
+        &mut admin,
+        &mut context,
+        &CreateTenant(NewTenant::new(acme.clone())),
+    )
+    .unwrap();
     let options = [
         ("store", path.to_str().unwrap()),
         ("default_tenant", "acme"),
@@ -70,15 +75,11 @@ fn a_tenant_that_options_name_and_that_does_not_exist_is_said() {
     gate.reload();
     assert_eq!(lines(&mut gate), [ghost]);
 
-    let mut progress = |_, _| {};
-    tenant::delete(
-        &mut admin,
-        &context,
-        &acme,
-        TenantDeletion::OnlyEmpty,
-        &mut progress,
-    )
-    .unwrap();
+    let deletion = DeleteTenant {
+        id: acme,
+        deletion: TenantDeletion::OnlyEmpty,
+    };
+    countersign_admin::run(&mut admin, &mut context, &deletion).unwrap();
     let said = next_line(&mut gate);
     assert!(
         said.contains("tenant `acme`, which does not exist"),

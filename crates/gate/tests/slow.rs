@@ -24,12 +24,13 @@ use countersign::{
     ClientRef, Completion, CompletionStatus, ConnectInfo, ConnectOutcome, Directive, Gate,
     GateConfig, Handle, RefusalCode, Ticket, TopicUse, Verdict,
 };
+use countersign_admin::clients::ListClients;
 use countersign_admin::credential::{self, CredentialChanges, NewCredential};
 use countersign_admin::password::{ChosenPassword, NewSecret};
-use countersign_admin::settings::{self, SettingsChanges};
-use countersign_admin::tenant::{self, NewTenant};
+use countersign_admin::settings::{SetSettings, SettingsChanges};
+use countersign_admin::tenant::{CreateTenant, NewTenant};
 use countersign_admin::text::FreeText;
-use countersign_admin::{Context, OsRandom, clients};
+use countersign_admin::{AdminError, Caller, Command, Context, OsRandom};
 
 const QUICK: &str = "m=8,t=1,p=1";
 const DEV1: &str = "dev1@acme";
@@ -120,9 +121,7 @@ impl Fixture {
             lockout: None,
             default_rights: DefaultRights::Namespaces,
         };
-        fixture
-            .act(|store, context| tenant::create(store, context, acme))
-            .unwrap();
+        fixture.run(&CreateTenant(acme)).unwrap();
         fixture.device("dev1");
         fixture.settle();
         fixture
@@ -137,10 +136,14 @@ impl Fixture {
             .unwrap();
     }
 
+    fn run<C: Command>(&mut self, command: &C) -> Result<C::Output, AdminError> {
+        self.act(|store, context| countersign_admin::run(store, context, command))
+    }
+
     fn act<T>(&mut self, act: impl FnOnce(&mut SqliteStore, &mut Context<'_>) -> T) -> T {
         let mut context = Context {
             now: Timestamp::from_millis(self.clock.load(Ordering::SeqCst)),
-            actor: "cli:test",
+            caller: Caller::owner("cli:test"),
             random: &mut OsRandom,
         };
         act(&mut self.admin, &mut context)
@@ -279,7 +282,12 @@ impl Fixture {
     fn listed(&mut self) -> Vec<String> {
         // The writer gathers for a quarter of a second.
         std::thread::sleep(Duration::from_millis(500));
-        let listed = clients::list(&mut self.admin, None).unwrap();
+        let listed = self
+            .run(&ListClients {
+                tenant: None,
+                all: false,
+            })
+            .unwrap();
         listed
             .into_iter()
             .map(|client| client.presence.client_id.to_string())
@@ -934,7 +942,7 @@ fn a_password_hashed_in_an_older_way_is_hashed_anew_and_works_on() {
             client_id_limit: None,
             lockout: None,
         };
-        fixture.act(|store, context| settings::set(store, context, changes).unwrap());
+        fixture.run(&SetSettings(changes)).unwrap();
         fixture.settle();
         let _outcome = fixture.connect(Try { may_wait, ..TRY });
         fixture.settle();

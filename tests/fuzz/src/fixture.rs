@@ -13,9 +13,9 @@ use countersign::sqlite::SqliteStore;
 use countersign::{Gate, GateConfig, Handle};
 use countersign_admin::credential::{NewCredential, create};
 use countersign_admin::password::ChosenPassword;
-use countersign_admin::tenant::NewTenant;
+use countersign_admin::tenant::{CreateTenant, NewTenant};
 use countersign_admin::user::{NewGrant, NewUser};
-use countersign_admin::{Context, OsRandom};
+use countersign_admin::{Caller, Context, OsRandom};
 
 /// The gate, and the secrets that it knows.
 pub struct Fixture {
@@ -59,13 +59,13 @@ impl Fixture {
         let mut random = OsRandom;
         let mut context = Context {
             now: now(),
-            actor: "cli:fuzz",
+            caller: Caller::owner("cli:fuzz"),
             random: &mut random,
         };
         let tenant = |id: &str| TenantId::parse(id).unwrap();
         for id in ["acme", "other"] {
             let new = NewTenant::new(tenant(id));
-            countersign_admin::tenant::create(&mut store, &context, new).unwrap();
+            countersign_admin::run(&mut store, &mut context, &CreateTenant(new)).unwrap();
         }
         let new = NewCredential::new(tenant("acme"), "dev1");
         let made = create(&mut store, &mut context, new).unwrap();

@@ -267,7 +267,7 @@ mod tests {
     use crate::check::Listeners;
     use crate::credential::{self, CredentialChanges};
     use crate::fixture::{Fixture, JANE, adding, login_name, new_tenant, role_name, tenant_id};
-    use crate::tenant::{self, NewTenant, TenantChanges};
+    use crate::tenant::{CreateTenant, NewTenant, SetTenant, TenantChanges};
 
     fn publish(topic: &str) -> Usage<'_> {
         Usage::Publish {
@@ -427,9 +427,7 @@ mod tests {
             client_id_prefix: ClientId::parse("x-").ok(),
             ..new_tenant("prefixed", &[])
         };
-        fixture
-            .act(|store, context| tenant::create(store, context, new))
-            .unwrap();
+        fixture.run(&CreateTenant(new)).unwrap();
         let topic = "vwire/VW-ABC123/pin/V0";
         for (client_id, said) in [
             (None, "ok"),
@@ -474,9 +472,7 @@ mod tests {
                 authentication,
                 ..new_tenant(id, &[])
             };
-            fixture
-                .act(|store, context| tenant::create(store, context, new))
-                .unwrap();
+            fixture.run(&CreateTenant(new)).unwrap();
         }
         for (username, usage, said) in [
             (None, publish("open/x"), "ok"),
@@ -506,7 +502,10 @@ mod tests {
             ..TenantChanges::default()
         };
         fixture
-            .act(|store, context| tenant::set(store, context, &acme, changes))
+            .run(&SetTenant {
+                id: acme.clone(),
+                changes,
+            })
             .unwrap();
         let name = login_name("dev1@acme");
         let own = adding("allow publish acme/${username}/# max_qos 1 no_retain");
@@ -561,7 +560,10 @@ mod tests {
         };
         let acme = tenant_id("acme");
         fixture
-            .act(|store, context| tenant::set(store, context, &acme, changes))
+            .run(&SetTenant {
+                id: acme.clone(),
+                changes,
+            })
             .unwrap();
         let options = [("store", "/x"), ("default_tenant", "acme")];
         let options = countersign_core::options::Options::parse(options).unwrap();

@@ -12,8 +12,8 @@ use countersign_core::time::Timestamp;
 
 use super::{CredentialError, ShownCredential, act_on, client_ids, require_tenant};
 use crate::context::Context;
+use crate::lookup::{self, Rows};
 use crate::role;
-use crate::tenant;
 use crate::text::FreeText;
 
 /// What to change of a credential; what is none stays.
@@ -64,7 +64,7 @@ pub fn set<S: AdminStore>(
         let rule_changes = changes.client_id_rule.is_some();
         apply(credential, changes)?;
         if rule_changes {
-            let tenant = tenant::find(transaction, &tenant)?;
+            let tenant = lookup::tenant(&mut Rows::of(transaction), &tenant)?;
             client_ids::check(
                 credential,
                 scheme.as_ref(),

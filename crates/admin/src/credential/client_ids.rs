@@ -110,7 +110,7 @@ mod tests {
 
     use crate::credential::{NewCredential, create};
     use crate::fixture::{Fixture, new_credential, new_tenant, tenant_id};
-    use crate::tenant::{self, NewTenant};
+    use crate::tenant::{CreateTenant, NewTenant};
 
     fn fixture() -> Fixture {
         let mut fixture = Fixture::new();
@@ -119,9 +119,7 @@ mod tests {
             client_id_prefix: ClientId::parse("ac-").ok(),
             ..new_tenant("acme", &[])
         };
-        fixture
-            .act(|store, context| tenant::create(store, context, new))
-            .unwrap();
+        fixture.run(&CreateTenant(new)).unwrap();
         fixture
     }
 

@@ -19,10 +19,11 @@ use countersign_core::time::Timestamp;
 use super::{CredentialError, IssuedCredential, add_secret, blank, client_ids, exists, find};
 use crate::context::Context;
 use crate::kind::check_not_reserved;
+use crate::lookup::{self, Rows};
 use crate::password::{NewSecret, PreparedSecret};
 use crate::text::FreeText;
 use crate::view::AuditedCredential;
-use crate::{role, scheme, scheme_overlap, tenant};
+use crate::{role, scheme, scheme_overlap};
 
 /// A credential to be made.
 #[expect(missing_debug_implementations, reason = "it holds a secret")]
@@ -162,7 +163,7 @@ impl CreateRequest {
         scheme: &Scheme,
     ) -> Result<(), CredentialError> {
         let tenant = &self.new.tenant;
-        tenant::find(transaction, tenant)?;
+        lookup::tenant(&mut Rows::of(transaction), tenant)?;
         let given = self.new.name.as_deref().unwrap_or_default();
         if let Some((_, suffix)) = given.rsplit_once('@')
             && let Ok(suffix) = TenantId::parse(suffix)
@@ -178,10 +179,11 @@ impl CreateRequest {
         for name in &self.new.roles {
             role::find(transaction, tenant, name)?;
         }
-        match scheme_overlap::find_for_scheme(transaction, scheme, tenant)? {
-            Some(reach) => Err(reach.into()),
-            None => Ok(()),
-        }
+        Ok(scheme_overlap::check_scheme(
+            &mut Rows::of(transaction),
+            scheme,
+            tenant,
+        )?)
     }
 
     /// Makes a draft that nothing stands against, again and again where what
@@ -208,7 +210,7 @@ impl CreateRequest {
             match taken {
                 None => {
                     let blank = self.blank(&draft, context.now)?;
-                    let tenant = tenant::find(transaction, &self.new.tenant)?;
+                    let tenant = lookup::tenant(&mut Rows::of(transaction), &self.new.tenant)?;
                     client_ids::check(&blank, Some(scheme), &tenant, &transaction.tenants()?)?;
                     return Ok(draft);
                 }
@@ -264,7 +266,7 @@ impl CreateRequest {
         now: Timestamp,
     ) -> Result<IssuedCredential, CredentialError> {
         let blank = self.blank(&draft, now)?;
-        let tenant = tenant::find(transaction, &self.new.tenant)?;
+        let tenant = lookup::tenant(&mut Rows::of(transaction), &self.new.tenant)?;
         client_ids::check(&blank, Some(scheme), &tenant, &transaction.tenants()?)?;
         client_ids::check_bound(&blank, transaction)?;
         let name = draft.name;
@@ -357,7 +359,7 @@ mod tests {
     use countersign_core::client_id::ClientId;
     use countersign_core::credential::Generation;
     use countersign_core::lifecycle::State;
-    use countersign_core::store::{AuditQuery, GateStore as _};
+    use countersign_core::store::GateStore as _;
     use countersign_sqlite::SqliteStore;
 
     use super::*;
@@ -369,7 +371,7 @@ mod tests {
         tenant_id,
     };
     use crate::password::ChosenPassword;
-    use crate::tenant::NewTenant;
+    use crate::tenant::{CreateTenant, NewTenant};
 
     fn chosen(password: &[u8]) -> NewCredential {
         NewCredential {
@@ -491,7 +493,7 @@ mod tests {
         fixture
             .act(|store, context| create(store, context, chosen(b"hunter2")))
             .unwrap();
-        let entries = crate::audit::list(&mut fixture.store, &AuditQuery::default()).unwrap();
+        let entries = fixture.run(&crate::audit::ListAudit::default()).unwrap();
         let text = format!("{entries:?}");
         assert!(text.contains("dev2@acme"));
         for hidden in [secret.as_str(), "hunter2", "argon2id", "cs_"] {
@@ -547,7 +549,7 @@ mod tests {
         let mut fixture = Fixture::with_credential();
         let mut context = Context {
             now: fixture.now,
-            actor: "cli:tester",
+            caller: crate::Caller::owner("cli:tester"),
             random: &mut NoRandomness,
         };
         let error = create(&mut fixture.store, &mut context, new_credential("x"))
@@ -574,7 +576,7 @@ mod tests {
         let path = fixture.directory.path().join("store.db");
         let mut context = Context {
             now: fixture.now,
-            actor: "cli:tester",
+            caller: crate::Caller::owner("cli:tester"),
             random: &mut Witness(SqliteStore::open(path).unwrap()),
         };
         create(&mut fixture.store, &mut context, chosen(b"pw")).unwrap();
@@ -740,10 +742,7 @@ mod tests {
         for scheme in ["impact", "vwire", "vwire-compat"] {
             let name = (scheme == "impact").then_some("x");
             let error = fixture.of_scheme(scheme, name).err().unwrap();
-            assert!(
-                matches!(error, CredentialError::SchemeOverlap(_)),
-                "{error}"
-            );
+            assert!(matches!(error, CredentialError::Admin(_)), "{error}");
         }
         assert_eq!(fixture.acts(), acts);
         for scheme in ["basic", "vwire-token"] {
@@ -779,9 +778,7 @@ mod tests {
                 client_id_prefix: ClientId::parse(prefix).ok(),
                 ..new_tenant(tenant, &[])
             };
-            fixture
-                .act(|store, context| tenant::create(store, context, new))
-                .unwrap();
+            fixture.run(&CreateTenant(new)).unwrap();
         }
         for (tenant, is_made) in [("fits", true), ("longer", false), ("acme", false)] {
             let new = NewCredential {

@@ -253,7 +253,8 @@ mod tests {
             limit: Some(1),
             ..AuditQuery::default()
         };
-        let entry = crate::audit::list(&mut fixture.store, &query)
+        let entry = fixture
+            .run(&crate::audit::ListAudit(query))
             .unwrap()
             .remove(0)
             .entry;

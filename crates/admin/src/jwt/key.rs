@@ -12,8 +12,8 @@ use zeroize::Zeroizing;
 
 use super::JwtError;
 use crate::context::Context;
+use crate::lookup::{self, Rows};
 use crate::sealed::{self, KeyFileError};
-use crate::tenant;
 use crate::view::AuditedKey;
 
 /// A key that was made in the place of others.
@@ -39,7 +39,7 @@ pub fn rotate_key<S: AdminStore>(
     overlap: Duration,
 ) -> Result<RotatedKey, JwtError> {
     let mut transaction = store.begin(Intent::Write)?;
-    tenant::find(&mut transaction, tenant)?;
+    lookup::tenant(&mut Rows::of(&mut transaction), tenant)?;
     let until = context.now.plus(overlap);
     let mut old_key_until = None;
     for old in transaction.token_keys(tenant)? {

@@ -131,7 +131,7 @@ fn what_is_refused_leaves_no_trace() {
         ),
         (
             with(&|new| new.tenant = tenant_id("none")),
-            "there is no tenant `none`; `tenant list` shows all",
+            "there is no tenant `none`",
         ),
         (
             with(&|new| new.role = role_name("none")),

@@ -16,8 +16,8 @@ use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError};
 use super::{RoleError, changed, find};
 use crate::credential::CredentialError;
 use crate::difference::{Policy, PossibleClientIds, RightsDifference};
+use crate::lookup::{self, Rows};
 use crate::rule::{RuleChange, RuleImpact, RuleWarning};
-use crate::tenant;
 
 /// What a change of a role would do to one credential or user.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -184,7 +184,7 @@ impl RoleChange {
         before: &Role,
         after: &Role,
     ) -> Result<Self, CredentialError> {
-        let tenant = tenant::find(transaction, &before.tenant)?;
+        let tenant = lookup::tenant(&mut Rows::of(transaction), &before.tenant)?;
         let policy = Policy::read(transaction, Some(tenant))?;
         Ok(Self {
             after: policy.with_role(after),

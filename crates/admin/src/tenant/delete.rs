@@ -7,13 +7,16 @@ use countersign_core::change::Change;
 use countersign_core::credential::Credential;
 use countersign_core::kind::Kind;
 use countersign_core::name::TenantId;
-use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError};
+use countersign_core::store::{AdminStore, Intent, StoreError};
 use countersign_core::time::Timestamp;
 use countersign_core::token::TokenRecord;
 use serde::Serialize;
 
-use super::{TenantError, find};
+use crate::caller::Permission;
+use crate::command::{Command, Tx, run};
 use crate::context::Context;
+use crate::error::{AdminError, ErrorKind, Noun, Subject};
+use crate::lookup::{self, Rows};
 use crate::view::TenantView;
 
 /// What may go when a tenant is deleted.
@@ -34,79 +37,121 @@ pub enum TenantDeletion {
 ///
 /// # Errors
 ///
-/// Returns [`TenantError`] when there is no such tenant or when it has
+/// Returns [`AdminError`] when there is no such tenant or when it has
 /// belongings that may not go with it, and nothing changed then; and when the
 /// store can't be written.
 pub fn delete<S: AdminStore>(
     store: &mut S,
-    context: &Context<'_>,
-    id: &TenantId,
-    deletion: TenantDeletion,
+    context: &mut Context<'_>,
+    deletion: &DeleteTenant,
     progress: &mut dyn FnMut(u64, u64),
-) -> Result<(), TenantError> {
+) -> Result<(), AdminError> {
     // Counting takes its time, too, so not in the way of those who write.
-    let mut transaction = store.begin(Intent::Read)?;
-    find(&mut transaction, id)?;
-    let belongings = Belongings::count(&mut transaction, id, context.now)?;
-    drop(transaction);
-    belongings.may_go(id, deletion)?;
-    clear(store, context, id, &belongings, progress)?;
-    let mut transaction = store.begin(Intent::Write)?;
-    let tenant = find(&mut transaction, id)?;
-    Belongings::count(&mut transaction, id, context.now)?.may_go(id, deletion)?;
-    transaction.delete_tenant(id)?;
-    let before = DeletedTenant {
-        tenant: TenantView::of(&tenant),
-        belongings,
-    };
-    let row = context.audit(
-        "tenant.delete",
-        id.as_str(),
-        Some(&before),
-        None::<&TenantView>,
-    );
-    let mut changes = vec![Change::Tenant(tenant.id)];
-    if !belongings.are_none() {
-        // One entry instead of one for each of perhaps a million.
-        changes.push(Change::Everything);
-    }
-    transaction.commit(&[row], &changes)?;
-    Ok(())
-}
-
-/// Deletes credentials of a tenant, until few are left.
-fn clear<S: AdminStore>(
-    store: &mut S,
-    context: &Context<'_>,
-    id: &TenantId,
-    belongings: &Belongings,
-    progress: &mut dyn FnMut(u64, u64),
-) -> Result<(), TenantError> {
+    let belongings = run(store, context, &CountBelongings(deletion.clone()))?;
     let total = belongings.principals();
     let mut done = 0_usize;
     while total.saturating_sub(done) > AT_ONCE {
-        let mut transaction = store.begin(Intent::Write)?;
-        find(&mut transaction, id)?;
-        let deleted = transaction.delete_some_credentials(id, AT_ONCE)?;
-        if deleted.is_empty() {
+        let cleared = run(store, context, &ClearTenant(deletion.id.clone()))?;
+        if cleared == 0 {
             break;
         }
-        let row = AuditEntry {
-            count: i64::try_from(deleted.len()).unwrap_or(i64::MAX),
-            ..context.audit(
-                "tenant.clear",
-                id.as_str(),
-                None::<&TenantView>,
-                None::<&TenantView>,
-            )
-        };
-        let changes: Vec<_> = deleted.iter().copied().map(Change::Credential).collect();
-        transaction.commit(&[row], &changes)?;
-        done = done.saturating_add(deleted.len());
+        done = done.saturating_add(cleared);
         let as_u64 = |count| u64::try_from(count).unwrap_or(u64::MAX);
         progress(as_u64(done), as_u64(total));
     }
-    Ok(())
+    run(store, context, deletion)
+}
+
+/// Deletes a tenant with what belongs to it, in one transaction. [`delete`] does
+/// it in several where much belongs to it.
+#[derive(Clone, Debug)]
+pub struct DeleteTenant {
+    /// Its id.
+    pub id: TenantId,
+    /// What may go with it.
+    pub deletion: TenantDeletion,
+}
+
+impl Command for DeleteTenant {
+    type Output = ();
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<(), AdminError> {
+        let id = &self.id;
+        let tenant = lookup::tenant(tx, id)?;
+        let now = tx.now;
+        let belongings = Belongings::count(tx, id, now)?;
+        belongings.may_go(id, self.deletion)?;
+        tx.delete_tenant(id)?;
+        let before = DeletedTenant {
+            tenant: TenantView::of(&tenant),
+            belongings,
+        };
+        tx.record("tenant.delete", id.as_str(), Some(&before), None);
+        tx.changed(Change::Tenant(tenant.id));
+        if !belongings.are_none() {
+            // One entry instead of one for each of perhaps a million.
+            tx.changed(Change::Everything);
+        }
+        Ok(())
+    }
+}
+
+/// Counts what belongs to a tenant that is about to be deleted.
+struct CountBelongings(DeleteTenant);
+
+impl Command for CountBelongings {
+    type Output = Belongings;
+
+    fn needs(&self) -> Permission {
+        self.0.needs()
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Belongings, AdminError> {
+        let DeleteTenant { id, deletion } = &self.0;
+        lookup::tenant(tx, id)?;
+        let now = tx.now;
+        let belongings = Belongings::count(tx, id, now)?;
+        belongings.may_go(id, *deletion)?;
+        Ok(belongings)
+    }
+}
+
+/// Deletes a few credentials of a tenant; how many is the output.
+#[derive(Clone, Debug)]
+pub struct ClearTenant(pub TenantId);
+
+impl Command for ClearTenant {
+    type Output = usize;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<usize, AdminError> {
+        let id = &self.0;
+        lookup::tenant(tx, id)?;
+        let deleted = tx.delete_some_credentials(id, AT_ONCE)?;
+        if !deleted.is_empty() {
+            let none = None::<&TenantView>;
+            let entry = AuditEntry {
+                count: i64::try_from(deleted.len()).unwrap_or(i64::MAX),
+                ..tx.entry("tenant.clear", id.as_str(), none, none)
+            };
+            tx.record_entry(entry);
+        }
+        for id in &deleted {
+            tx.changed(Change::Credential(*id));
+        }
+        Ok(deleted.len())
+    }
 }
 
 /// What belongs to a tenant, besides the keys of its tokens.
@@ -127,20 +172,16 @@ pub struct Belongings {
 }
 
 impl Belongings {
-    fn count<T: AdminTransaction>(
-        transaction: &mut T,
-        id: &TenantId,
-        now: Timestamp,
-    ) -> Result<Self, StoreError> {
-        let of_all_kinds = transaction.count_credentials(id)?;
-        let applications = transaction.applications(Some(id))?.len();
-        let things = transaction.things(Some(id), None)?.len();
-        let users = transaction.users()?;
+    fn count(rows: &mut Rows<'_>, id: &TenantId, now: Timestamp) -> Result<Self, StoreError> {
+        let of_all_kinds = rows.count_credentials(id)?;
+        let applications = rows.applications(Some(id))?.len();
+        let things = rows.things(Some(id), None)?.len();
+        let users = rows.users()?;
         let is_granted = |user: &&Credential| match &user.kind {
             Kind::User(user) => user.grant_in(id).is_some(),
             Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => false,
         };
-        let tokens = transaction.tokens(Some(id))?;
+        let tokens = rows.tokens(Some(id))?;
         let is_alive = |token: &&TokenRecord| token.revoked_at.is_none() && now < token.expires_at;
         Ok(Self {
             credentials: usize::try_from(of_all_kinds)
@@ -150,20 +191,19 @@ impl Belongings {
             applications,
             things,
             tokens: tokens.iter().filter(is_alive).count(),
-            roles: transaction.roles(Some(id))?.len(),
+            roles: rows.roles(Some(id))?.len(),
             grants: users.iter().filter(is_granted).count(),
         })
     }
 
     /// Refuses if there is anything and it may not go with its tenant.
-    fn may_go(self, tenant: &TenantId, deletion: TenantDeletion) -> Result<(), TenantError> {
+    fn may_go(self, tenant: &TenantId, deletion: TenantDeletion) -> Result<(), AdminError> {
         if self.are_none() || deletion == TenantDeletion::WithEverything {
             return Ok(());
         }
-        Err(TenantError::NotEmpty {
-            tenant: tenant.clone(),
-            belongings: self,
-        })
+        let message = format!("tenant `{tenant}` has {self}");
+        let subject = Subject::new(Noun::Tenant, tenant);
+        Err(AdminError::new(ErrorKind::InUse, subject, message))
     }
 
     /// How many can log in by themselves.
@@ -221,42 +261,23 @@ const AT_ONCE: usize = 50;
 #[cfg(test)]
 mod tests {
     use countersign_core::kind::Application;
-    use countersign_core::store::{Directory as _, GateStore as _};
+    use countersign_core::store::{AdminTransaction as _, Directory as _, GateStore as _};
 
     use super::*;
     use crate::fixture::{Fixture, JANE, login_name, tenant_id};
-    use crate::tenant::show;
+    use crate::tenant::ShowTenant;
 
     #[test]
     fn a_tenant_with_credentials_is_not_deleted_by_mistake() {
         let mut fixture = Fixture::with_credential();
         let acme = tenant_id("acme");
         let error = fixture
-            .act(|store, context| {
-                delete(
-                    store,
-                    context,
-                    &acme,
-                    TenantDeletion::OnlyEmpty,
-                    &mut |_, _| (),
-                )
-            })
+            .delete_tenant("acme", TenantDeletion::OnlyEmpty)
             .unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "tenant `acme` has 1 credentials; delete them first, or all at once with --cascade"
-        );
+        assert_eq!(error.to_string(), "tenant `acme` has 1 credentials");
         let last = fixture.store.last_change().unwrap();
         fixture
-            .act(|store, context| {
-                delete(
-                    store,
-                    context,
-                    &acme,
-                    TenantDeletion::WithEverything,
-                    &mut |_, _| (),
-                )
-            })
+            .delete_tenant("acme", TenantDeletion::WithEverything)
             .unwrap();
         let changes = fixture.store.changes_after(last, 10).unwrap();
         assert!(
@@ -265,10 +286,8 @@ mod tests {
                 .any(|(_, change)| *change == Change::Everything),
             "{changes:?}"
         );
-        assert!(matches!(
-            show(&mut fixture.store, &acme),
-            Err(TenantError::Missing { .. })
-        ));
+        let error = fixture.run(&ShowTenant(acme)).unwrap_err();
+        assert!(error.is(ErrorKind::NotFound, Noun::Tenant));
         assert_eq!(fixture.acts().last().unwrap(), "tenant.delete acme");
     }
 
@@ -293,13 +312,11 @@ mod tests {
         fixture
             .act(|store, context| {
                 let mut progress = |done, total| shown.push((done, total));
-                delete(
-                    store,
-                    context,
-                    &acme,
-                    TenantDeletion::WithEverything,
-                    &mut progress,
-                )
+                let deletion = DeleteTenant {
+                    id: acme,
+                    deletion: TenantDeletion::WithEverything,
+                };
+                delete(store, context, &deletion, &mut progress)
             })
             .unwrap();
         assert_eq!(shown, [(50, 101), (100, 101)]);
@@ -330,14 +347,10 @@ mod tests {
         let mut fixture = Fixture::new();
         fixture.tenant("acme", &[]).unwrap();
         fixture.role("ops").unwrap();
-        let mut remove = |deletion| {
-            fixture.act(|store, context| {
-                delete(store, context, &tenant_id("acme"), deletion, &mut |_, _| ())
-            })
-        };
+        let mut remove = |deletion| fixture.delete_tenant("acme", deletion);
         assert_eq!(
             remove(TenantDeletion::OnlyEmpty).unwrap_err().to_string(),
-            "tenant `acme` has 1 roles; delete them first, or all at once with --cascade"
+            "tenant `acme` has 1 roles"
         );
         remove(TenantDeletion::WithEverything).unwrap();
     }
@@ -349,15 +362,11 @@ mod tests {
         fixture.thing("pump", "fleet").unwrap();
         fixture.thing("valve", "fleet").unwrap();
         fixture.token(&[]).unwrap();
-        let mut remove = |deletion| {
-            fixture.act(|store, context| {
-                delete(store, context, &tenant_id("acme"), deletion, &mut |_, _| ())
-            })
-        };
+        let mut remove = |deletion| fixture.delete_tenant("acme", deletion);
         assert_eq!(
             remove(TenantDeletion::OnlyEmpty).unwrap_err().to_string(),
             "tenant `acme` has 1 credentials, 1 applications, 2 things, 1 tokens, 1 roles and 1 \
-             users; delete them first, or all at once with --cascade"
+             users"
         );
         remove(TenantDeletion::WithEverything).unwrap();
         let jane = crate::user::show(&mut fixture.store, &login_name(JANE)).unwrap();

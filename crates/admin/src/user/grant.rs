@@ -10,8 +10,9 @@ use countersign_core::user::{Grant, GrantedRight};
 
 use super::{ShownUser, UserError, about, find};
 use crate::context::Context;
+use crate::lookup::{self, Rows};
 use crate::view::AuditedUser;
-use crate::{jwt, role, tenant};
+use crate::{jwt, role};
 
 /// Something to be granted.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -56,7 +57,7 @@ pub fn grant<S: AdminStore>(
         &tenant,
         "user.grant",
         |transaction, user| {
-            tenant::find(transaction, &granted.tenant)?;
+            lookup::tenant(&mut Rows::of(transaction), &granted.tenant)?;
             if let GrantedRight::Role(role) = &granted.right {
                 role::find(transaction, &granted.tenant, role)?;
             }
@@ -96,7 +97,7 @@ pub fn ungrant<S: AdminStore>(
         tenant,
         "user.ungrant",
         |transaction, user| {
-            tenant::find(transaction, tenant)?;
+            lookup::tenant(&mut Rows::of(transaction), tenant)?;
             let email = user.name.clone();
             let about = about(user)?;
             if about.grant_in(tenant).is_none() {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use countersign_admin::audit;
+use countersign_admin::audit::{self, FindAuditRow, ListAudit};
 use countersign_admin::view::{AuditView, rfc3339};
 use countersign_core::audit::{AuditEntry, AuditHead, AuditHeads, AuditRow};
 use countersign_core::store::AuditQuery;
@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::error::CliError;
 use crate::input::When;
-use crate::invocation::{Invocation, now};
+use crate::invocation::{Invocation, now, run_on};
 use crate::listing::Column;
 use crate::output::Output;
 
@@ -91,7 +91,7 @@ impl AuditCommand {
         match self {
             Self::List(list) => list.run(invocation)?,
             Self::Show { id } => {
-                let found = audit::row(&mut invocation.open_to_read()?, id)?;
+                let found = invocation.run(&FindAuditRow(id))?;
                 let row =
                     found.ok_or_else(|| CliError::refused(format!("there is no row {id}")))?;
                 invocation.output.record(&AuditView::of(&row))?;
@@ -165,9 +165,9 @@ impl AuditList {
             limit: self.limit,
         };
         if !self.follow {
-            let mut store = invocation.open_to_read()?;
+            let rows = invocation.run(&ListAudit(query))?;
             let mut listing = invocation.output.listing(COLUMNS);
-            for row in &audit::list(&mut store, &query)? {
+            for row in &rows {
                 listing.push(&AuditView::of(row))?;
             }
             return listing.finish();
@@ -239,7 +239,7 @@ impl AuditTail {
         };
         // First: what comes between the two is printed now or later, and once.
         let recent = tail.recent(store)?;
-        let wanted = audit::list(store, &asked)?;
+        let wanted = run_on(store, &ListAudit(asked))?;
         for row in &recent {
             tail.known.is_new(row);
         }
@@ -272,7 +272,7 @@ impl AuditTail {
         let recent = now().minus(LATE);
         let since = self.query.since.unwrap_or(Timestamp::from_millis(i64::MIN));
         self.query.since = Some(since.max(recent));
-        Ok(audit::list(store, &self.query)?)
+        Ok(run_on(store, &ListAudit(self.query.clone()))?)
     }
 
     fn print(&mut self, row: &AuditRow) -> Result<(), CliError> {

@@ -4,14 +4,16 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
-use countersign_admin::clients;
+use countersign_admin::clients::{
+    CountClients, IsKicked, ListClients, ReleaseClientId, RequestKick, WithdrawKick,
+};
 use countersign_admin::view::ClientView;
 use countersign_core::client_id::ClientId;
 use countersign_core::name::TenantId;
 use serde_json::json;
 
 use crate::error::CliError;
-use crate::invocation::{Invocation, as_caller};
+use crate::invocation::{Invocation, run_on};
 use crate::listing::Column;
 
 #[derive(Debug, Subcommand)]
@@ -61,26 +63,20 @@ impl ClientsCommand {
             Self::List { of, all } => {
                 let columns = if all { ALL_COLUMNS } else { COLUMNS };
                 let mut listing = invocation.output.listing(columns);
-                let tenant = of.tenant.as_ref();
-                let mut store = invocation.open_to_read()?;
-                let clients = if all {
-                    clients::list_all(&mut store, tenant)?
-                } else {
-                    clients::list(&mut store, tenant)?
-                };
-                for client in clients {
+                let tenant = of.tenant;
+                for client in invocation.run(&ListClients { tenant, all })? {
                     listing.push(&ClientView::of(&client, all))?;
                 }
                 listing.finish()?;
             }
             Self::Count(OfTenant { tenant }) => {
-                let count = clients::count(&mut invocation.open_to_read()?, tenant.as_ref())?;
+                let count = invocation.run(&CountClients { tenant })?;
                 invocation.output.record(&json!({ "connected": count }))?;
             }
             Self::Kick { target } => kick(invocation, &target)?,
             Self::Release { client_id } => {
-                invocation.act(|store, context| clients::release(store, context, &client_id))?;
                 let released = json!({ "released": client_id.as_str() });
+                invocation.run(&ReleaseClientId(client_id))?;
                 invocation.output.record(&released)?;
             }
         }
@@ -94,16 +90,18 @@ fn kick(invocation: &Invocation, target: &str) -> Result<(), CliError> {
         return Err(CliError::usage("a client id can't be empty"));
     }
     let mut store = invocation.open()?;
-    let request = as_caller(|context| Ok(clients::request_kick(&mut store, context, target)?))?;
+    let target = target.to_owned();
+    let request = run_on(
+        &mut store,
+        &RequestKick {
+            target: target.clone(),
+        },
+    )?;
+    let withdraw = WithdrawKick { target, request };
     let asked = Instant::now();
-    while !clients::is_kicked(&mut store, request)? {
-        if asked.elapsed() >= LONGEST_WAIT
-            && as_caller(|context| {
-                Ok(clients::withdraw_kick(
-                    &mut store, context, target, request,
-                )?)
-            })?
-        {
+    while !run_on(&mut store, &IsKicked(request))? {
+        if asked.elapsed() >= LONGEST_WAIT && run_on(&mut store, &withdraw)? {
+            let target = &withdraw.target;
             return Err(CliError::refused(format!(
                 "no broker answered within a second that it had a client `{target}`; \
                  `clients list` shows who is connected"
@@ -111,7 +109,9 @@ fn kick(invocation: &Invocation, target: &str) -> Result<(), CliError> {
         }
         std::thread::sleep(PAUSE);
     }
-    invocation.output.record(&json!({ "kicked": target }))
+    invocation
+        .output
+        .record(&json!({ "kicked": withdraw.target }))
 }
 
 const COLUMNS: &[Column] = &[

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use countersign_admin::{OsRandom, RandomSource as _, settings};
+use countersign_admin::settings::RecordCreation;
+use countersign_admin::{OsRandom, RandomSource as _};
 use countersign_core::secret::Argon2Params;
 use countersign_core::store::Settings;
 use countersign_sqlite::{SqliteStore, create_private};
@@ -20,7 +21,7 @@ use serde_json::json;
 use crate::account::Account;
 use crate::error::CliError;
 use crate::identity::{ActingAs, PathOwner};
-use crate::invocation::{Invocation, as_caller};
+use crate::invocation::{Invocation, run_on};
 
 #[derive(Args, Debug)]
 pub(crate) struct Init {
@@ -233,7 +234,7 @@ fn check(directory: &Path, access: AccessFlags, what: impl Fn() -> String) -> Re
 /// Makes the store and closes it, so that all of it is in one file.
 fn fill_store(draft: &Path, settings: &Settings) -> Result<(), CliError> {
     let mut store = SqliteStore::create(draft, settings)?;
-    as_caller(|context| Ok(settings::record_creation(&mut store, context)?))
+    run_on(&mut store, &RecordCreation)
 }
 
 /// Writes 32 random bytes as hexadecimal digits.

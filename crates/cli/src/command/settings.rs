@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use countersign_admin::settings::{self, SettingsChanges};
+use countersign_admin::settings::{SetSettings, SettingsChanges, ShowSettings};
 use countersign_admin::view::SettingsView;
 use countersign_core::duration::parse_duration;
 use countersign_core::lockout::LockoutPolicy;
@@ -54,7 +54,7 @@ pub(crate) struct SettingsSet {
 impl SettingsCommand {
     pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         let settings = match self {
-            Self::Show => settings::show(&mut invocation.open_to_read()?)?,
+            Self::Show => invocation.run(&ShowSettings)?,
             Self::Set(SettingsSet {
                 argon2,
                 client_id_hold,
@@ -75,7 +75,7 @@ impl SettingsCommand {
                          --keep-refusals or --lockout",
                     ));
                 }
-                invocation.act(|store, context| settings::set(store, context, changes))?
+                invocation.run(&SetSettings(changes))?
             }
         };
         invocation.output.record(&SettingsView::of(&settings))?;

@@ -4,7 +4,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use countersign_admin::namespace::parse_namespace;
-use countersign_admin::tenant::{self, NewTenant, TenantChanges, TenantDeletion};
+use countersign_admin::tenant::{
+    self, CreateTenant, DeleteTenant, ListTenants, NewTenant, SetTenant, ShowTenant, TenantChanges,
+    TenantDeletion,
+};
 use countersign_admin::view::TenantView;
 use countersign_core::client_id::ClientId;
 use countersign_core::lockout::{LockoutPolicy, LockoutPolicyError};
@@ -15,7 +18,7 @@ use serde_json::json;
 
 use crate::error::CliError;
 use crate::input::ClientIdPrefix;
-use crate::invocation::Invocation;
+use crate::invocation::{Invocation, as_caller, run_on};
 use crate::listing::Column;
 use crate::progress::Progress;
 
@@ -127,13 +130,13 @@ impl TenantCommand {
             Self::Create(create) => create.run(invocation)?,
             Self::List => {
                 let mut listing = invocation.output.listing(COLUMNS);
-                for tenant in tenant::list(&mut invocation.open_to_read()?)? {
+                for tenant in invocation.run(&ListTenants)? {
                     listing.push(&TenantView::of(&tenant))?;
                 }
                 listing.finish()?;
             }
             Self::Show { tenant } => {
-                let tenant = tenant::show(&mut invocation.open_to_read()?, &tenant)?;
+                let tenant = invocation.run(&ShowTenant(tenant))?;
                 invocation.output.record(&TenantView::of(&tenant))?;
             }
             Self::Set(set) => set.run(invocation)?,
@@ -143,11 +146,14 @@ impl TenantCommand {
                 } else {
                     TenantDeletion::OnlyEmpty
                 };
-                let owned = tenant::show(&mut invocation.open()?, &tenant)?.namespaces;
+                let mut store = invocation.open()?;
+                let owned = run_on(&mut store, &ShowTenant(tenant.clone()))?.namespaces;
+                let id = tenant.clone();
                 let mut progress = Progress::default();
-                let deleted = invocation.act(|store, context| {
+                let deleted = as_caller(|context| {
+                    let deletion = DeleteTenant { id, deletion };
                     let mut show = |done, total| progress.show(done, total);
-                    tenant::delete(store, context, &tenant, deletion, &mut show)
+                    tenant::delete(&mut store, context, &deletion, &mut show)
                 });
                 progress.clear();
                 deleted?;
@@ -172,7 +178,7 @@ impl TenantCreate {
             lockout: self.lockout,
             default_rights: self.default_rights,
         };
-        let tenant = invocation.act(|store, context| tenant::create(store, context, new))?;
+        let tenant = invocation.run(&CreateTenant(new))?;
         invocation.output.record(&TenantView::of(&tenant))
     }
 }
@@ -194,9 +200,8 @@ impl TenantSet {
                  --remove-namespace, --client-id-prefix, --lockout or --default-rights",
             ));
         }
-        let tenant = self.tenant;
-        let tenant =
-            invocation.act(|store, context| tenant::set(store, context, &tenant, changes))?;
+        let id = self.tenant;
+        let tenant = invocation.run(&SetTenant { id, changes })?;
         invocation.output.record(&TenantView::of(&tenant))?;
         tell_of_retained(invocation, self.remove, self.add);
         Ok(())

@@ -94,7 +94,7 @@ impl ThingCommand {
             }
             Self::Untie(Keyed { key, tenant }) => {
                 let thing = invocation.act(|store, context| {
-                    thing::untie(store, context, &key, &tenant, Authority::CommandLine)
+                    thing::untie(store, context, &key, &tenant, Authority::Platform)
                 })?;
                 print(invocation, &thing)?;
             }

@@ -3,8 +3,11 @@
 use core::time::Duration;
 use std::path::Path;
 
+use countersign_admin::audit::ListAudit;
+use countersign_admin::settings::ShowSettings;
+use countersign_admin::tenant::ListTenants;
 use countersign_admin::view::rfc3339;
-use countersign_admin::{audit, scheme, sealed, settings, tenant};
+use countersign_admin::{Command, scheme, sealed};
 use countersign_core::scheme::SchemeName;
 use countersign_core::store::{AuditQuery, StoreError, StoreErrorKind};
 use countersign_core::tenant::Tenant;
@@ -15,7 +18,7 @@ use super::{Problem, Report};
 use crate::command::audit::intact;
 use crate::command::init::key_of;
 use crate::identity::ActingAs;
-use crate::invocation::{now, open_at};
+use crate::invocation::{as_caller, now, open_at};
 use crate::output::Output;
 
 /// What of a store matters to a broker's configuration. All of it is empty
@@ -59,7 +62,7 @@ pub(super) fn check(report: &mut Report, path: &Path, output: Output) -> Content
     report.note("sealed", opens_what_is_sealed(&mut store, path));
     Content {
         show_secrets: scheme::used_that_show_secrets(&mut store).unwrap_or_default(),
-        tenants: tenant::list(&mut store).ok(),
+        tenants: look(&mut store, &ListTenants).ok(),
     }
 }
 
@@ -91,6 +94,15 @@ fn remedy(error: &StoreError) -> &'static str {
         }
         StoreErrorKind::Conflict | StoreErrorKind::Missing | _ => "look at the path",
     }
+}
+
+/// Looks at the store's content.
+fn look<C: Command>(store: &mut SqliteStore, command: &C) -> Result<C::Output, Problem> {
+    let looked = as_caller(|context| countersign_admin::run(store, context, command));
+    looked.map_err(|error| {
+        let remedy = error.store().map_or("look at the path", remedy);
+        Problem::new(error.to_string(), remedy)
+    })
 }
 
 fn integrity(store: &SqliteStore) -> Result<(), Problem> {
@@ -144,8 +156,7 @@ fn audit_chain(store: &SqliteStore) -> Result<(), Problem> {
 }
 
 fn argon2(store: &mut SqliteStore) -> Result<(), Problem> {
-    let settings =
-        settings::show(store).map_err(|error| Problem::new(error.to_string(), remedy(&error)))?;
+    let settings = look(store, &ShowSettings)?;
     if settings.argon2.meets_owasp_minimum() {
         return Ok(());
     }
@@ -163,8 +174,7 @@ fn clock(store: &mut SqliteStore, now: Timestamp) -> Result<(), Problem> {
         limit: Some(1),
         ..AuditQuery::default()
     };
-    let rows = audit::list(store, &newest)
-        .map_err(|error| Problem::new(error.to_string(), remedy(&error)))?;
+    let rows = look(store, &ListAudit(newest))?;
     match rows.last() {
         Some(row) if row.entry.time > now.plus(TOLERATED) => Err(Problem::new(
             format!(

@@ -276,17 +276,18 @@ fn quick_hashes_are_found() {
 
 #[test]
 fn an_act_of_the_future_is_found() {
-    use countersign_admin::{Context, OsRandom, settings};
+    use countersign_admin::settings::RecordCreation;
+    use countersign_admin::{Caller, Context, OsRandom};
     use countersign_core::time::Timestamp;
 
     let fixture = DoctorFixture::new();
     let mut store = countersign_sqlite::SqliteStore::open(fixture.fixture.store()).unwrap();
-    let context = Context {
+    let mut context = Context {
         now: Timestamp::from_millis(4_000_000_000_000),
-        actor: "cli:tester",
+        caller: Caller::owner("cli:tester"),
         random: &mut OsRandom,
     };
-    settings::record_creation(&mut store, &context).unwrap();
+    countersign_admin::run(&mut store, &mut context, &RecordCreation).unwrap();
     drop(store);
     fixture.finds("clock", "2096-10-02T07:06:40.000Z");
 }

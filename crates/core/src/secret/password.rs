@@ -153,6 +153,13 @@ pub struct Argon2Params {
 }
 
 impl Argon2Params {
+    /// The least that Argon2 takes, for a hash that is thrown away.
+    pub const CHEAPEST: Self = Self {
+        memory_kib: 8,
+        passes: 1,
+        lanes: 1,
+    };
+
     /// Parses `m=19456,t=2,p=1`: memory in KiB, passes, lanes, in this order.
     ///
     /// # Errors

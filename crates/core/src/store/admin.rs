@@ -539,7 +539,9 @@ pub trait AdminTransaction {
     /// # Errors
     ///
     /// As [`AdminTransaction::settings`]; nothing was written then.
-    fn commit(self, audit: &[AuditEntry], changes: &[Change]) -> Result<(), StoreError>;
+    fn commit(self, audit: &[AuditEntry], changes: &[Change]) -> Result<(), StoreError>
+    where
+        Self: Sized;
 }
 
 /// Which credentials to list.

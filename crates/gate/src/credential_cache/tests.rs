@@ -1,9 +1,10 @@
+use countersign_admin::clients::ReleaseClientId;
 use countersign_admin::credential::{self, CredentialChanges, NewCredential, Overlap};
 use countersign_admin::password::NewSecret;
 use countersign_admin::role::{self, NewRole, RoleDeletion};
 use countersign_admin::rule::RuleChange;
-use countersign_admin::tenant::{self, NewTenant, TenantChanges};
-use countersign_admin::{Context, OsRandom, clients};
+use countersign_admin::tenant::{CreateTenant, NewTenant, SetTenant, TenantChanges};
+use countersign_admin::{AdminError, Caller, Command, Context, OsRandom};
 use countersign_core::access::AccessSubject;
 use countersign_core::client_id::ClientIdRule;
 use countersign_core::connect::{LoginRecord, Proof, SessionChange};
@@ -96,18 +97,20 @@ impl Fixture {
         };
         for id in ["acme", "globex"] {
             let new = NewTenant::new(tenant_id(id));
-            fixture
-                .act(|store, context| tenant::create(store, context, new))
-                .unwrap();
+            fixture.run(&CreateTenant(new)).unwrap();
         }
         fixture
+    }
+
+    fn run<C: Command>(&mut self, command: &C) -> Result<C::Output, AdminError> {
+        self.act(|store, context| countersign_admin::run(store, context, command))
     }
 
     fn act<T>(&mut self, act: impl FnOnce(&mut SqliteStore, &mut Context<'_>) -> T) -> T {
         self.acts = self.acts.saturating_add(1);
         let mut context = Context {
             now: NOW.plus(core::time::Duration::from_millis(self.acts)),
-            actor: "cli:test",
+            caller: Caller::owner("cli:test"),
             random: &mut OsRandom,
         };
         act(&mut self.admin, &mut context)
@@ -333,7 +336,7 @@ impl Fixture {
                     ..LoginRecord::default()
                 }
             }),
-            11 => drop(self.act(|store, context| clients::release(store, context, &client_id(id)))),
+            11 => drop(self.run(&ReleaseClientId(client_id(id)))),
             12 => drop(self.act(|store, context| {
                 let prefix = ["d", "x"][which % 2];
                 let changes = TenantChanges {
@@ -341,7 +344,14 @@ impl Fixture {
                     authentication: Some(Authentication::ALL[which % 3]),
                     ..TenantChanges::default()
                 };
-                tenant::set(store, context, &tenant_id("globex"), changes)
+                countersign_admin::run(
+                    store,
+                    context,
+                    &SetTenant {
+                        id: tenant_id("globex"),
+                        changes,
+                    },
+                )
             })),
             13 => self.write_something(),
             14 => self.log_in_elsewhere(text, id, {

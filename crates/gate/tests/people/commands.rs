@@ -5,7 +5,8 @@ use std::time::Duration;
 use countersign::core::kind::Application;
 use countersign::core::user::GrantedRight;
 use countersign::{ClientRef, Directive, Handle, RESPONSE_TOPIC, SESSION_TOPIC, TopicUse};
-use countersign_admin::tenant::{self, TenantChanges};
+use countersign_admin::clients::ListClients;
+use countersign_admin::tenant::{SetTenant, TenantChanges};
 use countersign_admin::thing;
 use serde_json::json;
 
@@ -77,7 +78,16 @@ fn an_unauthenticated_session_is_not_heard() {
         ..TenantChanges::default()
     };
     fixture
-        .act(|store, context| tenant::set(store, context, &tenant_id("acme"), changes))
+        .act(|store, context| {
+            countersign_admin::run(
+                store,
+                context,
+                &SetTenant {
+                    id: tenant_id("acme"),
+                    changes,
+                },
+            )
+        })
         .unwrap();
     fixture.settle();
     let info = countersign::ConnectInfo::new(Handle(1), b"a");
@@ -240,7 +250,10 @@ fn a_user_lists_and_switches_tenants() {
     };
     assert!(is_admitted(&fixture.connect(next)));
     assert!(fixture.publishes(next, JANE, "beta/x"));
-    let listed = countersign_admin::clients::list(&mut fixture.admin, Some(&tenant_id("beta")));
+    let listed = fixture.run(&ListClients {
+        tenant: Some(tenant_id("beta")),
+        all: false,
+    });
     let ids: Vec<_> = listed
         .unwrap()
         .into_iter()
@@ -272,7 +285,16 @@ fn nobody_switches_where_a_connect_would_be_refused() {
         ..TenantChanges::default()
     };
     fixture
-        .act(|store, context| tenant::set(store, context, &tenant_id("beta"), changes))
+        .act(|store, context| {
+            countersign_admin::run(
+                store,
+                context,
+                &SetTenant {
+                    id: tenant_id("beta"),
+                    changes,
+                },
+            )
+        })
         .unwrap();
     fixture.settle();
     let elsewhere = Try {

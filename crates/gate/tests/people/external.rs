@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use countersign::core::store::{BrokerPresence, Directory as _};
 use countersign::{ClientOrigin, ClientRef, Handle, TopicUse};
+use countersign_admin::clients::ListClients;
 use countersign_admin::credential::{self, NewCredential};
 
 use super::fixture::{Fixture, JANE, TRY, is_admitted, tenant_id};
@@ -56,7 +57,12 @@ fn is_stored(fixture: &mut Fixture, client_id: &str) -> bool {
 fn listed(fixture: &mut Fixture, count: usize) -> Vec<BrokerPresence> {
     let start = Instant::now();
     loop {
-        let listed = countersign_admin::clients::list(&mut fixture.admin, None).unwrap();
+        let listed = fixture
+            .run(&ListClients {
+                tenant: None,
+                all: false,
+            })
+            .unwrap();
         if listed.len() == count || start.elapsed() > Duration::from_secs(10) {
             assert_eq!(listed.len(), count);
             return listed;

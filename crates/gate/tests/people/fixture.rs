@@ -24,14 +24,15 @@ use countersign::{
     TopicUse, Verdict,
 };
 use countersign_admin::application::{self, NewApplication};
+use countersign_admin::audit::ListAudit;
 use countersign_admin::jwt::{self, NewToken};
 use countersign_admin::password::ChosenPassword;
 use countersign_admin::role::{self, NewRole};
 use countersign_admin::rule::RuleChange;
-use countersign_admin::tenant::{self, NewTenant};
+use countersign_admin::tenant::{CreateTenant, NewTenant};
 use countersign_admin::thing::{self, NewThing};
 use countersign_admin::user::{self, NewGrant, NewUser};
-use countersign_admin::{Context, OsRandom, audit};
+use countersign_admin::{AdminError, Caller, Command, Context, OsRandom};
 use serde_json::Value;
 
 pub(crate) const JANE: &str = "jane@mail.test";
@@ -152,13 +153,17 @@ impl Fixture {
         Self { gate, ..self }
     }
 
+    pub(crate) fn run<C: Command>(&mut self, command: &C) -> Result<C::Output, AdminError> {
+        self.act(|store, context| countersign_admin::run(store, context, command))
+    }
+
     pub(crate) fn act<T>(
         &mut self,
         act: impl FnOnce(&mut SqliteStore, &mut Context<'_>) -> T,
     ) -> T {
         let mut context = Context {
             now: self.now(),
-            actor: "cli:test",
+            caller: Caller::owner("cli:test"),
             random: &mut OsRandom,
         };
         act(&mut self.admin, &mut context)
@@ -174,7 +179,7 @@ impl Fixture {
             lockout: None,
             default_rights: DefaultRights::Namespaces,
         };
-        self.act(|store, context| tenant::create(store, context, new).unwrap());
+        self.run(&CreateTenant(new)).unwrap();
     }
 
     /// Makes a role that may publish and subscribe to a pattern.
@@ -399,7 +404,7 @@ impl Fixture {
     /// The acts in the audit, once what is gathered is written.
     pub(crate) fn acts(&mut self) -> Vec<(String, String, String)> {
         std::thread::sleep(Duration::from_millis(200));
-        let rows = audit::list(&mut self.admin, &AuditQuery::default()).unwrap();
+        let rows = self.run(&ListAudit(AuditQuery::default())).unwrap();
         rows.into_iter()
             .map(|row| (row.entry.actor, row.entry.act, row.entry.subject))
             .collect()

@@ -9,9 +9,10 @@ use countersign::core::lockout::LockoutPolicy;
 use countersign::core::reason::Reason;
 use countersign::core::user::GrantedRight;
 use countersign::{Completion, Directive, Handle, TopicUse};
+use countersign_admin::clients::ListClients;
 use countersign_admin::password::ChosenPassword;
-use countersign_admin::tenant::{self, TenantChanges};
-use countersign_admin::{clients, role, user};
+use countersign_admin::tenant::{SetTenant, TenantChanges};
+use countersign_admin::{role, user};
 
 use super::fixture::{
     Fixture, JANE, TRY, Try, admitted, is_admitted, name, refused, role_right, tenant_id,
@@ -54,7 +55,12 @@ fn a_user_is_let_in_by_address_and_password_and_in_no_other_way() {
     assert!(!is_admitted(&fixture.connect(WRONG)));
     let listed = {
         std::thread::sleep(Duration::from_millis(200));
-        clients::list(&mut fixture.admin, None).unwrap()
+        fixture
+            .run(&ListClients {
+                tenant: None,
+                all: false,
+            })
+            .unwrap()
     };
     for client in listed {
         let presence = client.presence;
@@ -146,7 +152,16 @@ fn the_strictest_of_a_user_s_tenants_says_when_they_are_locked_out() {
         ..TenantChanges::default()
     };
     fixture
-        .act(|store, context| tenant::set(store, context, &tenant_id("beta"), changes))
+        .act(|store, context| {
+            countersign_admin::run(
+                store,
+                context,
+                &SetTenant {
+                    id: tenant_id("beta"),
+                    changes,
+                },
+            )
+        })
         .unwrap();
     fixture.settle();
     fail(&mut fixture, JANE);

@@ -1,0 +1,54 @@
+//! The errors that are not `AdminError` yet, as it.
+
+use crate::error::{AdminError, Noun};
+
+macro_rules! bridge {
+    ($error:ty, $admin:path, $store:path, $noun:expr) => {
+        impl From<$error> for AdminError {
+            fn from(error: $error) -> Self {
+                match error {
+                    $admin(error) => error,
+                    $store(error) => error.into(),
+                    error => Self::invalid($noun, "", error),
+                }
+            }
+        }
+    };
+}
+
+use crate::application::ApplicationError;
+use crate::credential::CredentialError;
+use crate::jwt::JwtError;
+use crate::role::RoleError;
+use crate::thing::ThingError;
+use crate::user::UserError;
+bridge!(
+    ApplicationError,
+    ApplicationError::Admin,
+    ApplicationError::Store,
+    Noun::Application
+);
+bridge!(
+    CredentialError,
+    CredentialError::Admin,
+    CredentialError::Store,
+    Noun::Credential
+);
+bridge!(JwtError, JwtError::Admin, JwtError::Store, Noun::Token);
+bridge!(RoleError, RoleError::Admin, RoleError::Store, Noun::Role);
+bridge!(
+    ThingError,
+    ThingError::Admin,
+    ThingError::Store,
+    Noun::Thing
+);
+bridge!(UserError, UserError::Admin, UserError::Store, Noun::User);
+
+impl From<crate::scheme::SchemeError> for AdminError {
+    fn from(error: crate::scheme::SchemeError) -> Self {
+        match error {
+            crate::scheme::SchemeError::Store(error) => error.into(),
+            error => Self::invalid(Noun::Scheme, "", error),
+        }
+    }
+}

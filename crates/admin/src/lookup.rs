@@ -1,0 +1,88 @@
+//! Finding what commands are about, in the midst of one. What is missing is an
+//! error that names it.
+
+use core::fmt;
+use core::ops::{Deref, DerefMut};
+
+use countersign_core::name::{LoginName, TenantId};
+use countersign_core::store::AdminTransaction;
+use countersign_core::tenant::Tenant;
+
+use crate::error::{AdminError, ErrorKind, Noun, Subject};
+
+/// The rows of a store, in a transaction.
+pub struct Rows<'a>(&'a mut (dyn AdminTransaction + 'a));
+
+impl<'a> Rows<'a> {
+    /// Those of `transaction`.
+    pub(crate) fn of(transaction: &'a mut (dyn AdminTransaction + 'a)) -> Self {
+        Self(transaction)
+    }
+}
+
+impl<'a> Deref for Rows<'a> {
+    type Target = dyn AdminTransaction + 'a;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.0
+    }
+}
+
+impl DerefMut for Rows<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut *self.0
+    }
+}
+
+impl fmt::Debug for Rows<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Rows(…)")
+    }
+}
+
+/// The tenant with this id.
+///
+/// # Errors
+///
+/// Returns [`AdminError`] when there is none or the store can't be read. So do
+/// all below.
+pub(crate) fn tenant(rows: &mut Rows<'_>, id: &TenantId) -> Result<Tenant, AdminError> {
+    rows.tenant(id)?.ok_or_else(|| {
+        let message = format!("there is no tenant `{id}`");
+        AdminError::new(ErrorKind::NotFound, Subject::new(Noun::Tenant, id), message)
+    })
+}
+
+/// Checks that a tenant exists, where one is named.
+///
+/// # Errors
+///
+/// As [`tenant`].
+pub(crate) fn check_tenant(rows: &mut Rows<'_>, id: Option<&TenantId>) -> Result<(), AdminError> {
+    id.map_or(Ok(()), |id| tenant(rows, id).map(drop))
+}
+
+/// There is no credential of this name, or the caller may not know of it.
+pub(crate) fn no_credential(name: &LoginName) -> AdminError {
+    let hint = if name.as_str().contains('@') {
+        ""
+    } else {
+        "; a name of scheme `basic` is written with its tenant, like `dev1@acme`"
+    };
+    let message = format!("there is no credential `{name}`{hint}");
+    AdminError::new(
+        ErrorKind::NotFound,
+        Subject::new(Noun::Credential, name),
+        message,
+    )
+}
+
+/// There is no user of this address, or the caller may not know of them.
+pub(crate) fn no_user(email: &LoginName) -> AdminError {
+    let message = format!("there is no user `{email}`");
+    AdminError::new(
+        ErrorKind::NotFound,
+        Subject::new(Noun::User, email),
+        message,
+    )
+}

@@ -1,0 +1,23 @@
+//! What the command line adds to a refusal: the command that helps.
+
+use countersign_admin::error::{AdminError, ErrorKind, Noun};
+
+/// The way out in the words of the command line, with what joins it to the
+/// message.
+pub(crate) fn hint(error: &AdminError) -> Option<String> {
+    let subject = error.subject();
+    let tenant = subject.tenant.as_ref().map_or("", |tenant| tenant.as_str());
+    Some(match (error.kind(), subject.noun) {
+        (ErrorKind::NotFound, Noun::Tenant) => "; `tenant list` shows all".into(),
+        (ErrorKind::NotFound, Noun::Namespace) => {
+            format!("; `tenant show {tenant}` lists what it owns")
+        }
+        (ErrorKind::InUse, Noun::Tenant) => {
+            "; delete them first, or all at once with --cascade".into()
+        }
+        (ErrorKind::Conflict, Noun::ClientId) => {
+            "; `credential untie` or `credential set --client-id` frees it".into()
+        }
+        _ => return None,
+    })
+}
