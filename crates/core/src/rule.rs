@@ -9,6 +9,7 @@
 use core::fmt;
 
 use crate::given::Given;
+use crate::topic::has_wildcards;
 
 mod difference;
 mod namespace;
@@ -50,6 +51,8 @@ pub struct Rule {
     action: Action,
     pattern: Pattern,
     limits: Limits,
+    is_literal: bool,
+    grants_wildcards: bool,
 }
 
 impl Rule {
@@ -80,6 +83,8 @@ impl Rule {
             action,
             pattern,
             limits,
+            is_literal: false,
+            grants_wildcards: true,
         })
     }
 
@@ -91,6 +96,8 @@ impl Rule {
             action,
             pattern,
             limits: Limits::NONE,
+            is_literal: false,
+            grants_wildcards: true,
         }
     }
 
@@ -102,7 +109,59 @@ impl Rule {
             action,
             pattern,
             limits: Limits::NONE,
+            is_literal: false,
+            grants_wildcards: true,
         }
+    }
+
+    /// The same rule for the very topic or filter that its pattern is.
+    ///
+    /// As an allow rule it grants the SUBSCRIBE of that very filter, and the
+    /// delivery of what the filter matches. As a deny rule it refuses the
+    /// SUBSCRIBE of that very filter, and touches no delivery. `#` and `+/#` are
+    /// one filter here.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`LiteralRuleError`] when the pattern holds a variable, or when
+    /// the rule is about publishing and the pattern holds a wildcard.
+    pub fn into_literal(self) -> Result<Self, LiteralRuleError> {
+        if self.pattern.variables().next().is_some() {
+            return Err(LiteralRuleError::Variable);
+        }
+        let publishes = match self.action {
+            Action::Both | Action::Publish => true,
+            Action::Subscribe => false,
+        };
+        if publishes && has_wildcards(self.pattern.as_str()) {
+            return Err(LiteralRuleError::Wildcard);
+        }
+        Ok(Self {
+            is_literal: true,
+            ..self
+        })
+    }
+
+    /// The same rule as a role without wildcards gives it: no SUBSCRIBE with `+`
+    /// or `#` is granted by it.
+    #[must_use]
+    pub fn without_wildcards(self) -> Self {
+        Self {
+            grants_wildcards: false,
+            ..self
+        }
+    }
+
+    /// Whether the rule is about the very topic or filter that its pattern is.
+    #[must_use]
+    pub fn is_literal(&self) -> bool {
+        self.is_literal
+    }
+
+    /// Whether the rule, if it allows, grants a SUBSCRIBE with `+` or `#`.
+    #[must_use]
+    pub(crate) fn grants_wildcards(&self) -> bool {
+        self.grants_wildcards
     }
 
     /// Whether the rule gives or takes away.
@@ -138,6 +197,9 @@ impl fmt::Display for Rule {
         }
         if self.limits.no_retain {
             f.write_str(" no_retain")?;
+        }
+        if self.is_literal {
+            f.write_str(" literal")?;
         }
         Ok(())
     }
@@ -307,6 +369,21 @@ pub enum RuleLimitsError {
     LimitsOnSubscribe,
 }
 
+/// Why a rule can't be literal.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LiteralRuleError {
+    /// Its pattern holds a variable.
+    #[error("a literal rule holds no variable: it is about the very topic or filter as written")]
+    Variable,
+    /// It is about publishing, and its pattern holds a wildcard.
+    #[error(
+        "a literal rule for `publish` or `both` holds no wildcard: nothing is published on `+` or \
+         `#`; write it for `subscribe`"
+    )]
+    Wildcard,
+}
+
 /// A text is none of the words that can stand here.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("`{text}` can't stand here; write {known}")]
@@ -360,6 +437,26 @@ mod tests {
                 assert!(Rule::new(effect, action, pattern(), Limits::NONE).is_ok());
             }
         }
+    }
+
+    #[test]
+    fn a_literal_rule_holds_no_variable_and_publishes_on_no_wildcard() {
+        let literal = |action, pattern| {
+            let rule = Rule::allow(action, Pattern::parse(pattern).unwrap());
+            rule.into_literal().map(|rule| rule.to_string())
+        };
+        for action in [Action::Both, Action::Publish] {
+            for pattern in ["a/#", "+/a"] {
+                assert_eq!(literal(action, pattern), Err(LiteralRuleError::Wildcard));
+            }
+            assert!(literal(action, "a/b").is_ok());
+        }
+        for action in [Action::Both, Action::Publish, Action::Subscribe] {
+            let made = literal(action, "a/${username}");
+            assert_eq!(made, Err(LiteralRuleError::Variable));
+        }
+        let made = literal(Action::Subscribe, "a/#");
+        assert_eq!(made.as_deref(), Ok("allow subscribe a/# literal"));
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod sendable;
 mod subscription;
 
 pub use filter::{FilterRef, TopicFilter};
+pub(crate) use levels::has_wildcards;
 pub use sendable::{NotSendable, sendable};
 pub use subscription::{Subscription, SubscriptionError};
 

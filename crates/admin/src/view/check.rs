@@ -195,6 +195,7 @@ fn outcome(outcome: RuleOutcome) -> &'static str {
         RuleOutcome::OutsidePattern => "outside-pattern",
         RuleOutcome::QosTooHigh => "qos-too-high",
         RuleOutcome::RetainRefused => "retain-refused",
+        RuleOutcome::WildcardRefused => "wildcard-refused",
         RuleOutcome::Unbound => "unbound",
     }
 }

@@ -34,7 +34,13 @@ impl Rights {
                         && self.may_subscribe(&candidate, owners)
                         && !before.may_subscribe(&candidate, owners)
                 };
-                if !candidate.has_gained_topic && !may_subscribe() {
+                // The parts that it gained are named as one.
+                let has_parts = || {
+                    candidate.has_gained_parts
+                        && self.subscribe == SubscribeMode::Strict
+                        && self.may_subscribe(&candidate, owners)
+                };
+                if !candidate.has_gained_topic && !may_subscribe() && !has_parts() {
                     continue;
                 }
                 let Candidate { filter, .. } = candidate;

@@ -6,15 +6,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::pattern::BoundPattern;
-use super::set::{MessageFlags, broken_limit};
+use super::set::{CompiledRule, MessageFlags, Reach, broken_limit};
 use super::{Action, QoS, RuleSet, TopicOwners};
-use crate::topic::TopicFilter;
+use crate::topic::{TopicFilter, levels};
 
 /// A filter for which two sets of rules may differ.
 pub(crate) struct Candidate {
     pub(crate) filter: TopicFilter,
     /// Some topic of it is allowed by the second set and not by the first.
     pub(crate) has_gained_topic: bool,
+    /// By rules alone, the second set grants the SUBSCRIBE of each part of it,
+    /// and the first does not.
+    pub(crate) has_gained_parts: bool,
 }
 
 impl RuleSet {
@@ -36,8 +39,8 @@ impl RuleSet {
         let mut candidates = Vec::new();
         for message in messages(before, after, action) {
             let message = message.as_ref();
-            let old = before.allowed(action, message);
-            let new = after.allowed(action, message);
+            let old = before.allowed(action, message, |_| true);
+            let new = after.allowed(action, message, |_| true);
             let mut note = |bound: &BoundPattern, others: &BTreeSet<BoundPattern>| {
                 let Ok(filter) = TopicFilter::parse(&bound.text) else {
                     // Too long for MQTT, so it matches nothing.
@@ -57,6 +60,7 @@ impl RuleSet {
                 candidates.push(Candidate {
                     filter,
                     has_gained_topic,
+                    has_gained_parts: false,
                 });
             };
             for bound in new.difference(&old) {
@@ -68,7 +72,55 @@ impl RuleSet {
                 }
             }
         }
+        if action == Action::Subscribe {
+            candidates.extend(Self::gained_filters(before, after));
+        }
         candidates
+    }
+
+    /// Filters whose SUBSCRIBE, or that of a part of them, the second set may
+    /// grant and the first not, although both allow the same topics: by a rule
+    /// that was literal or without wildcards, or by a literal deny that is gone.
+    fn gained_filters(before: &Self, after: &Self) -> Vec<Candidate> {
+        let grants_parts =
+            |rule: &CompiledRule| rule.reach == Reach::Topics && rule.grants_wildcards;
+        let narrow = before.allowed(Action::Subscribe, None, |rule| !grants_parts(rule));
+        let old = before.allowed(Action::Subscribe, None, grants_parts);
+        let mut new = after.allowed(Action::Subscribe, None, grants_parts);
+        new.retain(|bound| {
+            let covers = |wider: &BoundPattern| levels::covers(&wider.text, &bound.text);
+            narrow.iter().any(|narrow| narrow.common(bound).is_some()) && !old.iter().any(covers)
+        });
+        let parts = new.into_iter().map(|bound| (bound, true));
+        let still_refused = after.refused_filters();
+        let refused = before.refused_filters();
+        let lifted = refused
+            .difference(&still_refused)
+            .map(|bound| (bound.clone(), false));
+        let literal = after.allowed(Action::Subscribe, None, |rule| rule.reach != Reach::Topics);
+        let named = literal.into_iter().map(|bound| (bound, false));
+        let candidates = parts.chain(lifted).chain(named);
+        candidates
+            .filter_map(|(bound, has_gained_parts)| {
+                Some(Candidate {
+                    filter: TopicFilter::parse(&bound.text).ok()?,
+                    has_gained_topic: false,
+                    has_gained_parts,
+                })
+            })
+            .collect()
+    }
+
+    /// Filters whose SUBSCRIBE literal rules refuse.
+    fn refused_filters(&self) -> BTreeSet<BoundPattern> {
+        let mut refused = BTreeSet::new();
+        let side = self.side_of(Action::Subscribe);
+        side.deny.for_each(&mut |place| {
+            if place.value.reach == Reach::LiteralDeny {
+                refused.insert(place.bound());
+            }
+        });
+        refused
     }
 
     /// What is taken away in one direction.
@@ -76,19 +128,30 @@ impl RuleSet {
         let mut denied = BTreeSet::new();
         let side = self.side_of(action);
         side.deny.for_each(&mut |place| {
-            denied.insert(place.bound());
+            match place.value.reach {
+                Reach::Topics | Reach::LiteralAllow => denied.insert(place.bound()),
+                // What it refuses is a filter, and no topic of it.
+                Reach::LiteralDeny if action == Action::Publish => denied.insert(place.bound()),
+                Reach::LiteralDeny => false,
+            };
         });
         denied
     }
 
     /// What is allowed in one direction, denies left out of account: to such a
-    /// message, where it is about messages.
-    fn allowed(&self, action: Action, message: Option<&MessageFlags>) -> BTreeSet<BoundPattern> {
+    /// message, where it is about messages, and by those rules that `counts`
+    /// picks.
+    fn allowed(
+        &self,
+        action: Action,
+        message: Option<&MessageFlags>,
+        counts: impl Fn(&CompiledRule) -> bool,
+    ) -> BTreeSet<BoundPattern> {
         let mut allowed = BTreeSet::new();
         let side = self.side_of(action);
         side.allow.for_each(&mut |place| {
             let grant = place.value;
-            if broken_limit(grant.limits, message).is_some() {
+            if !counts(&grant) || broken_limit(grant.limits, message).is_some() {
                 return;
             }
             let bound = place.bound();

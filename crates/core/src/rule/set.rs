@@ -5,7 +5,7 @@ use super::pattern::{BoundPattern, Variables};
 use super::table::{Entry, Relation, Table};
 use super::{Action, Effect, Explanation, Limits, QoS, Rule, RuleOutcome, RuleSource, Verdict};
 use crate::reason::Reason;
-use crate::topic::{FilterRef, Subscription, TopicName};
+use crate::topic::{FilterRef, Subscription, TopicName, has_wildcards};
 
 /// All rules that hold for one session, ready to be asked.
 ///
@@ -134,6 +134,8 @@ impl RuleSet {
             let grant = CompiledRule {
                 rule: index,
                 limits: rule.limits(),
+                reach: Reach::of(rule),
+                grants_wildcards: rule.grants_wildcards(),
                 is_confined: match rule.effect() {
                     Effect::Allow => !source.reaches_unowned_topics(),
                     Effect::Deny => false,
@@ -214,10 +216,24 @@ impl RuleSet {
         let CompiledRule {
             limits,
             is_confined,
+            reach,
+            grants_wildcards,
             ..
         } = entry.value;
-        if !entry.meets(relation, query.filter) {
+        let meets = match (reach, query.moment) {
+            (Reach::Topics, _) | (Reach::LiteralAllow, Moment::Deliver) => {
+                entry.meets(relation, query.filter)
+            }
+            (Reach::LiteralDeny, Moment::Deliver) => false,
+            (Reach::LiteralAllow | Reach::LiteralDeny, Moment::Publish | Moment::Subscribe) => {
+                entry.is_filter(query.filter)
+            }
+        };
+        if !meets {
             return RuleOutcome::OutsidePattern;
+        }
+        if !grants_wildcards && query.has_wildcards {
+            return RuleOutcome::WildcardRefused;
         }
         if let Some(outcome) = broken_limit(limits, query.message.as_ref()) {
             return outcome;
@@ -296,12 +312,36 @@ impl SideBuilder {
     }
 }
 
+/// What of its pattern a rule is about.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Reach {
+    /// All topics that the pattern matches.
+    Topics,
+    /// The SUBSCRIBE of the pattern itself, and what it delivers.
+    LiteralAllow,
+    /// The SUBSCRIBE of the pattern itself alone.
+    LiteralDeny,
+}
+
+impl Reach {
+    fn of(rule: &Rule) -> Self {
+        match (rule.is_literal(), rule.effect()) {
+            (false, _) => Self::Topics,
+            (true, Effect::Allow) => Self::LiteralAllow,
+            (true, Effect::Deny) => Self::LiteralDeny,
+        }
+    }
+}
+
 /// What a rule says beside its pattern.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CompiledRule {
     /// The rule's index in the order it was given.
     rule: usize,
     pub(super) limits: Limits,
+    pub(super) reach: Reach,
+    /// Whether a SUBSCRIBE with a wildcard is granted.
+    pub(super) grants_wildcards: bool,
     /// The rule allows only what the tenant owns.
     pub(super) is_confined: bool,
 }
@@ -313,12 +353,24 @@ struct TopicQuery<'a> {
     deny_by: Relation,
     /// Only what is published is a message yet.
     message: Option<MessageFlags>,
+    moment: Moment,
+    /// Whether it is a SUBSCRIBE with `+` or `#`.
+    has_wildcards: bool,
+}
+
+/// When the rules are asked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Moment {
+    Deliver,
+    Publish,
+    Subscribe,
 }
 
 impl<'a> TopicQuery<'a> {
     fn publish(topic: TopicName<'a>, qos: QoS, retain: bool) -> Self {
         Self {
             message: Some(MessageFlags { qos, retain }),
+            moment: Moment::Publish,
             ..Self::deliver(topic)
         }
     }
@@ -333,6 +385,8 @@ impl<'a> TopicQuery<'a> {
                 Relation::Covers
             },
             message: None,
+            moment: Moment::Subscribe,
+            has_wildcards: has_wildcards(subscription.filter().as_str()),
         }
     }
 
@@ -341,10 +395,8 @@ impl<'a> TopicQuery<'a> {
             return Self::subscribe(subscription);
         }
         Self {
-            filter: subscription.filter(),
             allow_by: Relation::Intersects,
-            deny_by: Relation::Covers,
-            message: None,
+            ..Self::subscribe(subscription)
         }
     }
 
@@ -354,6 +406,8 @@ impl<'a> TopicQuery<'a> {
             allow_by: Relation::Covers,
             deny_by: Relation::Covers,
             message: None,
+            moment: Moment::Deliver,
+            has_wildcards: false,
         }
     }
 }
@@ -509,6 +563,91 @@ mod tests {
         );
         let default = RuleSet::compile([(&scheme, &wide)], &NoVariables, &namespaces);
         assert!(default.deliver(topic("nobody/x")).is_allowed());
+    }
+
+    fn literal(text: &str) -> Rule {
+        parse(text).into_literal().unwrap()
+    }
+
+    fn compiled(rules: &[Rule]) -> RuleSet {
+        RuleSet::compile_unwalled(rules.iter().map(|rule| (&ROLE, rule)), &NoVariables)
+    }
+
+    #[test]
+    fn a_literal_allow_grants_its_own_filter_and_delivers_what_that_matches() {
+        let set = compiled(&[literal("allow subscribe a/#"), literal("allow publish b/c")]);
+        for (filter, is_granted) in [("a/#", true), ("a/b", false), ("a/+", false), ("a", false)] {
+            let verdict = set.subscribe(subscription(filter));
+            assert_eq!(verdict.is_allowed(), is_granted, "{filter}");
+        }
+        assert!(!set.subscribe_filtered(subscription("#")).is_allowed());
+        assert!(!set.subscribe_filtered(subscription("a/+")).is_allowed());
+        assert!(set.subscribe_filtered(subscription("a/#")).is_allowed());
+        assert!(set.subscribe(subscription("$share/g/a/#")).is_allowed());
+        assert!(set.deliver(topic("a/b/c")).is_allowed());
+        assert!(
+            set.publish(topic("b/c"), QoS::AtMostOnce, false)
+                .is_allowed()
+        );
+        let everything = compiled(&[literal("allow subscribe #")]);
+        for filter in ["#", "+/#"] {
+            assert!(
+                everything.subscribe(subscription(filter)).is_allowed(),
+                "{filter}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_literal_deny_refuses_its_own_filter_and_touches_no_delivery() {
+        let set = compiled(&[
+            parse("allow both #"),
+            literal("deny subscribe a/#"),
+            literal("deny publish b/c"),
+        ]);
+        for (filter, is_granted) in [("a/#", false), ("a/b", true), ("#", true), ("a/+/#", true)] {
+            let filter = subscription(filter);
+            assert_eq!(set.subscribe(filter).is_allowed(), is_granted);
+            assert_eq!(set.subscribe_filtered(filter).is_allowed(), is_granted);
+        }
+        assert!(!set.subscribe(subscription("$share/g/a/#")).is_allowed());
+        assert!(set.subscribe(subscription("$share/g/#")).is_allowed());
+        assert!(set.deliver(topic("a/b")).is_allowed());
+        assert!(
+            !set.publish(topic("b/c"), QoS::AtMostOnce, false)
+                .is_allowed()
+        );
+        assert!(
+            set.publish(topic("b/d"), QoS::AtMostOnce, false)
+                .is_allowed()
+        );
+    }
+
+    #[test]
+    fn a_role_without_wildcards_grants_no_subscribe_with_one() {
+        let set = compiled(&[
+            parse("allow both a/#").without_wildcards(),
+            literal("allow subscribe b/#").without_wildcards(),
+        ]);
+        for (filter, is_granted) in [
+            ("a/b", true),
+            ("a/#", false),
+            ("a/+", false),
+            ("b/#", false),
+        ] {
+            let filter = subscription(filter);
+            assert_eq!(set.subscribe(filter).is_allowed(), is_granted);
+            assert_eq!(set.subscribe_filtered(filter).is_allowed(), is_granted);
+        }
+        assert!(set.deliver(topic("a/b")).is_allowed());
+        assert!(
+            set.publish(topic("a/b"), QoS::AtMostOnce, false)
+                .is_allowed()
+        );
+        assert_eq!(
+            set.explain_subscribe(subscription("a/#")).outcomes,
+            [RuleOutcome::WildcardRefused, RuleOutcome::OutsidePattern]
+        );
     }
 
     #[test]

@@ -246,6 +246,12 @@ impl<T> Entry<T> {
         }
     }
 
+    /// Says whether it is this very filter; `#` and `+/#` are one.
+    pub(super) fn is_filter(&self, filter: FilterRef<'_>) -> bool {
+        let one = |text| if text == "+/#" { "#" } else { text };
+        one(&self.text) == one(filter.as_str())
+    }
+
     /// The filter, as it was put into the table.
     pub(super) fn bound(&self) -> BoundPattern {
         BoundPattern {

@@ -56,6 +56,8 @@ pub enum RuleOutcome {
     RetainRefused,
     /// A variable of the allow rule has no value that can be used.
     Unbound,
+    /// The filter holds a wildcard, and the rule's role grants none.
+    WildcardRefused,
 }
 
 #[cfg(test)]

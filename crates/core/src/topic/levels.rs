@@ -61,6 +61,11 @@ pub(crate) fn intersects(one: &str, other: &str) -> bool {
     }
 }
 
+/// Says whether a filter holds `+` or `#`.
+pub(crate) fn has_wildcards(filter: &str) -> bool {
+    filter.bytes().any(|byte| matches!(byte, b'+' | b'#'))
+}
+
 /// Splits a filter into its head and its tail.
 pub(crate) fn split_head(filter: &str) -> (&str, &str) {
     let wildcard = filter
