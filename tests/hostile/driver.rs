@@ -6,14 +6,14 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use countersign_testkit::mqtt::Packet;
+use countersign_testkit::mqtt::{PUBACK, PUBCOMP, PUBREC, PUBREL, Packet, ack, auth};
 use countersign_testkit::{Broker, Version};
 use countersign_tests::Fixture;
 use fastrand::Rng;
 
 use crate::acts::AdminWorker;
 use crate::certificates::{Authority, KNOWN, STRANGER};
-use crate::packets::{self, ConnectInfo};
+use crate::packets::{ConnectInfo, TOTP};
 use crate::timeline::Millis;
 use crate::wire::Wire;
 use crate::world::{Who, World};
@@ -237,7 +237,7 @@ impl Driver {
                 Some(Ok(Packet::Auth(_))) => {
                     let attempt = &mut self.attempts[index];
                     if let Some(code) = &attempt.info.code {
-                        let bytes = packets::auth(packets::TOTP, code.as_bytes());
+                        let bytes = auth(0x18, TOTP, Some(code.as_bytes()));
                         attempt.wire.send(&bytes);
                     }
                     index += 1;
@@ -563,10 +563,10 @@ impl Session {
     /// Acknowledges what is owed.
     pub fn acknowledge(&mut self, packet: &Packet) {
         let bytes = match packet {
-            Packet::Publish(message) if message.qos == 1 => packets::ack(0x40, message.id),
-            Packet::Publish(message) if message.qos == 2 => packets::ack(0x50, message.id),
-            Packet::Pubrel(ack) => packets::ack(0x70, ack.id),
-            Packet::Pubrec(ack) if ack.code < 0x80 => packets::ack(0x62, ack.id),
+            Packet::Publish(message) if message.qos == 1 => ack(PUBACK, message.id),
+            Packet::Publish(message) if message.qos == 2 => ack(PUBREC, message.id),
+            Packet::Pubrel(it) => ack(PUBCOMP, it.id),
+            Packet::Pubrec(it) if it.code < 0x80 => ack(PUBREL, it.id),
             _ => return,
         };
         self.wire.send(&bytes);

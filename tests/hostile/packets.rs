@@ -1,6 +1,7 @@
 //! Packets as a hostile client writes them, and the CONNECT as a broker reads it.
 
-use countersign_testkit::mqtt::Protocol;
+use countersign_testkit::Connect;
+use countersign_testkit::mqtt::{Message, PacketReader, Protocol, packet};
 use fastrand::Rng;
 
 /// What a CONNECT says.
@@ -25,92 +26,65 @@ pub struct ConnectInfo {
 impl ConnectInfo {
     /// The protocol that answers come in.
     pub fn protocol(&self) -> Protocol {
-        if self.level == 5 {
-            Protocol::V5
-        } else {
-            Protocol::V311
+        match self.level {
+            3 => Protocol::V31,
+            5 => Protocol::V5,
+            _ => Protocol::V311,
         }
     }
 
     /// The packet.
     pub fn bytes(&self) -> Vec<u8> {
-        let mut body = Vec::new();
-        put(&mut body, if self.level == 3 { b"MQIsdp" } else { b"MQTT" });
-        body.push(self.level);
-        let flag = |is: bool, bit: u8| u8::from(is) << bit;
-        let mut flags = flag(self.clean, 1)
-            | flag(self.password.is_some(), 6)
-            | flag(self.username.is_some(), 7);
-        if self.will.is_some() {
-            // QoS 1.
-            flags |= 1 << 2 | 1 << 3;
+        let mut connect = Connect::new(self.protocol(), &*self.client_id).clean(self.clean);
+        if self.level == 5 && self.stored {
+            connect = connect.session_expiry(3600);
         }
-        body.push(flags);
-        body.extend([0, 0]);
-        if self.level == 5 {
-            let mut properties = Vec::new();
-            if self.stored {
-                properties.extend([0x11, 0, 0, 0x0E, 0x10]);
-            }
-            if let Some(method) = &self.method {
-                properties.push(0x15);
-                put(&mut properties, method.as_bytes());
-                if let Some(data) = &self.password {
-                    properties.push(0x16);
-                    put(&mut properties, data);
-                }
-            }
-            varint(&mut body, properties.len());
-            body.extend(properties);
+        if let (5, Some(method)) = (self.level, &self.method) {
+            connect = connect.authentication(method, self.password.as_deref());
         }
-        put(&mut body, self.client_id.as_bytes());
         if let Some((topic, payload)) = &self.will {
-            if self.level == 5 {
-                body.push(0);
-            }
-            put(&mut body, topic.as_bytes());
-            put(&mut body, payload);
+            connect = connect.will_message(topic, payload);
         }
         if let Some(name) = &self.username {
-            put(&mut body, name.as_bytes());
+            connect = connect.username(name);
         }
         if let Some(password) = &self.password {
-            put(&mut body, password);
+            connect = connect.password(password);
         }
-        packet(0x10, &body)
+        connect.bytes()
     }
 
     /// Reads a CONNECT as leniently as any broker might; none if no broker can.
     pub fn read(bytes: &[u8]) -> Option<Self> {
-        let mut at = Reader(bytes);
-        if at.byte()? >> 4 != 1 {
+        let mut at = PacketReader(bytes);
+        if at.byte().ok()? >> 4 != 1 {
             return None;
         }
-        let length = at.varint()?;
-        let mut at = Reader(at.take(length)?);
-        at.field()?;
-        let level = at.byte()? & 0x7F;
-        let flags = at.byte()?;
-        at.take(2)?;
+        let length = at.varint().ok()?;
+        let mut at = PacketReader(at.take(length).ok()?);
+        at.bytes().ok()?;
+        let level = at.byte().ok()? & 0x7F;
+        let flags = at.byte().ok()?;
+        at.take(2).ok()?;
         let mut info = Self {
             level,
             clean: flags & 2 != 0,
             ..Self::default()
         };
         if level == 5 {
-            let length = at.varint()?;
-            let mut properties = Reader(at.take(length)?);
-            while let Some(id) = properties.byte() {
+            let length = at.varint().ok()?;
+            let mut properties = PacketReader(at.take(length).ok()?);
+            while let Ok(id) = properties.byte() {
                 match id {
-                    0x11 => info.stored = properties.take(4)?.iter().any(|byte| *byte > 0),
-                    0x15 => info.method = Some(text(properties.field()?)?),
-                    0x16 => drop(properties.field()?),
-                    0x17 | 0x19 => drop(properties.byte()?),
-                    0x21 | 0x22 => drop(properties.take(2)?),
-                    0x27 => drop(properties.take(4)?),
+                    0x11 => info.stored = properties.take(4).ok()?.iter().any(|byte| *byte > 0),
+                    0x15 => info.method = Some(text(properties.bytes().ok()?)?),
+                    0x16 => drop(properties.bytes().ok()?),
+                    0x17 | 0x19 => drop(properties.byte().ok()?),
+                    0x21 | 0x22 => drop(properties.take(2).ok()?),
+                    0x27 => drop(properties.take(4).ok()?),
                     0x26 => {
-                        properties.field()?;
-                        properties.field()?;
+                        properties.bytes().ok()?;
+                        properties.bytes().ok()?;
                     }
                     _ => return None,
                 }
@@ -118,20 +92,20 @@ impl ConnectInfo {
         } else {
             info.stored = !info.clean;
         }
-        info.client_id = text(at.field()?)?;
+        info.client_id = text(at.bytes().ok()?)?;
         if flags & 4 != 0 {
             if level == 5 {
-                let length = at.varint()?;
-                at.take(length)?;
+                let length = at.varint().ok()?;
+                at.take(length).ok()?;
             }
-            let topic = text(at.field()?)?;
-            info.will = Some((topic, at.field()?.to_vec()));
+            let topic = text(at.bytes().ok()?)?;
+            info.will = Some((topic, at.bytes().ok()?.to_vec()));
         }
         if flags & 0x80 != 0 {
-            info.username = Some(text(at.field()?)?);
+            info.username = Some(text(at.bytes().ok()?)?);
         }
         if flags & 0x40 != 0 {
-            let whole = at.field()?;
+            let whole = at.bytes().ok()?;
             let end = whole.iter().position(|byte| *byte == 0);
             info.password = Some(whole[..end.unwrap_or(whole.len())].to_vec());
         }
@@ -145,54 +119,24 @@ impl ConnectInfo {
     }
 }
 
-/// A SUBSCRIBE to one filter.
-pub fn subscribe(id: u16, filter: &str, qos: u8, v5: bool) -> Vec<u8> {
-    let mut body = id.to_be_bytes().to_vec();
-    if v5 {
-        body.push(0);
-    }
-    put(&mut body, filter.as_bytes());
-    body.push(qos);
-    packet(0x82, &body)
-}
-
 /// A PUBLISH.
-pub fn publish(id: u16, topic: &str, payload: &[u8], qos: u8, retain: bool, v5: bool) -> Vec<u8> {
-    let mut body = Vec::new();
-    put(&mut body, topic.as_bytes());
-    if qos > 0 {
-        body.extend(id.to_be_bytes());
-    }
-    if v5 {
-        body.push(0);
-    }
-    body.extend(payload);
-    packet(0x30 | qos << 1 | u8::from(retain), &body)
-}
-
-/// An AUTH that goes on.
-pub fn auth(method: &str, data: &[u8]) -> Vec<u8> {
-    let mut properties = vec![0x15];
-    put(&mut properties, method.as_bytes());
-    properties.push(0x16);
-    put(&mut properties, data);
-    let mut body = vec![0x18];
-    varint(&mut body, properties.len());
-    body.extend(properties);
-    packet(0xF0, &body)
-}
-
-/// PUBACK, PUBREC, PUBREL or PUBCOMP.
-pub fn ack(first: u8, id: u16) -> Vec<u8> {
-    packet(first, &id.to_be_bytes())
-}
-
-/// A packet with its fixed header.
-pub fn packet(first: u8, body: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![first];
-    varint(&mut bytes, body.len());
-    bytes.extend(body);
-    bytes
+pub fn publish(
+    id: u16,
+    topic: &str,
+    payload: &[u8],
+    qos: u8,
+    retain: bool,
+    protocol: Protocol,
+) -> Vec<u8> {
+    let message = Message {
+        topic: topic.to_owned(),
+        payload: payload.to_vec(),
+        qos,
+        retain,
+        id,
+        ..Message::default()
+    };
+    message.bytes(protocol)
 }
 
 /// Bends a packet in one to four places.
@@ -230,51 +174,6 @@ pub fn any_packet(rng: &mut Rng) -> Vec<u8> {
     packet(rng.u8(..), &body)
 }
 
-fn put(to: &mut Vec<u8>, field: &[u8]) {
-    let length = field.len().min(usize::from(u16::MAX));
-    to.extend((length as u16).to_be_bytes());
-    to.extend(&field[..length]);
-}
-
-fn varint(to: &mut Vec<u8>, mut number: usize) {
-    while number > 0x7F {
-        to.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    to.push(number as u8);
-}
-
 fn text(bytes: &[u8]) -> Option<String> {
     String::from_utf8(bytes.to_vec()).ok()
-}
-
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (part, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(part)
-    }
-
-    fn byte(&mut self) -> Option<u8> {
-        self.take(1).map(|part| part[0])
-    }
-
-    fn field(&mut self) -> Option<&'a [u8]> {
-        let length = self.take(2)?;
-        self.take(usize::from(u16::from_be_bytes([length[0], length[1]])))
-    }
-
-    fn varint(&mut self) -> Option<usize> {
-        let mut number = 0;
-        for shift in [0, 7, 14, 21] {
-            let byte = self.byte()?;
-            number |= usize::from(byte & 0x7F) << shift;
-            if byte < 0x80 {
-                return Some(number);
-            }
-        }
-        None
-    }
 }

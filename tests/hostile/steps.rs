@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
 use countersign_testkit::Version;
+use countersign_testkit::mqtt::{DISCONNECT, auth, subscribe};
 use fastrand::Rng;
 
 use crate::certificates::{KNOWN, STRANGER};
@@ -245,12 +246,12 @@ impl Driver {
         );
         let session = &mut self.sessions[index];
         session.bent = true;
-        let v5 = session.is_v5();
+        let protocol = session.info.protocol();
         let mut bytes = match self.rng.u8(..5) {
-            4 => packets::auth(packets::TOTP, b"123456"),
+            4 => auth(0x18, packets::TOTP, Some(b"123456")),
             0 => any_packet(&mut self.rng),
-            1 => packets::subscribe(session.id(), &filter, 1, v5),
-            2 => packets::publish(session.id(), &topic, b"bent", 1, false, v5),
+            1 => subscribe(protocol, session.id(), &[(&filter, 1)]),
+            2 => packets::publish(session.id(), &topic, b"bent", 1, false, protocol),
             _ => session.info.bytes(),
         };
         mutate(&mut bytes, &mut self.rng);
@@ -266,7 +267,7 @@ impl Driver {
         let how = self.rng.u8(..3);
         self.event(format!("`{}` leaves, way {how}", session.info.client_id));
         match how {
-            0 => session.wire.send(&[0xE0, 0]),
+            0 => session.wire.send(&DISCONNECT),
             1 => session.wire.reset_on_drop(),
             _ => {}
         }
@@ -284,7 +285,7 @@ impl Driver {
         let now = self.now();
         let session = &mut self.sessions[index];
         let id = session.id();
-        let bytes = packets::subscribe(id, &filter, qos, session.is_v5());
+        let bytes = subscribe(session.info.protocol(), id, &[(&filter, qos)]);
         session.subscribing.insert(id, (filter.clone(), now));
         session.wire.send(&bytes);
         let who = session.info.client_id.clone();
@@ -303,7 +304,7 @@ impl Driver {
         let now = self.now();
         let session = &mut self.sessions[index];
         let id = session.id();
-        let bytes = packets::publish(id, &topic, &payload, qos, retain, session.is_v5());
+        let bytes = packets::publish(id, &topic, &payload, qos, retain, session.info.protocol());
         session.publishing.insert(id, (number, now));
         let published = Published {
             topic: topic.clone(),
@@ -411,7 +412,7 @@ impl Driver {
     }
 }
 
-fn odd_headers(rng: &mut Rng) -> Vec<u8> {
+fn odd_headers(rng: &mut Rng) -> Vec<(String, Vec<u8>)> {
     let address: &[u8] = match rng.u8(..8) {
         0 => b"\xff\xfe\x80",
         1 => b"",
@@ -422,7 +423,7 @@ fn odd_headers(rng: &mut Rng) -> Vec<u8> {
         6 => b"127.0.0.1",
         _ => return Vec::new(),
     };
-    [b"X-Forwarded-For: ", address, b"\r\n"].concat()
+    vec![("X-Forwarded-For".to_owned(), address.to_vec())]
 }
 
 /// RFC 4648 §4.

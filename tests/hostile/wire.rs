@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::certificates::Authority;
 use anyhow::{Context, Result};
-use countersign_testkit::mqtt::{Packet, Protocol};
+use countersign_testkit::mqtt::{Frames, Packet, Protocol, frame, request};
 use socket2::{Domain, SockRef, Socket, Type};
 
 /// How bytes reach the broker.
@@ -17,7 +17,10 @@ enum Transport {
     Tcp(TcpStream),
     WebSocket {
         stream: TcpStream,
-        upgraded: bool,
+        frames: Frames,
+        /// Frames that wait for the upgrade: libwebsockets loses bytes of what
+        /// follows its request at once.
+        waiting: Vec<u8>,
     },
     /// `openssl s_client`, which does the handshake and passes bytes on.
     Tls {
@@ -32,11 +35,6 @@ pub struct Wire {
     transport: Transport,
     protocol: Protocol,
     unsent: Vec<u8>,
-    /// Frames that wait for the upgrade: libwebsockets loses bytes of what
-    /// follows its request at once.
-    waiting: Vec<u8>,
-    /// What came and is not a whole WebSockets frame yet.
-    frames: Vec<u8>,
     /// What came and is not a whole packet yet.
     packets: Vec<u8>,
     closed: bool,
@@ -48,26 +46,20 @@ impl Wire {
         Ok(Self::new(Transport::Tcp(open(port, source)?), protocol))
     }
 
-    /// Connects over WebSockets; `headers` are lines that end with CR LF.
+    /// Connects over WebSockets, with further headers.
     pub fn websocket(
         port: u16,
         source: Ipv4Addr,
         protocol: Protocol,
-        headers: &[u8],
+        headers: &[(String, Vec<u8>)],
     ) -> Result<Self> {
-        let stream = open(port, source)?;
         let transport = Transport::WebSocket {
-            stream,
-            upgraded: false,
+            stream: open(port, source)?,
+            frames: Frames::default(),
+            waiting: Vec::new(),
         };
         let mut wire = Self::new(transport, protocol);
-        wire.unsent.extend(
-            b"GET /mqtt HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
-              Sec-WebSocket-Protocol: mqtt\r\n",
-        );
-        wire.unsent.extend(headers);
-        wire.unsent.extend(b"\r\n");
+        wire.unsent = request(headers);
         Ok(wire)
     }
 
@@ -99,8 +91,6 @@ impl Wire {
             transport,
             protocol,
             unsent: Vec::new(),
-            waiting: Vec::new(),
-            frames: Vec::new(),
             packets: Vec::new(),
             closed: false,
         }
@@ -111,31 +101,11 @@ impl Wire {
         if bytes.is_empty() {
             return;
         }
-        match &self.transport {
-            Transport::WebSocket { upgraded, .. } => {
-                let to = if *upgraded {
-                    &mut self.unsent
-                } else {
-                    &mut self.waiting
-                };
-                to.push(0x82);
-                match bytes.len() {
-                    length @ 0..=125 => to.push(0x80 | length as u8),
-                    length @ 126..=65_535 => {
-                        to.push(0xFE);
-                        to.extend((length as u16).to_be_bytes());
-                    }
-                    length => {
-                        to.push(0xFF);
-                        to.extend((length as u64).to_be_bytes());
-                    }
-                }
-                // Masked with zeros.
-                to.extend([0; 4]);
-                to.extend(bytes);
-            }
+        match &mut self.transport {
+            Transport::WebSocket { waiting, .. } => waiting.extend(frame(bytes)),
             Transport::Tcp(_) | Transport::Tls { .. } => self.unsent.extend(bytes),
         }
+        self.flush();
         self.pump();
     }
 
@@ -173,28 +143,30 @@ impl Wire {
         }
     }
 
-    fn take_in(&mut self, bytes: &[u8]) {
-        let Transport::WebSocket { upgraded, .. } = &mut self.transport else {
-            self.packets.extend(bytes);
-            return;
-        };
-        self.frames.extend(bytes);
-        if !*upgraded {
-            let Some(end) = self.frames.windows(4).position(|part| part == b"\r\n\r\n") else {
-                return;
-            };
-            *upgraded = self.frames.starts_with(b"HTTP/1.1 101");
-            self.closed |= !*upgraded;
-            self.frames.drain(..end + 4);
-            self.unsent.append(&mut self.waiting);
-        }
-        while let Some((opcode, start, end)) = frame(&self.frames) {
-            match opcode {
-                8 => self.closed = true,
-                0..=2 => self.packets.extend(&self.frames[start..end]),
-                _ => {}
+    /// Hands on what waited for the upgrade, once that is done.
+    fn flush(&mut self) {
+        if let Transport::WebSocket {
+            frames, waiting, ..
+        } = &mut self.transport
+        {
+            match frames.is_upgraded() {
+                Ok(true) => self.unsent.append(waiting),
+                Ok(false) => {}
+                Err(_) => self.closed = true,
             }
-            self.frames.drain(..end);
+        }
+    }
+
+    fn take_in(&mut self, bytes: &[u8]) {
+        match &mut self.transport {
+            Transport::WebSocket { frames, .. } => frames.extend(bytes),
+            Transport::Tcp(_) | Transport::Tls { .. } => return self.packets.extend(bytes),
+        }
+        self.flush();
+        if let Transport::WebSocket { frames, .. } = &mut self.transport
+            && matches!(frames.is_upgraded(), Ok(true))
+        {
+            self.closed |= frames.unpack(&mut self.packets);
         }
     }
 
@@ -225,23 +197,6 @@ impl Drop for Wire {
             let _ = child.wait();
         }
     }
-}
-
-/// The first whole frame: opcode, and where its payload begins and ends.
-fn frame(bytes: &[u8]) -> Option<(u8, usize, usize)> {
-    let opcode = *bytes.first()? & 0x0F;
-    let (start, length) = match *bytes.get(1)? & 0x7F {
-        126 => (
-            4,
-            usize::from(u16::from_be_bytes(bytes.get(2..4)?.try_into().ok()?)),
-        ),
-        127 => (
-            10,
-            u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?) as usize,
-        ),
-        length => (2, usize::from(length)),
-    };
-    (bytes.len() >= start + length).then_some((opcode, start, start + length))
 }
 
 fn open(port: u16, source: Ipv4Addr) -> Result<TcpStream> {

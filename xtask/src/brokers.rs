@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
-use clap::ValueEnum;
-use serde::{Deserialize, Serialize};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use countersign_testkit::Version;
+use countersign_testkit::artifacts::{BrokerCommand, Manifest};
 
 use crate::apt::{Installed, PrivateApt};
 use crate::command::read;
@@ -20,52 +21,14 @@ use crate::command::read;
 /// The version of Debian bookworm, whose headers the bindings are made from.
 pub const HOST_VERSION: &str = "2.0.11";
 
-/// The Mosquittos that Countersign is held to.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, ValueEnum)]
-pub enum Version {
-    /// Debian bookworm's.
-    #[value(name = "2.0.11")]
-    V2_0_11,
-    /// bookworm-backports'.
-    #[value(name = "2.0.21")]
-    V2_0_21,
-    /// The newest 2.1 that sid has.
-    #[value(name = "2.1")]
-    V2_1,
+/// Reads the name of a broker from the command line.
+pub fn version() -> impl TypedValueParser<Value = Version> {
+    PossibleValuesParser::new(Version::ALL.map(Version::name))
+        .try_map(|name| name.parse::<Version>().map_err(|error| error.to_string()))
 }
 
-impl Version {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::V2_0_11, Self::V2_0_21, Self::V2_1];
-
-    /// The name that `brokers.json` and the tests have for it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::V2_0_11 => HOST_VERSION,
-            Self::V2_0_21 => "2.0.21",
-            Self::V2_1 => "2.1",
-        }
-    }
-}
-
-/// What `brokers.json` holds, by [`Version::name`].
-pub type Manifest = BTreeMap<String, Broker>;
-
-/// How to start one broker.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Broker {
-    /// What it calls itself, such as `2.1.2`.
-    pub version: String,
-    /// The Debian package it came from, such as `2.1.2-3`.
-    package: String,
-    /// Program and first arguments; the broker's own follow.
-    pub command: Vec<String>,
-    /// Variables to set.
-    pub env: BTreeMap<String, String>,
-}
-
-/// Puts those that are wanted in place and returns how to start each that is.
-pub fn install(cache: &Path, wanted: &[Version]) -> Result<Manifest> {
+/// Puts those that are wanted in place.
+pub fn install(cache: &Path, wanted: &[Version]) -> Result<()> {
     remove_scratch(cache)?;
     let path = cache.join("brokers.json");
     let known: Manifest = fs::read(&path)
@@ -76,9 +39,8 @@ pub fn install(cache: &Path, wanted: &[Version]) -> Result<Manifest> {
     for version in wanted {
         let name = version.name();
         let broker = match known.get(name) {
-            Some(broker) if *version != Version::V2_0_11 && broker.runs().is_ok() => broker.clone(),
-            _ => version
-                .place(cache)
+            Some(broker) if *version != Version::V2_0_11 && runs(broker).is_ok() => broker.clone(),
+            _ => place_version(*version, cache)
                 .with_context(|| format!("cannot get Mosquitto {name}"))?,
         };
         println!(
@@ -93,53 +55,49 @@ pub fn install(cache: &Path, wanted: &[Version]) -> Result<Manifest> {
         fs::write(file.path(), text + "\n")?;
         file.persist(&path)?;
     }
-    Ok(brokers)
+    Ok(())
 }
 
-impl Version {
-    fn place(self, cache: &Path) -> Result<Broker> {
-        match self {
-            Self::V2_0_11 => host(),
-            Self::V2_0_21 => backports(cache),
-            Self::V2_1 => sid(cache),
-        }
+fn place_version(version: Version, cache: &Path) -> Result<BrokerCommand> {
+    match version {
+        Version::V2_0_11 => host(),
+        Version::V2_0_21 => backports(cache),
+        Version::V2_1 => sid(cache),
     }
 }
 
-impl Broker {
-    /// Says which version it is, by its own words.
-    fn runs(&self) -> Result<String> {
-        let (program, arguments) = self.command.split_first().context("it has no command")?;
-        // `-h` prints the version and exits with a code that varies.
-        let output = Command::new(program)
-            .args(arguments)
-            .arg("-h")
-            .envs(&self.env)
-            .output()?;
-        let said = String::from_utf8_lossy(&output.stdout);
-        match said
-            .lines()
-            .next()
-            .and_then(|line| line.strip_prefix("mosquitto version "))
-        {
-            Some(version) => Ok(version.trim().to_owned()),
-            None => bail!(
-                "`{program}` does not start: {}",
-                String::from_utf8_lossy(&output.stderr).trim()
-            ),
-        }
+/// Says which version a broker is, by its own words.
+fn runs(broker: &BrokerCommand) -> Result<String> {
+    let (program, arguments) = broker.command.split_first().context("it has no command")?;
+    // `-h` prints the version and exits with a code that varies.
+    let output = Command::new(program)
+        .args(arguments)
+        .arg("-h")
+        .envs(&broker.env)
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    match said
+        .lines()
+        .next()
+        .and_then(|line| line.strip_prefix("mosquitto version "))
+    {
+        Some(version) => Ok(version.trim().to_owned()),
+        None => bail!(
+            "`{program}` does not start: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        ),
     }
 }
 
-fn host() -> Result<Broker> {
+fn host() -> Result<BrokerCommand> {
     let format = ["--show", "--showformat", "${Version}", "mosquitto"];
-    let mut broker = Broker {
+    let mut broker = BrokerCommand {
         version: String::new(),
         package: read(Command::new("dpkg-query").args(format))?,
         command: vec!["/usr/sbin/mosquitto".to_owned()],
         env: BTreeMap::new(),
     };
-    broker.version = broker.runs()?;
+    broker.version = runs(&broker)?;
     ensure!(
         broker.version == HOST_VERSION,
         "this machine's Mosquitto is {}, and the tests need Debian 12 with its {HOST_VERSION}",
@@ -148,7 +106,7 @@ fn host() -> Result<Broker> {
     Ok(broker)
 }
 
-fn backports(cache: &Path) -> Result<Broker> {
+fn backports(cache: &Path) -> Result<BrokerCommand> {
     let target = cache.join("brokers/2.0.21");
     place(
         cache,
@@ -175,7 +133,7 @@ fn backports(cache: &Path) -> Result<Broker> {
     )
 }
 
-fn sid(cache: &Path) -> Result<Broker> {
+fn sid(cache: &Path) -> Result<BrokerCommand> {
     let target = cache.join("brokers/2.1");
     place(
         cache,
@@ -221,28 +179,28 @@ fn place(
     target: &Path,
     fill: impl FnOnce(&Path, &Path) -> Result<String>,
     start: impl Fn(&Path) -> Result<Start>,
-) -> Result<Broker> {
+) -> Result<BrokerCommand> {
     let scratch = tempfile::Builder::new().prefix(SCRATCH).tempdir_in(cache)?;
     let root = scratch.path().join("root");
     fs::create_dir(&root)?;
     let package = fill(scratch.path(), &root)?;
-    let at = |root: &Path| -> Result<Broker> {
+    let at = |root: &Path| -> Result<BrokerCommand> {
         let Start { command, env } = start(root)?;
-        Ok(Broker {
+        Ok(BrokerCommand {
             version: String::new(),
             package: package.clone(),
             command,
             env,
         })
     };
-    at(&root)?.runs()?;
+    runs(&at(&root)?)?;
     if target.exists() {
         fs::remove_dir_all(target)?;
     }
     fs::create_dir_all(target.parent().context("the cache has no parent")?)?;
     fs::rename(&root, target)?;
     let mut broker = at(target)?;
-    broker.version = broker.runs()?;
+    broker.version = runs(&broker)?;
     Ok(broker)
 }
 

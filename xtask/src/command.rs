@@ -2,40 +2,13 @@
 
 use std::env;
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
+use countersign_testkit::broker::we_are_root;
 
-/// The root of this repository.
-pub fn workspace() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap_or(Path::new("."))
-}
-
-/// The folder that `setup` keeps brokers and tools in.
-///
-/// `countersign-testkit` looks in the same places in the same order.
-pub fn cache() -> Result<PathBuf> {
-    let set = |name| {
-        env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
-    if let Some(cache) = set("COUNTERSIGN_CACHE") {
-        ensure!(
-            cache.is_absolute(),
-            "COUNTERSIGN_CACHE must be an absolute path"
-        );
-        return Ok(cache);
-    }
-    if let Some(cache) = set("XDG_CACHE_HOME") {
-        return Ok(cache.join("countersign"));
-    }
-    let home = set("HOME").context("set COUNTERSIGN_CACHE or HOME")?;
-    Ok(home.join(".cache/countersign"))
-}
+pub use countersign_testkit::artifacts::{cache, workspace};
 
 /// The workspace's target folder.
 pub fn target() -> Result<PathBuf> {
@@ -49,6 +22,40 @@ pub fn target() -> Result<PathBuf> {
         .into())
 }
 
+/// Release builds of what a user installs.
+pub struct Release {
+    /// Where they are.
+    pub folder: PathBuf,
+}
+
+/// Builds the plugin and the program `countersign`, and these packages too.
+pub fn build_release(more: &[&str]) -> Result<Release> {
+    println!("building the plugin and the program `countersign` (release)");
+    let mut build = cargo();
+    build.args(["build", "--release"]);
+    for package in ["countersign-mosquitto-plugin", "countersign-cli"]
+        .iter()
+        .chain(more)
+    {
+        build.args(["--package", package]);
+    }
+    run(&mut build)?;
+    Ok(Release {
+        folder: target()?.join("release"),
+    })
+}
+
+impl Release {
+    /// What leads tests to them.
+    pub fn variables(&self) -> [(&'static str, PathBuf); 2] {
+        let plugin = self.folder.join("libmosquitto_countersign.so");
+        [
+            ("COUNTERSIGN_PLUGIN", plugin),
+            ("COUNTERSIGN_CLI", self.folder.join("countersign")),
+        ]
+    }
+}
+
 /// A command in the workspace that runs the cargo we were started by.
 pub fn cargo() -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -58,9 +65,7 @@ pub fn cargo() -> Command {
 
 /// A command that runs as root, through `sudo` if we are not.
 pub fn as_root(program: impl AsRef<OsStr>) -> Command {
-    // SAFETY: geteuid has no preconditions.
-    let we_are_root = unsafe { libc::geteuid() } == 0;
-    if we_are_root {
+    if we_are_root() {
         return Command::new(program);
     }
     let mut sudo = Command::new("sudo");

@@ -9,12 +9,12 @@ mod story;
 
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
+use countersign_testkit::Version;
 
-use crate::brokers::Version;
-use crate::command::{cargo, run, target};
-use crate::setup;
+use crate::command::build_release;
+use crate::{brokers, setup};
 
 use self::environment::Environment;
 use self::shell::Shell;
@@ -26,7 +26,7 @@ pub struct Options {
     #[arg(long)]
     keep: bool,
     /// The Mosquitto to run it on
-    #[arg(long, value_enum, default_value = "2.0.11")]
+    #[arg(long, value_parser = brokers::version(), default_value = "2.0.11")]
     broker: Version,
 }
 
@@ -41,19 +41,10 @@ impl Default for Options {
 
 /// Sets up what it needs, builds, and tells the story.
 pub fn demo(options: &Options) -> Result<()> {
-    let mut brokers = setup::for_brokers(&[options.broker])?;
-    let broker = brokers
-        .remove(options.broker.name())
-        .context("setup left the broker out")?;
-    println!("building the plugin and the program `countersign` (release)");
-    run(cargo().args(["build", "--release", "--package"]).args([
-        "countersign-mosquitto-plugin",
-        "--package",
-        "countersign-cli",
-    ]))?;
-
-    let environment = Environment::new(broker, &target()?.join("release"))?;
-    let shell = Shell::new(&environment.environment());
+    setup::for_brokers(&[options.broker])?;
+    let release = build_release(&[])?;
+    let environment = Environment::new(options.broker, &release, options.keep)?;
+    let shell = Shell::new(&environment.variables());
     let start = Instant::now();
     story::tell(&shell, environment, options.keep)?;
     println!("\nThe demo took {:.1} s.", start.elapsed().as_secs_f64());

@@ -5,9 +5,10 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use countersign_testkit::Version;
 
-use crate::brokers::Version;
-use crate::command::{cargo, run, target};
+use crate::brokers;
+use crate::command::{build_release, cargo, run, target};
 
 /// How long, from which seed, against which broker.
 #[derive(Args, Debug)]
@@ -19,7 +20,7 @@ pub struct Options {
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
     /// Take this broker alone
-    #[arg(long, value_enum, value_name = "V")]
+    #[arg(long, value_parser = brokers::version(), value_name = "V")]
     broker: Option<Version>,
 }
 
@@ -37,15 +38,7 @@ impl Options {
 /// Builds what a user installs, and runs; anything that the oracle can't explain
 /// is an error.
 pub fn hostile(options: &Options) -> Result<()> {
-    let target = target()?;
-    run(cargo()
-        .args([
-            "build",
-            "--release",
-            "--package",
-            "countersign-mosquitto-plugin",
-        ])
-        .args(["--package", "countersign-cli"]))?;
+    let release = build_release(&[])?;
     run(cargo().args([
         "build",
         "--package",
@@ -63,15 +56,11 @@ pub fn hostile(options: &Options) -> Result<()> {
     let mut runs: Vec<(Version, Child)> = Vec::new();
     for version in wanted {
         let log = File::create(folder.path().join(version.name()))?;
-        let child = Command::new(target.join("debug/hostile"))
+        let child = Command::new(target()?.join("debug/hostile"))
             .args(["--broker", version.name()])
             .args(["--seconds", &(options.minutes * 60).to_string()])
             .args(["--seed", &seed.to_string()])
-            .env(
-                "COUNTERSIGN_PLUGIN",
-                target.join("release/libmosquitto_countersign.so"),
-            )
-            .env("COUNTERSIGN_CLI", target.join("release/countersign"))
+            .envs(release.variables())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

@@ -5,7 +5,6 @@ mod bench;
 mod brokers;
 mod codegen;
 mod command;
-mod daemon;
 mod demo;
 mod dist;
 mod fuzz;
@@ -15,6 +14,7 @@ mod setup;
 mod structure;
 mod test;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -34,7 +34,12 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Task {
     /// Measure what Countersign costs a broker
-    Bench(bench::Options),
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// Say `--help` to see them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        options: Vec<OsString>,
+    },
     /// Write anew what is generated: the C header, and the bindings of
     /// Mosquitto's plugin headers
     Codegen {
@@ -89,7 +94,7 @@ fn main() -> ExitCode {
 
 fn perform(task: Task) -> Result<ExitCode> {
     match task {
-        Task::Bench(options) => bench::bench(&options)?,
+        Task::Bench { options } => bench::bench(&options)?,
         Task::Codegen { only, check } => codegen::codegen(&only, check)?,
         Task::Demo(options) => demo::demo(&options)?,
         Task::Fuzz(options) => fuzz::fuzz(&options)?,

@@ -10,8 +10,8 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
+use countersign_testkit::Version;
 
-use crate::brokers::{Manifest, Version};
 use crate::command::{as_root, cache, cargo, run};
 use crate::{apt, brokers};
 
@@ -58,7 +58,7 @@ pub fn everything() -> Result<()> {
 }
 
 /// Installs what a build and these brokers need, and no more.
-pub fn for_brokers(versions: &[Version]) -> Result<Manifest> {
+pub fn for_brokers(versions: &[Version]) -> Result<()> {
     let _alone = lock()?;
     let mut wanted = PACKAGES.to_vec();
     if versions.iter().any(|version| *version != Version::V2_0_11) {

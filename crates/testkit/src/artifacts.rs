@@ -6,15 +6,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::broker::Version;
 
 /// How to start one broker, as `cargo xtask setup` wrote it down.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct BrokerCommand {
     /// What the broker calls itself, such as `2.1.2`.
     pub version: String,
+    /// The Debian package that it came from, such as `2.1.2-3`.
+    pub package: String,
     /// Program and first arguments.
     pub command: Vec<String>,
     /// Variables to set.
@@ -41,16 +43,23 @@ pub fn cli() -> Result<PathBuf> {
     existing("COUNTERSIGN_CLI", "release/countersign")
 }
 
-/// The broker of this version.
-pub fn broker(version: Version) -> Result<BrokerCommand> {
+/// How to start each broker that is set up, by [`Version::name`].
+pub type Manifest = BTreeMap<String, BrokerCommand>;
+
+/// What `cargo xtask setup` wrote down.
+pub fn brokers() -> Result<Manifest> {
     let path = cache()?.join("brokers.json");
     let setup = "run `cargo xtask setup`";
     let text = fs::read_to_string(&path)
         .with_context(|| format!("there is no {}: {setup}", path.display()))?;
-    let mut brokers: BTreeMap<String, BrokerCommand> = serde_json::from_str(&text)
-        .with_context(|| format!("{} is damaged: {setup}", path.display()))?;
-    let broker = brokers
-        .remove(&version.to_string())
+    serde_json::from_str(&text).with_context(|| format!("{} is damaged: {setup}", path.display()))
+}
+
+/// The broker of this version.
+pub fn broker(version: Version) -> Result<BrokerCommand> {
+    let setup = "run `cargo xtask setup`";
+    let broker = brokers()?
+        .remove(version.name())
         .with_context(|| format!("Mosquitto {version} is not set up: {setup}"))?;
     for part in broker.command.iter().filter(|part| part.starts_with('/')) {
         ensure!(
@@ -85,16 +94,22 @@ fn existing(variable: &str, in_target: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// The folder that `cargo xtask setup` keeps brokers in, looked for in the same
-/// places in the same order.
-fn cache() -> Result<PathBuf> {
+/// The folder that `cargo xtask setup` keeps brokers and tools in.
+pub fn cache() -> Result<PathBuf> {
     let set = |name| {
         env::var_os(name)
             .filter(|value| !value.is_empty())
             .map(PathBuf::from)
     };
-    set("COUNTERSIGN_CACHE")
-        .or_else(|| Some(set("XDG_CACHE_HOME")?.join("countersign")))
+    if let Some(cache) = set("COUNTERSIGN_CACHE") {
+        ensure!(
+            cache.is_absolute(),
+            "COUNTERSIGN_CACHE must be an absolute path"
+        );
+        return Ok(cache);
+    }
+    set("XDG_CACHE_HOME")
+        .map(|folder| folder.join("countersign"))
         .or_else(|| Some(set("HOME")?.join(".cache/countersign")))
         .context("set COUNTERSIGN_CACHE or HOME")
 }

@@ -1,245 +1,24 @@
 //! A real Mosquitto in a folder and on ports of its own.
 
+mod builder;
 mod port;
 mod process;
+mod version;
 
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use tempfile::TempDir;
 
 use self::port::Port;
 use self::process::Process;
-use crate::artifacts;
 
-/// The Mosquittos that Countersign is held to.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Version {
-    /// Debian bookworm's.
-    V2_0_11,
-    /// bookworm-backports'.
-    V2_0_21,
-    /// The newest 2.1 that sid has.
-    V2_1,
-}
-
-impl Version {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::V2_0_11, Self::V2_0_21, Self::V2_1];
-
-    /// Whether it is of the 2.0 line, which can't wait for a verdict and does
-    /// not tell a plugin the listener.
-    pub fn is_2_0(self) -> bool {
-        self != Self::V2_1
-    }
-}
-
-impl fmt::Display for Version {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::V2_0_11 => "2.0.11",
-            Self::V2_0_21 => "2.0.21",
-            Self::V2_1 => "2.1",
-        })
-    }
-}
-
-/// A broker that is about to start.
-///
-/// It has a folder and at least one port already, so that options may name
-/// them.
-#[derive(Debug)]
-pub struct Builder {
-    version: Version,
-    dir: TempDir,
-    lines: Vec<String>,
-    plugins: Vec<String>,
-    listeners: Vec<Listener>,
-    env: Vec<(String, String)>,
-    user: String,
-    whole: Option<String>,
-}
-
-/// One `listener` of mosquitto.conf.
-#[derive(Debug)]
-struct Listener {
-    port: Port,
-    lines: Vec<String>,
-}
-
-impl Builder {
-    /// Adds a line to mosquitto.conf, before any listener.
-    #[must_use]
-    pub fn line(mut self, line: impl Into<String>) -> Self {
-        self.lines.push(line.into());
-        self
-    }
-
-    /// Adds a line to the listener added last, at first the one that is always
-    /// there.
-    #[must_use]
-    pub fn listener_line(mut self, line: impl Into<String>) -> Self {
-        self.listeners.last_mut().unwrap().lines.push(line.into());
-        self
-    }
-
-    /// Adds another listener on 127.0.0.1.
-    #[must_use]
-    pub fn listener(mut self) -> Self {
-        self.listeners.push(Listener {
-            port: Port::reserve(),
-            lines: Vec::new(),
-        });
-        self
-    }
-
-    /// Loads a plugin; options that follow are its own.
-    #[must_use]
-    pub fn plugin(mut self, path: impl AsRef<Path>) -> Self {
-        self.plugins
-            .push(format!("plugin {}", path.as_ref().display()));
-        self
-    }
-
-    /// Adds `plugin_opt_NAME VALUE` to the plugin added last.
-    #[must_use]
-    pub fn plugin_option(mut self, name: &str, value: impl fmt::Display) -> Self {
-        self.plugins.push(format!("plugin_opt_{name} {value}"));
-        self
-    }
-
-    /// Keeps sessions and retained messages over a restart, also over `kill -9`.
-    #[must_use]
-    pub fn persistent(self) -> Self {
-        let location = format!("persistence_location {}/", self.dir().display());
-        self.line("persistence true")
-            .line(location)
-            .line("autosave_on_changes true")
-            .line("autosave_interval 1")
-    }
-
-    /// Sets a variable of the broker's process.
-    #[must_use]
-    pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.env.push((name.to_owned(), value.into()));
-        self
-    }
-
-    /// Lets the broker drop to this user, who is given the folder; without it,
-    /// a broker started by root stays root.
-    #[must_use]
-    pub fn user(mut self, user: &str) -> Self {
-        user.clone_into(&mut self.user);
-        self
-    }
-
-    /// Writes this as mosquitto.conf, and nothing else but where the log goes
-    /// and who the broker is.
-    #[must_use]
-    pub fn whole(mut self, text: impl Into<String>) -> Self {
-        self.whole = Some(text.into());
-        self
-    }
-
-    /// The port of the first listener.
-    pub fn port(&self) -> u16 {
-        self.port_of(0)
-    }
-
-    /// The port of the listener added `index`th, the first one being 0.
-    pub fn port_of(&self, index: usize) -> u16 {
-        self.listeners[index].port.number()
-    }
-
-    /// The broker's folder, which is gone with it.
-    pub fn dir(&self) -> &Path {
-        self.dir.path()
-    }
-
-    /// Starts the broker and waits until it takes connections. One that ends
-    /// instead is an error that holds its log.
-    pub fn start(self) -> Result<Broker> {
-        let mut broker = self.prepare()?;
-        broker.spawn()?;
-        Ok(broker)
-    }
-
-    /// Starts a broker that must refuse to start.
-    pub fn start_expecting_failure(self) -> Result<StartFailure> {
-        let version = self.version;
-        let mut broker = self.prepare()?;
-        match broker.spawn() {
-            Ok(()) => bail!(
-                "Mosquitto {version} started, and should not have\n{}",
-                broker.log()
-            ),
-            Err(error) => match error.downcast::<StartFailure>() {
-                Ok(failure) => Ok(failure),
-                Err(error) => Err(error),
-            },
-        }
-    }
-
-    fn prepare(self) -> Result<Broker> {
-        let command = artifacts::broker(self.version)?;
-        let config = self.dir().join("mosquitto.conf");
-        fs::write(&config, self.config())?;
-        if self.user != ROOT {
-            process::give(self.dir(), &self.user)?;
-        }
-        let (program, first) = command
-            .command
-            .split_first()
-            .context("the command is empty")?;
-        let mut args: Vec<String> = first.to_vec();
-        args.extend(["-c".to_owned(), config.display().to_string()]);
-        let mut env: Vec<(String, String)> = command.env.into_iter().collect();
-        env.extend(self.env);
-        Ok(Broker {
-            version: self.version,
-            ready: format!("mosquitto version {} running", command.version),
-            process: Process::new(
-                program.clone(),
-                args,
-                env,
-                self.dir.path().join("broker.log"),
-            ),
-            ports: self
-                .listeners
-                .into_iter()
-                .map(|listener| listener.port)
-                .collect(),
-            dir: self.dir,
-        })
-    }
-
-    /// What mosquitto.conf is going to say.
-    pub fn config(&self) -> String {
-        let mut lines = vec!["log_dest stderr".to_owned(), "log_type all".to_owned()];
-        if process::we_are_root() {
-            lines.push(format!("user {}", self.user));
-        }
-        if let Some(text) = &self.whole {
-            lines.push(text.clone());
-            return lines.join("\n");
-        }
-        lines.extend(self.lines.iter().cloned());
-        for (index, listener) in self.listeners.iter().enumerate() {
-            lines.push(format!("listener {} 127.0.0.1", listener.port.number()));
-            if index == 0 {
-                // Below a listener, so that `per_listener_settings` finds an owner.
-                lines.extend(self.plugins.iter().cloned());
-            }
-            lines.extend(listener.lines.iter().cloned());
-        }
-        lines.push(String::new());
-        lines.join("\n")
-    }
-}
+pub use self::builder::Builder;
+pub use self::process::{end_with_us, we_are_root};
+pub use self::version::Version;
 
 /// A broker that refused to start.
 #[derive(Debug)]
@@ -277,22 +56,7 @@ pub struct Broker {
 impl Broker {
     /// A broker with one listener and nothing else.
     pub fn builder(version: Version) -> Builder {
-        Builder {
-            version,
-            dir: tempfile::Builder::new()
-                .prefix("countersign-broker-")
-                .tempdir()
-                .unwrap(),
-            lines: Vec::new(),
-            plugins: Vec::new(),
-            listeners: vec![Listener {
-                port: Port::reserve(),
-                lines: Vec::new(),
-            }],
-            env: Vec::new(),
-            user: ROOT.to_owned(),
-            whole: None,
-        }
+        Builder::new(version)
     }
 
     /// Which Mosquitto it is.
@@ -397,12 +161,30 @@ impl Broker {
         if self.is_running() {
             self.stop()?;
         }
-        self.spawn()
+        self.start()
     }
 
-    fn spawn(&mut self) -> Result<()> {
+    /// Starts it and returns at once.
+    pub fn launch(&mut self) -> Result<()> {
+        self.process.spawn()
+    }
+
+    /// The command that starts it, as one would type it.
+    pub fn start_line(&self) -> String {
+        self.process.line()
+    }
+
+    /// Leaves it running, and its folder where it is.
+    pub fn leave(mut self) {
+        self.process.leave();
+        let _folder = self.dir.keep();
+    }
+
+    /// Starts it and waits until it takes connections. One that ends instead is
+    /// an error that holds its log.
+    pub fn start(&mut self) -> Result<()> {
         let mark = self.log_mark();
-        self.process.spawn()?;
+        self.launch()?;
         // Looking at the log and not at the port leaves no connection behind for
         // a plugin to see.
         let waited = self
@@ -420,10 +202,10 @@ impl Broker {
     }
 }
 
-const ROOT: &str = "root";
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::mqtt::Connect;
 

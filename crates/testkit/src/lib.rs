@@ -13,14 +13,18 @@
 
 pub mod artifacts;
 pub mod broker;
+#[cfg(feature = "stores")]
 pub mod cases;
 pub mod cli;
+#[cfg(feature = "stores")]
 pub mod memory_store;
 pub mod mqtt;
+#[cfg(feature = "stores")]
 pub mod store_suite;
 pub mod tools;
 
 pub use broker::{Broker, Version};
 pub use cli::Cli;
+#[cfg(feature = "stores")]
 pub use memory_store::MemoryStore;
 pub use mqtt::{Client, Connect};

@@ -9,8 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-
-use crate::daemon;
+use countersign_testkit::broker::end_with_us;
 
 /// No command of the demo takes so long.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -92,7 +91,7 @@ impl Shell {
         let mut command = Command::new("/bin/sh");
         command.arg("-c").arg(line);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        daemon::end_with_us(&mut command);
+        end_with_us(&mut command);
         Ok(command)
     }
 

@@ -3,40 +3,35 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use countersign_testkit::artifacts;
 
 use super::environment::Environment;
 use super::shell::{BackgroundCommand, Shell};
-use crate::daemon::{Daemon, Fate};
 
 /// Tells the whole story and cleans up, or leaves everything as it is.
-pub fn tell(shell: &Shell, environment: Environment, keep: bool) -> Result<()> {
-    let fate = if keep { Fate::Stays } else { Fate::EndsWithUs };
-    let daemon = set_up(shell, &environment, fate)?;
-    let told = Story::begin(shell, &environment, daemon).and_then(|mut story| {
+pub fn tell(shell: &Shell, mut environment: Environment, keep: bool) -> Result<()> {
+    set_up(shell, &mut environment)?;
+    let told = Story::begin(shell, &environment).and_then(|story| {
         story.first_use()?;
         story.suspension()?;
         story.reactivation()?;
         story.revocation()?;
         Ok(story)
     });
-    let story = told.inspect_err(|_| show_log(&environment))?;
+    let story =
+        told.inspect_err(|_| eprintln!("--- the broker's log\n{}---", environment.broker.log()))?;
     if keep {
-        story.leave();
-        environment.leave();
+        story.say_how_to_go_on();
+        environment.broker.leave();
         return Ok(());
     }
     shell.explain("That was all; the broker is stopped and the store removed.");
-    let (pid, folder) = (
-        story.daemon.pid(),
-        environment.folder().display().to_string(),
-    );
-    shell.command(&format!("kill {pid} && rm -r {folder}"));
-    drop(story);
-    environment.remove()
+    shell.command(&environment.end());
+    environment.broker.stop().map(drop)
 }
 
 /// Makes a store and starts a broker on it.
-fn set_up(shell: &Shell, environment: &Environment, fate: Fate) -> Result<Daemon> {
+fn set_up(shell: &Shell, environment: &mut Environment) -> Result<()> {
     shell
         .explain("Commands can be copied into another shell while the demo runs, after these two.");
     for line in environment.exports() {
@@ -46,35 +41,34 @@ fn set_up(shell: &Shell, environment: &Environment, fate: Fate) -> Result<Daemon
     shell.explain("The store is one file, readable by its owner alone.");
     shell.run("countersign init")?.exits(0)?;
 
+    let version = artifacts::broker(environment.broker.version())?.version;
     shell.explain(&format!(
-        "The broker is an unmodified Mosquitto {}: two lines load Countersign.",
-        environment.version()
+        "The broker is an unmodified Mosquitto {version}: two lines load Countersign."
     ));
-    let config = environment.write_config()?;
+    let config = environment.broker.config();
     shell
         .run(&format!("grep plugin {}", config.display()))?
         .exits(0)?;
     shell.command(&format!(
         "{} 2>{} &",
-        environment.start_line()?,
+        environment.broker.start_line(),
         environment.log().display()
     ));
-    let daemon = environment.start(fate)?;
-    println!("[pid {}]", daemon.pid());
-    Ok(daemon)
+    environment.broker.start()?;
+    println!("[pid {}]", environment.broker.pid());
+    Ok(())
 }
 
 /// The device and the platform that it talks to.
 struct Story<'a> {
     shell: &'a Shell,
     environment: &'a Environment,
-    daemon: Daemon,
     device: Login,
     platform: Login,
 }
 
 impl<'a> Story<'a> {
-    fn begin(shell: &'a Shell, environment: &'a Environment, daemon: Daemon) -> Result<Self> {
+    fn begin(shell: &'a Shell, environment: &'a Environment) -> Result<Self> {
         shell.explain("A tenant is a wall: its clients use its topics, and nobody else does.");
         shell
             .run("countersign tenant create kaa --namespace 'kp1/#'")?
@@ -96,13 +90,12 @@ impl<'a> Story<'a> {
         Ok(Self {
             shell,
             environment,
-            daemon,
             device,
             platform,
         })
     }
 
-    fn first_use(&mut self) -> Result<()> {
+    fn first_use(&self) -> Result<()> {
         self.shell
             .explain("The platform waits for one measurement and will answer it.");
         let platform = self.shell.background(&format!(
@@ -132,7 +125,7 @@ impl<'a> Story<'a> {
         Ok(())
     }
 
-    fn suspension(&mut self) -> Result<()> {
+    fn suspension(&self) -> Result<()> {
         self.shell
             .explain("The device stays connected, and the list of clients knows it.");
         let live = self.live_session()?;
@@ -157,7 +150,7 @@ impl<'a> Story<'a> {
         Ok(())
     }
 
-    fn reactivation(&mut self) -> Result<()> {
+    fn reactivation(&self) -> Result<()> {
         self.shell
             .explain("Reactivated: the same secret works again.");
         self.shell
@@ -168,7 +161,7 @@ impl<'a> Story<'a> {
         Ok(())
     }
 
-    fn revocation(&mut self) -> Result<()> {
+    fn revocation(&self) -> Result<()> {
         self.shell
             .explain("Revoked is for good; the device is told no more than anybody else.");
         self.shell
@@ -217,7 +210,7 @@ impl<'a> Story<'a> {
         )
     }
 
-    fn live_session(&mut self) -> Result<BackgroundCommand> {
+    fn live_session(&self) -> Result<BackgroundCommand> {
         let live = self.shell.background(&format!(
             "mosquitto_sub {} {} -V 311 -i dev1 -t kp1/demo/dcx/TOKEN/commands",
             self.device.at, self.device.who
@@ -227,13 +220,15 @@ impl<'a> Story<'a> {
     }
 
     /// A client that has no answer yet would miss what comes next.
-    fn wait_for_subscription(&mut self, filter: &str) -> Result<()> {
-        self.daemon.wait_for_log(filter, Duration::from_secs(10))
+    fn wait_for_subscription(&self, filter: &str) -> Result<()> {
+        let broker = &self.environment.broker;
+        broker
+            .wait_for_log(filter, Duration::from_secs(10))
+            .map(drop)
     }
 
     /// Says how to go on, and how to end what was left running.
-    fn leave(self) {
-        let (pid, folder) = (self.daemon.pid(), self.environment.folder().display());
+    fn say_how_to_go_on(&self) {
         println!("\nThe broker runs on. To go on:\n");
         for line in self.environment.exports() {
             println!("  {line}");
@@ -244,8 +239,7 @@ impl<'a> Story<'a> {
         println!("  mosquitto_pub {at} {who} -t kp1/hello -m hi");
         println!("  tail -f {}", self.environment.log().display());
         println!("\nTo end it and remove everything:\n");
-        println!("  kill {pid} && rm -r {folder}");
-        self.daemon.leave_running();
+        println!("  {}", self.environment.end());
     }
 }
 
@@ -262,11 +256,6 @@ impl Login {
             who: format!("-u {username} -P {secret}"),
         }
     }
-}
-
-fn show_log(environment: &Environment) {
-    let log = std::fs::read_to_string(environment.log()).unwrap_or_default();
-    eprintln!("--- the broker's log\n{log}---");
 }
 
 const SHOW: &str = "countersign credential show dev1@kaa";

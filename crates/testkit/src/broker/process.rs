@@ -1,7 +1,7 @@
 //! The broker's process: started, watched through its log, and never left
 //! behind.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -25,6 +25,7 @@ pub(super) struct Process {
     args: Vec<String>,
     env: Vec<(String, String)>,
     log: PathBuf,
+    stays: bool,
     child: Option<Child>,
 }
 
@@ -34,12 +35,14 @@ impl Process {
         args: Vec<String>,
         env: Vec<(String, String)>,
         log: PathBuf,
+        stays: bool,
     ) -> Self {
         Self {
             program,
             args,
             env,
             log,
+            stays,
             child: None,
         }
     }
@@ -54,13 +57,39 @@ impl Process {
             .args(&self.args)
             .envs(self.env.iter().cloned())
             .current_dir("/");
-        let child = spawn(command, log).with_context(|| format!("cannot run {}", self.program))?;
+        command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log);
+        if self.stays {
+            command.process_group(0);
+        } else {
+            end_with_us(&mut command);
+        }
+        let child = spawn(command).with_context(|| format!("cannot run {}", self.program))?;
         ALIVE
             .lock()
             .unwrap()
             .push((child.id(), self.log.parent().unwrap().to_owned()));
         self.child = Some(child);
         Ok(())
+    }
+
+    /// What starts it, as one would type it.
+    pub(super) fn line(&self) -> String {
+        let variables = self
+            .env
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"));
+        let words = std::iter::once(&self.program).chain(&self.args).cloned();
+        variables.chain(words).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Gives it up while it runs.
+    pub(super) fn leave(&mut self) {
+        if let Some(child) = self.child.take() {
+            forget(child.id());
+        }
     }
 
     pub(super) fn pid(&self) -> Option<u32> {
@@ -172,7 +201,8 @@ pub(super) fn give(folder: &Path, user: &str) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn we_are_root() -> bool {
+/// Whether this process may do anything.
+pub fn we_are_root() -> bool {
     // SAFETY: geteuid has no preconditions.
     unsafe { libc::geteuid() == 0 }
 }
@@ -199,11 +229,8 @@ static STARTER: LazyLock<Mutex<Sender<Request>>> = LazyLock::new(|| {
     Mutex::new(sender)
 });
 
-fn spawn(mut command: Command, log: File) -> Result<Child> {
-    command
-        .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log);
+/// Has the kernel end what `command` starts when the thread that starts it ends.
+pub fn end_with_us(command: &mut Command) {
     let parent = process::id();
     // SAFETY: the closure calls nothing but functions that are async-signal-safe.
     unsafe {
@@ -215,6 +242,9 @@ fn spawn(mut command: Command, log: File) -> Result<Child> {
             Ok(())
         });
     }
+}
+
+fn spawn(command: Command) -> Result<Child> {
     let (sender, receiver) = channel();
     STARTER
         .lock()

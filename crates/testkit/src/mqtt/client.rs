@@ -9,7 +9,8 @@ use anyhow::{Context, Result, bail};
 use socket2::{SockRef, Socket};
 
 use super::Protocol;
-use super::packet::{Message, Packet, PacketWriter, Properties, Value, property};
+use super::encode::{self, DISCONNECT, PINGREQ, PUBACK, PUBCOMP, PUBREC, PUBREL};
+use super::packet::{Message, Packet, Properties};
 use super::websocket::{self, Frames};
 
 /// How long a server may take for what it should do at once.
@@ -122,16 +123,17 @@ impl Client {
         retain: bool,
         properties: &Properties,
     ) -> Result<u16> {
-        let mut packet = PacketWriter::default();
-        packet.bytes(topic.as_bytes());
-        let mut id = 0;
-        if qos > 0 {
-            id = self.next_id();
-            packet.short(id);
-        }
-        packet.properties(self.protocol, properties);
-        packet.raw(payload);
-        self.send_bytes(&packet.packet(0x30 | qos << 1 | u8::from(retain)))?;
+        let id = if qos > 0 { self.next_id() } else { 0 };
+        let message = Message {
+            topic: topic.to_owned(),
+            payload: payload.to_vec(),
+            qos,
+            retain,
+            id,
+            properties: properties.clone(),
+            ..Message::default()
+        };
+        self.send_bytes(&message.bytes(self.protocol))?;
         Ok(id)
     }
 
@@ -139,14 +141,7 @@ impl Client {
     /// the QoS granted, or 0x80 and more.
     pub fn subscribe(&mut self, filters: &[(&str, u8)]) -> Result<Vec<u8>> {
         let id = self.next_id();
-        let mut packet = PacketWriter::default();
-        packet.short(id);
-        packet.properties(self.protocol, &Properties::default());
-        for (filter, qos) in filters {
-            packet.bytes(filter.as_bytes());
-            packet.byte(*qos);
-        }
-        self.send_bytes(&packet.packet(0x82))?;
+        self.send_bytes(&encode::subscribe(self.protocol, id, filters))?;
         self.require(
             || format!("no answer to the subscription to {filters:?}"),
             |packet| match packet {
@@ -160,13 +155,7 @@ impl Client {
     /// empty.
     pub fn unsubscribe(&mut self, filters: &[&str]) -> Result<Vec<u8>> {
         let id = self.next_id();
-        let mut packet = PacketWriter::default();
-        packet.short(id);
-        packet.properties(self.protocol, &Properties::default());
-        for filter in filters {
-            packet.bytes(filter.as_bytes());
-        }
-        self.send_bytes(&packet.packet(0xA2))?;
+        self.send_bytes(&encode::unsubscribe(self.protocol, id, filters))?;
         self.require(
             || format!("no answer to the end of {filters:?}"),
             |packet| match packet {
@@ -202,7 +191,7 @@ impl Client {
     /// Sends a PINGREQ and returns how long the answer took.
     pub fn ping(&mut self, timeout: Duration) -> Result<Duration> {
         let start = Instant::now();
-        self.send_bytes(&[0xC0, 0])?;
+        self.send_bytes(&PINGREQ)?;
         let answered = self.await_packet(timeout, |packet| {
             (*packet == Packet::Pingresp).then_some(())
         })?;
@@ -232,7 +221,7 @@ impl Client {
 
     /// Sends a DISCONNECT, which discards the Will, and closes.
     pub fn disconnect(&mut self) -> Result<()> {
-        self.send_bytes(&[0xE0, 0])?;
+        self.send_bytes(&DISCONNECT)?;
         self.close()
     }
 
@@ -245,18 +234,7 @@ impl Client {
 
     /// Sends an AUTH (5.0 alone): 0x18 to go on, 0x19 to begin again.
     pub fn auth(&mut self, code: u8, method: &str, data: Option<&[u8]>) -> Result<()> {
-        let mut properties = Properties::default();
-        properties.push(
-            property::AUTHENTICATION_METHOD,
-            Value::Text(method.to_owned()),
-        );
-        if let Some(data) = data {
-            properties.push(property::AUTHENTICATION_DATA, Value::Bytes(data.to_vec()));
-        }
-        let mut packet = PacketWriter::default();
-        packet.byte(code);
-        packet.properties(Protocol::V5, &properties);
-        self.send_bytes(&packet.packet(0xF0))
+        self.send_bytes(&encode::auth(code, method, data))
     }
 
     /// Breaks the connection off: the server sees a reset.
@@ -379,10 +357,8 @@ impl Client {
     }
 
     fn send_ack(&mut self, first: u8, id: u16) -> Result<()> {
-        let mut packet = PacketWriter::default();
-        packet.short(id);
         // A server that has gone in the meantime is found out by reading.
-        match self.write(&packet.packet(first)) {
+        match self.write(&encode::ack(first, id)) {
             Err(error)
                 if matches!(
                     error.kind(),
@@ -414,11 +390,6 @@ impl Client {
         self.last_id
     }
 }
-
-const PUBACK: u8 = 0x40;
-const PUBREC: u8 = 0x50;
-const PUBREL: u8 = 0x62;
-const PUBCOMP: u8 = 0x70;
 
 #[cfg(test)]
 mod tests {

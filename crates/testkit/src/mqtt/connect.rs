@@ -8,8 +8,10 @@ use anyhow::{Context, Result, bail};
 use socket2::{Domain, Socket, Type};
 
 use super::Protocol;
+use super::bytes::PacketWriter;
 use super::client::{Client, Closed, PATIENCE};
-use super::packet::{Auth, Connack, Packet, PacketWriter, Properties, Value, property};
+use super::encode;
+use super::packet::{Auth, Connack, Packet, Properties, Value, property};
 
 /// A CONNECT that is about to be sent; it can be sent more than once.
 #[derive(Clone, Debug)]
@@ -53,6 +55,16 @@ pub enum Answer {
     Closed(Closed),
     /// Nothing within the time given.
     Nothing,
+}
+
+impl Answer {
+    /// The code of a verdict.
+    pub fn code(&self) -> Option<u8> {
+        match self {
+            Self::Connack(connack) => Some(connack.code),
+            Self::Auth(_) | Self::Closed(_) | Self::Nothing => None,
+        }
+    }
 }
 
 /// The server closed the connection and sent no CONNACK.
@@ -134,7 +146,7 @@ impl Connect {
     pub fn stored(self) -> Self {
         let stored = self.clean(false);
         match stored.protocol {
-            Protocol::V311 => stored,
+            Protocol::V31 | Protocol::V311 => stored,
             Protocol::V5 => stored.session_expiry(3600),
         }
     }
@@ -173,15 +185,10 @@ impl Connect {
 
     /// Enhanced authentication (5.0 alone).
     #[must_use]
-    pub fn authentication(self, method: &str, data: Option<&[u8]>) -> Self {
-        let this = self.property(
-            property::AUTHENTICATION_METHOD,
-            Value::Text(method.to_owned()),
-        );
-        match data {
-            Some(data) => this.property(property::AUTHENTICATION_DATA, Value::Bytes(data.to_vec())),
-            None => this,
-        }
+    pub fn authentication(mut self, method: &str, data: Option<&[u8]>) -> Self {
+        let Properties(authentication) = encode::authentication(method, data);
+        self.properties.0.extend(authentication);
+        self
     }
 
     /// Any other property (5.0 alone).
@@ -270,7 +277,10 @@ impl Connect {
     /// nothing more.
     pub fn open(&self, port: u16) -> Result<Client> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-        socket.bind(&SocketAddrV4::new(self.source, 0).into())?;
+        // This one the kernel takes anyway, with more ports to choose from.
+        if self.source != Ipv4Addr::LOCALHOST {
+            socket.bind(&SocketAddrV4::new(self.source, 0).into())?;
+        }
         let broker = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
         socket
             .connect_timeout(&broker.into(), Duration::from_secs(5))
@@ -281,11 +291,8 @@ impl Connect {
     /// The packet, for tests that bend it.
     pub fn bytes(&self) -> Vec<u8> {
         let mut packet = PacketWriter::default();
-        packet.bytes(b"MQTT");
-        packet.byte(match self.protocol {
-            Protocol::V311 => 4,
-            Protocol::V5 => 5,
-        });
+        packet.bytes(self.protocol.name().as_bytes());
+        packet.byte(self.protocol.level());
         let mut flags = u8::from(self.clean) << 1;
         if let Some(will) = &self.will {
             flags |= 1 << 2 | will.qos << 3 | u8::from(will.retain) << 5;

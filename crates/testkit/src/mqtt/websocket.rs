@@ -9,14 +9,14 @@ use super::client::PATIENCE;
 
 /// How MQTT's bytes travel once the HTTP upgrade is done.
 #[derive(Debug, Default)]
-pub(super) struct Frames {
+pub struct Frames {
     /// Came from the server and holds no whole frame yet.
     raw: Vec<u8>,
+    upgraded: bool,
 }
 
-/// Asks the server to change to WebSockets, with further headers, and waits
-/// until it has.
-pub(super) fn upgrade(stream: &mut TcpStream, headers: &[(String, Vec<u8>)]) -> Result<Frames> {
+/// The request to change to WebSockets, with further headers.
+pub fn request(headers: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut request = b"GET /mqtt HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
         Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: mqtt\r\n"
@@ -28,30 +28,29 @@ pub(super) fn upgrade(stream: &mut TcpStream, headers: &[(String, Vec<u8>)]) -> 
         request.extend(b"\r\n");
     }
     request.extend(b"\r\n");
-    stream.write_all(&request)?;
+    request
+}
+
+/// Asks the server to change to WebSockets, with further headers, and waits
+/// until it has.
+pub(super) fn upgrade(stream: &mut TcpStream, headers: &[(String, Vec<u8>)]) -> Result<Frames> {
+    stream.write_all(&request(headers))?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    let mut answer = Vec::new();
-    loop {
-        if let Some(end) = answer.windows(4).position(|part| part == b"\r\n\r\n") {
-            let head = String::from_utf8_lossy(&answer[..end]).into_owned();
-            if !head.starts_with("HTTP/1.1 101") {
-                bail!("the server did not change to WebSockets: {head}");
-            }
-            answer.drain(..end + 4);
-            return Ok(Frames { raw: answer });
-        }
+    let mut frames = Frames::default();
+    while !frames.is_upgraded()? {
         let mut part = [0; 1024];
         let length = stream.read(&mut part).context("no answer to the upgrade")?;
         if length == 0 {
             bail!("the server closed the connection during the upgrade");
         }
-        answer.extend(&part[..length]);
+        frames.extend(&part[..length]);
     }
+    Ok(frames)
 }
 
 /// Some bytes as one binary frame of a client. The mask is zero: it hides
 /// nothing from anybody here.
-pub(super) fn frame(bytes: &[u8]) -> Vec<u8> {
+pub fn frame(bytes: &[u8]) -> Vec<u8> {
     let mut frame = vec![0x82];
     let length = bytes.len();
     if let Ok(short) = u8::try_from(length)
@@ -71,14 +70,29 @@ pub(super) fn frame(bytes: &[u8]) -> Vec<u8> {
 }
 
 impl Frames {
+    /// Whether the server has changed to WebSockets; what follows its answer are
+    /// frames. An answer that says no is an error.
+    pub fn is_upgraded(&mut self) -> Result<bool> {
+        let head = self.raw.windows(4).position(|part| part == b"\r\n\r\n");
+        if let Some(end) = head.filter(|_| !self.upgraded) {
+            let head = String::from_utf8_lossy(&self.raw[..end]).into_owned();
+            if !head.starts_with("HTTP/1.1 101") {
+                bail!("the server did not change to WebSockets: {head}");
+            }
+            self.raw.drain(..end + 4);
+            self.upgraded = true;
+        }
+        Ok(self.upgraded)
+    }
+
     /// Takes in what came from the server.
-    pub(super) fn extend(&mut self, bytes: &[u8]) {
+    pub fn extend(&mut self, bytes: &[u8]) {
         self.raw.extend(bytes);
     }
 
     /// Moves the content of all whole frames to `buffer`; says whether the
     /// server closed the connection by one.
-    pub(super) fn unpack(&mut self, buffer: &mut Vec<u8>) -> bool {
+    pub fn unpack(&mut self, buffer: &mut Vec<u8>) -> bool {
         while let [first, second, ..] = self.raw[..] {
             let (start, length) = match (second & 0x7F, &self.raw[2..]) {
                 (126, [a, b, ..]) => (4, usize::from(u16::from_be_bytes([*a, *b]))),

@@ -1,7 +1,7 @@
 //! What a broker's process used of the machine.
 
 use std::fs;
-use std::ops::Sub;
+use std::ops::{Mul, Sub};
 
 use anyhow::{Context, Result, ensure};
 
@@ -39,13 +39,10 @@ impl Meter {
         let failed = unsafe { libc::clock_gettime(self.clock, &mut time) };
         ensure!(failed == 0, "process {} has ended", self.pid);
         let stat = fs::read_to_string(format!("/proc/{0}/task/{0}/schedstat", self.pid))?;
-        let thread = stat
-            .split_whitespace()
-            .next()
-            .context("schedstat is empty")?;
+        let thread = stat.split_whitespace().next();
         Ok(Cpu {
             process: time.tv_sec as f64 * 1e9 + time.tv_nsec as f64,
-            thread: thread.parse()?,
+            thread: thread.context("schedstat is empty")?.parse()?,
         })
     }
 
@@ -67,6 +64,17 @@ impl Sub for Cpu {
         Self {
             process: self.process - earlier.process,
             thread: self.thread - earlier.thread,
+        }
+    }
+}
+
+impl Mul<f64> for Cpu {
+    type Output = Self;
+
+    fn mul(self, factor: f64) -> Self {
+        Self {
+            process: self.process * factor,
+            thread: self.thread * factor,
         }
     }
 }

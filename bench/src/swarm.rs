@@ -1,13 +1,14 @@
 //! Many connects at once, from one thread.
 
 use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use countersign_testkit::mqtt::DISCONNECT;
 
-use super::connection::{Connection, PATIENCE};
-use super::wire;
+use crate::fleet::PATIENCE;
 
 /// What became of a swarm.
 #[derive(Debug, Default)]
@@ -21,7 +22,7 @@ pub struct Outcome {
 
 /// One connection of the swarm.
 struct Member {
-    connection: Connection,
+    stream: TcpStream,
     /// How much of the CONNACK has come.
     read: usize,
 }
@@ -38,18 +39,15 @@ pub fn run(
     let mut outcome = Outcome::default();
     let start = Instant::now();
     loop {
-        while members.len() < in_flight {
-            let Some(connect) = connects.next() else {
-                break;
-            };
+        let room = in_flight - members.len();
+        for connect in connects.by_ref().take(room) {
             members.push(Member::join(port, &connect)?);
         }
         if members.is_empty() {
             break;
         }
-        let ready = wait(&members)?;
         // From the back, since a member that is done makes room for the last.
-        for index in ready.into_iter().rev() {
+        for index in wait(&members)?.into_iter().rev() {
             if members[index].go_on(&mut outcome)? {
                 members.swap_remove(index);
             }
@@ -61,19 +59,18 @@ pub fn run(
 
 impl Member {
     fn join(port: u16, connect: &[u8]) -> Result<Self> {
-        let mut connection = Connection::open(port).context("the broker takes no connections")?;
-        connection.stream.write_all(connect)?;
-        connection.stream.set_nonblocking(true)?;
-        Ok(Self {
-            connection,
-            read: 0,
-        })
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
+            .context("the broker takes no connections")?;
+        stream.set_nodelay(true)?;
+        stream.write_all(connect)?;
+        stream.set_nonblocking(true)?;
+        Ok(Self { stream, read: 0 })
     }
 
     /// Takes what has come; `true` at the end.
     fn go_on(&mut self, outcome: &mut Outcome) -> Result<bool> {
         let mut bytes = [0; 8];
-        let count = match self.connection.stream.read(&mut bytes) {
+        let count = match self.stream.read(&mut bytes) {
             Ok(count) => count,
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock | ErrorKind::Interrupted => return Ok(false),
@@ -91,7 +88,7 @@ impl Member {
             // The code is the last byte of the four.
             if bytes[CONNACK - 1 - before] == 0 {
                 outcome.admitted += 1;
-                self.connection.stream.write_all(&wire::DISCONNECT)?;
+                self.stream.write_all(&DISCONNECT)?;
             } else {
                 outcome.refused += 1;
             }
@@ -105,7 +102,7 @@ fn wait(members: &[Member]) -> Result<Vec<usize>> {
     let mut polled: Vec<libc::pollfd> = members
         .iter()
         .map(|member| libc::pollfd {
-            fd: member.connection.stream.as_raw_fd(),
+            fd: member.stream.as_raw_fd(),
             events: libc::POLLIN,
             revents: 0,
         })

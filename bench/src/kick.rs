@@ -10,39 +10,32 @@ use countersign_core::lifecycle::State;
 use countersign_core::name::LoginName;
 use countersign_core::store::{Directory, GateStore};
 use countersign_sqlite::SqliteStore;
+use countersign_testkit::Version;
 
-use super::Bench;
-use super::broker::MeasuredBroker;
-use super::connection::{Connection, PATIENCE};
-use super::figure::{Figure, Quantity, Rounds, percentile};
-use super::login;
-use super::store::{cli, file};
-use super::subject::Subject;
-use crate::brokers::Version;
-use crate::command::read;
+use crate::figure::{Figure, Quantity, Rounds};
+use crate::fleet::{MeasuredBroker, PATIENCE};
+use crate::login;
+use crate::scale::Scale;
+use crate::store::{cli, file, read};
+use crate::subject::Subject;
 
-pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
+pub fn measure(scale: &Scale, place: &Path) -> Result<Vec<Figure>> {
     let case = format!(
         "how long {} sessions outlive `credential suspend`, idle broker",
-        bench.scale.kicks
+        scale.kicks
     );
-    println!("kick: {case}");
-    let mut rounds = Rounds::of("kick", case);
+    let mut rounds = Rounds::begin("kick", case);
     for version in Version::ALL {
-        let folder = bench.folder.path().join(format!("kick-{}", version.name()));
-        Subject::Generated.prepare(bench, &folder, 1, 0..0)?;
-        let broker = MeasuredBroker::start(bench, version, Subject::Generated, &folder)?;
-        let ends = (0..bench.scale.kicks)
-            .map(|round| End::bring_about(bench, &broker, &folder, round))
+        let folder = place.join(format!("kick-{version}"));
+        Subject::Generated.prepare(&folder, 1, 0..0)?;
+        let broker = MeasuredBroker::start(version, Subject::Generated, &folder)?;
+        let ends = (0..scale.kicks)
+            .map(|round| End::bring_about(&broker, &folder, round))
             .collect::<Result<Vec<End>>>()?;
         for (title, from) in FROM {
-            let values: Vec<f64> = ends
-                .iter()
-                .map(|end| since(from(end), end.closed))
-                .collect();
-            for (quantity, share) in [(P50, 0.5), (P99, 0.99), (MAX, 1.0)] {
-                rounds.push(version.name(), title, quantity, percentile(&values, share));
-            }
+            let since = |end: &End| since(from(end), end.closed);
+            let times: Vec<f64> = ends.iter().map(since).collect();
+            rounds.push_times(version.name(), title, TIMES, &times);
         }
     }
     let mut figures = rounds.figures("");
@@ -70,20 +63,18 @@ struct End {
 
 impl End {
     /// Connects, suspends, and sees the session end.
-    fn bring_about(
-        bench: &Bench,
-        broker: &MeasuredBroker,
-        folder: &Path,
-        round: usize,
-    ) -> Result<Self> {
+    fn bring_about(broker: &MeasuredBroker, folder: &Path, round: usize) -> Result<Self> {
         let name = login::name(0);
-        let act = |act| read(&mut cli(bench, folder, &["credential", act, &name]));
-        let connect = Subject::Generated.login(0)?.connect();
-        let mut connection = Connection::admitted(broker.port(), &connect)?;
+        let act = |act| read(&mut cli(folder, &format!("credential {act} {name}"))?);
+        let mut client = broker.admit(&Subject::Generated.login(0).connect())?;
         // A broker looks about every 100 ms by itself; acts come at any time in
         // between.
         thread::sleep(Duration::from_millis(30 + (round as u64 * 37) % 100));
-        let waiter = thread::spawn(move || connection.wait_closed());
+        let waiter = thread::spawn(move || {
+            let closed = client.wait_closed(PATIENCE);
+            closed.context("the broker did not end a session")?;
+            Ok(Instant::now())
+        });
         let watcher = watch_for_suspension(folder, &name)?;
         let start = Instant::now();
         act("suspend")?;
@@ -135,9 +126,11 @@ fn since(earlier: Instant, later: Instant) -> f64 {
     (after - before) * 1e3
 }
 
-const P50: Quantity = Quantity::median("p50", "ms");
-const P99: Quantity = Quantity::median("p99", "ms");
-const MAX: Quantity = Quantity::median("max", "ms");
+const TIMES: [Quantity; 3] = [
+    Quantity::median("p50", "ms"),
+    Quantity::median("p99", "ms"),
+    Quantity::median("max", "ms"),
+];
 
 const COMMIT: &str = "from the commit";
 const EXIT: &str = "from the command's exit";

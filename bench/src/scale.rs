@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::subject::Subject;
+use crate::subject::Subject;
 
 /// Counts and times of all measurements.
 pub struct Scale {
@@ -36,8 +36,25 @@ pub struct Scale {
 impl Scale {
     /// The whole of it, or what fits into nine minutes.
     pub fn of(quick: bool, rounds: Option<u16>) -> Self {
-        let mut scale = if quick {
-            Self {
+        use Subject::{DynamicSecurity, Files};
+        let mut scale = Self {
+            rounds: 7,
+            connects: 8_000,
+            first_logins: 1_000,
+            first_passwords: 10,
+            messages: 20_000,
+            fanned: 500,
+            storm: Duration::from_millis(1_500),
+            sizes: vec![0, 1_000, 100_000, 1_000_000],
+            others: vec![(Files, 1_000), (Files, 100_000), (Files, 1_000_000)],
+            acts: 30,
+            kicks: 100,
+        };
+        scale.others.push((DynamicSecurity, 1_000));
+        scale.others.push((DynamicSecurity, 10_000));
+        if quick {
+            let others = vec![(Files, 1_000), (Files, 100_000), (DynamicSecurity, 1_000)];
+            scale = Self {
                 rounds: 5,
                 connects: 1_500,
                 first_logins: 200,
@@ -46,38 +63,12 @@ impl Scale {
                 fanned: 100,
                 storm: Duration::from_millis(300),
                 sizes: vec![0, 1_000, 100_000],
-                others: vec![
-                    (Subject::Files, 1_000),
-                    (Subject::Files, 100_000),
-                    (Subject::DynamicSecurity, 1_000),
-                ],
+                others,
                 acts: 10,
                 kicks: 25,
-            }
-        } else {
-            Self {
-                rounds: 7,
-                connects: 8_000,
-                first_logins: 1_000,
-                first_passwords: 10,
-                messages: 20_000,
-                fanned: 500,
-                storm: Duration::from_millis(1_500),
-                sizes: vec![0, 1_000, 100_000, 1_000_000],
-                others: vec![
-                    (Subject::Files, 1_000),
-                    (Subject::Files, 100_000),
-                    (Subject::Files, 1_000_000),
-                    (Subject::DynamicSecurity, 1_000),
-                    (Subject::DynamicSecurity, 10_000),
-                ],
-                acts: 30,
-                kicks: 100,
-            }
-        };
-        if let Some(rounds) = rounds {
-            scale.rounds = rounds.into();
+            };
         }
+        scale.rounds = rounds.map_or(scale.rounds, usize::from);
         scale
     }
 }

@@ -1,10 +1,8 @@
 //! Who logs in: names and secrets that follow from a number, so that none has
 //! to be kept.
 
-use anyhow::{Context, Result};
 use countersign_core::secret::Secret;
-
-use super::wire;
+use countersign_testkit::Connect;
 
 /// A name and what proves it.
 pub struct Login {
@@ -18,7 +16,7 @@ pub const CHOSEN: &str = "correct horse battery staple";
 /// The tenant of all.
 pub const TENANT: &str = "bench";
 
-/// The name that number `index` becomes before its tenant is added.
+/// The name of number `index`.
 pub fn name(index: usize) -> String {
     format!("device{index:07}@{TENANT}")
 }
@@ -32,12 +30,11 @@ pub fn generated(index: usize) -> Secret {
 
 impl Login {
     /// Number `index` with its generated secret.
-    pub fn generated(index: usize) -> Result<Self> {
-        Ok(Self {
+    pub fn generated(index: usize) -> Self {
+        Self {
             username: name(index),
-            password: String::from_utf8(generated(index).expose().to_vec())
-                .context("a generated secret is text")?,
-        })
+            password: String::from_utf8_lossy(generated(index).expose()).into_owned(),
+        }
     }
 
     /// Number `index` with the chosen password.
@@ -49,7 +46,12 @@ impl Login {
     }
 
     /// The CONNECT of the one client of this login.
-    pub fn connect(&self) -> Vec<u8> {
-        wire::connect(&self.username.replace('@', "-"), self)
+    pub fn connect(&self) -> Connect {
+        self.connect_as(&self.username.replace('@', "-"))
+    }
+
+    /// The CONNECT of a client with this id.
+    pub fn connect_as(&self, client_id: &str) -> Connect {
+        Connect::v311(client_id).login(&self.username, &self.password)
     }
 }

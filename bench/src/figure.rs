@@ -1,8 +1,9 @@
 //! Figures: what the rounds of a measurement come to.
 
-use std::time::Duration;
-
 use serde::Serialize;
+
+use crate::fleet::MeasuredBroker;
+use crate::meter::Cpu;
 
 /// Something that is measured, such as CPU for each login.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -23,18 +24,20 @@ pub enum OfRounds {
 
 impl Quantity {
     pub const fn median(name: &'static str, unit: &'static str) -> Self {
+        let of_rounds = OfRounds::Median;
         Self {
             name,
             unit,
-            of_rounds: OfRounds::Median,
+            of_rounds,
         }
     }
 
     pub const fn maximum(name: &'static str, unit: &'static str) -> Self {
+        let of_rounds = OfRounds::Maximum;
         Self {
             name,
             unit,
-            of_rounds: OfRounds::Maximum,
+            of_rounds,
         }
     }
 }
@@ -61,69 +64,82 @@ pub struct Figure {
 pub struct Rounds {
     measurement: &'static str,
     case: String,
-    rows: Vec<Row>,
-}
-
-struct Row {
-    broker: &'static str,
-    subject: String,
-    quantity: Quantity,
-    values: Vec<f64>,
+    figures: Vec<Figure>,
 }
 
 impl Rounds {
-    pub fn of(measurement: &'static str, case: impl Into<String>) -> Self {
+    /// Says what is measured now.
+    pub fn begin(measurement: &'static str, case: impl Into<String>) -> Self {
+        let case = case.into();
+        println!("{measurement}: {case}");
         Self {
             measurement,
-            case: case.into(),
-            rows: Vec::new(),
+            case,
+            figures: Vec::new(),
         }
     }
 
     /// Adds the value of one round.
     pub fn push(&mut self, broker: &'static str, subject: &str, quantity: Quantity, value: f64) {
-        let known = self.rows.iter_mut().find(|row| {
-            (row.broker, row.subject.as_str(), row.quantity) == (broker, subject, quantity)
+        let known = self.figures.iter_mut().find(|figure| {
+            (figure.broker, figure.subject.as_str(), figure.quantity) == (broker, subject, quantity)
         });
         match known {
-            Some(row) => row.values.push(value),
-            None => self.rows.push(Row {
+            Some(figure) => figure.rounds.push(value),
+            None => self.figures.push(Figure {
+                measurement: self.measurement,
+                case: self.case.clone(),
                 broker,
                 subject: subject.to_owned(),
                 quantity,
-                values: vec![value],
+                value: f64::NAN,
+                rounds: vec![value],
+                ratio: None,
+                goal: None,
             }),
+        }
+    }
+
+    /// Adds the CPU that a broker used in one round for `count` things.
+    pub fn push_cpu(&mut self, broker: &MeasuredBroker, title: &str, used: Cpu, count: usize) {
+        let each = |nanos: f64| nanos / 1e3 / count as f64;
+        self.push(broker.version.name(), title, CPU, each(used.process));
+        self.push(broker.version.name(), title, THREAD, each(used.thread));
+    }
+
+    /// Adds the percentiles of some times, in milliseconds.
+    pub fn push_times(
+        &mut self,
+        broker: &'static str,
+        subject: &str,
+        quantities: [Quantity; 3],
+        times: &[f64],
+    ) {
+        for (quantity, share) in quantities.into_iter().zip([0.5, 0.99, 1.0]) {
+            self.push(broker, subject, quantity, percentile(times, share));
         }
     }
 
     /// What all rounds come to, told against the subject `baseline`.
     pub fn figures(self, baseline: &str) -> Vec<Figure> {
-        let of_baseline = |row: &Row| {
-            self.rows.iter().find(|other| {
+        let figure = |figure: &Figure| {
+            let base = self.figures.iter().find(|other| {
                 (other.broker, other.subject.as_str(), other.quantity)
-                    == (row.broker, baseline, row.quantity)
-            })
-        };
-        let figure = |row: &Row| {
-            let ratio = of_baseline(row).filter(|base| base.subject != row.subject);
+                    == (figure.broker, baseline, figure.quantity)
+            });
+            let base = base.filter(|base| base.subject != figure.subject);
             Figure {
-                measurement: self.measurement,
-                case: self.case.clone(),
-                broker: row.broker,
-                subject: row.subject.clone(),
-                quantity: row.quantity,
-                value: match row.quantity.of_rounds {
-                    OfRounds::Median => median(&row.values),
-                    OfRounds::Maximum => percentile(&row.values, 1.0),
+                value: match figure.quantity.of_rounds {
+                    OfRounds::Median => median(&figure.rounds),
+                    OfRounds::Maximum => percentile(&figure.rounds, 1.0),
                 },
-                rounds: row.values.clone(),
-                ratio: ratio
-                    .map(|base| median_ratio(&row.values, &base.values))
+                ratio: base
+                    .map(|base| median_ratio(&figure.rounds, &base.rounds))
                     .filter(|ratio| ratio.is_finite()),
-                goal: None,
+                ..figure.clone()
             }
         };
-        self.rows.iter().map(figure).collect()
+        self.figures.iter().map(figure).collect()
     }
 }
 
@@ -140,27 +156,16 @@ pub fn median(values: &[f64]) -> f64 {
 
 /// The median of each value over the one at the same place in `base`.
 fn median_ratio(values: &[f64], base: &[f64]) -> f64 {
-    let ratios: Vec<f64> = values
-        .iter()
-        .zip(base)
-        .map(|(value, base)| value / base)
-        .collect();
-    median(&ratios)
+    let ratios = values.iter().zip(base).map(|(value, base)| value / base);
+    median(&ratios.collect::<Vec<f64>>())
 }
 
 /// The smallest value that the given share of all does not exceed.
 pub fn percentile(values: &[f64], share: f64) -> f64 {
     let sorted = sorted(values);
     let rank = (share * sorted.len() as f64).ceil() as usize;
-    sorted
-        .get(rank.saturating_sub(1))
-        .copied()
-        .unwrap_or(f64::NAN)
-}
-
-/// In milliseconds.
-pub fn millis(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e3
+    let value = sorted.get(rank.saturating_sub(1));
+    value.copied().unwrap_or(f64::NAN)
 }
 
 fn sorted(values: &[f64]) -> Vec<f64> {
@@ -168,6 +173,9 @@ fn sorted(values: &[f64]) -> Vec<f64> {
     sorted.sort_by(f64::total_cmp);
     sorted
 }
+
+const CPU: Quantity = Quantity::median("CPU", "µs");
+const THREAD: Quantity = Quantity::median("broker thread", "µs");
 
 #[cfg(test)]
 mod tests {
@@ -195,8 +203,7 @@ mod tests {
 
     #[test]
     fn a_ratio_is_the_median_of_the_rounds() {
-        const CPU: Quantity = Quantity::median("CPU", "µs");
-        let mut rounds = Rounds::of("connect", "");
+        let mut rounds = Rounds::begin("connect", "");
         for (bare, ours) in [(1.0, 2.0), (10.0, 30.0), (2.0, 8.0)] {
             rounds.push("2.1", "bare", CPU, bare);
             rounds.push("2.1", "ours", CPU, ours);

@@ -6,12 +6,12 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use countersign_testkit::artifacts;
 use serde::Serialize;
 use serde_json::json;
 
-use super::Bench;
-use super::figure::{Figure, Quantity};
-use crate::command::read;
+use crate::figure::{Figure, Quantity};
+use crate::store::read;
 
 /// The machine and the moment.
 #[derive(Serialize)]
@@ -30,27 +30,19 @@ impl Machine {
         let line = |path: &str, key: &str| -> Result<String> {
             let text = fs::read_to_string(path)?;
             let value = text.lines().find_map(|line| line.strip_prefix(key));
-            Ok(value
-                .unwrap_or_default()
-                .trim_matches([' ', '\t', ':', '"'])
-                .to_owned())
+            let value = value.unwrap_or_default();
+            Ok(value.trim_matches([' ', '\t', ':', '"']).to_owned())
         };
-        let load = fs::read_to_string("/proc/loadavg")?;
+        let date = read(Command::new("date").args(["--utc", "+%FT%TZ"]))?;
+        let load = line("/proc/loadavg", "")?;
+        let load = load.split(' ').next().context("there is no load")?;
         Ok(Self {
-            date: read(Command::new("date").args(["--utc", "+%FT%TZ"]))?
-                .trim()
-                .to_owned(),
+            date: date.trim().to_owned(),
             processors: std::thread::available_parallelism()?.get(),
             model: line("/proc/cpuinfo", "model name")?,
-            kernel: fs::read_to_string("/proc/sys/kernel/osrelease")?
-                .trim()
-                .to_owned(),
+            kernel: line("/proc/sys/kernel/osrelease", "")?,
             system: line("/etc/os-release", "PRETTY_NAME=")?,
-            load: load
-                .split(' ')
-                .next()
-                .context("there is no load")?
-                .parse()?,
+            load: load.parse()?,
         })
     }
 }
@@ -70,10 +62,7 @@ impl fmt::Display for Machine {
             "{date}: {processors} × {model}, {system}, Linux {kernel}, load {load}"
         )?;
         if *load > 0.5 {
-            write!(
-                formatter,
-                "\nothers use this machine, too: expect figures to vary"
-            )?;
+            formatter.write_str("\nothers use this machine, too: expect figures to vary")?;
         }
         Ok(())
     }
@@ -81,15 +70,11 @@ impl fmt::Display for Machine {
 
 /// Prints a table for each case of each measurement.
 pub fn print(figures: &[Figure]) {
-    let mut rest = figures;
-    while let Some(first) = rest.first() {
-        let same = |figure: &&Figure| {
-            (figure.measurement, &figure.case) == (first.measurement, &first.case)
-        };
-        let count = rest.iter().take_while(same).count();
-        let (of_case, others) = rest.split_at(count);
-        print_case(of_case, first);
-        rest = others;
+    let is_same = |one: &Figure, other: &Figure| {
+        (one.measurement, &one.case) == (other.measurement, &other.case)
+    };
+    for of_case in figures.chunk_by(is_same) {
+        print_case(of_case);
     }
     println!();
     for figure in figures {
@@ -111,64 +96,66 @@ pub fn print(figures: &[Figure]) {
 }
 
 /// Writes all figures, with every round of each.
-pub fn write(path: &Path, machine: &Machine, bench: &Bench, figures: &[Figure]) -> Result<()> {
-    let brokers: Vec<&str> = bench
-        .brokers
-        .values()
-        .map(|broker| broker.version.as_str())
-        .collect();
+pub fn write(path: &Path, machine: &Machine, figures: &[Figure]) -> Result<()> {
+    let brokers = artifacts::brokers()?;
+    let brokers: Vec<&str> = brokers.values().map(|one| one.version.as_str()).collect();
     let report = json!({"machine": machine, "brokers": brokers, "figures": figures});
     let text = serde_json::to_string_pretty(&report)? + "\n";
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn print_case(figures: &[Figure], first: &Figure) {
-    println!("\n{}: {}", first.measurement, first.case);
+fn print_case(figures: &[Figure]) {
+    println!("\n{}: {}", figures[0].measurement, figures[0].case);
+    // All of one broker side by side, each in the order in which it came.
     let brokers = distinct(figures.iter().map(|figure| figure.broker));
-    let columns = |brokers: &[&'static str]| -> Vec<Column> {
-        // All of one broker side by side, each in the order in which it came.
-        let of = |broker: &&'static str| {
-            let broker = *broker;
-            let figures = figures.iter().filter(move |figure| figure.broker == broker);
-            distinct(figures.map(|figure| (figure.broker, figure.quantity)))
-        };
-        brokers.iter().flat_map(of).collect()
-    };
-    let all = columns(&brokers);
+    let columns = brokers.iter().map(|broker| {
+        let its = figures.iter().filter(|figure| figure.broker == *broker);
+        distinct(its.map(|figure| (figure.broker, figure.quantity)))
+    });
+    let columns: Vec<Vec<Column>> = columns.collect();
+    let all = columns.concat();
     if all.len() <= WIDEST {
         return print_columns(figures, &all);
     }
-    for broker in brokers {
-        print_columns(figures, &columns(&[broker]));
+    for of_broker in columns {
+        print_columns(figures, &of_broker);
     }
 }
 
 type Column = (&'static str, Quantity);
 
 fn print_columns(figures: &[Figure], columns: &[Column]) {
-    let subjects = distinct(figures.iter().map(|figure| figure.subject.as_str()));
-    let mut lines = vec![heading(columns, |(broker, _)| (*broker).to_owned())];
-    lines.push(heading(columns, |(_, quantity)| {
-        format!("{}, {}", quantity.name, quantity.unit)
-    }));
-    for subject in subjects {
-        let cells = columns.iter().map(|(broker, quantity)| {
+    let line = |first: &str, cell: &dyn Fn(&Column) -> String| -> Vec<String> {
+        let cells = columns.iter().map(cell);
+        std::iter::once(first.to_owned()).chain(cells).collect()
+    };
+    let mut lines = vec![
+        line("", &|(broker, _)| (*broker).to_owned()),
+        line("", &|(_, quantity)| {
+            format!("{}, {}", quantity.name, quantity.unit)
+        }),
+    ];
+    for subject in distinct(figures.iter().map(|figure| figure.subject.as_str())) {
+        lines.push(line(subject, &|(broker, quantity)| {
             let found = figures.iter().find(|figure| {
                 (figure.broker, figure.quantity, figure.subject.as_str())
                     == (*broker, *quantity, subject)
             });
             found.map_or_else(String::new, cell)
-        });
-        lines.push([subject.to_owned()].into_iter().chain(cells).collect());
+        }));
     }
-    print_aligned(&lines);
-}
-
-fn heading(columns: &[Column], text: impl Fn(&Column) -> String) -> Vec<String> {
-    [String::new()]
-        .into_iter()
-        .chain(columns.iter().map(text))
-        .collect()
+    let width = |column: usize| {
+        let cells = lines.iter().map(|line| line[column].chars().count());
+        cells.max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..=columns.len()).map(width).collect();
+    for line in &lines {
+        let mut text = format!("{:width$}", line[0], width = widths[0]);
+        for (cell, width) in line.iter().zip(&widths).skip(1) {
+            text.push_str(&format!("  {cell:>width$}"));
+        }
+        println!("{}", text.trim_end());
+    }
 }
 
 fn cell(figure: &Figure) -> String {
@@ -184,26 +171,6 @@ fn number(value: f64) -> String {
         size if size >= 100.0 => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),
         _ => format!("{value:.2}"),
-    }
-}
-
-fn print_aligned(lines: &[Vec<String>]) {
-    let columns = lines.first().map_or(0, Vec::len);
-    let width = |column: usize| {
-        let cells = lines.iter().filter_map(|line| line.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    for line in lines {
-        let mut text = String::new();
-        for (index, (cell, width)) in line.iter().zip(&widths).enumerate() {
-            if index == 0 {
-                text.push_str(&format!("{cell:width$}"));
-            } else {
-                text.push_str(&format!("  {cell:>width$}"));
-            }
-        }
-        println!("{}", text.trim_end());
     }
 }
 
