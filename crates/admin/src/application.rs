@@ -6,22 +6,21 @@ use std::collections::BTreeSet;
 use countersign_core::change::Change;
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::kind::{Application, ApplicationName, Kind};
-use countersign_core::name::{LoginName, LoginNameError, TenantId};
+use countersign_core::name::{LoginName, TenantId};
 use countersign_core::role::RoleName;
-use countersign_core::scheme::{DraftSecret, Scheme, Schemes};
-use countersign_core::secret::Secret;
-use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError};
+use countersign_core::scheme::DraftSecret;
+use countersign_core::secret::{Secret, SecretDigest, Verifier};
+use countersign_core::store::Intent;
 use countersign_core::time::Timestamp;
 
-use crate::context::Context;
-use crate::credential::{CredentialError, Overlap, blank, keep_for_a_while, remove_secrets};
-use crate::error::AdminError;
-use crate::jwt;
-use crate::lookup::{self, Rows};
-use crate::password::PreparedSecret;
-use crate::role::{self, RoleError};
-use crate::scheme_overlap;
+use crate::caller::Permission;
+use crate::command::{Command, Tx};
+use crate::credential::blank;
+use crate::error::{AdminError, ErrorKind, Noun, Subject};
+use crate::password::PasswordError;
+use crate::secret::{self, Overlap};
 use crate::view::AuditedApplication;
+use crate::{cascade, lookup, scheme_overlap};
 
 /// An application to be made.
 #[derive(Clone, Debug)]
@@ -49,250 +48,193 @@ pub struct IssuedApplication {
 }
 
 /// Makes an application with a token.
-///
-/// # Errors
-///
-/// Returns [`ApplicationError`] when the tenant has one of this name, when
-/// there is no such tenant or role, when the topics of its things would reach
-/// what another tenant owns, or when the store can't be written; nothing changed
-/// then.
-pub fn create<S: AdminStore>(
-    store: &mut S,
-    context: &mut Context<'_>,
-    new: NewApplication,
-) -> Result<IssuedApplication, ApplicationError> {
-    let name = new.name.credential_name(&new.tenant)?;
-    let mut transaction = store.begin(Intent::Write)?;
-    lookup::tenant(&mut Rows::of(&mut transaction), &new.tenant)?;
-    for role in &new.roles {
-        role::find(&mut transaction, &new.tenant, role)?;
+#[derive(Clone, Debug)]
+pub struct CreateApplication(pub NewApplication);
+
+impl Command for CreateApplication {
+    type Output = IssuedApplication;
+
+    fn needs(&self) -> Permission {
+        Permission::Administer(self.0.tenant.clone())
     }
-    if transaction.credential(&name)?.is_some() {
-        return Err(ApplicationError::Exists {
-            name: new.name,
-            tenant: new.tenant,
-        });
+
+    /// The topics of its things may not reach what another tenant owns.
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<IssuedApplication, AdminError> {
+        let NewApplication {
+            name,
+            tenant,
+            roles,
+            about,
+        } = &self.0;
+        let whole_name = name.credential_name(tenant)?;
+        lookup::tenant(tx, tenant)?;
+        for role in roles {
+            lookup::role(tx, tenant, role)?;
+        }
+        if tx.credential(&whole_name)?.is_some() {
+            let message = format!("tenant `{tenant}` has an application `{name}` already");
+            let subject = Subject::in_tenant(Noun::Application, name, tenant);
+            return Err(AdminError::new(ErrorKind::Exists, subject, message));
+        }
+        let (now, known) = (tx.now, tx.schemes()?);
+        let scheme = lookup::built_in(&known, SCHEME)?;
+        scheme_overlap::check_scheme(tx, scheme, tenant)?;
+        let kind = Kind::Application(about.clone());
+        let (owner, scheme) = (Some(tenant.clone()), scheme.name().clone());
+        let roles: BTreeSet<&RoleName> = roles.iter().collect();
+        tx.add_credential(&Credential {
+            roles: roles.into_iter().cloned().collect(),
+            ..blank(whole_name, kind, owner, scheme, now)
+        })?;
+        issue(tx, "application.create", (tenant, name), None, None)
     }
-    let known = transaction.schemes()?;
-    let scheme = scheme(&known)?;
-    scheme_overlap::check_scheme(&mut Rows::of(&mut transaction), scheme, &new.tenant)?;
-    let token = draft_token(scheme, &name, &known, context)?;
-    let roles: BTreeSet<RoleName> = new.roles.into_iter().collect();
-    let (kind, tenant) = (Kind::Application(new.about), Some(new.tenant.clone()));
-    let blank = Credential {
-        roles: roles.into_iter().collect(),
-        ..blank(name, kind, tenant, scheme.name().clone(), context.now)
-    };
-    let id = transaction.add_credential(&blank)?;
-    transaction.add_secret(id, &token.verifier)?;
-    let application = find(&mut transaction, &new.tenant, &new.name)?;
-    let row = context.audit(
-        "application.create",
-        application.name.as_str(),
-        None::<&AuditedApplication>,
-        Some(&AuditedApplication::of(&application)),
-    );
-    transaction.commit(&[row], &[Change::Credential(id)])?;
-    issued(application, token, None)
 }
 
-/// Applications, by tenant and name.
-///
-/// # Errors
-///
-/// Returns [`ApplicationError`] when there is no such tenant or the store can't
-/// be read.
-pub fn list<S: AdminStore>(
-    store: &mut S,
-    tenant: Option<&TenantId>,
-) -> Result<Vec<Credential>, ApplicationError> {
-    let mut transaction = store.begin(Intent::Read)?;
-    if let Some(tenant) = tenant {
-        lookup::tenant(&mut Rows::of(&mut transaction), tenant)?;
-    }
-    Ok(transaction.applications(tenant)?)
+/// Lists applications, by tenant and name.
+#[derive(Clone, Debug)]
+pub struct ListApplications {
+    /// Of this tenant alone.
+    pub tenant: Option<TenantId>,
 }
 
-/// The application of this name.
-///
-/// # Errors
-///
-/// Returns [`ApplicationError`] when the tenant has none or the store can't be
-/// read.
-pub fn show<S: AdminStore>(
-    store: &mut S,
-    tenant: &TenantId,
-    name: &ApplicationName,
-) -> Result<Credential, ApplicationError> {
-    find(&mut store.begin(Intent::Read)?, tenant, name)
+impl Command for ListApplications {
+    type Output = Vec<Credential>;
+
+    fn needs(&self) -> Permission {
+        Permission::see(self.tenant.as_ref())
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<Credential>, AdminError> {
+        let tenant = self.tenant.as_ref();
+        lookup::check_tenant(tx, tenant)?;
+        Ok(tx.applications(tenant)?)
+    }
+}
+
+/// Shows the application of this name.
+#[derive(Clone, Debug)]
+pub struct ShowApplication {
+    /// Its tenant.
+    pub tenant: TenantId,
+    /// Its name.
+    pub name: ApplicationName,
+}
+
+impl Command for ShowApplication {
+    type Output = Credential;
+
+    fn needs(&self) -> Permission {
+        Permission::See(self.tenant.clone())
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Credential, AdminError> {
+        lookup::application(tx, &self.tenant, &self.name)
+    }
 }
 
 /// Gives an application a new token. With an overlap the old one works for a
 /// while; without one, the sessions of all its things end that used it.
-///
-/// # Errors
-///
-/// Returns [`ApplicationError`] when the tenant has none, when an overlap runs
-/// already, or when the store can't be written; nothing changed then.
-pub fn rotate<S: AdminStore>(
-    store: &mut S,
-    context: &mut Context<'_>,
-    tenant: &TenantId,
-    name: &ApplicationName,
-    overlap: Option<Duration>,
-) -> Result<IssuedApplication, ApplicationError> {
-    let now = context.now;
-    let mut transaction = store.begin(Intent::Write)?;
-    let mut application = find(&mut transaction, tenant, name)?;
-    let before = AuditedApplication::of(&application);
-    let known = transaction.schemes()?;
-    let token = draft_token(scheme(&known)?, &application.name, &known, context)?;
-    let until = match overlap {
-        None => {
-            remove_secrets(&mut transaction, &application, |_| true)?;
-            application.generation = application.generation.next();
-            None
-        }
-        Some(overlap) => {
-            remove_secrets(&mut transaction, &application, |old| !old.is_usable(now))?;
-            keep_for_a_while(&mut transaction, &application, Overlap::For(overlap), now)?
-        }
-    };
-    transaction.add_secret(application.id, &token.verifier)?;
-    application.updated_at = now;
-    transaction.update_credential(&application)?;
-    let application = find(&mut transaction, tenant, name)?;
-    let row = context.audit(
-        "application.rotate",
-        application.name.as_str(),
-        Some(&before),
-        Some(&AuditedApplication::of(&application)),
-    );
-    transaction.commit(&[row], &[Change::Credential(application.id)])?;
-    issued(application, token, until)
+#[derive(Clone, Debug)]
+pub struct RotateApplication {
+    /// Its tenant.
+    pub tenant: TenantId,
+    /// Its name.
+    pub name: ApplicationName,
+    /// How long the old token works beside the new one, if it does.
+    pub overlap: Option<Duration>,
+}
+
+impl Command for RotateApplication {
+    type Output = IssuedApplication;
+
+    fn needs(&self) -> Permission {
+        Permission::Administer(self.tenant.clone())
+    }
+
+    /// While one overlap runs, another is refused.
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<IssuedApplication, AdminError> {
+        let now = tx.now;
+        let mut application = lookup::application(tx, &self.tenant, &self.name)?;
+        let before = AuditedApplication::of(&application);
+        let overlap = self.overlap.map_or(Overlap::None, Overlap::For);
+        let until = secret::retire(tx, &mut application, overlap, now)?;
+        application.updated_at = now;
+        tx.update_credential(&application)?;
+        let called = (&self.tenant, &self.name);
+        issue(tx, "application.rotate", called, Some(&before), until)
+    }
 }
 
 /// Deletes an application with all its things. Their sessions end, and so do
 /// the tokens that they made or that name one of them.
-///
-/// # Errors
-///
-/// Returns [`ApplicationError`] when the tenant has none or the store can't be
-/// written; nothing changed then.
-pub fn delete<S: AdminStore>(
-    store: &mut S,
-    context: &Context<'_>,
-    tenant: &TenantId,
-    name: &ApplicationName,
-) -> Result<(), ApplicationError> {
-    let mut transaction = store.begin(Intent::Write)?;
-    let application = find(&mut transaction, tenant, name)?;
-    let things = transaction.things(Some(tenant), Some(application.id))?;
-    let issuers: BTreeSet<CredentialId> = things
-        .iter()
-        .map(|thing| thing.id)
-        .chain([application.id])
-        .collect();
-    let keys: BTreeSet<&LoginName> = things.iter().map(|thing| &thing.name).collect();
-    let subject = application.name.as_str();
-    let ended = jwt::end(&mut transaction, Some(tenant), context, subject, |token| {
-        issuers.contains(&token.issuer) || token.things.iter().any(|key| keys.contains(key))
-    })?;
-    transaction.delete_credential(application.id)?;
-    let row = context.audit(
-        "application.delete",
-        subject,
-        Some(&AuditedApplication::of(&application).with_things(things.len())),
-        None::<&AuditedApplication>,
-    );
-    // A session of a thing hangs on the application, too.
-    let (rows, changes) = ended.and(row, Change::Credential(application.id));
-    transaction.commit(&rows, &changes)?;
-    Ok(())
+#[derive(Clone, Debug)]
+pub struct DeleteApplication {
+    /// Its tenant.
+    pub tenant: TenantId,
+    /// Its name.
+    pub name: ApplicationName,
 }
 
-/// The application of this name, in the midst of an act.
-pub(crate) fn find<T: AdminTransaction>(
-    transaction: &mut T,
-    tenant: &TenantId,
-    name: &ApplicationName,
-) -> Result<Credential, ApplicationError> {
-    lookup::tenant(&mut Rows::of(transaction), tenant)?;
-    let missing = || ApplicationError::Missing {
-        name: name.clone(),
-        tenant: tenant.clone(),
-    };
-    let is_it = |credential: &Credential| {
-        matches!(credential.kind, Kind::Application(_))
-            && credential.tenant.as_ref() == Some(tenant)
-    };
-    let found = transaction.credential(&name.credential_name(tenant)?)?;
-    found.filter(is_it).ok_or_else(missing)
-}
+impl Command for DeleteApplication {
+    type Output = ();
 
-/// Why an act on an application was refused.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ApplicationError {
-    /// Something that holds for all credentials.
-    #[error(transparent)]
-    Credential(#[from] CredentialError),
-    /// The tenant has one of this name.
-    #[error("tenant `{tenant}` has an application `{name}` already")]
-    Exists {
-        /// Its name.
-        name: ApplicationName,
-        /// Its tenant.
-        tenant: TenantId,
-    },
-    /// The tenant has none of this name.
-    #[error(
-        "tenant `{tenant}` has no application `{name}`; `application list --tenant {tenant}` shows all"
-    )]
-    Missing {
-        /// The name.
-        name: ApplicationName,
-        /// The tenant.
-        tenant: TenantId,
-    },
-    /// Its name can't be a name.
-    #[error(transparent)]
-    Name(#[from] LoginNameError),
-    /// Something is wrong with a role.
-    #[error(transparent)]
-    Role(#[from] RoleError),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// As the commands say.
-    #[error(transparent)]
-    Admin(#[from] AdminError),
-}
+    fn needs(&self) -> Permission {
+        Permission::Administer(self.tenant.clone())
+    }
 
-fn scheme(known: &Schemes) -> Result<&Scheme, CredentialError> {
-    known.find(SCHEME).ok_or(CredentialError::SchemeChanged)
-}
-
-fn draft_token(
-    scheme: &Scheme,
-    name: &LoginName,
-    known: &Schemes,
-    context: &mut Context<'_>,
-) -> Result<PreparedSecret, CredentialError> {
-    match scheme.draft_secret(name, None, known, context.random)? {
-        DraftSecret::Generated(token) => Ok(PreparedSecret::of(token)),
-        DraftSecret::Chosen => Err(CredentialError::SchemeChanged),
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<(), AdminError> {
+        let tenant = Some(&self.tenant);
+        let application = lookup::application(tx, &self.tenant, &self.name)?;
+        let things = tx.things(tenant, Some(application.id))?;
+        let issuers: BTreeSet<CredentialId> = things
+            .iter()
+            .map(|thing| thing.id)
+            .chain([application.id])
+            .collect();
+        let keys: BTreeSet<&LoginName> = things.iter().map(|thing| &thing.name).collect();
+        let subject = application.name.as_str();
+        let before = AuditedApplication::of(&application).with_things(things.len());
+        tx.record("application.delete", subject, Some(&before), None);
+        // A session of a thing hangs on the application, too.
+        tx.changed(Change::Credential(application.id));
+        cascade::end_tokens(tx, tenant, subject, |token| {
+            issuers.contains(&token.issuer) || token.things.iter().any(|key| keys.contains(key))
+        })?;
+        Ok(tx.delete_credential(application.id)?)
     }
 }
 
-fn issued(
-    application: Credential,
-    token: PreparedSecret,
+/// Gives an application a token, beside which an old one works until then.
+fn issue(
+    tx: &mut Tx<'_>,
+    act: &'static str,
+    (tenant, name): (&TenantId, &ApplicationName),
+    before: Option<&AuditedApplication>,
     old_token_until: Option<Timestamp>,
-) -> Result<IssuedApplication, ApplicationError> {
+) -> Result<IssuedApplication, AdminError> {
+    let blank = lookup::application(tx, tenant, name)?;
+    let known = tx.schemes()?;
+    let scheme = lookup::built_in(&known, SCHEME)?;
+    let token = match scheme.draft_secret(&blank.name, None, &known, tx.random)? {
+        DraftSecret::Generated(token) => token,
+        DraftSecret::Chosen => return Err(PasswordError::Empty.into()),
+    };
+    tx.add_secret(blank.id, &Verifier::Digest(SecretDigest::of(&token)))?;
+    let application = lookup::application(tx, tenant, name)?;
+    let after = AuditedApplication::of(&application);
+    tx.record(act, application.name.as_str(), before, Some(&after));
+    tx.changed(Change::Credential(application.id));
     Ok(IssuedApplication {
         application,
-        token: token.shown_once.ok_or(CredentialError::SchemeChanged)?,
+        token,
         old_token_until,
     })
 }
@@ -307,13 +249,14 @@ mod tests {
     use super::*;
     use crate::check::ConnectVerdict;
     use crate::fixture::{Fixture, application_name, role_name, tenant_id, text_of};
-    use crate::thing;
+    use crate::thing::ListThings;
 
-    fn rotated(fixture: &mut Fixture, overlap: Option<Duration>) -> IssuedApplication {
-        let (tenant, name) = (tenant_id("acme"), application_name("fleet"));
-        fixture
-            .act(|store, context| rotate(store, context, &tenant, &name, overlap))
-            .unwrap()
+    fn rotation(overlap: Option<Duration>) -> RotateApplication {
+        RotateApplication {
+            tenant: tenant_id("acme"),
+            name: application_name("fleet"),
+            overlap,
+        }
     }
 
     fn with_thing() -> (Fixture, String) {
@@ -339,10 +282,8 @@ mod tests {
                 roles: roles.iter().map(|role| role_name(role)).collect(),
                 about: Application::default(),
             };
-            fixture
-                .act(|store, context| create(store, context, new))
-                .map(|_| ())
-                .map_err(|error| error.to_string())
+            let made = fixture.run(&CreateApplication(new));
+            made.map(|_| ()).map_err(|error| error.to_string())
         };
         assert_eq!(
             make("acme", &[]).unwrap_err(),
@@ -350,20 +291,19 @@ mod tests {
         );
         for (tenant, roles, said) in [
             ("none", &[][..], "there is no tenant `none`"),
-            (
-                "other",
-                &["none"][..],
-                "tenant `other` has no role `none`; ",
-            ),
+            ("other", &["none"][..], "tenant `other` has no role `none`"),
         ] {
-            let error = make(tenant, roles).unwrap_err();
-            assert!(error.starts_with(said), "{error}");
+            assert_eq!(make(tenant, roles).unwrap_err(), said);
         }
         make("other", &[]).unwrap();
-        assert_eq!(list(&mut fixture.store, None).unwrap().len(), 2);
-        let of_acme = list(&mut fixture.store, Some(&tenant_id("acme"))).unwrap();
-        assert_eq!(of_acme.len(), 1);
-        assert!(list(&mut fixture.store, Some(&tenant_id("none"))).is_err());
+        let mut count = |tenant: Option<&str>| {
+            let tenant = tenant.map(tenant_id);
+            let listed = fixture.run(&ListApplications { tenant });
+            listed.map(|listed| listed.len())
+        };
+        assert_eq!(count(None).unwrap(), 2);
+        assert_eq!(count(Some("acme")).unwrap(), 1);
+        assert!(count(Some("none")).is_err());
     }
 
     #[test]
@@ -382,21 +322,17 @@ mod tests {
     #[test]
     fn an_old_token_works_for_its_overlap_alone() {
         let (mut fixture, first) = with_thing();
-        let issued = rotated(&mut fixture, Some(Duration::from_secs(60)));
+        let minute = Some(Duration::from_secs(60));
+        let issued = fixture.run(&rotation(minute)).unwrap();
         let until = fixture.now.plus(Duration::from_secs(60));
         assert_eq!(issued.old_token_until, Some(until));
         let second = text_of(&issued.token);
         assert!(is_let_in(&mut fixture, &first) && is_let_in(&mut fixture, &second));
-        let (tenant, name) = (tenant_id("acme"), application_name("fleet"));
-        let minute = Some(Duration::from_secs(60));
-        let again = fixture.act(|store, context| rotate(store, context, &tenant, &name, minute));
-        assert!(matches!(
-            again.err().unwrap(),
-            ApplicationError::Credential(CredentialError::OverlapRunning { .. })
-        ));
+        let again = fixture.run(&rotation(minute)).err().unwrap();
+        assert!(again.is(ErrorKind::Conflict, Noun::Credential), "{again}");
         fixture.now = until;
         assert!(!is_let_in(&mut fixture, &first) && is_let_in(&mut fixture, &second));
-        let third = text_of(&rotated(&mut fixture, None).token);
+        let third = text_of(&fixture.run(&rotation(None)).unwrap().token);
         assert!(!is_let_in(&mut fixture, &second) && is_let_in(&mut fixture, &third));
     }
 
@@ -405,16 +341,14 @@ mod tests {
         let (mut fixture, token) = with_thing();
         fixture.token(&["pump"]).unwrap();
         let (tenant, name) = (tenant_id("acme"), application_name("fleet"));
-        let application = show(&mut fixture.store, &tenant, &name).unwrap();
+        let show = ShowApplication {
+            tenant: tenant.clone(),
+            name: name.clone(),
+        };
+        let application = fixture.run(&show).unwrap();
         let before = fixture.store.last_change().unwrap();
-        fixture
-            .act(|store, context| delete(store, context, &tenant, &name))
-            .unwrap();
-        assert!(
-            thing::list(&mut fixture.store, None, None)
-                .unwrap()
-                .is_empty()
-        );
+        fixture.run(&DeleteApplication { tenant, name }).unwrap();
+        assert!(fixture.run(&ListThings::default()).unwrap().is_empty());
         assert!(!is_let_in(&mut fixture, &token));
         let bearer = fixture.only_token().record.bearer;
         assert_eq!(
@@ -424,10 +358,8 @@ mod tests {
                 Change::Credential(bearer)
             ]
         );
-        assert!(matches!(
-            show(&mut fixture.store, &tenant, &name),
-            Err(ApplicationError::Missing { .. })
-        ));
+        let missing = fixture.run(&show).unwrap_err();
+        assert!(missing.is(ErrorKind::NotFound, Noun::Application));
     }
 
     #[test]
@@ -441,7 +373,7 @@ mod tests {
             roles: Vec::new(),
             about: Application::default(),
         };
-        let made = fixture.act(|store, context| create(store, context, new));
-        assert!(matches!(made.err().unwrap(), ApplicationError::Admin(_)));
+        let made = fixture.run(&CreateApplication(new)).err().unwrap();
+        assert!(made.is(ErrorKind::Conflict, Noun::Scheme), "{made}");
     }
 }

@@ -16,18 +16,10 @@ macro_rules! bridge {
     };
 }
 
-use crate::application::ApplicationError;
 use crate::credential::CredentialError;
 use crate::jwt::JwtError;
 use crate::role::RoleError;
-use crate::thing::ThingError;
 use crate::user::UserError;
-bridge!(
-    ApplicationError,
-    ApplicationError::Admin,
-    ApplicationError::Store,
-    Noun::Application
-);
 bridge!(
     CredentialError,
     CredentialError::Admin,
@@ -36,12 +28,6 @@ bridge!(
 );
 bridge!(JwtError, JwtError::Admin, JwtError::Store, Noun::Token);
 bridge!(RoleError, RoleError::Admin, RoleError::Store, Noun::Role);
-bridge!(
-    ThingError,
-    ThingError::Admin,
-    ThingError::Store,
-    Noun::Thing
-);
 bridge!(UserError, UserError::Admin, UserError::Store, Noun::User);
 
 impl From<crate::scheme::SchemeError> for AdminError {

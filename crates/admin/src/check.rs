@@ -609,7 +609,7 @@ mod tests {
             let answer = fixture.policy_check().topic(&ask).unwrap();
             assert_eq!(answer.verdict.is_allowed(), allowed, "{topic}");
         }
-        let things = thing::list(&mut fixture.store, None, None).unwrap();
+        let things = fixture.run(&thing::ListThings::default()).unwrap();
         assert!(things.is_empty());
     }
 

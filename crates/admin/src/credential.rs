@@ -41,9 +41,9 @@ pub use self::change::{CredentialChanges, set};
 pub use self::create::{NewCredential, create};
 pub(crate) use self::lifecycle::delete_found;
 pub use self::lifecycle::{delete, reactivate, revoke, suspend, untie};
-pub use self::renew::{Overlap, reset_password, rotate};
-pub(crate) use self::renew::{keep_for_a_while, remove_secrets};
+pub use self::renew::{reset_password, rotate};
 pub use self::rules::{change_rules, rule_warnings};
+pub use crate::secret::Overlap;
 
 /// A credential and the scheme that it was made by.
 #[derive(Clone, Debug)]
@@ -262,14 +262,6 @@ pub enum CredentialError {
     #[error("`{name}` is not a valid operator name: `@` stands before a tenant, and it has none")]
     OperatorAt {
         /// The name.
-        name: LoginName,
-    },
-    /// Two secrets work already.
-    #[error(
-        "cannot rotate `{name}` with an overlap: its last rotation still keeps an older secret; wait for its end, or rotate without an overlap to stop the older secrets at once"
-    )]
-    OverlapRunning {
-        /// Its name.
         name: LoginName,
     },
     /// The password is none.

@@ -20,8 +20,8 @@ use countersign_core::user::GrantedRight;
 use countersign_sqlite::{AuditCheck, SqliteStore};
 use tempfile::TempDir;
 
-use crate::application::{self, NewApplication};
-use crate::caller::Caller;
+use crate::application::{CreateApplication, NewApplication};
+use crate::caller::{Authority, Caller};
 use crate::check::{ConnectCheck, ConnectVerdict, Listeners, PolicyCheck};
 use crate::command::{Command, run};
 use crate::context::{Context, RandomError, RandomSource};
@@ -34,7 +34,7 @@ use crate::role::{self, NewRole, RoleError};
 use crate::rule::RuleChange;
 use crate::scheme;
 use crate::tenant::{self, CreateTenant, DeleteTenant, NewTenant, TenantDeletion};
-use crate::thing::{self, NewThing, ThingError};
+use crate::thing::{CreateThing, NewThing};
 use crate::user::{self, NewGrant, NewUser, UserError};
 
 /// A store and a clock that stands still.
@@ -86,6 +86,18 @@ impl Fixture {
     /// Runs a command as the owner of the store.
     pub(crate) fn run<C: Command>(&mut self, command: &C) -> Result<C::Output, AdminError> {
         self.act(|store, context| run(store, context, command))
+    }
+
+    /// Runs a command by another authority.
+    pub(crate) fn run_by<C: Command>(
+        &mut self,
+        authority: Authority,
+        command: &C,
+    ) -> Result<C::Output, AdminError> {
+        self.act(|store, context| {
+            context.caller.authority = authority;
+            run(store, context, command)
+        })
     }
 
     pub(crate) fn tenant(&mut self, id: &str, namespaces: &[&str]) -> Result<Tenant, AdminError> {
@@ -186,20 +198,17 @@ impl Fixture {
             roles: Vec::new(),
             about,
         };
-        let issued = self
-            .act(|store, context| application::create(store, context, new))
-            .unwrap();
-        text_of(&issued.token)
+        text_of(&self.run(&CreateApplication(new)).unwrap().token)
     }
 
     /// Makes a thing of an application of `acme`.
-    pub(crate) fn thing(&mut self, key: &str, application: &str) -> Result<Credential, ThingError> {
+    pub(crate) fn thing(&mut self, key: &str, application: &str) -> Result<Credential, AdminError> {
         let new = NewThing {
             key: login_name(key),
             tenant: tenant_id("acme"),
             application: application_name(application),
         };
-        self.act(|store, context| thing::create(store, context, &new))
+        self.run(&CreateThing(new))
     }
 
     /// Makes a token of `acme` for `portal` as `jane@mail.test`.

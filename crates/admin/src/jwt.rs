@@ -26,7 +26,6 @@ use crate::error::AdminError;
 use crate::lookup::{self, Rows};
 use crate::role::{self, RoleError};
 use crate::sealed::KeyFileError;
-use crate::thing::{self, ThingError};
 use crate::view::AuditedToken;
 
 mod key;
@@ -100,7 +99,7 @@ pub fn create<S: AdminStore>(
     role::find(&mut transaction, &new.tenant, &new.role)?;
     let mut things = Vec::new();
     for key in &new.things {
-        thing::find(&mut transaction, key, &new.tenant)?;
+        lookup::thing(&mut Rows::of(&mut transaction), &new.tenant, key)?;
         if !things.contains(key) {
             things.push(key.clone());
         }
@@ -353,9 +352,6 @@ pub enum JwtError {
     /// As the commands say.
     #[error(transparent)]
     Admin(#[from] AdminError),
-    /// Something is wrong with a thing.
-    #[error(transparent)]
-    Thing(#[from] ThingError),
     /// There are as many as there may be.
     #[error(
         "there are {most} {what}, and may be no more; use a `whoami` again, or wait until tokens end"

@@ -8,6 +8,8 @@ use countersign_core::credential::Credential;
 use countersign_core::kind::{self, Kind};
 use countersign_core::name::{LoginName, is_unseen};
 
+use crate::error::{AdminError, Noun};
+
 /// A name belongs to another kind of principal than an act is about.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("`{name}` {}", .is.as_str())]
@@ -105,6 +107,12 @@ impl fmt::Display for ReservedName {
 }
 
 impl Error for ReservedName {}
+
+impl From<ReservedName> for AdminError {
+    fn from(error: ReservedName) -> Self {
+        Self::invalid(Noun::Credential, &error.name, &error)
+    }
+}
 
 #[cfg(test)]
 mod tests {

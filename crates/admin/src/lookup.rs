@@ -4,7 +4,11 @@
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 
+use countersign_core::credential::Credential;
+use countersign_core::kind::{ApplicationName, Kind};
 use countersign_core::name::{LoginName, TenantId};
+use countersign_core::role::{Role, RoleName};
+use countersign_core::scheme::{Scheme, Schemes};
 use countersign_core::store::AdminTransaction;
 use countersign_core::tenant::Tenant;
 
@@ -60,6 +64,66 @@ pub(crate) fn tenant(rows: &mut Rows<'_>, id: &TenantId) -> Result<Tenant, Admin
 /// As [`tenant`].
 pub(crate) fn check_tenant(rows: &mut Rows<'_>, id: Option<&TenantId>) -> Result<(), AdminError> {
     id.map_or(Ok(()), |id| tenant(rows, id).map(drop))
+}
+
+/// The role of this name.
+pub(crate) fn role(
+    rows: &mut Rows<'_>,
+    id: &TenantId,
+    name: &RoleName,
+) -> Result<Role, AdminError> {
+    tenant(rows, id)?;
+    let missing = || not_in_tenant(Noun::Role, "role", name, id);
+    rows.role(id, name)?.ok_or_else(missing)
+}
+
+/// The application of this name.
+pub(crate) fn application(
+    rows: &mut Rows<'_>,
+    id: &TenantId,
+    name: &ApplicationName,
+) -> Result<Credential, AdminError> {
+    tenant(rows, id)?;
+    let found = rows.credential(&name.credential_name(id)?)?;
+    found
+        .filter(|found| {
+            matches!(found.kind, Kind::Application(_)) && found.tenant.as_ref() == Some(id)
+        })
+        .ok_or_else(|| not_in_tenant(Noun::Application, "application", name, id))
+}
+
+/// The thing with this key in a tenant. Of other tenants' names nothing is told.
+pub(crate) fn thing(
+    rows: &mut Rows<'_>,
+    id: &TenantId,
+    key: &LoginName,
+) -> Result<Credential, AdminError> {
+    tenant(rows, id)?;
+    let found = rows.credential(key)?;
+    found
+        .filter(|found| matches!(found.kind, Kind::Thing(_)) && found.tenant.as_ref() == Some(id))
+        .ok_or_else(|| not_in_tenant(Noun::Thing, "thing", key, id))
+}
+
+fn not_in_tenant(noun: Noun, called: &str, name: impl fmt::Display, id: &TenantId) -> AdminError {
+    let message = format!("tenant `{id}` has no {called} `{name}`");
+    AdminError::new(
+        ErrorKind::NotFound,
+        Subject::in_tenant(noun, name, id),
+        message,
+    )
+}
+
+/// A scheme that is built in, of those that the store knows.
+pub(crate) fn built_in<'a>(known: &'a Schemes, name: &str) -> Result<&'a Scheme, AdminError> {
+    known.find(name).ok_or_else(|| {
+        let message = format!("there is no scheme `{name}`");
+        AdminError::new(
+            ErrorKind::NotFound,
+            Subject::new(Noun::Scheme, name),
+            message,
+        )
+    })
 }
 
 /// There is no credential of this name, or the caller may not know of it.

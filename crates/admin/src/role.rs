@@ -11,12 +11,11 @@ use countersign_core::time::Timestamp;
 
 use crate::context::Context;
 use crate::error::AdminError;
-use crate::jwt;
 use crate::lookup::{self, Rows};
 use crate::rule::{RuleChange, RuleError};
 use crate::text::FreeText;
-use crate::user;
 use crate::view::RoleView;
+use crate::{cascade, jwt};
 
 mod preview;
 
@@ -169,7 +168,7 @@ pub fn delete<S: AdminStore>(
         });
     }
     // Of a user's session in the tenant nothing else tells that it has to end.
-    let users = user::holders(&mut transaction, tenant, name)?;
+    let users = cascade::users_with_role(&mut Rows::of(&mut transaction), tenant, name)?;
     let subject = subject_of(&role);
     let ended = jwt::end(&mut transaction, Some(tenant), context, &subject, |token| {
         token.role == *name
@@ -302,7 +301,7 @@ mod tests {
     use countersign_core::user::GrantedRight;
 
     use super::*;
-    use crate::application::{self, NewApplication};
+    use crate::application::{CreateApplication, NewApplication};
     use crate::credential::{self, CredentialChanges};
     use crate::fixture::{
         Fixture, adding, application_name, login_name, removing, role_name, tenant_id,
@@ -406,9 +405,7 @@ mod tests {
             roles: vec![role_name("ops")],
             about: Application::default(),
         };
-        fixture
-            .act(|store, context| application::create(store, context, new))
-            .unwrap();
+        fixture.run(&CreateApplication(new)).unwrap();
         let (tenant, name) = (tenant_id("acme"), role_name("ops"));
         let refused = fixture
             .act(|store, context| delete(store, context, &tenant, &name, RoleDeletion::OnlyUnused));
@@ -426,7 +423,7 @@ mod tests {
                 Change::Credential(joe)
             ]
         );
-        let shown = user::show(&mut fixture.store, &login_name("joe@mail.test")).unwrap();
+        let shown = crate::user::show(&mut fixture.store, &login_name("joe@mail.test")).unwrap();
         assert!(matches!(shown.user.kind, Kind::User(user) if user.grants.is_empty()));
     }
 

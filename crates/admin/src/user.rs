@@ -12,19 +12,20 @@ use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError};
 use countersign_core::user::User;
 
 use crate::context::Context;
-use crate::credential::{CredentialError, blank, exists, remove_secrets};
+use crate::credential::{CredentialError, blank, exists};
 use crate::error::AdminError;
 use crate::jwt;
 use crate::kind::WrongKind;
+use crate::lookup::Rows;
 use crate::password::{ChosenPassword, NewSecret, PreparedSecret};
 use crate::role::RoleError;
 use crate::sealed::KeyFileError;
+use crate::secret::{self, Overlap};
 use crate::view::AuditedUser;
 
 mod grant;
 mod mfa;
 
-pub(crate) use self::grant::holders;
 pub use self::grant::{NewGrant, grant, ungrant};
 pub use self::mfa::{Enrolment, confirm, disable, enrol};
 
@@ -155,12 +156,12 @@ pub fn reset_password<S: AdminStore>(
         find(&mut transaction, email)?;
         (transaction.schemes()?, transaction.settings()?.argon2)
     };
-    let secret = prepare(context, email, password, &known, params)?;
+    let stored = prepare(context, email, password, &known, params)?;
+    let now = context.now;
     let act = "user.reset-password";
     act_on(store, context, email, act, |transaction, user| {
-        remove_secrets(transaction, user, |_| true)?;
-        transaction.add_secret(user.id, &secret.verifier)?;
-        user.generation = user.generation.next();
+        secret::retire(&mut Rows::of(transaction), user, Overlap::None, now)?;
+        transaction.add_secret(user.id, &stored.verifier)?;
         Ok(())
     })
 }

@@ -12,6 +12,13 @@ pub(crate) fn hint(error: &AdminError) -> Option<String> {
         (ErrorKind::NotFound, Noun::Namespace) => {
             format!("; `tenant show {tenant}` lists what it owns")
         }
+        (ErrorKind::NotFound, Noun::Application) => {
+            format!("; `application list --tenant {tenant}` shows all")
+        }
+        (ErrorKind::NotFound, Noun::Role) => format!("; `role list --tenant {tenant}` shows all"),
+        (ErrorKind::NotFound, Noun::Thing) => {
+            format!("; `thing list --tenant {tenant}` shows all")
+        }
         (ErrorKind::InUse, Noun::Tenant) => {
             "; delete them first, or all at once with --cascade".into()
         }

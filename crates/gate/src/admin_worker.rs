@@ -10,11 +10,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use countersign_admin::error::Noun;
 use countersign_admin::jwt::{self, JwtError, NewToken};
 use countersign_admin::role::RoleError;
-use countersign_admin::thing::{self, ThingError};
+use countersign_admin::thing::UntieThing;
 use countersign_admin::view::rfc3339;
-use countersign_admin::{AdminError, Authority, Caller, Context, ErrorKind, OsRandom};
+use countersign_admin::{AdminError, Authority, Caller, Context, ErrorKind, OsRandom, run};
 use countersign_core::credential::CredentialId;
 use countersign_core::jwt::{Ttl, Whoami};
 use countersign_core::name::{LoginName, TenantId};
@@ -227,9 +228,12 @@ impl<S: GateStore + AdminStore> Worker<S> {
                 })
             }
             JobKind::Untie(key) => {
-                let authority = Authority::Session(job.principal);
-                thing::untie(&mut self.store, &context, &key, &job.tenant, authority)?;
-                Ok(CommandResult::Untied(key))
+                let untie = UntieThing {
+                    key,
+                    tenant: job.tenant,
+                };
+                run(&mut self.store, &mut context, &untie)?;
+                Ok(CommandResult::Untied(untie.key))
             }
         }
     }
@@ -239,6 +243,10 @@ impl From<AdminError> for CommandError {
     fn from(error: AdminError) -> Self {
         match (error.kind(), error.subject().noun) {
             (ErrorKind::Forbidden, _) => Self::NotAdmin,
+            (ErrorKind::NotFound, Noun::Thing) => Self::NotFound("the tenant has no such thing"),
+            (ErrorKind::Conflict, Noun::Thing) => {
+                Self::Conflict("the thing is not tied to an application id".into())
+            }
             _ => Self::Unavailable,
         }
     }
@@ -254,7 +262,6 @@ impl From<JwtError> for CommandError {
                 Self::NotFound("the tenant has no such role")
             }
             JwtError::Sign(_) => Self::Parameter("there are too many things for a token".into()),
-            JwtError::Thing(error) => error.into(),
             JwtError::KeyUnreadable { .. } | JwtError::KeyFile(_) => {
                 Self::Conflict("the tenant's key can't be used; an administrator knows more".into())
             }
@@ -265,26 +272,6 @@ impl From<JwtError> for CommandError {
             | JwtError::Revoked { .. }
             | JwtError::Role(_)
             | JwtError::Store(_)
-            | _ => Self::Unavailable,
-        }
-    }
-}
-
-impl From<ThingError> for CommandError {
-    fn from(error: ThingError) -> Self {
-        match error {
-            ThingError::Admin(error) => error.into(),
-            ThingError::Missing { .. } => Self::NotFound("the tenant has no such thing"),
-            ThingError::NotTied { .. } => {
-                Self::Conflict("the thing is not tied to an application id".into())
-            }
-            ThingError::Application(_)
-            | ThingError::Exists { .. }
-            | ThingError::Key { .. }
-            | ThingError::Name(_)
-            | ThingError::NoApplication { .. }
-            | ThingError::Reserved(_)
-            | ThingError::Store(_)
             | _ => Self::Unavailable,
         }
     }

@@ -1,50 +1,17 @@
 //! New secrets for old credentials: reset and rotation.
 
-use core::time::Duration;
-
-use countersign_core::credential::Credential;
 use countersign_core::lifecycle::Act;
 use countersign_core::name::LoginName;
 use countersign_core::scheme::Scheme;
-use countersign_core::secret::StoredSecret;
-use countersign_core::store::{AdminStore, AdminTransaction, Intent};
-use countersign_core::time::Timestamp;
+use countersign_core::store::{AdminStore, AdminTransaction as _, Intent};
 
 use super::{
     CredentialError, IssuedCredential, ShownCredential, act_on, add_secret, find, transition,
 };
 use crate::context::Context;
+use crate::lookup::Rows;
 use crate::password::{NewSecret, PreparedSecret};
-
-/// How long the old secret works beside the new one.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Overlap {
-    /// For so long.
-    For(Duration),
-    /// For so long, and not after the new one was first used.
-    ForUntilUsed(Duration),
-    /// Not at all: its sessions end.
-    None,
-    /// Until the new one is first used.
-    UntilUsed,
-}
-
-impl Overlap {
-    /// When the old secret ends by itself, if it does.
-    fn ends_at(self, now: Timestamp) -> Option<Timestamp> {
-        match self {
-            Self::For(duration) | Self::ForUntilUsed(duration) => Some(now.plus(duration)),
-            Self::None | Self::UntilUsed => None,
-        }
-    }
-
-    fn until_used(self) -> bool {
-        match self {
-            Self::ForUntilUsed(_) | Self::UntilUsed => true,
-            Self::For(_) | Self::None => false,
-        }
-    }
-}
+use crate::secret::{self, Overlap};
 
 /// Replaces all secrets of a credential at once. Its sessions end; its state
 /// stays.
@@ -60,18 +27,18 @@ pub fn reset_password<S: AdminStore>(
     secret: NewSecret,
 ) -> Result<IssuedCredential, CredentialError> {
     let secret = prepare(store, context, name, Act::ResetPassword, &secret)?;
+    let now = context.now;
     let act = "credential.reset-password";
     let (described, ()) = act_on(store, context, name, act, |transaction, described| {
         let credential = &mut described.credential;
         credential.state = transition(credential, Act::ResetPassword)?;
-        remove_secrets(transaction, credential, |_| true)?;
+        secret::retire(&mut Rows::of(transaction), credential, Overlap::None, now)?;
         add_secret(
             transaction,
             credential.id,
             &secret,
             described.scheme.as_ref(),
         )?;
-        credential.generation = credential.generation.next();
         Ok(())
     })?;
     Ok(IssuedCredential {
@@ -105,17 +72,7 @@ pub fn rotate<S: AdminStore>(
     let (described, until) = act_on(store, context, name, act, |transaction, described| {
         let credential = &mut described.credential;
         credential.state = transition(credential, Act::Rotate)?;
-        let until = match overlap {
-            Overlap::None => {
-                remove_secrets(transaction, credential, |_| true)?;
-                credential.generation = credential.generation.next();
-                None
-            }
-            Overlap::For(_) | Overlap::ForUntilUsed(_) | Overlap::UntilUsed => {
-                remove_secrets(transaction, credential, |secret| !secret.is_usable(now))?;
-                keep_for_a_while(transaction, credential, overlap, now)?
-            }
-        };
+        let until = secret::retire(&mut Rows::of(transaction), credential, overlap, now)?;
         add_secret(
             transaction,
             credential.id,
@@ -163,44 +120,10 @@ fn check_rotatable(scheme: &Scheme, name: &LoginName, act: Act) -> Result<(), Cr
     })
 }
 
-/// Limits the one usable secret of a credential to `overlap`.
-pub(crate) fn keep_for_a_while<T: AdminTransaction>(
-    transaction: &mut T,
-    credential: &Credential,
-    overlap: Overlap,
-    now: Timestamp,
-) -> Result<Option<Timestamp>, CredentialError> {
-    let mut usable = credential
-        .secrets
-        .iter()
-        .filter(|secret| secret.is_usable(now));
-    let old = usable.next();
-    if usable.next().is_some() {
-        return Err(CredentialError::OverlapRunning {
-            name: credential.name.clone(),
-        });
-    }
-    let until = overlap.ends_at(now);
-    if let Some(old) = old {
-        transaction.limit_secret(old.id, until, overlap.until_used())?;
-    }
-    Ok(until)
-}
-
-/// Removes the secrets that `goes` tells.
-pub(crate) fn remove_secrets<T: AdminTransaction>(
-    transaction: &mut T,
-    credential: &Credential,
-    goes: impl Fn(&StoredSecret) -> bool,
-) -> Result<(), CredentialError> {
-    for secret in credential.secrets.iter().filter(|secret| goes(secret)) {
-        transaction.remove_secret(secret.id)?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
+
     use countersign_core::credential::Generation;
     use countersign_core::lifecycle::State;
     use countersign_core::reason::Reason;
@@ -303,7 +226,7 @@ mod tests {
         };
         assert!(matches!(
             again(&mut fixture),
-            Some(CredentialError::OverlapRunning { .. })
+            Some(CredentialError::Admin(_))
         ));
         assert_eq!(fixture.check(NAME, Some(&first)), ConnectVerdict::Allow);
         assert_eq!(fixture.show(NAME).secrets.len(), 2);

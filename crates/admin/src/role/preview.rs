@@ -245,7 +245,7 @@ mod tests {
     use countersign_core::user::GrantedRight;
 
     use super::*;
-    use crate::application::{self, NewApplication};
+    use crate::application::{CreateApplication, NewApplication};
     use crate::credential::{self, NewCredential};
     use crate::fixture::{
         Fixture, JANE, adding, application_name, new_credential, removing, role_name, scheme_name,
@@ -348,9 +348,7 @@ mod tests {
             roles: vec![role_name("ops")],
             about: Application::default(),
         };
-        fixture
-            .act(|store, context| application::create(store, context, new))
-            .unwrap();
+        fixture.run(&CreateApplication(new)).unwrap();
         fixture.thing("pump", "fleet").unwrap();
         fixture.user(JANE);
         let ops = GrantedRight::Role(role_name("ops"));

@@ -2,10 +2,8 @@
 
 use countersign_core::change::Change;
 use countersign_core::credential::Credential;
-use countersign_core::kind::Kind;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
-use countersign_core::role::RoleName;
-use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError};
+use countersign_core::store::{AdminStore, AdminTransaction, Intent};
 use countersign_core::user::{Grant, GrantedRight};
 
 use super::{ShownUser, UserError, about, find};
@@ -110,24 +108,6 @@ pub fn ungrant<S: AdminStore>(
             Ok(())
         },
     )
-}
-
-/// All users who are granted a role.
-pub(crate) fn holders<T: AdminTransaction>(
-    transaction: &mut T,
-    tenant: &TenantId,
-    name: &RoleName,
-) -> Result<Vec<Credential>, StoreError> {
-    let wanted = GrantedRight::Role(name.clone());
-    let mut users = transaction.users()?;
-    users.retain(|user| match &user.kind {
-        Kind::User(about) => {
-            let grant = about.grant_in(tenant);
-            grant.is_some_and(|grant| grant.right == wanted)
-        }
-        Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => false,
-    });
-    Ok(users)
 }
 
 /// One act on the grants of a user in a tenant.

@@ -4,7 +4,10 @@ use core::time::Duration;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, value_parser};
-use countersign_admin::application::{self, NewApplication};
+use countersign_admin::application::{
+    CreateApplication, DeleteApplication, ListApplications, NewApplication, RotateApplication,
+    ShowApplication,
+};
 use countersign_admin::view::{ApplicationView, IssuedApplicationView};
 use countersign_core::auto_registration::{AutoRegistration, KeyPattern};
 use countersign_core::duration::parse_duration;
@@ -91,16 +94,13 @@ impl ApplicationCommand {
             Self::Create(create) => create.run(invocation)?,
             Self::List { tenant } => {
                 let mut listing = invocation.output.listing(COLUMNS);
-                for application in
-                    application::list(&mut invocation.open_to_read()?, tenant.as_ref())?
-                {
+                for application in invocation.run(&ListApplications { tenant })? {
                     listing.push(&ApplicationView::of(&application))?;
                 }
                 listing.finish()?;
             }
             Self::Show(Named { name, tenant }) => {
-                let application =
-                    application::show(&mut invocation.open_to_read()?, &tenant, &name)?;
+                let application = invocation.run(&ShowApplication { tenant, name })?;
                 invocation
                     .output
                     .record(&ApplicationView::of(&application))?;
@@ -109,17 +109,18 @@ impl ApplicationCommand {
                 named: Named { name, tenant },
                 overlap,
             } => {
-                let issued = invocation.act(|store, context| {
-                    application::rotate(store, context, &tenant, &name, overlap)
+                let issued = invocation.run(&RotateApplication {
+                    tenant,
+                    name,
+                    overlap,
                 })?;
                 invocation
                     .output
                     .record(&IssuedApplicationView::of(&issued))?;
             }
             Self::Delete(Named { name, tenant }) => {
-                invocation
-                    .act(|store, context| application::delete(store, context, &tenant, &name))?;
                 let deleted = json!({ "deleted": name.as_str() });
+                invocation.run(&DeleteApplication { tenant, name })?;
                 invocation.output.record(&deleted)?;
             }
         }
@@ -143,7 +144,7 @@ impl ApplicationCreate {
                 }),
             },
         };
-        let issued = invocation.act(|store, context| application::create(store, context, new))?;
+        let issued = invocation.run(&CreateApplication(new))?;
         invocation
             .output
             .record(&IssuedApplicationView::of(&issued))

@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use countersign_admin::Authority;
-use countersign_admin::thing::{self, NewThing};
+use countersign_admin::thing::{
+    CreateThing, DeleteThing, ListThings, NewThing, ShowThing, UntieThing,
+};
 use countersign_admin::view::ThingView;
 use countersign_core::credential::Credential;
 use countersign_core::kind::ApplicationName;
@@ -74,35 +75,32 @@ impl ThingCommand {
                     tenant: thing.tenant,
                     application,
                 };
-                let made = invocation.act(|store, context| thing::create(store, context, &new))?;
-                print(invocation, &made)?;
+                print(invocation, &invocation.run(&CreateThing(new))?)?;
             }
             Self::List {
                 tenant,
                 application,
             } => {
                 let mut listing = invocation.output.listing(COLUMNS);
-                let mut store = invocation.open_to_read()?;
-                for thing in thing::list(&mut store, tenant.as_ref(), application.as_ref())? {
+                let list = ListThings {
+                    tenant,
+                    application,
+                };
+                for thing in invocation.run(&list)? {
                     listing.push(&ThingView::of(&thing))?;
                 }
                 listing.finish()?;
             }
             Self::Show(Keyed { key, tenant }) => {
-                let thing = thing::show(&mut invocation.open_to_read()?, &key, &tenant)?;
-                print(invocation, &thing)?;
+                print(invocation, &invocation.run(&ShowThing { key, tenant })?)?;
             }
             Self::Untie(Keyed { key, tenant }) => {
-                let thing = invocation.act(|store, context| {
-                    thing::untie(store, context, &key, &tenant, Authority::Platform)
-                })?;
-                print(invocation, &thing)?;
+                print(invocation, &invocation.run(&UntieThing { key, tenant })?)?;
             }
             Self::Delete(Keyed { key, tenant }) => {
-                invocation.act(|store, context| thing::delete(store, context, &key, &tenant))?;
-                invocation
-                    .output
-                    .record(&json!({ "deleted": key.as_str() }))?;
+                let deleted = json!({ "deleted": key.as_str() });
+                invocation.run(&DeleteThing { key, tenant })?;
+                invocation.output.record(&deleted)?;
             }
         }
         Ok(ExitCode::SUCCESS)

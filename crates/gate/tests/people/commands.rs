@@ -7,7 +7,7 @@ use countersign::core::user::GrantedRight;
 use countersign::{ClientRef, Directive, Handle, RESPONSE_TOPIC, SESSION_TOPIC, TopicUse};
 use countersign_admin::clients::ListClients;
 use countersign_admin::tenant::{SetTenant, TenantChanges};
-use countersign_admin::thing;
+use countersign_admin::thing::ShowThing;
 use serde_json::json;
 
 use super::fixture::{Fixture, JANE, TRY, Try, client, is_admitted, name, role_right, tenant_id};
@@ -358,7 +358,8 @@ fn only_administrators_make_tokens_and_untie_things() {
         let refused = fixture.command(TRY, JANE, "thing.appid.reset", json!({"key": key}));
         assert_eq!(refused, Err(code), "{key}");
     }
-    let shown = thing::show(&mut fixture.admin, &name("boss1"), &tenant_id("acme")).unwrap();
+    let (key, tenant) = (name("boss1"), tenant_id("acme"));
+    let shown = fixture.run(&ShowThing { key, tenant }).unwrap();
     assert!(shown.client_id_tie.is_none());
     let acts = fixture.acts();
     let by_jane = |act: &str, subject: &str| {

@@ -23,14 +23,14 @@ use countersign::{
     ClientRef, ConnectInfo, ConnectOutcome, Directive, Enhanced, Gate, GateConfig, Handle,
     TopicUse, Verdict,
 };
-use countersign_admin::application::{self, NewApplication};
+use countersign_admin::application::{CreateApplication, NewApplication};
 use countersign_admin::audit::ListAudit;
 use countersign_admin::jwt::{self, NewToken};
 use countersign_admin::password::ChosenPassword;
 use countersign_admin::role::{self, NewRole};
 use countersign_admin::rule::RuleChange;
 use countersign_admin::tenant::{CreateTenant, NewTenant};
-use countersign_admin::thing::{self, NewThing};
+use countersign_admin::thing::{CreateThing, NewThing};
 use countersign_admin::user::{self, NewGrant, NewUser};
 use countersign_admin::{AdminError, Caller, Command, Context, OsRandom};
 use serde_json::Value;
@@ -249,7 +249,7 @@ impl Fixture {
             roles: Vec::new(),
             about,
         };
-        let issued = self.act(|store, context| application::create(store, context, new).unwrap());
+        let issued = self.run(&CreateApplication(new)).unwrap();
         String::from_utf8(issued.token.expose().to_vec()).unwrap()
     }
 
@@ -259,7 +259,7 @@ impl Fixture {
             tenant: tenant_id("acme"),
             application: app(application),
         };
-        self.act(|store, context| thing::create(store, context, &new).unwrap());
+        self.run(&CreateThing(new)).unwrap();
     }
 
     pub(crate) fn id_of(&mut self, text: &str) -> CredentialId {

@@ -1,11 +1,14 @@
 //! Applications, things and their children.
 
+use std::time::Duration;
+
 use countersign::core::auto_registration::{AutoRegistration, KeyPattern};
 use countersign::core::kind::Application;
 use countersign::core::reason::Reason;
 use countersign::core::time::Timestamp;
 use countersign::{Completion, Directive};
-use countersign_admin::{application, thing};
+use countersign_admin::application::{DeleteApplication, RotateApplication};
+use countersign_admin::thing::DeleteThing;
 use serde_json::json;
 
 use super::fixture::{Fixture, TRY, Try, admitted, app, is_admitted, name, refused, tenant_id};
@@ -26,6 +29,14 @@ fn of<'a>(handle: usize, client_id: &'a str, key: &'a str, token: &'a str) -> Tr
         name: key,
         password: token,
         ..TRY
+    }
+}
+
+fn rotation(overlap: Option<Duration>) -> RotateApplication {
+    RotateApplication {
+        tenant: tenant_id("acme"),
+        name: app("fleet"),
+        overlap,
     }
 }
 
@@ -137,7 +148,7 @@ fn a_token_registers_what_its_application_takes_and_nothing_of_another_kind() {
         })
         .collect();
     assert_eq!(outcomes, [[true; 9].as_slice(), &[false]].concat());
-    fixture.pass(std::time::Duration::from_secs(1));
+    fixture.pass(Duration::from_secs(1));
     assert!(is_admitted(
         &fixture.connect(of(40, "pump-11", "pump-11", &pumps))
     ));
@@ -158,16 +169,12 @@ fn a_new_token_ends_exactly_the_sessions_of_its_application() {
     ] {
         assert!(is_admitted(&fixture.connect(it)));
     }
-    let (tenant, fleet) = (tenant_id("acme"), app("fleet"));
-    let rotated = fixture
-        .act(|store, context| application::rotate(store, context, &tenant, &fleet, None))
-        .unwrap();
+    let rotated = fixture.run(&rotation(None)).unwrap();
     assert_eq!(fixture.kicked(), ["A", "B"]);
     let token = String::from_utf8(rotated.token.expose().to_vec()).unwrap();
     assert!(is_admitted(&fixture.connect(of(4, "A", THING, &token))));
-    fixture
-        .act(|store, context| application::delete(store, context, &tenant, &fleet))
-        .unwrap();
+    let (tenant, name) = (tenant_id("acme"), app("fleet"));
+    fixture.run(&DeleteApplication { tenant, name }).unwrap();
     assert_eq!(fixture.kicked(), ["A"]);
     assert!(fixture.publishes(of(3, "C", "thing3", ""), "thing3", "thing/thing3/x"));
 }
@@ -177,16 +184,13 @@ fn an_overlap_ends_the_old_token_s_sessions_at_its_instant() {
     let mut fixture = Fixture::new();
     let token = fleet(&mut fixture);
     assert!(is_admitted(&fixture.connect(of(1, "A", THING, &token))));
-    let (tenant, fleet) = (tenant_id("acme"), app("fleet"));
-    let hour = std::time::Duration::from_secs(3_600);
-    let rotated = fixture
-        .act(|store, context| application::rotate(store, context, &tenant, &fleet, Some(hour)))
-        .unwrap();
+    let hour = Duration::from_secs(3_600);
+    let rotated = fixture.run(&rotation(Some(hour))).unwrap();
     let ends: Timestamp = rotated.old_token_until.unwrap();
     assert_eq!(fixture.kicked(), [""; 0]);
-    fixture.pass(ends.since(fixture.now()) - std::time::Duration::from_millis(1));
+    fixture.pass(ends.since(fixture.now()) - Duration::from_millis(1));
     assert_eq!(fixture.kicked(), [""; 0]);
-    fixture.pass(std::time::Duration::from_millis(1));
+    fixture.pass(Duration::from_millis(1));
     assert_eq!(fixture.kicked(), ["A"]);
 }
 
@@ -200,10 +204,7 @@ fn a_token_that_is_rotated_while_a_login_waits_lets_nobody_in() {
         ..of(1, "A", THING, "wrong")
     };
     let _pending = fixture.connect(waits);
-    let (tenant, fleet) = (tenant_id("acme"), app("fleet"));
-    fixture
-        .act(|store, context| application::rotate(store, context, &tenant, &fleet, None))
-        .unwrap();
+    fixture.run(&rotation(None)).unwrap();
     let admits = fixture.settle().into_iter().any(|directive| {
         matches!(
             directive,
@@ -237,10 +238,8 @@ fn a_child_is_used_by_the_session_it_is_bound_to_until_it_is_gone_or_comes_itsel
         .command(parent, THING, "session.info", json!({}))
         .unwrap();
     assert_eq!(info["things"], json!([THING, "child1", "child2"]));
-    let tenant = tenant_id("acme");
-    fixture
-        .act(|store, context| thing::delete(store, context, &name("child1"), &tenant))
-        .unwrap();
+    let (key, tenant) = (name("child1"), tenant_id("acme"));
+    fixture.run(&DeleteThing { key, tenant }).unwrap();
     assert_eq!(fixture.kicked(), [""; 0]);
     assert!(!fixture.publishes(parent, THING, "thing/child1/x"));
     assert!(fixture.publishes(parent, THING, "thing/child2/x"));
@@ -268,7 +267,7 @@ fn so_many_things_are_bound_to_one_session_and_no_more() {
         let answer = fixture.command(parent, THING, "thing.bind", json!({ "key": key }));
         bound += usize::from(answer.is_ok());
         // No command is refused for want of time.
-        fixture.pass(std::time::Duration::from_secs(1));
+        fixture.pass(Duration::from_secs(1));
     }
     assert_eq!(bound, 64);
 }

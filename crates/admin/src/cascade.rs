@@ -1,0 +1,65 @@
+//! What ends with something else.
+
+use std::collections::BTreeSet;
+
+use countersign_core::change::Change;
+use countersign_core::credential::Credential;
+use countersign_core::kind::Kind;
+use countersign_core::name::TenantId;
+use countersign_core::role::RoleName;
+use countersign_core::store::StoreError;
+use countersign_core::token::TokenRecord;
+use countersign_core::user::GrantedRight;
+
+use crate::command::Tx;
+use crate::error::AdminError;
+use crate::lookup::Rows;
+use crate::view::AuditedRevocation;
+
+/// Revokes the tokens that `goes` tells, of those that have not ended, and
+/// returns them. Where there are any, the audit keeps them in one row about
+/// `subject`, what they end with.
+///
+/// # Errors
+///
+/// Returns [`AdminError`] when the store can't be written.
+pub(crate) fn end_tokens(
+    tx: &mut Tx<'_>,
+    tenant: Option<&TenantId>,
+    subject: &str,
+    goes: impl Fn(&TokenRecord) -> bool,
+) -> Result<Vec<TokenRecord>, AdminError> {
+    let now = tx.now;
+    let mut tokens = tx.tokens(tenant)?;
+    tokens.retain(|token| token.revoked_at.is_none() && now < token.expires_at && goes(token));
+    for token in &tokens {
+        tx.revoke_token(&token.id, now)?;
+    }
+    if !tokens.is_empty() {
+        let revoked = AuditedRevocation::of(&tokens);
+        tx.record("jwt.revoke", subject, None, Some(&revoked));
+    }
+    let bearers: BTreeSet<_> = tokens.iter().map(|token| token.bearer).collect();
+    for bearer in bearers {
+        tx.changed(Change::Credential(bearer));
+    }
+    Ok(tokens)
+}
+
+/// All users who are granted a role.
+pub(crate) fn users_with_role(
+    rows: &mut Rows<'_>,
+    tenant: &TenantId,
+    name: &RoleName,
+) -> Result<Vec<Credential>, StoreError> {
+    let wanted = GrantedRight::Role(name.clone());
+    let mut users = rows.users()?;
+    users.retain(|user| match &user.kind {
+        Kind::User(about) => {
+            let grant = about.grant_in(tenant);
+            grant.is_some_and(|grant| grant.right == wanted)
+        }
+        Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => false,
+    });
+    Ok(users)
+}
