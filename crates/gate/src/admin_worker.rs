@@ -1,13 +1,14 @@
-//! The admin worker: runs the administrative acts that sessions ask for, on a
-//! thread of its own and with its own connection to the store. Each act checks
+//! The admin worker: runs the administrative acts that sessions ask for, beside
+//! the host's thread and with its own connection to the store. Each act checks
 //! inside its own transaction whether the session may ask for it.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::thread::JoinHandle;
+use std::sync::mpsc::{
+    Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel,
+};
 use std::time::Duration;
 
 use countersign_admin::error::Noun;
@@ -23,6 +24,7 @@ use countersign_core::role::RoleName;
 use countersign_core::store::{AdminStore, GateStore};
 use countersign_core::time::Timestamp;
 
+use crate::background::{Background, Job, Join, Progress};
 use crate::command::error::CommandError;
 use crate::command::json::CommandResult;
 use crate::wakeup::{Inbound, WakeSignal};
@@ -32,7 +34,7 @@ pub(crate) struct AdminWorker {
     work: Option<SyncSender<WorkerMessage>>,
     done: Arc<Inbound<JobResult>>,
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    join: Option<Join>,
 }
 
 /// What is sent to the worker.
@@ -88,11 +90,12 @@ impl AdminWorker {
     ///
     /// # Errors
     ///
-    /// Returns the operating system's error when no thread can be started.
+    /// Returns the operating system's error when the job can't be run.
     pub(crate) fn start<S: GateStore + AdminStore>(
         store: S,
         clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
         wake_signal: &Arc<WakeSignal>,
+        background: &dyn Background,
     ) -> std::io::Result<Self> {
         let (work, jobs) = sync_channel(MOST_WAITING);
         let done = Arc::new(Inbound::new(Arc::clone(wake_signal)));
@@ -100,17 +103,17 @@ impl AdminWorker {
         let worker = Worker {
             store,
             clock,
+            jobs,
+            next: Err(TryRecvError::Empty),
             done: Arc::clone(&done),
             stop: Arc::clone(&stop),
         };
-        let thread = std::thread::Builder::new()
-            .name("countersign-act".into())
-            .spawn(move || worker.run(&jobs))?;
+        let join = background.start("countersign-act", Box::new(worker))?;
         Ok(Self {
             work: Some(work),
             done,
             stop,
-            thread: Some(thread),
+            join: Some(join),
         })
     }
 
@@ -138,13 +141,12 @@ impl AdminWorker {
         self.done.take()
     }
 
-    /// Drops what waits, and ends the thread once it has finished what it is at.
+    /// Drops what waits, and ends the job once it has finished what it is at.
     pub(crate) fn stop(&mut self) {
         self.stop.store(true, Ordering::Release);
         self.work = None;
-        if let Some(thread) = self.thread.take() {
-            // A panic there was its own end; nothing of it is left to undo.
-            let _ended = thread.join();
+        if let Some(join) = self.join.take() {
+            join();
         }
     }
 }
@@ -155,47 +157,60 @@ impl Drop for AdminWorker {
     }
 }
 
-/// The thread's own part.
+/// The job's own part.
 struct Worker<S> {
     store: S,
+    jobs: Receiver<WorkerMessage>,
+    /// What came while it waited.
+    next: Result<WorkerMessage, TryRecvError>,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     done: Arc<Inbound<JobResult>>,
     stop: Arc<AtomicBool>,
 }
 
-impl<S: GateStore + AdminStore> Worker<S> {
-    fn run(mut self, jobs: &Receiver<WorkerMessage>) {
-        loop {
-            let work = match jobs.recv_timeout(LOOK_EVERY) {
-                Ok(work) => work,
-                Err(RecvTimeoutError::Timeout) => {
-                    // A connection that does not look keeps all others from
-                    // opening another store.
-                    let _there = self.store.mark();
-                    continue;
-                }
-                Err(RecvTimeoutError::Disconnected) => return,
-            };
-            if self.stop.load(Ordering::Acquire) {
-                return;
-            }
-            let (slot, job) = match work {
-                WorkerMessage::Job(slot, job) => (slot, job),
-                WorkerMessage::Reload => {
-                    if let Ok(store) = self.store.reopen() {
-                        self.store = store;
-                    }
-                    continue;
-                }
-            };
-            // A panic ends this job and nothing else: what a transaction has
-            // not committed never happened.
-            let outcome = catch_unwind(AssertUnwindSafe(|| self.run_job(job)))
-                .unwrap_or(Err(CommandError::Unavailable));
-            self.done.put([JobResult { slot, outcome }]);
+impl<S: GateStore + AdminStore> Job for Worker<S> {
+    fn step(&mut self) -> Progress {
+        let came = core::mem::replace(&mut self.next, Err(TryRecvError::Empty));
+        let work = came.or_else(|_| self.jobs.try_recv());
+        if self.stop.load(Ordering::Acquire) {
+            return Progress::Over;
         }
+        match work {
+            Ok(WorkerMessage::Job(slot, job)) => {
+                // A panic ends this job and nothing else: what a transaction has
+                // not committed never happened.
+                let outcome = catch_unwind(AssertUnwindSafe(|| self.run_job(job)))
+                    .unwrap_or(Err(CommandError::Unavailable));
+                self.done.put([JobResult { slot, outcome }]);
+            }
+            Ok(WorkerMessage::Reload) => {
+                if let Ok(store) = self.store.reopen() {
+                    self.store = store;
+                }
+            }
+            Err(TryRecvError::Empty) => {
+                // A connection that does not look keeps all others from
+                // opening another store.
+                let _there = self.store.mark();
+                return Progress::Idle;
+            }
+            Err(TryRecvError::Disconnected) => return Progress::Over,
+        }
+        Progress::Worked
     }
 
+    fn wait(&mut self) {
+        self.next = self
+            .jobs
+            .recv_timeout(LOOK_EVERY)
+            .map_err(|error| match error {
+                RecvTimeoutError::Timeout => TryRecvError::Empty,
+                RecvTimeoutError::Disconnected => TryRecvError::Disconnected,
+            });
+    }
+}
+
+impl<S: GateStore + AdminStore> Worker<S> {
     fn run_job(&mut self, job: AdminJob) -> Result<CommandResult, CommandError> {
         let mut context = Context {
             now: (self.clock)(),

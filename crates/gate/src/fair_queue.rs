@@ -99,6 +99,12 @@ impl<T> FairQueue<T> {
         }
     }
 
+    /// Says whether there is nothing to be done.
+    pub(crate) fn is_empty(&self) -> bool {
+        let mut levels = self.levels.iter();
+        levels.all(|turns| turns.by_origin.is_empty())
+    }
+
     /// Takes what is to be done next.
     pub(crate) fn pop(&mut self) -> Option<T> {
         self.served = self.served.wrapping_add(1);

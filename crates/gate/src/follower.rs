@@ -1,26 +1,26 @@
-//! Following the change log, on a thread of its own.
+//! Following the change log, beside the host's thread.
 //!
-//! The thread looks at the store's state every few milliseconds, which costs
+//! The follower looks at the store's state every few milliseconds, which costs
 //! next to nothing, and reads the log after a commit. What it finds waits in an
 //! [`Inbound`] for the host's thread. It also raises the [`WakeSignal`] again
-//! for the other threads of the gate.
+//! for the other jobs of the gate.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use countersign_core::audit::AuditHeads;
 use countersign_core::change::{Change, ChangeSeq};
 use countersign_core::store::{GateStore, StoreError, StoreMark};
 
+use crate::background::{Background, Job, Join, Progress};
 use crate::wakeup::{Inbound, WakeSignal};
 
 /// The host's end of the follower.
 pub(crate) struct Follower {
     wake_signal: Arc<WakeSignal>,
     events: Arc<Inbound<FollowerEvent>>,
-    thread: Option<JoinHandle<()>>,
+    join: Option<Join>,
 }
 
 /// What the follower found.
@@ -42,14 +42,15 @@ impl Follower {
     ///
     /// # Errors
     ///
-    /// Returns the operating system's error when no thread can be started.
+    /// Returns the operating system's error when the job can't be run.
     pub(crate) fn start<S: GateStore>(
         store: S,
         last: ChangeSeq,
         wake_signal: Arc<WakeSignal>,
+        background: &Arc<dyn Background>,
     ) -> std::io::Result<Self> {
         let events = Arc::new(Inbound::new(Arc::clone(&wake_signal)));
-        let follow = FollowerThread {
+        let job = FollowerJob {
             store,
             last,
             mark: None,
@@ -59,14 +60,13 @@ impl Follower {
             looked_at_heads: None,
             wake_signal: Arc::clone(&wake_signal),
             events: Arc::clone(&events),
+            background: Arc::clone(background),
         };
-        let thread = std::thread::Builder::new()
-            .name("countersign-log".into())
-            .spawn(move || follow.run())?;
+        let join = background.start("countersign-log", Box::new(job))?;
         Ok(Self {
             wake_signal,
             events,
-            thread: Some(thread),
+            join: Some(join),
         })
     }
 
@@ -76,12 +76,11 @@ impl Follower {
         self.events.take()
     }
 
-    /// Ends the thread.
+    /// Ends the job.
     pub(crate) fn stop(&mut self) {
         self.wake_signal.stop();
-        if let Some(thread) = self.thread.take() {
-            // A panic there was its own end; nothing of it is left to undo.
-            let _ended = thread.join();
+        if let Some(join) = self.join.take() {
+            join();
         }
     }
 }
@@ -92,8 +91,8 @@ impl Drop for Follower {
     }
 }
 
-/// The thread's own part.
-struct FollowerThread<S> {
+/// The job's own part.
+struct FollowerJob<S> {
     store: S,
     last: ChangeSeq,
     /// When all that the store then held was read.
@@ -103,37 +102,47 @@ struct FollowerThread<S> {
     lost: Option<String>,
     /// The heads of the audit that were said last.
     heads: Option<AuditHeads>,
-    looked_at_heads: Option<Instant>,
+    looked_at_heads: Option<Duration>,
     wake_signal: Arc<WakeSignal>,
     events: Arc<Inbound<FollowerEvent>>,
+    background: Arc<dyn Background>,
 }
 
-impl<S: GateStore> FollowerThread<S> {
-    fn run(mut self) {
-        loop {
-            self.look_at_key_file();
-            match self.look() {
-                Ok(changes) => {
-                    if self.lost.take().is_some() {
-                        self.events.put([FollowerEvent::Recovered]);
-                    }
-                    tell(&self.events, changes);
-                    self.log_audit_heads();
+impl<S: GateStore> Job for FollowerJob<S> {
+    fn step(&mut self) -> Progress {
+        if self.wake_signal.is_stopped() {
+            return Progress::Over;
+        }
+        self.look_at_key_file();
+        match self.look() {
+            Ok(changes) => {
+                if self.lost.take().is_some() {
+                    self.events.put([FollowerEvent::Recovered]);
                 }
-                Err(error) => {
-                    let error = error.to_string();
-                    if self.lost.as_ref() != Some(&error) {
-                        self.events.put([FollowerEvent::Lost(error.clone())]);
-                        self.lost = Some(error);
-                    }
+                tell(&self.events, changes);
+                self.log_audit_heads();
+            }
+            Err(error) => {
+                let error = error.to_string();
+                if self.lost.as_ref() != Some(&error) {
+                    self.events.put([FollowerEvent::Lost(error.clone())]);
+                    self.lost = Some(error);
                 }
             }
-            if self.wake_signal.wait(LOOK_EVERY) {
-                return;
-            }
+        }
+        if self.events.len() > 0 {
+            Progress::Worked
+        } else {
+            Progress::Idle
         }
     }
 
+    fn wait(&mut self) {
+        self.wake_signal.wait(LOOK_EVERY);
+    }
+}
+
+impl<S: GateStore> FollowerJob<S> {
     fn look_at_key_file(&mut self) {
         let mark = self.store.key_file_mark();
         if self
@@ -151,14 +160,14 @@ impl<S: GateStore> FollowerThread<S> {
     fn log_audit_heads(&mut self) {
         if self
             .looked_at_heads
-            .is_some_and(|at| at.elapsed() < HEADS_EVERY)
+            .is_some_and(|at| self.background.uptime().saturating_sub(at) < HEADS_EVERY)
         {
             return;
         }
         let Ok(heads) = self.store.audit_heads() else {
             return;
         };
-        self.looked_at_heads = Some(Instant::now());
+        self.looked_at_heads = Some(self.background.uptime());
         if self.heads != Some(heads) {
             self.heads = Some(heads);
             let AuditHeads { acts, refusals } = heads;
@@ -206,7 +215,7 @@ fn tell(inbound: &Inbound<FollowerEvent>, changes: Vec<Change>) {
 }
 
 const LOOK_EVERY: Duration = Duration::from_millis(10);
-/// A clock of the machine's own, which nobody can set back.
+/// By a clock that is never set.
 const HEADS_EVERY: Duration = Duration::from_secs(3_600);
 const PART: usize = 1_000;
 /// So many changes wait for the host; beyond that it judges everything again.

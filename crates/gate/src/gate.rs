@@ -97,16 +97,23 @@ impl<S: GateStore + AdminStore> Gate<S> {
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|_| GateError::NoRandomness)?;
         let secret_verifier = SecretVerifier::new(TagKey::new(random), snapshot.settings.argon2);
+        let background = &*config.background;
         let writer = Writer::start(
             store.reopen()?,
             config.broker().to_owned(),
             Arc::clone(&config.clock),
+            background,
         )
         .map_err(GateError::NoThread)?;
         let wake_signal = Arc::new(WakeSignal::new(Arc::clone(&config.wake)));
-        let follower = Follower::start(store.reopen()?, last, Arc::clone(&wake_signal))
-            .map_err(GateError::NoThread)?;
-        let password_logins = PasswordLogins::start(&config.options, &wake_signal, &writer.queue())
+        let follower = Follower::start(
+            store.reopen()?,
+            last,
+            Arc::clone(&wake_signal),
+            &config.background,
+        )
+        .map_err(GateError::NoThread)?;
+        let password_logins = PasswordLogins::start(&config, &wake_signal, &writer.queue())
             .map_err(GateError::NoThread)?;
         let users = Users::start(&store, &config, &wake_signal)?;
         Ok(Self {

@@ -7,11 +7,11 @@
 use std::collections::{HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 
 use countersign_core::backoff::Origin;
 use countersign_core::secret::{Argon2Params, HashMemory, PasswordHash, Secret, SecretId};
 
+use crate::background::{Background, Job, Join, Progress};
 use crate::fair_queue::{FairQueue, Priority};
 use crate::host::Ticket;
 use crate::journal::queue::JournalQueue;
@@ -21,7 +21,7 @@ use crate::wakeup::{Inbound, WakeSignal};
 /// The host's end of the workers.
 pub(crate) struct HashPool {
     shared: Arc<PoolShared>,
-    threads: Vec<JoinHandle<()>>,
+    joins: Vec<Join>,
 }
 
 /// A slow check.
@@ -89,11 +89,12 @@ impl HashPool {
     ///
     /// # Errors
     ///
-    /// Returns the operating system's error when no thread can be started.
+    /// Returns the operating system's error when a worker can't be run.
     pub(crate) fn start(
-        threads: usize,
+        workers: usize,
         wake_signal: &Arc<WakeSignal>,
-        inbox: &Arc<JournalQueue<JournalEntry>>,
+        journal: &Arc<JournalQueue<JournalEntry>>,
+        background: &dyn Background,
     ) -> std::io::Result<Self> {
         let shared = Arc::new(PoolShared {
             state: Mutex::default(),
@@ -102,16 +103,17 @@ impl HashPool {
         });
         let mut pool = Self {
             shared,
-            threads: Vec::with_capacity(threads),
+            joins: Vec::with_capacity(workers),
         };
-        for _ in 0..threads {
-            let shared = Arc::clone(&pool.shared);
-            let inbox = Arc::clone(inbox);
+        for _ in 0..workers {
+            let worker = HashWorker {
+                shared: Arc::clone(&pool.shared),
+                journal: Arc::clone(journal),
+                memory: HashMemory::default(),
+            };
             // If it fails, dropping the pool ends those that run already.
-            let thread = std::thread::Builder::new()
-                .name("countersign-hash".into())
-                .spawn(move || shared.work(&inbox))?;
-            pool.threads.push(thread);
+            pool.joins
+                .push(background.start("countersign-hash", Box::new(worker))?);
         }
         Ok(pool)
     }
@@ -184,9 +186,8 @@ impl HashPool {
             ..PoolState::default()
         };
         self.shared.more.notify_all();
-        for thread in self.threads.drain(..) {
-            // A panic there was its own end; nothing of it is left to undo.
-            let _ended = thread.join();
+        for join in self.joins.drain(..) {
+            join();
         }
     }
 }
@@ -236,47 +237,51 @@ impl RehashJob {
     }
 }
 
+/// A worker.
+struct HashWorker {
+    shared: Arc<PoolShared>,
+    journal: Arc<JournalQueue<JournalEntry>>,
+    memory: HashMemory,
+}
+
+impl Job for HashWorker {
+    fn step(&mut self) -> Progress {
+        let mut state = self.shared.lock();
+        if state.stop {
+            return Progress::Over;
+        }
+        let Some(task) = state.queue.pop() else {
+            return Progress::Idle;
+        };
+        if let PoolTask::Rehash(_) = task {
+            state.rehashes = state.rehashes.saturating_sub(1);
+        }
+        drop(state);
+        match task {
+            PoolTask::Check(job) => {
+                let found = job.run(&mut self.memory);
+                let ticket = job.ticket;
+                self.shared.answers.put([HashAnswer { ticket, found }]);
+            }
+            PoolTask::Rehash(outdated) => {
+                // A panic is the end of this attempt and of nothing else.
+                let rehashed = catch_unwind(AssertUnwindSafe(|| outdated.rehash()));
+                if let Ok(Some(rehashed)) = rehashed {
+                    self.journal.put_if_room(JournalEntry::Rehashed(rehashed));
+                }
+            }
+        }
+        Progress::Worked
+    }
+
+    fn wait(&mut self) {
+        let rests = |state: &mut PoolState| !state.stop && state.queue.is_empty();
+        let waited = self.shared.more.wait_while(self.shared.lock(), rests);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
 impl PoolShared {
-    fn work(&self, inbox: &JournalQueue<JournalEntry>) {
-        let mut memory = HashMemory::default();
-        while let Some(task) = self.next() {
-            match task {
-                PoolTask::Check(job) => {
-                    let found = job.run(&mut memory);
-                    let ticket = job.ticket;
-                    self.answers.put([HashAnswer { ticket, found }]);
-                }
-                PoolTask::Rehash(outdated) => {
-                    // A panic is the end of this attempt and of nothing else.
-                    let rehashed = catch_unwind(AssertUnwindSafe(|| outdated.rehash()));
-                    if let Ok(Some(rehashed)) = rehashed {
-                        inbox.put_if_room(JournalEntry::Rehashed(rehashed));
-                    }
-                }
-            }
-        }
-    }
-
-    /// Waits for a task; none once it is time to stop.
-    fn next(&self) -> Option<PoolTask> {
-        let mut state = self.lock();
-        loop {
-            if state.stop {
-                return None;
-            }
-            if let Some(task) = state.queue.pop() {
-                if let PoolTask::Rehash(_) = task {
-                    state.rehashes = state.rehashes.saturating_sub(1);
-                }
-                return Some(task);
-            }
-            state = self
-                .more
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
     fn lock(&self) -> MutexGuard<'_, PoolState> {
         // INVARIANT: no code panics between two changes of the queue.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -289,12 +294,10 @@ const MOST_REHASHES: usize = 256;
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::{Duration, Instant};
 
     use super::*;
+    use crate::background::Threads;
     use crate::journal::queue::QueueContent;
-
-    const NEVER: Duration = Duration::from_secs(60);
 
     fn quick() -> Argon2Params {
         Argon2Params::parse("m=8,t=1,p=1").unwrap()
@@ -323,23 +326,21 @@ mod tests {
         }
     }
 
-    fn pool(threads: usize) -> (HashPool, Arc<WakeSignal>) {
+    /// A pool, and a worker of it that works when it is told to.
+    fn pool() -> (HashPool, HashWorker, Arc<WakeSignal>) {
         let wake_signal = Arc::new(WakeSignal::new(Arc::new(|| ())));
-        let inbox = Arc::default();
-        (
-            HashPool::start(threads, &wake_signal, &inbox).unwrap(),
-            wake_signal,
-        )
+        let journal = Arc::default();
+        let pool = HashPool::start(0, &wake_signal, &journal, &Threads::default()).unwrap();
+        let worker = HashWorker {
+            shared: Arc::clone(&pool.shared),
+            journal,
+            memory: HashMemory::default(),
+        };
+        (pool, worker, wake_signal)
     }
 
-    fn answers(pool: &HashPool, count: usize) -> Vec<HashAnswer> {
-        let start = Instant::now();
-        let mut answers = Vec::new();
-        while answers.len() < count && start.elapsed() < Duration::from_secs(20) {
-            answers.extend(pool.take());
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        answers
+    fn work(worker: &mut HashWorker) {
+        while worker.step() == Progress::Worked {}
     }
 
     #[test]
@@ -350,14 +351,16 @@ mod tests {
 
     #[test]
     fn a_worker_says_which_secret_it_is_or_that_it_is_none() {
-        let (pool, wake_signal) = pool(2);
+        let (pool, mut worker, wake_signal) = pool();
         for (ticket, password) in [(1, &b"one"[..]), (2, b"two"), (3, b"three")] {
             pool.submit(job(ticket, password), Origin::default(), Priority::Other);
         }
         let mut nothing_stored = job(4, b"one");
         nothing_stored.passwords.clear();
         pool.submit(nothing_stored, Origin::default(), Priority::KnownOrigin);
-        let mut found: Vec<_> = answers(&pool, 4)
+        work(&mut worker);
+        let mut found: Vec<_> = pool
+            .take()
             .into_iter()
             .map(|answer| (answer.ticket.0, answer.found))
             .collect();
@@ -374,18 +377,14 @@ mod tests {
 
     #[test]
     fn a_password_that_is_hashed_in_another_way_is_hashed_anew() {
-        let wake_signal = Arc::new(WakeSignal::new(Arc::new(|| ())));
-        let inbox = Arc::new(JournalQueue::default());
-        let pool = HashPool::start(1, &wake_signal, &inbox).unwrap();
+        let (pool, mut worker, _) = pool();
         pool.rehash(outdated(1, b"one"), Origin::default());
         pool.rehash(outdated(2, b"two"), Origin::default());
-        let mut noted = Vec::new();
-        while noted.len() < 2 {
-            let mut taken = QueueContent::default();
-            inbox.take(NEVER, &mut taken);
-            noted.append(&mut taken.entries);
-        }
-        for ((id, password), note) in [(1, &b"one"[..]), (2, b"two")].into_iter().zip(noted) {
+        work(&mut worker);
+        let mut taken = QueueContent::default();
+        assert!(worker.journal.take(&mut taken) && taken.entries.len() == 2);
+        let expected = [(1, &b"one"[..]), (2, b"two")];
+        for ((id, password), note) in expected.into_iter().zip(taken.entries) {
             let JournalEntry::Rehashed(rehashed) = note else {
                 panic!("something else is written down");
             };
@@ -400,8 +399,7 @@ mod tests {
 
     #[test]
     fn the_jobs_of_logins_that_nobody_waits_for_are_dropped_with_their_secrets() {
-        let wake_signal = Arc::new(WakeSignal::new(Arc::new(|| ())));
-        let pool = HashPool::start(0, &wake_signal, &Arc::default()).unwrap();
+        let (pool, ..) = pool();
         let jobs: Vec<_> = (0..100).map(|ticket| job(ticket, b"x")).collect();
         let secrets: Vec<_> = jobs
             .iter()
@@ -417,8 +415,7 @@ mod tests {
 
     #[test]
     fn passwords_to_be_hashed_anew_are_bounded_in_number() {
-        let wake_signal = Arc::new(WakeSignal::new(Arc::new(|| ())));
-        let pool = HashPool::start(0, &wake_signal, &Arc::default()).unwrap();
+        let (pool, ..) = pool();
         for _ in 0..MOST_REHASHES + 10 {
             pool.rehash(outdated(1, b"one"), Origin::default());
         }
@@ -429,7 +426,7 @@ mod tests {
 
     #[test]
     fn stopping_drops_what_waits_and_wipes_its_secrets() {
-        let (mut pool, _bell) = pool(1);
+        let (mut pool, mut worker, _) = pool();
         let jobs: Vec<_> = (0..200).map(|ticket| job(ticket, b"x")).collect();
         let secrets: Vec<_> = jobs
             .iter()
@@ -440,7 +437,7 @@ mod tests {
         }
         pool.stop();
         assert!(secrets.iter().all(|secret| secret.upgrade().is_none()));
-        assert!(pool.threads.is_empty());
+        assert_eq!(worker.step(), Progress::Over);
     }
 
     #[test]
@@ -451,11 +448,12 @@ mod tests {
             counted.fetch_add(1, Ordering::SeqCst);
         };
         let wake_signal = Arc::new(WakeSignal::new(Arc::new(wake)));
-        let pool = HashPool::start(1, &wake_signal, &Arc::default()).unwrap();
+        // With a thread of its own, as a host has it.
+        let background = Threads::default();
+        let pool = HashPool::start(1, &wake_signal, &Arc::default(), &background).unwrap();
         for ticket in 0..50 {
             pool.submit(job(ticket, b"one"), Origin::default(), Priority::Other);
-            let start = Instant::now();
-            while !wake_signal.is_raised() && start.elapsed() < Duration::from_secs(20) {
+            while !wake_signal.is_raised() {
                 std::thread::yield_now();
             }
             assert!(wake_signal.acknowledge());

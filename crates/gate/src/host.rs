@@ -9,6 +9,7 @@ use countersign_core::reason::Reason;
 use countersign_core::time::Timestamp;
 use zeroize::Zeroizing;
 
+use crate::background::{Background, Threads};
 use crate::gate::ConnectSource;
 
 /// The host's own number for one connection, a pointer's value, say.
@@ -338,6 +339,9 @@ pub struct GateConfig {
     /// Makes the host call [`Gate::poll`](crate::Gate::poll) soon. Called from
     /// the gate's own threads, again and again until it does.
     pub wake: Arc<dyn Fn() + Send + Sync>,
+    /// Runs what is done beside the host's thread; [`Threads`] unless the host
+    /// has something else.
+    pub background: Arc<dyn Background>,
 }
 
 impl GateConfig {
@@ -382,6 +386,7 @@ impl GateConfig {
             broker: broker.into(),
             clock: Arc::new(clock),
             wake: Arc::new(wake),
+            background: Arc::new(Threads::default()),
         }
     }
 

@@ -125,7 +125,8 @@
 //! A gate starts threads of its own: one follows the store's change log, one
 //! writes down who is connected, and some hash passwords. None of them calls
 //! the host but for two functions of its [`GateConfig`]: the clock and the
-//! waker. [`Gate::close`] ends them all.
+//! waker. [`Gate::close`] ends them all. A host that has threads of its own for
+//! such jobs says so by [`GateConfig::background`].
 //!
 //! # Waiting
 //!
@@ -268,6 +269,7 @@ pub use countersign_core as core;
 #[cfg(feature = "sqlite")]
 pub use countersign_sqlite as sqlite;
 
+pub use self::background::{Background, Job, Join, Progress, Threads};
 pub use self::challenge::{CHALLENGE, ENHANCED_METHOD};
 pub use self::command::{RESPONSE_TOPIC, SESSION_TOPIC};
 pub use self::gate::{Gate, GateError};
@@ -281,6 +283,7 @@ pub use countersign_core::rights::TopicUse;
 pub use countersign_core::rule::Verdict;
 
 mod admin_worker;
+mod background;
 mod backlog;
 mod challenge;
 mod changes;

@@ -5,12 +5,10 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::thread::available_parallelism;
-use std::time::Instant;
 
 use countersign_core::backoff::{Attempt, Backoff, Burst, Origin};
 use countersign_core::connect::{Request, Reservation, SessionChange};
 use countersign_core::name::LoginName;
-use countersign_core::options::Options;
 use countersign_core::presence::SessionNumber;
 use countersign_core::reason::Reason;
 use countersign_core::secret::{HashMemory, PasswordHash};
@@ -22,8 +20,8 @@ use crate::fair_queue::Priority;
 use crate::gate::{ConnectSource, Gate};
 use crate::hash_pool::{HashAnswer, HashJob, HashOutcome, HashPool, RehashJob};
 use crate::host::{
-    ClientRef, Completion, CompletionStatus, ConnectInfo, ConnectOutcome, Directive, Handle,
-    RefusalCode, Ticket,
+    ClientRef, Completion, CompletionStatus, ConnectInfo, ConnectOutcome, Directive, GateConfig,
+    Handle, RefusalCode, Ticket,
 };
 use crate::journal::queue::JournalQueue;
 use crate::journal::writer::JournalEntry;
@@ -79,7 +77,7 @@ impl PasswordLogins {
     ///
     /// Returns the operating system's error when no thread can be started.
     pub(crate) fn start(
-        options: &Options,
+        config: &GateConfig,
         wake_signal: &Arc<WakeSignal>,
         journal: &Arc<JournalQueue<JournalEntry>>,
     ) -> std::io::Result<Self> {
@@ -87,9 +85,10 @@ impl PasswordLogins {
             let cores = available_parallelism().map_or(1, usize::from);
             cores.saturating_sub(1).max(1)
         };
-        let threads = options.hash_threads.map_or_else(spare, usize::from);
+        let options = &config.options;
+        let workers = options.hash_threads.map_or_else(spare, usize::from);
         Ok(Self {
-            pool: HashPool::start(threads, wake_signal, journal)?,
+            pool: HashPool::start(workers, wake_signal, journal, &*config.background)?,
             backoff: Backoff::new(options.hash_budget, options.hash_round),
             pending: PendingLogins::default(),
             answers: VecDeque::new(),
@@ -291,12 +290,14 @@ impl<S: GateStore> Gate<S> {
         };
         // How long it takes is not what time it is: the host's clock may be
         // set while it runs.
-        let start = Instant::now();
+        let start = self.config.background.uptime();
         let found = job.run(&mut self.password_logins.memory);
         let now = self.now();
-        self.password_logins
-            .backoff
-            .spent(attempt, start.elapsed(), now);
+        self.password_logins.backoff.spent(
+            attempt,
+            self.config.background.uptime().saturating_sub(start),
+            now,
+        );
         if found == HashOutcome::Nothing {
             self.password_logins.failed(attempt, now);
         }

@@ -56,9 +56,13 @@ impl Users {
         config: &GateConfig,
         wake_signal: &Arc<WakeSignal>,
     ) -> Result<Self, GateError> {
-        let admin_worker =
-            AdminWorker::start(store.reopen()?, Arc::clone(&config.clock), wake_signal)
-                .map_err(GateError::NoThread)?;
+        let admin_worker = AdminWorker::start(
+            store.reopen()?,
+            Arc::clone(&config.clock),
+            wake_signal,
+            &*config.background,
+        )
+        .map_err(GateError::NoThread)?;
         Ok(Self {
             seal_key: store.seal_key(),
             challenges: Challenges::default(),

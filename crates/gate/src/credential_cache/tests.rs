@@ -82,12 +82,7 @@ impl Fixture {
         let path = folder.path().join("x.db");
         let admin = SqliteStore::create(&path, &Settings::default()).unwrap();
         let options = Options::parse([("store", path.to_str().unwrap())]).unwrap();
-        let config = GateConfig {
-            options,
-            broker: "here".into(),
-            clock: Arc::new(|| NOW),
-            wake: Arc::new(|| ()),
-        };
+        let config = GateConfig::new(options, "here", || NOW, || ());
         let mut fixture = Self {
             gate: Gate::open(SqliteStore::open(&path).unwrap(), config).unwrap(),
             admin,

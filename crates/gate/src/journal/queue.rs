@@ -1,5 +1,5 @@
 //! The queue of the journal: the host's thread and others put entries in, the
-//! writer's thread takes them out.
+//! writer takes them out.
 //!
 //! A session that begins and ends before the writer looks leaves nothing but
 //! the use of its credential and of its client id.
@@ -108,10 +108,9 @@ impl<T> JournalQueue<T> {
         self.wake(waiting);
     }
 
-    /// Waits until something has come, and for a while until no more comes or
-    /// somebody waits for it; then takes it all out, in exchange for what is
-    /// empty. After `idle` it takes out nothing.
-    pub(crate) fn take(&self, idle: Duration, taken: &mut QueueContent<T>) {
+    /// Waits until something has come, but not for longer than `idle`, and then
+    /// for a while until no more comes or somebody waits for it.
+    pub(crate) fn wait(&self, idle: Duration) {
         // Whoever was woken for what is gone by now goes on to rest, and is to be
         // woken again.
         let rests = |waiting: &mut QueueContent<T>| {
@@ -137,8 +136,18 @@ impl<T> JournalQueue<T> {
             std::thread::sleep(GATHER);
             waiting = self.lock();
         }
+    }
+
+    /// Takes all out that has come, in exchange for what is empty; says whether
+    /// that is anything.
+    pub(crate) fn take(&self, taken: &mut QueueContent<T>) -> bool {
+        let mut waiting = self.lock();
+        if waiting.is_empty() {
+            return false;
+        }
         core::mem::swap(&mut *waiting, taken);
         waiting.is_closed = taken.is_closed;
+        true
     }
 
     fn wake(&self, mut waiting: MutexGuard<'_, QueueContent<T>>) {
@@ -194,8 +203,8 @@ mod tests {
     fn nothing_is_taken_out_where_nothing_came() {
         let inbox = JournalQueue::<u8>::default();
         let mut taken = QueueContent::default();
-        inbox.take(Duration::from_millis(1), &mut taken);
-        assert!(taken.is_empty());
+        inbox.wait(Duration::from_millis(1));
+        assert!(!inbox.take(&mut taken) && taken.is_empty());
     }
 
     #[test]
@@ -206,13 +215,12 @@ mod tests {
         inbox.observe(used.clone());
         inbox.put_urgent(2);
         let mut taken = QueueContent::default();
-        inbox.take(NEVER, &mut taken);
+        assert!(inbox.take(&mut taken));
         assert_eq!((&*taken.entries, taken.buffer.len()), (&[1, 2][..], 1));
         taken.clear();
-        inbox.take(Duration::from_millis(1), &mut taken);
-        assert!(taken.is_empty());
+        assert!(!inbox.take(&mut taken));
         inbox.observe(used);
-        inbox.take(NEVER, &mut taken);
+        assert!(inbox.take(&mut taken));
         assert_eq!((taken.entries.len(), taken.buffer.len()), (0, 1));
     }
 
@@ -224,8 +232,8 @@ mod tests {
             let mut taken = QueueContent::default();
             for _ in 0..2 {
                 taken.clear();
-                theirs.take(NEVER, &mut taken);
-                assert!(taken.is_closed);
+                theirs.wait(NEVER);
+                assert!(theirs.take(&mut taken) && taken.is_closed);
             }
         });
         inbox.close();
@@ -239,7 +247,11 @@ mod tests {
         let (done, told) = std::sync::mpsc::channel();
         let taker = std::thread::spawn(move || {
             let mut taken = QueueContent::default();
-            theirs.take(NEVER, &mut taken);
+            while taken.entries.is_empty() {
+                taken.clear();
+                theirs.wait(NEVER);
+                theirs.take(&mut taken);
+            }
             done.send(taken.entries).unwrap();
         });
         for number in 1..=20 {
@@ -292,7 +304,7 @@ mod tests {
         inbox.put(1);
         inbox.put_urgent(2);
         let mut taken = QueueContent::default();
-        inbox.take(NEVER, &mut taken);
+        inbox.take(&mut taken);
         assert_eq!(taken.buffer.len(), MOST_WAITING);
         assert_eq!(taken.entries.len(), MOST_WAITING + 2);
         for _ in 0..=MOST_ENTRIES {
@@ -300,7 +312,7 @@ mod tests {
             inbox.put_urgent(2);
         }
         taken.clear();
-        inbox.take(NEVER, &mut taken);
+        inbox.take(&mut taken);
         assert_eq!(taken.entries.len(), MOST_ENTRIES);
     }
 }

@@ -1,8 +1,7 @@
-//! The writer's thread: writes presence, uses of credentials and refusals to
+//! The writer: writes presence, uses of credentials and refusals to
 //! the store, in batches.
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use countersign_core::audit::AuditEntry;
@@ -17,6 +16,7 @@ use countersign_core::secret::{PasswordHash, SecretId};
 use countersign_core::store::{Batch, GateStore, LoginEffects, SessionUndo};
 use countersign_core::time::Timestamp;
 
+use crate::background::{Background, Job, Join, Progress};
 use crate::credential_cache::CredentialCache;
 use crate::journal::queue::{JournalQueue, QueueContent};
 use crate::refusal_counts::RefusalCounts;
@@ -24,7 +24,7 @@ use crate::refusal_counts::RefusalCounts;
 /// The host's end of the writer.
 pub(crate) struct Writer {
     queue: Arc<JournalQueue<JournalEntry>>,
-    thread: Option<JoinHandle<()>>,
+    join: Option<Join>,
 }
 
 /// Something to write down that is no observation.
@@ -83,14 +83,17 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// Returns the operating system's error when no thread can be started.
+    /// Returns the operating system's error when the job can't be run.
     pub(crate) fn start<S: GateStore>(
         store: S,
         broker: String,
         clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+        background: &dyn Background,
     ) -> std::io::Result<Self> {
         let queue = Arc::new(JournalQueue::default());
-        let writing = WriterThread {
+        let job = WriterJob {
+            queue: Arc::clone(&queue),
+            maintained: clock(),
             store,
             broker,
             clock,
@@ -101,17 +104,14 @@ impl Writer {
             undone: Vec::new(),
             is_reopened: false,
         };
-        let outbox = Arc::clone(&queue);
-        let thread = std::thread::Builder::new()
-            .name("countersign-write".into())
-            .spawn(move || writing.run(&outbox))?;
+        let join = background.start("countersign-write", Box::new(job))?;
         Ok(Self {
             queue,
-            thread: Some(thread),
+            join: Some(join),
         })
     }
 
-    /// Lets another thread hand over something.
+    /// Lets another job hand over something.
     pub(crate) fn queue(&self) -> Arc<JournalQueue<JournalEntry>> {
         Arc::clone(&self.queue)
     }
@@ -145,12 +145,11 @@ impl Writer {
         }
     }
 
-    /// Writes down what is left and ends the thread.
+    /// Writes down what is left and ends the job.
     pub(crate) fn stop(&mut self) {
-        if let Some(thread) = self.thread.take() {
+        if let Some(join) = self.join.take() {
             self.queue.close();
-            // A panic there was its own end; nothing of it is left to undo.
-            let _ended = thread.join();
+            join();
         }
     }
 }
@@ -161,8 +160,9 @@ impl Drop for Writer {
     }
 }
 
-/// The thread's own part.
-struct WriterThread<S> {
+/// The job's own part.
+struct WriterJob<S> {
+    queue: Arc<JournalQueue<JournalEntry>>,
     store: S,
     broker: String,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
@@ -177,32 +177,42 @@ struct WriterThread<S> {
     /// Whether what the store says about who is connected is to go before anything
     /// is written.
     is_reopened: bool,
+    /// When the store was last maintained.
+    maintained: Timestamp,
 }
 
-impl<S: GateStore> WriterThread<S> {
-    fn run(mut self, queue: &JournalQueue<JournalEntry>) {
-        let mut maintained = (self.clock)();
-        loop {
-            queue.take(IDLE, &mut self.taken);
-            let is_last = self.taken.is_closed;
-            self.gather();
-            self.flush();
-            // A connection that does not look keeps all others from opening
-            // another store.
-            let _there = self.store.mark();
-            if is_last {
-                let _cleared = self.store.clear_presence(&self.broker, (self.clock)());
-                return;
-            }
-            let now = (self.clock)();
-            if now.since(maintained) >= MAINTAIN_EVERY || now < maintained {
-                maintained = now;
-                // What failed is tried again next time.
-                let _done = self.store.maintain(&self.broker, now);
-            }
+impl<S: GateStore> Job for WriterJob<S> {
+    fn step(&mut self) -> Progress {
+        let has_any = self.queue.take(&mut self.taken);
+        let is_last = self.taken.is_closed;
+        self.gather();
+        self.flush();
+        // A connection that does not look keeps all others from opening
+        // another store.
+        let _there = self.store.mark();
+        let now = (self.clock)();
+        if is_last {
+            let _cleared = self.store.clear_presence(&self.broker, now);
+            return Progress::Over;
+        }
+        if now.since(self.maintained) >= MAINTAIN_EVERY || now < self.maintained {
+            self.maintained = now;
+            // What failed is tried again next time.
+            let _done = self.store.maintain(&self.broker, now);
+        }
+        if has_any {
+            Progress::Worked
+        } else {
+            Progress::Idle
         }
     }
 
+    fn wait(&mut self) {
+        self.queue.wait(IDLE);
+    }
+}
+
+impl<S: GateStore> WriterJob<S> {
     /// Gathers what was taken out.
     fn gather(&mut self) {
         let mut taken = core::mem::take(&mut self.taken);
@@ -266,7 +276,7 @@ impl<S: GateStore> WriterThread<S> {
     }
 }
 
-impl<S: GateStore> WriterThread<S> {
+impl<S: GateStore> WriterJob<S> {
     /// Undoes what logins recorded that were not let in. Each of them may wait for
     /// the store's lock, so after one that fails the rest is for the next time.
     fn write_undone(&mut self) {

@@ -1,13 +1,11 @@
 //! Clients that a certificate or a pre-shared key vouches for.
 
-use std::time::{Duration, Instant};
-
 use countersign::core::store::{BrokerPresence, Directory as _};
 use countersign::{ClientOrigin, ClientRef, Handle, TopicUse};
 use countersign_admin::clients::ListClients;
 use countersign_admin::credential::{self, NewCredential};
 
-use super::fixture::{Fixture, JANE, TRY, is_admitted, tenant_id};
+use crate::fixture::{Fixture, JANE, TRY, is_admitted, tenant_id};
 
 const DEV1: &str = "dev1@acme";
 const PUBLISH: TopicUse<'static> = TopicUse::Publish {
@@ -53,22 +51,17 @@ fn is_stored(fixture: &mut Fixture, client_id: &str) -> bool {
         .is_some()
 }
 
-/// Those who are listed, once they are so many.
+/// Those who are listed, who are so many.
 fn listed(fixture: &mut Fixture, count: usize) -> Vec<BrokerPresence> {
-    let start = Instant::now();
-    loop {
-        let listed = fixture
-            .run(&ListClients {
-                tenant: None,
-                all: false,
-            })
-            .unwrap();
-        if listed.len() == count || start.elapsed() > Duration::from_secs(10) {
-            assert_eq!(listed.len(), count);
-            return listed;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    fixture.background.write();
+    let listed = fixture
+        .run(&ListClients {
+            tenant: None,
+            all: false,
+        })
+        .unwrap();
+    assert_eq!(listed.len(), count);
+    listed
 }
 
 #[test]

@@ -8,7 +8,7 @@ use countersign::{ClientRef, Handle, TopicUse};
 use countersign_admin::{jwt, user};
 use serde_json::json;
 
-use super::fixture::{
+use crate::fixture::{
     Fixture, JANE, TRY, Try, admitted, is_admitted, name, refused, role_right, tenant_id,
 };
 

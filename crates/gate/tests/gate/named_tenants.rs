@@ -1,13 +1,5 @@
 //! Tenants that a gate's options name and a store does not have.
 
-#![expect(
-    clippy::arithmetic_side_effects,
-    clippy::wildcard_enum_match_arm,
-    reason = "a test may"
-)]
-
-use std::time::{Duration, Instant};
-
 use countersign::core::name::TenantId;
 use countersign::core::options::Options;
 use countersign::core::store::Settings;
@@ -17,11 +9,13 @@ use countersign::{Directive, Gate, GateConfig};
 use countersign_admin::tenant::{CreateTenant, DeleteTenant, NewTenant, TenantDeletion};
 use countersign_admin::{Caller, Context, OsRandom};
 
+use crate::by_hand::{ByHand, folder};
+
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
-fn lines(gate: &mut Gate<SqliteStore>) -> Vec<String> {
-    let logged = gate
-        .poll()
+fn lines(gate: &mut Gate<SqliteStore>, background: &ByHand) -> Vec<String> {
+    let logged = background
+        .settle(gate)
         .into_iter()
         .filter_map(|directive| match directive {
             Directive::Log { line, .. } if line.contains("names tenant") => Some(line),
@@ -30,20 +24,9 @@ fn lines(gate: &mut Gate<SqliteStore>) -> Vec<String> {
     logged.collect()
 }
 
-fn next_line(gate: &mut Gate<SqliteStore>) -> String {
-    let end = Instant::now() + Duration::from_secs(10);
-    while Instant::now() < end {
-        if let Some(line) = lines(gate).pop() {
-            return line;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    String::new()
-}
-
 #[test]
 fn a_tenant_that_options_name_and_that_does_not_exist_is_said() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let path = folder.path().join("countersign.db");
     let mut admin = SqliteStore::create(&path, &Settings::default()).unwrap();
     let acme = TenantId::parse("acme").unwrap();
@@ -65,24 +48,25 @@ fn a_tenant_that_options_name_and_that_does_not_exist_is_said() {
         ("listener_1884", "ghost"),
     ];
     let options = Options::parse(options).unwrap();
-    let config = GateConfig::new(options, "site", || NOW, || ());
+    let mut config = GateConfig::new(options, "site", || NOW, || ());
+    let background = ByHand::of(&mut config);
     let mut gate = Gate::open(SqliteStore::open(&path).unwrap(), config).unwrap();
     let ghost = "option `listener_1884` names tenant `ghost`, which does not exist: \
                  only operators can log in there";
     assert!(gate.wants_poll());
-    assert_eq!(lines(&mut gate), [ghost]);
-    assert_eq!(lines(&mut gate), [""; 0]);
+    assert_eq!(lines(&mut gate, &background), [ghost]);
+    assert_eq!(lines(&mut gate, &background), [""; 0]);
     gate.reload();
-    assert_eq!(lines(&mut gate), [ghost]);
+    assert_eq!(lines(&mut gate, &background), [ghost]);
 
     let deletion = DeleteTenant {
         id: acme,
         deletion: TenantDeletion::OnlyEmpty,
     };
     countersign_admin::run(&mut admin, &mut context, &deletion).unwrap();
-    let said = next_line(&mut gate);
+    let said = lines(&mut gate, &background);
+    let mut last = said.last().into_iter();
     assert!(
-        said.contains("tenant `acme`, which does not exist"),
-        "{said}"
+        last.all(|line| line.contains("tenant `acme`, which does not exist")) && !said.is_empty()
     );
 }

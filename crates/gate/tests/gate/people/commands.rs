@@ -10,7 +10,7 @@ use countersign_admin::tenant::{SetTenant, TenantChanges};
 use countersign_admin::thing::ShowThing;
 use serde_json::json;
 
-use super::fixture::{Fixture, JANE, TRY, Try, client, is_admitted, name, role_right, tenant_id};
+use crate::fixture::{Fixture, JANE, TRY, Try, client, is_admitted, name, role_right, tenant_id};
 
 const INFO: &str = r#"{"commands":[{"command":"session.info","correlation_data":"7"}]}"#;
 
@@ -242,7 +242,7 @@ fn a_user_lists_and_switches_tenants() {
     }
     assert!(fixture.publishes(TRY, JANE, "beta/x"));
     // The next session starts where she worked last.
-    std::thread::sleep(Duration::from_millis(200));
+    fixture.background.write();
     let next = Try {
         handle: 3,
         client_id: "c",

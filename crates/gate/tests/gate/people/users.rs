@@ -14,7 +14,7 @@ use countersign_admin::password::ChosenPassword;
 use countersign_admin::tenant::{SetTenant, TenantChanges};
 use countersign_admin::{role, user};
 
-use super::fixture::{
+use crate::fixture::{
     Fixture, JANE, TRY, Try, admitted, is_admitted, name, refused, role_right, tenant_id,
 };
 
@@ -53,15 +53,13 @@ fn a_user_is_let_in_by_address_and_password_and_in_no_other_way() {
     assert_eq!(admitted(&fixture.connect(shouted)), JANE);
     assert!(fixture.publishes(shouted, JANE, "acme/x"));
     assert!(!is_admitted(&fixture.connect(WRONG)));
-    let listed = {
-        std::thread::sleep(Duration::from_millis(200));
-        fixture
-            .run(&ListClients {
-                tenant: None,
-                all: false,
-            })
-            .unwrap()
-    };
+    fixture.background.write();
+    let listed = fixture
+        .run(&ListClients {
+            tenant: None,
+            all: false,
+        })
+        .unwrap();
     for client in listed {
         let presence = client.presence;
         assert_eq!(presence.username.as_deref(), Some(JANE));
@@ -405,7 +403,7 @@ fn the_session_of_a_user_who_is_away_is_judged_in_the_tenant_it_was_in() {
     fixture
         .command(stored, JANE, "session.org.switch", key)
         .unwrap();
-    std::thread::sleep(Duration::from_millis(200));
+    fixture.background.write();
     fixture = fixture.restart();
     let delivers = |fixture: &mut Fixture, topic: &str| {
         let client = countersign::ClientRef {

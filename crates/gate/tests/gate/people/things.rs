@@ -11,7 +11,7 @@ use countersign_admin::application::{DeleteApplication, RotateApplication};
 use countersign_admin::thing::DeleteThing;
 use serde_json::json;
 
-use super::fixture::{Fixture, TRY, Try, admitted, app, is_admitted, name, refused, tenant_id};
+use crate::fixture::{Fixture, TRY, Try, admitted, app, is_admitted, name, refused, tenant_id};
 
 const THING: &str = "thing1";
 

@@ -1,15 +1,8 @@
 //! A gate on a real store, asked as a host asks it.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::wildcard_enum_match_arm,
-    reason = "a test may"
-)]
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use countersign::core::client_id::ClientIdRule;
 use countersign::core::credential::CredentialId;
@@ -33,11 +26,14 @@ use countersign_admin::credential::{self, IssuedCredential, NewCredential, Overl
 use countersign_admin::tenant::{CreateTenant, NewTenant, SetTenant, TenantChanges};
 use countersign_admin::{AdminError, Caller, Command, Context, OsRandom};
 
+use crate::by_hand::{ByHand, folder};
+
 /// A gate, the store behind it, and the host's clock.
 struct Fixture {
     gate: Gate<SqliteStore>,
     admin: SqliteStore,
     config: GateConfig,
+    background: Arc<ByHand>,
     clock: Arc<AtomicI64>,
     wakes: Arc<AtomicUsize>,
     folder: tempfile::TempDir,
@@ -49,14 +45,14 @@ impl Fixture {
     }
 
     fn with_options(options: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder();
         let path = folder.path().join("countersign.db");
         let admin = SqliteStore::create(&path, &Settings::default()).unwrap();
         let path = path.to_str().unwrap();
         let options = [("store", path)].into_iter().chain(options.iter().copied());
         let clock = Arc::new(AtomicI64::new(1_700_000_000_000));
         let wakes = Arc::new(AtomicUsize::new(0));
-        let config = GateConfig::new(
+        let mut config = GateConfig::new(
             Options::parse(options).unwrap(),
             "bench",
             {
@@ -70,11 +66,13 @@ impl Fixture {
                 }
             },
         );
+        let background = ByHand::of(&mut config);
         let gate = Gate::open(SqliteStore::open(path).unwrap(), config.clone()).unwrap();
         let mut fixture = Self {
             gate,
             admin,
             config,
+            background,
             clock,
             wakes,
             folder,
@@ -141,19 +139,9 @@ impl Fixture {
         self.gate.connect(&info)
     }
 
-    /// Polls until nothing has come for a while.
+    /// Works and polls until there is nothing more to do.
     fn settle(&mut self) -> Vec<Directive> {
-        let mut directives = Vec::new();
-        let mut quiet_since = Instant::now();
-        while quiet_since.elapsed() < Duration::from_millis(60) {
-            let more = self.gate.poll();
-            if !more.is_empty() {
-                quiet_since = Instant::now();
-            }
-            directives.extend(more);
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        directives
+        self.background.settle(&mut self.gate)
     }
 
     /// The client ids that the gate asks to kick.
@@ -646,20 +634,15 @@ fn who_is_connected_is_written_down_and_cleared() {
     let secret = fixture.credential("dev1");
     let _in = fixture.connect(1, "a", Some((DEV1, &secret)));
     let listed = |fixture: &mut Fixture, count: usize| {
-        let start = Instant::now();
-        loop {
-            let clients = fixture
-                .run(&ListClients {
-                    tenant: None,
-                    all: false,
-                })
-                .unwrap();
-            if clients.len() == count {
-                return clients;
-            }
-            assert!(start.elapsed() < Duration::from_secs(5), "{clients:?}");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        fixture.background.write();
+        let clients = fixture
+            .run(&ListClients {
+                tenant: None,
+                all: false,
+            })
+            .unwrap();
+        assert_eq!(clients.len(), count);
+        clients
     };
     let clients = listed(&mut fixture, 1);
     let presence = &clients[0].presence;

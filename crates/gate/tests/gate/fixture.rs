@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use countersign::core::credential::CredentialId;
 use countersign::core::jwt::{TokenId, Ttl, Whoami};
@@ -35,12 +35,15 @@ use countersign_admin::user::{self, NewGrant, NewUser};
 use countersign_admin::{AdminError, Caller, Command, Context, OsRandom};
 use serde_json::Value;
 
+use crate::by_hand::{ByHand, folder};
+
 pub(crate) const JANE: &str = "jane@mail.test";
 
 pub(crate) struct Fixture {
     pub(crate) gate: Gate<SqliteStore>,
     pub(crate) admin: SqliteStore,
     pub(crate) config: GateConfig,
+    pub(crate) background: Arc<ByHand>,
     clock: Arc<AtomicI64>,
     _folder: tempfile::TempDir,
 }
@@ -100,7 +103,7 @@ impl Fixture {
     }
 
     pub(crate) fn with_options(options: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder();
         let path = folder.path().join("countersign.db");
         let key = format!("{}\n", "0a".repeat(32));
         std::fs::write(folder.path().join("countersign.db.key"), key).unwrap();
@@ -117,12 +120,14 @@ impl Fixture {
         let options = Options::parse(options).unwrap();
         let read = Arc::clone(&clock);
         let now = move || Timestamp::from_millis(read.load(Ordering::SeqCst));
-        let config = GateConfig::new(options, "bench", now, || ());
+        let mut config = GateConfig::new(options, "bench", now, || ());
+        let background = ByHand::of(&mut config);
         let gate = Gate::open(SqliteStore::open(path).unwrap(), config.clone()).unwrap();
         let mut fixture = Self {
             gate,
             admin,
             config,
+            background,
             clock,
             _folder: folder,
         };
@@ -308,19 +313,9 @@ impl Fixture {
             .resume(Handle(it.handle), client_id, Some(code.as_bytes()))
     }
 
-    /// Polls until nothing has come for a while.
+    /// Works and polls until there is nothing more to do.
     pub(crate) fn settle(&mut self) -> Vec<Directive> {
-        let mut directives = Vec::new();
-        let mut quiet_since = Instant::now();
-        while quiet_since.elapsed() < Duration::from_millis(80) {
-            let more = self.gate.poll();
-            if !more.is_empty() {
-                quiet_since = Instant::now();
-            }
-            directives.extend(more);
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        directives
+        self.background.settle(&mut self.gate)
     }
 
     /// The client ids that the gate asks to kick, sorted.
@@ -353,33 +348,25 @@ impl Fixture {
     /// Gives commands and returns the answer.
     pub(crate) fn commands(&mut self, it: Try<'_>, username: &str, payload: &str) -> Option<Value> {
         self.gate.command(&client(it, username), payload.as_bytes());
-        let start = Instant::now();
-        while start.elapsed() < Duration::from_secs(10) {
-            let replies: Vec<_> = self
-                .gate
-                .poll()
-                .into_iter()
-                .filter_map(|directive| match directive {
-                    Directive::Reply {
-                        handle,
-                        client_id,
-                        topic,
-                        payload,
-                    } => {
-                        assert_eq!((handle, &*client_id), (Handle(it.handle), it.client_id));
-                        assert_eq!(topic, "$CONTROL/countersign/v1/session/response");
-                        Some(serde_json::from_slice(payload.expose()).unwrap())
-                    }
-                    _ => None,
-                })
-                .collect();
-            match replies.as_slice() {
-                [] => std::thread::sleep(Duration::from_millis(1)),
-                [only] => return Some(Value::clone(only)),
-                more => panic!("{more:?}"),
-            }
-        }
-        None
+        let replies = self
+            .settle()
+            .into_iter()
+            .filter_map(|directive| match directive {
+                Directive::Reply {
+                    handle,
+                    client_id,
+                    topic,
+                    payload,
+                } => {
+                    assert_eq!((handle, &*client_id), (Handle(it.handle), it.client_id));
+                    assert_eq!(topic, "$CONTROL/countersign/v1/session/response");
+                    Some(serde_json::from_slice(payload.expose()).unwrap())
+                }
+                _ => None,
+            });
+        let replies: Vec<Value> = replies.collect();
+        assert!(replies.len() < 2, "{replies:?}");
+        replies.into_iter().next()
     }
 
     /// Gives one command; returns the parameters of the answer, or the error code.
@@ -403,7 +390,7 @@ impl Fixture {
 
     /// The acts in the audit, once what is gathered is written.
     pub(crate) fn acts(&mut self) -> Vec<(String, String, String)> {
-        std::thread::sleep(Duration::from_millis(200));
+        self.background.write();
         let rows = self.run(&ListAudit(AuditQuery::default())).unwrap();
         rows.into_iter()
             .map(|row| (row.entry.actor, row.entry.act, row.entry.subject))

@@ -1,7 +1,5 @@
 //! Which tenant a client without a login joins, at a gate and by `check`.
 
-#![expect(clippy::unwrap_used, reason = "a test may")]
-
 use countersign::core::client_id::ClientId;
 use countersign::core::name::TenantId;
 use countersign::core::options::Options;
@@ -17,6 +15,8 @@ use countersign_admin::{Caller, Context, OsRandom};
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use crate::by_hand::{ByHand, folder};
+
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
 /// A gate and the store behind it.
@@ -28,7 +28,7 @@ struct Fixture {
 
 impl Fixture {
     fn new(tenants: impl IntoIterator<Item = NewTenant>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder();
         let path = folder.path().join("countersign.db");
         let mut admin = SqliteStore::create(&path, &Settings::default()).unwrap();
         for new in tenants {
@@ -40,7 +40,8 @@ impl Fixture {
             countersign_admin::run(&mut admin, &mut context, &CreateTenant(new)).unwrap();
         }
         let options = Options::parse([("store", path.to_str().unwrap())]).unwrap();
-        let config = GateConfig::new(options, "site", || NOW, || ());
+        let mut config = GateConfig::new(options, "site", || NOW, || ());
+        let _background = ByHand::of(&mut config);
         let gate = Gate::open(SqliteStore::open(&path).unwrap(), config).unwrap();
         Self {
             gate,

@@ -6,7 +6,7 @@ use countersign::core::reason::Reason;
 use countersign::{ClientRef, ConnectOutcome, Directive, Enhanced, Handle, RefusalCode, TopicUse};
 use countersign_admin::user;
 
-use super::fixture::{
+use crate::fixture::{
     Fixture, JANE, TRY, Try, admitted, is_admitted, is_challenged, name, refused,
 };
 

@@ -1,0 +1,8 @@
+//! Users, applications, things and tokens.
+
+mod commands;
+mod enhanced;
+mod external;
+mod things;
+mod tokens;
+mod users;
