@@ -18,7 +18,6 @@ macro_rules! bridge {
 
 use crate::credential::CredentialError;
 use crate::jwt::JwtError;
-use crate::role::RoleError;
 use crate::user::UserError;
 bridge!(
     CredentialError,
@@ -27,14 +26,4 @@ bridge!(
     Noun::Credential
 );
 bridge!(JwtError, JwtError::Admin, JwtError::Store, Noun::Token);
-bridge!(RoleError, RoleError::Admin, RoleError::Store, Noun::Role);
 bridge!(UserError, UserError::Admin, UserError::Store, Noun::User);
-
-impl From<crate::scheme::SchemeError> for AdminError {
-    fn from(error: crate::scheme::SchemeError) -> Self {
-        match error {
-            crate::scheme::SchemeError::Store(error) => error.into(),
-            error => Self::invalid(Noun::Scheme, "", error),
-        }
-    }
-}

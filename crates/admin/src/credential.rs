@@ -25,9 +25,6 @@ use crate::error::AdminError;
 use crate::kind::{ReservedName, WrongKind};
 use crate::lookup::{self, Rows};
 use crate::password::{PasswordError, PrepareError, PreparedSecret};
-use crate::role::RoleError;
-use crate::rule::RuleError;
-use crate::scheme::SchemeError;
 use crate::view::AuditedCredential;
 
 mod change;
@@ -276,18 +273,9 @@ pub enum CredentialError {
     /// Its name is kept for something else.
     #[error(transparent)]
     Reserved(#[from] ReservedName),
-    /// Something is wrong with a role.
-    #[error(transparent)]
-    Role(#[from] RoleError),
-    /// Something is wrong with a rule.
-    #[error(transparent)]
-    Rule(#[from] RuleError),
     /// Its scheme became another at the same moment.
     #[error("somebody changed the scheme at the same moment; try again")]
     SchemeChanged,
-    /// Something is wrong with its scheme.
-    #[error(transparent)]
-    Scheme(#[from] SchemeError),
     /// Its state does not allow the act.
     #[error("cannot {act} `{name}`: it is {state}")]
     State {

@@ -16,9 +16,11 @@ use countersign_core::rights::{Rights, TopicUses};
 use countersign_core::role::{Role, RoleName};
 use countersign_core::rule::{Action, TopicOwners};
 use countersign_core::scheme::{Scheme, SchemeName, Schemes};
-use countersign_core::store::{AdminTransaction, StoreError};
+use countersign_core::store::StoreError;
 use countersign_core::tenant::{DefaultRights, Tenant};
 use countersign_core::topic::TopicFilter;
+
+use crate::lookup::Rows;
 
 /// What a principal may do after a change alone, and before it alone.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -83,23 +85,20 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    pub(crate) fn read<T: AdminTransaction>(
-        transaction: &mut T,
-        tenant: Option<Tenant>,
-    ) -> Result<Self, StoreError> {
-        let tenants = transaction.tenants()?;
+    pub(crate) fn read(rows: &mut Rows<'_>, tenant: Option<Tenant>) -> Result<Self, StoreError> {
+        let tenants = rows.tenants()?;
         let owned = tenants
             .iter()
             .map(|tenant| (tenant.id.as_str(), &tenant.namespaces));
         let roles = match &tenant {
-            Some(tenant) => transaction.roles(Some(&tenant.id))?,
+            Some(tenant) => rows.roles(Some(&tenant.id))?,
             None => Vec::new(),
         };
         Ok(Self {
             tenant: tenant.map(Arc::new),
             roles: roles.into(),
             owners: Arc::new(TopicOwners::new(owned)),
-            schemes: Some(Arc::new(transaction.schemes()?)),
+            schemes: Some(Arc::new(rows.schemes()?)),
         })
     }
 

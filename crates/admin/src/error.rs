@@ -9,7 +9,7 @@ use core::fmt;
 
 use countersign_core::credential::AttributeError;
 use countersign_core::name::{LoginNameError, TenantId};
-use countersign_core::scheme::DraftError;
+use countersign_core::scheme::{DraftError, SchemeTakenError};
 use countersign_core::store::StoreError;
 
 /// Why a command was not run. Nothing changed then.
@@ -203,6 +203,13 @@ impl From<AttributeError> for AdminError {
 impl From<LoginNameError> for AdminError {
     fn from(error: LoginNameError) -> Self {
         Self::invalid(Noun::Credential, "", error)
+    }
+}
+
+impl From<SchemeTakenError> for AdminError {
+    fn from(error: SchemeTakenError) -> Self {
+        let subject = Subject::nameless(Noun::Scheme);
+        Self::new(ErrorKind::Exists, subject, error.to_string())
     }
 }
 

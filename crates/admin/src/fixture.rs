@@ -30,9 +30,9 @@ use crate::error::AdminError;
 use crate::jwt::{self, JwtError, NewToken};
 use crate::namespace::parse_namespace;
 use crate::password::ChosenPassword;
-use crate::role::{self, NewRole, RoleError};
+use crate::role::{ChangeRole, CreateRole, NewRole};
 use crate::rule::RuleChange;
-use crate::scheme;
+use crate::scheme::AddScheme;
 use crate::tenant::{self, CreateTenant, DeleteTenant, NewTenant, TenantDeletion};
 use crate::thing::{CreateThing, NewThing};
 use crate::user::{self, NewGrant, NewUser, UserError};
@@ -228,13 +228,13 @@ impl Fixture {
         tokens.pop().unwrap()
     }
 
-    pub(crate) fn role(&mut self, name: &str) -> Result<Role, RoleError> {
+    pub(crate) fn role(&mut self, name: &str) -> Result<Role, AdminError> {
         let new = NewRole {
             tenant: tenant_id("acme"),
             name: role_name(name),
             description: None,
         };
-        self.act(|store, context| role::create(store, context, new))
+        self.run(&CreateRole(new))
     }
 
     pub(crate) fn show(&mut self, name: &str) -> Credential {
@@ -276,8 +276,7 @@ impl Fixture {
             _ => (*key, FieldValue::Text((*text).into())),
         });
         let scheme = Scheme::from_fields(fields).unwrap();
-        self.act(|store, context| scheme::add(store, context, &scheme))
-            .unwrap();
+        self.run(&AddScheme(scheme)).unwrap();
     }
 
     pub(crate) fn delete(&mut self, name: &str) {
@@ -291,9 +290,8 @@ impl Fixture {
         &mut self,
         role: &str,
         change: &RuleChange,
-    ) -> Result<Role, RoleError> {
-        let (tenant, name) = (tenant_id("acme"), role_name(role));
-        self.act(|store, context| role::change_rules(store, context, &tenant, &name, change, None))
+    ) -> Result<Role, AdminError> {
+        self.run(&change_of_role(role, change))
     }
 
     /// All rows of the audit.
@@ -398,6 +396,16 @@ pub(crate) fn scheme_name(text: &str) -> SchemeName {
 
 pub(crate) fn role_name(text: &str) -> RoleName {
     RoleName::parse(text).unwrap()
+}
+
+/// The change of the rules of a role of `acme` that are bound to no group.
+pub(crate) fn change_of_role(role: &str, change: &RuleChange) -> ChangeRole {
+    ChangeRole {
+        tenant: tenant_id("acme"),
+        name: role_name(role),
+        change: change.clone(),
+        group: None,
+    }
 }
 
 /// The change that adds a rule, written like `allow publish a/#`.

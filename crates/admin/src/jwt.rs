@@ -24,7 +24,6 @@ use crate::context::{Context, RandomError};
 use crate::credential::blank;
 use crate::error::AdminError;
 use crate::lookup::{self, Rows};
-use crate::role::{self, RoleError};
 use crate::sealed::KeyFileError;
 use crate::view::AuditedToken;
 
@@ -96,7 +95,7 @@ pub fn create<S: AdminStore>(
         &new.tenant,
         context.now,
     )?;
-    role::find(&mut transaction, &new.tenant, &new.role)?;
+    lookup::role(&mut Rows::of(&mut transaction), &new.tenant, &new.role)?;
     let mut things = Vec::new();
     for key in &new.things {
         lookup::thing(&mut Rows::of(&mut transaction), &new.tenant, key)?;
@@ -340,9 +339,6 @@ pub enum JwtError {
         /// Its id.
         id: TokenId,
     },
-    /// Something is wrong with its role.
-    #[error(transparent)]
-    Role(#[from] RoleError),
     /// It can't be signed.
     #[error(transparent)]
     Sign(#[from] SignError),

@@ -8,7 +8,7 @@ use countersign_core::credential::Credential;
 use countersign_core::kind::{ApplicationName, Kind};
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::role::{Role, RoleName};
-use countersign_core::scheme::{Scheme, Schemes};
+use countersign_core::scheme::{Scheme, SchemeName, Schemes};
 use countersign_core::store::AdminTransaction;
 use countersign_core::tenant::Tenant;
 
@@ -123,6 +123,26 @@ pub(crate) fn built_in<'a>(known: &'a Schemes, name: &str) -> Result<&'a Scheme,
             Subject::new(Noun::Scheme, name),
             message,
         )
+    })
+}
+
+/// The scheme with this name, among those known.
+///
+/// # Errors
+///
+/// Returns [`AdminError`] when it is not among them.
+pub(crate) fn scheme<'a>(known: &'a Schemes, name: &SchemeName) -> Result<&'a Scheme, AdminError> {
+    known.find(name.as_str()).ok_or_else(|| {
+        let names: Vec<_> = known
+            .iter()
+            .map(|scheme| format!("`{}`", scheme.name()))
+            .collect();
+        let message = format!(
+            "there is no scheme `{name}`; known are {}",
+            names.join(", ")
+        );
+        let subject = Subject::new(Noun::Scheme, name);
+        AdminError::new(ErrorKind::NotFound, subject, message)
     })
 }
 

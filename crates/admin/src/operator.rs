@@ -15,9 +15,10 @@ use crate::context::Context;
 use crate::credential::{
     CredentialError, IssuedCredential, ShownCredential, blank, delete_found, exists, find,
 };
+use crate::error::AdminError;
 use crate::kind::check_not_reserved;
 use crate::password::NewSecret;
-use crate::rule::{RuleError, RuleWarning, check_sendable};
+use crate::rule::{RuleWarning, check_sendable};
 use crate::view::AuditedCredential;
 
 /// An operator to be made.
@@ -87,8 +88,8 @@ pub fn create<S: AdminStore>(
 ///
 /// # Errors
 ///
-/// Returns [`RuleError`] for a rule that [`create`] would refuse.
-pub fn rule_warnings(rules: &[Rule]) -> Result<Vec<RuleWarning>, RuleError> {
+/// Returns [`AdminError`] for a rule that [`create`] would refuse.
+pub fn rule_warnings(rules: &[Rule]) -> Result<Vec<RuleWarning>, AdminError> {
     rules.iter().try_for_each(check_sendable)?;
     Ok(rules.iter().flat_map(RuleWarning::of_text).collect())
 }

@@ -1,4 +1,4 @@
-//! Acts on roles.
+//! Commands on roles.
 
 use std::collections::BTreeSet;
 
@@ -6,20 +6,21 @@ use countersign_core::change::Change;
 use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::role::{Role, RoleName};
 use countersign_core::rule::Effect;
-use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError};
+use countersign_core::store::{Intent, StoreError};
 use countersign_core::time::Timestamp;
 
-use crate::context::Context;
-use crate::error::AdminError;
+use crate::caller::Permission;
+use crate::cascade;
+use crate::command::{Command, Tx};
+use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::lookup::{self, Rows};
-use crate::rule::{RuleChange, RuleError};
+use crate::rule::RuleChange;
 use crate::text::FreeText;
 use crate::view::RoleView;
-use crate::{cascade, jwt};
 
 mod preview;
 
-pub use self::preview::{ChangeEffect, preview, rule_warnings};
+pub use self::preview::{ChangeEffect, PreviewRoleChange, WarnOfRoleChange};
 
 /// A role to be made.
 #[derive(Clone, Debug)]
@@ -42,159 +43,189 @@ pub enum RoleDeletion {
 }
 
 /// Makes a role without any rules.
-///
-/// # Errors
-///
-/// Returns [`RoleError`] when there is one, when there is no such tenant, or
-/// when the store can't be written; nothing changed then.
-pub fn create<S: AdminStore>(
-    store: &mut S,
-    context: &Context<'_>,
-    new: NewRole,
-) -> Result<Role, RoleError> {
-    let mut transaction = store.begin(Intent::Write)?;
-    lookup::tenant(&mut Rows::of(&mut transaction), &new.tenant)?;
-    if transaction.role(&new.tenant, &new.name)?.is_some() {
-        return Err(RoleError::Exists {
-            role: new.name,
-            tenant: new.tenant,
-        });
+#[derive(Clone, Debug)]
+pub struct CreateRole(pub NewRole);
+
+impl Command for CreateRole {
+    type Output = Role;
+
+    fn needs(&self) -> Permission {
+        Permission::Administer(self.0.tenant.clone())
     }
-    let role = Role {
-        tenant: new.tenant,
-        name: new.name,
-        description: new.description.and_then(FreeText::into_filled),
-        created_at: context.now,
-        rules: Vec::new(),
-    };
-    transaction.put_role(&role)?;
-    commit(
-        transaction,
-        context,
-        "role.create",
-        &role,
-        (None, Some(&role)),
-    )?;
-    Ok(role)
-}
 
-/// Roles, by tenant and name.
-///
-/// # Errors
-///
-/// Returns [`RoleError`] when there is no such tenant or the store can't be
-/// read.
-pub fn list<S: AdminStore>(
-    store: &mut S,
-    tenant: Option<&TenantId>,
-) -> Result<Vec<Role>, RoleError> {
-    let mut transaction = store.begin(Intent::Read)?;
-    if let Some(tenant) = tenant {
-        lookup::tenant(&mut Rows::of(&mut transaction), tenant)?;
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Role, AdminError> {
+        let NewRole {
+            tenant,
+            name,
+            description,
+        } = self.0.clone();
+        lookup::tenant(tx, &tenant)?;
+        if tx.role(&tenant, &name)?.is_some() {
+            return Err(AdminError::new(
+                ErrorKind::Exists,
+                Subject::in_tenant(Noun::Role, &name, &tenant),
+                format!("tenant `{tenant}` has a role `{name}` already"),
+            ));
+        }
+        let role = Role {
+            tenant,
+            name,
+            description: description.and_then(FreeText::into_filled),
+            created_at: tx.now,
+            rules: Vec::new(),
+        };
+        put(tx, "role.create", None, &role)?;
+        Ok(role)
     }
-    Ok(transaction.roles(tenant)?)
 }
 
-/// The role of this name.
-///
-/// # Errors
-///
-/// Returns [`RoleError`] when there is none or the store can't be read.
-pub fn show<S: AdminStore>(
-    store: &mut S,
-    tenant: &TenantId,
-    name: &RoleName,
-) -> Result<Role, RoleError> {
-    find(&mut store.begin(Intent::Read)?, tenant, name)
+/// Lists roles, by tenant and name: those of a tenant, or all.
+#[derive(Clone, Debug, Default)]
+pub struct ListRoles {
+    /// Of this tenant alone.
+    pub tenant: Option<TenantId>,
 }
 
-/// Changes the rules of a role, those that are bound to `group` or those that
-/// are bound to none, and returns what it is then.
-///
-/// # Errors
-///
-/// Returns [`RoleError`] when there is no such role, when the rule is there
-/// already or is not there to be removed, when it names the broker's own
-/// topics, or when the store can't be written; nothing changed then.
-pub fn change_rules<S: AdminStore>(
-    store: &mut S,
-    context: &Context<'_>,
-    tenant: &TenantId,
-    name: &RoleName,
-    change: &RuleChange,
-    group: Option<&GroupPath>,
-) -> Result<Role, RoleError> {
-    let mut transaction = store.begin(Intent::Write)?;
-    let before = find(&mut transaction, tenant, name)?;
-    let after = changed(&before, change, group)?;
-    transaction.put_role(&after)?;
-    let act = match change {
-        RuleChange::Add(rule) => match rule.effect() {
-            Effect::Allow => "role.allow",
-            Effect::Deny => "role.deny",
-        },
-        RuleChange::Remove { .. } => "role.remove",
-    };
-    commit(
-        transaction,
-        context,
-        act,
-        &after,
-        (Some(&before), Some(&after)),
-    )?;
-    Ok(after)
-}
+impl Command for ListRoles {
+    type Output = Vec<Role>;
 
-/// Deletes a role.
-///
-/// # Errors
-///
-/// Returns [`RoleError`] when there is none, when credentials hold it that may
-/// not lose it, or when the store can't be written; nothing changed then.
-pub fn delete<S: AdminStore>(
-    store: &mut S,
-    context: &Context<'_>,
-    tenant: &TenantId,
-    name: &RoleName,
-    deletion: RoleDeletion,
-) -> Result<(), RoleError> {
-    let mut transaction = store.begin(Intent::Write)?;
-    let role = find(&mut transaction, tenant, name)?;
-    let holders = count_holders(&mut transaction, &role, context.now)?;
-    if holders > 0 && deletion == RoleDeletion::OnlyUnused {
-        return Err(RoleError::InUse {
-            role: role.name,
-            holders,
-        });
+    fn needs(&self) -> Permission {
+        Permission::see(self.tenant.as_ref())
     }
-    // Of a user's session in the tenant nothing else tells that it has to end.
-    let users = cascade::users_with_role(&mut Rows::of(&mut transaction), tenant, name)?;
-    let subject = subject_of(&role);
-    let ended = jwt::end(&mut transaction, Some(tenant), context, &subject, |token| {
-        token.role == *name
-    })?;
-    transaction.delete_role(tenant, name)?;
-    let row = context.audit(
-        "role.delete",
-        &subject,
-        Some(&RoleView::of(&role)),
-        None::<&RoleView>,
-    );
-    let (rows, mut changes) = ended.and(row, Change::Tenant(tenant.clone()));
-    let users = users.iter().map(|user| Change::Credential(user.id));
-    changes.extend(users);
-    transaction.commit(&rows, &changes)?;
-    Ok(())
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<Role>, AdminError> {
+        let tenant = self.tenant.as_ref();
+        lookup::check_tenant(tx, tenant)?;
+        Ok(tx.roles(tenant)?)
+    }
+}
+
+/// Shows the role of this name.
+#[derive(Clone, Debug)]
+pub struct ShowRole {
+    /// Its tenant.
+    pub tenant: TenantId,
+    /// Its name.
+    pub name: RoleName,
+}
+
+impl Command for ShowRole {
+    type Output = Role;
+
+    fn needs(&self) -> Permission {
+        Permission::See(self.tenant.clone())
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Role, AdminError> {
+        lookup::role(tx, &self.tenant, &self.name)
+    }
+}
+
+/// Changes the rules of a role; what it is then is the output.
+///
+/// It is refused when the rule is there already or is not there to be removed,
+/// and when it names the broker's own topics.
+#[derive(Clone, Debug)]
+pub struct ChangeRole {
+    /// Its tenant.
+    pub tenant: TenantId,
+    /// Its name.
+    pub name: RoleName,
+    /// What is to become of its rules.
+    pub change: RuleChange,
+    /// Of which: of those that are bound to this group, or to none.
+    pub group: Option<GroupPath>,
+}
+
+impl ChangeRole {
+    /// The role before the change and after it.
+    fn outcome(&self, rows: &mut Rows<'_>) -> Result<(Role, Role), AdminError> {
+        let before = lookup::role(rows, &self.tenant, &self.name)?;
+        if let RuleChange::Add(_) = self.change {
+            self.change.check_for_tenant()?;
+        }
+        let mut after = before.clone();
+        self.change.apply(&mut after.rules, self.group.as_ref())?;
+        Ok((before, after))
+    }
+}
+
+impl Command for ChangeRole {
+    type Output = Role;
+
+    fn needs(&self) -> Permission {
+        Permission::Administer(self.tenant.clone())
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Role, AdminError> {
+        let (before, after) = self.outcome(tx)?;
+        let act = match &self.change {
+            RuleChange::Add(rule) => match rule.effect() {
+                Effect::Allow => "role.allow",
+                Effect::Deny => "role.deny",
+            },
+            RuleChange::Remove { .. } => "role.remove",
+        };
+        put(tx, act, Some(&before), &after)?;
+        Ok(after)
+    }
+}
+
+/// Deletes a role. Tokens that carry it end with it.
+#[derive(Clone, Debug)]
+pub struct DeleteRole {
+    /// Its tenant.
+    pub tenant: TenantId,
+    /// Its name.
+    pub name: RoleName,
+    /// What may become of it where credentials hold it.
+    pub deletion: RoleDeletion,
+}
+
+impl Command for DeleteRole {
+    type Output = ();
+
+    fn needs(&self) -> Permission {
+        Permission::Administer(self.tenant.clone())
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<(), AdminError> {
+        let Self { tenant, name, .. } = self;
+        let role = lookup::role(tx, tenant, name)?;
+        let now = tx.now;
+        let holders = count_holders(tx, &role, now)?;
+        if holders > 0 && self.deletion == RoleDeletion::OnlyUnused {
+            return Err(AdminError::new(
+                ErrorKind::InUse,
+                Subject::in_tenant(Noun::Role, name, tenant),
+                format!("role `{name}` is in use, {holders} times"),
+            ));
+        }
+        let subject = subject_of(&role);
+        tx.record("role.delete", &subject, Some(&RoleView::of(&role)), None);
+        tx.changed(Change::Tenant(tenant.clone()));
+        cascade::end_tokens(tx, Some(tenant), &subject, |token| token.role == *name)?;
+        // Of a user's session in the tenant nothing else tells that it has to end.
+        for user in cascade::users_with_role(tx, tenant, name)? {
+            tx.changed(Change::Credential(user.id));
+        }
+        tx.delete_role(tenant, name)?;
+        Ok(())
+    }
 }
 
 /// How many credentials and users hold a role, and tokens that have not ended
 /// carry it.
-fn count_holders<T: AdminTransaction>(
-    transaction: &mut T,
-    role: &Role,
-    now: Timestamp,
-) -> Result<usize, StoreError> {
-    let mut tokens = transaction.tokens(Some(&role.tenant))?;
+fn count_holders(rows: &mut Rows<'_>, role: &Role, now: Timestamp) -> Result<usize, StoreError> {
+    let mut tokens = rows.tokens(Some(&role.tenant))?;
     tokens.retain(|token| token.role == role.name);
     // They hold it by their tokens alone, ended ones among them.
     let bearers: BTreeSet<_> = tokens.iter().map(|token| token.bearer).collect();
@@ -202,89 +233,27 @@ fn count_holders<T: AdminTransaction>(
         .iter()
         .filter(|token| token.revoked_at.is_none() && now < token.expires_at)
         .count();
-    let holders = transaction.holders_of_role(&role.tenant, &role.name)?;
+    let holders = rows.holders_of_role(&role.tenant, &role.name)?;
     let others = holders.iter().filter(|holder| !bearers.contains(holder));
     Ok(others.count().saturating_add(alive))
 }
 
-/// The role of this name, in the midst of an act.
-pub(crate) fn find<T: AdminTransaction>(
-    transaction: &mut T,
-    tenant: &TenantId,
-    name: &RoleName,
-) -> Result<Role, RoleError> {
-    lookup::tenant(&mut Rows::of(transaction), tenant)?;
-    let missing = || RoleError::Missing {
-        role: name.clone(),
-        tenant: tenant.clone(),
-    };
-    transaction.role(tenant, name)?.ok_or_else(missing)
-}
-
-/// Why an act on a role was refused.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RoleError {
-    /// There is one of this name.
-    #[error("tenant `{tenant}` has a role `{role}` already")]
-    Exists {
-        /// Its name.
-        role: RoleName,
-        /// Its tenant.
-        tenant: TenantId,
-    },
-    /// Credentials hold it.
-    #[error(
-        "role `{role}` is in use, {holders} times; take it from its holders first, or from all at once with --cascade"
-    )]
-    InUse {
-        /// Its name.
-        role: RoleName,
-        /// How many.
-        holders: usize,
-    },
-    /// There is none of this name.
-    #[error("tenant `{tenant}` has no role `{role}`; `role list --tenant {tenant}` shows all")]
-    Missing {
-        /// The name.
-        role: RoleName,
-        /// The tenant.
-        tenant: TenantId,
-    },
-    /// Something is wrong with a rule.
-    #[error(transparent)]
-    Rule(#[from] RuleError),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// As the commands say.
-    #[error(transparent)]
-    Admin(#[from] AdminError),
-}
-
-/// What the role would be after the change.
-fn changed(role: &Role, change: &RuleChange, group: Option<&GroupPath>) -> Result<Role, RuleError> {
-    match change {
-        RuleChange::Add(_) => change.check_for_tenant()?,
-        RuleChange::Remove { .. } => {}
-    }
-    let mut changed = role.clone();
-    change.apply(&mut changed.rules, group)?;
-    Ok(changed)
-}
-
-/// Commits an act on a role. All its holders are of its tenant.
-fn commit<T: AdminTransaction>(
-    transaction: T,
-    context: &Context<'_>,
+/// Writes a role, new or changed. All its holders are of its tenant.
+fn put(
+    tx: &mut Tx<'_>,
     act: &'static str,
-    role: &Role,
-    (before, after): (Option<&Role>, Option<&Role>),
-) -> Result<(), RoleError> {
-    let subject = subject_of(role);
-    let (before, after) = (before.map(RoleView::of), after.map(RoleView::of));
-    let row = context.audit(act, &subject, before.as_ref(), after.as_ref());
-    transaction.commit(&[row], &[Change::Tenant(role.tenant.clone())])?;
+    before: Option<&Role>,
+    after: &Role,
+) -> Result<(), AdminError> {
+    tx.put_role(after)?;
+    let before = before.map(RoleView::of);
+    tx.record(
+        act,
+        &subject_of(after),
+        before.as_ref(),
+        Some(&RoleView::of(after)),
+    );
+    tx.changed(Change::Tenant(after.tenant.clone()));
     Ok(())
 }
 
@@ -304,8 +273,10 @@ mod tests {
     use crate::application::{CreateApplication, NewApplication};
     use crate::credential::{self, CredentialChanges};
     use crate::fixture::{
-        Fixture, adding, application_name, login_name, removing, role_name, tenant_id,
+        Fixture, adding, application_name, change_of_role, login_name, removing, role_name,
+        tenant_id,
     };
+    use crate::jwt;
 
     fn with_role() -> Fixture {
         let mut fixture = Fixture::with_credential();
@@ -324,67 +295,67 @@ mod tests {
             .unwrap();
     }
 
+    fn delete(fixture: &mut Fixture, deletion: RoleDeletion) -> Result<(), AdminError> {
+        fixture.run(&DeleteRole {
+            tenant: tenant_id("acme"),
+            name: role_name("ops"),
+            deletion,
+        })
+    }
+
     #[test]
     fn a_role_is_its_tenants_alone() {
         let mut fixture = with_role();
-        assert!(matches!(fixture.role("ops"), Err(RoleError::Exists { .. })));
+        let error = fixture.role("ops").unwrap_err();
+        assert!(error.is(ErrorKind::Exists, Noun::Role), "{error}");
         fixture.tenant("other", &[]).unwrap();
-        let other = tenant_id("other");
-        let shown = show(&mut fixture.store, &other, &role_name("ops"));
-        assert!(matches!(shown, Err(RoleError::Missing { .. })));
-        let none = tenant_id("none");
-        let shown = show(&mut fixture.store, &none, &role_name("ops"));
-        assert!(matches!(shown, Err(RoleError::Admin(_))));
-        assert_eq!(list(&mut fixture.store, None).unwrap().len(), 1);
-        assert!(list(&mut fixture.store, Some(&other)).unwrap().is_empty());
-        assert!(list(&mut fixture.store, Some(&none)).is_err());
+        for (tenant, missing) in [("other", Noun::Role), ("none", Noun::Tenant)] {
+            let show = ShowRole {
+                tenant: tenant_id(tenant),
+                name: role_name("ops"),
+            };
+            let error = fixture.run(&show).unwrap_err();
+            assert!(error.is(ErrorKind::NotFound, missing), "{error}");
+        }
+        assert_eq!(fixture.run(&ListRoles::default()).unwrap().len(), 1);
+        let of = |tenant| ListRoles {
+            tenant: Some(tenant_id(tenant)),
+        };
+        assert!(fixture.run(&of("other")).unwrap().is_empty());
+        assert!(fixture.run(&of("none")).is_err());
     }
 
     #[test]
     fn rules_of_a_group_are_told_from_those_of_all() {
         let mut fixture = with_role();
         let group = GroupPath::parse("DM").unwrap();
-        let (tenant, name) = (tenant_id("acme"), role_name("ops"));
-        for group in [None, Some(&group)] {
-            fixture
-                .act(|store, context| {
-                    change_rules(
-                        store,
-                        context,
-                        &tenant,
-                        &name,
-                        &adding("allow both a"),
-                        group,
-                    )
-                })
-                .unwrap();
+        for group in [None, Some(group.clone())] {
+            let change = ChangeRole {
+                group,
+                ..change_of_role("ops", &adding("allow both a"))
+            };
+            fixture.run(&change).unwrap();
         }
         let role = fixture.change_role("ops", &removing("both a")).unwrap();
         assert_eq!(role.rules.len(), 1);
         assert_eq!(role.rules[0].group.as_ref(), Some(&group));
-        assert!(matches!(
-            fixture.change_role("ops", &removing("both a")),
-            Err(RoleError::Rule(RuleError::Missing { .. }))
-        ));
-        assert!(matches!(
-            fixture.change_role("ops", &adding("allow both $SYS/#")),
-            Err(RoleError::Rule(RuleError::Reserved { .. }))
-        ));
+        for (change, kind) in [
+            (removing("both a"), ErrorKind::NotFound),
+            (adding("allow both $SYS/#"), ErrorKind::Invalid),
+        ] {
+            let error = fixture.change_role("ops", &change).unwrap_err();
+            assert!(error.is(kind, Noun::Rule), "{error}");
+        }
     }
 
     #[test]
     fn a_role_in_use_is_deleted_only_with_its_grants() {
         let mut fixture = with_role();
         grant(&mut fixture, "ops");
-        let (tenant, name) = (tenant_id("acme"), role_name("ops"));
-        let mut remove = |deletion| {
-            fixture.act(|store, context| delete(store, context, &tenant, &name, deletion))
-        };
-        assert!(matches!(
-            remove(RoleDeletion::OnlyUnused),
-            Err(RoleError::InUse { holders: 1, .. })
-        ));
-        remove(RoleDeletion::WithGrants).unwrap();
+        let error = delete(&mut fixture, RoleDeletion::OnlyUnused).unwrap_err();
+        assert!(error.is(ErrorKind::InUse, Noun::Role), "{error}");
+        assert_eq!(error.to_string(), "role `ops` is in use, 1 times");
+        delete(&mut fixture, RoleDeletion::WithGrants).unwrap();
         assert!(fixture.show("dev1@acme").roles.is_empty());
     }
 
@@ -406,19 +377,15 @@ mod tests {
             about: Application::default(),
         };
         fixture.run(&CreateApplication(new)).unwrap();
-        let (tenant, name) = (tenant_id("acme"), role_name("ops"));
-        let refused = fixture
-            .act(|store, context| delete(store, context, &tenant, &name, RoleDeletion::OnlyUnused));
-        assert!(matches!(refused, Err(RoleError::InUse { holders: 3, .. })));
+        let error = delete(&mut fixture, RoleDeletion::OnlyUnused).unwrap_err();
+        assert_eq!(error.to_string(), "role `ops` is in use, 3 times");
         let before = fixture.store.last_change().unwrap();
-        fixture
-            .act(|store, context| delete(store, context, &tenant, &name, RoleDeletion::WithGrants))
-            .unwrap();
+        delete(&mut fixture, RoleDeletion::WithGrants).unwrap();
         let changes = fixture.changes_after(before);
         assert_eq!(
             changes,
             [
-                Change::Tenant(tenant.clone()),
+                Change::Tenant(tenant_id("acme")),
                 Change::Credential(token.bearer),
                 Change::Credential(joe)
             ]
@@ -433,12 +400,9 @@ mod tests {
         let before = fixture.store.last_change().unwrap();
         fixture.change_role("ops", &adding("allow both a")).unwrap();
         fixture.change_role("ops", &removing("both a")).unwrap();
-        let (tenant, name) = (tenant_id("acme"), role_name("ops"));
-        fixture
-            .act(|store, context| delete(store, context, &tenant, &name, RoleDeletion::OnlyUnused))
-            .unwrap();
+        delete(&mut fixture, RoleDeletion::OnlyUnused).unwrap();
         let changes = fixture.changes_after(before);
-        assert_eq!(changes, vec![Change::Tenant(tenant); 3]);
+        assert_eq!(changes, vec![Change::Tenant(tenant_id("acme")); 3]);
         let acts = fixture.acts();
         assert_eq!(
             acts[acts.len() - 4..],

@@ -4,7 +4,9 @@ use countersign_core::given::Given;
 use countersign_core::name::GroupPath;
 use countersign_core::role::RoleRule;
 use countersign_core::rule::{Action, Limits, Pattern, Rule};
-use countersign_core::topic::{NotSendable, sendable};
+use countersign_core::topic::sendable;
+
+use crate::error::{AdminError, ErrorKind, Noun, Subject};
 
 mod warning;
 
@@ -54,7 +56,7 @@ impl RuleChange {
         &self,
         rules: &mut Vec<RoleRule>,
         group: Option<&GroupPath>,
-    ) -> Result<(), RuleError> {
+    ) -> Result<(), AdminError> {
         let names = |rule: &RoleRule, action, pattern: &Pattern| {
             rule.group.as_ref() == group
                 && rule.rule.action() == action
@@ -68,7 +70,8 @@ impl RuleChange {
                     group: group.cloned(),
                 };
                 if rules.contains(&added) {
-                    return Err(RuleError::Exists { rule: rule.clone() });
+                    let message = format!("there is a rule `{rule}` already");
+                    return Err(refused(ErrorKind::Exists, rule, message));
                 }
                 let same = rules.iter_mut().find(|old| {
                     names(old, rule.action(), rule.pattern()) && old.rule.effect() == rule.effect()
@@ -89,10 +92,8 @@ impl RuleChange {
                     !(meant && names(rule, *action, pattern))
                 });
                 if rules.len() == before {
-                    return Err(RuleError::Missing {
-                        action: *action,
-                        pattern: pattern.clone(),
-                    });
+                    let message = format!("there is no rule for `{action} {pattern}` to remove");
+                    return Err(refused(ErrorKind::NotFound, pattern, message));
                 }
             }
         }
@@ -100,58 +101,29 @@ impl RuleChange {
     }
 
     /// Refuses what no tenant can be given: the broker's own topics.
-    pub(crate) fn check_for_tenant(&self) -> Result<(), RuleError> {
+    pub(crate) fn check_for_tenant(&self) -> Result<(), AdminError> {
         let pattern = self.pattern();
         if pattern.is_reserved() {
-            return Err(RuleError::Reserved {
-                pattern: pattern.clone(),
-            });
+            let message = format!(
+                "`{pattern}` names a topic of the broker itself; such topics are for operators, not \
+                 for tenants"
+            );
+            return Err(refused(ErrorKind::Invalid, pattern, message));
         }
         Ok(())
     }
 }
 
 /// Refuses a rule about topics that no broker carries.
-pub(crate) fn check_sendable(rule: &Rule) -> Result<(), RuleError> {
-    let pattern = rule.pattern().as_str();
-    sendable(pattern).map_err(|why| RuleError::NotSendable {
-        pattern: pattern.into(),
-        why,
+pub(crate) fn check_sendable(rule: &Rule) -> Result<(), AdminError> {
+    let pattern = rule.pattern();
+    sendable(pattern.as_str()).map_err(|why| {
+        let said = Given::from(pattern.as_str());
+        let message = format!("`{said}` is not a pattern: {why}");
+        refused(ErrorKind::Invalid, said, message)
     })
 }
 
-/// Why a rule was not given or taken away.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RuleError {
-    /// It is there already.
-    #[error("there is a rule `{rule}` already")]
-    Exists {
-        /// The rule.
-        rule: Rule,
-    },
-    /// There is none to take away.
-    #[error("there is no rule for `{action} {pattern}` to remove")]
-    Missing {
-        /// What it would be about.
-        action: Action,
-        /// Which topics.
-        pattern: Pattern,
-    },
-    /// No broker carries such topics.
-    #[error("`{pattern}` is not a pattern: {why}")]
-    NotSendable {
-        /// The pattern.
-        pattern: Given,
-        /// Why.
-        why: NotSendable,
-    },
-    /// It names the broker's own topics.
-    #[error(
-        "`{pattern}` names a topic of the broker itself; such topics are for operators, not for tenants"
-    )]
-    Reserved {
-        /// The pattern.
-        pattern: Pattern,
-    },
+fn refused(kind: ErrorKind, rule: impl core::fmt::Display, message: String) -> AdminError {
+    AdminError::new(kind, Subject::new(Noun::Rule, rule), message)
 }

@@ -18,7 +18,6 @@ use crate::jwt;
 use crate::kind::WrongKind;
 use crate::lookup::Rows;
 use crate::password::{ChosenPassword, NewSecret, PreparedSecret};
-use crate::role::RoleError;
 use crate::sealed::KeyFileError;
 use crate::secret::{self, Overlap};
 use crate::view::AuditedUser;
@@ -316,9 +315,6 @@ pub enum UserError {
     /// It is of another kind, which has commands of its own.
     #[error(transparent)]
     WrongKind(#[from] WrongKind),
-    /// Something is wrong with a role.
-    #[error(transparent)]
-    Role(#[from] RoleError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

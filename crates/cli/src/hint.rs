@@ -19,6 +19,9 @@ pub(crate) fn hint(error: &AdminError) -> Option<String> {
         (ErrorKind::NotFound, Noun::Thing) => {
             format!("; `thing list --tenant {tenant}` shows all")
         }
+        (ErrorKind::InUse, Noun::Role) => {
+            "; take it from its holders first, or from all at once with --cascade".into()
+        }
         (ErrorKind::InUse, Noun::Tenant) => {
             "; delete them first, or all at once with --cascade".into()
         }

@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use countersign_admin::error::Noun;
 use countersign_admin::jwt::{self, JwtError, NewToken};
-use countersign_admin::role::RoleError;
 use countersign_admin::thing::UntieThing;
 use countersign_admin::view::rfc3339;
 use countersign_admin::{AdminError, Authority, Caller, Context, ErrorKind, OsRandom, run};
@@ -262,6 +261,7 @@ impl From<AdminError> for CommandError {
             (ErrorKind::Conflict, Noun::Thing) => {
                 Self::Conflict("the thing is not tied to an application id".into())
             }
+            (ErrorKind::NotFound, Noun::Role) => Self::NotFound("the tenant has no such role"),
             _ => Self::Unavailable,
         }
     }
@@ -273,9 +273,6 @@ impl From<JwtError> for CommandError {
             JwtError::Admin(error) => error.into(),
             JwtError::NameTaken { .. } => Self::Conflict("`whoami` is taken".into()),
             JwtError::TooMany { .. } => Self::Conflict("there are too many tokens".into()),
-            JwtError::Role(RoleError::Missing { .. }) => {
-                Self::NotFound("the tenant has no such role")
-            }
             JwtError::Sign(_) => Self::Parameter("there are too many things for a token".into()),
             JwtError::KeyUnreadable { .. } | JwtError::KeyFile(_) => {
                 Self::Conflict("the tenant's key can't be used; an administrator knows more".into())
@@ -285,7 +282,6 @@ impl From<JwtError> for CommandError {
             | JwtError::NoKey { .. }
             | JwtError::Random(_)
             | JwtError::Revoked { .. }
-            | JwtError::Role(_)
             | JwtError::Store(_)
             | _ => Self::Unavailable,
         }

@@ -13,7 +13,6 @@ use countersign_core::time::Timestamp;
 use super::{CredentialError, ShownCredential, act_on, client_ids, require_tenant};
 use crate::context::Context;
 use crate::lookup::{self, Rows};
-use crate::role;
 use crate::text::FreeText;
 
 /// What to change of a credential; what is none stays.
@@ -58,7 +57,7 @@ pub fn set<S: AdminStore>(
             check_scheme(&changes, scheme)?;
         }
         for name in &changes.add_roles {
-            role::find(transaction, &tenant, name)?;
+            lookup::role(&mut Rows::of(transaction), &tenant, name)?;
         }
         change_roles(credential, &changes)?;
         let rule_changes = changes.client_id_rule.is_some();
@@ -235,7 +234,7 @@ mod tests {
         );
         let name = login_name("dev1@acme");
         for (changes, said) in [
-            (roles(&["none"], &[]), "tenant `acme` has no role `none`; "),
+            (roles(&["none"], &[]), "tenant `acme` has no role `none`"),
             (roles(&[], &["a"]), "`dev1@acme` does not hold role `a`"),
         ] {
             let error = fixture

@@ -21,9 +21,9 @@ use crate::context::Context;
 use crate::kind::check_not_reserved;
 use crate::lookup::{self, Rows};
 use crate::password::{NewSecret, PreparedSecret};
+use crate::scheme_overlap;
 use crate::text::FreeText;
 use crate::view::AuditedCredential;
-use crate::{role, scheme, scheme_overlap};
 
 /// A credential to be made.
 #[expect(missing_debug_implementations, reason = "it holds a secret")]
@@ -153,7 +153,7 @@ impl CreateRequest {
     }
 
     fn scheme<'a>(&self, known: &'a Schemes) -> Result<&'a Scheme, CredentialError> {
-        Ok(scheme::find(known, &self.new.scheme)?)
+        Ok(lookup::scheme(known, &self.new.scheme)?)
     }
 
     /// Checks what the store has against it, whatever its name will be.
@@ -177,7 +177,7 @@ impl CreateRequest {
             });
         }
         for name in &self.new.roles {
-            role::find(transaction, tenant, name)?;
+            lookup::role(&mut Rows::of(transaction), tenant, name)?;
         }
         Ok(scheme_overlap::check_scheme(
             &mut Rows::of(transaction),

@@ -102,7 +102,7 @@ fn prepare<S: AdminStore>(
         let ShownCredential { credential, .. } = find(&mut transaction, name)?;
         transition(&credential, act)?;
         let known = transaction.schemes()?;
-        let scheme = crate::scheme::find(&known, &credential.scheme)?.clone();
+        let scheme = crate::lookup::scheme(&known, &credential.scheme)?.clone();
         (scheme, known, transaction.settings()?.argon2)
     };
     check_rotatable(&scheme, name, act)?;

@@ -10,6 +10,7 @@ use countersign_core::store::{AdminStore, AdminTransaction as _, Intent};
 use super::{CredentialError, ShownCredential, act_on, find};
 use crate::context::Context;
 use crate::difference::{Policy, PossibleClientIds};
+use crate::lookup::Rows;
 use crate::rule::{RuleChange, RuleImpact, RuleWarning};
 
 /// Changes the rules of a credential, an operator's among them, and returns
@@ -70,7 +71,7 @@ pub fn rule_warnings<S: AdminStore>(
         Some(id) => transaction.tenant(id)?,
         None => None,
     };
-    let policy = Policy::read(&mut transaction, tenant)?;
+    let policy = Policy::read(&mut Rows::of(&mut transaction), tenant)?;
     let [was, is] = [&before, &after].map(|it| policy.access(AccessSubject::of_credential(it)));
     let (was, is) = (was?, is?);
     let ids = PossibleClientIds::of(&after, &[&is]);

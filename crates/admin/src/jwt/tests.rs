@@ -135,7 +135,7 @@ fn what_is_refused_leaves_no_trace() {
         ),
         (
             with(&|new| new.role = role_name("none")),
-            "tenant `acme` has no role `none`; `role list --tenant acme` shows all",
+            "tenant `acme` has no role `none`",
         ),
         (
             with(&|new| new.things = vec![login_name("none")]),

@@ -8,9 +8,9 @@ use countersign_core::user::{Grant, GrantedRight};
 
 use super::{ShownUser, UserError, about, find};
 use crate::context::Context;
+use crate::jwt;
 use crate::lookup::{self, Rows};
 use crate::view::AuditedUser;
-use crate::{jwt, role};
 
 /// Something to be granted.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -57,7 +57,7 @@ pub fn grant<S: AdminStore>(
         |transaction, user| {
             lookup::tenant(&mut Rows::of(transaction), &granted.tenant)?;
             if let GrantedRight::Role(role) = &granted.right {
-                role::find(transaction, &granted.tenant, role)?;
+                lookup::role(&mut Rows::of(transaction), &granted.tenant, role)?;
             }
             let email = user.name.clone();
             let about = about(user)?;

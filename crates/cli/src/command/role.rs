@@ -3,8 +3,10 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use countersign_admin::role::{self, NewRole, RoleDeletion};
-use countersign_admin::rule::RuleChange;
+use countersign_admin::role::{
+    ChangeRole, CreateRole, DeleteRole, ListRoles, NewRole, PreviewRoleChange, RoleDeletion,
+    ShowRole, WarnOfRoleChange,
+};
 use countersign_admin::text::FreeText;
 use countersign_admin::view::{EffectView, RoleView};
 use countersign_core::name::{GroupPath, TenantId};
@@ -15,7 +17,7 @@ use serde_json::json;
 
 use crate::error::CliError;
 use crate::input::RuleArguments;
-use crate::invocation::Invocation;
+use crate::invocation::{Invocation, run_on};
 use crate::listing::Column;
 use crate::output::Output;
 
@@ -101,18 +103,18 @@ impl RoleCommand {
                     name: role.name,
                     description,
                 };
-                let role = invocation.act(|store, context| role::create(store, context, new))?;
+                let role = invocation.run(&CreateRole(new))?;
                 print(invocation, &role)?;
             }
             Self::List { tenant } => {
                 let mut listing = invocation.output.listing(COLUMNS);
-                for role in role::list(&mut invocation.open_to_read()?, tenant.as_ref())? {
+                for role in invocation.run(&ListRoles { tenant })? {
                     listing.push(&RoleView::of(&role))?;
                 }
                 listing.finish()?;
             }
             Self::Show(RoleOf { name, tenant }) => {
-                let role = role::show(&mut invocation.open_to_read()?, &tenant, &name)?;
+                let role = invocation.run(&ShowRole { tenant, name })?;
                 print(invocation, &role)?;
             }
             Self::Delete {
@@ -124,9 +126,12 @@ impl RoleCommand {
                 } else {
                     RoleDeletion::OnlyUnused
                 };
-                invocation
-                    .act(|store, context| role::delete(store, context, &tenant, &name, deletion))?;
                 let deleted = json!({ "deleted": name.as_str() });
+                invocation.run(&DeleteRole {
+                    tenant,
+                    name,
+                    deletion,
+                })?;
                 invocation.output.record(&deleted)?;
             }
             Self::Allow(rule) => rule.run(invocation, Some(Effect::Allow))?,
@@ -140,19 +145,22 @@ impl RoleCommand {
 impl RuleOf {
     fn run(self, invocation: &Invocation, effect: Option<Effect>) -> Result<(), CliError> {
         let RoleOf { name, tenant } = self.role;
-        let group = self.group.as_ref();
-        let change = match effect {
-            Some(effect) => self.words.adding(effect)?,
-            None => self.words.removing(),
+        let change = ChangeRole {
+            tenant,
+            name,
+            change: match effect {
+                Some(effect) => self.words.adding(effect)?,
+                None => self.words.removing(),
+            },
+            group: self.group,
         };
         if self.dry_run {
-            return preview(invocation, &tenant, &name, &change, group);
+            return preview(invocation, change);
         }
-        let (role, warnings) = invocation.act(|store, context| {
-            let warnings = role::rule_warnings(store, &tenant, &name, &change, group)?;
-            let role = role::change_rules(store, context, &tenant, &name, &change, group)?;
-            Ok::<_, CliError>((role, warnings))
-        })?;
+        let mut store = invocation.open()?;
+        // Looking at all holders takes longer than brokers may wait for the lock.
+        let warnings = run_on(&mut store, &WarnOfRoleChange(change.clone()))?;
+        let role = run_on(&mut store, &change)?;
         print(invocation, &role)?;
         for warning in &warnings {
             invocation.output.warn(warning);
@@ -161,14 +169,8 @@ impl RuleOf {
     }
 }
 
-fn preview(
-    invocation: &Invocation,
-    tenant: &TenantId,
-    name: &RoleName,
-    change: &RuleChange,
-    group: Option<&GroupPath>,
-) -> Result<(), CliError> {
-    let effects = role::preview(&mut invocation.open_to_read()?, tenant, name, change, group)?;
+fn preview(invocation: &Invocation, change: ChangeRole) -> Result<(), CliError> {
+    let effects = invocation.run(&PreviewRoleChange(change))?;
     let mut listing = invocation.output.listing(EFFECTS);
     for effect in &effects {
         match invocation.output {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use countersign_admin::scheme;
+use countersign_admin::scheme::{AddScheme, ListSchemes, RemoveScheme, ShowScheme};
 use countersign_admin::view::SchemeView;
 use countersign_core::scheme::{FieldValue, Scheme, SchemeName};
 use serde_json::json;
@@ -51,25 +51,22 @@ impl SchemeCommand {
         match self {
             Self::List => {
                 let mut listing = invocation.output.listing(COLUMNS);
-                for scheme in scheme::list(&mut invocation.open_to_read()?)?.iter() {
+                for scheme in invocation.run(&ListSchemes)?.iter() {
                     listing.push(&SchemeView::of(scheme))?;
                 }
                 listing.finish()?;
             }
             Self::Show { name } => {
-                print(
-                    invocation,
-                    &scheme::show(&mut invocation.open_to_read()?, &name)?,
-                )?;
+                print(invocation, &invocation.run(&ShowScheme(name))?)?;
             }
             Self::Add { file } => {
-                let scheme = read(&file)?;
-                invocation.act(|store, context| scheme::add(store, context, &scheme))?;
-                print(invocation, &scheme)?;
+                let add = AddScheme(read(&file)?);
+                invocation.run(&add)?;
+                print(invocation, &add.0)?;
             }
             Self::Remove { name } => {
-                invocation.act(|store, context| scheme::remove(store, context, &name))?;
                 let deleted = json!({ "deleted": name.as_str() });
+                invocation.run(&RemoveScheme(name))?;
                 invocation.output.record(&deleted)?;
             }
         }

@@ -4,10 +4,11 @@ use core::time::Duration;
 use std::path::Path;
 
 use countersign_admin::audit::ListAudit;
+use countersign_admin::scheme::ListRevealingSchemes;
 use countersign_admin::settings::ShowSettings;
 use countersign_admin::tenant::ListTenants;
 use countersign_admin::view::rfc3339;
-use countersign_admin::{Command, scheme, sealed};
+use countersign_admin::{Command, sealed};
 use countersign_core::scheme::SchemeName;
 use countersign_core::store::{AuditQuery, StoreError, StoreErrorKind};
 use countersign_core::tenant::Tenant;
@@ -61,7 +62,7 @@ pub(super) fn check(report: &mut Report, path: &Path, output: Output) -> Content
     report.note("clock", clock(&mut store, now()));
     report.note("sealed", opens_what_is_sealed(&mut store, path));
     Content {
-        show_secrets: scheme::used_that_show_secrets(&mut store).unwrap_or_default(),
+        show_secrets: look(&mut store, &ListRevealingSchemes).unwrap_or_default(),
         tenants: look(&mut store, &ListTenants).ok(),
     }
 }

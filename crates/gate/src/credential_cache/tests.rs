@@ -1,7 +1,7 @@
 use countersign_admin::clients::ReleaseClientId;
 use countersign_admin::credential::{self, CredentialChanges, NewCredential, Overlap};
 use countersign_admin::password::NewSecret;
-use countersign_admin::role::{self, NewRole, RoleDeletion};
+use countersign_admin::role::{ChangeRole, CreateRole, DeleteRole, NewRole, RoleDeletion};
 use countersign_admin::rule::RuleChange;
 use countersign_admin::tenant::{CreateTenant, NewTenant, SetTenant, TenantChanges};
 use countersign_admin::{AdminError, Caller, Command, Context, OsRandom};
@@ -181,22 +181,23 @@ impl Fixture {
                 limits: Limits::default(),
             },
         };
-        let acme = tenant_id("acme");
+        let tenant = tenant_id("acme");
         match kind {
-            0 => drop(self.act(|store, context| {
-                let (tenant, name) = (acme, role);
-                let new = NewRole {
-                    tenant,
-                    name,
-                    description: None,
-                };
-                role::create(store, context, new)
+            0 => drop(self.run(&CreateRole(NewRole {
+                tenant,
+                name: role,
+                description: None,
+            }))),
+            1 => drop(self.run(&ChangeRole {
+                tenant,
+                name: role,
+                change,
+                group: None,
             })),
-            1 => drop(self.act(|store, context| {
-                role::change_rules(store, context, &acme, &role, &change, None)
-            })),
-            2 => drop(self.act(|store, context| {
-                role::delete(store, context, &acme, &role, RoleDeletion::WithGrants)
+            2 => drop(self.run(&DeleteRole {
+                tenant,
+                name: role,
+                deletion: RoleDeletion::WithGrants,
             })),
             3 | 4 => drop(self.act(|store, context| {
                 let mut changes = CredentialChanges::default();

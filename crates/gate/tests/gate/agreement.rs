@@ -14,10 +14,11 @@ use countersign::sqlite::SqliteStore;
 use countersign::{ClientRef, ConnectInfo, ConnectOutcome, Gate, GateConfig, Handle};
 use countersign_admin::check::{Listeners, PolicyCheck, TopicCheck, Usage};
 use countersign_admin::credential::{self, NewCredential};
-use countersign_admin::role::{self, ChangeEffect, NewRole};
+use countersign_admin::role::{ChangeRole, CreateRole, NewRole, PreviewRoleChange};
 use countersign_admin::rule::RuleChange;
+use countersign_admin::scheme::AddScheme;
 use countersign_admin::tenant::{CreateTenant, NewTenant};
-use countersign_admin::{AdminError, Caller, Command, Context, OsRandom, scheme};
+use countersign_admin::{AdminError, Caller, Command, Context, OsRandom};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
@@ -439,17 +440,13 @@ impl Fixture {
         ] {
             fixture.run(&CreateTenant(new)).unwrap();
         }
-        fixture
-            .act(|store, context| scheme::add(store, context, &bare_scheme()))
-            .unwrap();
+        fixture.run(&AddScheme(bare_scheme())).unwrap();
         let new = NewRole {
             tenant: tenant_id(),
             name: role_name(),
             description: None,
         };
-        fixture
-            .act(|store, context| role::create(store, context, new))
-            .unwrap();
+        fixture.run(&CreateRole(new)).unwrap();
         let lines = LINES.into_iter().cycle().skip(first_line);
         for ((index, name), line) in NAMES.into_iter().enumerate().zip(lines) {
             let has_group = index % 2 == 0;
@@ -484,10 +481,6 @@ impl Fixture {
             random: &mut OsRandom,
         };
         act(&mut self.admin, &mut context)
-    }
-
-    fn preview(&mut self, change: &RuleChange, group: Option<&GroupPath>) -> Vec<ChangeEffect> {
-        role::preview(&mut self.admin, &tenant_id(), &role_name(), change, group).unwrap()
     }
 
     /// All verdicts of a new gate, once `check` and the naive reading agreed.
@@ -629,14 +622,14 @@ proptest! {
                 None if rules.iter().any(|it| it.is_about_the_same(&added)) => continue,
                 None => (&added, added.addition()),
             };
-            let group = rule.group();
-            let told = fixture.preview(&change, group.as_ref());
-            fixture
-                .act(|store, context| {
-                    let (tenant, name) = (tenant_id(), role_name());
-                    role::change_rules(store, context, &tenant, &name, &change, group.as_ref())
-                })
-                .unwrap();
+            let change = ChangeRole {
+                tenant: tenant_id(),
+                name: role_name(),
+                change,
+                group: rule.group(),
+            };
+            let told = fixture.run(&PreviewRoleChange(change.clone())).unwrap();
+            fixture.run(&change).unwrap();
             rules.retain(|it| !it.is_about_the_same(rule));
             if removed.is_none() {
                 rules.push(added);

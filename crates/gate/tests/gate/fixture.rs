@@ -27,7 +27,7 @@ use countersign_admin::application::{CreateApplication, NewApplication};
 use countersign_admin::audit::ListAudit;
 use countersign_admin::jwt::{self, NewToken};
 use countersign_admin::password::ChosenPassword;
-use countersign_admin::role::{self, NewRole};
+use countersign_admin::role::{ChangeRole, CreateRole, NewRole};
 use countersign_admin::rule::RuleChange;
 use countersign_admin::tenant::{CreateTenant, NewTenant};
 use countersign_admin::thing::{CreateThing, NewThing};
@@ -194,17 +194,19 @@ impl Fixture {
             name: RoleName::parse(role).unwrap(),
             description: None,
         };
-        self.act(|store, context| role::create(store, context, new).unwrap());
+        self.run(&CreateRole(new)).unwrap();
         self.allow(role, tenant, pattern);
     }
 
     pub(crate) fn allow(&mut self, role: &str, tenant: &str, pattern: &str) {
         let rule = Rule::allow(Action::Both, Pattern::parse(pattern).unwrap());
-        let (tenant, role) = (tenant_id(tenant), RoleName::parse(role).unwrap());
-        self.act(|store, context| {
-            let change = RuleChange::Add(rule);
-            role::change_rules(store, context, &tenant, &role, &change, None).unwrap();
-        });
+        let change = ChangeRole {
+            tenant: tenant_id(tenant),
+            name: RoleName::parse(role).unwrap(),
+            change: RuleChange::Add(rule),
+            group: None,
+        };
+        self.run(&change).unwrap();
     }
 
     pub(crate) fn user(&mut self, email: &str, password: &str) {

@@ -11,8 +11,9 @@ use countersign::core::user::GrantedRight;
 use countersign::{Completion, Directive, Handle, TopicUse};
 use countersign_admin::clients::ListClients;
 use countersign_admin::password::ChosenPassword;
+use countersign_admin::role::{DeleteRole, RoleDeletion};
 use countersign_admin::tenant::{SetTenant, TenantChanges};
-use countersign_admin::{role, user};
+use countersign_admin::user;
 
 use crate::fixture::{
     Fixture, JANE, TRY, Try, admitted, is_admitted, name, refused, role_right, tenant_id,
@@ -368,16 +369,12 @@ fn who_is_granted_nothing_any_more_is_put_out_and_a_changed_role_counts_at_once(
 fn a_role_that_is_no_more_and_a_new_password_end_sessions() {
     let mut fixture = Fixture::new();
     assert!(is_admitted(&fixture.connect(TRY)));
-    let (tenant, all) = (
-        tenant_id("acme"),
-        countersign::core::role::RoleName::parse("all"),
-    );
-    fixture
-        .act(|store, context| {
-            let deletion = role::RoleDeletion::WithGrants;
-            role::delete(store, context, &tenant, &all.unwrap(), deletion)
-        })
-        .unwrap();
+    let delete = DeleteRole {
+        tenant: tenant_id("acme"),
+        name: countersign::core::role::RoleName::parse("all").unwrap(),
+        deletion: RoleDeletion::WithGrants,
+    };
+    fixture.run(&delete).unwrap();
     // Whoever held it is granted nothing there any more.
     assert_eq!(fixture.kicked(), ["a"]);
     let mut fixture = Fixture::new();
