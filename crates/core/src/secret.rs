@@ -14,11 +14,13 @@ use zeroize::Zeroizing;
 use crate::jwt::looks_like_token;
 use crate::time::Timestamp;
 
-pub use self::password::{
-    Argon2Params, Argon2ParamsError, HashMemory, PasswordHash, PasswordHashError,
-};
+pub use self::argon2_params::{Argon2Params, Argon2ParamsError};
+pub use self::foreign::SaltReading;
+pub use self::password::{HashMemory, PasswordHash, PasswordHashError};
 pub use self::tag::{Tag, TagKey};
 
+mod argon2_params;
+mod foreign;
 mod password;
 mod tag;
 

@@ -339,7 +339,7 @@ impl<S> CachedDirectory<'_, S> {
         let stays = is_device
             && record.secrets.iter().all(|stored| match &stored.verifier {
                 Verifier::Digest(_) => true,
-                Verifier::Password(hash) => hash.params() == wanted,
+                Verifier::Password(hash) => hash.params() == Some(wanted),
             });
         if stays {
             self.credential_cache.keep(record);

@@ -141,7 +141,7 @@ impl<S: GateStore> Gate<S> {
                 Verifier::Password(hash) => Some(hash),
             });
         let wanted = self.snapshot.settings.argon2;
-        if let Some(old) = hash.filter(|hash| hash.params() != wanted) {
+        if let Some(old) = hash.filter(|hash| hash.params() != Some(wanted)) {
             let outdated = RehashJob {
                 secret,
                 presented: Arc::clone(&hash_result.presented),

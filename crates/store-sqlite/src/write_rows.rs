@@ -149,7 +149,7 @@ pub(crate) fn add_secret(
 ) -> Result<SecretId, Fault> {
     let (digest, phc) = match verifier {
         Verifier::Digest(digest) => (Some(digest.as_bytes()), None),
-        Verifier::Password(hash) => (None, Some(PasswordHash::as_phc(hash))),
+        Verifier::Password(hash) => (None, Some(PasswordHash::as_str(hash))),
     };
     connection
         .prepare_cached("INSERT INTO secret (credential, digest, phc) VALUES (?1, ?2, ?3)")?
@@ -166,7 +166,7 @@ pub(crate) fn replace_password_hash(
 ) -> Result<(), Fault> {
     connection
         .prepare_cached("UPDATE secret SET phc = ?3 WHERE id = ?1 AND phc = ?2")?
-        .execute(params![secret.0, old.as_phc(), new.as_phc()])?;
+        .execute(params![secret.0, old.as_str(), new.as_str()])?;
     Ok(())
 }
 

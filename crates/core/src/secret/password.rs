@@ -1,72 +1,105 @@
-//! Chosen passwords: Argon2id (RFC 9106) in PHC strings.
+//! Chosen passwords: Argon2id (RFC 9106) in PHC strings, and the hashes of other
+//! systems until a login replaces them.
 
 use core::fmt;
 
-use crate::given::Given;
-
-use argon2::password_hash::{PasswordHash as Phc, PasswordHasher as _, Salt, SaltString};
-use argon2::{Algorithm, Argon2, Block, Params, Version};
+use argon2::Block;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use subtle::ConstantTimeEq as _;
 
 use super::Secret;
+use super::argon2_params::Argon2Params;
+use super::foreign::{ForeignHash, SaltReading};
 
-/// What is kept of a chosen password: an Argon2id PHC string.
+/// What is kept of a chosen password: a text that says how it was hashed.
+///
+/// New ones are Argon2id PHC strings. Those that were taken over from another
+/// system keep that system's form, and are replaced after a login.
 #[derive(Clone)]
 pub struct PasswordHash {
-    phc: Box<str>,
-    /// What it says of itself, for it is asked at each login.
-    params: Argon2Params,
+    text: Box<str>,
+    algorithm: Algorithm,
+}
+
+/// How a password was hashed.
+#[derive(Clone)]
+enum Algorithm {
+    /// What the text says of itself, for it is asked at each login.
+    Argon2id(Argon2Params),
+    Foreign(Box<ForeignHash>),
 }
 
 impl PasswordHash {
-    /// Hashes `password` with a random salt of 16 bytes.
+    /// Hashes `password` with Argon2id and a random salt of 16 bytes.
     ///
     /// # Errors
     ///
-    /// Returns [`PasswordHashError`] when the parameters ask for more memory
-    /// than there is, or the password is longer than Argon2 takes.
+    /// Returns [`PasswordHashError::NotHashed`] when the password is longer
+    /// than Argon2 takes.
     pub fn new(
         password: &Secret,
         salt: [u8; 16],
         params: Argon2Params,
     ) -> Result<Self, PasswordHashError> {
-        let salt = SaltString::encode_b64(&salt).map_err(|_| PasswordHashError)?;
-        let hash = params
-            .argon2()?
-            .hash_password(password.expose(), Salt::from(&salt))
-            .map_err(|_| PasswordHashError)?;
-        Ok(Self {
-            phc: hash.to_string().into(),
+        let mut tag = [0; 32];
+        argon2id(
             params,
+            password,
+            &salt,
+            &mut tag,
+            &mut HashMemory::default(),
+        )
+        .ok_or(PasswordHashError::NotHashed)?;
+        let salt = STANDARD_NO_PAD.encode(salt);
+        let tag = STANDARD_NO_PAD.encode(tag);
+        Ok(Self {
+            text: format!("{ARGON2ID}{params}${salt}${tag}").into(),
+            algorithm: Algorithm::Argon2id(params),
         })
     }
 
-    /// Takes over a PHC string of Argon2id, version 19.
+    /// Reads back what [`PasswordHash::as_str`] gave to a store.
     ///
     /// # Errors
     ///
-    /// Returns [`PasswordHashError`] for any other text, and for parameters
-    /// outside of what [`Argon2Params::parse`] allows: a stored text must not
-    /// be able to ask for all of the memory.
+    /// Returns [`PasswordHashError`] for any other text, and for one that asks
+    /// for more work than [`Argon2Params::parse`] or [`PasswordHash::import`]
+    /// allows: a stored text must not be able to ask for all of the memory.
     pub fn parse(text: &str) -> Result<Self, PasswordHashError> {
-        let hash = Phc::new(text).map_err(|_| PasswordHashError)?;
-        let of_argon2id = hash.algorithm == Algorithm::Argon2id.ident() && hash.version == Some(19);
-        if !of_argon2id || hash.salt.is_none() || hash.hash.is_none() {
-            return Err(PasswordHashError);
-        }
-        let cost = |name| hash.params.get_decimal(name);
-        let (Some(memory), Some(passes), Some(lanes), 3) =
-            (cost("m"), cost("t"), cost("p"), hash.params.iter().count())
-        else {
-            return Err(PasswordHashError);
+        let algorithm = if text.starts_with(ARGON2ID) {
+            let parts = Argon2idParts::parse(text).ok_or(PasswordHashError::Malformed)?;
+            Algorithm::Argon2id(parts.params)
+        } else {
+            Algorithm::Foreign(Box::new(ForeignHash::parse(text)?))
         };
-        let params = Argon2Params::checked(memory, passes, lanes).ok_or(PasswordHashError)?;
-        // Multiplies the lanes before it looks at them, so they must be few.
-        Params::try_from(&hash).map_err(|_| PasswordHashError)?;
         Ok(Self {
-            phc: text.into(),
-            params,
+            text: text.into(),
+            algorithm,
         })
+    }
+
+    /// Takes over a hash that another system made.
+    ///
+    /// It reads `$argon2id$v=19$…`, bcrypt (`$2a$`, `$2b$`, `$2y$`), Mosquitto's
+    /// `$6$` and `$7$`, `PBKDF2$sha256|sha512$…` of mosquitto-go-auth and
+    /// mosquitto-auth-plug, and `pbkdf2-sha512$i=…,l=…$…` (also `-sha256`, also
+    /// with a `$` before it). `reading` says how the salt of `PBKDF2$…` is
+    /// meant; the reading becomes a part of [`PasswordHash::as_str`].
+    ///
+    /// # Errors
+    ///
+    /// Returns [`PasswordHashError`] for any other text, and for one that asks
+    /// for more than 64 MiB or four passes (Argon2id), 200,000 rounds in all
+    /// (PBKDF2), or a cost of 12 (bcrypt).
+    pub fn import(text: &str, reading: SaltReading) -> Result<Self, PasswordHashError> {
+        let hash = Self::parse(&reading.recorded_in(text))?;
+        match &hash.algorithm {
+            Algorithm::Argon2id(params) if !params.is_fit_for_import() => {
+                Err(PasswordHashError::TooCostly)
+            }
+            Algorithm::Argon2id(_) | Algorithm::Foreign(_) => Ok(hash),
+        }
     }
 
     /// A hash that no password has, but that takes as long to refuse as one
@@ -79,7 +112,7 @@ impl PasswordHash {
         // 32 bytes that are no output of Argon2id for this salt but by a
         // chance of one in 2^256.
         Self::parse(&format!(
-            "$argon2id$v=19${params}$bm9ib2R5IGhhcyB0aGlzIQ$bm90IGFuIG91dHB1dCBvZiBBcmdvbjJpZCBhdCBhbGw"
+            "{ARGON2ID}{params}$bm9ib2R5IGhhcyB0aGlzIQ$bm90IGFuIG91dHB1dCBvZiBBcmdvbjJpZCBhdCBhbGw"
         ))
     }
 
@@ -94,44 +127,31 @@ impl PasswordHash {
     /// leave an allocator in pieces.
     #[must_use]
     pub fn verify_in(&self, presented: &Secret, memory: &mut HashMemory) -> bool {
-        let Ok(hash) = Phc::new(&self.phc) else {
-            return false;
-        };
-        let mut salt = [0; Salt::MAX_LENGTH];
-        let decoded = hash.salt.map(|text| text.decode_b64(&mut salt));
-        let (Some(Ok(salt)), Some(expected)) = (decoded, hash.hash) else {
-            return false;
-        };
-        // The parameters of the text, not ours, decide; it was parsed above.
-        let Ok(params) = Params::try_from(&hash) else {
-            return false;
-        };
-        memory.0.resize(params.block_count(), Block::default());
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let mut output = vec![0; expected.len()];
-        let presented = presented.expose();
-        argon2
-            .hash_password_into_with_memory(presented, salt, &mut output, &mut memory.0)
-            .is_ok_and(|()| output.ct_eq(expected.as_bytes()).into())
+        match &self.algorithm {
+            Algorithm::Argon2id(_) => Argon2idParts::parse(&self.text)
+                .is_some_and(|parts| parts.verify_in(presented, memory)),
+            Algorithm::Foreign(hash) => hash.verify(presented),
+        }
     }
 
-    /// The parameters it was made with.
+    /// The parameters it was made with; none for a hash that is not Argon2id.
+    ///
+    /// A password whose parameters are not the wanted ones is hashed anew after
+    /// its next login.
     #[must_use]
-    pub const fn params(&self) -> Argon2Params {
-        self.params
+    pub const fn params(&self) -> Option<Argon2Params> {
+        match &self.algorithm {
+            Algorithm::Argon2id(params) => Some(*params),
+            Algorithm::Foreign(_) => None,
+        }
     }
 
-    /// The PHC string, for a store.
+    /// The text, for a store.
     #[must_use]
-    pub fn as_phc(&self) -> &str {
-        &self.phc
+    pub fn as_str(&self) -> &str {
+        &self.text
     }
 }
-
-/// The memory that hashes are computed in.
-#[derive(Default)]
-#[expect(missing_debug_implementations, reason = "it holds what secrets left")]
-pub struct HashMemory(Vec<Block>);
 
 impl fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -139,116 +159,78 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
-/// A password could not be hashed, or a text is no Argon2id PHC string.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("no usable Argon2id hash")]
-pub struct PasswordHashError;
-
-/// How much work an Argon2id hash is (RFC 9106 §3.1).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Argon2Params {
-    memory_kib: u32,
-    passes: u32,
-    lanes: u32,
+/// An Argon2id PHC string, read. Salt and tag are 8 to 64 and 16 to 64 bytes.
+struct Argon2idParts {
+    params: Argon2Params,
+    salt: Vec<u8>,
+    tag: Vec<u8>,
 }
 
-impl Argon2Params {
-    /// The least that Argon2 takes, for a hash that is thrown away.
-    pub const CHEAPEST: Self = Self {
-        memory_kib: 8,
-        passes: 1,
-        lanes: 1,
-    };
-
-    /// Parses `m=19456,t=2,p=1`: memory in KiB, passes, lanes, in this order.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`Argon2ParamsError`] for another shape, and for values outside
-    /// of 8·p to 1,048,576 KiB, 1 to 64 passes and 1 to 16 lanes.
-    pub fn parse(text: &str) -> Result<Self, Argon2ParamsError> {
-        let number = |part: Option<&str>, prefix: &str| -> Option<u32> {
-            let digits = part?.strip_prefix(prefix)?;
-            let only_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
-            if only_digits {
-                digits.parse().ok()
-            } else {
-                None
-            }
+impl Argon2idParts {
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.strip_prefix(ARGON2ID)?.split('$');
+        let params = Argon2Params::parse(parts.next()?).ok()?;
+        let mut decoded = |shortest: usize| {
+            let text = parts.next().filter(|text| text.len() <= LONGEST_ENCODED)?;
+            let bytes = STANDARD_NO_PAD.decode(text).ok()?;
+            (shortest..=64).contains(&bytes.len()).then_some(bytes)
         };
-        let mut parts = text.split(',');
-        let memory = number(parts.next(), "m=");
-        let passes = number(parts.next(), "t=");
-        let lanes = number(parts.next(), "p=");
-        match (memory, passes, lanes, parts.next()) {
-            (Some(memory), Some(passes), Some(lanes), None) => {
-                Self::checked(memory, passes, lanes).ok_or_else(|| Argon2ParamsError(text.into()))
-            }
-            _ => Err(Argon2ParamsError(text.into())),
-        }
+        let (salt, tag) = (decoded(8)?, decoded(16)?);
+        parts.next().is_none().then_some(Self { params, salt, tag })
     }
 
-    /// Says whether this is at least one of the minimum settings that the
-    /// OWASP Password Storage Cheat Sheet lists.
-    #[must_use]
-    pub fn meets_owasp_minimum(self) -> bool {
-        [
-            (47_104, 1),
-            (19_456, 2),
-            (12_288, 3),
-            (9_216, 4),
-            (7_168, 5),
-        ]
-        .into_iter()
-        .any(|(memory, passes)| self.memory_kib >= memory && self.passes >= passes)
-    }
-
-    fn checked(memory_kib: u32, passes: u32, lanes: u32) -> Option<Self> {
-        let sane = (1..=16).contains(&lanes)
-            && (1..=64).contains(&passes)
-            && memory_kib >= lanes.saturating_mul(8)
-            && memory_kib <= 1_048_576;
-        sane.then_some(Self {
-            memory_kib,
-            passes,
-            lanes,
-        })
-    }
-
-    fn argon2(self) -> Result<Argon2<'static>, PasswordHashError> {
-        let params = Params::new(self.memory_kib, self.passes, self.lanes, None)
-            .map_err(|_| PasswordHashError)?;
-        Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+    fn verify_in(&self, presented: &Secret, memory: &mut HashMemory) -> bool {
+        let mut tag = vec![0; self.tag.len()];
+        argon2id(self.params, presented, &self.salt, &mut tag, memory)
+            .is_some_and(|()| tag.ct_eq(&self.tag).into())
     }
 }
 
-/// The second of OWASP's minimum settings: m=19456, t=2, p=1.
-impl Default for Argon2Params {
-    fn default() -> Self {
-        Self {
-            memory_kib: 19_456,
-            passes: 2,
-            lanes: 1,
-        }
-    }
+/// Fills `tag`; nothing where Argon2 does not take the parameters.
+fn argon2id(
+    params: Argon2Params,
+    password: &Secret,
+    salt: &[u8],
+    tag: &mut [u8],
+    memory: &mut HashMemory,
+) -> Option<()> {
+    let argon2 = params.argon2(tag.len())?;
+    let blocks = argon2.params().block_count();
+    memory.0.resize(blocks, Block::default());
+    argon2
+        .hash_password_into_with_memory(password.expose(), salt, tag, &mut memory.0)
+        .ok()
 }
 
-impl fmt::Display for Argon2Params {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "m={},t={},p={}",
-            self.memory_kib, self.passes, self.lanes
-        )
-    }
+/// The memory that hashes are computed in.
+#[derive(Default)]
+#[expect(missing_debug_implementations, reason = "it holds what secrets left")]
+pub struct HashMemory(Vec<Block>);
+
+/// A password could not be hashed, or a text is not a usable password hash.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PasswordHashError {
+    /// The text begins like a known form and does not go on like it.
+    #[error("the password hash is malformed")]
+    Malformed,
+    /// Hashing failed.
+    #[error("the password could not be hashed")]
+    NotHashed,
+    /// A login would take more work than is allowed.
+    #[error(
+        "the password hash takes too much work (at most 200000 rounds of PBKDF2 in all, a bcrypt cost of 12, Argon2id with 64 MiB and 4 passes)"
+    )]
+    TooCostly,
+    /// The text has none of the known forms.
+    #[error("the text is not a password hash of a known form")]
+    Unknown,
 }
 
-/// A text does not hold valid Argon2 parameters.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error(
-    "`{0}` are not valid Argon2 parameters; write `m=19456,t=2,p=1` (m in KiB from 8·p to 1048576, t from 1 to 64, p from 1 to 16)"
-)]
-pub struct Argon2ParamsError(Given);
+/// What an Argon2id PHC string of version 19 begins with.
+const ARGON2ID: &str = "$argon2id$v=19$";
+/// So many characters are 64 bytes in base64.
+const LONGEST_ENCODED: usize = 86;
 
 #[cfg(test)]
 mod tests {
@@ -261,12 +243,12 @@ mod tests {
     #[test]
     fn a_password_verifies_and_no_other_does() {
         let hash = PasswordHash::new(&Secret::new(b"s3cret".to_vec()), [7; 16], quick()).unwrap();
-        assert!(hash.as_phc().starts_with("$argon2id$v=19$m=8,t=1,p=1$"));
+        assert!(hash.as_str().starts_with("$argon2id$v=19$m=8,t=1,p=1$"));
         assert!(hash.verify(&Secret::new(b"s3cret".to_vec())));
         assert!(!hash.verify(&Secret::new(b"S3cret".to_vec())));
         assert!(!hash.verify(&Secret::new(Vec::new())));
         assert_eq!(format!("{hash:?}"), "PasswordHash(…)");
-        assert_eq!(hash.params(), quick());
+        assert_eq!(hash.params(), Some(quick()));
     }
 
     #[test]
@@ -285,7 +267,7 @@ mod tests {
     #[test]
     fn a_stored_text_cannot_ask_for_all_of_the_memory_or_another_algorithm() {
         let hash = PasswordHash::new(&Secret::new(b"x".to_vec()), [7; 16], quick()).unwrap();
-        assert!(PasswordHash::parse(hash.as_phc()).is_ok());
+        assert!(PasswordHash::parse(hash.as_str()).is_ok());
         for (from, to) in [
             ("m=8", "m=4294967295"),
             ("t=1", "t=4000000000"),
@@ -293,9 +275,13 @@ mod tests {
             ("p=1", "p=1,p=4000000000"),
             ("argon2id", "argon2i"),
             ("v=19", "v=16"),
+            ("m=8,t=1", "t=1,m=8"),
+            ("p=1$", "p=1$$"),
+            ("BwcHBwcHBwcHBwcHBwcHBw", "BwcHBwcHBw"),
+            ("BwcHBwcHBwcHBwcHBwcHBw", "BwcHBwcHBwcHBwcHBwcHBw=="),
         ] {
             assert!(
-                PasswordHash::parse(&hash.as_phc().replace(from, to)).is_err(),
+                PasswordHash::parse(&hash.as_str().replace(from, to)).is_err(),
                 "{to}"
             );
         }
@@ -307,28 +293,7 @@ mod tests {
     #[test]
     fn the_unmatchable_hash_has_its_parameters_and_matches_nothing() {
         let hash = PasswordHash::unmatchable(quick()).unwrap();
-        assert_eq!(hash.params(), quick());
+        assert_eq!(hash.params(), Some(quick()));
         assert!(!hash.verify(&Secret::new(b"nobody has this!".to_vec())));
-    }
-
-    #[test]
-    fn parameters_read_back_and_bad_ones_are_refused() {
-        for good in ["m=19456,t=2,p=1", "m=8,t=1,p=1", "m=1048576,t=64,p=16"] {
-            assert_eq!(Argon2Params::parse(good).unwrap().to_string(), good);
-        }
-        for bad in [
-            "",
-            "m=7,t=1,p=1",
-            "m=8,t=0,p=1",
-            "m=8,t=1,p=0",
-            "t=1,m=8,p=1",
-            "m=8,t=1,p=1,x=1",
-            "m=+8,t=1,p=1",
-            "m=1048577,t=1,p=1",
-        ] {
-            assert!(Argon2Params::parse(bad).is_err(), "{bad}");
-        }
-        assert!(Argon2Params::default().meets_owasp_minimum());
-        assert!(!quick().meets_owasp_minimum());
     }
 }

@@ -194,7 +194,7 @@ impl Tables {
         let is_kept = match self.secrets.get(&id) {
             Some((_, secret)) => match &secret.verifier {
                 Verifier::Digest(_) => false,
-                Verifier::Password(hash) => hash.as_phc() == old.as_phc(),
+                Verifier::Password(hash) => hash.as_str() == old.as_str(),
             },
             None => false,
         };
