@@ -166,7 +166,7 @@ impl<'s, S: AdminStore + GateStore> PolicyCheck<'s, S> {
     /// Returns [`StoreError`] when the store can't be read. So do all below.
     pub fn new(store: &'s mut S, now: Timestamp, listeners: Listeners) -> Result<Self, StoreError> {
         let settings = GateStore::settings(store)?;
-        let seal_key = GateStore::seal_key(store);
+        let seal_key = store.read_key().key;
         let schemes = GateStore::schemes(store)?.readable;
         let StoredTenants {
             readable: tenants,

@@ -17,8 +17,8 @@ pub use self::admin::{
 pub use self::directory::Directory;
 pub use self::error::{StoreError, StoreErrorKind};
 pub use self::gate::{
-    Batch, DamagedTenant, GateStore, KickTarget, LogPosition, LoginEffects, Recorded, Refusal,
-    Registered, SessionUndo, StoreMark, StoredSchemes, StoredTenants,
+    Batch, DamagedTenant, GateStore, KeyReading, KickTarget, LogPosition, LoginEffects, Recorded,
+    Refusal, Registered, SessionUndo, StoreMark, StoredSchemes, StoredTenants,
 };
 
 mod admin;

@@ -157,7 +157,7 @@ impl<S: GateStore> Gate<S> {
 
     /// Takes over what stands in the key file now; says so.
     fn take_key(&mut self) -> Directive {
-        self.users.seal_key = self.store.seal_key();
+        self.users.seal_key = self.follower.read_key(&self.store);
         let (level, line) = match self.users.seal_key {
             Some(_) => (
                 LogLevel::Notice,

@@ -7,11 +7,13 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use countersign_core::audit::AuditHeads;
 use countersign_core::change::{Change, ChangeSeq};
-use countersign_core::store::{GateStore, StoreError, StoreMark};
+use countersign_core::seal::SealKey;
+use countersign_core::store::{GateStore, KeyReading, StoreError, StoreMark};
 
 use crate::background::{Background, Job, Join, Progress};
 use crate::wakeup::{Inbound, WakeSignal};
@@ -20,6 +22,8 @@ use crate::wakeup::{Inbound, WakeSignal};
 pub(crate) struct Follower {
     wake_signal: Arc<WakeSignal>,
     events: Arc<Inbound<FollowerEvent>>,
+    /// The mark of the key file that the host's thread read, or was told of since.
+    key_file_mark: Arc<AtomicU64>,
     join: Option<Join>,
 }
 
@@ -50,11 +54,12 @@ impl Follower {
         background: &Arc<dyn Background>,
     ) -> std::io::Result<Self> {
         let events = Arc::new(Inbound::new(Arc::clone(&wake_signal)));
+        let key_file_mark = Arc::new(AtomicU64::new(store.key_file_mark()));
         let job = FollowerJob {
             store,
             last,
             mark: None,
-            key_file_mark: None,
+            key_file_mark: Arc::clone(&key_file_mark),
             lost: None,
             heads: None,
             looked_at_heads: None,
@@ -66,6 +71,7 @@ impl Follower {
         Ok(Self {
             wake_signal,
             events,
+            key_file_mark,
             join: Some(join),
         })
     }
@@ -74,6 +80,14 @@ impl Follower {
     /// acknowledged.
     pub(crate) fn take(&self) -> VecDeque<FollowerEvent> {
         self.events.take()
+    }
+
+    /// Reads the key for the host's thread, which is told when the file is not the
+    /// one that was read.
+    pub(crate) fn read_key(&self, store: &impl GateStore) -> Option<SealKey> {
+        let KeyReading { key, mark } = store.read_key();
+        self.key_file_mark.store(mark, Ordering::Relaxed);
+        key
     }
 
     /// Ends the job.
@@ -97,7 +111,7 @@ struct FollowerJob<S> {
     last: ChangeSeq,
     /// When all that the store then held was read.
     mark: Option<StoreMark>,
-    key_file_mark: Option<u64>,
+    key_file_mark: Arc<AtomicU64>,
     /// Why it can't be followed, as it was said last.
     lost: Option<String>,
     /// The heads of the audit that were said last.
@@ -145,11 +159,7 @@ impl<S: GateStore> Job for FollowerJob<S> {
 impl<S: GateStore> FollowerJob<S> {
     fn look_at_key_file(&mut self) {
         let mark = self.store.key_file_mark();
-        if self
-            .key_file_mark
-            .replace(mark)
-            .is_some_and(|before| before != mark)
-        {
+        if self.key_file_mark.swap(mark, Ordering::Relaxed) != mark {
             self.events.put([FollowerEvent::KeyFile]);
         }
     }

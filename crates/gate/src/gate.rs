@@ -115,7 +115,7 @@ impl<S: GateStore + AdminStore> Gate<S> {
         .map_err(GateError::NoThread)?;
         let password_logins = PasswordLogins::start(&config, &wake_signal, &writer.queue())
             .map_err(GateError::NoThread)?;
-        let users = Users::start(&store, &config, &wake_signal)?;
+        let users = Users::start(&store, &config, &wake_signal, follower.read_key(&store))?;
         Ok(Self {
             store,
             config,

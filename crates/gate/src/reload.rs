@@ -15,7 +15,7 @@ impl<S: GateStore> Gate<S> {
     pub fn reload(&mut self) {
         // An open store keeps what it read.
         if let Ok(store) = self.store.reopen() {
-            self.users.seal_key = store.seal_key();
+            self.users.seal_key = self.follower.read_key(&store);
         }
         self.users.command_queue.reload();
         self.users.is_reloading = true;

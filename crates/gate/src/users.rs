@@ -45,7 +45,7 @@ pub(crate) struct Users {
 }
 
 impl Users {
-    /// Reads the key, and starts the admin worker.
+    /// Starts the admin worker.
     ///
     /// # Errors
     ///
@@ -55,6 +55,7 @@ impl Users {
         store: &S,
         config: &GateConfig,
         wake_signal: &Arc<WakeSignal>,
+        seal_key: Option<SealKey>,
     ) -> Result<Self, GateError> {
         let admin_worker = AdminWorker::start(
             store.reopen()?,
@@ -64,7 +65,7 @@ impl Users {
         )
         .map_err(GateError::NoThread)?;
         Ok(Self {
-            seal_key: store.seal_key(),
+            seal_key,
             challenges: Challenges::default(),
             command_queue: CommandQueue::new(admin_worker),
             has_uncounted_failure: false,

@@ -270,7 +270,7 @@ impl AdminTransaction for SqliteTransaction<'_> {
     }
 
     fn seal_key(&self) -> Option<SealKey> {
-        self.store.key_file.key(&self.store.path)
+        self.store.key_file.read(&self.store.path).key
     }
 
     fn token_keys(&mut self, tenant: &TenantId) -> Result<Vec<SealedTokenKey>, StoreError> {

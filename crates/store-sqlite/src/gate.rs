@@ -11,11 +11,10 @@ use countersign_core::lockout::Lockout;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::ownership::{Holding, StoredSession};
 use countersign_core::role::{Role, RoleName};
-use countersign_core::seal::SealKey;
 use countersign_core::secret::{PasswordHash, SecretDigest, SecretId};
 use countersign_core::store::{
-    Directory, GateStore, KickTarget, LogPosition, Settings, StoreError, StoreMark, StoredSchemes,
-    StoredTenants,
+    Directory, GateStore, KeyReading, KickTarget, LogPosition, Settings, StoreError, StoreMark,
+    StoredSchemes, StoredTenants,
 };
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
@@ -185,8 +184,8 @@ impl GateStore for SqliteStore {
         Ok(changes)
     }
 
-    fn seal_key(&self) -> Option<SealKey> {
-        self.key_file.key(&self.path)
+    fn read_key(&self) -> KeyReading {
+        self.key_file.read(&self.path)
     }
 
     fn key_file_mark(&self) -> u64 {

@@ -16,7 +16,8 @@ fn the_vault_opens_with_the_key_file_beside_the_store() {
     let (mut store, _directory) = fresh();
     std::fs::write(key_file(&store), format!("{}\n", "0a".repeat(32))).unwrap();
     let sealed = store
-        .seal_key()
+        .read_key()
+        .key
         .unwrap()
         .seal("purpose", b"subject", [7; 24], b"seed")
         .unwrap();
@@ -48,10 +49,28 @@ fn there_is_no_vault_without_a_good_key_file() {
         "0a\n".repeat(100_000),
     ] {
         let (store, _directory) = fresh();
-        assert!(store.reopen().unwrap().seal_key().is_none());
+        assert!(store.reopen().unwrap().read_key().key.is_none());
         std::fs::write(key_file(&store), content).unwrap();
-        assert!(store.seal_key().is_none());
+        assert!(store.read_key().key.is_none());
     }
+}
+
+#[test]
+fn a_reading_says_which_file_it_is_of() {
+    let (store, _directory) = fresh();
+    let is_of = |mark: u64| {
+        let reading = store.read_key();
+        (reading.mark == mark, reading.key.is_some())
+    };
+    assert_eq!(is_of(0), (true, false));
+    std::fs::write(key_file(&store), "no key\n").unwrap();
+    assert_eq!(is_of(store.key_file_mark()), (true, false));
+    std::fs::write(key_file(&store), format!("{}\n", "0a".repeat(32))).unwrap();
+    assert_eq!(is_of(store.key_file_mark()), (true, true));
+    // What can't be opened is the same for as long as it stands there.
+    std::fs::remove_file(key_file(&store)).unwrap();
+    std::fs::create_dir(key_file(&store)).unwrap();
+    assert_eq!(is_of(store.key_file_mark()), (true, false));
 }
 
 fn key_file(store: &SqliteStore) -> PathBuf {

@@ -104,8 +104,8 @@ pub trait GateStore: Directory + Ledger + Send + Sized + 'static {
     ) -> Result<Vec<(ChangeSeq, Change)>, StoreError>;
 
     /// What seeds and private keys are sealed with, from the file beside the
-    /// store; none where it is missing or no such file.
-    fn seal_key(&self) -> Option<SealKey>;
+    /// store.
+    fn read_key(&self) -> KeyReading;
 
     /// Another number each time that the file of that key is another one; 0
     /// where there is none.
@@ -221,6 +221,17 @@ impl StoreMark {
     pub const fn is_of_same_files(self, other: Self) -> bool {
         self.opening == other.opening
     }
+}
+
+/// What was read of the file of the key.
+#[derive(Default)]
+#[expect(missing_debug_implementations, reason = "a secret is never shown")]
+pub struct KeyReading {
+    /// The key; none where the file is missing or no such file.
+    pub key: Option<SealKey>,
+    /// What [`GateStore::key_file_mark`] says for as long as the file is the one
+    /// that was read.
+    pub mark: u64,
 }
 
 /// How far the logs of a store go. What was read when they went as far is true

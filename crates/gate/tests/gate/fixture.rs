@@ -1,5 +1,6 @@
 //! A gate, the store behind it, and the host's clock.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -139,6 +140,11 @@ impl Fixture {
         fixture.grant(JANE, "acme", role_right("all"));
         fixture.settle();
         fixture
+    }
+
+    /// The file that holds the key.
+    pub(crate) fn key_file(&self) -> PathBuf {
+        self.config.options.store.with_extension("db.key")
     }
 
     pub(crate) fn now(&self) -> Timestamp {

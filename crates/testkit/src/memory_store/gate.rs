@@ -12,11 +12,10 @@ use countersign_core::lockout::Lockout;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::ownership::StoredSession;
 use countersign_core::role::{Role, RoleName};
-use countersign_core::seal::SealKey;
 use countersign_core::secret::{PasswordHash, SecretDigest, SecretId};
 use countersign_core::store::{
-    Directory, GateStore, KickTarget, LogPosition, Settings, StoreError, StoreErrorKind, StoreMark,
-    StoredSchemes, StoredTenants,
+    Directory, GateStore, KeyReading, KickTarget, LogPosition, Settings, StoreError,
+    StoreErrorKind, StoreMark, StoredSchemes, StoredTenants,
 };
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
@@ -170,8 +169,8 @@ impl GateStore for MemoryStore {
         })
     }
 
-    fn seal_key(&self) -> Option<SealKey> {
-        None
+    fn read_key(&self) -> KeyReading {
+        KeyReading::default()
     }
 
     fn key_file_mark(&self) -> u64 {

@@ -459,3 +459,38 @@ fn while_failures_can_t_be_written_down_no_password_is_told_from_another() {
     drop(writing);
     assert_eq!(admitted(&fixture.connect(again)), JANE);
 }
+
+#[test]
+fn a_key_file_that_is_away_while_it_is_read_is_read_once_it_is_back() {
+    let mut fixture = Fixture::new();
+    let file = fixture.key_file();
+    let aside = file.with_extension("aside");
+    // Another file, which the follower sees.
+    std::fs::copy(&file, &aside).unwrap();
+    std::fs::rename(&aside, &file).unwrap();
+    let said = loop {
+        if fixture.gate.wants_poll() {
+            std::fs::rename(&file, &aside).unwrap();
+            let said = lines(fixture.gate.poll());
+            std::fs::rename(&aside, &file).unwrap();
+            if !said.is_empty() {
+                break said;
+            }
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    };
+    assert!(said.contains("is gone or damaged"), "{said}");
+    let said = lines(fixture.settle());
+    assert!(said.ends_with("it is used from now on"), "{said}");
+}
+
+/// What the host's log is to say.
+fn lines(directives: Vec<Directive>) -> String {
+    let lines = directives
+        .into_iter()
+        .filter_map(|directive| match directive {
+            Directive::Log { line, .. } => Some(line),
+            _ => None,
+        });
+    lines.collect::<Vec<_>>().join("\n")
+}
