@@ -12,7 +12,7 @@ use countersign::core::name::{LoginName, TenantId};
 use countersign::core::options::Options;
 use countersign::core::presence::PresenceEvent;
 use countersign::core::reason::Reason;
-use countersign::core::store::{Batch, Settings, StoreErrorKind};
+use countersign::core::store::{Batch, GateStore as _, Settings, StoreErrorKind};
 use countersign::core::tenant::{Authentication, DefaultRights, SubscribeMode};
 use countersign::core::time::Timestamp;
 use countersign::core::topic::TopicFilter;
@@ -93,6 +93,25 @@ impl Fixture {
             random: &mut OsRandom,
         };
         act(&mut self.admin, &mut context)
+    }
+
+    /// The client ids and names of those who are listed, once what is gathered is
+    /// written.
+    fn listed(&mut self) -> Vec<(String, Option<String>)> {
+        self.background.write();
+        let clients = self.run(&ListClients {
+            tenant: None,
+            all: false,
+        });
+        let shown = |text: &Arc<str>| text.to_string();
+        let clients = clients.unwrap().into_iter().map(|client| {
+            let presence = client.presence;
+            (
+                shown(&presence.client_id),
+                presence.username.as_ref().map(shown),
+            )
+        });
+        clients.collect()
     }
 
     fn tenant(&mut self, id: &str, authentication: Authentication) {
@@ -633,25 +652,31 @@ fn who_is_connected_is_written_down_and_cleared() {
     let mut fixture = Fixture::new();
     let secret = fixture.credential("dev1");
     let _in = fixture.connect(1, "a", Some((DEV1, &secret)));
-    let listed = |fixture: &mut Fixture, count: usize| {
-        fixture.background.write();
-        let clients = fixture
-            .run(&ListClients {
-                tenant: None,
-                all: false,
-            })
-            .unwrap();
-        assert_eq!(clients.len(), count);
-        clients
-    };
-    let clients = listed(&mut fixture, 1);
-    let presence = &clients[0].presence;
-    assert_eq!(
-        (&*presence.client_id, presence.username.as_deref()),
-        ("a", Some(DEV1))
-    );
+    assert_eq!(fixture.listed(), [("a".to_owned(), Some(DEV1.to_owned()))]);
     fixture.gate.disconnected(Handle(1));
-    listed(&mut fixture, 0);
+    assert!(fixture.listed().is_empty());
+}
+
+#[test]
+fn who_goes_once_a_store_was_told_of_it_again_is_not_listed() {
+    let mut fixture = Fixture::new();
+    let secret = fixture.credential("dev1");
+    let login = Some((DEV1, &*secret));
+    for (handle, client_id) in [(1, "stays"), (2, "goes")] {
+        assert!(admitted(&fixture.connect(handle, client_id, login)).is_some());
+    }
+    for suffix in ["-wal", "-shm"] {
+        let store = fixture.config.options.store.display();
+        std::fs::remove_file(format!("{store}{suffix}")).unwrap();
+    }
+    // The writer has taken out that both came, and can't write it.
+    fixture.background.step();
+    assert!(fixture.admin.mark().is_err());
+    assert!(admitted(&fixture.connect(3, "comes", login)).is_some());
+    fixture.gate.disconnected(Handle(2));
+    let listed = fixture.listed().into_iter();
+    let listed: Vec<_> = listed.map(|(client_id, _)| client_id).collect();
+    assert_eq!(listed, ["stays", "comes"]);
 }
 
 #[test]

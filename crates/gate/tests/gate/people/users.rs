@@ -468,17 +468,10 @@ fn a_key_file_that_is_away_while_it_is_read_is_read_once_it_is_back() {
     // Another file, which the follower sees.
     std::fs::copy(&file, &aside).unwrap();
     std::fs::rename(&aside, &file).unwrap();
-    let said = loop {
-        if fixture.gate.wants_poll() {
-            std::fs::rename(&file, &aside).unwrap();
-            let said = lines(fixture.gate.poll());
-            std::fs::rename(&aside, &file).unwrap();
-            if !said.is_empty() {
-                break said;
-            }
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    };
+    assert!(fixture.background.step_of("log"));
+    std::fs::rename(&file, &aside).unwrap();
+    let said = lines(fixture.gate.poll());
+    std::fs::rename(&aside, &file).unwrap();
     assert!(said.contains("is gone or damaged"), "{said}");
     let said = lines(fixture.settle());
     assert!(said.ends_with("it is used from now on"), "{said}");
