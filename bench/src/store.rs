@@ -8,9 +8,11 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use countersign_core::credential::Credential;
+use countersign_core::ledger::LedgerTransaction as _;
 use countersign_core::lifecycle::State;
 use countersign_core::name::LoginName;
 use countersign_core::secret::{Argon2Params, PasswordHash, Secret, SecretDigest, Verifier};
+use countersign_core::store::rows::SecretRows as _;
 use countersign_core::store::{AdminStore, AdminTransaction, Directory, Intent};
 use countersign_sqlite::SqliteStore;
 use countersign_testkit::artifacts;

@@ -24,9 +24,8 @@ use countersign_core::rule::TopicOwners;
 use countersign_core::scheme::{NameForm, Schemes};
 use countersign_core::seal::SealKey;
 use countersign_core::secret::Secret;
-use countersign_core::store::{
-    AdminStore, AdminTransaction as _, GateStore, Intent, Settings, StoreError, StoredTenants,
-};
+use countersign_core::store::rows::PresenceRows as _;
+use countersign_core::store::{AdminStore, GateStore, Intent, Settings, StoreError, StoredTenants};
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
 

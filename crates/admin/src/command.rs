@@ -14,6 +14,7 @@ use countersign_core::audit::AuditEntry;
 use countersign_core::change::Change;
 use countersign_core::scheme::RandomSource;
 use countersign_core::secret::{Argon2Params, PasswordHash};
+use countersign_core::store::rows::SettingRows as _;
 use countersign_core::store::{AdminStore, AdminTransaction, Intent};
 use countersign_core::time::Timestamp;
 use serde::Serialize;

@@ -15,6 +15,7 @@ use countersign_core::name::{LoginName, TenantId};
 use countersign_core::role::RoleName;
 use countersign_core::scheme::{DraftError, Scheme, SchemeClientIds, SchemeName, TokenLogin};
 use countersign_core::secret::{PasswordHashError, Secret};
+use countersign_core::store::rows::{CredentialRows as _, SchemeRows as _};
 use countersign_core::store::{
     AdminStore, AdminTransaction, CredentialQuery, Intent, StoreError, StoreErrorKind,
 };

@@ -14,6 +14,7 @@ use countersign_core::name::{LoginName, TenantId};
 use countersign_core::role::RoleName;
 use countersign_core::scheme::SchemeName;
 use countersign_core::secret::Secret;
+use countersign_core::store::rows::{CredentialRows as _, TokenRows as _};
 use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError};
 use countersign_core::time::Timestamp;
 use countersign_core::token::TokenRecord;

@@ -7,8 +7,12 @@
 use countersign_core::change::Change;
 use countersign_core::credential::Credential;
 use countersign_core::kind::Kind;
+use countersign_core::ledger::LedgerTransaction as _;
 use countersign_core::name::LoginName;
 use countersign_core::rule::Rule;
+use countersign_core::store::rows::{
+    CredentialRows as _, SchemeRows as _, SecretRows as _, SettingRows as _,
+};
 use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError};
 
 use crate::context::Context;

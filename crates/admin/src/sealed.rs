@@ -3,6 +3,7 @@
 
 use countersign_core::kind::Kind;
 use countersign_core::seal::{SealError, SealKey, Sealed};
+use countersign_core::store::rows::{CredentialRows as _, TenantRows as _, TokenRows as _};
 use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError};
 use countersign_core::token::SIGNING_KEY;
 use countersign_core::user::SEED;

@@ -268,6 +268,7 @@ const KEY_ATTRIBUTE: &str = "thing_key";
 mod tests {
     use countersign_core::credential::CredentialId;
     use countersign_core::kind::Application;
+    use countersign_core::store::rows::CredentialRows as _;
     use countersign_core::store::{AdminStore as _, AdminTransaction as _, GateStore as _};
 
     use super::*;

@@ -4,10 +4,14 @@
 use countersign_core::change::Change;
 use countersign_core::credential::Credential;
 use countersign_core::kind::Kind;
+use countersign_core::ledger::LedgerTransaction as _;
 use countersign_core::lockout::Lockout;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::scheme::{Scheme, Schemes};
 use countersign_core::secret::Argon2Params;
+use countersign_core::store::rows::{
+    CredentialRows as _, LockoutRows as _, SchemeRows as _, SecretRows as _, SettingRows as _,
+};
 use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError};
 use countersign_core::user::User;
 

@@ -2,34 +2,30 @@
 //!
 //! A store looks rows up and changes them; which rows, in which order, what is
 //! refused and what must reach the disk is decided here, once for all stores.
-//! [`Ledger`] and the traits of its transactions are what a store implements.
-//! The acts are methods of [`Ledger`] that no store needs to write itself.
+//! [`Ledger`] and the [`rows`](crate::store::rows) of its transactions are what a
+//! store implements. The acts are methods of [`Ledger`] that no store needs to write
+//! itself.
 
-use crate::audit::{AuditChain, AuditEntry};
-use crate::change::{Change, KickRequestId};
 use crate::connect::FailedLogin;
 use crate::credential::{Credential, CredentialId};
 use crate::lockout::Lockout;
 use crate::name::TenantId;
-use crate::store::{Batch, LoginEffects, Recorded, Registered, SessionUndo, Settings, StoreError};
+use crate::store::rows::{
+    ApplicationRows, AuditRows, ChangeRows, ClientIdRows, CredentialRows, KickRows, LockoutRows,
+    PresenceRows, RefusalRows, SecretRows, SettingRows, TokenRows, UserRows,
+};
+use crate::store::{Batch, LoginEffects, Recorded, Registered, SessionUndo, StoreError};
 use crate::time::Timestamp;
 
-pub use self::client_ids::{
-    ClientIdCounts, ClientIdRecord, ClientIdRows, ClientIdsOf, MOST_CLIENT_IDS, MOST_PRUNED,
-};
-pub use self::kicks::AnsweredKick;
-pub use self::lockouts::LockoutRows;
-pub use self::login::{CredentialRows, CredentialUse};
-pub use self::presence::{JoinedPresence, PresenceRows};
-pub use self::refusals::{RefusalRow, RefusalRows};
-pub use self::things::{RegistrationCount, RegistrationRows};
-pub use self::upkeep::UpkeepRows;
+pub use self::client_ids::{MOST_CLIENT_IDS, MOST_PRUNED};
 
-mod client_ids;
+pub(crate) mod client_ids;
+pub(crate) mod credentials;
 mod kicks;
 mod lockouts;
 mod login;
 mod presence;
+mod pruning;
 mod refusals;
 mod things;
 mod upkeep;
@@ -197,54 +193,44 @@ pub enum Durability {
     PowerFailure,
 }
 
-/// One transaction of a broker. Dropped without
-/// [`LedgerTransaction::commit`], it never happened.
+/// One transaction on the rows that brokers write. Dropped without a commit, it
+/// never happened.
 ///
 /// Its methods fail when the store can't be read or written.
 pub trait LedgerTransaction:
-    ClientIdRows
+    ApplicationRows
+    + AuditRows
+    + ChangeRows
+    + ClientIdRows
     + CredentialRows
+    + KickRows
     + LockoutRows
     + PresenceRows
     + RefusalRows
-    + RegistrationRows
-    + UpkeepRows
+    + SecretRows
+    + SettingRows
+    + TokenRows
+    + UserRows
 {
-    /// The settings.
+    /// Adds a credential of any kind; the number, the secrets, the times of use
+    /// and, of a user, recovery codes in `credential` do not count.
     ///
     /// # Errors
     ///
-    /// See [`LedgerTransaction`].
-    fn settings(&mut self) -> Result<Settings, StoreError>;
+    /// Returns kind `Conflict` when the name is taken, and kind `Unavailable` for a
+    /// thing whose application is not one of its tenant; else see
+    /// [`LedgerTransaction`].
+    fn add_credential(&mut self, credential: &Credential) -> Result<CredentialId, StoreError> {
+        credentials::add(self, credential)
+    }
 
-    /// Adds entries to a chain of the audit; see [`AuditChain::rows_after`].
-    ///
-    /// # Errors
-    ///
-    /// See [`LedgerTransaction`].
-    fn append_audit(&mut self, chain: AuditChain, entries: &[AuditEntry])
-    -> Result<(), StoreError>;
-
-    /// Adds an entry to the change log.
-    ///
-    /// # Errors
-    ///
-    /// See [`LedgerTransaction`].
-    fn append_change(&mut self, at: Timestamp, change: &Change) -> Result<(), StoreError>;
-
-    /// Marks a request to kick as answered; the first time, says what the audit
-    /// is to say of it.
-    ///
-    /// # Errors
-    ///
-    /// See [`LedgerTransaction`].
-    fn answer_kick(&mut self, id: KickRequestId) -> Result<Option<AnsweredKick>, StoreError>;
-
-    /// Commits.
+    /// Commits what survives as much as `durability` says.
     ///
     /// # Errors
     ///
     /// See [`LedgerTransaction`]; nothing was written then, but perhaps where
     /// the disk could not be synced.
-    fn commit(self, durability: Durability) -> Result<(), StoreError>;
+    fn commit_surviving(self, durability: Durability) -> Result<(), StoreError>
+    where
+        Self: Sized;
 }

@@ -3,7 +3,8 @@
 //! [`Directory`] is what a CONNECT looks up. [`GateStore`] is what a broker's
 //! gate needs beyond that. [`AdminStore`] is what administrative acts are made
 //! of: each is one transaction that commits together with its audit row and
-//! its entries in the change log.
+//! its entries in the change log. [`rows`] is what transactions look up and
+//! change.
 
 use core::time::Duration;
 
@@ -11,20 +12,20 @@ use crate::lockout::LockoutPolicy;
 use crate::ownership::{DEFAULT_HOLD, DEFAULT_LIMIT};
 use crate::secret::Argon2Params;
 
-pub use self::admin::{
-    AdminStore, AdminTransaction, AuditQuery, BrokerPresence, CredentialQuery, Intent,
-};
+pub use self::admin::{AdminStore, AdminTransaction, Intent};
 pub use self::directory::Directory;
 pub use self::error::{StoreError, StoreErrorKind};
 pub use self::gate::{
-    Batch, DamagedTenant, GateStore, KeyReading, KickTarget, LogPosition, LoginEffects, Recorded,
-    Refusal, Registered, SessionUndo, StoreMark, StoredSchemes, StoredTenants,
+    Batch, DamagedTenant, GateStore, KeyReading, LogPosition, LoginEffects, Recorded, Registered,
+    SessionUndo, StoreMark, StoredSchemes, StoredTenants,
 };
+pub use self::rows::{AuditQuery, BrokerPresence, CredentialQuery, KickTarget, Refusal};
 
 mod admin;
 mod directory;
 mod error;
 mod gate;
+pub mod rows;
 
 /// What holds for a whole store.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -6,6 +6,8 @@
 )]
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
+use countersign_core::ledger::LedgerTransaction as _;
+use countersign_core::store::rows::SecretRows as _;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;

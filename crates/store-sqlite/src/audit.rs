@@ -5,8 +5,8 @@ use core::time::Duration;
 use countersign_core::audit::{
     AuditChain, AuditEntry, AuditHead, AuditHeads, AuditOutcome, AuditRow,
 };
-use countersign_core::ledger::RefusalRow;
 use countersign_core::reason::Reason;
+use countersign_core::store::rows::AuditRows;
 use countersign_core::store::{AuditQuery, StoreError};
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, ToSql, params};
@@ -14,8 +14,10 @@ use rusqlite::{Connection, ToSql, params};
 use self::chain::ChainEnds;
 use crate::busy_timeout::ADMIN_WAIT;
 use crate::error::Fault;
-use crate::open::SqliteStore;
+use crate::refusals::{parse_reason, staged};
 use crate::row_reader::RowReader;
+use crate::store::SqliteStore;
+use crate::transaction::{COMMIT, SqliteTransaction};
 
 pub use self::verify::AuditCheck;
 
@@ -23,8 +25,7 @@ mod chain;
 mod prune;
 mod verify;
 
-pub(crate) use self::chain::{count, count_staged, heads};
-pub(crate) use self::prune::cut;
+pub(crate) use self::chain::{count_staged, heads};
 
 impl SqliteStore {
     /// The heads of both chains, to be kept where who writes to the store does
@@ -74,7 +75,7 @@ impl SqliteStore {
         for chain in AuditChain::ALL {
             loop {
                 let rows = self.act(action, ADMIN_WAIT, |connection| {
-                    cut(connection, chain, ROWS_AT_ONCE, |head, time| match chain {
+                    prune::cut(connection, chain, ROWS_AT_ONCE, |head, time| match chain {
                         AuditChain::Acts => head.id <= last.id,
                         AuditChain::Refusals => time < before,
                     })
@@ -90,12 +91,46 @@ impl SqliteStore {
     }
 }
 
+impl AuditRows for SqliteTransaction<'_> {
+    fn audit(&mut self, query: &AuditQuery) -> Result<Vec<AuditRow>, StoreError> {
+        self.run("list the audit", |connection| list(connection, query))
+    }
+
+    fn audit_row(&mut self, id: i64) -> Result<Option<AuditRow>, StoreError> {
+        self.run("look up a row of the audit", |connection| {
+            row(connection, id)
+        })
+    }
+
+    fn append_audit(
+        &mut self,
+        chain: AuditChain,
+        entries: &[AuditEntry],
+    ) -> Result<(), StoreError> {
+        self.run(COMMIT, |connection| append(connection, chain, entries))
+    }
+
+    fn count_audited_refusals(&mut self) -> Result<u64, StoreError> {
+        self.run("count refusals", |connection| {
+            chain::count(connection, AuditChain::Refusals)
+        })
+    }
+
+    fn cut_refusals(
+        &mut self,
+        most: usize,
+        is_old: &mut dyn FnMut(Timestamp) -> bool,
+    ) -> Result<usize, StoreError> {
+        self.run("cut the audit", |connection| {
+            prune::cut(connection, AuditChain::Refusals, most, |_, time| {
+                is_old(time)
+            })
+        })
+    }
+}
+
 /// Appends rows to a chain, inside the running write transaction.
-pub(crate) fn append(
-    connection: &Connection,
-    chain: AuditChain,
-    entries: &[AuditEntry],
-) -> Result<(), Fault> {
+fn append(connection: &Connection, chain: AuditChain, entries: &[AuditEntry]) -> Result<(), Fault> {
     if entries.is_empty() {
         return Ok(());
     }
@@ -130,7 +165,7 @@ pub(crate) fn append(
 
 /// The newest rows that `query` asks for, refusals that are still summed up
 /// included, newest last.
-pub(crate) fn list(connection: &Connection, query: &AuditQuery) -> Result<Vec<AuditRow>, Fault> {
+fn list(connection: &Connection, query: &AuditQuery) -> Result<Vec<AuditRow>, Fault> {
     let limit = query
         .limit
         .map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
@@ -149,69 +184,13 @@ pub(crate) fn list(connection: &Connection, query: &AuditQuery) -> Result<Vec<Au
 }
 
 /// The row with this number.
-pub(crate) fn row(connection: &Connection, id: i64) -> Result<Option<AuditRow>, Fault> {
+fn row(connection: &Connection, id: i64) -> Result<Option<AuditRow>, Fault> {
     let mut statement = connection.prepare_cached(ROW)?;
     let mut rows = statement.query([id])?;
     Ok(match rows.next()? {
         Some(row) => Some(read_row(&mut RowReader::of(row))?),
         None => None,
     })
-}
-
-/// Removes up to `most` sums of refusals of minutes that start no later than
-/// `last`; returns what the audit says of them.
-pub(crate) fn take_refusals(
-    connection: &Connection,
-    last: Timestamp,
-    most: usize,
-) -> Result<Vec<AuditEntry>, Fault> {
-    let mut statement = connection.prepare_cached(concat!(
-        refusal_columns!(),
-        " WHERE minute <= ?1
-         ORDER BY minute, broker, subject, address, cause, client_id LIMIT ?2"
-    ))?;
-    let mut rows = statement.query(params![last.as_millis(), most])?;
-    let mut taken = Vec::new();
-    while let Some(row) = rows.next()? {
-        let refusal = read_refusal(&mut RowReader::of(row))?;
-        taken.push((refusal.entry(), refusal.broker.to_owned()));
-    }
-    let mut remove = connection.prepare_cached(
-        "DELETE FROM refusal
-         WHERE minute = ?1 AND broker = ?2 AND subject = ?3 AND address = ?4 AND cause = ?5
-             AND client_id = ?6",
-    )?;
-    for (entry, broker) in &taken {
-        remove.execute(params![
-            entry.time.as_millis(),
-            broker,
-            entry.subject,
-            entry.address.as_deref().unwrap_or(""),
-            entry.cause.map(Reason::as_str),
-            entry.client_id.as_deref().unwrap_or(""),
-        ])?;
-    }
-    Ok(taken.into_iter().map(|(entry, _)| entry).collect())
-}
-
-/// The refusals still summed up that `query` asks for, newest first.
-fn staged(connection: &Connection, query: &AuditQuery, limit: i64) -> Result<Vec<AuditRow>, Fault> {
-    // A sum is dated at the start of its minute and reaches to its end.
-    let after = query.since.map(|since| since.minus(MINUTE).as_millis());
-    let mut statement = connection.prepare_cached(concat!(
-        refusal_columns!(),
-        " WHERE (?1 IS NULL OR minute > ?1) AND (?2 IS NULL OR subject = ?2)
-         ORDER BY minute DESC LIMIT ?3"
-    ))?;
-    let mut rows = statement.query(params![after, query.subject, limit])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(AuditRow {
-            id: None,
-            entry: read_refusal(&mut RowReader::of(row))?.entry(),
-        });
-    }
-    Ok(found)
 }
 
 /// Reads the rows of both chains that `query` asks for, newest first.
@@ -268,26 +247,6 @@ fn read(columns: &mut RowReader<'_>) -> Result<AuditEntry, Fault> {
     })
 }
 
-fn read_refusal<'row>(columns: &mut RowReader<'row>) -> Result<RefusalRow<'row>, Fault> {
-    Ok(RefusalRow {
-        minute: columns.instant()?,
-        broker: columns.text()?,
-        subject: columns.text()?,
-        address: columns.text()?,
-        cause: columns.parsed(parse_reason)?,
-        client_id: columns.text()?,
-        about: columns.maybe_text()?,
-        count: columns.number()?,
-    })
-}
-
-fn parse_reason(text: &str) -> Result<Reason, ()> {
-    let mut all = Reason::ALL.iter();
-    all.find(|reason| reason.as_str() == text)
-        .copied()
-        .ok_or(())
-}
-
 /// What [`read`] reads of a row of a chain.
 macro_rules! entry_columns {
     () => {
@@ -295,14 +254,6 @@ macro_rules! entry_columns {
     };
 }
 use entry_columns;
-
-/// What [`read_refusal`] reads.
-macro_rules! refusal_columns {
-    () => {
-        "SELECT minute, broker, subject, address, cause, client_id, about, count FROM refusal"
-    };
-}
-use refusal_columns;
 
 const ROW: &str = concat!(entry_columns!(), ", id FROM audit WHERE id = ?1");
 

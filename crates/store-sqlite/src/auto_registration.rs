@@ -1,55 +1,11 @@
-//! What applications have made.
+//! Which things applications make, and how many they have made.
 
 use countersign_core::auto_registration::{AutoRegistration, KeyPattern};
-use countersign_core::credential::{Credential, CredentialId};
-use countersign_core::ledger::{RegistrationCount, RegistrationRows};
-use countersign_core::store::StoreError;
+use countersign_core::credential::CredentialId;
 use rusqlite::{Connection, params};
 
 use crate::error::Fault;
-use crate::ledger::SqliteWriting;
 use crate::row_reader::RowReader;
-use crate::write_rows;
-
-impl RegistrationRows for SqliteWriting<'_> {
-    fn registration_count(
-        &mut self,
-        application: CredentialId,
-    ) -> Result<RegistrationCount, StoreError> {
-        self.run(|connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT second, in_second FROM auto_registration WHERE application = ?1",
-            )?;
-            Ok(statement.query_row([application.0], |row| {
-                Ok(RegistrationCount {
-                    second: row.get(0)?,
-                    made: row.get(1)?,
-                })
-            })?)
-        })
-    }
-
-    fn count_registration(
-        &mut self,
-        application: CredentialId,
-        count: RegistrationCount,
-    ) -> Result<(), StoreError> {
-        self.run(|connection| {
-            connection
-                .prepare_cached(
-                    "UPDATE auto_registration
-                     SET registered = registered + 1, second = ?2, in_second = ?3
-                     WHERE application = ?1",
-                )?
-                .execute(params![application.0, count.second, count.made])?;
-            Ok(())
-        })
-    }
-
-    fn add_credential(&mut self, credential: &Credential) -> Result<CredentialId, StoreError> {
-        self.run(|connection| write_rows::add_credential(connection, credential))
-    }
-}
 
 /// Which things the application `id` makes.
 pub(crate) fn of(connection: &Connection, id: CredentialId) -> Result<AutoRegistration, Fault> {

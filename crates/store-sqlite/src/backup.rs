@@ -12,8 +12,8 @@ use crate::busy_timeout::{ADMIN_WAIT, BusyTimeout};
 use crate::connect::check_no_left_overs;
 use crate::error::{Fault, moved, of_io};
 use crate::file::{FileId, create_private, remove_with_companions, sync_directory_of};
-use crate::open::SqliteStore;
-use crate::transaction::TransactionGuard;
+use crate::store::SqliteStore;
+use crate::transaction_guard::TransactionGuard;
 
 /// How far a backup has come.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

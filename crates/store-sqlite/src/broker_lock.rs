@@ -12,7 +12,7 @@ use crate::busy_timeout::ADMIN_WAIT;
 use crate::connect::unusable;
 use crate::error::of_io;
 use crate::file::{beside, create_private, directory_of, open_file};
-use crate::open::SqliteStore;
+use crate::store::SqliteStore;
 
 /// Holds a broker's name on a store until it is dropped.
 ///

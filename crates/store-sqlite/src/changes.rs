@@ -3,11 +3,38 @@
 use countersign_core::change::{Change, ChangeLogEnds, ChangeSeq, KickRequestId};
 use countersign_core::credential::CredentialId;
 use countersign_core::name::TenantId;
+use countersign_core::store::StoreError;
+use countersign_core::store::rows::ChangeRows;
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use crate::error::Fault;
 use crate::row_reader::RowReader;
+use crate::transaction::{COMMIT, SqliteTransaction};
+
+impl ChangeRows for SqliteTransaction<'_> {
+    fn last_change(&mut self) -> Result<ChangeSeq, StoreError> {
+        self.run(COMMIT, last)
+    }
+
+    fn last_change_at(&mut self) -> Result<Timestamp, StoreError> {
+        self.run(COMMIT, last_instant)
+    }
+
+    fn append_change(&mut self, at: Timestamp, change: &Change) -> Result<(), StoreError> {
+        self.run(COMMIT, |connection| append(connection, at, change))
+    }
+
+    fn cut_changes(
+        &mut self,
+        most: usize,
+        is_old: &mut dyn FnMut(ChangeSeq, Timestamp) -> bool,
+    ) -> Result<usize, StoreError> {
+        self.run("cut the change log", |connection| {
+            cut(connection, most, is_old)
+        })
+    }
+}
 
 /// Adds one entry to the log.
 pub(crate) fn append(connection: &Connection, at: Timestamp, change: &Change) -> Result<(), Fault> {
@@ -30,7 +57,7 @@ pub(crate) fn last(connection: &Connection) -> Result<ChangeSeq, Fault> {
 }
 
 /// When the last entry was made.
-pub(crate) fn last_instant(connection: &Connection) -> Result<Timestamp, Fault> {
+fn last_instant(connection: &Connection) -> Result<Timestamp, Fault> {
     let mut statement = connection
         .prepare_cached("SELECT coalesce((SELECT at FROM change ORDER BY seq DESC LIMIT 1), 0)")?;
     Ok(Timestamp::from_millis(
@@ -74,10 +101,10 @@ pub(crate) fn after(
 
 /// Cuts off up to `most` of the oldest entries, as long as they are old; returns
 /// how many they were.
-pub(crate) fn cut(
+fn cut(
     connection: &Connection,
     most: usize,
-    mut is_old: impl FnMut(ChangeSeq, Timestamp) -> bool,
+    is_old: &mut dyn FnMut(ChangeSeq, Timestamp) -> bool,
 ) -> Result<usize, Fault> {
     let mut statement =
         connection.prepare_cached("SELECT seq, at FROM change ORDER BY seq LIMIT ?1")?;

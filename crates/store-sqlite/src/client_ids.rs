@@ -1,66 +1,21 @@
-//! Who holds which client id: bindings of credentials, prefixes of tenants, and
-//! stored sessions.
+//! The records of client ids: who used which, and what a host may keep under it.
 
-use countersign_core::client_id::{ClientId, ClientIdTie};
+use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::CredentialId;
-use countersign_core::ledger::{
-    ClientIdCounts, ClientIdRecord, ClientIdRows, ClientIdsOf, MOST_CLIENT_IDS, MOST_PRUNED,
-};
+use countersign_core::ledger::{MOST_CLIENT_IDS, MOST_PRUNED};
 use countersign_core::lifecycle::State;
 use countersign_core::name::TenantId;
 use countersign_core::ownership::{Holder, Holding, Kept, StoredSession};
 use countersign_core::store::StoreError;
+use countersign_core::store::rows::{ClientIdCounts, ClientIdRecord, ClientIdRows, ClientIdsOf};
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
+use crate::client_id_bindings::{self, select_bound};
 use crate::error::Fault;
-use crate::ledger::SqliteWriting;
+use crate::pruned_client_ids;
 use crate::row_reader::RowReader;
-
-/// The credential that is bound to this client id.
-pub(crate) fn bound_to(
-    connection: &Connection,
-    client_id: &ClientIdTie,
-) -> Result<Option<CredentialId>, Fault> {
-    let mut statement = connection.prepare_cached(BOUND_TO)?;
-    let mut rows = statement.query([client_id.0])?;
-    Ok(match rows.next()? {
-        Some(row) => Some(CredentialId(RowReader::of(row).number()?)),
-        None => None,
-    })
-}
-
-/// The client id that this credential is bound to.
-pub(crate) fn client_id_of(
-    connection: &Connection,
-    credential: CredentialId,
-) -> Result<Option<ClientIdTie>, Fault> {
-    let mut statement = connection.prepare_cached(CLIENT_ID_OF)?;
-    let mut rows = statement.query([credential.0])?;
-    Ok(match rows.next()? {
-        Some(row) => RowReader::of(row).maybe_hash()?.map(ClientIdTie),
-        None => None,
-    })
-}
-
-/// The tenant whose prefix this client id begins with.
-///
-/// No prefix is one of another. So if the id begins with one, that is the last
-/// of those that don't sort after the id.
-pub(crate) fn tenant_by_client_id(
-    connection: &Connection,
-    client_id: &ClientId,
-) -> Result<Option<TenantId>, Fault> {
-    let mut statement = connection.prepare_cached(LAST_PREFIX)?;
-    let mut rows = statement.query([client_id.as_str()])?;
-    let Some(row) = rows.next()? else {
-        return Ok(None);
-    };
-    let columns = &mut RowReader::of(row);
-    let begins_so = client_id.as_str().starts_with(columns.text()?);
-    let tenant = columns.parsed(TenantId::parse)?;
-    Ok(begins_so.then_some(tenant))
-}
+use crate::transaction::SqliteTransaction;
 
 /// What is recorded about the stored session of this client id.
 pub(crate) fn stored_session(
@@ -69,7 +24,7 @@ pub(crate) fn stored_session(
 ) -> Result<Option<StoredSession>, Fault> {
     match record(connection, client_id)? {
         Some(record) => Ok(Some(record.session)),
-        None => Ok(pruned(connection, client_id)?.map(StoredSession::pruned)),
+        None => Ok(pruned_client_ids::holder(connection, client_id)?.map(StoredSession::pruned)),
     }
 }
 
@@ -84,33 +39,12 @@ pub(crate) fn holding(connection: &Connection, client_id: &ClientIdTie) -> Resul
     let bound_to = columns.maybe_number()?.map(CredentialId);
     let stored_session = match read_session(columns)? {
         Some(stored) => Some(stored),
-        None => pruned(connection, client_id)?.map(StoredSession::pruned),
+        None => pruned_client_ids::holder(connection, client_id)?.map(StoredSession::pruned),
     };
     Ok(Holding {
         bound_to,
         stored_session,
     })
-}
-
-/// Whose session the host may keep under a client id whose record was pruned.
-fn pruned(connection: &Connection, client_id: &ClientIdTie) -> Result<Option<Holder>, Fault> {
-    let mut statement = connection.prepare_cached(PRUNED)?;
-    let mut rows = statement.query([short(client_id)])?;
-    let Some(row) = rows.next()? else {
-        return Ok(None);
-    };
-    Ok(Some(match RowReader::of(row).maybe_number()? {
-        None => Holder::Former,
-        Some(UNAUTHENTICATED_HOLDER) => Holder::Unauthenticated,
-        Some(id) => Holder::Credential(CredentialId(id)),
-    }))
-}
-
-/// What a client id is called once its record is pruned. Two of the same name
-/// are both kept from a client that does not start clean.
-fn short(ClientIdTie(hash): &ClientIdTie) -> i64 {
-    let [a, b, c, d, e, f, g, h, ..] = *hash;
-    i64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
 /// Reads [`session_columns`]; where a join found no session, the word for its
@@ -142,9 +76,9 @@ fn read_session(columns: &mut RowReader<'_>) -> Result<Option<StoredSession>, Fa
     }))
 }
 
-impl ClientIdRows for SqliteWriting<'_> {
+impl ClientIdRows for SqliteTransaction<'_> {
     fn client_id_record(&mut self, id: &ClientIdTie) -> Result<Option<ClientIdRecord>, StoreError> {
-        self.run(|connection| record(connection, id))
+        self.run(LOOK_UP, |connection| record(connection, id))
     }
 
     fn put_client_id_record(
@@ -152,11 +86,11 @@ impl ClientIdRows for SqliteWriting<'_> {
         id: &ClientIdTie,
         record: &ClientIdRecord,
     ) -> Result<(), StoreError> {
-        self.run(|connection| put(connection, id, record))
+        self.run(WRITE, |connection| put(connection, id, record))
     }
 
     fn remove_client_id_record(&mut self, id: &ClientIdTie) -> Result<(), StoreError> {
-        self.run(|connection| {
+        self.run(WRITE, |connection| {
             connection
                 .prepare_cached("DELETE FROM stored_session WHERE client_id = ?1")?
                 .execute([id.0])?;
@@ -171,7 +105,7 @@ impl ClientIdRows for SqliteWriting<'_> {
         broker: &str,
         at: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.run(|connection| {
+        self.run(WRITE, |connection| {
             let updated = connection
                 .prepare_cached(
                     "UPDATE stored_session SET last_used_at = ?2, broker = ?3
@@ -188,24 +122,26 @@ impl ClientIdRows for SqliteWriting<'_> {
     }
 
     fn pruned_client_id(&mut self, id: &ClientIdTie) -> Result<Option<Holder>, StoreError> {
-        self.run(|connection| pruned(connection, id))
+        self.run(LOOK_UP, |connection| {
+            pruned_client_ids::holder(connection, id)
+        })
     }
 
     fn put_pruned_client_id(&mut self, id: &ClientIdTie, holder: Holder) -> Result<(), StoreError> {
-        let holder = match holder {
-            Holder::Former => None,
-            Holder::Unauthenticated => Some(UNAUTHENTICATED_HOLDER),
-            Holder::Credential(id) => Some(id.0),
-        };
-        self.run(|connection| put_pruned(connection, id, holder))
+        self.run(WRITE, |connection| {
+            pruned_client_ids::put(connection, id, holder)
+        })
     }
 
     fn remove_pruned_client_id(&mut self, id: &ClientIdTie) -> Result<(), StoreError> {
-        self.run(|connection| {
-            connection
-                .prepare_cached("DELETE FROM pruned_session WHERE client_id = ?1")?
-                .execute([short(id)])?;
-            Ok(())
+        self.run(WRITE, |connection| {
+            pruned_client_ids::remove(connection, id)
+        })
+    }
+
+    fn bound_to(&mut self, id: &ClientIdTie) -> Result<Option<CredentialId>, StoreError> {
+        self.run("look up a client id", |connection| {
+            client_id_bindings::holder(connection, id)
         })
     }
 
@@ -214,10 +150,8 @@ impl ClientIdRows for SqliteWriting<'_> {
         id: &ClientIdTie,
         claimant: Option<CredentialId>,
     ) -> Result<bool, StoreError> {
-        self.run(|connection| {
-            let values = params![id.0, claimant.map(|id| id.0)];
-            let mut statement = connection.prepare_cached(BOUND_TO_ANOTHER)?;
-            Ok(statement.query_row(values, |row| row.get(0))?)
+        self.run("look up a client id", |connection| {
+            client_id_bindings::is_of_another(connection, id, claimant)
         })
     }
 
@@ -228,7 +162,7 @@ impl ClientIdRows for SqliteWriting<'_> {
         most: u32,
     ) -> Result<u32, StoreError> {
         let since = since.as_millis();
-        self.run(|connection| {
+        self.run(LOOK_UP, |connection| {
             let count = match whose {
                 ClientIdsOf::StoredBy(id) => connection
                     .prepare_cached(COUNT_OF_CREDENTIAL)?
@@ -247,7 +181,7 @@ impl ClientIdRows for SqliteWriting<'_> {
     }
 
     fn count_client_ids(&mut self) -> Result<ClientIdCounts, StoreError> {
-        self.run(counts)
+        self.run(LOOK_UP, counts)
     }
 
     fn client_ids_unused_since(
@@ -255,7 +189,9 @@ impl ClientIdRows for SqliteWriting<'_> {
         at: Timestamp,
         most: usize,
     ) -> Result<Vec<ClientIdTie>, StoreError> {
-        self.run(|connection| by_last_use(connection, UNUSED_SINCE, at, most))
+        self.run(LOOK_UP, |connection| {
+            by_last_use(connection, UNUSED_SINCE, at, most)
+        })
     }
 
     fn client_ids_used_after(
@@ -263,11 +199,13 @@ impl ClientIdRows for SqliteWriting<'_> {
         at: Timestamp,
         most: usize,
     ) -> Result<Vec<ClientIdTie>, StoreError> {
-        self.run(|connection| by_last_use(connection, USED_AFTER, at, most))
+        self.run(LOOK_UP, |connection| {
+            by_last_use(connection, USED_AFTER, at, most)
+        })
     }
 
     fn set_last_use(&mut self, id: &ClientIdTie, at: Timestamp) -> Result<(), StoreError> {
-        self.run(|connection| {
+        self.run(WRITE, |connection| {
             connection
                 .prepare_cached(
                     "UPDATE stored_session
@@ -277,6 +215,22 @@ impl ClientIdRows for SqliteWriting<'_> {
                 .execute(params![id.0, at.as_millis()])?;
             Ok(())
         })
+    }
+
+    fn release_unauthenticated(&mut self, tenant: &TenantId) -> Result<(), StoreError> {
+        self.run(WRITE, |connection| {
+            connection
+                .prepare_cached(
+                    "UPDATE stored_session SET holder = 'former'
+                     WHERE holder = 'unauthenticated' AND tenant = ?1",
+                )?
+                .execute([tenant.as_str()])?;
+            Ok(())
+        })
+    }
+
+    fn stored_session(&mut self, id: &ClientIdTie) -> Result<Option<StoredSession>, StoreError> {
+        self.run(LOOK_UP, |connection| stored_session(connection, id))
     }
 }
 
@@ -333,16 +287,6 @@ fn put(connection: &Connection, id: &ClientIdTie, record: &ClientIdRecord) -> Re
     Ok(())
 }
 
-fn put_pruned(connection: &Connection, id: &ClientIdTie, holder: Option<i64>) -> Result<(), Fault> {
-    connection
-        .prepare_cached(
-            "INSERT INTO pruned_session VALUES (?1, ?2)
-             ON CONFLICT (client_id) DO UPDATE SET credential = excluded.credential",
-        )?
-        .execute(params![short(id), holder])?;
-    Ok(())
-}
-
 fn counts(connection: &Connection) -> Result<ClientIdCounts, Fault> {
     let mut statement = connection.prepare_cached(COUNTS)?;
     Ok(statement.query_row([], |row| {
@@ -376,41 +320,6 @@ fn by_last_use(
     Ok(found)
 }
 
-/// Gives up a client id on behalf of its holder.
-pub(crate) fn release(connection: &Connection, client_id: &ClientIdTie) -> Result<(), Fault> {
-    connection
-        .prepare_cached(
-            "UPDATE stored_session SET holder = 'former', credential = NULL WHERE client_id = ?1",
-        )?
-        .execute([client_id.0])?;
-    connection
-        .prepare_cached("UPDATE pruned_session SET credential = NULL WHERE client_id = ?1")?
-        .execute([short(client_id)])?;
-    Ok(())
-}
-
-/// Gives up what unauthenticated clients left in a tenant that goes: if there
-/// is one of this name again, it does not inherit that.
-pub(crate) fn release_all_of_nobody(
-    connection: &Connection,
-    tenant: &TenantId,
-) -> Result<(), Fault> {
-    connection
-        .prepare_cached(
-            "UPDATE stored_session SET holder = 'former'
-             WHERE holder = 'unauthenticated' AND tenant = ?1",
-        )?
-        .execute([tenant.as_str()])?;
-    Ok(())
-}
-
-/// The credential that is bound to the client id `?1`.
-macro_rules! select_bound {
-    () => {
-        "SELECT id FROM credential WHERE bound_to = ?1 ORDER BY id LIMIT 1"
-    };
-}
-
 /// The columns of a stored session, in the order they are read.
 macro_rules! session_columns {
     () => {
@@ -420,17 +329,7 @@ macro_rules! session_columns {
     };
 }
 
-const BOUND_TO: &str = select_bound!();
-
-const BOUND_TO_ANOTHER: &str =
-    "SELECT EXISTS (SELECT 1 FROM credential WHERE bound_to = ?1 AND id IS NOT ?2)";
-
-const CLIENT_ID_OF: &str = "SELECT bound_to FROM credential WHERE id = ?1";
-
-const LAST_PREFIX: &str = "SELECT client_id_prefix, id FROM tenant
-     WHERE client_id_prefix <= ?1 ORDER BY client_id_prefix DESC LIMIT 1";
-
-const RECORD: &str = concat!(
+pub(crate) const RECORD: &str = concat!(
     "SELECT broker, stored_session.credential, ",
     session_columns!(),
     " FROM stored_session LEFT JOIN credential ON credential.id = stored_session.credential
@@ -438,7 +337,7 @@ const RECORD: &str = concat!(
 );
 
 /// One row, whatever is stored.
-const HOLDING: &str = concat!(
+pub(crate) const HOLDING: &str = concat!(
     "SELECT (",
     select_bound!(),
     "), ",
@@ -448,24 +347,19 @@ const HOLDING: &str = concat!(
          LEFT JOIN credential ON credential.id = stored_session.credential"
 );
 
-const COUNTS: &str = "SELECT rows, pruned FROM session_change WHERE id = 1";
+pub(crate) const COUNTS: &str = "SELECT rows, pruned FROM session_change WHERE id = 1";
 
-const PRUNED: &str = "SELECT credential FROM pruned_session WHERE client_id = ?1";
-
-const COUNT_OF_CREDENTIAL: &str = "SELECT count(*) FROM (SELECT 1 FROM stored_session
+pub(crate) const COUNT_OF_CREDENTIAL: &str = "SELECT count(*) FROM (SELECT 1 FROM stored_session
      WHERE credential = ?1 AND is_stored IN (?2, ?3) AND first_used_at > ?4 LIMIT ?5)";
 
-const COUNT_UNAUTHENTICATED: &str = "SELECT count(*) FROM (SELECT 1 FROM stored_session
+pub(crate) const COUNT_UNAUTHENTICATED: &str = "SELECT count(*) FROM (SELECT 1 FROM stored_session
      WHERE holder = 'unauthenticated' AND tenant IS ?1 AND first_used_at > ?2 LIMIT ?3)";
 
-const UNUSED_SINCE: &str = "SELECT client_id FROM stored_session
+pub(crate) const UNUSED_SINCE: &str = "SELECT client_id FROM stored_session
      WHERE last_used_at < ?1 ORDER BY last_used_at LIMIT ?2";
 
-const USED_AFTER: &str = "SELECT client_id FROM stored_session
+pub(crate) const USED_AFTER: &str = "SELECT client_id FROM stored_session
      WHERE last_used_at > ?1 ORDER BY last_used_at LIMIT ?2";
-
-/// The holder of pruned sessions of unauthenticated clients.
-const UNAUTHENTICATED_HOLDER: i64 = 0;
 
 /// What stands for [`Kept::Unproved`].
 const UNPROVED: i64 = 2;
@@ -475,18 +369,18 @@ const CREDENTIAL: &str = "credential";
 const FORMER: &str = "former";
 const UNAUTHENTICATED: &str = "unauthenticated";
 
+/// What is done, as errors of acts say.
+const LOOK_UP: &str = "look up a stored session";
+const WRITE: &str = "write a stored session";
+
 #[cfg(test)]
 mod tests {
     use countersign_core::ledger::{Ledger as _, Pace};
     use countersign_core::store::Settings;
-    use rusqlite::StatementStatus;
     use tempfile::TempDir;
 
     use super::*;
-    use crate::open::SqliteStore;
-    use crate::{
-        credential_kind, lockouts, log_position, presence, read_rows, tenants, tokens, users,
-    };
+    use crate::store::SqliteStore;
 
     #[test]
     fn as_many_rows_are_counted_as_there_are() {
@@ -512,91 +406,5 @@ mod tests {
         }
         writing.remove_client_id_record(&id).unwrap();
         assert_eq!(writing.count_client_ids().unwrap().records, 0);
-    }
-
-    /// What is looked up while a broker waits, and what goes with a tenant.
-    const LOOK_UPS: &[&str] = &[
-        BOUND_TO,
-        CLIENT_ID_OF,
-        LAST_PREFIX,
-        RECORD,
-        HOLDING,
-        COUNTS,
-        PRUNED,
-        COUNT_OF_CREDENTIAL,
-        COUNT_UNAUTHENTICATED,
-        UNUSED_SINCE,
-        USED_AFTER,
-        presence::IS_CONNECTED,
-        presence::WITH_CLIENT_ID,
-        presence::SESSION,
-        log_position::STANDING,
-        read_rows::BY_NAME,
-        read_rows::BY_DIGEST,
-        read_rows::BY_ID,
-        credential_kind::APPLICATION,
-        users::PERSON,
-        users::GRANTS,
-        users::RECOVERY_CODES,
-        lockouts::LOCKOUT,
-        tokens::KEY,
-        tokens::TOKEN,
-        tokens::THINGS,
-        tenants::DELETE_SOME_THINGS,
-        tenants::DELETE_SOME_CREDENTIALS,
-    ];
-
-    #[test]
-    fn a_look_up_is_planned_once_whatever_is_bound() {
-        let directory = TempDir::new().unwrap();
-        let path = directory.path().join("x.db");
-        let store = SqliteStore::create(path, &Settings::default()).unwrap();
-        for sql in LOOK_UPS {
-            let mut statement = store.connection.prepare(sql).unwrap();
-            for number in 1..5 {
-                let parameters = vec![number; statement.parameter_count()];
-                let mut rows = statement
-                    .query(rusqlite::params_from_iter(parameters))
-                    .unwrap();
-                while rows.next().unwrap().is_some() {}
-            }
-            let planned_again = statement.get_status(StatementStatus::RePrepare);
-            assert_eq!(planned_again, 0, "{sql}");
-        }
-    }
-
-    #[test]
-    fn what_a_connect_looks_up_and_what_goes_with_a_tenant_is_never_searched_for_row_by_row() {
-        let directory = TempDir::new().unwrap();
-        let path = directory.path().join("x.db");
-        let store = SqliteStore::create(path, &Settings::default()).unwrap();
-        for sql in LOOK_UPS {
-            let mut plan = store
-                .connection
-                .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
-                .unwrap();
-            let parameters = vec![None::<i64>; plan.parameter_count()];
-            let steps: Vec<String> = plan
-                .query_map(rusqlite::params_from_iter(parameters), |row| row.get(3))
-                .unwrap()
-                .collect::<rusqlite::Result<_>>()
-                .unwrap();
-            // The one row that all else is joined to.
-            let is_row = |step: &String| {
-                step.contains("CONSTANT ROW")
-                    || step.starts_with("SCAN (subquery")
-                    || step.starts_with("CO-ROUTINE")
-            };
-            let is_good = |step: &String| {
-                step.starts_with("SEARCH")
-                    || step.contains("SUBQUERY")
-                    || step == "CREATE BLOOM FILTER"
-                    || is_row(step)
-            };
-            assert!(
-                !steps.is_empty() && steps.iter().all(is_good),
-                "{sql}: {steps:?}"
-            );
-        }
     }
 }

@@ -2,12 +2,12 @@
 
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::kind::{Application, ApplicationName, Kind, Thing};
-use countersign_core::name::{LoginName, TenantId};
-use rusqlite::{Connection, params};
+use countersign_core::name::LoginName;
+use rusqlite::Connection;
 
 use crate::error::Fault;
 use crate::row_reader::RowReader;
-use crate::{auto_registration, lockouts, users};
+use crate::{auto_registration, users};
 
 /// Reads the kind of the credential `id` from the columns of [`KIND_COLUMNS`].
 pub(crate) fn read(
@@ -62,26 +62,6 @@ impl CredentialKindColumns {
     }
 }
 
-/// Fails unless a new credential is what its kind asks for: a thing needs an
-/// application of its tenant.
-pub(crate) fn check_new(connection: &Connection, credential: &Credential) -> Result<(), Fault> {
-    let Kind::Thing(thing) = &credential.kind else {
-        return Ok(());
-    };
-    let tenant = credential.tenant.as_ref().map(TenantId::as_str);
-    let is_there: bool = connection
-        .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM credential
-                 WHERE id = ?1 AND kind = 'application' AND tenant = ?2)",
-        )?
-        .query_row(params![thing.application.0, tenant], |row| row.get(0))?;
-    if is_there {
-        Ok(())
-    } else {
-        Err(Fault::Gone("the application"))
-    }
-}
-
 /// Writes what lies in other tables, of a credential that has nothing there.
 pub(crate) fn put_new(
     connection: &Connection,
@@ -89,10 +69,7 @@ pub(crate) fn put_new(
     credential: &Credential,
 ) -> Result<(), Fault> {
     match &credential.kind {
-        Kind::User(user) => {
-            lockouts::set_known(connection, &credential.name, true)?;
-            users::put_new(connection, id, user)
-        }
+        Kind::User(user) => users::put_new(connection, id, user),
         Kind::Application(about) => match &about.registers {
             Some(registers) => auto_registration::put_new(connection, id, registers),
             None => Ok(()),

@@ -55,6 +55,15 @@ impl Fault {
     }
 }
 
+/// Refuses to have changed nothing.
+pub(crate) fn found(rows: usize, what: &'static str) -> Result<(), Fault> {
+    if rows == 0 {
+        Err(Fault::Gone(what))
+    } else {
+        Ok(())
+    }
+}
+
 /// An error of kind `Damaged`, with the way out.
 pub(crate) fn damaged(action: &'static str, path: &Path, what: &str) -> StoreError {
     let detail = format!("`{}`: {what}; restore a backup", path.display());

@@ -22,16 +22,16 @@ use countersign_core::token::{TokenKey, TokenRecord};
 
 use crate::broker_lock::BrokerLock;
 use crate::busy_timeout::{BATCH_WAIT, GATE_WAIT};
-use crate::open::SqliteStore;
+use crate::store::SqliteStore;
 use crate::{
-    audit, changes, client_ids, key_file, kicks, lockouts, log_position, read_rows, roles, schemes,
-    tenants, tokens, wal_index, write_rows,
+    audit, changes, client_id_bindings, client_ids, credential_reader, key_file, kicks, lockouts,
+    log_position, roles, schemes, secrets, settings, tenants, tokens, wal_index,
 };
 
 impl Directory for SqliteStore {
     fn credential(&mut self, name: &LoginName) -> Result<Option<Arc<Credential>>, StoreError> {
         self.look("look up a credential", GATE_WAIT, |connection| {
-            Ok(read_rows::credential(connection, name)?.map(Arc::new))
+            Ok(credential_reader::credential(connection, name)?.map(Arc::new))
         })
     }
 
@@ -54,13 +54,13 @@ impl Directory for SqliteStore {
         digest: &SecretDigest,
     ) -> Result<Option<Arc<Credential>>, StoreError> {
         self.look("look up a credential", GATE_WAIT, |connection| {
-            Ok(read_rows::credential_by_digest(connection, digest)?.map(Arc::new))
+            Ok(credential_reader::credential_by_digest(connection, digest)?.map(Arc::new))
         })
     }
 
     fn bound_to(&mut self, client_id: &ClientIdTie) -> Result<Option<CredentialId>, StoreError> {
         self.look_once("look up a client id", |connection| {
-            client_ids::bound_to(connection, client_id)
+            client_id_bindings::holder(connection, client_id)
         })
     }
 
@@ -69,7 +69,7 @@ impl Directory for SqliteStore {
         client_id: &ClientId,
     ) -> Result<Option<TenantId>, StoreError> {
         self.look_once("look up a client id", |connection| {
-            client_ids::tenant_by_client_id(connection, client_id)
+            tenants::by_client_id(connection, client_id)
         })
     }
 
@@ -97,7 +97,7 @@ impl Directory for SqliteStore {
         id: CredentialId,
     ) -> Result<Option<Arc<Credential>>, StoreError> {
         self.look("look up a credential", GATE_WAIT, |connection| {
-            Ok(read_rows::credential_by_id(connection, id)?.map(Arc::new))
+            Ok(credential_reader::credential_by_id(connection, id)?.map(Arc::new))
         })
     }
 
@@ -130,7 +130,7 @@ impl GateStore for SqliteStore {
     }
 
     fn settings(&mut self) -> Result<Settings, StoreError> {
-        self.look("read the settings", GATE_WAIT, read_rows::settings)
+        self.look("read the settings", GATE_WAIT, settings::read)
     }
 
     fn schemes(&mut self) -> Result<StoredSchemes, StoreError> {
@@ -158,7 +158,7 @@ impl GateStore for SqliteStore {
         credential: CredentialId,
     ) -> Result<Option<ClientIdTie>, StoreError> {
         self.look_once("look up a client id", |connection| {
-            client_ids::client_id_of(connection, credential)
+            client_id_bindings::client_id_of(connection, credential)
         })
     }
 
@@ -227,12 +227,11 @@ impl GateStore for SqliteStore {
         self.act(
             "write down a new hash of a password",
             BATCH_WAIT,
-            |connection| write_rows::replace_password_hash(connection, secret, old, new),
+            |connection| secrets::replace_password_hash(connection, secret, old, new),
         )
     }
 
-    /// Another broker's minutes are moved as well: it may be gone for good.
-    fn maintain(&mut self, _broker: &str, now: Timestamp) -> Result<(), StoreError> {
+    fn maintain(&mut self, now: Timestamp) -> Result<(), StoreError> {
         self.maintain_all(now)
     }
 }

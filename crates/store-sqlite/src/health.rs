@@ -9,10 +9,10 @@ use rusqlite::Connection;
 
 use crate::busy_timeout::ADMIN_WAIT;
 use crate::error::Fault;
-use crate::open::SqliteStore;
 use crate::row_reader::RowReader;
 use crate::schema::{self, FileHeader};
-use crate::{client_ids, read_rows, roles, schemes, tenants, tokens};
+use crate::store::SqliteStore;
+use crate::{client_ids, credential_reader, roles, schemes, settings, tenants, tokens};
 
 impl SqliteStore {
     /// The number of the file's schema.
@@ -67,10 +67,7 @@ impl SqliteStore {
     pub fn unreadable_records(&self) -> Result<Vec<String>, StoreError> {
         self.look("read the records", ADMIN_WAIT, |connection| {
             let mut found = UnreadableRecords::default();
-            found.take(
-                "the settings".into(),
-                read_rows::settings(connection).map(drop),
-            )?;
+            found.take("the settings".into(), settings::read(connection).map(drop))?;
             for scheme in schemes::all(connection, &self.path)?.damaged.into_keys() {
                 found.add(format!("scheme `{scheme}`"));
             }
@@ -90,7 +87,7 @@ impl SqliteStore {
             each(connection, "SELECT id, name FROM credential", |columns| {
                 let id = CredentialId(columns.number()?);
                 let (name, _) = named(columns, LoginName::parse);
-                let read = read_rows::credential_by_id(connection, id).map(drop);
+                let read = credential_reader::credential_by_id(connection, id).map(drop);
                 found.take(format!("credential {name} (number {id})"), read)
             })?;
             each(connection, "SELECT id FROM token_key", |columns| {

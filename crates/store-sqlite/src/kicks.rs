@@ -3,17 +3,54 @@
 use countersign_core::audit::AuditEntry;
 use countersign_core::change::KickRequestId;
 use countersign_core::client_id::ClientIdTie;
-use countersign_core::ledger::AnsweredKick;
 use countersign_core::presence::SessionNumber;
-use countersign_core::store::KickTarget;
+use countersign_core::store::rows::{AnsweredKick, KickRows};
+use countersign_core::store::{KickTarget, StoreError};
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use crate::error::Fault;
 use crate::row_reader::RowReader;
+use crate::transaction::SqliteTransaction;
+
+impl KickRows for SqliteTransaction<'_> {
+    fn request_kick(
+        &mut self,
+        target: &KickTarget,
+        entry: &AuditEntry,
+    ) -> Result<KickRequestId, StoreError> {
+        self.run("ask for a kick", |connection| {
+            request(connection, target, entry)
+        })
+    }
+
+    fn answer_kick(&mut self, id: KickRequestId) -> Result<Option<AnsweredKick>, StoreError> {
+        self.run("answer a request to kick", |connection| {
+            answer(connection, id)
+        })
+    }
+
+    fn withdraw_kick(&mut self, id: KickRequestId) -> Result<bool, StoreError> {
+        self.run("take back a request to kick", |connection| {
+            withdraw(connection, id)
+        })
+    }
+
+    fn is_kick_answered(&mut self, id: KickRequestId) -> Result<bool, StoreError> {
+        self.run("look up a request to kick", |connection| {
+            is_answered(connection, id)
+        })
+    }
+
+    fn remove_kick_requests(&mut self, at: Timestamp, most: usize) -> Result<usize, StoreError> {
+        self.run("remove requests to kick", |connection| {
+            remove(connection, at, most)
+        })
+    }
+}
 
 /// Writes a request down, and what the audit says once it is done.
-pub(crate) fn request(
+fn request(
     connection: &Connection,
     target: &KickTarget,
     entry: &AuditEntry,
@@ -82,10 +119,7 @@ fn parse(text: &str) -> Option<ClientIdTie> {
 
 /// Marks a request as answered; the first time, says what was asked for. Of one of
 /// an earlier version the audit said so when it was asked for.
-pub(crate) fn answer(
-    connection: &Connection,
-    id: KickRequestId,
-) -> Result<Option<AnsweredKick>, Fault> {
+fn answer(connection: &Connection, id: KickRequestId) -> Result<Option<AnsweredKick>, Fault> {
     let mut statement = connection.prepare_cached(
         "UPDATE kick_request SET answered = 1 WHERE id = ?1 AND answered <> 1
          RETURNING at, actor, subject, about",
@@ -108,7 +142,7 @@ pub(crate) fn answer(
 }
 
 /// Takes a request back, unless it was answered; says whether it was not.
-pub(crate) fn withdraw(connection: &Connection, id: KickRequestId) -> Result<bool, Fault> {
+fn withdraw(connection: &Connection, id: KickRequestId) -> Result<bool, Fault> {
     let rows = connection
         .prepare_cached("UPDATE kick_request SET answered = 2 WHERE id = ?1 AND answered = 0")?
         .execute([id.0])?;
@@ -116,7 +150,7 @@ pub(crate) fn withdraw(connection: &Connection, id: KickRequestId) -> Result<boo
 }
 
 /// Says whether a request was answered.
-pub(crate) fn is_answered(connection: &Connection, id: KickRequestId) -> Result<bool, Fault> {
+fn is_answered(connection: &Connection, id: KickRequestId) -> Result<bool, Fault> {
     Ok(connection
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM kick_request WHERE id = ?1 AND answered = 1)",
@@ -126,7 +160,7 @@ pub(crate) fn is_answered(connection: &Connection, id: KickRequestId) -> Result<
 
 /// Removes up to `most` requests that were made before `at`; says how many they
 /// were.
-pub(crate) fn remove(connection: &Connection, at: Timestamp, most: usize) -> Result<usize, Fault> {
+fn remove(connection: &Connection, at: Timestamp, most: usize) -> Result<usize, Fault> {
     let mut statement = connection.prepare_cached(
         "DELETE FROM kick_request WHERE id IN
              (SELECT id FROM kick_request WHERE at < ?1 ORDER BY id LIMIT ?2)",

@@ -13,17 +13,19 @@
 //! that waits for the lock therefore waits for other writers' work, never for
 //! their disk.
 
-mod admin;
+mod applications;
 mod audit;
 mod auto_registration;
 mod backup;
 mod broker_lock;
 mod busy_timeout;
 mod changes;
+mod client_id_bindings;
 mod client_ids;
 mod connect;
 mod credential_kind;
-mod credential_use;
+mod credential_reader;
+mod credentials;
 mod error;
 mod file;
 mod file_watch;
@@ -31,32 +33,36 @@ mod gate;
 mod health;
 mod key_file;
 mod kicks;
-mod ledger;
 mod listings;
 mod lockouts;
 mod log_position;
 mod maintenance;
 mod open;
 mod presence;
-mod read_rows;
+mod pruned_client_ids;
 mod refusals;
 mod roles;
 mod row_reader;
 mod schema;
 mod schemes;
+mod secrets;
+mod settings;
+mod store;
 mod tenants;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod transaction;
+mod transaction_guard;
 mod upgrade;
+mod upgraded;
 mod users;
 mod wal_index;
-mod write_rows;
 
-pub use admin::SqliteTransaction;
 pub use audit::AuditCheck;
 pub use backup::{BackupProgress, BackupTarget};
 pub use broker_lock::BrokerLock;
 pub use file::create_private;
-pub use ledger::SqliteWriting;
-pub use open::SqliteStore;
-pub use upgrade::Upgrade;
+pub use store::SqliteStore;
+pub use transaction::SqliteTransaction;
+pub use upgraded::Upgrade;

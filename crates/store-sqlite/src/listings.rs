@@ -6,8 +6,8 @@ use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::store::CredentialQuery;
 use rusqlite::{Connection, ToSql};
 
+use crate::credential_reader::{credential_columns, credentials_of};
 use crate::error::Fault;
-use crate::read_rows::{credential_columns, credentials_of};
 
 /// Devices of tenants, by name.
 pub(crate) fn devices(

@@ -3,18 +3,15 @@
 
 use core::time::Duration;
 
-use countersign_core::audit::{AuditChain, AuditEntry};
-use countersign_core::change::ChangeSeq;
-use countersign_core::ledger::{Ledger as _, UpkeepRows};
+use countersign_core::ledger::Ledger as _;
 use countersign_core::store::StoreError;
 use countersign_core::time::Timestamp;
 
 use crate::busy_timeout::{BATCH_WAIT, BusyTimeout};
 use crate::error::Fault;
 use crate::file::beside;
-use crate::ledger::SqliteWriting;
-use crate::open::{LOG_BYTES, SqliteStore};
-use crate::{audit, changes, kicks, lockouts, tokens, wal_index};
+use crate::store::{LOG_BYTES, SqliteStore};
+use crate::wal_index;
 
 impl SqliteStore {
     /// See [`GateStore::maintain`](countersign_core::store::GateStore::maintain).
@@ -101,56 +98,6 @@ impl SqliteStore {
                 Ok(pages == written_back)
             });
         written.map_err(|error| Fault::from(error).while_trying("write the log back", &self.path))
-    }
-}
-
-impl UpkeepRows for SqliteWriting<'_> {
-    fn take_refusals(
-        &mut self,
-        last: Timestamp,
-        most: usize,
-    ) -> Result<Vec<AuditEntry>, StoreError> {
-        self.run(|connection| audit::take_refusals(connection, last, most))
-    }
-
-    fn count_audited_refusals(&mut self) -> Result<u64, StoreError> {
-        self.run(|connection| audit::count(connection, AuditChain::Refusals))
-    }
-
-    fn cut_refusals(
-        &mut self,
-        most: usize,
-        mut is_old: impl FnMut(Timestamp) -> bool,
-    ) -> Result<usize, StoreError> {
-        self.run(|connection| {
-            audit::cut(connection, AuditChain::Refusals, most, |_, time| {
-                is_old(time)
-            })
-        })
-    }
-
-    fn last_change(&mut self) -> Result<ChangeSeq, StoreError> {
-        self.run(changes::last)
-    }
-
-    fn cut_changes(
-        &mut self,
-        most: usize,
-        is_old: impl FnMut(ChangeSeq, Timestamp) -> bool,
-    ) -> Result<usize, StoreError> {
-        self.run(|connection| changes::cut(connection, most, is_old))
-    }
-
-    fn remove_kick_requests(&mut self, at: Timestamp, most: usize) -> Result<usize, StoreError> {
-        self.run(|connection| kicks::remove(connection, at, most))
-    }
-
-    fn remove_tokens(&mut self, at: Timestamp, most: usize) -> Result<usize, StoreError> {
-        self.run(|connection| tokens::remove(connection, at, most))
-    }
-
-    fn remove_lockouts(&mut self, at: Timestamp, most: usize) -> Result<usize, StoreError> {
-        self.run(|connection| lockouts::remove(connection, at, most))
     }
 }
 

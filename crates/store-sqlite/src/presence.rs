@@ -1,27 +1,44 @@
 //! Who is connected.
 
+use std::collections::HashMap;
+
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::CredentialId;
-use countersign_core::ledger::{JoinedPresence, PresenceRows};
 use countersign_core::name::TenantId;
 use countersign_core::presence::{Presence, SessionNumber};
+use countersign_core::store::rows::{JoinedPresence, PresenceRows};
 use countersign_core::store::{BrokerPresence, StoreError};
 use rusqlite::{Connection, ToSql, params};
 
 use crate::error::Fault;
-use crate::ledger::SqliteWriting;
 use crate::row_reader::RowReader;
+use crate::transaction::SqliteTransaction;
+
+impl SqliteTransaction<'_> {
+    /// Says of each session whether its broker is alive.
+    fn told_apart(&self, mut sessions: Vec<BrokerPresence>) -> Vec<BrokerPresence> {
+        let mut known: HashMap<String, bool> = HashMap::new();
+        for session in &mut sessions {
+            session.is_alive = match known.get(&session.broker) {
+                Some(is_alive) => *is_alive,
+                None => {
+                    let is_alive = self.store().is_broker_alive(&session.broker);
+                    known.insert(session.broker.clone(), is_alive);
+                    is_alive
+                }
+            };
+        }
+        sessions
+    }
+}
 
 /// Who is connected, by broker and session.
-pub(crate) fn list(
-    connection: &Connection,
-    tenant: Option<&TenantId>,
-) -> Result<Vec<BrokerPresence>, Fault> {
+fn list(connection: &Connection, tenant: Option<&TenantId>) -> Result<Vec<BrokerPresence>, Fault> {
     select(connection, LIST, params![tenant.map(TenantId::as_str)])
 }
 
 /// Who is connected with a client id.
-pub(crate) fn with_client_id(
+fn with_client_id(
     connection: &Connection,
     client_id: &ClientIdTie,
 ) -> Result<Vec<BrokerPresence>, Fault> {
@@ -29,7 +46,7 @@ pub(crate) fn with_client_id(
 }
 
 /// This session of this broker.
-pub(crate) fn session(
+fn one(
     connection: &Connection,
     broker: &str,
     session: SessionNumber,
@@ -72,10 +89,7 @@ fn select(
 }
 
 /// How many sessions each broker has.
-pub(crate) fn count(
-    connection: &Connection,
-    tenant: Option<&TenantId>,
-) -> Result<Vec<(String, u64)>, Fault> {
+fn count(connection: &Connection, tenant: Option<&TenantId>) -> Result<Vec<(String, u64)>, Fault> {
     let tenant = tenant.map(TenantId::as_str);
     let mut statement = connection.prepare_cached(match tenant {
         Some(_) => "SELECT broker, count(*) FROM presence WHERE tenant = ?1 GROUP BY broker",
@@ -91,9 +105,45 @@ pub(crate) fn count(
     Ok(counts)
 }
 
-impl PresenceRows for SqliteWriting<'_> {
+impl PresenceRows for SqliteTransaction<'_> {
+    fn presence(&mut self, tenant: Option<&TenantId>) -> Result<Vec<BrokerPresence>, StoreError> {
+        self.run("list the sessions", |connection| list(connection, tenant))
+            .map(|sessions| self.told_apart(sessions))
+    }
+
+    fn presence_with(
+        &mut self,
+        client_id: &ClientIdTie,
+    ) -> Result<Vec<BrokerPresence>, StoreError> {
+        self.run("look up sessions", |connection| {
+            with_client_id(connection, client_id)
+        })
+        .map(|sessions| self.told_apart(sessions))
+    }
+
+    fn presence_of(
+        &mut self,
+        broker: &str,
+        session: SessionNumber,
+    ) -> Result<Option<BrokerPresence>, StoreError> {
+        self.run("look up a session", |connection| {
+            one(connection, broker, session)
+        })
+        .map(|found| self.told_apart(found.into_iter().collect()).pop())
+    }
+
+    fn count_presence(&mut self, tenant: Option<&TenantId>) -> Result<u64, StoreError> {
+        self.run("count the sessions", |connection| count(connection, tenant))
+            .map(|counts| {
+                let alive = counts
+                    .into_iter()
+                    .filter(|(broker, _)| self.store().is_broker_alive(broker));
+                alive.map(|(_, count)| count).fold(0, u64::saturating_add)
+            })
+    }
+
     fn put_presence(&mut self, broker: &str, presence: &Presence) -> Result<(), StoreError> {
-        self.run(|connection| {
+        self.run("write a session", |connection| {
             connection
                 .prepare_cached(
                     "INSERT OR REPLACE INTO presence (broker, session, client_id, username,
@@ -121,7 +171,7 @@ impl PresenceRows for SqliteWriting<'_> {
     }
 
     fn remove_presence(&mut self, broker: &str, session: SessionNumber) -> Result<(), StoreError> {
-        self.run(|connection| {
+        self.run("write a session", |connection| {
             connection
                 .prepare_cached("DELETE FROM presence WHERE broker = ?1 AND session = ?2")?
                 .execute(params![broker, session.0])?;
@@ -135,7 +185,7 @@ impl PresenceRows for SqliteWriting<'_> {
         session: SessionNumber,
         tenant: &TenantId,
     ) -> Result<Option<JoinedPresence>, StoreError> {
-        self.run(|connection| {
+        self.run("write a session", |connection| {
             let mut statement = connection.prepare_cached(
                 "UPDATE presence SET tenant = ?3 WHERE broker = ?1 AND session = ?2
                  RETURNING tie, connected_at, stored",
@@ -158,7 +208,7 @@ impl PresenceRows for SqliteWriting<'_> {
         broker: &str,
         most: usize,
     ) -> Result<Vec<(ClientIdTie, Option<CredentialId>)>, StoreError> {
-        self.run(|connection| {
+        self.run("write sessions", |connection| {
             let mut statement = connection.prepare_cached(
                 "DELETE FROM presence WHERE broker = ?1 AND session IN
                      (SELECT session FROM presence WHERE broker = ?1 ORDER BY session LIMIT ?2)
@@ -176,7 +226,7 @@ impl PresenceRows for SqliteWriting<'_> {
     }
 
     fn is_connected(&mut self, id: &ClientIdTie) -> Result<bool, StoreError> {
-        self.run(|connection| {
+        self.run("look up sessions", |connection| {
             let mut statement = connection.prepare_cached(IS_CONNECTED)?;
             Ok(statement.exists([id.0])?)
         })

@@ -1,16 +1,22 @@
 //! Refused logins, as they are summed up.
 
-use countersign_core::ledger::{RefusalRow, RefusalRows};
-use countersign_core::store::StoreError;
+use core::time::Duration;
+
+use countersign_core::audit::{AuditEntry, AuditRow};
+use countersign_core::reason::Reason;
+use countersign_core::store::rows::{RefusalRow, RefusalRows};
+use countersign_core::store::{AuditQuery, StoreError};
 use countersign_core::time::Timestamp;
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
-use crate::audit;
-use crate::ledger::SqliteWriting;
+use crate::audit::count_staged;
+use crate::error::Fault;
+use crate::row_reader::RowReader;
+use crate::transaction::SqliteTransaction;
 
-impl RefusalRows for SqliteWriting<'_> {
+impl RefusalRows for SqliteTransaction<'_> {
     fn add_to_refusal(&mut self, row: &RefusalRow<'_>) -> Result<bool, StoreError> {
-        self.run(|connection| {
+        self.run("write refusals", |connection| {
             let updated = connection
                 .prepare_cached(
                     "UPDATE refusal SET count = min(count, ?8) + ?7, about = ?9
@@ -34,7 +40,7 @@ impl RefusalRows for SqliteWriting<'_> {
     }
 
     fn add_refusal(&mut self, row: &RefusalRow<'_>) -> Result<(), StoreError> {
-        self.run(|connection| {
+        self.run("write refusals", |connection| {
             connection
                 .prepare_cached(
                     "INSERT INTO refusal
@@ -60,7 +66,7 @@ impl RefusalRows for SqliteWriting<'_> {
         row: &RefusalRow<'_>,
         most: usize,
     ) -> Result<usize, StoreError> {
-        self.run(|connection| {
+        self.run("write refusals", |connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT count(*) FROM (SELECT 1 FROM refusal
                  WHERE minute = ?1 AND broker = ?2 AND subject = ?3 AND address = ?4 AND cause = ?5
@@ -79,7 +85,7 @@ impl RefusalRows for SqliteWriting<'_> {
     }
 
     fn count_named_refusals(&mut self, minute: Timestamp) -> Result<usize, StoreError> {
-        self.run(|connection| {
+        self.run("write refusals", |connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT count(*) FROM refusal
                  WHERE minute = ?1 AND NOT (subject = ?2 AND address = '')",
@@ -90,6 +96,103 @@ impl RefusalRows for SqliteWriting<'_> {
     }
 
     fn count_staged_refusals(&mut self, more: i64) -> Result<(), StoreError> {
-        self.run(|connection| audit::count_staged(connection, more))
+        self.run("count refusals", |connection| {
+            count_staged(connection, more)
+        })
+    }
+
+    fn take_refusals(
+        &mut self,
+        last: Timestamp,
+        most: usize,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        self.run("take refusals", |connection| take(connection, last, most))
     }
 }
+
+/// Removes up to `most` sums of refusals of minutes that start no later than
+/// `last`; returns what the audit says of them.
+fn take(connection: &Connection, last: Timestamp, most: usize) -> Result<Vec<AuditEntry>, Fault> {
+    let mut statement = connection.prepare_cached(concat!(
+        refusal_columns!(),
+        " WHERE minute <= ?1
+         ORDER BY minute, broker, subject, address, cause, client_id LIMIT ?2"
+    ))?;
+    let mut rows = statement.query(params![last.as_millis(), most])?;
+    let mut taken = Vec::new();
+    while let Some(row) = rows.next()? {
+        let refusal = read_refusal(&mut RowReader::of(row))?;
+        taken.push((refusal.entry(), refusal.broker.to_owned()));
+    }
+    let mut remove = connection.prepare_cached(
+        "DELETE FROM refusal
+         WHERE minute = ?1 AND broker = ?2 AND subject = ?3 AND address = ?4 AND cause = ?5
+             AND client_id = ?6",
+    )?;
+    for (entry, broker) in &taken {
+        remove.execute(params![
+            entry.time.as_millis(),
+            broker,
+            entry.subject,
+            entry.address.as_deref().unwrap_or(""),
+            entry.cause.map(Reason::as_str),
+            entry.client_id.as_deref().unwrap_or(""),
+        ])?;
+    }
+    Ok(taken.into_iter().map(|(entry, _)| entry).collect())
+}
+
+/// The refusals still summed up that `query` asks for, newest first.
+pub(crate) fn staged(
+    connection: &Connection,
+    query: &AuditQuery,
+    limit: i64,
+) -> Result<Vec<AuditRow>, Fault> {
+    // A sum is dated at the start of its minute and reaches to its end.
+    let after = query.since.map(|since| since.minus(MINUTE).as_millis());
+    let mut statement = connection.prepare_cached(concat!(
+        refusal_columns!(),
+        " WHERE (?1 IS NULL OR minute > ?1) AND (?2 IS NULL OR subject = ?2)
+         ORDER BY minute DESC LIMIT ?3"
+    ))?;
+    let mut rows = statement.query(params![after, query.subject, limit])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(AuditRow {
+            id: None,
+            entry: read_refusal(&mut RowReader::of(row))?.entry(),
+        });
+    }
+    Ok(found)
+}
+
+fn read_refusal<'row>(columns: &mut RowReader<'row>) -> Result<RefusalRow<'row>, Fault> {
+    Ok(RefusalRow {
+        minute: columns.instant()?,
+        broker: columns.text()?,
+        subject: columns.text()?,
+        address: columns.text()?,
+        cause: columns.parsed(parse_reason)?,
+        client_id: columns.text()?,
+        about: columns.maybe_text()?,
+        count: columns.number()?,
+    })
+}
+
+/// Reads a reason by its word.
+pub(crate) fn parse_reason(text: &str) -> Result<Reason, ()> {
+    let mut all = Reason::ALL.iter();
+    all.find(|reason| reason.as_str() == text)
+        .copied()
+        .ok_or(())
+}
+
+/// What [`read_refusal`] reads.
+macro_rules! refusal_columns {
+    () => {
+        "SELECT minute, broker, subject, address, cause, client_id, about, count FROM refusal"
+    };
+}
+use refusal_columns;
+
+const MINUTE: Duration = Duration::from_secs(60);

@@ -5,11 +5,45 @@ use countersign_core::kind::Kind;
 use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::role::{Role, RoleName, RoleRule};
 use countersign_core::rule::{Action, Effect, Limits, Pattern, QoS, Rule};
+use countersign_core::store::StoreError;
+use countersign_core::store::rows::RoleRows;
 use rusqlite::{Connection, Params, params};
 
-use crate::error::Fault;
+use crate::error::{Fault, found};
 use crate::row_reader::RowReader;
-use crate::write_rows::found;
+use crate::transaction::SqliteTransaction;
+
+impl RoleRows for SqliteTransaction<'_> {
+    fn role(&mut self, tenant: &TenantId, name: &RoleName) -> Result<Option<Role>, StoreError> {
+        self.run("look up a role", |connection| {
+            role(connection, tenant, name)
+        })
+    }
+
+    fn roles(&mut self, tenant: Option<&TenantId>) -> Result<Vec<Role>, StoreError> {
+        self.run("list the roles", |connection| roles(connection, tenant))
+    }
+
+    fn put_role(&mut self, role: &Role) -> Result<(), StoreError> {
+        self.run("write a role", |connection| put_role(connection, role))
+    }
+
+    fn delete_role(&mut self, tenant: &TenantId, name: &RoleName) -> Result<(), StoreError> {
+        self.run("delete a role", |connection| {
+            delete_role(connection, tenant, name)
+        })
+    }
+
+    fn holders_of_role(
+        &mut self,
+        tenant: &TenantId,
+        name: &RoleName,
+    ) -> Result<Vec<CredentialId>, StoreError> {
+        self.run("look up who holds a role", |connection| {
+            holders(connection, tenant, name)
+        })
+    }
+}
 
 /// The role of this name in a tenant.
 pub(crate) fn role(
@@ -22,10 +56,7 @@ pub(crate) fn role(
 }
 
 /// Roles, by tenant and name.
-pub(crate) fn roles(
-    connection: &Connection,
-    tenant: Option<&TenantId>,
-) -> Result<Vec<Role>, Fault> {
+fn roles(connection: &Connection, tenant: Option<&TenantId>) -> Result<Vec<Role>, Fault> {
     match tenant {
         Some(tenant) => {
             let sql = concat!(role_columns!(), " WHERE tenant = ?1 ORDER BY name");
@@ -40,7 +71,7 @@ pub(crate) fn roles(
 
 /// The credentials that hold a role: by themselves, by a grant, or by tokens
 /// made for them that are still listed. A thing holds its application's.
-pub(crate) fn holders(
+fn holders(
     connection: &Connection,
     tenant: &TenantId,
     name: &RoleName,
@@ -62,7 +93,7 @@ pub(crate) fn holders(
 }
 
 /// Writes a role, new or changed, with its rules.
-pub(crate) fn put_role(connection: &Connection, role: &Role) -> Result<(), Fault> {
+fn put_role(connection: &Connection, role: &Role) -> Result<(), Fault> {
     // To replace the row would take the role from its holders.
     connection
         .prepare_cached(
@@ -101,11 +132,7 @@ pub(crate) fn put_role(connection: &Connection, role: &Role) -> Result<(), Fault
 }
 
 /// Deletes a role; its rules go with it, and its holders lose it.
-pub(crate) fn delete_role(
-    connection: &Connection,
-    tenant: &TenantId,
-    name: &RoleName,
-) -> Result<(), Fault> {
+fn delete_role(connection: &Connection, tenant: &TenantId, name: &RoleName) -> Result<(), Fault> {
     let mut statement =
         connection.prepare_cached("DELETE FROM role WHERE tenant = ?1 AND name = ?2")?;
     found(

@@ -6,12 +6,43 @@ use std::path::Path;
 
 use countersign_core::name::TenantId;
 use countersign_core::scheme::{FieldValue, Scheme, SchemeName, Schemes};
-use countersign_core::store::StoredSchemes;
+use countersign_core::store::rows::SchemeRows;
+use countersign_core::store::{StoreError, StoredSchemes};
 use rusqlite::{Connection, params};
 
-use crate::error::Fault;
+use crate::error::{Fault, found};
 use crate::row_reader::RowReader;
-use crate::write_rows::found;
+use crate::transaction::SqliteTransaction;
+
+impl SchemeRows for SqliteTransaction<'_> {
+    fn schemes(&mut self) -> Result<Schemes, StoreError> {
+        self.run("read the schemes", |connection| {
+            Ok(all(connection, &self.store().path)?.readable)
+        })
+    }
+
+    fn add_scheme(&mut self, scheme: &Scheme) -> Result<(), StoreError> {
+        self.run("add a scheme", |connection| {
+            add(connection, &self.store().path, scheme)
+        })
+    }
+
+    fn remove_scheme(&mut self, name: &SchemeName) -> Result<(), StoreError> {
+        self.run("remove a scheme", |connection| remove(connection, name))
+    }
+
+    fn tenants_using_scheme(&mut self, name: &SchemeName) -> Result<Vec<TenantId>, StoreError> {
+        self.run("look up who uses a scheme", |connection| {
+            users(connection, name)
+        })
+    }
+
+    fn schemes_used_by(&mut self, tenant: &TenantId) -> Result<Vec<SchemeName>, StoreError> {
+        self.run("look up the schemes of a tenant", |connection| {
+            used_by(connection, tenant)
+        })
+    }
+}
 
 /// All schemes, built in and added, each as far as it can be read.
 pub(crate) fn all(connection: &Connection, path: &Path) -> Result<StoredSchemes, Fault> {
@@ -41,7 +72,7 @@ pub(crate) fn all(connection: &Connection, path: &Path) -> Result<StoredSchemes,
 }
 
 /// Adds a scheme.
-pub(crate) fn add(connection: &Connection, path: &Path, scheme: &Scheme) -> Result<(), Fault> {
+fn add(connection: &Connection, path: &Path, scheme: &Scheme) -> Result<(), Fault> {
     all(connection, path)?
         .readable
         .add(scheme.clone())
@@ -64,7 +95,7 @@ pub(crate) fn add(connection: &Connection, path: &Path, scheme: &Scheme) -> Resu
 }
 
 /// Removes a scheme that was added.
-pub(crate) fn remove(connection: &Connection, name: &SchemeName) -> Result<(), Fault> {
+fn remove(connection: &Connection, name: &SchemeName) -> Result<(), Fault> {
     let mut statement = connection.prepare_cached("DELETE FROM scheme_field WHERE scheme = ?1")?;
     found(statement.execute([name.as_str()])?, "the scheme")
 }
@@ -72,7 +103,7 @@ pub(crate) fn remove(connection: &Connection, name: &SchemeName) -> Result<(), F
 /// The tenants with a credential of this scheme.
 ///
 /// It goes from one tenant to the next, not from one credential to the next.
-pub(crate) fn users(connection: &Connection, name: &SchemeName) -> Result<Vec<TenantId>, Fault> {
+fn users(connection: &Connection, name: &SchemeName) -> Result<Vec<TenantId>, Fault> {
     let mut statement = connection.prepare_cached(
         "WITH RECURSIVE user (tenant) AS (
              SELECT min(tenant) FROM credential WHERE scheme = ?1
@@ -91,10 +122,7 @@ pub(crate) fn users(connection: &Connection, name: &SchemeName) -> Result<Vec<Te
 }
 
 /// The schemes that credentials of this tenant were made by.
-pub(crate) fn used_by(
-    connection: &Connection,
-    tenant: &TenantId,
-) -> Result<Vec<SchemeName>, Fault> {
+fn used_by(connection: &Connection, tenant: &TenantId) -> Result<Vec<SchemeName>, Fault> {
     let mut statement = connection.prepare_cached(
         "WITH RECURSIVE used (scheme) AS (
              SELECT min(scheme) FROM credential

@@ -4,19 +4,41 @@ use std::path::Path;
 use std::sync::Arc;
 
 use countersign_core::client_id::ClientId;
-use countersign_core::credential::CredentialId;
 use countersign_core::lockout::LockoutPolicy;
 use countersign_core::name::TenantId;
 use countersign_core::rule::Namespaces;
-use countersign_core::store::{DamagedTenant, StoredTenants};
+use countersign_core::store::rows::TenantRows;
+use countersign_core::store::{DamagedTenant, StoreError, StoredTenants};
 use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Tenant};
 use countersign_core::topic::TopicFilter;
 use rusqlite::{Connection, Params, params};
 
-use crate::client_ids;
-use crate::error::Fault;
+use crate::error::{Fault, found};
 use crate::row_reader::RowReader;
-use crate::write_rows::found;
+use crate::transaction::SqliteTransaction;
+
+impl TenantRows for SqliteTransaction<'_> {
+    fn tenant(&mut self, id: &TenantId) -> Result<Option<Tenant>, StoreError> {
+        self.run("look up a tenant", |connection| tenant(connection, id))
+    }
+
+    fn tenants(&mut self) -> Result<Vec<Tenant>, StoreError> {
+        self.run("list the tenants", tenants)
+    }
+
+    fn put_tenant(&mut self, tenant: &Tenant) -> Result<(), StoreError> {
+        self.run("write a tenant", |connection| {
+            put_tenant(connection, tenant)
+        })
+    }
+
+    fn remove_tenant(&mut self, id: &TenantId) -> Result<(), StoreError> {
+        self.run("delete a tenant", |connection| {
+            let mut statement = connection.prepare_cached("DELETE FROM tenant WHERE id = ?1")?;
+            found(statement.execute([id.as_str()])?, "the tenant")
+        })
+    }
+}
 
 /// The tenant with this id.
 pub(crate) fn tenant(connection: &Connection, id: &TenantId) -> Result<Option<Tenant>, Fault> {
@@ -25,7 +47,7 @@ pub(crate) fn tenant(connection: &Connection, id: &TenantId) -> Result<Option<Te
 }
 
 /// All tenants, by id.
-pub(crate) fn tenants(connection: &Connection) -> Result<Vec<Tenant>, Fault> {
+fn tenants(connection: &Connection) -> Result<Vec<Tenant>, Fault> {
     tenants_of(connection, concat!(tenant_columns!(), " ORDER BY id"), [])
 }
 
@@ -53,6 +75,25 @@ pub(crate) fn readable(connection: &Connection, path: &Path) -> Result<StoredTen
     Ok(found)
 }
 
+/// The tenant whose prefix this client id begins with.
+///
+/// No prefix is one of another. So if the id begins with one, that is the last
+/// of those that don't sort after the id.
+pub(crate) fn by_client_id(
+    connection: &Connection,
+    client_id: &ClientId,
+) -> Result<Option<TenantId>, Fault> {
+    let mut statement = connection.prepare_cached(LAST_PREFIX)?;
+    let mut rows = statement.query([client_id.as_str()])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let columns = &mut RowReader::of(row);
+    let begins_so = client_id.as_str().starts_with(columns.text()?);
+    let tenant = columns.parsed(TenantId::parse)?;
+    Ok(begins_so.then_some(tenant))
+}
+
 /// Says whether some tenant admits clients without a login.
 pub(crate) fn some_tenant_is_open(connection: &Connection) -> Result<bool, Fault> {
     let mut statement = connection.prepare_cached(
@@ -62,7 +103,7 @@ pub(crate) fn some_tenant_is_open(connection: &Connection) -> Result<bool, Fault
 }
 
 /// Writes a tenant, new or changed, with its namespaces.
-pub(crate) fn put_tenant(connection: &Connection, tenant: &Tenant) -> Result<(), Fault> {
+fn put_tenant(connection: &Connection, tenant: &Tenant) -> Result<(), Fault> {
     connection
         .prepare_cached(
             "INSERT INTO tenant
@@ -93,43 +134,6 @@ pub(crate) fn put_tenant(connection: &Connection, tenant: &Tenant) -> Result<(),
     }
     Ok(())
 }
-
-/// Deletes a tenant; its namespaces, roles, credentials, grants, keys and
-/// tokens go with it.
-pub(crate) fn delete_tenant(connection: &Connection, id: &TenantId) -> Result<(), Fault> {
-    client_ids::release_all_of_nobody(connection, id)?;
-    let mut statement = connection.prepare_cached("DELETE FROM tenant WHERE id = ?1")?;
-    found(statement.execute([id.as_str()])?, "the tenant")
-}
-
-/// Deletes up to `most` credentials of a tenant, things before their
-/// applications, of which all things of one go with it.
-pub(crate) fn delete_some_credentials(
-    connection: &Connection,
-    tenant: &TenantId,
-    most: usize,
-) -> Result<Vec<CredentialId>, Fault> {
-    let mut deleted = Vec::with_capacity(most);
-    for sql in [DELETE_SOME_THINGS, DELETE_SOME_CREDENTIALS] {
-        let left = most.saturating_sub(deleted.len());
-        let left = i64::try_from(left).unwrap_or(i64::MAX);
-        let mut statement = connection.prepare_cached(sql)?;
-        let mut rows = statement.query(params![tenant.as_str(), left])?;
-        while let Some(row) = rows.next()? {
-            deleted.push(CredentialId(RowReader::of(row).number()?));
-        }
-    }
-    Ok(deleted)
-}
-
-pub(crate) const DELETE_SOME_THINGS: &str = "DELETE FROM credential WHERE id IN
-         (SELECT id FROM credential WHERE kind = 'thing' AND kind <> 'device' AND tenant = ?1
-          LIMIT ?2)
-     RETURNING id";
-
-pub(crate) const DELETE_SOME_CREDENTIALS: &str = "DELETE FROM credential WHERE id IN
-         (SELECT id FROM credential WHERE tenant = ?1 LIMIT ?2)
-     RETURNING id";
 
 fn tenants_of(
     connection: &Connection,
@@ -188,6 +192,9 @@ fn readable_prefix(connection: &Connection, id: &TenantId) -> Result<Option<Clie
         None => None,
     })
 }
+
+pub(crate) const LAST_PREFIX: &str = "SELECT client_id_prefix, id FROM tenant
+     WHERE client_id_prefix <= ?1 ORDER BY client_id_prefix DESC LIMIT 1";
 
 const NAMESPACES: &str = "SELECT filter FROM namespace WHERE tenant = ?1 ORDER BY position";
 

@@ -5,13 +5,75 @@ use countersign_core::jwt::{KeyId, TokenId, VerifyingKey};
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::role::RoleName;
 use countersign_core::seal::Sealed;
+use countersign_core::store::StoreError;
+use countersign_core::store::rows::TokenRows;
 use countersign_core::time::Timestamp;
 use countersign_core::token::{SealedTokenKey, TokenKey, TokenRecord};
 use rusqlite::{Connection, Params, params};
 
-use crate::error::Fault;
+use crate::error::{Fault, found};
 use crate::row_reader::RowReader;
-use crate::write_rows::found;
+use crate::transaction::SqliteTransaction;
+
+impl TokenRows for SqliteTransaction<'_> {
+    fn token_key(&mut self, id: &KeyId) -> Result<Option<TokenKey>, StoreError> {
+        self.run("look up a key", |connection| key(connection, id))
+    }
+
+    fn token_keys(&mut self, tenant: &TenantId) -> Result<Vec<SealedTokenKey>, StoreError> {
+        self.run("list the keys", |connection| keys(connection, tenant))
+    }
+
+    fn add_token_key(&mut self, key: &SealedTokenKey) -> Result<(), StoreError> {
+        self.run("add a key", |connection| add_key(connection, key))
+    }
+
+    fn end_token_key(&mut self, key: &KeyId, at: Timestamp) -> Result<(), StoreError> {
+        self.run("end a key", |connection| end_key(connection, key, at))
+    }
+
+    fn token(&mut self, id: &TokenId) -> Result<Option<TokenRecord>, StoreError> {
+        self.run("look up a token", |connection| token(connection, id))
+    }
+
+    fn tokens(&mut self, tenant: Option<&TenantId>) -> Result<Vec<TokenRecord>, StoreError> {
+        self.run("list the tokens", |connection| tokens(connection, tenant))
+    }
+
+    fn count_tokens_of(&mut self, issuer: CredentialId) -> Result<u64, StoreError> {
+        self.run("count the tokens", |connection| {
+            count_of(connection, issuer)
+        })
+    }
+
+    fn bearers(&mut self, tenant: &TenantId) -> Result<u64, StoreError> {
+        self.run("count the bearers of tokens", |connection| {
+            bearers(connection, tenant)
+        })
+    }
+
+    fn add_token(&mut self, token: &TokenRecord) -> Result<(), StoreError> {
+        self.run("add a token", |connection| add(connection, token))
+    }
+
+    fn revoke_token(&mut self, id: &TokenId, at: Timestamp) -> Result<(), StoreError> {
+        self.run("revoke a token", |connection| revoke(connection, id, at))
+    }
+
+    fn remove_ended_tokens_of(
+        &mut self,
+        issuer: CredentialId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.run("make room for a token", |connection| {
+            remove_ended_of(connection, issuer, now)
+        })
+    }
+
+    fn remove_tokens(&mut self, at: Timestamp, most: usize) -> Result<usize, StoreError> {
+        self.run("remove tokens", |connection| remove(connection, at, most))
+    }
+}
 
 /// The public part of the key with this id.
 pub(crate) fn key(connection: &Connection, id: &KeyId) -> Result<Option<TokenKey>, Fault> {
@@ -24,10 +86,7 @@ pub(crate) fn key(connection: &Connection, id: &KeyId) -> Result<Option<TokenKey
 }
 
 /// The keys of a tenant, newest first.
-pub(crate) fn keys(
-    connection: &Connection,
-    tenant: &TenantId,
-) -> Result<Vec<SealedTokenKey>, Fault> {
+fn keys(connection: &Connection, tenant: &TenantId) -> Result<Vec<SealedTokenKey>, Fault> {
     let mut statement = connection.prepare_cached(
         "SELECT id, tenant, created_at, ends_at, public, private FROM token_key
          WHERE tenant = ?1 ORDER BY created_at DESC, id DESC",
@@ -45,7 +104,7 @@ pub(crate) fn keys(
 }
 
 /// Adds a key.
-pub(crate) fn add_key(connection: &Connection, sealed: &SealedTokenKey) -> Result<(), Fault> {
+fn add_key(connection: &Connection, sealed: &SealedTokenKey) -> Result<(), Fault> {
     let key = &sealed.key;
     connection
         .prepare_cached(
@@ -65,7 +124,7 @@ pub(crate) fn add_key(connection: &Connection, sealed: &SealedTokenKey) -> Resul
 
 /// Says from when on the signatures of a key count no more; never later than
 /// was said before.
-pub(crate) fn end_key(connection: &Connection, id: &KeyId, at: Timestamp) -> Result<(), Fault> {
+fn end_key(connection: &Connection, id: &KeyId, at: Timestamp) -> Result<(), Fault> {
     let rows = connection
         .prepare_cached(
             "UPDATE token_key SET ends_at = min(coalesce(ends_at, ?2), ?2) WHERE id = ?1",
@@ -80,10 +139,7 @@ pub(crate) fn token(connection: &Connection, id: &TokenId) -> Result<Option<Toke
 }
 
 /// Tokens, by tenant and time.
-pub(crate) fn tokens(
-    connection: &Connection,
-    tenant: Option<&TenantId>,
-) -> Result<Vec<TokenRecord>, Fault> {
+fn tokens(connection: &Connection, tenant: Option<&TenantId>) -> Result<Vec<TokenRecord>, Fault> {
     match tenant {
         Some(tenant) => {
             let sql = concat!(
@@ -100,7 +156,7 @@ pub(crate) fn tokens(
 }
 
 /// Adds a token.
-pub(crate) fn add(connection: &Connection, token: &TokenRecord) -> Result<(), Fault> {
+fn add(connection: &Connection, token: &TokenRecord) -> Result<(), Fault> {
     connection
         .prepare_cached(
             "INSERT INTO token (id, tenant, role, bearer, issuer, key, issued_at, expires_at,
@@ -127,14 +183,14 @@ pub(crate) fn add(connection: &Connection, token: &TokenRecord) -> Result<(), Fa
 }
 
 /// How many tokens of this issuer are kept.
-pub(crate) fn count_of(connection: &Connection, issuer: CredentialId) -> Result<u64, Fault> {
+fn count_of(connection: &Connection, issuer: CredentialId) -> Result<u64, Fault> {
     let mut statement =
         connection.prepare_cached("SELECT count(*) FROM token WHERE issuer = ?1")?;
     Ok(statement.query_row([issuer.0], |row| row.get(0))?)
 }
 
 /// Removes those tokens of this issuer that were revoked or have ended by `now`.
-pub(crate) fn remove_ended_of(
+fn remove_ended_of(
     connection: &Connection,
     issuer: CredentialId,
     now: Timestamp,
@@ -149,7 +205,7 @@ pub(crate) fn remove_ended_of(
 }
 
 /// How many bearers of tokens a tenant has.
-pub(crate) fn bearers(connection: &Connection, tenant: &TenantId) -> Result<u64, Fault> {
+fn bearers(connection: &Connection, tenant: &TenantId) -> Result<u64, Fault> {
     let mut statement = connection.prepare_cached(
         "SELECT count(*) FROM credential
          WHERE kind = 'bearer' AND kind <> 'device' AND tenant = ?1",
@@ -158,7 +214,7 @@ pub(crate) fn bearers(connection: &Connection, tenant: &TenantId) -> Result<u64,
 }
 
 /// Revokes a token; one that is revoked stays as it is.
-pub(crate) fn revoke(connection: &Connection, id: &TokenId, at: Timestamp) -> Result<(), Fault> {
+fn revoke(connection: &Connection, id: &TokenId, at: Timestamp) -> Result<(), Fault> {
     let rows = connection
         .prepare_cached("UPDATE token SET revoked_at = coalesce(revoked_at, ?2) WHERE id = ?1")?
         .execute(params![id.as_str(), at.as_millis()])?;
@@ -166,7 +222,7 @@ pub(crate) fn revoke(connection: &Connection, id: &TokenId, at: Timestamp) -> Re
 }
 
 /// Removes up to `most` tokens that ended before `at`; says how many they were.
-pub(crate) fn remove(connection: &Connection, at: Timestamp, most: usize) -> Result<usize, Fault> {
+fn remove(connection: &Connection, at: Timestamp, most: usize) -> Result<usize, Fault> {
     let mut statement = connection.prepare_cached(
         "DELETE FROM token WHERE id IN
              (SELECT id FROM token WHERE expires_at < ?1 ORDER BY expires_at LIMIT ?2)",

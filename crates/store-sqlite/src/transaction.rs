@@ -1,55 +1,142 @@
-//! Transactions that roll back unless they were committed.
+//! One transaction on a store, of a broker or of an administrator.
 
-use countersign_core::store::Intent;
+use std::time::{Duration, Instant};
+
+use countersign_core::ledger::{Durability, Ledger, LedgerTransaction, Pace};
+use countersign_core::seal::SealKey;
+use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError};
 use rusqlite::Connection;
 
-/// A running transaction. Dropped without [`TransactionGuard::commit`], it
-/// never happened.
-pub(crate) struct TransactionGuard<'a> {
-    connection: &'a Connection,
+use crate::busy_timeout::{ADMIN_WAIT, BATCH_WAIT, BusyTimeout, GATE_WAIT, yield_write_lock};
+use crate::error::Fault;
+use crate::store::SqliteStore;
+use crate::transaction_guard as guard;
+
+/// One transaction on a [`SqliteStore`]. Dropped without a commit, it never
+/// happened.
+#[derive(Debug)]
+pub struct SqliteTransaction<'a> {
+    store: &'a mut SqliteStore,
+    intent: Intent,
+    /// What an error says could not be done; none where each step says it.
+    action: Option<&'static str>,
+    /// How long each step waits for SQLite's lock.
+    wait: Duration,
+    /// Whether the host waits for it, so that it lets no other writer go first.
+    is_on_hosts_thread: bool,
 }
 
-impl<'a> TransactionGuard<'a> {
-    /// Begins to look at one state of the store or, for [`Intent::Write`],
-    /// takes the write lock.
-    pub(crate) fn begin(connection: &'a Connection, intent: Intent) -> rusqlite::Result<Self> {
-        begin(connection, intent)?;
-        Ok(Self { connection })
-    }
+impl AdminStore for SqliteStore {
+    type Transaction<'a> = SqliteTransaction<'a>;
 
-    /// Ends the transaction and keeps what it did.
-    pub(crate) fn commit(self) -> rusqlite::Result<()> {
-        commit(self.connection)
+    fn begin(&mut self, intent: Intent) -> Result<SqliteTransaction<'_>, StoreError> {
+        let action = "begin";
+        self.check(action)?;
+        let _patience = BusyTimeout::of(ADMIN_WAIT);
+        let begun = match intent {
+            Intent::Read => guard::begin(&self.connection, intent),
+            Intent::Write => {
+                self.check_is_no_copy()?;
+                yield_write_lock(self.wrote_at);
+                self.checkpoint_on_commit(true)
+                    .and_then(|()| guard::begin(&self.connection, intent))
+            }
+        };
+        begun.map_err(|error| Fault::from(error).while_trying(action, &self.path))?;
+        Ok(SqliteTransaction {
+            store: self,
+            intent,
+            action: None,
+            wait: ADMIN_WAIT,
+            is_on_hosts_thread: false,
+        })
     }
 }
 
-impl Drop for TransactionGuard<'_> {
+impl Ledger for SqliteStore {
+    type Writing<'a> = SqliteTransaction<'a>;
+
+    fn begin_writing(
+        &mut self,
+        action: &'static str,
+        pace: Pace,
+    ) -> Result<SqliteTransaction<'_>, StoreError> {
+        let (wait, is_on_hosts_thread) = match pace {
+            Pace::Host => (GATE_WAIT, true),
+            Pace::Journal => (BATCH_WAIT, false),
+        };
+        if !is_on_hosts_thread {
+            yield_write_lock(self.wrote_at);
+        }
+        self.check_is_no_copy()?;
+        self.check(action)?;
+        let _patience = BusyTimeout::of(wait);
+        let ready = if is_on_hosts_thread {
+            self.checkpoint_on_commit(false)
+        } else {
+            Ok(())
+        };
+        ready
+            .and_then(|()| guard::begin(&self.connection, Intent::Write))
+            .map_err(|error| Fault::from(error).while_trying(action, &self.path))?;
+        Ok(SqliteTransaction {
+            store: self,
+            intent: Intent::Write,
+            action: Some(action),
+            wait,
+            is_on_hosts_thread,
+        })
+    }
+}
+
+impl SqliteTransaction<'_> {
+    /// Takes one step; where it fails, `action` could not be done, unless the
+    /// transaction says what could not.
+    pub(crate) fn run<T>(
+        &self,
+        action: &'static str,
+        step: impl FnOnce(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        let _patience = BusyTimeout::of(self.wait);
+        let done = step(&self.store.connection);
+        done.map_err(|fault| {
+            let action = self.action.unwrap_or(action);
+            fault.while_trying(action, &self.store.path)
+        })
+    }
+
+    /// The store.
+    pub(crate) fn store(&self) -> &SqliteStore {
+        self.store
+    }
+}
+
+impl Drop for SqliteTransaction<'_> {
     fn drop(&mut self) {
-        roll_back(self.connection);
+        guard::roll_back(&self.store.connection);
+        if self.intent == Intent::Write && !self.is_on_hosts_thread {
+            self.store.wrote_at = Some(Instant::now());
+        }
     }
 }
 
-/// Begins a transaction that somebody else ends.
-pub(crate) fn begin(connection: &Connection, intent: Intent) -> rusqlite::Result<()> {
-    let statement = match intent {
-        Intent::Read => "BEGIN",
-        Intent::Write => "BEGIN IMMEDIATE",
-    };
-    connection.prepare_cached(statement)?.execute([])?;
-    Ok(())
-}
-
-/// Commits the running transaction.
-pub(crate) fn commit(connection: &Connection) -> rusqlite::Result<()> {
-    connection.prepare_cached("COMMIT")?.execute([])?;
-    Ok(())
-}
-
-/// Undoes the running transaction, if one runs.
-pub(crate) fn roll_back(connection: &Connection) {
-    if !connection.is_autocommit() {
-        // SQLite rolls back by itself when this fails: the connection is then
-        // out of the transaction or unusable, and says so at its next use.
-        let _ = connection.execute_batch("ROLLBACK");
+impl LedgerTransaction for SqliteTransaction<'_> {
+    fn commit_surviving(self, durability: Durability) -> Result<(), StoreError> {
+        self.run(COMMIT, |connection| Ok(guard::commit(connection)?))?;
+        match (self.intent, durability) {
+            (Intent::Read, _) | (Intent::Write, Durability::Kill) => Ok(()),
+            (Intent::Write, Durability::PowerFailure) => {
+                self.store.sync(self.action.unwrap_or(COMMIT))
+            }
+        }
     }
 }
+
+impl AdminTransaction for SqliteTransaction<'_> {
+    fn seal_key(&self) -> Option<SealKey> {
+        self.store.key_file.read(&self.store.path).key
+    }
+}
+
+/// What an act does at its end, as errors say.
+pub(crate) const COMMIT: &str = "commit";

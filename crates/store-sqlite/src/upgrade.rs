@@ -1,7 +1,6 @@
 //! Brings a store of an older schema up to date, unless a broker of an older
 //! version still uses it.
 
-use core::fmt;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -15,34 +14,8 @@ use crate::connect::connect;
 use crate::error::{Fault, of_io};
 use crate::file::{beside, remove_with_companions};
 use crate::schema::{self, FileHeader};
-use crate::transaction::TransactionGuard;
-
-/// What became of a store that had an older schema. Shown, it is one line that
-/// names the copy and the way back.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Upgrade {
-    /// The schema that the store had.
-    pub from: u32,
-    /// The schema that it has now.
-    pub to: u32,
-    /// The copy of the store as it was.
-    pub copy: PathBuf,
-    /// The store.
-    pub store: PathBuf,
-}
-
-impl fmt::Display for Upgrade {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { from, to, .. } = self;
-        let (copy, store) = (self.copy.display(), self.store.display());
-        write!(
-            f,
-            "the store was brought up to date from schema {from} to {to}; `{copy}` is a copy of \
-             it as it was. The way back: stop the brokers, remove `{store}-wal` and `{store}-shm`, \
-             put the copy in place of `{store}`, and use the older version"
-        )
-    }
-}
+use crate::transaction_guard::TransactionGuard;
+use crate::upgraded::Upgrade;
 
 /// Brings an older schema up to date, after a copy was made. Says so, unless
 /// another process was faster.
@@ -201,7 +174,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::open::SqliteStore;
+    use crate::store::SqliteStore;
 
     #[test]
     fn a_broker_that_starts_during_an_upgrade_is_kept_out_or_seen() {

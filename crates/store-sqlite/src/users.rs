@@ -6,15 +6,67 @@ use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::role::RoleName;
 use countersign_core::seal::Sealed;
 use countersign_core::secret::SecretDigest;
+use countersign_core::store::StoreError;
+use countersign_core::store::rows::UserRows;
 use countersign_core::totp::Step;
 use countersign_core::user::{
     Grant, GrantedRight, RecoveryCode, RecoveryCodeId, SecondFactor, User,
 };
 use rusqlite::{Connection, params};
 
-use crate::error::Fault;
+use crate::error::{Fault, found};
 use crate::row_reader::RowReader;
-use crate::write_rows::found;
+use crate::transaction::SqliteTransaction;
+
+impl UserRows for SqliteTransaction<'_> {
+    fn put_recovery_codes(
+        &mut self,
+        user: CredentialId,
+        codes: &[SecretDigest],
+    ) -> Result<(), StoreError> {
+        self.run("write recovery codes", |connection| {
+            put_recovery_codes(connection, user, codes)
+        })
+    }
+
+    fn remove_recovery_code(
+        &mut self,
+        user: CredentialId,
+        code: RecoveryCodeId,
+    ) -> Result<bool, StoreError> {
+        self.run("use a recovery code", |connection| {
+            let removed = connection
+                .prepare_cached("DELETE FROM recovery_code WHERE id = ?1 AND credential = ?2")?
+                .execute([code.0, user.0])?;
+            Ok(removed > 0)
+        })
+    }
+
+    fn put_last_step(&mut self, user: CredentialId, step: Step) -> Result<(), StoreError> {
+        self.run("write the step of a code", |connection| {
+            put_last_step(connection, user, step)
+        })
+    }
+
+    fn use_step(&mut self, user: CredentialId, step: Step) -> Result<bool, StoreError> {
+        self.run("write the step of a code", |connection| {
+            let updated = connection
+                .prepare_cached(
+                    "UPDATE person SET last_step = ?2
+                     WHERE credential = ?1 AND seed IS NOT NULL AND is_confirmed = 1
+                         AND (last_step IS NULL OR last_step < ?2)",
+                )?
+                .execute([user.0, step.0])?;
+            Ok(updated > 0)
+        })
+    }
+
+    fn put_last_tenant(&mut self, user: CredentialId, tenant: &TenantId) -> Result<(), StoreError> {
+        self.run("write the last tenant of a user", |connection| {
+            put_last_tenant(connection, user, tenant)
+        })
+    }
+}
 
 /// What makes the credential `id` a user.
 pub(crate) fn user(connection: &Connection, id: CredentialId) -> Result<User, Fault> {
@@ -86,7 +138,7 @@ pub(crate) fn update(connection: &Connection, id: CredentialId, user: &User) -> 
 }
 
 /// Replaces the recovery codes of a user and forgets the last step.
-pub(crate) fn put_recovery_codes(
+fn put_recovery_codes(
     connection: &Connection,
     id: CredentialId,
     codes: &[SecretDigest],
@@ -107,11 +159,7 @@ pub(crate) fn put_recovery_codes(
 }
 
 /// Makes a step the last one that a code was accepted for.
-pub(crate) fn put_last_step(
-    connection: &Connection,
-    id: CredentialId,
-    step: Step,
-) -> Result<(), Fault> {
+fn put_last_step(connection: &Connection, id: CredentialId, step: Step) -> Result<(), Fault> {
     let rows = connection
         .prepare_cached("UPDATE person SET last_step = ?2 WHERE credential = ?1")?
         .execute([id.0, step.0])?;
@@ -119,7 +167,7 @@ pub(crate) fn put_last_step(
 }
 
 /// Makes a tenant the one that a user worked in last.
-pub(crate) fn put_last_tenant(
+fn put_last_tenant(
     connection: &Connection,
     id: CredentialId,
     tenant: &TenantId,

@@ -184,7 +184,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::open::SqliteStore;
+    use crate::store::SqliteStore;
 
     #[test]
     fn a_database_in_memory_cannot_tell() {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use countersign_core::audit::{AuditEntry, AuditHead, AuditRow};
 use countersign_core::ledger::Ledger as _;
 use countersign_core::reason::Reason;
+use countersign_core::store::rows::{AuditRows as _, SettingRows as _};
 use countersign_core::store::{
     AdminStore as _, AdminTransaction as _, AuditQuery, Batch, GateStore as _, Intent, Refusal,
     Settings,
@@ -177,9 +178,7 @@ fn refusals_are_a_chain_of_their_own_whose_oldest_rows_go() {
         refuse(&mut store, minute, 1);
     }
     let acts = store.audit_heads().unwrap().acts;
-    store
-        .maintain("b1", Timestamp::from_millis(20 * 60_000))
-        .unwrap();
+    store.maintain(Timestamp::from_millis(20 * 60_000)).unwrap();
     let refusals = rows(&mut store)
         .iter()
         .filter(|row| row.entry.act == "login")

@@ -15,6 +15,7 @@ use countersign_core::name::LoginName;
 use countersign_core::ownership::Holder;
 use countersign_core::presence::{ClientIdUse, PresenceEvent};
 use countersign_core::reason::Reason;
+use countersign_core::store::rows::SettingRows as _;
 use countersign_core::store::{
     AdminStore as _, AdminTransaction as _, Batch, Directory as _, GateStore as _, Intent,
     LoginEffects, Recorded, Refusal, Settings,
@@ -114,10 +115,10 @@ fn where_four_million_client_ids_were_pruned_no_more_are_and_their_owners_stay()
     raw(&store, "UPDATE session_change SET pruned = 4000000");
     assert!(store.is_full_of_client_ids().unwrap());
     let rows = "SELECT count(*) FROM stored_session";
-    store.maintain("b1", at(40 * DAY)).unwrap();
+    store.maintain(at(40 * DAY)).unwrap();
     assert_eq!(count(&store, rows), 1);
     raw(&store, "UPDATE session_change SET pruned = 3999999");
-    store.maintain("b1", at(40 * DAY)).unwrap();
+    store.maintain(at(40 * DAY)).unwrap();
     assert_eq!(count(&store, rows), 0);
     // They are counted as they come and go.
     let pruned = "SELECT pruned FROM session_change";
@@ -134,7 +135,7 @@ fn a_client_id_whose_record_can_not_be_read_is_pruned_and_has_no_heir() {
     let tie = ClientId::parse("a").unwrap().tie();
     raw(&store, "UPDATE stored_session SET tenant = 'A'");
     assert!(store.stored_session(&tie).is_err());
-    store.maintain("b1", at(40 * DAY)).unwrap();
+    store.maintain(at(40 * DAY)).unwrap();
     let left = store.stored_session(&tie).unwrap().unwrap();
     assert_eq!((left.holder, left.is_stored()), (Holder::Former, true));
 }
@@ -147,9 +148,9 @@ fn of_the_change_log_ten_thousand_entries_are_kept_and_those_of_a_day() {
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10500)
          INSERT INTO change (at, kind, number) SELECT 0, 'credential', 1 FROM n",
     );
-    store.maintain("b1", at(DAY / 2)).unwrap();
+    store.maintain(at(DAY / 2)).unwrap();
     assert!(count(&store, "SELECT count(*) FROM change") >= 10_500);
-    store.maintain("b1", at(2 * DAY)).unwrap();
+    store.maintain(at(2 * DAY)).unwrap();
     assert_eq!(count(&store, "SELECT count(*) FROM change"), 10_000);
 }
 
@@ -161,9 +162,9 @@ fn a_request_to_kick_is_forgotten_after_a_day() {
         "INSERT INTO kick_request (at, client_id) VALUES (0, 'a'), (1000, 'b')",
     );
     let rows = "SELECT count(*) FROM kick_request";
-    store.maintain("b1", at(DAY)).unwrap();
+    store.maintain(at(DAY)).unwrap();
     assert_eq!(count(&store, rows), 2);
-    store.maintain("b1", at(DAY + 1)).unwrap();
+    store.maintain(at(DAY + 1)).unwrap();
     assert_eq!(count(&store, rows), 1);
 }
 
@@ -187,12 +188,12 @@ fn of_refusals_half_a_million_are_kept_however_young_they_are() {
         store.write_batch("b1", &batch).unwrap();
     }
     let rows = "SELECT count(*) FROM audit WHERE chain = 1";
-    store.maintain("b1", at(20 * 60_000)).unwrap();
+    store.maintain(at(20 * 60_000)).unwrap();
     assert_eq!(count(&store, rows), 10);
     raw(
         &store,
         "UPDATE audit_chain SET rows = 500003 WHERE chain = 1",
     );
-    store.maintain("b1", at(21 * 60_000)).unwrap();
+    store.maintain(at(21 * 60_000)).unwrap();
     assert_eq!(count(&store, rows), 7);
 }

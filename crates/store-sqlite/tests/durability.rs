@@ -17,8 +17,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::ledger::Ledger as _;
 use countersign_core::presence::{PresenceEvent, SessionEnd, SessionNumber};
+use countersign_core::store::rows::CredentialRows as _;
 use countersign_core::store::{
-    AdminStore as _, AdminTransaction as _, Batch, GateStore as _, Intent, Recorded, StoreErrorKind,
+    AdminStore as _, Batch, GateStore as _, Intent, Recorded, StoreErrorKind,
 };
 use countersign_core::time::Timestamp;
 use countersign_sqlite::SqliteStore;
@@ -130,7 +131,7 @@ fn a_lock_that_is_never_given_back_is_waited_for_and_then_reported() {
         assert!(start.elapsed() < expected * 2, "{:?}", start.elapsed());
     };
     let start = Instant::now();
-    let error = store.maintain("b1", Timestamp::from_millis(0)).unwrap_err();
+    let error = store.maintain(Timestamp::from_millis(0)).unwrap_err();
     waits(Duration::from_secs(1), error.kind(), start);
     let start = Instant::now();
     let error = store.begin(Intent::Write).map(drop).unwrap_err();
@@ -186,7 +187,7 @@ fn a_backup_that_fails_leaves_nothing_behind() {
     assert!(store.backup(&copy, |_| {}).is_err());
     let copy = directory.path().join("copy.db");
     // Once the log is written back, the file alone counts.
-    store.maintain("b1", Timestamp::from_millis(0)).unwrap();
+    store.maintain(Timestamp::from_millis(0)).unwrap();
     std::fs::write(store.path(), "no database at all".repeat(999)).unwrap();
     let error = store.backup(&copy, |_| {}).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Damaged, "{error}");
@@ -202,7 +203,7 @@ fn write_for_long(path: &str) {
         create(&mut store, &name).unwrap();
         assert_eq!(activate(&mut store, &name).unwrap(), Recorded::Done);
         if number.is_multiple_of(7) {
-            store.maintain("b1", Timestamp::from_millis(0)).unwrap();
+            store.maintain(Timestamp::from_millis(0)).unwrap();
         }
     }
 }

@@ -311,7 +311,7 @@ fn no_file_of_a_store_holds_a_secret() {
     create(&mut store, "dev1@acme").unwrap();
     for is_written_back in [false, true] {
         if is_written_back {
-            store.maintain("b1", Timestamp::from_millis(0)).unwrap();
+            store.maintain(Timestamp::from_millis(0)).unwrap();
         }
         let mut holds_the_name = false;
         for file in fs::read_dir(&directory).unwrap() {

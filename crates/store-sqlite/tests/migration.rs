@@ -22,6 +22,7 @@ use countersign_core::name::LoginName;
 use countersign_core::ownership::Holder;
 use countersign_core::role::RoleName;
 use countersign_core::secret::{Secret, SecretDigest};
+use countersign_core::store::rows::CredentialRows as _;
 use countersign_core::store::{
     AdminStore as _, AdminTransaction as _, Directory as _, GateStore as _, Intent, Recorded,
     StoreErrorKind,

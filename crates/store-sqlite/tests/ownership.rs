@@ -22,6 +22,7 @@ use countersign_core::ledger::Ledger as _;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::ownership::Holder;
 use countersign_core::rule::Namespaces;
+use countersign_core::store::rows::TenantRows as _;
 use countersign_core::store::{
     AdminStore as _, AdminTransaction as _, Directory as _, GateStore as _, Intent, LoginEffects,
     Recorded, StoreError,
@@ -104,7 +105,7 @@ fn a_client_id_that_is_a_secret_is_in_no_file() {
         let recorded = record(&mut store, Some(&credential), &client_id(secret), what);
         assert_eq!(recorded.unwrap(), Recorded::Done);
     }
-    store.maintain("b1", Timestamp::from_millis(0)).unwrap();
+    store.maintain(Timestamp::from_millis(0)).unwrap();
     for file in fs::read_dir(&directory).unwrap() {
         let bytes = fs::read(file.unwrap().path()).unwrap();
         let part = &secret.as_bytes()[..12];

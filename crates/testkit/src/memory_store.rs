@@ -19,20 +19,27 @@ use self::turn::{Turn, Turns};
 
 pub use self::gate::MemoryBrokerLock;
 
-mod admin;
 mod audit;
+mod changes;
 mod client_ids;
+mod credential_rows;
 mod credentials;
 mod gate;
 mod kicks;
-mod ledger;
+mod lockouts;
 mod presence;
 mod references;
+mod refusals;
+mod roles;
+mod schemes;
+mod secrets;
 mod table;
 mod tables;
+mod tenants;
 mod tokens;
+mod transaction;
 mod turn;
-mod upkeep;
+mod users;
 
 /// A store in memory. What [`GateStore::reopen`] makes of it is the same store.
 ///
@@ -153,6 +160,11 @@ fn whatever_happened<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// What was to be changed, or what it belongs to, is not there.
 fn gone(what: &str) -> StoreError {
     StoreError::gone(WRITE, what)
+}
+
+/// Fails unless what was to be changed is there.
+fn found(is_there: bool, what: &str) -> Result<(), StoreError> {
+    if is_there { Ok(()) } else { Err(gone(what)) }
 }
 
 /// What was to be added is there already.

@@ -233,7 +233,7 @@ pub(crate) fn entry(time: i64, act: &str, subject: &str) -> AuditEntry {
 pub(crate) fn commit<S: AdminStore, T>(
     store: &mut S,
     changes: &[Change],
-    step: impl FnOnce(&mut S::Transaction<'_>) -> Result<T, StoreError>,
+    step: impl FnOnce(&mut dyn AdminTransaction) -> Result<T, StoreError>,
 ) -> T {
     let mut transaction = store.begin(Intent::Write).unwrap();
     let done = step(&mut transaction).unwrap();
@@ -246,7 +246,7 @@ pub(crate) fn commit<S: AdminStore, T>(
 /// What one look finds.
 pub(crate) fn look<S: AdminStore, T>(
     store: &mut S,
-    step: impl FnOnce(&mut S::Transaction<'_>) -> Result<T, StoreError>,
+    step: impl FnOnce(&mut dyn AdminTransaction) -> Result<T, StoreError>,
 ) -> T {
     step(&mut store.begin(Intent::Read).unwrap()).unwrap()
 }

@@ -9,6 +9,7 @@ use countersign_core::credential::Credential;
 use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::role::{Role, RoleName, RoleRule};
 use countersign_core::rule::{Action, Effect, Limits, Namespaces, Pattern, QoS, Rule};
+use countersign_core::store::rows::{RoleRows as _, TenantRows as _};
 use countersign_core::store::{AdminStore, AdminTransaction, Intent};
 use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Tenant};
 use countersign_core::time::Timestamp;

@@ -7,7 +7,8 @@ use countersign_core::credential::{Credential, check_attribute};
 use countersign_core::name::LoginName;
 use countersign_core::role::RoleName;
 use countersign_core::scheme::{DraftError, Scheme};
-use countersign_core::store::{AdminStore, AdminTransaction as _};
+use countersign_core::store::AdminStore;
+use countersign_core::store::rows::TenantRows as _;
 use countersign_core::time::Timestamp;
 
 use super::{CredentialError, ShownCredential, act_on, client_ids, require_tenant};

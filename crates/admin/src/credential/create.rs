@@ -13,6 +13,7 @@ use countersign_core::scheme::{
     CredentialDraft, DraftRequest, DraftSecret, Scheme, SchemeName, Schemes,
 };
 use countersign_core::secret::Verifier;
+use countersign_core::store::rows::{SchemeRows as _, SettingRows as _};
 use countersign_core::store::{AdminStore, AdminTransaction, Intent};
 use countersign_core::time::Timestamp;
 

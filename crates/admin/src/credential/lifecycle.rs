@@ -3,6 +3,7 @@
 use countersign_core::change::Change;
 use countersign_core::lifecycle::Act;
 use countersign_core::name::LoginName;
+use countersign_core::store::rows::ClientIdRows as _;
 use countersign_core::store::{AdminStore, AdminTransaction, Intent};
 
 use super::{CredentialError, ShownCredential, act_on, find, require_tenant, transition};

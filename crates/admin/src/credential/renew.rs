@@ -3,7 +3,8 @@
 use countersign_core::lifecycle::Act;
 use countersign_core::name::LoginName;
 use countersign_core::scheme::Scheme;
-use countersign_core::store::{AdminStore, AdminTransaction as _, Intent};
+use countersign_core::store::rows::{SchemeRows as _, SettingRows as _};
+use countersign_core::store::{AdminStore, Intent};
 
 use super::{
     CredentialError, IssuedCredential, ShownCredential, act_on, add_secret, find, transition,

@@ -5,7 +5,8 @@ use countersign_core::credential::Credential;
 use countersign_core::name::LoginName;
 use countersign_core::role::RoleRule;
 use countersign_core::rule::Rule;
-use countersign_core::store::{AdminStore, AdminTransaction as _, Intent};
+use countersign_core::store::rows::TenantRows as _;
+use countersign_core::store::{AdminStore, Intent};
 
 use super::{CredentialError, ShownCredential, act_on, find};
 use crate::context::Context;

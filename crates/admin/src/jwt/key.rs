@@ -5,6 +5,7 @@ use core::time::Duration;
 use countersign_core::change::Change;
 use countersign_core::jwt::{KeyId, SigningKey};
 use countersign_core::name::TenantId;
+use countersign_core::store::rows::TokenRows as _;
 use countersign_core::store::{AdminStore, AdminTransaction, Intent};
 use countersign_core::time::Timestamp;
 use countersign_core::token::{SIGNING_KEY, SealedTokenKey, TokenKey};

@@ -5,6 +5,7 @@ use countersign_core::change::Change;
 use countersign_core::credential::CredentialId;
 use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::name::TenantId;
+use countersign_core::store::rows::{CredentialRows as _, TenantRows as _, TokenRows as _};
 use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError};
 use countersign_core::time::Timestamp;
 use countersign_core::token::TokenRecord;

@@ -1,6 +1,7 @@
 use core::time::Duration;
 
 use countersign_core::kind::Application;
+use countersign_core::ledger::LedgerTransaction as _;
 use countersign_core::reason::Reason;
 use countersign_core::secret::Secret;
 use countersign_core::store::GateStore as _;

@@ -261,6 +261,7 @@ const AT_ONCE: usize = 50;
 #[cfg(test)]
 mod tests {
     use countersign_core::kind::Application;
+    use countersign_core::ledger::LedgerTransaction as _;
     use countersign_core::store::{AdminTransaction as _, Directory as _, GateStore as _};
 
     use super::*;

@@ -3,6 +3,7 @@
 use countersign_core::change::Change;
 use countersign_core::credential::Credential;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
+use countersign_core::store::rows::CredentialRows as _;
 use countersign_core::store::{AdminStore, AdminTransaction, Intent};
 use countersign_core::user::{Grant, GrantedRight};
 

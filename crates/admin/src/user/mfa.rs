@@ -3,7 +3,8 @@
 use countersign_core::name::LoginName;
 use countersign_core::scheme::RandomSource;
 use countersign_core::secret::{Secret, SecretDigest};
-use countersign_core::store::{AdminStore, AdminTransaction as _};
+use countersign_core::store::AdminStore;
+use countersign_core::store::rows::UserRows as _;
 use countersign_core::totp::{Code, Seed};
 use countersign_core::user::{SEED, SecondFactor};
 use zeroize::Zeroizing;

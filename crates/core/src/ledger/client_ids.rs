@@ -1,186 +1,17 @@
-//! The records of who used which client id, and what the host may keep under
-//! it. [`ownership`](crate::ownership) says what they mean.
+//! What logins and sessions make of the records of client ids.
+//! [`ownership`](crate::ownership) says what they mean.
 
 use core::time::Duration;
 
-use super::{CredentialRows as _, Durability, Ledger, LedgerTransaction, Pace};
+use super::{Durability, Ledger, LedgerTransaction, Pace};
 use crate::client_id::ClientIdTie;
 use crate::connect::SessionChange;
-use crate::credential::CredentialId;
 use crate::name::TenantId;
-use crate::ownership::{ClientIdClaim, DEFAULT_HOLD, Holder, Kept, StoredSession};
+use crate::ownership::{ClientIdClaim, Holder, Kept, StoredSession};
 use crate::presence::{ClientIdUse, SessionEnd};
+use crate::store::rows::{ClientIdRecord, ClientIdRows as _, ClientIdsOf, CredentialRows as _};
 use crate::store::{LoginEffects, Recorded, SessionUndo, StoreError};
 use crate::time::Timestamp;
-
-/// What is recorded about a client id.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ClientIdRecord {
-    /// What follows from it: a credential that is revoked holds nothing.
-    pub session: StoredSession,
-    /// The credential that is recorded, whatever became of it.
-    pub credential: Option<CredentialId>,
-    /// The broker that wrote it last.
-    pub broker: String,
-}
-
-/// Whose records are counted.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum ClientIdsOf<'a> {
-    /// Those of a credential under which the host may keep a session of its own.
-    StoredBy(CredentialId),
-    /// The others of a credential.
-    UsedBy(CredentialId),
-    /// Those of unauthenticated clients of a tenant, or of none.
-    Unauthenticated(Option<&'a TenantId>),
-}
-
-/// How many records there are.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct ClientIdCounts {
-    /// Records.
-    pub records: u64,
-    /// What is left of those that were pruned.
-    pub pruned: u64,
-}
-
-/// The records of client ids, and what is left of those that were not used for
-/// long: whose session the host may keep, and no more.
-pub trait ClientIdRows {
-    /// What is recorded about a client id.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`StoreError`] when the store can't be read. So do all below, and
-    /// those that write when it can't be written.
-    fn client_id_record(&mut self, id: &ClientIdTie) -> Result<Option<ClientIdRecord>, StoreError>;
-
-    /// Replaces what is recorded about a client id.
-    ///
-    /// # Errors
-    ///
-    /// As [`ClientIdRows::client_id_record`].
-    fn put_client_id_record(
-        &mut self,
-        id: &ClientIdTie,
-        record: &ClientIdRecord,
-    ) -> Result<(), StoreError>;
-
-    /// Removes what is recorded about a client id, if anything is.
-    ///
-    /// # Errors
-    ///
-    /// As [`ClientIdRows::client_id_record`].
-    fn remove_client_id_record(&mut self, id: &ClientIdTie) -> Result<(), StoreError>;
-
-    /// Takes note that the one who is recorded used a client id at `at`, if it was
-    /// not later. Says whether. It is no change of the record
-    /// ([`LogPosition::session_changes`](crate::store::LogPosition::session_changes)).
-    ///
-    /// # Errors
-    ///
-    /// As [`ClientIdRows::client_id_record`].
-    fn touch_client_id(
-        &mut self,
-        id: &ClientIdTie,
-        credential: Option<CredentialId>,
-        broker: &str,
-        at: Timestamp,
-    ) -> Result<bool, StoreError>;
-
-    /// Whose session the host may keep under a client id whose record was pruned.
-    ///
-    /// # Errors
-    ///
-    /// As [`ClientIdRows::client_id_record`].
-    fn pruned_client_id(&mut self, id: &ClientIdTie) -> Result<Option<Holder>, StoreError>;
-
-    /// Adds a client id to those that were pruned.
-    ///
-    /// # Errors
-    ///
-    /// As [`ClientIdRows::client_id_record`].
-    fn put_pruned_client_id(&mut self, id: &ClientIdTie, holder: Holder) -> Result<(), StoreError>;
-
-    /// Removes a client id from those that were pruned, if it is one.
-    ///
-    /// # Errors
-    ///
-    /// As [`ClientIdRows::client_id_record`].
-    fn remove_pruned_client_id(&mut self, id: &ClientIdTie) -> Result<(), StoreError>;
-
-    /// Says whether a credential other than `claimant` is bound to a client id.
-    ///
-    /// # Errors
-    ///
-    /// As [`ClientIdRows::client_id_record`].
-    fn is_bound_to_another(
-        &mut self,
-        id: &ClientIdTie,
-        claimant: Option<CredentialId>,
-    ) -> Result<bool, StoreError>;
-
-    /// How many records there are of those that were first used after `since`, up
-    /// to `most`.
-    ///
-    /// # Errors
-    ///
-    /// As [`ClientIdRows::client_id_record`].
-    fn count_client_ids_of(
-        &mut self,
-        whose: ClientIdsOf<'_>,
-        since: Timestamp,
-        most: u32,
-    ) -> Result<u32, StoreError>;
-
-    /// How many records there are in all.
-    ///
-    /// # Errors
-    ///
-    /// As [`ClientIdRows::client_id_record`].
-    fn count_client_ids(&mut self) -> Result<ClientIdCounts, StoreError>;
-
-    /// Up to `most` client ids whose last use was before `at`, the oldest first.
-    ///
-    /// # Errors
-    ///
-    /// As [`ClientIdRows::client_id_record`].
-    fn client_ids_unused_since(
-        &mut self,
-        at: Timestamp,
-        most: usize,
-    ) -> Result<Vec<ClientIdTie>, StoreError>;
-
-    /// Up to `most` client ids whose last use was after `at`.
-    ///
-    /// # Errors
-    ///
-    /// As [`ClientIdRows::client_id_record`].
-    fn client_ids_used_after(
-        &mut self,
-        at: Timestamp,
-        most: usize,
-    ) -> Result<Vec<ClientIdTie>, StoreError>;
-
-    /// Makes `at` the last use of a client id, and its first one if that was later.
-    /// It is no change of the record, as in [`ClientIdRows::touch_client_id`].
-    ///
-    /// # Errors
-    ///
-    /// As [`ClientIdRows::client_id_record`].
-    fn set_last_use(&mut self, id: &ClientIdTie, at: Timestamp) -> Result<(), StoreError>;
-}
-
-/// What follows from what is recorded about a client id, pruned or not.
-fn stored_session(
-    writing: &mut impl LedgerTransaction,
-    id: &ClientIdTie,
-) -> Result<Option<StoredSession>, StoreError> {
-    Ok(match writing.client_id_record(id)? {
-        Some(record) => Some(record.session),
-        None => writing.pruned_client_id(id)?.map(StoredSession::pruned),
-    })
-}
 
 /// Writes what a login makes of the stored session of its client id; unless it
 /// is done, nothing is written.
@@ -198,7 +29,7 @@ pub(super) fn change(
     if writing.is_bound_to_another(&id, claimant)? {
         return Ok(Recorded::Outdated);
     }
-    let before = stored_session(writing, &id)?;
+    let before = writing.stored_session(&id)?;
     let settings = writing.settings()?;
     let claim = |it: &StoredSession| it.claim(claimant, login.tenant, settings.client_id_hold, now);
     if before.as_ref().map(claim) == Some(ClientIdClaim::Held) {
@@ -290,7 +121,23 @@ pub(super) fn undo(ledger: &mut impl Ledger, undo: &SessionUndo) -> Result<(), S
         }
         None => writing.remove_client_id_record(id)?,
     }
-    writing.commit(Durability::Kill)
+    writing.commit_surviving(Durability::Kill)
+}
+
+/// Gives up a client id on behalf of its holder.
+pub(crate) fn release<T: LedgerTransaction + ?Sized>(
+    transaction: &mut T,
+    id: &ClientIdTie,
+) -> Result<(), StoreError> {
+    if let Some(mut record) = transaction.client_id_record(id)? {
+        record.session.holder = Holder::Former;
+        record.credential = None;
+        transaction.put_client_id_record(id, &record)?;
+    }
+    if transaction.pruned_client_id(id)?.is_some() {
+        transaction.put_pruned_client_id(id, Holder::Former)?;
+    }
+    Ok(())
 }
 
 /// Takes note that an unauthenticated client started clean under a client id:
@@ -378,7 +225,10 @@ pub(super) fn end(
         {
             put_kept(writing, id, record, Kept::Nothing)?;
         }
-        (None, Some(record)) if record.session.holder == Holder::Unauthenticated => {
+        (None, Some(record))
+            if record.session.holder == Holder::Unauthenticated
+                && is_its(record.session.last_used_at) =>
+        {
             writing.remove_client_id_record(id)?;
         }
         (None, Some(record)) if record.session.kept == Kept::Unproved => {
@@ -402,7 +252,7 @@ pub(super) fn leave_unproved(
     tenant: Option<&TenantId>,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    match stored_session(writing, id)? {
+    match writing.stored_session(id)? {
         // It was in use again since, or its own record is there.
         Some(before) if before.last_used_at > at || before.is_unproved() => {
             writing.touch_client_id(id, None, broker, at)?;
@@ -448,70 +298,6 @@ pub(super) fn join(
         }
         Some(_) | None => Ok(()),
     }
-}
-
-/// Corrects up to `most` uses of client ids that a clock recorded which was ahead;
-/// says how many they were.
-pub(super) fn correct_uses(
-    writing: &mut impl LedgerTransaction,
-    now: Timestamp,
-    most: usize,
-) -> Result<usize, StoreError> {
-    let ahead = writing.client_ids_used_after(now.plus(HOUR), most)?;
-    for id in &ahead {
-        writing.set_last_use(id, now)?;
-    }
-    Ok(ahead.len())
-}
-
-/// Removes up to `most` records that were not used for long, but remembers of
-/// whom the host may have a session still; says how many they were. What is in
-/// use is used now.
-///
-/// Where so much is remembered that there is no room, nothing is removed: a client
-/// id of which nothing is known is anybody's.
-pub(super) fn prune(
-    writing: &mut impl LedgerTransaction,
-    now: Timestamp,
-    most: usize,
-) -> Result<usize, StoreError> {
-    let Ok(settings) = writing.settings() else {
-        // How long they are held can't be told.
-        return Ok(0);
-    };
-    if writing.count_client_ids()?.pruned >= MOST_PRUNED {
-        return Ok(0);
-    }
-    let hold = settings.client_id_hold.max(DEFAULT_HOLD);
-    let unused = writing.client_ids_unused_since(now.minus(hold), most)?;
-    for id in &unused {
-        if writing.is_connected(id)? {
-            writing.set_last_use(id, now)?;
-            continue;
-        }
-        if let Some(holder) = holder_of_kept(writing, id)? {
-            writing.put_pruned_client_id(id, holder)?;
-        }
-        writing.remove_client_id_record(id)?;
-    }
-    Ok(unused.len())
-}
-
-/// Whose session the host may keep under a client id, if it may keep one. Of a
-/// record that can't be read, it may be anybody's.
-fn holder_of_kept(
-    writing: &mut impl LedgerTransaction,
-    id: &ClientIdTie,
-) -> Result<Option<Holder>, StoreError> {
-    Ok(match writing.client_id_record(id) {
-        Ok(Some(record)) if record.session.is_unproved() => Some(Holder::Unauthenticated),
-        Ok(Some(record)) if record.session.is_stored() => {
-            Some(record.credential.map_or(Holder::Former, Holder::Credential))
-        }
-        Ok(_) => None,
-        Err(error) if error.is_of_one_record() && !error.is_about_pages() => Some(Holder::Former),
-        Err(error) => return Err(error),
-    })
 }
 
 /// Records a session of an unauthenticated client. A credential of the same
@@ -583,4 +369,4 @@ pub const MOST_PRUNED: u64 = 4_000_000;
 /// So many of them are there before unauthenticated clients add no more.
 const MOST_PRUNED_UNPROVED: u64 = MOST_PRUNED / 2;
 
-const HOUR: Duration = Duration::from_secs(3_600);
+pub(super) const HOUR: Duration = Duration::from_secs(3_600);

@@ -3,128 +3,17 @@
 use super::{Durability, Ledger, LedgerTransaction, Pace, client_ids};
 use crate::audit::{AuditChain, AuditEntry};
 use crate::change::Change;
-use crate::client_id::ClientIdTie;
 use crate::connect::{LoginRecord, Proof, SessionChange, UserLogin};
 use crate::credential::{Credential, CredentialId};
-use crate::jwt::{KeyId, TokenId};
 use crate::kind::Kind;
 use crate::lifecycle::{Act, State};
 use crate::name::TenantId;
-use crate::secret::SecretId;
+use crate::store::rows::{
+    AuditRows as _, ChangeRows as _, CredentialRows as _, CredentialUse, UserRows as _,
+};
 use crate::store::{LoginEffects, Recorded, StoreError};
 use crate::time::Timestamp;
-use crate::token::{TokenKey, TokenRecord};
-use crate::totp::Step;
-use crate::user::{RecoveryCodeId, User};
-
-/// A use of a credential, and what it changes.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct CredentialUse {
-    /// The state from now on.
-    pub state: State,
-    /// Whether it was never used before.
-    pub activates: bool,
-    /// The client id that it is tied to from now on, if that changes.
-    pub ties: Option<ClientIdTie>,
-    /// When.
-    pub at: Timestamp,
-}
-
-/// Credentials, as far as logins change them.
-pub trait CredentialRows {
-    /// Writes a use of a credential, if generation, state and time of the last
-    /// act are those of `seen` and, where it is to be tied, it is not. Says
-    /// whether.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`StoreError`] when the store can't be read. So do all below, and
-    /// those that write when it can't be written.
-    fn use_credential(
-        &mut self,
-        seen: &Credential,
-        change: &CredentialUse,
-    ) -> Result<bool, StoreError>;
-
-    /// Takes note that a credential was used at `at`, if it was not later.
-    ///
-    /// # Errors
-    ///
-    /// As [`CredentialRows::use_credential`].
-    fn note_use(&mut self, id: CredentialId, at: Timestamp) -> Result<(), StoreError>;
-
-    /// The credential with this number.
-    ///
-    /// # Errors
-    ///
-    /// As [`CredentialRows::use_credential`].
-    fn credential_by_id(&mut self, id: CredentialId) -> Result<Option<Credential>, StoreError>;
-
-    /// Says whether there is a credential with this number.
-    ///
-    /// # Errors
-    ///
-    /// As [`CredentialRows::use_credential`].
-    fn has_credential(&mut self, id: CredentialId) -> Result<bool, StoreError>;
-
-    /// Says whether a credential has this secret itself.
-    ///
-    /// # Errors
-    ///
-    /// As [`CredentialRows::use_credential`].
-    fn has_secret(&mut self, owner: CredentialId, secret: SecretId) -> Result<bool, StoreError>;
-
-    /// Removes the secrets of a credential that are older than this one and were
-    /// to work until it was used.
-    ///
-    /// # Errors
-    ///
-    /// As [`CredentialRows::use_credential`].
-    fn retire_older_secrets(
-        &mut self,
-        owner: CredentialId,
-        newest: SecretId,
-    ) -> Result<(), StoreError>;
-
-    /// The token with this number.
-    ///
-    /// # Errors
-    ///
-    /// As [`CredentialRows::use_credential`].
-    fn token(&mut self, id: &TokenId) -> Result<Option<TokenRecord>, StoreError>;
-
-    /// The key with this id.
-    ///
-    /// # Errors
-    ///
-    /// As [`CredentialRows::use_credential`].
-    fn token_key(&mut self, id: &KeyId) -> Result<Option<TokenKey>, StoreError>;
-
-    /// Makes a step the last one that a code of a user was accepted for.
-    ///
-    /// # Errors
-    ///
-    /// As [`CredentialRows::use_credential`].
-    fn put_last_step(&mut self, user: CredentialId, step: Step) -> Result<(), StoreError>;
-
-    /// Removes a recovery code of a user; says whether it was there.
-    ///
-    /// # Errors
-    ///
-    /// As [`CredentialRows::use_credential`].
-    fn remove_recovery_code(
-        &mut self,
-        user: CredentialId,
-        code: RecoveryCodeId,
-    ) -> Result<bool, StoreError>;
-
-    /// Makes a tenant the one that a user worked in last.
-    ///
-    /// # Errors
-    ///
-    /// As [`CredentialRows::use_credential`].
-    fn put_last_tenant(&mut self, user: CredentialId, tenant: &TenantId) -> Result<(), StoreError>;
-}
+use crate::user::User;
 
 pub(super) fn record(
     ledger: &mut impl Ledger,
@@ -146,7 +35,7 @@ pub(super) fn record(
     for change in changes(login) {
         writing.append_change(now, &change)?;
     }
-    writing.commit(durability(login.proved.is_some(), &login.record))?;
+    writing.commit_surviving(durability(login.proved.is_some(), &login.record))?;
     Ok(Recorded::Done)
 }
 
@@ -167,7 +56,7 @@ pub(super) fn move_user(
         return Err(StoreError::gone(action, "the grant"));
     }
     writing.put_last_tenant(user, tenant)?;
-    writing.commit(Durability::Kill)
+    writing.commit_surviving(Durability::Kill)
 }
 
 /// What a login must survive: a client id that was given away is the
@@ -234,16 +123,10 @@ fn change_user(
     if writing.lockout(&credential.name)?.is_locked(now) {
         return Ok(false);
     }
-    if let Some(step) = change.step {
-        let found = writing.credential_by_id(credential.id)?;
-        let factor = found
-            .as_ref()
-            .and_then(user_of)
-            .and_then(User::required_factor);
-        if factor.is_none_or(|factor| factor.last_step.is_some_and(|last| last >= step)) {
-            return Ok(false);
-        }
-        writing.put_last_step(credential.id, step)?;
+    if let Some(step) = change.step
+        && !writing.use_step(credential.id, step)?
+    {
+        return Ok(false);
     }
     if let Some(code) = change.recovery
         && !writing.remove_recovery_code(credential.id, code)?
@@ -339,6 +222,7 @@ fn changes(login: &LoginEffects<'_>) -> Vec<Change> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client_id::ClientIdTie;
 
     #[test]
     fn what_a_power_failure_must_not_undo_is_synced_and_nothing_else() {

@@ -1,75 +1,13 @@
 //! Who is connected, and the batches in which a broker writes that down.
 
-use super::{
-    ClientIdRows as _, Durability, Ledger, LedgerTransaction, Pace, client_ids, kicks, refusals,
-};
+use super::{Durability, Ledger, LedgerTransaction, Pace, client_ids, kicks, refusals};
 use crate::audit::AuditChain;
-use crate::client_id::{ClientIdTie, is_made_up};
-use crate::credential::CredentialId;
+use crate::client_id::is_made_up;
 use crate::name::TenantId;
 use crate::presence::{ClientIdUse, Presence, PresenceEvent, SessionEnd, SessionNumber};
+use crate::store::rows::{AuditRows as _, ClientIdRows as _, PresenceRows as _};
 use crate::store::{Batch, StoreError};
 use crate::time::Timestamp;
-
-/// A session whose tenant became known.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct JoinedPresence {
-    /// Its client id.
-    pub tie: ClientIdTie,
-    /// Since when it is connected.
-    pub connected_at: Timestamp,
-    /// Whether the session outlives the connection.
-    pub stored: bool,
-}
-
-/// The sessions of brokers.
-pub trait PresenceRows {
-    /// Adds a session of a broker, in place of any with its number.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`StoreError`] when the store can't be read. So do all below, and
-    /// those that write when it can't be written.
-    fn put_presence(&mut self, broker: &str, presence: &Presence) -> Result<(), StoreError>;
-
-    /// Removes a session of a broker, if there is such a one.
-    ///
-    /// # Errors
-    ///
-    /// As [`PresenceRows::put_presence`].
-    fn remove_presence(&mut self, broker: &str, session: SessionNumber) -> Result<(), StoreError>;
-
-    /// Gives a session of a broker its tenant, if there is such a session.
-    ///
-    /// # Errors
-    ///
-    /// As [`PresenceRows::put_presence`].
-    fn join_presence(
-        &mut self,
-        broker: &str,
-        session: SessionNumber,
-        tenant: &TenantId,
-    ) -> Result<Option<JoinedPresence>, StoreError>;
-
-    /// Removes up to `most` sessions of a broker, and says of each its client id
-    /// and its credential.
-    ///
-    /// # Errors
-    ///
-    /// As [`PresenceRows::put_presence`].
-    fn take_presence(
-        &mut self,
-        broker: &str,
-        most: usize,
-    ) -> Result<Vec<(ClientIdTie, Option<CredentialId>)>, StoreError>;
-
-    /// Says whether any broker has a session with this client id.
-    ///
-    /// # Errors
-    ///
-    /// As [`PresenceRows::put_presence`].
-    fn is_connected(&mut self, id: &ClientIdTie) -> Result<bool, StoreError>;
-}
 
 /// What can't be written twice (refusals, audit rows, answers) is in the last
 /// chunk, whole; observations before it may be.
@@ -100,7 +38,7 @@ pub(super) fn write_batch(
                 writing.append_audit(AuditChain::Acts, &batch.audit)?;
             }
         }
-        writing.commit(Durability::Kill)?;
+        writing.commit_surviving(Durability::Kill)?;
         if is_last {
             return Ok(());
         }
@@ -119,7 +57,7 @@ pub(super) fn clear(
         for (tie, credential) in &cleared {
             writing.touch_client_id(tie, *credential, broker, now)?;
         }
-        writing.commit(Durability::Kill)?;
+        writing.commit_surviving(Durability::Kill)?;
         if cleared.len() < CLEARED_AT_ONCE {
             return Ok(());
         }

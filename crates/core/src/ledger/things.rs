@@ -1,56 +1,17 @@
 //! Things that are made when they first present an application's token.
 
-use super::{CredentialRows as _, Durability, Ledger, LedgerTransaction as _, Pace};
+use super::{Durability, Ledger, LedgerTransaction as _, Pace};
 use crate::audit::{AuditChain, AuditEntry};
 use crate::auto_registration::AutoRegistration;
 use crate::change::Change;
-use crate::credential::{Credential, CredentialId};
+use crate::credential::Credential;
 use crate::kind::{Kind, Thing, is_reserved};
 use crate::lifecycle::State;
+use crate::store::rows::{
+    ApplicationRows as _, AuditRows as _, ChangeRows as _, CredentialRows as _, RegistrationCount,
+};
 use crate::store::{Registered, StoreError, StoreErrorKind};
 use crate::time::Timestamp;
-
-/// How many things an application has made in one second.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct RegistrationCount {
-    /// The second, counted from 1970.
-    pub second: i64,
-    /// How many in it.
-    pub made: u32,
-}
-
-/// What applications have made.
-pub trait RegistrationRows {
-    /// What an application made in the last second that it made anything in.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`StoreError`] when the store can't be read.
-    fn registration_count(
-        &mut self,
-        application: CredentialId,
-    ) -> Result<RegistrationCount, StoreError>;
-
-    /// Counts one more thing against what an application may make, and replaces
-    /// what it made in a second.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`StoreError`] when the store can't be written.
-    fn count_registration(
-        &mut self,
-        application: CredentialId,
-        count: RegistrationCount,
-    ) -> Result<(), StoreError>;
-
-    /// Adds a credential of any kind, without secrets.
-    ///
-    /// # Errors
-    ///
-    /// Returns kind `Conflict` when the name is taken, and another when the store
-    /// can't be written.
-    fn add_credential(&mut self, credential: &Credential) -> Result<CredentialId, StoreError>;
-}
 
 /// Makes a thing. It survives a kill; a power failure it survives together with
 /// the tie of its first login, which is synced.
@@ -96,7 +57,7 @@ pub(super) fn register(
     let entry = entry(credential, thing, broker, now);
     writing.append_audit(AuditChain::Acts, &[entry])?;
     writing.append_change(now, &Change::Credential(id))?;
-    writing.commit(Durability::Kill)?;
+    writing.commit_surviving(Durability::Kill)?;
     Ok(Registered::Done)
 }
 

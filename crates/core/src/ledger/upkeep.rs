@@ -2,89 +2,12 @@
 
 use core::time::Duration;
 
-use super::{Durability, Ledger, LedgerTransaction, Pace, client_ids};
-use crate::audit::{AuditChain, AuditEntry};
+use super::{Durability, Ledger, LedgerTransaction, Pace, pruning};
+use crate::audit::AuditChain;
 use crate::change::ChangeSeq;
 use crate::store::StoreError;
+use crate::store::rows::{KickRows as _, LockoutRows as _, TokenRows as _};
 use crate::time::Timestamp;
-
-/// Rows that are removed once they are old.
-pub trait UpkeepRows {
-    /// Removes up to `most` sums of refusals of minutes that start no later than
-    /// `last`, the oldest first, and says what the audit says of each
-    /// ([`RefusalRow::entry`](super::RefusalRow::entry)).
-    ///
-    /// # Errors
-    ///
-    /// Returns [`StoreError`] when the store can't be read or written. So do all
-    /// below.
-    fn take_refusals(
-        &mut self,
-        last: Timestamp,
-        most: usize,
-    ) -> Result<Vec<AuditEntry>, StoreError>;
-
-    /// How many rows the audit's chain of refusals has.
-    ///
-    /// # Errors
-    ///
-    /// As [`UpkeepRows::take_refusals`].
-    fn count_audited_refusals(&mut self) -> Result<u64, StoreError>;
-
-    /// Cuts up to `most` of the oldest rows off the audit's chain of refusals, as
-    /// long as they are old by their time; says how many they were.
-    ///
-    /// # Errors
-    ///
-    /// As [`UpkeepRows::take_refusals`].
-    fn cut_refusals(
-        &mut self,
-        most: usize,
-        is_old: impl FnMut(Timestamp) -> bool,
-    ) -> Result<usize, StoreError>;
-
-    /// The last entry of the change log.
-    ///
-    /// # Errors
-    ///
-    /// As [`UpkeepRows::take_refusals`].
-    fn last_change(&mut self) -> Result<ChangeSeq, StoreError>;
-
-    /// Cuts up to `most` of the oldest entries off the change log, as long as they
-    /// are old by their place and their time; says how many they were.
-    ///
-    /// # Errors
-    ///
-    /// As [`UpkeepRows::take_refusals`].
-    fn cut_changes(
-        &mut self,
-        most: usize,
-        is_old: impl FnMut(ChangeSeq, Timestamp) -> bool,
-    ) -> Result<usize, StoreError>;
-
-    /// Removes up to `most` requests to kick that were made before `at`; says how
-    /// many they were.
-    ///
-    /// # Errors
-    ///
-    /// As [`UpkeepRows::take_refusals`].
-    fn remove_kick_requests(&mut self, at: Timestamp, most: usize) -> Result<usize, StoreError>;
-
-    /// Removes up to `most` tokens that ended before `at`; says how many they were.
-    ///
-    /// # Errors
-    ///
-    /// As [`UpkeepRows::take_refusals`].
-    fn remove_tokens(&mut self, at: Timestamp, most: usize) -> Result<usize, StoreError>;
-
-    /// Removes what is counted against up to `most` addresses, if nothing was added
-    /// since `at`; says how many they were.
-    ///
-    /// # Errors
-    ///
-    /// As [`UpkeepRows::take_refusals`].
-    fn remove_lockouts(&mut self, at: Timestamp, most: usize) -> Result<usize, StoreError>;
-}
 
 /// See [`Ledger::tidy_up`].
 pub(super) fn tidy_up(ledger: &mut impl Ledger, now: Timestamp) -> Result<(), StoreError> {
@@ -101,9 +24,9 @@ pub(super) fn tidy_up(ledger: &mut impl Ledger, now: Timestamp) -> Result<(), St
         writing.remove_lockouts(now.minus(LOCKOUTS_KEPT), AT_ONCE)
     })?;
     repeat(ledger, |writing| {
-        client_ids::correct_uses(writing, now, AT_ONCE)
+        pruning::correct_uses(writing, now, AT_ONCE)
     })?;
-    repeat(ledger, |writing| client_ids::prune(writing, now, AT_ONCE))
+    repeat(ledger, |writing| pruning::prune(writing, now, AT_ONCE))
 }
 
 /// Takes a step in short transactions of its own, until it did less than it may.
@@ -115,7 +38,7 @@ fn repeat<L: Ledger>(
         let mut writing = ledger.begin_writing("tidy the store up", Pace::Journal)?;
         let done = step(&mut writing)?;
         // A commit that changed nothing writes nothing and wakes nobody.
-        writing.commit(Durability::Kill)?;
+        writing.commit_surviving(Durability::Kill)?;
         if done < AT_ONCE {
             return Ok(());
         }
@@ -145,7 +68,7 @@ fn cut_refusals(writing: &mut impl LedgerTransaction, now: Timestamp) -> Result<
     let mut too_many = writing
         .count_audited_refusals()?
         .saturating_sub(MOST_REFUSALS);
-    writing.cut_refusals(AT_ONCE, |time| {
+    writing.cut_refusals(AT_ONCE, &mut |time| {
         let is_one_too_many = too_many > 0;
         too_many = too_many.saturating_sub(1);
         time < since || is_one_too_many
@@ -157,7 +80,7 @@ fn cut_refusals(writing: &mut impl LedgerTransaction, now: Timestamp) -> Result<
 fn cut_changes(writing: &mut impl LedgerTransaction, now: Timestamp) -> Result<usize, StoreError> {
     let young = now.minus(CHANGES_KEPT);
     let last_to_cut = writing.last_change()?.0.saturating_sub(MOST_CHANGES);
-    writing.cut_changes(AT_ONCE, |ChangeSeq(seq), at| {
+    writing.cut_changes(AT_ONCE, &mut |ChangeSeq(seq), at| {
         seq <= last_to_cut && at < young
     })
 }

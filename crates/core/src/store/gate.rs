@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Directory, Settings, StoreError};
+use super::{Directory, KickTarget, Refusal, Settings, StoreError};
 use crate::audit::{AuditEntry, AuditHeads};
 use crate::change::{Change, ChangeSeq, KickRequestId};
 use crate::client_id::{ClientId, ClientIdTie};
@@ -12,8 +12,7 @@ use crate::credential::{Credential, CredentialId};
 use crate::ledger::Ledger;
 use crate::name::TenantId;
 use crate::ownership::{Holder, StoredSession};
-use crate::presence::{PresenceEvent, SessionNumber};
-use crate::reason::Reason;
+use crate::presence::PresenceEvent;
 use crate::role::{Role, RoleName};
 use crate::rule::Namespaces;
 use crate::scheme::{SchemeName, Schemes};
@@ -156,13 +155,14 @@ pub trait GateStore: Directory + Ledger + Send + Sized + 'static {
         new: &PasswordHash,
     ) -> Result<(), StoreError>;
 
-    /// Moves refusals of minutes that ended before `now` into the audit, prunes
-    /// the change log, and writes the log back into the store.
+    /// Moves refusals of minutes that ended before `now` into the audit, whichever
+    /// broker counted them, prunes the change log, and writes the log back into
+    /// the store.
     ///
     /// # Errors
     ///
     /// Returns [`StoreError`] when the store can't be written.
-    fn maintain(&mut self, broker: &str, now: Timestamp) -> Result<(), StoreError>;
+    fn maintain(&mut self, now: Timestamp) -> Result<(), StoreError>;
 }
 
 /// The tenants of a store. One that can't be read hides no other.
@@ -320,21 +320,6 @@ pub enum Registered {
     TooFast,
 }
 
-/// Which sessions an administrator asks to end.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum KickTarget {
-    /// The one with this client id, at any broker. A client id may be a secret,
-    /// so a request holds its hash alone.
-    ClientId(ClientIdTie),
-    /// This one of this broker.
-    Session {
-        /// The broker's name.
-        broker: String,
-        /// Its session.
-        session: SessionNumber,
-    },
-}
-
 /// What a gate writes down off the host's thread.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
@@ -346,23 +331,4 @@ pub struct Batch {
     pub kicked: Vec<KickRequestId>,
     /// Acts of the gate itself.
     pub audit: Vec<AuditEntry>,
-}
-
-/// Refused logins of one minute, name, address, client id and reason.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Refusal {
-    /// The start of the minute.
-    pub minute: Timestamp,
-    /// The name that was presented, masked where names are secret.
-    pub subject: String,
-    /// Where it came from.
-    pub address: Option<String>,
-    /// The client id that was asked for, as it may be shown.
-    pub client_id: Option<String>,
-    /// Why it was refused.
-    pub cause: Reason,
-    /// What else there is to know about the cause, as JSON.
-    pub about: Option<String>,
-    /// How often, to be added to what is written already.
-    pub count: i64,
 }

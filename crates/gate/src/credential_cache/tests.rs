@@ -16,6 +16,7 @@ use countersign_core::presence::{Presence, PresenceEvent, SessionEnd, SessionNum
 use countersign_core::role::RoleName;
 use countersign_core::rule::{Action, Limits, Pattern, Rule};
 use countersign_core::secret::{Argon2Params, PasswordHash, Secret, SecretId};
+use countersign_core::store::rows::SecretRows as _;
 use countersign_core::store::{
     AdminStore, AdminTransaction, Batch, Intent, LoginEffects, Settings,
 };

@@ -198,7 +198,7 @@ impl<S: GateStore> Job for WriterJob<S> {
         if now.since(self.maintained) >= MAINTAIN_EVERY || now < self.maintained {
             self.maintained = now;
             // What failed is tried again next time.
-            let _done = self.store.maintain(&self.broker, now);
+            let _done = self.store.maintain(now);
         }
         if has_any {
             Progress::Worked

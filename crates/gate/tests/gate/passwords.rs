@@ -933,6 +933,7 @@ fn a_password_hashed_in_an_older_way_is_hashed_anew_and_works_on() {
 fn a_password_hashed_by_another_system_logs_in_and_is_hashed_anew() {
     use countersign::core::change::Change;
     use countersign::core::secret::{PasswordHash, SaltReading, Verifier};
+    use countersign::core::store::rows::SecretRows as _;
     use countersign::core::store::{AdminStore, AdminTransaction, Directory, Intent};
 
     let hashes = [

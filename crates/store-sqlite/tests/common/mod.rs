@@ -10,11 +10,15 @@ use countersign_core::connect::{LoginRecord, Proof};
 use countersign_core::credential::{Credential, CredentialId, Generation};
 use countersign_core::kind::Kind;
 use countersign_core::ledger::Ledger as _;
+use countersign_core::ledger::LedgerTransaction as _;
 use countersign_core::lifecycle::State;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::rule::Namespaces;
 use countersign_core::scheme::SchemeName;
 use countersign_core::secret::{Secret, SecretDigest, Verifier};
+use countersign_core::store::rows::{
+    AuditRows as _, CredentialRows as _, SecretRows as _, TenantRows as _,
+};
 use countersign_core::store::{
     AdminStore as _, AdminTransaction as _, AuditQuery, Directory as _, GateStore as _, Intent,
     LoginEffects, Recorded, Settings, StoreError,

@@ -1,13 +1,15 @@
-//! The audit, and the refusals that are still summed up.
+//! The audit.
 
-use countersign_core::audit::{AuditChain, AuditEntry, AuditHeads, AuditOutcome, AuditRow};
-use countersign_core::ledger::{RefusalRow, RefusalRows};
-use countersign_core::store::{AuditQuery, StoreError};
-use countersign_core::time::Timestamp;
 use std::time::Duration;
 
+use countersign_core::audit::{AuditChain, AuditEntry, AuditHeads, AuditOutcome, AuditRow};
+use countersign_core::store::rows::AuditRows;
+use countersign_core::store::{AuditQuery, StoreError};
+use countersign_core::time::Timestamp;
+
 use super::MemoryTransaction;
-use super::tables::{RefusalKey, RefusalSum, Tables};
+use super::refusals::as_row;
+use super::tables::Tables;
 
 impl Tables {
     /// Adds entries to a chain.
@@ -57,78 +59,35 @@ impl Tables {
     }
 }
 
-impl RefusalRows for MemoryTransaction<'_> {
-    fn add_to_refusal(&mut self, row: &RefusalRow<'_>) -> Result<bool, StoreError> {
-        let sum = self.tables.refusals.row(&key_of(row));
-        Ok(sum
-            .map(|sum| {
-                sum.count = sum.count.saturating_add(row.count);
-                sum.about = row.about.map(Into::into);
-            })
-            .is_some())
+impl AuditRows for MemoryTransaction<'_> {
+    fn audit(&mut self, query: &AuditQuery) -> Result<Vec<AuditRow>, StoreError> {
+        Ok(self.tables.audit(query))
     }
 
-    fn add_refusal(&mut self, row: &RefusalRow<'_>) -> Result<(), StoreError> {
-        let sum = RefusalSum {
-            count: row.count,
-            about: row.about.map(Into::into),
-        };
-        self.tables.refusals.put(key_of(row), sum);
-        Ok(())
+    fn audit_row(&mut self, id: i64) -> Result<Option<AuditRow>, StoreError> {
+        Ok(self.tables.audit_row(id))
     }
 
-    fn count_refused_client_ids(
+    fn append_audit(
         &mut self,
-        row: &RefusalRow<'_>,
-        most: usize,
-    ) -> Result<usize, StoreError> {
-        let without_id = |key: &RefusalKey| RefusalKey {
-            client_id: String::new(),
-            ..key.clone()
-        };
-        let sought = without_id(&key_of(row));
-        // They follow each other, the one without a client id first.
-        let from_there = self.tables.refusals.range(sought.clone()..);
-        let alike = from_there.take_while(|(key, _)| without_id(key) == sought);
-        Ok(alike.take(most).count())
-    }
-
-    fn count_named_refusals(&mut self, minute: Timestamp) -> Result<usize, StoreError> {
-        let is_named = |key: &&RefusalKey| {
-            key.minute == minute
-                && !(key.subject == RefusalRow::ALL_OTHERS && key.address.is_empty())
-        };
-        Ok(self.tables.refusals.keys().filter(is_named).count())
-    }
-
-    fn count_staged_refusals(&mut self, _more: i64) -> Result<(), StoreError> {
-        // They are where they can't be removed by another program.
+        chain: AuditChain,
+        entries: &[AuditEntry],
+    ) -> Result<(), StoreError> {
+        self.tables.append_audit(chain, entries);
         Ok(())
     }
-}
 
-/// A sum of refusals, as the core knows it.
-pub(super) fn as_row<'a>(key: &'a RefusalKey, sum: &'a RefusalSum) -> RefusalRow<'a> {
-    RefusalRow {
-        minute: key.minute,
-        broker: &key.broker,
-        subject: &key.subject,
-        address: &key.address,
-        cause: key.cause,
-        client_id: &key.client_id,
-        about: sum.about.as_deref(),
-        count: sum.count,
+    fn count_audited_refusals(&mut self) -> Result<u64, StoreError> {
+        Ok(self.tables.audited_refusals.rows.len() as u64)
     }
-}
 
-fn key_of(row: &RefusalRow<'_>) -> RefusalKey {
-    RefusalKey {
-        minute: row.minute,
-        broker: row.broker.into(),
-        subject: row.subject.into(),
-        address: row.address.into(),
-        cause: row.cause,
-        client_id: row.client_id.into(),
+    fn cut_refusals(
+        &mut self,
+        most: usize,
+        is_old: &mut dyn FnMut(Timestamp) -> bool,
+    ) -> Result<usize, StoreError> {
+        let rows = &mut self.tables.audited_refusals.rows;
+        Ok(rows.take_first(most, |_, entry| is_old(entry.time)).len())
     }
 }
 

@@ -2,9 +2,10 @@
 
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::CredentialId;
-use countersign_core::ledger::{ClientIdCounts, ClientIdRecord, ClientIdRows, ClientIdsOf};
+use countersign_core::name::TenantId;
 use countersign_core::ownership::{Holder, Kept, StoredSession};
 use countersign_core::store::StoreError;
+use countersign_core::store::rows::{ClientIdCounts, ClientIdRecord, ClientIdRows, ClientIdsOf};
 use countersign_core::time::Timestamp;
 
 use super::MemoryTransaction;
@@ -31,18 +32,6 @@ impl Tables {
                 let holder = self.pruned_client_ids.get(key_of(id));
                 holder.copied().map(StoredSession::pruned)
             }
-        }
-    }
-
-    /// Gives up a client id on behalf of its holder.
-    pub(super) fn release_client_id(&mut self, id: &ClientIdTie) {
-        if let Some(record) = self.client_ids.row(key_of(id)) {
-            give_up(record);
-            self.session_changes += 1;
-        }
-        if let Some(holder) = self.pruned_client_ids.row(key_of(id)) {
-            *holder = Holder::Former;
-            self.session_changes += 1;
         }
     }
 
@@ -118,6 +107,10 @@ impl ClientIdRows for MemoryTransaction<'_> {
         Ok(())
     }
 
+    fn bound_to(&mut self, id: &ClientIdTie) -> Result<Option<CredentialId>, StoreError> {
+        Ok(self.tables.bound_to(id))
+    }
+
     fn is_bound_to_another(
         &mut self,
         id: &ClientIdTie,
@@ -191,6 +184,15 @@ impl ClientIdRows for MemoryTransaction<'_> {
             session.last_used_at = at;
             session.first_used_at = session.first_used_at.min(at);
         }
+        Ok(())
+    }
+
+    fn release_unauthenticated(&mut self, tenant: &TenantId) -> Result<(), StoreError> {
+        self.tables.give_up_client_ids(|record| {
+            record.credential.is_none()
+                && record.session.holder == Holder::Unauthenticated
+                && record.session.tenant.as_ref() == Some(tenant)
+        });
         Ok(())
     }
 }

@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::kind::{ApplicationName, Kind, Thing};
-use countersign_core::ledger::RegistrationCount;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::role::RoleName;
-use countersign_core::secret::{PasswordHash, SecretDigest, SecretId, StoredSecret, Verifier};
+use countersign_core::secret::SecretDigest;
 use countersign_core::store::StoreError;
-use countersign_core::user::{GrantedRight, RecoveryCode, RecoveryCodeId, User};
+use countersign_core::store::rows::RegistrationCount;
+use countersign_core::user::{GrantedRight, User};
 
 use super::tables::{CredentialRow, Tables, next};
-use super::{gone, taken};
+use super::{found, gone, taken};
 
 impl Tables {
     /// The credential with this number.
@@ -100,7 +100,6 @@ impl Tables {
             Kind::User(user) => {
                 let factor = user.second_factor.as_ref();
                 row.last_step = factor.and_then(|factor| factor.last_step);
-                self.set_known(&credential.name, true);
             }
             Kind::Application(about) => {
                 let registers = about.registers.clone();
@@ -140,91 +139,6 @@ impl Tables {
         Ok(())
     }
 
-    /// Deletes a credential with all that belongs to it.
-    pub(super) fn delete_credential(&mut self, id: CredentialId) -> Result<(), StoreError> {
-        if let Some(row) = self.credentials.get(&id) {
-            let name = row.credential.name.clone();
-            self.set_known(&name, false);
-        }
-        found(self.remove_credential(id), "the credential")
-    }
-
-    /// Gives a credential one more secret.
-    pub(super) fn add_secret(
-        &mut self,
-        owner: CredentialId,
-        verifier: &Verifier,
-    ) -> Result<SecretId, StoreError> {
-        if let Verifier::Digest(digest) = verifier
-            && self.credential_by_digest(digest).is_some()
-        {
-            return Err(taken("the secret"));
-        }
-        found(self.credentials.contains_key(&owner), "the credential")?;
-        let id = SecretId(next(&mut self.last_numbers.secret));
-        let secret = StoredSecret {
-            id,
-            verifier: verifier.clone(),
-            ends_at: None,
-            until_used: false,
-            hint: None,
-        };
-        self.secrets.put(id, (owner, secret));
-        Ok(id)
-    }
-
-    /// Changes a secret.
-    pub(super) fn change_secret(
-        &mut self,
-        id: SecretId,
-        change: impl FnOnce(&mut StoredSecret),
-    ) -> Result<(), StoreError> {
-        let row = self.secrets.row(&id);
-        let changed = row.map(|(_, secret)| change(secret));
-        changed.ok_or_else(|| gone("the secret"))
-    }
-
-    /// Keeps another hash of the same password, if this one is still kept.
-    pub(super) fn replace_password_hash(
-        &mut self,
-        id: SecretId,
-        old: &PasswordHash,
-        new: &PasswordHash,
-    ) {
-        let is_kept = match self.secrets.get(&id) {
-            Some((_, secret)) => match &secret.verifier {
-                Verifier::Digest(_) => false,
-                Verifier::Password(hash) => hash.as_str() == old.as_str(),
-            },
-            None => false,
-        };
-        if is_kept && let Some((_, secret)) = self.secrets.row(&id) {
-            secret.verifier = Verifier::Password(new.clone());
-        }
-    }
-
-    /// The row of a user.
-    pub(super) fn user(&mut self, id: CredentialId) -> Result<&mut CredentialRow, StoreError> {
-        let row = self.credentials.row(&id);
-        row.filter(|row| matches!(row.credential.kind, Kind::User(_)))
-            .ok_or_else(|| gone("the user"))
-    }
-
-    /// Replaces the recovery codes of a user and forgets the last step.
-    pub(super) fn put_recovery_codes(
-        &mut self,
-        id: CredentialId,
-        codes: &[SecretDigest],
-    ) -> Result<(), StoreError> {
-        self.user(id)?.last_step = None;
-        self.recovery_codes.remove_where(|_, (user, _)| *user == id);
-        for code in codes {
-            let number = next(&mut self.last_numbers.recovery_code);
-            self.recovery_codes.put(number, (id, code.clone()));
-        }
-        Ok(())
-    }
-
     /// Fails unless there is all that a credential of this tenant refers to.
     fn check_references(
         &self,
@@ -238,12 +152,8 @@ impl Tables {
         found(tenant.is_none_or(has_tenant), "the tenant")?;
         match &credential.kind {
             Kind::Thing(thing) => {
-                let is_its = |it: &CredentialRow| {
-                    matches!(it.credential.kind, Kind::Application(_))
-                        && it.credential.tenant.as_ref() == tenant
-                };
-                let application = self.credentials.get(&thing.application);
-                return found(application.is_some_and(is_its), "the application");
+                let has_application = self.credentials.contains_key(&thing.application);
+                return found(has_application, "the application");
             }
             Kind::User(user) => {
                 for grant in &user.grants {
@@ -258,13 +168,6 @@ impl Tables {
         let has_all = |tenant| credential.roles.iter().all(|role| has_role(tenant, role));
         let has_roles = tenant.map_or(credential.roles.is_empty(), has_all);
         found(has_roles, "the role")
-    }
-
-    /// Takes note of whether a user has this address from now on.
-    fn set_known(&mut self, email: &LoginName, is_known: bool) {
-        if let Some(row) = self.lockouts.row(email) {
-            row.is_known = is_known;
-        }
     }
 
     /// The credential of a row, with what lies in other rows.
@@ -301,32 +204,11 @@ impl Tables {
         }
         roles.clone_from(&application.roles);
     }
-
-    /// The secrets of a credential, newest first.
-    fn secrets_of(&self, id: CredentialId) -> Vec<StoredSecret> {
-        let newest_first = self.secrets.values().rev();
-        let own = newest_first.filter(|(owner, _)| *owner == id);
-        own.map(|(_, secret)| secret.clone()).collect()
-    }
-
-    fn recovery_codes_of(&self, id: CredentialId) -> Vec<RecoveryCode> {
-        let own = self.recovery_codes.iter().filter(|(_, row)| row.0 == id);
-        own.map(|(number, (_, digest))| RecoveryCode {
-            id: RecoveryCodeId(*number),
-            digest: digest.clone(),
-        })
-        .collect()
-    }
 }
 
 /// The client id that a credential is bound to.
 pub(super) fn bound_client_id(credential: &Credential) -> Option<ClientIdTie> {
     credential.bound_client_id(&credential.name)
-}
-
-/// Fails unless what was to be changed is there.
-pub(super) fn found(is_there: bool, what: &str) -> Result<(), StoreError> {
-    if is_there { Ok(()) } else { Err(gone(what)) }
 }
 
 /// Puts roles and grants in the order in which they are read.

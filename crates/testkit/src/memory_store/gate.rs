@@ -22,8 +22,8 @@ use countersign_core::time::Timestamp;
 use countersign_core::token::{TokenKey, TokenRecord};
 
 use super::credentials::bound_client_id;
-use super::ledger::JOURNAL_WAIT;
 use super::tables::Tables;
+use super::transaction::JOURNAL_WAIT;
 use super::{MemoryStore, Shared};
 
 impl Directory for MemoryStore {
@@ -213,17 +213,12 @@ impl GateStore for MemoryStore {
         writing.put_in_place()
     }
 
-    fn maintain(&mut self, _broker: &str, now: Timestamp) -> Result<(), StoreError> {
+    fn maintain(&mut self, now: Timestamp) -> Result<(), StoreError> {
         self.tidy_up(now)
     }
 }
 
 impl Tables {
-    /// The last entry of the change log.
-    pub(super) fn last_change(&self) -> ChangeSeq {
-        ChangeSeq(self.last_numbers.change)
-    }
-
     /// The role with this name in a tenant.
     pub(super) fn role(&self, tenant: &TenantId, name: &RoleName) -> Option<Role> {
         self.roles.get(&(tenant.clone(), name.clone())).cloned()

@@ -2,9 +2,11 @@
 
 use countersign_core::audit::AuditEntry;
 use countersign_core::change::KickRequestId;
-use countersign_core::ledger::AnsweredKick;
-use countersign_core::store::KickTarget;
+use countersign_core::store::rows::{AnsweredKick, KickRows};
+use countersign_core::store::{KickTarget, StoreError};
+use countersign_core::time::Timestamp;
 
+use super::MemoryTransaction;
 use super::tables::{Tables, next};
 
 /// A request to end live sessions.
@@ -25,54 +27,59 @@ enum KickAnswer {
 }
 
 impl Tables {
-    /// Writes a request down, and what the audit says once it is done.
-    pub(super) fn request_kick(
-        &mut self,
-        target: &KickTarget,
-        entry: &AuditEntry,
-    ) -> KickRequestId {
-        let id = next(&mut self.last_numbers.kick);
-        let row = KickRow {
-            target: target.clone(),
-            entry: entry.clone(),
-            answer: KickAnswer::Awaited,
-        };
-        self.kicks.put(id, row);
-        KickRequestId(id)
-    }
-
     /// What a request asks for; none once it is answered.
     pub(super) fn kick_target(&self, id: KickRequestId) -> Option<KickTarget> {
         let row = self.kicks.get(&id.0);
         let awaited = row.filter(|row| row.answer == KickAnswer::Awaited);
         awaited.map(|row| row.target.clone())
     }
+}
 
-    /// Marks a request as answered; the first time, says what was asked for.
-    pub(super) fn answer_kick(&mut self, id: KickRequestId) -> Option<AnsweredKick> {
-        let row = self.kicks.row(&id.0);
-        let row = row.filter(|row| row.answer != KickAnswer::Done)?;
-        row.answer = KickAnswer::Done;
-        let entry = row.entry.clone();
-        Some(AnsweredKick {
-            at: entry.time,
-            actor: entry.actor,
-            subject: entry.subject,
-            about: entry.after,
-        })
+impl KickRows for MemoryTransaction<'_> {
+    fn request_kick(
+        &mut self,
+        target: &KickTarget,
+        entry: &AuditEntry,
+    ) -> Result<KickRequestId, StoreError> {
+        let id = next(&mut self.tables.last_numbers.kick);
+        let row = KickRow {
+            target: target.clone(),
+            entry: entry.clone(),
+            answer: KickAnswer::Awaited,
+        };
+        self.tables.kicks.put(id, row);
+        Ok(KickRequestId(id))
     }
 
-    /// Takes a request back, unless it was answered; says whether it was not.
-    pub(super) fn withdraw_kick(&mut self, id: KickRequestId) -> bool {
-        let row = self.kicks.row(&id.0);
+    fn answer_kick(&mut self, id: KickRequestId) -> Result<Option<AnsweredKick>, StoreError> {
+        let row = self.tables.kicks.row(&id.0);
+        let unanswered = row.filter(|row| row.answer != KickAnswer::Done);
+        Ok(unanswered.map(|row| {
+            row.answer = KickAnswer::Done;
+            let entry = row.entry.clone();
+            AnsweredKick {
+                at: entry.time,
+                actor: entry.actor,
+                subject: entry.subject,
+                about: entry.after,
+            }
+        }))
+    }
+
+    fn withdraw_kick(&mut self, id: KickRequestId) -> Result<bool, StoreError> {
+        let row = self.tables.kicks.row(&id.0);
         let awaited = row.filter(|row| row.answer == KickAnswer::Awaited);
         let withdrawn = awaited.map(|row| row.answer = KickAnswer::Withdrawn);
-        withdrawn.is_some()
+        Ok(withdrawn.is_some())
     }
 
-    /// Says whether a request was answered.
-    pub(super) fn is_kick_answered(&self, id: KickRequestId) -> bool {
-        let row = self.kicks.get(&id.0);
-        row.is_some_and(|row| row.answer == KickAnswer::Done)
+    fn is_kick_answered(&mut self, id: KickRequestId) -> Result<bool, StoreError> {
+        let row = self.tables.kicks.get(&id.0);
+        Ok(row.is_some_and(|row| row.answer == KickAnswer::Done))
+    }
+
+    fn remove_kick_requests(&mut self, at: Timestamp, most: usize) -> Result<usize, StoreError> {
+        let kicks = &mut self.tables.kicks;
+        Ok(kicks.remove_some(most, |_, kick| kick.entry.time < at))
     }
 }

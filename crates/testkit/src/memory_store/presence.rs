@@ -2,9 +2,9 @@
 
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::CredentialId;
-use countersign_core::ledger::{JoinedPresence, PresenceRows};
 use countersign_core::name::TenantId;
 use countersign_core::presence::{Presence, SessionNumber};
+use countersign_core::store::rows::{JoinedPresence, PresenceRows};
 use countersign_core::store::{BrokerPresence, StoreError};
 
 use super::MemoryTransaction;
@@ -29,6 +29,34 @@ impl MemoryTransaction<'_> {
 }
 
 impl PresenceRows for MemoryTransaction<'_> {
+    fn presence(&mut self, tenant: Option<&TenantId>) -> Result<Vec<BrokerPresence>, StoreError> {
+        Ok(self
+            .sessions_where(|_, presence| tenant.is_none() || presence.tenant.as_ref() == tenant))
+    }
+
+    fn presence_with(
+        &mut self,
+        client_id: &ClientIdTie,
+    ) -> Result<Vec<BrokerPresence>, StoreError> {
+        Ok(self.sessions_where(|_, presence| presence.tie == *client_id))
+    }
+
+    fn presence_of(
+        &mut self,
+        broker: &str,
+        session: SessionNumber,
+    ) -> Result<Option<BrokerPresence>, StoreError> {
+        let is_it = |of: &str, number| of == broker && number == session;
+        Ok(self
+            .sessions_where(|of, presence| is_it(of, presence.session))
+            .pop())
+    }
+
+    fn count_presence(&mut self, tenant: Option<&TenantId>) -> Result<u64, StoreError> {
+        let sessions = self.presence(tenant)?;
+        Ok(sessions.iter().filter(|session| session.is_alive).count() as u64)
+    }
+
     fn put_presence(&mut self, broker: &str, presence: &Presence) -> Result<(), StoreError> {
         let key = (broker.to_owned(), presence.session);
         self.tables.presence.put(key, presence.clone());

@@ -4,7 +4,6 @@ use countersign_core::credential::CredentialId;
 use countersign_core::jwt::KeyId;
 use countersign_core::kind::Kind;
 use countersign_core::name::TenantId;
-use countersign_core::ownership::Holder;
 use countersign_core::role::RoleName;
 use countersign_core::token::TokenRecord;
 use countersign_core::user::{Grant, GrantedRight};
@@ -13,16 +12,7 @@ use super::tables::{CredentialRow, Tables};
 
 impl Tables {
     /// Removes a tenant with all that belongs to it; says whether it was there.
-    ///
-    /// What unauthenticated clients left in it is given up: if there is a tenant of
-    /// this name again, it does not inherit that.
     pub(super) fn remove_tenant(&mut self, id: &TenantId) -> bool {
-        self.give_up_client_ids(|record| {
-            let is_nobodys = record.credential.is_none();
-            is_nobodys
-                && record.session.holder == Holder::Unauthenticated
-                && record.session.tenant.as_ref() == Some(id)
-        });
         let of_tenant =
             |_: &CredentialId, row: &CredentialRow| row.credential.tenant.as_ref() == Some(id);
         for credential in self.credentials.keys_where(usize::MAX, of_tenant) {

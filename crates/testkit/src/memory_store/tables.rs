@@ -6,15 +6,15 @@ use countersign_core::change::Change;
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::jwt::{KeyId, TokenId};
-use countersign_core::ledger::{ClientIdRecord, RegistrationCount};
 use countersign_core::lockout::Lockout;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::ownership::Holder;
 use countersign_core::presence::{Presence, SessionNumber};
 use countersign_core::role::{Role, RoleName};
-use countersign_core::scheme::{Scheme, SchemeName, Schemes};
+use countersign_core::scheme::{Scheme, SchemeName};
 use countersign_core::secret::{SecretDigest, SecretId, StoredSecret};
-use countersign_core::store::{Settings, StoreError};
+use countersign_core::store::Settings;
+use countersign_core::store::rows::{ClientIdRecord, RegistrationCount};
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
 use countersign_core::token::{SealedTokenKey, TokenRecord};
@@ -22,7 +22,6 @@ use countersign_core::totp::Step;
 
 use super::kicks::KickRow;
 use super::table::Table;
-use super::taken;
 
 /// All rows. Two of these are equal if neither was written to since one was cloned
 /// from the other.
@@ -62,41 +61,6 @@ impl Tables {
             AuditChain::Refusals => &mut self.audited_refusals,
         }
     }
-
-    /// All schemes, built in and added.
-    pub(super) fn schemes(&self) -> Schemes {
-        let mut schemes = Schemes::built_in();
-        for scheme in self.schemes.values() {
-            schemes.add(scheme.clone()).expect("its name was free");
-        }
-        schemes
-    }
-
-    /// Writes a tenant, new or changed.
-    pub(super) fn put_tenant(&mut self, tenant: &Tenant) -> Result<(), StoreError> {
-        let is_taken = |other: &Tenant| {
-            other.id != tenant.id
-                && other.client_id_prefix.is_some()
-                && other.client_id_prefix == tenant.client_id_prefix
-        };
-        if self.tenants.values().any(is_taken) {
-            return Err(taken("another tenant has this prefix"));
-        }
-        self.tenants.put(tenant.id.clone(), tenant.clone());
-        Ok(())
-    }
-
-    /// Adds an entry to the change log.
-    pub(super) fn append_change(&mut self, at: Timestamp, change: &Change) {
-        let seq = next(&mut self.last_numbers.change);
-        self.changes.put(seq, (at, change.clone()));
-    }
-
-    /// What is counted against this address.
-    pub(super) fn lockout(&self, email: &LoginName) -> Lockout {
-        let row = self.lockouts.get(email);
-        row.map(|row| row.lockout).unwrap_or_default()
-    }
 }
 
 /// A credential, without what lies in other rows.
@@ -116,7 +80,7 @@ pub(super) struct CredentialRow {
 pub(super) struct LockoutRow {
     pub(super) lockout: Lockout,
     /// Whether a user has it.
-    pub(super) is_known: bool,
+    pub(super) is_users: bool,
     pub(super) updated_at: Timestamp,
 }
 

@@ -1,14 +1,16 @@
 //! Tokens (JWT) and the keys that sign them.
 
+use countersign_core::credential::CredentialId;
 use countersign_core::jwt::{KeyId, TokenId};
+use countersign_core::kind::Kind;
 use countersign_core::name::TenantId;
 use countersign_core::store::StoreError;
+use countersign_core::store::rows::TokenRows;
 use countersign_core::time::Timestamp;
 use countersign_core::token::{SealedTokenKey, TokenKey, TokenRecord};
 
-use super::credentials::found;
 use super::tables::Tables;
-use super::{gone, taken};
+use super::{MemoryTransaction, found, gone, taken};
 
 impl Tables {
     /// The public part of the key with this id.
@@ -76,5 +78,68 @@ impl Tables {
         let token = row.ok_or_else(|| gone("the token"))?;
         token.revoked_at.get_or_insert(at);
         Ok(())
+    }
+}
+
+impl TokenRows for MemoryTransaction<'_> {
+    fn token_key(&mut self, id: &KeyId) -> Result<Option<TokenKey>, StoreError> {
+        Ok(self.tables.token_key(id))
+    }
+
+    fn token_keys(&mut self, tenant: &TenantId) -> Result<Vec<SealedTokenKey>, StoreError> {
+        Ok(self.tables.token_keys_of(tenant))
+    }
+
+    fn add_token_key(&mut self, key: &SealedTokenKey) -> Result<(), StoreError> {
+        self.tables.add_token_key(key)
+    }
+
+    fn end_token_key(&mut self, key: &KeyId, at: Timestamp) -> Result<(), StoreError> {
+        self.tables.end_token_key(key, at)
+    }
+
+    fn token(&mut self, id: &TokenId) -> Result<Option<TokenRecord>, StoreError> {
+        Ok(self.tables.tokens.get(id).cloned())
+    }
+
+    fn tokens(&mut self, tenant: Option<&TenantId>) -> Result<Vec<TokenRecord>, StoreError> {
+        Ok(self.tables.tokens_of(tenant))
+    }
+
+    fn count_tokens_of(&mut self, issuer: CredentialId) -> Result<u64, StoreError> {
+        let tokens = self.tables.tokens.values();
+        Ok(tokens.filter(|token| token.issuer == issuer).count() as u64)
+    }
+
+    fn bearers(&mut self, tenant: &TenantId) -> Result<u64, StoreError> {
+        let rows = self.tables.credentials.values().map(|row| &row.credential);
+        let is_its = |kind: &Kind| matches!(kind, Kind::Bearer);
+        let own = rows.filter(|it| is_its(&it.kind) && it.tenant.as_ref() == Some(tenant));
+        Ok(own.count() as u64)
+    }
+
+    fn add_token(&mut self, token: &TokenRecord) -> Result<(), StoreError> {
+        self.tables.add_token(token)
+    }
+
+    fn revoke_token(&mut self, id: &TokenId, at: Timestamp) -> Result<(), StoreError> {
+        self.tables.revoke_token(id, at)
+    }
+
+    fn remove_ended_tokens_of(
+        &mut self,
+        issuer: CredentialId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.tables.tokens.remove_where(|_, token| {
+            let is_over = token.expires_at <= now || token.revoked_at.is_some();
+            token.issuer == issuer && is_over
+        });
+        Ok(())
+    }
+
+    fn remove_tokens(&mut self, at: Timestamp, most: usize) -> Result<usize, StoreError> {
+        let tokens = &mut self.tables.tokens;
+        Ok(tokens.remove_some(most, |_, token| token.expires_at < at))
     }
 }

@@ -5,12 +5,14 @@ use std::time::Duration;
 use countersign_core::change::{Change, ChangeSeq};
 use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::credential::{Credential, CredentialId, Generation};
+use countersign_core::ledger::LedgerTransaction as _;
 use countersign_core::lifecycle::State;
 use countersign_core::lockout::LockoutPolicy;
 use countersign_core::name::GroupPath;
 use countersign_core::rule::{Action, Effect, Limits, Namespaces, QoS, Rule};
 use countersign_core::scheme::{SchemeName, Schemes};
 use countersign_core::secret::{Argon2Params, PasswordHash, Secret, SecretDigest, Verifier};
+use countersign_core::store::rows::{CredentialRows as _, SecretRows as _, TenantRows as _};
 use countersign_core::store::{
     AdminStore, AdminTransaction, GateStore, Intent, Settings, StoreErrorKind,
 };

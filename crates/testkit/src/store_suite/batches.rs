@@ -4,9 +4,7 @@ use countersign_core::audit::AuditOutcome;
 use countersign_core::credential::CredentialId;
 use countersign_core::presence::{Presence, PresenceEvent, SessionEnd, SessionNumber};
 use countersign_core::reason::Reason;
-use countersign_core::store::{
-    AdminStore, AdminTransaction, Batch, GateStore, Intent, Refusal, StoreErrorKind,
-};
+use countersign_core::store::{AdminStore, Batch, GateStore, Intent, Refusal, StoreErrorKind};
 
 use super::{acts, add, at, audit, client_id, credential, entry, found, look, tenant_id};
 
@@ -122,7 +120,7 @@ pub fn refusals_add_up_and_end_in_the_audit(mut store: impl GateStore + AdminSto
     ];
     assert_eq!(counts(&mut store), expected);
     for now in [59_999, 60_000, 60_001, 120_000, 180_000] {
-        store.maintain("b1", at(now)).unwrap();
+        store.maintain(at(now)).unwrap();
         assert_eq!(counts(&mut store), expected, "{now}");
     }
     // What comes late for a minute that is over is a row of its own.
@@ -131,7 +129,7 @@ pub fn refusals_add_up_and_end_in_the_audit(mut store: impl GateStore + AdminSto
         ..Batch::default()
     };
     store.write_batch("b1", &late).unwrap();
-    store.maintain("b1", at(180_000)).unwrap();
+    store.maintain(at(180_000)).unwrap();
     assert_eq!(counts(&mut store).len(), 5);
 }
 
@@ -165,7 +163,7 @@ pub fn refusals_name_client_ids_and_their_owners(mut store: impl GateStore + Adm
         );
     };
     check(&mut store);
-    store.maintain("b1", at(180_000)).unwrap();
+    store.maintain(at(180_000)).unwrap();
     check(&mut store);
 }
 
@@ -193,7 +191,7 @@ pub fn no_more_than_a_thousand_rows_tell_of_a_minutes_refusals(
     };
     store.write_batch("b1", &known).unwrap();
     for now in [0, 60_000] {
-        store.maintain("b1", at(now)).unwrap();
+        store.maintain(at(now)).unwrap();
         let rows = audit(&mut store);
         assert!(rows.len() > 900 && rows.len() <= 1_000, "{}", rows.len());
         assert_eq!(rows.iter().map(|row| row.count).sum::<i64>(), 2_105);

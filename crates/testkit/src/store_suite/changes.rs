@@ -6,6 +6,7 @@ use countersign_core::change::{Change, ChangeSeq, KickRequestId};
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::CredentialId;
 use countersign_core::presence::SessionNumber;
+use countersign_core::store::rows::KickRows as _;
 use countersign_core::store::{
     AdminStore, AdminTransaction, Batch, GateStore, Intent, KickTarget, StoreErrorKind,
 };
@@ -69,9 +70,9 @@ pub fn a_change_log_that_was_pruned_or_replaced_yields_everything(
     let made = vec![Change::Credential(CredentialId(7)); 10_300];
     commit(&mut store, &made, |_| Ok(()));
     let day = Duration::from_secs(86_400);
-    store.maintain("b1", at(1).plus(day)).unwrap();
+    store.maintain(at(1).plus(day)).unwrap();
     assert_eq!(store.changes_after(ChangeSeq(0), 1).unwrap()[0].1, made[0]);
-    store.maintain("b1", at(2).plus(day)).unwrap();
+    store.maintain(at(2).plus(day)).unwrap();
     let told = store.changes_after(ChangeSeq(5), 3).unwrap();
     assert_eq!(told[0], (ChangeSeq(300), Change::Everything));
     assert_eq!(told[1], (ChangeSeq(301), made[0].clone()));
@@ -93,7 +94,7 @@ pub fn the_mark_moves_with_every_commit_and_not_otherwise(mut store: impl GateSt
         return;
     }
     drop(other.begin(Intent::Write).unwrap());
-    other.maintain("b1", at(1)).unwrap();
+    other.maintain(at(1)).unwrap();
     other.write_batch("b1", &Batch::default()).unwrap();
     assert_eq!((store.mark().unwrap(), other.mark().unwrap()), before);
     commit(&mut other, &[], |transaction| {

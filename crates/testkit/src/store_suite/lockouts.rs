@@ -6,7 +6,7 @@ use std::time::Duration;
 use countersign_core::connect::FailedLogin;
 use countersign_core::lockout::{Lockout, LockoutPolicy};
 use countersign_core::reason::Reason;
-use countersign_core::store::{AdminStore, AdminTransaction, GateStore};
+use countersign_core::store::{AdminStore, GateStore};
 use countersign_core::time::Timestamp;
 
 use super::people::{JANE, user};
@@ -113,10 +113,10 @@ pub fn what_was_counted_is_forgotten_after_a_month(mut store: impl GateStore + A
             fail(&mut store, email, at(0));
         }
     }
-    store.maintain("b1", at(0).plus(day * 30)).unwrap();
+    store.maintain(at(0).plus(day * 30)).unwrap();
     assert_eq!(count(&mut store, JANE), 5);
     assert_eq!(count(&mut store, "nobody@mail.test"), 5);
-    store.maintain("b1", at(1).plus(day * 30)).unwrap();
+    store.maintain(at(1).plus(day * 30)).unwrap();
     assert_eq!(count(&mut store, JANE), 0);
     assert_eq!(count(&mut store, "nobody@mail.test"), 0);
 }

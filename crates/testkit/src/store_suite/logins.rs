@@ -10,7 +10,7 @@ use countersign_core::credential::Credential;
 use countersign_core::lifecycle::State;
 use countersign_core::secret::{Argon2Params, PasswordHash, Secret, SecretId, Verifier};
 use countersign_core::store::{
-    AdminStore, AdminTransaction, GateStore, Intent, LoginEffects, Recorded, StoreErrorKind,
+    AdminStore, GateStore, Intent, LoginEffects, Recorded, StoreErrorKind,
 };
 
 use super::{acts, add, at, client_id, commit, credential, digest, found, proved};

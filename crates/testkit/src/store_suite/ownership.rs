@@ -10,7 +10,7 @@ use countersign_core::ownership::{Holder, Kept, StoredSession};
 use countersign_core::presence::{ClientIdUse, Presence, PresenceEvent, SessionEnd, SessionNumber};
 use countersign_core::secret::SecretDigest;
 use countersign_core::store::{
-    AdminStore, AdminTransaction, GateStore, LoginEffects, Recorded, SessionUndo, Settings,
+    AdminStore, GateStore, LoginEffects, Recorded, SessionUndo, Settings,
 };
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
@@ -157,34 +157,42 @@ pub fn a_client_id_that_somebody_else_got_meanwhile_makes_a_login_outdated(
 pub fn the_end_of_a_session_says_nothing_of_a_later_one(mut store: impl GateStore + AdminStore) {
     let (id, secret) = add(&mut store, &ruled("dev1@acme", "any"), 1);
     let seen = found(&mut store, "dev1@acme");
-    let x = client_id("x");
-    for (began, recorded, ended, kept) in [
-        (1, 5, 4, Kept::Own),
-        (1, 5, 5, Kept::Own),
-        (1, 5, 6, Kept::Nothing),
+    let (x, y) = (client_id("x"), client_id("y"));
+    let proved = taking(proved(&seen, secret, &x));
+    let unproved = unauthenticated(LoginEffects {
+        client_id: &y,
+        ..proved
+    });
+    for (began, recorded, ended, is_kept) in [
+        (1, 5, 4, true),
+        (1, 5, 5, true),
+        (1, 5, 6, false),
         // Its own, which lasted less than a millisecond.
-        (7, 7, 7, Kept::Nothing),
+        (7, 7, 7, false),
     ] {
-        let login = taking(proved(&seen, secret, &x));
-        assert_eq!(
-            store.record_login(&login, at(recorded)).unwrap(),
-            Recorded::Done
-        );
-        let departure = SessionEnd {
-            session: SessionNumber(1),
-            tie: x.tie(),
-            credential: Some(id),
-            began: at(began),
-            at: at(ended),
-            is_kept: Some(false),
-        };
-        observe(
-            &mut store,
-            "b1",
-            vec![PresenceEvent::Disconnected(departure)],
-        );
-        let found = session(&mut store, "x").unwrap();
-        assert_eq!(found.kept, kept, "{began} {recorded} {ended}");
+        for (login, credential) in [(proved, Some(id)), (unproved, None)] {
+            let done = store.record_login(&login, at(recorded)).unwrap();
+            assert_eq!(done, Recorded::Done);
+            let departure = SessionEnd {
+                session: SessionNumber(1),
+                tie: login.client_id.tie(),
+                credential,
+                began: at(began),
+                at: at(ended),
+                is_kept: Some(false),
+            };
+            observe(
+                &mut store,
+                "b1",
+                vec![PresenceEvent::Disconnected(departure)],
+            );
+            let left = session(&mut store, login.client_id.as_str());
+            let is_left = left.is_some_and(|left| left.kept == Kept::Own);
+            assert_eq!(
+                is_left, is_kept,
+                "{began} {recorded} {ended}: {credential:?}"
+            );
+        }
     }
 }
 
@@ -859,9 +867,9 @@ pub fn old_client_ids_are_pruned_and_never_inherited(mut store: impl GateStore +
     let live = of(id, connected(4, "d", 10, true));
     observe(&mut store, "b1", vec![PresenceEvent::Passed(clean), live]);
     let day = 86_400_000;
-    store.maintain("b1", at(29 * day)).unwrap();
+    store.maintain(at(29 * day)).unwrap();
     assert_eq!(session(&mut store, "a").unwrap().last_used_at, at(10));
-    store.maintain("b1", at(31 * day)).unwrap();
+    store.maintain(at(31 * day)).unwrap();
     let pruned = session(&mut store, "a").unwrap();
     assert_eq!(
         (pruned.holder, pruned.is_stored()),
@@ -897,6 +905,6 @@ pub fn old_client_ids_are_pruned_and_never_inherited(mut store: impl GateStore +
     });
     assert_eq!(session(&mut store, "b").unwrap().holder, Holder::Former);
     // A clock that was ahead for a while holds nothing for longer.
-    store.maintain("b1", at(2 * day)).unwrap();
+    store.maintain(at(2 * day)).unwrap();
     assert_eq!(session(&mut store, "a").unwrap().last_used_at, at(2 * day));
 }

@@ -4,11 +4,13 @@ use countersign_core::change::{Change, ChangeSeq};
 use countersign_core::connect::{LoginRecord, UserLogin};
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::kind::Kind;
+use countersign_core::ledger::LedgerTransaction as _;
 use countersign_core::name::GroupPath;
 use countersign_core::seal::Sealed;
 use countersign_core::secret::{SecretDigest, SecretId};
+use countersign_core::store::rows::UserRows as _;
 use countersign_core::store::{
-    AdminStore, AdminTransaction, GateStore, Intent, LoginEffects, Recorded, StoreErrorKind,
+    AdminStore, GateStore, Intent, LoginEffects, Recorded, StoreErrorKind,
 };
 use countersign_core::totp::Step;
 use countersign_core::user::{Grant, GrantedRight, SecondFactor, User};

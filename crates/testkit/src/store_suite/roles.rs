@@ -1,10 +1,12 @@
 //! Roles and who holds them.
 
 use countersign_core::credential::Credential;
+use countersign_core::ledger::LedgerTransaction as _;
 use countersign_core::name::GroupPath;
 use countersign_core::role::{Role, RoleName, RoleRule};
 use countersign_core::rule::{Action, Effect, Limits, Pattern, QoS, Rule};
-use countersign_core::store::{AdminStore, AdminTransaction, GateStore, Intent};
+use countersign_core::store::rows::{CredentialRows as _, RoleRows as _};
+use countersign_core::store::{AdminStore, GateStore, Intent};
 
 use super::{add, at, commit, credential, found, look, tenant, tenant_id};
 

@@ -3,7 +3,8 @@
 use countersign_core::credential::Credential;
 use countersign_core::name::TenantId;
 use countersign_core::scheme::{FieldValue, Scheme, SchemeName, Schemes};
-use countersign_core::store::{AdminStore, AdminTransaction, GateStore, Intent, StoreErrorKind};
+use countersign_core::store::rows::SchemeRows as _;
+use countersign_core::store::{AdminStore, GateStore, Intent, StoreErrorKind};
 
 use super::{add, commit, credential, look, tenant_id};
 

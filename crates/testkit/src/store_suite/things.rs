@@ -8,12 +8,13 @@ use countersign_core::client_id::ClientIdRule;
 use countersign_core::connect::LoginRecord;
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::kind::{Application, ApplicationName, Kind, Thing};
+use countersign_core::ledger::LedgerTransaction as _;
 use countersign_core::lifecycle::State;
 use countersign_core::scheme::SchemeName;
 use countersign_core::secret::{SecretDigest, SecretId};
+use countersign_core::store::rows::SecretRows as _;
 use countersign_core::store::{
-    AdminStore, AdminTransaction, GateStore, Intent, LoginEffects, Recorded, Registered,
-    StoreErrorKind,
+    AdminStore, GateStore, Intent, LoginEffects, Recorded, Registered, StoreErrorKind,
 };
 
 use super::{

@@ -9,6 +9,7 @@ use countersign_core::kind::Kind;
 use countersign_core::ledger::Ledger;
 use countersign_core::seal::Sealed;
 use countersign_core::secret::SecretId;
+use countersign_core::store::rows::{RoleRows as _, TokenRows as _};
 use countersign_core::store::{
     AdminStore, AdminTransaction, GateStore, Intent, LoginEffects, Recorded, StoreErrorKind,
 };
@@ -182,7 +183,7 @@ pub fn bearers_alone_keep_no_tenant_from_being_empty(mut store: impl GateStore +
     let acme = tenant_id("acme");
     let count = |store: &mut _| {
         look(store, |transaction: &mut _| {
-            AdminTransaction::count_credentials(transaction, &acme)
+            transaction.count_credentials(&acme)
         })
     };
     assert_eq!(count(&mut store), 0);
@@ -196,10 +197,10 @@ pub fn a_token_that_ended_is_forgotten_after_a_week(mut store: impl GateStore + 
     let written = token(1, parties);
     add_token(&mut store, &written);
     let week = written.expires_at.plus(Duration::from_secs(7 * 86_400));
-    store.maintain("b1", week).unwrap();
+    store.maintain(week).unwrap();
     assert!(store.token(&written.id).unwrap().is_some());
     let after = week.plus(Duration::from_millis(1));
-    store.maintain("b1", after).unwrap();
+    store.maintain(after).unwrap();
     assert!(store.token(&written.id).unwrap().is_none());
 }
 

@@ -1,48 +1,20 @@
-//! Reads settings and credentials from rows. A text that does not parse is an
-//! error, never a default.
+//! Reads credentials from rows. A text that does not parse is an error, never a
+//! default.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use countersign_core::client_id::{ClientIdRule, ClientIdTie};
 use countersign_core::credential::{Credential, CredentialId, Generation};
 use countersign_core::kind::Kind;
 use countersign_core::lifecycle::State;
-use countersign_core::lockout::LockoutPolicy;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::scheme::SchemeName;
-use countersign_core::secret::{
-    Argon2Params, PasswordHash, SecretDigest, SecretId, StoredSecret, Verifier,
-};
-use countersign_core::store::Settings;
+use countersign_core::secret::SecretDigest;
 use rusqlite::{Connection, Params};
 
 use crate::error::Fault;
 use crate::row_reader::RowReader;
-use crate::{credential_kind, roles};
-
-/// The settings. What was never set is as by default.
-pub(crate) fn settings(connection: &Connection) -> Result<Settings, Fault> {
-    let mut statement = connection.prepare_cached("SELECT key, value FROM setting")?;
-    let mut rows = statement.query([])?;
-    let mut settings = Settings::default();
-    while let Some(row) = rows.next()? {
-        let columns = &mut RowReader::of(row);
-        match columns.text()? {
-            "argon2" => settings.argon2 = columns.parsed(Argon2Params::parse)?,
-            "client_id_hold" => {
-                settings.client_id_hold = Duration::from_millis(columns.parsed(str::parse)?);
-            }
-            "keep_refusals" => {
-                settings.keep_refusals = Duration::from_millis(columns.parsed(str::parse)?);
-            }
-            "client_id_limit" => settings.client_id_limit = columns.parsed(str::parse)?,
-            "lockout" => settings.lockout = columns.parsed(LockoutPolicy::parse)?,
-            _ => return Err(columns.nonsense()),
-        }
-    }
-    Ok(settings)
-}
+use crate::{credential_kind, roles, secrets};
 
 /// The credential with this login name.
 pub(crate) fn credential(
@@ -66,24 +38,6 @@ pub(crate) fn credential_by_id(
     id: CredentialId,
 ) -> Result<Option<Credential>, Fault> {
     Ok(credentials_of(connection, BY_ID, [id.0])?.pop())
-}
-
-/// The name of the credential with this value for an attribute, of the oldest
-/// if there are several.
-pub(crate) fn holder_of_attribute(
-    connection: &Connection,
-    key: &str,
-    value: &str,
-) -> Result<Option<LoginName>, Fault> {
-    let mut statement = connection.prepare_cached(
-        "SELECT name FROM credential WHERE id =
-             (SELECT min(credential) FROM attribute WHERE key = ?1 AND value = ?2)",
-    )?;
-    let mut rows = statement.query([key, value])?;
-    Ok(match rows.next()? {
-        Some(row) => Some(RowReader::of(row).parsed(LoginName::parse)?),
-        None => None,
-    })
 }
 
 /// The credentials that `sql` finds, which selects their columns.
@@ -135,7 +89,7 @@ fn read_credential(
         updated_at: columns.instant()?,
         last_used_at: columns.maybe_instant()?,
         revoked_reason: columns.maybe_text()?.map(Into::into),
-        secrets: secrets(connection, owner)?,
+        secrets: secrets::of(connection, owner)?,
         roles: if has_roles {
             roles::names_held_by(connection, owner)?
         } else {
@@ -152,29 +106,6 @@ fn read_credential(
             BTreeMap::new()
         },
     })
-}
-
-fn secrets(connection: &Connection, id: CredentialId) -> Result<Vec<StoredSecret>, Fault> {
-    let mut statement = connection.prepare_cached(
-        "SELECT id, ends_at, until_used, hint, digest, phc FROM secret
-         WHERE credential = ?1 ORDER BY id DESC",
-    )?;
-    let mut rows = statement.query([id.0])?;
-    let mut secrets = Vec::new();
-    while let Some(row) = rows.next()? {
-        let columns = &mut RowReader::of(row);
-        secrets.push(StoredSecret {
-            id: SecretId(columns.number()?),
-            ends_at: columns.maybe_instant()?,
-            until_used: columns.flag()?,
-            hint: columns.maybe_text()?.map(Into::into),
-            verifier: match columns.maybe_hash()? {
-                Some(digest) => Verifier::Digest(SecretDigest::from_bytes(digest)),
-                None => Verifier::Password(columns.parsed(PasswordHash::parse)?),
-            },
-        });
-    }
-    Ok(secrets)
 }
 
 fn attributes(

@@ -1,0 +1,40 @@
+//! The rows of a store, as one transaction sees them, noun by noun.
+//!
+//! A store looks rows up and changes them. What is refused, in which order rows
+//! change, and what goes with them is decided in [`ledger`](crate::ledger) and in
+//! the methods of [`AdminTransaction`](super::AdminTransaction) that no store
+//! writes itself.
+
+pub use self::applications::{ApplicationRows, RegistrationCount};
+pub use self::audit::{AuditQuery, AuditRows};
+pub use self::changes::ChangeRows;
+pub use self::client_ids::{ClientIdCounts, ClientIdRecord, ClientIdRows, ClientIdsOf};
+pub use self::credentials::{CredentialQuery, CredentialRows, CredentialUse};
+pub use self::kicks::{AnsweredKick, KickRows, KickTarget};
+pub use self::lockouts::LockoutRows;
+pub use self::presence::{BrokerPresence, JoinedPresence, PresenceRows};
+pub use self::refusals::{Refusal, RefusalRow, RefusalRows};
+pub use self::roles::RoleRows;
+pub use self::schemes::SchemeRows;
+pub use self::secrets::SecretRows;
+pub use self::settings::SettingRows;
+pub use self::tenants::TenantRows;
+pub use self::tokens::TokenRows;
+pub use self::users::UserRows;
+
+mod applications;
+mod audit;
+mod changes;
+mod client_ids;
+mod credentials;
+mod kicks;
+mod lockouts;
+mod presence;
+mod refusals;
+mod roles;
+mod schemes;
+mod secrets;
+mod settings;
+mod tenants;
+mod tokens;
+mod users;

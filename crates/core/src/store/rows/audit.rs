@@ -1,0 +1,64 @@
+//! The audit.
+
+use crate::audit::{AuditChain, AuditEntry, AuditRow};
+use crate::store::StoreError;
+use crate::time::Timestamp;
+
+/// The audit's two chains.
+///
+/// Its methods fail when the store can't be read, and those that write when it
+/// can't be written.
+pub trait AuditRows {
+    /// Rows of the audit, refusals of the running minute included, in order of
+    /// time.
+    ///
+    /// # Errors
+    ///
+    /// See [`AuditRows`].
+    fn audit(&mut self, query: &AuditQuery) -> Result<Vec<AuditRow>, StoreError>;
+
+    /// The row of the audit with this number.
+    ///
+    /// # Errors
+    ///
+    /// See [`AuditRows`].
+    fn audit_row(&mut self, id: i64) -> Result<Option<AuditRow>, StoreError>;
+
+    /// Adds entries to a chain of the audit; see [`AuditChain::rows_after`].
+    ///
+    /// # Errors
+    ///
+    /// See [`AuditRows`].
+    fn append_audit(&mut self, chain: AuditChain, entries: &[AuditEntry])
+    -> Result<(), StoreError>;
+
+    /// How many rows the audit's chain of refusals has.
+    ///
+    /// # Errors
+    ///
+    /// See [`AuditRows`].
+    fn count_audited_refusals(&mut self) -> Result<u64, StoreError>;
+
+    /// Cuts up to `most` of the oldest rows off the audit's chain of refusals, as
+    /// long as they are old by their time; says how many they were.
+    ///
+    /// # Errors
+    ///
+    /// See [`AuditRows`].
+    fn cut_refusals(
+        &mut self,
+        most: usize,
+        is_old: &mut dyn FnMut(Timestamp) -> bool,
+    ) -> Result<usize, StoreError>;
+}
+
+/// Which rows of the audit to list.
+#[derive(Clone, Debug, Default)]
+pub struct AuditQuery {
+    /// Since then alone.
+    pub since: Option<Timestamp>,
+    /// About this subject alone.
+    pub subject: Option<String>,
+    /// The newest so many.
+    pub limit: Option<u64>,
+}

@@ -1,0 +1,176 @@
+//! Credentials of all kinds.
+
+use crate::client_id::ClientIdTie;
+use crate::credential::{Credential, CredentialId};
+use crate::lifecycle::State;
+use crate::name::{GroupPath, LoginName, TenantId};
+use crate::store::StoreError;
+use crate::time::Timestamp;
+
+/// A use of a credential, and what it changes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct CredentialUse {
+    /// The state from now on.
+    pub state: State,
+    /// Whether it was never used before.
+    pub activates: bool,
+    /// The client id that it is tied to from now on, if that changes.
+    pub ties: Option<ClientIdTie>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Credentials of all kinds.
+///
+/// Its methods fail when the store can't be read, and those that write when it
+/// can't be written.
+pub trait CredentialRows {
+    /// The credential with this login name.
+    ///
+    /// # Errors
+    ///
+    /// See [`CredentialRows`].
+    fn credential(&mut self, name: &LoginName) -> Result<Option<Credential>, StoreError>;
+
+    /// The credential with this number.
+    ///
+    /// # Errors
+    ///
+    /// See [`CredentialRows`].
+    fn credential_by_id(&mut self, id: CredentialId) -> Result<Option<Credential>, StoreError>;
+
+    /// Says whether there is a credential with this number.
+    ///
+    /// # Errors
+    ///
+    /// See [`CredentialRows`].
+    fn has_credential(&mut self, id: CredentialId) -> Result<bool, StoreError>;
+
+    /// The login name of the credential with this number.
+    ///
+    /// # Errors
+    ///
+    /// See [`CredentialRows`].
+    fn name_of(&mut self, id: CredentialId) -> Result<Option<LoginName>, StoreError>;
+
+    /// Devices of tenants, by name.
+    ///
+    /// # Errors
+    ///
+    /// See [`CredentialRows`].
+    fn credentials(&mut self, query: &CredentialQuery) -> Result<Vec<Credential>, StoreError>;
+
+    /// Operators, by name.
+    ///
+    /// # Errors
+    ///
+    /// See [`CredentialRows`].
+    fn operators(&mut self) -> Result<Vec<Credential>, StoreError>;
+
+    /// All users, by name.
+    ///
+    /// # Errors
+    ///
+    /// See [`CredentialRows`].
+    fn users(&mut self) -> Result<Vec<Credential>, StoreError>;
+
+    /// Says whether a user has this e-mail address.
+    ///
+    /// # Errors
+    ///
+    /// See [`CredentialRows`].
+    fn has_user(&mut self, email: &LoginName) -> Result<bool, StoreError>;
+
+    /// How many credentials a tenant has. Bearers of tokens don't count: they
+    /// come along with a token.
+    ///
+    /// # Errors
+    ///
+    /// See [`CredentialRows`].
+    fn count_credentials(&mut self, tenant: &TenantId) -> Result<u64, StoreError>;
+
+    /// The name of the credential that has this value for an attribute, in
+    /// any tenant.
+    ///
+    /// # Errors
+    ///
+    /// See [`CredentialRows`].
+    fn holder_of_attribute(
+        &mut self,
+        key: &str,
+        value: &str,
+    ) -> Result<Option<LoginName>, StoreError>;
+
+    /// Adds a credential of any kind; the number, the secrets, the times of use
+    /// and, of a user, recovery codes in `credential` do not count.
+    ///
+    /// # Errors
+    ///
+    /// Returns kind `Conflict` when the name is taken, else see
+    /// [`CredentialRows`].
+    fn insert_credential(&mut self, credential: &Credential) -> Result<CredentialId, StoreError>;
+
+    /// Writes all of a credential but its number, name, tenant, secrets and
+    /// times of creation and use; of a user neither the recovery codes nor the
+    /// last step.
+    ///
+    /// # Errors
+    ///
+    /// See [`CredentialRows`]; also when there is no such credential.
+    fn update_credential(&mut self, credential: &Credential) -> Result<(), StoreError>;
+
+    /// Removes a credential. Its secrets, roles, rules, attributes, things,
+    /// grants and tokens go with it; the records of its client ids stay.
+    ///
+    /// # Errors
+    ///
+    /// See [`CredentialRows`]; also when there is no such credential.
+    fn remove_credential(&mut self, id: CredentialId) -> Result<(), StoreError>;
+
+    /// Removes up to `most` credentials of a tenant, with what goes with them as
+    /// in [`CredentialRows::remove_credential`]; says which.
+    ///
+    /// # Errors
+    ///
+    /// See [`CredentialRows`].
+    fn remove_credentials_of(
+        &mut self,
+        tenant: &TenantId,
+        most: usize,
+    ) -> Result<Vec<CredentialId>, StoreError>;
+
+    /// Writes a use of a credential, if generation, state and time of the last
+    /// act are those of `seen` and, where it is to be tied, it is not. Says
+    /// whether.
+    ///
+    /// # Errors
+    ///
+    /// See [`CredentialRows`].
+    fn use_credential(
+        &mut self,
+        seen: &Credential,
+        change: &CredentialUse,
+    ) -> Result<bool, StoreError>;
+
+    /// Takes note that a credential was used at `at`, if it was not later.
+    ///
+    /// # Errors
+    ///
+    /// See [`CredentialRows`].
+    fn note_use(&mut self, id: CredentialId, at: Timestamp) -> Result<(), StoreError>;
+}
+
+/// Which credentials to list.
+#[derive(Clone, Debug, Default)]
+pub struct CredentialQuery {
+    /// Of this tenant alone.
+    pub tenant: Option<TenantId>,
+    /// In this state alone.
+    pub state: Option<State>,
+    /// In this group and below alone.
+    pub group: Option<GroupPath>,
+    /// After this name alone.
+    pub after: Option<LoginName>,
+    /// At most so many.
+    pub limit: Option<u64>,
+}

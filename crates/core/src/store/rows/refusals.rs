@@ -1,0 +1,148 @@
+//! Refused logins, summed up by the minute.
+
+use crate::audit::{AuditEntry, AuditOutcome};
+use crate::reason::Reason;
+use crate::store::StoreError;
+use crate::time::Timestamp;
+
+/// A row of refusals: what differs in any but the count and what is known about
+/// it is another row.
+#[derive(Clone, Copy, Debug)]
+pub struct RefusalRow<'a> {
+    /// The start of the minute.
+    pub minute: Timestamp,
+    /// At which broker.
+    pub broker: &'a str,
+    /// The name that was presented, or [`RefusalRow::ALL_OTHERS`].
+    pub subject: &'a str,
+    /// Where it came from; empty where that is not known.
+    pub address: &'a str,
+    /// Why.
+    pub cause: Reason,
+    /// The client id that was asked for, or [`RefusalRow::ALL_OTHERS`]; empty
+    /// where that is not known.
+    pub client_id: &'a str,
+    /// What else there is to know about the cause, as JSON.
+    pub about: Option<&'a str>,
+    /// How often.
+    pub count: i64,
+}
+
+impl<'a> RefusalRow<'a> {
+    /// Stands for all names, addresses or client ids that have no row of their
+    /// own.
+    pub const ALL_OTHERS: &'static str = "*";
+
+    pub(crate) fn of(broker: &'a str, refusal: &'a Refusal) -> Self {
+        Self {
+            minute: refusal.minute,
+            broker,
+            subject: &refusal.subject,
+            address: refusal.address.as_deref().unwrap_or(""),
+            cause: refusal.cause,
+            client_id: refusal.client_id.as_deref().unwrap_or(""),
+            about: refusal.about.as_deref(),
+            count: refusal.count,
+        }
+    }
+
+    /// What the audit says of it.
+    #[must_use]
+    pub fn entry(&self) -> AuditEntry {
+        let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        AuditEntry {
+            outcome: AuditOutcome::Refused,
+            cause: Some(self.cause),
+            address: filled(self.address),
+            client_id: filled(self.client_id),
+            count: self.count,
+            after: self.about.map(str::to_owned),
+            ..AuditEntry::done(
+                self.minute,
+                format!("broker:{}", self.broker),
+                "login",
+                self.subject,
+            )
+        }
+    }
+}
+
+/// Refusals that are summed up.
+///
+/// Its methods fail when the store can't be read, and those that write when it
+/// can't be written.
+pub trait RefusalRows {
+    /// Adds to a row, and replaces what is known about its cause; says whether
+    /// there is such a row. The sum stays a whole number.
+    ///
+    /// # Errors
+    ///
+    /// See [`RefusalRows`].
+    fn add_to_refusal(&mut self, row: &RefusalRow<'_>) -> Result<bool, StoreError>;
+
+    /// Adds a row.
+    ///
+    /// # Errors
+    ///
+    /// See [`RefusalRows`].
+    fn add_refusal(&mut self, row: &RefusalRow<'_>) -> Result<(), StoreError>;
+
+    /// How many rows differ from this one by the client id alone, up to `most`.
+    ///
+    /// # Errors
+    ///
+    /// See [`RefusalRows`].
+    fn count_refused_client_ids(
+        &mut self,
+        row: &RefusalRow<'_>,
+        most: usize,
+    ) -> Result<usize, StoreError>;
+
+    /// How many rows of a minute name an address, or another name than
+    /// [`RefusalRow::ALL_OTHERS`].
+    ///
+    /// # Errors
+    ///
+    /// See [`RefusalRows`].
+    fn count_named_refusals(&mut self, minute: Timestamp) -> Result<usize, StoreError>;
+
+    /// Counts refusals that are summed up from now on, for the head of their
+    /// chain.
+    ///
+    /// # Errors
+    ///
+    /// See [`RefusalRows`].
+    fn count_staged_refusals(&mut self, more: i64) -> Result<(), StoreError>;
+
+    /// Removes up to `most` sums of refusals of minutes that start no later than
+    /// `last`, the oldest first, and says what the audit says of each
+    /// ([`RefusalRow::entry`]).
+    ///
+    /// # Errors
+    ///
+    /// See [`RefusalRows`].
+    fn take_refusals(
+        &mut self,
+        last: Timestamp,
+        most: usize,
+    ) -> Result<Vec<AuditEntry>, StoreError>;
+}
+
+/// Refused logins of one minute, name, address, client id and reason.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Refusal {
+    /// The start of the minute.
+    pub minute: Timestamp,
+    /// The name that was presented, masked where names are secret.
+    pub subject: String,
+    /// Where it came from.
+    pub address: Option<String>,
+    /// The client id that was asked for, as it may be shown.
+    pub client_id: Option<String>,
+    /// Why it was refused.
+    pub cause: Reason,
+    /// What else there is to know about the cause, as JSON.
+    pub about: Option<String>,
+    /// How often, to be added to what is written already.
+    pub count: i64,
+}

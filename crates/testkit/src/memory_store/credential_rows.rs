@@ -1,0 +1,220 @@
+//! Credentials of all kinds, as transactions look them up and change them.
+
+use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::kind::Kind;
+use countersign_core::name::{LoginName, TenantId};
+use countersign_core::store::StoreError;
+use countersign_core::store::rows::{
+    ApplicationRows, CredentialQuery, CredentialRows, CredentialUse, RegistrationCount,
+};
+use countersign_core::time::Timestamp;
+
+use super::{MemoryTransaction, found, gone};
+
+impl CredentialRows for MemoryTransaction<'_> {
+    fn credential(&mut self, name: &LoginName) -> Result<Option<Credential>, StoreError> {
+        Ok(self.tables.credential(name))
+    }
+
+    fn credential_by_id(&mut self, id: CredentialId) -> Result<Option<Credential>, StoreError> {
+        Ok(self.tables.credential_by_id(id))
+    }
+
+    fn has_credential(&mut self, id: CredentialId) -> Result<bool, StoreError> {
+        Ok(self.tables.credentials.contains_key(&id))
+    }
+
+    fn name_of(&mut self, id: CredentialId) -> Result<Option<LoginName>, StoreError> {
+        let row = self.tables.credentials.get(&id);
+        Ok(row.map(|row| row.credential.name.clone()))
+    }
+
+    fn credentials(&mut self, query: &CredentialQuery) -> Result<Vec<Credential>, StoreError> {
+        let is_in_group = |it: &Credential| match (&query.group, &it.group) {
+            (Some(group), Some(own)) => group.covers(own),
+            (Some(_), None) => false,
+            (None, _) => true,
+        };
+        let is_asked_for = |it: &Credential| {
+            it.tenant.is_some()
+                && query.state.is_none_or(|state| it.state == state)
+                && query.after.as_ref().is_none_or(|name| it.name > *name)
+                && is_in_group(it)
+        };
+        let mut devices = self.own_credentials(query.tenant.as_ref(), is_device);
+        devices.retain(is_asked_for);
+        let most = query.limit.and_then(|limit| usize::try_from(limit).ok());
+        devices.truncate(most.unwrap_or(usize::MAX));
+        Ok(devices)
+    }
+
+    fn operators(&mut self) -> Result<Vec<Credential>, StoreError> {
+        Ok(self.tables.credentials_where(Credential::is_operator))
+    }
+
+    fn users(&mut self) -> Result<Vec<Credential>, StoreError> {
+        Ok(self.own_credentials(None, |kind| matches!(kind, Kind::User(_))))
+    }
+
+    fn has_user(&mut self, email: &LoginName) -> Result<bool, StoreError> {
+        let is_users = |it: &Credential| it.name == *email && matches!(it.kind, Kind::User(_));
+        Ok(self.tables.find(is_users).is_some())
+    }
+
+    fn count_credentials(&mut self, tenant: &TenantId) -> Result<u64, StoreError> {
+        let is_counted = |kind: &Kind| !matches!(kind, Kind::Bearer);
+        Ok(self.own_credentials(Some(tenant), is_counted).len() as u64)
+    }
+
+    fn holder_of_attribute(
+        &mut self,
+        key: &str,
+        value: &str,
+    ) -> Result<Option<LoginName>, StoreError> {
+        let has_it = |it: &Credential| it.attributes.get(key).is_some_and(|own| own == value);
+        let holder = self.tables.find(has_it);
+        Ok(holder.map(|row| row.credential.name.clone()))
+    }
+
+    fn insert_credential(&mut self, credential: &Credential) -> Result<CredentialId, StoreError> {
+        self.tables.add_credential(credential)
+    }
+
+    fn update_credential(&mut self, credential: &Credential) -> Result<(), StoreError> {
+        self.tables.update_credential(credential)
+    }
+
+    fn remove_credential(&mut self, id: CredentialId) -> Result<(), StoreError> {
+        found(self.tables.remove_credential(id), "the credential")
+    }
+
+    fn remove_credentials_of(
+        &mut self,
+        tenant: &TenantId,
+        most: usize,
+    ) -> Result<Vec<CredentialId>, StoreError> {
+        Ok(self.remove_some(tenant, |_| true, most))
+    }
+
+    fn use_credential(
+        &mut self,
+        seen: &Credential,
+        change: &CredentialUse,
+    ) -> Result<bool, StoreError> {
+        let is_as_seen = |now: &Credential| {
+            now.generation == seen.generation
+                && now.state == seen.state
+                && now.updated_at == seen.updated_at
+                && (change.ties.is_none() || now.client_id_tie.is_none())
+        };
+        let row = self.tables.credentials.row(&seen.id);
+        let Some(row) = row.filter(|row| is_as_seen(&row.credential)) else {
+            return Ok(false);
+        };
+        let credential = &mut row.credential;
+        credential.state = change.state;
+        credential.ever_used |= change.activates;
+        credential.client_id_tie = change.ties.or(credential.client_id_tie);
+        credential.last_used_at = credential.last_used_at.max(Some(change.at));
+        Ok(true)
+    }
+
+    fn note_use(&mut self, id: CredentialId, at: Timestamp) -> Result<(), StoreError> {
+        if let Some(row) = self.tables.credentials.row(&id) {
+            row.credential.last_used_at = row.credential.last_used_at.max(Some(at));
+        }
+        Ok(())
+    }
+}
+
+impl ApplicationRows for MemoryTransaction<'_> {
+    fn applications(&mut self, tenant: Option<&TenantId>) -> Result<Vec<Credential>, StoreError> {
+        let is_one = |kind: &Kind| matches!(kind, Kind::Application(_));
+        let mut applications = self.own_credentials(tenant, is_one);
+        applications.sort_by(|one, other| one.tenant.cmp(&other.tenant));
+        Ok(applications)
+    }
+
+    fn has_application(&mut self, tenant: &TenantId, id: CredentialId) -> Result<bool, StoreError> {
+        let is_its = |it: &Credential| {
+            matches!(it.kind, Kind::Application(_)) && it.tenant.as_ref() == Some(tenant)
+        };
+        let row = self.tables.credentials.get(&id);
+        Ok(row.is_some_and(|row| is_its(&row.credential)))
+    }
+
+    fn things(
+        &mut self,
+        tenant: Option<&TenantId>,
+        application: Option<CredentialId>,
+    ) -> Result<Vec<Credential>, StoreError> {
+        Ok(self.own_credentials(tenant, |kind| match kind {
+            Kind::Thing(thing) => application.is_none_or(|id| thing.application == id),
+            _ => false,
+        }))
+    }
+
+    fn remove_things_of(
+        &mut self,
+        tenant: &TenantId,
+        most: usize,
+    ) -> Result<Vec<CredentialId>, StoreError> {
+        Ok(self.remove_some(tenant, |kind| matches!(kind, Kind::Thing(_)), most))
+    }
+
+    fn registration_count(
+        &mut self,
+        application: CredentialId,
+    ) -> Result<RegistrationCount, StoreError> {
+        let row = self.tables.credentials.get(&application);
+        let registers = row.and_then(|row| row.registers.as_ref());
+        let (_, count) = registers.ok_or_else(|| gone("the application"))?;
+        Ok(*count)
+    }
+
+    fn count_registration(
+        &mut self,
+        application: CredentialId,
+        count: RegistrationCount,
+    ) -> Result<(), StoreError> {
+        let row = self.tables.credentials.row(&application);
+        if let Some((registers, last)) = row.and_then(|row| row.registers.as_mut()) {
+            registers.registered += 1;
+            *last = count;
+        }
+        Ok(())
+    }
+}
+
+impl MemoryTransaction<'_> {
+    /// The credentials of a tenant, or of all and of none, by name.
+    fn own_credentials(
+        &self,
+        tenant: Option<&TenantId>,
+        is_meant: impl Fn(&Kind) -> bool,
+    ) -> Vec<Credential> {
+        self.tables.credentials_where(|it| {
+            is_meant(&it.kind) && (tenant.is_none() || it.tenant.as_ref() == tenant)
+        })
+    }
+
+    /// Removes up to `most` credentials of a tenant that are meant; says which.
+    fn remove_some(
+        &mut self,
+        tenant: &TenantId,
+        is_meant: impl Fn(&Kind) -> bool,
+        most: usize,
+    ) -> Vec<CredentialId> {
+        let ids = self.tables.credentials.keys_where(most, |_, row| {
+            row.credential.tenant.as_ref() == Some(tenant) && is_meant(&row.credential.kind)
+        });
+        for id in &ids {
+            self.tables.remove_credential(*id);
+        }
+        ids
+    }
+}
+
+fn is_device(kind: &Kind) -> bool {
+    matches!(kind, Kind::Device)
+}

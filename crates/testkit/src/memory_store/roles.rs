@@ -1,0 +1,41 @@
+//! Roles and who holds them.
+
+use countersign_core::credential::CredentialId;
+use countersign_core::name::TenantId;
+use countersign_core::role::{Role, RoleName};
+use countersign_core::store::StoreError;
+use countersign_core::store::rows::RoleRows;
+
+use super::{MemoryTransaction, found};
+
+impl RoleRows for MemoryTransaction<'_> {
+    fn role(&mut self, tenant: &TenantId, name: &RoleName) -> Result<Option<Role>, StoreError> {
+        Ok(self.tables.role(tenant, name))
+    }
+
+    fn roles(&mut self, tenant: Option<&TenantId>) -> Result<Vec<Role>, StoreError> {
+        let roles = self.tables.roles.values();
+        let asked_for = roles.filter(|role| tenant.is_none_or(|id| role.tenant == *id));
+        Ok(asked_for.cloned().collect())
+    }
+
+    fn put_role(&mut self, role: &Role) -> Result<(), StoreError> {
+        let has_tenant = self.tables.tenants.contains_key(&role.tenant);
+        found(has_tenant, "the tenant")?;
+        let key = (role.tenant.clone(), role.name.clone());
+        self.tables.roles.put(key, role.clone());
+        Ok(())
+    }
+
+    fn delete_role(&mut self, tenant: &TenantId, name: &RoleName) -> Result<(), StoreError> {
+        found(self.tables.remove_role(tenant, name), "the role")
+    }
+
+    fn holders_of_role(
+        &mut self,
+        tenant: &TenantId,
+        name: &RoleName,
+    ) -> Result<Vec<CredentialId>, StoreError> {
+        Ok(self.tables.holders_of_role(tenant, name))
+    }
+}

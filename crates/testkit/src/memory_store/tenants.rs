@@ -1,0 +1,35 @@
+//! Tenants.
+
+use countersign_core::name::TenantId;
+use countersign_core::store::StoreError;
+use countersign_core::store::rows::TenantRows;
+use countersign_core::tenant::Tenant;
+
+use super::{MemoryTransaction, found, taken};
+
+impl TenantRows for MemoryTransaction<'_> {
+    fn tenant(&mut self, id: &TenantId) -> Result<Option<Tenant>, StoreError> {
+        Ok(self.tables.tenants.get(id).cloned())
+    }
+
+    fn tenants(&mut self) -> Result<Vec<Tenant>, StoreError> {
+        Ok(self.tables.tenants.values().cloned().collect())
+    }
+
+    fn put_tenant(&mut self, tenant: &Tenant) -> Result<(), StoreError> {
+        let is_taken = |other: &Tenant| {
+            other.id != tenant.id
+                && other.client_id_prefix.is_some()
+                && other.client_id_prefix == tenant.client_id_prefix
+        };
+        if self.tables.tenants.values().any(is_taken) {
+            return Err(taken("another tenant has this prefix"));
+        }
+        self.tables.tenants.put(tenant.id.clone(), tenant.clone());
+        Ok(())
+    }
+
+    fn remove_tenant(&mut self, id: &TenantId) -> Result<(), StoreError> {
+        found(self.tables.remove_tenant(id), "the tenant")
+    }
+}
