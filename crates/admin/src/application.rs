@@ -8,7 +8,7 @@ use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::kind::{Application, ApplicationName, Kind};
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::role::RoleName;
-use countersign_core::scheme::DraftSecret;
+use countersign_core::scheme::{DraftSecret, SchemeName};
 use countersign_core::secret::{Secret, SecretDigest, Verifier};
 use countersign_core::store::Intent;
 use countersign_core::time::Timestamp;
@@ -77,7 +77,7 @@ impl Command for CreateApplication {
             return Err(AdminError::new(ErrorKind::Exists, subject, message));
         }
         let (now, known) = (tx.now, tx.schemes()?);
-        let scheme = lookup::built_in(&known, SCHEME)?;
+        let scheme = lookup::scheme(&known, &SchemeName::application())?;
         scheme_overlap::check_scheme(tx, scheme, tenant)?;
         let kind = Kind::Application(about.clone());
         let (owner, scheme) = (Some(tenant.clone()), scheme.name().clone());
@@ -222,7 +222,7 @@ fn issue(
 ) -> Result<IssuedApplication, AdminError> {
     let blank = lookup::application(tx, tenant, name)?;
     let known = tx.schemes()?;
-    let scheme = lookup::built_in(&known, SCHEME)?;
+    let scheme = lookup::scheme(&known, &SchemeName::application())?;
     let token = match scheme.draft_secret(&blank.name, None, &known, tx.random)? {
         DraftSecret::Generated(token) => token,
         DraftSecret::Chosen => return Err(PasswordError::Empty.into()),
@@ -238,9 +238,6 @@ fn issue(
         old_token_until,
     })
 }
-
-/// The scheme of applications and their things.
-pub(crate) const SCHEME: &str = "application";
 
 #[cfg(test)]
 mod tests {

@@ -18,7 +18,6 @@ macro_rules! bridge {
 
 use crate::credential::CredentialError;
 use crate::jwt::JwtError;
-use crate::user::UserError;
 bridge!(
     CredentialError,
     CredentialError::Admin,
@@ -26,4 +25,3 @@ bridge!(
     Noun::Credential
 );
 bridge!(JwtError, JwtError::Admin, JwtError::Store, Noun::Token);
-bridge!(UserError, UserError::Admin, UserError::Store, Noun::User);

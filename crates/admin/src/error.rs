@@ -53,6 +53,9 @@ pub enum ErrorKind {
     /// The store, its key file, the memory or the randomness can't be used
     /// now.
     Unavailable,
+    /// The name is that of another sort of thing, which has commands of its own:
+    /// the sort that the subject tells.
+    WrongKind,
 }
 
 /// What a refusal is about.
@@ -80,8 +83,12 @@ pub enum Noun {
     ClientId,
     /// A credential of a device or a service.
     Credential,
+    /// What a user is granted in a tenant.
+    Grant,
     /// The key file beside the store.
     KeyFile,
+    /// The lock that failed logins bring upon a user.
+    Lockout,
     /// A topic filter that a tenant owns.
     Namespace,
     /// An operator.
@@ -229,7 +236,7 @@ impl ErrorKind {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Conflict => "conflict",
+            Self::Conflict | Self::WrongKind => "conflict",
             Self::Exists => "exists",
             Self::Forbidden => "forbidden",
             Self::InUse => "in-use",

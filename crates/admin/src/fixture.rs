@@ -16,7 +16,7 @@ use countersign_core::secret::{Argon2Params, Secret};
 use countersign_core::store::{GateStore as _, LoginEffects, Recorded, Settings};
 use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Tenant};
 use countersign_core::time::Timestamp;
-use countersign_core::user::GrantedRight;
+use countersign_core::user::{Grant, GrantedRight};
 use countersign_sqlite::{AuditCheck, SqliteStore};
 use tempfile::TempDir;
 
@@ -35,7 +35,7 @@ use crate::rule::RuleChange;
 use crate::scheme::AddScheme;
 use crate::tenant::{self, CreateTenant, DeleteTenant, NewTenant, TenantDeletion};
 use crate::thing::{CreateThing, NewThing};
-use crate::user::{self, NewGrant, NewUser, UserError};
+use crate::user::{CreateUser, GrantUser, ShownUser};
 
 /// A store and a clock that stands still.
 pub(crate) struct Fixture {
@@ -166,13 +166,9 @@ impl Fixture {
 
     /// Makes a user with the password `hunter2`.
     pub(crate) fn user(&mut self, email: &str) -> Credential {
-        let new = NewUser {
-            email: login_name(email),
-            password: ChosenPassword::parse(b"hunter2".to_vec()).unwrap(),
-        };
-        self.act(|store, context| user::create(store, context, new))
-            .unwrap()
-            .user
+        let password = ChosenPassword::parse(b"hunter2".to_vec()).unwrap();
+        let create = CreateUser::new(login_name(email), password);
+        self.run(&create).unwrap().user
     }
 
     pub(crate) fn grant(
@@ -180,14 +176,14 @@ impl Fixture {
         email: &str,
         tenant: &str,
         right: GrantedRight,
-    ) -> Result<user::ShownUser, UserError> {
-        let new = NewGrant {
+    ) -> Result<ShownUser, AdminError> {
+        let grant = Grant {
             tenant: tenant_id(tenant),
             group: None,
             right,
         };
         let email = login_name(email);
-        self.act(|store, context| user::grant(store, context, &email, new))
+        self.run(&GrantUser { email, grant })
     }
 
     /// Makes an application of `acme` and returns its token.

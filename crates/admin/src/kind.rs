@@ -8,7 +8,7 @@ use countersign_core::credential::Credential;
 use countersign_core::kind::{self, Kind};
 use countersign_core::name::{LoginName, is_unseen};
 
-use crate::error::{AdminError, Noun};
+use crate::error::{AdminError, ErrorKind, Noun, Subject};
 
 /// A name belongs to another kind of principal than an act is about.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -60,6 +60,22 @@ impl PrincipalKind {
             Self::User => "is a user; use the commands of `user`",
         }
     }
+}
+
+/// The name of a credential belongs to another kind of principal than a command
+/// is about.
+pub(crate) fn wrong_kind(credential: &Credential) -> AdminError {
+    let (noun, is) = match &credential.kind {
+        Kind::Application(_) => (Noun::Application, "an application"),
+        Kind::Bearer => (Noun::Token, "whoever presents certain tokens"),
+        Kind::Device if credential.is_operator() => (Noun::Operator, "an operator"),
+        Kind::Device => (Noun::Credential, "a credential"),
+        Kind::Thing(_) => (Noun::Thing, "a thing"),
+        Kind::User(_) => (Noun::User, "a user"),
+    };
+    let name = &credential.name;
+    let subject = Subject::new(noun, name);
+    AdminError::new(ErrorKind::WrongKind, subject, format!("`{name}` is {is}"))
 }
 
 /// Checks that a device, an operator or a thing may be given this name.

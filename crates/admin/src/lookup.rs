@@ -13,6 +13,7 @@ use countersign_core::store::AdminTransaction;
 use countersign_core::tenant::Tenant;
 
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
+use crate::kind::wrong_kind;
 
 /// The rows of a store, in a transaction.
 pub struct Rows<'a>(&'a mut (dyn AdminTransaction + 'a));
@@ -114,18 +115,6 @@ fn not_in_tenant(noun: Noun, called: &str, name: impl fmt::Display, id: &TenantI
     )
 }
 
-/// A scheme that is built in, of those that the store knows.
-pub(crate) fn built_in<'a>(known: &'a Schemes, name: &str) -> Result<&'a Scheme, AdminError> {
-    known.find(name).ok_or_else(|| {
-        let message = format!("there is no scheme `{name}`");
-        AdminError::new(
-            ErrorKind::NotFound,
-            Subject::new(Noun::Scheme, name),
-            message,
-        )
-    })
-}
-
 /// The scheme with this name, among those known.
 ///
 /// # Errors
@@ -159,6 +148,17 @@ pub(crate) fn no_credential(name: &LoginName) -> AdminError {
         Subject::new(Noun::Credential, name),
         message,
     )
+}
+
+/// The user with this address.
+pub(crate) fn user(rows: &mut Rows<'_>, email: &LoginName) -> Result<Credential, AdminError> {
+    let found = rows.credential(email)?.ok_or_else(|| no_user(email))?;
+    match found.kind {
+        Kind::User(_) => Ok(found),
+        Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => {
+            Err(wrong_kind(&found))
+        }
+    }
 }
 
 /// There is no user of this address, or the caller may not know of them.

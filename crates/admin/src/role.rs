@@ -390,7 +390,9 @@ mod tests {
                 Change::Credential(joe)
             ]
         );
-        let shown = crate::user::show(&mut fixture.store, &login_name("joe@mail.test")).unwrap();
+        let shown = fixture
+            .run(&crate::user::ShowUser(login_name("joe@mail.test")))
+            .unwrap();
         assert!(matches!(shown.user.kind, Kind::User(user) if user.grants.is_empty()));
     }
 

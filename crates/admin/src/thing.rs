@@ -87,11 +87,9 @@ pub fn of_application(
     check_key(key)?;
     let no_application = || {
         let name = &application.name;
-        AdminError::invalid(
-            Noun::Application,
-            name,
-            format_args!("`{name}` is not an application"),
-        )
+        let message = format!("`{name}` is not an application");
+        let subject = Subject::new(Noun::Application, name);
+        AdminError::new(ErrorKind::Conflict, subject, message)
     };
     let about = match &application.kind {
         Kind::Application(about) => about,

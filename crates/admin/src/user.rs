@@ -4,42 +4,28 @@
 use countersign_core::change::Change;
 use countersign_core::credential::Credential;
 use countersign_core::kind::Kind;
-use countersign_core::ledger::LedgerTransaction as _;
 use countersign_core::lockout::Lockout;
-use countersign_core::name::{LoginName, TenantId};
-use countersign_core::scheme::{Scheme, Schemes};
-use countersign_core::secret::Argon2Params;
-use countersign_core::store::rows::{
-    CredentialRows as _, LockoutRows as _, SchemeRows as _, SecretRows as _, SettingRows as _,
-};
-use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError};
+use countersign_core::name::LoginName;
+use countersign_core::scheme::SchemeName;
+use countersign_core::secret::Verifier;
+use countersign_core::store::{Intent, StoreError, StoreErrorKind};
 use countersign_core::user::User;
 
-use crate::context::Context;
-use crate::credential::{CredentialError, blank, exists};
-use crate::error::AdminError;
-use crate::jwt;
-use crate::kind::WrongKind;
+use crate::caller::Permission;
+use crate::command::{Command, Tx};
+use crate::credential::blank;
+use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::lookup::Rows;
-use crate::password::{ChosenPassword, NewSecret, PreparedSecret};
-use crate::sealed::KeyFileError;
-use crate::secret::{self, Overlap};
+use crate::password::{ChosenPassword, NewSecret};
+use crate::secret::Overlap;
 use crate::view::AuditedUser;
+use crate::{cascade, lookup, secret};
 
 mod grant;
 mod mfa;
 
-pub use self::grant::{NewGrant, grant, ungrant};
-pub use self::mfa::{Enrolment, confirm, disable, enrol};
-
-/// A user to be made.
-#[expect(missing_debug_implementations, reason = "it holds a secret")]
-pub struct NewUser {
-    /// The e-mail address, folded.
-    pub email: LoginName,
-    /// The password.
-    pub password: ChosenPassword,
-}
+pub use self::grant::{GrantUser, UngrantUser};
+pub use self::mfa::{ConfirmSecondFactor, DisableSecondFactor, EnrolSecondFactor, Enrolment};
 
 /// A user, and what is counted against the address.
 #[derive(Clone, Debug)]
@@ -50,296 +36,247 @@ pub struct ShownUser {
     pub lockout: Lockout,
 }
 
+impl ShownUser {
+    /// What is counted against the address is read now.
+    fn of(rows: &mut Rows<'_>, user: Credential) -> Result<Self, StoreError> {
+        let lockout = rows.lockout(&user.name)?;
+        Ok(Self { user, lockout })
+    }
+}
+
 /// Makes a user, who is granted nothing yet.
-///
-/// # Errors
-///
-/// Returns [`UserError`] when the address is taken, when the password can't be
-/// one, or when the store can't be written; nothing changed then.
-pub fn create<S: AdminStore>(
-    store: &mut S,
-    context: &mut Context<'_>,
-    new: NewUser,
-) -> Result<ShownUser, UserError> {
-    let email = new.email;
-    // What can be refused is refused before a password is hashed.
-    let (known, params) = {
-        let mut transaction = store.begin(Intent::Read)?;
-        check_free(&mut transaction, &email)?;
-        (transaction.schemes()?, transaction.settings()?.argon2)
-    };
-    let secret = prepare(context, &email, new.password, &known, params)?;
-
-    let mut transaction = store.begin(Intent::Write)?;
-    check_free(&mut transaction, &email)?;
-    let (kind, scheme) = (Kind::User(Box::default()), scheme(&known)?.name().clone());
-    let blank = blank(email.clone(), kind, None, scheme, context.now);
-    let id = transaction
-        .add_credential(&blank)
-        .map_err(|error| exists(error, &email))?;
-    transaction.add_secret(id, &secret.verifier)?;
-    let described = find(&mut transaction, &email)?;
-    let row = context.audit(
-        "user.create",
-        email.as_str(),
-        None::<&AuditedUser>,
-        Some(&AuditedUser::of(&described.user)),
-    );
-    transaction.commit(&[row], &[Change::Credential(id)])?;
-    Ok(described)
+#[expect(missing_debug_implementations, reason = "it holds a secret")]
+pub struct CreateUser {
+    email: LoginName,
+    password: NewSecret,
 }
 
-/// All users, by address.
-///
-/// # Errors
-///
-/// Returns [`StoreError`] when the store can't be read.
-pub fn list<S: AdminStore>(store: &mut S) -> Result<Vec<ShownUser>, StoreError> {
-    let mut transaction = store.begin(Intent::Read)?;
-    let users = transaction.users()?.into_iter();
-    users
-        .map(|user| {
-            let lockout = transaction.lockout(&user.name)?;
-            Ok(ShownUser { user, lockout })
-        })
-        .collect()
+impl CreateUser {
+    /// Makes a user with this e-mail address, folded, and this password.
+    #[must_use]
+    pub fn new(email: LoginName, password: ChosenPassword) -> Self {
+        Self {
+            email,
+            password: NewSecret::Chosen(password),
+        }
+    }
 }
 
-/// The user with this address.
-///
-/// # Errors
-///
-/// Returns [`UserError`] when there is none or the store can't be read.
-pub fn show<S: AdminStore>(store: &mut S, email: &LoginName) -> Result<ShownUser, UserError> {
-    find(&mut store.begin(Intent::Read)?, email)
+impl Command for CreateUser {
+    type Output = ShownUser;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn passwords(&self) -> Vec<&ChosenPassword> {
+        self.password.password().into_iter().collect()
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownUser, AdminError> {
+        let Self { email, password } = self;
+        if tx.credential(email)?.is_some() {
+            return Err(taken(email));
+        }
+        let verifier = verifier(tx, email, password)?;
+        let (kind, scheme) = (Kind::User(Box::default()), SchemeName::basic());
+        let blank = blank(email.clone(), kind, None, scheme, tx.now);
+        let id = tx.add_credential(&blank).map_err(|error| {
+            if error.kind() == StoreErrorKind::Conflict {
+                taken(email)
+            } else {
+                error.into()
+            }
+        })?;
+        tx.add_secret(id, &verifier)?;
+        recorded(tx, "user.create", email, None)
+    }
+}
+
+/// Lists all users, by address.
+#[derive(Clone, Copy, Debug)]
+pub struct ListUsers;
+
+impl Command for ListUsers {
+    type Output = Vec<ShownUser>;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<ShownUser>, AdminError> {
+        let users = tx.users()?.into_iter();
+        Ok(users
+            .map(|user| ShownUser::of(tx, user))
+            .collect::<Result<_, _>>()?)
+    }
+}
+
+/// Shows the user with this address.
+#[derive(Clone, Debug)]
+pub struct ShowUser(pub LoginName);
+
+impl Command for ShowUser {
+    type Output = ShownUser;
+
+    fn needs(&self) -> Permission {
+        Permission::ManageUser(self.0.clone())
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownUser, AdminError> {
+        let user = lookup::user(tx, &self.0)?;
+        Ok(ShownUser::of(tx, user)?)
+    }
 }
 
 /// Deletes a user. Their sessions end, and so do the tokens that they made.
-///
-/// # Errors
-///
-/// Returns [`UserError`] when there is none or the store can't be written;
-/// nothing changed then.
-pub fn delete<S: AdminStore>(
-    store: &mut S,
-    context: &Context<'_>,
-    email: &LoginName,
-) -> Result<(), UserError> {
-    let mut transaction = store.begin(Intent::Write)?;
-    let user = find(&mut transaction, email)?.user;
-    let ended = jwt::end(&mut transaction, None, context, email.as_str(), |token| {
-        token.issuer == user.id
-    })?;
-    transaction.delete_credential(user.id)?;
-    let row = context.audit(
-        "user.delete",
-        email.as_str(),
-        Some(&AuditedUser::of(&user)),
-        None::<&AuditedUser>,
-    );
-    let (rows, changes) = ended.and(row, Change::Credential(user.id));
-    transaction.commit(&rows, &changes)?;
-    Ok(())
+#[derive(Clone, Debug)]
+pub struct DeleteUser(pub LoginName);
+
+impl Command for DeleteUser {
+    type Output = ();
+
+    fn needs(&self) -> Permission {
+        Permission::ManageUser(self.0.clone())
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<(), AdminError> {
+        let email = self.0.as_str();
+        let user = lookup::user(tx, &self.0)?;
+        tx.record("user.delete", email, Some(&AuditedUser::of(&user)), None);
+        tx.changed(Change::Credential(user.id));
+        cascade::end_tokens(tx, None, email, |token| token.issuer == user.id)?;
+        Ok(tx.delete_credential(user.id)?)
+    }
 }
 
 /// Replaces the password of a user. Their sessions end; a lock stays.
-///
-/// # Errors
-///
-/// Returns [`UserError`] when there is none, when the password can't be one,
-/// or when the store can't be written; nothing changed then.
-pub fn reset_password<S: AdminStore>(
-    store: &mut S,
-    context: &mut Context<'_>,
-    email: &LoginName,
-    password: ChosenPassword,
-) -> Result<ShownUser, UserError> {
-    let (known, params) = {
-        let mut transaction = store.begin(Intent::Read)?;
-        find(&mut transaction, email)?;
-        (transaction.schemes()?, transaction.settings()?.argon2)
-    };
-    let stored = prepare(context, email, password, &known, params)?;
-    let now = context.now;
-    let act = "user.reset-password";
-    act_on(store, context, email, act, |transaction, user| {
-        secret::retire(&mut Rows::of(transaction), user, Overlap::None, now)?;
-        transaction.add_secret(user.id, &stored.verifier)?;
-        Ok(())
-    })
+#[expect(missing_debug_implementations, reason = "it holds a secret")]
+pub struct ResetUserPassword {
+    email: LoginName,
+    password: NewSecret,
+}
+
+impl ResetUserPassword {
+    /// Replaces the password of the user with this address by another.
+    #[must_use]
+    pub fn new(email: LoginName, password: ChosenPassword) -> Self {
+        Self {
+            email,
+            password: NewSecret::Chosen(password),
+        }
+    }
+}
+
+impl Command for ResetUserPassword {
+    type Output = ShownUser;
+
+    fn needs(&self) -> Permission {
+        Permission::ManageUser(self.email.clone())
+    }
+
+    fn passwords(&self) -> Vec<&ChosenPassword> {
+        self.password.password().into_iter().collect()
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownUser, AdminError> {
+        change(tx, "user.reset-password", &self.email, |tx, user| {
+            let verifier = verifier(tx, &user.name, &self.password)?;
+            let now = tx.now;
+            secret::retire(tx, user, Overlap::None, now)?;
+            tx.add_secret(user.id, &verifier)?;
+            Ok(())
+        })
+    }
 }
 
 /// Forgives a user what failed, and so lifts a lock.
-///
-/// # Errors
-///
-/// Returns [`UserError`] when there is none, when nothing is counted against
-/// the address, or when the store can't be written; nothing changed then.
-pub fn unlock<S: AdminStore>(
-    store: &mut S,
-    context: &Context<'_>,
-    email: &LoginName,
-) -> Result<ShownUser, UserError> {
-    act_on(store, context, email, "user.unlock", |transaction, user| {
-        if transaction.lockout(&user.name)? == Lockout::default() {
-            return Err(UserError::NotLocked {
-                email: user.name.clone(),
-            });
-        }
-        Ok(transaction.clear_lockout(&user.name)?)
-    })
-}
+#[derive(Clone, Debug)]
+pub struct UnlockUser(pub LoginName);
 
-/// One act on one user: look them up, change them, write them with the audit
-/// row and the change, and return what they are then.
-fn act_on<S: AdminStore>(
-    store: &mut S,
-    context: &Context<'_>,
-    email: &LoginName,
-    act: &'static str,
-    change: impl FnOnce(&mut S::Transaction<'_>, &mut Credential) -> Result<(), UserError>,
-) -> Result<ShownUser, UserError> {
-    let mut transaction = store.begin(Intent::Write)?;
-    let mut user = find(&mut transaction, email)?.user;
-    let before = AuditedUser::of(&user);
-    change(&mut transaction, &mut user)?;
-    user.updated_at = context.now;
-    transaction.update_credential(&user)?;
-    let described = find(&mut transaction, email)?;
-    let after = AuditedUser::of(&described.user);
-    let row = context.audit(act, email.as_str(), Some(&before), Some(&after));
-    transaction.commit(&[row], &[Change::Credential(user.id)])?;
-    Ok(described)
-}
+impl Command for UnlockUser {
+    type Output = ShownUser;
 
-/// The user with this address, in the midst of an act.
-fn find<T: AdminTransaction>(
-    transaction: &mut T,
-    email: &LoginName,
-) -> Result<ShownUser, UserError> {
-    let missing = || UserError::Missing {
-        email: email.clone(),
-    };
-    let user = transaction.credential(email)?.ok_or_else(missing)?;
-    if !matches!(user.kind, Kind::User(_)) {
-        return Err(WrongKind::of(&user).into());
+    fn needs(&self) -> Permission {
+        Permission::ManageUser(self.0.clone())
     }
-    let lockout = transaction.lockout(&user.name)?;
-    Ok(ShownUser { user, lockout })
+
+    /// Something must be counted against the address.
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownUser, AdminError> {
+        change(tx, "user.unlock", &self.0, |tx, user| {
+            let email = &user.name;
+            if tx.lockout(email)? == Lockout::default() {
+                let message = format!("`{email}` is not locked, and no failed login is counted");
+                let subject = Subject::new(Noun::Lockout, email);
+                return Err(AdminError::new(ErrorKind::NotFound, subject, message));
+            }
+            Ok(tx.clear_lockout(email)?)
+        })
+    }
+}
+
+/// One act on one user: finds them, changes them, and writes them with the audit
+/// row and the change. What they are then is the output.
+fn change(
+    tx: &mut Tx<'_>,
+    act: &'static str,
+    email: &LoginName,
+    change: impl FnOnce(&mut Tx<'_>, &mut Credential) -> Result<(), AdminError>,
+) -> Result<ShownUser, AdminError> {
+    let mut user = lookup::user(tx, email)?;
+    let before = AuditedUser::of(&user);
+    change(tx, &mut user)?;
+    user.updated_at = tx.now;
+    tx.update_credential(&user)?;
+    recorded(tx, act, email, Some(&before))
+}
+
+/// Records what was written of a user.
+fn recorded(
+    tx: &mut Tx<'_>,
+    act: &'static str,
+    email: &LoginName,
+    before: Option<&AuditedUser>,
+) -> Result<ShownUser, AdminError> {
+    let user = lookup::user(tx, email)?;
+    tx.record(act, email.as_str(), before, Some(&AuditedUser::of(&user)));
+    tx.changed(Change::Credential(user.id));
+    Ok(ShownUser::of(tx, user)?)
 }
 
 /// What makes a credential a user's.
-fn about(user: &mut Credential) -> Result<&mut User, UserError> {
+fn about(user: &mut Credential) -> Result<&mut User, AdminError> {
     match &mut user.kind {
         Kind::User(about) => Ok(about),
         Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => {
-            Err(UserError::Missing {
-                email: user.name.clone(),
-            })
+            Err(lookup::no_user(&user.name))
         }
     }
 }
 
-fn check_free<T: AdminTransaction>(
-    transaction: &mut T,
+/// What is kept of a password. The rules of scheme `basic` hold for people, too.
+fn verifier(
+    tx: &mut Tx<'_>,
     email: &LoginName,
-) -> Result<(), UserError> {
-    match transaction.credential(email)? {
-        Some(taken) => Err(CredentialError::Exists { name: taken.name }.into()),
-        None => Ok(()),
-    }
+    password: &NewSecret,
+) -> Result<Verifier, AdminError> {
+    let known = tx.schemes()?;
+    let scheme = lookup::scheme(&known, &SchemeName::basic())?;
+    Ok(password.drafted(tx, email, scheme, &known)?.verifier)
 }
 
-/// Hashes a password as that of a device. Slow, so no transaction may be open.
-fn prepare(
-    context: &mut Context<'_>,
-    email: &LoginName,
-    password: ChosenPassword,
-    known: &Schemes,
-    params: Argon2Params,
-) -> Result<PreparedSecret, CredentialError> {
-    let scheme = scheme(known)?;
-    let secret = NewSecret::Chosen(password);
-    Ok(secret.prepare(context, email, scheme, known, params)?)
+fn taken(email: &LoginName) -> AdminError {
+    let message = format!("`{email}` exists already");
+    AdminError::new(ErrorKind::Exists, Subject::new(Noun::User, email), message)
 }
-
-fn scheme(known: &Schemes) -> Result<&Scheme, CredentialError> {
-    known.find(SCHEME).ok_or(CredentialError::SchemeChanged)
-}
-
-/// Why an act on a user was refused.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum UserError {
-    /// There is a second factor already.
-    #[error(
-        "`{email}` has a second factor already; take it away first with `user mfa disable {email}`"
-    )]
-    AlreadyConfirmed {
-        /// The address.
-        email: LoginName,
-    },
-    /// Something that holds for all credentials.
-    #[error(transparent)]
-    Credential(#[from] CredentialError),
-    /// The same is granted already.
-    #[error("`{email}` is granted just that in tenant `{tenant}` already")]
-    Granted {
-        /// The address.
-        email: LoginName,
-        /// The tenant.
-        tenant: TenantId,
-    },
-    /// There is none with this address.
-    #[error("there is no user `{email}`; `user list` shows all")]
-    Missing {
-        /// The address.
-        email: LoginName,
-    },
-    /// There is no second factor.
-    #[error("`{email}` has no second factor; `user mfa enrol {email}` makes one")]
-    NoSecondFactor {
-        /// The address.
-        email: LoginName,
-    },
-    /// Nothing is granted.
-    #[error("`{email}` is granted nothing in tenant `{tenant}`")]
-    NotGranted {
-        /// The address.
-        email: LoginName,
-        /// The tenant.
-        tenant: TenantId,
-    },
-    /// Nothing is counted against the address.
-    #[error("`{email}` is not locked, and no failed login is counted")]
-    NotLocked {
-        /// The address.
-        email: LoginName,
-    },
-    /// It is of another kind, which has commands of its own.
-    #[error(transparent)]
-    WrongKind(#[from] WrongKind),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// As the commands say.
-    #[error(transparent)]
-    Admin(#[from] AdminError),
-    /// Something can't be sealed or opened.
-    #[error(transparent)]
-    KeyFile(#[from] KeyFileError),
-    /// The code is none of the seed, now.
-    #[error(
-        "this is not a code of `{email}` at this time; compare the clocks of both sides, or enrol again"
-    )]
-    WrongCode {
-        /// The address.
-        email: LoginName,
-    },
-}
-
-/// Whose rules for passwords hold for people, too.
-const SCHEME: &str = "basic";
 
 #[cfg(test)]
 mod tests;

@@ -6,14 +6,14 @@ use std::time::{Duration, Instant, SystemTime};
 use countersign_admin::credential::{self, NewCredential};
 use countersign_admin::password::ChosenPassword;
 use countersign_admin::tenant::{CreateTenant, NewTenant};
-use countersign_admin::user::{self, NewGrant, NewUser};
-use countersign_admin::{Caller, Context, OsRandom};
+use countersign_admin::user::{ConfirmSecondFactor, CreateUser, EnrolSecondFactor, GrantUser};
+use countersign_admin::{Caller, Context, OsRandom, run};
 use gate::core::name::{LoginName, TenantId};
 use gate::core::secret::{Argon2Params, Secret};
 use gate::core::store::Settings;
 use gate::core::time::Timestamp;
 use gate::core::totp::{Seed, Step};
-use gate::core::user::GrantedRight;
+use gate::core::user::{Grant, GrantedRight};
 use gate::sqlite::SqliteStore;
 
 use crate::boundary::countersign_bytes;
@@ -113,19 +113,16 @@ impl Fixture {
         };
         let acme = TenantId::parse("acme").unwrap();
         fixture.act(|store, context| {
-            countersign_admin::run(store, context, &CreateTenant(NewTenant::new(acme.clone())))
-                .unwrap();
-            let new = NewUser {
-                email: jane(),
-                password: ChosenPassword::parse(b"right".to_vec()).unwrap(),
-            };
-            user::create(store, context, new).unwrap();
-            let new = NewGrant {
+            run(store, context, &CreateTenant(NewTenant::new(acme.clone()))).unwrap();
+            let password = ChosenPassword::parse(b"right".to_vec()).unwrap();
+            run(store, context, &CreateUser::new(jane(), password)).unwrap();
+            let grant = Grant {
                 tenant: acme,
                 group: None,
                 right: GrantedRight::OrgAdmin,
             };
-            user::grant(store, context, &jane(), new).unwrap();
+            let email = jane();
+            run(store, context, &GrantUser { email, grant }).unwrap();
             let mut new = NewCredential::new(TenantId::parse("acme").unwrap(), "van");
             new.external_identity = true;
             credential::create(store, context, new).unwrap();
@@ -146,9 +143,10 @@ impl Fixture {
     /// Gives Jane a second factor, confirmed by the code before this one.
     pub(crate) fn enrol(&mut self) -> Seed {
         let seed = self.act(|store, context| {
-            let enrolment = user::enrol(store, context, &jane()).unwrap();
+            let email = jane();
+            let enrolment = run(store, context, &EnrolSecondFactor(email.clone())).unwrap();
             let code = Secret::new(code(&enrolment.seed, -1).into_bytes());
-            user::confirm(store, context, &jane(), &code).unwrap();
+            run(store, context, &ConfirmSecondFactor { email, code }).unwrap();
             enrolment.seed
         });
         self.settle();

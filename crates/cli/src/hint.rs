@@ -6,6 +6,7 @@ use countersign_admin::error::{AdminError, ErrorKind, Noun};
 /// message.
 pub(crate) fn hint(error: &AdminError) -> Option<String> {
     let subject = error.subject();
+    let name = &subject.name;
     let tenant = subject.tenant.as_ref().map_or("", |tenant| tenant.as_str());
     Some(match (error.kind(), subject.noun) {
         (ErrorKind::NotFound, Noun::Tenant) => "; `tenant list` shows all".into(),
@@ -15,6 +16,21 @@ pub(crate) fn hint(error: &AdminError) -> Option<String> {
         (ErrorKind::NotFound, Noun::Application) => {
             format!("; `application list --tenant {tenant}` shows all")
         }
+        (ErrorKind::NotFound, Noun::User) => "; `user list` shows all".into(),
+        (ErrorKind::NotFound, Noun::SecondFactor) => format!("; `user mfa enrol {name}` makes one"),
+        (ErrorKind::Exists, Noun::SecondFactor) => {
+            format!("; take it away first with `user mfa disable {name}`")
+        }
+        (ErrorKind::WrongKind, Noun::Application) => "; use the commands of `application`".into(),
+        (ErrorKind::WrongKind, Noun::Credential) => "; use the commands of `credential`".into(),
+        (ErrorKind::WrongKind, Noun::Operator) => {
+            ": `operator allow|deny|remove|show|delete` and `credential \
+             suspend|reactivate|revoke|reset-password|rotate` are for it"
+                .into()
+        }
+        (ErrorKind::WrongKind, Noun::Thing) => "; use the commands of `thing`".into(),
+        (ErrorKind::WrongKind, Noun::Token) => "; use the commands of `jwt`".into(),
+        (ErrorKind::WrongKind, Noun::User) => "; use the commands of `user`".into(),
         (ErrorKind::NotFound, Noun::Role) => format!("; `role list --tenant {tenant}` shows all"),
         (ErrorKind::NotFound, Noun::Thing) => {
             format!("; `thing list --tenant {tenant}` shows all")

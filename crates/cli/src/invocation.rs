@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use countersign_admin::{Caller, Command, Context, OsRandom};
+use countersign_admin::error::Noun;
+use countersign_admin::{AdminError, Caller, Command, Context, OsRandom};
 use countersign_core::store::{Intent, StoreError};
 use countersign_core::time::Timestamp;
 use countersign_sqlite::SqliteStore;
@@ -11,6 +12,7 @@ use crate::account;
 use crate::error::CliError;
 use crate::identity;
 use crate::output::Output;
+use crate::store_files::key_of;
 
 /// What all commands share.
 #[derive(Debug)]
@@ -49,7 +51,17 @@ impl Invocation {
             Intent::Read => self.open_to_read()?,
             Intent::Write => self.open()?,
         };
-        run_on(&mut store, command)
+        as_caller(|context| countersign_admin::run(&mut store, context, command))
+            .map_err(|error| self.told(error))
+    }
+
+    /// A refusal; one about the key file names it.
+    fn told(&self, error: AdminError) -> CliError {
+        if error.subject().noun != Noun::KeyFile {
+            return error.into();
+        }
+        let path = key_of(&self.store);
+        CliError::Refused(anyhow::Error::new(error).context(format!("`{}`", path.display())))
     }
 
     fn open_by(

@@ -32,6 +32,7 @@ mod json;
 mod listing;
 mod output;
 mod progress;
+mod store_files;
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {

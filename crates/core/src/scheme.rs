@@ -210,6 +210,12 @@ impl SchemeName {
         Self(BASIC.into())
     }
 
+    /// The scheme of applications and their things.
+    #[must_use]
+    pub fn application() -> Self {
+        Self(APPLICATION.into())
+    }
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -258,6 +264,7 @@ const SERIAL: &str = "serial";
 /// The attribute that is made by a shape of its own.
 const TOKEN: &str = "token";
 const LONGEST_SCHEME_NAME: usize = 32;
+const APPLICATION: &str = "application";
 const BASIC: &str = "basic";
 
 #[cfg(test)]

@@ -222,26 +222,24 @@
 //! # type Opened = (Gate<SqliteStore>, Seed);
 //! # fn open(path: &Path) -> Result<Opened, Box<dyn std::error::Error>> {
 //! #     use countersign::core::{name::{LoginName, TenantId}, options::Options};
-//! #     use countersign::core::{secret::Secret, store::Settings, user::GrantedRight};
-//! #     use countersign_admin::tenant::NewTenant;
+//! #     use countersign::core::{secret::Secret, store::Settings, user::{Grant, GrantedRight}};
+//! #     use countersign_admin::{run, tenant::{CreateTenant, NewTenant}};
 //! #     std::fs::write(path.with_extension("db.key"), "0a".repeat(32) + "\n")?;
 //! #     let mut store = SqliteStore::create(path, &Settings::default())?;
 //! #     let now = SystemTime::now().into();
 //! #     let mut context = Context { now, caller: countersign_admin::Caller::owner("cli:doc"), random: &mut OsRandom };
 //! #     let acme = TenantId::parse("acme")?;
 //! #     let email = LoginName::parse("jane@mail.test")?;
-//! #     countersign_admin::run(&mut store, &mut context, &countersign_admin::tenant::CreateTenant(NewTenant::new(acme.clone())))?;
+//! #     run(&mut store, &mut context, &CreateTenant(NewTenant::new(acme.clone())))?;
 //! #     let password = ChosenPassword::parse(b"her password".to_vec())?;
-//! #     let new = user::NewUser { email: email.clone(), password };
-//! #     user::create(&mut store, &mut context, new)?;
-//! #     let right = GrantedRight::OrgAdmin;
-//! #     let grant = user::NewGrant { tenant: acme, group: None, right };
-//! #     user::grant(&mut store, &context, &email, grant)?;
-//! #     let seed = user::enrol(&mut store, &mut context, &email)?.seed;
+//! #     run(&mut store, &mut context, &user::CreateUser::new(email.clone(), password))?;
+//! #     let grant = Grant { tenant: acme, group: None, right: GrantedRight::OrgAdmin };
+//! #     run(&mut store, &mut context, &user::GrantUser { email: email.clone(), grant })?;
+//! #     let seed = run(&mut store, &mut context, &user::EnrolSecondFactor(email.clone()))?.seed;
 //! #     // The code of the step before this one counts, and leaves this one's.
 //! #     let Step(step) = Step::at(now);
 //! #     let code = Secret::new(seed.code_at(Step(step - 1)).to_vec());
-//! #     user::confirm(&mut store, &context, &email, &code)?;
+//! #     run(&mut store, &mut context, &user::ConfirmSecondFactor { email, code })?;
 //! #     drop(store);
 //! #     let path = path.to_str().ok_or("the path is no UTF-8")?;
 //! #     let options = Options::parse([("store", path)])?;

@@ -8,14 +8,14 @@ use countersign::core::options::Options;
 use countersign::core::secret::Argon2Params;
 use countersign::core::store::Settings;
 use countersign::core::time::Timestamp;
-use countersign::core::user::GrantedRight;
+use countersign::core::user::{Grant, GrantedRight};
 use countersign::sqlite::SqliteStore;
 use countersign::{Gate, GateConfig, Handle};
 use countersign_admin::credential::{NewCredential, create};
 use countersign_admin::password::ChosenPassword;
 use countersign_admin::tenant::{CreateTenant, NewTenant};
-use countersign_admin::user::{NewGrant, NewUser};
-use countersign_admin::{Caller, Context, OsRandom};
+use countersign_admin::user::{CreateUser, GrantUser};
+use countersign_admin::{Caller, Context, OsRandom, run};
 
 /// The gate, and the secrets that it knows.
 pub struct Fixture {
@@ -65,23 +65,24 @@ impl Fixture {
         let tenant = |id: &str| TenantId::parse(id).unwrap();
         for id in ["acme", "other"] {
             let new = NewTenant::new(tenant(id));
-            countersign_admin::run(&mut store, &mut context, &CreateTenant(new)).unwrap();
+            run(&mut store, &mut context, &CreateTenant(new)).unwrap();
         }
         let new = NewCredential::new(tenant("acme"), "dev1");
         let made = create(&mut store, &mut context, new).unwrap();
         let secret = made.secret.unwrap().expose().to_vec();
         let boss = LoginName::parse("boss@mail.test").unwrap();
-        let new = NewUser {
-            email: boss.clone(),
-            password: ChosenPassword::parse(PASSWORD.to_vec()).unwrap(),
+        let password = ChosenPassword::parse(PASSWORD.to_vec()).unwrap();
+        let create = CreateUser::new(boss.clone(), password);
+        run(&mut store, &mut context, &create).unwrap();
+        let grant = GrantUser {
+            email: boss,
+            grant: Grant {
+                tenant: tenant("acme"),
+                group: None,
+                right: GrantedRight::OrgAdmin,
+            },
         };
-        countersign_admin::user::create(&mut store, &mut context, new).unwrap();
-        let grant = NewGrant {
-            tenant: tenant("acme"),
-            group: None,
-            right: GrantedRight::OrgAdmin,
-        };
-        countersign_admin::user::grant(&mut store, &context, &boss, grant).unwrap();
+        run(&mut store, &mut context, &grant).unwrap();
         drop(store);
         let path = path.to_str().unwrap();
         let options = Options::parse([("store", path)]).unwrap();

@@ -89,7 +89,7 @@ fn open<T: AdminTransaction>(
     transaction: &T,
     sealed: &SealedTokenKey,
 ) -> Result<SigningKey, KeyFileError> {
-    let seal_key = sealed::require(transaction)?;
+    let seal_key = transaction.seal_key().ok_or(KeyFileError::NoKey)?;
     let subject = sealed.key.id.as_str().as_bytes();
     let seed = seal_key
         .open(SIGNING_KEY, subject, &sealed.private)
@@ -112,14 +112,20 @@ fn make<T: AdminTransaction>(
     tenant: &TenantId,
     context: &mut Context<'_>,
 ) -> Result<(KeyId, SigningKey), JwtError> {
-    let seal_key = sealed::require(transaction)?;
+    let seal_key = transaction.seal_key().ok_or(KeyFileError::NoKey)?;
     let mut seed = Zeroizing::new([0; 32]);
     context.random.fill(&mut *seed)?;
     let key = SigningKey::from_seed(*seed);
     let mut id = [0; 8];
     context.random.fill(&mut id)?;
     let id = KeyId::generate(id);
-    let private = sealed::seal(&seal_key, SIGNING_KEY, id.as_str(), key.seed(), context)?;
+    let private = sealed::seal(
+        &seal_key,
+        SIGNING_KEY,
+        id.as_str(),
+        key.seed(),
+        context.random,
+    )?;
     transaction.add_token_key(&SealedTokenKey {
         key: TokenKey {
             id: id.clone(),

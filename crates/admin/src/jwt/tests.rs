@@ -11,7 +11,7 @@ use super::*;
 use crate::check::{ConnectCheck, ConnectVerdict, TopicCheck, Usage};
 use crate::credential;
 use crate::fixture::{Fixture, JANE, login_name, new_token, role_name, tenant_id, text_of};
-use crate::user;
+use crate::user::{DeleteUser, UngrantUser};
 
 /// Says whether a client that presents this token is let in.
 fn let_in(fixture: &mut Fixture, username: Option<&str>, token: &str) -> ConnectVerdict {
@@ -281,7 +281,6 @@ fn a_rotated_key_counts_for_its_overlap_alone() {
 fn tokens_die_with_the_right_of_who_made_them_and_stay_dead() {
     let mut fixture = Fixture::with_admin();
     let jane = login_name(JANE);
-    let acme = tenant_id("acme");
     let ops = || GrantedRight::Role(role_name("ops"));
     for way in ["downgrade", "ungrant", "delete"] {
         let token = made(&mut fixture);
@@ -291,13 +290,10 @@ fn tokens_die_with_the_right_of_who_made_them_and_stay_dead() {
                 fixture.grant(JANE, "acme", ops()).unwrap();
             }
             "ungrant" => {
-                fixture
-                    .act(|store, context| user::ungrant(store, context, &jane, &acme))
-                    .unwrap();
+                let (email, tenant) = (jane.clone(), tenant_id("acme"));
+                fixture.run(&UngrantUser { email, tenant }).unwrap();
             }
-            _ => fixture
-                .act(|store, context| user::delete(store, context, &jane))
-                .unwrap(),
+            _ => fixture.run(&DeleteUser(jane.clone())).unwrap(),
         }
         let mut transaction = fixture.store.begin(Intent::Read).unwrap();
         let bearer = transaction.credential(&login_name("jwt:portal@acme"));
@@ -324,7 +320,7 @@ fn another_key_file_opens_no_key_and_another_key_is_the_way_out() {
         refused.contains("jwt rotate-key --tenant acme"),
         "{refused}"
     );
-    let sealed = crate::sealed::look(&mut fixture.store).unwrap();
+    let sealed = fixture.run(&crate::sealed::CountSealed).unwrap();
     assert_eq!((sealed.signing_keys, sealed.unreadable), (1, 1));
     // What was signed can still be verified.
     assert_eq!(let_in(&mut fixture, None, &old), ConnectVerdict::Allow);

@@ -370,7 +370,9 @@ mod tests {
              users"
         );
         remove(TenantDeletion::WithEverything).unwrap();
-        let jane = crate::user::show(&mut fixture.store, &login_name(JANE)).unwrap();
+        let jane = fixture
+            .run(&crate::user::ShowUser(login_name(JANE)))
+            .unwrap();
         assert!(matches!(jane.user.kind, Kind::User(user) if user.grants.is_empty()));
     }
 }

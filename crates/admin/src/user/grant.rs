@@ -1,143 +1,107 @@
 //! What users may do in tenants: at most one grant in each.
 
-use countersign_core::change::Change;
-use countersign_core::credential::Credential;
-use countersign_core::name::{GroupPath, LoginName, TenantId};
-use countersign_core::store::rows::CredentialRows as _;
-use countersign_core::store::{AdminStore, AdminTransaction, Intent};
+use countersign_core::name::{LoginName, TenantId};
 use countersign_core::user::{Grant, GrantedRight};
 
-use super::{ShownUser, UserError, about, find};
-use crate::context::Context;
-use crate::jwt;
-use crate::lookup::{self, Rows};
-use crate::view::AuditedUser;
-
-/// Something to be granted.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct NewGrant {
-    /// In this tenant.
-    pub tenant: TenantId,
-    /// Limited to this group and those below.
-    pub group: Option<GroupPath>,
-    /// What it gives.
-    pub right: GrantedRight,
-}
+use super::{ShownUser, about, change};
+use crate::caller::Permission;
+use crate::command::{Command, Tx};
+use crate::error::{AdminError, ErrorKind, Noun, Subject};
+use crate::{cascade, lookup};
 
 /// Grants a user something in a tenant, in the place of what was granted there
-/// before. Who administers the tenant no more loses the tokens made in it.
-///
-/// # Errors
-///
-/// Returns [`UserError`] when there is no such user, tenant or role, when just
-/// this is granted already, or when the store can't be written; nothing changed
-/// then.
-pub fn grant<S: AdminStore>(
-    store: &mut S,
-    context: &Context<'_>,
-    email: &LoginName,
-    new: NewGrant,
-) -> Result<ShownUser, UserError> {
-    let NewGrant {
-        tenant,
-        group,
-        right,
-    } = new;
-    let granted = Grant {
-        tenant,
-        group,
-        right,
-    };
-    let tenant = granted.tenant.clone();
-    change(
-        store,
-        context,
-        email,
-        &tenant,
-        "user.grant",
-        |transaction, user| {
-            lookup::tenant(&mut Rows::of(transaction), &granted.tenant)?;
-            if let GrantedRight::Role(role) = &granted.right {
-                lookup::role(&mut Rows::of(transaction), &granted.tenant, role)?;
+/// before. A user who administers the tenant no more loses the tokens made in it.
+#[derive(Clone, Debug)]
+pub struct GrantUser {
+    /// The address.
+    pub email: LoginName,
+    /// What is granted, and where.
+    pub grant: Grant,
+}
+
+impl Command for GrantUser {
+    type Output = ShownUser;
+
+    fn needs(&self) -> Permission {
+        Permission::Administer(self.grant.tenant.clone())
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownUser, AdminError> {
+        let Self { email, grant } = self;
+        let tenant = &grant.tenant;
+        change_grants(tx, "user.grant", email, tenant, |tx, grants| {
+            if let GrantedRight::Role(role) = &grant.right {
+                lookup::role(tx, tenant, role)?;
             }
-            let email = user.name.clone();
-            let about = about(user)?;
-            if about.grant_in(&granted.tenant) == Some(&granted) {
-                return Err(UserError::Granted {
-                    email,
-                    tenant: granted.tenant,
-                });
+            if grants.contains(grant) {
+                let message =
+                    format!("`{email}` is granted just that in tenant `{tenant}` already");
+                return Err(refused(ErrorKind::Exists, email, tenant, message));
             }
-            about.grants.retain(|old| old.tenant != granted.tenant);
-            about.grants.push(granted);
-            about.grants.sort_by(|a, b| a.tenant.cmp(&b.tenant));
+            grants.retain(|old| old.tenant != *tenant);
+            grants.push(grant.clone());
+            grants.sort_by(|a, b| a.tenant.cmp(&b.tenant));
             Ok(())
-        },
-    )
+        })
+    }
 }
 
 /// Takes away what a user was granted in a tenant. Their sessions there end,
 /// and so do the tokens that they made for it.
-///
-/// # Errors
-///
-/// Returns [`UserError`] when there is no such user or tenant, when nothing is
-/// granted, or when the store can't be written; nothing changed then.
-pub fn ungrant<S: AdminStore>(
-    store: &mut S,
-    context: &Context<'_>,
-    email: &LoginName,
-    tenant: &TenantId,
-) -> Result<ShownUser, UserError> {
-    change(
-        store,
-        context,
-        email,
-        tenant,
-        "user.ungrant",
-        |transaction, user| {
-            lookup::tenant(&mut Rows::of(transaction), tenant)?;
-            let email = user.name.clone();
-            let about = about(user)?;
-            if about.grant_in(tenant).is_none() {
-                return Err(UserError::NotGranted {
-                    email,
-                    tenant: tenant.clone(),
-                });
+#[derive(Clone, Debug)]
+pub struct UngrantUser {
+    /// The address.
+    pub email: LoginName,
+    /// The tenant.
+    pub tenant: TenantId,
+}
+
+impl Command for UngrantUser {
+    type Output = ShownUser;
+
+    fn needs(&self) -> Permission {
+        Permission::Administer(self.tenant.clone())
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownUser, AdminError> {
+        let Self { email, tenant } = self;
+        change_grants(tx, "user.ungrant", email, tenant, |_, grants| {
+            let before = grants.len();
+            grants.retain(|grant| grant.tenant != *tenant);
+            if grants.len() == before {
+                let message = format!("`{email}` is granted nothing in tenant `{tenant}`");
+                return Err(refused(ErrorKind::NotFound, email, tenant, message));
             }
-            about.grants.retain(|grant| grant.tenant != *tenant);
             Ok(())
-        },
-    )
+        })
+    }
 }
 
 /// One act on the grants of a user in a tenant.
-fn change<S: AdminStore>(
-    store: &mut S,
-    context: &Context<'_>,
+fn change_grants(
+    tx: &mut Tx<'_>,
+    act: &'static str,
     email: &LoginName,
     tenant: &TenantId,
-    act: &'static str,
-    change: impl FnOnce(&mut S::Transaction<'_>, &mut Credential) -> Result<(), UserError>,
-) -> Result<ShownUser, UserError> {
-    let mut transaction = store.begin(Intent::Write)?;
-    let mut user = find(&mut transaction, email)?.user;
-    let before = AuditedUser::of(&user);
-    change(&mut transaction, &mut user)?;
-    user.updated_at = context.now;
-    transaction.update_credential(&user)?;
-    let is_admin = user.is_org_admin_of(tenant);
-    let ended = jwt::end(
-        &mut transaction,
-        Some(tenant),
-        context,
-        email.as_str(),
-        |token| token.issuer == user.id && !is_admin,
-    )?;
-    let described = find(&mut transaction, email)?;
-    let after = AuditedUser::of(&described.user);
-    let row = context.audit(act, email.as_str(), Some(&before), Some(&after));
-    let (rows, changes) = ended.and(row, Change::Credential(user.id));
-    transaction.commit(&rows, &changes)?;
-    Ok(described)
+    edit: impl FnOnce(&mut Tx<'_>, &mut Vec<Grant>) -> Result<(), AdminError>,
+) -> Result<ShownUser, AdminError> {
+    let shown = change(tx, act, email, |tx, user| {
+        lookup::tenant(tx, tenant)?;
+        edit(tx, &mut about(user)?.grants)
+    })?;
+    let user = &shown.user;
+    if !user.is_org_admin_of(tenant) {
+        cascade::end_tokens(tx, Some(tenant), email.as_str(), |token| {
+            token.issuer == user.id
+        })?;
+    }
+    Ok(shown)
+}
+
+fn refused(kind: ErrorKind, email: &LoginName, tenant: &TenantId, message: String) -> AdminError {
+    AdminError::new(
+        kind,
+        Subject::in_tenant(Noun::Grant, email, tenant),
+        message,
+    )
 }

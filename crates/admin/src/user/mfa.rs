@@ -1,16 +1,16 @@
 //! Second factors: enrolled, confirmed, and taken away.
 
 use countersign_core::name::LoginName;
-use countersign_core::scheme::RandomSource;
+use countersign_core::scheme::{RandomError, RandomSource};
 use countersign_core::secret::{Secret, SecretDigest};
-use countersign_core::store::AdminStore;
-use countersign_core::store::rows::UserRows as _;
 use countersign_core::totp::{Code, Seed};
 use countersign_core::user::{SEED, SecondFactor};
 use zeroize::Zeroizing;
 
-use super::{ShownUser, UserError, about, act_on};
-use crate::context::{Context, RandomError};
+use super::{ShownUser, about, change};
+use crate::caller::Permission;
+use crate::command::{Command, Tx};
+use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::sealed::{self, KeyFileError};
 
 /// A second factor that was made just now. It is asked for once it is confirmed.
@@ -26,120 +26,130 @@ pub struct Enrolment {
 }
 
 /// Makes a second factor for a user, in the place of one that was never
-/// confirmed.
-///
-/// # Errors
-///
-/// Returns [`UserError`] when there is no such user, when a second factor is
-/// confirmed, when there is no key file to seal the seed with, or when the
-/// store can't be written; nothing changed then.
-pub fn enrol<S: AdminStore>(
-    store: &mut S,
-    context: &mut Context<'_>,
-    email: &LoginName,
-) -> Result<Enrolment, UserError> {
-    let mut random = Zeroizing::new([0; 20]);
-    context
-        .random
-        .fill(&mut *random)
-        .map_err(KeyFileError::from)?;
-    let seed = Seed::new(*random);
-    let recovery_codes: Vec<_> = (0..RECOVERY_CODES)
-        .map(|_| recovery_code(context.random))
-        .collect::<Result<_, _>>()
-        .map_err(KeyFileError::from)?;
-    let digests: Vec<_> = recovery_codes.iter().map(SecretDigest::of).collect();
-    let mut nonce = [0; 24];
-    context
-        .random
-        .fill(&mut nonce)
-        .map_err(KeyFileError::from)?;
-    let described = act_on(
-        store,
-        context,
-        email,
-        "user.mfa.enrol",
-        |transaction, user| {
+/// confirmed. It takes the key file, which seals the seed.
+#[derive(Clone, Debug)]
+pub struct EnrolSecondFactor(pub LoginName);
+
+impl Command for EnrolSecondFactor {
+    type Output = Enrolment;
+
+    fn needs(&self) -> Permission {
+        Permission::ManageUser(self.0.clone())
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Enrolment, AdminError> {
+        let mut random = Zeroizing::new([0; 20]);
+        tx.random.fill(&mut *random)?;
+        let seed = Seed::new(*random);
+        let recovery_codes: Vec<_> = (0..RECOVERY_CODES)
+            .map(|_| recovery_code(tx.random))
+            .collect::<Result<_, _>>()?;
+        let described = change(tx, "user.mfa.enrol", &self.0, |tx, user| {
             let email = user.name.clone();
             let about = about(user)?;
             if about.required_factor().is_some() {
-                return Err(UserError::AlreadyConfirmed { email });
+                return Err(confirmed_already(&email));
             }
-            let key = sealed::require(transaction)?;
-            let sealed = key
-                .seal(SEED, email.as_str().as_bytes(), nonce, seed.expose())
-                .map_err(KeyFileError::from)?;
+            let key = tx.seal_key().ok_or(KeyFileError::NoKey)?;
             about.second_factor = Some(SecondFactor {
-                seed: sealed,
+                seed: sealed::seal(&key, SEED, email.as_str(), seed.expose(), tx.random)?,
                 is_confirmed: false,
                 last_step: None,
                 recovery: Vec::new(),
             });
-            Ok(transaction.put_recovery_codes(user.id, &digests)?)
-        },
-    )?;
-    Ok(Enrolment {
-        described,
-        seed,
-        recovery_codes,
-    })
+            let digests: Vec<_> = recovery_codes.iter().map(SecretDigest::of).collect();
+            Ok(tx.put_recovery_codes(user.id, &digests)?)
+        })?;
+        Ok(Enrolment {
+            described,
+            seed,
+            recovery_codes,
+        })
+    }
 }
 
 /// Confirms a second factor by one of its codes, which counts as used. From now
 /// on a login needs one.
-///
-/// # Errors
-///
-/// Returns [`UserError`] when there is no such user or second factor, when it
-/// is confirmed already, when the code is wrong or can't be checked without the
-/// key file, or when the store can't be written; nothing changed then.
-pub fn confirm<S: AdminStore>(
-    store: &mut S,
-    context: &Context<'_>,
-    email: &LoginName,
-    code: &Secret,
-) -> Result<ShownUser, UserError> {
-    let act = "user.mfa.confirm";
-    act_on(store, context, email, act, |transaction, user| {
-        let email = user.name.clone();
-        let about = about(user)?;
-        if about.required_factor().is_some() {
-            return Err(UserError::AlreadyConfirmed { email });
-        }
-        let Some(factor) = &mut about.second_factor else {
-            return Err(UserError::NoSecondFactor { email });
-        };
-        let key = sealed::require(transaction)?;
-        let opened = key.open(SEED, email.as_str().as_bytes(), &factor.seed);
-        let opened = opened.map_err(|_| KeyFileError::OtherKey)?;
-        let seed = Seed::from_bytes(&opened).ok_or(KeyFileError::OtherKey)?;
-        let step = Code::parse(code.expose()).and_then(|code| seed.matches(&code, context.now));
-        let step = step.ok_or(UserError::WrongCode { email })?;
-        factor.is_confirmed = true;
-        Ok(transaction.put_last_step(user.id, step)?)
-    })
+#[expect(missing_debug_implementations, reason = "it holds a secret")]
+pub struct ConfirmSecondFactor {
+    /// The address.
+    pub email: LoginName,
+    /// The code.
+    pub code: Secret,
+}
+
+impl Command for ConfirmSecondFactor {
+    type Output = ShownUser;
+
+    fn needs(&self) -> Permission {
+        Permission::ManageUser(self.email.clone())
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownUser, AdminError> {
+        change(tx, "user.mfa.confirm", &self.email, |tx, user| {
+            let (id, email) = (user.id, user.name.clone());
+            let about = about(user)?;
+            if about.required_factor().is_some() {
+                return Err(confirmed_already(&email));
+            }
+            let Some(factor) = &mut about.second_factor else {
+                return Err(no_factor(&email));
+            };
+            let key = tx.seal_key().ok_or(KeyFileError::NoKey)?;
+            let opened = key.open(SEED, email.as_str().as_bytes(), &factor.seed);
+            let opened = opened.map_err(|_| KeyFileError::OtherKey)?;
+            let seed = Seed::from_bytes(&opened).ok_or(KeyFileError::OtherKey)?;
+            let code = Code::parse(self.code.expose());
+            let step = code.and_then(|code| seed.matches(&code, tx.now));
+            let step = step.ok_or_else(|| wrong_code(&email))?;
+            factor.is_confirmed = true;
+            Ok(tx.put_last_step(id, step)?)
+        })
+    }
 }
 
 /// Takes a second factor away, confirmed or not. It needs no key file: this is
 /// the way out for a user who lost it.
-///
-/// # Errors
-///
-/// Returns [`UserError`] when there is no such user or second factor, or when
-/// the store can't be written; nothing changed then.
-pub fn disable<S: AdminStore>(
-    store: &mut S,
-    context: &Context<'_>,
-    email: &LoginName,
-) -> Result<ShownUser, UserError> {
-    let act = "user.mfa.disable";
-    act_on(store, context, email, act, |transaction, user| {
-        let email = user.name.clone();
-        if about(user)?.second_factor.take().is_none() {
-            return Err(UserError::NoSecondFactor { email });
-        }
-        Ok(transaction.put_recovery_codes(user.id, &[])?)
-    })
+#[derive(Clone, Debug)]
+pub struct DisableSecondFactor(pub LoginName);
+
+impl Command for DisableSecondFactor {
+    type Output = ShownUser;
+
+    fn needs(&self) -> Permission {
+        Permission::ManageUser(self.0.clone())
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownUser, AdminError> {
+        change(tx, "user.mfa.disable", &self.0, |tx, user| {
+            if about(user)?.second_factor.take().is_none() {
+                return Err(no_factor(&user.name));
+            }
+            Ok(tx.put_recovery_codes(user.id, &[])?)
+        })
+    }
+}
+
+fn confirmed_already(email: &LoginName) -> AdminError {
+    let message = format!("`{email}` has a second factor already");
+    refused(ErrorKind::Exists, email, message)
+}
+
+fn no_factor(email: &LoginName) -> AdminError {
+    let message = format!("`{email}` has no second factor");
+    refused(ErrorKind::NotFound, email, message)
+}
+
+fn wrong_code(email: &LoginName) -> AdminError {
+    let message = format!(
+        "this is not a code of `{email}` at this time; compare the clocks of both sides, or enrol \
+         again"
+    );
+    refused(ErrorKind::Conflict, email, message)
+}
+
+fn refused(kind: ErrorKind, email: &LoginName, message: String) -> AdminError {
+    AdminError::new(kind, Subject::new(Noun::SecondFactor, email), message)
 }
 
 /// Makes a code of 80 random bits that can be read aloud: `abcd-efgh-jkmn-pqrs`.

@@ -6,7 +6,7 @@ use countersign_core::reason::Reason;
 use countersign_core::secret::{Secret, SecretDigest};
 use countersign_core::store::GateStore as _;
 use countersign_core::totp::{Seed, Step};
-use countersign_core::user::GrantedRight;
+use countersign_core::user::{Grant, GrantedRight};
 
 use super::*;
 use crate::check::{ConnectVerdict, TopicCheck, Usage};
@@ -16,7 +16,7 @@ use crate::fixture::{Fixture, JANE, login_name, role_name, tenant_id};
 const RIGHT: Option<&[u8]> = Some(b"hunter2");
 
 fn shown(fixture: &mut Fixture) -> ShownUser {
-    show(&mut fixture.store, &login_name(JANE)).unwrap()
+    fixture.run(&ShowUser(login_name(JANE))).unwrap()
 }
 
 fn about_jane(fixture: &mut Fixture) -> User {
@@ -25,25 +25,21 @@ fn about_jane(fixture: &mut Fixture) -> User {
 }
 
 fn enrolled(fixture: &mut Fixture) -> Enrolment {
-    let jane = login_name(JANE);
-    fixture
-        .act(|store, context| enrol(store, context, &jane))
-        .unwrap()
+    let enrol = EnrolSecondFactor(login_name(JANE));
+    fixture.run(&enrol).unwrap()
 }
 
 fn code_of(seed: &Seed, fixture: &Fixture) -> Vec<u8> {
     seed.code_at(Step::at(fixture.now)).to_vec()
 }
 
-fn confirmed(fixture: &mut Fixture, code: Vec<u8>) -> Result<ShownUser, UserError> {
-    let jane = login_name(JANE);
-    let code = Secret::new(code);
-    fixture.act(|store, context| confirm(store, context, &jane, &code))
+fn confirmed(fixture: &mut Fixture, code: Vec<u8>) -> Result<ShownUser, AdminError> {
+    let (email, code) = (login_name(JANE), Secret::new(code));
+    fixture.run(&ConfirmSecondFactor { email, code })
 }
 
-fn disabled(fixture: &mut Fixture) -> Result<ShownUser, UserError> {
-    let jane = login_name(JANE);
-    fixture.act(|store, context| disable(store, context, &jane))
+fn disabled(fixture: &mut Fixture) -> Result<ShownUser, AdminError> {
+    fixture.run(&DisableSecondFactor(login_name(JANE)))
 }
 
 /// Fails to log in, so many times.
@@ -83,16 +79,10 @@ fn a_user_may_do_nothing_until_something_is_granted() {
 fn what_is_asked_of_a_password_is_asked_of_a_users_too() {
     let mut fixture = Fixture::new();
     let mut make = |password: &[u8]| {
-        let new = NewUser {
-            email: login_name(JANE),
-            password: ChosenPassword::parse(password.to_vec()).unwrap(),
-        };
-        fixture.act(|store, context| create(store, context, new))
+        let password = ChosenPassword::parse(password.to_vec()).unwrap();
+        fixture.run(&CreateUser::new(login_name(JANE), password))
     };
-    assert!(matches!(
-        make(b""),
-        Err(UserError::Credential(CredentialError::Password(_)))
-    ));
+    assert!(make(b"").is_err_and(|error| error.is(ErrorKind::Invalid, Noun::Password)));
     make(b"x").unwrap();
     let again = make(b"x").unwrap_err().to_string();
     assert_eq!(again, "`jane@mail.test` exists already");
@@ -121,14 +111,12 @@ fn users_and_credentials_are_looked_up_apart() {
             .unwrap()
             .is_empty()
     );
-    let error = show(&mut fixture.store, &device).unwrap_err().to_string();
-    assert_eq!(
-        error,
-        "`dev1@acme` is a credential; use the commands of `credential`"
-    );
-    let missing = show(&mut fixture.store, &login_name("joe@mail.test"));
-    assert!(matches!(missing, Err(UserError::Missing { .. })));
-    assert_eq!(list(&mut fixture.store).unwrap().len(), 1);
+    let error = fixture.run(&ShowUser(device)).unwrap_err();
+    assert!(error.is(ErrorKind::WrongKind, Noun::Credential));
+    assert_eq!(error.to_string(), "`dev1@acme` is a credential");
+    let missing = fixture.run(&ShowUser(login_name("joe@mail.test")));
+    assert!(missing.is_err_and(|error| error.is(ErrorKind::NotFound, Noun::User)));
+    assert_eq!(fixture.run(&ListUsers).unwrap().len(), 1);
 }
 
 #[test]
@@ -157,8 +145,9 @@ fn there_is_one_grant_in_a_tenant_and_the_last_one_counts() {
         let error = fixture.grant(JANE, tenant, right).unwrap_err();
         assert_eq!(error.to_string(), said);
     }
-    let (jane, other) = (login_name(JANE), tenant_id("other"));
-    let mut take = || fixture.act(|store, context| ungrant(store, context, &jane, &other));
+    let (email, tenant) = (login_name(JANE), tenant_id("other"));
+    let ungrant = UngrantUser { email, tenant };
+    let mut take = || fixture.run(&ungrant);
     take().unwrap();
     assert_eq!(
         take().unwrap_err().to_string(),
@@ -193,15 +182,13 @@ fn a_grant_says_what_a_session_may_do() {
     };
     let anything = Usage::Subscribe { filter: "acme/#" };
     assert_eq!(may(anything), (true, Some("tenant:acme".into())));
-    let new = NewGrant {
+    let grant = Grant {
         tenant: tenant_id("acme"),
         group: GroupPath::parse("DM").ok(),
         right: GrantedRight::Role(role_name("reader")),
     };
-    let jane = login_name(JANE);
-    fixture
-        .act(|store, context| grant(store, context, &jane, new))
-        .unwrap();
+    let email = login_name(JANE);
+    fixture.run(&GrantUser { email, grant }).unwrap();
     for (filter, is_allowed) in [
         ("acme/#", false),
         ("acme/DM/jane@mail.test/x", true),
@@ -222,12 +209,10 @@ fn a_grant_says_what_a_session_may_do() {
 #[test]
 fn a_reset_ends_the_old_password_and_the_sessions() {
     let mut fixture = Fixture::with_admin();
-    let jane = login_name(JANE);
     let password = ChosenPassword::parse(b"new".to_vec()).unwrap();
     let before = fixture.store.last_change().unwrap();
-    let reset = fixture
-        .act(|store, context| reset_password(store, context, &jane, password))
-        .unwrap();
+    let reset = ResetUserPassword::new(login_name(JANE), password);
+    let reset = fixture.run(&reset).unwrap();
     assert_eq!(reset.user.generation.0, 2);
     assert_eq!(reset.user.secrets.len(), 1);
     assert_eq!(
@@ -241,35 +226,35 @@ fn a_reset_ends_the_old_password_and_the_sessions() {
 #[test]
 fn a_lock_is_shown_counts_and_is_lifted() {
     let mut fixture = Fixture::with_admin();
-    let jane = login_name(JANE);
-    let lift = |fixture: &mut Fixture| fixture.act(|store, context| unlock(store, context, &jane));
-    assert!(matches!(
-        lift(&mut fixture),
-        Err(UserError::NotLocked { .. })
-    ));
+    let unlock = UnlockUser(login_name(JANE));
+    let refused = fixture.run(&unlock).unwrap_err();
+    assert!(refused.is(ErrorKind::NotFound, Noun::Lockout), "{refused}");
     fail(&mut fixture, 5);
     assert_eq!(
         fixture.check(JANE, RIGHT),
         ConnectVerdict::Deny(Reason::Locked)
     );
     assert!(shown(&mut fixture).lockout.is_locked(fixture.now));
-    lift(&mut fixture).unwrap();
+    fixture.run(&unlock).unwrap();
     assert_eq!(fixture.check(JANE, RIGHT), ConnectVerdict::Allow);
     assert_eq!(fixture.acts().last().unwrap(), "user.unlock jane@mail.test");
 }
 
 #[test]
 fn a_second_factor_counts_once_it_is_confirmed() {
+    let refused = |result: Result<ShownUser, AdminError>, kind| {
+        let error = result.unwrap_err();
+        assert!(error.is(kind, Noun::SecondFactor), "{error}");
+    };
     let mut fixture = Fixture::with_admin();
-    let wrong = confirmed(&mut fixture, b"123456".to_vec());
-    assert!(matches!(wrong, Err(UserError::NoSecondFactor { .. })));
+    let none = confirmed(&mut fixture, b"123456".to_vec());
+    refused(none, ErrorKind::NotFound);
     enrolled(&mut fixture);
     let enrolment = enrolled(&mut fixture);
     assert_eq!(fixture.check(JANE, RIGHT), ConnectVerdict::Allow);
     let code = code_of(&enrolment.seed, &fixture);
     for wrong in [b"".to_vec(), b"12345".to_vec(), [&code[..], b"0"].concat()] {
-        let refused = confirmed(&mut fixture, wrong);
-        assert!(matches!(refused, Err(UserError::WrongCode { .. })));
+        refused(confirmed(&mut fixture, wrong), ErrorKind::Conflict);
     }
     confirmed(&mut fixture, code.clone()).unwrap();
     let missing = ConnectVerdict::Deny(Reason::MfaRequired);
@@ -284,15 +269,15 @@ fn a_second_factor_counts_once_it_is_confirmed() {
     assert_eq!(fixture.check(JANE, Some(&whole)), ConnectVerdict::Allow);
     // Nothing is counted and nothing used up by asking.
     assert_eq!(fixture.check(JANE, Some(&whole)), ConnectVerdict::Allow);
-    let jane = login_name(JANE);
-    let again = fixture.act(|store, context| enrol(store, context, &jane));
-    assert!(matches!(again, Err(UserError::AlreadyConfirmed { .. })));
-    let again = confirmed(&mut fixture, code);
-    assert!(matches!(again, Err(UserError::AlreadyConfirmed { .. })));
+    let again = fixture.run(&EnrolSecondFactor(login_name(JANE)));
+    refused(
+        again.map(|enrolment| enrolment.described),
+        ErrorKind::Exists,
+    );
+    refused(confirmed(&mut fixture, code), ErrorKind::Exists);
     disabled(&mut fixture).unwrap();
     assert_eq!(fixture.check(JANE, RIGHT), ConnectVerdict::Allow);
-    let off = disabled(&mut fixture);
-    assert!(matches!(off, Err(UserError::NoSecondFactor { .. })));
+    refused(disabled(&mut fixture), ErrorKind::NotFound);
 }
 
 #[test]
@@ -327,18 +312,15 @@ fn whoever_lost_the_key_file_is_refused_until_the_factor_is_taken_away() {
     let whole = [b"hunter2", &code[..]].concat();
     let refused = ConnectVerdict::Deny(Reason::MfaRequired);
     assert_eq!(fixture.check(JANE, Some(&whole)), refused);
-    let sealed = crate::sealed::look(&mut fixture.store).unwrap();
+    let sealed = fixture.run(&crate::sealed::CountSealed).unwrap();
     assert_eq!((sealed.second_factors, sealed.unreadable), (1, 1));
     assert!(!sealed.has_key);
     disabled(&mut fixture).unwrap();
     assert_eq!(fixture.check(JANE, RIGHT), ConnectVerdict::Allow);
-    let jane = login_name(JANE);
     let before = fixture.acts();
-    let enrolled = fixture.act(|store, context| enrol(store, context, &jane));
-    assert!(matches!(
-        enrolled,
-        Err(UserError::KeyFile(KeyFileError::NoKey))
-    ));
+    let enrolled = fixture.run(&EnrolSecondFactor(login_name(JANE)));
+    let no_key = |error: AdminError| error.is(ErrorKind::Unavailable, Noun::KeyFile);
+    assert!(enrolled.err().is_some_and(no_key));
     assert_eq!(fixture.acts(), before);
 }
 

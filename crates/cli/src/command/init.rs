@@ -1,6 +1,5 @@
 //! `countersign init`: a store and its key file, both or neither.
 
-use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
@@ -22,6 +21,7 @@ use crate::account::Account;
 use crate::error::CliError;
 use crate::identity::{ActingAs, PathOwner};
 use crate::invocation::{Invocation, run_on};
+use crate::store_files::{beside, key_of};
 
 #[derive(Args, Debug)]
 pub(crate) struct Init {
@@ -93,11 +93,6 @@ impl Init {
             .record_with(&json!({ "path": store }), &hints)?;
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// The key file of a store.
-pub(crate) fn key_of(store: &Path) -> PathBuf {
-    beside(store, ".key")
 }
 
 /// What was made so far, and is removed again unless all of it was.
@@ -260,12 +255,6 @@ fn about(path: &Path, error: io::Error) -> CliError {
     CliError::Refused(
         anyhow::Error::new(error).context(format!("could not make `{}`", path.display())),
     )
-}
-
-pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(suffix);
-    name.into()
 }
 
 /// What SQLite puts beside a store.

@@ -11,10 +11,10 @@ use countersign_core::jwt::{KeyId, TokenId, Ttl, Whoami};
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::role::RoleName;
 
-use super::init::key_of;
 use crate::error::CliError;
 use crate::invocation::{Invocation, now};
 use crate::listing::Column;
+use crate::store_files::key_of;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum JwtCommand {

@@ -3,14 +3,16 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use countersign_admin::Context;
-use countersign_admin::user::{self, NewGrant, NewUser, ShownUser, UserError};
+use countersign_admin::Command;
+use countersign_admin::user::{
+    CreateUser, DeleteUser, GrantUser, ListUsers, ResetUserPassword, ShowUser, ShownUser,
+    UngrantUser, UnlockUser,
+};
 use countersign_admin::view::UserView;
 use countersign_core::kind::Kind;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::role::RoleName;
 use countersign_core::user::{Grant, GrantedRight, parse_email};
-use countersign_sqlite::SqliteStore;
 use serde_json::{Value, json};
 
 use self::mfa::MfaCommand;
@@ -113,22 +115,14 @@ impl UserCommand {
                 password_stdin,
             }) => {
                 let (password, oddities) = read_new_password(password_stdin)?;
-                let new = NewUser { email, password };
-                act(invocation, |store, context| {
-                    user::create(store, context, new)
-                })?;
+                print(invocation, &CreateUser::new(email, password))?;
                 oddities.tell(invocation.output);
             }
             Self::List => list(invocation)?,
-            Self::Show(Email { email }) => {
-                print(
-                    invocation,
-                    &user::show(&mut invocation.open_to_read()?, &email)?,
-                )?;
-            }
+            Self::Show(Email { email }) => print(invocation, &ShowUser(email))?,
             Self::Delete(Email { email }) => {
-                invocation.act(|store, context| user::delete(store, context, &email))?;
                 let deleted = json!({ "deleted": email.as_str() });
+                invocation.run(&DeleteUser(email))?;
                 invocation.output.record(&deleted)?;
             }
             Self::ResetPassword(WithPassword {
@@ -136,25 +130,15 @@ impl UserCommand {
                 password_stdin,
             }) => {
                 let (password, oddities) = read_new_password(password_stdin)?;
-                act(invocation, |store, context| {
-                    user::reset_password(store, context, &email, password)
-                })?;
+                print(invocation, &ResetUserPassword::new(email, password))?;
                 oddities.tell(invocation.output);
             }
-            Self::Unlock(Email { email }) => {
-                act(invocation, |store, context| {
-                    user::unlock(store, context, &email)
-                })?;
-            }
+            Self::Unlock(Email { email }) => print(invocation, &UnlockUser(email))?,
             Self::Grant(grant) => grant.run(invocation)?,
             Self::Ungrant {
                 email: Email { email },
                 tenant,
-            } => {
-                act(invocation, |store, context| {
-                    user::ungrant(store, context, &email, &tenant)
-                })?;
-            }
+            } => print(invocation, &UngrantUser { email, tenant })?,
             Self::Mfa { command } => command.run(invocation)?,
         }
         Ok(ExitCode::SUCCESS)
@@ -167,22 +151,20 @@ impl UserGrant {
             Some(role) => GrantedRight::Role(role),
             None => GrantedRight::OrgAdmin,
         };
-        let new = NewGrant {
+        let grant = Grant {
             tenant: self.tenant,
             group: self.group,
             right,
         };
         let Email { email } = self.email;
-        act(invocation, |store, context| {
-            user::grant(store, context, &email, new)
-        })
+        print(invocation, &GrantUser { email, grant })
     }
 }
 
 fn list(invocation: &Invocation) -> Result<(), CliError> {
     let mut listing = invocation.output.listing(COLUMNS);
     let now = now();
-    for described in user::list(&mut invocation.open_to_read()?)? {
+    for described in invocation.run(&ListUsers)? {
         let view = UserView::of(&described, now);
         match invocation.output {
             Output::Json => listing.push(&view)?,
@@ -198,25 +180,20 @@ fn list(invocation: &Invocation) -> Result<(), CliError> {
     listing.finish()
 }
 
-/// Acts on a user and prints what they are then.
-fn act(
-    invocation: &Invocation,
-    act: impl FnOnce(&mut SqliteStore, &mut Context<'_>) -> Result<ShownUser, UserError>,
-) -> Result<(), CliError> {
-    let described = invocation
-        .act(|store, context| act(store, context).map_err(|error| mfa::said(error, invocation)))?;
-    print(invocation, &described)
-}
-
-/// Prints a user, the grants line by line.
-fn print(invocation: &Invocation, described: &ShownUser) -> Result<(), CliError> {
-    let grants: Vec<_> = grants_in_words(described)
+/// Runs a command on a user and prints what they are then, the grants line by
+/// line.
+fn print<C>(invocation: &Invocation, command: &C) -> Result<(), CliError>
+where
+    C: Command<Output = ShownUser>,
+{
+    let described = invocation.run(command)?;
+    let grants: Vec<_> = grants_in_words(&described)
         .into_iter()
         .map(|grant| ("grants", grant))
         .collect();
     invocation
         .output
-        .record_with(&UserView::of(described, now()), &grants)
+        .record_with(&UserView::of(&described, now()), &grants)
 }
 
 fn grants_in_words(described: &ShownUser) -> Vec<String> {

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::access::{BrokerUser, NeededAccess};
 use super::{Problem, Report};
 use crate::account::Account;
-use crate::command::init::{beside, key_of};
+use crate::store_files::{beside, key_of};
 
 pub(super) fn check(report: &mut Report, store: &Path, user: Option<&Account>) {
     let Ok(file) = store.metadata() else {

@@ -3,12 +3,13 @@
 use core::time::Duration;
 use std::path::Path;
 
+use countersign_admin::Command;
 use countersign_admin::audit::ListAudit;
 use countersign_admin::scheme::ListRevealingSchemes;
+use countersign_admin::sealed::CountSealed;
 use countersign_admin::settings::ShowSettings;
 use countersign_admin::tenant::ListTenants;
 use countersign_admin::view::rfc3339;
-use countersign_admin::{Command, sealed};
 use countersign_core::scheme::SchemeName;
 use countersign_core::store::{AuditQuery, StoreError, StoreErrorKind};
 use countersign_core::tenant::Tenant;
@@ -17,10 +18,10 @@ use countersign_sqlite::SqliteStore;
 
 use super::{Problem, Report};
 use crate::command::audit::intact;
-use crate::command::init::key_of;
 use crate::identity::ActingAs;
 use crate::invocation::{as_caller, now, open_at};
 use crate::output::Output;
+use crate::store_files::key_of;
 
 /// What of a store matters to a broker's configuration. All of it is empty
 /// where the store can't be used.
@@ -192,8 +193,7 @@ fn clock(store: &mut SqliteStore, now: Timestamp) -> Result<(), Problem> {
 /// Checks that the key file opens what is sealed with it: seeds of second
 /// factors, and keys of tokens.
 fn opens_what_is_sealed(store: &mut SqliteStore, path: &Path) -> Result<(), Problem> {
-    let sealed =
-        sealed::look(store).map_err(|error| Problem::new(error.to_string(), remedy(&error)))?;
+    let sealed = look(store, &CountSealed)?;
     if sealed.unreadable == 0 {
         return Ok(());
     }

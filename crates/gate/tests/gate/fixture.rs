@@ -18,7 +18,7 @@ use countersign::core::store::{AuditQuery, Settings};
 use countersign::core::tenant::{Authentication, DefaultRights, SubscribeMode};
 use countersign::core::time::Timestamp;
 use countersign::core::totp::{Seed, Step};
-use countersign::core::user::GrantedRight;
+use countersign::core::user::{Grant, GrantedRight};
 use countersign::sqlite::SqliteStore;
 use countersign::{
     ClientRef, ConnectInfo, ConnectOutcome, Directive, Enhanced, Gate, GateConfig, Handle,
@@ -32,7 +32,9 @@ use countersign_admin::role::{ChangeRole, CreateRole, NewRole};
 use countersign_admin::rule::RuleChange;
 use countersign_admin::tenant::{CreateTenant, NewTenant};
 use countersign_admin::thing::{CreateThing, NewThing};
-use countersign_admin::user::{self, NewGrant, NewUser};
+use countersign_admin::user::{
+    ConfirmSecondFactor, CreateUser, EnrolSecondFactor, GrantUser, UngrantUser,
+};
 use countersign_admin::{AdminError, Caller, Command, Context, OsRandom};
 use serde_json::Value;
 
@@ -216,34 +218,32 @@ impl Fixture {
     }
 
     pub(crate) fn user(&mut self, email: &str, password: &str) {
-        let new = NewUser {
-            email: name(email),
-            password: ChosenPassword::parse(password.into()).unwrap(),
-        };
-        self.act(|store, context| user::create(store, context, new).unwrap());
+        let password = ChosenPassword::parse(password.into()).unwrap();
+        self.run(&CreateUser::new(name(email), password)).unwrap();
     }
 
     pub(crate) fn grant(&mut self, email: &str, tenant: &str, right: GrantedRight) {
-        let new = NewGrant {
+        let grant = Grant {
             tenant: tenant_id(tenant),
             group: None,
             right,
         };
-        self.act(|store, context| user::grant(store, context, &name(email), new).unwrap());
+        let email = name(email);
+        self.run(&GrantUser { email, grant }).unwrap();
     }
 
     pub(crate) fn ungrant(&mut self, email: &str, tenant: &str) {
-        let tenant = tenant_id(tenant);
-        self.act(|store, context| user::ungrant(store, context, &name(email), &tenant).unwrap());
+        let (email, tenant) = (name(email), tenant_id(tenant));
+        self.run(&UngrantUser { email, tenant }).unwrap();
     }
 
     /// Gives a user a second factor, confirmed by the code before the last.
     pub(crate) fn enrol(&mut self, email: &str) -> (Seed, Vec<Secret>) {
-        let enrolment =
-            self.act(|store, context| user::enrol(store, context, &name(email)).unwrap());
+        let email = name(email);
+        let enrolment = self.run(&EnrolSecondFactor(email.clone())).unwrap();
         let code = self.code(&enrolment.seed, -1);
         let code = Secret::new(code.into_bytes());
-        self.act(|store, context| user::confirm(store, context, &name(email), &code).unwrap());
+        self.run(&ConfirmSecondFactor { email, code }).unwrap();
         self.settle();
         (enrolment.seed, enrolment.recovery_codes)
     }

@@ -3,13 +3,12 @@
 use std::io::{IsTerminal as _, Write as _, stdout};
 
 use clap::Subcommand;
-use countersign_admin::user::{self, UserError};
+use countersign_admin::user::{ConfirmSecondFactor, DisableSecondFactor, EnrolSecondFactor};
 use countersign_admin::view::EnrolmentView;
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 
-use super::{Email, act};
-use crate::command::jwt::about_key_file;
+use super::{Email, print};
 use crate::error::CliError;
 use crate::input::read_code;
 use crate::invocation::Invocation;
@@ -43,29 +42,23 @@ impl MfaCommand {
     pub(super) fn run(self, invocation: &Invocation) -> Result<(), CliError> {
         match self {
             Self::Enrol(Email { email }) => {
-                let enrolment = invocation.act(|store, context| {
-                    user::enrol(store, context, &email).map_err(|error| said(error, invocation))
-                })?;
-                print(invocation, &EnrolmentView::of(&enrolment))
+                let enrolment = invocation.run(&EnrolSecondFactor(email))?;
+                print_enrolment(invocation, &EnrolmentView::of(&enrolment))
             }
             Self::Confirm {
                 email: Email { email },
                 code_stdin,
             } => {
                 let code = read_code(code_stdin)?;
-                act(invocation, |store, context| {
-                    user::confirm(store, context, &email, &code)
-                })
+                print(invocation, &ConfirmSecondFactor { email, code })
             }
-            Self::Disable(Email { email }) => act(invocation, |store, context| {
-                user::disable(store, context, &email)
-            }),
+            Self::Disable(Email { email }) => print(invocation, &DisableSecondFactor(email)),
         }
     }
 }
 
 /// Prints a second factor this once; on a terminal as a QR code, too.
-fn print(invocation: &Invocation, view: &EnrolmentView) -> Result<(), CliError> {
+fn print_enrolment(invocation: &Invocation, view: &EnrolmentView) -> Result<(), CliError> {
     if invocation.output == Output::Json {
         return invocation.output.record(view);
     }
@@ -87,12 +80,4 @@ fn print(invocation: &Invocation, view: &EnrolmentView) -> Result<(), CliError> 
         "show with a code that it works: `countersign user mfa confirm`".into(),
     ));
     invocation.output.record_with(view, &more)
-}
-
-/// An error about the key file names it.
-pub(super) fn said(error: UserError, invocation: &Invocation) -> CliError {
-    if matches!(error, UserError::KeyFile(_)) {
-        return about_key_file(error, invocation);
-    }
-    error.into()
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use countersign::core::reason::Reason;
 use countersign::{ClientRef, ConnectOutcome, Directive, Enhanced, Handle, RefusalCode, TopicUse};
-use countersign_admin::user;
+use countersign_admin::user::DeleteUser;
 
 use crate::fixture::{
     Fixture, JANE, TRY, Try, admitted, is_admitted, is_challenged, name, refused,
@@ -177,9 +177,7 @@ fn all_that_changed_since_the_question_counts() {
     let mut fixture = Fixture::new();
     let (seed, _) = fixture.enrol(JANE);
     assert!(is_challenged(&fixture.enhance(TRY)));
-    fixture
-        .act(|store, context| user::delete(store, context, &name(JANE)))
-        .unwrap();
+    fixture.run(&DeleteUser(name(JANE))).unwrap();
     fixture.settle();
     let code = fixture.code(&seed, 0);
     assert_eq!(refused(&fixture.resume(TRY, &code)), Reason::UnknownName);

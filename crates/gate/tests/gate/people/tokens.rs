@@ -5,7 +5,8 @@ use std::time::Duration;
 use countersign::core::reason::Reason;
 use countersign::core::user::GrantedRight;
 use countersign::{ClientRef, Handle, TopicUse};
-use countersign_admin::{jwt, user};
+use countersign_admin::jwt;
+use countersign_admin::user::DeleteUser;
 use serde_json::json;
 
 use crate::fixture::{
@@ -73,9 +74,7 @@ fn what_ends_a_token_ends_its_sessions_and_no_others() {
         |fixture, _| fixture.grant(JANE, "acme", role_right("all")),
         |fixture, _| fixture.ungrant(JANE, "acme"),
         |fixture, _| {
-            fixture
-                .act(|store, context| user::delete(store, context, &name(JANE)))
-                .unwrap();
+            fixture.run(&DeleteUser(name(JANE))).unwrap();
         },
         |fixture, _| {
             let tenant = tenant_id("acme");

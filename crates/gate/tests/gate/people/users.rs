@@ -13,7 +13,7 @@ use countersign_admin::clients::ListClients;
 use countersign_admin::password::ChosenPassword;
 use countersign_admin::role::{DeleteRole, RoleDeletion};
 use countersign_admin::tenant::{SetTenant, TenantChanges};
-use countersign_admin::user;
+use countersign_admin::user::{ResetUserPassword, UnlockUser};
 
 use crate::fixture::{
     Fixture, JANE, TRY, Try, admitted, is_admitted, name, refused, role_right, tenant_id,
@@ -134,9 +134,7 @@ fn a_success_begins_the_count_again_and_a_live_session_survives_a_lock() {
     assert_eq!(refused(&fixture.connect(TRY)), Reason::Locked);
     assert_eq!(fixture.kicked(), [""; 0]);
     assert!(fixture.publishes(live, JANE, "acme/x"));
-    fixture
-        .act(|store, context| user::unlock(store, context, &name(JANE)))
-        .unwrap();
+    fixture.run(&UnlockUser(name(JANE))).unwrap();
     assert!(is_admitted(&fixture.connect(TRY)));
 }
 
@@ -380,9 +378,8 @@ fn a_role_that_is_no_more_and_a_new_password_end_sessions() {
     let mut fixture = Fixture::new();
     assert!(is_admitted(&fixture.connect(TRY)));
     let password = ChosenPassword::parse("changed".into()).unwrap();
-    fixture
-        .act(|store, context| user::reset_password(store, context, &name(JANE), password))
-        .unwrap();
+    let reset = ResetUserPassword::new(name(JANE), password);
+    fixture.run(&reset).unwrap();
     assert_eq!(fixture.kicked(), ["a"]);
 }
 
