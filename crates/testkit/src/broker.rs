@@ -306,7 +306,7 @@ mod tests {
 
     #[test]
     fn a_broker_can_drop_to_another_user() {
-        if !process::we_are_root() {
+        if !we_are_root() {
             return;
         }
         let broker = open(Version::V2_0_11)
