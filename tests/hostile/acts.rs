@@ -7,11 +7,10 @@ use countersign_testkit::Cli;
 use countersign_testkit::tools::Output;
 use serde_json::Value;
 
-use crate::certificates::KNOWN;
 use crate::driver::{Driver, GRACE};
 use crate::rights::Rule;
 use crate::timeline::Millis;
-use crate::world::{ClientIds, Id, Kind, Who};
+use crate::world::{ClientIds, Id, KNOWN, Kind, Who};
 
 /// Runs commands one after the other, on a thread of its own.
 pub struct AdminWorker {

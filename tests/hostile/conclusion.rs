@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::certificates::{KNOWN, STRANGER};
 use crate::driver::{Driver, GRACE};
-use crate::world::{ClientIds, Kind, Who};
+use crate::world::{ClientIds, KNOWN, Kind, STRANGER, Who};
 
 impl Driver {
     /// Lets everything settle, asks what must hold at the end, and says whether

@@ -9,14 +9,14 @@ use anyhow::Result;
 use countersign_testkit::mqtt::{PUBACK, PUBCOMP, PUBREC, PUBREL, Packet, ack, auth};
 use countersign_testkit::{Broker, Version};
 use countersign_tests::Fixture;
+use countersign_tests::authority::Authority;
 use fastrand::Rng;
 
 use crate::acts::AdminWorker;
-use crate::certificates::{Authority, KNOWN, STRANGER};
 use crate::packets::{ConnectInfo, TOTP};
 use crate::timeline::Millis;
 use crate::wire::Wire;
-use crate::world::{Who, World};
+use crate::world::{KNOWN, STRANGER, Who, World};
 
 /// From a commit to the end of a session: the contract says 250 ms; the rest is
 /// for a busy machine.
@@ -126,7 +126,10 @@ impl Driver {
         let beyond = Broker::builder(version)
             .line("allow_anonymous true")
             .start()?;
-        let authority = Authority::new(&[KNOWN, STRANGER]);
+        let authority = Authority::new();
+        for name in [KNOWN, STRANGER] {
+            authority.sign(name);
+        }
         let fixture = Fixture::start_with(version, |builder| {
             let mut builder = builder
                 .persistent()
@@ -148,6 +151,9 @@ impl Driver {
             for line in authority.listener_lines() {
                 builder = builder.listener_line(line);
             }
+            builder = builder
+                .listener_line("require_certificate true")
+                .listener_line("use_identity_as_username true");
             if !version.is_2_0() {
                 builder = builder.listener().listener_line("protocol http_api");
             }

@@ -9,7 +9,6 @@
 
 mod abuse;
 mod acts;
-mod certificates;
 mod conclusion;
 mod driver;
 mod naive;

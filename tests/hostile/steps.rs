@@ -8,11 +8,10 @@ use countersign_testkit::Version;
 use countersign_testkit::mqtt::{DISCONNECT, auth, subscribe};
 use fastrand::Rng;
 
-use crate::certificates::{KNOWN, STRANGER};
 use crate::driver::{Driver, LAG, Published};
 use crate::packets::{self, ConnectInfo, any_packet, mutate};
 use crate::wire::Wire;
-use crate::world::{BRIDGE, ClientIds, Id, Kind};
+use crate::world::{BRIDGE, ClientIds, Id, KNOWN, Kind, STRANGER};
 
 impl Driver {
     /// One step of some client.

@@ -7,9 +7,9 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::certificates::Authority;
 use anyhow::{Context, Result};
 use countersign_testkit::mqtt::{Frames, Packet, Protocol, frame, request};
+use countersign_tests::authority::Authority;
 use socket2::{Domain, SockRef, Socket, Type};
 
 /// How bytes reach the broker.

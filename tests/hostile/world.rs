@@ -6,7 +6,6 @@ use countersign_tests::people::Authenticator;
 use countersign_tests::{Fixture, text};
 use fastrand::Rng;
 
-use crate::certificates::KNOWN;
 use crate::packets::{ConnectInfo, TOTP};
 use crate::rights::{Action, Rights, Rule, TENANTS};
 use crate::timeline::{Millis, Timeline};
@@ -25,6 +24,12 @@ pub enum Who {
 
 /// The local client id of the broker's own bridge.
 pub const BRIDGE: &str = "local.edge";
+
+/// The name of a certificate that no credential is marked for.
+pub const STRANGER: &str = "stranger";
+
+/// The name of one that a credential is marked for.
+pub const KNOWN: &str = "cert@alpha";
 
 /// Which client ids a principal may present.
 #[derive(Debug)]

@@ -1,9 +1,15 @@
 //! What the end-to-end tests share: a broker with the plugin, a store, and the
 //! words that the rows of the behaviours are written in.
 
+pub mod authority;
+pub mod maker;
 pub mod people;
 
+use std::collections::HashMap;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
 use countersign_core::scheme::Shape;
@@ -13,8 +19,6 @@ use countersign_testkit::tools::{Background, Output, Tool};
 use countersign_testkit::{Broker, Cli, Client, Connect, Version, artifacts};
 use serde_json::Value;
 use tempfile::TempDir;
-
-pub mod maker;
 
 /// Runs a test on each of the three brokers.
 ///
@@ -55,7 +59,31 @@ pub struct Fixture {
     pub broker: Broker,
     /// The program, on the broker's store.
     pub cli: Cli,
-    _folder: TempDir,
+    _folder: Option<TempDir>,
+}
+
+/// A tenant that one test alone uses, on a broker that tests share. It owns the
+/// topics that begin with its id.
+#[derive(Debug)]
+pub struct OwnTenant {
+    /// The tenant.
+    pub id: String,
+    fixture: &'static Fixture,
+}
+
+impl Deref for OwnTenant {
+    type Target = Fixture;
+
+    fn deref(&self) -> &Fixture {
+        self.fixture
+    }
+}
+
+fn loading(builder: Builder, plugin: &Path, store: &Path) -> Builder {
+    builder
+        .line("allow_anonymous true")
+        .plugin(plugin)
+        .plugin_option("store", store.display())
 }
 
 impl Fixture {
@@ -88,18 +116,42 @@ impl Fixture {
             .prefix("countersign-store-")
             .tempdir()
             .unwrap();
-        let cli = Cli::new(folder.path().join("countersign.db"));
-        cli.json(&["init"]);
-        let builder = Broker::builder(version)
-            .line("allow_anonymous true")
-            .plugin(plugin)
-            .plugin_option("store", cli.store().display());
-        let broker = more(builder).start().unwrap();
+        let store = folder.path().join("countersign.db");
+        let builder = Broker::builder(version);
         Self {
-            broker,
-            cli,
-            _folder: folder,
+            _folder: Some(folder),
+            ..Self::on_store(&store, more(loading(builder, plugin, &store)))
         }
+    }
+
+    fn on_store(store: &Path, builder: Builder) -> Self {
+        let cli = Cli::new(store);
+        cli.json(&["init"]);
+        Self {
+            broker: builder.start().unwrap(),
+            cli,
+            _folder: None,
+        }
+    }
+
+    /// A broker that this version's tests share, and a tenant of one's own. It is
+    /// for tests that neither stop it nor change how it is set up, and that look at
+    /// nothing of it but what is their tenant's.
+    pub fn shared(version: Version) -> OwnTenant {
+        static SHARED: LazyLock<Mutex<HashMap<Version, &'static Fixture>>> =
+            LazyLock::new(Mutex::default);
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let start = || {
+            let builder = Broker::builder(version);
+            // In the broker's folder: what is never dropped goes with the broker.
+            let store = builder.dir().join("countersign.db");
+            let builder = loading(builder, &artifacts::plugin().unwrap(), &store);
+            &*Box::leak(Box::new(Self::on_store(&store, builder)))
+        };
+        let fixture = *SHARED.lock().unwrap().entry(version).or_insert_with(start);
+        let id = format!("own{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        fixture.tenant(&id, &["--namespace", &format!("{id}/#")]);
+        OwnTenant { fixture, id }
     }
 
     /// The same with one tenant, `t1`, that owns Kaa's topics.
@@ -111,18 +163,13 @@ impl Fixture {
 
     /// Makes a tenant.
     pub fn tenant(&self, id: &str, options: &[&str]) -> Value {
-        let args: Vec<&str> = ["tenant", "create", id]
-            .iter()
-            .chain(options)
-            .copied()
-            .collect();
-        self.cli.json(&args)
+        self.cli.act(&format!("tenant create {id}"), options)
     }
 
     /// Sets what a tenant asks of clients.
     pub fn set_authentication(&self, tenant: &str, mode: &str) {
-        self.cli
-            .json(&["tenant", "set", tenant, "--authentication", mode]);
+        let line = format!("tenant set {tenant} --authentication {mode}");
+        self.cli.act(&line, &[]);
     }
 
     /// Makes a credential with a generated secret.
@@ -132,27 +179,16 @@ impl Fixture {
 
     /// The same with more options.
     pub fn credential_with(&self, name: &str, tenant: &str, options: &[&str]) -> Login {
-        let args: Vec<&str> = ["credential", "create", name, "--tenant", tenant]
-            .iter()
-            .chain(options)
-            .copied()
-            .collect();
-        Login::from(&self.cli.json(&args))
+        let line = format!("credential create {name} --tenant {tenant}");
+        Login::from(&self.cli.act(&line, options))
     }
 
     /// Makes a credential with a chosen password.
     pub fn credential_with_password(&self, name: &str, tenant: &str, password: &str) -> Login {
-        let args = [
-            "credential",
-            "create",
-            name,
-            "--tenant",
-            tenant,
-            "--password-stdin",
-        ];
-        let made = self
-            .cli
-            .json_with_stdin(&args, format!("{password}\n").as_bytes());
+        let line = format!("credential create {name} --tenant {tenant} --password-stdin");
+        let args: Vec<&str> = line.split(' ').collect();
+        let stdin = format!("{password}\n");
+        let made = self.cli.json_with_stdin(&args, stdin.as_bytes());
         Login {
             username: text(&made, "username"),
             secret: password.to_owned(),
@@ -197,7 +233,7 @@ impl Fixture {
     }
 
     /// The seed's command: publishes a temperature and waits for an answer on
-    /// the error topic, for at most three seconds.
+    /// the error topic, in vain, for a second.
     pub fn kaa_request(&self, username: &str, password: &str, protocol: &str) -> Output {
         self.kaa_request_with(&["-u", username, "-P", password, "-V", protocol])
     }
@@ -207,7 +243,7 @@ impl Fixture {
         Tool::mosquitto("mosquitto_rr", self.port())
             .args(["-e", "kp1/demo/dcx/token/json/1/error"])
             .args(["-t", "kp1/demo/dcx/token/json/1"])
-            .args(["-m", r#"{"temperature": 21}"#, "-W", "3"])
+            .args(["-m", r#"{"temperature": 21}"#, "-W", "1"])
             .args(who)
             .run(PATIENCE)
             .unwrap()
@@ -373,29 +409,13 @@ pub const ACCEPTED: Option<u8> = Some(0);
 impl Fixture {
     /// Makes a credential and returns what was printed.
     pub fn make(&self, scheme: &str, tenant: &str, options: &[&str]) -> Value {
-        let args: Vec<&str> = [
-            "credential",
-            "create",
-            "--scheme",
-            scheme,
-            "--tenant",
-            tenant,
-        ]
-        .iter()
-        .chain(options)
-        .copied()
-        .collect();
-        self.cli.json(&args)
+        let line = format!("credential create --scheme {scheme} --tenant {tenant}");
+        self.cli.act(&line, options)
     }
 
     /// Makes an operator, who stands outside all tenants.
     pub fn operator(&self, name: &str, options: &[&str]) -> Login {
-        let args: Vec<&str> = ["operator", "create", name]
-            .iter()
-            .chain(options)
-            .copied()
-            .collect();
-        let made = self.cli.json(&args);
+        let made = self.cli.act(&format!("operator create {name}"), options);
         Login {
             username: text(&made, "name"),
             secret: text(&made, "secret"),

@@ -24,20 +24,17 @@ impl Fixture {
     /// Grants a user something in a tenant: `--org-admin`, or `--role` and its
     /// name.
     pub fn grant(&self, user: &Login, tenant: &str, right: &[&str]) {
-        let args: Vec<&str> = ["user", "grant", &user.username, "--tenant", tenant]
-            .iter()
-            .chain(right)
-            .copied()
-            .collect();
-        self.cli.json(&args);
+        let line = format!("user grant {} --tenant {tenant}", user.username);
+        self.cli.act(&line, right);
     }
 
     /// Makes a role that allows both ways what these patterns say.
     pub fn role(&self, name: &str, tenant: &str, patterns: &[&str]) {
-        self.cli.json(&["role", "create", name, "--tenant", tenant]);
+        let of = format!("{name} --tenant {tenant}");
+        self.cli.act(&format!("role create {of}"), &[]);
         for pattern in patterns {
-            let args = ["role", "allow", name, "--tenant", tenant, "both", pattern];
-            self.cli.json(&args);
+            let line = format!("role allow {of} both");
+            self.cli.act(&line, &[pattern]);
         }
     }
 
@@ -73,23 +70,14 @@ impl Fixture {
 
     /// Makes an application; returns its token.
     pub fn application(&self, name: &str, tenant: &str, options: &[&str]) -> String {
-        let args: Vec<&str> = ["application", "create", name, "--tenant", tenant]
-            .iter()
-            .chain(options)
-            .copied()
-            .collect();
-        text(&self.cli.json(&args), "secret")
+        let line = format!("application create {name} --tenant {tenant}");
+        text(&self.cli.act(&line, options), "secret")
     }
 
     /// Makes a thing; with an application's token it logs in.
     pub fn thing(&self, key: &str, tenant: &str, application: &str, token: &str) -> Login {
-        let options = ["--tenant", tenant, "--application", application];
-        let args: Vec<&str> = ["thing", "create", key]
-            .iter()
-            .chain(&options)
-            .copied()
-            .collect();
-        self.cli.json(&args);
+        let line = format!("--tenant {tenant} --application {application}");
+        self.cli.act(&format!("thing create {key} {line}"), &[]);
         Login {
             username: key.to_owned(),
             secret: token.to_owned(),
@@ -103,14 +91,8 @@ impl Fixture {
 
     /// Makes a token as `issuer`; returns what was printed.
     pub fn token(&self, tenant: &str, role: &str, issuer: &str, options: &[&str]) -> Value {
-        let args: Vec<&str> = [
-            "jwt", "create", "--tenant", tenant, "--role", role, "--as", issuer,
-        ]
-        .iter()
-        .chain(options)
-        .copied()
-        .collect();
-        self.cli.json(&args)
+        let line = format!("jwt create --tenant {tenant} --role {role} --as {issuer}");
+        self.cli.act(&line, options)
     }
 
     /// Waits until the audit of a name shows a login refused for this cause.

@@ -44,6 +44,12 @@ impl Cli {
         self.json_with_stdin(args, b"")
     }
 
+    /// The same for a line of words without spaces, and further arguments.
+    pub fn act(&self, line: &str, more: &[&str]) -> Value {
+        let words = line.split(' ').chain(more.iter().copied());
+        self.json(&words.collect::<Vec<_>>())
+    }
+
     /// The same for a command that reads `bytes`.
     pub fn json_with_stdin(&self, args: &[&str], bytes: &[u8]) -> Value {
         let with_json: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
@@ -62,24 +68,10 @@ impl Cli {
     /// complaint.
     pub fn refused(&self, args: &[&str]) -> String {
         let output = self.run(args);
-        assert_eq!(
-            output.code,
-            Some(1),
-            "`countersign {}`: {output:?}",
-            args.join(" ")
-        );
-        assert_eq!(
-            output.stdout,
-            "",
-            "`countersign {}`: {output:?}",
-            args.join(" ")
-        );
-        assert_eq!(
-            output.stderr.lines().count(),
-            1,
-            "`countersign {}`: {output:?}",
-            args.join(" ")
-        );
+        let said = (output.code, output.stdout.as_str());
+        let lines = output.stderr.lines().count();
+        let what = args.join(" ");
+        assert_eq!((said, lines), ((Some(1), ""), 1), "`{what}`: {output:?}");
         output.stderr.trim_end().to_owned()
     }
 

@@ -9,13 +9,13 @@
 //! commits; dropped before, it never happened.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use countersign_core::store::{Settings, StoreError, StoreErrorKind};
 
 use self::tables::Tables;
-use self::turn::{Turn, Turns};
+use self::turn::{Turn, Turns, whatever_happened};
 
 pub use self::gate::MemoryBrokerLock;
 
@@ -24,6 +24,7 @@ mod changes;
 mod client_ids;
 mod credential_rows;
 mod credentials;
+mod errors;
 mod gate;
 mod kicks;
 mod lockouts;
@@ -150,26 +151,3 @@ struct Committed {
     /// How many commits changed anything.
     commits: u64,
 }
-
-/// A lock whose content is never half written: a test that failed while it had it
-/// is not what the next one is about.
-fn whatever_happened<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// What was to be changed, or what it belongs to, is not there.
-fn gone(what: &str) -> StoreError {
-    StoreError::gone(WRITE, what)
-}
-
-/// Fails unless what was to be changed is there.
-fn found(is_there: bool, what: &str) -> Result<(), StoreError> {
-    if is_there { Ok(()) } else { Err(gone(what)) }
-}
-
-/// What was to be added is there already.
-fn taken(what: &str) -> StoreError {
-    StoreError::new(WRITE, StoreErrorKind::Conflict).with_detail(what)
-}
-
-const WRITE: &str = "write to the store";

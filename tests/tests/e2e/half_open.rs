@@ -5,9 +5,10 @@ use std::process::Command;
 
 use countersign_testkit::tools::Tool;
 use countersign_testkit::{Connect, Version};
+use countersign_tests::authority::Authority;
 use countersign_tests::{Fixture, PATIENCE, on_every_broker, wait_until};
 
-use crate::tls::{Authority, marked, start_vouching, start_with_keys, subscriber, tls};
+use crate::tls::{marked, start_vouching, start_with_keys, subscriber, tls};
 
 on_every_broker! {
     fn a_certificates_client_takes_over_from_its_half_open_connection_and_stays(version) {

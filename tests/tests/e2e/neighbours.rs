@@ -4,12 +4,13 @@
 use countersign_testkit::broker::Builder;
 use countersign_testkit::tools::Tool;
 use countersign_testkit::{Broker, Cli, Connect, Version, artifacts};
+use countersign_tests::authority::Authority;
 use countersign_tests::{
     ACCEPTED, Fixture, Login, PATIENCE, QUIET, REFUSED, is_kicked, on_every_broker, topics_so_far,
     wait_until,
 };
 
-use crate::tls::{Authority, start_vouching, start_with_keys, tls};
+use crate::tls::{start_vouching, start_with_keys, tls};
 
 /// A broker with a bridge to another, and the other.
 pub(crate) fn bridged(version: Version) -> (Fixture, Broker) {

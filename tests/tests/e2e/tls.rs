@@ -3,113 +3,18 @@
 
 use countersign_testkit::tools::{Background, Output, Tool};
 use countersign_testkit::{Broker, Connect, Version, artifacts};
+use countersign_tests::authority::Authority;
 use countersign_tests::{
     Fixture, Login, PATIENCE, QUIET, REFUSED, on_every_broker, text, topics_so_far, wait_until,
 };
-use tempfile::TempDir;
-
-/// An authority, and the certificates that it signed.
-pub(crate) struct Authority(TempDir);
-
-impl Authority {
-    /// One that has signed a certificate for 127.0.0.1.
-    pub(crate) fn new() -> Self {
-        let this = Self(tempfile::tempdir().unwrap());
-        this.openssl("ca", &["-subj", "/CN=Test Authority"]);
-        let ca = [this.path("ca.crt"), this.path("ca.key")];
-        let address = "subjectAltName=IP:127.0.0.1";
-        this.openssl(
-            "server",
-            &[
-                "-CA",
-                &ca[0],
-                "-CAkey",
-                &ca[1],
-                "-subj",
-                "/CN=server",
-                "-addext",
-                address,
-            ],
-        );
-        this
-    }
-
-    /// Signs a certificate for a client of this name.
-    pub(crate) fn sign(&self, name: &str) {
-        let subject = format!("/CN={name}");
-        let ca = [self.path("ca.crt"), self.path("ca.key")];
-        self.openssl(name, &["-CA", &ca[0], "-CAkey", &ca[1], "-subj", &subject]);
-    }
-
-    fn openssl(&self, name: &str, more: &[&str]) {
-        let output = Tool::new("openssl")
-            .args([
-                "req",
-                "-x509",
-                "-nodes",
-                "-days",
-                "2",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:P-256",
-            ])
-            .args(["-keyout", &self.path(&format!("{name}.key"))])
-            .args(["-out", &self.path(&format!("{name}.crt"))])
-            .args(more)
-            .run(PATIENCE)
-            .unwrap();
-        assert_eq!(output.code, Some(0), "{output:?}");
-    }
-
-    pub(crate) fn path(&self, file: &str) -> String {
-        self.0.path().join(file).display().to_string()
-    }
-
-    /// What mosquitto.conf says about a listener with the server's certificate.
-    fn listener_lines(&self) -> [String; 4] {
-        [
-            format!("cafile {}", self.path("ca.crt")),
-            format!("certfile {}", self.path("server.crt")),
-            format!("keyfile {}", self.path("server.key")),
-            "tls_version tlsv1.2".into(),
-        ]
-    }
-
-    /// A program for a listener with TLS.
-    fn client(&self, program: &str, port: u16) -> Tool {
-        Tool::mosquitto(program, port).args(["--cafile", &self.path("ca.crt")])
-    }
-
-    /// The same with a certificate.
-    pub(crate) fn certified(&self, program: &str, port: u16, name: &str) -> Tool {
-        self.client(program, port)
-            .args(["--cert", &self.path(&format!("{name}.crt"))])
-            .args(["--key", &self.path(&format!("{name}.key"))])
-            .args(["-i", &format!("id of {name}"), "-V", "311"])
-    }
-
-    /// A handshake with one version of TLS, at any strength.
-    fn handshake(&self, port: u16, tls: &str) -> Output {
-        Tool::new("openssl")
-            .args(["s_client", "-connect", &format!("127.0.0.1:{port}"), tls])
-            .args([
-                "-cipher",
-                "ALL:@SECLEVEL=0",
-                "-verify_return_error",
-                "-CAfile",
-                &self.path("ca.crt"),
-            ])
-            .run(PATIENCE)
-            .unwrap()
-    }
-}
 
 /// A broker whose second listener has TLS, with further lines for it.
 fn start(version: Version, authority: &Authority, more: &[&str]) -> Fixture {
     Fixture::start_with(version, |builder| {
         let lines = authority.listener_lines();
-        let lines = lines.iter().map(String::as_str).chain(more.iter().copied());
+        let strict = ["tls_version tlsv1.2"];
+        let lines = lines.iter().map(String::as_str).chain(strict);
+        let lines = lines.chain(more.iter().copied());
         lines.fold(builder.listener(), |builder, line| {
             builder.listener_line(line)
         })

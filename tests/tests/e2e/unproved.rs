@@ -3,12 +3,13 @@
 //! take. `check` says the same.
 
 use countersign_testkit::{Connect, Version};
+use countersign_tests::authority::Authority;
 use countersign_tests::{
     ACCEPTED, Fixture, PATIENCE, REFUSED, REFUSED_V5, on_every_broker, text, wait_until,
 };
 
 use crate::neighbours::bridged;
-use crate::tls::{Authority, start_vouching, tls};
+use crate::tls::{start_vouching, tls};
 
 /// A broker whose clients without a tenant are those of `t1`.
 fn start(version: Version) -> Fixture {

@@ -9,7 +9,8 @@ use countersign_core::store::rows::{
 };
 use countersign_core::time::Timestamp;
 
-use super::{MemoryTransaction, found, gone};
+use super::MemoryTransaction;
+use super::errors::{found, gone};
 
 impl CredentialRows for MemoryTransaction<'_> {
     fn credential(&mut self, name: &LoginName) -> Result<Option<Credential>, StoreError> {

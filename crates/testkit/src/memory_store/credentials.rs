@@ -12,8 +12,8 @@ use countersign_core::store::StoreError;
 use countersign_core::store::rows::RegistrationCount;
 use countersign_core::user::{GrantedRight, User};
 
+use super::errors::{found, gone, taken};
 use super::tables::{CredentialRow, Tables, next};
-use super::{found, gone, taken};
 
 impl Tables {
     /// The credential with this number.

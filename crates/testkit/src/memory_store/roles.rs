@@ -6,7 +6,8 @@ use countersign_core::role::{Role, RoleName};
 use countersign_core::store::StoreError;
 use countersign_core::store::rows::RoleRows;
 
-use super::{MemoryTransaction, found};
+use super::MemoryTransaction;
+use super::errors::found;
 
 impl RoleRows for MemoryTransaction<'_> {
     fn role(&mut self, tenant: &TenantId, name: &RoleName) -> Result<Option<Role>, StoreError> {

@@ -7,8 +7,9 @@ use countersign_core::scheme::{Scheme, SchemeName, Schemes};
 use countersign_core::store::StoreError;
 use countersign_core::store::rows::SchemeRows;
 
+use super::MemoryTransaction;
+use super::errors::{found, taken};
 use super::tables::Tables;
-use super::{MemoryTransaction, found, taken};
 
 impl Tables {
     /// All schemes, built in and added.

@@ -6,8 +6,9 @@ use countersign_core::store::StoreError;
 use countersign_core::store::rows::SecretRows;
 use countersign_core::time::Timestamp;
 
+use super::MemoryTransaction;
+use super::errors::{found, gone, taken};
 use super::tables::{Tables, next};
-use super::{MemoryTransaction, found, gone, taken};
 
 impl Tables {
     /// The secrets of a credential, newest first.

@@ -5,7 +5,8 @@ use countersign_core::store::StoreError;
 use countersign_core::store::rows::TenantRows;
 use countersign_core::tenant::Tenant;
 
-use super::{MemoryTransaction, found, taken};
+use super::MemoryTransaction;
+use super::errors::{found, taken};
 
 impl TenantRows for MemoryTransaction<'_> {
     fn tenant(&mut self, id: &TenantId) -> Result<Option<Tenant>, StoreError> {

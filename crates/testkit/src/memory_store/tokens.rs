@@ -9,8 +9,9 @@ use countersign_core::store::rows::TokenRows;
 use countersign_core::time::Timestamp;
 use countersign_core::token::{SealedTokenKey, TokenKey, TokenRecord};
 
+use super::MemoryTransaction;
+use super::errors::{found, gone, taken};
 use super::tables::Tables;
-use super::{MemoryTransaction, found, gone, taken};
 
 impl Tables {
     /// The public part of the key with this id.

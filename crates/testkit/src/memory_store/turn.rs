@@ -1,9 +1,7 @@
 //! The writer's turn: one transaction has it at a time.
 
-use std::sync::{Condvar, Mutex};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-
-use super::whatever_happened;
 
 /// Gives the writer's turn to one transaction after the other.
 #[derive(Debug, Default)]
@@ -37,4 +35,10 @@ impl Drop for Turn<'_> {
         *whatever_happened(&self.0.is_taken) = false;
         self.0.given_back.notify_one();
     }
+}
+
+/// A lock whose content is never half written: a test that failed while it had it
+/// is not what the next one is about.
+pub(super) fn whatever_happened<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

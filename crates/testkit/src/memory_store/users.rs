@@ -9,8 +9,9 @@ use countersign_core::store::rows::UserRows;
 use countersign_core::totp::Step;
 use countersign_core::user::{RecoveryCode, RecoveryCodeId};
 
+use super::MemoryTransaction;
+use super::errors::gone;
 use super::tables::{CredentialRow, Tables, next};
-use super::{MemoryTransaction, gone};
 
 impl Tables {
     /// The row of a user.

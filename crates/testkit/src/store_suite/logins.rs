@@ -9,6 +9,7 @@ use countersign_core::connect::{LoginRecord, Proof};
 use countersign_core::credential::Credential;
 use countersign_core::lifecycle::State;
 use countersign_core::secret::{Argon2Params, PasswordHash, Secret, SecretId, Verifier};
+use countersign_core::store::rows::SecretRows as _;
 use countersign_core::store::{
     AdminStore, GateStore, Intent, LoginEffects, Recorded, StoreErrorKind,
 };
@@ -216,6 +217,20 @@ pub fn a_login_waits_for_the_lock_no_longer_than_a_client_would_notice(
         .record_login(&activation(&seen, secret), at(50))
         .unwrap();
     assert_eq!(recorded, Recorded::Done);
+}
+
+/// Keeps what a secret that serves as a name begins with.
+pub fn a_hint_stays_with_its_secret(mut store: impl GateStore + AdminStore) {
+    let (id, secret) = add(&mut store, &credential("dev1@acme"), 1);
+    commit(&mut store, &[], |transaction| {
+        transaction.add_secret(id, &digest(2))?;
+        transaction.put_hint(secret, "dt_7f3a")
+    });
+    let read = found(&mut store, "dev1@acme");
+    let hints: Vec<_> = read.secrets.iter().map(|one| one.hint.as_deref()).collect();
+    assert_eq!(hints, [None, Some("dt_7f3a")]);
+    let mut transaction = store.begin(Intent::Write).unwrap();
+    assert!(transaction.put_hint(SecretId(999), "x").is_err());
 }
 
 /// A login that does no more than activate.

@@ -12,7 +12,6 @@ use countersign_core::ledger::LedgerTransaction as _;
 use countersign_core::lifecycle::State;
 use countersign_core::scheme::SchemeName;
 use countersign_core::secret::{SecretDigest, SecretId};
-use countersign_core::store::rows::SecretRows as _;
 use countersign_core::store::{
     AdminStore, GateStore, Intent, LoginEffects, Recorded, Registered, StoreErrorKind,
 };
@@ -322,20 +321,6 @@ pub fn a_first_use_has_one_winner(mut store: impl GateStore + AdminStore) {
         });
         assert_eq!(winners, 1, "{round}");
     }
-}
-
-/// Keeps what a secret that serves as a name begins with.
-pub fn a_hint_stays_with_its_secret(mut store: impl GateStore + AdminStore) {
-    let (id, secret) = add(&mut store, &credential("dev1@acme"), 1);
-    commit(&mut store, &[], |transaction| {
-        transaction.add_secret(id, &digest(2))?;
-        transaction.put_hint(secret, "dt_7f3a")
-    });
-    let read = found(&mut store, "dev1@acme");
-    let hints: Vec<_> = read.secrets.iter().map(|one| one.hint.as_deref()).collect();
-    assert_eq!(hints, [None, Some("dt_7f3a")]);
-    let mut transaction = store.begin(Intent::Write).unwrap();
-    assert!(transaction.put_hint(SecretId(999), "x").is_err());
 }
 
 pub(crate) fn make<S: AdminStore>(store: &mut S, credential: &Credential) -> CredentialId {
