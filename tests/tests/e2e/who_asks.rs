@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use countersign_testkit::broker::Builder;
 use countersign_testkit::mqtt::Answer;
@@ -171,6 +171,32 @@ on_every_broker! {
         client.send_publish("t1/from/deaf", b"3", 0, false, &Default::default()).ok();
         sender.ping(PATIENCE).unwrap();
         assert!(topics_so_far(&mut observer).is_empty());
+    }
+
+    fn ending_a_websockets_client_that_reads_nothing_spares_who_took_its_id_meanwhile(version) {
+        let fixture = start(version);
+        fixture.tenant("t1", &[]);
+        let login = fixture.credential("deaf", "t1");
+        let sender = fixture.credential("sender", "t1");
+        let mut deaf = login.connect("deaf").websocket().accepted(websocket_port(&fixture));
+        assert_eq!(deaf.subscribe(&[("t1/to/deaf", 0)]).unwrap(), [0]);
+        // 2.0 ends a message that it began before it closes, 4 KiB a round.
+        let mut sender = sender.connect("sender").accepted(fixture.port());
+        sender.publish("t1/to/deaf", &vec![b'x'; 1_900_000], 1, false).unwrap();
+        fixture.cli.json(&["clients", "kick", "deaf"]);
+        let mut heir = login.connect("deaf").accepted(fixture.port());
+        // The broker is asked again each second about who has not ended.
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_millis(2_500) {
+            heir.ping(PATIENCE).unwrap();
+            thread::sleep(Duration::from_millis(50));
+        }
+        let ended = || fixture.our_lines().matches("ended the session").count();
+        assert_eq!(ended(), usize::from(!version.is_2_0()));
+        deaf.abort();
+        wait_until("it has ended", || ended() == 1);
+        fixture.wait_for_clients(&["deaf", "sender"]);
+        heir.ping(PATIENCE).unwrap();
     }
 
     fn a_websockets_client_whose_end_is_asked_for_is_left_alone_by_reloads_once_it_is_away(version) {
