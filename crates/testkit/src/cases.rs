@@ -13,8 +13,10 @@ use serde::de::DeserializeOwned;
 
 use crate::artifacts::workspace;
 
+mod import;
 mod question;
 
+pub use import::ImportCase;
 pub use question::{RuleCase, WrittenRule, questions};
 
 /// One case, with fields of its kind.

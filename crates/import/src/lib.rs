@@ -1,0 +1,29 @@
+//! Reads the files of users and rules of other authentication systems.
+//!
+//! A source is read whole, into items that each remember their [`Place`], before
+//! anything is planned or written. What the source's own program would not load
+//! is an error; what it loads and does not use is an item too
+//! ([`source::PassedOver`]), so that each line or object of a source can be told
+//! of in the [`Report`].
+//!
+//! Reading is total: any bytes give items or an error, never a panic, within
+//! bounds in bytes, depth and number. An error names the place and the reason
+//! and never repeats what stands there, for it may hold a secret.
+
+#![forbid(unsafe_code)]
+
+pub use crate::content::{SourceContent, read_source};
+pub use crate::error::SourceError;
+pub use crate::place::{Place, SourceName};
+pub use crate::report::{Change, Created, Loss, Report, Unaccounted};
+pub use crate::stored_password::StoredPassword;
+
+pub mod source;
+
+mod content;
+mod error;
+mod json;
+mod lines;
+mod place;
+mod report;
+mod stored_password;

@@ -1,0 +1,325 @@
+//! Tables of credentials: comma-separated values (RFC 4180) with a header line.
+
+use core::fmt;
+
+use countersign_core::secret::{SaltReading, Secret};
+use csv::{ByteRecord, ErrorKind, ReaderBuilder, Trim};
+
+use super::{MOST_USERS, TOO_MANY_USERS};
+use crate::content::SourceContent;
+use crate::error::SourceError;
+use crate::place::Place;
+use crate::stored_password::StoredPassword;
+
+/// A table, read.
+#[derive(Debug)]
+pub struct Table {
+    /// Its rows, in the file's order.
+    pub rows: Vec<Row>,
+}
+
+/// A row: one credential. What is empty or has no column is absent.
+#[derive(Debug)]
+pub struct Row {
+    /// Where it begins.
+    pub place: Place,
+    /// The name. Never absent.
+    pub name: Box<str>,
+    /// The scheme's name.
+    pub scheme: Option<Box<str>>,
+    /// The tenant's id.
+    pub tenant: Option<Box<str>>,
+    /// What the client logs in with.
+    pub login: RowLogin,
+    /// The client-id rule, as `--client-id` takes it.
+    pub client_id: Option<Box<str>>,
+    /// Its groups.
+    pub groups: Vec<Box<str>>,
+    /// Its roles.
+    pub roles: Vec<Box<str>>,
+    /// What people wrote about it.
+    pub description: Option<Box<str>>,
+    /// The state, as listings show it.
+    pub state: Option<Box<str>>,
+    /// When it expires, as `--expires` takes it.
+    pub expires: Option<Box<str>>,
+    /// From when it works, as `--not-before` takes it.
+    pub not_before: Option<Box<str>>,
+    /// Attributes by name, of the columns `attr.NAME`.
+    pub attributes: Vec<(Box<str>, Box<str>)>,
+}
+
+/// What a row says of a secret.
+#[derive(Default)]
+pub enum RowLogin {
+    /// Nothing: a secret is generated.
+    #[default]
+    Generated,
+    /// `password_hash`.
+    Hash(StoredPassword),
+    /// `password`: chosen by a person.
+    Password(Secret),
+    /// `secret`: generated elsewhere.
+    Secret(Secret),
+}
+
+impl Table {
+    /// Reads what `content` holds. A byte order mark before the header is
+    /// allowed; a row may hold line ends within quotes.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`SourceError`] for a header without `name`, with an unknown
+    /// column or one that stands twice; for a row with another number of fields
+    /// than the header, without a name, with more than one of `secret`,
+    /// `password` and `password_hash`, or not in UTF-8; and for more than
+    /// 1,000,000 rows.
+    pub fn parse(content: &SourceContent) -> Result<Self, SourceError> {
+        let bytes = content.bytes.strip_prefix(b"\xef\xbb\xbf");
+        let bytes = bytes.unwrap_or(&content.bytes);
+        let mut reader = ReaderBuilder::new()
+            .has_headers(false)
+            .trim(Trim::None)
+            .from_reader(bytes);
+        let mut record = ByteRecord::new();
+        let mut columns: Option<Vec<Column>> = None;
+        let mut rows = Vec::new();
+        let mut lines = LineCounter {
+            bytes,
+            number: 1,
+            offset: 0,
+        };
+        loop {
+            let start = usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
+            let place = content.name.line(lines.of_record(start));
+            let malformed = |why| SourceError::new(place.clone(), why);
+            let more = reader.read_byte_record(&mut record);
+            if !more.map_err(|error| malformed(reason(&error)))? {
+                break;
+            }
+            let Some(columns) = &columns else {
+                columns = Some(header(&record).map_err(malformed)?);
+                continue;
+            };
+            if rows.len() >= MOST_USERS {
+                return Err(malformed(TOO_MANY_USERS));
+            }
+            rows.push(Row::of(&record, columns, place.clone()).map_err(malformed)?);
+        }
+        if columns.is_none() {
+            return Err(SourceError::new(
+                content.name.whole(),
+                "the header is missing",
+            ));
+        }
+        Ok(Self { rows })
+    }
+
+    /// How many rows there are to tell of.
+    #[must_use]
+    pub fn items(&self) -> usize {
+        self.rows.len()
+    }
+}
+
+impl fmt::Debug for RowLogin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Generated => f.write_str("Generated"),
+            Self::Hash(hash) => write!(f, "{hash:?}"),
+            Self::Password(_) => f.write_str("Password(…)"),
+            Self::Secret(_) => f.write_str("Secret(…)"),
+        }
+    }
+}
+
+/// Counts lines up to where a record begins. The reader's own count lags behind
+/// where lines end with CRLF.
+struct LineCounter<'a> {
+    /// What was not counted yet.
+    bytes: &'a [u8],
+    /// The number of the line where it begins.
+    number: usize,
+    /// Where it begins.
+    offset: usize,
+}
+
+impl LineCounter<'_> {
+    /// The line of the record that begins at `start`, or behind the line ends
+    /// there.
+    fn of_record(&mut self, start: usize) -> usize {
+        let ahead = start.saturating_sub(self.offset).min(self.bytes.len());
+        let (before, behind) = self.bytes.split_at(ahead);
+        let is_end = |byte: &&u8| matches!(byte, b'\r' | b'\n');
+        let ends = behind.iter().take_while(is_end).count();
+        let passed = before.iter().chain(behind.iter().take(ends));
+        let passed = passed.filter(|byte| **byte == b'\n').count();
+        let ahead = ahead.saturating_add(ends);
+        self.number = self.number.saturating_add(passed);
+        self.offset = self.offset.saturating_add(ahead);
+        self.bytes = self.bytes.get(ahead..).unwrap_or_default();
+        self.number
+    }
+}
+
+fn reason(error: &csv::Error) -> &'static str {
+    let is_uneven = matches!(error.kind(), ErrorKind::UnequalLengths { .. });
+    if is_uneven {
+        "it has another number of fields than the header"
+    } else {
+        "it can't be read"
+    }
+}
+
+/// A column of a table.
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Column {
+    Attribute(Box<str>),
+    ClientId,
+    Description,
+    Expires,
+    Groups,
+    Name,
+    NotBefore,
+    Password,
+    PasswordHash,
+    Roles,
+    Scheme,
+    Secret,
+    State,
+    Tenant,
+}
+
+impl Column {
+    fn of(text: &str) -> Option<Self> {
+        Some(match text {
+            "client_id" => Self::ClientId,
+            "description" => Self::Description,
+            "expires" => Self::Expires,
+            "groups" => Self::Groups,
+            "name" => Self::Name,
+            "not_before" => Self::NotBefore,
+            "password" => Self::Password,
+            "password_hash" => Self::PasswordHash,
+            "roles" => Self::Roles,
+            "scheme" => Self::Scheme,
+            "secret" => Self::Secret,
+            "state" => Self::State,
+            "tenant" => Self::Tenant,
+            _ => match text.strip_prefix("attr.") {
+                Some(name) if !name.is_empty() => Self::Attribute(name.into()),
+                _ => return None,
+            },
+        })
+    }
+}
+
+fn header(record: &ByteRecord) -> Result<Vec<Column>, &'static str> {
+    let mut columns = Vec::with_capacity(record.len());
+    for field in record {
+        let text = core::str::from_utf8(field).ok();
+        let column = text.and_then(|text| Column::of(text.trim())).ok_or(
+            "the header has a column that is not one of name, scheme, tenant, secret, password, password_hash, client_id, groups, roles, description, state, expires, not_before, attr.NAME",
+        )?;
+        if columns.contains(&column) {
+            return Err("the header has a column twice");
+        }
+        columns.push(column);
+    }
+    if columns.contains(&Column::Name) {
+        Ok(columns)
+    } else {
+        Err("the header has no column `name`")
+    }
+}
+
+impl Row {
+    fn of(record: &ByteRecord, columns: &[Column], place: Place) -> Result<Self, &'static str> {
+        let mut row = Self {
+            place,
+            name: "".into(),
+            scheme: None,
+            tenant: None,
+            login: RowLogin::default(),
+            client_id: None,
+            groups: Vec::new(),
+            roles: Vec::new(),
+            description: None,
+            state: None,
+            expires: None,
+            not_before: None,
+            attributes: Vec::new(),
+        };
+        for (field, column) in record.iter().zip(columns) {
+            let text = core::str::from_utf8(field).map_err(|_| "it is not valid UTF-8")?;
+            if !text.is_empty() {
+                row.set(column, text)?;
+            }
+        }
+        if row.name.is_empty() {
+            return Err("the name is missing");
+        }
+        Ok(row)
+    }
+
+    fn set(&mut self, column: &Column, text: &str) -> Result<(), &'static str> {
+        let field = match column {
+            Column::Attribute(name) => {
+                self.attributes.push((name.clone(), text.into()));
+                return Ok(());
+            }
+            Column::Groups => {
+                self.groups = list(text);
+                return Ok(());
+            }
+            Column::Name => {
+                self.name = text.into();
+                return Ok(());
+            }
+            Column::Password => return self.set_login(RowLogin::Password(secret(text))),
+            Column::PasswordHash => {
+                let hash = StoredPassword::read_hash(text, SaltReading::Either);
+                return self.set_login(RowLogin::Hash(hash));
+            }
+            Column::Roles => {
+                self.roles = list(text);
+                return Ok(());
+            }
+            Column::Secret => return self.set_login(RowLogin::Secret(secret(text))),
+            Column::ClientId => &mut self.client_id,
+            Column::Description => &mut self.description,
+            Column::Expires => &mut self.expires,
+            Column::NotBefore => &mut self.not_before,
+            Column::Scheme => &mut self.scheme,
+            Column::State => &mut self.state,
+            Column::Tenant => &mut self.tenant,
+        };
+        *field = Some(text.into());
+        Ok(())
+    }
+
+    fn set_login(&mut self, login: RowLogin) -> Result<(), &'static str> {
+        match self.login {
+            RowLogin::Generated => {
+                self.login = login;
+                Ok(())
+            }
+            RowLogin::Hash(_) | RowLogin::Password(_) | RowLogin::Secret(_) => {
+                Err("it has more than one of secret, password and password_hash")
+            }
+        }
+    }
+}
+
+fn secret(text: &str) -> Secret {
+    Secret::new(text.as_bytes().to_vec())
+}
+
+/// A list divided by `;`, without the spaces around its parts.
+fn list(text: &str) -> Vec<Box<str>> {
+    let parts = text.split(';').map(str::trim);
+    parts
+        .filter(|part| !part.is_empty())
+        .map(Into::into)
+        .collect()
+}
