@@ -18,9 +18,9 @@ use countersign::sqlite::SqliteStore;
 use countersign::{
     ClientRef, ConnectInfo, ConnectOutcome, Directive, Gate, GateConfig, Handle, TopicUse,
 };
-use countersign_admin::credential::{self, NewCredential};
+use countersign_admin::credential::{CreateCredential, NewCredential, SuspendCredential};
 use countersign_admin::tenant::{CreateTenant, NewTenant};
-use countersign_admin::{Caller, Context, OsRandom};
+use countersign_admin::{Caller, Command, Context, OsRandom};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args().nth(1).ok_or("usage: embed STORE")?;
@@ -67,9 +67,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // Whoever does this, from whichever process: the session ends.
     let name = LoginName::parse("dev1@acme")?;
-    act(Path::new(&path), |store, context| {
-        credential::suspend(store, context, &name)
-    })?;
+    run(Path::new(&path), &SuspendCredential(name))?;
     'serving: loop {
         let _woken_or_time = woken.recv_timeout(Duration::from_millis(100));
         for directive in gate.poll() {
@@ -93,27 +91,19 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn provision(path: &Path) -> Result<String, Box<dyn Error>> {
     SqliteStore::create(path, &Settings::default())?;
     let acme = TenantId::parse("acme")?;
-    let new = NewTenant::new(acme.clone());
-    act(path, |store, context| {
-        countersign_admin::run(store, context, &CreateTenant(new))
-    })?;
-    let new = NewCredential::new(acme, "dev1");
-    let issued = act(path, |store, context| {
-        credential::create(store, context, new)
-    })?;
+    run(path, &CreateTenant(NewTenant::new(acme.clone())))?;
+    let issued = run(path, &CreateCredential(NewCredential::new(acme, "dev1")))?;
     let secret = issued.secret.ok_or("there is no secret")?;
     Ok(String::from_utf8(secret.expose().to_vec())?)
 }
 
-/// Does an administrative act, now.
-fn act<T, E: Error + 'static>(
-    path: &Path,
-    act: impl FnOnce(&mut SqliteStore, &mut Context<'_>) -> Result<T, E>,
-) -> Result<T, Box<dyn Error>> {
+/// Runs an administrative command, now.
+fn run<C: Command>(path: &Path, command: &C) -> Result<C::Output, Box<dyn Error>> {
     let mut context = Context {
         now: SystemTime::now().into(),
         caller: Caller::owner("host:embed"),
         random: &mut OsRandom,
     };
-    Ok(act(&mut SqliteStore::open(path)?, &mut context)?)
+    let mut store = SqliteStore::open(path)?;
+    Ok(countersign_admin::run(&mut store, &mut context, command)?)
 }

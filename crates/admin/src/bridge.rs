@@ -16,12 +16,5 @@ macro_rules! bridge {
     };
 }
 
-use crate::credential::CredentialError;
 use crate::jwt::JwtError;
-bridge!(
-    CredentialError,
-    CredentialError::Admin,
-    CredentialError::Store,
-    Noun::Credential
-);
 bridge!(JwtError, JwtError::Admin, JwtError::Store, Noun::Token);

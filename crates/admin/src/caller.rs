@@ -106,10 +106,8 @@ impl Authority {
             Permission::Change(name) | Permission::Operate(name) => {
                 let unknown = || no_credential(name);
                 let credential = store.credential(name)?.ok_or_else(unknown)?;
-                let group = match permission {
-                    Permission::Operate(_) => credential.group.as_ref(),
-                    _ => None,
-                };
+                let of_group = matches!(permission, Permission::Operate(_));
+                let group = credential.group.as_ref().filter(|_| of_group);
                 match &credential.tenant {
                     Some(tenant) if administers(tenant, group) => Ok(()),
                     Some(_) | None => Err(unknown()),

@@ -353,7 +353,7 @@ mod tests {
     use countersign_core::tenant::Authentication;
 
     use super::*;
-    use crate::credential;
+    use crate::credential::{Overlap, RotateCredential, SuspendCredential};
     use crate::fixture::{Fixture, login_name, tenant_id};
     use crate::tenant::{CreateTenant, NewTenant, SetTenant, TenantChanges};
 
@@ -427,9 +427,7 @@ mod tests {
     fn the_state_counts_after_the_secret() {
         let mut fixture = Fixture::with_credential();
         let name = login_name("dev1@acme");
-        fixture
-            .act(|store, context| credential::suspend(store, context, &name))
-            .unwrap();
+        fixture.run(&SuspendCredential(name)).unwrap();
         assert_eq!(
             fixture.check("dev1@acme", None),
             ConnectVerdict::Deny(Reason::Suspended)
@@ -481,10 +479,8 @@ mod tests {
         let mut fixture = Fixture::with_credential();
         let old = token_of(&mut fixture, "vwire-token", Some("x"));
         let name = login_name("x@acme");
-        let overlap = credential::Overlap::For(core::time::Duration::from_secs(60));
-        fixture
-            .act(|store, context| credential::rotate(store, context, &name, overlap))
-            .unwrap();
+        let overlap = Overlap::For(core::time::Duration::from_secs(60));
+        fixture.run(&RotateCredential { name, overlap }).unwrap();
         assert_eq!(connect(&mut fixture, Some(&old), &old), "ok");
     }
 

@@ -162,9 +162,18 @@ impl<'a> Tx<'a> {
     /// refused. What it wrote until then is still in the transaction, which must
     /// not be committed.
     pub fn run<C: Command>(&mut self, command: &C) -> Result<C::Output, AdminError> {
-        let authority = self.caller.authority;
-        authority.check(&command.needs(), &mut self.rows, self.now)?;
+        self.require(&command.needs())?;
         command.apply(self)
+    }
+
+    /// Checks that the caller has a permission.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`AdminError`] when it has not, or when the store can't be read.
+    pub(crate) fn require(&mut self, permission: &Permission) -> Result<(), AdminError> {
+        let authority = self.caller.authority;
+        authority.check(permission, &mut self.rows, self.now)
     }
 
     /// An audit row of this act, with what its subject was before and is
@@ -220,11 +229,7 @@ impl<'a> Tx<'a> {
             Mode::DryRun => password.new_hash(self.random, Argon2Params::CHEAPEST),
             Mode::Commit => password.hashed().cloned().ok_or_else(|| {
                 let subject = Subject::nameless(Noun::Password);
-                AdminError::new(
-                    ErrorKind::Unavailable,
-                    subject,
-                    "the password was not hashed",
-                )
+                AdminError::new(ErrorKind::Invalid, subject, "the password was not hashed")
             }),
         }
     }

@@ -193,11 +193,15 @@ impl From<DraftError> for AdminError {
     /// A draft that lacks a name is about the credential, which has none; all
     /// else is about what the scheme makes or takes.
     fn from(error: DraftError) -> Self {
-        match error {
-            DraftError::Random(error) => error.into(),
-            DraftError::NameMissing { .. } => Self::invalid(Noun::Credential, "", error),
-            _ => Self::invalid(Noun::Scheme, "", error),
+        if let DraftError::Random(error) = error {
+            return error.into();
         }
+        let noun = if matches!(error, DraftError::NameMissing { .. }) {
+            Noun::Credential
+        } else {
+            Noun::Scheme
+        };
+        Self::invalid(noun, "", error)
     }
 }
 

@@ -25,7 +25,9 @@ use crate::caller::{Authority, Caller};
 use crate::check::{ConnectCheck, ConnectVerdict, Listeners, PolicyCheck};
 use crate::command::{Command, run};
 use crate::context::{Context, RandomError, RandomSource};
-use crate::credential::{self, CredentialError, IssuedCredential, NewCredential};
+use crate::credential::{
+    CreateCredential, DeleteCredential, IssuedCredential, NewCredential, ShowCredential,
+};
 use crate::error::AdminError;
 use crate::jwt::{self, JwtError, NewToken};
 use crate::namespace::parse_namespace;
@@ -120,9 +122,9 @@ impl Fixture {
         })
     }
 
-    pub(crate) fn credential(&mut self, name: &str) -> Result<IssuedCredential, CredentialError> {
+    pub(crate) fn credential(&mut self, name: &str) -> Result<IssuedCredential, AdminError> {
         let new = new_credential(name);
-        self.act(|store, context| credential::create(store, context, new))
+        self.run(&CreateCredential(new))
     }
 
     /// Makes a credential of `acme` by a scheme.
@@ -130,13 +132,13 @@ impl Fixture {
         &mut self,
         scheme: &str,
         name: Option<&str>,
-    ) -> Result<IssuedCredential, CredentialError> {
+    ) -> Result<IssuedCredential, AdminError> {
         let new = NewCredential {
             scheme: scheme_name(scheme),
             name: name.map(Into::into),
             ..new_credential("")
         };
-        self.act(|store, context| credential::create(store, context, new))
+        self.run(&CreateCredential(new))
     }
 
     /// A store with the tenant `acme`, its role `ops` that may do anything in
@@ -234,9 +236,8 @@ impl Fixture {
     }
 
     pub(crate) fn show(&mut self, name: &str) -> Credential {
-        credential::show(&mut self.store, &login_name(name))
-            .unwrap()
-            .credential
+        let shown = self.run(&ShowCredential(login_name(name))).unwrap();
+        shown.credential
     }
 
     /// Logs in with the newest secret, as a broker would record it.
@@ -277,8 +278,7 @@ impl Fixture {
 
     pub(crate) fn delete(&mut self, name: &str) {
         let name = login_name(name);
-        self.act(|store, context| credential::delete(store, context, &name))
-            .unwrap();
+        self.run(&DeleteCredential(name)).unwrap();
     }
 
     /// Changes the rules of a role of `acme`.

@@ -39,7 +39,7 @@ pub mod rule;
 pub mod scheme;
 pub mod scheme_overlap;
 pub mod sealed;
-mod secret;
+pub mod secret;
 pub mod settings;
 pub mod tenant;
 pub mod text;

@@ -9,11 +9,21 @@ use countersign_core::kind::{ApplicationName, Kind};
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::role::{Role, RoleName};
 use countersign_core::scheme::{Scheme, SchemeName, Schemes};
-use countersign_core::store::AdminTransaction;
+use countersign_core::store::{AdminTransaction, StoreError, StoreErrorKind};
 use countersign_core::tenant::Tenant;
 
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::kind::wrong_kind;
+
+/// A credential and the scheme that it was made by.
+#[derive(Clone, Debug)]
+pub struct ShownCredential {
+    /// The credential.
+    pub credential: Credential,
+    /// Its scheme, which says what its client presents; none if the store does
+    /// not know it.
+    pub scheme: Option<Scheme>,
+}
 
 /// The rows of a store, in a transaction.
 pub struct Rows<'a>(&'a mut (dyn AdminTransaction + 'a));
@@ -168,5 +178,76 @@ pub(crate) fn no_user(email: &LoginName) -> AdminError {
         ErrorKind::NotFound,
         Subject::new(Noun::User, email),
         message,
+    )
+}
+
+/// The credential of a device or an operator with this name.
+///
+/// # Errors
+///
+/// As [`tenant`], and when the name is that of another kind of principal.
+pub(crate) fn credential(
+    rows: &mut Rows<'_>,
+    name: &LoginName,
+) -> Result<ShownCredential, AdminError> {
+    let credential = rows.credential(name)?.ok_or_else(|| no_credential(name))?;
+    if !matches!(credential.kind, Kind::Device) {
+        return Err(wrong_kind(&credential));
+    }
+    let known = rows.schemes()?;
+    Ok(ShownCredential {
+        scheme: known.find(credential.scheme.as_str()).cloned(),
+        credential,
+    })
+}
+
+/// The operator with this name.
+///
+/// # Errors
+///
+/// As [`credential`].
+pub(crate) fn operator(
+    rows: &mut Rows<'_>,
+    name: &LoginName,
+) -> Result<ShownCredential, AdminError> {
+    match credential(rows, name) {
+        Ok(found) if found.credential.is_operator() => Ok(found),
+        Err(error) if !error.is(ErrorKind::NotFound, Noun::Credential) => Err(error),
+        Ok(_) | Err(_) => Err(AdminError::new(
+            ErrorKind::NotFound,
+            Subject::new(Noun::Operator, name),
+            format!("there is no operator `{name}`"),
+        )),
+    }
+}
+
+/// Checks that no principal has this name, of whatever kind.
+///
+/// # Errors
+///
+/// Returns [`AdminError`] of kind `Exists` when one has, with the name as it is
+/// stored; and when the store can't be read.
+pub(crate) fn check_free(rows: &mut Rows<'_>, name: &LoginName) -> Result<(), AdminError> {
+    match rows.credential(name)? {
+        Some(taken) => Err(exists(&taken.name)),
+        None => Ok(()),
+    }
+}
+
+/// Turns the store's "it exists already" into an error that names what.
+pub(crate) fn exists_if_conflict(error: StoreError, name: &LoginName) -> AdminError {
+    if error.kind() == StoreErrorKind::Conflict {
+        exists(name)
+    } else {
+        error.into()
+    }
+}
+
+/// There is a principal of this name.
+pub(crate) fn exists(name: &LoginName) -> AdminError {
+    AdminError::new(
+        ErrorKind::Exists,
+        Subject::new(Noun::Credential, name),
+        format!("`{name}` exists already"),
     )
 }

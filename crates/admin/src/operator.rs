@@ -1,28 +1,26 @@
-//! Acts on operators: principals outside of all tenants, bound by their rules
+//! Commands on operators: principals outside of all tenants, bound by their rules
 //! alone.
 //!
 //! To suspend one, to revoke it or to give it another secret is done by the
-//! acts on [credentials](crate::credential).
+//! commands on [credentials](crate::credential).
 
 use countersign_core::change::Change;
 use countersign_core::credential::Credential;
 use countersign_core::kind::Kind;
-use countersign_core::ledger::LedgerTransaction as _;
 use countersign_core::name::LoginName;
 use countersign_core::rule::Rule;
-use countersign_core::store::rows::{
-    CredentialRows as _, SchemeRows as _, SecretRows as _, SettingRows as _,
-};
-use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError};
+use countersign_core::scheme::SchemeName;
+use countersign_core::store::Intent;
 
-use crate::context::Context;
-use crate::credential::{
-    CredentialError, IssuedCredential, ShownCredential, blank, delete_found, exists, find,
-};
-use crate::error::AdminError;
+use crate::caller::Permission;
+use crate::command::{Command, Tx};
+use crate::credential::{blank, delete_found};
+use crate::error::{AdminError, Noun};
 use crate::kind::check_not_reserved;
-use crate::password::NewSecret;
+use crate::lookup;
+use crate::password::ChosenPassword;
 use crate::rule::{RuleWarning, check_sendable};
+use crate::secret::{IssuedCredential, NewSecret};
 use crate::view::AuditedCredential;
 
 /// An operator to be made.
@@ -36,127 +34,129 @@ pub struct NewOperator {
     pub rules: Vec<Rule>,
 }
 
-/// Makes an operator.
-///
-/// # Errors
-///
-/// Returns [`CredentialError`] when the name is taken or no name of an
-/// operator, or when the store can't be written; nothing changed then.
-pub fn create<S: AdminStore>(
-    store: &mut S,
-    context: &mut Context<'_>,
-    new: NewOperator,
-) -> Result<IssuedCredential, CredentialError> {
-    let name = new.name;
-    if name.as_str().contains('@') {
-        return Err(CredentialError::OperatorAt { name });
+impl NewOperator {
+    /// Says what its rules would not do.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`AdminError`] for a rule that [`CreateOperator`] would refuse.
+    pub fn rule_warnings(&self) -> Result<Vec<RuleWarning>, AdminError> {
+        self.rules.iter().try_for_each(check_sendable)?;
+        Ok(self.rules.iter().flat_map(RuleWarning::of_text).collect())
     }
-    check_not_reserved(&name)?;
-    new.rules.iter().try_for_each(check_sendable)?;
-    // What can be refused is refused before a password is hashed.
-    let (known, params) = {
-        let mut transaction = store.begin(Intent::Read)?;
-        check_free(&mut transaction, &name)?;
-        (transaction.schemes()?, transaction.settings()?.argon2)
-    };
-    let scheme = known.find(SCHEME).ok_or(CredentialError::SchemeChanged)?;
-    let secret = new.secret.prepare(context, &name, scheme, &known, params)?;
-
-    let mut transaction = store.begin(Intent::Write)?;
-    check_free(&mut transaction, &name)?;
-    let scheme = scheme.name().clone();
-    let blank = Credential {
-        rules: new.rules,
-        ..blank(name.clone(), Kind::Device, None, scheme, context.now)
-    };
-    let id = transaction
-        .add_credential(&blank)
-        .map_err(|error| exists(error, &name))?;
-    transaction.add_secret(id, &secret.verifier)?;
-    let described = find(&mut transaction, &name)?;
-    let row = context.audit(
-        "operator.create",
-        name.as_str(),
-        None::<&AuditedCredential>,
-        Some(&described.trace()),
-    );
-    transaction.commit(&[row], &[Change::Credential(id)])?;
-    Ok(IssuedCredential {
-        described,
-        secret: secret.shown_once,
-        old_secret_until: None,
-    })
 }
 
-/// Says what the rules of a new operator would not do.
-///
-/// # Errors
-///
-/// Returns [`AdminError`] for a rule that [`create`] would refuse.
-pub fn rule_warnings(rules: &[Rule]) -> Result<Vec<RuleWarning>, AdminError> {
-    rules.iter().try_for_each(check_sendable)?;
-    Ok(rules.iter().flat_map(RuleWarning::of_text).collect())
+/// Makes an operator.
+#[expect(missing_debug_implementations, reason = "it holds a secret")]
+pub struct CreateOperator(pub NewOperator);
+
+impl Command for CreateOperator {
+    type Output = IssuedCredential;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn passwords(&self) -> Vec<&ChosenPassword> {
+        self.0.secret.password().into_iter().collect()
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<IssuedCredential, AdminError> {
+        let NewOperator {
+            name,
+            secret,
+            rules,
+        } = &self.0;
+        if name.as_str().contains('@') {
+            let message = format!(
+                "`{name}` is not a valid operator name: `@` stands before a tenant, and it has none"
+            );
+            return Err(AdminError::invalid(Noun::Operator, name, message));
+        }
+        check_not_reserved(name)?;
+        rules.iter().try_for_each(check_sendable)?;
+        lookup::check_free(tx, name)?;
+        let known = tx.schemes()?;
+        // It grants nothing without a tenant.
+        let scheme = lookup::scheme(&known, &SchemeName::basic())?;
+        let secret = secret.drafted(tx, name, scheme, &known)?;
+        let scheme = scheme.name().clone();
+        let blank = Credential {
+            rules: rules.clone(),
+            ..blank(name.clone(), Kind::Device, None, scheme, tx.now)
+        };
+        let id = tx
+            .add_credential(&blank)
+            .map_err(|error| lookup::exists_if_conflict(error, name))?;
+        tx.add_secret(id, &secret.verifier)?;
+        let described = lookup::credential(tx, name)?;
+        let after = AuditedCredential::of(&described);
+        tx.record("operator.create", name.as_str(), None, Some(&after));
+        tx.changed(Change::Credential(id));
+        Ok(IssuedCredential {
+            described,
+            secret: secret.shown_once,
+            old_secret_until: None,
+        })
+    }
 }
 
-/// All operators, by name.
-///
-/// # Errors
-///
-/// Returns [`StoreError`] when the store can't be read.
-pub fn list<S: AdminStore>(store: &mut S) -> Result<Vec<Credential>, StoreError> {
-    store.begin(Intent::Read)?.operators()
+/// Lists all operators, by name.
+#[derive(Clone, Copy, Debug)]
+pub struct ListOperators;
+
+impl Command for ListOperators {
+    type Output = Vec<Credential>;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<Credential>, AdminError> {
+        Ok(tx.operators()?)
+    }
 }
 
-/// The operator with this name.
-///
-/// # Errors
-///
-/// Returns [`CredentialError`] when there is none or the store can't be read.
-pub fn show<S: AdminStore>(store: &mut S, name: &LoginName) -> Result<Credential, CredentialError> {
-    let mut transaction = store.begin(Intent::Read)?;
-    Ok(find_operator(&mut transaction, name)?.credential)
+/// Shows the operator with this name.
+#[derive(Clone, Debug)]
+pub struct ShowOperator(pub LoginName);
+
+impl Command for ShowOperator {
+    type Output = Credential;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Credential, AdminError> {
+        Ok(lookup::operator(tx, &self.0)?.credential)
+    }
 }
 
 /// Deletes an operator, in whatever state. Its sessions end.
-///
-/// # Errors
-///
-/// Returns [`CredentialError`] when there is none or the store can't be
-/// written; nothing changed then.
-pub fn delete<S: AdminStore>(
-    store: &mut S,
-    context: &Context<'_>,
-    name: &LoginName,
-) -> Result<(), CredentialError> {
-    let mut transaction = store.begin(Intent::Write)?;
-    let described = find_operator(&mut transaction, name)?;
-    delete_found(transaction, context, &described, "operator.delete")
-}
+#[derive(Clone, Debug)]
+pub struct DeleteOperator(pub LoginName);
 
-fn find_operator<T: AdminTransaction>(
-    transaction: &mut T,
-    name: &LoginName,
-) -> Result<ShownCredential, CredentialError> {
-    let missing = || CredentialError::NoOperator { name: name.clone() };
-    match find(transaction, name) {
-        Ok(described) if described.credential.is_operator() => Ok(described),
-        Ok(_) | Err(CredentialError::Missing { .. }) => Err(missing()),
-        Err(error) => Err(error),
+impl Command for DeleteOperator {
+    type Output = ();
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<(), AdminError> {
+        let described = lookup::operator(tx, &self.0)?;
+        Ok(delete_found(tx, &described, "operator.delete")?)
     }
 }
-
-fn check_free<T: AdminTransaction>(
-    transaction: &mut T,
-    name: &LoginName,
-) -> Result<(), CredentialError> {
-    match transaction.credential(name)? {
-        Some(taken) => Err(CredentialError::Exists { name: taken.name }),
-        None => Ok(()),
-    }
-}
-
-/// By which an operator's secrets are made. It grants nothing without a tenant.
-const SCHEME: &str = "basic";
 
 #[cfg(test)]
 mod tests {
@@ -165,7 +165,11 @@ mod tests {
 
     use super::*;
     use crate::check::{TopicCheck, Usage};
-    use crate::credential;
+    use crate::credential::{
+        ChangeCredentialRules, DeleteCredential, ReactivateCredential, ResetPassword,
+        RevokeCredential, ShowCredential, SuspendCredential,
+    };
+    use crate::error::ErrorKind;
     use crate::fixture::{Fixture, adding, login_name, rule};
     use crate::password::ChosenPassword;
     use crate::text::FreeText;
@@ -174,13 +178,13 @@ mod tests {
         fixture: &mut Fixture,
         name: &str,
         rules: &[&str],
-    ) -> Result<IssuedCredential, CredentialError> {
+    ) -> Result<IssuedCredential, AdminError> {
         let new = NewOperator {
             name: login_name(name),
             secret: NewSecret::Generated,
             rules: rules.iter().map(|text| rule(text)).collect(),
         };
-        fixture.act(|store, context| create(store, context, new))
+        fixture.run(&CreateOperator(new))
     }
 
     #[test]
@@ -223,7 +227,7 @@ mod tests {
         let error = fixture.of_scheme("impact", Some("bridge")).err().unwrap();
         assert_eq!(error.to_string(), "`BRIDGE` exists already");
         let error = make(&mut fixture, "a@acme", &[]).err().unwrap();
-        assert!(matches!(error, CredentialError::OperatorAt { .. }));
+        assert!(error.is(ErrorKind::Invalid, Noun::Operator));
     }
 
     #[test]
@@ -231,7 +235,7 @@ mod tests {
         let mut fixture = Fixture::new();
         for name in ["jwt", "jwt:x", "application:x"] {
             let error = make(&mut fixture, name, &[]).err().unwrap();
-            assert!(matches!(error, CredentialError::Reserved(_)), "{name}");
+            assert!(error.is(ErrorKind::Invalid, Noun::Credential), "{name}");
         }
     }
 
@@ -240,30 +244,25 @@ mod tests {
         let mut fixture = Fixture::with_credential();
         make(&mut fixture, "ops", &[]).unwrap();
         let (ops, dev) = (login_name("ops"), login_name("dev1@acme"));
-        assert!(matches!(
-            credential::show(&mut fixture.store, &ops),
-            Err(CredentialError::WrongKind(_))
-        ));
+        let shown = fixture.run(&ShowCredential(ops.clone())).unwrap_err();
+        assert!(shown.is(ErrorKind::WrongKind, Noun::Operator));
         for name in [&dev, &login_name("none")] {
-            assert!(matches!(
-                show(&mut fixture.store, name),
-                Err(CredentialError::NoOperator { .. })
-            ));
-            let deleted = fixture.act(|store, context| delete(store, context, name));
-            assert!(matches!(deleted, Err(CredentialError::NoOperator { .. })));
+            let shown = fixture.run(&ShowOperator(name.clone())).unwrap_err();
+            assert!(shown.is(ErrorKind::NotFound, Noun::Operator));
+            let deleted = fixture.run(&DeleteOperator(name.clone())).unwrap_err();
+            assert!(deleted.is(ErrorKind::NotFound, Noun::Operator));
         }
-        let names: Vec<_> = list(&mut fixture.store)
+        let names: Vec<_> = fixture
+            .run(&ListOperators)
             .unwrap()
             .into_iter()
             .map(|operator| operator.name.to_string())
             .collect();
         assert_eq!(names, ["ops"]);
-        let wrong = fixture.act(|store, context| credential::delete(store, context, &ops));
-        assert!(matches!(wrong, Err(CredentialError::WrongKind(_))));
-        fixture
-            .act(|store, context| delete(store, context, &ops))
-            .unwrap();
-        assert!(list(&mut fixture.store).unwrap().is_empty());
+        let wrong = fixture.run(&DeleteCredential(ops.clone())).unwrap_err();
+        assert!(wrong.is(ErrorKind::WrongKind, Noun::Operator));
+        fixture.run(&DeleteOperator(ops)).unwrap();
+        assert!(fixture.run(&ListOperators).unwrap().is_empty());
     }
 
     #[test]
@@ -273,30 +272,30 @@ mod tests {
         let name = login_name("ops");
         let chosen = ChosenPassword::parse(b"hunter2".to_vec()).unwrap();
         fixture
-            .act(|store, context| {
-                let secret = NewSecret::Chosen(chosen);
-                credential::reset_password(store, context, &name, secret)
+            .run(&ResetPassword {
+                name: name.clone(),
+                secret: NewSecret::Chosen(chosen),
             })
             .unwrap();
         assert!(fixture.check("ops", Some(b"hunter2")).is_allowed());
-        fixture
-            .act(|store, context| credential::suspend(store, context, &name))
-            .unwrap();
+        fixture.run(&SuspendCredential(name.clone())).unwrap();
         let denied = crate::check::ConnectVerdict::Deny(Reason::Suspended);
         assert_eq!(fixture.check("ops", Some(b"hunter2")), denied);
-        fixture
-            .act(|store, context| credential::reactivate(store, context, &name))
-            .unwrap();
+        fixture.run(&ReactivateCredential(name.clone())).unwrap();
         let reserved = adding("allow both $CONTROL/#");
         fixture
-            .act(|store, context| credential::change_rules(store, context, &name, &reserved))
-            .unwrap();
-        fixture
-            .act(|store, context| {
-                credential::revoke(store, context, &name, FreeText::parse("x").ok())
+            .run(&ChangeCredentialRules {
+                name: name.clone(),
+                change: reserved,
             })
             .unwrap();
-        let operator = show(&mut fixture.store, &name).unwrap();
+        fixture
+            .run(&RevokeCredential {
+                name: name.clone(),
+                reason: FreeText::parse("x").ok(),
+            })
+            .unwrap();
+        let operator = fixture.run(&ShowOperator(name)).unwrap();
         assert_eq!(operator.state, State::Revoked);
         assert_eq!(operator.rules, [rule("allow both $CONTROL/#")]);
         assert_eq!(fixture.acts()[0], "operator.create ops");

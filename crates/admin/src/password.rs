@@ -1,17 +1,12 @@
-//! Secrets that acts give out or take in.
-
-use countersign_core::name::LoginName;
-use countersign_core::scheme::{DraftError, DraftSecret, Scheme, Schemes};
-use countersign_core::secret::{
-    Argon2Params, PasswordHash, PasswordHashError, Secret, SecretDigest, Verifier,
-};
-
-pub use countersign_core::secret::LONGEST_PASSWORD;
+//! Passwords that people choose.
 
 use std::sync::OnceLock;
 
-use crate::command::Tx;
-use crate::context::{Context, RandomError, RandomSource};
+use countersign_core::secret::{Argon2Params, PasswordHash, PasswordHashError, Secret};
+
+pub use countersign_core::secret::LONGEST_PASSWORD;
+
+use crate::context::{RandomError, RandomSource};
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
 
 /// A password that a person chose, of a shape that every client can present.
@@ -46,6 +41,11 @@ impl ChosenPassword {
             password,
             hash: OnceLock::new(),
         })
+    }
+
+    /// The password itself.
+    pub(crate) fn secret(&self) -> &Secret {
+        &self.password
     }
 
     /// Hashes it for the command that stores it. Slow, so no transaction may be
@@ -87,126 +87,9 @@ impl ChosenPassword {
     }
 }
 
-/// Where the secret of a credential comes from.
-#[expect(missing_debug_implementations, reason = "it holds a secret")]
-pub enum NewSecret {
-    /// A person chose it.
-    Chosen(ChosenPassword),
-    /// It is made from randomness, and shown once.
-    Generated,
-}
-
-impl NewSecret {
-    /// The password, if a person chose one.
-    ///
-    /// Where the scheme does not say how short it may be, it may not be empty.
-    pub(crate) fn chosen(&self, scheme: &Scheme) -> Result<Option<&Secret>, PasswordError> {
-        match self {
-            Self::Chosen(ChosenPassword { password, .. }) => {
-                let says_fewest = scheme
-                    .chosen_secrets()
-                    .is_some_and(|limits| limits.fewest.is_some());
-                if password.expose().is_empty() && !says_fewest {
-                    return Err(PasswordError::Empty);
-                }
-                Ok(Some(password))
-            }
-            Self::Generated => Ok(None),
-        }
-    }
-
-    /// What is kept of the password that a person chose. Slow, so no
-    /// transaction may be open.
-    pub(crate) fn hash(
-        &self,
-        context: &mut Context<'_>,
-        params: Argon2Params,
-    ) -> Result<Option<Verifier>, PrepareError> {
-        match self {
-            Self::Chosen(chosen) => {
-                let hash = PasswordHash::new(&chosen.password, context.random_bits()?, params)?;
-                Ok(Some(Verifier::Password(hash)))
-            }
-            Self::Generated => Ok(None),
-        }
-    }
-
-    /// Makes what is stored of another secret for `name`, as its scheme says.
-    /// Slow where it was chosen, so no transaction may be open.
-    pub(crate) fn prepare(
-        &self,
-        context: &mut Context<'_>,
-        name: &LoginName,
-        scheme: &Scheme,
-        known: &Schemes,
-        params: Argon2Params,
-    ) -> Result<PreparedSecret, PrepareError> {
-        let chosen = self.chosen(scheme)?;
-        match scheme.draft_secret(name, chosen, known, context.random)? {
-            DraftSecret::Chosen => match self.hash(context, params)? {
-                Some(verifier) => Ok(PreparedSecret {
-                    verifier,
-                    shown_once: None,
-                }),
-                None => Err(PasswordError::Empty.into()),
-            },
-            DraftSecret::Generated(secret) => Ok(PreparedSecret::of(secret)),
-        }
-    }
-}
-
-impl NewSecret {
-    /// The password that a person chose, for the runner to hash.
-    pub(crate) fn password(&self) -> Option<&ChosenPassword> {
-        match self {
-            Self::Chosen(password) => Some(password),
-            Self::Generated => None,
-        }
-    }
-
-    /// Makes what is stored of this secret for `name`, as its scheme says.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`AdminError`] when the scheme makes or takes no such secret, or
-    /// when there is no randomness.
-    pub(crate) fn drafted(
-        &self,
-        tx: &mut Tx<'_>,
-        name: &LoginName,
-        scheme: &Scheme,
-        known: &Schemes,
-    ) -> Result<PreparedSecret, AdminError> {
-        let chosen = self.chosen(scheme)?;
-        let draft = scheme.draft_secret(name, chosen, known, tx.random)?;
-        self.stored(tx, draft)
-    }
-
-    /// Makes what is stored of a secret that a scheme has drafted.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`AdminError`] when the scheme wants a password and none was
-    /// chosen.
-    pub(crate) fn stored(
-        &self,
-        tx: &mut Tx<'_>,
-        draft: DraftSecret,
-    ) -> Result<PreparedSecret, AdminError> {
-        match (draft, self) {
-            (DraftSecret::Generated(secret), _) => Ok(PreparedSecret::of(secret)),
-            (DraftSecret::Chosen, Self::Chosen(password)) => Ok(PreparedSecret {
-                verifier: Verifier::Password(tx.hash_of(password)?),
-                shown_once: None,
-            }),
-            (DraftSecret::Chosen, Self::Generated) => Err(PasswordError::Empty.into()),
-        }
-    }
-}
-
 fn not_hashed(error: PasswordHashError) -> AdminError {
     let subject = Subject::nameless(Noun::Password);
-    let message = "could not hash the password: not enough memory for its Argon2 parameters";
+    let message = "could not hash the password: not enough memory for the Argon2 parameters";
     AdminError::new(ErrorKind::Unavailable, subject, message).with_cause(error)
 }
 
@@ -223,24 +106,6 @@ impl From<RandomError> for AdminError {
     }
 }
 
-/// A secret that is about to be stored.
-pub(crate) struct PreparedSecret {
-    /// What is stored of it.
-    pub(crate) verifier: Verifier,
-    /// The secret itself, if the caller does not know it.
-    pub(crate) shown_once: Option<Secret>,
-}
-
-impl PreparedSecret {
-    /// Takes over a secret that was made from randomness.
-    pub(crate) fn of(made: Secret) -> Self {
-        Self {
-            verifier: Verifier::Digest(SecretDigest::of(&made)),
-            shown_once: Some(made),
-        }
-    }
-}
-
 /// Why bytes are not a valid password.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -254,23 +119,6 @@ pub enum PasswordError {
     /// They are more than 1,024.
     #[error("a password can't be longer than 1024 bytes")]
     TooLong,
-}
-
-/// Why a secret could not be prepared.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum PrepareError {
-    /// The scheme makes or takes no such secret.
-    #[error(transparent)]
-    Draft(#[from] DraftError),
-    /// Argon2 failed.
-    #[error(transparent)]
-    Hash(#[from] PasswordHashError),
-    /// The password is none.
-    #[error(transparent)]
-    Password(#[from] PasswordError),
-    /// There was no randomness.
-    #[error(transparent)]
-    Random(#[from] RandomError),
 }
 
 #[cfg(test)]

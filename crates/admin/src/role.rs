@@ -271,7 +271,7 @@ mod tests {
 
     use super::*;
     use crate::application::{CreateApplication, NewApplication};
-    use crate::credential::{self, CredentialChanges};
+    use crate::credential::{CredentialChanges, SetCredential};
     use crate::fixture::{
         Fixture, adding, application_name, change_of_role, login_name, removing, role_name,
         tenant_id,
@@ -290,9 +290,7 @@ mod tests {
             ..CredentialChanges::default()
         };
         let name = login_name("dev1@acme");
-        fixture
-            .act(|store, context| credential::set(store, context, &name, changes))
-            .unwrap();
+        fixture.run(&SetCredential { name, changes }).unwrap();
     }
 
     fn delete(fixture: &mut Fixture, deletion: RoleDeletion) -> Result<(), AdminError> {

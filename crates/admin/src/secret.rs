@@ -1,14 +1,122 @@
-//! How the old secrets of a credential end when it is given a new one.
+//! Secrets of principals: where they come from, how they are given and taken
+//! away, and how long an old one works beside a new one.
 
 use core::time::Duration;
 
-use countersign_core::credential::Credential;
-use countersign_core::secret::StoredSecret;
+use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::name::LoginName;
+use countersign_core::scheme::{DraftSecret, Scheme, SchemeClientIds, Schemes, TokenLogin};
+use countersign_core::secret::{Secret, SecretDigest, StoredSecret, Verifier};
 use countersign_core::store::StoreError;
 use countersign_core::time::Timestamp;
 
+use crate::command::Tx;
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
-use crate::lookup::Rows;
+use crate::lookup::{Rows, ShownCredential};
+use crate::password::{ChosenPassword, PasswordError};
+
+/// A credential that was given a new secret.
+#[expect(missing_debug_implementations, reason = "it holds a secret")]
+pub struct IssuedCredential {
+    /// The credential as it is now.
+    pub described: ShownCredential,
+    /// Its new secret, to be shown this once; none if a person chose it.
+    pub secret: Option<Secret>,
+    /// Until when its old secret works too, if there is such an instant.
+    pub old_secret_until: Option<Timestamp>,
+}
+
+/// Where the secret of a credential comes from.
+#[expect(missing_debug_implementations, reason = "it holds a secret")]
+pub enum NewSecret {
+    /// A person chose it.
+    Chosen(ChosenPassword),
+    /// It is made from randomness, and shown once.
+    Generated,
+}
+
+impl NewSecret {
+    /// The password that a person chose, for the runner to hash.
+    pub(crate) fn password(&self) -> Option<&ChosenPassword> {
+        match self {
+            Self::Chosen(password) => Some(password),
+            Self::Generated => None,
+        }
+    }
+
+    /// The password, if a person chose one.
+    ///
+    /// Where the scheme does not say how short it may be, it may not be empty.
+    pub(crate) fn chosen(&self, scheme: &Scheme) -> Result<Option<&Secret>, PasswordError> {
+        let Some(password) = self.password().map(ChosenPassword::secret) else {
+            return Ok(None);
+        };
+        let says_fewest = scheme
+            .chosen_secrets()
+            .is_some_and(|limits| limits.fewest.is_some());
+        if password.expose().is_empty() && !says_fewest {
+            return Err(PasswordError::Empty);
+        }
+        Ok(Some(password))
+    }
+
+    /// Makes what is stored of this secret for `name`, as its scheme says.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`AdminError`] when the scheme makes or takes no such secret, or
+    /// when there is no randomness.
+    pub(crate) fn drafted(
+        &self,
+        tx: &mut Tx<'_>,
+        name: &LoginName,
+        scheme: &Scheme,
+        known: &Schemes,
+    ) -> Result<PreparedSecret, AdminError> {
+        let chosen = self.chosen(scheme)?;
+        let draft = scheme.draft_secret(name, chosen, known, tx.random)?;
+        self.stored(tx, draft)
+    }
+
+    /// Makes what is stored of a secret that a scheme has drafted.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`AdminError`] when the scheme wants a password and none was
+    /// chosen.
+    pub(crate) fn stored(
+        &self,
+        tx: &mut Tx<'_>,
+        draft: DraftSecret,
+    ) -> Result<PreparedSecret, AdminError> {
+        match (draft, self) {
+            (DraftSecret::Generated(secret), _) => Ok(PreparedSecret::of(secret)),
+            (DraftSecret::Chosen, Self::Chosen(password)) => Ok(PreparedSecret {
+                verifier: Verifier::Password(tx.hash_of(password)?),
+                shown_once: None,
+            }),
+            (DraftSecret::Chosen, Self::Generated) => Err(PasswordError::Empty.into()),
+        }
+    }
+}
+
+/// A secret that is about to be stored.
+pub(crate) struct PreparedSecret {
+    /// What is stored of it.
+    pub(crate) verifier: Verifier,
+    /// The secret itself, if the caller does not know it.
+    pub(crate) shown_once: Option<Secret>,
+}
+
+impl PreparedSecret {
+    /// Takes over a secret that was made from randomness.
+    pub(crate) fn of(made: Secret) -> Self {
+        Self {
+            verifier: Verifier::Digest(SecretDigest::of(&made)),
+            shown_once: Some(made),
+        }
+    }
+}
 
 /// How long the old secret works beside the new one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -40,64 +148,30 @@ impl Overlap {
     }
 }
 
-/// Ends the secrets of a credential that is given a new one: all but the one
-/// that works for `overlap` more, whose end is the output. Without an overlap
-/// its sessions end, too.
+/// Gives a credential one more secret. Of one that serves as a name, what it
+/// begins with is kept too, for people to tell it from others.
 ///
 /// # Errors
 ///
-/// Returns [`AdminError`] when two secrets work already, or when the store can't
-/// be written.
-pub(crate) fn retire(
+/// Returns [`StoreError`] when the store can't be written. So do all below.
+pub(crate) fn add(
     rows: &mut Rows<'_>,
-    credential: &mut Credential,
-    overlap: Overlap,
-    now: Timestamp,
-) -> Result<Option<Timestamp>, AdminError> {
-    match overlap {
-        Overlap::None => {
-            remove(rows, credential, |_| true)?;
-            credential.generation = credential.generation.next();
-            Ok(None)
-        }
-        Overlap::For(_) | Overlap::ForUntilUsed(_) | Overlap::UntilUsed => {
-            remove(rows, credential, |secret| !secret.is_usable(now))?;
-            keep_for_a_while(rows, credential, overlap, now)
-        }
+    credential: CredentialId,
+    secret: &PreparedSecret,
+    scheme: &Scheme,
+) -> Result<(), StoreError> {
+    let id = rows.add_secret(credential, &secret.verifier)?;
+    if let Some(made) = &secret.shown_once
+        && is_shown(scheme)
+        && let Some(hint) = hint_of(made, scheme)
+    {
+        rows.put_hint(id, hint)?;
     }
+    Ok(())
 }
 
-/// Limits the one usable secret of a credential to `overlap`.
-fn keep_for_a_while(
-    rows: &mut Rows<'_>,
-    credential: &Credential,
-    overlap: Overlap,
-    now: Timestamp,
-) -> Result<Option<Timestamp>, AdminError> {
-    let mut usable = credential
-        .secrets
-        .iter()
-        .filter(|secret| secret.is_usable(now));
-    let old = usable.next();
-    if usable.next().is_some() {
-        let name = &credential.name;
-        let message = format!(
-            "cannot rotate `{name}` with an overlap: its last rotation still keeps an older \
-             secret; wait for its end, or rotate without an overlap to stop the older secrets at \
-             once"
-        );
-        let subject = Subject::new(Noun::Credential, name);
-        return Err(AdminError::new(ErrorKind::Conflict, subject, message));
-    }
-    let until = overlap.ends_at(now);
-    if let Some(old) = old {
-        rows.limit_secret(old.id, until, overlap.until_used())?;
-    }
-    Ok(until)
-}
-
-/// Removes the secrets that `goes` tells.
-fn remove(
+/// Takes from a credential the secrets that `goes` tells.
+pub(crate) fn remove(
     rows: &mut Rows<'_>,
     credential: &Credential,
     goes: impl Fn(&StoredSecret) -> bool,
@@ -107,3 +181,70 @@ fn remove(
     }
     Ok(())
 }
+
+/// Makes room for a new secret of a credential, beside which the old one works
+/// for a while; until when, if there is such an instant.
+///
+/// Without an overlap the credential's generation is raised, by which its
+/// sessions end.
+///
+/// # Errors
+///
+/// Returns [`AdminError`] when an overlap runs already, and when the store can't
+/// be written.
+pub(crate) fn retire(
+    rows: &mut Rows<'_>,
+    credential: &mut Credential,
+    overlap: Overlap,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, AdminError> {
+    if overlap == Overlap::None {
+        remove(rows, credential, |_| true)?;
+        credential.generation = credential.generation.next();
+        return Ok(None);
+    }
+    remove(rows, credential, |secret| !secret.is_usable(now))?;
+    let mut usable = credential
+        .secrets
+        .iter()
+        .filter(|secret| secret.is_usable(now));
+    let old = usable.next();
+    if usable.next().is_some() {
+        let name = &credential.name;
+        return Err(AdminError::new(
+            ErrorKind::Conflict,
+            Subject::new(Noun::Credential, name),
+            format!(
+                "cannot rotate `{name}` with an overlap: its last rotation still keeps an older \
+                 secret; wait for its end, or rotate without an overlap to stop the older secrets \
+                 at once"
+            ),
+        ));
+    }
+    let until = overlap.ends_at(now);
+    if let Some(old) = old {
+        rows.limit_secret(old.id, until, overlap.until_used())?;
+    }
+    Ok(until)
+}
+
+/// Says whether clients of a scheme present their secrets as names.
+fn is_shown(scheme: &Scheme) -> bool {
+    scheme.token_login() != TokenLogin::Never
+        || *scheme.client_ids() == SchemeClientIds::SameAsSecret
+}
+
+/// How all secrets of the scheme begin, and a little more.
+fn hint_of<'a>(made: &'a Secret, scheme: &Scheme) -> Option<&'a str> {
+    let length = literal_start(scheme).len().saturating_add(TELLING);
+    core::str::from_utf8(made.expose().get(..length)?).ok()
+}
+
+/// How all secrets of a scheme begin.
+pub(crate) fn literal_start(scheme: &Scheme) -> &str {
+    let shape = scheme.secret_shape().as_str();
+    shape.split(['[', '{']).next().unwrap_or_default()
+}
+
+/// How many characters tell one secret from most others.
+const TELLING: usize = 4;

@@ -27,6 +27,11 @@ impl FreeText {
     pub fn into_filled(self) -> Option<String> {
         (!self.0.is_empty()).then_some(self.0)
     }
+
+    /// As [`FreeText::into_filled`], of a text that stays.
+    pub(crate) fn filled(&self) -> Option<String> {
+        self.clone().into_filled()
+    }
 }
 
 /// Why a text is not taken.

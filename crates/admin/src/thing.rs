@@ -272,8 +272,9 @@ mod tests {
     use super::*;
     use crate::caller::Authority;
     use crate::check::ConnectVerdict;
+    use crate::credential::{DeleteCredential, ShowCredential};
     use crate::fixture::{Fixture, JANE, login_name, tenant_id};
-    use crate::{credential, jwt};
+    use crate::jwt;
 
     fn with_thing() -> (Fixture, String) {
         let mut fixture = Fixture::with_admin();
@@ -444,10 +445,10 @@ mod tests {
     fn the_acts_of_credentials_know_no_things() {
         let (mut fixture, _) = with_thing();
         let key = login_name("pump");
-        let said = "`pump` is a thing; use the commands of `thing`";
-        let shown = credential::show(&mut fixture.store, &key).unwrap_err();
+        let said = "`pump` is a thing";
+        let shown = fixture.run(&ShowCredential(key.clone())).unwrap_err();
         assert_eq!(shown.to_string(), said);
-        let deleted = fixture.act(|store, context| credential::delete(store, context, &key));
+        let deleted = fixture.run(&DeleteCredential(key));
         assert_eq!(deleted.unwrap_err().to_string(), said);
         fixture.tenant("b", &[]).unwrap();
         let of_b = ListThings {

@@ -16,8 +16,8 @@ use crate::command::{Command, Tx};
 use crate::credential::blank;
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::lookup::Rows;
-use crate::password::{ChosenPassword, NewSecret};
-use crate::secret::Overlap;
+use crate::password::ChosenPassword;
+use crate::secret::{NewSecret, Overlap};
 use crate::view::AuditedUser;
 use crate::{cascade, lookup, secret};
 

@@ -1,20 +1,21 @@
 //! Acts on credentials.
 
-use countersign_admin::Context;
+use countersign_admin::Command;
 use countersign_admin::credential::{
-    self, CredentialError, IssuedCredential, NewCredential, ShownCredential,
+    CreateCredential, DeleteCredential, NewCredential, ReactivateCredential, ResetPassword,
+    RevokeCredential, SuspendCredential,
 };
-use countersign_admin::password::{ChosenPassword, NewSecret};
+use countersign_admin::password::ChosenPassword;
+use countersign_admin::secret::{IssuedCredential, NewSecret};
 use countersign_admin::text::FreeText;
 use countersign_admin::view::IssuedCredentialView;
 use gate::core::name::LoginName;
 use gate::core::scheme::SchemeName;
-use gate::sqlite::SqliteStore;
 
 use crate::boundary::{OwnedBytes, countersign_bytes, guard, lend, put};
 use crate::object::{self, Opaque};
 use crate::status::{CallError, countersign_status};
-use crate::store::{countersign_store, malformed, store_failure, tenant_id};
+use crate::store::{countersign_store, malformed, tenant_id};
 
 /// What a credential was given when it was made or given another secret: to be
 /// handed to the device, once.
@@ -110,9 +111,8 @@ pub unsafe extern "C" fn countersign_credential_create(
             new.scheme = SchemeName::parse(scheme).map_err(malformed)?;
         }
         let issued = object::with(store, |open| {
-            open.act(|store, context| credential::create(store, context, new))
-                .map(|made| Issued::of(&made))
-                .map_err(failure)
+            let made = open.run(&CreateCredential(new))?;
+            Ok(Issued::of(&made))
         })?;
         // SAFETY: by this function's contract.
         unsafe { object::keep(issued_out, issued) }
@@ -145,9 +145,8 @@ pub unsafe extern "C" fn countersign_credential_reset_password(
         // SAFETY: by this function's contract.
         let secret = unsafe { new_secret(password) }?;
         let issued = object::with(store, |open| {
-            open.act(|store, context| credential::reset_password(store, context, &name, secret))
-                .map(|made| Issued::of(&made))
-                .map_err(failure)
+            let made = open.run(&ResetPassword { name, secret })?;
+            Ok(Issued::of(&made))
         })?;
         // SAFETY: by this function's contract.
         unsafe { object::keep(issued_out, issued) }
@@ -167,11 +166,7 @@ pub unsafe extern "C" fn countersign_credential_suspend(
     name: countersign_bytes,
 ) -> countersign_status {
     // SAFETY: by this function's contract.
-    unsafe {
-        act(store, name, |store, context, name| {
-            credential::suspend(store, context, name)
-        })
-    }
+    unsafe { run(store, name, |name| Ok(SuspendCredential(name))) }
 }
 
 /// Lifts a suspension.
@@ -187,11 +182,7 @@ pub unsafe extern "C" fn countersign_credential_reactivate(
     name: countersign_bytes,
 ) -> countersign_status {
     // SAFETY: by this function's contract.
-    unsafe {
-        act(store, name, |store, context, name| {
-            credential::reactivate(store, context, name)
-        })
-    }
+    unsafe { run(store, name, |name| Ok(ReactivateCredential(name))) }
 }
 
 /// Stops a credential for good. Its sessions end. `reason`, free text for people,
@@ -210,20 +201,16 @@ pub unsafe extern "C" fn countersign_credential_revoke(
 ) -> countersign_status {
     // SAFETY: by this function's contract.
     let reason = unsafe { reason.text("the reason") };
-    let revoke = |store: &mut SqliteStore, context: &mut Context<'_>, name: &LoginName, reason| {
-        credential::revoke(store, context, name, reason)
-    };
-    guard(|| {
-        let reason = reason?.map(|text| FreeText::parse(text).map_err(malformed));
-        let reason = reason.transpose()?;
-        // SAFETY: by this function's contract.
-        let name = unsafe { login_name(name) }?;
-        object::with(store, |open| {
-            open.act(|store, context| revoke(store, context, &name, reason))
-                .map(drop)
-                .map_err(failure)
+    // SAFETY: by this function's contract.
+    unsafe {
+        run(store, name, |name| {
+            let reason = reason?
+                .map(FreeText::parse)
+                .transpose()
+                .map_err(malformed)?;
+            Ok(RevokeCredential { name, reason })
         })
-    })
+    }
 }
 
 /// Deletes a credential, in whatever state. Its sessions end, and one made later
@@ -239,14 +226,8 @@ pub unsafe extern "C" fn countersign_credential_delete(
     store: *mut countersign_store,
     name: countersign_bytes,
 ) -> countersign_status {
-    guard(|| {
-        // SAFETY: by this function's contract.
-        let name = unsafe { login_name(name) }?;
-        object::with(store, |open| {
-            open.act(|store, context| credential::delete(store, context, &name))
-                .map_err(failure)
-        })
-    })
+    // SAFETY: by this function's contract.
+    unsafe { run(store, name, |name| Ok(DeleteCredential(name))) }
 }
 
 /// Answers what was issued. `*fields_out` is empty before anything else is looked
@@ -292,28 +273,21 @@ pub extern "C" fn countersign_issued_free(issued: *mut countersign_issued) -> co
     guard(|| object::remove(issued).map(drop))
 }
 
-/// Does an act that a name is all it takes for.
+/// Runs a command on the credential of a name.
 ///
 /// # Safety
 ///
 /// `name` has as many bytes as it says.
-unsafe fn act(
+unsafe fn run<C: Command>(
     store: *mut countersign_store,
     name: countersign_bytes,
-    act: impl FnOnce(
-        &mut SqliteStore,
-        &mut Context<'_>,
-        &LoginName,
-    ) -> Result<ShownCredential, CredentialError>,
+    command: impl FnOnce(LoginName) -> Result<C, CallError>,
 ) -> countersign_status {
     guard(|| {
         // SAFETY: by this function's contract.
         let name = unsafe { login_name(name) }?;
-        object::with(store, |open| {
-            open.act(|store, context| act(store, context, &name))
-                .map(drop)
-                .map_err(failure)
-        })
+        let command = command(name)?;
+        object::with(store, |open| open.run(&command).map(drop))
     })
 }
 
@@ -335,18 +309,4 @@ unsafe fn new_secret(password: countersign_bytes) -> Result<NewSecret, CallError
         Some(bytes) => NewSecret::Chosen(ChosenPassword::parse(bytes.to_vec()).map_err(malformed)?),
         None => NewSecret::Generated,
     })
-}
-
-fn failure(error: CredentialError) -> CallError {
-    let status = match error {
-        CredentialError::Store(error) => return store_failure(&error),
-        CredentialError::Admin(error) => return crate::store::failure(&error),
-        CredentialError::Exists { .. } => countersign_status::COUNTERSIGN_EXISTS,
-        CredentialError::Missing { .. } => countersign_status::COUNTERSIGN_MISSING,
-        CredentialError::Hash(_) | CredentialError::Random(_) => {
-            countersign_status::COUNTERSIGN_SYSTEM
-        }
-        CredentialError::State { .. } | _ => countersign_status::COUNTERSIGN_REFUSED,
-    };
-    CallError::new(status, error.to_string())
 }

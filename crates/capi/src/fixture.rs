@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant, SystemTime};
 
-use countersign_admin::credential::{self, NewCredential};
+use countersign_admin::credential::{CreateCredential, NewCredential};
 use countersign_admin::password::ChosenPassword;
 use countersign_admin::tenant::{CreateTenant, NewTenant};
 use countersign_admin::user::{ConfirmSecondFactor, CreateUser, EnrolSecondFactor, GrantUser};
@@ -125,7 +125,7 @@ impl Fixture {
             run(store, context, &GrantUser { email, grant }).unwrap();
             let mut new = NewCredential::new(TenantId::parse("acme").unwrap(), "van");
             new.external_identity = true;
-            credential::create(store, context, new).unwrap();
+            run(store, context, &CreateCredential(new)).unwrap();
         });
         fixture.settle();
         fixture

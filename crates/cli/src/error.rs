@@ -21,12 +21,20 @@ impl CliError {
         Self::Refused(anyhow::Error::msg(text.into()))
     }
 
+    /// The refusal of a command, if it is one.
+    pub(crate) fn refusal(&self) -> Option<&AdminError> {
+        match self {
+            Self::Refused(error) => error.downcast_ref(),
+            Self::Usage(_) => None,
+        }
+    }
+
     /// What went wrong, in words.
     pub(crate) fn text(&self) -> String {
         match self {
             Self::Refused(error) => {
-                let hint = error.downcast_ref::<AdminError>().and_then(hint);
-                format!("{error:#}{}", hint.unwrap_or_default())
+                let said: Vec<_> = error.chain().map(with_hint).collect();
+                said.join(": ")
             }
             Self::Usage(text) => text.clone(),
         }
@@ -36,6 +44,12 @@ impl CliError {
     pub(crate) fn usage(text: impl Into<String>) -> Self {
         Self::Usage(text.into())
     }
+}
+
+/// An error, and the way out where it is the refusal of a command.
+fn with_hint(error: &(dyn Error + 'static)) -> String {
+    let hint = error.downcast_ref().and_then(hint);
+    format!("{error}{}", hint.unwrap_or_default())
 }
 
 /// All errors below are refusals. `CliError` is no error itself, so that this

@@ -38,6 +38,9 @@ pub(crate) fn hint(error: &AdminError) -> Option<String> {
         (ErrorKind::InUse, Noun::Role) => {
             "; take it from its holders first, or from all at once with --cascade".into()
         }
+        (ErrorKind::NotFound, Noun::Operator) => "; `operator list` shows all".into(),
+        (ErrorKind::Invalid, Noun::Application) => "; make one with `thing create`".into(),
+        (ErrorKind::Unavailable, Noun::Password) => " of `settings show`".into(),
         (ErrorKind::InUse, Noun::Tenant) => {
             "; delete them first, or all at once with --cascade".into()
         }

@@ -77,14 +77,14 @@
 //! # }
 //! # fn provision(path: &std::path::Path) -> Result<String, Box<dyn std::error::Error>> {
 //! #     use countersign::core::{name::TenantId, scheme::SchemeName, store::Settings, tenant};
-//! #     use countersign_admin::credential::{NewCredential, create};
+//! #     use countersign_admin::credential::{CreateCredential, NewCredential};
 //! #     let mut random = countersign_admin::OsRandom;
 //! #     let mut store = SqliteStore::create(path, &Settings::default())?;
 //! #     let acme = TenantId::parse("acme")?;
 //! #     let new = countersign_admin::tenant::NewTenant::new(acme.clone());
 //! #     countersign_admin::run(&mut store, &mut context(&mut random), &countersign_admin::tenant::CreateTenant(new))?;
-//! #     let new = NewCredential::new(acme, "dev1");
-//! #     let issued = create(&mut store, &mut context(&mut random), new)?;
+//! #     let new = CreateCredential(NewCredential::new(acme, "dev1"));
+//! #     let issued = countersign_admin::run(&mut store, &mut context(&mut random), &new)?;
 //! #     let secret = issued.secret.ok_or("no secret")?;
 //! #     Ok(String::from_utf8(secret.expose().to_vec())?)
 //! # }
@@ -92,7 +92,8 @@
 //! #     let name = countersign::core::name::LoginName::parse("dev1@acme")?;
 //! #     let mut store = SqliteStore::open(path)?;
 //! #     let mut random = countersign_admin::OsRandom;
-//! #     countersign_admin::credential::suspend(&mut store, &context(&mut random), &name)?;
+//! #     let suspend = countersign_admin::credential::SuspendCredential(name);
+//! #     countersign_admin::run(&mut store, &mut context(&mut random), &suspend)?;
 //! #     Ok(())
 //! # }
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -21,7 +21,7 @@ use countersign::sqlite::SqliteStore;
 use countersign::{
     ClientRef, ConnectInfo, ConnectOutcome, Enhanced, Gate, GateConfig, Handle, TopicUse,
 };
-use countersign_admin::credential::{self, NewCredential};
+use countersign_admin::credential::{CreateCredential, NewCredential};
 use countersign_admin::tenant::{CreateTenant, NewTenant};
 use countersign_admin::{Caller, Context, OsRandom};
 use countersign_core::credential::Credential;
@@ -85,8 +85,8 @@ fn fill(store: &mut SqliteStore, count: usize) {
     let acme = TenantId::parse("acme").unwrap();
     let new = NewTenant::new(acme.clone());
     countersign_admin::run(store, &mut context, &CreateTenant(new)).unwrap();
-    let new = NewCredential::new(acme, "template");
-    let template = credential::create(store, &mut context, new).unwrap();
+    let new = CreateCredential(NewCredential::new(acme, "template"));
+    let template = countersign_admin::run(store, &mut context, &new).unwrap();
     let template = template.described.credential;
     let mut transaction = store.begin(Intent::Write).unwrap();
     for index in 0..count {

@@ -11,7 +11,7 @@ use countersign::core::time::Timestamp;
 use countersign::core::user::{Grant, GrantedRight};
 use countersign::sqlite::SqliteStore;
 use countersign::{Gate, GateConfig, Handle};
-use countersign_admin::credential::{NewCredential, create};
+use countersign_admin::credential::{CreateCredential, NewCredential};
 use countersign_admin::password::ChosenPassword;
 use countersign_admin::tenant::{CreateTenant, NewTenant};
 use countersign_admin::user::{CreateUser, GrantUser};
@@ -67,8 +67,8 @@ impl Fixture {
             let new = NewTenant::new(tenant(id));
             run(&mut store, &mut context, &CreateTenant(new)).unwrap();
         }
-        let new = NewCredential::new(tenant("acme"), "dev1");
-        let made = create(&mut store, &mut context, new).unwrap();
+        let new = CreateCredential(NewCredential::new(tenant("acme"), "dev1"));
+        let made = countersign_admin::run(&mut store, &mut context, &new).unwrap();
         let secret = made.secret.unwrap().expose().to_vec();
         let boss = LoginName::parse("boss@mail.test").unwrap();
         let password = ChosenPassword::parse(PASSWORD.to_vec()).unwrap();

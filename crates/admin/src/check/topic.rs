@@ -265,7 +265,9 @@ mod tests {
 
     use super::*;
     use crate::check::Listeners;
-    use crate::credential::{self, CredentialChanges};
+    use crate::credential::{
+        ChangeCredentialRules, CredentialChanges, SetCredential, SuspendCredential,
+    };
     use crate::fixture::{Fixture, JANE, adding, login_name, new_tenant, role_name, tenant_id};
     use crate::tenant::{CreateTenant, NewTenant, SetTenant, TenantChanges};
 
@@ -334,11 +336,15 @@ mod tests {
             ..CredentialChanges::default()
         };
         fixture
-            .act(|store, context| credential::set(store, context, &name, changes))
+            .run(&SetCredential {
+                name: name.clone(),
+                changes,
+            })
             .unwrap();
         fixture
-            .act(|store, context| {
-                credential::change_rules(store, context, &name, &adding("deny both acme/secret/#"))
+            .run(&ChangeCredentialRules {
+                name,
+                change: adding("deny both acme/secret/#"),
             })
             .unwrap();
         let denied = ask(&mut fixture, Some("dev1@acme"), publish("acme/secret"));
@@ -411,9 +417,7 @@ mod tests {
     fn who_would_not_be_let_in_may_do_nothing() {
         let mut fixture = Fixture::with_credential();
         let name = login_name("dev1@acme");
-        fixture
-            .act(|store, context| credential::suspend(store, context, &name))
-            .unwrap();
+        fixture.run(&SuspendCredential(name)).unwrap();
         let answer = ask(&mut fixture, Some("dev1@acme"), publish("acme/x"));
         assert_eq!(reason(&answer), "suspended");
     }
@@ -510,7 +514,7 @@ mod tests {
         let name = login_name("dev1@acme");
         let own = adding("allow publish acme/${username}/# max_qos 1 no_retain");
         fixture
-            .act(|store, context| credential::change_rules(store, context, &name, &own))
+            .run(&ChangeCredentialRules { name, change: own })
             .unwrap();
         let message = |topic, qos, retain| Usage::Publish { topic, qos, retain };
         for (username, usage, said) in [

@@ -7,13 +7,13 @@ use countersign_core::credential::{Credential, check_attribute};
 use countersign_core::name::LoginName;
 use countersign_core::role::RoleName;
 use countersign_core::scheme::{DraftError, Scheme};
-use countersign_core::store::AdminStore;
-use countersign_core::store::rows::TenantRows as _;
 use countersign_core::time::Timestamp;
 
-use super::{CredentialError, ShownCredential, act_on, client_ids, require_tenant};
-use crate::context::Context;
-use crate::lookup::{self, Rows};
+use super::{ShownCredential, change_one, client_ids, conflict, require_tenant};
+use crate::caller::Permission;
+use crate::command::{Command, Tx};
+use crate::error::AdminError;
+use crate::lookup;
 use crate::text::FreeText;
 
 /// What to change of a credential; what is none stays.
@@ -34,48 +34,47 @@ pub struct CredentialChanges {
     pub remove_roles: Vec<RoleName>,
 }
 
-/// Changes a credential and returns what it is then.
-///
-/// # Errors
-///
-/// Returns [`CredentialError`] when there is none, when what is asked for
-/// makes no sense together, or when the store can't be written; nothing
-/// changed then.
-pub fn set<S: AdminStore>(
-    store: &mut S,
-    context: &Context<'_>,
-    name: &LoginName,
-    changes: CredentialChanges,
-) -> Result<ShownCredential, CredentialError> {
-    for (key, value) in &changes.attributes {
-        check_attribute(key, value)?;
+/// Changes a credential; what it is then is the output.
+#[derive(Clone, Debug)]
+pub struct SetCredential {
+    /// Its name.
+    pub name: LoginName,
+    /// What to change.
+    pub changes: CredentialChanges,
+}
+
+impl Command for SetCredential {
+    type Output = ShownCredential;
+
+    fn needs(&self) -> Permission {
+        Permission::Change(self.name.clone())
     }
-    let act = "credential.set";
-    let (described, ()) = act_on(store, context, name, act, |transaction, described| {
-        let ShownCredential { credential, scheme } = described;
-        let tenant = require_tenant(credential)?.clone();
-        if let Some(scheme) = scheme {
-            check_scheme(&changes, scheme)?;
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownCredential, AdminError> {
+        let changes = &self.changes;
+        for (key, value) in &changes.attributes {
+            check_attribute(key, value)?;
         }
-        for name in &changes.add_roles {
-            lookup::role(&mut Rows::of(transaction), &tenant, name)?;
-        }
-        change_roles(credential, &changes)?;
-        let rule_changes = changes.client_id_rule.is_some();
-        apply(credential, changes)?;
-        if rule_changes {
-            let tenant = lookup::tenant(&mut Rows::of(transaction), &tenant)?;
-            client_ids::check(
-                credential,
-                scheme.as_ref(),
-                &tenant,
-                &transaction.tenants()?,
-            )?;
-            client_ids::check_bound(credential, transaction)?;
-        }
-        Ok(())
-    })?;
-    Ok(described)
+        let act = "credential.set";
+        let (described, ()) = change_one(tx, &self.name, act, |tx, described| {
+            let ShownCredential { credential, scheme } = described;
+            let tenant = require_tenant(credential)?.clone();
+            if let Some(scheme) = scheme {
+                check_scheme(changes, scheme)?;
+            }
+            for name in &changes.add_roles {
+                lookup::role(tx, &tenant, name)?;
+            }
+            change_roles(credential, changes)?;
+            apply(credential, changes);
+            if changes.client_id_rule.is_some() {
+                client_ids::check(tx, credential, scheme.as_ref(), &tenant)?;
+                client_ids::check_bound(tx, credential)?;
+            }
+            Ok(())
+        })?;
+        Ok(described)
+    }
 }
 
 /// Leaves to the scheme what is the scheme's.
@@ -99,13 +98,12 @@ fn check_scheme(changes: &CredentialChanges, scheme: &Scheme) -> Result<(), Draf
 fn change_roles(
     credential: &mut Credential,
     changes: &CredentialChanges,
-) -> Result<(), CredentialError> {
+) -> Result<(), AdminError> {
     for role in &changes.remove_roles {
         let Some(place) = credential.roles.iter().position(|held| held == role) else {
-            return Err(CredentialError::LacksRole {
-                name: credential.name.clone(),
-                role: role.clone(),
-            });
+            let name = &credential.name;
+            let message = format!("`{name}` does not hold role `{role}`");
+            return Err(conflict(name, message));
         };
         credential.roles.remove(place);
     }
@@ -117,38 +115,38 @@ fn change_roles(
     Ok(())
 }
 
-fn apply(credential: &mut Credential, changes: CredentialChanges) -> Result<(), CredentialError> {
-    if let Some(description) = changes.description {
-        credential.description = description.into_filled();
+fn apply(credential: &mut Credential, changes: &CredentialChanges) {
+    if let Some(description) = &changes.description {
+        credential.description = description.filled();
     }
-    for (key, value) in changes.attributes {
+    for (key, value) in &changes.attributes {
         if value.is_empty() {
-            credential.attributes.remove(&key);
+            credential.attributes.remove(key);
         } else {
-            credential.attributes.insert(key, value);
+            credential.attributes.insert(key.clone(), value.clone());
         }
     }
     if let Some(expires_at) = changes.expires_at {
         credential.expires_at = expires_at;
     }
-    if let Some(rule) = changes.client_id_rule
-        && rule != credential.client_id_rule
+    if let Some(rule) = &changes.client_id_rule
+        && *rule != credential.client_id_rule
     {
-        credential.client_id_rule = rule;
+        credential.client_id_rule = rule.clone();
         credential.client_id_tie = None;
     }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::{ErrorKind, Noun};
     use crate::fixture::{Fixture, login_name, role_name};
 
     fn change(fixture: &mut Fixture, changes: CredentialChanges) -> Credential {
         let name = login_name("dev1@acme");
         fixture
-            .act(|store, context| set(store, context, &name, changes))
+            .run(&SetCredential { name, changes })
             .unwrap()
             .credential
     }
@@ -239,7 +237,10 @@ mod tests {
             (roles(&[], &["a"]), "`dev1@acme` does not hold role `a`"),
         ] {
             let error = fixture
-                .act(|store, context| set(store, context, &name, changes))
+                .run(&SetCredential {
+                    name: name.clone(),
+                    changes,
+                })
                 .unwrap_err();
             assert!(error.to_string().starts_with(said), "{error}");
         }
@@ -261,9 +262,12 @@ mod tests {
         };
         for changes in [attribute, rule] {
             let error = fixture
-                .act(|store, context| set(store, context, &name, changes))
+                .run(&SetCredential {
+                    name: name.clone(),
+                    changes,
+                })
                 .unwrap_err();
-            assert!(matches!(error, CredentialError::Draft(_)), "{error}");
+            assert!(error.is(ErrorKind::Invalid, Noun::Scheme), "{error}");
         }
     }
 }

@@ -3,45 +3,46 @@
 
 use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::credential::Credential;
+use countersign_core::given::Given;
+use countersign_core::name::TenantId;
 use countersign_core::scheme::Scheme;
-use countersign_core::store::AdminTransaction;
-use countersign_core::tenant::Tenant;
 
-use super::CredentialError;
+use super::conflict;
+use crate::error::{AdminError, ErrorKind, Noun, Subject};
+use crate::lookup::{self, Rows};
 use crate::tenant::begin_the_same;
 
 /// Checks that some client id keeps the credential's rule and the prefixes of
 /// all tenants.
 pub(super) fn check(
+    rows: &mut Rows<'_>,
     credential: &Credential,
     scheme: Option<&Scheme>,
-    tenant: &Tenant,
-    tenants: &[Tenant],
-) -> Result<(), CredentialError> {
+    tenant: &TenantId,
+) -> Result<(), AdminError> {
     let Some(wanted) = AdmittedClientIds::of(credential, scheme) else {
         return Ok(());
     };
-    if let Some(prefix) = &tenant.client_id_prefix {
+    let client_id = Given::from(wanted.raw());
+    if let Some(prefix) = &lookup::tenant(rows, tenant)?.client_id_prefix {
         // A prefix is exclusive, so no other tenant's is in the way.
-        return if wanted.can_begin_with(prefix) {
-            Ok(())
-        } else {
-            Err(CredentialError::ClientIdOutsidePrefix {
-                client_id: wanted.raw().into(),
-                prefix: prefix.clone(),
-                tenant: tenant.id.clone(),
-            })
-        };
+        if wanted.can_begin_with(prefix) {
+            return Ok(());
+        }
+        let message = format!(
+            "client id `{client_id}` does not begin with `{prefix}`, as all of tenant `{tenant}` do"
+        );
+        return Err(conflict(&credential.name, message));
     }
-    for other in tenants {
+    for other in rows.tenants()? {
         if let Some(prefix) = &other.client_id_prefix
             && wanted.must_begin_with(prefix)
         {
-            return Err(CredentialError::ClientIdOfAnother {
-                client_id: wanted.raw().into(),
-                prefix: prefix.clone(),
-                owner: other.id.clone(),
-            });
+            let message = format!(
+                "client id `{client_id}` begins with `{prefix}`, which belongs to tenant `{}`",
+                other.id
+            );
+            return Err(conflict(&credential.name, message));
         }
     }
     Ok(())
@@ -49,17 +50,16 @@ pub(super) fn check(
 
 /// Checks that no other credential is bound to the one client id that this
 /// one is bound to.
-pub(super) fn check_bound<T: AdminTransaction>(
-    credential: &Credential,
-    transaction: &mut T,
-) -> Result<(), CredentialError> {
+pub(super) fn check_bound(rows: &mut Rows<'_>, credential: &Credential) -> Result<(), AdminError> {
     let Some(client_id) = credential.client_id_rule.only() else {
         return Ok(());
     };
-    match transaction.bound_to(&client_id.tie())? {
-        Some(id) if id != credential.id => Err(CredentialError::ClientIdTaken {
-            client_id: client_id.clone(),
-        }),
+    match rows.bound_to(&client_id.tie())? {
+        Some(id) if id != credential.id => Err(AdminError::new(
+            ErrorKind::InUse,
+            Subject::new(Noun::ClientId, client_id),
+            format!("another credential is bound to client id `{client_id}`"),
+        )),
         Some(_) | None => Ok(()),
     }
 }
@@ -108,7 +108,7 @@ impl<'a> AdmittedClientIds<'a> {
 mod tests {
     use countersign_core::client_id::{ClientId, ClientIdRule};
 
-    use crate::credential::{NewCredential, create};
+    use crate::credential::{CreateCredential, NewCredential};
     use crate::fixture::{Fixture, new_credential, new_tenant, tenant_id};
     use crate::tenant::{CreateTenant, NewTenant};
 
@@ -129,9 +129,7 @@ mod tests {
             client_id_rule: ClientIdRule::parse(rule).ok(),
             ..new_credential(name)
         };
-        fixture
-            .act(|store, context| create(store, context, new))
-            .is_ok()
+        fixture.run(&CreateCredential(new)).is_ok()
     }
 
     #[test]

@@ -1,160 +1,156 @@
-//! The acts of the life cycle: suspend, reactivate, revoke, delete and untie.
+//! The commands of the life cycle: suspend, reactivate, revoke, delete and untie.
 
 use countersign_core::change::Change;
 use countersign_core::lifecycle::Act;
 use countersign_core::name::LoginName;
-use countersign_core::store::rows::ClientIdRows as _;
-use countersign_core::store::{AdminStore, AdminTransaction, Intent};
+use countersign_core::store::StoreError;
 
-use super::{CredentialError, ShownCredential, act_on, find, require_tenant, transition};
-use crate::context::Context;
+use super::{ShownCredential, change_one, conflict, require_tenant, transition};
+use crate::caller::Permission;
+use crate::command::{Command, Tx};
+use crate::error::AdminError;
+use crate::lookup;
 use crate::text::FreeText;
 use crate::view::AuditedCredential;
 
 /// Stops a credential for now. Its sessions end.
-///
-/// # Errors
-///
-/// Returns [`CredentialError`] when there is none, when its state does not
-/// allow it, or when the store can't be written; nothing changed then.
-pub fn suspend<S: AdminStore>(
-    store: &mut S,
-    context: &Context<'_>,
-    name: &LoginName,
-) -> Result<ShownCredential, CredentialError> {
-    let (described, ()) = act_on(
-        store,
-        context,
-        name,
-        "credential.suspend",
-        |_, ShownCredential { credential, .. }| {
+#[derive(Clone, Debug)]
+pub struct SuspendCredential(pub LoginName);
+
+impl Command for SuspendCredential {
+    type Output = ShownCredential;
+
+    fn needs(&self) -> Permission {
+        Permission::Operate(self.0.clone())
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownCredential, AdminError> {
+        let act = "credential.suspend";
+        let (described, ()) = change_one(tx, &self.0, act, |_, described| {
+            let credential = &mut described.credential;
             credential.state = transition(credential, Act::Suspend)?;
             // A reactivation that follows at once must not save the sessions.
             credential.generation = credential.generation.next();
             Ok(())
-        },
-    )?;
-    Ok(described)
+        })?;
+        Ok(described)
+    }
 }
 
 /// Lifts a suspension.
-///
-/// # Errors
-///
-/// As [`suspend`].
-pub fn reactivate<S: AdminStore>(
-    store: &mut S,
-    context: &Context<'_>,
-    name: &LoginName,
-) -> Result<ShownCredential, CredentialError> {
-    let (described, ()) = act_on(
-        store,
-        context,
-        name,
-        "credential.reactivate",
-        |_, ShownCredential { credential, .. }| {
+#[derive(Clone, Debug)]
+pub struct ReactivateCredential(pub LoginName);
+
+impl Command for ReactivateCredential {
+    type Output = ShownCredential;
+
+    fn needs(&self) -> Permission {
+        Permission::Operate(self.0.clone())
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownCredential, AdminError> {
+        let act = "credential.reactivate";
+        let (described, ()) = change_one(tx, &self.0, act, |_, described| {
+            let credential = &mut described.credential;
             let ever_used = credential.ever_used;
             credential.state = transition(credential, Act::Reactivate { ever_used })?;
             Ok(())
-        },
-    )?;
-    Ok(described)
+        })?;
+        Ok(described)
+    }
 }
 
 /// Stops a credential for good. Its sessions end.
-///
-/// # Errors
-///
-/// As [`suspend`].
-pub fn revoke<S: AdminStore>(
-    store: &mut S,
-    context: &Context<'_>,
-    name: &LoginName,
-    reason: Option<FreeText>,
-) -> Result<ShownCredential, CredentialError> {
-    let (described, ()) = act_on(
-        store,
-        context,
-        name,
-        "credential.revoke",
-        |_, ShownCredential { credential, .. }| {
+#[derive(Clone, Debug)]
+pub struct RevokeCredential {
+    /// Its name.
+    pub name: LoginName,
+    /// Why, for people.
+    pub reason: Option<FreeText>,
+}
+
+impl Command for RevokeCredential {
+    type Output = ShownCredential;
+
+    fn needs(&self) -> Permission {
+        Permission::Operate(self.name.clone())
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownCredential, AdminError> {
+        let act = "credential.revoke";
+        let (described, ()) = change_one(tx, &self.name, act, |_, described| {
+            let credential = &mut described.credential;
             credential.state = transition(credential, Act::Revoke)?;
-            credential.revoked_reason = reason.and_then(FreeText::into_filled);
+            credential.revoked_reason = self.reason.as_ref().and_then(FreeText::filled);
             Ok(())
-        },
-    )?;
-    Ok(described)
+        })?;
+        Ok(described)
+    }
 }
 
 /// Deletes a credential, in whatever state. Its sessions end, and one made
 /// later under the same name is another.
-///
-/// # Errors
-///
-/// Returns [`CredentialError`] when there is none or the store can't be
-/// written; nothing changed then.
-pub fn delete<S: AdminStore>(
-    store: &mut S,
-    context: &Context<'_>,
-    name: &LoginName,
-) -> Result<(), CredentialError> {
-    let mut transaction = store.begin(Intent::Write)?;
-    let described = find(&mut transaction, name)?;
-    require_tenant(&described.credential)?;
-    delete_found(transaction, context, &described, "credential.delete")
+#[derive(Clone, Debug)]
+pub struct DeleteCredential(pub LoginName);
+
+impl Command for DeleteCredential {
+    type Output = ();
+
+    fn needs(&self) -> Permission {
+        Permission::Change(self.0.clone())
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<(), AdminError> {
+        let described = lookup::credential(tx, &self.0)?;
+        require_tenant(&described.credential)?;
+        Ok(delete_found(tx, &described, "credential.delete")?)
+    }
 }
 
 /// Deletes what was found, a credential of a tenant or an operator.
-pub(crate) fn delete_found<T: AdminTransaction>(
-    mut transaction: T,
-    context: &Context<'_>,
+pub(crate) fn delete_found(
+    tx: &mut Tx<'_>,
     described: &ShownCredential,
     act: &'static str,
-) -> Result<(), CredentialError> {
+) -> Result<(), StoreError> {
     let credential = &described.credential;
-    transaction.delete_credential(credential.id)?;
-    let before = described.trace();
-    let row = context.audit(
-        act,
-        credential.name.as_str(),
-        Some(&before),
-        None::<&AuditedCredential>,
-    );
-    transaction.commit(&[row], &[Change::Credential(credential.id)])?;
+    tx.delete_credential(credential.id)?;
+    let before = AuditedCredential::of(described);
+    tx.record(act, credential.name.as_str(), Some(&before), None);
+    tx.changed(Change::Credential(credential.id));
     Ok(())
 }
 
 /// Takes away the tie to the client id that a credential was first used with.
 /// Its sessions end, and the next client ties it anew.
-///
-/// # Errors
-///
-/// Returns [`CredentialError`] when there is none, when it is not tied, or
-/// when the store can't be written; nothing changed then.
-pub fn untie<S: AdminStore>(
-    store: &mut S,
-    context: &Context<'_>,
-    name: &LoginName,
-) -> Result<ShownCredential, CredentialError> {
-    let (described, ()) = act_on(
-        store,
-        context,
-        name,
-        "credential.untie",
-        |transaction, ShownCredential { credential, .. }| {
+#[derive(Clone, Debug)]
+pub struct UntieCredential(pub LoginName);
+
+impl Command for UntieCredential {
+    type Output = ShownCredential;
+
+    fn needs(&self) -> Permission {
+        Permission::Operate(self.0.clone())
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownCredential, AdminError> {
+        let (name, act) = (&self.0, "credential.untie");
+        let (described, ()) = change_one(tx, name, act, |tx, described| {
+            let credential = &mut described.credential;
             require_tenant(credential)?;
             let Some(tie) = credential.client_id_tie.take() else {
-                return Err(CredentialError::NotTied { name: name.clone() });
+                let message = format!("`{name}` is not tied to a client id");
+                return Err(conflict(name, message));
             };
-            if transaction.stored_session(&tie)?.is_some() {
-                transaction.release_client_id(&tie)?;
+            if tx.stored_session(&tie)?.is_some() {
+                tx.release_client_id(&tie)?;
             }
             // The client it was tied to must not stay beside the next one.
             credential.generation = credential.generation.next();
             Ok(())
-        },
-    )?;
-    Ok(described)
+        })?;
+        Ok(described)
+    }
 }
 
 #[cfg(test)]
@@ -166,20 +162,21 @@ mod tests {
 
     use super::*;
     use crate::check::ConnectVerdict;
-    use crate::credential::{CredentialChanges, set};
+    use crate::credential::{CredentialChanges, SetCredential};
     use crate::fixture::{Fixture, login_name};
 
     /// Applies an act by its word; returns the error's text, or nothing.
     fn act(fixture: &mut Fixture, word: &str) -> String {
         let name = login_name("dev1@acme");
-        let result = fixture.act(|store, context| match word {
-            "suspend" => suspend(store, context, &name).map(|_| ()),
-            "reactivate" => reactivate(store, context, &name).map(|_| ()),
-            "revoke" => revoke(store, context, &name, FreeText::parse("lost").ok()).map(|_| ()),
-            "delete" => delete(store, context, &name),
-            "untie" => untie(store, context, &name).map(|_| ()),
+        let reason = FreeText::parse("lost").ok();
+        let result = match word {
+            "suspend" => fixture.run(&SuspendCredential(name)).map(drop),
+            "reactivate" => fixture.run(&ReactivateCredential(name)).map(drop),
+            "revoke" => fixture.run(&RevokeCredential { name, reason }).map(drop),
+            "delete" => fixture.run(&DeleteCredential(name)),
+            "untie" => fixture.run(&UntieCredential(name)).map(drop),
             _ => panic!("{word}"),
-        });
+        };
         result.map_or_else(|error| error.to_string(), |()| String::new())
     }
 
@@ -292,7 +289,7 @@ mod tests {
         let mut fixture = Fixture::new();
         let text = |fixture: &mut Fixture, name| {
             let name = login_name(name);
-            let result = fixture.act(|store, context| suspend(store, context, &name));
+            let result = fixture.run(&SuspendCredential(name));
             result.unwrap_err().to_string()
         };
         assert_eq!(
@@ -314,9 +311,7 @@ mod tests {
             client_id_rule: Some(countersign_core::client_id::ClientIdRule::FirstUse),
             ..CredentialChanges::default()
         };
-        fixture
-            .act(|store, context| set(store, context, &name, changes))
-            .unwrap();
+        fixture.run(&SetCredential { name, changes }).unwrap();
         fixture.log_in("dev1@acme", "other");
         assert_eq!(
             fixture.check("dev1@acme", None),

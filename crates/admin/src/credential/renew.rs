@@ -2,51 +2,55 @@
 
 use countersign_core::lifecycle::Act;
 use countersign_core::name::LoginName;
-use countersign_core::scheme::Scheme;
-use countersign_core::store::rows::{SchemeRows as _, SettingRows as _};
-use countersign_core::store::{AdminStore, Intent};
+use countersign_core::secret::Secret;
+use countersign_core::time::Timestamp;
 
-use super::{
-    CredentialError, IssuedCredential, ShownCredential, act_on, add_secret, find, transition,
-};
-use crate::context::Context;
-use crate::lookup::Rows;
-use crate::password::{NewSecret, PreparedSecret};
-use crate::secret::{self, Overlap};
+use super::{ShownCredential, change_one, conflict, transition};
+use crate::caller::Permission;
+use crate::command::{Command, Tx};
+use crate::error::AdminError;
+use crate::lookup;
+use crate::password::ChosenPassword;
+use crate::secret::{self, IssuedCredential, NewSecret, Overlap};
 
 /// Replaces all secrets of a credential at once. Its sessions end; its state
 /// stays.
-///
-/// # Errors
-///
-/// Returns [`CredentialError`] when there is none, when it is revoked, or when
-/// the store can't be written; nothing changed then.
-pub fn reset_password<S: AdminStore>(
-    store: &mut S,
-    context: &mut Context<'_>,
-    name: &LoginName,
-    secret: NewSecret,
-) -> Result<IssuedCredential, CredentialError> {
-    let secret = prepare(store, context, name, Act::ResetPassword, &secret)?;
-    let now = context.now;
-    let act = "credential.reset-password";
-    let (described, ()) = act_on(store, context, name, act, |transaction, described| {
-        let credential = &mut described.credential;
-        credential.state = transition(credential, Act::ResetPassword)?;
-        secret::retire(&mut Rows::of(transaction), credential, Overlap::None, now)?;
-        add_secret(
-            transaction,
-            credential.id,
-            &secret,
-            described.scheme.as_ref(),
-        )?;
-        Ok(())
-    })?;
-    Ok(IssuedCredential {
-        described,
-        secret: secret.shown_once,
-        old_secret_until: None,
-    })
+#[expect(missing_debug_implementations, reason = "it holds a secret")]
+pub struct ResetPassword {
+    /// Its name.
+    pub name: LoginName,
+    /// Its new secret.
+    pub secret: NewSecret,
+}
+
+impl Command for ResetPassword {
+    type Output = IssuedCredential;
+
+    fn needs(&self) -> Permission {
+        Permission::Operate(self.name.clone())
+    }
+
+    fn passwords(&self) -> Vec<&ChosenPassword> {
+        self.secret.password().into_iter().collect()
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<IssuedCredential, AdminError> {
+        let (name, act) = (&self.name, "credential.reset-password");
+        let (described, (secret, _)) = change_one(tx, name, act, |tx, described| {
+            renew(
+                tx,
+                described,
+                Act::ResetPassword,
+                &self.secret,
+                Overlap::None,
+            )
+        })?;
+        Ok(IssuedCredential {
+            described,
+            secret,
+            old_secret_until: None,
+        })
+    }
 }
 
 /// Gives a credential a new generated secret. With an overlap the old one
@@ -55,70 +59,62 @@ pub fn reset_password<S: AdminStore>(
 /// A credential holds at most two secrets. While one overlap runs, another is
 /// refused: to drop the oldest secret would cut off clients that were
 /// promised time.
-///
-/// # Errors
-///
-/// Returns [`CredentialError`] when there is none, when it is revoked, when an
-/// overlap runs already, or when the store can't be written; nothing changed
-/// then.
-pub fn rotate<S: AdminStore>(
-    store: &mut S,
-    context: &mut Context<'_>,
-    name: &LoginName,
-    overlap: Overlap,
-) -> Result<IssuedCredential, CredentialError> {
-    let secret = prepare(store, context, name, Act::Rotate, &NewSecret::Generated)?;
-    let now = context.now;
-    let act = "credential.rotate";
-    let (described, until) = act_on(store, context, name, act, |transaction, described| {
-        let credential = &mut described.credential;
-        credential.state = transition(credential, Act::Rotate)?;
-        let until = secret::retire(&mut Rows::of(transaction), credential, overlap, now)?;
-        add_secret(
-            transaction,
-            credential.id,
-            &secret,
-            described.scheme.as_ref(),
-        )?;
-        Ok(until)
-    })?;
-    Ok(IssuedCredential {
-        described,
-        secret: secret.shown_once,
-        old_secret_until: until,
-    })
+#[derive(Clone, Debug)]
+pub struct RotateCredential {
+    /// Its name.
+    pub name: LoginName,
+    /// How long the old secret works too.
+    pub overlap: Overlap,
 }
 
-/// Makes the next secret of a credential as its scheme says. What can be
-/// refused is refused before a password is hashed.
-fn prepare<S: AdminStore>(
-    store: &mut S,
-    context: &mut Context<'_>,
-    name: &LoginName,
+impl Command for RotateCredential {
+    type Output = IssuedCredential;
+
+    fn needs(&self) -> Permission {
+        Permission::Operate(self.name.clone())
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<IssuedCredential, AdminError> {
+        let (name, act) = (&self.name, "credential.rotate");
+        let (described, (secret, old_secret_until)) =
+            change_one(tx, name, act, |tx, described| {
+                let secret = NewSecret::Generated;
+                renew(tx, described, Act::Rotate, &secret, self.overlap)
+            })?;
+        Ok(IssuedCredential {
+            described,
+            secret,
+            old_secret_until,
+        })
+    }
+}
+
+/// Gives a credential its next secret, as its scheme says, which is the output
+/// if it is to be shown, with the end of the old one.
+fn renew(
+    tx: &mut Tx<'_>,
+    described: &mut ShownCredential,
     act: Act,
     secret: &NewSecret,
-) -> Result<PreparedSecret, CredentialError> {
-    let (scheme, known, params) = {
-        let mut transaction = store.begin(Intent::Read)?;
-        let ShownCredential { credential, .. } = find(&mut transaction, name)?;
-        transition(&credential, act)?;
-        let known = transaction.schemes()?;
-        let scheme = crate::lookup::scheme(&known, &credential.scheme)?.clone();
-        (scheme, known, transaction.settings()?.argon2)
-    };
-    check_rotatable(&scheme, name, act)?;
-    Ok(secret.prepare(context, name, &scheme, &known, params)?)
-}
-
-fn check_rotatable(scheme: &Scheme, name: &LoginName, act: Act) -> Result<(), CredentialError> {
-    if scheme.is_rotatable() {
-        return Ok(());
+    overlap: Overlap,
+) -> Result<(Option<Secret>, Option<Timestamp>), AdminError> {
+    let credential = &mut described.credential;
+    credential.state = transition(credential, act)?;
+    let known = tx.schemes()?;
+    let scheme = lookup::scheme(&known, &credential.scheme)?;
+    let name = &credential.name;
+    if !scheme.is_rotatable() {
+        let message = format!(
+            "cannot {act} `{name}`: secrets of scheme `{}` are not replaced; delete and recreate it",
+            scheme.name()
+        );
+        return Err(conflict(name, message));
     }
-    Err(CredentialError::NotRotatable {
-        act,
-        name: name.clone(),
-        scheme: scheme.name().clone(),
-    })
+    let secret = secret.drafted(tx, name, scheme, &known)?;
+    let now = tx.now;
+    let until = secret::retire(tx, credential, overlap, now)?;
+    secret::add(tx, credential.id, &secret, scheme)?;
+    Ok((secret.shown_once, until))
 }
 
 #[cfg(test)]
@@ -131,7 +127,8 @@ mod tests {
 
     use super::*;
     use crate::check::ConnectVerdict;
-    use crate::credential::{revoke, suspend};
+    use crate::credential::{RevokeCredential, SuspendCredential};
+    use crate::error::{ErrorKind, Noun};
     use crate::fixture::{Fixture, login_name};
     use crate::password::ChosenPassword;
 
@@ -148,9 +145,7 @@ mod tests {
 
     fn rotated(fixture: &mut Fixture, overlap: Overlap) -> Vec<u8> {
         let name = login_name(NAME);
-        let issued = fixture
-            .act(|store, context| rotate(store, context, &name, overlap))
-            .unwrap();
+        let issued = fixture.run(&RotateCredential { name, overlap }).unwrap();
         issued.secret.unwrap().expose().to_vec()
     }
 
@@ -159,14 +154,13 @@ mod tests {
         let (mut fixture, first) = with_secret();
         let second = rotated(&mut fixture, Overlap::For(DAY));
         let name = login_name(NAME);
-        fixture
-            .act(|store, context| suspend(store, context, &name))
-            .unwrap();
+        fixture.run(&SuspendCredential(name.clone())).unwrap();
         let generation = fixture.show(NAME).generation;
         let password = ChosenPassword::parse(b"new".to_vec()).unwrap();
         let issued = fixture
-            .act(|store, context| {
-                reset_password(store, context, &name, NewSecret::Chosen(password))
+            .run(&ResetPassword {
+                name,
+                secret: NewSecret::Chosen(password),
             })
             .unwrap();
         assert!(issued.secret.is_none());
@@ -222,13 +216,14 @@ mod tests {
         let name = login_name(NAME);
         let again = |fixture: &mut Fixture| {
             fixture
-                .act(|store, context| rotate(store, context, &name, Overlap::For(DAY)))
+                .run(&RotateCredential {
+                    name: name.clone(),
+                    overlap: Overlap::For(DAY),
+                })
                 .err()
         };
-        assert!(matches!(
-            again(&mut fixture),
-            Some(CredentialError::Admin(_))
-        ));
+        let refused = again(&mut fixture).unwrap();
+        assert!(refused.is(ErrorKind::Conflict, Noun::Credential));
         assert_eq!(fixture.check(NAME, Some(&first)), ConnectVerdict::Allow);
         assert_eq!(fixture.show(NAME).secrets.len(), 2);
         fixture.now = fixture.now.plus(DAY);
@@ -243,15 +238,23 @@ mod tests {
         let (mut fixture, _) = with_secret();
         let name = login_name(NAME);
         fixture
-            .act(|store, context| revoke(store, context, &name, None))
+            .run(&RevokeCredential {
+                name: name.clone(),
+                reason: None,
+            })
             .unwrap();
-        let reset = fixture
-            .act(|store, context| reset_password(store, context, &name, NewSecret::Generated));
+        let reset = fixture.run(&ResetPassword {
+            name: name.clone(),
+            secret: NewSecret::Generated,
+        });
         assert_eq!(
             reset.err().unwrap().to_string(),
             "cannot reset the password of `dev1@acme`: it is Revoked"
         );
-        let rotation = fixture.act(|store, context| rotate(store, context, &name, Overlap::None));
+        let rotation = fixture.run(&RotateCredential {
+            name,
+            overlap: Overlap::None,
+        });
         assert_eq!(
             rotation.err().unwrap().to_string(),
             "cannot rotate `dev1@acme`: it is Revoked"
@@ -272,10 +275,12 @@ mod tests {
             let name = made.described.credential.name;
             let before = made.secret.unwrap().expose().to_vec();
             for act in ["rotate", "reset"] {
-                let issued = fixture.act(|store, context| match act {
-                    "rotate" => rotate(store, context, &name, Overlap::None),
-                    _ => reset_password(store, context, &name, NewSecret::Generated),
-                });
+                let (name, overlap) = (name.clone(), Overlap::None);
+                let secret = NewSecret::Generated;
+                let issued = match act {
+                    "rotate" => fixture.run(&RotateCredential { name, overlap }),
+                    _ => fixture.run(&ResetPassword { name, secret }),
+                };
                 let secret = issued.unwrap().secret.unwrap().expose().to_vec();
                 assert_eq!(secret.len(), length, "{scheme}");
                 assert_eq!(secret[..3] == before[..3], length == 35 || length == 39);
@@ -290,7 +295,10 @@ mod tests {
         let made = fixture.of_scheme("vwire-token", Some("x")).unwrap();
         let name = made.described.credential.name;
         let issued = fixture
-            .act(|store, context| rotate(store, context, &name, Overlap::None))
+            .run(&RotateCredential {
+                name,
+                overlap: Overlap::None,
+            })
             .unwrap();
         let view = serde_json::to_value(crate::view::RenewedSecretView::of(&issued)).unwrap();
         assert_eq!(view["username"], view["secret"]);
@@ -328,18 +336,21 @@ mod tests {
         ]);
         fixture.of_scheme("fixed", Some("x")).unwrap();
         let name = login_name("x@acme");
-        let rotated = fixture.act(|store, context| rotate(store, context, &name, Overlap::None));
+        let rotated = fixture.run(&RotateCredential {
+            name: name.clone(),
+            overlap: Overlap::None,
+        });
         assert_eq!(
             rotated.err().unwrap().to_string(),
             "cannot rotate `x@acme`: secrets of scheme `fixed` are not replaced; \
              delete and recreate it"
         );
-        let reset = fixture
-            .act(|store, context| reset_password(store, context, &name, NewSecret::Generated));
-        assert!(matches!(
-            reset.err(),
-            Some(CredentialError::NotRotatable { .. })
-        ));
+        let reset = fixture.run(&ResetPassword {
+            name,
+            secret: NewSecret::Generated,
+        });
+        let reset = reset.err().unwrap();
+        assert!(reset.is(ErrorKind::Conflict, Noun::Credential));
     }
 
     #[test]
@@ -360,9 +371,9 @@ mod tests {
             ("dev1@acme", "", "a password can't be empty"),
         ] {
             let chosen = ChosenPassword::parse(password.into()).unwrap();
-            let reset = fixture.act(|store, context| {
-                let secret = NewSecret::Chosen(chosen);
-                reset_password(store, context, &login_name(name), secret)
+            let reset = fixture.run(&ResetPassword {
+                name: login_name(name),
+                secret: NewSecret::Chosen(chosen),
             });
             let error = reset.err().unwrap().to_string();
             assert!(error.starts_with(said), "{error}");

@@ -4,95 +4,109 @@ use countersign_core::access::AccessSubject;
 use countersign_core::credential::Credential;
 use countersign_core::name::LoginName;
 use countersign_core::role::RoleRule;
-use countersign_core::rule::Rule;
-use countersign_core::store::rows::TenantRows as _;
-use countersign_core::store::{AdminStore, Intent};
+use countersign_core::rule::{Effect, Rule};
+use countersign_core::store::Intent;
 
-use super::{CredentialError, ShownCredential, act_on, find};
-use crate::context::Context;
+use super::{ShownCredential, change_one};
+use crate::caller::Permission;
+use crate::command::{Command, Tx};
 use crate::difference::{Policy, PossibleClientIds};
-use crate::lookup::Rows;
+use crate::error::AdminError;
+use crate::lookup;
 use crate::rule::{RuleChange, RuleImpact, RuleWarning};
 
-/// Changes the rules of a credential, an operator's among them, and returns
-/// what it is then.
+/// Changes the rules of a credential, an operator's among them; what it is then
+/// is the output.
 ///
-/// # Errors
-///
-/// Returns [`CredentialError`] when there is none, when the rule is there
-/// already or is not there to be removed, when a credential of a tenant would
-/// be given the broker's own topics, or when the store can't be written;
-/// nothing changed then.
-pub fn change_rules<S: AdminStore>(
-    store: &mut S,
-    context: &Context<'_>,
-    name: &LoginName,
-    change: &RuleChange,
-) -> Result<ShownCredential, CredentialError> {
-    let act = match change {
-        RuleChange::Add(rule) => match rule.effect() {
-            countersign_core::rule::Effect::Allow => "credential.allow",
-            countersign_core::rule::Effect::Deny => "credential.deny",
-        },
-        RuleChange::Remove { .. } => "credential.remove",
-    };
-    let (described, ()) = act_on(store, context, name, act, |_, described| {
-        let credential = &mut described.credential;
-        credential.rules = changed(credential, change)?;
-        Ok(())
-    })?;
-    Ok(described)
+/// A credential of a tenant is never given the broker's own topics.
+#[derive(Clone, Debug)]
+pub struct ChangeCredentialRules {
+    /// Its name.
+    pub name: LoginName,
+    /// What to change.
+    pub change: RuleChange,
 }
 
-/// Says what a new rule of a credential would not do. Nothing is changed.
-///
-/// # Errors
-///
-/// Returns [`CredentialError`] when [`change_rules`] would refuse, or when the
-/// store can't be read.
-pub fn rule_warnings<S: AdminStore>(
-    store: &mut S,
-    name: &LoginName,
-    change: &RuleChange,
-) -> Result<Vec<RuleWarning>, CredentialError> {
-    let RuleChange::Add(rule) = change else {
-        return Ok(Vec::new());
-    };
-    let mut transaction = store.begin(Intent::Read)?;
-    let before = find(&mut transaction, name)?.credential;
-    let after = Credential {
-        rules: changed(&before, change)?,
-        ..before.clone()
-    };
-    let alone = Credential {
-        rules: vec![rule.clone()],
-        ..before.clone()
-    };
-    let tenant = match &before.tenant {
-        Some(id) => transaction.tenant(id)?,
-        None => None,
-    };
-    let policy = Policy::read(&mut Rows::of(&mut transaction), tenant)?;
-    let [was, is] = [&before, &after].map(|it| policy.access(AccessSubject::of_credential(it)));
-    let (was, is) = (was?, is?);
-    let ids = PossibleClientIds::of(&after, &[&is]);
-    let difference = policy.compare(&was, &is, &[], &ids);
-    let alone = policy
-        .of_roles_alone(&[])
-        .access(AccessSubject::of_credential(&alone))?;
-    let impact = RuleImpact {
-        is_known: true,
-        makes_difference: !difference.is_none(),
-        has_value: policy.allow_something(&alone.rights(ids.first())),
-        is_by_default: policy.gives_by_default(&before),
-    };
-    let mut warnings = RuleWarning::of_text(rule);
-    warnings.extend(RuleWarning::of_impact(rule, policy.tenant(), impact));
-    Ok(warnings)
+impl Command for ChangeCredentialRules {
+    type Output = ShownCredential;
+
+    fn needs(&self) -> Permission {
+        Permission::Change(self.name.clone())
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownCredential, AdminError> {
+        let act = match &self.change {
+            RuleChange::Add(rule) => match rule.effect() {
+                Effect::Allow => "credential.allow",
+                Effect::Deny => "credential.deny",
+            },
+            RuleChange::Remove { .. } => "credential.remove",
+        };
+        let (described, ()) = change_one(tx, &self.name, act, |_, described| {
+            let credential = &mut described.credential;
+            credential.rules = changed(credential, &self.change)?;
+            Ok(())
+        })?;
+        Ok(described)
+    }
+}
+
+/// Says what a new rule of a credential would not do. Refuses what
+/// [`ChangeCredentialRules`] would refuse.
+#[derive(Clone, Debug)]
+pub struct CredentialRuleWarnings(pub ChangeCredentialRules);
+
+impl Command for CredentialRuleWarnings {
+    type Output = Vec<RuleWarning>;
+
+    fn needs(&self) -> Permission {
+        self.0.needs()
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<RuleWarning>, AdminError> {
+        let ChangeCredentialRules { name, change } = &self.0;
+        let RuleChange::Add(rule) = change else {
+            return Ok(Vec::new());
+        };
+        let before = lookup::credential(tx, name)?.credential;
+        let after = Credential {
+            rules: changed(&before, change)?,
+            ..before.clone()
+        };
+        let alone = Credential {
+            rules: vec![rule.clone()],
+            ..before.clone()
+        };
+        let tenant = match &before.tenant {
+            Some(id) => tx.tenant(id)?,
+            None => None,
+        };
+        let policy = Policy::read(tx, tenant)?;
+        let [was, is] = [&before, &after].map(|it| policy.access(AccessSubject::of_credential(it)));
+        let (was, is) = (was?, is?);
+        let ids = PossibleClientIds::of(&after, &[&is]);
+        let difference = policy.compare(&was, &is, &[], &ids);
+        let alone = policy
+            .of_roles_alone(&[])
+            .access(AccessSubject::of_credential(&alone))?;
+        let impact = RuleImpact {
+            is_known: true,
+            makes_difference: !difference.is_none(),
+            has_value: policy.allow_something(&alone.rights(ids.first())),
+            is_by_default: policy.gives_by_default(&before),
+        };
+        let mut warnings = RuleWarning::of_text(rule);
+        warnings.extend(RuleWarning::of_impact(rule, policy.tenant(), impact));
+        Ok(warnings)
+    }
 }
 
 /// The rules that a credential would have.
-fn changed(credential: &Credential, change: &RuleChange) -> Result<Vec<Rule>, CredentialError> {
+fn changed(credential: &Credential, change: &RuleChange) -> Result<Vec<Rule>, AdminError> {
     if credential.tenant.is_some() {
         change.check_for_tenant()?;
     }
@@ -110,9 +124,12 @@ mod tests {
     use super::*;
     use crate::fixture::{Fixture, adding, login_name, removing};
 
-    fn rules(fixture: &mut Fixture, change: &RuleChange) -> Result<String, CredentialError> {
+    fn rules(fixture: &mut Fixture, change: &RuleChange) -> Result<String, AdminError> {
         let name = login_name("dev1@acme");
-        let changed = fixture.act(|store, context| change_rules(store, context, &name, change))?;
+        let changed = fixture.run(&ChangeCredentialRules {
+            name,
+            change: change.clone(),
+        })?;
         let rules = changed.credential.rules.iter().map(ToString::to_string);
         Ok(rules.collect::<Vec<_>>().join(", "))
     }

@@ -9,7 +9,7 @@ use countersign_core::user::GrantedRight;
 
 use super::*;
 use crate::check::{ConnectCheck, ConnectVerdict, TopicCheck, Usage};
-use crate::credential;
+use crate::credential::ShowCredential;
 use crate::fixture::{Fixture, JANE, login_name, new_token, role_name, tenant_id, text_of};
 use crate::user::{DeleteUser, UngrantUser};
 
@@ -87,10 +87,10 @@ fn all_tokens_for_one_name_are_one_principal() {
     assert_eq!(one.key, other.key);
     assert_ne!(one.id, other.id);
     let name = login_name("jwt:portal@acme");
-    let shown = credential::show(&mut fixture.store, &name).unwrap_err();
+    let shown = fixture.run(&ShowCredential(name)).unwrap_err();
     assert_eq!(
         shown.to_string(),
-        "`jwt:portal@acme` is whoever presents certain tokens; use the commands of `jwt`"
+        "`jwt:portal@acme` is whoever presents certain tokens"
     );
     assert_eq!(fixture.acts().last().unwrap(), "jwt.create jwt:portal@acme");
 }

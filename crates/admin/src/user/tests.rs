@@ -10,8 +10,9 @@ use countersign_core::user::{Grant, GrantedRight};
 
 use super::*;
 use crate::check::{ConnectVerdict, TopicCheck, Usage};
-use crate::credential;
+use crate::credential::{DeleteCredential, ShowCredential, SuspendCredential};
 use crate::fixture::{Fixture, JANE, login_name, role_name, tenant_id};
+use crate::operator::{ListOperators, ShowOperator};
 
 const RIGHT: Option<&[u8]> = Some(b"hunter2");
 
@@ -93,24 +94,16 @@ fn what_is_asked_of_a_password_is_asked_of_a_users_too() {
 fn users_and_credentials_are_looked_up_apart() {
     let mut fixture = Fixture::with_admin();
     let (jane, device) = (login_name(JANE), login_name("dev1@acme"));
-    let said = "`jane@mail.test` is a user; use the commands of `user`";
+    let said = "`jane@mail.test` is a user";
     for error in [
-        credential::show(&mut fixture.store, &jane).unwrap_err(),
-        fixture
-            .act(|store, context| credential::suspend(store, context, &jane))
-            .unwrap_err(),
-        fixture
-            .act(|store, context| credential::delete(store, context, &jane))
-            .unwrap_err(),
-        crate::operator::show(&mut fixture.store, &jane).unwrap_err(),
+        fixture.run(&ShowCredential(jane.clone())).unwrap_err(),
+        fixture.run(&SuspendCredential(jane.clone())).unwrap_err(),
+        fixture.run(&DeleteCredential(jane.clone())).unwrap_err(),
+        fixture.run(&ShowOperator(jane)).unwrap_err(),
     ] {
         assert_eq!(error.to_string(), said);
     }
-    assert!(
-        crate::operator::list(&mut fixture.store)
-            .unwrap()
-            .is_empty()
-    );
+    assert!(fixture.run(&ListOperators).unwrap().is_empty());
     let error = fixture.run(&ShowUser(device)).unwrap_err();
     assert!(error.is(ErrorKind::WrongKind, Noun::Credential));
     assert_eq!(error.to_string(), "`dev1@acme` is a credential");

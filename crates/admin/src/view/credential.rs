@@ -9,7 +9,8 @@ use countersign_core::secret::{Secret, Verifier};
 use serde::Serialize;
 
 use super::{RuleView, rfc3339, shown};
-use crate::credential::{IssuedCredential, ShownCredential, literal_start};
+use crate::lookup::ShownCredential;
+use crate::secret::{IssuedCredential, literal_start};
 
 /// What the making of a credential answers with.
 ///
@@ -182,9 +183,10 @@ pub(crate) struct AuditedCredential {
 }
 
 impl AuditedCredential {
-    pub(crate) fn of(credential: &Credential, scheme: Option<&Scheme>) -> Self {
+    pub(crate) fn of(shown: &ShownCredential) -> Self {
+        let ShownCredential { credential, scheme } = shown;
         Self {
-            view: CredentialView::of(credential, scheme),
+            view: CredentialView::of(credential, scheme.as_ref()),
             client_id_rule: credential.client_id_rule.to_string(),
             tied: credential.client_id_tie.is_some(),
             external_identity: credential.external_identity,

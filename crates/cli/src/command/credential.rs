@@ -3,22 +3,26 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use countersign_admin::Context;
-use countersign_admin::credential::{self, CredentialError, ShownCredential};
-use countersign_admin::operator as admin_operator;
+use countersign_admin::credential::{
+    ChangeCredentialRules, CredentialRuleWarnings, DeleteCredential, ListCredentials,
+    ReactivateCredential, RevokeCredential, ShowCredential, ShownCredential, SuspendCredential,
+    UntieCredential,
+};
+use countersign_admin::operator::ShowOperator;
+use countersign_admin::rule::{RuleChange, RuleWarning};
 use countersign_admin::text::FreeText;
 use countersign_admin::view::{CredentialView, rfc3339};
+use countersign_admin::{AdminError, Command, Permission, Tx};
 use countersign_core::lifecycle::State;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::rule::Effect;
 use countersign_core::store::CredentialQuery;
-use countersign_sqlite::SqliteStore;
 use serde_json::json;
 
 use crate::command::operator;
 use crate::error::CliError;
 use crate::input::RuleArguments;
-use crate::invocation::Invocation;
+use crate::invocation::{Invocation, run_on};
 use crate::listing::Column;
 
 mod change;
@@ -64,7 +68,7 @@ pub(crate) enum CredentialCommand {
     #[command(
         after_help = "Examples:\n  countersign credential reset-password dev1@acme\n  printf %s \"$PASSWORD\" | countersign credential reset-password dev1@acme --password-stdin"
     )]
-    ResetPassword(secret::ResetPassword),
+    ResetPassword(secret::CredentialReset),
     /// Make a new secret, beside which the old one may work for a while.
     #[command(
         after_help = "Examples:\n  countersign credential rotate dev1@acme --overlap 24h\n  countersign credential rotate dev1@acme --overlap 30d --until-used"
@@ -112,32 +116,67 @@ pub(crate) struct RuleOf {
 }
 
 impl RuleOf {
-    /// The same for an operator, and nobody else.
+    /// The same for an operator alone.
     pub(crate) fn run_for_operator(
         self,
         invocation: &Invocation,
         effect: Option<Effect>,
     ) -> Result<(), CliError> {
-        admin_operator::show(&mut invocation.open()?, &self.name.name)?;
-        self.run(invocation, effect)
+        self.change(invocation, effect, true)
     }
 
     fn run(self, invocation: &Invocation, effect: Option<Effect>) -> Result<(), CliError> {
-        let Name { name } = self.name;
+        self.change(invocation, effect, false)
+    }
+
+    fn change(
+        self,
+        invocation: &Invocation,
+        effect: Option<Effect>,
+        is_operator: bool,
+    ) -> Result<(), CliError> {
         let change = match effect {
             Some(effect) => self.words.adding(effect)?,
             None => self.words.removing(),
         };
-        let (changed, warnings) = invocation.act(|store, context| {
-            let warnings = credential::rule_warnings(store, &name, &change)?;
-            let changed = credential::change_rules(store, context, &name, &change)?;
-            Ok::<_, CredentialError>((changed, warnings))
+        let (changed, warnings) = invocation.run(&ChangeWithWarnings {
+            name: self.name.name,
+            change,
+            is_operator,
         })?;
         print(invocation, &changed)?;
         for warning in &warnings {
             invocation.output.warn(warning);
         }
         Ok(())
+    }
+}
+
+/// Changes the rules of a credential, and says what a new one does not do.
+struct ChangeWithWarnings {
+    name: LoginName,
+    change: RuleChange,
+    /// Whether it is refused unless this is an operator.
+    is_operator: bool,
+}
+
+impl Command for ChangeWithWarnings {
+    type Output = (ShownCredential, Vec<RuleWarning>);
+
+    fn needs(&self) -> Permission {
+        Permission::Change(self.name.clone())
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Self::Output, AdminError> {
+        if self.is_operator {
+            tx.run(&ShowOperator(self.name.clone()))?;
+        }
+        let change = ChangeCredentialRules {
+            name: self.name.clone(),
+            change: self.change.clone(),
+        };
+        let warnings = tx.run(&CredentialRuleWarnings(change.clone()))?;
+        Ok((tx.run(&change)?, warnings))
     }
 }
 
@@ -168,43 +207,21 @@ impl CredentialCommand {
             Self::Deny(rule) => rule.run(invocation, Some(Effect::Deny))?,
             Self::Remove(rule) => rule.run(invocation, None)?,
             Self::List(list) => list.run(invocation)?,
-            Self::Show(Name { name }) => {
-                print(
-                    invocation,
-                    &credential::show(&mut invocation.open_to_read()?, &name)?,
-                )?;
-            }
+            Self::Show(Name { name }) => act(invocation, &ShowCredential(name))?,
             Self::Delete(Name { name }) => {
-                invocation.act(|store, context| credential::delete(store, context, &name))?;
-                invocation
-                    .output
-                    .record(&json!({ "deleted": name.as_str() }))?;
+                let deleted = json!({ "deleted": name.as_str() });
+                invocation.run(&DeleteCredential(name))?;
+                invocation.output.record(&deleted)?;
             }
-            Self::Suspend(Name { name }) => {
-                act(invocation, |store, context| {
-                    credential::suspend(store, context, &name)
-                })?;
-            }
-            Self::Reactivate(Name { name }) => {
-                act(invocation, |store, context| {
-                    credential::reactivate(store, context, &name)
-                })?;
-            }
+            Self::Suspend(Name { name }) => act(invocation, &SuspendCredential(name))?,
+            Self::Reactivate(Name { name }) => act(invocation, &ReactivateCredential(name))?,
             Self::Revoke {
                 name: Name { name },
                 reason,
-            } => {
-                act(invocation, |store, context| {
-                    credential::revoke(store, context, &name, reason)
-                })?;
-            }
+            } => act(invocation, &RevokeCredential { name, reason })?,
             Self::ResetPassword(reset) => reset.run(invocation)?,
             Self::Rotate(rotate) => rotate.run(invocation)?,
-            Self::Untie(Name { name }) => {
-                act(invocation, |store, context| {
-                    credential::untie(store, context, &name)
-                })?;
-            }
+            Self::Untie(Name { name }) => act(invocation, &UntieCredential(name))?,
             Self::Set(set) => set.run(invocation)?,
         }
         Ok(ExitCode::SUCCESS)
@@ -213,29 +230,36 @@ impl CredentialCommand {
 
 impl CredentialList {
     fn run(self, invocation: &Invocation) -> Result<(), CliError> {
-        let query = CredentialQuery {
+        let mut list = ListCredentials(CredentialQuery {
             tenant: self.tenant,
             state: self.state,
             group: self.group,
             after: self.after,
             limit: self.limit,
-        };
+        });
+        let mut store = invocation.open_to_read()?;
         let mut listing = invocation.output.listing(COLUMNS);
-        credential::list(
-            &mut invocation.open_to_read()?,
-            query,
-            |credential, scheme| listing.push(&CredentialView::of(credential, scheme)),
-        )?;
-        listing.finish()
+        loop {
+            let page = run_on(&mut store, &list)?;
+            for (credential, scheme) in page.iter() {
+                listing.push(&CredentialView::of(credential, scheme))?;
+            }
+            let query = &mut list.0;
+            query.limit = query.limit.map(|limit| limit.saturating_sub(page.count()));
+            if page.next.is_none() || query.limit == Some(0) {
+                return listing.finish();
+            }
+            query.after = page.next;
+        }
     }
 }
 
-/// Acts on a credential and prints what it is then.
+/// Runs a command on a credential and prints what it is then.
 fn act(
     invocation: &Invocation,
-    act: impl FnOnce(&mut SqliteStore, &mut Context<'_>) -> Result<ShownCredential, CredentialError>,
+    command: &impl Command<Output = ShownCredential>,
 ) -> Result<(), CliError> {
-    print(invocation, &invocation.act(act)?)
+    print(invocation, &invocation.run(command)?)
 }
 
 /// Prints a credential. People are also told what design §13 gives programs

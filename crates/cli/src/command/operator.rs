@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use countersign_admin::operator::{self, NewOperator};
+use countersign_admin::operator::{
+    CreateOperator, DeleteOperator, ListOperators, NewOperator, ShowOperator,
+};
 use countersign_admin::view::{NewOperatorView, OperatorView};
 use countersign_core::credential::Credential;
 use countersign_core::name::LoginName;
@@ -76,18 +78,18 @@ impl OperatorCommand {
             Self::Remove(rule) => rule.run_for_operator(invocation, None)?,
             Self::List => {
                 let mut listing = invocation.output.listing(COLUMNS);
-                for operator in operator::list(&mut invocation.open_to_read()?)? {
+                for operator in invocation.run(&ListOperators)? {
                     listing.push(&OperatorView::of(&operator))?;
                 }
                 listing.finish()?;
             }
             Self::Show(Name { name }) => {
-                let operator = operator::show(&mut invocation.open_to_read()?, &name)?;
+                let operator = invocation.run(&ShowOperator(name))?;
                 print(invocation, &operator)?;
             }
             Self::Delete(Name { name }) => {
-                invocation.act(|store, context| operator::delete(store, context, &name))?;
                 let deleted = json!({ "deleted": name.as_str() });
+                invocation.run(&DeleteOperator(name))?;
                 invocation.output.record(&deleted)?;
             }
         }
@@ -106,9 +108,10 @@ impl OperatorCreate {
             secret,
             rules: publish.chain(subscribe).collect(),
         };
-        let warnings = operator::rule_warnings(&new.rules)
+        let warnings = new
+            .rule_warnings()
             .map_err(|error| CliError::usage(error.to_string()))?;
-        let issued = invocation.act(|store, context| operator::create(store, context, new))?;
+        let issued = invocation.run(&CreateOperator(new))?;
         invocation.output.record(&NewOperatorView::of(&issued))?;
         oddities.tell(invocation.output);
         for warning in &warnings {

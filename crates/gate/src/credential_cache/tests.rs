@@ -1,6 +1,9 @@
 use countersign_admin::clients::ReleaseClientId;
-use countersign_admin::credential::{self, CredentialChanges, NewCredential, Overlap};
-use countersign_admin::password::NewSecret;
+use countersign_admin::credential::{
+    ChangeCredentialRules, CreateCredential, CredentialChanges, DeleteCredential, NewCredential,
+    Overlap, ReactivateCredential, ResetPassword, RotateCredential, SetCredential,
+    SuspendCredential, UntieCredential,
+};
 use countersign_admin::role::{ChangeRole, CreateRole, DeleteRole, NewRole, RoleDeletion};
 use countersign_admin::rule::RuleChange;
 use countersign_admin::tenant::{CreateTenant, NewTenant, SetTenant, TenantChanges};
@@ -117,9 +120,7 @@ impl Fixture {
             client_id_rule: Some(rule),
             ..NewCredential::new(tenant_id("acme"), given)
         };
-        self.act(|store, context| credential::create(store, context, new))
-            .ok()?
-            .secret
+        self.run(&CreateCredential(new)).ok()?.secret
     }
 
     /// Asks as a CONNECT does.
@@ -200,20 +201,20 @@ impl Fixture {
                 name: role,
                 deletion: RoleDeletion::WithGrants,
             })),
-            3 | 4 => drop(self.act(|store, context| {
+            3 | 4 => {
                 let mut changes = CredentialChanges::default();
                 if kind == 3 {
                     changes.add_roles = vec![role];
                 } else {
                     changes.remove_roles = vec![role];
                 }
-                credential::set(store, context, &login, changes)
-            })),
-            _ => {
-                drop(self.act(|store, context| {
-                    credential::change_rules(store, context, &login, &change)
-                }))
+                let name = login;
+                drop(self.run(&SetCredential { name, changes }));
             }
+            _ => drop(self.run(&ChangeCredentialRules {
+                name: login,
+                change,
+            })),
         }
     }
 
@@ -302,23 +303,24 @@ impl Fixture {
             0 => drop(self.create(given, ClientIdRule::Any)),
             1 => drop(self.create(given, ClientIdRule::FirstUse)),
             2 => drop(self.create(given, ClientIdRule::Exact(client_id(id)))),
-            3 => drop(self.act(|store, context| credential::delete(store, context, &login))),
-            4 => drop(self.act(|store, context| credential::suspend(store, context, &login))),
+            3 => drop(self.run(&DeleteCredential(login))),
+            4 => drop(self.run(&SuspendCredential(login))),
             5 => {
-                drop(self.act(|store, context| credential::reactivate(store, context, &login)));
+                drop(self.run(&ReactivateCredential(login)));
             }
-            6 => drop(self.act(|store, context| {
-                let overlap = Overlap::UntilUsed;
-                credential::rotate(store, context, &login, overlap)
+            6 => drop(self.run(&RotateCredential {
+                name: login,
+                overlap: Overlap::UntilUsed,
             })),
-            7 => drop(self.act(|store, context| credential::untie(store, context, &login))),
-            8 => drop(self.act(|store, context| {
+            7 => drop(self.run(&UntieCredential(login))),
+            8 => {
                 let changes = CredentialChanges {
                     client_id_rule: Some(ClientIdRule::Exact(client_id(id))),
                     ..CredentialChanges::default()
                 };
-                credential::set(store, context, &login, changes)
-            })),
+                let name = login;
+                drop(self.run(&SetCredential { name, changes }));
+            }
             9 => self.log_in_elsewhere(text, id, {
                 LoginRecord {
                     activates: true,
@@ -444,9 +446,7 @@ fn what_is_kept_is_not_asked_for_again_until_it_changes() {
     fixture.write_something();
     assert!(Arc::ptr_eq(&first, &fixture.look("one@acme").unwrap()));
     let login = name("one@acme");
-    fixture
-        .act(|store, context| credential::suspend(store, context, &login))
-        .unwrap();
+    fixture.run(&SuspendCredential(login)).unwrap();
     let second = fixture.look("one@acme").unwrap();
     assert_eq!(second.state, State::Suspended);
     assert!(Arc::ptr_eq(&second, &fixture.look("one@acme").unwrap()));
@@ -460,9 +460,7 @@ fn a_change_leaves_the_others_alone() {
     let one = fixture.look("one@acme").unwrap();
     fixture.look("two@acme").unwrap();
     let login = name("two@acme");
-    fixture
-        .act(|store, context| credential::delete(store, context, &login))
-        .unwrap();
+    fixture.run(&DeleteCredential(login)).unwrap();
     assert!(fixture.look("two@acme").is_none());
     assert!(Arc::ptr_eq(&one, &fixture.look("one@acme").unwrap()));
 }
@@ -475,9 +473,7 @@ fn a_name_that_was_absent_is_found_once_it_is_made_and_made_again() {
     fixture.create("one", ClientIdRule::Any);
     let first = fixture.look("one@acme").unwrap();
     let login = name("one@acme");
-    fixture
-        .act(|store, context| credential::delete(store, context, &login))
-        .unwrap();
+    fixture.run(&DeleteCredential(login)).unwrap();
     fixture.create("one", ClientIdRule::Any);
     assert_ne!(fixture.look("one@acme").unwrap().id, first.id);
 }
@@ -499,8 +495,9 @@ fn a_secret_that_served_as_a_name_finds_nobody_once_it_is_replaced() {
     }
     let login = name("one@acme");
     fixture
-        .act(|store, context| {
-            credential::reset_password(store, context, &login, NewSecret::Generated)
+        .run(&ResetPassword {
+            name: login,
+            secret: countersign_admin::secret::NewSecret::Generated,
         })
         .unwrap();
     assert!(

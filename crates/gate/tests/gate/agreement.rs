@@ -13,7 +13,7 @@ use countersign::core::topic::TopicFilter;
 use countersign::sqlite::SqliteStore;
 use countersign::{ClientRef, ConnectInfo, ConnectOutcome, Gate, GateConfig, Handle};
 use countersign_admin::check::{Listeners, PolicyCheck, TopicCheck, Usage};
-use countersign_admin::credential::{self, NewCredential};
+use countersign_admin::credential::{CreateCredential, NewCredential};
 use countersign_admin::role::{ChangeRole, CreateRole, NewRole, PreviewRoleChange};
 use countersign_admin::rule::RuleChange;
 use countersign_admin::scheme::AddScheme;
@@ -462,7 +462,7 @@ impl Fixture {
             if policy.has_bare_names {
                 new.scheme = bare_scheme().name().clone();
             }
-            let issued = fixture.act(|store, context| credential::create(store, context, new));
+            let issued = fixture.run(&CreateCredential(new));
             let secret = issued.unwrap().secret.unwrap().expose().to_vec();
             let secret = String::from_utf8(secret).unwrap();
             fixture.holders.push((name, secret, line, has_group));

@@ -17,8 +17,12 @@ use countersign::{
     GateConfig, Handle, RefusalCode, Ticket, TopicUse, Verdict,
 };
 use countersign_admin::clients::ListClients;
-use countersign_admin::credential::{self, CredentialChanges, NewCredential};
-use countersign_admin::password::{ChosenPassword, NewSecret};
+use countersign_admin::credential::{
+    CreateCredential, CredentialChanges, DeleteCredential, NewCredential, ResetPassword,
+    RevokeCredential, SetCredential, SuspendCredential,
+};
+use countersign_admin::password::ChosenPassword;
+use countersign_admin::secret::NewSecret;
 use countersign_admin::settings::{SetSettings, SettingsChanges};
 use countersign_admin::tenant::{CreateTenant, NewTenant};
 use countersign_admin::text::FreeText;
@@ -129,8 +133,7 @@ impl Fixture {
             secret: chosen("right"),
             ..NewCredential::new(TenantId::parse("acme").unwrap(), device)
         };
-        self.act(|store, context| credential::create(store, context, new))
-            .unwrap();
+        self.run(&CreateCredential(new)).unwrap();
     }
 
     fn run<C: Command>(&mut self, command: &C) -> Result<C::Output, AdminError> {
@@ -163,7 +166,8 @@ impl Fixture {
     fn change(&mut self, name: &LoginName, change: impl FnOnce(&mut CredentialChanges)) {
         let mut changes = CredentialChanges::default();
         change(&mut changes);
-        self.act(|store, context| credential::set(store, context, name, changes).unwrap());
+        let name = name.clone();
+        self.run(&SetCredential { name, changes }).unwrap();
     }
 
     /// Logs in until there is no time left on the host's thread.
@@ -422,21 +426,24 @@ fn a_connection_in_the_same_place_is_not_taken_for_the_one_that_waited() {
 
 #[test]
 fn what_changed_while_it_waited_counts() {
-    type Act = fn(&mut SqliteStore, &mut Context<'_>);
-    let suspend: Act = |store, context| {
-        credential::suspend(store, context, &name(DEV1)).unwrap();
+    type Act = fn(&mut Fixture);
+    let suspend: Act = |fixture| {
+        fixture.run(&SuspendCredential(name(DEV1))).unwrap();
     };
-    let revoke: Act = |store, context| {
-        credential::revoke(store, context, &name(DEV1), None).unwrap();
+    let revoke: Act = |fixture| {
+        let (name, reason) = (name(DEV1), None);
+        fixture.run(&RevokeCredential { name, reason }).unwrap();
     };
-    let delete: Act = |store, context| {
-        credential::delete(store, context, &name(DEV1)).unwrap();
+    let delete: Act = |fixture| {
+        fixture.run(&DeleteCredential(name(DEV1))).unwrap();
     };
-    let reset: Act = |store, context| {
-        credential::reset_password(store, context, &name(DEV1), chosen("other")).unwrap();
+    let reset: Act = |fixture| {
+        let (name, secret) = (name(DEV1), chosen("other"));
+        fixture.run(&ResetPassword { name, secret }).unwrap();
     };
-    let renew: Act = |store, context| {
-        credential::reset_password(store, context, &name(DEV1), chosen("right")).unwrap();
+    let renew: Act = |fixture| {
+        let (name, secret) = (name(DEV1), chosen("right"));
+        fixture.run(&ResetPassword { name, secret }).unwrap();
     };
     for (act, cause) in [
         (suspend, "suspended"),
@@ -447,7 +454,7 @@ fn what_changed_while_it_waited_counts() {
     ] {
         let mut fixture = Fixture::new();
         let _held = fixture.connect(TRY);
-        fixture.act(act);
+        act(&mut fixture);
         let line = fixture.refused_in_the_end();
         assert!(line.contains(&format!(": {cause}: ")), "{line}: {cause}");
         assert!(!fixture.publishes(1, Some(DEV1), true));
@@ -489,12 +496,8 @@ fn an_owner_whose_own_second_login_comes_to_nothing_keeps_its_client_id() {
     fixture.settle();
     fixture.gate.completed(ticket, CompletionStatus::Here);
     // What was verified before is forgotten, so that the next try must wait.
-    fixture.act(|store, context| {
-        let changes = CredentialChanges {
-            description: Some(FreeText::parse("changed").unwrap()),
-            ..CredentialChanges::default()
-        };
-        credential::set(store, context, &name(DEV1), changes).unwrap();
+    fixture.change(&name(DEV1), |changes| {
+        changes.description = FreeText::parse("changed").ok();
     });
     fixture.settle();
     let (ticket, _) = pending(&fixture.connect(Try { handle: 2, ..TRY }));
@@ -781,7 +784,7 @@ const REFUSALS: [(&str, Prepare); 4] = [
         });
     }),
     ("suspended", |fixture, name| {
-        fixture.act(|store, context| credential::suspend(store, context, name).unwrap());
+        fixture.run(&SuspendCredential(name.clone())).unwrap();
     }),
     ("expired", |fixture, name| {
         let soon = Timestamp::from_millis(fixture.clock.load(Ordering::SeqCst) + 1_000);

@@ -22,7 +22,10 @@ use countersign::{
     TopicUse, Verdict,
 };
 use countersign_admin::clients::ListClients;
-use countersign_admin::credential::{self, IssuedCredential, NewCredential, Overlap};
+use countersign_admin::credential::{
+    CreateCredential, DeleteCredential, IssuedCredential, NewCredential, Overlap,
+    ReactivateCredential, RotateCredential, ShowCredential, SuspendCredential, UntieCredential,
+};
 use countersign_admin::tenant::{CreateTenant, NewTenant, SetTenant, TenantChanges};
 use countersign_admin::{AdminError, Caller, Command, Context, OsRandom};
 
@@ -129,7 +132,7 @@ impl Fixture {
 
     fn set(&mut self, id: &str, changes: TenantChanges) {
         let id = TenantId::parse(id).unwrap();
-        self.run(&SetTenant { id: id, changes }).unwrap();
+        self.run(&SetTenant { id, changes }).unwrap();
     }
 
     fn credential(&mut self, name: &str) -> String {
@@ -139,10 +142,7 @@ impl Fixture {
     fn credential_that(&mut self, name: &str, more: impl FnOnce(&mut NewCredential)) -> String {
         let mut new = NewCredential::new(TenantId::parse("acme").unwrap(), name);
         more(&mut new);
-        secret_of(
-            self.act(|store, context| credential::create(store, context, new))
-                .unwrap(),
-        )
+        secret_of(self.run(&CreateCredential(new)).unwrap())
     }
 
     fn connect(
@@ -247,7 +247,8 @@ fn a_login_activates_before_it_is_answered() {
         Reason::BadSecret
     );
     assert_eq!(
-        credential::show(&mut fixture.admin, &name(DEV1))
+        fixture
+            .run(&ShowCredential(name(DEV1)))
             .unwrap()
             .credential
             .state,
@@ -257,9 +258,7 @@ fn a_login_activates_before_it_is_answered() {
         admitted(&fixture.connect(1, "a", Some((DEV1, &secret)))),
         Some(DEV1)
     );
-    let shown = credential::show(&mut fixture.admin, &name(DEV1))
-        .unwrap()
-        .credential;
+    let shown = fixture.run(&ShowCredential(name(DEV1))).unwrap().credential;
     assert_eq!(shown.state, State::Active);
     assert!(shown.last_used_at.is_some());
 }
@@ -306,9 +305,7 @@ fn suspending_ends_the_session_and_its_will_is_still_judged_as_it_was() {
     let mut fixture = Fixture::new();
     let secret = fixture.credential("dev1");
     let _in = fixture.connect(1, "a", Some((DEV1, &secret)));
-    fixture
-        .act(|store, context| credential::suspend(store, context, &name(DEV1)))
-        .unwrap();
+    fixture.run(&SuspendCredential(name(DEV1))).unwrap();
     assert_eq!(fixture.kicked(), ["a"]);
     assert!(
         fixture.wakes.load(Ordering::SeqCst) > 0,
@@ -341,12 +338,8 @@ fn suspending_and_reactivating_at_once_still_ends_what_ran_before() {
     let mut fixture = Fixture::new();
     let secret = fixture.credential("dev1");
     let _in = fixture.connect(1, "a", Some((DEV1, &secret)));
-    fixture
-        .act(|store, context| credential::suspend(store, context, &name(DEV1)))
-        .unwrap();
-    fixture
-        .act(|store, context| credential::reactivate(store, context, &name(DEV1)))
-        .unwrap();
+    fixture.run(&SuspendCredential(name(DEV1))).unwrap();
+    fixture.run(&ReactivateCredential(name(DEV1))).unwrap();
     assert_eq!(fixture.kicked(), ["a"]);
     assert_eq!(
         admitted(&fixture.connect(2, "a", Some((DEV1, &secret)))),
@@ -361,7 +354,10 @@ fn rotating_ends_exactly_the_sessions_of_the_old_secret() {
     let old = fixture.credential("dev1");
     let _old = fixture.connect(1, "old", Some((DEV1, &old)));
     let new = fixture
-        .act(|store, context| credential::rotate(store, context, &name(DEV1), Overlap::None))
+        .run(&RotateCredential {
+            name: name(DEV1),
+            overlap: Overlap::None,
+        })
         .unwrap();
     let new = secret_of(new);
     assert_eq!(
@@ -381,7 +377,10 @@ fn an_overlap_ends_the_old_secret_and_its_sessions_at_its_instant() {
     let old = fixture.credential("dev1");
     let overlap = Overlap::For(Duration::from_secs(60));
     let new = fixture
-        .act(|store, context| credential::rotate(store, context, &name(DEV1), overlap))
+        .run(&RotateCredential {
+            name: name(DEV1),
+            overlap,
+        })
         .unwrap();
     let new = secret_of(new);
     let _old = fixture.connect(1, "old", Some((DEV1, &old)));
@@ -397,7 +396,10 @@ fn an_old_secret_that_works_until_the_new_one_is_used_ends_then() {
     let old = fixture.credential("dev1");
     let overlap = Overlap::UntilUsed;
     let new = fixture
-        .act(|store, context| credential::rotate(store, context, &name(DEV1), overlap))
+        .run(&RotateCredential {
+            name: name(DEV1),
+            overlap,
+        })
         .unwrap();
     let new = secret_of(new);
     let _old = fixture.connect(1, "old", Some((DEV1, &old)));
@@ -435,9 +437,7 @@ fn a_host_that_asks_again_about_a_live_session_is_answered_whatever_the_store_sa
     let mut fixture = Fixture::new();
     let secret = fixture.credential("dev1");
     let _in = fixture.connect(1, "a", Some((DEV1, &secret)));
-    fixture
-        .act(|store, context| credential::delete(store, context, &name(DEV1)))
-        .unwrap();
+    fixture.run(&DeleteCredential(name(DEV1))).unwrap();
     // The change has not been polled yet; the session still stands.
     assert_eq!(
         admitted(&fixture.connect(1, "a", Some((DEV1, &secret)))),
@@ -459,9 +459,7 @@ fn a_kicked_session_is_not_recognised_again() {
     let mut fixture = Fixture::new();
     let secret = fixture.credential("dev1");
     let _in = fixture.connect(1, "a", Some((DEV1, &secret)));
-    fixture
-        .act(|store, context| credential::suspend(store, context, &name(DEV1)))
-        .unwrap();
+    fixture.run(&SuspendCredential(name(DEV1))).unwrap();
     assert_eq!(fixture.kicked(), ["a"]);
     assert_eq!(
         refused(&fixture.connect(1, "a", Some((DEV1, &secret)))),
@@ -474,9 +472,7 @@ fn a_credential_made_again_is_another_one() {
     let mut fixture = Fixture::new();
     let old = fixture.credential("dev1");
     let _in = fixture.connect(1, "a", Some((DEV1, &old)));
-    fixture
-        .act(|store, context| credential::delete(store, context, &name(DEV1)))
-        .unwrap();
+    fixture.run(&DeleteCredential(name(DEV1))).unwrap();
     let new = fixture.credential("dev1");
     assert_eq!(fixture.kicked(), ["a"]);
     fixture.gate.disconnected(Handle(1));
@@ -504,9 +500,7 @@ fn first_use_binds_the_client_id_for_good() {
         refused(&fixture.connect(2, "b", Some((DEV1, &secret)))),
         Reason::ClientIdMismatch
     );
-    fixture
-        .act(|store, context| credential::untie(store, context, &name(DEV1)))
-        .unwrap();
+    fixture.run(&UntieCredential(name(DEV1))).unwrap();
     assert_eq!(fixture.kicked(), ["a"]);
     assert_eq!(
         admitted(&fixture.connect(2, "b", Some((DEV1, &secret)))),
@@ -689,17 +683,11 @@ fn what_an_administrator_does_holds_for_the_next_login_without_a_poll() {
     for handle in 1..4 {
         assert_eq!(admitted(&fixture.connect(handle, "a", login)), Some(DEV1));
     }
-    fixture
-        .act(|store, context| credential::suspend(store, context, &name(DEV1)))
-        .unwrap();
+    fixture.run(&SuspendCredential(name(DEV1))).unwrap();
     assert_eq!(refused(&fixture.connect(4, "a", login)), Reason::Suspended);
-    fixture
-        .act(|store, context| credential::reactivate(store, context, &name(DEV1)))
-        .unwrap();
+    fixture.run(&ReactivateCredential(name(DEV1))).unwrap();
     assert_eq!(admitted(&fixture.connect(5, "a", login)), Some(DEV1));
-    fixture
-        .act(|store, context| credential::delete(store, context, &name(DEV1)))
-        .unwrap();
+    fixture.run(&DeleteCredential(name(DEV1))).unwrap();
     // For want of time to hash, it may also be over budget.
     let gone = refused(&fixture.connect(6, "a", login));
     assert!(matches!(gone, Reason::UnknownName | Reason::OverBudget));
@@ -831,9 +819,7 @@ fn what_was_committed_counts_for_the_next_login_while_others_write_without_pause
             "{round}: {outcome:?}"
         );
         fixture.gate.disconnected(Handle(1));
-        fixture
-            .act(|store, context| credential::suspend(store, context, &name))
-            .unwrap();
+        fixture.run(&SuspendCredential(name.clone())).unwrap();
         let outcome = fixture.connect(2, "c", Some(("dev7@acme", &secret)));
         assert!(
             matches!(
@@ -845,9 +831,7 @@ fn what_was_committed_counts_for_the_next_login_while_others_write_without_pause
             ),
             "{round}: {outcome:?}"
         );
-        fixture
-            .act(|store, context| credential::reactivate(store, context, &name))
-            .unwrap();
+        fixture.run(&ReactivateCredential(name.clone())).unwrap();
     }
     stop.store(true, Ordering::SeqCst);
     assert!(churn.join().unwrap() > 0);

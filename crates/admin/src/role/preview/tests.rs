@@ -8,7 +8,7 @@ use countersign_core::user::GrantedRight;
 
 use super::*;
 use crate::application::{CreateApplication, NewApplication};
-use crate::credential::{self, NewCredential};
+use crate::credential::{CreateCredential, NewCredential};
 use crate::fixture::{
     Fixture, JANE, adding, application_name, change_of_role, new_credential, removing, role_name,
     scheme_name, tenant_id,
@@ -37,9 +37,7 @@ fn hold(fixture: &mut Fixture, name: &str, group: Option<&str>) {
         group: group.and_then(|text| GroupPath::parse(text).ok()),
         ..new_credential(name)
     };
-    fixture
-        .act(|store, context| credential::create(store, context, new))
-        .unwrap();
+    fixture.run(&CreateCredential(new)).unwrap();
 }
 
 fn effects(fixture: &mut Fixture, change: &RuleChange, group: Option<&str>) -> String {

@@ -1,7 +1,7 @@
 //! `countersign credential set`.
 
 use clap::Args;
-use countersign_admin::credential::{self, CredentialChanges};
+use countersign_admin::credential::{CredentialChanges, SetCredential};
 use countersign_admin::text::FreeText;
 use countersign_core::client_id::ClientIdRule;
 use countersign_core::role::RoleName;
@@ -52,18 +52,17 @@ impl CredentialSet {
             ));
         }
         let Name { name } = self.name;
-        let end_at = |now| self.expires.map(|end| end.seen_from(now));
-        check_to_come(end_at(now()).flatten(), now())?;
-        act(invocation, |store, context| {
-            let changes = CredentialChanges {
-                description: self.description,
-                attributes,
-                expires_at: end_at(context.now),
-                client_id_rule: self.client_id,
-                add_roles: self.add_roles,
-                remove_roles: self.remove_roles,
-            };
-            credential::set(store, context, &name, changes)
-        })
+        let now = now();
+        let expires_at = self.expires.map(|end| end.seen_from(now));
+        check_to_come(expires_at.flatten(), now)?;
+        let changes = CredentialChanges {
+            description: self.description,
+            attributes,
+            expires_at,
+            client_id_rule: self.client_id,
+            add_roles: self.add_roles,
+            remove_roles: self.remove_roles,
+        };
+        act(invocation, &SetCredential { name, changes })
     }
 }

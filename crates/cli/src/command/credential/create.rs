@@ -1,18 +1,19 @@
 //! `countersign credential create`.
 
 use clap::Args;
-use countersign_admin::credential::{self, CredentialError, NewCredential};
+use countersign_admin::credential::{CreateCredential, NewCredential};
+use countersign_admin::error::{ErrorKind, Noun};
 use countersign_admin::text::FreeText;
 use countersign_admin::view::IssuedCredentialView;
 use countersign_core::client_id::ClientIdRule;
 use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::role::RoleName;
-use countersign_core::scheme::{DraftError, SchemeName};
+use countersign_core::scheme::SchemeName;
 
 use super::secret::SecretSource;
 use crate::error::CliError;
 use crate::input::{Attribute, When, check_to_come};
-use crate::invocation::Invocation;
+use crate::invocation::{Invocation, now};
 
 #[derive(Args, Debug)]
 pub(crate) struct CredentialCreate {
@@ -59,26 +60,27 @@ impl CredentialCreate {
     pub(super) fn run(self, invocation: &Invocation) -> Result<(), CliError> {
         let attributes = Attribute::collect(self.attributes)?;
         let (secret, oddities) = self.secret.read()?;
-        let issued = invocation.act(|store, context| {
-            let seen_from_now = |when: When| when.seen_from(context.now);
-            let expires_at = self.expires.map(seen_from_now);
-            check_to_come(expires_at, context.now)?;
-            let new = NewCredential {
-                name: self.name,
-                tenant: self.tenant,
-                scheme: self.scheme,
-                secret,
-                client_id_rule: self.client_id,
-                roles: self.roles,
-                group: self.group,
-                description: self.description,
-                attributes,
-                not_before: self.not_before.map(seen_from_now),
-                expires_at,
-                external_identity: self.external_identity,
-            };
-            credential::create(store, context, new).map_err(said)
-        })?;
+        let now = now();
+        let seen_from_now = |when: When| when.seen_from(now);
+        let expires_at = self.expires.map(seen_from_now);
+        check_to_come(expires_at, now)?;
+        let create = CreateCredential(NewCredential {
+            name: self.name,
+            tenant: self.tenant,
+            scheme: self.scheme,
+            secret,
+            client_id_rule: self.client_id,
+            roles: self.roles,
+            group: self.group,
+            description: self.description,
+            attributes,
+            not_before: self.not_before.map(seen_from_now),
+            expires_at,
+            external_identity: self.external_identity,
+        });
+        let issued = invocation
+            .run(&create)
+            .map_err(|error| said(error, &create.0.scheme))?;
         invocation
             .output
             .record(&IssuedCredentialView::of(&issued))?;
@@ -90,11 +92,14 @@ impl CredentialCreate {
 }
 
 /// A name that is missing makes the arguments senseless; all else is refused.
-fn said(error: CredentialError) -> CliError {
-    if let CredentialError::Draft(DraftError::NameMissing { scheme }) = &error {
+fn said(error: CliError, scheme: &SchemeName) -> CliError {
+    let lacks_name = error.refusal().is_some_and(|refusal| {
+        refusal.is(ErrorKind::Invalid, Noun::Credential) && refusal.subject().name.is_empty()
+    });
+    if lacks_name {
         return CliError::usage(format!("scheme `{scheme}` makes no names; give NAME"));
     }
-    error.into()
+    error
 }
 
 const BASIC: &str = "basic";

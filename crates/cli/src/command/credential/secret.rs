@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use clap::Args;
-use countersign_admin::credential::{self, Overlap};
-use countersign_admin::password::NewSecret;
+use countersign_admin::credential::{ResetPassword, RotateCredential};
+use countersign_admin::secret::{NewSecret, Overlap};
 use countersign_admin::view::RenewedSecretView;
 use countersign_core::duration::parse_duration;
 
@@ -37,19 +37,18 @@ impl SecretSource {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct ResetPassword {
+pub(crate) struct CredentialReset {
     #[command(flatten)]
     name: Name,
     #[command(flatten)]
     secret: SecretSource,
 }
 
-impl ResetPassword {
+impl CredentialReset {
     pub(super) fn run(self, invocation: &Invocation) -> Result<(), CliError> {
         let (secret, oddities) = self.secret.read()?;
         let Name { name } = self.name;
-        let issued = invocation
-            .act(|store, context| credential::reset_password(store, context, &name, secret))?;
+        let issued = invocation.run(&ResetPassword { name, secret })?;
         invocation.output.record(&RenewedSecretView::of(&issued))?;
         oddities.tell(invocation.output);
         Ok(())
@@ -78,8 +77,7 @@ impl Rotate {
             (Some(duration), true) => Overlap::ForUntilUsed(duration),
         };
         let Name { name } = self.name;
-        let issued =
-            invocation.act(|store, context| credential::rotate(store, context, &name, overlap))?;
+        let issued = invocation.run(&RotateCredential { name, overlap })?;
         invocation.output.record(&RenewedSecretView::of(&issued))
     }
 }

@@ -3,7 +3,7 @@
 use countersign::core::store::{BrokerPresence, Directory as _};
 use countersign::{ClientOrigin, ClientRef, Handle, TopicUse};
 use countersign_admin::clients::ListClients;
-use countersign_admin::credential::{self, NewCredential};
+use countersign_admin::credential::{CreateCredential, NewCredential};
 
 use crate::fixture::{Fixture, JANE, TRY, is_admitted, tenant_id};
 
@@ -20,9 +20,7 @@ fn fixture() -> Fixture {
         external_identity: true,
         ..NewCredential::new(tenant_id("acme"), "dev1")
     };
-    fixture
-        .act(|store, context| credential::create(store, context, new))
-        .unwrap();
+    fixture.run(&CreateCredential(new)).unwrap();
     fixture.settle();
     fixture
 }
@@ -134,9 +132,7 @@ fn no_certificate_vouches_for_a_person() {
 fn whoever_may_have_no_session_is_turned_away_with_the_true_cause() {
     let mut fixture = fixture();
     let unmarked = NewCredential::new(tenant_id("acme"), "unmarked");
-    fixture
-        .act(|store, context| credential::create(store, context, unmarked))
-        .unwrap();
+    fixture.run(&CreateCredential(unmarked)).unwrap();
     fixture.settle();
     let named = |name: &'static str| ClientRef {
         username: Some(name.as_bytes()),
