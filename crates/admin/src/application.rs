@@ -91,7 +91,7 @@ impl Command for CreateApplication {
 }
 
 /// Lists applications, by tenant and name.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ListApplications {
     /// Of this tenant alone.
     pub tenant: Option<TenantId>,
@@ -244,6 +244,7 @@ mod tests {
     use countersign_core::store::GateStore as _;
 
     use super::*;
+    use crate::caller::Authority;
     use crate::check::ConnectVerdict;
     use crate::fixture::{Fixture, application_name, role_name, tenant_id, text_of};
     use crate::thing::ListThings;
@@ -301,6 +302,39 @@ mod tests {
         assert_eq!(count(None).unwrap(), 2);
         assert_eq!(count(Some("acme")).unwrap(), 1);
         assert!(count(Some("none")).is_err());
+    }
+
+    #[test]
+    fn only_who_administers_the_tenant_looks_at_its_applications_and_acts_on_them() {
+        let (mut fixture, _) = with_thing();
+        let joe = Authority::Session(fixture.user("joe@mail.test").id);
+        let (tenant, name) = (tenant_id("acme"), application_name("fleet"));
+        let new = NewApplication {
+            name: application_name("new"),
+            tenant: tenant.clone(),
+            roles: Vec::new(),
+            about: Application::default(),
+        };
+        let of_acme = ListApplications {
+            tenant: Some(tenant.clone()),
+        };
+        let show = ShowApplication {
+            tenant: tenant.clone(),
+            name: name.clone(),
+        };
+        let refused = [
+            fixture.run_by(joe, &CreateApplication(new)).err(),
+            fixture.run_by(joe, &of_acme).err(),
+            fixture.run_by(joe, &ListApplications::default()).err(),
+            fixture.run_by(joe, &show).err(),
+            fixture.run_by(joe, &rotation(None)).err(),
+            fixture
+                .run_by(joe, &DeleteApplication { tenant, name })
+                .err(),
+        ];
+        for error in refused.map(Option::unwrap) {
+            assert!(error.is(ErrorKind::Forbidden, Noun::Caller), "{error}");
+        }
     }
 
     #[test]

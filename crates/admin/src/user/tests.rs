@@ -9,6 +9,7 @@ use countersign_core::totp::{Seed, Step};
 use countersign_core::user::{Grant, GrantedRight};
 
 use super::*;
+use crate::caller::Authority;
 use crate::check::{ConnectVerdict, TopicCheck, Usage};
 use crate::credential::{DeleteCredential, ShowCredential, SuspendCredential};
 use crate::fixture::{Fixture, JANE, login_name, role_name, tenant_id};
@@ -41,6 +42,17 @@ fn confirmed(fixture: &mut Fixture, code: Vec<u8>) -> Result<ShownUser, AdminErr
 
 fn disabled(fixture: &mut Fixture) -> Result<ShownUser, AdminError> {
     fixture.run(&DisableSecondFactor(login_name(JANE)))
+}
+
+fn granting(email: &str, tenant: &str) -> GrantUser {
+    GrantUser {
+        email: login_name(email),
+        grant: Grant {
+            tenant: tenant_id(tenant),
+            group: None,
+            right: GrantedRight::OrgAdmin,
+        },
+    }
 }
 
 /// Fails to log in, so many times.
@@ -197,6 +209,58 @@ fn a_grant_says_what_a_session_may_do() {
         let answer = fixture.policy_check().topic(&ask).unwrap();
         assert_eq!(answer.verdict.is_allowed(), is_allowed, "{filter}");
     }
+}
+
+#[test]
+fn an_administrator_of_a_tenant_manages_the_users_of_that_tenant_alone() {
+    let mut fixture = Fixture::with_admin();
+    fixture.tenant("other", &[]).unwrap();
+    let jane = Authority::Session(shown(&mut fixture).user.id);
+    let ops = GrantedRight::Role(role_name("ops"));
+    for (email, tenants, is_managed) in [
+        ("joe@mail.test", &["acme"][..], true),
+        ("ann@mail.test", &["acme", "other"], false),
+        ("new@mail.test", &[], false),
+    ] {
+        let id = fixture.user(email).id;
+        for tenant in tenants {
+            let right = match *tenant {
+                "acme" => ops.clone(),
+                _ => GrantedRight::OrgAdmin,
+            };
+            fixture.grant(email, tenant, right).unwrap();
+        }
+        let shown = fixture.run_by(jane, &ShowUser(login_name(email)));
+        let enrolled = fixture.run_by(jane, &EnrolSecondFactor(login_name(email)));
+        let password = ChosenPassword::parse(b"new".to_vec()).unwrap();
+        let reset = ResetUserPassword::new(login_name(email), password);
+        let reset = fixture.run_by(jane, &reset);
+        let deleted = fixture.run_by(jane, &DeleteUser(login_name(email)));
+        if is_managed {
+            assert_eq!(shown.unwrap().user.id, id);
+            assert!(enrolled.is_ok() && reset.is_ok() && deleted.is_ok());
+        } else {
+            let refused = [shown.err(), enrolled.err(), reset.err(), deleted.err()];
+            for error in refused.map(Option::unwrap) {
+                assert!(error.is(ErrorKind::NotFound, Noun::User), "{error}");
+            }
+        }
+    }
+    let password = ChosenPassword::parse(b"x".to_vec()).unwrap();
+    let create = CreateUser::new(login_name("bob@mail.test"), password);
+    let refused = [
+        fixture.run_by(jane, &create).err(),
+        fixture.run_by(jane, &ListUsers).err(),
+        fixture
+            .run_by(jane, &granting("new@mail.test", "other"))
+            .err(),
+    ];
+    for error in refused.map(Option::unwrap) {
+        assert!(error.is(ErrorKind::Forbidden, Noun::Caller), "{error}");
+    }
+    fixture
+        .run_by(jane, &granting("new@mail.test", "acme"))
+        .unwrap();
 }
 
 #[test]
