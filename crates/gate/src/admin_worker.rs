@@ -23,9 +23,10 @@ use countersign_core::role::RoleName;
 use countersign_core::store::{AdminStore, GateStore};
 use countersign_core::time::Timestamp;
 
-use crate::background::{Background, Job, Join, Progress};
+use crate::background::{Job, Join, Progress};
 use crate::command::error::CommandError;
 use crate::command::json::CommandResult;
+use crate::config::GateConfig;
 use crate::wakeup::{Inbound, WakeSignal};
 
 /// The host's end of the admin worker.
@@ -92,22 +93,23 @@ impl AdminWorker {
     /// Returns the operating system's error when the job can't be run.
     pub(crate) fn start<S: GateStore + AdminStore>(
         store: S,
-        clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
         wake_signal: &Arc<WakeSignal>,
-        background: &dyn Background,
+        config: &GateConfig,
     ) -> std::io::Result<Self> {
         let (work, jobs) = sync_channel(MOST_WAITING);
         let done = Arc::new(Inbound::new(Arc::clone(wake_signal)));
         let stop = Arc::new(AtomicBool::new(false));
         let worker = Worker {
             store,
-            clock,
+            clock: Arc::clone(&config.clock),
             jobs,
             next: Err(TryRecvError::Empty),
             done: Arc::clone(&done),
             stop: Arc::clone(&stop),
         };
-        let join = background.start("countersign-act", Box::new(worker))?;
+        let join = config
+            .background
+            .start("countersign-act", Box::new(worker))?;
         Ok(Self {
             work: Some(work),
             done,

@@ -13,18 +13,12 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use countersign_core::connect::{Method, Request, SessionUse};
+use countersign_core::connect::Request;
 use countersign_core::name::LoginName;
-use countersign_core::reason::Reason;
-use countersign_core::secret::Secret;
-use countersign_core::store::GateStore;
 use countersign_core::time::Timestamp;
 
-use crate::gate::Gate;
-use crate::host::{ClientRef, ConnectInfo, ConnectOutcome, Enhanced, Handle, RefusalCode};
-use crate::password_logins::OwnedConnectSource;
+use crate::host::{ClientRef, ConnectOutcome, Handle, OwnedConnectSource};
 use crate::secret_verifier::HashResult;
-use crate::session::Phase;
 use crate::unauthenticated_handles::{REMEMBERED, UnauthenticatedHandles};
 
 /// The method of enhanced authentication that a gate speaks.
@@ -46,13 +40,13 @@ pub(crate) struct Challenges {
 }
 
 /// A login that was asked for a code.
-struct OpenChallenge {
-    request: Request,
+pub(crate) struct OpenChallenge {
+    pub(crate) request: Request,
     /// What a slow check found out about its password, which is not checked
     /// again when the code comes.
-    hash_result: Option<HashResult>,
-    source: OwnedConnectSource,
-    since: Timestamp,
+    pub(crate) hash_result: Option<HashResult>,
+    pub(crate) source: OwnedConnectSource,
+    pub(crate) since: Timestamp,
 }
 
 impl Challenges {
@@ -100,10 +94,15 @@ impl Challenges {
         }
     }
 
+    /// Asks the connection with this handle for a code.
+    pub(crate) fn open(&mut self, handle: Handle, open: OpenChallenge) {
+        self.open.insert(handle, open);
+    }
+
     /// Says whether one more may be asked, and this user. Hosts may keep what
     /// one left behind who was asked and went away, so it is not done all the
     /// time.
-    fn admits(&mut self, name: Option<&LoginName>, now: Timestamp) -> bool {
+    pub(crate) fn admits(&mut self, name: Option<&LoginName>, now: Timestamp) -> bool {
         let email = name.map_or_else(String::new, folded);
         let is_known = self.recent.contains_key(&email);
         if self.open.len() >= MOST_OPEN
@@ -121,21 +120,34 @@ impl Challenges {
     }
 
     /// What was asked of the connection with this handle, if it is in time.
-    fn take(&mut self, handle: Handle, client_id: &[u8], now: Timestamp) -> Option<OpenChallenge> {
+    pub(crate) fn take(
+        &mut self,
+        handle: Handle,
+        client_id: &[u8],
+        now: Timestamp,
+    ) -> Option<OpenChallenge> {
         let open = self.open.remove(&handle)?;
         let is_its = open.request.client_id.as_str().as_bytes() == client_id;
         (is_its && !open.is_over(now)).then_some(open)
     }
 
-    /// Takes note that a client has no rights. With no `until`, which is so
-    /// once it was asked for a code, until its handle is another's.
-    fn mark_unauthenticated(
+    /// Takes note that a client that tried to log in and was not let in has no
+    /// rights: for a while or, once it was asked for a code, until its handle is
+    /// another's.
+    pub(crate) fn mark(
         &mut self,
         handle: Handle,
         client_id: &[u8],
-        until: Option<Timestamp>,
+        outcome: &ConnectOutcome,
         now: Timestamp,
     ) {
+        let until = match outcome {
+            ConnectOutcome::Admitted { .. } => return self.forget(handle),
+            ConnectOutcome::Challenge { .. } => None,
+            ConnectOutcome::Pending { .. } | ConnectOutcome::Refused { .. } => {
+                Some(now.plus(REMEMBERED))
+            }
+        };
         let was_asked = self.unauthenticated.until(handle) == Some(None);
         let until = until.filter(|_| !was_asked);
         self.unauthenticated.insert(handle, client_id, until, now);
@@ -145,173 +157,6 @@ impl Challenges {
 impl OpenChallenge {
     fn is_over(&self, now: Timestamp) -> bool {
         now < self.since || now.since(self.since) >= LONGEST
-    }
-}
-
-impl<S: GateStore> Gate<S> {
-    /// Decides about a CONNECT that asks for enhanced authentication. Its
-    /// password field is not looked at.
-    ///
-    /// A live session can't authenticate again. If it tries, it is asked for
-    /// nothing, and ended by the next poll: some hosts can't refuse it.
-    pub fn connect_enhanced(
-        &mut self,
-        info: &ConnectInfo<'_>,
-        enhanced: &Enhanced<'_>,
-    ) -> ConnectOutcome {
-        let now = self.now();
-        if self.is_again(info) {
-            return self.end_misbehaving(info.handle);
-        }
-        self.forget_attempts(info.handle, now);
-        let info = ConnectInfo {
-            password: enhanced.data,
-            // No host can.
-            may_wait: false,
-            ..*info
-        };
-        let session = SessionUse::of(info.protocol, info.clean_start);
-        let parsed = Request::parse(info.client_id, info.username, info.password, session);
-        let outcome = match parsed {
-            Ok(request) if enhanced.method == ENHANCED_METHOD.as_bytes() => {
-                self.password_logins
-                    .supersede(request.client_id.as_str(), now);
-                let method = Method::Enhanced { code: None };
-                self.attempt(&info, Request { method, ..request }, None, now)
-            }
-            Ok(request) => {
-                let (code, reason) = (RefusalCode::BadMethod, Reason::Malformed);
-                self.refuse_with(code, &request, info.address, reason, now)
-            }
-            Err(reason) => self.refuse_malformed(&info, reason, now),
-        };
-        self.mark_unauthenticated_unless_admitted(&info, &outcome, now);
-        outcome
-    }
-
-    /// Goes on with a CONNECT that was answered [`ConnectOutcome::Challenge`],
-    /// now that its client sent this.
-    ///
-    /// A live session that was asked nothing is asked for nothing again, and
-    /// ended by the next poll: some hosts can't refuse it.
-    pub fn resume(
-        &mut self,
-        handle: Handle,
-        client_id: &[u8],
-        data: Option<&[u8]>,
-    ) -> ConnectOutcome {
-        let now = self.now();
-        let live = self.sessions.get(handle);
-        if live.is_some_and(|session| !matches!(session.phase, Phase::Gone { .. })) {
-            return self.end_misbehaving(handle);
-        }
-        let Some(open) = self.users.challenges.take(handle, client_id, now) else {
-            let client_id = String::from_utf8_lossy(client_id);
-            let client_id = self.presented_client_id(&client_id, None, None);
-            return self.refuse_as("(late)".into(), client_id, None, Reason::MfaRequired, now);
-        };
-        let OpenChallenge {
-            request,
-            hash_result,
-            source,
-            ..
-        } = open;
-        let source = source.as_source();
-        let info = ConnectInfo {
-            handle,
-            client_id,
-            username: None,
-            password: None,
-            address: source.address,
-            listener: source.listener,
-            protocol: source.protocol,
-            clean_start: request.session.starts_clean,
-            may_wait: false,
-            reservation: source.reservation,
-        };
-        let code = Secret::presented(data.unwrap_or_default());
-        let method = Method::Enhanced { code: Some(code) };
-        let outcome = self.attempt(&info, Request { method, ..request }, hash_result, now);
-        self.mark_unauthenticated_unless_admitted(&info, &outcome, now);
-        outcome
-    }
-
-    /// Asks for a code, and keeps what was presented until it comes.
-    pub(crate) fn challenge(
-        &mut self,
-        info: &ConnectInfo<'_>,
-        request: &Request,
-        hash_result: Option<HashResult>,
-        now: Timestamp,
-    ) -> ConnectOutcome {
-        self.users.challenges.tidy(now);
-        if !self.users.challenges.admits(request.name.as_ref(), now) {
-            return self.refuse(request, info.address, Reason::OverBudget, now);
-        }
-        let kept = |secret: &Secret| Secret::new(secret.expose().to_vec());
-        let open = OpenChallenge {
-            request: Request {
-                client_id: request.client_id.clone(),
-                tie: request.tie,
-                name: request.name.clone(),
-                secret: request.secret.as_ref().map(kept),
-                session: request.session,
-                method: Method::Enhanced { code: None },
-            },
-            hash_result,
-            source: OwnedConnectSource::of(&info.source()),
-            since: now,
-        };
-        self.users.challenges.open.insert(info.handle, open);
-        ConnectOutcome::Challenge {
-            data: CHALLENGE.as_bytes(),
-        }
-    }
-
-    /// Has a live session ended, and keeps it waiting until then.
-    fn end_misbehaving(&mut self, handle: Handle) -> ConnectOutcome {
-        if let Some(session) = self.sessions.get(handle) {
-            self.users.misbehaving.insert((handle, session.number));
-            (self.config.wake)();
-        }
-        ConnectOutcome::Challenge { data: b"" }
-    }
-
-    /// Says whether it is a live session that asks.
-    fn is_again(&self, info: &ConnectInfo<'_>) -> bool {
-        let client = ClientRef {
-            handle: info.handle,
-            client_id: Some(info.client_id),
-            username: info.username,
-            connected: true,
-            ..ClientRef::default()
-        };
-        self.sessions
-            .get(info.handle)
-            .is_some_and(|session| session.phase == Phase::Live && session.is(&client))
-    }
-
-    /// Takes note that a client that tried to log in and was not let in has no
-    /// rights.
-    fn mark_unauthenticated_unless_admitted(
-        &mut self,
-        info: &ConnectInfo<'_>,
-        outcome: &ConnectOutcome,
-        now: Timestamp,
-    ) {
-        let until = match outcome {
-            ConnectOutcome::Admitted { .. } => {
-                self.users.challenges.forget(info.handle);
-                return;
-            }
-            ConnectOutcome::Challenge { .. } => None,
-            ConnectOutcome::Pending { .. } | ConnectOutcome::Refused { .. } => {
-                Some(now.plus(REMEMBERED))
-            }
-        };
-        self.users
-            .challenges
-            .mark_unauthenticated(info.handle, info.client_id, until, now);
     }
 }
 

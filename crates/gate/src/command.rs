@@ -9,20 +9,17 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use countersign_core::control;
 use countersign_core::presence::SessionNumber;
-use countersign_core::reason::Reason;
-use countersign_core::rights::TopicUse;
-use countersign_core::rule::Verdict;
 use countersign_core::store::GateStore;
 
-use crate::admin_worker::{AdminJob, AdminWorker, JobResult, ReplySlot};
-use crate::gate::Gate;
-use crate::host::{ClientRef, Directive, Handle, LogLevel};
+use crate::admin_worker::{AdminWorker, JobResult, ReplySlot};
+use crate::host::{ClientRef, Directive, Handle};
 use crate::session::{Phase, Session};
+use crate::state::State;
 
 use self::error::CommandError;
-use self::json::{CommandResult, ParsedCommand, Response};
+use self::execute::{CommandStep, execute};
+use self::json::{ParsedCommand, Response};
 
 pub(crate) mod error;
 mod execute;
@@ -30,27 +27,12 @@ pub(crate) mod json;
 
 pub use countersign_core::control::{RESPONSE_TOPIC, SESSION_TOPIC};
 
-/// The verdict on a use of the topics of commands; none for all others.
-///
-/// No rule is asked, neither of those that allow nor of those that deny.
-#[inline]
-pub(crate) fn verdict_on(session: &Session, usage: TopicUse<'_>) -> Option<Verdict> {
-    let verdict = control::judge(usage, session.credential().is_some())?;
-    // The Will of a session that is gone is no command.
-    Some(match session.phase {
-        Phase::Live => verdict,
-        Phase::Gone { .. } | Phase::Kicked(_) => Verdict::Deny(Reason::NoRule),
-    })
-}
-
 /// The messages with commands that are not answered yet.
 pub(crate) struct CommandQueue {
     admin_worker: AdminWorker,
     messages: HashMap<u64, PendingMessage>,
     /// Those whose answer is complete.
     ready: VecDeque<u64>,
-    /// Lines for the host's log.
-    log_lines: Vec<String>,
     last: u64,
 }
 
@@ -69,19 +51,13 @@ impl CommandQueue {
             admin_worker,
             messages: HashMap::new(),
             ready: VecDeque::new(),
-            log_lines: Vec::new(),
             last: 0,
         }
     }
 
-    /// Has a line written to the host's log.
-    pub(crate) fn log(&mut self, line: String) {
-        self.log_lines.push(line);
-    }
-
     /// Says whether there is something for a poll to do.
     pub(crate) fn has_something(&self) -> bool {
-        !self.ready.is_empty() || !self.log_lines.is_empty()
+        !self.ready.is_empty()
     }
 
     /// Fetches the results of the admin worker, once the wake signal was
@@ -112,30 +88,16 @@ impl CommandQueue {
         self.admin_worker.stop();
     }
 
-    fn enter(&mut self, pending: PendingMessage) -> u64 {
-        self.last = self.last.wrapping_add(1);
-        self.messages.insert(self.last, pending);
-        self.last
-    }
-}
-
-/// What becomes of a command.
-enum CommandStep {
-    /// It is answered.
-    Answered(Result<CommandResult, CommandError>),
-    /// It is an act, for the admin worker.
-    Job(AdminJob),
-}
-
-impl<S: GateStore> Gate<S> {
-    /// Takes a message that a connection published on [`SESSION_TOPIC`]. The
-    /// answer comes as a [`Directive::Reply`].
-    ///
-    /// A client without an authenticated session gets no answer.
-    pub fn command(&mut self, client: &ClientRef<'_>, payload: &[u8]) {
-        let now = self.now();
+    /// Takes a message that a connection published on [`SESSION_TOPIC`].
+    pub(crate) fn command<S: GateStore>(
+        &mut self,
+        state: &mut State<S>,
+        client: &ClientRef<'_>,
+        payload: &[u8],
+    ) {
+        let now = state.now();
         let handle = client.handle;
-        let Some(session) = self.sessions.get_mut(handle).filter(|session| {
+        let Some(session) = state.sessions.get_mut(handle).filter(|session| {
             session.is(client) && session.phase == Phase::Live && session.credential().is_some()
         }) else {
             return;
@@ -144,12 +106,12 @@ impl<S: GateStore> Gate<S> {
         let count = parsed.as_ref().map_or(1, Vec::len);
         let number = session.number;
         let asked = &mut session.extension_mut().command_rate;
-        if asked.open >= MOST_UNANSWERED || self.users.command_queue.messages.len() >= MOST_OPEN {
+        if asked.open >= MOST_UNANSWERED || self.messages.len() >= MOST_OPEN {
             return;
         }
         let is_admitted = asked.admits(count, now);
         asked.open = asked.open.saturating_add(1);
-        let message = self.users.command_queue.enter(PendingMessage {
+        let message = self.enter(PendingMessage {
             handle,
             session: number,
             responses: Vec::with_capacity(count),
@@ -163,13 +125,12 @@ impl<S: GateStore> Gate<S> {
                     if !is_admitted {
                         asked.request = Err(CommandError::LimitExceeded);
                     }
-                    self.answer(handle, asked, ReplySlot { message, response })
+                    self.answer(state, handle, asked, ReplySlot { message, response })
                 })
                 .collect(),
             Err(error) => vec![Response::to_nothing(error)],
         };
-        let command_queue = &mut self.users.command_queue;
-        let Some(pending) = command_queue.messages.get_mut(&message) else {
+        let Some(pending) = self.messages.get_mut(&message) else {
             return;
         };
         pending.missing = responses
@@ -178,25 +139,31 @@ impl<S: GateStore> Gate<S> {
             .count();
         pending.responses = responses;
         if pending.missing == 0 {
-            command_queue.ready.push_back(message);
-            (self.config.wake)();
+            self.ready.push_back(message);
+            (state.config.wake)();
         }
     }
 
     /// Answers a command, or queues a job for the admin worker.
-    fn answer(&mut self, handle: Handle, asked: ParsedCommand, slot: ReplySlot) -> Response {
+    fn answer<S: GateStore>(
+        &mut self,
+        state: &mut State<S>,
+        handle: Handle,
+        asked: ParsedCommand,
+        slot: ReplySlot,
+    ) -> Response {
         let ParsedCommand {
             command,
             correlation,
             request,
         } = asked;
         let step = match request {
-            Ok(request) => self.execute(handle, request),
+            Ok(request) => execute(state, handle, request),
             Err(error) => CommandStep::Answered(Err(error)),
         };
         let outcome = match step {
             CommandStep::Answered(outcome) => Some(outcome),
-            CommandStep::Job(job) => match self.users.command_queue.admin_worker.send(slot, job) {
+            CommandStep::Job(job) => match self.admin_worker.send(slot, job) {
                 Ok(()) => None,
                 Err(error) => Some(Err(error)),
             },
@@ -209,27 +176,22 @@ impl<S: GateStore> Gate<S> {
     }
 
     /// Hands over what is answered, to those who still are who asked.
-    pub(crate) fn answer_commands(&mut self, directives: &mut Vec<Directive>) {
-        let command_queue = &mut self.users.command_queue;
-        for line in command_queue.log_lines.drain(..) {
-            let level = LogLevel::Notice;
-            directives.push(Directive::Log { level, line });
-        }
-        while let Some(message) = command_queue.ready.pop_front() {
-            let Some(pending) = command_queue.messages.remove(&message) else {
+    pub(crate) fn reply<S>(&mut self, state: &mut State<S>, directives: &mut Vec<Directive>) {
+        while let Some(message) = self.ready.pop_front() {
+            let Some(pending) = self.messages.remove(&message) else {
                 continue;
             };
             let is_its = |session: &&mut Session| {
                 session.number == pending.session && session.phase == Phase::Live
             };
-            let Some(session) = self.sessions.get_mut(pending.handle).filter(is_its) else {
+            let Some(session) = state.sessions.get_mut(pending.handle).filter(is_its) else {
                 continue;
             };
             let asked = &mut session.extension_mut().command_rate;
             asked.open = asked.open.saturating_sub(1);
             let client_id = Arc::clone(&session.client_id);
             // A client id stands for the last who came with it.
-            let is_newest = self
+            let is_newest = state
                 .sessions
                 .live(&client_id)
                 .map(|session| session.number)
@@ -244,6 +206,12 @@ impl<S: GateStore> Gate<S> {
                 });
             }
         }
+    }
+
+    fn enter(&mut self, pending: PendingMessage) -> u64 {
+        self.last = self.last.wrapping_add(1);
+        self.messages.insert(self.last, pending);
+        self.last
     }
 }
 

@@ -5,7 +5,7 @@
 //! has not changed. Otherwise it asks the store for its [`LogPosition`] and
 //! works off what is new. So an answer from here is the store's own, with two
 //! exceptions that the change log does not name: first and last use, and a new
-//! hash of the same password. [`CachedDirectory`] keeps nothing whose hash is
+//! hash of the same password. `CachedDirectory` keeps nothing whose hash is
 //! to be renewed. Where another broker wrote the first use earlier, the store
 //! finds the login outdated, and the gate decides again with what is stored.
 
@@ -15,21 +15,13 @@ use std::sync::Arc;
 use countersign_core::change::{Change, ChangeSeq};
 use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::credential::{Credential, CredentialId};
-use countersign_core::jwt::{KeyId, TokenId};
-use countersign_core::kind::Kind;
-use countersign_core::lockout::Lockout;
-use countersign_core::name::{LoginName, TenantId};
-use countersign_core::ownership::{Holding, StoredSession};
+use countersign_core::name::LoginName;
+use countersign_core::ownership::Holding;
 use countersign_core::rights::Rights;
 use countersign_core::secret::{SecretDigest, Verifier};
-use countersign_core::store::{Directory, GateStore, LogPosition, StoreError};
-use countersign_core::tenant::Tenant;
-use countersign_core::time::Timestamp;
-use countersign_core::token::{TokenKey, TokenRecord};
+use countersign_core::store::{GateStore, LogPosition, StoreError};
 
 use crate::number_map::NumberMap;
-use crate::recent_uses::{EndedUse, RecentUses};
-use crate::store_snapshot::StoreSnapshot;
 
 /// The credentials that are kept, and names that no credential has.
 #[derive(Debug)]
@@ -159,12 +151,14 @@ impl CredentialCache {
         self.names.contains_key(name) || self.absent_names.contains(name)
     }
 
-    fn by_name(&mut self, name: &LoginName) -> Option<Arc<Credential>> {
+    /// The credential with this name, if it is kept.
+    pub(crate) fn by_name(&mut self, name: &LoginName) -> Option<Arc<Credential>> {
         let id = *self.names.get(name)?;
         self.by_id(id)
     }
 
-    fn by_digest(&mut self, digest: &SecretDigest) -> Option<Arc<Credential>> {
+    /// The credential whose secret served as its name, if it is kept.
+    pub(crate) fn by_digest(&mut self, digest: &SecretDigest) -> Option<Arc<Credential>> {
         let id = *self.digests.get(digest.as_bytes())?;
         self.by_id(id)
     }
@@ -175,7 +169,8 @@ impl CredentialCache {
         Some(Arc::clone(&cached.record))
     }
 
-    fn keep(&mut self, record: &Arc<Credential>) {
+    /// Keeps a credential.
+    pub(crate) fn keep(&mut self, record: &Arc<Credential>) {
         let id = record.id;
         self.forget(id);
         while self.order.len() >= MOST_CACHED {
@@ -194,7 +189,7 @@ impl CredentialCache {
 
     /// Who holds a client id that `claimant` has asked for before, if no stored
     /// session has changed since.
-    fn holding(
+    pub(crate) fn holding(
         &self,
         client_id: &ClientIdTie,
         claimant: CredentialId,
@@ -207,7 +202,7 @@ impl CredentialCache {
     }
 
     /// Keeps who holds a client id, as far as that stays.
-    fn keep_holding(
+    pub(crate) fn keep_holding(
         &mut self,
         client_id: &ClientIdTie,
         claimant: CredentialId,
@@ -228,6 +223,33 @@ impl CredentialCache {
             session_changes: log_position.session_changes,
         };
         self.holdings.insert(*client_id, known);
+    }
+
+    /// Keeps that this digest served as the name of a credential that is kept.
+    pub(crate) fn keep_digest(&mut self, digest: &SecretDigest, id: CredentialId) {
+        if self.cached.contains_key(&id) {
+            self.digests.insert(*digest.as_bytes(), id);
+        }
+    }
+
+    /// Says whether it is known that no credential has this name.
+    pub(crate) fn is_absent(&self, name: &LoginName) -> bool {
+        self.absent_names.contains(name)
+    }
+
+    /// Keeps that no credential has this name.
+    pub(crate) fn keep_absent(&mut self, name: &LoginName) {
+        add(&mut self.absent_names, name.clone());
+    }
+
+    /// Says whether it is known that no credential has a secret with this digest.
+    pub(crate) fn is_absent_digest(&self, digest: &SecretDigest) -> bool {
+        self.absent_digests.contains(digest.as_bytes())
+    }
+
+    /// Keeps that no credential has a secret with this digest.
+    pub(crate) fn keep_absent_digest(&mut self, digest: &SecretDigest) {
+        add(&mut self.absent_digests, *digest.as_bytes());
     }
 
     fn forget_holding(&mut self, client_id: Option<&ClientIdTie>, claimant: CredentialId) {
@@ -309,171 +331,6 @@ impl CredentialCache {
         if let Some(id) = self.order.pop_front() {
             self.forget(id);
         }
-    }
-}
-
-/// What a CONNECT looks up: what is kept, else the store, of which more is kept
-/// then.
-///
-/// INVARIANT: made only after [`CredentialCache::follow`] and
-/// [`StoreSnapshot::refresh`] have seen all that `log_position` knows of.
-pub(crate) struct CachedDirectory<'a, S> {
-    pub(crate) store: &'a mut S,
-    pub(crate) credential_cache: &'a mut CredentialCache,
-    pub(crate) snapshot: &'a StoreSnapshot,
-    pub(crate) log_position: LogPosition,
-    pub(crate) recent_uses: &'a RecentUses,
-    /// The session of an unauthenticated client, which is connected with the
-    /// client id in question and may be stored without a record.
-    pub(crate) unproved: Option<&'a EndedUse>,
-    pub(crate) now: Timestamp,
-}
-
-impl<S> CachedDirectory<'_, S> {
-    /// Keeps what the store answered of a device or an operator, unless a hash of
-    /// it is to be renewed. Other kinds change with more than themselves: a
-    /// thing with its application, a user with each login.
-    fn keep(&mut self, record: &Arc<Credential>) {
-        let wanted = self.snapshot.settings.argon2;
-        let is_device = matches!(record.kind, Kind::Device);
-        let stays = is_device
-            && record.secrets.iter().all(|stored| match &stored.verifier {
-                Verifier::Digest(_) => true,
-                Verifier::Password(hash) => hash.params() == Some(wanted),
-            });
-        if stays {
-            self.credential_cache.keep(record);
-        }
-    }
-}
-
-impl<S: GateStore> CachedDirectory<'_, S> {
-    fn recorded_holding(
-        &mut self,
-        client_id: &ClientIdTie,
-        claimant: Option<CredentialId>,
-    ) -> Result<Holding, StoreError> {
-        let Some(id) = claimant else {
-            return self.store.holding(client_id, None);
-        };
-        if let Some(known) = self
-            .credential_cache
-            .holding(client_id, id, self.log_position)
-        {
-            return Ok(known.clone());
-        }
-        let found = self.store.holding(client_id, claimant)?;
-        self.credential_cache
-            .keep_holding(client_id, id, self.log_position, &found);
-        Ok(found)
-    }
-}
-
-impl<S: GateStore> Directory for CachedDirectory<'_, S> {
-    fn credential(&mut self, name: &LoginName) -> Result<Option<Arc<Credential>>, StoreError> {
-        if let Some(record) = self.credential_cache.by_name(name) {
-            return Ok(Some(record));
-        }
-        if self.credential_cache.absent_names.contains(name) {
-            return Ok(None);
-        }
-        let found = self.store.credential(name)?;
-        match &found {
-            Some(record) => self.keep(record),
-            None => add(&mut self.credential_cache.absent_names, name.clone()),
-        }
-        Ok(found)
-    }
-
-    fn credential_by_digest(
-        &mut self,
-        digest: &SecretDigest,
-    ) -> Result<Option<Arc<Credential>>, StoreError> {
-        if let Some(record) = self.credential_cache.by_digest(digest) {
-            return Ok(Some(record));
-        }
-        if self
-            .credential_cache
-            .absent_digests
-            .contains(digest.as_bytes())
-        {
-            return Ok(None);
-        }
-        let found = self.store.credential_by_digest(digest)?;
-        match &found {
-            Some(record) => {
-                self.keep(record);
-                if self.credential_cache.cached.contains_key(&record.id) {
-                    self.credential_cache
-                        .digests
-                        .insert(*digest.as_bytes(), record.id);
-                }
-            }
-            None => add(
-                &mut self.credential_cache.absent_digests,
-                *digest.as_bytes(),
-            ),
-        }
-        Ok(found)
-    }
-
-    fn tenant(&mut self, id: &TenantId) -> Result<Option<Arc<Tenant>>, StoreError> {
-        Ok(self.snapshot.tenant(id)?.map(Arc::clone))
-    }
-
-    fn some_tenant_admits_anonymous(&mut self) -> Result<bool, StoreError> {
-        Ok(!self.snapshot.has_no_open_tenant())
-    }
-
-    fn tenant_by_client_id(
-        &mut self,
-        client_id: &ClientId,
-    ) -> Result<Option<TenantId>, StoreError> {
-        Ok(self.snapshot.tenant_by_client_id(client_id).cloned())
-    }
-
-    fn bound_to(&mut self, client_id: &ClientIdTie) -> Result<Option<CredentialId>, StoreError> {
-        self.store.bound_to(client_id)
-    }
-
-    fn stored_session(
-        &mut self,
-        client_id: &ClientIdTie,
-    ) -> Result<Option<StoredSession>, StoreError> {
-        self.store.stored_session(client_id)
-    }
-
-    fn holding(
-        &mut self,
-        client_id: &ClientIdTie,
-        claimant: Option<CredentialId>,
-    ) -> Result<Holding, StoreError> {
-        let mut holding = self.recorded_holding(client_id, claimant)?;
-        self.recent_uses.add_to(&mut holding, client_id, self.now);
-        // Another such client may have it; a principal inherits nothing of it.
-        if let (Some(_), Some(unproved)) = (claimant, self.unproved) {
-            unproved.add_to(&mut holding);
-        }
-        Ok(holding)
-    }
-
-    fn credential_by_id(
-        &mut self,
-        id: CredentialId,
-    ) -> Result<Option<Arc<Credential>>, StoreError> {
-        self.store.credential_by_id(id)
-    }
-
-    fn lockout(&mut self, email: &LoginName) -> Result<Lockout, StoreError> {
-        self.store.lockout(email)
-    }
-
-    fn token_key(&mut self, id: &KeyId) -> Result<Option<TokenKey>, StoreError> {
-        self.store.token_key(id)
-    }
-
-    fn token(&mut self, id: &TokenId) -> Result<Option<Arc<TokenRecord>>, StoreError> {
-        self.store.token(id)
     }
 }
 

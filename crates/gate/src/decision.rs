@@ -3,40 +3,78 @@
 
 use std::sync::Arc;
 
-use countersign_core::backoff::Origin;
+use countersign_core::audit::AuditEntry;
 use countersign_core::connect::{
-    Admission, ConnectContext, Decision, Identity, Proof, Request, decide,
+    Admission, ConnectContext, Decision, FailedLogin, Identity, Proof, Registration, Request,
+    decide,
 };
 use countersign_core::options::ChainMode;
 use countersign_core::reason::Reason;
+use countersign_core::seal::SealKey;
 use countersign_core::secret::Verifier;
 use countersign_core::store::{
-    GateStore, LogPosition, LoginEffects, Recorded, StoreError, StoreMark,
+    GateStore, LoginEffects, Recorded, Registered, StoreError, StoreErrorKind,
 };
 use countersign_core::time::Timestamp;
 
-use crate::credential_cache::CachedDirectory;
-use crate::gate::{ConnectSource, Gate};
+use crate::cached_directory::CachedDirectory;
 use crate::hash_pool::RehashJob;
-use crate::journal::writer::JournalEntry;
+use crate::host::ConnectSource;
+use crate::journal::entry::JournalEntry;
 use crate::recent_uses::EndedUse;
 use crate::secret_verifier::{Comparison, HashRequest, HashResult};
-use crate::users::SessionGrant;
+use crate::session_grant::SessionGrant;
+use crate::state::State;
 
-impl<S: GateStore> Gate<S> {
+/// Decides about logins.
+pub(crate) struct Decider {
+    /// What seeds of second factors were sealed with, as far as there is a key.
+    pub(crate) seal_key: Option<SealKey>,
+    /// Whether the last failure of a user could not be written down. Until
+    /// something can be, users are let in only if that can be written down.
+    has_uncounted_failure: bool,
+}
+
+/// What became of a CONNECT, committed.
+pub(crate) enum Decided {
+    Admitted(Admitted),
+    /// A code is asked for.
+    Challenged,
+    /// Something must be found out first.
+    NeedsHash(HashRequest),
+    Refused(Reason),
+}
+
+/// A client that is let in.
+pub(crate) struct Admitted {
+    pub(crate) admission: Admission,
+    pub(crate) grant: SessionGrant,
+    /// Its password, if it is to be hashed in another way.
+    pub(crate) outdated: Option<RehashJob>,
+}
+
+impl Decider {
+    pub(crate) fn new(seal_key: Option<SealKey>) -> Self {
+        Self {
+            seal_key,
+            has_uncounted_failure: false,
+        }
+    }
+
     /// Decides, and commits what must be committed before the client hears of
     /// it. If the credential changed in between, decides again.
-    pub(crate) fn decide(
+    pub(crate) fn decide<S: GateStore>(
         &mut self,
+        state: &mut State<S>,
         source: &ConnectSource<'_>,
         request: &Request,
         hash_result: Option<&HashResult>,
         now: Timestamp,
     ) -> Result<Decided, StoreError> {
-        let listener = self.config.listener_at(source.listener);
-        let leaves_unknown = self.config.options.chain == ChainMode::Defer;
+        let listener = state.config.listener_at(source.listener);
+        let leaves_unknown = state.config.options.chain == ChainMode::Defer;
         let (mut live_holders, mut unproved) = (Vec::new(), None);
-        for session in self.sessions.live(request.client_id.as_str()) {
+        for session in state.sessions.live(request.client_id.as_str()) {
             match session.credential() {
                 Some(holder) => live_holders.push(holder),
                 None if session.stored => unproved = Some(EndedUse::unproved(session)),
@@ -44,25 +82,25 @@ impl<S: GateStore> Gate<S> {
             }
         }
         for _ in 0..MOST_TRIES {
-            let log_position = self.sync_with_store()?;
+            let log_position = state.sync()?;
+            let view = &mut state.view;
             let at = ConnectContext {
                 listener: &listener,
-                schemes: &self.snapshot.schemes,
-                client_id_hold: self.snapshot.settings.client_id_hold,
+                schemes: &view.snapshot.schemes,
+                client_id_hold: view.snapshot.settings.client_id_hold,
                 live_holders: &live_holders,
                 reservation: source.reservation,
-                seal_key: self.users.seal_key.as_ref(),
-                lockout: self.snapshot.settings.lockout,
+                seal_key: self.seal_key.as_ref(),
+                lockout: view.snapshot.settings.lockout,
                 now,
             };
-            let mut comparison =
-                Comparison::new(&self.secret_verifier, hash_result, leaves_unknown);
+            let mut comparison = Comparison::new(&state.verifier, hash_result, leaves_unknown);
             let mut directory = CachedDirectory {
-                store: &mut self.store,
-                credential_cache: &mut self.credential_cache,
-                snapshot: &self.snapshot,
+                store: &mut view.store,
+                credential_cache: &mut view.credential_cache,
+                snapshot: &view.snapshot,
                 log_position,
-                recent_uses: &self.recent_uses,
+                recent_uses: &state.journal.recent_uses,
                 unproved: unproved.as_ref(),
                 now,
             };
@@ -77,30 +115,29 @@ impl<S: GateStore> Gate<S> {
                 Decision::Admit(admission) => self.counted(admission),
                 Decision::Refuse(reason) => return Ok(refused(reason)),
                 Decision::Fail(failure) => {
-                    return match refused(failure.reason) {
-                        Decided::Refused(_) => self
-                            .fail(&failure, source.address, now)
-                            .map(Decided::Refused),
-                        asks @ (Decided::Admitted(..)
-                        | Decided::NeedsHash(_)
-                        | Decided::Challenged) => Ok(asks),
-                    };
+                    let refused = refused(failure.reason);
+                    if let Decided::Refused(_) = refused {
+                        self.fail(state, &failure, source.address, now)?;
+                    }
+                    return Ok(refused);
                 }
                 Decision::Challenge => return Ok(Decided::Challenged),
-                Decision::Register(registration) => match self.register(&registration, now)? {
+                Decision::Register(registration) => match register(state, &registration, now)? {
                     Ok(()) => continue,
                     Err(reason) => return Ok(Decided::Refused(reason)),
                 },
                 Decision::Wait => return Ok(refused(Reason::OverBudget)),
             };
             // All that can fail comes before what is committed.
-            let session_grant = self.session_grant_of(&admission.identity, &request.client_id)?;
-            match self.record(&admission, request, now)? {
+            let grant = SessionGrant::of(view, &admission.identity, &request.client_id)?;
+            match self.record(state, &admission, request, now)? {
                 Recorded::Done => {
-                    if let Some(hash_result) = hash_result {
-                        self.remember(&admission, hash_result, source.address);
-                    }
-                    return Ok(Decided::Admitted(admission, session_grant));
+                    let outdated = hash_result.and_then(|it| remember(state, &admission, it));
+                    return Ok(Decided::Admitted(Admitted {
+                        admission,
+                        grant,
+                        outdated,
+                    }));
                 }
                 Recorded::Full => return Ok(refused(Reason::ClientIdLimit)),
                 Recorded::Outdated => {}
@@ -112,89 +149,57 @@ impl<S: GateStore> Gate<S> {
     /// The admission; for a user, with what has to be written down while
     /// failures can't be: else an attacker could guess without limit.
     fn counted(&self, mut admission: Admission) -> Admission {
-        if self.users.has_uncounted_failure && matches!(admission.identity, Identity::User { .. }) {
+        if self.has_uncounted_failure && matches!(admission.identity, Identity::User { .. }) {
             admission.record.user.get_or_insert_default();
         }
         admission
     }
 
-    /// Remembers the password that let a client in, and has it hashed anew if
-    /// it is hashed in another way than it should be.
-    fn remember(&mut self, admission: &Admission, hash_result: &HashResult, address: Option<&str>) {
-        let identity = &admission.identity;
-        let (Some(credential), Some(Proof::Secret(secret))) =
-            (identity.credential(), identity.proof())
-        else {
-            return;
-        };
-        let Some(about) = hash_result.proves(credential.id, secret) else {
-            return;
-        };
-        self.secret_verifier
-            .remember(about, secret, &hash_result.presented);
-        let hash = credential
-            .secrets
-            .iter()
-            .find(|stored| stored.id == secret)
-            .and_then(|stored| match &stored.verifier {
-                Verifier::Digest(_) => None,
-                Verifier::Password(hash) => Some(hash),
-            });
-        let wanted = self.snapshot.settings.argon2;
-        if let Some(old) = hash.filter(|hash| hash.params() != Some(wanted)) {
-            let outdated = RehashJob {
-                secret,
-                presented: Arc::clone(&hash_result.presented),
-                old: old.clone(),
-                wanted,
+    /// Counts a failed login against a user, before the client is answered.
+    fn fail<S: GateStore>(
+        &mut self,
+        state: &mut State<S>,
+        failure: &FailedLogin,
+        address: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let is_unknown = failure.reason == Reason::UnknownName;
+        if is_unknown && state.config.options.chain == ChainMode::Defer {
+            // Perhaps a name of somebody who is asked after us.
+            return Ok(());
+        }
+        let recorded = state.view.store.record_failure(failure, now);
+        self.has_uncounted_failure = recorded.is_err();
+        let lockout = recorded?;
+        // Of addresses that no user has, the refusals alone are written down:
+        // anybody can make them up.
+        if let Some(until) = lockout.locked_until.filter(|_| !is_unknown)
+            && lockout.is_locked(now)
+        {
+            let seconds = until.since(now).as_secs();
+            let failures = lockout.failures;
+            let email = failure.email.to_string();
+            let line = format!("`{email}` is locked out for {seconds} s");
+            state.journal.host_log.say(line);
+            let actor = format!("broker:{}", state.config.broker());
+            let locked = AuditEntry {
+                address: address.map(str::to_owned),
+                after: Some(format!(r#"{{"failures":{failures},"seconds":{seconds}}}"#)),
+                ..AuditEntry::done(now, actor, "user.lock", email)
             };
-            self.password_logins.rehash(outdated, Origin::of(address));
+            state
+                .journal
+                .writer
+                .append(JournalEntry::Acted(Box::new(locked)));
         }
-    }
-
-    /// Gives up what is kept in memory and changed in the store by now. Looks
-    /// into the store only if anybody has committed anything since the last
-    /// time.
-    pub(crate) fn sync_with_store(&mut self) -> Result<LogPosition, StoreError> {
-        // Before the look: what is committed after it has another mark.
-        let mark = self.look_for_another_store()?;
-        let before = self.sync_point.as_ref();
-        if let Some(sync_point) = before.filter(|it| it.mark == mark) {
-            return Ok(sync_point.log_position);
-        }
-        let log_position = self.store.log_position()?;
-        if before.is_none_or(|it| it.log_position.last_change != log_position.last_change) {
-            self.sync_point = None;
-            if let Some(outdated) = self.credential_cache.follow(&mut self.store)? {
-                self.writer
-                    .append(JournalEntry::Discarded(Box::new(outdated)));
-            }
-            self.snapshot
-                .refresh_to(&mut self.store, mark, log_position)?;
-        }
-        // Not what the two found at their ends: they may differ, and what came
-        // after this is looked at again.
-        self.sync_point = Some(SyncPoint { mark, log_position });
-        Ok(log_position)
-    }
-
-    /// Marks the moment. Forgets all that was found out in another store, if other
-    /// files stand in its place by now.
-    pub(crate) fn look_for_another_store(&mut self) -> Result<StoreMark, StoreError> {
-        let mark = self.store.mark()?;
-        let before = core::mem::replace(&mut self.mark, mark);
-        if !before.is_of_same_files(mark) {
-            self.sync_point = None;
-            self.secret_verifier.forget_all();
-            self.write_presence_anew();
-        }
-        Ok(mark)
+        Ok(())
     }
 
     /// Commits what a login changes, if the credential still is what was looked
     /// up.
-    fn record(
+    fn record<S: GateStore>(
         &mut self,
+        state: &mut State<S>,
         admission: &Admission,
         request: &Request,
         now: Timestamp,
@@ -211,7 +216,7 @@ impl<S: GateStore> Gate<S> {
             .zip(identity.proof())
             .map(|(credential, proof)| (&**credential, proof));
         let login = LoginEffects {
-            broker: self.config.broker(),
+            broker: state.config.broker(),
             client_id: &request.client_id,
             username: proved.map(|(credential, _)| credential.name.as_str()),
             tenant: identity.tenant(),
@@ -220,32 +225,65 @@ impl<S: GateStore> Gate<S> {
         };
         if let Some((credential, _)) = proved {
             // Whatever comes of it, it is not what was looked up any more.
-            self.credential_cache.forget(credential.id);
+            state.view.credential_cache.forget(credential.id);
         }
-        let recorded = self.store.record_login(&login, now)?;
+        let recorded = state.view.store.record_login(&login, now)?;
         if admission.record.user.is_some() {
-            self.users.has_uncounted_failure = false;
+            self.has_uncounted_failure = false;
         }
         Ok(recorded)
     }
 }
 
-/// How far what is kept in memory is up to date.
-pub(crate) struct SyncPoint {
-    /// When the store was looked at.
-    mark: StoreMark,
-    /// All that these logs tell of is worked off.
-    log_position: LogPosition,
+/// Makes the thing that presents an application's token, or finds that
+/// somebody has just made it; says why not.
+fn register<S: GateStore>(
+    state: &mut State<S>,
+    registration: &Registration,
+    now: Timestamp,
+) -> Result<Result<(), Reason>, StoreError> {
+    let Registration { application, key } = registration;
+    let Ok(thing) = countersign_admin::thing::of_application(application, key, now) else {
+        return Ok(Err(Reason::Malformed));
+    };
+    let broker = state.config.broker();
+    match state.view.store.register_thing(&thing, broker, now) {
+        Ok(Registered::Done) => Ok(Ok(())),
+        Ok(Registered::Full) => Ok(Err(Reason::OverLimit)),
+        Ok(Registered::TooFast) => Ok(Err(Reason::OverBudget)),
+        Err(error) if error.kind() == StoreErrorKind::Conflict => Ok(Ok(())),
+        Err(error) => Err(error),
+    }
 }
 
-/// What became of a CONNECT, committed.
-pub(crate) enum Decided {
-    Admitted(Admission, SessionGrant),
-    /// A code is asked for.
-    Challenged,
-    /// Something must be found out first.
-    NeedsHash(HashRequest),
-    Refused(Reason),
+/// Remembers the password that let a client in; returns it if it is hashed in
+/// another way than it should be.
+fn remember<S>(
+    state: &mut State<S>,
+    admission: &Admission,
+    hash_result: &HashResult,
+) -> Option<RehashJob> {
+    let identity = &admission.identity;
+    let (Some(credential), Some(Proof::Secret(secret))) = (identity.credential(), identity.proof())
+    else {
+        return None;
+    };
+    let about = hash_result.proves(credential.id, secret)?;
+    state
+        .verifier
+        .remember(about, secret, &hash_result.presented);
+    let mut secrets = credential.secrets.iter();
+    let stored = secrets.find(|stored| stored.id == secret)?;
+    let wanted = state.view.snapshot.settings.argon2;
+    match &stored.verifier {
+        Verifier::Password(hash) if hash.params() != Some(wanted) => Some(RehashJob {
+            secret,
+            presented: Arc::clone(&hash_result.presented),
+            old: hash.clone(),
+            wanted,
+        }),
+        Verifier::Digest(_) | Verifier::Password(_) => None,
+    }
 }
 
 const MOST_TRIES: usize = 3;

@@ -16,6 +16,8 @@ use countersign_core::seal::SealKey;
 use countersign_core::store::{GateStore, KeyReading, StoreError, StoreMark};
 
 use crate::background::{Background, Job, Join, Progress};
+use crate::config::GateConfig;
+use crate::host::LogLevel;
 use crate::wakeup::{Inbound, WakeSignal};
 
 /// The host's end of the follower.
@@ -31,14 +33,12 @@ pub(crate) struct Follower {
 pub(crate) enum FollowerEvent {
     /// Something changed.
     Changed(Change),
-    /// The log can't be read, and why; said once for each reason.
-    Lost(String),
-    /// The log can be read again.
-    Recovered,
     /// The key file is another one, or gone.
     KeyFile,
     /// Something to be kept in the host's log.
-    Log(String),
+    Log(LogLevel, String),
+    /// The log can't be read.
+    Lost,
 }
 
 impl Follower {
@@ -50,10 +50,10 @@ impl Follower {
     pub(crate) fn start<S: GateStore>(
         store: S,
         last: ChangeSeq,
-        wake_signal: Arc<WakeSignal>,
-        background: &Arc<dyn Background>,
+        wake_signal: &Arc<WakeSignal>,
+        config: &GateConfig,
     ) -> std::io::Result<Self> {
-        let events = Arc::new(Inbound::new(Arc::clone(&wake_signal)));
+        let events = Arc::new(Inbound::new(Arc::clone(wake_signal)));
         let key_file_mark = Arc::new(AtomicU64::new(store.key_file_mark()));
         let job = FollowerJob {
             store,
@@ -63,13 +63,13 @@ impl Follower {
             lost: None,
             heads: None,
             looked_at_heads: None,
-            wake_signal: Arc::clone(&wake_signal),
+            wake_signal: Arc::clone(wake_signal),
             events: Arc::clone(&events),
-            background: Arc::clone(background),
+            background: Arc::clone(&config.background),
         };
-        let join = background.start("countersign-log", Box::new(job))?;
+        let join = config.background.start("countersign-log", Box::new(job))?;
         Ok(Self {
-            wake_signal,
+            wake_signal: Arc::clone(wake_signal),
             events,
             key_file_mark,
             join: Some(join),
@@ -131,7 +131,9 @@ impl<S: GateStore> Job for FollowerJob<S> {
         match self.look() {
             Ok(changes) => {
                 if self.lost.take().is_some() {
-                    self.events.put([FollowerEvent::Recovered]);
+                    let line = "following the store again".into();
+                    self.events
+                        .put([FollowerEvent::Log(LogLevel::Notice, line)]);
                 }
                 tell(&self.events, changes);
                 self.log_audit_heads();
@@ -139,7 +141,12 @@ impl<S: GateStore> Job for FollowerJob<S> {
             Err(error) => {
                 let error = error.to_string();
                 if self.lost.as_ref() != Some(&error) {
-                    self.events.put([FollowerEvent::Lost(error.clone())]);
+                    let line = format!(
+                        "can't follow the store, so changes don't reach live sessions, and \
+                         logins are refused: {error}"
+                    );
+                    let lost = FollowerEvent::Log(LogLevel::Error, line);
+                    self.events.put([FollowerEvent::Lost, lost]);
                     self.lost = Some(error);
                 }
             }
@@ -182,7 +189,8 @@ impl<S: GateStore> FollowerJob<S> {
             self.heads = Some(heads);
             let AuditHeads { acts, refusals } = heads;
             let line = format!("audit heads: acts {acts}, refusals {refusals}");
-            self.events.put([FollowerEvent::Log(line)]);
+            self.events
+                .put([FollowerEvent::Log(LogLevel::Notice, line)]);
         }
     }
 
@@ -240,14 +248,14 @@ mod tests {
     #[test]
     fn where_the_host_takes_no_changes_everything_changed_and_nothing_piles_up() {
         let inbound = Inbound::new(Arc::new(WakeSignal::new(Arc::new(|| ()))));
-        inbound.put([FollowerEvent::Recovered]);
+        inbound.put([FollowerEvent::KeyFile]);
         for number in 0..i64::try_from(MOST_NEWS).unwrap() {
             tell(&inbound, vec![Change::Credential(CredentialId(number))]);
             assert!(inbound.len() <= MOST_NEWS);
         }
         let events = inbound.take();
         assert_eq!(events.len(), 2);
-        assert!(matches!(events.front(), Some(FollowerEvent::Recovered)));
+        assert!(matches!(events.front(), Some(FollowerEvent::KeyFile)));
         assert!(matches!(
             events.back(),
             Some(FollowerEvent::Changed(Change::Everything))

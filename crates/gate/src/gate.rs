@@ -2,35 +2,32 @@
 
 use std::sync::Arc;
 
-use countersign_core::client_id::is_made_up;
-use countersign_core::connect::{Admission, Request, Reservation, SessionUse};
-use countersign_core::credential::Credential;
-use countersign_core::name::LoginName;
-use countersign_core::presence::{Presence, PresenceEvent, SessionEnd, SessionNumber};
+use countersign_core::options::Options;
 use countersign_core::reason::Reason;
 use countersign_core::rights::TopicUse;
 use countersign_core::rule::Verdict;
-use countersign_core::secret::TagKey;
-use countersign_core::store::{AdminStore, GateStore, StoreError, StoreMark};
-use countersign_core::time::Timestamp;
+use countersign_core::store::{AdminStore, GateStore};
 
-use crate::backlog::Backlog;
-use crate::command;
-use crate::credential_cache::CredentialCache;
-use crate::decision::{Decided, SyncPoint};
-use crate::follower::Follower;
-use crate::host::{ClientRef, ConnectInfo, ConnectOutcome, GateConfig, Handle};
-use crate::journal::writer::{JournalEntry, Writer};
-use crate::log_limit::RefusalLogLimit;
-use crate::named_tenants::NamedTenants;
-use crate::password_logins::PasswordLogins;
-use crate::recent_uses::{EndedUse, RecentUses};
-use crate::secret_verifier::{HashResult, SecretVerifier};
-use crate::session::{Phase, Principal, Session, SessionExtension};
+use crate::admin_worker::AdminWorker;
+use crate::command::CommandQueue;
+use crate::config::{GateConfig, GateError, OptionChangeError};
+use crate::enforcer::Enforcer;
+use crate::external::{ExternalLogin, turn_away};
+use crate::follower::{Follower, FollowerEvent};
+use crate::host::{
+    ClientRef, CompletionStatus, ConnectInfo, ConnectOutcome, Directive, Enhanced, Handle, Ticket,
+};
+use crate::journal::Journal;
+use crate::journal::writer::Writer;
+use crate::kick_reason::KickReason;
+use crate::login::Logins;
+use crate::refusal::TurnedAway;
+use crate::secret_verifier::SecretVerifier;
+use crate::session::{Phase, Session};
 use crate::sessions::Sessions;
-use crate::store_snapshot::StoreSnapshot;
+use crate::state::State;
+use crate::store_view::StoreView;
 use crate::unseen::UnseenClients;
-use crate::users::{SessionGrant, Users};
 use crate::wakeup::WakeSignal;
 
 /// The gate of one broker.
@@ -49,100 +46,61 @@ use crate::wakeup::WakeSignal;
 /// ```
 #[expect(missing_debug_implementations, reason = "it holds keys")]
 pub struct Gate<S: GateStore> {
-    pub(crate) store: S,
-    pub(crate) config: GateConfig,
-    pub(crate) secret_verifier: SecretVerifier,
-    pub(crate) sessions: Sessions,
-    pub(crate) recent_uses: RecentUses,
-    pub(crate) snapshot: StoreSnapshot,
-    pub(crate) credential_cache: CredentialCache,
-    /// When the store was looked at last.
-    pub(crate) mark: StoreMark,
-    /// What `snapshot` and `credential_cache` know of.
-    pub(crate) sync_point: Option<SyncPoint>,
-    pub(crate) unseen: UnseenClients,
-    pub(crate) follower: Follower,
-    pub(crate) writer: Writer,
-    pub(crate) wake_signal: Arc<WakeSignal>,
-    pub(crate) password_logins: PasswordLogins,
-    pub(crate) users: Users,
-    /// Changes not yet worked off, so that no poll takes long.
-    pub(crate) backlog: Backlog,
-    /// Sessions whose time has come, until it is known whether they go on.
-    pub(crate) overdue: Vec<(Handle, SessionNumber)>,
-    /// How many lines of refusals the host's log got.
-    pub(crate) log_limit: RefusalLogLimit,
-    /// When the store was last said to be unavailable.
-    pub(crate) complained: Option<Timestamp>,
-    /// Tenants that the options name.
-    pub(crate) named_tenants: NamedTenants,
+    state: State<S>,
+    logins: Logins,
+    unseen: UnseenClients,
+    enforcer: Enforcer,
+    commands: CommandQueue,
+    follower: Follower,
+    wake_signal: Arc<WakeSignal>,
     /// Keeps other brokers from using this one's name.
     _broker_lock: S::BrokerLock,
 }
 
-impl<S: GateStore + AdminStore> Gate<S> {
+impl<S: GateStore> Gate<S> {
     /// Opens a gate on a store and starts to follow it.
     ///
     /// # Errors
     ///
     /// Returns [`GateError`] when the store can't be used, when a live broker
     /// uses it under the same name, or when no thread can be started.
-    pub fn open(mut store: S, config: GateConfig) -> Result<Self, GateError> {
+    pub fn open(mut store: S, config: GateConfig) -> Result<Self, GateError>
+    where
+        S: AdminStore,
+    {
         let broker_lock = store.lock_broker(config.broker())?;
         store.clear_presence(config.broker(), (config.clock)())?;
-        // Before anything that is kept in memory is read.
-        let mark = store.mark()?;
         let last = store.last_change()?;
-        let snapshot = StoreSnapshot::read(&mut store, None)?;
-        let mut random = [0; 32];
-        getrandom::fill(&mut random).map_err(|_| GateError::NoRandomness)?;
-        let secret_verifier = SecretVerifier::new(TagKey::new(random), snapshot.settings.argon2);
-        let background = &*config.background;
-        let writer = Writer::start(
-            store.reopen()?,
-            config.broker().to_owned(),
-            Arc::clone(&config.clock),
-            background,
-        )
-        .map_err(GateError::NoThread)?;
+        let writer = Writer::start(store.reopen()?, &config)?;
         let wake_signal = Arc::new(WakeSignal::new(Arc::clone(&config.wake)));
-        let follower = Follower::start(
-            store.reopen()?,
-            last,
-            Arc::clone(&wake_signal),
-            &config.background,
-        )
-        .map_err(GateError::NoThread)?;
-        let password_logins = PasswordLogins::start(&config, &wake_signal, &writer.queue())
-            .map_err(GateError::NoThread)?;
-        let users = Users::start(&store, &config, &wake_signal, follower.read_key(&store))?;
+        let follower = Follower::start(store.reopen()?, last, &wake_signal, &config)?;
+        let admin_worker = AdminWorker::start(store.reopen()?, &wake_signal, &config)?;
+        let logins = Logins::start(
+            follower.read_key(&store),
+            &wake_signal,
+            &writer.queue(),
+            &config,
+        )?;
+        let view = StoreView::new(store, last)?;
+        let verifier = SecretVerifier::new(view.snapshot.settings.argon2)?;
         Ok(Self {
-            store,
-            config,
-            secret_verifier,
-            sessions: Sessions::default(),
-            recent_uses: RecentUses::default(),
-            snapshot,
-            credential_cache: CredentialCache::new(last),
-            mark,
-            sync_point: None,
+            state: State {
+                config,
+                view,
+                verifier,
+                sessions: Sessions::default(),
+                journal: Journal::new(writer),
+            },
+            logins,
             unseen: UnseenClients::default(),
+            enforcer: Enforcer::new(),
+            commands: CommandQueue::new(admin_worker),
             follower,
-            writer,
             wake_signal,
-            password_logins,
-            users,
-            backlog: Backlog::default(),
-            overdue: Vec::new(),
-            log_limit: RefusalLogLimit::default(),
-            complained: None,
-            named_tenants: NamedTenants::new(),
             _broker_lock: broker_lock,
         })
     }
-}
 
-impl<S: GateStore> Gate<S> {
     /// Decides about a CONNECT.
     ///
     /// A session lives under the handle from the answer
@@ -157,91 +115,106 @@ impl<S: GateStore> Gate<S> {
     /// A host that asks again for a live connection (Mosquitto does on
     /// SIGHUP) is answered at once if it presents the same as before.
     pub fn connect(&mut self, info: &ConnectInfo<'_>) -> ConnectOutcome {
-        let now = self.now();
-        let session = SessionUse::of(info.protocol, info.clean_start);
-        let parsed = Request::parse(info.client_id, info.username, info.password, session);
-        let request = match parsed {
-            Ok(request) => request,
-            Err(reason) => {
-                self.forget_attempts(info.handle, now);
-                return self.refuse_malformed(info, reason, now);
-            }
-        };
-        if let Some(username) = self.recognise(info.handle, &request) {
-            return ConnectOutcome::Admitted { username };
-        }
-        let known = self.sessions.get(info.handle);
-        // Asked again about a live connection, the host may hold another with
-        // this client id; asked about a new one, it can't.
-        if known.is_none_or(|session| session.phase != Phase::Live) {
-            self.password_logins
-                .supersede(request.client_id.as_str(), now);
-        }
-        self.forget_attempts(info.handle, now);
-        self.attempt(info, request, None, now)
+        self.logins.connect(&mut self.state, info)
     }
 
-    /// Decides about a CONNECT, with what is known of it by now.
-    pub(crate) fn attempt(
+    /// Decides about a CONNECT that asks for enhanced authentication. Its
+    /// password field is not looked at.
+    ///
+    /// A live session can't authenticate again. If it tries, it is asked for
+    /// nothing, and ended by the next poll: some hosts can't refuse it.
+    pub fn connect_enhanced(
         &mut self,
         info: &ConnectInfo<'_>,
-        request: Request,
-        hash_result: Option<HashResult>,
-        now: Timestamp,
+        enhanced: &Enhanced<'_>,
     ) -> ConnectOutcome {
-        match self.decide(&info.source(), &request, hash_result.as_ref(), now) {
-            Ok(Decided::NeedsHash(hash_request)) => {
-                match self.retry_result(&request, &hash_request) {
-                    Some(hash_result) => self.conclude_with(info, &request, hash_result, now),
-                    None => self.connect_with_hash(info, request, hash_request, now),
-                }
-            }
-            decided => self.conclude(info, &request, hash_result, decided, now),
-        }
+        self.logins
+            .connect_enhanced(&mut self.state, info, enhanced)
     }
 
-    /// Drops what earlier connections with this handle left.
-    pub(crate) fn forget_attempts(&mut self, handle: Handle, now: Timestamp) {
-        self.forget(handle);
-        self.password_logins.forget(handle, now);
-        self.users.challenges.forget(handle);
-    }
-
-    /// Answers a CONNECT that is decided.
-    pub(crate) fn conclude(
+    /// Goes on with a CONNECT that was answered [`ConnectOutcome::Challenge`],
+    /// now that its client sent this.
+    ///
+    /// A live session that was asked nothing is asked for nothing again, and
+    /// ended by the next poll: some hosts can't refuse it.
+    pub fn resume(
         &mut self,
-        info: &ConnectInfo<'_>,
-        request: &Request,
-        hash_result: Option<HashResult>,
-        decided: Result<Decided, StoreError>,
-        now: Timestamp,
+        handle: Handle,
+        client_id: &[u8],
+        data: Option<&[u8]>,
     ) -> ConnectOutcome {
-        match decided {
-            Ok(Decided::Admitted(admission, session_grant)) => {
-                let (session, ends_at) =
-                    self.session_of(request, &admission, session_grant, &info.source());
-                let username = session.username.clone();
-                self.set_deadline(info.handle, &session, ends_at);
-                self.note_login(&session);
-                self.begin(info.handle, session);
-                ConnectOutcome::Admitted { username }
-            }
-            Ok(Decided::Refused(reason)) => self.refuse(request, info.address, reason, now),
-            Ok(Decided::Challenged) => self.challenge(info, request, hash_result, now),
-            // What is decided with an answer asks nothing more.
-            Ok(Decided::NeedsHash(_)) => {
-                self.refuse(request, info.address, Reason::OverBudget, now)
-            }
-            Err(error) => self.refuse_for_store(request, info.address, &error, now),
+        self.logins.resume(&mut self.state, handle, client_id, data)
+    }
+
+    /// Takes note of how a [`Directive::Complete`] was carried out: whether the
+    /// client was still there. Until then its session counts for what the host
+    /// asks, but nobody is told of it; if the client was gone there was none.
+    pub fn completed(&mut self, ticket: Ticket, status: CompletionStatus) {
+        self.logins.completed(&mut self.state, ticket, status);
+    }
+
+    /// Takes note that a connection was let in, of a host that says so each
+    /// time. So a client that had its handle before is told from it, and
+    /// whoever a certificate or a pre-shared key vouches for has a session at
+    /// once.
+    pub fn arrived(&mut self, client: &ClientRef<'_>) {
+        if self.has_session(client) || self.logins.is_unauthenticated(client) {
+            return;
         }
+        self.state.forget(client.handle);
+        let now = self.state.now();
+        if let Ok(Ok(external)) = ExternalLogin::of(&mut self.state, client, now) {
+            // What fails is tried again when it does something.
+            let _begun = external.begin(&mut self.state, client, now);
+        }
+    }
+
+    /// Takes note that a client which its host let in, and vouches for, has no
+    /// session, because it may have none. The host ends it. None for a client that
+    /// has a session, or may be somebody else's.
+    pub fn turn_away(&mut self, client: &ClientRef<'_>) -> Option<TurnedAway> {
+        if self.has_session(client) || self.logins.is_unauthenticated(client) {
+            return None;
+        }
+        turn_away(&mut self.state, client)
+    }
+
+    fn has_session(&self, client: &ClientRef<'_>) -> bool {
+        let is_its =
+            |session: &Session| session.is(client) && !matches!(session.phase, Phase::Gone { .. });
+        self.state.sessions.get(client.handle).is_some_and(is_its)
     }
 
     /// Says whether there is a live session under this handle, so that
     /// [`ClientRef::origin`] is not asked for.
     #[must_use]
     pub fn knows(&self, handle: Handle) -> bool {
-        let session = self.sessions.get(handle);
-        session.is_some_and(|session| session.phase == Phase::Live)
+        self.state.sessions.is_live(handle)
+    }
+
+    /// Says whether a connection that is open has this client id.
+    #[must_use]
+    pub fn is_live(&self, client_id: &str) -> bool {
+        self.state.sessions.live(client_id).next().is_some()
+    }
+
+    /// What the host has as the user name of a session, if it has one: for a
+    /// host that can't find a connection by its client id.
+    #[must_use]
+    pub fn username_of(&self, handle: Handle) -> Option<Arc<str>> {
+        self.state.sessions.get(handle)?.username.clone()
+    }
+
+    /// Says whether a client that came later was let in under the client id of a
+    /// session: for a host that ends connections by client id, and does not end
+    /// one at once when another takes its id.
+    #[must_use]
+    pub fn is_taken_over(&self, handle: Handle) -> bool {
+        let sessions = &self.state.sessions;
+        sessions.get(handle).is_some_and(|session| {
+            let mut live = sessions.live(&session.client_id);
+            live.any(|other| other.number > session.number)
+        })
     }
 
     /// Judges one use of a topic.
@@ -253,41 +226,40 @@ impl<S: GateStore> Gate<S> {
         if let Some(verdict) = self.check_known(client, usage) {
             return verdict;
         }
-        if self.password_logins.is_unauthenticated(client)
-            || self.users.challenges.is_unauthenticated(client)
-        {
+        if self.logins.is_unauthenticated(client) {
             return Verdict::Deny(Reason::Unauthenticated);
         }
-        self.check_unseen(client, usage)
+        self.unseen.check(&mut self.state, client, usage)
     }
 
     /// Judges one use of a topic by a connection that the gate let in, of which
     /// it needs to be told nothing but its handle, client id and user name.
     /// None for any other: of that, [`Gate::check`] is to be asked.
     pub fn check_known(&mut self, client: &ClientRef<'_>, usage: TopicUse<'_>) -> Option<Verdict> {
-        let session = self.sessions.get(client.handle)?;
-        if !session.is(client) || session.is_past(usage) {
-            return None;
+        self.state.check(client, usage)
+    }
+
+    /// Judges what a host asks about a client whose connection is over and that has
+    /// no session, such as its Will. [`Gate::check`] would begin a session.
+    pub fn check_departed(&mut self, client: &ClientRef<'_>, usage: TopicUse<'_>) -> Verdict {
+        if self.logins.is_unauthenticated(client) {
+            return Verdict::Deny(Reason::Unauthenticated);
         }
-        if let Some(verdict) = command::verdict_on(session, usage) {
-            return Some(verdict);
+        let now = self.state.now();
+        match ExternalLogin::of(&mut self.state, client, now) {
+            Ok(Ok(external)) => external.judge(&mut self.state, usage),
+            Ok(Err(reason)) => Verdict::Deny(reason),
+            Err(_) => Verdict::Deny(Reason::StoreUnavailable),
         }
-        let verdict = session.judge(usage, &mut self.snapshot.verdict_cache);
-        if verdict.is_allowed() || session.tenant.is_some() {
-            if let (Phase::Gone { .. }, TopicUse::Publish { .. }) = (session.phase, usage) {
-                self.will_was_sent(client.handle);
-            }
-            return Some(verdict);
-        }
-        Some(match session.principal {
-            Principal::Unauthenticated => {
-                self.join_on_touch(client.handle, usage).unwrap_or(verdict)
-            }
-            Principal::Bearer { .. }
-            | Principal::Credential { .. }
-            | Principal::External { .. }
-            | Principal::User { .. } => verdict,
-        })
+    }
+
+    /// Takes a message that a connection published on
+    /// [`SESSION_TOPIC`](crate::SESSION_TOPIC). The answer comes as a
+    /// [`Directive::Reply`].
+    ///
+    /// A client without an authenticated session gets no answer.
+    pub fn command(&mut self, client: &ClientRef<'_>, payload: &[u8]) {
+        self.commands.command(&mut self.state, client, payload);
     }
 
     /// Takes note that a connection is gone. Unknown ones don't matter.
@@ -310,248 +282,117 @@ impl<S: GateStore> Gate<S> {
     }
 
     fn gone(&mut self, handle: Handle, is_kept: Option<bool>) {
-        let now = self.now();
-        self.password_logins.release(handle, now);
-        self.users.challenges.release(handle);
-        let Some(session) = self.sessions.get(handle) else {
-            return;
-        };
-        if let Phase::Gone { .. } = session.phase {
-            // The second word about it: now the host has let go of it.
-            self.sessions.remove(handle);
-            return;
-        }
-        self.note_end(handle, is_kept, now);
-        self.sessions.mark_gone(handle);
+        let now = self.state.now();
+        self.logins.release(handle, now);
+        self.state.gone(handle, is_kept, now);
     }
 
-    /// Has it written down that a session ended, and remembers it until that is
-    /// done.
-    fn note_end(&mut self, handle: Handle, is_kept: Option<bool>, now: Timestamp) {
-        let Some(session) = self.sessions.get(handle) else {
-            return;
-        };
-        let tie = session.tie;
-        let is_again = self
-            .sessions
-            .live(&session.client_id)
-            .any(|other| other.number != session.number);
-        self.writer.observe(PresenceEvent::Disconnected(SessionEnd {
-            session: session.number,
-            tie,
-            credential: session.credential(),
-            began: session.began,
-            at: now,
-            // What a host gives up of a connection that another one took over
-            // from is not the session.
-            is_kept: is_kept.filter(|_| !is_again),
-        }));
-        if !is_again && !is_made_up(&session.client_id) {
-            let ended = EndedUse {
-                credential: session.credential(),
-                tenant: session.tenant.clone(),
-                began: session.began,
-                at: now,
-                is_stored: match (is_kept, &session.principal) {
-                    (Some(false), _) => Some(false),
-                    // What its session says is about its handle alone.
-                    (None, Principal::External { .. }) => None,
-                    (Some(true), Principal::External { .. }) => Some(true),
-                    (None | Some(true), _) => Some(session.stored),
-                },
-            };
-            self.recent_uses.add(tie, ended);
+    /// Works off what changed in the store and what time has ended.
+    ///
+    /// To be called whenever the host was woken, and at least every 100 ms.
+    /// It costs next to nothing when there is nothing to do. The host carries
+    /// the directives out once it has let go of the gate.
+    #[must_use]
+    pub fn poll(&mut self) -> Vec<Directive> {
+        self.logins.round_completed();
+        // Hosts poll once a packet, and even the time takes time to read.
+        let is_idle = self.state.is_idle() && self.logins.is_idle();
+        if is_idle && !self.wants_poll() {
+            return Vec::new();
         }
+        self.state.sessions.forget_gone();
+        let mut directives = Vec::new();
+        if self.wake_signal.acknowledge() {
+            self.logins.take_answers();
+            self.commands.take_results();
+            for event in self.follower.take() {
+                match event {
+                    FollowerEvent::Changed(change) => self.enforcer.push(change),
+                    FollowerEvent::KeyFile => {
+                        let key = self.follower.read_key(&self.state.view.store);
+                        directives.push(self.logins.take_key(key));
+                    }
+                    FollowerEvent::Log(level, line) => {
+                        directives.push(Directive::Log { level, line });
+                    }
+                    // Lets go of files that are no more.
+                    FollowerEvent::Lost => drop(self.state.view.store.log_position()),
+                }
+            }
+        }
+        let now = self.state.now();
+        self.logins.tidy_challenges(now);
+        self.enforcer.expire(&mut self.state, now);
+        if self.enforcer.has_changes() {
+            self.unseen.forget_all();
+        }
+        let state = &mut self.state;
+        self.enforcer.work_off(state, now, &mut directives);
+        directives.extend(state.complaints(now));
+        for (handle, number) in self.logins.take_misbehaving() {
+            let reason = KickReason::Refused(Reason::Malformed);
+            directives.extend(state.kick_if(handle, number, reason));
+        }
+        directives.extend(state.journal.host_log.take_notices());
+        self.commands.reply(state, &mut directives);
+        // Last, for a host may end connections by client id: what ends an old
+        // one must come before a new one is let in.
+        self.logins.complete(state, now, &mut directives);
+        if self.enforcer.has_changes() || self.logins.has_answers() {
+            (self.state.config.wake)();
+        }
+        directives
+    }
+
+    /// Says whether [`Gate::poll`] has something to do at once.
+    #[must_use]
+    pub fn wants_poll(&self) -> bool {
+        self.wake_signal.is_raised()
+            || self.enforcer.wants_poll()
+            || self.logins.wants_poll()
+            || self.commands.has_something()
+            || self.state.wants_poll()
+    }
+
+    /// Reads the settings, the tenants and the key again, as a host's reload asks
+    /// for. Until the next poll a host may ask again about live connections.
+    ///
+    /// What the store says reaches live sessions without this; it mends what a
+    /// damaged store may have kept from them.
+    pub fn reload(&mut self) {
+        // An open store keeps what it read.
+        if let Ok(store) = self.state.view.store.reopen() {
+            self.logins.set_key(self.follower.read_key(&store));
+        }
+        self.logins.is_reloading = true;
+        self.commands.reload();
+        self.enforcer.reload();
+    }
+
+    /// Takes over other options, and [reloads](Self::reload).
+    ///
+    /// The tenants of listeners, the default tenant, the listeners with TLS and
+    /// the chain hold for every login from now on; sessions that are live
+    /// already stay.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`OptionChangeError`] when an option differs that a gate is
+    /// opened with: `store`, `broker`, `hash_threads`, `hash_budget` or
+    /// `hash_round`. Nothing changed then.
+    pub fn change_options(&mut self, options: Options) -> Result<(), OptionChangeError> {
+        self.state.config.change(options)?;
+        self.reload();
+        Ok(())
     }
 
     /// Writes down what is left, clears the presence of this broker, and ends
     /// the gate's threads. Logins that wait are dropped; a hash that is being
     /// computed is waited for.
     pub fn close(mut self) {
-        self.password_logins.stop();
-        self.users.stop();
+        self.logins.stop();
+        self.commands.stop();
         self.follower.stop();
-        self.writer.stop();
+        self.state.journal.writer.stop();
     }
-
-    pub(crate) fn now(&self) -> Timestamp {
-        (self.config.clock)()
-    }
-
-    /// The user name of a live session that presents what it presented
-    /// before.
-    #[expect(
-        clippy::option_option,
-        reason = "recognised or not; with a user name or not"
-    )]
-    fn recognise(&self, handle: Handle, request: &Request) -> Option<Option<Arc<str>>> {
-        let session = self.sessions.get(handle)?;
-        let name = request.name.as_ref();
-        let is_same_name = name.map(LoginName::as_str) == session.username.as_deref()
-            || (name.is_some() && name == session.presented.as_ref());
-        let tag = self
-            .secret_verifier
-            .session_tag(request.client_id.as_str(), request.secret.as_ref());
-        // What enhanced authentication brought is not there to be shown again.
-        let needs_no_tag = self.users.is_reloading && session.is_enhanced();
-        let is_same = session.phase == Phase::Live
-            && *session.client_id == *request.client_id.as_str()
-            && is_same_name
-            && (needs_no_tag || session.tag == tag);
-        is_same.then(|| session.username.clone())
-    }
-
-    /// Drops what an earlier connection with this handle left.
-    pub(crate) fn forget(&mut self, handle: Handle) {
-        let session = self.sessions.get(handle);
-        if session.is_some_and(|session| !matches!(session.phase, Phase::Gone { .. })) {
-            self.note_end(handle, None, self.now());
-        }
-        self.sessions.remove(handle);
-    }
-
-    /// The session of a client that is let in, and when it ends by itself.
-    pub(crate) fn session_of(
-        &mut self,
-        request: &Request,
-        admission: &Admission,
-        session_grant: SessionGrant,
-        source: &ConnectSource<'_>,
-    ) -> (Session, Option<Timestamp>) {
-        let identity = &admission.identity;
-        let name = |credential: &Arc<Credential>| credential.name.shared();
-        let tag = self
-            .secret_verifier
-            .session_tag(request.client_id.as_str(), request.secret.as_ref());
-        let username = identity.credential().map(name);
-        let presented = request.name.as_ref();
-        let is_another = |name: &&LoginName| Some(name.as_str()) != username.as_deref();
-        let session = Session {
-            number: self.sessions.next_number(),
-            client_id: request.client_id.shared(),
-            tie: request.tie,
-            presented: presented.filter(is_another).cloned(),
-            username,
-            tag,
-            principal: Principal::of(identity),
-            tenant: identity.tenant().cloned(),
-            began: self.now(),
-            rights: session_grant.rights,
-            stored: request.session.is_stored,
-            protocol: source.protocol,
-            address: source.address.map(Into::into),
-            listener: source.listener,
-            depends_on: session_grant.depends_on,
-            phase: Phase::Live,
-            extension: SessionExtension::of(&request.method),
-        };
-        (session, session_grant.ends_at)
-    }
-
-    /// Ends a session at this instant, if it lives so long.
-    pub(crate) fn set_deadline(
-        &mut self,
-        handle: Handle,
-        session: &Session,
-        ends_at: Option<Timestamp>,
-    ) {
-        if let Some(at) = ends_at {
-            self.sessions.set_deadline(at, handle, session.number);
-        }
-    }
-
-    /// Takes note that the principal of a session has logged in.
-    pub(crate) fn note_login(&mut self, session: &Session) {
-        let Some(id) = session.credential() else {
-            return;
-        };
-        if let Some(name) = session.presented_name()
-            && self.secret_verifier.has_verified(id)
-        {
-            self.password_logins
-                .logged_in(name, session.address.as_deref());
-        }
-    }
-
-    /// Begins a session, and has it written down that it began and that its
-    /// credential was used.
-    pub(crate) fn begin(&mut self, handle: Handle, session: Session) {
-        let presence = self.presence_of(&session);
-        self.writer.observe(PresenceEvent::Connected(presence));
-        self.sessions.insert(handle, session);
-    }
-
-    /// What is written down of a session that began.
-    fn presence_of(&self, session: &Session) -> Presence {
-        Presence {
-            session: session.number,
-            client_id: self.shown_client_id(session),
-            tie: session.tie,
-            username: session.username.clone(),
-            credential: session.credential(),
-            tenant: session.tenant.clone(),
-            address: session.address.as_deref().map(str::to_owned),
-            protocol: session.protocol,
-            connected_at: session.began,
-            authenticated: session.credential().is_some(),
-            listener: session.listener,
-            stored: session.stored,
-        }
-    }
-
-    /// Has it written down anew who is connected: another store says what another
-    /// one knew, or what this one knew before it lost its log.
-    pub(crate) fn write_presence_anew(&self) {
-        self.writer.append(JournalEntry::Reopened);
-        for session in self.sessions.connected() {
-            if !self.password_logins.is_arriving(session.number) {
-                self.writer.observe_again(self.presence_of(session));
-            }
-        }
-    }
-
-    fn will_was_sent(&mut self, handle: Handle) {
-        if let Some(session) = self.sessions.get_mut(handle) {
-            session.will_was_sent();
-        }
-    }
-
-    /// Lets an unauthenticated session without a tenant join the one whose
-    /// topics it touches.
-    fn join_on_touch(&mut self, handle: Handle, usage: TopicUse<'_>) -> Option<Verdict> {
-        // A tenant may have opened a moment ago.
-        self.snapshot.refresh(&mut self.store).ok()?;
-        let session = self.sessions.get_mut(handle)?;
-        let (tenant, rights) = self.snapshot.joined(usage, &session.client_id)?;
-        session.tenant = Some(tenant.id.clone());
-        session.rights = Arc::clone(rights);
-        let joined = PresenceEvent::Joined(session.number, tenant.id.clone());
-        let verdict = session.judge(usage, &mut self.snapshot.verdict_cache);
-        self.writer.observe(joined);
-        Some(verdict)
-    }
-}
-
-/// Where a session comes from.
-#[derive(Clone, Copy)]
-pub(crate) struct ConnectSource<'a> {
-    pub(crate) address: Option<&'a str>,
-    pub(crate) listener: Option<u16>,
-    pub(crate) protocol: u8,
-    pub(crate) reservation: Reservation,
-}
-
-/// Why a gate can't open.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum GateError {
-    /// The operating system gives no random bytes.
-    #[error("the operating system gives no random bytes")]
-    NoRandomness,
-    /// No thread can be started.
-    #[error("could not start a thread")]
-    NoThread(#[source] std::io::Error),
-    /// The store can't be used, or not under this broker's name.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }

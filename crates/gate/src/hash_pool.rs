@@ -14,8 +14,8 @@ use countersign_core::secret::{Argon2Params, HashMemory, PasswordHash, Secret, S
 use crate::background::{Background, Job, Join, Progress};
 use crate::fair_queue::{FairQueue, Priority};
 use crate::host::Ticket;
+use crate::journal::entry::{JournalEntry, Rehashed};
 use crate::journal::queue::JournalQueue;
-use crate::journal::writer::{JournalEntry, Rehashed};
 use crate::wakeup::{Inbound, WakeSignal};
 
 /// The host's end of the workers.

@@ -3,14 +3,11 @@
 use core::fmt;
 use std::sync::Arc;
 
-use countersign_core::connect::{Listener, Reservation};
-use countersign_core::options::Options;
+use countersign_core::client_id::ClientId;
+use countersign_core::connect::Reservation;
+use countersign_core::name::LoginName;
 use countersign_core::reason::Reason;
-use countersign_core::time::Timestamp;
 use zeroize::Zeroizing;
-
-use crate::background::{Background, Threads};
-use crate::gate::ConnectSource;
 
 /// The host's own number for one connection, a pointer's value, say.
 ///
@@ -185,6 +182,18 @@ pub struct ClientRef<'a> {
     pub origin: ClientOrigin<'a>,
 }
 
+impl ClientRef<'_> {
+    /// Its client id, if it is a valid one.
+    pub(crate) fn parsed_client_id(&self) -> Option<ClientId> {
+        ClientId::parse(core::str::from_utf8(self.client_id?).ok()?).ok()
+    }
+
+    /// Its user name, if it is a valid one.
+    pub(crate) fn parsed_username(&self) -> Option<LoginName> {
+        LoginName::parse(core::str::from_utf8(self.username?).ok()?).ok()
+    }
+}
+
 /// How a connection came about, as far as its host knows.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ClientOrigin<'a> {
@@ -320,89 +329,40 @@ pub enum LogLevel {
     Warning,
 }
 
-/// What a gate needs from its host to run.
-///
-/// More may come, so one is made by [`GateConfig::new`].
-#[derive(Clone)]
-#[non_exhaustive]
-#[expect(
-    missing_debug_implementations,
-    reason = "functions have nothing to show"
-)]
-pub struct GateConfig {
-    /// The options, as the host's configuration gives them.
-    pub options: Options,
-    /// This broker's name, where the options give none.
-    pub broker: String,
-    /// Reads the clock. Called from any thread.
-    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
-    /// Makes the host call [`Gate::poll`](crate::Gate::poll) soon. Called from
-    /// the gate's own threads, again and again until it does.
-    pub wake: Arc<dyn Fn() + Send + Sync>,
-    /// Runs what is done beside the host's thread; [`Threads`] unless the host
-    /// has something else.
-    pub background: Arc<dyn Background>,
+/// Where a CONNECT comes from.
+#[derive(Clone, Copy)]
+pub(crate) struct ConnectSource<'a> {
+    pub(crate) address: Option<&'a str>,
+    pub(crate) listener: Option<u16>,
+    pub(crate) protocol: u8,
+    pub(crate) reservation: Reservation,
 }
 
-impl GateConfig {
-    /// The setting of a broker that has this name, unless its options give it
-    /// another.
-    ///
-    /// `clock` reads the time of day, and may be called from any thread.
-    /// `wake` makes the host call [`Gate::poll`](crate::Gate::poll) soon: it
-    /// writes to an eventfd, unparks a thread, sends to a channel, notifies a
-    /// task. It is called from the gate's own threads, again and again until
-    /// the host polls, so it must neither block nor call the gate.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::sync::mpsc;
-    /// use std::time::SystemTime;
-    ///
-    /// use countersign::GateConfig;
-    /// use countersign::core::options::Options;
-    ///
-    /// let options = Options::parse([("store", "/var/lib/countersign/countersign.db")])?;
-    /// let (sender, receiver) = mpsc::sync_channel(1);
-    /// let wake = move || {
-    ///     // A wake-up that is under way will do.
-    ///     let _ = sender.try_send(());
-    /// };
-    /// let config = GateConfig::new(options, "edge-1", || SystemTime::now().into(), wake);
-    /// # assert_eq!(config.broker, "edge-1");
-    /// # drop(receiver);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn new(
-        options: Options,
-        broker: impl Into<String>,
-        clock: impl Fn() -> Timestamp + Send + Sync + 'static,
-        wake: impl Fn() + Send + Sync + 'static,
-    ) -> Self {
+/// A [`ConnectSource`] that outlives its CONNECT.
+#[derive(Debug, Default)]
+pub(crate) struct OwnedConnectSource {
+    address: Option<String>,
+    listener: Option<u16>,
+    protocol: u8,
+    reservation: Reservation,
+}
+
+impl OwnedConnectSource {
+    pub(crate) fn of(source: &ConnectSource<'_>) -> Self {
         Self {
-            options,
-            broker: broker.into(),
-            clock: Arc::new(clock),
-            wake: Arc::new(wake),
-            background: Arc::new(Threads::default()),
+            address: source.address.map(str::to_owned),
+            listener: source.listener,
+            protocol: source.protocol,
+            reservation: source.reservation,
         }
     }
 
-    /// What the host was told about a listener. Of one whose port it can't
-    /// tell nothing is known, so nothing is promised either.
-    pub(crate) fn listener_at(&self, listener: Option<u16>) -> Listener {
-        let of_port = |port| self.options.listeners.get(&port).cloned();
-        Listener {
-            listener_tenant: listener.and_then(of_port),
-            default_tenant: self.options.default_tenant.clone(),
-            is_tls: listener.is_some_and(|port| self.options.tls_listeners.contains(&port)),
+    pub(crate) fn as_source(&self) -> ConnectSource<'_> {
+        ConnectSource {
+            address: self.address.as_deref(),
+            listener: self.listener,
+            protocol: self.protocol,
+            reservation: self.reservation,
         }
-    }
-
-    /// This broker's name.
-    pub(crate) fn broker(&self) -> &str {
-        self.options.broker.as_deref().unwrap_or(&self.broker)
     }
 }

@@ -1,10 +1,66 @@
-//! What the gate writes down off the host's thread: sessions that began and
-//! ended, credentials that were used, refused logins, acts of the gate.
+//! What a gate writes down: in the store, off the host's thread, and in its host's
+//! log. Sessions that began and ended, credentials that were used, refused logins,
+//! acts of the gate.
 //!
 //! The host's thread puts entries into the [`queue`]. The queue merges what
-//! belongs together in a [`buffer`]. The [`writer`] takes all of it out, on a
-//! thread of its own, and hands it to the store in batches.
+//! belongs together in a [`buffer`]. The [`writer`] takes all of it out and hands
+//! it to the store in batches.
+
+use countersign_core::client_id::is_made_up;
+use countersign_core::presence::{PresenceEvent, SessionEnd};
+use countersign_core::time::Timestamp;
+
+use crate::host_log::HostLog;
+use crate::recent_uses::{EndedUse, RecentUses};
+use crate::session::Session;
+
+use self::writer::Writer;
 
 mod buffer;
+pub(crate) mod entry;
 pub(crate) mod queue;
+mod refusal_counts;
 pub(crate) mod writer;
+
+/// What a gate writes down.
+pub(crate) struct Journal {
+    pub(crate) writer: Writer,
+    /// What is perhaps not written yet, and counts all the same.
+    pub(crate) recent_uses: RecentUses,
+    pub(crate) host_log: HostLog,
+}
+
+impl Journal {
+    pub(crate) fn new(writer: Writer) -> Self {
+        Self {
+            writer,
+            recent_uses: RecentUses::default(),
+            host_log: HostLog::default(),
+        }
+    }
+
+    /// Has it written down that a session ended, and remembers it until that is
+    /// done; `is_again` where its client id is another session's by now.
+    pub(crate) fn end(
+        &mut self,
+        session: &Session,
+        is_kept: Option<bool>,
+        is_again: bool,
+        now: Timestamp,
+    ) {
+        self.writer.observe(PresenceEvent::Disconnected(SessionEnd {
+            session: session.number,
+            tie: session.tie,
+            credential: session.credential(),
+            began: session.began,
+            at: now,
+            // What a host gives up of a connection that another one took over
+            // from is not the session.
+            is_kept: is_kept.filter(|_| !is_again),
+        }));
+        if !is_again && !is_made_up(&session.client_id) {
+            let ended = EndedUse::of(session, is_kept, now);
+            self.recent_uses.add(session.tie, ended);
+        }
+    }
+}

@@ -19,8 +19,7 @@ use countersign_core::secret::Secret;
 use countersign_core::time::Timestamp;
 
 use crate::fair_queue::Priority;
-use crate::host::{ClientRef, Handle, Ticket};
-use crate::password_logins::OwnedConnectSource;
+use crate::host::{ClientRef, Handle, OwnedConnectSource, Ticket};
 use crate::secret_verifier::CredentialVersion;
 use crate::unauthenticated_handles::UnauthenticatedHandles;
 

@@ -10,7 +10,7 @@ use countersign_core::name::TenantId;
 use countersign_core::ownership::{Holder, Holding, Kept, StoredSession};
 use countersign_core::time::Timestamp;
 
-use crate::session::Session;
+use crate::session::{Principal, Session};
 
 /// What ended a moment ago.
 #[derive(Debug, Default)]
@@ -34,6 +34,23 @@ pub(crate) struct EndedUse {
 }
 
 impl EndedUse {
+    /// The end of a session; with none the host does not say whether it keeps it.
+    pub(crate) fn of(session: &Session, is_kept: Option<bool>, now: Timestamp) -> Self {
+        Self {
+            credential: session.credential(),
+            tenant: session.tenant.clone(),
+            began: session.began,
+            at: now,
+            is_stored: match (is_kept, &session.principal) {
+                (Some(false), _) => Some(false),
+                // What its session says is about its handle alone.
+                (None, Principal::External { .. }) => None,
+                (Some(true), Principal::External { .. }) => Some(true),
+                (None | Some(true), _) => Some(session.stored),
+            },
+        }
+    }
+
     /// What the session of an unauthenticated client will leave behind.
     pub(crate) fn unproved(session: &Session) -> Self {
         Self {

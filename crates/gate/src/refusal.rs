@@ -1,318 +1,319 @@
 //! Refusing logins: what the client is told, the log, and the audit.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use countersign_admin::view::rfc3339;
 use countersign_core::client_id::ClientId;
 use countersign_core::connect::{ClientIdOwner, Request, owner_of_client_id};
 use countersign_core::credential::CredentialId;
-use countersign_core::given::is_kept_off;
 use countersign_core::kind::Kind;
 use countersign_core::name::LoginName;
 use countersign_core::reason::Reason;
+use countersign_core::scheme::Schemes;
 use countersign_core::secret::Secret;
 use countersign_core::store::{GateStore, StoreError, StoreErrorKind};
 use countersign_core::time::Timestamp;
 use serde_json::json;
 
-use crate::gate::Gate;
-use crate::host::{ConnectInfo, ConnectOutcome, RefusalCode};
-use crate::journal::writer::{JournalEntry, RefusedLogin};
+use crate::host::{Completion, ConnectInfo, ConnectOutcome, RefusalCode};
+use crate::journal::Journal;
+use crate::journal::entry::{JournalEntry, RefusedLogin};
+use crate::masking::{shown, shown_unknown};
 use crate::session::Session;
+use crate::state::State;
+use crate::store_view::StoreView;
 
-impl<S: GateStore> Gate<S> {
-    /// A name or client id as it may be shown: masked where it has the shape of
-    /// a secret.
-    pub(crate) fn shown(&self, text: &str) -> String {
-        self.masked(text).unwrap_or_else(|| text.to_owned())
-    }
+/// That a client which its host let in may have no session.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TurnedAway {
+    /// What the host's log is to say; none where it has too many such lines
+    /// already. The client is to be ended all the same.
+    pub line: Option<String>,
+}
 
-    /// What may be shown of a name or client id that a client presented and that
-    /// may be a secret in the wrong place: on one line, cut, and masked where a
-    /// secret stands in it.
-    pub(crate) fn shown_unknown(&self, text: &str) -> String {
-        let masked = self.snapshot.schemes.masked_unknown(text);
-        on_one_line(masked.as_deref().unwrap_or(text))
-    }
+/// A login that is refused.
+pub(crate) struct Refusal {
+    /// What the client may learn.
+    code: RefusalCode,
+    login: RefusedLogin,
+    /// What the log says of who has the client id.
+    owner: String,
+    /// What the log says besides, or instead.
+    fault: Option<StoreFault>,
+}
 
-    /// What may be shown of a text that has the shape of a secret.
-    pub(crate) fn masked(&self, text: &str) -> Option<String> {
-        self.snapshot.schemes.masked(text)
-    }
+/// Why a store could not say.
+enum StoreFault {
+    /// One record can't be read.
+    Record(String),
+    /// It can't be used at all, for which there is a line once a minute and not once
+    /// a client.
+    Store(String),
+}
 
-    /// Refuses a login, and has that written down.
-    pub(crate) fn refuse(
-        &mut self,
+impl Refusal {
+    /// Refuses a login.
+    pub(crate) fn new<S: GateStore>(
+        state: &mut State<S>,
         request: &Request,
         address: Option<&str>,
         reason: Reason,
         now: Timestamp,
-    ) -> ConnectOutcome {
-        let code = if reason == Reason::OverBudget {
-            RefusalCode::Busy
-        } else {
-            RefusalCode::NotAuthorized
+    ) -> Self {
+        let name = request.name.as_ref();
+        let subject = match name {
+            Some(name) => shown_presented(&mut state.view, name),
+            None => "(anonymous)".to_owned(),
         };
-        self.refuse_with(code, request, address, reason, now)
-    }
-
-    /// The same, with another word for the client.
-    pub(crate) fn refuse_with(
-        &mut self,
-        code: RefusalCode,
-        request: &Request,
-        address: Option<&str>,
-        reason: Reason,
-        now: Timestamp,
-    ) -> ConnectOutcome {
-        ConnectOutcome::Refused {
-            reason,
-            code,
-            line: self.note_refusal(request, address, reason, now),
+        let secret = request.secret.as_ref();
+        let secret = secret.map(|secret| Secret::new(secret.expose().to_vec()));
+        let client_id = request.client_id.as_str();
+        let client_id = presented_client_id(&mut state.view, client_id, name, secret);
+        let mut refusal = Self::of(subject, client_id, address, reason, now);
+        if reason == Reason::OverBudget {
+            refusal.code = RefusalCode::Busy;
         }
+        if reason == Reason::ClientIdOwned
+            && let Some(owner) = owner_of(state, request)
+        {
+            let schemes = &state.view.snapshot.schemes;
+            refusal.login.about = Some(owner_as_json(&owner, schemes));
+            refusal.owner = owner_as_text(&owner, schemes);
+        }
+        refusal
     }
 
     /// Refuses a CONNECT that has not the shape of one.
-    pub(crate) fn refuse_malformed(
-        &mut self,
+    pub(crate) fn malformed<S: GateStore>(
+        state: &mut State<S>,
         info: &ConnectInfo<'_>,
         reason: Reason,
         now: Timestamp,
-    ) -> ConnectOutcome {
+    ) -> Self {
         let name = info.username.map(|bytes| {
             let text = core::str::from_utf8(bytes).ok();
             text.and_then(|text| LoginName::parse(text).ok())
         });
         let subject = match &name {
-            Some(Some(name)) => self.shown_unknown(name.as_str()),
+            Some(Some(name)) => shown_unknown(&state.view.snapshot.schemes, name.as_str()),
             Some(None) => "(malformed)".to_owned(),
             None => "(anonymous)".to_owned(),
         };
         let secret = info.password.map(Secret::presented);
         let client_id = String::from_utf8_lossy(info.client_id);
-        let client_id = self.presented_client_id(&client_id, name.flatten().as_ref(), secret);
-        self.refuse_as(subject, client_id, info.address, reason, now)
+        let name = name.flatten();
+        let client_id = presented_client_id(&mut state.view, &client_id, name.as_ref(), secret);
+        Self::of(subject, client_id, info.address, reason, now)
     }
 
-    /// Refuses a login, under this name.
-    pub(crate) fn refuse_as(
-        &mut self,
+    /// Refuses an answer to a challenge that nobody waits for.
+    pub(crate) fn late<S: GateStore>(
+        state: &mut State<S>,
+        client_id: &[u8],
+        now: Timestamp,
+    ) -> Self {
+        let client_id = String::from_utf8_lossy(client_id);
+        let client_id = presented_client_id(&mut state.view, &client_id, None, None);
+        Self::of("(late)".into(), client_id, None, Reason::MfaRequired, now)
+    }
+
+    /// Refuses a login about which the store could not say.
+    pub(crate) fn for_store<S: GateStore>(
+        state: &mut State<S>,
+        request: &Request,
+        address: Option<&str>,
+        error: &StoreError,
+        now: Timestamp,
+    ) -> Self {
+        if error.kind() == StoreErrorKind::Busy {
+            return Self::new(state, request, address, Reason::StoreBusy, now);
+        }
+        let fault = if error.is_of_one_record() && !error.is_about_pages() {
+            // It holds for one name, tenant or scheme; `doctor` says which.
+            StoreFault::Record(error.to_string())
+        } else {
+            StoreFault::Store(error.to_string())
+        };
+        Self {
+            fault: Some(fault),
+            ..Self::new(state, request, address, Reason::StoreUnavailable, now)
+        }
+    }
+
+    fn of(
         subject: String,
         client_id: String,
         address: Option<&str>,
-        reason: Reason,
-        now: Timestamp,
-    ) -> ConnectOutcome {
-        let refused = RefusedLogin {
-            at: now,
-            subject,
-            address: address.map(str::to_owned),
-            client_id,
-            cause: reason,
-            about: None,
-        };
-        ConnectOutcome::Refused {
-            reason,
+        cause: Reason,
+        at: Timestamp,
+    ) -> Self {
+        Self {
             code: RefusalCode::NotAuthorized,
-            line: self.write_down(refused, None),
+            login: RefusedLogin {
+                at,
+                subject,
+                address: address.map(str::to_owned),
+                client_id,
+                cause,
+                about: None,
+            },
+            owner: String::new(),
+            fault: None,
         }
     }
 
-    /// A presented name as it may be shown: whole if there is such a name, so that
-    /// it is not a secret in the wrong place.
-    fn shown_presented(&mut self, name: &LoginName) -> String {
-        let tame = self.shown_unknown(name.as_str());
-        // No refusal tells that there is such a name: also an unauthenticated
-        // client is refused for its client id or for what it presented.
-        if tame != name.as_str() && matches!(self.store.credential(name), Ok(Some(_))) {
-            return self.shown(name.as_str());
-        }
-        tame
+    /// The same, with another word for the client.
+    pub(crate) fn with_code(self, code: RefusalCode) -> Self {
+        Self { code, ..self }
     }
 
-    /// Has a refusal written down; returns the line for the host's log.
-    pub(crate) fn note_refusal(
-        &mut self,
-        request: &Request,
-        address: Option<&str>,
-        reason: Reason,
-        now: Timestamp,
-    ) -> Option<String> {
-        let subject = match &request.name {
-            Some(name) => self.shown_presented(name),
-            None => "(anonymous)".to_owned(),
-        };
-        let secret = request.secret.as_ref();
-        let secret = secret.map(|secret| Secret::new(secret.expose().to_vec()));
-        let client_id =
-            self.presented_client_id(request.client_id.as_str(), request.name.as_ref(), secret);
-        let owner = (reason == Reason::ClientIdOwned)
-            .then(|| self.owner_of(request))
-            .flatten();
-        let refused = RefusedLogin {
-            at: now,
-            subject,
-            address: address.map(str::to_owned),
-            client_id,
-            cause: reason,
-            about: owner.as_ref().map(|owner| self.owner_as_json(owner)),
-        };
-        self.write_down(refused, owner)
-    }
-
-    fn write_down(
-        &mut self,
-        refused: RefusedLogin,
-        owner: Option<ClientIdOwner>,
-    ) -> Option<String> {
-        let line = self.log_limit.admit(refused.at).then(|| {
+    /// Has it written down; returns the line for the host's log.
+    fn write(self, journal: &mut Journal) -> Option<String> {
+        let Self {
+            login,
+            owner,
+            fault,
+            ..
+        } = self;
+        let at = login.at;
+        let line = journal.host_log.admit(at).then(|| {
             format!(
-                "refused {}: {}: `{}` client `{}`{}",
-                shown_address(refused.address.as_deref()),
-                refused.cause,
-                refused.subject,
-                refused.client_id,
-                owner.map_or_else(String::new, |owner| self.owner_as_text(&owner)),
+                "refused {}: {}: `{}` client `{}`{owner}",
+                shown_address(login.address.as_deref()),
+                login.cause,
+                login.subject,
+                login.client_id,
             )
         });
-        self.writer.append(JournalEntry::Refused(refused));
-        line
-    }
-
-    /// Whose the client id is that a login asked for.
-    fn owner_of(&mut self, request: &Request) -> Option<ClientIdOwner> {
-        let live: Vec<CredentialId> = self
-            .sessions
-            .live(request.client_id.as_str())
-            .filter_map(Session::credential)
-            .collect();
-        let name = request.name.as_ref();
-        // Whose it is is for people to read; without it the refusal stands.
-        let owner = owner_of_client_id(&request.client_id, name, &live, &mut self.store).ok()?;
-        Some(owner.unwrap_or(ClientIdOwner::Host))
-    }
-
-    fn owner_as_json(&self, owner: &ClientIdOwner) -> String {
-        match owner {
-            ClientIdOwner::Credential { name, since } => json!({
-                "held_by": self.shown(name.as_str()),
-                "held_since": since.map(rfc3339),
-            }),
-            ClientIdOwner::Tenant(tenant) => json!({ "held_by_tenant": tenant.as_str() }),
-            ClientIdOwner::Host => json!({ "held_by_host": true }),
-            ClientIdOwner::Former => json!({ "needs_clean_start": true }),
-        }
-        .to_string()
-    }
-
-    fn owner_as_text(&self, owner: &ClientIdOwner) -> String {
-        match owner {
-            ClientIdOwner::Credential { name, since } => {
-                let since = since.map_or_else(String::new, |at| format!(" since {}", rfc3339(at)));
-                format!(" held by `{}`{since}", self.shown(name.as_str()))
-            }
-            ClientIdOwner::Tenant(tenant) => format!(" held by tenant `{tenant}`"),
-            ClientIdOwner::Host => format!(" kept for {}", ClientIdOwner::OF_HOST),
-            ClientIdOwner::Former => {
-                " left behind by an earlier holder, free with a clean start".into()
-            }
+        journal.writer.append(JournalEntry::Refused(login));
+        match fault {
+            None => line,
+            Some(StoreFault::Record(error)) => line.map(|line| format!("{line}: {error}")),
+            Some(StoreFault::Store(error)) => journal
+                .host_log
+                .complain(at)
+                .then(|| format!("refusing every login that needs the store: {error}")),
         }
     }
 
-    /// A client id that was presented with a name and a password, as it may be
-    /// shown: on one line, cut, and hidden where it is secret.
-    pub(crate) fn presented_client_id(
-        &mut self,
-        client_id: &str,
-        name: Option<&LoginName>,
-        secret: Option<Secret>,
-    ) -> String {
-        if self.is_perhaps_a_thing(name, secret.as_ref()) {
-            return match ClientId::parse(client_id) {
-                Ok(client_id) => client_id.tie().hidden(),
-                Err(_) => "(hidden)".into(),
-            };
-        }
-        self.shown_unknown(client_id)
-    }
-
-    /// Says whether somebody with this name and password may be a thing, whose
-    /// client id is secret.
-    fn is_perhaps_a_thing(&mut self, name: Option<&LoginName>, secret: Option<&Secret>) -> bool {
-        let Some(name) = name else {
-            return false;
-        };
-        let has_token_shape = |secret: &Secret| {
-            let bytes = secret.expose();
-            bytes.len() == APPLICATION_TOKEN && bytes.iter().all(u8::is_ascii_alphanumeric)
-        };
-        if secret.is_some_and(has_token_shape) {
-            return true;
-        }
-        if self.credential_cache.knows_no_thing_by(name) {
-            return false;
-        }
-        match self.store.credential(name) {
-            Ok(found) => found.is_some_and(|it| matches!(it.kind, Kind::Thing(_))),
-            // It can't be told, so it is hidden.
-            Err(_) => true,
+    /// The same of a client that its host has let in.
+    pub(crate) fn into_turned_away(self, journal: &mut Journal) -> TurnedAway {
+        TurnedAway {
+            line: self.write(journal),
         }
     }
 
-    pub(crate) fn refuse_for_store(
-        &mut self,
-        request: &Request,
-        address: Option<&str>,
-        error: &StoreError,
-        now: Timestamp,
-    ) -> ConnectOutcome {
-        let (reason, line) = self.note_store_refusal(request, address, error, now);
+    /// The same of a login whose wait ends so.
+    pub(crate) fn into_completion(self, journal: &mut Journal) -> Completion {
+        Completion::Refuse {
+            line: self.write(journal),
+        }
+    }
+
+    /// Has it written down; returns what its host is told.
+    pub(crate) fn into_outcome(self, journal: &mut Journal) -> ConnectOutcome {
         ConnectOutcome::Refused {
-            reason,
-            code: RefusalCode::NotAuthorized,
-            line,
+            reason: self.login.cause,
+            code: self.code,
+            line: self.write(journal),
         }
     }
+}
 
-    /// Has it written down that the store could not say; there is a line for
-    /// that once a minute, not once a client.
-    pub(crate) fn note_store_refusal(
-        &mut self,
-        request: &Request,
-        address: Option<&str>,
-        error: &StoreError,
-        now: Timestamp,
-    ) -> (Reason, Option<String>) {
-        let is_busy = error.kind() == StoreErrorKind::Busy;
-        let reason = if is_busy {
-            Reason::StoreBusy
-        } else {
-            Reason::StoreUnavailable
+/// A presented name as it may be shown: whole if there is such a name, so that
+/// it is not a secret in the wrong place.
+fn shown_presented<S: GateStore>(view: &mut StoreView<S>, name: &LoginName) -> String {
+    let schemes = &view.snapshot.schemes;
+    let tame = shown_unknown(schemes, name.as_str());
+    // No refusal tells that there is such a name: also an unauthenticated
+    // client is refused for its client id or for what it presented.
+    if tame != name.as_str() && matches!(view.store.credential(name), Ok(Some(_))) {
+        return shown(schemes, name.as_str());
+    }
+    tame
+}
+
+/// Whose the client id is that a login asked for.
+fn owner_of<S: GateStore>(state: &mut State<S>, request: &Request) -> Option<ClientIdOwner> {
+    let live: Vec<CredentialId> = state
+        .sessions
+        .live(request.client_id.as_str())
+        .filter_map(Session::credential)
+        .collect();
+    let name = request.name.as_ref();
+    // Whose it is is for people to read; without it the refusal stands.
+    let owner = owner_of_client_id(&request.client_id, name, &live, &mut state.view.store).ok()?;
+    Some(owner.unwrap_or(ClientIdOwner::Host))
+}
+
+fn owner_as_json(owner: &ClientIdOwner, schemes: &Schemes) -> String {
+    match owner {
+        ClientIdOwner::Credential { name, since } => json!({
+            "held_by": shown(schemes, name.as_str()),
+            "held_since": since.map(rfc3339),
+        }),
+        ClientIdOwner::Tenant(tenant) => json!({ "held_by_tenant": tenant.as_str() }),
+        ClientIdOwner::Host => json!({ "held_by_host": true }),
+        ClientIdOwner::Former => json!({ "needs_clean_start": true }),
+    }
+    .to_string()
+}
+
+fn owner_as_text(owner: &ClientIdOwner, schemes: &Schemes) -> String {
+    match owner {
+        ClientIdOwner::Credential { name, since } => {
+            let since = since.map_or_else(String::new, |at| format!(" since {}", rfc3339(at)));
+            format!(" held by `{}`{since}", shown(schemes, name.as_str()))
+        }
+        ClientIdOwner::Tenant(tenant) => format!(" held by tenant `{tenant}`"),
+        ClientIdOwner::Host => format!(" kept for {}", ClientIdOwner::OF_HOST),
+        ClientIdOwner::Former => {
+            " left behind by an earlier holder, free with a clean start".into()
+        }
+    }
+}
+
+/// A client id that was presented with a name and a password, as it may be
+/// shown: on one line, cut, and hidden where it is secret.
+fn presented_client_id<S: GateStore>(
+    view: &mut StoreView<S>,
+    client_id: &str,
+    name: Option<&LoginName>,
+    secret: Option<Secret>,
+) -> String {
+    if is_perhaps_a_thing(view, name, secret.as_ref()) {
+        return match ClientId::parse(client_id) {
+            Ok(client_id) => client_id.tie().hidden(),
+            Err(_) => "(hidden)".into(),
         };
-        let line = self.note_refusal(request, address, reason, now);
-        if is_busy {
-            return (reason, line);
-        }
-        if error.is_of_one_record() && !error.is_about_pages() {
-            // It holds for one name, tenant or scheme; `doctor` says which.
-            return (reason, line.map(|line| format!("{line}: {error}")));
-        }
-        let line = self
-            .complain(now)
-            .then(|| format!("refusing every login that needs the store: {error}"));
-        (reason, line)
     }
+    shown_unknown(&view.snapshot.schemes, client_id)
+}
 
-    /// Says whether it is time to complain about the store again.
-    pub(crate) fn complain(&mut self, now: Timestamp) -> bool {
-        let is_time = self
-            .complained
-            .is_none_or(|last| now < last || now.since(last) >= COMPLAIN_EVERY);
-        if is_time {
-            self.complained = Some(now);
-        }
-        is_time
+/// Says whether somebody with this name and password may be a thing, whose
+/// client id is secret.
+fn is_perhaps_a_thing<S: GateStore>(
+    view: &mut StoreView<S>,
+    name: Option<&LoginName>,
+    secret: Option<&Secret>,
+) -> bool {
+    let Some(name) = name else {
+        return false;
+    };
+    let has_token_shape = |secret: &Secret| {
+        let bytes = secret.expose();
+        bytes.len() == APPLICATION_TOKEN && bytes.iter().all(u8::is_ascii_alphanumeric)
+    };
+    if secret.is_some_and(has_token_shape) {
+        return true;
+    }
+    if view.credential_cache.knows_no_thing_by(name) {
+        return false;
+    }
+    match view.store.credential(name) {
+        Ok(found) => found.is_some_and(|it| matches!(it.kind, Kind::Thing(_))),
+        // It can't be told, so it is hidden.
+        Err(_) => true,
     }
 }
 
@@ -336,24 +337,6 @@ fn is_plain_path(text: &str) -> bool {
     text.starts_with('/') && text.bytes().all(is_plain)
 }
 
-/// A text of a client's for a line of a log: without what would end the line or
-/// its quotes, and cut.
-fn on_one_line(text: &str) -> String {
-    let tame = |character: char| match character {
-        '`' => '\'',
-        _ if is_kept_off(character) => char::REPLACEMENT_CHARACTER,
-        _ => character,
-    };
-    let mut line: String = text.chars().take(LONGEST_SHOWN).map(tame).collect();
-    if text.chars().nth(LONGEST_SHOWN).is_some() {
-        line.push('…');
-    }
-    line
-}
-
-const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
-/// Characters of a client id that are shown.
-const LONGEST_SHOWN: usize = 64;
 /// The length of an application's token.
 const APPLICATION_TOKEN: usize = 32;
 /// Clients whose address is their own word.
@@ -379,12 +362,5 @@ mod tests {
         ] {
             assert_eq!(shown_address(address), shown);
         }
-    }
-
-    #[test]
-    fn a_client_id_neither_ends_its_line_nor_its_quotes_nor_fills_the_log() {
-        assert_eq!(on_one_line("a`b\n\u{1b}c"), "a'b\u{fffd}\u{fffd}c");
-        assert_eq!(on_one_line(&"x".repeat(64)), "x".repeat(64));
-        assert_eq!(on_one_line(&"ä".repeat(65_000)), "ä".repeat(64) + "…");
     }
 }

@@ -19,6 +19,7 @@ use countersign_core::secret::{
 };
 use countersign_core::time::Timestamp;
 
+use crate::config::GateError;
 use crate::hash_pool::HashOutcome;
 use crate::number_map::NumberMap;
 
@@ -37,7 +38,18 @@ struct VerifiedPasswords {
 }
 
 impl SecretVerifier {
-    pub(crate) fn new(key: TagKey, argon2: Argon2Params) -> Self {
+    /// Makes tags with a key that is drawn now.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`GateError`] when there are no random bytes.
+    pub(crate) fn new(argon2: Argon2Params) -> Result<Self, GateError> {
+        let mut random = [0; 32];
+        getrandom::fill(&mut random).map_err(|_| GateError::NoRandomness)?;
+        Ok(Self::with_key(TagKey::new(random), argon2))
+    }
+
+    fn with_key(key: TagKey, argon2: Argon2Params) -> Self {
         Self {
             key,
             verified: NumberMap::default(),
@@ -369,7 +381,7 @@ mod tests {
     #[test]
     fn of_so_many_credentials_passwords_are_remembered_and_the_next_pushes_one_out() {
         let argon2 = Argon2Params::parse("m=8,t=1,p=1").unwrap();
-        let mut secret_verifier = SecretVerifier::new(TagKey::new([0; 32]), argon2);
+        let mut secret_verifier = SecretVerifier::with_key(TagKey::new([0; 32]), argon2);
         let generation = Generation(1);
         let ids = (0..).map(CredentialId).take(MOST_VERIFIED);
         secret_verifier.verified.extend(ids.map(|id| {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::connect::Identity;
+use countersign_core::control;
 use countersign_core::credential::{Credential, CredentialId, Generation};
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::presence::SessionNumber;
@@ -16,7 +17,8 @@ use countersign_core::time::Timestamp;
 use countersign_core::token::TokenRecord;
 
 use crate::host::ClientRef;
-pub(crate) use crate::session_extension::{Child, SessionExtension};
+use crate::kick_reason::KickReason;
+use crate::session_extension::{Child, SessionExtension};
 use crate::verdict_cache::VerdictCache;
 
 /// One connection that was let in, and for a while after it ended what is
@@ -48,6 +50,8 @@ pub(crate) struct Session {
     /// The credentials, besides its own, that its login depended on.
     pub(crate) depends_on: Box<[CredentialId]>,
     pub(crate) phase: Phase,
+    /// Whether its host has not said yet that it let the client in.
+    pub(crate) is_arriving: bool,
     /// What few sessions have, so that the others stay small.
     pub(crate) extension: Option<Box<SessionExtension>>,
 }
@@ -135,67 +139,6 @@ pub(crate) enum Phase {
     },
 }
 
-/// Why a session is ended.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum KickReason {
-    /// Its credential is no more.
-    Deleted,
-    /// Its tenant asks for a login now.
-    LoginRequired,
-    /// A CONNECT like its own would now be refused.
-    Refused(Reason),
-    /// What was given out before it must stop working.
-    Replaced,
-    /// An administrator asked for it.
-    Requested,
-    /// Its tenant grants the user nothing any more.
-    Ungranted,
-    /// What is stored about it can't be read.
-    Unreadable,
-}
-
-impl KickReason {
-    /// Says whether the credential is gone for good, so that nothing that was
-    /// stored for it may be kept.
-    pub(crate) fn is_final(self) -> bool {
-        match self {
-            Self::Deleted | Self::Refused(Reason::Revoked) | Self::Ungranted => true,
-            Self::LoginRequired
-            | Self::Refused(_)
-            | Self::Replaced
-            | Self::Requested
-            | Self::Unreadable => false,
-        }
-    }
-
-    fn reason(self) -> Reason {
-        match self {
-            Self::Deleted => Reason::UnknownName,
-            Self::LoginRequired | Self::Requested => Reason::Unauthenticated,
-            Self::Refused(reason) => reason,
-            Self::Replaced => Reason::BadSecret,
-            Self::Ungranted => Reason::UnknownTenant,
-            Self::Unreadable => Reason::StoreUnavailable,
-        }
-    }
-}
-
-impl core::fmt::Display for KickReason {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::Deleted => f.write_str("deleted"),
-            Self::LoginRequired => f.write_str("a login is required now"),
-            Self::Refused(reason) => reason.fmt(f),
-            Self::Replaced => f.write_str("its secret was replaced or it was suspended meanwhile"),
-            Self::Requested => f.write_str("asked for"),
-            Self::Ungranted => f.write_str("its tenant grants it nothing any more"),
-            Self::Unreadable => {
-                f.write_str("its record can't be read; `countersign doctor` names what is damaged")
-            }
-        }
-    }
-}
-
 impl Session {
     /// Says whether the host means this session by `client`.
     ///
@@ -239,6 +182,18 @@ impl Session {
         }
     }
 
+    /// The verdict on a use of the topics of commands; none for all others. No rule
+    /// is asked, neither of those that allow nor of those that deny.
+    #[inline]
+    pub(crate) fn judge_command(&self, usage: TopicUse<'_>) -> Option<Verdict> {
+        let verdict = control::judge(usage, self.credential().is_some())?;
+        // The Will of a session that is gone is no command.
+        Some(match self.phase {
+            Phase::Live => verdict,
+            Phase::Gone { .. } | Phase::Kicked(_) => Verdict::Deny(Reason::NoRule),
+        })
+    }
+
     /// Says why this session may not go on, now that its credential is
     /// `record`.
     pub(crate) fn judge_again(
@@ -264,7 +219,7 @@ impl Session {
             return record.is_in_force(now).map_err(KickReason::Refused);
         }
         let (generation, judged) = match &self.principal {
-            // The token itself is judged by `Gate::judge_dependencies`.
+            // The token itself is judged with what it depends on.
             Principal::Bearer { generation, .. } => (*generation, record.is_in_force(now)),
             Principal::Credential {
                 generation, secret, ..
@@ -383,5 +338,52 @@ impl Session {
             Some(name) => format!("`{name}`"),
             None => "an unauthenticated client".into(),
         }
+    }
+
+    /// Says whether it began by enhanced authentication.
+    pub(crate) fn is_enhanced(&self) -> bool {
+        self.extension
+            .as_ref()
+            .is_some_and(|extension| extension.is_enhanced)
+    }
+
+    /// Says whether a token proved it.
+    pub(crate) fn is_token(&self) -> bool {
+        self.token().is_some()
+    }
+
+    /// Says whether it is the session of a thing, which depends on its
+    /// application.
+    pub(crate) fn is_of_thing(&self) -> bool {
+        matches!(self.principal, Principal::Credential { .. }) && !self.depends_on.is_empty()
+    }
+
+    /// The token that proved it.
+    pub(crate) fn token(&self) -> Option<&Arc<TokenRecord>> {
+        match &self.principal {
+            Principal::Bearer { token, .. } => Some(token),
+            Principal::Credential { .. }
+            | Principal::External { .. }
+            | Principal::Unauthenticated
+            | Principal::User { .. } => None,
+        }
+    }
+
+    /// The things that are bound to it.
+    pub(crate) fn children(&self) -> &[Child] {
+        self.extension
+            .as_ref()
+            .map_or(&[], |extension| &extension.children)
+    }
+
+    /// The keys of the things that are bound to it.
+    pub(crate) fn keys_of_children(&self) -> Vec<LoginName> {
+        let keys = self.children().iter().map(|child| child.key.clone());
+        keys.collect()
+    }
+
+    /// What only some sessions have, now this one too.
+    pub(crate) fn extension_mut(&mut self) -> &mut SessionExtension {
+        self.extension.get_or_insert_default()
     }
 }

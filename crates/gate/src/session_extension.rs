@@ -1,14 +1,9 @@
 //! State that only some sessions need.
 
-use std::sync::Arc;
-
 use countersign_core::connect::Method;
 use countersign_core::credential::CredentialId;
 use countersign_core::name::LoginName;
 use countersign_core::time::Timestamp;
-use countersign_core::token::TokenRecord;
-
-use crate::session::{Principal, Session};
 
 /// State that only some sessions need.
 #[derive(Debug, Default)]
@@ -66,55 +61,6 @@ impl SessionExtension {
             })),
             Method::Plain => None,
         }
-    }
-}
-
-impl Session {
-    /// Says whether it began by enhanced authentication.
-    pub(crate) fn is_enhanced(&self) -> bool {
-        self.extension
-            .as_ref()
-            .is_some_and(|extension| extension.is_enhanced)
-    }
-
-    /// Says whether a token proved it.
-    pub(crate) fn is_token(&self) -> bool {
-        self.token().is_some()
-    }
-
-    /// Says whether it is the session of a thing, which depends on its
-    /// application.
-    pub(crate) fn is_of_thing(&self) -> bool {
-        matches!(self.principal, Principal::Credential { .. }) && !self.depends_on.is_empty()
-    }
-
-    /// The token that proved it.
-    pub(crate) fn token(&self) -> Option<&Arc<TokenRecord>> {
-        match &self.principal {
-            Principal::Bearer { token, .. } => Some(token),
-            Principal::Credential { .. }
-            | Principal::External { .. }
-            | Principal::Unauthenticated
-            | Principal::User { .. } => None,
-        }
-    }
-
-    /// The things that are bound to it.
-    pub(crate) fn children(&self) -> &[Child] {
-        self.extension
-            .as_ref()
-            .map_or(&[], |extension| &extension.children)
-    }
-
-    /// The keys of the things that are bound to it.
-    pub(crate) fn keys_of_children(&self) -> Vec<LoginName> {
-        let keys = self.children().iter().map(|child| child.key.clone());
-        keys.collect()
-    }
-
-    /// What only some sessions have, now this one too.
-    pub(crate) fn extension_mut(&mut self) -> &mut SessionExtension {
-        self.extension.get_or_insert_default()
     }
 }
 

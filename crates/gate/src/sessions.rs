@@ -60,6 +60,12 @@ impl Sessions {
         self.by_handle.insert(handle.0, session);
     }
 
+    /// Says whether there is a live session under this handle.
+    pub(crate) fn is_live(&self, handle: Handle) -> bool {
+        let session = self.get(handle);
+        session.is_some_and(|session| session.phase == Phase::Live)
+    }
+
     /// The sessions of a client id whose connections are open.
     pub(crate) fn live(&self, client_id: &str) -> impl Iterator<Item = &Session> {
         self.live

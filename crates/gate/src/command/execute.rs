@@ -14,15 +14,15 @@ use countersign_core::store::{GateStore, StoreError};
 use countersign_core::time::Timestamp;
 use countersign_core::user::{Grant, GrantedRight};
 
-use super::CommandStep;
 use super::error::CommandError;
 use super::json::{CommandRequest, CommandResult, Info, Tenancy};
 use crate::admin_worker::{AdminJob, JobKind};
-use crate::gate::Gate;
 use crate::host::Handle;
-use crate::journal::writer::{JournalEntry, Moved};
-use crate::session::{Child, Principal, Session};
-use crate::users::may_be_child;
+use crate::journal::entry::{JournalEntry, Moved};
+use crate::session::{Principal, Session};
+use crate::session_extension::Child;
+use crate::session_grant::{may_be_child, rights_of_session};
+use crate::state::State;
 
 impl From<StoreError> for CommandError {
     fn from(_: StoreError) -> Self {
@@ -30,191 +30,224 @@ impl From<StoreError> for CommandError {
     }
 }
 
-impl<S: GateStore> Gate<S> {
-    /// Executes a command, or returns the job for the admin worker.
-    pub(super) fn execute(&mut self, handle: Handle, request: CommandRequest) -> CommandStep {
-        match self.try_execute(handle, request) {
-            Ok(step) => step,
-            Err(error) => CommandStep::Answered(Err(error)),
-        }
-    }
+/// What becomes of a command.
+pub(super) enum CommandStep {
+    /// It is answered.
+    Answered(Result<CommandResult, CommandError>),
+    /// It is an act, for the admin worker.
+    Job(AdminJob),
+}
 
-    fn try_execute(
-        &mut self,
-        handle: Handle,
-        request: CommandRequest,
-    ) -> Result<CommandStep, CommandError> {
-        let now = self.now();
-        let session = self.sessions.get(handle);
-        let id = session.and_then(Session::credential);
-        let id = id.ok_or(CommandError::Unavailable)?;
-        // A session whose credential was deleted is about to be ended.
-        let record = self.store.credential_by_id(id)?;
-        let record = record.ok_or(CommandError::Unavailable)?;
-        if matches!(record.kind, Kind::Bearer) && request != CommandRequest::Info {
-            return Err(CommandError::WrongSession("a token has no other commands"));
-        }
-        let answer = match request {
-            CommandRequest::Info => CommandResult::Info(self.info(handle, &record)?),
-            CommandRequest::ListTenants => CommandResult::Tenants(self.tenancies(handle, &record)),
-            CommandRequest::Switch(tenant) => self.switch(handle, &record, tenant, now)?,
-            CommandRequest::Bind(key) => self.bind(handle, &record, key, now)?,
-            CommandRequest::MakeToken {
+/// Executes a command, or returns the job for the admin worker.
+pub(super) fn execute<S: GateStore>(
+    state: &mut State<S>,
+    handle: Handle,
+    request: CommandRequest,
+) -> CommandStep {
+    match try_execute(state, handle, request) {
+        Ok(step) => step,
+        Err(error) => CommandStep::Answered(Err(error)),
+    }
+}
+
+fn try_execute<S: GateStore>(
+    state: &mut State<S>,
+    handle: Handle,
+    request: CommandRequest,
+) -> Result<CommandStep, CommandError> {
+    let now = state.now();
+    let session = state.sessions.get(handle);
+    let id = session.and_then(Session::credential);
+    let id = id.ok_or(CommandError::Unavailable)?;
+    // A session whose credential was deleted is about to be ended.
+    let record = state.view.store.credential_by_id(id)?;
+    let record = record.ok_or(CommandError::Unavailable)?;
+    if matches!(record.kind, Kind::Bearer) && request != CommandRequest::Info {
+        return Err(CommandError::WrongSession("a token has no other commands"));
+    }
+    let answer = match request {
+        CommandRequest::Info => CommandResult::Info(info(state, handle, &record)?),
+        CommandRequest::ListTenants => CommandResult::Tenants(tenancies(state, handle, &record)),
+        CommandRequest::Switch(tenant) => switch(state, handle, &record, tenant, now)?,
+        CommandRequest::Bind(key) => bind(state, handle, &record, key, now)?,
+        CommandRequest::MakeToken {
+            role,
+            whoami,
+            things,
+            ttl,
+        } => {
+            let kind = JobKind::MakeToken {
                 role,
                 whoami,
                 things,
                 ttl,
-            } => {
-                let kind = JobKind::MakeToken {
-                    role,
-                    whoami,
-                    things,
-                    ttl,
-                };
-                return self.admin_job(handle, &record, kind);
-            }
-            CommandRequest::Untie(key) => {
-                return self.admin_job(handle, &record, JobKind::Untie(key));
-            }
-        };
-        Ok(CommandStep::Answered(Ok(answer)))
-    }
+            };
+            return admin_job(state, handle, &record, kind);
+        }
+        CommandRequest::Untie(key) => {
+            return admin_job(state, handle, &record, JobKind::Untie(key));
+        }
+    };
+    Ok(CommandStep::Answered(Ok(answer)))
+}
 
-    /// An act of an administrator. The admin worker checks the authority again.
-    fn admin_job(
-        &self,
-        handle: Handle,
-        record: &Credential,
-        kind: JobKind,
-    ) -> Result<CommandStep, CommandError> {
-        let session = self.sessions.get(handle).ok_or(CommandError::Unavailable)?;
-        let tenant = session.tenant.as_ref();
-        let tenant = tenant.filter(|tenant| record.is_org_admin_of(tenant));
-        Ok(CommandStep::Job(AdminJob {
-            principal: record.id,
-            actor: format!("session:{}", record.name),
-            tenant: tenant.cloned().ok_or(CommandError::NotAdmin)?,
-            kind,
-        }))
-    }
+/// An act of an administrator. The admin worker checks the authority again.
+fn admin_job<S: GateStore>(
+    state: &State<S>,
+    handle: Handle,
+    record: &Credential,
+    kind: JobKind,
+) -> Result<CommandStep, CommandError> {
+    let session = state
+        .sessions
+        .get(handle)
+        .ok_or(CommandError::Unavailable)?;
+    let tenant = session.tenant.as_ref();
+    let tenant = tenant.filter(|tenant| record.is_org_admin_of(tenant));
+    Ok(CommandStep::Job(AdminJob {
+        principal: record.id,
+        actor: format!("session:{}", record.name),
+        tenant: tenant.cloned().ok_or(CommandError::NotAdmin)?,
+        kind,
+    }))
+}
 
-    fn info(&self, handle: Handle, record: &Credential) -> Result<Info, CommandError> {
-        let session = self.sessions.get(handle).ok_or(CommandError::Unavailable)?;
-        let tenant = session.tenant.as_ref();
-        let own = |text: &LoginName| text.as_str().to_owned();
-        let (roles, things): (Vec<String>, Vec<String>) = match &record.kind {
-            Kind::User(user) => {
-                let grant = tenant.and_then(|tenant| user.grant_in(tenant));
-                (grant.and_then(role_of).into_iter().collect(), Vec::new())
-            }
-            Kind::Bearer => match session.token() {
-                Some(token) => (
-                    vec![token.role.to_string()],
-                    token.things.iter().map(own).collect(),
-                ),
-                None => (Vec::new(), Vec::new()),
-            },
-            Kind::Application(_) | Kind::Device | Kind::Thing(_) => {
-                let is_thing = matches!(record.kind, Kind::Thing(_));
-                let key = is_thing.then(|| own(&record.name));
-                let children = session.children().iter().map(|child| own(&child.key));
-                (
-                    record.roles.iter().map(ToString::to_string).collect(),
-                    key.into_iter().chain(children).collect(),
-                )
-            }
-        };
-        Ok(Info {
-            username: session.username.as_deref().map(str::to_owned),
-            kind: kind_of(record),
-            org_key: tenant.map(ToString::to_string),
-            role: match roles.as_slice() {
-                [only] => Some(only.clone()),
-                _ => None,
-            },
-            roles,
-            org_admin: tenant.is_some_and(|tenant| record.is_org_admin_of(tenant)),
-            client_id: session.client_id.to_string(),
-            things,
-        })
-    }
+fn info<S: GateStore>(
+    state: &State<S>,
+    handle: Handle,
+    record: &Credential,
+) -> Result<Info, CommandError> {
+    let session = state
+        .sessions
+        .get(handle)
+        .ok_or(CommandError::Unavailable)?;
+    let tenant = session.tenant.as_ref();
+    let own = |text: &LoginName| text.as_str().to_owned();
+    let (roles, things): (Vec<String>, Vec<String>) = match &record.kind {
+        Kind::User(user) => {
+            let grant = tenant.and_then(|tenant| user.grant_in(tenant));
+            (grant.and_then(role_of).into_iter().collect(), Vec::new())
+        }
+        Kind::Bearer => match session.token() {
+            Some(token) => (
+                vec![token.role.to_string()],
+                token.things.iter().map(own).collect(),
+            ),
+            None => (Vec::new(), Vec::new()),
+        },
+        Kind::Application(_) | Kind::Device | Kind::Thing(_) => {
+            let is_thing = matches!(record.kind, Kind::Thing(_));
+            let key = is_thing.then(|| own(&record.name));
+            let children = session.children().iter().map(|child| own(&child.key));
+            (
+                record.roles.iter().map(ToString::to_string).collect(),
+                key.into_iter().chain(children).collect(),
+            )
+        }
+    };
+    Ok(Info {
+        username: session.username.as_deref().map(str::to_owned),
+        kind: kind_of(record),
+        org_key: tenant.map(ToString::to_string),
+        role: match roles.as_slice() {
+            [only] => Some(only.clone()),
+            _ => None,
+        },
+        roles,
+        org_admin: tenant.is_some_and(|tenant| record.is_org_admin_of(tenant)),
+        client_id: session.client_id.to_string(),
+        things,
+    })
+}
 
-    fn tenancies(&self, handle: Handle, record: &Credential) -> Vec<Tenancy> {
-        let session = self.sessions.get(handle);
-        let current = session.and_then(|session| session.tenant.as_ref());
-        let tenancy = |tenant: &TenantId, role: Option<String>| Tenancy {
-            key: tenant.to_string(),
-            role,
-            org_admin: record.is_org_admin_of(tenant),
-            current: Some(tenant) == current,
-        };
-        match &record.kind {
-            Kind::User(user) => {
-                let grants = user.grants.iter();
-                grants
-                    .map(|grant| tenancy(&grant.tenant, role_of(grant)))
-                    .collect()
-            }
-            Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => record
-                .tenant
-                .iter()
-                .map(|tenant| tenancy(tenant, None))
-                .collect(),
+fn tenancies<S: GateStore>(state: &State<S>, handle: Handle, record: &Credential) -> Vec<Tenancy> {
+    let session = state.sessions.get(handle);
+    let current = session.and_then(|session| session.tenant.as_ref());
+    let tenancy = |tenant: &TenantId, role: Option<String>| Tenancy {
+        key: tenant.to_string(),
+        role,
+        org_admin: record.is_org_admin_of(tenant),
+        current: Some(tenant) == current,
+    };
+    match &record.kind {
+        Kind::User(user) => {
+            let grants = user.grants.iter();
+            grants
+                .map(|grant| tenancy(&grant.tenant, role_of(grant)))
+                .collect()
         }
+        Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => record
+            .tenant
+            .iter()
+            .map(|tenant| tenancy(tenant, None))
+            .collect(),
     }
+}
 
-    /// Moves a user's session into another tenant, if a CONNECT there would be
-    /// let in. Other sessions stay where they are.
-    fn switch(
-        &mut self,
-        handle: Handle,
-        record: &Arc<Credential>,
-        tenant: TenantId,
-        now: Timestamp,
-    ) -> Result<CommandResult, CommandError> {
-        let Kind::User(user) = &record.kind else {
-            return Err(CommandError::WrongSession("only users switch"));
-        };
-        self.snapshot.refresh(&mut self.store)?;
-        let session = self.sessions.get(handle).ok_or(CommandError::Unavailable)?;
-        let Principal::User { secret, .. } = session.principal else {
-            return Err(CommandError::WrongSession("only users switch"));
-        };
-        let client_id =
-            ClientId::parse(&session.client_id).map_err(|_| CommandError::Unavailable)?;
-        let (number, is_stored) = (session.number, session.stored);
-        if user.grant_in(&tenant).is_none() || !self.snapshot.has_tenant(&tenant) {
-            return Err(CommandError::NotFound("the user is granted no such tenant"));
-        }
-        if record.admits(secret, &client_id, now).is_err() {
-            return Err(CommandError::NotFound("the user may not log in any more"));
-        }
-        let only = self.config.listener_at(session.listener).listener_tenant;
-        if only.is_some_and(|only| only != tenant) {
-            return Err(CommandError::Conflict(
-                "the listener takes another tenant".into(),
-            ));
-        }
-        let hold = self.snapshot.settings.client_id_hold;
-        let kept = may_keep_client_id(record.id, &tenant, &client_id, hold, now, &mut self.store)?;
-        if kept.is_err() {
-            let why = "the client id can't be used there";
-            return Err(CommandError::Conflict(why.into()));
-        }
-        let subject = AccessSubject::User {
-            credential: record,
-            tenant: &tenant,
-        };
-        let rights = self.rights_of(subject, client_id.as_str())?;
-        let session = self
-            .sessions
-            .get_mut(handle)
-            .ok_or(CommandError::Unavailable)?;
-        session.tenant = Some(tenant.clone());
-        session.rights = rights;
-        let joined = PresenceEvent::Joined(number, tenant.clone());
-        self.writer.observe(joined);
-        self.writer.append(JournalEntry::Moved(Box::new(Moved {
+/// Moves a user's session into another tenant, if a CONNECT there would be
+/// let in. Other sessions stay where they are.
+fn switch<S: GateStore>(
+    state: &mut State<S>,
+    handle: Handle,
+    record: &Arc<Credential>,
+    tenant: TenantId,
+    now: Timestamp,
+) -> Result<CommandResult, CommandError> {
+    let Kind::User(user) = &record.kind else {
+        return Err(CommandError::WrongSession("only users switch"));
+    };
+    state.view.refresh()?;
+    let session = state
+        .sessions
+        .get(handle)
+        .ok_or(CommandError::Unavailable)?;
+    let Principal::User { secret, .. } = session.principal else {
+        return Err(CommandError::WrongSession("only users switch"));
+    };
+    let client_id = ClientId::parse(&session.client_id).map_err(|_| CommandError::Unavailable)?;
+    let (number, is_stored) = (session.number, session.stored);
+    if user.grant_in(&tenant).is_none() || !state.view.snapshot.has_tenant(&tenant) {
+        return Err(CommandError::NotFound("the user is granted no such tenant"));
+    }
+    if record.admits(secret, &client_id, now).is_err() {
+        return Err(CommandError::NotFound("the user may not log in any more"));
+    }
+    let only = state.config.listener_at(session.listener).listener_tenant;
+    if only.is_some_and(|only| only != tenant) {
+        return Err(CommandError::Conflict(
+            "the listener takes another tenant".into(),
+        ));
+    }
+    let hold = state.view.snapshot.settings.client_id_hold;
+    let kept = may_keep_client_id(
+        record.id,
+        &tenant,
+        &client_id,
+        hold,
+        now,
+        &mut state.view.store,
+    )?;
+    if kept.is_err() {
+        let why = "the client id can't be used there";
+        return Err(CommandError::Conflict(why.into()));
+    }
+    let subject = AccessSubject::User {
+        credential: record,
+        tenant: &tenant,
+    };
+    let rights = state.view.rights_of(subject, client_id.as_str())?;
+    let session = state
+        .sessions
+        .get_mut(handle)
+        .ok_or(CommandError::Unavailable)?;
+    session.tenant = Some(tenant.clone());
+    session.rights = rights;
+    let joined = PresenceEvent::Joined(number, tenant.clone());
+    state.journal.writer.observe(joined);
+    state
+        .journal
+        .writer
+        .append(JournalEntry::Moved(Box::new(Moved {
             user: Arc::clone(record),
             secret,
             tenant: tenant.clone(),
@@ -222,48 +255,50 @@ impl<S: GateStore> Gate<S> {
             is_stored,
             at: now,
         })));
-        Ok(CommandResult::Switched(tenant))
-    }
+    Ok(CommandResult::Switched(tenant))
+}
 
-    /// Binds a thing to the session of another of its application.
-    fn bind(
-        &mut self,
-        handle: Handle,
-        record: &Credential,
-        key: LoginName,
-        now: Timestamp,
-    ) -> Result<CommandResult, CommandError> {
-        if !matches!(record.kind, Kind::Thing(_)) {
-            return Err(CommandError::WrongSession(
-                "only an application binds things",
+/// Binds a thing to the session of another of its application.
+fn bind<S: GateStore>(
+    state: &mut State<S>,
+    handle: Handle,
+    record: &Credential,
+    key: LoginName,
+    now: Timestamp,
+) -> Result<CommandResult, CommandError> {
+    if !matches!(record.kind, Kind::Thing(_)) {
+        return Err(CommandError::WrongSession(
+            "only an application binds things",
+        ));
+    }
+    let session = state
+        .sessions
+        .get(handle)
+        .ok_or(CommandError::Unavailable)?;
+    let mut children = session.children().to_vec();
+    let not_found = CommandError::NotFound("the application has no such thing");
+    let found = state.view.store.credential(&key)?;
+    let Some(child) = found.filter(|found| is_of_same_application(found, record)) else {
+        return Err(not_found);
+    };
+    if !may_be_child(&child, record, now) {
+        let why = "the thing connects itself, or may not be used";
+        return Err(CommandError::Conflict(why.into()));
+    }
+    if !children.iter().any(|known| known.id == child.id) {
+        if children.len() >= MOST_CHILDREN {
+            return Err(CommandError::Conflict(
+                "too many things are bound already".into(),
             ));
         }
-        let session = self.sessions.get(handle).ok_or(CommandError::Unavailable)?;
-        let mut children = session.children().to_vec();
-        let not_found = CommandError::NotFound("the application has no such thing");
-        let found = self.store.credential(&key)?;
-        let Some(child) = found.filter(|found| is_of_same_application(found, record)) else {
-            return Err(not_found);
-        };
-        if !may_be_child(&child, record, now) {
-            let why = "the thing connects itself, or may not be used";
-            return Err(CommandError::Conflict(why.into()));
-        }
-        if !children.iter().any(|known| known.id == child.id) {
-            if children.len() >= MOST_CHILDREN {
-                return Err(CommandError::Conflict(
-                    "too many things are bound already".into(),
-                ));
-            }
-            children.push(Child::from(&*child));
-            self.sessions.set_children(handle, children);
-        }
-        let (rights, _) = self.rights_of_session(handle, record, now)?;
-        if let Some(session) = self.sessions.get_mut(handle) {
-            session.rights = rights;
-        }
-        Ok(CommandResult::Bound(key))
+        children.push(Child::from(&*child));
+        state.sessions.set_children(handle, children);
     }
+    let (rights, _) = rights_of_session(&mut state.view, &mut state.sessions, handle, record, now)?;
+    if let Some(session) = state.sessions.get_mut(handle) {
+        session.rights = rights;
+    }
+    Ok(CommandResult::Bound(key))
 }
 
 fn is_of_same_application(one: &Credential, other: &Credential) -> bool {

@@ -13,7 +13,7 @@ use countersign_core::client_id::ClientIdRule;
 use countersign_core::connect::{LoginRecord, Proof, SessionChange};
 use countersign_core::ledger::Ledger as _;
 use countersign_core::lifecycle::State;
-use countersign_core::options::Options;
+use countersign_core::name::TenantId;
 use countersign_core::ownership::Holder;
 use countersign_core::presence::{Presence, PresenceEvent, SessionEnd, SessionNumber};
 use countersign_core::role::RoleName;
@@ -21,7 +21,7 @@ use countersign_core::rule::{Action, Limits, Pattern, Rule};
 use countersign_core::secret::{Argon2Params, PasswordHash, Secret, SecretId};
 use countersign_core::store::rows::SecretRows as _;
 use countersign_core::store::{
-    AdminStore, AdminTransaction, Batch, Intent, LoginEffects, Settings,
+    AdminStore, AdminTransaction, Batch, Directory as _, Intent, LoginEffects, Settings, StoreError,
 };
 use countersign_core::tenant::Authentication;
 use countersign_core::time::Timestamp;
@@ -29,15 +29,16 @@ use countersign_sqlite::SqliteStore;
 use proptest::prelude::*;
 
 use super::*;
-use crate::gate::Gate;
-use crate::host::GateConfig;
+use crate::cached_directory::CachedDirectory;
+use crate::recent_uses::RecentUses;
+use crate::store_view::StoreView;
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
-/// A gate, and two more connections to its store: an administrator's, who
-/// is another broker besides, and one that nothing is remembered of.
+/// A store as a gate sees it, and two more connections to it: an administrator's,
+/// who is another broker besides, and one that nothing is remembered of.
 struct Fixture {
-    gate: Gate<SqliteStore>,
+    view: StoreView<SqliteStore>,
     admin: SqliteStore,
     plain: SqliteStore,
     acts: u64,
@@ -82,13 +83,14 @@ fn timeless(mut holding: Holding, claimant: Option<CredentialId>) -> Holding {
 
 impl Fixture {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let in_memory = tempfile::tempdir_in("/dev/shm");
+        let folder = in_memory.or_else(|_| tempfile::tempdir()).unwrap();
         let path = folder.path().join("x.db");
         let admin = SqliteStore::create(&path, &Settings::default()).unwrap();
-        let options = Options::parse([("store", path.to_str().unwrap())]).unwrap();
-        let config = GateConfig::new(options, "here", || NOW, || ());
+        let mut store = SqliteStore::open(&path).unwrap();
+        let last = store.last_change().unwrap();
         let mut fixture = Self {
-            gate: Gate::open(SqliteStore::open(&path).unwrap(), config).unwrap(),
+            view: StoreView::new(store, last).unwrap(),
             admin,
             plain: SqliteStore::open(&path).unwrap(),
             acts: 0,
@@ -128,13 +130,14 @@ impl Fixture {
         &mut self,
         ask: impl FnOnce(&mut CachedDirectory<'_, SqliteStore>) -> Result<T, StoreError>,
     ) -> T {
-        let log_position = self.gate.sync_with_store().unwrap();
+        let (mark, _) = self.view.look().unwrap();
+        let (log_position, _) = self.view.sync(mark).unwrap();
         let mut known = CachedDirectory {
-            store: &mut self.gate.store,
-            credential_cache: &mut self.gate.credential_cache,
-            snapshot: &self.gate.snapshot,
+            store: &mut self.view.store,
+            credential_cache: &mut self.view.credential_cache,
+            snapshot: &self.view.snapshot,
             log_position,
-            recent_uses: &self.gate.recent_uses,
+            recent_uses: &RecentUses::default(),
             unproved: None,
             now: NOW,
         };
@@ -155,10 +158,10 @@ impl Fixture {
                     let Some(record) = self.look(text) else {
                         continue;
                     };
-                    let kept = self.gate.rights_at_login(&record, &client_id(id)).unwrap();
+                    let kept = self.view.rights_at_login(&record, &client_id(id)).unwrap();
                     let stored = self.plain.credential(&name(text)).unwrap().unwrap();
                     let fresh = self
-                        .gate
+                        .view
                         .snapshot
                         .rights_of(AccessSubject::of_credential(&stored), id, &mut self.plain)
                         .unwrap();
@@ -219,7 +222,7 @@ impl Fixture {
     }
 
     fn is_kept(&self, text: &str) -> bool {
-        let credential_cache = &self.gate.credential_cache;
+        let credential_cache = &self.view.credential_cache;
         credential_cache.names.contains_key(&name(text))
             || credential_cache.absent_names.contains(&name(text))
     }
@@ -531,7 +534,7 @@ fn made_up_names_push_nobody_out() {
     for number in 0..MOST_ABSENT + 10 {
         assert!(fixture.look(&format!("nobody{number}@acme")).is_none());
     }
-    assert!(fixture.gate.credential_cache.absent_names.len() <= MOST_ABSENT);
+    assert!(fixture.view.credential_cache.absent_names.len() <= MOST_ABSENT);
     assert!(Arc::ptr_eq(&first, &fixture.look("one@acme").unwrap()));
 }
 
@@ -579,7 +582,7 @@ fn what_credentials_may_do_is_kept_in_bounded_numbers_of_rules() {
     }
     let record = fixture.look("one@acme").unwrap();
     let rights = fixture
-        .gate
+        .view
         .rights_at_login(&record, &client_id("d1"))
         .unwrap();
     let each = rights.rule_count();

@@ -4,78 +4,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_core::audit::AuditEntry;
-use countersign_core::change::KickRequestId;
-use countersign_core::client_id::ClientId;
 use countersign_core::connect::{LoginRecord, Proof, SessionChange};
-use countersign_core::credential::Credential;
-use countersign_core::name::TenantId;
 use countersign_core::presence::{Presence, PresenceEvent};
-use countersign_core::reason::Reason;
-use countersign_core::secret::{PasswordHash, SecretId};
 use countersign_core::store::{Batch, GateStore, LoginEffects, SessionUndo};
 use countersign_core::time::Timestamp;
 
-use crate::background::{Background, Job, Join, Progress};
-use crate::credential_cache::CredentialCache;
+use crate::background::{Job, Join, Progress};
+use crate::config::GateConfig;
+use crate::journal::entry::{JournalEntry, Moved, Rehashed};
 use crate::journal::queue::{JournalQueue, QueueContent};
-use crate::refusal_counts::RefusalCounts;
+use crate::journal::refusal_counts::RefusalCounts;
 
 /// The host's end of the writer.
 pub(crate) struct Writer {
     queue: Arc<JournalQueue<JournalEntry>>,
     join: Option<Join>,
-}
-
-/// Something to write down that is no observation.
-pub(crate) enum JournalEntry {
-    /// The gate did something that is no login.
-    Acted(Box<AuditEntry>),
-    /// A request to kick was carried out.
-    Kicked(KickRequestId),
-    /// A user works in another tenant now.
-    Moved(Box<Moved>),
-    /// A login was refused.
-    Refused(RefusedLogin),
-    /// Much that is to be dropped, which takes a while.
-    Discarded(Box<CredentialCache>),
-    /// A password that was verified was hashed anew.
-    Rehashed(Rehashed),
-    /// The store is another; who is connected is told anew.
-    Reopened,
-    /// A login was not let in, and what it recorded could not be undone at once.
-    Undone(Box<SessionUndo>),
-}
-
-/// A user who works in another tenant now.
-pub(crate) struct Moved {
-    pub(crate) user: Arc<Credential>,
-    /// The secret that proved the session.
-    pub(crate) secret: SecretId,
-    pub(crate) tenant: TenantId,
-    pub(crate) client_id: ClientId,
-    /// Whether there is a stored session that works there from now on.
-    pub(crate) is_stored: bool,
-    pub(crate) at: Timestamp,
-}
-
-/// A new hash of a password.
-pub(crate) struct Rehashed {
-    pub(crate) secret: SecretId,
-    pub(crate) old: PasswordHash,
-    pub(crate) new: PasswordHash,
-}
-
-/// A refused login.
-pub(crate) struct RefusedLogin {
-    pub(crate) at: Timestamp,
-    pub(crate) subject: String,
-    pub(crate) address: Option<String>,
-    /// The client id, as it may be shown.
-    pub(crate) client_id: String,
-    pub(crate) cause: Reason,
-    /// What else there is to know about the cause, as JSON.
-    pub(crate) about: Option<String>,
 }
 
 impl Writer {
@@ -84,19 +27,14 @@ impl Writer {
     /// # Errors
     ///
     /// Returns the operating system's error when the job can't be run.
-    pub(crate) fn start<S: GateStore>(
-        store: S,
-        broker: String,
-        clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
-        background: &dyn Background,
-    ) -> std::io::Result<Self> {
+    pub(crate) fn start<S: GateStore>(store: S, config: &GateConfig) -> std::io::Result<Self> {
         let queue = Arc::new(JournalQueue::default());
         let job = WriterJob {
             queue: Arc::clone(&queue),
-            maintained: clock(),
+            maintained: (config.clock)(),
             store,
-            broker,
-            clock,
+            broker: config.broker().to_owned(),
+            clock: Arc::clone(&config.clock),
             taken: QueueContent::default(),
             batch: Batch::default(),
             refusals: RefusalCounts::default(),
@@ -104,7 +42,9 @@ impl Writer {
             undone: Vec::new(),
             is_reopened: false,
         };
-        let join = background.start("countersign-write", Box::new(job))?;
+        let join = config
+            .background
+            .start("countersign-write", Box::new(job))?;
         Ok(Self {
             queue,
             join: Some(join),

@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use countersign_core::client_id::ClientIdTie;
 
 use super::*;
-use crate::session::{KickReason, Principal};
+use crate::kick_reason::KickReason;
+use crate::session::Principal;
 
 fn session(number: i64, client_id: u8, credential: Option<u8>, stored: bool) -> Session {
     Session {
@@ -38,6 +39,7 @@ fn session(number: i64, client_id: u8, credential: Option<u8>, stored: bool) -> 
             .into_iter()
             .collect(),
         phase: Phase::Live,
+        is_arriving: false,
         extension: None,
     }
 }

@@ -1,20 +1,52 @@
-//! How many lines of refusals a host's log gets.
+//! What a host's log gets, and how much of it.
 
 use std::time::Duration;
 
 use countersign_core::time::Timestamp;
 
-/// Counts the lines of a minute. Anybody can bring refusals about, as often as
-/// they like; the audit counts them all.
+use crate::host::{Directive, LogLevel};
+
+/// Counts the lines of a minute that refusals bring about. Anybody can bring
+/// those about, as often as they like; the audit counts them all.
 #[derive(Debug, Default)]
-pub(crate) struct RefusalLogLimit {
+pub(crate) struct HostLog {
     since: Option<Timestamp>,
     written: u32,
     left_out: u64,
+    /// When the store was last said to be unavailable.
+    complained: Option<Timestamp>,
+    /// Lines for the next poll.
+    notices: Vec<String>,
 }
 
-impl RefusalLogLimit {
-    /// Says whether one more line may be written; counts it.
+impl HostLog {
+    /// Has a line written at the next poll.
+    pub(crate) fn say(&mut self, line: String) {
+        self.notices.push(line);
+    }
+
+    /// Says whether there are lines for a poll.
+    pub(crate) fn has_notices(&self) -> bool {
+        !self.notices.is_empty()
+    }
+
+    /// The lines for this poll.
+    pub(crate) fn take_notices(&mut self) -> impl Iterator<Item = Directive> {
+        let level = LogLevel::Notice;
+        let lines = core::mem::take(&mut self.notices).into_iter();
+        lines.map(move |line| Directive::Log { level, line })
+    }
+
+    /// Says whether it is time to complain about the store again.
+    pub(crate) fn complain(&mut self, now: Timestamp) -> bool {
+        let is_time = self.complained.is_none_or(|last| is_over(last, now));
+        if is_time {
+            self.complained = Some(now);
+        }
+        is_time
+    }
+
+    /// Says whether one more line of a refusal may be written; counts it.
     pub(crate) fn admit(&mut self, now: Timestamp) -> bool {
         if self.since.is_none_or(|since| is_over(since, now)) {
             self.since = Some(now);
@@ -61,21 +93,21 @@ mod tests {
 
     #[test]
     fn a_flood_of_refusals_is_so_many_lines_a_minute_and_one_that_counts_the_rest() {
-        let mut log_limit = RefusalLogLimit::default();
-        let admitted = (0..1_000).filter(|_| log_limit.admit(START)).count();
+        let mut host_log = HostLog::default();
+        let admitted = (0..1_000).filter(|_| host_log.admit(START)).count();
         assert_eq!(admitted, 120);
-        assert_eq!(log_limit.summary(START.plus(Duration::from_secs(59))), None);
+        assert_eq!(host_log.summary(START.plus(Duration::from_secs(59))), None);
         let later = START.plus(MINUTE);
-        let line = log_limit.summary(later).unwrap();
+        let line = host_log.summary(later).unwrap();
         assert!(line.contains("880 more"), "{line}");
-        assert_eq!(log_limit.summary(later), None);
-        assert!(log_limit.admit(later));
+        assert_eq!(host_log.summary(later), None);
+        assert!(host_log.admit(later));
     }
 
     #[test]
     fn a_clock_that_is_set_back_silences_nothing() {
-        let mut log_limit = RefusalLogLimit::default();
-        while log_limit.admit(START) {}
-        assert!(log_limit.admit(START.minus(Duration::from_secs(3_600))));
+        let mut host_log = HostLog::default();
+        while host_log.admit(START) {}
+        assert!(host_log.admit(START.minus(Duration::from_secs(3_600))));
     }
 }

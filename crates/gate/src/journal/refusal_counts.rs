@@ -6,7 +6,7 @@ use countersign_core::reason::Reason;
 use countersign_core::store::Refusal;
 use countersign_core::time::Timestamp;
 
-use crate::journal::writer::RefusedLogin;
+use crate::journal::entry::RefusedLogin;
 
 /// Refused logins by minute, name, address and reason, and of each of these by
 /// client id.

@@ -1,0 +1,139 @@
+//! Logins whose wait has ended, until their host says whether the client was still
+//! there.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use countersign_core::connect::SessionChange;
+use countersign_core::presence::SessionNumber;
+use countersign_core::reason::Reason;
+use countersign_core::store::{GateStore, SessionUndo};
+use countersign_core::time::Timestamp;
+
+use crate::decision::Decided;
+use crate::hash_pool::HashAnswer;
+use crate::host::{Completion, CompletionStatus, Directive, Handle, Ticket};
+use crate::journal::entry::JournalEntry;
+use crate::password_logins::PasswordLogins;
+use crate::refusal::Refusal;
+use crate::session::Phase;
+use crate::state::State;
+
+/// Those whom the host was told to let in, until it says that it did.
+#[derive(Default)]
+pub(crate) struct Completions(HashMap<Ticket, Completed>);
+
+/// A login that is decided, and whose client may be gone.
+struct Completed {
+    handle: Handle,
+    session: SessionNumber,
+    username: Option<Arc<str>>,
+    /// What was recorded of its client id, if its client is gone.
+    undo: Option<SessionUndo>,
+}
+
+impl Completions {
+    /// Ends the wait of a login whose answer has come.
+    pub(crate) fn complete<S: GateStore>(
+        &mut self,
+        state: &mut State<S>,
+        passwords: &mut PasswordLogins,
+        answer: HashAnswer,
+        now: Timestamp,
+    ) -> Option<Directive> {
+        let ticket = answer.ticket;
+        let ended = passwords.end(state, answer, now)?;
+        let request = &ended.request;
+        let source = ended.source.as_source();
+        let address = source.address;
+        let tie = request.client_id.tie();
+        let before = state.view.store.stored_session(&tie);
+        let decided = match &before {
+            // The host does not say of those before whether they were there.
+            Ok(_) if self.0.len() >= MOST_COMPLETED => Ok(Decided::Refused(Reason::OverBudget)),
+            Ok(_) => passwords.decide_ended(state, &ended, now),
+            Err(error) => Err(error.of_the_same()),
+        };
+        let completion = match decided {
+            Ok(Decided::Admitted(admitted)) => {
+                let admission = &admitted.admission;
+                let undo = (admission.record.session != SessionChange::Kept).then(|| SessionUndo {
+                    client_id: tie,
+                    before: before.unwrap_or_default(),
+                    claimant: admission.identity.credential().map(|it| it.id),
+                    at: now,
+                });
+                let handle = ended.handle;
+                let mut session = passwords.admit(state, handle, request, admitted, &source);
+                session.is_arriving = true;
+                // What the host has until it has let the client in.
+                let after = core::mem::replace(&mut session.username, ended.username);
+                let completed = Completed {
+                    handle,
+                    session: session.number,
+                    username: after.clone(),
+                    undo,
+                };
+                state.sessions.insert(handle, session);
+                self.0.insert(ticket, completed);
+                Completion::Admit { username: after }
+            }
+            Ok(Decided::Refused(reason)) => Refusal::new(state, request, address, reason, now)
+                .into_completion(&mut state.journal),
+            // What is held is no enhanced authentication, which asks questions.
+            Ok(Decided::NeedsHash(_) | Decided::Challenged) => {
+                let reason = Reason::OverBudget;
+                Refusal::new(state, request, address, reason, now)
+                    .into_completion(&mut state.journal)
+            }
+            Err(error) => Refusal::for_store(state, request, address, &error, now)
+                .into_completion(&mut state.journal),
+        };
+        Some(Directive::Complete {
+            ticket,
+            handle: ended.handle,
+            client_id: request.client_id.as_str().into(),
+            completion,
+        })
+    }
+
+    /// Takes note of whether a client was still there when its wait ended; if not,
+    /// there was no session.
+    pub(crate) fn completed<S: GateStore>(
+        &mut self,
+        state: &mut State<S>,
+        passwords: &mut PasswordLogins,
+        ticket: Ticket,
+        status: CompletionStatus,
+    ) {
+        let Some(completed) = self.0.remove(&ticket) else {
+            return;
+        };
+        let handle = completed.handle;
+        if status == CompletionStatus::Gone
+            && let Some(undo) = completed.undo
+            && state.view.store.undo_session(&undo).is_err()
+        {
+            let undone = JournalEntry::Undone(Box::new(undo));
+            state.journal.writer.append(undone);
+        }
+        let session = state.sessions.get(handle);
+        if session.is_none_or(|session| session.number != completed.session) {
+            return;
+        }
+        let Some(mut session) = state.sessions.remove(handle) else {
+            return;
+        };
+        if status == CompletionStatus::Gone || matches!(session.phase, Phase::Gone { .. }) {
+            return;
+        }
+        session.username = completed.username;
+        session.is_arriving = false;
+        passwords.queue.pending.remove_unauthenticated(handle);
+        passwords.note_login(&state.verifier, &session);
+        state.begin(handle, session);
+    }
+}
+
+/// So many may be on their way into the host.
+const MOST_COMPLETED: usize = 1_024;

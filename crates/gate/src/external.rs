@@ -1,0 +1,231 @@
+//! Clients that a certificate or a pre-shared key vouches for, and that never sent
+//! a login: such a client is the principal of that name only if its credential is
+//! marked for it.
+
+use std::sync::Arc;
+
+use countersign_core::access::AccessSubject;
+use countersign_core::connect::{LoginRecord, Proof, Request, SessionChange, SessionUse};
+use countersign_core::credential::Credential;
+use countersign_core::options::ChainMode;
+use countersign_core::ownership::{ClientIdClaim, Kept};
+use countersign_core::reason::Reason;
+use countersign_core::rights::TopicUse;
+use countersign_core::rule::Verdict;
+use countersign_core::store::{GateStore, LoginEffects, Recorded, StoreError};
+use countersign_core::time::Timestamp;
+
+use crate::host::{ClientRef, ConnectInfo};
+use crate::refusal::{Refusal, TurnedAway};
+use crate::session::{Phase, Principal, Session};
+use crate::state::State;
+
+/// A client that its host vouches for, before its session begins.
+pub(crate) struct ExternalLogin {
+    session: Session,
+    credential: Arc<Credential>,
+    /// What must be committed first.
+    record: LoginRecord,
+    /// Whether the host keeps it when it ends.
+    is_stored: bool,
+}
+
+impl ExternalLogin {
+    /// The session of a client that a certificate or a pre-shared key vouches
+    /// for, if it may have one, and what must be committed before it begins.
+    pub(crate) fn of<S: GateStore>(
+        state: &mut State<S>,
+        client: &ClientRef<'_>,
+        now: Timestamp,
+    ) -> Result<Result<Self, Reason>, StoreError> {
+        let (Some(client_id), Some(name)) = (client.parsed_client_id(), client.parsed_username())
+        else {
+            return Ok(Err(Reason::Unauthenticated));
+        };
+        let Some(credential) = state.view.store.credential(&name)? else {
+            return Ok(Err(Reason::Unauthenticated));
+        };
+        if let Err(reason) = credential.admits_external(&client_id, now) {
+            return Ok(Err(reason));
+        }
+        let listener = state.config.listener_at(client.origin.listener);
+        if listener.listener_tenant.is_some() && listener.listener_tenant != credential.tenant {
+            return Ok(Err(Reason::WrongListener));
+        }
+        if !state
+            .view
+            .snapshot
+            .keeps_prefixes(client_id.as_str(), credential.tenant.as_ref())
+        {
+            return Ok(Err(Reason::ClientIdMismatch));
+        }
+        let tie = client_id.tie();
+        let is_another = |id| id != credential.id;
+        let hold = state.view.snapshot.settings.client_id_hold;
+        let stored = state.view.store.stored_session(&tie)?;
+        // Where the host does not tell, it may be stored.
+        let asked = SessionUse::of(client.origin.protocol, client.origin.clean_start);
+        let is_held = stored.as_ref().is_some_and(|stored| {
+            match stored.claim(Some(credential.id), credential.tenant.as_ref(), hold, now) {
+                ClientIdClaim::Free => false,
+                ClientIdClaim::FreeIfClean => !asked.starts_clean,
+                ClientIdClaim::Held => true,
+            }
+        });
+        if is_held || state.view.store.bound_to(&tie)?.is_some_and(is_another) {
+            return Ok(Err(Reason::ClientIdOwned));
+        }
+        let subject = AccessSubject::of_credential(&credential);
+        let rights = state.view.rights_of(subject, client_id.as_str())?;
+        let record = LoginRecord {
+            activates: !credential.ever_used,
+            session: match stored.map(|stored| stored.kept) {
+                Some(Kept::Own) if asked.is_stored => SessionChange::Kept,
+                Some(Kept::Own | Kept::Unproved) if !asked.is_stored => SessionChange::Dropped,
+                Some(_) if asked.is_stored => SessionChange::Stored,
+                None if asked.is_stored => SessionChange::Taken,
+                Some(_) | None => SessionChange::Kept,
+            },
+            ..LoginRecord::default()
+        };
+        let session = Session {
+            number: state.sessions.next_number(),
+            client_id: client_id.shared(),
+            tie,
+            username: Some(name.as_str().into()),
+            presented: None,
+            tag: state.verifier.session_tag(client_id.as_str(), None),
+            principal: Principal::External {
+                id: credential.id,
+                generation: credential.generation,
+            },
+            tenant: credential.tenant.clone(),
+            began: now,
+            rights,
+            stored: false,
+            protocol: client.origin.protocol,
+            address: client.origin.address.map(Into::into),
+            listener: client.origin.listener,
+            depends_on: Box::default(),
+            phase: Phase::Live,
+            is_arriving: false,
+            extension: None,
+        };
+        Ok(Ok(Self {
+            session,
+            credential,
+            record,
+            is_stored: asked.is_stored,
+        }))
+    }
+
+    /// Judges one use of a topic by a client that its host vouches for.
+    pub(crate) fn judge<S: GateStore>(&self, state: &mut State<S>, usage: TopicUse<'_>) -> Verdict {
+        let session = &self.session;
+        session
+            .judge_command(usage)
+            .unwrap_or_else(|| session.judge(usage, &mut state.view.snapshot.verdict_cache))
+    }
+
+    /// Begins the session of a client that its host vouches for; says whether
+    /// its credential still was what was looked up.
+    pub(crate) fn begin<S: GateStore>(
+        self,
+        state: &mut State<S>,
+        client: &ClientRef<'_>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        if !self.record(state, client, now)? {
+            return Ok(false);
+        }
+        let Self {
+            mut session,
+            credential,
+            is_stored,
+            ..
+        } = self;
+        state.forget(client.handle);
+        if let Some(at) = credential.expires_at {
+            state
+                .sessions
+                .set_deadline(at, client.handle, session.number);
+        }
+        session.stored = is_stored;
+        state.begin(client.handle, session);
+        if let Some(session) = state.sessions.get_mut(client.handle) {
+            // Not every host announces the next connection with this handle, so
+            // nothing of this one may outlive it.
+            session.stored = false;
+        }
+        Ok(true)
+    }
+
+    /// Commits that the credential was used and that the client id is its own;
+    /// says whether the credential still was what was looked up.
+    fn record<S: GateStore>(
+        &self,
+        state: &mut State<S>,
+        client: &ClientRef<'_>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let credential = &self.credential;
+        // The store asks for the secret that proved it; here the host did, and
+        // the newest one stands for all.
+        let (Some(client_id), Some(secret)) =
+            (client.parsed_client_id(), credential.secrets.first())
+        else {
+            return Ok(false);
+        };
+        if self.record.is_empty() {
+            return Ok(true);
+        }
+        let login = LoginEffects {
+            broker: state.config.broker(),
+            client_id: &client_id,
+            username: Some(credential.name.as_str()),
+            tenant: credential.tenant.as_ref(),
+            proved: Some((credential, Proof::Secret(secret.id))),
+            record: self.record,
+        };
+        state.view.credential_cache.forget(credential.id);
+        Ok(match state.view.store.record_login(&login, now)? {
+            Recorded::Done => true,
+            Recorded::Full | Recorded::Outdated => false,
+        })
+    }
+}
+
+/// Takes note that a client which its host let in, and vouches for, has no
+/// session, because it may have none. None where it may be somebody else's.
+pub(crate) fn turn_away<S: GateStore>(
+    state: &mut State<S>,
+    client: &ClientRef<'_>,
+) -> Option<TurnedAway> {
+    let now = state.now();
+    let may_be_others = state.config.options.chain == ChainMode::Defer;
+    let mut info = ConnectInfo::new(client.handle, client.client_id?);
+    info.username = Some(client.username?);
+    info.address = client.origin.address;
+    let asked = SessionUse::of(client.origin.protocol, client.origin.clean_start);
+    let refusal = match Request::parse(info.client_id, info.username, None, asked) {
+        Err(_) if may_be_others => return None,
+        Err(reason) => Refusal::malformed(state, &info, reason, now),
+        Ok(request) => {
+            let mut reason = ExternalLogin::of(state, client, now).ok()?.err()?;
+            if reason == Reason::Unauthenticated {
+                if may_be_others {
+                    return None;
+                }
+                let found = request
+                    .name
+                    .as_ref()
+                    .map(|it| state.view.store.credential(it));
+                if let Some(Ok(None)) = found {
+                    reason = Reason::UnknownName;
+                }
+            }
+            Refusal::new(state, &request, info.address, reason, now)
+        }
+    };
+    Some(refusal.into_turned_away(&mut state.journal))
+}

@@ -1,0 +1,137 @@
+//! Logins whose passwords wait to be hashed, and what the workers found.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use countersign_core::backoff::Origin;
+use countersign_core::connect::Request;
+use countersign_core::secret::PasswordHash;
+use countersign_core::time::Timestamp;
+
+use crate::config::GateConfig;
+use crate::fair_queue::Priority;
+use crate::hash_pool::{HashAnswer, HashJob, HashOutcome, HashPool};
+use crate::host::{ConnectInfo, OwnedConnectSource, Ticket};
+use crate::journal::entry::JournalEntry;
+use crate::journal::queue::JournalQueue;
+use crate::pending_logins::{PendingLogin, PendingLogins, Purpose};
+use crate::secret_verifier::HashRequest;
+use crate::wakeup::WakeSignal;
+
+/// The workers, the logins that wait for them, and their answers.
+pub(crate) struct HashQueue {
+    pub(crate) pool: HashPool,
+    pub(crate) pending: PendingLogins,
+    /// Answers that are not worked off yet, so that no poll takes long.
+    answers: VecDeque<HashAnswer>,
+}
+
+/// What must be checked, and how urgent that is.
+pub(crate) struct PendingCheck {
+    pub(crate) hash_request: HashRequest,
+    pub(crate) dummy: Option<PasswordHash>,
+    pub(crate) origin: Origin,
+    pub(crate) priority: Priority,
+}
+
+impl HashQueue {
+    /// Starts the workers.
+    ///
+    /// # Errors
+    ///
+    /// Returns the operating system's error when one can't be run.
+    pub(crate) fn start(
+        config: &GateConfig,
+        wake_signal: &Arc<WakeSignal>,
+        journal: &Arc<JournalQueue<JournalEntry>>,
+    ) -> std::io::Result<Self> {
+        let spare = || {
+            let cores = available_parallelism().map_or(1, usize::from);
+            cores.saturating_sub(1).max(1)
+        };
+        let workers = config.options.hash_threads.map_or_else(spare, usize::from);
+        Ok(Self {
+            pool: HashPool::start(workers, wake_signal, journal, &*config.background)?,
+            pending: PendingLogins::default(),
+            answers: VecDeque::new(),
+        })
+    }
+
+    /// Fetches what the workers found, once the wake signal was acknowledged.
+    pub(crate) fn take_answers(&mut self) {
+        self.answers.extend(self.pool.take());
+    }
+
+    /// Says whether answers wait to be worked off.
+    pub(crate) fn has_answers(&self) -> bool {
+        !self.answers.is_empty()
+    }
+
+    /// The next answer to be worked off.
+    pub(crate) fn next_answer(&mut self) -> Option<HashAnswer> {
+        self.answers.pop_front()
+    }
+
+    /// Answers the logins that no worker will ever answer.
+    pub(crate) fn tidy(&mut self, now: Timestamp) {
+        let unanswered = self.pending.tidy(now);
+        if !unanswered.is_empty() {
+            self.pool.drop_jobs(&unanswered);
+        }
+        let found = HashOutcome::Failed;
+        let answers = unanswered.into_iter();
+        self.answers
+            .extend(answers.map(|ticket| HashAnswer { ticket, found }));
+    }
+
+    /// Puts an origin, where something failed, behind those where nothing did.
+    pub(crate) fn demote(&mut self, origin: Origin) {
+        self.pending.demote(origin);
+        self.pool.demote(origin);
+    }
+
+    /// Has a login checked by a worker; none if there is no place for it.
+    pub(crate) fn submit(
+        &mut self,
+        info: &ConnectInfo<'_>,
+        request: Arc<Request>,
+        check: PendingCheck,
+        purpose: Purpose,
+        now: Timestamp,
+    ) -> Option<Ticket> {
+        let PendingCheck {
+            origin, priority, ..
+        } = check;
+        let client_id = request.client_id.as_str();
+        if !self.pending.remembers() {
+            return None;
+        }
+        if !self
+            .pending
+            .has_room_for(origin, priority, client_id, &purpose)
+            && (self.pending.waits(origin) || !self.pool.evict(priority))
+        {
+            return None;
+        }
+        let ticket = self.pending.enter(PendingLogin {
+            handle: info.handle,
+            request,
+            about: check.hash_request.about,
+            presented: Arc::clone(&check.hash_request.presented),
+            source: OwnedConnectSource::of(&info.source()),
+            origin,
+            priority,
+            since: now,
+            purpose,
+        });
+        let job = HashJob {
+            ticket,
+            presented: check.hash_request.presented,
+            passwords: check.hash_request.passwords,
+            dummy: check.dummy,
+        };
+        self.pool.submit(job, origin, priority);
+        Some(ticket)
+    }
+}

@@ -1,0 +1,366 @@
+//! Logins: what clients that come present, and what their host is told.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use countersign_core::backoff::Backoff;
+use countersign_core::connect::{Method, Request, SessionUse};
+use countersign_core::presence::SessionNumber;
+use countersign_core::reason::Reason;
+use countersign_core::seal::SealKey;
+use countersign_core::secret::Secret;
+use countersign_core::store::GateStore;
+use countersign_core::time::Timestamp;
+
+use crate::challenge::{CHALLENGE, Challenges, ENHANCED_METHOD, OpenChallenge};
+use crate::completions::Completions;
+use crate::config::GateConfig;
+use crate::decision::Decider;
+use crate::hash_queue::HashQueue;
+use crate::host::{
+    ClientRef, CompletionStatus, ConnectInfo, ConnectOutcome, Directive, Enhanced, Handle,
+    LogLevel, OwnedConnectSource, RefusalCode, Ticket,
+};
+use crate::journal::entry::JournalEntry;
+use crate::journal::queue::JournalQueue;
+use crate::password_logins::{Attempted, PasswordLogins};
+use crate::refusal::Refusal;
+use crate::secret_verifier::HashResult;
+use crate::session::Phase;
+use crate::state::State;
+use crate::wakeup::WakeSignal;
+
+/// What a gate keeps for logins.
+pub(crate) struct Logins {
+    passwords: PasswordLogins,
+    challenges: Challenges,
+    completions: Completions,
+    /// Whether the host may be asking again about all its clients.
+    pub(crate) is_reloading: bool,
+    /// Whose sessions are to be ended because they went on with an
+    /// authentication that was over.
+    misbehaving: BTreeSet<(Handle, SessionNumber)>,
+}
+
+impl Logins {
+    /// Starts the workers.
+    ///
+    /// # Errors
+    ///
+    /// Returns the operating system's error when a worker can't be run.
+    pub(crate) fn start(
+        seal_key: Option<SealKey>,
+        wake_signal: &Arc<WakeSignal>,
+        journal: &Arc<JournalQueue<JournalEntry>>,
+        config: &GateConfig,
+    ) -> std::io::Result<Self> {
+        let queue = HashQueue::start(config, wake_signal, journal)?;
+        let decider = Decider::new(seal_key);
+        let backoff = Backoff::new(config.options.hash_budget, config.options.hash_round);
+        Ok(Self {
+            passwords: PasswordLogins::new(queue, decider, backoff),
+            challenges: Challenges::default(),
+            completions: Completions::default(),
+            is_reloading: false,
+            misbehaving: BTreeSet::new(),
+        })
+    }
+
+    /// Decides about a CONNECT.
+    pub(crate) fn connect<S: GateStore>(
+        &mut self,
+        state: &mut State<S>,
+        info: &ConnectInfo<'_>,
+    ) -> ConnectOutcome {
+        let now = state.now();
+        let request = match parse(info) {
+            Ok(request) => request,
+            Err(reason) => {
+                self.forget(state, info.handle, now);
+                let refusal = Refusal::malformed(state, info, reason, now);
+                return refusal.into_outcome(&mut state.journal);
+            }
+        };
+        if let Some(username) = state.recognise(info.handle, &request, self.is_reloading) {
+            return ConnectOutcome::Admitted { username };
+        }
+        // Asked again about a live connection, the host may hold another with
+        // this client id; asked about a new one, it can't.
+        if !state.sessions.is_live(info.handle) {
+            let pending = &mut self.passwords.queue.pending;
+            pending.supersede(request.client_id.as_str(), now);
+        }
+        self.forget(state, info.handle, now);
+        self.attempt(state, info, request, None, now)
+    }
+
+    /// Decides about a CONNECT that asks for enhanced authentication. A live
+    /// session can't authenticate again.
+    pub(crate) fn connect_enhanced<S: GateStore>(
+        &mut self,
+        state: &mut State<S>,
+        info: &ConnectInfo<'_>,
+        enhanced: &Enhanced<'_>,
+    ) -> ConnectOutcome {
+        let now = state.now();
+        let client = ClientRef {
+            handle: info.handle,
+            client_id: Some(info.client_id),
+            username: info.username,
+            connected: true,
+            ..ClientRef::default()
+        };
+        let session = state.sessions.get(info.handle);
+        if session.is_some_and(|session| session.phase == Phase::Live && session.is(&client)) {
+            return self.end_misbehaving(state, info.handle);
+        }
+        self.forget(state, info.handle, now);
+        let info = ConnectInfo {
+            password: enhanced.data,
+            // No host can.
+            may_wait: false,
+            ..*info
+        };
+        let outcome = match parse(&info) {
+            Ok(request) if enhanced.method == ENHANCED_METHOD.as_bytes() => {
+                let pending = &mut self.passwords.queue.pending;
+                pending.supersede(request.client_id.as_str(), now);
+                let method = Method::Enhanced { code: None };
+                self.attempt(state, &info, Request { method, ..request }, None, now)
+            }
+            Ok(request) => {
+                let reason = Reason::Malformed;
+                Refusal::new(state, &request, info.address, reason, now)
+                    .with_code(RefusalCode::BadMethod)
+                    .into_outcome(&mut state.journal)
+            }
+            Err(reason) => {
+                Refusal::malformed(state, &info, reason, now).into_outcome(&mut state.journal)
+            }
+        };
+        self.challenges
+            .mark(info.handle, info.client_id, &outcome, now);
+        outcome
+    }
+
+    /// Goes on with a CONNECT that was asked for a code, now that its client sent
+    /// this.
+    pub(crate) fn resume<S: GateStore>(
+        &mut self,
+        state: &mut State<S>,
+        handle: Handle,
+        client_id: &[u8],
+        data: Option<&[u8]>,
+    ) -> ConnectOutcome {
+        let now = state.now();
+        let live = state.sessions.get(handle);
+        if live.is_some_and(|session| !matches!(session.phase, Phase::Gone { .. })) {
+            return self.end_misbehaving(state, handle);
+        }
+        let Some(open) = self.challenges.take(handle, client_id, now) else {
+            return Refusal::late(state, client_id, now).into_outcome(&mut state.journal);
+        };
+        let OpenChallenge {
+            request,
+            hash_result,
+            source,
+            ..
+        } = open;
+        let source = source.as_source();
+        let info = ConnectInfo {
+            address: source.address,
+            listener: source.listener,
+            protocol: source.protocol,
+            clean_start: request.session.starts_clean,
+            reservation: source.reservation,
+            ..ConnectInfo::new(handle, client_id)
+        };
+        let code = Secret::presented(data.unwrap_or_default());
+        let method = Method::Enhanced { code: Some(code) };
+        let request = Request { method, ..request };
+        let outcome = self.attempt(state, &info, request, hash_result, now);
+        self.challenges.mark(handle, client_id, &outcome, now);
+        outcome
+    }
+
+    fn attempt<S: GateStore>(
+        &mut self,
+        state: &mut State<S>,
+        info: &ConnectInfo<'_>,
+        request: Request,
+        hash_result: Option<HashResult>,
+        now: Timestamp,
+    ) -> ConnectOutcome {
+        let attempted = self
+            .passwords
+            .attempt(state, info, request, hash_result, now);
+        match attempted {
+            Attempted::Answered(outcome) => outcome,
+            Attempted::Challenged(request, hash_result) => {
+                self.challenge(state, info, request, hash_result, now)
+            }
+        }
+    }
+
+    /// Asks for a code, and keeps what was presented until it comes.
+    fn challenge<S: GateStore>(
+        &mut self,
+        state: &mut State<S>,
+        info: &ConnectInfo<'_>,
+        request: Request,
+        hash_result: Option<HashResult>,
+        now: Timestamp,
+    ) -> ConnectOutcome {
+        self.challenges.tidy(now);
+        if !self.challenges.admits(request.name.as_ref(), now) {
+            return Refusal::new(state, &request, info.address, Reason::OverBudget, now)
+                .into_outcome(&mut state.journal);
+        }
+        let open = OpenChallenge {
+            request: Request {
+                method: Method::Enhanced { code: None },
+                ..request
+            },
+            hash_result,
+            source: OwnedConnectSource::of(&info.source()),
+            since: now,
+        };
+        self.challenges.open(info.handle, open);
+        ConnectOutcome::Challenge {
+            data: CHALLENGE.as_bytes(),
+        }
+    }
+
+    /// Has a live session ended, and keeps it waiting until then.
+    fn end_misbehaving<S>(&mut self, state: &State<S>, handle: Handle) -> ConnectOutcome {
+        if let Some(session) = state.sessions.get(handle) {
+            self.misbehaving.insert((handle, session.number));
+            (state.config.wake)();
+        }
+        ConnectOutcome::Challenge { data: b"" }
+    }
+
+    /// The sessions that are to be ended for that.
+    pub(crate) fn take_misbehaving(&mut self) -> BTreeSet<(Handle, SessionNumber)> {
+        core::mem::take(&mut self.misbehaving)
+    }
+
+    /// Says whether a client is held, was asked for a code and has not answered, or
+    /// was not let in. Costs next to nothing while there is none.
+    pub(crate) fn is_unauthenticated(&self, client: &ClientRef<'_>) -> bool {
+        self.passwords.queue.pending.is_unauthenticated(client)
+            || self.challenges.is_unauthenticated(client)
+    }
+
+    /// Drops what earlier connections with this handle left.
+    fn forget<S: GateStore>(&mut self, state: &mut State<S>, handle: Handle, now: Timestamp) {
+        state.forget(handle);
+        let pending = &mut self.passwords.queue.pending;
+        pending.forget_handle(handle, now);
+        pending.remove_unauthenticated(handle);
+        self.challenges.forget(handle);
+    }
+
+    /// Takes note that the connection with this handle is gone.
+    pub(crate) fn release(&mut self, handle: Handle, now: Timestamp) {
+        self.passwords.queue.pending.forget_handle(handle, now);
+        self.challenges.release(handle);
+    }
+
+    /// Takes note that the host's loop went round.
+    pub(crate) fn round_completed(&mut self) {
+        self.passwords.round_completed();
+        self.is_reloading = false;
+    }
+
+    /// Takes over what seeds of second factors were sealed with.
+    pub(crate) fn set_key(&mut self, seal_key: Option<SealKey>) {
+        self.passwords.decider.seal_key = seal_key;
+    }
+
+    /// The same when the key file changed; says so.
+    pub(crate) fn take_key(&mut self, seal_key: Option<SealKey>) -> Directive {
+        let (level, line) = match seal_key {
+            Some(_) => (
+                LogLevel::Notice,
+                "the key file changed; it is used from now on",
+            ),
+            None => (
+                LogLevel::Error,
+                "the key file beside the store is gone or damaged; logins that need a second \
+                 factor are refused until it is back",
+            ),
+        };
+        self.set_key(seal_key);
+        let line = line.into();
+        Directive::Log { level, line }
+    }
+
+    /// Fetches what the workers found, once the wake signal was acknowledged.
+    pub(crate) fn take_answers(&mut self) {
+        self.passwords.queue.take_answers();
+    }
+
+    /// Says whether answers wait to be worked off.
+    pub(crate) fn has_answers(&self) -> bool {
+        self.passwords.queue.has_answers()
+    }
+
+    /// Ends the workers.
+    pub(crate) fn stop(&mut self) {
+        self.passwords.queue.pool.stop();
+    }
+
+    /// Says whether there is something for a poll to do at once.
+    pub(crate) fn wants_poll(&self) -> bool {
+        self.has_answers() || !self.misbehaving.is_empty()
+    }
+
+    /// Says whether time changes nothing here.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.passwords.is_idle() && self.challenges.is_idle()
+    }
+
+    /// Forgets challenges that nobody answered in time.
+    pub(crate) fn tidy_challenges(&mut self, now: Timestamp) {
+        self.challenges.tidy(now);
+    }
+
+    /// Works off what the workers found, and what they will never find.
+    pub(crate) fn complete<S: GateStore>(
+        &mut self,
+        state: &mut State<S>,
+        now: Timestamp,
+        directives: &mut Vec<Directive>,
+    ) {
+        self.passwords.tidy(now);
+        for _ in 0..MOST_COMPLETIONS {
+            let Some(answer) = self.passwords.queue.next_answer() else {
+                return;
+            };
+            let completed = self
+                .completions
+                .complete(state, &mut self.passwords, answer, now);
+            directives.extend(completed);
+        }
+    }
+
+    /// Takes note of how a completion was carried out.
+    pub(crate) fn completed<S: GateStore>(
+        &mut self,
+        state: &mut State<S>,
+        ticket: Ticket,
+        status: CompletionStatus,
+    ) {
+        self.completions
+            .completed(state, &mut self.passwords, ticket, status);
+    }
+}
+
+fn parse(info: &ConnectInfo<'_>) -> Result<Request, Reason> {
+    let session = SessionUse::of(info.protocol, info.clean_start);
+    Request::parse(info.client_id, info.username, info.password, session)
+}
+
+/// So many logins end in one poll; each may have to be committed.
+const MOST_COMPLETIONS: usize = 8;

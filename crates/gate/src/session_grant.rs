@@ -1,0 +1,234 @@
+//! What a session begins with and what it goes on with: its rights, its end, and
+//! the credentials that it depends on.
+
+use std::sync::Arc;
+
+use countersign_core::access::AccessSubject;
+use countersign_core::client_id::ClientId;
+use countersign_core::connect::Identity;
+use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::kind::Kind;
+use countersign_core::reason::Reason;
+use countersign_core::rights::Rights;
+use countersign_core::store::{GateStore, StoreError};
+use countersign_core::time::Timestamp;
+use countersign_core::token::TokenRecord;
+
+use crate::host::Handle;
+use crate::kick_reason::KickReason;
+use crate::session::{Principal, Session};
+use crate::session_extension::Child;
+use crate::sessions::Sessions;
+use crate::store_view::StoreView;
+
+/// What a session begins with, looked up before its login is committed.
+pub(crate) struct SessionGrant {
+    pub(crate) rights: Arc<Rights>,
+    /// When it ends, if time alone brings it about.
+    pub(crate) ends_at: Option<Timestamp>,
+    /// The credentials, besides its own, that it depends on.
+    pub(crate) depends_on: Box<[CredentialId]>,
+}
+
+impl SessionGrant {
+    /// What the session of a client begins with that is to be let in.
+    pub(crate) fn of<S: GateStore>(
+        view: &mut StoreView<S>,
+        identity: &Identity,
+        asked: &ClientId,
+    ) -> Result<Self, StoreError> {
+        let client_id = asked.as_str();
+        let mut ends_at = identity.ends_at();
+        let mut depends_on = Vec::new();
+        let rights = match identity {
+            Identity::Bearer { credential, token } => {
+                let bounds = TokenDependencies::of(view, credential, token)?;
+                ends_at = Some(bounds.ends_at);
+                depends_on = bounds.depends_on;
+                view.rights_of(AccessSubject::Token { credential, token }, client_id)?
+            }
+            Identity::Credential { credential, .. } => {
+                depends_on.extend(credential.parent());
+                view.rights_at_login(credential, asked)?
+            }
+            Identity::Unauthenticated { tenant } => {
+                let rights = tenant.as_ref().and_then(|id| view.snapshot.rights_in(id));
+                rights.map_or_else(|| Arc::new(Rights::none()), Arc::clone)
+            }
+            Identity::User {
+                credential, tenant, ..
+            } => view.rights_of(AccessSubject::User { credential, tenant }, client_id)?,
+        };
+        Ok(Self {
+            rights,
+            ends_at,
+            depends_on: depends_on.into(),
+        })
+    }
+}
+
+/// Says why a session may not go on whose own credential still admits it:
+/// what is beyond that of a user or a token.
+pub(crate) fn judge_dependencies<S: GateStore>(
+    view: &mut StoreView<S>,
+    session: &Session,
+    record: &Credential,
+    now: Timestamp,
+) -> Result<Result<(), KickReason>, StoreError> {
+    match &session.principal {
+        Principal::Bearer { token, .. } => {
+            let Some(token) = view.store.token(&token.id)? else {
+                return Ok(Err(KickReason::Refused(Reason::Revoked)));
+            };
+            let issuer = view.store.credential_by_id(token.issuer)?;
+            let key = view.store.token_key(&token.key)?;
+            let judged = token.admits(issuer.as_deref(), key.as_ref(), now);
+            Ok(judged.map_err(KickReason::Refused))
+        }
+        Principal::User { .. } => {
+            let is_granted = match (&record.kind, &session.tenant) {
+                (Kind::User(user), Some(tenant)) => user.grant_in(tenant).is_some(),
+                _ => false,
+            };
+            Ok(if is_granted {
+                Ok(())
+            } else {
+                Err(KickReason::Ungranted)
+            })
+        }
+        Principal::Credential { .. } | Principal::External { .. } | Principal::Unauthenticated => {
+            Ok(Ok(()))
+        }
+    }
+}
+
+/// What a live session may do now that its credential is `record`, and when
+/// it ends. Unbinds from it the things that may not be bound to it any more.
+pub(crate) fn rights_of_session<S: GateStore>(
+    view: &mut StoreView<S>,
+    sessions: &mut Sessions,
+    handle: Handle,
+    record: &Credential,
+    now: Timestamp,
+) -> Result<(Arc<Rights>, Option<Timestamp>), StoreError> {
+    let_go_of_children(view, sessions, handle, record, now)?;
+    let Some(session) = sessions.get(handle) else {
+        return Ok((Arc::new(Rights::none()), None));
+    };
+    let children;
+    let (subject, ends_at) = match &session.principal {
+        Principal::Bearer { token, .. } => {
+            let ends_at = TokenDependencies::of(view, record, token)?.ends_at;
+            let subject = AccessSubject::Token {
+                credential: record,
+                token,
+            };
+            (subject, Some(ends_at))
+        }
+        Principal::Credential { secret, .. } => {
+            children = session.keys_of_children();
+            let subject = AccessSubject::Credential {
+                credential: record,
+                children: &children,
+            };
+            (subject, record.ends_at(*secret))
+        }
+        Principal::External { .. } => (AccessSubject::of_credential(record), record.expires_at),
+        Principal::Unauthenticated => return Ok((Arc::clone(&session.rights), None)),
+        Principal::User { secret, .. } => {
+            let ends_at = record.ends_at(*secret);
+            let Some(tenant) = &session.tenant else {
+                return Ok((Arc::new(Rights::none()), ends_at));
+            };
+            let subject = AccessSubject::User {
+                credential: record,
+                tenant,
+            };
+            (subject, ends_at)
+        }
+    };
+    Ok((view.rights_of(subject, &session.client_id)?, ends_at))
+}
+
+fn let_go_of_children<S: GateStore>(
+    view: &mut StoreView<S>,
+    sessions: &mut Sessions,
+    handle: Handle,
+    record: &Credential,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let before = sessions.get(handle).map_or(&[][..], Session::children);
+    if before.is_empty() {
+        return Ok(());
+    }
+    let mut after = Vec::with_capacity(before.len());
+    for child in before {
+        let found = view.store.credential_by_id(child.id)?;
+        let is_same = |found: &Credential| found.name == child.key;
+        if found.is_some_and(|found| is_same(&found) && may_be_child(&found, record, now)) {
+            after.push(child.clone());
+        }
+    }
+    if after.as_slice() != before {
+        sessions.set_children(handle, after);
+    }
+    Ok(())
+}
+
+/// What the session of a token depends on, besides the token.
+struct TokenDependencies {
+    /// When the first of all that ends.
+    ends_at: Timestamp,
+    depends_on: Vec<CredentialId>,
+}
+
+impl TokenDependencies {
+    fn of<S: GateStore>(
+        view: &mut StoreView<S>,
+        bearer: &Credential,
+        token: &TokenRecord,
+    ) -> Result<Self, StoreError> {
+        let issuer = view.store.credential_by_id(token.issuer)?;
+        let key = view.store.token_key(&token.key)?;
+        let (Some(issuer), Some(key)) = (issuer, key) else {
+            // Gone since it was judged: it is judged again at once.
+            return Ok(Self {
+                ends_at: token.issued_at,
+                depends_on: vec![token.issuer],
+            });
+        };
+        let ends = [bearer.expires_at, issuer.expires_at, key.ends_at];
+        let ends_at = ends
+            .into_iter()
+            .flatten()
+            .fold(token.expires_at, Timestamp::min);
+        let depends_on = [Some(issuer.id), issuer.parent()];
+        Ok(Self {
+            ends_at,
+            depends_on: depends_on.into_iter().flatten().collect(),
+        })
+    }
+}
+
+/// Says whether a thing may be bound to the session of another: both are of one
+/// application, and it is tied to no application id, which would mean that it
+/// connects itself and that nobody else may pass for it.
+pub(crate) fn may_be_child(child: &Credential, parent: &Credential, now: Timestamp) -> bool {
+    let (Kind::Thing(one), Kind::Thing(other)) = (&child.kind, &parent.kind) else {
+        return false;
+    };
+    one.application == other.application
+        && child.tenant == parent.tenant
+        && child.id != parent.id
+        && child.client_id_tie.is_none()
+        && child.is_in_force(now).is_ok()
+}
+
+impl From<&Credential> for Child {
+    fn from(thing: &Credential) -> Self {
+        Self {
+            id: thing.id,
+            key: thing.name.clone(),
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! What a gate knows, and what becomes of its sessions.
+
+use std::sync::Arc;
+
+use countersign_core::connect::{Identity, Request};
+use countersign_core::name::LoginName;
+use countersign_core::presence::{Presence, PresenceEvent, SessionNumber};
+use countersign_core::rights::TopicUse;
+use countersign_core::rule::Verdict;
+use countersign_core::store::{GateStore, LogPosition, StoreError, StoreMark};
+use countersign_core::time::Timestamp;
+
+use crate::config::GateConfig;
+use crate::host::{ClientRef, ConnectSource, Directive, Handle, LogLevel};
+use crate::journal::Journal;
+use crate::journal::entry::JournalEntry;
+use crate::kick_reason::KickReason;
+use crate::masking::shown_client_id;
+use crate::secret_verifier::SecretVerifier;
+use crate::session::{Phase, Principal, Session};
+use crate::session_extension::SessionExtension;
+use crate::session_grant::SessionGrant;
+use crate::sessions::Sessions;
+use crate::store_view::StoreView;
+
+/// What all parts of a gate share: its options, the store as it sees it, which
+/// secrets it verified, the sessions, and what it writes down.
+pub(crate) struct State<S> {
+    pub(crate) config: GateConfig,
+    pub(crate) view: StoreView<S>,
+    pub(crate) verifier: SecretVerifier,
+    pub(crate) sessions: Sessions,
+    pub(crate) journal: Journal,
+}
+
+impl<S: GateStore> State<S> {
+    /// The host's time.
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.config.clock)()
+    }
+
+    /// Marks the moment. Forgets all that was found out in another store, if other
+    /// files stand in its place by now.
+    pub(crate) fn look(&mut self) -> Result<StoreMark, StoreError> {
+        let (mark, is_another) = self.view.look()?;
+        if is_another {
+            self.verifier.forget_all();
+            self.write_presence_anew();
+        }
+        Ok(mark)
+    }
+
+    /// Gives up what is kept in memory and changed in the store by now.
+    pub(crate) fn sync(&mut self) -> Result<LogPosition, StoreError> {
+        // Before the look at the logs: what is committed after it has another mark.
+        let mark = self.look()?;
+        let (log_position, outdated) = self.view.sync(mark)?;
+        if let Some(outdated) = outdated {
+            let discarded = JournalEntry::Discarded(Box::new(outdated));
+            self.journal.writer.append(discarded);
+        }
+        Ok(log_position)
+    }
+
+    /// The session of a client that is let in, which ends by itself when its grant
+    /// does.
+    pub(crate) fn session_of(
+        &mut self,
+        handle: Handle,
+        request: &Request,
+        identity: &Identity,
+        grant: SessionGrant,
+        source: &ConnectSource<'_>,
+    ) -> Session {
+        let tag = self
+            .verifier
+            .session_tag(request.client_id.as_str(), request.secret.as_ref());
+        let username = identity.credential().map(|it| it.name.shared());
+        let presented = request.name.as_ref();
+        let is_another = |name: &&LoginName| Some(name.as_str()) != username.as_deref();
+        let number = self.sessions.next_number();
+        if let Some(at) = grant.ends_at {
+            self.sessions.set_deadline(at, handle, number);
+        }
+        Session {
+            number,
+            client_id: request.client_id.shared(),
+            tie: request.tie,
+            presented: presented.filter(is_another).cloned(),
+            username,
+            tag,
+            principal: Principal::of(identity),
+            tenant: identity.tenant().cloned(),
+            began: self.now(),
+            rights: grant.rights,
+            stored: request.session.is_stored,
+            protocol: source.protocol,
+            address: source.address.map(Into::into),
+            listener: source.listener,
+            depends_on: grant.depends_on,
+            phase: Phase::Live,
+            is_arriving: false,
+            extension: SessionExtension::of(&request.method),
+        }
+    }
+
+    /// Begins a session, and has it written down that it began and that its
+    /// credential was used.
+    pub(crate) fn begin(&mut self, handle: Handle, session: Session) {
+        let presence = self.presence_of(&session);
+        self.journal
+            .writer
+            .observe(PresenceEvent::Connected(presence));
+        self.sessions.insert(handle, session);
+    }
+
+    /// Drops what an earlier connection with this handle left.
+    pub(crate) fn forget(&mut self, handle: Handle) {
+        let session = self.sessions.get(handle);
+        if session.is_some_and(|session| !matches!(session.phase, Phase::Gone { .. })) {
+            self.write_end(handle, None, self.now());
+        }
+        self.sessions.remove(handle);
+    }
+
+    /// Takes note that a connection is gone and, where the host says, whether its
+    /// session is kept.
+    pub(crate) fn gone(&mut self, handle: Handle, is_kept: Option<bool>, now: Timestamp) {
+        match self.sessions.get(handle).map(|session| session.phase) {
+            None => {}
+            // The second word about it: now the host has let go of it.
+            Some(Phase::Gone { .. }) => drop(self.sessions.remove(handle)),
+            Some(Phase::Live | Phase::Kicked(_)) => {
+                self.write_end(handle, is_kept, now);
+                self.sessions.mark_gone(handle);
+            }
+        }
+    }
+
+    fn write_end(&mut self, handle: Handle, is_kept: Option<bool>, now: Timestamp) {
+        if let Some(session) = self.sessions.get(handle) {
+            let mut live = self.sessions.live(&session.client_id);
+            let is_again = live.any(|other| other.number != session.number);
+            self.journal.end(session, is_kept, is_again, now);
+        }
+    }
+
+    /// What is written down of a session that began.
+    fn presence_of(&self, session: &Session) -> Presence {
+        Presence {
+            session: session.number,
+            client_id: shown_client_id(&self.view.snapshot.schemes, session),
+            tie: session.tie,
+            username: session.username.clone(),
+            credential: session.credential(),
+            tenant: session.tenant.clone(),
+            address: session.address.as_deref().map(str::to_owned),
+            protocol: session.protocol,
+            connected_at: session.began,
+            authenticated: session.credential().is_some(),
+            listener: session.listener,
+            stored: session.stored,
+        }
+    }
+
+    /// Has it written down anew who is connected: another store says what another
+    /// one knew, or what this one knew before it lost its log.
+    fn write_presence_anew(&self) {
+        self.journal.writer.append(JournalEntry::Reopened);
+        for session in self.sessions.connected() {
+            if !session.is_arriving {
+                self.journal.writer.observe_again(self.presence_of(session));
+            }
+        }
+    }
+
+    /// The user name of a live session that presents what it presented
+    /// before. With `trusts_enhanced`, one that began by enhanced authentication
+    /// need not present it.
+    #[expect(
+        clippy::option_option,
+        reason = "recognised or not; with a user name or not"
+    )]
+    pub(crate) fn recognise(
+        &self,
+        handle: Handle,
+        request: &Request,
+        trusts_enhanced: bool,
+    ) -> Option<Option<Arc<str>>> {
+        let session = self.sessions.get(handle)?;
+        let name = request.name.as_ref();
+        let is_same_name = name.map(LoginName::as_str) == session.username.as_deref()
+            || (name.is_some() && name == session.presented.as_ref());
+        let tag = self
+            .verifier
+            .session_tag(request.client_id.as_str(), request.secret.as_ref());
+        // What enhanced authentication brought is not there to be shown again.
+        let needs_no_tag = trusts_enhanced && session.is_enhanced();
+        let is_same = session.phase == Phase::Live
+            && *session.client_id == *request.client_id.as_str()
+            && is_same_name
+            && (needs_no_tag || session.tag == tag);
+        is_same.then(|| session.username.clone())
+    }
+
+    /// Judges one use of a topic by a session. None where it is no use of this
+    /// session, or comes too late to be one.
+    pub(crate) fn check(&mut self, client: &ClientRef<'_>, usage: TopicUse<'_>) -> Option<Verdict> {
+        let session = self.sessions.get(client.handle)?;
+        if !session.is(client) || session.is_past(usage) {
+            return None;
+        }
+        if let Some(verdict) = session.judge_command(usage) {
+            return Some(verdict);
+        }
+        let verdict = session.judge(usage, &mut self.view.snapshot.verdict_cache);
+        if verdict.is_allowed() || session.tenant.is_some() {
+            if let (Phase::Gone { .. }, TopicUse::Publish { .. }) = (session.phase, usage)
+                && let Some(session) = self.sessions.get_mut(client.handle)
+            {
+                session.will_was_sent();
+            }
+            return Some(verdict);
+        }
+        Some(match session.principal {
+            Principal::Unauthenticated => {
+                self.join_on_touch(client.handle, usage).unwrap_or(verdict)
+            }
+            Principal::Bearer { .. }
+            | Principal::Credential { .. }
+            | Principal::External { .. }
+            | Principal::User { .. } => verdict,
+        })
+    }
+
+    /// Lets an unauthenticated session without a tenant join the one whose
+    /// topics it touches.
+    fn join_on_touch(&mut self, handle: Handle, usage: TopicUse<'_>) -> Option<Verdict> {
+        // A tenant may have opened a moment ago.
+        self.view.refresh().ok()?;
+        let session = self.sessions.get_mut(handle)?;
+        let snapshot = &mut self.view.snapshot;
+        let (tenant, rights) = snapshot.joined(usage, &session.client_id)?;
+        session.tenant = Some(tenant.id.clone());
+        session.rights = Arc::clone(rights);
+        let joined = PresenceEvent::Joined(session.number, tenant.id.clone());
+        let verdict = session.judge(usage, &mut snapshot.verdict_cache);
+        self.journal.writer.observe(joined);
+        Some(verdict)
+    }
+
+    /// Says whether time changes nothing here.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.sessions.are_idle() && !self.journal.host_log.has_more()
+    }
+
+    /// Says whether there is something for a poll to do at once.
+    pub(crate) fn wants_poll(&self) -> bool {
+        self.view.snapshot.has_complaints() || self.journal.host_log.has_notices()
+    }
+
+    /// What the host's log is to say of refusals that it said nothing of, and of
+    /// what can't be read.
+    pub(crate) fn complaints(&mut self, now: Timestamp) -> impl Iterator<Item = Directive> {
+        let summary = self.journal.host_log.summary(now).into_iter();
+        let summary = summary.map(|line| (LogLevel::Notice, line));
+        let complaints = self.view.snapshot.take_complaints().into_iter();
+        summary
+            .chain(complaints.map(|line| (LogLevel::Error, line)))
+            .map(|(level, line)| Directive::Log { level, line })
+    }
+
+    /// Ends a session if it still is the one with this number.
+    pub(crate) fn kick_if(
+        &mut self,
+        handle: Handle,
+        number: SessionNumber,
+        reason: KickReason,
+    ) -> Option<Directive> {
+        let session = self.sessions.get(handle)?;
+        (session.number == number)
+            .then(|| self.kick(handle, reason))
+            .flatten()
+    }
+
+    /// Ends a session or, if it is gone, what it left behind.
+    pub(crate) fn kick(&mut self, handle: Handle, reason: KickReason) -> Option<Directive> {
+        let session = self.sessions.get_mut(handle)?;
+        let phase = session.phase;
+        session.stop(reason);
+        let client_id = Arc::clone(&session.client_id);
+        let label = session.label();
+        let shown = shown_client_id(&self.view.snapshot.schemes, session);
+        let is_due = match phase {
+            Phase::Live => true,
+            Phase::Kicked(_)
+            | Phase::Gone {
+                stopped: Some(_), ..
+            } => false,
+            // The host still holds its subscriptions; ending it once more
+            // makes the host ask which of them to keep.
+            Phase::Gone { stopped: None, .. } => {
+                reason.is_final() && self.sessions.live(&client_id).next().is_none()
+            }
+        };
+        is_due.then(|| Directive::Kick {
+            handle,
+            client_id,
+            line: format!("ended the session of {label} ({shown}): {reason}"),
+        })
+    }
+}
