@@ -116,13 +116,11 @@ impl Command for ListCredentials {
         };
         let mut credentials = tx.credentials(&one_more)?;
         let size = usize::try_from(size).unwrap_or(usize::MAX);
-        let next = match credentials.len() > size {
-            true => {
-                credentials.truncate(size);
-                credentials.last().map(|last| last.name.clone())
-            }
-            false => None,
-        };
+        let mut next = None;
+        if credentials.len() > size {
+            credentials.truncate(size);
+            next = credentials.last().map(|last| last.name.clone());
+        }
         Ok(CredentialPage {
             credentials,
             schemes: tx.schemes()?,
@@ -215,12 +213,19 @@ const PAGE: u64 = if cfg!(test) { 5 } else { 500 };
 mod tests {
     use std::thread;
 
+    use countersign_core::name::GroupPath;
+    use countersign_core::tenant::DefaultRights;
+    use countersign_core::user::{Grant, GrantedRight};
     use countersign_sqlite::SqliteStore;
 
     use super::*;
+    use crate::caller::Authority;
     use crate::command::run;
-    use crate::fixture::{Fixture, login_name, tenant_id};
+    use crate::fixture::{Fixture, JANE, adding, login_name, new_credential, role_name, tenant_id};
+    use crate::secret::NewSecret;
+    use crate::tenant::{SetTenant, TenantChanges};
     use crate::text::FreeText;
+    use crate::user::GrantUser;
 
     #[test]
     fn a_list_is_told_in_pages_each_of_which_says_where_the_next_begins() {
@@ -228,7 +233,7 @@ mod tests {
         for number in 0..12 {
             fixture.credential(&format!("n{number:02}")).unwrap();
         }
-        let mut names = |after: Option<&str>, limit| {
+        let mut page = |after: Option<&str>, limit| {
             let query = CredentialQuery {
                 tenant: Some(tenant_id("acme")),
                 after: after.map(login_name),
@@ -236,28 +241,181 @@ mod tests {
                 ..CredentialQuery::default()
             };
             let page = fixture.run(&ListCredentials(query)).unwrap();
-            let names: Vec<_> = page.iter().map(|(one, _)| one.name.to_string()).collect();
-            (names, page.next.map(|next| next.to_string()))
+            let names = page.iter().map(|(credential, _)| &credential.name);
+            let names: Vec<_> = names.chain(&page.next).map(ToString::to_string).collect();
+            (names.join(" "), page.next.is_some())
         };
-        let next = |name: &str| Some(name.to_owned());
-        let first = ["dev1@acme", "n00@acme", "n01@acme", "n02@acme", "n03@acme"];
-        assert_eq!(
-            names(None, None),
-            (first.map(Into::into).into(), next("n03@acme"))
-        );
-        let (two, after_two) = names(None, Some(2));
-        assert_eq!(
-            (two, after_two),
-            (first.map(Into::into)[..2].into(), next("n00@acme"))
-        );
-        let rest = |from: u32| {
-            (from..12)
-                .map(|it| format!("n{it:02}@acme"))
-                .collect::<Vec<_>>()
+        let first = "dev1@acme n00@acme n01@acme n02@acme n03@acme";
+        assert_eq!(page(None, None), (format!("{first} n03@acme"), true));
+        let two = "dev1@acme n00@acme n00@acme";
+        assert_eq!(page(None, Some(2)), (two.into(), true));
+        let last = "n07@acme n08@acme n09@acme n10@acme n11@acme";
+        assert_eq!(page(Some("n06@acme"), None), (last.into(), false));
+        assert_eq!(page(Some("n10@acme"), None), ("n11@acme".into(), false));
+        assert_eq!(page(None, Some(0)), (String::new(), false));
+    }
+
+    /// What each of the commands on one credential answers: nothing where it is
+    /// done. The last deletes it.
+    fn tried(fixture: &mut Fixture, by: Authority, name: &str) -> Vec<Option<AdminError>> {
+        let name = || login_name(name);
+        let set = SetCredential {
+            name: name(),
+            changes: CredentialChanges::default(),
         };
-        assert_eq!(names(Some("n06@acme"), None), (rest(7), None));
-        assert_eq!(names(Some("n10@acme"), None), (rest(11), None));
-        assert_eq!(names(None, Some(0)), (Vec::new(), None));
+        let change = ChangeCredentialRules {
+            name: name(),
+            change: adding("allow publish acme/x"),
+        };
+        let reset = ResetPassword {
+            name: name(),
+            secret: NewSecret::Generated,
+        };
+        let rotate = RotateCredential {
+            name: name(),
+            overlap: Overlap::None,
+        };
+        let untie = fixture.run_by(by, &UntieCredential(name())).err();
+        let revoke = RevokeCredential {
+            name: name(),
+            reason: None,
+        };
+        vec![
+            fixture.run_by(by, &ShowCredential(name())).err(),
+            fixture.run_by(by, &SuspendCredential(name())).err(),
+            fixture.run_by(by, &ReactivateCredential(name())).err(),
+            fixture.run_by(by, &reset).err(),
+            fixture.run_by(by, &rotate).err(),
+            // It has no tie, which is told to those alone who may take it.
+            untie.filter(|error| !error.is(ErrorKind::Conflict, Noun::Credential)),
+            fixture.run_by(by, &revoke).err(),
+            fixture.run_by(by, &set).err(),
+            fixture
+                .run_by(by, &CredentialRuleWarnings(change.clone()))
+                .err(),
+            fixture.run_by(by, &change).err(),
+            fixture.run_by(by, &DeleteCredential(name())).err(),
+        ]
+    }
+
+    #[test]
+    fn who_administers_a_tenant_or_a_group_acts_on_its_credentials_alone() {
+        let mut fixture = Fixture::with_admin();
+        fixture.tenant("other", &[]).unwrap();
+        let group = |group: &str| GroupPath::parse(group).ok();
+        let [jane, gus, joe] = [JANE, "gus@mail.test", "joe@mail.test"].map(login_name);
+        for user in ["gus@mail.test", "joe@mail.test"] {
+            fixture.user(user);
+        }
+        for (email, tenant, group) in [(&gus, "acme", group("DM")), (&joe, "other", None)] {
+            let grant = Grant {
+                tenant: tenant_id(tenant),
+                group,
+                right: GrantedRight::OrgAdmin,
+            };
+            let email = email.clone();
+            fixture.run(&GrantUser { email, grant }).unwrap();
+        }
+        // How many of the commands are done, from the first on.
+        for (who, of_group, done) in [
+            (&jane, "DM.X", 11),
+            (&jane, "XY", 11),
+            (&gus, "DM.X", 7),
+            (&gus, "DM", 7),
+            (&gus, "XY", 0),
+            (&joe, "DM.X", 0),
+        ] {
+            let new = NewCredential {
+                group: group(of_group),
+                ..new_credential("it")
+            };
+            fixture.run(&CreateCredential(new)).unwrap();
+            let by = fixture.session_of(who.as_str());
+            let answers = tried(&mut fixture, by, "it@acme");
+            assert!(
+                answers[..done].iter().all(Option::is_none),
+                "{who}: {answers:?}"
+            );
+            for refused in &answers[done..] {
+                let refused = refused.as_ref().unwrap();
+                assert!(
+                    refused.is(ErrorKind::NotFound, Noun::Credential),
+                    "{who}: {refused}"
+                );
+            }
+            let _gone_already = fixture.run(&DeleteCredential(login_name("it@acme")));
+        }
+        let query = CredentialQuery {
+            tenant: Some(tenant_id("acme")),
+            ..CredentialQuery::default()
+        };
+        for (who, query, is_done) in [
+            (&jane, query.clone(), true),
+            (&jane, CredentialQuery::default(), false),
+            (&joe, query, false),
+        ] {
+            let by = fixture.session_of(who.as_str());
+            let listed = fixture.run_by(by, &ListCredentials(query));
+            assert_eq!(listed.is_ok(), is_done, "{who}");
+        }
+    }
+
+    #[test]
+    fn who_makes_credentials_gives_no_more_than_it_may() {
+        let mut fixture = Fixture::with_admin();
+        fixture.user("gus@mail.test");
+        let grant = Grant {
+            tenant: tenant_id("acme"),
+            group: GroupPath::parse("DM").ok(),
+            right: GrantedRight::OrgAdmin,
+        };
+        let email = login_name("gus@mail.test");
+        fixture.run(&GrantUser { email, grant }).unwrap();
+        let plain = || NewCredential {
+            group: GroupPath::parse("DM.X").ok(),
+            ..new_credential("it")
+        };
+        let of_no_group = || new_credential("it");
+        let with_role = || NewCredential {
+            roles: vec![role_name("ops")],
+            ..plain()
+        };
+        let with_attribute = || NewCredential {
+            attributes: [("line".into(), "4".into())].into(),
+            ..plain()
+        };
+        let external = || NewCredential {
+            external_identity: true,
+            ..plain()
+        };
+        let made: [(&dyn Fn() -> NewCredential, _, _); 5] = [
+            (&plain, true, true),
+            (&of_no_group, true, false),
+            (&with_role, true, false),
+            (&with_attribute, true, false),
+            (&external, false, false),
+        ];
+        for (new, by_jane, by_gus) in made {
+            for (who, rights, is_made) in [
+                (JANE, DefaultRights::Namespaces, by_jane),
+                ("gus@mail.test", DefaultRights::Nothing, by_gus),
+                // It would be given the topics of the tenant.
+                ("gus@mail.test", DefaultRights::Namespaces, false),
+            ] {
+                let changes = TenantChanges {
+                    default_rights: Some(rights),
+                    ..TenantChanges::default()
+                };
+                let id = tenant_id("acme");
+                fixture.run(&SetTenant { id, changes }).unwrap();
+                let by = fixture.session_of(who);
+                let made = fixture.run_by(by, &CreateCredential(new()));
+                assert_eq!(made.is_ok(), is_made, "{who} {:?}", made.err());
+                if is_made {
+                    fixture.delete("it@acme");
+                }
+            }
+        }
     }
 
     /// Two administrators at once: of two acts that exclude each other one is

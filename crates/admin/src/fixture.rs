@@ -37,7 +37,7 @@ use crate::rule::RuleChange;
 use crate::scheme::AddScheme;
 use crate::tenant::{self, CreateTenant, DeleteTenant, NewTenant, TenantDeletion};
 use crate::thing::{CreateThing, NewThing};
-use crate::user::{CreateUser, GrantUser, ShownUser};
+use crate::user::{CreateUser, GrantUser, ShowUser, ShownUser};
 
 /// A store and a clock that stands still.
 pub(crate) struct Fixture {
@@ -100,6 +100,12 @@ impl Fixture {
             context.caller.authority = authority;
             run(store, context, command)
         })
+    }
+
+    /// What the session of a user counts for.
+    pub(crate) fn session_of(&mut self, email: &str) -> Authority {
+        let shown = self.run(&ShowUser(login_name(email))).unwrap();
+        Authority::Session(shown.user.id)
     }
 
     pub(crate) fn tenant(&mut self, id: &str, namespaces: &[&str]) -> Result<Tenant, AdminError> {

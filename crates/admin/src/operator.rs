@@ -170,7 +170,7 @@ mod tests {
         RevokeCredential, ShowCredential, SuspendCredential,
     };
     use crate::error::ErrorKind;
-    use crate::fixture::{Fixture, adding, login_name, rule};
+    use crate::fixture::{Fixture, JANE, adding, login_name, rule};
     use crate::password::ChosenPassword;
     use crate::text::FreeText;
 
@@ -263,6 +263,40 @@ mod tests {
         assert!(wrong.is(ErrorKind::WrongKind, Noun::Operator));
         fixture.run(&DeleteOperator(ops)).unwrap();
         assert!(fixture.run(&ListOperators).unwrap().is_empty());
+    }
+
+    #[test]
+    fn who_administers_a_tenant_alone_knows_no_operators() {
+        let mut fixture = Fixture::with_admin();
+        make(&mut fixture, "ops", &[]).unwrap();
+        let jane = fixture.session_of(JANE);
+        let name = || login_name("ops");
+        let new = NewOperator {
+            name: login_name("mine"),
+            secret: NewSecret::Generated,
+            rules: vec![rule("allow both #")],
+        };
+        let forbidden = [
+            fixture.run_by(jane, &CreateOperator(new)).err(),
+            fixture.run_by(jane, &ListOperators).err(),
+            fixture.run_by(jane, &ShowOperator(name())).err(),
+            fixture.run_by(jane, &DeleteOperator(name())).err(),
+        ];
+        for error in forbidden.map(Option::unwrap) {
+            assert!(error.is(ErrorKind::Forbidden, Noun::Caller), "{error}");
+        }
+        let change = ChangeCredentialRules {
+            name: name(),
+            change: adding("deny both #"),
+        };
+        let unknown = [
+            fixture.run_by(jane, &ShowCredential(name())).err(),
+            fixture.run_by(jane, &SuspendCredential(name())).err(),
+            fixture.run_by(jane, &change).err(),
+        ];
+        for error in unknown.map(Option::unwrap) {
+            assert!(error.is(ErrorKind::NotFound, Noun::Credential), "{error}");
+        }
     }
 
     #[test]

@@ -41,21 +41,13 @@ pub(crate) struct OpenStore {
 impl OpenStore {
     /// Runs a command, now.
     pub(crate) fn run<C: Command>(&mut self, command: &C) -> Result<C::Output, CallError> {
-        self.act(|store, context| countersign_admin::run(store, context, command))
-            .map_err(|error| failure(&error))
-    }
-
-    /// Does an act, now.
-    pub(crate) fn act<T, E>(
-        &mut self,
-        act: impl FnOnce(&mut SqliteStore, &mut Context<'_>) -> Result<T, E>,
-    ) -> Result<T, E> {
         let mut context = Context {
             now: SystemTime::now().into(),
             caller: Caller::owner(&self.actor),
             random: &mut OsRandom,
         };
-        act(&mut self.store, &mut context)
+        countersign_admin::run(&mut self.store, &mut context, command)
+            .map_err(|error| failure(&error))
     }
 }
 
@@ -191,7 +183,14 @@ pub(crate) fn failure(error: &AdminError) -> CallError {
         ErrorKind::Exists if is_named => countersign_status::COUNTERSIGN_EXISTS,
         ErrorKind::NotFound if is_named => countersign_status::COUNTERSIGN_MISSING,
         ErrorKind::Unavailable => countersign_status::COUNTERSIGN_SYSTEM,
-        _ => countersign_status::COUNTERSIGN_REFUSED,
+        ErrorKind::Conflict
+        | ErrorKind::Exists
+        | ErrorKind::Forbidden
+        | ErrorKind::InUse
+        | ErrorKind::Invalid
+        | ErrorKind::NotFound
+        | ErrorKind::WrongKind
+        | _ => countersign_status::COUNTERSIGN_REFUSED,
     };
     CallError::new(status, error.to_string())
 }
