@@ -1,13 +1,14 @@
 //! The caller of a command, and the one table of who may run what.
 
 use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::kind::Kind;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::time::Timestamp;
 use countersign_core::user::GrantedRight;
 
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
-use crate::lookup::{Rows, no_credential, no_user};
+use crate::lookup::{self, Rows, no_credential, no_user};
 
 /// The caller of a command.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +38,10 @@ pub enum Permission {
     Change(LoginName),
     /// To make a plain credential in a tenant, sorted under a group.
     CreateIn(TenantId, Option<GroupPath>),
+    /// To end a key that signs tokens of a tenant, and the tokens with it.
+    EndKey(KeyId),
+    /// To end a token.
+    EndToken(TokenId),
     /// To change a user, who may have grants in several tenants.
     ManageUser(LoginName),
     /// To see a credential, and to run its life cycle.
@@ -113,6 +118,19 @@ impl Authority {
                     Some(_) | None => Err(unknown()),
                 }
             }
+            Permission::EndToken(id) => {
+                let token = lookup::token(store, id)?;
+                if administers(&token.tenant, None) {
+                    return Ok(());
+                }
+                Err(lookup::no_token(id))
+            }
+            Permission::EndKey(id) => {
+                if administers(&lookup::tenant_of_key(store, id)?, None) {
+                    return Ok(());
+                }
+                Err(lookup::no_key(id))
+            }
             Permission::ManageUser(email) => {
                 let unknown = || no_user(email);
                 let user = store.credential(email)?.ok_or_else(unknown)?;
@@ -126,6 +144,24 @@ impl Authority {
                 }
                 Err(unknown())
             }
+        }
+    }
+}
+
+impl Caller<'_> {
+    /// The principal whose session runs the command.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`AdminError`] of kind `Invalid` when it is no session's command.
+    pub(crate) fn principal(&self) -> Result<CredentialId, AdminError> {
+        match self.authority {
+            Authority::Session(id) => Ok(id),
+            Authority::Platform => Err(AdminError::invalid(
+                Noun::Caller,
+                self.actor,
+                "the caller is not a principal that makes tokens; name one",
+            )),
         }
     }
 }

@@ -29,15 +29,29 @@ pub(crate) fn end_tokens(
     subject: &str,
     goes: impl Fn(&TokenRecord) -> bool,
 ) -> Result<Vec<TokenRecord>, AdminError> {
+    let tokens = revoke_tokens(tx, tenant, goes)?;
+    if !tokens.is_empty() {
+        let revoked = AuditedRevocation::of(&tokens);
+        tx.record("jwt.revoke", subject, None, Some(&revoked));
+    }
+    Ok(tokens)
+}
+
+/// As [`end_tokens`], for an act whose own row in the audit tells of them.
+///
+/// # Errors
+///
+/// Returns [`AdminError`] when the store can't be written.
+pub(crate) fn revoke_tokens(
+    tx: &mut Tx<'_>,
+    tenant: Option<&TenantId>,
+    goes: impl Fn(&TokenRecord) -> bool,
+) -> Result<Vec<TokenRecord>, AdminError> {
     let now = tx.now;
     let mut tokens = tx.tokens(tenant)?;
     tokens.retain(|token| token.revoked_at.is_none() && now < token.expires_at && goes(token));
     for token in &tokens {
         tx.revoke_token(&token.id, now)?;
-    }
-    if !tokens.is_empty() {
-        let revoked = AuditedRevocation::of(&tokens);
-        tx.record("jwt.revoke", subject, None, Some(&revoked));
     }
     let bearers: BTreeSet<_> = tokens.iter().map(|token| token.bearer).collect();
     for bearer in bearers {

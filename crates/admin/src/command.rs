@@ -131,7 +131,8 @@ pub struct Tx<'a> {
     pub(crate) now: Timestamp,
     /// Where secrets, names and salts come from.
     pub(crate) random: &'a mut (dyn RandomSource + 'a),
-    caller: Caller<'a>,
+    /// The caller.
+    pub(crate) caller: Caller<'a>,
     mode: Mode,
     audit: Vec<AuditEntry>,
     changes: Vec<Change>,

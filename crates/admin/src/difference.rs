@@ -11,7 +11,7 @@ use countersign_core::access::{
 use countersign_core::client_id::ClientIdRule;
 use countersign_core::credential::Credential;
 use countersign_core::kind::Kind;
-use countersign_core::name::TenantId;
+use countersign_core::name::{LoginName, TenantId};
 use countersign_core::rights::{Rights, TopicUses};
 use countersign_core::role::{Role, RoleName};
 use countersign_core::rule::{Action, TopicOwners};
@@ -33,6 +33,19 @@ impl RightsDifference {
     pub(crate) fn is_none(&self) -> bool {
         self.gains.is_empty() && self.loses.is_empty()
     }
+}
+
+/// What a change of a role would do to one credential or user.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ChangeEffect {
+    /// Its name.
+    pub name: LoginName,
+    /// Whether it is connected now.
+    pub is_connected: bool,
+    /// What it may do after the change alone.
+    pub gains: Vec<TopicUses>,
+    /// What it may do before the change alone.
+    pub loses: Vec<TopicUses>,
 }
 
 /// The client ids that a principal can be connected as.

@@ -85,6 +85,8 @@ pub enum Noun {
     Credential,
     /// What a user is granted in a tenant.
     Grant,
+    /// The maker of tokens.
+    Issuer,
     /// The key file beside the store.
     KeyFile,
     /// The lock that failed logins bring upon a user.

@@ -4,7 +4,7 @@ use countersign_core::audit::AuditEntry;
 use countersign_core::change::{Change, ChangeSeq};
 use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::connect::{LoginRecord, Proof, SessionChange};
-use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::credential::Credential;
 use countersign_core::jwt::{Ttl, Whoami};
 use countersign_core::kind::{Application, ApplicationName};
 use countersign_core::ledger::Ledger as _;
@@ -29,10 +29,10 @@ use crate::credential::{
     CreateCredential, DeleteCredential, IssuedCredential, NewCredential, ShowCredential,
 };
 use crate::error::AdminError;
-use crate::jwt::{self, JwtError, NewToken};
+use crate::jwt::{CreateToken, CreatedToken, Issuer, ListTokens, NewToken, ShownToken};
 use crate::namespace::parse_namespace;
 use crate::password::ChosenPassword;
-use crate::role::{ChangeRole, CreateRole, NewRole};
+use crate::role::{ChangeRoleRules, CreateRole, NewRole};
 use crate::rule::RuleChange;
 use crate::scheme::AddScheme;
 use crate::tenant::{self, CreateTenant, DeleteTenant, NewTenant, TenantDeletion};
@@ -216,18 +216,16 @@ impl Fixture {
     }
 
     /// Makes a token of `acme` for `portal` as `jane@mail.test`.
-    pub(crate) fn token(&mut self, things: &[&str]) -> Result<jwt::CreatedToken, JwtError> {
-        let issuer = jwt::issuer(&mut self.store, None, JANE).unwrap();
-        let new = NewToken {
+    pub(crate) fn token(&mut self, things: &[&str]) -> Result<CreatedToken, AdminError> {
+        self.run(&CreateToken(NewToken {
             things: things.iter().map(|key| login_name(key)).collect(),
-            ..new_token(issuer)
-        };
-        self.act(|store, context| jwt::create(store, context, new))
+            ..new_token(JANE)
+        }))
     }
 
     /// The only token that is listed.
-    pub(crate) fn only_token(&mut self) -> jwt::ShownToken {
-        let mut tokens = jwt::list(&mut self.store, None, self.now).unwrap();
+    pub(crate) fn only_token(&mut self) -> ShownToken {
+        let mut tokens = self.run(&ListTokens::default()).unwrap();
         assert_eq!(tokens.len(), 1);
         tokens.pop().unwrap()
     }
@@ -337,14 +335,14 @@ impl Fixture {
 }
 
 /// A token of `acme` for `portal` that lasts an hour.
-pub(crate) fn new_token(issuer: CredentialId) -> NewToken {
+pub(crate) fn new_token(issuer: &str) -> NewToken {
     NewToken {
         tenant: tenant_id("acme"),
         role: role_name("ops"),
         whoami: Whoami::parse("portal").unwrap(),
         things: Vec::new(),
         ttl: Ttl::DEFAULT,
-        issuer,
+        issuer: Issuer::Named(issuer.into()),
     }
 }
 
@@ -401,8 +399,8 @@ pub(crate) fn role_name(text: &str) -> RoleName {
 }
 
 /// The change of the rules of a role of `acme` that are bound to no group.
-pub(crate) fn change_of_role(role: &str, change: &RuleChange) -> ChangeRole {
-    ChangeRole {
+pub(crate) fn change_of_role(role: &str, change: &RuleChange) -> ChangeRoleRules {
+    ChangeRoleRules {
         tenant: tenant_id("acme"),
         name: role_name(role),
         change: change.clone(),

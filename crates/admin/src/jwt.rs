@@ -1,39 +1,31 @@
-//! Acts on tokens (JWT, RFC 7519): an administrator of a tenant makes them,
+//! Commands on tokens (JWT, RFC 7519): an administrator of a tenant makes them,
 //! they last at most a day, and they can be revoked.
-
-use std::collections::BTreeSet;
 
 use countersign_core::change::Change;
 use countersign_core::credential::{Credential, CredentialId};
-use countersign_core::given::Given;
-use countersign_core::jwt::{
-    Claims, KeyId, SignError, TokenId, Ttl, Whoami, bearer_name, sign, whoami_of,
-};
-use countersign_core::kind::{ApplicationName, Kind};
+use countersign_core::jwt::{Claims, SignError, TokenId, Ttl, Whoami, bearer_name, sign};
+use countersign_core::kind::Kind;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::role::RoleName;
 use countersign_core::scheme::SchemeName;
-use countersign_core::secret::Secret;
-use countersign_core::store::rows::{CredentialRows as _, TokenRows as _};
-use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError};
+use countersign_core::store::{Intent, StoreError};
 use countersign_core::time::Timestamp;
 use countersign_core::token::TokenRecord;
-use countersign_core::user::parse_email;
 
-use crate::caller::check_admin;
-use crate::context::{Context, RandomError};
+use crate::caller::{Permission, check_admin};
+use crate::command::{Command, Tx};
 use crate::credential::blank;
-use crate::error::AdminError;
+use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::lookup::{self, Rows};
-use crate::sealed::KeyFileError;
 use crate::view::AuditedToken;
 
 mod key;
 mod revocation;
+mod shown;
 
-pub use self::key::{RotatedKey, rotate_key};
-pub(crate) use self::revocation::end;
-pub use self::revocation::{revoke, revoke_of_issuer, revoke_of_key};
+pub use self::key::{RotateKey, RotatedKey};
+pub use self::revocation::{RevokeToken, RevokeTokensOfIssuer, RevokeTokensOfKey};
+pub use self::shown::{CreatedToken, ShownToken};
 
 /// A token to be made.
 #[derive(Clone, Debug)]
@@ -50,102 +42,114 @@ pub struct NewToken {
     pub ttl: Ttl,
     /// Who makes it. They must administer the tenant, and it dies when they do
     /// no more.
-    pub issuer: CredentialId,
+    pub issuer: Issuer,
 }
 
-/// A token that was made just now.
-#[expect(missing_debug_implementations, reason = "it holds a secret")]
-pub struct CreatedToken {
-    /// The token, to be shown this once.
-    pub token: Secret,
-    /// What is kept of it.
-    pub record: TokenRecord,
-}
-
-/// A token as it is listed.
-#[derive(Clone, Debug)]
-pub struct ShownToken {
-    /// What is kept of it.
-    pub record: TokenRecord,
-    /// Whom it is for; none if they are gone.
-    pub whoami: Option<Whoami>,
-    /// Who made it; none if they are gone.
-    pub issuer: Option<LoginName>,
-    /// Whether a client that presents it would be let in.
-    pub is_valid: bool,
+/// The principal that makes a token.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Issuer {
+    /// The one whose session runs the command.
+    Caller,
+    /// The one of this name: a user by e-mail address, a thing by its key, or an
+    /// application by its name. Only a platform administrator makes tokens in
+    /// the name of others.
+    Named(String),
 }
 
 /// Makes a token, with its tenant's first key and its bearer where those are
 /// not there yet.
-///
-/// # Errors
-///
-/// Returns [`JwtError`] when the issuer does not administer the tenant, when
-/// the tenant has no such role or thing, when the key file is missing or
-/// another one, or when the store can't be written; nothing changed then.
-pub fn create<S: AdminStore>(
-    store: &mut S,
-    context: &mut Context<'_>,
-    new: NewToken,
-) -> Result<CreatedToken, JwtError> {
-    let mut transaction = store.begin(Intent::Write)?;
-    lookup::tenant(&mut Rows::of(&mut transaction), &new.tenant)?;
-    check_admin(
-        &mut Rows::of(&mut transaction),
-        new.issuer,
-        &new.tenant,
-        context.now,
-    )?;
-    lookup::role(&mut Rows::of(&mut transaction), &new.tenant, &new.role)?;
-    let mut things = Vec::new();
-    for key in &new.things {
-        lookup::thing(&mut Rows::of(&mut transaction), &new.tenant, key)?;
-        if !things.contains(key) {
-            things.push(key.clone());
+#[derive(Clone, Debug)]
+pub struct CreateToken(pub NewToken);
+
+impl Command for CreateToken {
+    type Output = CreatedToken;
+
+    fn needs(&self) -> Permission {
+        match &self.0.issuer {
+            Issuer::Caller => Permission::Administer(self.0.tenant.clone()),
+            Issuer::Named(_) => Permission::Platform,
         }
     }
-    let (key_id, key) = key::current(&mut transaction, &new.tenant, context)?;
-    if !make_room(&mut transaction, new.issuer, context.now)? {
-        return Err(JwtError::TooMany {
-            what: "living tokens of one issuer",
-            most: MOST_TOKENS,
-        });
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<CreatedToken, AdminError> {
+        let (new, now) = (&self.0, tx.now);
+        lookup::tenant(tx, &new.tenant)?;
+        let issuer = match &new.issuer {
+            Issuer::Caller => tx.caller.principal()?,
+            Issuer::Named(name) => lookup::issuer(tx, Some(&new.tenant), name)?.id,
+        };
+        check_admin(tx, issuer, &new.tenant, now)?;
+        lookup::role(tx, &new.tenant, &new.role)?;
+        let mut things = Vec::new();
+        for key in &new.things {
+            lookup::thing(tx, &new.tenant, key)?;
+            if !things.contains(key) {
+                things.push(key.clone());
+            }
+        }
+        let (key_id, key) = key::current(tx, &new.tenant)?;
+        if !make_room(tx, issuer, now)? {
+            return Err(too_many(MOST_TOKENS, "living tokens of one issuer"));
+        }
+        let bearer = bearer(tx, new, now)?;
+        let claims = Claims {
+            jti: TokenId::generate(tx.random_bits()?),
+            tenant: new.tenant.clone(),
+            whoami: new.whoami.clone(),
+            role: new.role.clone(),
+            things,
+            issued_at: now,
+            not_before: None,
+            expires_at: now.plus(new.ttl.as_duration()),
+        }
+        .in_whole_seconds();
+        let token = sign(&claims, &key_id, &key)?;
+        let record = TokenRecord {
+            id: claims.jti,
+            tenant: claims.tenant,
+            bearer: bearer.id,
+            issuer,
+            key: key_id,
+            role: claims.role,
+            things: claims.things,
+            issued_at: claims.issued_at,
+            expires_at: claims.expires_at,
+            revoked_at: None,
+        };
+        tx.add_token(&record)?;
+        let after = AuditedToken::of(&ShownToken::of(tx, record.clone(), now)?);
+        tx.record("jwt.create", bearer.name.as_str(), None, Some(&after));
+        tx.changed(Change::Credential(bearer.id));
+        Ok(CreatedToken { token, record })
     }
-    let bearer = bearer(&mut transaction, &new, context.now)?;
-    let claims = Claims {
-        jti: TokenId::generate(context.random_bits()?),
-        tenant: new.tenant,
-        whoami: new.whoami,
-        role: new.role,
-        things,
-        issued_at: context.now,
-        not_before: None,
-        expires_at: context.now.plus(new.ttl.as_duration()),
+}
+
+/// Lists the tokens that have not ended long since, by tenant and time: those of
+/// a tenant, or all.
+#[derive(Clone, Debug, Default)]
+pub struct ListTokens {
+    /// Of this tenant alone.
+    pub tenant: Option<TenantId>,
+}
+
+impl Command for ListTokens {
+    type Output = Vec<ShownToken>;
+
+    fn needs(&self) -> Permission {
+        Permission::see(self.tenant.as_ref())
     }
-    .in_whole_seconds();
-    let token = sign(&claims, &key_id, &key)?;
-    let record = TokenRecord {
-        id: claims.jti,
-        tenant: claims.tenant,
-        bearer: bearer.id,
-        issuer: new.issuer,
-        key: key_id,
-        role: claims.role,
-        things: claims.things,
-        issued_at: claims.issued_at,
-        expires_at: claims.expires_at,
-        revoked_at: None,
-    };
-    transaction.add_token(&record)?;
-    let described = describe(&mut transaction, record.clone(), context.now)?;
-    let row = context.audit(
-        "jwt.create",
-        bearer.name.as_str(),
-        None::<&AuditedToken>,
-        Some(&AuditedToken::of(&described)),
-    );
-    transaction.commit(&[row], &[Change::Credential(bearer.id)])?;
-    Ok(CreatedToken { token, record })
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<ShownToken>, AdminError> {
+        let (tenant, now) = (self.tenant.as_ref(), tx.now);
+        lookup::check_tenant(tx, tenant)?;
+        let tokens = tx.tokens(tenant)?.into_iter();
+        let shown = tokens.map(|token| ShownToken::of(tx, token, now));
+        Ok(shown.collect::<Result<_, _>>()?)
+    }
 }
 
 /// Makes room for one more token of this issuer; says whether there is room.
@@ -153,127 +157,35 @@ pub fn create<S: AdminStore>(
 /// A token without a record proves nothing, so that to remove one that ended or
 /// was revoked admits no client.
 fn make_room(
-    transaction: &mut impl AdminTransaction,
+    rows: &mut Rows<'_>,
     issuer: CredentialId,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    if transaction.count_tokens_of(issuer)? < MOST_TOKENS {
+    if rows.count_tokens_of(issuer)? < MOST_TOKENS {
         return Ok(true);
     }
-    transaction.remove_ended_tokens_of(issuer, now)?;
-    Ok(transaction.count_tokens_of(issuer)? < MOST_TOKENS)
-}
-
-/// Tokens that have not ended long since, by tenant and time.
-///
-/// # Errors
-///
-/// Returns [`JwtError`] when there is no such tenant or the store can't be
-/// read.
-pub fn list<S: AdminStore>(
-    store: &mut S,
-    tenant: Option<&TenantId>,
-    now: Timestamp,
-) -> Result<Vec<ShownToken>, JwtError> {
-    let mut transaction = store.begin(Intent::Read)?;
-    if let Some(tenant) = tenant {
-        lookup::tenant(&mut Rows::of(&mut transaction), tenant)?;
-    }
-    let tokens = transaction.tokens(tenant)?;
-    let described = tokens
-        .into_iter()
-        .map(|token| describe(&mut transaction, token, now));
-    Ok(described.collect::<Result<_, _>>()?)
-}
-
-/// The principal that people call so when they speak of who makes tokens: a
-/// user by e-mail, a thing by its key, or an application by its name, which
-/// without a tenant is the whole `application:NAME@TENANT`.
-///
-/// # Errors
-///
-/// Returns [`JwtError`] when there is none or the store can't be read. Whether
-/// it administers the tenant is looked at when it makes a token.
-pub fn issuer<S: AdminStore>(
-    store: &mut S,
-    tenant: Option<&TenantId>,
-    principal: &str,
-) -> Result<CredentialId, JwtError> {
-    let mut transaction = store.begin(Intent::Read)?;
-    if let Some(tenant) = tenant {
-        lookup::tenant(&mut Rows::of(&mut transaction), tenant)?;
-    }
-    let application = tenant.and_then(|tenant| {
-        let name = ApplicationName::parse(principal).ok()?;
-        name.credential_name(tenant).ok()
-    });
-    let email = parse_email(principal).ok();
-    let whole = LoginName::parse(principal).ok();
-    for name in [application, email, whole].into_iter().flatten() {
-        let found = transaction.credential(&name)?;
-        if let Some(found) = found.filter(|found| may_be_issuer(found, tenant)) {
-            return Ok(found.id);
-        }
-    }
-    Err(JwtError::NoIssuer {
-        principal: principal.into(),
-    })
-}
-
-/// Says whether somebody could ever make tokens of a tenant.
-fn may_be_issuer(credential: &Credential, tenant: Option<&TenantId>) -> bool {
-    let is_of_tenant = tenant.is_none_or(|tenant| credential.tenant.as_ref() == Some(tenant));
-    match credential.kind {
-        Kind::Application(_) | Kind::Thing(_) => is_of_tenant,
-        Kind::User(_) => true,
-        Kind::Bearer | Kind::Device => false,
-    }
-}
-
-/// A token with the names of who it is about.
-fn describe<T: AdminTransaction>(
-    transaction: &mut T,
-    record: TokenRecord,
-    now: Timestamp,
-) -> Result<ShownToken, StoreError> {
-    let bearer = transaction.credential_by_id(record.bearer)?;
-    let issuer = transaction.credential_by_id(record.issuer)?;
-    let keys = transaction.token_keys(&record.tenant)?;
-    let key = keys.iter().find(|sealed| sealed.key.id == record.key);
-    let is_valid = bearer.is_some()
-        && record
-            .admits(issuer.as_ref(), key.map(|sealed| &sealed.key), now)
-            .is_ok();
-    Ok(ShownToken {
-        record,
-        whoami: bearer.and_then(|bearer| whoami_of(&bearer.name)),
-        issuer: issuer.map(|issuer| issuer.name),
-        is_valid,
-    })
+    rows.remove_ended_tokens_of(issuer, now)?;
+    Ok(rows.count_tokens_of(issuer)? < MOST_TOKENS)
 }
 
 /// The credential of the holder of the token, made where it does not exist.
-fn bearer<T: AdminTransaction>(
-    transaction: &mut T,
-    new: &NewToken,
-    now: Timestamp,
-) -> Result<Credential, JwtError> {
+fn bearer(rows: &mut Rows<'_>, new: &NewToken, now: Timestamp) -> Result<Credential, AdminError> {
     let name = bearer_name(&new.whoami, &new.tenant);
-    let taken = || JwtError::NameTaken { name: name.clone() };
-    let found = match transaction.credential(&name)? {
+    let taken = || {
+        let message = format!("`{name}` is not a name for the holder of a token");
+        AdminError::new(ErrorKind::Exists, Subject::new(Noun::Token, &name), message)
+    };
+    let found = match rows.credential(&name)? {
         Some(found) => found,
-        None if transaction.bearers(&new.tenant)? >= MOST_BEARERS => {
-            return Err(JwtError::TooMany {
-                what: "bearers of tokens in one tenant",
-                most: MOST_BEARERS,
-            });
+        None if rows.bearers(&new.tenant)? >= MOST_BEARERS => {
+            return Err(too_many(MOST_BEARERS, "bearers of tokens in one tenant"));
         }
         None => {
             let scheme = SchemeName::parse(SCHEME).map_err(|_| taken())?;
             let tenant = Some(new.tenant.clone());
             let blank = blank(name.clone(), Kind::Bearer, tenant, scheme, now);
-            transaction.add_credential(&blank)?;
-            transaction.credential(&name)?.ok_or_else(taken)?
+            rows.add_credential(&blank)?;
+            rows.credential(&name)?.ok_or_else(taken)?
         }
     };
     if matches!(found.kind, Kind::Bearer) && found.tenant.as_ref() == Some(&new.tenant) {
@@ -283,85 +195,18 @@ fn bearer<T: AdminTransaction>(
     }
 }
 
-/// The bearers of tokens, each once, as changes.
-fn changes_of<'a>(tokens: impl IntoIterator<Item = &'a TokenRecord>) -> Vec<Change> {
-    let bearers: BTreeSet<_> = tokens.into_iter().map(|token| token.bearer).collect();
-    bearers.into_iter().map(Change::Credential).collect()
+fn too_many(most: u64, what: &str) -> AdminError {
+    let message = format!(
+        "there are {most} {what}, and may be no more; use a `whoami` again, or wait until tokens \
+         end"
+    );
+    AdminError::new(ErrorKind::Conflict, Subject::nameless(Noun::Token), message)
 }
 
-/// Why an act on a token was refused.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum JwtError {
-    /// The tenant's key does not open.
-    #[error(
-        "key `{key}` of tenant `{tenant}` does not open: {why}, or make another key with `jwt rotate-key --tenant {tenant}`"
-    )]
-    KeyUnreadable {
-        /// The key.
-        key: KeyId,
-        /// Its tenant.
-        tenant: TenantId,
-        /// Why not.
-        why: KeyFileError,
-    },
-    /// There is no token with this id.
-    #[error("there is no token `{id}`; `jwt list` shows those that have not ended")]
-    Missing {
-        /// The id.
-        id: TokenId,
-    },
-    /// The name of its holder belongs to another principal.
-    #[error("`{name}` is not a name for the holder of a token; choose another --whoami")]
-    NameTaken {
-        /// The name.
-        name: LoginName,
-    },
-    /// There is no principal with the name of its issuer.
-    #[error(
-        "nobody is called `{principal}` who could make tokens: it is the e-mail address of a user, or the name of an application or the key of a thing of the tenant"
-    )]
-    NoIssuer {
-        /// What they were called.
-        principal: Given,
-    },
-    /// There is no key with this id.
-    #[error("there is no key `{key}`; `jwt list` shows what signed each token")]
-    NoKey {
-        /// The id.
-        key: KeyId,
-    },
-    /// There was no randomness.
-    #[error(transparent)]
-    Random(#[from] RandomError),
-    /// It was revoked before.
-    #[error("token `{id}` is revoked already")]
-    Revoked {
-        /// Its id.
-        id: TokenId,
-    },
-    /// It can't be signed.
-    #[error(transparent)]
-    Sign(#[from] SignError),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// As the commands say.
-    #[error(transparent)]
-    Admin(#[from] AdminError),
-    /// There are as many as there may be.
-    #[error(
-        "there are {most} {what}, and may be no more; use a `whoami` again, or wait until tokens end"
-    )]
-    TooMany {
-        /// What there is.
-        what: &'static str,
-        /// How many there may be.
-        most: u64,
-    },
-    /// The key file is of no use.
-    #[error("{0}")]
-    KeyFile(#[from] KeyFileError),
+impl From<SignError> for AdminError {
+    fn from(error: SignError) -> Self {
+        Self::invalid(Noun::Token, "", error)
+    }
 }
 
 /// As many tokens of one issuer as may live at once.

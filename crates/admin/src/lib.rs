@@ -18,7 +18,6 @@
 
 pub mod application;
 pub mod audit;
-mod bridge;
 mod caller;
 mod cascade;
 pub mod check;

@@ -5,12 +5,16 @@ use core::fmt;
 use core::ops::{Deref, DerefMut};
 
 use countersign_core::credential::Credential;
+use countersign_core::given::Given;
+use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::kind::{ApplicationName, Kind};
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::role::{Role, RoleName};
 use countersign_core::scheme::{Scheme, SchemeName, Schemes};
 use countersign_core::store::{AdminTransaction, StoreError, StoreErrorKind};
 use countersign_core::tenant::Tenant;
+use countersign_core::token::TokenRecord;
+use countersign_core::user::parse_email;
 
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::kind::wrong_kind;
@@ -143,6 +147,79 @@ pub(crate) fn scheme<'a>(known: &'a Schemes, name: &SchemeName) -> Result<&'a Sc
         let subject = Subject::new(Noun::Scheme, name);
         AdminError::new(ErrorKind::NotFound, subject, message)
     })
+}
+
+/// The principal that people call so when they speak of the maker of tokens: a
+/// user by e-mail address, a thing by its key, or an application by its name,
+/// which without a tenant is the whole `application:NAME@TENANT`. Whether it
+/// administers a tenant is not looked at.
+pub(crate) fn issuer(
+    rows: &mut Rows<'_>,
+    tenant: Option<&TenantId>,
+    principal: &str,
+) -> Result<Credential, AdminError> {
+    check_tenant(rows, tenant)?;
+    let application = tenant.and_then(|tenant| {
+        let name = ApplicationName::parse(principal).ok()?;
+        name.credential_name(tenant).ok()
+    });
+    let email = parse_email(principal).ok();
+    let whole = LoginName::parse(principal).ok();
+    for name in [application, email, whole].into_iter().flatten() {
+        let found = rows.credential(&name)?;
+        if let Some(found) = found.filter(|found| may_be_issuer(found, tenant)) {
+            return Ok(found);
+        }
+    }
+    let called = Given::from(principal);
+    let message = format!(
+        "nobody is called `{called}` who could make tokens: it is the e-mail address of a user, or \
+         the name of an application or the key of a thing of the tenant"
+    );
+    let subject = Subject::new(Noun::Issuer, called);
+    Err(AdminError::new(ErrorKind::NotFound, subject, message))
+}
+
+/// Says whether a principal could ever make tokens of a tenant.
+fn may_be_issuer(credential: &Credential, tenant: Option<&TenantId>) -> bool {
+    let is_of_tenant = tenant.is_none_or(|tenant| credential.tenant.as_ref() == Some(tenant));
+    match credential.kind {
+        Kind::Application(_) | Kind::Thing(_) => is_of_tenant,
+        Kind::User(_) => true,
+        Kind::Bearer | Kind::Device => false,
+    }
+}
+
+/// The token with this id.
+pub(crate) fn token(rows: &mut Rows<'_>, id: &TokenId) -> Result<TokenRecord, AdminError> {
+    rows.token(id)?.ok_or_else(|| no_token(id))
+}
+
+/// There is no token with this id, or the caller may not know of it.
+pub(crate) fn no_token(id: &TokenId) -> AdminError {
+    let message = format!("there is no token `{id}`");
+    AdminError::new(ErrorKind::NotFound, Subject::new(Noun::Token, id), message)
+}
+
+/// The tenant whose tokens this key signs.
+pub(crate) fn tenant_of_key(rows: &mut Rows<'_>, id: &KeyId) -> Result<TenantId, AdminError> {
+    for tenant in rows.tenants()? {
+        let keys = rows.token_keys(&tenant.id)?;
+        if keys.iter().any(|sealed| sealed.key.id == *id) {
+            return Ok(tenant.id);
+        }
+    }
+    Err(no_key(id))
+}
+
+/// There is no key with this id, or the caller may not know of it.
+pub(crate) fn no_key(id: &KeyId) -> AdminError {
+    let message = format!("there is no key `{id}`");
+    AdminError::new(
+        ErrorKind::NotFound,
+        Subject::new(Noun::SigningKey, id),
+        message,
+    )
 }
 
 /// There is no credential of this name, or the caller may not know of it.

@@ -20,7 +20,8 @@ use crate::view::RoleView;
 
 mod preview;
 
-pub use self::preview::{ChangeEffect, PreviewRoleChange, WarnOfRoleChange};
+pub use self::preview::{PreviewRoleRules, RoleRuleWarnings};
+pub use crate::difference::ChangeEffect;
 
 /// A role to be made.
 #[derive(Clone, Debug)]
@@ -134,7 +135,7 @@ impl Command for ShowRole {
 /// It is refused when the rule is there already or is not there to be removed,
 /// and when it names the broker's own topics.
 #[derive(Clone, Debug)]
-pub struct ChangeRole {
+pub struct ChangeRoleRules {
     /// Its tenant.
     pub tenant: TenantId,
     /// Its name.
@@ -145,7 +146,7 @@ pub struct ChangeRole {
     pub group: Option<GroupPath>,
 }
 
-impl ChangeRole {
+impl ChangeRoleRules {
     /// The role before the change and after it.
     fn outcome(&self, rows: &mut Rows<'_>) -> Result<(Role, Role), AdminError> {
         let before = lookup::role(rows, &self.tenant, &self.name)?;
@@ -158,7 +159,7 @@ impl ChangeRole {
     }
 }
 
-impl Command for ChangeRole {
+impl Command for ChangeRoleRules {
     type Output = Role;
 
     fn needs(&self) -> Permission {
@@ -276,7 +277,7 @@ mod tests {
         Fixture, adding, application_name, change_of_role, login_name, removing, role_name,
         tenant_id,
     };
-    use crate::jwt;
+    use crate::jwt::RevokeToken;
 
     fn with_role() -> Fixture {
         let mut fixture = Fixture::with_credential();
@@ -328,7 +329,7 @@ mod tests {
         let mut fixture = with_role();
         let group = GroupPath::parse("DM").unwrap();
         for group in [None, Some(group.clone())] {
-            let change = ChangeRole {
+            let change = ChangeRoleRules {
                 group,
                 ..change_of_role("ops", &adding("allow both a"))
             };
@@ -365,9 +366,7 @@ mod tests {
         let joe = fixture.grant("joe@mail.test", "acme", ops).unwrap().user.id;
         let token = fixture.token(&[]).unwrap().record;
         let revoked = fixture.token(&[]).unwrap().record;
-        fixture
-            .act(|store, context| jwt::revoke(store, context, &revoked.id))
-            .unwrap();
+        fixture.run(&RevokeToken(revoked.id)).unwrap();
         let new = NewApplication {
             name: application_name("fleet"),
             tenant: tenant_id("acme"),

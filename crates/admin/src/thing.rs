@@ -274,7 +274,7 @@ mod tests {
     use crate::check::ConnectVerdict;
     use crate::credential::{DeleteCredential, ShowCredential};
     use crate::fixture::{Fixture, JANE, login_name, tenant_id};
-    use crate::jwt;
+    use crate::user::ShowUser;
 
     fn with_thing() -> (Fixture, String) {
         let mut fixture = Fixture::with_admin();
@@ -381,7 +381,8 @@ mod tests {
     fn only_who_administers_the_tenant_unties_by_a_session() {
         let (mut fixture, _) = with_thing();
         tie(&mut fixture, "pump", "c");
-        let jane = jwt::issuer(&mut fixture.store, None, JANE).unwrap();
+        let jane = fixture.run(&ShowUser(login_name(JANE)));
+        let jane = jane.unwrap().user.id;
         let joe = fixture.user("joe@mail.test").id;
         let device = fixture.show("dev1@acme").id;
         let itself = shown(&mut fixture, "pump").id;

@@ -35,6 +35,14 @@ pub(crate) fn hint(error: &AdminError) -> Option<String> {
         (ErrorKind::NotFound, Noun::Thing) => {
             format!("; `thing list --tenant {tenant}` shows all")
         }
+        (ErrorKind::NotFound, Noun::Token) => "; `jwt list` shows those that have not ended".into(),
+        (ErrorKind::Exists, Noun::Token) => "; choose another --whoami".into(),
+        (ErrorKind::NotFound, Noun::SigningKey) => {
+            "; `jwt list` shows what signed each token".into()
+        }
+        (ErrorKind::Unavailable, Noun::SigningKey) => {
+            format!(", or make another key with `jwt rotate-key --tenant {tenant}`")
+        }
         (ErrorKind::InUse, Noun::Role) => {
             "; take it from its holders first, or from all at once with --cascade".into()
         }

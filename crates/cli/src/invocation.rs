@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use countersign_admin::error::Noun;
-use countersign_admin::{AdminError, Caller, Command, Context, OsRandom};
+use countersign_admin::{AdminError, Caller, Command, Context, ErrorKind, OsRandom};
 use countersign_core::store::{Intent, StoreError};
 use countersign_core::time::Timestamp;
 use countersign_sqlite::SqliteStore;
@@ -57,9 +57,11 @@ impl Invocation {
 
     /// A refusal; one about the key file names it.
     fn told(&self, error: AdminError) -> CliError {
-        if error.subject().noun != Noun::KeyFile {
+        let (ErrorKind::Unavailable, Noun::KeyFile | Noun::SigningKey) =
+            (error.kind(), error.subject().noun)
+        else {
             return error.into();
-        }
+        };
         let path = key_of(&self.store);
         CliError::Refused(anyhow::Error::new(error).context(format!("`{}`", path.display())))
     }

@@ -12,7 +12,7 @@ use std::sync::mpsc::{
 use std::time::Duration;
 
 use countersign_admin::error::Noun;
-use countersign_admin::jwt::{self, JwtError, NewToken};
+use countersign_admin::jwt::{CreateToken, Issuer, NewToken};
 use countersign_admin::thing::UntieThing;
 use countersign_admin::view::rfc3339;
 use countersign_admin::{AdminError, Authority, Caller, Context, ErrorKind, OsRandom, run};
@@ -228,15 +228,15 @@ impl<S: GateStore + AdminStore> Worker<S> {
                 things,
                 ttl,
             } => {
-                let new = NewToken {
+                let create = CreateToken(NewToken {
                     tenant: job.tenant,
                     role,
                     whoami,
                     things,
                     ttl,
-                    issuer: job.principal,
-                };
-                let made = jwt::create(&mut self.store, &mut context, new)?;
+                    issuer: Issuer::Caller,
+                });
+                let made = run(&mut self.store, &mut context, &create)?;
                 Ok(CommandResult::Token {
                     token: made.token,
                     jti: made.record.id.to_string(),
@@ -263,29 +263,18 @@ impl From<AdminError> for CommandError {
             (ErrorKind::Conflict, Noun::Thing) => {
                 Self::Conflict("the thing is not tied to an application id".into())
             }
-            (ErrorKind::NotFound, Noun::Role) => Self::NotFound("the tenant has no such role"),
-            _ => Self::Unavailable,
-        }
-    }
-}
-
-impl From<JwtError> for CommandError {
-    fn from(error: JwtError) -> Self {
-        match error {
-            JwtError::Admin(error) => error.into(),
-            JwtError::NameTaken { .. } => Self::Conflict("`whoami` is taken".into()),
-            JwtError::TooMany { .. } => Self::Conflict("there are too many tokens".into()),
-            JwtError::Sign(_) => Self::Parameter("there are too many things for a token".into()),
-            JwtError::KeyUnreadable { .. } | JwtError::KeyFile(_) => {
+            (ErrorKind::Exists, Noun::Token) => Self::Conflict("`whoami` is taken".into()),
+            (ErrorKind::Conflict, Noun::Token) => {
+                Self::Conflict("there are too many tokens".into())
+            }
+            (ErrorKind::Invalid, Noun::Token) => {
+                Self::Parameter("there are too many things for a token".into())
+            }
+            (ErrorKind::Unavailable, Noun::KeyFile | Noun::SigningKey) => {
                 Self::Conflict("the tenant's key can't be used; an administrator knows more".into())
             }
-            JwtError::Missing { .. }
-            | JwtError::NoIssuer { .. }
-            | JwtError::NoKey { .. }
-            | JwtError::Random(_)
-            | JwtError::Revoked { .. }
-            | JwtError::Store(_)
-            | _ => Self::Unavailable,
+            (ErrorKind::NotFound, Noun::Role) => Self::NotFound("the tenant has no such role"),
+            _ => Self::Unavailable,
         }
     }
 }

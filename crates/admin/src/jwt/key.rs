@@ -5,14 +5,13 @@ use core::time::Duration;
 use countersign_core::change::Change;
 use countersign_core::jwt::{KeyId, SigningKey};
 use countersign_core::name::TenantId;
-use countersign_core::store::rows::TokenRows as _;
-use countersign_core::store::{AdminStore, AdminTransaction, Intent};
 use countersign_core::time::Timestamp;
 use countersign_core::token::{SIGNING_KEY, SealedTokenKey, TokenKey};
 use zeroize::Zeroizing;
 
-use super::JwtError;
-use crate::context::Context;
+use crate::caller::Permission;
+use crate::command::{Command, Tx};
+use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::lookup::{self, Rows};
 use crate::sealed::{self, KeyFileError};
 use crate::view::AuditedKey;
@@ -28,68 +27,67 @@ pub struct RotatedKey {
 }
 
 /// Gives a tenant a new key. What the old one signed counts for `overlap` more.
-///
-/// # Errors
-///
-/// Returns [`JwtError`] when there is no such tenant, when there is no key
-/// file, or when the store can't be written; nothing changed then.
-pub fn rotate_key<S: AdminStore>(
-    store: &mut S,
-    context: &mut Context<'_>,
-    tenant: &TenantId,
-    overlap: Duration,
-) -> Result<RotatedKey, JwtError> {
-    let mut transaction = store.begin(Intent::Write)?;
-    lookup::tenant(&mut Rows::of(&mut transaction), tenant)?;
-    let until = context.now.plus(overlap);
-    let mut old_key_until = None;
-    for old in transaction.token_keys(tenant)? {
-        if old.key.ends_at.is_none_or(|end| until < end) {
-            transaction.end_token_key(&old.key.id, until)?;
-            old_key_until = Some(until);
-        }
+#[derive(Clone, Debug)]
+pub struct RotateKey {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// How long the signatures of the old key still count.
+    pub overlap: Duration,
+}
+
+impl Command for RotateKey {
+    type Output = RotatedKey;
+
+    fn needs(&self) -> Permission {
+        Permission::Administer(self.tenant.clone())
     }
-    let (id, _) = make(&mut transaction, tenant, context)?;
-    let keys = transaction.token_keys(tenant)?;
-    let made = keys.into_iter().find(|sealed| sealed.key.id == id);
-    let key = made.ok_or(JwtError::NoKey { key: id })?.key;
-    let rotated = RotatedKey { key, old_key_until };
-    let row = context.audit(
-        "jwt.rotate-key",
-        tenant.as_str(),
-        None::<&AuditedKey>,
-        Some(&AuditedKey::of(&rotated)),
-    );
-    transaction.commit(&[row], &[Change::Tenant(tenant.clone())])?;
-    Ok(rotated)
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<RotatedKey, AdminError> {
+        let tenant = &self.tenant;
+        lookup::tenant(tx, tenant)?;
+        let until = tx.now.plus(self.overlap);
+        let mut old_key_until = None;
+        for old in tx.token_keys(tenant)? {
+            if old.key.ends_at.is_none_or(|end| until < end) {
+                tx.end_token_key(&old.key.id, until)?;
+                old_key_until = Some(until);
+            }
+        }
+        let (key, _) = make(tx, tenant)?;
+        let rotated = RotatedKey { key, old_key_until };
+        let after = AuditedKey::of(&rotated);
+        tx.record("jwt.rotate-key", tenant.as_str(), None, Some(&after));
+        tx.changed(Change::Tenant(tenant.clone()));
+        Ok(rotated)
+    }
 }
 
 /// The key that signs for a tenant now, made where there is none.
-pub(super) fn current<T: AdminTransaction>(
-    transaction: &mut T,
+pub(super) fn current(
+    tx: &mut Tx<'_>,
     tenant: &TenantId,
-    context: &mut Context<'_>,
-) -> Result<(KeyId, SigningKey), JwtError> {
-    let keys = transaction.token_keys(tenant)?;
+) -> Result<(KeyId, SigningKey), AdminError> {
+    let keys = tx.token_keys(tenant)?;
     let Some(sealed) = keys.iter().find(|sealed| sealed.key.ends_at.is_none()) else {
-        return make(transaction, tenant, context);
+        let (made, key) = make(tx, tenant)?;
+        return Ok((made.id, key));
     };
-    match open(transaction, sealed) {
+    match open(tx, sealed) {
         Ok(key) => Ok((sealed.key.id.clone(), key)),
         Err(KeyFileError::NoKey) => Err(KeyFileError::NoKey.into()),
-        Err(why) => Err(JwtError::KeyUnreadable {
-            key: sealed.key.id.clone(),
-            tenant: tenant.clone(),
-            why,
-        }),
+        Err(why) => {
+            let id = &sealed.key.id;
+            Err(AdminError::new(
+                ErrorKind::Unavailable,
+                Subject::in_tenant(Noun::SigningKey, id, tenant),
+                format!("key `{id}` of tenant `{tenant}` does not open: {why}"),
+            ))
+        }
     }
 }
 
-fn open<T: AdminTransaction>(
-    transaction: &T,
-    sealed: &SealedTokenKey,
-) -> Result<SigningKey, KeyFileError> {
-    let seal_key = transaction.seal_key().ok_or(KeyFileError::NoKey)?;
+fn open(rows: &Rows<'_>, sealed: &SealedTokenKey) -> Result<SigningKey, KeyFileError> {
+    let seal_key = rows.seal_key().ok_or(KeyFileError::NoKey)?;
     let subject = sealed.key.id.as_str().as_bytes();
     let seed = seal_key
         .open(SIGNING_KEY, subject, &sealed.private)
@@ -99,7 +97,7 @@ fn open<T: AdminTransaction>(
         .try_into()
         .map_err(|_| KeyFileError::OtherKey)?;
     let key = SigningKey::from_seed(seed);
-    // Else nobody could verify what it signs.
+    // Else brokers could not verify what it signs.
     if key.verifying_key() == sealed.key.public {
         Ok(key)
     } else {
@@ -107,34 +105,25 @@ fn open<T: AdminTransaction>(
     }
 }
 
-fn make<T: AdminTransaction>(
-    transaction: &mut T,
-    tenant: &TenantId,
-    context: &mut Context<'_>,
-) -> Result<(KeyId, SigningKey), JwtError> {
-    let seal_key = transaction.seal_key().ok_or(KeyFileError::NoKey)?;
+fn make(tx: &mut Tx<'_>, tenant: &TenantId) -> Result<(TokenKey, SigningKey), AdminError> {
+    let seal_key = tx.seal_key().ok_or(KeyFileError::NoKey)?;
     let mut seed = Zeroizing::new([0; 32]);
-    context.random.fill(&mut *seed)?;
+    tx.random.fill(&mut *seed)?;
     let key = SigningKey::from_seed(*seed);
     let mut id = [0; 8];
-    context.random.fill(&mut id)?;
+    tx.random.fill(&mut id)?;
     let id = KeyId::generate(id);
-    let private = sealed::seal(
-        &seal_key,
-        SIGNING_KEY,
-        id.as_str(),
-        key.seed(),
-        context.random,
-    )?;
-    transaction.add_token_key(&SealedTokenKey {
+    let private = sealed::seal(&seal_key, SIGNING_KEY, id.as_str(), key.seed(), tx.random)?;
+    let made = SealedTokenKey {
         key: TokenKey {
-            id: id.clone(),
+            id,
             tenant: tenant.clone(),
             public: key.verifying_key(),
-            created_at: context.now,
+            created_at: tx.now,
             ends_at: None,
         },
         private,
-    })?;
-    Ok((id, key))
+    };
+    tx.add_token_key(&made)?;
+    Ok((made.key, key))
 }

@@ -1,178 +1,115 @@
 //! Revocation of tokens.
 
-use countersign_core::audit::AuditEntry;
 use countersign_core::change::Change;
-use countersign_core::credential::CredentialId;
 use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::name::TenantId;
-use countersign_core::store::rows::{CredentialRows as _, TenantRows as _, TokenRows as _};
-use countersign_core::store::{AdminStore, AdminTransaction, Intent, StoreError};
-use countersign_core::time::Timestamp;
 use countersign_core::token::TokenRecord;
 
-use super::{JwtError, ShownToken, changes_of, describe};
-use crate::context::Context;
+use super::ShownToken;
+use crate::caller::Permission;
+use crate::cascade;
+use crate::command::{Command, Tx};
+use crate::error::{AdminError, ErrorKind, Noun, Subject};
+use crate::lookup;
 use crate::view::{AuditedRevocation, AuditedToken};
 
-/// Revokes a token. Sessions that presented it end.
-///
-/// # Errors
-///
-/// Returns [`JwtError`] when there is none, when it is revoked already, or when
-/// the store can't be written; nothing changed then.
-pub fn revoke<S: AdminStore>(
-    store: &mut S,
-    context: &Context<'_>,
-    id: &TokenId,
-) -> Result<ShownToken, JwtError> {
-    let mut transaction = store.begin(Intent::Write)?;
-    let missing = || JwtError::Missing { id: id.clone() };
-    let before = transaction.token(id)?.ok_or_else(missing)?;
-    if before.revoked_at.is_some() {
-        return Err(JwtError::Revoked { id: id.clone() });
+/// Revokes a token that is not revoked yet. Sessions that presented it end.
+#[derive(Clone, Debug)]
+pub struct RevokeToken(pub TokenId);
+
+impl Command for RevokeToken {
+    type Output = ShownToken;
+
+    fn needs(&self) -> Permission {
+        Permission::EndToken(self.0.clone())
     }
-    transaction.revoke_token(id, context.now)?;
-    let before = describe(&mut transaction, before, context.now)?;
-    let after = transaction.token(id)?.ok_or_else(missing)?;
-    let after = describe(&mut transaction, after, context.now)?;
-    let bearer = transaction.credential_by_id(after.record.bearer)?;
-    let subject = match &bearer {
-        Some(bearer) => bearer.name.as_str(),
-        None => id.as_str(),
-    };
-    let row = context.audit(
-        "jwt.revoke",
-        subject,
-        Some(&AuditedToken::of(&before)),
-        Some(&AuditedToken::of(&after)),
-    );
-    transaction.commit(&[row], &changes_of([&after.record]))?;
-    Ok(after)
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownToken, AdminError> {
+        let (id, now) = (&self.0, tx.now);
+        let before = lookup::token(tx, id)?;
+        if before.revoked_at.is_some() {
+            let message = format!("token `{id}` is revoked already");
+            let subject = Subject::new(Noun::Token, id);
+            return Err(AdminError::new(ErrorKind::Conflict, subject, message));
+        }
+        tx.revoke_token(id, now)?;
+        let before = AuditedToken::of(&ShownToken::of(tx, before, now)?);
+        let after = lookup::token(tx, id)?;
+        let after = ShownToken::of(tx, after, now)?;
+        let bearer = after.record.bearer;
+        let name = tx.credential_by_id(bearer)?.map(|bearer| bearer.name);
+        let subject = name.as_ref().map_or(id.as_str(), |name| name.as_str());
+        tx.record(
+            "jwt.revoke",
+            subject,
+            Some(&before),
+            Some(&AuditedToken::of(&after)),
+        );
+        tx.changed(Change::Credential(bearer));
+        Ok(after)
+    }
 }
 
-/// Revokes all tokens that somebody made and that have not ended, of all
-/// tenants or one, and returns them.
-///
-/// # Errors
-///
-/// Returns [`JwtError`] when the store can't be written; nothing changed then.
-pub fn revoke_of_issuer<S: AdminStore>(
-    store: &mut S,
-    context: &Context<'_>,
-    tenant: Option<&TenantId>,
-    issuer: CredentialId,
-) -> Result<Vec<ShownToken>, JwtError> {
-    let mut transaction = store.begin(Intent::Write)?;
-    let name = transaction
-        .credential_by_id(issuer)?
-        .map(|issuer| issuer.name);
-    let subject = name.map_or_else(|| issuer.to_string(), |name| name.to_string());
-    let ended = end(&mut transaction, tenant, context, &subject, |token| {
-        token.issuer == issuer
-    })?;
-    let described = ended.describe(&mut transaction, context.now)?;
-    transaction.commit(ended.row.as_slice(), &ended.changes)?;
-    Ok(described)
+/// Revokes all tokens that a principal made and that have not ended, of a tenant
+/// or of all; these are the output.
+#[derive(Clone, Debug)]
+pub struct RevokeTokensOfIssuer {
+    /// What the principal is called, as in [`Issuer::Named`](super::Issuer).
+    pub issuer: String,
+    /// Of this tenant alone. Without it an application is called by its login
+    /// name.
+    pub tenant: Option<TenantId>,
+}
+
+impl Command for RevokeTokensOfIssuer {
+    type Output = Vec<ShownToken>;
+
+    fn needs(&self) -> Permission {
+        let of_tenant = |tenant: &TenantId| Permission::Administer(tenant.clone());
+        self.tenant.as_ref().map_or(Permission::Platform, of_tenant)
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<ShownToken>, AdminError> {
+        let tenant = self.tenant.as_ref();
+        let issuer = lookup::issuer(tx, tenant, &self.issuer)?;
+        let subject = issuer.name.as_str();
+        let tokens = cascade::end_tokens(tx, tenant, subject, |it| it.issuer == issuer.id)?;
+        show(tx, &tokens)
+    }
 }
 
 /// Ends a key at once, and revokes all tokens that it signed and that have not
-/// ended; returns these. The next token is signed by another key.
-///
-/// # Errors
-///
-/// Returns [`JwtError`] when there is no such key or the store can't be
-/// written; nothing changed then.
-pub fn revoke_of_key<S: AdminStore>(
-    store: &mut S,
-    context: &Context<'_>,
-    key: &KeyId,
-) -> Result<Vec<ShownToken>, JwtError> {
-    let mut transaction = store.begin(Intent::Write)?;
-    let mut owner = None;
-    for tenant in transaction.tenants()? {
-        let keys = transaction.token_keys(&tenant.id)?;
-        if keys.iter().any(|sealed| sealed.key.id == *key) {
-            owner = Some(tenant.id);
-            break;
+/// ended; these are the output. The next token is signed by another key.
+#[derive(Clone, Debug)]
+pub struct RevokeTokensOfKey(pub KeyId);
+
+impl Command for RevokeTokensOfKey {
+    type Output = Vec<ShownToken>;
+
+    fn needs(&self) -> Permission {
+        Permission::EndKey(self.0.clone())
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<ShownToken>, AdminError> {
+        let (key, now) = (&self.0, tx.now);
+        let tenant = lookup::tenant_of_key(tx, key)?;
+        tx.end_token_key(key, now)?;
+        let tokens = cascade::revoke_tokens(tx, Some(&tenant), |token| token.key == *key)?;
+        let after = AuditedRevocation::of(&tokens);
+        tx.record("jwt.revoke-key", key.as_str(), None, Some(&after));
+        tx.changed(Change::Tenant(tenant));
+        show(tx, &tokens)
+    }
+}
+
+/// Tokens as they are after they were revoked.
+fn show(tx: &mut Tx<'_>, tokens: &[TokenRecord]) -> Result<Vec<ShownToken>, AdminError> {
+    let now = tx.now;
+    let mut shown = Vec::new();
+    for token in tokens {
+        if let Some(token) = tx.token(&token.id)? {
+            shown.push(ShownToken::of(tx, token, now)?);
         }
     }
-    let tenant = owner.ok_or_else(|| JwtError::NoKey { key: key.clone() })?;
-    transaction.end_token_key(key, context.now)?;
-    let ended = end(
-        &mut transaction,
-        Some(&tenant),
-        context,
-        key.as_str(),
-        |token| token.key == *key,
-    )?;
-    let described = ended.describe(&mut transaction, context.now)?;
-    let row = context.audit(
-        "jwt.revoke-key",
-        key.as_str(),
-        None::<&AuditedRevocation>,
-        Some(&AuditedRevocation::of(&ended.tokens)),
-    );
-    let mut changes = ended.changes;
-    changes.push(Change::Tenant(tenant));
-    transaction.commit(&[row], &changes)?;
-    Ok(described)
-}
-
-/// Tokens that were revoked in the midst of an act.
-pub(crate) struct RevokedTokens {
-    tokens: Vec<TokenRecord>,
-    row: Option<AuditEntry>,
-    changes: Vec<Change>,
-}
-
-impl RevokedTokens {
-    /// The rows and the changes of an act that is more than this.
-    pub(crate) fn and(self, row: AuditEntry, change: Change) -> (Vec<AuditEntry>, Vec<Change>) {
-        let rows = core::iter::once(row).chain(self.row).collect();
-        let changes = core::iter::once(change).chain(self.changes).collect();
-        (rows, changes)
-    }
-
-    fn describe<T: AdminTransaction>(
-        &self,
-        transaction: &mut T,
-        now: Timestamp,
-    ) -> Result<Vec<ShownToken>, JwtError> {
-        let mut described = Vec::new();
-        for token in &self.tokens {
-            let token = transaction.token(&token.id)?;
-            if let Some(token) = token {
-                described.push(describe(transaction, token, now)?);
-            }
-        }
-        Ok(described)
-    }
-}
-
-/// Revokes the tokens that `goes` tells, of those that have not ended.
-pub(crate) fn end<T: AdminTransaction>(
-    transaction: &mut T,
-    tenant: Option<&TenantId>,
-    context: &Context<'_>,
-    subject: &str,
-    goes: impl Fn(&TokenRecord) -> bool,
-) -> Result<RevokedTokens, StoreError> {
-    let mut tokens = transaction.tokens(tenant)?;
-    tokens.retain(|token| {
-        token.revoked_at.is_none() && context.now < token.expires_at && goes(token)
-    });
-    for token in &tokens {
-        transaction.revoke_token(&token.id, context.now)?;
-    }
-    let row = context.audit(
-        "jwt.revoke",
-        subject,
-        None::<&AuditedRevocation>,
-        Some(&AuditedRevocation::of(&tokens)),
-    );
-    Ok(RevokedTokens {
-        row: (!tokens.is_empty()).then_some(row),
-        changes: changes_of(&tokens),
-        tokens,
-    })
+    Ok(shown)
 }

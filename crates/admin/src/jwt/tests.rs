@@ -1,13 +1,16 @@
 use core::time::Duration;
 
+use countersign_core::jwt::KeyId;
 use countersign_core::kind::Application;
 use countersign_core::ledger::LedgerTransaction as _;
 use countersign_core::reason::Reason;
 use countersign_core::secret::Secret;
-use countersign_core::store::GateStore as _;
+use countersign_core::store::rows::{CredentialRows as _, TokenRows as _};
+use countersign_core::store::{AdminStore as _, AdminTransaction as _, GateStore as _};
 use countersign_core::user::GrantedRight;
 
 use super::*;
+use crate::caller::Authority;
 use crate::check::{ConnectCheck, ConnectVerdict, TopicCheck, Usage};
 use crate::credential::ShowCredential;
 use crate::fixture::{Fixture, JANE, login_name, new_token, role_name, tenant_id, text_of};
@@ -101,9 +104,7 @@ fn what_is_refused_leaves_no_trace() {
     let mut fixture = Fixture::with_admin();
     fixture.tenant("other", &[]).unwrap();
     fixture.application("fleet", Application::default());
-    let fleet = issuer(&mut fixture.store, Some(&tenant_id("acme")), "fleet").unwrap();
-    let jane = issuer(&mut fixture.store, None, JANE).unwrap();
-    let joe = fixture.user("joe@mail.test").id;
+    fixture.user("joe@mail.test");
     fixture
         .grant(
             "joe@mail.test",
@@ -113,17 +114,17 @@ fn what_is_refused_leaves_no_trace() {
         .unwrap();
     let before = fixture.acts();
     let with = |change: &dyn Fn(&mut NewToken)| {
-        let mut new = new_token(jane);
+        let mut new = new_token(JANE);
         change(&mut new);
         new
     };
     for (new, said) in [
         (
-            new_token(joe),
+            new_token("joe@mail.test"),
             "`joe@mail.test` does not administer tenant `acme`",
         ),
         (
-            new_token(fleet),
+            new_token("fleet"),
             "`application:fleet@acme` does not administer tenant `acme`",
         ),
         (
@@ -147,7 +148,7 @@ fn what_is_refused_leaves_no_trace() {
             "tenant `acme` has no thing `dev1@acme`",
         ),
     ] {
-        let refused = fixture.act(|store, context| create(store, context, new));
+        let refused = fixture.run(&CreateToken(new));
         assert_eq!(refused.err().unwrap().to_string(), said);
     }
     fixture.reopen(None);
@@ -177,10 +178,8 @@ fn an_application_that_administers_makes_tokens_and_so_do_its_things() {
     };
     fixture.application("portal", about);
     fixture.thing("door", "portal").unwrap();
-    let acme = tenant_id("acme");
     for name in ["portal", "door"] {
-        let issuer = issuer(&mut fixture.store, Some(&acme), name).unwrap();
-        let made = fixture.act(|store, context| create(store, context, new_token(issuer)));
+        let made = fixture.run(&CreateToken(new_token(name)));
         let token = text_of(&made.unwrap().token);
         assert_eq!(
             let_in(&mut fixture, None, &token),
@@ -188,8 +187,13 @@ fn an_application_that_administers_makes_tokens_and_so_do_its_things() {
             "{name}"
         );
     }
-    let whole = issuer(&mut fixture.store, None, "application:portal@acme");
-    assert!(whole.is_ok());
+    let mut revoked = |issuer: &str| {
+        fixture.run(&RevokeTokensOfIssuer {
+            issuer: issuer.into(),
+            tenant: None,
+        })
+    };
+    assert_eq!(revoked("application:portal@acme").unwrap().len(), 1);
     for nobody in [
         "portal",
         "dev1@acme",
@@ -197,8 +201,8 @@ fn an_application_that_administers_makes_tokens_and_so_do_its_things() {
         "jwt:portal@acme",
         "",
     ] {
-        let error = issuer(&mut fixture.store, None, nobody).unwrap_err();
-        assert!(matches!(error, JwtError::NoIssuer { .. }), "{nobody}");
+        let error = revoked(nobody).unwrap_err();
+        assert!(error.is(ErrorKind::NotFound, Noun::Issuer), "{nobody}");
     }
 }
 
@@ -208,40 +212,38 @@ fn a_revoked_token_is_worth_nothing_and_its_bearers_sessions_are_told() {
     let token = made(&mut fixture);
     let id = fixture.only_token().record.id;
     let before = fixture.store.last_change().unwrap();
-    let revoked = fixture
-        .act(|store, context| revoke(store, context, &id))
-        .unwrap();
+    let revoked = fixture.run(&RevokeToken(id.clone())).unwrap();
     assert!(!revoked.is_valid);
     let bearer = revoked.record.bearer;
     assert_eq!(fixture.changes_after(before), [Change::Credential(bearer)]);
     let refused = let_in(&mut fixture, None, &token);
     assert_eq!(refused, ConnectVerdict::Deny(Reason::Revoked));
-    let again = fixture.act(|store, context| revoke(store, context, &id));
-    assert!(matches!(again, Err(JwtError::Revoked { .. })));
-    let none = TokenId::generate([7; 16]);
-    let missing = fixture.act(|store, context| revoke(store, context, &none));
-    assert!(matches!(missing, Err(JwtError::Missing { .. })));
+    for (id, kind) in [
+        (id, ErrorKind::Conflict),
+        (TokenId::generate([7; 16]), ErrorKind::NotFound),
+    ] {
+        let error = fixture.run(&RevokeToken(id)).unwrap_err();
+        assert!(error.is(kind, Noun::Token), "{error}");
+    }
 }
 
 #[test]
 fn tokens_are_revoked_by_issuer_and_by_key() {
     let mut fixture = Fixture::with_admin();
     let (one, other) = (made(&mut fixture), made(&mut fixture));
-    let jane = issuer(&mut fixture.store, None, JANE).unwrap();
-    let revoked = fixture
-        .act(|store, context| revoke_of_issuer(store, context, None, jane))
-        .unwrap();
-    assert_eq!(revoked.len(), 2);
-    let none_left = fixture.act(|store, context| revoke_of_issuer(store, context, None, jane));
-    assert!(none_left.unwrap().is_empty());
+    let of_jane = RevokeTokensOfIssuer {
+        issuer: JANE.into(),
+        tenant: None,
+    };
+    for count in [2, 0] {
+        assert_eq!(fixture.run(&of_jane).unwrap().len(), count);
+    }
     for token in [&one, &other] {
         assert!(!let_in(&mut fixture, None, token).is_allowed());
     }
     let third = fixture.token(&[]).unwrap();
     let key = third.record.key.clone();
-    let revoked = fixture
-        .act(|store, context| revoke_of_key(store, context, &key))
-        .unwrap();
+    let revoked = fixture.run(&RevokeTokensOfKey(key.clone())).unwrap();
     assert_eq!(revoked.len(), 1);
     assert!(!let_in(&mut fixture, None, &text_of(&third.token)).is_allowed());
     let next = fixture.token(&[]).unwrap();
@@ -251,8 +253,40 @@ fn tokens_are_revoked_by_issuer_and_by_key() {
         ConnectVerdict::Allow
     );
     let none = KeyId::parse("k-none").unwrap();
-    let missing = fixture.act(|store, context| revoke_of_key(store, context, &none));
-    assert!(matches!(missing, Err(JwtError::NoKey { .. })));
+    let error = fixture.run(&RevokeTokensOfKey(none)).unwrap_err();
+    assert!(error.is(ErrorKind::NotFound, Noun::SigningKey), "{error}");
+}
+
+#[test]
+fn a_session_makes_tokens_in_its_own_name_alone_and_ends_those_of_its_tenant() {
+    let mut fixture = Fixture::with_admin();
+    fixture.tenant("other", &[]).unwrap();
+    fixture.user("joe@mail.test");
+    let joe = fixture.grant("joe@mail.test", "other", GrantedRight::OrgAdmin);
+    let joe = joe.unwrap().user.id;
+    let record = fixture.token(&[]).unwrap().record;
+    let (jane, joe) = (Authority::Session(record.issuer), Authority::Session(joe));
+    let own = CreateToken(NewToken {
+        issuer: Issuer::Caller,
+        ..new_token(JANE)
+    });
+    let made = fixture.run_by(jane, &own).ok().unwrap().record;
+    assert_eq!(made.issuer, record.issuer);
+    for (authority, new) in [(jane, new_token(JANE)), (joe, own.0.clone())] {
+        let error = fixture.run_by(authority, &CreateToken(new)).err().unwrap();
+        assert!(error.is(ErrorKind::Forbidden, Noun::Caller), "{error}");
+    }
+    let error = fixture.run(&own).err().unwrap();
+    assert!(error.is(ErrorKind::Invalid, Noun::Caller), "{error}");
+
+    let revoke = RevokeToken(record.id);
+    let error = fixture.run_by(joe, &revoke).unwrap_err();
+    assert!(error.is(ErrorKind::NotFound, Noun::Token), "{error}");
+    fixture.run_by(jane, &revoke).unwrap();
+    let end_key = RevokeTokensOfKey(record.key);
+    let error = fixture.run_by(joe, &end_key).unwrap_err();
+    assert!(error.is(ErrorKind::NotFound, Noun::SigningKey), "{error}");
+    assert_eq!(fixture.run_by(jane, &end_key).unwrap().len(), 1);
 }
 
 #[test]
@@ -260,10 +294,11 @@ fn a_rotated_key_counts_for_its_overlap_alone() {
     let mut fixture = Fixture::with_admin();
     let old = made(&mut fixture);
     let minute = Duration::from_secs(60);
-    let acme = tenant_id("acme");
-    let rotated = fixture
-        .act(|store, context| rotate_key(store, context, &acme, minute))
-        .unwrap();
+    let rotate = RotateKey {
+        tenant: tenant_id("acme"),
+        overlap: minute,
+    };
+    let rotated = fixture.run(&rotate).unwrap();
     assert_eq!(rotated.old_key_until, Some(fixture.now.plus(minute)));
     let new = fixture.token(&[]).unwrap();
     assert_eq!(new.record.key, rotated.key.id);
@@ -315,19 +350,20 @@ fn another_key_file_opens_no_key_and_another_key_is_the_way_out() {
     let mut fixture = Fixture::with_admin();
     let old = made(&mut fixture);
     fixture.reopen(Some(&format!("{}\n", "f".repeat(64))));
-    let refused = fixture.token(&[]).err().unwrap().to_string();
+    let error = fixture.token(&[]).err().unwrap();
     assert!(
-        refused.contains("jwt rotate-key --tenant acme"),
-        "{refused}"
+        error.is(ErrorKind::Unavailable, Noun::SigningKey),
+        "{error}"
     );
     let sealed = fixture.run(&crate::sealed::CountSealed).unwrap();
     assert_eq!((sealed.signing_keys, sealed.unreadable), (1, 1));
     // What was signed can still be verified.
     assert_eq!(let_in(&mut fixture, None, &old), ConnectVerdict::Allow);
-    let (acme, day) = (tenant_id("acme"), Duration::from_secs(86_400));
-    fixture
-        .act(|store, context| rotate_key(store, context, &acme, day))
-        .unwrap();
+    let rotate = RotateKey {
+        tenant: tenant_id("acme"),
+        overlap: Duration::from_secs(86_400),
+    };
+    fixture.run(&rotate).unwrap();
     assert!(fixture.token(&[]).is_ok());
 }
 
@@ -350,22 +386,20 @@ fn an_issuer_has_so_many_living_tokens_and_no_more() {
         fixture.token(&[]).unwrap();
     }
     let error = fixture.token(&[]).err().unwrap();
-    assert!(matches!(error, JwtError::TooMany { .. }), "{error}");
-    let count = |fixture: &mut Fixture| list(&mut fixture.store, None, fixture.now).unwrap().len();
-    assert_eq!(count(&mut fixture), 1_000);
+    assert!(error.is(ErrorKind::Conflict, Noun::Token), "{error}");
+    let list = ListTokens::default();
+    let tokens = fixture.run(&list).unwrap();
+    assert_eq!(tokens.len(), 1_000);
     // One that is revoked makes room, and is refused with or without a row.
-    let tokens = list(&mut fixture.store, None, fixture.now).unwrap();
     let id = tokens[0].record.id.clone();
-    fixture
-        .act(|store, context| revoke(store, context, &id))
-        .unwrap();
+    fixture.run(&RevokeToken(id)).unwrap();
     let last = made(&mut fixture);
     assert!(fixture.token(&[]).is_err());
     assert_eq!(let_in(&mut fixture, None, &last), ConnectVerdict::Allow);
     // Those that ended do, too.
     fixture.now = fixture.now.plus(Duration::from_secs(3_600));
     fixture.token(&[]).unwrap();
-    assert_eq!(count(&mut fixture), 1);
+    assert_eq!(fixture.run(&list).unwrap().len(), 1);
 }
 
 #[test]
@@ -385,12 +419,10 @@ fn a_tenant_has_so_many_bearers_of_tokens_and_no_more() {
     transaction.commit(&[], &[]).unwrap();
     // Those that are there get tokens, and no others.
     fixture.token(&[]).unwrap();
-    let issuer = issuer(&mut fixture.store, None, JANE).unwrap();
-    let whoami = Whoami::parse("one-more").unwrap();
     let new = NewToken {
-        whoami,
-        ..new_token(issuer)
+        whoami: Whoami::parse("one-more").unwrap(),
+        ..new_token(JANE)
     };
-    let error = fixture.act(|store, context| create(store, context, new));
-    assert!(matches!(error, Err(JwtError::TooMany { .. })));
+    let error = fixture.run(&CreateToken(new)).err().unwrap();
+    assert!(error.is(ErrorKind::Conflict, Noun::Token), "{error}");
 }

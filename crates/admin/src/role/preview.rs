@@ -10,40 +10,26 @@ use std::sync::Arc;
 use countersign_core::access::AccessSubject;
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::kind::Kind;
-use countersign_core::name::{LoginName, TenantId};
-use countersign_core::rights::TopicUses;
+use countersign_core::name::TenantId;
 use countersign_core::role::Role;
 use countersign_core::rule::Rule;
 use countersign_core::store::{Intent, StoreError};
 
-use super::ChangeRole;
+use super::ChangeRoleRules;
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
-use crate::difference::{Policy, PossibleClientIds, RightsDifference};
+use crate::difference::{ChangeEffect, Policy, PossibleClientIds, RightsDifference};
 use crate::error::AdminError;
 use crate::lookup::{self, Rows};
 use crate::rule::{RuleChange, RuleImpact, RuleWarning};
-
-/// What a change of a role would do to one credential or user.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ChangeEffect {
-    /// Its name.
-    pub name: LoginName,
-    /// Whether it is connected now.
-    pub is_connected: bool,
-    /// What it may do after the change alone.
-    pub gains: Vec<TopicUses>,
-    /// What it may do before the change alone.
-    pub loses: Vec<TopicUses>,
-}
 
 /// Says which credentials, things and users would gain or lose what by a change
 /// of a role; those to whom it makes no difference are left out, and so are
 /// tokens, which end soon. Refuses what the change would refuse.
 #[derive(Clone, Debug)]
-pub struct PreviewRoleChange(pub ChangeRole);
+pub struct PreviewRoleRules(pub ChangeRoleRules);
 
-impl Command for PreviewRoleChange {
+impl Command for PreviewRoleRules {
     type Output = Vec<ChangeEffect>;
 
     fn needs(&self) -> Permission {
@@ -55,7 +41,7 @@ impl Command for PreviewRoleChange {
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<ChangeEffect>, AdminError> {
-        let ChangeRole { tenant, name, .. } = &self.0;
+        let ChangeRoleRules { tenant, name, .. } = &self.0;
         let change = RolePolicies::read(tx, &self.0)?;
         let connected = connected(tx, tenant)?;
         let mut effects = Vec::new();
@@ -82,9 +68,9 @@ impl Command for PreviewRoleChange {
 ///
 /// Whether it adds something is said where few hold the role.
 #[derive(Clone, Debug)]
-pub struct WarnOfRoleChange(pub ChangeRole);
+pub struct RoleRuleWarnings(pub ChangeRoleRules);
 
-impl Command for WarnOfRoleChange {
+impl Command for RoleRuleWarnings {
     type Output = Vec<RuleWarning>;
 
     fn needs(&self) -> Permission {
@@ -107,7 +93,7 @@ impl Command for WarnOfRoleChange {
     }
 }
 
-impl WarnOfRoleChange {
+impl RoleRuleWarnings {
     /// What becomes of the holders, as far as they are few.
     fn impact(
         &self,
@@ -115,7 +101,7 @@ impl WarnOfRoleChange {
         rule: &Rule,
         change: &RolePolicies,
     ) -> Result<RuleImpact, StoreError> {
-        let ChangeRole { tenant, name, .. } = &self.0;
+        let ChangeRoleRules { tenant, name, .. } = &self.0;
         let alone = change.of_rule_alone(rule);
         let mut impact = RuleImpact::default();
         let mut count: usize = 0;
@@ -153,7 +139,7 @@ struct RolePolicies {
 }
 
 impl RolePolicies {
-    fn read(rows: &mut Rows<'_>, change: &ChangeRole) -> Result<Self, AdminError> {
+    fn read(rows: &mut Rows<'_>, change: &ChangeRoleRules) -> Result<Self, AdminError> {
         let (_, changed) = change.outcome(rows)?;
         let tenant = lookup::tenant(rows, &change.tenant)?;
         let before = Policy::read(rows, Some(tenant))?;

@@ -5,7 +5,7 @@ use countersign_core::role::{Role, RoleRule};
 use countersign_core::rule::Rule;
 use serde::Serialize;
 
-use crate::role::ChangeEffect;
+use crate::difference::ChangeEffect;
 
 /// All that is shown of a rule.
 #[derive(Clone, Debug, Serialize)]

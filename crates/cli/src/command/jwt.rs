@@ -4,7 +4,10 @@ use core::time::Duration;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use countersign_admin::jwt::{self, JwtError, NewToken, ShownToken};
+use countersign_admin::jwt::{
+    CreateToken, Issuer, ListTokens, NewToken, RevokeToken, RevokeTokensOfIssuer,
+    RevokeTokensOfKey, RotateKey, ShownToken,
+};
 use countersign_admin::view::{CreatedTokenView, RotatedKeyView, TokenView};
 use countersign_core::duration::{DurationError, parse_duration};
 use countersign_core::jwt::{KeyId, TokenId, Ttl, Whoami};
@@ -12,9 +15,8 @@ use countersign_core::name::{LoginName, TenantId};
 use countersign_core::role::RoleName;
 
 use crate::error::CliError;
-use crate::invocation::{Invocation, now};
+use crate::invocation::Invocation;
 use crate::listing::Column;
-use crate::store_files::key_of;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum JwtCommand {
@@ -100,15 +102,11 @@ impl JwtCommand {
         match self {
             Self::Create(create) => create.run(invocation)?,
             Self::List { tenant } => {
-                let tokens = jwt::list(&mut invocation.open_to_read()?, tenant.as_ref(), now())?;
-                print_all(invocation, &tokens)?;
+                print_all(invocation, &invocation.run(&ListTokens { tenant })?)?;
             }
             Self::Revoke(revoke) => revoke.run(invocation)?,
             Self::RotateKey { tenant, overlap } => {
-                let rotated = invocation.act(|store, context| {
-                    jwt::rotate_key(store, context, &tenant, overlap)
-                        .map_err(|error| said(error, invocation))
-                })?;
+                let rotated = invocation.run(&RotateKey { tenant, overlap })?;
                 invocation.output.record(&RotatedKeyView::of(&rotated))?;
             }
         }
@@ -118,18 +116,14 @@ impl JwtCommand {
 
 impl JwtCreate {
     fn run(self, invocation: &Invocation) -> Result<(), CliError> {
-        let made = invocation.act(|store, context| {
-            let issuer = jwt::issuer(store, Some(&self.tenant), &self.issuer)?;
-            let new = NewToken {
-                tenant: self.tenant,
-                role: self.role,
-                whoami: self.whoami,
-                things: self.things,
-                ttl: self.ttl,
-                issuer,
-            };
-            jwt::create(store, context, new).map_err(|error| said(error, invocation))
-        })?;
+        let made = invocation.run(&CreateToken(NewToken {
+            tenant: self.tenant,
+            role: self.role,
+            whoami: self.whoami,
+            things: self.things,
+            ttl: self.ttl,
+            issuer: Issuer::Named(self.issuer),
+        }))?;
         invocation.output.record(&CreatedTokenView::of(&made))
     }
 }
@@ -137,18 +131,13 @@ impl JwtCreate {
 impl JwtRevoke {
     fn run(self, invocation: &Invocation) -> Result<(), CliError> {
         if let Some(id) = self.id {
-            let token = invocation.act(|store, context| jwt::revoke(store, context, &id))?;
+            let token = invocation.run(&RevokeToken(id))?;
             return invocation.output.record(&TokenView::of(&token));
         }
-        let tenant = self.tenant.as_ref();
+        let tenant = self.tenant;
         let tokens = match (self.issuer, self.key) {
-            (Some(issuer), _) => invocation.act(|store, context| {
-                let issuer = jwt::issuer(store, tenant, &issuer)?;
-                jwt::revoke_of_issuer(store, context, tenant, issuer)
-            })?,
-            (None, Some(key)) => {
-                invocation.act(|store, context| jwt::revoke_of_key(store, context, &key))?
-            }
+            (Some(issuer), _) => invocation.run(&RevokeTokensOfIssuer { issuer, tenant })?,
+            (None, Some(key)) => invocation.run(&RevokeTokensOfKey(key))?,
             (None, None) => {
                 return Err(CliError::usage(
                     "say what to revoke: JTI, --issuer or --key",
@@ -165,24 +154,6 @@ fn print_all(invocation: &Invocation, tokens: &[ShownToken]) -> Result<(), CliEr
         listing.push(&TokenView::of(token))?;
     }
     listing.finish()
-}
-
-/// An error about the key file names it.
-fn said(error: JwtError, invocation: &Invocation) -> CliError {
-    let is_about_key = matches!(error, JwtError::KeyFile(_) | JwtError::KeyUnreadable { .. });
-    if is_about_key {
-        return about_key_file(error, invocation);
-    }
-    error.into()
-}
-
-/// An error about the key file, with the file's name before it.
-pub(crate) fn about_key_file(
-    error: impl core::error::Error + Send + Sync + 'static,
-    invocation: &Invocation,
-) -> CliError {
-    let path = key_of(&invocation.store);
-    CliError::Refused(anyhow::Error::new(error).context(format!("`{}`", path.display())))
 }
 
 fn parse_ttl(text: &str) -> Result<Ttl, TtlTextError> {

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use countersign_admin::role::{
-    ChangeRole, CreateRole, DeleteRole, ListRoles, NewRole, PreviewRoleChange, RoleDeletion,
-    ShowRole, WarnOfRoleChange,
+    ChangeRoleRules, CreateRole, DeleteRole, ListRoles, NewRole, PreviewRoleRules, RoleDeletion,
+    RoleRuleWarnings, ShowRole,
 };
 use countersign_admin::text::FreeText;
 use countersign_admin::view::{EffectView, RoleView};
@@ -145,7 +145,7 @@ impl RoleCommand {
 impl RuleOf {
     fn run(self, invocation: &Invocation, effect: Option<Effect>) -> Result<(), CliError> {
         let RoleOf { name, tenant } = self.role;
-        let change = ChangeRole {
+        let change = ChangeRoleRules {
             tenant,
             name,
             change: match effect {
@@ -159,7 +159,7 @@ impl RuleOf {
         }
         let mut store = invocation.open()?;
         // Looking at all holders takes longer than brokers may wait for the lock.
-        let warnings = run_on(&mut store, &WarnOfRoleChange(change.clone()))?;
+        let warnings = run_on(&mut store, &RoleRuleWarnings(change.clone()))?;
         let role = run_on(&mut store, &change)?;
         print(invocation, &role)?;
         for warning in &warnings {
@@ -169,8 +169,8 @@ impl RuleOf {
     }
 }
 
-fn preview(invocation: &Invocation, change: ChangeRole) -> Result<(), CliError> {
-    let effects = invocation.run(&PreviewRoleChange(change))?;
+fn preview(invocation: &Invocation, change: ChangeRoleRules) -> Result<(), CliError> {
+    let effects = invocation.run(&PreviewRoleRules(change))?;
     let mut listing = invocation.output.listing(EFFECTS);
     for effect in &effects {
         match invocation.output {

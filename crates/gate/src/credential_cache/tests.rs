@@ -4,7 +4,7 @@ use countersign_admin::credential::{
     Overlap, ReactivateCredential, ResetPassword, RotateCredential, SetCredential,
     SuspendCredential, UntieCredential,
 };
-use countersign_admin::role::{ChangeRole, CreateRole, DeleteRole, NewRole, RoleDeletion};
+use countersign_admin::role::{ChangeRoleRules, CreateRole, DeleteRole, NewRole, RoleDeletion};
 use countersign_admin::rule::RuleChange;
 use countersign_admin::tenant::{CreateTenant, NewTenant, SetTenant, TenantChanges};
 use countersign_admin::{AdminError, Caller, Command, Context, OsRandom};
@@ -193,7 +193,7 @@ impl Fixture {
                 name: role,
                 description: None,
             }))),
-            1 => drop(self.run(&ChangeRole {
+            1 => drop(self.run(&ChangeRoleRules {
                 tenant,
                 name: role,
                 change,

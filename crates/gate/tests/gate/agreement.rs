@@ -14,7 +14,7 @@ use countersign::sqlite::SqliteStore;
 use countersign::{ClientRef, ConnectInfo, ConnectOutcome, Gate, GateConfig, Handle};
 use countersign_admin::check::{Listeners, PolicyCheck, TopicCheck, Usage};
 use countersign_admin::credential::{CreateCredential, NewCredential};
-use countersign_admin::role::{ChangeRole, CreateRole, NewRole, PreviewRoleChange};
+use countersign_admin::role::{ChangeRoleRules, CreateRole, NewRole, PreviewRoleRules};
 use countersign_admin::rule::RuleChange;
 use countersign_admin::scheme::AddScheme;
 use countersign_admin::tenant::{CreateTenant, NewTenant};
@@ -622,13 +622,13 @@ proptest! {
                 None if rules.iter().any(|it| it.is_about_the_same(&added)) => continue,
                 None => (&added, added.addition()),
             };
-            let change = ChangeRole {
+            let change = ChangeRoleRules {
                 tenant: tenant_id(),
                 name: role_name(),
                 change,
                 group: rule.group(),
             };
-            let told = fixture.run(&PreviewRoleChange(change.clone())).unwrap();
+            let told = fixture.run(&PreviewRoleRules(change.clone())).unwrap();
             fixture.run(&change).unwrap();
             rules.retain(|it| !it.is_about_the_same(rule));
             if removed.is_none() {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use countersign::core::credential::CredentialId;
 use countersign::core::jwt::{TokenId, Ttl, Whoami};
 use countersign::core::kind::{Application, ApplicationName};
 use countersign::core::name::{LoginName, TenantId};
@@ -26,9 +25,9 @@ use countersign::{
 };
 use countersign_admin::application::{CreateApplication, NewApplication};
 use countersign_admin::audit::ListAudit;
-use countersign_admin::jwt::{self, NewToken};
+use countersign_admin::jwt::{CreateToken, Issuer, NewToken};
 use countersign_admin::password::ChosenPassword;
-use countersign_admin::role::{ChangeRole, CreateRole, NewRole};
+use countersign_admin::role::{ChangeRoleRules, CreateRole, NewRole};
 use countersign_admin::rule::RuleChange;
 use countersign_admin::tenant::{CreateTenant, NewTenant};
 use countersign_admin::thing::{CreateThing, NewThing};
@@ -208,7 +207,7 @@ impl Fixture {
 
     pub(crate) fn allow(&mut self, role: &str, tenant: &str, pattern: &str) {
         let rule = Rule::allow(Action::Both, Pattern::parse(pattern).unwrap());
-        let change = ChangeRole {
+        let change = ChangeRoleRules {
             tenant: tenant_id(tenant),
             name: RoleName::parse(role).unwrap(),
             change: RuleChange::Add(rule),
@@ -275,11 +274,6 @@ impl Fixture {
         self.run(&CreateThing(new)).unwrap();
     }
 
-    pub(crate) fn id_of(&mut self, text: &str) -> CredentialId {
-        use countersign::core::store::Directory as _;
-        self.admin.credential(&name(text)).unwrap().unwrap().id
-    }
-
     /// Makes a token of role `all` in `acme`.
     pub(crate) fn token(
         &mut self,
@@ -293,9 +287,9 @@ impl Fixture {
             whoami: Whoami::parse("script").unwrap(),
             things: things.iter().map(|key| name(key)).collect(),
             ttl: Ttl::new(Duration::from_secs(seconds)).unwrap(),
-            issuer: self.id_of(issuer),
+            issuer: Issuer::Named(issuer.into()),
         };
-        let made = self.act(|store, context| jwt::create(store, context, new).unwrap());
+        let made = self.run(&CreateToken(new)).unwrap();
         let token = String::from_utf8(made.token.expose().to_vec()).unwrap();
         (token, made.record.id)
     }

@@ -3,6 +3,7 @@ use countersign_core::kind::Application;
 use countersign_core::ledger::Ledger as _;
 use countersign_core::name::GroupPath;
 use countersign_core::presence::{Presence, PresenceEvent, SessionNumber};
+use countersign_core::rights::TopicUses;
 use countersign_core::store::{Batch, GateStore as _};
 use countersign_core::user::GrantedRight;
 
@@ -42,11 +43,11 @@ fn hold(fixture: &mut Fixture, name: &str, group: Option<&str>) {
 
 fn effects(fixture: &mut Fixture, change: &RuleChange, group: Option<&str>) -> String {
     let group = group.map(|text| GroupPath::parse(text).unwrap());
-    let change = ChangeRole {
+    let change = ChangeRoleRules {
         group,
         ..change_of_role("ops", change)
     };
-    let effects = fixture.run(&PreviewRoleChange(change)).unwrap();
+    let effects = fixture.run(&PreviewRoleRules(change)).unwrap();
     let uses = |sign: char, uses: &[TopicUses]| -> String {
         let uses = uses.iter();
         uses.map(|usage| format!(" {sign}{} {}", usage.action, usage.filter))
@@ -238,7 +239,7 @@ fn a_preview_changes_nothing_and_refuses_what_the_act_would() {
     effects(&mut fixture, &adding("allow both acme/#"), None);
     assert_eq!(fixture.acts(), acts);
     for change in [adding("allow both $SYS/#"), removing("both acme/#")] {
-        let preview = PreviewRoleChange(change_of_role("ops", &change));
+        let preview = PreviewRoleRules(change_of_role("ops", &change));
         assert!(fixture.run(&preview).is_err());
     }
 }

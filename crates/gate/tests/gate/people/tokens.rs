@@ -5,7 +5,7 @@ use std::time::Duration;
 use countersign::core::reason::Reason;
 use countersign::core::user::GrantedRight;
 use countersign::{ClientRef, Handle, TopicUse};
-use countersign_admin::jwt;
+use countersign_admin::jwt::{RevokeToken, RotateKey};
 use countersign_admin::user::DeleteUser;
 use serde_json::json;
 
@@ -67,9 +67,7 @@ fn what_ends_a_token_ends_its_sessions_and_no_others() {
     type Act = fn(&mut Fixture, &countersign::core::jwt::TokenId);
     let acts: [Act; 5] = [
         |fixture, id| {
-            fixture
-                .act(|store, context| jwt::revoke(store, context, id))
-                .unwrap();
+            fixture.run(&RevokeToken(id.clone())).unwrap();
         },
         |fixture, _| fixture.grant(JANE, "acme", role_right("all")),
         |fixture, _| fixture.ungrant(JANE, "acme"),
@@ -77,10 +75,8 @@ fn what_ends_a_token_ends_its_sessions_and_no_others() {
             fixture.run(&DeleteUser(name(JANE))).unwrap();
         },
         |fixture, _| {
-            let tenant = tenant_id("acme");
-            fixture
-                .act(|store, context| jwt::rotate_key(store, context, &tenant, Duration::ZERO))
-                .unwrap();
+            let (tenant, overlap) = (tenant_id("acme"), Duration::ZERO);
+            fixture.run(&RotateKey { tenant, overlap }).unwrap();
         },
     ];
     for (number, act) in acts.into_iter().enumerate() {
@@ -108,13 +104,8 @@ fn what_ends_a_token_ends_its_sessions_and_no_others() {
 fn a_key_that_is_to_end_ends_sessions_at_its_instant() {
     let mut fixture = fixture();
     let (token, _) = fixture.token(JANE, &[], 3_600);
-    let tenant = tenant_id("acme");
-    fixture
-        .act(|store, context| {
-            let overlap = Duration::from_secs(60);
-            jwt::rotate_key(store, context, &tenant, overlap)
-        })
-        .unwrap();
+    let (tenant, overlap) = (tenant_id("acme"), Duration::from_secs(60));
+    fixture.run(&RotateKey { tenant, overlap }).unwrap();
     fixture.settle();
     // It logs in after that, with the old key.
     assert!(is_admitted(&fixture.connect(with(&token))));
