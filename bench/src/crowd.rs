@@ -75,7 +75,7 @@ impl Crowd {
         // Each round goes on where no other has been: who logged in once is no
         // stranger any more.
         let first = round * connects.len() / scale.rounds;
-        let bystander = Bystander::start(broker, scale)?;
+        let bystander = bystander(broker, scale)?;
         let before = broker.meter.cpu()?;
         let end = Instant::now() + scale.storm;
         let connects = connects.iter().cycle().skip(first);
@@ -114,30 +114,20 @@ fn hashes_a_second() -> Result<f64> {
     Ok(median(&times.collect::<Vec<f64>>()).recip())
 }
 
-/// A client that sends one PINGREQ after another.
-pub struct Bystander(Repeated<Vec<f64>>);
-
-impl Bystander {
-    /// Connects and begins.
-    pub fn start(broker: &MeasuredBroker, scale: &Scale) -> Result<Self> {
-        let device = broker.subject.known(scale).start;
-        let connect = broker.subject.login(device).connect_as("bystander");
-        let mut client = broker.admit(&connect)?;
-        Ok(Self(Repeated::start(move |stopped| {
-            let mut pings = Vec::new();
-            while !stopped() {
-                pings.push(client.ping(PATIENCE)?.as_secs_f64() * 1e3);
-                thread::sleep(BETWEEN);
-            }
-            leave(client)?;
-            Ok(pings)
-        })))
-    }
-
-    /// How long each answer took, in milliseconds.
-    pub fn finish(self) -> Result<Vec<f64>> {
-        self.0.finish()
-    }
+/// A client that sends one PINGREQ after another until it is stopped, and says how
+/// long each answer took, in milliseconds.
+pub fn bystander(broker: &MeasuredBroker, scale: &Scale) -> Result<Repeated<Vec<f64>>> {
+    let device = broker.subject.known(scale).start;
+    let mut client = broker.admit(&broker.subject.login(device).connect_as("bystander"))?;
+    Ok(Repeated::start(move |stopped| {
+        let mut pings = Vec::new();
+        while !stopped() {
+            pings.push(client.ping(PATIENCE)?.as_secs_f64() * 1e3);
+            thread::sleep(BETWEEN);
+        }
+        leave(client)?;
+        Ok(pings)
+    }))
 }
 
 /// A thread that goes on until it is told to stop.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use countersign_testkit::Connect;
 
-use crate::crowd::{Bystander, PINGS, Repeated};
+use crate::crowd::{PINGS, Repeated, bystander};
 use crate::figure::{Figure, Quantity, Rounds};
 use crate::fleet::{Fleet, MeasuredBroker, leave};
 use crate::login::Login;
@@ -46,7 +46,7 @@ fn take_turn(
     addresses: u8,
     rounds: &mut Rounds,
 ) -> Result<()> {
-    let bystander = Bystander::start(broker, scale)?;
+    let bystander = bystander(broker, scale)?;
     let flood = guess.flood(broker.port(), addresses);
     thread::sleep(scale.storm);
     // A device that was never here, at an address where nobody was: from the end

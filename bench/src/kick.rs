@@ -33,7 +33,7 @@ pub fn measure(scale: &Scale, place: &Path) -> Result<Vec<Figure>> {
             .map(|round| End::bring_about(&broker, &folder, round))
             .collect::<Result<Vec<End>>>()?;
         for (title, from) in FROM {
-            let since = |end: &End| since(from(end), end.closed);
+            let since = |end: &End| end.closed - from(end);
             let times: Vec<f64> = ends.iter().map(since).collect();
             rounds.push_times(version.name(), title, TIMES, &times);
         }
@@ -49,16 +49,14 @@ pub fn measure(scale: &Scale, place: &Path) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// The instants of the end of one session.
+/// The end of one session, in milliseconds from the start of the command.
 struct End {
-    /// The command began.
-    start: Instant,
     /// What it did was there for everybody to see.
-    commit: Instant,
+    commit: f64,
     /// The command ended.
-    exit: Instant,
+    exit: f64,
     /// The broker had closed the connection.
-    closed: Instant,
+    closed: f64,
 }
 
 impl End {
@@ -78,16 +76,14 @@ impl End {
         let watcher = watch_for_suspension(folder, &name)?;
         let start = Instant::now();
         act("suspend")?;
-        let exit = Instant::now();
-        let commit = joined(watcher)?;
-        let closed = joined(waiter)?;
+        let since = |instant: Instant| (instant - start).as_secs_f64() * 1e3;
+        let end = Self {
+            exit: since(Instant::now()),
+            commit: since(joined(watcher)?),
+            closed: since(joined(waiter)?),
+        };
         act("reactivate")?;
-        Ok(Self {
-            start,
-            commit,
-            exit,
-            closed,
-        })
+        Ok(end)
     }
 }
 
@@ -119,13 +115,6 @@ fn joined(thread: JoinHandle<Result<Instant>>) -> Result<Instant> {
     thread.join().map_err(|_| anyhow!("a watcher panicked"))?
 }
 
-/// In milliseconds; less than nothing when `later` came first.
-fn since(earlier: Instant, later: Instant) -> f64 {
-    let after = later.saturating_duration_since(earlier).as_secs_f64();
-    let before = earlier.saturating_duration_since(later).as_secs_f64();
-    (after - before) * 1e3
-}
-
 const TIMES: [Quantity; 3] = [
     Quantity::median("p50", "ms"),
     Quantity::median("p99", "ms"),
@@ -135,10 +124,10 @@ const TIMES: [Quantity; 3] = [
 const COMMIT: &str = "from the commit";
 const EXIT: &str = "from the command's exit";
 
-type From = fn(&End) -> Instant;
+type From = fn(&End) -> f64;
 
 const FROM: [(&str, From); 3] = [
-    ("from the command's start", |end| end.start),
+    ("from the command's start", |_| 0.0),
     (COMMIT, |end| end.commit),
     (EXIT, |end| end.exit),
 ];

@@ -98,8 +98,7 @@ fn main() -> Result<()> {
         fleet: None,
         sizes: None,
     };
-    let machine = report::Machine::look()?;
-    println!("{machine}");
+    let machine = report::machine()?;
     let is_wanted = |name: &&Name| options.only.is_empty() || options.only.contains(name);
     let mut figures = Vec::new();
     let mut names = Name::value_variants().iter().filter(is_wanted);

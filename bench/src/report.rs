@@ -1,71 +1,41 @@
 //! Tables for people, and all figures for programs.
 
-use std::fmt;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
 use countersign_testkit::artifacts;
-use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::figure::{Figure, Quantity};
 use crate::store::read;
 
-/// The machine and the moment.
-#[derive(Serialize)]
-pub struct Machine {
-    date: String,
-    processors: usize,
-    model: String,
-    kernel: String,
-    system: String,
-    /// How busy the machine was before anything was measured.
-    load: f64,
-}
-
-impl Machine {
-    pub fn look() -> Result<Self> {
-        let line = |path: &str, key: &str| -> Result<String> {
-            let text = fs::read_to_string(path)?;
-            let value = text.lines().find_map(|line| line.strip_prefix(key));
-            let value = value.unwrap_or_default();
-            Ok(value.trim_matches([' ', '\t', ':', '"']).to_owned())
-        };
-        let date = read(Command::new("date").args(["--utc", "+%FT%TZ"]))?;
-        let load = line("/proc/loadavg", "")?;
-        let load = load.split(' ').next().context("there is no load")?;
-        Ok(Self {
-            date: date.trim().to_owned(),
-            processors: std::thread::available_parallelism()?.get(),
-            model: line("/proc/cpuinfo", "model name")?,
-            kernel: line("/proc/sys/kernel/osrelease", "")?,
-            system: line("/etc/os-release", "PRETTY_NAME=")?,
-            load: load.parse()?,
-        })
+/// The machine and the moment, printed: date, processors, model, kernel, system,
+/// and how busy the machine was before anything was measured.
+pub fn machine() -> Result<Value> {
+    let line = |path: &str, key: &str| -> Result<String> {
+        let text = fs::read_to_string(path)?;
+        let value = text.lines().find_map(|line| line.strip_prefix(key));
+        let value = value.unwrap_or_default();
+        Ok(value.trim_matches([' ', '\t', ':', '"']).to_owned())
+    };
+    let date = read(Command::new("date").args(["--utc", "+%FT%TZ"]))?;
+    let date = date.trim();
+    let processors = std::thread::available_parallelism()?.get();
+    let model = line("/proc/cpuinfo", "model name")?;
+    let kernel = line("/proc/sys/kernel/osrelease", "")?;
+    let system = line("/etc/os-release", "PRETTY_NAME=")?;
+    let load = line("/proc/loadavg", "")?;
+    let load: f64 = load.split(' ').next().unwrap_or_default().parse()?;
+    println!("{date}: {processors} × {model}, {system}, Linux {kernel}, load {load}");
+    if load > 0.5 {
+        println!("others use this machine, too: expect figures to vary");
     }
-}
-
-impl fmt::Display for Machine {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            date,
-            processors,
-            model,
-            kernel,
-            system,
-            load,
-        } = self;
-        write!(
-            formatter,
-            "{date}: {processors} × {model}, {system}, Linux {kernel}, load {load}"
-        )?;
-        if *load > 0.5 {
-            formatter.write_str("\nothers use this machine, too: expect figures to vary")?;
-        }
-        Ok(())
-    }
+    Ok(json!({
+        "date": date, "processors": processors, "model": model, "kernel": kernel,
+        "system": system, "load": load,
+    }))
 }
 
 /// Prints a table for each case of each measurement.
@@ -79,24 +49,18 @@ pub fn print(figures: &[Figure]) {
     println!();
     for figure in figures {
         let Some(goal) = figure.goal else { continue };
+        let is_met = figure.value <= goal;
+        let met = if is_met { "met" } else { "MISSED" };
+        let (Quantity { name, unit, .. }, value) = (figure.quantity, number(figure.value));
+        let (broker, subject) = (figure.broker, &figure.subject);
         println!(
-            "goal {}: Mosquitto {}, {}, {}: {} {} of at most {goal}",
-            if figure.value <= goal {
-                "met"
-            } else {
-                "MISSED"
-            },
-            figure.broker,
-            figure.subject,
-            figure.quantity.name,
-            number(figure.value),
-            figure.quantity.unit,
+            "goal {met}: Mosquitto {broker}, {subject}, {name}: {value} {unit} of at most {goal}"
         );
     }
 }
 
 /// Writes all figures, with every round of each.
-pub fn write(path: &Path, machine: &Machine, figures: &[Figure]) -> Result<()> {
+pub fn write(path: &Path, machine: &Value, figures: &[Figure]) -> Result<()> {
     let brokers = artifacts::brokers()?;
     let brokers: Vec<&str> = brokers.values().map(|one| one.version.as_str()).collect();
     let report = json!({"machine": machine, "brokers": brokers, "figures": figures});

@@ -71,12 +71,9 @@ impl Member {
     fn go_on(&mut self, outcome: &mut Outcome) -> Result<bool> {
         let mut bytes = [0; 8];
         let count = match self.stream.read(&mut bytes) {
-            Ok(count) => count,
-            Err(error) => match error.kind() {
-                ErrorKind::WouldBlock | ErrorKind::Interrupted => return Ok(false),
-                ErrorKind::ConnectionReset => 0,
-                _ => return Err(error.into()),
-            },
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => 0,
+            Err(error) if is_later(&error) => return Ok(false),
+            read => read?,
         };
         if count == 0 {
             outcome.dropped += usize::from(self.read < CONNACK);
@@ -113,14 +110,18 @@ fn wait(members: &[Member]) -> Result<Vec<usize>> {
     let ready = unsafe { libc::poll(polled.as_mut_ptr(), count, timeout) };
     if ready < 0 {
         let error = std::io::Error::last_os_error();
-        // A signal is none of the broker's doing.
-        ensure!(error.kind() == ErrorKind::Interrupted, error);
+        ensure!(is_later(&error), error);
         return Ok(Vec::new());
     }
     ensure!(ready > 0, "the broker was silent for {PATIENCE:?}");
     Ok((0..polled.len())
         .filter(|index| polled[*index].revents != 0)
         .collect())
+}
+
+/// Says whether to try again later: a signal is none of the broker's doing.
+fn is_later(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
 /// How long a CONNACK is (MQTT 3.1.1 §3.2).

@@ -1,23 +1,19 @@
 //! Credentials written straight into a store, as no act would make them: with
 //! whatever rules, group and attributes a case wants.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use countersign_core::client_id::ClientIdRule;
-use countersign_core::credential::{Credential, CredentialId, Generation};
-use countersign_core::kind::Kind;
+use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::ledger::LedgerTransaction as _;
-use countersign_core::lifecycle::State;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::rule::Rule;
-use countersign_core::scheme::SchemeName;
 use countersign_core::secret::{Secret, SecretDigest, Verifier};
 use countersign_core::store::rows::{CredentialRows as _, SecretRows as _};
 use countersign_core::store::{AdminStore, AdminTransaction, Intent};
 use countersign_core::time::Timestamp;
 use countersign_core::{audit, change};
 use countersign_sqlite::SqliteStore;
+use countersign_testkit::store_suite::credential;
 
 use crate::Login;
 
@@ -99,47 +95,14 @@ pub fn login(name: &LoginName) -> Login {
 
 /// A credential of an operator or a tenant's that may do nothing.
 pub fn blank(name: &str, tenant: Option<&str>) -> Credential {
-    let now = Timestamp::from_millis(1_700_000_000_000);
     Credential {
-        id: CredentialId(0),
-        name: LoginName::parse(name).unwrap(),
-        kind: Kind::Device,
         tenant: tenant.map(|id| TenantId::parse(id).unwrap()),
-        scheme: SchemeName::parse("basic").unwrap(),
-        state: State::Inactive,
-        ever_used: false,
-        generation: Generation::FIRST,
-        group: None,
-        description: None,
-        client_id_rule: ClientIdRule::Any,
-        client_id_tie: None,
-        external_identity: false,
-        not_before: None,
-        expires_at: None,
-        created_at: now,
-        updated_at: now,
-        last_used_at: None,
-        revoked_reason: None,
-        secrets: Vec::new(),
-        roles: Vec::new(),
-        rules: Vec::new(),
-        attributes: BTreeMap::new(),
+        ..credential(name)
     }
 }
 
 /// The row of the audit that an act must have.
 pub fn audit_row() -> audit::AuditEntry {
-    audit::AuditEntry {
-        time: Timestamp::from_millis(1_700_000_000_000),
-        actor: "cli:test".into(),
-        act: "test".into(),
-        subject: "test".into(),
-        outcome: audit::AuditOutcome::Done,
-        cause: None,
-        address: None,
-        client_id: None,
-        count: 1,
-        before: None,
-        after: None,
-    }
+    let time = Timestamp::from_millis(1_700_000_000_000);
+    audit::AuditEntry::done(time, "cli:test", "test", "test")
 }

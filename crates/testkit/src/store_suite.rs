@@ -176,7 +176,7 @@ pub(crate) fn tenant_id(text: &str) -> TenantId {
 }
 
 /// A tenant that owns `<id>/#` and asks everybody for a login.
-pub(crate) fn tenant(id: &str) -> Tenant {
+pub fn tenant(id: &str) -> Tenant {
     let namespace = TopicFilter::parse(&format!("{id}/#")).unwrap();
     Tenant {
         id: tenant_id(id),
@@ -191,7 +191,7 @@ pub(crate) fn tenant(id: &str) -> Tenant {
 }
 
 /// A new credential, of the tenant that its name tells.
-pub(crate) fn credential(name: &str) -> Credential {
+pub fn credential(name: &str) -> Credential {
     Credential {
         id: CredentialId(0),
         name: login_name(name),

@@ -5,16 +5,14 @@ use std::path::Path;
 
 use countersign_core::audit::AuditEntry;
 use countersign_core::change::{Change, ChangeSeq};
-use countersign_core::client_id::{ClientId, ClientIdRule};
+use countersign_core::client_id::ClientId;
 use countersign_core::connect::{LoginRecord, Proof};
-use countersign_core::credential::{Credential, CredentialId, Generation};
-use countersign_core::kind::Kind;
+use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::ledger::Ledger as _;
 use countersign_core::ledger::LedgerTransaction as _;
 use countersign_core::lifecycle::State;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::rule::Namespaces;
-use countersign_core::scheme::SchemeName;
 use countersign_core::secret::{Secret, SecretDigest, Verifier};
 use countersign_core::store::rows::{
     AuditRows as _, CredentialRows as _, SecretRows as _, TenantRows as _,
@@ -23,9 +21,10 @@ use countersign_core::store::{
     AdminStore as _, AdminTransaction as _, AuditQuery, Directory as _, GateStore as _, Intent,
     LoginEffects, Recorded, Settings, StoreError,
 };
-use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Tenant};
+use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
 use countersign_sqlite::{AuditCheck, SqliteStore};
+use countersign_testkit::store_suite;
 use tempfile::TempDir;
 
 /// An empty store, and the directory that goes when it is dropped.
@@ -53,14 +52,8 @@ pub(crate) fn entry(time: i64, act: &str, subject: &str) -> AuditEntry {
 pub(crate) fn make_tenant(store: &mut SqliteStore) {
     let mut transaction = store.begin(Intent::Write).unwrap();
     let tenant = Tenant {
-        id: tenant_id(),
-        authentication: Authentication::Required,
-        subscribe: SubscribeMode::Strict,
-        client_id_prefix: None,
-        lockout: None,
-        default_rights: DefaultRights::Namespaces,
         namespaces: Namespaces::new([]).unwrap(),
-        created_at: Timestamp::from_millis(0),
+        ..store_suite::tenant("acme")
     };
     transaction.put_tenant(&tenant).unwrap();
     transaction.commit(&[], &[]).unwrap();
@@ -131,28 +124,7 @@ pub(crate) fn mode(path: &Path) -> u32 {
 
 fn credential(name: &str) -> Credential {
     Credential {
-        id: CredentialId(0),
-        name: LoginName::parse(name).unwrap(),
-        kind: Kind::Device,
         tenant: Some(tenant_id()),
-        scheme: SchemeName::parse("basic").unwrap(),
-        state: State::Inactive,
-        ever_used: false,
-        generation: Generation::FIRST,
-        group: None,
-        description: None,
-        client_id_rule: ClientIdRule::Any,
-        client_id_tie: None,
-        external_identity: false,
-        not_before: None,
-        expires_at: None,
-        created_at: Timestamp::from_millis(1),
-        updated_at: Timestamp::from_millis(1),
-        last_used_at: None,
-        revoked_reason: None,
-        secrets: Vec::new(),
-        roles: Vec::new(),
-        rules: Vec::new(),
-        attributes: Default::default(),
+        ..store_suite::credential(name)
     }
 }
