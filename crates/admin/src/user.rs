@@ -8,7 +8,7 @@ use countersign_core::lockout::Lockout;
 use countersign_core::name::LoginName;
 use countersign_core::scheme::SchemeName;
 use countersign_core::secret::Verifier;
-use countersign_core::store::{Intent, StoreError, StoreErrorKind};
+use countersign_core::store::{Intent, StoreError};
 use countersign_core::user::User;
 
 use crate::caller::Permission;
@@ -75,19 +75,13 @@ impl Command for CreateUser {
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownUser, AdminError> {
         let Self { email, password } = self;
-        if tx.credential(email)?.is_some() {
-            return Err(taken(email));
-        }
+        lookup::check_free(tx, email)?;
         let verifier = verifier(tx, email, password)?;
         let (kind, scheme) = (Kind::User(Box::default()), SchemeName::basic());
         let blank = blank(email.clone(), kind, None, scheme, tx.now);
-        let id = tx.add_credential(&blank).map_err(|error| {
-            if error.kind() == StoreErrorKind::Conflict {
-                taken(email)
-            } else {
-                error.into()
-            }
-        })?;
+        let id = tx
+            .add_credential(&blank)
+            .map_err(|error| lookup::exists_if_conflict(error, email))?;
         tx.add_secret(id, &verifier)?;
         recorded(tx, "user.create", email, None)
     }
@@ -271,11 +265,6 @@ fn verifier(
     let known = tx.schemes()?;
     let scheme = lookup::scheme(&known, &SchemeName::basic())?;
     Ok(password.drafted(tx, email, scheme, &known)?.verifier)
-}
-
-fn taken(email: &LoginName) -> AdminError {
-    let message = format!("`{email}` exists already");
-    AdminError::new(ErrorKind::Exists, Subject::new(Noun::User, email), message)
 }
 
 #[cfg(test)]

@@ -140,7 +140,7 @@ impl<'a> CreateRequest<'a> {
         for (key, value) in &new.attributes {
             check_attribute(key, value)?;
         }
-        if new.scheme.as_str() == APPLICATION {
+        if new.scheme == SchemeName::application() {
             let message = format!(
                 "scheme `{}` is for things, which belong to an application",
                 new.scheme
@@ -317,9 +317,6 @@ impl From<TakenBy> for AdminError {
         }
     }
 }
-
-/// The scheme of things, which are made by commands of their own.
-const APPLICATION: &str = "application";
 
 /// How often something is made before nothing seems to be free.
 const MOST_DRAFTS: usize = 64;

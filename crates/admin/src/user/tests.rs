@@ -261,6 +261,14 @@ fn an_administrator_of_a_tenant_manages_the_users_of_that_tenant_alone() {
     fixture
         .run_by(jane, &granting("new@mail.test", "acme"))
         .unwrap();
+    // Nor is she told that a name is a device's, which may be of another tenant.
+    let error = fixture.run_by(jane, &granting("dev1@acme", "acme"));
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "there is no user `dev1@acme`"
+    );
+    let error = fixture.run(&granting("dev1@acme", "acme")).unwrap_err();
+    assert!(error.is(ErrorKind::WrongKind, Noun::Credential), "{error}");
 }
 
 #[test]
