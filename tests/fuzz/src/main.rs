@@ -6,6 +6,7 @@
 
 mod conversation;
 mod fixture;
+mod imports;
 mod logins;
 #[path = "../../hostile/naive.rs"]
 mod naive;
@@ -33,6 +34,11 @@ const TARGETS: &[Target] = &[
     ("options", texts::options),
     ("names", texts::names),
     ("config", texts::config),
+    ("passwords", imports::passwords),
+    ("acl_file", imports::acl_file),
+    ("dynamic_security", imports::dynamic_security),
+    ("csv", imports::csv),
+    ("go_auth", imports::go_auth),
 ];
 
 static TARGET: OnceLock<fn(&[u8])> = OnceLock::new();

@@ -59,7 +59,13 @@ pub fn phc(data: &[u8]) {
         // Some hashes are meant to take long.
         let cheap = ["m=8,", "m=16,", "m=32,"];
         let argon2id = cheap.iter().any(|cost| text.contains(cost)) && text.contains("t=1,p=1$");
-        let others = ["$6$", "$7$1$", "$2b$04$", "PBKDF2$sha256$1$", "pbkdf2-sha512$i=1,"];
+        let others = [
+            "$6$",
+            "$7$1$",
+            "$2b$04$",
+            "PBKDF2$sha256$1$",
+            "pbkdf2-sha512$i=1,",
+        ];
         if argon2id || others.iter().any(|prefix| text.starts_with(prefix)) {
             assert!(!hash.verify(&Secret::new(b"not this one".to_vec())));
         }

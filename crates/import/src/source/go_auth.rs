@@ -5,11 +5,12 @@
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::time::Duration;
 
 use countersign_core::secret::SaltReading;
 use rusqlite::{Connection, Statement};
 
-use self::query::{Parameter, Timer, Value, in_words, open, run};
+use self::query::{Parameter, Timer, Value, open, run};
 use super::{MOST_RULES, MOST_USERS, PassedOver, PassedOverReason, TOO_MANY_RULES, TOO_MANY_USERS};
 use crate::content::check_file;
 use crate::error::SourceError;
@@ -31,6 +32,8 @@ pub struct Queries {
     /// The filters that a user has this access to. Without this query, everything
     /// is allowed to all.
     pub acl: Option<String>,
+    /// How long each may take for one user.
+    pub time_limit: Duration,
 }
 
 /// The queries for the tables that mosquitto-go-auth's own examples use.
@@ -45,6 +48,7 @@ impl Default for Queries {
             acl: Some(
                 "SELECT test_acl.topic FROM test_acl, test_user WHERE test_user.username = ?1 AND test_acl.test_user_id = test_user.id AND (rw = ?2 OR rw = 3)".into(),
             ),
+            time_limit: Duration::from_secs(10),
         }
     }
 }
@@ -120,7 +124,7 @@ impl QueryAccess {
 
 impl Database {
     /// Reads the database at `path`. It is opened for reading, in defensive
-    /// mode, and each query may read and do nothing else, for ten seconds.
+    /// mode, and each query may read and do nothing else.
     ///
     /// # Errors
     ///
@@ -131,11 +135,15 @@ impl Database {
     pub fn read(path: &Path, queries: &Queries) -> Result<Self, SourceError> {
         let file = SourceName::of(path);
         check_file(path, &file)?;
-        let timer = Timer::start();
-        let connection = open(path, &timer)
-            .map_err(|error| SourceError::new(file.whole(), in_words("the database", &error)))?;
+        let timer = Timer::start(queries.time_limit);
+        let connection = open(path, &timer).map_err(|error| {
+            SourceError::new(
+                file.whole(),
+                format!("the database {}", timer.reason(&error)),
+            )
+        })?;
         let mut reader = Reader {
-            queries: Prepared::new(&connection, queries, &file)?,
+            queries: Prepared::new(&connection, queries, &timer, &file)?,
             timer,
             file: &file,
             rules: 0,
@@ -185,13 +193,14 @@ impl<'a> Prepared<'a> {
     fn new(
         connection: &'a Connection,
         queries: &Queries,
+        timer: &Timer,
         file: &SourceName,
     ) -> Result<Self, SourceError> {
         let prepare = |what: &str, query: &str, parameters: usize| {
             let malformed = |why: String| SourceError::new(file.whole(), why);
             let statement = connection
                 .prepare(query)
-                .map_err(|error| malformed(in_words(what, &error)))?;
+                .map_err(|error| malformed(format!("{what} {}", timer.reason(&error))))?;
             if !statement.readonly() || statement.column_count() != 1 {
                 return Err(malformed(format!("{what} does not read one column")));
             }

@@ -1,9 +1,9 @@
-//! Queries that may read and nothing else, for ten seconds each.
+//! Queries that may read and nothing else, for some time each.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use countersign_core::given::one_line;
 use rusqlite::config::DbConfig;
@@ -43,15 +43,17 @@ pub(super) fn open(path: &Path, timer: &Timer) -> rusqlite::Result<Connection> {
 #[derive(Clone)]
 pub(super) struct Timer {
     begun: Instant,
+    limit: Duration,
     /// When the query has to be done, in milliseconds since.
     ends: Arc<AtomicU64>,
 }
 
 impl Timer {
-    pub(super) fn start() -> Self {
+    pub(super) fn start(limit: Duration) -> Self {
         let begun = Instant::now();
         let timer = Self {
             begun,
+            limit,
             ends: Arc::default(),
         };
         timer.restart();
@@ -60,7 +62,7 @@ impl Timer {
 
     /// Gives the next query all of its time.
     fn restart(&self) {
-        let ends = self.passed().saturating_add(LONGEST_QUERY_MS);
+        let ends = self.passed().saturating_add(in_milliseconds(self.limit));
         self.ends.store(ends, Ordering::Relaxed);
     }
 
@@ -69,7 +71,19 @@ impl Timer {
     }
 
     fn passed(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+        in_milliseconds(self.begun.elapsed())
+    }
+
+    /// Why something failed: SQLite's own words, which name tables and columns
+    /// and no values.
+    pub(super) fn reason(&self, error: &rusqlite::Error) -> String {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::OperationInterrupted) => {
+                format!("takes longer than {:?}", self.limit)
+            }
+            Some(ErrorCode::AuthorizationForStatementDenied) => "may read and nothing else".into(),
+            _ => format!("failed: {}", one_line(&error.to_string())),
+        }
     }
 }
 
@@ -152,25 +166,14 @@ pub(super) fn run(
     match run() {
         Ok(Some(values)) => Ok(values),
         Ok(None) => Err(format!("gives too much: {too_many}")),
-        Err(error) => Err(reason(&error)),
+        Err(error) => Err(timer.reason(&error)),
     }
 }
 
-/// SQLite's words, after what they are about.
-pub(super) fn in_words(what: &str, error: &rusqlite::Error) -> String {
-    format!("{what} {}", reason(error))
+fn in_milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// SQLite's own words, which name tables and columns and no values.
-fn reason(error: &rusqlite::Error) -> String {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::OperationInterrupted) => "takes longer than 10 s".into(),
-        Some(ErrorCode::AuthorizationForStatementDenied) => "may read and nothing else".into(),
-        _ => format!("failed: {}", one_line(&error.to_string())),
-    }
-}
-
-const LONGEST_QUERY_MS: u64 = 10_000;
 /// In instructions of SQLite's machine.
 const BETWEEN_LOOKS: i32 = 10_000;
 /// In bytes.
