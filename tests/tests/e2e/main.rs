@@ -16,6 +16,7 @@ mod left_behind;
 mod living;
 mod matcher;
 mod neighbours;
+mod other_systems;
 mod ownership;
 mod passing;
 mod readme;
