@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(fixture.changes_after(before), [Change::Everything]);
         let show = ShowScheme(scheme.name().clone());
         assert_eq!(fixture.run(&show).unwrap(), scheme);
-        assert_eq!(fixture.run(&ListSchemes).unwrap().iter().count(), 8);
+        assert_eq!(fixture.run(&ListSchemes).unwrap().iter().count(), 9);
         let issued = fixture.of_scheme("mine", Some("x")).unwrap();
         assert!(issued.secret.unwrap().expose().starts_with(b"x_"));
         let remove = RemoveScheme(scheme.name().clone());

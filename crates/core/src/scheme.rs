@@ -4,7 +4,7 @@
 //! A [`Scheme`] is read from flat fields and gives them back, so that it can
 //! be stored, shown and written by hand. [`Scheme::draft`] makes everything
 //! that is new about a credential; [`Schemes`] are all that a store knows,
-//! the seven [built in](Schemes::built_in) first.
+//! the eight [built in](Schemes::built_in) first.
 
 use core::borrow::Borrow;
 use core::fmt;

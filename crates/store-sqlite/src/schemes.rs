@@ -61,7 +61,7 @@ pub(crate) fn all(connection: &Connection, path: &Path) -> Result<StoredSchemes,
             if *scheme.name() != name {
                 return Err(damage());
             }
-            found.readable.add(scheme).map_err(|_| damage())
+            found.readable.add_stored(scheme).map_err(|_| damage())
         });
         if let Err(fault) = added {
             let error = fault.while_trying("read a scheme", path);

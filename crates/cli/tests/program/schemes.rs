@@ -66,7 +66,7 @@ type Case = (
 #[test]
 fn every_scheme_makes_what_its_source_says() {
     use Expected::{Name, Null, Of, Secret};
-    let cases: [Case; 7] = [
+    let cases: [Case; 8] = [
         (
             "basic",
             "x",
@@ -90,6 +90,12 @@ fn every_scheme_makes_what_its_source_says() {
             "#SN#86a39134-e151",
             &["token", "auth_type"],
             [Of("SN-[A-Z0-9]{12}"), Name, Null, Of(BASE64)],
+        ),
+        (
+            "plain",
+            "sensor-7",
+            &[],
+            [Of("sensor-7"), Name, Null, Of("cs_[0-9a-f]{32}")],
         ),
         (
             "vwire",
@@ -233,6 +239,7 @@ fn schemes_are_listed_and_shown() {
         "basic",
         "generated",
         "impact",
+        "plain",
         "vwire",
         "vwire-compat",
         "vwire-token",
@@ -255,7 +262,7 @@ fn what_scheme_show_prints_scheme_add_takes() {
     let fixture = Fixture::new();
     fixture.run("tenant create acme").done();
     let file = fixture.directory.path().join("scheme.toml");
-    for scheme in ["basic", "generated", "impact", "vwire", "vwire-token"] {
+    for scheme in ["basic", "generated", "impact", "plain", "vwire", "vwire-token"] {
         let text = fixture.run(&format!("scheme show {scheme}")).done().stdout;
         let own = format!("my-{scheme}");
         let text = text.replacen(&format!("\"{scheme}\""), &format!("\"{own}\""), 1);

@@ -1,4 +1,4 @@
-//! The seven schemes that every store knows.
+//! The eight schemes that every store knows.
 
 use self::Constant::{Flag, List, Number, Text};
 use super::{FieldValue, Scheme, Schemes};
@@ -7,7 +7,7 @@ impl Schemes {
     /// The schemes that every store knows.
     #[must_use]
     pub fn built_in() -> Self {
-        // INVARIANT: all seven can be read, which a test counts.
+        // INVARIANT: all eight can be read, which a test counts.
         let read = ALL.iter().filter_map(|fields| {
             let fields = fields.iter().map(|(key, value)| (*key, value.to_field()));
             Scheme::from_fields(fields).ok()
@@ -35,11 +35,12 @@ impl Constant {
     }
 }
 
-const ALL: [&[(&str, Constant)]; 7] = [
+const ALL: [&[(&str, Constant)]; 8] = [
     APPLICATION,
     BASIC,
     GENERATED,
     IMPACT,
+    PLAIN,
     VWIRE,
     VWIRE_COMPAT,
     VWIRE_TOKEN,
@@ -96,6 +97,16 @@ const IMPACT: &[(&str, Constant)] = &[
     ("subscribe", List(&["${attr.token}/#", "us/${attr.serial}"])),
 ];
 
+/// Credentials that come from elsewhere: their names stay as they are, and only
+/// roles and rules of their own give them rights.
+const PLAIN: &[(&str, Constant)] = &[
+    ("name", Text("plain")),
+    ("login_name", Text("given")),
+    ("client_id", Text("any")),
+    ("secret_shape", Text("cs_[0-9a-f]{32}")),
+    ("secret_chosen", Flag(true)),
+];
+
 /// Vwire's devices as its first page describes them.
 const VWIRE: &[(&str, Constant)] = &[
     ("name", Text("vwire")),
@@ -141,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_are_the_seven_of_the_design_and_none_asks_for_tls_alone() {
+    fn there_are_the_eight_of_the_design_and_none_asks_for_tls_alone() {
         let known = Schemes::built_in();
         let names: Vec<_> = known.iter().map(|scheme| scheme.name().as_str()).collect();
         assert_eq!(
@@ -151,6 +162,7 @@ mod tests {
                 "basic",
                 "generated",
                 "impact",
+                "plain",
                 "vwire",
                 "vwire-compat",
                 "vwire-token"

@@ -23,6 +23,20 @@ impl Schemes {
         Ok(())
     }
 
+    /// Takes a scheme that a store has. It stands in the place of a built-in one
+    /// that got its name later.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`SchemeTakenError`] when another scheme of this name can't be
+    /// replaced.
+    pub fn add_stored(&mut self, scheme: Scheme) -> Result<(), SchemeTakenError> {
+        if scheme.name().as_str() == LATE {
+            self.0.remove(LATE);
+        }
+        self.add(scheme)
+    }
+
     /// Finds a scheme by its name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Scheme> {
@@ -135,6 +149,8 @@ impl NameForm {
 #[error("there is a scheme `{0}` already")]
 pub struct SchemeTakenError(SchemeName);
 
+/// The built-in scheme that stores made before may have one of their own of.
+const LATE: &str = "plain";
 /// How much of a secret that serves as a name tells it from others.
 const SHOWN_OF_A_TOKEN: usize = 7;
 /// `{"` in base64.
@@ -227,6 +243,25 @@ mod tests {
         let known = Schemes::built_in();
         let long = "0123456789abcdefz".repeat(4_000);
         assert!(known.masked_unknown(&long).is_none());
+    }
+
+    #[test]
+    fn a_stored_scheme_called_plain_wins_over_the_built_in_one() {
+        let mut known = Schemes::built_in();
+        let text = |text: &str| crate::scheme::FieldValue::Text(text.into());
+        let stored = Scheme::from_fields([
+            ("name", text("plain")),
+            ("login_name", text("suffixed")),
+            ("client_id", text("any")),
+            ("secret_shape", text("p_[0-9a-f]{32}")),
+        ])
+        .unwrap();
+        assert!(known.add(stored.clone()).is_err());
+        known.add_stored(stored.clone()).unwrap();
+        assert_eq!(known.find("plain"), Some(&stored));
+        assert!(known.add_stored(stored).is_ok());
+        let basic = known.find("basic").unwrap().clone();
+        assert!(known.add_stored(basic).is_err());
     }
 
     #[test]
