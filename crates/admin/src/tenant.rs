@@ -4,6 +4,7 @@ use countersign_core::change::Change;
 use countersign_core::client_id::ClientId;
 use countersign_core::lockout::LockoutPolicy;
 use countersign_core::name::TenantId;
+use countersign_core::role::RoleName;
 use countersign_core::rule::Namespaces;
 use countersign_core::store::Intent;
 use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Tenant};
@@ -74,6 +75,56 @@ pub struct TenantChanges {
     pub lockout: Option<Option<LockoutPolicy>>,
     /// What its credentials may do from now on if no rule says so.
     pub default_rights: Option<DefaultRights>,
+    /// What its clients without a login may do from now on if no rule says so.
+    pub anonymous_rights: Option<DefaultRights>,
+    /// Roles that all its devices and things hold from now on.
+    pub default_roles: RoleChanges,
+    /// Roles that its clients without a login hold from now on.
+    pub anonymous_roles: RoleChanges,
+    /// Whether its rules for subscribing may name `$SYS` from now on.
+    pub sys_read: Option<bool>,
+}
+
+/// Roles that are given and taken away.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct RoleChanges {
+    /// Those that are given.
+    pub add: Vec<RoleName>,
+    /// Those that are taken away, before others are given.
+    pub remove: Vec<RoleName>,
+}
+
+impl RoleChanges {
+    fn is_empty(&self) -> bool {
+        self.add.is_empty() && self.remove.is_empty()
+    }
+
+    /// Changes the roles that a tenant gives, which are kept by name.
+    fn apply(
+        &self,
+        tx: &mut Tx<'_>,
+        tenant: &TenantId,
+        given: &mut Vec<RoleName>,
+    ) -> Result<(), AdminError> {
+        for role in &self.remove {
+            let Some(place) = given.iter().position(|held| held == role) else {
+                return Err(AdminError::new(
+                    ErrorKind::Conflict,
+                    Subject::in_tenant(Noun::Role, role, tenant),
+                    format!("tenant `{tenant}` does not give role `{role}` that way"),
+                ));
+            };
+            given.remove(place);
+        }
+        for role in &self.add {
+            lookup::role(tx, tenant, role)?;
+            if !given.contains(role) {
+                given.push(role.clone());
+            }
+        }
+        given.sort_unstable();
+        Ok(())
+    }
 }
 
 impl TenantChanges {
@@ -87,6 +138,10 @@ impl TenantChanges {
             && self.client_id_prefix.is_none()
             && self.lockout.is_none()
             && self.default_rights.is_none()
+            && self.anonymous_rights.is_none()
+            && self.default_roles.is_empty()
+            && self.anonymous_roles.is_empty()
+            && self.sys_read.is_none()
     }
 }
 
@@ -112,15 +167,15 @@ impl Command for CreateTenant {
         if namespaces.is_empty() {
             namespaces.push(default_namespace(&new.id)?);
         }
+        let namespaces = Namespaces::new(namespaces).map_err(NamespaceError::from)?;
         let tenant = Tenant {
-            id: new.id.clone(),
             authentication: new.authentication,
             subscribe: new.subscribe,
             client_id_prefix: new.client_id_prefix.clone(),
             lockout: new.lockout,
             default_rights: new.default_rights,
-            namespaces: Namespaces::new(namespaces).map_err(NamespaceError::from)?,
-            created_at: tx.now,
+            anonymous_rights: new.default_rights,
+            ..Tenant::new(new.id.clone(), namespaces, tx.now)
         };
         put(tx, "tenant.create", None, &tenant)?;
         Ok(tenant)
@@ -215,6 +270,19 @@ impl Command for SetTenant {
         }
         if let Some(rights) = changes.default_rights {
             tenant.default_rights = rights;
+        }
+        changes.default_roles.apply(tx, id, &mut tenant.default_roles)?;
+        let had_none = tenant.anonymous_roles.is_empty();
+        changes.anonymous_roles.apply(tx, id, &mut tenant.anonymous_roles)?;
+        if had_none && !tenant.anonymous_roles.is_empty() {
+            // A role says what they may do, so all else is taken away.
+            tenant.anonymous_rights = DefaultRights::Nothing;
+        }
+        if let Some(rights) = changes.anonymous_rights {
+            tenant.anonymous_rights = rights;
+        }
+        if let Some(sys_read) = changes.sys_read {
+            tenant.sys_read = sys_read;
         }
         let mut namespaces = tenant.namespaces.iter().cloned().collect();
         remove_namespaces(id, &mut namespaces, &changes.remove_namespaces)?;

@@ -46,6 +46,10 @@ pub struct TenantView {
     client_id_prefix: Option<String>,
     lockout: Option<String>,
     default_rights: &'static str,
+    default_roles: Vec<String>,
+    anonymous_rights: &'static str,
+    anonymous_roles: Vec<String>,
+    sys_read: bool,
     created_at: String,
 }
 
@@ -61,6 +65,10 @@ impl TenantView {
             client_id_prefix: tenant.client_id_prefix.as_ref().map(ToString::to_string),
             lockout: tenant.lockout.map(|policy| policy.to_string()),
             default_rights: tenant.default_rights.as_str(),
+            default_roles: tenant.default_roles.iter().map(ToString::to_string).collect(),
+            anonymous_rights: tenant.anonymous_rights.as_str(),
+            anonymous_roles: tenant.anonymous_roles.iter().map(ToString::to_string).collect(),
+            sys_read: tenant.sys_read,
             created_at: rfc3339(tenant.created_at),
         }
     }

@@ -122,10 +122,13 @@ impl<'a> Access<'a> {
         lookup: &mut impl PolicyLookup,
     ) -> Result<Self, StoreError> {
         let access = match subject {
-            AccessSubject::Anonymous { tenant } => {
-                let tenant = lookup.tenant(tenant)?;
-                tenant.map(Self::of_tenant)
-            }
+            AccessSubject::Anonymous { tenant } => match lookup.tenant(tenant)? {
+                Some(tenant) => {
+                    let roles = roles(&tenant.id, &tenant.anonymous_roles, lookup)?;
+                    Some(Self::of_anonymous(tenant, &roles))
+                }
+                None => None,
+            },
             AccessSubject::Credential {
                 credential,
                 children,
@@ -140,11 +143,12 @@ impl<'a> Access<'a> {
         Ok(access.unwrap_or_default())
     }
 
-    /// The access of a client without a login.
+    /// The access of a client without a login, by its tenant and those of the
+    /// tenant's anonymous roles that exist.
     #[must_use]
-    pub fn of_tenant(tenant: Arc<Tenant>) -> Self {
+    pub fn of_anonymous(tenant: Arc<Tenant>, roles: &[Role]) -> Self {
         Self {
-            grants: Grants::of_tenant(&tenant),
+            grants: Grants::of_anonymous(&tenant, roles),
             tenant: Some(tenant),
             ..Self::default()
         }
@@ -163,7 +167,11 @@ impl<'a> Access<'a> {
                 let Some(tenant) = lookup.tenant(id)? else {
                     return Ok(None);
                 };
-                let roles = roles(id, &credential.roles, lookup)?;
+                let own = credential.roles.iter();
+                let by_default = tenant.default_roles.iter();
+                let by_default = by_default.filter(|role| !credential.roles.contains(role));
+                let held: Vec<_> = own.chain(by_default).cloned().collect();
+                let roles = roles(id, &held, lookup)?;
                 (Some(tenant), roles)
             }
             // Nobody else may stand outside of all tenants.
@@ -260,14 +268,31 @@ impl<'a> Access<'a> {
     }
 }
 
-/// Says whether a credential has no rules but the default ones of its scheme, so
-/// that its rights are those of its tenant.
+/// Says whether a credential of `tenant` has no rules but the default ones of its
+/// scheme, so that all such credentials have the same rights.
 #[must_use]
-pub fn has_defaults_alone(credential: &Credential, scheme: Option<&Scheme>) -> bool {
+pub fn has_defaults_alone(
+    credential: &Credential,
+    tenant: &Tenant,
+    scheme: Option<&Scheme>,
+) -> bool {
     matches!(credential.kind, Kind::Device)
+        && tenant.default_roles.is_empty()
         && credential.roles.is_empty()
         && credential.rules.is_empty()
         && scheme.is_some_and(|it| it.grants_namespaces() && it.rules().next().is_none())
+}
+
+/// The rights that all credentials of a tenant share that
+/// [have defaults alone](has_defaults_alone).
+#[must_use]
+pub fn default_rights(tenant: Arc<Tenant>) -> Rights {
+    let access = Access {
+        grants: Grants::of_default_credential(&tenant),
+        tenant: Some(tenant),
+        ..Access::default()
+    };
+    access.rights(None)
 }
 
 /// The roles with these names that exist.

@@ -77,7 +77,7 @@ impl Rights {
                     things => &things::with_things(&tenant.namespaces, things),
                 };
                 Self {
-                    rules: RuleSet::compile(rules, variables, owned),
+                    rules: RuleSet::compile(rules, variables, owned, tenant.sys_read),
                     tenant: Some(tenant.id.clone()),
                     subscribe: tenant.subscribe,
                     things: ThingLimit::new(things),

@@ -53,6 +53,8 @@ pub struct Role {
     pub name: RoleName,
     /// Free text for people.
     pub description: Option<String>,
+    /// Whether it grants no SUBSCRIBE with `+` or `#`.
+    pub no_wildcards: bool,
     /// When it was made.
     pub created_at: Timestamp,
     /// Its rules.

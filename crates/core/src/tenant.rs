@@ -6,6 +6,7 @@ use crate::client_id::ClientId;
 use crate::given::Given;
 use crate::lockout::LockoutPolicy;
 use crate::name::TenantId;
+use crate::role::RoleName;
 use crate::rule::Namespaces;
 use crate::time::Timestamp;
 
@@ -24,11 +25,41 @@ pub struct Tenant {
     pub lockout: Option<LockoutPolicy>,
     /// The topics it owns.
     pub namespaces: Namespaces,
-    /// What its credentials and its clients without a login may do if nothing
-    /// else says so.
+    /// What its credentials may do if no rule says so.
     pub default_rights: DefaultRights,
+    /// The roles that all its devices and things hold besides their own.
+    pub default_roles: Vec<RoleName>,
+    /// What its clients without a login may do if no rule says so.
+    pub anonymous_rights: DefaultRights,
+    /// The roles that its clients without a login hold.
+    pub anonymous_roles: Vec<RoleName>,
+    /// Whether its roles and credentials may hold rules for subscribing that
+    /// name `$SYS`.
+    pub sys_read: bool,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+impl Tenant {
+    /// A tenant of this id that owns these topics, asks for a login from
+    /// everybody, and leaves all else as it is by default.
+    #[must_use]
+    pub fn new(id: TenantId, namespaces: Namespaces, created_at: Timestamp) -> Self {
+        Self {
+            id,
+            authentication: Authentication::Required,
+            subscribe: SubscribeMode::Strict,
+            client_id_prefix: None,
+            lockout: None,
+            namespaces,
+            default_rights: DefaultRights::Namespaces,
+            default_roles: Vec::new(),
+            anonymous_rights: DefaultRights::Namespaces,
+            anonymous_roles: Vec::new(),
+            sys_read: false,
+            created_at,
+        }
+    }
 }
 
 /// What a tenant asks of clients that connect.
@@ -143,8 +174,8 @@ impl fmt::Display for SubscribeMode {
 /// What a tenant's principals may do by its namespaces alone.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum DefaultRights {
-    /// Credentials whose scheme says so, and clients without a login, may use
-    /// all that the tenant owns.
+    /// Credentials whose scheme says so, or clients without a login, may use all
+    /// that the tenant owns.
     #[default]
     Namespaces,
     /// Only what rules allow.

@@ -103,5 +103,5 @@ fn rules(count: usize) -> RuleSet {
     let namespaces = Namespaces::new([TopicFilter::parse("acme/#").unwrap()]).unwrap();
     let source = RuleSource::Role("devices".into());
     let rules = rules.iter().map(|rule| (&source, rule));
-    RuleSet::compile(rules, &NoVariables, &namespaces)
+    RuleSet::compile(rules, &NoVariables, &namespaces, false)
 }

@@ -41,7 +41,7 @@ proptest! {
         prop_assume!(!topic.is_empty());
         let owned = Namespaces::new(namespaces.iter().map(|it| TopicFilter::parse(it).unwrap()));
         let owned = owned.unwrap();
-        let set = RuleSet::compile(rules.iter().map(|(source, rule)| (source, rule)), &session, &owned);
+        let set = RuleSet::compile(rules.iter().map(|(source, rule)| (source, rule)), &session, &owned, false);
         let naive = Naive { rules: &rules, session: &session, namespaces: &namespaces };
 
         let name = TopicName::parse(&topic).unwrap();

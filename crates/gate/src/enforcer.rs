@@ -221,10 +221,11 @@ impl Enforcer {
                 }
                 None => session.judge_login_mode(mode),
             };
-            match (judged, state.view.snapshot.rights_in(id)) {
+            let client_id = Some(&*session.client_id);
+            match (judged, state.view.snapshot.rights_in(id, client_id)) {
                 (Err(reason), _) => directives.extend(state.kick(handle, reason)),
                 (Ok(()), Some(rights)) if session.credential().is_none() => {
-                    session.rights = Arc::clone(rights);
+                    session.rights = rights;
                 }
                 (Ok(()), _) => {}
             }

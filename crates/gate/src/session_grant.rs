@@ -52,8 +52,9 @@ impl SessionGrant {
                 view.rights_at_login(credential, asked)?
             }
             Identity::Unauthenticated { tenant } => {
-                let rights = tenant.as_ref().and_then(|id| view.snapshot.rights_in(id));
-                rights.map_or_else(|| Arc::new(Rights::none()), Arc::clone)
+                let tenant = tenant.as_ref();
+                let rights = tenant.and_then(|id| view.snapshot.rights_in(id, Some(client_id)));
+                rights.unwrap_or_else(|| Arc::new(Rights::none()))
             }
             Identity::User {
                 credential, tenant, ..

@@ -242,7 +242,7 @@ impl<S: GateStore> State<S> {
         let snapshot = &mut self.view.snapshot;
         let (tenant, rights) = snapshot.joined(usage, &session.client_id)?;
         session.tenant = Some(tenant.id.clone());
-        session.rights = Arc::clone(rights);
+        session.rights = rights;
         let joined = PresenceEvent::Joined(session.number, tenant.id.clone());
         let verdict = session.judge(usage, &mut snapshot.verdict_cache);
         self.journal.writer.observe(joined);

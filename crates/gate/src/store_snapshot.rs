@@ -27,8 +27,10 @@ pub(crate) struct StoreSnapshot {
     pub(crate) verdict_cache: VerdictCache,
     pub(crate) settings: Settings,
     tenants: HashMap<TenantId, Arc<Tenant>>,
-    /// What a principal may do that may just use all that its tenant owns.
-    plain: HashMap<TenantId, Arc<Rights>>,
+    /// What a credential may do that has no rules but the default ones.
+    default_rights: HashMap<TenantId, Arc<Rights>>,
+    /// What clients without a login may do.
+    anonymous: HashMap<TenantId, AnonymousRights>,
     /// Tenants that can't be read.
     damaged: HashMap<TenantId, DamagedTenant>,
     damaged_schemes: BTreeMap<SchemeName, StoreError>,
@@ -89,13 +91,25 @@ impl StoreSnapshot {
         let owned = tenants.iter().map(|it| (it.id.as_str(), &it.namespaces));
         let of_damaged = damaged.iter().map(|it| (it.id.as_str(), &it.namespaces));
         let verdict_cache = VerdictCache::new(TopicOwners::new(owned.chain(of_damaged)));
-        let plain = tenants
+        let default_rights = tenants
             .iter()
             .map(|tenant| {
-                let access = Access::of_tenant(Arc::clone(tenant));
-                (tenant.id.clone(), Arc::new(access.rights(None)))
+                let rights = access::default_rights(Arc::clone(tenant));
+                (tenant.id.clone(), Arc::new(rights))
             })
             .collect();
+        let mut anonymous = HashMap::new();
+        for tenant in &tenants {
+            match AnonymousRights::read(tenant, store) {
+                Ok(rights) => drop(anonymous.insert(tenant.id.clone(), rights)),
+                // Without what can't be read its clients may do nothing.
+                Err(error) if error.is_of_one_record() => complaints.push(format!(
+                    "refusing clients of tenant `{}` without a login: {error}",
+                    tenant.id
+                )),
+                Err(error) => return Err(error),
+            }
+        }
         let prefixes = tenants.iter().map(|it| (&it.client_id_prefix, &it.id));
         let of_damaged = damaged.iter().map(|it| (&it.client_id_prefix, &it.id));
         let prefixes = prefixes
@@ -107,7 +121,8 @@ impl StoreSnapshot {
             verdict_cache,
             settings,
             tenants: tenants.into_iter().map(|it| (it.id.clone(), it)).collect(),
-            plain,
+            default_rights,
+            anonymous,
             damaged: damaged.into_iter().map(|it| (it.id.clone(), it)).collect(),
             damaged_schemes,
             are_said: are_said || complaints.is_empty(),
@@ -222,12 +237,12 @@ impl StoreSnapshot {
     }
 
     /// What clients without a login may do in a tenant, if it admits them.
-    pub(crate) fn rights_in(&self, id: &TenantId) -> Option<&Arc<Rights>> {
-        if self.authentication(id).admits_anonymous() {
-            self.plain.get(id)
-        } else {
-            None
+    pub(crate) fn rights_in(&self, id: &TenantId, client_id: Option<&str>) -> Option<Arc<Rights>> {
+        if !self.authentication(id).admits_anonymous() {
+            return None;
         }
+        let anonymous = self.anonymous.get(id)?;
+        Some(anonymous.connected_as(client_id))
     }
 
     /// What a principal may do while it is connected as `client_id`.
@@ -263,12 +278,12 @@ impl StoreSnapshot {
             return Ok(None);
         };
         let scheme = self.scheme(&credential.scheme)?;
-        match &credential.tenant {
-            Some(id) if access::has_defaults_alone(credential, scheme) => {
-                Ok(self.tenant(id)?.and_then(|it| self.plain.get(&it.id)))
-            }
-            Some(_) | None => Ok(None),
-        }
+        let Some(id) = &credential.tenant else {
+            return Ok(None);
+        };
+        let tenant = self.tenant(id)?;
+        let tenant = tenant.filter(|it| access::has_defaults_alone(credential, it, scheme));
+        Ok(tenant.and_then(|it| self.default_rights.get(&it.id)))
     }
 
     fn scheme(&self, name: &SchemeName) -> Result<Option<&Scheme>, StoreError> {
@@ -284,10 +299,11 @@ impl StoreSnapshot {
         &self,
         usage: TopicUse<'_>,
         client_id: &str,
-    ) -> Option<(&Arc<Tenant>, &Arc<Rights>)> {
+    ) -> Option<(&Arc<Tenant>, Arc<Rights>)> {
         let owners = self.verdict_cache.topic_owners();
         let tenant = joined_tenant(usage, Some(client_id), owners, |id| self.tenants.get(id))?;
-        Some((tenant, self.plain.get(&tenant.id)?))
+        let anonymous = self.anonymous.get(&tenant.id)?;
+        Some((tenant, anonymous.connected_as(Some(client_id))))
     }
 
     /// The tenants that admit clients without a login.
@@ -295,6 +311,36 @@ impl StoreSnapshot {
         self.tenants
             .values()
             .filter(|tenant| tenant.authentication.admits_anonymous())
+    }
+}
+
+/// What the clients of a tenant may do without a login.
+#[derive(Debug)]
+struct AnonymousRights {
+    access: Access<'static>,
+    /// Those of a client whose id is not known.
+    unnamed: Arc<Rights>,
+}
+
+impl AnonymousRights {
+    fn read<S: GateStore>(tenant: &Arc<Tenant>, store: &mut S) -> Result<Self, StoreError> {
+        let mut roles = Vec::new();
+        for name in &tenant.anonymous_roles {
+            roles.extend(store.role_named(&tenant.id, name)?);
+        }
+        let access = Access::of_anonymous(Arc::clone(tenant), &roles);
+        Ok(Self {
+            unnamed: Arc::new(access.rights(None)),
+            access,
+        })
+    }
+
+    fn connected_as(&self, client_id: Option<&str>) -> Arc<Rights> {
+        if self.unnamed.are_of_any_client_id() || client_id.is_none() {
+            Arc::clone(&self.unnamed)
+        } else {
+            Arc::new(self.access.rights(client_id))
+        }
     }
 }
 

@@ -146,7 +146,7 @@ impl UnseenClients {
             RetainedAuthor::Unauthenticated => {
                 let owner = view.snapshot.verdict_cache.topic_owners().owner_of(topic);
                 let owner = owner.and_then(|text| TenantId::parse(text).ok());
-                owner.is_none_or(|id| view.snapshot.rights_in(&id).is_none())
+                owner.is_none_or(|id| view.snapshot.rights_in(&id, None).is_none())
             }
         };
         Ok(if is_foreign {
@@ -229,10 +229,10 @@ fn find_offline_owner<S: GateStore>(
     };
     if stored.is_unproved() {
         let tenant = stored.tenant.as_ref();
-        let rights = tenant.and_then(|id| view.snapshot.rights_in(id));
+        let rights = tenant.and_then(|id| view.snapshot.rights_in(id, Some(client_id.as_str())));
         return Ok(OfflineOwner {
             username: None,
-            rights: rights.map(Arc::clone).ok_or(Reason::Unauthenticated),
+            rights: rights.ok_or(Reason::Unauthenticated),
         });
     }
     let rights = match stored.holder {

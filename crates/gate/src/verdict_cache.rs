@@ -141,17 +141,10 @@ mod tests {
     }
 
     fn rights(id: &str) -> Arc<Rights> {
-        let tenant = Arc::new(Tenant {
-            id: TenantId::parse(id).unwrap(),
-            authentication: Authentication::Required,
-            subscribe: SubscribeMode::Strict,
-            client_id_prefix: None,
-            lockout: None,
-            default_rights: DefaultRights::Namespaces,
-            namespaces: namespaces(&format!("{id}/#")),
-            created_at: Timestamp::from_millis(0),
-        });
-        Arc::new(Access::of_tenant(tenant).rights(None))
+        let id_of = TenantId::parse(id).unwrap();
+        let namespaces = namespaces(&format!("{id}/#"));
+        let tenant = Tenant::new(id_of, namespaces, Timestamp::from_millis(0));
+        access::default_rights(Arc::new(tenant)).into()
     }
 
     fn verdict_cache() -> VerdictCache {

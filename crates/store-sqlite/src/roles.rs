@@ -97,23 +97,25 @@ fn put_role(connection: &Connection, role: &Role) -> Result<(), Fault> {
     // To replace the row would take the role from its holders.
     connection
         .prepare_cached(
-            "INSERT INTO role (tenant, name, description, created_at) VALUES (?1, ?2, ?3, ?4)
+            "INSERT INTO role (tenant, name, description, created_at, no_wildcards)
+             VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT (tenant, name) DO UPDATE SET description = excluded.description,
-                 created_at = excluded.created_at",
+                 created_at = excluded.created_at, no_wildcards = excluded.no_wildcards",
         )?
         .execute(params![
             role.tenant.as_str(),
             role.name.as_str(),
             role.description,
             role.created_at.as_millis(),
+            role.no_wildcards,
         ])?;
     connection
         .prepare_cached("DELETE FROM role_rule WHERE tenant = ?1 AND role = ?2")?
         .execute([role.tenant.as_str(), role.name.as_str()])?;
     let mut statement = connection.prepare_cached(
         "INSERT INTO role_rule (tenant, role, position, group_path, effect, action, pattern,
-             max_qos, no_retain)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+             max_qos, no_retain, literal)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
     for (position, RoleRule { rule, group }) in role.rules.iter().enumerate() {
         statement.execute(params![
@@ -126,6 +128,7 @@ fn put_role(connection: &Connection, role: &Role) -> Result<(), Fault> {
             rule.pattern().as_str(),
             rule.limits().max_qos.map(QoS::as_u8),
             rule.limits().no_retain,
+            rule.is_literal(),
         ])?;
     }
     Ok(())
@@ -159,7 +162,7 @@ pub(crate) fn names_held_by(
 /// The rules of a credential's own.
 pub(crate) fn own_rules(connection: &Connection, id: CredentialId) -> Result<Vec<Rule>, Fault> {
     let mut statement = connection.prepare_cached(
-        "SELECT effect, action, pattern, max_qos, no_retain FROM credential_rule
+        "SELECT effect, action, pattern, max_qos, no_retain, literal FROM credential_rule
          WHERE credential = ?1 ORDER BY position",
     )?;
     let mut rows = statement.query([id.0])?;
@@ -186,8 +189,8 @@ pub(crate) fn put_held(
     }
     let mut statement = connection.prepare_cached(
         "INSERT INTO credential_rule (credential, position, effect, action, pattern, max_qos,
-             no_retain)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+             no_retain, literal)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
     for (position, rule) in credential.rules.iter().enumerate() {
         statement.execute(params![
@@ -198,6 +201,7 @@ pub(crate) fn put_held(
             rule.pattern().as_str(),
             rule.limits().max_qos.map(QoS::as_u8),
             rule.limits().no_retain,
+            rule.is_literal(),
         ])?;
     }
     Ok(())
@@ -226,6 +230,7 @@ fn roles_of(connection: &Connection, sql: &str, values: impl Params) -> Result<V
             name,
             description: columns.maybe_text()?.map(Into::into),
             created_at: columns.instant()?,
+            no_wildcards: columns.flag()?,
         });
     }
     Ok(roles)
@@ -237,7 +242,7 @@ fn rules_of_role(
     name: &RoleName,
 ) -> Result<Vec<RoleRule>, Fault> {
     let mut statement = connection.prepare_cached(
-        "SELECT group_path, effect, action, pattern, max_qos, no_retain FROM role_rule
+        "SELECT group_path, effect, action, pattern, max_qos, no_retain, literal FROM role_rule
          WHERE tenant = ?1 AND role = ?2 ORDER BY position",
     )?;
     let mut rows = statement.query([tenant.as_str(), name.as_str()])?;
@@ -263,13 +268,19 @@ fn read_rule(columns: &mut RowReader<'_>) -> Result<Rule, Fault> {
         max_qos: max_qos.transpose().map_err(|_| columns.nonsense())?,
         no_retain: columns.flag()?,
     };
-    Rule::new(effect, action, pattern, limits).map_err(|_| Fault::Content("a stored rule".into()))
+    let is_literal = columns.flag()?;
+    let damage = || Fault::Content("a stored rule".into());
+    let rule = Rule::new(effect, action, pattern, limits).map_err(|_| damage())?;
+    if is_literal {
+        return rule.into_literal().map_err(|_| damage());
+    }
+    Ok(rule)
 }
 
 /// The columns of a role, in the order they are read.
 macro_rules! role_columns {
     () => {
-        "SELECT tenant, name, description, created_at FROM role"
+        "SELECT tenant, name, description, created_at, no_wildcards FROM role"
     };
 }
 use role_columns;

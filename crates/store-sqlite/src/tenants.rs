@@ -6,6 +6,7 @@ use std::sync::Arc;
 use countersign_core::client_id::ClientId;
 use countersign_core::lockout::LockoutPolicy;
 use countersign_core::name::TenantId;
+use countersign_core::role::RoleName;
 use countersign_core::rule::Namespaces;
 use countersign_core::store::rows::TenantRows;
 use countersign_core::store::{DamagedTenant, StoreError, StoredTenants};
@@ -108,12 +109,13 @@ fn put_tenant(connection: &Connection, tenant: &Tenant) -> Result<(), Fault> {
         .prepare_cached(
             "INSERT INTO tenant
                  (id, authentication, subscribe, client_id_prefix, lockout, created_at,
-                  default_rights)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                  default_rights, anonymous_rights, sys_read)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
              ON CONFLICT (id) DO UPDATE SET authentication = excluded.authentication,
                  subscribe = excluded.subscribe, client_id_prefix = excluded.client_id_prefix,
                  lockout = excluded.lockout, created_at = excluded.created_at,
-                 default_rights = excluded.default_rights",
+                 default_rights = excluded.default_rights,
+                 anonymous_rights = excluded.anonymous_rights, sys_read = excluded.sys_read",
         )?
         .execute(params![
             tenant.id.as_str(),
@@ -123,6 +125,8 @@ fn put_tenant(connection: &Connection, tenant: &Tenant) -> Result<(), Fault> {
             tenant.lockout.map(|policy| policy.to_string()),
             tenant.created_at.as_millis(),
             tenant.default_rights.as_str(),
+            tenant.anonymous_rights.as_str(),
+            tenant.sys_read,
         ])?;
     connection
         .prepare_cached("DELETE FROM namespace WHERE tenant = ?1")?
@@ -132,7 +136,37 @@ fn put_tenant(connection: &Connection, tenant: &Tenant) -> Result<(), Fault> {
     for (position, filter) in tenant.namespaces.iter().enumerate() {
         statement.execute(params![tenant.id.as_str(), position, filter.as_str()])?;
     }
+    connection
+        .prepare_cached("DELETE FROM tenant_role WHERE tenant = ?1")?
+        .execute([tenant.id.as_str()])?;
+    let mut statement = connection
+        .prepare_cached("INSERT INTO tenant_role (tenant, holder, role) VALUES (?1, ?2, ?3)")?;
+    for (holder, roles) in [
+        (BY_DEFAULT, &tenant.default_roles),
+        (ANONYMOUS, &tenant.anonymous_roles),
+    ] {
+        for role in roles {
+            statement.execute([tenant.id.as_str(), holder, role.as_str()])?;
+        }
+    }
     Ok(())
+}
+
+/// The roles that a tenant gives to all of its holders of this sort, by name.
+fn roles_given(
+    connection: &Connection,
+    tenant: &TenantId,
+    holder: &str,
+) -> Result<Vec<RoleName>, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT role FROM tenant_role WHERE tenant = ?1 AND holder = ?2 ORDER BY role",
+    )?;
+    let mut rows = statement.query([tenant.as_str(), holder])?;
+    let mut roles = Vec::new();
+    while let Some(row) = rows.next()? {
+        roles.push(RowReader::of(row).parsed(RoleName::parse)?);
+    }
+    Ok(roles)
 }
 
 fn tenants_of(
@@ -148,6 +182,8 @@ fn tenants_of(
         let id = columns.parsed(TenantId::parse)?;
         tenants.push(Tenant {
             namespaces: namespaces(connection, &id)?,
+            default_roles: roles_given(connection, &id, BY_DEFAULT)?,
+            anonymous_roles: roles_given(connection, &id, ANONYMOUS)?,
             id,
             authentication: columns.parsed(Authentication::parse)?,
             subscribe: columns.parsed(SubscribeMode::parse)?,
@@ -155,6 +191,8 @@ fn tenants_of(
             lockout: columns.maybe_parsed(LockoutPolicy::parse)?,
             created_at: columns.instant()?,
             default_rights: columns.parsed(DefaultRights::parse)?,
+            anonymous_rights: columns.parsed(DefaultRights::parse)?,
+            sys_read: columns.flag()?,
         });
     }
     Ok(tenants)
@@ -193,15 +231,22 @@ fn readable_prefix(connection: &Connection, id: &TenantId) -> Result<Option<Clie
     })
 }
 
+<<<<<<< HEAD
 pub(crate) const LAST_PREFIX: &str = "SELECT client_id_prefix, id FROM tenant
      WHERE client_id_prefix <= ?1 ORDER BY client_id_prefix DESC LIMIT 1";
 
+=======
+/// The holders of roles that a tenant gives.
+const BY_DEFAULT: &str = "default";
+const ANONYMOUS: &str = "anonymous";
+>>>>>>> e416e12 (Give roles to all of a tenant, and to clients without a login)
 const NAMESPACES: &str = "SELECT filter FROM namespace WHERE tenant = ?1 ORDER BY position";
 
 /// The columns of a tenant, in the order they are read.
 macro_rules! tenant_columns {
     () => {
-        "SELECT id, authentication, subscribe, client_id_prefix, lockout, created_at, default_rights
+        "SELECT id, authentication, subscribe, client_id_prefix, lockout, created_at,
+                default_rights, anonymous_rights, sys_read
          FROM tenant"
     };
 }

@@ -226,15 +226,11 @@ fn client_id(text: &str) -> ClientId {
 }
 
 fn tenant(number: usize, prefix: Option<&str>) -> Tenant {
+    let id = TenantId::parse(&format!("t{number}")).unwrap();
+    let namespaces = Namespaces::new([]).unwrap();
     Tenant {
-        id: TenantId::parse(&format!("t{number}")).unwrap(),
-        authentication: Authentication::Required,
-        subscribe: SubscribeMode::Strict,
-        lockout: None,
-        default_rights: DefaultRights::Namespaces,
         client_id_prefix: prefix.map(client_id),
-        namespaces: Namespaces::new([]).unwrap(),
-        created_at: Timestamp::from_millis(0),
+        ..Tenant::new(id, namespaces, Timestamp::from_millis(0))
     }
 }
 

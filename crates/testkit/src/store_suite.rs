@@ -178,16 +178,8 @@ pub(crate) fn tenant_id(text: &str) -> TenantId {
 /// A tenant that owns `<id>/#` and asks everybody for a login.
 pub fn tenant(id: &str) -> Tenant {
     let namespace = TopicFilter::parse(&format!("{id}/#")).unwrap();
-    Tenant {
-        id: tenant_id(id),
-        authentication: Authentication::Required,
-        subscribe: SubscribeMode::Strict,
-        client_id_prefix: None,
-        lockout: None,
-        default_rights: DefaultRights::Namespaces,
-        namespaces: Namespaces::new([namespace]).unwrap(),
-        created_at: at(1),
-    }
+    let namespaces = Namespaces::new([namespace]).unwrap();
+    Tenant::new(tenant_id(id), namespaces, at(1))
 }
 
 /// A new credential, of the tenant that its name tells.

@@ -5,13 +5,14 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use countersign_admin::namespace::parse_namespace;
 use countersign_admin::tenant::{
-    self, CreateTenant, DeleteTenant, ListTenants, NewTenant, SetTenant, ShowTenant, TenantChanges,
+    self, CreateTenant, DeleteTenant, ListTenants, NewTenant, RoleChanges, SetTenant, ShowTenant, TenantChanges,
     TenantDeletion,
 };
 use countersign_admin::view::TenantView;
 use countersign_core::client_id::ClientId;
 use countersign_core::lockout::{LockoutPolicy, LockoutPolicyError};
 use countersign_core::name::TenantId;
+use countersign_core::role::RoleName;
 use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode};
 use countersign_core::topic::TopicFilter;
 use serde_json::json;
@@ -41,7 +42,7 @@ pub(crate) enum TenantCommand {
     },
     /// Change a tenant.
     #[command(
-        after_help = "Examples:\n  countersign tenant set acme --authentication optional\n  countersign tenant set acme --add-namespace plant/# --remove-namespace acme/#\n  countersign tenant set acme --lockout failures=3,step=10m,longest=1h"
+        after_help = "Examples:\n  countersign tenant set acme --authentication optional\n  countersign tenant set acme --add-namespace plant/# --remove-namespace acme/#\n  countersign tenant set acme --lockout failures=3,step=10m,longest=1h\n  countersign tenant set acme --add-default-role own-topics --default-rights none"
     )]
     Set(TenantSet),
     /// Delete a tenant.
@@ -109,6 +110,26 @@ pub(crate) struct TenantSet {
     /// `namespaces`, or `none`.
     #[arg(long, value_name = "RIGHTS", value_parser = DefaultRights::parse)]
     default_rights: Option<DefaultRights>,
+    /// What its clients without a login may do if no role of theirs says so: use
+    /// all of its `namespaces`, or `none`.
+    #[arg(long, value_name = "RIGHTS", value_parser = DefaultRights::parse)]
+    anonymous_rights: Option<DefaultRights>,
+    /// A role that all of its devices and things hold from now on.
+    #[arg(long = "add-default-role", value_name = "ROLE", value_parser = RoleName::parse)]
+    add_default_roles: Vec<RoleName>,
+    /// A role that they no longer hold by default.
+    #[arg(long = "remove-default-role", value_name = "ROLE", value_parser = RoleName::parse)]
+    remove_default_roles: Vec<RoleName>,
+    /// A role that its clients without a login hold from now on. The first one
+    /// sets --anonymous-rights none.
+    #[arg(long = "add-anonymous-role", value_name = "ROLE", value_parser = RoleName::parse)]
+    add_anonymous_roles: Vec<RoleName>,
+    /// A role that they no longer hold.
+    #[arg(long = "remove-anonymous-role", value_name = "ROLE", value_parser = RoleName::parse)]
+    remove_anonymous_roles: Vec<RoleName>,
+    /// Whether its rules for subscribing may name `$SYS`: `true` or `false`.
+    #[arg(long, value_name = "BOOL")]
+    sys_read: Option<bool>,
 }
 
 /// When people of a tenant are locked out.
@@ -193,11 +214,23 @@ impl TenantSet {
             client_id_prefix: self.client_id_prefix.map(|ClientIdPrefix(prefix)| prefix),
             lockout: self.lockout.map(|LockoutArgument(policy)| policy),
             default_rights: self.default_rights,
+            anonymous_rights: self.anonymous_rights,
+            default_roles: RoleChanges {
+                add: self.add_default_roles,
+                remove: self.remove_default_roles,
+            },
+            anonymous_roles: RoleChanges {
+                add: self.add_anonymous_roles,
+                remove: self.remove_anonymous_roles,
+            },
+            sys_read: self.sys_read,
         };
         if changes.is_empty() {
             return Err(CliError::usage(
                 "nothing to set; give --authentication, --subscribe, --add-namespace, \
-                 --remove-namespace, --client-id-prefix, --lockout or --default-rights",
+                 --remove-namespace, --client-id-prefix, --lockout, --default-rights, \
+                 --anonymous-rights, --add-default-role, --remove-default-role, \
+                 --add-anonymous-role, --remove-anonymous-role or --sys-read",
             ));
         }
         let id = self.tenant;

@@ -14,10 +14,19 @@ use crate::user::{Grant, GrantedRight};
 pub struct Grants(Vec<(RuleSource, Rule)>);
 
 impl Grants {
-    /// What a tenant gives to those of whom nothing else is said: the right to
-    /// use what it owns, or nothing.
-    pub(super) fn of_tenant(tenant: &Tenant) -> Self {
-        match tenant.default_rights {
+    /// All rules that hold for a client without a login, which is in no group.
+    pub(super) fn of_anonymous(tenant: &Tenant, roles: &[Role]) -> Self {
+        Self::of_default(tenant.anonymous_rights, tenant).and_roles(None, roles)
+    }
+
+    /// All rules that hold for a credential that has none but the default ones.
+    pub(super) fn of_default_credential(tenant: &Tenant) -> Self {
+        Self::of_default(tenant.default_rights, tenant)
+    }
+
+    /// The right to use what a tenant owns, or nothing.
+    fn of_default(rights: DefaultRights, tenant: &Tenant) -> Self {
+        match rights {
             DefaultRights::Namespaces => Self::of_namespaces(tenant),
             DefaultRights::Nothing => Self::default(),
         }
@@ -47,7 +56,7 @@ impl Grants {
         let mut grants = Self::default();
         if let Some(scheme) = scheme {
             if let Some(tenant) = tenant.filter(|_| scheme.grants_namespaces()) {
-                grants = Self::of_tenant(tenant);
+                grants = Self::of_default(tenant.default_rights, tenant);
             }
             let source = RuleSource::Scheme(scheme.name().as_str().into());
             let rules: Vec<Rule> = scheme.rules().collect();
@@ -108,7 +117,11 @@ impl Grants {
                     Some(group) => RuleSource::Group(group.as_str().into()),
                     None => RuleSource::Role(role.name.as_str().into()),
                 };
-                self.0.push((source, role_rule.rule.clone()));
+                let mut rule = role_rule.rule.clone();
+                if role.no_wildcards {
+                    rule = rule.without_wildcards();
+                }
+                self.0.push((source, rule));
             }
         }
         self

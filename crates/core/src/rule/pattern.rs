@@ -100,6 +100,14 @@ impl Pattern {
         }
     }
 
+    /// Says whether the first level is `$SYS`.
+    pub(crate) fn names_sys(&self) -> bool {
+        match self.levels.first().map(PatternLevel::parts) {
+            Some([PatternPart::Text(text)]) => &**text == "$SYS",
+            Some(_) | None => false,
+        }
+    }
+
     /// Lists the variables from left to right, repetitions included.
     pub fn variables(&self) -> impl Iterator<Item = Variable<'_>> {
         self.levels.iter().flat_map(PatternLevel::variables)

@@ -52,14 +52,16 @@ impl RuleSet {
     ///
     /// An allow rule whose source does not
     /// [reach unowned topics](RuleSource::reaches_unowned_topics) allows only
-    /// what `namespaces` own. That other tenants own theirs is not known here:
+    /// what `namespaces` own, and under `sys_read` to subscribe to what it names
+    /// below `$SYS`. That other tenants own theirs is not known here:
     /// ask [`TopicOwners`](super::TopicOwners) first.
     pub fn compile<'r>(
         rules: impl IntoIterator<Item = (&'r RuleSource, &'r Rule)>,
         variables: &impl Variables,
         namespaces: &Namespaces,
+        sys_read: bool,
     ) -> Self {
-        Self::build(rules, variables, Some(namespaces.clone()))
+        Self::build(rules, variables, Some(namespaces.clone()), sys_read)
     }
 
     /// Compiles the rules of a session outside all tenants, an operator's.
@@ -67,7 +69,7 @@ impl RuleSet {
         rules: impl IntoIterator<Item = (&'r RuleSource, &'r Rule)>,
         variables: &impl Variables,
     ) -> Self {
-        Self::build(rules, variables, None)
+        Self::build(rules, variables, None, false)
     }
 
     /// May a message be published on `topic`, with this QoS and RETAIN?
@@ -125,12 +127,14 @@ impl RuleSet {
         rules: impl IntoIterator<Item = (&'r RuleSource, &'r Rule)>,
         variables: &impl Variables,
         namespaces: Option<Namespaces>,
+        sys_read: bool,
     ) -> Self {
         let mut publish = SideBuilder::default();
         let mut subscribe = SideBuilder::default();
         let mut rule_count: usize = 0;
         for (index, (source, rule)) in rules.into_iter().enumerate() {
             let bound = rule.pattern().bind(rule.effect(), variables);
+            let reads_sys = sys_read && rule.pattern().names_sys();
             let grant = CompiledRule {
                 rule: index,
                 limits: rule.limits(),
@@ -147,6 +151,13 @@ impl RuleSet {
                     subscribe.add(rule.effect(), bound, grant);
                 }
                 Action::Publish => publish.add(rule.effect(), bound, grant),
+                Action::Subscribe if reads_sys => {
+                    let grant = CompiledRule {
+                        is_confined: false,
+                        ..grant
+                    };
+                    subscribe.add(rule.effect(), bound, grant);
+                }
                 Action::Subscribe => subscribe.add(rule.effect(), bound, grant),
             }
             rule_count = rule_count.saturating_add(1);
@@ -271,7 +282,7 @@ impl RuleSet {
 
 impl Default for RuleSet {
     fn default() -> Self {
-        Self::build([], &super::NoVariables, None)
+        Self::build([], &super::NoVariables, None, false)
     }
 }
 
@@ -547,7 +558,7 @@ mod tests {
         let scheme = RuleSource::Scheme("vwire".into());
         let namespaces = Namespaces::new([TopicFilter::parse("acme/#").unwrap()]).unwrap();
         let wide = parse("allow both #");
-        let own = RuleSet::compile([(&ROLE, &wide)], &NoVariables, &namespaces);
+        let own = RuleSet::compile([(&ROLE, &wide)], &NoVariables, &namespaces, false);
         assert!(own.deliver(topic("acme/x")).is_allowed());
         assert!(own.subscribe(subscription("acme/+")).is_allowed());
         assert!(own.subscribe_filtered(subscription("#")).is_allowed());
@@ -561,7 +572,7 @@ mod tests {
             own.explain_deliver(topic("nobody/x")).outcomes,
             [RuleOutcome::OutsideNamespaces]
         );
-        let default = RuleSet::compile([(&scheme, &wide)], &NoVariables, &namespaces);
+        let default = RuleSet::compile([(&scheme, &wide)], &NoVariables, &namespaces, false);
         assert!(default.deliver(topic("nobody/x")).is_allowed());
     }
 
@@ -651,6 +662,30 @@ mod tests {
     }
 
     #[test]
+    fn a_tenant_that_may_read_sys_subscribes_below_it_and_publishes_nothing_there() {
+        let namespaces = Namespaces::new([TopicFilter::parse("acme/#").unwrap()]).unwrap();
+        let rules = [
+            parse("allow subscribe $SYS/#"),
+            parse("allow subscribe $CONTROL/#"),
+            parse("allow both $SYS/both"),
+            parse("allow subscribe #"),
+        ];
+        let compiled = |sys_read| {
+            let rules = rules.iter().map(|rule| (&ROLE, rule));
+            RuleSet::compile(rules, &NoVariables, &namespaces, sys_read)
+        };
+        for sys_read in [false, true] {
+            let set = compiled(sys_read);
+            let reads = |text| set.deliver(topic(text)).is_allowed();
+            assert_eq!(reads("$SYS/broker/load"), sys_read);
+            assert_eq!(set.subscribe(subscription("$SYS/#")).is_allowed(), sys_read);
+            assert!(!reads("$CONTROL/x") && !reads("other/x") && reads("acme/x"));
+            let sent = set.publish(topic("$SYS/both"), QoS::AtMostOnce, false);
+            assert!(!sent.is_allowed());
+        }
+    }
+
+    #[test]
     fn a_deny_reaches_outside_the_namespaces_too() {
         let scheme = RuleSource::Scheme("vwire".into());
         let namespaces = Namespaces::default();
@@ -659,6 +694,7 @@ mod tests {
             [(&scheme, &allow), (&ROLE, &deny)],
             &NoVariables,
             &namespaces,
+            false,
         );
         assert_eq!(
             set.deliver(topic("a/x")),
