@@ -32,6 +32,8 @@ pub struct NewRole {
     pub name: RoleName,
     /// Free text for people.
     pub description: Option<FreeText>,
+    /// Whether it grants no SUBSCRIBE with `+` or `#`.
+    pub no_wildcards: bool,
 }
 
 /// What may become of a role that credentials hold when it is deleted.
@@ -59,6 +61,7 @@ impl Command for CreateRole {
             tenant,
             name,
             description,
+            no_wildcards,
         } = self.0.clone();
         lookup::tenant(tx, &tenant)?;
         if tx.role(&tenant, &name)?.is_some() {
@@ -72,6 +75,7 @@ impl Command for CreateRole {
             tenant,
             name,
             description: description.and_then(FreeText::into_filled),
+            no_wildcards,
             created_at: tx.now,
             rules: Vec::new(),
         };

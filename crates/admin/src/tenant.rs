@@ -271,9 +271,13 @@ impl Command for SetTenant {
         if let Some(rights) = changes.default_rights {
             tenant.default_rights = rights;
         }
-        changes.default_roles.apply(tx, id, &mut tenant.default_roles)?;
+        changes
+            .default_roles
+            .apply(tx, id, &mut tenant.default_roles)?;
         let had_none = tenant.anonymous_roles.is_empty();
-        changes.anonymous_roles.apply(tx, id, &mut tenant.anonymous_roles)?;
+        changes
+            .anonymous_roles
+            .apply(tx, id, &mut tenant.anonymous_roles)?;
         if had_none && !tenant.anonymous_roles.is_empty() {
             // A role says what they may do, so all else is taken away.
             tenant.anonymous_rights = DefaultRights::Nothing;

@@ -65,9 +65,17 @@ impl TenantView {
             client_id_prefix: tenant.client_id_prefix.as_ref().map(ToString::to_string),
             lockout: tenant.lockout.map(|policy| policy.to_string()),
             default_rights: tenant.default_rights.as_str(),
-            default_roles: tenant.default_roles.iter().map(ToString::to_string).collect(),
+            default_roles: tenant
+                .default_roles
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             anonymous_rights: tenant.anonymous_rights.as_str(),
-            anonymous_roles: tenant.anonymous_roles.iter().map(ToString::to_string).collect(),
+            anonymous_roles: tenant
+                .anonymous_roles
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             sys_read: tenant.sys_read,
             created_at: rfc3339(tenant.created_at),
         }

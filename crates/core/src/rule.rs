@@ -160,7 +160,7 @@ impl Rule {
 
     /// Whether the rule, if it allows, grants a SUBSCRIBE with `+` or `#`.
     #[must_use]
-    pub(crate) fn grants_wildcards(&self) -> bool {
+    pub fn grants_wildcards(&self) -> bool {
         self.grants_wildcards
     }
 

@@ -46,13 +46,13 @@ proptest! {
 
         let name = TopicName::parse(&topic).unwrap();
         let qos = QoS::try_from(qos).unwrap();
-        let message = Some((qos, retain));
         let covers = Relation::Covers;
         prop_assert_eq!(
             set.publish(name, qos, retain),
-            naive.judge(message, &topic, covers, covers)
+            naive.judge(Moment::Publish(qos, retain), &topic, covers, covers)
         );
-        prop_assert_eq!(set.deliver(name), naive.judge(None, &topic, covers, covers));
+        let delivered = naive.judge(Moment::Deliver, &topic, covers, covers);
+        prop_assert_eq!(set.deliver(name), delivered);
 
         let subscription = Subscription::parse(&filter).unwrap();
         let plain = subscription.filter().as_str();
@@ -60,11 +60,11 @@ proptest! {
         let filtered_allow = if subscription.is_shared() { covers } else { Relation::Intersects };
         prop_assert_eq!(
             set.subscribe(subscription),
-            naive.judge(None, plain, covers, strict_deny)
+            naive.judge(Moment::Subscribe, plain, covers, strict_deny)
         );
         prop_assert_eq!(
             set.subscribe_filtered(subscription),
-            naive.judge(None, plain, filtered_allow, strict_deny)
+            naive.judge(Moment::Subscribe, plain, filtered_allow, strict_deny)
         );
 
         // An explanation answers what the check answers, and its outcomes
@@ -162,6 +162,13 @@ struct Naive<'a> {
     namespaces: &'a [String],
 }
 
+#[derive(Clone, Copy)]
+enum Moment {
+    Deliver,
+    Publish(QoS, bool),
+    Subscribe,
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum Relation {
     Covers,
@@ -179,40 +186,49 @@ enum Level {
 }
 
 impl Naive<'_> {
-    fn judge(
-        &self,
-        message: Option<(QoS, bool)>,
-        asked: &str,
-        allow_by: Relation,
-        deny_by: Relation,
-    ) -> Verdict {
+    fn judge(&self, moment: Moment, asked: &str, allow_by: Relation, deny_by: Relation) -> Verdict {
         let mut verdict = Verdict::Deny(Reason::NoRule);
         for (source, rule) in self.rules {
             let is_about_it = match rule.action() {
                 Action::Both => true,
-                Action::Publish => message.is_some(),
-                Action::Subscribe => message.is_none(),
+                Action::Publish => matches!(moment, Moment::Publish(..)),
+                Action::Subscribe => !matches!(moment, Moment::Publish(..)),
             };
             let Some(levels) = self.bind(rule).filter(|_| is_about_it) else {
                 continue;
             };
+            let one = |text| if text == "+/#" { "#" } else { text };
+            let is_same = one(rule.pattern().as_str()) == one(asked);
             if rule.effect() == Effect::Deny {
-                if relates(&levels, asked, deny_by) {
+                let denies = match (rule.is_literal(), moment) {
+                    (false, _) => relates(&levels, asked, deny_by),
+                    (true, Moment::Deliver) => false,
+                    (true, Moment::Publish(..) | Moment::Subscribe) => is_same,
+                };
+                if denies {
                     return Verdict::Deny(Reason::DeniedByRule);
                 }
                 continue;
             }
-            let keeps_limits = message.is_none_or(|(qos, retain)| {
-                rule.limits().max_qos.is_none_or(|max| qos <= max)
-                    && !(retain && rule.limits().no_retain)
-            });
+            let keeps_limits = match moment {
+                Moment::Publish(qos, retain) => {
+                    rule.limits().max_qos.is_none_or(|max| qos <= max)
+                        && !(retain && rule.limits().no_retain)
+                }
+                Moment::Subscribe => rule.grants_wildcards() || !asked.contains(['+', '#']),
+                Moment::Deliver => true,
+            };
+            let allows = match (rule.is_literal(), moment) {
+                (false, _) | (true, Moment::Deliver) => relates(&levels, asked, allow_by),
+                (true, Moment::Publish(..) | Moment::Subscribe) => is_same,
+            };
             let is_owned = matches!(source, RuleSource::Scheme(_))
                 || self.namespaces.iter().any(|namespace| match allow_by {
                     Relation::Covers => relates(&plain(namespace), asked, allow_by),
                     // Something that both give must be left.
                     Relation::Intersects => meet(&[&levels, &plain(namespace), &plain(asked)]),
                 });
-            if keeps_limits && is_owned && relates(&levels, asked, allow_by) {
+            if keeps_limits && is_owned && allows {
                 verdict = Verdict::Allow;
             }
         }
@@ -374,24 +390,35 @@ fn sourced_rule() -> impl Strategy<Value = (RuleSource, Rule)> {
         pattern,
         0u8..6,
         any::<bool>(),
+        (0u8..4, 0u8..4),
     )
-        .prop_map(|(source, is_deny, action, pattern, max_qos, no_retain)| {
-            let pattern = Pattern::parse(&pattern).unwrap();
-            let action = match action {
-                0 => Action::Both,
-                1 => Action::Publish,
-                _ => Action::Subscribe,
-            };
-            let limits = Limits {
-                max_qos: QoS::try_from(max_qos).ok(),
-                no_retain,
-            };
-            let rule = if is_deny {
-                Rule::deny(action, pattern)
-            } else {
-                Rule::new(Effect::Allow, action, pattern.clone(), limits)
-                    .unwrap_or_else(|_| Rule::allow(action, pattern))
-            };
-            (source, rule)
-        })
+        .prop_map(
+            |(source, is_deny, action, pattern, max_qos, no_retain, more)| {
+                let pattern = Pattern::parse(&pattern).unwrap();
+                let action = match action {
+                    0 => Action::Both,
+                    1 => Action::Publish,
+                    _ => Action::Subscribe,
+                };
+                let limits = Limits {
+                    max_qos: QoS::try_from(max_qos).ok(),
+                    no_retain,
+                };
+                let rule = if is_deny {
+                    Rule::deny(action, pattern)
+                } else {
+                    Rule::new(Effect::Allow, action, pattern.clone(), limits)
+                        .unwrap_or_else(|_| Rule::allow(action, pattern))
+                };
+                let rule = match more {
+                    (0, _) => rule.clone().into_literal().unwrap_or(rule),
+                    _ => rule,
+                };
+                let rule = match more {
+                    (_, 0) => rule.without_wildcards(),
+                    _ => rule,
+                };
+                (source, rule)
+            },
+        )
 }

@@ -126,10 +126,10 @@ const MIXER: u64 = 0x9e37_79b9_7f4a_7c15;
 
 #[cfg(test)]
 mod tests {
-    use countersign_core::access::Access;
+    use countersign_core::access;
     use countersign_core::name::TenantId;
     use countersign_core::rule::Namespaces;
-    use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Tenant};
+    use countersign_core::tenant::Tenant;
     use countersign_core::time::Timestamp;
     use countersign_core::topic::TopicFilter;
     use proptest::prelude::*;

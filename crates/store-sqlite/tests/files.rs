@@ -123,14 +123,14 @@ fn a_store_that_is_missing_says_how_to_make_one() {
 #[test]
 fn a_newer_schema_is_refused_with_both_numbers() {
     let (store, _directory) = fresh();
-    assert_eq!(store.schema_version().unwrap(), 5);
+    assert_eq!(store.schema_version().unwrap(), 6);
     raw(&store, "PRAGMA user_version = 93");
     let error = reopened(store).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Newer);
     assert!(
         error
             .to_string()
-            .contains("schema 93 and this program knows 5"),
+            .contains("schema 93 and this program knows 6"),
         "{error}"
     );
 }
@@ -225,11 +225,11 @@ fn a_stored_text_without_meaning_is_damage() {
 #[test]
 fn a_row_that_no_act_would_write_is_damage() {
     let sound = "
-        INSERT INTO role VALUES ('acme', 'meter', NULL, 0);
+        INSERT INTO role VALUES ('acme', 'meter', NULL, 0, 0);
         INSERT INTO role_rule VALUES
-            ('acme', 'meter', 0, 'allow', 'publish', 'a', NULL, 0, NULL);
+            ('acme', 'meter', 0, 'allow', 'publish', 'a', NULL, 0, NULL, 0);
         INSERT INTO credential_role VALUES (1, 'meter', 'acme');
-        INSERT INTO credential_rule VALUES (1, 0, 'allow', 'publish', 'a', NULL, 0);
+        INSERT INTO credential_rule VALUES (1, 0, 'allow', 'publish', 'a', NULL, 0, 0);
         INSERT INTO stored_session VALUES (zeroblob(32), 'credential', 1, NULL, 'acme', 0, 'b1', 0, 1);
         INSERT INTO scheme_field VALUES
             ('mine', 'name', 0, 'text', 'mine'),

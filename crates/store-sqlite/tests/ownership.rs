@@ -27,7 +27,7 @@ use countersign_core::store::{
     AdminStore as _, AdminTransaction as _, Directory as _, GateStore as _, Intent, LoginEffects,
     Recorded, StoreError,
 };
-use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Tenant};
+use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
 use countersign_sqlite::SqliteStore;
 
@@ -156,7 +156,7 @@ fn nothing_is_left_behind_of_what_is_deleted() {
     let connection = rusqlite::Connection::open(store.path()).unwrap();
     connection
         .execute_batch(
-            "INSERT INTO role VALUES ('acme', 'meter', NULL, 0);
+            "INSERT INTO role VALUES ('acme', 'meter', NULL, 0, 0);
              INSERT INTO role_rule VALUES
                  ('acme', 'meter', 0, 'allow', 'publish', 'a', NULL, 0, NULL);
              INSERT INTO credential_role VALUES (1, 'meter', 'acme');

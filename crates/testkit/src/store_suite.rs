@@ -26,7 +26,7 @@ use countersign_core::store::{
     AdminStore, AdminTransaction, AuditQuery, GateStore, Intent, LoginEffects, Recorded,
     StoreError, StoreErrorKind,
 };
-use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Tenant};
+use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
 use countersign_core::topic::TopicFilter;
 

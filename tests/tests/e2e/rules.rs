@@ -11,7 +11,7 @@ use countersign_core::role::{Role, RoleName, RoleRule};
 use countersign_core::rule::{Action, Effect, Limits, Namespaces, Pattern, QoS, Rule};
 use countersign_core::store::rows::{RoleRows as _, TenantRows as _};
 use countersign_core::store::{AdminStore, AdminTransaction, Intent};
-use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Tenant};
+use countersign_core::tenant::{SubscribeMode, Tenant};
 use countersign_core::time::Timestamp;
 use countersign_core::topic::{TopicFilter, TopicName};
 use countersign_testkit::Client;
@@ -253,20 +253,11 @@ fn furnish(maker: &mut Maker, dice: &mut Dice) -> Vec<Principal> {
         let namespaces = namespaces
             .iter()
             .map(|text| TopicFilter::parse(text).unwrap());
-        let tenant = Tenant {
-            id: TenantId::parse(id).unwrap(),
-            authentication: Authentication::Required,
-            subscribe: if index % 2 == 0 {
-                SubscribeMode::Strict
-            } else {
-                SubscribeMode::Filtered
-            },
-            client_id_prefix: None,
-            lockout: None,
-            default_rights: DefaultRights::Namespaces,
-            namespaces: Namespaces::new(namespaces).unwrap(),
-            created_at: now,
-        };
+        let namespaces = Namespaces::new(namespaces).unwrap();
+        let mut tenant = Tenant::new(TenantId::parse(id).unwrap(), namespaces, now);
+        if index % 2 == 1 {
+            tenant.subscribe = SubscribeMode::Filtered;
+        }
         transaction.put_tenant(&tenant).unwrap();
         for role in ROLES {
             let rules = (0..dice.below(6))
@@ -279,6 +270,7 @@ fn furnish(maker: &mut Maker, dice: &mut Dice) -> Vec<Principal> {
                 tenant: tenant.id.clone(),
                 name: RoleName::parse(role).unwrap(),
                 description: None,
+                no_wildcards: dice.below(4) == 0,
                 created_at: now,
                 rules,
             };

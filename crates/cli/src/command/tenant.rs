@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use countersign_admin::namespace::parse_namespace;
 use countersign_admin::tenant::{
-    self, CreateTenant, DeleteTenant, ListTenants, NewTenant, RoleChanges, SetTenant, ShowTenant, TenantChanges,
-    TenantDeletion,
+    self, CreateTenant, DeleteTenant, ListTenants, NewTenant, RoleChanges, SetTenant, ShowTenant,
+    TenantChanges, TenantDeletion,
 };
 use countersign_admin::view::TenantView;
 use countersign_core::client_id::ClientId;

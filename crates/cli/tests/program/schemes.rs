@@ -262,7 +262,14 @@ fn what_scheme_show_prints_scheme_add_takes() {
     let fixture = Fixture::new();
     fixture.run("tenant create acme").done();
     let file = fixture.directory.path().join("scheme.toml");
-    for scheme in ["basic", "generated", "impact", "plain", "vwire", "vwire-token"] {
+    for scheme in [
+        "basic",
+        "generated",
+        "impact",
+        "plain",
+        "vwire",
+        "vwire-token",
+    ] {
         let text = fixture.run(&format!("scheme show {scheme}")).done().stdout;
         let own = format!("my-{scheme}");
         let text = text.replacen(&format!("\"{scheme}\""), &format!("\"{own}\""), 1);

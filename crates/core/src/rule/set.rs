@@ -133,13 +133,24 @@ impl RuleSet {
         let mut subscribe = SideBuilder::default();
         let mut rule_count: usize = 0;
         for (index, (source, rule)) in rules.into_iter().enumerate() {
-            let bound = rule.pattern().bind(rule.effect(), variables);
+            let mut bound = rule.pattern().bind(rule.effect(), variables);
+            if let Some(bound) = &mut bound
+                && rule.is_literal()
+                && &*bound.text == "+/#"
+            {
+                // They are one filter, and the table finds both under this one.
+                bound.text = "#".into();
+            }
             let reads_sys = sys_read && rule.pattern().names_sys();
             let grant = CompiledRule {
                 rule: index,
                 limits: rule.limits(),
                 reach: Reach::of(rule),
-                grants_wildcards: rule.grants_wildcards(),
+                // A deny refuses them whatever its role grants.
+                grants_wildcards: match rule.effect() {
+                    Effect::Allow => rule.grants_wildcards(),
+                    Effect::Deny => true,
+                },
                 is_confined: match rule.effect() {
                     Effect::Allow => !source.reaches_unowned_topics(),
                     Effect::Deny => false,

@@ -246,10 +246,10 @@ impl<T> Entry<T> {
         }
     }
 
-    /// Says whether it is this very filter; `#` and `+/#` are one.
+    /// Says whether it is this very filter; `+/#` counts as `#`.
     pub(super) fn is_filter(&self, filter: FilterRef<'_>) -> bool {
-        let one = |text| if text == "+/#" { "#" } else { text };
-        one(&self.text) == one(filter.as_str())
+        let text = filter.as_str();
+        *self.text == *(if text == "+/#" { "#" } else { text })
     }
 
     /// The filter, as it was put into the table.

@@ -16,7 +16,7 @@ use countersign_core::store::rows::{CredentialRows as _, SecretRows as _, Tenant
 use countersign_core::store::{
     AdminStore, AdminTransaction, GateStore, Intent, Settings, StoreErrorKind,
 };
-use countersign_core::tenant::{Authentication, SubscribeMode, Tenant};
+use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Tenant};
 use countersign_core::topic::TopicFilter;
 
 use super::{
@@ -156,6 +156,11 @@ pub fn a_tenant_reads_back_as_it_was_written(mut store: impl GateStore + AdminSt
         subscribe: SubscribeMode::Filtered,
         client_id_prefix: Some(ClientId::parse("p-").unwrap()),
         lockout: Some(LockoutPolicy::parse("failures=3,step=1m,longest=1h").unwrap()),
+        default_rights: DefaultRights::Nothing,
+        default_roles: vec![role_name("a"), role_name("b")],
+        anonymous_rights: DefaultRights::Nothing,
+        anonymous_roles: vec![role_name("b")],
+        sys_read: true,
         namespaces: filters(&["z/#", "a/+/b"]),
         created_at: at(5),
         ..tenant("acme")
@@ -165,6 +170,7 @@ pub fn a_tenant_reads_back_as_it_was_written(mut store: impl GateStore + AdminSt
         namespaces: filters(&["y"]),
         ..tenant("acme")
     };
+    make_roles(&mut store, "acme", &["a", "b"]);
     for written in [first, second] {
         commit(&mut store, &[], |transaction| {
             transaction.put_tenant(&written)

@@ -23,6 +23,7 @@ pub fn a_role_reads_back_as_it_was_written(mut store: impl GateStore + AdminStor
     };
     let first = Role {
         description: Some("reads".into()),
+        no_wildcards: true,
         created_at: at(7),
         rules: vec![
             limited(Some(QoS::AtLeastOnce), false),
@@ -30,10 +31,12 @@ pub fn a_role_reads_back_as_it_was_written(mut store: impl GateStore + AdminStor
             limited(None, true),
             limited(Some(QoS::AtMostOnce), true),
             limited(Some(QoS::AtLeastOnce), false),
+            free(literal("acme/#")),
         ],
         ..role("acme", "reader")
     };
     let second = Role {
+        no_wildcards: false,
         rules: vec![free(Rule::allow(Action::Both, pattern("a")))],
         ..role("acme", "reader")
     };
@@ -97,6 +100,18 @@ pub fn a_deleted_role_is_taken_from_its_holders(mut store: impl GateStore + Admi
         transaction.holders_of_role(&acme, &meter)
     });
     assert!(holders.is_empty());
+    let mut given = tenant("acme");
+    given.default_roles = vec![role_name("reader")];
+    given.anonymous_roles = vec![role_name("meter"), role_name("reader")];
+    commit(&mut store, &[], |transaction| {
+        transaction.put_tenant(&given)
+    });
+    commit(&mut store, &[], |transaction| {
+        transaction.delete_role(&acme, &meter)
+    });
+    let left = store.tenant(&acme).unwrap().unwrap();
+    assert_eq!(left.default_roles, [role_name("reader")]);
+    assert_eq!(left.anonymous_roles, [role_name("reader")]);
     let mut transaction = store.begin(Intent::Write).unwrap();
     let unknown = role_name("unknown");
     assert!(transaction.delete_role(&acme, &unknown).is_err());
@@ -129,6 +144,12 @@ pub(crate) fn pattern(text: &str) -> Pattern {
     Pattern::parse(text).unwrap()
 }
 
+/// A rule for subscribing to this very filter.
+fn literal(filter: &str) -> Rule {
+    let rule = Rule::allow(Action::Subscribe, pattern(filter));
+    rule.into_literal().unwrap()
+}
+
 /// Commits roles without rules, into a tenant that is made for them.
 pub(crate) fn make_roles<S: AdminStore>(store: &mut S, of: &str, names: &[&str]) {
     commit(store, &[], |transaction| {
@@ -146,6 +167,7 @@ fn role(tenant: &str, name: &str) -> Role {
         tenant: tenant_id(tenant),
         name: role_name(name),
         description: None,
+        no_wildcards: false,
         created_at: at(1),
         rules: Vec::new(),
     }
