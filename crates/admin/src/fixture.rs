@@ -235,6 +235,7 @@ impl Fixture {
             tenant: tenant_id("acme"),
             name: role_name(name),
             description: None,
+            no_wildcards: false,
         };
         self.run(&CreateRole(new))
     }
@@ -420,6 +421,7 @@ pub(crate) fn removing(text: &str) -> RuleChange {
         action: Action::parse(action).unwrap(),
         pattern: Pattern::parse(pattern).unwrap(),
         limits: Limits::NONE,
+        literal: false,
     }
 }
 

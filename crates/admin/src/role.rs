@@ -154,9 +154,8 @@ impl ChangeRoleRules {
     /// The role before the change and after it.
     fn outcome(&self, rows: &mut Rows<'_>) -> Result<(Role, Role), AdminError> {
         let before = lookup::role(rows, &self.tenant, &self.name)?;
-        if let RuleChange::Add(_) = self.change {
-            self.change.check_for_tenant()?;
-        }
+        let tenant = rows.tenant(&self.tenant)?;
+        self.change.check_for(tenant.as_ref())?;
         let mut after = before.clone();
         self.change.apply(&mut after.rules, self.group.as_ref())?;
         Ok((before, after))
@@ -180,6 +179,36 @@ impl Command for ChangeRoleRules {
             RuleChange::Remove { .. } => "role.remove",
         };
         put(tx, act, Some(&before), &after)?;
+        Ok(after)
+    }
+}
+
+/// Says whether a role grants a SUBSCRIBE with `+` or `#`; what it is then is the
+/// output.
+#[derive(Clone, Debug)]
+pub struct SetRole {
+    /// Its tenant.
+    pub tenant: TenantId,
+    /// Its name.
+    pub name: RoleName,
+    /// Whether it grants none.
+    pub no_wildcards: bool,
+}
+
+impl Command for SetRole {
+    type Output = Role;
+
+    fn needs(&self) -> Permission {
+        Permission::Administer(self.tenant.clone())
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Role, AdminError> {
+        let before = lookup::role(tx, &self.tenant, &self.name)?;
+        let after = Role {
+            no_wildcards: self.no_wildcards,
+            ..before.clone()
+        };
+        put(tx, "role.set", Some(&before), &after)?;
         Ok(after)
     }
 }
@@ -227,8 +256,8 @@ impl Command for DeleteRole {
     }
 }
 
-/// How many credentials and users hold a role, and tokens that have not ended
-/// carry it.
+/// How many credentials and users hold a role, tokens that have not ended carry
+/// it, and how often its tenant gives it to all.
 fn count_holders(rows: &mut Rows<'_>, role: &Role, now: Timestamp) -> Result<usize, StoreError> {
     let mut tokens = rows.tokens(Some(&role.tenant))?;
     tokens.retain(|token| token.role == role.name);
@@ -240,7 +269,13 @@ fn count_holders(rows: &mut Rows<'_>, role: &Role, now: Timestamp) -> Result<usi
         .count();
     let holders = rows.holders_of_role(&role.tenant, &role.name)?;
     let others = holders.iter().filter(|holder| !bearers.contains(holder));
-    Ok(others.count().saturating_add(alive))
+    let tenant = rows.tenant(&role.tenant)?;
+    let given = tenant.iter().flat_map(|tenant| {
+        let by_default = tenant.default_roles.iter();
+        by_default.chain(&tenant.anonymous_roles)
+    });
+    let given = given.filter(|given| **given == role.name).count();
+    Ok(others.count().saturating_add(alive).saturating_add(given))
 }
 
 /// Writes a role, new or changed. All its holders are of its tenant.

@@ -4,6 +4,7 @@ use countersign_core::given::Given;
 use countersign_core::name::GroupPath;
 use countersign_core::role::RoleRule;
 use countersign_core::rule::{Action, Limits, Pattern, Rule};
+use countersign_core::tenant::Tenant;
 use countersign_core::topic::sendable;
 
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
@@ -28,6 +29,8 @@ pub enum RuleChange {
         pattern: Pattern,
         /// What they limit a message to; if nothing, it does not matter.
         limits: Limits,
+        /// Literal ones alone; otherwise it does not matter.
+        literal: bool,
     },
 }
 
@@ -74,7 +77,9 @@ impl RuleChange {
                     return Err(refused(ErrorKind::Exists, rule, message));
                 }
                 let same = rules.iter_mut().find(|old| {
-                    names(old, rule.action(), rule.pattern()) && old.rule.effect() == rule.effect()
+                    names(old, rule.action(), rule.pattern())
+                        && old.rule.effect() == rule.effect()
+                        && old.rule.is_literal() == rule.is_literal()
                 });
                 match same {
                     Some(old) => *old = added,
@@ -85,10 +90,12 @@ impl RuleChange {
                 action,
                 pattern,
                 limits,
+                literal,
             } => {
                 let before = rules.len();
                 rules.retain(|rule| {
-                    let meant = *limits == Limits::NONE || rule.rule.limits() == *limits;
+                    let meant = (*limits == Limits::NONE || rule.rule.limits() == *limits)
+                        && (!literal || rule.rule.is_literal());
                     !(meant && names(rule, *action, pattern))
                 });
                 if rules.len() == before {
@@ -100,10 +107,16 @@ impl RuleChange {
         Ok(())
     }
 
-    /// Refuses what no tenant can be given: the broker's own topics.
-    pub(crate) fn check_for_tenant(&self) -> Result<(), AdminError> {
+    /// Refuses what the tenant can't be given: the broker's own topics, but for
+    /// reading `$SYS` where it may.
+    pub(crate) fn check_for(&self, tenant: Option<&Tenant>) -> Result<(), AdminError> {
         let pattern = self.pattern();
-        if pattern.is_reserved() {
+        let sys_read = tenant.is_some_and(|tenant| tenant.sys_read);
+        let reads_sys = match self {
+            Self::Add(rule) => sys_read && rule.reads_sys(),
+            Self::Remove { .. } => true,
+        };
+        if pattern.is_reserved() && !reads_sys {
             let message = format!(
                 "`{pattern}` names a topic of the broker itself; such topics are for operators, not \
                  for tenants"

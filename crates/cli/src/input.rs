@@ -209,14 +209,23 @@ pub(crate) struct RuleArguments {
     /// No retained message is allowed.
     #[arg(long)]
     no_retain: bool,
+    /// The very topic or filter as written, without variables: what is subscribed
+    /// to must be this filter, and not a part of it.
+    #[arg(long)]
+    literal: bool,
 }
 
 impl RuleArguments {
     /// The change that adds such a rule.
     pub(crate) fn adding(self, effect: Effect) -> Result<RuleChange, CliError> {
         let limits = self.limits();
-        let rule = Rule::new(effect, self.action, self.pattern, limits);
-        rule.map(RuleChange::Add)
+        let rule = Rule::new(effect, self.action, self.pattern, limits)
+            .map_err(|error| CliError::usage(error.to_string()))?;
+        if !self.literal {
+            return Ok(RuleChange::Add(rule));
+        }
+        rule.into_literal()
+            .map(RuleChange::Add)
             .map_err(|error| CliError::usage(error.to_string()))
     }
 
@@ -227,6 +236,7 @@ impl RuleArguments {
             action: self.action,
             pattern: self.pattern,
             limits,
+            literal: self.literal,
         }
     }
 

@@ -164,6 +164,13 @@ impl Rule {
         self.grants_wildcards
     }
 
+    /// Whether the rule is about subscribing to what lies below `$SYS`, and
+    /// nothing else.
+    #[must_use]
+    pub fn reads_sys(&self) -> bool {
+        self.action == Action::Subscribe && self.pattern.names_sys()
+    }
+
     /// Whether the rule gives or takes away.
     #[must_use]
     pub fn effect(&self) -> Effect {

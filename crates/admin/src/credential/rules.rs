@@ -108,7 +108,7 @@ impl Command for CredentialRuleWarnings {
 /// The rules that a credential would have.
 fn changed(credential: &Credential, change: &RuleChange) -> Result<Vec<Rule>, AdminError> {
     if credential.tenant.is_some() {
-        change.check_for_tenant()?;
+        change.check_for(None)?;
     }
     let unbound = |rule| RoleRule { rule, group: None };
     let mut rules: Vec<_> = credential.rules.iter().cloned().map(unbound).collect();

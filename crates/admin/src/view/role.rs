@@ -15,6 +15,7 @@ pub struct RuleView {
     pattern: String,
     max_qos: Option<u8>,
     no_retain: bool,
+    literal: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     group: Option<String>,
 }
@@ -29,6 +30,7 @@ impl RuleView {
             pattern: rule.pattern().to_string(),
             max_qos: rule.limits().max_qos.map(|qos| qos.as_u8()),
             no_retain: rule.limits().no_retain,
+            literal: rule.is_literal(),
             group: None,
         }
     }
@@ -49,6 +51,7 @@ pub struct RoleView {
     name: String,
     tenant: String,
     description: Option<String>,
+    no_wildcards: bool,
     rules: Vec<RuleView>,
 }
 
@@ -60,6 +63,7 @@ impl RoleView {
             name: role.name.to_string(),
             tenant: role.tenant.to_string(),
             description: role.description.clone(),
+            no_wildcards: role.no_wildcards,
             rules: role.rules.iter().map(RuleView::of_role).collect(),
         }
     }

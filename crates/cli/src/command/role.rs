@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use countersign_admin::role::{
     ChangeRoleRules, CreateRole, DeleteRole, ListRoles, NewRole, PreviewRoleRules, RoleDeletion,
-    RoleRuleWarnings, ShowRole,
+    RoleRuleWarnings, SetRole, ShowRole,
 };
 use countersign_admin::text::FreeText;
 use countersign_admin::view::{EffectView, RoleView};
@@ -33,6 +33,20 @@ pub(crate) enum RoleCommand {
         /// Free text for people.
         #[arg(long, value_name = "TEXT", value_parser = FreeText::parse)]
         description: Option<FreeText>,
+        /// It grants no SUBSCRIBE with `+` or `#`.
+        #[arg(long)]
+        no_wildcards: bool,
+    },
+    /// Change a role.
+    #[command(
+        after_help = "Examples:\n  countersign role set ops --tenant acme --no-wildcards true"
+    )]
+    Set {
+        #[command(flatten)]
+        role: RoleOf,
+        /// Whether it grants no SUBSCRIBE with `+` or `#`: `true` or `false`.
+        #[arg(long, value_name = "BOOL")]
+        no_wildcards: bool,
     },
     /// List roles.
     #[command(after_help = "Examples:\n  countersign role list --tenant acme")]
@@ -97,13 +111,29 @@ pub(crate) struct RuleOf {
 impl RoleCommand {
     pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         match self {
-            Self::Create { role, description } => {
+            Self::Create {
+                role,
+                description,
+                no_wildcards,
+            } => {
                 let new = NewRole {
                     tenant: role.tenant,
                     name: role.name,
                     description,
+                    no_wildcards,
                 };
                 let role = invocation.run(&CreateRole(new))?;
+                print(invocation, &role)?;
+            }
+            Self::Set {
+                role: RoleOf { name, tenant },
+                no_wildcards,
+            } => {
+                let role = invocation.run(&SetRole {
+                    tenant,
+                    name,
+                    no_wildcards,
+                })?;
                 print(invocation, &role)?;
             }
             Self::List { tenant } => {

@@ -141,7 +141,6 @@ impl RuleSet {
                 // They are one filter, and the table finds both under this one.
                 bound.text = "#".into();
             }
-            let reads_sys = sys_read && rule.pattern().names_sys();
             let grant = CompiledRule {
                 rule: index,
                 limits: rule.limits(),
@@ -162,7 +161,7 @@ impl RuleSet {
                     subscribe.add(rule.effect(), bound, grant);
                 }
                 Action::Publish => publish.add(rule.effect(), bound, grant),
-                Action::Subscribe if reads_sys => {
+                Action::Subscribe if sys_read && rule.reads_sys() => {
                     let grant = CompiledRule {
                         is_confined: false,
                         ..grant

@@ -184,6 +184,7 @@ impl Fixture {
                 action: Action::Both,
                 pattern,
                 limits: Limits::default(),
+                literal: false,
             },
         };
         let tenant = tenant_id("acme");
@@ -192,6 +193,7 @@ impl Fixture {
                 tenant,
                 name: role,
                 description: None,
+                no_wildcards: false,
             }))),
             1 => drop(self.run(&ChangeRoleRules {
                 tenant,

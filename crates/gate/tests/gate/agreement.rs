@@ -138,6 +138,7 @@ impl WrittenRule {
             action: self.action,
             pattern: self.parsed(),
             limits: Limits::NONE,
+            literal: false,
         }
     }
 
@@ -445,6 +446,7 @@ impl Fixture {
             tenant: tenant_id(),
             name: role_name(),
             description: None,
+            no_wildcards: false,
         };
         fixture.run(&CreateRole(new)).unwrap();
         let lines = LINES.into_iter().cycle().skip(first_line);

@@ -200,6 +200,7 @@ impl Fixture {
             tenant: tenant_id(tenant),
             name: RoleName::parse(role).unwrap(),
             description: None,
+            no_wildcards: false,
         };
         self.run(&CreateRole(new)).unwrap();
         self.allow(role, tenant, pattern);
