@@ -231,15 +231,12 @@ fn readable_prefix(connection: &Connection, id: &TenantId) -> Result<Option<Clie
     })
 }
 
-<<<<<<< HEAD
 pub(crate) const LAST_PREFIX: &str = "SELECT client_id_prefix, id FROM tenant
      WHERE client_id_prefix <= ?1 ORDER BY client_id_prefix DESC LIMIT 1";
 
-=======
 /// The holders of roles that a tenant gives.
 const BY_DEFAULT: &str = "default";
 const ANONYMOUS: &str = "anonymous";
->>>>>>> e416e12 (Give roles to all of a tenant, and to clients without a login)
 const NAMESPACES: &str = "SELECT filter FROM namespace WHERE tenant = ?1 ORDER BY position";
 
 /// The columns of a tenant, in the order they are read.

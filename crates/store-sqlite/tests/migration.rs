@@ -42,7 +42,7 @@ fn a_store_of_schema_1_answers_alike_under_the_newest() {
     write_schema_1(&path);
 
     let mut store = SqliteStore::open(&path).unwrap();
-    assert_eq!(store.schema_version().unwrap(), 5);
+    assert_eq!(store.schema_version().unwrap(), 6);
     assert!(store.quick_check().unwrap().is_empty());
     let copy = Connection::open(directory.path().join("countersign.db.v1.bak")).unwrap();
     let version: i64 = copy
@@ -131,11 +131,11 @@ fn a_store_is_left_as_it_is_while_an_older_broker_lives() {
 
     drop((unseen, in_use));
     let store = SqliteStore::open(&path).unwrap();
-    assert_eq!(store.schema_version().unwrap(), 5);
+    assert_eq!(store.schema_version().unwrap(), 6);
     let upgraded = store.upgraded().unwrap();
     let copy = directory.path().canonicalize().unwrap();
     let copy = copy.join("countersign.db.v3.bak");
-    assert_eq!((upgraded.from, upgraded.to), (3, 5));
+    assert_eq!((upgraded.from, upgraded.to), (3, 6));
     assert_eq!(upgraded.copy, copy);
     let said = upgraded.to_string();
     assert!(
@@ -231,7 +231,7 @@ fn refusal(path: &Path) -> String {
     assert_eq!(error.kind(), StoreErrorKind::Older);
     let said = error.to_string();
     assert!(
-        said.contains("has schema 3, and this version needs 5"),
+        said.contains("has schema 3, and this version needs 6"),
         "{said}"
     );
     assert!(!said.contains('\n'), "{said}");

@@ -8,6 +8,7 @@ mod devicewise;
 mod doctor;
 mod enhanced;
 mod floods;
+mod given_roles;
 mod half_open;
 mod host;
 mod impact;

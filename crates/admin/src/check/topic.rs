@@ -503,6 +503,7 @@ mod tests {
         let changes = TenantChanges {
             authentication: Some(Authentication::Optional),
             default_rights: Some(DefaultRights::Nothing),
+            anonymous_rights: Some(DefaultRights::Nothing),
             ..TenantChanges::default()
         };
         fixture

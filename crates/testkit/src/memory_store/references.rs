@@ -47,6 +47,10 @@ impl Tables {
         };
         self.remove_grants(|grant| grant.tenant == *tenant && is_of_role(&grant.right));
         self.remove_tokens(|token| token.tenant == *tenant && token.role == *name);
+        if let Some(tenant) = self.tenants.row(tenant) {
+            tenant.default_roles.retain(|given| given != name);
+            tenant.anonymous_roles.retain(|given| given != name);
+        }
         self.roles.remove(&(tenant.clone(), name.clone()))
     }
 

@@ -26,6 +26,11 @@ impl TenantRows for MemoryTransaction<'_> {
         if self.tables.tenants.values().any(is_taken) {
             return Err(taken("another tenant has this prefix"));
         }
+        let given = tenant.default_roles.iter().chain(&tenant.anonymous_roles);
+        for role in given {
+            let key = (tenant.id.clone(), role.clone());
+            found(self.tables.roles.contains_key(&key), "the role")?;
+        }
         self.tables.tenants.put(tenant.id.clone(), tenant.clone());
         Ok(())
     }

@@ -6,6 +6,7 @@ use countersign_core::name::GroupPath;
 use countersign_core::role::{Role, RoleName, RoleRule};
 use countersign_core::rule::{Action, Effect, Limits, Pattern, QoS, Rule};
 use countersign_core::store::rows::{CredentialRows as _, RoleRows as _};
+use countersign_core::store::rows::TenantRows as _;
 use countersign_core::store::{AdminStore, GateStore, Intent};
 
 use super::{add, at, commit, credential, found, look, tenant, tenant_id};
@@ -127,6 +128,11 @@ pub fn a_role_is_held_only_where_it_exists(mut store: impl GateStore + AdminStor
     };
     let mut transaction = store.begin(Intent::Write).unwrap();
     assert!(transaction.update_credential(&holder).is_err());
+    drop(transaction);
+    let mut given = tenant("acme");
+    given.default_roles = vec![role_name("meter")];
+    let mut transaction = store.begin(Intent::Write).unwrap();
+    assert!(transaction.put_tenant(&given).is_err());
     drop(transaction);
     let operator = Credential {
         roles: holder.roles,
