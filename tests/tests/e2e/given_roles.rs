@@ -6,7 +6,9 @@ use countersign_tests::{Fixture, PATIENCE, on_every_broker, wait_until};
 
 /// A role of `acme` that allows this.
 fn role(fixture: &Fixture, name: &str, rules: &[&[&str]]) {
-    fixture.cli.json(&["role", "create", name, "--tenant", "acme"]);
+    fixture
+        .cli
+        .json(&["role", "create", name, "--tenant", "acme"]);
     for rule in rules {
         let allow = [&["role", "allow", name, "--tenant", "acme"], *rule].concat();
         fixture.cli.json(&allow);
@@ -14,7 +16,9 @@ fn role(fixture: &Fixture, name: &str, rules: &[&[&str]]) {
 }
 
 fn set(fixture: &Fixture, words: &[&str]) {
-    fixture.cli.json(&[&["tenant", "set", "acme"], words].concat());
+    fixture
+        .cli
+        .json(&[&["tenant", "set", "acme"], words].concat());
 }
 
 fn publishes(client: &mut Client, topic: &str) -> bool {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
+use clap::{ArgAction, Args, Subcommand};
 use countersign_admin::role::{
     ChangeRoleRules, CreateRole, DeleteRole, ListRoles, NewRole, PreviewRoleRules, RoleDeletion,
     RoleRuleWarnings, SetRole, ShowRole,
@@ -45,7 +45,7 @@ pub(crate) enum RoleCommand {
         #[command(flatten)]
         role: RoleOf,
         /// Whether it grants no SUBSCRIBE with `+` or `#`: `true` or `false`.
-        #[arg(long, value_name = "BOOL")]
+        #[arg(long, value_name = "BOOL", action = ArgAction::Set)]
         no_wildcards: bool,
     },
     /// List roles.

@@ -42,7 +42,7 @@ pub(crate) enum TenantCommand {
     },
     /// Change a tenant.
     #[command(
-        after_help = "Examples:\n  countersign tenant set acme --authentication optional\n  countersign tenant set acme --add-namespace plant/# --remove-namespace acme/#\n  countersign tenant set acme --lockout failures=3,step=10m,longest=1h\n  countersign tenant set acme --add-default-role own-topics --default-rights none"
+        after_help = "Examples:\n  countersign tenant set acme --authentication optional\n  countersign tenant set acme --add-namespace plant/# --remove-namespace acme/#\n  countersign tenant set acme --lockout failures=3,step=10m,longest=1h\n  countersign tenant set acme --add-default-role ops --default-rights none"
     )]
     Set(TenantSet),
     /// Delete a tenant.
@@ -234,9 +234,19 @@ impl TenantSet {
             ));
         }
         let id = self.tenant;
+        let restricts = self.default_rights == Some(DefaultRights::Nothing);
         let tenant = invocation.run(&SetTenant { id, changes })?;
         invocation.output.record(&TenantView::of(&tenant))?;
         tell_of_retained(invocation, self.remove, self.add);
+        if restricts
+            && tenant.authentication.admits_anonymous()
+            && tenant.anonymous_rights == DefaultRights::Namespaces
+        {
+            invocation.output.notice(
+                "clients without a login still may use all that the tenant owns; \
+                 --anonymous-rights none takes that away",
+            );
+        }
         Ok(())
     }
 }

@@ -45,6 +45,10 @@ const TENANT: [&str; 8] = [
     "client_id_prefix",
     "lockout",
     "default_rights",
+    "default_roles",
+    "anonymous_rights",
+    "anonymous_roles",
+    "sys_read",
     "created_at",
 ];
 

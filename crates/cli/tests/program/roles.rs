@@ -11,6 +11,7 @@ fn rule(effect: &str, action: &str, pattern: &str) -> Value {
         "pattern": pattern,
         "max_qos": null,
         "no_retain": false,
+        "literal": false,
     })
 }
 
@@ -18,10 +19,16 @@ fn rule(effect: &str, action: &str, pattern: &str) -> Value {
 fn roles_have_their_keys() {
     let fixture = Fixture::with_credential();
     let made = fixture.json("role create ops --tenant acme --description maintenance");
-    assert_eq!(keys(&made), ["name", "tenant", "description", "rules"]);
+    assert_eq!(
+        keys(&made),
+        ["name", "tenant", "description", "no_wildcards", "rules"]
+    );
     assert_eq!(
         made,
-        json!({ "name": "ops", "tenant": "acme", "description": "maintenance", "rules": [] })
+        json!({
+            "name": "ops", "tenant": "acme", "description": "maintenance", "no_wildcards": false,
+            "rules": []
+        })
     );
     fixture
         .run("role allow ops --tenant acme subscribe acme/+/state")
@@ -38,6 +45,7 @@ fn roles_have_their_keys() {
         "pattern": "acme/${group}",
         "max_qos": 1,
         "no_retain": true,
+        "literal": false,
         "group": "DM",
     });
     let rules = json!([
@@ -48,7 +56,14 @@ fn roles_have_their_keys() {
     assert_eq!(allowed["rules"], rules);
     assert_eq!(
         keys(&allowed["rules"][0]),
-        ["effect", "action", "pattern", "max_qos", "no_retain"]
+        [
+            "effect",
+            "action",
+            "pattern",
+            "max_qos",
+            "no_retain",
+            "literal"
+        ]
     );
     assert_eq!(fixture.json("role show ops --tenant acme"), allowed);
     assert_eq!(fixture.json("role list"), json!([allowed]));

@@ -92,6 +92,7 @@ const COMMANDS: &[(&str, &str, Does)] = &[
     ("role deny", "ops --tenant acme publish acme/x", Write),
     ("role list", "", Read(0)),
     ("role remove", "ops --tenant acme publish acme/x", Write),
+    ("role set", "ops --tenant acme --no-wildcards true", Write),
     ("role show", "ops --tenant acme", Read(0)),
     ("scheme add", "SCHEME", Write),
     ("scheme list", "", Read(0)),

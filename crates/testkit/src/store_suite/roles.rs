@@ -5,8 +5,8 @@ use countersign_core::ledger::LedgerTransaction as _;
 use countersign_core::name::GroupPath;
 use countersign_core::role::{Role, RoleName, RoleRule};
 use countersign_core::rule::{Action, Effect, Limits, Pattern, QoS, Rule};
-use countersign_core::store::rows::{CredentialRows as _, RoleRows as _};
 use countersign_core::store::rows::TenantRows as _;
+use countersign_core::store::rows::{CredentialRows as _, RoleRows as _};
 use countersign_core::store::{AdminStore, GateStore, Intent};
 
 use super::{add, at, commit, credential, found, look, tenant, tenant_id};
