@@ -37,7 +37,7 @@ const SHOWN: [&str; 18] = [
     "generation",
     "revoked_reason",
 ];
-const TENANT: [&str; 8] = [
+const TENANT: [&str; 12] = [
     "id",
     "namespaces",
     "authentication",

@@ -80,7 +80,7 @@ fn roles_have_their_keys() {
     );
     let text = fixture.run("role show ops --tenant acme").done().stdout;
     assert!(
-        text.contains("\nrules        allow subscribe acme/+/state\n"),
+        text.contains("\nrules         allow subscribe acme/+/state\n"),
         "{text}"
     );
     let deleted = fixture.json("role delete ops --tenant acme");
