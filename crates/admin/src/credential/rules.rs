@@ -5,14 +5,15 @@ use countersign_core::credential::Credential;
 use countersign_core::name::LoginName;
 use countersign_core::role::RoleRule;
 use countersign_core::rule::{Effect, Rule};
-use countersign_core::store::Intent;
+use countersign_core::store::{Intent, StoreError};
+use countersign_core::tenant::Tenant;
 
 use super::{ShownCredential, change_one};
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
 use crate::difference::{Policy, PossibleClientIds};
 use crate::error::AdminError;
-use crate::lookup;
+use crate::lookup::{self, Rows};
 use crate::rule::{RuleChange, RuleImpact, RuleWarning};
 
 /// Changes the rules of a credential, an operator's among them; what it is then
@@ -42,9 +43,10 @@ impl Command for ChangeCredentialRules {
             },
             RuleChange::Remove { .. } => "credential.remove",
         };
-        let (described, ()) = change_one(tx, &self.name, act, |_, described| {
+        let (described, ()) = change_one(tx, &self.name, act, |tx, described| {
             let credential = &mut described.credential;
-            credential.rules = changed(credential, &self.change)?;
+            let tenant = tenant_of(tx, credential)?;
+            credential.rules = changed(credential, tenant.as_ref(), &self.change)?;
             Ok(())
         })?;
         Ok(described)
@@ -73,17 +75,14 @@ impl Command for CredentialRuleWarnings {
             return Ok(Vec::new());
         };
         let before = lookup::credential(tx, name)?.credential;
+        let tenant = tenant_of(tx, &before)?;
         let after = Credential {
-            rules: changed(&before, change)?,
+            rules: changed(&before, tenant.as_ref(), change)?,
             ..before.clone()
         };
         let alone = Credential {
             rules: vec![rule.clone()],
             ..before.clone()
-        };
-        let tenant = match &before.tenant {
-            Some(id) => tx.tenant(id)?,
-            None => None,
         };
         let policy = Policy::read(tx, tenant)?;
         let [was, is] = [&before, &after].map(|it| policy.access(AccessSubject::of_credential(it)));
@@ -105,10 +104,22 @@ impl Command for CredentialRuleWarnings {
     }
 }
 
+/// The tenant of a credential; an operator has none.
+fn tenant_of(rows: &mut Rows<'_>, credential: &Credential) -> Result<Option<Tenant>, StoreError> {
+    match &credential.tenant {
+        Some(id) => rows.tenant(id),
+        None => Ok(None),
+    }
+}
+
 /// The rules that a credential would have.
-fn changed(credential: &Credential, change: &RuleChange) -> Result<Vec<Rule>, AdminError> {
+fn changed(
+    credential: &Credential,
+    tenant: Option<&Tenant>,
+    change: &RuleChange,
+) -> Result<Vec<Rule>, AdminError> {
     if credential.tenant.is_some() {
-        change.check_for(None)?;
+        change.check_for(tenant)?;
     }
     let unbound = |rule| RoleRule { rule, group: None };
     let mut rules: Vec<_> = credential.rules.iter().cloned().map(unbound).collect();
