@@ -21,13 +21,6 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// 128 random bits.
-    pub(crate) fn random_bits(&mut self) -> Result<[u8; 16], RandomError> {
-        let mut bits = [0; 16];
-        self.random.fill(&mut bits)?;
-        Ok(bits)
-    }
-
     /// The audit's row of an act that was done, with what its subject was
     /// before and is after it.
     pub(crate) fn audit(

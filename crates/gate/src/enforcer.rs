@@ -1,8 +1,6 @@
 //! Keeping live sessions true to the store: every change is worked off within
 //! a poll or two, a little at a time.
 
-use std::sync::Arc;
-
 use countersign_core::change::{Change, KickRequestId};
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::name::TenantId;
