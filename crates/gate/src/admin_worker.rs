@@ -34,7 +34,7 @@ pub(crate) struct AdminWorker {
     work: Option<SyncSender<WorkerMessage>>,
     done: Arc<Inbound<JobResult>>,
     stop: Arc<AtomicBool>,
-    join: Option<Join>,
+    _join: Join,
 }
 
 /// What is sent to the worker.
@@ -114,7 +114,7 @@ impl AdminWorker {
             work: Some(work),
             done,
             stop,
-            join: Some(join),
+            _join: join,
         })
     }
 
@@ -141,20 +141,13 @@ impl AdminWorker {
     pub(crate) fn take(&self) -> VecDeque<JobResult> {
         self.done.take()
     }
-
-    /// Drops what waits, and ends the job once it has finished what it is at.
-    pub(crate) fn stop(&mut self) {
-        self.stop.store(true, Ordering::Release);
-        self.work = None;
-        if let Some(join) = self.join.take() {
-            join();
-        }
-    }
 }
 
 impl Drop for AdminWorker {
+    /// Drops what waits. The job ends once it has finished what it is at.
     fn drop(&mut self) {
-        self.stop();
+        self.stop.store(true, Ordering::Release);
+        self.work = None;
     }
 }
 

@@ -2,6 +2,7 @@
 //! them.
 
 use std::io;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Runs the jobs of a gate, each again and again until it is over, and measures
@@ -11,8 +12,8 @@ use std::time::{Duration, Instant};
 /// may run the jobs itself, at the moments of its choice, and so has to wait for
 /// none of them.
 pub trait Background: Send + Sync {
-    /// Takes over a job, named for people to read. Returns what waits for its
-    /// end, after the gate has told it to end.
+    /// Takes over a job, named for people to read. Returns what waits for its end
+    /// when it is dropped, which is after the gate has told it to end.
     ///
     /// # Errors
     ///
@@ -23,8 +24,8 @@ pub trait Background: Send + Sync {
     fn uptime(&self) -> Duration;
 }
 
-/// Waits for the end of a job.
-pub type Join = Box<dyn FnOnce() + Send>;
+/// Waits for the end of a job when it is dropped.
+pub type Join = Box<dyn Send>;
 
 /// Something that a gate has done beside its host's thread.
 pub trait Job: Send {
@@ -69,13 +70,21 @@ impl Background for Threads {
             }
         };
         let thread = std::thread::Builder::new().name(name.into()).spawn(run)?;
-        Ok(Box::new(move || {
-            // A panic there was its own end; nothing of it is left to undo.
-            let _ended = thread.join();
-        }))
+        Ok(Box::new(JoinOnDrop(Some(thread))))
     }
 
     fn uptime(&self) -> Duration {
         self.since.elapsed()
+    }
+}
+
+struct JoinOnDrop(Option<JoinHandle<()>>);
+
+impl Drop for JoinOnDrop {
+    fn drop(&mut self) {
+        if let Some(thread) = self.0.take() {
+            // A panic there was its own end; nothing of it is left to undo.
+            let _ended = thread.join();
+        }
     }
 }

@@ -83,11 +83,6 @@ impl CommandQueue {
         self.admin_worker.reload();
     }
 
-    /// Ends the admin worker. Jobs that were not started are dropped.
-    pub(crate) fn stop(&mut self) {
-        self.admin_worker.stop();
-    }
-
     /// Takes a message that a connection published on [`SESSION_TOPIC`].
     pub(crate) fn command<S: GateStore>(
         &mut self,

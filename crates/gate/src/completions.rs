@@ -129,7 +129,7 @@ impl Completions {
         }
         session.username = completed.username;
         session.is_arriving = false;
-        passwords.queue.pending.remove_unauthenticated(handle);
+        passwords.queue.pending.unadmitted.remove(handle);
         passwords.note_login(&state.verifier, &session);
         state.begin(handle, session);
     }

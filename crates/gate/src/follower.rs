@@ -26,7 +26,7 @@ pub(crate) struct Follower {
     events: Arc<Inbound<FollowerEvent>>,
     /// The mark of the key file that the host's thread read, or was told of since.
     key_file_mark: Arc<AtomicU64>,
-    join: Option<Join>,
+    _join: Join,
 }
 
 /// What the follower found.
@@ -72,7 +72,7 @@ impl Follower {
             wake_signal: Arc::clone(wake_signal),
             events,
             key_file_mark,
-            join: Some(join),
+            _join: join,
         })
     }
 
@@ -89,19 +89,11 @@ impl Follower {
         self.key_file_mark.store(mark, Ordering::Relaxed);
         key
     }
-
-    /// Ends the job.
-    pub(crate) fn stop(&mut self) {
-        self.wake_signal.stop();
-        if let Some(join) = self.join.take() {
-            join();
-        }
-    }
 }
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        self.stop();
+        self.wake_signal.stop();
     }
 }
 

@@ -46,12 +46,14 @@ use crate::wakeup::WakeSignal;
 /// ```
 #[expect(missing_debug_implementations, reason = "it holds keys")]
 pub struct Gate<S: GateStore> {
-    state: State<S>,
+    // INVARIANT: in the order in which their jobs end; what the others bring about
+    // is written down.
     logins: Logins,
-    unseen: UnseenClients,
-    enforcer: Enforcer,
     commands: CommandQueue,
     follower: Follower,
+    state: State<S>,
+    unseen: UnseenClients,
+    enforcer: Enforcer,
     wake_signal: Arc<WakeSignal>,
     /// Keeps other brokers from using this one's name.
     _broker_lock: S::BrokerLock,
@@ -389,10 +391,7 @@ impl<S: GateStore> Gate<S> {
     /// Writes down what is left, clears the presence of this broker, and ends
     /// the gate's threads. Logins that wait are dropped; a hash that is being
     /// computed is waited for.
-    pub fn close(mut self) {
-        self.logins.stop();
-        self.commands.stop();
-        self.follower.stop();
-        self.state.journal.writer.stop();
+    pub fn close(self) {
+        drop(self);
     }
 }

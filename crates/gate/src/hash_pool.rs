@@ -177,24 +177,17 @@ impl HashPool {
     pub(crate) fn take(&self) -> VecDeque<HashAnswer> {
         self.shared.answers.take()
     }
+}
 
-    /// Drops what waits, and ends the workers once each has finished the hash
-    /// that it is at.
-    pub(crate) fn stop(&mut self) {
+impl Drop for HashPool {
+    /// Drops what waits. The workers end once each has finished the hash that it is
+    /// at.
+    fn drop(&mut self) {
         *self.shared.lock() = PoolState {
             stop: true,
             ..PoolState::default()
         };
         self.shared.more.notify_all();
-        for join in self.joins.drain(..) {
-            join();
-        }
-    }
-}
-
-impl Drop for HashPool {
-    fn drop(&mut self) {
-        self.stop();
     }
 }
 
@@ -463,7 +456,7 @@ mod tests {
 
     #[test]
     fn stopping_drops_what_waits_and_wipes_its_secrets() {
-        let (mut pool, mut worker, _) = pool();
+        let (pool, mut worker, _) = pool();
         let jobs: Vec<_> = (0..200).map(|ticket| job(ticket, b"x")).collect();
         let secrets: Vec<_> = jobs
             .iter()
@@ -472,7 +465,7 @@ mod tests {
         for job in jobs {
             pool.submit(job, Origin::default(), Priority::Other);
         }
-        pool.stop();
+        drop(pool);
         assert!(secrets.iter().all(|secret| secret.upgrade().is_none()));
         assert_eq!(worker.step(), Progress::Over);
     }

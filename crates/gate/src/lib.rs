@@ -320,7 +320,7 @@ mod sessions;
 mod state;
 mod store_snapshot;
 mod store_view;
-mod unauthenticated_handles;
+mod unadmitted;
 mod unseen;
 mod verdict_cache;
 mod wakeup;

@@ -12,7 +12,7 @@ use countersign_core::secret::Secret;
 use countersign_core::store::GateStore;
 use countersign_core::time::Timestamp;
 
-use crate::challenge::{CHALLENGE, Challenges, ENHANCED_METHOD, OpenChallenge};
+use crate::challenge::{CHALLENGE, ChallengeLimit, ENHANCED_METHOD};
 use crate::completions::Completions;
 use crate::config::GateConfig;
 use crate::decision::Decider;
@@ -28,12 +28,13 @@ use crate::refusal::Refusal;
 use crate::secret_verifier::HashResult;
 use crate::session::Phase;
 use crate::state::State;
+use crate::unadmitted::{OpenChallenge, Stage, Unadmitted};
 use crate::wakeup::WakeSignal;
 
 /// What a gate keeps for logins.
 pub(crate) struct Logins {
     passwords: PasswordLogins,
-    challenges: Challenges,
+    challenge_limit: ChallengeLimit,
     completions: Completions,
     /// Whether the host may be asking again about all its clients.
     pub(crate) is_reloading: bool,
@@ -59,7 +60,7 @@ impl Logins {
         let backoff = Backoff::new(config.options.hash_budget, config.options.hash_round);
         Ok(Self {
             passwords: PasswordLogins::new(queue, decider, backoff),
-            challenges: Challenges::default(),
+            challenge_limit: ChallengeLimit::default(),
             completions: Completions::default(),
             is_reloading: false,
             misbehaving: BTreeSet::new(),
@@ -138,7 +139,7 @@ impl Logins {
                 Refusal::malformed(state, &info, reason, now).into_outcome(&mut state.journal)
             }
         };
-        self.challenges
+        self.unadmitted()
             .mark(info.handle, info.client_id, &outcome, now);
         outcome
     }
@@ -157,7 +158,7 @@ impl Logins {
         if live.is_some_and(|session| !matches!(session.phase, Phase::Gone { .. })) {
             return self.end_misbehaving(state, handle);
         }
-        let Some(open) = self.challenges.take(handle, client_id, now) else {
+        let Some(open) = self.unadmitted().take_challenge(handle, client_id, now) else {
             return Refusal::late(state, client_id, now).into_outcome(&mut state.journal);
         };
         let OpenChallenge {
@@ -179,7 +180,7 @@ impl Logins {
         let method = Method::Enhanced { code: Some(code) };
         let request = Request { method, ..request };
         let outcome = self.attempt(state, &info, request, hash_result, now);
-        self.challenges.mark(handle, client_id, &outcome, now);
+        self.unadmitted().mark(handle, client_id, &outcome, now);
         outcome
     }
 
@@ -211,8 +212,10 @@ impl Logins {
         hash_result: Option<HashResult>,
         now: Timestamp,
     ) -> ConnectOutcome {
-        self.challenges.tidy(now);
-        if !self.challenges.admits(request.name.as_ref(), now) {
+        self.tidy_challenges(now);
+        if !self.unadmitted().has_room_to_ask()
+            || !self.challenge_limit.admits(request.name.as_ref(), now)
+        {
             return Refusal::new(state, &request, info.address, Reason::OverBudget, now)
                 .into_outcome(&mut state.journal);
         }
@@ -225,7 +228,9 @@ impl Logins {
             source: OwnedConnectSource::of(&info.source()),
             since: now,
         };
-        self.challenges.open(info.handle, open);
+        let stage = Stage::Challenged(Box::new(open));
+        self.unadmitted()
+            .insert(info.handle, info.client_id, stage, now);
         ConnectOutcome::Challenge {
             data: CHALLENGE.as_bytes(),
         }
@@ -248,8 +253,11 @@ impl Logins {
     /// Says whether a client is held, was asked for a code and has not answered, or
     /// was not let in. Costs next to nothing while there is none.
     pub(crate) fn is_unauthenticated(&self, client: &ClientRef<'_>) -> bool {
-        self.passwords.queue.pending.is_unauthenticated(client)
-            || self.challenges.is_unauthenticated(client)
+        self.passwords.queue.pending.unadmitted.has(client)
+    }
+
+    fn unadmitted(&mut self) -> &mut Unadmitted {
+        &mut self.passwords.queue.pending.unadmitted
     }
 
     /// Drops what earlier connections with this handle left.
@@ -257,14 +265,14 @@ impl Logins {
         state.forget(handle);
         let pending = &mut self.passwords.queue.pending;
         pending.forget_handle(handle, now);
-        pending.remove_unauthenticated(handle);
-        self.challenges.forget(handle);
+        pending.unadmitted.remove(handle);
     }
 
     /// Takes note that the connection with this handle is gone.
     pub(crate) fn release(&mut self, handle: Handle, now: Timestamp) {
-        self.passwords.queue.pending.forget_handle(handle, now);
-        self.challenges.release(handle);
+        let pending = &mut self.passwords.queue.pending;
+        pending.forget_handle(handle, now);
+        pending.unadmitted.release(handle);
     }
 
     /// Takes note that the host's loop went round.
@@ -306,11 +314,6 @@ impl Logins {
         self.passwords.queue.has_answers()
     }
 
-    /// Ends the workers.
-    pub(crate) fn stop(&mut self) {
-        self.passwords.queue.pool.stop();
-    }
-
     /// Says whether there is something for a poll to do at once.
     pub(crate) fn wants_poll(&self) -> bool {
         self.has_answers() || !self.misbehaving.is_empty()
@@ -318,12 +321,14 @@ impl Logins {
 
     /// Says whether time changes nothing here.
     pub(crate) fn is_idle(&self) -> bool {
-        self.passwords.is_idle() && self.challenges.is_idle()
+        self.passwords.is_idle() && self.challenge_limit.is_idle()
     }
 
     /// Forgets challenges that nobody answered in time.
     pub(crate) fn tidy_challenges(&mut self, now: Timestamp) {
-        self.challenges.tidy(now);
+        if self.unadmitted().tidy(now) {
+            self.challenge_limit.tidy(now);
+        }
     }
 
     /// Works off what the workers found, and what they will never find.

@@ -19,9 +19,9 @@ use countersign_core::secret::Secret;
 use countersign_core::time::Timestamp;
 
 use crate::fair_queue::Priority;
-use crate::host::{ClientRef, Handle, OwnedConnectSource, Ticket};
+use crate::host::{Handle, OwnedConnectSource, Ticket};
 use crate::secret_verifier::CredentialVersion;
-use crate::unauthenticated_handles::UnauthenticatedHandles;
+use crate::unadmitted::{Stage, Unadmitted};
 
 /// All logins that wait.
 #[derive(Default)]
@@ -29,10 +29,10 @@ pub(crate) struct PendingLogins {
     waiting: HashMap<Ticket, PendingLogin>,
     /// The last attempt of each client id, if it is held.
     held_ids: HashMap<Arc<str>, Ticket>,
-    held_handles: HashMap<Handle, Ticket>,
     per_origin: HashMap<Origin, usize>,
     per_priority: [usize; Priority::COUNT],
-    unauthenticated: UnauthenticatedHandles,
+    /// What became of the connections whose logins wait or waited.
+    pub(crate) unadmitted: Unadmitted,
     last: u64,
     tidied: Option<Timestamp>,
 }
@@ -90,7 +90,7 @@ impl PendingLogins {
 
     /// Says whether it could be kept who was held and not let in.
     pub(crate) fn remembers(&self) -> bool {
-        self.unauthenticated.has_room()
+        self.unadmitted.has_room_to_hold()
     }
 
     /// Says whether anything waits that came from there.
@@ -145,10 +145,10 @@ impl PendingLogins {
             self.forget_handle(waiting.handle, waiting.since);
             let client_id = waiting.request.client_id.shared();
             let bytes = client_id.as_bytes();
-            self.unauthenticated
-                .insert(waiting.handle, bytes, None, waiting.since);
+            let held = Stage::Held(ticket);
+            self.unadmitted
+                .insert(waiting.handle, bytes, held, waiting.since);
             self.held_ids.insert(client_id, ticket);
-            self.held_handles.insert(waiting.handle, ticket);
         }
         let of_origin = self.per_origin.entry(waiting.origin).or_default();
         *of_origin = of_origin.saturating_add(1);
@@ -185,8 +185,8 @@ impl PendingLogins {
     /// Takes note that the connection with this handle is gone, or another's:
     /// what was held there is held no more.
     pub(crate) fn forget_handle(&mut self, handle: Handle, now: Timestamp) {
-        if let Some(ticket) = self.held_handles.get(&handle).copied() {
-            self.let_go(ticket, now);
+        if let Some(Stage::Held(ticket)) = self.unadmitted.stage(handle) {
+            self.let_go(*ticket, now);
         }
     }
 
@@ -198,20 +198,9 @@ impl PendingLogins {
         }
     }
 
-    /// Takes note that the client with this handle was let in, or never held.
-    pub(crate) fn remove_unauthenticated(&mut self, handle: Handle) {
-        self.unauthenticated.remove(handle);
-    }
-
-    /// Says whether a client is held, or was and was not let in. Costs next to
-    /// nothing while there is none.
-    pub(crate) fn is_unauthenticated(&self, client: &ClientRef<'_>) -> bool {
-        self.unauthenticated.has(client)
-    }
-
     /// Says whether no login waits, and no handle is kept for a while.
     pub(crate) fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && self.unauthenticated.is_idle()
+        self.waiting.is_empty() && self.unadmitted.is_idle()
     }
 
     /// Forgets who left long ago, and says whose answer will never come.
@@ -223,7 +212,7 @@ impl PendingLogins {
             return HashSet::new();
         }
         self.tidied = Some(now);
-        self.unauthenticated.tidy(now);
+        self.unadmitted.tidy(now);
         self.waiting
             .iter()
             .filter(|(_, waiting)| now.since(waiting.since) >= LONGEST)
@@ -245,9 +234,8 @@ impl PendingLogins {
         if self.held_ids.get(client_id) == Some(&ticket) {
             self.held_ids.remove(client_id);
         }
-        if self.held_handles.get(&handle) == Some(&ticket) {
-            self.held_handles.remove(&handle);
-            self.unauthenticated.leaves(handle, now);
+        if matches!(self.unadmitted.stage(handle), Some(Stage::Held(held)) if *held == ticket) {
+            self.unadmitted.let_go(handle, now);
         }
     }
 }
@@ -265,6 +253,7 @@ mod tests {
     use countersign_core::connect::SessionUse;
 
     use super::*;
+    use crate::host::ClientRef;
 
     const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
@@ -302,7 +291,7 @@ mod tests {
         let mut room = PendingLogins::default();
         assert_eq!(room.waiting.len(), 0);
         assert!(room.leave(Ticket(1), NOW).is_none());
-        assert!(!room.is_unauthenticated(&client(1, Some("a"))));
+        assert!(!room.unadmitted.has(&client(1, Some("a"))));
         assert!(room.has_room_for(Origin::default(), Priority::Other, "a", &Purpose::ForRetry));
     }
 
@@ -323,7 +312,7 @@ mod tests {
             let first = room.enter(waiting(1, "a", "192.0.2.1", held()));
             let second = room.enter(waiting(handle, client_id, "192.0.2.1", held()));
             assert_eq!(room.leave(first, NOW).unwrap().purpose, Purpose::ForRetry);
-            assert!(room.is_unauthenticated(&client(handle, Some(client_id))));
+            assert!(room.unadmitted.has(&client(handle, Some(client_id))));
             assert_eq!(room.leave(second, NOW).unwrap().purpose, held());
         }
     }
@@ -335,7 +324,10 @@ mod tests {
         room.forget_handle(Handle(2), NOW);
         room.forget_handle(Handle(1), NOW);
         assert_eq!(room.leave(ticket, NOW).unwrap().purpose, Purpose::ForRetry);
-        assert!(room.held_ids.is_empty() && room.held_handles.is_empty());
+        assert!(
+            room.held_ids.is_empty()
+                && !matches!(room.unadmitted.stage(Handle(1)), Some(Stage::Held(_)))
+        );
     }
 
     #[test]
@@ -344,16 +336,15 @@ mod tests {
         let one = room.enter(waiting(1, "a", "192.0.2.1", held()));
         room.enter(waiting(2, "b", "192.0.2.1", held()));
         assert!(
-            room.is_unauthenticated(&client(1, Some("a")))
-                && room.is_unauthenticated(&client(1, None))
+            room.unadmitted.has(&client(1, Some("a"))) && room.unadmitted.has(&client(1, None))
         );
-        assert!(!room.is_unauthenticated(&client(1, Some("b"))));
+        assert!(!room.unadmitted.has(&client(1, Some("b"))));
         room.leave(one, NOW);
-        assert!(room.is_unauthenticated(&client(1, Some("a"))));
-        room.remove_unauthenticated(Handle(2));
-        assert!(!room.is_unauthenticated(&client(2, Some("b"))));
-        room.tidy(NOW.plus(crate::unauthenticated_handles::REMEMBERED));
-        assert!(!room.is_unauthenticated(&client(1, Some("a"))));
+        assert!(room.unadmitted.has(&client(1, Some("a"))));
+        room.unadmitted.remove(Handle(2));
+        assert!(!room.unadmitted.has(&client(2, Some("b"))));
+        room.tidy(NOW.plus(crate::unadmitted::REMEMBERED));
+        assert!(!room.unadmitted.has(&client(1, Some("a"))));
     }
 
     #[test]

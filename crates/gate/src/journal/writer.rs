@@ -18,7 +18,7 @@ use crate::journal::refusal_counts::RefusalCounts;
 /// The host's end of the writer.
 pub(crate) struct Writer {
     queue: Arc<JournalQueue<JournalEntry>>,
-    join: Option<Join>,
+    _join: Join,
 }
 
 impl Writer {
@@ -45,10 +45,7 @@ impl Writer {
         let join = config
             .background
             .start("countersign-write", Box::new(job))?;
-        Ok(Self {
-            queue,
-            join: Some(join),
-        })
+        Ok(Self { queue, _join: join })
     }
 
     /// Lets another job hand over something.
@@ -84,19 +81,12 @@ impl Writer {
             }
         }
     }
-
-    /// Writes down what is left and ends the job.
-    pub(crate) fn stop(&mut self) {
-        if let Some(join) = self.join.take() {
-            self.queue.close();
-            join();
-        }
-    }
 }
 
 impl Drop for Writer {
+    /// The job ends once it has written down what is left.
     fn drop(&mut self) {
-        self.stop();
+        self.queue.close();
     }
 }
 

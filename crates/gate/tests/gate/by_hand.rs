@@ -24,7 +24,7 @@ impl Background for ByHand {
     fn start(&self, name: &'static str, job: Box<dyn Job>) -> io::Result<Join> {
         let slot = Arc::new(Mutex::new(Some(job)));
         self.jobs.lock().unwrap().push((name, Arc::clone(&slot)));
-        Ok(Box::new(move || while step(&slot) != Progress::Over {}))
+        Ok(Box::new(EndOnDrop(slot)))
     }
 
     fn uptime(&self) -> Duration {
@@ -76,6 +76,15 @@ impl ByHand {
             }
             directives.extend(more);
         }
+    }
+}
+
+/// Does what is left of a job when it is dropped.
+struct EndOnDrop(Slot);
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        while step(&self.0) != Progress::Over {}
     }
 }
 
