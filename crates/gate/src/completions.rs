@@ -13,7 +13,6 @@ use countersign_core::time::Timestamp;
 use crate::decision::Decided;
 use crate::hash_pool::HashAnswer;
 use crate::host::{Completion, CompletionStatus, Directive, Handle, Ticket};
-use crate::journal::entry::JournalEntry;
 use crate::password_logins::PasswordLogins;
 use crate::refusal::Refusal;
 use crate::session::Phase;
@@ -47,10 +46,13 @@ impl Completions {
         let source = ended.source.as_source();
         let address = source.address;
         let tie = request.client_id.tie();
-        let before = state.view.store.stored_session(&tie);
+        let settled = state.settle(&tie);
+        let before = settled.and_then(|()| state.view.store.stored_session(&tie));
         let decided = match &before {
             // The host does not say of those before whether they were there.
-            Ok(_) if self.0.len() >= MOST_COMPLETED => Ok(Decided::Refused(Reason::OverBudget)),
+            Ok(_) if self.0.len() >= MOST_COMPLETED || state.journal.undos.are_full() => {
+                Ok(Decided::Refused(Reason::OverBudget))
+            }
             Ok(_) => passwords.decide_ended(state, &ended, now),
             Err(error) => Err(error.of_the_same()),
         };
@@ -112,10 +114,8 @@ impl Completions {
         let handle = completed.handle;
         if status == CompletionStatus::Gone
             && let Some(undo) = completed.undo
-            && state.view.store.undo_session(&undo).is_err()
         {
-            let undone = JournalEntry::Undone(Box::new(undo));
-            state.journal.writer.append(undone);
+            state.journal.undo(&mut state.view.store, undo);
         }
         let session = state.sessions.get(handle);
         if session.is_none_or(|session| session.number != completed.session) {

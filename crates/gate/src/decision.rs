@@ -71,6 +71,7 @@ impl Decider {
         hash_result: Option<&HashResult>,
         now: Timestamp,
     ) -> Result<Decided, StoreError> {
+        state.settle(&request.tie)?;
         let listener = state.config.listener_at(source.listener);
         let leaves_unknown = state.config.options.chain == ChainMode::Defer;
         let (mut live_holders, mut unproved) = (Vec::new(), None);

@@ -62,6 +62,7 @@ impl ExternalLogin {
         let tie = client_id.tie();
         let is_another = |id| id != credential.id;
         let hold = state.view.snapshot.settings.client_id_hold;
+        state.settle(&tie)?;
         let stored = state.view.store.stored_session(&tie)?;
         // Where the host does not tell, it may be stored.
         let asked = SessionUse::of(client.origin.protocol, client.origin.clean_start);

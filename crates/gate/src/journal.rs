@@ -8,18 +8,22 @@
 
 use countersign_core::client_id::is_made_up;
 use countersign_core::presence::{PresenceEvent, SessionEnd};
+use countersign_core::store::{GateStore, SessionUndo};
 use countersign_core::time::Timestamp;
 
 use crate::host_log::HostLog;
 use crate::recent_uses::{EndedUse, RecentUses};
 use crate::session::Session;
 
+use self::entry::JournalEntry;
+use self::undos::Undos;
 use self::writer::Writer;
 
 mod buffer;
 pub(crate) mod entry;
 pub(crate) mod queue;
 mod refusal_counts;
+pub(crate) mod undos;
 pub(crate) mod writer;
 
 /// What a gate writes down.
@@ -27,6 +31,7 @@ pub(crate) struct Journal {
     pub(crate) writer: Writer,
     /// What is perhaps not written yet, and counts all the same.
     pub(crate) recent_uses: RecentUses,
+    pub(crate) undos: Undos,
     pub(crate) host_log: HostLog,
 }
 
@@ -35,6 +40,7 @@ impl Journal {
         Self {
             writer,
             recent_uses: RecentUses::default(),
+            undos: Undos::default(),
             host_log: HostLog::default(),
         }
     }
@@ -61,6 +67,14 @@ impl Journal {
         if !is_again && !is_made_up(&session.client_id) {
             let ended = EndedUse::of(session, is_kept, now);
             self.recent_uses.add(session.tie, ended);
+        }
+    }
+
+    /// Undoes what a login recorded whose client was not let in, at once or as soon
+    /// as the store can be written.
+    pub(crate) fn undo(&mut self, store: &mut impl GateStore, undo: SessionUndo) {
+        if let Some(waiting) = self.undos.undo(store, undo) {
+            self.writer.append(JournalEntry::Undone(waiting));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use countersign_core::client_id::ClientIdTie;
 use countersign_core::connect::{Identity, Request};
 use countersign_core::name::LoginName;
 use countersign_core::presence::{Presence, PresenceEvent, SessionNumber};
@@ -60,6 +61,12 @@ impl<S: GateStore> State<S> {
             self.journal.writer.append(discarded);
         }
         Ok(log_position)
+    }
+
+    /// Sees to it that nothing waits to be undone of what is recorded about a client
+    /// id.
+    pub(crate) fn settle(&mut self, client_id: &ClientIdTie) -> Result<(), StoreError> {
+        self.journal.undos.settle(&mut self.view.store, client_id)
     }
 
     /// The session of a client that is let in, which ends by itself when its grant

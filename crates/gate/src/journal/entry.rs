@@ -9,10 +9,10 @@ use countersign_core::credential::Credential;
 use countersign_core::name::TenantId;
 use countersign_core::reason::Reason;
 use countersign_core::secret::{PasswordHash, SecretId};
-use countersign_core::store::SessionUndo;
 use countersign_core::time::Timestamp;
 
 use crate::credential_cache::CredentialCache;
+use crate::journal::undos::WaitingUndo;
 
 /// Something to write down that is no observation.
 pub(crate) enum JournalEntry {
@@ -31,7 +31,7 @@ pub(crate) enum JournalEntry {
     /// The store is another; who is connected is told anew.
     Reopened,
     /// A login was not let in, and what it recorded could not be undone at once.
-    Undone(Box<SessionUndo>),
+    Undone(Arc<WaitingUndo>),
 }
 
 /// A user who works in another tenant now.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use countersign_core::connect::{LoginRecord, Proof, SessionChange};
 use countersign_core::presence::{Presence, PresenceEvent};
-use countersign_core::store::{Batch, GateStore, LoginEffects, SessionUndo};
+use countersign_core::store::{Batch, GateStore, LoginEffects};
 use countersign_core::time::Timestamp;
 
 use crate::background::{Job, Join, Progress};
@@ -14,6 +14,7 @@ use crate::config::GateConfig;
 use crate::journal::entry::{JournalEntry, Moved, Rehashed};
 use crate::journal::queue::{JournalQueue, QueueContent};
 use crate::journal::refusal_counts::RefusalCounts;
+use crate::journal::undos::WaitingUndo;
 
 /// The host's end of the writer.
 pub(crate) struct Writer {
@@ -103,7 +104,7 @@ struct WriterJob<S> {
     refusals: RefusalCounts,
     /// The last of each user and client id, in the order they happened.
     moves: Vec<Moved>,
-    undone: Vec<SessionUndo>,
+    undone: Vec<Arc<WaitingUndo>>,
     /// Whether what the store says about who is connected is to go before anything
     /// is written.
     is_reopened: bool,
@@ -176,7 +177,7 @@ impl<S: GateStore> WriterJob<S> {
                 let _done = self.store.replace_password_hash(secret, &old, &new);
             }
             JournalEntry::Reopened => self.is_reopened = true,
-            JournalEntry::Undone(undo) => push_if_room(&mut self.undone, *undo),
+            JournalEntry::Undone(undo) => push_if_room(&mut self.undone, undo),
         }
     }
 
@@ -212,7 +213,7 @@ impl<S: GateStore> WriterJob<S> {
     fn write_undone(&mut self) {
         let mut left = core::mem::take(&mut self.undone).into_iter();
         while let Some(undo) = left.next() {
-            if self.store.undo_session(&undo).is_err() {
+            if undo.settle(&mut self.store).is_err() {
                 self.undone.push(undo);
                 self.undone.extend(left);
                 return;

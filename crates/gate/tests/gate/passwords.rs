@@ -8,7 +8,7 @@ use countersign::core::name::{LoginName, TenantId};
 use countersign::core::options::Options;
 use countersign::core::reason::Reason;
 use countersign::core::secret::Argon2Params;
-use countersign::core::store::Settings;
+use countersign::core::store::{AdminStore as _, Intent, Settings};
 use countersign::core::tenant::{Authentication, DefaultRights, SubscribeMode};
 use countersign::core::time::Timestamp;
 use countersign::sqlite::SqliteStore;
@@ -150,12 +150,7 @@ impl Fixture {
     }
 
     fn connect(&mut self, it: Try<'_>) -> ConnectOutcome {
-        let mut info = ConnectInfo::new(Handle(it.handle), it.client_id.as_bytes());
-        info.username = Some(it.name.as_bytes());
-        info.password = Some(it.password.as_bytes());
-        info.address = Some(it.address);
-        info.may_wait = it.may_wait;
-        self.gate.connect(&info)
+        self.gate.connect(&info(it))
     }
 
     /// Works and polls until there is nothing more to do.
@@ -280,6 +275,15 @@ impl Fixture {
             .map(|client| client.presence.client_id.to_string())
             .collect()
     }
+}
+
+fn info(it: Try<'_>) -> ConnectInfo<'_> {
+    let mut info = ConnectInfo::new(Handle(it.handle), it.client_id.as_bytes());
+    info.username = Some(it.name.as_bytes());
+    info.password = Some(it.password.as_bytes());
+    info.address = Some(it.address);
+    info.may_wait = it.may_wait;
+    info
 }
 
 #[track_caller]
@@ -511,6 +515,45 @@ fn an_owner_whose_own_second_login_comes_to_nothing_keeps_its_client_id() {
     });
     assert_eq!(refused(&outcome).0, Reason::ClientIdOwned);
     assert!(fixture.publishes(1, Some(DEV1), true));
+}
+
+#[test]
+fn what_can_t_be_undone_at_once_is_no_way_to_what_others_left_behind() {
+    let mut fixture = Fixture::new();
+    fixture.device("dev2");
+    let mut left = info(Try {
+        name: "dev2@acme",
+        ..TRY
+    });
+    left.clean_start = false;
+    let (ticket, _) = pending(&fixture.gate.connect(&left));
+    fixture.settle();
+    fixture.gate.completed(ticket, CompletionStatus::Here);
+    fixture.gate.ended(Handle(1), true);
+    fixture.background.write();
+    fixture.run(&DeleteCredential(name("dev2@acme"))).unwrap();
+    fixture.settle();
+    // It starts clean, and leaves while it is hashed: the host keeps what it had.
+    let (ticket, _) = pending(&fixture.connect(Try { handle: 2, ..TRY }));
+    assert_eq!(fixture.completions(), [(ticket, admit(Some(DEV1)))]);
+    let lock = fixture.admin.begin(Intent::Write).unwrap();
+    fixture.gate.completed(ticket, CompletionStatus::Gone);
+    let mut again = info(Try {
+        handle: 3,
+        may_wait: false,
+        ..TRY
+    });
+    again.clean_start = false;
+    assert_eq!(refused(&fixture.gate.connect(&again)).0, Reason::StoreBusy);
+    drop(lock);
+    for _ in 0..2 {
+        let outcome = fixture.gate.connect(&again);
+        assert_eq!(refused(&outcome).0, Reason::ClientIdOwned);
+        // The writer does not undo it again.
+        fixture.background.write();
+    }
+    again.clean_start = true;
+    assert!(is_admitted(&fixture.gate.connect(&again)));
 }
 
 #[test]
