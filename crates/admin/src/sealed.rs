@@ -95,8 +95,7 @@ pub(crate) fn seal(
 
 /// Why something was not opened.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum KeyFileError {
+pub(crate) enum KeyFileError {
     /// It was sealed with another key file.
     #[error(
         "the key file beside the store is another one than it was sealed with; restore the right one from a backup"
