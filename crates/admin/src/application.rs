@@ -15,7 +15,6 @@ use countersign_core::time::Timestamp;
 
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
-use crate::credential::blank;
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::password::PasswordError;
 use crate::secret::{self, Overlap};
@@ -84,7 +83,7 @@ impl Command for CreateApplication {
         let roles: BTreeSet<&RoleName> = roles.iter().collect();
         tx.add_credential(&Credential {
             roles: roles.into_iter().cloned().collect(),
-            ..blank(whole_name, kind, owner, scheme, now)
+            ..Credential::new(whole_name, kind, owner, scheme, now)
         })?;
         issue(tx, "application.create", (tenant, name), None, None)
     }

@@ -3,17 +3,12 @@
 //! A command that ends or changes running sessions (a suspension, a password
 //! reset, a tie taken away) raises the credential's generation.
 
-use std::collections::BTreeMap;
-
 use countersign_core::change::Change;
-use countersign_core::client_id::ClientIdRule;
-use countersign_core::credential::{Credential, CredentialId, Generation};
-use countersign_core::kind::Kind;
+use countersign_core::credential::Credential;
 use countersign_core::lifecycle::{Act, State};
 use countersign_core::name::{LoginName, TenantId};
-use countersign_core::scheme::{Scheme, SchemeName, Schemes};
+use countersign_core::scheme::{Scheme, Schemes};
 use countersign_core::store::{CredentialQuery, Intent};
-use countersign_core::time::Timestamp;
 
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
@@ -168,42 +163,6 @@ fn transition(credential: &Credential, act: Act) -> Result<State, AdminError> {
 fn conflict(name: &LoginName, message: impl Into<String>) -> AdminError {
     let subject = Subject::new(Noun::Credential, name);
     AdminError::new(ErrorKind::Conflict, subject, message)
-}
-
-/// A credential that was never used and holds nothing yet; any client id will
-/// do.
-pub(crate) fn blank(
-    name: LoginName,
-    kind: Kind,
-    tenant: Option<TenantId>,
-    scheme: SchemeName,
-    now: Timestamp,
-) -> Credential {
-    Credential {
-        id: CredentialId(0),
-        name,
-        kind,
-        tenant,
-        scheme,
-        state: State::Inactive,
-        ever_used: false,
-        generation: Generation::FIRST,
-        group: None,
-        description: None,
-        client_id_rule: ClientIdRule::Any,
-        client_id_tie: None,
-        external_identity: false,
-        not_before: None,
-        expires_at: None,
-        created_at: now,
-        updated_at: now,
-        last_used_at: None,
-        revoked_reason: None,
-        secrets: Vec::new(),
-        roles: Vec::new(),
-        rules: Vec::new(),
-        attributes: BTreeMap::new(),
-    }
 }
 
 /// How many credentials are on a page at most.

@@ -14,7 +14,6 @@ use countersign_core::token::TokenRecord;
 
 use crate::caller::{Permission, check_admin};
 use crate::command::{Command, Tx};
-use crate::credential::blank;
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::lookup::{self, Rows};
 use crate::view::AuditedToken;
@@ -183,7 +182,7 @@ fn bearer(rows: &mut Rows<'_>, new: &NewToken, now: Timestamp) -> Result<Credent
         None => {
             let scheme = SchemeName::parse(SCHEME).map_err(|_| taken())?;
             let tenant = Some(new.tenant.clone());
-            let blank = blank(name.clone(), Kind::Bearer, tenant, scheme, now);
+            let blank = Credential::new(name.clone(), Kind::Bearer, tenant, scheme, now);
             rows.add_credential(&blank)?;
             rows.credential(&name)?.ok_or_else(taken)?
         }

@@ -14,7 +14,7 @@ use countersign_core::store::Intent;
 
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
-use crate::credential::{blank, delete_found};
+use crate::credential::delete_found;
 use crate::error::{AdminError, Noun};
 use crate::kind::check_not_reserved;
 use crate::lookup;
@@ -83,7 +83,7 @@ impl Command for CreateOperator {
         let scheme = scheme.name().clone();
         let blank = Credential {
             rules: rules.clone(),
-            ..blank(name.clone(), Kind::Device, None, scheme, tx.now)
+            ..Credential::new(name.clone(), Kind::Device, None, scheme, tx.now)
         };
         let id = tx
             .add_credential(&blank)

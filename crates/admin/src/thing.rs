@@ -10,7 +10,6 @@ use countersign_core::time::Timestamp;
 
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
-use crate::credential::blank;
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::kind::check_not_reserved;
 use crate::view::AuditedThing;
@@ -107,7 +106,7 @@ pub fn of_application(
     Ok(Credential {
         client_id_rule: ClientIdRule::FirstUse,
         attributes: [(KEY_ATTRIBUTE.into(), key.as_str().into())].into(),
-        ..blank(key.clone(), kind, tenant, scheme, now)
+        ..Credential::new(key.clone(), kind, tenant, scheme, now)
     })
 }
 

@@ -13,7 +13,6 @@ use countersign_core::user::User;
 
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
-use crate::credential::blank;
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::lookup::Rows;
 use crate::password::ChosenPassword;
@@ -78,7 +77,7 @@ impl Command for CreateUser {
         lookup::check_free(tx, email)?;
         let verifier = verifier(tx, email, password)?;
         let (kind, scheme) = (Kind::User(Box::default()), SchemeName::basic());
-        let blank = blank(email.clone(), kind, None, scheme, tx.now);
+        let blank = Credential::new(email.clone(), kind, None, scheme, tx.now);
         let id = tx
             .add_credential(&blank)
             .map_err(|error| lookup::exists_if_conflict(error, email))?;

@@ -94,6 +94,43 @@ pub struct Credential {
 }
 
 impl Credential {
+    /// A credential that was never used and holds nothing yet; any client id will
+    /// do. The store gives it its id.
+    #[must_use]
+    pub fn new(
+        name: LoginName,
+        kind: Kind,
+        tenant: Option<TenantId>,
+        scheme: SchemeName,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id: CredentialId(0),
+            name,
+            kind,
+            tenant,
+            scheme,
+            state: State::Inactive,
+            ever_used: false,
+            generation: Generation::FIRST,
+            group: None,
+            description: None,
+            client_id_rule: ClientIdRule::Any,
+            client_id_tie: None,
+            external_identity: false,
+            not_before: None,
+            expires_at: None,
+            created_at: now,
+            updated_at: now,
+            last_used_at: None,
+            revoked_reason: None,
+            secrets: Vec::new(),
+            roles: Vec::new(),
+            rules: Vec::new(),
+            attributes: BTreeMap::new(),
+        }
+    }
+
     /// Says whether a client that proved the secret `secret` may use this
     /// credential at `now` under `client_id`, and why not.
     ///

@@ -7,17 +7,15 @@
 //! The expression makes an empty store and whatever has to outlive it, a
 //! directory say: `(store, keep)`.
 
-use std::collections::BTreeMap;
 use std::sync::Barrier;
 use std::thread;
 
 use countersign_core::audit::AuditEntry;
 use countersign_core::change::Change;
-use countersign_core::client_id::{ClientId, ClientIdRule};
+use countersign_core::client_id::ClientId;
 use countersign_core::connect::{LoginRecord, Proof};
-use countersign_core::credential::{Credential, CredentialId, Generation};
+use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::kind::Kind;
-use countersign_core::lifecycle::State;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::rule::Namespaces;
 use countersign_core::scheme::SchemeName;
@@ -184,33 +182,11 @@ pub fn tenant(id: &str) -> Tenant {
 
 /// A new credential, of the tenant that its name tells.
 pub fn credential(name: &str) -> Credential {
-    Credential {
-        id: CredentialId(0),
-        name: login_name(name),
-        kind: Kind::Device,
-        tenant: name
-            .rsplit_once('@')
-            .and_then(|(_, tenant)| TenantId::parse(tenant).ok()),
-        scheme: SchemeName::parse("basic").unwrap(),
-        state: State::Inactive,
-        ever_used: false,
-        generation: Generation::FIRST,
-        group: None,
-        description: None,
-        client_id_rule: ClientIdRule::Any,
-        client_id_tie: None,
-        external_identity: false,
-        not_before: None,
-        expires_at: None,
-        created_at: at(1),
-        updated_at: at(1),
-        last_used_at: None,
-        revoked_reason: None,
-        secrets: Vec::new(),
-        roles: Vec::new(),
-        rules: Vec::new(),
-        attributes: BTreeMap::new(),
-    }
+    let tenant = name
+        .rsplit_once('@')
+        .and_then(|(_, tenant)| TenantId::parse(tenant).ok());
+    let (name, scheme) = (login_name(name), SchemeName::basic());
+    Credential::new(name, Kind::Device, tenant, scheme, at(1))
 }
 
 pub(crate) fn digest(byte: u8) -> Verifier {

@@ -13,7 +13,7 @@ use countersign_core::scheme::{CredentialDraft, DraftRequest, Scheme, SchemeName
 use countersign_core::tenant::DefaultRights;
 use countersign_core::time::Timestamp;
 
-use super::{blank, client_ids};
+use super::client_ids;
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
@@ -256,7 +256,7 @@ impl<'a> CreateRequest<'a> {
             expires_at: new.expires_at,
             roles: self.roles.clone(),
             attributes: draft.attributes.clone(),
-            ..blank(name.clone(), Kind::Device, tenant, scheme, now)
+            ..Credential::new(name.clone(), Kind::Device, tenant, scheme, now)
         })
     }
 }

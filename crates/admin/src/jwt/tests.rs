@@ -413,7 +413,7 @@ fn a_tenant_has_so_many_bearers_of_tokens_and_no_more() {
     for number in 1..MOST_BEARERS {
         let name = login_name(&format!("jwt:b{number}@acme"));
         let (kind, scheme) = (Kind::Bearer, scheme.clone());
-        let bearer = blank(name, kind, Some(tenant.clone()), scheme, now);
+        let bearer = Credential::new(name, kind, Some(tenant.clone()), scheme, now);
         transaction.add_credential(&bearer).unwrap();
     }
     transaction.commit(&[], &[]).unwrap();
