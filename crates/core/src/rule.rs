@@ -8,26 +8,30 @@
 
 use core::fmt;
 
-use crate::given::Given;
 use crate::topic::has_wildcards;
 
 mod difference;
 mod namespace;
 mod pattern;
 mod qos;
+mod query;
 mod set;
 mod table;
 mod topic_owners;
+mod variable;
 mod verdict;
+mod words;
 
 pub(crate) use difference::Candidate;
 pub use namespace::{NamespaceFilterError, Namespaces};
-pub use pattern::{NoVariables, Pattern, PatternError, Variable, Variables};
+pub use pattern::{Pattern, PatternError};
 pub(crate) use pattern::{PatternLevel, PatternPart};
 pub use qos::{QoS, QosError};
 pub use set::RuleSet;
 pub use topic_owners::TopicOwners;
+pub use variable::{NoVariables, Variable, Variables};
 pub use verdict::{Explanation, RuleOutcome, Verdict};
+pub use words::{Action, Effect, WordError};
 
 /// Allows or denies an action on the topics of a pattern.
 ///
@@ -212,94 +216,6 @@ impl fmt::Display for Rule {
     }
 }
 
-/// Whether a rule gives or takes away.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Effect {
-    /// Gives, unless another rule takes away.
-    Allow,
-    /// Takes away, whatever other rules give.
-    Deny,
-}
-
-impl Effect {
-    /// Parses `allow` or `deny`.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`WordError`] for anything else.
-    pub fn parse(text: &str) -> Result<Self, WordError> {
-        match text {
-            "allow" => Ok(Self::Allow),
-            "deny" => Ok(Self::Deny),
-            _ => Err(WordError {
-                text: text.into(),
-                known: "`allow` or `deny`",
-            }),
-        }
-    }
-
-    /// The effect as it is written.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Allow => "allow",
-            Self::Deny => "deny",
-        }
-    }
-}
-
-impl fmt::Display for Effect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// What a rule is about.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Action {
-    /// Publishing and subscribing.
-    Both,
-    /// Sending messages, Wills included.
-    Publish,
-    /// Subscribing, and receiving what was subscribed to.
-    Subscribe,
-}
-
-impl Action {
-    /// Parses `both`, `publish` or `subscribe`.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`WordError`] for anything else.
-    pub fn parse(text: &str) -> Result<Self, WordError> {
-        match text {
-            "both" => Ok(Self::Both),
-            "publish" => Ok(Self::Publish),
-            "subscribe" => Ok(Self::Subscribe),
-            _ => Err(WordError {
-                text: text.into(),
-                known: "`publish`, `subscribe` or `both`",
-            }),
-        }
-    }
-
-    /// The action as it is written.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Both => "both",
-            Self::Publish => "publish",
-            Self::Subscribe => "subscribe",
-        }
-    }
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 /// What a message must keep to for an allow rule to allow it.
 ///
 /// Limits narrow one allow rule; another allow rule without them still gives.
@@ -389,14 +305,6 @@ pub enum LiteralRuleError {
          `#`; write it for `subscribe`"
     )]
     Wildcard,
-}
-
-/// A text is none of the words that can stand here.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("`{text}` can't stand here; write {known}")]
-pub struct WordError {
-    text: Given,
-    known: &'static str,
 }
 
 #[cfg(test)]

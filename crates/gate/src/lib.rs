@@ -282,6 +282,7 @@ pub use countersign_core::rights::TopicUse;
 pub use countersign_core::rule::Verdict;
 
 mod admin_worker;
+mod anonymous_rights;
 mod background;
 mod backlog;
 mod cached_directory;

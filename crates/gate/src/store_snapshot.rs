@@ -18,6 +18,7 @@ use countersign_core::store::{
 };
 use countersign_core::tenant::{Authentication, Tenant};
 
+use crate::anonymous_rights::AnonymousRights;
 use crate::verdict_cache::VerdictCache;
 
 /// The settings, schemes and tenants of a store.
@@ -311,36 +312,6 @@ impl StoreSnapshot {
         self.tenants
             .values()
             .filter(|tenant| tenant.authentication.admits_anonymous())
-    }
-}
-
-/// What the clients of a tenant may do without a login.
-#[derive(Debug)]
-struct AnonymousRights {
-    access: Access<'static>,
-    /// Those of a client whose id is not known.
-    unnamed: Arc<Rights>,
-}
-
-impl AnonymousRights {
-    fn read<S: GateStore>(tenant: &Arc<Tenant>, store: &mut S) -> Result<Self, StoreError> {
-        let mut roles = Vec::new();
-        for name in &tenant.anonymous_roles {
-            roles.extend(store.role_named(&tenant.id, name)?);
-        }
-        let access = Access::of_anonymous(Arc::clone(tenant), &roles);
-        Ok(Self {
-            unnamed: Arc::new(access.rights(None)),
-            access,
-        })
-    }
-
-    fn connected_as(&self, client_id: Option<&str>) -> Arc<Rights> {
-        if self.unnamed.are_of_any_client_id() || client_id.is_none() {
-            Arc::clone(&self.unnamed)
-        } else {
-            Arc::new(self.access.rights(client_id))
-        }
     }
 }
 

@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::pattern::BoundPattern;
-use super::set::{CompiledRule, MessageFlags, Reach, broken_limit};
+use super::query::{MessageFlags, broken_limit};
+use super::set::{CompiledRule, Reach};
 use super::{Action, QoS, RuleSet, TopicOwners};
 use crate::topic::{TopicFilter, levels};
 

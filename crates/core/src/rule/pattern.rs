@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::Effect;
+use super::variable::{Variable, Variables};
 use crate::given::Given;
 use crate::topic::{FilterRef, TopicError, TopicFilter};
 
@@ -279,65 +280,6 @@ pub(super) struct BoundPattern {
     pub(super) opens_with_any: bool,
 }
 
-/// What can stand between `${` and `}`.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Variable<'a> {
-    /// `${attr.NAME}`: an attribute of the credential.
-    Attribute(&'a str),
-    /// `${client_id}`: the client id of the session.
-    ClientId,
-    /// `${group}`: the group of the credential.
-    Group,
-    /// `${tenant}`: the id of the session's tenant.
-    Tenant,
-    /// `${username}`: the principal's own name.
-    Username,
-}
-
-impl<'a> Variable<'a> {
-    /// Reads what stands between the braces.
-    fn parse(name: &'a str) -> Option<Self> {
-        match name {
-            "client_id" => Some(Self::ClientId),
-            "group" => Some(Self::Group),
-            "tenant" => Some(Self::Tenant),
-            "username" => Some(Self::Username),
-            _ => name
-                .strip_prefix("attr.")
-                .filter(|attribute| is_attribute_name(attribute))
-                .map(Self::Attribute),
-        }
-    }
-}
-
-impl fmt::Display for Variable<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Attribute(name) => write!(f, "${{attr.{name}}}"),
-            Self::ClientId => f.write_str("${client_id}"),
-            Self::Group => f.write_str("${group}"),
-            Self::Tenant => f.write_str("${tenant}"),
-            Self::Username => f.write_str("${username}"),
-        }
-    }
-}
-
-/// Knows what the variables of one session hold.
-pub trait Variables {
-    /// Gives the value; `None` where the session has none.
-    fn value(&self, variable: Variable<'_>) -> Option<&str>;
-}
-
-/// A session in which no variable has a value.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoVariables;
-
-impl Variables for NoVariables {
-    fn value(&self, _variable: Variable<'_>) -> Option<&str> {
-        None
-    }
-}
-
 /// Why a text is not a valid pattern.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -432,13 +374,6 @@ fn client_id_for<'l>(
 
 fn is_usable(value: &str) -> bool {
     !value.is_empty() && !value.contains(['/', '+', '#', '\0'])
-}
-
-fn is_attribute_name(name: &str) -> bool {
-    !name.is_empty()
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
 }
 
 /// How a variable begins.

@@ -1,11 +1,13 @@
 //! The rules of one session, compiled.
 
 use super::namespace::Namespaces;
-use super::pattern::{BoundPattern, Variables};
+use super::pattern::BoundPattern;
+use super::query::{Moment, TopicQuery, broken_limit};
 use super::table::{Entry, Relation, Table};
+use super::variable::Variables;
 use super::{Action, Effect, Explanation, Limits, QoS, Rule, RuleOutcome, RuleSource, Verdict};
 use crate::reason::Reason;
-use crate::topic::{FilterRef, Subscription, TopicName, has_wildcards};
+use crate::topic::{Subscription, TopicName};
 
 /// All rules that hold for one session, ready to be asked.
 ///
@@ -365,90 +367,6 @@ pub(super) struct CompiledRule {
     pub(super) grants_wildcards: bool,
     /// The rule allows only what the tenant owns.
     pub(super) is_confined: bool,
-}
-
-/// What is asked, the same for an answer and for its explanation.
-struct TopicQuery<'a> {
-    filter: FilterRef<'a>,
-    allow_by: Relation,
-    deny_by: Relation,
-    /// Only what is published is a message yet.
-    message: Option<MessageFlags>,
-    moment: Moment,
-    /// Whether it is a SUBSCRIBE with `+` or `#`.
-    has_wildcards: bool,
-}
-
-/// When the rules are asked.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Moment {
-    Deliver,
-    Publish,
-    Subscribe,
-}
-
-impl<'a> TopicQuery<'a> {
-    fn publish(topic: TopicName<'a>, qos: QoS, retain: bool) -> Self {
-        Self {
-            message: Some(MessageFlags { qos, retain }),
-            moment: Moment::Publish,
-            ..Self::deliver(topic)
-        }
-    }
-
-    fn subscribe(subscription: Subscription<'a>) -> Self {
-        Self {
-            filter: subscription.filter(),
-            allow_by: Relation::Covers,
-            deny_by: if subscription.is_shared() {
-                Relation::Intersects
-            } else {
-                Relation::Covers
-            },
-            message: None,
-            moment: Moment::Subscribe,
-            has_wildcards: has_wildcards(subscription.filter().as_str()),
-        }
-    }
-
-    fn subscribe_filtered(subscription: Subscription<'a>) -> Self {
-        if subscription.is_shared() {
-            return Self::subscribe(subscription);
-        }
-        Self {
-            allow_by: Relation::Intersects,
-            ..Self::subscribe(subscription)
-        }
-    }
-
-    fn deliver(topic: TopicName<'a>) -> Self {
-        Self {
-            filter: topic.into(),
-            allow_by: Relation::Covers,
-            deny_by: Relation::Covers,
-            message: None,
-            moment: Moment::Deliver,
-            has_wildcards: false,
-        }
-    }
-}
-
-/// What an allow rule can limit.
-pub(super) struct MessageFlags {
-    pub(super) qos: QoS,
-    pub(super) retain: bool,
-}
-
-/// Says which limit a message breaks, if it breaks one.
-pub(super) fn broken_limit(limits: Limits, message: Option<&MessageFlags>) -> Option<RuleOutcome> {
-    let message = message?;
-    if limits.max_qos.is_some_and(|highest| message.qos > highest) {
-        Some(RuleOutcome::QosTooHigh)
-    } else if limits.no_retain && message.retain {
-        Some(RuleOutcome::RetainRefused)
-    } else {
-        None
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,89 @@
+//! What a compiled set of rules is asked.
+
+use super::table::Relation;
+use super::{Limits, QoS, RuleOutcome};
+use crate::topic::{FilterRef, Subscription, TopicName, has_wildcards};
+
+/// What is asked, the same for an answer and for its explanation.
+pub(super) struct TopicQuery<'a> {
+    pub(super) filter: FilterRef<'a>,
+    pub(super) allow_by: Relation,
+    pub(super) deny_by: Relation,
+    /// Only what is published is a message yet.
+    pub(super) message: Option<MessageFlags>,
+    pub(super) moment: Moment,
+    /// Whether it is a SUBSCRIBE with `+` or `#`.
+    pub(super) has_wildcards: bool,
+}
+
+/// When the rules are asked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Moment {
+    Deliver,
+    Publish,
+    Subscribe,
+}
+
+impl<'a> TopicQuery<'a> {
+    pub(super) fn publish(topic: TopicName<'a>, qos: QoS, retain: bool) -> Self {
+        Self {
+            message: Some(MessageFlags { qos, retain }),
+            moment: Moment::Publish,
+            ..Self::deliver(topic)
+        }
+    }
+
+    pub(super) fn subscribe(subscription: Subscription<'a>) -> Self {
+        Self {
+            filter: subscription.filter(),
+            allow_by: Relation::Covers,
+            deny_by: if subscription.is_shared() {
+                Relation::Intersects
+            } else {
+                Relation::Covers
+            },
+            message: None,
+            moment: Moment::Subscribe,
+            has_wildcards: has_wildcards(subscription.filter().as_str()),
+        }
+    }
+
+    pub(super) fn subscribe_filtered(subscription: Subscription<'a>) -> Self {
+        if subscription.is_shared() {
+            return Self::subscribe(subscription);
+        }
+        Self {
+            allow_by: Relation::Intersects,
+            ..Self::subscribe(subscription)
+        }
+    }
+
+    pub(super) fn deliver(topic: TopicName<'a>) -> Self {
+        Self {
+            filter: topic.into(),
+            allow_by: Relation::Covers,
+            deny_by: Relation::Covers,
+            message: None,
+            moment: Moment::Deliver,
+            has_wildcards: false,
+        }
+    }
+}
+
+/// What an allow rule can limit.
+pub(super) struct MessageFlags {
+    pub(super) qos: QoS,
+    pub(super) retain: bool,
+}
+
+/// Says which limit a message breaks, if it breaks one.
+pub(super) fn broken_limit(limits: Limits, message: Option<&MessageFlags>) -> Option<RuleOutcome> {
+    let message = message?;
+    if limits.max_qos.is_some_and(|highest| message.qos > highest) {
+        Some(RuleOutcome::QosTooHigh)
+    } else if limits.no_retain && message.retain {
+        Some(RuleOutcome::RetainRefused)
+    } else {
+        None
+    }
+}
