@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 
 use crate::codegen::Product;
-use crate::command::{cargo, run, shown, target, workspace};
+use crate::command::{build_release, cargo, run, shown, target, workspace};
 use crate::demo::{self, Options};
 use crate::{codegen, dist, fuzz, hostile, setup, structure};
 
@@ -237,27 +237,26 @@ fn generated() -> Result<Count> {
 fn end_to_end(names: &[String]) -> Result<Count> {
     const PLUGIN: &str = "libmosquitto_countersign.so";
     let target = target()?;
-    let build = || {
-        let mut build = cargo();
-        build.args(["build", "--package", "countersign-mosquitto-plugin"]);
-        build
-    };
-    run(build().args(["--release", "--package", "countersign-cli"]))?;
+    let release = build_release(&[])?;
 
     // As a dev build it shares its dependencies, which are optimised there too,
     // with the other tests. Put aside, since any other dev build replaces it.
-    run(build().args(["--features", "countersign-mosquitto-plugin/test-hooks"]))?;
+    run(cargo()
+        .args(["build", "--package", "countersign-mosquitto-plugin"])
+        .args(["--features", "countersign-mosquitto-plugin/test-hooks"]))?;
     let with_switches = target.join("test-hooks").join(PLUGIN);
     fs::create_dir_all(target.join("test-hooks"))?;
     replace(&target.join("debug").join(PLUGIN), &with_switches)?;
 
+    // These wait for brokers and programs for three quarters of their time.
+    let threads = 2 * std::thread::available_parallelism()?.get();
     tests(
         cargo()
             .args(["test", "--package", "countersign-tests", "--no-fail-fast"])
             .args(["--lib", "--test", "e2e"])
-            .env("COUNTERSIGN_PLUGIN", target.join("release").join(PLUGIN))
+            .env("RUST_TEST_THREADS", threads.to_string())
             .env("COUNTERSIGN_PLUGIN_TEST_HOOKS", with_switches)
-            .env("COUNTERSIGN_CLI", target.join("release/countersign")),
+            .envs(release.variables()),
         names,
     )
 }

@@ -182,7 +182,7 @@ on_every_broker! {
         assert_eq!(deaf.subscribe(&[("t1/to/deaf", 0)]).unwrap(), [0]);
         // 2.0 ends a message that it began before it closes, 4 KiB a round.
         let mut sender = sender.connect("sender").accepted(fixture.port());
-        sender.publish("t1/to/deaf", &vec![b'x'; 1_900_000], 1, false).unwrap();
+        sender.publish("t1/to/deaf", vec![b'x'; 1_900_000], 1, false).unwrap();
         fixture.cli.json(&["clients", "kick", "deaf"]);
         let mut heir = login.connect("deaf").accepted(fixture.port());
         // The broker is asked again each second about who has not ended.
