@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
-use crate::context::Context;
+use crate::context::{Context, json};
 use crate::error::AdminError;
 use crate::view::rfc3339;
 
@@ -59,7 +59,10 @@ pub fn pruning(context: &Context<'_>, before: Timestamp, last: AuditHead) -> Aud
         before: rfc3339(before),
         last: last.to_string(),
     };
-    context.audit("audit.prune", "audit", None::<&AuditedPrune>, Some(&after))
+    AuditEntry {
+        after: json(&after),
+        ..AuditEntry::done(context.now, context.caller.actor, "audit.prune", "audit")
+    }
 }
 
 /// What the audit keeps of a pruning.

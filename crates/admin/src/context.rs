@@ -3,7 +3,6 @@
 
 use core::fmt;
 
-use countersign_core::audit::AuditEntry;
 pub use countersign_core::scheme::{RandomError, RandomSource};
 use countersign_core::time::Timestamp;
 use serde::Serialize;
@@ -18,24 +17,6 @@ pub struct Context<'a> {
     pub caller: Caller<'a>,
     /// Where secrets and salts come from.
     pub random: &'a mut dyn RandomSource,
-}
-
-impl Context<'_> {
-    /// The audit's row of an act that was done, with what its subject was
-    /// before and is after it.
-    pub(crate) fn audit(
-        &self,
-        act: &'static str,
-        subject: &str,
-        before: Option<&impl Serialize>,
-        after: Option<&impl Serialize>,
-    ) -> AuditEntry {
-        AuditEntry {
-            before: before.and_then(json),
-            after: after.and_then(json),
-            ..AuditEntry::done(self.now, self.caller.actor, act, subject)
-        }
-    }
 }
 
 impl fmt::Debug for Context<'_> {

@@ -98,9 +98,7 @@ impl Command for CredentialRuleWarnings {
             has_value: policy.allow_something(&alone.rights(ids.first())),
             is_by_default: policy.gives_by_default(&before),
         };
-        let mut warnings = RuleWarning::of_text(rule);
-        warnings.extend(RuleWarning::of_impact(rule, policy.tenant(), impact));
-        Ok(warnings)
+        Ok(RuleWarning::of(rule, policy.tenant(), impact))
     }
 }
 

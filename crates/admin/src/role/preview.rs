@@ -87,9 +87,7 @@ impl Command for RoleRuleWarnings {
         };
         let change = RolePolicies::read(tx, &self.0)?;
         let impact = self.impact(tx, rule, &change)?;
-        let mut warnings = RuleWarning::of_text(rule);
-        warnings.extend(RuleWarning::of_impact(rule, change.before.tenant(), impact));
-        Ok(warnings)
+        Ok(RuleWarning::of(rule, change.before.tenant(), impact))
     }
 }
 

@@ -129,13 +129,15 @@ pub(crate) struct RuleImpact {
 }
 
 impl RuleWarning {
-    /// What can be said of a new rule by what it does in its tenant, or outside
-    /// of all tenants.
-    pub(crate) fn of_impact(
-        rule: &Rule,
-        tenant: Option<&Tenant>,
-        impact: RuleImpact,
-    ) -> Option<Self> {
+    /// What can be said of a new rule by its text, and by what it does in its
+    /// tenant, or outside of all tenants.
+    pub(crate) fn of(rule: &Rule, tenant: Option<&Tenant>, impact: RuleImpact) -> Vec<Self> {
+        let mut warnings = Self::of_text(rule);
+        warnings.extend(Self::of_impact(rule, tenant, impact));
+        warnings
+    }
+
+    fn of_impact(rule: &Rule, tenant: Option<&Tenant>, impact: RuleImpact) -> Option<Self> {
         if impact.makes_difference {
             return None;
         }
