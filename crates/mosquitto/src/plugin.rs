@@ -46,6 +46,8 @@ pub(crate) struct Plugin {
     /// the broker is asked to end. The broker asks about its Will, or about what it
     /// had subscribed to.
     departed: Cell<Option<Handle>>,
+    /// The client whose wait the broker is being asked to end.
+    completing: Cell<Option<Handle>>,
     unadmitted: RefCell<UnadmittedClients>,
     thread: OwnThread,
     /// Whether the log says already that another thread asks.
@@ -110,6 +112,7 @@ impl Plugin {
             clients: RefCell::default(),
             pending_kicks: RefCell::default(),
             departed: Cell::new(None),
+            completing: Cell::new(None),
             unadmitted: RefCell::default(),
             thread: OwnThread::new(),
             reported_foreign_calls: Cell::new(false),
@@ -536,10 +539,14 @@ impl Plugin {
         } else {
             LoginCompletion::Admitted
         };
+        self.completing.set(Some(handle));
         self.host.complete_login(client_id, login);
+        self.completing.set(None);
+        let waited = self.clients.borrow().is_waiting(handle);
         let (mut is_here, mut has_username) = (false, false);
         self.host.with_client(client_id, &mut |client| {
-            is_here = client.handle() == handle && self.host.address_text(client).is_some();
+            let is_its = waited && client.handle() == handle;
+            is_here = is_its && self.host.address_text(client).is_some();
             has_username = is_here
                 && (self.host.username(client) == username.map(str::as_bytes)
                     || self.host.set_username(client, username));

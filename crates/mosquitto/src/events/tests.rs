@@ -303,6 +303,26 @@ fn who_is_gone_or_is_another_is_not_let_in() {
 }
 
 #[test]
+fn who_came_unasked_in_the_place_of_one_that_left_is_not_let_in_as_that() {
+    let mut client = FakeClient::new("c");
+    let fixture = waiting(&mut client);
+    // It leaves, and a certificate lets another one in with its handle and its id.
+    fixture.host.held.borrow_mut().clear();
+    client.has_certificate = true;
+    client.username = Some("cert@acme".into());
+    let others = client.pointer();
+    fixture.host.let_in.borrow_mut().insert("c".into(), others);
+    call("connect", &connect_event(others), fixture.userdata());
+    complete(&fixture, &mut client, admit(Some("dev1@acme")));
+    assert_eq!(
+        *fixture.gate.arrivals.borrow(),
+        [(Ticket(7), CompletionStatus::Gone)]
+    );
+    assert_eq!(*fixture.gate.gone.borrow(), [handle(&mut client)]);
+    assert_eq!(client.username.as_deref(), Some(&b"cert@acme"[..]));
+}
+
+#[test]
 fn nobody_waits_during_a_reload_or_with_mqtt_5() {
     let fixture = Fixture::new(ChainMode::Final);
     fixture.host.is_2_1.set(true);

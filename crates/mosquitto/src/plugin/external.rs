@@ -83,6 +83,7 @@ impl Plugin {
         }
         // A client that had its handle before is another.
         self.departed.set(None);
+        self.forget_waiting(client.handle());
         let peer = self.peer(client, false);
         if let Ok(mut gate) = self.gate.try_borrow_mut() {
             gate.arrived(&peer);
@@ -92,6 +93,16 @@ impl Plugin {
         if !clients.is_here(client.handle()) && !clients.is_waiting(client.handle()) {
             // Whoever had its handle before is another.
             clients.forget(client.handle());
+        }
+    }
+
+    /// Forgets a client that waited, now that one is let in with its handle whose
+    /// wait is not being ended: the broker does not say that one left while it
+    /// waited, and the verdict is not about whoever came in its place.
+    fn forget_waiting(&self, handle: Handle) {
+        if self.completing.get() != Some(handle) && self.clients.borrow().is_waiting(handle) {
+            self.clients.borrow_mut().forget(handle);
+            self.tell_gone(handle);
         }
     }
 
