@@ -20,6 +20,7 @@ mod beside;
 mod broker;
 mod files;
 mod listeners;
+mod mosquitto_files;
 mod settings;
 mod store;
 mod version;
@@ -44,12 +45,16 @@ impl Doctor {
             .take("user", user_of_broker(config.as_ref(), &store))
             .flatten();
         files::check(&mut report, &store, user.as_ref());
-        let content = store::check(&mut report, &store, invocation.output);
+        let files = config
+            .as_ref()
+            .map(mosquitto_files::MosquittoFiles::read)
+            .unwrap_or_default();
+        let content = store::check(&mut report, &store, invocation.output, files.names());
         if let Some(config) = &config {
             for diagnostic in &config.diagnostics {
                 report.note("config", Err(diagnostic.clone().into()));
             }
-            broker::check(&mut report, config, &store, &content, user.as_ref());
+            broker::check(&mut report, config, &store, &content, &files, user.as_ref());
         }
         report.print(invocation)
     }

@@ -229,6 +229,38 @@ const CASES: &[Case] = &[
         broker: Outcome::OpenToAnonymous,
     },
     Case {
+        name: "a password file of users that have a credential",
+        brokers: ALL,
+        text: "listener PORT1 127.0.0.1\nPLUGIN_LINES\n\
+               listener PORT2 127.0.0.1\npassword_file FOLDER/known",
+        finds: None,
+        broker: Outcome::Guarded,
+    },
+    Case {
+        name: "an acl_file that the broker does not load",
+        brokers: ALL,
+        text: "listener PORT1 127.0.0.1\nPLUGIN_LINES\nplugin_opt_chain defer\n\
+               acl_file FOLDER/broken-acl",
+        finds: Some(("files", Level::Fail)),
+        broker: Outcome::Down,
+    },
+    Case {
+        name: "a password file with a user twice",
+        brokers: V2_1,
+        text: "global_plugin PLUGIN\nplugin_opt_store STORE\nlistener PORT1 127.0.0.1\n\
+               password_file FOLDER/twice",
+        finds: Some(("files", Level::Fail)),
+        broker: Outcome::Down,
+    },
+    Case {
+        name: "a password file with a hash that is none of Mosquitto's",
+        brokers: V2_1,
+        text: "global_plugin PLUGIN\nplugin_opt_store STORE\nlistener PORT1 127.0.0.1\n\
+               password_file FOLDER/bcrypt",
+        finds: Some(("files", Level::Fail)),
+        broker: Outcome::Down,
+    },
+    Case {
         name: "a default tenant that does not exist",
         brokers: ALL,
         text: "listener PORT1 127.0.0.1\nPLUGIN_LINES\nplugin_opt_default_tenant acne\n\
@@ -283,9 +315,17 @@ impl Case {
             "plugin_opt_chain final\n",
         )
         .unwrap();
-        fs::write(folder.path().join("acl"), "user bob\ntopic bob/#\n").unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        write("acl", "user bob\ntopic bob/#\n");
+        write("broken-acl", "user bob\ntopics bob/#\n");
         // `mosquitto_passwd` made it of `secret`.
-        fs::write(folder.path().join("passwords"), BOB).unwrap();
+        write("passwords", BOB);
+        write("known", &BOB.replace("bob", "dev1@acme"));
+        write("twice", &[BOB, BOB].concat());
+        write(
+            "bcrypt",
+            "bob:$2b$04$yqWUBx7YURUDfruAjr7kzuignOPQ3ea7eQqsdNiz.7RvgQUCyKwbC\n",
+        );
         let text = format!("persistent_client_expiration 30d\n{}\n", self.text)
             .replace("PLUGIN_LINES", "plugin PLUGIN\nplugin_opt_store STORE")
             .replace("PLUGIN", artifacts::plugin().unwrap().to_str().unwrap())

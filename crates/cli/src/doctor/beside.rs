@@ -2,13 +2,21 @@
 //! plugins.
 
 use countersign_config::{BrokerConfig, ListenerConfig, PluginConfig};
+use countersign_core::given::one_line;
 
 use super::listeners::{each, is_guarded};
+use super::mosquitto_files::MosquittoFiles;
+use super::store::Content;
 use super::{Problem, Report};
 
-pub(super) fn check(report: &mut Report, config: &BrokerConfig) {
+pub(super) fn check(
+    report: &mut Report,
+    config: &BrokerConfig,
+    content: &Content,
+    files: &MosquittoFiles,
+) {
     report.note_all("other-plugins", other_plugins(config));
-    report.note_all("password-file", password_files(config));
+    report.note_all("password-file", password_files(config, content, files));
     report.note_all("acl-file", acl_files(config));
     report.note_all("chain", open_chain(config));
 }
@@ -63,16 +71,34 @@ fn other_plugins(config: &BrokerConfig) -> Vec<Problem> {
     problems
 }
 
-fn password_files(config: &BrokerConfig) -> Option<Problem> {
+/// What becomes of users whose names Countersign does not know.
+fn password_files(
+    config: &BrokerConfig,
+    content: &Content,
+    files: &MosquittoFiles,
+) -> Option<Problem> {
     guarded(config).find_map(|(listener, ours)| {
         let security = config.security(listener);
         let file = security.password_file.as_ref()?;
-        let (at, path) = (&file.at, file.value.display());
+        let strangers = files.strangers(&file.value, content.names.as_ref());
+        let at = &file.at;
+        let file = format!("`password_file {}`", file.value.display());
+        let (users, is_one) = match strangers.as_deref() {
+            Some([]) => return None,
+            Some([name]) => (format!("the user `{}` of {file}", one_line(name)), true),
+            Some([name, others @ ..]) => {
+                let count = others.len().saturating_add(1);
+                let name = one_line(name);
+                let users = format!("{count} users of {file}, `{name}` among them,");
+                (users, false)
+            }
+            None => (format!("the users of {file}"), false),
+        };
         if !defers(ours) {
+            let are = if is_one { "is" } else { "are" };
             return Some(Problem::warning(
                 format!(
-                    "{at}: the users of `password_file {path}` are refused, as Countersign ({}) \
-                     answers for everybody",
+                    "{at}: {users} {are} refused, as Countersign ({}) answers for everybody",
                     ours.at
                 ),
                 format!("make a credential for each of them, or {DEFER}"),
@@ -82,10 +108,10 @@ fn password_files(config: &BrokerConfig) -> Option<Problem> {
         let others = config.asked(listener);
         let others = others.filter(|plugin| !plugin.is_countersign() && !plugin.is_storage());
         (!has_rights && others.count() == 0).then(|| {
+            let get = if is_one { "gets" } else { "get" };
             Problem::warning(
                 format!(
-                    "{at}: the users of `password_file {path}` get in and may do nothing, as no \
-                     `acl_file` says what they may"
+                    "{at}: {users} {get} in and may do nothing, as no `acl_file` says what they may"
                 ),
                 "name an `acl_file` for them, or make a credential for each",
             )

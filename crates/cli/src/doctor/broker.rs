@@ -9,6 +9,7 @@ use countersign_config::{BrokerConfig, PluginConfig, Sourced};
 use countersign_core::options::{OptionError, Options};
 
 use super::access::{BrokerUser, NeededAccess};
+use super::mosquitto_files::MosquittoFiles;
 use super::store::Content;
 use super::version::{self, Version};
 use super::{Problem, Report, beside, listeners, settings};
@@ -19,9 +20,13 @@ pub(super) fn check(
     config: &BrokerConfig,
     store: &Path,
     content: &Content,
+    files: &MosquittoFiles,
     user: Option<&Account>,
 ) {
-    report.note_all("files", unusable_files(config, user));
+    let installed = Version::installed();
+    let unusable = unusable_files(config, user).into_iter();
+    let malformed = files.problems(version::tells_of_clients(config, installed));
+    report.note_all("files", unusable.chain(malformed));
     let ours: Vec<_> = ours(config).collect();
     let Some(first) = report.take("plugin", ours.first().ok_or_else(|| not_loaded(store))) else {
         return;
@@ -42,10 +47,9 @@ pub(super) fn check(
     );
     let options = options_of(first).ok();
     report.note("loaded-once", is_loaded_once(config, &ours));
-    let installed = Version::installed();
     version::check(report, config, options.as_ref(), installed);
     listeners::check(report, config, options.as_ref(), installed);
-    beside::check(report, config);
+    beside::check(report, config, content, files);
     settings::check(report, config, options.as_ref(), content);
 }
 

@@ -1,6 +1,7 @@
 //! The store's content.
 
 use core::time::Duration;
+use std::collections::HashSet;
 use std::path::Path;
 
 use countersign_admin::Command;
@@ -10,8 +11,9 @@ use countersign_admin::sealed::CountSealed;
 use countersign_admin::settings::ShowSettings;
 use countersign_admin::tenant::ListTenants;
 use countersign_admin::view::rfc3339;
+use countersign_core::name::LoginName;
 use countersign_core::scheme::SchemeName;
-use countersign_core::store::{AuditQuery, StoreError, StoreErrorKind};
+use countersign_core::store::{AuditQuery, Directory as _, StoreError, StoreErrorKind};
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
 use countersign_sqlite::SqliteStore;
@@ -27,6 +29,9 @@ use crate::store_files::key_of;
 /// where the store can't be used.
 #[derive(Debug, Default)]
 pub(super) struct Content {
+    /// The names with a credential, of those that were asked for; none if they
+    /// can't be read.
+    pub(super) names: Option<HashSet<LoginName>>,
     /// The schemes in use whose clients show their secret.
     pub(super) show_secrets: Vec<SchemeName>,
     /// The tenants; none if they can't be read.
@@ -42,7 +47,14 @@ impl Content {
 }
 
 /// Checks the store and says what of it matters elsewhere.
-pub(super) fn check(report: &mut Report, path: &Path, output: Output) -> Content {
+///
+/// `names` are those that something else in the broker's configuration knows.
+pub(super) fn check(
+    report: &mut Report,
+    path: &Path,
+    output: Output,
+    names: impl Iterator<Item = LoginName>,
+) -> Content {
     // Whoever could swap the store's files is who reads them.
     let opened = ActingAs::for_keeper_of(path)
         .map_err(|failure| {
@@ -63,9 +75,26 @@ pub(super) fn check(report: &mut Report, path: &Path, output: Output) -> Content
     report.note("clock", clock(&mut store, now()));
     report.note("sealed", opens_what_is_sealed(&mut store, path));
     Content {
+        names: with_credential(&mut store, names).ok(),
         show_secrets: look(&mut store, &ListRevealingSchemes).unwrap_or_default(),
         tenants: look(&mut store, &ListTenants).ok(),
     }
+}
+
+/// Those of `names` that have a credential; one that can't be read is one.
+fn with_credential(
+    store: &mut SqliteStore,
+    names: impl Iterator<Item = LoginName>,
+) -> Result<HashSet<LoginName>, StoreError> {
+    let mut known = HashSet::new();
+    for name in names {
+        match store.credential(&name) {
+            Ok(None) => continue,
+            Err(error) if !error.is_of_one_record() => return Err(error),
+            Ok(Some(_)) | Err(_) => known.insert(name),
+        };
+    }
+    Ok(known)
 }
 
 /// There is no store.
