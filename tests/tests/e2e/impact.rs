@@ -112,14 +112,14 @@ on_every_broker! {
     }
 
     fn i7_the_name_is_written_in_capitals(version) {
-        let fixture = start(version);
+        let own = Fixture::shared(version);
         let group = ["test12345", "--group", "DM.MFORM.SURYA", "--description", "testtoken"];
-        let made = fixture.make("impact", "dm", &group);
+        let made = own.make("impact", &own.id, &group);
         assert_eq!(text(&made, "username"), "TEST12345");
         assert_eq!(text(&made, "group"), "DM.MFORM.SURYA");
-        assert_eq!(text(&token(&fixture, "prüfstand"), "username"), "PRÜFSTAND");
+        assert_eq!(text(&own.make("impact", &own.id, &["prüfstand"]), "username"), "PRÜFSTAND");
         // One that has no capital of its own would not be told from another.
-        fixture.cli.refused(&["credential", "create", "straße", "--tenant", "dm", "--scheme", "impact"]);
+        own.cli.refused(&["credential", "create", "straße", "--tenant", &own.id, "--scheme", "impact"]);
     }
 
     fn i8_a_device_logs_in_with_capitals(version) {
@@ -132,15 +132,15 @@ on_every_broker! {
     }
 
     fn i11_the_token_is_a_short_word_of_its_own(version) {
-        let fixture = start(version);
+        let own = Fixture::shared(version);
         let mut seen = std::collections::BTreeSet::new();
         for number in 0..10 {
-            let made = token(&fixture, &format!("device{number}"));
+            let made = own.make("impact", &own.id, &[&format!("device{number}")]);
             let word = text(&made, "token");
             assert!(has_shape(&word, "[0-9a-z]{12}"), "{made}");
             assert_ne!(word, text(&made, "secret"));
             // It stays readable: it stands in every topic.
-            assert_eq!(fixture.show(&Login::from(&made))["attributes"]["token"], word.as_str());
+            assert_eq!(own.show(&Login::from(&made))["attributes"]["token"], word.as_str());
             assert!(seen.insert(word));
         }
     }
@@ -183,11 +183,11 @@ on_every_broker! {
     }
 
     fn i20_the_description_is_kept_and_given_back(version) {
-        let fixture = start(version);
-        let made = fixture.make("impact", "dm", &["one", "--description", "testtoken"]);
+        let own = Fixture::shared(version);
+        let made = own.make("impact", &own.id, &["one", "--description", "testtoken"]);
         assert_eq!(text(&made, "description"), "testtoken");
-        assert_eq!(text(&fixture.show(&Login::from(&made)), "description"), "testtoken");
-        assert!(token(&fixture, "other")["description"].is_null());
+        assert_eq!(text(&own.show(&Login::from(&made)), "description"), "testtoken");
+        assert!(own.make("impact", &own.id, &["other"])["description"].is_null());
     }
 
     fn i21_a_name_must_be_given(version) {

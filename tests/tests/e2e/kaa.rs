@@ -94,8 +94,8 @@ on_every_broker! {
     }
 
     fn k14_a_new_credential_is_inactive_and_was_never_used(version) {
-        let fixture = Fixture::start_with_tenant(version);
-        let shown = fixture.show(&fixture.credential("dev1", "t1"));
+        let own = Fixture::shared(version);
+        let shown = own.show(&own.credential("dev1", &own.id));
         assert_eq!(shown["state"], "Inactive");
         assert!(shown["last_used_at"].is_null(), "{shown}");
     }

@@ -197,17 +197,16 @@ on_every_broker! {
     }
 
     fn d32_a_token_is_made_and_never_chosen(version) {
-        let fixture = Fixture::start(version);
-        fixture.tenant("t1", &[]);
-        let token = fixture.application("fleet", "t1", &[]);
+        let own = Fixture::shared(version);
+        let token = own.application("fleet", &own.id, &[]);
         assert_eq!(token.len(), 32);
         assert!(token.bytes().all(|byte| byte.is_ascii_alphanumeric()));
         for class in [u8::is_ascii_uppercase, u8::is_ascii_lowercase, u8::is_ascii_digit] {
             assert!(token.as_bytes().iter().any(class), "{token}");
         }
-        let chosen = ["application", "create", "x", "--tenant", "t1", "--password-stdin"];
-        assert_eq!(fixture.cli.run_with_stdin(&chosen, b"chosen\n").code, Some(2));
-        let shown = fixture.cli.json(&["application", "show", "fleet", "--tenant", "t1"]);
+        let chosen = ["application", "create", "x", "--tenant", &own.id, "--password-stdin"];
+        assert_eq!(own.cli.run_with_stdin(&chosen, b"chosen\n").code, Some(2));
+        let shown = own.cli.json(&["application", "show", "fleet", "--tenant", &own.id]);
         assert!(!shown.to_string().contains(&token), "{shown}");
     }
 
