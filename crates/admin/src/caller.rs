@@ -10,6 +10,9 @@ use countersign_core::user::GrantedRight;
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::lookup::{self, Rows, no_credential, no_user};
 
+#[cfg(test)]
+mod table;
+
 /// The caller of a command.
 #[derive(Clone, Copy, Debug)]
 pub struct Caller<'a> {

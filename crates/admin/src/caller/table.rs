@@ -1,0 +1,396 @@
+//! The one table of who may run what: every command, tried by every kind of
+//! caller.
+//!
+//! What a caller may, it does as the platform would: a dry run answers alike.
+//! What it may not is refused, as forbidden or as not there.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use countersign_core::client_id::{ClientId, ClientIdRule};
+use countersign_core::credential::CredentialId;
+use countersign_core::jwt::{Ttl, Whoami};
+use countersign_core::kind::Application;
+use countersign_core::name::{GroupPath, LoginName};
+use countersign_core::scheme::{FieldValue, Scheme};
+use countersign_core::secret::Secret;
+use countersign_core::store::{AuditQuery, CredentialQuery};
+use countersign_core::tenant::Authentication;
+use countersign_core::user::{Grant, GrantedRight};
+use countersign_sqlite::SqliteStore;
+
+use crate::application::{
+    CreateApplication, DeleteApplication, ListApplications, NewApplication, RotateApplication,
+    ShowApplication,
+};
+use crate::audit::{FindAuditRow, ListAudit};
+use crate::caller::Authority;
+use crate::clients::{
+    CountClients, IsKicked, ListClients, ReleaseClientId, RequestKick, WithdrawKick,
+};
+use crate::command::{Command, dry_run};
+use crate::context::Context;
+use crate::credential::{
+    ChangeCredentialRules, CreateCredential, CredentialChanges, CredentialRuleWarnings,
+    DeleteCredential, ListCredentials, NewCredential, ReactivateCredential, ResetPassword,
+    RevokeCredential, RotateCredential, SetCredential, ShowCredential, SuspendCredential,
+    UntieCredential,
+};
+use crate::error::{AdminError, ErrorKind};
+use crate::fixture::{
+    Fixture, JANE, adding, application_name, login_name, new_credential, new_tenant, role_name,
+    scheme_name, tenant_id,
+};
+use crate::jwt::{
+    CreateToken, Issuer, ListTokens, NewToken, RevokeToken, RevokeTokensOfIssuer,
+    RevokeTokensOfKey, RotateKey,
+};
+use crate::operator::{CreateOperator, DeleteOperator, ListOperators, NewOperator, ShowOperator};
+use crate::password::ChosenPassword;
+use crate::role::{
+    ChangeRoleRules, CreateRole, DeleteRole, ListRoles, NewRole, PreviewRoleRules, RoleDeletion,
+    RoleRuleWarnings, SetRole, ShowRole,
+};
+use crate::scheme::{AddScheme, ListRevealingSchemes, ListSchemes, RemoveScheme, ShowScheme};
+use crate::sealed::CountSealed;
+use crate::secret::{NewSecret, Overlap};
+use crate::settings::{RecordCreation, SetSettings, SettingsChanges, ShowSettings};
+use crate::tenant::{
+    ClearTenant, CreateTenant, DeleteTenant, ListTenants, SetTenant, ShowTenant, TenantChanges,
+    TenantDeletion,
+};
+use crate::thing::{CreateThing, DeleteThing, ListThings, NewThing, ShowThing, UntieThing};
+use crate::user::{
+    ConfirmSecondFactor, CreateUser, DeleteUser, DisableSecondFactor, EnrolSecondFactor, GrantUser,
+    ListUsers, ResetUserPassword, ShowUser, UngrantUser, UnlockUser,
+};
+
+/// Who may, besides the platform.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum May {
+    /// Nobody else.
+    Platform,
+    /// An administrator of the tenant, too.
+    Admin,
+    /// An administrator of the credential's group, too.
+    GroupAdmin,
+}
+
+/// A command that is tried, and what came of it in words.
+type Try = Box<dyn Fn(&mut SqliteStore, &mut Context<'_>) -> Result<(), AdminError>>;
+
+fn trying<C: Command + 'static>(command: C) -> Try {
+    Box::new(move |store, context| dry_run(store, context, &command).map(drop))
+}
+
+/// A row of the table: the command's name, who may, and the command.
+macro_rules! rows {
+    ($($may:ident $name:ident $command:expr;)*) => {
+        vec![$((stringify!($name), May::$may, trying($command))),*]
+    };
+}
+
+#[expect(clippy::too_many_lines, reason = "it is a table")]
+fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
+    let acme = || tenant_id("acme");
+    let pump = || login_name("pump@acme");
+    let kate = || login_name("kate@mail.test");
+    let key = || login_name("valve");
+    let fleet = || application_name("fleet");
+    let ops = || role_name("ops");
+    let chosen = || ChosenPassword::parse(b"hunter2".to_vec()).unwrap();
+    let token = fixture.only_token();
+    let request = fixture.run(&RequestKick { target: "c".into() }).unwrap();
+    let rules = || ChangeCredentialRules {
+        name: pump(),
+        change: adding("allow publish acme/y"),
+    };
+    let of_role = || ChangeRoleRules {
+        tenant: acme(),
+        name: ops(),
+        change: adding("allow publish acme/y"),
+        group: None,
+    };
+    rows! {
+        Platform AddScheme AddScheme(scheme("more"));
+        Admin ChangeCredentialRules rules();
+        Admin ChangeRoleRules of_role();
+        Platform ClearTenant ClearTenant(acme());
+        Admin ConfirmSecondFactor ConfirmSecondFactor { email: kate(), code: Secret::new(b"0".to_vec()) };
+        Admin CountClients CountClients { tenant: Some(acme()) };
+        Platform CountClients CountClients { tenant: None };
+        Platform CountSealed CountSealed;
+        Admin CreateApplication CreateApplication(NewApplication {
+            name: application_name("more"), tenant: acme(), roles: Vec::new(), about: Application::default(),
+        });
+        Admin CreateCredential CreateCredential(new_credential("more"));
+        Platform CreateCredential CreateCredential(NewCredential { external_identity: true, ..new_credential("more") });
+        GroupAdmin CreateCredential CreateCredential(NewCredential {
+            scheme: scheme_name("plain"), group: group("DM.X"), ..new_credential("more")
+        });
+        Admin CreateCredential CreateCredential(NewCredential {
+            scheme: scheme_name("plain"), group: group("DM.X"), roles: vec![ops()], ..new_credential("more")
+        });
+        Platform CreateOperator CreateOperator(NewOperator {
+            name: login_name("more"), secret: NewSecret::Generated, rules: Vec::new(),
+        });
+        Admin CreateRole CreateRole(NewRole { tenant: acme(), name: role_name("more"), description: None, no_wildcards: false });
+        Platform CreateTenant CreateTenant(new_tenant("more", &[]));
+        Admin CreateThing CreateThing(NewThing { key: login_name("more"), tenant: acme(), application: fleet() });
+        Platform CreateToken CreateToken(NewToken {
+            tenant: acme(), role: ops(), whoami: Whoami::parse("more").unwrap(), things: Vec::new(), ttl: Ttl::DEFAULT,
+            issuer: Issuer::Named(JANE.into()),
+        });
+        Platform CreateUser CreateUser::new(login_name("more@mail.test"), chosen());
+        Admin CredentialRuleWarnings CredentialRuleWarnings(rules());
+        Admin DeleteApplication DeleteApplication { tenant: acme(), name: fleet() };
+        Admin DeleteCredential DeleteCredential(pump());
+        Platform DeleteOperator DeleteOperator(login_name("root"));
+        Admin DeleteRole DeleteRole { tenant: acme(), name: ops(), deletion: RoleDeletion::WithGrants };
+        Platform DeleteTenant DeleteTenant { id: acme(), deletion: TenantDeletion::WithEverything };
+        Admin DeleteThing DeleteThing { key: key(), tenant: acme() };
+        Admin DeleteUser DeleteUser(kate());
+        Admin DisableSecondFactor DisableSecondFactor(kate());
+        Admin EnrolSecondFactor EnrolSecondFactor(kate());
+        Platform FindAuditRow FindAuditRow(1);
+        Admin GrantUser GrantUser {
+            email: kate(), grant: Grant { tenant: acme(), group: None, right: GrantedRight::OrgAdmin },
+        };
+        Platform IsKicked IsKicked(request);
+        Admin ListApplications ListApplications { tenant: Some(acme()) };
+        Platform ListApplications ListApplications { tenant: None };
+        Platform ListAudit ListAudit(AuditQuery::default());
+        Admin ListClients ListClients { tenant: Some(acme()), all: true };
+        Admin ListCredentials ListCredentials(CredentialQuery { tenant: Some(acme()), ..CredentialQuery::default() });
+        Platform ListCredentials ListCredentials(CredentialQuery::default());
+        Platform ListOperators ListOperators;
+        Platform ListRevealingSchemes ListRevealingSchemes;
+        Admin ListRoles ListRoles { tenant: Some(acme()) };
+        Platform ListRoles ListRoles { tenant: None };
+        Platform ListSchemes ListSchemes;
+        Platform ListTenants ListTenants;
+        Admin ListThings ListThings { tenant: Some(acme()), application: None };
+        Admin ListTokens ListTokens { tenant: Some(acme()) };
+        Platform ListTokens ListTokens { tenant: None };
+        Platform ListUsers ListUsers;
+        Admin PreviewRoleRules PreviewRoleRules(of_role());
+        GroupAdmin ReactivateCredential ReactivateCredential(pump());
+        Platform RecordCreation RecordCreation;
+        Platform ReleaseClientId ReleaseClientId(ClientId::parse("c").unwrap());
+        Platform RemoveScheme RemoveScheme(scheme_name("mine"));
+        Platform RequestKick RequestKick { target: "c".into() };
+        GroupAdmin ResetPassword ResetPassword { name: pump(), secret: NewSecret::Chosen(chosen()) };
+        Admin ResetUserPassword ResetUserPassword::new(kate(), chosen());
+        GroupAdmin RevokeCredential RevokeCredential { name: pump(), reason: None };
+        Admin RevokeToken RevokeToken(token.record.id.clone());
+        Admin RevokeTokensOfIssuer RevokeTokensOfIssuer { issuer: JANE.into(), tenant: Some(acme()) };
+        Platform RevokeTokensOfIssuer RevokeTokensOfIssuer { issuer: JANE.into(), tenant: None };
+        Admin RevokeTokensOfKey RevokeTokensOfKey(token.record.key.clone());
+        Admin RoleRuleWarnings RoleRuleWarnings(of_role());
+        Admin RotateApplication RotateApplication { tenant: acme(), name: fleet(), overlap: None };
+        GroupAdmin RotateCredential RotateCredential { name: pump(), overlap: Overlap::None };
+        Admin RotateKey RotateKey { tenant: acme(), overlap: Duration::ZERO };
+        Admin SetCredential SetCredential { name: pump(), changes: CredentialChanges::default() };
+        Admin SetRole SetRole { tenant: acme(), name: ops(), no_wildcards: true };
+        Platform SetSettings SetSettings(SettingsChanges::default());
+        Admin SetTenant SetTenant {
+            id: acme(),
+            changes: TenantChanges { authentication: Some(Authentication::Optional), ..TenantChanges::default() },
+        };
+        Platform SetTenant SetTenant {
+            id: acme(), changes: TenantChanges { sys_read: Some(true), ..TenantChanges::default() },
+        };
+        Admin ShowApplication ShowApplication { tenant: acme(), name: fleet() };
+        GroupAdmin ShowCredential ShowCredential(pump());
+        Platform ShowOperator ShowOperator(login_name("root"));
+        Admin ShowRole ShowRole { tenant: acme(), name: ops() };
+        Platform ShowScheme ShowScheme(scheme_name("mine"));
+        Platform ShowSettings ShowSettings;
+        Admin ShowTenant ShowTenant(acme());
+        Admin ShowThing ShowThing { key: key(), tenant: acme() };
+        Admin ShowUser ShowUser(kate());
+        GroupAdmin SuspendCredential SuspendCredential(pump());
+        Admin UngrantUser UngrantUser { email: kate(), tenant: acme() };
+        Admin UnlockUser UnlockUser(kate());
+        GroupAdmin UntieCredential UntieCredential(pump());
+        Admin UntieThing UntieThing { key: key(), tenant: acme() };
+        Platform WithdrawKick WithdrawKick { target: "c".into(), request };
+    }
+}
+
+/// A store that has something of everything.
+fn furnished() -> Fixture {
+    let mut fixture = Fixture::with_admin();
+    fixture.tenant("other", &[]).unwrap();
+    for email in [
+        "joe@mail.test",
+        "gina@mail.test",
+        "kate@mail.test",
+        "rolf@mail.test",
+    ] {
+        fixture.user(email);
+    }
+    let group_admin = Grant {
+        tenant: tenant_id("acme"),
+        group: group("DM"),
+        right: GrantedRight::OrgAdmin,
+    };
+    for (email, grant) in [
+        ("gina@mail.test", group_admin),
+        ("joe@mail.test", whole("other", GrantedRight::OrgAdmin)),
+        (
+            "kate@mail.test",
+            whole("acme", GrantedRight::Role(role_name("ops"))),
+        ),
+        (
+            "rolf@mail.test",
+            whole("acme", GrantedRight::Role(role_name("ops"))),
+        ),
+    ] {
+        let email = login_name(email);
+        fixture.run(&GrantUser { email, grant }).unwrap();
+    }
+    let pump = NewCredential {
+        group: group("DM.PUMPS"),
+        client_id_rule: Some(ClientIdRule::FirstUse),
+        ..new_credential("pump")
+    };
+    fixture.run(&CreateCredential(pump)).unwrap();
+    fixture.log_in("pump@acme", "c");
+    fixture.application("fleet", Application::default());
+    fixture.thing("valve", "fleet").unwrap();
+    fixture.token(&[]).unwrap();
+    fixture.run(&AddScheme(scheme("mine"))).unwrap();
+    let root = NewOperator {
+        name: login_name("root"),
+        secret: NewSecret::Generated,
+        rules: Vec::new(),
+    };
+    fixture.run(&CreateOperator(root)).unwrap();
+    fixture
+}
+
+fn whole(tenant: &str, right: GrantedRight) -> Grant {
+    Grant {
+        tenant: tenant_id(tenant),
+        group: None,
+        right,
+    }
+}
+
+fn group(path: &str) -> Option<GroupPath> {
+    GroupPath::parse(path).ok()
+}
+
+fn scheme(name: &str) -> Scheme {
+    let text = |text: &str| FieldValue::Text(text.into());
+    Scheme::from_fields([
+        ("name", text(name)),
+        ("login_name", text("suffixed")),
+        ("client_id", text("any")),
+        ("secret_shape", text("x_[0-9a-f]{32}")),
+    ])
+    .unwrap()
+}
+
+fn id_of(fixture: &mut Fixture, name: &LoginName) -> CredentialId {
+    use countersign_core::store::Directory as _;
+    fixture.store.credential(name).unwrap().unwrap().id
+}
+
+#[test]
+fn every_command_is_run_by_those_alone_whom_the_table_names() {
+    let mut fixture = furnished();
+    let rows = table(&mut fixture);
+    let mut session = |name: &str| Authority::Session(id_of(&mut fixture, &login_name(name)));
+    let callers = [
+        ("the platform", Authority::Platform, [true, true, true]),
+        ("an administrator", session(JANE), [false, true, true]),
+        (
+            "a group's administrator",
+            session("gina@mail.test"),
+            [false, false, true],
+        ),
+        (
+            "another tenant's administrator",
+            session("joe@mail.test"),
+            [false; 3],
+        ),
+        ("a user with a role", session("rolf@mail.test"), [false; 3]),
+        ("a device", session("pump@acme"), [false; 3]),
+        ("a thing", session("valve"), [false; 3]),
+        ("an operator", session("root"), [false; 3]),
+        (
+            "a deleted caller",
+            Authority::Session(CredentialId(9_999)),
+            [false; 3],
+        ),
+    ];
+    let mut wrong = Vec::new();
+    for (command, may, run) in &rows {
+        let mut as_caller = |authority| {
+            fixture.act(|store, context| {
+                context.caller.authority = authority;
+                run(store, context)
+            })
+        };
+        let of_platform = as_caller(Authority::Platform).map_err(|error| error.to_string());
+        for (caller, authority, allowed) in callers {
+            let is_allowed = match may {
+                May::Platform => allowed[0],
+                May::Admin => allowed[1],
+                May::GroupAdmin => allowed[2],
+            };
+            let result = as_caller(authority);
+            let refused = result.as_ref().is_err_and(|error| {
+                matches!(error.kind(), ErrorKind::Forbidden | ErrorKind::NotFound)
+            });
+            let said = result.map_err(|error| error.to_string());
+            let is_right = if is_allowed {
+                said == of_platform
+            } else {
+                refused
+            };
+            if !is_right {
+                wrong.push(format!(
+                    "{command} by {caller}: {said:?}, the platform: {of_platform:?}"
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_command_is_missing_in_the_table() {
+    let mut fixture = furnished();
+    let listed: BTreeSet<_> = table(&mut fixture)
+        .into_iter()
+        .map(|(name, ..)| name.to_owned())
+        .collect();
+    let mut written = BTreeSet::new();
+    commands_below(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+        &mut written,
+    );
+    // It is a part of a deletion, and no door has it.
+    written.remove("CountBelongings");
+    assert_eq!(listed, written);
+}
+
+/// The commands that the source text implements.
+fn commands_below(directory: &Path, found: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            commands_below(&path, found);
+            continue;
+        }
+        for line in fs::read_to_string(path).unwrap().lines() {
+            let name = line.strip_prefix("impl Command for ");
+            found.extend(name.map(|name| name.trim_end_matches(" {").to_owned()));
+        }
+    }
+}
