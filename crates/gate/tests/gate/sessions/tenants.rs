@@ -1,0 +1,154 @@
+//! Topics and modes of tenants.
+
+use super::*;
+
+#[test]
+fn a_session_may_use_its_tenants_topics_and_an_unknown_client_none() {
+    let mut fixture = Fixture::new();
+    fixture.tenant("globex", Authentication::Required);
+    let secret = fixture.credential("dev1");
+    let _in = fixture.connect(1, "a", Some((DEV1, &secret)));
+    assert_eq!(
+        fixture.publish(1, "a", Some(DEV1), "acme/x"),
+        Verdict::Allow
+    );
+    assert_eq!(
+        fixture.publish(1, "a", Some(DEV1), "globex/x"),
+        Verdict::Deny(Reason::OtherTenant)
+    );
+    for (handle, client_id, username) in
+        [(2, "a", Some(DEV1)), (1, "b", Some(DEV1)), (1, "a", None)]
+    {
+        let verdict = fixture.publish(handle, client_id, username, "acme/x");
+        assert_eq!(
+            verdict,
+            Verdict::Deny(Reason::Unauthenticated),
+            "{handle} {client_id} {username:?}"
+        );
+    }
+    for hostile in [&b"acme/\xff"[..], b"acme/+", b"acme/#", b"", b"acme/\0"] {
+        let usage = TopicUse::Publish {
+            topic: hostile,
+            qos: 0,
+            retain: false,
+        };
+        assert_eq!(
+            fixture.check(1, "a", Some(DEV1), usage),
+            Verdict::Deny(Reason::Malformed)
+        );
+    }
+}
+
+#[test]
+fn an_anonymous_client_joins_the_first_open_tenant_that_it_touches() {
+    let mut fixture = Fixture::new();
+    assert_eq!(
+        refused(&fixture.connect(1, "a", None)),
+        Reason::Unauthenticated
+    );
+    fixture.tenant("globex", Authentication::Off);
+    fixture.tenant("initech", Authentication::Optional);
+    fixture.settle();
+    assert_eq!(admitted(&fixture.connect(1, "a", None)), None);
+    assert_eq!(
+        fixture.publish(1, "a", None, "acme/x"),
+        Verdict::Deny(Reason::NoRule)
+    );
+    assert_eq!(fixture.publish(1, "a", None, "globex/x"), Verdict::Allow);
+    assert_eq!(
+        fixture.publish(1, "a", None, "initech/x"),
+        Verdict::Deny(Reason::OtherTenant)
+    );
+    let required = TenantChanges {
+        authentication: Some(Authentication::Required),
+        ..TenantChanges::default()
+    };
+    fixture.set("initech", required.clone());
+    assert_eq!(fixture.kicked(), [""; 0]);
+    fixture.set("globex", required);
+    assert_eq!(fixture.kicked(), ["a"]);
+}
+
+#[test]
+fn the_default_tenant_answers_for_clients_that_name_none() {
+    let mut fixture = Fixture::with_options(&[("default_tenant", "acme")]);
+    fixture.tenant("globex", Authentication::Off);
+    fixture.settle();
+    assert_eq!(
+        refused(&fixture.connect(1, "a", None)),
+        Reason::Unauthenticated
+    );
+    assert_eq!(
+        refused(&fixture.connect(1, "a", Some(("dev1", "x")))),
+        Reason::UnknownName
+    );
+    let off = TenantChanges {
+        authentication: Some(Authentication::Off),
+        ..TenantChanges::default()
+    };
+    fixture.set("acme", off);
+    fixture.settle();
+    assert_eq!(
+        admitted(&fixture.connect(1, "a", Some(("dev1", "x")))),
+        None
+    );
+    assert_eq!(
+        fixture.publish(1, "a", None, "globex/x"),
+        Verdict::Deny(Reason::OtherTenant)
+    );
+    assert_eq!(fixture.publish(1, "a", None, "acme/x"), Verdict::Allow);
+}
+
+#[test]
+fn a_tenants_new_namespace_reaches_live_sessions() {
+    let mut fixture = Fixture::new();
+    let secret = fixture.credential("dev1");
+    let _in = fixture.connect(1, "a", Some((DEV1, &secret)));
+    assert_eq!(
+        fixture.publish(1, "a", Some(DEV1), "plant/x"),
+        Verdict::Deny(Reason::NoRule)
+    );
+    let add_namespaces = vec![TopicFilter::parse("plant/#").unwrap()];
+    fixture.set(
+        "acme",
+        TenantChanges {
+            add_namespaces,
+            ..TenantChanges::default()
+        },
+    );
+    fixture.settle();
+    assert_eq!(
+        fixture.publish(1, "a", Some(DEV1), "plant/x"),
+        Verdict::Allow
+    );
+}
+
+#[test]
+fn shapes_that_nothing_valid_has_are_refused_in_every_mode() {
+    let mut fixture = Fixture::new();
+    let off = TenantChanges {
+        authentication: Some(Authentication::Off),
+        ..TenantChanges::default()
+    };
+    fixture.set("acme", off);
+    fixture.settle();
+    for (client_id, username) in [
+        ("a+", None),
+        ("#", None),
+        ("a\n", None),
+        ("a", Some("x\0@acme")),
+        ("a", Some("x+@acme")),
+        ("a", Some("")),
+        ("a", Some("@acme")),
+        ("a", Some(" dev1@acme")),
+    ] {
+        let outcome = fixture.connect(1, client_id, username.map(|name| (name, "x")));
+        assert_eq!(
+            refused(&outcome),
+            Reason::Malformed,
+            "{client_id:?} {username:?}"
+        );
+    }
+    let unknown = fixture.connect(1, "a", Some(("x@nosuch", "x")));
+    assert_eq!(refused(&unknown), Reason::UnknownTenant);
+}
