@@ -12,15 +12,16 @@ use std::sync::Arc;
 use countersign_core::presence::SessionNumber;
 use countersign_core::store::GateStore;
 
-use crate::admin_worker::{AdminWorker, JobResult, ReplySlot};
+use crate::command::admin_worker::{AdminWorker, JobResult, ReplySlot};
+use crate::connection::session::{Phase, Session};
 use crate::host::{ClientRef, Directive, Handle};
-use crate::session::{Phase, Session};
 use crate::state::State;
 
 use self::error::CommandError;
 use self::execute::{CommandStep, execute};
 use self::json::{ParsedCommand, Response};
 
+pub(crate) mod admin_worker;
 pub(crate) mod error;
 mod execute;
 pub(crate) mod json;

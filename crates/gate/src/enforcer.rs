@@ -9,14 +9,17 @@ use countersign_core::reason::Reason;
 use countersign_core::store::{GateStore, KickTarget, StoreError};
 use countersign_core::time::Timestamp;
 
-use crate::backlog::Backlog;
+use crate::connection::kick_reason::KickReason;
+use crate::connection::session::{Phase, Session};
+use crate::connection::session_grant::{judge_dependencies, rights_of_session};
+use crate::enforcer::backlog::Backlog;
+use crate::enforcer::named_tenants::NamedTenants;
 use crate::host::{Directive, Handle, LogLevel};
 use crate::journal::entry::JournalEntry;
-use crate::kick_reason::KickReason;
-use crate::named_tenants::NamedTenants;
-use crate::session::{Phase, Session};
-use crate::session_grant::{judge_dependencies, rights_of_session};
 use crate::state::State;
+
+mod backlog;
+mod named_tenants;
 
 /// What is to be worked off.
 pub(crate) struct Enforcer {

@@ -8,26 +8,26 @@ use countersign_core::rights::TopicUse;
 use countersign_core::rule::Verdict;
 use countersign_core::store::{AdminStore, GateStore};
 
-use crate::admin_worker::AdminWorker;
+use crate::cache::store_view::StoreView;
 use crate::command::CommandQueue;
+use crate::command::admin_worker::AdminWorker;
 use crate::config::{GateConfig, GateError, OptionChangeError};
+use crate::connection::external::{ExternalLogin, turn_away};
+use crate::connection::kick_reason::KickReason;
+use crate::connection::session::{Phase, Session};
+use crate::connection::sessions::Sessions;
+use crate::connection::unseen::UnseenClients;
 use crate::enforcer::Enforcer;
-use crate::external::{ExternalLogin, turn_away};
 use crate::follower::{Follower, FollowerEvent};
 use crate::host::{
     ClientRef, CompletionStatus, ConnectInfo, ConnectOutcome, Directive, Enhanced, Handle, Ticket,
 };
 use crate::journal::Journal;
 use crate::journal::writer::Writer;
-use crate::kick_reason::KickReason;
 use crate::login::Logins;
-use crate::refusal::TurnedAway;
-use crate::secret_verifier::SecretVerifier;
-use crate::session::{Phase, Session};
-use crate::sessions::Sessions;
+use crate::login::refusal::TurnedAway;
+use crate::login::secret_verifier::SecretVerifier;
 use crate::state::State;
-use crate::store_view::StoreView;
-use crate::unseen::UnseenClients;
 use crate::wakeup::WakeSignal;
 
 /// The gate of one broker.

@@ -11,9 +11,9 @@ use countersign_core::presence::{PresenceEvent, SessionEnd};
 use countersign_core::store::{GateStore, SessionUndo};
 use countersign_core::time::Timestamp;
 
-use crate::host_log::HostLog;
-use crate::recent_uses::{EndedUse, RecentUses};
-use crate::session::Session;
+use crate::connection::session::Session;
+use crate::journal::host_log::HostLog;
+use crate::journal::recent_uses::{EndedUse, RecentUses};
 
 use self::entry::JournalEntry;
 use self::undos::Undos;
@@ -21,7 +21,9 @@ use self::writer::Writer;
 
 mod buffer;
 pub(crate) mod entry;
+pub(crate) mod host_log;
 pub(crate) mod queue;
+pub(crate) mod recent_uses;
 mod refusal_counts;
 pub(crate) mod undos;
 pub(crate) mod writer;

@@ -12,24 +12,37 @@ use countersign_core::secret::Secret;
 use countersign_core::store::GateStore;
 use countersign_core::time::Timestamp;
 
-use crate::challenge::{CHALLENGE, ChallengeLimit, ENHANCED_METHOD};
-use crate::completions::Completions;
 use crate::config::GateConfig;
-use crate::decision::Decider;
-use crate::hash_queue::HashQueue;
+use crate::connection::session::Phase;
 use crate::host::{
     ClientRef, CompletionStatus, ConnectInfo, ConnectOutcome, Directive, Enhanced, Handle,
     LogLevel, OwnedConnectSource, RefusalCode, Ticket,
 };
 use crate::journal::entry::JournalEntry;
 use crate::journal::queue::JournalQueue;
-use crate::password_logins::{Attempted, PasswordLogins};
-use crate::refusal::Refusal;
-use crate::secret_verifier::HashResult;
-use crate::session::Phase;
+use crate::login::challenge::{CHALLENGE, ChallengeLimit, ENHANCED_METHOD};
+use crate::login::completions::Completions;
+use crate::login::decision::Decider;
+use crate::login::hash_queue::HashQueue;
+use crate::login::password_logins::{Attempted, PasswordLogins};
+use crate::login::refusal::Refusal;
+use crate::login::secret_verifier::HashResult;
+use crate::login::unadmitted::{OpenChallenge, Stage, Unadmitted};
 use crate::state::State;
-use crate::unadmitted::{OpenChallenge, Stage, Unadmitted};
 use crate::wakeup::WakeSignal;
+
+pub(crate) mod challenge;
+pub(crate) mod completions;
+pub(crate) mod decision;
+pub(crate) mod fair_queue;
+pub(crate) mod hash_pool;
+pub(crate) mod hash_queue;
+pub(crate) mod password_logins;
+pub(crate) mod pending_logins;
+pub(crate) mod refusal;
+pub(crate) mod retry_results;
+pub(crate) mod secret_verifier;
+pub(crate) mod unadmitted;
 
 /// What a gate keeps for logins.
 pub(crate) struct Logins {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use countersign_core::given::is_kept_off;
 use countersign_core::scheme::Schemes;
 
-use crate::session::Session;
+use crate::connection::session::Session;
 
 /// A name or client id as it may be shown: masked where it has the shape of
 /// a secret.

@@ -11,18 +11,18 @@ use countersign_core::rule::Verdict;
 use countersign_core::store::{GateStore, LogPosition, StoreError, StoreMark};
 use countersign_core::time::Timestamp;
 
+use crate::cache::store_view::StoreView;
 use crate::config::GateConfig;
+use crate::connection::kick_reason::KickReason;
+use crate::connection::session::{Phase, Principal, Session};
+use crate::connection::session_extension::SessionExtension;
+use crate::connection::session_grant::SessionGrant;
+use crate::connection::sessions::Sessions;
 use crate::host::{ClientRef, ConnectSource, Directive, Handle, LogLevel};
 use crate::journal::Journal;
 use crate::journal::entry::JournalEntry;
-use crate::kick_reason::KickReason;
+use crate::login::secret_verifier::SecretVerifier;
 use crate::masking::shown_client_id;
-use crate::secret_verifier::SecretVerifier;
-use crate::session::{Phase, Principal, Session};
-use crate::session_extension::SessionExtension;
-use crate::session_grant::SessionGrant;
-use crate::sessions::Sessions;
-use crate::store_view::StoreView;
 
 /// What all parts of a gate share: its options, the store as it sees it, which
 /// secrets it verified, the sessions, and what it writes down.
@@ -263,7 +263,7 @@ impl<S: GateStore> State<S> {
 
     /// Says whether there is something for a poll to do at once.
     pub(crate) fn wants_poll(&self) -> bool {
-        self.view.snapshot.has_complaints() || self.journal.host_log.has_notices()
+        self.view.snapshot.complaints.are_due() || self.journal.host_log.has_notices()
     }
 
     /// What the host's log is to say of refusals that it said nothing of, and of
@@ -271,7 +271,7 @@ impl<S: GateStore> State<S> {
     pub(crate) fn complaints(&mut self, now: Timestamp) -> impl Iterator<Item = Directive> {
         let summary = self.journal.host_log.summary(now).into_iter();
         let summary = summary.map(|line| (LogLevel::Notice, line));
-        let complaints = self.view.snapshot.take_complaints().into_iter();
+        let complaints = self.view.snapshot.complaints.take().into_iter();
         summary
             .chain(complaints.map(|line| (LogLevel::Error, line)))
             .map(|(level, line)| Directive::Log { level, line })

@@ -16,12 +16,12 @@ use countersign_core::user::{Grant, GrantedRight};
 
 use super::error::CommandError;
 use super::json::{CommandRequest, CommandResult, Info, Tenancy};
-use crate::admin_worker::{AdminJob, JobKind};
+use crate::command::admin_worker::{AdminJob, JobKind};
+use crate::connection::session::{Principal, Session};
+use crate::connection::session_extension::Child;
+use crate::connection::session_grant::{may_be_child, rights_of_session};
 use crate::host::Handle;
 use crate::journal::entry::{JournalEntry, Moved};
-use crate::session::{Principal, Session};
-use crate::session_extension::Child;
-use crate::session_grant::{may_be_child, rights_of_session};
 use crate::state::State;
 
 impl From<StoreError> for CommandError {

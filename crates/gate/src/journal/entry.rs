@@ -11,7 +11,7 @@ use countersign_core::reason::Reason;
 use countersign_core::secret::{PasswordHash, SecretId};
 use countersign_core::time::Timestamp;
 
-use crate::credential_cache::CredentialCache;
+use crate::cache::credential_cache::CredentialCache;
 use crate::journal::undos::WaitingUndo;
 
 /// Something to write down that is no observation.

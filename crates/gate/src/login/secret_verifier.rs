@@ -20,7 +20,7 @@ use countersign_core::secret::{
 use countersign_core::time::Timestamp;
 
 use crate::config::GateError;
-use crate::hash_pool::HashOutcome;
+use crate::login::hash_pool::HashOutcome;
 use crate::number_map::NumberMap;
 
 /// Remembers, in memory alone, which passwords were verified.

@@ -12,8 +12,8 @@ use countersign_core::connect::Request;
 use countersign_core::secret::{Secret, Tag, TagKey};
 use countersign_core::time::Timestamp;
 
-use crate::hash_pool::HashOutcome;
-use crate::secret_verifier::{CredentialVersion, HashRequest, HashResult};
+use crate::login::hash_pool::HashOutcome;
+use crate::login::secret_verifier::{CredentialVersion, HashRequest, HashResult};
 
 /// Results that no login has used yet.
 #[derive(Default)]

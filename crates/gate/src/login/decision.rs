@@ -17,13 +17,13 @@ use countersign_core::store::{
 };
 use countersign_core::time::Timestamp;
 
-use crate::cached_directory::CachedDirectory;
-use crate::hash_pool::RehashJob;
+use crate::cache::cached_directory::CachedDirectory;
+use crate::connection::session_grant::SessionGrant;
 use crate::host::ConnectSource;
 use crate::journal::entry::JournalEntry;
-use crate::recent_uses::EndedUse;
-use crate::secret_verifier::{Comparison, HashRequest, HashResult};
-use crate::session_grant::SessionGrant;
+use crate::journal::recent_uses::EndedUse;
+use crate::login::hash_pool::RehashJob;
+use crate::login::secret_verifier::{Comparison, HashRequest, HashResult};
 use crate::state::State;
 
 /// Decides about logins.

@@ -9,8 +9,8 @@ use countersign_core::credential::Credential;
 use countersign_core::rights::Rights;
 use countersign_core::store::{GateStore, LogPosition, StoreError, StoreMark};
 
-use crate::credential_cache::CredentialCache;
-use crate::store_snapshot::StoreSnapshot;
+use crate::cache::credential_cache::CredentialCache;
+use crate::cache::store_snapshot::StoreSnapshot;
 
 /// A store, and what is kept of it in memory.
 pub(crate) struct StoreView<S> {

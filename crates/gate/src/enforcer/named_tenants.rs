@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use countersign_core::name::TenantId;
 use countersign_core::options::Options;
 
+use crate::cache::store_snapshot::StoreSnapshot;
 use crate::host::{Directive, LogLevel};
-use crate::store_snapshot::StoreSnapshot;
 
 /// What was said of them.
 #[derive(Debug)]

@@ -29,9 +29,9 @@ use countersign_sqlite::SqliteStore;
 use proptest::prelude::*;
 
 use super::*;
-use crate::cached_directory::CachedDirectory;
-use crate::recent_uses::RecentUses;
-use crate::store_view::StoreView;
+use crate::cache::cached_directory::CachedDirectory;
+use crate::cache::store_view::StoreView;
+use crate::journal::recent_uses::RecentUses;
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 

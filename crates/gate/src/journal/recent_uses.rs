@@ -10,7 +10,7 @@ use countersign_core::name::TenantId;
 use countersign_core::ownership::{Holder, Holding, Kept, StoredSession};
 use countersign_core::time::Timestamp;
 
-use crate::session::{Principal, Session};
+use crate::connection::session::{Principal, Session};
 
 /// What ended a moment ago.
 #[derive(Debug, Default)]

@@ -15,9 +15,9 @@ use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
 use countersign_core::token::{TokenKey, TokenRecord};
 
-use crate::credential_cache::CredentialCache;
-use crate::recent_uses::{EndedUse, RecentUses};
-use crate::store_snapshot::StoreSnapshot;
+use crate::cache::credential_cache::CredentialCache;
+use crate::cache::store_snapshot::StoreSnapshot;
+use crate::journal::recent_uses::{EndedUse, RecentUses};
 
 /// What a CONNECT looks up: what is kept, else the store, of which more is kept
 /// then.

@@ -23,10 +23,10 @@ use countersign_core::store::{GateStore, StoreError};
 use countersign_core::time::Timestamp;
 use countersign_core::topic::TopicName;
 
-use crate::external::ExternalLogin;
+use crate::cache::store_view::StoreView;
+use crate::connection::external::ExternalLogin;
 use crate::host::ClientRef;
 use crate::state::State;
-use crate::store_view::StoreView;
 
 /// What was found out about clients that are away, until anything changes.
 #[derive(Debug, Default)]

@@ -15,13 +15,13 @@ use countersign_core::store::{GateStore, StoreError, StoreErrorKind};
 use countersign_core::time::Timestamp;
 use serde_json::json;
 
+use crate::cache::store_view::StoreView;
+use crate::connection::session::Session;
 use crate::host::{Completion, ConnectInfo, ConnectOutcome, RefusalCode};
 use crate::journal::Journal;
 use crate::journal::entry::{JournalEntry, RefusedLogin};
 use crate::masking::{shown, shown_unknown};
-use crate::session::Session;
 use crate::state::State;
-use crate::store_view::StoreView;
 
 /// That a client which its host let in may have no session.
 #[derive(Clone, Debug, Eq, PartialEq)]

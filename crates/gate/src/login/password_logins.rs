@@ -12,18 +12,18 @@ use countersign_core::secret::HashMemory;
 use countersign_core::store::{GateStore, StoreError};
 use countersign_core::time::Timestamp;
 
-use crate::decision::{Admitted, Decided, Decider};
-use crate::fair_queue::Priority;
-use crate::hash_pool::{HashAnswer, HashJob, HashOutcome};
-use crate::hash_queue::{HashQueue, PendingCheck};
+use crate::connection::session::Session;
 use crate::host::{
     ConnectInfo, ConnectOutcome, ConnectSource, Handle, OwnedConnectSource, RefusalCode, Ticket,
 };
-use crate::pending_logins::{PendingLogin, Purpose};
-use crate::refusal::Refusal;
-use crate::retry_results::RetryResults;
-use crate::secret_verifier::{HashRequest, HashResult, SecretVerifier};
-use crate::session::Session;
+use crate::login::decision::{Admitted, Decided, Decider};
+use crate::login::fair_queue::Priority;
+use crate::login::hash_pool::{HashAnswer, HashJob, HashOutcome};
+use crate::login::hash_queue::{HashQueue, PendingCheck};
+use crate::login::pending_logins::{PendingLogin, Purpose};
+use crate::login::refusal::Refusal;
+use crate::login::retry_results::RetryResults;
+use crate::login::secret_verifier::{HashRequest, HashResult, SecretVerifier};
 use crate::state::State;
 
 /// What a gate keeps for attempts to log in.

@@ -14,12 +14,12 @@ use countersign_core::store::{GateStore, StoreError};
 use countersign_core::time::Timestamp;
 use countersign_core::token::TokenRecord;
 
+use crate::cache::store_view::StoreView;
+use crate::connection::kick_reason::KickReason;
+use crate::connection::session::{Principal, Session};
+use crate::connection::session_extension::Child;
+use crate::connection::sessions::Sessions;
 use crate::host::Handle;
-use crate::kick_reason::KickReason;
-use crate::session::{Principal, Session};
-use crate::session_extension::Child;
-use crate::sessions::Sessions;
-use crate::store_view::StoreView;
 
 /// What a session begins with, looked up before its login is committed.
 pub(crate) struct SessionGrant {

@@ -15,9 +15,9 @@ use countersign_core::rule::Verdict;
 use countersign_core::store::{GateStore, LoginEffects, Recorded, StoreError};
 use countersign_core::time::Timestamp;
 
+use crate::connection::session::{Phase, Principal, Session};
 use crate::host::{ClientRef, ConnectInfo};
-use crate::refusal::{Refusal, TurnedAway};
-use crate::session::{Phase, Principal, Session};
+use crate::login::refusal::{Refusal, TurnedAway};
 use crate::state::State;
 
 /// A client that its host vouches for, before its session begins.

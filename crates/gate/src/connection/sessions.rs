@@ -9,11 +9,11 @@ use countersign_core::credential::CredentialId;
 use countersign_core::presence::SessionNumber;
 use countersign_core::time::Timestamp;
 
-use crate::handle_index::HandleIndex;
+use crate::connection::handle_index::HandleIndex;
+use crate::connection::session::{Phase, Session};
+use crate::connection::session_extension::Child;
 use crate::host::Handle;
 use crate::number_map::{NumberHasher, NumberMap};
-use crate::session::{Phase, Session};
-use crate::session_extension::Child;
 
 /// All sessions of a gate.
 #[derive(Debug, Default)]

@@ -10,13 +10,13 @@ use countersign_core::secret::PasswordHash;
 use countersign_core::time::Timestamp;
 
 use crate::config::GateConfig;
-use crate::fair_queue::Priority;
-use crate::hash_pool::{HashAnswer, HashJob, HashOutcome, HashPool};
 use crate::host::{ConnectInfo, OwnedConnectSource, Ticket};
 use crate::journal::entry::JournalEntry;
 use crate::journal::queue::JournalQueue;
-use crate::pending_logins::{PendingLogin, PendingLogins, Purpose};
-use crate::secret_verifier::HashRequest;
+use crate::login::fair_queue::Priority;
+use crate::login::hash_pool::{HashAnswer, HashJob, HashOutcome, HashPool};
+use crate::login::pending_logins::{PendingLogin, PendingLogins, Purpose};
+use crate::login::secret_verifier::HashRequest;
 use crate::wakeup::WakeSignal;
 
 /// The workers, the logins that wait for them, and their answers.

@@ -18,8 +18,9 @@ use countersign_core::store::{
 };
 use countersign_core::tenant::{Authentication, Tenant};
 
-use crate::anonymous_rights::AnonymousRights;
-use crate::verdict_cache::VerdictCache;
+use crate::cache::anonymous_rights::AnonymousRights;
+use crate::cache::complaints::Complaints;
+use crate::cache::verdict_cache::VerdictCache;
 
 /// The settings, schemes and tenants of a store.
 #[derive(Debug)]
@@ -35,9 +36,8 @@ pub(crate) struct StoreSnapshot {
     /// Tenants that can't be read.
     damaged: HashMap<TenantId, DamagedTenant>,
     damaged_schemes: BTreeMap<SchemeName, StoreError>,
-    /// What can't be read, in words.
-    complaints: Vec<String>,
-    are_said: bool,
+    /// What can't be read.
+    pub(crate) complaints: Complaints,
     /// Whose client ids begin how.
     prefixes: BTreeMap<ClientId, TenantId>,
     /// When the store was looked at.
@@ -85,9 +85,6 @@ impl StoreSnapshot {
             let DamagedTenant { id, error, .. } = tenant;
             complaints.push(format!("refusing all of tenant `{id}`: {error}"));
         }
-        cut(&mut complaints);
-        let are_said =
-            before.is_some_and(|before| before.are_said && before.complaints == complaints);
         let tenants = stored.readable;
         let owned = tenants.iter().map(|it| (it.id.as_str(), &it.namespaces));
         let of_damaged = damaged.iter().map(|it| (it.id.as_str(), &it.namespaces));
@@ -126,8 +123,7 @@ impl StoreSnapshot {
             anonymous,
             damaged: damaged.into_iter().map(|it| (it.id.clone(), it)).collect(),
             damaged_schemes,
-            are_said: are_said || complaints.is_empty(),
-            complaints,
+            complaints: Complaints::new(complaints, before.map(|it| &it.complaints)),
             prefixes,
             mark,
             seq,
@@ -205,20 +201,6 @@ impl StoreSnapshot {
     /// Says whether there is such a tenant and it can't be read.
     pub(crate) fn is_damaged(&self, id: &TenantId) -> bool {
         self.damaged.contains_key(id)
-    }
-
-    /// What was found that can't be read, once.
-    pub(crate) fn take_complaints(&mut self) -> Vec<String> {
-        if core::mem::replace(&mut self.are_said, true) {
-            Vec::new()
-        } else {
-            self.complaints.clone()
-        }
-    }
-
-    /// Says whether something was found that can't be read and is not said yet.
-    pub(crate) fn has_complaints(&self) -> bool {
-        !self.are_said
     }
 
     /// The tenant whose prefix this client id begins with. No prefix is one of
@@ -358,29 +340,4 @@ fn owning_what_it_did(mut tenant: DamagedTenant, before: Option<&StoreSnapshot>)
 fn unreadable(action: &'static str, what: &str) -> StoreError {
     StoreError::new(action, StoreErrorKind::Damaged)
         .with_detail(format!("{what} can't be read; restore a backup"))
-}
-
-/// Leaves so many complaints that a log can hold them.
-fn cut(complaints: &mut Vec<String>) {
-    let said = complaints.len();
-    if said > MOST_COMPLAINTS {
-        complaints.truncate(MOST_COMPLAINTS);
-        complaints.push(format!("{said} records can't be read"));
-    }
-}
-
-/// So many records are named at once that can't be read.
-const MOST_COMPLAINTS: usize = 16;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_records_that_can_t_be_read_so_many_are_named_and_the_rest_counted() {
-        let mut complaints: Vec<_> = (0..1_000).map(|number| number.to_string()).collect();
-        cut(&mut complaints);
-        assert_eq!(complaints.len(), MOST_COMPLAINTS + 1);
-        assert_eq!(complaints.last().unwrap(), "1000 records can't be read");
-    }
 }

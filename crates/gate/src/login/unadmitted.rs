@@ -14,7 +14,7 @@ use countersign_core::connect::Request;
 use countersign_core::time::Timestamp;
 
 use crate::host::{ClientRef, ConnectOutcome, Handle, OwnedConnectSource, Ticket};
-use crate::secret_verifier::HashResult;
+use crate::login::secret_verifier::HashResult;
 
 /// Connections that are not let in.
 #[derive(Default)]

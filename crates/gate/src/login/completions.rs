@@ -10,12 +10,12 @@ use countersign_core::reason::Reason;
 use countersign_core::store::{GateStore, SessionUndo};
 use countersign_core::time::Timestamp;
 
-use crate::decision::Decided;
-use crate::hash_pool::HashAnswer;
+use crate::connection::session::Phase;
 use crate::host::{Completion, CompletionStatus, Directive, Handle, Ticket};
-use crate::password_logins::PasswordLogins;
-use crate::refusal::Refusal;
-use crate::session::Phase;
+use crate::login::decision::Decided;
+use crate::login::hash_pool::HashAnswer;
+use crate::login::password_logins::PasswordLogins;
+use crate::login::refusal::Refusal;
 use crate::state::State;
 
 /// Those whom the host was told to let in, until it says that it did.

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use countersign_core::client_id::ClientIdTie;
 
 use super::*;
-use crate::kick_reason::KickReason;
-use crate::session::Principal;
+use crate::connection::kick_reason::KickReason;
+use crate::connection::session::Principal;
 
 fn session(number: i64, client_id: u8, credential: Option<u8>, stored: bool) -> Session {
     Session {

@@ -18,10 +18,10 @@ use countersign_core::connect::Request;
 use countersign_core::secret::Secret;
 use countersign_core::time::Timestamp;
 
-use crate::fair_queue::Priority;
 use crate::host::{Handle, OwnedConnectSource, Ticket};
-use crate::secret_verifier::CredentialVersion;
-use crate::unadmitted::{Stage, Unadmitted};
+use crate::login::fair_queue::Priority;
+use crate::login::secret_verifier::CredentialVersion;
+use crate::login::unadmitted::{Stage, Unadmitted};
 
 /// All logins that wait.
 #[derive(Default)]
@@ -111,7 +111,7 @@ impl PendingLogins {
     }
 
     /// Takes note that something failed at an origin; see
-    /// [`FairQueue::demote`](crate::fair_queue::FairQueue::demote).
+    /// [`FairQueue::demote`](crate::login::fair_queue::FairQueue::demote).
     pub(crate) fn demote(&mut self, origin: Origin) {
         if !self.waits(origin) {
             return;
@@ -343,7 +343,7 @@ mod tests {
         assert!(room.unadmitted.has(&client(1, Some("a"))));
         room.unadmitted.remove(Handle(2));
         assert!(!room.unadmitted.has(&client(2, Some("b"))));
-        room.tidy(NOW.plus(crate::unadmitted::REMEMBERED));
+        room.tidy(NOW.plus(crate::login::unadmitted::REMEMBERED));
         assert!(!room.unadmitted.has(&client(1, Some("a"))));
     }
 

@@ -12,10 +12,10 @@ use countersign_core::backoff::Origin;
 use countersign_core::secret::{Argon2Params, HashMemory, PasswordHash, Secret, SecretId};
 
 use crate::background::{Background, Job, Join, Progress};
-use crate::fair_queue::{FairQueue, Priority};
 use crate::host::Ticket;
 use crate::journal::entry::{JournalEntry, Rehashed};
 use crate::journal::queue::JournalQueue;
+use crate::login::fair_queue::{FairQueue, Priority};
 use crate::wakeup::{Inbound, WakeSignal};
 
 /// The host's end of the workers.

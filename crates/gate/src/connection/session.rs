@@ -16,10 +16,10 @@ use countersign_core::tenant::Authentication;
 use countersign_core::time::Timestamp;
 use countersign_core::token::TokenRecord;
 
+use crate::cache::verdict_cache::VerdictCache;
+use crate::connection::kick_reason::KickReason;
+use crate::connection::session_extension::{Child, SessionExtension};
 use crate::host::ClientRef;
-use crate::kick_reason::KickReason;
-use crate::session_extension::{Child, SessionExtension};
-use crate::verdict_cache::VerdictCache;
 
 /// One connection that was let in, and for a while after it ended what is
 /// still asked about it: its Will, its queue.

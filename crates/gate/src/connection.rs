@@ -1,0 +1,11 @@
+//! Connections that were let in, and what becomes of them; and clients that are
+//! asked about without one.
+
+pub(crate) mod external;
+pub(crate) mod handle_index;
+pub(crate) mod kick_reason;
+pub(crate) mod session;
+pub(crate) mod session_extension;
+pub(crate) mod session_grant;
+pub(crate) mod sessions;
+pub(crate) mod unseen;
