@@ -1,17 +1,18 @@
 //! Files of Mosquitto's own, held against the brokers that read and write them.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use countersign_core::secret::Secret;
 use countersign_import::source::Dialect;
+use countersign_import::source::dynamic_security::{DynamicSecurity, Membership};
 use countersign_import::source::passwords::PasswordFile;
 use countersign_import::{StoredPassword, read_source};
 use countersign_testkit::cases::{Case, ImportCase, load};
 use countersign_testkit::tools::Tool;
 use countersign_testkit::{Broker, Connect, Version, artifacts};
-use countersign_tests::{ACCEPTED, REFUSED, on_every_broker};
+use countersign_tests::{ACCEPTED, PATIENCE, REFUSED, on_every_broker, wait_until};
 
 /// The cases of a kind that Mosquitto reads.
 fn cases(kind: &str) -> Vec<Case<ImportCase>> {
@@ -32,25 +33,51 @@ fn loads(version: Version, option: &str, content: &[u8]) -> bool {
     broker.start().is_ok()
 }
 
-/// Makes a file with `mosquitto_passwd` of a version; says whether it could.
-fn passwd(version: Version, options: &[&str], file: &Path, name: &str, password: &str) -> bool {
+/// Runs a program of the package that a broker came from.
+fn run_tool(version: Version, program: &str, args: &[&str]) {
     let broker = artifacts::broker(version).unwrap();
-    let (program, args) = broker.command.split_last().unwrap();
-    let program = program.replace("sbin/mosquitto", "bin/mosquitto_passwd");
-    let command: Vec<&String> = args.iter().chain([&program]).collect();
-    if !file.exists() {
-        fs::write(file, "").unwrap();
-    }
+    let (path, first) = broker.command.split_last().unwrap();
+    let path = path.replace("sbin/mosquitto", &format!("bin/{program}"));
+    let command: Vec<&String> = first.iter().chain([&path]).collect();
     let mut tool = Tool::new(command[0]).args(&command[1..]);
     for (name, value) in &broker.env {
         tool = tool.env(name, value);
     }
-    let output = tool
-        .args(options)
-        .args(["-b", file.to_str().unwrap(), name, password])
-        .run(Duration::from_secs(60))
-        .unwrap();
-    output.code == Some(0)
+    let output = tool.args(args).run(Duration::from_secs(60)).unwrap();
+    assert_eq!(output.code, Some(0), "{args:?}: {}", output.stderr);
+}
+
+/// Adds a user to a file with `mosquitto_passwd`.
+fn passwd(version: Version, options: &[&str], file: &Path, name: &str, password: &str) {
+    if !file.exists() {
+        fs::write(file, "").unwrap();
+    }
+    let user = ["-b", file.to_str().unwrap(), name, password];
+    run_tool(version, "mosquitto_passwd", &[options, &user].concat());
+}
+
+/// The plugin dynamic-security that a broker came with.
+fn dynamic_security(version: Version) -> PathBuf {
+    let broker = artifacts::broker(version).unwrap();
+    let root = broker
+        .command
+        .last()
+        .unwrap()
+        .replace("sbin/mosquitto", "lib");
+    let folders = fs::read_dir(root)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut files = folders.map(|folder| folder.join("mosquitto_dynamic_security.so"));
+    files.find(|file| file.exists()).unwrap()
+}
+
+fn read_dynamic_security(file: &Path) -> DynamicSecurity {
+    DynamicSecurity::parse(&read_source(file).unwrap()).unwrap()
+}
+
+fn verifies(password: &StoredPassword, secret: &str) -> bool {
+    let secret = Secret::new(secret.as_bytes().to_vec());
+    matches!(password, StoredPassword::Hash(hash) if hash.verify(&secret))
 }
 
 on_every_broker! {
@@ -72,21 +99,100 @@ on_every_broker! {
             .map(|number| (format!("user {number}"), format!("pässword:{number} ")))
             .collect();
         for (options, (name, password)) in options.iter().zip(&users) {
-            assert!(passwd(version, options, &file, name, password), "{options:?}");
+            passwd(version, options, &file, name, password);
         }
         let content = read_source(&file).unwrap();
         let read = PasswordFile::parse(&content, Dialect::Mosquitto).unwrap();
         assert_eq!(read.items(), users.len());
         for (user, (name, password)) in read.users.iter().zip(&users) {
             assert_eq!(&*user.name, name);
-            let StoredPassword::Hash(hash) = &user.password else {
-                panic!("{name}: {:?}", user.password);
-            };
-            assert!(hash.verify(&Secret::new(password.clone().into_bytes())), "{name}");
-            assert!(!hash.verify(&Secret::new(b"another".to_vec())), "{name}");
+            assert!(verifies(&user.password, password), "{name}");
+            assert!(!verifies(&user.password, "another"), "{name}");
         }
     }
+
+    fn what_dynamic_security_writes_is_read_whole(version) {
+        let builder = Broker::builder(version);
+        let file = builder.dir().join("dynamic-security.json");
+        let path = file.to_str().unwrap();
+        run_tool(version, "mosquitto_ctrl", &["dynsec", "init", path, "admin", "first-password"]);
+        let read = read_dynamic_security(&file);
+        assert_eq!(read.passed_over, []);
+        assert!(verifies(&read.clients[0].password, "first-password"));
+
+        let mut broker = builder
+            .plugin(dynamic_security(version))
+            .plugin_option("config_file", path)
+            .start()
+            .unwrap();
+        let admin = Connect::v311("admin").login("admin", "first-password");
+        let mut admin = admin.accepted(broker.port());
+        admin.subscribe(&[("$CONTROL/dynamic-security/v1/response", 1)]).unwrap();
+        admin.publish("$CONTROL/dynamic-security/v1", ACTS, 1, false).unwrap();
+        let answer = admin.receive(PATIENCE).unwrap().payload;
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(!answer.contains("\"error\""), "{answer}");
+        // 2.1 writes the file a moment later.
+        wait_until("the file has the last of the acts", || {
+            fs::read_to_string(&file).unwrap().contains("anonymousGroup")
+        });
+        broker.stop().unwrap();
+
+        let read = read_dynamic_security(&file);
+        assert_eq!(read.passed_over, []);
+        let alice = read.clients.iter().find(|client| &*client.username == "alice").unwrap();
+        assert!(alice.is_disabled && verifies(&alice.password, "pässword"));
+        assert_eq!(alice.client_id.as_deref(), Some("c1"));
+        assert_eq!(alice.texts.name.as_deref(), Some("Alice"));
+        assert_eq!(alice.texts.description.as_deref(), Some("a person"));
+        let named = |of: &[Membership]| {
+            let named = of.iter().map(|it| (it.name.to_string(), it.priority));
+            named.collect::<Vec<_>>()
+        };
+        assert_eq!(named(&alice.roles), [("r".to_owned(), -1)]);
+        let bob = read.clients.iter().find(|client| &*client.username == "bob").unwrap();
+        assert!(!bob.is_disabled && matches!(bob.password, StoredPassword::Missing));
+        let group = read.groups.iter().find(|group| &*group.name == "g").unwrap();
+        assert_eq!(named(&group.roles), [("r".to_owned(), 2)]);
+        assert_eq!(named(&group.clients), [("alice".to_owned(), 7)]);
+        let role = read.roles.iter().find(|role| &*role.name == "r").unwrap();
+        assert_eq!(role.allows_wildcard_subscriptions, version != Version::V2_1);
+        let mut acls: Vec<_> = role.acls.iter().map(|acl| {
+            (format!("{:?} {}", acl.kind, acl.topic), acl.priority, acl.is_allowed)
+        }).collect();
+        acls.sort_unstable();
+        assert_eq!(acls, [
+            ("Deliver a/%u".to_owned(), 1, true),
+            ("Publish a/é".to_owned(), 100_000, true),
+            ("SubscribeLiteral #".to_owned(), 0, false),
+            ("SubscribePattern a/#".to_owned(), -5, true),
+            ("UnsubscribeLiteral x".to_owned(), 0, true),
+            ("UnsubscribePattern #".to_owned(), 0, false),
+        ]);
+        assert_eq!(&*read.anonymous_group.unwrap().name, "g");
+        let allowed = read.default_access.iter().filter(|default| default.is_allowed);
+        assert_eq!((read.default_access.len(), allowed.count()), (4, 2));
+    }
 }
+
+/// What an administrator has dynamic-security do.
+const ACTS: &str = r##"{"commands": [
+    {"command": "createRole", "rolename": "r", "textname": "R", "allowwildcardsubs": false, "acls": [
+        {"acltype": "publishClientSend", "topic": "a/é", "priority": 200000, "allow": true},
+        {"acltype": "publishClientReceive", "topic": "a/%u", "priority": 1, "allow": true},
+        {"acltype": "subscribeLiteral", "topic": "#", "allow": false},
+        {"acltype": "subscribePattern", "topic": "a/#", "priority": -5, "allow": true},
+        {"acltype": "unsubscribeLiteral", "topic": "x", "allow": true},
+        {"acltype": "unsubscribePattern", "topic": "#", "allow": false}]},
+    {"command": "createGroup", "groupname": "g", "roles": [{"rolename": "r", "priority": 2}]},
+    {"command": "createClient", "username": "alice", "password": "pässword", "clientid": "c1",
+     "textname": "Alice", "textdescription": "a person", "roles": [{"rolename": "r"}],
+     "groups": [{"groupname": "g", "priority": 7}]},
+    {"command": "createClient", "username": "bob"},
+    {"command": "disableClient", "username": "alice"},
+    {"command": "setDefaultACLAccess", "acls": [
+        {"acltype": "publishClientSend", "allow": true}, {"acltype": "publishClientReceive", "allow": false}]},
+    {"command": "setAnonymousGroup", "groupname": "g"}]}"##;
 
 #[test]
 fn a_broker_of_2_1_loads_the_users_that_are_read_and_no_others() {
@@ -107,7 +213,7 @@ fn names_are_what_a_broker_compares() {
     for version in Version::ALL {
         let builder = Broker::builder(version);
         let file = builder.dir().join("file");
-        assert!(passwd(version, &[], &file, "alice", "secret"));
+        passwd(version, &[], &file, "alice", "secret");
         let line = fs::read_to_string(&file).unwrap();
         let bob = line.replace("alice", " b ob ").replace('\n', " \r\n");
         let carol = line.replace("alice", "::carol:");
