@@ -1,0 +1,172 @@
+//! What the documents say is held by tests, and what they link to is there.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const TITLE: &str = "\n## What may grow, and how far\n";
+
+/// Where sources of tests are.
+const SOURCES: [&str; 4] = ["crates", "mosquitto-plugin", "tests", "xtask"];
+
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+/// The functions that are defined in the sources below a folder.
+fn add_functions(folder: &Path, functions: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            if !path.ends_with("target") {
+                add_functions(&path, functions);
+            }
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let is_part = |it: char| it.is_alphanumeric() || it == '_';
+            for after in text.split("fn ").skip(1) {
+                functions.insert(after.chars().take_while(|it| is_part(*it)).collect());
+            }
+        }
+    }
+}
+
+fn functions_of(folders: &[&str]) -> BTreeSet<String> {
+    let mut functions = BTreeSet::new();
+    for folder in folders {
+        add_functions(&root().join(folder), &mut functions);
+    }
+    functions
+}
+
+/// What an entry stands for, and the tests that it names.
+fn entries(section: &str) -> Vec<(&str, Vec<&str>)> {
+    let rows = section.lines().filter_map(|line| {
+        let cells = line.strip_prefix("| ")?.strip_suffix(" |")?;
+        let cells: Vec<_> = cells.split(" | ").collect();
+        let (what, tests) = (*cells.first()?, *cells.last()?);
+        (tests != "test").then(|| {
+            assert_eq!(cells.len(), 5, "{what}");
+            // What stands between grave accents.
+            (what, tests.split('`').skip(1).step_by(2).collect())
+        })
+    });
+    rows.collect()
+}
+
+#[test]
+fn every_entry_of_what_may_grow_is_held_by_a_test() {
+    let text = fs::read_to_string(root().join("docs/SAFETY.md")).unwrap();
+    let (_, section) = text.split_once(TITLE).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let entries = entries(section);
+    assert!(entries.len() > 30, "{}", entries.len());
+    let functions = functions_of(&SOURCES);
+    for (what, tests) in entries {
+        assert!(!tests.is_empty(), "no test holds: {what}");
+        for test in tests {
+            assert!(
+                functions.contains(test),
+                "{what}: there is no test `{test}`"
+            );
+        }
+    }
+}
+
+/// The row of the behaviours that begins this text, as `K26`.
+fn row_of(text: &str) -> Option<String> {
+    let (system, rest) = text.split_at_checked(1)?;
+    let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    let is_row = "KTIVD".contains(&system.to_uppercase()) && !number.is_empty();
+    is_row.then(|| format!("{}{number}", system.to_uppercase()))
+}
+
+#[test]
+fn the_rows_that_are_met_are_those_that_have_a_test() {
+    let text = fs::read_to_string(root().join("docs/behaviours.md")).unwrap();
+    let (mut rows, mut met) = (Vec::new(), BTreeSet::new());
+    for line in text.lines() {
+        let Some(cells) = line.strip_prefix("| ").and_then(|it| it.strip_suffix(" |")) else {
+            continue;
+        };
+        let cells: Vec<_> = cells.split(" | ").collect();
+        let (first, state) = (*cells.first().unwrap(), *cells.last().unwrap());
+        if let Some(row) = row_of(first) {
+            assert_eq!(cells.len(), 3, "{row}");
+            let states = ["met", "later", "not met"];
+            let is_state = |it: &&str| {
+                state
+                    .strip_prefix(*it)
+                    .is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+            };
+            assert!(states.iter().any(|it| is_state(&it)), "{row}: {state}");
+            if state.starts_with("met") {
+                met.insert(row.clone());
+            }
+            rows.push(row);
+        }
+    }
+    let all = [("K", 37), ("T", 21), ("I", 30), ("V", 31), ("D", 47)];
+    let all = all
+        .iter()
+        .flat_map(|(system, most)| (1..=*most).map(move |it| format!("{system}{it}")));
+    assert_eq!(rows, all.collect::<Vec<_>>());
+    let tests = functions_of(&["tests/tests/e2e"]);
+    let of_a_row = |test: &String| {
+        let row = row_of(test)?;
+        test.get(row.len()..)?.starts_with('_').then_some(row)
+    };
+    let tested: BTreeSet<_> = tests.iter().filter_map(of_a_row).collect();
+    assert_eq!(met, tested);
+}
+
+/// The documents in a folder.
+fn documents(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    entries.filter(|path| path.extension().is_some_and(|it| it == "md"))
+}
+
+/// The name of a title in a link.
+fn anchor_of(title: &str) -> String {
+    let kept = |it: &char| it.is_alphanumeric() || [' ', '-', '_'].contains(it);
+    let title = title.trim_start_matches('#').trim().to_lowercase();
+    title
+        .chars()
+        .filter(kept)
+        .map(|it| if it == ' ' { '-' } else { it })
+        .collect()
+}
+
+#[test]
+fn every_link_of_a_document_leads_somewhere() {
+    let folders = ["", "docs", "docs/decisions"].map(|folder| root().join(folder));
+    let mut count = 0;
+    for document in folders.iter().flat_map(|folder| documents(folder)) {
+        let text = fs::read_to_string(&document).unwrap();
+        for link in text.split("](").skip(1) {
+            let link = link.split(')').next().unwrap();
+            if link.contains("://") {
+                continue;
+            }
+            let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = match path {
+                "" => document.clone(),
+                path => document.parent().unwrap().join(path),
+            };
+            assert!(target.exists(), "{}: {link}", document.display());
+            if !anchor.is_empty() {
+                let linked = fs::read_to_string(&target).unwrap();
+                let mut titles = linked.lines().filter(|line| line.starts_with('#'));
+                assert!(
+                    titles.any(|title| anchor_of(title) == anchor),
+                    "{}: {link}",
+                    document.display()
+                );
+            }
+            count += 1;
+        }
+    }
+    assert!(count > 30, "{count}");
+}
