@@ -18,8 +18,8 @@ use crate::timeline::Millis;
 use crate::wire::Wire;
 use crate::world::{KNOWN, STRANGER, Who, World};
 
-/// From a commit to the end of a session: the contract says 250 ms; the rest is
-/// for a busy machine.
+/// From a commit to the end of a session: 250 ms are promised; the rest is for a
+/// busy machine.
 pub const GRACE: Millis = 250 + 4_750;
 
 /// So late at most is something read that came.

@@ -1,5 +1,5 @@
 //! What the end-to-end tests share: a broker with the plugin, a store, and the
-//! words that the rows of the behaviours are written in.
+//! words that the rows of `docs/behaviours.md` are written in.
 
 pub mod authority;
 pub mod maker;
@@ -22,7 +22,7 @@ use tempfile::TempDir;
 
 /// Runs a test on each of the three brokers.
 ///
-/// The row of the behaviours that it shows begins its name.
+/// The row of `docs/behaviours.md` that it shows begins its name.
 #[macro_export]
 macro_rules! on_every_broker {
     ($($(#[$attribute:meta])* fn $name:ident($version:ident) $body:block)*) => {

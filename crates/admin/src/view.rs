@@ -1,5 +1,6 @@
-//! What people and programs are shown: the keys of design §13, once for the
-//! command line, the HTTP API and the audit.
+//! What people and programs are shown: the keys of `--json`, once for the command
+//! line and the audit. They are public: a key that is there stays, with its
+//! meaning.
 
 use core::time::Duration;
 

@@ -194,7 +194,6 @@ mod tests {
         lockout
     }
 
-    /// D16.
     #[test]
     fn each_fifth_failure_locks_five_minutes_longer_up_to_thirty() {
         let mut lockout = Lockout::default();
@@ -212,7 +211,6 @@ mod tests {
         assert_eq!(lockout.failures, 40);
     }
 
-    /// D17.
     #[test]
     fn a_lock_ends_at_its_instant_and_not_after() {
         let lockout = failed(Lockout::default(), 5, START);
@@ -221,7 +219,6 @@ mod tests {
         assert!(!lockout.is_locked(after(5 * 60 + 1)));
     }
 
-    /// D17.
     #[test]
     fn failures_while_locked_are_not_counted() {
         let lockout = failed(Lockout::default(), 5, START);
@@ -229,7 +226,7 @@ mod tests {
         assert_eq!(failed(lockout, 1, after(300)).failures, 6);
     }
 
-    /// D18: who resets is the caller, and a reset is the default.
+    /// The caller resets, and a reset is the default.
     #[test]
     fn a_success_in_between_begins_again() {
         let four = failed(Lockout::default(), 4, START);

@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_rules_are_those_of_the_design() {
+    fn each_built_in_scheme_has_its_default_rules() {
         let rules = |name| {
             let rules = built_in(name)
                 .rules()

@@ -1,4 +1,5 @@
-//! New credentials of the built-in schemes (rows T1–T8, I3–I15, V1–V26).
+//! New credentials of the built-in schemes (rows T1–T8, I3–I15 and
+//! V1–V26 of `docs/behaviours.md`).
 
 #![expect(clippy::unwrap_used, reason = "all of this is tests")]
 

@@ -99,7 +99,7 @@ fn the_rows_that_are_met_are_those_that_have_a_test() {
                     .strip_prefix(*it)
                     .is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
             };
-            assert!(states.iter().any(|it| is_state(&it)), "{row}: {state}");
+            assert!(states.iter().any(is_state), "{row}: {state}");
             if state.starts_with("met") {
                 met.insert(row.clone());
             }

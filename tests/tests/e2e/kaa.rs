@@ -158,7 +158,7 @@ on_every_broker! {
         }
     }
 
-    fn k21_a_revoked_credential_is_refused_as_the_seed_shows(version) {
+    fn k21_a_revoked_credential_is_refused_as_kaa_shows(version) {
         let fixture = Fixture::start_with_tenant(version);
         let login = fixture.credential("dev1", "t1");
         assert_eq!(fixture.kaa_request(&login.username, &login.secret, "311").code, TIMED_OUT);
@@ -290,7 +290,7 @@ on_every_broker! {
         }
     }
 
-    fn k29_the_seeds_command_works_word_for_word(version) {
+    fn k29_kaas_command_works_word_for_word(version) {
         let fixture = Fixture::start_with_tenant(version);
         let login = fixture.credential("dev1", "t1");
         let observer = fixture.credential("observer", "t1");

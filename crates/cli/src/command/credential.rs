@@ -262,8 +262,7 @@ fn act(
     print(invocation, &invocation.run(command)?)
 }
 
-/// Prints a credential. People are also told what design §13 gives programs
-/// no key for.
+/// Prints a credential. People are also told what has no key in `--json`.
 fn print(invocation: &Invocation, described: &ShownCredential) -> Result<(), CliError> {
     let ShownCredential { credential, scheme } = described;
     if credential.is_operator() {

@@ -1,4 +1,4 @@
-//! What programs are told: the keys of design §13, to the letter.
+//! What programs are told: the keys of `--json`, to the letter.
 
 use serde_json::{Value, json};
 

@@ -298,7 +298,6 @@ mod tests {
         assert_eq!(even.clone().in_whole_seconds(), even);
     }
 
-    /// D39.
     #[test]
     fn a_token_ends_at_its_instant_and_not_after() {
         let issued = claims().issued_at.as_millis();
@@ -334,7 +333,6 @@ mod tests {
         assert!(never.is_in_time(claims().expires_at).is_err());
     }
 
-    /// D37.
     #[test]
     fn a_token_lasts_a_day_at_most_and_some_time_at_least() {
         let lasting = |seconds: i64| Claims {

@@ -51,7 +51,6 @@ pub struct TtlError;
 mod tests {
     use super::*;
 
-    /// D37.
     #[test]
     fn a_day_is_the_most_and_no_time_is_too_little() {
         for seconds in [1, 3_600, 86_400] {

@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_are_the_eight_of_the_design_and_none_asks_for_tls_alone() {
+    fn there_are_eight_and_none_asks_for_tls_alone() {
         let known = Schemes::built_in();
         let names: Vec<_> = known.iter().map(|scheme| scheme.name().as_str()).collect();
         assert_eq!(

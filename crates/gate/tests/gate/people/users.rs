@@ -69,7 +69,6 @@ fn a_user_is_let_in_by_address_and_password_and_in_no_other_way() {
     }
 }
 
-/// D16 to D19.
 #[test]
 fn every_fifth_failure_locks_known_and_unknown_alike_and_across_restarts() {
     let mut fixture = Fixture::new();
@@ -114,7 +113,6 @@ fn every_fifth_failure_locks_known_and_unknown_alike_and_across_restarts() {
     assert_eq!(locks, [jane.clone(), jane.clone(), jane]);
 }
 
-/// D18.
 #[test]
 fn a_success_begins_the_count_again_and_a_live_session_survives_a_lock() {
     let mut fixture = Fixture::new();
@@ -231,7 +229,6 @@ fn what_can_t_be_counted_is_refused_as_busy() {
     );
 }
 
-/// D8, D11.
 #[test]
 fn a_code_stands_behind_the_password_and_works_once() {
     let mut fixture = Fixture::new();
