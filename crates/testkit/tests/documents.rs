@@ -170,3 +170,76 @@ fn every_link_of_a_document_leads_somewhere() {
     }
     assert!(count > 30, "{count}");
 }
+
+/// All that the sources say, for looking names up.
+fn add_words(folder: &Path, words: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("target") {
+            add_words(&path, words);
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let is_part = |it: char| it.is_alphanumeric() || it == '_';
+            words.extend(text.split(|it| !is_part(it)).map(Into::into));
+        }
+    }
+}
+
+#[test]
+fn every_type_of_the_glossary_is_in_the_sources() {
+    let text = fs::read_to_string(root().join("docs/glossary.md")).unwrap();
+    let mut words = BTreeSet::new();
+    add_words(&root().join("crates"), &mut words);
+    let mut count = 0;
+    for name in text.split('`').skip(1).step_by(2) {
+        let is_type = name.starts_with(char::is_uppercase) && name.contains(char::is_lowercase);
+        for part in name.split("::").filter(|_| is_type) {
+            assert!(words.contains(part), "there is no `{name}`");
+            count += 1;
+        }
+    }
+    assert!(count > 100, "{count}");
+}
+
+/// The files of the repository below a folder, by their paths in it.
+fn add_files(folder: &Path, files: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("target") {
+            add_files(&path, files);
+        } else {
+            files.push(path.display().to_string());
+        }
+    }
+}
+
+#[test]
+fn every_source_that_a_document_names_is_there() {
+    let mut files = Vec::new();
+    for folder in [
+        "bench",
+        "crates",
+        "docs",
+        "mosquitto-plugin",
+        "tests",
+        "xtask",
+    ] {
+        add_files(&root().join(folder), &mut files);
+    }
+    let mut count = 0;
+    for document in ["CONTRIBUTING.md", "docs/ARCHITECTURE.md", "docs/SAFETY.md"] {
+        let text = fs::read_to_string(root().join(document)).unwrap();
+        let is_part = |it: char| it.is_ascii_alphanumeric() || "_-./".contains(it);
+        for name in text.split('`').skip(1).step_by(2) {
+            if name.ends_with(".rs") && name.chars().all(is_part) {
+                let end = format!("/{name}");
+                assert!(
+                    files.iter().any(|it| it.ends_with(&end)),
+                    "{document}: `{name}`"
+                );
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 50, "{count}");
+}
