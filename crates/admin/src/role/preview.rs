@@ -4,6 +4,7 @@
 //! It looks and writes nothing, and so it does not keep brokers from writing
 //! while it goes through all holders.
 
+use core::ops::ControlFlow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -11,9 +12,9 @@ use countersign_core::access::AccessSubject;
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::kind::Kind;
 use countersign_core::name::TenantId;
-use countersign_core::role::Role;
+use countersign_core::role::{Role, RoleName};
 use countersign_core::rule::Rule;
-use countersign_core::store::{Intent, StoreError};
+use countersign_core::store::{CredentialQuery, Intent, StoreError};
 
 use super::ChangeRoleRules;
 use crate::caller::Permission;
@@ -45,20 +46,19 @@ impl Command for PreviewRoleRules {
         let change = RolePolicies::read(tx, &self.0)?;
         let connected = connected(tx, tenant)?;
         let mut effects = Vec::new();
-        for id in tx.holders_of_role(tenant, name)? {
-            for holder in principals(tx, tenant, id)? {
-                let ids = connected.get(&holder.id).map_or(&[][..], Vec::as_slice);
-                let (difference, _) = change.compare(&holder, ids)?;
-                if !difference.is_none() {
-                    effects.push(ChangeEffect {
-                        is_connected: !ids.is_empty(),
-                        name: holder.name,
-                        gains: difference.gains,
-                        loses: difference.loses,
-                    });
-                }
+        for_each_holder(tx, tenant, name, |holder| {
+            let ids = connected.get(&holder.id).map_or(&[][..], Vec::as_slice);
+            let (difference, _) = change.compare(&holder, ids)?;
+            if !difference.is_none() {
+                effects.push(ChangeEffect {
+                    is_connected: !ids.is_empty(),
+                    name: holder.name,
+                    gains: difference.gains,
+                    loses: difference.loses,
+                });
             }
-        }
+            Ok(ControlFlow::Continue(()))
+        })?;
         Ok(effects)
     }
 }
@@ -103,27 +103,26 @@ impl RoleRuleWarnings {
         let alone = change.of_rule_alone(rule);
         let mut impact = RuleImpact::default();
         let mut count: usize = 0;
-        for id in rows.holders_of_role(tenant, name)? {
-            for holder in principals(rows, tenant, id)? {
-                count = count.saturating_add(1);
-                impact.is_known = count <= FEW;
-                if !impact.is_known {
-                    return Ok(impact);
-                }
-                let (difference, ids) = change.compare(&holder, &[])?;
-                impact.makes_difference = !difference.is_none();
-                if impact.makes_difference {
-                    return Ok(impact);
-                }
-                let bare = Credential {
-                    rules: Vec::new(),
-                    ..holder
-                };
-                let rights = alone.access(subject(&bare, tenant))?.rights(ids.first());
-                impact.has_value |= alone.allow_something(&rights);
-                impact.is_by_default |= change.before.gives_by_default(&bare);
+        for_each_holder(rows, tenant, name, |holder| {
+            count = count.saturating_add(1);
+            impact.is_known = count <= FEW;
+            if !impact.is_known {
+                return Ok(ControlFlow::Break(()));
             }
-        }
+            let (difference, ids) = change.compare(&holder, &[])?;
+            impact.makes_difference = !difference.is_none();
+            if impact.makes_difference {
+                return Ok(ControlFlow::Break(()));
+            }
+            let bare = Credential {
+                rules: Vec::new(),
+                ..holder
+            };
+            let rights = alone.access(subject(&bare, tenant))?.rights(ids.first());
+            impact.has_value |= alone.allow_something(&rights);
+            impact.is_by_default |= change.before.gives_by_default(&bare);
+            Ok(ControlFlow::Continue(()))
+        })?;
         Ok(impact)
     }
 }
@@ -166,6 +165,52 @@ impl RolePolicies {
         let ids = PossibleClientIds::of(holder, &[&before, &after]);
         let difference = self.before.compare(&before, &after, connected, &ids);
         Ok((difference, ids))
+    }
+}
+
+/// Shows the principals that have the rules of a role to `each`, until it breaks
+/// off: those that hold it, and all devices and things of a tenant that gives it
+/// to them.
+fn for_each_holder(
+    rows: &mut Rows<'_>,
+    tenant: &TenantId,
+    role: &RoleName,
+    mut each: impl FnMut(Credential) -> Result<ControlFlow<()>, StoreError>,
+) -> Result<(), StoreError> {
+    let given = rows.tenant(tenant)?;
+    let is_given = given.is_some_and(|tenant| tenant.default_roles.contains(role));
+    let mut show = |holders: Vec<Credential>| {
+        for holder in holders {
+            if each(holder)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok::<_, StoreError>(ControlFlow::Continue(()))
+    };
+    for id in rows.holders_of_role(tenant, role)? {
+        let mut holders = principals(rows, tenant, id)?;
+        holders.retain(|holder| !is_given || matches!(holder.kind, Kind::User(_)));
+        if show(holders)?.is_break() {
+            return Ok(());
+        }
+    }
+    if !is_given || show(rows.things(Some(tenant), None)?)?.is_break() {
+        return Ok(());
+    }
+    let mut query = CredentialQuery {
+        tenant: Some(tenant.clone()),
+        limit: Some(PAGE),
+        ..CredentialQuery::default()
+    };
+    loop {
+        let page = rows.credentials(&query)?;
+        let Some(last) = page.last() else {
+            return Ok(());
+        };
+        query.after = Some(last.name.clone());
+        if show(page)?.is_break() {
+            return Ok(());
+        }
     }
 }
 
@@ -216,6 +261,8 @@ fn connected(
     Ok(connected)
 }
 
+/// How many credentials are in memory at a time.
+const PAGE: u64 = 500;
 /// How many who hold a role are looked at to say that a rule adds nothing.
 const FEW: usize = 1_000;
 

@@ -17,7 +17,7 @@ use countersign_admin::credential::{CreateCredential, NewCredential};
 use countersign_admin::role::{ChangeRoleRules, CreateRole, NewRole, PreviewRoleRules};
 use countersign_admin::rule::RuleChange;
 use countersign_admin::scheme::AddScheme;
-use countersign_admin::tenant::{CreateTenant, NewTenant};
+use countersign_admin::tenant::{CreateTenant, NewTenant, SetTenant, TenantChanges};
 use countersign_admin::{AdminError, Caller, Command, Context, OsRandom};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -114,6 +114,8 @@ struct WrittenRule {
     no_retain: bool,
     /// Whether it holds for the group `DM` alone.
     is_of_group: bool,
+    /// Whether it is about the very topic or filter as written.
+    is_literal: bool,
 }
 
 impl WrittenRule {
@@ -133,7 +135,12 @@ impl WrittenRule {
             max_qos: self.max_qos.map(|qos| QoS::try_from(qos).unwrap()),
             no_retain: self.no_retain,
         };
-        RuleChange::Add(Rule::new(effect, self.action, self.parsed(), limits).unwrap())
+        let rule = Rule::new(effect, self.action, self.parsed(), limits).unwrap();
+        RuleChange::Add(if self.is_literal {
+            rule.into_literal().unwrap()
+        } else {
+            rule
+        })
     }
 
     /// Takes away all rules that are about the same.
@@ -167,8 +174,11 @@ fn written_rule() -> impl Strategy<Value = WrittenRule> {
             (Some(1), true),
         ]),
         prop::bool::weighted(0.3),
+        prop::bool::weighted(0.3),
     );
-    parts.prop_map(|(allows, action, pattern, limits, is_of_group)| {
+    parts.prop_map(|(allows, action, pattern, limits, is_of_group, literal)| {
+        let can_be_literal = !pattern.contains("${")
+            && (action == Action::Subscribe || !pattern.contains(['+', '#']));
         let has_limits = allows && action == Action::Publish;
         let (max_qos, no_retain) = if has_limits { limits } else { (None, false) };
         WrittenRule {
@@ -178,6 +188,7 @@ fn written_rule() -> impl Strategy<Value = WrittenRule> {
             max_qos,
             no_retain,
             is_of_group,
+            is_literal: literal && can_be_literal,
         }
     })
 }
@@ -195,6 +206,11 @@ struct Policy {
     gives_namespaces: bool,
     /// Whether its devices have names without the tenant, and any client id.
     has_bare_names: bool,
+    /// Whether the role grants no SUBSCRIBE with a wildcard.
+    no_wildcards: bool,
+    /// Whether the tenant gives the role to all its devices, which do not hold it
+    /// themselves.
+    is_given: bool,
 }
 
 impl Policy {
@@ -267,14 +283,24 @@ impl Fixture {
             tenant: tenant_id(),
             name: role_name(),
             description: None,
-            no_wildcards: false,
+            no_wildcards: policy.no_wildcards,
         };
         fixture.run(&CreateRole(new)).unwrap();
+        if policy.is_given {
+            let mut changes = TenantChanges::default();
+            changes.default_roles.add.push(role_name());
+            let id = tenant_id();
+            fixture.run(&SetTenant { id, changes }).unwrap();
+        }
         let lines = LINES.into_iter().cycle().skip(first_line);
         for ((index, name), line) in NAMES.into_iter().enumerate().zip(lines) {
             let has_group = index % 2 == 0;
             let mut new = NewCredential {
-                roles: vec![role_name()],
+                roles: if policy.is_given {
+                    Vec::new()
+                } else {
+                    vec![role_name()]
+                },
                 group: has_group.then(|| GroupPath::parse("DM.X").unwrap()),
                 attributes: line
                     .map(|it| ("line".into(), it.into()))
@@ -429,11 +455,14 @@ proptest! {
         owns_plant: bool,
         gives_namespaces in prop::bool::weighted(0.3),
         has_bare_names: bool,
+        (no_wildcards, is_given) in (prop::bool::weighted(0.3), any::<bool>()),
         first_line in 0..LINES.len(),
         client_ids in prop::sample::subsequence(CLIENT_IDS.to_vec(), 3),
         changes in prop::collection::vec((written_rule(), removed()), 6),
     ) {
-        let policy = Policy { filtered, owns_plant, gives_namespaces, has_bare_names };
+        let policy = Policy {
+            filtered, owns_plant, gives_namespaces, has_bare_names, no_wildcards, is_given,
+        };
         let mut fixture = Fixture::new(policy, first_line);
         let mut rules: Vec<WrittenRule> = Vec::new();
         let mut before = fixture.verdicts(&Naive { policy, rules: &rules }, &client_ids)?;

@@ -68,6 +68,16 @@ impl Naive<'_> {
         let rules = || self.rules.iter().filter(concerns);
         let login = self.policy.login(session.name);
         let applies = |rule: &WrittenRule| {
+            if rule.allows && covers && self.policy.no_wildcards && asked.contains(['+', '#']) {
+                return false;
+            }
+            if rule.is_literal && (covers || is_publish) {
+                let one = |text| if text == "+/#" { "#" } else { text };
+                return one(rule.pattern) == one(asked);
+            }
+            if rule.is_literal && !rule.allows {
+                return false;
+            }
             bind(rule, session, &login).is_some_and(|bound| {
                 if shared.is_some() && !rule.allows {
                     meets(&bound, asked)
