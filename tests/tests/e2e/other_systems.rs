@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use countersign_core::secret::Secret;
+use countersign_core::secret::{PasswordHash, SaltReading, Secret};
 use countersign_import::source::Dialect;
 use countersign_import::source::dynamic_security::{DynamicSecurity, Membership};
 use countersign_import::source::passwords::PasswordFile;
@@ -12,7 +12,7 @@ use countersign_import::{StoredPassword, read_source};
 use countersign_testkit::cases::{Case, ImportCase, load};
 use countersign_testkit::tools::Tool;
 use countersign_testkit::{Broker, Connect, Version, artifacts};
-use countersign_tests::{ACCEPTED, PATIENCE, REFUSED, on_every_broker, wait_until};
+use countersign_tests::{ACCEPTED, Fixture, PATIENCE, REFUSED, on_every_broker, wait_until};
 
 /// The cases of a kind that Mosquitto reads.
 fn cases(kind: &str) -> Vec<Case<ImportCase>> {
@@ -111,6 +111,32 @@ on_every_broker! {
         }
     }
 
+    fn a_password_that_another_system_hashed_logs_in_and_is_hashed_anew(version) {
+        let fixture = Fixture::start_with_tenant(version);
+        let store = rusqlite::Connection::open(fixture.cli.store()).unwrap();
+        for (number, hash) in HASHES.iter().enumerate() {
+            let name = format!("dev{number}");
+            let mut login = fixture.credential_with_password(&name, "t1", "another one");
+            let id = "(SELECT id FROM credential WHERE name = ?1)";
+            let hash = PasswordHash::import(hash, SaltReading::Either).unwrap();
+            let replace = format!("UPDATE secret SET phc = ?2 WHERE credential = {id}");
+            let replaced = store.execute(&replace, [&login.username, hash.as_str()]).unwrap();
+            assert_eq!(replaced, 1);
+            login.secret = "correct hors".into();
+            assert_eq!(fixture.code(&login), REFUSED, "{}", hash.as_str());
+            login.secret = "correct horse".into();
+            assert_eq!(fixture.code(&login), ACCEPTED, "{}", hash.as_str());
+            let stored = format!("SELECT phc FROM secret WHERE credential = {id}");
+            wait_until("the password is hashed anew", || {
+                let phc: String = store.query_row(&stored, [&login.username], |row| row.get(0)).unwrap();
+                phc.starts_with("$argon2id$v=19$m=19456,")
+            });
+            assert_eq!(fixture.code(&login), ACCEPTED);
+            login.secret = "another one".into();
+            assert_eq!(fixture.code(&login), REFUSED);
+        }
+    }
+
     fn what_dynamic_security_writes_is_read_whole(version) {
         let builder = Broker::builder(version);
         let file = builder.dir().join("dynamic-security.json");
@@ -174,6 +200,17 @@ on_every_broker! {
         assert_eq!((read.default_access.len(), allowed.count()), (4, 2));
     }
 }
+
+/// Of `correct horse`.
+const HASHES: [&str; 6] = [
+    "$6$AAECAwQFBgcICQoL$5W8GCQ9GLgmhmQvoa8jmRaPnsh82mRigdSv6mQsK0sMIII/WznlQb1g+RWddfoAKTMzBJP1deJU+Rp/1QZ0zZg==",
+    "$7$101$AAECAwQFBgcICQoL$lp0Cm29zl+CI/RXyXDKvLye7OxM3OuE6RMzgXTX/f3imS/pFh2Ur7yarLDpKRUKpB0tOj6l0UrRv41zqxmD4tg==",
+    "$2b$04$yqWUBx7YURUDfruAjr7kzuignOPQ3ea7eQqsdNiz.7RvgQUCyKwbC",
+    // Once with each reading of the salt.
+    "PBKDF2$sha256$901$AAECAwQFBgcICQoLDA0ODw==$mri4s3gSqO5FrRl4dNSrj3E76pJ//OzJ",
+    "PBKDF2$sha256$901$AAECAwQFBgcICQoLDA0ODw==$ymdDZXoI8tCsExlIKSaCej1C7y62NICz",
+    "$argon2id$v=19$m=4096,t=3,p=2$AAECAwQFBgcICQoLDA0ODw$xzTvYRtklzGGF+A6zq7vJjXK2PgRrLc9IW/Wy7Bk9XA",
+];
 
 /// What an administrator has dynamic-security do.
 const ACTS: &str = r##"{"commands": [
