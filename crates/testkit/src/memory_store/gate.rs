@@ -163,7 +163,8 @@ impl GateStore for MemoryStore {
             last: tables.last_change(),
         };
         ends.after(seq, limit, |most| {
-            let later = tables.changes.range(seq.0 + 1..).take(most);
+            let next = seq.0 + 1;
+            let later = tables.changes.range_from(&next).take(most);
             let told = later.map(|(seq, (_, change))| (ChangeSeq(*seq), change.clone()));
             Ok(told.collect())
         })

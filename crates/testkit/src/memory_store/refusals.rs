@@ -39,7 +39,7 @@ impl RefusalRows for MemoryTransaction<'_> {
         };
         let sought = without_id(&key_of(row));
         // They follow each other, the one without a client id first.
-        let from_there = self.tables.refusals.range(sought.clone()..);
+        let from_there = self.tables.refusals.range_from(&sought);
         let alike = from_there.take_while(|(key, _)| without_id(key) == sought);
         Ok(alike.take(most).count())
     }
