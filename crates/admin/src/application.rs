@@ -10,7 +10,7 @@ use countersign_core::name::{LoginName, TenantId};
 use countersign_core::role::RoleName;
 use countersign_core::scheme::{DraftSecret, SchemeName};
 use countersign_core::secret::{Secret, SecretDigest, Verifier};
-use countersign_core::store::Intent;
+use countersign_core::store::{Intent, Listed, Page, all_rows};
 use countersign_core::time::Timestamp;
 
 use crate::caller::Permission;
@@ -94,10 +94,12 @@ impl Command for CreateApplication {
 pub struct ListApplications {
     /// Of this tenant alone.
     pub tenant: Option<TenantId>,
+    /// Which of them.
+    pub page: Page<LoginName>,
 }
 
 impl Command for ListApplications {
-    type Output = Vec<Credential>;
+    type Output = Listed<Credential>;
 
     fn needs(&self) -> Permission {
         Permission::see(self.tenant.as_ref())
@@ -107,10 +109,10 @@ impl Command for ListApplications {
         Intent::Read
     }
 
-    fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<Credential>, AdminError> {
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<Credential>, AdminError> {
         let tenant = self.tenant.as_ref();
         lookup::check_tenant(tx, tenant)?;
-        Ok(tx.applications(tenant)?)
+        Ok(tx.applications(tenant, &self.page)?)
     }
 }
 
@@ -192,7 +194,7 @@ impl Command for DeleteApplication {
     fn apply(&self, tx: &mut Tx<'_>) -> Result<(), AdminError> {
         let tenant = Some(&self.tenant);
         let application = lookup::application(tx, &self.tenant, &self.name)?;
-        let things = tx.things(tenant, Some(application.id))?;
+        let things = all_rows(|page| tx.things(tenant, Some(application.id), page))?;
         let issuers: BTreeSet<CredentialId> = things
             .iter()
             .map(|thing| thing.id)
@@ -295,8 +297,11 @@ mod tests {
         make("other", &[]).unwrap();
         let mut count = |tenant: Option<&str>| {
             let tenant = tenant.map(tenant_id);
-            let listed = fixture.run(&ListApplications { tenant });
-            listed.map(|listed| listed.len())
+            let listed = fixture.run(&ListApplications {
+                tenant,
+                ..ListApplications::default()
+            });
+            listed.map(|listed| listed.rows.len())
         };
         assert_eq!(count(None).unwrap(), 2);
         assert_eq!(count(Some("acme")).unwrap(), 1);
@@ -316,6 +321,7 @@ mod tests {
         };
         let of_acme = ListApplications {
             tenant: Some(tenant.clone()),
+            ..ListApplications::default()
         };
         let show = ShowApplication {
             tenant: tenant.clone(),
@@ -378,7 +384,7 @@ mod tests {
         let application = fixture.run(&show).unwrap();
         let before = fixture.store.last_change().unwrap();
         fixture.run(&DeleteApplication { tenant, name }).unwrap();
-        assert!(fixture.run(&ListThings::default()).unwrap().is_empty());
+        assert!(fixture.run(&ListThings::default()).unwrap().rows.is_empty());
         assert!(!is_let_in(&mut fixture, &token));
         let bearer = fixture.only_token().record.bearer;
         assert_eq!(

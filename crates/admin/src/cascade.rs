@@ -7,7 +7,7 @@ use countersign_core::credential::Credential;
 use countersign_core::kind::Kind;
 use countersign_core::name::TenantId;
 use countersign_core::role::RoleName;
-use countersign_core::store::StoreError;
+use countersign_core::store::{StoreError, all_rows};
 use countersign_core::token::TokenRecord;
 use countersign_core::user::GrantedRight;
 
@@ -48,7 +48,7 @@ pub(crate) fn revoke_tokens(
     goes: impl Fn(&TokenRecord) -> bool,
 ) -> Result<Vec<TokenRecord>, AdminError> {
     let now = tx.now;
-    let mut tokens = tx.tokens(tenant)?;
+    let mut tokens = all_rows(|page| tx.tokens(tenant, page))?;
     tokens.retain(|token| token.revoked_at.is_none() && now < token.expires_at && goes(token));
     for token in &tokens {
         tx.revoke_token(&token.id, now)?;
@@ -67,7 +67,7 @@ pub(crate) fn users_with_role(
     name: &RoleName,
 ) -> Result<Vec<Credential>, StoreError> {
     let wanted = GrantedRight::Role(name.clone());
-    let mut users = rows.users()?;
+    let mut users = all_rows(|page| rows.users(page))?;
     users.retain(|user| match &user.kind {
         Kind::User(about) => {
             let grant = about.grant_in(tenant);

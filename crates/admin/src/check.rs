@@ -605,7 +605,7 @@ mod tests {
             assert_eq!(answer.verdict.is_allowed(), allowed, "{topic}");
         }
         let things = fixture.run(&thing::ListThings::default()).unwrap();
-        assert!(things.is_empty());
+        assert!(things.rows.is_empty());
     }
 
     #[test]

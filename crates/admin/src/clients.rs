@@ -7,7 +7,7 @@ use countersign_core::kind::Kind;
 use countersign_core::name::TenantId;
 use countersign_core::ownership::Holder;
 use countersign_core::presence::SessionNumber;
-use countersign_core::store::{BrokerPresence, Intent, KickTarget, StoreError};
+use countersign_core::store::{BrokerPresence, Intent, KickTarget, Listed, Page, StoreError};
 use serde::Serialize;
 
 use crate::caller::Permission;
@@ -17,16 +17,18 @@ use crate::lookup::{self, Rows};
 use crate::view::shown_name;
 
 /// Lists who is connected, by broker and session.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ListClients {
     /// Of this tenant alone.
     pub tenant: Option<TenantId>,
     /// Those too that were connected when a broker ended that is not alive.
     pub all: bool,
+    /// Which of them.
+    pub page: Page<(String, SessionNumber)>,
 }
 
 impl Command for ListClients {
-    type Output = Vec<BrokerPresence>;
+    type Output = Listed<BrokerPresence>;
 
     fn needs(&self) -> Permission {
         Permission::see(self.tenant.as_ref())
@@ -36,11 +38,11 @@ impl Command for ListClients {
         Intent::Read
     }
 
-    fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<BrokerPresence>, AdminError> {
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<BrokerPresence>, AdminError> {
         let tenant = self.tenant.as_ref();
         lookup::check_tenant(tx, tenant)?;
-        let mut sessions = tx.presence(tenant)?;
-        sessions.retain(|session| self.all || session.is_alive);
+        let mut sessions = tx.presence(tenant, &self.page)?;
+        sessions.rows.retain(|session| self.all || session.is_alive);
         Ok(sessions)
     }
 }
@@ -332,17 +334,21 @@ mod tests {
             fixture
                 .run(&ListClients {
                     tenant: None,
-                    all: false
+                    all: false,
+                    ..ListClients::default()
                 })
                 .unwrap()
+                .rows
                 .is_empty()
         );
         let left = fixture
             .run(&ListClients {
                 tenant: None,
                 all: true,
+                ..ListClients::default()
             })
-            .unwrap();
+            .unwrap()
+            .rows;
         assert!(left.len() == 2 && left.iter().all(|client| !client.is_alive));
         let _alive = fixture.store.lock_broker("b").unwrap();
         assert_eq!(fixture.run(&CountClients { tenant: None }).unwrap(), 2);
@@ -358,9 +364,11 @@ mod tests {
             fixture
                 .run(&ListClients {
                     tenant: Some(tenant_id("acme")),
-                    all: false
+                    all: false,
+                    ..ListClients::default()
                 })
                 .unwrap()
+                .rows
                 .len(),
             2
         );

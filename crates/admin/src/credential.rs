@@ -8,7 +8,7 @@ use countersign_core::credential::Credential;
 use countersign_core::lifecycle::{Act, State};
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::scheme::{Scheme, Schemes};
-use countersign_core::store::{CredentialQuery, Intent};
+use countersign_core::store::{CredentialQuery, Intent, Listed, Page};
 
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
@@ -62,32 +62,33 @@ impl Command for ShowCredential {
 /// Each page is of one state of the store. Names don't change, so a credential
 /// that is there all the time is on one page, whatever happens between two.
 #[derive(Clone, Debug, Default)]
-pub struct ListCredentials(pub CredentialQuery);
+pub struct ListCredentials {
+    /// Which credentials.
+    pub query: CredentialQuery,
+    /// Which of them.
+    pub page: Page<LoginName>,
+}
 
 /// Some of the credentials that were asked for.
 #[derive(Clone, Debug)]
 pub struct CredentialPage {
     /// The credentials, by name.
-    pub credentials: Vec<Credential>,
+    pub listed: Listed<Credential>,
     /// The schemes that the store knows.
     pub schemes: Schemes,
-    /// What to ask for [after](CredentialQuery::after); none where these were the
-    /// last of all.
-    pub next: Option<LoginName>,
 }
 
 impl CredentialPage {
     /// How many these are.
     #[must_use]
     pub fn count(&self) -> u64 {
-        u64::try_from(self.credentials.len()).unwrap_or(u64::MAX)
+        u64::try_from(self.listed.rows.len()).unwrap_or(u64::MAX)
     }
 
     /// The credentials with their schemes, as far as the store knows them.
     pub fn iter(&self) -> impl Iterator<Item = (&Credential, Option<&Scheme>)> {
-        self.credentials
-            .iter()
-            .map(|credential| (credential, self.schemes.find(credential.scheme.as_str())))
+        let rows = self.listed.rows.iter();
+        rows.map(|credential| (credential, self.schemes.find(credential.scheme.as_str())))
     }
 }
 
@@ -95,7 +96,7 @@ impl Command for ListCredentials {
     type Output = CredentialPage;
 
     fn needs(&self) -> Permission {
-        Permission::see(self.0.tenant.as_ref())
+        Permission::see(self.query.tenant.as_ref())
     }
 
     fn intent(&self) -> Intent {
@@ -103,23 +104,14 @@ impl Command for ListCredentials {
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<CredentialPage, AdminError> {
-        lookup::check_tenant(tx, self.0.tenant.as_ref())?;
-        let size = self.0.limit.map_or(PAGE, |limit| limit.min(PAGE));
-        let one_more = CredentialQuery {
-            limit: Some(size.saturating_add(1)),
-            ..self.0.clone()
+        lookup::check_tenant(tx, self.query.tenant.as_ref())?;
+        let page = Page {
+            after: self.page.after.clone(),
+            limit: self.page.limit.min(PAGE),
         };
-        let mut credentials = tx.credentials(&one_more)?;
-        let size = usize::try_from(size).unwrap_or(usize::MAX);
-        let mut next = None;
-        if credentials.len() > size {
-            credentials.truncate(size);
-            next = credentials.last().map(|last| last.name.clone());
-        }
         Ok(CredentialPage {
-            credentials,
+            listed: tx.credentials(&self.query, &page)?,
             schemes: tx.schemes()?,
-            next,
         })
     }
 }
@@ -192,17 +184,22 @@ mod tests {
         for number in 0..12 {
             fixture.credential(&format!("n{number:02}")).unwrap();
         }
-        let mut page = |after: Option<&str>, limit| {
-            let query = CredentialQuery {
-                tenant: Some(tenant_id("acme")),
-                after: after.map(login_name),
-                limit,
-                ..CredentialQuery::default()
+        let mut page = |after: Option<&str>, limit: Option<u64>| {
+            let list = ListCredentials {
+                query: CredentialQuery {
+                    tenant: Some(tenant_id("acme")),
+                    ..CredentialQuery::default()
+                },
+                page: Page {
+                    after: after.map(login_name),
+                    limit: limit.unwrap_or(u64::MAX),
+                },
             };
-            let page = fixture.run(&ListCredentials(query)).unwrap();
+            let page = fixture.run(&list).unwrap();
+            let next = &page.listed.next;
             let names = page.iter().map(|(credential, _)| &credential.name);
-            let names: Vec<_> = names.chain(&page.next).map(ToString::to_string).collect();
-            (names.join(" "), page.next.is_some())
+            let names: Vec<_> = names.chain(next).map(ToString::to_string).collect();
+            (names.join(" "), next.is_some())
         };
         let first = "dev1@acme n00@acme n01@acme n02@acme n03@acme";
         assert_eq!(page(None, None), (format!("{first} n03@acme"), true));
@@ -314,7 +311,8 @@ mod tests {
             (&joe, query, false),
         ] {
             let by = fixture.session_of(who.as_str());
-            let listed = fixture.run_by(by, &ListCredentials(query));
+            let page = Page::default();
+            let listed = fixture.run_by(by, &ListCredentials { query, page });
             assert_eq!(listed.is_ok(), is_done, "{who}");
         }
     }

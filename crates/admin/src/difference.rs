@@ -16,7 +16,7 @@ use countersign_core::rights::{Rights, TopicUses};
 use countersign_core::role::{Role, RoleName};
 use countersign_core::rule::{Action, TopicOwners};
 use countersign_core::scheme::{Scheme, SchemeName, Schemes};
-use countersign_core::store::StoreError;
+use countersign_core::store::{StoreError, all_rows};
 use countersign_core::tenant::{DefaultRights, Tenant};
 use countersign_core::topic::TopicFilter;
 
@@ -99,12 +99,12 @@ pub(crate) struct Policy {
 
 impl Policy {
     pub(crate) fn read(rows: &mut Rows<'_>, tenant: Option<Tenant>) -> Result<Self, StoreError> {
-        let tenants = rows.tenants()?;
+        let tenants = all_rows(|page| rows.tenants(page))?;
         let owned = tenants
             .iter()
             .map(|tenant| (tenant.id.as_str(), &tenant.namespaces));
         let roles = match &tenant {
-            Some(tenant) => rows.roles(Some(&tenant.id))?,
+            Some(tenant) => all_rows(|page| rows.roles(Some(&tenant.id), page))?,
             None => Vec::new(),
         };
         Ok(Self {

@@ -225,7 +225,7 @@ impl Fixture {
 
     /// The only token that is listed.
     pub(crate) fn only_token(&mut self) -> ShownToken {
-        let mut tokens = self.run(&ListTokens::default()).unwrap();
+        let mut tokens = self.run(&ListTokens::default()).unwrap().rows;
         assert_eq!(tokens.len(), 1);
         tokens.pop().unwrap()
     }

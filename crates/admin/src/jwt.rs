@@ -8,7 +8,7 @@ use countersign_core::kind::Kind;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::role::RoleName;
 use countersign_core::scheme::SchemeName;
-use countersign_core::store::{Intent, StoreError};
+use countersign_core::store::{Intent, Listed, Page, StoreError};
 use countersign_core::time::Timestamp;
 use countersign_core::token::TokenRecord;
 
@@ -129,10 +129,12 @@ impl Command for CreateToken {
 pub struct ListTokens {
     /// Of this tenant alone.
     pub tenant: Option<TenantId>,
+    /// Which of them.
+    pub page: Page<(TenantId, Timestamp, TokenId)>,
 }
 
 impl Command for ListTokens {
-    type Output = Vec<ShownToken>;
+    type Output = Listed<ShownToken>;
 
     fn needs(&self) -> Permission {
         Permission::see(self.tenant.as_ref())
@@ -142,12 +144,13 @@ impl Command for ListTokens {
         Intent::Read
     }
 
-    fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<ShownToken>, AdminError> {
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<ShownToken>, AdminError> {
         let (tenant, now) = (self.tenant.as_ref(), tx.now);
         lookup::check_tenant(tx, tenant)?;
-        let tokens = tx.tokens(tenant)?.into_iter();
-        let shown = tokens.map(|token| ShownToken::of(tx, token, now));
-        Ok(shown.collect::<Result<_, _>>()?)
+        let Listed { rows, next } = tx.tokens(tenant, &self.page)?;
+        let shown = rows.into_iter().map(|token| ShownToken::of(tx, token, now));
+        let rows = shown.collect::<Result<_, _>>()?;
+        Ok(Listed { rows, next })
     }
 }
 

@@ -203,13 +203,8 @@ pub(crate) fn no_token(id: &TokenId) -> AdminError {
 
 /// The tenant whose tokens this key signs.
 pub(crate) fn tenant_of_key(rows: &mut Rows<'_>, id: &KeyId) -> Result<TenantId, AdminError> {
-    for tenant in rows.tenants()? {
-        let keys = rows.token_keys(&tenant.id)?;
-        if keys.iter().any(|sealed| sealed.key.id == *id) {
-            return Ok(tenant.id);
-        }
-    }
-    Err(no_key(id))
+    let key = rows.token_key(id)?.ok_or_else(|| no_key(id))?;
+    Ok(key.tenant)
 }
 
 /// There is no key with this id, or the caller may not know of it.

@@ -10,7 +10,7 @@ use countersign_core::kind::Kind;
 use countersign_core::name::LoginName;
 use countersign_core::rule::Rule;
 use countersign_core::scheme::SchemeName;
-use countersign_core::store::Intent;
+use countersign_core::store::{Intent, Listed, Page};
 
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
@@ -101,12 +101,12 @@ impl Command for CreateOperator {
     }
 }
 
-/// Lists all operators, by name.
-#[derive(Clone, Copy, Debug)]
-pub struct ListOperators;
+/// Lists operators, by name.
+#[derive(Clone, Debug, Default)]
+pub struct ListOperators(pub Page<LoginName>);
 
 impl Command for ListOperators {
-    type Output = Vec<Credential>;
+    type Output = Listed<Credential>;
 
     fn needs(&self) -> Permission {
         Permission::Platform
@@ -116,8 +116,8 @@ impl Command for ListOperators {
         Intent::Read
     }
 
-    fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<Credential>, AdminError> {
-        Ok(tx.operators()?)
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<Credential>, AdminError> {
+        Ok(tx.operators(&self.0)?)
     }
 }
 
@@ -253,8 +253,9 @@ mod tests {
             assert!(deleted.is(ErrorKind::NotFound, Noun::Operator));
         }
         let names: Vec<_> = fixture
-            .run(&ListOperators)
+            .run(&ListOperators::default())
             .unwrap()
+            .rows
             .into_iter()
             .map(|operator| operator.name.to_string())
             .collect();
@@ -262,7 +263,13 @@ mod tests {
         let wrong = fixture.run(&DeleteCredential(ops.clone())).unwrap_err();
         assert!(wrong.is(ErrorKind::WrongKind, Noun::Operator));
         fixture.run(&DeleteOperator(ops)).unwrap();
-        assert!(fixture.run(&ListOperators).unwrap().is_empty());
+        assert!(
+            fixture
+                .run(&ListOperators::default())
+                .unwrap()
+                .rows
+                .is_empty()
+        );
     }
 
     #[test]
@@ -278,7 +285,7 @@ mod tests {
         };
         let forbidden = [
             fixture.run_by(jane, &CreateOperator(new)).err(),
-            fixture.run_by(jane, &ListOperators).err(),
+            fixture.run_by(jane, &ListOperators::default()).err(),
             fixture.run_by(jane, &ShowOperator(name())).err(),
             fixture.run_by(jane, &DeleteOperator(name())).err(),
         ];

@@ -6,7 +6,7 @@ use countersign_core::change::Change;
 use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::role::{Role, RoleName};
 use countersign_core::rule::Effect;
-use countersign_core::store::{Intent, StoreError};
+use countersign_core::store::{Intent, Listed, Page, StoreError, each_row};
 use countersign_core::time::Timestamp;
 
 use crate::caller::Permission;
@@ -89,10 +89,12 @@ impl Command for CreateRole {
 pub struct ListRoles {
     /// Of this tenant alone.
     pub tenant: Option<TenantId>,
+    /// Which of them.
+    pub page: Page<(TenantId, RoleName)>,
 }
 
 impl Command for ListRoles {
-    type Output = Vec<Role>;
+    type Output = Listed<Role>;
 
     fn needs(&self) -> Permission {
         Permission::see(self.tenant.as_ref())
@@ -102,10 +104,10 @@ impl Command for ListRoles {
         Intent::Read
     }
 
-    fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<Role>, AdminError> {
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<Role>, AdminError> {
         let tenant = self.tenant.as_ref();
         lookup::check_tenant(tx, tenant)?;
-        Ok(tx.roles(tenant)?)
+        Ok(tx.roles(tenant, &self.page)?)
     }
 }
 
@@ -259,14 +261,20 @@ impl Command for DeleteRole {
 /// How many credentials and users hold a role, tokens that have not ended carry
 /// it, and how often its tenant gives it to all.
 fn count_holders(rows: &mut Rows<'_>, role: &Role, now: Timestamp) -> Result<usize, StoreError> {
-    let mut tokens = rows.tokens(Some(&role.tenant))?;
-    tokens.retain(|token| token.role == role.name);
     // They hold it by their tokens alone, ended ones among them.
-    let bearers: BTreeSet<_> = tokens.iter().map(|token| token.bearer).collect();
-    let alive = tokens
-        .iter()
-        .filter(|token| token.revoked_at.is_none() && now < token.expires_at)
-        .count();
+    let mut bearers = BTreeSet::new();
+    let mut alive: usize = 0;
+    each_row(
+        |page| rows.tokens(Some(&role.tenant), page),
+        |token| {
+            if token.role == role.name {
+                bearers.insert(token.bearer);
+                let is_alive = token.revoked_at.is_none() && now < token.expires_at;
+                alive = alive.saturating_add(usize::from(is_alive));
+            }
+            Ok(())
+        },
+    )?;
     let holders = rows.holders_of_role(&role.tenant, &role.name)?;
     let others = holders.iter().filter(|holder| !bearers.contains(holder));
     let tenant = rows.tenant(&role.tenant)?;
@@ -355,11 +363,12 @@ mod tests {
             let error = fixture.run(&show).unwrap_err();
             assert!(error.is(ErrorKind::NotFound, missing), "{error}");
         }
-        assert_eq!(fixture.run(&ListRoles::default()).unwrap().len(), 1);
+        assert_eq!(fixture.run(&ListRoles::default()).unwrap().rows.len(), 1);
         let of = |tenant| ListRoles {
             tenant: Some(tenant_id(tenant)),
+            ..ListRoles::default()
         };
-        assert!(fixture.run(&of("other")).unwrap().is_empty());
+        assert!(fixture.run(&of("other")).unwrap().rows.is_empty());
         assert!(fixture.run(&of("none")).is_err());
     }
 

@@ -6,6 +6,7 @@
 
 use countersign_core::name::TenantId;
 use countersign_core::scheme::{Scheme, SchemeUsers};
+use countersign_core::store::all_rows;
 use countersign_core::tenant::Tenant;
 
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
@@ -20,7 +21,7 @@ pub(crate) fn check_scheme(
     if rows.schemes_used_by(tenant)?.contains(scheme.name()) {
         return Ok(());
     }
-    let tenants = rows.tenants()?;
+    let tenants = all_rows(|page| rows.tenants(page))?;
     for owner in tenants.iter().filter(|other| other.id != *tenant) {
         check(scheme, tenant, owner)?;
     }

@@ -4,7 +4,7 @@
 use countersign_core::kind::Kind;
 use countersign_core::scheme::RandomSource;
 use countersign_core::seal::{SealError, SealKey, Sealed};
-use countersign_core::store::Intent;
+use countersign_core::store::{Intent, all_rows};
 use countersign_core::token::SIGNING_KEY;
 use countersign_core::user::SEED;
 
@@ -56,7 +56,7 @@ impl Command for CountSealed {
         let mut judge = |is_open: bool| {
             unreadable = unreadable.saturating_add(usize::from(!is_open));
         };
-        for user in tx.users()? {
+        for user in all_rows(|page| tx.users(page))? {
             if let Kind::User(about) = &user.kind
                 && let Some(factor) = &about.second_factor
             {
@@ -64,7 +64,7 @@ impl Command for CountSealed {
                 judge(opens(SEED, user.name.as_str(), &factor.seed));
             }
         }
-        for tenant in tx.tenants()? {
+        for tenant in all_rows(|page| tx.tenants(page))? {
             for sealed in tx.token_keys(&tenant.id)? {
                 content.signing_keys = content.signing_keys.saturating_add(1);
                 judge(opens(SIGNING_KEY, sealed.key.id.as_str(), &sealed.private));

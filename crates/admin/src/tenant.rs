@@ -6,7 +6,7 @@ use countersign_core::lockout::LockoutPolicy;
 use countersign_core::name::TenantId;
 use countersign_core::role::RoleName;
 use countersign_core::rule::Namespaces;
-use countersign_core::store::Intent;
+use countersign_core::store::{Intent, Listed, Page, all_rows};
 use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Tenant};
 use countersign_core::topic::TopicFilter;
 
@@ -182,12 +182,12 @@ impl Command for CreateTenant {
     }
 }
 
-/// Lists all tenants, by id.
-#[derive(Clone, Copy, Debug)]
-pub struct ListTenants;
+/// Lists tenants, by id.
+#[derive(Clone, Debug, Default)]
+pub struct ListTenants(pub Page<TenantId>);
 
 impl Command for ListTenants {
-    type Output = Vec<Tenant>;
+    type Output = Listed<Tenant>;
 
     fn needs(&self) -> Permission {
         Permission::Platform
@@ -197,8 +197,8 @@ impl Command for ListTenants {
         Intent::Read
     }
 
-    fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<Tenant>, AdminError> {
-        Ok(tx.tenants()?)
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<Tenant>, AdminError> {
+        Ok(tx.tenants(&self.0)?)
     }
 }
 
@@ -311,7 +311,7 @@ fn put(
     before: Option<&TenantView>,
     tenant: &Tenant,
 ) -> Result<(), AdminError> {
-    let tenants = tx.tenants()?;
+    let tenants = all_rows(|page| tx.tenants(page))?;
     check_namespaces(tenant, &tenants)?;
     scheme_overlap::check_namespaces(tx, tenant)?;
     check_prefix(tenant, &tenants)?;

@@ -5,7 +5,7 @@ use countersign_core::client_id::ClientIdRule;
 use countersign_core::credential::Credential;
 use countersign_core::kind::{ApplicationName, Kind, Thing};
 use countersign_core::name::{LoginName, TenantId};
-use countersign_core::store::{Intent, StoreErrorKind};
+use countersign_core::store::{Intent, Listed, Page, StoreErrorKind};
 use countersign_core::time::Timestamp;
 
 use crate::caller::Permission;
@@ -117,10 +117,12 @@ pub struct ListThings {
     pub tenant: Option<TenantId>,
     /// Of this application of the tenant alone.
     pub application: Option<ApplicationName>,
+    /// Which of them.
+    pub page: Page<LoginName>,
 }
 
 impl Command for ListThings {
-    type Output = Vec<Credential>;
+    type Output = Listed<Credential>;
 
     fn needs(&self) -> Permission {
         Permission::see(self.tenant.as_ref())
@@ -130,14 +132,14 @@ impl Command for ListThings {
         Intent::Read
     }
 
-    fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<Credential>, AdminError> {
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<Credential>, AdminError> {
         let tenant = self.tenant.as_ref();
         lookup::check_tenant(tx, tenant)?;
         let application = match (tenant, &self.application) {
             (Some(tenant), Some(name)) => Some(lookup::application(tx, tenant, name)?.id),
             (Some(_) | None, _) => None,
         };
-        Ok(tx.things(tenant, application)?)
+        Ok(tx.things(tenant, application, &self.page)?)
     }
 }
 
@@ -319,7 +321,7 @@ mod tests {
         let thing = shown(&mut fixture, "pump");
         assert_eq!(thing.attributes[KEY_ATTRIBUTE], "pump");
         assert_eq!(thing.client_id_tie, None);
-        let all = fixture.run(&ListThings::default()).unwrap();
+        let all = fixture.run(&ListThings::default()).unwrap().rows;
         assert_eq!(all.len(), 1);
     }
 
@@ -454,7 +456,8 @@ mod tests {
         let of_b = ListThings {
             tenant: Some(tenant_id("b")),
             application: None,
+            ..ListThings::default()
         };
-        assert!(fixture.run(&of_b).unwrap().is_empty());
+        assert!(fixture.run(&of_b).unwrap().rows.is_empty());
     }
 }

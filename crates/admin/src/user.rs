@@ -8,7 +8,7 @@ use countersign_core::lockout::Lockout;
 use countersign_core::name::LoginName;
 use countersign_core::scheme::SchemeName;
 use countersign_core::secret::Verifier;
-use countersign_core::store::{Intent, StoreError};
+use countersign_core::store::{Intent, Keyed, Listed, Page, StoreError};
 use countersign_core::user::User;
 
 use crate::caller::Permission;
@@ -33,6 +33,14 @@ pub struct ShownUser {
     pub user: Credential,
     /// What failed.
     pub lockout: Lockout,
+}
+
+impl Keyed for ShownUser {
+    type Key = LoginName;
+
+    fn key(&self) -> LoginName {
+        self.user.key()
+    }
 }
 
 impl ShownUser {
@@ -86,12 +94,12 @@ impl Command for CreateUser {
     }
 }
 
-/// Lists all users, by address.
-#[derive(Clone, Copy, Debug)]
-pub struct ListUsers;
+/// Lists users, by address.
+#[derive(Clone, Debug, Default)]
+pub struct ListUsers(pub Page<LoginName>);
 
 impl Command for ListUsers {
-    type Output = Vec<ShownUser>;
+    type Output = Listed<ShownUser>;
 
     fn needs(&self) -> Permission {
         Permission::Platform
@@ -101,11 +109,11 @@ impl Command for ListUsers {
         Intent::Read
     }
 
-    fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<ShownUser>, AdminError> {
-        let users = tx.users()?.into_iter();
-        Ok(users
-            .map(|user| ShownUser::of(tx, user))
-            .collect::<Result<_, _>>()?)
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<ShownUser>, AdminError> {
+        let Listed { rows, next } = tx.users(&self.0)?;
+        let shown = rows.into_iter().map(|user| ShownUser::of(tx, user));
+        let rows = shown.collect::<Result<_, _>>()?;
+        Ok(Listed { rows, next })
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use countersign_admin::error::Noun;
 use countersign_admin::{AdminError, Caller, Command, Context, ErrorKind, OsRandom};
-use countersign_core::store::{Intent, StoreError};
+use countersign_core::store::{Intent, Keyed, Listed, Page, StoreError, each_row};
 use countersign_core::time::Timestamp;
 use countersign_sqlite::SqliteStore;
 
@@ -64,6 +64,20 @@ impl Invocation {
         };
         let path = key_of(&self.store);
         CliError::Refused(anyhow::Error::new(error).context(format!("`{}`", path.display())))
+    }
+
+    /// Runs a listing page by page, on one connection to the store, and hands over
+    /// each row.
+    pub(crate) fn each_row<T: Keyed, C: Command<Output = Listed<T>>>(
+        &self,
+        list: impl Fn(Page<T::Key>) -> C,
+        each: impl FnMut(T) -> Result<(), CliError>,
+    ) -> Result<(), CliError>
+    where
+        T::Key: Clone,
+    {
+        let mut store = self.open_to_read()?;
+        each_row(|page| run_on(&mut store, &list(page.clone())), each)
     }
 
     fn open_by(

@@ -19,12 +19,14 @@ pub use self::gate::{
     Batch, DamagedTenant, GateStore, KeyReading, LogPosition, LoginEffects, Recorded, Registered,
     SessionUndo, StoreMark, StoredSchemes, StoredTenants,
 };
+pub use self::page::{Keyed, Listed, Page, all_rows, each_row};
 pub use self::rows::{AuditQuery, BrokerPresence, CredentialQuery, KickTarget, Refusal};
 
 mod admin;
 mod directory;
 mod error;
 mod gate;
+mod page;
 pub mod rows;
 
 /// What holds for a whole store.

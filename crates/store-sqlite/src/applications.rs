@@ -1,9 +1,9 @@
 //! Applications and their things.
 
 use countersign_core::credential::{Credential, CredentialId};
-use countersign_core::name::TenantId;
-use countersign_core::store::StoreError;
+use countersign_core::name::{LoginName, TenantId};
 use countersign_core::store::rows::{ApplicationRows, RegistrationCount};
+use countersign_core::store::{Listed, Page, StoreError};
 use rusqlite::params;
 
 use crate::credentials::remove_some;
@@ -11,9 +11,13 @@ use crate::listings;
 use crate::transaction::SqliteTransaction;
 
 impl ApplicationRows for SqliteTransaction<'_> {
-    fn applications(&mut self, tenant: Option<&TenantId>) -> Result<Vec<Credential>, StoreError> {
+    fn applications(
+        &mut self,
+        tenant: Option<&TenantId>,
+        page: &Page<LoginName>,
+    ) -> Result<Listed<Credential>, StoreError> {
         self.run("list the applications", |connection| {
-            listings::applications(connection, tenant)
+            listings::applications(connection, tenant, page)
         })
     }
 
@@ -31,9 +35,10 @@ impl ApplicationRows for SqliteTransaction<'_> {
         &mut self,
         tenant: Option<&TenantId>,
         application: Option<CredentialId>,
-    ) -> Result<Vec<Credential>, StoreError> {
+        page: &Page<LoginName>,
+    ) -> Result<Listed<Credential>, StoreError> {
         self.run("list the things", |connection| {
-            listings::things(connection, tenant, application)
+            listings::things(connection, tenant, application, page)
         })
     }
 

@@ -3,8 +3,8 @@
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::name::{GroupPath, LoginName, TenantId};
-use countersign_core::store::StoreError;
 use countersign_core::store::rows::{CredentialQuery, CredentialRows, CredentialUse};
+use countersign_core::store::{Listed, Page, StoreError};
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
@@ -39,18 +39,26 @@ impl CredentialRows for SqliteTransaction<'_> {
         self.run("look up a credential", |connection| name_of(connection, id))
     }
 
-    fn credentials(&mut self, query: &CredentialQuery) -> Result<Vec<Credential>, StoreError> {
+    fn credentials(
+        &mut self,
+        query: &CredentialQuery,
+        page: &Page<LoginName>,
+    ) -> Result<Listed<Credential>, StoreError> {
         self.run("list credentials", |connection| {
-            listings::devices(connection, query)
+            listings::devices(connection, query, page)
         })
     }
 
-    fn operators(&mut self) -> Result<Vec<Credential>, StoreError> {
-        self.run("list the operators", listings::operators)
+    fn operators(&mut self, page: &Page<LoginName>) -> Result<Listed<Credential>, StoreError> {
+        self.run("list the operators", |connection| {
+            listings::operators(connection, page)
+        })
     }
 
-    fn users(&mut self) -> Result<Vec<Credential>, StoreError> {
-        self.run("list the users", listings::users)
+    fn users(&mut self, page: &Page<LoginName>) -> Result<Listed<Credential>, StoreError> {
+        self.run("list the users", |connection| {
+            listings::users(connection, page)
+        })
     }
 
     fn has_user(&mut self, email: &LoginName) -> Result<bool, StoreError> {

@@ -38,6 +38,7 @@ mod lockouts;
 mod log_position;
 mod maintenance;
 mod open;
+mod page_query;
 mod presence;
 mod pruned_client_ids;
 mod refusals;

@@ -2,85 +2,85 @@
 
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::lifecycle::State;
-use countersign_core::name::{GroupPath, LoginName, TenantId};
-use countersign_core::store::CredentialQuery;
-use rusqlite::{Connection, ToSql};
+use countersign_core::name::{LoginName, Suffix, TenantId};
+use countersign_core::store::{CredentialQuery, Listed, Page};
+use rusqlite::{Connection, params_from_iter};
 
 use crate::credential_reader::{credential_columns, credentials_of};
 use crate::error::Fault;
+use crate::page_query::{PageQuery, text};
 
 /// Devices of tenants, by name.
 pub(crate) fn devices(
     connection: &Connection,
-    query: &CredentialQuery,
-) -> Result<Vec<Credential>, Fault> {
-    let mut sql = String::from(concat!(credential_columns!(), " WHERE kind = 'device'"));
-    let mut values: Vec<&dyn ToSql> = Vec::new();
-    let tenant = query.tenant.as_ref().map(TenantId::as_str);
-    match &tenant {
-        Some(tenant) => {
-            sql.push_str(" AND tenant = ?");
-            values.push(tenant);
-        }
-        None => sql.push_str(" AND tenant IS NOT NULL"),
+    asked: &CredentialQuery,
+    page: &Page<LoginName>,
+) -> Result<Listed<Credential>, Fault> {
+    let all = PageQuery::of(concat!(credential_columns!(), " WHERE kind = 'device'"));
+    let mut query = match &asked.tenant {
+        Some(tenant) => all.and("tenant = ?", [text(tenant.as_str())]),
+        None => all.and("tenant IS NOT NULL", []),
+    };
+    query = query.when(
+        "state = ?",
+        asked.state.map(|state| text(State::as_str(state))),
+    );
+    if let Some(group) = &asked.group {
+        let group = group.as_str();
+        // What lies below `DM` sorts from `DM.` up to `DM/`, the next character.
+        let bounds = [group.into(), format!("{group}."), format!("{group}/")];
+        query = query.and(
+            "(group_path = ? OR (group_path >= ? AND group_path < ?))",
+            bounds.map(text),
+        );
     }
-    let state = query.state.map(State::as_str);
-    if let Some(state) = &state {
-        sql.push_str(" AND state = ?");
-        values.push(state);
-    }
-    // What lies below `DM` sorts from `DM.` up to `DM/`, the next character.
-    let group = query.group.as_ref().map(GroupPath::as_str);
-    let below = group.map(|group| (format!("{group}."), format!("{group}/")));
-    if let (Some(group), Some((from, to))) = (&group, &below) {
-        sql.push_str(" AND (group_path = ? OR (group_path >= ? AND group_path < ?))");
-        values.extend([group as &dyn ToSql, from, to]);
-    }
-    let after = query.after.as_ref().map(LoginName::as_str);
-    if let Some(after) = &after {
-        sql.push_str(" AND name > ?");
-        values.push(after);
-    }
-    sql.push_str(" ORDER BY name");
-    let limit = query
-        .limit
-        .map(|limit| i64::try_from(limit).unwrap_or(i64::MAX));
-    if let Some(limit) = &limit {
-        sql.push_str(" LIMIT ?");
-        values.push(limit);
-    }
-    credentials_of(connection, &sql, values.as_slice())
+    by_name(connection, query, page)
 }
 
 /// Devices outside of all tenants, by name.
-pub(crate) fn operators(connection: &Connection) -> Result<Vec<Credential>, Fault> {
-    let sql = concat!(
+pub(crate) fn operators(
+    connection: &Connection,
+    page: &Page<LoginName>,
+) -> Result<Listed<Credential>, Fault> {
+    let query = PageQuery::of(concat!(
         credential_columns!(),
-        " WHERE tenant IS NULL AND kind = 'device' ORDER BY name"
-    );
-    credentials_of(connection, sql, [])
+        " WHERE tenant IS NULL AND kind = 'device'"
+    ));
+    by_name(connection, query, page)
 }
 
-/// All users, by name.
-pub(crate) fn users(connection: &Connection) -> Result<Vec<Credential>, Fault> {
-    let sql = concat!(
+/// Users, by name. They stand outside of all tenants.
+pub(crate) fn users(
+    connection: &Connection,
+    page: &Page<LoginName>,
+) -> Result<Listed<Credential>, Fault> {
+    let query = PageQuery::of(concat!(
         credential_columns!(),
-        " WHERE kind = 'user' AND kind <> 'device' ORDER BY name"
-    );
-    credentials_of(connection, sql, [])
+        " WHERE kind = 'user' AND kind <> 'device' AND tenant IS NULL"
+    ));
+    by_name(connection, query, page)
 }
 
 /// Applications, by tenant and name.
 pub(crate) fn applications(
     connection: &Connection,
     tenant: Option<&TenantId>,
-) -> Result<Vec<Credential>, Fault> {
-    let sql = concat!(
+    page: &Page<LoginName>,
+) -> Result<Listed<Credential>, Fault> {
+    let query = PageQuery::of(concat!(
         credential_columns!(),
-        " WHERE kind = 'application' AND kind <> 'device' AND (?1 IS NULL OR tenant = ?1)
-         ORDER BY tenant, name"
-    );
-    credentials_of(connection, sql, [tenant.map(TenantId::as_str)])
+        " WHERE kind = 'application' AND kind <> 'device'"
+    ));
+    let query = query.when("tenant = ?", tenant.map(|tenant| text(tenant.as_str())));
+    let after = page.after.as_ref().map(|name| {
+        let tenant = match name.suffix() {
+            Suffix::Tenant(tenant) => text(tenant.as_str()),
+            Suffix::Email | Suffix::None | Suffix::Unknown => text(""),
+        };
+        [tenant, text(name.as_str())]
+    });
+    let (sql, values) = query.page(["tenant", "name"], after, page.sought());
+    Ok(page.listed(credentials_of(connection, &sql, params_from_iter(values))?))
 }
 
 /// Things, by name.
@@ -88,27 +88,33 @@ pub(crate) fn things(
     connection: &Connection,
     tenant: Option<&TenantId>,
     application: Option<CredentialId>,
-) -> Result<Vec<Credential>, Fault> {
-    let mut sql = String::from(concat!(
-        credential_columns!(),
-        " WHERE kind = 'thing' AND kind <> 'device'"
-    ));
-    let mut values: Vec<&dyn ToSql> = Vec::new();
-    let tenant = tenant.map(TenantId::as_str);
-    if let Some(tenant) = &tenant {
-        sql.push_str(" AND tenant = ?");
-        values.push(tenant);
-    }
-    let application = application.map(|CredentialId(id)| id);
-    if let Some(application) = &application {
-        sql.push_str(" AND application = ?");
-        values.push(application);
-    }
-    sql.push_str(" ORDER BY name");
-    credentials_of(connection, &sql, values.as_slice())
+    page: &Page<LoginName>,
+) -> Result<Listed<Credential>, Fault> {
+    // By an index that is in the order of names: all else would sort all things
+    // for each page.
+    let query = match tenant {
+        Some(tenant) => PageQuery::of(concat!(
+            credential_columns!(),
+            " WHERE kind = 'thing' AND kind <> 'device'"
+        ))
+        .and("tenant = ?", [text(tenant.as_str())]),
+        None => PageQuery::of(concat!(credential_columns!(), " WHERE +kind = 'thing'")),
+    };
+    let query = query.when("+application = ?", application.map(|CredentialId(id)| id));
+    by_name(connection, query, page)
 }
 
-/// How many credentials of a tenant somebody made. Bearers don't count: a token
+fn by_name(
+    connection: &Connection,
+    query: PageQuery,
+    page: &Page<LoginName>,
+) -> Result<Listed<Credential>, Fault> {
+    let after = page.after.as_ref().map(|name| [text(name.as_str())]);
+    let (sql, values) = query.page(["name"], after, page.sought());
+    Ok(page.listed(credentials_of(connection, &sql, params_from_iter(values))?))
+}
+
+/// How many credentials of a tenant there are. Bearers don't count: a token
 /// brings them along, and they mean nothing without one.
 pub(crate) fn count(connection: &Connection, tenant: &TenantId) -> Result<u64, Fault> {
     let mut statement = connection.prepare_cached(

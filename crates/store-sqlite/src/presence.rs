@@ -7,12 +7,21 @@ use countersign_core::credential::CredentialId;
 use countersign_core::name::TenantId;
 use countersign_core::presence::{Presence, SessionNumber};
 use countersign_core::store::rows::{JoinedPresence, PresenceRows};
-use countersign_core::store::{BrokerPresence, StoreError};
-use rusqlite::{Connection, ToSql, params};
+use countersign_core::store::{BrokerPresence, Listed, Page, StoreError};
+use rusqlite::{Connection, Params, params, params_from_iter};
 
 use crate::error::Fault;
+use crate::page_query::{PageQuery, text};
 use crate::row_reader::RowReader;
 use crate::transaction::SqliteTransaction;
+
+macro_rules! select_presence {
+    () => {
+        "SELECT broker, session, client_id, tie, username, credential, tenant, address, protocol,
+             connected_at, authenticated, listener, stored
+         FROM presence "
+    };
+}
 
 impl SqliteTransaction<'_> {
     /// Says of each session whether its broker is alive.
@@ -33,8 +42,17 @@ impl SqliteTransaction<'_> {
 }
 
 /// Who is connected, by broker and session.
-fn list(connection: &Connection, tenant: Option<&TenantId>) -> Result<Vec<BrokerPresence>, Fault> {
-    select(connection, LIST, params![tenant.map(TenantId::as_str)])
+fn list(
+    connection: &Connection,
+    tenant: Option<&TenantId>,
+    page: &Page<(String, SessionNumber)>,
+) -> Result<Vec<BrokerPresence>, Fault> {
+    let all = PageQuery::of(concat!(select_presence!(), "WHERE true"));
+    let query = all.when("tenant = ?", tenant.map(|tenant| text(tenant.as_str())));
+    let after = page.after.as_ref();
+    let after = after.map(|(broker, session)| [text(broker), session.0.into()]);
+    let (sql, values) = query.page(["broker", "session"], after, page.sought());
+    select(connection, &sql, params_from_iter(values))
 }
 
 /// Who is connected with a client id.
@@ -57,7 +75,7 @@ fn one(
 fn select(
     connection: &Connection,
     sql: &str,
-    parameters: &[&dyn ToSql],
+    parameters: impl Params,
 ) -> Result<Vec<BrokerPresence>, Fault> {
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query(parameters)?;
@@ -106,9 +124,15 @@ fn count(connection: &Connection, tenant: Option<&TenantId>) -> Result<Vec<(Stri
 }
 
 impl PresenceRows for SqliteTransaction<'_> {
-    fn presence(&mut self, tenant: Option<&TenantId>) -> Result<Vec<BrokerPresence>, StoreError> {
-        self.run("list the sessions", |connection| list(connection, tenant))
-            .map(|sessions| self.told_apart(sessions))
+    fn presence(
+        &mut self,
+        tenant: Option<&TenantId>,
+        page: &Page<(String, SessionNumber)>,
+    ) -> Result<Listed<BrokerPresence>, StoreError> {
+        self.run("list the sessions", |connection| {
+            list(connection, tenant, page)
+        })
+        .map(|sessions| page.listed(self.told_apart(sessions)))
     }
 
     fn presence_with(
@@ -232,19 +256,6 @@ impl PresenceRows for SqliteTransaction<'_> {
         })
     }
 }
-
-macro_rules! select_presence {
-    () => {
-        "SELECT broker, session, client_id, tie, username, credential, tenant, address, protocol,
-             connected_at, authenticated, listener, stored
-         FROM presence "
-    };
-}
-
-const LIST: &str = concat!(
-    select_presence!(),
-    "WHERE ?1 IS NULL OR tenant = ?1 ORDER BY broker, session"
-);
 
 pub(crate) const IS_CONNECTED: &str = "SELECT 1 FROM presence WHERE tie = ?1";
 

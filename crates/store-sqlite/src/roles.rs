@@ -5,11 +5,12 @@ use countersign_core::kind::Kind;
 use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::role::{Role, RoleName, RoleRule};
 use countersign_core::rule::{Action, Effect, Limits, Pattern, QoS, Rule};
-use countersign_core::store::StoreError;
 use countersign_core::store::rows::RoleRows;
-use rusqlite::{Connection, Params, params};
+use countersign_core::store::{Listed, Page, StoreError};
+use rusqlite::{Connection, Params, params, params_from_iter};
 
 use crate::error::{Fault, found};
+use crate::page_query::{PageQuery, text};
 use crate::row_reader::RowReader;
 use crate::transaction::SqliteTransaction;
 
@@ -20,8 +21,14 @@ impl RoleRows for SqliteTransaction<'_> {
         })
     }
 
-    fn roles(&mut self, tenant: Option<&TenantId>) -> Result<Vec<Role>, StoreError> {
-        self.run("list the roles", |connection| roles(connection, tenant))
+    fn roles(
+        &mut self,
+        tenant: Option<&TenantId>,
+        page: &Page<(TenantId, RoleName)>,
+    ) -> Result<Listed<Role>, StoreError> {
+        self.run("list the roles", |connection| {
+            roles(connection, tenant, page)
+        })
     }
 
     fn put_role(&mut self, role: &Role) -> Result<(), StoreError> {
@@ -56,17 +63,17 @@ pub(crate) fn role(
 }
 
 /// Roles, by tenant and name.
-fn roles(connection: &Connection, tenant: Option<&TenantId>) -> Result<Vec<Role>, Fault> {
-    match tenant {
-        Some(tenant) => {
-            let sql = concat!(role_columns!(), " WHERE tenant = ?1 ORDER BY name");
-            roles_of(connection, sql, [tenant.as_str()])
-        }
-        None => {
-            let sql = concat!(role_columns!(), " ORDER BY tenant, name");
-            roles_of(connection, sql, [])
-        }
-    }
+fn roles(
+    connection: &Connection,
+    tenant: Option<&TenantId>,
+    page: &Page<(TenantId, RoleName)>,
+) -> Result<Listed<Role>, Fault> {
+    let all = PageQuery::of(concat!(role_columns!(), " WHERE true"));
+    let query = all.when("tenant = ?", tenant.map(|tenant| text(tenant.as_str())));
+    let after = page.after.as_ref();
+    let after = after.map(|(tenant, name)| [text(tenant.as_str()), text(name.as_str())]);
+    let (sql, values) = query.page(["tenant", "name"], after, page.sought());
+    Ok(page.listed(roles_of(connection, &sql, params_from_iter(values))?))
 }
 
 /// The credentials that hold a role: by themselves, by a grant, or by tokens

@@ -9,12 +9,13 @@ use countersign_core::name::TenantId;
 use countersign_core::role::RoleName;
 use countersign_core::rule::Namespaces;
 use countersign_core::store::rows::TenantRows;
-use countersign_core::store::{DamagedTenant, StoreError, StoredTenants};
+use countersign_core::store::{DamagedTenant, Listed, Page, StoreError, StoredTenants};
 use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Tenant};
 use countersign_core::topic::TopicFilter;
-use rusqlite::{Connection, Params, params};
+use rusqlite::{Connection, Params, params, params_from_iter};
 
 use crate::error::{Fault, found};
+use crate::page_query::{PageQuery, text};
 use crate::row_reader::RowReader;
 use crate::transaction::SqliteTransaction;
 
@@ -23,8 +24,8 @@ impl TenantRows for SqliteTransaction<'_> {
         self.run("look up a tenant", |connection| tenant(connection, id))
     }
 
-    fn tenants(&mut self) -> Result<Vec<Tenant>, StoreError> {
-        self.run("list the tenants", tenants)
+    fn tenants(&mut self, page: &Page<TenantId>) -> Result<Listed<Tenant>, StoreError> {
+        self.run("list the tenants", |connection| tenants(connection, page))
     }
 
     fn put_tenant(&mut self, tenant: &Tenant) -> Result<(), StoreError> {
@@ -47,9 +48,12 @@ pub(crate) fn tenant(connection: &Connection, id: &TenantId) -> Result<Option<Te
     Ok(tenants_of(connection, sql, params![id.as_str()])?.pop())
 }
 
-/// All tenants, by id.
-fn tenants(connection: &Connection) -> Result<Vec<Tenant>, Fault> {
-    tenants_of(connection, concat!(tenant_columns!(), " ORDER BY id"), [])
+/// Tenants, by id.
+fn tenants(connection: &Connection, page: &Page<TenantId>) -> Result<Listed<Tenant>, Fault> {
+    let after = page.after.as_ref().map(|id| [text(id.as_str())]);
+    let query = PageQuery::of(concat!(tenant_columns!(), " WHERE true"));
+    let (sql, values) = query.page(["id"], after, page.sought());
+    Ok(page.listed(tenants_of(connection, &sql, params_from_iter(values))?))
 }
 
 /// All tenants, by id, each as far as it can be read.

@@ -5,13 +5,14 @@ use countersign_core::jwt::{KeyId, TokenId, VerifyingKey};
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::role::RoleName;
 use countersign_core::seal::Sealed;
-use countersign_core::store::StoreError;
 use countersign_core::store::rows::TokenRows;
+use countersign_core::store::{Listed, Page, StoreError};
 use countersign_core::time::Timestamp;
 use countersign_core::token::{SealedTokenKey, TokenKey, TokenRecord};
-use rusqlite::{Connection, Params, params};
+use rusqlite::{Connection, Params, params, params_from_iter};
 
 use crate::error::{Fault, found};
+use crate::page_query::{PageQuery, text};
 use crate::row_reader::RowReader;
 use crate::transaction::SqliteTransaction;
 
@@ -36,8 +37,14 @@ impl TokenRows for SqliteTransaction<'_> {
         self.run("look up a token", |connection| token(connection, id))
     }
 
-    fn tokens(&mut self, tenant: Option<&TenantId>) -> Result<Vec<TokenRecord>, StoreError> {
-        self.run("list the tokens", |connection| tokens(connection, tenant))
+    fn tokens(
+        &mut self,
+        tenant: Option<&TenantId>,
+        page: &Page<(TenantId, Timestamp, TokenId)>,
+    ) -> Result<Listed<TokenRecord>, StoreError> {
+        self.run("list the tokens", |connection| {
+            tokens(connection, tenant, page)
+        })
     }
 
     fn count_tokens_of(&mut self, issuer: CredentialId) -> Result<u64, StoreError> {
@@ -139,20 +146,19 @@ pub(crate) fn token(connection: &Connection, id: &TokenId) -> Result<Option<Toke
 }
 
 /// Tokens, by tenant and time.
-fn tokens(connection: &Connection, tenant: Option<&TenantId>) -> Result<Vec<TokenRecord>, Fault> {
-    match tenant {
-        Some(tenant) => {
-            let sql = concat!(
-                token_columns!(),
-                " WHERE tenant = ?1 ORDER BY issued_at, id"
-            );
-            tokens_of(connection, sql, [tenant.as_str()])
-        }
-        None => {
-            let sql = concat!(token_columns!(), " ORDER BY tenant, issued_at, id");
-            tokens_of(connection, sql, [])
-        }
-    }
+fn tokens(
+    connection: &Connection,
+    tenant: Option<&TenantId>,
+    page: &Page<(TenantId, Timestamp, TokenId)>,
+) -> Result<Listed<TokenRecord>, Fault> {
+    let all = PageQuery::of(concat!(token_columns!(), " WHERE true"));
+    let query = all.when("tenant = ?", tenant.map(|tenant| text(tenant.as_str())));
+    let after = page.after.as_ref().map(|(tenant, at, id)| {
+        let at = at.as_millis().into();
+        [text(tenant.as_str()), at, text(id.as_str())]
+    });
+    let (sql, values) = query.page(["tenant", "issued_at", "id"], after, page.sought());
+    Ok(page.listed(tokens_of(connection, &sql, params_from_iter(values))?))
 }
 
 /// Adds a token.

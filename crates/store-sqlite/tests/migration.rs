@@ -25,7 +25,7 @@ use countersign_core::secret::{Secret, SecretDigest};
 use countersign_core::store::rows::CredentialRows as _;
 use countersign_core::store::{
     AdminStore as _, AdminTransaction as _, Directory as _, GateStore as _, Intent, Recorded,
-    StoreErrorKind,
+    StoreErrorKind, all_rows,
 };
 use countersign_sqlite::{AuditCheck, SqliteStore};
 use rusqlite::Connection;
@@ -90,10 +90,12 @@ fn a_store_of_schema_1_answers_alike_under_the_newest() {
         AuditCheck::Intact { rows: 3 }
     );
     let mut transaction = store.begin(Intent::Read).unwrap();
-    let listed = transaction.credentials(&Default::default()).unwrap();
+    let listed = all_rows(|page| transaction.credentials(&Default::default(), page)).unwrap();
     assert_eq!(listed.len(), 2);
-    assert_eq!(transaction.operators().unwrap().len(), 1);
-    assert!(transaction.users().unwrap().is_empty());
+    let operators = all_rows(|page| transaction.operators(page)).unwrap();
+    assert_eq!(operators.len(), 1);
+    let users = all_rows(|page| transaction.users(page)).unwrap();
+    assert!(users.is_empty());
     assert_eq!(transaction.count_credentials(&tenant_id()).unwrap(), 2);
 }
 

@@ -25,7 +25,7 @@ use countersign_core::rule::Namespaces;
 use countersign_core::store::rows::TenantRows as _;
 use countersign_core::store::{
     AdminStore as _, AdminTransaction as _, Directory as _, GateStore as _, Intent, LoginEffects,
-    Recorded, StoreError,
+    Recorded, StoreError, all_rows,
 };
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
@@ -127,7 +127,7 @@ fn a_prefix_is_found_as_if_all_had_been_tried() {
             }
         }
         let mut transaction = store.begin(Intent::Write).unwrap();
-        for tenant in transaction.tenants().unwrap() {
+        for tenant in all_rows(|page| transaction.tenants(page)).unwrap() {
             transaction.delete_tenant(&tenant.id).unwrap();
         }
         for (number, prefix) in prefixes.iter().enumerate() {

@@ -37,6 +37,7 @@ mod listings;
 mod lockouts;
 mod logins;
 mod ownership;
+mod pages;
 mod people;
 mod roles;
 mod schemes;
@@ -52,6 +53,7 @@ pub use listings::*;
 pub use lockouts::*;
 pub use logins::*;
 pub use ownership::*;
+pub use pages::*;
 pub use people::*;
 pub use roles::*;
 pub use schemes::*;
@@ -78,12 +80,14 @@ macro_rules! store_suite {
             a_hash_is_replaced_only_where_it_is_still_kept,
             a_hint_stays_with_its_secret,
             a_kick_is_asked_for_once_and_answered_once,
+            a_listing_is_the_same_by_pages_of_any_length,
             a_login_activates_once,
             a_login_by_token_needs_the_token,
             a_login_decided_before_an_act_is_outdated,
             a_login_waits_for_the_lock_no_longer_than_a_client_would_notice,
             a_new_secret_in_use_retires_the_old_one,
             a_number_is_never_given_out_again,
+            a_page_begins_after_a_key_whether_that_is_there_or_not,
             a_prefix_finds_its_tenant_and_no_namesake,
             a_recovery_code_is_used_up,
             a_released_client_id_has_no_holder_until_it_is_taken,

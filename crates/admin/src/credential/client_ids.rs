@@ -8,6 +8,8 @@ use countersign_core::name::TenantId;
 use countersign_core::scheme::Scheme;
 
 use super::conflict;
+use countersign_core::store::all_rows;
+
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::lookup::{self, Rows};
 use crate::tenant::begin_the_same;
@@ -34,7 +36,7 @@ pub(super) fn check(
         );
         return Err(conflict(&credential.name, message));
     }
-    for other in rows.tenants()? {
+    for other in all_rows(|page| rows.tenants(page))? {
         if let Some(prefix) = &other.client_id_prefix
             && wanted.must_begin_with(prefix)
         {

@@ -3,7 +3,7 @@
 use countersign_core::jwt::{Whoami, whoami_of};
 use countersign_core::name::LoginName;
 use countersign_core::secret::Secret;
-use countersign_core::store::StoreError;
+use countersign_core::store::{Keyed, StoreError};
 use countersign_core::time::Timestamp;
 use countersign_core::token::TokenRecord;
 
@@ -29,6 +29,14 @@ pub struct ShownToken {
     pub issuer: Option<LoginName>,
     /// Whether a client that presents it would be let in.
     pub is_valid: bool,
+}
+
+impl Keyed for ShownToken {
+    type Key = <TokenRecord as Keyed>::Key;
+
+    fn key(&self) -> Self::Key {
+        self.record.key()
+    }
 }
 
 impl ShownToken {

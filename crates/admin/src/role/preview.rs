@@ -11,10 +11,12 @@ use std::sync::Arc;
 use countersign_core::access::AccessSubject;
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::kind::Kind;
-use countersign_core::name::TenantId;
+use countersign_core::name::{LoginName, TenantId};
 use countersign_core::role::{Role, RoleName};
 use countersign_core::rule::Rule;
-use countersign_core::store::{CredentialQuery, Intent, StoreError};
+use countersign_core::store::{
+    CredentialQuery, Intent, Listed, Page, StoreError, all_rows, each_row,
+};
 
 use super::ChangeRoleRules;
 use crate::caller::Permission;
@@ -194,22 +196,28 @@ fn for_each_holder(
             return Ok(());
         }
     }
-    if !is_given || show(rows.things(Some(tenant), None)?)?.is_break() {
+    if !is_given || each_page(|page| rows.things(Some(tenant), None, page), &mut show)?.is_break() {
         return Ok(());
     }
-    let mut query = CredentialQuery {
+    let query = CredentialQuery {
         tenant: Some(tenant.clone()),
-        limit: Some(PAGE),
         ..CredentialQuery::default()
     };
+    let _all_or_enough = each_page(|page| rows.credentials(&query, page), show)?;
+    Ok(())
+}
+
+/// Shows a listing to `show`, page by page, until it breaks off.
+fn each_page(
+    mut list: impl FnMut(&Page<LoginName>) -> Result<Listed<Credential>, StoreError>,
+    mut show: impl FnMut(Vec<Credential>) -> Result<ControlFlow<()>, StoreError>,
+) -> Result<ControlFlow<()>, StoreError> {
+    let mut page = Page::default();
     loop {
-        let page = rows.credentials(&query)?;
-        let Some(last) = page.last() else {
-            return Ok(());
-        };
-        query.after = Some(last.name.clone());
-        if show(page)?.is_break() {
-            return Ok(());
+        let Listed { rows, next } = list(&page)?;
+        match (show(rows)?, next) {
+            (ControlFlow::Continue(()), Some(key)) => page = Page::after(key),
+            (shown, _) => return Ok(shown),
         }
     }
 }
@@ -226,7 +234,7 @@ fn principals(
     };
     match credential.kind {
         Kind::Device | Kind::Thing(_) | Kind::User(_) => Ok(vec![credential]),
-        Kind::Application(_) => rows.things(Some(tenant), Some(holder)),
+        Kind::Application(_) => all_rows(|page| rows.things(Some(tenant), Some(holder), page)),
         Kind::Bearer => Ok(Vec::new()),
     }
 }
@@ -249,20 +257,20 @@ fn connected(
     tenant: &TenantId,
 ) -> Result<BTreeMap<CredentialId, Vec<Arc<str>>>, StoreError> {
     let mut connected: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for client in rows.presence(Some(tenant))? {
-        if !client.is_alive {
-            continue;
-        }
-        if let Some(credential) = client.presence.credential {
-            let ids = connected.entry(credential).or_default();
-            ids.push(client.presence.client_id);
-        }
-    }
+    each_row(
+        |page| rows.presence(Some(tenant), page),
+        |client| {
+            if let (true, Some(credential)) = (client.is_alive, client.presence.credential) {
+                let ids = connected.entry(credential).or_default();
+                ids.push(client.presence.client_id);
+            }
+            Ok(())
+        },
+    )?;
     Ok(connected)
 }
 
 /// How many credentials are in memory at a time.
-const PAGE: u64 = 500;
 /// How many who hold a role are looked at to say that a rule adds nothing.
 const FEW: usize = 1_000;
 

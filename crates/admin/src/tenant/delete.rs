@@ -7,7 +7,7 @@ use countersign_core::change::Change;
 use countersign_core::credential::Credential;
 use countersign_core::kind::Kind;
 use countersign_core::name::TenantId;
-use countersign_core::store::{AdminStore, Intent, StoreError};
+use countersign_core::store::{AdminStore, Intent, Keyed, Listed, Page, StoreError, each_row};
 use countersign_core::time::Timestamp;
 use countersign_core::token::TokenRecord;
 use serde::Serialize;
@@ -174,15 +174,13 @@ pub struct Belongings {
 impl Belongings {
     fn count(rows: &mut Rows<'_>, id: &TenantId, now: Timestamp) -> Result<Self, StoreError> {
         let of_all_kinds = rows.count_credentials(id)?;
-        let applications = rows.applications(Some(id))?.len();
-        let things = rows.things(Some(id), None)?.len();
-        let users = rows.users()?;
-        let is_granted = |user: &&Credential| match &user.kind {
+        let applications = count(|page| rows.applications(Some(id), page), |_| true)?;
+        let things = count(|page| rows.things(Some(id), None, page), |_| true)?;
+        let is_granted = |user: &Credential| match &user.kind {
             Kind::User(user) => user.grant_in(id).is_some(),
             Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => false,
         };
-        let tokens = rows.tokens(Some(id))?;
-        let is_alive = |token: &&TokenRecord| token.revoked_at.is_none() && now < token.expires_at;
+        let is_alive = |token: &TokenRecord| token.revoked_at.is_none() && now < token.expires_at;
         Ok(Self {
             credentials: usize::try_from(of_all_kinds)
                 .unwrap_or(usize::MAX)
@@ -190,9 +188,9 @@ impl Belongings {
                 .saturating_sub(things),
             applications,
             things,
-            tokens: tokens.iter().filter(is_alive).count(),
-            roles: rows.roles(Some(id))?.len(),
-            grants: users.iter().filter(is_granted).count(),
+            tokens: count(|page| rows.tokens(Some(id), page), is_alive)?,
+            roles: count(|page| rows.roles(Some(id), page), |_| true)?,
+            grants: count(|page| rows.users(page), is_granted)?,
         })
     }
 
@@ -228,6 +226,19 @@ impl Belongings {
         ]
         .into_iter()
     }
+}
+
+/// How many rows of a listing count.
+fn count<T: Keyed>(
+    list: impl FnMut(&Page<T::Key>) -> Result<Listed<T>, StoreError>,
+    counts: impl Fn(&T) -> bool,
+) -> Result<usize, StoreError> {
+    let mut count: usize = 0;
+    each_row(list, |row| {
+        count = count.saturating_add(usize::from(counts(&row)));
+        Ok(())
+    })?;
+    Ok(count)
 }
 
 impl fmt::Display for Belongings {

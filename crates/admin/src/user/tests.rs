@@ -115,13 +115,19 @@ fn users_and_credentials_are_looked_up_apart() {
     ] {
         assert_eq!(error.to_string(), said);
     }
-    assert!(fixture.run(&ListOperators).unwrap().is_empty());
+    assert!(
+        fixture
+            .run(&ListOperators::default())
+            .unwrap()
+            .rows
+            .is_empty()
+    );
     let error = fixture.run(&ShowUser(device)).unwrap_err();
     assert!(error.is(ErrorKind::WrongKind, Noun::Credential));
     assert_eq!(error.to_string(), "`dev1@acme` is a credential");
     let missing = fixture.run(&ShowUser(login_name("joe@mail.test")));
     assert!(missing.is_err_and(|error| error.is(ErrorKind::NotFound, Noun::User)));
-    assert_eq!(fixture.run(&ListUsers).unwrap().len(), 1);
+    assert_eq!(fixture.run(&ListUsers::default()).unwrap().rows.len(), 1);
 }
 
 #[test]
@@ -250,7 +256,7 @@ fn an_administrator_of_a_tenant_manages_the_users_of_that_tenant_alone() {
     let create = CreateUser::new(login_name("bob@mail.test"), password);
     let refused = [
         fixture.run_by(jane, &create).err(),
-        fixture.run_by(jane, &ListUsers).err(),
+        fixture.run_by(jane, &ListUsers::default()).err(),
         fixture
             .run_by(jane, &granting("new@mail.test", "other"))
             .err(),

@@ -94,9 +94,13 @@ impl ApplicationCommand {
             Self::Create(create) => create.run(invocation)?,
             Self::List { tenant } => {
                 let mut listing = invocation.output.listing(COLUMNS);
-                for application in invocation.run(&ListApplications { tenant })? {
-                    listing.push(&ApplicationView::of(&application))?;
-                }
+                invocation.each_row(
+                    |page| ListApplications {
+                        tenant: tenant.clone(),
+                        page,
+                    },
+                    |application| listing.push(&ApplicationView::of(&application)),
+                )?;
                 listing.finish()?;
             }
             Self::Show(Named { name, tenant }) => {

@@ -64,9 +64,14 @@ impl ClientsCommand {
                 let columns = if all { ALL_COLUMNS } else { COLUMNS };
                 let mut listing = invocation.output.listing(columns);
                 let tenant = of.tenant;
-                for client in invocation.run(&ListClients { tenant, all })? {
-                    listing.push(&ClientView::of(&client, all))?;
-                }
+                invocation.each_row(
+                    |page| ListClients {
+                        tenant: tenant.clone(),
+                        all,
+                        page,
+                    },
+                    |client| listing.push(&ClientView::of(&client, all)),
+                )?;
                 listing.finish()?;
             }
             Self::Count(OfTenant { tenant }) => {

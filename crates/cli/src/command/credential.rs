@@ -16,7 +16,7 @@ use countersign_admin::{AdminError, Command, Permission, Tx};
 use countersign_core::lifecycle::State;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::rule::Effect;
-use countersign_core::store::CredentialQuery;
+use countersign_core::store::{CredentialQuery, Page};
 use serde_json::json;
 
 use crate::command::operator;
@@ -230,13 +230,17 @@ impl CredentialCommand {
 
 impl CredentialList {
     fn run(self, invocation: &Invocation) -> Result<(), CliError> {
-        let mut list = ListCredentials(CredentialQuery {
-            tenant: self.tenant,
-            state: self.state,
-            group: self.group,
-            after: self.after,
-            limit: self.limit,
-        });
+        let mut list = ListCredentials {
+            query: CredentialQuery {
+                tenant: self.tenant,
+                state: self.state,
+                group: self.group,
+            },
+            page: Page {
+                after: self.after,
+                limit: self.limit.unwrap_or(u64::MAX),
+            },
+        };
         let mut store = invocation.open_to_read()?;
         let mut listing = invocation.output.listing(COLUMNS);
         loop {
@@ -244,12 +248,11 @@ impl CredentialList {
             for (credential, scheme) in page.iter() {
                 listing.push(&CredentialView::of(credential, scheme))?;
             }
-            let query = &mut list.0;
-            query.limit = query.limit.map(|limit| limit.saturating_sub(page.count()));
-            if page.next.is_none() || query.limit == Some(0) {
+            list.page.limit = list.page.limit.saturating_sub(page.count());
+            if page.listed.next.is_none() || list.page.limit == 0 {
                 return listing.finish();
             }
-            query.after = page.next;
+            list.page.after = page.listed.next;
         }
     }
 }

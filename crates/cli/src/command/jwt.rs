@@ -102,7 +102,15 @@ impl JwtCommand {
         match self {
             Self::Create(create) => create.run(invocation)?,
             Self::List { tenant } => {
-                print_all(invocation, &invocation.run(&ListTokens { tenant })?)?;
+                let mut listing = invocation.output.listing(COLUMNS);
+                invocation.each_row(
+                    |page| ListTokens {
+                        tenant: tenant.clone(),
+                        page,
+                    },
+                    |token| listing.push(&TokenView::of(&token)),
+                )?;
+                listing.finish()?;
             }
             Self::Revoke(revoke) => revoke.run(invocation)?,
             Self::RotateKey { tenant, overlap } => {

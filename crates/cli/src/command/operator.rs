@@ -78,9 +78,9 @@ impl OperatorCommand {
             Self::Remove(rule) => rule.run_for_operator(invocation, None)?,
             Self::List => {
                 let mut listing = invocation.output.listing(COLUMNS);
-                for operator in invocation.run(&ListOperators)? {
-                    listing.push(&OperatorView::of(&operator))?;
-                }
+                invocation.each_row(ListOperators, |operator| {
+                    listing.push(&OperatorView::of(&operator))
+                })?;
                 listing.finish()?;
             }
             Self::Show(Name { name }) => {

@@ -138,9 +138,13 @@ impl RoleCommand {
             }
             Self::List { tenant } => {
                 let mut listing = invocation.output.listing(COLUMNS);
-                for role in invocation.run(&ListRoles { tenant })? {
-                    listing.push(&RoleView::of(&role))?;
-                }
+                invocation.each_row(
+                    |page| ListRoles {
+                        tenant: tenant.clone(),
+                        page,
+                    },
+                    |role| listing.push(&RoleView::of(&role)),
+                )?;
                 listing.finish()?;
             }
             Self::Show(RoleOf { name, tenant }) => {

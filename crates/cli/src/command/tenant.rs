@@ -151,9 +151,8 @@ impl TenantCommand {
             Self::Create(create) => create.run(invocation)?,
             Self::List => {
                 let mut listing = invocation.output.listing(COLUMNS);
-                for tenant in invocation.run(&ListTenants)? {
-                    listing.push(&TenantView::of(&tenant))?;
-                }
+                invocation
+                    .each_row(ListTenants, |tenant| listing.push(&TenantView::of(&tenant)))?;
                 listing.finish()?;
             }
             Self::Show { tenant } => {

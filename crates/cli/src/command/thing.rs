@@ -82,13 +82,14 @@ impl ThingCommand {
                 application,
             } => {
                 let mut listing = invocation.output.listing(COLUMNS);
-                let list = ListThings {
-                    tenant,
-                    application,
-                };
-                for thing in invocation.run(&list)? {
-                    listing.push(&ThingView::of(&thing))?;
-                }
+                invocation.each_row(
+                    |page| ListThings {
+                        tenant: tenant.clone(),
+                        application: application.clone(),
+                        page,
+                    },
+                    |thing| listing.push(&ThingView::of(&thing)),
+                )?;
                 listing.finish()?;
             }
             Self::Show(Keyed { key, tenant }) => {

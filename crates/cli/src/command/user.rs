@@ -164,19 +164,19 @@ impl UserGrant {
 fn list(invocation: &Invocation) -> Result<(), CliError> {
     let mut listing = invocation.output.listing(COLUMNS);
     let now = now();
-    for described in invocation.run(&ListUsers)? {
+    invocation.each_row(ListUsers, |described| {
         let view = UserView::of(&described, now);
         match invocation.output {
-            Output::Json => listing.push(&view)?,
+            Output::Json => listing.push(&view),
             Output::Text => {
                 let mut record = serde_json::to_value(&view)?;
                 if let Some(grants) = record.get_mut("grants") {
                     *grants = Value::from(grants_in_words(&described));
                 }
-                listing.push(&record)?;
+                listing.push(&record)
             }
         }
-    }
+    })?;
     listing.finish()
 }
 

@@ -13,7 +13,7 @@ use countersign_admin::tenant::ListTenants;
 use countersign_admin::view::rfc3339;
 use countersign_core::name::LoginName;
 use countersign_core::scheme::SchemeName;
-use countersign_core::store::{AuditQuery, Directory as _, StoreError, StoreErrorKind};
+use countersign_core::store::{AuditQuery, Directory as _, StoreError, StoreErrorKind, all_rows};
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
 use countersign_sqlite::SqliteStore;
@@ -77,7 +77,7 @@ pub(super) fn check(
     Content {
         names: with_credential(&mut store, names).ok(),
         show_secrets: look(&mut store, &ListRevealingSchemes).unwrap_or_default(),
-        tenants: look(&mut store, &ListTenants).ok(),
+        tenants: all_rows(|page| look(&mut store, &ListTenants(page.clone()))).ok(),
     }
 }
 

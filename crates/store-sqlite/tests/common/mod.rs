@@ -18,8 +18,8 @@ use countersign_core::store::rows::{
     AuditRows as _, CredentialRows as _, SecretRows as _, TenantRows as _,
 };
 use countersign_core::store::{
-    AdminStore as _, AdminTransaction as _, AuditQuery, Directory as _, GateStore as _, Intent,
-    LoginEffects, Recorded, Settings, StoreError,
+    AdminStore as _, AdminTransaction as _, AuditQuery, CredentialQuery, Directory as _,
+    GateStore as _, Intent, LoginEffects, Recorded, Settings, StoreError, all_rows,
 };
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
@@ -95,7 +95,8 @@ pub(crate) fn activate(store: &mut SqliteStore, name: &str) -> Result<Recorded, 
 pub(crate) fn assert_consistent(store: &mut SqliteStore) -> usize {
     assert!(store.quick_check().unwrap().is_empty());
     let mut transaction = store.begin(Intent::Read).unwrap();
-    let credentials = transaction.credentials(&Default::default()).unwrap();
+    let query = CredentialQuery::default();
+    let credentials = all_rows(|page| transaction.credentials(&query, page)).unwrap();
     let audit = transaction.audit(&AuditQuery::default()).unwrap();
     drop(transaction);
     let rows = audit.len();

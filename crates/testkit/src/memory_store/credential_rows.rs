@@ -2,15 +2,16 @@
 
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::kind::Kind;
-use countersign_core::name::{LoginName, TenantId};
-use countersign_core::store::StoreError;
+use countersign_core::name::{LoginName, Suffix, TenantId};
 use countersign_core::store::rows::{
     ApplicationRows, CredentialQuery, CredentialRows, CredentialUse, RegistrationCount,
 };
+use countersign_core::store::{Listed, Page, StoreError};
 use countersign_core::time::Timestamp;
 
 use super::MemoryTransaction;
 use super::errors::{found, gone};
+use super::table::{page_by, page_of};
 
 impl CredentialRows for MemoryTransaction<'_> {
     fn credential(&mut self, name: &LoginName) -> Result<Option<Credential>, StoreError> {
@@ -30,7 +31,11 @@ impl CredentialRows for MemoryTransaction<'_> {
         Ok(row.map(|row| row.credential.name.clone()))
     }
 
-    fn credentials(&mut self, query: &CredentialQuery) -> Result<Vec<Credential>, StoreError> {
+    fn credentials(
+        &mut self,
+        query: &CredentialQuery,
+        page: &Page<LoginName>,
+    ) -> Result<Listed<Credential>, StoreError> {
         let is_in_group = |it: &Credential| match (&query.group, &it.group) {
             (Some(group), Some(own)) => group.covers(own),
             (Some(_), None) => false,
@@ -39,22 +44,21 @@ impl CredentialRows for MemoryTransaction<'_> {
         let is_asked_for = |it: &Credential| {
             it.tenant.is_some()
                 && query.state.is_none_or(|state| it.state == state)
-                && query.after.as_ref().is_none_or(|name| it.name > *name)
                 && is_in_group(it)
         };
         let mut devices = self.own_credentials(query.tenant.as_ref(), is_device);
         devices.retain(is_asked_for);
-        let most = query.limit.and_then(|limit| usize::try_from(limit).ok());
-        devices.truncate(most.unwrap_or(usize::MAX));
-        Ok(devices)
+        Ok(page_of(devices, page))
     }
 
-    fn operators(&mut self) -> Result<Vec<Credential>, StoreError> {
-        Ok(self.tables.credentials_where(Credential::is_operator))
+    fn operators(&mut self, page: &Page<LoginName>) -> Result<Listed<Credential>, StoreError> {
+        let found = self.tables.credentials_where(Credential::is_operator);
+        Ok(page_of(found, page))
     }
 
-    fn users(&mut self) -> Result<Vec<Credential>, StoreError> {
-        Ok(self.own_credentials(None, |kind| matches!(kind, Kind::User(_))))
+    fn users(&mut self, page: &Page<LoginName>) -> Result<Listed<Credential>, StoreError> {
+        let found = self.own_credentials(None, |kind| matches!(kind, Kind::User(_)));
+        Ok(page_of(found, page))
     }
 
     fn has_user(&mut self, email: &LoginName) -> Result<bool, StoreError> {
@@ -129,11 +133,17 @@ impl CredentialRows for MemoryTransaction<'_> {
 }
 
 impl ApplicationRows for MemoryTransaction<'_> {
-    fn applications(&mut self, tenant: Option<&TenantId>) -> Result<Vec<Credential>, StoreError> {
+    fn applications(
+        &mut self,
+        tenant: Option<&TenantId>,
+        page: &Page<LoginName>,
+    ) -> Result<Listed<Credential>, StoreError> {
         let is_one = |kind: &Kind| matches!(kind, Kind::Application(_));
-        let mut applications = self.own_credentials(tenant, is_one);
-        applications.sort_by(|one, other| one.tenant.cmp(&other.tenant));
-        Ok(applications)
+        let place = |name: &LoginName| match name.suffix() {
+            Suffix::Tenant(tenant) => (Some(tenant), name.clone()),
+            Suffix::Email | Suffix::None | Suffix::Unknown => (None, name.clone()),
+        };
+        Ok(page_by(self.own_credentials(tenant, is_one), page, place))
     }
 
     fn has_application(&mut self, tenant: &TenantId, id: CredentialId) -> Result<bool, StoreError> {
@@ -148,11 +158,13 @@ impl ApplicationRows for MemoryTransaction<'_> {
         &mut self,
         tenant: Option<&TenantId>,
         application: Option<CredentialId>,
-    ) -> Result<Vec<Credential>, StoreError> {
-        Ok(self.own_credentials(tenant, |kind| match kind {
+        page: &Page<LoginName>,
+    ) -> Result<Listed<Credential>, StoreError> {
+        let found = self.own_credentials(tenant, |kind| match kind {
             Kind::Thing(thing) => application.is_none_or(|id| thing.application == id),
             _ => false,
-        }))
+        });
+        Ok(page_of(found, page))
     }
 
     fn remove_things_of(

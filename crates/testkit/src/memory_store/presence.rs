@@ -5,9 +5,10 @@ use countersign_core::credential::CredentialId;
 use countersign_core::name::TenantId;
 use countersign_core::presence::{Presence, SessionNumber};
 use countersign_core::store::rows::{JoinedPresence, PresenceRows};
-use countersign_core::store::{BrokerPresence, StoreError};
+use countersign_core::store::{BrokerPresence, Listed, Page, StoreError};
 
 use super::MemoryTransaction;
+use super::table::page_of;
 
 impl MemoryTransaction<'_> {
     /// The sessions that are meant, by broker and number.
@@ -29,9 +30,14 @@ impl MemoryTransaction<'_> {
 }
 
 impl PresenceRows for MemoryTransaction<'_> {
-    fn presence(&mut self, tenant: Option<&TenantId>) -> Result<Vec<BrokerPresence>, StoreError> {
-        Ok(self
-            .sessions_where(|_, presence| tenant.is_none() || presence.tenant.as_ref() == tenant))
+    fn presence(
+        &mut self,
+        tenant: Option<&TenantId>,
+        page: &Page<(String, SessionNumber)>,
+    ) -> Result<Listed<BrokerPresence>, StoreError> {
+        let is_of = |presence: &Presence| tenant.is_none() || presence.tenant.as_ref() == tenant;
+        let found = self.sessions_where(|_, presence| is_of(presence));
+        Ok(page_of(found, page))
     }
 
     fn presence_with(
@@ -53,7 +59,8 @@ impl PresenceRows for MemoryTransaction<'_> {
     }
 
     fn count_presence(&mut self, tenant: Option<&TenantId>) -> Result<u64, StoreError> {
-        let sessions = self.presence(tenant)?;
+        let is_of = |presence: &Presence| tenant.is_none() || presence.tenant.as_ref() == tenant;
+        let sessions = self.sessions_where(|_, presence| is_of(presence));
         Ok(sessions.iter().filter(|session| session.is_alive).count() as u64)
     }
 

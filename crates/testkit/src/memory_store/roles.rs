@@ -3,21 +3,26 @@
 use countersign_core::credential::CredentialId;
 use countersign_core::name::TenantId;
 use countersign_core::role::{Role, RoleName};
-use countersign_core::store::StoreError;
 use countersign_core::store::rows::RoleRows;
+use countersign_core::store::{Listed, Page, StoreError};
 
 use super::MemoryTransaction;
 use super::errors::found;
+use super::table::page_of;
 
 impl RoleRows for MemoryTransaction<'_> {
     fn role(&mut self, tenant: &TenantId, name: &RoleName) -> Result<Option<Role>, StoreError> {
         Ok(self.tables.role(tenant, name))
     }
 
-    fn roles(&mut self, tenant: Option<&TenantId>) -> Result<Vec<Role>, StoreError> {
+    fn roles(
+        &mut self,
+        tenant: Option<&TenantId>,
+        page: &Page<(TenantId, RoleName)>,
+    ) -> Result<Listed<Role>, StoreError> {
         let roles = self.tables.roles.values();
-        let asked_for = roles.filter(|role| tenant.is_none_or(|id| role.tenant == *id));
-        Ok(asked_for.cloned().collect())
+        let own = roles.filter(|role| tenant.is_none_or(|id| role.tenant == *id));
+        Ok(page_of(own.cloned().collect(), page))
     }
 
     fn put_role(&mut self, role: &Role) -> Result<(), StoreError> {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use countersign_core::store::{Keyed, Listed, Page};
+
 /// The rows of a table, by key. To clone it is cheap; a clone that is written to
 /// has a part of its own from then on, and shares all others.
 #[derive(Debug)]
@@ -173,6 +175,24 @@ impl<K, V> PartialEq for Table<K, V> {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
+}
+
+/// A page of `rows`, which are in no order.
+pub(super) fn page_of<T: Keyed<Key: Clone + Ord>>(rows: Vec<T>, page: &Page<T::Key>) -> Listed<T> {
+    page_by(rows, page, Clone::clone)
+}
+
+/// The same, in the order of what is made of the keys.
+pub(super) fn page_by<T: Keyed, O: Ord>(
+    mut rows: Vec<T>,
+    page: &Page<T::Key>,
+    order: impl Fn(&T::Key) -> O,
+) -> Listed<T> {
+    let after = page.after.as_ref().map(&order);
+    rows.retain(|row| Some(order(&row.key())) > after);
+    rows.sort_by_key(|row| order(&row.key()));
+    rows.truncate(usize::try_from(page.sought()).unwrap_or(usize::MAX));
+    page.listed(rows)
 }
 
 /// A part with more rows is cut in two.

@@ -1,20 +1,22 @@
 //! Tenants.
 
 use countersign_core::name::TenantId;
-use countersign_core::store::StoreError;
 use countersign_core::store::rows::TenantRows;
+use countersign_core::store::{Listed, Page, StoreError};
 use countersign_core::tenant::Tenant;
 
 use super::MemoryTransaction;
 use super::errors::{found, taken};
+use super::table::page_of;
 
 impl TenantRows for MemoryTransaction<'_> {
     fn tenant(&mut self, id: &TenantId) -> Result<Option<Tenant>, StoreError> {
         Ok(self.tables.tenants.get(id).cloned())
     }
 
-    fn tenants(&mut self) -> Result<Vec<Tenant>, StoreError> {
-        Ok(self.tables.tenants.values().cloned().collect())
+    fn tenants(&mut self, page: &Page<TenantId>) -> Result<Listed<Tenant>, StoreError> {
+        let tenants = self.tables.tenants.values().cloned();
+        Ok(page_of(tenants.collect(), page))
     }
 
     fn put_tenant(&mut self, tenant: &Tenant) -> Result<(), StoreError> {

@@ -4,13 +4,14 @@ use countersign_core::credential::CredentialId;
 use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::kind::Kind;
 use countersign_core::name::TenantId;
-use countersign_core::store::StoreError;
 use countersign_core::store::rows::TokenRows;
+use countersign_core::store::{Listed, Page, StoreError};
 use countersign_core::time::Timestamp;
 use countersign_core::token::{SealedTokenKey, TokenKey, TokenRecord};
 
 use super::MemoryTransaction;
 use super::errors::{found, gone, taken};
+use super::table::page_of;
 use super::tables::Tables;
 
 impl Tables {
@@ -47,15 +48,6 @@ impl Tables {
         let key = &mut row.ok_or_else(|| gone("the key"))?.key;
         key.ends_at = Some(key.ends_at.map_or(at, |before| before.min(at)));
         Ok(())
-    }
-
-    /// Tokens of a tenant or of all, by tenant and time.
-    pub(super) fn tokens_of(&self, tenant: Option<&TenantId>) -> Vec<TokenRecord> {
-        let tokens = self.tokens.values();
-        let own = tokens.filter(|token| tenant.is_none_or(|id| token.tenant == *id));
-        let mut own: Vec<_> = own.cloned().collect();
-        own.sort_by_key(|token| (token.tenant.clone(), token.issued_at));
-        own
     }
 
     /// Adds a token.
@@ -103,8 +95,14 @@ impl TokenRows for MemoryTransaction<'_> {
         Ok(self.tables.tokens.get(id).cloned())
     }
 
-    fn tokens(&mut self, tenant: Option<&TenantId>) -> Result<Vec<TokenRecord>, StoreError> {
-        Ok(self.tables.tokens_of(tenant))
+    fn tokens(
+        &mut self,
+        tenant: Option<&TenantId>,
+        page: &Page<(TenantId, Timestamp, TokenId)>,
+    ) -> Result<Listed<TokenRecord>, StoreError> {
+        let tokens = self.tables.tokens.values();
+        let own = tokens.filter(|token| tenant.is_none_or(|id| token.tenant == *id));
+        Ok(page_of(own.cloned().collect(), page))
     }
 
     fn count_tokens_of(&mut self, issuer: CredentialId) -> Result<u64, StoreError> {

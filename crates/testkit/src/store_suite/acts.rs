@@ -14,7 +14,7 @@ use countersign_core::scheme::{SchemeName, Schemes};
 use countersign_core::secret::{Argon2Params, PasswordHash, Secret, SecretDigest, Verifier};
 use countersign_core::store::rows::{CredentialRows as _, SecretRows as _, TenantRows as _};
 use countersign_core::store::{
-    AdminStore, AdminTransaction, GateStore, Intent, Settings, StoreErrorKind,
+    AdminStore, AdminTransaction, GateStore, Intent, Settings, StoreErrorKind, all_rows,
 };
 use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Tenant};
 use countersign_core::topic::TopicFilter;
@@ -90,7 +90,7 @@ pub fn a_credential_reads_back_as_it_was_written(mut store: impl GateStore + Adm
     let by_name = found(&mut store, "dev1@acme");
     let by_id = store.credential_by_id(id).unwrap().unwrap();
     let listed = look(&mut store, |transaction| {
-        transaction.credentials(&Default::default())
+        all_rows(|page| transaction.credentials(&Default::default(), page))
     });
     let in_act = look(&mut store, |transaction| {
         transaction.credential(&written.name)
@@ -177,7 +177,9 @@ pub fn a_tenant_reads_back_as_it_was_written(mut store: impl GateStore + AdminSt
         });
         assert_eq!(*store.tenant(&written.id).unwrap().unwrap(), written);
         assert_eq!(*store.tenants().unwrap().readable[0], written);
-        let listed = look(&mut store, |transaction| transaction.tenants());
+        let listed = look(&mut store, |transaction| {
+            all_rows(|page| transaction.tenants(page))
+        });
         assert_eq!(listed, [written]);
     }
 }
@@ -322,7 +324,12 @@ pub fn a_deleted_tenant_takes_its_credentials_along_and_frees_their_names(
     assert!(store.tenant(&tenant_id("acme")).unwrap().is_none());
     assert!(store.credential_by_id(id).unwrap().is_none());
     assert!(found(&mut store, "dev1@other").roles.is_empty());
-    assert!(look(&mut store, |transaction| transaction.roles(None)).is_empty());
+    assert!(
+        look(&mut store, |transaction| all_rows(
+            |page| transaction.roles(None, page)
+        ))
+        .is_empty()
+    );
     add(&mut store, &credential("dev1@acme"), 1);
     assert!(acts(&mut store).is_empty());
 }

@@ -4,7 +4,9 @@ use countersign_core::audit::AuditOutcome;
 use countersign_core::credential::CredentialId;
 use countersign_core::presence::{Presence, PresenceEvent, SessionEnd, SessionNumber};
 use countersign_core::reason::Reason;
-use countersign_core::store::{AdminStore, Batch, GateStore, Intent, Refusal, StoreErrorKind};
+use countersign_core::store::{
+    AdminStore, Batch, GateStore, Intent, Refusal, StoreErrorKind, all_rows,
+};
 
 use super::{acts, add, at, audit, client_id, credential, entry, found, look, tenant_id};
 
@@ -46,7 +48,9 @@ pub fn presence_is_who_is_connected_and_cleared_broker_by_broker(
         "b2",
         vec![PresenceEvent::Connected(anonymous(1, "c4"))],
     );
-    let listed = look(&mut store, |transaction| transaction.presence(None));
+    let listed = look(&mut store, |transaction| {
+        all_rows(|page| transaction.presence(None, page))
+    });
     let joined = Presence {
         tenant: Some(tenant_id("other")),
         ..anonymous(3, "c3")
@@ -65,7 +69,9 @@ pub fn presence_is_who_is_connected_and_cleared_broker_by_broker(
         ]
     );
     let acme = tenant_id("acme");
-    let of_acme = look(&mut store, |transaction| transaction.presence(Some(&acme)));
+    let of_acme = look(&mut store, |transaction| {
+        all_rows(|page| transaction.presence(Some(&acme), page))
+    });
     assert_eq!(of_acme[0].presence, full);
     assert_eq!(
         look(&mut store, |transaction| transaction

@@ -2,9 +2,9 @@
 
 use countersign_core::credential::Credential;
 use countersign_core::lifecycle::State;
-use countersign_core::name::GroupPath;
+use countersign_core::name::{GroupPath, LoginName};
 use countersign_core::store::{
-    AdminStore, AdminTransaction, AuditQuery, CredentialQuery, GateStore, Intent,
+    AdminStore, AdminTransaction, AuditQuery, CredentialQuery, GateStore, Intent, Page, all_rows,
 };
 use countersign_core::tenant::{Authentication, Tenant};
 
@@ -31,9 +31,12 @@ pub fn credentials_are_listed_by_name_and_filtered(mut store: impl GateStore + A
         add(&mut store, &made, secret);
     }
     add(&mut store, &credential("operator"), 9);
-    let mut names = |query: CredentialQuery| -> Vec<String> {
-        let listed = look(&mut store, |transaction| transaction.credentials(&query));
-        listed.into_iter().map(|one| one.name.to_string()).collect()
+    let mut page_of = |query: CredentialQuery, page: &Page<LoginName>| -> Vec<String> {
+        let listed = look(&mut store, |transaction| {
+            transaction.credentials(&query, page)
+        });
+        let names = listed.rows.into_iter().map(|one| one.name.to_string());
+        names.collect()
     };
     let all = CredentialQuery::default;
     let acme = || CredentialQuery {
@@ -41,36 +44,43 @@ pub fn credentials_are_listed_by_name_and_filtered(mut store: impl GateStore + A
         ..all()
     };
     let group = |text| Some(GroupPath::parse(text).unwrap());
-    let after = |text| Some(login_name(text));
-    assert_eq!(names(all()), ["a@other", "b@acme", "c@acme", "d@acme"]);
-    assert_eq!(names(acme()), ["b@acme", "c@acme", "d@acme"]);
+    let after = |text| Page::after(login_name(text));
+    assert_eq!(
+        page_of(all(), &Page::default()),
+        ["a@other", "b@acme", "c@acme", "d@acme"]
+    );
+    assert_eq!(
+        page_of(acme(), &Page::default()),
+        ["b@acme", "c@acme", "d@acme"]
+    );
     let inactive = CredentialQuery {
         state: Some(State::Inactive),
         ..acme()
     };
-    assert_eq!(names(inactive), ["b@acme", "d@acme"]);
+    assert_eq!(page_of(inactive, &Page::default()), ["b@acme", "d@acme"]);
     let of_group = CredentialQuery {
         group: group("DM"),
         ..all()
     };
-    assert_eq!(names(of_group), ["a@other", "b@acme", "d@acme"]);
-    let page = CredentialQuery {
-        after: after("a@other"),
-        limit: Some(2),
-        ..all()
+    assert_eq!(
+        page_of(of_group, &Page::default()),
+        ["a@other", "b@acme", "d@acme"]
+    );
+    let two = Page {
+        limit: 2,
+        ..after("a@other")
     };
-    assert_eq!(names(page), ["b@acme", "c@acme"]);
-    let page = CredentialQuery {
-        after: after("b@acme"),
+    assert_eq!(page_of(all(), &two), ["b@acme", "c@acme"]);
+    let of_group = CredentialQuery {
         group: group("DM"),
         ..acme()
     };
-    assert_eq!(names(page), ["d@acme"]);
-    let none = CredentialQuery {
-        limit: Some(0),
-        ..all()
+    assert_eq!(page_of(of_group, &after("b@acme")), ["d@acme"]);
+    let none = Page {
+        limit: 0,
+        ..Page::default()
     };
-    assert!(names(none).is_empty());
+    assert!(page_of(all(), &none).is_empty());
 }
 
 /// Operators stand outside of all tenants, in listings too.
@@ -78,7 +88,9 @@ pub fn operators_are_listed_apart_by_name(mut store: impl GateStore + AdminStore
     for (secret, name) in (1..).zip(["root", "dev1@acme", "bridge"]) {
         add(&mut store, &credential(name), secret);
     }
-    let listed = look(&mut store, |transaction| transaction.operators());
+    let listed = look(&mut store, |transaction| {
+        all_rows(|page| transaction.operators(page))
+    });
     let names: Vec<_> = listed.iter().map(|one| one.name.as_str()).collect();
     assert_eq!(names, ["bridge", "root"]);
     assert!(listed.iter().all(|one| one.secrets.len() == 1));

@@ -7,7 +7,7 @@ use countersign_core::role::{Role, RoleName, RoleRule};
 use countersign_core::rule::{Action, Effect, Limits, Pattern, QoS, Rule};
 use countersign_core::store::rows::TenantRows as _;
 use countersign_core::store::rows::{CredentialRows as _, RoleRows as _};
-use countersign_core::store::{AdminStore, GateStore, Intent};
+use countersign_core::store::{AdminStore, GateStore, Intent, all_rows};
 
 use super::{add, at, commit, credential, found, look, tenant, tenant_id};
 
@@ -63,9 +63,13 @@ pub fn a_role_reads_back_as_it_was_written(mut store: impl GateStore + AdminStor
         assert_eq!(named.as_ref(), Some(&written));
         let of_another = store.role_named(&tenant_id("a"), &written.name);
         assert_eq!(of_another.unwrap(), None);
-        let listed = look(&mut store, |transaction| transaction.roles(Some(acme)));
+        let listed = look(&mut store, |transaction| {
+            all_rows(|page| transaction.roles(Some(acme), page))
+        });
         assert_eq!(listed, [role("acme", "a"), written.clone()]);
-        let listed = look(&mut store, |transaction| transaction.roles(None));
+        let listed = look(&mut store, |transaction| {
+            all_rows(|page| transaction.roles(None, page))
+        });
         assert_eq!(listed, [role("a", "z"), role("acme", "a"), written.clone()]);
         let holders = look(&mut store, |transaction| {
             transaction.holders_of_role(acme, &written.name)

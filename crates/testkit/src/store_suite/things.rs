@@ -13,7 +13,7 @@ use countersign_core::lifecycle::State;
 use countersign_core::scheme::SchemeName;
 use countersign_core::secret::{SecretDigest, SecretId};
 use countersign_core::store::{
-    AdminStore, GateStore, Intent, LoginEffects, Recorded, Registered, StoreErrorKind,
+    AdminStore, GateStore, Intent, LoginEffects, Recorded, Registered, StoreErrorKind, all_rows,
 };
 
 use super::{
@@ -103,21 +103,49 @@ pub fn applications_and_things_are_listed_apart(mut store: impl GateStore + Admi
             listed.into_iter().map(|one| one.name.to_string()).collect()
         };
         assert_eq!(
-            names(transaction.applications(None)?),
+            names(all_rows(|page| transaction.applications(None, page))?),
             [
                 "application:carts@acme",
                 "application:fleet@acme",
                 "application:fleet@other"
             ]
         );
-        assert_eq!(names(transaction.applications(Some(&acme))?).len(), 2);
-        assert_eq!(names(transaction.things(None, None)?), ["t1", "t2", "t3"]);
-        assert_eq!(names(transaction.things(Some(&acme), None)?), ["t1", "t3"]);
-        assert_eq!(names(transaction.things(None, Some(app))?), ["t3"]);
-        assert_eq!(names(transaction.things(Some(&acme), Some(app))?), ["t3"]);
-        assert!(transaction.things(Some(&acme), Some(other_app))?.is_empty());
-        assert_eq!(names(transaction.operators()?), ["root"]);
-        let devices = transaction.credentials(&Default::default())?;
+        assert_eq!(
+            names(all_rows(|page| transaction.applications(Some(&acme), page))?).len(),
+            2
+        );
+        assert_eq!(
+            names(all_rows(|page| transaction.things(None, None, page))?),
+            ["t1", "t2", "t3"]
+        );
+        assert_eq!(
+            names(all_rows(|page| transaction.things(
+                Some(&acme),
+                None,
+                page
+            ))?),
+            ["t1", "t3"]
+        );
+        assert_eq!(
+            names(all_rows(|page| transaction.things(None, Some(app), page))?),
+            ["t3"]
+        );
+        assert_eq!(
+            names(all_rows(|page| transaction.things(
+                Some(&acme),
+                Some(app),
+                page
+            ))?),
+            ["t3"]
+        );
+        assert!(
+            all_rows(|page| transaction.things(Some(&acme), Some(other_app), page))?.is_empty()
+        );
+        assert_eq!(
+            names(all_rows(|page| transaction.operators(page))?),
+            ["root"]
+        );
+        let devices = all_rows(|page| transaction.credentials(&Default::default(), page))?;
         assert_eq!(names(devices), ["dev1@acme"]);
         assert_eq!(transaction.count_credentials(&acme)?, 5);
         let scheme = SchemeName::parse("application").unwrap();
@@ -351,7 +379,7 @@ pub(crate) fn about(is_org_admin: bool, registers_things: bool) -> Application {
     }
 }
 
-fn application(name: &str, about: Application) -> Credential {
+pub(crate) fn application(name: &str, about: Application) -> Credential {
     Credential {
         kind: Kind::Application(about),
         scheme: SchemeName::parse("application").unwrap(),
@@ -360,7 +388,7 @@ fn application(name: &str, about: Application) -> Credential {
 }
 
 /// A thing of `acme`.
-fn thing(key: &str, application: CredentialId) -> Credential {
+pub(crate) fn thing(key: &str, application: CredentialId) -> Credential {
     Credential {
         kind: Kind::Thing(Thing {
             application,

@@ -12,6 +12,7 @@ use countersign_core::secret::SecretId;
 use countersign_core::store::rows::{RoleRows as _, TokenRows as _};
 use countersign_core::store::{
     AdminStore, AdminTransaction, GateStore, Intent, LoginEffects, Recorded, StoreErrorKind,
+    all_rows,
 };
 use countersign_core::time::Timestamp;
 use countersign_core::token::{SealedTokenKey, TokenKey, TokenRecord};
@@ -46,10 +47,10 @@ pub fn a_token_and_its_key_read_back_as_they_were_written(mut store: impl GateSt
     });
     let acme = tenant_id("acme");
     look(&mut store, |transaction| {
-        let listed = transaction.tokens(Some(&acme))?;
+        let listed = all_rows(|page| transaction.tokens(Some(&acme), page))?;
         assert_eq!(listed, [plain.clone(), limited.clone()]);
-        assert_eq!(transaction.tokens(None)?, listed);
-        assert!(transaction.tokens(Some(&tenant_id("other")))?.is_empty());
+        assert_eq!(all_rows(|page| transaction.tokens(None, page))?, listed);
+        assert!(all_rows(|page| transaction.tokens(Some(&tenant_id("other")), page))?.is_empty());
         let keys = transaction.token_keys(&acme)?;
         let ids: Vec<_> = keys.iter().map(|one| one.key.id.clone()).collect();
         assert_eq!(ids, [key_id(2), key_id(1)]);
@@ -206,13 +207,13 @@ pub fn a_token_that_ended_is_forgotten_after_a_week(mut store: impl GateStore + 
 
 /// The credentials that a token depends on.
 #[derive(Clone, Copy)]
-struct Parties {
+pub(crate) struct Parties {
     bearer: CredentialId,
     issuer: CredentialId,
 }
 
 /// Makes role `reader`, a key, a bearer and an issuer in `acme`.
-fn parties<S: AdminStore>(store: &mut S) -> Parties {
+pub(crate) fn parties<S: AdminStore>(store: &mut S) -> Parties {
     make_roles(store, "acme", &["reader"]);
     let bearer = Credential {
         kind: Kind::Bearer,
@@ -228,11 +229,11 @@ fn parties<S: AdminStore>(store: &mut S) -> Parties {
     parties
 }
 
-fn add_token<S: AdminStore>(store: &mut S, token: &TokenRecord) {
+pub(crate) fn add_token<S: AdminStore>(store: &mut S, token: &TokenRecord) {
     commit(store, &[], |transaction| transaction.add_token(token));
 }
 
-fn token(number: u8, parties: Parties) -> TokenRecord {
+pub(crate) fn token(number: u8, parties: Parties) -> TokenRecord {
     TokenRecord {
         id: token_id(number),
         tenant: tenant_id("acme"),

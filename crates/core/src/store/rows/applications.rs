@@ -1,8 +1,8 @@
 //! Applications and their things.
 
 use crate::credential::{Credential, CredentialId};
-use crate::name::TenantId;
-use crate::store::StoreError;
+use crate::name::{LoginName, TenantId};
+use crate::store::{Listed, Page, StoreError};
 
 /// How many things an application has made in one second.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -23,7 +23,11 @@ pub trait ApplicationRows {
     /// # Errors
     ///
     /// See [`ApplicationRows`].
-    fn applications(&mut self, tenant: Option<&TenantId>) -> Result<Vec<Credential>, StoreError>;
+    fn applications(
+        &mut self,
+        tenant: Option<&TenantId>,
+        page: &Page<LoginName>,
+    ) -> Result<Listed<Credential>, StoreError>;
 
     /// Says whether the credential with this number is an application of a tenant.
     ///
@@ -41,7 +45,8 @@ pub trait ApplicationRows {
         &mut self,
         tenant: Option<&TenantId>,
         application: Option<CredentialId>,
-    ) -> Result<Vec<Credential>, StoreError>;
+        page: &Page<LoginName>,
+    ) -> Result<Listed<Credential>, StoreError>;
 
     /// Removes up to `most` things of a tenant; says which.
     ///

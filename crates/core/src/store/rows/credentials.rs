@@ -4,7 +4,7 @@ use crate::client_id::ClientIdTie;
 use crate::credential::{Credential, CredentialId};
 use crate::lifecycle::State;
 use crate::name::{GroupPath, LoginName, TenantId};
-use crate::store::StoreError;
+use crate::store::{Listed, Page, StoreError};
 use crate::time::Timestamp;
 
 /// A use of a credential, and what it changes.
@@ -58,21 +58,25 @@ pub trait CredentialRows {
     /// # Errors
     ///
     /// See [`CredentialRows`].
-    fn credentials(&mut self, query: &CredentialQuery) -> Result<Vec<Credential>, StoreError>;
+    fn credentials(
+        &mut self,
+        query: &CredentialQuery,
+        page: &Page<LoginName>,
+    ) -> Result<Listed<Credential>, StoreError>;
 
     /// Operators, by name.
     ///
     /// # Errors
     ///
     /// See [`CredentialRows`].
-    fn operators(&mut self) -> Result<Vec<Credential>, StoreError>;
+    fn operators(&mut self, page: &Page<LoginName>) -> Result<Listed<Credential>, StoreError>;
 
-    /// All users, by name.
+    /// Users, by name.
     ///
     /// # Errors
     ///
     /// See [`CredentialRows`].
-    fn users(&mut self) -> Result<Vec<Credential>, StoreError>;
+    fn users(&mut self, page: &Page<LoginName>) -> Result<Listed<Credential>, StoreError>;
 
     /// Says whether a user has this e-mail address.
     ///
@@ -169,8 +173,4 @@ pub struct CredentialQuery {
     pub state: Option<State>,
     /// In this group and below alone.
     pub group: Option<GroupPath>,
-    /// After this name alone.
-    pub after: Option<LoginName>,
-    /// At most so many.
-    pub limit: Option<u64>,
 }

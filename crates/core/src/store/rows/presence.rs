@@ -4,7 +4,7 @@ use crate::client_id::ClientIdTie;
 use crate::credential::CredentialId;
 use crate::name::TenantId;
 use crate::presence::{Presence, SessionNumber};
-use crate::store::StoreError;
+use crate::store::{Listed, Page, StoreError};
 use crate::time::Timestamp;
 
 /// A session whose tenant became known.
@@ -28,7 +28,11 @@ pub trait PresenceRows {
     /// # Errors
     ///
     /// See [`PresenceRows`].
-    fn presence(&mut self, tenant: Option<&TenantId>) -> Result<Vec<BrokerPresence>, StoreError>;
+    fn presence(
+        &mut self,
+        tenant: Option<&TenantId>,
+        page: &Page<(String, SessionNumber)>,
+    ) -> Result<Listed<BrokerPresence>, StoreError>;
 
     /// Who is connected with this client id.
     ///

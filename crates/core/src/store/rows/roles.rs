@@ -3,7 +3,7 @@
 use crate::credential::CredentialId;
 use crate::name::TenantId;
 use crate::role::{Role, RoleName};
-use crate::store::StoreError;
+use crate::store::{Listed, Page, StoreError};
 
 /// Roles of tenants.
 ///
@@ -22,7 +22,11 @@ pub trait RoleRows {
     /// # Errors
     ///
     /// See [`RoleRows`].
-    fn roles(&mut self, tenant: Option<&TenantId>) -> Result<Vec<Role>, StoreError>;
+    fn roles(
+        &mut self,
+        tenant: Option<&TenantId>,
+        page: &Page<(TenantId, RoleName)>,
+    ) -> Result<Listed<Role>, StoreError>;
 
     /// Writes a role with all its rules, new or changed.
     ///

@@ -1,7 +1,7 @@
 //! Tenants.
 
 use crate::name::TenantId;
-use crate::store::StoreError;
+use crate::store::{Listed, Page, StoreError};
 use crate::tenant::Tenant;
 
 /// Tenants.
@@ -16,12 +16,12 @@ pub trait TenantRows {
     /// See [`TenantRows`].
     fn tenant(&mut self, id: &TenantId) -> Result<Option<Tenant>, StoreError>;
 
-    /// All tenants, by id.
+    /// Tenants, by id.
     ///
     /// # Errors
     ///
     /// See [`TenantRows`].
-    fn tenants(&mut self) -> Result<Vec<Tenant>, StoreError>;
+    fn tenants(&mut self, page: &Page<TenantId>) -> Result<Listed<Tenant>, StoreError>;
 
     /// Writes a tenant, new or changed.
     ///

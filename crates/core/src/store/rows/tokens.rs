@@ -3,7 +3,7 @@
 use crate::credential::CredentialId;
 use crate::jwt::{KeyId, TokenId};
 use crate::name::TenantId;
-use crate::store::StoreError;
+use crate::store::{Listed, Page, StoreError};
 use crate::time::Timestamp;
 use crate::token::{SealedTokenKey, TokenKey, TokenRecord};
 
@@ -54,7 +54,11 @@ pub trait TokenRows {
     /// # Errors
     ///
     /// See [`TokenRows`].
-    fn tokens(&mut self, tenant: Option<&TenantId>) -> Result<Vec<TokenRecord>, StoreError>;
+    fn tokens(
+        &mut self,
+        tenant: Option<&TenantId>,
+        page: &Page<(TenantId, Timestamp, TokenId)>,
+    ) -> Result<Listed<TokenRecord>, StoreError>;
 
     /// How many tokens of this issuer are kept.
     ///

@@ -253,9 +253,11 @@ fn a_user_lists_and_switches_tenants() {
     let listed = fixture.run(&ListClients {
         tenant: Some(tenant_id("beta")),
         all: false,
+        ..ListClients::default()
     });
     let ids: Vec<_> = listed
         .unwrap()
+        .rows
         .into_iter()
         .map(|client| client.presence.client_id)
         .collect();

@@ -56,8 +56,10 @@ fn listed(fixture: &mut Fixture, count: usize) -> Vec<BrokerPresence> {
         .run(&ListClients {
             tenant: None,
             all: false,
+            ..ListClients::default()
         })
-        .unwrap();
+        .unwrap()
+        .rows;
     assert_eq!(listed.len(), count);
     listed
 }

@@ -59,9 +59,10 @@ fn a_user_is_let_in_by_address_and_password_and_in_no_other_way() {
         .run(&ListClients {
             tenant: None,
             all: false,
+            ..ListClients::default()
         })
         .unwrap();
-    for client in listed {
+    for client in listed.rows {
         let presence = client.presence;
         assert_eq!(presence.username.as_deref(), Some(JANE));
         assert_eq!(presence.tenant, Some(tenant_id("acme")));
