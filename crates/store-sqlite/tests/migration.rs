@@ -176,7 +176,7 @@ fn the_way_back_leads_back() {
     drop(connection);
     assert_eq!(
         SqliteStore::open(&path).unwrap().schema_version().unwrap(),
-        5
+        6
     );
 }
 

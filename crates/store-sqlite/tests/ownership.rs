@@ -158,9 +158,9 @@ fn nothing_is_left_behind_of_what_is_deleted() {
         .execute_batch(
             "INSERT INTO role VALUES ('acme', 'meter', NULL, 0, 0);
              INSERT INTO role_rule VALUES
-                 ('acme', 'meter', 0, 'allow', 'publish', 'a', NULL, 0, NULL);
+                 ('acme', 'meter', 0, 'allow', 'publish', 'a', NULL, 0, NULL, 0);
              INSERT INTO credential_role VALUES (1, 'meter', 'acme');
-             INSERT INTO credential_rule VALUES (1, 0, 'allow', 'publish', 'a', NULL, 0);
+             INSERT INTO credential_rule VALUES (1, 0, 'allow', 'publish', 'a', NULL, 0, 0);
              INSERT INTO attribute VALUES (1, 'floor', '1');
              INSERT INTO stored_session VALUES
                  (zeroblob(32), 'credential', 1, NULL, 'acme', 0, 'b1', 0, 1)",
