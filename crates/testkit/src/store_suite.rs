@@ -39,6 +39,7 @@ mod logins;
 mod ownership;
 mod pages;
 mod people;
+mod principals;
 mod roles;
 mod schemes;
 mod things;

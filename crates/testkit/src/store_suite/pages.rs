@@ -10,7 +10,7 @@ use countersign_core::store::{
 };
 
 use super::people::user;
-use super::things::{about, application, make, thing};
+use super::principals::{about, application, make, thing};
 use super::tokens::{add_token, parties, token};
 use super::{add, anonymous, commit, credential, login_name, look, make_roles, observe, tenant_id};
 

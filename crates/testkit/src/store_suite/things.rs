@@ -1,13 +1,10 @@
 //! Applications and things.
 
-use std::collections::BTreeMap;
-
 use countersign_core::auto_registration::AutoRegistration;
 use countersign_core::change::{Change, ChangeSeq};
-use countersign_core::client_id::ClientIdRule;
 use countersign_core::connect::LoginRecord;
 use countersign_core::credential::{Credential, CredentialId};
-use countersign_core::kind::{Application, ApplicationName, Kind, Thing};
+use countersign_core::kind::{Application, Kind};
 use countersign_core::ledger::LedgerTransaction as _;
 use countersign_core::lifecycle::State;
 use countersign_core::scheme::SchemeName;
@@ -16,6 +13,7 @@ use countersign_core::store::{
     AdminStore, GateStore, Intent, LoginEffects, Recorded, Registered, StoreErrorKind, all_rows,
 };
 
+use super::principals::{about, application, make, make_application, thing};
 use super::{
     acts, add, at, client_id, commit, credential, digest, first_use, found, login_name, look,
     make_roles, patiently, proved, race, role_name, tenant_id,
@@ -348,58 +346,6 @@ pub fn a_first_use_has_one_winner(mut store: impl GateStore + AdminStore) {
             patiently(|| store.record_login(&login, at(6)))
         });
         assert_eq!(winners, 1, "{round}");
-    }
-}
-
-pub(crate) fn make<S: AdminStore>(store: &mut S, credential: &Credential) -> CredentialId {
-    commit(store, &[], |transaction| {
-        transaction.add_credential(credential)
-    })
-}
-
-/// The application `fleet` of `acme`, with one token and a role where there is
-/// one.
-pub(crate) fn make_application<S: AdminStore>(
-    store: &mut S,
-    about: Application,
-    token: u8,
-) -> (CredentialId, SecretId) {
-    make_roles(store, "acme", &["meter"]);
-    let made = Credential {
-        roles: vec![role_name("meter")],
-        ..application("application:fleet@acme", about)
-    };
-    add(store, &made, token)
-}
-
-pub(crate) fn about(is_org_admin: bool, registers_things: bool) -> Application {
-    Application {
-        is_org_admin,
-        registers: registers_things.then(AutoRegistration::default),
-    }
-}
-
-pub(crate) fn application(name: &str, about: Application) -> Credential {
-    Credential {
-        kind: Kind::Application(about),
-        scheme: SchemeName::parse("application").unwrap(),
-        ..credential(name)
-    }
-}
-
-/// A thing of `acme`.
-pub(crate) fn thing(key: &str, application: CredentialId) -> Credential {
-    Credential {
-        kind: Kind::Thing(Thing {
-            application,
-            application_name: ApplicationName::parse("fleet").unwrap(),
-            is_org_admin: false,
-        }),
-        tenant: Some(tenant_id("acme")),
-        scheme: SchemeName::parse("application").unwrap(),
-        client_id_rule: ClientIdRule::FirstUse,
-        attributes: BTreeMap::from([("thing_key".into(), key.into())]),
-        ..credential(key)
     }
 }
 

@@ -18,7 +18,7 @@ use countersign_core::time::Timestamp;
 use countersign_core::token::{SealedTokenKey, TokenKey, TokenRecord};
 
 use super::people::{grant, user};
-use super::things::make;
+use super::principals::make;
 use super::{
     add, at, client_id, commit, credential, found, login_name, look, make_roles, proved, role_name,
     tenant_id,
