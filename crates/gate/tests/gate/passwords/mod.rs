@@ -273,9 +273,11 @@ impl Fixture {
             .run(&ListClients {
                 tenant: None,
                 all: false,
+                ..ListClients::default()
             })
             .unwrap();
         listed
+            .rows
             .into_iter()
             .map(|client| client.presence.client_id.to_string())
             .collect()

@@ -109,9 +109,10 @@ impl Fixture {
         let clients = self.run(&ListClients {
             tenant: None,
             all: false,
+            ..ListClients::default()
         });
         let shown = |text: &Arc<str>| text.to_string();
-        let clients = clients.unwrap().into_iter().map(|client| {
+        let clients = clients.unwrap().rows.into_iter().map(|client| {
             let presence = client.presence;
             (
                 shown(&presence.client_id),
