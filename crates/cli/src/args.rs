@@ -25,6 +25,7 @@ use crate::doctor::Doctor;
 use crate::error::CliError;
 use crate::invocation::Invocation;
 use crate::output::Output;
+use crate::store_files::DEFAULT_STORE;
 
 /// Decides who may connect to an MQTT broker and what they may do there.
 ///
@@ -211,9 +212,6 @@ enum Command {
     #[command(after_help = "Examples:\n  countersign man /usr/local/share/man/man1")]
     Man(Man),
 }
-
-/// Where the store lies, unless somebody says otherwise.
-pub(crate) const DEFAULT_STORE: &str = "/var/lib/countersign/countersign.db";
 
 const EXAMPLES: &str = "Examples:
   countersign init --owner mosquitto

@@ -8,12 +8,11 @@ use countersign_admin::check::Listeners;
 use countersign_config::{BrokerConfig, Diagnostic, USUAL_USER};
 use serde::Serialize;
 
-use crate::REFUSED;
 use crate::account::Account;
-use crate::args::DEFAULT_STORE;
-use crate::error::CliError;
+use crate::error::{CliError, REFUSED};
 use crate::invocation::Invocation;
 use crate::listing::Column;
+use crate::store_files::DEFAULT_STORE;
 
 mod access;
 mod beside;

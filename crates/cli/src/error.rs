@@ -73,3 +73,9 @@ pub(crate) fn usage_of(error: &clap::Error) -> String {
     let said = said.join(" ").replace(" tip: ", "; ");
     said.strip_prefix("error: ").unwrap_or(&said).into()
 }
+
+/// The code of a command that was refused, or did not find what it is about.
+pub(crate) const REFUSED: u8 = 1;
+
+/// The code for arguments that make no sense.
+pub(crate) const USAGE: u8 = 2;

@@ -17,7 +17,7 @@ use clap::{CommandFactory as _, Parser as _};
 use countersign_core::given::one_line;
 
 use crate::args::Arguments;
-use crate::error::{CliError, usage_of};
+use crate::error::{CliError, REFUSED, USAGE, usage_of};
 
 mod account;
 mod args;
@@ -93,9 +93,3 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .and_then(serde_json::Error::io_error_kind);
     plain.or(in_json) == Some(std::io::ErrorKind::BrokenPipe)
 }
-
-/// Refused, or not found.
-pub(crate) const REFUSED: u8 = 1;
-
-/// The arguments make no sense.
-const USAGE: u8 = 2;

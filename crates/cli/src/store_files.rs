@@ -14,3 +14,6 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.push(suffix);
     name.into()
 }
+
+/// Where the store lies, unless somebody says otherwise.
+pub(crate) const DEFAULT_STORE: &str = "/var/lib/countersign/countersign.db";

@@ -9,9 +9,8 @@ use countersign_admin::check::{ConnectCheck, PolicyCheck, TopicCheck, Usage};
 use countersign_admin::view::{ConnectAnswerView, ConsideredView, TopicAnswerView};
 use countersign_core::rule::QoS;
 
-use crate::REFUSED;
 use crate::doctor;
-use crate::error::CliError;
+use crate::error::{CliError, REFUSED};
 use crate::input::{parse_qos, read_presented};
 use crate::invocation::{Invocation, now};
 

@@ -11,8 +11,7 @@ use countersign_admin::view::{ConnectAnswerView, TopicAnswerView};
 use countersign_sqlite::SqliteStore;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::REFUSED;
-use crate::error::CliError;
+use crate::error::{CliError, REFUSED};
 use crate::json;
 
 /// Asks this program's kind of store.
