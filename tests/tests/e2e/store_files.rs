@@ -105,6 +105,10 @@ on_every_broker! {
         // What was in a log that is cut is lost; the broker goes on without it.
         cut(&beside("-wal"), 0);
         admitted_again(&fixture, &login);
+        // Until the broker has noticed, the program finds frames missing.
+        wait_until("the program opens the store", || {
+            fixture.cli.run(&["settings", "show"]).code == Some(0)
+        });
         revokes_arrive(&fixture, &login);
     }
 
