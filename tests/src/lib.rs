@@ -4,6 +4,7 @@
 pub mod authority;
 pub mod maker;
 pub mod people;
+pub mod turn;
 
 use std::collections::HashMap;
 use std::ops::Deref;
@@ -20,18 +21,25 @@ use countersign_testkit::{Broker, Cli, Client, Connect, Version, artifacts};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Runs a test on each of the three brokers.
+/// Runs a test on each of the three brokers. One that is `nearly alone` has no more
+/// than one other beside it, since it waits for what takes processor time.
 ///
-/// The row of `docs/behaviours.md` that it shows begins its name.
+/// The row of the behaviours that it shows begins its name.
 #[macro_export]
 macro_rules! on_every_broker {
-    ($($(#[$attribute:meta])* fn $name:ident($version:ident) $body:block)*) => {
+    (nearly alone; $($tests:tt)*) => {
+        $crate::on_every_broker! { @ $crate::turn::nearly_alone; $($tests)* }
+    };
+    (@ $turn:expr; $($(#[$attribute:meta])* fn $name:ident($version:ident) $body:block)*) => {
         $(
             $(#[$attribute])*
             mod $name {
                 use super::*;
 
-                fn run($version: countersign_testkit::Version) $body
+                fn run($version: countersign_testkit::Version) {
+                    let _turn = $turn();
+                    $body
+                }
 
                 #[test]
                 fn on_2_0_11() {
@@ -50,6 +58,9 @@ macro_rules! on_every_broker {
             }
         )*
     };
+    ($($tests:tt)*) => {
+        $crate::on_every_broker! { @ $crate::turn::beside_others; $($tests)* }
+    };
 }
 
 /// A broker with the plugin, its store, and the program that administers it.
@@ -62,8 +73,7 @@ pub struct Fixture {
     _folder: Option<TempDir>,
 }
 
-/// A tenant that one test alone uses, on a broker that tests share. It owns the
-/// topics that begin with its id.
+/// A tenant that one test alone uses, on a broker that tests share.
 #[derive(Debug)]
 pub struct OwnTenant {
     /// The tenant.
@@ -135,8 +145,9 @@ impl Fixture {
     }
 
     /// A broker that this version's tests share, and a tenant of one's own. It is
-    /// for tests that neither stop it nor change how it is set up, and that look at
-    /// nothing of it but what is their tenant's.
+    /// for tests that ask the program alone and look at nothing but what is their
+    /// tenant's: a login does not wait long for what another test writes, and
+    /// failed ones count for the address that all come from.
     pub fn shared(version: Version) -> OwnTenant {
         static SHARED: LazyLock<Mutex<HashMap<Version, &'static Fixture>>> =
             LazyLock::new(Mutex::default);
@@ -150,7 +161,7 @@ impl Fixture {
         };
         let fixture = *SHARED.lock().unwrap().entry(version).or_insert_with(start);
         let id = format!("own{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        fixture.tenant(&id, &["--namespace", &format!("{id}/#")]);
+        fixture.tenant(&id, &[]);
         OwnTenant { fixture, id }
     }
 

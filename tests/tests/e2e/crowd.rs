@@ -14,6 +14,8 @@ const ACTS: usize = 25;
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 on_every_broker! {
+    nearly alone;
+
     fn two_programs_administer_while_two_hundred_clients_connect(version) {
         let fixture = Fixture::start_with_tenant(version);
         let bystander = fixture.credential("bystander", "t1");

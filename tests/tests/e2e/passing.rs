@@ -35,6 +35,8 @@ fn stranger(number: usize, version_5: bool) -> Connect {
 }
 
 on_every_broker! {
+    nearly alone;
+
     fn devices_that_come_at_once_get_in_and_none_is_told_that_it_may_not(version) {
         let mut fixture = Fixture::start(version);
         fixture.tenant("t1", &[]);

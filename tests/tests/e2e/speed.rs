@@ -303,6 +303,8 @@ fn is_in_at_last(device: &Connect, port: u16) -> (Option<u32>, Duration) {
 }
 
 on_every_broker! {
+    nearly alone;
+
     fn ten_wrong_tries_and_then_a_right_one_succeed(version) {
         let fixture = Fixture::start(version);
         fixture.tenant("t1", &[]);

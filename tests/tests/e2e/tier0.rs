@@ -54,12 +54,12 @@ fn auth_in(fixture: &Fixture, tenant: &str) -> Auth {
 
 on_every_broker! {
     fn t1_clients_must_authenticate_before_they_are_connected(version) {
-        let own = Fixture::shared(version);
-        assert_eq!(Connect::v311("anybody").code(own.port()), REFUSED);
-        assert_eq!(Connect::v5("anybody").code(own.port()), REFUSED_V5);
-        let auth = auth_in(&own, &own.id);
-        assert_eq!(auth.connect().code(own.port()), ACCEPTED);
-        assert_eq!(auth.connect_v5().code(own.port()), ACCEPTED);
+        let fixture = start(version);
+        assert_eq!(Connect::v311("anybody").code(fixture.port()), REFUSED);
+        assert_eq!(Connect::v5("anybody").code(fixture.port()), REFUSED_V5);
+        let auth = auth(&fixture);
+        assert_eq!(auth.connect().code(fixture.port()), ACCEPTED);
+        assert_eq!(auth.connect_v5().code(fixture.port()), ACCEPTED);
     }
 
     fn t2_a_description_is_all_that_is_asked_for(version) {
@@ -116,56 +116,54 @@ on_every_broker! {
     }
 
     fn t6_the_client_id_is_part_of_the_credential(version) {
-        let own = Fixture::shared(version);
-        let auth = auth_in(&own, &own.id);
+        let fixture = start(version);
+        let auth = auth(&fixture);
         for other in ["another", "", &auth.login.username, &format!("{}0", auth.client_id), &auth.client_id[..14]] {
-            assert_eq!(auth.login.connect(other).code(own.port()), REFUSED, "`{other}`");
-            assert_eq!(auth.login.connect_v5(other).code(own.port()), REFUSED_V5, "`{other}`");
+            assert_eq!(auth.login.connect(other).code(fixture.port()), REFUSED, "`{other}`");
+            assert_eq!(auth.login.connect_v5(other).code(fixture.port()), REFUSED_V5, "`{other}`");
         }
-        assert_eq!(own.state(&auth.login), "Inactive");
-        assert_eq!(auth.connect().code(own.port()), ACCEPTED);
+        assert_eq!(fixture.state(&auth.login), "Inactive");
+        assert_eq!(auth.connect().code(fixture.port()), ACCEPTED);
     }
 
     fn t7_the_client_id_of_one_with_the_login_of_another_is_refused(version) {
-        let own = Fixture::shared(version);
-        let (one, other) = (auth_in(&own, &own.id), auth_in(&own, &own.id));
-        let mut live = one.accepted(&own);
-        assert_eq!(other.login.connect(&one.client_id).code(own.port()), REFUSED);
+        let fixture = start(version);
+        let (one, other) = (auth(&fixture), auth(&fixture));
+        let mut live = one.accepted(&fixture);
+        assert_eq!(other.login.connect(&one.client_id).code(fixture.port()), REFUSED);
         let mixed = one.login.with_secret(&other.login.secret);
-        assert_eq!(mixed.connect(&one.client_id).code(own.port()), REFUSED);
+        assert_eq!(mixed.connect(&one.client_id).code(fixture.port()), REFUSED);
         live.ping(PATIENCE).unwrap();
     }
 
     fn t8_a_wrong_password_and_an_unknown_name_are_refused_alike(version) {
-        let own = Fixture::shared(version);
-        let auth = auth_in(&own, &own.id);
+        let fixture = start(version);
+        let auth = auth(&fixture);
         let unknown = Login { username: "000000000000000".into(), ..auth.login.clone() };
         for login in [auth.login.with_secret("wrong"), auth.login.with_secret(""), unknown] {
-            assert_eq!(login.connect(&auth.client_id).code(own.port()), REFUSED);
-            assert_eq!(login.connect_v5(&auth.client_id).code(own.port()), REFUSED_V5);
+            assert_eq!(login.connect(&auth.client_id).code(fixture.port()), REFUSED);
+            assert_eq!(login.connect_v5(&auth.client_id).code(fixture.port()), REFUSED_V5);
         }
     }
 
     fn t9_a_second_connection_takes_over_from_the_first(version) {
-        let own = Fixture::shared(version);
-        let topic = &format!("{}/Line1/Metric/Temperature", own.id);
-        let auth = auth_in(&own, &own.id);
-        let mut first = auth.accepted(&own);
-        let mut second = auth.connect_v5().accepted(own.port());
+        let fixture = start(version);
+        let auth = auth(&fixture);
+        let mut first = auth.accepted(&fixture);
+        let mut second = auth.connect_v5().accepted(fixture.port());
         assert!(first.wait_closed(PATIENCE).is_some());
-        assert_eq!(second.subscribe(&[(topic, 0)]).unwrap(), [0]);
-        second.publish(topic, "21", 1, false).unwrap();
-        assert_eq!(topics_so_far(&mut second), [topic.as_str()]);
+        assert_eq!(second.subscribe(&[(TOPIC, 0)]).unwrap(), [0]);
+        second.publish(TOPIC, "21", 1, false).unwrap();
+        assert_eq!(topics_so_far(&mut second), [TOPIC]);
     }
 
     fn t10_one_client_receives_what_another_of_its_tenant_publishes(version) {
-        let own = Fixture::shared(version);
-        let topic = &format!("{}/Line1/Metric/Temperature", own.id);
-        let mut subscriber = auth_in(&own, &own.id).accepted(&own);
-        assert_eq!(subscriber.subscribe(&[(&format!("{}/+/Metric/#", own.id), 0)]).unwrap(), [0]);
-        let mut publisher = auth_in(&own, &own.id).accepted(&own);
-        publisher.publish(topic, "21", 1, false).unwrap();
-        assert_eq!(topics_so_far(&mut subscriber), [topic.as_str()]);
+        let fixture = start(version);
+        let mut subscriber = auth(&fixture).accepted(&fixture);
+        assert_eq!(subscriber.subscribe(&[("Plant/+/Metric/#", 0)]).unwrap(), [0]);
+        let mut publisher = auth(&fixture).accepted(&fixture);
+        publisher.publish(TOPIC, "21", 1, false).unwrap();
+        assert_eq!(topics_so_far(&mut subscriber), [TOPIC]);
     }
 
     fn t11_a_data_model_may_stand_anywhere_below(version) {
@@ -219,26 +217,26 @@ on_every_broker! {
     }
 
     fn t18_deleting_a_credential_ends_its_session_and_its_login(version) {
-        let own = Fixture::shared(version);
-        let (gone, stays) = (auth_in(&own, &own.id), auth_in(&own, &own.id));
-        let mut client = gone.accepted(&own);
-        let mut bystander = stays.accepted(&own);
-        own.act("delete", &gone.login);
+        let fixture = start(version);
+        let (gone, stays) = (auth(&fixture), auth(&fixture));
+        let mut client = gone.accepted(&fixture);
+        let mut bystander = stays.accepted(&fixture);
+        fixture.act("delete", &gone.login);
         assert!(is_kicked(&mut client));
-        assert_eq!(gone.connect().code(own.port()), REFUSED);
+        assert_eq!(gone.connect().code(fixture.port()), REFUSED);
         assert!(bystander.is_alive());
-        own.cli.refused(&["credential", "show", &gone.login.username]);
+        fixture.cli.refused(&["credential", "show", &gone.login.username]);
     }
 
     fn t19_the_description_is_any_text_and_no_name(version) {
-        let own = Fixture::shared(version);
+        let fixture = start(version);
         let description = r#"Prüfstand „7“ – "x\y" 温度 🌡 <b>'; --"#;
-        let made = own.make("generated", &own.id, &["--description", description]);
+        let made = fixture.make("generated", "plant", &["--description", description]);
         assert_eq!(text(&made, "description"), description);
         let auth = Auth::of(&made);
-        assert_eq!(text(&own.show(&auth.login), "description"), description);
+        assert_eq!(text(&fixture.show(&auth.login), "description"), description);
         let by_description = Login { username: description.into(), secret: auth.login.secret.clone() };
-        assert_eq!(by_description.connect(&auth.client_id).code(own.port()), REFUSED);
+        assert_eq!(by_description.connect(&auth.client_id).code(fixture.port()), REFUSED);
     }
 
     fn t20_the_clients_of_another_tenant_see_none_of_it(version) {
