@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use countersign::core::name::{LoginName, TenantId};
 use countersign::core::options::Options;
-use countersign::core::store::{AdminStore, AdminTransaction, Intent, Settings};
+use countersign::core::store::{AdminStore, AdminTransaction, Intent};
 use countersign::core::time::Timestamp;
 use countersign::sqlite::SqliteStore;
 use countersign::{
@@ -27,7 +27,7 @@ use countersign_admin::{Caller, Context, OsRandom};
 use countersign_core::credential::Credential;
 use countersign_core::secret::{Secret, SecretDigest, Verifier};
 
-use by_hand::{ByHand, folder};
+use by_hand::{ByHand, folder, settings};
 
 #[expect(dead_code, reason = "the other tests use the rest")]
 #[path = "gate/by_hand.rs"]
@@ -133,7 +133,7 @@ fn a_session_takes_little_and_a_check_allocates_nothing() {
     const SESSIONS: usize = 3_400;
     let folder = folder();
     let path = folder.path().join("x.db");
-    let mut admin = SqliteStore::create(&path, &Settings::default()).unwrap();
+    let mut admin = SqliteStore::create(&path, &settings()).unwrap();
     fill(&mut admin, SESSIONS);
     let options = Options::parse([("store", path.to_str().unwrap())]).unwrap();
     let mut config = GateConfig::new(options, "bench", || NOW, || ());
@@ -187,7 +187,7 @@ const LONG: usize = 65_000;
 fn what_is_kept_of_logins_that_come_to_nothing_is_bounded_in_bytes_however_long_they_are() {
     let folder = folder();
     let path = folder.path().join("x.db");
-    let mut admin = SqliteStore::create(&path, &Settings::default()).unwrap();
+    let mut admin = SqliteStore::create(&path, &settings()).unwrap();
     fill(&mut admin, 1);
     let store = path.to_str().unwrap();
     let options = Options::parse([("store", store), ("hash_threads", "1")]).unwrap();
@@ -243,11 +243,7 @@ fn what_is_kept_of_logins_that_come_to_nothing_is_bounded_in_bytes_however_long_
 fn refused_logins_of_every_kind_take_no_more_memory_however_many_they_are() {
     let folder = folder();
     let path = folder.path().join("x.db");
-    let settings = Settings {
-        argon2: countersign::core::secret::Argon2Params::parse("m=8,t=1,p=1").unwrap(),
-        ..Settings::default()
-    };
-    let mut admin = SqliteStore::create(&path, &settings).unwrap();
+    let mut admin = SqliteStore::create(&path, &settings()).unwrap();
     fill(&mut admin, 1);
     let options = Options::parse([("store", path.to_str().unwrap())]).unwrap();
     let clock = Arc::new(AtomicI64::new(NOW.as_millis()));

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use countersign::core::store::GateStore;
+use countersign::core::secret::Argon2Params;
+use countersign::core::store::{GateStore, Settings};
 use countersign::{Background, Directive, Gate, GateConfig, Job, Join, Progress};
 
 /// Holds the jobs of a gate.
@@ -102,4 +103,12 @@ fn step(slot: &Slot) -> Progress {
 pub(crate) fn folder() -> tempfile::TempDir {
     let in_memory = tempfile::tempdir_in("/dev/shm");
     in_memory.or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+/// A store's settings under which a password is hashed in no time.
+pub(crate) fn settings() -> Settings {
+    Settings {
+        argon2: Argon2Params::parse("m=8,t=1,p=1").unwrap(),
+        ..Settings::default()
+    }
 }

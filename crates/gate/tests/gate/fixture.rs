@@ -12,8 +12,8 @@ use countersign::core::options::Options;
 use countersign::core::reason::Reason;
 use countersign::core::role::RoleName;
 use countersign::core::rule::{Action, Pattern, Rule};
-use countersign::core::secret::{Argon2Params, Secret};
-use countersign::core::store::{AuditQuery, Settings};
+use countersign::core::secret::Secret;
+use countersign::core::store::AuditQuery;
 use countersign::core::tenant::{Authentication, DefaultRights, SubscribeMode};
 use countersign::core::time::Timestamp;
 use countersign::core::totp::{Seed, Step};
@@ -37,7 +37,7 @@ use countersign_admin::user::{
 use countersign_admin::{AdminError, Caller, Command, Context, OsRandom};
 use serde_json::Value;
 
-use crate::by_hand::{ByHand, folder};
+use crate::by_hand::{ByHand, folder, settings};
 
 pub(crate) const JANE: &str = "jane@mail.test";
 
@@ -109,11 +109,7 @@ impl Fixture {
         let path = folder.path().join("countersign.db");
         let key = format!("{}\n", "0a".repeat(32));
         std::fs::write(folder.path().join("countersign.db.key"), key).unwrap();
-        let settings = Settings {
-            argon2: Argon2Params::parse("m=8,t=1,p=1").unwrap(),
-            ..Settings::default()
-        };
-        let admin = SqliteStore::create(&path, &settings).unwrap();
+        let admin = SqliteStore::create(&path, &settings()).unwrap();
         let path = path.to_str().unwrap();
         let options = [("store", path), ("hash_threads", "1")]
             .into_iter()

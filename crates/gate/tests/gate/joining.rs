@@ -3,7 +3,6 @@
 use countersign::core::client_id::ClientId;
 use countersign::core::name::TenantId;
 use countersign::core::options::Options;
-use countersign::core::store::Settings;
 use countersign::core::tenant::{Authentication, SubscribeMode};
 use countersign::core::time::Timestamp;
 use countersign::core::topic::TopicFilter;
@@ -15,7 +14,7 @@ use countersign_admin::{Caller, Context, OsRandom};
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::by_hand::{ByHand, folder};
+use crate::by_hand::{ByHand, folder, settings};
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
@@ -30,7 +29,7 @@ impl Fixture {
     fn new(tenants: impl IntoIterator<Item = NewTenant>) -> Self {
         let folder = folder();
         let path = folder.path().join("countersign.db");
-        let mut admin = SqliteStore::create(&path, &Settings::default()).unwrap();
+        let mut admin = SqliteStore::create(&path, &settings()).unwrap();
         for new in tenants {
             let mut context = Context {
                 now: NOW,
@@ -113,7 +112,7 @@ fn a_filter_that_reaches_several_open_tenants_joins_none_of_them() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(50))]
+    #![proptest_config(ProptestConfig::with_cases(25))]
 
     #[test]
     fn the_gate_and_check_agree_about_clients_without_a_login(

@@ -2,14 +2,13 @@
 
 use countersign::core::name::TenantId;
 use countersign::core::options::Options;
-use countersign::core::store::Settings;
 use countersign::core::time::Timestamp;
 use countersign::sqlite::SqliteStore;
 use countersign::{Directive, Gate, GateConfig};
 use countersign_admin::tenant::{CreateTenant, DeleteTenant, NewTenant, TenantDeletion};
 use countersign_admin::{Caller, Context, OsRandom};
 
-use crate::by_hand::{ByHand, folder};
+use crate::by_hand::{ByHand, folder, settings};
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
@@ -28,7 +27,7 @@ fn lines(gate: &mut Gate<SqliteStore>, background: &ByHand) -> Vec<String> {
 fn a_tenant_that_options_name_and_that_does_not_exist_is_said() {
     let folder = folder();
     let path = folder.path().join("countersign.db");
-    let mut admin = SqliteStore::create(&path, &Settings::default()).unwrap();
+    let mut admin = SqliteStore::create(&path, &settings()).unwrap();
     let acme = TenantId::parse("acme").unwrap();
     let mut context = Context {
         now: NOW,

@@ -649,7 +649,7 @@ fn a_password_whose_hash_is_to_be_renewed_is_not_kept() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(ProptestConfig::with_cases(20))]
 
     #[test]
     fn what_is_kept_of_rights_is_what_is_stored_whatever_changes(

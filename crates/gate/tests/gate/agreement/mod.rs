@@ -6,7 +6,6 @@ use countersign::core::options::Options;
 use countersign::core::role::RoleName;
 use countersign::core::rule::{Action, Effect, Limits, Pattern, QoS, Rule};
 use countersign::core::scheme::{FieldValue, Scheme};
-use countersign::core::store::Settings;
 use countersign::core::tenant::{Authentication, DefaultRights, SubscribeMode};
 use countersign::core::time::Timestamp;
 use countersign::core::topic::TopicFilter;
@@ -22,7 +21,7 @@ use countersign_admin::{AdminError, Caller, Command, Context, OsRandom};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use crate::by_hand::{ByHand, folder};
+use crate::by_hand::{ByHand, folder, settings};
 
 use self::naive::{Naive, Session};
 
@@ -250,7 +249,7 @@ impl Fixture {
         let folder = folder();
         let path = folder.path().join("countersign.db");
         let mut fixture = Self {
-            admin: SqliteStore::create(&path, &Settings::default()).unwrap(),
+            admin: SqliteStore::create(&path, &settings()).unwrap(),
             holders: Vec::new(),
             folder,
         };
@@ -445,10 +444,10 @@ fn role_name() -> RoleName {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4))]
+    #![proptest_config(ProptestConfig::with_cases(3))]
 
-    /// 4 stores with five holders, three client ids and seven states each: some
-    /// 30,000 uses.
+    /// 3 stores with five holders, three client ids and seven states each: some
+    /// 25,000 uses.
     #[test]
     fn gate_check_preview_and_a_naive_reading_agree(
         filtered: bool,

@@ -12,7 +12,7 @@ use countersign::core::name::{LoginName, TenantId};
 use countersign::core::options::Options;
 use countersign::core::presence::PresenceEvent;
 use countersign::core::reason::Reason;
-use countersign::core::store::{Batch, GateStore as _, Settings, StoreErrorKind};
+use countersign::core::store::{Batch, GateStore as _, StoreErrorKind};
 use countersign::core::tenant::{Authentication, DefaultRights, SubscribeMode};
 use countersign::core::time::Timestamp;
 use countersign::core::topic::TopicFilter;
@@ -29,7 +29,7 @@ use countersign_admin::credential::{
 use countersign_admin::tenant::{CreateTenant, NewTenant, SetTenant, TenantChanges};
 use countersign_admin::{AdminError, Caller, Command, Context, OsRandom};
 
-use crate::by_hand::{ByHand, folder};
+use crate::by_hand::{ByHand, folder, settings};
 
 mod brokers;
 mod secrets;
@@ -54,7 +54,7 @@ impl Fixture {
     fn with_options(options: &[(&str, &str)]) -> Self {
         let folder = folder();
         let path = folder.path().join("countersign.db");
-        let admin = SqliteStore::create(&path, &Settings::default()).unwrap();
+        let admin = SqliteStore::create(&path, &settings()).unwrap();
         let path = path.to_str().unwrap();
         let options = [("store", path)].into_iter().chain(options.iter().copied());
         let clock = Arc::new(AtomicI64::new(1_700_000_000_000));
