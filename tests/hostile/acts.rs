@@ -431,8 +431,10 @@ impl Driver {
             }
             Act::Kick(_) | Act::Other => {}
             Act::Untie(id) => {
-                if let ClientIds::FirstUse(tie) = &mut self.world.principals[id].client_ids {
-                    // Who came meanwhile may have tied it again.
+                // Who came meanwhile may have tied it again, or have come before.
+                if let ClientIds::FirstUse(tie) = &mut self.world.principals[id].client_ids
+                    && tie.newest().is_none()
+                {
                     tie.settle(now);
                 }
             }

@@ -56,6 +56,17 @@ impl Driver {
                 let name = principal.name.clone();
                 self.fixture.cli.run(&["user", "unlock", &name]);
             }
+            if principal.kind == Kind::Thing {
+                // Of two ties it is not always known which one came last.
+                let name = principal.name.clone();
+                let untie = ["thing", "untie", &name, "--tenant", "alpha"];
+                self.fixture.cli.run(&untie);
+                for session in &mut self.sessions {
+                    if session.who.contains(&Who::Principal(id)) {
+                        session.may_end = Some("untied".to_owned());
+                    }
+                }
+            }
             // Second factors take part as anything else; their codes of this half
             // minute may be used up.
             if self.world.principals[id].authenticator.is_some() {

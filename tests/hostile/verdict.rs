@@ -81,7 +81,7 @@ impl Driver {
         let was_anothers =
             before.is_some_and(|before| is_2_0 || !before.iter().any(|one| who.contains(one)));
         self.take_over(&info.client_id, &who, attempt.certificate);
-        self.tie(&who, &info.client_id, now);
+        self.tie(&who, &info.client_id, sent, now);
         if let Some(will) = attempt.will.and_then(|will| self.published.get_mut(&will)) {
             will.who.clone_from(&who);
         }
@@ -168,12 +168,20 @@ impl Driver {
         }
     }
 
-    fn tie(&mut self, who: &[Who], client_id: &str, now: u64) {
-        if let [Who::Principal(id)] = who
-            && let ClientIds::FirstUse(tie) = &mut self.world.principals[*id].client_ids
-            && tie.newest().is_none()
-        {
+    /// Whoever was let in is tied to its client id. What untied it while it was
+    /// asked may have come before or after that.
+    fn tie(&mut self, who: &[Who], client_id: &str, sent: u64, now: u64) {
+        let [Who::Principal(id)] = who else {
+            return;
+        };
+        let principal = &mut self.world.principals[*id];
+        let ClientIds::FirstUse(tie) = &mut principal.client_ids else {
+            return;
+        };
+        if tie.newest().as_deref() != Some(client_id) {
             tie.begin(now, Some(client_id.to_owned()));
+        }
+        if principal.stirred < sent {
             tie.settle(now);
         }
     }
