@@ -270,7 +270,6 @@ fn connected(
     Ok(connected)
 }
 
-/// How many credentials are in memory at a time.
 /// How many who hold a role are looked at to say that a rule adds nothing.
 const FEW: usize = 1_000;
 
