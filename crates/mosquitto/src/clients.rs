@@ -221,9 +221,12 @@ impl Clients {
         known.is_some_and(|known| known.owner != AnsweredBy::Nobody)
     }
 
-    /// Says whether a client is known, here or away.
-    pub(crate) fn knows(&self, handle: Handle) -> bool {
-        self.known.contains_key(&handle)
+    /// Says whether a client with this id is known, here or away. With its handle
+    /// alone it may be another, in the place of one that is long gone.
+    pub(crate) fn knows(&self, handle: Handle, client_id: &[u8]) -> bool {
+        let client_id = self.key.hash_one(client_id);
+        let known = self.known.get(&handle);
+        known.is_some_and(|known| known.fingerprint.client_id == client_id)
     }
 
     /// Says whether a client is here.
@@ -329,6 +332,15 @@ mod tests {
             clients.proved(Handle(number), b"id");
         }
         assert!(clients.proved.len() <= MOST_PROVED);
+    }
+
+    #[test]
+    fn who_has_the_handle_of_one_that_went_and_another_id_is_not_known() {
+        let mut clients = Clients::default();
+        let print = fingerprint(&clients, b"c", None, None);
+        clients.came(HANDLE, AnsweredBy::Gate, print);
+        clients.went(HANDLE);
+        assert!(clients.knows(HANDLE, b"c") && !clients.knows(HANDLE, b"local.edge"));
     }
 
     #[test]

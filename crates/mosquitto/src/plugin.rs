@@ -253,7 +253,7 @@ impl Plugin {
     /// was asked about.
     fn reservation(&self, client: &BrokerClient<'_>, client_id: &[u8]) -> Reservation {
         let is_known = |handle| {
-            let knows = |plugin: &Self| plugin.clients.borrow().knows(handle);
+            let knows = |plugin: &Self| plugin.clients.borrow().knows(handle, client_id);
             knows(self) || instances::others(self).iter().any(|plugin| knows(plugin))
         };
         self.host.reservation(client, client_id, &is_known)
