@@ -401,7 +401,11 @@ impl World {
                 let suffix = name.rsplit_once('@').map(|(_, suffix)| suffix);
                 let found = self.principals.iter().find(|principal| {
                     let own = principal.username.as_deref();
-                    own.is_some_and(|own| own.eq_ignore_ascii_case(name))
+                    // Of e-mail addresses alone the case does not count.
+                    own.is_some_and(|own| match principal.kind {
+                        Kind::User => own.eq_ignore_ascii_case(name),
+                        _ => own == name,
+                    })
                 });
                 let in_open = match (found, suffix) {
                     (Some(found), _) => {
