@@ -1,6 +1,7 @@
 //! Records that can't be read: each ends its own sessions and holds up nobody
 //! else's.
 
+use countersign_testkit::Connect;
 use countersign_tests::{
     ACCEPTED, Fixture, Login, PATIENCE, REFUSED, is_kicked, on_every_broker, wait_until,
 };
@@ -89,6 +90,25 @@ on_every_broker! {
         raw(&fixture, "UPDATE tenant SET authentication = 'required' WHERE id = 'acme'");
         raw(&fixture, "INSERT INTO change (at, kind, tenant) VALUES (1, 'tenant', 'acme')");
         wait_until("the tenant is admitted again", || fixture.code(&inside) == ACCEPTED);
+    }
+
+    fn clients_without_a_login_whose_role_cannot_be_read_may_do_nothing(version) {
+        let fixture = Fixture::start(version);
+        fixture.tenant("acme", &["--authentication", "optional"]);
+        fixture.cli.json(&["role", "create", "guest", "--tenant", "acme"]);
+        fixture.cli.json(&["role", "allow", "guest", "--tenant", "acme", "publish", "acme/in"]);
+        fixture.cli.json(&["tenant", "set", "acme", "--add-anonymous-role", "guest"]);
+        let mut guest = Connect::v5("guest").accepted(fixture.port());
+        let mut may = || guest.publish("acme/in", b"x", 1, false).unwrap() < 0x80;
+        assert!(may());
+        raw(&fixture, "UPDATE role_rule SET pattern = '#/#'");
+        raw(&fixture, "INSERT INTO change (at, kind, tenant) VALUES (1, 'tenant', 'acme')");
+        wait_until("the guest may do nothing", || !may());
+        let said = "clients of tenant `acme` without a login may do nothing";
+        wait_until("the broker says why", || fixture.our_lines().contains(said));
+        raw(&fixture, "UPDATE role_rule SET pattern = 'acme/in'");
+        raw(&fixture, "INSERT INTO change (at, kind, tenant) VALUES (1, 'tenant', 'acme')");
+        wait_until("the guest may do what its role says", may);
     }
 }
 

@@ -36,6 +36,14 @@ impl AnonymousRights {
         })
     }
 
+    /// None: what they follow from can't be read.
+    pub(crate) fn none() -> Self {
+        Self {
+            access: Access::default(),
+            unnamed: Arc::new(Rights::none()),
+        }
+    }
+
     /// What a client with this id may do.
     pub(crate) fn connected_as(&self, client_id: Option<&str>) -> Arc<Rights> {
         if self.unnamed.are_of_any_client_id() || client_id.is_none() {

@@ -98,15 +98,18 @@ impl StoreSnapshot {
             .collect();
         let mut anonymous = HashMap::new();
         for tenant in &tenants {
-            match AnonymousRights::read(tenant, store) {
-                Ok(rights) => drop(anonymous.insert(tenant.id.clone(), rights)),
-                // Without what can't be read its clients may do nothing.
-                Err(error) if error.is_of_one_record() => complaints.push(format!(
-                    "refusing clients of tenant `{}` without a login: {error}",
-                    tenant.id
-                )),
+            let rights = match AnonymousRights::read(tenant, store) {
+                Ok(rights) => rights,
+                Err(error) if error.is_of_one_record() => {
+                    complaints.push(format!(
+                        "clients of tenant `{}` without a login may do nothing: {error}",
+                        tenant.id
+                    ));
+                    AnonymousRights::none()
+                }
                 Err(error) => return Err(error),
-            }
+            };
+            anonymous.insert(tenant.id.clone(), rights);
         }
         let prefixes = tenants.iter().map(|it| (&it.client_id_prefix, &it.id));
         let of_damaged = damaged.iter().map(|it| (&it.client_id_prefix, &it.id));
