@@ -149,15 +149,20 @@ impl LineCounter<'_> {
     /// there.
     fn of_record(&mut self, start: usize) -> usize {
         let ahead = start.saturating_sub(self.offset).min(self.bytes.len());
-        let (before, behind) = self.bytes.split_at(ahead);
+        let behind = self.bytes.get(ahead..).unwrap_or_default();
         let is_end = |byte: &&u8| matches!(byte, b'\r' | b'\n');
         let ends = behind.iter().take_while(is_end).count();
-        let passed = before.iter().chain(behind.iter().take(ends));
-        let passed = passed.filter(|byte| **byte == b'\n').count();
         let ahead = ahead.saturating_add(ends);
-        self.number = self.number.saturating_add(passed);
+        let (passed, rest) = self.bytes.split_at(ahead);
+        // A record ends with a carriage return alone, too.
+        let follows = passed.iter().skip(1).map(Some).chain([None]);
+        let lines = passed
+            .iter()
+            .zip(follows)
+            .filter(|(byte, next)| **byte == b'\n' || (**byte == b'\r' && *next != Some(&b'\n')));
+        self.number = self.number.saturating_add(lines.count());
         self.offset = self.offset.saturating_add(ahead);
-        self.bytes = self.bytes.get(ahead..).unwrap_or_default();
+        self.bytes = rest;
         self.number
     }
 }
