@@ -1,11 +1,14 @@
 //! Keeping live sessions true to the store: every change is worked off within
 //! a poll or two, a little at a time.
 
+use std::sync::Arc;
+
 use countersign_core::change::{Change, KickRequestId};
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::name::TenantId;
 use countersign_core::presence::SessionNumber;
 use countersign_core::reason::Reason;
+use countersign_core::rights::Rights;
 use countersign_core::store::{GateStore, KickTarget, StoreError};
 use countersign_core::time::Timestamp;
 
@@ -222,13 +225,14 @@ impl Enforcer {
                 }
                 None => session.judge_login_mode(mode),
             };
-            let client_id = Some(&*session.client_id);
-            match (judged, state.view.snapshot.rights_in(id, client_id)) {
-                (Err(reason), _) => directives.extend(state.kick(handle, reason)),
-                (Ok(()), Some(rights)) if session.credential().is_none() => {
-                    session.rights = rights;
+            match judged {
+                Err(reason) => directives.extend(state.kick(handle, reason)),
+                Ok(()) if session.credential().is_none() => {
+                    let client_id = Some(&*session.client_id);
+                    let rights = state.view.snapshot.rights_in(id, client_id);
+                    session.rights = rights.unwrap_or_else(|| Arc::new(Rights::none()));
                 }
-                (Ok(()), _) => {}
+                Ok(()) => {}
             }
         }
         credentials.sort_unstable();
