@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use countersign_core::change::Change;
-use countersign_core::credential::Credential;
+use countersign_core::client_id::ClientIdTie;
+use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::kind::Kind;
 use countersign_core::name::TenantId;
+use countersign_core::ownership::Holder;
 use countersign_core::role::RoleName;
 use countersign_core::store::{StoreError, all_rows};
 use countersign_core::token::TokenRecord;
@@ -76,4 +78,22 @@ pub(crate) fn users_with_role(
         Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => false,
     });
     Ok(users)
+}
+
+/// Gives up the client id that a principal was tied to, unless the stored session
+/// under it is another principal's by now.
+pub(crate) fn release_tie(
+    rows: &mut Rows<'_>,
+    tie: &ClientIdTie,
+    principal: CredentialId,
+) -> Result<(), StoreError> {
+    let Some(stored) = rows.stored_session(tie)? else {
+        return Ok(());
+    };
+    match stored.holder {
+        Holder::Credential(holder) if holder != principal => Ok(()),
+        Holder::Credential(_) | Holder::Former | Holder::Unauthenticated => {
+            rows.release_client_id(tie)
+        }
+    }
 }

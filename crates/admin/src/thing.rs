@@ -195,9 +195,7 @@ impl Command for UntieThing {
             let subject = Subject::in_tenant(Noun::Thing, key, tenant);
             return Err(AdminError::new(ErrorKind::Conflict, subject, message));
         };
-        if tx.stored_session(&tie)?.is_some() {
-            tx.release_client_id(&tie)?;
-        }
+        cascade::release_tie(tx, &tie, thing.id)?;
         // The client it was tied to must not stay beside the next one.
         thing.generation = thing.generation.next();
         thing.updated_at = tx.now;

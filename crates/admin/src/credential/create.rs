@@ -166,7 +166,9 @@ impl<'a> CreateRequest<'a> {
     fn check(&self, tx: &mut Tx<'_>, scheme: &Scheme) -> Result<(), AdminError> {
         let id = &self.new.tenant;
         let tenant = lookup::tenant(tx, id)?;
-        if scheme.grants_namespaces() && tenant.default_rights != DefaultRights::Nothing {
+        let gives_namespaces =
+            scheme.grants_namespaces() && tenant.default_rights != DefaultRights::Nothing;
+        if gives_namespaces || !tenant.default_roles.is_empty() {
             // More than who administers a group alone may give.
             tx.require(&Permission::Administer(id.clone()))?;
         }

@@ -7,6 +7,7 @@ use countersign_core::store::StoreError;
 
 use super::{ShownCredential, change_one, conflict, require_tenant, transition};
 use crate::caller::Permission;
+use crate::cascade;
 use crate::command::{Command, Tx};
 use crate::error::AdminError;
 use crate::lookup;
@@ -142,9 +143,7 @@ impl Command for UntieCredential {
                 let message = format!("`{name}` is not tied to a client id");
                 return Err(conflict(name, message));
             };
-            if tx.stored_session(&tie)?.is_some() {
-                tx.release_client_id(&tie)?;
-            }
+            cascade::release_tie(tx, &tie, credential.id)?;
             // The client it was tied to must not stay beside the next one.
             credential.generation = credential.generation.next();
             Ok(())
