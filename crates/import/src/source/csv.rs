@@ -212,7 +212,9 @@ impl Column {
             "state" => Self::State,
             "tenant" => Self::Tenant,
             _ => match text.strip_prefix("attr.") {
-                Some(name) if !name.is_empty() => Self::Attribute(name.into()),
+                Some(name) if (1..=LONGEST_ATTRIBUTE).contains(&name.len()) => {
+                    Self::Attribute(name.into())
+                }
                 _ => return None,
             },
         })
@@ -220,6 +222,9 @@ impl Column {
 }
 
 fn header(record: &ByteRecord) -> Result<Vec<Column>, &'static str> {
+    if record.len() > MOST_COLUMNS {
+        return Err("the header has more than 256 columns");
+    }
     let mut columns = Vec::with_capacity(record.len());
     for field in record {
         let text = core::str::from_utf8(field).ok();
@@ -315,6 +320,11 @@ impl Row {
         }
     }
 }
+
+/// So many columns a table may have.
+const MOST_COLUMNS: usize = 256;
+/// The longest name of an attribute, in bytes. Each row has it.
+const LONGEST_ATTRIBUTE: usize = 255;
 
 fn secret(text: &str) -> Secret {
     Secret::new(text.as_bytes().to_vec())
