@@ -196,6 +196,14 @@ fn argon2id(
 ) -> Option<()> {
     let argon2 = params.argon2(tag.len())?;
     let blocks = argon2.params().block_count();
+    // A stored text can ask for a gibibyte: what it took is given back, and where
+    // there is not so much, it does not verify.
+    if blocks < memory.0.len() / 2 {
+        memory.0.truncate(blocks);
+        memory.0.shrink_to_fit();
+    }
+    let more = blocks.saturating_sub(memory.0.len());
+    memory.0.try_reserve_exact(more).ok()?;
     memory.0.resize(blocks, Block::default());
     argon2
         .hash_password_into_with_memory(password.expose(), salt, tag, &mut memory.0)

@@ -284,7 +284,9 @@ impl CredentialCache {
         rights: &Arc<Rights>,
     ) {
         let count = rights.rule_count();
-        if count > MOST_RULES {
+        let cached = self.cached.get(&credential.id);
+        // Room is made for what is kept alone.
+        if count > MOST_RULES || !cached.is_some_and(|it| Arc::ptr_eq(&it.record, credential)) {
             return;
         }
         if self.rules.saturating_add(count) > MOST_RULES {
@@ -296,9 +298,6 @@ impl CredentialCache {
         let Some(cached) = self.cached.get_mut(&credential.id) else {
             return;
         };
-        if !Arc::ptr_eq(&cached.record, credential) {
-            return;
-        }
         let known = CachedRights {
             client_id: (!rights.are_of_any_client_id()).then(|| client_id.shared()),
             rights: Arc::clone(rights),

@@ -215,7 +215,6 @@ fn find_offline_owner<S: GateStore>(
     client: &ClientRef<'_>,
 ) -> Result<OfflineOwner, StoreError> {
     let now = state.now();
-    let view = &mut state.view;
     let nobody = |reason| OfflineOwner {
         username: None,
         rights: Err(reason),
@@ -223,7 +222,10 @@ fn find_offline_owner<S: GateStore>(
     let Some(client_id) = client.parsed_client_id() else {
         return Ok(nobody(Reason::Malformed));
     };
-    let stored = view.store.stored_session(&client_id.tie())?;
+    let tie = client_id.tie();
+    state.settle(&tie)?;
+    let view = &mut state.view;
+    let stored = view.store.stored_session(&tie)?;
     let Some(stored) = stored.filter(StoredSession::is_stored) else {
         return Ok(nobody(Reason::Unauthenticated));
     };
