@@ -86,8 +86,14 @@ on_every_broker! {
         // 2.1 can hold a login of MQTT 3 while a worker hashes.
         let held = if version == Version::V2_1 { REFUSED } else { None };
         assert_eq!(answer(&stranger(30, false), fixture.port()), held);
-        let enhanced = Connect::v5("c31").username("none31@t1").authentication(TOTP, Some(b"wrong"));
-        assert_eq!(answer(&enhanced, fixture.port()), None);
+        // What the wait gave back lets some of these be hashed, and then there is no time again.
+        let is_closed = |number: usize| {
+            let enhanced = Connect::v5(&format!("c{number}")).username(&format!("none{number}@t1"));
+            let code = answer(&enhanced.authentication(TOTP, Some(b"wrong")), fixture.port());
+            assert!([None, REFUSED_V5].contains(&code), "{code:?}");
+            code.is_none()
+        };
+        assert!((31..60).any(is_closed), "{}", fixture.our_lines());
         // Whoever comes back is let in, with what a worker found out meanwhile.
         let code = (0..20).find_map(|_| {
             let code = answer(&device.connect("dev"), fixture.port());
