@@ -147,10 +147,7 @@ impl Modules {
             if name == ["lib"] || name == ["main"] {
                 name.clear();
             }
-            if name
-                .last()
-                .is_some_and(|last| last == "tests" || last == "fixture")
-            {
+            if name.iter().any(|it| it == "tests" || it == "fixture") {
                 continue;
             }
             let text = fs::read_to_string(&path)?;

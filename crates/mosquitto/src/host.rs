@@ -11,6 +11,8 @@ use countersign_mosquitto_sys as sys;
 use crate::boundary::BrokerClient;
 use crate::events::Event;
 
+pub(crate) mod symbols;
+
 /// What the broker knows a plugin by.
 pub(crate) type Identifier = *mut sys::mosquitto_plugin_id_t;
 

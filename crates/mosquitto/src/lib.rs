@@ -32,7 +32,6 @@ mod log_line;
 mod plugin;
 mod plugin_gate;
 mod start;
-mod symbols;
 #[cfg(feature = "test-hooks")]
 mod test_hooks;
 mod thread;

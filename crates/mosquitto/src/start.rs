@@ -15,10 +15,10 @@ use countersign::{Gate, GateConfig, GateError, LogLevel};
 use countersign_mosquitto_sys as sys;
 
 use crate::boundary::{self, shielded};
+use crate::host::symbols::{Symbols, log_without_table};
 use crate::host::{Host, Identifier};
 use crate::instances::{self, InstanceKey};
 use crate::plugin::Plugin;
-use crate::symbols::{Symbols, log_without_table};
 use crate::wake::{SignalsBlocked, Waker};
 use crate::{clock, hostname};
 
@@ -261,7 +261,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::events::EVENTS;
+    use crate::events::table::EVENTS;
     use crate::fixture::{FakeClient, FakeHost, acl_event, auth_event, call};
     use crate::wake::tests::alone;
 

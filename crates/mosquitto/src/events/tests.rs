@@ -6,12 +6,14 @@ use countersign::{
     Completion, CompletionStatus, Directive, Handle, LogLevel, RefusalCode, Ticket, Verdict,
 };
 
+use super::table::EVENTS;
 use super::*;
 use crate::fixture::{
     FakeClient, Fixture, acl_event, auth_event, call, connect_event, control_event,
     disconnect_event, enhanced_event, pending, psk_event, refused, refused_with,
 };
 use crate::host::LoginCompletion;
+use crate::plugin::Plugin;
 
 mod who_asks;
 

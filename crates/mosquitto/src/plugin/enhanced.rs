@@ -1,17 +1,17 @@
-//! Enhanced authentication (MQTT 5.0 §4.12), and commands of sessions.
+//! Enhanced authentication (MQTT 5.0 §4.12).
 
 use core::ffi::c_int;
 
 use countersign::core::options::ChainMode;
-use countersign::{ConnectInfo, ConnectOutcome, Enhanced, Handle, LogLevel, Payload, RefusalCode};
+use countersign::{ConnectInfo, ConnectOutcome, Enhanced, LogLevel, RefusalCode};
 use countersign_mosquitto_sys as sys;
 
-use super::{
-    CLOSED, ConnectResult, NO_USERNAME, Plugin, PresentedLogin, fingerprint_after, is_nobody,
+use super::Plugin;
+use super::connect::{
+    CLOSED, ConnectResult, NO_USERNAME, PresentedLogin, fingerprint_after, is_nobody,
 };
 use crate::boundary::BrokerClient;
 use crate::clients::AnsweredBy;
-use crate::instances;
 
 impl Plugin {
     /// Asks the gate about a CONNECT that asks for enhanced authentication, or
@@ -147,45 +147,6 @@ impl Plugin {
         event.data_out = copy.as_ptr();
         event.data_out_len = length;
         true
-    }
-
-    /// Has the commands of a session carried out, by the plugin that let it in.
-    pub(crate) fn command(&self, client: &BrokerClient<'_>, payload: &[u8]) {
-        let lets_in = |plugin: &Self| plugin.clients.borrow().is_here(client.handle());
-        if !lets_in(self)
-            && let Some(other) = instances::others(self).iter().find(|it| lets_in(it))
-        {
-            other.carry_out_command(client, payload);
-            return;
-        }
-        self.carry_out_command(client, payload);
-    }
-
-    fn carry_out_command(&self, client: &BrokerClient<'_>, payload: &[u8]) {
-        if self.has_no_ticks() || self.pending_kicks.borrow().holds(client.handle()) {
-            return;
-        }
-        let peer = self.described(client);
-        if let Ok(mut gate) = self.gate.try_borrow_mut() {
-            gate.command(&peer, payload);
-        }
-    }
-
-    /// Sends the answer to a command to the client that gave it.
-    ///
-    /// The broker sends by client id, before it looks at the next packet. Where
-    /// it tells whose that is, it is looked at once more.
-    pub(super) fn reply(&self, handle: Handle, client_id: &str, topic: &str, payload: &Payload) {
-        let mut is_its = !self.host.finds_clients();
-        self.host.with_client(client_id, &mut |client| {
-            is_its = client.handle() == handle;
-        });
-        if is_its && !self.host.send(client_id, topic, payload.expose()) {
-            self.log(
-                LogLevel::Warning,
-                "the broker did not take an answer to a command",
-            );
-        }
     }
 
     fn presented(&self, outcome: &ConnectOutcome, info: &ConnectInfo<'_>) -> PresentedLogin {

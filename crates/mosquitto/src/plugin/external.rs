@@ -13,30 +13,10 @@ use countersign::{ClientRef, Handle, LogLevel, TurnedAway};
 use countersign_mosquitto_sys as sys;
 
 use super::Plugin;
+use super::unadmitted::UnadmittedClient;
 use crate::boundary::BrokerClient;
 use crate::clients::{AnsweredBy, Fingerprint};
 use crate::instances;
-
-/// Clients that are to be ended, and sessions that may have lost their ids.
-#[derive(Debug, Default)]
-pub(super) struct UnadmittedClients {
-    /// Found since the last tick.
-    found: Vec<UnadmittedClient>,
-    /// The ids of sessions that may have ended because another client took them.
-    taken: Vec<String>,
-    /// What is to be said of the client that had the id, while the broker is asked
-    /// to end it.
-    evicted: Option<String>,
-    /// Whether the broker is being asked to end an unadmitted client.
-    is_evicting: bool,
-}
-
-#[derive(Debug)]
-struct UnadmittedClient {
-    handle: Handle,
-    client_id: String,
-    line: Option<String>,
-}
 
 /// Whether something besides a login vouches for the name of a client.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

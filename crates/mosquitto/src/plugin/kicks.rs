@@ -8,48 +8,13 @@
 //! that a kick by it reaches no client. Until the broker says that a client is
 //! gone, every check for that client is denied.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use countersign::{Handle, LogLevel};
 
 use super::Plugin;
 use crate::host::Kick;
-
-/// Sessions that the broker was asked to end, and that it has not ended yet.
-#[derive(Debug, Default)]
-pub(super) struct PendingKicks(HashMap<Handle, PendingKick>);
-
-#[derive(Debug)]
-struct PendingKick {
-    client_id: Arc<str>,
-    /// What is logged once it has ended.
-    line: String,
-    /// When the broker was asked last; none while it is being asked.
-    asked: Option<Instant>,
-    /// Whether it was asked by user name already, which is done once.
-    is_lost: bool,
-}
-
-impl PendingKicks {
-    /// Says whether a client may do nothing any more. While the broker is asked
-    /// to end it, it asks about the client's Will and its subscriptions, which
-    /// the gate knows about.
-    pub(super) fn holds(&self, handle: Handle) -> bool {
-        !self.0.is_empty() && self.0.get(&handle).is_some_and(|it| it.asked.is_some())
-    }
-
-    /// Forgets a client; answers the line about it.
-    pub(super) fn remove(&mut self, handle: Handle) -> Option<String> {
-        Some(self.0.remove(&handle)?.line)
-    }
-
-    /// Says whether a client has yet to end, or is ending just now.
-    pub(super) fn is_open(&self, handle: Handle) -> bool {
-        self.0.contains_key(&handle)
-    }
-}
 
 impl Plugin {
     /// Ends a session, or what is left of one that is away.
@@ -65,41 +30,20 @@ impl Plugin {
             }
             return;
         }
-        let ending = PendingKick {
-            client_id: Arc::clone(client_id),
-            line: line.to_owned(),
-            asked: None,
-            is_lost: false,
-        };
-        self.pending_kicks.borrow_mut().0.insert(handle, ending);
+        self.pending_kicks.borrow_mut().add(handle, client_id, line);
         self.ask_to_end(handle, client_id);
     }
 
     /// Asks again about those that have not ended for a while.
     pub(super) fn retry_kicks(&self) {
-        if self.pending_kicks.borrow().0.is_empty() {
-            return;
-        }
-        let now = Instant::now();
-        let is_late = |ending: &PendingKick| {
-            let is_due = |asked: Instant| now.saturating_duration_since(asked) >= ASK_AGAIN;
-            !ending.is_lost && ending.asked.is_some_and(is_due)
-        };
-        let late: Vec<_> = {
-            let pending_kicks = self.pending_kicks.borrow();
-            let late = pending_kicks.0.iter().filter(|(_, ending)| is_late(ending));
-            late.map(|(handle, ending)| (*handle, Arc::clone(&ending.client_id)))
-                .collect()
-        };
+        let late = self.pending_kicks.borrow().late();
         for (handle, client_id) in late {
             self.ask_to_end(handle, &client_id);
         }
     }
 
     fn ask_to_end(&self, handle: Handle, client_id: &Arc<str>) {
-        if let Some(ending) = self.pending_kicks.borrow_mut().0.get_mut(&handle) {
-            ending.asked = None;
-        }
+        self.pending_kicks.borrow_mut().set_asked(handle, None);
         let is_closing = if self.is_taken_over(handle) {
             true
         } else {
@@ -116,9 +60,8 @@ impl Plugin {
                 self.end_lost(handle, client_id);
             }
         }
-        if let Some(ending) = self.pending_kicks.borrow_mut().0.get_mut(&handle) {
-            ending.asked = Some(Instant::now());
-        }
+        let now = Some(Instant::now());
+        self.pending_kicks.borrow_mut().set_asked(handle, now);
     }
 
     /// Says whether the broker closes a client already, as another one has its id.
@@ -136,9 +79,7 @@ impl Plugin {
     /// with it and was asked for a code. Both are of one principal, for nobody is
     /// asked who may not have the id; so all of that principal's are ended.
     fn end_lost(&self, handle: Handle, client_id: &str) {
-        if let Some(ending) = self.pending_kicks.borrow_mut().0.get_mut(&handle) {
-            ending.is_lost = true;
-        }
+        self.pending_kicks.borrow_mut().set_lost(handle);
         let gate = self.gate.try_borrow();
         let username = gate.ok().and_then(|gate| gate.username_of(handle));
         if let Some(username) = username {
@@ -156,9 +97,6 @@ impl Plugin {
         }
     }
 }
-
-/// So long after it was asked, the broker is asked again.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use countersign::core::reason::Reason;
 use countersign::{ConnectOutcome, Directive, Handle, RESPONSE_TOPIC, RefusalCode};
 use countersign_mosquitto_sys as sys;
 
-use crate::events::EVENTS;
+use crate::events::table::EVENTS;
 use crate::fixture::{
     FakeClient, Fixture, admitted, call, connect_event, control_event, enhanced_event, pending,
     refused, refused_with,

@@ -1,12 +1,13 @@
 use core::ptr;
+use std::time::Instant;
 
 use countersign::core::options::ChainMode;
 use countersign::core::reason::Reason;
 use countersign::{Directive, Handle, Verdict};
 use countersign_mosquitto_sys as sys;
 
-use super::*;
 use crate::fixture::{FakeClient, Fixture, refused};
+use crate::plugin::pending_kicks::ASK_AGAIN;
 
 const READ: i32 = sys::MOSQ_ACL_READ;
 const WRITE: i32 = sys::MOSQ_ACL_WRITE;
@@ -123,8 +124,7 @@ fn a_client_that_stays_is_asked_for_again_and_by_name_only_if_its_id_is_lost() {
     let handle = Handle(client.pointer().addr());
     let late = || {
         let mut pending_kicks = fixture.plugin().pending_kicks.borrow_mut();
-        let ending = pending_kicks.0.get_mut(&handle).unwrap();
-        ending.asked = ending.asked.and_then(|at| at.checked_sub(ASK_AGAIN));
+        pending_kicks.set_asked(handle, Instant::now().checked_sub(ASK_AGAIN));
     };
     fixture.tick();
     assert_eq!(fixture.host.kicked.borrow().len(), 1);

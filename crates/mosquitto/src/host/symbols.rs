@@ -11,9 +11,9 @@ use std::ffi::CString;
 use countersign::LogLevel;
 use countersign_mosquitto_sys as sys;
 
+use super::{Host, Identifier, Kick, LoginCompletion};
 use crate::boundary::BrokerClient;
 use crate::events::Event;
-use crate::host::{Host, Identifier, Kick, LoginCompletion};
 use crate::log_line::one_line;
 
 /// Declares the table: what every broker must have, and what newer ones have.
