@@ -32,3 +32,13 @@ pub struct Sourced<T> {
     /// The value.
     pub value: T,
 }
+
+impl<T> Sourced<T> {
+    /// A value that stands there.
+    pub(crate) fn new(at: &Source, value: T) -> Self {
+        Self {
+            at: at.clone(),
+            value,
+        }
+    }
+}

@@ -72,10 +72,7 @@ impl ConfigReader {
         if let SettingOwner::Listener(index) = owner
             && let Some(listener) = self.config.listeners.get_mut(index)
         {
-            listener.protocol = Some(Sourced {
-                at: at.clone(),
-                value: value.into(),
-            });
+            listener.protocol = Some(Sourced::new(at, value.into()));
         }
         Ok(())
     }
