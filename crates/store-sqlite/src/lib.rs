@@ -31,6 +31,7 @@ mod file;
 mod file_watch;
 mod gate;
 mod health;
+mod imports;
 mod key_file;
 mod kicks;
 mod listings;

@@ -123,14 +123,14 @@ fn a_store_that_is_missing_says_how_to_make_one() {
 #[test]
 fn a_newer_schema_is_refused_with_both_numbers() {
     let (store, _directory) = fresh();
-    assert_eq!(store.schema_version().unwrap(), 6);
+    assert_eq!(store.schema_version().unwrap(), 7);
     raw(&store, "PRAGMA user_version = 93");
     let error = reopened(store).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Newer);
     assert!(
         error
             .to_string()
-            .contains("schema 93 and this program knows 6"),
+            .contains("schema 93 and this program knows 7"),
         "{error}"
     );
 }

@@ -42,7 +42,7 @@ fn a_store_of_schema_1_answers_alike_under_the_newest() {
     write_schema_1(&path);
 
     let mut store = SqliteStore::open(&path).unwrap();
-    assert_eq!(store.schema_version().unwrap(), 6);
+    assert_eq!(store.schema_version().unwrap(), 7);
     assert!(store.quick_check().unwrap().is_empty());
     let copy = Connection::open(directory.path().join("countersign.db.v1.bak")).unwrap();
     let version: i64 = copy
@@ -133,11 +133,11 @@ fn a_store_is_left_as_it_is_while_an_older_broker_lives() {
 
     drop((unseen, in_use));
     let store = SqliteStore::open(&path).unwrap();
-    assert_eq!(store.schema_version().unwrap(), 6);
+    assert_eq!(store.schema_version().unwrap(), 7);
     let upgraded = store.upgraded().unwrap();
     let copy = directory.path().canonicalize().unwrap();
     let copy = copy.join("countersign.db.v3.bak");
-    assert_eq!((upgraded.from, upgraded.to), (3, 6));
+    assert_eq!((upgraded.from, upgraded.to), (3, 7));
     assert_eq!(upgraded.copy, copy);
     let said = upgraded.to_string();
     assert!(
@@ -219,6 +219,10 @@ fn a_migration_that_stores_were_made_by_stays_as_it_is() {
             include_str!("../migrations/0005.sql"),
             "f2f48c0230e40f4982d0bba02ec7c424cc9ad36f45016d8a85331db82e5f69f8",
         ),
+        (
+            include_str!("../migrations/0006.sql"),
+            "e1da328221262b3489ab84669c490c5ae0777b5f4cc5ba8e0552625ca5fe83c2",
+        ),
     ];
     for (text, digest) in migrations {
         let found = Sha256::digest(text.as_bytes());
@@ -233,7 +237,7 @@ fn refusal(path: &Path) -> String {
     assert_eq!(error.kind(), StoreErrorKind::Older);
     let said = error.to_string();
     assert!(
-        said.contains("has schema 3, and this version needs 6"),
+        said.contains("has schema 3, and this version needs 7"),
         "{said}"
     );
     assert!(!said.contains('\n'), "{said}");

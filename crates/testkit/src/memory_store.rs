@@ -26,6 +26,7 @@ mod credential_rows;
 mod credentials;
 mod errors;
 mod gate;
+mod imports;
 mod kicks;
 mod lockouts;
 mod presence;

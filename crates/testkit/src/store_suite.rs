@@ -33,6 +33,7 @@ mod batches;
 mod changes;
 mod client_id_use;
 mod client_ids;
+mod imports;
 mod listings;
 mod lockouts;
 mod logins;
@@ -50,6 +51,7 @@ pub use batches::*;
 pub use changes::*;
 pub use client_id_use::*;
 pub use client_ids::*;
+pub use imports::*;
 pub use listings::*;
 pub use lockouts::*;
 pub use logins::*;
@@ -120,6 +122,7 @@ macro_rules! store_suite {
             an_act_its_audit_row_and_its_change_come_together,
             an_attribute_finds_its_holder,
             an_empty_store_knows_nobody,
+            an_import_is_remembered_as_long_as_its_object_is,
             an_undone_login_leaves_the_record_of_its_client_id_as_it_was,
             an_update_leaves_name_tenant_secrets_and_times_alone,
             applications_and_things_are_listed_apart,

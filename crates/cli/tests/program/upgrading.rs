@@ -243,7 +243,7 @@ fn under_an_older_broker_commands_read_on_and_none_writes() {
     );
     assert!(said.contains("The way back: stop the brokers"), "{said}");
     assert_eq!(said.lines().count(), 1, "{said}");
-    assert_eq!(schema_of(&fixture), 6);
+    assert_eq!(schema_of(&fixture), 7);
     assert_eq!(fixture.run("tenant list").done().stderr, "");
 }
 

@@ -1,7 +1,7 @@
 //! What administrative acts are made of.
 
 use super::StoreError;
-use super::rows::{RoleRows, SchemeRows, TenantRows};
+use super::rows::{ImportRows, RoleRows, SchemeRows, TenantRows};
 use crate::audit::{AuditChain, AuditEntry};
 use crate::change::Change;
 use crate::client_id::ClientIdTie;
@@ -43,7 +43,9 @@ pub enum Intent {
 /// Its methods fail when the store can't be read, and those that write when it
 /// can't be written. [`seal_key`](Self::seal_key) is all that a store has to write
 /// itself.
-pub trait AdminTransaction: LedgerTransaction + RoleRows + SchemeRows + TenantRows {
+pub trait AdminTransaction:
+    ImportRows + LedgerTransaction + RoleRows + SchemeRows + TenantRows
+{
     /// What seeds and private keys are sealed with, from the file beside the
     /// store; none where it is missing or no such file.
     fn seal_key(&self) -> Option<SealKey>;

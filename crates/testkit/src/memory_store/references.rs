@@ -51,7 +51,9 @@ impl Tables {
             tenant.default_roles.retain(|given| given != name);
             tenant.anonymous_roles.retain(|given| given != name);
         }
-        self.roles.remove(&(tenant.clone(), name.clone()))
+        let key = (tenant.clone(), name.clone());
+        self.role_imports.remove(&key);
+        self.roles.remove(&key)
     }
 
     /// Removes a credential with all that belongs to it; says whether it was there.
@@ -67,6 +69,7 @@ impl Tables {
         self.recovery_codes.remove_where(|_, (user, _)| *user == id);
         self.remove_tokens(|token| token.bearer == id || token.issuer == id);
         self.give_up_client_ids(|record| record.credential == Some(id));
+        self.credential_imports.remove(&id);
         self.credentials.remove(&id)
     }
 

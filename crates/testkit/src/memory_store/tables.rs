@@ -5,6 +5,7 @@ use countersign_core::auto_registration::AutoRegistration;
 use countersign_core::change::Change;
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::imported::ImportMark;
 use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::lockout::Lockout;
 use countersign_core::name::{LoginName, TenantId};
@@ -34,6 +35,8 @@ pub(super) struct Tables {
     pub(super) schemes: Table<SchemeName, Scheme>,
     pub(super) credentials: Table<CredentialId, CredentialRow>,
     pub(super) secrets: Table<SecretId, (CredentialId, StoredSecret)>,
+    pub(super) credential_imports: Table<CredentialId, ImportMark>,
+    pub(super) role_imports: Table<(TenantId, RoleName), ImportMark>,
     pub(super) recovery_codes: Table<i64, (CredentialId, SecretDigest)>,
     pub(super) lockouts: Table<LoginName, LockoutRow>,
     pub(super) token_keys: Table<KeyId, SealedTokenKey>,
