@@ -25,7 +25,9 @@ use crate::secret::{Secret, SecretDigest, SecretId};
 use crate::store::{Directory, StoreError};
 use crate::time::Timestamp;
 
-pub use self::client_ids::{ClientIdOwner, may_keep_client_id, owner_of_client_id};
+pub use self::client_ids::{
+    ClientIdHold, ClientIdOwner, claim_client_id, may_keep_client_id, owner_of_client_id,
+};
 pub use self::decision::{
     Admission, Decision, FailedLogin, Identity, LoginRecord, Proof, Registration, SessionChange,
     UserLogin,

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use countersign_core::client_id::ClientId;
 use countersign_core::connect::Reservation;
-use countersign_core::name::LoginName;
 use countersign_core::reason::Reason;
 use zeroize::Zeroizing;
 
@@ -186,11 +185,6 @@ impl ClientRef<'_> {
     /// Its client id, if it is a valid one.
     pub(crate) fn parsed_client_id(&self) -> Option<ClientId> {
         ClientId::parse(core::str::from_utf8(self.client_id?).ok()?).ok()
-    }
-
-    /// Its user name, if it is a valid one.
-    pub(crate) fn parsed_username(&self) -> Option<LoginName> {
-        LoginName::parse(core::str::from_utf8(self.username?).ok()?).ok()
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::connect::{Identity, Request};
+use countersign_core::credential::CredentialId;
 use countersign_core::name::LoginName;
 use countersign_core::presence::{Presence, PresenceEvent, SessionNumber};
 use countersign_core::rights::TopicUse;
@@ -11,6 +12,7 @@ use countersign_core::rule::Verdict;
 use countersign_core::store::{GateStore, LogPosition, StoreError, StoreMark};
 use countersign_core::time::Timestamp;
 
+use crate::cache::cached_directory::CachedDirectory;
 use crate::cache::store_view::StoreView;
 use crate::config::GateConfig;
 use crate::connection::kick_reason::KickReason;
@@ -21,6 +23,7 @@ use crate::connection::sessions::Sessions;
 use crate::host::{ClientRef, ConnectSource, Directive, Handle, LogLevel};
 use crate::journal::Journal;
 use crate::journal::entry::JournalEntry;
+use crate::journal::recent_uses::EndedUse;
 use crate::login::secret_verifier::SecretVerifier;
 use crate::masking::shown_client_id;
 
@@ -67,6 +70,40 @@ impl<S: GateStore> State<S> {
     /// id.
     pub(crate) fn settle(&mut self, client_id: &ClientIdTie) -> Result<(), StoreError> {
         self.journal.undos.settle(&mut self.view.store, client_id)
+    }
+
+    /// Who is connected with a client id: the principals, and what an unauthenticated
+    /// client will leave behind.
+    pub(crate) fn live_uses_of(&self, client_id: &str) -> (Vec<CredentialId>, Option<EndedUse>) {
+        let (mut live_holders, mut unproved) = (Vec::new(), None);
+        for session in self.sessions.live(client_id) {
+            match session.credential() {
+                Some(holder) => live_holders.push(holder),
+                None if session.stored => unproved = Some(EndedUse::unproved(session)),
+                None => {}
+            }
+        }
+        (live_holders, unproved)
+    }
+
+    /// What is known by now: in the store, and of what the store has not been told
+    /// yet. `unproved` is what [`Self::live_uses_of`] says of the client id that is
+    /// looked up.
+    pub(crate) fn directory(
+        &mut self,
+        unproved: Option<EndedUse>,
+        now: Timestamp,
+    ) -> Result<CachedDirectory<'_, S>, StoreError> {
+        let log_position = self.sync()?;
+        Ok(CachedDirectory {
+            store: &mut self.view.store,
+            credential_cache: &mut self.view.credential_cache,
+            snapshot: &self.view.snapshot,
+            log_position,
+            recent_uses: &self.journal.recent_uses,
+            unproved,
+            now,
+        })
     }
 
     /// The session of a client that is let in, which ends by itself when its grant

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::{ConnectContext, Request, Reservation, SessionChange, SessionUse};
 use crate::client_id::{ClientId, ClientIdTie};
-use crate::credential::CredentialId;
+use crate::credential::{Credential, CredentialId};
 use crate::name::{LoginName, TenantId};
 use crate::ownership::{ClientIdClaim, Holder, Holding, Kept, StoredSession};
 use crate::reason::Reason;
@@ -42,12 +42,43 @@ pub(super) fn own_client_id(
         client_id_hold: at.client_id_hold,
         now: at.now,
     };
-    let starts_clean = request.session.starts_clean;
-    let Request { client_id, tie, .. } = request;
-    let found = look_up_owner(claimant, client_id, tie, starts_clean, &hold, directory)?;
+    let found = own_unreserved(claimant, request, &hold, directory)?;
     if found.is_ok() && is_reserved(at.reservation, &request.client_id, directory)? {
         return Ok(Err(Reason::ClientIdOwned));
     }
+    Ok(found)
+}
+
+/// Says whether a credential that its host vouches for may have the client id that
+/// the host let it in with; if so, what becomes of the session that is stored under
+/// it.
+///
+/// # Errors
+///
+/// Returns the store's error when something could not be looked up.
+pub fn claim_client_id(
+    credential: &Credential,
+    request: &Request,
+    hold: &ClientIdHold<'_>,
+    directory: &mut dyn Directory,
+) -> Result<Result<SessionChange, Reason>, StoreError> {
+    let claimant = Claimant {
+        credential: Some(credential.id),
+        tenant: credential.tenant.as_ref(),
+    };
+    Ok(own_unreserved(&claimant, request, hold, directory)?.map(|owned| owned.change))
+}
+
+/// The same, whatever the host keeps for clients of its own.
+fn own_unreserved(
+    claimant: &Claimant<'_>,
+    request: &Request,
+    hold: &ClientIdHold<'_>,
+    directory: &mut dyn Directory,
+) -> Result<Result<OwnedClientId, Reason>, StoreError> {
+    let starts_clean = request.session.starts_clean;
+    let Request { client_id, tie, .. } = request;
+    let found = look_up_owner(claimant, client_id, tie, starts_clean, hold, directory)?;
     Ok(found.map(|stored| {
         let left = stored
             .as_ref()
@@ -109,10 +140,14 @@ pub fn may_keep_client_id(
 }
 
 /// What holds a client id besides what is stored.
-struct ClientIdHold<'a> {
-    live_holders: &'a [CredentialId],
-    client_id_hold: Duration,
-    now: Timestamp,
+#[derive(Clone, Copy, Debug)]
+pub struct ClientIdHold<'a> {
+    /// All principals that are connected with it.
+    pub live_holders: &'a [CredentialId],
+    /// How long a client id is held after its last use.
+    pub client_id_hold: Duration,
+    /// When.
+    pub now: Timestamp,
 }
 
 /// Says whether the claimant may have this client id; if so, what is stored

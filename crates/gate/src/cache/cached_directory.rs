@@ -32,7 +32,7 @@ pub(crate) struct CachedDirectory<'a, S> {
     pub(crate) recent_uses: &'a RecentUses,
     /// The session of an unauthenticated client, which is connected with the
     /// client id in question and may be stored without a record.
-    pub(crate) unproved: Option<&'a EndedUse>,
+    pub(crate) unproved: Option<EndedUse>,
     pub(crate) now: Timestamp,
 }
 
@@ -147,7 +147,7 @@ impl<S: GateStore> Directory for CachedDirectory<'_, S> {
         let mut holding = self.recorded_holding(client_id, claimant)?;
         self.recent_uses.add_to(&mut holding, client_id, self.now);
         // Another such client may have it; a principal inherits nothing of it.
-        if let (Some(_), Some(unproved)) = (claimant, self.unproved) {
+        if let (Some(_), Some(unproved)) = (claimant, &self.unproved) {
             unproved.add_to(&mut holding);
         }
         Ok(holding)

@@ -219,14 +219,8 @@ fn switch<S: GateStore>(
         ));
     }
     let hold = state.view.snapshot.settings.client_id_hold;
-    let kept = may_keep_client_id(
-        record.id,
-        &tenant,
-        &client_id,
-        hold,
-        now,
-        &mut state.view.store,
-    )?;
+    let mut directory = state.directory(None, now)?;
+    let kept = may_keep_client_id(record.id, &tenant, &client_id, hold, now, &mut directory)?;
     if kept.is_err() {
         let why = "the client id can't be used there";
         return Err(CommandError::Conflict(why.into()));

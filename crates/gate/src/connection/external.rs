@@ -5,10 +5,11 @@
 use std::sync::Arc;
 
 use countersign_core::access::AccessSubject;
-use countersign_core::connect::{LoginRecord, Proof, Request, SessionChange, SessionUse};
+use countersign_core::connect::{
+    ClientIdHold, LoginRecord, Proof, Request, SessionUse, claim_client_id,
+};
 use countersign_core::credential::Credential;
 use countersign_core::options::ChainMode;
-use countersign_core::ownership::{ClientIdClaim, Kept};
 use countersign_core::reason::Reason;
 use countersign_core::rights::TopicUse;
 use countersign_core::rule::Verdict;
@@ -38,61 +39,51 @@ impl ExternalLogin {
         client: &ClientRef<'_>,
         now: Timestamp,
     ) -> Result<Result<Self, Reason>, StoreError> {
-        let (Some(client_id), Some(name)) = (client.parsed_client_id(), client.parsed_username())
-        else {
+        // Where the host does not tell, it may be stored.
+        let asked = SessionUse::of(client.origin.protocol, client.origin.clean_start);
+        let request = client
+            .client_id
+            .and_then(|id| Request::parse(id, client.username, None, asked).ok());
+        let Some(request) = request else {
             return Ok(Err(Reason::Unauthenticated));
         };
-        let Some(credential) = state.view.store.credential(&name)? else {
+        let Some(name) = &request.name else {
             return Ok(Err(Reason::Unauthenticated));
         };
-        if let Err(reason) = credential.admits_external(&client_id, now) {
+        let client_id = &request.client_id;
+        let Some(credential) = state.view.store.credential(name)? else {
+            return Ok(Err(Reason::Unauthenticated));
+        };
+        if let Err(reason) = credential.admits_external(client_id, now) {
             return Ok(Err(reason));
         }
         let listener = state.config.listener_at(client.origin.listener);
         if listener.listener_tenant.is_some() && listener.listener_tenant != credential.tenant {
             return Ok(Err(Reason::WrongListener));
         }
-        if !state
-            .view
-            .snapshot
-            .keeps_prefixes(client_id.as_str(), credential.tenant.as_ref())
-        {
-            return Ok(Err(Reason::ClientIdMismatch));
-        }
-        let tie = client_id.tie();
-        let is_another = |id| id != credential.id;
-        let hold = state.view.snapshot.settings.client_id_hold;
-        state.settle(&tie)?;
-        let stored = state.view.store.stored_session(&tie)?;
-        // Where the host does not tell, it may be stored.
-        let asked = SessionUse::of(client.origin.protocol, client.origin.clean_start);
-        let is_held = stored.as_ref().is_some_and(|stored| {
-            match stored.claim(Some(credential.id), credential.tenant.as_ref(), hold, now) {
-                ClientIdClaim::Free => false,
-                ClientIdClaim::FreeIfClean => !asked.starts_clean,
-                ClientIdClaim::Held => true,
-            }
-        });
-        if is_held || state.view.store.bound_to(&tie)?.is_some_and(is_another) {
-            return Ok(Err(Reason::ClientIdOwned));
-        }
+        state.settle(&request.tie)?;
+        let (live_holders, unproved) = state.live_uses_of(client_id.as_str());
+        let mut directory = state.directory(unproved, now)?;
+        let hold = ClientIdHold {
+            live_holders: &live_holders,
+            client_id_hold: directory.snapshot.settings.client_id_hold,
+            now,
+        };
+        let session = match claim_client_id(&credential, &request, &hold, &mut directory)? {
+            Ok(session) => session,
+            Err(reason) => return Ok(Err(reason)),
+        };
         let subject = AccessSubject::of_credential(&credential);
         let rights = state.view.rights_of(subject, client_id.as_str())?;
         let record = LoginRecord {
             activates: !credential.ever_used,
-            session: match stored.map(|stored| stored.kept) {
-                Some(Kept::Own) if asked.is_stored => SessionChange::Kept,
-                Some(Kept::Own | Kept::Unproved) if !asked.is_stored => SessionChange::Dropped,
-                Some(_) if asked.is_stored => SessionChange::Stored,
-                None if asked.is_stored => SessionChange::Taken,
-                Some(_) | None => SessionChange::Kept,
-            },
+            session,
             ..LoginRecord::default()
         };
         let session = Session {
             number: state.sessions.next_number(),
             client_id: client_id.shared(),
-            tie,
+            tie: request.tie,
             username: Some(name.as_str().into()),
             presented: None,
             tag: state.verifier.session_tag(client_id.as_str(), None),

@@ -21,7 +21,6 @@ use crate::cache::cached_directory::CachedDirectory;
 use crate::connection::session_grant::SessionGrant;
 use crate::host::ConnectSource;
 use crate::journal::entry::JournalEntry;
-use crate::journal::recent_uses::EndedUse;
 use crate::login::hash_pool::RehashJob;
 use crate::login::secret_verifier::{Comparison, HashRequest, HashResult};
 use crate::state::State;
@@ -74,14 +73,7 @@ impl Decider {
         state.settle(&request.tie)?;
         let listener = state.config.listener_at(source.listener);
         let leaves_unknown = state.config.options.chain == ChainMode::Defer;
-        let (mut live_holders, mut unproved) = (Vec::new(), None);
-        for session in state.sessions.live(request.client_id.as_str()) {
-            match session.credential() {
-                Some(holder) => live_holders.push(holder),
-                None if session.stored => unproved = Some(EndedUse::unproved(session)),
-                None => {}
-            }
-        }
+        let (live_holders, unproved) = state.live_uses_of(request.client_id.as_str());
         for _ in 0..MOST_TRIES {
             let log_position = state.sync()?;
             let view = &mut state.view;
@@ -102,7 +94,7 @@ impl Decider {
                 snapshot: &view.snapshot,
                 log_position,
                 recent_uses: &state.journal.recent_uses,
-                unproved: unproved.as_ref(),
+                unproved: unproved.clone(),
                 now,
             };
             let decision = decide(request, &at, &mut directory, &mut comparison)?;

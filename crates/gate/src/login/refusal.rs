@@ -242,7 +242,9 @@ fn owner_of<S: GateStore>(state: &mut State<S>, request: &Request) -> Option<Cli
         .collect();
     let name = request.name.as_ref();
     // Whose it is is for people to read; without it the refusal stands.
-    let owner = owner_of_client_id(&request.client_id, name, &live, &mut state.view.store).ok()?;
+    let now = state.now();
+    let mut directory = state.directory(None, now).ok()?;
+    let owner = owner_of_client_id(&request.client_id, name, &live, &mut directory).ok()?;
     Some(owner.unwrap_or(ClientIdOwner::Host))
 }
 

@@ -1,11 +1,16 @@
 //! Clients that a certificate or a pre-shared key vouches for.
 
+use std::time::Duration;
+
+use countersign::core::reason::Reason;
 use countersign::core::store::{BrokerPresence, Directory as _};
-use countersign::{ClientOrigin, ClientRef, Handle, TopicUse};
+use countersign::{ClientOrigin, ClientRef, Handle, TopicUse, Verdict};
 use countersign_admin::clients::ListClients;
 use countersign_admin::credential::{CreateCredential, NewCredential};
+use countersign_admin::password::ChosenPassword;
+use countersign_admin::secret::NewSecret;
 
-use crate::fixture::{Fixture, JANE, TRY, is_admitted, tenant_id};
+use crate::fixture::{Fixture, JANE, TRY, Try, is_admitted, refused, tenant_id};
 
 const DEV1: &str = "dev1@acme";
 const PUBLISH: TopicUse<'static> = TopicUse::Publish {
@@ -23,6 +28,16 @@ fn fixture() -> Fixture {
     fixture.run(&CreateCredential(new)).unwrap();
     fixture.settle();
     fixture
+}
+
+/// Adds a device of a tenant that logs in by a password.
+fn add_other(fixture: &mut Fixture, tenant: &str) {
+    let new = NewCredential {
+        secret: NewSecret::Chosen(ChosenPassword::parse("right".into()).unwrap()),
+        ..NewCredential::new(tenant_id(tenant), "dev2")
+    };
+    fixture.run(&CreateCredential(new)).unwrap();
+    fixture.settle();
 }
 
 fn client(handle: usize, client_id: &str, protocol: u8, clean_start: bool) -> ClientRef<'_> {
@@ -160,6 +175,54 @@ fn whoever_may_have_no_session_is_turned_away_with_the_true_cause() {
         ..client(2, "d", 4, true)
     };
     assert_eq!(fixture.gate.turn_away(&nameless), None);
+}
+
+#[test]
+fn an_id_of_another_tenant_is_not_its_own_though_the_use_of_it_is_not_written_down_yet() {
+    let mut fixture = fixture();
+    add_other(&mut fixture, "beta");
+    let it = Try {
+        handle: 5,
+        client_id: "shared",
+        name: "dev2@beta",
+        ..TRY
+    };
+    assert!(is_admitted(&fixture.connect(it)));
+    fixture.pass(Duration::from_secs(5));
+    fixture.gate.ended(Handle(5), false);
+    // Nothing was written meanwhile.
+    let external = client(1, "shared", 4, true);
+    let verdict = fixture.gate.check(&external, PUBLISH);
+    assert_eq!(verdict, Verdict::Deny(Reason::ClientIdOwned));
+    assert!(!fixture.gate.is_live("shared"));
+    // Nor is it while its holder is connected.
+    let it = Try { handle: 6, ..it };
+    assert!(is_admitted(&fixture.connect(it)));
+    let verdict = fixture.gate.check(&external, PUBLISH);
+    assert_eq!(verdict, Verdict::Deny(Reason::ClientIdOwned));
+}
+
+#[test]
+fn an_id_that_was_another_s_is_recorded_as_its_own_once_it_has_it() {
+    let mut fixture = fixture();
+    add_other(&mut fixture, "acme");
+    let before = Try {
+        handle: 5,
+        client_id: "kept",
+        name: "dev2@acme",
+        clean_start: false,
+        ..TRY
+    };
+    assert!(is_admitted(&fixture.connect(before)));
+    fixture.gate.ended(Handle(5), true);
+    fixture.settle();
+    fixture.pass(Duration::from_secs(31 * 24 * 3_600));
+    let external = client(1, "kept", 5, true);
+    assert!(fixture.gate.check(&external, PUBLISH).is_allowed());
+    fixture.gate.ended(Handle(1), true);
+    fixture.settle();
+    // What it left is not the earlier holder's.
+    assert_eq!(refused(&fixture.connect(before)), Reason::ClientIdOwned);
 }
 
 #[test]
