@@ -15,7 +15,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use crate::options::{Millis, Percent};
-use crate::time::Timestamp;
+use crate::time::{Interval, Timestamp};
 
 /// Where a login comes from: an IPv4 address, or the network of 64 bits that an
 /// IPv6 address is in.
@@ -96,7 +96,7 @@ pub struct Backoff {
     origins: BTreeMap<Origin, Failures>,
     /// How many names all origins hold together.
     names: usize,
-    swept: Option<Timestamp>,
+    swept: Interval,
     /// Where each name last logged in.
     last_origins: BTreeMap<Box<str>, Origin>,
 }
@@ -122,7 +122,7 @@ impl Backoff {
             longest_round: round.get(),
             origins: BTreeMap::new(),
             names: 0,
-            swept: None,
+            swept: Interval::default(),
             last_origins: BTreeMap::new(),
         }
     }
@@ -234,13 +234,9 @@ impl Backoff {
     /// second.
     fn sweep(&mut self, now: Timestamp) {
         let is_full = self.origins.len() >= MOST_ORIGINS || self.names >= MOST_NAMES;
-        let is_time = self
-            .swept
-            .is_none_or(|last| now < last || now.since(last) >= SWEEP_EVERY);
-        if !is_full || !is_time {
+        if !is_full || !self.swept.is_over(SWEEP_EVERY, now) {
             return;
         }
-        self.swept = Some(now);
         let mut names = 0_usize;
         self.origins.retain(|_, failures| {
             failures

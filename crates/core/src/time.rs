@@ -57,6 +57,26 @@ impl From<std::time::SystemTime> for Timestamp {
     }
 }
 
+/// Says when it is time again for what is done at most every so often.
+#[derive(Debug, Default)]
+pub struct Interval {
+    last: Option<Timestamp>,
+}
+
+impl Interval {
+    /// Says whether `length` has passed since it last said so, or the clock was set
+    /// back.
+    pub fn is_over(&mut self, length: Duration, now: Timestamp) -> bool {
+        let is_over = self
+            .last
+            .is_none_or(|last| now < last || now.since(last) >= length);
+        if is_over {
+            self.last = Some(now);
+        }
+        is_over
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +88,23 @@ mod tests {
         let second = Duration::from_secs(1);
         assert_eq!(Timestamp::from(epoch + second).as_millis(), 1_000);
         assert_eq!(Timestamp::from(epoch - second).as_millis(), -1_000);
+    }
+
+    #[test]
+    fn an_interval_is_over_at_first_and_then_once_each_time() {
+        let mut interval = Interval::default();
+        let second = Duration::from_secs(1);
+        let times = [
+            (0, true),
+            (999, false),
+            (1_000, true),
+            (1_999, false),
+            (5, true),
+        ];
+        for (millis, is_over) in times {
+            let now = Timestamp::from_millis(millis);
+            assert_eq!(interval.is_over(second, now), is_over, "{millis}");
+        }
     }
 
     #[test]

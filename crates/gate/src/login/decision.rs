@@ -44,6 +44,16 @@ pub(crate) enum Decided {
     Refused(Reason),
 }
 
+impl Decided {
+    /// A refusal, which is not sent before it has cost what it must.
+    fn refused(hash_request: Option<HashRequest>, reason: Reason) -> Self {
+        match hash_request {
+            Some(hash_request) => Self::NeedsHash(hash_request),
+            None => Self::Refused(reason),
+        }
+    }
+}
+
 /// A client that is let in.
 pub(crate) struct Admitted {
     pub(crate) admission: Admission,
@@ -70,6 +80,9 @@ impl Decider {
         hash_result: Option<&HashResult>,
         now: Timestamp,
     ) -> Result<Decided, StoreError> {
+        if let Some(reason) = hash_result.and_then(|it| it.failed) {
+            return Ok(Decided::Refused(reason));
+        }
         state.settle(&request.tie)?;
         let listener = state.config.listener_at(source.listener);
         let leaves_unknown = state.config.options.chain == ChainMode::Defer;
@@ -99,27 +112,31 @@ impl Decider {
             };
             let decision = decide(request, &at, &mut directory, &mut comparison)?;
             let hash_request = comparison.hash_request();
-            // A refusal is not sent before it has cost what it must.
-            let refused = |reason| match hash_request {
-                Some(hash_request) => Decided::NeedsHash(hash_request),
-                None => Decided::Refused(reason),
-            };
             let admission = match decision {
                 Decision::Admit(admission) => self.counted(admission),
-                Decision::Refuse(reason) => return Ok(refused(reason)),
+                Decision::Refuse(reason) => return Ok(Decided::refused(hash_request, reason)),
                 Decision::Fail(failure) => {
-                    let refused = refused(failure.reason);
-                    if let Decided::Refused(_) = refused {
-                        self.fail(state, &failure, source.address, now)?;
-                    }
-                    return Ok(refused);
+                    // At once, for its client need not wait for the answer to have
+                    // learned that the code was wrong.
+                    let counted = self.fail(state, &failure, source.address, now);
+                    let reason = failure.reason;
+                    return match hash_request {
+                        // What can't be counted is judged again.
+                        Some(hash_request) => Ok(Decided::NeedsHash(HashRequest {
+                            failed: counted.is_ok().then_some(reason),
+                            ..hash_request
+                        })),
+                        None => counted.map(|()| Decided::Refused(reason)),
+                    };
                 }
                 Decision::Challenge => return Ok(Decided::Challenged),
                 Decision::Register(registration) => match register(state, &registration, now)? {
                     Ok(()) => continue,
                     Err(reason) => return Ok(Decided::Refused(reason)),
                 },
-                Decision::Wait => return Ok(refused(Reason::OverBudget)),
+                Decision::Wait => {
+                    return Ok(Decided::refused(hash_request, Reason::OverBudget));
+                }
             };
             // All that can fail comes before what is committed.
             let grant = SessionGrant::of(view, &admission.identity, &request.client_id)?;
@@ -132,7 +149,9 @@ impl Decider {
                         outdated,
                     }));
                 }
-                Recorded::Full => return Ok(refused(Reason::ClientIdLimit)),
+                Recorded::Full => {
+                    return Ok(Decided::refused(hash_request, Reason::ClientIdLimit));
+                }
                 Recorded::Outdated => {}
             }
         }

@@ -119,6 +119,7 @@ impl HashQueue {
             request,
             about: check.hash_request.about,
             presented: Arc::clone(&check.hash_request.presented),
+            failed: check.hash_request.failed,
             source: OwnedConnectSource::of(&info.source()),
             origin,
             priority,

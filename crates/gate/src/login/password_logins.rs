@@ -54,7 +54,6 @@ pub(crate) struct Ended {
     /// What the host has as the user name meanwhile.
     pub(crate) username: Option<Arc<str>>,
     pub(crate) hash_result: HashResult,
-    origin: Origin,
 }
 
 impl PasswordLogins {
@@ -106,20 +105,54 @@ impl PasswordLogins {
         hash_result: Option<HashResult>,
         now: Timestamp,
     ) -> Attempted {
-        let source = info.source();
-        let decided = self
-            .decider
-            .decide(state, &source, &request, hash_result.as_ref(), now);
+        let decided = self.decide(state, &info.source(), &request, hash_result.as_ref(), now);
         match decided {
             Ok(Decided::NeedsHash(hash_request)) => {
+                let attempt = attempt_of(&request, info.address);
+                let allowed = self.backoff.check_allowed(&attempt, now);
+                if hash_request.failed.is_some() {
+                    self.failed(&attempt, now);
+                }
                 let key = state.verifier.key();
                 match self.retry_results.take(key, &request, &hash_request) {
                     Some(hash_result) => self.decide_with(state, info, request, hash_result, now),
-                    None => self.check_slowly(state, info, request, hash_request, now),
+                    None => match allowed {
+                        Ok(()) => self.check_slowly(state, info, request, hash_request, now),
+                        Err(burst) => refuse_burst(state, info, &request, burst, now),
+                    },
                 }
             }
             decided => self.conclude(state, info, request, hash_result, decided, now),
         }
+    }
+
+    /// Decides, and counts a login that is refused although its password is right as
+    /// one whose password is wrong. The latter was counted when that was found out.
+    fn decide<S: GateStore>(
+        &mut self,
+        state: &mut State<S>,
+        source: &ConnectSource<'_>,
+        request: &Request,
+        hash_result: Option<&HashResult>,
+        now: Timestamp,
+    ) -> Result<Decided, StoreError> {
+        let decided = self
+            .decider
+            .decide(state, source, request, hash_result, now);
+        let is_right = hash_result.is_some_and(|it| {
+            // What failed before was counted then.
+            it.failed.is_none() && matches!(it.found, HashOutcome::Match(_))
+        });
+        let is_passing = |reason: &Reason| {
+            matches!(
+                reason,
+                Reason::OverBudget | Reason::StoreBusy | Reason::StoreUnavailable
+            )
+        };
+        if is_right && matches!(&decided, Ok(Decided::Refused(reason)) if !is_passing(reason)) {
+            self.failed(&attempt_of(request, source.address), now);
+        }
+        decided
     }
 
     /// Answers a CONNECT that is decided.
@@ -179,18 +212,8 @@ impl PasswordLogins {
         hash_request: HashRequest,
         now: Timestamp,
     ) -> Attempted {
-        let origin = Origin::of(info.address);
-        let attempt = attempt_of(&request, origin);
-        if let Err(burst) = self.backoff.check_allowed(&attempt, now) {
-            let code = match burst {
-                // Never for a name: that would tell about it.
-                Burst::Name => RefusalCode::NotAuthorized,
-                Burst::Origin => RefusalCode::Banned,
-            };
-            let reason = Reason::TooManyFailures;
-            let refusal = Refusal::new(state, &request, info.address, reason, now).with_code(code);
-            return Attempted::Answered(refusal.into_outcome(&mut state.journal));
-        }
+        let attempt = attempt_of(&request, info.address);
+        let origin = attempt.origin;
         let priority = if self.backoff.is_from_known_origin(&attempt) {
             Priority::KnownOrigin
         } else if self.backoff.failed_lately(origin, now) {
@@ -233,12 +256,17 @@ impl PasswordLogins {
         request: Request,
         check: PendingCheck,
     ) -> Attempted {
-        let about = check.hash_request.about;
-        let presented = Arc::clone(&check.hash_request.presented);
+        let HashRequest {
+            about,
+            presented,
+            passwords,
+            failed,
+            ..
+        } = check.hash_request;
         let job = HashJob {
             ticket: Ticket(0),
             presented: Arc::clone(&presented),
-            passwords: check.hash_request.passwords,
+            passwords,
             dummy: check.dummy,
         };
         // How long it takes is not what time it is: the host's clock may be
@@ -247,7 +275,7 @@ impl PasswordLogins {
         let start = background.uptime();
         let found = job.run(&mut self.memory);
         let now = state.now();
-        let attempt = attempt_of(&request, check.origin);
+        let attempt = attempt_of(&request, info.address);
         let spent = background.uptime().saturating_sub(start);
         self.backoff.spent(&attempt, spent, now);
         if found == HashOutcome::Nothing {
@@ -257,6 +285,7 @@ impl PasswordLogins {
             about,
             presented,
             found,
+            failed,
         };
         self.decide_with(state, info, request, hash_result, now)
     }
@@ -270,35 +299,8 @@ impl PasswordLogins {
         hash_result: HashResult,
         now: Timestamp,
     ) -> Attempted {
-        let source = info.source();
-        let decided = self
-            .decider
-            .decide(state, &source, &request, Some(&hash_result), now);
-        let origin = Origin::of(info.address);
-        self.count_if_refused(&decided, hash_result.found, &request, origin, now);
+        let decided = self.decide(state, &info.source(), &request, Some(&hash_result), now);
         self.conclude(state, info, request, Some(hash_result), decided, now)
-    }
-
-    /// Counts a login that is refused although its secret is right as one whose
-    /// secret is wrong, which was counted when that was found out.
-    fn count_if_refused(
-        &mut self,
-        decided: &Result<Decided, StoreError>,
-        found: HashOutcome,
-        request: &Request,
-        origin: Origin,
-        now: Timestamp,
-    ) {
-        let Ok(Decided::Refused(reason)) = decided else {
-            return;
-        };
-        let is_passing = matches!(
-            reason,
-            Reason::OverBudget | Reason::StoreBusy | Reason::StoreUnavailable
-        );
-        if matches!(found, HashOutcome::Match(_)) && !is_passing {
-            self.failed(&attempt_of(request, origin), now);
-        }
     }
 
     /// Forgets what was kept for long enough, and answers those who waited for it.
@@ -321,18 +323,20 @@ impl PasswordLogins {
             request,
             about,
             presented,
+            failed,
             source,
-            origin,
             purpose,
             ..
         } = self.queue.pending.leave(ticket, now)?;
         if found == HashOutcome::Nothing {
-            self.failed(&attempt_of(&request, origin), now);
+            let address = source.as_source().address;
+            self.failed(&attempt_of(&request, address), now);
         }
         let hash_result = HashResult {
             about,
             presented,
             found,
+            failed,
         };
         // A handle with a session is another connection's by now.
         let is_held = state.sessions.get(handle).is_none();
@@ -343,7 +347,6 @@ impl PasswordLogins {
                 source,
                 username,
                 hash_result,
-                origin,
             }),
             Purpose::Held { .. } | Purpose::ForRetry => {
                 if found != HashOutcome::Failed {
@@ -362,21 +365,37 @@ impl PasswordLogins {
         ended: &Ended,
         now: Timestamp,
     ) -> Result<Decided, StoreError> {
-        let Ended {
-            request,
-            hash_result,
-            ..
-        } = ended;
         let source = ended.source.as_source();
-        let decided = self
-            .decider
-            .decide(state, &source, request, Some(hash_result), now);
-        self.count_if_refused(&decided, hash_result.found, request, ended.origin, now);
-        decided
+        self.decide(
+            state,
+            &source,
+            &ended.request,
+            Some(&ended.hash_result),
+            now,
+        )
     }
 }
 
-fn attempt_of(request: &Request, origin: Origin) -> Attempt<'_> {
+fn attempt_of<'a>(request: &'a Request, address: Option<&str>) -> Attempt<'a> {
+    let origin = Origin::of(address);
     let name = request.name.as_ref().map_or("", LoginName::as_str);
     Attempt { origin, name }
+}
+
+/// Refuses a login of which too many failed, before its password is hashed.
+fn refuse_burst<S: GateStore>(
+    state: &mut State<S>,
+    info: &ConnectInfo<'_>,
+    request: &Request,
+    burst: Burst,
+    now: Timestamp,
+) -> Attempted {
+    let code = match burst {
+        // Never for a name: that would tell about it.
+        Burst::Name => RefusalCode::NotAuthorized,
+        Burst::Origin => RefusalCode::Banned,
+    };
+    let reason = Reason::TooManyFailures;
+    let refusal = Refusal::new(state, request, info.address, reason, now).with_code(code);
+    Attempted::Answered(refusal.into_outcome(&mut state.journal))
 }

@@ -15,8 +15,9 @@ use std::time::Duration;
 
 use countersign_core::backoff::Origin;
 use countersign_core::connect::Request;
+use countersign_core::reason::Reason;
 use countersign_core::secret::Secret;
-use countersign_core::time::Timestamp;
+use countersign_core::time::{Interval, Timestamp};
 
 use crate::host::{Handle, OwnedConnectSource, Ticket};
 use crate::login::fair_queue::Priority;
@@ -34,7 +35,7 @@ pub(crate) struct PendingLogins {
     /// What became of the connections whose logins wait or waited.
     pub(crate) unadmitted: Unadmitted,
     last: u64,
-    tidied: Option<Timestamp>,
+    tidied: Interval,
 }
 
 /// One login that waits.
@@ -44,6 +45,8 @@ pub(crate) struct PendingLogin {
     pub(crate) about: Option<CredentialVersion>,
     /// What is compared.
     pub(crate) presented: Arc<Secret>,
+    /// See [`HashRequest::failed`](crate::login::secret_verifier::HashRequest::failed).
+    pub(crate) failed: Option<Reason>,
     pub(crate) source: OwnedConnectSource,
     pub(crate) origin: Origin,
     pub(crate) priority: Priority,
@@ -203,16 +206,11 @@ impl PendingLogins {
         self.waiting.is_empty() && self.unadmitted.is_idle()
     }
 
-    /// Forgets who left long ago, and says whose answer will never come.
+    /// Says whose answer will never come.
     pub(crate) fn tidy(&mut self, now: Timestamp) -> HashSet<Ticket> {
-        let is_time = self
-            .tidied
-            .is_none_or(|last| now < last || now.since(last) >= TIDY_EVERY);
-        if !is_time {
+        if !self.tidied.is_over(TIDY_EVERY, now) {
             return HashSet::new();
         }
-        self.tidied = Some(now);
-        self.unadmitted.tidy(now);
         self.waiting
             .iter()
             .filter(|(_, waiting)| now.since(waiting.since) >= LONGEST)
@@ -265,6 +263,7 @@ mod tests {
             request: Arc::new(request.unwrap()),
             about: None,
             presented: Arc::new(Secret::new(b"p".to_vec())),
+            failed: None,
             source: OwnedConnectSource::default(),
             origin: Origin::of(Some(address)),
             priority: Priority::Other,
@@ -343,7 +342,8 @@ mod tests {
         assert!(room.unadmitted.has(&client(1, Some("a"))));
         room.unadmitted.remove(Handle(2));
         assert!(!room.unadmitted.has(&client(2, Some("b"))));
-        room.tidy(NOW.plus(crate::login::unadmitted::REMEMBERED));
+        let later = NOW.plus(crate::login::unadmitted::REMEMBERED);
+        assert!(room.unadmitted.tidy(later));
         assert!(!room.unadmitted.has(&client(1, Some("a"))));
     }
 

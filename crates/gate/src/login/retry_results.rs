@@ -77,6 +77,7 @@ impl RetryResults {
             about: foresight.about,
             presented: hash_request.presented.clone(),
             found: foresight.found,
+            failed: hash_request.failed,
         })
     }
 
@@ -145,6 +146,7 @@ mod tests {
             name: None,
             presented: Arc::new(Secret::new(password.into())),
             passwords: Vec::new(),
+            failed: None,
         }
     }
 
@@ -153,6 +155,7 @@ mod tests {
             about: None,
             presented: Arc::new(Secret::new(password.into())),
             found: HashOutcome::Nothing,
+            failed: None,
         }
     }
 

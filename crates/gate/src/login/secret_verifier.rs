@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use countersign_core::connect::{DummyVerified, SecretCheck, SecretVerdict};
 use countersign_core::credential::{Credential, CredentialId, Generation};
+use countersign_core::reason::Reason;
 use countersign_core::scheme::NameForm;
 use countersign_core::secret::{
     Argon2Params, PasswordHash, Secret, SecretDigest, SecretId, Tag, TagKey, Verifier,
@@ -196,6 +197,9 @@ pub(crate) struct HashRequest {
     /// What is compared, which need not be all that was presented.
     pub(crate) presented: Arc<Secret>,
     pub(crate) passwords: Vec<(SecretId, PasswordHash)>,
+    /// Why the login is refused whatever is found, where that is counted already: a
+    /// password that was verified before came with a wrong code.
+    pub(crate) failed: Option<Reason>,
 }
 
 /// What a slow check found out, and about whom.
@@ -205,6 +209,8 @@ pub(crate) struct HashResult {
     /// What was compared.
     pub(crate) presented: Arc<Secret>,
     pub(crate) found: HashOutcome,
+    /// See [`HashRequest::failed`].
+    pub(crate) failed: Option<Reason>,
 }
 
 impl HashResult {
@@ -268,6 +274,7 @@ impl<'a> Comparison<'a> {
             name: Some(credential.name.shared()),
             presented: kept(presented),
             passwords,
+            failed: None,
         });
         SecretVerdict::Waiting
     }
@@ -364,6 +371,7 @@ impl SecretCheck for Comparison<'_> {
                     name: None,
                     presented: kept(presented),
                     passwords: Vec::new(),
+                    failed: None,
                 });
                 DummyVerified::Waiting
             }

@@ -11,7 +11,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use countersign_core::connect::Request;
-use countersign_core::time::Timestamp;
+use countersign_core::time::{Interval, Timestamp};
 
 use crate::host::{ClientRef, ConnectOutcome, Handle, OwnedConnectSource, Ticket};
 use crate::login::secret_verifier::HashResult;
@@ -25,7 +25,7 @@ pub(crate) struct Unadmitted {
     /// Until when there are more than are kept.
     overflow_until: Option<Timestamp>,
     hasher: RandomState,
-    tidied: Option<Timestamp>,
+    tidied: Interval,
 }
 
 /// One of them.
@@ -229,11 +229,9 @@ impl Unadmitted {
     /// Forgets handles that no host asks about any more, and logins that took too
     /// long, with their passwords. Says whether it was time for that.
     pub(crate) fn tidy(&mut self, now: Timestamp) -> bool {
-        let is_early = |last| now >= last && now.since(last) < TIDY_EVERY;
-        if self.tidied.is_some_and(is_early) {
+        if !self.tidied.is_over(TIDY_EVERY, now) {
             return false;
         }
-        self.tidied = Some(now);
         // A clock that was set back keeps nobody for longer.
         let is_over = |until: Timestamp| now >= until || until.since(now) > REMEMBERED;
         if !self.is_idle() {

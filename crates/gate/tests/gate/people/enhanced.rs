@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use countersign::core::reason::Reason;
-use countersign::{ClientRef, ConnectOutcome, Directive, Enhanced, Handle, RefusalCode, TopicUse};
+use countersign::{
+    ClientRef, ConnectInfo, ConnectOutcome, Directive, Enhanced, Handle, RefusalCode, TopicUse,
+};
 use countersign_admin::user::DeleteUser;
 
 use crate::fixture::{
-    Fixture, JANE, TRY, Try, admitted, is_admitted, is_challenged, name, refused,
+    Fixture, JANE, TRY, Try, admitted, is_admitted, is_challenged, name, refused, role_right,
 };
 
 const PUBLISH: TopicUse<'static> = TopicUse::Publish {
@@ -112,6 +114,92 @@ fn a_wrong_code_counts_and_half_a_login_does_not() {
     assert!(is_admitted(&fixture.resume(TRY, &code)));
 }
 
+/// A login of Jane's from an address, perhaps with a code behind the password.
+fn from<'a>(address: &'a str, client_id: &'a str, password: &'a str) -> ConnectInfo<'a> {
+    let mut info = ConnectInfo::new(Handle(7), client_id.as_bytes());
+    info.username = Some(JANE.as_bytes());
+    info.password = Some(password.as_bytes());
+    info.address = Some(address);
+    info.protocol = 4;
+    info
+}
+
+#[test]
+fn a_wrong_code_counts_for_the_address_that_it_comes_from() {
+    let mut fixture = Fixture::new();
+    let users: Vec<_> = (0..16).map(|it| format!("user{it}@mail.test")).collect();
+    for user in &users {
+        fixture.user(user, "right");
+        fixture.grant(user, "acme", role_right("all"));
+        fixture.enrol(user);
+    }
+    // Of each user one less than would lock them out.
+    for (number, user) in users.iter().cycle().take(64).enumerate() {
+        let name = user.as_str();
+        let client_id = format!("c{number}");
+        let it = Try {
+            name,
+            client_id: &client_id,
+            ..TRY
+        };
+        assert!(is_challenged(&fixture.enhance(it)), "{number}");
+        assert_eq!(refused(&fixture.resume(it, "abcdef")), Reason::BadSecret);
+    }
+    let other = Try {
+        name: "nobody@acme",
+        ..TRY
+    };
+    assert_eq!(refused(&fixture.connect(other)), Reason::TooManyFailures);
+}
+
+#[test]
+fn no_code_is_tried_for_nothing_where_no_password_is_hashed_any_more() {
+    let mut fixture = Fixture::new();
+    let (seed, _) = fixture.enrol(JANE);
+    // The password is known from now on, and its hash is not needed to judge a code.
+    let right = format!("right{}", fixture.code(&seed, 0));
+    let at_home = fixture.gate.connect(&from("192.0.2.99", "home", &right));
+    assert_eq!(admitted(&at_home), JANE);
+    for number in 0..64 {
+        let name = format!("nobody{number}@acme");
+        let it = Try { name: &name, ..TRY };
+        assert!(!is_admitted(&fixture.connect(it)));
+    }
+    for _ in 0..5 {
+        let guess = fixture.gate.connect(&from("192.0.2.1", "a", "right000000"));
+        assert_eq!(refused(&guess), Reason::TooManyFailures);
+    }
+    fixture.pass(Duration::from_secs(30));
+    let right = format!("right{}", fixture.code(&seed, 0));
+    let guess = fixture.gate.connect(&from("192.0.2.1", "a", &right));
+    assert_eq!(refused(&guess), Reason::Locked);
+}
+
+#[test]
+fn a_code_that_was_wrong_counts_though_its_client_does_not_wait_to_hear_it() {
+    let mut fixture = Fixture::new();
+    let (seed, _) = fixture.enrol(JANE);
+    let right = format!("right{}", fixture.code(&seed, 0));
+    let at_home = fixture.gate.connect(&from("192.0.2.99", "home", &right));
+    assert_eq!(admitted(&at_home), JANE);
+    for number in 0..5 {
+        let client_id = format!("c{number}");
+        let mut guess = from("192.0.2.1", &client_id, "right000000");
+        guess.may_wait = true;
+        let outcome = fixture.gate.connect(&guess);
+        assert!(matches!(outcome, ConnectOutcome::Pending { .. }));
+        fixture.gate.disconnected(Handle(7));
+    }
+    fixture.settle();
+    fixture.pass(Duration::from_secs(30));
+    let right = format!("right{}", fixture.code(&seed, 0));
+    let guess = fixture.gate.connect(&from("192.0.2.1", "a", &right));
+    assert_eq!(refused(&guess), Reason::Locked);
+    let acts = fixture.acts();
+    let locks = acts.iter().filter(|(_, act, _)| act == "user.lock");
+    assert_eq!(locks.count(), 1);
+}
+
 #[test]
 fn the_will_of_one_who_was_asked_and_left_is_nobody_s_however_late_it_comes() {
     let mut fixture = Fixture::new();
@@ -213,7 +301,7 @@ fn the_second_round_costs_no_hash() {
 #[test]
 fn another_method_is_refused_by_its_own_word() {
     let mut fixture = Fixture::new();
-    let mut info = countersign::ConnectInfo::new(Handle(1), b"a");
+    let mut info = ConnectInfo::new(Handle(1), b"a");
     info.username = Some(JANE.as_bytes());
     info.password = Some(b"right");
     info.protocol = 5;
@@ -245,7 +333,7 @@ fn after_a_reload_a_session_is_known_by_its_name_alone_and_at_no_other_time() {
     assert!(is_admitted(&fixture.resume(TRY, &code)));
     let asked_again = |fixture: &mut Fixture| {
         fixture.gate.connect(&{
-            let mut info = countersign::ConnectInfo::new(Handle(1), b"a");
+            let mut info = ConnectInfo::new(Handle(1), b"a");
             info.username = Some(JANE.as_bytes());
             info.address = Some("192.0.2.1");
             info.protocol = 5;
