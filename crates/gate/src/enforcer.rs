@@ -48,6 +48,14 @@ impl Enforcer {
         self.backlog.push(change);
     }
 
+    /// How many changes may be pushed now: as many as are worked off at once, while
+    /// not too many wait.
+    pub(crate) fn room(&self) -> usize {
+        MOST_WAITING
+            .saturating_sub(self.backlog.len())
+            .min(MOST_CHANGES)
+    }
+
     /// Has everything judged again, and all said again that is wrong with the
     /// options.
     pub(crate) fn reload(&mut self) {
@@ -85,9 +93,13 @@ impl Enforcer {
         directives: &mut Vec<Directive>,
     ) {
         let mut lookups = 0_usize;
-        while lookups < MOST_LOOKUPS
-            && let Some(change) = self.backlog.pop()
-        {
+        for _ in 0..MOST_CHANGES {
+            if lookups >= MOST_LOOKUPS {
+                break;
+            }
+            let Some(change) = self.backlog.pop() else {
+                break;
+            };
             let error = |line| Directive::Log {
                 level: LogLevel::Error,
                 line,
@@ -370,3 +382,23 @@ fn kick_orphans<S: GateStore>(state: &mut State<S>, directives: &mut Vec<Directi
 
 /// So often one poll asks the store; more than that would hold up the host.
 const MOST_LOOKUPS: usize = 64;
+/// So many changes one poll works off, also of what no session uses.
+const MOST_CHANGES: usize = 1_024;
+/// While so many wait, the follower keeps what is new; see `MOST_NEWS` there.
+const MOST_WAITING: usize = 65_536;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_taken_as_they_are_worked_off_and_none_while_too_many_wait() {
+        let mut enforcer = Enforcer::new();
+        assert_eq!(enforcer.room(), MOST_CHANGES);
+        let ids = (0..).map(CredentialId).map(Change::Credential);
+        enforcer.backlog.extend(ids.clone().take(MOST_WAITING - 1));
+        assert_eq!(enforcer.room(), 1);
+        enforcer.backlog.extend(ids.take(MOST_WAITING + 1));
+        assert_eq!(enforcer.room(), 0);
+    }
+}

@@ -76,10 +76,10 @@ impl Follower {
         })
     }
 
-    /// Takes what was found since the last time, once the wake signal was
-    /// acknowledged.
-    pub(crate) fn take(&self) -> VecDeque<FollowerEvent> {
-        self.events.take()
+    /// Takes so much at most of what was found since the last time, once the wake
+    /// signal was acknowledged.
+    pub(crate) fn take(&self, most: usize) -> VecDeque<FollowerEvent> {
+        self.events.take_most(most)
     }
 
     /// Reads the key for the host's thread, which is told when the file is not the

@@ -307,7 +307,7 @@ impl<S: GateStore> Gate<S> {
         if self.wake_signal.acknowledge() {
             self.logins.take_answers();
             self.commands.take_results();
-            for event in self.follower.take() {
+            for event in self.follower.take(self.enforcer.room()) {
                 match event {
                     FollowerEvent::Changed(change) => self.enforcer.push(change),
                     FollowerEvent::KeyFile => {

@@ -126,6 +126,19 @@ impl<T> Inbound<T> {
         core::mem::take(&mut *self.lock())
     }
 
+    /// Takes so much of it at most, once the wake signal was acknowledged. For what is
+    /// left, the signal is raised again.
+    pub(crate) fn take_most(&self, most: usize) -> VecDeque<T> {
+        let mut queue = self.lock();
+        if queue.len() <= most {
+            return core::mem::take(&mut *queue);
+        }
+        let taken = queue.drain(..most).collect();
+        drop(queue);
+        self.wake_signal.raise();
+        taken
+    }
+
     fn lock(&self) -> MutexGuard<'_, VecDeque<T>> {
         // INVARIANT: no code panics between two changes of the queue.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
@@ -175,6 +188,20 @@ mod tests {
         assert!(!wake_signal.acknowledge());
         wake_signal.wait(Duration::from_millis(1));
         assert_eq!(wakes.load(Ordering::SeqCst), 4);
+    }
+
+    #[test]
+    fn what_is_left_behind_rings_again() {
+        let (wake_signal, wakes) = wake_signal();
+        let inbound = Inbound::new(Arc::clone(&wake_signal));
+        inbound.put([1, 2, 3]);
+        for (taken, is_more) in [(&[1, 2][..], true), (&[3], false), (&[], false)] {
+            let was_raised = wake_signal.acknowledge();
+            assert_eq!(was_raised, !taken.is_empty());
+            assert_eq!(inbound.take_most(2), taken);
+            assert_eq!(wake_signal.is_raised(), is_more);
+        }
+        assert_eq!(wakes.load(Ordering::SeqCst), 2);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Changes that are not worked off yet, each once.
 //!
 //! What became of a credential or a tenant is read when its change is worked
-//! off, so a second entry for it before that would find nothing new. So there
-//! are never more entries than there are sessions and tenants to be judged.
+//! off, so a second entry for it before that would find nothing new. Most changes are
+//! of credentials that no session uses; how many of the log's are here at once is for
+//! the enforcer to bound. Beyond those there are at most as many as there are sessions
+//! and tenants to be judged.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -35,6 +37,11 @@ impl Backlog {
         let change = self.queue.pop_front()?;
         self.queued.remove(&change);
         Some(change)
+    }
+
+    /// How many are not worked off.
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
     }
 
     /// Says whether all is worked off.
