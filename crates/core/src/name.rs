@@ -1,5 +1,6 @@
 //! Names: tenants, login names and groups. Parsing is the only way to one.
 
+use core::borrow::Borrow;
 use core::fmt;
 use std::sync::Arc;
 
@@ -11,6 +12,12 @@ use crate::given::Given;
 /// collide.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct TenantId(Arc<str>);
+
+impl Borrow<str> for TenantId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
 
 impl TenantId {
     /// Parses a tenant's id.

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
 use countersign_core::ledger::LedgerTransaction as _;
+use countersign_core::store::Directory as _;
 use countersign_core::store::rows::SecretRows as _;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -19,12 +20,13 @@ use countersign::core::store::{AdminStore, AdminTransaction, Intent};
 use countersign::core::time::Timestamp;
 use countersign::sqlite::SqliteStore;
 use countersign::{
-    ClientRef, ConnectInfo, ConnectOutcome, Enhanced, Gate, GateConfig, Handle, TopicUse,
+    ClientRef, ConnectInfo, ConnectOutcome, Directive, Enhanced, Gate, GateConfig, Handle, TopicUse,
 };
 use countersign_admin::credential::{CreateCredential, NewCredential};
 use countersign_admin::tenant::{CreateTenant, NewTenant};
 use countersign_admin::{Caller, Context, OsRandom};
-use countersign_core::credential::Credential;
+use countersign_core::change::Change;
+use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::secret::{Secret, SecretDigest, Verifier};
 
 use by_hand::{ByHand, folder, settings};
@@ -164,6 +166,45 @@ fn a_session_takes_little_and_a_check_allocates_nothing() {
         connected: true,
         ..ClientRef::default()
     };
+    assert_eq!(allocations_of_checks(&mut gate, &client), 0);
+
+    // A client that is away, once it was looked up.
+    let stored = "stored";
+    let mut info = ConnectInfo::new(handle(SESSIONS), stored.as_bytes());
+    let secret = secret(0);
+    info.username = Some(username.as_bytes());
+    info.password = Some(secret.expose());
+    info.protocol = 5;
+    let outcome = gate.connect(&info);
+    assert!(matches!(outcome, ConnectOutcome::Admitted { .. }));
+    for _ in 0..2 {
+        gate.ended(handle(SESSIONS), true);
+    }
+    background.write();
+    let away = ClientRef {
+        handle: handle(SESSIONS),
+        client_id: Some(stored.as_bytes()),
+        username: Some(username.as_bytes()),
+        ..ClientRef::default()
+    };
+    let deliver = TopicUse::Deliver { topic: b"acme/a" };
+    assert!(gate.check(&away, deliver).is_allowed());
+    let retained = TopicUse::Publish {
+        topic: b"acme/a",
+        qos: 1,
+        retain: true,
+    };
+    assert!(gate.check(&away, retained).is_allowed());
+    assert_eq!(allocations_of_checks(&mut gate, &away), 0);
+    let nameless = ClientRef {
+        username: None,
+        ..away
+    };
+    assert_eq!(allocations_of_checks(&mut gate, &nameless), 0);
+}
+
+/// How often memory is taken for checks on behalf of one client.
+fn allocations_of_checks(gate: &mut Gate<SqliteStore>, client: &ClientRef<'_>) -> usize {
     let before = ALLOCATIONS.with(Cell::get);
     for topic in [&b"acme/a"[..], b"acme/b", b"acme/a", b"globex/a", b"#"] {
         let publish = TopicUse::Publish {
@@ -171,11 +212,58 @@ fn a_session_takes_little_and_a_check_allocates_nothing() {
             qos: 1,
             retain: false,
         };
-        let _verdict = gate.check(&client, publish);
-        let _verdict = gate.check(&client, TopicUse::Deliver { topic });
-        let _verdict = gate.check(&client, TopicUse::Subscribe { filter: topic });
+        let _verdict = gate.check(client, publish);
+        let _verdict = gate.check(client, TopicUse::Deliver { topic });
+        let _verdict = gate.check(client, TopicUse::Subscribe { filter: topic });
     }
-    assert_eq!(ALLOCATIONS.with(Cell::get), before);
+    ALLOCATIONS.with(Cell::get).saturating_sub(before)
+}
+
+/// More than a poll works off.
+const CHANGES: usize = 20_000;
+
+#[test]
+fn however_much_changes_at_once_no_poll_works_off_all_of_it() {
+    let folder = folder();
+    let path = folder.path().join("x.db");
+    let mut admin = SqliteStore::create(&path, &settings()).unwrap();
+    fill(&mut admin, 1);
+    let options = Options::parse([("store", path.to_str().unwrap())]).unwrap();
+    let mut config = GateConfig::new(options, "bench", || NOW, || ());
+    let background = ByHand::of(&mut config);
+    let mut gate = Gate::open(SqliteStore::open(&path).unwrap(), config).unwrap();
+    connect(&mut gate, 0);
+    let name = LoginName::parse(&name(0)).unwrap();
+    let id = admin.credential(&name).unwrap().unwrap().id;
+    background.settle(&mut gate);
+    // What a session uses comes last.
+    let mut transaction = admin.begin(Intent::Write).unwrap();
+    transaction.delete_credential(id).unwrap();
+    let unused = (1..).map(|number| Change::Credential(CredentialId(id.0 + number)));
+    let changes: Vec<_> = unused
+        .take(CHANGES)
+        .chain([Change::Credential(id)])
+        .collect();
+    transaction.commit(&[], &changes).unwrap();
+    while background.step_of("log") && !gate.wants_poll() {}
+    let mut polls = 0;
+    let directives = loop {
+        let directives = gate.poll();
+        polls += 1;
+        if !directives
+            .iter()
+            .all(|it| matches!(it, Directive::Log { .. }))
+        {
+            break directives;
+        }
+        assert!(gate.wants_poll(), "after {polls} polls");
+    };
+    assert!(
+        matches!(directives[..], [Directive::Kick { .. }]),
+        "{directives:?}"
+    );
+    // A poll takes in a thousand.
+    assert!(polls >= CHANGES / 1_024, "{polls} polls");
 }
 
 const REFUSED: usize = 400;

@@ -222,9 +222,15 @@ impl StoreSnapshot {
         self.tenants.contains_key(id)
     }
 
+    /// Says whether the tenant with this id admits clients without a login.
+    pub(crate) fn admits_anonymous(&self, id: &str) -> bool {
+        let tenant = self.tenants.get(id);
+        tenant.is_some_and(|tenant| tenant.authentication.admits_anonymous())
+    }
+
     /// What clients without a login may do in a tenant, if it admits them.
     pub(crate) fn rights_in(&self, id: &TenantId, client_id: Option<&str>) -> Option<Arc<Rights>> {
-        if !self.authentication(id).admits_anonymous() {
+        if !self.admits_anonymous(id.as_str()) {
             return None;
         }
         let anonymous = self.anonymous.get(id)?;

@@ -8,18 +8,17 @@
 //! [`ExternalLogin`]. Every other such client has no rights.
 
 use std::collections::HashMap;
-use std::hash::Hash;
 use std::sync::Arc;
 
 use countersign_core::access::AccessSubject;
 use countersign_core::credential::Credential;
 use countersign_core::kind::Kind;
-use countersign_core::name::TenantId;
+use countersign_core::name::{LoginName, TenantId};
 use countersign_core::ownership::{Holder, StoredSession};
 use countersign_core::reason::Reason;
 use countersign_core::rights::{Rights, TopicUse};
 use countersign_core::rule::Verdict;
-use countersign_core::store::{GateStore, StoreError};
+use countersign_core::store::{Directory as _, GateStore, StoreError};
 use countersign_core::time::Timestamp;
 use countersign_core::topic::TopicName;
 
@@ -31,27 +30,24 @@ use crate::state::State;
 /// What was found out about clients that are away, until anything changes.
 #[derive(Debug, Default)]
 pub(crate) struct UnseenClients {
-    offline_owners: HashMap<Box<[u8]>, OfflineOwner>,
-    retained_authors: HashMap<Option<Box<[u8]>>, RetainedAuthor>,
+    offline_owners: HashMap<Box<[u8]>, Arc<OfflineOwner>>,
+    retained_authors: HashMap<Box<[u8]>, Arc<RetainedAuthor>>,
 }
 
 /// A client that the host keeps a session for.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct OfflineOwner {
     username: Option<String>,
     rights: Result<Arc<Rights>, Reason>,
 }
 
-/// The author of a retained message.
-#[derive(Clone, Debug)]
+/// The author of a retained message, which is a principal.
+#[derive(Debug)]
 enum RetainedAuthor {
-    /// A principal of these tenants; with none, a principal that no longer
-    /// exists.
+    /// One of these tenants; with none, one that no longer exists.
     Of(Vec<TenantId>),
-    /// A principal outside all tenants.
+    /// One outside all tenants.
     Operator,
-    /// An unauthenticated client.
-    Unauthenticated,
 }
 
 impl UnseenClients {
@@ -94,25 +90,19 @@ impl UnseenClients {
             return Ok(Verdict::Deny(Reason::Unauthenticated));
         };
         let offline_owner = match self.offline_owners.get(client_id) {
-            Some(offline_owner) => offline_owner.clone(),
+            Some(offline_owner) => Arc::clone(offline_owner),
             None => {
-                let offline_owner = find_offline_owner(state, client)?;
-                let length = client_id.len();
-                keep(
-                    &mut self.offline_owners,
-                    client_id.into(),
-                    length,
-                    offline_owner.clone(),
-                );
-                offline_owner
+                let found = Arc::new(find_offline_owner(state, client)?);
+                keep(&mut self.offline_owners, client_id, &found);
+                found
             }
         };
         if offline_owner.username.as_deref().map(str::as_bytes) != client.username {
             return Ok(Verdict::Deny(Reason::Unauthenticated));
         }
-        Ok(match offline_owner.rights {
+        Ok(match &offline_owner.rights {
             Ok(rights) => rights.judge(usage, state.view.snapshot.verdict_cache.topic_owners()),
-            Err(reason) => Verdict::Deny(reason),
+            Err(reason) => Verdict::Deny(*reason),
         })
     }
 
@@ -128,26 +118,25 @@ impl UnseenClients {
         let Some(topic) = topic.and_then(|text| TopicName::parse(text).ok()) else {
             return Ok(Verdict::Deny(Reason::Malformed));
         };
-        let is_foreign = match self.retained_author(view, client)? {
-            RetainedAuthor::Operator => false,
-            RetainedAuthor::Of(tenants) if tenants.is_empty() => view
-                .snapshot
-                .verdict_cache
-                .topic_owners()
-                .is_foreign(topic, None),
-            RetainedAuthor::Of(tenants) => tenants.iter().all(|tenant| {
-                let tenant = Some(tenant.as_str());
-                view.snapshot
-                    .verdict_cache
-                    .topic_owners()
-                    .is_foreign(topic, tenant)
-            }),
-            // Its topic was some open tenant's, and must still be.
-            RetainedAuthor::Unauthenticated => {
-                let owner = view.snapshot.verdict_cache.topic_owners().owner_of(topic);
-                let owner = owner.and_then(|text| TenantId::parse(text).ok());
-                owner.is_none_or(|id| view.snapshot.rights_in(&id, None).is_none())
+        let author = match client.username {
+            Some(username) => Some(self.retained_author(view, username)?),
+            None => None,
+        };
+        let snapshot = &view.snapshot;
+        let owners = snapshot.verdict_cache.topic_owners();
+        let is_foreign = match author.as_deref() {
+            Some(RetainedAuthor::Operator) => false,
+            Some(RetainedAuthor::Of(tenants)) if tenants.is_empty() => {
+                owners.is_foreign(topic, None)
             }
+            Some(RetainedAuthor::Of(tenants)) => tenants
+                .iter()
+                .all(|tenant| owners.is_foreign(topic, Some(tenant.as_str()))),
+            // Of an unauthenticated client. Its topic was some open tenant's, and
+            // must still be.
+            None => owners
+                .owner_of(topic)
+                .is_none_or(|id| !snapshot.admits_anonymous(id)),
         };
         Ok(if is_foreign {
             Verdict::Deny(Reason::OtherTenant)
@@ -159,29 +148,23 @@ impl UnseenClients {
     fn retained_author<S: GateStore>(
         &mut self,
         view: &mut StoreView<S>,
-        client: &ClientRef<'_>,
-    ) -> Result<RetainedAuthor, StoreError> {
-        let key: Option<Box<[u8]>> = client.username.map(Into::into);
-        if let Some(retained_author) = self.retained_authors.get(&key) {
-            return Ok(retained_author.clone());
+        username: &[u8],
+    ) -> Result<Arc<RetainedAuthor>, StoreError> {
+        if let Some(author) = self.retained_authors.get(username) {
+            return Ok(Arc::clone(author));
         }
-        let retained_author = match client.parsed_username() {
-            Some(name) => match view.store.credential(&name)? {
-                Some(credential) if credential.is_operator() => RetainedAuthor::Operator,
-                Some(credential) => RetainedAuthor::Of(tenants_of(&credential)),
-                None => RetainedAuthor::Of(Vec::new()),
-            },
-            None if client.username.is_none() => RetainedAuthor::Unauthenticated,
-            None => RetainedAuthor::Of(Vec::new()),
+        let name = core::str::from_utf8(username).ok();
+        let credential = match name.and_then(|name| LoginName::parse(name).ok()) {
+            Some(name) => view.store.credential(&name)?,
+            None => None,
         };
-        let length = key.as_ref().map_or(0, |key| key.len());
-        keep(
-            &mut self.retained_authors,
-            key,
-            length,
-            retained_author.clone(),
-        );
-        Ok(retained_author)
+        let author = Arc::new(match credential {
+            Some(credential) if credential.is_operator() => RetainedAuthor::Operator,
+            Some(credential) => RetainedAuthor::Of(tenants_of(&credential)),
+            None => RetainedAuthor::Of(Vec::new()),
+        });
+        keep(&mut self.retained_authors, username, &author);
+        Ok(author)
     }
 }
 
@@ -224,11 +207,14 @@ fn find_offline_owner<S: GateStore>(
     };
     let tie = client_id.tie();
     state.settle(&tie)?;
-    let view = &mut state.view;
-    let stored = view.store.stored_session(&tie)?;
+    let stored = state
+        .directory(None, now)?
+        .holding(&tie, None)?
+        .stored_session;
     let Some(stored) = stored.filter(StoredSession::is_stored) else {
         return Ok(nobody(Reason::Unauthenticated));
     };
+    let view = &mut state.view;
     if stored.is_unproved() {
         let tenant = stored.tenant.as_ref();
         let rights = tenant.and_then(|id| view.snapshot.rights_in(id, Some(client_id.as_str())));
@@ -280,14 +266,14 @@ fn offline_rights<S: GateStore>(
 }
 
 /// Remembers what was found out; where that is too much, it forgets all else.
-fn keep<K: Eq + Hash, V>(known: &mut HashMap<K, V>, key: K, length: usize, found: V) {
-    if length > LONGEST_KEY {
+fn keep<T>(known: &mut HashMap<Box<[u8]>, Arc<T>>, key: &[u8], found: &Arc<T>) {
+    if key.len() > LONGEST_KEY {
         return;
     }
     if known.len() >= MOST_KNOWN {
         known.clear();
     }
-    known.insert(key, found);
+    known.insert(key.into(), Arc::clone(found));
 }
 
 /// The tenants that a principal may publish in.
@@ -315,13 +301,12 @@ mod tests {
     fn what_was_found_out_about_clients_that_are_away_has_an_end_in_number_and_bytes() {
         let mut known = HashMap::new();
         for number in 0..MOST_KNOWN + 10 {
-            let key = number.to_string();
-            keep(&mut known, key.clone(), key.len(), ());
+            keep(&mut known, number.to_string().as_bytes(), &Arc::new(()));
             assert!(known.len() <= MOST_KNOWN);
         }
         assert_eq!(known.len(), 10);
         let long = "c".repeat(LONGEST_KEY + 1);
-        keep(&mut known, long.clone(), long.len(), ());
-        assert!(!known.contains_key(&long) && known.len() == 10);
+        keep(&mut known, long.as_bytes(), &Arc::new(()));
+        assert!(!known.contains_key(long.as_bytes()) && known.len() == 10);
     }
 }
