@@ -2,14 +2,13 @@
 
 use countersign_core::audit::{AuditEntry, AuditHead, AuditRow};
 use countersign_core::store::{AuditQuery, Intent};
-use countersign_core::time::Timestamp;
+use countersign_core::time::{Timestamp, rfc3339};
 use serde::Serialize;
 
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
 use crate::context::{Context, json};
 use crate::error::AdminError;
-use crate::view::rfc3339;
 
 /// Lists the rows that a query asks for, newest last.
 #[derive(Clone, Debug, Default)]

@@ -27,11 +27,11 @@ use countersign_core::secret::Secret;
 use countersign_core::store::rows::PresenceRows as _;
 use countersign_core::store::{AdminStore, GateStore, Intent, Settings, StoreError, StoredTenants};
 use countersign_core::tenant::Tenant;
+use countersign_core::thing::of_application;
 use countersign_core::time::Timestamp;
 
 use self::overrides::{DirectVerifier, DirectoryOverrides, Strictness};
 use self::rights::SessionKey;
-use crate::thing;
 
 mod broker;
 mod overrides;
@@ -273,7 +273,7 @@ impl<'s, S: AdminStore + GateStore> PolicyCheck<'s, S> {
             {
                 return Ok(Err(Reason::OverLimit));
             }
-            let Ok(mut thing) = thing::of_application(application, key, self.now) else {
+            let Some(mut thing) = of_application(application, key, self.now) else {
                 return Ok(Err(Reason::UnknownName));
             };
             // As a broker would find it, once it has made it.
@@ -604,7 +604,7 @@ mod tests {
             let answer = fixture.policy_check().topic(&ask).unwrap();
             assert_eq!(answer.verdict.is_allowed(), allowed, "{topic}");
         }
-        let things = fixture.run(&thing::ListThings::default()).unwrap();
+        let things = fixture.run(&crate::thing::ListThings::default()).unwrap();
         assert!(things.rows.is_empty());
     }
 

@@ -1,12 +1,12 @@
 //! Acts on things: the clients of an application, each with a key of its own.
 
 use countersign_core::change::Change;
-use countersign_core::client_id::ClientIdRule;
 use countersign_core::credential::Credential;
-use countersign_core::kind::{ApplicationName, Kind, Thing};
+use countersign_core::kind::ApplicationName;
 use countersign_core::name::{LoginName, TenantId};
+use countersign_core::scheme::KEY_ATTRIBUTE;
 use countersign_core::store::{Intent, Listed, Page, StoreErrorKind};
-use countersign_core::time::Timestamp;
+use countersign_core::thing::of_application;
 
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
@@ -44,7 +44,14 @@ impl Command for CreateThing {
             application,
         } = &self.0;
         let application = lookup::application(tx, tenant, application)?;
-        let thing = of_application(&application, key, tx.now)?;
+        check_key(key)?;
+        let not_one = || {
+            let name = &application.name;
+            let message = format!("`{name}` is not an application");
+            let subject = Subject::new(Noun::Application, name);
+            AdminError::new(ErrorKind::Conflict, subject, message)
+        };
+        let thing = of_application(&application, key, tx.now).ok_or_else(not_one)?;
         let taken = || {
             let message = format!(
                 "`{key}` exists already; the key of a thing is unique among all names of the store"
@@ -68,46 +75,6 @@ impl Command for CreateThing {
         tx.changed(Change::Credential(thing.id));
         Ok(thing)
     }
-}
-
-/// The thing that a client with this key becomes which presents the token of
-/// an application that registers its things; its secrets and roles are the
-/// application's.
-///
-/// # Errors
-///
-/// Returns [`AdminError`] when this can't be the key of a thing, or when it is
-/// not an application.
-pub fn of_application(
-    application: &Credential,
-    key: &LoginName,
-    now: Timestamp,
-) -> Result<Credential, AdminError> {
-    check_key(key)?;
-    let no_application = || {
-        let name = &application.name;
-        let message = format!("`{name}` is not an application");
-        let subject = Subject::new(Noun::Application, name);
-        AdminError::new(ErrorKind::Conflict, subject, message)
-    };
-    let about = match &application.kind {
-        Kind::Application(about) => about,
-        Kind::Bearer | Kind::Device | Kind::Thing(_) | Kind::User(_) => {
-            return Err(no_application());
-        }
-    };
-    let kind = Kind::Thing(Thing {
-        application: application.id,
-        application_name: ApplicationName::of_credential(&application.name)
-            .ok_or_else(no_application)?,
-        is_org_admin: about.is_org_admin,
-    });
-    let (tenant, scheme) = (application.tenant.clone(), application.scheme.clone());
-    Ok(Credential {
-        client_id_rule: ClientIdRule::FirstUse,
-        attributes: [(KEY_ATTRIBUTE.into(), key.as_str().into())].into(),
-        ..Credential::new(key.clone(), kind, tenant, scheme, now)
-    })
 }
 
 /// Lists things, by key.
@@ -257,9 +224,6 @@ fn check_key(key: &LoginName) -> Result<(), AdminError> {
     }
     Ok(())
 }
-
-/// Where the scheme's patterns find the key.
-const KEY_ATTRIBUTE: &str = "thing_key";
 
 #[cfg(test)]
 mod tests {

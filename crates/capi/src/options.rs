@@ -84,8 +84,7 @@ pub(crate) fn parse(options: *mut countersign_options) -> Result<Options, CallEr
         let given = set
             .iter()
             .map(|(key, value)| (key.as_str(), value.as_str()));
-        let options = Options::parse(given)
-            .map_err(|error| bad(error.to_string().replace("plugin_opt_", "")))?;
+        let options = Options::parse(given).map_err(|error| bad(error.to_string()))?;
         if options.broker.is_none() {
             return Err(bad(
                 "option `broker` is missing: a name for this broker".into()

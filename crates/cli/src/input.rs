@@ -9,14 +9,13 @@ use std::os::fd::AsFd as _;
 use clap::Args;
 use countersign_admin::password::{ChosenPassword, LONGEST_PASSWORD, PasswordError};
 use countersign_admin::rule::RuleChange;
-use countersign_admin::view::rfc3339;
 use countersign_core::client_id::{ClientId, ClientIdError};
 use countersign_core::credential::check_attribute;
 use countersign_core::duration::parse_duration;
 use countersign_core::jwt;
 use countersign_core::rule::{Action, Effect, Limits, Pattern, QoS, QosError, Rule};
 use countersign_core::secret::Secret;
-use countersign_core::time::Timestamp;
+use countersign_core::time::{Timestamp, rfc3339};
 use zeroize::Zeroizing;
 
 use crate::error::CliError;

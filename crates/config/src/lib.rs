@@ -212,5 +212,8 @@ pub fn is_on(switch: Option<&Sourced<bool>>) -> bool {
     switch.is_some_and(|switch| switch.value)
 }
 
+/// What Mosquitto puts before the name of a plugin's option.
+pub const OPTION_PREFIX: &str = "plugin_opt_";
+
 /// Whom Mosquitto runs as when root starts it and nothing else is said.
 pub const USUAL_USER: &str = "mosquitto";

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::line::{Line, content, included, lines};
 use crate::value::{flag, number};
 use crate::word::{self, ValueKind, Word, WordScope};
-use crate::{BrokerConfig, Diagnostic, DiagnosticKind, OpenedBy, Source, Sourced};
+use crate::{BrokerConfig, Diagnostic, DiagnosticKind, OPTION_PREFIX, OpenedBy, Source, Sourced};
 
 mod listeners;
 mod settings;
@@ -82,7 +82,7 @@ impl ConfigReader {
     ) -> Result<(), DiagnosticKind> {
         let word = line.word.as_str();
         let option = word
-            .strip_prefix("plugin_opt_")
+            .strip_prefix(OPTION_PREFIX)
             .or_else(|| word.strip_prefix("auth_opt_"));
         if let Some(option) = option {
             return self.option(word, option, &line.rest, at, block);

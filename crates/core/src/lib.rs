@@ -42,6 +42,7 @@ pub mod seal;
 pub mod secret;
 pub mod store;
 pub mod tenant;
+pub mod thing;
 pub mod time;
 pub mod token;
 pub mod topic;

@@ -1,6 +1,8 @@
-//! The plugin's options, read in one place for the plugin, which obeys them,
-//! and for `countersign doctor`, which finds mistakes before the broker does.
+//! The options of a gate, read in one place for its hosts, which obey them, and
+//! for `countersign doctor`, which finds mistakes before a broker does.
 
+use core::error::Error;
+use core::fmt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,7 +10,7 @@ use std::time::Duration;
 use crate::given::Given;
 use crate::name::{TenantId, TenantIdError};
 
-/// What stands behind `plugin_opt_` in the broker's configuration.
+/// What a gate is opened with, as its host's configuration says.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Options {
     /// Where the store lies.
@@ -33,7 +35,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Reads options, given as what stands behind `plugin_opt_` and its value.
+    /// Reads options, given by name and value.
     ///
     /// # Errors
     ///
@@ -175,45 +177,86 @@ impl Default for Millis {
     }
 }
 
-/// Why the plugin's options make no sense.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+/// Why options make no sense. Shown with the names of options as [`Options::parse`]
+/// is given them; [`prefixed`](Self::prefixed) shows them as they are configured.
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum OptionError {
     /// There is no store.
-    #[error(
-        "`plugin_opt_store` is missing; write `plugin_opt_store /var/lib/countersign/countersign.db`"
-    )]
     NoStore,
     /// A tenant's id has no good shape.
-    #[error("`plugin_opt_{key}`: {why}")]
     Tenant {
-        /// What stands behind `plugin_opt_`.
+        /// The option.
         key: Given,
         /// Why it is none.
         why: TenantIdError,
     },
     /// An option is given twice.
-    #[error("`plugin_opt_{key}` is given twice; keep one")]
     Twice {
-        /// What stands behind `plugin_opt_`.
+        /// The option.
         key: Given,
     },
     /// There is no such option.
-    #[error("`plugin_opt_{key}` is unknown; known are {KNOWN}")]
     Unknown {
-        /// What stands behind `plugin_opt_`.
+        /// What was given.
         key: Given,
     },
     /// An option can't have this value.
-    #[error("`plugin_opt_{key} {value}`: write {expected}")]
     Value {
-        /// What stands behind `plugin_opt_`.
+        /// The option.
         key: Given,
         /// What was given.
         value: Given,
         /// What it can be.
         expected: &'static str,
     },
+}
+
+impl OptionError {
+    /// The error as text, with what a host's configuration puts before the names
+    /// of options.
+    #[must_use]
+    pub fn prefixed(&self, prefix: &'static str) -> impl fmt::Display {
+        Prefixed {
+            error: self,
+            prefix,
+        }
+    }
+}
+
+impl fmt::Display for OptionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.prefixed("").fmt(f)
+    }
+}
+
+impl Error for OptionError {}
+
+struct Prefixed<'e> {
+    error: &'e OptionError,
+    prefix: &'static str,
+}
+
+impl fmt::Display for Prefixed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let prefix = self.prefix;
+        match self.error {
+            OptionError::NoStore => write!(
+                f,
+                "`{prefix}store` is missing; write `{prefix}store /var/lib/countersign/countersign.db`"
+            ),
+            OptionError::Tenant { key, why } => write!(f, "`{prefix}{key}`: {why}"),
+            OptionError::Twice { key } => write!(f, "`{prefix}{key}` is given twice; keep one"),
+            OptionError::Unknown { key } => {
+                write!(f, "`{prefix}{key}` is unknown; known are {KNOWN}")
+            }
+            OptionError::Value {
+                key,
+                value,
+                expected,
+            } => write!(f, "`{prefix}{key} {value}`: write {expected}"),
+        }
+    }
 }
 
 /// The options that are single values.
@@ -341,8 +384,14 @@ mod tests {
             ("tls_listeners", "0"),
             ("tls_listeners", "65536"),
         ] {
-            let error = Options::parse([(key, value)]).unwrap_err().to_string();
-            assert!(error.contains(&format!("plugin_opt_{key}")), "{error}");
+            let error = Options::parse([(key, value)]).unwrap_err();
+            for (shown, prefix) in [
+                (error.to_string(), ""),
+                (error.prefixed("p_").to_string(), "p_"),
+            ] {
+                assert!(shown.starts_with(&format!("`{prefix}{key}")), "{shown}");
+                assert!(!shown.contains('\n'), "{shown}");
+            }
         }
     }
 

@@ -254,11 +254,13 @@ impl NameAttribute {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Device => "device",
-            Self::ThingKey => "thing_key",
+            Self::ThingKey => KEY_ATTRIBUTE,
         }
     }
 }
 
+/// The attribute that holds the key of a thing, for a scheme's patterns.
+pub const KEY_ATTRIBUTE: &str = "thing_key";
 /// The attribute that keeps what stands behind `#SN#`.
 const SERIAL: &str = "serial";
 /// The attribute that is made by a shape of its own.

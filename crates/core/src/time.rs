@@ -77,6 +77,21 @@ impl Interval {
     }
 }
 
+/// An instant as RFC 3339 in UTC. What lies outside of its years is shown as
+/// the first or last instant it can write.
+#[must_use]
+pub fn rfc3339(time: Timestamp) -> String {
+    let nearest = if time.as_millis() < 0 {
+        jiff::Timestamp::MIN
+    } else {
+        jiff::Timestamp::MAX
+    };
+    jiff::Timestamp::from_millisecond(time.as_millis())
+        .unwrap_or(nearest)
+        .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
+        .to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,5 +129,14 @@ mod tests {
         let first = Timestamp::from_millis(i64::MIN);
         assert_eq!(first.minus(Duration::MAX), first);
         assert_eq!(first.since(last), Duration::ZERO);
+    }
+
+    #[test]
+    fn an_instant_is_written_in_utc_and_never_fails() {
+        let text = |millis| rfc3339(Timestamp::from_millis(millis));
+        assert_eq!(text(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(text(1_500), "1970-01-01T00:00:01.500Z");
+        assert!(text(i64::MAX).starts_with("9999-"));
+        assert!(text(i64::MIN).starts_with("-9999-"));
     }
 }

@@ -21,6 +21,7 @@ use self::error::CommandError;
 use self::execute::{CommandStep, execute};
 use self::json::{ParsedCommand, Response};
 
+mod admin_job;
 pub(crate) mod admin_worker;
 pub(crate) mod error;
 mod execute;

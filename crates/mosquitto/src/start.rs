@@ -12,6 +12,7 @@ use countersign::core::options::{OptionError, Options};
 use countersign::core::store::StoreError;
 use countersign::sqlite::SqliteStore;
 use countersign::{Gate, GateConfig, GateError, LogLevel};
+use countersign_config::OPTION_PREFIX;
 use countersign_mosquitto_sys as sys;
 
 use crate::boundary::{self, shielded};
@@ -115,7 +116,8 @@ fn start(
     identifier: Identifier,
     options: Option<Vec<(&str, &str)>>,
 ) -> Result<*mut Plugin, StartError> {
-    let options = Options::parse(options.ok_or(StartError::Unreadable)?)?;
+    let options =
+        Options::parse(options.ok_or(StartError::Unreadable)?).map_err(StartError::Option)?;
     if !options.store.is_absolute() {
         return Err(StartError::RelativeStore(options.store));
     }
@@ -198,8 +200,8 @@ enum StartError {
     )]
     NoPorts,
     /// The options make no sense.
-    #[error(transparent)]
-    Option(#[from] OptionError),
+    #[error("{}", .0.prefixed(OPTION_PREFIX))]
+    Option(OptionError),
     /// The store is sought where the broker happens to be.
     #[error("`plugin_opt_store {}` is a relative path; write an absolute one", .0.display())]
     RelativeStore(PathBuf),

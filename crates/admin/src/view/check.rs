@@ -4,11 +4,11 @@ use core::fmt;
 
 use countersign_core::connect::ClientIdOwner;
 use countersign_core::rule::{RuleOutcome, Verdict};
+use countersign_core::time::rfc3339;
 use serde::ser::{SerializeMap as _, SerializeSeq as _};
 use serde::{Serialize, Serializer};
 
 use crate::check::{ConnectVerdict, Considered, TopicAnswer, Wall};
-use crate::view::rfc3339;
 
 /// What a CONNECT would come to. Rules decide about topics, not about it.
 #[derive(Clone, Debug, Serialize)]

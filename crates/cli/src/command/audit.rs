@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use countersign_admin::audit::{self, FindAuditRow, ListAudit};
-use countersign_admin::view::{AuditView, rfc3339};
+use countersign_admin::view::AuditView;
 use countersign_core::audit::{AuditEntry, AuditHead, AuditHeads, AuditRow};
 use countersign_core::store::AuditQuery;
-use countersign_core::time::Timestamp;
+use countersign_core::time::{Timestamp, rfc3339};
 use countersign_sqlite::{AuditCheck, SqliteStore};
 use serde_json::json;
 

@@ -11,12 +11,13 @@ use countersign_admin::credential::{
 use countersign_admin::operator::ShowOperator;
 use countersign_admin::rule::{RuleChange, RuleWarning};
 use countersign_admin::text::FreeText;
-use countersign_admin::view::{CredentialView, rfc3339};
+use countersign_admin::view::CredentialView;
 use countersign_admin::{AdminError, Command, Permission, Tx};
 use countersign_core::lifecycle::State;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::rule::Effect;
 use countersign_core::store::{CredentialQuery, Page};
+use countersign_core::time::rfc3339;
 use serde_json::json;
 
 use crate::command::operator;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use countersign_admin::check::Listeners;
-use countersign_config::{BrokerConfig, PluginConfig, Sourced};
+use countersign_config::{BrokerConfig, OPTION_PREFIX, PluginConfig, Source, Sourced};
 use countersign_core::options::{OptionError, Options};
 
 use super::access::{BrokerUser, NeededAccess};
@@ -70,7 +70,7 @@ pub(super) fn names(config: &BrokerConfig, store: &Path) -> bool {
 /// What the options of our plugin say about the places that clients arrive at.
 pub(super) fn places(config: &BrokerConfig, store: &Path) -> Result<Listeners, Problem> {
     let plugin = ours(config).next().ok_or_else(|| not_loaded(store))?;
-    let options = options_of(plugin).map_err(|error| wrong_option(&error, plugin))?;
+    let options = options_of(plugin).map_err(|error| wrong_option(&error, &plugin.at))?;
     let places = Listeners::of(&options);
     Ok(if version::tells_of_clients(config, Version::installed()) {
         let host = fs::read_to_string(HOST_NAME).unwrap_or_default();
@@ -188,7 +188,7 @@ fn option_problems(plugin: &PluginConfig) -> Vec<Problem> {
     if problems.is_empty()
         && let Err(error) = options_of(plugin)
     {
-        problems.push(wrong_option(&error, plugin));
+        problems.push(wrong_option(&error, &plugin.at));
     }
     problems
 }
@@ -197,7 +197,7 @@ fn option_problem(key: &str, value: &Sourced<String>, is_given: bool) -> Option<
     let at = &value.at;
     if is_given {
         let error = OptionError::Twice { key: key.into() };
-        return Some(Problem::new(format!("{at}: {error}"), WILL_NOT_START));
+        return Some(wrong_option(&error, at));
     }
     if value.value.trim() != value.value {
         return Some(Problem::new(
@@ -214,12 +214,12 @@ fn option_problem(key: &str, value: &Sourced<String>, is_given: bool) -> Option<
         "store" => Options::parse([option]),
         _ => Options::parse([store, option]),
     };
-    let error = parsed.err()?;
-    Some(Problem::new(format!("{at}: {error}"), WILL_NOT_START))
+    Some(wrong_option(&parsed.err()?, at))
 }
 
-fn wrong_option(error: &OptionError, plugin: &PluginConfig) -> Problem {
-    Problem::new(format!("{}: {error}", plugin.at), WILL_NOT_START)
+fn wrong_option(error: &OptionError, at: &Source) -> Problem {
+    let error = error.prefixed(OPTION_PREFIX);
+    Problem::new(format!("{at}: {error}"), WILL_NOT_START)
 }
 
 fn is_store(named: &str, store: &Path) -> Result<(), Problem> {

@@ -10,12 +10,11 @@ use countersign_admin::scheme::ListRevealingSchemes;
 use countersign_admin::sealed::CountSealed;
 use countersign_admin::settings::ShowSettings;
 use countersign_admin::tenant::ListTenants;
-use countersign_admin::view::rfc3339;
 use countersign_core::name::LoginName;
 use countersign_core::scheme::SchemeName;
 use countersign_core::store::{AuditQuery, Directory as _, StoreError, StoreErrorKind, all_rows};
 use countersign_core::tenant::Tenant;
-use countersign_core::time::Timestamp;
+use countersign_core::time::{Timestamp, rfc3339};
 use countersign_sqlite::SqliteStore;
 
 use super::{Problem, Report};

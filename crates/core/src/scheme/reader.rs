@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::field::KEYS;
 use super::{
-    ChosenSecrets, FieldError, FieldValue, Folding, NameAttribute, Naming, SchemeClientIds, Shape,
-    TokenLogin,
+    ChosenSecrets, FieldError, FieldValue, Folding, KEY_ATTRIBUTE, NameAttribute, Naming,
+    SchemeClientIds, Shape, TokenLogin,
 };
 use crate::rule::Pattern;
 
@@ -182,7 +182,7 @@ impl Fields {
         match self.text(key)?.as_deref() {
             None => Ok(None),
             Some("device") => Ok(Some(NameAttribute::Device)),
-            Some("thing_key") => Ok(Some(NameAttribute::ThingKey)),
+            Some(KEY_ATTRIBUTE) => Ok(Some(NameAttribute::ThingKey)),
             Some(text) => Err(FieldError::Word {
                 key,
                 text: text.into(),

@@ -1,6 +1,5 @@
 //! The admin worker: runs the administrative acts that sessions ask for, beside
-//! the host's thread and with its own connection to the store. Each act checks
-//! inside its own transaction whether the session may ask for it.
+//! the host's thread and with its own connection to the store.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,19 +10,11 @@ use std::sync::mpsc::{
 };
 use std::time::Duration;
 
-use countersign_admin::error::Noun;
-use countersign_admin::jwt::{CreateToken, Issuer, NewToken};
-use countersign_admin::thing::UntieThing;
-use countersign_admin::view::rfc3339;
-use countersign_admin::{AdminError, Authority, Caller, Context, ErrorKind, OsRandom, run};
-use countersign_core::credential::CredentialId;
-use countersign_core::jwt::{Ttl, Whoami};
-use countersign_core::name::{LoginName, TenantId};
-use countersign_core::role::RoleName;
 use countersign_core::store::{AdminStore, GateStore};
 use countersign_core::time::Timestamp;
 
 use crate::background::{Job, Join, Progress};
+use crate::command::admin_job::{AdminJob, run_job};
 use crate::command::error::CommandError;
 use crate::command::json::CommandResult;
 use crate::config::GateConfig;
@@ -43,33 +34,6 @@ enum WorkerMessage {
     Job(ReplySlot, AdminJob),
     /// To open the store anew, for an open one keeps what it read.
     Reload,
-}
-
-/// An act that a session asks for.
-#[derive(Debug)]
-pub(crate) struct AdminJob {
-    /// Who asks.
-    pub(crate) principal: CredentialId,
-    /// As the audit calls them.
-    pub(crate) actor: String,
-    /// The tenant that the session works in.
-    pub(crate) tenant: TenantId,
-    /// What is asked.
-    pub(crate) kind: JobKind,
-}
-
-/// What an act is to do.
-#[derive(Debug)]
-pub(crate) enum JobKind {
-    /// To make a token.
-    MakeToken {
-        role: RoleName,
-        whoami: Whoami,
-        things: Vec<LoginName>,
-        ttl: Ttl,
-    },
-    /// To untie a thing from its application id.
-    Untie(LoginName),
 }
 
 /// Where a result goes: which message, and which of its responses.
@@ -173,8 +137,10 @@ impl<S: GateStore + AdminStore> Job for Worker<S> {
             Ok(WorkerMessage::Job(slot, job)) => {
                 // A panic ends this job and nothing else: what a transaction has
                 // not committed never happened.
-                let outcome = catch_unwind(AssertUnwindSafe(|| self.run_job(job)))
-                    .unwrap_or(Err(CommandError::Unavailable));
+                let outcome = catch_unwind(AssertUnwindSafe(|| {
+                    run_job(&mut self.store, job, (self.clock)())
+                }))
+                .unwrap_or(Err(CommandError::Unavailable));
                 self.done.put([JobResult { slot, outcome }]);
             }
             Ok(WorkerMessage::Reload) => {
@@ -201,74 +167,6 @@ impl<S: GateStore + AdminStore> Job for Worker<S> {
                 RecvTimeoutError::Timeout => TryRecvError::Empty,
                 RecvTimeoutError::Disconnected => TryRecvError::Disconnected,
             });
-    }
-}
-
-impl<S: GateStore + AdminStore> Worker<S> {
-    fn run_job(&mut self, job: AdminJob) -> Result<CommandResult, CommandError> {
-        let mut context = Context {
-            now: (self.clock)(),
-            caller: Caller {
-                actor: &job.actor,
-                authority: Authority::Session(job.principal),
-            },
-            random: &mut OsRandom,
-        };
-        match job.kind {
-            JobKind::MakeToken {
-                role,
-                whoami,
-                things,
-                ttl,
-            } => {
-                let create = CreateToken(NewToken {
-                    tenant: job.tenant,
-                    role,
-                    whoami,
-                    things,
-                    ttl,
-                    issuer: Issuer::Caller,
-                });
-                let made = run(&mut self.store, &mut context, &create)?;
-                Ok(CommandResult::Token {
-                    token: made.token,
-                    jti: made.record.id.to_string(),
-                    expires_at: rfc3339(made.record.expires_at),
-                })
-            }
-            JobKind::Untie(key) => {
-                let untie = UntieThing {
-                    key,
-                    tenant: job.tenant,
-                };
-                run(&mut self.store, &mut context, &untie)?;
-                Ok(CommandResult::Untied(untie.key))
-            }
-        }
-    }
-}
-
-impl From<AdminError> for CommandError {
-    fn from(error: AdminError) -> Self {
-        match (error.kind(), error.subject().noun) {
-            (ErrorKind::Forbidden, _) => Self::NotAdmin,
-            (ErrorKind::NotFound, Noun::Thing) => Self::NotFound("the tenant has no such thing"),
-            (ErrorKind::Conflict, Noun::Thing) => {
-                Self::Conflict("the thing is not tied to an application id".into())
-            }
-            (ErrorKind::Exists, Noun::Token) => Self::Conflict("`whoami` is taken".into()),
-            (ErrorKind::Conflict, Noun::Token) => {
-                Self::Conflict("there are too many tokens".into())
-            }
-            (ErrorKind::Invalid, Noun::Token) => {
-                Self::Parameter("there are too many things for a token".into())
-            }
-            (ErrorKind::Unavailable, Noun::KeyFile | Noun::SigningKey) => {
-                Self::Conflict("the tenant's key can't be used; an administrator knows more".into())
-            }
-            (ErrorKind::NotFound, Noun::Role) => Self::NotFound("the tenant has no such role"),
-            _ => Self::Unavailable,
-        }
     }
 }
 

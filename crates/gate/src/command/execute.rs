@@ -16,7 +16,7 @@ use countersign_core::user::{Grant, GrantedRight};
 
 use super::error::CommandError;
 use super::json::{CommandRequest, CommandResult, Info, Tenancy};
-use crate::command::admin_worker::{AdminJob, JobKind};
+use crate::command::admin_job::{AdminJob, JobKind};
 use crate::connection::session::{Principal, Session};
 use crate::connection::session_extension::Child;
 use crate::connection::session_grant::{may_be_child, rights_of_session};

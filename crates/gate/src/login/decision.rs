@@ -15,6 +15,7 @@ use countersign_core::secret::Verifier;
 use countersign_core::store::{
     GateStore, LoginEffects, Recorded, Registered, StoreError, StoreErrorKind,
 };
+use countersign_core::thing::of_application;
 use countersign_core::time::Timestamp;
 
 use crate::cache::cached_directory::CachedDirectory;
@@ -255,7 +256,7 @@ fn register<S: GateStore>(
     now: Timestamp,
 ) -> Result<Result<(), Reason>, StoreError> {
     let Registration { application, key } = registration;
-    let Ok(thing) = countersign_admin::thing::of_application(application, key, now) else {
+    let Some(thing) = of_application(application, key, now) else {
         return Ok(Err(Reason::Malformed));
     };
     let broker = state.config.broker();

@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 
-use countersign_admin::view::rfc3339;
 use countersign_core::client_id::ClientId;
 use countersign_core::connect::{ClientIdOwner, Request, owner_of_client_id};
 use countersign_core::credential::CredentialId;
@@ -12,7 +11,7 @@ use countersign_core::reason::Reason;
 use countersign_core::scheme::Schemes;
 use countersign_core::secret::Secret;
 use countersign_core::store::{GateStore, StoreError, StoreErrorKind};
-use countersign_core::time::Timestamp;
+use countersign_core::time::{Timestamp, rfc3339};
 use serde_json::json;
 
 use crate::cache::store_view::StoreView;
