@@ -39,6 +39,7 @@ pub(crate) mod hash_pool;
 pub(crate) mod hash_queue;
 pub(crate) mod password_logins;
 pub(crate) mod pending_logins;
+pub(crate) mod quick_checks;
 pub(crate) mod refusal;
 pub(crate) mod retry_results;
 pub(crate) mod secret_verifier;

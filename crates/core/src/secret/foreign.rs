@@ -196,6 +196,15 @@ impl ForeignHash {
         Ok(Self::Bcrypt { cost, salt, digest })
     }
 
+    /// Says whether a check takes less than a millisecond.
+    pub(super) fn is_quick(&self) -> bool {
+        match self {
+            Self::Bcrypt { .. } => false,
+            Self::Pbkdf2(hash) => hash.all_rounds() <= MOST_QUICK_ROUNDS,
+            Self::SaltedSha512 { .. } => true,
+        }
+    }
+
     /// Says whether `presented` is the password.
     ///
     /// A secret with a NUL is never: HMAC and bcrypt take some of them for the
@@ -241,17 +250,24 @@ impl Pbkdf2 {
         if !sane || !(16..=64).contains(&key.len()) {
             return Err(PasswordHashError::Malformed);
         }
-        let blocks = key.len().div_ceil(hash.output_len());
-        let factor = u32::try_from(blocks.saturating_mul(salts.len())).unwrap_or(u32::MAX);
-        if rounds.saturating_mul(factor) > MOST_ROUNDS {
-            return Err(PasswordHashError::TooCostly);
-        }
-        Ok(Self {
+        let read = Self {
             hash,
             rounds,
             salts,
             key,
-        })
+        };
+        if read.all_rounds() > MOST_ROUNDS {
+            return Err(PasswordHashError::TooCostly);
+        }
+        Ok(read)
+    }
+
+    /// The rounds of a check, for all blocks of the key and all salts.
+    fn all_rounds(&self) -> u32 {
+        let blocks = self.key.len().div_ceil(self.hash.output_len());
+        let factor = blocks.saturating_mul(self.salts.len());
+        let factor = u32::try_from(factor).unwrap_or(u32::MAX);
+        self.rounds.saturating_mul(factor)
     }
 
     fn verify(&self, presented: &[u8]) -> bool {
@@ -324,6 +340,8 @@ const LONGEST_TEXT: usize = 512;
 const LONGEST_SALT: usize = 128;
 /// So many rounds of PBKDF2 in all, for each block of the key and each salt.
 const MOST_ROUNDS: u32 = 200_000;
+/// So many take about a third of a millisecond, at some 600 ns each.
+const MOST_QUICK_ROUNDS: u32 = 500;
 /// 2^12 rounds.
 const MOST_BCRYPT_COST: u32 = 12;
 /// bcrypt looks at so many bytes of a password.

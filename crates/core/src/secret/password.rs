@@ -146,6 +146,16 @@ impl PasswordHash {
         }
     }
 
+    /// Says whether a check takes less than a millisecond, whatever it comes to:
+    /// some hashes of other systems are so cheap.
+    #[must_use]
+    pub fn is_quick(&self) -> bool {
+        match &self.algorithm {
+            Algorithm::Argon2id(_) => false,
+            Algorithm::Foreign(hash) => hash.is_quick(),
+        }
+    }
+
     /// The text, for a store.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -42,8 +42,10 @@ impl Completions {
     ) -> Option<Directive> {
         let ticket = answer.ticket;
         let ended = passwords.end(state, answer, now)?;
-        let request = &ended.request;
-        let source = ended.source.as_source();
+        let handle = ended.waiting.handle;
+        let request = Arc::clone(&ended.waiting.request);
+        let request = &*request;
+        let source = ended.waiting.source.as_source();
         let address = source.address;
         let tie = request.client_id.tie();
         let settled = state.settle(&tie);
@@ -65,11 +67,10 @@ impl Completions {
                     claimant: admission.identity.credential().map(|it| it.id),
                     at: now,
                 });
-                let handle = ended.handle;
                 let mut session = passwords.admit(state, handle, request, admitted, &source);
                 session.is_arriving = true;
                 // What the host has until it has let the client in.
-                let after = core::mem::replace(&mut session.username, ended.username);
+                let after = core::mem::replace(&mut session.username, ended.username());
                 let completed = Completed {
                     handle,
                     session: session.number,
@@ -82,8 +83,12 @@ impl Completions {
             }
             Ok(Decided::Refused(reason)) => Refusal::new(state, request, address, reason, now)
                 .into_completion(&mut state.journal),
+            Ok(Decided::NeedsHash(owed)) => {
+                passwords.wait_on(state, ticket, ended, &owed, now);
+                return None;
+            }
             // What is held is no enhanced authentication, which asks questions.
-            Ok(Decided::NeedsHash(_) | Decided::Challenged) => {
+            Ok(Decided::Challenged) => {
                 let reason = Reason::OverBudget;
                 Refusal::new(state, request, address, reason, now)
                     .into_completion(&mut state.journal)
@@ -93,7 +98,7 @@ impl Completions {
         };
         Some(Directive::Complete {
             ticket,
-            handle: ended.handle,
+            handle,
             client_id: request.client_id.as_str().into(),
             completion,
         })

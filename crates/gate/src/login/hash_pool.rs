@@ -31,8 +31,11 @@ pub(crate) struct HashJob {
     pub(crate) presented: Arc<Secret>,
     /// What it may be; at most two.
     pub(crate) passwords: Vec<(SecretId, PasswordHash)>,
-    /// What to waste the time with if there is nothing that it may be.
+    /// What to waste the time with if it is none of them.
     pub(crate) dummy: Option<PasswordHash>,
+    /// What it is known to be. Then the time of a wrong one is spent, and nothing
+    /// else.
+    pub(crate) proved: Option<SecretId>,
 }
 
 /// A password that let a client in and is to be hashed in another way.
@@ -56,10 +59,28 @@ pub(crate) struct HashAnswer {
 pub(crate) enum HashOutcome {
     /// It failed, and says nothing.
     Failed,
-    /// The secret is this one.
+    /// The secret is this one, and what a wrong one takes is spent.
     Match(SecretId),
     /// The secret is none of them.
     Nothing,
+    /// The secret is this one, and a wrong one takes longer to find out. A refusal
+    /// owes the difference.
+    QuickMatch(SecretId),
+}
+
+impl HashOutcome {
+    /// Which secret it is, if it is one.
+    pub(crate) const fn secret(self) -> Option<SecretId> {
+        match self {
+            Self::Match(secret) | Self::QuickMatch(secret) => Some(secret),
+            Self::Failed | Self::Nothing => None,
+        }
+    }
+
+    /// The same for a decision at another time, which owes nothing for it.
+    pub(crate) fn settled(self) -> Self {
+        self.secret().map_or(self, Self::Match)
+    }
 }
 
 /// What a worker does.
@@ -198,30 +219,46 @@ impl HashJob {
     }
 
     fn check(&self, memory: &mut HashMemory) -> HashOutcome {
-        let secret = &*self.presented;
-        // All of them, so that one that is right costs what one that is wrong
-        // does.
-        let mut found = HashOutcome::Nothing;
-        for (id, hash) in &self.passwords {
-            if hash.verify_in(secret, memory) {
-                found = HashOutcome::Match(*id);
-            }
+        let found = found_among(&self.passwords, &self.presented, memory);
+        let owed = self.owed();
+        if self.proved.is_none()
+            && owed.is_some()
+            && let Some(secret) = found
+        {
+            return HashOutcome::QuickMatch(secret);
         }
-        if let Some(dummy) = self.dummy_after(found) {
-            let _never = core::hint::black_box(dummy.verify_in(secret, memory));
+        if let Some(dummy) = owed {
+            let _never = core::hint::black_box(dummy.verify_in(&self.presented, memory));
         }
-        found
+        let found = self.proved.or(found);
+        found.map_or(HashOutcome::Nothing, HashOutcome::Match)
     }
 
     /// What is hashed besides: what matches nothing costs at least what a name
     /// costs that no credential has, also where its hashes are cheap because
     /// they were made elsewhere or before the parameters were raised.
-    fn dummy_after(&self, found: HashOutcome) -> Option<&PasswordHash> {
+    fn owed(&self) -> Option<&PasswordHash> {
         let dummy = self.dummy.as_ref()?;
         let mut passwords = self.passwords.iter();
         let is_paid = passwords.any(|(_, hash)| hash.params() == dummy.params());
-        (found == HashOutcome::Nothing && !is_paid).then_some(dummy)
+        (!is_paid).then_some(dummy)
     }
+}
+
+/// Which of the passwords a secret is. All are hashed, so that it takes the same
+/// time whichever it is.
+pub(crate) fn found_among(
+    passwords: &[(SecretId, PasswordHash)],
+    presented: &Secret,
+    memory: &mut HashMemory,
+) -> Option<SecretId> {
+    let mut found = None;
+    for (id, hash) in passwords {
+        if hash.verify_in(presented, memory) {
+            found = Some(*id);
+        }
+    }
+    found
 }
 
 impl RehashJob {
@@ -314,6 +351,7 @@ mod tests {
             presented: Arc::new(Secret::new(password.to_vec())),
             passwords: vec![(SecretId(1), hash(b"one")), (SecretId(2), hash(b"two"))],
             dummy: Some(PasswordHash::unmatchable(quick()).unwrap()),
+            proved: None,
         }
     }
 
@@ -362,21 +400,25 @@ mod tests {
             (vec![cheap.clone()], true),
             (vec![older.clone()], true),
             (vec![current.clone()], false),
-            (vec![cheap.clone(), current], false),
+            (vec![cheap.clone(), current.clone()], false),
         ] {
             let job = HashJob {
                 passwords,
                 ..job(1, b"correct horse")
             };
-            let dummy = job.dummy_after(HashOutcome::Nothing);
-            assert_eq!(dummy.is_some(), is_dummy_hashed);
-            let of_a_right_one = job.dummy_after(HashOutcome::Match(SecretId(1)));
-            assert!(of_a_right_one.is_none());
+            assert_eq!(job.owed().is_some(), is_dummy_hashed);
         }
-        let mut job = job(1, b"correct horse");
-        job.passwords = vec![cheap, older];
-        let found = job.run(&mut HashMemory::default());
-        assert_eq!(found, HashOutcome::Match(SecretId(1)));
+        let (quick, id) = (HashOutcome::QuickMatch, SecretId(1));
+        for (passwords, proved, outcome) in [
+            (vec![cheap.clone(), older], None, quick(id)),
+            (vec![cheap.clone(), current], None, HashOutcome::Match(id)),
+            (vec![cheap], Some(id), HashOutcome::Match(id)),
+            (vec![], Some(id), HashOutcome::Match(id)),
+        ] {
+            let mut job = job(1, b"correct horse");
+            (job.passwords, job.proved) = (passwords, proved);
+            assert_eq!(job.run(&mut HashMemory::default()), outcome);
+        }
     }
 
     #[test]

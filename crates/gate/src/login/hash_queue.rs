@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use countersign_core::backoff::Origin;
+use countersign_core::client_id::ClientId;
 use countersign_core::connect::Request;
-use countersign_core::secret::PasswordHash;
+use countersign_core::secret::{PasswordHash, SecretId};
 use countersign_core::time::Timestamp;
 
 use crate::config::GateConfig;
@@ -33,6 +34,25 @@ pub(crate) struct PendingCheck {
     pub(crate) dummy: Option<PasswordHash>,
     pub(crate) origin: Origin,
     pub(crate) priority: Priority,
+}
+
+impl PendingCheck {
+    /// What is to be done for it.
+    pub(crate) fn into_job(self, ticket: Ticket) -> HashJob {
+        let HashRequest {
+            presented,
+            passwords,
+            proved,
+            ..
+        } = self.hash_request;
+        HashJob {
+            ticket,
+            presented,
+            passwords,
+            dummy: self.dummy,
+            proved,
+        }
+    }
 }
 
 impl HashQueue {
@@ -91,7 +111,23 @@ impl HashQueue {
         self.pool.demote(origin);
     }
 
-    /// Has a login checked by a worker; none if there is no place for it.
+    /// Says whether there is a place for one more login. Another may be given up
+    /// for it.
+    pub(crate) fn make_room_for(
+        &self,
+        client_id: &ClientId,
+        check: &PendingCheck,
+        purpose: &Purpose,
+    ) -> bool {
+        let (origin, priority) = (check.origin, check.priority);
+        self.pending.remembers()
+            && (self
+                .pending
+                .has_room_for(origin, priority, client_id.as_str(), purpose)
+                || !self.pending.waits(origin) && self.pool.evict(priority))
+    }
+
+    /// Has a login checked by a worker, for which there is a place.
     pub(crate) fn submit(
         &mut self,
         info: &ConnectInfo<'_>,
@@ -99,22 +135,9 @@ impl HashQueue {
         check: PendingCheck,
         purpose: Purpose,
         now: Timestamp,
-    ) -> Option<Ticket> {
-        let PendingCheck {
-            origin, priority, ..
-        } = check;
-        let client_id = request.client_id.as_str();
-        if !self.pending.remembers() {
-            return None;
-        }
-        if !self
-            .pending
-            .has_room_for(origin, priority, client_id, &purpose)
-            && (self.pending.waits(origin) || !self.pool.evict(priority))
-        {
-            return None;
-        }
-        let ticket = self.pending.enter(PendingLogin {
+    ) -> Ticket {
+        let (origin, priority) = (check.origin, check.priority);
+        let waiting = PendingLogin {
             handle: info.handle,
             request,
             about: check.hash_request.about,
@@ -125,14 +148,30 @@ impl HashQueue {
             priority,
             since: now,
             purpose,
-        });
+        };
+        let ticket = self.pending.enter(waiting);
+        self.pool.submit(check.into_job(ticket), origin, priority);
+        ticket
+    }
+
+    /// Has a worker spend what the refusal of a login owes, in the place that the
+    /// login had.
+    pub(crate) fn submit_again(
+        &mut self,
+        ticket: Ticket,
+        waiting: PendingLogin,
+        proved: SecretId,
+        dummy: Option<PasswordHash>,
+    ) {
         let job = HashJob {
             ticket,
-            presented: check.hash_request.presented,
-            passwords: check.hash_request.passwords,
-            dummy: check.dummy,
+            presented: Arc::clone(&waiting.presented),
+            passwords: Vec::new(),
+            dummy,
+            proved: Some(proved),
         };
+        let (origin, priority) = (waiting.origin, waiting.priority);
+        self.pending.enter_again(ticket, waiting);
         self.pool.submit(job, origin, priority);
-        Some(ticket)
     }
 }

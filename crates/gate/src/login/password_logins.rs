@@ -13,14 +13,13 @@ use countersign_core::store::{GateStore, StoreError};
 use countersign_core::time::Timestamp;
 
 use crate::connection::session::Session;
-use crate::host::{
-    ConnectInfo, ConnectOutcome, ConnectSource, Handle, OwnedConnectSource, RefusalCode, Ticket,
-};
+use crate::host::{ConnectInfo, ConnectOutcome, ConnectSource, Handle, RefusalCode, Ticket};
 use crate::login::decision::{Admitted, Decided, Decider};
 use crate::login::fair_queue::Priority;
-use crate::login::hash_pool::{HashAnswer, HashJob, HashOutcome};
+use crate::login::hash_pool::{HashAnswer, HashOutcome};
 use crate::login::hash_queue::{HashQueue, PendingCheck};
 use crate::login::pending_logins::{PendingLogin, Purpose};
+use crate::login::quick_checks::QuickChecks;
 use crate::login::refusal::Refusal;
 use crate::login::retry_results::RetryResults;
 use crate::login::secret_verifier::{HashRequest, HashResult, SecretVerifier};
@@ -33,6 +32,7 @@ pub(crate) struct PasswordLogins {
     backoff: Backoff,
     /// For what is hashed on the host's own thread.
     memory: HashMemory,
+    quick_checks: QuickChecks,
     /// What was found out for the next try.
     retry_results: RetryResults,
 }
@@ -48,12 +48,19 @@ pub(crate) enum Attempted {
 
 /// How the wait of a login ended.
 pub(crate) struct Ended {
-    pub(crate) handle: Handle,
-    pub(crate) request: Arc<Request>,
-    pub(crate) source: OwnedConnectSource,
-    /// What the host has as the user name meanwhile.
-    pub(crate) username: Option<Arc<str>>,
+    /// The login as it waited, held by its host.
+    pub(crate) waiting: PendingLogin,
     pub(crate) hash_result: HashResult,
+}
+
+impl Ended {
+    /// What the host has as the user name meanwhile.
+    pub(crate) fn username(&self) -> Option<Arc<str>> {
+        match &self.waiting.purpose {
+            Purpose::Held { username } => username.clone(),
+            Purpose::ForRetry => None,
+        }
+    }
 }
 
 impl PasswordLogins {
@@ -63,6 +70,7 @@ impl PasswordLogins {
             queue,
             backoff,
             memory: HashMemory::default(),
+            quick_checks: QuickChecks::default(),
             retry_results: RetryResults::default(),
         }
     }
@@ -141,7 +149,7 @@ impl PasswordLogins {
             .decide(state, source, request, hash_result, now);
         let is_right = hash_result.is_some_and(|it| {
             // What failed before was counted then.
-            it.failed.is_none() && matches!(it.found, HashOutcome::Match(_))
+            it.failed.is_none() && it.found.secret().is_some()
         });
         let is_passing = |reason: &Reason| {
             matches!(
@@ -173,7 +181,9 @@ impl PasswordLogins {
                 state.begin(info.handle, session);
                 return Attempted::Answered(ConnectOutcome::Admitted { username });
             }
-            Ok(Decided::Challenged) => return Attempted::Challenged(request, hash_result),
+            Ok(Decided::Challenged) => {
+                return Attempted::Challenged(request, hash_result.map(HashResult::settled));
+            }
             Ok(Decided::Refused(reason)) => {
                 Refusal::new(state, &request, info.address, reason, now)
             }
@@ -238,14 +248,56 @@ impl PasswordLogins {
         } else {
             Purpose::ForRetry
         };
+        let client_id = &request.client_id;
+        let has_room = self.queue.make_room_for(client_id, &check, &purpose);
+        let mut request = request;
+        if !info.may_wait || !has_room {
+            let found = self.quick_checks.check(&check.hash_request);
+            let result = check.hash_request.answered(found);
+            match self.admit_quickly(state, info, request, result, now) {
+                Ok(attempted) => return attempted,
+                Err(refused) => request = refused,
+            }
+            if found != HashOutcome::Failed && !has_room {
+                self.failed(&attempt_of(&request, info.address), now);
+            }
+        }
         let request = Arc::new(request);
-        let waiting = Arc::clone(&request);
-        let ticket = self.queue.submit(info, waiting, check, purpose, now);
-        Attempted::Answered(match ticket.filter(|_| info.may_wait) {
-            Some(ticket) => ConnectOutcome::Pending { ticket, username },
-            None => Refusal::new(state, &request, info.address, Reason::OverBudget, now)
-                .into_outcome(&mut state.journal),
-        })
+        if has_room {
+            let waiting = Arc::clone(&request);
+            let ticket = self.queue.submit(info, waiting, check, purpose, now);
+            if info.may_wait {
+                return Attempted::Answered(ConnectOutcome::Pending { ticket, username });
+            }
+        }
+        let refusal = Refusal::new(state, &request, info.address, Reason::OverBudget, now);
+        Attempted::Answered(refusal.into_outcome(&mut state.journal))
+    }
+
+    /// Lets a client in whose right secret was found at once, where there is no
+    /// time for more. One that is refused is given back, and answered as one whose
+    /// secret is wrong.
+    fn admit_quickly<S: GateStore>(
+        &mut self,
+        state: &mut State<S>,
+        info: &ConnectInfo<'_>,
+        request: Request,
+        found: HashResult,
+        now: Timestamp,
+    ) -> Result<Attempted, Request> {
+        if found.found.secret().is_none() {
+            return Err(request);
+        }
+        let source = info.source();
+        let decided = self
+            .decider
+            .decide(state, &source, &request, Some(&found), now);
+        match decided {
+            Ok(Decided::Admitted(_) | Decided::Challenged) => {
+                Ok(self.conclude(state, info, request, Some(found), decided, now))
+            }
+            Ok(Decided::NeedsHash(_) | Decided::Refused(_)) | Err(_) => Err(request),
+        }
     }
 
     /// Checks on the host's own thread, and decides.
@@ -256,19 +308,9 @@ impl PasswordLogins {
         request: Request,
         check: PendingCheck,
     ) -> Attempted {
-        let HashRequest {
-            about,
-            presented,
-            passwords,
-            failed,
-            ..
-        } = check.hash_request;
-        let job = HashJob {
-            ticket: Ticket(0),
-            presented: Arc::clone(&presented),
-            passwords,
-            dummy: check.dummy,
-        };
+        let (origin, priority) = (check.origin, check.priority);
+        let asked = check.hash_request.clone();
+        let job = check.into_job(Ticket(0));
         // How long it takes is not what time it is: the host's clock may be
         // set while it runs.
         let background = Arc::clone(&state.config.background);
@@ -281,13 +323,22 @@ impl PasswordLogins {
         if found == HashOutcome::Nothing {
             self.failed(&attempt, now);
         }
-        let hash_result = HashResult {
-            about,
-            presented,
-            found,
-            failed,
+        let hash_result = asked.answered(found);
+        let decided = self.decide(state, &info.source(), &request, Some(&hash_result), now);
+        let Ok(Decided::NeedsHash(hash_request)) = decided else {
+            return self.conclude(state, info, request, Some(hash_result), decided, now);
         };
-        self.decide_with(state, info, request, hash_result, now)
+        // There was time for a wrong secret, which costs as much.
+        if hash_request.failed.is_some() {
+            self.failed(&attempt_of(&request, info.address), now);
+        }
+        let check = PendingCheck {
+            hash_request,
+            dummy: state.verifier.dummy(),
+            origin,
+            priority,
+        };
+        self.check_inline(state, info, request, check)
     }
 
     /// Decides about a CONNECT with what was found out about its secret.
@@ -318,43 +369,61 @@ impl PasswordLogins {
         now: Timestamp,
     ) -> Option<Ended> {
         let HashAnswer { ticket, found } = answer;
-        let PendingLogin {
-            handle,
-            request,
-            about,
-            presented,
-            failed,
-            source,
-            purpose,
-            ..
-        } = self.queue.pending.leave(ticket, now)?;
+        let mut waiting = self.queue.pending.leave(ticket, now)?;
         if found == HashOutcome::Nothing {
-            let address = source.as_source().address;
-            self.failed(&attempt_of(&request, address), now);
+            let address = waiting.source.as_source().address;
+            self.failed(&attempt_of(&waiting.request, address), now);
         }
         let hash_result = HashResult {
-            about,
-            presented,
+            about: waiting.about,
+            presented: Arc::clone(&waiting.presented),
             found,
-            failed,
+            failed: waiting.failed,
         };
         // A handle with a session is another connection's by now.
-        let is_held = state.sessions.get(handle).is_none();
-        match purpose {
-            Purpose::Held { username } if is_held => Some(Ended {
-                handle,
-                request,
-                source,
-                username,
-                hash_result,
-            }),
-            Purpose::Held { .. } | Purpose::ForRetry => {
-                if found != HashOutcome::Failed {
-                    let key = state.verifier.key();
-                    self.retry_results.keep(key, &request, &hash_result, now);
-                }
-                None
+        let is_held = state.sessions.get(waiting.handle).is_none();
+        match (&waiting.purpose, found) {
+            (Purpose::Held { .. }, _) if is_held => {
+                return Some(Ended {
+                    waiting,
+                    hash_result,
+                });
             }
+            // What is found for the next try is not found sooner if it is right.
+            (_, HashOutcome::QuickMatch(secret)) => {
+                waiting.purpose = Purpose::ForRetry;
+                let dummy = state.verifier.dummy();
+                self.queue.submit_again(ticket, waiting, secret, dummy);
+            }
+            (_, HashOutcome::Failed) => {}
+            (_, HashOutcome::Match(_) | HashOutcome::Nothing) => {
+                let key = state.verifier.key();
+                self.retry_results
+                    .keep(key, &waiting.request, &hash_result, now);
+            }
+        }
+        None
+    }
+
+    /// Has a login that is refused wait on, until it has cost what a wrong secret
+    /// costs.
+    pub(crate) fn wait_on<S>(
+        &mut self,
+        state: &State<S>,
+        ticket: Ticket,
+        ended: Ended,
+        owed: &HashRequest,
+        now: Timestamp,
+    ) {
+        let mut waiting = ended.waiting;
+        waiting.failed = owed.failed;
+        if waiting.failed.is_some() {
+            let address = waiting.source.as_source().address;
+            self.failed(&attempt_of(&waiting.request, address), now);
+        }
+        if let Some(secret) = owed.proved {
+            let dummy = state.verifier.dummy();
+            self.queue.submit_again(ticket, waiting, secret, dummy);
         }
     }
 
@@ -365,14 +434,12 @@ impl PasswordLogins {
         ended: &Ended,
         now: Timestamp,
     ) -> Result<Decided, StoreError> {
-        let source = ended.source.as_source();
-        self.decide(
-            state,
-            &source,
-            &ended.request,
-            Some(&ended.hash_result),
-            now,
-        )
+        let Ended {
+            waiting,
+            hash_result,
+        } = ended;
+        let source = waiting.source.as_source();
+        self.decide(state, &source, &waiting.request, Some(hash_result), now)
     }
 }
 

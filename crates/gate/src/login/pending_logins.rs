@@ -142,6 +142,12 @@ impl PendingLogins {
     pub(crate) fn enter(&mut self, waiting: PendingLogin) -> Ticket {
         self.last = self.last.wrapping_add(1);
         let ticket = Ticket(self.last);
+        self.enter_again(ticket, waiting);
+        ticket
+    }
+
+    /// Takes in a login that has left and has to wait on.
+    pub(crate) fn enter_again(&mut self, ticket: Ticket, waiting: PendingLogin) {
         if let Purpose::Held { .. } = waiting.purpose {
             // Of a handle and of a client id one is held, the last.
             self.supersede(waiting.request.client_id.as_str(), waiting.since);
@@ -159,7 +165,6 @@ impl PendingLogins {
             *of_lane = of_lane.saturating_add(1);
         }
         self.waiting.insert(ticket, waiting);
-        ticket
     }
 
     /// Lets a login go, for its answer has come.

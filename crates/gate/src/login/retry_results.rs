@@ -53,7 +53,7 @@ impl RetryResults {
         let foresight = RetryResult {
             about: hash_result.about,
             compared: compared(key, &hash_result.presented),
-            found: hash_result.found,
+            found: hash_result.found.settled(),
             at: now,
         };
         self.answers.insert(presented, foresight);
@@ -146,6 +146,7 @@ mod tests {
             name: None,
             presented: Arc::new(Secret::new(password.into())),
             passwords: Vec::new(),
+            proved: None,
             failed: None,
         }
     }

@@ -5,9 +5,9 @@
 //! [`HashResult`].
 //!
 //! A password is remembered only once it let a client in. Where a remembered
-//! password is presented and the login is refused all the same, the refusal
-//! takes as long as that of a wrong password. So the time of a refusal does not
-//! tell that a password is right.
+//! password is presented, or one whose hash is cheaper than ours, and the login
+//! is refused all the same, the refusal takes as long as that of a wrong
+//! password. So the time of a refusal does not tell that a password is right.
 
 use std::sync::Arc;
 
@@ -189,6 +189,7 @@ impl CredentialVersion {
 }
 
 /// What a slow check must find out.
+#[derive(Clone)]
 pub(crate) struct HashRequest {
     /// The credential; none if no credential has the name.
     pub(crate) about: Option<CredentialVersion>,
@@ -197,9 +198,30 @@ pub(crate) struct HashRequest {
     /// What is compared, which need not be all that was presented.
     pub(crate) presented: Arc<Secret>,
     pub(crate) passwords: Vec<(SecretId, PasswordHash)>,
+    /// The secret that it is known to be. Only the time of a wrong one is to be
+    /// spent, before the client hears that it is refused.
+    pub(crate) proved: Option<SecretId>,
     /// Why the login is refused whatever is found, where that is counted already: a
     /// password that was verified before came with a wrong code.
     pub(crate) failed: Option<Reason>,
+}
+
+impl HashRequest {
+    /// Says whether a right secret would be found at once.
+    pub(crate) fn is_quick(&self) -> bool {
+        let mut passwords = self.passwords.iter();
+        !self.passwords.is_empty() && passwords.all(|(_, hash)| hash.is_quick())
+    }
+
+    /// What was found out, and about whom.
+    pub(crate) fn answered(&self, found: HashOutcome) -> HashResult {
+        HashResult {
+            about: self.about,
+            presented: Arc::clone(&self.presented),
+            found,
+            failed: self.failed,
+        }
+    }
 }
 
 /// What a slow check found out, and about whom.
@@ -223,8 +245,14 @@ impl HashResult {
     /// The credential and the password of it that were found, if this is the
     /// secret by which somebody was let in.
     pub(crate) fn proves(&self, id: CredentialId, proved: SecretId) -> Option<CredentialVersion> {
-        let is_it = self.found == HashOutcome::Match(proved);
+        let is_it = self.found.secret() == Some(proved);
         self.about.filter(|about| is_it && about.id == id)
+    }
+
+    /// The same for a decision at another time.
+    pub(crate) fn settled(self) -> Self {
+        let found = self.found.settled();
+        Self { found, ..self }
     }
 }
 
@@ -268,15 +296,17 @@ impl<'a> Comparison<'a> {
         credential: &Credential,
         presented: &Secret,
         passwords: Vec<(SecretId, PasswordHash)>,
+        proved: Option<SecretId>,
     ) -> SecretVerdict {
         self.hash_request = Some(HashRequest {
             about: Some(CredentialVersion::of(credential)),
             name: Some(credential.name.shared()),
             presented: kept(presented),
             passwords,
+            proved,
             failed: None,
         });
-        SecretVerdict::Waiting
+        proved.map_or(SecretVerdict::Waiting, SecretVerdict::Match)
     }
 
     fn conclude(
@@ -294,16 +324,13 @@ impl<'a> Comparison<'a> {
             return SecretVerdict::OverBudget;
         }
         let was_same = hash_result.about.map(|version| version.id) == Some(credential.id);
-        match hash_result.found {
+        match (hash_result.found, hash_result.found.secret()) {
             // Refused either way, but for its true cause.
-            HashOutcome::Match(secret) if !is_same && was_same => SecretVerdict::Match(secret),
-            HashOutcome::Match(_) if !is_same => SecretVerdict::OverBudget,
-            HashOutcome::Failed => SecretVerdict::OverBudget,
-            HashOutcome::Nothing => SecretVerdict::Mismatch,
-            HashOutcome::Match(secret) if is_usable(credential, secret, now) => {
-                SecretVerdict::Match(secret)
-            }
-            HashOutcome::Match(_) => SecretVerdict::Mismatch,
+            (_, Some(secret)) if !is_same && was_same => SecretVerdict::Match(secret),
+            (_, Some(_)) if !is_same => SecretVerdict::OverBudget,
+            (HashOutcome::Failed, _) => SecretVerdict::OverBudget,
+            (_, Some(secret)) if is_usable(credential, secret, now) => SecretVerdict::Match(secret),
+            (_, Some(_) | None) => SecretVerdict::Mismatch,
         }
     }
 }
@@ -342,18 +369,21 @@ impl SecretCheck for Comparison<'_> {
             return SecretVerdict::Mismatch;
         }
         let recognised = self.secret_verifier.recognised(credential, presented, now);
-        match (recognised, self.hash_result) {
-            (_, Some(hash_result)) if hash_result.found == HashOutcome::Failed => {
-                SecretVerdict::OverBudget
-            }
-            (Some(secret), Some(_)) => SecretVerdict::Match(secret),
-            (Some(secret), None) => {
-                self.ask(credential, presented, passwords);
-                SecretVerdict::Match(secret)
-            }
-            (None, Some(hash_result)) => Self::conclude(hash_result, credential, presented, now),
-            (None, None) => self.ask(credential, presented, passwords),
+        let Some(hash_result) = self.hash_result else {
+            return self.ask(credential, presented, passwords, recognised);
+        };
+        let verdict = match recognised {
+            _ if hash_result.found == HashOutcome::Failed => SecretVerdict::OverBudget,
+            Some(secret) => SecretVerdict::Match(secret),
+            None => Self::conclude(hash_result, credential, presented, now),
+        };
+        if let SecretVerdict::Match(secret) = verdict
+            && let HashOutcome::QuickMatch(_) = hash_result.found
+        {
+            // What a wrong one costs besides its own hash.
+            return self.ask(credential, presented, Vec::new(), Some(secret));
         }
+        verdict
     }
 
     fn dummy_verify(&mut self, presented: &Secret, form: NameForm) -> DummyVerified {
@@ -371,6 +401,7 @@ impl SecretCheck for Comparison<'_> {
                     name: None,
                     presented: kept(presented),
                     passwords: Vec::new(),
+                    proved: None,
                     failed: None,
                 });
                 DummyVerified::Waiting

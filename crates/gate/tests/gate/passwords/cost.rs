@@ -34,6 +34,100 @@ const REFUSALS: [(&str, Prepare); 4] = [
 
 type Prepare = fn(&mut Fixture, &LoginName);
 
+/// A hash of `right` that costs next to nothing.
+const FOREIGN: &str = "$7$101$AAECAwQFBgcICQoL$CmWjm9GQ0b/TFtVqI++DmxHzRaZvVjKradTSgwsqtaLZH66zJbhnLlRf+TNl+5gPVd9Iq12DdIfQYk2veiOjDQ==";
+
+/// A device whose only password another system hashed.
+fn moved_in(more: &[(&str, &str)]) -> Fixture {
+    let mut fixture = Fixture::with_options(QUICK, Authentication::Required, more);
+    let new = NewCredential::new(TenantId::parse("acme").unwrap(), "moved");
+    fixture.run(&CreateCredential(new)).unwrap();
+    fixture.take_over(&name(MOVED), FOREIGN);
+    fixture
+}
+
+const MOVED: &str = "moved@acme";
+
+/// How many hashes a login waits for, held by its host.
+fn hashes(fixture: &mut Fixture, login: Try<'_>) -> usize {
+    pending(&fixture.connect(login));
+    for count in 1..9 {
+        fixture.background.step_of("hash");
+        let is_complete = |it: &Directive| matches!(it, Directive::Complete { .. });
+        if fixture.gate.poll().iter().any(is_complete) {
+            return count;
+        }
+    }
+    panic!("there is no end of it");
+}
+
+#[test]
+fn a_right_password_of_a_cheap_hash_costs_that_alone_unless_it_is_refused() {
+    let login = Try { name: MOVED, ..TRY };
+    for (case, prepare) in REFUSALS {
+        let mut fixture = moved_in(&[]);
+        prepare(&mut fixture, &name(MOVED));
+        fixture.settle();
+        // The first finds it right; what a wrong one costs besides comes after.
+        assert_eq!(hashes(&mut fixture, login), 2, "{case}");
+        let refused = fixture.connect(Try {
+            may_wait: false,
+            ..login
+        });
+        assert_eq!(self::refused(&refused).1, RefusalCode::NotAuthorized);
+    }
+    let mut fixture = moved_in(&[]);
+    // Hashed with ours besides, in the same job.
+    let wrong = Try {
+        password: "wrong",
+        ..login
+    };
+    assert_eq!(hashes(&mut fixture, wrong), 1);
+    assert_eq!(hashes(&mut fixture, login), 1);
+}
+
+#[test]
+fn a_right_password_of_a_cheap_hash_is_never_over_budget() {
+    // Where there is no time, and where there is no place to wait.
+    for may_wait in [false, true] {
+        let mut fixture = moved_in(&[("hash_round", "1")]);
+        fixture.background.set_tick(5);
+        for number in 0..64 {
+            let client_id = format!("c{number}");
+            let held = Try {
+                handle: 2_000 + number,
+                client_id: &client_id,
+                ..WRONG
+            };
+            pending(&fixture.connect(held));
+        }
+        fixture.use_up_the_round(0);
+        let connect = |fixture: &mut Fixture, name, password| {
+            fixture.connect(Try {
+                client_id: "x",
+                name,
+                password,
+                may_wait,
+                ..TRY
+            })
+        };
+        for (name, password) in [
+            (MOVED, "wrong"),
+            ("none@acme", "wrong"),
+            (DEV1, "right"),
+            (DEV1, "wrong"),
+        ] {
+            let refused = connect(&mut fixture, name, password);
+            assert_eq!(self::refused(&refused).1, RefusalCode::Busy, "{name}");
+        }
+        assert!(is_admitted(&connect(&mut fixture, MOVED, "right")));
+        fixture.gate.disconnected(Handle(1));
+        fixture.run(&SuspendCredential(name(MOVED))).unwrap();
+        let refused = connect(&mut fixture, MOVED, "right");
+        assert_eq!(self::refused(&refused).1, RefusalCode::Busy);
+    }
+}
+
 #[test]
 fn a_right_password_that_is_refused_costs_what_a_wrong_one_costs_each_time() {
     for (case, prepare) in REFUSALS {

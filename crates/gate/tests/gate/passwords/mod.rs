@@ -3,12 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use countersign::core::change::Change;
 use countersign::core::client_id::{ClientId, ClientIdRule};
 use countersign::core::name::{LoginName, TenantId};
 use countersign::core::options::Options;
 use countersign::core::reason::Reason;
-use countersign::core::secret::Argon2Params;
-use countersign::core::store::{AdminStore as _, Intent, Settings};
+use countersign::core::secret::{Argon2Params, PasswordHash, SaltReading, SecretId, Verifier};
+use countersign::core::store::rows::SecretRows as _;
+use countersign::core::store::{
+    AdminStore as _, AdminTransaction as _, Directory as _, Intent, Settings,
+};
 use countersign::core::tenant::{Authentication, DefaultRights, SubscribeMode};
 use countersign::core::time::Timestamp;
 use countersign::sqlite::SqliteStore;
@@ -139,6 +143,17 @@ impl Fixture {
             ..NewCredential::new(TenantId::parse("acme").unwrap(), device)
         };
         self.run(&CreateCredential(new)).unwrap();
+    }
+
+    /// Gives a credential a password as another system hashed it, besides.
+    fn take_over(&mut self, name: &LoginName, hash: &str) -> SecretId {
+        let id = self.admin.credential(name).unwrap().unwrap().id;
+        let hash = PasswordHash::import(hash, SaltReading::Either).unwrap();
+        let mut transaction = self.admin.begin(Intent::Write).unwrap();
+        let secret = transaction.add_secret(id, &Verifier::Password(hash));
+        transaction.commit(&[], &[Change::Credential(id)]).unwrap();
+        self.settle();
+        secret.unwrap()
     }
 
     fn run<C: Command>(&mut self, command: &C) -> Result<C::Output, AdminError> {

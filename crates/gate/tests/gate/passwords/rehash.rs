@@ -4,9 +4,6 @@ use super::*;
 
 #[test]
 fn a_password_hashed_in_an_older_way_is_hashed_anew_and_works_on() {
-    use countersign::core::secret::Verifier;
-    use countersign::core::store::Directory;
-
     for may_wait in [true, false] {
         let mut fixture = Fixture::new();
         let argon2 = Argon2Params::parse("m=16,t=1,p=1").unwrap();
@@ -39,11 +36,6 @@ fn a_password_hashed_in_an_older_way_is_hashed_anew_and_works_on() {
 
 #[test]
 fn a_password_hashed_by_another_system_logs_in_and_is_hashed_anew() {
-    use countersign::core::change::Change;
-    use countersign::core::secret::{PasswordHash, SaltReading, Verifier};
-    use countersign::core::store::rows::SecretRows as _;
-    use countersign::core::store::{AdminStore, AdminTransaction, Directory, Intent};
-
     let hashes = [
         "$6$AAECAwQFBgcICQoL$5W8GCQ9GLgmhmQvoa8jmRaPnsh82mRigdSv6mQsK0sMIII/WznlQb1g+RWddfoAKTMzBJP1deJU+Rp/1QZ0zZg==",
         "$7$101$AAECAwQFBgcICQoL$lp0Cm29zl+CI/RXyXDKvLye7OxM3OuE6RMzgXTX/f3imS/pFh2Ur7yarLDpKRUKpB0tOj6l0UrRv41zqxmD4tg==",
@@ -52,13 +44,7 @@ fn a_password_hashed_by_another_system_logs_in_and_is_hashed_anew() {
     ];
     for (hash, may_wait) in hashes.into_iter().zip([true, false, true, false]) {
         let mut fixture = Fixture::new();
-        let id = fixture.admin.credential(&name(DEV1)).unwrap().unwrap().id;
-        let mut transaction = fixture.admin.begin(Intent::Write).unwrap();
-        let verifier = PasswordHash::import(hash, SaltReading::Either).unwrap();
-        let secret = transaction.add_secret(id, &Verifier::Password(verifier));
-        let secret = secret.unwrap();
-        transaction.commit(&[], &[Change::Credential(id)]).unwrap();
-        fixture.settle();
+        let secret = fixture.take_over(&name(DEV1), hash);
         let right = Try {
             password: "correct horse",
             may_wait,
