@@ -25,6 +25,7 @@ mod renew;
 mod rules;
 
 pub use self::change::{CredentialChanges, SetCredential};
+pub(crate) use self::client_ids::check_all as check_client_ids;
 pub use self::create::{CreateCredential, NewCredential};
 pub(crate) use self::lifecycle::delete_found;
 pub use self::lifecycle::{
@@ -118,7 +119,7 @@ impl Command for ListCredentials {
 
 /// Changes one credential, an operator among them: looks it up, changes it,
 /// writes it with its audit row and its change, and returns what it is then.
-fn change_one<R>(
+pub(crate) fn change_one<R>(
     tx: &mut Tx<'_>,
     name: &LoginName,
     act: &'static str,
@@ -144,7 +145,7 @@ fn require_tenant(credential: &Credential) -> Result<&TenantId, AdminError> {
 
 /// The state that follows on `act`, or the error that names act, credential
 /// and state.
-fn transition(credential: &Credential, act: Act) -> Result<State, AdminError> {
+pub(crate) fn transition(credential: &Credential, act: Act) -> Result<State, AdminError> {
     let name = &credential.name;
     let refused = |state| conflict(name, format!("cannot {act} `{name}`: it is {state}"));
     let after = credential.state.after(act);

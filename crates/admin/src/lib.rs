@@ -27,6 +27,7 @@ pub mod context;
 pub mod credential;
 mod difference;
 pub mod error;
+pub mod import;
 pub mod jwt;
 pub mod kind;
 mod lookup;

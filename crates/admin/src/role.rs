@@ -287,7 +287,7 @@ fn count_holders(rows: &mut Rows<'_>, role: &Role, now: Timestamp) -> Result<usi
 }
 
 /// Writes a role, new or changed. All its holders are of its tenant.
-fn put(
+pub(crate) fn put(
     tx: &mut Tx<'_>,
     act: &'static str,
     before: Option<&Role>,

@@ -77,5 +77,8 @@ pub(crate) fn usage_of(error: &clap::Error) -> String {
 /// The code of a command that was refused, or did not find what it is about.
 pub(crate) const REFUSED: u8 = 1;
 
+/// The code of what is partly done, or of a report that stopped at a loss.
+pub(crate) const STOPPED: u8 = 4;
+
 /// The code for arguments that make no sense.
 pub(crate) const USAGE: u8 = 2;

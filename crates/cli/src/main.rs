@@ -26,6 +26,7 @@ mod doctor;
 mod error;
 mod hint;
 mod identity;
+mod import;
 mod input;
 mod invocation;
 mod json;

@@ -210,6 +210,12 @@ impl SchemeName {
         Self(BASIC.into())
     }
 
+    /// The scheme of credentials that come from elsewhere.
+    #[must_use]
+    pub fn plain() -> Self {
+        Self(PLAIN.into())
+    }
+
     /// The scheme of applications and their things.
     #[must_use]
     pub fn application() -> Self {
@@ -268,6 +274,7 @@ const TOKEN: &str = "token";
 const LONGEST_SCHEME_NAME: usize = 32;
 const APPLICATION: &str = "application";
 const BASIC: &str = "basic";
+const PLAIN: &str = "plain";
 
 #[cfg(test)]
 mod tests {

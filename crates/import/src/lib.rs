@@ -14,7 +14,10 @@
 
 pub use crate::content::{SourceContent, read_source};
 pub use crate::error::SourceError;
+pub use crate::import_error::ImportError;
+pub use crate::mosquitto::MosquittoSource;
 pub use crate::place::{Place, SourceName};
+pub use crate::plan::{ApplyError, ImportOptions, Plan};
 pub use crate::report::{Change, Created, Loss, Report, Unaccounted};
 pub use crate::stored_password::StoredPassword;
 
@@ -22,8 +25,13 @@ pub mod source;
 
 mod content;
 mod error;
+mod given_password;
+mod import_error;
 mod json;
 mod lines;
+mod mosquitto;
 mod place;
+mod plan;
 mod report;
 mod stored_password;
+mod written_rule;

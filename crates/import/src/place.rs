@@ -7,7 +7,7 @@ use std::sync::Arc;
 use countersign_core::given::one_line;
 
 /// The name of a source's file, as messages show it: on one line.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct SourceName(Arc<str>);
 
 impl SourceName {
@@ -50,13 +50,13 @@ impl fmt::Display for SourceName {
 }
 
 /// Where an item stands: `FILE:LINE`, or `FILE` and a JSON pointer.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Place {
     file: SourceName,
     position: Position,
 }
 
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 enum Position {
     Line(usize),
     Pointer(Box<str>),

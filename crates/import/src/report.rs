@@ -81,6 +81,27 @@ impl Report {
         }
     }
 
+    /// Adds what a step of the import makes and changes.
+    pub(crate) fn count(&mut self, created: &Created, updated: u64) {
+        let Created {
+            tenants,
+            credentials,
+            operators,
+            roles,
+            rules,
+        } = &mut self.created;
+        for (sum, more) in [
+            (tenants, created.tenants),
+            (credentials, created.credentials),
+            (operators, created.operators),
+            (roles, created.roles),
+            (rules, created.rules),
+            (&mut self.updated, updated),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
+    }
+
     /// Takes note of a line or object that means here what it meant there.
     pub fn keep(&mut self) {
         self.kept = self.kept.saturating_add(1);

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::credential::CredentialId;
+use countersign_core::imported::ImportMark;
 use countersign_core::jwt::{Ttl, Whoami};
 use countersign_core::kind::Application;
 use countersign_core::name::{GroupPath, LoginName};
@@ -43,6 +44,10 @@ use crate::fixture::{
     Fixture, JANE, adding, application_name, login_name, new_credential, new_tenant, role_name,
     scheme_name, tenant_id,
 };
+use crate::import::{
+    ImportCredentials, ImportRole, LookUpCredentials, LookUpTenant, UpdateImportedCredential,
+    UpdateImportedRole,
+};
 use crate::jwt::{
     CreateToken, Issuer, ListTokens, NewToken, RevokeToken, RevokeTokensOfIssuer,
     RevokeTokensOfKey, RotateKey,
@@ -66,6 +71,10 @@ use crate::user::{
     ConfirmSecondFactor, CreateUser, DeleteUser, DisableSecondFactor, EnrolSecondFactor, GrantUser,
     ListUsers, ResetUserPassword, ShowUser, UngrantUser, UnlockUser,
 };
+
+use self::furnished::{furnished, group, id_of, mark, scheme};
+
+mod furnished;
 
 /// Who may, besides the platform.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -159,6 +168,11 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
             email: kate(), grant: Grant { tenant: acme(), group: None, right: GrantedRight::OrgAdmin },
         };
         Platform IsKicked IsKicked(request);
+        Platform ImportCredentials ImportCredentials { tenant: acme(), credentials: Vec::new() };
+        Platform ImportRole ImportRole {
+            tenant: acme(), name: role_name("more"), description: None, no_wildcards: false, rules: Vec::new(),
+            is_default: false, is_anonymous: false, mark: mark(),
+        };
         Admin ListApplications ListApplications { tenant: Some(acme()), ..ListApplications::default() };
         Platform ListApplications ListApplications::default();
         Platform ListAudit ListAudit(AuditQuery::default());
@@ -175,6 +189,8 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Admin ListTokens ListTokens { tenant: Some(acme()), ..ListTokens::default() };
         Platform ListTokens ListTokens::default();
         Platform ListUsers ListUsers::default();
+        Platform LookUpCredentials LookUpCredentials(vec![pump()]);
+        Platform LookUpTenant LookUpTenant(acme());
         Admin PreviewRoleRules PreviewRoleRules(of_role());
         GroupAdmin ReactivateCredential ReactivateCredential(pump());
         Platform RecordCreation RecordCreation;
@@ -216,88 +232,14 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Admin UnlockUser UnlockUser(kate());
         GroupAdmin UntieCredential UntieCredential(pump());
         Admin UntieThing UntieThing { key: key(), tenant: acme() };
+        Platform UpdateImportedCredential UpdateImportedCredential {
+            name: pump(), password: None, rules: None, changes: None, suspended: None, mark: mark(),
+        };
+        Platform UpdateImportedRole UpdateImportedRole {
+            tenant: acme(), name: ops(), rules: Vec::new(), no_wildcards: false, mark: mark(),
+        };
         Platform WithdrawKick WithdrawKick { target: "c".into(), request };
     }
-}
-
-/// A store that has something of everything.
-fn furnished() -> Fixture {
-    let mut fixture = Fixture::with_admin();
-    fixture.tenant("other", &[]).unwrap();
-    for email in [
-        "joe@mail.test",
-        "gina@mail.test",
-        "kate@mail.test",
-        "rolf@mail.test",
-    ] {
-        fixture.user(email);
-    }
-    let group_admin = Grant {
-        tenant: tenant_id("acme"),
-        group: group("DM"),
-        right: GrantedRight::OrgAdmin,
-    };
-    for (email, grant) in [
-        ("gina@mail.test", group_admin),
-        ("joe@mail.test", whole("other", GrantedRight::OrgAdmin)),
-        (
-            "kate@mail.test",
-            whole("acme", GrantedRight::Role(role_name("ops"))),
-        ),
-        (
-            "rolf@mail.test",
-            whole("acme", GrantedRight::Role(role_name("ops"))),
-        ),
-    ] {
-        let email = login_name(email);
-        fixture.run(&GrantUser { email, grant }).unwrap();
-    }
-    let pump = NewCredential {
-        group: group("DM.PUMPS"),
-        client_id_rule: Some(ClientIdRule::FirstUse),
-        ..new_credential("pump")
-    };
-    fixture.run(&CreateCredential(pump)).unwrap();
-    fixture.log_in("pump@acme", "c");
-    fixture.application("fleet", Application::default());
-    fixture.thing("valve", "fleet").unwrap();
-    fixture.token(&[]).unwrap();
-    fixture.run(&AddScheme(scheme("mine"))).unwrap();
-    let root = NewOperator {
-        name: login_name("root"),
-        secret: NewSecret::Generated,
-        rules: Vec::new(),
-    };
-    fixture.run(&CreateOperator(root)).unwrap();
-    fixture
-}
-
-fn whole(tenant: &str, right: GrantedRight) -> Grant {
-    Grant {
-        tenant: tenant_id(tenant),
-        group: None,
-        right,
-    }
-}
-
-fn group(path: &str) -> Option<GroupPath> {
-    GroupPath::parse(path).ok()
-}
-
-fn scheme(name: &str) -> Scheme {
-    let text = |text: &str| FieldValue::Text(text.into());
-    Scheme::from_fields([
-        ("name", text(name)),
-        ("login_name", text("suffixed")),
-        ("client_id", text("any")),
-        ("secret_shape", text("x_[0-9a-f]{32}")),
-    ])
-    .unwrap()
-}
-
-fn id_of(fixture: &mut Fixture, name: &LoginName) -> CredentialId {
-    use countersign_core::store::Directory as _;
-    fixture.store.credential(name).unwrap().unwrap().id
 }
 
 #[test]

@@ -14,6 +14,17 @@ use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::lookup::{self, Rows};
 use crate::tenant::begin_the_same;
 
+/// Makes all checks of a credential's client-id rule.
+pub(crate) fn check_all(
+    rows: &mut Rows<'_>,
+    credential: &Credential,
+    scheme: Option<&Scheme>,
+    tenant: &TenantId,
+) -> Result<(), AdminError> {
+    check(rows, credential, scheme, tenant)?;
+    check_bound(rows, credential)
+}
+
 /// Checks that some client id keeps the credential's rule and the prefixes of
 /// all tenants.
 pub(super) fn check(

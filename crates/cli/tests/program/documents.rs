@@ -53,11 +53,15 @@ impl DocumentFixture {
         fs::set_permissions(shim, fs::Permissions::from_mode(0o755)).unwrap();
         let user = nix::unistd::User::from_uid(nix::unistd::Uid::effective());
         let config = format!(
-            "user {}\nplugin {}\nplugin_opt_store {}\ncheck_retain_source true\n",
+            "user {}\nplugin {}\nplugin_opt_store {}\ncheck_retain_source true\npassword_file {}\nacl_file {}\n",
             user.unwrap().unwrap().name,
             fixture.path("libmosquitto_countersign.so").display(),
             fixture.path("store/countersign.db").display(),
+            fixture.path("etc/mosquitto/passwd").display(),
+            fixture.path("etc/mosquitto/acl").display(),
         );
+        fs::write(fixture.path("etc/mosquitto/passwd"), "").unwrap();
+        fs::write(fixture.path("etc/mosquitto/acl"), "topic read home/news\n").unwrap();
         fs::write(fixture.path("libmosquitto_countersign.so"), "").unwrap();
         fs::write(fixture.path("etc/mosquitto/mosquitto.conf"), config).unwrap();
         let question = r#"{"check":"publish","username":"dev1@acme","topic":"acme/x"}"#;

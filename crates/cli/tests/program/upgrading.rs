@@ -256,7 +256,7 @@ fn no_command_does_anything_with_a_store_of_a_newer_version() {
     for (command, arguments, does) in COMMANDS {
         let line = line(&fixture, command, arguments);
         let before = fixture.files();
-        let needle = "has schema 99 and this program knows 6; install the version that made it";
+        let needle = "has schema 99 and this program knows 7; install the version that made it";
         match does {
             Read(_) | Write => {
                 let said = run(&fixture, &line).refused(1);

@@ -1,0 +1,112 @@
+//! What an import has to know of a store before it is planned.
+
+use std::collections::BTreeMap;
+
+use countersign_core::credential::Credential;
+use countersign_core::imported::ImportMark;
+use countersign_core::name::{LoginName, TenantId};
+use countersign_core::role::{Role, RoleName};
+use countersign_core::scheme::Schemes;
+use countersign_core::store::{Intent, all_rows};
+use countersign_core::tenant::Tenant;
+
+use crate::caller::Permission;
+use crate::command::{Command, Tx};
+use crate::error::AdminError;
+
+/// Looks up the tenant that an import is about, and what stands around it.
+#[derive(Clone, Debug)]
+pub struct LookUpTenant(pub TenantId);
+
+/// The tenant that an import is about, and what stands around it.
+#[derive(Clone, Debug)]
+pub struct ImportedTenant {
+    /// The tenant; none where it is to be made.
+    pub tenant: Option<Tenant>,
+    /// Whether it has credentials that no import made.
+    pub has_own_credentials: bool,
+    /// Its roles, by name.
+    pub roles: BTreeMap<RoleName, ImportedRole>,
+    /// The other tenants.
+    pub others: Vec<Tenant>,
+    /// The schemes that the store knows.
+    pub schemes: Schemes,
+}
+
+/// A role of the tenant that an import is about.
+#[derive(Clone, Debug)]
+pub struct ImportedRole {
+    /// The role.
+    pub role: Role,
+    /// What is remembered of its source; none where no import made it.
+    pub mark: Option<ImportMark>,
+}
+
+impl Command for LookUpTenant {
+    type Output = ImportedTenant;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<ImportedTenant, AdminError> {
+        let id = &self.0;
+        let mut others = all_rows(|page| tx.tenants(page))?;
+        let place = others.iter().position(|tenant| tenant.id == *id);
+        let tenant = place.map(|place| others.remove(place));
+        let mut roles = BTreeMap::new();
+        let listed = all_rows(|page| tx.roles(Some(id), page))?;
+        for role in listed {
+            let mark = tx.role_import(id, &role.name)?;
+            roles.insert(role.name.clone(), ImportedRole { role, mark });
+        }
+        Ok(ImportedTenant {
+            has_own_credentials: tenant.is_some() && tx.has_own_credentials(id)?,
+            tenant,
+            roles,
+            others,
+            schemes: tx.schemes()?,
+        })
+    }
+}
+
+/// Looks up who has the names of an import.
+#[derive(Clone, Debug)]
+pub struct LookUpCredentials(pub Vec<LoginName>);
+
+/// A principal, of whatever kind, that has a name of an import.
+#[derive(Clone, Debug)]
+pub struct KnownCredential {
+    /// The principal.
+    pub credential: Credential,
+    /// What is remembered of its source; none where no import made it.
+    pub mark: Option<ImportMark>,
+}
+
+impl Command for LookUpCredentials {
+    /// In the order of the names; none where a name is free.
+    type Output = Vec<Option<KnownCredential>>;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Self::Output, AdminError> {
+        let mut look = |name: &LoginName| {
+            let Some(credential) = tx.credential(name)? else {
+                return Ok(None);
+            };
+            let mark = tx.credential_import(credential.id)?;
+            Ok(Some(KnownCredential { credential, mark }))
+        };
+        self.0.iter().map(&mut look).collect()
+    }
+}

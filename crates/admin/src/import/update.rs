@@ -1,0 +1,132 @@
+//! Changes of what an earlier import made, after its source.
+
+use countersign_core::imported::ImportMark;
+use countersign_core::lifecycle::Act;
+use countersign_core::name::{LoginName, TenantId};
+use countersign_core::role::{Role, RoleName, RoleRule};
+use countersign_core::rule::Rule;
+
+use super::{ImportedPassword, check_rules};
+use crate::caller::Permission;
+use crate::command::{Command, Tx};
+use crate::credential::{
+    CredentialChanges, Overlap, ReactivateCredential, SetCredential, SuspendCredential, change_one,
+    transition,
+};
+use crate::error::AdminError;
+use crate::lookup;
+use crate::password::ChosenPassword;
+use crate::{role, secret};
+
+/// Changes a credential that an import made.
+#[expect(missing_debug_implementations, reason = "it holds a secret")]
+pub struct UpdateImportedCredential {
+    /// Its name.
+    pub name: LoginName,
+    /// Its password from now on; its sessions end.
+    pub password: Option<ImportedPassword>,
+    /// Its rules from now on.
+    pub rules: Option<Vec<Rule>>,
+    /// What else is to become of it.
+    pub changes: Option<CredentialChanges>,
+    /// Whether it is stopped, or no longer.
+    pub suspended: Option<bool>,
+    /// What is remembered of its source. The secret is told by the store.
+    pub mark: ImportMark,
+}
+
+impl Command for UpdateImportedCredential {
+    type Output = ();
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn passwords(&self) -> Vec<&ChosenPassword> {
+        let password = self.password.as_ref();
+        let plain = password.and_then(ImportedPassword::plain);
+        plain.into_iter().collect()
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<(), AdminError> {
+        let name = &self.name;
+        if let Some(rules) = &self.rules {
+            change_one(tx, name, "credential.set", |tx, described| {
+                let credential = &mut described.credential;
+                let tenant = match &credential.tenant {
+                    Some(id) => Some(lookup::tenant(tx, id)?),
+                    None => None,
+                };
+                check_rules(rules, tenant.as_ref())?;
+                credential.rules.clone_from(rules);
+                Ok(())
+            })?;
+        }
+        if let Some(changes) = self.changes.clone() {
+            let name = name.clone();
+            tx.run(&SetCredential { name, changes })?;
+        }
+        match self.suspended {
+            Some(true) => drop(tx.run(&SuspendCredential(name.clone()))?),
+            Some(false) => drop(tx.run(&ReactivateCredential(name.clone()))?),
+            None => {}
+        }
+        let id = lookup::credential(tx, name)?.credential.id;
+        let before = tx.credential_import(id)?;
+        let mut mark = ImportMark {
+            secret: before.and_then(|before| before.secret),
+            ..self.mark.clone()
+        };
+        if let Some(password) = &self.password {
+            let act = "credential.reset-password";
+            let (_, secret) = change_one(tx, name, act, |tx, described| {
+                let credential = &mut described.credential;
+                credential.state = transition(credential, Act::ResetPassword)?;
+                let verifier = password.verifier(tx)?;
+                let now = tx.now;
+                secret::retire(tx, credential, Overlap::None, now)?;
+                Ok(tx.add_secret(credential.id, &verifier)?)
+            })?;
+            mark.secret = Some(secret);
+        }
+        Ok(tx.put_credential_import(id, &mark)?)
+    }
+}
+
+/// Changes a role that an import made.
+#[derive(Clone, Debug)]
+pub struct UpdateImportedRole {
+    /// Its tenant.
+    pub tenant: TenantId,
+    /// Its name.
+    pub name: RoleName,
+    /// Its rules from now on.
+    pub rules: Vec<RoleRule>,
+    /// Whether it grants no SUBSCRIBE with `+` or `#` from now on.
+    pub no_wildcards: bool,
+    /// What is remembered of its source.
+    pub mark: ImportMark,
+}
+
+impl Command for UpdateImportedRole {
+    type Output = ();
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<(), AdminError> {
+        let before = lookup::role(tx, &self.tenant, &self.name)?;
+        let tenant = lookup::tenant(tx, &self.tenant)?;
+        check_rules(self.rules.iter().map(|bound| &bound.rule), Some(&tenant))?;
+        let after = Role {
+            no_wildcards: self.no_wildcards,
+            rules: self.rules.clone(),
+            ..before.clone()
+        };
+        if after != before {
+            role::put(tx, "role.set", Some(&before), &after)?;
+        }
+        Ok(tx.put_role_import(&self.tenant, &self.name, &self.mark)?)
+    }
+}

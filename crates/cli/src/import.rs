@@ -1,0 +1,168 @@
+//! `countersign import`: users and rules of other systems.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use countersign_admin::Context;
+use countersign_admin::namespace::parse_namespace;
+use countersign_core::name::{LoginName, TenantId};
+use countersign_core::topic::TopicFilter;
+use countersign_import::{ImportError, ImportOptions, MosquittoSource, Plan};
+use countersign_sqlite::SqliteStore;
+
+use crate::error::{CliError, STOPPED};
+use crate::invocation::{Invocation, as_caller};
+use crate::progress::Progress;
+
+mod report;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImportCommand {
+    /// Take over the users and rules of Mosquitto's `password_file` and `acl_file`.
+    #[command(after_help = MOSQUITTO)]
+    Mosquitto(ImportMosquitto),
+}
+
+impl ImportCommand {
+    pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
+        match self {
+            Self::Mosquitto(import) => import.run(invocation),
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ImportMosquitto {
+    /// The broker's configuration, which names both files and says whether clients
+    /// are let in without a login.
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present_any = ["passwords", "acl"],
+        conflicts_with_all = ["passwords", "acl"]
+    )]
+    config: Option<PathBuf>,
+    /// The `password_file`.
+    #[arg(long, value_name = "FILE")]
+    passwords: Option<PathBuf>,
+    /// The `acl_file`.
+    #[arg(long, value_name = "FILE")]
+    acl: Option<PathBuf>,
+    #[command(flatten)]
+    how: ImportArguments,
+}
+
+impl ImportMosquitto {
+    fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
+        let source = match &self.config {
+            Some(config) => MosquittoSource::read_config(config),
+            None => MosquittoSource::read_files(self.passwords.as_deref(), self.acl.as_deref()),
+        };
+        let source = source.map_err(told)?;
+        self.how.import(invocation, |store, context, options| {
+            source.plan(store, context, options)
+        })
+    }
+}
+
+/// What is said of every import.
+#[derive(Args, Debug)]
+pub(crate) struct ImportArguments {
+    /// The tenant that they go to. It is made, if there is none of this name.
+    #[arg(long, value_name = "T", value_parser = TenantId::parse)]
+    tenant: TenantId,
+    /// Topics that the tenant owns, where it is made.
+    #[arg(long = "namespace", value_name = "F", value_parser = parse_namespace)]
+    namespaces: Vec<TopicFilter>,
+    /// Users that become operators: outside of all tenants, bound by their rules
+    /// alone. Only in a store without other tenants.
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = LoginName::parse_device)]
+    operators: Vec<LoginName>,
+    /// Say what would become of each line, and write nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Write it, although something is lost.
+    #[arg(long)]
+    accept_losses: bool,
+    /// Take over passwords in plain text, too, as Argon2id hashes.
+    #[arg(long)]
+    accept_weak: bool,
+    /// Change what an earlier import made, where the source has changed since.
+    #[arg(long)]
+    update: bool,
+}
+
+impl ImportArguments {
+    fn import(
+        self,
+        invocation: &Invocation,
+        plan: impl FnOnce(
+            &mut SqliteStore,
+            &mut Context<'_>,
+            &ImportOptions,
+        ) -> Result<Plan, ImportError>,
+    ) -> Result<ExitCode, CliError> {
+        let options = ImportOptions {
+            tenant: self.tenant,
+            namespaces: self.namespaces,
+            operators: self.operators,
+            accept_weak: self.accept_weak,
+            update: self.update,
+            dry_run: self.dry_run,
+        };
+        let output = invocation.output;
+        let mut store = invocation.open()?;
+        as_caller(|context| {
+            let plan = plan(&mut store, context, &options).map_err(told)?;
+            let stops = !plan.report().lost.is_empty() && !self.accept_losses;
+            if stops || options.dry_run {
+                report::print(output, plan.report())?;
+                return Ok(if stops {
+                    ExitCode::from(STOPPED)
+                } else {
+                    ExitCode::SUCCESS
+                });
+            }
+            let mut progress = Progress::default();
+            let applied = plan.apply(&mut store, context, |done, all| progress.show(done, all));
+            progress.clear();
+            match applied {
+                Ok(done) => {
+                    report::print(output, &done)?;
+                    Ok(ExitCode::SUCCESS)
+                }
+                Err(stopped) if stopped.has_begun() => {
+                    report::print(output, &stopped.report)?;
+                    output.warn(&format!(
+                        "{}; what was not written yet is by the same command",
+                        stopped.error
+                    ));
+                    Ok(ExitCode::from(STOPPED))
+                }
+                Err(stopped) => Err(stopped.error.into()),
+            }
+        })
+    }
+}
+
+/// The refusal of an import, with the hint that its cause has.
+fn told(error: ImportError) -> CliError {
+    match error {
+        ImportError::Admin(error) => error.into(),
+        error @ (ImportError::Refused(_) | ImportError::Source(_) | _) => error.into(),
+    }
+}
+
+const MOSQUITTO: &str = "Nothing is written while something would be lost, unless --accept-losses \
+is given. Run again, it changes nothing.
+
+Examples:
+  countersign import mosquitto --config /etc/mosquitto/mosquitto.conf --tenant home --namespace 'home/#' --dry-run
+  countersign import mosquitto --passwords /etc/mosquitto/passwd --acl /etc/mosquitto/acl --tenant home --namespace 'home/#'
+
+Exit codes:
+  0  done
+  1  refused, or a file is malformed; nothing was changed
+  2  the arguments make no sense
+  4  something would be lost, or it stopped halfway; the report says what";

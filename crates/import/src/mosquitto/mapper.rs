@@ -1,0 +1,383 @@
+//! What each line of the files comes to.
+
+use std::collections::HashMap;
+
+use countersign_admin::import::ImportedTenant;
+use countersign_core::role::RoleName;
+use countersign_core::rule::{Action, Effect, Pattern, Rule};
+use countersign_core::topic::FilterRef;
+
+use super::source::MosquittoSource;
+use crate::given_password::{NO_PASSWORD, password};
+use crate::import_error::ImportError;
+use crate::place::Place;
+use crate::plan::ImportOptions;
+use crate::plan::desired::{
+    Desired, DesiredCredential, DesiredRole, DesiredRule, DesiredTenant, HeldRole, Item, Outcome,
+};
+use crate::source::acl_file::{AclEntry, AclLine, FileAccess, Section};
+use crate::source::passwords::PasswordFile;
+use crate::written_rule::{self, Substitution, reach_of};
+
+/// The names of the roles that are made.
+struct RoleNames {
+    anonymous: RoleName,
+    everything: RoleName,
+    pattern_denies: RoleName,
+    patterns: RoleName,
+}
+
+/// Makes of lines what is wanted.
+pub(super) struct Mapper<'a> {
+    options: &'a ImportOptions,
+    /// Whether the tenant's defaults can be said: nothing but imports made what is
+    /// in it.
+    says_defaults: bool,
+    /// Whether clients without a login are let in here, where that is known.
+    is_open: Option<bool>,
+    names: RoleNames,
+    credentials: Vec<DesiredCredential>,
+    by_name: HashMap<Box<str>, usize>,
+    anonymous: Vec<DesiredRule>,
+    patterns: Vec<DesiredRule>,
+    items: Vec<Item>,
+}
+
+impl<'a> Mapper<'a> {
+    /// Begins to map.
+    pub(super) fn new(
+        options: &'a ImportOptions,
+        found: &ImportedTenant,
+    ) -> Result<Self, ImportError> {
+        let name = |text: &str| {
+            RoleName::parse(text).map_err(|error| ImportError::Refused(error.to_string()))
+        };
+        let tenant = found.tenant.as_ref();
+        Ok(Self {
+            options,
+            says_defaults: !found.has_own_credentials,
+            is_open: tenant.map(|tenant| tenant.authentication.admits_anonymous()),
+            names: RoleNames {
+                anonymous: name("anonymous")?,
+                everything: name("everything")?,
+                pattern_denies: name("pattern-denies")?,
+                patterns: name("patterns")?,
+            },
+            credentials: Vec::new(),
+            by_name: HashMap::new(),
+            anonymous: Vec::new(),
+            patterns: Vec::new(),
+            items: Vec::new(),
+        })
+    }
+
+    /// What the source wants.
+    pub(super) fn map(mut self, source: MosquittoSource) -> Desired {
+        let has_configuration = source.admits_anonymous.is_some();
+        let has_acl = source.acl.is_some();
+        self.items = source.settings;
+        if let Some(passwords) = source.passwords {
+            self.passwords(passwords);
+        }
+        for line in source.acl.into_iter().flat_map(|acl| acl.lines) {
+            self.line(line);
+        }
+        self.lose_what_a_pattern_denies();
+        self.tell_anonymous(source.admits_anonymous, source.whole, has_acl);
+        let mut roles = self.roles();
+        if !has_acl && has_configuration {
+            roles.push(self.everything());
+        }
+        self.give(&roles);
+        Desired {
+            source: "mosquitto",
+            tenant: DesiredTenant {
+                accepts_every_subscribe: true,
+                admits_anonymous: source.admits_anonymous.unwrap_or_default(),
+            },
+            roles,
+            credentials: self.credentials,
+            items: self.items,
+        }
+    }
+
+    fn passwords(&mut self, file: PasswordFile) {
+        for passed in file.passed_over {
+            let how = format!("{}; nor is it used here", passed.why);
+            let item = Item::new(passed.place, passed.what, Outcome::Changed(how));
+            self.items.push(item);
+        }
+        for user in file.users {
+            let item = Item::kept(user.place, user.name.clone());
+            let password = password(user.password, item, self.options.accept_weak);
+            self.credential(&user.name).password = password;
+        }
+    }
+
+    /// The credential of this name, which is made where there is none yet.
+    fn credential(&mut self, name: &str) -> &mut DesiredCredential {
+        let next = self.credentials.len();
+        let at = *self.by_name.entry(name.into()).or_insert(next);
+        if at == next {
+            self.credentials.push(DesiredCredential::new(name));
+        }
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "it was pushed above, if it was not there"
+        )]
+        &mut self.credentials[at]
+    }
+
+    fn line(&mut self, line: AclLine) {
+        match line.content {
+            AclEntry::User(name) => {
+                let credential = self.credential(&name);
+                let mut item = Item::kept(line.place, &*name);
+                let is_first = credential.items.is_empty();
+                if is_first && credential.password.item.is_none() {
+                    item.change(NO_PASSWORD);
+                }
+                credential.items.push(item);
+            }
+            AclEntry::Rule {
+                section,
+                access,
+                topic,
+            } => {
+                let substitution = match section {
+                    Section::Pattern => Substitution::Levels,
+                    Section::BeforeUsers | Section::User(_) => Substitution::None,
+                };
+                let rule = desired_rule(access, &topic, line.place, substitution);
+                match section {
+                    Section::BeforeUsers => self.anonymous.push(rule),
+                    Section::Pattern => self.patterns.push(rule),
+                    Section::User(name) => self.credential(&name).rules.push(rule),
+                }
+            }
+        }
+    }
+
+    /// Gives up each allow of a user, or of clients without a login, that a deny of
+    /// a pattern would take away here.
+    fn lose_what_a_pattern_denies(&mut self) {
+        let denies: Vec<(Rule, Option<Place>)> = self
+            .patterns
+            .iter()
+            .filter_map(|desired| Some((desired.rule.clone()?, desired.item.as_ref())))
+            .filter(|(rule, _)| rule.effect() == Effect::Deny)
+            .map(|(rule, item)| (rule, item.map(|item| item.place.clone())))
+            .collect();
+        if denies.is_empty() {
+            return;
+        }
+        for credential in &mut self.credentials {
+            let reaches: Vec<_> = denies
+                .iter()
+                .map(|(rule, place)| (reach_of(rule, Some(&credential.name)), place))
+                .collect();
+            credential
+                .rules
+                .iter_mut()
+                .for_each(|rule| lose_denied(rule, &reaches));
+        }
+        // Without a name, nothing that names the user counts.
+        let reaches: Vec<_> = denies
+            .iter()
+            .filter(|(rule, _)| !names_user(rule))
+            .map(|(rule, place)| (reach_of(rule, None), place))
+            .collect();
+        self.anonymous
+            .iter_mut()
+            .for_each(|rule| lose_denied(rule, &reaches));
+    }
+
+    /// Tells what becomes of lines for clients without a login, where the tenant
+    /// lets none in or can't be told.
+    fn tell_anonymous(&mut self, admits: Option<bool>, whole: Option<Place>, has_acl: bool) {
+        let tenant = &self.options.tenant;
+        if !self.says_defaults {
+            let why = format!("tenant `{tenant}` is taken as it is");
+            let fix = "allow it in a role, and give that to clients without a login: `tenant set --add-anonymous-role`";
+            for desired in &mut self.anonymous {
+                desired.rule = None;
+                if let Some(item) = &mut desired.item {
+                    item.lose(&why, fix);
+                }
+            }
+            return;
+        }
+        let how = match (self.is_open, admits) {
+            (Some(true), _) | (_, Some(false)) | (None, Some(true)) => return,
+            (Some(false), _) => {
+                format!("tenant `{tenant}` lets no client in without a login (`required`)")
+            }
+            (None, None) => format!(
+                "files alone do not say whether clients without a login are let in: tenant \
+                 `{tenant}` lets none in (`required`)"
+            ),
+        };
+        let anonymous = self.anonymous.iter_mut();
+        let told = anonymous.filter_map(|desired| desired.item.as_mut());
+        let mut is_told = false;
+        for item in told {
+            item.change(how.as_str());
+            is_told = true;
+        }
+        if is_told {
+            return;
+        }
+        let mut patterns = self.patterns.iter_mut();
+        if let Some(item) = patterns.find_map(|desired| desired.item.as_mut()) {
+            item.change(how);
+        } else if let (Some(place), None) = (whole, self.is_open) {
+            let how = if has_acl {
+                how
+            } else {
+                format!(
+                    "{how}; nor what its users may do: they may do nothing until they hold rules or roles"
+                )
+            };
+            self.items
+                .push(Item::new(place, "allow_anonymous", Outcome::Changed(how)));
+        }
+    }
+
+    /// The roles of what holds for more than one user, those that only take away
+    /// first.
+    fn roles(&mut self) -> Vec<DesiredRole> {
+        // A client without a name is not asked about what names the user; here a
+        // deny would stand for any name.
+        let (denies, patterns): (Vec<_>, Vec<_>) = core::mem::take(&mut self.patterns)
+            .into_iter()
+            .partition(|desired| {
+                let rule = desired.rule.as_ref();
+                rule.is_some_and(|rule| rule.effect() == Effect::Deny && names_user(rule))
+            });
+        let says = self.says_defaults;
+        let role = |name: &RoleName, rules, is_default, is_anonymous| DesiredRole {
+            rules,
+            is_default: is_default && says,
+            is_anonymous: is_anonymous && says,
+            ..DesiredRole::new(name.clone())
+        };
+        let anonymous = core::mem::take(&mut self.anonymous);
+        let mut roles = vec![
+            role(&self.names.pattern_denies, denies, true, false),
+            role(&self.names.patterns, patterns, true, true),
+            role(&self.names.anonymous, anonymous, false, true),
+        ];
+        // One of which nothing is left is not made, and its lines are told all the
+        // same.
+        for role in &mut roles {
+            if role.rules.iter().all(|desired| desired.rule.is_none()) {
+                let rules = core::mem::take(&mut role.rules);
+                self.items
+                    .extend(rules.into_iter().filter_map(|desired| desired.item));
+            }
+        }
+        roles.retain(|role| !role.rules.is_empty());
+        roles
+    }
+
+    /// Without a file of rules, everything is allowed to all.
+    fn everything(&self) -> DesiredRole {
+        let allowed = [(Action::Both, "#"), (Action::Subscribe, "$SYS/#")];
+        let rules = allowed.into_iter().filter_map(|(action, pattern)| {
+            let pattern = Pattern::parse(pattern).ok()?;
+            Some(DesiredRule {
+                item: None,
+                rule: Some(Rule::allow(action, pattern)),
+            })
+        });
+        DesiredRole {
+            rules: rules.collect(),
+            is_default: self.says_defaults,
+            is_anonymous: self.says_defaults,
+            ..DesiredRole::new(self.names.everything.clone())
+        }
+    }
+
+    /// Gives what holds for all users to those who do not hold it by default.
+    fn give(&mut self, roles: &[DesiredRole]) {
+        let of_users = roles
+            .iter()
+            .filter(|role| role.name != self.names.anonymous);
+        let of_users: Vec<&DesiredRole> = of_users.collect();
+        for credential in &mut self.credentials {
+            let is_named = |name: &str| name == &*credential.name;
+            let is_operator = self
+                .options
+                .operators
+                .iter()
+                .any(|it| is_named(it.as_str()));
+            if is_operator {
+                // It holds no roles.
+                let rules = of_users.iter().flat_map(|role| &role.rules);
+                credential.rules.extend(rules.map(|desired| DesiredRule {
+                    item: None,
+                    rule: desired.rule.clone(),
+                }));
+            } else if !self.says_defaults {
+                credential
+                    .roles
+                    .extend(of_users.iter().map(|role| HeldRole {
+                        item: None,
+                        role: role.name.clone(),
+                    }));
+            }
+        }
+    }
+}
+
+/// The rule of a line.
+fn desired_rule(
+    access: FileAccess,
+    topic: &str,
+    place: Place,
+    substitution: Substitution,
+) -> DesiredRule {
+    let (effect, action) = match access {
+        FileAccess::Deny => (Effect::Deny, Action::Both),
+        FileAccess::Read | FileAccess::Subscribe => (Effect::Allow, Action::Subscribe),
+        FileAccess::ReadWrite => (Effect::Allow, Action::Both),
+        FileAccess::Write => (Effect::Allow, Action::Publish),
+    };
+    let (rule, outcome) = written_rule::rule(effect, action, topic, substitution);
+    DesiredRule {
+        item: Some(Item::new(place, topic, outcome)),
+        rule,
+    }
+}
+
+fn names_user(rule: &Rule) -> bool {
+    let mut levels = rule.pattern().as_str().split('/');
+    levels.any(|level| level == "${username}")
+}
+
+/// Gives up an allow that meets what a pattern denies.
+fn lose_denied(desired: &mut DesiredRule, denied: &[(String, &Option<Place>)]) {
+    let Some(rule) = &desired.rule else {
+        return;
+    };
+    if rule.effect() == Effect::Deny {
+        return;
+    }
+    let Ok(allowed) = FilterRef::parse(rule.pattern().as_str()) else {
+        return;
+    };
+    let meets = |(deny, _): &&(String, &Option<Place>)| {
+        FilterRef::parse(deny).is_ok_and(|deny| allowed.intersects(deny))
+    };
+    if let Some((_, place)) = denied.iter().find(meets) {
+        desired.rule = None;
+        if let Some(item) = &mut desired.item {
+            let place = place.as_ref().map(ToString::to_string);
+            let why = format!(
+                "it counts before the pattern at {} there, and a deny always wins here",
+                place.unwrap_or_default()
+            );
+            item.lose(&why, "deny less there, or allow only what is not denied");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! From what a source wants and what the store holds to steps and a report.
+//!
+//! The plan is whole before anything is written. Roles come before credentials, and
+//! what only takes away before what gives; a credential comes with all its rules.
+//! So nothing may do more in between than at the end, and an import that was
+//! interrupted is run again.
+
+use countersign_admin::import::{ImportedTenant, LookUpCredentials, LookUpTenant};
+use countersign_admin::{AdminError, Context, dry_run, run};
+use countersign_core::name::LoginName;
+use countersign_core::store::AdminStore;
+use countersign_core::topic::TopicFilter;
+
+use self::desired::{Desired, DesiredCredential};
+use self::planner::Planner;
+use self::step::Step;
+use crate::import_error::ImportError;
+use crate::report::{Created, Report};
+
+mod again;
+pub(crate) mod desired;
+mod fit;
+mod made;
+mod options;
+mod planner;
+mod step;
+
+pub use self::options::ImportOptions;
+
+/// What an import would write, and what becomes of each line of its source.
+#[expect(missing_debug_implementations, reason = "it holds secrets")]
+pub struct Plan {
+    report: Report,
+    steps: Vec<Step>,
+}
+
+/// Why a plan was not written to its end.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct ApplyError {
+    /// What was written until then.
+    pub report: Report,
+    /// Why it stopped.
+    pub error: AdminError,
+}
+
+impl ApplyError {
+    /// Whether something was written.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.report.updated > 0 || self.report.created != Created::default()
+    }
+}
+
+impl Plan {
+    /// What would become of each line, and what would be made.
+    #[must_use]
+    pub const fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// Writes it, and says after each step how many of how many are done.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ApplyError`] where a step is refused, as when the store changed
+    /// meanwhile. The steps before it are written, and the import can be run
+    /// again.
+    pub fn apply<S: AdminStore>(
+        self,
+        store: &mut S,
+        context: &mut Context<'_>,
+        mut progress: impl FnMut(u64, u64),
+    ) -> Result<Report, Box<ApplyError>> {
+        let total = u64::try_from(self.steps.len()).unwrap_or(u64::MAX);
+        let mut done = Report {
+            created: Created::default(),
+            updated: 0,
+            ..self.report.clone()
+        };
+        for (step, number) in self.steps.into_iter().zip(1..) {
+            if let Err(error) = run(store, context, &step) {
+                let report = done;
+                return Err(Box::new(ApplyError { report, error }));
+            }
+            done.count(&step.created(), step.updated());
+            progress(number, total);
+        }
+        done.applied = true;
+        Ok(done)
+    }
+}
+
+/// Looks up what an import has to know of its tenant.
+pub(crate) fn look_up_tenant<S: AdminStore>(
+    store: &mut S,
+    context: &mut Context<'_>,
+    options: &ImportOptions,
+) -> Result<ImportedTenant, ImportError> {
+    let found = run(store, context, &LookUpTenant(options.tenant.clone()))?;
+    let id = &options.tenant;
+    let refused = |message: String| Err(ImportError::Refused(message));
+    match &found.tenant {
+        Some(tenant) => {
+            let owned = |filter: &&TopicFilter| !tenant.namespaces.owns_all_of(*filter);
+            if let Some(missing) = options.namespaces.iter().find(owned) {
+                return refused(format!(
+                    "tenant `{id}` does not own `{missing}`, and an import changes no tenant that \
+                     exists; `tenant set {id} --add-namespace` does"
+                ));
+            }
+        }
+        None if options.namespaces.is_empty() && !found.others.is_empty() => {
+            return refused(format!(
+                "the store has other tenants; say with --namespace which topics tenant `{id}` owns"
+            ));
+        }
+        None => {}
+    }
+    if !options.operators.is_empty() && !found.others.is_empty() {
+        return refused(
+            "users become operators only in a store without other tenants: an operator stands \
+             outside of all"
+                .into(),
+        );
+    }
+    Ok(found)
+}
+
+/// Plans what `desired` comes to.
+pub(crate) fn plan<S: AdminStore>(
+    store: &mut S,
+    context: &mut Context<'_>,
+    options: &ImportOptions,
+    found: &ImportedTenant,
+    desired: Desired,
+) -> Result<Plan, ImportError> {
+    let mut planner = Planner::new(options, found, &desired)?;
+    if let Some(step) = planner.tenant(&desired) {
+        dry_run(store, context, &step)?;
+        planner.steps.push(step);
+    }
+    for role in desired.roles {
+        planner.role(role);
+    }
+    let mut credentials = desired.credentials.into_iter();
+    loop {
+        let page: Vec<DesiredCredential> = credentials.by_ref().take(LOOKED_UP_AT_ONCE).collect();
+        if page.is_empty() {
+            break;
+        }
+        let names: Vec<LoginName> = page.iter().filter_map(|it| it.login.clone().ok()).collect();
+        let mut known = run(store, context, &LookUpCredentials(names))?.into_iter();
+        for credential in page {
+            let known = match &credential.login {
+                Ok(_) => known.next().flatten(),
+                Err(_) => None,
+            };
+            planner.credential(credential, known);
+        }
+    }
+    let (report, steps) = planner.finish(desired.items);
+    Ok(Plan { report, steps })
+}
+
+/// So many names are looked up in one transaction.
+const LOOKED_UP_AT_ONCE: usize = 500;

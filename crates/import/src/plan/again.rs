@@ -1,0 +1,216 @@
+//! What becomes of an object that an earlier import made: nothing where its source
+//! is the same, and where it is not, what the source has changed.
+
+use countersign_admin::credential::CredentialChanges;
+use countersign_admin::import::{KnownCredential, UpdateImportedCredential, UpdateImportedRole};
+use countersign_admin::text::FreeText;
+use countersign_core::imported::{ImportMark, PartDigest};
+use countersign_core::lifecycle::State;
+use countersign_core::role::{Role, RoleName, RoleRule};
+use countersign_core::rule::Rule;
+
+use super::desired::{DesiredCredential, DesiredRole, DesiredRule, rules_of};
+use super::made::{self, Parts, rule_part};
+use super::planner::Planner;
+use super::step::{MOST_IN_A_STEP, Step};
+
+impl Planner<'_> {
+    /// A role that an earlier import made.
+    pub(super) fn role_again(&mut self, role: &mut DesiredRole, known: &Role, mark: &ImportMark) {
+        let rules = rules_of(&role.rules);
+        let parts = made::parts_of_role(role, &rules);
+        if parts == mark.parts {
+            self.unchanged = self.unchanged.saturating_add(1);
+            return;
+        }
+        if !self.options.update {
+            let lost = lose_new_rules(&mut role.rules, &mark.parts);
+            if !lost {
+                role.items
+                    .iter_mut()
+                    .for_each(|item| item.lose(CHANGED, UPDATE));
+            }
+            return;
+        }
+        let unbound = |rule| RoleRule { rule, group: None };
+        let (bound, own): (Vec<RoleRule>, Vec<RoleRule>) = known
+            .rules
+            .iter()
+            .cloned()
+            .partition(|rule| rule.group.is_some());
+        let own: Vec<Rule> = own.into_iter().map(|rule| rule.rule).collect();
+        let merged = merged_rules(&own, &rules, &mark.parts, &parts);
+        let wildcards = PartDigest::of("no-wildcards", &role.no_wildcards.to_string());
+        let step = Step::UpdateRole(UpdateImportedRole {
+            tenant: self.options.tenant.clone(),
+            name: role.name.clone(),
+            rules: bound
+                .into_iter()
+                .chain(merged.into_iter().map(unbound))
+                .collect(),
+            no_wildcards: if mark.parts.contains(&wildcards) {
+                known.no_wildcards
+            } else {
+                role.no_wildcards
+            },
+            mark: self.mark(parts),
+        });
+        self.steps.push(step);
+    }
+
+    /// A credential that an earlier import made.
+    pub(super) fn credential_again(
+        &mut self,
+        wanted: &mut DesiredCredential,
+        known: &KnownCredential,
+    ) {
+        let Some(mark) = &known.mark else {
+            return;
+        };
+        let rules = rules_of(&wanted.rules);
+        let parts = made::parts_of_credential(wanted, &rules);
+        if parts == mark.parts {
+            self.unchanged = self.unchanged.saturating_add(1);
+            return;
+        }
+        if known.credential.state == State::Revoked {
+            let mut own = wanted.items();
+            if let Some(item) = own.next() {
+                item.change("it is Revoked here, and stays as it is");
+            }
+            return;
+        }
+        if !self.options.update {
+            lose_what_is_new(wanted, &mark.parts);
+            return;
+        }
+        let mark = mark.clone();
+        let update = self.update(wanted, known, &mark, &rules, parts);
+        self.updates.push(update);
+        if self.updates.len() >= MOST_IN_A_STEP {
+            self.flush();
+        }
+    }
+
+    fn update(
+        &self,
+        wanted: &mut DesiredCredential,
+        known: &KnownCredential,
+        mark: &ImportMark,
+        rules: &[Rule],
+        parts: Parts,
+    ) -> UpdateImportedCredential {
+        let stored = &known.credential;
+        let is_new = |part: PartDigest| !mark.parts.contains(&part);
+        let merged = merged_rules(&stored.rules, rules, &mark.parts, &parts);
+        let role_part = |role: &RoleName| PartDigest::of("role", role.as_str());
+        let wanted_roles = wanted.roles.iter().map(|held| &held.role);
+        let add_roles: Vec<RoleName> = wanted_roles
+            .filter(|role| is_new(role_part(role)) && !stored.roles.contains(role))
+            .cloned()
+            .collect();
+        let gone = |role: &&RoleName| {
+            let part = role_part(role);
+            mark.parts.contains(&part) && !parts.contains(&part)
+        };
+        let changes = CredentialChanges {
+            description: is_new(made::description_part(wanted))
+                .then(|| {
+                    wanted
+                        .description
+                        .clone()
+                        .or_else(|| FreeText::parse("").ok())
+                })
+                .flatten(),
+            client_id_rule: is_new(made::client_id_part(wanted))
+                .then(|| wanted.client_id_rule.clone()),
+            add_roles,
+            remove_roles: stored.roles.iter().filter(gone).cloned().collect(),
+            ..CredentialChanges::default()
+        };
+        let has_changes = changes.description.is_some()
+            || changes.client_id_rule.is_some()
+            || !changes.add_roles.is_empty()
+            || !changes.remove_roles.is_empty();
+        let is_suspended = stored.state == State::Suspended;
+        let suspended = (is_new(made::state_part(wanted)) && is_suspended != wanted.is_suspended)
+            .then_some(wanted.is_suspended);
+        let mut password = None;
+        if is_new(made::password_part(&wanted.password)) {
+            let is_untouched = stored
+                .secrets
+                .iter()
+                .map(|secret| secret.id)
+                .eq(mark.secret);
+            let given = wanted.password.password.take();
+            let kept = match (&given, is_untouched) {
+                (Some(_), true) => None,
+                (Some(_), false) => Some("its password was changed here, and stays"),
+                (None, _) => {
+                    Some("it has no password any more there, and keeps the one it has here")
+                }
+            };
+            match kept {
+                None => password = given,
+                Some(how) => {
+                    let own = wanted.items.first_mut();
+                    if let Some(item) = wanted.password.item.as_mut().or(own) {
+                        item.change(how);
+                    }
+                }
+            }
+        }
+        UpdateImportedCredential {
+            name: stored.name.clone(),
+            password,
+            rules: (merged != stored.rules).then_some(merged),
+            changes: has_changes.then_some(changes),
+            suspended,
+            mark: self.mark(parts),
+        }
+    }
+}
+
+/// The rules that are stored, without those that the source no longer has, and with
+/// those that it has had only since.
+fn merged_rules(stored: &[Rule], wanted: &[Rule], before: &Parts, now: &Parts) -> Vec<Rule> {
+    let stays = |rule: &&Rule| {
+        let part = rule_part(rule);
+        !before.contains(&part) || now.contains(&part)
+    };
+    let is_new = |rule: &&Rule| !before.contains(&rule_part(rule)) && !stored.contains(rule);
+    let kept = stored.iter().filter(stays);
+    kept.chain(wanted.iter().filter(is_new)).cloned().collect()
+}
+
+/// Gives up what the source has only since an earlier import.
+fn lose_what_is_new(wanted: &mut DesiredCredential, before: &Parts) {
+    let mut lost = lose_new_rules(&mut wanted.rules, before);
+    if !before.contains(&made::password_part(&wanted.password))
+        && let Some(item) = &mut wanted.password.item
+    {
+        item.lose(CHANGED, UPDATE);
+        lost = true;
+    }
+    if !lost && let Some(item) = wanted.items().next() {
+        item.lose(CHANGED, UPDATE);
+    }
+}
+
+/// Gives up the rules that the source has only since an earlier import; says
+/// whether there are such.
+fn lose_new_rules(rules: &mut [DesiredRule], before: &Parts) -> bool {
+    let mut lost = false;
+    for desired in rules {
+        if let (Some(rule), Some(item)) = (&desired.rule, &mut desired.item)
+            && !before.contains(&rule_part(rule))
+        {
+            item.lose(CHANGED, UPDATE);
+            lost = true;
+        }
+    }
+    lost
+}
+
+const CHANGED: &str = "an earlier import made it, and the source has changed it since";
+const UPDATE: &str = "import with --update";

@@ -1,0 +1,325 @@
+//! Holds what a source wants against what the store holds, object by object.
+
+use std::collections::HashSet;
+
+use countersign_admin::import::{
+    ImportCredentials, ImportRole, ImportedCredential, ImportedTenant, KnownCredential,
+    UpdateImportedCredential, check_name,
+};
+use countersign_admin::tenant::{CreateTenant, NewTenant, SetTenant, TenantChanges};
+use countersign_core::imported::ImportMark;
+use countersign_core::name::Suffix;
+use countersign_core::role::RoleName;
+use countersign_core::rule::{Action, Effect, Rule};
+use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode};
+use countersign_core::topic::TopicFilter;
+
+use super::desired::{Desired, DesiredCredential, DesiredRole, Item, Outcome, rules_of};
+use super::fit::Ground;
+use super::made;
+use super::options::ImportOptions;
+use super::step::{MOST_IN_A_STEP, Step};
+use crate::import_error::ImportError;
+use crate::report::Report;
+
+/// Makes steps and tells what becomes of each line.
+pub(super) struct Planner<'a> {
+    pub(super) options: &'a ImportOptions,
+    found: &'a ImportedTenant,
+    source: &'static str,
+    namespaces: Vec<TopicFilter>,
+    sys_read: bool,
+    /// The roles that are not taken over.
+    lost_roles: HashSet<RoleName>,
+    items: Vec<Item>,
+    new: Vec<ImportedCredential>,
+    pub(super) updates: Vec<UpdateImportedCredential>,
+    pub(super) steps: Vec<Step>,
+    pub(super) unchanged: u64,
+    kept: u64,
+}
+
+impl<'a> Planner<'a> {
+    /// Begins to plan.
+    pub(super) fn new(
+        options: &'a ImportOptions,
+        found: &'a ImportedTenant,
+        desired: &Desired,
+    ) -> Result<Self, ImportError> {
+        let names: HashSet<&str> = desired.credentials.iter().map(|it| &*it.name).collect();
+        let unknown = options
+            .operators
+            .iter()
+            .find(|it| !names.contains(it.as_str()));
+        if let Some(unknown) = unknown {
+            return Err(ImportError::Refused(format!(
+                "`{unknown}` of --operators is not a user of the source"
+            )));
+        }
+        let (namespaces, sys_read) = match &found.tenant {
+            Some(tenant) => (tenant.namespaces.iter().cloned().collect(), tenant.sys_read),
+            None if options.namespaces.is_empty() => {
+                let all = TopicFilter::parse("#");
+                (all.into_iter().collect(), wants_sys(desired))
+            }
+            None => (options.namespaces.clone(), wants_sys(desired)),
+        };
+        Ok(Self {
+            options,
+            found,
+            source: desired.source,
+            namespaces,
+            sys_read,
+            lost_roles: HashSet::new(),
+            items: Vec::new(),
+            new: Vec::new(),
+            updates: Vec::new(),
+            steps: Vec::new(),
+            unchanged: 0,
+            kept: 0,
+        })
+    }
+
+    /// The step that makes the tenant, where there is none.
+    pub(super) fn tenant(&self, desired: &Desired) -> Option<Step> {
+        if self.found.tenant.is_some() {
+            return None;
+        }
+        let id = self.options.tenant.clone();
+        let create = CreateTenant(NewTenant {
+            namespaces: self.namespaces.clone(),
+            authentication: if desired.tenant.admits_anonymous {
+                Authentication::Optional
+            } else {
+                Authentication::Required
+            },
+            subscribe: if desired.tenant.accepts_every_subscribe {
+                SubscribeMode::Filtered
+            } else {
+                SubscribeMode::Strict
+            },
+            // What the source does not allow is not allowed here either.
+            default_rights: DefaultRights::Nothing,
+            ..NewTenant::new(id.clone())
+        });
+        let changes = TenantChanges {
+            sys_read: self.sys_read.then_some(true),
+            ..TenantChanges::default()
+        };
+        Some(Step::Tenant(create, SetTenant { id, changes }))
+    }
+
+    fn ground(&self) -> Ground<'_> {
+        Ground {
+            tenant: &self.options.tenant,
+            namespaces: &self.namespaces,
+            sys_read: self.sys_read,
+        }
+    }
+
+    /// Plans a role.
+    pub(super) fn role(&mut self, mut role: DesiredRole) {
+        let ground = self.ground();
+        role.rules.iter_mut().for_each(|rule| ground.fit(rule));
+        match self.found.roles.get(&role.name) {
+            None => {
+                let rules = rules_of(&role.rules);
+                let step = Step::Role(ImportRole {
+                    tenant: self.options.tenant.clone(),
+                    name: role.name.clone(),
+                    description: role.description.take(),
+                    no_wildcards: role.no_wildcards,
+                    is_default: role.is_default,
+                    is_anonymous: role.is_anonymous,
+                    mark: self.mark(made::parts_of_role(&role, &rules)),
+                    rules,
+                });
+                self.steps.push(step);
+            }
+            Some(known) => match &known.mark {
+                Some(mark) => self.role_again(&mut role, &known.role, mark),
+                None => {
+                    let why = format!(
+                        "name-taken: tenant `{}` has a role `{}` that no import made",
+                        self.options.tenant, role.name
+                    );
+                    role.items().for_each(|item| item.lose(&why, RENAME));
+                    self.lost_roles.insert(role.name.clone());
+                }
+            },
+        }
+        let rules = role.rules.into_iter().filter_map(|rule| rule.item);
+        let items = role.items.into_iter().chain(rules);
+        self.settle(items);
+    }
+
+    /// Plans a credential, whose name is `known` already.
+    pub(super) fn credential(
+        &mut self,
+        mut credential: DesiredCredential,
+        known: Option<KnownCredential>,
+    ) {
+        credential.is_operator |= self
+            .options
+            .operators
+            .iter()
+            .any(|name| name.as_str() == &*credential.name);
+        if let Err((why, fix)) = self.check_name(&credential, known.as_ref()) {
+            credential.items().for_each(|item| item.lose(&why, fix));
+        } else {
+            if !credential.is_operator {
+                let ground = self.ground();
+                credential
+                    .rules
+                    .iter_mut()
+                    .for_each(|rule| ground.fit(rule));
+            }
+            for held in &mut credential.roles {
+                if self.lost_roles.contains(&held.role)
+                    && let Some(item) = &mut held.item
+                {
+                    item.lose("the role is not taken over", RENAME);
+                }
+            }
+            let lost = &self.lost_roles;
+            let mut gone = Vec::new();
+            credential.roles.retain_mut(|held| {
+                let is_lost = lost.contains(&held.role);
+                if is_lost {
+                    gone.extend(held.item.take());
+                }
+                !is_lost
+            });
+            credential.items.append(&mut gone);
+            match known {
+                None => self.make(&mut credential),
+                Some(known) => self.credential_again(&mut credential, &known),
+            }
+        }
+        let rules = credential.rules.into_iter().filter_map(|rule| rule.item);
+        let roles = credential.roles.into_iter().filter_map(|held| held.item);
+        let own = credential.items.into_iter().chain(credential.password.item);
+        self.settle(own.chain(roles).chain(rules));
+    }
+
+    /// Says why a name can't be given, and what can be done.
+    fn check_name(
+        &self,
+        credential: &DesiredCredential,
+        known: Option<&KnownCredential>,
+    ) -> Result<(), (String, &'static str)> {
+        let name = credential
+            .login
+            .as_ref()
+            .map_err(|why| (why.clone(), RENAME))?;
+        if let Some(known) = known {
+            return made::check_own(known, credential, &self.options.tenant)
+                .map_err(|why| (why, RENAME));
+        }
+        let has_password = credential.password.password.is_some();
+        check_name(
+            &self.found.schemes,
+            name,
+            credential.is_operator,
+            has_password,
+        )
+        .map_err(|error| (error.to_string(), RENAME))?;
+        if let Suffix::Tenant(suffix) = name.suffix() {
+            let mut taken = self.found.others.iter().map(|tenant| &tenant.id);
+            if suffix == self.options.tenant || taken.any(|id| *id == suffix) {
+                let why = format!("name-taken: names that end with `@{suffix}` are that tenant's");
+                return Err((why, RENAME));
+            }
+        }
+        Ok(())
+    }
+
+    fn make(&mut self, credential: &mut DesiredCredential) {
+        let rules = rules_of(&credential.rules);
+        let mark = self.mark(made::parts_of_credential(credential, &rules));
+        if let Some(made) = made::credential(credential, rules, mark) {
+            self.new.push(made);
+        }
+        if self.new.len() >= MOST_IN_A_STEP {
+            self.flush();
+        }
+    }
+
+    /// Makes steps of the credentials that were planned last.
+    pub(super) fn flush(&mut self) {
+        if !self.new.is_empty() {
+            self.steps.push(Step::Credentials(ImportCredentials {
+                tenant: self.options.tenant.clone(),
+                credentials: core::mem::take(&mut self.new),
+            }));
+        }
+        if !self.updates.is_empty() {
+            let updates = core::mem::take(&mut self.updates);
+            self.steps.push(Step::Updates(updates));
+        }
+    }
+
+    /// What is remembered of the source of these parts.
+    pub(super) fn mark(&self, parts: made::Parts) -> ImportMark {
+        ImportMark {
+            source: self.source.into(),
+            parts,
+            secret: None,
+        }
+    }
+
+    /// Keeps what has to be told, and counts the rest.
+    fn settle(&mut self, items: impl IntoIterator<Item = Item>) {
+        for item in items {
+            match item.outcome {
+                Outcome::Kept => self.kept = self.kept.saturating_add(1),
+                Outcome::Changed(_) | Outcome::Lost { .. } => self.items.push(item),
+            }
+        }
+    }
+
+    /// The report and the steps, once all objects were planned.
+    pub(super) fn finish(mut self, items: Vec<Item>) -> (Report, Vec<Step>) {
+        self.flush();
+        self.settle(items);
+        self.items.sort_by(|one, other| one.place.cmp(&other.place));
+        let mut report = Report::about(self.source, self.options.dry_run);
+        report.kept = self.kept;
+        report.unchanged = self.unchanged;
+        for Item {
+            place,
+            what,
+            outcome,
+        } in &self.items
+        {
+            match outcome {
+                Outcome::Changed(how) => report.change(place, what, how.as_str()),
+                Outcome::Kept => report.keep(),
+                Outcome::Lost { why, fix } => report.lose(place, what, why.as_str(), fix.as_str()),
+            }
+        }
+        for step in &self.steps {
+            report.count(&step.created(), step.updated());
+        }
+        (report, self.steps)
+    }
+}
+
+/// Says whether something of a source reads the broker's own topics.
+fn wants_sys(desired: &Desired) -> bool {
+    let of_roles = desired.roles.iter().flat_map(|role| &role.rules);
+    let credentials = desired.credentials.iter().filter(|it| !it.is_operator);
+    let rules = of_roles.chain(credentials.flat_map(|credential| &credential.rules));
+    let rules = rules.filter_map(|desired| desired.rule.as_ref());
+    rules.into_iter().any(|rule| {
+        let reads = match rule.action() {
+            Action::Both | Action::Subscribe => true,
+            Action::Publish => false,
+        };
+        reads
+            && rule.effect() == Effect::Allow
+            && Rule::allow(Action::Subscribe, rule.pattern().clone()).reads_sys()
+    })
+}
+
+const RENAME: &str = "give it another name in the source, and tell its clients";
