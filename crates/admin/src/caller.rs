@@ -4,6 +4,7 @@ use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::kind::Kind;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
+use countersign_core::role::RoleName;
 use countersign_core::time::Timestamp;
 use countersign_core::user::GrantedRight;
 
@@ -39,8 +40,8 @@ pub enum Permission {
     Administer(TenantId),
     /// To change a credential, as an administrator of its tenant.
     Change(LoginName),
-    /// To make a plain credential in a tenant, sorted under a group.
-    CreateIn(TenantId, Option<GroupPath>),
+    /// To make a plain credential in a tenant, in these groups and with these roles.
+    CreateIn(TenantId, Vec<GroupPath>, Vec<RoleName>),
     /// To end a key that signs tokens of a tenant, and the tokens with it.
     EndKey(KeyId),
     /// To end a token.
@@ -53,6 +54,8 @@ pub enum Permission {
     Platform,
     /// To see what belongs to a tenant.
     See(TenantId),
+    /// To see credentials of a tenant: all, or those that the caller administers.
+    SeeSome(TenantId),
 }
 
 impl<'a> Caller<'a> {
@@ -74,6 +77,27 @@ impl Permission {
 }
 
 impl Authority {
+    /// The group of a tenant that the caller's word is limited to, where it is.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`AdminError`] when the store can't be read.
+    pub(crate) fn limit_in(
+        self,
+        tenant: &TenantId,
+        store: &mut Rows<'_>,
+    ) -> Result<Option<GroupPath>, AdminError> {
+        let Self::Session(id) = self else {
+            return Ok(None);
+        };
+        let caller = store.credential_by_id(id)?;
+        let scope = caller.and_then(|caller| Scope::of(&caller, tenant));
+        Ok(match scope {
+            Some(Scope::Group(group)) => Some(group),
+            Some(Scope::Tenant) | None => None,
+        })
+    }
+
     /// Checks the permission of the caller at `now`.
     ///
     /// # Errors
@@ -93,43 +117,56 @@ impl Authority {
             return Err(forbidden("the caller was deleted"));
         };
         let in_force = caller.is_in_force(now).is_ok();
-        let administers = |tenant, group| in_force && administers(&caller, tenant, group);
+        let scope_in = |tenant| Scope::of(&caller, tenant).filter(|_| in_force);
+        let administers = |tenant| scope_in(tenant) == Some(Scope::Tenant);
         match permission {
             Permission::Platform => Err(forbidden(format!(
                 "`{}` is not a platform administrator",
                 caller.name
             ))),
             Permission::Administer(tenant) | Permission::See(tenant) => {
-                if administers(tenant, None) {
+                if administers(tenant) {
                     return Ok(());
                 }
                 Err(not_admin(&caller, tenant))
             }
-            Permission::CreateIn(tenant, group) => {
-                if administers(tenant, group.as_ref()) {
-                    return Ok(());
+            Permission::SeeSome(tenant) => match scope_in(tenant) {
+                Some(Scope::Tenant | Scope::Group(_)) => Ok(()),
+                None => Err(not_admin(&caller, tenant)),
+            },
+            Permission::CreateIn(tenant, groups, roles) => {
+                let Some(scope) = scope_in(tenant).filter(|scope| scope.holds_all(groups)) else {
+                    return Err(not_admin(&caller, tenant));
+                };
+                for role in roles {
+                    if !scope.may_give(store, tenant, role)? {
+                        return Err(not_admin(&caller, tenant));
+                    }
                 }
-                Err(not_admin(&caller, tenant))
+                Ok(())
             }
             Permission::Change(name) | Permission::Operate(name) => {
                 let unknown = || no_credential(name);
                 let credential = store.credential(name)?.ok_or_else(unknown)?;
-                let of_group = matches!(permission, Permission::Operate(_));
-                let group = credential.group.as_ref().filter(|_| of_group);
-                match &credential.tenant {
-                    Some(tenant) if administers(tenant, group) => Ok(()),
-                    Some(_) | None => Err(unknown()),
+                let Some(scope) = credential.tenant.as_ref().and_then(scope_in) else {
+                    return Err(unknown());
+                };
+                let is_of_group = matches!(permission, Permission::Operate(_))
+                    && scope.holds_all(&credential.groups);
+                if is_of_group || scope == Scope::Tenant {
+                    return Ok(());
                 }
+                Err(unknown())
             }
             Permission::EndToken(id) => {
                 let token = lookup::token(store, id)?;
-                if administers(&token.tenant, None) {
+                if administers(&token.tenant) {
                     return Ok(());
                 }
                 Err(lookup::no_token(id))
             }
             Permission::EndKey(id) => {
-                if administers(&lookup::tenant_of_key(store, id)?, None) {
+                if administers(&lookup::tenant_of_key(store, id)?) {
                     return Ok(());
                 }
                 Err(lookup::no_key(id))
@@ -141,7 +178,7 @@ impl Authority {
                     Kind::User(about) => about.grants.as_slice(),
                     Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => &[],
                 };
-                let all = grants.iter().all(|grant| administers(&grant.tenant, None));
+                let all = grants.iter().all(|grant| administers(&grant.tenant));
                 if all && !grants.is_empty() {
                     return Ok(());
                 }
@@ -184,19 +221,56 @@ pub(crate) fn check_admin(
     Authority::Session(principal).check(&permission, store, now)
 }
 
-/// Says whether a principal administers this group of a tenant, or all of it
-/// where no group is named.
-fn administers(caller: &Credential, tenant: &TenantId, group: Option<&GroupPath>) -> bool {
-    if caller.is_org_admin_of(tenant) {
-        return true;
+/// What of a tenant a principal administers.
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Scope {
+    /// All of it.
+    Tenant,
+    /// The credentials that are in this group, or below it, and nowhere else.
+    Group(GroupPath),
+}
+
+impl Scope {
+    /// What of `tenant` this principal administers, if anything.
+    fn of(caller: &Credential, tenant: &TenantId) -> Option<Self> {
+        if caller.is_org_admin_of(tenant) {
+            return Some(Self::Tenant);
+        }
+        let Kind::User(user) = &caller.kind else {
+            return None;
+        };
+        let grant = user.grant_in(tenant)?;
+        let is_admin = grant.right == GrantedRight::OrgAdmin;
+        let group = grant.group.clone().filter(|_| is_admin)?;
+        Some(Self::Group(group))
     }
-    let (Kind::User(user), Some(group)) = (&caller.kind, group) else {
-        return false;
-    };
-    user.grant_in(tenant).is_some_and(|grant| {
-        let limit = grant.group.as_ref();
-        grant.right == GrantedRight::OrgAdmin && limit.is_some_and(|limit| limit.covers(group))
-    })
+
+    /// Says whether what is in these groups lies in it, and nowhere else.
+    fn holds_all(&self, groups: &[GroupPath]) -> bool {
+        match self {
+            Self::Tenant => true,
+            Self::Group(limit) => {
+                !groups.is_empty() && groups.iter().all(|group| limit.covers(group))
+            }
+        }
+    }
+
+    /// Says whether a credential in it may be given this role: those that are held
+    /// by its group or by one below.
+    fn may_give(
+        &self,
+        store: &mut Rows<'_>,
+        tenant: &TenantId,
+        role: &RoleName,
+    ) -> Result<bool, AdminError> {
+        Ok(match self {
+            Self::Tenant => true,
+            Self::Group(limit) => {
+                let holding = store.groups_of_role(tenant, role)?;
+                holding.iter().any(|group| limit.covers(group))
+            }
+        })
+    }
 }
 
 fn forbidden(message: impl Into<String>) -> AdminError {

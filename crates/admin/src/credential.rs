@@ -60,6 +60,9 @@ impl Command for ShowCredential {
 
 /// Lists credentials by name, a page of at most 500 at a time.
 ///
+/// An administrator of a group is shown those that are in that group, or below it,
+/// and nowhere else.
+///
 /// Each page is of one state of the store. Names don't change, so a credential
 /// that is there all the time is on one page, whatever happens between two.
 #[derive(Clone, Debug, Default)]
@@ -97,7 +100,8 @@ impl Command for ListCredentials {
     type Output = CredentialPage;
 
     fn needs(&self) -> Permission {
-        Permission::see(self.query.tenant.as_ref())
+        let tenant = self.query.tenant.clone();
+        tenant.map_or(Permission::Platform, Permission::SeeSome)
     }
 
     fn intent(&self) -> Intent {
@@ -110,8 +114,14 @@ impl Command for ListCredentials {
             after: self.page.after.clone(),
             limit: self.page.limit.min(PAGE),
         };
+        let mut query = self.query.clone();
+        if let Some(tenant) = &query.tenant {
+            let authority = tx.caller.authority;
+            let limit = authority.limit_in(tenant, tx)?;
+            query.within = limit.or(query.within);
+        }
         Ok(CredentialPage {
-            listed: tx.credentials(&self.query, &page)?,
+            listed: tx.credentials(&query, &page)?,
             schemes: tx.schemes()?,
         })
     }
@@ -283,7 +293,7 @@ mod tests {
             (&joe, "DM.X", 0),
         ] {
             let new = NewCredential {
-                group: group(of_group),
+                groups: group(of_group).into_iter().collect(),
                 ..new_credential("it")
             };
             fixture.run(&CreateCredential(new)).unwrap();
@@ -330,7 +340,7 @@ mod tests {
         let email = login_name("gus@mail.test");
         fixture.run(&GrantUser { email, grant }).unwrap();
         let plain = || NewCredential {
-            group: GroupPath::parse("DM.X").ok(),
+            groups: vec![GroupPath::parse("DM.X").unwrap()],
             ..new_credential("it")
         };
         let of_no_group = || new_credential("it");

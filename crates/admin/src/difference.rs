@@ -3,6 +3,7 @@
 //! Its rights before and after the change are compiled as a broker compiles
 //! them, and compared.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use countersign_core::access::{
@@ -11,7 +12,7 @@ use countersign_core::access::{
 use countersign_core::client_id::ClientIdRule;
 use countersign_core::credential::Credential;
 use countersign_core::kind::Kind;
-use countersign_core::name::{LoginName, TenantId};
+use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::rights::{Rights, TopicUses};
 use countersign_core::role::{Role, RoleName};
 use countersign_core::rule::{Action, TopicOwners};
@@ -85,6 +86,23 @@ impl PossibleClientIds {
     }
 }
 
+/// The roles that groups of a tenant hold.
+#[derive(Clone)]
+struct GroupRoles(BTreeMap<GroupPath, BTreeSet<RoleName>>);
+
+impl GroupRoles {
+    /// Reads which groups hold these roles.
+    fn read(rows: &mut Rows<'_>, roles: &[Role]) -> Result<Self, StoreError> {
+        let mut held: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for role in roles {
+            for group in rows.groups_of_role(&role.tenant, &role.name)? {
+                held.entry(group).or_default().insert(role.name.clone());
+            }
+        }
+        Ok(Self(held))
+    }
+}
+
 /// What the rights of principals of one tenant, or outside of all tenants,
 /// follow from besides themselves.
 #[derive(Clone)]
@@ -92,6 +110,8 @@ pub(crate) struct Policy {
     tenant: Option<Arc<Tenant>>,
     /// All roles of the tenant.
     roles: Arc<[Role]>,
+    /// The roles that groups of the tenant hold.
+    of_groups: Arc<GroupRoles>,
     owners: Arc<TopicOwners>,
     /// None where schemes grant nothing.
     schemes: Option<Arc<Schemes>>,
@@ -109,6 +129,7 @@ impl Policy {
         };
         Ok(Self {
             tenant: tenant.map(Arc::new),
+            of_groups: Arc::new(GroupRoles::read(rows, &roles)?),
             roles: roles.into(),
             owners: Arc::new(TopicOwners::new(owned)),
             schemes: Some(Arc::new(rows.schemes()?)),
@@ -214,6 +235,15 @@ impl PolicyLookup for Policy {
         let mut roles = self.roles.iter();
         let found = roles.find(|role| role.tenant == *tenant && role.name == *name);
         Ok(found.cloned())
+    }
+
+    fn roles_of_group(
+        &mut self,
+        _tenant: &TenantId,
+        group: &GroupPath,
+    ) -> Result<Vec<RoleName>, StoreError> {
+        let held = self.of_groups.0.get(group);
+        Ok(held.into_iter().flatten().cloned().collect())
     }
 
     fn scheme(&mut self, name: &SchemeName) -> Result<Option<&Scheme>, StoreError> {

@@ -7,7 +7,7 @@
 use core::error::Error;
 use core::fmt;
 
-use countersign_core::credential::AttributeError;
+use countersign_core::credential::{AttributeError, TooManyGroupsError};
 use countersign_core::name::{LoginNameError, TenantId};
 use countersign_core::scheme::{DraftError, SchemeTakenError};
 use countersign_core::store::StoreError;
@@ -85,6 +85,8 @@ pub enum Noun {
     Credential,
     /// What a user is granted in a tenant.
     Grant,
+    /// A group of a tenant.
+    Group,
     /// The maker of tokens.
     Issuer,
     /// The key file beside the store.
@@ -210,6 +212,16 @@ impl From<DraftError> for AdminError {
 impl From<AttributeError> for AdminError {
     fn from(error: AttributeError) -> Self {
         Self::invalid(Noun::Attribute, "", error)
+    }
+}
+
+impl From<TooManyGroupsError> for AdminError {
+    fn from(error: TooManyGroupsError) -> Self {
+        Self::new(
+            ErrorKind::Invalid,
+            Subject::nameless(Noun::Group),
+            error.to_string(),
+        )
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::credential::Credential;
 use crate::kind::Kind;
-use crate::name::{LoginName, TenantId};
+use crate::name::{GroupPath, LoginName, TenantId};
 use crate::rights::Rights;
 use crate::role::{Role, RoleName};
 use crate::rule::Variables;
@@ -16,10 +16,11 @@ use crate::scheme::{Scheme, SchemeName};
 use crate::store::StoreError;
 use crate::tenant::Tenant;
 use crate::token::TokenRecord;
-use crate::user::GrantedRight;
+use crate::user::{Grant, GrantedRight};
 
 mod client_ids;
 mod grants;
+mod held;
 mod join;
 mod variables;
 
@@ -27,6 +28,7 @@ pub use self::client_ids::{UNKNOWN_CLIENT_ID, telling_client_ids};
 pub use self::grants::Grants;
 pub use self::join::joined_tenant;
 
+use self::held::{HeldRoles, has_roles_by_groups};
 use self::variables::PrincipalVariables;
 
 /// Whose access is asked about.
@@ -69,6 +71,19 @@ impl<'a> AccessSubject<'a> {
             children: &[],
         }
     }
+
+    /// The groups of its tenant that it is in.
+    #[must_use]
+    pub fn groups(&self) -> &'a [GroupPath] {
+        match *self {
+            Self::Anonymous { .. } | Self::Token { .. } => &[],
+            Self::Credential { credential, .. } => &credential.groups,
+            Self::User { credential, tenant } => match &credential.kind {
+                Kind::User(user) => user.grant_in(tenant).map_or(&[], Grant::groups),
+                Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => &[],
+            },
+        }
+    }
 }
 
 /// Looks up what access follows from besides the principal.
@@ -86,6 +101,17 @@ pub trait PolicyLookup {
     ///
     /// Returns [`StoreError`] when it can't be read.
     fn role(&mut self, tenant: &TenantId, name: &RoleName) -> Result<Option<Role>, StoreError>;
+
+    /// The roles that this very group of a tenant holds, by name.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when they can't be read.
+    fn roles_of_group(
+        &mut self,
+        tenant: &TenantId,
+        group: &GroupPath,
+    ) -> Result<Vec<RoleName>, StoreError>;
 
     /// The scheme with this name.
     ///
@@ -124,7 +150,10 @@ impl<'a> Access<'a> {
         let access = match subject {
             AccessSubject::Anonymous { tenant } => match lookup.tenant(tenant)? {
                 Some(tenant) => {
-                    let roles = roles(&tenant.id, &tenant.anonymous_roles, lookup)?;
+                    let mut roles = Vec::new();
+                    for name in &tenant.anonymous_roles {
+                        roles.extend(lookup.role(&tenant.id, name)?);
+                    }
                     Some(Self::of_anonymous(tenant, &roles))
                 }
                 None => None,
@@ -167,12 +196,11 @@ impl<'a> Access<'a> {
                 let Some(tenant) = lookup.tenant(id)? else {
                     return Ok(None);
                 };
+                let mut roles = HeldRoles::default();
                 let own = credential.roles.iter();
-                let by_default = tenant.default_roles.iter();
-                let by_default = by_default.filter(|role| !credential.roles.contains(role));
-                let held: Vec<_> = own.chain(by_default).cloned().collect();
-                let roles = roles(id, &held, lookup)?;
-                (Some(tenant), roles)
+                roles.add(id, own.chain(&tenant.default_roles), lookup)?;
+                roles.add_of_groups(id, &credential.groups, lookup)?;
+                (Some(tenant), roles.into_inner())
             }
             // Nobody else may stand outside of all tenants.
             None if credential.is_operator() => (None, Vec::new()),
@@ -202,13 +230,13 @@ impl<'a> Access<'a> {
         let Some(tenant) = lookup.tenant(tenant)? else {
             return Ok(None);
         };
-        let held = match &grant.right {
-            GrantedRight::Role(name) => core::slice::from_ref(name),
-            GrantedRight::OrgAdmin => &[],
-        };
-        let roles = roles(&tenant.id, held, lookup)?;
+        let mut roles = HeldRoles::default();
+        if let GrantedRight::Role(name) = &grant.right {
+            roles.add(&tenant.id, [name], lookup)?;
+        }
+        roles.add_of_groups(&tenant.id, grant.groups(), lookup)?;
         Ok(Some(Self {
-            grants: Grants::of_user(grant, &tenant, &roles),
+            grants: Grants::of_user(grant, &tenant, &roles.into_inner()),
             variables: PrincipalVariables::of_user(credential, grant),
             tenant: Some(tenant),
             things: &[],
@@ -226,9 +254,10 @@ impl<'a> Access<'a> {
         let Some(tenant) = lookup.tenant(&token.tenant)? else {
             return Ok(None);
         };
-        let roles = roles(&tenant.id, core::slice::from_ref(&token.role), lookup)?;
+        let mut roles = HeldRoles::default();
+        roles.add(&tenant.id, [&token.role], lookup)?;
         Ok(Some(Self {
-            grants: Grants::of_token(&roles),
+            grants: Grants::of_token(&roles.into_inner()),
             variables: PrincipalVariables::of_token(credential),
             tenant: Some(tenant),
             things: &token.things,
@@ -270,17 +299,22 @@ impl<'a> Access<'a> {
 
 /// Says whether a credential of `tenant` has no rules but the default ones of its
 /// scheme, so that all such credentials have the same rights.
-#[must_use]
+///
+/// # Errors
+///
+/// Returns [`StoreError`] when it can't be looked up which roles its groups hold.
 pub fn has_defaults_alone(
     credential: &Credential,
     tenant: &Tenant,
     scheme: Option<&Scheme>,
-) -> bool {
-    matches!(credential.kind, Kind::Device)
+    lookup: &mut impl PolicyLookup,
+) -> Result<bool, StoreError> {
+    let has_no_rules = matches!(credential.kind, Kind::Device)
         && tenant.default_roles.is_empty()
         && credential.roles.is_empty()
         && credential.rules.is_empty()
-        && scheme.is_some_and(|it| it.grants_namespaces() && it.rules().next().is_none())
+        && scheme.is_some_and(|it| it.grants_namespaces() && it.rules().next().is_none());
+    Ok(has_no_rules && !has_roles_by_groups(&tenant.id, &credential.groups, lookup)?)
 }
 
 /// The rights that all credentials of a tenant share that
@@ -293,17 +327,4 @@ pub fn default_rights(tenant: Arc<Tenant>) -> Rights {
         ..Access::default()
     };
     access.rights(None)
-}
-
-/// The roles with these names that exist.
-fn roles(
-    tenant: &TenantId,
-    names: &[RoleName],
-    lookup: &mut impl PolicyLookup,
-) -> Result<Vec<Role>, StoreError> {
-    let mut roles = Vec::with_capacity(names.len());
-    for name in names {
-        roles.extend(lookup.role(tenant, name)?);
-    }
-    Ok(roles)
 }

@@ -1,7 +1,7 @@
 //! The change log: what changed in the store, in order. Brokers follow it.
 
 use crate::credential::CredentialId;
-use crate::name::TenantId;
+use crate::name::{GroupPath, TenantId};
 
 /// The place of a change in the log; grows by one with each.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -14,6 +14,8 @@ pub enum Change {
     Credential(CredentialId),
     /// Anything may have changed: judge every session again.
     Everything,
+    /// The roles changed that this group of a tenant holds.
+    Group(TenantId, GroupPath),
     /// An administrator asked for a live session to be ended.
     KickRequested(KickRequestId),
     /// A tenant was made, changed or deleted.

@@ -61,8 +61,9 @@ pub struct Credential {
     pub ever_used: bool,
     /// Its generation.
     pub generation: Generation,
-    /// The group it is sorted under.
-    pub group: Option<GroupPath>,
+    /// The groups it is in, in the order in which it joined them; at most
+    /// [`MOST_GROUPS`], each once.
+    pub groups: Vec<GroupPath>,
     /// Free text for people.
     pub description: Option<String>,
     /// Which client ids it may connect with.
@@ -113,7 +114,7 @@ impl Credential {
             state: State::Inactive,
             ever_used: false,
             generation: Generation::FIRST,
-            group: None,
+            groups: Vec::new(),
             description: None,
             client_id_rule: ClientIdRule::Any,
             client_id_tie: None,
@@ -129,6 +130,35 @@ impl Credential {
             rules: Vec::new(),
             attributes: BTreeMap::new(),
         }
+    }
+
+    /// Of the groups that it is in, the one that it joined first.
+    #[must_use]
+    pub fn group(&self) -> Option<&GroupPath> {
+        self.groups.first()
+    }
+
+    /// Puts it into a group, if it is not in it.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`TooManyGroupsError`] when it is in [`MOST_GROUPS`] others.
+    pub fn join(&mut self, group: &GroupPath) -> Result<(), TooManyGroupsError> {
+        if self.groups.contains(group) {
+            return Ok(());
+        }
+        if self.groups.len() >= MOST_GROUPS {
+            return Err(TooManyGroupsError);
+        }
+        self.groups.push(group.clone());
+        Ok(())
+    }
+
+    /// Takes it out of a group; says whether it was in it.
+    pub fn leave(&mut self, group: &GroupPath) -> bool {
+        let before = self.groups.len();
+        self.groups.retain(|own| own != group);
+        self.groups.len() < before
     }
 
     /// Says whether a client that proved the secret `secret` may use this
@@ -270,6 +300,14 @@ impl Credential {
         }
     }
 }
+
+/// How many groups a credential may be in.
+pub const MOST_GROUPS: usize = 32;
+
+/// A credential is in as many groups as it may be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("a credential may be in {MOST_GROUPS} groups, and this one would be in more")]
+pub struct TooManyGroupsError;
 
 /// Checks that `key` and `value` may be an attribute of a credential.
 ///

@@ -244,6 +244,14 @@ impl GroupPath {
             None => false,
         }
     }
+
+    /// This group and those above it, from the lowest to the highest: `DM.X`, `DM`.
+    pub fn and_above(&self) -> impl Iterator<Item = Self> {
+        let lowest = Some(&*self.0);
+        let paths =
+            core::iter::successors(lowest, |path| path.rsplit_once('.').map(|(above, _)| above));
+        paths.map(|path| Self(path.into()))
+    }
 }
 
 impl fmt::Display for GroupPath {
@@ -337,6 +345,8 @@ mod tests {
         assert!(group("DM").covers(&group("DM.X")));
         assert!(!group("DM").covers(&group("DMX")));
         assert!(!group("DM.X").covers(&group("DM")));
+        let above: Vec<_> = group("A.B-1.C").and_above().collect();
+        assert_eq!(above, [group("A.B-1.C"), group("A.B-1"), group("A")]);
         for bad in ["", ".", "a.", ".a", "a..b", "a b", "a/b", "a+"] {
             assert!(GroupPath::parse(bad).is_err(), "{bad:?}");
         }

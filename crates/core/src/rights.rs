@@ -106,7 +106,7 @@ impl Rights {
         !self.names_client_id
     }
 
-    /// How many rules they were compiled from.
+    /// How many rules they were compiled from; see [`RuleSet::rule_count`].
     #[must_use]
     pub const fn rule_count(&self) -> usize {
         self.rules.rule_count()

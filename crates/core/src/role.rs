@@ -71,13 +71,13 @@ pub struct RoleRule {
 }
 
 impl RoleRule {
-    /// Says whether the rule holds for a member of `group`.
+    /// Says whether the rule holds for a member of these groups: for one of them is
+    /// enough.
     #[must_use]
-    pub fn holds_for(&self, group: Option<&GroupPath>) -> bool {
-        match (&self.group, group) {
-            (None, _) => true,
-            (Some(bound), Some(group)) => bound.covers(group),
-            (Some(_), None) => false,
+    pub fn holds_for(&self, groups: &[GroupPath]) -> bool {
+        match &self.group {
+            None => true,
+            Some(bound) => groups.iter().any(|group| bound.covers(group)),
         }
     }
 }
@@ -94,15 +94,15 @@ mod tests {
             rule: Rule::allow(Action::Both, Pattern::parse("a").unwrap()),
             group: Some(group("DM")),
         };
-        assert!(rule.holds_for(Some(&group("DM"))));
-        assert!(rule.holds_for(Some(&group("DM.X"))));
-        assert!(!rule.holds_for(Some(&group("DMX"))));
-        assert!(!rule.holds_for(None));
+        assert!(rule.holds_for(&[group("DM")]));
+        assert!(rule.holds_for(&[group("DMX"), group("DM.X")]));
+        assert!(!rule.holds_for(&[group("DMX"), group("X.DM")]));
+        assert!(!rule.holds_for(&[]));
         let free = RoleRule {
             group: None,
             ..rule
         };
-        assert!(free.holds_for(None));
+        assert!(free.holds_for(&[]));
     }
 
     #[test]

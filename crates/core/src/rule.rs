@@ -27,7 +27,7 @@ pub use namespace::{NamespaceFilterError, Namespaces};
 pub use pattern::{Pattern, PatternError};
 pub(crate) use pattern::{PatternLevel, PatternPart};
 pub use qos::{QoS, QosError};
-pub use set::RuleSet;
+pub use set::{MOST_PATTERNS_BY_GROUPS, RuleSet};
 pub use topic_owners::TopicOwners;
 pub use variable::{NoVariables, Variable, Variables};
 pub use verdict::{Explanation, RuleOutcome, Verdict};
@@ -245,8 +245,15 @@ pub enum RuleSource {
     Group(Box<str>),
     /// The operator's own list.
     Operator,
-    /// A role that the credential has.
+    /// A role that the principal holds itself, or by default.
     Role(Box<str>),
+    /// A role that the principal holds because a group does.
+    RoleOfGroup {
+        /// The role.
+        role: Box<str>,
+        /// The group that holds it.
+        group: Box<str>,
+    },
     /// The default rules of the credential's scheme.
     Scheme(Box<str>),
     /// The namespaces of this tenant.
@@ -262,7 +269,25 @@ impl RuleSource {
     pub fn reaches_unowned_topics(&self) -> bool {
         match self {
             Self::Operator | Self::Scheme(_) => true,
-            Self::Credential | Self::Group(_) | Self::Role(_) | Self::Tenant(_) => false,
+            Self::Credential
+            | Self::Group(_)
+            | Self::Role(_)
+            | Self::RoleOfGroup { .. }
+            | Self::Tenant(_) => false,
+        }
+    }
+
+    /// The group that holds the role, where the principal has it by a group.
+    #[must_use]
+    pub fn held_by(&self) -> Option<&str> {
+        match self {
+            Self::RoleOfGroup { group, .. } => Some(group),
+            Self::Credential
+            | Self::Group(_)
+            | Self::Operator
+            | Self::Role(_)
+            | Self::Scheme(_)
+            | Self::Tenant(_) => None,
         }
     }
 }
@@ -273,7 +298,7 @@ impl fmt::Display for RuleSource {
             Self::Credential => f.write_str("credential"),
             Self::Group(name) => write!(f, "group:{name}"),
             Self::Operator => f.write_str("operator"),
-            Self::Role(name) => write!(f, "role:{name}"),
+            Self::Role(role) | Self::RoleOfGroup { role, .. } => write!(f, "role:{role}"),
             Self::Scheme(name) => write!(f, "scheme:{name}"),
             Self::Tenant(name) => write!(f, "tenant:{name}"),
         }
@@ -393,6 +418,13 @@ mod tests {
             (RuleSource::Group("DM.X".into()), "group:DM.X"),
             (RuleSource::Operator, "operator"),
             (RuleSource::Role("ops".into()), "role:ops"),
+            (
+                RuleSource::RoleOfGroup {
+                    role: "ops".into(),
+                    group: "DM".into(),
+                },
+                "role:ops",
+            ),
             (RuleSource::Scheme("basic".into()), "scheme:basic"),
             (RuleSource::Tenant("acme".into()), "tenant:acme"),
         ] {

@@ -87,6 +87,16 @@ pub struct Grant {
 }
 
 impl Grant {
+    /// The groups that the user is in by it: the one that a role is limited to. Who
+    /// administers a group is not in it.
+    #[must_use]
+    pub fn groups(&self) -> &[GroupPath] {
+        match self.right {
+            GrantedRight::OrgAdmin => &[],
+            GrantedRight::Role(_) => self.group.as_slice(),
+        }
+    }
+
     /// Says whether it lets the user administer the whole tenant.
     #[must_use]
     pub fn is_org_admin(&self) -> bool {

@@ -31,6 +31,8 @@ struct Case {
     tenant: Option<String>,
     group: Option<String>,
     #[serde(default)]
+    groups: Vec<String>,
+    #[serde(default)]
     attributes: BTreeMap<String, String>,
     check: Check,
     topic: String,
@@ -143,10 +145,14 @@ impl Variables for Case {
         match variable {
             Variable::Attribute(name) => self.attributes.get(name).map(String::as_str),
             Variable::ClientId => self.client_id.as_deref(),
-            Variable::Group => self.group.as_deref(),
+            Variable::Group => self.groups().next(),
             Variable::Tenant => self.tenant.as_deref(),
             Variable::Username => self.username.as_deref(),
         }
+    }
+
+    fn groups(&self) -> impl Iterator<Item = &str> {
+        self.group.iter().chain(&self.groups).map(String::as_str)
     }
 }
 

@@ -159,6 +159,13 @@ impl Enforcer {
         match change {
             Change::Credential(id) => self.follow_credential(state, *id, now, directives),
             Change::Tenant(id) => self.follow_tenant(state, id, directives),
+            Change::Group(tenant, group) => {
+                // As changes of their own, so that no poll takes long.
+                let members = state.sessions.in_group(tenant, group);
+                self.backlog
+                    .extend(members.into_iter().map(Change::Credential));
+                Ok(1)
+            }
             Change::KickRequested(id) => follow_request(state, *id, directives),
             Change::Everything => self.follow_everything(state, directives),
         }

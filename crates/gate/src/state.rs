@@ -144,7 +144,7 @@ impl<S: GateStore> State<S> {
             depends_on: grant.depends_on,
             phase: Phase::Live,
             is_arriving: false,
-            extension: SessionExtension::of(&request.method),
+            extension: SessionExtension::of(&request.method, grant.groups),
         }
     }
 

@@ -16,3 +16,38 @@ CREATE TABLE role_import (
     PRIMARY KEY (tenant, role),
     FOREIGN KEY (tenant, role) REFERENCES role (tenant, name) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
+
+-- A credential may be in several groups: position is the order in which it joined
+-- them. tenant is the credential's.
+CREATE TABLE credential_group (
+    credential INTEGER NOT NULL REFERENCES credential (id) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    path TEXT NOT NULL,
+    tenant TEXT,
+    PRIMARY KEY (credential, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX credential_in_group ON credential_group (tenant, path);
+
+INSERT INTO credential_group (credential, position, path, tenant)
+    SELECT id, 0, group_path, tenant FROM credential WHERE group_path IS NOT NULL;
+ALTER TABLE credential DROP COLUMN group_path;
+
+-- The roles that groups hold. A group has no row of its own: it is made by use.
+CREATE TABLE group_role (
+    tenant TEXT NOT NULL,
+    path TEXT NOT NULL,
+    role TEXT NOT NULL,
+    PRIMARY KEY (tenant, path, role),
+    FOREIGN KEY (tenant, role) REFERENCES role (tenant, name) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX group_role_of_role ON group_role (tenant, role);
+
+-- The group that an entry of kind group is about.
+ALTER TABLE change ADD COLUMN group_path TEXT;
+
+-- What is not about one credential, one group or one request; found as it is
+-- written here.
+DROP INDEX change_of_policy;
+CREATE INDEX change_of_policy ON change (seq) WHERE kind NOT IN ('credential', 'group', 'kick');

@@ -2,7 +2,7 @@
 
 use countersign_core::change::{Change, ChangeLogEnds, ChangeSeq, KickRequestId};
 use countersign_core::credential::CredentialId;
-use countersign_core::name::TenantId;
+use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::store::StoreError;
 use countersign_core::store::rows::ChangeRows;
 use countersign_core::time::Timestamp;
@@ -38,15 +38,19 @@ impl ChangeRows for SqliteTransaction<'_> {
 
 /// Adds one entry to the log.
 pub(crate) fn append(connection: &Connection, at: Timestamp, change: &Change) -> Result<(), Fault> {
-    let (kind, number, tenant) = match change {
-        Change::Credential(id) => ("credential", Some(id.0), None),
-        Change::Everything => ("everything", None, None),
-        Change::KickRequested(id) => ("kick", Some(id.0), None),
-        Change::Tenant(id) => ("tenant", None, Some(id.as_str())),
+    let (kind, number, tenant, group) = match change {
+        Change::Credential(id) => ("credential", Some(id.0), None, None),
+        Change::Everything => ("everything", None, None, None),
+        Change::Group(id, group) => ("group", None, Some(id.as_str()), Some(group.as_str())),
+        Change::KickRequested(id) => ("kick", Some(id.0), None, None),
+        Change::Tenant(id) => ("tenant", None, Some(id.as_str()), None),
     };
     connection
-        .prepare_cached("INSERT INTO change (at, kind, number, tenant) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![at.as_millis(), kind, number, tenant])?;
+        .prepare_cached(
+            "INSERT INTO change (at, kind, number, tenant, group_path)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![at.as_millis(), kind, number, tenant, group])?;
     Ok(())
 }
 
@@ -84,7 +88,8 @@ pub(crate) fn after(
     })?;
     ends.after(seq, limit, |most| {
         let mut statement = connection.prepare_cached(
-            "SELECT seq, kind, number, tenant FROM change WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+            "SELECT seq, kind, number, tenant, group_path FROM change
+             WHERE seq > ?1 ORDER BY seq LIMIT ?2",
         )?;
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         let mut rows = statement.query(params![seq.0, most])?;
@@ -130,6 +135,11 @@ fn read(columns: &mut RowReader<'_>) -> Result<Change, Fault> {
     Ok(match columns.text()? {
         "credential" => Change::Credential(CredentialId(columns.number()?)),
         "everything" => Change::Everything,
+        "group" => {
+            columns.maybe_number()?;
+            let tenant = columns.parsed(TenantId::parse)?;
+            Change::Group(tenant, columns.parsed(GroupPath::parse)?)
+        }
         "kick" => Change::KickRequested(KickRequestId(columns.number()?)),
         "tenant" => {
             columns.maybe_number()?;

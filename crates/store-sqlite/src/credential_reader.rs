@@ -7,14 +7,14 @@ use countersign_core::client_id::{ClientIdRule, ClientIdTie};
 use countersign_core::credential::{Credential, CredentialId, Generation};
 use countersign_core::kind::Kind;
 use countersign_core::lifecycle::State;
-use countersign_core::name::{GroupPath, LoginName, TenantId};
+use countersign_core::name::{LoginName, TenantId};
 use countersign_core::scheme::SchemeName;
 use countersign_core::secret::SecretDigest;
 use rusqlite::{Connection, Params};
 
 use crate::error::Fault;
 use crate::row_reader::RowReader;
-use crate::{credential_kind, roles, secrets};
+use crate::{credential_kind, groups, roles, secrets};
 
 /// The credential with this login name.
 pub(crate) fn credential(
@@ -63,6 +63,7 @@ fn read_credential(
     let has_roles = columns.flag()?;
     let has_rules = columns.flag()?;
     let has_attributes = columns.flag()?;
+    let is_in_groups = columns.flag()?;
     let kind = credential_kind::read(connection, id, columns)?;
     // A thing's secrets and roles are its application's.
     let owner = match &kind {
@@ -78,7 +79,11 @@ fn read_credential(
         state: columns.parsed(State::parse)?,
         ever_used: columns.flag()?,
         generation: Generation(columns.number()?),
-        group: columns.maybe_parsed(GroupPath::parse)?,
+        groups: if is_in_groups {
+            groups::of_credential(connection, id)?
+        } else {
+            Vec::new()
+        },
         description: columns.maybe_text()?.map(Into::into),
         client_id_rule: columns.parsed(ClientIdRule::parse)?,
         client_id_tie: columns.maybe_hash()?.map(ClientIdTie),
@@ -131,8 +136,9 @@ macro_rules! credential_columns {
                     WHERE credential = coalesce(credential.application, credential.id)),
             EXISTS (SELECT 1 FROM credential_rule WHERE credential = credential.id),
             EXISTS (SELECT 1 FROM attribute WHERE credential = credential.id),
+            EXISTS (SELECT 1 FROM credential_group WHERE credential = credential.id),
             application, org_admin, auto_register, kind,
-            name, tenant, scheme, state, ever_used, generation, group_path, description,
+            name, tenant, scheme, state, ever_used, generation, description,
             client_id_rule, client_id_tie, external_identity, not_before, expires_at,
             created_at, updated_at, last_used_at, revoked_reason
          FROM credential"

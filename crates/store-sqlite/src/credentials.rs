@@ -2,7 +2,7 @@
 
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::{Credential, CredentialId};
-use countersign_core::name::{GroupPath, LoginName, TenantId};
+use countersign_core::name::{LoginName, TenantId};
 use countersign_core::store::rows::{CredentialQuery, CredentialRows, CredentialUse};
 use countersign_core::store::{Listed, Page, StoreError};
 use countersign_core::time::Timestamp;
@@ -12,7 +12,7 @@ use crate::credential_kind::{self, CredentialKindColumns};
 use crate::error::{Fault, found};
 use crate::row_reader::RowReader;
 use crate::transaction::SqliteTransaction;
-use crate::{credential_reader, listings, roles};
+use crate::{credential_reader, groups, listings, roles};
 
 impl CredentialRows for SqliteTransaction<'_> {
     fn credential(&mut self, name: &LoginName) -> Result<Option<Credential>, StoreError> {
@@ -180,11 +180,11 @@ fn insert(connection: &Connection, credential: &Credential) -> Result<Credential
     connection
         .prepare_cached(
             "INSERT INTO credential (name, tenant, created_at, scheme, state, ever_used,
-                 generation, group_path, description, client_id_rule, client_id_tie,
-                 external_identity, not_before, expires_at, updated_at, revoked_reason, bound_to,
-                 kind, application, org_admin, auto_register)
+                 generation, description, client_id_rule, client_id_tie, external_identity,
+                 not_before, expires_at, updated_at, revoked_reason, bound_to, kind, application,
+                 org_admin, auto_register)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                 ?18, ?19, ?20, ?21)",
+                 ?18, ?19, ?20)",
         )?
         .execute(params![
             credential.name.as_str(),
@@ -194,7 +194,6 @@ fn insert(connection: &Connection, credential: &Credential) -> Result<Credential
             credential.state.as_str(),
             credential.ever_used,
             credential.generation.0,
-            credential.group.as_ref().map(GroupPath::as_str),
             credential.description,
             credential.client_id_rule.to_string(),
             credential.client_id_tie.map(|ClientIdTie(hash)| hash),
@@ -226,10 +225,10 @@ fn update(connection: &Connection, credential: &Credential) -> Result<(), Fault>
     let rows = connection
         .prepare_cached(
             "UPDATE credential SET scheme = ?2, state = ?3, ever_used = ?4, generation = ?5,
-                 group_path = ?6, description = ?7, client_id_rule = ?8, client_id_tie = ?9,
-                 external_identity = ?10, not_before = ?11, expires_at = ?12, updated_at = ?13,
-                 revoked_reason = ?14, bound_to = ?15, org_admin = ?16, auto_register = ?17
-             WHERE id = ?1 AND kind = ?18 AND application IS ?19",
+                 description = ?6, client_id_rule = ?7, client_id_tie = ?8,
+                 external_identity = ?9, not_before = ?10, expires_at = ?11, updated_at = ?12,
+                 revoked_reason = ?13, bound_to = ?14, org_admin = ?15, auto_register = ?16
+             WHERE id = ?1 AND kind = ?17 AND application IS ?18",
         )?
         .execute(params![
             credential.id.0,
@@ -237,7 +236,6 @@ fn update(connection: &Connection, credential: &Credential) -> Result<(), Fault>
             credential.state.as_str(),
             credential.ever_used,
             credential.generation.0,
-            credential.group.as_ref().map(GroupPath::as_str),
             credential.description,
             credential.client_id_rule.to_string(),
             credential.client_id_tie.map(|ClientIdTie(hash)| hash),
@@ -256,6 +254,7 @@ fn update(connection: &Connection, credential: &Credential) -> Result<(), Fault>
         ])?;
     found(rows, "the credential")?;
     for sql in [
+        "DELETE FROM credential_group WHERE credential = ?1",
         "DELETE FROM credential_role WHERE credential = ?1",
         "DELETE FROM credential_rule WHERE credential = ?1",
         "DELETE FROM attribute WHERE credential = ?1",
@@ -266,7 +265,7 @@ fn update(connection: &Connection, credential: &Credential) -> Result<(), Fault>
     credential_kind::update(connection, credential)
 }
 
-/// Removes a credential; its secrets, roles, rules, attributes, things, grants
+/// Removes a credential; its secrets, groups, roles, rules, attributes, things, grants
 /// and tokens go with it.
 fn remove(connection: &Connection, id: CredentialId) -> Result<(), Fault> {
     let mut statement = connection.prepare_cached("DELETE FROM credential WHERE id = ?1")?;
@@ -300,12 +299,14 @@ fn name_of(connection: &Connection, id: CredentialId) -> Result<Option<LoginName
     })
 }
 
-/// Writes the roles, rules and attributes of a credential that has none stored.
+/// Writes the groups, roles, rules and attributes of a credential that has none
+/// stored.
 fn put_lists(
     connection: &Connection,
     id: CredentialId,
     credential: &Credential,
 ) -> Result<(), Fault> {
+    groups::put_joined(connection, id, credential)?;
     roles::put_held(connection, id, credential)?;
     let mut statement = connection
         .prepare_cached("INSERT INTO attribute (credential, key, value) VALUES (?1, ?2, ?3)")?;

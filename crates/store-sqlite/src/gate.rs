@@ -8,7 +8,7 @@ use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::lockout::Lockout;
-use countersign_core::name::{LoginName, TenantId};
+use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::ownership::{Holding, StoredSession};
 use countersign_core::role::{Role, RoleName};
 use countersign_core::secret::{PasswordHash, SecretDigest, SecretId};
@@ -24,8 +24,8 @@ use crate::broker_lock::BrokerLock;
 use crate::busy_timeout::{BATCH_WAIT, GATE_WAIT};
 use crate::store::SqliteStore;
 use crate::{
-    audit, changes, client_id_bindings, client_ids, credential_reader, key_file, kicks, lockouts,
-    log_position, roles, schemes, secrets, settings, tenants, tokens, wal_index,
+    audit, changes, client_id_bindings, client_ids, credential_reader, groups, key_file, kicks,
+    lockouts, log_position, roles, schemes, secrets, settings, tenants, tokens, wal_index,
 };
 
 impl Directory for SqliteStore {
@@ -205,6 +205,16 @@ impl GateStore for SqliteStore {
     ) -> Result<Option<Role>, StoreError> {
         self.look("look up a role", GATE_WAIT, |connection| {
             roles::role(connection, tenant, name)
+        })
+    }
+
+    fn roles_of_group(
+        &mut self,
+        tenant: &TenantId,
+        group: &GroupPath,
+    ) -> Result<Vec<RoleName>, StoreError> {
+        self.look("look up the roles of a group", GATE_WAIT, |connection| {
+            groups::roles(connection, tenant, group)
         })
     }
 

@@ -30,6 +30,7 @@ mod error;
 mod file;
 mod file_watch;
 mod gate;
+mod groups;
 mod health;
 mod imports;
 mod key_file;

@@ -2,8 +2,9 @@
 
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::lifecycle::State;
-use countersign_core::name::{LoginName, Suffix, TenantId};
+use countersign_core::name::{GroupPath, LoginName, Suffix, TenantId};
 use countersign_core::store::{CredentialQuery, Listed, Page};
+use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
 use crate::credential_reader::{credential_columns, credentials_of};
@@ -26,16 +27,26 @@ pub(crate) fn devices(
         asked.state.map(|state| text(State::as_str(state))),
     );
     if let Some(group) = &asked.group {
-        let group = group.as_str();
-        // What lies below `DM` sorts from `DM.` up to `DM/`, the next character.
-        let bounds = [group.into(), format!("{group}."), format!("{group}/")];
-        query = query.and(
-            "(group_path = ? OR (group_path >= ? AND group_path < ?))",
-            bounds.map(text),
-        );
+        query = query.and(IS_IN_GROUP, bounds(group));
+    }
+    if let Some(group) = &asked.within {
+        query = query.and(IS_IN_GROUP, bounds(group));
+        query = query.and(IS_IN_NO_OTHER, bounds(group));
     }
     by_name(connection, query, page)
 }
+
+/// What a group and those below it are bounded by: what lies below `DM` sorts from
+/// `DM.` up to `DM/`, the next character.
+fn bounds(group: &GroupPath) -> [Value; 3] {
+    let group = group.as_str();
+    [group.into(), format!("{group}."), format!("{group}/")].map(text)
+}
+
+const IS_IN_GROUP: &str = "EXISTS (SELECT 1 FROM credential_group
+     WHERE credential = credential.id AND (path = ? OR (path >= ? AND path < ?)))";
+const IS_IN_NO_OTHER: &str = "NOT EXISTS (SELECT 1 FROM credential_group
+     WHERE credential = credential.id AND NOT (path = ? OR (path >= ? AND path < ?)))";
 
 /// Devices outside of all tenants, by name.
 pub(crate) fn operators(

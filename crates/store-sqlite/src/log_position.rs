@@ -25,5 +25,5 @@ pub(crate) fn of(connection: &Connection) -> Result<LogPosition, Fault> {
 
 /// One row, whatever is stored. The condition is that of an index, word for word.
 pub(crate) const STANDING: &str = "SELECT coalesce((SELECT max(seq) FROM change), 0),
-            coalesce((SELECT max(seq) FROM change WHERE kind NOT IN ('credential', 'kick')), 0),
+            coalesce((SELECT max(seq) FROM change WHERE kind NOT IN ('credential', 'group', 'kick')), 0),
             (SELECT number FROM session_change WHERE id = 1)";

@@ -10,6 +10,7 @@ use countersign_core::store::{Listed, Page, StoreError};
 use rusqlite::{Connection, Params, params, params_from_iter};
 
 use crate::error::{Fault, found};
+use crate::groups;
 use crate::page_query::{PageQuery, text};
 use crate::row_reader::RowReader;
 use crate::transaction::SqliteTransaction;
@@ -38,6 +39,48 @@ impl RoleRows for SqliteTransaction<'_> {
     fn delete_role(&mut self, tenant: &TenantId, name: &RoleName) -> Result<(), StoreError> {
         self.run("delete a role", |connection| {
             delete_role(connection, tenant, name)
+        })
+    }
+
+    fn assign_role(
+        &mut self,
+        tenant: &TenantId,
+        name: &RoleName,
+        group: &GroupPath,
+    ) -> Result<bool, StoreError> {
+        self.run("give a role to a group", |connection| {
+            groups::assign(connection, tenant, name, group)
+        })
+    }
+
+    fn unassign_role(
+        &mut self,
+        tenant: &TenantId,
+        name: &RoleName,
+        group: &GroupPath,
+    ) -> Result<bool, StoreError> {
+        self.run("take a role from a group", |connection| {
+            groups::unassign(connection, tenant, name, group)
+        })
+    }
+
+    fn groups_of_role(
+        &mut self,
+        tenant: &TenantId,
+        name: &RoleName,
+    ) -> Result<Vec<GroupPath>, StoreError> {
+        self.run("look up which groups hold a role", |connection| {
+            groups::holding(connection, tenant, name)
+        })
+    }
+
+    fn roles_of_group(
+        &mut self,
+        tenant: &TenantId,
+        group: &GroupPath,
+    ) -> Result<Vec<RoleName>, StoreError> {
+        self.run("look up the roles of a group", |connection| {
+            groups::roles(connection, tenant, group)
         })
     }
 

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use crate::SqliteStore;
 use crate::{
     applications, client_id_bindings, client_ids, credential_kind, credential_reader, credentials,
-    lockouts, log_position, presence, pruned_client_ids, tenants, tokens, users,
+    groups, lockouts, log_position, presence, pruned_client_ids, tenants, tokens, users,
 };
 
 /// What is looked up while a broker waits, and what goes with a tenant.
@@ -31,6 +31,8 @@ const LOOK_UPS: &[&str] = &[
     credential_reader::BY_DIGEST,
     credential_reader::BY_ID,
     credential_kind::APPLICATION,
+    groups::OF_CREDENTIAL,
+    groups::ROLES,
     users::PERSON,
     users::GRANTS,
     users::RECOVERY_CODES,

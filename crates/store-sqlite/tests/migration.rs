@@ -18,14 +18,14 @@ use countersign_core::client_id::ClientId;
 use countersign_core::kind::Kind;
 use countersign_core::lifecycle::State;
 use countersign_core::lockout::{Lockout, LockoutPolicy};
-use countersign_core::name::LoginName;
+use countersign_core::name::{GroupPath, LoginName};
 use countersign_core::ownership::Holder;
 use countersign_core::role::RoleName;
 use countersign_core::secret::{Secret, SecretDigest};
-use countersign_core::store::rows::CredentialRows as _;
+use countersign_core::store::rows::{CredentialRows as _, RoleRows as _};
 use countersign_core::store::{
-    AdminStore as _, AdminTransaction as _, Directory as _, GateStore as _, Intent, Recorded,
-    StoreErrorKind, all_rows,
+    AdminStore as _, AdminTransaction as _, CredentialQuery, Directory as _, GateStore as _,
+    Intent, Recorded, StoreErrorKind, all_rows,
 };
 use countersign_sqlite::{AuditCheck, SqliteStore};
 use rusqlite::Connection;
@@ -176,7 +176,7 @@ fn the_way_back_leads_back() {
     drop(connection);
     assert_eq!(
         SqliteStore::open(&path).unwrap().schema_version().unwrap(),
-        6
+        7
     );
 }
 
@@ -192,6 +192,69 @@ fn a_lock_that_cannot_be_looked_at_counts_as_held() {
     std::fs::remove_dir(directory.path().join("countersign.db-broker-00")).unwrap();
     std::fs::create_dir(directory.path().join("other.db-broker-00")).unwrap();
     SqliteStore::open(&path).unwrap();
+}
+
+#[test]
+fn the_one_group_of_before_is_the_first_of_several() {
+    let directory = TempDir::new().unwrap();
+    let groups = "UPDATE credential SET group_path = 'DM.X' WHERE id = 7;
+         UPDATE credential SET generation = 4 WHERE id = 7;
+         INSERT INTO change (at, kind, number) VALUES (1, 'credential', 7);";
+    let path_of = |schema: u32| directory.path().join(format!("{schema}.db"));
+    for schema in [3, 6] {
+        write_schema_3(&path_of(schema));
+    }
+    let connection = Connection::open(path_of(6)).unwrap();
+    for step in [
+        include_str!("../migrations/0004.sql"),
+        include_str!("../migrations/0005.sql"),
+        include_str!("../migrations/0006.sql"),
+        "PRAGMA user_version = 6;",
+    ] {
+        connection.execute_batch(step).unwrap();
+    }
+    drop(connection);
+    for schema in [3, 6] {
+        let path = path_of(schema);
+        let connection = Connection::open(&path).unwrap();
+        connection.execute_batch(groups).unwrap();
+        drop(connection);
+        let mut store = SqliteStore::open(&path).unwrap();
+        assert_eq!(store.upgraded().unwrap().from, schema);
+        assert_eq!(store.schema_version().unwrap(), 7);
+        assert!(store.quick_check().unwrap().is_empty());
+        // No session has to be judged again.
+        assert_eq!(store.last_change().unwrap().0, 1);
+        let device = store.credential(&name("dev1@acme")).unwrap().unwrap();
+        assert_eq!(device.generation.0, 4);
+        let group = |path| GroupPath::parse(path).unwrap();
+        assert_eq!(device.groups, [group("DM.X")]);
+        let root = store.credential(&name("root")).unwrap().unwrap();
+        assert!(root.groups.is_empty());
+        let mut transaction = store.begin(Intent::Write).unwrap();
+        let query = CredentialQuery {
+            group: Some(group("DM")),
+            ..CredentialQuery::default()
+        };
+        let listed = all_rows(|page| transaction.credentials(&query, page)).unwrap();
+        assert_eq!(listed.len(), 1);
+        let mut moved = listed.into_iter().next().unwrap();
+        moved.join(&group("A")).unwrap();
+        transaction.update_credential(&moved).unwrap();
+        let role = RoleName::parse("ops").unwrap();
+        assert!(
+            transaction
+                .assign_role(&tenant_id(), &role, &group("DM"))
+                .unwrap()
+        );
+        transaction.commit(&[], &[]).unwrap();
+        let device = store.credential(&name("dev1@acme")).unwrap().unwrap();
+        assert_eq!(device.groups, [group("DM.X"), group("A")]);
+        assert_eq!(
+            store.roles_of_group(&tenant_id(), &group("DM")).unwrap(),
+            [role]
+        );
+    }
 }
 
 /// A store says that it is damaged if its tables and triggers are not those that its

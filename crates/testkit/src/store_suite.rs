@@ -80,6 +80,7 @@ macro_rules! store_suite {
             a_first_use_has_one_winner,
             a_grant_goes_with_its_role_and_its_tenant,
             a_grant_needs_its_role_and_its_tenant,
+            a_group_holds_its_own_roles_and_no_others,
             a_hash_is_replaced_only_where_it_is_still_kept,
             a_hint_stays_with_its_secret,
             a_kick_is_asked_for_once_and_answered_once,

@@ -68,7 +68,7 @@ on_every_broker! {
             let name = fields.username.clone().unwrap_or_else(|| format!("case{index}"));
             let credential = Credential {
                 rules: fields.rules.iter().map(|rule| rule.rule().unwrap()).collect(),
-                group: fields.group.as_deref().map(|group| GroupPath::parse(group).unwrap()),
+                groups: fields.groups().unwrap(),
                 attributes: fields.attributes.clone(),
                 ..blank(&name, None)
             };
@@ -296,7 +296,7 @@ fn furnish(maker: &mut Maker, dice: &mut Dice) -> Vec<Principal> {
                 } else {
                     dice.roles()
                 },
-                group: dice.group(),
+                groups: dice.groups(),
                 attributes: dice.attributes(),
                 ..blank(&name, (!is_operator).then_some(tenant))
             };
@@ -389,6 +389,12 @@ impl Dice {
             .filter(|_| self.below(2) == 0)
             .map(|role| RoleName::parse(role).unwrap())
             .collect()
+    }
+
+    fn groups(&mut self) -> Vec<GroupPath> {
+        let mut groups: Vec<_> = (0..2).filter_map(|_| self.group()).collect();
+        groups.dedup();
+        groups
     }
 
     fn group(&mut self) -> Option<GroupPath> {

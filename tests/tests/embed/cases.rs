@@ -5,7 +5,6 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 use countersign_core::credential::Credential;
-use countersign_core::name::GroupPath;
 use countersign_core::store::Settings;
 use countersign_sqlite::SqliteStore;
 use countersign_testkit::cases;
@@ -65,14 +64,13 @@ fn the_cases_of_the_core_hold_through_the_c_library() {
         let question = &case.fields;
         let fallback = format!("case{index}");
         let name = question.username.as_deref().unwrap_or(&fallback);
-        let group = question.group.as_deref();
         let credential = Credential {
             rules: question
                 .rules
                 .iter()
                 .map(|rule| rule.rule().unwrap())
                 .collect(),
-            group: group.map(|group| GroupPath::parse(group).unwrap()),
+            groups: question.groups().unwrap(),
             attributes: question.attributes.clone(),
             ..blank(name, None)
         };

@@ -137,10 +137,10 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Admin CreateCredential CreateCredential(new_credential("more"));
         Platform CreateCredential CreateCredential(NewCredential { external_identity: true, ..new_credential("more") });
         GroupAdmin CreateCredential CreateCredential(NewCredential {
-            scheme: scheme_name("plain"), group: group("DM.X"), ..new_credential("more")
+            scheme: scheme_name("plain"), groups: vec![group("DM.X").unwrap()], ..new_credential("more")
         });
         Admin CreateCredential CreateCredential(NewCredential {
-            scheme: scheme_name("plain"), group: group("DM.X"), roles: vec![ops()], ..new_credential("more")
+            scheme: scheme_name("plain"), groups: vec![group("DM.X").unwrap()], roles: vec![ops()], ..new_credential("more")
         });
         Platform CreateOperator CreateOperator(NewOperator {
             name: login_name("more"), secret: NewSecret::Generated, rules: Vec::new(),
@@ -177,7 +177,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Platform ListApplications ListApplications::default();
         Platform ListAudit ListAudit(AuditQuery::default());
         Admin ListClients ListClients { tenant: Some(acme()), all: true, ..ListClients::default() };
-        Admin ListCredentials ListCredentials { query: CredentialQuery { tenant: Some(acme()), ..CredentialQuery::default() }, ..ListCredentials::default() };
+        GroupAdmin ListCredentials ListCredentials { query: CredentialQuery { tenant: Some(acme()), ..CredentialQuery::default() }, ..ListCredentials::default() };
         Platform ListCredentials ListCredentials::default();
         Platform ListOperators ListOperators::default();
         Platform ListRevealingSchemes ListRevealingSchemes;

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use countersign_core::access::{Access, AccessSubject, Grants, PolicyLookup};
 use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::credential::Credential;
-use countersign_core::name::{LoginName, TenantId};
+use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::rights::Rights;
 use countersign_core::role::{Role, RoleName};
-use countersign_core::rule::{Rule, RuleOutcome, RuleSource, Variables as _};
+use countersign_core::rule::{Rule, RuleOutcome, RuleSource, Variable, Variables as _};
 use countersign_core::scheme::{Scheme, SchemeName};
 use countersign_core::store::{AdminStore, GateStore, StoreError};
 use countersign_core::tenant::Tenant;
@@ -48,8 +48,14 @@ impl EffectiveRules {
         for variable in rules.flat_map(|(_, rule)| rule.pattern().variables()) {
             let name = variable.to_string();
             if variables.iter().all(|(known, _)| *known != name) {
-                let value = values.value(variable).filter(|value| !value.is_empty());
-                variables.push((name, value.map(str::to_owned)));
+                let value = match variable {
+                    Variable::Group => values.groups().collect::<Vec<_>>().join(", "),
+                    Variable::Attribute(_)
+                    | Variable::ClientId
+                    | Variable::Tenant
+                    | Variable::Username => values.value(variable).unwrap_or_default().to_owned(),
+                };
+                variables.push((name, Some(value).filter(|value| !value.is_empty())));
             }
         }
         let sources = access.grants().iter();
@@ -176,6 +182,14 @@ impl<S: AdminStore + GateStore> PolicyLookup for PolicyCheck<'_, S> {
 
     fn role(&mut self, tenant: &TenantId, name: &RoleName) -> Result<Option<Role>, StoreError> {
         self.store.role_named(tenant, name)
+    }
+
+    fn roles_of_group(
+        &mut self,
+        tenant: &TenantId,
+        group: &GroupPath,
+    ) -> Result<Vec<RoleName>, StoreError> {
+        GateStore::roles_of_group(self.store, tenant, group)
     }
 
     fn scheme(&mut self, name: &SchemeName) -> Result<Option<&Scheme>, StoreError> {

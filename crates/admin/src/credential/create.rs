@@ -39,8 +39,8 @@ pub struct NewCredential {
     /// Which client ids it may connect with; if nothing is said, those that
     /// its scheme says.
     pub client_id_rule: Option<ClientIdRule>,
-    /// The group it is sorted under.
-    pub group: Option<GroupPath>,
+    /// The groups it is in, in the order in which it joins them.
+    pub groups: Vec<GroupPath>,
     /// Free text for people.
     pub description: Option<FreeText>,
     /// The roles it holds.
@@ -66,7 +66,7 @@ impl NewCredential {
             scheme: SchemeName::basic(),
             secret: NewSecret::Generated,
             client_id_rule: None,
-            group: None,
+            groups: Vec::new(),
             description: None,
             roles: Vec::new(),
             attributes: BTreeMap::new(),
@@ -92,8 +92,8 @@ impl Command for CreateCredential {
         if new.external_identity {
             return Permission::Platform;
         }
-        if new.roles.is_empty() && new.attributes.is_empty() {
-            return Permission::CreateIn(tenant, new.group.clone());
+        if new.attributes.is_empty() {
+            return Permission::CreateIn(tenant, new.groups.clone(), new.roles.clone());
         }
         Permission::Administer(tenant)
     }
@@ -249,8 +249,7 @@ impl<'a> CreateRequest<'a> {
             return Err(AdminError::invalid(Noun::Credential, name, message));
         }
         let (tenant, scheme) = (Some(new.tenant.clone()), new.scheme.clone());
-        Ok(Credential {
-            group: new.group.clone(),
+        let mut credential = Credential {
             description: new.description.as_ref().and_then(FreeText::filled),
             client_id_rule: draft.client_id.clone(),
             external_identity: new.external_identity,
@@ -259,7 +258,11 @@ impl<'a> CreateRequest<'a> {
             roles: self.roles.clone(),
             attributes: draft.attributes.clone(),
             ..Credential::new(name.clone(), Kind::Device, tenant, scheme, now)
-        })
+        };
+        for group in &new.groups {
+            credential.join(group)?;
+        }
+        Ok(credential)
     }
 }
 
@@ -557,7 +560,9 @@ mod tests {
     fn what_is_given_is_kept_and_an_empty_attribute_is_none() {
         let mut fixture = Fixture::with_credential();
         let new = NewCredential {
-            group: GroupPath::parse("DM.X").ok(),
+            groups: ["DM.X", "A"]
+                .map(|path| GroupPath::parse(path).unwrap())
+                .into(),
             description: FreeText::parse("pump").ok(),
             attributes: [("line".into(), "4".into()), ("none".into(), String::new())].into(),
             not_before: Some(Timestamp::from_millis(1)),
@@ -568,7 +573,8 @@ mod tests {
         };
         fixture.run(&CreateCredential(new)).unwrap();
         let credential = fixture.show("x@acme");
-        assert_eq!(credential.group, GroupPath::parse("DM.X").ok());
+        let groups = credential.groups.iter().map(GroupPath::as_str);
+        assert_eq!(groups.collect::<Vec<_>>(), ["DM.X", "A"]);
         assert_eq!(credential.description.as_deref(), Some("pump"));
         assert_eq!(credential.attributes, [("line".into(), "4".into())].into());
         assert_eq!(credential.not_before, Some(Timestamp::from_millis(1)));

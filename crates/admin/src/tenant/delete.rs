@@ -346,7 +346,10 @@ mod tests {
             .iter()
             .filter_map(|(_, change)| match change {
                 Change::Credential(id) => Some(*id),
-                Change::Everything | Change::KickRequested(_) | Change::Tenant(_) => None,
+                Change::Everything
+                | Change::Group(..)
+                | Change::KickRequested(_)
+                | Change::Tenant(_) => None,
             })
             .collect();
         assert_eq!(told.len(), 100);

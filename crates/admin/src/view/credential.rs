@@ -225,6 +225,7 @@ impl IdentityFields {
 struct StateFields {
     state: &'static str,
     group: Option<String>,
+    groups: Vec<String>,
     description: Option<String>,
     created_at: String,
 }
@@ -233,7 +234,8 @@ impl StateFields {
     fn of(credential: &Credential) -> Self {
         Self {
             state: credential.state.as_str(),
-            group: credential.group.as_ref().map(|group| group.as_str().into()),
+            group: credential.group().map(ToString::to_string),
+            groups: credential.groups.iter().map(ToString::to_string).collect(),
             description: credential.description.clone(),
             created_at: rfc3339(credential.created_at),
         }

@@ -236,6 +236,7 @@ impl CredentialList {
                 tenant: self.tenant,
                 state: self.state,
                 group: self.group,
+                within: None,
             },
             page: Page {
                 after: self.after,

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Fixture, finish, is_root, keys};
 
-const CREATED: [&str; 11] = [
+const CREATED: [&str; 12] = [
     "id",
     "name",
     "tenant",
@@ -14,10 +14,11 @@ const CREATED: [&str; 11] = [
     "secret",
     "state",
     "group",
+    "groups",
     "description",
     "created_at",
 ];
-const SHOWN: [&str; 18] = [
+const SHOWN: [&str; 19] = [
     "id",
     "name",
     "tenant",
@@ -26,6 +27,7 @@ const SHOWN: [&str; 18] = [
     "client_id",
     "state",
     "group",
+    "groups",
     "description",
     "created_at",
     "updated_at",

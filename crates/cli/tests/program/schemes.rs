@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Fixture, keys};
 
-const CREATED: [&str; 11] = [
+const CREATED: [&str; 12] = [
     "id",
     "name",
     "tenant",
@@ -17,6 +17,7 @@ const CREATED: [&str; 11] = [
     "secret",
     "state",
     "group",
+    "groups",
     "description",
     "created_at",
 ];

@@ -9,6 +9,13 @@ use crate::scheme::Scheme;
 use crate::tenant::{DefaultRights, Tenant};
 use crate::user::{Grant, GrantedRight};
 
+/// A role that a principal holds.
+pub(super) struct HeldRole {
+    pub(super) role: Role,
+    /// The group that holds it, where the principal has it by a group.
+    pub(super) group: Option<GroupPath>,
+}
+
 /// All rules that hold for a principal, and where each comes from.
 #[derive(Clone, Debug, Default)]
 pub struct Grants(Vec<(RuleSource, Rule)>);
@@ -16,7 +23,11 @@ pub struct Grants(Vec<(RuleSource, Rule)>);
 impl Grants {
     /// All rules that hold for a client without a login, which is in no group.
     pub(super) fn of_anonymous(tenant: &Tenant, roles: &[Role]) -> Self {
-        Self::of_default(tenant.anonymous_rights, tenant).and_roles(None, roles)
+        let mut grants = Self::of_default(tenant.anonymous_rights, tenant);
+        for role in roles {
+            grants.add_role(&[], role, None);
+        }
+        grants
     }
 
     /// All rules that hold for a credential that has none but the default ones.
@@ -51,7 +62,7 @@ impl Grants {
         credential: &Credential,
         tenant: Option<&Tenant>,
         scheme: Option<&Scheme>,
-        roles: &[Role],
+        roles: &[HeldRole],
     ) -> Self {
         let mut grants = Self::default();
         if let Some(scheme) = scheme {
@@ -68,7 +79,7 @@ impl Grants {
             RuleSource::Credential
         };
         grants
-            .and_roles(credential.group.as_ref(), roles)
+            .and_roles(&credential.groups, roles)
             .and(&own, &credential.rules)
     }
 
@@ -76,24 +87,17 @@ impl Grants {
     /// role, or as an administrator all of the tenant's topics.
     ///
     /// Who administers a group alone may use no topics by that.
-    pub(super) fn of_user(grant: &Grant, tenant: &Tenant, roles: &[Role]) -> Self {
+    pub(super) fn of_user(grant: &Grant, tenant: &Tenant, roles: &[HeldRole]) -> Self {
         match &grant.right {
             GrantedRight::OrgAdmin if grant.is_org_admin() => Self::of_namespaces(tenant),
             GrantedRight::OrgAdmin => Self::default(),
-            GrantedRight::Role(name) => {
-                let held: Vec<Role> = roles
-                    .iter()
-                    .filter(|role| role.tenant == tenant.id && role.name == *name)
-                    .cloned()
-                    .collect();
-                Self::default().and_roles(grant.group.as_ref(), &held)
-            }
+            GrantedRight::Role(_) => Self::default().and_roles(grant.groups(), roles),
         }
     }
 
     /// All rules that hold for the holder of a token with these roles.
-    pub(super) fn of_token(roles: &[Role]) -> Self {
-        Self::default().and_roles(None, roles)
+    pub(super) fn of_token(roles: &[HeldRole]) -> Self {
+        Self::default().and_roles(&[], roles)
     }
 
     /// Adds the topics of things that are bound to a thing's session.
@@ -106,25 +110,34 @@ impl Grants {
         self.and(&source, &rules)
     }
 
-    /// Adds the rules of roles that hold for a member of a group.
-    fn and_roles(mut self, group: Option<&GroupPath>, roles: &[Role]) -> Self {
-        for role in roles {
-            for role_rule in &role.rules {
-                if !role_rule.holds_for(group) {
-                    continue;
-                }
-                let source = match &role_rule.group {
-                    Some(group) => RuleSource::Group(group.as_str().into()),
-                    None => RuleSource::Role(role.name.as_str().into()),
-                };
-                let mut rule = role_rule.rule.clone();
-                if role.no_wildcards {
-                    rule = rule.without_wildcards();
-                }
-                self.0.push((source, rule));
-            }
+    /// Adds the rules of roles that hold for a member of these groups.
+    fn and_roles(mut self, groups: &[GroupPath], roles: &[HeldRole]) -> Self {
+        for HeldRole { role, group } in roles {
+            self.add_role(groups, role, group.as_ref());
         }
         self
+    }
+
+    fn add_role(&mut self, groups: &[GroupPath], role: &Role, held_by: Option<&GroupPath>) {
+        for role_rule in &role.rules {
+            if !role_rule.holds_for(groups) {
+                continue;
+            }
+            let name = role.name.as_str().into();
+            let source = match (&role_rule.group, held_by) {
+                (Some(group), _) => RuleSource::Group(group.as_str().into()),
+                (None, Some(group)) => RuleSource::RoleOfGroup {
+                    role: name,
+                    group: group.as_str().into(),
+                },
+                (None, None) => RuleSource::Role(name),
+            };
+            let mut rule = role_rule.rule.clone();
+            if role.no_wildcards {
+                rule = rule.without_wildcards();
+            }
+            self.0.push((source, rule));
+        }
     }
 
     /// Adds rules of one source.

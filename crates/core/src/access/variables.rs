@@ -14,7 +14,7 @@ pub(super) struct PrincipalVariables<'a> {
     username: Option<&'a str>,
     client_id: Option<&'a str>,
     tenant: Option<&'a TenantId>,
-    group: Option<&'a GroupPath>,
+    groups: &'a [GroupPath],
 }
 
 impl<'a> PrincipalVariables<'a> {
@@ -26,7 +26,7 @@ impl<'a> PrincipalVariables<'a> {
                 None => Some(credential.name.as_str()),
             },
             tenant: credential.tenant.as_ref(),
-            group: credential.group.as_ref(),
+            groups: &credential.groups,
             ..Self::with_attributes_of(credential)
         }
     }
@@ -36,7 +36,7 @@ impl<'a> PrincipalVariables<'a> {
         Self {
             username: Some(credential.name.as_str()),
             tenant: Some(&grant.tenant),
-            group: grant.group.as_ref(),
+            groups: grant.groups(),
             ..Self::with_attributes_of(credential)
         }
     }
@@ -77,9 +77,13 @@ impl Variables for PrincipalVariables<'_> {
         match variable {
             Variable::Attribute(key) => self.credential?.attributes.get(key).map(String::as_str),
             Variable::ClientId => self.client_id,
-            Variable::Group => self.group.map(GroupPath::as_str),
+            Variable::Group => self.groups().next(),
             Variable::Tenant => self.tenant.map(TenantId::as_str),
             Variable::Username => self.username,
         }
+    }
+
+    fn groups(&self) -> impl Iterator<Item = &str> {
+        self.groups.iter().map(GroupPath::as_str)
     }
 }

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::Effect;
-use super::variable::{Variable, Variables};
+use super::variable::{InGroup, Variable, Variables};
 use crate::given::Given;
 use crate::topic::{FilterRef, TopicError, TopicFilter};
 
@@ -144,16 +144,63 @@ impl Pattern {
             PatternLevel::Parts(parts) => !parts.contains(&PatternPart::ClientId),
             PatternLevel::Any | PatternLevel::Rest => false,
         });
+        let readings = self.readings(variables);
         levels
-            .filter_map(|level| fill(level.parts(), false, variables))
+            .flat_map(|level| {
+                let readings = readings.iter();
+                readings.filter_map(|values| fill(level.parts(), false, values))
+            })
             .collect()
     }
 
     /// The client ids with which some level is `literal`.
     pub(crate) fn client_ids_for(&self, literal: &str, variables: &impl Variables) -> Vec<String> {
-        let levels = self.levels.iter().map(PatternLevel::parts);
-        let ids = levels.filter_map(|parts| client_id_for(parts, literal, variables));
-        ids.map(str::to_owned).collect()
+        let mut ids = Vec::new();
+        for values in self.readings(variables) {
+            let levels = self.levels.iter().map(PatternLevel::parts);
+            let found = levels.filter_map(|parts| client_id_for(parts, literal, &values));
+            ids.extend(found.map(str::to_owned));
+        }
+        ids
+    }
+
+    /// What the variables hold, once for each group of the session where this holds
+    /// `${group}`, and else once.
+    fn readings<'v, V: Variables>(&self, variables: &'v V) -> Vec<InGroup<'v, V>> {
+        let in_group = |group| InGroup { variables, group };
+        if self.variables().any(|variable| variable == Variable::Group) {
+            let readings: Vec<_> = variables.groups().map(Some).map(in_group).collect();
+            if !readings.is_empty() {
+                return readings;
+            }
+        }
+        vec![in_group(None)]
+    }
+
+    /// Fills in the variables, once for each group of the session where this holds
+    /// `${group}`; nothing is an allow that matches nothing.
+    ///
+    /// So much more than one pattern as `room` says may come of it, and what it
+    /// takes is taken from `room`. Where that is not enough, `${group}` counts as
+    /// missing: too little is allowed then, or too much denied.
+    pub(super) fn bind(
+        &self,
+        effect: Effect,
+        variables: &impl Variables,
+        room: &mut usize,
+    ) -> Vec<BoundPattern> {
+        let mut readings = self.readings(variables);
+        match room.checked_sub(readings.len().saturating_sub(1)) {
+            Some(left) => *room = left,
+            None => {
+                readings = vec![InGroup {
+                    variables,
+                    group: None,
+                }];
+            }
+        }
+        let bound = readings.iter().filter_map(|it| self.bind_once(effect, it));
+        bound.collect()
     }
 
     /// Fills in the variables; `None` is an allow that matches nothing.
@@ -163,7 +210,7 @@ impl Pattern {
     /// level begin with `$`. Then an allow matches nothing, and a deny takes
     /// the whole level for any level at all, a first one for any `$` topic
     /// too: a deny may take away too much, never too little.
-    pub(super) fn bind(&self, effect: Effect, variables: &impl Variables) -> Option<BoundPattern> {
+    fn bind_once(&self, effect: Effect, variables: &impl Variables) -> Option<BoundPattern> {
         let mut text = String::with_capacity(self.text.len());
         let mut opens_with_any = false;
         for (index, level) in self.levels.iter().enumerate() {
@@ -407,7 +454,7 @@ mod tests {
         };
         Pattern::parse(pattern)
             .unwrap()
-            .bind(effect, &session)
+            .bind_once(effect, &session)
             .map(|bound| (bound.text.into(), bound.opens_with_any))
     }
 

@@ -41,16 +41,23 @@ pub struct RuleSet {
     /// Where tenants' own rules end; `None` is a session outside all tenants.
     pub(super) namespaces: Option<Namespaces>,
     rule_count: usize,
+    /// How many rules it was compiled from.
+    given: usize,
 }
 
 impl RuleSet {
-    /// How many rules it was compiled from.
+    /// How many rules it was compiled from, one with `${group}` counted for each group
+    /// that it holds for.
     #[must_use]
     pub const fn rule_count(&self) -> usize {
         self.rule_count
     }
 
     /// Compiles the rules of a session inside a tenant.
+    ///
+    /// A rule with `${group}` holds for each group of the session, as long as that
+    /// makes no more than [`MOST_PATTERNS_BY_GROUPS`] patterns of all such rules
+    /// together; for rules beyond that, `${group}` counts as missing.
     ///
     /// An allow rule whose source does not
     /// [reach unowned topics](RuleSource::reaches_unowned_topics) allows only
@@ -134,14 +141,16 @@ impl RuleSet {
         let mut publish = SideBuilder::default();
         let mut subscribe = SideBuilder::default();
         let mut rule_count: usize = 0;
+        let mut given: usize = 0;
+        let mut room = MOST_PATTERNS_BY_GROUPS;
         for (index, (source, rule)) in rules.into_iter().enumerate() {
-            let mut bound = rule.pattern().bind(rule.effect(), variables);
-            if let Some(bound) = &mut bound
-                && rule.is_literal()
-                && &*bound.text == "+/#"
-            {
-                // They are one filter, and the table finds both under this one.
-                bound.text = "#".into();
+            let mut bound = rule.pattern().bind(rule.effect(), variables, &mut room);
+            rule_count = rule_count.saturating_add(bound.len().max(1));
+            for bound in &mut bound {
+                if rule.is_literal() && &*bound.text == "+/#" {
+                    // They are one filter, and the table finds both under this one.
+                    bound.text = "#".into();
+                }
             }
             let grant = CompiledRule {
                 rule: index,
@@ -172,13 +181,14 @@ impl RuleSet {
                 }
                 Action::Subscribe => subscribe.add(rule.effect(), bound, grant),
             }
-            rule_count = rule_count.saturating_add(1);
+            given = given.saturating_add(1);
         }
         Self {
             publish: publish.into(),
             subscribe: subscribe.into(),
             namespaces,
             rule_count,
+            given,
         }
     }
 
@@ -199,10 +209,10 @@ impl RuleSet {
 
     fn explain(&self, query: &TopicQuery<'_>) -> Explanation {
         let side = self.side(query);
-        let mut outcomes = vec![RuleOutcome::OtherAction; self.rule_count];
-        let mut record = |rule: usize, outcome| {
+        let mut outcomes = vec![RuleOutcome::OtherAction; self.given];
+        let mut record = |rule: usize, outcome: RuleOutcome| {
             if let Some(slot) = outcomes.get_mut(rule) {
-                *slot = outcome;
+                *slot = slot.or_closer(outcome);
             }
         };
         for rule in &side.unbound {
@@ -326,12 +336,15 @@ struct SideBuilder {
 }
 
 impl SideBuilder {
-    fn add(&mut self, effect: Effect, bound: Option<BoundPattern>, grant: CompiledRule) {
-        match (effect, bound) {
-            (Effect::Allow, Some(bound)) => self.allow.push((bound, grant)),
-            (Effect::Deny, Some(bound)) => self.deny.push((bound, grant)),
-            (Effect::Allow | Effect::Deny, None) => self.unbound.push(grant.rule),
+    fn add(&mut self, effect: Effect, bound: Vec<BoundPattern>, grant: CompiledRule) {
+        if bound.is_empty() {
+            self.unbound.push(grant.rule);
         }
+        let side = match effect {
+            Effect::Allow => &mut self.allow,
+            Effect::Deny => &mut self.deny,
+        };
+        side.extend(bound.into_iter().map(|bound| (bound, grant)));
     }
 }
 
@@ -369,10 +382,14 @@ pub(super) struct CompiledRule {
     pub(super) is_confined: bool,
 }
 
+/// How many more patterns than rules a set holds because a session is in several
+/// groups.
+pub const MOST_PATTERNS_BY_GROUPS: usize = 4_096;
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rule::{NoVariables, Pattern};
+    use crate::rule::{NoVariables, Pattern, Variable};
     use crate::topic::TopicFilter;
 
     const ROLE: RuleSource = RuleSource::Credential;
@@ -456,6 +473,95 @@ mod tests {
         let explanation = set.explain_publish(topic("c"), QoS::AtMostOnce, false);
         assert_eq!(explanation.verdict, Verdict::Deny(Reason::NoRule));
         assert_eq!(explanation.decided_by, None);
+    }
+
+    struct Groups(Vec<String>);
+
+    impl Variables for Groups {
+        fn value(&self, _variable: Variable<'_>) -> Option<&str> {
+            self.groups().next()
+        }
+
+        fn groups(&self) -> impl Iterator<Item = &str> {
+            self.0.iter().map(String::as_str)
+        }
+    }
+
+    fn in_groups(rules: &[Rule], groups: &[&str]) -> RuleSet {
+        let groups = Groups(groups.iter().map(|&group| group.into()).collect());
+        RuleSet::compile_unwalled(rules.iter().map(|rule| (&ROLE, rule)), &groups)
+    }
+
+    #[test]
+    fn a_rule_with_a_group_holds_for_each_group_and_is_explained_once() {
+        let rules = [
+            parse("allow both a/${group}/#"),
+            parse("deny both a/+/${group}"),
+            parse("allow both b/${group}/${group}"),
+        ];
+        let set = in_groups(&rules, &["X", "Y.Z"]);
+        assert_eq!(set.rule_count(), 6);
+        for (text, is_allowed) in [
+            ("a/X/1", true),
+            ("a/Y.Z/1", true),
+            ("a/Y/1", false),
+            ("a/X/X", false),
+            ("a/X/Y.Z", false),
+            ("b/X/X", true),
+            ("b/Y.Z/Y.Z", true),
+            // A variable has one value at a time.
+            ("b/X/Y.Z", false),
+        ] {
+            assert_eq!(set.deliver(topic(text)).is_allowed(), is_allowed, "{text}");
+        }
+        let explanation = set.explain_deliver(topic("a/X/1"));
+        assert_eq!(explanation.decided_by, Some(0));
+        assert_eq!(
+            explanation.outcomes,
+            [
+                RuleOutcome::Matched,
+                RuleOutcome::OutsidePattern,
+                RuleOutcome::OutsidePattern,
+            ]
+        );
+        let nowhere = in_groups(&rules, &[]);
+        assert!(!nowhere.deliver(topic("a/X/1")).is_allowed());
+        let explanation = nowhere.explain_deliver(topic("a/X/1"));
+        assert_eq!(explanation.decided_by, Some(1));
+        assert_eq!(explanation.outcomes[0], RuleOutcome::Unbound);
+    }
+
+    #[test]
+    fn beyond_the_most_patterns_an_allow_gives_nothing_and_a_deny_takes_all() {
+        let groups: Vec<_> = (0..=MOST_PATTERNS_BY_GROUPS / 2)
+            .map(|number| format!("G{number}"))
+            .collect();
+        let groups: Vec<_> = groups.iter().map(String::as_str).collect();
+        let rules = [
+            parse("allow both #"),
+            parse("deny both a/${group}"),
+            parse("deny both b/${group}"),
+            parse("deny both c/${group}"),
+        ];
+        let set = in_groups(&rules, &groups);
+        assert_eq!(set.rule_count(), MOST_PATTERNS_BY_GROUPS + 4,);
+        for (text, is_allowed) in [
+            ("a/x", true),
+            ("b/x", true),
+            ("c/x", false),
+            ("c/G1", false),
+        ] {
+            assert_eq!(set.deliver(topic(text)).is_allowed(), is_allowed, "{text}");
+        }
+        let allows = [
+            parse("allow both a/${group}"),
+            parse("allow both b/${group}"),
+            parse("allow both c/${group}"),
+        ];
+        let set = in_groups(&allows, &groups);
+        for (text, is_allowed) in [("a/G1", true), ("b/G1", true), ("c/G1", false)] {
+            assert_eq!(set.deliver(topic(text)).is_allowed(), is_allowed, "{text}");
+        }
     }
 
     #[test]

@@ -47,8 +47,32 @@ impl fmt::Display for Variable<'_> {
 
 /// Knows what the variables of one session hold.
 pub trait Variables {
-    /// Gives the value; `None` where the session has none.
+    /// Gives the value; `None` where the session has none. Of several groups, it is
+    /// the first.
     fn value(&self, variable: Variable<'_>) -> Option<&str>;
+
+    /// Gives the groups of the session, in the order in which it joined them.
+    fn groups(&self) -> impl Iterator<Item = &str> {
+        self.value(Variable::Group).into_iter()
+    }
+}
+
+/// What the variables of a session hold in one of its groups, or in none.
+#[derive(Debug)]
+pub(super) struct InGroup<'v, V> {
+    pub(super) variables: &'v V,
+    pub(super) group: Option<&'v str>,
+}
+
+impl<V: Variables> Variables for InGroup<'_, V> {
+    fn value(&self, variable: Variable<'_>) -> Option<&str> {
+        match variable {
+            Variable::Group => self.group,
+            Variable::Attribute(_) | Variable::ClientId | Variable::Tenant | Variable::Username => {
+                self.variables.value(variable)
+            }
+        }
+    }
 }
 
 /// A session in which no variable has a value.

@@ -60,6 +60,26 @@ pub enum RuleOutcome {
     WildcardRefused,
 }
 
+impl RuleOutcome {
+    /// What became of a rule of which this became with one pattern, and `other` with
+    /// another: the one that came closer to a match.
+    pub(super) const fn or_closer(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::OtherAction, _) | (_, Self::Matched) => other,
+            (Self::OutsidePattern, _) => other,
+            (
+                Self::Matched
+                | Self::OutsideNamespaces
+                | Self::QosTooHigh
+                | Self::RetainRefused
+                | Self::Unbound
+                | Self::WildcardRefused,
+                _,
+            ) => self,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

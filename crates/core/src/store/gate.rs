@@ -10,7 +10,7 @@ use crate::client_id::{ClientId, ClientIdTie};
 use crate::connect::{LoginRecord, Proof};
 use crate::credential::{Credential, CredentialId};
 use crate::ledger::Ledger;
-use crate::name::TenantId;
+use crate::name::{GroupPath, TenantId};
 use crate::ownership::{Holder, StoredSession};
 use crate::presence::PresenceEvent;
 use crate::role::{Role, RoleName};
@@ -128,6 +128,17 @@ pub trait GateStore: Directory + Ledger + Send + Sized + 'static {
         name: &RoleName,
     ) -> Result<Option<Role>, StoreError>;
 
+    /// The roles that this very group of a tenant holds, by name.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn roles_of_group(
+        &mut self,
+        tenant: &TenantId,
+        group: &GroupPath,
+    ) -> Result<Vec<RoleName>, StoreError>;
+
     /// The heads of the audit's chains.
     ///
     /// # Errors
@@ -240,8 +251,8 @@ pub struct KeyReading {
 pub struct LogPosition {
     /// The last entry of the change log.
     pub last_change: ChangeSeq,
-    /// The last entry that is not about one credential or one request: settings,
-    /// tenants, schemes.
+    /// The last entry that is not about one credential, one group or one request:
+    /// settings, tenants, schemes.
     pub last_policy_change: ChangeSeq,
     /// How often it changed, by then, what is recorded about a client id; that
     /// something was recorded about one for the first time is no change. See

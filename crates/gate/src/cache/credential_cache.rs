@@ -15,7 +15,7 @@ use std::sync::Arc;
 use countersign_core::change::{Change, ChangeSeq};
 use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::credential::{Credential, CredentialId};
-use countersign_core::name::LoginName;
+use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::ownership::Holding;
 use countersign_core::rights::Rights;
 use countersign_core::secret::{SecretDigest, Verifier};
@@ -57,7 +57,8 @@ struct Cached {
 }
 
 /// What a credential may do. Its roles, its scheme and its tenant can't change
-/// without an entry in the log that gives up the record.
+/// without an entry in the log that gives up the record, nor the roles of its
+/// groups without one that gives up these.
 #[derive(Debug)]
 struct CachedRights {
     /// Under which client id; under each if there is none.
@@ -125,6 +126,7 @@ impl CredentialCache {
                     let all = core::mem::replace(self, Self::new(seq));
                     given_up.get_or_insert(all);
                 }
+                Change::Group(tenant, group) => self.forget_rights_of_group(&tenant, &group),
                 Change::KickRequested(_) => {}
             }
             self.seq = seq;
@@ -307,9 +309,24 @@ impl CredentialCache {
         self.forget_rights(before.as_ref());
     }
 
+    /// Gives up what members of a group may do, and of those below it.
+    fn forget_rights_of_group(&mut self, tenant: &TenantId, group: &GroupPath) {
+        let is_in_it = |record: &Credential| {
+            record.tenant.as_ref() == Some(tenant)
+                && record.groups.iter().any(|own| group.covers(own))
+        };
+        let mut given_up: usize = 0;
+        for cached in self.cached.values_mut() {
+            if !cached.record.groups.is_empty() && is_in_it(&cached.record) {
+                let rights = cached.rights.take();
+                given_up = given_up.saturating_add(rules_of(rights.as_ref()));
+            }
+        }
+        self.rules = self.rules.saturating_sub(given_up);
+    }
+
     fn forget_rights(&mut self, known: Option<&CachedRights>) {
-        let count = known.map_or(0, |known| known.rights.rule_count());
-        self.rules = self.rules.saturating_sub(count);
+        self.rules = self.rules.saturating_sub(rules_of(known));
     }
 
     /// Gives up the oldest that was of no use for a while.
@@ -331,6 +348,10 @@ impl CredentialCache {
             self.forget(id);
         }
     }
+}
+
+fn rules_of(known: Option<&CachedRights>) -> usize {
+    known.map_or(0, |known| known.rights.rule_count())
 }
 
 fn digests_of(record: &Credential) -> impl Iterator<Item = &[u8; 32]> {

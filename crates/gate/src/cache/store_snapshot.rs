@@ -7,7 +7,7 @@ use std::sync::Arc;
 use countersign_core::access::{self, Access, AccessSubject, PolicyLookup, joined_tenant};
 use countersign_core::change::ChangeSeq;
 use countersign_core::client_id::ClientId;
-use countersign_core::name::TenantId;
+use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::rights::{Rights, TopicUse};
 use countersign_core::role::{Role, RoleName};
 use countersign_core::rule::TopicOwners;
@@ -249,22 +249,23 @@ impl StoreSnapshot {
         client_id: &str,
         store: &mut S,
     ) -> Result<Arc<Rights>, StoreError> {
-        if let Some(rights) = self.shared_rights(subject)? {
-            return Ok(Arc::clone(rights));
-        }
         let lookup = &mut SnapshotLookup {
             snapshot: self,
             store,
         };
+        if let Some(rights) = self.shared_rights(subject, lookup)? {
+            return Ok(Arc::clone(rights));
+        }
         let access = Access::resolve(subject, lookup)?;
         Ok(Arc::new(access.rights(Some(client_id))))
     }
 
     /// The rights that all principals of a tenant share who have no rules of their
     /// own, if these are such a principal's.
-    fn shared_rights(
+    fn shared_rights<S: GateStore>(
         &self,
         subject: AccessSubject<'_>,
+        lookup: &mut SnapshotLookup<'_, S>,
     ) -> Result<Option<&Arc<Rights>>, StoreError> {
         let AccessSubject::Credential { credential, .. } = subject else {
             return Ok(None);
@@ -273,9 +274,12 @@ impl StoreSnapshot {
         let Some(id) = &credential.tenant else {
             return Ok(None);
         };
-        let tenant = self.tenant(id)?;
-        let tenant = tenant.filter(|it| access::has_defaults_alone(credential, it, scheme));
-        Ok(tenant.and_then(|it| self.default_rights.get(&it.id)))
+        let Some(tenant) = self.tenant(id)? else {
+            return Ok(None);
+        };
+        let is_one = access::has_defaults_alone(credential, tenant, scheme, lookup)?;
+        let rights = self.default_rights.get(&tenant.id);
+        Ok(rights.filter(|_| is_one))
     }
 
     fn scheme(&self, name: &SchemeName) -> Result<Option<&Scheme>, StoreError> {
@@ -319,6 +323,14 @@ impl<S: GateStore> PolicyLookup for SnapshotLookup<'_, S> {
 
     fn role(&mut self, tenant: &TenantId, name: &RoleName) -> Result<Option<Role>, StoreError> {
         self.store.role_named(tenant, name)
+    }
+
+    fn roles_of_group(
+        &mut self,
+        tenant: &TenantId,
+        group: &GroupPath,
+    ) -> Result<Vec<RoleName>, StoreError> {
+        self.store.roles_of_group(tenant, group)
     }
 
     fn scheme(&mut self, name: &SchemeName) -> Result<Option<&Scheme>, StoreError> {

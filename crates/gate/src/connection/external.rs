@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use countersign_core::access::AccessSubject;
 use countersign_core::connect::{
-    ClientIdHold, LoginRecord, Proof, Request, SessionUse, claim_client_id,
+    ClientIdHold, LoginRecord, Method, Proof, Request, SessionUse, claim_client_id,
 };
 use countersign_core::credential::Credential;
 use countersign_core::options::ChainMode;
@@ -17,6 +17,7 @@ use countersign_core::store::{GateStore, LoginEffects, Recorded, StoreError};
 use countersign_core::time::Timestamp;
 
 use crate::connection::session::{Phase, Principal, Session};
+use crate::connection::session_extension::SessionExtension;
 use crate::host::{ClientRef, ConnectInfo};
 use crate::login::refusal::{Refusal, TurnedAway};
 use crate::state::State;
@@ -101,7 +102,7 @@ impl ExternalLogin {
             depends_on: Box::default(),
             phase: Phase::Live,
             is_arriving: false,
-            extension: None,
+            extension: SessionExtension::of(&Method::Plain, credential.groups.clone().into()),
         };
         Ok(Ok(Self {
             session,

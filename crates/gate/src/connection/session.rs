@@ -6,7 +6,7 @@ use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::connect::Identity;
 use countersign_core::control;
 use countersign_core::credential::{Credential, CredentialId, Generation};
-use countersign_core::name::{LoginName, TenantId};
+use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::presence::SessionNumber;
 use countersign_core::reason::Reason;
 use countersign_core::rights::{Rights, TopicUse};
@@ -374,6 +374,13 @@ impl Session {
         self.extension
             .as_ref()
             .map_or(&[], |extension| &extension.children)
+    }
+
+    /// The groups whose roles it has besides its own.
+    pub(crate) fn groups(&self) -> &[GroupPath] {
+        self.extension
+            .as_ref()
+            .map_or(&[], |extension| &extension.groups)
     }
 
     /// The keys of the things that are bound to it.

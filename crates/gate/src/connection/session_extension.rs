@@ -2,7 +2,7 @@
 
 use countersign_core::connect::Method;
 use countersign_core::credential::CredentialId;
-use countersign_core::name::LoginName;
+use countersign_core::name::{GroupPath, LoginName};
 use countersign_core::time::Timestamp;
 
 /// State that only some sessions need.
@@ -13,6 +13,8 @@ pub(crate) struct SessionExtension {
     pub(crate) is_enhanced: bool,
     /// The things that are bound to it.
     pub(crate) children: Vec<Child>,
+    /// The groups whose roles it has besides its own.
+    pub(crate) groups: Box<[GroupPath]>,
     /// What it asked for by commands.
     pub(crate) command_rate: CommandRate,
 }
@@ -53,14 +55,18 @@ impl CommandRate {
 
 impl SessionExtension {
     /// What a session has from its beginning.
-    pub(crate) fn of(method: &Method) -> Option<Box<Self>> {
-        match method {
-            Method::Enhanced { .. } => Some(Box::new(Self {
-                is_enhanced: true,
+    pub(crate) fn of(method: &Method, groups: Box<[GroupPath]>) -> Option<Box<Self>> {
+        let is_enhanced = match method {
+            Method::Enhanced { .. } => true,
+            Method::Plain => false,
+        };
+        (is_enhanced || !groups.is_empty()).then(|| {
+            Box::new(Self {
+                is_enhanced,
+                groups,
                 ..Self::default()
-            })),
-            Method::Plain => None,
-        }
+            })
+        })
     }
 }
 

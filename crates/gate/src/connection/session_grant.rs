@@ -8,6 +8,7 @@ use countersign_core::client_id::ClientId;
 use countersign_core::connect::Identity;
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::kind::Kind;
+use countersign_core::name::GroupPath;
 use countersign_core::reason::Reason;
 use countersign_core::rights::Rights;
 use countersign_core::store::{GateStore, StoreError};
@@ -28,6 +29,8 @@ pub(crate) struct SessionGrant {
     pub(crate) ends_at: Option<Timestamp>,
     /// The credentials, besides its own, that it depends on.
     pub(crate) depends_on: Box<[CredentialId]>,
+    /// The groups whose roles it has besides its own.
+    pub(crate) groups: Box<[GroupPath]>,
 }
 
 impl SessionGrant {
@@ -40,6 +43,7 @@ impl SessionGrant {
         let client_id = asked.as_str();
         let mut ends_at = identity.ends_at();
         let mut depends_on = Vec::new();
+        let mut groups = Box::default();
         let rights = match identity {
             Identity::Bearer { credential, token } => {
                 let bounds = TokenDependencies::of(view, credential, token)?;
@@ -49,6 +53,7 @@ impl SessionGrant {
             }
             Identity::Credential { credential, .. } => {
                 depends_on.extend(credential.parent());
+                groups = credential.groups.as_slice().into();
                 view.rights_at_login(credential, asked)?
             }
             Identity::Unauthenticated { tenant } => {
@@ -58,12 +63,17 @@ impl SessionGrant {
             }
             Identity::User {
                 credential, tenant, ..
-            } => view.rights_of(AccessSubject::User { credential, tenant }, client_id)?,
+            } => {
+                let subject = AccessSubject::User { credential, tenant };
+                groups = subject.groups().into();
+                view.rights_of(subject, client_id)?
+            }
         };
         Ok(Self {
             rights,
             ends_at,
             depends_on: depends_on.into(),
+            groups,
         })
     }
 }
@@ -148,7 +158,10 @@ pub(crate) fn rights_of_session<S: GateStore>(
             (subject, ends_at)
         }
     };
-    Ok((view.rights_of(subject, &session.client_id)?, ends_at))
+    let rights = view.rights_of(subject, &session.client_id)?;
+    let groups = subject.groups().to_vec();
+    sessions.set_groups(handle, &groups);
+    Ok((rights, ends_at))
 }
 
 fn let_go_of_children<S: GateStore>(

@@ -6,9 +6,11 @@ use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 use countersign_core::credential::CredentialId;
+use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::presence::SessionNumber;
 use countersign_core::time::Timestamp;
 
+use crate::connection::group_index::GroupIndex;
 use crate::connection::handle_index::HandleIndex;
 use crate::connection::session::{Phase, Session};
 use crate::connection::session_extension::Child;
@@ -22,6 +24,8 @@ pub(crate) struct Sessions {
     by_credential: HandleIndex<CredentialId, BuildHasherDefault<NumberHasher>>,
     /// Sessions that depend on a credential that is not their own.
     by_dependency: HandleIndex<CredentialId, BuildHasherDefault<NumberHasher>>,
+    /// Sessions whose rights follow from the roles of groups.
+    by_group: GroupIndex,
     /// The sessions of each client id whose connection is open.
     live: HandleIndex<Arc<str>>,
     /// When sessions end by themselves; perhaps also of some that are gone.
@@ -53,6 +57,11 @@ impl Sessions {
         }
         for id in session.dependencies() {
             self.by_dependency.add(id, handle);
+        }
+        if let Some(tenant) = &session.tenant {
+            for group in session.groups() {
+                self.by_group.add(tenant, group, handle);
+            }
         }
         if !matches!(session.phase, Phase::Gone { .. }) {
             self.live.add(Arc::clone(&session.client_id), handle);
@@ -117,6 +126,11 @@ impl Sessions {
     pub(crate) fn remove(&mut self, handle: Handle) -> Option<Session> {
         let session = self.by_handle.remove(&handle.0)?;
         self.remove_dependencies(handle, session.dependencies());
+        if let Some(tenant) = &session.tenant {
+            for group in session.groups() {
+                self.by_group.remove(tenant, group, handle);
+            }
+        }
         self.live.remove(&*session.client_id, handle);
         if let Some(id) = session.credential() {
             self.by_credential.remove(&id, handle);
@@ -136,6 +150,36 @@ impl Sessions {
         for id in after {
             self.by_dependency.add(id, handle);
         }
+    }
+
+    /// Replaces the groups that a session is in.
+    pub(crate) fn set_groups(&mut self, handle: Handle, groups: &[GroupPath]) {
+        let Some(session) = self.by_handle.get_mut(&handle.0) else {
+            return;
+        };
+        if session.groups() == groups {
+            return;
+        }
+        if let Some(tenant) = &session.tenant {
+            for group in session.groups() {
+                self.by_group.remove(tenant, group, handle);
+            }
+            for group in groups {
+                self.by_group.add(tenant, group, handle);
+            }
+        }
+        session.extension_mut().groups = groups.into();
+    }
+
+    /// The credentials with sessions in a group of a tenant, or in one below it.
+    pub(crate) fn in_group(&self, tenant: &TenantId, group: &GroupPath) -> Vec<CredentialId> {
+        let handles = self.by_group.in_or_below(tenant, group);
+        let mut credentials: Vec<_> = handles
+            .filter_map(|handle| self.get(handle)?.credential())
+            .collect();
+        credentials.sort_unstable();
+        credentials.dedup();
+        credentials
     }
 
     fn remove_dependencies(

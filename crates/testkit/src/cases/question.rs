@@ -26,8 +26,11 @@ pub struct RuleCase {
     pub client_id: Option<String>,
     /// Its tenant.
     pub tenant: Option<String>,
-    /// Its group.
+    /// Its only group.
     pub group: Option<String>,
+    /// Its groups, where it is in several.
+    #[serde(default)]
+    pub groups: Vec<String>,
     /// Its attributes.
     #[serde(default)]
     pub attributes: BTreeMap<String, String>,
@@ -84,6 +87,7 @@ impl RuleCase {
             client_id: None,
             tenant: None,
             group: None,
+            groups: Vec::new(),
             attributes: BTreeMap::new(),
             check: check.into(),
             topic: topic.into(),
@@ -116,10 +120,14 @@ impl RuleCase {
             && self.tenant.is_none()
             && LoginName::parse_device(name).is_ok()
             && ClientId::parse(client_id).is_ok()
-            && self
-                .group
-                .as_deref()
-                .is_none_or(|group| GroupPath::parse(group).is_ok())
+            && self.groups().is_ok()
+    }
+
+    /// Its groups, in the order in which it joined them.
+    pub fn groups(&self) -> Result<Vec<GroupPath>> {
+        let all = self.group.iter().chain(&self.groups);
+        let parsed = all.map(|group| GroupPath::parse(group));
+        Ok(parsed.collect::<Result<_, _>>()?)
     }
 }
 

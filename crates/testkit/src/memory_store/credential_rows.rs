@@ -2,7 +2,7 @@
 
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::kind::Kind;
-use countersign_core::name::{LoginName, Suffix, TenantId};
+use countersign_core::name::{GroupPath, LoginName, Suffix, TenantId};
 use countersign_core::store::rows::{
     ApplicationRows, CredentialQuery, CredentialRows, CredentialUse, RegistrationCount,
 };
@@ -36,15 +36,20 @@ impl CredentialRows for MemoryTransaction<'_> {
         query: &CredentialQuery,
         page: &Page<LoginName>,
     ) -> Result<Listed<Credential>, StoreError> {
-        let is_in_group = |it: &Credential| match (&query.group, &it.group) {
-            (Some(group), Some(own)) => group.covers(own),
-            (Some(_), None) => false,
-            (None, _) => true,
+        let is_in_group = |it: &Credential| {
+            let is_in = |group: &GroupPath| it.groups.iter().any(|own| group.covers(own));
+            query.group.as_ref().is_none_or(is_in)
+        };
+        let is_within = |it: &Credential| {
+            let holds_all = |group: &GroupPath| it.groups.iter().all(|own| group.covers(own));
+            let within = query.within.as_ref();
+            within.is_none_or(|group| !it.groups.is_empty() && holds_all(group))
         };
         let is_asked_for = |it: &Credential| {
             it.tenant.is_some()
                 && query.state.is_none_or(|state| it.state == state)
                 && is_in_group(it)
+                && is_within(it)
         };
         let mut devices = self.own_credentials(query.tenant.as_ref(), is_device);
         devices.retain(is_asked_for);

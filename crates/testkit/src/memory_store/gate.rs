@@ -9,7 +9,7 @@ use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::ledger::Ledger as _;
 use countersign_core::lockout::Lockout;
-use countersign_core::name::{LoginName, TenantId};
+use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::ownership::StoredSession;
 use countersign_core::role::{Role, RoleName};
 use countersign_core::secret::{PasswordHash, SecretDigest, SecretId};
@@ -139,7 +139,7 @@ impl GateStore for MemoryStore {
     fn log_position(&mut self) -> Result<LogPosition, StoreError> {
         let tables = self.tables();
         let is_of_policy = |change: &Change| match change {
-            Change::Credential(_) | Change::KickRequested(_) => false,
+            Change::Credential(_) | Change::Group(..) | Change::KickRequested(_) => false,
             Change::Everything | Change::Tenant(_) => true,
         };
         let mut newest_first = tables.changes.iter().rev();
@@ -195,6 +195,14 @@ impl GateStore for MemoryStore {
         Ok(self.tables().role(tenant, name))
     }
 
+    fn roles_of_group(
+        &mut self,
+        tenant: &TenantId,
+        group: &GroupPath,
+    ) -> Result<Vec<RoleName>, StoreError> {
+        Ok(self.tables().roles_of_group(tenant, group))
+    }
+
     fn audit_heads(&mut self) -> Result<AuditHeads, StoreError> {
         Ok(self.tables().audit_heads())
     }
@@ -223,6 +231,13 @@ impl Tables {
     /// The role with this name in a tenant.
     pub(super) fn role(&self, tenant: &TenantId, name: &RoleName) -> Option<Role> {
         self.roles.get(&(tenant.clone(), name.clone())).cloned()
+    }
+
+    /// The roles that this very group of a tenant holds, by name.
+    pub(super) fn roles_of_group(&self, tenant: &TenantId, group: &GroupPath) -> Vec<RoleName> {
+        let held = self.group_roles.keys();
+        let held = held.filter(|(of, path, _)| of == tenant && path == group);
+        held.map(|(.., role)| role.clone()).collect()
     }
 }
 

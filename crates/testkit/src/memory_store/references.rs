@@ -47,6 +47,8 @@ impl Tables {
         };
         self.remove_grants(|grant| grant.tenant == *tenant && is_of_role(&grant.right));
         self.remove_tokens(|token| token.tenant == *tenant && token.role == *name);
+        self.group_roles
+            .remove_where(|(of, _, role), ()| of == tenant && role == name);
         if let Some(tenant) = self.tenants.row(tenant) {
             tenant.default_roles.retain(|given| given != name);
             tenant.anonymous_roles.retain(|given| given != name);

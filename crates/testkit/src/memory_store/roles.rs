@@ -1,7 +1,7 @@
 //! Roles and who holds them.
 
 use countersign_core::credential::CredentialId;
-use countersign_core::name::TenantId;
+use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::role::{Role, RoleName};
 use countersign_core::store::rows::RoleRows;
 use countersign_core::store::{Listed, Page, StoreError};
@@ -35,6 +35,48 @@ impl RoleRows for MemoryTransaction<'_> {
 
     fn delete_role(&mut self, tenant: &TenantId, name: &RoleName) -> Result<(), StoreError> {
         found(self.tables.remove_role(tenant, name), "the role")
+    }
+
+    fn assign_role(
+        &mut self,
+        tenant: &TenantId,
+        name: &RoleName,
+        group: &GroupPath,
+    ) -> Result<bool, StoreError> {
+        let has_role = self.tables.role(tenant, name).is_some();
+        found(has_role, "the role")?;
+        let key = (tenant.clone(), group.clone(), name.clone());
+        let is_new = !self.tables.group_roles.contains_key(&key);
+        self.tables.group_roles.put(key, ());
+        Ok(is_new)
+    }
+
+    fn unassign_role(
+        &mut self,
+        tenant: &TenantId,
+        name: &RoleName,
+        group: &GroupPath,
+    ) -> Result<bool, StoreError> {
+        let key = (tenant.clone(), group.clone(), name.clone());
+        Ok(self.tables.group_roles.remove(&key))
+    }
+
+    fn groups_of_role(
+        &mut self,
+        tenant: &TenantId,
+        name: &RoleName,
+    ) -> Result<Vec<GroupPath>, StoreError> {
+        let held = self.tables.group_roles.keys();
+        let held = held.filter(|(of, _, role)| of == tenant && role == name);
+        Ok(held.map(|(_, group, _)| group.clone()).collect())
+    }
+
+    fn roles_of_group(
+        &mut self,
+        tenant: &TenantId,
+        group: &GroupPath,
+    ) -> Result<Vec<RoleName>, StoreError> {
+        Ok(self.tables.roles_of_group(tenant, group))
     }
 
     fn holders_of_role(

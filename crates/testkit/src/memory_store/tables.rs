@@ -8,7 +8,7 @@ use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::imported::ImportMark;
 use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::lockout::Lockout;
-use countersign_core::name::{LoginName, TenantId};
+use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::ownership::Holder;
 use countersign_core::presence::{Presence, SessionNumber};
 use countersign_core::role::{Role, RoleName};
@@ -31,6 +31,8 @@ pub(super) struct Tables {
     pub(super) settings: Settings,
     pub(super) tenants: Table<TenantId, Tenant>,
     pub(super) roles: Table<(TenantId, RoleName), Role>,
+    /// The roles that groups hold.
+    pub(super) group_roles: Table<(TenantId, GroupPath, RoleName), ()>,
     /// The schemes that were added to the built-in ones.
     pub(super) schemes: Table<SchemeName, Scheme>,
     pub(super) credentials: Table<CredentialId, CredentialRow>,

@@ -65,7 +65,9 @@ pub fn a_credential_reads_back_as_it_was_written(mut store: impl GateStore + Adm
         state: State::Suspended,
         ever_used: true,
         generation: Generation(7),
-        group: Some(GroupPath::parse("DM.X").unwrap()),
+        groups: ["DM.X", "B", "DM.A"]
+            .map(|path| GroupPath::parse(path).unwrap())
+            .into(),
         description: Some("the one in the cellar".into()),
         client_id_rule: ClientIdRule::parse("exact:a:b").unwrap(),
         client_id_tie: Some(ClientId::parse("x").unwrap().tie()),

@@ -13,14 +13,18 @@ use super::{add, at, commit, credential, entry, login_name, look, tenant, tenant
 /// A listing is sorted by name, and each filter keeps out what it says.
 pub fn credentials_are_listed_by_name_and_filtered(mut store: impl GateStore + AdminStore) {
     let groups = [
-        ("d@acme", "DM.X"),
-        ("b@acme", "DM"),
-        ("c@acme", "DMX"),
-        ("a@other", "DM.Y"),
+        ("d@acme", ["DMX", "DM.X"].as_slice()),
+        ("b@acme", &["DM"]),
+        ("c@acme", &["DMX"]),
+        ("a@other", &["DM.Y", "DM"]),
+        ("e@other", &[]),
     ];
-    for (secret, (name, group)) in (1..).zip(groups) {
+    for (secret, (name, groups)) in (1..).zip(groups) {
         let made = Credential {
-            group: Some(GroupPath::parse(group).unwrap()),
+            groups: groups
+                .iter()
+                .map(|path| GroupPath::parse(path).unwrap())
+                .collect(),
             state: if name == "c@acme" {
                 State::Revoked
             } else {
@@ -47,7 +51,7 @@ pub fn credentials_are_listed_by_name_and_filtered(mut store: impl GateStore + A
     let after = |text| Page::after(login_name(text));
     assert_eq!(
         page_of(all(), &Page::default()),
-        ["a@other", "b@acme", "c@acme", "d@acme"]
+        ["a@other", "b@acme", "c@acme", "d@acme", "e@other"]
     );
     assert_eq!(
         page_of(acme(), &Page::default()),
@@ -66,6 +70,17 @@ pub fn credentials_are_listed_by_name_and_filtered(mut store: impl GateStore + A
         page_of(of_group, &Page::default()),
         ["a@other", "b@acme", "d@acme"]
     );
+    let within = CredentialQuery {
+        within: group("DM"),
+        ..all()
+    };
+    assert_eq!(page_of(within, &Page::default()), ["a@other", "b@acme"]);
+    let both = CredentialQuery {
+        within: group("DM"),
+        group: group("DM.Y"),
+        ..all()
+    };
+    assert_eq!(page_of(both, &Page::default()), ["a@other"]);
     let two = Page {
         limit: 2,
         ..after("a@other")

@@ -2,7 +2,7 @@
 
 use countersign_core::credential::Credential;
 use countersign_core::ledger::LedgerTransaction as _;
-use countersign_core::name::GroupPath;
+use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::role::{Role, RoleName, RoleRule};
 use countersign_core::rule::{Action, Effect, Limits, Pattern, QoS, Rule};
 use countersign_core::store::rows::TenantRows as _;
@@ -120,6 +120,84 @@ pub fn a_deleted_role_is_taken_from_its_holders(mut store: impl GateStore + Admi
     let mut transaction = store.begin(Intent::Write).unwrap();
     let unknown = role_name("unknown");
     assert!(transaction.delete_role(&acme, &unknown).is_err());
+}
+
+/// A group holds a role until it is taken from the group, or goes.
+pub fn a_group_holds_its_own_roles_and_no_others(mut store: impl GateStore + AdminStore) {
+    let (acme, other) = (tenant_id("acme"), tenant_id("other"));
+    for tenant in ["acme", "other"] {
+        make_roles(&mut store, tenant, &["meter", "reader"]);
+    }
+    let (meter, reader) = (role_name("meter"), role_name("reader"));
+    let group = |text: &str| GroupPath::parse(text).unwrap();
+    let mut assign = |tenant: &TenantId, role: &RoleName, path: &str| {
+        commit(&mut store, &[], |transaction| {
+            transaction.assign_role(tenant, role, &group(path))
+        })
+    };
+    assert!(assign(&acme, &reader, "DM.X"));
+    assert!(assign(&acme, &meter, "DM.X"));
+    assert!(assign(&acme, &meter, "DM"));
+    assert!(!assign(&acme, &meter, "DM"));
+    assert!(assign(&other, &meter, "DM"));
+    for (tenant, path, held) in [
+        (&acme, "DM.X", vec![meter.clone(), reader.clone()]),
+        (&acme, "DM", vec![meter.clone()]),
+        (&acme, "DMX", vec![]),
+        (&acme, "DM.X.Y", vec![]),
+        (&other, "DM", vec![meter.clone()]),
+        (&other, "DM.X", vec![]),
+    ] {
+        let found = store.roles_of_group(tenant, &group(path)).unwrap();
+        assert_eq!(found, held, "{tenant} {path}");
+        let found = look(&mut store, |transaction| {
+            transaction.roles_of_group(tenant, &group(path))
+        });
+        assert_eq!(found, held, "{tenant} {path}");
+    }
+    let holding = |store: &mut _, tenant: &TenantId| {
+        look(store, |transaction| {
+            transaction.groups_of_role(tenant, &meter)
+        })
+    };
+    assert_eq!(holding(&mut store, &acme), [group("DM"), group("DM.X")]);
+    assert!(
+        look(&mut store, |transaction| transaction
+            .holders_of_role(&acme, &meter))
+        .is_empty()
+    );
+    let mut unassign = |path: &str| {
+        commit(&mut store, &[], |transaction| {
+            transaction.unassign_role(&acme, &meter, &group(path))
+        })
+    };
+    assert!(unassign("DM"));
+    assert!(!unassign("DM") && !unassign("DM.Y"));
+    assert_eq!(holding(&mut store, &acme), [group("DM.X")]);
+    // Its rules may be changed; it stays with its groups.
+    commit(&mut store, &[], |transaction| {
+        transaction.put_role(&role("acme", "meter"))
+    });
+    assert_eq!(holding(&mut store, &acme), [group("DM.X")]);
+    commit(&mut store, &[], |transaction| {
+        transaction.delete_role(&acme, &meter)
+    });
+    make_roles(&mut store, "acme", &["meter"]);
+    assert!(holding(&mut store, &acme).is_empty());
+    let left = store.roles_of_group(&acme, &group("DM.X")).unwrap();
+    assert_eq!(left, [reader]);
+    commit(&mut store, &[], |transaction| {
+        transaction.delete_tenant(&other)
+    });
+    make_roles(&mut store, "other", &["meter"]);
+    assert!(holding(&mut store, &other).is_empty());
+    let mut transaction = store.begin(Intent::Write).unwrap();
+    let unknown = role_name("unknown");
+    assert!(
+        transaction
+            .assign_role(&acme, &unknown, &group("DM"))
+            .is_err()
+    );
 }
 
 /// A role that does not exist has no holders.

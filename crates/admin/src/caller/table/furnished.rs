@@ -35,7 +35,7 @@ pub(super) fn furnished() -> Fixture {
         fixture.run(&GrantUser { email, grant }).unwrap();
     }
     let pump = NewCredential {
-        group: group("DM.PUMPS"),
+        groups: vec![group("DM.PUMPS").unwrap()],
         client_id_rule: Some(ClientIdRule::FirstUse),
         ..new_credential("pump")
     };

@@ -35,7 +35,10 @@ fn hold(fixture: &mut Fixture, name: &str, group: Option<&str>) {
     let new = NewCredential {
         scheme: scheme_name("bare"),
         roles: vec![role_name("ops")],
-        group: group.and_then(|text| GroupPath::parse(text).ok()),
+        groups: group
+            .and_then(|text| GroupPath::parse(text).ok())
+            .into_iter()
+            .collect(),
         ..new_credential(name)
     };
     fixture.run(&CreateCredential(new)).unwrap();

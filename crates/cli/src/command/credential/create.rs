@@ -26,9 +26,9 @@ pub(crate) struct CredentialCreate {
     /// The scheme it is made by.
     #[arg(long, default_value = BASIC, value_parser = SchemeName::parse)]
     scheme: SchemeName,
-    /// The group it is sorted under, like `DM.MFORM.SURYA`.
-    #[arg(long, value_parser = GroupPath::parse)]
-    group: Option<GroupPath>,
+    /// A group that it is in, like `DM.MFORM.SURYA`.
+    #[arg(long = "group", value_name = "GROUP", value_parser = GroupPath::parse)]
+    groups: Vec<GroupPath>,
     /// Free text for people.
     #[arg(long, value_name = "TEXT", value_parser = FreeText::parse)]
     description: Option<FreeText>,
@@ -71,7 +71,7 @@ impl CredentialCreate {
             secret,
             client_id_rule: self.client_id,
             roles: self.roles,
-            group: self.group,
+            groups: self.groups,
             description: self.description,
             attributes,
             not_before: self.not_before.map(seen_from_now),

@@ -171,6 +171,8 @@ pub struct CredentialQuery {
     pub tenant: Option<TenantId>,
     /// In this state alone.
     pub state: Option<State>,
-    /// In this group and below alone.
+    /// Of which some group is this one or lies below it.
     pub group: Option<GroupPath>,
+    /// Of which all groups are this one or lie below it, and which are in one.
+    pub within: Option<GroupPath>,
 }

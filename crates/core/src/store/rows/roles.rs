@@ -1,7 +1,7 @@
 //! Roles and who holds them.
 
 use crate::credential::CredentialId;
-use crate::name::TenantId;
+use crate::name::{GroupPath, TenantId};
 use crate::role::{Role, RoleName};
 use crate::store::{Listed, Page, StoreError};
 
@@ -35,16 +35,62 @@ pub trait RoleRows {
     /// See [`RoleRows`].
     fn put_role(&mut self, role: &Role) -> Result<(), StoreError>;
 
-    /// Deletes a role and takes it from its holders.
+    /// Deletes a role and takes it from its holders, groups among them.
     ///
     /// # Errors
     ///
     /// See [`RoleRows`]; also when there is no such role.
     fn delete_role(&mut self, tenant: &TenantId, name: &RoleName) -> Result<(), StoreError>;
 
+    /// Gives a role to a group; says whether the group did not hold it before.
+    ///
+    /// # Errors
+    ///
+    /// See [`RoleRows`]; also when there is no such role.
+    fn assign_role(
+        &mut self,
+        tenant: &TenantId,
+        name: &RoleName,
+        group: &GroupPath,
+    ) -> Result<bool, StoreError>;
+
+    /// Takes a role from a group; says whether the group held it.
+    ///
+    /// # Errors
+    ///
+    /// See [`RoleRows`].
+    fn unassign_role(
+        &mut self,
+        tenant: &TenantId,
+        name: &RoleName,
+        group: &GroupPath,
+    ) -> Result<bool, StoreError>;
+
+    /// The groups that hold a role, by path.
+    ///
+    /// # Errors
+    ///
+    /// See [`RoleRows`].
+    fn groups_of_role(
+        &mut self,
+        tenant: &TenantId,
+        name: &RoleName,
+    ) -> Result<Vec<GroupPath>, StoreError>;
+
+    /// The roles that this very group holds, by name.
+    ///
+    /// # Errors
+    ///
+    /// See [`RoleRows`].
+    fn roles_of_group(
+        &mut self,
+        tenant: &TenantId,
+        group: &GroupPath,
+    ) -> Result<Vec<RoleName>, StoreError>;
+
     /// The numbers of the credentials that hold a role: by themselves, by a
     /// grant, or by tokens made for them that are still kept. Things are not
-    /// among them; their application is.
+    /// among them; their application is. Nor are those who hold it by a group.
     ///
     /// # Errors
     ///

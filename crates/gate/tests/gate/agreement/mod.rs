@@ -300,7 +300,10 @@ impl Fixture {
                 } else {
                     vec![role_name()]
                 },
-                group: has_group.then(|| GroupPath::parse("DM.X").unwrap()),
+                groups: has_group
+                    .then(|| GroupPath::parse("DM.X").unwrap())
+                    .into_iter()
+                    .collect(),
                 attributes: line
                     .map(|it| ("line".into(), it.into()))
                     .into_iter()

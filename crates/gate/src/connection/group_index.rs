@@ -1,0 +1,113 @@
+//! Which sessions are in which groups of tenants.
+
+use core::ops::Bound;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use countersign_core::name::{GroupPath, TenantId};
+
+use crate::host::Handle;
+
+/// The handles of the sessions that are in each group.
+///
+/// It holds an entry for each group of each session, so it grows with the sessions
+/// and with [`MOST_GROUPS`](countersign_core::credential::MOST_GROUPS).
+#[derive(Debug, Default)]
+pub(crate) struct GroupIndex(HashMap<TenantId, BTreeMap<Box<str>, HashSet<Handle>>>);
+
+impl GroupIndex {
+    /// Adds a handle to a group.
+    pub(crate) fn add(&mut self, tenant: &TenantId, group: &GroupPath, handle: Handle) {
+        let groups = match self.0.get_mut(tenant) {
+            Some(groups) => groups,
+            None => self.0.entry(tenant.clone()).or_default(),
+        };
+        match groups.get_mut(group.as_str()) {
+            Some(handles) => {
+                handles.insert(handle);
+            }
+            None => {
+                groups.insert(group.as_str().into(), HashSet::from([handle]));
+            }
+        }
+    }
+
+    /// Removes a handle from a group.
+    pub(crate) fn remove(&mut self, tenant: &TenantId, group: &GroupPath, handle: Handle) {
+        let Some(groups) = self.0.get_mut(tenant) else {
+            return;
+        };
+        if let Some(handles) = groups.get_mut(group.as_str()) {
+            handles.remove(&handle);
+            if handles.is_empty() {
+                groups.remove(group.as_str());
+            }
+        }
+        if groups.is_empty() {
+            self.0.remove(tenant);
+        }
+    }
+
+    /// The handles in a group and in those below it; one may come several times.
+    pub(crate) fn in_or_below(
+        &self,
+        tenant: &TenantId,
+        group: &GroupPath,
+    ) -> impl Iterator<Item = Handle> {
+        let groups = self.0.get(tenant);
+        let below = format!("{group}.");
+        let own = groups.and_then(|groups| groups.get(group.as_str()));
+        let below = groups.into_iter().flat_map(move |groups| {
+            let end = below.clone();
+            let from = groups.range::<str, _>((Bound::Included(below.as_str()), Bound::Unbounded));
+            let below = from.take_while(move |(path, _)| path.starts_with(&end));
+            below.map(|(_, handles)| handles)
+        });
+        own.into_iter().chain(below).flatten().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handle_is_found_in_its_groups_and_in_those_above_until_it_is_removed() {
+        let tenant = |id| TenantId::parse(id).unwrap();
+        let group = |path| GroupPath::parse(path).unwrap();
+        let mut index = GroupIndex::default();
+        for (id, path, handle) in [
+            ("acme", "DM", 1),
+            ("acme", "DM.X", 2),
+            ("acme", "DM.X.Y", 3),
+            ("acme", "DM-X", 4),
+            ("acme", "DMX", 5),
+            ("acme", "A", 2),
+            ("other", "DM.X", 6),
+        ] {
+            index.add(&tenant(id), &group(path), Handle(handle));
+        }
+        let found = |index: &GroupIndex, id, path| {
+            let (tenant, group) = (tenant(id), group(path));
+            let handles = index.in_or_below(&tenant, &group);
+            let mut handles: Vec<_> = handles.map(|handle| handle.0).collect();
+            handles.sort_unstable();
+            handles
+        };
+        for (id, path, expected) in [
+            ("acme", "DM", vec![1, 2, 3]),
+            ("acme", "DM.X", vec![2, 3]),
+            ("acme", "A", vec![2]),
+            ("acme", "DM.X.Y.Z", vec![]),
+            ("acme", "D", vec![]),
+            ("other", "DM", vec![6]),
+            ("third", "DM", vec![]),
+        ] {
+            assert_eq!(found(&index, id, path), expected, "{id} {path}");
+        }
+        index.remove(&tenant("acme"), &group("DM.X"), Handle(2));
+        index.remove(&tenant("acme"), &group("DM.X"), Handle(3));
+        assert_eq!(found(&index, "acme", "DM"), [1, 3]);
+        index.remove(&tenant("other"), &group("DM.X"), Handle(6));
+        assert_eq!(index.0.len(), 1);
+    }
+}
