@@ -2,6 +2,7 @@
 //! line and the audit. They are public: a key that is there stays, with its
 //! meaning.
 
+use core::fmt;
 use core::time::Duration;
 
 use countersign_core::audit::AuditRow;
@@ -10,8 +11,9 @@ use countersign_core::secret::Secret;
 use countersign_core::store::{BrokerPresence, Settings};
 use countersign_core::tenant::Tenant;
 use countersign_core::time::rfc3339;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 mod application;
 mod check;
@@ -220,9 +222,40 @@ impl SettingsView {
     }
 }
 
-/// A generated secret as text. It is plain ASCII.
-fn shown(secret: &Secret) -> String {
-    String::from_utf8_lossy(secret.expose()).into_owned()
+/// A text that is a secret, or may be one; wiped from memory when it is dropped.
+#[derive(Clone)]
+struct SecretText(Zeroizing<String>);
+
+impl SecretText {
+    fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for SecretText {
+    fn from(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+}
+
+/// A generated secret is plain ASCII.
+impl From<&Secret> for SecretText {
+    fn from(secret: &Secret) -> Self {
+        String::from_utf8_lossy(secret.expose()).into_owned().into()
+    }
+}
+
+impl Serialize for SecretText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// Does not tell it.
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretText")
+    }
 }
 
 /// How a live session is called, so that it can be ended by this name.

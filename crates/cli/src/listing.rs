@@ -4,6 +4,7 @@
 use std::io::{self, BufWriter, Stdout, Write as _};
 
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use crate::error::CliError;
 use crate::json;
@@ -22,7 +23,7 @@ pub(crate) struct Listing {
     writer: BufWriter<Stdout>,
     begun: bool,
     widths: Vec<usize>,
-    waiting: Vec<Vec<String>>,
+    waiting: Vec<Vec<Zeroizing<String>>>,
 }
 
 impl Listing {
@@ -89,7 +90,7 @@ impl Listing {
                 0,
                 self.columns
                     .iter()
-                    .map(|(_, heading)| (*heading).into())
+                    .map(|(_, heading)| Zeroizing::new((*heading).into()))
                     .collect(),
             );
             self.widths = (0..self.columns.len())
@@ -102,7 +103,7 @@ impl Listing {
         for row in rows {
             let mut line = String::new();
             for (cell, width) in row.iter().zip(&self.widths) {
-                line.push_str(&format!("{cell:width$}  "));
+                line.push_str(&format!("{:width$}  ", cell.as_str()));
             }
             writeln!(self.writer, "{}", line.trim_end())?;
         }

@@ -34,6 +34,7 @@ mod listing;
 mod output;
 mod progress;
 mod store_files;
+mod wiped;
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {

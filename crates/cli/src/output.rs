@@ -1,14 +1,17 @@
 //! What commands print: one JSON document, or text for people.
 
+use core::fmt;
 use std::io::{self, Write as _};
 
-use countersign_core::given::one_line;
+use countersign_core::given::{OneLine, one_line};
 use serde::Serialize;
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use crate::error::CliError;
 use crate::json;
 use crate::listing::{Column, Listing};
+use crate::wiped::{self, WipedValue};
 
 /// How to print.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -22,7 +25,7 @@ pub(crate) enum Output {
 impl Output {
     /// Prints one thing: an object, or its keys and values in two columns.
     pub(crate) fn record(self, record: &impl Serialize) -> Result<(), CliError> {
-        self.record_with(record, &[])
+        self.record_with(record, &[] as &[(&str, &str)])
     }
 
     /// Prints one thing, and to people more than a program is told, or the same
@@ -31,18 +34,15 @@ impl Output {
     pub(crate) fn record_with(
         self,
         record: &impl Serialize,
-        more: &[(&str, String)],
+        more: &[(&str, impl AsRef<str>)],
     ) -> Result<(), CliError> {
-        let mut stdout = io::stdout().lock();
         match self {
-            Self::Json => {
-                json::write_lines(&mut stdout, record)?;
-                writeln!(stdout)?;
-            }
+            Self::Json => print(&format_args!("{}\n", json::lines(record)?.as_str())),
             Self::Text => {
-                let record = serde_json::to_value(record)?;
+                let record = WipedValue(serde_json::to_value(record)?);
                 let is_said = |key: &str| more.iter().any(|(other, _)| *other == key);
-                let mut lines: Vec<(String, String)> = record
+                let mut lines: Vec<(String, Zeroizing<String>)> = record
+                    .0
                     .as_object()
                     .into_iter()
                     .flatten()
@@ -53,24 +53,16 @@ impl Output {
                 for (key, value) in more {
                     let shown = if *key == last { "" } else { key };
                     last = key;
-                    lines.push((shown.into(), one_line(value)));
+                    lines.push((shown.into(), wiped::display(&OneLine(value.as_ref()))));
                 }
-                let width = lines
-                    .iter()
-                    .map(|(key, _)| key.chars().count())
-                    .max()
-                    .unwrap_or(0);
-                for (key, value) in lines {
-                    writeln!(stdout, "{key:width$}  {value}")?;
-                }
+                print(&Table(&lines))
             }
         }
-        Ok(stdout.flush()?)
     }
 
     /// Warns of something that was done all the same. Standard output is for
     /// what was asked for, so this goes elsewhere.
-    pub(crate) fn warn(self, warning: &impl core::fmt::Display) {
+    pub(crate) fn warn(self, warning: &impl fmt::Display) {
         self.remark("warning", &warning.to_string());
     }
 
@@ -86,10 +78,7 @@ impl Output {
 
     /// Prints one thing as JSON on a line of its own.
     pub(crate) fn line(self, record: &impl Serialize) -> Result<(), CliError> {
-        let mut stdout = io::stdout().lock();
-        json::write_line(&mut stdout, record)?;
-        writeln!(stdout)?;
-        Ok(stdout.flush()?)
+        print(&format_args!("{}\n", json::line(record)?.as_str()))
     }
 
     /// Begins to print many things of one kind.
@@ -98,21 +87,60 @@ impl Output {
     }
 }
 
+/// Prints whole lines. All of them go to standard output at once: what waits there
+/// is kept in memory that is not wiped.
+fn print(lines: &impl fmt::Display) -> Result<(), CliError> {
+    let text = wiped::display(lines);
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    Ok(stdout.flush()?)
+}
+
+/// Keys and values in two columns.
+struct Table<'t>(&'t [(String, Zeroizing<String>)]);
+
+impl fmt::Display for Table<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let widths = self.0.iter().map(|(key, _)| key.chars().count());
+        let width = widths.max().unwrap_or(0);
+        for (key, value) in self.0 {
+            writeln!(f, "{key:width$}  {}", value.as_str())?;
+        }
+        Ok(())
+    }
+}
+
 /// A value as people read it.
-pub(crate) fn for_people(value: &Value) -> String {
-    match value {
-        Value::Null => "-".into(),
-        Value::Bool(true) => "yes".into(),
-        Value::Bool(false) => "no".into(),
-        Value::Number(number) => number.to_string(),
-        Value::String(text) => one_line(text),
-        Value::Array(values) if values.is_empty() => "-".into(),
-        Value::Array(values) => values.iter().map(for_people).collect::<Vec<_>>().join(", "),
-        Value::Object(values) if values.is_empty() => "-".into(),
-        Value::Object(values) => values
-            .iter()
-            .map(|(key, value)| format!("{}={}", one_line(key), for_people(value)))
-            .collect::<Vec<_>>()
-            .join(", "),
+pub(crate) fn for_people(value: &Value) -> Zeroizing<String> {
+    wiped::display(&ForPeople(value))
+}
+
+struct ForPeople<'v>(&'v Value);
+
+impl fmt::Display for ForPeople<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Value::Null => f.write_str("-"),
+            Value::Bool(true) => f.write_str("yes"),
+            Value::Bool(false) => f.write_str("no"),
+            Value::Number(number) => write!(f, "{number}"),
+            Value::String(text) => write!(f, "{}", OneLine(text)),
+            Value::Array(values) if values.is_empty() => f.write_str("-"),
+            Value::Array(values) => {
+                for (index, value) in values.iter().enumerate() {
+                    let comma = if index == 0 { "" } else { ", " };
+                    write!(f, "{comma}{}", ForPeople(value))?;
+                }
+                Ok(())
+            }
+            Value::Object(values) if values.is_empty() => f.write_str("-"),
+            Value::Object(values) => {
+                for (index, (key, value)) in values.iter().enumerate() {
+                    let comma = if index == 0 { "" } else { ", " };
+                    write!(f, "{comma}{}={}", OneLine(key), ForPeople(value))?;
+                }
+                Ok(())
+            }
+        }
     }
 }

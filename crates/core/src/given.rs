@@ -1,6 +1,6 @@
 //! Texts that somebody gave, as errors and listings repeat them.
 
-use core::fmt;
+use core::fmt::{self, Write as _};
 
 use crate::name::is_unseen;
 
@@ -36,15 +36,25 @@ impl fmt::Display for Given {
 /// nothing that is not seen.
 #[must_use]
 pub fn one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for character in text.chars() {
-        if is_kept_off(character) {
-            line.extend(character.escape_default());
-        } else {
-            line.push(character);
+    OneLine(text).to_string()
+}
+
+/// A text that is shown as [`one_line`] makes it.
+#[derive(Clone, Copy)]
+#[expect(missing_debug_implementations, reason = "the text may be a secret")]
+pub struct OneLine<'t>(pub &'t str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for character in self.0.chars() {
+            if is_kept_off(character) {
+                write!(f, "{}", character.escape_default())?;
+            } else {
+                f.write_char(character)?;
+            }
         }
+        Ok(())
     }
-    line
 }
 
 /// Says whether a character is shown by its number alone, because it ends a

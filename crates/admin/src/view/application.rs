@@ -5,7 +5,7 @@ use countersign_core::kind::{Application, ApplicationName, Kind};
 use countersign_core::secret::StoredSecret;
 use serde::Serialize;
 
-use super::{rfc3339, shown};
+use super::{SecretText, rfc3339};
 use crate::application::IssuedApplication;
 
 /// What the making of an application answers with, and a new token of it.
@@ -16,7 +16,7 @@ use crate::application::IssuedApplication;
 pub struct IssuedApplicationView {
     name: String,
     tenant: Option<String>,
-    secret: String,
+    secret: SecretText,
     #[serde(skip_serializing_if = "Option::is_none")]
     old_secret_until: Option<String>,
 }
@@ -28,7 +28,7 @@ impl IssuedApplicationView {
         Self {
             name: name(&issued.application),
             tenant: tenant(&issued.application),
-            secret: shown(&issued.token),
+            secret: (&issued.token).into(),
             old_secret_until: issued.old_token_until.map(rfc3339),
         }
     }

@@ -8,7 +8,7 @@ use countersign_core::scheme::{Scheme, TokenLogin};
 use countersign_core::secret::{Secret, Verifier};
 use serde::Serialize;
 
-use super::{RuleView, rfc3339, shown};
+use super::{RuleView, SecretText, rfc3339};
 use crate::lookup::ShownCredential;
 use crate::secret::{IssuedCredential, literal_start};
 
@@ -20,7 +20,7 @@ use crate::secret::{IssuedCredential, literal_start};
 pub struct IssuedCredentialView {
     #[serde(flatten)]
     identity: IdentityFields,
-    secret: Option<String>,
+    secret: Option<SecretText>,
     #[serde(flatten)]
     state_fields: StateFields,
     #[serde(flatten)]
@@ -36,7 +36,7 @@ impl IssuedCredentialView {
         let (scheme, secret) = (scheme.as_ref(), issued.secret.as_ref());
         Self {
             identity: IdentityFields::of(credential, scheme, secret),
-            secret: secret.map(shown),
+            secret: secret.map(Into::into),
             state_fields: StateFields::of(credential),
             scheme_fields: SchemeFields::of(credential, scheme),
         }
@@ -45,13 +45,13 @@ impl IssuedCredentialView {
     /// The login name. Under token schemes it is the secret.
     #[must_use]
     pub fn username(&self) -> &str {
-        &self.identity.username
+        self.identity.username.as_str()
     }
 
     /// The id that its client must present, where only one will do.
     #[must_use]
     pub fn client_id(&self) -> Option<&str> {
-        self.identity.client_id.as_deref()
+        self.identity.client_id.as_ref().map(SecretText::as_str)
     }
 }
 
@@ -59,8 +59,8 @@ impl IssuedCredentialView {
 #[derive(Serialize)]
 #[expect(missing_debug_implementations, reason = "it holds a secret")]
 pub struct RenewedSecretView {
-    username: String,
-    secret: Option<String>,
+    username: SecretText,
+    secret: Option<SecretText>,
     generation: i64,
     old_secret_until: Option<String>,
 }
@@ -73,7 +73,7 @@ impl RenewedSecretView {
         let secret = issued.secret.as_ref();
         Self {
             username: username(credential, scheme.as_ref(), secret),
-            secret: secret.map(shown),
+            secret: secret.map(Into::into),
             generation: credential.generation.0,
             old_secret_until: issued.old_secret_until.map(rfc3339),
         }
@@ -85,7 +85,7 @@ impl RenewedSecretView {
 #[expect(missing_debug_implementations, reason = "it holds a secret")]
 pub struct NewOperatorView {
     name: String,
-    secret: Option<String>,
+    secret: Option<SecretText>,
 }
 
 impl NewOperatorView {
@@ -95,7 +95,7 @@ impl NewOperatorView {
     pub fn of(issued: &IssuedCredential) -> Self {
         Self {
             name: issued.described.credential.name.to_string(),
-            secret: issued.secret.as_ref().map(shown),
+            secret: issued.secret.as_ref().map(Into::into),
         }
     }
 }
@@ -203,8 +203,8 @@ struct IdentityFields {
     name: String,
     tenant: Option<String>,
     scheme: String,
-    username: String,
-    client_id: Option<String>,
+    username: SecretText,
+    client_id: Option<SecretText>,
 }
 
 impl IdentityFields {
@@ -283,12 +283,16 @@ impl SchemeFields {
 
 /// What a client writes into the username field. Where that is the secret, it
 /// is shown with the secret and masked from then on.
-fn username(credential: &Credential, scheme: Option<&Scheme>, secret: Option<&Secret>) -> String {
+fn username(
+    credential: &Credential,
+    scheme: Option<&Scheme>,
+    secret: Option<&Secret>,
+) -> SecretText {
     match scheme {
         Some(scheme) if scheme.token_login() == TokenLogin::Required => {
-            secret.map_or_else(|| masked(credential, scheme), shown)
+            secret.map_or_else(|| masked(credential, scheme), Into::into)
         }
-        Some(_) | None => credential.name.to_string(),
+        Some(_) | None => credential.name.to_string().into(),
     }
 }
 
@@ -297,22 +301,25 @@ fn client_id(
     credential: &Credential,
     scheme: Option<&Scheme>,
     secret: Option<&Secret>,
-) -> Option<String> {
+) -> Option<SecretText> {
     match &credential.client_id_rule {
         ClientIdRule::Any | ClientIdRule::FirstUse | ClientIdRule::Prefix(_) => None,
-        ClientIdRule::Exact(id) => Some(id.to_string()),
+        ClientIdRule::Exact(id) => Some(id.to_string().into()),
         ClientIdRule::SameAsSecret => match secret {
-            Some(secret) => Some(shown(secret)),
-            None => Some(scheme.map_or_else(|| "…".into(), |scheme| masked(credential, scheme))),
+            Some(secret) => Some(secret.into()),
+            None => Some(scheme.map_or_else(
+                || "…".to_owned().into(),
+                |scheme| masked(credential, scheme),
+            )),
         },
-        ClientIdRule::SameAsUsername => Some(credential.name.to_string()),
+        ClientIdRule::SameAsUsername => Some(credential.name.to_string().into()),
     }
 }
 
 /// What is known of a secret that is kept as a digest: how it begins, or at
 /// least how all of its scheme do.
-fn masked(credential: &Credential, scheme: &Scheme) -> String {
+fn masked(credential: &Credential, scheme: &Scheme) -> SecretText {
     let newest = credential.secrets.first();
     let hint = newest.and_then(|secret| secret.hint.as_deref());
-    format!("{}…", hint.unwrap_or_else(|| literal_start(scheme)))
+    format!("{}…", hint.unwrap_or_else(|| literal_start(scheme))).into()
 }

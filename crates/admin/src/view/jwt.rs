@@ -4,7 +4,7 @@ use countersign_core::jwt::TokenId;
 use countersign_core::token::TokenRecord;
 use serde::Serialize;
 
-use super::{rfc3339, shown};
+use super::{SecretText, rfc3339};
 use crate::jwt::{CreatedToken, RotatedKey, ShownToken};
 
 /// What the making of a token answers with.
@@ -13,7 +13,7 @@ use crate::jwt::{CreatedToken, RotatedKey, ShownToken};
 #[derive(Serialize)]
 #[expect(missing_debug_implementations, reason = "it holds a secret")]
 pub struct CreatedTokenView {
-    token: String,
+    token: SecretText,
     jti: String,
     expires_at: String,
 }
@@ -23,7 +23,7 @@ impl CreatedTokenView {
     #[must_use]
     pub fn of(made: &CreatedToken) -> Self {
         Self {
-            token: shown(&made.token),
+            token: (&made.token).into(),
             jti: made.record.id.to_string(),
             expires_at: rfc3339(made.record.expires_at),
         }

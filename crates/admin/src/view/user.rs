@@ -6,7 +6,7 @@ use countersign_core::time::Timestamp;
 use countersign_core::user::{Grant, GrantedRight, User};
 use serde::Serialize;
 
-use super::{rfc3339, shown};
+use super::{SecretText, rfc3339};
 use crate::user::{Enrolment, ShownUser};
 
 /// All that is shown of a user.
@@ -74,9 +74,9 @@ impl GrantView {
 #[derive(Serialize)]
 #[expect(missing_debug_implementations, reason = "it holds secrets")]
 pub struct EnrolmentView {
-    otpauth: String,
-    secret: String,
-    recovery_codes: Vec<String>,
+    otpauth: SecretText,
+    secret: SecretText,
+    recovery_codes: Vec<SecretText>,
 }
 
 impl EnrolmentView {
@@ -85,22 +85,21 @@ impl EnrolmentView {
     pub fn of(enrolment: &Enrolment) -> Self {
         let email = enrolment.described.user.name.as_str();
         Self {
-            otpauth: enrolment.seed.otpauth_uri(ISSUER, email).to_string(),
-            secret: enrolment.seed.to_base32().to_string(),
-            recovery_codes: enrolment.recovery_codes.iter().map(shown).collect(),
+            otpauth: SecretText(enrolment.seed.otpauth_uri(ISSUER, email)),
+            secret: SecretText(enrolment.seed.to_base32()),
+            recovery_codes: enrolment.recovery_codes.iter().map(Into::into).collect(),
         }
     }
 
     /// What authenticator programs read, as a QR code say.
     #[must_use]
     pub fn otpauth(&self) -> &str {
-        &self.otpauth
+        self.otpauth.as_str()
     }
 
     /// The recovery codes.
-    #[must_use]
-    pub fn recovery_codes(&self) -> &[String] {
-        &self.recovery_codes
+    pub fn recovery_codes(&self) -> impl Iterator<Item = &str> {
+        self.recovery_codes.iter().map(SecretText::as_str)
     }
 }
 

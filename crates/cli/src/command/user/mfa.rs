@@ -7,6 +7,7 @@ use countersign_admin::user::{ConfirmSecondFactor, DisableSecondFactor, EnrolSec
 use countersign_admin::view::EnrolmentView;
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
+use zeroize::Zeroizing;
 
 use super::{Email, print};
 use crate::error::CliError;
@@ -66,18 +67,14 @@ fn print_enrolment(invocation: &Invocation, view: &EnrolmentView) -> Result<(), 
         && let Ok(code) = QrCode::new(view.otpauth())
     {
         // Most terminals are dark, and a code is dark on light.
-        let picture = code
-            .render::<Dense1x2>()
-            .dark_color(Dense1x2::Light)
-            .light_color(Dense1x2::Dark)
-            .build();
-        writeln!(stdout(), "{picture}")?;
+        let mut picture = code.render::<Dense1x2>();
+        picture.dark_color(Dense1x2::Light);
+        picture.light_color(Dense1x2::Dark);
+        let picture = Zeroizing::new(picture.build());
+        writeln!(stdout(), "{}", picture.as_str())?;
     }
-    let codes = view.recovery_codes().iter();
-    let mut more: Vec<_> = codes.map(|code| ("recovery codes", code.clone())).collect();
-    more.push((
-        "next",
-        "show with a code that it works: `countersign user mfa confirm`".into(),
-    ));
+    let codes = view.recovery_codes().map(|code| ("recovery codes", code));
+    let next = "show with a code that it works: `countersign user mfa confirm`";
+    let more: Vec<_> = codes.chain([("next", next)]).collect();
     invocation.output.record_with(view, &more)
 }
