@@ -64,13 +64,33 @@ pub fn run<S: AdminStore, C: Command>(
     context: &mut Context<'_>,
     command: &C,
 ) -> Result<C::Output, AdminError> {
+    run_after(store, context, command, |_| Ok(()))
+}
+
+/// Runs a command after `first`, in one transaction: `first` is what no command
+/// can do, since it concerns the tables of one store. The caller is checked before
+/// it.
+///
+/// # Errors
+///
+/// Returns what `first` fails with, and [`AdminError`] as [`run`].
+pub fn run_after<S: AdminStore, C: Command, E: From<AdminError>>(
+    store: &mut S,
+    context: &mut Context<'_>,
+    command: &C,
+    first: impl FnOnce(&mut S::Transaction<'_>) -> Result<(), E>,
+) -> Result<C::Output, E> {
     hash_passwords(store, context, command)?;
-    let mut transaction = store.begin(command.intent())?;
+    let mut transaction = store.begin(command.intent()).map_err(AdminError::from)?;
+    authorise(&mut transaction, context, command)?;
+    first(&mut transaction)?;
     let mut tx = Tx::new(&mut transaction, context, Mode::Commit);
-    let output = tx.run(command)?;
+    let output = command.apply(&mut tx)?;
     let (audit, changes) = (tx.audit, tx.changes);
     if !(audit.is_empty() && changes.is_empty()) {
-        transaction.commit(&audit, &changes)?;
+        transaction
+            .commit(&audit, &changes)
+            .map_err(AdminError::from)?;
     }
     Ok(output)
 }
@@ -102,18 +122,23 @@ fn hash_passwords<S: AdminStore, C: Command>(
     }
     let params = {
         let mut transaction = store.begin(Intent::Read)?;
-        let authority = context.caller.authority;
-        authority.check(
-            &command.needs(),
-            &mut Rows::of(&mut transaction),
-            context.now,
-        )?;
+        authorise(&mut transaction, context, command)?;
         transaction.settings()?.argon2
     };
     for password in passwords {
         password.hash(context.random, params)?;
     }
     Ok(())
+}
+
+/// Checks that the caller may run a command.
+fn authorise<C: Command>(
+    transaction: &mut dyn AdminTransaction,
+    context: &Context<'_>,
+    command: &C,
+) -> Result<(), AdminError> {
+    let authority = context.caller.authority;
+    authority.check(&command.needs(), &mut Rows::of(transaction), context.now)
 }
 
 /// Whether what a transaction wrote stays.

@@ -44,11 +44,12 @@ pub mod settings;
 pub mod tenant;
 pub mod text;
 pub mod thing;
+pub mod transfer;
 pub mod user;
 pub mod view;
 
 pub use self::caller::{Authority, Caller, Permission};
-pub use self::command::{Command, Tx, dry_run, run};
+pub use self::command::{Command, Tx, dry_run, run, run_after};
 pub use self::context::{Context, OsRandom, RandomError, RandomSource};
 pub use self::error::{AdminError, ErrorKind};
 pub use self::lookup::Rows;

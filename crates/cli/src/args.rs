@@ -11,6 +11,7 @@ use crate::command::backup::Backup;
 use crate::command::check::Check;
 use crate::command::clients::ClientsCommand;
 use crate::command::credential::CredentialCommand;
+use crate::command::export::Export;
 use crate::command::init::Init;
 use crate::command::jwt::JwtCommand;
 use crate::command::manual::{Completions, Man};
@@ -61,6 +62,7 @@ impl Arguments {
             Command::Completions(completions) => completions.run(),
             Command::Credential { command } => command.run(&invocation),
             Command::Doctor(doctor) => doctor.run(&invocation),
+            Command::Export(export) => export.run(&invocation),
             Command::Import { command } => command.run(&invocation),
             Command::Init(init) => init.run(&invocation),
             Command::Jwt { command } => command.run(&invocation),
@@ -112,6 +114,14 @@ enum Command {
     /// Copy the store while it is used.
     #[command(after_help = "Examples:\n  countersign backup /var/backups/countersign.db")]
     Backup(Backup),
+    /// Write all that a store holds into a file, for another store.
+    ///
+    /// The form is JSON Lines; `docs/store.md` describes it. The file holds no
+    /// secret that can be read, and hashes that passwords can be tried on.
+    #[command(
+        after_help = "Examples:\n  countersign export store.jsonl\n  countersign export --tenant acme acme.jsonl\n  countersign export - | gzip > store.jsonl.gz"
+    )]
+    Export(Export),
     /// Tenants: the walls between customers.
     #[command(
         after_help = "Examples:\n  countersign tenant create acme\n  countersign tenant list"

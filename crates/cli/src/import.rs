@@ -11,10 +11,12 @@ use countersign_core::topic::TopicFilter;
 use countersign_import::{ImportError, ImportOptions, MosquittoSource, Plan};
 use countersign_sqlite::SqliteStore;
 
+use self::countersign::ImportCountersign;
 use crate::error::{CliError, STOPPED};
 use crate::invocation::{Invocation, as_caller};
 use crate::progress::Progress;
 
+mod countersign;
 mod report;
 
 #[derive(Debug, Subcommand)]
@@ -22,11 +24,21 @@ pub(crate) enum ImportCommand {
     /// Take over the users and rules of Mosquitto's `password_file` and `acl_file`.
     #[command(after_help = MOSQUITTO)]
     Mosquitto(ImportMosquitto),
+    /// Take over what `export` wrote, into a store that holds nothing yet.
+    ///
+    /// The file is read and checked whole before anything is written. Numbers,
+    /// generations, hashes and digests stay what they were. `docs/store.md` says
+    /// what is in an export and what is not.
+    #[command(
+        after_help = "Examples:\n  countersign import countersign export.jsonl --dry-run\n  countersign import countersign export.jsonl"
+    )]
+    Countersign(ImportCountersign),
 }
 
 impl ImportCommand {
     pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         match self {
+            Self::Countersign(import) => import.run(invocation),
             Self::Mosquitto(import) => import.run(invocation),
         }
     }

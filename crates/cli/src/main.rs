@@ -31,6 +31,7 @@ mod input;
 mod invocation;
 mod json;
 mod listing;
+mod new_file;
 mod output;
 mod progress;
 mod store_files;

@@ -8,6 +8,7 @@ use core::fmt;
 
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 /// The key of a store, from the file beside it.
@@ -40,6 +41,20 @@ impl SealKey {
             *byte = nibble(*high)? << 4 | nibble(*low)?;
         }
         Ok(Self(key))
+    }
+
+    /// What tells this key from others and helps nobody to guess it.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let mut hasher = Sha256::new();
+        hasher.update(b"countersign/seal-key/v1");
+        hasher.update(*self.0);
+        let digest: [u8; 32] = hasher.finalize().into();
+        digest
+            .iter()
+            .take(FINGERPRINT_BYTES)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     /// Seals `plaintext` for a purpose and a subject.
@@ -163,6 +178,9 @@ fn nibble(digit: u8) -> Result<u8, SealKeyError> {
 
 const NONCE_BYTES: usize = 24;
 
+/// Of a hash of 256 random bits.
+const FINGERPRINT_BYTES: usize = 16;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,6 +215,13 @@ mod tests {
         assert_eq!(nonce, NONCE);
         let rest: String = rest.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(rest, "8088dce43bb2e92500b3cec497b0e06ca79e5db130ca");
+    }
+
+    #[test]
+    fn a_fingerprint_tells_keys_apart_and_shows_none() {
+        let fingerprint = key().fingerprint();
+        assert_eq!(fingerprint, "914147d240f1555f91491484c185a9f9");
+        assert_ne!(fingerprint, SealKey::new([2; 32]).fingerprint());
     }
 
     #[test]

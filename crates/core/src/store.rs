@@ -21,6 +21,7 @@ pub use self::gate::{
 };
 pub use self::page::{Keyed, Listed, Page, all_rows, each_row};
 pub use self::rows::{AuditQuery, BrokerPresence, CredentialQuery, KickTarget, Refusal};
+pub use self::tables::{Cell, ExportHeader, ExportPart, ExportScope, TableRow};
 
 mod admin;
 mod directory;
@@ -28,6 +29,7 @@ mod error;
 mod gate;
 mod page;
 pub mod rows;
+mod tables;
 
 /// What holds for a whole store.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -58,14 +58,20 @@ pub fn read_source(path: &Path) -> Result<SourceContent, SourceError> {
 ///
 /// Asked before it is opened: opening a named pipe would wait for a writer.
 pub(crate) fn check_file(path: &Path, name: &SourceName) -> Result<u64, SourceError> {
+    let length = check_regular(path, name)?;
+    if length > LONGEST_FILE {
+        return Err(SourceError::new(name.whole(), TOO_LONG));
+    }
+    Ok(length)
+}
+
+/// The length of the file at `path`, if it is a regular one.
+pub(crate) fn check_regular(path: &Path, name: &SourceName) -> Result<u64, SourceError> {
     let found = std::fs::metadata(path).map_err(|error| {
         SourceError::new(name.whole(), format!("the file can't be read: {error}"))
     })?;
     if !found.is_file() {
         return Err(SourceError::new(name.whole(), "it is not a regular file"));
-    }
-    if found.len() > LONGEST_FILE {
-        return Err(SourceError::new(name.whole(), TOO_LONG));
     }
     Ok(found.len())
 }

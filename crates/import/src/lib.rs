@@ -21,6 +21,7 @@ pub use crate::plan::{ApplyError, ImportOptions, Plan};
 pub use crate::report::{Change, Created, Loss, Report, Unaccounted};
 pub use crate::stored_password::StoredPassword;
 
+pub mod export_file;
 pub mod source;
 
 mod content;

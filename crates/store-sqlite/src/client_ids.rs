@@ -235,7 +235,10 @@ impl ClientIdRows for SqliteTransaction<'_> {
 }
 
 /// What is recorded about a client id.
-fn record(connection: &Connection, id: &ClientIdTie) -> Result<Option<ClientIdRecord>, Fault> {
+pub(crate) fn record(
+    connection: &Connection,
+    id: &ClientIdTie,
+) -> Result<Option<ClientIdRecord>, Fault> {
     let mut statement = connection.prepare_cached(RECORD)?;
     let mut rows = statement.query([id.0])?;
     let Some(row) = rows.next()? else {

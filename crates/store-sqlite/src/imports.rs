@@ -16,8 +16,7 @@ use crate::transaction::SqliteTransaction;
 impl ImportRows for SqliteTransaction<'_> {
     fn credential_import(&mut self, id: CredentialId) -> Result<Option<ImportMark>, StoreError> {
         self.run("look up an import", |connection| {
-            let sql = "SELECT source, parts, secret FROM credential_import WHERE credential = ?1";
-            mark(connection, sql, [id.0])
+            of_credential(connection, id)
         })
     }
 
@@ -48,8 +47,7 @@ impl ImportRows for SqliteTransaction<'_> {
         name: &RoleName,
     ) -> Result<Option<ImportMark>, StoreError> {
         self.run("look up an import", |connection| {
-            let sql = "SELECT source, parts, NULL FROM role_import WHERE tenant = ?1 AND role = ?2";
-            mark(connection, sql, [tenant.as_str(), name.as_str()])
+            of_role(connection, tenant, name)
         })
     }
 
@@ -77,6 +75,25 @@ impl ImportRows for SqliteTransaction<'_> {
             Ok(connection.prepare_cached(sql)?.exists([tenant.as_str()])?)
         })
     }
+}
+
+/// What an import made of a credential.
+pub(crate) fn of_credential(
+    connection: &Connection,
+    id: CredentialId,
+) -> Result<Option<ImportMark>, Fault> {
+    let sql = "SELECT source, parts, secret FROM credential_import WHERE credential = ?1";
+    mark(connection, sql, [id.0])
+}
+
+/// What an import made of a role.
+pub(crate) fn of_role(
+    connection: &Connection,
+    tenant: &TenantId,
+    name: &RoleName,
+) -> Result<Option<ImportMark>, Fault> {
+    let sql = "SELECT source, parts, NULL FROM role_import WHERE tenant = ?1 AND role = ?2";
+    mark(connection, sql, [tenant.as_str(), name.as_str()])
 }
 
 fn mark(

@@ -51,6 +51,7 @@ mod schemes;
 mod secrets;
 mod settings;
 mod store;
+mod tables;
 mod tenants;
 #[cfg(test)]
 mod tests;
@@ -67,5 +68,6 @@ pub use backup::{BackupProgress, BackupTarget};
 pub use broker_lock::BrokerLock;
 pub use file::create_private;
 pub use store::SqliteStore;
+pub use tables::{StagedSummary, StagedTables, StagingError};
 pub use transaction::SqliteTransaction;
 pub use upgraded::Upgrade;

@@ -17,7 +17,7 @@ use countersign_core::kind::Application;
 use countersign_core::name::{GroupPath, LoginName};
 use countersign_core::scheme::{FieldValue, Scheme};
 use countersign_core::secret::Secret;
-use countersign_core::store::{AuditQuery, CredentialQuery};
+use countersign_core::store::{AuditQuery, CredentialQuery, ExportScope};
 use countersign_core::tenant::Authentication;
 use countersign_core::user::{Grant, GrantedRight};
 use countersign_sqlite::SqliteStore;
@@ -67,6 +67,7 @@ use crate::tenant::{
     TenantDeletion,
 };
 use crate::thing::{CreateThing, DeleteThing, ListThings, NewThing, ShowThing, UntieThing};
+use crate::transfer::{COUNTERSIGN, RecordExport, RecordImport};
 use crate::user::{
     ConfirmSecondFactor, CreateUser, DeleteUser, DisableSecondFactor, EnrolSecondFactor, GrantUser,
     ListUsers, ResetUserPassword, ShowUser, UngrantUser, UnlockUser,
@@ -194,6 +195,8 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Admin PreviewRoleRules PreviewRoleRules(of_role());
         GroupAdmin ReactivateCredential ReactivateCredential(pump());
         Platform RecordCreation RecordCreation;
+        Platform RecordExport RecordExport { scope: ExportScope::default(), form: COUNTERSIGN };
+        Platform RecordImport RecordImport { tenant: None, rows: 1 };
         Platform ReleaseClientId ReleaseClientId(ClientId::parse("c").unwrap());
         Platform RemoveScheme RemoveScheme(scheme_name("mine"));
         Platform RequestKick RequestKick { target: "c".into() };

@@ -187,6 +187,7 @@ impl Line {
 /// before each line and one behind the last.
 const STEPS: &[&str] = &[
     "countersign init",
+    "countersign export export.jsonl",
     "countersign tenant create acme",
     "countersign tenant create globex",
     "printf %s \"$PASSWORD\" | countersign credential create dev1 --tenant acme --password-stdin",

@@ -34,4 +34,6 @@ mod support;
 #[cfg(test)]
 mod tokens;
 #[cfg(test)]
+mod transfer;
+#[cfg(test)]
 mod upgrading;

@@ -1,0 +1,296 @@
+//! Exports of a store, and what another store makes of them.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::support::{Fixture, Ran};
+
+/// A store with something of each kind, as commands make it.
+fn furnished() -> Fixture {
+    let fixture = Fixture::with_credential();
+    for line in [
+        "tenant create globex --subscribe filtered --authentication optional",
+        "role create ops --tenant acme --no-wildcards",
+        "role allow ops --tenant acme subscribe acme/${username}/# --group DM",
+        "role deny ops --tenant acme both acme/x --literal",
+        "tenant set acme --add-default-role ops",
+        "credential create dev2 --tenant acme --group DM.X --role ops --attr site=north",
+        "credential deny dev2@acme publish acme/y",
+        "credential rotate dev2@acme --overlap 24h",
+        "credential revoke dev1@acme --reason stolen",
+        "credential create gone --tenant globex",
+        "credential delete gone@globex",
+        "operator create monitor --subscribe $SYS/#",
+        "application create fleet --tenant acme",
+        "thing create pump-1 --tenant acme --application fleet",
+        "credential create --tenant globex --scheme vwire-token printer",
+    ] {
+        assert_eq!(fixture.run(line).code, Some(0), "{line}");
+    }
+    fixture
+        .run_with(
+            "user create jane@example.com --password-stdin",
+            b"correct horse battery",
+        )
+        .done();
+    fixture
+        .run("user grant jane@example.com --tenant acme --org-admin")
+        .done();
+    fixture
+}
+
+/// A second store, and a run of the program on it.
+struct Other(Fixture);
+
+impl Other {
+    fn new() -> Self {
+        Self(Fixture::new())
+    }
+
+    fn import(&self, file: &Path, more: &[&str]) -> Ran {
+        let mut words = vec!["import", "countersign", file.to_str().unwrap()];
+        words.extend(more);
+        self.0.run_words(&words)
+    }
+
+    fn export(&self) -> String {
+        self.0.run("export -").done().stdout
+    }
+}
+
+fn exported(fixture: &Fixture, more: &[&str]) -> (PathBuf, String) {
+    let file = fixture.directory.path().join("export.jsonl");
+    let _ = fs::remove_file(&file);
+    let mut words = vec!["export", file.to_str().unwrap()];
+    words.extend(more);
+    fixture.run_words(&words).done();
+    let text = fs::read_to_string(&file).unwrap();
+    (file, text)
+}
+
+#[test]
+fn an_export_into_an_empty_store_is_exported_again_byte_by_byte() {
+    let fixture = furnished();
+    let (file, text) = exported(&fixture, &[]);
+    let mode = fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let other = Other::new();
+    let planned = other.import(&file, &["--dry-run", "--json"]).json();
+    assert_eq!(
+        other.0.run("tenant list --json").json(),
+        Value::Array(Vec::new())
+    );
+    let done = other.import(&file, &["--json"]).json();
+    assert_eq!(done["kept"], text.lines().count() - 1);
+    assert_eq!(done["created"], planned["created"]);
+    assert_eq!(done["created"]["tenants"], 2);
+    assert_eq!(done["created"]["operators"], 1);
+    assert_eq!(
+        (&planned["applied"], &done["applied"]),
+        (&Value::Bool(false), &Value::Bool(true))
+    );
+    assert_eq!(other.export(), text);
+    // What sessions and secrets hang on is what it was.
+    for line in [
+        "credential show dev1@acme --json",
+        "credential show dev2@acme --json",
+        "role show ops --tenant acme --json",
+        "user show jane@example.com --json",
+        "tenant show globex --json",
+    ] {
+        assert_eq!(other.0.run(line).json(), fixture.run(line).json(), "{line}");
+    }
+    assert!(other.0.run("audit verify").done().stdout.contains("yes"));
+    // No number is given twice, not even that of what was deleted.
+    let new = |fixture: &Fixture| {
+        let created = fixture
+            .run("credential create new --tenant acme --json")
+            .json();
+        created["id"].clone()
+    };
+    assert_eq!(new(&other.0), new(&fixture));
+}
+
+#[test]
+fn an_export_of_one_tenant_has_nothing_of_others() {
+    let fixture = furnished();
+    let (file, text) = exported(&fixture, &["--tenant", "acme"]);
+    for foreign in ["globex", "monitor", "\"table\":\"setting\""] {
+        assert!(!text.contains(foreign), "{foreign}");
+    }
+    let other = Other::new();
+    other.import(&file, &[]).done();
+    let again = other.0.run("export - --tenant acme").done().stdout;
+    assert_eq!(again, text);
+    let missing = fixture.run("export - --tenant nobody");
+    assert_eq!((missing.code, missing.stdout.as_str()), (Some(1), ""));
+}
+
+#[test]
+fn no_secret_and_no_seed_is_in_an_export() {
+    let fixture = furnished();
+    let secret = fixture
+        .run("credential create dev3 --tenant acme --json")
+        .json();
+    let enrolled = fixture.run("user mfa enrol jane@example.com --json").json();
+    let (file, text) = exported(&fixture, &[]);
+    for shown in [
+        &secret["secret"],
+        &enrolled["secret"],
+        &enrolled["recovery_codes"][0],
+    ] {
+        assert!(!text.contains(shown.as_str().unwrap()));
+    }
+    assert!(!text.contains("recovery_code\",\"row"));
+    let other = Other::new();
+    let report = other.import(&file, &["--json"]).json();
+    assert_eq!(report["changed"][0]["what"], "jane@example.com");
+    let rows = text.lines().count() - 1;
+    assert_eq!(report["kept"], rows - 1);
+    assert_eq!(other.export(), text);
+}
+
+#[test]
+fn what_is_sealed_goes_only_where_its_key_file_is() {
+    let fixture = furnished();
+    fixture.run("user mfa enrol jane@example.com").done();
+    let (file, text) = exported(&fixture, &["--with-sealed"]);
+    let other = Other::new();
+    let refused = other.import(&file, &[]);
+    assert_eq!(refused.code, Some(1));
+    assert!(
+        refused.stderr.contains("another key file"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(
+        other.0.run("tenant list --json").json(),
+        Value::Array(Vec::new())
+    );
+    let key = |fixture: &Fixture| fixture.directory.path().join("store.db.key");
+    fs::copy(key(&fixture), key(&other.0)).unwrap();
+    other.import(&file, &[]).done();
+    assert_eq!(other.0.run("export - --with-sealed").done().stdout, text);
+    // Without a key file nothing says which key would open it.
+    fs::remove_file(key(&fixture)).unwrap();
+    let refused = fixture.run("export - --with-sealed");
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""));
+}
+
+#[test]
+fn a_file_that_is_there_is_not_written_over() {
+    let fixture = Fixture::with_credential();
+    let (file, text) = exported(&fixture, &[]);
+    let again = fixture.run_words(&["export", file.to_str().unwrap()]);
+    assert_eq!(again.code, Some(1));
+    assert!(again.stderr.contains("exists already"), "{}", again.stderr);
+    assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    // And none is left behind by an export that fails.
+    let missing = fixture.directory.path().join("other.jsonl");
+    let refused = fixture.run_words(&["export", missing.to_str().unwrap(), "--tenant", "nobody"]);
+    assert_eq!(refused.code, Some(1));
+    assert!(!missing.exists());
+}
+
+#[test]
+fn a_store_that_holds_something_takes_no_export() {
+    let fixture = Fixture::with_credential();
+    let (file, text) = exported(&fixture, &[]);
+    for more in [&[][..], &["--dry-run"]] {
+        let mut words = vec!["import", "countersign", file.to_str().unwrap()];
+        words.extend(more);
+        let refused = fixture.run_words(&words);
+        assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""));
+        assert!(refused.stderr.contains("empty"), "{}", refused.stderr);
+    }
+    assert_eq!(fixture.run("export -").done().stdout, text);
+}
+
+#[test]
+fn a_file_that_was_cut_or_changed_is_refused_with_its_line_and_writes_nothing() {
+    let fixture = furnished();
+    let (_, text) = exported(&fixture, &[]);
+    let lines: Vec<_> = text.lines().collect();
+    let number = |part: &str| lines.iter().position(|line| line.contains(part)).unwrap() + 1;
+    let other = Other::new();
+    let before = other.export();
+    let file = other.0.directory.path().join("changed.jsonl");
+    let credential = number("\"state\":\"Inactive\"");
+    let cut = format!("{}\n", lines[..lines.len() - 1].join("\n"));
+    let rule = number("\"table\":\"credential_rule\"");
+    for (changed, place, why) in [
+        (String::new(), 1, "not the header"),
+        (
+            text.replacen("\"format\":1", "\"format\":2", 1),
+            1,
+            "form 2",
+        ),
+        (
+            text.replacen("\"schema\":7", "\"schema\":99", 1),
+            1,
+            "install the version",
+        ),
+        (cut, 1, "cut off"),
+        (
+            text.replace("\"state\":\"Inactive\"", "\"state\":\"Gone\""),
+            credential,
+            "`state`",
+        ),
+        (
+            text.replace("\"acme/y\"", "\"acme/#/y\""),
+            credential,
+            "`pattern`",
+        ),
+        (
+            text.replace(
+                "\"effect\":\"deny\",\"action\":\"publish\"",
+                "\"effect\":\"deny\"",
+            ),
+            rule,
+            "no `action`",
+        ),
+        (format!("{text}x\n"), lines.len() + 1, "not a row"),
+        (
+            text.replace(
+                "\"tenant\":\"acme\",\"scheme\"",
+                "\"tenant\":\"gone\",\"scheme\"",
+            ),
+            number("\"name\":\"dev1@acme\""),
+            "FOREIGN KEY",
+        ),
+    ] {
+        fs::write(&file, changed).unwrap();
+        let refused = other.import(&file, &[]);
+        assert_eq!(
+            (refused.code, refused.stdout.as_str()),
+            (Some(1), ""),
+            "{why}"
+        );
+        let expected = format!("changed.jsonl:{place}: ");
+        assert!(
+            refused.stderr.contains(&expected),
+            "{why}: {}",
+            refused.stderr
+        );
+        assert!(refused.stderr.contains(why), "{why}: {}", refused.stderr);
+        assert_eq!(refused.stderr.lines().count(), 1);
+    }
+    assert_eq!(other.export(), before);
+}
+
+#[test]
+fn exports_and_imports_are_in_the_audit() {
+    let fixture = Fixture::with_credential();
+    let (file, _) = exported(&fixture, &["--tenant", "acme"]);
+    let other = Other::new();
+    other.import(&file, &[]).done();
+    let last = |fixture: &Fixture| {
+        let rows = fixture.run("audit list --limit 1 --json").json();
+        format!("{} {}", rows[0]["act"], rows[0]["subject"]).replace('"', "")
+    };
+    assert_eq!(last(&fixture), "export acme");
+    assert_eq!(last(&other.0), "import acme");
+}

@@ -1,0 +1,248 @@
+//! Whole tables: which of them an export has, how they are read, and how they get
+//! into another store.
+//!
+//! Columns and keys are asked of the schema, so that a new column goes along by
+//! itself. A new table has to be named here; a test says so.
+
+use rusqlite::Connection;
+
+use crate::error::Fault;
+
+mod content;
+mod export;
+mod fill;
+mod staged;
+mod staging_error;
+#[cfg(test)]
+mod tests;
+
+pub use self::staged::{StagedSummary, StagedTables};
+pub use self::staging_error::StagingError;
+
+/// A table that exports have.
+#[derive(Clone, Copy)]
+pub(crate) struct ExportedTable {
+    pub(crate) name: &'static str,
+    /// Which rows belong to the tenant `?1`; none where the table is the whole
+    /// store's.
+    of_tenant: Option<&'static str>,
+    /// What is left out where an export is not of everything.
+    withheld: Withheld,
+}
+
+/// What an export may leave out of a table.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Withheld {
+    Nothing,
+    /// Unless what is sealed goes along: all rows.
+    Rows,
+    /// Unless what is sealed goes along: what stands in this column, of which
+    /// zero bytes are left. They open under no key.
+    Sealed(&'static str),
+}
+
+/// The name of a table and its columns, as a schema has them.
+#[derive(Debug)]
+pub(crate) struct TableShape {
+    pub(crate) name: String,
+    pub(crate) columns: Vec<Column>,
+    /// The columns of the primary key, in its order.
+    pub(crate) key: Vec<String>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    pub(crate) holds: ColumnType,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum ColumnType {
+    Bytes,
+    Integer,
+    Text,
+}
+
+impl TableShape {
+    /// The shape of a table; none where there is no such table.
+    pub(crate) fn of(connection: &Connection, name: &str) -> Result<Option<Self>, Fault> {
+        let mut statement =
+            connection.prepare_cached("SELECT name, type, pk FROM pragma_table_info(?1)")?;
+        let mut rows = statement.query([name])?;
+        let mut columns = Vec::new();
+        let mut key: Vec<(i64, String)> = Vec::new();
+        while let Some(row) = rows.next()? {
+            let column: String = row.get(0)?;
+            let holds = match row.get::<_, String>(1)?.as_str() {
+                "BLOB" => ColumnType::Bytes,
+                "INTEGER" => ColumnType::Integer,
+                "TEXT" => ColumnType::Text,
+                _ => return Err(Fault::Content(format!("the type of `{name}.{column}`"))),
+            };
+            let place: i64 = row.get(2)?;
+            if place > 0 {
+                key.push((place, column.clone()));
+            }
+            columns.push(Column {
+                name: column,
+                holds,
+            });
+        }
+        key.sort();
+        Ok((!columns.is_empty()).then(|| Self {
+            name: name.into(),
+            columns,
+            key: key.into_iter().map(|(_, column)| column).collect(),
+        }))
+    }
+
+    /// Reads all columns of the rows that meet a condition, in the order of the
+    /// key; `shown` says what stands for a column.
+    fn select(&self, shown: impl Fn(&str) -> String, condition: &str) -> String {
+        let columns: Vec<_> = self.columns.iter().map(|it| shown(&it.name)).collect();
+        format!(
+            "SELECT {columns} FROM \"{name}\" WHERE {condition} ORDER BY {key}",
+            columns = columns.join(", "),
+            name = self.name,
+            key = quoted(self.key.iter()),
+        )
+    }
+
+    /// Adds a row with all columns.
+    fn insert(&self) -> String {
+        let marks = vec!["?"; self.columns.len()].join(", ");
+        format!(
+            "INSERT INTO \"{name}\" ({columns}) VALUES ({marks})",
+            name = self.name,
+            columns = quoted(self.columns.iter().map(|column| &column.name)),
+        )
+    }
+}
+
+/// Names of columns as SQL has them. They are the schema's, never a stranger's.
+fn quoted<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    let quoted: Vec<_> = names.map(|name| quote(name)).collect();
+    quoted.join(", ")
+}
+
+fn quote(name: &str) -> String {
+    format!("\"{name}\"")
+}
+
+/// The last number that a table gave to a row; none where it gives none.
+fn sequence(connection: &Connection, table: &str) -> Result<Option<i64>, Fault> {
+    let mut statement =
+        connection.prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = ?1")?;
+    let mut rows = statement.query([table])?;
+    Ok(match rows.next()? {
+        Some(row) => Some(row.get(0)?),
+        None => None,
+    })
+}
+
+/// Has a table give no number again that was given up to there.
+fn raise_sequence(connection: &Connection, table: &str, last: i64) -> Result<(), Fault> {
+    let raised = connection
+        .prepare_cached("UPDATE sqlite_sequence SET seq = max(seq, ?2) WHERE name = ?1")?
+        .execute(rusqlite::params![table, last])?;
+    if raised == 0 {
+        connection
+            .prepare_cached("INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)")?
+            .execute(rusqlite::params![table, last])?;
+    }
+    Ok(())
+}
+
+/// The credentials of a tenant, and the users that have grants in it.
+macro_rules! of_tenant {
+    ($column:literal) => {
+        concat!(
+            $column,
+            " IN (SELECT id FROM credential WHERE tenant = ?1
+                  UNION SELECT credential FROM person_grant WHERE tenant = ?1)"
+        )
+    };
+}
+
+const fn table(name: &'static str, of_tenant: Option<&'static str>) -> ExportedTable {
+    ExportedTable {
+        name,
+        of_tenant,
+        withheld: Withheld::Nothing,
+    }
+}
+
+/// What exports have, each table after those that it refers to.
+pub(crate) const EXPORTED: &[ExportedTable] = &[
+    table("setting", None),
+    table("tenant", Some("id = ?1")),
+    table("namespace", Some("tenant = ?1")),
+    table("role", Some("tenant = ?1")),
+    table("role_rule", Some("tenant = ?1")),
+    table("role_import", Some("tenant = ?1")),
+    table("tenant_role", Some("tenant = ?1")),
+    table(
+        "scheme_field",
+        Some("scheme IN (SELECT scheme FROM credential WHERE tenant = ?1)"),
+    ),
+    table("credential", Some(of_tenant!("id"))),
+    table("secret", Some(of_tenant!("credential"))),
+    table("credential_role", Some(of_tenant!("credential"))),
+    table("credential_rule", Some(of_tenant!("credential"))),
+    table("credential_import", Some(of_tenant!("credential"))),
+    table("attribute", Some(of_tenant!("credential"))),
+    table("auto_registration", Some(of_tenant!("application"))),
+    ExportedTable {
+        withheld: Withheld::Sealed("seed"),
+        ..table("person", Some(of_tenant!("credential")))
+    },
+    table("person_grant", Some("tenant = ?1")),
+    ExportedTable {
+        withheld: Withheld::Rows,
+        ..table("recovery_code", Some(of_tenant!("credential")))
+    },
+    table(
+        "lockout",
+        Some(
+            "name IN (SELECT name FROM credential WHERE id IN
+                          (SELECT credential FROM person_grant WHERE tenant = ?1))",
+        ),
+    ),
+    ExportedTable {
+        withheld: Withheld::Sealed("private"),
+        ..table("token_key", Some("tenant = ?1"))
+    },
+    table(
+        "token",
+        Some(concat!("tenant = ?1 AND ", of_tenant!("issuer"))),
+    ),
+    table(
+        "token_thing",
+        Some(concat!(
+            "token IN (SELECT id FROM token WHERE tenant = ?1 AND ",
+            of_tenant!("issuer"),
+            ")"
+        )),
+    ),
+    table(
+        "stored_session",
+        Some(concat!(
+            "tenant = ?1 AND (credential IS NULL OR ",
+            of_tenant!("credential"),
+            ")"
+        )),
+    ),
+    table("pruned_session", Some(of_tenant!("credential"))),
+];
+
+/// What exports leave out: who is connected now, what brokers and commands tell
+/// each other, what was refused, the audit, and counts of rows that are there.
+pub(crate) const LEFT_OUT: &[&str] = &[
+    "audit",
+    "audit_chain",
+    "change",
+    "kick_request",
+    "presence",
+    "refusal",
+    "session_change",
+];

@@ -1,0 +1,137 @@
+//! Reads all that an export says as a broker would read it, before it is in a
+//! store: a text that does not parse would keep logins out there.
+
+use std::path::Path;
+
+use countersign_core::client_id::ClientIdTie;
+use countersign_core::credential::CredentialId;
+use countersign_core::jwt::{KeyId, TokenId};
+use countersign_core::name::{LoginName, TenantId};
+use countersign_core::role::RoleName;
+use rusqlite::Connection;
+
+use super::staging_error::StagingError;
+use crate::error::Fault;
+use crate::{
+    auto_registration, client_ids, credential_reader, imports, lockouts, roles, schemes, settings,
+    tenants, tokens,
+};
+
+/// Reads everything.
+pub(super) fn check(connection: &Connection) -> Result<(), StagingError> {
+    settings::read(connection).map_err(|fault| of_row("setting", Vec::new(), fault))?;
+    let schemes = schemes::all(connection, Path::new(""))
+        .map_err(|fault| of_row("scheme_field", Vec::new(), fault))?;
+    if let Some(name) = schemes.damaged.keys().next() {
+        let key = vec![("scheme", name.to_string())];
+        let fault = Fault::Content("the scheme".into());
+        return Err(of_row("scheme_field", key, fault));
+    }
+    each(connection, "tenant", ["id"], |[id]| {
+        tenants::tenant(connection, &parse(id, TenantId::parse)?).map(drop)
+    })?;
+    each(connection, "role", ["tenant", "name"], |[tenant, name]| {
+        let tenant = parse(tenant, TenantId::parse)?;
+        roles::role(connection, &tenant, &parse(name, RoleName::parse)?).map(drop)
+    })?;
+    each(connection, "credential", ["id"], |[id]| {
+        credential_reader::credential_by_id(connection, CredentialId(number(id)?)).map(drop)
+    })?;
+    each(
+        connection,
+        "role_import",
+        ["tenant", "role"],
+        |[tenant, role]| {
+            let tenant = parse(tenant, TenantId::parse)?;
+            imports::of_role(connection, &tenant, &parse(role, RoleName::parse)?).map(drop)
+        },
+    )?;
+    each(connection, "credential_import", ["credential"], |[id]| {
+        imports::of_credential(connection, CredentialId(number(id)?)).map(drop)
+    })?;
+    each(connection, "auto_registration", ["application"], |[id]| {
+        auto_registration::of(connection, CredentialId(number(id)?)).map(drop)
+    })?;
+    each(connection, "lockout", ["name"], |[name]| {
+        lockouts::lockout(connection, &parse(name, LoginName::parse)?).map(drop)
+    })?;
+    each(connection, "token_key", ["id"], |[id]| {
+        tokens::key(connection, &parse(id, KeyId::parse)?).map(drop)
+    })?;
+    each(connection, "token", ["id"], |[id]| {
+        tokens::token(connection, &parse(id, TokenId::parse)?).map(drop)
+    })?;
+    each(connection, "stored_session", ["client_id"], |[hash]| {
+        client_ids::record(connection, &tie(hash)?).map(drop)
+    })
+}
+
+/// Has `read` read each row of a table, by what tells it from others.
+fn each<const N: usize>(
+    connection: &Connection,
+    table: &'static str,
+    key: [&'static str; N],
+    read: impl Fn([&str; N]) -> Result<(), Fault>,
+) -> Result<(), StagingError> {
+    let as_text = |column| {
+        format!(
+            "CASE typeof({column}) WHEN 'blob' THEN lower(hex({column}))
+                 ELSE CAST({column} AS TEXT) END"
+        )
+    };
+    let columns = key.map(as_text).join(", ");
+    let order = key.join(", ");
+    let explain = |fault| of_row(table, Vec::new(), fault);
+    let mut statement = connection
+        .prepare(&format!("SELECT {columns} FROM {table} ORDER BY {order}"))
+        .map_err(|error| explain(error.into()))?;
+    let mut rows = statement.query([]).map_err(|error| explain(error.into()))?;
+    while let Some(row) = rows.next().map_err(|error| explain(error.into()))? {
+        let mut values = [(); N].map(|()| String::new());
+        for (index, value) in values.iter_mut().enumerate() {
+            *value = row.get(index).map_err(|error| explain(error.into()))?;
+        }
+        read(values.each_ref().map(String::as_str)).map_err(|fault| {
+            let key = key.into_iter().zip(values).collect();
+            of_row(table, key, fault)
+        })?;
+    }
+    Ok(())
+}
+
+fn parse<T, E>(text: &str, parse: impl FnOnce(&str) -> Result<T, E>) -> Result<T, Fault> {
+    parse(text).map_err(|_| Fault::Content("its name".into()))
+}
+
+fn number(text: &str) -> Result<i64, Fault> {
+    text.parse()
+        .map_err(|_| Fault::Content("its number".into()))
+}
+
+/// The hash of a client id, of which these are the digits.
+fn tie(digits: &str) -> Result<ClientIdTie, Fault> {
+    let nonsense = || Fault::Content("a stored `client_id`".into());
+    let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
+    let mut hash = [0; 32];
+    if pairs.len() != hash.len() || !rest.is_empty() {
+        return Err(nonsense());
+    }
+    for (byte, pair) in hash.iter_mut().zip(pairs) {
+        let pair = core::str::from_utf8(pair).map_err(|_| nonsense())?;
+        *byte = u8::from_str_radix(pair, 16).map_err(|_| nonsense())?;
+    }
+    Ok(ClientIdTie(hash))
+}
+
+fn of_row(table: &'static str, key: Vec<(&'static str, String)>, fault: Fault) -> StagingError {
+    match fault {
+        Fault::Content(place) => StagingError::Content {
+            table,
+            key,
+            reason: format!("{place} makes no sense"),
+        },
+        Fault::Gone(_) | Fault::Sqlite(_) | Fault::Taken(_) => {
+            StagingError::Store(fault.while_trying("read the export", &std::env::temp_dir()))
+        }
+    }
+}

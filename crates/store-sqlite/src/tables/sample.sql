@@ -1,0 +1,46 @@
+-- A row in each table that is exported, of tenant `acme`, and something of
+-- another one. For tests.
+INSERT INTO tenant (id, authentication, subscribe, created_at)
+    VALUES ('acme', 'required', 'strict', 1), ('other', 'required', 'strict', 1);
+INSERT INTO namespace VALUES ('acme', 0, 'acme/#'), ('other', 0, 'other/#');
+INSERT INTO role (tenant, name, created_at) VALUES ('acme', 'ops', 1), ('other', 'ops', 1);
+INSERT INTO role_rule (tenant, role, position, effect, action, pattern, no_retain)
+    VALUES ('acme', 'ops', 0, 'allow', 'both', 'acme/${username}/#', 0);
+INSERT INTO role_import VALUES ('acme', 'ops', 'mosquitto', zeroblob(32));
+INSERT INTO tenant_role VALUES ('acme', 'default', 'ops');
+INSERT INTO scheme_field VALUES ('mine', 'name', 0, 'text', 'mine'),
+    ('mine', 'login_name', 0, 'text', 'generated'),
+    ('mine', 'login_name_shape', 0, 'text', 'M-[0-9]{8}'),
+    ('mine', 'client_id', 0, 'text', 'any'),
+    ('mine', 'secret_shape', 0, 'text', '[0-9a-f]{32}'),
+    ('mine', 'publish', 0, 'list', 'mine/${username}/#');
+INSERT INTO credential (id, name, tenant, scheme, state, ever_used, generation, client_id_rule,
+        external_identity, created_at, updated_at, kind, application)
+    VALUES (3, 'dev1@acme', 'acme', 'mine', 'Active', 1, 7, 'any', 0, 1, 1, 'device', NULL),
+        (4, 'dev1@other', 'other', 'basic', 'Inactive', 0, 1, 'any', 0, 1, 1, 'device', NULL),
+        (5, 'monitor', NULL, 'basic', 'Active', 1, 1, 'any', 0, 1, 1, 'device', NULL),
+        (6, 'jane@example.com', NULL, 'basic', 'Active', 1, 1, 'any', 0, 1, 1, 'user', NULL),
+        (7, 'application:fleet@acme', 'acme', 'application', 'Active', 1, 1, 'any', 0, 1, 1, 'application',
+            NULL),
+        (8, 'pump-1', 'acme', 'application', 'Active', 1, 1, 'first-use', 0, 1, 1, 'thing', 7),
+        (9, 'jwt:report@acme', 'acme', 'basic', 'Active', 1, 1, 'any', 0, 1, 1, 'bearer', NULL),
+        (99, 'gone@other', 'other', 'basic', 'Active', 1, 1, 'any', 0, 1, 1, 'device', NULL);
+DELETE FROM credential WHERE id = 99;
+UPDATE credential SET auto_register = 1 WHERE id = 7;
+INSERT INTO secret (credential, digest) VALUES (3, zeroblob(32));
+INSERT INTO credential_import VALUES (3, 'mosquitto', zeroblob(32), 1);
+INSERT INTO credential_role VALUES (3, 'ops', 'acme');
+INSERT INTO credential_rule (credential, position, effect, action, pattern, no_retain)
+    VALUES (3, 0, 'deny', 'publish', 'acme/x', 0);
+INSERT INTO attribute VALUES (3, 'site', 'ü');
+INSERT INTO auto_registration VALUES (7, 10, '*', 3, 0, 0);
+INSERT INTO person (credential, seed, is_confirmed, last_tenant) VALUES (6, x'0102', 1, 'acme');
+INSERT INTO person_grant VALUES (6, 'acme', NULL, 'ops', 0);
+INSERT INTO recovery_code (credential, digest) VALUES (6, zeroblob(32));
+INSERT INTO lockout VALUES ('jane@example.com', 1, 2, NULL, 1);
+INSERT INTO token_key VALUES ('k1', 'acme', x'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a', x'03', 1, NULL);
+INSERT INTO token VALUES ('00112233445566778899aabbccddeeff', 'acme', 'ops', 9, 6, 'k1', 1, 2, 3);
+INSERT INTO token_thing VALUES ('00112233445566778899aabbccddeeff', 0, 'pump-1');
+INSERT INTO stored_session (client_id, holder, credential, username, tenant, last_used_at, broker)
+    VALUES (zeroblob(32), 'credential', 3, 'dev1@acme', 'acme', 1, 'b');
+INSERT INTO pruned_session VALUES (-5, 3);

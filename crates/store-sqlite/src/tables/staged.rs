@@ -1,0 +1,279 @@
+//! An export on its way into a store: all of it in a database of its own, where
+//! it is checked before anything is written.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use countersign_core::store::{Cell, ExportHeader, Intent, TableRow};
+use rusqlite::types::{ToSqlOutput, Value, ValueRef};
+use rusqlite::{Connection, OpenFlags, ToSql, params_from_iter};
+
+use super::staging_error::StagingError;
+use super::{ColumnType, EXPORTED, LEFT_OUT, TableShape, content, raise_sequence};
+use crate::connect::connect;
+use crate::error::Fault;
+use crate::schema::{self, MIGRATIONS};
+use crate::transaction_guard as guard;
+
+/// The tables of an export, in a database without a name that is gone with this.
+/// What does not fit into memory is in a file that nobody else can open.
+#[derive(Debug)]
+pub struct StagedTables {
+    pub(super) connection: Connection,
+    header: ExportHeader,
+    shapes: BTreeMap<String, PreparedTable>,
+}
+
+#[derive(Debug)]
+struct PreparedTable {
+    shape: TableShape,
+    insert: String,
+    rows: u64,
+}
+
+/// What an export holds.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct StagedSummary {
+    /// How many rows.
+    pub rows: u64,
+    /// How many tenants.
+    pub tenants: u64,
+    /// How many credentials, operators not among them.
+    pub credentials: u64,
+    /// How many operators.
+    pub operators: u64,
+    /// How many roles.
+    pub roles: u64,
+    /// How many rules, of roles and of credentials.
+    pub rules: u64,
+    /// The users whose second factor's seed was left out.
+    pub without_seed: Vec<String>,
+    /// The keys that sign tokens whose private half was left out.
+    pub without_private: Vec<String>,
+}
+
+impl StagedTables {
+    /// Makes room for an export with this header.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StagingError::Header`] when it is of a schema that is not known,
+    /// or has tables that are not.
+    pub fn begin(header: ExportHeader) -> Result<Self, StagingError> {
+        let newest = schema::newest(MIGRATIONS);
+        if header.schema > newest {
+            return Err(StagingError::Header(format!(
+                "it has schema {} and this program knows {newest}; install the version that made it",
+                header.schema
+            )));
+        }
+        if header.schema < OLDEST {
+            return Err(StagingError::Header(format!(
+                "it has schema {}, and no version exports that",
+                header.schema
+            )));
+        }
+        let connection = open(header.schema).map_err(of_store)?;
+        let mut shapes = BTreeMap::new();
+        for name in header.rows.keys() {
+            let may_be_there = is_plain(name) && !LEFT_OUT.contains(&name.as_str());
+            let shape = if may_be_there {
+                TableShape::of(&connection, name).map_err(of_store)?
+            } else {
+                None
+            };
+            let Some(shape) = shape else {
+                return Err(StagingError::Header(
+                    "it has a table that is not known, or that exports leave out".into(),
+                ));
+            };
+            let insert = shape.insert();
+            let table = PreparedTable {
+                shape,
+                insert,
+                rows: 0,
+            };
+            shapes.insert(name.clone(), table);
+        }
+        if header
+            .sequences
+            .keys()
+            .any(|name| !shapes.contains_key(name))
+        {
+            return Err(StagingError::Header(
+                "it has a sequence of a table that it does not have".into(),
+            ));
+        }
+        Ok(Self {
+            connection,
+            header,
+            shapes,
+        })
+    }
+
+    /// Adds a row, after those that it refers to.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StagingError::Row`] when its table does not have such a row.
+    pub fn add(&mut self, row: &TableRow) -> Result<(), StagingError> {
+        let refused = |reason: String| Err(StagingError::Row(reason));
+        let Some(table) = self.shapes.get_mut(&row.table) else {
+            return refused("it is of a table that the header does not name".into());
+        };
+        let columns = &table.shape.columns;
+        let mut values = Vec::with_capacity(columns.len());
+        for column in columns {
+            let cell = row.cells.iter().find(|(name, _)| *name == column.name);
+            let Some((_, cell)) = cell else {
+                return refused(format!("it has no `{}`", column.name));
+            };
+            if !fits(cell, column.holds) {
+                return refused(format!("`{}` is of another type", column.name));
+            }
+            values.push(Bound(cell));
+        }
+        if row.cells.len() != columns.len() {
+            return refused("it has a column that its table does not have".into());
+        }
+        let added = self
+            .connection
+            .prepare_cached(&table.insert)
+            .and_then(|mut insert| insert.execute(params_from_iter(values)));
+        match added {
+            Ok(_) => {
+                table.rows = table.rows.saturating_add(1);
+                Ok(())
+            }
+            // SQLite names the columns, and no value.
+            Err(rusqlite::Error::SqliteFailure(cause, text))
+                if cause.code == rusqlite::ErrorCode::ConstraintViolation =>
+            {
+                refused(match text {
+                    Some(text) => format!("a store can't hold it: {text}"),
+                    None => "a store can't hold it".into(),
+                })
+            }
+            Err(error) => Err(of_store(error.into())),
+        }
+    }
+
+    /// Checks that it is whole, brings it up to date, and checks what it says.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StagingError`] when rows are missing, or when a row says what no
+    /// store says.
+    pub fn complete(&mut self) -> Result<StagedSummary, StagingError> {
+        for (name, told) in &self.header.rows {
+            let found = self.shapes.get(name).map_or(0, |table| table.rows);
+            if found != *told {
+                return Err(StagingError::Header(format!(
+                    "it has {found} rows of `{name}` and tells of {told}: it was cut off or changed"
+                )));
+            }
+        }
+        let connection = &self.connection;
+        for (table, last) in &self.header.sequences {
+            raise_sequence(connection, table, *last).map_err(of_store)?;
+        }
+        if self.header.schema < schema::newest(MIGRATIONS) {
+            schema::migrate(connection, self.header.schema, MIGRATIONS).map_err(of_store)?;
+        }
+        guard::commit(connection).map_err(|error| of_store(error.into()))?;
+        content::check(connection)?;
+        self.summary().map_err(of_store)
+    }
+
+    fn summary(&self) -> Result<StagedSummary, Fault> {
+        let count = |sql: &str| -> Result<u64, Fault> {
+            let count: i64 = self.connection.query_row(sql, [], |row| row.get(0))?;
+            Ok(u64::try_from(count).unwrap_or(0))
+        };
+        let names = |sql: &str| -> Result<Vec<String>, Fault> {
+            let mut statement = self.connection.prepare(sql)?;
+            let names = statement.query_map([], |row| row.get(0))?;
+            Ok(names.collect::<Result<_, _>>()?)
+        };
+        let operators =
+            count("SELECT count(*) FROM credential WHERE tenant IS NULL AND kind = 'device'")?;
+        let credentials = count("SELECT count(*) FROM credential")?;
+        let rules = count("SELECT count(*) FROM role_rule")?;
+        Ok(StagedSummary {
+            rows: self.header.all_rows(),
+            tenants: count("SELECT count(*) FROM tenant")?,
+            credentials: credentials.saturating_sub(operators),
+            operators,
+            roles: count("SELECT count(*) FROM role")?,
+            rules: rules.saturating_add(count("SELECT count(*) FROM credential_rule")?),
+            without_seed: names(
+                "SELECT name FROM credential JOIN person ON person.credential = credential.id
+                 WHERE seed = x'' ORDER BY name",
+            )?,
+            without_private: names("SELECT id FROM token_key WHERE private = x'' ORDER BY id")?,
+        })
+    }
+
+    /// The header.
+    #[must_use]
+    pub fn header(&self) -> &ExportHeader {
+        &self.header
+    }
+}
+
+/// An empty database with the schema of this number, and a transaction begun.
+fn open(version: u32) -> Result<Connection, Fault> {
+    let connection = connect(Path::new(""), OpenFlags::SQLITE_OPEN_CREATE)?;
+    connection.execute_batch("PRAGMA synchronous = OFF")?;
+    let steps = usize::try_from(version).unwrap_or(usize::MAX);
+    guard::begin(&connection, Intent::Write)?;
+    schema::migrate(
+        &connection,
+        0,
+        MIGRATIONS.get(..steps).unwrap_or(MIGRATIONS),
+    )?;
+    // What a new store has by itself is in the export, too.
+    for table in EXPORTED {
+        if TableShape::of(&connection, table.name)?.is_some() {
+            connection.execute(&format!("DELETE FROM \"{}\"", table.name), [])?;
+        }
+    }
+    Ok(connection)
+}
+
+/// Says whether a name is made as those of our tables, and none of SQLite's.
+fn is_plain(name: &str) -> bool {
+    let is_ours = |character: char| character.is_ascii_lowercase() || character == '_';
+    name.chars().all(is_ours) && !name.starts_with("sqlite_")
+}
+
+fn fits(cell: &Cell, holds: ColumnType) -> bool {
+    match cell {
+        Cell::Bytes(_) => holds == ColumnType::Bytes,
+        Cell::Integer(_) => holds == ColumnType::Integer,
+        Cell::Null => true,
+        Cell::Text(_) => holds == ColumnType::Text,
+    }
+}
+
+/// A cell as SQLite takes it.
+struct Bound<'a>(&'a Cell);
+
+impl ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match self.0 {
+            Cell::Bytes(bytes) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
+            Cell::Integer(number) => ToSqlOutput::Borrowed(ValueRef::Integer(*number)),
+            Cell::Null => ToSqlOutput::Owned(Value::Null),
+            Cell::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
+        })
+    }
+}
+
+fn of_store(fault: Fault) -> StagingError {
+    let place = std::env::temp_dir();
+    StagingError::Store(fault.while_trying("read the export", &place))
+}
+
+/// The schema of the first version that exports.
+const OLDEST: u32 = 6;
