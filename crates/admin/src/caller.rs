@@ -13,6 +13,8 @@ use crate::lookup::{self, Rows, no_credential, no_user};
 
 #[cfg(test)]
 mod table;
+#[cfg(test)]
+mod told;
 
 /// The caller of a command.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +48,8 @@ pub enum Permission {
     EndKey(KeyId),
     /// To end a token.
     EndToken(TokenId),
-    /// To change a user, who may have grants in several tenants.
+    /// To change a user, who may have grants in several tenants; see
+    /// [`User::managing_grants`](countersign_core::user::User::managing_grants).
     ManageUser(LoginName),
     /// To see a credential, and to run its life cycle.
     Operate(LoginName),
@@ -175,7 +178,7 @@ impl Authority {
                 let unknown = || no_user(email);
                 let user = store.credential(email)?.ok_or_else(unknown)?;
                 let grants = match &user.kind {
-                    Kind::User(about) => about.grants.as_slice(),
+                    Kind::User(about) => about.managing_grants(),
                     Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => &[],
                 };
                 let all = grants.iter().all(|grant| administers(&grant.tenant));

@@ -78,7 +78,8 @@ impl Command for CountClients {
 /// What names a session that is connected now means that session; anything
 /// else is taken for a client id, of which a broker may know more than the
 /// store does.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "a client id may be a secret")]
 pub struct RequestKick {
     /// The session or the client id.
     pub target: String,
@@ -123,7 +124,8 @@ impl Command for RequestKick {
 
 /// Takes back a request to kick that no broker answered, and has that written
 /// down; the output says whether none did.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "a client id may be a secret")]
 pub struct WithdrawKick {
     /// What was to be kicked.
     pub target: String,
@@ -196,7 +198,8 @@ impl Command for IsKicked {
 
 /// Gives up a client id on behalf of the credential whose stored session it
 /// names. From then on it can be taken with a clean start.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "a client id may be a secret")]
 pub struct ReleaseClientId(pub ClientId);
 
 impl Command for ReleaseClientId {

@@ -202,6 +202,11 @@ impl<'a> Tx<'a> {
         authority.check(permission, &mut self.rows, self.now)
     }
 
+    /// Says whether the caller has a permission.
+    pub(crate) fn may(&mut self, permission: &Permission) -> bool {
+        self.require(permission).is_ok()
+    }
+
     /// An audit row of this act, with what its subject was before and is
     /// after it; to be changed and handed to [`Tx::record_entry`].
     pub(crate) fn entry(

@@ -78,7 +78,7 @@ pub struct ListCredentials {
 pub struct CredentialPage {
     /// The credentials, by name.
     pub listed: Listed<Credential>,
-    /// The schemes that the store knows.
+    /// Their schemes, as far as the store knows them.
     pub schemes: Schemes,
 }
 
@@ -89,7 +89,7 @@ impl CredentialPage {
         u64::try_from(self.listed.rows.len()).unwrap_or(u64::MAX)
     }
 
-    /// The credentials with their schemes, as far as the store knows them.
+    /// The credentials with their schemes.
     pub fn iter(&self) -> impl Iterator<Item = (&Credential, Option<&Scheme>)> {
         let rows = self.listed.rows.iter();
         rows.map(|credential| (credential, self.schemes.find(credential.scheme.as_str())))
@@ -120,10 +120,10 @@ impl Command for ListCredentials {
             let limit = authority.limit_in(tenant, tx)?;
             query.within = limit.or(query.within);
         }
-        Ok(CredentialPage {
-            listed: tx.credentials(&query, &page)?,
-            schemes: tx.schemes()?,
-        })
+        let listed = tx.credentials(&query, &page)?;
+        let mut schemes = tx.schemes()?;
+        schemes.retain(|name| listed.rows.iter().any(|it| it.scheme == *name));
+        Ok(CredentialPage { listed, schemes })
     }
 }
 

@@ -5,25 +5,41 @@
 //! whichever of the two comes first.
 
 use countersign_core::name::TenantId;
+use countersign_core::rule::Pattern;
 use countersign_core::scheme::{Scheme, SchemeUsers};
 use countersign_core::store::all_rows;
 use countersign_core::tenant::Tenant;
+use countersign_core::topic::TopicFilter;
 
+use crate::caller::Permission;
+use crate::command::Tx;
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::lookup::Rows;
 
 /// Checks that a tenant may make its first credential of a scheme.
 pub(crate) fn check_scheme(
-    rows: &mut Rows<'_>,
+    tx: &mut Tx<'_>,
     scheme: &Scheme,
     tenant: &TenantId,
 ) -> Result<(), AdminError> {
-    if rows.schemes_used_by(tenant)?.contains(scheme.name()) {
+    if tx.schemes_used_by(tenant)?.contains(scheme.name()) {
         return Ok(());
     }
-    let tenants = all_rows(|page| rows.tenants(page))?;
+    let tenants = all_rows(|page| tx.tenants(page))?;
     for owner in tenants.iter().filter(|other| other.id != *tenant) {
-        check(scheme, tenant, owner)?;
+        let Some((pattern, namespace)) = reach(scheme, tenant, owner) else {
+            continue;
+        };
+        if tx.may(&Permission::See(owner.id.clone())) {
+            return Err(overlap(scheme, pattern, tenant, namespace, owner));
+        }
+        let message = format!(
+            "scheme `{}` grants `{pattern}`, by which credentials of tenant `{tenant}` could reach \
+             what another tenant owns; a topic has one owner",
+            scheme.name(),
+        );
+        let subject = Subject::new(Noun::Scheme, scheme.name());
+        return Err(AdminError::new(ErrorKind::Conflict, subject, message));
     }
     Ok(())
 }
@@ -42,30 +58,44 @@ pub(crate) fn check_namespaces(rows: &mut Rows<'_>, tenant: &Tenant) -> Result<(
             continue;
         }
         for user in rows.tenants_using_scheme(scheme.name())? {
-            if user != tenant.id {
-                check(scheme, &user, tenant)?;
+            if user != tenant.id
+                && let Some((pattern, namespace)) = reach(scheme, &user, tenant)
+            {
+                return Err(overlap(scheme, pattern, &user, namespace, tenant));
             }
         }
     }
     Ok(())
 }
 
-/// Checks that credentials of `user` could not reach what `owner` owns, by the
-/// rules that their scheme gives them.
-fn check(scheme: &Scheme, user: &TenantId, owner: &Tenant) -> Result<(), AdminError> {
-    for namespace in owner.namespaces.iter() {
-        if let Some(pattern) = scheme.pattern_reaching(namespace, SchemeUsers::Of(user)) {
-            return Err(AdminError::new(
-                ErrorKind::Conflict,
-                Subject::new(Noun::Scheme, scheme.name()),
-                format!(
-                    "scheme `{}` grants `{pattern}`, by which credentials of tenant `{user}` could \
-                     reach namespace `{namespace}` of tenant `{}`; a topic has one owner",
-                    scheme.name(),
-                    owner.id
-                ),
-            ));
-        }
-    }
-    Ok(())
+/// The pattern of a scheme by which credentials of `user` could reach what `owner`
+/// owns, and the namespace.
+fn reach<'a>(
+    scheme: &'a Scheme,
+    user: &TenantId,
+    owner: &'a Tenant,
+) -> Option<(&'a Pattern, &'a TopicFilter)> {
+    owner.namespaces.iter().find_map(|namespace| {
+        let pattern = scheme.pattern_reaching(namespace, SchemeUsers::Of(user))?;
+        Some((pattern, namespace))
+    })
+}
+
+fn overlap(
+    scheme: &Scheme,
+    pattern: &Pattern,
+    user: &TenantId,
+    namespace: &TopicFilter,
+    owner: &Tenant,
+) -> AdminError {
+    AdminError::new(
+        ErrorKind::Conflict,
+        Subject::new(Noun::Scheme, scheme.name()),
+        format!(
+            "scheme `{}` grants `{pattern}`, by which credentials of tenant `{user}` could reach \
+             namespace `{namespace}` of tenant `{}`; a topic has one owner",
+            scheme.name(),
+            owner.id
+        ),
+    )
 }

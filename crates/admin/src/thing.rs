@@ -104,7 +104,11 @@ impl Command for ListThings {
         lookup::check_tenant(tx, tenant)?;
         let application = match (tenant, &self.application) {
             (Some(tenant), Some(name)) => Some(lookup::application(tx, tenant, name)?.id),
-            (Some(_) | None, _) => None,
+            (None, Some(name)) => {
+                let message = format!("name the tenant of application `{name}`");
+                return Err(AdminError::invalid(Noun::Application, name, message));
+            }
+            (Some(_) | None, None) => None,
         };
         Ok(tx.things(tenant, application, &self.page)?)
     }

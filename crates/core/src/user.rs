@@ -1,6 +1,8 @@
 //! Users: people, with an e-mail address, a second factor and roles in
 //! tenants.
 
+use std::collections::BTreeSet;
+
 use crate::given::Given;
 use crate::name::{GroupPath, LoginName, LoginNameError, Suffix, TenantId};
 use crate::role::RoleName;
@@ -15,6 +17,10 @@ pub struct User {
     pub second_factor: Option<SecondFactor>,
     /// What the user may do, at most one grant per tenant, by tenant.
     pub grants: Vec<Grant>,
+    /// In which of their tenants: where the platform gave the grant. The
+    /// administrators of a tenant manage the users who were handed over to it, and
+    /// who are granted nothing elsewhere.
+    pub handed_over: BTreeSet<TenantId>,
     /// The tenant that the user worked in last.
     pub last_tenant: Option<TenantId>,
 }
@@ -32,6 +38,18 @@ impl User {
     #[must_use]
     pub fn grant_in(&self, tenant: &TenantId) -> Option<&Grant> {
         self.grants.iter().find(|grant| grant.tenant == *tenant)
+    }
+
+    /// The grants in tenants whose administrators manage the user: those of all of
+    /// these tenants together. None where only the platform does.
+    #[must_use]
+    pub fn managing_grants(&self) -> &[Grant] {
+        let is_handed_over = |grant: &Grant| self.handed_over.contains(&grant.tenant);
+        if self.grants.iter().all(is_handed_over) {
+            &self.grants
+        } else {
+            &[]
+        }
     }
 
     /// The tenant in which a session starts that asks for none: the only

@@ -51,3 +51,7 @@ ALTER TABLE change ADD COLUMN group_path TEXT;
 -- written here.
 DROP INDEX change_of_policy;
 CREATE INDEX change_of_policy ON change (seq) WHERE kind NOT IN ('credential', 'group', 'kick');
+
+-- Whether the platform gave a grant, and so handed the user over to the tenant's
+-- administrators. Until now nobody else could.
+ALTER TABLE person_grant ADD COLUMN handed_over INTEGER NOT NULL DEFAULT 1;

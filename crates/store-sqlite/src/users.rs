@@ -1,6 +1,8 @@
 //! What users have besides a credential: a second factor, recovery codes, and
 //! grants in tenants.
 
+use std::collections::BTreeSet;
+
 use countersign_core::credential::CredentialId;
 use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::role::RoleName;
@@ -88,10 +90,12 @@ pub(crate) fn user(connection: &Connection, id: CredentialId) -> Result<User, Fa
         }),
         None => None,
     };
+    let (grants, handed_over) = grants(connection, id)?;
     Ok(User {
         second_factor,
         last_tenant: columns.maybe_parsed(TenantId::parse)?,
-        grants: grants(connection, id)?,
+        grants,
+        handed_over,
     })
 }
 
@@ -180,8 +184,8 @@ fn put_last_tenant(
 
 fn put_grants(connection: &Connection, id: CredentialId, user: &User) -> Result<(), Fault> {
     let mut statement = connection.prepare_cached(
-        "INSERT INTO person_grant (credential, tenant, group_path, role, org_admin)
-         VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO person_grant (credential, tenant, group_path, role, org_admin, handed_over)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
     for grant in &user.grants {
         let (role, is_org_admin) = match &grant.right {
@@ -194,31 +198,40 @@ fn put_grants(connection: &Connection, id: CredentialId, user: &User) -> Result<
             grant.group.as_ref().map(GroupPath::as_str),
             role,
             is_org_admin,
+            user.handed_over.contains(&grant.tenant),
         ])?;
     }
     Ok(())
 }
 
-fn grants(connection: &Connection, id: CredentialId) -> Result<Vec<Grant>, Fault> {
+/// What a user is granted, and in which tenants the platform gave it.
+fn grants(
+    connection: &Connection,
+    id: CredentialId,
+) -> Result<(Vec<Grant>, BTreeSet<TenantId>), Fault> {
     let mut statement = connection.prepare_cached(GRANTS)?;
     let mut rows = statement.query([id.0])?;
-    let mut grants = Vec::new();
+    let (mut grants, mut handed_over) = (Vec::new(), BTreeSet::new());
     while let Some(row) = rows.next()? {
         let columns = &mut RowReader::of(row);
         let tenant = columns.parsed(TenantId::parse)?;
         let group = columns.maybe_parsed(GroupPath::parse)?;
         let role = columns.maybe_parsed(RoleName::parse)?;
+        let right = match (role, columns.flag()?) {
+            (None, true) => GrantedRight::OrgAdmin,
+            (Some(role), false) => GrantedRight::Role(role),
+            (None, false) | (Some(_), true) => return Err(columns.nonsense()),
+        };
+        if columns.flag()? {
+            handed_over.insert(tenant.clone());
+        }
         grants.push(Grant {
             tenant,
             group,
-            right: match (role, columns.flag()?) {
-                (None, true) => GrantedRight::OrgAdmin,
-                (Some(role), false) => GrantedRight::Role(role),
-                (None, false) | (Some(_), true) => return Err(columns.nonsense()),
-            },
+            right,
         });
     }
-    Ok(grants)
+    Ok((grants, handed_over))
 }
 
 fn recovery_codes(connection: &Connection, id: CredentialId) -> Result<Vec<RecoveryCode>, Fault> {
@@ -238,7 +251,8 @@ fn recovery_codes(connection: &Connection, id: CredentialId) -> Result<Vec<Recov
 pub(crate) const PERSON: &str =
     "SELECT seed, is_confirmed, last_step, last_tenant FROM person WHERE credential = ?1";
 
-pub(crate) const GRANTS: &str = "SELECT tenant, group_path, role, org_admin FROM person_grant
+pub(crate) const GRANTS: &str = "SELECT tenant, group_path, role, org_admin, handed_over
+     FROM person_grant
      WHERE credential = ?1 ORDER BY tenant";
 
 pub(crate) const RECOVERY_CODES: &str =

@@ -6,29 +6,30 @@ use countersign_core::credential::Credential;
 use countersign_core::given::Given;
 use countersign_core::name::TenantId;
 use countersign_core::scheme::Scheme;
-
-use super::conflict;
 use countersign_core::store::all_rows;
 
+use super::conflict;
+use crate::caller::Permission;
+use crate::command::Tx;
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::lookup::{self, Rows};
 use crate::tenant::begin_the_same;
 
 /// Makes all checks of a credential's client-id rule.
 pub(crate) fn check_all(
-    rows: &mut Rows<'_>,
+    tx: &mut Tx<'_>,
     credential: &Credential,
     scheme: Option<&Scheme>,
     tenant: &TenantId,
 ) -> Result<(), AdminError> {
-    check(rows, credential, scheme, tenant)?;
-    check_bound(rows, credential)
+    check(tx, credential, scheme, tenant)?;
+    check_bound(tx, credential)
 }
 
 /// Checks that some client id keeps the credential's rule and the prefixes of
 /// all tenants.
 pub(super) fn check(
-    rows: &mut Rows<'_>,
+    tx: &mut Tx<'_>,
     credential: &Credential,
     scheme: Option<&Scheme>,
     tenant: &TenantId,
@@ -37,7 +38,7 @@ pub(super) fn check(
         return Ok(());
     };
     let client_id = Given::from(wanted.raw());
-    if let Some(prefix) = &lookup::tenant(rows, tenant)?.client_id_prefix {
+    if let Some(prefix) = &lookup::tenant(tx, tenant)?.client_id_prefix {
         // A prefix is exclusive, so no other tenant's is in the way.
         if wanted.can_begin_with(prefix) {
             return Ok(());
@@ -47,14 +48,19 @@ pub(super) fn check(
         );
         return Err(conflict(&credential.name, message));
     }
-    for other in all_rows(|page| rows.tenants(page))? {
+    for other in all_rows(|page| tx.tenants(page))? {
         if let Some(prefix) = &other.client_id_prefix
             && wanted.must_begin_with(prefix)
         {
-            let message = format!(
-                "client id `{client_id}` begins with `{prefix}`, which belongs to tenant `{}`",
-                other.id
-            );
+            let other = &other.id;
+            let message = if tx.may(&Permission::See(other.clone())) {
+                format!(
+                    "client id `{client_id}` begins with `{prefix}`, which belongs to tenant \
+                     `{other}`"
+                )
+            } else {
+                format!("client id `{client_id}` begins with the prefix of another tenant")
+            };
             return Err(conflict(&credential.name, message));
         }
     }

@@ -225,7 +225,7 @@ impl<'a> CreateRequest<'a> {
             .windows(2)
             .all(|pair| pair.first() == pair.last());
         match taken_before.pop() {
-            Some(taken) if is_given => Err(taken.into()),
+            Some(taken) if is_given => Err(taken.refusal(tx)),
             Some(_) | None => Err(AdminError::new(
                 ErrorKind::Conflict,
                 Subject::new(Noun::Scheme, scheme.name()),
@@ -304,21 +304,30 @@ enum TakenBy {
     },
 }
 
-impl From<TakenBy> for AdminError {
-    fn from(taken: TakenBy) -> Self {
-        match taken {
-            TakenBy::Name(name) => lookup::exists(&name),
-            TakenBy::Attribute {
+impl TakenBy {
+    /// Names a holder only to a caller who may see it.
+    fn refusal(self, tx: &mut Tx<'_>) -> AdminError {
+        match self {
+            Self::Name(name) => lookup::exists(&name),
+            Self::Attribute {
                 attribute,
                 value,
                 holder,
-            } => Self::new(
-                ErrorKind::Exists,
-                Subject::new(Noun::Attribute, attribute),
-                format!(
-                    "attribute `{attribute}` of `{holder}` is `{value}` already; it must be unique"
-                ),
-            ),
+            } => {
+                let holder = if tx.may(&Permission::Operate(holder.clone())) {
+                    format!("`{holder}`")
+                } else {
+                    "another credential".to_owned()
+                };
+                AdminError::new(
+                    ErrorKind::Exists,
+                    Subject::new(Noun::Attribute, attribute),
+                    format!(
+                        "attribute `{attribute}` of {holder} is `{value}` already; it must be \
+                         unique"
+                    ),
+                )
+            }
         }
     }
 }

@@ -1,7 +1,10 @@
 //! What users may do in tenants: at most one grant in each.
 
+use countersign_core::credential::Credential;
+use countersign_core::kind::Kind;
+use countersign_core::lockout::Lockout;
 use countersign_core::name::{LoginName, TenantId};
-use countersign_core::user::{Grant, GrantedRight};
+use countersign_core::user::{Grant, GrantedRight, User};
 
 use super::{ShownUser, about, change};
 use crate::caller::Permission;
@@ -11,6 +14,11 @@ use crate::{cascade, lookup};
 
 /// Grants a user something in a tenant, in the place of what was granted there
 /// before. A user who administers the tenant no more loses the tokens made in it.
+///
+/// A grant of the platform hands the user over to the tenant: its administrators
+/// manage the user from then on, unless another tenant grants something, too. A grant
+/// of theirs does not. Of a user whom the caller does not manage, the output tells
+/// what this tenant grants and no more.
 #[derive(Clone, Debug)]
 pub struct GrantUser {
     /// The address.
@@ -29,11 +37,14 @@ impl Command for GrantUser {
     fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownUser, AdminError> {
         let Self { email, grant } = self;
         let tenant = &grant.tenant;
-        change_grants(tx, "user.grant", email, tenant, |tx, grants| {
+        let hands_over = tx.may(&Permission::Platform);
+        change_grants(tx, "user.grant", email, tenant, |tx, user| {
             if let GrantedRight::Role(role) = &grant.right {
                 lookup::role(tx, tenant, role)?;
             }
-            if grants.contains(grant) {
+            let is_handed_over = hands_over && user.handed_over.insert(tenant.clone());
+            let grants = &mut user.grants;
+            if grants.contains(grant) && !is_handed_over {
                 let message =
                     format!("`{email}` is granted just that in tenant `{tenant}` already");
                 return Err(refused(ErrorKind::Exists, email, tenant, message));
@@ -65,10 +76,11 @@ impl Command for UngrantUser {
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownUser, AdminError> {
         let Self { email, tenant } = self;
-        change_grants(tx, "user.ungrant", email, tenant, |_, grants| {
-            let before = grants.len();
-            grants.retain(|grant| grant.tenant != *tenant);
-            if grants.len() == before {
+        change_grants(tx, "user.ungrant", email, tenant, |_, user| {
+            let before = user.grants.len();
+            user.grants.retain(|grant| grant.tenant != *tenant);
+            user.handed_over.remove(tenant);
+            if user.grants.len() == before {
                 let message = format!("`{email}` is granted nothing in tenant `{tenant}`");
                 return Err(refused(ErrorKind::NotFound, email, tenant, message));
             }
@@ -83,12 +95,13 @@ fn change_grants(
     act: &'static str,
     email: &LoginName,
     tenant: &TenantId,
-    edit: impl FnOnce(&mut Tx<'_>, &mut Vec<Grant>) -> Result<(), AdminError>,
+    edit: impl FnOnce(&mut Tx<'_>, &mut User) -> Result<(), AdminError>,
 ) -> Result<ShownUser, AdminError> {
-    let is_platform = tx.require(&Permission::Platform).is_ok();
+    let is_platform = tx.may(&Permission::Platform);
+    let manages = tx.may(&Permission::ManageUser(email.clone()));
     let shown = change(tx, act, email, |tx, user| {
         lookup::tenant(tx, tenant)?;
-        edit(tx, &mut about(user)?.grants)
+        edit(tx, about(user)?)
     });
     let shown = shown.map_err(|error| {
         // Of the devices of other tenants an administrator of one learns nothing.
@@ -103,7 +116,22 @@ fn change_grants(
             token.issuer == user.id
         })?;
     }
-    Ok(shown)
+    if manages {
+        return Ok(shown);
+    }
+    let grants = match &user.kind {
+        Kind::User(about) => about.grant_in(tenant).cloned().into_iter().collect(),
+        Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => Vec::new(),
+    };
+    let about = User {
+        grants,
+        ..User::default()
+    };
+    let kind = Kind::User(Box::new(about));
+    Ok(ShownUser {
+        user: Credential::new(user.name.clone(), kind, None, user.scheme.clone(), tx.now),
+        lockout: Lockout::default(),
+    })
 }
 
 fn refused(kind: ErrorKind, email: &LoginName, tenant: &TenantId, message: String) -> AdminError {

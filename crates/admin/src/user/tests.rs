@@ -278,6 +278,107 @@ fn an_administrator_of_a_tenant_manages_the_users_of_that_tenant_alone() {
 }
 
 #[test]
+fn whom_the_platform_handed_to_no_tenant_an_administrator_does_not_manage_by_a_grant() {
+    let mut fixture = Fixture::with_admin();
+    let jane = Authority::Session(shown(&mut fixture).user.id);
+    let password = || ChosenPassword::parse(b"new".to_vec()).unwrap();
+    let try_to_manage = |fixture: &mut Fixture| {
+        let new = || login_name("new@mail.test");
+        [
+            fixture.run_by(jane, &ShowUser(new())).err(),
+            fixture
+                .run_by(jane, &ResetUserPassword::new(new(), password()))
+                .err(),
+            fixture.run_by(jane, &DisableSecondFactor(new())).err(),
+            fixture.run_by(jane, &DeleteUser(new())).err(),
+        ]
+    };
+    fixture.user("new@mail.test");
+    let granted = granting("new@mail.test", "acme");
+    fixture.run_by(jane, &granted).unwrap();
+    for error in try_to_manage(&mut fixture).map(Option::unwrap) {
+        assert!(error.is(ErrorKind::NotFound, Noun::User), "{error}");
+    }
+    let again = fixture.run_by(jane, &granted).unwrap_err();
+    assert!(again.is(ErrorKind::Exists, Noun::Grant), "{again}");
+    // The platform's word for the same grant hands the user over.
+    fixture.run(&granted).unwrap();
+    let again = fixture.run(&granted).unwrap_err();
+    assert!(again.is(ErrorKind::Exists, Noun::Grant), "{again}");
+    let [shown, reset, disabled, deleted] = try_to_manage(&mut fixture);
+    assert!(shown.is_none() && reset.is_none() && deleted.is_none());
+    assert!(
+        disabled
+            .unwrap()
+            .is(ErrorKind::NotFound, Noun::SecondFactor)
+    );
+}
+
+#[test]
+fn whom_a_tenant_gave_up_its_administrator_does_not_get_back_by_a_grant() {
+    let mut fixture = Fixture::with_admin();
+    let jane = Authority::Session(shown(&mut fixture).user.id);
+    fixture.user("joe@mail.test");
+    let granted = granting("joe@mail.test", "acme");
+    fixture.run(&granted).unwrap();
+    // What she changes of the grant is nothing that she loses him by.
+    let role = Grant {
+        right: GrantedRight::Role(role_name("ops")),
+        ..granted.grant.clone()
+    };
+    let email = login_name("joe@mail.test");
+    let changed = GrantUser {
+        email: email.clone(),
+        grant: role,
+    };
+    assert_eq!(
+        granted_in(&fixture.run_by(jane, &changed).unwrap()),
+        ["acme"]
+    );
+    fixture.run_by(jane, &ShowUser(email.clone())).unwrap();
+    let ungrant = UngrantUser {
+        email: email.clone(),
+        tenant: tenant_id("acme"),
+    };
+    fixture.run_by(jane, &ungrant).unwrap();
+    fixture.run_by(jane, &granted).unwrap();
+    let error = fixture.run_by(jane, &ShowUser(email)).unwrap_err();
+    assert!(error.is(ErrorKind::NotFound, Noun::User), "{error}");
+}
+
+#[test]
+fn a_grant_tells_nothing_of_what_other_tenants_grant() {
+    let mut fixture = Fixture::with_admin();
+    fixture.tenant("other", &[]).unwrap();
+    let jane = Authority::Session(shown(&mut fixture).user.id);
+    fixture.user("ann@mail.test");
+    fixture
+        .grant("ann@mail.test", "other", GrantedRight::OrgAdmin)
+        .unwrap();
+    let told = fixture
+        .run_by(jane, &granting("ann@mail.test", "acme"))
+        .unwrap();
+    assert_eq!(granted_in(&told), ["acme"]);
+    let email = login_name("ann@mail.test");
+    let known = fixture.run(&ShowUser(email.clone())).unwrap();
+    assert_eq!(granted_in(&known), ["acme", "other"]);
+    let tenant = tenant_id("acme");
+    let told = fixture
+        .run_by(jane, &UngrantUser { email, tenant })
+        .unwrap();
+    assert_eq!(granted_in(&told), [""; 0]);
+}
+
+/// The tenants in which a user is granted something.
+fn granted_in(shown: &ShownUser) -> Vec<&str> {
+    let Kind::User(user) = &shown.user.kind else {
+        panic!("{:?}", shown.user.kind);
+    };
+    let tenants = user.grants.iter().map(|grant| grant.tenant.as_str());
+    tenants.collect()
+}
+
+#[test]
 fn a_reset_ends_the_old_password_and_the_sessions() {
     let mut fixture = Fixture::with_admin();
     let password = ChosenPassword::parse(b"new".to_vec()).unwrap();

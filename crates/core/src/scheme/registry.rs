@@ -43,6 +43,11 @@ impl Schemes {
         self.0.get(name)
     }
 
+    /// Keeps the schemes of these names.
+    pub fn retain(&mut self, is_kept: impl Fn(&SchemeName) -> bool) {
+        self.0.retain(|name, _| is_kept(name));
+    }
+
     /// Lists the schemes in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = &Scheme> {
         self.0.values()

@@ -13,6 +13,7 @@ use countersign_core::store::rows::RegistrationCount;
 use countersign_core::user::{GrantedRight, User};
 
 use super::errors::{found, gone, taken};
+use super::references::keep_handed_over;
 use super::tables::{CredentialRow, Tables, next};
 
 impl Tables {
@@ -218,6 +219,7 @@ fn put_lists_in_order(credential: &mut Credential) {
     if let Kind::User(user) = &mut credential.kind {
         user.grants
             .sort_by(|one, other| one.tenant.cmp(&other.tenant));
+        keep_handed_over(user);
     }
     if matches!(credential.kind, Kind::Thing(_)) {
         credential.roles.clear();

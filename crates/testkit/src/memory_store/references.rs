@@ -6,7 +6,7 @@ use countersign_core::kind::Kind;
 use countersign_core::name::TenantId;
 use countersign_core::role::RoleName;
 use countersign_core::token::TokenRecord;
-use countersign_core::user::{Grant, GrantedRight};
+use countersign_core::user::{Grant, GrantedRight, User};
 
 use super::tables::{CredentialRow, Tables};
 
@@ -93,8 +93,19 @@ impl Tables {
             |row| {
                 if let Kind::User(user) = &mut row.credential.kind {
                     user.grants.retain(|grant| !is_meant(grant));
+                    keep_handed_over(user);
                 }
             },
         );
     }
+}
+
+/// Keeps of the tenants that a user was handed over to those that grant something.
+pub(super) fn keep_handed_over(user: &mut User) {
+    let User {
+        grants,
+        handed_over,
+        ..
+    } = user;
+    handed_over.retain(|tenant| grants.iter().any(|grant| grant.tenant == *tenant));
 }

@@ -1,5 +1,7 @@
 //! Users: grants, second factors, and what their logins change for good.
 
+use std::collections::BTreeSet;
+
 use countersign_core::change::{Change, ChangeSeq};
 use countersign_core::connect::{LoginRecord, UserLogin};
 use countersign_core::credential::{Credential, CredentialId};
@@ -38,6 +40,7 @@ pub fn a_user_reads_back_as_it_was_written(mut store: impl GateStore + AdminStor
 
     let changed = with_user(&read, |user| {
         user.grants.remove(0);
+        user.handed_over = [tenant_id("beta")].into();
         user.last_tenant = Some(tenant_id("beta"));
         user.second_factor = Some(factor(true));
     });
@@ -59,8 +62,12 @@ pub fn a_grant_goes_with_its_role_and_its_tenant(mut store: impl GateStore + Adm
     for tenant in ["acme", "beta", "gamma"] {
         make_roles(&mut store, tenant, &["viewer"]);
     }
-    let grants = ["acme", "beta", "gamma"].map(|tenant| grant(tenant, Some("viewer")));
-    let (id, _) = add(&mut store, &user(grants.to_vec(), None), 1);
+    let tenants = ["acme", "beta", "gamma"];
+    let grants = tenants.map(|tenant| grant(tenant, Some("viewer")));
+    let handed_over = with_user(&user(grants.to_vec(), None), |user| {
+        user.handed_over = tenants.map(tenant_id).into();
+    });
+    let (id, _) = add(&mut store, &handed_over, 1);
     let viewer = role_name("viewer");
     let acme = tenant_id("acme");
     let holders = look(&mut store, |transaction| {
@@ -73,10 +80,11 @@ pub fn a_grant_goes_with_its_role_and_its_tenant(mut store: impl GateStore + Adm
     });
     make_roles(&mut store, "acme", &["viewer"]);
     make_roles(&mut store, "beta", &["viewer"]);
-    assert_eq!(
-        granted(&found(&mut store, JANE)),
-        [grant("gamma", Some("viewer"))]
-    );
+    let left = found(&mut store, JANE);
+    assert_eq!(granted(&left), [grant("gamma", Some("viewer"))]);
+    with_user(&left, |user| {
+        assert_eq!(user.handed_over, [tenant_id("gamma")].into());
+    });
     commit(&mut store, &[], |transaction| {
         transaction.delete_credential(id)
     });
@@ -262,6 +270,7 @@ fn jane<S: AdminStore>(store: &mut S, second_factor: Option<SecondFactor>) -> Se
 pub(crate) fn user(grants: Vec<Grant>, second_factor: Option<SecondFactor>) -> Credential {
     Credential {
         kind: Kind::User(Box::new(User {
+            handed_over: BTreeSet::new(),
             second_factor,
             grants,
             last_tenant: None,
