@@ -1,7 +1,7 @@
 //! Reading the audit, and the row that a pruning leaves in it.
 
-use countersign_core::audit::{AuditEntry, AuditHead, AuditRow};
-use countersign_core::store::{AuditQuery, Intent};
+use countersign_core::audit::{AuditEntry, AuditHead, AuditKey, AuditRow};
+use countersign_core::store::{AuditQuery, Intent, Listed, Page};
 use countersign_core::time::{Timestamp, rfc3339};
 use serde::Serialize;
 
@@ -10,7 +10,7 @@ use crate::command::{Command, Tx};
 use crate::context::{Context, json};
 use crate::error::AdminError;
 
-/// Lists the rows that a query asks for, newest last.
+/// Lists the newest rows that a query asks for, newest last.
 #[derive(Clone, Debug, Default)]
 pub struct ListAudit(pub AuditQuery);
 
@@ -27,6 +27,31 @@ impl Command for ListAudit {
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<AuditRow>, AdminError> {
         Ok(tx.audit(&self.0)?)
+    }
+}
+
+/// Lists all rows that a query asks for, page by page, newest last.
+#[derive(Clone, Debug, Default)]
+pub struct ListAuditPage {
+    /// Which rows; its limit does not count.
+    pub query: AuditQuery,
+    /// Which of them.
+    pub page: Page<AuditKey>,
+}
+
+impl Command for ListAuditPage {
+    type Output = Listed<AuditRow>;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<AuditRow>, AdminError> {
+        Ok(tx.audit_page(&self.query, &self.page)?)
     }
 }
 

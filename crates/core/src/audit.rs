@@ -60,6 +60,12 @@ impl AuditEntry {
         }
     }
 
+    /// Says whether refused logins of a minute are summed up in it.
+    #[must_use]
+    pub fn is_sum(&self) -> bool {
+        self.act == "login" && self.outcome == AuditOutcome::Refused
+    }
+
     /// The hash of this row in its place, after a row with the hash `previous`.
     ///
     /// Every field goes in with its length, so that nothing can move from one
@@ -228,6 +234,46 @@ pub struct AuditRow {
     pub id: Option<i64>,
     /// What it says.
     pub entry: AuditEntry,
+}
+
+/// What the audit is listed by. A sum of refusals has the same key when it gets
+/// its number, but for the number: so it comes neither twice nor not at all, if it
+/// gets that between two pages.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct AuditKey {
+    /// When.
+    pub time: Timestamp,
+    /// What tells one sum of a minute from another; empty for what is not a sum.
+    pub sum: String,
+    /// The row's number; the last there is of a sum that has none.
+    pub id: i64,
+}
+
+impl AuditRow {
+    /// What stands between the parts of [`AuditKey::sum`]. None of them holds it.
+    pub const SUM_SEPARATOR: char = '\u{1}';
+
+    /// What it is listed by.
+    #[must_use]
+    pub fn key(&self) -> AuditKey {
+        let entry = &self.entry;
+        let parts = [
+            entry.actor.as_str(),
+            &entry.subject,
+            entry.address.as_deref().unwrap_or_default(),
+            entry.cause.map_or("", Reason::as_str),
+            entry.client_id.as_deref().unwrap_or_default(),
+        ];
+        AuditKey {
+            time: entry.time,
+            sum: if entry.is_sum() {
+                parts.join(&Self::SUM_SEPARATOR.to_string())
+            } else {
+                String::new()
+            },
+            id: self.id.unwrap_or(i64::MAX),
+        }
+    }
 }
 
 /// What ties a row of the audit to the rows before it.

@@ -55,3 +55,7 @@ CREATE INDEX change_of_policy ON change (seq) WHERE kind NOT IN ('credential', '
 -- Whether the platform gave a grant, and so handed the user over to the tenant's
 -- administrators. Until now nobody else could.
 ALTER TABLE person_grant ADD COLUMN handed_over INTEGER NOT NULL DEFAULT 1;
+
+-- The audit is listed in order of time, also that of one subject.
+DROP INDEX audit_of_subject;
+CREATE INDEX audit_of_subject ON audit (subject, time);

@@ -3,17 +3,19 @@
 use core::time::Duration;
 
 use countersign_core::audit::{
-    AuditChain, AuditEntry, AuditHead, AuditHeads, AuditOutcome, AuditRow,
+    AuditChain, AuditEntry, AuditHead, AuditHeads, AuditKey, AuditOutcome, AuditRow,
 };
 use countersign_core::reason::Reason;
 use countersign_core::store::rows::AuditRows;
-use countersign_core::store::{AuditQuery, StoreError};
+use countersign_core::store::{AuditQuery, Listed, Page, StoreError};
 use countersign_core::time::Timestamp;
-use rusqlite::{Connection, ToSql, params};
+use rusqlite::types::Value;
+use rusqlite::{Connection, params, params_from_iter};
 
 use self::chain::ChainEnds;
 use crate::busy_timeout::ADMIN_WAIT;
 use crate::error::Fault;
+use crate::page_query::{PageQuery, text};
 use crate::refusals::{parse_reason, staged};
 use crate::row_reader::RowReader;
 use crate::store::SqliteStore;
@@ -93,7 +95,22 @@ impl SqliteStore {
 
 impl AuditRows for SqliteTransaction<'_> {
     fn audit(&mut self, query: &AuditQuery) -> Result<Vec<AuditRow>, StoreError> {
-        self.run("list the audit", |connection| list(connection, query))
+        let limit = query.limit.unwrap_or(u64::MAX);
+        self.run("list the audit", |connection| {
+            let mut rows = list(connection, query, Part::Newest(limit))?;
+            let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+            Ok(rows.split_off(rows.len().saturating_sub(limit)))
+        })
+    }
+
+    fn audit_page(
+        &mut self,
+        query: &AuditQuery,
+        page: &Page<AuditKey>,
+    ) -> Result<Listed<AuditRow>, StoreError> {
+        self.run("list the audit", |connection| {
+            Ok(page.listed(list(connection, query, Part::Page(page))?))
+        })
     }
 
     fn audit_row(&mut self, id: i64) -> Result<Option<AuditRow>, StoreError> {
@@ -163,23 +180,41 @@ fn append(connection: &Connection, chain: AuditChain, entries: &[AuditEntry]) ->
     chain::set_head(connection, chain, head, entries.len())
 }
 
-/// The newest rows that `query` asks for, refusals that are still summed up
-/// included, newest last.
-fn list(connection: &Connection, query: &AuditQuery) -> Result<Vec<AuditRow>, Fault> {
-    let limit = query
-        .limit
-        .map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
-    let mut found = select(connection, query, limit)?;
-    found.reverse();
-    let mut staged = staged(connection, query, limit)?;
-    staged.reverse();
-    found.append(&mut staged);
-    // A refusal is dated at the start of its minute and written after its end.
-    found.sort_by_key(|row| row.entry.time);
-    let too_many = found
-        .len()
-        .saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX));
-    found.drain(..too_many);
+/// Which rows of a listing.
+#[derive(Clone, Copy)]
+pub(crate) enum Part<'p> {
+    /// The newest so many.
+    Newest(u64),
+    /// Those of a page.
+    Page(&'p Page<AuditKey>),
+}
+
+impl Part<'_> {
+    /// Ends a statement that seeks the rows of this part by the columns of
+    /// [`AuditKey`].
+    pub(crate) fn of(self, query: PageQuery, key: [&str; 3]) -> (String, Vec<Value>) {
+        match self {
+            Self::Newest(limit) => query.newest(key, limit),
+            Self::Page(page) => {
+                let after = page.after.as_ref();
+                let after =
+                    after.map(|it| [it.time.as_millis().into(), text(&it.sum), it.id.into()]);
+                query.page(key, after, page.sought())
+            }
+        }
+    }
+}
+
+/// The rows that `query` asks for, refusals that are still summed up included,
+/// newest last.
+fn list(
+    connection: &Connection,
+    query: &AuditQuery,
+    part: Part<'_>,
+) -> Result<Vec<AuditRow>, Fault> {
+    let mut found = select(connection, query, part)?;
+    found.append(&mut staged(connection, query, part)?);
+    found.sort_by_cached_key(AuditRow::key);
     Ok(found)
 }
 
@@ -193,26 +228,25 @@ fn row(connection: &Connection, id: i64) -> Result<Option<AuditRow>, Fault> {
     })
 }
 
-/// Reads the rows of both chains that `query` asks for, newest first.
-fn select(connection: &Connection, query: &AuditQuery, limit: i64) -> Result<Vec<AuditRow>, Fault> {
-    let mut sql = String::from(concat!(entry_columns!(), ", id FROM audit WHERE true"));
-    let mut values: Vec<&dyn ToSql> = Vec::new();
-    // A sum is dated at the start of its minute and reaches to its end.
-    let since = query
-        .since
-        .map(|since| (since.minus(MINUTE).as_millis(), since.as_millis()));
-    if let Some((minute_before, since)) = &since {
-        sql.push_str(" AND time > ? AND (time >= ? OR (act = 'login' AND outcome = 'refused'))");
-        values.extend([minute_before as &dyn ToSql, since]);
+/// Reads the rows of both chains that `query` asks for.
+fn select(
+    connection: &Connection,
+    query: &AuditQuery,
+    part: Part<'_>,
+) -> Result<Vec<AuditRow>, Fault> {
+    let mut sought = PageQuery::of(concat!(entry_columns!(), ", id FROM audit WHERE true"))
+        .when("subject = ?", query.subject.as_deref().map(text));
+    if let Some(since) = query.since {
+        // A sum is dated at the start of its minute and reaches to its end.
+        let values = [since.minus(MINUTE), since].map(|since| since.as_millis().into());
+        sought = sought.and(
+            concat!("time > ? AND (time >= ? OR ", is_sum!(), ")"),
+            values,
+        );
     }
-    if let Some(subject) = &query.subject {
-        sql.push_str(" AND subject = ?");
-        values.push(subject);
-    }
-    sql.push_str(" ORDER BY id DESC LIMIT ?");
-    values.push(&limit);
+    let (sql, values) = part.of(sought, ["time", SUM, "id"]);
     let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query(values.as_slice())?;
+    let mut rows = statement.query(params_from_iter(values))?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         found.push(read_row(&mut RowReader::of(row))?);
@@ -254,6 +288,22 @@ macro_rules! entry_columns {
     };
 }
 use entry_columns;
+
+/// [`AuditEntry::is_sum`] of a row of a chain.
+macro_rules! is_sum {
+    () => {
+        "(act = 'login' AND outcome = 'refused')"
+    };
+}
+use is_sum;
+
+/// [`AuditKey::sum`] of a row of a chain.
+const SUM: &str = concat!(
+    "CASE WHEN ",
+    is_sum!(),
+    " THEN actor || char(1) || subject || char(1) || coalesce(address, '') || char(1)
+         || coalesce(cause, '') || char(1) || coalesce(client_id, '') ELSE '' END"
+);
 
 const ROW: &str = concat!(entry_columns!(), ", id FROM audit WHERE id = ?1");
 

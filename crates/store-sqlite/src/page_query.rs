@@ -43,16 +43,26 @@ impl PageQuery {
     ) -> (String, Vec<Value>) {
         let columns = key.join(", ");
         let marks = ["?"; N].join(", ");
-        let mut query = match after {
+        let query = match after {
             Some(after) => self.and(&format!("({columns}) > ({marks})"), after),
             None => self,
         };
-        query.sql.push_str(" ORDER BY ");
-        query.sql.push_str(&columns);
-        query.sql.push_str(" LIMIT ?");
+        query.ordered(&columns, limit)
+    }
+
+    /// Ends with the last rows in the order of a key, the last first.
+    pub(crate) fn newest<const N: usize>(self, key: [&str; N], limit: u64) -> (String, Vec<Value>) {
+        let columns = key.map(|column| format!("{column} DESC")).join(", ");
+        self.ordered(&columns, limit)
+    }
+
+    fn ordered(mut self, by: &str, limit: u64) -> (String, Vec<Value>) {
+        self.sql.push_str(" ORDER BY ");
+        self.sql.push_str(by);
+        self.sql.push_str(" LIMIT ?");
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        query.values.push(limit.into());
-        (query.sql, query.values)
+        self.values.push(limit.into());
+        (self.sql, self.values)
     }
 }
 

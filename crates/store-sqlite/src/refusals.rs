@@ -7,10 +7,11 @@ use countersign_core::reason::Reason;
 use countersign_core::store::rows::{RefusalRow, RefusalRows};
 use countersign_core::store::{AuditQuery, StoreError};
 use countersign_core::time::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, params, params_from_iter};
 
-use crate::audit::count_staged;
+use crate::audit::{Part, count_staged};
 use crate::error::Fault;
+use crate::page_query::{PageQuery, text};
 use crate::row_reader::RowReader;
 use crate::transaction::SqliteTransaction;
 
@@ -142,20 +143,20 @@ fn take(connection: &Connection, last: Timestamp, most: usize) -> Result<Vec<Aud
     Ok(taken.into_iter().map(|(entry, _)| entry).collect())
 }
 
-/// The refusals still summed up that `query` asks for, newest first.
+/// The refusals still summed up that `query` asks for.
 pub(crate) fn staged(
     connection: &Connection,
     query: &AuditQuery,
-    limit: i64,
+    part: Part<'_>,
 ) -> Result<Vec<AuditRow>, Fault> {
     // A sum is dated at the start of its minute and reaches to its end.
     let after = query.since.map(|since| since.minus(MINUTE).as_millis());
-    let mut statement = connection.prepare_cached(concat!(
-        refusal_columns!(),
-        " WHERE (?1 IS NULL OR minute > ?1) AND (?2 IS NULL OR subject = ?2)
-         ORDER BY minute DESC LIMIT ?3"
-    ))?;
-    let mut rows = statement.query(params![after, query.subject, limit])?;
+    let sought = PageQuery::of(concat!(refusal_columns!(), " WHERE true"))
+        .when("minute > ?", after)
+        .when("subject = ?", query.subject.as_deref().map(text));
+    let (sql, values) = part.of(sought, ["minute", SUM, LAST_NUMBER]);
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(params_from_iter(values))?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         found.push(AuditRow {
@@ -194,5 +195,13 @@ macro_rules! refusal_columns {
     };
 }
 use refusal_columns;
+
+/// [`AuditKey::sum`](countersign_core::audit::AuditKey::sum) of a refusal.
+const SUM: &str = "'broker:' || broker || char(1) || subject || char(1) || address || char(1)
+     || cause || char(1) || client_id";
+
+/// The number of what has none. As an expression, for a number alone is a column
+/// where rows are put into order.
+const LAST_NUMBER: &str = "abs(9223372036854775807)";
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -92,6 +92,7 @@ macro_rules! store_suite {
             a_new_secret_in_use_retires_the_old_one,
             a_number_is_never_given_out_again,
             a_page_begins_after_a_key_whether_that_is_there_or_not,
+            a_page_of_the_audit_neither_loses_nor_repeats_a_row,
             a_prefix_finds_its_tenant_and_no_namesake,
             a_recovery_code_is_used_up,
             a_released_client_id_has_no_holder_until_it_is_taken,

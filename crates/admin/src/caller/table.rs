@@ -26,7 +26,7 @@ use crate::application::{
     CreateApplication, DeleteApplication, ListApplications, NewApplication, RotateApplication,
     ShowApplication,
 };
-use crate::audit::{FindAuditRow, ListAudit};
+use crate::audit::{FindAuditRow, ListAudit, ListAuditPage};
 use crate::caller::Authority;
 use crate::clients::{
     CountClients, IsKicked, ListClients, ReleaseClientId, RequestKick, WithdrawKick,
@@ -177,6 +177,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Admin ListApplications ListApplications { tenant: Some(acme()), ..ListApplications::default() };
         Platform ListApplications ListApplications::default();
         Platform ListAudit ListAudit(AuditQuery::default());
+        Platform ListAuditPage ListAuditPage::default();
         Admin ListClients ListClients { tenant: Some(acme()), all: true, ..ListClients::default() };
         GroupAdmin ListCredentials ListCredentials { query: CredentialQuery { tenant: Some(acme()), ..CredentialQuery::default() }, ..ListCredentials::default() };
         Platform ListCredentials ListCredentials::default();

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use countersign_admin::audit::{self, FindAuditRow, ListAudit};
+use countersign_admin::audit::{self, FindAuditRow, ListAudit, ListAuditPage};
 use countersign_admin::view::AuditView;
-use countersign_core::audit::{AuditEntry, AuditHead, AuditHeads, AuditRow};
-use countersign_core::store::AuditQuery;
+use countersign_core::audit::{AuditEntry, AuditHead, AuditHeads, AuditKey, AuditRow};
+use countersign_core::store::{AuditQuery, Page, each_row};
 use countersign_core::time::{Timestamp, rfc3339};
 use countersign_sqlite::{AuditCheck, SqliteStore};
 use serde_json::json;
@@ -165,11 +165,9 @@ impl AuditList {
             limit: self.limit,
         };
         if !self.follow {
-            let rows = invocation.run(&ListAudit(query))?;
             let mut listing = invocation.output.listing(COLUMNS);
-            for row in &rows {
-                listing.push(&AuditView::of(row))?;
-            }
+            let mut store = invocation.open_to_read()?;
+            each_row_of(&mut store, &query, |row| listing.push(&AuditView::of(&row)))?;
             return listing.finish();
         }
         let mut store = invocation.open()?;
@@ -179,6 +177,24 @@ impl AuditList {
             tail.go_on(&mut store)?;
         }
     }
+}
+
+/// Hands over each row that a query asks for. Where it asks for the newest, those
+/// are held in memory; else one page is.
+fn each_row_of(
+    store: &mut SqliteStore,
+    query: &AuditQuery,
+    mut each: impl FnMut(AuditRow) -> Result<(), CliError>,
+) -> Result<(), CliError> {
+    if query.limit.is_some() {
+        let rows = run_on(store, &ListAudit(query.clone()))?;
+        return rows.into_iter().try_for_each(each);
+    }
+    let page = |page: &Page<AuditKey>| ListAuditPage {
+        query: query.clone(),
+        page: page.clone(),
+    };
+    each_row(|after| run_on(store, &page(after)), &mut each)
 }
 
 /// The end of the audit, as it grows.
@@ -203,8 +219,7 @@ impl PrintedRows {
         if id.is_some_and(|id| !self.rows.insert(id)) {
             return false;
         }
-        let is_sum = entry.act == "login" && entry.cause.is_some();
-        !is_sum || self.sums.insert(key_of(entry), entry.count) != Some(entry.count)
+        !entry.is_sum() || self.sums.insert(key_of(entry), entry.count) != Some(entry.count)
     }
 }
 
@@ -239,14 +254,13 @@ impl AuditTail {
         };
         // First: what comes between the two is printed now or later, and once.
         let recent = tail.recent(store)?;
-        let wanted = run_on(store, &ListAudit(asked))?;
         for row in &recent {
             tail.known.is_new(row);
         }
-        for row in &wanted {
-            tail.known.is_new(row);
-            tail.print(row)?;
-        }
+        each_row_of(store, &asked, |row| {
+            tail.known.is_new(&row);
+            tail.print(&row)
+        })?;
         tail.listing.flush()?;
         Ok(tail)
     }

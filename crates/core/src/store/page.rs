@@ -5,6 +5,7 @@
 //! missing.
 
 use super::rows::BrokerPresence;
+use crate::audit::{AuditKey, AuditRow};
 use crate::credential::Credential;
 use crate::jwt::TokenId;
 use crate::name::{LoginName, TenantId};
@@ -78,6 +79,14 @@ pub trait Keyed {
 
     /// The key of this row.
     fn key(&self) -> Self::Key;
+}
+
+impl Keyed for AuditRow {
+    type Key = AuditKey;
+
+    fn key(&self) -> AuditKey {
+        self.key()
+    }
 }
 
 impl Keyed for BrokerPresence {

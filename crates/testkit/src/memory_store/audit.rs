@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use countersign_core::audit::{AuditChain, AuditEntry, AuditHeads, AuditOutcome, AuditRow};
+use countersign_core::audit::{AuditChain, AuditEntry, AuditHeads, AuditKey, AuditRow};
 use countersign_core::store::rows::AuditRows;
-use countersign_core::store::{AuditQuery, StoreError};
+use countersign_core::store::{AuditQuery, Listed, Page, StoreError};
 use countersign_core::time::Timestamp;
 
 use super::MemoryTransaction;
@@ -39,29 +39,38 @@ impl Tables {
         Some(row_of(Some(id), entry.clone()))
     }
 
-    /// The newest rows that `query` asks for, refusals that are still summed up
-    /// included, newest last.
-    pub(super) fn audit(&self, query: &AuditQuery) -> Vec<AuditRow> {
+    /// The rows that `query` asks for, refusals that are still summed up included,
+    /// newest last.
+    fn audit(&self, query: &AuditQuery) -> Vec<AuditRow> {
         let chains = [&self.acts, &self.audited_refusals];
         let rows = chains.into_iter().flat_map(|chain| chain.rows.iter());
         let mut rows: Vec<_> = rows
             .map(|(id, entry)| row_of(Some(*id), entry.clone()))
             .collect();
-        rows.sort_by_key(|row| row.id);
         let sums = self.refusals.iter();
         rows.extend(sums.map(|(key, sum)| row_of(None, as_row(key, sum).entry())));
         rows.retain(|row| is_asked_for(&row.entry, query));
-        // A refusal is dated at the start of its minute and written after its end.
-        rows.sort_by_key(|row| row.entry.time);
-        let most = query.limit.and_then(|limit| usize::try_from(limit).ok());
-        let too_many = rows.len().saturating_sub(most.unwrap_or(usize::MAX));
-        rows.split_off(too_many)
+        rows.sort_by_cached_key(AuditRow::key);
+        rows
     }
 }
 
 impl AuditRows for MemoryTransaction<'_> {
     fn audit(&mut self, query: &AuditQuery) -> Result<Vec<AuditRow>, StoreError> {
-        Ok(self.tables.audit(query))
+        let mut rows = self.tables.audit(query);
+        let most = query.limit.and_then(|limit| usize::try_from(limit).ok());
+        let too_many = rows.len().saturating_sub(most.unwrap_or(usize::MAX));
+        Ok(rows.split_off(too_many))
+    }
+
+    fn audit_page(
+        &mut self,
+        query: &AuditQuery,
+        page: &Page<AuditKey>,
+    ) -> Result<Listed<AuditRow>, StoreError> {
+        let mut rows = self.tables.audit(query);
+        rows.retain(|row| page.after.as_ref().is_none_or(|after| row.key() > *after));
+        Ok(page.listed(rows))
     }
 
     fn audit_row(&mut self, id: i64) -> Result<Option<AuditRow>, StoreError> {
@@ -97,7 +106,7 @@ fn row_of(id: Option<i64>, entry: AuditEntry) -> AuditRow {
 
 fn is_asked_for(entry: &AuditEntry, query: &AuditQuery) -> bool {
     // A sum is dated at the start of its minute and reaches to its end.
-    let reaches_to = if entry.act == "login" && entry.outcome == AuditOutcome::Refused {
+    let reaches_to = if entry.is_sum() {
         entry.time.plus(MINUTE).minus(MILLISECOND)
     } else {
         entry.time

@@ -5,7 +5,8 @@ use countersign_core::credential::CredentialId;
 use countersign_core::presence::{Presence, PresenceEvent, SessionEnd, SessionNumber};
 use countersign_core::reason::Reason;
 use countersign_core::store::{
-    AdminStore, Batch, GateStore, Intent, Refusal, StoreErrorKind, all_rows,
+    AdminStore, AdminTransaction as _, AuditQuery, Batch, GateStore, Intent, Page, Refusal,
+    StoreErrorKind, all_rows,
 };
 
 use super::{acts, add, at, audit, client_id, credential, entry, found, look, tenant_id};
@@ -137,6 +138,54 @@ pub fn refusals_add_up_and_end_in_the_audit(mut store: impl GateStore + AdminSto
     store.write_batch("b1", &late).unwrap();
     store.maintain(at(180_000)).unwrap();
     assert_eq!(counts(&mut store).len(), 5);
+}
+
+/// A sum of refusals that gets its number between two pages comes once, and so does
+/// everything else.
+pub fn a_page_of_the_audit_neither_loses_nor_repeats_a_row(mut store: impl GateStore + AdminStore) {
+    for pages_before in 0..6 {
+        let minute = pages_before * 600_000;
+        let act = |number: i64| entry(minute + number / 2, "tenant.create", &format!("t{number}"));
+        let acts: Vec<_> = (0..4).map(act).collect();
+        let transaction = store.begin(Intent::Write).unwrap();
+        transaction.commit(&acts, &[]).unwrap();
+        let refusals = ["x", "dev10@acme", "dev1@acme"].map(|subject| Refusal {
+            minute: at(minute),
+            ..refusal(subject, Some("::1"), 1)
+        });
+        let batch = Batch {
+            refusals: refusals.to_vec(),
+            ..Batch::default()
+        };
+        store.write_batch("b1", &batch).unwrap();
+        let query = AuditQuery {
+            since: Some(at(minute)),
+            ..AuditQuery::default()
+        };
+        let all = look(&mut store, |transaction| transaction.audit(&query));
+        assert_eq!(all.len(), 7);
+        let mut listed = Vec::new();
+        let mut page = Page {
+            after: None,
+            limit: 2,
+        };
+        for number in 0.. {
+            if number == pages_before {
+                store.maintain(at(minute + 180_000)).unwrap();
+            }
+            let found = look(&mut store, |transaction| {
+                transaction.audit_page(&query, &page)
+            });
+            listed.extend(found.rows.into_iter().map(|row| row.entry));
+            page.after = found.next;
+            if page.after.is_none() {
+                break;
+            }
+        }
+        let all: Vec<_> = all.into_iter().map(|row| row.entry).collect();
+        assert_eq!(listed, all, "{pages_before}");
+        store.maintain(at(minute + 180_000)).unwrap();
+    }
 }
 
 /// Of one name sixteen client ids a minute are told apart, and whose the id was

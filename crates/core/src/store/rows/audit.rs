@@ -1,7 +1,7 @@
 //! The audit.
 
-use crate::audit::{AuditChain, AuditEntry, AuditRow};
-use crate::store::StoreError;
+use crate::audit::{AuditChain, AuditEntry, AuditKey, AuditRow};
+use crate::store::{Listed, Page, StoreError};
 use crate::time::Timestamp;
 
 /// The audit's two chains.
@@ -9,13 +9,24 @@ use crate::time::Timestamp;
 /// Its methods fail when the store can't be read, and those that write when it
 /// can't be written.
 pub trait AuditRows {
-    /// Rows of the audit, refusals of the running minute included, in order of
-    /// time.
+    /// The newest rows of the audit, refusals that are still summed up included, in
+    /// order of time.
     ///
     /// # Errors
     ///
     /// See [`AuditRows`].
     fn audit(&mut self, query: &AuditQuery) -> Result<Vec<AuditRow>, StoreError>;
+
+    /// A page of them all, whatever the query's limit.
+    ///
+    /// # Errors
+    ///
+    /// See [`AuditRows`].
+    fn audit_page(
+        &mut self,
+        query: &AuditQuery,
+        page: &Page<AuditKey>,
+    ) -> Result<Listed<AuditRow>, StoreError>;
 
     /// The row of the audit with this number.
     ///
