@@ -18,6 +18,7 @@ use crate::command::{Command, Tx};
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::password::PasswordError;
 use crate::secret::{self, Overlap};
+use crate::taking::{Plan, Taken};
 use crate::view::AuditedApplication;
 use crate::{cascade, lookup, scheme_overlap};
 
@@ -77,7 +78,7 @@ impl Command for CreateApplication {
         }
         let (now, known) = (tx.now, tx.schemes()?);
         let scheme = lookup::scheme(&known, &SchemeName::application())?;
-        scheme_overlap::check_scheme(tx, scheme, tenant)?;
+        scheme_overlap::begin_use(tx, scheme, tenant)?;
         let kind = Kind::Application(about.clone());
         let (owner, scheme) = (Some(tenant.clone()), scheme.name().clone());
         let roles: BTreeSet<&RoleName> = roles.iter().collect();
@@ -86,6 +87,15 @@ impl Command for CreateApplication {
             ..Credential::new(whole_name, kind, owner, scheme, now)
         })?;
         issue(tx, "application.create", (tenant, name), None, None)
+    }
+}
+
+impl Plan for CreateApplication {
+    fn plan(&self, tx: &mut Tx<'_>) -> Result<Option<Taken>, AdminError> {
+        let known = tx.schemes()?;
+        let scheme = lookup::scheme(&known, &SchemeName::application())?;
+        lookup::tenant(tx, &self.0.tenant)?;
+        scheme_overlap::plan_use(tx, scheme, &self.0.tenant)
     }
 }
 
@@ -209,7 +219,8 @@ impl Command for DeleteApplication {
         cascade::end_tokens(tx, tenant, subject, |token| {
             issuers.contains(&token.issuer) || token.things.iter().any(|key| keys.contains(key))
         })?;
-        Ok(tx.delete_credential(application.id)?)
+        tx.delete_credential(application.id)?;
+        scheme_overlap::end_use(tx, &application.scheme, &self.tenant)
     }
 }
 

@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use countersign_core::access::topic_owners;
 use countersign_core::auto_registration::AutoRegistration;
 use countersign_core::client_id::ClientId;
 use countersign_core::connect::{
@@ -25,7 +26,7 @@ use countersign_core::scheme::{NameForm, Schemes};
 use countersign_core::seal::SealKey;
 use countersign_core::secret::Secret;
 use countersign_core::store::rows::PresenceRows as _;
-use countersign_core::store::{AdminStore, GateStore, Intent, Settings, StoreError, StoredTenants};
+use countersign_core::store::{AdminStore, GateStore, Intent, Settings, StoreError};
 use countersign_core::tenant::Tenant;
 use countersign_core::thing::of_application;
 use countersign_core::time::Timestamp;
@@ -166,23 +167,19 @@ impl<'s, S: AdminStore + GateStore> PolicyCheck<'s, S> {
     pub fn new(store: &'s mut S, now: Timestamp, listeners: Listeners) -> Result<Self, StoreError> {
         let settings = GateStore::settings(store)?;
         let seal_key = store.read_key().key;
-        let schemes = GateStore::schemes(store)?.readable;
-        let StoredTenants {
-            readable: tenants,
-            damaged,
-        } = GateStore::tenants(store)?;
-        let owned = tenants.iter().map(|it| (it.id.as_str(), &it.namespaces));
-        let of_damaged = damaged.iter().map(|it| (it.id.as_str(), &it.namespaces));
-        let owners = TopicOwners::new(owned.chain(of_damaged));
+        let schemes = GateStore::schemes(store)?;
+        let tenants = GateStore::tenants(store)?;
+        let owners = topic_owners(&tenants, &schemes, |scheme| store.users_of_scheme(scheme))?;
         Ok(Self {
             store,
             now,
             listeners,
             settings,
             seal_key,
-            schemes,
+            schemes: schemes.readable,
             owners,
             tenants: tenants
+                .readable
                 .into_iter()
                 .map(|tenant| (tenant.id.clone(), tenant))
                 .collect(),

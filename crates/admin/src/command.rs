@@ -24,6 +24,7 @@ use crate::context::{Context, json};
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::lookup::Rows;
 use crate::password::ChosenPassword;
+use crate::taking::Taking;
 
 /// An administrative act, or a look, as data.
 pub trait Command {
@@ -158,6 +159,8 @@ pub struct Tx<'a> {
     pub(crate) random: &'a mut (dyn RandomSource + 'a),
     /// The caller.
     pub(crate) caller: Caller<'a>,
+    /// Whether topics may be taken from the tenant that owns `#`.
+    pub(crate) taking: Taking,
     mode: Mode,
     audit: Vec<AuditEntry>,
     changes: Vec<Change>,
@@ -174,6 +177,7 @@ impl<'a> Tx<'a> {
             now: context.now,
             random: &mut *context.random,
             caller: context.caller,
+            taking: Taking::Refused,
             mode,
             audit: Vec::new(),
             changes: Vec::new(),

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use countersign_core::access::{
-    Access, AccessSubject, PolicyLookup, UNKNOWN_CLIENT_ID, telling_client_ids,
+    Access, AccessSubject, PolicyLookup, UNKNOWN_CLIENT_ID, telling_client_ids, topic_owners,
 };
 use countersign_core::client_id::ClientIdRule;
 use countersign_core::credential::Credential;
@@ -15,9 +15,9 @@ use countersign_core::kind::Kind;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::rights::{Rights, TopicUses};
 use countersign_core::role::{Role, RoleName};
-use countersign_core::rule::{Action, TopicOwners};
+use countersign_core::rule::{Action, Namespaces, TopicOwners};
 use countersign_core::scheme::{Scheme, SchemeName, Schemes};
-use countersign_core::store::{StoreError, all_rows};
+use countersign_core::store::{StoreError, StoredSchemes, StoredTenants, all_rows};
 use countersign_core::tenant::{DefaultRights, Tenant};
 use countersign_core::topic::TopicFilter;
 
@@ -77,6 +77,11 @@ impl PossibleClientIds {
         Self::Any(ids.collect())
     }
 
+    /// Those of a client without a login.
+    pub(crate) fn of_anyone(access: &Access<'_>) -> Self {
+        Self::Any(telling_client_ids(&[access]))
+    }
+
     /// One of them.
     pub(crate) fn first(&self) -> Option<&str> {
         match self {
@@ -120,9 +125,16 @@ pub(crate) struct Policy {
 impl Policy {
     pub(crate) fn read(rows: &mut Rows<'_>, tenant: Option<Tenant>) -> Result<Self, StoreError> {
         let tenants = all_rows(|page| rows.tenants(page))?;
-        let owned = tenants
-            .iter()
-            .map(|tenant| (tenant.id.as_str(), &tenant.namespaces));
+        let tenants = StoredTenants {
+            readable: tenants.into_iter().map(Arc::new).collect(),
+            ..StoredTenants::default()
+        };
+        let schemes = StoredSchemes {
+            readable: rows.schemes()?,
+            ..StoredSchemes::default()
+        };
+        let users_of = |scheme: &SchemeName| rows.tenants_using_scheme(scheme);
+        let owners = topic_owners(&tenants, &schemes, users_of)?;
         let roles = match &tenant {
             Some(tenant) => all_rows(|page| rows.roles(Some(&tenant.id), page))?,
             None => Vec::new(),
@@ -131,8 +143,8 @@ impl Policy {
             tenant: tenant.map(Arc::new),
             of_groups: Arc::new(GroupRoles::read(rows, &roles)?),
             roles: roles.into(),
-            owners: Arc::new(TopicOwners::new(owned)),
-            schemes: Some(Arc::new(rows.schemes()?)),
+            owners: Arc::new(owners),
+            schemes: Some(Arc::new(schemes.readable)),
         })
     }
 
@@ -154,6 +166,19 @@ impl Policy {
         Self {
             roles: roles.into(),
             schemes: None,
+            ..self.clone()
+        }
+    }
+
+    /// The same if the tenant owned these topics and no others.
+    pub(crate) fn with_namespaces(&self, topics: &[TopicFilter]) -> Self {
+        let tenant = self.tenant.as_deref().map(|tenant| Tenant {
+            // What can't be owned is not owned.
+            namespaces: Namespaces::new(topics.iter().cloned()).unwrap_or_default(),
+            ..tenant.clone()
+        });
+        Self {
+            tenant: tenant.map(Arc::new),
             ..self.clone()
         }
     }

@@ -101,6 +101,8 @@ pub enum Noun {
     Password,
     /// Randomness.
     Random,
+    /// What the tenant that owns `#` owns, and no other.
+    Rest,
     /// A role.
     Role,
     /// A rule of a role or a credential.

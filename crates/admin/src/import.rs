@@ -122,7 +122,7 @@ impl Command for ImportCredentials {
         // What is the same for all is looked up once.
         let schemes = tx.schemes()?;
         let plain = lookup::scheme(&schemes, &SchemeName::plain())?;
-        scheme_overlap::check_scheme(tx, plain, &self.tenant)?;
+        scheme_overlap::begin_use(tx, plain, &self.tenant)?;
         let maker = Maker {
             tenant: &lookup::tenant(tx, &self.tenant)?,
             operators: lookup::scheme(&schemes, &SchemeName::basic())?,

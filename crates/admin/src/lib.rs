@@ -41,6 +41,7 @@ pub mod scheme_overlap;
 pub mod sealed;
 pub mod secret;
 pub mod settings;
+pub mod taking;
 pub mod tenant;
 pub mod text;
 pub mod thing;

@@ -14,7 +14,8 @@ use crate::error::{AdminError, ErrorKind, Noun, Subject};
 /// # Errors
 ///
 /// Returns [`NamespaceError`] when it is no topic filter, or does not begin
-/// with a literal level that stands outside of the broker's own `$` topics.
+/// with a literal level that stands outside of the broker's own `$` topics; `#`
+/// is all that no other tenant owns.
 pub fn parse_namespace(text: &str) -> Result<TopicFilter, NamespaceError> {
     if text.contains("${") || sendable(text).is_err() {
         return Err(NamespaceError::Literal { text: text.into() });
@@ -86,12 +87,12 @@ mod tests {
 
     #[test]
     fn a_namespace_begins_with_a_literal_level_of_the_tenants_own() {
-        for good in ["acme/#", "kp1/app-v1/#", "acme", "a/+/b", "/a/#"] {
+        for good in ["acme/#", "kp1/app-v1/#", "acme", "a/+/b", "/a/#", "#"] {
             assert!(parse_namespace(good).is_ok(), "{good}");
         }
         for bad in [
             "",
-            "#",
+            "+/#",
             "+/a",
             "$SYS/#",
             "$share/g/a",

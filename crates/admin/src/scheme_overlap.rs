@@ -4,9 +4,10 @@
 //! own a topic that the scheme of another tenant's credentials could reach,
 //! whichever of the two comes first.
 
+use countersign_core::change::Change;
 use countersign_core::name::TenantId;
 use countersign_core::rule::Pattern;
-use countersign_core::scheme::{Scheme, SchemeUsers};
+use countersign_core::scheme::{Scheme, SchemeName, SchemeUsers};
 use countersign_core::store::all_rows;
 use countersign_core::tenant::Tenant;
 use countersign_core::topic::TopicFilter;
@@ -15,15 +16,33 @@ use crate::caller::Permission;
 use crate::command::Tx;
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::lookup::Rows;
+use crate::taking::{Taken, rest_owner};
 
-/// Checks that a tenant may make its first credential of a scheme.
-pub(crate) fn check_scheme(
+/// Has a tenant use a scheme, if it does not yet: checks that it may, and takes
+/// what the scheme reaches from the tenant that owns `#`, if it may.
+pub(crate) fn begin_use(
     tx: &mut Tx<'_>,
     scheme: &Scheme,
     tenant: &TenantId,
 ) -> Result<(), AdminError> {
     if tx.schemes_used_by(tenant)?.contains(scheme.name()) {
         return Ok(());
+    }
+    match plan_use(tx, scheme, tenant)? {
+        Some(taken) => taken.take(tx),
+        None => tell_of_rest(tx, scheme, tenant),
+    }
+}
+
+/// What a tenant takes from the tenant that owns `#` by its first credential of
+/// a scheme, if it may make one.
+pub(crate) fn plan_use(
+    tx: &mut Tx<'_>,
+    scheme: &Scheme,
+    tenant: &TenantId,
+) -> Result<Option<Taken>, AdminError> {
+    if tx.schemes_used_by(tenant)?.contains(scheme.name()) {
+        return Ok(None);
     }
     let tenants = all_rows(|page| tx.tenants(page))?;
     for owner in tenants.iter().filter(|other| other.id != *tenant) {
@@ -40,6 +59,35 @@ pub(crate) fn check_scheme(
         );
         let subject = Subject::new(Noun::Scheme, scheme.name());
         return Err(AdminError::new(ErrorKind::Conflict, subject, message));
+    }
+    let reached = scheme.reach_of(tenant).into_iter().collect();
+    Ok(Taken::of(tenants, tenant, reached))
+}
+
+/// Has brokers look again at who owns what, after the last credential of a scheme
+/// was deleted in a tenant.
+pub(crate) fn end_use(
+    tx: &mut Tx<'_>,
+    scheme: &SchemeName,
+    tenant: &TenantId,
+) -> Result<(), AdminError> {
+    if tx.schemes_used_by(tenant)?.contains(scheme) {
+        return Ok(());
+    }
+    let known = tx.schemes()?;
+    match known.find(scheme.as_str()) {
+        Some(scheme) => tell_of_rest(tx, scheme, tenant),
+        None => Ok(()),
+    }
+}
+
+/// Tells brokers that the rest may be another now, where a tenant owns `#` and
+/// the scheme reaches topics.
+fn tell_of_rest(tx: &mut Tx<'_>, scheme: &Scheme, tenant: &TenantId) -> Result<(), AdminError> {
+    if !scheme.reach_of(tenant).is_empty()
+        && let Some(owner) = rest_owner(all_rows(|page| tx.tenants(page))?)
+    {
+        tx.changed(Change::Tenant(owner.id));
     }
     Ok(())
 }

@@ -2,161 +2,39 @@
 
 use countersign_core::change::Change;
 use countersign_core::client_id::ClientId;
-use countersign_core::lockout::LockoutPolicy;
 use countersign_core::name::TenantId;
-use countersign_core::role::RoleName;
 use countersign_core::rule::Namespaces;
 use countersign_core::store::{Intent, Listed, Page, all_rows};
-use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Tenant};
+use countersign_core::tenant::{DefaultRights, Tenant};
 use countersign_core::topic::TopicFilter;
 
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::namespace::{NamespaceError, check_namespaces, default_namespace};
+use crate::taking::{Plan, Taken};
 use crate::view::TenantView;
 use crate::{lookup, scheme_overlap};
 
+mod changes;
 mod delete;
 
+pub use self::changes::{NewTenant, RoleChanges, TenantChanges};
 pub use self::delete::{Belongings, ClearTenant, DeleteTenant, TenantDeletion, delete};
 
-/// A tenant to be made.
-#[derive(Clone, Debug)]
-pub struct NewTenant {
-    /// Its id.
-    pub id: TenantId,
-    /// The topics it owns; if there are none, everything below its id.
-    pub namespaces: Vec<TopicFilter>,
-    /// What it asks of clients that connect.
-    pub authentication: Authentication,
-    /// How it judges SUBSCRIBE.
-    pub subscribe: SubscribeMode,
-    /// How all of its client ids begin.
-    pub client_id_prefix: Option<ClientId>,
-    /// When its users are locked out, if other than the settings say.
-    pub lockout: Option<LockoutPolicy>,
-    /// What its credentials may do if no rule says so.
-    pub default_rights: DefaultRights,
-}
-
-impl NewTenant {
-    /// A tenant that owns everything below its id and asks for a login from
-    /// everybody.
-    #[must_use]
-    pub fn new(id: TenantId) -> Self {
-        Self {
-            id,
-            namespaces: Vec::new(),
-            authentication: Authentication::Required,
-            subscribe: SubscribeMode::Strict,
-            client_id_prefix: None,
-            lockout: None,
-            default_rights: DefaultRights::Namespaces,
-        }
-    }
-}
-
-/// What to change of a tenant; what is none stays.
-#[derive(Clone, Debug, Default)]
-pub struct TenantChanges {
-    /// What it asks of clients that connect.
-    pub authentication: Option<Authentication>,
-    /// How it judges SUBSCRIBE.
-    pub subscribe: Option<SubscribeMode>,
-    /// Topics it owns from now on.
-    pub add_namespaces: Vec<TopicFilter>,
-    /// Topics it no longer owns.
-    pub remove_namespaces: Vec<TopicFilter>,
-    /// How its client ids begin from now on; `Some(None)` is anyhow.
-    pub client_id_prefix: Option<Option<ClientId>>,
-    /// When its users are locked out from now on; `Some(None)` is as the
-    /// settings say.
-    pub lockout: Option<Option<LockoutPolicy>>,
-    /// What its credentials may do from now on if no rule says so.
-    pub default_rights: Option<DefaultRights>,
-    /// What its clients without a login may do from now on if no rule says so.
-    pub anonymous_rights: Option<DefaultRights>,
-    /// Roles that all its devices and things hold from now on.
-    pub default_roles: RoleChanges,
-    /// Roles that its clients without a login hold from now on.
-    pub anonymous_roles: RoleChanges,
-    /// Whether its rules for subscribing may name `$SYS` from now on.
-    pub sys_read: Option<bool>,
-}
-
-/// Roles that are given and taken away.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct RoleChanges {
-    /// Those that are given.
-    pub add: Vec<RoleName>,
-    /// Those that are taken away, before others are given.
-    pub remove: Vec<RoleName>,
-}
-
-impl RoleChanges {
-    fn is_empty(&self) -> bool {
-        self.add.is_empty() && self.remove.is_empty()
-    }
-
-    /// Changes the roles that a tenant gives, which are kept by name.
-    fn apply(
-        &self,
-        tx: &mut Tx<'_>,
-        tenant: &TenantId,
-        given: &mut Vec<RoleName>,
-    ) -> Result<(), AdminError> {
-        for role in &self.remove {
-            let Some(place) = given.iter().position(|held| held == role) else {
-                return Err(AdminError::new(
-                    ErrorKind::Conflict,
-                    Subject::in_tenant(Noun::Role, role, tenant),
-                    format!("tenant `{tenant}` does not give role `{role}` that way"),
-                ));
-            };
-            given.remove(place);
-        }
-        for role in &self.add {
-            lookup::role(tx, tenant, role)?;
-            if !given.contains(role) {
-                given.push(role.clone());
-            }
-        }
-        given.sort_unstable();
-        Ok(())
-    }
-}
-
-impl TenantChanges {
-    /// Says whether nothing is to be changed.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.authentication.is_none()
-            && self.subscribe.is_none()
-            && self.add_namespaces.is_empty()
-            && self.remove_namespaces.is_empty()
-            && self.client_id_prefix.is_none()
-            && self.lockout.is_none()
-            && self.default_rights.is_none()
-            && self.anonymous_rights.is_none()
-            && self.default_roles.is_empty()
-            && self.anonymous_roles.is_empty()
-            && self.sys_read.is_none()
-    }
-}
-
-/// Makes a tenant.
+/// Makes a tenant. From the tenant that owns `#` it takes what it owns only if
+/// it may.
 #[derive(Clone, Debug)]
 pub struct CreateTenant(pub NewTenant);
 
-impl Command for CreateTenant {
-    type Output = Tenant;
-
-    fn needs(&self) -> Permission {
-        Permission::Platform
+impl Plan for CreateTenant {
+    fn plan(&self, tx: &mut Tx<'_>) -> Result<Option<Taken>, AdminError> {
+        Ok(self.outcome(tx)?.taken)
     }
+}
 
-    fn apply(&self, tx: &mut Tx<'_>) -> Result<Tenant, AdminError> {
+impl CreateTenant {
+    fn outcome(&self, tx: &mut Tx<'_>) -> Result<Outcome, AdminError> {
         let new = &self.0;
         if tx.tenant(&new.id)?.is_some() {
             let message = format!("tenant `{}` exists already", new.id);
@@ -177,8 +55,19 @@ impl Command for CreateTenant {
             anonymous_rights: new.default_rights,
             ..Tenant::new(new.id.clone(), namespaces, tx.now)
         };
-        put(tx, "tenant.create", None, &tenant)?;
-        Ok(tenant)
+        Outcome::of(tx, None, tenant)
+    }
+}
+
+impl Command for CreateTenant {
+    type Output = Tenant;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Tenant, AdminError> {
+        self.outcome(tx)?.put(tx, "tenant.create")
     }
 }
 
@@ -253,9 +142,21 @@ impl Command for SetTenant {
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Tenant, AdminError> {
+        self.outcome(tx)?.put(tx, "tenant.set")
+    }
+}
+
+impl Plan for SetTenant {
+    fn plan(&self, tx: &mut Tx<'_>) -> Result<Option<Taken>, AdminError> {
+        Ok(self.outcome(tx)?.taken)
+    }
+}
+
+impl SetTenant {
+    fn outcome(&self, tx: &mut Tx<'_>) -> Result<Outcome, AdminError> {
         let (id, changes) = (&self.id, &self.changes);
         let mut tenant = lookup::tenant(tx, id)?;
-        let before = TenantView::of(&tenant);
+        let before = tenant.clone();
         if let Some(authentication) = changes.authentication {
             tenant.authentication = authentication;
         }
@@ -298,28 +199,51 @@ impl Command for SetTenant {
             return Err(refused(ErrorKind::Conflict, id, message));
         }
         tenant.namespaces = Namespaces::new(namespaces).map_err(NamespaceError::from)?;
-        put(tx, "tenant.set", Some(&before), &tenant)?;
-        Ok(tenant)
+        Outcome::of(tx, Some(before), tenant)
     }
 }
 
-/// Writes a tenant, once it is sure that it shares neither topics nor client
-/// ids with another.
-fn put(
-    tx: &mut Tx<'_>,
-    act: &'static str,
-    before: Option<&TenantView>,
-    tenant: &Tenant,
-) -> Result<(), AdminError> {
-    let tenants = all_rows(|page| tx.tenants(page))?;
-    check_namespaces(tenant, &tenants)?;
-    scheme_overlap::check_namespaces(tx, tenant)?;
-    check_prefix(tenant, &tenants)?;
-    tx.put_tenant(tenant)?;
-    let after = TenantView::of(tenant);
-    tx.record(act, tenant.id.as_str(), before, Some(&after));
-    tx.changed(Change::Tenant(tenant.id.clone()));
-    Ok(())
+/// What becomes of a tenant by an act.
+struct Outcome {
+    before: Option<Tenant>,
+    after: Tenant,
+    /// What it takes from the tenant that owns `#`.
+    taken: Option<Taken>,
+}
+
+impl Outcome {
+    /// Makes sure that the tenant shares neither topics nor client ids with
+    /// another.
+    fn of(tx: &mut Tx<'_>, before: Option<Tenant>, after: Tenant) -> Result<Self, AdminError> {
+        let tenants = all_rows(|page| tx.tenants(page))?;
+        check_namespaces(&after, &tenants)?;
+        scheme_overlap::check_namespaces(tx, &after)?;
+        check_prefix(&after, &tenants)?;
+        let owned = before.as_ref().map(|tenant| tenant.namespaces.clone());
+        let owned: Vec<_> = owned.iter().flat_map(Namespaces::named).collect();
+        let named = after.namespaces.named().cloned();
+        let added = named.filter(|namespace| !owned.contains(&namespace));
+        let taken = Taken::of(tenants, &after.id, added.collect());
+        Ok(Self {
+            before,
+            after,
+            taken,
+        })
+    }
+
+    /// Writes the tenant.
+    fn put(self, tx: &mut Tx<'_>, act: &'static str) -> Result<Tenant, AdminError> {
+        if let Some(taken) = self.taken {
+            taken.take(tx)?;
+        }
+        let tenant = self.after;
+        tx.put_tenant(&tenant)?;
+        let before = self.before.as_ref().map(TenantView::of);
+        let after = TenantView::of(&tenant);
+        tx.record(act, tenant.id.as_str(), before.as_ref(), Some(&after));
+        tx.changed(Change::Tenant(tenant.id.clone()));
+        Ok(tenant)
+    }
 }
 
 fn add_namespaces(
@@ -390,6 +314,9 @@ pub(crate) fn begin_the_same(one: &ClientId, other: &ClientId) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use countersign_core::lockout::LockoutPolicy;
+    use countersign_core::tenant::Authentication;
+
     use super::*;
     use crate::fixture::{Fixture, new_tenant, tenant_id};
     use crate::namespace::parse_namespace;

@@ -13,7 +13,7 @@ use crate::command::{Command, Tx};
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::kind::check_not_reserved;
 use crate::view::AuditedThing;
-use crate::{cascade, lookup};
+use crate::{cascade, lookup, scheme_overlap};
 
 /// A thing to be made.
 #[derive(Clone, Debug)]
@@ -207,7 +207,8 @@ impl Command for DeleteThing {
         cascade::end_tokens(tx, Some(tenant), key.as_str(), |token| {
             token.issuer == thing.id || token.things.contains(key)
         })?;
-        Ok(tx.delete_credential(thing.id)?)
+        tx.delete_credential(thing.id)?;
+        scheme_overlap::end_use(tx, &thing.scheme, tenant)
     }
 }
 

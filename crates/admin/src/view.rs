@@ -34,7 +34,7 @@ pub use self::credential::{
 };
 pub(crate) use self::jwt::{AuditedKey, AuditedRevocation, AuditedToken};
 pub use self::jwt::{CreatedTokenView, RotatedKeyView, TokenView};
-pub use self::role::{EffectView, RoleView, RuleView, UseView};
+pub use self::role::{EffectView, LoserView, RoleView, RuleView, UseView};
 pub use self::scheme::SchemeView;
 pub(crate) use self::user::AuditedUser;
 pub use self::user::{EnrolmentView, GrantView, UserView};

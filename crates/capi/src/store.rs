@@ -116,7 +116,8 @@ pub unsafe extern "C" fn countersign_store_open(
 
 /// Makes a tenant that owns the topics `ID/#` and asks for a login from
 /// everybody. An id is 1 to 63 of `a-z`, `0-9`, `_` and `-`, beginning with a
-/// letter or a digit.
+/// letter or a digit. It is refused where another tenant owns `#`: from that one
+/// the program `countersign` alone takes topics.
 ///
 /// The thread that opened the store.
 ///

@@ -14,6 +14,7 @@ pub(crate) mod operator;
 pub(crate) mod role;
 pub(crate) mod scheme;
 pub(crate) mod settings;
+pub(crate) mod taking;
 pub(crate) mod tenant;
 pub(crate) mod thing;
 pub(crate) mod user;

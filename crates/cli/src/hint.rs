@@ -52,6 +52,9 @@ pub(crate) fn hint(error: &AdminError) -> Option<String> {
         (ErrorKind::InUse, Noun::Tenant) => {
             "; delete them first, or all at once with --cascade".into()
         }
+        (ErrorKind::Conflict, Noun::Rest) => {
+            "; --take takes it, and --dry-run says who loses what".into()
+        }
         (ErrorKind::Conflict, Noun::ClientId) => {
             "; `credential untie` or `credential set --client-id` frees it".into()
         }

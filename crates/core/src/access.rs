@@ -22,11 +22,13 @@ mod client_ids;
 mod grants;
 mod held;
 mod join;
+mod owners;
 mod variables;
 
 pub use self::client_ids::{UNKNOWN_CLIENT_ID, telling_client_ids};
 pub use self::grants::Grants;
 pub use self::join::joined_tenant;
+pub use self::owners::topic_owners;
 
 use self::held::{HeldRoles, has_roles_by_groups};
 use self::variables::PrincipalVariables;

@@ -7,8 +7,8 @@
 use crate::name::{LoginName, TenantId};
 use crate::reason::Reason;
 use crate::rule::{
-    Explanation, NoVariables, QoS, Rule, RuleSet, RuleSource, TopicOwners, Variable, Variables,
-    Verdict,
+    Explanation, NoVariables, QoS, Rule, RuleSet, RuleSource, TopicOwners, TopicQuery, Variable,
+    Variables, Verdict,
 };
 use crate::tenant::{SubscribeMode, Tenant};
 use crate::topic::{Subscription, TopicName};
@@ -137,21 +137,14 @@ impl Rights {
                 let (Some(topic), Ok(qos)) = (parse_topic(topic), QoS::try_from(qos)) else {
                     return malformed();
                 };
-                if !self.admits_thing(topic) {
-                    return evaluation.plain(Verdict::Deny(Reason::NoRule));
-                }
-                let answer = evaluation.publish(&self.rules, topic, qos, retain);
-                evaluation.bounded_by_owners(answer, self.is_foreign_topic(topic, owners))
+                let query = TopicQuery::publish(topic, qos, retain);
+                self.evaluate_topic(topic, query, owners, evaluation)
             }
             TopicUse::Deliver { topic } => {
                 let Some(topic) = parse_topic(topic) else {
                     return malformed();
                 };
-                if !self.admits_thing(topic) {
-                    return evaluation.plain(Verdict::Deny(Reason::NoRule));
-                }
-                let answer = evaluation.deliver(&self.rules, topic);
-                evaluation.bounded_by_owners(answer, self.is_foreign_topic(topic, owners))
+                self.evaluate_topic(topic, TopicQuery::deliver(topic), owners, evaluation)
             }
             TopicUse::Subscribe { filter } => {
                 let Some(subscription) = parse_subscription(filter) else {
@@ -160,11 +153,34 @@ impl Rights {
                 if !self.admits_things_of(subscription) {
                     return evaluation.plain(Verdict::Deny(Reason::NoRule));
                 }
-                let answer = evaluation.subscribe(&self.rules, subscription, self.subscribe);
-                evaluation
-                    .bounded_by_owners(answer, self.reaches_foreign_topic(subscription, owners))
+                let query = match self.subscribe {
+                    SubscribeMode::Filtered => TopicQuery::subscribe_filtered(subscription),
+                    SubscribeMode::Strict => TopicQuery::subscribe(subscription),
+                };
+                let is_foreign = self.reaches_foreign_topic(subscription, owners);
+                evaluation.ask(&self.rules, &query.among(owners, self.own()), is_foreign)
             }
         }
+    }
+
+    fn evaluate_topic<A: Evaluation>(
+        &self,
+        topic: TopicName<'_>,
+        query: TopicQuery<'_>,
+        owners: &TopicOwners,
+        evaluation: &A,
+    ) -> A::Answer {
+        if !self.admits_thing(topic) {
+            return evaluation.plain(Verdict::Deny(Reason::NoRule));
+        }
+        let own = self.own();
+        let is_foreign = own.is_some() && owners.is_foreign(topic, own);
+        evaluation.ask(&self.rules, &query.among(owners, own), is_foreign)
+    }
+
+    /// The id of its tenant.
+    fn own(&self) -> Option<&str> {
+        self.tenant.as_ref().map(TenantId::as_str)
     }
 
     fn admits_thing(&self, topic: TopicName<'_>) -> bool {
@@ -178,18 +194,14 @@ impl Rights {
         limit.is_none_or(|limit| limit.admits_filter(subscription.filter()))
     }
 
-    fn is_foreign_topic(&self, topic: TopicName<'_>, owners: &TopicOwners) -> bool {
-        match &self.tenant {
-            Some(own) => owners.is_foreign(topic, Some(own.as_str())),
-            None => false,
-        }
-    }
-
     fn reaches_foreign_topic(&self, subscription: Subscription<'_>, owners: &TopicOwners) -> bool {
         match (&self.tenant, self.subscribe) {
             (None, _) => false,
-            // The wall acts at delivery then; a share has no such second look.
-            (Some(_), SubscribeMode::Filtered) if !subscription.is_shared() => false,
+            // The wall acts at delivery then, but something must be left to be
+            // delivered; a share has no such second look.
+            (Some(own), SubscribeMode::Filtered) if !subscription.is_shared() => {
+                owners.is_all_foreign(subscription.filter(), Some(own.as_str()))
+            }
             (Some(own), SubscribeMode::Filtered | SubscribeMode::Strict) => {
                 owners.reaches_foreign(subscription.filter(), Some(own.as_str()))
             }
@@ -202,22 +214,8 @@ trait Evaluation {
     type Answer;
 
     fn plain(&self, verdict: Verdict) -> Self::Answer;
-    fn publish(
-        &self,
-        rules: &RuleSet,
-        topic: TopicName<'_>,
-        qos: QoS,
-        retain: bool,
-    ) -> Self::Answer;
-    fn deliver(&self, rules: &RuleSet, topic: TopicName<'_>) -> Self::Answer;
-    fn subscribe(
-        &self,
-        rules: &RuleSet,
-        subscription: Subscription<'_>,
-        mode: SubscribeMode,
-    ) -> Self::Answer;
-    /// The answer, or a refusal if another tenant owns the topic.
-    fn bounded_by_owners(&self, answer: Self::Answer, is_foreign_topic: bool) -> Self::Answer;
+    /// What the rules answer, or a refusal if another tenant owns the topic.
+    fn ask(&self, rules: &RuleSet, query: &TopicQuery<'_>, is_foreign: bool) -> Self::Answer;
 }
 
 /// The verdict alone.
@@ -230,31 +228,11 @@ impl Evaluation for VerdictOnly {
         verdict
     }
 
-    fn publish(&self, rules: &RuleSet, topic: TopicName<'_>, qos: QoS, retain: bool) -> Verdict {
-        rules.publish(topic, qos, retain)
-    }
-
-    fn deliver(&self, rules: &RuleSet, topic: TopicName<'_>) -> Verdict {
-        rules.deliver(topic)
-    }
-
-    fn subscribe(
-        &self,
-        rules: &RuleSet,
-        subscription: Subscription<'_>,
-        mode: SubscribeMode,
-    ) -> Verdict {
-        match mode {
-            SubscribeMode::Filtered => rules.subscribe_filtered(subscription),
-            SubscribeMode::Strict => rules.subscribe(subscription),
-        }
-    }
-
-    fn bounded_by_owners(&self, verdict: Verdict, is_foreign_topic: bool) -> Verdict {
-        if is_foreign_topic {
+    fn ask(&self, rules: &RuleSet, query: &TopicQuery<'_>, is_foreign: bool) -> Verdict {
+        if is_foreign {
             Verdict::Deny(Reason::OtherTenant)
         } else {
-            verdict
+            rules.decide(query)
         }
     }
 }
@@ -273,34 +251,9 @@ impl Evaluation for WithExplanation {
         }
     }
 
-    fn publish(
-        &self,
-        rules: &RuleSet,
-        topic: TopicName<'_>,
-        qos: QoS,
-        retain: bool,
-    ) -> Explanation {
-        rules.explain_publish(topic, qos, retain)
-    }
-
-    fn deliver(&self, rules: &RuleSet, topic: TopicName<'_>) -> Explanation {
-        rules.explain_deliver(topic)
-    }
-
-    fn subscribe(
-        &self,
-        rules: &RuleSet,
-        subscription: Subscription<'_>,
-        mode: SubscribeMode,
-    ) -> Explanation {
-        match mode {
-            SubscribeMode::Filtered => rules.explain_subscribe_filtered(subscription),
-            SubscribeMode::Strict => rules.explain_subscribe(subscription),
-        }
-    }
-
-    fn bounded_by_owners(&self, explanation: Explanation, is_foreign_topic: bool) -> Explanation {
-        if is_foreign_topic {
+    fn ask(&self, rules: &RuleSet, query: &TopicQuery<'_>, is_foreign: bool) -> Explanation {
+        let explanation = rules.explain(query);
+        if is_foreign {
             Explanation {
                 verdict: Verdict::Deny(Reason::OtherTenant),
                 decided_by: None,

@@ -27,6 +27,7 @@ pub use namespace::{NamespaceFilterError, Namespaces};
 pub use pattern::{Pattern, PatternError};
 pub(crate) use pattern::{PatternLevel, PatternPart};
 pub use qos::{QoS, QosError};
+pub(crate) use query::TopicQuery;
 pub use set::{MOST_PATTERNS_BY_GROUPS, RuleSet};
 pub use topic_owners::TopicOwners;
 pub use variable::{NoVariables, Variable, Variables};

@@ -179,7 +179,7 @@ impl Scheme {
     }
 
     /// All its patterns.
-    fn patterns(&self) -> impl Iterator<Item = &Pattern> {
+    pub(crate) fn patterns(&self) -> impl Iterator<Item = &Pattern> {
         self.publish.iter().chain(&self.subscribe)
     }
 }

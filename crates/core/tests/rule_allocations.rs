@@ -49,7 +49,7 @@ fn checks_on_a_small_and_a_large_set_allocate_nothing() {
 #[test]
 fn the_wall_allocates_nothing() {
     let namespaces = Namespaces::new([TopicFilter::parse("acme/#").unwrap()]).unwrap();
-    let topic_owners = TopicOwners::new([("acme", &namespaces)]);
+    let topic_owners = TopicOwners::new([("acme", &namespaces)], []);
     let count = allocations(|| {
         let topic = TopicName::parse(black_box("acme/device1/x")).unwrap();
         let subscription = Subscription::parse(black_box("$share/g/+/device1/#")).unwrap();

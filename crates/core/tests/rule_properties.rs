@@ -129,7 +129,7 @@ proptest! {
             Namespaces::new(texts.iter().map(|it| TopicFilter::parse(it).unwrap())).unwrap()
         };
         let (acme, other) = (parse(&acme), parse(&other));
-        let topic_owners = TopicOwners::new([("acme", &acme), ("other", &other)]);
+        let topic_owners = TopicOwners::new([("acme", &acme), ("other", &other)], []);
         let topic = TopicName::parse(&topic).unwrap();
         let filter = FilterRef::parse(&filter).unwrap();
         prop_assert_eq!(topic_owners.is_foreign(topic, Some("acme")), other.owns_topic(topic));
@@ -143,6 +143,59 @@ proptest! {
             prop_assert!(!(acme.owns_topic(topic) && other.owns_topic(topic)));
         }
     }
+
+    #[test]
+    fn the_rest_is_what_no_other_tenant_owns_or_reaches(
+        acme in prop::collection::vec("a(/([ab]|\\+)){0,2}(/#)?", 0..3),
+        home in prop::collection::vec("#|b(/([ab]|\\+)){0,2}(/#)?", 0..3),
+        reached in prop::collection::vec(
+            (prop::sample::select(vec!["acme", "home", "third"]), "(c|\\+)(/([ab]|\\+)){0,2}(/#)?"),
+            0..3,
+        ),
+        is_known in prop::bool::weighted(0.8),
+        own in prop::sample::select(vec![Some("acme"), Some("home"), Some("third"), None]),
+        filter in "(\\$?[a-d]|\\+)(/([ab]|\\+)){0,2}(/#)?|#",
+    ) {
+        let parse = |texts: &[String]| {
+            Namespaces::new(texts.iter().map(|it| TopicFilter::parse(it).unwrap())).unwrap()
+        };
+        let territory = Territory { acme: &acme, home: &home, reached: &reached, is_known };
+        let (acme, home) = (parse(&acme), parse(&home));
+        let uses = reached.iter().map(|(user, text)| (*user, TopicFilter::parse(text).unwrap()));
+        let mut owners = TopicOwners::new([("acme", &acme), ("home", &home)], uses);
+        if !is_known {
+            owners = owners.without_owner_of_rest();
+        }
+        let asked = FilterRef::parse(&filter).unwrap();
+        let levels = plain(&filter);
+        let mut filters: Vec<_> = territory.filters().collect();
+        filters.push(levels.clone());
+        let filters: Vec<&[Level]> = filters.iter().map(Vec::as_slice).collect();
+        let universe = universe(&filters);
+        let topics: Vec<String> = universe
+            .iter()
+            .filter(|topic| falls_under(&levels, topic))
+            .map(|topic| topic.join("/"))
+            .collect();
+        let parsed = topics.iter().filter_map(|topic| TopicName::parse(topic).ok());
+        for topic in parsed {
+            let naive = territory.is_foreign(topic.as_str(), own);
+            prop_assert_eq!(owners.is_foreign(topic, own), naive, "{}", topic);
+            let is_own = own.is_some_and(|own| owners.owner_of(topic) == Some(own));
+            prop_assert!(!(is_own && naive), "{}", topic);
+            if naive {
+                prop_assert!(owners.reaches_foreign(asked, own), "{}", topic);
+            } else {
+                prop_assert!(!owners.is_all_foreign(asked, own), "{}", topic);
+            }
+            if let Some(owner) = owners.owner_of(asked) {
+                prop_assert_eq!(owners.owner_of(topic), Some(owner), "{}", topic);
+            }
+        }
+        if !owners.reaches_foreign(asked, own) {
+            prop_assert_eq!(owners.other_reached(asked, own), None);
+        }
+    }
 }
 
 /// Failures are kept with the crate, to be run again and committed.
@@ -152,6 +205,49 @@ fn config() -> ProptestConfig {
         cases: 3_000,
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct(regressions))),
         ..ProptestConfig::default()
+    }
+}
+
+/// Who owns which topics, as sentences.
+struct Territory<'a> {
+    acme: &'a [String],
+    home: &'a [String],
+    reached: &'a [(&'static str, String)],
+    /// Whether all is known that is taken from `#`.
+    is_known: bool,
+}
+
+impl Territory<'_> {
+    /// Whether the topic is another tenant's.
+    fn is_foreign(&self, topic: &str, own: Option<&str>) -> bool {
+        let levels: Vec<String> = topic.split('/').map(str::to_owned).collect();
+        let holds = |filter: &String| falls_under(&plain(filter), &levels);
+        let named = |filters: &[String]| filters.iter().any(|it| it != "#" && holds(it));
+        // No namespaces overlap here, so there is one such tenant at most.
+        for (tenant, filters) in [("acme", self.acme), ("home", self.home)] {
+            if named(filters) {
+                return own != Some(tenant);
+            }
+        }
+        if topic.starts_with('$') || !self.home.iter().any(|it| it == "#") {
+            return false;
+        }
+        let mut users = self.reached.iter().filter(|(_, filter)| holds(filter));
+        if users.clone().any(|(user, _)| own == Some(*user)) {
+            return false;
+        }
+        let owns_rest = self.is_known && own == Some("home");
+        !owns_rest || users.next().is_some()
+    }
+
+    /// The filters that it speaks of.
+    fn filters(&self) -> impl Iterator<Item = Vec<Level>> {
+        let reached = self.reached.iter().map(|(_, filter)| filter);
+        self.acme
+            .iter()
+            .chain(self.home)
+            .chain(reached)
+            .map(|it| plain(it))
     }
 }
 

@@ -217,8 +217,9 @@ impl Enforcer {
         Ok(1)
     }
 
-    /// Works off a change of a tenant: every session of it is judged again, as
-    /// changes of their own where the store must be asked.
+    /// Works off a change of a tenant: every session of it is judged again, and
+    /// every other one whose client id begins as its ids do; as changes of their
+    /// own where the store must be asked.
     fn follow_tenant<S: GateStore>(
         &mut self,
         state: &mut State<S>,
@@ -231,16 +232,27 @@ impl Enforcer {
         let is_damaged = state.view.snapshot.is_damaged(id);
         let mut credentials = Vec::new();
         let is_of_it = |session: &Session| session.tenant.as_ref() == Some(id);
-        for handle in state.sessions.matching(is_of_it) {
+        let prefix = state.view.snapshot.prefix_of(id).cloned();
+        let begins_so = |session: &Session| {
+            let mut prefix = prefix.iter();
+            prefix.any(|prefix| session.client_id.starts_with(prefix.as_str()))
+        };
+        let is_concerned = |session: &Session| is_of_it(session) || begins_so(session);
+        for handle in state.sessions.matching(is_concerned) {
             let Some(session) = state.sessions.get_mut(handle) else {
                 continue;
             };
+            let tenant = session.tenant.as_ref();
+            let snapshot = &state.view.snapshot;
             let judged = match session.credential() {
-                _ if is_damaged => Err(KickReason::Unreadable),
-                _ if !exists => Err(KickReason::Deleted),
+                _ if is_of_it(session) && is_damaged => Err(KickReason::Unreadable),
+                _ if is_of_it(session) && !exists => Err(KickReason::Deleted),
                 Some(credential) => {
                     credentials.push(credential);
                     Ok(())
+                }
+                None if !snapshot.keeps_prefixes(&session.client_id, tenant) => {
+                    Err(KickReason::Refused(Reason::ClientIdMismatch))
                 }
                 None => session.judge_login_mode(mode),
             };
@@ -376,14 +388,23 @@ fn follow_request<S: GateStore>(
     Ok(1)
 }
 
-/// Ends the sessions that wait for an open tenant when there is none.
+/// Ends the sessions that wait for an open tenant when there is none, and those
+/// whose client id is a tenant's by now.
 fn kick_orphans<S: GateStore>(state: &mut State<S>, directives: &mut Vec<Directive>) {
-    if !state.view.snapshot.has_no_open_tenant() {
-        return;
-    }
+    let snapshot = &state.view.snapshot;
+    let is_closed = snapshot.has_no_open_tenant();
     let is_stray = |session: &Session| session.tenant.is_none() && session.credential().is_none();
-    for handle in state.sessions.matching(is_stray) {
-        directives.extend(state.kick(handle, KickReason::LoginRequired));
+    let keeps_prefixes = |session: &Session| snapshot.keeps_prefixes(&session.client_id, None);
+    let reason = if is_closed {
+        KickReason::LoginRequired
+    } else {
+        KickReason::Refused(Reason::ClientIdMismatch)
+    };
+    let orphans = state
+        .sessions
+        .matching(|session| is_stray(session) && (is_closed || !keeps_prefixes(session)));
+    for handle in orphans {
+        directives.extend(state.kick(handle, reason));
     }
 }
 

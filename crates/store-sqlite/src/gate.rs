@@ -11,6 +11,7 @@ use countersign_core::lockout::Lockout;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::ownership::{Holding, StoredSession};
 use countersign_core::role::{Role, RoleName};
+use countersign_core::scheme::SchemeName;
 use countersign_core::secret::{PasswordHash, SecretDigest, SecretId};
 use countersign_core::store::{
     Directory, GateStore, KeyReading, KickTarget, LogPosition, Settings, StoreError, StoreMark,
@@ -195,6 +196,12 @@ impl GateStore for SqliteStore {
     fn tenants(&mut self) -> Result<StoredTenants, StoreError> {
         self.look("look up the tenants", GATE_WAIT, |connection| {
             tenants::readable(connection, &self.path)
+        })
+    }
+
+    fn users_of_scheme(&mut self, name: &SchemeName) -> Result<Vec<TenantId>, StoreError> {
+        self.look("look up who uses a scheme", GATE_WAIT, |connection| {
+            schemes::users(connection, name)
         })
     }
 

@@ -103,7 +103,7 @@ fn remove(connection: &Connection, name: &SchemeName) -> Result<(), Fault> {
 /// The tenants with a credential of this scheme.
 ///
 /// It goes from one tenant to the next, not from one credential to the next.
-fn users(connection: &Connection, name: &SchemeName) -> Result<Vec<TenantId>, Fault> {
+pub(crate) fn users(connection: &Connection, name: &SchemeName) -> Result<Vec<TenantId>, Fault> {
     let mut statement = connection.prepare_cached(
         "WITH RECURSIVE user (tenant) AS (
              SELECT min(tenant) FROM credential WHERE scheme = ?1

@@ -12,6 +12,7 @@ use countersign_core::store::rows::TenantRows;
 use countersign_core::store::{DamagedTenant, Listed, Page, StoreError, StoredTenants};
 use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Tenant};
 use countersign_core::topic::TopicFilter;
+use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Params, params, params_from_iter};
 
 use crate::error::{Fault, found};
@@ -62,20 +63,29 @@ pub(crate) fn readable(connection: &Connection, path: &Path) -> Result<StoredTen
     let mut rows = ids.query([])?;
     let mut found = StoredTenants::default();
     while let Some(row) = rows.next()? {
-        // What belongs to a tenant without a name can't be read either.
-        let Ok(id) = RowReader::of(row).parsed(TenantId::parse) else {
-            continue;
+        let (id, fault) = match RowReader::of(row).parsed(TenantId::parse) {
+            Ok(id) => match tenant(connection, &id) {
+                Ok(tenant) => {
+                    found.readable.extend(tenant.map(Arc::new));
+                    continue;
+                }
+                Err(fault) => (Some(id), fault),
+            },
+            Err(fault) => (None, fault),
         };
-        match tenant(connection, &id) {
-            Ok(tenant) => found.readable.extend(tenant.map(Arc::new)),
-            Err(fault) if fault.is_of_one_record() => found.damaged.push(DamagedTenant {
-                namespaces: readable_namespaces(connection, &id)?,
-                client_id_prefix: readable_prefix(connection, &id)?,
-                error: fault.while_trying("look up a tenant", path),
-                id,
-            }),
-            Err(fault) => return Err(fault),
+        if !fault.is_of_one_record() {
+            return Err(fault);
         }
+        // As it is stored, also where it is not a valid id.
+        let stored = row.get_ref(0)?;
+        let (namespaces, has_all_namespaces) = readable_namespaces(connection, stored)?;
+        found.damaged.push(DamagedTenant {
+            namespaces,
+            has_all_namespaces,
+            client_id_prefix: readable_prefix(connection, stored)?,
+            error: fault.while_trying("look up a tenant", path),
+            id,
+        });
     }
     Ok(found)
 }
@@ -212,23 +222,33 @@ fn namespaces(connection: &Connection, tenant: &TenantId) -> Result<Namespaces, 
     Namespaces::new(filters).map_err(|_| Fault::Content("a stored namespace".into()))
 }
 
-/// Those namespaces of a tenant that can be read.
-fn readable_namespaces(connection: &Connection, tenant: &TenantId) -> Result<Namespaces, Fault> {
+/// Those namespaces of a tenant that can be read, and whether these are all.
+fn readable_namespaces(
+    connection: &Connection,
+    tenant: ValueRef<'_>,
+) -> Result<(Namespaces, bool), Fault> {
     let mut statement = connection.prepare_cached(NAMESPACES)?;
-    let mut rows = statement.query([tenant.as_str()])?;
+    let mut rows = statement.query([ToSqlOutput::Borrowed(tenant)])?;
     let mut filters = Vec::new();
+    let mut are_all = true;
     while let Some(row) = rows.next()? {
-        filters.extend(RowReader::of(row).parsed(TopicFilter::parse));
+        let filter = RowReader::of(row).parsed(TopicFilter::parse).ok();
+        match filter.filter(|filter| Namespaces::new([filter.clone()]).is_ok()) {
+            Some(filter) => filters.push(filter),
+            None => are_all = false,
+        }
     }
-    filters.retain(|filter| Namespaces::new([filter.clone()]).is_ok());
-    Ok(Namespaces::new(filters).unwrap_or_default())
+    Ok((Namespaces::new(filters).unwrap_or_default(), are_all))
 }
 
 /// The prefix of a tenant's client ids, if there is one that can be read.
-fn readable_prefix(connection: &Connection, id: &TenantId) -> Result<Option<ClientId>, Fault> {
+fn readable_prefix(
+    connection: &Connection,
+    tenant: ValueRef<'_>,
+) -> Result<Option<ClientId>, Fault> {
     let mut statement =
         connection.prepare_cached("SELECT client_id_prefix FROM tenant WHERE id = ?1")?;
-    let mut rows = statement.query([id.as_str()])?;
+    let mut rows = statement.query([ToSqlOutput::Borrowed(tenant)])?;
     Ok(match rows.next()? {
         Some(row) => RowReader::of(row).parsed(ClientId::parse).ok(),
         None => None,

@@ -16,11 +16,12 @@ use std::process::Command;
 use std::sync::Barrier;
 
 use countersign_core::client_id::ClientIdTie;
-use countersign_core::name::LoginName;
+use countersign_core::name::{LoginName, TenantId};
 use countersign_core::store::{
-    Directory as _, GateStore as _, Settings, StoreError, StoreErrorKind,
+    Directory as _, GateStore, Settings, StoreError, StoreErrorKind, StoredTenants,
 };
 use countersign_core::time::Timestamp;
+use countersign_core::topic::TopicFilter;
 use countersign_sqlite::SqliteStore;
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -217,9 +218,55 @@ fn a_stored_text_without_meaning_is_damage() {
         raw(&store, &mended);
         assert!(store.credential(&name("dev1@acme")).unwrap().is_some());
     }
-    raw(&store, "INSERT INTO namespace VALUES ('acme', 0, '#')");
+    raw(&store, "INSERT INTO namespace VALUES ('acme', 0, '+/a')");
     let tenant = store.tenant(&common::tenant_id());
     assert_eq!(tenant.unwrap_err().kind(), StoreErrorKind::Damaged);
+}
+
+#[test]
+fn a_tenant_whose_id_cant_be_read_owns_what_it_did_under_a_name_that_none_has() {
+    let (mut store, _directory) = fresh();
+    make_tenant(&mut store);
+    for broken in ["'A B'", "CAST(x'ff' AS TEXT)"] {
+        raw(&store, "DELETE FROM namespace");
+        raw(&store, "INSERT INTO namespace VALUES ('acme', 0, 'acme/#')");
+        for set in [
+            "tenant SET client_id_prefix = 'ac-', id",
+            "namespace SET tenant",
+        ] {
+            raw(&store, &format!("UPDATE {set} = {broken}"));
+        }
+        let StoredTenants { readable, damaged } = GateStore::tenants(&mut store).unwrap();
+        assert!(readable.is_empty());
+        let [tenant] = &damaged[..] else {
+            panic!("{damaged:?}");
+        };
+        assert!(tenant.id.is_none() && TenantId::parse(tenant.name()).is_err());
+        let namespaces: Vec<_> = tenant.namespaces.iter().map(TopicFilter::as_str).collect();
+        assert_eq!(namespaces, ["acme/#"]);
+        assert!(tenant.has_all_namespaces);
+        assert_eq!(tenant.client_id_prefix.as_ref().unwrap().as_str(), "ac-");
+        raw(&store, "UPDATE tenant SET id = 'acme'");
+        raw(&store, "UPDATE namespace SET tenant = 'acme'");
+    }
+}
+
+#[test]
+fn a_tenant_with_a_namespace_that_cant_be_read_keeps_the_others() {
+    let (mut store, _directory) = fresh();
+    make_tenant(&mut store);
+    raw(
+        &store,
+        "INSERT INTO namespace VALUES ('acme', 0, '#/a'), ('acme', 1, 'acme/#')",
+    );
+    let tenants = GateStore::tenants(&mut store).unwrap();
+    let [tenant] = &tenants.damaged[..] else {
+        panic!("{tenants:?}");
+    };
+    assert_eq!(tenant.name(), "acme");
+    let namespaces: Vec<_> = tenant.namespaces.iter().map(TopicFilter::as_str).collect();
+    assert_eq!(namespaces, ["acme/#"]);
+    assert!(!tenant.has_all_namespaces);
 }
 
 #[test]

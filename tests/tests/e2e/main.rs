@@ -22,6 +22,7 @@ mod ownership;
 mod passing;
 mod readme;
 mod reopened;
+mod rest;
 mod rules;
 mod samples;
 mod speed;

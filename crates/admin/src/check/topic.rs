@@ -12,7 +12,6 @@ use countersign_core::rights::TopicUse;
 use countersign_core::rule::{Explanation, RuleOutcome, TopicOwners, Verdict};
 use countersign_core::secret::Secret;
 use countersign_core::store::{AdminStore, GateStore, StoreError};
-use countersign_core::tenant::Tenant;
 use countersign_core::topic::{Subscription, TopicName};
 
 use super::broker;
@@ -235,15 +234,12 @@ impl<S: AdminStore + GateStore> PolicyCheck<'_, S> {
             }
             Usage::Subscribe { filter } => {
                 let filter = Subscription::parse(filter).ok()?.filter();
-                let reached = |tenant: &Tenant| tenant.namespaces.could_reach(filter);
-                let own_name = own.map(TenantId::as_str);
-                // Most filters reach nobody else, which is quick to tell.
-                if self.owners.reaches_foreign(filter, own_name) {
-                    let mut others = self.tenants.values().filter(|it| Some(&it.id) != own);
-                    return others.find(|it| reached(it)).map(|it| it.id.clone());
+                let other = self.owners.other_reached(filter, own.map(TenantId::as_str));
+                if let Some(other) = other {
+                    return TenantId::parse(other).ok();
                 }
                 let own = self.tenants.get(own?)?;
-                reached(own).then(|| own.id.clone())
+                own.namespaces.could_reach(filter).then(|| own.id.clone())
             }
         }
     }

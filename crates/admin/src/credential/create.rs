@@ -22,6 +22,7 @@ use crate::lookup::{self, Rows};
 use crate::password::ChosenPassword;
 use crate::scheme_overlap;
 use crate::secret::{self, IssuedCredential, NewSecret};
+use crate::taking::{Plan, Taken};
 use crate::text::FreeText;
 use crate::view::AuditedCredential;
 
@@ -107,6 +108,7 @@ impl Command for CreateCredential {
         let known = tx.schemes()?;
         let scheme = lookup::scheme(&known, &self.0.scheme)?;
         request.check(tx, scheme)?;
+        scheme_overlap::begin_use(tx, scheme, &self.0.tenant)?;
         let draft = request.draft(tx, scheme, &known)?;
         let blank = request.blank(&draft, tx.now)?;
         client_ids::check_bound(tx, &blank)?;
@@ -125,6 +127,15 @@ impl Command for CreateCredential {
             secret: secret.shown_once,
             old_secret_until: None,
         })
+    }
+}
+
+impl Plan for CreateCredential {
+    fn plan(&self, tx: &mut Tx<'_>) -> Result<Option<Taken>, AdminError> {
+        let known = tx.schemes()?;
+        let scheme = lookup::scheme(&known, &self.0.scheme)?;
+        CreateRequest::of(&self.0)?.check(tx, scheme)?;
+        scheme_overlap::plan_use(tx, scheme, &self.0.tenant)
     }
 }
 
@@ -191,7 +202,7 @@ impl<'a> CreateRequest<'a> {
         for name in &self.roles {
             lookup::role(tx, id, name)?;
         }
-        scheme_overlap::check_scheme(tx, scheme, id)
+        Ok(())
     }
 
     /// Makes a draft that nothing stands against, again and again where what

@@ -7,12 +7,11 @@ use countersign_core::store::StoreError;
 
 use super::{ShownCredential, change_one, conflict, require_tenant, transition};
 use crate::caller::Permission;
-use crate::cascade;
 use crate::command::{Command, Tx};
 use crate::error::AdminError;
-use crate::lookup;
 use crate::text::FreeText;
 use crate::view::AuditedCredential;
+use crate::{cascade, lookup, scheme_overlap};
 
 /// Stops a credential for now. Its sessions end.
 #[derive(Clone, Debug)]
@@ -103,8 +102,9 @@ impl Command for DeleteCredential {
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<(), AdminError> {
         let described = lookup::credential(tx, &self.0)?;
-        require_tenant(&described.credential)?;
-        Ok(delete_found(tx, &described, "credential.delete")?)
+        let tenant = require_tenant(&described.credential)?;
+        delete_found(tx, &described, "credential.delete")?;
+        scheme_overlap::end_use(tx, &described.credential.scheme, tenant)
     }
 }
 

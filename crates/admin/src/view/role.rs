@@ -5,7 +5,9 @@ use countersign_core::role::{Role, RoleRule};
 use countersign_core::rule::Rule;
 use serde::Serialize;
 
+use super::session_name;
 use crate::difference::ChangeEffect;
+use crate::taking::Loser;
 
 /// All that is shown of a rule.
 #[derive(Clone, Debug, Serialize)]
@@ -88,6 +90,28 @@ impl EffectView {
             connected: effect.is_connected,
             gains: views(&effect.gains),
             loses: views(&effect.loses),
+        }
+    }
+}
+
+/// Who would lose topics of the tenant that owns `#`.
+#[derive(Clone, Debug, Serialize)]
+pub struct LoserView {
+    tenant: String,
+    name: Option<String>,
+    loses: Vec<UseView>,
+    sessions: Vec<String>,
+}
+
+impl LoserView {
+    /// The view of one.
+    #[must_use]
+    pub fn of(loser: &Loser) -> Self {
+        Self {
+            tenant: loser.tenant.to_string(),
+            name: loser.name.as_ref().map(ToString::to_string),
+            loses: loser.loses.iter().map(UseView::of).collect(),
+            sessions: loser.sessions.iter().map(session_name).collect(),
         }
     }
 }

@@ -16,6 +16,7 @@ use countersign_core::name::TenantId;
 use countersign_core::role::RoleName;
 use serde_json::json;
 
+use crate::command::taking::TakingArguments;
 use crate::error::CliError;
 use crate::invocation::Invocation;
 use crate::listing::Column;
@@ -86,6 +87,8 @@ pub(crate) struct ApplicationCreate {
     /// The keys that it takes, each `*` standing for one or more characters.
     #[arg(long, value_name = "P", requires = "auto_register", default_value = "*", value_parser = KeyPattern::parse)]
     pattern: KeyPattern,
+    #[command(flatten)]
+    taking: TakingArguments,
 }
 
 impl ApplicationCommand {
@@ -148,7 +151,9 @@ impl ApplicationCreate {
                 }),
             },
         };
-        let issued = invocation.run(&CreateApplication(new))?;
+        let Some(issued) = self.taking.run(invocation, CreateApplication(new))? else {
+            return Ok(());
+        };
         invocation
             .output
             .record(&IssuedApplicationView::of(&issued))

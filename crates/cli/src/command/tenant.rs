@@ -17,6 +17,7 @@ use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode};
 use countersign_core::topic::TopicFilter;
 use serde_json::json;
 
+use crate::command::taking::TakingArguments;
 use crate::error::CliError;
 use crate::input::ClientIdPrefix;
 use crate::invocation::{Invocation, as_caller, run_on};
@@ -27,7 +28,7 @@ use crate::progress::Progress;
 pub(crate) enum TenantCommand {
     /// Make a tenant.
     #[command(
-        after_help = "Examples:\n  countersign tenant create acme\n  countersign tenant create kaa --namespace kp1/app1/# --authentication off\n  countersign tenant create plant --default-rights none"
+        after_help = "Examples:\n  countersign tenant create acme\n  countersign tenant create kaa --namespace kp1/app1/# --authentication off\n  countersign tenant create plant --default-rights none\n  countersign tenant create home --namespace '#'"
     )]
     Create(TenantCreate),
     /// List the tenants.
@@ -62,7 +63,8 @@ pub(crate) struct TenantCreate {
     /// Its id: `a-z`, `0-9`, `_` and `-`.
     #[arg(value_parser = TenantId::parse)]
     tenant: TenantId,
-    /// Topics that it owns; without any, all below its id.
+    /// Topics that it owns; without any, all below its id. `#` is all that no
+    /// other tenant owns.
     #[arg(long = "namespace", value_name = "FILTER", value_parser = parse_namespace)]
     namespaces: Vec<TopicFilter>,
     /// What it asks of clients: `required`, `optional` or `off`.
@@ -81,6 +83,8 @@ pub(crate) struct TenantCreate {
     /// `namespaces`, or `none`.
     #[arg(long, value_name = "RIGHTS", default_value = "namespaces", value_parser = DefaultRights::parse)]
     default_rights: DefaultRights,
+    #[command(flatten)]
+    taking: TakingArguments,
 }
 
 #[derive(Args, Debug)]
@@ -130,6 +134,8 @@ pub(crate) struct TenantSet {
     /// Whether its rules for subscribing may name `$SYS`: `true` or `false`.
     #[arg(long, value_name = "BOOL")]
     sys_read: Option<bool>,
+    #[command(flatten)]
+    taking: TakingArguments,
 }
 
 /// When people of a tenant are locked out.
@@ -198,8 +204,15 @@ impl TenantCreate {
             lockout: self.lockout,
             default_rights: self.default_rights,
         };
-        let tenant = invocation.run(&CreateTenant(new))?;
-        invocation.output.record(&TenantView::of(&tenant))
+        let Some(tenant) = self.taking.run(invocation, CreateTenant(new))? else {
+            return Ok(());
+        };
+        invocation.output.record(&TenantView::of(&tenant))?;
+        if self.taking.takes() {
+            let named = tenant.namespaces.named();
+            tell_of_retained(invocation, Vec::new(), named.cloned().collect());
+        }
+        Ok(())
     }
 }
 
@@ -234,7 +247,9 @@ impl TenantSet {
         }
         let id = self.tenant;
         let restricts = self.default_rights == Some(DefaultRights::Nothing);
-        let tenant = invocation.run(&SetTenant { id, changes })?;
+        let Some(tenant) = self.taking.run(invocation, SetTenant { id, changes })? else {
+            return Ok(());
+        };
         invocation.output.record(&TenantView::of(&tenant))?;
         tell_of_retained(invocation, self.remove, self.add);
         if restricts

@@ -6,8 +6,10 @@ use crate::topic::{FilterRef, TopicFilter, TopicName};
 
 /// The topic filters that one tenant owns; without any, it owns nothing.
 ///
-/// Each begins with a literal level that is not a `$` level, so no tenant
-/// owns `$SYS`, and none owns everything. Cloning is cheap.
+/// Each begins with a literal level that is not a `$` level, or is `#`: the
+/// rest, which is all that no other tenant owns. So no tenant owns `$SYS`.
+/// What others own is not known here: ask [`TopicOwners`](super::TopicOwners).
+/// Cloning is cheap.
 ///
 /// # Examples
 ///
@@ -31,14 +33,16 @@ impl Namespaces {
     /// # Errors
     ///
     /// Returns [`NamespaceFilterError`] for a filter whose first level is a
-    /// wildcard or begins with `$`.
+    /// wildcard or begins with `$`, but not for `#`.
     pub fn new(
         filters: impl IntoIterator<Item = TopicFilter>,
     ) -> Result<Self, NamespaceFilterError> {
         filters
             .into_iter()
             .map(|filter| {
-                if filter.borrowed().opens_with_wildcard() {
+                if is_rest(&filter) {
+                    Ok(filter)
+                } else if filter.borrowed().opens_with_wildcard() {
                     Err(NamespaceFilterError::Wildcard(filter))
                 } else if filter.borrowed().is_reserved() {
                     Err(NamespaceFilterError::Reserved(filter))
@@ -55,7 +59,18 @@ impl Namespaces {
         self.0.iter()
     }
 
-    /// Says whether the tenant owns this topic.
+    /// Says whether the tenant owns the rest: `#`.
+    #[must_use]
+    pub fn hold_rest(&self) -> bool {
+        self.0.iter().any(is_rest)
+    }
+
+    /// Lists the filters but `#`.
+    pub fn named(&self) -> impl Iterator<Item = &TopicFilter> {
+        self.0.iter().filter(|filter| !is_rest(filter))
+    }
+
+    /// Says whether the tenant owns this topic, unless another one does.
     #[must_use]
     pub fn owns_topic(&self, topic: TopicName<'_>) -> bool {
         self.0.iter().any(|namespace| namespace.matches(topic))
@@ -76,16 +91,21 @@ impl Namespaces {
         self.reached(filter.into()).next().is_some()
     }
 
-    /// Finds a pair, ours first, that has a topic in common.
+    /// Finds a pair, ours first, that has a topic in common. `#` has none in
+    /// common with others but another `#`: it gives way to them.
     #[must_use]
     pub fn overlap<'a>(&'a self, other: &'a Self) -> Option<(&'a TopicFilter, &'a TopicFilter)> {
-        other
-            .iter()
-            .find_map(|theirs| Some((self.reached(theirs.borrowed()).next()?, theirs)))
+        other.iter().find_map(|theirs| {
+            let mut reached = self.reached(theirs.borrowed());
+            Some((
+                reached.find(|ours| is_rest(ours) == is_rest(theirs))?,
+                theirs,
+            ))
+        })
     }
 
     /// The namespaces that have a topic in common with the filter.
-    pub(super) fn reached(&self, filter: FilterRef<'_>) -> impl Iterator<Item = &TopicFilter> {
+    fn reached(&self, filter: FilterRef<'_>) -> impl Iterator<Item = &TopicFilter> {
         let namespaces = self.0.iter();
         namespaces.filter(move |namespace| namespace.intersects(filter))
     }
@@ -98,9 +118,17 @@ pub enum NamespaceFilterError {
     /// The first level begins with `$`.
     #[error("`{0}` begins with `$`; such topics belong to the broker")]
     Reserved(TopicFilter),
-    /// The first level is `+` or `#`.
-    #[error("`{0}` begins with a wildcard; a namespace begins with a literal level")]
+    /// The first level is `+` or `#`, and it is not `#` alone.
+    #[error(
+        "`{0}` begins with a wildcard; a namespace begins with a literal level, or is `#`: all that \
+         no other tenant owns"
+    )]
     Wildcard(TopicFilter),
+}
+
+/// Says whether a namespace is `#`.
+pub(super) fn is_rest(namespace: &TopicFilter) -> bool {
+    namespace.as_str() == "#"
 }
 
 #[cfg(test)]
@@ -125,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_namespace_begins_with_a_literal_level() {
-        for text in ["+", "#", "+/a", "+/#"] {
+        for text in ["+", "+/a", "+/#"] {
             assert_eq!(
                 Namespaces::new([filter(text)]),
                 Err(NamespaceFilterError::Wildcard(filter(text)))
@@ -137,6 +165,32 @@ mod tests {
                 Err(NamespaceFilterError::Reserved(filter(text)))
             );
         }
+    }
+
+    #[test]
+    fn the_rest_holds_all_but_what_belongs_to_the_broker() {
+        let all = namespaces(&["#"]);
+        assert!(all.hold_rest() && !namespaces(&["a/#"]).hold_rest());
+        assert!(all.owns_all_of(&filter("+/#")));
+        assert!(all.owns_topic(TopicName::parse("a/b").unwrap()));
+        assert!(!all.owns_topic(TopicName::parse("$SYS/x").unwrap()));
+        assert!(!all.could_reach(&filter("$CONTROL/#")));
+    }
+
+    #[test]
+    fn the_rest_overlaps_only_another_rest() {
+        let all = namespaces(&["#", "home/#"]);
+        assert_eq!(all.overlap(&namespaces(&["a/#", "b"])), None);
+        assert_eq!(namespaces(&["a/#"]).overlap(&all), None);
+        assert_eq!(
+            all.overlap(&namespaces(&["a", "#"])),
+            Some((&filter("#"), &filter("#")))
+        );
+        let home = namespaces(&["home/x"]);
+        assert_eq!(
+            all.overlap(&home),
+            Some((&filter("home/#"), &filter("home/x")))
+        );
     }
 
     #[test]

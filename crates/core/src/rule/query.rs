@@ -1,11 +1,11 @@
 //! What a compiled set of rules is asked.
 
 use super::table::Relation;
-use super::{Limits, QoS, RuleOutcome};
+use super::{Limits, QoS, RuleOutcome, TopicOwners};
 use crate::topic::{FilterRef, Subscription, TopicName, has_wildcards};
 
 /// What is asked, the same for an answer and for its explanation.
-pub(super) struct TopicQuery<'a> {
+pub(crate) struct TopicQuery<'a> {
     pub(super) filter: FilterRef<'a>,
     pub(super) allow_by: Relation,
     pub(super) deny_by: Relation,
@@ -14,6 +14,9 @@ pub(super) struct TopicQuery<'a> {
     pub(super) moment: Moment,
     /// Whether it is a SUBSCRIBE with `+` or `#`.
     pub(super) has_wildcards: bool,
+    /// Whether `#` among the namespaces does not count: schemes of other
+    /// tenants reach these topics.
+    pub(super) is_out_of_rest: bool,
 }
 
 /// When the rules are asked.
@@ -25,7 +28,7 @@ pub(super) enum Moment {
 }
 
 impl<'a> TopicQuery<'a> {
-    pub(super) fn publish(topic: TopicName<'a>, qos: QoS, retain: bool) -> Self {
+    pub(crate) fn publish(topic: TopicName<'a>, qos: QoS, retain: bool) -> Self {
         Self {
             message: Some(MessageFlags { qos, retain }),
             moment: Moment::Publish,
@@ -33,7 +36,7 @@ impl<'a> TopicQuery<'a> {
         }
     }
 
-    pub(super) fn subscribe(subscription: Subscription<'a>) -> Self {
+    pub(crate) fn subscribe(subscription: Subscription<'a>) -> Self {
         Self {
             filter: subscription.filter(),
             allow_by: Relation::Covers,
@@ -45,10 +48,11 @@ impl<'a> TopicQuery<'a> {
             message: None,
             moment: Moment::Subscribe,
             has_wildcards: has_wildcards(subscription.filter().as_str()),
+            is_out_of_rest: false,
         }
     }
 
-    pub(super) fn subscribe_filtered(subscription: Subscription<'a>) -> Self {
+    pub(crate) fn subscribe_filtered(subscription: Subscription<'a>) -> Self {
         if subscription.is_shared() {
             return Self::subscribe(subscription);
         }
@@ -58,7 +62,7 @@ impl<'a> TopicQuery<'a> {
         }
     }
 
-    pub(super) fn deliver(topic: TopicName<'a>) -> Self {
+    pub(crate) fn deliver(topic: TopicName<'a>) -> Self {
         Self {
             filter: topic.into(),
             allow_by: Relation::Covers,
@@ -66,6 +70,21 @@ impl<'a> TopicQuery<'a> {
             message: None,
             moment: Moment::Deliver,
             has_wildcards: false,
+            is_out_of_rest: false,
+        }
+    }
+
+    /// The same question of a session of the tenant `own`, whose `#` holds only
+    /// what `owners` leave to it.
+    pub(crate) fn among(self, owners: &TopicOwners, own: Option<&str>) -> Self {
+        // A part that can be delivered is enough for who filters.
+        let taken = match self.allow_by {
+            Relation::Covers => Relation::Intersects,
+            Relation::Intersects => Relation::Covers,
+        };
+        Self {
+            is_out_of_rest: owners.are_taken_from(own, taken, self.filter),
+            ..self
         }
     }
 }

@@ -1,13 +1,13 @@
 //! The rules of one session, compiled.
 
-use super::namespace::Namespaces;
+use super::namespace::{Namespaces, is_rest};
 use super::pattern::BoundPattern;
 use super::query::{Moment, TopicQuery, broken_limit};
 use super::table::{Entry, Relation, Table};
 use super::variable::Variables;
 use super::{Action, Effect, Explanation, Limits, QoS, Rule, RuleOutcome, RuleSource, Verdict};
 use crate::reason::Reason;
-use crate::topic::{Subscription, TopicName};
+use crate::topic::{Subscription, TopicFilter, TopicName};
 
 /// All rules that hold for one session, ready to be asked.
 ///
@@ -192,7 +192,8 @@ impl RuleSet {
         }
     }
 
-    fn decide(&self, query: &TopicQuery<'_>) -> Verdict {
+    /// Answers a question.
+    pub(crate) fn decide(&self, query: &TopicQuery<'_>) -> Verdict {
         let side = self.side(query);
         let matches = |table: &Table<CompiledRule>, relation| {
             let is_match = |entry: &_| self.outcome(entry, relation, query) == RuleOutcome::Matched;
@@ -207,7 +208,8 @@ impl RuleSet {
         }
     }
 
-    fn explain(&self, query: &TopicQuery<'_>) -> Explanation {
+    /// Explains what [`decide`](Self::decide) answers.
+    pub(crate) fn explain(&self, query: &TopicQuery<'_>) -> Explanation {
         let side = self.side(query);
         let mut outcomes = vec![RuleOutcome::OtherAction; self.given];
         let mut record = |rule: usize, outcome: RuleOutcome| {
@@ -271,12 +273,16 @@ impl RuleSet {
         if let Some(outcome) = broken_limit(limits, query.message.as_ref()) {
             return outcome;
         }
-        let is_owned = |namespaces: &Namespaces| match relation {
-            Relation::Covers => namespaces.owns_all_of(query.filter),
+        let owns = |namespace: &TopicFilter| match relation {
+            Relation::Covers => namespace.covers(query.filter),
             // Something must be left to be delivered.
-            Relation::Intersects => namespaces
-                .reached(query.filter)
-                .any(|namespace| entry.meets(relation, namespace.borrowed())),
+            Relation::Intersects => {
+                namespace.intersects(query.filter) && entry.meets(relation, namespace.borrowed())
+            }
+        };
+        let is_owned = |namespaces: &Namespaces| {
+            let mut namespaces = namespaces.iter();
+            namespaces.any(|it| owns(it) && !(query.is_out_of_rest && is_rest(it)))
         };
         match &self.namespaces {
             Some(namespaces) if is_confined && !is_owned(namespaces) => {
@@ -390,7 +396,6 @@ pub const MOST_PATTERNS_BY_GROUPS: usize = 4_096;
 mod tests {
     use super::*;
     use crate::rule::{NoVariables, Pattern, Variable};
-    use crate::topic::TopicFilter;
 
     const ROLE: RuleSource = RuleSource::Credential;
 

@@ -13,8 +13,9 @@ impl Scheme {
     /// a topic of the namespace, if there is one.
     ///
     /// A variable of generated shape reaches only a level of that shape, a
-    /// free-form one any level. The tenant's own namespaces, which some schemes
-    /// grant, are not among the patterns: they reach nobody else.
+    /// free-form one any level. `#` is reached by a pattern alone whose first level
+    /// can be any: to others it gives way. The tenant's own namespaces, which some
+    /// schemes grant, are not among the patterns: they reach nobody else.
     #[must_use]
     pub fn pattern_reaching(
         &self,
@@ -23,8 +24,24 @@ impl Scheme {
     ) -> Option<&Pattern> {
         self.patterns().find(|pattern| {
             let levels = self.levels(pattern, users);
-            levels.is_some_and(|levels| reaches(&levels, namespace.as_str()))
+            levels.is_some_and(|levels| match (namespace.as_str(), levels.first()) {
+                ("#", first) => first.is_some_and(|first| first.text().is_none()),
+                (namespace, _) => reaches(&levels, namespace),
+            })
         })
+    }
+
+    /// The topics that credentials of a tenant could reach: filters that match
+    /// all of them, and more where a variable fills a level.
+    #[must_use]
+    pub fn reach_of(&self, tenant: &TenantId) -> BTreeSet<TopicFilter> {
+        let widest = |pattern| {
+            let levels = self.levels(pattern, SchemeUsers::Of(tenant))?;
+            let levels: Vec<_> = levels.iter().map(LevelValue::widest).collect();
+            // One that is too long for MQTT matches nothing.
+            TopicFilter::parse(&levels.join("/")).ok()
+        };
+        self.patterns().filter_map(widest).collect()
     }
 
     /// Takes a pattern apart; `None` if it can never match.
@@ -107,6 +124,26 @@ enum LevelValue<'a> {
 }
 
 impl LevelValue<'_> {
+    /// The only text that it can be, if there is one alone.
+    fn text(&self) -> Option<String> {
+        let Self::Parts(parts) = self else {
+            return None;
+        };
+        let texts = parts.iter().map(|part| match part {
+            LevelPart::Text(text) => Some(*text),
+            LevelPart::Free | LevelPart::Shaped(_) | LevelPart::TenantBut(_) => None,
+        });
+        texts.collect()
+    }
+
+    /// The level of a filter that matches all that it can be.
+    fn widest(&self) -> String {
+        match self {
+            Self::Rest => "#".into(),
+            Self::Any | Self::Parts(_) => self.text().unwrap_or_else(|| "+".into()),
+        }
+    }
+
     fn can_be(&self, text: &str) -> bool {
         match self {
             Self::Any | Self::Rest => true,
@@ -241,6 +278,9 @@ mod tests {
             ("impact", "manufacturer/#", true),
             ("impact", "acme/#", false),
             ("impact", "1jylmg8lwa1cy/#", false),
+            ("impact", "#", true),
+            ("vwire", "#", false),
+            ("vwire-token", "#", false),
         ] {
             assert_eq!(
                 built_in_reaches(scheme, namespace),
@@ -278,6 +318,26 @@ mod tests {
     }
 
     #[test]
+    fn what_a_scheme_reaches_has_wildcards_for_all_variables_but_the_tenant() {
+        let acme = TenantId::parse("acme").unwrap();
+        let known = Schemes::built_in();
+        for (scheme, reach) in [
+            ("basic", &[] as &[_]),
+            ("vwire", &["vwire/+/#", "vwire/+/+/#"]),
+            ("vwire-token", &["vwire/acme/+/#", "vwire/acme/+/+/#"]),
+            ("impact", &["+/#", "us/+"]),
+            ("application", &["thing/+/#"]),
+        ] {
+            let found = known.find(scheme).unwrap().reach_of(&acme);
+            let mut found: Vec<_> = found.iter().map(TopicFilter::as_str).collect();
+            found.sort_by_key(|text| text.len());
+            let mut reach = reach.to_vec();
+            reach.sort_by_key(|text| text.len());
+            assert_eq!(found, reach, "{scheme}");
+        }
+    }
+
+    #[test]
     fn the_parts_of_a_level_are_read_together() {
         let acme = TenantId::parse("acme").unwrap();
         let users = SchemeUsers::AllBut(&acme);
@@ -301,6 +361,10 @@ mod tests {
             ("${username}/+/x", "d12/y/z", false),
             ("+/x", "a/x", true),
             ("#", "a", true),
+            ("+/x", "#", true),
+            ("#", "#", true),
+            ("x${username}/x", "#", true),
+            ("x/${username}", "#", false),
         ] {
             assert_eq!(
                 pattern_reaches(pattern, namespace, users),

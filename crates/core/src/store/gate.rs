@@ -117,6 +117,13 @@ pub trait GateStore: Directory + Ledger + Send + Sized + 'static {
     /// Returns [`StoreError`] when the store can't be read.
     fn tenants(&mut self) -> Result<StoredTenants, StoreError>;
 
+    /// The tenants with a credential of this scheme.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the store can't be read.
+    fn users_of_scheme(&mut self, name: &SchemeName) -> Result<Vec<TenantId>, StoreError>;
+
     /// The role with this name in a tenant.
     ///
     /// # Errors
@@ -189,14 +196,24 @@ pub struct StoredTenants {
 /// stays its own.
 #[derive(Debug)]
 pub struct DamagedTenant {
-    /// Its id.
-    pub id: TenantId,
+    /// Its id, if it can be read.
+    pub id: Option<TenantId>,
     /// Its namespaces, as far as they can be read.
     pub namespaces: Namespaces,
+    /// Whether all of its namespaces can be read.
+    pub has_all_namespaces: bool,
     /// Its prefix of client ids, if it can be read.
     pub client_id_prefix: Option<ClientId>,
     /// What can't be read of it.
     pub error: StoreError,
+}
+
+impl DamagedTenant {
+    /// What it is called: its id, or a name that no tenant has.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.id.as_ref().map_or("?", TenantId::as_str)
+    }
 }
 
 /// The schemes of a store. One that can't be read hides no other.

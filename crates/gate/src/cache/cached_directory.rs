@@ -125,7 +125,7 @@ impl<S: GateStore> Directory for CachedDirectory<'_, S> {
         &mut self,
         client_id: &ClientId,
     ) -> Result<Option<TenantId>, StoreError> {
-        Ok(self.snapshot.tenant_by_client_id(client_id).cloned())
+        Ok(self.snapshot.tenant_by_client_id(client_id)?.cloned())
     }
 
     fn bound_to(&mut self, client_id: &ClientIdTie) -> Result<Option<CredentialId>, StoreError> {

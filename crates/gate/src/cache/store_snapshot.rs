@@ -4,17 +4,18 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use countersign_core::access::{self, Access, AccessSubject, PolicyLookup, joined_tenant};
+use countersign_core::access::{
+    self, Access, AccessSubject, PolicyLookup, joined_tenant, topic_owners,
+};
 use countersign_core::change::ChangeSeq;
 use countersign_core::client_id::ClientId;
 use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::rights::{Rights, TopicUse};
 use countersign_core::role::{Role, RoleName};
-use countersign_core::rule::TopicOwners;
 use countersign_core::scheme::{Scheme, SchemeName, Schemes};
 use countersign_core::store::{
     DamagedTenant, GateStore, LogPosition, Settings, StoreError, StoreErrorKind, StoreMark,
-    StoredSchemes,
+    StoredSchemes, StoredTenants,
 };
 use countersign_core::tenant::{Authentication, Tenant};
 
@@ -38,8 +39,8 @@ pub(crate) struct StoreSnapshot {
     damaged_schemes: BTreeMap<SchemeName, StoreError>,
     /// What can't be read.
     pub(crate) complaints: Complaints,
-    /// Whose client ids begin how.
-    prefixes: BTreeMap<ClientId, TenantId>,
+    /// Whose client ids begin how; none is a tenant whose id can't be read.
+    prefixes: BTreeMap<ClientId, Option<TenantId>>,
     /// When the store was looked at.
     mark: StoreMark,
     /// The change that this is read after.
@@ -68,27 +69,32 @@ impl StoreSnapshot {
             }
             (settings, _) => settings?,
         };
+        let schemes = store.schemes()?;
+        for (name, error) in &schemes.damaged {
+            complaints.push(format!("refusing credentials of scheme `{name}`: {error}"));
+        }
+        let mut stored = store.tenants()?;
+        let damaged = core::mem::take(&mut stored.damaged).into_iter();
+        stored.damaged = damaged
+            .map(|tenant| owning_what_it_did(tenant, before))
+            .collect();
+        for tenant in &stored.damaged {
+            let error = &tenant.error;
+            complaints.push(format!(
+                "refusing all of tenant `{}`: {error}",
+                tenant.name()
+            ));
+        }
+        let owners = topic_owners(&stored, &schemes, |scheme| store.users_of_scheme(scheme))?;
+        let verdict_cache = VerdictCache::new(owners);
         let StoredSchemes {
             readable: schemes,
             damaged: damaged_schemes,
-        } = store.schemes()?;
-        for (name, error) in &damaged_schemes {
-            complaints.push(format!("refusing credentials of scheme `{name}`: {error}"));
-        }
-        let stored = store.tenants()?;
-        let damaged: Vec<_> = stored
-            .damaged
-            .into_iter()
-            .map(|tenant| owning_what_it_did(tenant, before))
-            .collect();
-        for tenant in &damaged {
-            let DamagedTenant { id, error, .. } = tenant;
-            complaints.push(format!("refusing all of tenant `{id}`: {error}"));
-        }
-        let tenants = stored.readable;
-        let owned = tenants.iter().map(|it| (it.id.as_str(), &it.namespaces));
-        let of_damaged = damaged.iter().map(|it| (it.id.as_str(), &it.namespaces));
-        let verdict_cache = VerdictCache::new(TopicOwners::new(owned.chain(of_damaged)));
+        } = schemes;
+        let StoredTenants {
+            readable: tenants,
+            damaged,
+        } = stored;
         let default_rights = tenants
             .iter()
             .map(|tenant| {
@@ -111,11 +117,19 @@ impl StoreSnapshot {
             };
             anonymous.insert(tenant.id.clone(), rights);
         }
-        let prefixes = tenants.iter().map(|it| (&it.client_id_prefix, &it.id));
-        let of_damaged = damaged.iter().map(|it| (&it.client_id_prefix, &it.id));
+        let prefixes = tenants
+            .iter()
+            .map(|it| (&it.client_id_prefix, Some(&it.id)));
+        let of_damaged = damaged
+            .iter()
+            .map(|it| (&it.client_id_prefix, it.id.as_ref()));
         let prefixes = prefixes
             .chain(of_damaged)
-            .filter_map(|(prefix, id)| Some((prefix.clone()?, id.clone())))
+            .filter_map(|(prefix, id)| Some((prefix.clone()?, id.cloned())))
+            .collect();
+        let damaged = damaged.into_iter();
+        let damaged = damaged
+            .filter_map(|it| Some((it.id.clone()?, it)))
             .collect();
         Ok(Self {
             schemes,
@@ -124,7 +138,7 @@ impl StoreSnapshot {
             tenants: tenants.into_iter().map(|it| (it.id.clone(), it)).collect(),
             default_rights,
             anonymous,
-            damaged: damaged.into_iter().map(|it| (it.id.clone(), it)).collect(),
+            damaged,
             damaged_schemes,
             complaints: Complaints::new(complaints, before.map(|it| &it.complaints)),
             prefixes,
@@ -183,10 +197,30 @@ impl StoreSnapshot {
     /// Says whether a client id keeps the prefixes of all tenants, for a client
     /// of `tenant`.
     pub(crate) fn keeps_prefixes(&self, client_id: &str, tenant: Option<&TenantId>) -> bool {
-        let begins = |prefix: &ClientId| client_id.starts_with(prefix.as_str());
-        self.prefixes
-            .iter()
-            .all(|(prefix, owner)| (tenant == Some(owner)) == begins(prefix))
+        let Ok(client_id) = ClientId::parse(client_id) else {
+            return false;
+        };
+        match self.owner_of_prefix(&client_id) {
+            Some(owner) => tenant.is_some() && owner == tenant,
+            None => tenant.is_none_or(|id| self.prefix_of(id).is_none()),
+        }
+    }
+
+    /// How all client ids of a tenant begin.
+    pub(crate) fn prefix_of(&self, id: &TenantId) -> Option<&ClientId> {
+        match self.tenants.get(id) {
+            Some(tenant) => tenant.client_id_prefix.as_ref(),
+            None => self.damaged.get(id)?.client_id_prefix.as_ref(),
+        }
+    }
+
+    /// The tenant whose prefix this client id begins with, which has none itself
+    /// if its id can't be read. No prefix is one of another, so there is one at
+    /// most, and it is the last that does not sort after the id.
+    fn owner_of_prefix(&self, client_id: &ClientId) -> Option<Option<&TenantId>> {
+        let (prefix, owner) = self.prefixes.range(..=client_id).next_back()?;
+        let begins_so = client_id.as_str().starts_with(prefix.as_str());
+        begins_so.then_some(owner.as_ref())
     }
 
     /// The tenant with this id.
@@ -206,15 +240,20 @@ impl StoreSnapshot {
         self.damaged.contains_key(id)
     }
 
-    /// The tenant whose prefix this client id begins with. No prefix is one of
-    /// another, so there is one at most, and it is the last that does not sort
-    /// after the id.
-    pub(crate) fn tenant_by_client_id(&self, client_id: &ClientId) -> Option<&TenantId> {
-        let (prefix, tenant) = self.prefixes.range(..=client_id).next_back()?;
-        client_id
-            .as_str()
-            .starts_with(prefix.as_str())
-            .then_some(tenant)
+    /// The tenant whose prefix this client id begins with.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of one record when the tenant's id can't be read.
+    pub(crate) fn tenant_by_client_id(
+        &self,
+        client_id: &ClientId,
+    ) -> Result<Option<&TenantId>, StoreError> {
+        match self.owner_of_prefix(client_id) {
+            Some(None) => Err(unreadable("look up a prefix", "the tenant of a prefix")),
+            Some(owner) => Ok(owner),
+            None => Ok(None),
+        }
     }
 
     /// Says whether there is such a tenant.
@@ -344,13 +383,18 @@ fn owning_what_it_did(mut tenant: DamagedTenant, before: Option<&StoreSnapshot>)
     let Some(before) = before else {
         return tenant;
     };
-    let known = before.tenants.get(&tenant.id);
-    let damaged = before.damaged.get(&tenant.id);
+    let Some(id) = &tenant.id else {
+        return tenant;
+    };
+    let known = before.tenants.get(id);
+    let damaged = before.damaged.get(id);
     if let Some(known) = known {
         tenant.namespaces = known.namespaces.clone();
+        tenant.has_all_namespaces = true;
         tenant.client_id_prefix.clone_from(&known.client_id_prefix);
     } else if let Some(damaged) = damaged {
         tenant.namespaces = damaged.namespaces.clone();
+        tenant.has_all_namespaces = damaged.has_all_namespaces;
         tenant
             .client_id_prefix
             .clone_from(&damaged.client_id_prefix);

@@ -149,7 +149,7 @@ mod tests {
 
     fn verdict_cache() -> VerdictCache {
         let (acme, globex) = (namespaces("acme/#"), namespaces("globex/#"));
-        VerdictCache::new(TopicOwners::new([("acme", &acme), ("globex", &globex)]))
+        VerdictCache::new(TopicOwners::new([("acme", &acme), ("globex", &globex)], []))
     }
 
     fn publish(topic: &[u8], qos: u8, retain: bool) -> TopicUse<'_> {

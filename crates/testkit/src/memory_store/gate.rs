@@ -1,5 +1,6 @@
 //! What a CONNECT looks up, and what a gate asks beyond that.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use countersign_core::audit::AuditHeads;
@@ -12,6 +13,7 @@ use countersign_core::lockout::Lockout;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::ownership::StoredSession;
 use countersign_core::role::{Role, RoleName};
+use countersign_core::scheme::SchemeName;
 use countersign_core::secret::{PasswordHash, SecretDigest, SecretId};
 use countersign_core::store::{
     Directory, GateStore, KeyReading, KickTarget, LogPosition, Settings, StoreError,
@@ -187,6 +189,10 @@ impl GateStore for MemoryStore {
         })
     }
 
+    fn users_of_scheme(&mut self, name: &SchemeName) -> Result<Vec<TenantId>, StoreError> {
+        Ok(self.tables().users_of_scheme(name))
+    }
+
     fn role_named(
         &mut self,
         tenant: &TenantId,
@@ -228,6 +234,14 @@ impl GateStore for MemoryStore {
 }
 
 impl Tables {
+    /// The tenants with a credential of this scheme.
+    pub(super) fn users_of_scheme(&self, name: &SchemeName) -> Vec<TenantId> {
+        let rows = self.credentials.values().map(|row| &row.credential);
+        let users = rows.filter(|it| it.scheme == *name);
+        let tenants: BTreeSet<_> = users.filter_map(|it| it.tenant.clone()).collect();
+        tenants.into_iter().collect()
+    }
+
     /// The role with this name in a tenant.
     pub(super) fn role(&self, tenant: &TenantId, name: &RoleName) -> Option<Role> {
         self.roles.get(&(tenant.clone(), name.clone())).cloned()

@@ -41,10 +41,7 @@ impl SchemeRows for MemoryTransaction<'_> {
     }
 
     fn tenants_using_scheme(&mut self, name: &SchemeName) -> Result<Vec<TenantId>, StoreError> {
-        let rows = self.tables.credentials.values().map(|row| &row.credential);
-        let users = rows.filter(|it| it.scheme == *name);
-        let tenants: BTreeSet<_> = users.filter_map(|it| it.tenant.clone()).collect();
-        Ok(tenants.into_iter().collect())
+        Ok(self.tables.users_of_scheme(name))
     }
 
     fn schemes_used_by(&mut self, tenant: &TenantId) -> Result<Vec<SchemeName>, StoreError> {

@@ -11,6 +11,7 @@ use countersign_core::role::RoleName;
 use countersign_core::scheme::SchemeName;
 
 use super::secret::SecretSource;
+use crate::command::taking::TakingArguments;
 use crate::error::CliError;
 use crate::input::{Attribute, When, check_to_come};
 use crate::invocation::{Invocation, now};
@@ -54,6 +55,8 @@ pub(crate) struct CredentialCreate {
     /// Let a listener with certificates or pre-shared keys vouch for it.
     #[arg(long)]
     external_identity: bool,
+    #[command(flatten)]
+    taking: TakingArguments,
 }
 
 impl CredentialCreate {
@@ -64,6 +67,7 @@ impl CredentialCreate {
         let seen_from_now = |when: When| when.seen_from(now);
         let expires_at = self.expires.map(seen_from_now);
         check_to_come(expires_at, now)?;
+        let scheme = self.scheme.clone();
         let create = CreateCredential(NewCredential {
             name: self.name,
             tenant: self.tenant,
@@ -78,9 +82,10 @@ impl CredentialCreate {
             expires_at,
             external_identity: self.external_identity,
         });
-        let issued = invocation
-            .run(&create)
-            .map_err(|error| said(error, &create.0.scheme))?;
+        let issued = self.taking.run(invocation, create);
+        let Some(issued) = issued.map_err(|error| said(error, &scheme))? else {
+            return Ok(());
+        };
         invocation
             .output
             .record(&IssuedCredentialView::of(&issued))?;

@@ -5,7 +5,7 @@ use countersign::core::name::{GroupPath, TenantId};
 use countersign::core::options::Options;
 use countersign::core::role::RoleName;
 use countersign::core::rule::{Action, Effect, Limits, Pattern, QoS, Rule};
-use countersign::core::scheme::{FieldValue, Scheme};
+use countersign::core::scheme::{FieldValue, Scheme, SchemeName};
 use countersign::core::tenant::{Authentication, DefaultRights, SubscribeMode};
 use countersign::core::time::Timestamp;
 use countersign::core::topic::TopicFilter;
@@ -16,6 +16,7 @@ use countersign_admin::credential::{CreateCredential, NewCredential};
 use countersign_admin::role::{ChangeRoleRules, CreateRole, NewRole, PreviewRoleRules};
 use countersign_admin::rule::RuleChange;
 use countersign_admin::scheme::AddScheme;
+use countersign_admin::taking::{TakeFromRest, Taking};
 use countersign_admin::tenant::{CreateTenant, NewTenant, SetTenant, TenantChanges};
 use countersign_admin::{AdminError, Caller, Command, Context, OsRandom};
 use proptest::prelude::*;
@@ -41,7 +42,7 @@ const LINES: [Option<&str>; 6] = [
     Some("$y"),
 ];
 const CLIENT_IDS: [&str; 6] = ["c1", "acme", "$x", "a/b", "t", "p-t"];
-const TOPICS: [&str; 22] = [
+const TOPICS: [&str; 25] = [
     "acme",
     "acme/t",
     "acme/c1",
@@ -64,8 +65,11 @@ const TOPICS: [&str; 22] = [
     "acme//t",
     "other/t",
     "other",
+    "vwire",
+    "vwire/t/x",
+    "$other/t",
 ];
-const FILTERS: [&str; 11] = [
+const FILTERS: [&str; 13] = [
     "acme/#",
     "$share/g/acme/#",
     "acme/+",
@@ -77,6 +81,8 @@ const FILTERS: [&str; 11] = [
     "+/t",
     "#",
     "acme/t/#",
+    "vwire/t/#",
+    "vwire/+",
 ];
 const PATTERNS: [&str; 22] = [
     "acme/#",
@@ -202,6 +208,8 @@ fn removed() -> impl Strategy<Value = Option<Index>> {
 struct Policy {
     filtered: bool,
     owns_plant: bool,
+    /// Whether it owns all that the tenant `other` neither owns nor reaches.
+    owns_rest: bool,
     gives_namespaces: bool,
     /// Whether its devices have names without the tenant, and any client id.
     has_bare_names: bool,
@@ -228,7 +236,9 @@ impl Policy {
     }
 
     fn namespaces(self) -> &'static [&'static str] {
-        if self.owns_plant {
+        if self.owns_rest {
+            &["#"]
+        } else if self.owns_plant {
             &["acme/#", "plant/+/x"]
         } else {
             &["acme/#"]
@@ -275,8 +285,14 @@ impl Fixture {
             },
             NewTenant::new(TenantId::parse("other").unwrap()),
         ] {
-            fixture.run(&CreateTenant(new)).unwrap();
+            fixture.take(CreateTenant(new));
         }
+        let wired = NewCredential {
+            name: None,
+            scheme: SchemeName::parse("vwire").unwrap(),
+            ..NewCredential::new(TenantId::parse("other").unwrap(), "")
+        };
+        fixture.take(CreateCredential(wired));
         fixture.run(&AddScheme(bare_scheme())).unwrap();
         let new = NewRole {
             tenant: tenant_id(),
@@ -319,6 +335,12 @@ impl Fixture {
             fixture.holders.push((name, secret, line, has_group));
         }
         fixture
+    }
+
+    /// Runs a command that may take topics.
+    fn take<C: Command>(&mut self, command: C) -> C::Output {
+        let taking = Taking::KeepingStrict;
+        self.run(&TakeFromRest { command, taking }).unwrap()
     }
 
     fn run<C: Command>(&mut self, command: &C) -> Result<C::Output, AdminError> {
@@ -447,14 +469,14 @@ fn role_name() -> RoleName {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3))]
+    #![proptest_config(ProptestConfig::with_cases(4))]
 
-    /// 3 stores with five holders, three client ids and seven states each: some
-    /// 25,000 uses.
+    /// 4 stores with five holders, three client ids and seven states each: some
+    /// 35,000 uses.
     #[test]
     fn gate_check_preview_and_a_naive_reading_agree(
         filtered: bool,
-        owns_plant: bool,
+        (owns_plant, owns_rest) in (any::<bool>(), any::<bool>()),
         gives_namespaces in prop::bool::weighted(0.3),
         has_bare_names: bool,
         (no_wildcards, is_given) in (prop::bool::weighted(0.3), any::<bool>()),
@@ -463,7 +485,13 @@ proptest! {
         changes in prop::collection::vec((written_rule(), removed()), 6),
     ) {
         let policy = Policy {
-            filtered, owns_plant, gives_namespaces, has_bare_names, no_wildcards, is_given,
+            filtered,
+            owns_plant,
+            owns_rest,
+            gives_namespaces,
+            has_bare_names,
+            no_wildcards,
+            is_given,
         };
         let mut fixture = Fixture::new(policy, first_line);
         let mut rules: Vec<WrittenRule> = Vec::new();

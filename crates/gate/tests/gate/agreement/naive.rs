@@ -37,13 +37,17 @@ impl Naive<'_> {
         // A member that may not read would swallow its turn.
         let shared = asked.strip_prefix("$share/g/");
         let asked = shared.unwrap_or(asked);
-        let foreign = levels("other/#");
-        let is_foreign = if covers {
-            meets(&foreign, asked)
-        } else {
-            matches(&foreign, asked)
+        // What nobody owned is the scheme's of the other tenant.
+        let taken = self.policy.owns_rest.then_some("vwire/+/#");
+        let mut foreign = ["other/#"].into_iter().chain(taken).map(levels);
+        let is_foreign = |foreign: Vec<Level>| {
+            if covers {
+                meets(&foreign, asked)
+            } else {
+                matches(&foreign, asked)
+            }
         };
-        if is_foreign {
+        if foreign.any(is_foreign) {
             return "Deny(OtherTenant)";
         }
         let holds = |bound: &[Level]| {

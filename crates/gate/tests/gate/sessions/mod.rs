@@ -12,6 +12,7 @@ use countersign::core::name::{LoginName, TenantId};
 use countersign::core::options::Options;
 use countersign::core::presence::PresenceEvent;
 use countersign::core::reason::Reason;
+use countersign::core::scheme::SchemeName;
 use countersign::core::store::{Batch, GateStore as _, StoreErrorKind};
 use countersign::core::tenant::{Authentication, DefaultRights, SubscribeMode};
 use countersign::core::time::Timestamp;
@@ -32,6 +33,7 @@ use countersign_admin::{AdminError, Caller, Command, Context, OsRandom};
 use crate::by_hand::{ByHand, folder, settings};
 
 mod brokers;
+mod rest;
 mod secrets;
 mod tenants;
 

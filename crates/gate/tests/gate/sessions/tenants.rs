@@ -1,5 +1,9 @@
 //! Topics and modes of tenants.
 
+use countersign::core::client_id::ClientId;
+use countersign_admin::operator::{CreateOperator, NewOperator};
+use countersign_admin::secret::NewSecret;
+
 use super::*;
 
 #[test]
@@ -121,6 +125,70 @@ fn a_tenants_new_namespace_reaches_live_sessions() {
         fixture.publish(1, "a", Some(DEV1), "plant/x"),
         Verdict::Allow
     );
+}
+
+#[test]
+fn a_tenants_new_prefix_ends_the_sessions_of_others_that_begin_so() {
+    let mut fixture = Fixture::new();
+    fixture.tenant("globex", Authentication::Optional);
+    fixture.tenant("initech", Authentication::Required);
+    let device = fixture.credential("dev1");
+    let operator = NewOperator {
+        name: name("bridge"),
+        secret: NewSecret::Generated,
+        rules: Vec::new(),
+    };
+    let operator = secret_of(fixture.run(&CreateOperator(operator)).unwrap());
+    for (handle, login) in [
+        (1, Some((DEV1, &*device))),
+        (2, Some(("bridge", &*operator))),
+        (3, None),
+        (4, None),
+    ] {
+        for start in ["x-", "y-"] {
+            let handle = if start == "x-" { handle } else { handle + 10 };
+            let client_id = format!("{start}{handle}");
+            let outcome = fixture.connect(handle, &client_id, login);
+            assert!(
+                matches!(outcome, ConnectOutcome::Admitted { .. }),
+                "{outcome:?}"
+            );
+        }
+    }
+    // One guest has joined a tenant, the other has not.
+    assert_eq!(fixture.publish(3, "x-3", None, "globex/x"), Verdict::Allow);
+    let prefix = TenantChanges {
+        client_id_prefix: Some(Some(ClientId::parse("x-").unwrap())),
+        ..TenantChanges::default()
+    };
+    fixture.set("initech", prefix);
+    let mut kicked = fixture.kicked();
+    kicked.sort_unstable();
+    assert_eq!(kicked, ["x-1", "x-2", "x-3", "x-4"]);
+}
+
+#[test]
+fn a_tenants_new_prefix_ends_its_own_sessions_that_begin_otherwise() {
+    let mut fixture = Fixture::with_options(&[("default_tenant", "acme")]);
+    let open = TenantChanges {
+        authentication: Some(Authentication::Optional),
+        ..TenantChanges::default()
+    };
+    fixture.set("acme", open);
+    fixture.settle();
+    let device = fixture.credential("dev1");
+    let _in = fixture.connect(1, "y-1", Some((DEV1, &device)));
+    for (handle, client_id) in [(2, "x-2"), (3, "y-3")] {
+        assert_eq!(admitted(&fixture.connect(handle, client_id, None)), None);
+    }
+    let prefix = TenantChanges {
+        client_id_prefix: Some(Some(ClientId::parse("x-").unwrap())),
+        ..TenantChanges::default()
+    };
+    fixture.set("acme", prefix);
+    let mut kicked = fixture.kicked();
+    kicked.sort_unstable();
+    assert_eq!(kicked, ["y-1", "y-3"]);
 }
 
 #[test]

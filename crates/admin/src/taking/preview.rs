@@ -1,0 +1,154 @@
+//! The preview of a taking: who loses what, and which live sessions.
+//!
+//! It looks and writes nothing, and so it does not keep brokers from writing
+//! while it goes through all who belong to the owner of `#`.
+
+use std::collections::BTreeMap;
+
+use countersign_core::access::{Access, AccessSubject};
+use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::name::{LoginName, TenantId};
+use countersign_core::rights::TopicUses;
+use countersign_core::store::{BrokerPresence, CredentialQuery, Intent, StoreError, each_row};
+
+use super::{Plan, Taken};
+use crate::caller::Permission;
+use crate::command::{Command, Tx};
+use crate::difference::{Policy, PossibleClientIds};
+use crate::error::AdminError;
+use crate::lookup::Rows;
+
+/// Says who would lose what by an act that takes topics from the tenant that
+/// owns `#`, and which of their sessions live. Tokens are left out, which end
+/// soon. Refuses what the act would refuse, but for the taking itself.
+#[derive(Clone, Debug)]
+pub struct PreviewTaking<C>(pub C);
+
+/// Who loses topics by an act.
+#[derive(Debug)]
+pub struct Loser {
+    /// The tenant that owns `#`.
+    pub tenant: TenantId,
+    /// The principal; none stands for all clients without a login.
+    pub name: Option<LoginName>,
+    /// What it may no longer do.
+    pub loses: Vec<TopicUses>,
+    /// Its live sessions.
+    pub sessions: Vec<BrokerPresence>,
+}
+
+impl<C: Plan> Command for PreviewTaking<C> {
+    type Output = Vec<Loser>;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<Loser>, AdminError> {
+        match self.0.plan(tx)? {
+            Some(taken) => Ok(Losers::of(tx, &taken)?.found),
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+/// Those who lose something, as far as they are found.
+struct Losers<'a> {
+    taken: &'a Taken,
+    /// As if the owner of `#` owned nothing but what is taken.
+    policy: Policy,
+    sessions: BTreeMap<Option<CredentialId>, Vec<BrokerPresence>>,
+    found: Vec<Loser>,
+}
+
+impl<'a> Losers<'a> {
+    fn of(rows: &mut Rows<'_>, taken: &'a Taken) -> Result<Self, StoreError> {
+        let tenant = &taken.owner.id;
+        let policy = Policy::read(rows, Some(taken.owner.clone()))?;
+        let mut losers = Self {
+            taken,
+            policy: policy.with_namespaces(&taken.topics),
+            sessions: live_sessions(rows, tenant)?,
+            found: Vec::new(),
+        };
+        if taken.owner.authentication.admits_anonymous() {
+            losers.look(None, AccessSubject::Anonymous { tenant })?;
+        }
+        let query = CredentialQuery {
+            tenant: Some(tenant.clone()),
+            ..CredentialQuery::default()
+        };
+        let mut of_credential = |it: Credential| {
+            let subject = AccessSubject::of_credential(&it);
+            losers.look(Some(&it), subject)
+        };
+        each_row(|page| rows.credentials(&query, page), &mut of_credential)?;
+        each_row(
+            |page| rows.things(Some(tenant), None, page),
+            &mut of_credential,
+        )?;
+        each_row(
+            |page| rows.users(page),
+            |it| {
+                let credential = &it;
+                losers.look(Some(&it), AccessSubject::User { credential, tenant })
+            },
+        )?;
+        Ok(losers)
+    }
+
+    /// Keeps a principal if it loses something.
+    fn look(
+        &mut self,
+        credential: Option<&Credential>,
+        subject: AccessSubject<'_>,
+    ) -> Result<(), StoreError> {
+        let sessions = self.sessions.get(&credential.map(|it| it.id));
+        let sessions = sessions.map_or(&[][..], Vec::as_slice);
+        let connected: Vec<_> = sessions
+            .iter()
+            .map(|it| it.presence.client_id.clone())
+            .collect();
+        let (nothing, access) = (Access::default(), self.policy.access(subject)?);
+        let ids = match credential {
+            Some(credential) => PossibleClientIds::of(credential, &[&access]),
+            None => PossibleClientIds::of_anyone(&access),
+        };
+        let difference = self.policy.compare(&nothing, &access, &connected, &ids);
+        let mut loses = difference.gains;
+        // A scheme's own rules reach further than what is taken.
+        loses.retain(|uses| self.taken.topics.iter().any(|it| it.covers(&uses.filter)));
+        if !loses.is_empty() {
+            self.found.push(Loser {
+                tenant: self.taken.owner.id.clone(),
+                name: credential.map(|it| it.name.clone()),
+                loses,
+                sessions: sessions.to_vec(),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The live sessions of a tenant, by principal.
+fn live_sessions(
+    rows: &mut Rows<'_>,
+    tenant: &TenantId,
+) -> Result<BTreeMap<Option<CredentialId>, Vec<BrokerPresence>>, StoreError> {
+    let mut sessions: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    each_row(
+        |page| rows.presence(Some(tenant), page),
+        |session| {
+            if session.is_alive {
+                let of_principal = sessions.entry(session.presence.credential).or_default();
+                of_principal.push(session);
+            }
+            Ok(())
+        },
+    )?;
+    Ok(sessions)
+}
