@@ -39,12 +39,16 @@ pub fn count() -> Result<()> {
 
 const TIMES: u64 = 500;
 
-const WORK: [(&str, &str); 6] = [
+const WORK: [(&str, &str); 7] = [
     (
         "connect-known",
         "login and end of a session, generated secret, record kept",
     ),
-    ("connect-not-kept", "the same, record read from the store"),
+    (
+        "connect-known-with-roles",
+        "the same with roles, a group and rules of its own",
+    ),
+    ("connect-not-kept", "the first, record read from the store"),
     ("connect-unknown-token", "login refused, unknown token"),
     ("publish", "check of a publish"),
     ("deliver", "check of a delivery"),

@@ -5,7 +5,7 @@
 //! Argon2id (RFC 9106) PHC strings. After a password was verified once, a
 //! [`TagKey`] recognises it again without hashing it twice.
 
-use core::fmt;
+use core::{fmt, iter};
 
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
@@ -117,8 +117,17 @@ impl SecretDigest {
 /// Compares in constant time.
 impl PartialEq for SecretDigest {
     fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
+        is_same(&self.0, &other.0)
     }
+}
+
+/// Compares two hashes in constant time, a word at a time.
+fn is_same(one: &[u8; 32], other: &[u8; 32]) -> bool {
+    let words = iter::zip(one.as_chunks::<8>().0, other.as_chunks::<8>().0);
+    let differing = words.fold(0, |bits, (one, other)| {
+        bits | (u64::from_ne_bytes(*one) ^ u64::from_ne_bytes(*other))
+    });
+    differing.ct_eq(&0).into()
 }
 
 impl fmt::Debug for SecretDigest {

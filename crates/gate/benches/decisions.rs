@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use criterion::Criterion;
 
-use fixture::Fixture;
+use fixture::{Fixture, Rules};
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
@@ -23,16 +23,24 @@ fn main() {
 }
 
 fn logins(criterion: &mut Criterion) {
-    let folder = tempfile::tempdir().unwrap();
-    let mut fixture = Fixture::new(folder.path(), DEVICES).unwrap();
-    fixture.log_everybody_in().unwrap();
     let mut next = 0;
-    criterion.bench_function("login, record kept", |bencher| {
-        bencher.iter(|| {
-            next = (next + 1) % DEVICES;
-            fixture.connect_and_leave(next);
+    for (name, rules) in [
+        ("login with roles and rules, record kept", Rules::Own),
+        ("login, record kept", Rules::Default),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut fixture = Fixture::new(folder.path(), DEVICES, rules).unwrap();
+        fixture.log_everybody_in().unwrap();
+        criterion.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                next = (next + 1) % DEVICES;
+                fixture.connect_and_leave(next);
+            });
         });
-    });
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut fixture = Fixture::new(folder.path(), DEVICES, Rules::Default).unwrap();
+    fixture.log_everybody_in().unwrap();
     criterion.bench_function("login, record read", |bencher| {
         bencher.iter_custom(|times| {
             let mut spent = Duration::ZERO;
@@ -57,7 +65,7 @@ fn logins(criterion: &mut Criterion) {
 
 fn checks(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
-    let mut fixture = Fixture::new(folder.path(), 1).unwrap();
+    let mut fixture = Fixture::new(folder.path(), 1, Rules::Default).unwrap();
     fixture.connect(1);
     let mut next = 0;
     criterion.bench_function("poll with nothing to do", |bencher| {

@@ -5,17 +5,21 @@ mod fixture;
 
 use std::hint::black_box;
 
-use fixture::{Fixture, Result};
+use fixture::{Fixture, Result, Rules};
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let work = arguments.next().ok_or("what is to be done?")?;
     let count: usize = arguments.next().ok_or("how often?")?.parse()?;
     let folder = tempfile::tempdir()?;
-    let mut fixture = Fixture::new(folder.path(), count)?;
+    let rules = match &*work {
+        "connect-known-with-roles" => Rules::Own,
+        _ => Rules::Default,
+    };
+    let mut fixture = Fixture::new(folder.path(), count, rules)?;
     match &*work {
         "nothing" => measured(count, |_| ()),
-        "connect-known" => {
+        "connect-known" | "connect-known-with-roles" => {
             fixture.log_everybody_in()?;
             measured(count, |index| fixture.connect_and_leave(index));
         }

@@ -8,5 +8,6 @@ pub(crate) mod kick_reason;
 pub(crate) mod session;
 pub(crate) mod session_extension;
 pub(crate) mod session_grant;
+pub(crate) mod session_tag;
 pub(crate) mod sessions;
 pub(crate) mod unseen;

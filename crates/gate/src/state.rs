@@ -19,6 +19,7 @@ use crate::connection::kick_reason::KickReason;
 use crate::connection::session::{Phase, Principal, Session};
 use crate::connection::session_extension::SessionExtension;
 use crate::connection::session_grant::SessionGrant;
+use crate::connection::session_tag::SessionTag;
 use crate::connection::sessions::Sessions;
 use crate::host::{ClientRef, ConnectSource, Directive, Handle, LogLevel};
 use crate::journal::Journal;
@@ -115,10 +116,8 @@ impl<S: GateStore> State<S> {
         identity: &Identity,
         grant: SessionGrant,
         source: &ConnectSource<'_>,
+        now: Timestamp,
     ) -> Session {
-        let tag = self
-            .verifier
-            .session_tag(request.client_id.as_str(), request.secret.as_ref());
         let username = identity.credential().map(|it| it.name.shared());
         let presented = request.name.as_ref();
         let is_another = |name: &&LoginName| Some(name.as_str()) != username.as_deref();
@@ -132,10 +131,10 @@ impl<S: GateStore> State<S> {
             tie: request.tie,
             presented: presented.filter(is_another).cloned(),
             username,
-            tag,
+            tag: SessionTag::of(self.verifier.key(), identity, request),
             principal: Principal::of(identity),
             tenant: identity.tenant().cloned(),
-            began: self.now(),
+            began: now,
             rights: grant.rights,
             stored: request.session.is_stored,
             protocol: source.protocol,
@@ -235,15 +234,12 @@ impl<S: GateStore> State<S> {
         let name = request.name.as_ref();
         let is_same_name = name.map(LoginName::as_str) == session.username.as_deref()
             || (name.is_some() && name == session.presented.as_ref());
-        let tag = self
-            .verifier
-            .session_tag(request.client_id.as_str(), request.secret.as_ref());
         // What enhanced authentication brought is not there to be shown again.
         let needs_no_tag = trusts_enhanced && session.is_enhanced();
         let is_same = session.phase == Phase::Live
             && *session.client_id == *request.client_id.as_str()
             && is_same_name
-            && (needs_no_tag || session.tag == tag);
+            && (needs_no_tag || session.tag.recognises(self.verifier.key(), request));
         is_same.then(|| session.username.clone())
     }
 

@@ -15,7 +15,7 @@
 )]
 
 use core::ffi::c_int;
-use core::ptr::{NonNull, null_mut};
+use core::ptr::{NonNull, null, null_mut};
 use core::sync::atomic::{AtomicU32, Ordering, fence};
 
 use rusqlite::{Connection, ffi};
@@ -116,11 +116,12 @@ fn file_of(
     // SAFETY: it is used for the next call alone, while the connection is open.
     let database = unsafe { connection.handle() };
     let mut file: *mut ffi::sqlite3_file = null_mut();
-    // SAFETY: the database is open, and this operation writes such a pointer.
+    // SAFETY: the database is open, null stands for its main file, and this
+    // operation writes such a pointer.
     let code = unsafe {
         ffi::sqlite3_file_control(
             database,
-            c"main".as_ptr(),
+            null(),
             ffi::SQLITE_FCNTL_FILE_POINTER,
             (&raw mut file).cast(),
         )

@@ -66,13 +66,16 @@ impl Schemes {
                 .shape()
                 .is_some_and(|shape| shape.matches(name))
         };
-        if self.iter().any(is_token) {
-            NameForm::Token
-        } else if self.iter().any(is_generated) {
-            NameForm::Generated
-        } else {
-            NameForm::Free
+        let mut form = NameForm::Free;
+        for scheme in self.iter() {
+            if is_token(scheme) {
+                return NameForm::Token;
+            }
+            if is_generated(scheme) {
+                form = NameForm::Generated;
+            }
         }
+        form
     }
 
     /// What may be shown of a name or client id that holds a secret of those that
@@ -118,8 +121,9 @@ fn cut_at_secret(text: &str, at: Option<usize>) -> Option<String> {
 
 /// Where a JWT begins in a text: its header, a JSON object in base64.
 fn jwt_in(text: &str) -> Option<usize> {
-    let at = text.find(JWT)?;
-    let rest = text.get(at..).unwrap_or_default().bytes();
+    let mut starts = text.as_bytes().windows(JWT.len());
+    let at = starts.position(|start| start == JWT)?;
+    let rest = text.bytes().skip(at);
     let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     (rest.take_while(is_base64).count() >= SHORTEST_JWT).then_some(at)
 }
@@ -159,7 +163,7 @@ const LATE: &str = "plain";
 /// How much of a secret that serves as a name tells it from others.
 const SHOWN_OF_A_TOKEN: usize = 7;
 /// `{"` in base64.
-const JWT: &str = "eyJ";
+const JWT: &[u8; 3] = b"eyJ";
 /// Fewer characters may be a word.
 const SHORTEST_JWT: usize = 12;
 

@@ -85,15 +85,18 @@ impl Shape {
     /// their own, `at_` say, this can be told.
     #[must_use]
     pub(super) fn begins_in(&self, text: &str) -> Option<usize> {
-        let mark = &*self.mark;
+        let mark = self.mark.as_bytes();
+        let first = mark.first()?;
         if mark.len() < SHORTEST_MARK {
             return None;
         }
         let shortest = mark.len().saturating_add(TELLING).min(self.positions.len());
-        let mut found = text.match_indices(mark).map(|(at, _)| at);
-        found
-            .find(|at| self.length_at(text, *at) >= shortest)
-            .filter(|at| *at < LOOKED_AT)
+        let last = text.len().checked_sub(shortest)?;
+        let starts = text.bytes().enumerate().take(LOOKED_AT);
+        let mut starts = starts.take_while(|(at, _)| *at <= last);
+        starts
+            .find(|(at, byte)| byte == first && self.length_at(text, *at) >= shortest)
+            .map(|(at, _)| at)
     }
 
     /// How many characters of `text` from `start` on are as in this shape.

@@ -5,10 +5,9 @@ use core::fmt;
 
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
-use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use super::Secret;
+use super::{Secret, is_same};
 
 /// A random key that lives as long as the process and is never stored; what is
 /// kept is HMAC's state after it.
@@ -26,13 +25,14 @@ impl TagKey {
         Self(keyed.unwrap_or_else(|_| Hmac::<Sha256>::new(&Default::default())))
     }
 
-    /// `HMAC-SHA256(key, context parts ‖ secret)`, each part with its length,
-    /// so that no two lists of parts give the same bytes.
+    /// `HMAC-SHA256(key, context parts ‖ secret)`, each part with its length in
+    /// 32 bits, so that no two lists of parts give the same bytes. No part is
+    /// longer than a client id or a login name.
     #[must_use]
     pub fn tag(&self, context: &[&[u8]], secret: &Secret) -> Tag {
         let mut mac = self.0.clone();
         for part in context {
-            mac.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+            mac.update(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_le_bytes());
             mac.update(part);
         }
         mac.update(secret.expose());
@@ -53,7 +53,7 @@ impl core::hash::Hash for Tag {
 
 impl PartialEq for Tag {
     fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
+        is_same(&self.0, &other.0)
     }
 }
 

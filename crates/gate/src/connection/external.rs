@@ -18,6 +18,7 @@ use countersign_core::time::Timestamp;
 
 use crate::connection::session::{Phase, Principal, Session};
 use crate::connection::session_extension::SessionExtension;
+use crate::connection::session_tag::SessionTag;
 use crate::host::{ClientRef, ConnectInfo};
 use crate::login::refusal::{Refusal, TurnedAway};
 use crate::state::State;
@@ -87,7 +88,7 @@ impl ExternalLogin {
             tie: request.tie,
             username: Some(name.as_str().into()),
             presented: None,
-            tag: state.verifier.session_tag(client_id.as_str(), None),
+            tag: SessionTag::without_password(state.verifier.key(), client_id.as_str()),
             principal: Principal::External {
                 id: credential.id,
                 generation: credential.generation,

@@ -45,16 +45,18 @@ impl<K: Eq + Hash, S: BuildHasher> HandleIndex<K, S> {
     where
         K: Borrow<Q>,
     {
-        let is_last = match self.0.get_mut(key) {
-            None => false,
-            Some(Handles::One(one)) => *one == handle,
-            Some(Handles::More(more)) => {
+        let Some((key, mut handles)) = self.0.remove_entry(key) else {
+            return;
+        };
+        let is_last = match &mut handles {
+            Handles::One(one) => *one == handle,
+            Handles::More(more) => {
                 more.remove(&handle);
                 more.is_empty()
             }
         };
-        if is_last {
-            self.0.remove(key);
+        if !is_last {
+            self.0.insert(key, handles);
         }
     }
 

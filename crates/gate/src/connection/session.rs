@@ -11,7 +11,7 @@ use countersign_core::presence::SessionNumber;
 use countersign_core::reason::Reason;
 use countersign_core::rights::{Rights, TopicUse};
 use countersign_core::rule::Verdict;
-use countersign_core::secret::{SecretId, Tag};
+use countersign_core::secret::SecretId;
 use countersign_core::tenant::Authentication;
 use countersign_core::time::Timestamp;
 use countersign_core::token::TokenRecord;
@@ -19,6 +19,7 @@ use countersign_core::token::TokenRecord;
 use crate::cache::verdict_cache::VerdictCache;
 use crate::connection::kick_reason::KickReason;
 use crate::connection::session_extension::{Child, SessionExtension};
+use crate::connection::session_tag::SessionTag;
 use crate::host::ClientRef;
 
 /// One connection that was let in, and for a while after it ended what is
@@ -34,7 +35,7 @@ pub(crate) struct Session {
     /// The name that was presented, if it is another.
     pub(crate) presented: Option<LoginName>,
     /// Recognises what was presented when the host asks again.
-    pub(crate) tag: Tag,
+    pub(crate) tag: SessionTag,
     pub(crate) principal: Principal,
     pub(crate) tenant: Option<TenantId>,
     pub(crate) began: Timestamp,

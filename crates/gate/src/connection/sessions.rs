@@ -131,7 +131,10 @@ impl Sessions {
                 self.by_group.remove(tenant, group, handle);
             }
         }
-        self.live.remove(&*session.client_id, handle);
+        // Of one that is gone it was removed when it went.
+        if !matches!(session.phase, Phase::Gone { .. }) {
+            self.live.remove(&*session.client_id, handle);
+        }
         if let Some(id) = session.credential() {
             self.by_credential.remove(&id, handle);
         }

@@ -2,6 +2,7 @@
 //! other out.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use countersign_core::client_id::{ClientIdTie, is_made_up};
 use countersign_core::credential::CredentialId;
@@ -102,13 +103,17 @@ impl JournalBuffer {
             began: presence.connected_at,
             ended: departure.at,
         };
-        let known = self
-            .visits
-            .entry(visit.tie)
-            .or_insert_with(|| visit.clone());
-        let is_same = known.credential == credential && known.tenant == visit.tenant;
-        let began = if is_same { known.began } else { visit.began };
-        *known = ClientIdUse { began, ..visit };
+        match self.visits.entry(visit.tie) {
+            Entry::Vacant(entry) => {
+                entry.insert(visit);
+            }
+            Entry::Occupied(mut entry) => {
+                let known = entry.get_mut();
+                let is_same = known.credential == credential && known.tenant == visit.tenant;
+                let began = if is_same { known.began } else { visit.began };
+                *known = ClientIdUse { began, ..visit };
+            }
+        }
     }
 
     /// Forgets all of it, and gives back the memory that many sessions took.

@@ -67,7 +67,7 @@ impl Completions {
                     claimant: admission.identity.credential().map(|it| it.id),
                     at: now,
                 });
-                let mut session = passwords.admit(state, handle, request, admitted, &source);
+                let mut session = passwords.admit(state, handle, request, admitted, &source, now);
                 session.is_arriving = true;
                 // What the host has until it has let the client in.
                 let after = core::mem::replace(&mut session.username, ended.username());

@@ -175,7 +175,8 @@ impl PasswordLogins {
     ) -> Attempted {
         let refusal = match decided {
             Ok(Decided::Admitted(admitted)) => {
-                let session = self.admit(state, info.handle, &request, admitted, &info.source());
+                let source = info.source();
+                let session = self.admit(state, info.handle, &request, admitted, &source, now);
                 let username = session.username.clone();
                 self.note_login(&state.verifier, &session);
                 state.begin(info.handle, session);
@@ -204,13 +205,14 @@ impl PasswordLogins {
         request: &Request,
         admitted: Admitted,
         source: &ConnectSource<'_>,
+        now: Timestamp,
     ) -> Session {
         if let Some(outdated) = admitted.outdated {
             let origin = Origin::of(source.address);
             self.queue.pool.rehash(outdated, origin);
         }
         let identity = &admitted.admission.identity;
-        state.session_of(handle, request, identity, admitted.grant, source)
+        state.session_of(handle, request, identity, admitted.grant, source, now)
     }
 
     /// Goes on with a CONNECT whose secret must be checked slowly.

@@ -9,6 +9,7 @@
 //! is refused all the same, the refusal takes as long as that of a wrong
 //! password. So the time of a refusal does not tell that a password is right.
 
+use core::cell::OnceCell;
 use std::sync::Arc;
 
 use countersign_core::connect::{DummyVerified, SecretCheck, SecretVerdict};
@@ -77,21 +78,6 @@ impl SecretVerifier {
     /// Forgets what was verified for a credential that changed.
     pub(crate) fn forget(&mut self, credential: CredentialId) {
         self.verified.remove(&credential);
-    }
-
-    /// The tag of what a session presented, by which it is recognised when
-    /// its host asks again.
-    pub(crate) fn session_tag(&self, client_id: &str, secret: Option<&Secret>) -> Tag {
-        match secret {
-            Some(secret) => self.key.tag(&[b"session", client_id.as_bytes()], secret),
-            None => {
-                let nothing = Secret::new(Vec::new());
-                self.key.tag(
-                    &[b"session without password", client_id.as_bytes()],
-                    &nothing,
-                )
-            }
-        }
     }
 
     /// Remembers that this secret is that one of a credential.
@@ -343,18 +329,16 @@ impl SecretCheck for Comparison<'_> {
         form: NameForm,
         now: Timestamp,
     ) -> SecretVerdict {
-        let digest = SecretDigest::of(presented);
-        let by_digest = credential
-            .secrets
-            .iter()
-            .find(|stored| match &stored.verifier {
-                Verifier::Digest(known) => *known == digest && stored.is_usable(now),
-                Verifier::Password(_) => false,
-            })
-            .map(|stored| stored.id);
+        let digest = OnceCell::new();
+        let by_digest = credential.secrets.iter().find(|stored| {
+            let is_of_digest = matches!(stored.verifier, Verifier::Digest(_));
+            is_of_digest
+                && stored.is_digest(digest.get_or_init(|| SecretDigest::of(presented)))
+                && stored.is_usable(now)
+        });
         // Of 128 random bits nobody learns anything from how long it takes.
-        if let Some(secret) = by_digest {
-            return SecretVerdict::Match(secret);
+        if let Some(stored) = by_digest {
+            return SecretVerdict::Match(stored.id);
         }
         let passwords: Vec<_> = credential
             .secrets

@@ -6,7 +6,6 @@
 //! bounded. While there are more than fit, every client that the gate does not
 //! know has no rights.
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
@@ -15,11 +14,12 @@ use countersign_core::time::{Interval, Timestamp};
 
 use crate::host::{ClientRef, ConnectOutcome, Handle, OwnedConnectSource, Ticket};
 use crate::login::secret_verifier::HashResult;
+use crate::number_map::NumberMap;
 
 /// Connections that are not let in.
 #[derive(Default)]
 pub(crate) struct Unadmitted {
-    by_handle: HashMap<Handle, Connection>,
+    by_handle: NumberMap<Handle, Connection>,
     /// How many there are of each kind.
     counts: [usize; Stage::KINDS],
     /// Until when there are more than are kept.

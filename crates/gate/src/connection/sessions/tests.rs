@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use countersign_core::credential::Generation;
 use countersign_core::rights::Rights;
-use countersign_core::secret::{Secret, SecretId, TagKey};
+use countersign_core::secret::{SecretId, TagKey};
 use proptest::prelude::*;
 
 use countersign_core::client_id::ClientIdTie;
@@ -10,6 +10,7 @@ use countersign_core::client_id::ClientIdTie;
 use super::*;
 use crate::connection::kick_reason::KickReason;
 use crate::connection::session::Principal;
+use crate::connection::session_tag::SessionTag;
 
 fn session(number: i64, client_id: u8, credential: Option<u8>, stored: bool) -> Session {
     Session {
@@ -18,7 +19,7 @@ fn session(number: i64, client_id: u8, credential: Option<u8>, stored: bool) -> 
         tie: ClientIdTie([client_id; 32]),
         username: None,
         presented: None,
-        tag: TagKey::new([0; 32]).tag(&[], &Secret::new(Vec::new())),
+        tag: SessionTag::without_password(&TagKey::new([0; 32]), ""),
         principal: match credential {
             Some(id) => Principal::Credential {
                 id: CredentialId(id.into()),
