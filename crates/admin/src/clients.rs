@@ -221,7 +221,9 @@ impl Command for ReleaseClientId {
         };
         tx.release_client_id(&tie)?;
         let before = AuditedRelease {
-            holder: stored.and_then(|stored| stored.username),
+            holder: stored
+                .as_ref()
+                .and_then(|stored| stored.username.as_deref()),
             credential: holder.0,
         };
         let subject = shown_client_id(tx, client_id.as_str())?;
@@ -256,8 +258,8 @@ fn not_held(rows: &mut Rows<'_>, client_id: &ClientId) -> Result<AdminError, Adm
 
 /// What the audit keeps of a client id that was given up.
 #[derive(Serialize)]
-struct AuditedRelease {
-    holder: Option<String>,
+struct AuditedRelease<'a> {
+    holder: Option<&'a str>,
     credential: i64,
 }
 

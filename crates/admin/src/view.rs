@@ -113,7 +113,7 @@ impl ClientView {
             client_id: presence.client_id.to_string(),
             username: presence.username.as_deref().map(str::to_owned),
             tenant: presence.tenant.as_ref().map(ToString::to_string),
-            address: presence.address.clone(),
+            address: presence.address.as_deref().map(str::to_owned),
             protocol: presence.protocol,
             connected_at: rfc3339(presence.connected_at),
             broker: client.broker.clone(),

@@ -30,6 +30,7 @@ pub mod ledger;
 pub mod lifecycle;
 pub mod lockout;
 pub mod name;
+pub mod number_map;
 pub mod options;
 pub mod ownership;
 pub mod presence;

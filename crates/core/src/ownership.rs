@@ -11,6 +11,7 @@
 //! there, within bounds.
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use crate::credential::CredentialId;
 use crate::lifecycle::State;
@@ -24,7 +25,7 @@ pub struct StoredSession {
     /// Whose it is.
     pub holder: Holder,
     /// What the host was given as its user name.
-    pub username: Option<String>,
+    pub username: Option<Arc<str>>,
     /// The tenant whose topics it used.
     pub tenant: Option<TenantId>,
     /// Since when it is used in that tenant.

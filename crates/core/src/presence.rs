@@ -27,7 +27,7 @@ pub struct Presence {
     /// The tenant, as far as it is known.
     pub tenant: Option<TenantId>,
     /// Where it comes from.
-    pub address: Option<String>,
+    pub address: Option<Arc<str>>,
     /// 3 for MQTT 3.1, 4 for 3.1.1, 5 for 5.0.
     pub protocol: u8,
     /// Since when.

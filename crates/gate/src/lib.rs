@@ -293,6 +293,5 @@ mod host;
 mod journal;
 mod login;
 mod masking;
-mod number_map;
 mod state;
 mod wakeup;

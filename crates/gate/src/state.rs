@@ -197,7 +197,7 @@ impl<S: GateStore> State<S> {
             username: session.username.clone(),
             credential: session.credential(),
             tenant: session.tenant.clone(),
-            address: session.address.as_deref().map(str::to_owned),
+            address: session.address.clone(),
             protocol: session.protocol,
             connected_at: session.began,
             authenticated: session.credential().is_some(),

@@ -1,12 +1,12 @@
 //! Which clients the plugin answered for: those that are here, and those that
 //! went away and may have left a session with the broker.
 
-use core::hash::BuildHasher;
-use std::collections::HashMap;
+use core::hash::{BuildHasher, Hasher as _};
 use std::hash::RandomState;
 use std::time::{Duration, Instant};
 
 use countersign::Handle;
+use countersign::core::number_map::NumberMap;
 
 /// The clients, by their handles.
 ///
@@ -15,11 +15,11 @@ use countersign::Handle;
 /// had clients at its busiest.
 #[derive(Debug, Default)]
 pub(crate) struct Clients {
-    known: HashMap<Handle, ClientRecord>,
+    known: NumberMap<Handle, ClientRecord>,
     /// What those presented who wait for a verdict.
-    waiting: HashMap<Handle, PendingClient>,
+    waiting: NumberMap<Handle, PendingClient>,
     /// What those proved who have a pre-shared key.
-    proved: HashMap<Handle, u64>,
+    proved: NumberMap<Handle, u64>,
     key: RandomState,
 }
 
@@ -86,9 +86,16 @@ impl Clients {
         username: Option<&[u8]>,
         password: PasswordPrint,
     ) -> Fingerprint {
+        let client_id = self.key.hash_one(client_id);
+        // What has a length comes last, so that its length need not be hashed.
+        let mut all = self.key.build_hasher();
+        all.write_u64(client_id);
+        all.write_u64(password.0);
+        all.write_u8(username.is_some().into());
+        all.write(username.unwrap_or_default());
         Fingerprint {
-            client_id: self.key.hash_one(client_id),
-            all: self.key.hash_one((client_id, username, password.0)),
+            client_id,
+            all: all.finish(),
         }
     }
 

@@ -48,6 +48,13 @@ pub(crate) trait Host {
     #[must_use]
     fn set_username(&self, client: &mut BrokerClient<'_>, username: Option<&str>) -> bool;
 
+    /// Sees to it that `username` is the user name of a client; says whether it is.
+    /// Most clients present what they are called, and are left alone.
+    #[must_use]
+    fn ensure_username(&self, client: &mut BrokerClient<'_>, username: Option<&str>) -> bool {
+        self.username(client) == username.map(str::as_bytes) || self.set_username(client, username)
+    }
+
     /// The id of a client. One that sent no CONNECT yet may have none.
     fn client_id<'c>(&self, client: &'c BrokerClient<'_>) -> Option<&'c [u8]>;
 

@@ -8,13 +8,15 @@
 //! to them. If not, all connections of the process close the old files before
 //! one opens the new ones, because they share what SQLite knows of a file.
 
-use std::fs::Metadata;
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use nix::fcntl::OFlag;
+use nix::sys::stat::fstat;
 use rusqlite::Connection;
 
 use self::files::{Before, FileChange, FilesState, OpenFiles, Written, written};
@@ -52,6 +54,8 @@ pub(crate) struct Watch {
     opening: u64,
     log: PathBuf,
     index: PathBuf,
+    /// The index that is open, to ask for its length.
+    index_file: Option<File>,
     seen: Option<LastSeen>,
     largest: u64,
 }
@@ -98,12 +102,14 @@ impl Watch {
         files.opening.notify_all();
         let opening = shared.opening;
         drop(shared);
+        let index = beside(path, "-shm");
         Ok(Self {
             files,
             seat: Some(seat),
             opening,
             log: beside(path, "-wal"),
-            index: beside(path, "-shm"),
+            index_file: found.index.and_then(|id| open_for_length(&index, id)),
+            index,
             seen: None,
             largest: 0,
         })
@@ -227,14 +233,15 @@ impl Watch {
         }
     }
 
-    /// Says whether the index can be read: what lies beyond its end, a process
-    /// does not survive.
+    /// Says whether the index is there and can be read: what lies beyond its end, a
+    /// process does not survive.
     pub(crate) fn has_index(&self) -> bool {
-        self.is_open()
-            && self
-                .index
-                .metadata()
-                .is_ok_and(|it| it.len() >= wal_index::INDEX)
+        let index = self.index_file.as_ref().filter(|_| self.is_open());
+        let facts = index.and_then(|index| fstat(index).ok());
+        facts.is_some_and(|facts| {
+            let is_whole = u64::try_from(facts.st_size).is_ok_and(|it| it >= wal_index::INDEX);
+            facts.st_nlink > 0 && is_whole
+        })
     }
 
     /// Says whether the connection has files open.
@@ -317,6 +324,19 @@ fn length_of_open(id: FileId) -> Option<u64> {
     open.filter_map(|entry| entry.ok()?.path().metadata().ok())
         .find(|facts| FileId::from(facts) == id)
         .map(|facts| facts.len())
+}
+
+/// The file with this id, if it is the one that the name leads to, opened for
+/// nothing but questions about it. So closing it ends no lock of the process, as it
+/// would if it could be read; and to ask it takes less than to find it by its name.
+fn open_for_length(path: &Path, id: FileId) -> Option<File> {
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlag::O_PATH.bits())
+        .open(path)
+        .ok()?;
+    let is_it = FileId::from(&file.metadata().ok()?) == id;
+    is_it.then_some(file)
 }
 
 fn look_up(path: &Path) -> Result<Option<Metadata>, FileProblem> {

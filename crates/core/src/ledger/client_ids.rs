@@ -73,7 +73,7 @@ pub(super) fn change(
         .filter(|since| *since > Timestamp::from_millis(i64::MIN));
     let session = StoredSession {
         holder: Holder::Credential(claimant),
-        username: login.username.map(str::to_owned),
+        username: login.username.map(Into::into),
         tenant: login.tenant.cloned(),
         first_used_at: in_use_since.unwrap_or(now),
         last_used_at: now,

@@ -119,13 +119,11 @@ fn cut_at_secret(text: &str, at: Option<usize>) -> Option<String> {
     Some(format!("{before}{start}…"))
 }
 
-/// Where a JWT begins in a text: its header, a JSON object in base64.
+/// Where the first JWT begins in a text: its header, a JSON object in base64.
 fn jwt_in(text: &str) -> Option<usize> {
-    let mut starts = text.as_bytes().windows(JWT.len());
-    let at = starts.position(|start| start == JWT)?;
-    let rest = text.bytes().skip(at);
     let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    (rest.take_while(is_base64).count() >= SHORTEST_JWT).then_some(at)
+    let mut starts = text.as_bytes().windows(SHORTEST_JWT);
+    starts.position(|start| start.starts_with(JWT) && start.iter().all(is_base64))
 }
 
 /// What a presented name looks like.

@@ -91,11 +91,11 @@ impl Shape {
             return None;
         }
         let shortest = mark.len().saturating_add(TELLING).min(self.positions.len());
-        let last = text.len().checked_sub(shortest)?;
-        let starts = text.bytes().enumerate().take(LOOKED_AT);
-        let mut starts = starts.take_while(|(at, _)| *at <= last);
-        starts
-            .find(|(at, byte)| byte == first && self.length_at(text, *at) >= shortest)
+        let last = text.len().checked_sub(shortest)?.min(LOOKED_AT - 1);
+        let starts = text.as_bytes().get(..=last)?;
+        let begins = |at| self.length_at(text, at) >= shortest;
+        iter::zip(0.., starts)
+            .find(|(at, byte)| *byte == first && begins(*at))
             .map(|(at, _)| at)
     }
 

@@ -16,12 +16,11 @@ use countersign_core::change::{Change, ChangeSeq};
 use countersign_core::client_id::{ClientId, ClientIdTie};
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::name::{GroupPath, LoginName, TenantId};
+use countersign_core::number_map::NumberMap;
 use countersign_core::ownership::Holding;
 use countersign_core::rights::Rights;
 use countersign_core::secret::{SecretDigest, Verifier};
 use countersign_core::store::{GateStore, LogPosition, StoreError};
-
-use crate::number_map::NumberMap;
 
 /// The credentials that are kept, and names that no credential has.
 #[derive(Debug)]

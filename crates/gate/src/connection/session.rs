@@ -45,7 +45,7 @@ pub(crate) struct Session {
     /// 3 for MQTT 3.1, 4 for 3.1.1, 5 for 5.0.
     pub(crate) protocol: u8,
     /// Where it comes from.
-    pub(crate) address: Option<Box<str>>,
+    pub(crate) address: Option<Arc<str>>,
     /// The port it came in by, where the host tells.
     pub(crate) listener: Option<u16>,
     /// The credentials, besides its own, that its login depended on.

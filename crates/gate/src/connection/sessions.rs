@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use countersign_core::credential::CredentialId;
 use countersign_core::name::{GroupPath, TenantId};
+use countersign_core::number_map::{NumberHasher, NumberMap};
 use countersign_core::presence::SessionNumber;
 use countersign_core::time::Timestamp;
 
@@ -15,7 +16,6 @@ use crate::connection::handle_index::HandleIndex;
 use crate::connection::session::{Phase, Session};
 use crate::connection::session_extension::Child;
 use crate::host::Handle;
-use crate::number_map::{NumberHasher, NumberMap};
 
 /// All sessions of a gate.
 #[derive(Debug, Default)]

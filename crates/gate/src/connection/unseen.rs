@@ -37,7 +37,7 @@ pub(crate) struct UnseenClients {
 /// A client that the host keeps a session for.
 #[derive(Debug)]
 struct OfflineOwner {
-    username: Option<String>,
+    username: Option<Arc<str>>,
     rights: Result<Arc<Rights>, Reason>,
 }
 

@@ -6,10 +6,9 @@ use std::collections::hash_map::Entry;
 
 use countersign_core::client_id::{ClientIdTie, is_made_up};
 use countersign_core::credential::CredentialId;
+use countersign_core::number_map::NumberMap;
 use countersign_core::presence::{ClientIdUse, Presence, PresenceEvent, SessionEnd, SessionNumber};
 use countersign_core::time::Timestamp;
-
-use crate::number_map::NumberMap;
 
 /// Sessions that began and ended, and credentials that were used.
 #[derive(Debug, Default)]

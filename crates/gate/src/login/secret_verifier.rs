@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use countersign_core::connect::{DummyVerified, SecretCheck, SecretVerdict};
 use countersign_core::credential::{Credential, CredentialId, Generation};
+use countersign_core::number_map::NumberMap;
 use countersign_core::reason::Reason;
 use countersign_core::scheme::NameForm;
 use countersign_core::secret::{
@@ -23,7 +24,6 @@ use countersign_core::time::Timestamp;
 
 use crate::config::GateError;
 use crate::login::hash_pool::HashOutcome;
-use crate::number_map::NumberMap;
 
 /// Remembers, in memory alone, which passwords were verified.
 pub(crate) struct SecretVerifier {

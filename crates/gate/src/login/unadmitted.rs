@@ -10,11 +10,11 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use countersign_core::connect::Request;
+use countersign_core::number_map::NumberMap;
 use countersign_core::time::{Interval, Timestamp};
 
 use crate::host::{ClientRef, ConnectOutcome, Handle, OwnedConnectSource, Ticket};
 use crate::login::secret_verifier::HashResult;
-use crate::number_map::NumberMap;
 
 /// Connections that are not let in.
 #[derive(Default)]

@@ -47,9 +47,7 @@ impl Plugin {
         self.host.with_client(client_id, &mut |client| {
             let is_its = waited && client.handle() == handle;
             is_here = is_its && self.host.address_text(client).is_some();
-            has_username = is_here
-                && (self.host.username(client) == username.map(str::as_bytes)
-                    || self.host.set_username(client, username));
+            has_username = is_here && self.host.ensure_username(client, username);
         });
         let mut clients = self.clients.borrow_mut();
         let arrival = match clients.waited(handle) {

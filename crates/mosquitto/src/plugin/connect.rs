@@ -107,7 +107,7 @@ impl Plugin {
             ConnectResult::Nobody => return sys::MOSQ_ERR_SUCCESS,
             ConnectResult::Unasked => {}
             ConnectResult::Decided(ConnectOutcome::Admitted { username }, presented) => {
-                if self.host.set_username(client, username.as_deref()) {
+                if self.host.ensure_username(client, username.as_deref()) {
                     self.came(client, AnsweredBy::Gate, presented.fingerprint);
                     return sys::MOSQ_ERR_SUCCESS;
                 }
@@ -129,7 +129,7 @@ impl Plugin {
             ConnectResult::Decided(ConnectOutcome::Challenge { .. }, _) => self.tell_gone(handle),
             ConnectResult::Decided(ConnectOutcome::Pending { username, .. }, presented) => {
                 if self.host.delays_logins_of(presented.protocol)
-                    && self.host.set_username(client, username.as_deref())
+                    && self.host.ensure_username(client, username.as_deref())
                 {
                     let client_id = self.host.client_id(client).unwrap_or_default();
                     let mut clients = self.clients.borrow_mut();

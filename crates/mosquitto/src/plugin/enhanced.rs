@@ -95,7 +95,7 @@ impl Plugin {
             }
             ConnectResult::Nobody | ConnectResult::Unasked => {}
             ConnectResult::Decided(ConnectOutcome::Admitted { username }, presented) => {
-                if self.host.set_username(client, username.as_deref()) {
+                if self.host.ensure_username(client, username.as_deref()) {
                     self.came(client, AnsweredBy::Gate, presented.fingerprint);
                     return sys::MOSQ_ERR_SUCCESS;
                 }

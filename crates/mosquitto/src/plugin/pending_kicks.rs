@@ -1,14 +1,14 @@
 //! The sessions that the broker was asked to end, and that it has not ended yet.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use countersign::Handle;
+use countersign::core::number_map::NumberMap;
 
 /// Sessions that the broker was asked to end, and that it has not ended yet.
 #[derive(Debug, Default)]
-pub(super) struct PendingKicks(HashMap<Handle, PendingKick>);
+pub(super) struct PendingKicks(NumberMap<Handle, PendingKick>);
 
 #[derive(Debug)]
 struct PendingKick {

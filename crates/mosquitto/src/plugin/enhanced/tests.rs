@@ -79,7 +79,8 @@ fn what_the_client_sent_reaches_the_gate_whole_and_the_question_comes_back() {
         Some(b"right\0password".to_vec()),
     );
     assert_eq!(*fixture.gate.enhanced.borrow(), [expected]);
-    outcome(&fixture, admitted(Some("jane@x.test")));
+    // It is called as it is stored, and not as it was presented.
+    outcome(&fixture, admitted(Some("jane@x.test@acme")));
     assert_eq!(
         answer(&fixture, &mut client, b"123456"),
         (ADMITTED, Vec::new())
@@ -87,7 +88,7 @@ fn what_the_client_sent_reaches_the_gate_whole_and_the_question_comes_back() {
     assert_eq!(*fixture.gate.answers.borrow(), [Some(b"123456".to_vec())]);
     assert_eq!(
         *fixture.host.usernames.borrow(),
-        [Some("jane@x.test".to_owned())]
+        [Some("jane@x.test@acme".to_owned())]
     );
 }
 

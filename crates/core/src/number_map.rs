@@ -4,12 +4,12 @@
 use core::hash::{BuildHasherDefault, Hasher};
 use std::collections::HashMap;
 
-/// A table by such numbers.
-pub(crate) type NumberMap<K, V> = HashMap<K, V, BuildHasherDefault<NumberHasher>>;
+/// A table by numbers that no client can choose.
+pub type NumberMap<K, V> = HashMap<K, V, BuildHasherDefault<NumberHasher>>;
 
 /// Spreads numbers. Handles are mostly addresses, and so multiples of 16.
-#[derive(Default)]
-pub(crate) struct NumberHasher(u64);
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NumberHasher(u64);
 
 impl Hasher for NumberHasher {
     fn finish(&self) -> u64 {
