@@ -29,7 +29,7 @@ use countersign_core::change::Change;
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::secret::{Secret, SecretDigest, Verifier};
 
-use by_hand::{ByHand, folder, settings};
+use by_hand::{ByHand, folder, new_store, settings};
 
 #[expect(dead_code, reason = "the other tests use the rest")]
 #[path = "gate/by_hand.rs"]
@@ -135,7 +135,7 @@ fn a_session_takes_little_and_a_check_allocates_nothing() {
     const SESSIONS: usize = 3_400;
     let folder = folder();
     let path = folder.path().join("x.db");
-    let mut admin = SqliteStore::create(&path, &settings()).unwrap();
+    let mut admin = new_store(&path, &settings());
     fill(&mut admin, SESSIONS);
     let options = Options::parse([("store", path.to_str().unwrap())]).unwrap();
     let mut config = GateConfig::new(options, "bench", || NOW, || ());
@@ -226,7 +226,7 @@ const CHANGES: usize = 20_000;
 fn however_much_changes_at_once_no_poll_works_off_all_of_it() {
     let folder = folder();
     let path = folder.path().join("x.db");
-    let mut admin = SqliteStore::create(&path, &settings()).unwrap();
+    let mut admin = new_store(&path, &settings());
     fill(&mut admin, 1);
     let options = Options::parse([("store", path.to_str().unwrap())]).unwrap();
     let mut config = GateConfig::new(options, "bench", || NOW, || ());
@@ -275,7 +275,7 @@ const LONG: usize = 65_000;
 fn what_is_kept_of_logins_that_come_to_nothing_is_bounded_in_bytes_however_long_they_are() {
     let folder = folder();
     let path = folder.path().join("x.db");
-    let mut admin = SqliteStore::create(&path, &settings()).unwrap();
+    let mut admin = new_store(&path, &settings());
     fill(&mut admin, 1);
     let store = path.to_str().unwrap();
     let options = Options::parse([("store", store), ("hash_threads", "1")]).unwrap();
@@ -331,7 +331,7 @@ fn what_is_kept_of_logins_that_come_to_nothing_is_bounded_in_bytes_however_long_
 fn refused_logins_of_every_kind_take_no_more_memory_however_many_they_are() {
     let folder = folder();
     let path = folder.path().join("x.db");
-    let mut admin = SqliteStore::create(&path, &settings()).unwrap();
+    let mut admin = new_store(&path, &settings());
     fill(&mut admin, 1);
     let options = Options::parse([("store", path.to_str().unwrap())]).unwrap();
     let clock = Arc::new(AtomicI64::new(NOW.as_millis()));

@@ -1,12 +1,15 @@
 //! The jobs of a gate, run when a test says so.
 
+use std::fs;
 use std::io;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use countersign::core::secret::Argon2Params;
 use countersign::core::store::{GateStore, Settings};
+use countersign::sqlite::SqliteStore;
 use countersign::{Background, Directive, Gate, GateConfig, Job, Join, Progress};
 
 /// Holds the jobs of a gate.
@@ -103,6 +106,24 @@ fn step(slot: &Slot) -> Progress {
 pub(crate) fn folder() -> tempfile::TempDir {
     let in_memory = tempfile::tempdir_in("/dev/shm");
     in_memory.or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+/// A new store: a copy of one that is made once for each of the settings, for a schema
+/// takes its time.
+pub(crate) fn new_store(path: &Path, settings: &Settings) -> SqliteStore {
+    static MADE: Mutex<Vec<(Settings, Vec<u8>)>> = Mutex::new(Vec::new());
+    let mut made = MADE.lock().unwrap();
+    let bytes = match made.iter().find(|(of, _)| of == settings) {
+        Some((_, bytes)) => bytes.clone(),
+        None => {
+            drop(SqliteStore::create(path, settings).unwrap());
+            let bytes = fs::read(path).unwrap();
+            made.push((*settings, bytes.clone()));
+            bytes
+        }
+    };
+    fs::write(path, bytes).unwrap();
+    SqliteStore::open(path).unwrap()
 }
 
 /// A store's settings under which a password is hashed in no time.

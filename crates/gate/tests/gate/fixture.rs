@@ -37,7 +37,7 @@ use countersign_admin::user::{
 use countersign_admin::{AdminError, Caller, Command, Context, OsRandom};
 use serde_json::Value;
 
-use crate::by_hand::{ByHand, folder, settings};
+use crate::by_hand::{ByHand, folder, new_store, settings};
 
 pub(crate) const JANE: &str = "jane@mail.test";
 
@@ -109,7 +109,7 @@ impl Fixture {
         let path = folder.path().join("countersign.db");
         let key = format!("{}\n", "0a".repeat(32));
         std::fs::write(folder.path().join("countersign.db.key"), key).unwrap();
-        let admin = SqliteStore::create(&path, &settings()).unwrap();
+        let admin = new_store(&path, &settings());
         let path = path.to_str().unwrap();
         let options = [("store", path), ("hash_threads", "1")]
             .into_iter()

@@ -14,7 +14,7 @@ use countersign_admin::{Caller, Context, OsRandom};
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::by_hand::{ByHand, folder, settings};
+use crate::by_hand::{ByHand, folder, new_store, settings};
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
@@ -29,7 +29,7 @@ impl Fixture {
     fn new(tenants: impl IntoIterator<Item = NewTenant>) -> Self {
         let folder = folder();
         let path = folder.path().join("countersign.db");
-        let mut admin = SqliteStore::create(&path, &settings()).unwrap();
+        let mut admin = new_store(&path, &settings());
         for new in tenants {
             let mut context = Context {
                 now: NOW,

@@ -8,7 +8,7 @@ use countersign::{Directive, Gate, GateConfig};
 use countersign_admin::tenant::{CreateTenant, DeleteTenant, NewTenant, TenantDeletion};
 use countersign_admin::{Caller, Context, OsRandom};
 
-use crate::by_hand::{ByHand, folder, settings};
+use crate::by_hand::{ByHand, folder, new_store, settings};
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
@@ -27,7 +27,7 @@ fn lines(gate: &mut Gate<SqliteStore>, background: &ByHand) -> Vec<String> {
 fn a_tenant_that_options_name_and_that_does_not_exist_is_said() {
     let folder = folder();
     let path = folder.path().join("countersign.db");
-    let mut admin = SqliteStore::create(&path, &settings()).unwrap();
+    let mut admin = new_store(&path, &settings());
     let acme = TenantId::parse("acme").unwrap();
     let mut context = Context {
         now: NOW,

@@ -22,7 +22,7 @@ use countersign_admin::{AdminError, Caller, Command, Context, OsRandom};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use crate::by_hand::{ByHand, folder, settings};
+use crate::by_hand::{ByHand, folder, new_store, settings};
 
 use self::naive::{Naive, Session};
 
@@ -259,7 +259,7 @@ impl Fixture {
         let folder = folder();
         let path = folder.path().join("countersign.db");
         let mut fixture = Self {
-            admin: SqliteStore::create(&path, &settings()).unwrap(),
+            admin: new_store(&path, &settings()),
             holders: Vec::new(),
             folder,
         };

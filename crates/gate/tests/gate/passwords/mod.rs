@@ -32,7 +32,7 @@ use countersign_admin::tenant::{CreateTenant, NewTenant};
 use countersign_admin::text::FreeText;
 use countersign_admin::{AdminError, Caller, Command, Context, OsRandom};
 
-use crate::by_hand::{ByHand, folder};
+use crate::by_hand::{ByHand, folder, new_store};
 
 mod cost;
 mod held;
@@ -101,7 +101,7 @@ impl Fixture {
             argon2: Argon2Params::parse(argon2).unwrap(),
             ..Settings::default()
         };
-        let admin = SqliteStore::create(&path, &settings).unwrap();
+        let admin = new_store(&path, &settings);
         let path = path.to_str().unwrap();
         let clock = Arc::new(AtomicI64::new(1_700_000_000_000));
         let mut config = GateConfig::new(

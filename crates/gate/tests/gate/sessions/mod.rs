@@ -30,7 +30,7 @@ use countersign_admin::credential::{
 use countersign_admin::tenant::{CreateTenant, NewTenant, SetTenant, TenantChanges};
 use countersign_admin::{AdminError, Caller, Command, Context, OsRandom};
 
-use crate::by_hand::{ByHand, folder, settings};
+use crate::by_hand::{ByHand, folder, new_store, settings};
 
 mod brokers;
 mod rest;
@@ -56,7 +56,7 @@ impl Fixture {
     fn with_options(options: &[(&str, &str)]) -> Self {
         let folder = folder();
         let path = folder.path().join("countersign.db");
-        let admin = SqliteStore::create(&path, &settings()).unwrap();
+        let admin = new_store(&path, &settings());
         let path = path.to_str().unwrap();
         let options = [("store", path)].into_iter().chain(options.iter().copied());
         let clock = Arc::new(AtomicI64::new(1_700_000_000_000));
