@@ -284,16 +284,21 @@ mod tests {
             fixture.run(&GrantUser { email, grant }).unwrap();
         }
         // How many of the commands are done, from the first on.
-        for (who, of_group, done) in [
-            (&jane, "DM.X", 11),
-            (&jane, "XY", 11),
-            (&gus, "DM.X", 7),
-            (&gus, "DM", 7),
-            (&gus, "XY", 0),
-            (&joe, "DM.X", 0),
+        for (who, of_groups, done) in [
+            (&jane, ["DM.X"].as_slice(), 11),
+            (&jane, &["XY", "DM"], 11),
+            (&jane, &[], 11),
+            (&gus, &["DM.X"], 7),
+            (&gus, &["DM"], 7),
+            (&gus, &["DM.X", "DM"], 7),
+            // All of its groups must be the administrator's.
+            (&gus, &["DM.X", "XY"], 0),
+            (&gus, &["DMX"], 0),
+            (&gus, &[], 0),
+            (&joe, &["DM.X"], 0),
         ] {
             let new = NewCredential {
-                groups: group(of_group).into_iter().collect(),
+                groups: of_groups.iter().filter_map(|path| group(path)).collect(),
                 ..new_credential("it")
             };
             fixture.run(&CreateCredential(new)).unwrap();
@@ -316,9 +321,16 @@ mod tests {
             tenant: Some(tenant_id("acme")),
             ..CredentialQuery::default()
         };
+        let of_other = CredentialQuery {
+            tenant: Some(tenant_id("other")),
+            ..CredentialQuery::default()
+        };
         for (who, query, is_done) in [
             (&jane, query.clone(), true),
             (&jane, CredentialQuery::default(), false),
+            (&gus, query.clone(), true),
+            (&gus, of_other, false),
+            (&gus, CredentialQuery::default(), false),
             (&joe, query, false),
         ] {
             let by = fixture.session_of(who.as_str());
@@ -326,6 +338,53 @@ mod tests {
             let listed = fixture.run_by(by, &ListCredentials { query, page });
             assert_eq!(listed.is_ok(), is_done, "{who}");
         }
+    }
+
+    #[test]
+    fn who_administers_a_group_is_shown_what_is_in_it_and_nowhere_else() {
+        let mut fixture = Fixture::with_admin();
+        fixture.user("gus@mail.test");
+        let group = |path: &&str| GroupPath::parse(path).unwrap();
+        let grant = Grant {
+            tenant: tenant_id("acme"),
+            group: Some(group(&"DM")),
+            right: GrantedRight::OrgAdmin,
+        };
+        let email = login_name("gus@mail.test");
+        fixture.run(&GrantUser { email, grant }).unwrap();
+        for (name, groups) in [
+            ("a", ["DM.X"].as_slice()),
+            ("b", &["DM", "DM.Y"]),
+            ("c", &["DM", "B"]),
+            ("d", &["DMX"]),
+            ("e", &[]),
+        ] {
+            let new = NewCredential {
+                groups: groups.iter().map(group).collect(),
+                ..new_credential(name)
+            };
+            fixture.run(&CreateCredential(new)).unwrap();
+        }
+        let mut listed = |who: &str, of_group: Option<&str>| {
+            let by = fixture.session_of(who);
+            let query = CredentialQuery {
+                tenant: Some(tenant_id("acme")),
+                group: of_group.map(|path| group(&path)),
+                ..CredentialQuery::default()
+            };
+            let page = Page::default();
+            let list = fixture
+                .run_by(by, &ListCredentials { query, page })
+                .unwrap();
+            let names = list
+                .iter()
+                .map(|(credential, _)| credential.name.to_string());
+            names.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(listed("gus@mail.test", None), "a@acme b@acme");
+        assert_eq!(listed("gus@mail.test", Some("DM.Y")), "b@acme");
+        assert_eq!(listed("gus@mail.test", Some("B")), "");
+        assert_eq!(listed(JANE, Some("DM")), "a@acme b@acme c@acme");
     }
 
     #[test]

@@ -160,6 +160,26 @@ impl Policy {
         }
     }
 
+    /// The same where a group holds a role, or where it does not.
+    pub(crate) fn with_assignment(
+        &self,
+        group: &GroupPath,
+        role: &RoleName,
+        is_held: bool,
+    ) -> Self {
+        let mut of_groups = GroupRoles::clone(&self.of_groups);
+        let held = of_groups.0.entry(group.clone()).or_default();
+        if is_held {
+            held.insert(role.clone());
+        } else {
+            held.remove(role);
+        }
+        Self {
+            of_groups: Arc::new(of_groups),
+            ..self.clone()
+        }
+    }
+
     /// The same where nothing is granted but by these roles and by rules of one's
     /// own.
     pub(crate) fn of_roles_alone(&self, roles: &[Role]) -> Self {

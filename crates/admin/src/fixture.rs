@@ -237,7 +237,7 @@ impl Fixture {
             description: None,
             no_wildcards: false,
         };
-        self.run(&CreateRole(new))
+        Ok(self.run(&CreateRole(new))?.role)
     }
 
     pub(crate) fn show(&mut self, name: &str) -> Credential {
@@ -292,7 +292,7 @@ impl Fixture {
         role: &str,
         change: &RuleChange,
     ) -> Result<Role, AdminError> {
-        self.run(&change_of_role(role, change))
+        Ok(self.run(&change_of_role(role, change))?.role)
     }
 
     /// All rows of the audit.

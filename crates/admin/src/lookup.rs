@@ -8,10 +8,10 @@ use countersign_core::credential::Credential;
 use countersign_core::given::Given;
 use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::kind::{ApplicationName, Kind};
-use countersign_core::name::{LoginName, TenantId};
+use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::role::{Role, RoleName};
 use countersign_core::scheme::{Scheme, SchemeName, Schemes};
-use countersign_core::store::{AdminTransaction, StoreError, StoreErrorKind};
+use countersign_core::store::{AdminTransaction, Keyed, StoreError, StoreErrorKind};
 use countersign_core::tenant::Tenant;
 use countersign_core::token::TokenRecord;
 use countersign_core::user::parse_email;
@@ -27,6 +27,23 @@ pub struct ShownCredential {
     /// Its scheme, which says what its client presents; none if the store does
     /// not know it.
     pub scheme: Option<Scheme>,
+}
+
+/// A role and the groups that hold it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ShownRole {
+    /// The role.
+    pub role: Role,
+    /// The groups that hold it, by path.
+    pub groups: Vec<GroupPath>,
+}
+
+impl Keyed for ShownRole {
+    type Key = <Role as Keyed>::Key;
+
+    fn key(&self) -> Self::Key {
+        self.role.key()
+    }
 }
 
 /// The rows of a store, in a transaction.
@@ -79,6 +96,12 @@ pub(crate) fn tenant(rows: &mut Rows<'_>, id: &TenantId) -> Result<Tenant, Admin
 /// As [`tenant`].
 pub(crate) fn check_tenant(rows: &mut Rows<'_>, id: Option<&TenantId>) -> Result<(), AdminError> {
     id.map_or(Ok(()), |id| tenant(rows, id).map(drop))
+}
+
+/// A role with the groups that hold it.
+pub(crate) fn shown_role(rows: &mut Rows<'_>, role: Role) -> Result<ShownRole, AdminError> {
+    let groups = rows.groups_of_role(&role.tenant, &role.name)?;
+    Ok(ShownRole { role, groups })
 }
 
 /// The role of this name.

@@ -18,10 +18,14 @@ use crate::rule::RuleChange;
 use crate::text::FreeText;
 use crate::view::RoleView;
 
+mod assignment;
+mod holders;
 mod preview;
 
-pub use self::preview::{PreviewRoleRules, RoleRuleWarnings};
+pub use self::assignment::{AssignRole, Assignment, UnassignRole};
+pub use self::preview::{PreviewAssignment, PreviewRoleRules, RoleRuleWarnings};
 pub use crate::difference::ChangeEffect;
+pub use crate::lookup::ShownRole;
 
 /// A role to be made.
 #[derive(Clone, Debug)]
@@ -50,13 +54,13 @@ pub enum RoleDeletion {
 pub struct CreateRole(pub NewRole);
 
 impl Command for CreateRole {
-    type Output = Role;
+    type Output = ShownRole;
 
     fn needs(&self) -> Permission {
         Permission::Administer(self.0.tenant.clone())
     }
 
-    fn apply(&self, tx: &mut Tx<'_>) -> Result<Role, AdminError> {
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownRole, AdminError> {
         let NewRole {
             tenant,
             name,
@@ -79,8 +83,7 @@ impl Command for CreateRole {
             created_at: tx.now,
             rules: Vec::new(),
         };
-        put(tx, "role.create", None, &role)?;
-        Ok(role)
+        put(tx, "role.create", None, &role)
     }
 }
 
@@ -94,7 +97,7 @@ pub struct ListRoles {
 }
 
 impl Command for ListRoles {
-    type Output = Listed<Role>;
+    type Output = Listed<ShownRole>;
 
     fn needs(&self) -> Permission {
         Permission::see(self.tenant.as_ref())
@@ -104,10 +107,13 @@ impl Command for ListRoles {
         Intent::Read
     }
 
-    fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<Role>, AdminError> {
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Listed<ShownRole>, AdminError> {
         let tenant = self.tenant.as_ref();
         lookup::check_tenant(tx, tenant)?;
-        Ok(tx.roles(tenant, &self.page)?)
+        let Listed { rows, next } = tx.roles(tenant, &self.page)?;
+        let rows = rows.into_iter().map(|role| lookup::shown_role(tx, role));
+        let rows = rows.collect::<Result<_, _>>()?;
+        Ok(Listed { rows, next })
     }
 }
 
@@ -121,7 +127,7 @@ pub struct ShowRole {
 }
 
 impl Command for ShowRole {
-    type Output = Role;
+    type Output = ShownRole;
 
     fn needs(&self) -> Permission {
         Permission::See(self.tenant.clone())
@@ -131,8 +137,9 @@ impl Command for ShowRole {
         Intent::Read
     }
 
-    fn apply(&self, tx: &mut Tx<'_>) -> Result<Role, AdminError> {
-        lookup::role(tx, &self.tenant, &self.name)
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownRole, AdminError> {
+        let role = lookup::role(tx, &self.tenant, &self.name)?;
+        lookup::shown_role(tx, role)
     }
 }
 
@@ -165,13 +172,13 @@ impl ChangeRoleRules {
 }
 
 impl Command for ChangeRoleRules {
-    type Output = Role;
+    type Output = ShownRole;
 
     fn needs(&self) -> Permission {
         Permission::Administer(self.tenant.clone())
     }
 
-    fn apply(&self, tx: &mut Tx<'_>) -> Result<Role, AdminError> {
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownRole, AdminError> {
         let (before, after) = self.outcome(tx)?;
         let act = match &self.change {
             RuleChange::Add(rule) => match rule.effect() {
@@ -180,8 +187,7 @@ impl Command for ChangeRoleRules {
             },
             RuleChange::Remove { .. } => "role.remove",
         };
-        put(tx, act, Some(&before), &after)?;
-        Ok(after)
+        put(tx, act, Some(&before), &after)
     }
 }
 
@@ -198,20 +204,19 @@ pub struct SetRole {
 }
 
 impl Command for SetRole {
-    type Output = Role;
+    type Output = ShownRole;
 
     fn needs(&self) -> Permission {
         Permission::Administer(self.tenant.clone())
     }
 
-    fn apply(&self, tx: &mut Tx<'_>) -> Result<Role, AdminError> {
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownRole, AdminError> {
         let before = lookup::role(tx, &self.tenant, &self.name)?;
         let after = Role {
             no_wildcards: self.no_wildcards,
             ..before.clone()
         };
-        put(tx, "role.set", Some(&before), &after)?;
-        Ok(after)
+        put(tx, "role.set", Some(&before), &after)
     }
 }
 
@@ -246,7 +251,8 @@ impl Command for DeleteRole {
             ));
         }
         let subject = subject_of(&role);
-        tx.record("role.delete", &subject, Some(&RoleView::of(&role)), None);
+        let shown = lookup::shown_role(tx, role)?;
+        tx.record("role.delete", &subject, Some(&RoleView::of(&shown)), None);
         tx.changed(Change::Tenant(tenant.clone()));
         cascade::end_tokens(tx, Some(tenant), &subject, |token| token.role == *name)?;
         // Of a user's session in the tenant nothing else tells that it has to end.
@@ -258,8 +264,8 @@ impl Command for DeleteRole {
     }
 }
 
-/// How many credentials and users hold a role, tokens that have not ended carry
-/// it, and how often its tenant gives it to all.
+/// How many credentials, users and groups hold a role, tokens that have not ended
+/// carry it, and how often its tenant gives it to all.
 fn count_holders(rows: &mut Rows<'_>, role: &Role, now: Timestamp) -> Result<usize, StoreError> {
     // They hold it by their tokens alone, ended ones among them.
     let mut bearers = BTreeSet::new();
@@ -283,26 +289,31 @@ fn count_holders(rows: &mut Rows<'_>, role: &Role, now: Timestamp) -> Result<usi
         by_default.chain(&tenant.anonymous_roles)
     });
     let given = given.filter(|given| **given == role.name).count();
-    Ok(others.count().saturating_add(alive).saturating_add(given))
+    let groups = rows.groups_of_role(&role.tenant, &role.name)?.len();
+    let counts = [others.count(), alive, given, groups];
+    Ok(counts.into_iter().fold(0, usize::saturating_add))
 }
 
-/// Writes a role, new or changed. All its holders are of its tenant.
+/// Writes a role, new or changed, and returns what it is then. All its holders are
+/// of its tenant.
 pub(crate) fn put(
     tx: &mut Tx<'_>,
     act: &'static str,
     before: Option<&Role>,
     after: &Role,
-) -> Result<(), AdminError> {
+) -> Result<ShownRole, AdminError> {
     tx.put_role(after)?;
-    let before = before.map(RoleView::of);
-    tx.record(
-        act,
-        &subject_of(after),
-        before.as_ref(),
-        Some(&RoleView::of(after)),
-    );
-    tx.changed(Change::Tenant(after.tenant.clone()));
-    Ok(())
+    let after = lookup::shown_role(tx, after.clone())?;
+    let before = before.map(|role| {
+        RoleView::of(&ShownRole {
+            role: role.clone(),
+            groups: after.groups.clone(),
+        })
+    });
+    let subject = subject_of(&after.role);
+    tx.record(act, &subject, before.as_ref(), Some(&RoleView::of(&after)));
+    tx.changed(Change::Tenant(after.role.tenant.clone()));
+    Ok(after)
 }
 
 /// What the audit calls a role: of two tenants' roles of one name it must say

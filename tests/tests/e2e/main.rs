@@ -9,6 +9,7 @@ mod doctor;
 mod enhanced;
 mod floods;
 mod given_roles;
+mod groups;
 mod half_open;
 mod host;
 mod impact;

@@ -55,8 +55,9 @@ use crate::jwt::{
 use crate::operator::{CreateOperator, DeleteOperator, ListOperators, NewOperator, ShowOperator};
 use crate::password::ChosenPassword;
 use crate::role::{
-    ChangeRoleRules, CreateRole, DeleteRole, ListRoles, NewRole, PreviewRoleRules, RoleDeletion,
-    RoleRuleWarnings, SetRole, ShowRole,
+    AssignRole, Assignment, ChangeRoleRules, CreateRole, DeleteRole, ListRoles, NewRole,
+    PreviewAssignment, PreviewRoleRules, RoleDeletion, RoleRuleWarnings, SetRole, ShowRole,
+    UnassignRole,
 };
 use crate::scheme::{AddScheme, ListRevealingSchemes, ListSchemes, RemoveScheme, ShowScheme};
 use crate::sealed::CountSealed;
@@ -123,8 +124,14 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         change: adding("allow publish acme/y"),
         group: None,
     };
+    let held_by = |path| Assignment {
+        tenant: acme(),
+        role: role_name("pumps"),
+        group: group(path).unwrap(),
+    };
     rows! {
         Platform AddScheme AddScheme(scheme("more"));
+        Admin AssignRole AssignRole(held_by("DM"));
         Admin ChangeCredentialRules rules();
         Admin ChangeRoleRules of_role();
         Platform ClearTenant ClearTenant(acme());
@@ -142,6 +149,13 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         });
         Admin CreateCredential CreateCredential(NewCredential {
             scheme: scheme_name("plain"), groups: vec![group("DM.X").unwrap()], roles: vec![ops()], ..new_credential("more")
+        });
+        GroupAdmin CreateCredential CreateCredential(NewCredential {
+            scheme: scheme_name("plain"), groups: vec![group("DM.X").unwrap()], roles: vec![role_name("pumps")],
+            ..new_credential("more")
+        });
+        Admin CreateCredential CreateCredential(NewCredential {
+            scheme: scheme_name("plain"), groups: vec![group("DM").unwrap(), group("X").unwrap()], ..new_credential("more")
         });
         Platform CreateOperator CreateOperator(NewOperator {
             name: login_name("more"), secret: NewSecret::Generated, rules: Vec::new(),
@@ -193,6 +207,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Platform ListUsers ListUsers::default();
         Platform LookUpCredentials LookUpCredentials(vec![pump()]);
         Platform LookUpTenant LookUpTenant(acme());
+        Admin PreviewAssignment PreviewAssignment { of: held_by("DM"), is_to_be_held: true };
         Admin PreviewRoleRules PreviewRoleRules(of_role());
         GroupAdmin ReactivateCredential ReactivateCredential(pump());
         Platform RecordCreation RecordCreation;
@@ -232,6 +247,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Admin ShowThing ShowThing { key: key(), tenant: acme() };
         Admin ShowUser ShowUser(kate());
         GroupAdmin SuspendCredential SuspendCredential(pump());
+        Admin UnassignRole UnassignRole(held_by("DM.PUMPS"));
         Admin UngrantUser UngrantUser { email: kate(), tenant: acme() };
         Admin UnlockUser UnlockUser(kate());
         GroupAdmin UntieCredential UntieCredential(pump());

@@ -73,12 +73,12 @@ impl EffectiveRules {
         &'a self,
         outcomes: &'a [RuleOutcome],
     ) -> impl Iterator<Item = Considered<'a>> {
-        let rules = self.grants.iter().map(|(_, rule)| rule);
-        let sourced = self.sources.iter().zip(rules);
+        let sourced = self.sources.iter().zip(self.grants.iter());
         sourced
             .zip(outcomes)
-            .map(|((source, rule), outcome)| Considered {
-                source,
+            .map(|((named, (source, rule)), outcome)| Considered {
+                source: named,
+                held_by: source.held_by(),
                 rule,
                 outcome: *outcome,
             })
@@ -97,6 +97,9 @@ impl EffectiveRules {
 pub struct Considered<'a> {
     /// Who brought it.
     pub source: &'a str,
+    /// The group that holds the role that brought it, where the principal has the role
+    /// by a group.
+    pub held_by: Option<&'a str>,
     /// The rule.
     pub rule: &'a Rule,
     /// What became of it.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use countersign_core::client_id::ClientIdRule;
 use countersign_core::credential::{Credential, check_attribute};
-use countersign_core::name::LoginName;
+use countersign_core::name::{GroupPath, LoginName};
 use countersign_core::role::RoleName;
 use countersign_core::scheme::{DraftError, Scheme};
 use countersign_core::time::Timestamp;
@@ -28,6 +28,10 @@ pub struct CredentialChanges {
     /// Which client ids it may connect with. Another rule than before forgets
     /// the tie to the first one.
     pub client_id_rule: Option<ClientIdRule>,
+    /// Groups that it joins, in this order.
+    pub add_groups: Vec<GroupPath>,
+    /// Groups that it leaves.
+    pub remove_groups: Vec<GroupPath>,
     /// Roles that it holds from now on.
     pub add_roles: Vec<RoleName>,
     /// Roles that it no longer holds.
@@ -66,6 +70,7 @@ impl Command for SetCredential {
                 lookup::role(tx, &tenant, name)?;
             }
             change_roles(credential, changes)?;
+            change_groups(credential, changes)?;
             apply(credential, changes);
             if changes.client_id_rule.is_some() {
                 client_ids::check(tx, credential, scheme.as_ref(), &tenant)?;
@@ -115,6 +120,23 @@ fn change_roles(
     Ok(())
 }
 
+fn change_groups(
+    credential: &mut Credential,
+    changes: &CredentialChanges,
+) -> Result<(), AdminError> {
+    for group in &changes.remove_groups {
+        if !credential.leave(group) {
+            let name = &credential.name;
+            let message = format!("`{name}` is not in group `{group}`");
+            return Err(conflict(name, message));
+        }
+    }
+    for group in &changes.add_groups {
+        credential.join(group)?;
+    }
+    Ok(())
+}
+
 fn apply(credential: &mut Credential, changes: &CredentialChanges) {
     if let Some(description) = &changes.description {
         credential.description = description.filled();
@@ -139,6 +161,8 @@ fn apply(credential: &mut Credential, changes: &CredentialChanges) {
 
 #[cfg(test)]
 mod tests {
+    use countersign_core::credential::MOST_GROUPS;
+
     use super::*;
     use crate::error::{ErrorKind, Noun};
     use crate::fixture::{Fixture, login_name, role_name};
@@ -245,6 +269,50 @@ mod tests {
             assert!(error.to_string().starts_with(said), "{error}");
         }
         assert_eq!(fixture.show("dev1@acme").roles, [role_name("b")]);
+    }
+
+    #[test]
+    fn groups_are_joined_in_order_and_left() {
+        let mut fixture = Fixture::with_credential();
+        let before = fixture.show("dev1@acme").generation;
+        let group = |path: &&str| GroupPath::parse(path).unwrap();
+        let groups = |add: &[&str], remove: &[&str]| CredentialChanges {
+            add_groups: add.iter().map(group).collect(),
+            remove_groups: remove.iter().map(group).collect(),
+            ..CredentialChanges::default()
+        };
+        for (changes, left) in [
+            (
+                groups(&["DM.X", "B", "DM.X"], &[]),
+                ["DM.X", "B"].as_slice(),
+            ),
+            (groups(&["B", "A"], &[]), &["DM.X", "B", "A"]),
+            // It joins again as the newest.
+            (groups(&["DM.X"], &["DM.X"]), &["B", "A", "DM.X"]),
+            (groups(&[], &["B", "DM.X"]), &["A"]),
+        ] {
+            let credential = change(&mut fixture, changes);
+            let now: Vec<_> = credential.groups.iter().map(GroupPath::as_str).collect();
+            assert_eq!(now, left);
+            assert_eq!(credential.group(), credential.groups.first());
+        }
+        assert_eq!(fixture.show("dev1@acme").generation, before);
+        let many: Vec<_> = (0..MOST_GROUPS)
+            .map(|number| format!("G{number}"))
+            .collect();
+        let many: Vec<_> = many.iter().map(String::as_str).collect();
+        for (changes, said) in [
+            (groups(&[], &["B"]), "`dev1@acme` is not in group `B`"),
+            (
+                groups(&many, &[]),
+                "a credential may be in 32 groups, and this one would be in more",
+            ),
+        ] {
+            let name = login_name("dev1@acme");
+            let error = fixture.run(&SetCredential { name, changes }).unwrap_err();
+            assert_eq!(error.to_string(), said);
+        }
+        assert_eq!(fixture.show("dev1@acme").groups, [group(&"A")]);
     }
 
     #[test]

@@ -11,14 +11,14 @@ use std::sync::Arc;
 use countersign_core::access::AccessSubject;
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::kind::Kind;
-use countersign_core::name::{LoginName, TenantId};
-use countersign_core::role::{Role, RoleName};
+use countersign_core::name::TenantId;
+use countersign_core::role::Role;
 use countersign_core::rule::Rule;
-use countersign_core::store::{
-    CredentialQuery, Intent, Listed, Page, StoreError, all_rows, each_row,
-};
+use countersign_core::store::{Intent, StoreError, each_row};
 
 use super::ChangeRoleRules;
+use super::assignment::Assignment;
+use super::holders::{for_each_holder, for_each_member};
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
 use crate::difference::{ChangeEffect, Policy, PossibleClientIds, RightsDifference};
@@ -45,23 +45,75 @@ impl Command for PreviewRoleRules {
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<ChangeEffect>, AdminError> {
         let ChangeRoleRules { tenant, name, .. } = &self.0;
-        let change = RolePolicies::read(tx, &self.0)?;
-        let connected = connected(tx, tenant)?;
-        let mut effects = Vec::new();
-        for_each_holder(tx, tenant, name, |holder| {
-            let ids = connected.get(&holder.id).map_or(&[][..], Vec::as_slice);
-            let (difference, _) = change.compare(&holder, ids)?;
-            if !difference.is_none() {
-                effects.push(ChangeEffect {
-                    is_connected: !ids.is_empty(),
-                    name: holder.name,
-                    gains: difference.gains,
-                    loses: difference.loses,
-                });
-            }
-            Ok(ControlFlow::Continue(()))
-        })?;
-        Ok(effects)
+        let policies = RolePolicies::of_rules(tx, &self.0)?;
+        let mut effects = Effects::new(tx, &policies)?;
+        for_each_holder(tx, tenant, name, |holder| effects.add(holder))?;
+        Ok(effects.told)
+    }
+}
+
+/// Says who would gain or lose what if a group held a role, or held it no more, as
+/// [`PreviewRoleRules`] does of a change of rules. Refuses what the change would
+/// refuse.
+#[derive(Clone, Debug)]
+pub struct PreviewAssignment {
+    /// The role and the group.
+    pub of: Assignment,
+    /// Whether the group is to hold it.
+    pub is_to_be_held: bool,
+}
+
+impl Command for PreviewAssignment {
+    type Output = Vec<ChangeEffect>;
+
+    fn needs(&self) -> Permission {
+        Permission::Administer(self.of.tenant.clone())
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<ChangeEffect>, AdminError> {
+        let Assignment { tenant, group, .. } = &self.of;
+        let policies = RolePolicies::of_assignment(tx, &self.of, self.is_to_be_held)?;
+        let mut effects = Effects::new(tx, &policies)?;
+        for_each_member(tx, tenant, group, |member| effects.add(member))?;
+        Ok(effects.told)
+    }
+}
+
+/// The effects of a change that are told so far.
+struct Effects<'a> {
+    policies: &'a RolePolicies,
+    /// The client ids that principals are connected as.
+    connected: BTreeMap<CredentialId, Vec<Arc<str>>>,
+    told: Vec<ChangeEffect>,
+}
+
+impl<'a> Effects<'a> {
+    fn new(rows: &mut Rows<'_>, policies: &'a RolePolicies) -> Result<Self, StoreError> {
+        Ok(Self {
+            policies,
+            connected: connected(rows, &policies.changed.tenant)?,
+            told: Vec::new(),
+        })
+    }
+
+    /// Adds what becomes of a principal, if anything does.
+    fn add(&mut self, holder: Credential) -> Result<ControlFlow<()>, StoreError> {
+        let ids = self.connected.get(&holder.id);
+        let ids = ids.map_or(&[][..], Vec::as_slice);
+        let (difference, _) = self.policies.compare(&holder, ids)?;
+        if !difference.is_none() {
+            self.told.push(ChangeEffect {
+                is_connected: !ids.is_empty(),
+                name: holder.name,
+                gains: difference.gains,
+                loses: difference.loses,
+            });
+        }
+        Ok(ControlFlow::Continue(()))
     }
 }
 
@@ -87,7 +139,7 @@ impl Command for RoleRuleWarnings {
         let RuleChange::Add(rule) = &self.0.change else {
             return Ok(Vec::new());
         };
-        let change = RolePolicies::read(tx, &self.0)?;
+        let change = RolePolicies::of_rules(tx, &self.0)?;
         let impact = self.impact(tx, rule, &change)?;
         Ok(RuleWarning::of(rule, change.before.tenant(), impact))
     }
@@ -129,8 +181,8 @@ impl RoleRuleWarnings {
     }
 }
 
-/// What the rights of the holders of a role follow from before it changes, and
-/// after it.
+/// What the rights of the holders of a role follow from before something changes
+/// about it, and after that.
 struct RolePolicies {
     before: Policy,
     after: Policy,
@@ -138,7 +190,25 @@ struct RolePolicies {
 }
 
 impl RolePolicies {
-    fn read(rows: &mut Rows<'_>, change: &ChangeRoleRules) -> Result<Self, AdminError> {
+    /// Those of a change of whether a group holds the role.
+    fn of_assignment(
+        rows: &mut Rows<'_>,
+        assignment: &Assignment,
+        is_to_be_held: bool,
+    ) -> Result<Self, AdminError> {
+        let found = assignment.found(rows, is_to_be_held)?;
+        let tenant = lookup::tenant(rows, &assignment.tenant)?;
+        let before = Policy::read(rows, Some(tenant))?;
+        let Assignment { role, group, .. } = assignment;
+        Ok(Self {
+            after: before.with_assignment(group, role, is_to_be_held),
+            before,
+            changed: found.role,
+        })
+    }
+
+    /// Those of a change of its rules.
+    fn of_rules(rows: &mut Rows<'_>, change: &ChangeRoleRules) -> Result<Self, AdminError> {
         let (_, changed) = change.outcome(rows)?;
         let tenant = lookup::tenant(rows, &change.tenant)?;
         let before = Policy::read(rows, Some(tenant))?;
@@ -167,75 +237,6 @@ impl RolePolicies {
         let ids = PossibleClientIds::of(holder, &[&before, &after]);
         let difference = self.before.compare(&before, &after, connected, &ids);
         Ok((difference, ids))
-    }
-}
-
-/// Shows the principals that have the rules of a role to `each`, until it breaks
-/// off: those that hold it, and all devices and things of a tenant that gives it
-/// to them.
-fn for_each_holder(
-    rows: &mut Rows<'_>,
-    tenant: &TenantId,
-    role: &RoleName,
-    mut each: impl FnMut(Credential) -> Result<ControlFlow<()>, StoreError>,
-) -> Result<(), StoreError> {
-    let given = rows.tenant(tenant)?;
-    let is_given = given.is_some_and(|tenant| tenant.default_roles.contains(role));
-    let mut show = |holders: Vec<Credential>| {
-        for holder in holders {
-            if each(holder)?.is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
-        }
-        Ok::<_, StoreError>(ControlFlow::Continue(()))
-    };
-    for id in rows.holders_of_role(tenant, role)? {
-        let mut holders = principals(rows, tenant, id)?;
-        holders.retain(|holder| !is_given || matches!(holder.kind, Kind::User(_)));
-        if show(holders)?.is_break() {
-            return Ok(());
-        }
-    }
-    if !is_given || each_page(|page| rows.things(Some(tenant), None, page), &mut show)?.is_break() {
-        return Ok(());
-    }
-    let query = CredentialQuery {
-        tenant: Some(tenant.clone()),
-        ..CredentialQuery::default()
-    };
-    let _all_or_enough = each_page(|page| rows.credentials(&query, page), show)?;
-    Ok(())
-}
-
-/// Shows a listing to `show`, page by page, until it breaks off.
-fn each_page(
-    mut list: impl FnMut(&Page<LoginName>) -> Result<Listed<Credential>, StoreError>,
-    mut show: impl FnMut(Vec<Credential>) -> Result<ControlFlow<()>, StoreError>,
-) -> Result<ControlFlow<()>, StoreError> {
-    let mut page = Page::default();
-    loop {
-        let Listed { rows, next } = list(&page)?;
-        match (show(rows)?, next) {
-            (ControlFlow::Continue(()), Some(key)) => page = Page::after(key),
-            (shown, _) => return Ok(shown),
-        }
-    }
-}
-
-/// The principals that have the rules of a role by way of one that holds it:
-/// itself if it is a device, thing or user, and the things of an application.
-fn principals(
-    rows: &mut Rows<'_>,
-    tenant: &TenantId,
-    holder: CredentialId,
-) -> Result<Vec<Credential>, StoreError> {
-    let Some(credential) = rows.credential_by_id(holder)? else {
-        return Ok(Vec::new());
-    };
-    match credential.kind {
-        Kind::Device | Kind::Thing(_) | Kind::User(_) => Ok(vec![credential]),
-        Kind::Application(_) => all_rows(|page| rows.things(Some(tenant), Some(holder), page)),
-        Kind::Bearer => Ok(Vec::new()),
     }
 }
 

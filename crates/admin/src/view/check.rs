@@ -85,6 +85,9 @@ pub struct DecidingRuleView {
     action: &'static str,
     pattern: String,
     source: String,
+    /// The group that holds the role, where the principal has it by a group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<String>,
 }
 
 impl DecidingRuleView {
@@ -94,6 +97,7 @@ impl DecidingRuleView {
             action: considered.rule.action().as_str(),
             pattern: considered.rule.pattern().to_string(),
             source: considered.source.to_string(),
+            group: considered.held_by.map(str::to_owned),
         }
     }
 }
@@ -133,7 +137,11 @@ impl fmt::Display for ConsideredView {
         if self.no_retain {
             f.write_str(" no_retain")?;
         }
-        write!(f, " ({}): {}", rule.source, self.outcome)
+        write!(f, " ({}", rule.source)?;
+        if let Some(group) = &rule.group {
+            write!(f, " of group {group}")?;
+        }
+        write!(f, "): {}", self.outcome)
     }
 }
 

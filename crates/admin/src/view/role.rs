@@ -1,12 +1,13 @@
 //! Rules and roles, as they are shown.
 
 use countersign_core::rights::TopicUses;
-use countersign_core::role::{Role, RoleRule};
+use countersign_core::role::RoleRule;
 use countersign_core::rule::Rule;
 use serde::Serialize;
 
 use super::session_name;
 use crate::difference::ChangeEffect;
+use crate::lookup::ShownRole;
 use crate::taking::Loser;
 
 /// All that is shown of a rule.
@@ -54,18 +55,21 @@ pub struct RoleView {
     tenant: String,
     description: Option<String>,
     no_wildcards: bool,
+    groups: Vec<String>,
     rules: Vec<RuleView>,
 }
 
 impl RoleView {
     /// The view of a role.
     #[must_use]
-    pub fn of(role: &Role) -> Self {
+    pub fn of(shown: &ShownRole) -> Self {
+        let ShownRole { role, groups } = shown;
         Self {
             name: role.name.to_string(),
             tenant: role.tenant.to_string(),
             description: role.description.clone(),
             no_wildcards: role.no_wildcards,
+            groups: groups.iter().map(ToString::to_string).collect(),
             rules: role.rules.iter().map(RuleView::of_role).collect(),
         }
     }

@@ -189,7 +189,7 @@ pub(crate) struct CredentialList {
     /// In this state alone: `Inactive`, `Active`, `Suspended` or `Revoked`.
     #[arg(long, value_parser = State::parse)]
     state: Option<State>,
-    /// In this group and those below alone.
+    /// In this group or below it alone, by one of its groups.
     #[arg(long, value_parser = GroupPath::parse)]
     group: Option<GroupPath>,
     /// At most so many.

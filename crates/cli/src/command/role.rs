@@ -4,14 +4,15 @@ use std::process::ExitCode;
 
 use clap::{ArgAction, Args, Subcommand};
 use countersign_admin::role::{
-    ChangeRoleRules, CreateRole, DeleteRole, ListRoles, NewRole, PreviewRoleRules, RoleDeletion,
-    RoleRuleWarnings, SetRole, ShowRole,
+    AssignRole, Assignment, ChangeEffect, ChangeRoleRules, CreateRole, DeleteRole, ListRoles,
+    NewRole, PreviewAssignment, PreviewRoleRules, RoleDeletion, RoleRuleWarnings, SetRole,
+    ShowRole, ShownRole, UnassignRole,
 };
 use countersign_admin::text::FreeText;
 use countersign_admin::view::{EffectView, RoleView};
 use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::rights::TopicUses;
-use countersign_core::role::{Role, RoleName};
+use countersign_core::role::RoleName;
 use countersign_core::rule::Effect;
 use serde_json::json;
 
@@ -67,6 +68,16 @@ pub(crate) enum RoleCommand {
         #[arg(long)]
         cascade: bool,
     },
+    /// Give a role to a group: all in it and below it hold the role.
+    #[command(
+        after_help = "Examples:\n  countersign role assign ops --tenant acme --group DM --dry-run\n  countersign role assign ops --tenant acme --group DM"
+    )]
+    Assign(RoleOfGroup),
+    /// Take a role from a group.
+    #[command(
+        after_help = "Examples:\n  countersign role unassign ops --tenant acme --group DM.X --dry-run\n  countersign role unassign ops --tenant acme --group DM.X"
+    )]
+    Unassign(RoleOfGroup),
     /// Let those who hold a role do something.
     #[command(
         after_help = "Examples:\n  countersign role allow ops --tenant acme subscribe acme/+/state\n  countersign role allow ops --tenant acme publish 'acme/${group}/cmd' --group DM --max-qos 1 --dry-run"
@@ -92,6 +103,18 @@ pub(crate) struct RoleOf {
     /// Its tenant.
     #[arg(long, value_parser = TenantId::parse)]
     tenant: TenantId,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RoleOfGroup {
+    #[command(flatten)]
+    role: RoleOf,
+    /// The group, like `DM.MFORM.SURYA`. It is made by use.
+    #[arg(long, value_parser = GroupPath::parse)]
+    group: GroupPath,
+    /// Change nothing, and print who would gain or lose what.
+    #[arg(long)]
+    dry_run: bool,
 }
 
 #[derive(Args, Debug)]
@@ -168,11 +191,33 @@ impl RoleCommand {
                 })?;
                 invocation.output.record(&deleted)?;
             }
+            Self::Assign(role) => role.run(invocation, true)?,
+            Self::Unassign(role) => role.run(invocation, false)?,
             Self::Allow(rule) => rule.run(invocation, Some(Effect::Allow))?,
             Self::Deny(rule) => rule.run(invocation, Some(Effect::Deny))?,
             Self::Remove(rule) => rule.run(invocation, None)?,
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl RoleOfGroup {
+    fn run(self, invocation: &Invocation, is_to_be_held: bool) -> Result<(), CliError> {
+        let of = Assignment {
+            tenant: self.role.tenant,
+            role: self.role.name,
+            group: self.group,
+        };
+        if self.dry_run {
+            let preview = PreviewAssignment { of, is_to_be_held };
+            return print_effects(invocation, &invocation.run(&preview)?);
+        }
+        let role = if is_to_be_held {
+            invocation.run(&AssignRole(of))?
+        } else {
+            invocation.run(&UnassignRole(of))?
+        };
+        print(invocation, &role)
     }
 }
 
@@ -189,7 +234,8 @@ impl RuleOf {
             group: self.group,
         };
         if self.dry_run {
-            return preview(invocation, change);
+            let effects = invocation.run(&PreviewRoleRules(change))?;
+            return print_effects(invocation, &effects);
         }
         let mut store = invocation.open()?;
         // Looking at all holders takes longer than brokers may wait for the lock.
@@ -203,10 +249,10 @@ impl RuleOf {
     }
 }
 
-fn preview(invocation: &Invocation, change: ChangeRoleRules) -> Result<(), CliError> {
-    let effects = invocation.run(&PreviewRoleRules(change))?;
+/// Prints who would gain or lose what.
+fn print_effects(invocation: &Invocation, effects: &[ChangeEffect]) -> Result<(), CliError> {
     let mut listing = invocation.output.listing(EFFECTS);
-    for effect in &effects {
+    for effect in effects {
         match invocation.output {
             Output::Json => listing.push(&EffectView::of(effect))?,
             Output::Text => listing.push(&json!({
@@ -226,8 +272,9 @@ fn in_words(uses: &[TopicUses]) -> Vec<String> {
 }
 
 /// Prints a role, its rules line by line.
-fn print(invocation: &Invocation, role: &Role) -> Result<(), CliError> {
-    let rules: Vec<_> = role
+fn print(invocation: &Invocation, shown: &ShownRole) -> Result<(), CliError> {
+    let rules: Vec<_> = shown
+        .role
         .rules
         .iter()
         .map(|bound| {
@@ -238,7 +285,7 @@ fn print(invocation: &Invocation, role: &Role) -> Result<(), CliError> {
             ("rules", format!("{}{group}", bound.rule))
         })
         .collect();
-    invocation.output.record_with(&RoleView::of(role), &rules)
+    invocation.output.record_with(&RoleView::of(shown), &rules)
 }
 
 const COLUMNS: &[Column] = &[

@@ -196,6 +196,7 @@ const STEPS: &[&str] = &[
     "countersign role create reader --tenant acme",
     "countersign role allow ops --tenant acme subscribe 'acme/+/state'",
     "countersign role deny ops --tenant acme both 'acme/secret/#'",
+    "countersign role assign ops --tenant acme --group DM.X",
     "countersign operator create monitor --subscribe '$SYS/#'",
     "countersign operator create bridge --publish '#' --subscribe '#'",
     "printf %s \"$PASSWORD\" | countersign user create jane@example.com --password-stdin",

@@ -278,6 +278,8 @@ fn a_list_is_cut_as_asked() {
     assert_eq!(names("--limit 1 --after a@acme"), ["b@acme"]);
     assert_eq!(names("--group DM"), ["a@acme", "b@acme"]);
     assert_eq!(names("--group DM.a"), ["a@acme"]);
+    fixture.run("credential set b@acme --add-group X.Y").done();
+    assert_eq!(names("--group X"), ["b@acme"]);
     let audit = fixture.json("audit list --name a@acme");
     assert_eq!(audit.as_array().unwrap().len(), 1);
     assert_eq!(

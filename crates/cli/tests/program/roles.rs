@@ -21,13 +21,20 @@ fn roles_have_their_keys() {
     let made = fixture.json("role create ops --tenant acme --description maintenance");
     assert_eq!(
         keys(&made),
-        ["name", "tenant", "description", "no_wildcards", "rules"]
+        [
+            "name",
+            "tenant",
+            "description",
+            "no_wildcards",
+            "groups",
+            "rules"
+        ]
     );
     assert_eq!(
         made,
         json!({
             "name": "ops", "tenant": "acme", "description": "maintenance", "no_wildcards": false,
-            "rules": []
+            "groups": [], "rules": []
         })
     );
     fixture
@@ -86,6 +93,75 @@ fn roles_have_their_keys() {
     let deleted = fixture.json("role delete ops --tenant acme");
     assert_eq!(deleted, json!({ "deleted": "ops" }));
     assert_eq!(fixture.json("role list --tenant acme"), json!([]));
+}
+
+#[test]
+fn a_group_is_given_a_role_and_all_who_are_told_of_it_have_it() {
+    let fixture = Fixture::with_credential();
+    for line in [
+        "tenant set acme --default-rights none",
+        "role create ops --tenant acme",
+        "role allow ops --tenant acme publish acme/${group}/x",
+    ] {
+        fixture.run(line).done();
+    }
+    let made = fixture.json("credential create dev2 --tenant acme --group DM.X --group B");
+    assert_eq!(
+        (&made["group"], &made["groups"]),
+        (&json!("DM.X"), &json!(["DM.X", "B"]))
+    );
+    let told = fixture.json("role assign ops --tenant acme --group DM --dry-run");
+    let gains = [
+        json!({ "action": "publish", "pattern": "acme/B/x" }),
+        json!({ "action": "publish", "pattern": "acme/DM.X/x" }),
+    ];
+    let effect = json!({ "name": "dev2@acme", "connected": false, "gains": gains, "loses": [] });
+    assert_eq!(told, json!([effect]));
+    assert_eq!(
+        fixture.json("role show ops --tenant acme")["groups"],
+        json!([])
+    );
+    let shown = fixture.json("role assign ops --tenant acme --group DM");
+    assert_eq!(shown["groups"], json!(["DM"]));
+    assert_eq!(fixture.json("role show ops --tenant acme"), shown);
+    assert_eq!(fixture.json("role list --tenant acme"), json!([shown]));
+    let check = "check publish --username dev2@acme --client-id c acme/B/x --json";
+    let answer = fixture.run(check).done().json();
+    assert_eq!(answer["rule"]["source"], "role:ops");
+    assert_eq!(answer["rule"]["group"], "DM");
+    assert_eq!(answer["considered"][0]["group"], "DM");
+    assert_eq!(answer["variables"]["${group}"], "DM.X, B");
+    let said = fixture
+        .run("role assign ops --tenant acme --group DM")
+        .refused(1);
+    assert!(said.contains("holds role `ops` already"), "{said}");
+    let said = fixture.run("role delete ops --tenant acme").refused(1);
+    assert!(said.contains("in use, 1 times"), "{said}");
+    let set = fixture.json("credential set dev2@acme --remove-group DM.X --add-group C");
+    assert_eq!(
+        (&set["group"], &set["groups"]),
+        (&json!("B"), &json!(["B", "C"]))
+    );
+    assert_eq!(fixture.run(check).json()["verdict"], "deny");
+    let shown = fixture.json("role unassign ops --tenant acme --group DM");
+    assert_eq!(shown["groups"], json!([]));
+    let said = fixture
+        .run("role unassign ops --tenant acme --group DM")
+        .refused(1);
+    assert!(said.contains("does not hold role `ops`"), "{said}");
+    let rows = fixture.json("audit list --name ops@acme");
+    let acts: Vec<_> = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| &row["act"])
+        .collect();
+    assert_eq!(acts[acts.len() - 2..], ["role.assign", "role.unassign"]);
+    let changes = &rows[acts.len() - 2]["changes"];
+    assert_eq!(
+        changes,
+        &json!([{ "field": "groups", "before": [], "after": ["DM"] }])
+    );
 }
 
 #[test]

@@ -40,6 +40,13 @@ pub(super) fn furnished() -> Fixture {
         ..new_credential("pump")
     };
     fixture.run(&CreateCredential(pump)).unwrap();
+    fixture.role("pumps").unwrap();
+    let held = Assignment {
+        tenant: tenant_id("acme"),
+        role: role_name("pumps"),
+        group: group("DM.PUMPS").unwrap(),
+    };
+    fixture.run(&AssignRole(held)).unwrap();
     fixture.log_in("pump@acme", "c");
     fixture.application("fleet", Application::default());
     fixture.thing("valve", "fleet").unwrap();

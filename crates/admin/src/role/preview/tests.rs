@@ -5,15 +5,17 @@ use countersign_core::name::GroupPath;
 use countersign_core::presence::{Presence, PresenceEvent, SessionNumber};
 use countersign_core::rights::TopicUses;
 use countersign_core::store::{Batch, GateStore as _};
-use countersign_core::user::GrantedRight;
+use countersign_core::user::{Grant, GrantedRight};
 
 use super::*;
 use crate::application::{CreateApplication, NewApplication};
 use crate::credential::{CreateCredential, NewCredential};
 use crate::fixture::{
-    Fixture, JANE, adding, application_name, change_of_role, new_credential, removing, role_name,
-    scheme_name, tenant_id,
+    Fixture, JANE, adding, application_name, change_of_role, login_name, new_credential, removing,
+    role_name, scheme_name, tenant_id,
 };
+use crate::role::AssignRole;
+use crate::user::GrantUser;
 
 /// A tenant with a role that devices of a scheme without own topics hold.
 fn fixture() -> Fixture {
@@ -50,7 +52,28 @@ fn effects(fixture: &mut Fixture, change: &RuleChange, group: Option<&str>) -> S
         group,
         ..change_of_role("ops", change)
     };
-    let effects = fixture.run(&PreviewRoleRules(change)).unwrap();
+    told(&fixture.run(&PreviewRoleRules(change)).unwrap())
+}
+
+/// What a preview of an assignment of `ops` tells.
+fn effects_of(fixture: &mut Fixture, group: &str, is_to_be_held: bool) -> String {
+    let of = assignment(group);
+    told(
+        &fixture
+            .run(&PreviewAssignment { of, is_to_be_held })
+            .unwrap(),
+    )
+}
+
+fn assignment(group: &str) -> Assignment {
+    Assignment {
+        tenant: tenant_id("acme"),
+        role: role_name("ops"),
+        group: GroupPath::parse(group).unwrap(),
+    }
+}
+
+fn told(effects: &[ChangeEffect]) -> String {
     let uses = |sign: char, uses: &[TopicUses]| -> String {
         let uses = uses.iter();
         uses.map(|usage| format!(" {sign}{} {}", usage.action, usage.filter))
@@ -269,4 +292,73 @@ fn what_a_deny_takes_is_told_where_it_meets_what_is_allowed() {
             "{rule}"
         );
     }
+}
+
+/// A credential of no role, in these groups.
+fn join(fixture: &mut Fixture, name: &str, groups: &[&str]) {
+    let new = NewCredential {
+        scheme: scheme_name("bare"),
+        groups: groups
+            .iter()
+            .map(|path| GroupPath::parse(path).unwrap())
+            .collect(),
+        ..new_credential(name)
+    };
+    fixture.run(&CreateCredential(new)).unwrap();
+}
+
+#[test]
+fn an_assignment_gives_to_all_in_the_group_and_below_and_to_no_others() {
+    let mut fixture = fixture();
+    for (name, groups) in [
+        ("below", ["B", "DM.Y"].as_slice()),
+        ("in", &["DM"]),
+        ("beside", &["DMX"]),
+        ("outside", &[]),
+    ] {
+        join(&mut fixture, name, groups);
+    }
+    fixture.user("joe@mail.test");
+    fixture.role("viewer").unwrap();
+    let grant = Grant {
+        tenant: tenant_id("acme"),
+        group: GroupPath::parse("DM.Y").ok(),
+        right: GrantedRight::Role(role_name("viewer")),
+    };
+    let email = login_name("joe@mail.test");
+    fixture.run(&GrantUser { email, grant }).unwrap();
+    fixture
+        .change_role("ops", &adding("allow publish acme/a"))
+        .unwrap();
+    fixture
+        .change_role("ops", &adding("deny publish acme/a/b"))
+        .unwrap();
+    // `dev1` is in `DM.X`, and holds it itself.
+    let gained = "below +publish acme/a; in +publish acme/a; joe@mail.test +publish acme/a";
+    assert_eq!(effects_of(&mut fixture, "DM", true), gained);
+    assert_eq!(effects_of(&mut fixture, "DM.Y.Z", true), "");
+    fixture.run(&AssignRole(assignment("DM"))).unwrap();
+    assert_eq!(effects_of(&mut fixture, "DM.Y", true), "");
+    fixture.run(&AssignRole(assignment("DM.Y"))).unwrap();
+    // They hold it by the other group still.
+    assert_eq!(effects_of(&mut fixture, "DM.Y", false), "");
+    assert_eq!(effects_of(&mut fixture, "DM", false), "in -publish acme/a");
+    // A change of its rules is told of all of them, once each.
+    assert_eq!(
+        effects(&mut fixture, &adding("allow subscribe acme/s"), None),
+        "dev1 +subscribe acme/s; below +subscribe acme/s; in +subscribe acme/s; \
+         joe@mail.test +subscribe acme/s"
+    );
+}
+
+#[test]
+fn a_rule_with_a_group_is_told_for_each_group() {
+    let mut fixture = fixture();
+    fixture.run(&AssignRole(assignment("DM"))).unwrap();
+    join(&mut fixture, "two", &["DM.Y", "B"]);
+    let told = effects(&mut fixture, &adding("allow publish acme/${group}"), None);
+    assert_eq!(
+        told,
+        "dev1 +publish acme/DM.X; two +publish acme/B +publish acme/DM.Y"
+    );
 }

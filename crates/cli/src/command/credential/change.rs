@@ -4,6 +4,7 @@ use clap::Args;
 use countersign_admin::credential::{CredentialChanges, SetCredential};
 use countersign_admin::text::FreeText;
 use countersign_core::client_id::ClientIdRule;
+use countersign_core::name::GroupPath;
 use countersign_core::role::RoleName;
 
 use super::{Name, act};
@@ -18,6 +19,12 @@ pub(crate) struct CredentialSet {
     /// Free text for people; '' takes it away.
     #[arg(long, value_name = "TEXT", value_parser = FreeText::parse)]
     description: Option<FreeText>,
+    /// A group that it joins.
+    #[arg(long = "add-group", value_name = "GROUP", value_parser = GroupPath::parse)]
+    add_groups: Vec<GroupPath>,
+    /// A group that it leaves.
+    #[arg(long = "remove-group", value_name = "GROUP", value_parser = GroupPath::parse)]
+    remove_groups: Vec<GroupPath>,
     /// A role that it holds from now on.
     #[arg(long = "add-role", value_name = "ROLE", value_parser = RoleName::parse)]
     add_roles: Vec<RoleName>,
@@ -43,12 +50,14 @@ impl CredentialSet {
             && attributes.is_empty()
             && self.expires.is_none()
             && self.client_id.is_none()
+            && self.add_groups.is_empty()
+            && self.remove_groups.is_empty()
             && self.add_roles.is_empty()
             && self.remove_roles.is_empty();
         if nothing {
             return Err(CliError::usage(
-                "nothing to set; give --description, --add-role, --remove-role, --attr, --expires \
-                 or --client-id",
+                "nothing to set; give --description, --add-group, --remove-group, --add-role, \
+                 --remove-role, --attr, --expires or --client-id",
             ));
         }
         let Name { name } = self.name;
@@ -60,6 +69,8 @@ impl CredentialSet {
             attributes,
             expires_at,
             client_id_rule: self.client_id,
+            add_groups: self.add_groups,
+            remove_groups: self.remove_groups,
             add_roles: self.add_roles,
             remove_roles: self.remove_roles,
         };

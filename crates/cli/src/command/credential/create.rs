@@ -27,7 +27,8 @@ pub(crate) struct CredentialCreate {
     /// The scheme it is made by.
     #[arg(long, default_value = BASIC, value_parser = SchemeName::parse)]
     scheme: SchemeName,
-    /// A group that it is in, like `DM.MFORM.SURYA`.
+    /// A group that it is in, like `DM.MFORM.SURYA`. There may be several; the first
+    /// is its oldest.
     #[arg(long = "group", value_name = "GROUP", value_parser = GroupPath::parse)]
     groups: Vec<GroupPath>,
     /// Free text for people.

@@ -164,6 +164,43 @@ proptest! {
 }
 
 #[test]
+fn a_change_of_a_group_concerns_the_sessions_in_it_and_below_alone() {
+    let mut sessions = Sessions::default();
+    let tenant = |id| TenantId::parse(id).unwrap();
+    let group = |path: &str| GroupPath::parse(path).unwrap();
+    for (handle, of, groups) in [
+        (1, "acme", ["DM.X", "B"].as_slice()),
+        (2, "acme", &["DM"]),
+        (3, "acme", &["DMX"]),
+        (4, "other", &["DM"]),
+        (5, "acme", &[]),
+    ] {
+        let number = u8::try_from(handle).unwrap();
+        let mut session = session(i64::from(number), number, Some(number), false);
+        session.tenant = Some(tenant(of));
+        session.extension_mut().groups = groups.iter().map(|path| group(path)).collect();
+        sessions.insert(Handle(handle), session);
+    }
+    let found = |sessions: &Sessions, path: &str| {
+        let credentials = sessions.in_group(&tenant("acme"), &group(path));
+        credentials.into_iter().map(|id| id.0).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&sessions, "DM"), [1, 2]);
+    assert_eq!(found(&sessions, "DM.X"), [1]);
+    sessions.set_groups(Handle(1), &[group("B.Y")]);
+    sessions.set_groups(Handle(5), &[group("B"), group("DM.Z")]);
+    assert_eq!(found(&sessions, "DM"), [2, 5]);
+    assert_eq!(found(&sessions, "B"), [1, 5]);
+    sessions.remove(Handle(2));
+    sessions.set_groups(Handle(5), &[]);
+    assert!(found(&sessions, "DM").is_empty());
+    assert_eq!(found(&sessions, "B"), [1]);
+    sessions.mark_gone(Handle(1));
+    // What it left behind is judged still.
+    assert_eq!(found(&sessions, "B"), [1]);
+}
+
+#[test]
 fn a_login_that_came_to_nothing_leaves_the_live_session_of_its_client_id_in_force() {
     let mut sessions = Sessions::default();
     sessions.insert(Handle(1), session(1, 0, Some(7), false));

@@ -13,7 +13,10 @@ use countersign::sqlite::SqliteStore;
 use countersign::{ClientRef, ConnectInfo, ConnectOutcome, Gate, GateConfig, Handle};
 use countersign_admin::check::{Listeners, PolicyCheck, TopicCheck, Usage};
 use countersign_admin::credential::{CreateCredential, NewCredential};
-use countersign_admin::role::{ChangeRoleRules, CreateRole, NewRole, PreviewRoleRules};
+use countersign_admin::role::{
+    AssignRole, Assignment, ChangeEffect, ChangeRoleRules, CreateRole, NewRole, PreviewAssignment,
+    PreviewRoleRules, UnassignRole,
+};
 use countersign_admin::rule::RuleChange;
 use countersign_admin::scheme::AddScheme;
 use countersign_admin::taking::{TakeFromRest, Taking};
@@ -42,7 +45,13 @@ const LINES: [Option<&str>; 6] = [
     Some("$y"),
 ];
 const CLIENT_IDS: [&str; 6] = ["c1", "acme", "$x", "a/b", "t", "p-t"];
-const TOPICS: [&str; 25] = [
+/// The groups of each of the names, in the order in which they are joined.
+const GROUPS: [&[&str]; 5] = [&["DM.X"], &[], &["B", "DM.X"], &["DMX"], &["DM", "t"]];
+/// Groups that may hold the role.
+const HOLDING: [&str; 5] = ["DM", "DM.X", "B", "t", "DMX"];
+const TOPICS: [&str; 27] = [
+    "acme/DM.X",
+    "acme/B/t",
     "acme",
     "acme/t",
     "acme/c1",
@@ -84,7 +93,9 @@ const FILTERS: [&str; 13] = [
     "vwire/t/#",
     "vwire/+",
 ];
-const PATTERNS: [&str; 22] = [
+const PATTERNS: [&str; 24] = [
+    "acme/${group}/t",
+    "acme/+/${group}",
     "acme/#",
     "acme/+",
     "acme",
@@ -163,7 +174,7 @@ impl WrittenRule {
     }
 
     fn group(&self) -> Option<GroupPath> {
-        self.is_of_group.then(|| GroupPath::parse("DM").unwrap())
+        self.is_of_group.then(|| group("DM"))
     }
 }
 
@@ -203,6 +214,11 @@ fn removed() -> impl Strategy<Value = Option<Index>> {
     prop::option::weighted(0.3, any::<Index>())
 }
 
+/// The group that is given the role, or loses it, if that is what changes.
+fn assigned() -> impl Strategy<Value = Option<&'static str>> {
+    prop::option::weighted(0.4, select(HOLDING.to_vec()))
+}
+
 /// What is drawn of the tenant `acme`.
 #[derive(Clone, Copy, Debug)]
 struct Policy {
@@ -215,9 +231,19 @@ struct Policy {
     has_bare_names: bool,
     /// Whether the role grants no SUBSCRIBE with a wildcard.
     no_wildcards: bool,
-    /// Whether the tenant gives the role to all its devices, which do not hold it
-    /// themselves.
-    is_given: bool,
+    /// How its devices hold the role, besides by their groups.
+    held: Held,
+}
+
+/// How devices hold the role.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Held {
+    /// Themselves.
+    Own,
+    /// Because the tenant gives it to all its devices.
+    Given,
+    /// By their groups alone.
+    ByGroups,
 }
 
 impl Policy {
@@ -249,8 +275,13 @@ impl Policy {
 /// A store with the tenant, its role and who holds it.
 struct Fixture {
     admin: SqliteStore,
-    /// Name, secret, line and whether it is of a group.
-    holders: Vec<(&'static str, String, Option<&'static str>, bool)>,
+    /// Name, secret, line and groups.
+    holders: Vec<(
+        &'static str,
+        String,
+        Option<&'static str>,
+        &'static [&'static str],
+    )>,
     folder: tempfile::TempDir,
 }
 
@@ -301,25 +332,20 @@ impl Fixture {
             no_wildcards: policy.no_wildcards,
         };
         fixture.run(&CreateRole(new)).unwrap();
-        if policy.is_given {
+        if policy.held == Held::Given {
             let mut changes = TenantChanges::default();
             changes.default_roles.add.push(role_name());
             let id = tenant_id();
             fixture.run(&SetTenant { id, changes }).unwrap();
         }
         let lines = LINES.into_iter().cycle().skip(first_line);
-        for ((index, name), line) in NAMES.into_iter().enumerate().zip(lines) {
-            let has_group = index % 2 == 0;
+        for ((groups, name), line) in GROUPS.into_iter().zip(NAMES).zip(lines) {
             let mut new = NewCredential {
-                roles: if policy.is_given {
-                    Vec::new()
-                } else {
-                    vec![role_name()]
+                roles: match policy.held {
+                    Held::Own => vec![role_name()],
+                    Held::Given | Held::ByGroups => Vec::new(),
                 },
-                groups: has_group
-                    .then(|| GroupPath::parse("DM.X").unwrap())
-                    .into_iter()
-                    .collect(),
+                groups: groups.iter().map(|path| group(path)).collect(),
                 attributes: line
                     .map(|it| ("line".into(), it.into()))
                     .into_iter()
@@ -332,7 +358,7 @@ impl Fixture {
             let issued = fixture.run(&CreateCredential(new));
             let secret = issued.unwrap().secret.unwrap().expose().to_vec();
             let secret = String::from_utf8(secret).unwrap();
-            fixture.holders.push((name, secret, line, has_group));
+            fixture.holders.push((name, secret, line, groups));
         }
         fixture
     }
@@ -345,6 +371,30 @@ impl Fixture {
 
     fn run<C: Command>(&mut self, command: &C) -> Result<C::Output, AdminError> {
         self.act(|store, context| countersign_admin::run(store, context, command))
+    }
+
+    /// Gives the role to a group, or takes it away, and returns what a preview told of
+    /// that.
+    fn assign(&mut self, path: &'static str, holding: &mut Vec<&'static str>) -> Vec<ChangeEffect> {
+        let of = Assignment {
+            tenant: tenant_id(),
+            role: role_name(),
+            group: group(path),
+        };
+        let is_held = holding.contains(&path);
+        let preview = PreviewAssignment {
+            of: of.clone(),
+            is_to_be_held: !is_held,
+        };
+        let told = self.run(&preview).unwrap();
+        if is_held {
+            holding.retain(|held| *held != path);
+            self.run(&UnassignRole(of)).unwrap();
+        } else {
+            holding.push(path);
+            self.run(&AssignRole(of)).unwrap();
+        }
+        told
     }
 
     fn act<T>(&mut self, act: impl FnOnce(&mut SqliteStore, &mut Context<'_>) -> T) -> T {
@@ -400,14 +450,14 @@ impl Fixture {
         let mut policy_check =
             PolicyCheck::new(&mut self.admin, NOW, Listeners::default()).unwrap();
         let mut all = Vec::new();
-        for (name, _, line, has_group) in &self.holders {
+        for (name, _, line, groups) in &self.holders {
             let login = naive.policy.login(name);
             let mut verdicts = Vec::new();
             for client_id in client_ids {
                 let session = Session {
                     name,
                     line: *line,
-                    has_group: *has_group,
+                    groups,
                     client_id,
                 };
                 for (action, usage) in uses(naive.policy.filtered) {
@@ -464,6 +514,10 @@ fn tenant_id() -> TenantId {
     TenantId::parse(TENANT).unwrap()
 }
 
+fn group(path: &str) -> GroupPath {
+    GroupPath::parse(path).unwrap()
+}
+
 fn role_name() -> RoleName {
     RoleName::parse("ops").unwrap()
 }
@@ -471,18 +525,21 @@ fn role_name() -> RoleName {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4))]
 
-    /// 4 stores with five holders, three client ids and seven states each: some
-    /// 35,000 uses.
+    /// 4 stores with five holders, three client ids and nine states each: some
+    /// 50,000 uses.
     #[test]
     fn gate_check_preview_and_a_naive_reading_agree(
         filtered: bool,
         (owns_plant, owns_rest) in (any::<bool>(), any::<bool>()),
         gives_namespaces in prop::bool::weighted(0.3),
         has_bare_names: bool,
-        (no_wildcards, is_given) in (prop::bool::weighted(0.3), any::<bool>()),
+        (no_wildcards, held) in (
+            prop::bool::weighted(0.3),
+            select(vec![Held::Own, Held::Given, Held::ByGroups, Held::ByGroups]),
+        ),
         first_line in 0..LINES.len(),
         client_ids in prop::sample::subsequence(CLIENT_IDS.to_vec(), 3),
-        changes in prop::collection::vec((written_rule(), removed()), 6),
+        changes in prop::collection::vec((written_rule(), removed(), assigned()), 8),
     ) {
         let policy = Policy {
             filtered,
@@ -491,12 +548,17 @@ proptest! {
             gives_namespaces,
             has_bare_names,
             no_wildcards,
-            is_given,
+            held,
         };
         let mut fixture = Fixture::new(policy, first_line);
         let mut rules: Vec<WrittenRule> = Vec::new();
-        let mut before = fixture.verdicts(&Naive { policy, rules: &rules }, &client_ids)?;
-        for (added, removed) in changes {
+        let mut holding: Vec<&str> = Vec::new();
+        let naive = Naive { policy, rules: &rules, holding: &holding };
+        let mut before = fixture.verdicts(&naive, &client_ids)?;
+        for (added, removed, assigned) in changes {
+            let told = if let Some(path) = assigned {
+                fixture.assign(path, &mut holding)
+            } else {
             let removed = removed.filter(|_| !rules.is_empty()).map(|it| it.get(&rules).clone());
             let (rule, change) = match &removed {
                 Some(rule) => (rule, rule.removal()),
@@ -516,7 +578,10 @@ proptest! {
             if removed.is_none() {
                 rules.push(added);
             }
-            let after = fixture.verdicts(&Naive { policy, rules: &rules }, &client_ids)?;
+            told
+            };
+            let naive = Naive { policy, rules: &rules, holding: &holding };
+            let after = fixture.verdicts(&naive, &client_ids)?;
             for ((name, before), (_, after)) in before.iter().zip(&after) {
                 let effect = told.iter().find(|effect| effect.name.as_str() == name);
                 for ((action, was_allowed), (_, is_allowed)) in before.iter().zip(after) {
@@ -528,7 +593,8 @@ proptest! {
                         (true, false) => effect.is_some_and(|effect| named(&effect.loses)),
                         (true, true) | (false, false) => true,
                     };
-                    prop_assert!(is_told, "{:?} turns something for {}: {:?}", change, name, effect);
+                    let now = (&rules, &holding);
+                    prop_assert!(is_told, "something turned for {}: {:?}, now {:?}", name, effect, now);
                 }
             }
             before = after;

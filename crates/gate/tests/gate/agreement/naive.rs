@@ -7,7 +7,7 @@ use super::*;
 pub(super) struct Session<'a> {
     pub(super) name: &'a str,
     pub(super) line: Option<&'static str>,
-    pub(super) has_group: bool,
+    pub(super) groups: &'static [&'static str],
     pub(super) client_id: &'a str,
 }
 
@@ -25,6 +25,8 @@ pub(super) enum Level {
 pub(super) struct Naive<'a> {
     pub(super) policy: Policy,
     pub(super) rules: &'a [WrittenRule],
+    /// The groups that hold the role.
+    pub(super) holding: &'a [&'static str],
 }
 
 impl Naive<'_> {
@@ -67,9 +69,13 @@ impl Naive<'_> {
             };
             let is_within = !is_publish
                 || rule.max_qos.is_none_or(|most| qos <= most) && !(rule.no_retain && retained);
-            is_about_it && is_within && (session.has_group || !rule.is_of_group)
+            is_about_it && is_within && (session.is_below("DM") || !rule.is_of_group)
         };
-        let rules = || self.rules.iter().filter(concerns);
+        let has_role = match self.policy.held {
+            Held::Own | Held::Given => true,
+            Held::ByGroups => self.holding.iter().any(|group| session.is_below(group)),
+        };
+        let rules = || self.rules.iter().filter(concerns).filter(|_| has_role);
         let login = self.policy.login(session.name);
         let applies = |rule: &WrittenRule| {
             if rule.allows && covers && self.policy.no_wildcards && asked.contains(['+', '#']) {
@@ -82,7 +88,8 @@ impl Naive<'_> {
             if rule.is_literal && !rule.allows {
                 return false;
             }
-            bind(rule, session, &login).is_some_and(|bound| {
+            let mut bound = bind(rule, session, &login).into_iter();
+            bound.any(|bound| {
                 if shared.is_some() && !rule.allows {
                     meets(&bound, asked)
                 } else {
@@ -111,15 +118,42 @@ fn levels(filter: &str) -> Vec<Level> {
     filter.split('/').map(read).collect()
 }
 
+impl Session<'_> {
+    /// Whether some group of it is this one or lies below it.
+    fn is_below(self, group: &str) -> bool {
+        let below = format!("{group}.");
+        let mut groups = self.groups.iter();
+        groups.any(|own| *own == group || own.starts_with(&below))
+    }
+}
+
+/// What a rule is about, once for each group.
+fn bind(rule: &WrittenRule, session: Session<'_>, login: &str) -> Vec<Vec<Level>> {
+    let groups: Vec<_> = session.groups.iter().map(|group| Some(*group)).collect();
+    let groups = if groups.is_empty() {
+        vec![None]
+    } else {
+        groups
+    };
+    let bound = groups.into_iter();
+    let bound = bound.filter_map(|group| bind_in(rule, session, login, group));
+    bound.collect()
+}
+
 /// None is an allow that matches nothing.
-fn bind(rule: &WrittenRule, session: Session<'_>, login: &str) -> Option<Vec<Level>> {
+fn bind_in(
+    rule: &WrittenRule,
+    session: Session<'_>,
+    login: &str,
+    group: Option<&str>,
+) -> Option<Vec<Level>> {
     let mut bound = Vec::new();
     for (index, level) in rule.pattern.split('/').enumerate() {
         if !level.contains("${") {
             bound.extend(levels(level));
             continue;
         }
-        let filled = fill(level, session, login)
+        let filled = fill(level, session, login, group)
             .filter(|filled| index > 0 || !level.starts_with("${") || !filled.starts_with('$'));
         match filled {
             Some(filled) => bound.push(Level::Literal(filled)),
@@ -130,13 +164,13 @@ fn bind(rule: &WrittenRule, session: Session<'_>, login: &str) -> Option<Vec<Lev
     Some(bound)
 }
 
-fn fill(level: &str, session: Session<'_>, login: &str) -> Option<String> {
+fn fill(level: &str, session: Session<'_>, login: &str, group: Option<&str>) -> Option<String> {
     let mut filled = level.to_owned();
     for (variable, value) in [
         ("${username}", Some(login)),
         ("${client_id}", Some(session.client_id)),
         ("${attr.line}", session.line),
-        ("${group}", session.has_group.then_some("DM.X")),
+        ("${group}", group),
     ] {
         if !level.contains(variable) {
             continue;

@@ -33,6 +33,7 @@ use countersign_admin::{AdminError, Caller, Command, Context, OsRandom};
 use crate::by_hand::{ByHand, folder, new_store, settings};
 
 mod brokers;
+mod groups;
 mod rest;
 mod secrets;
 mod tenants;
