@@ -189,6 +189,9 @@ impl SetTenant {
         if let Some(sys_read) = changes.sys_read {
             tenant.sys_read = sys_read;
         }
+        if let Some(prefix) = &changes.name_prefix {
+            tenant.name_prefix.clone_from(prefix);
+        }
         let mut namespaces = tenant.namespaces.iter().cloned().collect();
         remove_namespaces(id, &mut namespaces, &changes.remove_namespaces)?;
         add_namespaces(id, &mut namespaces, &changes.add_namespaces)?;

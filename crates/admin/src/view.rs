@@ -53,6 +53,7 @@ pub struct TenantView {
     anonymous_rights: &'static str,
     anonymous_roles: Vec<String>,
     sys_read: bool,
+    name_prefix: Option<String>,
     created_at: String,
 }
 
@@ -80,6 +81,7 @@ impl TenantView {
                 .map(ToString::to_string)
                 .collect(),
             sys_read: tenant.sys_read,
+            name_prefix: tenant.name_prefix.as_ref().map(ToString::to_string),
             created_at: rfc3339(tenant.created_at),
         }
     }

@@ -13,6 +13,7 @@ use countersign_core::client_id::{ClientId, ClientIdError};
 use countersign_core::credential::check_attribute;
 use countersign_core::duration::parse_duration;
 use countersign_core::jwt;
+use countersign_core::name::{LoginName, LoginNameError};
 use countersign_core::rule::{Action, Effect, Limits, Pattern, QoS, QosError, Rule};
 use countersign_core::secret::Secret;
 use countersign_core::time::{Timestamp, rfc3339};
@@ -154,6 +155,19 @@ impl ClientIdPrefix {
         match text {
             "" => Ok(Self(None)),
             _ => ClientId::parse(text).map(|prefix| Self(Some(prefix))),
+        }
+    }
+}
+
+/// How names begin that are given in a tenant; none is not at all.
+#[derive(Clone, Debug)]
+pub(crate) struct NamePrefix(pub(crate) Option<LoginName>);
+
+impl NamePrefix {
+    pub(crate) fn parse(text: &str) -> Result<Self, LoginNameError> {
+        match text {
+            "" => Ok(Self(None)),
+            _ => LoginName::parse(text).map(|prefix| Self(Some(prefix))),
         }
     }
 }

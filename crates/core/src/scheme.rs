@@ -135,6 +135,13 @@ impl Scheme {
         self.grants_namespaces
     }
 
+    /// Says whether names stay as they are given, without their tenant, so that
+    /// those of all tenants share one name space.
+    #[must_use]
+    pub fn keeps_names(&self) -> bool {
+        matches!(self.naming, Naming::Given)
+    }
+
     /// The default rules, besides the tenant's namespaces.
     pub fn rules(&self) -> impl Iterator<Item = Rule> {
         let rule = |action| move |pattern: &Pattern| Rule::allow(action, pattern.clone());

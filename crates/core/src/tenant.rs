@@ -5,7 +5,7 @@ use core::fmt;
 use crate::client_id::ClientId;
 use crate::given::Given;
 use crate::lockout::LockoutPolicy;
-use crate::name::TenantId;
+use crate::name::{LoginName, TenantId};
 use crate::role::RoleName;
 use crate::rule::Namespaces;
 use crate::time::Timestamp;
@@ -36,6 +36,9 @@ pub struct Tenant {
     /// Whether its roles and credentials may hold rules for subscribing that
     /// name `$SYS`.
     pub sys_read: bool,
+    /// How names begin that its administrators give, where names stay as they
+    /// are and are unique over the store; without it they give none.
+    pub name_prefix: Option<LoginName>,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -57,6 +60,7 @@ impl Tenant {
             anonymous_rights: DefaultRights::Namespaces,
             anonymous_roles: Vec::new(),
             sys_read: false,
+            name_prefix: None,
             created_at,
         }
     }

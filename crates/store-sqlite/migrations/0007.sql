@@ -59,3 +59,6 @@ ALTER TABLE person_grant ADD COLUMN handed_over INTEGER NOT NULL DEFAULT 1;
 -- The audit is listed in order of time, also that of one subject.
 DROP INDEX audit_of_subject;
 CREATE INDEX audit_of_subject ON audit (subject, time);
+
+-- How names begin that a tenant's administrators give where names stay as they are.
+ALTER TABLE tenant ADD COLUMN name_prefix TEXT;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use countersign_core::client_id::ClientId;
 use countersign_core::lockout::LockoutPolicy;
-use countersign_core::name::TenantId;
+use countersign_core::name::{LoginName, TenantId};
 use countersign_core::role::RoleName;
 use countersign_core::rule::Namespaces;
 use countersign_core::store::rows::TenantRows;
@@ -123,13 +123,14 @@ fn put_tenant(connection: &Connection, tenant: &Tenant) -> Result<(), Fault> {
         .prepare_cached(
             "INSERT INTO tenant
                  (id, authentication, subscribe, client_id_prefix, lockout, created_at,
-                  default_rights, anonymous_rights, sys_read)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                  default_rights, anonymous_rights, sys_read, name_prefix)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
              ON CONFLICT (id) DO UPDATE SET authentication = excluded.authentication,
                  subscribe = excluded.subscribe, client_id_prefix = excluded.client_id_prefix,
                  lockout = excluded.lockout, created_at = excluded.created_at,
                  default_rights = excluded.default_rights,
-                 anonymous_rights = excluded.anonymous_rights, sys_read = excluded.sys_read",
+                 anonymous_rights = excluded.anonymous_rights, sys_read = excluded.sys_read,
+                 name_prefix = excluded.name_prefix",
         )?
         .execute(params![
             tenant.id.as_str(),
@@ -141,6 +142,7 @@ fn put_tenant(connection: &Connection, tenant: &Tenant) -> Result<(), Fault> {
             tenant.default_rights.as_str(),
             tenant.anonymous_rights.as_str(),
             tenant.sys_read,
+            tenant.name_prefix.as_ref().map(LoginName::as_str),
         ])?;
     connection
         .prepare_cached("DELETE FROM namespace WHERE tenant = ?1")?
@@ -207,6 +209,7 @@ fn tenants_of(
             default_rights: columns.parsed(DefaultRights::parse)?,
             anonymous_rights: columns.parsed(DefaultRights::parse)?,
             sys_read: columns.flag()?,
+            name_prefix: columns.maybe_parsed(LoginName::parse)?,
         });
     }
     Ok(tenants)
@@ -267,7 +270,7 @@ const NAMESPACES: &str = "SELECT filter FROM namespace WHERE tenant = ?1 ORDER B
 macro_rules! tenant_columns {
     () => {
         "SELECT id, authentication, subscribe, client_id_prefix, lockout, created_at,
-                default_rights, anonymous_rights, sys_read
+                default_rights, anonymous_rights, sys_read, name_prefix
          FROM tenant"
     };
 }

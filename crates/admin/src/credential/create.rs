@@ -224,6 +224,7 @@ impl<'a> CreateRequest<'a> {
         while taken_before.len() < MOST_DRAFTS {
             let draft = scheme.draft(&request, known, tx.random)?;
             check_not_reserved(&draft.name)?;
+            check_name_prefix(tx, scheme, &self.new.tenant, &draft.name)?;
             let Some(taken) = taken(tx, scheme, &draft)? else {
                 let blank = self.blank(&draft, tx.now)?;
                 client_ids::check(tx, &blank, Some(scheme), &self.new.tenant)?;
@@ -275,6 +276,36 @@ impl<'a> CreateRequest<'a> {
         }
         Ok(credential)
     }
+}
+
+/// Checks that the caller may give a name that stays as it is: whoever is not of
+/// the platform, only one that begins as the tenant's names do.
+fn check_name_prefix(
+    tx: &mut Tx<'_>,
+    scheme: &Scheme,
+    tenant: &TenantId,
+    name: &LoginName,
+) -> Result<(), AdminError> {
+    if !scheme.keeps_names() || tx.may(&Permission::Platform) {
+        return Ok(());
+    }
+    let tenant = lookup::tenant(tx, tenant)?;
+    let message = match &tenant.name_prefix {
+        Some(prefix) if name.as_str().starts_with(prefix.as_str()) => return Ok(()),
+        Some(prefix) => format!(
+            "`{name}` does not begin with `{prefix}`, as names of scheme `{}` in tenant `{}` do",
+            scheme.name(),
+            tenant.id
+        ),
+        None => format!(
+            "tenant `{}` has no prefix for names of scheme `{}`, so a platform administrator gives \
+             them",
+            tenant.id,
+            scheme.name()
+        ),
+    };
+    let subject = Subject::nameless(Noun::Caller);
+    Err(AdminError::new(ErrorKind::Forbidden, subject, message))
 }
 
 /// Finds what of a draft another credential has already.
@@ -362,17 +393,60 @@ mod tests {
     use crate::context::{Context, RandomError, RandomSource};
     use crate::credential::{ResetPassword, ShowCredential};
     use crate::fixture::{
-        Fixture, NoRandomness, login_name, new_credential, new_tenant, role_name, scheme_name,
-        tenant_id,
+        Fixture, JANE, NoRandomness, login_name, new_credential, new_tenant, role_name,
+        scheme_name, tenant_id,
     };
     use crate::password::ChosenPassword;
-    use crate::tenant::{CreateTenant, NewTenant};
+    use crate::tenant::{CreateTenant, NewTenant, SetTenant, TenantChanges};
 
     fn chosen(password: &[u8]) -> NewCredential {
         NewCredential {
             secret: NewSecret::Chosen(ChosenPassword::parse(password.to_vec()).unwrap()),
             ..new_credential("dev2")
         }
+    }
+
+    #[test]
+    fn names_that_stay_as_they_are_begin_with_the_tenants_prefix_unless_the_platform_gives_them() {
+        let mut fixture = Fixture::with_admin();
+        let jane = fixture.session_of(JANE);
+        let plain = |name: &str| {
+            CreateCredential(NewCredential {
+                scheme: SchemeName::plain(),
+                ..new_credential(name)
+            })
+        };
+        let refusal = |fixture: &mut Fixture, name: &str| {
+            let error = fixture.run_by(jane, &plain(name)).err().unwrap();
+            assert!(error.is(ErrorKind::Forbidden, Noun::Caller), "{error}");
+            error.to_string()
+        };
+        assert_eq!(
+            refusal(&mut fixture, "aa:bb"),
+            "tenant `acme` has no prefix for names of scheme `plain`, so a platform administrator \
+             gives them"
+        );
+        fixture.run(&plain("aa:bb")).unwrap();
+        let changes = TenantChanges {
+            name_prefix: Some(Some(login_name("ac-"))),
+            ..TenantChanges::default()
+        };
+        let id = tenant_id("acme");
+        fixture.run(&SetTenant { id, changes }).unwrap();
+        // Whether the name is taken is not told either.
+        for name in ["aa:bb", "AC-1", "ac"] {
+            assert_eq!(
+                refusal(&mut fixture, name),
+                format!(
+                    "`{name}` does not begin with `ac-`, as names of scheme `plain` in tenant \
+                     `acme` do"
+                )
+            );
+        }
+        fixture.run_by(jane, &plain("ac-1")).unwrap();
+        fixture
+            .run_by(jane, &CreateCredential(new_credential("any")))
+            .unwrap();
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use countersign_core::client_id::ClientId;
 use countersign_core::lockout::LockoutPolicy;
-use countersign_core::name::TenantId;
+use countersign_core::name::{LoginName, TenantId};
 use countersign_core::role::RoleName;
 use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode};
 use countersign_core::topic::TopicFilter;
@@ -73,6 +73,9 @@ pub struct TenantChanges {
     pub anonymous_roles: RoleChanges,
     /// Whether its rules for subscribing may name `$SYS` from now on.
     pub sys_read: Option<bool>,
+    /// How names begin from now on that its administrators give where names stay
+    /// as they are; `Some(None)` leaves them to the platform.
+    pub name_prefix: Option<Option<LoginName>>,
 }
 
 /// Roles that are given and taken away.
@@ -132,5 +135,6 @@ impl TenantChanges {
             && self.default_roles.is_empty()
             && self.anonymous_roles.is_empty()
             && self.sys_read.is_none()
+            && self.name_prefix.is_none()
     }
 }

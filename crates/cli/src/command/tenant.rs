@@ -19,7 +19,7 @@ use serde_json::json;
 
 use crate::command::taking::TakingArguments;
 use crate::error::CliError;
-use crate::input::ClientIdPrefix;
+use crate::input::{ClientIdPrefix, NamePrefix};
 use crate::invocation::{Invocation, as_caller, run_on};
 use crate::listing::Column;
 use crate::progress::Progress;
@@ -134,6 +134,10 @@ pub(crate) struct TenantSet {
     /// Whether its rules for subscribing may name `$SYS`: `true` or `false`.
     #[arg(long, value_name = "BOOL")]
     sys_read: Option<bool>,
+    /// How names begin that its administrators give by the scheme `plain`; ''
+    /// leaves such names to the platform.
+    #[arg(long, value_name = "PREFIX", value_parser = NamePrefix::parse)]
+    name_prefix: Option<NamePrefix>,
     #[command(flatten)]
     taking: TakingArguments,
 }
@@ -236,13 +240,14 @@ impl TenantSet {
                 remove: self.remove_anonymous_roles,
             },
             sys_read: self.sys_read,
+            name_prefix: self.name_prefix.map(|NamePrefix(prefix)| prefix),
         };
         if changes.is_empty() {
             return Err(CliError::usage(
                 "nothing to set; give --authentication, --subscribe, --add-namespace, \
                  --remove-namespace, --client-id-prefix, --lockout, --default-rights, \
                  --anonymous-rights, --add-default-role, --remove-default-role, \
-                 --add-anonymous-role, --remove-anonymous-role or --sys-read",
+                 --add-anonymous-role, --remove-anonymous-role, --sys-read or --name-prefix",
             ));
         }
         let id = self.tenant;

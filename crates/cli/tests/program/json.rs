@@ -39,7 +39,7 @@ const SHOWN: [&str; 19] = [
     "generation",
     "revoked_reason",
 ];
-const TENANT: [&str; 12] = [
+const TENANT: [&str; 13] = [
     "id",
     "namespaces",
     "authentication",
@@ -51,6 +51,7 @@ const TENANT: [&str; 12] = [
     "anonymous_rights",
     "anonymous_roles",
     "sys_read",
+    "name_prefix",
     "created_at",
 ];
 

@@ -8,7 +8,7 @@ use countersign_core::credential::{Credential, CredentialId, Generation};
 use countersign_core::ledger::LedgerTransaction as _;
 use countersign_core::lifecycle::State;
 use countersign_core::lockout::LockoutPolicy;
-use countersign_core::name::GroupPath;
+use countersign_core::name::{GroupPath, LoginName};
 use countersign_core::rule::{Action, Effect, Limits, Namespaces, QoS, Rule};
 use countersign_core::scheme::{SchemeName, Schemes};
 use countersign_core::secret::{Argon2Params, PasswordHash, Secret, SecretDigest, Verifier};
@@ -163,6 +163,7 @@ pub fn a_tenant_reads_back_as_it_was_written(mut store: impl GateStore + AdminSt
         anonymous_rights: DefaultRights::Nothing,
         anonymous_roles: vec![role_name("b")],
         sys_read: true,
+        name_prefix: LoginName::parse("acme-").ok(),
         namespaces: filters(&["z/#", "a/+/b"]),
         created_at: at(5),
         ..tenant("acme")

@@ -6,6 +6,12 @@ use super::*;
 pub(super) fn furnished() -> Fixture {
     let mut fixture = Fixture::with_admin();
     fixture.tenant("other", &[]).unwrap();
+    let changes = TenantChanges {
+        name_prefix: Some(Some(login_name("m"))),
+        ..TenantChanges::default()
+    };
+    let id = tenant_id("acme");
+    fixture.run(&SetTenant { id, changes }).unwrap();
     for email in [
         "joe@mail.test",
         "gina@mail.test",
