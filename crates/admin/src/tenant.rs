@@ -18,9 +18,11 @@ use crate::{lookup, scheme_overlap};
 
 mod changes;
 mod delete;
+mod rights;
 
 pub use self::changes::{NewTenant, RoleChanges, TenantChanges};
 pub use self::delete::{Belongings, ClearTenant, DeleteTenant, TenantDeletion, delete};
+pub use self::rights::{DeviceRights, ReadTenantRights, TenantRights};
 
 /// Makes a tenant. From the tenant that owns `#` it takes what it owns only if
 /// it may.

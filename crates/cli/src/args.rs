@@ -11,7 +11,6 @@ use crate::command::backup::Backup;
 use crate::command::check::Check;
 use crate::command::clients::ClientsCommand;
 use crate::command::credential::CredentialCommand;
-use crate::command::export::Export;
 use crate::command::init::Init;
 use crate::command::jwt::JwtCommand;
 use crate::command::manual::{Completions, Man};
@@ -24,6 +23,7 @@ use crate::command::thing::ThingCommand;
 use crate::command::user::UserCommand;
 use crate::doctor::Doctor;
 use crate::error::CliError;
+use crate::export::Export;
 use crate::import::ImportCommand;
 use crate::invocation::Invocation;
 use crate::output::Output;
@@ -119,7 +119,7 @@ enum Command {
     /// The form is JSON Lines; `docs/store.md` describes it. The file holds no
     /// secret that can be read, and hashes that passwords can be tried on.
     #[command(
-        after_help = "Examples:\n  countersign export store.jsonl\n  countersign export --tenant acme acme.jsonl\n  countersign export - | gzip > store.jsonl.gz"
+        after_help = "Examples:\n  countersign export store.jsonl\n  countersign export --tenant acme acme.jsonl\n  countersign export - | gzip > store.jsonl.gz\n  countersign export dynamic-security --tenant acme acme.json"
     )]
     Export(Export),
     /// Tenants: the walls between customers.

@@ -6,7 +6,6 @@ pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod clients;
 pub(crate) mod credential;
-pub(crate) mod export;
 pub(crate) mod init;
 pub(crate) mod jwt;
 pub(crate) mod manual;

@@ -19,6 +19,8 @@ use crate::progress::Progress;
 mod countersign;
 mod report;
 
+pub(crate) use self::report::print as print_report;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum ImportCommand {
     /// Take over the users and rules of Mosquitto's `password_file` and `acl_file`.

@@ -24,6 +24,7 @@ mod args;
 mod command;
 mod doctor;
 mod error;
+mod export;
 mod hint;
 mod identity;
 mod import;

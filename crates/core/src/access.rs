@@ -18,6 +18,7 @@ use crate::tenant::Tenant;
 use crate::token::TokenRecord;
 use crate::user::{Grant, GrantedRight};
 
+mod bound;
 mod client_ids;
 mod grants;
 mod held;
@@ -25,6 +26,7 @@ mod join;
 mod owners;
 mod variables;
 
+pub use self::bound::BoundRule;
 pub use self::client_ids::{UNKNOWN_CLIENT_ID, telling_client_ids};
 pub use self::grants::Grants;
 pub use self::join::joined_tenant;
@@ -283,6 +285,17 @@ impl<'a> Access<'a> {
     #[must_use]
     pub fn variables<'s>(&'s self, client_id: Option<&'s str>) -> impl Variables + 's {
         self.variables.connected_as(client_id)
+    }
+
+    /// The rules with the variables of a session with this client id filled in,
+    /// each with the topics that it gives or takes.
+    #[must_use]
+    pub fn bound_rules(&self, client_id: Option<&str>) -> Vec<BoundRule> {
+        bound::bound_rules(
+            &self.grants,
+            &self.variables.connected_as(client_id),
+            self.tenant.as_deref(),
+        )
     }
 
     /// The rules compiled for a session with this client id. Of a client id that

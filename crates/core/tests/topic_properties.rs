@@ -46,6 +46,15 @@ fn every_small_pair_of_filters_relates_as_its_sets_of_topics_do() {
                 has_common,
                 "{filter} beside {other}"
             );
+            let common = filter.common(other);
+            assert_eq!(common.is_some(), has_common, "{filter} and {other}");
+            if let Some(common) = common {
+                for (topic, expected) in universe.iter().zip(set.iter().zip(other_set)) {
+                    let name = TopicName::parse(topic).unwrap();
+                    let expected = *expected.0 && *expected.1;
+                    assert_eq!(common.matches(name), expected, "{common} on {topic}");
+                }
+            }
         }
     }
 }

@@ -23,6 +23,7 @@ pub use crate::stored_password::StoredPassword;
 
 pub mod export_file;
 pub mod source;
+pub mod target;
 
 mod content;
 mod error;

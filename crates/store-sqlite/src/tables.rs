@@ -180,6 +180,7 @@ pub(crate) const EXPORTED: &[ExportedTable] = &[
     table("role", Some("tenant = ?1")),
     table("role_rule", Some("tenant = ?1")),
     table("role_import", Some("tenant = ?1")),
+    table("group_role", Some("tenant = ?1")),
     table("tenant_role", Some("tenant = ?1")),
     table(
         "scheme_field",
@@ -187,6 +188,7 @@ pub(crate) const EXPORTED: &[ExportedTable] = &[
     ),
     table("credential", Some(of_tenant!("id"))),
     table("secret", Some(of_tenant!("credential"))),
+    table("credential_group", Some(of_tenant!("credential"))),
     table("credential_role", Some(of_tenant!("credential"))),
     table("credential_rule", Some(of_tenant!("credential"))),
     table("credential_import", Some(of_tenant!("credential"))),

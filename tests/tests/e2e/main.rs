@@ -17,6 +17,7 @@ mod kaa;
 mod left_behind;
 mod living;
 mod matcher;
+mod moving_out;
 mod neighbours;
 mod other_systems;
 mod ownership;

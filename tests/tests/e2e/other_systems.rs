@@ -48,7 +48,7 @@ fn run_tool(version: Version, program: &str, args: &[&str]) {
 }
 
 /// Adds a user to a file with `mosquitto_passwd`.
-fn passwd(version: Version, options: &[&str], file: &Path, name: &str, password: &str) {
+pub(crate) fn passwd(version: Version, options: &[&str], file: &Path, name: &str, password: &str) {
     if !file.exists() {
         fs::write(file, "").unwrap();
     }
@@ -57,7 +57,7 @@ fn passwd(version: Version, options: &[&str], file: &Path, name: &str, password:
 }
 
 /// The plugin dynamic-security that a broker came with.
-fn dynamic_security(version: Version) -> PathBuf {
+pub(crate) fn dynamic_security(version: Version) -> PathBuf {
     let broker = artifacts::broker(version).unwrap();
     let root = broker
         .command

@@ -64,8 +64,8 @@ use crate::sealed::CountSealed;
 use crate::secret::{NewSecret, Overlap};
 use crate::settings::{RecordCreation, SetSettings, SettingsChanges, ShowSettings};
 use crate::tenant::{
-    ClearTenant, CreateTenant, DeleteTenant, ListTenants, SetTenant, ShowTenant, TenantChanges,
-    TenantDeletion,
+    ClearTenant, CreateTenant, DeleteTenant, ListTenants, ReadTenantRights, SetTenant, ShowTenant,
+    TenantChanges, TenantDeletion,
 };
 use crate::thing::{CreateThing, DeleteThing, ListThings, NewThing, ShowThing, UntieThing};
 use crate::transfer::{COUNTERSIGN, RecordExport, RecordImport};
@@ -210,6 +210,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Admin PreviewAssignment PreviewAssignment { of: held_by("DM"), is_to_be_held: true };
         Admin PreviewRoleRules PreviewRoleRules(of_role());
         GroupAdmin ReactivateCredential ReactivateCredential(pump());
+        Platform ReadTenantRights ReadTenantRights(acme());
         Platform RecordCreation RecordCreation;
         Platform RecordExport RecordExport { scope: ExportScope::default(), form: COUNTERSIGN };
         Platform RecordImport RecordImport { tenant: None, rows: 1 };

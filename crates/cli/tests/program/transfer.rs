@@ -294,3 +294,121 @@ fn exports_and_imports_are_in_the_audit() {
     assert_eq!(last(&fixture), "export acme");
     assert_eq!(last(&other.0), "import acme");
 }
+
+/// What was lost: where, and what.
+fn lost(report: &Value) -> Vec<String> {
+    let lost = report["lost"].as_array().unwrap();
+    let shown = |loss: &Value| {
+        let [place, what] = ["where", "what"].map(|key| loss[key].as_str().unwrap());
+        format!("{place}: {what}")
+    };
+    lost.iter().map(shown).collect()
+}
+
+/// A tenant with what Mosquitto's files can't say.
+fn peculiar() -> Fixture {
+    let fixture = Fixture::new();
+    for line in [
+        "tenant create acme --default-rights none",
+        "role create ops --tenant acme",
+        "role create plain --tenant acme --no-wildcards",
+        "role allow plain --tenant acme subscribe acme/w/#",
+        "role allow ops --tenant acme publish acme/q --max-qos 1",
+        "role allow ops --tenant acme publish acme/${client_id}",
+        "role allow ops --tenant acme both acme/a/#",
+        "role allow ops --tenant acme both acme/g/# --group DM",
+        "role deny ops --tenant acme publish acme/a/b",
+        "role deny ops --tenant acme subscribe acme/a/+ --literal",
+    ] {
+        assert_eq!(fixture.run(line).code, Some(0), "{line}");
+    }
+    let made =
+        "credential create dev1 --tenant acme --password-stdin --role ops --role plain --group DM";
+    fixture.run_with(made, b"correct horse battery").done();
+    fixture.run("credential create dev2 --tenant acme").done();
+    fixture.run("application create fleet --tenant acme").done();
+    fixture
+}
+
+#[test]
+fn what_a_password_file_and_an_acl_file_can_t_say_is_named_as_lost() {
+    let fixture = peculiar();
+    let folder = fixture.directory.path();
+    let [passwords, acl] = ["passwd", "acl"].map(|name| folder.join(name));
+    let words = ["export", "mosquitto", "--tenant", "acme", "--json"];
+    let files = [
+        "--passwords",
+        passwords.to_str().unwrap(),
+        "--acl",
+        acl.to_str().unwrap(),
+    ];
+    let report = fixture
+        .run_words(&[&words[..], &files].concat())
+        .done()
+        .json();
+    assert_eq!(
+        lost(&report),
+        [
+            "acme/applications/application:fleet@acme: application:fleet@acme",
+            "acme/credentials/dev2@acme: dev2@acme",
+            "acme/groups/DM: DM",
+            "acme/roles/ops: allow publish acme/${client_id}",
+            "acme/roles/ops: allow publish acme/q max_qos 1",
+            "acme/roles/ops: deny publish acme/a/b",
+            "acme/roles/ops: deny subscribe acme/a/+ literal",
+        ]
+    );
+    let text = fs::read_to_string(&acl).unwrap();
+    assert_eq!(
+        text.split_once('\n').unwrap().1,
+        "\nuser dev1@acme\ntopic deny acme/a/b\ntopic readwrite acme/a/#\n\
+         topic readwrite acme/g/#\ntopic read acme/w/#\n"
+    );
+    assert!(
+        fs::read_to_string(&passwords)
+            .unwrap()
+            .starts_with("dev1@acme:$argon2id$")
+    );
+    let mode = fs::metadata(&passwords).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    // Nothing that is there is written over, and nothing is left of what fails.
+    let again = fixture.run_words(&[&words[..], &files].concat());
+    assert_eq!(again.code, Some(1));
+    fs::remove_file(&passwords).unwrap();
+    let again = fixture.run_words(&[&words[..], &files].concat());
+    assert_eq!(again.code, Some(1));
+    assert!(!passwords.exists() && acl.exists());
+}
+
+#[test]
+fn what_dynamic_security_can_t_say_is_named_as_lost() {
+    let fixture = peculiar();
+    let file = fixture.directory.path().join("dynamic-security.json");
+    let words = ["export", "dynamic-security", "--tenant", "acme", "--json"];
+    let report = fixture.run_words(&[&words[..], &[file.to_str().unwrap()]].concat());
+    assert_eq!(
+        lost(&report.done().json()),
+        [
+            "acme/applications/application:fleet@acme: application:fleet@acme",
+            "acme/credentials/dev2@acme: dev2@acme",
+            "acme/roles/ops: allow publish acme/${client_id}",
+            "acme/roles/ops: allow publish acme/q max_qos 1",
+            "acme/roles/plain: allow subscribe acme/w/#",
+            "acme/subscribe: strict",
+        ]
+    );
+    let written: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    assert_eq!(written["clients"][0]["username"], "dev1@acme");
+    assert_eq!(written["groups"][0]["groupname"], "DM");
+    let names = |roles: &Value| {
+        let roles = roles.as_array().unwrap().iter();
+        roles
+            .map(|role| role["rolename"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        names(&written["roles"]),
+        ["client:dev1@acme", "ops", "deny:ops"]
+    );
+    assert_eq!(written["clients"][0]["roles"][2]["priority"], 1);
+}

@@ -183,7 +183,7 @@ impl Pattern {
     /// So much more than one pattern as `room` says may come of it, and what it
     /// takes is taken from `room`. Where that is not enough, `${group}` counts as
     /// missing: too little is allowed then, or too much denied.
-    pub(super) fn bind(
+    pub(crate) fn bind(
         &self,
         effect: Effect,
         variables: &impl Variables,
@@ -320,11 +320,11 @@ impl fmt::Display for Pattern {
 
 /// A pattern with its variables filled in.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) struct BoundPattern {
+pub(crate) struct BoundPattern {
     /// A topic filter, save that it may be too long for MQTT and match nothing.
-    pub(super) text: Box<str>,
+    pub(crate) text: Box<str>,
     /// The first level is a `+` that stands for `$` levels too.
-    pub(super) opens_with_any: bool,
+    pub(crate) opens_with_any: bool,
 }
 
 /// Why a text is not a valid pattern.

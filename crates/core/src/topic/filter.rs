@@ -166,6 +166,14 @@ impl TopicFilter {
     pub fn intersects<'b>(&self, other: impl Into<FilterRef<'b>>) -> bool {
         self.borrowed().intersects(other)
     }
+
+    /// The filter of the topics that both this one and `other` match; none where
+    /// they have none in common.
+    #[must_use]
+    pub fn common(&self, other: &Self) -> Option<Self> {
+        self.intersects(other)
+            .then(|| Self::from_valid(levels::common(&self.0, &other.0).into()))
+    }
 }
 
 impl<'a> From<&'a TopicFilter> for FilterRef<'a> {

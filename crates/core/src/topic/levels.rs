@@ -61,6 +61,28 @@ pub(crate) fn intersects(one: &str, other: &str) -> bool {
     }
 }
 
+/// The filter that matches what both of two match that [intersect](intersects).
+pub(crate) fn common(one: &str, other: &str) -> String {
+    let mut levels = Vec::new();
+    let (mut ones, mut others) = (one.split('/'), other.split('/'));
+    loop {
+        let (level, rest) = match (ones.next(), others.next()) {
+            (Some("#"), Some(level)) => (level, others),
+            (Some(level), Some("#")) => (level, ones),
+            (Some("+"), Some(level)) | (Some(level), Some(_)) => {
+                levels.push(level);
+                continue;
+            }
+            // `a/#` matches `a`.
+            (_, None) | (None, Some(_)) => break,
+        };
+        levels.push(level);
+        levels.extend(rest);
+        break;
+    }
+    levels.join("/")
+}
+
 /// Says whether a filter holds `+` or `#`.
 pub(crate) fn has_wildcards(filter: &str) -> bool {
     filter.bytes().any(|byte| matches!(byte, b'+' | b'#'))

@@ -7,6 +7,7 @@ INSERT INTO role (tenant, name, created_at) VALUES ('acme', 'ops', 1), ('other',
 INSERT INTO role_rule (tenant, role, position, effect, action, pattern, no_retain)
     VALUES ('acme', 'ops', 0, 'allow', 'both', 'acme/${username}/#', 0);
 INSERT INTO role_import VALUES ('acme', 'ops', 'mosquitto', zeroblob(32));
+INSERT INTO group_role VALUES ('acme', 'DM', 'ops');
 INSERT INTO tenant_role VALUES ('acme', 'default', 'ops');
 INSERT INTO scheme_field VALUES ('mine', 'name', 0, 'text', 'mine'),
     ('mine', 'login_name', 0, 'text', 'generated'),
@@ -29,13 +30,14 @@ DELETE FROM credential WHERE id = 99;
 UPDATE credential SET auto_register = 1 WHERE id = 7;
 INSERT INTO secret (credential, digest) VALUES (3, zeroblob(32));
 INSERT INTO credential_import VALUES (3, 'mosquitto', zeroblob(32), 1);
+INSERT INTO credential_group VALUES (3, 0, 'DM.X', 'acme');
 INSERT INTO credential_role VALUES (3, 'ops', 'acme');
 INSERT INTO credential_rule (credential, position, effect, action, pattern, no_retain)
     VALUES (3, 0, 'deny', 'publish', 'acme/x', 0);
 INSERT INTO attribute VALUES (3, 'site', 'ü');
 INSERT INTO auto_registration VALUES (7, 10, '*', 3, 0, 0);
 INSERT INTO person (credential, seed, is_confirmed, last_tenant) VALUES (6, x'0102', 1, 'acme');
-INSERT INTO person_grant VALUES (6, 'acme', NULL, 'ops', 0);
+INSERT INTO person_grant (credential, tenant, role, org_admin) VALUES (6, 'acme', 'ops', 0);
 INSERT INTO recovery_code (credential, digest) VALUES (6, zeroblob(32));
 INSERT INTO lockout VALUES ('jane@example.com', 1, 2, NULL, 1);
 INSERT INTO token_key VALUES ('k1', 'acme', x'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a', x'03', 1, NULL);

@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use countersign_admin::transfer::{COUNTERSIGN, RecordExport};
 use countersign_core::name::TenantId;
 use countersign_core::store::{ExportPart, ExportScope};
@@ -12,6 +12,7 @@ use countersign_import::export_file::{header_line, row_line};
 use countersign_sqlite::SqliteStore;
 use serde_json::json;
 
+use self::target::{ExportDynamicSecurity, ExportMosquitto};
 use crate::error::CliError;
 use crate::identity::ActingAs;
 use crate::invocation::{Invocation, open_at, run_on};
@@ -19,10 +20,45 @@ use crate::json;
 use crate::new_file::NewFile;
 use crate::progress::Progress;
 
+mod target;
+
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Export {
+    #[command(subcommand)]
+    target: Option<ExportTarget>,
+    #[command(flatten)]
+    own: OwnForm,
+}
+
+/// Files of other systems.
+#[derive(Debug, Subcommand)]
+enum ExportTarget {
+    /// Write the users and rules of a tenant as Mosquitto's `password_file` and
+    /// `acl_file`.
+    ///
+    /// What they can't say is left out where that takes rights away, and never
+    /// where it would give some. The report names it as lost.
+    #[command(
+        after_help = "Examples:\n  countersign export mosquitto --tenant acme --passwords passwd --acl acl"
+    )]
+    Mosquitto(ExportMosquitto),
+    /// Write the users, groups and roles of a tenant as the file of Mosquitto's
+    /// plugin dynamic-security.
+    ///
+    /// What it can't say is left out where that takes rights away, and never where
+    /// it would give some. The report names it as lost.
+    #[command(
+        after_help = "Examples:\n  countersign export dynamic-security --tenant acme dynamic-security.json"
+    )]
+    DynamicSecurity(ExportDynamicSecurity),
+}
+
+#[derive(Args, Debug)]
+struct OwnForm {
     /// The file to make, or `-` for standard output. It must not be there yet.
-    file: PathBuf,
+    #[arg(required = true)]
+    file: Option<PathBuf>,
     /// This tenant alone, with the users that have grants in it.
     #[arg(long, value_name = "T", value_parser = TenantId::parse)]
     tenant: Option<TenantId>,
@@ -35,11 +71,24 @@ pub(crate) struct Export {
 
 impl Export {
     pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
+        match self.target {
+            None => self.own.run(invocation),
+            Some(ExportTarget::DynamicSecurity(export)) => export.run(invocation),
+            Some(ExportTarget::Mosquitto(export)) => export.run(invocation),
+        }
+    }
+}
+
+impl OwnForm {
+    fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
+        let Some(path) = self.file else {
+            return Err(CliError::usage("name a file, or `-` for standard output"));
+        };
         let scope = ExportScope {
             tenant: self.tenant,
             with_sealed: self.with_sealed,
         };
-        if self.file == Path::new(STANDARD_OUTPUT) {
+        if path == Path::new(STANDARD_OUTPUT) {
             let store = begin(invocation, &scope)?;
             let mut stdout = BufWriter::with_capacity(BUFFER, io::stdout().lock());
             let is_seen = io::stdout().is_terminal();
@@ -47,7 +96,7 @@ impl Export {
             write(&store, &scope, &mut stdout, progress)?;
             return Ok(ExitCode::SUCCESS);
         }
-        let file = NewFile::create(&self.file)?;
+        let file = NewFile::create(&path)?;
         let rows = {
             let _here = ActingAs::for_keeper_of(&invocation.store)?;
             let store = begin(invocation, &scope)?;
