@@ -12,7 +12,7 @@ use countersign_core::credential::{Credential, CredentialId, check_attribute};
 use countersign_core::imported::ImportMark;
 use countersign_core::kind::Kind;
 use countersign_core::lifecycle::State;
-use countersign_core::name::{LoginName, Suffix, TenantId};
+use countersign_core::name::{GroupPath, LoginName, Suffix, TenantId};
 use countersign_core::role::{Role, RoleName, RoleRule};
 use countersign_core::rule::Rule;
 use countersign_core::scheme::{DraftError, Scheme, SchemeName, Schemes};
@@ -55,6 +55,8 @@ pub struct ImportedCredential {
     pub client_id_rule: ClientIdRule,
     /// Free text for people.
     pub description: Option<FreeText>,
+    /// The groups it is in, in the order of joining.
+    pub groups: Vec<GroupPath>,
     /// The roles it holds.
     pub roles: Vec<RoleName>,
     /// Its rules.
@@ -215,6 +217,7 @@ impl Maker<'_> {
             },
             description: new.description.as_ref().and_then(FreeText::filled),
             client_id_rule: new.client_id_rule.clone(),
+            groups: new.groups.clone(),
             roles: new.roles.clone(),
             rules: new.rules.clone(),
             attributes: new.attributes.clone(),
@@ -291,6 +294,8 @@ pub struct ImportRole {
     pub is_default: bool,
     /// Whether clients without a login hold it.
     pub is_anonymous: bool,
+    /// The groups that hold it.
+    pub groups: Vec<GroupPath>,
     /// What is remembered of its source.
     pub mark: ImportMark,
 }
@@ -329,6 +334,9 @@ impl Command for ImportRole {
         };
         role::put(tx, "role.create", None, &made)?;
         tx.put_role_import(&self.tenant, &self.name, &self.mark)?;
+        for group in &self.groups {
+            tx.assign_role(&self.tenant, &self.name, group)?;
+        }
         if !self.is_default && !self.is_anonymous {
             return Ok(());
         }

@@ -8,18 +8,14 @@ use crate::plan::desired::{DesiredPassword, Item};
 use crate::stored_password::StoredPassword;
 
 /// What is taken over of a password.
-pub(crate) fn password(
-    stored: StoredPassword,
-    mut item: Item,
-    accept_weak: bool,
-) -> DesiredPassword {
+pub(crate) fn given(stored: &StoredPassword, mut item: Item, accept_weak: bool) -> DesiredPassword {
     let password = match stored {
-        StoredPassword::Hash(hash) => Some(ImportedPassword::Hashed(hash)),
+        StoredPassword::Hash(hash) => Some(ImportedPassword::Hashed(hash.clone())),
         StoredPassword::Missing => {
             item.change(NO_PASSWORD);
             None
         }
-        StoredPassword::Plain(secret) if accept_weak => chosen(&secret, &mut item),
+        StoredPassword::Plain(secret) if accept_weak => chosen(secret, &mut item),
         StoredPassword::Plain(_) => {
             item.lose(
                 "the password is plain text, which any reader of the file knows",

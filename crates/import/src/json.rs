@@ -8,7 +8,7 @@ use crate::content::SourceContent;
 use crate::error::SourceError;
 
 /// A JSON value.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub(crate) enum Json {
     Array(Vec<Json>),
     Bool(bool),
@@ -17,6 +17,20 @@ pub(crate) enum Json {
     Number(Option<i64>),
     Object(Vec<(Box<str>, Json)>),
     Text(Box<str>),
+}
+
+/// Texts may be secrets.
+impl fmt::Debug for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Array(_) => "Array(…)",
+            Self::Bool(_) => "Bool(…)",
+            Self::Null => "Null",
+            Self::Number(_) => "Number(…)",
+            Self::Object(_) => "Object(…)",
+            Self::Text(_) => "Text(…)",
+        })
+    }
 }
 
 impl Json {

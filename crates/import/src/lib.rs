@@ -13,7 +13,9 @@
 #![forbid(unsafe_code)]
 
 pub use crate::content::{SourceContent, read_source};
+pub use crate::dynamic_security::DynamicSecuritySource;
 pub use crate::error::SourceError;
+pub use crate::go_auth::GoAuthSource;
 pub use crate::import_error::ImportError;
 pub use crate::mosquitto::MosquittoSource;
 pub use crate::place::{Place, SourceName};
@@ -26,14 +28,18 @@ pub mod source;
 pub mod target;
 
 mod content;
+mod dynamic_security;
 mod error;
 mod given_password;
+mod go_auth;
 mod import_error;
 mod json;
 mod lines;
 mod mosquitto;
 mod place;
 mod plan;
+mod receiving;
 mod report;
 mod stored_password;
+mod users;
 mod written_rule;

@@ -39,7 +39,7 @@ impl MosquittoSource {
         options: &ImportOptions,
     ) -> Result<Plan, ImportError> {
         let found = look_up_tenant(store, context, options)?;
-        let desired = Mapper::new(options, &found)?.map(self);
+        let desired = Mapper::new(options, &found, self.dialect)?.map(self);
         plan(store, context, options, &found, desired)
     }
 }

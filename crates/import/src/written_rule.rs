@@ -4,7 +4,7 @@
 use countersign_core::rule::{Action, Effect, Limits, Pattern, Rule};
 use countersign_core::topic::sendable;
 
-use crate::plan::desired::Outcome;
+use crate::plan::desired::{DesiredRule, Item, Outcome};
 
 /// What `%u` and `%c` are in a filter.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -98,6 +98,31 @@ pub(crate) fn reach_of(rule: &Rule, user: Option<&str>) -> String {
         })
         .collect();
     levels.join("/")
+}
+
+/// Tells that a rule does not reach the broker's own topics here, where a filter
+/// that begins with a wildcard does there.
+pub(crate) fn tell_reserved(item: &mut Item, rule: Option<&Rule>) {
+    let opens_with_wildcard = |rule: &&Rule| rule.pattern().as_str().starts_with(['+', '#']);
+    if rule
+        .filter(opens_with_wildcard)
+        .is_some_and(|rule| rule.effect() == Effect::Allow)
+    {
+        item.change("topics that begin with `$` are not among it here");
+    }
+}
+
+/// Rules that allow everything that a tenant can be given.
+pub(crate) fn everything() -> Vec<DesiredRule> {
+    let allowed = [(Action::Both, "#"), (Action::Subscribe, "$SYS/#")];
+    let rules = allowed.into_iter().filter_map(|(action, pattern)| {
+        let pattern = Pattern::parse(pattern).ok()?;
+        Some(DesiredRule {
+            item: None,
+            rule: Some(Rule::allow(action, pattern)),
+        })
+    });
+    rules.collect()
 }
 
 pub(crate) const WRITE_ANEW: &str = "write the rule anew";

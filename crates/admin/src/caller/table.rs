@@ -186,7 +186,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Platform ImportCredentials ImportCredentials { tenant: acme(), credentials: Vec::new() };
         Platform ImportRole ImportRole {
             tenant: acme(), name: role_name("more"), description: None, no_wildcards: false, rules: Vec::new(),
-            is_default: false, is_anonymous: false, mark: mark(),
+            is_default: false, is_anonymous: false, groups: Vec::new(), mark: mark(),
         };
         Admin ListApplications ListApplications { tenant: Some(acme()), ..ListApplications::default() };
         Platform ListApplications ListApplications::default();

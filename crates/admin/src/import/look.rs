@@ -33,6 +33,20 @@ pub struct ImportedTenant {
     pub schemes: Schemes,
 }
 
+impl ImportedTenant {
+    /// Whether an import says what all of the tenant hold: where nothing but
+    /// imports made what is in it, or an earlier one said so.
+    #[must_use]
+    pub fn takes_defaults(&self) -> bool {
+        let given = self.tenant.iter().flat_map(|tenant| {
+            let by_default = tenant.default_roles.iter();
+            by_default.chain(&tenant.anonymous_roles)
+        });
+        let mut roles = given.filter_map(|name| self.roles.get(name));
+        !self.has_own_credentials || roles.any(|role| role.mark.is_some())
+    }
+}
+
 /// A role of the tenant that an import is about.
 #[derive(Clone, Debug)]
 pub struct ImportedRole {

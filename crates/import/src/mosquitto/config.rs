@@ -22,13 +22,25 @@ impl MosquittoSource {
     /// Returns [`ImportError`] where one can't be read or Mosquitto would not load
     /// it.
     pub fn read_files(passwords: Option<&Path>, acl: Option<&Path>) -> Result<Self, ImportError> {
+        Self::read_files_of(Dialect::Mosquitto, passwords, acl)
+    }
+
+    /// The same, as another program reads them.
+    pub(crate) fn read_files_of(
+        dialect: Dialect,
+        passwords: Option<&Path>,
+        acl: Option<&Path>,
+    ) -> Result<Self, ImportError> {
         let Some(first) = passwords.or(acl) else {
             let message = "there is nothing to import: name a file of passwords or of rules";
             return Err(ImportError::Refused(message.into()));
         };
         Ok(Self {
-            passwords: passwords.map(read_passwords).transpose()?,
-            acl: acl.map(read_acl).transpose()?,
+            dialect,
+            passwords: passwords
+                .map(|path| read_passwords(path, dialect))
+                .transpose()?,
+            acl: acl.map(|path| read_acl(path, dialect)).transpose()?,
             admits_anonymous: None,
             settings: Vec::new(),
             whole: Some(SourceName::of(first).whole()),
@@ -83,9 +95,13 @@ impl MosquittoSource {
                 .iter()
                 .any(|listener| config.allows_anonymous(Some(listener)))
         };
+        let dialect = Dialect::Mosquitto;
         Ok(Self {
-            passwords: passwords.map(|it| read_passwords(&it.value)).transpose()?,
-            acl: acl.map(|it| read_acl(&it.value)).transpose()?,
+            dialect,
+            passwords: passwords
+                .map(|it| read_passwords(&it.value, dialect))
+                .transpose()?,
+            acl: acl.map(|it| read_acl(&it.value, dialect)).transpose()?,
             admits_anonymous: Some(admits),
             settings: settings(&config, &securities),
             whole: None,
@@ -93,12 +109,12 @@ impl MosquittoSource {
     }
 }
 
-fn read_passwords(path: &Path) -> Result<PasswordFile, SourceError> {
-    PasswordFile::parse(&read_source(path)?, Dialect::Mosquitto)
+fn read_passwords(path: &Path, dialect: Dialect) -> Result<PasswordFile, SourceError> {
+    PasswordFile::parse(&read_source(path)?, dialect)
 }
 
-fn read_acl(path: &Path) -> Result<AclFile, SourceError> {
-    AclFile::parse(&read_source(path)?, Dialect::Mosquitto)
+fn read_acl(path: &Path, dialect: Dialect) -> Result<AclFile, SourceError> {
+    AclFile::parse(&read_source(path)?, dialect)
 }
 
 /// The one file that all listeners have, if any.

@@ -1,23 +1,23 @@
 //! What each line of the files comes to.
 
-use std::collections::HashMap;
-
 use countersign_admin::import::ImportedTenant;
 use countersign_core::role::RoleName;
-use countersign_core::rule::{Action, Effect, Pattern, Rule};
+use countersign_core::rule::{Action, Effect, Rule};
 use countersign_core::topic::FilterRef;
 
 use super::source::MosquittoSource;
-use crate::given_password::{NO_PASSWORD, password};
+use crate::given_password::{NO_PASSWORD, given};
 use crate::import_error::ImportError;
 use crate::place::Place;
 use crate::plan::ImportOptions;
 use crate::plan::desired::{
-    Desired, DesiredCredential, DesiredRole, DesiredRule, DesiredTenant, HeldRole, Item, Outcome,
+    Desired, DesiredRole, DesiredRule, DesiredTenant, HeldRole, Item, Outcome,
 };
+use crate::source::Dialect;
 use crate::source::acl_file::{AclEntry, AclLine, FileAccess, Section};
 use crate::source::passwords::PasswordFile;
-use crate::written_rule::{self, Substitution, reach_of};
+use crate::users::{Users, as_own, is_operator};
+use crate::written_rule::{self, Substitution, everything, reach_of};
 
 /// The names of the roles that are made.
 struct RoleNames {
@@ -36,8 +36,8 @@ pub(super) struct Mapper<'a> {
     /// Whether clients without a login are let in here, where that is known.
     is_open: Option<bool>,
     names: RoleNames,
-    credentials: Vec<DesiredCredential>,
-    by_name: HashMap<Box<str>, usize>,
+    users: Users,
+    dialect: Dialect,
     anonymous: Vec<DesiredRule>,
     patterns: Vec<DesiredRule>,
     items: Vec<Item>,
@@ -48,6 +48,7 @@ impl<'a> Mapper<'a> {
     pub(super) fn new(
         options: &'a ImportOptions,
         found: &ImportedTenant,
+        dialect: Dialect,
     ) -> Result<Self, ImportError> {
         let name = |text: &str| {
             RoleName::parse(text).map_err(|error| ImportError::Refused(error.to_string()))
@@ -55,7 +56,7 @@ impl<'a> Mapper<'a> {
         let tenant = found.tenant.as_ref();
         Ok(Self {
             options,
-            says_defaults: !found.has_own_credentials,
+            says_defaults: found.takes_defaults(),
             is_open: tenant.map(|tenant| tenant.authentication.admits_anonymous()),
             names: RoleNames {
                 anonymous: name("anonymous")?,
@@ -63,8 +64,8 @@ impl<'a> Mapper<'a> {
                 pattern_denies: name("pattern-denies")?,
                 patterns: name("patterns")?,
             },
-            credentials: Vec::new(),
-            by_name: HashMap::new(),
+            users: Users::default(),
+            dialect,
             anonymous: Vec::new(),
             patterns: Vec::new(),
             items: Vec::new(),
@@ -90,13 +91,16 @@ impl<'a> Mapper<'a> {
         }
         self.give(&roles);
         Desired {
-            source: "mosquitto",
+            source: match self.dialect {
+                Dialect::GoAuth => "go-auth",
+                Dialect::Mosquitto => "mosquitto",
+            },
             tenant: DesiredTenant {
-                accepts_every_subscribe: true,
+                accepts_every_subscribe: self.dialect == Dialect::Mosquitto,
                 admits_anonymous: source.admits_anonymous.unwrap_or_default(),
             },
             roles,
-            credentials: self.credentials,
+            credentials: self.users.into_vec(),
             items: self.items,
         }
     }
@@ -109,29 +113,15 @@ impl<'a> Mapper<'a> {
         }
         for user in file.users {
             let item = Item::kept(user.place, user.name.clone());
-            let password = password(user.password, item, self.options.accept_weak);
-            self.credential(&user.name).password = password;
+            let password = given(&user.password, item, self.options.accept_weak);
+            self.users.named(&user.name).password = password;
         }
-    }
-
-    /// The credential of this name, which is made where there is none yet.
-    fn credential(&mut self, name: &str) -> &mut DesiredCredential {
-        let next = self.credentials.len();
-        let at = *self.by_name.entry(name.into()).or_insert(next);
-        if at == next {
-            self.credentials.push(DesiredCredential::new(name));
-        }
-        #[expect(
-            clippy::indexing_slicing,
-            reason = "it was pushed above, if it was not there"
-        )]
-        &mut self.credentials[at]
     }
 
     fn line(&mut self, line: AclLine) {
         match line.content {
             AclEntry::User(name) => {
-                let credential = self.credential(&name);
+                let credential = self.users.named(&name);
                 let mut item = Item::kept(line.place, &*name);
                 let is_first = credential.items.is_empty();
                 if is_first && credential.password.item.is_none() {
@@ -144,17 +134,53 @@ impl<'a> Mapper<'a> {
                 access,
                 topic,
             } => {
+                // To mosquitto-go-auth what stands before the first user is a
+                // pattern, too.
+                let section = match (section, self.dialect) {
+                    (Section::BeforeUsers, Dialect::GoAuth) => Section::Pattern,
+                    (section, Dialect::GoAuth | Dialect::Mosquitto) => section,
+                };
                 let substitution = match section {
                     Section::Pattern => Substitution::Levels,
                     Section::BeforeUsers | Section::User(_) => Substitution::None,
                 };
-                let rule = desired_rule(access, &topic, line.place, substitution);
+                let rule = self.rule(access, &topic, line.place, substitution);
                 match section {
                     Section::BeforeUsers => self.anonymous.push(rule),
                     Section::Pattern => self.patterns.push(rule),
-                    Section::User(name) => self.credential(&name).rules.push(rule),
+                    Section::User(name) => self.users.named(&name).rules.push(rule),
                 }
             }
+        }
+    }
+
+    /// The rule of a line.
+    fn rule(
+        &self,
+        access: FileAccess,
+        topic: &str,
+        place: Place,
+        substitution: Substitution,
+    ) -> DesiredRule {
+        let (effect, action) = match access {
+            FileAccess::Deny => (Effect::Deny, Action::Both),
+            FileAccess::Read | FileAccess::Subscribe => (Effect::Allow, Action::Subscribe),
+            FileAccess::ReadWrite => (Effect::Allow, Action::Both),
+            FileAccess::Write => (Effect::Allow, Action::Publish),
+        };
+        let (mut rule, outcome) = written_rule::rule(effect, action, topic, substitution);
+        let mut item = Item::new(place, topic, outcome);
+        if access == FileAccess::Subscribe {
+            // What may be read may be subscribed to, there as here.
+            rule = None;
+            item.change("it lets nothing be received there, so it is no rule here");
+        }
+        if self.dialect == Dialect::GoAuth {
+            written_rule::tell_reserved(&mut item, rule.as_ref());
+        }
+        DesiredRule {
+            item: Some(item),
+            rule,
         }
     }
 
@@ -171,7 +197,7 @@ impl<'a> Mapper<'a> {
         if denies.is_empty() {
             return;
         }
-        for credential in &mut self.credentials {
+        for credential in self.users.iter_mut() {
             let reaches: Vec<_> = denies
                 .iter()
                 .map(|(rule, place)| (reach_of(rule, Some(&credential.name)), place))
@@ -282,16 +308,8 @@ impl<'a> Mapper<'a> {
 
     /// Without a file of rules, everything is allowed to all.
     fn everything(&self) -> DesiredRole {
-        let allowed = [(Action::Both, "#"), (Action::Subscribe, "$SYS/#")];
-        let rules = allowed.into_iter().filter_map(|(action, pattern)| {
-            let pattern = Pattern::parse(pattern).ok()?;
-            Some(DesiredRule {
-                item: None,
-                rule: Some(Rule::allow(action, pattern)),
-            })
-        });
         DesiredRole {
-            rules: rules.collect(),
+            rules: everything(),
             is_default: self.says_defaults,
             is_anonymous: self.says_defaults,
             ..DesiredRole::new(self.names.everything.clone())
@@ -304,20 +322,11 @@ impl<'a> Mapper<'a> {
             .iter()
             .filter(|role| role.name != self.names.anonymous);
         let of_users: Vec<&DesiredRole> = of_users.collect();
-        for credential in &mut self.credentials {
-            let is_named = |name: &str| name == &*credential.name;
-            let is_operator = self
-                .options
-                .operators
-                .iter()
-                .any(|it| is_named(it.as_str()));
-            if is_operator {
+        for credential in self.users.iter_mut() {
+            if is_operator(&self.options.operators, &credential.name) {
                 // It holds no roles.
                 let rules = of_users.iter().flat_map(|role| &role.rules);
-                credential.rules.extend(rules.map(|desired| DesiredRule {
-                    item: None,
-                    rule: desired.rule.clone(),
-                }));
+                credential.rules.extend(as_own(rules));
             } else if !self.says_defaults {
                 credential
                     .roles
@@ -327,26 +336,6 @@ impl<'a> Mapper<'a> {
                     }));
             }
         }
-    }
-}
-
-/// The rule of a line.
-fn desired_rule(
-    access: FileAccess,
-    topic: &str,
-    place: Place,
-    substitution: Substitution,
-) -> DesiredRule {
-    let (effect, action) = match access {
-        FileAccess::Deny => (Effect::Deny, Action::Both),
-        FileAccess::Read | FileAccess::Subscribe => (Effect::Allow, Action::Subscribe),
-        FileAccess::ReadWrite => (Effect::Allow, Action::Both),
-        FileAccess::Write => (Effect::Allow, Action::Publish),
-    };
-    let (rule, outcome) = written_rule::rule(effect, action, topic, substitution);
-    DesiredRule {
-        item: Some(Item::new(place, topic, outcome)),
-        rule,
     }
 }
 

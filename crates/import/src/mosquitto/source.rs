@@ -2,12 +2,15 @@
 
 use crate::place::Place;
 use crate::plan::desired::Item;
+use crate::source::Dialect;
 use crate::source::acl_file::AclFile;
 use crate::source::passwords::PasswordFile;
 
 /// What Mosquitto knows of its users.
 #[derive(Debug)]
 pub struct MosquittoSource {
+    /// Which program reads its files.
+    pub(super) dialect: Dialect,
     /// Its `password_file`.
     pub passwords: Option<PasswordFile>,
     /// Its `acl_file`.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use countersign_admin::import::ImportedPassword;
 use countersign_admin::text::FreeText;
 use countersign_core::client_id::ClientIdRule;
-use countersign_core::name::LoginName;
+use countersign_core::name::{GroupPath, LoginName};
 use countersign_core::role::RoleName;
 use countersign_core::rule::Rule;
 
@@ -78,6 +78,15 @@ impl Item {
         }
     }
 
+    /// Adds an outcome to what is told of it.
+    pub(crate) fn tell(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Changed(how) => self.change(how),
+            Outcome::Kept => {}
+            Outcome::Lost { why, fix } => self.lose(&why, &fix),
+        }
+    }
+
     /// The same, not taken over.
     pub(crate) fn lose(&mut self, why: &str, fix: &str) {
         if !self.is_lost() {
@@ -130,6 +139,8 @@ pub(crate) struct DesiredRole {
     pub(crate) is_default: bool,
     /// Whether clients without a login hold it.
     pub(crate) is_anonymous: bool,
+    /// The groups that hold it.
+    pub(crate) groups: Vec<JoinedGroup>,
 }
 
 /// A rule of a role or a credential.
@@ -157,6 +168,8 @@ pub(crate) struct DesiredCredential {
     pub(crate) client_id_rule: ClientIdRule,
     /// Free text for people.
     pub(crate) description: Option<FreeText>,
+    /// The groups it is in.
+    pub(crate) groups: Vec<JoinedGroup>,
     /// The roles it holds.
     pub(crate) roles: Vec<HeldRole>,
     /// Its rules.
@@ -165,6 +178,15 @@ pub(crate) struct DesiredCredential {
     pub(crate) attributes: BTreeMap<String, String>,
     /// Whether it is stopped for now.
     pub(crate) is_suspended: bool,
+}
+
+/// A group that a credential is in, or that holds a role.
+#[derive(Clone, Debug)]
+pub(crate) struct JoinedGroup {
+    /// The line or object that says so; none where the source says it without one.
+    pub(crate) item: Option<Item>,
+    /// Its path here.
+    pub(crate) group: GroupPath,
 }
 
 /// A role that is held.
@@ -196,6 +218,7 @@ impl DesiredCredential {
             is_operator: false,
             client_id_rule: ClientIdRule::Any,
             description: None,
+            groups: Vec::new(),
             roles: Vec::new(),
             rules: Vec::new(),
             attributes: BTreeMap::new(),
@@ -207,8 +230,10 @@ impl DesiredCredential {
     pub(crate) fn items(&mut self) -> impl Iterator<Item = &mut Item> {
         let rules = self.rules.iter_mut().filter_map(|rule| rule.item.as_mut());
         let roles = self.roles.iter_mut().filter_map(|held| held.item.as_mut());
+        let groups = self.groups.iter_mut();
+        let groups = groups.filter_map(|joined| joined.item.as_mut());
         let own = self.items.iter_mut().chain(&mut self.password.item);
-        own.chain(roles).chain(rules)
+        own.chain(groups).chain(roles).chain(rules)
     }
 }
 
@@ -223,13 +248,16 @@ impl DesiredRole {
             rules: Vec::new(),
             is_default: false,
             is_anonymous: false,
+            groups: Vec::new(),
         }
     }
 
     /// All its lines and objects.
     pub(crate) fn items(&mut self) -> impl Iterator<Item = &mut Item> {
         let rules = self.rules.iter_mut().filter_map(|rule| rule.item.as_mut());
-        self.items.iter_mut().chain(rules)
+        let groups = self.groups.iter_mut();
+        let groups = groups.filter_map(|joined| joined.item.as_mut());
+        self.items.iter_mut().chain(groups).chain(rules)
     }
 }
 
@@ -238,4 +266,24 @@ pub(crate) fn rules_of(desired: &[DesiredRule]) -> Vec<Rule> {
     let mut seen = HashSet::new();
     let rules = desired.iter().filter_map(|desired| desired.rule.as_ref());
     rules.filter(|rule| seen.insert(*rule)).cloned().collect()
+}
+
+impl DesiredCredential {
+    /// All its lines and objects, once they are settled.
+    pub(crate) fn into_items(self) -> impl Iterator<Item = Item> {
+        let rules = self.rules.into_iter().filter_map(|rule| rule.item);
+        let roles = self.roles.into_iter().filter_map(|held| held.item);
+        let groups = self.groups.into_iter().filter_map(|joined| joined.item);
+        let own = self.items.into_iter().chain(self.password.item);
+        own.chain(groups).chain(roles).chain(rules)
+    }
+}
+
+impl DesiredRole {
+    /// All its lines and objects, once they are settled.
+    pub(crate) fn into_items(self) -> impl Iterator<Item = Item> {
+        let rules = self.rules.into_iter().filter_map(|rule| rule.item);
+        let groups = self.groups.into_iter().filter_map(|joined| joined.item);
+        self.items.into_iter().chain(groups).chain(rules)
+    }
 }

@@ -5,7 +5,7 @@ use countersign_core::name::TenantId;
 use countersign_core::rule::{Action, Effect, Rule};
 use countersign_core::topic::TopicFilter;
 
-use super::desired::{DesiredRule, Item, Outcome};
+use super::desired::{DesiredRule, Outcome};
 
 /// What of a tenant decides which rules it can hold.
 pub(crate) struct Ground<'a> {
@@ -26,7 +26,7 @@ impl Ground<'_> {
         let (rule, outcome) = self.part_of(rule);
         desired.rule = rule;
         if let Some(item) = &mut desired.item {
-            tell(item, outcome);
+            item.tell(outcome);
         }
     }
 
@@ -89,15 +89,6 @@ impl Ground<'_> {
     }
 }
 
-/// Adds an outcome to that of an item.
-fn tell(item: &mut Item, outcome: Outcome) {
-    match outcome {
-        Outcome::Changed(how) => item.change(how),
-        Outcome::Kept => {}
-        Outcome::Lost { why, fix } => item.lose(&why, &fix),
-    }
-}
-
 const OPERATORS: &str = "make the user an operator with --operators, or leave the line out";
 
 #[cfg(test)]
@@ -105,6 +96,7 @@ mod tests {
     use countersign_core::rule::Pattern;
     use std::path::Path;
 
+    use super::super::desired::Item;
     use super::*;
     use crate::place::SourceName;
 

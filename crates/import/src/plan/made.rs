@@ -60,10 +60,12 @@ pub(super) fn parts_of_credential(credential: &DesiredCredential, rules: &[Rule]
         .roles
         .iter()
         .map(|held| PartDigest::of("role", held.role.as_str()));
+    let groups = credential.groups.iter();
+    let groups = groups.map(|joined| PartDigest::of("group", joined.group.as_str()));
     let attributes = credential.attributes.iter();
     let attributes =
         attributes.map(|(key, value)| PartDigest::of("attribute", &format!("{key}={value}")));
-    let parts = own.into_iter().chain(roles).chain(attributes);
+    let parts = own.into_iter().chain(groups).chain(roles).chain(attributes);
     parts.chain(rules.iter().map(rule_part)).collect()
 }
 
@@ -71,7 +73,12 @@ pub(super) fn parts_of_credential(credential: &DesiredCredential, rules: &[Rule]
 pub(super) fn parts_of_role(role: &DesiredRole, rules: &[Rule]) -> Parts {
     let wildcards = PartDigest::of("no-wildcards", &role.no_wildcards.to_string());
     let rules = rules.iter().map(rule_part);
-    core::iter::once(wildcards).chain(rules).collect()
+    let groups = role.groups.iter();
+    let groups = groups.map(|joined| PartDigest::of("group", joined.group.as_str()));
+    core::iter::once(wildcards)
+        .chain(groups)
+        .chain(rules)
+        .collect()
 }
 
 /// Checks that what has the name is this very credential, made by an import.
@@ -110,6 +117,11 @@ pub(super) fn credential(
         password: wanted.password.password.take(),
         client_id_rule: wanted.client_id_rule.clone(),
         description: wanted.description.take(),
+        groups: wanted
+            .groups
+            .iter()
+            .map(|joined| joined.group.clone())
+            .collect(),
         roles: wanted.roles.iter().map(|held| held.role.clone()).collect(),
         rules,
         attributes: core::mem::take(&mut wanted.attributes),

@@ -131,6 +131,11 @@ impl<'a> Planner<'a> {
                     no_wildcards: role.no_wildcards,
                     is_default: role.is_default,
                     is_anonymous: role.is_anonymous,
+                    groups: role
+                        .groups
+                        .iter()
+                        .map(|joined| joined.group.clone())
+                        .collect(),
                     mark: self.mark(made::parts_of_role(&role, &rules)),
                     rules,
                 });
@@ -148,9 +153,7 @@ impl<'a> Planner<'a> {
                 }
             },
         }
-        let rules = role.rules.into_iter().filter_map(|rule| rule.item);
-        let items = role.items.into_iter().chain(rules);
-        self.settle(items);
+        self.settle(role.into_items());
     }
 
     /// Plans a credential, whose name is `known` already.
@@ -196,10 +199,7 @@ impl<'a> Planner<'a> {
                 Some(known) => self.credential_again(&mut credential, &known),
             }
         }
-        let rules = credential.rules.into_iter().filter_map(|rule| rule.item);
-        let roles = credential.roles.into_iter().filter_map(|held| held.item);
-        let own = credential.items.into_iter().chain(credential.password.item);
-        self.settle(own.chain(roles).chain(rules));
+        self.settle(credential.into_items());
     }
 
     /// Says why a name can't be given, and what can be done.

@@ -83,6 +83,11 @@ impl PasswordFile {
                 .filter(|part| !part.is_empty());
             let name = lines::trim(parts.next().unwrap_or_default());
             let hash = lines::trim(parts.next().unwrap_or_default());
+            // Else the hash would be the name, and names are told.
+            let is_hash = hash.is_empty() || name.starts_with(b"$");
+            if line.starts_with(b":") && is_hash {
+                return Err(malformed("the user's name is empty".into()));
+            }
             let name = lines::text(content, number, name)?;
             if name.is_empty() {
                 return Err(malformed("the user's name is empty".into()));

@@ -39,13 +39,15 @@ pub(super) fn open(path: &Path, timer: &Timer) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Says when a query has taken too long.
+/// Says when a query has taken too long, or all have given too much.
 #[derive(Clone)]
 pub(super) struct Timer {
     begun: Instant,
     limit: Duration,
     /// When the query has to be done, in milliseconds since.
     ends: Arc<AtomicU64>,
+    /// So many bytes of text all queries may still give.
+    left: Arc<AtomicU64>,
 }
 
 impl Timer {
@@ -55,6 +57,7 @@ impl Timer {
             begun,
             limit,
             ends: Arc::default(),
+            left: Arc::new(AtomicU64::new(MOST_BYTES)),
         };
         timer.restart();
         timer
@@ -64,6 +67,14 @@ impl Timer {
     fn restart(&self) {
         let ends = self.passed().saturating_add(in_milliseconds(self.limit));
         self.ends.store(ends, Ordering::Relaxed);
+    }
+
+    /// Takes note of a text that was given; says whether it is not too much.
+    fn takes(&self, text: &str) -> bool {
+        let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
+        let left = self.left.load(Ordering::Relaxed).checked_sub(length);
+        self.left.store(left.unwrap_or_default(), Ordering::Relaxed);
+        left.is_some()
     }
 
     fn is_over(&self) -> bool {
@@ -135,6 +146,7 @@ pub(super) fn run(
     most: usize,
     too_many: &'static str,
 ) -> Result<Vec<Value>, String> {
+    let mut is_too_long = false;
     let mut run = || -> rusqlite::Result<Option<Vec<Value>>> {
         timer.restart();
         // A query may leave the later ones out.
@@ -155,6 +167,10 @@ pub(super) fn run(
                 ValueRef::Null => Value::Null,
                 ValueRef::Integer(number) => Value::Number(number),
                 ValueRef::Text(text) => match core::str::from_utf8(text) {
+                    Ok(text) if !timer.takes(text) => {
+                        is_too_long = true;
+                        return Ok(None);
+                    }
                     Ok(text) if !text.contains('\0') => Value::Text(text.into()),
                     _ => Value::Other,
                 },
@@ -165,6 +181,7 @@ pub(super) fn run(
     };
     match run() {
         Ok(Some(values)) => Ok(values),
+        Ok(None) if is_too_long => Err(TOO_LONG.into()),
         Ok(None) => Err(format!("gives too much: {too_many}")),
         Err(error) => Err(timer.reason(&error)),
     }
@@ -176,5 +193,8 @@ fn in_milliseconds(duration: Duration) -> u64 {
 
 /// In instructions of SQLite's machine.
 const BETWEEN_LOOKS: i32 = 10_000;
+/// So many bytes of text all queries of a database may give, as a file may hold.
+const MOST_BYTES: u64 = 256 * 1_024 * 1_024;
+const TOO_LONG: &str = "gives, with the queries before it, more than 256 MiB";
 /// In bytes.
 const LONGEST_VALUE: i32 = 1 << 20;

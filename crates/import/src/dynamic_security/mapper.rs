@@ -1,0 +1,414 @@
+//! What each object of the file comes to.
+
+use std::collections::{HashMap, HashSet};
+
+use countersign_admin::import::ImportedTenant;
+use countersign_core::name::GroupPath;
+use countersign_core::role::RoleName;
+use countersign_core::rule::{Action, Effect, Pattern, Rule};
+
+use super::client;
+use super::names::{Name, Names};
+use super::order::Order;
+use super::rules::{
+    RoleAcl, is_granted_elsewhere, join_deliveries, lose_what_comes_first, of_roles,
+    tell_denies_that_take_more,
+};
+use crate::plan::ImportOptions;
+use crate::plan::desired::{
+    Desired, DesiredRole, DesiredRule, DesiredTenant, HeldRole, Item, JoinedGroup, Outcome,
+};
+use crate::source::dynamic_security::{
+    DefaultAccess, DefaultUse, DynamicSecurity, Group, Membership, Role,
+};
+use crate::users::{Users, as_own, is_operator};
+
+/// Makes of objects what is wanted.
+pub(super) struct Mapper<'a> {
+    options: &'a ImportOptions,
+    /// Whether the tenant's defaults can be said.
+    says_defaults: bool,
+    /// Whether clients without a login are let in here.
+    is_open: bool,
+    default_role: Option<RoleName>,
+    roles: Names<RoleName>,
+    groups: Names<GroupPath>,
+    order: Order,
+    users: Users,
+    items: Vec<Item>,
+}
+
+/// Who holds a role.
+#[derive(Default)]
+struct Holders<'a> {
+    /// Roles that operators hold, by role.
+    of_operators: HashMap<&'a str, Vec<&'a str>>,
+    /// Roles that others hold.
+    of_others: HashSet<&'a str>,
+}
+
+impl<'a> Mapper<'a> {
+    /// Begins to map.
+    pub(super) fn new(
+        options: &'a ImportOptions,
+        found: &ImportedTenant,
+        read: &DynamicSecurity,
+    ) -> Self {
+        let default_role = RoleName::parse("default-access").ok();
+        let roles = read.roles.iter().map(|role| &*role.name);
+        let tenant = found.tenant.as_ref();
+        Self {
+            options,
+            says_defaults: found.takes_defaults(),
+            is_open: tenant.is_some_and(|tenant| tenant.authentication.admits_anonymous()),
+            roles: Names::of_roles(roles, default_role.as_ref()),
+            default_role,
+            groups: Names::of_groups(read.groups.iter().map(|group| &*group.name)),
+            order: Order::of(read),
+            users: Users::default(),
+            items: Vec::new(),
+        }
+    }
+
+    /// What the file wants.
+    pub(super) fn map(mut self, read: DynamicSecurity) -> Desired {
+        for passed in &read.passed_over {
+            let how = format!("{}; nor is it used here", passed.why);
+            let (place, what) = (passed.place.clone(), passed.what.clone());
+            self.items
+                .push(Item::new(place, what, Outcome::Changed(how)));
+        }
+        let allows = |of, otherwise| {
+            let found = read.default_access.iter().find(|it| it.of == of);
+            found.map_or(otherwise, |found| found.is_allowed)
+        };
+        let subscribes = allows(DefaultUse::Subscribe, false);
+        let delivers = allows(DefaultUse::Deliver, true);
+        let mut acls = of_roles(&read.roles);
+        lose_what_comes_first(&mut acls, &self.order);
+        tell_denies_that_take_more(&mut acls, subscribes);
+        join_deliveries(&mut acls, delivers);
+        let is_granted: Vec<bool> = (0..read.roles.len())
+            .map(|place| is_granted_elsewhere(place, &read.roles, &acls, &self.order, subscribes))
+            .collect();
+
+        let holders = self.holders(&read);
+        let anonymous = self.anonymous(&read);
+        let default = self.default_access(&read.default_access, delivers);
+        let mut groups = self.group_roles(&read.groups);
+        let mut roles = Vec::new();
+        let mut own_rules: HashMap<&str, Vec<DesiredRule>> = HashMap::new();
+        for ((role, acls), is_granted) in read.roles.iter().zip(acls).zip(is_granted) {
+            let rules: Vec<DesiredRule> = acls.into_iter().map(RoleAcl::into_desired).collect();
+            for operator in holders.of_operators.get(&*role.name).into_iter().flatten() {
+                own_rules
+                    .entry(operator)
+                    .or_default()
+                    .extend(as_own(&rules));
+            }
+            let is_only_operators = holders.of_operators.contains_key(&*role.name)
+                && !holders.of_others.contains(&*role.name);
+            let joined = groups.remove(&*role.name).unwrap_or_default();
+            let Some(mut made) = self.role(role, rules, joined, is_granted) else {
+                continue;
+            };
+            if is_only_operators {
+                // They have its rules as their own.
+                self.items.extend(made.into_items());
+                continue;
+            }
+            made.is_anonymous = self.says_defaults && anonymous.contains(&*role.name);
+            roles.push(made);
+        }
+        let default_name = default.as_ref().map(|role| role.name.clone());
+        for client in &read.clients {
+            let credential = self.users.named(&client.username);
+            client::fill(credential, client, self.options.accept_weak);
+            if is_operator(&self.options.operators, &client.username) {
+                let own = own_rules.remove(&*client.username);
+                credential.rules.extend(own.into_iter().flatten());
+                if let Some(default) = &default {
+                    credential.rules.extend(as_own(&default.rules));
+                }
+                self.items.extend(client.roles.iter().map(kept));
+                continue;
+            }
+            for held in &client.roles {
+                let mut item = kept(held);
+                match self.roles.find(&held.name) {
+                    Name::Kept(role) | Name::Changed(role) => credential.roles.push(HeldRole {
+                        item: Some(item),
+                        role: role.clone(),
+                    }),
+                    Name::None => {
+                        item.lose(NO_ROLE, RENAME);
+                        credential.items.push(item);
+                    }
+                }
+            }
+            if !self.says_defaults {
+                credential
+                    .roles
+                    .extend(default_name.iter().map(|role| HeldRole {
+                        item: None,
+                        role: role.clone(),
+                    }));
+            }
+        }
+        roles.extend(default);
+        // Those that only take away come first.
+        roles.sort_by_key(|role| {
+            let mut rules = role
+                .rules
+                .iter()
+                .filter_map(|desired| desired.rule.as_ref());
+            rules.any(|rule| rule.effect() == Effect::Allow)
+        });
+        self.join(&read.groups);
+        drop(own_rules);
+        Desired {
+            source: "dynamic-security",
+            tenant: DesiredTenant::default(),
+            roles,
+            credentials: self.users.into_vec(),
+            items: self.items,
+        }
+    }
+
+    /// Who holds which role, by itself, by a group, or without a name.
+    fn holders<'r>(&self, read: &'r DynamicSecurity) -> Holders<'r> {
+        let mut holders = Holders::default();
+        let mut hold = |client: &'r str, role: &'r str| {
+            if is_operator(&self.options.operators, client) {
+                holders.of_operators.entry(role).or_default().push(client);
+            } else {
+                holders.of_others.insert(role);
+            }
+        };
+        for client in &read.clients {
+            for role in &client.roles {
+                hold(&client.username, &role.name);
+            }
+        }
+        for group in &read.groups {
+            for (client, role) in group
+                .clients
+                .iter()
+                .flat_map(|client| group.roles.iter().map(move |role| (client, role)))
+            {
+                hold(&client.name, &role.name);
+            }
+        }
+        let anonymous = read.anonymous_group.as_ref();
+        for group in &read.groups {
+            let is_anonymous = anonymous.is_some_and(|it| it.name == group.name);
+            if is_anonymous || group.clients.is_empty() {
+                holders
+                    .of_others
+                    .extend(group.roles.iter().map(|role| &*role.name));
+            }
+        }
+        holders
+    }
+
+    /// The roles of clients without a login.
+    fn anonymous(&mut self, read: &DynamicSecurity) -> HashSet<Box<str>> {
+        let Some(anonymous) = &read.anonymous_group else {
+            return HashSet::new();
+        };
+        let tenant = &self.options.tenant;
+        let mut item = kept(anonymous);
+        if !self.says_defaults {
+            item.lose(
+                &format!("tenant `{tenant}` is taken as it is"),
+                "give the roles to clients without a login: `tenant set --add-anonymous-role`",
+            );
+        } else if !self.is_open {
+            item.change(format!(
+                "the file does not say whether clients without a login are let in: tenant `{tenant}` \
+                 lets none in (`required`)"
+            ));
+        }
+        self.items.push(item);
+        let group = read
+            .groups
+            .iter()
+            .find(|group| group.name == anonymous.name);
+        let roles = group.into_iter().flat_map(|group| &group.roles);
+        roles.map(|role| role.name.clone()).collect()
+    }
+
+    /// What is allowed where no rule matches.
+    fn default_access(&mut self, access: &[DefaultAccess], delivers: bool) -> Option<DesiredRole> {
+        let mut rules = Vec::new();
+        for DefaultAccess {
+            place,
+            of,
+            is_allowed,
+        } in access
+        {
+            let (what, action) = match of {
+                DefaultUse::Deliver => ("publishClientReceive", None),
+                DefaultUse::Publish => ("publishClientSend", Some(Action::Publish)),
+                DefaultUse::Subscribe => ("subscribe", Some(Action::Subscribe)),
+                DefaultUse::Unsubscribe => ("unsubscribe", None),
+            };
+            let mut item = Item::kept(place.clone(), what);
+            match (of, is_allowed) {
+                (DefaultUse::Unsubscribe, false) => {
+                    item.change("UNSUBSCRIBE is always allowed here");
+                }
+                (DefaultUse::Subscribe, true) if !delivers => {
+                    item.change("SUBSCRIBE is allowed to what is delivered");
+                }
+                (DefaultUse::Publish | DefaultUse::Subscribe, true) => {
+                    let patterns: &[&str] = match of {
+                        DefaultUse::Subscribe => &["#", "$SYS/#"],
+                        DefaultUse::Deliver | DefaultUse::Publish | DefaultUse::Unsubscribe => {
+                            &["#"]
+                        }
+                    };
+                    let patterns = patterns.iter().filter_map(|text| Pattern::parse(text).ok());
+                    let allowed = patterns.zip(core::iter::repeat(action));
+                    rules.extend(allowed.filter_map(|(pattern, action)| {
+                        Some(DesiredRule {
+                            item: None,
+                            rule: Some(Rule::allow(action?, pattern)),
+                        })
+                    }));
+                }
+                (DefaultUse::Deliver | DefaultUse::Unsubscribe, _)
+                | (DefaultUse::Publish | DefaultUse::Subscribe, false) => {}
+            }
+            self.items.push(item);
+        }
+        let name = self.default_role.clone().filter(|_| !rules.is_empty())?;
+        Some(DesiredRole {
+            rules,
+            is_default: self.says_defaults,
+            ..DesiredRole::new(name)
+        })
+    }
+
+    /// Which groups hold each role.
+    fn group_roles(&mut self, groups: &[Group]) -> HashMap<Box<str>, Vec<JoinedGroup>> {
+        let mut held: HashMap<Box<str>, Vec<JoinedGroup>> = HashMap::new();
+        for group in groups {
+            let name = self.groups.find(&group.name);
+            let mut item = Item::kept(group.place.clone(), group.name.clone());
+            match name {
+                Name::Kept(_) => {}
+                Name::Changed(path) => item.change(format!("it is called `{path}` here")),
+                Name::None => item.lose(NO_NAME, RENAME),
+            }
+            if group.texts.name.is_some() || group.texts.description.is_some() {
+                item.change(
+                    "what is written about it is not kept: a group is only its members and roles",
+                );
+            }
+            self.items.push(item);
+            for role in &group.roles {
+                let mut item = kept(role);
+                match (name.name(), self.roles.find(&role.name).name()) {
+                    (Some(path), Some(_)) => {
+                        held.entry(role.name.clone())
+                            .or_default()
+                            .push(JoinedGroup {
+                                item: Some(item),
+                                group: path.clone(),
+                            });
+                    }
+                    (None, _) => {
+                        item.lose(NO_GROUP, RENAME);
+                        self.items.push(item);
+                    }
+                    (Some(_), None) => {
+                        item.lose(NO_ROLE, RENAME);
+                        self.items.push(item);
+                    }
+                }
+            }
+        }
+        held
+    }
+
+    /// A role, with its rules and the groups that hold it.
+    fn role(
+        &mut self,
+        role: &Role,
+        rules: Vec<DesiredRule>,
+        groups: Vec<JoinedGroup>,
+        is_granted: bool,
+    ) -> Option<DesiredRole> {
+        let mut item = Item::kept(role.place.clone(), role.name.clone());
+        let name = match self.roles.find(&role.name) {
+            Name::Kept(name) => name.clone(),
+            Name::Changed(name) => {
+                item.change(format!("it is called `{name}` here"));
+                name.clone()
+            }
+            Name::None => {
+                item.lose(NO_NAME, RENAME);
+                let rules = rules.into_iter().filter_map(|desired| desired.item);
+                let groups = groups.into_iter().filter_map(|joined| joined.item);
+                self.items.push(item);
+                self.items.extend(rules.chain(groups).map(|mut item| {
+                    item.lose(NO_ROLE, RENAME);
+                    item
+                }));
+                return None;
+            }
+        };
+        let no_wildcards = !role.allows_wildcard_subscriptions;
+        if no_wildcards && is_granted {
+            item.lose(
+                "`allowwildcardsubs` keeps a holder from what its other roles grant there; here it is \
+                 granted by them",
+                "allow no wildcards in the other roles of its holders, either",
+            );
+        }
+        let description = client::description(&role.texts, &mut item);
+        Some(DesiredRole {
+            items: vec![item],
+            description,
+            no_wildcards,
+            rules,
+            groups,
+            ..DesiredRole::new(name)
+        })
+    }
+
+    /// Puts clients into their groups.
+    fn join(&mut self, groups: &[Group]) {
+        for group in groups {
+            for member in &group.clients {
+                let mut item = kept(member);
+                if is_operator(&self.options.operators, &member.name) {
+                    // It has the rules of the group's roles as its own.
+                    self.items.push(item);
+                    continue;
+                }
+                let credential = self.users.named(&member.name);
+                match self.groups.find(&group.name).name() {
+                    Some(path) => credential.groups.push(JoinedGroup {
+                        item: Some(item),
+                        group: path.clone(),
+                    }),
+                    None => {
+                        item.lose(NO_GROUP, RENAME);
+                        credential.items.push(item);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn kept(membership: &Membership) -> Item {
+    Item::kept(membership.place.clone(), membership.name.clone())
+}
+
+const NO_GROUP: &str = "the group is not taken over";
+const NO_NAME: &str = "another one has this name already, or it is too long";
+const NO_ROLE: &str = "the role is not taken over";
+const RENAME: &str = "give it another name in the source";

@@ -1,0 +1,79 @@
+//! Rules for receiving, where a source asks twice: whether a client may subscribe
+//! to a filter, and whether it may receive a message. Here a rule for `subscribe`
+//! gives both, so only what both lists give is taken over.
+
+use countersign_core::rule::Rule;
+use countersign_core::topic::FilterRef;
+
+use crate::plan::desired::{DesiredRule, Outcome};
+
+/// Leaves of the allows of both lists what they give together: of two filters one of
+/// which holds the other, the narrower one.
+pub(crate) fn intersect(subscribed: &mut [DesiredRule], received: &mut [DesiredRule]) {
+    let [of_subscribed, of_received] = [&*subscribed, &*received].map(|list| {
+        let rules = list.iter().filter_map(|desired| desired.rule.as_ref());
+        rules
+            .map(|rule| rule.pattern().to_string())
+            .collect::<Vec<_>>()
+    });
+    narrow(subscribed, &of_received);
+    narrow(received, &of_subscribed);
+}
+
+fn narrow(list: &mut [DesiredRule], others: &[String]) {
+    for desired in list {
+        let Some(rule) = &desired.rule else {
+            continue;
+        };
+        let outcome = match relation(rule, others) {
+            Relation::Within => continue,
+            Relation::Around => Outcome::Kept,
+            Relation::Apart => Outcome::Changed(
+                "nothing is received by it there, as the other list does not name it; so it is no \
+                 rule here"
+                    .into(),
+            ),
+            Relation::Across => Outcome::lost(
+                "there a client receives what it may both subscribe to and receive, and that is not \
+                 one filter",
+                "write the same filter into both lists",
+            ),
+        };
+        desired.rule = None;
+        if let Some(item) = &mut desired.item {
+            item.tell(outcome);
+        }
+    }
+}
+
+/// How a filter stands to those of the other list.
+enum Relation {
+    /// It meets one, and neither holds the other.
+    Across,
+    /// It meets none.
+    Apart,
+    /// It holds one, which is the rule then.
+    Around,
+    /// One holds it.
+    Within,
+}
+
+fn relation(rule: &Rule, others: &[String]) -> Relation {
+    let Ok(own) = FilterRef::parse(rule.pattern().as_str()) else {
+        return Relation::Across;
+    };
+    let others = || {
+        others
+            .iter()
+            .filter_map(|other| FilterRef::parse(other).ok())
+    };
+    if others().any(|other| other.covers(own)) {
+        Relation::Within
+    } else if others().any(|other| own.intersects(other) && !own.covers(other)) {
+        Relation::Across
+    } else if others().any(|other| own.covers(other)) {
+        Relation::Around
+    } else {
+        Relation::Apart
+    }
+}
