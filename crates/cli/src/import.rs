@@ -8,7 +8,10 @@ use countersign_admin::Context;
 use countersign_admin::namespace::parse_namespace;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::topic::TopicFilter;
-use countersign_import::{ImportError, ImportOptions, MosquittoSource, Plan};
+use countersign_import::source::go_auth::Queries;
+use countersign_import::{
+    DynamicSecuritySource, GoAuthSource, ImportError, ImportOptions, MosquittoSource, Plan,
+};
 use countersign_sqlite::SqliteStore;
 
 use self::countersign::ImportCountersign;
@@ -26,6 +29,17 @@ pub(crate) enum ImportCommand {
     /// Take over the users and rules of Mosquitto's `password_file` and `acl_file`.
     #[command(after_help = MOSQUITTO)]
     Mosquitto(ImportMosquitto),
+    /// Take over clients, groups and roles of Mosquitto's dynamic-security.
+    #[command(
+        after_help = "Examples:\n  countersign import dynamic-security /var/lib/mosquitto/dynamic-security.json --tenant home --namespace 'home/#' --dry-run"
+    )]
+    DynamicSecurity(ImportDynamicSecurity),
+    /// Take over users and rules of mosquitto-go-auth: of its files, or of an SQLite
+    /// database.
+    #[command(
+        after_help = "Examples:\n  countersign import go-auth --passwords /etc/mosquitto/passwd --acl /etc/mosquitto/acl --tenant home --namespace 'home/#' --dry-run"
+    )]
+    GoAuth(ImportGoAuth),
     /// Take over what `export` wrote, into a store that holds nothing yet.
     ///
     /// The file is read and checked whole before anything is written. Numbers,
@@ -41,6 +55,8 @@ impl ImportCommand {
     pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         match self {
             Self::Countersign(import) => import.run(invocation),
+            Self::DynamicSecurity(import) => import.run(invocation),
+            Self::GoAuth(import) => import.run(invocation),
             Self::Mosquitto(import) => import.run(invocation),
         }
     }
@@ -72,6 +88,98 @@ impl ImportMosquitto {
         let source = match &self.config {
             Some(config) => MosquittoSource::read_config(config),
             None => MosquittoSource::read_files(self.passwords.as_deref(), self.acl.as_deref()),
+        };
+        let source = source.map_err(told)?;
+        self.how.import(invocation, |store, context, options| {
+            source.plan(store, context, options)
+        })
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ImportDynamicSecurity {
+    /// The plugin's file.
+    file: PathBuf,
+    #[command(flatten)]
+    how: ImportArguments,
+}
+
+impl ImportDynamicSecurity {
+    fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
+        let source = DynamicSecuritySource::read(&self.file).map_err(told)?;
+        self.how.import(invocation, |store, context, options| {
+            source.plan(store, context, options)
+        })
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ImportGoAuth {
+    /// The file of passwords.
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "acl",
+        required_unless_present = "sqlite"
+    )]
+    passwords: Option<PathBuf>,
+    /// The file of rules.
+    #[arg(long, value_name = "FILE", requires = "passwords")]
+    acl: Option<PathBuf>,
+    /// The database. It is opened for reading, and its queries may do nothing else.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["passwords", "acl"])]
+    sqlite: Option<PathBuf>,
+    #[command(flatten)]
+    queries: QueryArguments,
+    #[command(flatten)]
+    how: ImportArguments,
+}
+
+/// The queries of a database. Without them, those of mosquitto-go-auth's examples.
+#[derive(Args, Debug)]
+struct QueryArguments {
+    /// Lists the names of all users.
+    #[arg(long, value_name = "Q", requires = "sqlite")]
+    users_query: Option<String>,
+    /// Gives the hash of the user `?`.
+    #[arg(long, value_name = "Q", requires = "sqlite")]
+    user_query: Option<String>,
+    /// Gives a number over 0 where the user `?` may do everything; empty where
+    /// nobody may.
+    #[arg(long, value_name = "Q", requires = "sqlite")]
+    super_query: Option<String>,
+    /// Gives the topics that the user `?1` has the access `?2` to; empty where
+    /// everything is allowed to all.
+    #[arg(long, value_name = "Q", requires = "sqlite")]
+    acl_query: Option<String>,
+}
+
+impl QueryArguments {
+    fn queries(self) -> Queries {
+        let usual = Queries::default();
+        let or_none = |given: Option<String>, usual| match given {
+            Some(query) => Some(query).filter(|query| !query.is_empty()),
+            None => usual,
+        };
+        Queries {
+            users: self.users_query.unwrap_or(usual.users),
+            user: self.user_query.unwrap_or(usual.user),
+            superuser: or_none(self.super_query, usual.superuser),
+            acl: or_none(self.acl_query, usual.acl),
+            time_limit: usual.time_limit,
+        }
+    }
+}
+
+impl ImportGoAuth {
+    fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
+        let queries = self.queries.queries();
+        let source = match (&self.sqlite, &self.passwords, &self.acl) {
+            (Some(path), ..) => GoAuthSource::read_database(path, &queries),
+            (None, Some(passwords), Some(acl)) => GoAuthSource::read_files(passwords, acl),
+            (None, ..) => {
+                return Err(CliError::usage("give --passwords and --acl, or --sqlite"));
+            }
         };
         let source = source.map_err(told)?;
         self.how.import(invocation, |store, context, options| {

@@ -13,6 +13,7 @@ mod groups;
 mod half_open;
 mod host;
 mod impact;
+mod imports;
 mod kaa;
 mod left_behind;
 mod living;
