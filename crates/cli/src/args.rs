@@ -217,7 +217,7 @@ enum Command {
     },
     /// Take over users and rules of other systems.
     #[command(
-        after_help = "Examples:\n  countersign import mosquitto --config /etc/mosquitto/mosquitto.conf --tenant home --namespace 'home/#' --dry-run"
+        after_help = "Examples:\n  countersign import mosquitto --config /etc/mosquitto/mosquitto.conf --tenant home --dry-run"
     )]
     Import {
         #[command(subcommand)]

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use countersign_admin::Context;
 use countersign_admin::namespace::parse_namespace;
+use countersign_admin::taking::Taking;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::topic::TopicFilter;
 use countersign_import::source::go_auth::Queries;
@@ -31,13 +32,13 @@ pub(crate) enum ImportCommand {
     Mosquitto(ImportMosquitto),
     /// Take over clients, groups and roles of Mosquitto's dynamic-security.
     #[command(
-        after_help = "Examples:\n  countersign import dynamic-security /var/lib/mosquitto/dynamic-security.json --tenant home --namespace 'home/#' --dry-run"
+        after_help = "Examples:\n  countersign import dynamic-security /var/lib/mosquitto/dynamic-security.json --tenant home --dry-run"
     )]
     DynamicSecurity(ImportDynamicSecurity),
     /// Take over users and rules of mosquitto-go-auth: of its files, or of an SQLite
     /// database.
     #[command(
-        after_help = "Examples:\n  countersign import go-auth --passwords /etc/mosquitto/passwd --acl /etc/mosquitto/acl --tenant home --namespace 'home/#' --dry-run"
+        after_help = "Examples:\n  countersign import go-auth --passwords /etc/mosquitto/passwd --acl /etc/mosquitto/acl --tenant home --dry-run"
     )]
     GoAuth(ImportGoAuth),
     /// Take over what `export` wrote, into a store that holds nothing yet.
@@ -194,9 +195,14 @@ pub(crate) struct ImportArguments {
     /// The tenant that they go to. It is made, if there is none of this name.
     #[arg(long, value_name = "T", value_parser = TenantId::parse)]
     tenant: TenantId,
-    /// Topics that the tenant owns, where it is made.
+    /// Topics that the tenant owns, where it is made. In a store without tenants it
+    /// owns `#`, all topics, unless something else is said.
     #[arg(long = "namespace", value_name = "F", value_parser = parse_namespace)]
     namespaces: Vec<TopicFilter>,
+    /// Take the topics of --namespace, if they are the tenant's that owns `#`. That
+    /// tenant subscribes `filtered` from then on.
+    #[arg(long)]
+    take: bool,
     /// Users that become operators: outside of all tenants, bound by their rules
     /// alone. Only in a store without other tenants.
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = LoginName::parse_device)]
@@ -228,6 +234,11 @@ impl ImportArguments {
         let options = ImportOptions {
             tenant: self.tenant,
             namespaces: self.namespaces,
+            taking: if self.take {
+                Taking::Filtering
+            } else {
+                Taking::Refused
+            },
             operators: self.operators,
             accept_weak: self.accept_weak,
             update: self.update,
@@ -280,7 +291,7 @@ const MOSQUITTO: &str = "Nothing is written while something would be lost, unles
 is given. Run again, it changes nothing.
 
 Examples:
-  countersign import mosquitto --config /etc/mosquitto/mosquitto.conf --tenant home --namespace 'home/#' --dry-run
+  countersign import mosquitto --config /etc/mosquitto/mosquitto.conf --tenant home --dry-run
   countersign import mosquitto --passwords /etc/mosquitto/passwd --acl /etc/mosquitto/acl --tenant home --namespace 'home/#'
 
 Exit codes:

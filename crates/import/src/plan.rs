@@ -6,6 +6,7 @@
 //! interrupted is run again.
 
 use countersign_admin::import::{ImportedTenant, LookUpCredentials, LookUpTenant};
+use countersign_admin::taking::{TakeFromRest, Taking};
 use countersign_admin::{AdminError, Context, dry_run, run};
 use countersign_core::name::LoginName;
 use countersign_core::store::AdminStore;
@@ -32,6 +33,7 @@ pub use self::options::ImportOptions;
 pub struct Plan {
     report: Report,
     steps: Vec<Step>,
+    taking: Taking,
 }
 
 /// Why a plan was not written to its end.
@@ -79,11 +81,17 @@ impl Plan {
             ..self.report.clone()
         };
         for (step, number) in self.steps.into_iter().zip(1..) {
-            if let Err(error) = run(store, context, &step) {
+            let (created, updated) = (step.created(), step.updated());
+            let taking = self.taking;
+            let command = TakeFromRest {
+                command: step,
+                taking,
+            };
+            if let Err(error) = run(store, context, &command) {
                 let report = done;
                 return Err(Box::new(ApplyError { report, error }));
             }
-            done.count(&step.created(), step.updated());
+            done.count(&created, updated);
             progress(number, total);
         }
         done.applied = true;
@@ -137,8 +145,13 @@ pub(crate) fn plan<S: AdminStore>(
 ) -> Result<Plan, ImportError> {
     let mut planner = Planner::new(options, found, &desired)?;
     if let Some(step) = planner.tenant(&desired) {
-        dry_run(store, context, &step)?;
-        planner.steps.push(step);
+        let taking = options.taking;
+        let command = TakeFromRest {
+            command: step,
+            taking,
+        };
+        dry_run(store, context, &command)?;
+        planner.steps.push(command.command);
     }
     for role in desired.roles {
         planner.role(role);
@@ -160,7 +173,11 @@ pub(crate) fn plan<S: AdminStore>(
         }
     }
     let (report, steps) = planner.finish(desired.items);
-    Ok(Plan { report, steps })
+    Ok(Plan {
+        report,
+        steps,
+        taking: options.taking,
+    })
 }
 
 /// So many names are looked up in one transaction.

@@ -60,6 +60,9 @@ impl DocumentFixture {
             fixture.path("etc/mosquitto/passwd").display(),
             fixture.path("etc/mosquitto/acl").display(),
         );
+        fs::create_dir_all(fixture.path("var/lib/mosquitto")).unwrap();
+        let json = fixture.path("var/lib/mosquitto/dynamic-security.json");
+        fs::write(json, "{}").unwrap();
         fs::write(fixture.path("etc/mosquitto/passwd"), "").unwrap();
         fs::write(fixture.path("etc/mosquitto/acl"), "topic read home/news\n").unwrap();
         fs::write(fixture.path("libmosquitto_countersign.so"), "").unwrap();

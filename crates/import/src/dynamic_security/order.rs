@@ -11,6 +11,9 @@ pub(super) struct Order {
     sequences: Vec<Vec<usize>>,
 }
 
+/// What a group brings to a member: its priority, its name, and its roles in order.
+type OfGroup<'a> = (i64, &'a str, Vec<usize>);
+
 impl Order {
     /// The order of all clients, and of those without a name.
     pub(super) fn of(read: &DynamicSecurity) -> Self {
@@ -24,7 +27,7 @@ impl Order {
             let found = roles.iter().filter_map(|role| places.get(&*role.name));
             found.copied().collect()
         };
-        let mut groups: HashMap<&str, Vec<(i64, &str, Vec<usize>)>> = HashMap::new();
+        let mut groups: HashMap<&str, Vec<OfGroup<'_>>> = HashMap::new();
         for group in &read.groups {
             let roles = in_order(&group.roles);
             for member in &group.clients {

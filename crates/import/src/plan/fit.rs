@@ -13,6 +13,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) tenant: &'a TenantId,
     /// The topics that it owns.
     pub(crate) namespaces: &'a [TopicFilter],
+    /// What other tenants own of them, if it owns `#`.
+    pub(crate) others: &'a [TopicFilter],
     /// Whether its rules may name `$SYS`, to subscribe.
     pub(crate) sys_read: bool,
 }
@@ -39,12 +41,19 @@ impl Ground<'_> {
         }
         let widest = rule.pattern().widest();
         let tenant = self.tenant;
-        if self.namespaces.iter().any(|owned| owned.covers(&widest)) {
-            (Some(rule), Outcome::Kept)
-        } else if self
-            .namespaces
-            .iter()
-            .any(|owned| owned.intersects(&widest))
+        let is_owned = self.namespaces.iter().any(|owned| owned.covers(&widest));
+        if is_owned && !self.others.iter().any(|other| other.intersects(&widest)) {
+            return (Some(rule), Outcome::Kept);
+        }
+        if self.others.iter().any(|other| other.covers(&widest)) {
+            let why = "another tenant owns these topics";
+            return (None, Outcome::lost(why, "leave the line out"));
+        }
+        if is_owned
+            || self
+                .namespaces
+                .iter()
+                .any(|owned| owned.intersects(&widest))
         {
             let how = format!("it reaches only what tenant `{tenant}` owns");
             (Some(rule), Outcome::Changed(how))
@@ -105,6 +114,7 @@ mod tests {
         let ground = Ground {
             tenant: &tenant,
             namespaces: &[TopicFilter::parse(namespace).unwrap()],
+            others: &[TopicFilter::parse("taken/#").unwrap()],
             sys_read,
         };
         let place = SourceName::of(Path::new("acl")).line(1);
@@ -136,6 +146,16 @@ mod tests {
         let deny = Rule::deny(Action::Both, Pattern::parse("away/#").unwrap());
         let (left, told) = outcome("home/#", false, deny);
         assert_eq!((left.is_some(), told), (true, Outcome::Kept));
+    }
+
+    #[test]
+    fn what_owns_the_rest_does_not_reach_what_others_own() {
+        let (left, told) = outcome("#", false, allow(Action::Both, "taken/x"));
+        assert!(left.is_none() && is_lost(&told));
+        let (left, told) = outcome("#", false, allow(Action::Both, "#"));
+        assert!(left.is_some() && matches!(told, Outcome::Changed(_)));
+        let (_, told) = outcome("#", false, allow(Action::Both, "free/x"));
+        assert_eq!(told, Outcome::Kept);
     }
 
     #[test]

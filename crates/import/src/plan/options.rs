@@ -1,5 +1,6 @@
 //! What is asked for.
 
+use countersign_admin::taking::Taking;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::topic::TopicFilter;
 
@@ -10,6 +11,8 @@ pub struct ImportOptions {
     pub tenant: TenantId,
     /// The topics that the tenant owns, where it is made.
     pub namespaces: Vec<TopicFilter>,
+    /// Whether the tenant may take topics from the one that owns `#`.
+    pub taking: Taking,
     /// The users that become operators.
     pub operators: Vec<LoginName>,
     /// Whether passwords in plain text are taken over, and hashed.

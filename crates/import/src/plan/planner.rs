@@ -28,6 +28,7 @@ pub(super) struct Planner<'a> {
     found: &'a ImportedTenant,
     source: &'static str,
     namespaces: Vec<TopicFilter>,
+    others: Vec<TopicFilter>,
     sys_read: bool,
     /// The roles that are not taken over.
     lost_roles: HashSet<RoleName>,
@@ -64,7 +65,10 @@ impl<'a> Planner<'a> {
             }
             None => (options.namespaces.clone(), wants_sys(desired)),
         };
+        let others = found.others.iter();
+        let others = others.flat_map(|tenant| tenant.namespaces.named().cloned());
         Ok(Self {
+            others: others.collect(),
             options,
             found,
             source: desired.source,
@@ -113,6 +117,7 @@ impl<'a> Planner<'a> {
         Ground {
             tenant: &self.options.tenant,
             namespaces: &self.namespaces,
+            others: &self.others,
             sys_read: self.sys_read,
         }
     }

@@ -33,6 +33,7 @@ impl Fixture {
             options: ImportOptions {
                 tenant: TenantId::parse("home").unwrap(),
                 namespaces: vec![TopicFilter::parse(namespace).unwrap()],
+                taking: countersign_admin::taking::Taking::Refused,
                 operators: Vec::new(),
                 accept_weak: false,
                 update: false,
