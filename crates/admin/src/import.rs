@@ -27,6 +27,7 @@ use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::kind::check_not_reserved;
 use crate::lookup::{self, ShownCredential};
 use crate::password::ChosenPassword;
+use crate::role::{AssignRole, Assignment};
 use crate::rule::{RuleChange, check_sendable};
 use crate::tenant::{RoleChanges, SetTenant, TenantChanges};
 use crate::text::FreeText;
@@ -335,7 +336,11 @@ impl Command for ImportRole {
         role::put(tx, "role.create", None, &made)?;
         tx.put_role_import(&self.tenant, &self.name, &self.mark)?;
         for group in &self.groups {
-            tx.assign_role(&self.tenant, &self.name, group)?;
+            tx.run(&AssignRole(Assignment {
+                tenant: self.tenant.clone(),
+                role: self.name.clone(),
+                group: group.clone(),
+            }))?;
         }
         if !self.is_default && !self.is_anonymous {
             return Ok(());

@@ -26,6 +26,7 @@ use crate::plan::{ImportOptions, Plan, look_up_tenant, plan};
 use crate::source::dynamic_security::DynamicSecurity;
 
 mod client;
+mod defaults;
 mod mapper;
 mod names;
 mod order;

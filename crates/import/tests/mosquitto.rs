@@ -1,7 +1,5 @@
 //! What becomes of Mosquitto's files: `tests/cases/import/mosquitto.toml`.
 
-#![expect(clippy::unwrap_used, reason = "a test may")]
-
 #[cfg(test)]
 mod common;
 

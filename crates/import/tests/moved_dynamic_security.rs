@@ -1,8 +1,6 @@
 //! What becomes of dynamic-security's file:
 //! `tests/cases/import/moved_dynamic_security.toml`.
 
-#![expect(clippy::unwrap_used, reason = "a test may")]
-
 #[cfg(test)]
 #[expect(dead_code, reason = "each test file uses some of it")]
 mod common;

@@ -257,7 +257,8 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
             name: pump(), password: None, rules: None, changes: None, suspended: None, mark: mark(),
         };
         Platform UpdateImportedRole UpdateImportedRole {
-            tenant: acme(), name: ops(), rules: Vec::new(), no_wildcards: false, mark: mark(),
+            tenant: acme(), name: ops(), rules: Vec::new(), no_wildcards: false, assign: Vec::new(),
+            unassign: Vec::new(), mark: mark(),
         };
         Platform WithdrawKick WithdrawKick { target: "c".into(), request };
     }

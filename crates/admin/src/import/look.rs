@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use countersign_core::credential::Credential;
 use countersign_core::imported::ImportMark;
-use countersign_core::name::{LoginName, TenantId};
+use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::role::{Role, RoleName};
 use countersign_core::scheme::Schemes;
 use countersign_core::store::{Intent, all_rows};
@@ -52,6 +52,8 @@ impl ImportedTenant {
 pub struct ImportedRole {
     /// The role.
     pub role: Role,
+    /// The groups that hold it, by path.
+    pub groups: Vec<GroupPath>,
     /// What is remembered of its source; none where no import made it.
     pub mark: Option<ImportMark>,
 }
@@ -76,7 +78,9 @@ impl Command for LookUpTenant {
         let listed = all_rows(|page| tx.roles(Some(id), page))?;
         for role in listed {
             let mark = tx.role_import(id, &role.name)?;
-            roles.insert(role.name.clone(), ImportedRole { role, mark });
+            let groups = tx.groups_of_role(id, &role.name)?;
+            let name = role.name.clone();
+            roles.insert(name, ImportedRole { role, groups, mark });
         }
         Ok(ImportedTenant {
             has_own_credentials: tenant.is_some() && tx.has_own_credentials(id)?,

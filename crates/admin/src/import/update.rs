@@ -2,7 +2,7 @@
 
 use countersign_core::imported::ImportMark;
 use countersign_core::lifecycle::Act;
-use countersign_core::name::{LoginName, TenantId};
+use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::role::{Role, RoleName, RoleRule};
 use countersign_core::rule::Rule;
 
@@ -16,6 +16,7 @@ use crate::credential::{
 use crate::error::AdminError;
 use crate::lookup;
 use crate::password::ChosenPassword;
+use crate::role::{AssignRole, Assignment, UnassignRole};
 use crate::{role, secret};
 
 /// Changes a credential that an import made.
@@ -104,6 +105,10 @@ pub struct UpdateImportedRole {
     pub rules: Vec<RoleRule>,
     /// Whether it grants no SUBSCRIBE with `+` or `#` from now on.
     pub no_wildcards: bool,
+    /// Groups that hold it from now on.
+    pub assign: Vec<GroupPath>,
+    /// Groups that no longer hold it.
+    pub unassign: Vec<GroupPath>,
     /// What is remembered of its source.
     pub mark: ImportMark,
 }
@@ -126,6 +131,17 @@ impl Command for UpdateImportedRole {
         };
         if after != before {
             role::put(tx, "role.set", Some(&before), &after)?;
+        }
+        let of_group = |group: &GroupPath| Assignment {
+            tenant: self.tenant.clone(),
+            role: self.name.clone(),
+            group: group.clone(),
+        };
+        for group in &self.assign {
+            tx.run(&AssignRole(of_group(group)))?;
+        }
+        for group in &self.unassign {
+            tx.run(&UnassignRole(of_group(group)))?;
         }
         Ok(tx.put_role_import(&self.tenant, &self.name, &self.mark)?)
     }

@@ -5,9 +5,10 @@ use std::collections::{HashMap, HashSet};
 use countersign_admin::import::ImportedTenant;
 use countersign_core::name::GroupPath;
 use countersign_core::role::RoleName;
-use countersign_core::rule::{Action, Effect, Pattern, Rule};
+use countersign_core::rule::Effect;
 
 use super::client;
+use super::defaults::default_access;
 use super::names::{Name, Names};
 use super::order::Order;
 use super::rules::{
@@ -18,9 +19,7 @@ use crate::plan::ImportOptions;
 use crate::plan::desired::{
     Desired, DesiredRole, DesiredRule, DesiredTenant, HeldRole, Item, JoinedGroup, Outcome,
 };
-use crate::source::dynamic_security::{
-    DefaultAccess, DefaultUse, DynamicSecurity, Group, Membership, Role,
-};
+use crate::source::dynamic_security::{DefaultUse, DynamicSecurity, Group, Membership, Role};
 use crate::users::{Users, as_own, is_operator};
 
 /// Makes of objects what is wanted.
@@ -94,7 +93,14 @@ impl<'a> Mapper<'a> {
 
         let holders = self.holders(&read);
         let anonymous = self.anonymous(&read);
-        let default = self.default_access(&read.default_access, delivers);
+        let (rules, items) = default_access(&read.default_access, delivers);
+        self.items.extend(items);
+        let default_name = self.default_role.clone().filter(|_| !rules.is_empty());
+        let default = default_name.clone().map(|name| DesiredRole {
+            rules,
+            is_default: self.says_defaults,
+            ..DesiredRole::new(name)
+        });
         let mut groups = self.group_roles(&read.groups);
         let mut roles = Vec::new();
         let mut own_rules: HashMap<&str, Vec<DesiredRule>> = HashMap::new();
@@ -120,7 +126,6 @@ impl<'a> Mapper<'a> {
             made.is_anonymous = self.says_defaults && anonymous.contains(&*role.name);
             roles.push(made);
         }
-        let default_name = default.as_ref().map(|role| role.name.clone());
         for client in &read.clients {
             let credential = self.users.named(&client.username);
             client::fill(credential, client, self.options.accept_weak);
@@ -236,58 +241,6 @@ impl<'a> Mapper<'a> {
             .find(|group| group.name == anonymous.name);
         let roles = group.into_iter().flat_map(|group| &group.roles);
         roles.map(|role| role.name.clone()).collect()
-    }
-
-    /// What is allowed where no rule matches.
-    fn default_access(&mut self, access: &[DefaultAccess], delivers: bool) -> Option<DesiredRole> {
-        let mut rules = Vec::new();
-        for DefaultAccess {
-            place,
-            of,
-            is_allowed,
-        } in access
-        {
-            let (what, action) = match of {
-                DefaultUse::Deliver => ("publishClientReceive", None),
-                DefaultUse::Publish => ("publishClientSend", Some(Action::Publish)),
-                DefaultUse::Subscribe => ("subscribe", Some(Action::Subscribe)),
-                DefaultUse::Unsubscribe => ("unsubscribe", None),
-            };
-            let mut item = Item::kept(place.clone(), what);
-            match (of, is_allowed) {
-                (DefaultUse::Unsubscribe, false) => {
-                    item.change("UNSUBSCRIBE is always allowed here");
-                }
-                (DefaultUse::Subscribe, true) if !delivers => {
-                    item.change("SUBSCRIBE is allowed to what is delivered");
-                }
-                (DefaultUse::Publish | DefaultUse::Subscribe, true) => {
-                    let patterns: &[&str] = match of {
-                        DefaultUse::Subscribe => &["#", "$SYS/#"],
-                        DefaultUse::Deliver | DefaultUse::Publish | DefaultUse::Unsubscribe => {
-                            &["#"]
-                        }
-                    };
-                    let patterns = patterns.iter().filter_map(|text| Pattern::parse(text).ok());
-                    let allowed = patterns.zip(core::iter::repeat(action));
-                    rules.extend(allowed.filter_map(|(pattern, action)| {
-                        Some(DesiredRule {
-                            item: None,
-                            rule: Some(Rule::allow(action?, pattern)),
-                        })
-                    }));
-                }
-                (DefaultUse::Deliver | DefaultUse::Unsubscribe, _)
-                | (DefaultUse::Publish | DefaultUse::Subscribe, false) => {}
-            }
-            self.items.push(item);
-        }
-        let name = self.default_role.clone().filter(|_| !rules.is_empty())?;
-        Some(DesiredRole {
-            rules,
-            is_default: self.says_defaults,
-            ..DesiredRole::new(name)
-        })
     }
 
     /// Which groups hold each role.

@@ -1,12 +1,17 @@
 //! What becomes of an object that an earlier import made: nothing where its source
 //! is the same, and where it is not, what the source has changed.
 
+use std::collections::BTreeMap;
+
 use countersign_admin::credential::CredentialChanges;
-use countersign_admin::import::{KnownCredential, UpdateImportedCredential, UpdateImportedRole};
+use countersign_admin::import::{
+    ImportedRole, KnownCredential, UpdateImportedCredential, UpdateImportedRole,
+};
 use countersign_admin::text::FreeText;
 use countersign_core::imported::{ImportMark, PartDigest};
 use countersign_core::lifecycle::State;
-use countersign_core::role::{Role, RoleName, RoleRule};
+use countersign_core::name::GroupPath;
+use countersign_core::role::{RoleName, RoleRule};
 use countersign_core::rule::Rule;
 
 use super::desired::{DesiredCredential, DesiredRole, DesiredRule, rules_of};
@@ -16,7 +21,13 @@ use super::step::{MOST_IN_A_STEP, Step};
 
 impl Planner<'_> {
     /// A role that an earlier import made.
-    pub(super) fn role_again(&mut self, role: &mut DesiredRole, known: &Role, mark: &ImportMark) {
+    pub(super) fn role_again(
+        &mut self,
+        role: &mut DesiredRole,
+        imported: &ImportedRole,
+        mark: &ImportMark,
+    ) {
+        let known = &imported.role;
         let rules = rules_of(&role.rules);
         let parts = made::parts_of_role(role, &rules);
         if parts == mark.parts {
@@ -53,6 +64,12 @@ impl Planner<'_> {
             } else {
                 role.no_wildcards
             },
+            assign: new_only(
+                role.groups.iter().map(|joined| &joined.group),
+                &imported.groups,
+                |group| !mark.parts.contains(&group_part(group)),
+            ),
+            unassign: gone_only(&imported.groups, &mark.parts, &parts, group_part),
             mark: self.mark(parts),
         });
         self.steps.push(step);
@@ -103,16 +120,22 @@ impl Planner<'_> {
         let stored = &known.credential;
         let is_new = |part: PartDigest| !mark.parts.contains(&part);
         let merged = merged_rules(&stored.rules, rules, &mark.parts, &parts);
-        let role_part = |role: &RoleName| PartDigest::of("role", role.as_str());
+        let attribute_part =
+            |key: &str, value: &str| PartDigest::of("attribute", &format!("{key}={value}"));
+        let mut attributes: BTreeMap<String, String> = BTreeMap::new();
+        for (key, value) in &stored.attributes {
+            let part = attribute_part(key, value);
+            if mark.parts.contains(&part) && !parts.contains(&part) {
+                attributes.insert(key.clone(), String::new());
+            }
+        }
+        for (key, value) in &wanted.attributes {
+            if is_new(attribute_part(key, value)) {
+                attributes.insert(key.clone(), value.clone());
+            }
+        }
         let wanted_roles = wanted.roles.iter().map(|held| &held.role);
-        let add_roles: Vec<RoleName> = wanted_roles
-            .filter(|role| is_new(role_part(role)) && !stored.roles.contains(role))
-            .cloned()
-            .collect();
-        let gone = |role: &&RoleName| {
-            let part = role_part(role);
-            mark.parts.contains(&part) && !parts.contains(&part)
-        };
+        let wanted_groups = wanted.groups.iter().map(|joined| &joined.group);
         let changes = CredentialChanges {
             description: is_new(made::description_part(wanted))
                 .then(|| {
@@ -122,14 +145,22 @@ impl Planner<'_> {
                         .or_else(|| FreeText::parse("").ok())
                 })
                 .flatten(),
+            attributes,
             client_id_rule: is_new(made::client_id_part(wanted))
                 .then(|| wanted.client_id_rule.clone()),
-            add_roles,
-            remove_roles: stored.roles.iter().filter(gone).cloned().collect(),
+            add_groups: new_only(wanted_groups, &stored.groups, |group| {
+                is_new(group_part(group))
+            }),
+            remove_groups: gone_only(&stored.groups, &mark.parts, &parts, group_part),
+            add_roles: new_only(wanted_roles, &stored.roles, |role| is_new(role_part(role))),
+            remove_roles: gone_only(&stored.roles, &mark.parts, &parts, role_part),
             ..CredentialChanges::default()
         };
         let has_changes = changes.description.is_some()
             || changes.client_id_rule.is_some()
+            || !changes.attributes.is_empty()
+            || !changes.add_groups.is_empty()
+            || !changes.remove_groups.is_empty()
             || !changes.add_roles.is_empty()
             || !changes.remove_roles.is_empty();
         let is_suspended = stored.state == State::Suspended;
@@ -181,6 +212,35 @@ fn merged_rules(stored: &[Rule], wanted: &[Rule], before: &Parts, now: &Parts) -
     let is_new = |rule: &&Rule| !before.contains(&rule_part(rule)) && !stored.contains(rule);
     let kept = stored.iter().filter(stays);
     kept.chain(wanted.iter().filter(is_new)).cloned().collect()
+}
+
+/// What the source has only since an earlier import, and the store does not have.
+fn new_only<'a, T: Clone + PartialEq + 'a>(
+    wanted: impl Iterator<Item = &'a T>,
+    stored: &[T],
+    is_new: impl Fn(&T) -> bool,
+) -> Vec<T> {
+    let new = wanted.filter(|it| is_new(it) && !stored.contains(it));
+    new.cloned().collect()
+}
+
+/// What the store has of an earlier import, and the source no longer has.
+fn gone_only<T: Clone>(
+    stored: &[T],
+    before: &Parts,
+    now: &Parts,
+    part: impl Fn(&T) -> PartDigest,
+) -> Vec<T> {
+    let is_gone = |it: &&T| before.contains(&part(it)) && !now.contains(&part(it));
+    stored.iter().filter(is_gone).cloned().collect()
+}
+
+fn role_part(role: &RoleName) -> PartDigest {
+    PartDigest::of("role", role.as_str())
+}
+
+fn group_part(group: &GroupPath) -> PartDigest {
+    PartDigest::of("group", group.as_str())
 }
 
 /// Gives up what the source has only since an earlier import.

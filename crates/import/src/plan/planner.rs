@@ -147,7 +147,7 @@ impl<'a> Planner<'a> {
                 self.steps.push(step);
             }
             Some(known) => match &known.mark {
-                Some(mark) => self.role_again(&mut role, &known.role, mark),
+                Some(mark) => self.role_again(&mut role, known, mark),
                 None => {
                     let why = format!(
                         "name-taken: tenant `{}` has a role `{}` that no import made",

@@ -74,7 +74,8 @@ impl Fixture {
         assert_eq!(done, expected);
         let again = self.act(|store, context, options| plan(store, context, options).unwrap());
         let created = done.created;
-        let objects = created.roles + created.credentials + created.operators;
+        let objects = [created.roles, created.credentials, created.operators];
+        let objects: u64 = objects.into_iter().sum();
         let again = again.report();
         assert_eq!(again.created, Default::default());
         assert_eq!((again.updated, again.unchanged), (0, objects));
@@ -99,14 +100,22 @@ impl Fixture {
             tenant.sys_read
         )];
         let roles = self.run(&ListRoles::default()).rows;
-        for role in roles {
+        for shown in roles {
+            let role = shown.role;
+            let groups = shown.groups.iter();
+            let groups: String = groups
+                .map(|group| format!(" group={}", group.as_str()))
+                .collect();
             let wildcards = if role.no_wildcards {
                 " no-wildcards"
             } else {
                 ""
             };
             let rules = role.rules.iter().map(|bound| &bound.rule);
-            lines.push(with_rules(format!("role {}{wildcards}", role.name), rules));
+            lines.push(with_rules(
+                format!("role {}{wildcards}{groups}", role.name),
+                rules,
+            ));
         }
         let devices = self.run(&ListCredentials::default()).listed.rows;
         let operators = self.act(|store, context, _| {
