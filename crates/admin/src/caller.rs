@@ -6,7 +6,7 @@ use countersign_core::kind::Kind;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::role::RoleName;
 use countersign_core::time::Timestamp;
-use countersign_core::user::GrantedRight;
+use countersign_core::user::{GrantedRight, User};
 
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::lookup::{self, Rows, no_credential, no_user};
@@ -177,10 +177,7 @@ impl Authority {
             Permission::ManageUser(email) => {
                 let unknown = || no_user(email);
                 let user = store.credential(email)?.ok_or_else(unknown)?;
-                let grants = match &user.kind {
-                    Kind::User(about) => about.managing_grants(),
-                    Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => &[],
-                };
+                let grants = user.kind.user().map_or(&[][..], User::managing_grants);
                 let all = grants.iter().all(|grant| administers(&grant.tenant));
                 if all && !grants.is_empty() {
                     return Ok(());

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use countersign_core::change::Change;
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::{Credential, CredentialId};
-use countersign_core::kind::Kind;
 use countersign_core::name::TenantId;
 use countersign_core::ownership::Holder;
 use countersign_core::role::RoleName;
@@ -70,12 +69,9 @@ pub(crate) fn users_with_role(
 ) -> Result<Vec<Credential>, StoreError> {
     let wanted = GrantedRight::Role(name.clone());
     let mut users = all_rows(|page| rows.users(page))?;
-    users.retain(|user| match &user.kind {
-        Kind::User(about) => {
-            let grant = about.grant_in(tenant);
-            grant.is_some_and(|grant| grant.right == wanted)
-        }
-        Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => false,
+    users.retain(|user| {
+        let grant = user.kind.user().and_then(|about| about.grant_in(tenant));
+        grant.is_some_and(|grant| grant.right == wanted)
     });
     Ok(users)
 }

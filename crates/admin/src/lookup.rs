@@ -258,11 +258,10 @@ pub(crate) fn no_credential(name: &LoginName) -> AdminError {
 /// The user with this address.
 pub(crate) fn user(rows: &mut Rows<'_>, email: &LoginName) -> Result<Credential, AdminError> {
     let found = rows.credential(email)?.ok_or_else(|| no_user(email))?;
-    match found.kind {
-        Kind::User(_) => Ok(found),
-        Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => {
-            Err(wrong_kind(&found))
-        }
+    if found.kind.user().is_some() {
+        Ok(found)
+    } else {
+        Err(wrong_kind(&found))
     }
 }
 

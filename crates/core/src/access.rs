@@ -82,10 +82,13 @@ impl<'a> AccessSubject<'a> {
         match *self {
             Self::Anonymous { .. } | Self::Token { .. } => &[],
             Self::Credential { credential, .. } => &credential.groups,
-            Self::User { credential, tenant } => match &credential.kind {
-                Kind::User(user) => user.grant_in(tenant).map_or(&[], Grant::groups),
-                Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => &[],
-            },
+            Self::User { credential, tenant } => {
+                let grant = credential
+                    .kind
+                    .user()
+                    .and_then(|user| user.grant_in(tenant));
+                grant.map_or(&[], Grant::groups)
+            }
         }
     }
 }

@@ -58,7 +58,7 @@ impl ClientId {
 }
 
 /// Says whether a client identifier is one that a broker made up for a client
-/// that sent none: `auto-` and a UUID, as Mosquitto does.
+/// that sent none: `auto-` and a UUID.
 #[must_use]
 pub fn is_made_up(client_id: &str) -> bool {
     let Some(uuid) = client_id.strip_prefix("auto-") else {

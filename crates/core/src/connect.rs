@@ -81,9 +81,8 @@ pub enum Reservation {
 }
 
 impl Reservation {
-    /// What is known where the host does not tell whose its client ids are, as
-    /// Mosquitto 2.0 does not: its bridges have such ids unless they are told
-    /// otherwise.
+    /// What is known where the host does not tell whose its client ids are: its
+    /// bridges have those that begin with `local.`, unless they are told otherwise.
     #[must_use]
     pub fn untold(client_id: &[u8]) -> Self {
         if client_id.starts_with(b"local.") {

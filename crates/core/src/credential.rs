@@ -258,11 +258,8 @@ impl Credential {
     /// The credential, besides itself, that a session of this one depends on:
     /// once that changes, the session is to be judged again.
     #[must_use]
-    pub const fn parent(&self) -> Option<CredentialId> {
-        match &self.kind {
-            Kind::Thing(thing) => Some(thing.application),
-            Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::User(_) => None,
-        }
+    pub fn parent(&self) -> Option<CredentialId> {
+        Some(self.kind.thing()?.application)
     }
 
     /// Says whether state and dates let this credential be used at `now`.

@@ -44,6 +44,33 @@ impl Kind {
         }
     }
 
+    /// What makes it an application, if it is one.
+    #[must_use]
+    pub const fn application(&self) -> Option<&Application> {
+        match self {
+            Self::Application(application) => Some(application),
+            Self::Bearer | Self::Device | Self::Thing(_) | Self::User(_) => None,
+        }
+    }
+
+    /// What makes it a thing, if it is one.
+    #[must_use]
+    pub const fn thing(&self) -> Option<&Thing> {
+        match self {
+            Self::Thing(thing) => Some(thing),
+            Self::Application(_) | Self::Bearer | Self::Device | Self::User(_) => None,
+        }
+    }
+
+    /// What makes it a user, if it is one.
+    #[must_use]
+    pub fn user(&self) -> Option<&User> {
+        match self {
+            Self::User(user) => Some(user),
+            Self::Application(_) | Self::Bearer | Self::Device | Self::Thing(_) => None,
+        }
+    }
+
     /// Says whether anybody logs in by the name of such a credential.
     #[must_use]
     pub const fn logs_in_by_name(&self) -> bool {

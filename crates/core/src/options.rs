@@ -98,8 +98,8 @@ impl Options {
         })
     }
 
-    /// Says whether any option needs a broker that tells a plugin the port a
-    /// client came in by, which Mosquitto does from 2.1 on.
+    /// Says whether any option needs a host that tells the port a client came in
+    /// by.
     #[must_use]
     pub fn needs_ports(&self) -> bool {
         !self.listeners.is_empty() || !self.tls_listeners.is_empty()

@@ -21,10 +21,7 @@ pub fn of_application(
     key: &LoginName,
     now: Timestamp,
 ) -> Option<Credential> {
-    let about = match &application.kind {
-        Kind::Application(about) => about,
-        Kind::Bearer | Kind::Device | Kind::Thing(_) | Kind::User(_) => return None,
-    };
+    let about = application.kind.application()?;
     let kind = Kind::Thing(Thing {
         application: application.id,
         application_name: ApplicationName::of_credential(&application.name)?,

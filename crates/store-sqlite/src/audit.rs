@@ -9,10 +9,10 @@ use countersign_core::reason::Reason;
 use countersign_core::store::rows::AuditRows;
 use countersign_core::store::{AuditQuery, Listed, Page, StoreError};
 use countersign_core::time::Timestamp;
-use rusqlite::types::Value;
 use rusqlite::{Connection, params, params_from_iter};
 
 use self::chain::ChainEnds;
+use self::part::Part;
 use crate::busy_timeout::ADMIN_WAIT;
 use crate::error::Fault;
 use crate::page_query::{PageQuery, text};
@@ -24,6 +24,7 @@ use crate::transaction::{COMMIT, SqliteTransaction};
 pub use self::verify::AuditCheck;
 
 mod chain;
+pub(crate) mod part;
 mod prune;
 mod verify;
 
@@ -178,31 +179,6 @@ fn append(connection: &Connection, chain: AuditChain, entries: &[AuditEntry]) ->
         ])?;
     }
     chain::set_head(connection, chain, head, entries.len())
-}
-
-/// Which rows of a listing.
-#[derive(Clone, Copy)]
-pub(crate) enum Part<'p> {
-    /// The newest so many.
-    Newest(u64),
-    /// Those of a page.
-    Page(&'p Page<AuditKey>),
-}
-
-impl Part<'_> {
-    /// Ends a statement that seeks the rows of this part by the columns of
-    /// [`AuditKey`].
-    pub(crate) fn of(self, query: PageQuery, key: [&str; 3]) -> (String, Vec<Value>) {
-        match self {
-            Self::Newest(limit) => query.newest(key, limit),
-            Self::Page(page) => {
-                let after = page.after.as_ref();
-                let after =
-                    after.map(|it| [it.time.as_millis().into(), text(&it.sum), it.id.into()]);
-                query.page(key, after, page.sought())
-            }
-        }
-    }
 }
 
 /// The rows that `query` asks for, refusals that are still summed up included,

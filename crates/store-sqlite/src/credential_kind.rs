@@ -48,14 +48,10 @@ pub(crate) struct CredentialKindColumns {
 impl CredentialKindColumns {
     /// What the row of a credential of this kind tells.
     pub(crate) fn of(kind: &Kind) -> Self {
-        let (application, about) = match kind {
-            Kind::Application(about) => (None, Some(about)),
-            Kind::Thing(thing) => (Some(thing.application.0), None),
-            Kind::Bearer | Kind::Device | Kind::User(_) => (None, None),
-        };
+        let about = kind.application();
         Self {
             kind: kind.as_str(),
-            application,
+            application: kind.thing().map(|thing| thing.application.0),
             org_admin: about.is_some_and(|about| about.is_org_admin),
             auto_register: about.is_some_and(|about| about.registers.is_some()),
         }
@@ -80,9 +76,9 @@ pub(crate) fn put_new(
 
 /// Writes what lies in other tables and acts may change.
 pub(crate) fn update(connection: &Connection, credential: &Credential) -> Result<(), Fault> {
-    match &credential.kind {
-        Kind::User(user) => users::update(connection, credential.id, user),
-        Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => Ok(()),
+    match credential.kind.user() {
+        Some(user) => users::update(connection, credential.id, user),
+        None => Ok(()),
     }
 }
 

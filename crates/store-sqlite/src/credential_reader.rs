@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use countersign_core::client_id::{ClientIdRule, ClientIdTie};
 use countersign_core::credential::{Credential, CredentialId, Generation};
-use countersign_core::kind::Kind;
 use countersign_core::lifecycle::State;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::scheme::SchemeName;
@@ -66,10 +65,7 @@ fn read_credential(
     let is_in_groups = columns.flag()?;
     let kind = credential_kind::read(connection, id, columns)?;
     // A thing's secrets and roles are its application's.
-    let owner = match &kind {
-        Kind::Thing(thing) => thing.application,
-        Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::User(_) => id,
-    };
+    let owner = kind.thing().map_or(id, |thing| thing.application);
     Ok(Credential {
         id,
         kind,

@@ -9,7 +9,8 @@ use countersign_core::store::{AuditQuery, StoreError};
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params, params_from_iter};
 
-use crate::audit::{Part, count_staged};
+use crate::audit::count_staged;
+use crate::audit::part::Part;
 use crate::error::Fault;
 use crate::page_query::{PageQuery, text};
 use crate::row_reader::RowReader;

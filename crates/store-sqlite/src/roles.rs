@@ -1,7 +1,6 @@
 //! Roles and rules.
 
 use countersign_core::credential::{Credential, CredentialId};
-use countersign_core::kind::Kind;
 use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::role::{Role, RoleName, RoleRule};
 use countersign_core::rule::{Action, Effect, Limits, Pattern, QoS, Rule};
@@ -260,9 +259,9 @@ pub(crate) fn put_held(
 /// The roles that are a credential's own: those of a thing are its
 /// application's.
 fn own_roles(credential: &Credential) -> &[RoleName] {
-    match &credential.kind {
-        Kind::Thing(_) => &[],
-        Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::User(_) => &credential.roles,
+    match credential.kind.thing() {
+        Some(_) => &[],
+        None => &credential.roles,
     }
 }
 

@@ -165,10 +165,8 @@ impl<S: Directory> Directory for DirectoryOverrides<'_, S> {
 }
 
 fn has_second_factor(credential: &Credential) -> bool {
-    match &credential.kind {
-        Kind::User(user) => user.second_factor.is_some(),
-        Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => false,
-    }
+    let user = credential.kind.user();
+    user.is_some_and(|user| user.second_factor.is_some())
 }
 
 /// The credential of this name, as it was when it was first asked for.

@@ -241,14 +241,12 @@ impl RolePolicies {
 }
 
 fn subject<'a>(holder: &'a Credential, tenant: &'a TenantId) -> AccessSubject<'a> {
-    match holder.kind {
-        Kind::User(_) => AccessSubject::User {
+    match holder.kind.user() {
+        Some(_) => AccessSubject::User {
             credential: holder,
             tenant,
         },
-        Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => {
-            AccessSubject::of_credential(holder)
-        }
+        None => AccessSubject::of_credential(holder),
     }
 }
 

@@ -5,7 +5,6 @@ use core::fmt;
 use countersign_core::audit::AuditEntry;
 use countersign_core::change::Change;
 use countersign_core::credential::Credential;
-use countersign_core::kind::Kind;
 use countersign_core::name::TenantId;
 use countersign_core::store::{AdminStore, Intent, Keyed, Listed, Page, StoreError, each_row};
 use countersign_core::time::Timestamp;
@@ -176,9 +175,9 @@ impl Belongings {
         let of_all_kinds = rows.count_credentials(id)?;
         let applications = count(|page| rows.applications(Some(id), page), |_| true)?;
         let things = count(|page| rows.things(Some(id), None, page), |_| true)?;
-        let is_granted = |user: &Credential| match &user.kind {
-            Kind::User(user) => user.grant_in(id).is_some(),
-            Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => false,
+        let is_granted = |user: &Credential| {
+            let user = user.kind.user();
+            user.is_some_and(|user| user.grant_in(id).is_some())
         };
         let is_alive = |token: &TokenRecord| token.revoked_at.is_none() && now < token.expires_at;
         Ok(Self {
@@ -272,6 +271,7 @@ const AT_ONCE: usize = 50;
 #[cfg(test)]
 mod tests {
     use countersign_core::kind::Application;
+    use countersign_core::kind::Kind;
     use countersign_core::ledger::LedgerTransaction as _;
     use countersign_core::store::{AdminTransaction as _, Directory as _, GateStore as _};
 

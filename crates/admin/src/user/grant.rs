@@ -119,10 +119,8 @@ fn change_grants(
     if manages {
         return Ok(shown);
     }
-    let grants = match &user.kind {
-        Kind::User(about) => about.grant_in(tenant).cloned().into_iter().collect(),
-        Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => Vec::new(),
-    };
+    let grant = user.kind.user().and_then(|about| about.grant_in(tenant));
+    let grants = grant.cloned().into_iter().collect();
     let about = User {
         grants,
         ..User::default()

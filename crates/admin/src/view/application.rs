@@ -1,7 +1,7 @@
 //! Applications and their things, as they are shown.
 
 use countersign_core::credential::Credential;
-use countersign_core::kind::{Application, ApplicationName, Kind};
+use countersign_core::kind::{Application, ApplicationName};
 use countersign_core::secret::StoredSecret;
 use serde::Serialize;
 
@@ -120,10 +120,8 @@ impl ThingView {
     /// The view of a thing.
     #[must_use]
     pub fn of(thing: &Credential) -> Self {
-        let application = match &thing.kind {
-            Kind::Thing(about) => Some(about.application_name.to_string()),
-            Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::User(_) => None,
-        };
+        let about = thing.kind.thing();
+        let application = about.map(|about| about.application_name.to_string());
         Self {
             key: thing.name.to_string(),
             tenant: tenant(thing),
@@ -141,10 +139,7 @@ impl ThingView {
 pub(crate) type AuditedThing = ThingView;
 
 fn about(application: &Credential) -> Application {
-    match &application.kind {
-        Kind::Application(about) => about.clone(),
-        Kind::Bearer | Kind::Device | Kind::Thing(_) | Kind::User(_) => Application::default(),
-    }
+    application.kind.application().cloned().unwrap_or_default()
 }
 
 /// What people call an application: not the name of its credential.

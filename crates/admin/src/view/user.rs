@@ -1,7 +1,6 @@
 //! Users, as they are shown.
 
 use countersign_core::credential::Credential;
-use countersign_core::kind::Kind;
 use countersign_core::time::Timestamp;
 use countersign_core::user::{Grant, GrantedRight, User};
 use serde::Serialize;
@@ -27,7 +26,7 @@ impl UserView {
     #[must_use]
     pub fn of(described: &ShownUser, now: Timestamp) -> Self {
         let ShownUser { user, lockout } = described;
-        let about = about(user);
+        let about = user.kind.user();
         let locked = lockout.locked_until.filter(|_| lockout.is_locked(now));
         Self {
             email: user.name.to_string(),
@@ -116,7 +115,7 @@ pub(crate) struct AuditedUser {
 
 impl AuditedUser {
     pub(crate) fn of(user: &Credential) -> Self {
-        let about = about(user);
+        let about = user.kind.user();
         let factor = about.and_then(|about| about.second_factor.as_ref());
         Self {
             email: user.name.to_string(),
@@ -130,13 +129,6 @@ impl AuditedUser {
             secrets: user.secrets.len(),
             generation: user.generation.0,
         }
-    }
-}
-
-fn about(user: &Credential) -> Option<&User> {
-    match &user.kind {
-        Kind::User(about) => Some(about),
-        Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => None,
     }
 }
 

@@ -9,7 +9,6 @@ use countersign_admin::user::{
     UngrantUser, UnlockUser,
 };
 use countersign_admin::view::UserView;
-use countersign_core::kind::Kind;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::role::RoleName;
 use countersign_core::user::{Grant, GrantedRight, parse_email};
@@ -208,10 +207,12 @@ fn grants_in_words(described: &ShownUser) -> Vec<String> {
         };
         format!("{right}{within} in {}", grant.tenant)
     };
-    match &described.user.kind {
-        Kind::User(about) => about.grants.iter().map(in_words).collect(),
-        Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => Vec::new(),
-    }
+    let grants = described
+        .user
+        .kind
+        .user()
+        .map_or(&[][..], |about| &about.grants);
+    grants.iter().map(in_words).collect()
 }
 
 const COLUMNS: &[Column] = &[

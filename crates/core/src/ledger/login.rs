@@ -5,7 +5,6 @@ use crate::audit::{AuditChain, AuditEntry};
 use crate::change::Change;
 use crate::connect::{LoginRecord, Proof, SessionChange, UserLogin};
 use crate::credential::{Credential, CredentialId};
-use crate::kind::Kind;
 use crate::lifecycle::{Act, State};
 use crate::name::TenantId;
 use crate::store::rows::{
@@ -13,7 +12,6 @@ use crate::store::rows::{
 };
 use crate::store::{LoginEffects, Recorded, StoreError};
 use crate::time::Timestamp;
-use crate::user::User;
 
 pub(super) fn record(
     ledger: &mut impl Ledger,
@@ -49,7 +47,7 @@ pub(super) fn move_user(
     let found = writing.credential_by_id(user)?;
     if found
         .as_ref()
-        .and_then(user_of)
+        .and_then(|credential| credential.kind.user())
         .and_then(|user| user.grant_in(tenant))
         .is_none()
     {
@@ -138,13 +136,6 @@ fn change_user(
     }
     writing.clear_lockout(&credential.name)?;
     Ok(true)
-}
-
-fn user_of(credential: &Credential) -> Option<&User> {
-    match &credential.kind {
-        Kind::User(user) => Some(user),
-        Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => None,
-    }
 }
 
 /// Says whether what proved a credential still does.

@@ -160,7 +160,7 @@ pub struct CredentialDraft {
     pub secret: DraftSecret,
     /// What was set by hand, and what the scheme filled.
     pub attributes: BTreeMap<String, String>,
-    /// What IMPACT calls its kind.
+    /// What its name and secret came from, if its scheme tells that.
     pub auth_type: Option<AuthType>,
 }
 

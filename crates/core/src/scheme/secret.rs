@@ -36,8 +36,8 @@ impl Scheme {
         Ok(DraftSecret::Chosen)
     }
 
-    /// What IMPACT calls the kind of the credential `name`, if this scheme
-    /// takes serial numbers as IMPACT does.
+    /// What the name and the secret of the credential `name` came from, if this
+    /// scheme takes serial numbers.
     #[must_use]
     pub fn auth_type(&self, name: &LoginName, has_chosen_secret: bool) -> Option<AuthType> {
         match &self.naming {
@@ -79,7 +79,7 @@ impl ChosenSecrets {
     }
 }
 
-/// What a request for a token named, in the words of IMPACT.
+/// What was given when a credential was made.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum AuthType {
     /// A username; the secret was made.
@@ -108,7 +108,7 @@ impl fmt::Display for AuthType {
     }
 }
 
-/// A field whose length a scheme limits, called as IMPACT calls it.
+/// A field whose length a scheme limits.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum LimitedField {
     /// The chosen secret.

@@ -2,7 +2,7 @@
 //!
 //! MQTT 5.0 §1.5.4 leaves it to the receiver to close the connection over
 //! control characters and Unicode non-characters, and says nothing about the
-//! number of levels. Mosquitto 2.0 and 2.1 close it over both.
+//! number of levels. Brokers close it over both.
 
 /// Checks that brokers carry a topic, or a filter, of this text.
 ///

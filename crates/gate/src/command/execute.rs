@@ -169,18 +169,17 @@ fn tenancies<S: GateStore>(state: &State<S>, handle: Handle, record: &Credential
         org_admin: record.is_org_admin_of(tenant),
         current: Some(tenant) == current,
     };
-    match &record.kind {
-        Kind::User(user) => {
+    match record.kind.user() {
+        Some(user) => {
             let grants = user.grants.iter();
             grants
                 .map(|grant| tenancy(&grant.tenant, role_of(grant)))
                 .collect()
         }
-        Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => record
-            .tenant
-            .iter()
-            .map(|tenant| tenancy(tenant, None))
-            .collect(),
+        None => {
+            let own = record.tenant.iter();
+            own.map(|tenant| tenancy(tenant, None)).collect()
+        }
     }
 }
 

@@ -278,14 +278,12 @@ fn keep<T>(known: &mut HashMap<Box<[u8]>, Arc<T>>, key: &[u8], found: &Arc<T>) {
 
 /// The tenants that a principal may publish in.
 fn tenants_of(credential: &Credential) -> Vec<TenantId> {
-    match &credential.kind {
-        Kind::User(user) => {
+    match credential.kind.user() {
+        Some(user) => {
             let granted = user.grants.iter().map(|grant| grant.tenant.clone());
             granted.collect()
         }
-        Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => {
-            credential.tenant.iter().cloned().collect()
-        }
+        None => credential.tenant.iter().cloned().collect(),
     }
 }
 
