@@ -2,11 +2,11 @@
 //! passwords, and the same uses are allowed and no others.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use countersign_testkit::tools::Tool;
-use countersign_testkit::{Broker, Connect, Version, artifacts};
-use countersign_tests::{ACCEPTED, Fixture, PATIENCE, REFUSED, on_every_broker, topics_so_far};
+use countersign_testkit::{Broker, Connect, Version};
+use countersign_tests::mosquitto_tools::{dynamic_security, passwd};
+use countersign_tests::{ACCEPTED, Fixture, REFUSED, on_every_broker, topics_so_far};
 
 /// A user of the source, and its password; nothing for clients without a login.
 type Who = Option<(&'static str, &'static str)>;
@@ -49,34 +49,10 @@ fn uses(port: u16, users: &[Who], filters: &[&str], topics: &[&str]) -> Vec<Stri
     told
 }
 
-/// Writes a file of users with the program that came with a broker.
 fn write_passwords(version: Version, file: &Path, users: &[(&str, &str)]) {
-    fs::write(file, "").unwrap();
     for (name, password) in users {
-        let broker = artifacts::broker(version).unwrap();
-        let (path, first) = broker.command.split_last().unwrap();
-        let path = path.replace("sbin/mosquitto", "bin/mosquitto_passwd");
-        let command: Vec<&String> = first.iter().chain([&path]).collect();
-        let mut tool = Tool::new(command[0]).args(&command[1..]);
-        for (name, value) in &broker.env {
-            tool = tool.env(name, value);
-        }
-        let output = tool
-            .args(["-b", file.to_str().unwrap(), name, password])
-            .run(PATIENCE)
-            .unwrap();
-        assert_eq!(output.code, Some(0), "{}", output.stderr);
+        passwd(version, &[], file, name, password);
     }
-}
-
-/// The plugin dynamic-security that a broker came with.
-fn dynamic_security(version: Version) -> PathBuf {
-    let broker = artifacts::broker(version).unwrap();
-    let root = broker.command.last().unwrap();
-    let root = root.replace("sbin/mosquitto", "lib");
-    let folders = fs::read_dir(root).unwrap();
-    let mut files = folders.map(|it| it.unwrap().path().join("mosquitto_dynamic_security.so"));
-    files.find(|file| file.exists()).unwrap()
 }
 
 const TOPICS: &[&str] = &[

@@ -18,6 +18,7 @@ mod kaa;
 mod left_behind;
 mod living;
 mod matcher;
+mod moved_in;
 mod moving_out;
 mod neighbours;
 mod other_systems;

@@ -6,10 +6,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use countersign_testkit::{Broker, Client, Connect, Version};
+use countersign_tests::mosquitto_tools::{dynamic_security, passwd};
 use countersign_tests::{Fixture, PATIENCE, on_every_broker};
 use serde_json::{Value, json};
-
-use crate::other_systems::{dynamic_security, passwd};
 
 const USERS: [&str; 4] = ["boss", "alice", "bob", "carol"];
 const PASSWORD: &str = "secret";

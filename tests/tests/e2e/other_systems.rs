@@ -1,8 +1,7 @@
 //! Files of Mosquitto's own, held against the brokers that read and write them.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
 use countersign_core::secret::{PasswordHash, SaltReading, Secret};
 use countersign_import::source::Dialect;
@@ -10,8 +9,8 @@ use countersign_import::source::dynamic_security::{DynamicSecurity, Membership};
 use countersign_import::source::passwords::PasswordFile;
 use countersign_import::{StoredPassword, read_source};
 use countersign_testkit::cases::{Case, ImportCase, load};
-use countersign_testkit::tools::Tool;
-use countersign_testkit::{Broker, Connect, Version, artifacts};
+use countersign_testkit::{Broker, Connect, Version};
+use countersign_tests::mosquitto_tools::{dynamic_security, passwd, run_tool};
 use countersign_tests::{ACCEPTED, Fixture, PATIENCE, REFUSED, on_every_broker, wait_until};
 
 /// The cases of a kind that Mosquitto reads.
@@ -31,44 +30,6 @@ fn loads(version: Version, option: &str, content: &[u8]) -> bool {
         .prepare()
         .unwrap();
     broker.start().is_ok()
-}
-
-/// Runs a program of the package that a broker came from.
-fn run_tool(version: Version, program: &str, args: &[&str]) {
-    let broker = artifacts::broker(version).unwrap();
-    let (path, first) = broker.command.split_last().unwrap();
-    let path = path.replace("sbin/mosquitto", &format!("bin/{program}"));
-    let command: Vec<&String> = first.iter().chain([&path]).collect();
-    let mut tool = Tool::new(command[0]).args(&command[1..]);
-    for (name, value) in &broker.env {
-        tool = tool.env(name, value);
-    }
-    let output = tool.args(args).run(Duration::from_secs(60)).unwrap();
-    assert_eq!(output.code, Some(0), "{args:?}: {}", output.stderr);
-}
-
-/// Adds a user to a file with `mosquitto_passwd`.
-pub(crate) fn passwd(version: Version, options: &[&str], file: &Path, name: &str, password: &str) {
-    if !file.exists() {
-        fs::write(file, "").unwrap();
-    }
-    let user = ["-b", file.to_str().unwrap(), name, password];
-    run_tool(version, "mosquitto_passwd", &[options, &user].concat());
-}
-
-/// The plugin dynamic-security that a broker came with.
-pub(crate) fn dynamic_security(version: Version) -> PathBuf {
-    let broker = artifacts::broker(version).unwrap();
-    let root = broker
-        .command
-        .last()
-        .unwrap()
-        .replace("sbin/mosquitto", "lib");
-    let folders = fs::read_dir(root)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let mut files = folders.map(|folder| folder.join("mosquitto_dynamic_security.so"));
-    files.find(|file| file.exists()).unwrap()
 }
 
 fn read_dynamic_security(file: &Path) -> DynamicSecurity {

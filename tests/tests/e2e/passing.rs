@@ -88,7 +88,7 @@ on_every_broker! {
         assert_eq!(answer(&stranger(30, false), fixture.port()), held);
         // What the wait gave back lets some of these be hashed, and then there is no time again.
         let is_closed = |number: usize| {
-            let enhanced = Connect::v5(&format!("c{number}")).username(&format!("none{number}@t1"));
+            let enhanced = Connect::v5(format!("c{number}")).username(format!("none{number}@t1"));
             let code = answer(&enhanced.authentication(TOTP, Some(b"wrong")), fixture.port());
             assert!([None, REFUSED_V5].contains(&code), "{code:?}");
             code.is_none()

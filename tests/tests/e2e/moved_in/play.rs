@@ -1,0 +1,270 @@
+//! The same operations on a broker and on the one that its users were moved to.
+
+use countersign_testkit::mqtt::{Message, Will};
+use countersign_testkit::{Client, Connect};
+use fastrand::Rng;
+
+use super::draw::{self, CLIENT_IDS, NAMES, password};
+
+/// What one broker did and the other one did not.
+#[derive(Debug)]
+pub struct Difference {
+    /// Who was concerned: a user's name, or nothing for a client without a login.
+    pub who: Option<&'static str>,
+    /// The topic or filter, where there is one.
+    pub topic: Option<String>,
+    /// What was tried, and what each broker answered.
+    pub told: String,
+}
+
+/// A client that is let in by both brokers.
+struct Pair {
+    who: Option<&'static str>,
+    clients: [Client; 2],
+}
+
+/// The ports of the broker that has its own files and of the one with the plugin.
+pub struct Play<'a> {
+    pub ports: [u16; 2],
+    pub random: &'a mut Rng,
+    /// Whether a refused SUBSCRIBE counts, or what is delivered alone.
+    pub compares_subscriptions: bool,
+    pub differences: Vec<Difference>,
+    /// How many messages both brokers delivered alike.
+    pub delivered: usize,
+}
+
+impl Play<'_> {
+    /// Tries everything.
+    pub fn all(&mut self) {
+        self.passwords();
+        let mut pairs = self.connect_all();
+        self.publish(&mut pairs);
+        self.retained(&mut pairs);
+        self.wills(&mut pairs);
+        self.queued(&mut pairs);
+    }
+
+    fn differ(
+        &mut self,
+        who: Option<&'static str>,
+        topic: Option<&str>,
+        what: &str,
+        told: [String; 2],
+    ) {
+        let [native, moved] = told;
+        if native == moved {
+            self.delivered += native.matches("qos").count();
+        } else {
+            self.differences.push(Difference {
+                who,
+                topic: topic.map(str::to_owned),
+                told: format!("{what}: {native}, then {moved}"),
+            });
+        }
+    }
+
+    /// Every name with its password, with another and without.
+    fn passwords(&mut self) {
+        for name in NAMES {
+            let tries = [Some(password(name)), Some("another".to_owned()), None];
+            for (number, tried) in tries.into_iter().enumerate() {
+                let mut connect = Connect::v311("tries").username(name);
+                if let Some(tried) = tried {
+                    connect = connect.password(tried);
+                }
+                let told = self
+                    .ports
+                    .map(|port| is_accepted(&connect, port).to_string());
+                self.differ(
+                    Some(name),
+                    None,
+                    &format!("the {number}th password of {name}"),
+                    told,
+                );
+            }
+        }
+    }
+
+    fn connect_all(&mut self) -> Vec<Pair> {
+        let people = NAMES[..3].iter().map(|&name| Some(name)).zip(CLIENT_IDS);
+        let mut pairs: Vec<Pair> = Vec::new();
+        for (who, client_id) in people.chain([(None, "guest")]) {
+            let connect = connect(who, client_id);
+            let told = self.ports.map(|port| is_accepted(&connect, port));
+            self.differ(
+                who,
+                None,
+                "a connection",
+                told.map(|is_accepted| is_accepted.to_string()),
+            );
+            if told == [true; 2] {
+                let clients = self.ports.map(|port| connect.accepted(port));
+                pairs.push(Pair { who, clients });
+            }
+        }
+        pairs
+    }
+
+    fn subscribe(&mut self, pair: &mut Pair, filter: &str, qos: u8) {
+        let codes = pair
+            .clients
+            .each_mut()
+            .map(|client| client.subscribe(&[(filter, qos)]).unwrap()[0]);
+        if self.compares_subscriptions {
+            let told = codes.map(|code| (code < 0x80).to_string());
+            self.differ(pair.who, Some(filter), "a subscription", told);
+        }
+    }
+
+    /// Messages of each client to all.
+    fn publish(&mut self, pairs: &mut [Pair]) {
+        for pair in &mut *pairs {
+            for _ in 0..3 {
+                let (filter, qos) = (draw::filter(self.random), self.random.u8(..=2));
+                self.subscribe(pair, &filter, qos);
+            }
+        }
+        for from in 0..pairs.len() {
+            for number in 0..8 {
+                let topic = draw::topic(self.random);
+                let (qos, retain) = (self.random.u8(..=2), self.random.bool());
+                let payload = format!("{from} {number}");
+                let sent = &mut pairs[from];
+                for client in &mut sent.clients {
+                    client.publish(&topic, &payload, qos, retain).unwrap();
+                }
+                let sender = sent.who;
+                self.compare_received(pairs, sender, &topic);
+            }
+        }
+    }
+
+    /// What was received of one message, or of what was stored.
+    fn compare_received(&mut self, pairs: &mut [Pair], sender: Option<&str>, topic: &str) {
+        for pair in pairs {
+            let told = pair.clients.each_mut().map(received);
+            let what = format!("{:?} from {sender:?} to {:?}", topic, pair.who);
+            self.differ(pair.who, Some(topic), &what, told);
+        }
+    }
+
+    /// What was stored reaches who subscribes later.
+    fn retained(&mut self, pairs: &mut [Pair]) {
+        for pair in &mut *pairs {
+            for _ in 0..3 {
+                let filter = draw::filter(self.random);
+                self.subscribe(pair, &filter, 1);
+                let told = pair.clients.each_mut().map(received);
+                self.differ(
+                    pair.who,
+                    Some(&filter),
+                    &format!("stored messages of {filter:?}"),
+                    told,
+                );
+            }
+        }
+    }
+
+    /// A Will is sent when its client is taken over.
+    fn wills(&mut self, pairs: &mut [Pair]) {
+        for number in 0..pairs.len() {
+            let topic = draw::topic(self.random);
+            let will = Will {
+                topic: topic.clone(),
+                payload: b"a will".to_vec(),
+                qos: 1,
+                ..Will::default()
+            };
+            let who = pairs[number].who;
+            // An id is one user's with us.
+            let client_id = format!("dies{number}");
+            let dying = connect(who, &client_id).will(will);
+            let again = connect(who, &client_id);
+            for port in self.ports {
+                let _dying = dying.accepted(port);
+                let _again = again.accepted(port);
+            }
+            self.compare_received(pairs, who, &topic);
+        }
+    }
+
+    /// What came while a client was away.
+    fn queued(&mut self, pairs: &mut Vec<Pair>) {
+        for number in 0..pairs.len() {
+            let who = pairs[number].who;
+            if who.is_none() {
+                continue;
+            }
+            let client_id = format!("away{number}");
+            let stored = connect(who, &client_id).stored();
+            let filter = draw::filter(self.random);
+            for port in self.ports {
+                let mut client = stored.accepted(port);
+                client.subscribe(&[(&filter, 1)]).unwrap();
+                // What is stored comes at once, and is taken here.
+                received(&mut client);
+                client.disconnect().unwrap();
+            }
+            let topics: Vec<_> = (0..4).map(|_| draw::topic(self.random)).collect();
+            for pair in &mut *pairs {
+                for client in &mut pair.clients {
+                    for topic in &topics {
+                        client.publish(topic, "while away", 1, false).unwrap();
+                    }
+                }
+            }
+            let told = self.ports.map(|port| {
+                let mut back = stored.accepted(port);
+                let told = received(&mut back);
+                back.disconnect().unwrap();
+                // Ends the stored session.
+                connect(who, &client_id)
+                    .accepted(port)
+                    .disconnect()
+                    .unwrap();
+                told
+            });
+            self.differ(
+                who,
+                Some(&filter),
+                &format!("what waited of {filter:?}"),
+                told,
+            );
+            // The same reached those who were there.
+            for pair in &mut *pairs {
+                for client in &mut pair.clients {
+                    received(client);
+                }
+            }
+        }
+    }
+}
+
+fn connect(who: Option<&str>, client_id: &str) -> Connect {
+    let connect = Connect::v5(client_id);
+    match who {
+        Some(name) => connect.login(name, password(name)),
+        None => connect,
+    }
+}
+
+/// Says whether a client is let in; one that is told nothing comes again.
+fn is_accepted(connect: &Connect, port: u16) -> bool {
+    let code = (0..10).find_map(|_| connect.code(port));
+    code == Some(0)
+}
+
+/// All that a client was sent until now, in one line.
+fn received(client: &mut Client) -> String {
+    let mut told: Vec<String> = client.received().iter().map(tell).collect();
+    told.sort_unstable();
+    told.join(", ")
+}
+
+fn tell(message: &Message) -> String {
+    let Message {
+        topic, qos, retain, ..
+    } = message;
+    format!("{topic:?} {:?} qos {qos} retain {retain}", message.text())
+}
