@@ -206,7 +206,7 @@ pub enum LoginNameError {
 
 /// A dotted path that credentials of a tenant are sorted by: `DM.MFORM.SURYA`.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct GroupPath(Box<str>);
+pub struct GroupPath(Arc<str>);
 
 impl GroupPath {
     /// Parses a path of one or more parts of `A-Z a-z 0-9 _ -`, 255 bytes in all.

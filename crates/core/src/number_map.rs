@@ -2,10 +2,13 @@
 //! the store, sessions. They need no hash that withstands attacks.
 
 use core::hash::{BuildHasherDefault, Hasher};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A table by numbers that no client can choose.
 pub type NumberMap<K, V> = HashMap<K, V, BuildHasherDefault<NumberHasher>>;
+
+/// A set of numbers that no client can choose.
+pub type NumberSet<K> = HashSet<K, BuildHasherDefault<NumberHasher>>;
 
 /// Spreads numbers. Handles are mostly addresses, and so multiples of 16.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,9 +1,10 @@
 //! Which sessions are in which groups of tenants.
 
 use core::ops::Bound;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use countersign_core::name::{GroupPath, TenantId};
+use countersign_core::number_map::NumberSet;
 
 use crate::host::Handle;
 
@@ -12,7 +13,7 @@ use crate::host::Handle;
 /// It holds an entry for each group of each session, so it grows with the sessions
 /// and with [`MOST_GROUPS`](countersign_core::credential::MOST_GROUPS).
 #[derive(Debug, Default)]
-pub(crate) struct GroupIndex(HashMap<TenantId, BTreeMap<Box<str>, HashSet<Handle>>>);
+pub(crate) struct GroupIndex(HashMap<TenantId, BTreeMap<Box<str>, NumberSet<Handle>>>);
 
 impl GroupIndex {
     /// Adds a handle to a group.
@@ -26,7 +27,7 @@ impl GroupIndex {
                 handles.insert(handle);
             }
             None => {
-                groups.insert(group.as_str().into(), HashSet::from([handle]));
+                groups.insert(group.as_str().into(), NumberSet::from_iter([handle]));
             }
         }
     }

@@ -1,9 +1,11 @@
 //! Which sessions share something: a credential, a client id.
 
 use std::borrow::Borrow;
+use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
-use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hash};
+
+use countersign_core::number_map::NumberSet;
 
 use crate::host::Handle;
 
@@ -18,7 +20,7 @@ pub(crate) struct HandleIndex<K, S = RandomState>(HashMap<K, Handles, S>);
 #[derive(Debug)]
 enum Handles {
     One(Handle),
-    More(HashSet<Handle>),
+    More(NumberSet<Handle>),
 }
 
 impl<K, S: Default> Default for HandleIndex<K, S> {
@@ -33,7 +35,7 @@ impl<K: Eq + Hash, S: BuildHasher> HandleIndex<K, S> {
         let handles = self.0.entry(key).or_insert(Handles::One(handle));
         match handles {
             Handles::One(one) if *one == handle => {}
-            Handles::One(one) => *handles = Handles::More(HashSet::from([*one, handle])),
+            Handles::One(one) => *handles = Handles::More(NumberSet::from_iter([*one, handle])),
             Handles::More(more) => {
                 more.insert(handle);
             }
