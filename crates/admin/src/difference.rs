@@ -15,7 +15,7 @@ use countersign_core::kind::Kind;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::rights::{Rights, TopicUses};
 use countersign_core::role::{Role, RoleName};
-use countersign_core::rule::{Action, Namespaces, TopicOwners};
+use countersign_core::rule::{Action, Namespaces, Rule, TopicOwners};
 use countersign_core::scheme::{Scheme, SchemeName, Schemes};
 use countersign_core::store::{StoreError, StoredSchemes, StoredTenants, all_rows};
 use countersign_core::tenant::{DefaultRights, Tenant};
@@ -214,6 +214,13 @@ impl Policy {
         let tenant = self.tenant.as_ref();
         scheme.is_some_and(Scheme::grants_namespaces)
             && tenant.is_some_and(|it| it.default_rights == DefaultRights::Namespaces)
+    }
+
+    /// Says whether all topics of a rule are another tenant's.
+    pub(crate) fn is_of_others(&self, rule: &Rule) -> bool {
+        let widest = rule.pattern().widest();
+        let own = self.tenant.as_ref().map(|tenant| tenant.id.as_str());
+        own.is_some() && self.owners.is_all_foreign(&widest, own)
     }
 
     /// Says whether rights allow anything.

@@ -228,14 +228,15 @@ fn a_tenant_whose_id_cant_be_read_owns_what_it_did_under_a_name_that_none_has() 
     let (mut store, _directory) = fresh();
     make_tenant(&mut store);
     for broken in ["'A B'", "CAST(x'ff' AS TEXT)"] {
-        raw(&store, "DELETE FROM namespace");
-        raw(&store, "INSERT INTO namespace VALUES ('acme', 0, 'acme/#')");
-        for set in [
-            "tenant SET client_id_prefix = 'ac-', id",
-            "namespace SET tenant",
-        ] {
-            raw(&store, &format!("UPDATE {set} = {broken}"));
-        }
+        raw(
+            &store,
+            &format!(
+                "PRAGMA foreign_keys = OFF;
+                 UPDATE tenant SET id = {broken}, client_id_prefix = 'ac-';
+                 DELETE FROM namespace;
+                 INSERT INTO namespace VALUES ({broken}, 0, 'acme/#')"
+            ),
+        );
         let StoredTenants { readable, damaged } = GateStore::tenants(&mut store).unwrap();
         assert!(readable.is_empty());
         let [tenant] = &damaged[..] else {
@@ -246,8 +247,6 @@ fn a_tenant_whose_id_cant_be_read_owns_what_it_did_under_a_name_that_none_has() 
         assert_eq!(namespaces, ["acme/#"]);
         assert!(tenant.has_all_namespaces);
         assert_eq!(tenant.client_id_prefix.as_ref().unwrap().as_str(), "ac-");
-        raw(&store, "UPDATE tenant SET id = 'acme'");
-        raw(&store, "UPDATE namespace SET tenant = 'acme'");
     }
 }
 

@@ -3,7 +3,7 @@
 
 use countersign_testkit::Connect;
 use countersign_tests::{
-    ACCEPTED, Fixture, Login, PATIENCE, REFUSED, is_kicked, on_every_broker, wait_until,
+    ACCEPTED, Fixture, Login, PATIENCE, REFUSED, is_kicked, on_every_broker, topics, wait_until,
 };
 
 on_every_broker! {
@@ -90,6 +90,27 @@ on_every_broker! {
         raw(&fixture, "UPDATE tenant SET authentication = 'required' WHERE id = 'acme'");
         raw(&fixture, "INSERT INTO change (at, kind, tenant) VALUES (1, 'tenant', 'acme')");
         wait_until("the tenant is admitted again", || fixture.code(&inside) == ACCEPTED);
+    }
+
+    fn a_tenant_whose_id_cannot_be_read_keeps_its_topics_and_client_ids_from_all_others(version) {
+        let fixture = Fixture::start(version);
+        fixture.tenant("home", &["--namespace", "#"]);
+        fixture.tenant("acme", &["--take", "--client-id-prefix", "ac-"]);
+        let lamp = fixture.credential("lamp", "home");
+        let mut watcher = lamp.connect("watcher").accepted(fixture.port());
+        assert_eq!(watcher.subscribe(&[("#", 0)]).unwrap(), [0]);
+        raw(&fixture, "PRAGMA foreign_keys = OFF;
+            UPDATE tenant SET id = 'A B' WHERE id = 'acme';
+            UPDATE namespace SET tenant = 'A B' WHERE tenant = 'acme';
+            INSERT INTO change (at, kind, tenant) VALUES (1, 'tenant', 'acme')");
+        wait_until("the broker says what it can't read", || {
+            fixture.our_lines().contains("refusing all of tenant `?`")
+        });
+        let mut client = lamp.connect("lamp").accepted(fixture.port());
+        client.publish("acme/x", b"x", 1, false).unwrap();
+        client.publish("home/x", b"x", 1, false).unwrap();
+        assert_eq!(topics(&mut watcher), ["home/x"]);
+        assert_eq!(lamp.connect("ac-1").code(fixture.port()), REFUSED);
     }
 
     fn clients_without_a_login_whose_role_cannot_be_read_may_do_nothing(version) {

@@ -97,6 +97,7 @@ impl Command for CredentialRuleWarnings {
             makes_difference: !difference.is_none(),
             has_value: policy.allow_something(&alone.rights(ids.first())),
             is_by_default: policy.gives_by_default(&before),
+            is_of_others: policy.is_of_others(rule),
         };
         Ok(RuleWarning::of(rule, policy.tenant(), impact))
     }

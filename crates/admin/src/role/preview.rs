@@ -140,7 +140,10 @@ impl Command for RoleRuleWarnings {
             return Ok(Vec::new());
         };
         let change = RolePolicies::of_rules(tx, &self.0)?;
-        let impact = self.impact(tx, rule, &change)?;
+        let impact = RuleImpact {
+            is_of_others: change.before.is_of_others(rule),
+            ..self.impact(tx, rule, &change)?
+        };
         Ok(RuleWarning::of(rule, change.before.tenant(), impact))
     }
 }

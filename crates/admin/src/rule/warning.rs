@@ -33,6 +33,13 @@ pub enum RuleWarning {
         /// What may be meant.
         meant: &'static str,
     },
+    /// It is about topics that are another tenant's.
+    OfOthers {
+        /// The rule.
+        rule: Rule,
+        /// The tenant whose rule it is.
+        tenant: TenantId,
+    },
     /// A variable has no value that can stand in a topic.
     NoValue {
         /// The rule.
@@ -94,6 +101,10 @@ impl fmt::Display for RuleWarning {
             Self::Literal { written, meant } => {
                 write!(f, "`{written}` is literal here; write `{meant}`")
             }
+            Self::OfOthers { rule, tenant } => write!(
+                f,
+                "`{rule}` reaches nothing: its topics are not among those of tenant `{tenant}`"
+            ),
             Self::NoValue { rule } => write!(
                 f,
                 "`{rule}` allows nothing as long as its variables have no value that can stand in \
@@ -126,6 +137,8 @@ pub(crate) struct RuleImpact {
     pub(crate) has_value: bool,
     /// One of them has rights by default.
     pub(crate) is_by_default: bool,
+    /// The topics of the rule are another tenant's.
+    pub(crate) is_of_others: bool,
 }
 
 impl RuleWarning {
@@ -147,6 +160,12 @@ impl RuleWarning {
                 rule: rule.clone(),
                 tenant: tenant.id.clone(),
                 namespaces: tenant.namespaces.clone(),
+            });
+        }
+        if let Some(tenant) = tenant.filter(|_| impact.is_of_others) {
+            return Some(Self::OfOthers {
+                rule: rule.clone(),
+                tenant: tenant.id.clone(),
             });
         }
         let is_idle = impact.is_known && rule.effect() == Effect::Allow;

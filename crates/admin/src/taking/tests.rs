@@ -4,8 +4,12 @@ use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Ten
 use countersign_core::user::GrantedRight;
 
 use super::*;
-use crate::credential::{CreateCredential, DeleteCredential, NewCredential};
-use crate::fixture::{Fixture, JANE, new_tenant, scheme_name, tenant_id};
+use crate::check::{TopicCheck, Usage};
+use crate::credential::{
+    ChangeCredentialRules, CreateCredential, CredentialRuleWarnings, DeleteCredential,
+    NewCredential,
+};
+use crate::fixture::{Fixture, JANE, adding, login_name, new_tenant, scheme_name, tenant_id};
 use crate::tenant::{CreateTenant, SetTenant, ShowTenant, TenantChanges};
 
 /// A store whose tenant `home` owns `#` and has a device.
@@ -194,6 +198,58 @@ fn who_administers_a_tenant_takes_nothing_and_is_not_told_from_whom() {
     // Once it is taken, it is the tenant's.
     fixture.run(&taking(wired("other"))).unwrap();
     fixture.run_by(jane, &wired("other")).unwrap();
+}
+
+#[test]
+fn a_rule_about_what_was_taken_is_written_with_a_warning() {
+    let mut fixture = household();
+    fixture.run(&taking(other(&[]))).unwrap();
+    let mut warnings = |text| {
+        let change = ChangeCredentialRules {
+            name: login_name("lamp@home"),
+            change: adding(text),
+        };
+        let warnings = fixture.run(&CredentialRuleWarnings(change)).unwrap();
+        warnings.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        warnings("allow publish other/x"),
+        [
+            "`allow publish other/x` reaches nothing: its topics are not among those of tenant \
+             `home`"
+        ]
+    );
+}
+
+#[test]
+fn a_check_names_who_owns_a_topic_that_is_not_among_the_rest() {
+    let mut fixture = household();
+    fixture.run(&taking(other(&[]))).unwrap();
+    let mut owner = |usage| {
+        let ask = TopicCheck {
+            username: Some("lamp@home"),
+            client_id: None,
+            password: None,
+            listener: None,
+            usage,
+        };
+        let answer = fixture.policy_check().topic(&ask).unwrap();
+        let wall = answer.wall.unwrap();
+        (wall.owner.map(|owner| owner.to_string()), wall.is_in_way)
+    };
+    let filters = [
+        ("other/#", "other", true),
+        ("#", "other", false),
+        ("x/#", "home", false),
+    ];
+    for (filter, name, is_in_way) in filters {
+        let found = owner(Usage::Subscribe { filter });
+        assert_eq!(found, (Some(name.to_owned()), is_in_way), "{filter}");
+    }
+    for (topic, name, is_in_way) in [("other/x", "other", true), ("x", "home", false)] {
+        let found = owner(Usage::Deliver { topic });
+        assert_eq!(found, (Some(name.to_owned()), is_in_way), "{topic}");
+    }
 }
 
 #[test]

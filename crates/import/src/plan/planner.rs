@@ -110,7 +110,8 @@ impl<'a> Planner<'a> {
             sys_read: self.sys_read.then_some(true),
             ..TenantChanges::default()
         };
-        Some(Step::Tenant(create, SetTenant { id, changes }))
+        let set = SetTenant { id, changes };
+        Some(Step::Tenant(Box::new(create), Box::new(set)))
     }
 
     fn ground(&self) -> Ground<'_> {

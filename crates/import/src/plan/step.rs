@@ -17,7 +17,7 @@ pub(crate) enum Step {
     /// Makes a role.
     Role(ImportRole),
     /// Makes the tenant.
-    Tenant(CreateTenant, SetTenant),
+    Tenant(Box<CreateTenant>, Box<SetTenant>),
     /// Changes a role that an earlier import made.
     UpdateRole(UpdateImportedRole),
     /// Changes credentials that an earlier import made.
@@ -85,11 +85,11 @@ impl Command for Step {
             Self::Credentials(step) => tx.run(step).map(drop),
             Self::Role(step) => tx.run(step),
             Self::Tenant(create, set) => {
-                tx.run(create)?;
+                tx.run(&**create)?;
                 if set.changes.is_empty() {
                     return Ok(());
                 }
-                tx.run(set).map(drop)
+                tx.run(&**set).map(drop)
             }
             Self::UpdateRole(step) => tx.run(step),
             Self::Updates(updates) => updates.iter().try_for_each(|update| tx.run(update)),
