@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use countersign_core::access::AccessSubject;
 use countersign_core::credential::{Credential, CredentialId};
-use countersign_core::kind::Kind;
 use countersign_core::name::TenantId;
 use countersign_core::role::Role;
 use countersign_core::rule::Rule;

@@ -40,7 +40,10 @@ impl Rights {
                         && self.subscribe == SubscribeMode::Strict
                         && self.may_subscribe(&candidate, owners)
                 };
-                if !candidate.has_gained_topic && !may_subscribe() && !has_parts() {
+                let has_names =
+                    candidate.has_gained_names && self.subscribe == SubscribeMode::Strict;
+                let is_gained = candidate.has_gained_topic || has_names;
+                if !is_gained && !may_subscribe() && !has_parts() {
                     continue;
                 }
                 let Candidate { filter, .. } = candidate;

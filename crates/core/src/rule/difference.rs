@@ -19,6 +19,8 @@ pub(crate) struct Candidate {
     /// By rules alone, the second set grants the SUBSCRIBE of each part of it,
     /// and the first does not.
     pub(crate) has_gained_parts: bool,
+    /// The same of the parts of it that hold no wildcard, of one at least.
+    pub(crate) has_gained_names: bool,
 }
 
 impl RuleSet {
@@ -47,10 +49,7 @@ impl RuleSet {
                     // Too long for MQTT, so it matches nothing.
                     return;
                 };
-                let mut kept_out = match own {
-                    Some(_) => owners.foreign_parts(filter.borrowed(), own),
-                    None => Vec::new(),
-                };
+                let mut kept_out = foreign_parts(&filter, owners, own);
                 let others = others.iter().chain(&new_denied);
                 kept_out.extend(
                     others
@@ -62,6 +61,7 @@ impl RuleSet {
                     filter,
                     has_gained_topic,
                     has_gained_parts: false,
+                    has_gained_names: false,
                 });
             };
             for bound in new.difference(&old) {
@@ -75,6 +75,7 @@ impl RuleSet {
         }
         if action == Action::Subscribe {
             candidates.extend(Self::gained_filters(before, after));
+            candidates.extend(Self::gained_names(before, after, owners, own));
         }
         candidates
     }
@@ -107,6 +108,44 @@ impl RuleSet {
                     filter: TopicFilter::parse(&bound.text).ok()?,
                     has_gained_topic: false,
                     has_gained_parts,
+                    has_gained_names: false,
+                })
+            })
+            .collect()
+    }
+
+    /// Filters of which the second set grants the SUBSCRIBE of a part without a
+    /// wildcard and the first does not, although both allow the topic: by a literal
+    /// rule with wildcards, which grants no part of itself.
+    fn gained_names(
+        before: &Self,
+        after: &Self,
+        owners: &TopicOwners,
+        own: Option<&str>,
+    ) -> Vec<Candidate> {
+        let is_literal = |rule: &CompiledRule| rule.reach != Reach::Topics;
+        let has_wildcards = |bound: &BoundPattern| levels::has_wildcards(&bound.text);
+        let mut literal = before.allowed(Action::Subscribe, None, is_literal);
+        let mut kept_out = before.allowed(Action::Subscribe, None, |rule| !is_literal(rule));
+        let refused = after.refused_filters().into_iter();
+        let names = literal.iter().cloned().chain(refused);
+        kept_out.extend(names.filter(|bound| !has_wildcards(bound)));
+        kept_out.extend(after.denied(Action::Subscribe));
+        literal.retain(has_wildcards);
+        let new = after.allowed(Action::Subscribe, None, |rule| !is_literal(rule));
+        let common = new
+            .iter()
+            .flat_map(|bound| literal.iter().filter_map(|literal| bound.common(literal)));
+        common
+            .filter_map(|bound| {
+                let filter = TopicFilter::parse(&bound.text).ok()?;
+                let mut kept_out: Vec<_> = kept_out.iter().cloned().collect();
+                kept_out.extend(foreign_parts(&filter, owners, own));
+                bound.has_topic_outside(&kept_out).then_some(Candidate {
+                    filter,
+                    has_gained_topic: false,
+                    has_gained_parts: false,
+                    has_gained_names: true,
                 })
             })
             .collect()
@@ -175,6 +214,18 @@ impl RuleSet {
             has_limits |= place.value.limits != super::Limits::NONE;
         });
         has_limits
+    }
+}
+
+/// What of a filter another tenant owns than `own`, where that stops a session.
+fn foreign_parts(
+    filter: &TopicFilter,
+    owners: &TopicOwners,
+    own: Option<&str>,
+) -> Vec<BoundPattern> {
+    match own {
+        Some(_) => owners.foreign_parts(filter.borrowed(), own),
+        None => Vec::new(),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::fixture::{
     Fixture, JANE, adding, application_name, change_of_role, login_name, new_credential, removing,
     role_name, scheme_name, tenant_id,
 };
-use crate::role::AssignRole;
+use crate::role::{AssignRole, SetRole};
 use crate::user::GrantUser;
 
 /// A tenant with a role that devices of a scheme without own topics hold.
@@ -360,5 +360,34 @@ fn a_rule_with_a_group_is_told_for_each_group() {
     assert_eq!(
         told,
         "dev1 +publish acme/DM.X; two +publish acme/B +publish acme/DM.Y"
+    );
+}
+
+#[test]
+fn a_subscribe_of_a_topic_is_gained_where_a_literal_filter_delivered_it_before() {
+    let mut fixture = fixture();
+    let set = SetRole {
+        tenant: tenant_id("acme"),
+        name: role_name("ops"),
+        no_wildcards: true,
+    };
+    fixture.run(&set).unwrap();
+    let RuleChange::Add(rule) = adding("allow subscribe acme/#") else {
+        panic!("it adds a rule");
+    };
+    let literal = RuleChange::Add(rule.into_literal().unwrap());
+    fixture.change_role("ops", &literal).unwrap();
+    let rule = adding("allow subscribe acme/t/#");
+    assert_eq!(
+        effects(&mut fixture, &rule, None),
+        "dev1 +subscribe acme/t/#"
+    );
+    fixture.change_role("ops", &rule).unwrap();
+    let same = adding("allow subscribe acme/t/+");
+    assert_eq!(effects(&mut fixture, &same, None), "");
+    let gone = removing("subscribe acme/t/#");
+    assert_eq!(
+        effects(&mut fixture, &gone, None),
+        "dev1 -subscribe acme/t/#"
     );
 }
