@@ -103,10 +103,17 @@ const STORE: &str = "store";
 #[cfg(test)]
 mod tests {
     use countersign_core::change::ChangeSeq;
+    use countersign_core::kind::Application;
+    use countersign_core::lifecycle::State;
+    use countersign_core::store::{ExportHeader, ExportPart, StoreError, TableRow};
+    use countersign_core::user::GrantedRight;
+    use countersign_sqlite::{SqliteStore, StagedTables};
 
     use super::*;
+    use crate::credential::{DeleteCredential, ShowCredential, SuspendCredential};
     use crate::error::{ErrorKind, Noun};
-    use crate::fixture::{Fixture, tenant_id};
+    use crate::fixture::{Fixture, JANE, adding, login_name, tenant_id};
+    use crate::user::EnrolSecondFactor;
 
     #[test]
     fn an_export_is_recorded_and_one_of_no_tenant_refused() {
@@ -144,5 +151,94 @@ mod tests {
         fixture.run(&import).unwrap();
         assert_eq!(fixture.changes_after(ChangeSeq(0)), [Change::Everything]);
         assert_eq!(fixture.acts(), ["import acme"]);
+    }
+
+    /// All that an export of a store has.
+    fn exported(store: &SqliteStore, scope: &ExportScope) -> (ExportHeader, Vec<TableRow>) {
+        let (mut header, mut rows) = (None, Vec::new());
+        let read = store.export::<StoreError>(scope, |part| {
+            match part {
+                ExportPart::Header(it) => header = Some(it),
+                ExportPart::Row(row) => rows.push(row),
+            }
+            Ok(())
+        });
+        read.unwrap();
+        (header.unwrap(), rows)
+    }
+
+    /// Runs acts that look random and are the same for each seed. Some are refused,
+    /// as they would be by chance.
+    fn act_at_random(fixture: &mut Fixture, seed: u64) {
+        let mut state = seed;
+        let mut below = |end: u64| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33).checked_rem(end).unwrap()
+        };
+        for step in 0..60 {
+            let (act, number) = (below(14), below(4));
+            let name = format!("d{number}");
+            let login = login_name(&format!("{name}@acme"));
+            let role = format!("r{number}");
+            match act {
+                0 => drop(fixture.tenant(&format!("t{number}"), &[])),
+                1 => drop(fixture.credential(&name)),
+                2 => drop(fixture.role(&role)),
+                3 => drop(fixture.change_role(&role, &adding("allow both acme/${username}/#"))),
+                4 => drop(fixture.change_role(&role, &adding("deny publish acme/x"))),
+                5 => drop(fixture.run(&SuspendCredential(login))),
+                6 => drop(fixture.run(&DeleteCredential(login))),
+                7 => drop(fixture.of_scheme("vwire-token", Some(&name))),
+                8 => drop(fixture.of_scheme("impact", None)),
+                9 => drop(fixture.thing(&format!("k{number}"), "fleet")),
+                10 => drop(fixture.token(&[])),
+                11 => drop(fixture.run(&EnrolSecondFactor(login_name(JANE)))),
+                12 => drop(fixture.grant(JANE, "acme", GrantedRight::OrgAdmin)),
+                _ => {
+                    let shown = fixture.run(&ShowCredential(login.clone()));
+                    if shown.is_ok_and(|shown| shown.credential.state != State::Suspended) {
+                        fixture.log_in(login.as_str(), &format!("c{step}"));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_a_store_holds_an_import_of_its_export_is_exported_again() {
+        for seed in 0..6 {
+            let mut fixture = Fixture::with_admin();
+            fixture.application("fleet", Application::default());
+            act_at_random(&mut fixture, seed);
+            for with_sealed in [false, true] {
+                for tenant in [None, Some(tenant_id("acme"))] {
+                    let scope = ExportScope {
+                        tenant,
+                        with_sealed,
+                    };
+                    let (header, rows) = exported(&fixture.store, &scope);
+                    let mut staged = StagedTables::begin(header.clone()).unwrap();
+                    for row in &rows {
+                        staged.add(row).unwrap();
+                    }
+                    staged.complete().unwrap();
+                    let mut other = Fixture::new();
+                    let record = RecordImport {
+                        tenant: None,
+                        rows: header.all_rows(),
+                    };
+                    let filled: Result<(), AdminError> = other.act(|store, context| {
+                        crate::run_after(store, context, &record, |transaction| {
+                            Ok(transaction.fill(&staged, || {})?)
+                        })
+                    });
+                    filled.unwrap();
+                    let again = exported(&other.store, &scope);
+                    assert!(again == (header, rows), "seed {seed}");
+                }
+            }
+        }
     }
 }

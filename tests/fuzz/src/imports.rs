@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use countersign_import::export_file::{ExportReader, row_line};
 use countersign_import::source::Dialect;
 use countersign_import::source::acl_file::AclFile;
 use countersign_import::source::csv::Table;
@@ -12,6 +13,7 @@ use countersign_import::source::dynamic_security::DynamicSecurity;
 use countersign_import::source::go_auth::{Database, Queries};
 use countersign_import::source::passwords::PasswordFile;
 use countersign_import::{Place, SourceContent, SourceError, SourceName};
+use countersign_sqlite::StagedTables;
 use rusqlite::Connection;
 
 const DIALECTS: [Dialect; 2] = [Dialect::GoAuth, Dialect::Mosquitto];
@@ -145,3 +147,30 @@ pub fn go_auth(data: &[u8]) {
         assert_eq!(users, Ok(2), "a query wrote");
     }
 }
+
+/// The lines of an export of ours.
+pub fn export(data: &[u8]) {
+    let name = SourceName::of(Path::new("f"));
+    let Some((header, mut reader)) = check(ExportReader::begin(data, name)) else {
+        return;
+    };
+    let staged = StagedTables::begin(header);
+    let mut staged = staged.ok();
+    while let Some(Some(row)) = check(reader.next_row()) {
+        let line = serde_json::to_vec(&row_line(&row)).unwrap();
+        let written = [FIRST, &b"\n"[..], &line[..]].concat();
+        let name = SourceName::of(Path::new("f"));
+        let (_, mut again) = ExportReader::begin(&written[..], name).unwrap();
+        assert!(again.next_row().unwrap() == Some(row.clone()));
+        if let Some(tables) = &mut staged {
+            // What a store can't hold is refused, and nothing else happens.
+            let _ = tables.add(&row);
+        }
+    }
+    if let Some(mut tables) = staged {
+        let _ = tables.complete();
+    }
+}
+
+/// The header of an export of nothing.
+const FIRST: &[u8] = br#"{"format":1,"schema":7,"tenant":null,"with_sealed":false,"key":null,"sequences":{},"rows":{}}"#;

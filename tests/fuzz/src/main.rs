@@ -38,6 +38,7 @@ const TARGETS: &[Target] = &[
     ("acl_file", imports::acl_file),
     ("dynamic_security", imports::dynamic_security),
     ("csv", imports::csv),
+    ("export", imports::export),
     ("go_auth", imports::go_auth),
 ];
 

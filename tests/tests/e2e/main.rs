@@ -19,6 +19,7 @@ mod left_behind;
 mod living;
 mod matcher;
 mod moved_in;
+mod moving_in;
 mod moving_out;
 mod neighbours;
 mod other_systems;

@@ -23,6 +23,7 @@ struct DocumentFixture {
 struct Ran {
     code: Option<i32>,
     said: String,
+    printed: String,
     /// The words that the program was given, each time it was called.
     words: BTreeSet<String>,
 }
@@ -80,10 +81,7 @@ impl DocumentFixture {
     /// things.
     fn run(&self, line: &str) -> Ran {
         let root = self.folder.path().display().to_string();
-        let mut here = line.replace("--owner mosquitto", "--owner $(id -un)");
-        for folder in ["/etc/", "/usr/", "/var/"] {
-            here = here.replace(&format!(" {folder}"), &format!(" {root}{folder}"));
-        }
+        let here = self.inside(&line.replace("--owner mosquitto", "--owner $(id -un)"));
         let _ = fs::remove_file(self.path("words"));
         let path = format!("{root}/bin:{}", std::env::var("PATH").unwrap());
         let output = Command::new("sh")
@@ -101,8 +99,19 @@ impl DocumentFixture {
         Ran {
             code: output.status.code(),
             said: String::from_utf8_lossy(&output.stderr).into_owned(),
+            printed: String::from_utf8_lossy(&output.stdout).into_owned(),
             words: words.split('\0').map(Into::into).collect(),
         }
+    }
+
+    /// A text in which absolute paths lie in this folder.
+    fn inside(&self, text: &str) -> String {
+        let root = self.folder.path().display();
+        let mut inside = text.to_owned();
+        for folder in ["/etc/", "/usr/", "/var/"] {
+            inside = inside.replace(&format!(" {folder}"), &format!(" {root}{folder}"));
+        }
+        inside
     }
 
     /// Puts a state of a store in the place of this one's.
@@ -402,27 +411,40 @@ fn lines(document: &str) -> Vec<Line> {
     lines
 }
 
-/// Follows a document from its first line to its last.
-fn follow(document: &str, fixture: &DocumentFixture) {
+/// Writes the files that a document shows.
+fn write_files(document: &str, fixture: &DocumentFixture) {
     for file in text(document).split("<!-- file: ").skip(1) {
         let (name, rest) = file.split_once(" -->\n```").unwrap();
         let (_, rest) = rest.split_once('\n').unwrap();
         let (content, _) = rest.split_once("```").unwrap();
-        fs::write(fixture.path("work").join(name), content).unwrap();
+        let path = match name.strip_prefix('/') {
+            Some(absolute) => fixture.path(absolute),
+            None => fixture.path("work").join(name),
+        };
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, fixture.inside(content)).unwrap();
     }
-    let mut wrong = Vec::new();
-    for line in lines(document) {
-        if ELSEWHERE
-            .iter()
-            .any(|(part, _)| line.command.starts_with(part))
-        {
-            continue;
-        }
-        let command = answered(&line.command);
-        if let Err(why) = line.judge(&fixture.run(&command)) {
-            wrong.push(format!("{}\n    {why}", line.command));
-        }
+}
+
+/// What is wrong with a line that is run here, if anything.
+fn refused(line: &Line, fixture: &DocumentFixture) -> Option<String> {
+    let mut elsewhere = ELSEWHERE.iter();
+    if elsewhere.any(|(part, _)| line.command.starts_with(part)) {
+        return None;
     }
+    let ran = fixture.run(&answered(&line.command));
+    let why = line.judge(&ran).err()?;
+    Some(format!("{}\n    {why}", line.command))
+}
+
+/// Follows a document from its first line to its last.
+fn follow(document: &str, fixture: &DocumentFixture) {
+    write_files(document, fixture);
+    let lines = lines(document);
+    let wrong: Vec<_> = lines
+        .iter()
+        .filter_map(|line| refused(line, fixture))
+        .collect();
     assert!(wrong.is_empty(), "{document}:\n{}", wrong.join("\n"));
 }
 
@@ -437,6 +459,30 @@ fn the_guide_can_be_followed_line_by_line() {
     let fixture = DocumentFixture::new();
     assert_eq!(fixture.run("countersign init").code, Some(0));
     follow("docs/guide.md", &fixture);
+}
+
+/// The commands of a document in their order, those of transcripts among them.
+#[test]
+fn the_way_in_and_back_can_be_followed_and_prints_what_it_shows() {
+    let document = "docs/moving-in.md";
+    let fixture = DocumentFixture::new();
+    assert_eq!(fixture.run("countersign init").code, Some(0));
+    let text = text(document);
+    let mut wrong = Vec::new();
+    write_files(document, &fixture);
+    for block in text.split("```").skip(1).step_by(2) {
+        if let Some(shown) = block.strip_prefix("console\n$ ") {
+            let (command, expected) = shown.split_once('\n').unwrap();
+            let ran = fixture.run(command);
+            if ran.code != Some(0) || ran.printed != expected {
+                wrong.push(format!("{command}\n{}{}", ran.printed, ran.said));
+            }
+        }
+        for line in block.strip_prefix("sh\n").unwrap_or_default().lines() {
+            wrong.extend(refused(&Line::read(line), &fixture));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
