@@ -8,7 +8,7 @@ use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::kind::{Application, ApplicationName, Kind};
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::role::RoleName;
-use countersign_core::scheme::{DraftSecret, SchemeName};
+use countersign_core::scheme::{DraftSecret, GivenSecret, SchemeName};
 use countersign_core::secret::{Secret, SecretDigest, Verifier};
 use countersign_core::store::{Intent, Listed, Page, all_rows};
 use countersign_core::time::Timestamp;
@@ -235,9 +235,12 @@ fn issue(
     let blank = lookup::application(tx, tenant, name)?;
     let known = tx.schemes()?;
     let scheme = lookup::scheme(&known, &SchemeName::application())?;
-    let token = match scheme.draft_secret(&blank.name, None, &known, tx.random)? {
+    let made = GivenSecret::Made;
+    let token = match scheme.draft_secret(&blank.name, made, &known, tx.random)? {
         DraftSecret::Generated(token) => token,
-        DraftSecret::Chosen => return Err(PasswordError::Empty.into()),
+        DraftSecret::Chosen | DraftSecret::TakenOver | DraftSecret::Weak => {
+            return Err(PasswordError::Empty.into());
+        }
     };
     tx.add_secret(blank.id, &Verifier::Digest(SecretDigest::of(&token)))?;
     let application = lookup::application(tx, tenant, name)?;

@@ -23,6 +23,8 @@ mod create;
 mod lifecycle;
 mod renew;
 mod rules;
+#[cfg(test)]
+mod taking_over;
 
 pub use self::change::{CredentialChanges, SetCredential};
 pub(crate) use self::client_ids::check_all as check_client_ids;

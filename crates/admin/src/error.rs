@@ -202,6 +202,10 @@ impl From<DraftError> for AdminError {
         if let DraftError::Random(error) = error {
             return error.into();
         }
+        if let DraftError::SecretWeak { .. } = error {
+            let subject = Subject::nameless(Noun::Password);
+            return Self::new(ErrorKind::Conflict, subject, error.to_string());
+        }
         let noun = if matches!(error, DraftError::NameMissing { .. }) {
             Noun::Credential
         } else {

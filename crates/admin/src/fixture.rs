@@ -309,8 +309,18 @@ impl Fixture {
 
     /// Asks what a client with this password would be told.
     pub(crate) fn check(&mut self, name: &str, password: Option<&[u8]>) -> ConnectVerdict {
+        self.check_with(name, "c", password)
+    }
+
+    /// The same of a client with this id.
+    pub(crate) fn check_with(
+        &mut self,
+        name: &str,
+        client_id: &str,
+        password: Option<&[u8]>,
+    ) -> ConnectVerdict {
         let presented = ConnectCheck {
-            client_id: "c",
+            client_id,
             username: Some(name),
             password: password.map(|bytes| Secret::new(bytes.to_vec())),
             listener: None,

@@ -12,7 +12,7 @@ use countersign_core::credential::{Credential, CredentialId, check_attribute};
 use countersign_core::imported::ImportMark;
 use countersign_core::kind::Kind;
 use countersign_core::lifecycle::State;
-use countersign_core::name::{GroupPath, LoginName, Suffix, TenantId};
+use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::role::{Role, RoleName, RoleRule};
 use countersign_core::rule::Rule;
 use countersign_core::scheme::{DraftError, Scheme, SchemeName, Schemes};
@@ -24,6 +24,7 @@ use crate::caller::Permission;
 use crate::command::{Command, Tx};
 use crate::credential::check_client_ids;
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
+use crate::kept_name;
 use crate::kind::check_not_reserved;
 use crate::lookup::{self, ShownCredential};
 use crate::password::ChosenPassword;
@@ -153,12 +154,7 @@ impl Maker<'_> {
             new.is_operator,
             new.password.is_some(),
         )?;
-        if let Suffix::Tenant(suffix) = new.name.suffix()
-            && tx.tenant(&suffix)?.is_some()
-        {
-            let message = format!("`{}` ends with tenant `{suffix}`", new.name);
-            return Err(invalid(&new.name, message));
-        }
+        kept_name::check(tx, &new.name, &self.tenant.id)?;
         let tenant = (!new.is_operator).then_some(self.tenant);
         check_rules(&new.rules, tenant)?;
         for (key, value) in &new.attributes {

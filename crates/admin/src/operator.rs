@@ -14,13 +14,14 @@ use countersign_core::store::{Intent, Listed, Page};
 
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
-use crate::credential::delete_found;
+use crate::credential::{change_one, delete_found};
 use crate::error::{AdminError, Noun};
 use crate::kind::check_not_reserved;
 use crate::lookup;
 use crate::password::ChosenPassword;
 use crate::rule::{RuleWarning, check_sendable};
 use crate::secret::{IssuedCredential, NewSecret};
+use crate::text::FreeText;
 use crate::view::AuditedCredential;
 
 /// An operator to be made.
@@ -141,6 +142,32 @@ impl Command for ShowOperator {
     }
 }
 
+/// Changes what is said of an operator; what it is then is the output.
+#[derive(Clone, Debug)]
+pub struct SetOperator {
+    /// Its name.
+    pub name: LoginName,
+    /// Free text for people; an empty one takes it away.
+    pub description: FreeText,
+}
+
+impl Command for SetOperator {
+    type Output = Credential;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Credential, AdminError> {
+        lookup::operator(tx, &self.name)?;
+        let (described, ()) = change_one(tx, &self.name, "operator.set", |_, described| {
+            described.credential.description = self.description.filled();
+            Ok(())
+        })?;
+        Ok(described.credential)
+    }
+}
+
 /// Deletes an operator, in whatever state. Its sessions end.
 #[derive(Clone, Debug)]
 pub struct DeleteOperator(pub LoginName);
@@ -172,7 +199,6 @@ mod tests {
     use crate::error::ErrorKind;
     use crate::fixture::{Fixture, JANE, adding, login_name, rule};
     use crate::password::ChosenPassword;
-    use crate::text::FreeText;
 
     fn make(
         fixture: &mut Fixture,
@@ -304,6 +330,27 @@ mod tests {
         for error in unknown.map(Option::unwrap) {
             assert!(error.is(ErrorKind::NotFound, Noun::Credential), "{error}");
         }
+    }
+
+    #[test]
+    fn what_is_said_of_an_operator_can_be_changed_and_taken_away() {
+        let mut fixture = Fixture::with_credential();
+        make(&mut fixture, "ops", &["deny both acme/secret/#"]).unwrap();
+        let mut set = |name, text| {
+            fixture.run(&SetOperator {
+                name: login_name(name),
+                description: FreeText::parse(text).unwrap(),
+            })
+        };
+        let operator = set("ops", "the night shift").unwrap();
+        assert_eq!(operator.description.as_deref(), Some("the night shift"));
+        assert_eq!(operator.rules, [rule("deny both acme/secret/#")]);
+        assert_eq!(set("ops", "").unwrap().description, None);
+        for name in ["none", "dev1@acme"] {
+            let error = set(name, "x").unwrap_err();
+            assert!(error.is(ErrorKind::NotFound, Noun::Operator), "{error}");
+        }
+        assert_eq!(fixture.acts().last().unwrap(), "operator.set ops");
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl Command for RemoveScheme {
         let name = &self.0;
         let known = tx.schemes()?;
         let scheme = lookup::scheme(&known, name)?;
-        if Schemes::built_in().find(name.as_str()).is_some() {
+        if Schemes::built_in().find(name.as_str()) == Some(scheme) {
             let message = format!("scheme `{name}` is built in; it can't be removed");
             return Err(refused(ErrorKind::Invalid, name, message));
         }
@@ -136,6 +136,27 @@ impl Command for ListRevealingSchemes {
             }
         }
         Ok(used)
+    }
+}
+
+/// Lists the schemes of the store that stand in the place of built-in ones.
+#[derive(Clone, Copy, Debug)]
+pub struct ListReplacedSchemes;
+
+impl Command for ListReplacedSchemes {
+    type Output = Vec<SchemeName>;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<SchemeName>, AdminError> {
+        let known = tx.schemes()?;
+        Ok(known.replaced().map(|it| it.name().clone()).collect())
     }
 }
 

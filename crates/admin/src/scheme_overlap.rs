@@ -4,10 +4,12 @@
 //! own a topic that the scheme of another tenant's credentials could reach,
 //! whichever of the two comes first.
 
+use std::collections::BTreeMap;
+
 use countersign_core::change::Change;
 use countersign_core::name::TenantId;
 use countersign_core::rule::Pattern;
-use countersign_core::scheme::{Scheme, SchemeName, SchemeUsers};
+use countersign_core::scheme::{Scheme, SchemeName, SchemeUsers, TOKEN};
 use countersign_core::store::all_rows;
 use countersign_core::tenant::Tenant;
 use countersign_core::topic::TopicFilter;
@@ -57,8 +59,7 @@ pub(crate) fn plan_use(
              what another tenant owns; a topic has one owner",
             scheme.name(),
         );
-        let subject = Subject::new(Noun::Scheme, scheme.name());
-        return Err(AdminError::new(ErrorKind::Conflict, subject, message));
+        return Err(conflict(scheme, message));
     }
     let reached = scheme.reach_of(tenant).into_iter().collect();
     Ok(Taken::of(tenants, tenant, reached))
@@ -96,6 +97,7 @@ fn tell_of_rest(tx: &mut Tx<'_>, scheme: &Scheme, tenant: &TenantId) -> Result<(
 /// uses reaches them.
 pub(crate) fn check_namespaces(rows: &mut Rows<'_>, tenant: &Tenant) -> Result<(), AdminError> {
     for scheme in rows.schemes()?.iter() {
+        check_tokens(rows, scheme, tenant)?;
         let any_other = SchemeUsers::AllBut(&tenant.id);
         let is_in_reach = tenant
             .namespaces
@@ -136,9 +138,8 @@ fn overlap(
     namespace: &TopicFilter,
     owner: &Tenant,
 ) -> AdminError {
-    AdminError::new(
-        ErrorKind::Conflict,
-        Subject::new(Noun::Scheme, scheme.name()),
+    conflict(
+        scheme,
         format!(
             "scheme `{}` grants `{pattern}`, by which credentials of tenant `{user}` could reach \
              namespace `{namespace}` of tenant `{}`; a topic has one owner",
@@ -146,4 +147,74 @@ fn overlap(
             owner.id
         ),
     )
+}
+
+/// Checks that a credential may have attributes that were given out elsewhere: by
+/// them it reaches no topic that a tenant owns.
+///
+/// Topics that belong to nobody else are its own tenant's, if that owns the rest.
+pub(crate) fn check_attributes(
+    rows: &mut Rows<'_>,
+    scheme: &Scheme,
+    tenant: &TenantId,
+    attributes: &BTreeMap<String, String>,
+) -> Result<(), AdminError> {
+    let users = SchemeUsers::One(tenant, attributes);
+    for owner in all_rows(|page| rows.tenants(page))? {
+        let mut owned = owner.namespaces.iter().filter(|it| it.as_str() != "#");
+        let reached = owned.find_map(|it| Some((it, scheme.pattern_reaching(it, users)?)));
+        if let Some((namespace, pattern)) = reached {
+            return Err(conflict(
+                scheme,
+                format!(
+                    "by `{pattern}` of scheme `{}` these attributes reach namespace `{namespace}` \
+                     of tenant `{}`; a topic has one owner",
+                    scheme.name(),
+                    owner.id
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that no token that was given out elsewhere reaches the namespaces of a
+/// tenant. A token fills a level, so it is one of theirs.
+fn check_tokens(rows: &mut Rows<'_>, scheme: &Scheme, tenant: &Tenant) -> Result<(), AdminError> {
+    for namespace in tenant.namespaces.iter() {
+        for level in namespace.as_str().split('/') {
+            if !scheme.takes_over_token(level) {
+                continue;
+            }
+            let Some(holder) = rows.holder_of_attribute(TOKEN, level)? else {
+                continue;
+            };
+            let Some(holder) = rows.credential(&holder)? else {
+                continue;
+            };
+            let Some(user) = holder.tenant.filter(|user| *user != tenant.id) else {
+                continue;
+            };
+            let users = SchemeUsers::One(&user, &holder.attributes);
+            if holder.scheme == *scheme.name()
+                && let Some(pattern) = scheme.pattern_reaching(namespace, users)
+            {
+                return Err(conflict(
+                    scheme,
+                    format!(
+                        "scheme `{}` grants `{pattern}`, by which a credential of tenant `{user}` \
+                         reaches namespace `{namespace}` of tenant `{}`; a topic has one owner",
+                        scheme.name(),
+                        tenant.id
+                    ),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn conflict(scheme: &Scheme, message: String) -> AdminError {
+    let subject = Subject::new(Noun::Scheme, scheme.name());
+    AdminError::new(ErrorKind::Conflict, subject, message)
 }

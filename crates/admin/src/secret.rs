@@ -5,9 +5,9 @@ use core::time::Duration;
 
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::name::LoginName;
-use countersign_core::scheme::{DraftSecret, Scheme, SchemeClientIds, Schemes, TokenLogin};
+use countersign_core::scheme::{DraftSecret, GivenSecret, Scheme, Schemes};
 use countersign_core::secret::{Secret, SecretDigest, StoredSecret, Verifier};
-use countersign_core::store::StoreError;
+use countersign_core::store::{StoreError, StoreErrorKind};
 use countersign_core::time::Timestamp;
 
 use crate::command::Tx;
@@ -33,6 +33,14 @@ pub enum NewSecret {
     Chosen(ChosenPassword),
     /// It is made from randomness, and shown once.
     Generated,
+    /// It was given out elsewhere, and is taken over.
+    TakenOver {
+        /// The secret.
+        secret: ChosenPassword,
+        /// Whether it may have fewer than 64 random bits. It is hashed like a
+        /// password then.
+        may_be_weak: bool,
+    },
 }
 
 impl NewSecret {
@@ -40,16 +48,31 @@ impl NewSecret {
     pub(crate) fn password(&self) -> Option<&ChosenPassword> {
         match self {
             Self::Chosen(password) => Some(password),
-            Self::Generated => None,
+            Self::TakenOver {
+                secret,
+                may_be_weak: true,
+            } => Some(secret),
+            Self::Generated | Self::TakenOver { .. } => None,
         }
     }
 
-    /// The password, if a person chose one.
+    /// What a scheme is given.
     ///
-    /// Where the scheme does not say how short it may be, it may not be empty.
-    pub(crate) fn chosen(&self, scheme: &Scheme) -> Result<Option<&Secret>, PasswordError> {
-        let Some(password) = self.password().map(ChosenPassword::secret) else {
-            return Ok(None);
+    /// Where the scheme does not say how short a password may be, it may not be
+    /// empty.
+    pub(crate) fn given(&self, scheme: &Scheme) -> Result<GivenSecret<'_>, PasswordError> {
+        let password = match self {
+            Self::Chosen(password) => password.secret(),
+            Self::Generated => return Ok(GivenSecret::Made),
+            Self::TakenOver {
+                secret,
+                may_be_weak,
+            } => {
+                return Ok(GivenSecret::TakenOver {
+                    secret: secret.secret(),
+                    may_be_weak: *may_be_weak,
+                });
+            }
         };
         let says_fewest = scheme
             .chosen_secrets()
@@ -57,7 +80,7 @@ impl NewSecret {
         if password.expose().is_empty() && !says_fewest {
             return Err(PasswordError::Empty);
         }
-        Ok(Some(password))
+        Ok(GivenSecret::Chosen(password))
     }
 
     /// Makes what is stored of this secret for `name`, as its scheme says.
@@ -72,9 +95,9 @@ impl NewSecret {
         name: &LoginName,
         scheme: &Scheme,
         known: &Schemes,
-    ) -> Result<PreparedSecret, AdminError> {
-        let chosen = self.chosen(scheme)?;
-        let draft = scheme.draft_secret(name, chosen, known, tx.random)?;
+    ) -> Result<PreparedSecret<'_>, AdminError> {
+        let given = self.given(scheme)?;
+        let draft = scheme.draft_secret(name, given, known, tx.random)?;
         self.stored(tx, draft)
     }
 
@@ -88,32 +111,47 @@ impl NewSecret {
         &self,
         tx: &mut Tx<'_>,
         draft: DraftSecret,
-    ) -> Result<PreparedSecret, AdminError> {
-        match (draft, self) {
-            (DraftSecret::Generated(secret), _) => Ok(PreparedSecret::of(secret)),
-            (DraftSecret::Chosen, Self::Chosen(password)) => Ok(PreparedSecret {
+    ) -> Result<PreparedSecret<'_>, AdminError> {
+        let hashed = |tx: &mut Tx<'_>, password| {
+            Ok(PreparedSecret {
                 verifier: Verifier::Password(tx.hash_of(password)?),
                 shown_once: None,
+                taken_over: None,
+            })
+        };
+        match (draft, self) {
+            (DraftSecret::Generated(secret), _) => Ok(PreparedSecret::of(secret)),
+            (DraftSecret::Chosen, Self::Chosen(password)) => hashed(tx, password),
+            (DraftSecret::Weak, Self::TakenOver { secret, .. }) => hashed(tx, secret),
+            (DraftSecret::TakenOver, Self::TakenOver { secret, .. }) => Ok(PreparedSecret {
+                verifier: Verifier::Digest(SecretDigest::of(secret.secret())),
+                shown_once: None,
+                taken_over: Some(secret.secret()),
             }),
-            (DraftSecret::Chosen, Self::Generated) => Err(PasswordError::Empty.into()),
+            (DraftSecret::Chosen | DraftSecret::TakenOver | DraftSecret::Weak, _) => {
+                Err(PasswordError::Empty.into())
+            }
         }
     }
 }
 
 /// A secret that is about to be stored.
-pub(crate) struct PreparedSecret {
+pub(crate) struct PreparedSecret<'a> {
     /// What is stored of it.
     pub(crate) verifier: Verifier,
     /// The secret itself, if the caller does not know it.
     pub(crate) shown_once: Option<Secret>,
+    /// The secret itself, if it was given out elsewhere and is kept as a digest.
+    taken_over: Option<&'a Secret>,
 }
 
-impl PreparedSecret {
+impl PreparedSecret<'_> {
     /// Takes over a secret that was made from randomness.
     pub(crate) fn of(made: Secret) -> Self {
         Self {
             verifier: Verifier::Digest(SecretDigest::of(&made)),
             shown_once: Some(made),
+            taken_over: None,
         }
     }
 }
@@ -153,17 +191,26 @@ impl Overlap {
 ///
 /// # Errors
 ///
-/// Returns [`StoreError`] when the store can't be written. So do all below.
+/// Returns [`AdminError`] when another credential has the secret, and when the store
+/// can't be written.
 pub(crate) fn add(
     rows: &mut Rows<'_>,
     credential: CredentialId,
-    secret: &PreparedSecret,
+    secret: &PreparedSecret<'_>,
     scheme: &Scheme,
-) -> Result<(), StoreError> {
-    let id = rows.add_secret(credential, &secret.verifier)?;
-    if let Some(made) = &secret.shown_once
-        && is_shown(scheme)
-        && let Some(hint) = hint_of(made, scheme)
+) -> Result<(), AdminError> {
+    let added = rows.add_secret(credential, &secret.verifier);
+    let id = added.map_err(|error| {
+        if error.kind() != StoreErrorKind::Conflict {
+            return error.into();
+        }
+        let subject = Subject::nameless(Noun::Password);
+        let message = "the secret is in use already; each credential has its own";
+        AdminError::new(ErrorKind::Exists, subject, message)
+    })?;
+    if let Some(known) = secret.shown_once.as_ref().or(secret.taken_over)
+        && scheme.shows_secrets()
+        && let Some(hint) = hint_of(known, scheme)
     {
         rows.put_hint(id, hint)?;
     }
@@ -171,6 +218,10 @@ pub(crate) fn add(
 }
 
 /// Takes from a credential the secrets that `goes` tells.
+///
+/// # Errors
+///
+/// Returns [`StoreError`] when the store can't be written. So do all below.
 pub(crate) fn remove(
     rows: &mut Rows<'_>,
     credential: &Credential,
@@ -228,22 +279,13 @@ pub(crate) fn retire(
     Ok(until)
 }
 
-/// Says whether clients of a scheme present their secrets as names.
-fn is_shown(scheme: &Scheme) -> bool {
-    scheme.token_login() != TokenLogin::Never
-        || *scheme.client_ids() == SchemeClientIds::SameAsSecret
-}
-
-/// How all secrets of the scheme begin, and a little more.
-fn hint_of<'a>(made: &'a Secret, scheme: &Scheme) -> Option<&'a str> {
-    let length = literal_start(scheme).len().saturating_add(TELLING);
-    core::str::from_utf8(made.expose().get(..length)?).ok()
-}
-
-/// How all secrets of a scheme begin.
-pub(crate) fn literal_start(scheme: &Scheme) -> &str {
-    let shape = scheme.secret_shape().as_str();
-    shape.split(['[', '{']).next().unwrap_or_default()
+/// How all secrets of the scheme begin, and a little more, which is not missed: of
+/// one that may have fewer random bits than those that are made, nothing is kept.
+fn hint_of<'a>(known: &'a Secret, scheme: &Scheme) -> Option<&'a str> {
+    let text = core::str::from_utf8(known.expose()).ok()?;
+    let length = scheme.secrets_begin().len().saturating_add(TELLING);
+    let start = text.get(..length)?;
+    scheme.secret_shape().matches(text).then_some(start)
 }
 
 /// How many characters tell one secret from most others.

@@ -26,6 +26,9 @@ pub struct SettingsChanges {
     pub client_id_limit: Option<u32>,
     /// When users are locked out, unless their tenants say otherwise.
     pub lockout: Option<LockoutPolicy>,
+    /// Whether a password that is hashed in another way is hashed anew once it let
+    /// a client in.
+    pub rehash: Option<bool>,
 }
 
 impl SettingsChanges {
@@ -37,6 +40,7 @@ impl SettingsChanges {
             && self.keep_refusals.is_none()
             && self.client_id_limit.is_none()
             && self.lockout.is_none()
+            && self.rehash.is_none()
     }
 }
 
@@ -80,6 +84,7 @@ impl Command for SetSettings {
             keep_refusals: changes.keep_refusals.unwrap_or(before.keep_refusals),
             client_id_limit: changes.client_id_limit.unwrap_or(before.client_id_limit),
             lockout: changes.lockout.unwrap_or(before.lockout),
+            rehash: changes.rehash.unwrap_or(before.rehash),
         };
         tx.set_settings(&after)?;
         tx.record(
@@ -133,6 +138,7 @@ mod tests {
             },
             SettingsChanges {
                 lockout: Some(lockout),
+                rehash: Some(false),
                 ..SettingsChanges::default()
             },
         ] {
@@ -140,7 +146,7 @@ mod tests {
         }
         let settings = fixture.run(&ShowSettings).unwrap();
         assert_eq!((settings.argon2, settings.client_id_hold), (argon2, hold));
-        assert_eq!(settings.lockout, lockout);
+        assert_eq!((settings.lockout, settings.rehash), (lockout, false));
         assert_eq!(fixture.acts(), ["settings.set settings"; 3]);
     }
 }

@@ -11,6 +11,7 @@ use countersign_core::topic::TopicFilter;
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
+use crate::kept_name;
 use crate::namespace::{NamespaceError, check_namespaces, default_namespace};
 use crate::taking::{Plan, Taken};
 use crate::view::TenantView;
@@ -42,6 +43,7 @@ impl CreateTenant {
             let message = format!("tenant `{}` exists already", new.id);
             return Err(refused(ErrorKind::Exists, &new.id, message));
         }
+        kept_name::check_tenant_free(tx, &new.id)?;
         let mut namespaces = Vec::new();
         add_namespaces(&new.id, &mut namespaces, &new.namespaces)?;
         if namespaces.is_empty() {

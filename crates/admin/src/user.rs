@@ -14,6 +14,7 @@ use countersign_core::user::User;
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
+use crate::kept_name;
 use crate::lookup::Rows;
 use crate::password::ChosenPassword;
 use crate::secret::{NewSecret, Overlap};
@@ -83,6 +84,7 @@ impl Command for CreateUser {
     fn apply(&self, tx: &mut Tx<'_>) -> Result<ShownUser, AdminError> {
         let Self { email, password } = self;
         lookup::check_free(tx, email)?;
+        kept_name::check_email_free(tx, email)?;
         let verifier = verifier(tx, email, password)?;
         let (kind, scheme) = (Kind::User(Box::default()), SchemeName::basic());
         let blank = Credential::new(email.clone(), kind, None, scheme, tx.now);

@@ -208,6 +208,7 @@ pub struct SettingsView {
     keep_refusals: String,
     client_id_limit: u32,
     lockout: String,
+    rehash: bool,
 }
 
 impl SettingsView {
@@ -220,6 +221,7 @@ impl SettingsView {
             keep_refusals: duration(settings.keep_refusals),
             client_id_limit: settings.client_id_limit,
             lockout: settings.lockout.to_string(),
+            rehash: settings.rehash,
         }
     }
 }

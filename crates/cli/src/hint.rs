@@ -24,7 +24,7 @@ pub(crate) fn hint(error: &AdminError) -> Option<String> {
         (ErrorKind::WrongKind, Noun::Application) => "; use the commands of `application`".into(),
         (ErrorKind::WrongKind, Noun::Credential) => "; use the commands of `credential`".into(),
         (ErrorKind::WrongKind, Noun::Operator) => {
-            ": `operator allow|deny|remove|show|delete` and `credential \
+            ": `operator set|allow|deny|remove|show|delete` and `credential \
              suspend|reactivate|revoke|reset-password|rotate` are for it"
                 .into()
         }
@@ -48,6 +48,9 @@ pub(crate) fn hint(error: &AdminError) -> Option<String> {
         }
         (ErrorKind::NotFound, Noun::Operator) => "; `operator list` shows all".into(),
         (ErrorKind::Invalid, Noun::Application) => "; make one with `thing create`".into(),
+        (ErrorKind::Conflict, Noun::Password) => {
+            "; --weak takes it over all the same, and hashes it like a password".into()
+        }
         (ErrorKind::Unavailable, Noun::Password) => " of `settings show`".into(),
         (ErrorKind::InUse, Noun::Tenant) => {
             "; delete them first, or all at once with --cascade".into()

@@ -272,6 +272,12 @@ pub(crate) fn read_password() -> Result<(ChosenPassword, PasswordWarnings), CliE
     chosen(read_first_line("Password: ", LONGEST_PASSWORD)?)
 }
 
+/// Reads a secret that was given out elsewhere.
+pub(crate) fn read_secret() -> Result<ChosenPassword, CliError> {
+    let read = read_first_line("Secret: ", LONGEST_PASSWORD)?;
+    Ok(ChosenPassword::parse(read)?)
+}
+
 /// What is odd about a password that is stored all the same. It is told once
 /// the password is.
 #[derive(Clone, Copy, Debug, Default)]

@@ -8,12 +8,15 @@
 
 use core::borrow::Borrow;
 use core::fmt;
+use core::iter;
 use std::collections::BTreeMap;
 
+use self::accepted::{AcceptedShapes, FEWEST_DIGEST_BITS};
 use crate::given::Given;
 use crate::name::LoginName;
 use crate::rule::{Action, Pattern, Rule, Variable};
 
+mod accepted;
 mod binding;
 mod built_in;
 mod characters;
@@ -28,6 +31,7 @@ mod secret;
 mod shape;
 mod shape_text;
 
+pub use accepted::GivenSecret;
 pub use binding::{Folding, Naming, SchemeClientIds, TokenLogin};
 pub use draft::{CredentialDraft, DraftError, DraftRequest};
 pub use field::{FieldError, FieldValue};
@@ -71,6 +75,7 @@ pub struct Scheme {
     token_login: TokenLogin,
     client_ids: SchemeClientIds,
     secret_shape: Shape,
+    accepted: AcceptedShapes,
     chosen_secrets: Option<ChosenSecrets>,
     token_shape: Option<Shape>,
     is_rotatable: bool,
@@ -109,6 +114,25 @@ impl Scheme {
     #[must_use]
     pub fn secret_shape(&self) -> &Shape {
         &self.secret_shape
+    }
+
+    /// What secrets of its credentials look like: those that it makes, and those
+    /// that are taken over.
+    fn secrets(&self) -> impl Iterator<Item = &Shape> {
+        iter::once(&self.secret_shape).chain(&self.accepted.secret)
+    }
+
+    /// What names look like that have a shape: those that it makes, and those that
+    /// are taken over.
+    fn names(&self) -> impl Iterator<Item = &Shape> {
+        self.naming.shape().into_iter().chain(&self.accepted.name)
+    }
+
+    /// Says whether a secret that it takes over may be so weak that it must be
+    /// hashed slowly.
+    fn accepts_weak_secrets(&self) -> bool {
+        self.secrets()
+            .any(|shape| shape.bits() < FEWEST_DIGEST_BITS)
     }
 
     /// Within which limits a secret may be chosen, if at all.
@@ -277,7 +301,7 @@ pub const KEY_ATTRIBUTE: &str = "thing_key";
 /// The attribute that keeps what stands behind `#SN#`.
 const SERIAL: &str = "serial";
 /// The attribute that is made by a shape of its own.
-const TOKEN: &str = "token";
+pub const TOKEN: &str = "token";
 const LONGEST_SCHEME_NAME: usize = 32;
 const APPLICATION: &str = "application";
 const BASIC: &str = "basic";

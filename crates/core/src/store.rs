@@ -45,6 +45,9 @@ pub struct Settings {
     pub client_id_limit: u32,
     /// When users are locked out, unless their tenants say otherwise.
     pub lockout: LockoutPolicy,
+    /// Whether a password that is hashed in another way is hashed anew once it let
+    /// a client in.
+    pub rehash: bool,
 }
 
 impl Default for Settings {
@@ -55,6 +58,7 @@ impl Default for Settings {
             keep_refusals: REFUSALS_KEPT,
             client_id_limit: DEFAULT_LIMIT,
             lockout: LockoutPolicy::default(),
+            rehash: true,
         }
     }
 }

@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 
 use countersign_core::client_id::ClientIdRule;
-use countersign_core::name::TenantId;
+use countersign_core::name::{LoginName, TenantId};
 use countersign_core::scheme::{
-    CredentialDraft, DraftError, DraftRequest, DraftSecret, FieldValue, RandomError, RandomSource,
-    Scheme, Schemes, Shape,
+    CredentialDraft, DraftError, DraftRequest, DraftSecret, FieldValue, GivenSecret, RandomError,
+    RandomSource, Scheme, Schemes, Shape,
 };
 use countersign_core::secret::Secret;
 
@@ -53,7 +53,10 @@ impl Asked<'_> {
         let request = DraftRequest {
             tenant: &TenantId::parse("acme").unwrap(),
             name: self.name,
-            password: password.as_ref(),
+            keeps_at: false,
+            secret: password
+                .as_ref()
+                .map_or(GivenSecret::Made, GivenSecret::Chosen),
             client_id_rule: rule.as_ref(),
             attributes: &attributes,
         };
@@ -90,7 +93,7 @@ fn has_shape(text: &str, shape: &str) -> bool {
 /// The secret that was made, if one was.
 fn made(draft: &CredentialDraft) -> Option<&str> {
     match &draft.secret {
-        DraftSecret::Chosen => None,
+        DraftSecret::Chosen | DraftSecret::TakenOver | DraftSecret::Weak => None,
         DraftSecret::Generated(secret) => Some(core::str::from_utf8(secret.expose()).unwrap()),
     }
 }
@@ -304,8 +307,6 @@ fn a_thing_of_an_application_is_tied_at_first_use() {
 #[test]
 fn what_a_scheme_fills_can_not_be_set_by_hand() {
     for (scheme, name, attribute) in [
-        ("impact", "dev1", "token"),
-        ("impact", "dev1", "serial"),
         ("vwire", "VW-ABC123", "device"),
         ("vwire-token", "dev1", "device"),
         ("application", "dev1", "thing_key"),
@@ -373,4 +374,179 @@ fn a_scheme_of_ones_own_makes_a_prefix() {
         panic!("{:?}", draft.client_id);
     };
     assert!(has_shape(prefix.as_str(), "[0-9]{15}_"));
+}
+
+/// What comes of taking over a secret: `digest`, `weak`, or the refusal.
+fn taken_over(scheme: &Scheme, secret: &str, may_be_weak: bool) -> String {
+    let known = Schemes::built_in();
+    let name = LoginName::parse("x").unwrap();
+    let secret = Secret::new(secret.into());
+    let given = GivenSecret::TakenOver {
+        secret: &secret,
+        may_be_weak,
+    };
+    match scheme.draft_secret(&name, given, &known, &mut Counting(0)) {
+        Ok(DraftSecret::TakenOver) => "digest".into(),
+        Ok(DraftSecret::Weak) => "weak".into(),
+        Ok(DraftSecret::Chosen | DraftSecret::Generated(_)) => "made".into(),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn a_secret_is_taken_over_in_the_form_that_its_source_gives_out() {
+    let known = Schemes::built_in();
+    let uuid = "dt_7f3a1c9e-2b84-1d6f-c913-c5e28f01b774";
+    let (shortest, longest) = (format!("at_{}", "0".repeat(16)), "f".repeat(60));
+    for (scheme, secret, is_taken) in [
+        ("vwire", &*shortest, true),
+        ("vwire", &format!("at_{longest}"), true),
+        ("vwire-compat", &shortest, true),
+        ("vwire", "at_000000000000000", false),
+        ("vwire", &format!("at_{longest}0"), false),
+        ("vwire", &shortest.to_uppercase(), false),
+        ("vwire", "", false),
+        // A UUID of any version.
+        ("vwire-token", uuid, true),
+        (
+            "vwire-token",
+            "dt_7f3a1c9e-2b84-1d6f-c913-c5e28f01b77",
+            false,
+        ),
+        ("generated", &"0".repeat(30), true),
+        ("generated", &"0".repeat(31), false),
+        (
+            "impact",
+            "iJ6ZIaJNUsILm3WGNr55LDDCV3iQ+RjmOcQbY2IGquY=",
+            true,
+        ),
+        ("plain", &format!("cs_{}", "0".repeat(32)), true),
+        ("basic", "hunter2", false),
+    ] {
+        let came = taken_over(known.find(scheme).unwrap(), secret, false);
+        if is_taken {
+            assert_eq!(came, "digest", "{scheme} {secret}");
+        } else {
+            let refused = format!("the secret is not one that scheme `{scheme}` takes over; ");
+            assert!(came.starts_with(&refused), "{came}");
+            assert!(secret.is_empty() || !came.contains(secret), "{came}");
+        }
+    }
+}
+
+#[test]
+fn a_secret_under_64_bits_is_taken_over_as_a_weak_one_alone() {
+    let scheme = scheme_of(&[("accepts_shape", "[0-9]{4,20}")]);
+    assert_eq!(
+        taken_over(&scheme, "1234", false),
+        "a secret of this shape carries 13 random bits at most, and 64 are needed"
+    );
+    assert_eq!(taken_over(&scheme, "1234", true), "weak");
+    // 20 digits are 66 bits.
+    for (digits, came) in [(19, "weak"), (20, "digest")] {
+        assert_eq!(taken_over(&scheme, &"7".repeat(digits), true), came);
+    }
+    // Names of that scheme don't tell by the time they cost whether they are there.
+    let mut known = Schemes::built_in();
+    known.add(scheme).unwrap();
+    assert!(!known.form_of("d-123456").is_cheap());
+    assert!(known.form_of("VW-ABC123").is_cheap());
+}
+
+/// A scheme with these fields instead of its own or besides.
+fn scheme_of(changes: &[(&'static str, &str)]) -> Scheme {
+    let fields = [
+        ("name", "x"),
+        ("login_name", "generated"),
+        ("login_name_shape", "d-[0-9]{6}"),
+        ("client_id", "any"),
+        ("secret_shape", "[0-9a-f]{32}"),
+    ];
+    let fields = fields
+        .iter()
+        .filter(|(key, _)| changes.iter().all(|(other, _)| other != key))
+        .chain(changes)
+        .map(|(key, text)| (*key, FieldValue::Text((*text).into())));
+    Scheme::from_fields(fields).unwrap()
+}
+
+#[test]
+fn an_attribute_that_a_scheme_fills_is_taken_over_in_its_form() {
+    let ask = |attribute, value| {
+        Asked {
+            attributes: &[(attribute, value)],
+            ..named("dev1")
+        }
+        .of("impact")
+    };
+    for token in ["1jylmg8lwa1cy", "a", "0123456789ab"] {
+        let draft = ask("token", token).unwrap();
+        assert_eq!(draft.attributes["token"], token);
+    }
+    for token in ["", "1jylmg8lwa1cyz", "A", "a/b", "+", "#", "a b"] {
+        let refused = ask("token", token).err().unwrap().to_string();
+        assert!(
+            refused.contains("`[0-9a-z]{12}` or `[0-9a-z]{1,13}`"),
+            "{refused}"
+        );
+    }
+    assert_eq!(ask("serial", "86a3").unwrap().attributes["serial"], "86a3");
+    assert!(ask("serial", "a/b").is_err());
+}
+
+#[test]
+fn names_and_client_ids_are_taken_over_in_their_form() {
+    for (name, is_taken) in [
+        ("123456789012", true),
+        ("1234567890123456789", true),
+        ("12345678901", false),
+        ("12345678901234567890", false),
+        ("12345678901a", false),
+    ] {
+        let secret = Secret::new("0".repeat(30).into());
+        let rule = ClientIdRule::parse(&format!("exact:{name}")).unwrap();
+        let known = Schemes::built_in();
+        let scheme = known.find("generated").unwrap();
+        let draft = |secret| {
+            let request = DraftRequest {
+                tenant: &TenantId::parse("acme").unwrap(),
+                name: Some(name),
+                keeps_at: false,
+                secret,
+                client_id_rule: Some(&rule),
+                attributes: &BTreeMap::new(),
+            };
+            scheme.draft(&request, &known, &mut Counting(0)).is_ok()
+        };
+        let taken_over = GivenSecret::TakenOver {
+            secret: &secret,
+            may_be_weak: false,
+        };
+        assert_eq!(draft(taken_over), is_taken, "{name}");
+        assert!(!draft(GivenSecret::Made), "{name}");
+    }
+}
+
+#[test]
+fn a_name_that_is_taken_as_it_is_keeps_its_at_sign_if_that_is_asked_for() {
+    let known = Schemes::built_in();
+    for (scheme, keeps_at, is_taken) in [
+        ("plain", true, true),
+        ("plain", false, false),
+        ("impact", true, false),
+        ("application", true, false),
+        ("vwire", true, false),
+    ] {
+        let request = DraftRequest {
+            tenant: &TenantId::parse("acme").unwrap(),
+            name: Some("jane@mail.test"),
+            keeps_at,
+            secret: GivenSecret::Made,
+            client_id_rule: None,
+            attributes: &BTreeMap::new(),
+        };
+        let scheme = known.find(scheme).unwrap();
+        let draft = scheme.draft(&request, &known, &mut Counting(0));
+        assert_eq!(draft.is_ok(), is_taken, "{}", scheme.name());
+    }
 }

@@ -56,6 +56,40 @@ proptest! {
         prop_assert!(Shape::parse(&text).unwrap().matches(&made), "{made}");
     }
 
+    /// With a range at the end, too, however long the text is.
+    #[test]
+    fn an_accepted_shape_matches_what_its_regular_expression_does(
+        (text, made) in accepted_text().prop_flat_map(|text| {
+            let strategy = prop::string::string_regex(&text).unwrap();
+            (Just(text), strategy)
+        }),
+        other in "[a-c0-9_]{0,12}",
+    ) {
+        let shape = Shape::parse_accepted(&text).unwrap();
+        prop_assert_eq!(shape.to_string(), &*text);
+        prop_assert!(shape.matches(&made), "{made}");
+        prop_assert!(made.len() <= shape.length());
+        // Bits are computed of the text's own length.
+        let bits = shape.bits_of(&made).unwrap();
+        prop_assert!(shape.bits() <= bits);
+        prop_assert_eq!(shape.bits_of(&other).is_some(), shape.matches(&other));
+    }
+
+    #[test]
+    fn accepted_shapes_overlap_where_some_text_has_both(
+        one in "(a|b|\\[ab\\])\\{1,[1-3]\\}",
+        other in "(a|c|\\[ac\\])\\{[12],3\\}",
+    ) {
+        let read = |text: &str| Shape::parse_accepted(text).unwrap();
+        let (one, other) = (read(&one), read(&other));
+        let letters = || ["", "a", "b", "c"].into_iter();
+        let pairs = || letters().flat_map(|x| letters().map(move |y| format!("{x}{y}")));
+        let mut texts = pairs().flat_map(|pair| letters().map(move |z| format!("{pair}{z}")));
+        let has_both = |text: String| one.matches(&text) && other.matches(&text);
+        prop_assert_eq!(one.overlaps(&other), texts.any(has_both));
+        prop_assert_eq!(one.overlaps(&other), other.overlaps(&one));
+    }
+
     #[test]
     fn shapes_that_a_text_has_both_overlap(one in shape_text(), other in shape_text(), seed: u64) {
         let (one, other) = (Shape::parse(&one).unwrap(), Shape::parse(&other).unwrap());
@@ -110,6 +144,13 @@ fn no_character_is_likelier_than_another() {
         let limit = observed.len() as f64 + 6.0 * (2.0 * observed.len() as f64).sqrt();
         assert!(sum < limit, "{class}: {sum} of {limit}");
     }
+}
+
+fn accepted_text() -> impl Strategy<Value = String> {
+    let start = "(at_|[a-c]|\\[a-c\\]){0,3}";
+    let last = "a|\\[0-9\\]|\\[a-c_\\]";
+    let text = (start, last, 1..5_usize, 5..9_usize);
+    text.prop_map(|(start, last, fewest, most)| format!("{start}{last}{{{fewest},{most}}}"))
 }
 
 fn shape_text() -> impl Strategy<Value = String> {

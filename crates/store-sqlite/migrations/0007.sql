@@ -62,3 +62,11 @@ CREATE INDEX audit_of_subject ON audit (subject, time);
 
 -- How names begin that a tenant's administrators give where names stay as they are.
 ALTER TABLE tenant ADD COLUMN name_prefix TEXT;
+
+-- Names that are no tenant's although they hold an @, as imports keep them, by what
+-- stands behind it: it names no tenant from then on, and they no user.
+CREATE INDEX credential_kept_name ON credential (
+    lower(substr(name, length(rtrim(name, replace(name, '@', ''))) + 1)),
+    name COLLATE NOCASE
+) WHERE kind = 'device' AND instr(name, '@') > 0
+    AND substr(name, length(rtrim(name, replace(name, '@', ''))) + 1) <> tenant;

@@ -75,6 +75,23 @@ impl CredentialRows for SqliteTransaction<'_> {
         })
     }
 
+    fn names_kept_under(
+        &mut self,
+        suffix: &str,
+        most: usize,
+    ) -> Result<Vec<LoginName>, StoreError> {
+        self.run("look up the names that imports kept", |connection| {
+            names_kept(connection, suffix, None, most)
+        })
+    }
+
+    fn name_kept_like(&mut self, name: &LoginName) -> Result<Option<LoginName>, StoreError> {
+        let suffix = name.as_str().rsplit_once('@').map_or("", |(_, it)| it);
+        self.run("look up a name that an import kept", |connection| {
+            Ok(names_kept(connection, suffix, Some(name), 1)?.pop())
+        })
+    }
+
     fn holder_of_attribute(
         &mut self,
         key: &str,
@@ -172,6 +189,33 @@ fn holder_of_attribute(
         Some(row) => Some(RowReader::of(row).parsed(LoginName::parse)?),
         None => None,
     })
+}
+
+/// Names that imports kept, by what stands behind their `@`; or those among them
+/// that are spelled like one.
+fn names_kept(
+    connection: &Connection,
+    suffix: &str,
+    like: Option<&LoginName>,
+    most: usize,
+) -> Result<Vec<LoginName>, Fault> {
+    // As the index credential_kept_name is written.
+    const SUFFIX: &str = "substr(name, length(rtrim(name, replace(name, '@', ''))) + 1)";
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT name FROM credential
+         WHERE kind = 'device' AND instr(name, '@') > 0 AND {SUFFIX} <> tenant
+             AND lower({SUFFIX}) = lower(?1)
+             AND name COLLATE NOCASE BETWEEN ?2 AND ?3
+         ORDER BY name COLLATE NOCASE LIMIT ?4"
+    ))?;
+    let (first, last) = like.map_or(("", "\u{10ffff}"), |it| (it.as_str(), it.as_str()));
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let mut rows = statement.query(params![suffix, first, last, most])?;
+    let mut names = Vec::new();
+    while let Some(row) = rows.next()? {
+        names.push(RowReader::of(row).parsed(LoginName::parse)?);
+    }
+    Ok(names)
 }
 
 /// Adds a credential without secrets.

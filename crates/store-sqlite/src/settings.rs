@@ -38,6 +38,7 @@ pub(crate) fn read(connection: &Connection) -> Result<Settings, Fault> {
                 settings.keep_refusals = Duration::from_millis(columns.parsed(str::parse)?);
             }
             "client_id_limit" => settings.client_id_limit = columns.parsed(str::parse)?,
+            "rehash" => settings.rehash = columns.parsed(str::parse)?,
             "lockout" => settings.lockout = columns.parsed(LockoutPolicy::parse)?,
             _ => return Err(columns.nonsense()),
         }
@@ -58,6 +59,7 @@ pub(crate) fn put(connection: &Connection, settings: &Settings) -> Result<(), Fa
     statement.execute(["client_id_hold", &millis(settings.client_id_hold)])?;
     statement.execute(["client_id_limit", &settings.client_id_limit.to_string()])?;
     statement.execute(["keep_refusals", &millis(settings.keep_refusals)])?;
+    statement.execute(["rehash", &settings.rehash.to_string()])?;
     statement.execute(["lockout", &settings.lockout.to_string()])?;
     Ok(())
 }

@@ -123,6 +123,7 @@ macro_rules! store_suite {
             addresses_that_nobody_has_are_kept_in_a_bounded_number,
             an_act_its_audit_row_and_its_change_come_together,
             an_attribute_finds_its_holder,
+            names_that_imports_kept_are_found_by_what_they_end_with,
             an_empty_store_knows_nobody,
             an_import_is_remembered_as_long_as_its_object_is,
             an_undone_login_leaves_the_record_of_its_client_id_as_it_was,

@@ -52,14 +52,18 @@ use crate::jwt::{
     CreateToken, Issuer, ListTokens, NewToken, RevokeToken, RevokeTokensOfIssuer,
     RevokeTokensOfKey, RotateKey,
 };
-use crate::operator::{CreateOperator, DeleteOperator, ListOperators, NewOperator, ShowOperator};
+use crate::operator::{
+    CreateOperator, DeleteOperator, ListOperators, NewOperator, SetOperator, ShowOperator,
+};
 use crate::password::ChosenPassword;
 use crate::role::{
     AssignRole, Assignment, ChangeRoleRules, CreateRole, DeleteRole, ListRoles, NewRole,
     PreviewAssignment, PreviewRoleRules, RoleDeletion, RoleRuleWarnings, SetRole, ShowRole,
     UnassignRole,
 };
-use crate::scheme::{AddScheme, ListRevealingSchemes, ListSchemes, RemoveScheme, ShowScheme};
+use crate::scheme::{
+    AddScheme, ListReplacedSchemes, ListRevealingSchemes, ListSchemes, RemoveScheme, ShowScheme,
+};
 use crate::sealed::CountSealed;
 use crate::secret::{NewSecret, Overlap};
 use crate::settings::{RecordCreation, SetSettings, SettingsChanges, ShowSettings};
@@ -67,6 +71,7 @@ use crate::tenant::{
     ClearTenant, CreateTenant, DeleteTenant, ListTenants, ReadTenantRights, SetTenant, ShowTenant,
     TenantChanges, TenantDeletion,
 };
+use crate::text::FreeText;
 use crate::thing::{CreateThing, DeleteThing, ListThings, NewThing, ShowThing, UntieThing};
 use crate::transfer::{COUNTERSIGN, RecordExport, RecordImport};
 use crate::user::{
@@ -199,6 +204,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Platform ListRevealingSchemes ListRevealingSchemes;
         Admin ListRoles ListRoles { tenant: Some(acme()), ..ListRoles::default() };
         Platform ListRoles ListRoles::default();
+        Platform ListReplacedSchemes ListReplacedSchemes;
         Platform ListSchemes ListSchemes;
         Platform ListTenants ListTenants::default();
         Admin ListThings ListThings { tenant: Some(acme()), ..ListThings::default() };
@@ -229,6 +235,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         GroupAdmin RotateCredential RotateCredential { name: pump(), overlap: Overlap::None };
         Admin RotateKey RotateKey { tenant: acme(), overlap: Duration::ZERO };
         Admin SetCredential SetCredential { name: pump(), changes: CredentialChanges::default() };
+        Platform SetOperator SetOperator { name: login_name("root"), description: FreeText::parse("x").unwrap() };
         Admin SetRole SetRole { tenant: acme(), name: ops(), no_wildcards: true };
         Platform SetSettings SetSettings(SettingsChanges::default());
         Admin SetTenant SetTenant {

@@ -96,10 +96,7 @@ impl<'a> AdmittedClientIds<'a> {
             ClientIdRule::Exact(id) => Some(Self::Whole(id.as_str())),
             ClientIdRule::Prefix(prefix) => Some(Self::Beginning(prefix)),
             // What all secrets of the scheme begin with is all that is known.
-            ClientIdRule::SameAsSecret => {
-                let shape = scheme?.secret_shape().as_str();
-                shape.split(['[', '{']).next().map(Self::Whole)
-            }
+            ClientIdRule::SameAsSecret => Some(Self::Whole(scheme?.secrets_begin())),
             ClientIdRule::SameAsUsername => Some(Self::Whole(credential.name.as_str())),
         }
     }

@@ -17,6 +17,7 @@ use super::client_ids;
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
+use crate::kept_name;
 use crate::kind::check_not_reserved;
 use crate::lookup::{self, Rows};
 use crate::password::ChosenPassword;
@@ -54,6 +55,9 @@ pub struct NewCredential {
     pub expires_at: Option<Timestamp>,
     /// Whether a certificate or PSK listener may vouch for it.
     pub external_identity: bool,
+    /// Whether a name that the scheme takes as it is may hold an `@`, as an import
+    /// keeps names.
+    pub keeps_at: bool,
 }
 
 impl NewCredential {
@@ -74,6 +78,7 @@ impl NewCredential {
             not_before: None,
             expires_at: None,
             external_identity: false,
+            keeps_at: false,
         }
     }
 }
@@ -90,7 +95,7 @@ impl Command for CreateCredential {
     fn needs(&self) -> Permission {
         let new = &self.0;
         let tenant = new.tenant.clone();
-        if new.external_identity {
+        if new.external_identity || new.keeps_at {
             return Permission::Platform;
         }
         if new.attributes.is_empty() {
@@ -108,8 +113,18 @@ impl Command for CreateCredential {
         let known = tx.schemes()?;
         let scheme = lookup::scheme(&known, &self.0.scheme)?;
         request.check(tx, scheme)?;
+        let takes_over = scheme.fills().any(|it| request.attributes.contains_key(it));
+        if takes_over {
+            tx.require(&Permission::Platform)?;
+        }
         scheme_overlap::begin_use(tx, scheme, &self.0.tenant)?;
         let draft = request.draft(tx, scheme, &known)?;
+        if takes_over {
+            scheme_overlap::check_attributes(tx, scheme, &self.0.tenant, &draft.attributes)?;
+        }
+        if self.0.keeps_at {
+            kept_name::check(tx, &draft.name, &self.0.tenant)?;
+        }
         let blank = request.blank(&draft, tx.now)?;
         client_ids::check_bound(tx, &blank)?;
         let secret = self.0.secret.stored(tx, draft.secret)?;
@@ -216,7 +231,8 @@ impl<'a> CreateRequest<'a> {
         let request = DraftRequest {
             tenant: &self.new.tenant,
             name: self.new.name.as_deref(),
-            password: self.new.secret.chosen(scheme)?,
+            keeps_at: self.new.keeps_at,
+            secret: self.new.secret.given(scheme)?,
             client_id_rule: self.new.client_id_rule.as_ref(),
             attributes: &self.attributes,
         };
@@ -780,14 +796,6 @@ mod tests {
             };
             fixture.run(&CreateCredential(new)).unwrap();
         }
-        let set_by_hand = NewCredential {
-            scheme: scheme_name("impact"),
-            attributes: [("token".into(), "x".into())].into(),
-            ..new_credential("x")
-        };
-        let error = fixture.run(&CreateCredential(set_by_hand));
-        let error = error.err().unwrap();
-        assert!(error.is(ErrorKind::Invalid, Noun::Scheme));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{RuleView, SecretText, rfc3339};
 use crate::lookup::ShownCredential;
-use crate::secret::{IssuedCredential, literal_start};
+use crate::secret::IssuedCredential;
 
 /// What the making of a credential answers with.
 ///
@@ -144,6 +144,7 @@ impl CredentialView {
 pub struct OperatorView {
     name: String,
     state: &'static str,
+    description: Option<String>,
     created_at: String,
     updated_at: String,
     last_used_at: Option<String>,
@@ -159,6 +160,7 @@ impl OperatorView {
         Self {
             name: operator.name.to_string(),
             state: operator.state.as_str(),
+            description: operator.description.clone(),
             created_at: rfc3339(operator.created_at),
             updated_at: rfc3339(operator.updated_at),
             last_used_at: operator.last_used_at.map(rfc3339),
@@ -321,5 +323,5 @@ fn client_id(
 fn masked(credential: &Credential, scheme: &Scheme) -> SecretText {
     let newest = credential.secrets.first();
     let hint = newest.and_then(|secret| secret.hint.as_deref());
-    format!("{}…", hint.unwrap_or_else(|| literal_start(scheme))).into()
+    format!("{}…", hint.unwrap_or_else(|| scheme.secrets_begin())).into()
 }

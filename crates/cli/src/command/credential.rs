@@ -36,7 +36,7 @@ pub(crate) use self::secret::SecretSource;
 pub(crate) enum CredentialCommand {
     /// Make a credential, and print its secret this once.
     #[command(
-        after_help = "Examples:\n  countersign credential create dev1 --tenant acme\n  countersign credential create dev2 --tenant acme --client-id first-use --expires +30d\n  countersign credential create --tenant acme --scheme vwire\n  printf %s \"$PASSWORD\" | countersign credential create dev3 --tenant acme --password-stdin"
+        after_help = "Examples:\n  countersign credential create dev1 --tenant acme\n  countersign credential create dev2 --tenant acme --client-id first-use --expires +30d\n  countersign credential create --tenant acme --scheme vwire\n  printf %s \"$PASSWORD\" | countersign credential create dev3 --tenant acme --password-stdin\n  printf %s at_7f3a1c9e2b844d6fa913 | countersign credential create VW-ABC123 --tenant acme --scheme vwire --secret-stdin"
     )]
     Create(create::CredentialCreate),
     /// List credentials by name.

@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use countersign_admin::operator::{
-    CreateOperator, DeleteOperator, ListOperators, NewOperator, ShowOperator,
+    CreateOperator, DeleteOperator, ListOperators, NewOperator, SetOperator, ShowOperator,
 };
+use countersign_admin::text::FreeText;
 use countersign_admin::view::{NewOperatorView, OperatorView};
 use countersign_core::credential::Credential;
 use countersign_core::name::LoginName;
@@ -31,6 +32,11 @@ pub(crate) enum OperatorCommand {
     /// Show an operator.
     #[command(after_help = "Examples:\n  countersign operator show bridge")]
     Show(Name),
+    /// Change what is said of an operator.
+    #[command(
+        after_help = "Examples:\n  countersign operator set bridge --description 'to the plant in Lyon'"
+    )]
+    Set(OperatorSet),
     /// Let an operator do something more.
     #[command(
         after_help = "Examples:\n  countersign operator allow monitor publish 'monitor/#' --max-qos 1"
@@ -69,6 +75,15 @@ pub(crate) struct OperatorCreate {
     subscribe: Vec<Pattern>,
 }
 
+#[derive(Args, Debug)]
+pub(crate) struct OperatorSet {
+    #[command(flatten)]
+    name: Name,
+    /// Free text for people; '' takes it away.
+    #[arg(long, value_name = "TEXT", value_parser = FreeText::parse)]
+    description: Option<FreeText>,
+}
+
 impl OperatorCommand {
     pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         match self {
@@ -85,6 +100,14 @@ impl OperatorCommand {
             }
             Self::Show(Name { name }) => {
                 let operator = invocation.run(&ShowOperator(name))?;
+                print(invocation, &operator)?;
+            }
+            Self::Set(OperatorSet { name, description }) => {
+                let Some(description) = description else {
+                    return Err(CliError::usage("nothing to set; give --description"));
+                };
+                let Name { name } = name;
+                let operator = invocation.run(&SetOperator { name, description })?;
                 print(invocation, &operator)?;
             }
             Self::Delete(Name { name }) => {

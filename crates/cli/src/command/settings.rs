@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use countersign_admin::settings::{SetSettings, SettingsChanges, ShowSettings};
 use countersign_admin::view::SettingsView;
 use countersign_core::duration::parse_duration;
@@ -20,7 +20,7 @@ pub(crate) enum SettingsCommand {
     Show,
     /// Change settings.
     #[command(
-        after_help = "Examples:\n  countersign settings set --argon2 m=47104,t=1,p=1\n  countersign settings set --client-id-hold 7d\n  countersign settings set --keep-refusals 30d\n  countersign settings set --lockout failures=5,step=5m,longest=30m"
+        after_help = "Examples:\n  countersign settings set --argon2 m=47104,t=1,p=1\n  countersign settings set --client-id-hold 7d\n  countersign settings set --keep-refusals 30d\n  countersign settings set --lockout failures=5,step=5m,longest=30m\n  countersign settings set --rehash off"
     )]
     Set(SettingsSet),
 }
@@ -49,6 +49,10 @@ pub(crate) struct SettingsSet {
         value_parser = LockoutPolicy::parse
     )]
     lockout: Option<LockoutPolicy>,
+    /// Whether a password that another system hashed, or that was hashed with other
+    /// parameters, is hashed anew once it let a client in.
+    #[arg(long)]
+    rehash: Option<Switch>,
 }
 
 impl SettingsCommand {
@@ -61,6 +65,7 @@ impl SettingsCommand {
                 keep_refusals,
                 client_id_limit,
                 lockout,
+                rehash,
             }) => {
                 let changes = SettingsChanges {
                     argon2,
@@ -68,11 +73,12 @@ impl SettingsCommand {
                     keep_refusals,
                     client_id_limit,
                     lockout,
+                    rehash: rehash.map(|switch| matches!(switch, Switch::On)),
                 };
                 if changes.is_empty() {
                     return Err(CliError::usage(
                         "nothing to set; give --argon2, --client-id-hold, --client-id-limit, \
-                         --keep-refusals or --lockout",
+                         --keep-refusals, --lockout or --rehash",
                     ));
                 }
                 invocation.run(&SetSettings(changes))?
@@ -81,4 +87,11 @@ impl SettingsCommand {
         invocation.output.record(&SettingsView::of(&settings))?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Switch {
+    On,
+    Off,
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use countersign_admin::Command;
 use countersign_admin::audit::ListAudit;
-use countersign_admin::scheme::ListRevealingSchemes;
+use countersign_admin::scheme::{ListReplacedSchemes, ListRevealingSchemes};
 use countersign_admin::sealed::CountSealed;
 use countersign_admin::settings::ShowSettings;
 use countersign_admin::tenant::ListTenants;
@@ -72,6 +72,7 @@ pub(super) fn check(
     report.note("audit", audit_chain(&store));
     report.note("argon2", argon2(&mut store));
     report.note("clock", clock(&mut store, now()));
+    report.note("schemes", replaced_schemes(&mut store));
     report.note("sealed", opens_what_is_sealed(&mut store, path));
     Content {
         names: with_credential(&mut store, names).ok(),
@@ -146,6 +147,22 @@ fn integrity(store: &SqliteStore) -> Result<(), Problem> {
             "stop the brokers and restore a backup",
         )),
     }
+}
+
+/// Whether the schemes that are built in are those that the store has.
+fn replaced_schemes(store: &mut SqliteStore) -> Result<(), Problem> {
+    let replaced = look(store, &ListReplacedSchemes)?;
+    let Some(name) = replaced.first() else {
+        return Ok(());
+    };
+    Err(Problem::warning(
+        format!(
+            "the store has a scheme `{name}` of its own, which stands in the place of the built-in one"
+        ),
+        format!(
+            "if the built-in one is wanted, make a copy of it under another name: `scheme show {name}` and `scheme add`, then `scheme remove {name}`"
+        ),
+    ))
 }
 
 /// Whether every record can be read as a broker reads it.

@@ -177,7 +177,8 @@ fn everything_else_has_its_keys() {
             "client_id_hold": "30d",
             "keep_refusals": "90d",
             "client_id_limit": 1000,
-            "lockout": "failures=5,step=5m,longest=30m"
+            "lockout": "failures=5,step=5m,longest=30m",
+            "rehash": true
         })
     );
     assert_eq!(
@@ -187,7 +188,8 @@ fn everything_else_has_its_keys() {
             "client_id_hold": "36h",
             "keep_refusals": "90d",
             "client_id_limit": 1000,
-            "lockout": "failures=3,step=90s,longest=1h"
+            "lockout": "failures=3,step=90s,longest=1h",
+            "rehash": true
         })
     );
     assert_eq!(fixture.json("clients list"), json!([]));

@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 
 use crate::support::{Fixture, keys};
 
-const SHOWN: [&str; 8] = [
+const SHOWN: [&str; 9] = [
     "name",
     "state",
+    "description",
     "created_at",
     "updated_at",
     "last_used_at",
@@ -95,4 +96,43 @@ fn an_operators_rules_can_be_changed_and_reach_the_brokers_topics() {
         allowed["wall"],
         json!({ "tenant": null, "owner": null, "in_way": false })
     );
+}
+
+#[test]
+fn what_is_said_of_an_operator_is_shown_beside_its_rules() {
+    let fixture = Fixture::new();
+    fixture
+        .run("operator create bridge --subscribe site/#")
+        .done();
+    let words = [
+        "operator",
+        "set",
+        "bridge",
+        "--description",
+        "to Lyon",
+        "--json",
+    ];
+    let set = fixture.run_words(&words).done().json();
+    assert_eq!(set["description"], "to Lyon");
+    for line in [
+        "operator deny bridge both site/secret/#",
+        "operator allow bridge publish site/# --max-qos 1 --no-retain",
+        "operator allow bridge subscribe # --literal",
+    ] {
+        fixture.run(line).done();
+    }
+    let shown = fixture.json("operator show bridge");
+    let rules: Vec<_> = shown["rules"].as_array().unwrap().iter().collect();
+    assert_eq!(rules.len(), 4);
+    let effects: Vec<_> = rules.iter().map(|rule| rule["effect"].as_str()).collect();
+    assert_eq!(effects.iter().filter(|it| **it == Some("deny")).count(), 1);
+    let limited = rules.iter().find(|rule| rule["max_qos"] == 1).unwrap();
+    assert_eq!(limited["no_retain"], true);
+    assert!(rules.iter().any(|rule| rule["literal"] == true));
+    fixture
+        .run("operator remove bridge both site/secret/#")
+        .done();
+    let shown = fixture.json("operator show bridge");
+    assert_eq!(shown["description"], "to Lyon");
+    assert_eq!(shown["rules"].as_array().unwrap().len(), 3);
 }

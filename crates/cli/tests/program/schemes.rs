@@ -369,3 +369,86 @@ fn a_scheme_that_would_reach_another_tenants_topics_is_refused_at_its_first_use(
         "{said}"
     );
 }
+
+#[test]
+fn a_scheme_of_the_store_called_plain_wins_and_doctor_says_so() {
+    let fixture = Fixture::with_credential();
+    let level = || {
+        let found = fixture.run("doctor --json");
+        let found: Value = serde_json::from_str(&found.stdout).unwrap();
+        let mut found = found.as_array().unwrap().iter();
+        let schemes = found.find(|it| it["check"] == "schemes").unwrap();
+        schemes["level"].clone()
+    };
+    assert_eq!(level(), "ok");
+    // As a store of an older version has it, which knew no such scheme.
+    let store = rusqlite::Connection::open(fixture.store()).unwrap();
+    store
+        .execute_batch(
+            "INSERT INTO scheme_field VALUES
+                ('plain', 'name', 0, 'text', 'plain'),
+                ('plain', 'login_name', 0, 'text', 'suffixed'),
+                ('plain', 'client_id', 0, 'text', 'any'),
+                ('plain', 'secret_shape', 0, 'text', 'p_[0-9a-f]{32}')",
+        )
+        .unwrap();
+    assert_eq!(level(), "warn");
+    let made = fixture.json("credential create x --tenant acme --scheme plain");
+    assert_eq!(made["name"], "x@acme");
+    fixture.run("credential delete x@acme").done();
+    fixture.json("scheme remove plain");
+    assert_eq!(level(), "ok");
+    let made = fixture.json("credential create x --tenant acme --scheme plain");
+    assert_eq!(made["name"], "x");
+}
+
+#[test]
+fn a_secret_that_was_given_out_elsewhere_is_taken_over_and_never_printed() {
+    let fixture = Fixture::with_credential();
+    let line = "credential create VW-ABC123 --tenant acme --scheme vwire --secret-stdin --json";
+    let secret = "at_7f3a1c9e2b844d6f";
+    let made = fixture
+        .run_with(line, format!("{secret}\n").as_bytes())
+        .done();
+    assert_eq!(made.json()["secret"], Value::Null);
+    assert_eq!(made.json()["client_id"], "VW-ABC123");
+    let again = line.replace("123 ", "124 ");
+    let said = fixture.run_with(&again, secret.as_bytes()).refused(1);
+    assert!(said.contains("the secret is in use already"), "{said}");
+    let check = "check connect --username VW-ABC123 --client-id VW-ABC123 --password-stdin";
+    fixture.run_with(check, secret.as_bytes()).done();
+    let content = fixture.content();
+    assert!(!content.contains(secret) && !said.contains(secret));
+    let said = fixture.run_with(&again, b"hunter2").refused(1);
+    assert!(
+        said.contains("`at_[0-9a-f]{16,60}`") && !said.contains("hunter2"),
+        "{said}"
+    );
+    let shown = fixture.json("scheme show vwire");
+    assert_eq!(shown["accepts_shape"], "at_[0-9a-f]{16,60}");
+}
+
+#[test]
+fn a_weak_secret_is_taken_over_only_where_that_is_said() {
+    let fixture = Fixture::with_credential();
+    let file = fixture.directory.path().join("pins.toml");
+    let scheme = "name = \"pins\"\nlogin_name = \"suffixed\"\nclient_id = \"any\"\n\
+                  secret_shape = \"[0-9a-f]{32}\"\naccepts_shape = \"[0-9]{4,8}\"\n";
+    fs::write(&file, scheme).unwrap();
+    fixture
+        .run(&format!("scheme add {}", file.display()))
+        .done();
+    let line = "credential create x --tenant acme --scheme pins --secret-stdin";
+    let said = fixture.run_with(line, b"123456").refused(1);
+    assert!(
+        said.contains("19 random bits at most, and 64 are needed; --weak"),
+        "{said}"
+    );
+    fixture
+        .run_with(&format!("{line} --weak"), b"123456")
+        .done();
+    let check = "check connect --username x@acme --client-id c --password-stdin";
+    fixture.run_with(check, b"123456").done();
+    let denied = fixture.run_with(&format!("{check} --json"), b"123457");
+    assert_eq!(denied.json()["reason"], "bad-secret");
+}

@@ -85,6 +85,7 @@ const COMMANDS: &[(&str, &str, Does)] = &[
     ("operator deny", "root publish x", Write),
     ("operator list", "", Read(0)),
     ("operator remove", "root publish x", Write),
+    ("operator set", "root --description x", Write),
     ("operator show", "root", Read(0)),
     ("role allow", "ops --tenant acme publish acme/x", Write),
     ("role assign", "ops --tenant acme --group DM", Write),

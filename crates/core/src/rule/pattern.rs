@@ -256,7 +256,7 @@ impl PatternLevel {
     }
 
     /// The parts; a wildcard has none.
-    fn parts(&self) -> &[PatternPart] {
+    pub(crate) fn parts(&self) -> &[PatternPart] {
         match self {
             Self::Any | Self::Rest => &[],
             Self::Parts(parts) => parts,

@@ -1,5 +1,7 @@
 //! How a scheme says what a client presents: login name and client id.
 
+use core::iter;
+
 use super::Shape;
 use crate::client_id::{ClientId, ClientIdRule};
 
@@ -141,7 +143,15 @@ impl SchemeClientIds {
     /// a prefix may be given if they have the shape; all else is the scheme's.
     #[must_use]
     pub fn admit(&self, rule: &ClientIdRule) -> bool {
-        let fits = |shape: &Shape, id: &ClientId| shape.matches(id.as_str());
+        self.admit_shaped(rule, None)
+    }
+
+    /// The same where ids of another shape may be given, too.
+    pub(super) fn admit_shaped(&self, rule: &ClientIdRule, accepted: Option<&Shape>) -> bool {
+        let fits = |shape: &Shape, id: &ClientId| {
+            let mut shapes = iter::once(shape).chain(accepted);
+            shapes.any(|shape| shape.matches(id.as_str()))
+        };
         match (self, rule) {
             (Self::Any, _)
             | (Self::FirstUse, ClientIdRule::FirstUse)

@@ -8,12 +8,21 @@ impl Schemes {
     #[must_use]
     pub fn built_in() -> Self {
         // INVARIANT: all eight can be read, which a test counts.
-        let read = ALL.iter().filter_map(|fields| {
-            let fields = fields.iter().map(|(key, value)| (*key, value.to_field()));
-            Scheme::from_fields(fields).ok()
-        });
+        let read = FIRST.iter().chain(&LATER).filter_map(|fields| read(fields));
         Self(read.map(|scheme| (scheme.name().clone(), scheme)).collect())
     }
+}
+
+/// Says whether stores may have a scheme of their own of this name, for they are
+/// older than the built-in one.
+pub(super) fn is_later(scheme: &Scheme) -> bool {
+    let mut later = LATER.iter().filter_map(|fields| read(fields));
+    later.any(|built_in| built_in.name() == scheme.name())
+}
+
+fn read(fields: &[(&str, Constant)]) -> Option<Scheme> {
+    let fields = fields.iter().map(|(key, value)| (*key, value.to_field()));
+    Scheme::from_fields(fields).ok()
 }
 
 /// A field of a constant.
@@ -35,16 +44,19 @@ impl Constant {
     }
 }
 
-const ALL: [&[(&str, Constant)]; 8] = [
+/// Those that the first version had.
+const FIRST: [&[(&str, Constant)]; 7] = [
     APPLICATION,
     BASIC,
     GENERATED,
     IMPACT,
-    PLAIN,
     VWIRE,
     VWIRE_COMPAT,
     VWIRE_TOKEN,
 ];
+
+/// Those that were built in later.
+const LATER: [&[(&str, Constant)]; 1] = [PLAIN];
 
 /// deviceWISE's things; the secret is that of their application.
 const APPLICATION: &[(&str, Constant)] = &[
@@ -73,8 +85,10 @@ const GENERATED: &[(&str, Constant)] = &[
     ("name", Text("generated")),
     ("login_name", Text("generated")),
     ("login_name_shape", Text("[0-9]{15}")),
+    ("login_name_accepts_shape", Text("[0-9]{12,19}")),
     ("client_id", Text("exact")),
     ("client_id_shape", Text("[0-9]{15}")),
+    ("client_id_accepts_shape", Text("[0-9]{12,19}")),
     ("secret_shape", Text("[0-9a-f]{30}")),
     ("namespaces", Flag(true)),
 ];
@@ -93,6 +107,7 @@ const IMPACT: &[(&str, Constant)] = &[
     ("secret_min_chars", Number(5)),
     ("secret_max_chars", Number(50)),
     ("token_shape", Text("[0-9a-z]{12}")),
+    ("token_accepts_shape", Text("[0-9a-z]{1,13}")),
     ("publish", List(&["${attr.token}/#", "us/${attr.serial}"])),
     ("subscribe", List(&["${attr.token}/#", "us/${attr.serial}"])),
 ];
@@ -115,6 +130,7 @@ const VWIRE: &[(&str, Constant)] = &[
     ("name_attribute", Text("device")),
     ("client_id", Text("same-as-username")),
     ("secret_shape", Text("at_[0-9a-f]{32}")),
+    ("accepts_shape", Text("at_[0-9a-f]{16,60}")),
     ("publish", List(&["vwire/${username}/+/#"])),
     ("subscribe", List(&["vwire/${username}/#"])),
 ];
@@ -128,6 +144,7 @@ const VWIRE_COMPAT: &[(&str, Constant)] = &[
     ("token_login", Text("allowed")),
     ("client_id", Text("any")),
     ("secret_shape", Text("at_[0-9a-f]{32}")),
+    ("accepts_shape", Text("at_[0-9a-f]{16,60}")),
     ("publish", List(&["vwire/${username}/+/#"])),
     ("subscribe", List(&["vwire/${username}/#"])),
 ];
@@ -142,6 +159,10 @@ const VWIRE_TOKEN: &[(&str, Constant)] = &[
     (
         "secret_shape",
         Text("dt_[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"),
+    ),
+    (
+        "accepts_shape",
+        Text("dt_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"),
     ),
     ("publish", List(&["vwire/${tenant}/${attr.device}/+/#"])),
     ("subscribe", List(&["vwire/${tenant}/${attr.device}/#"])),

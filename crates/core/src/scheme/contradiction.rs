@@ -1,18 +1,18 @@
 //! Combinations of fields that a scheme can't have.
 
-use super::{Folding, Naming, Scheme, SchemeClientIds, Shape, TokenLogin};
-use crate::rule::Pattern;
+use super::{Folding, Naming, Scheme, SchemeClientIds, Shape, TOKEN, TokenLogin};
+use crate::rule::{Pattern, PatternLevel, PatternPart, Variable};
 
 impl Scheme {
     /// Says what about the scheme contradicts itself.
     pub(super) fn contradiction(&self) -> Option<&'static str> {
-        let is_secret_shown = self.token_login != TokenLogin::Never
-            || self.client_ids == SchemeClientIds::SameAsSecret;
+        let is_secret_shown = self.shows_secrets();
         let generates_names = matches!(self.naming, Naming::Generated(_));
         let has = |shape: Option<&Shape>, characters: &[char]| {
             shape.is_some_and(|shape| shape.may_hold(|it| characters.contains(&it)))
         };
         let is_lower = |shape: &Shape| shape.may_hold(|it| it.is_ascii_lowercase());
+        let accepted = &self.accepted;
         let limits = self.chosen_secrets.unwrap_or_default();
         let checks = [
             (
@@ -31,23 +31,50 @@ impl Scheme {
                 "`secret_shape` carries less than 120 random bits; make it longer",
             ),
             (
-                is_secret_shown && has(Some(&self.secret_shape), &['+', '#', '/']),
+                is_secret_shown
+                    && self
+                        .secrets()
+                        .any(|shape| has(Some(shape), &['+', '#', '/'])),
                 "`secret_shape` can't hold `+`, `#` or `/` where the secret is a name or client id",
             ),
             (
-                has(self.naming.shape(), &['+', '#', '/', '@']),
+                self.names()
+                    .any(|shape| has(Some(shape), &['+', '#', '/', '@'])),
                 "`login_name_shape` can't hold `+`, `#`, `/` or `@`",
             ),
             (
-                has(self.client_ids.shape(), &['+', '#']),
+                has(self.client_ids.shape(), &['+', '#'])
+                    || has(accepted.client_id.as_ref(), &['+', '#']),
                 "`client_id_shape` can't hold `+` or `#`",
             ),
             (
-                has(self.token_shape.as_ref(), &['+', '#', '/']),
+                has(self.token_shape.as_ref(), &['+', '#', '/'])
+                    || has(accepted.token.as_ref(), &['+', '#', '/']),
                 "`token_shape` can't hold `+`, `#` or `/`",
             ),
             (
-                self.folding == Folding::Upper && self.naming.shape().is_some_and(is_lower),
+                self.accepts_weak_secrets() && is_secret_shown,
+                "`accepts_shape` carries less than 64 random bits where the secret is a name or \
+                 client id, which is found by its digest; make it longer",
+            ),
+            (
+                accepted.name.is_some() && self.naming.shape().is_none(),
+                "`login_name_accepts_shape` has no meaning without `login_name_shape`",
+            ),
+            (
+                accepted.client_id.is_some() && self.client_ids.shape().is_none(),
+                "`client_id_accepts_shape` has no meaning without `client_id_shape`",
+            ),
+            (
+                accepted.token.is_some() && self.token_shape.is_none(),
+                "`token_accepts_shape` has no meaning without `token_shape`",
+            ),
+            (
+                accepted.token.is_some() && self.patterns().any(holds_part_of_token),
+                "`token_accepts_shape` can't be where `${attr.token}` does not fill its level",
+            ),
+            (
+                self.folding == Folding::Upper && self.names().any(is_lower),
                 "`login_name_shape` holds lower-case letters and `folding` is `upper`",
             ),
             (
@@ -64,6 +91,14 @@ impl Scheme {
             .find(|check| check.0)
             .map(|check| check.1)
     }
+}
+
+/// Says whether a level of the pattern holds the attribute `token` and something
+/// else. Which topics a token reaches is asked level by level.
+fn holds_part_of_token(pattern: &Pattern) -> bool {
+    let is_token = |part: &PatternPart| part.variable() == Some(Variable::Attribute(TOKEN));
+    let mut levels = pattern.levels().iter().map(PatternLevel::parts);
+    levels.any(|parts| parts.len() > 1 && parts.iter().any(is_token))
 }
 
 /// What the built-in scheme of the fewest bits has.

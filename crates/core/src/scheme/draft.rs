@@ -1,16 +1,16 @@
 //! What is new about a new credential, made as its scheme says.
 
+use core::iter;
 use std::collections::BTreeMap;
 
 use super::secret::LimitedField;
 use super::{
-    AuthType, DraftSecret, Naming, RandomError, RandomSource, SERIAL, Scheme, SchemeClientIds,
-    SchemeName, Schemes, Shape, TOKEN,
+    AuthType, DraftSecret, GivenSecret, Naming, RandomError, RandomSource, SERIAL, Scheme,
+    SchemeClientIds, SchemeName, Schemes, Shape, TOKEN,
 };
 use crate::client_id::{ClientId, ClientIdError, ClientIdRule};
 use crate::given::Given;
 use crate::name::{LoginName, LoginNameError, Suffix, TenantId};
-use crate::secret::Secret;
 
 impl Scheme {
     /// Makes everything that is new about a credential of this scheme.
@@ -29,26 +29,27 @@ impl Scheme {
     ) -> Result<CredentialDraft, DraftError> {
         let named = self.draft_name(request, random)?;
         let mut attributes = request.attributes.clone();
-        if let Some(filled) = self.fills().find(|it| attributes.contains_key(*it)) {
-            return Err(DraftError::AttributeFilled {
-                attribute: filled,
-                scheme: self.name.clone(),
-            });
+        for filled in self.fills() {
+            if let Some(value) = attributes.get(filled) {
+                self.take_over_attribute(filled, value)?;
+            }
         }
         // With `#SN#` the password is ignored, its length too.
-        let chosen = match named.serial {
-            Some(_) => None,
-            None => request.password,
+        let given = match (&named.serial, request.secret) {
+            (Some(_), GivenSecret::Chosen(_)) => GivenSecret::Made,
+            (Some(_) | None, given) => given,
         };
-        let secret = self.draft_secret(&named.name, chosen, known, random)?;
-        let client_id = self.draft_client_id(request.client_id_rule, random)?;
+        let secret = self.draft_secret(&named.name, given, known, random)?;
+        let client_id = self.draft_client_id(request, random)?;
         if let Some(attribute) = self.name_attribute {
             attributes.insert(attribute.as_str().into(), one_level(named.entered)?);
         }
         if let Some(serial) = named.serial.filter(|serial| !serial.is_empty()) {
             attributes.insert(SERIAL.into(), one_level(serial)?);
         }
-        if let Some(shape) = &self.token_shape {
+        if let Some(shape) = &self.token_shape
+            && !attributes.contains_key(TOKEN)
+        {
             attributes.insert(TOKEN.into(), shape.generate(random)?);
         }
         Ok(CredentialDraft {
@@ -69,12 +70,15 @@ impl Scheme {
             // Of what was given, `#SN#` included.
             LimitedField::Username.check_most(given.chars().count(), self.longest_name)?;
         }
+        let takes_over = request.takes_over();
         let serial = |given: &str| given.strip_prefix(SERIAL_PREFIX).map(str::to_owned);
         match (&self.naming, request.name) {
             (Naming::Generated(shape), None) => DraftName::as_is(shape.generate(random)?, None),
             (Naming::Generated(shape), Some(given)) => {
                 let folded = self.fold(given)?;
-                if !shape.matches(&folded) {
+                let accepted = self.accepted.name.as_ref();
+                let mut shapes = iter::once(shape).chain(accepted.filter(|_| takes_over));
+                if !shapes.any(|shape| shape.matches(&folded)) {
                     return Err(DraftError::NameShape {
                         name: folded.into(),
                         shape: shape.clone(),
@@ -84,6 +88,9 @@ impl Scheme {
             }
             (Naming::GivenOrSerial(shape), Some(given)) if given.starts_with(SERIAL_PREFIX) => {
                 DraftName::as_is(shape.generate(random)?, serial(given))
+            }
+            (Naming::Given, Some(given)) if request.keeps_at && self.name_attribute.is_none() => {
+                DraftName::with_at(self.fold(given)?, None)
             }
             (Naming::Given | Naming::GivenOrSerial(_), Some(given)) => {
                 DraftName::as_is(self.fold(given)?, None)
@@ -106,11 +113,13 @@ impl Scheme {
 
     fn draft_client_id(
         &self,
-        asked_for: Option<&ClientIdRule>,
+        request: &DraftRequest<'_>,
         random: &mut dyn RandomSource,
     ) -> Result<ClientIdRule, DraftError> {
-        if let Some(rule) = asked_for {
-            return if self.client_ids.admit(rule) {
+        if let Some(rule) = request.client_id_rule {
+            let accepted = self.accepted.client_id.as_ref();
+            let accepted = accepted.filter(|_| request.takes_over());
+            return if self.client_ids.admit_shaped(rule, accepted) {
                 Ok(rule.clone())
             } else {
                 Err(DraftError::ClientIdRule {
@@ -141,12 +150,23 @@ pub struct DraftRequest<'a> {
     pub tenant: &'a TenantId,
     /// The entered name.
     pub name: Option<&'a str>,
-    /// The chosen password; an empty one is one, and too short.
-    pub password: Option<&'a Secret>,
+    /// Whether a name that is given, and taken as it is, may hold `@`.
+    pub keeps_at: bool,
+    /// The secret that it is to have.
+    pub secret: GivenSecret<'a>,
     /// The rule for its client ids.
     pub client_id_rule: Option<&'a ClientIdRule>,
-    /// The attributes that were set by hand.
+    /// The attributes that were set by hand. Of those that the scheme fills, the
+    /// values were given out elsewhere.
     pub attributes: &'a BTreeMap<String, String>,
+}
+
+impl DraftRequest<'_> {
+    /// Says whether the credential was given out elsewhere, under a name and a client
+    /// id of the form that they have there.
+    fn takes_over(&self) -> bool {
+        matches!(self.secret, GivenSecret::TakenOver { .. })
+    }
 }
 
 /// What is new about a new credential.
@@ -175,6 +195,16 @@ pub enum DraftError {
         attribute: &'static str,
         /// The scheme.
         scheme: SchemeName,
+    },
+    /// The value of an attribute that the scheme fills has not its shape.
+    #[error("`{value}` can't be the attribute `{attribute}`, which has the shape {shapes}")]
+    AttributeShape {
+        /// The attribute.
+        attribute: &'static str,
+        /// The value.
+        value: Given,
+        /// The shapes that it may have.
+        shapes: String,
     },
     /// A made client id is none.
     #[error(transparent)]
@@ -242,6 +272,22 @@ pub enum DraftError {
         /// The name.
         name: LoginName,
     },
+    /// A secret that is taken over has not the shape of those that may be.
+    #[error(
+        "the secret is not one that scheme `{scheme}` takes over; those have the shape {shapes}"
+    )]
+    SecretShape {
+        /// The scheme.
+        scheme: SchemeName,
+        /// The shapes that it may have.
+        shapes: String,
+    },
+    /// A secret that is taken over could be guessed.
+    #[error("a secret of this shape carries {bits} random bits at most, and 64 are needed")]
+    SecretWeak {
+        /// How many it carries.
+        bits: u32,
+    },
     /// A field has too many characters.
     #[error("'{field}' can not be more than {most} chars")]
     TooLong {
@@ -271,12 +317,17 @@ struct DraftName {
 
 impl DraftName {
     fn as_is(entered: String, serial: Option<String>) -> Result<Self, DraftError> {
-        let name = device_name(&entered)?;
-        if entered.contains('@') {
-            return Err(DraftError::NameAt { name });
+        let named = Self::with_at(entered, serial)?;
+        if named.entered.contains('@') {
+            return Err(DraftError::NameAt { name: named.name });
         }
+        Ok(named)
+    }
+
+    /// The same of a name that may hold `@`.
+    fn with_at(entered: String, serial: Option<String>) -> Result<Self, DraftError> {
         Ok(Self {
-            name,
+            name: device_name(&entered)?,
             entered,
             serial,
         })
@@ -309,7 +360,7 @@ fn device_name(text: &str) -> Result<LoginName, DraftError> {
 
 /// Takes a text that rules can put into a level of topics: it is made of what
 /// a name is made of, and of one piece.
-fn one_level(text: String) -> Result<String, DraftError> {
+pub(super) fn one_level(text: String) -> Result<String, DraftError> {
     device_name(&text)?;
     if text.contains('/') {
         return Err(DraftError::NoLevel { text: text.into() });

@@ -26,6 +26,7 @@ impl Scheme {
             token_login: fields.token_login()?,
             client_ids: fields.client_ids()?,
             secret_shape: fields.needed_shape("secret_shape")?,
+            accepted: fields.accepted_shapes()?,
             chosen_secrets: fields.chosen_secrets()?,
             token_shape: fields.shape("token_shape")?,
             is_rotatable: fields.flag("rotatable", true)?,
@@ -58,17 +59,21 @@ impl Scheme {
             text(self.name.as_str()),
             text(self.naming.as_str()),
             shape(self.naming.shape()),
+            shape(self.accepted.name.as_ref()),
             number(self.longest_name),
             text(self.folding.as_str()),
             name_attribute.and_then(text),
             text(self.token_login.as_str()),
             text(self.client_ids.as_str()),
             shape(self.client_ids.shape()),
+            shape(self.accepted.client_id.as_ref()),
             text(self.secret_shape.as_str()),
+            shape(self.accepted.secret.as_ref()),
             flag(self.chosen_secrets.is_some()),
             number(chosen.fewest),
             number(chosen.most),
             shape(self.token_shape.as_ref()),
+            shape(self.accepted.token.as_ref()),
             flag(self.is_rotatable),
             flag(self.is_tls_only),
             flag(self.grants_namespaces),
@@ -180,21 +185,25 @@ fn known_keys() -> String {
 }
 
 /// All keys, in the order that they are shown in.
-pub(super) const KEYS: [&str; 19] = [
+pub(super) const KEYS: [&str; 23] = [
     "name",
     "login_name",
     "login_name_shape",
+    "login_name_accepts_shape",
     "login_name_max_chars",
     "folding",
     "name_attribute",
     "token_login",
     "client_id",
     "client_id_shape",
+    "client_id_accepts_shape",
     "secret_shape",
+    "accepts_shape",
     "secret_chosen",
     "secret_min_chars",
     "secret_max_chars",
     "token_shape",
+    "token_accepts_shape",
     "rotatable",
     "tls_only",
     "namespaces",
@@ -251,7 +260,13 @@ mod tests {
         let known = Schemes::built_in();
         let fields = known.find("impact").unwrap().to_fields();
         let keys: Vec<_> = fields.iter().map(|(key, _)| *key).collect();
-        let without = ["name_attribute", "client_id_shape"];
+        let without = [
+            "login_name_accepts_shape",
+            "name_attribute",
+            "client_id_shape",
+            "client_id_accepts_shape",
+            "accepts_shape",
+        ];
         let expected: Vec<_> = KEYS
             .into_iter()
             .filter(|key| !without.contains(key))

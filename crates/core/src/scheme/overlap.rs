@@ -1,7 +1,8 @@
 //! Which topics the default rules of a scheme could reach, whatever values
 //! their variables have.
 
-use std::collections::BTreeSet;
+use core::iter;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Naming, SERIAL, Scheme, SchemeClientIds, Shape, TOKEN};
 use crate::name::TenantId;
@@ -71,17 +72,30 @@ impl Scheme {
         variable: Variable<'a>,
         users: SchemeUsers<'a>,
     ) -> Option<LevelPart<'a>> {
-        let of_shape = |shape: Option<&'a Shape>| shape.map_or(LevelPart::Free, LevelPart::Shaped);
+        let of_names = || match self.naming {
+            Naming::Generated(_) => LevelPart::AnyOf(self.names().collect()),
+            Naming::Given | Naming::GivenOrSerial(_) | Naming::Suffixed => LevelPart::Free,
+        };
+        if let (SchemeUsers::One(_, attributes), Variable::Attribute(name)) = (users, variable) {
+            return attributes.get(name).map(|value| LevelPart::Text(value));
+        }
         Some(match variable {
             Variable::Attribute(SERIAL) | Variable::Group => LevelPart::Free,
-            Variable::Attribute(TOKEN) => of_shape(self.token_shape.as_ref()),
+            // Those that are taken over are looked up one by one.
+            Variable::Attribute(TOKEN) => match &self.token_shape {
+                Some(shape) => LevelPart::AnyOf(vec![shape]),
+                None => LevelPart::Free,
+            },
             Variable::Attribute(name) => match self.name_attribute {
-                Some(attribute) if attribute.as_str() == name => of_shape(self.shape_of_names()),
+                Some(attribute) if attribute.as_str() == name => of_names(),
                 Some(_) | None => LevelPart::Free,
             },
             Variable::ClientId => match &self.client_ids {
-                SchemeClientIds::Exact(shape) => LevelPart::Shaped(shape),
-                SchemeClientIds::SameAsUsername => of_shape(self.shape_of_names()),
+                SchemeClientIds::Exact(shape) => {
+                    let shapes = iter::once(shape).chain(&self.accepted.client_id);
+                    LevelPart::AnyOf(shapes.collect())
+                }
+                SchemeClientIds::SameAsUsername => of_names(),
                 SchemeClientIds::SameAsSecret => return None,
                 SchemeClientIds::Any | SchemeClientIds::FirstUse | SchemeClientIds::Prefix(_) => {
                     LevelPart::Free
@@ -89,18 +103,12 @@ impl Scheme {
             },
             Variable::Tenant => match users {
                 SchemeUsers::AllBut(tenant) => LevelPart::TenantBut(tenant),
-                SchemeUsers::Of(tenant) => LevelPart::Text(tenant.as_str()),
+                SchemeUsers::Of(tenant) | SchemeUsers::One(tenant, _) => {
+                    LevelPart::Text(tenant.as_str())
+                }
             },
-            Variable::Username => of_shape(self.shape_of_names()),
+            Variable::Username => of_names(),
         })
-    }
-
-    /// The shape that all of its names have.
-    fn shape_of_names(&self) -> Option<&Shape> {
-        match &self.naming {
-            Naming::Generated(shape) => Some(shape),
-            Naming::Given | Naming::GivenOrSerial(_) | Naming::Suffixed => None,
-        }
     }
 }
 
@@ -111,6 +119,8 @@ pub enum SchemeUsers<'a> {
     AllBut(&'a TenantId),
     /// Those of this tenant.
     Of(&'a TenantId),
+    /// One of this tenant, with these attributes.
+    One(&'a TenantId, &'a BTreeMap<String, String>),
 }
 
 /// What a level of a pattern can be once its variables have values.
@@ -131,7 +141,7 @@ impl LevelValue<'_> {
         };
         let texts = parts.iter().map(|part| match part {
             LevelPart::Text(text) => Some(*text),
-            LevelPart::Free | LevelPart::Shaped(_) | LevelPart::TenantBut(_) => None,
+            LevelPart::Free | LevelPart::AnyOf(_) | LevelPart::TenantBut(_) => None,
         });
         texts.collect()
     }
@@ -162,8 +172,8 @@ impl LevelValue<'_> {
 enum LevelPart<'a> {
     /// Any text at all, but not the empty one.
     Free,
-    /// Any text of this shape.
-    Shaped(&'a Shape),
+    /// Any text of one of these shapes.
+    AnyOf(Vec<&'a Shape>),
     /// The id of any tenant but this one.
     TenantBut(&'a TenantId),
     /// This text.
@@ -188,11 +198,15 @@ impl LevelPart<'_> {
                 .into_iter()
                 .flat_map(boundaries_after)
                 .collect(),
-            Self::Shaped(shape) => starts
-                .iter()
-                .filter_map(|start| taking(*start, shape.length()))
-                .filter_map(|(taken, end)| shape.matches(taken).then_some(end))
-                .collect(),
+            Self::AnyOf(shapes) => {
+                let is_any = |taken: &str| shapes.iter().any(|shape| shape.matches(taken));
+                let lengths = || shapes.iter().flat_map(|shape| shape.lengths());
+                let ends = starts
+                    .iter()
+                    .flat_map(|start| lengths().filter_map(|length| taking(*start, length)));
+                ends.filter_map(|(taken, end)| is_any(taken).then_some(end))
+                    .collect()
+            }
             Self::TenantBut(tenant) => starts
                 .iter()
                 .flat_map(|start| (1..=LONGEST_TENANT_ID).filter_map(|it| taking(*start, it)))

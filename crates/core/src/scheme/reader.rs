@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::accepted::AcceptedShapes;
 use super::field::KEYS;
 use super::{
     ChosenSecrets, FieldError, FieldValue, Folding, KEY_ATTRIBUTE, NameAttribute, Naming,
-    SchemeClientIds, Shape, TokenLogin,
+    SchemeClientIds, Shape, ShapeError, TokenLogin,
 };
 use crate::rule::Pattern;
 
@@ -97,12 +98,32 @@ impl Fields {
     }
 
     pub(super) fn shape(&mut self, key: &'static str) -> Result<Option<Shape>, FieldError> {
-        let read = |text: String| Shape::parse(&text).map_err(|why| FieldError::Shape { key, why });
+        self.shape_read(key, Shape::parse)
+    }
+
+    fn shape_read(
+        &mut self,
+        key: &'static str,
+        parse: fn(&str) -> Result<Shape, ShapeError>,
+    ) -> Result<Option<Shape>, FieldError> {
+        let read = |text: String| parse(&text).map_err(|why| FieldError::Shape { key, why });
         self.text(key)?.map(read).transpose()
     }
 
     pub(super) fn needed_shape(&mut self, key: &'static str) -> Result<Shape, FieldError> {
         self.shape(key)?.ok_or(FieldError::Missing { key })
+    }
+
+    /// The shapes of what is taken over; each has a meaning only beside the shape of
+    /// what is made.
+    pub(super) fn accepted_shapes(&mut self) -> Result<AcceptedShapes, FieldError> {
+        let mut shape = |key| self.shape_read(key, Shape::parse_accepted);
+        Ok(AcceptedShapes {
+            name: shape("login_name_accepts_shape")?,
+            client_id: shape("client_id_accepts_shape")?,
+            secret: shape("accepts_shape")?,
+            token: shape("token_accepts_shape")?,
+        })
     }
 
     pub(super) fn longest_name(&mut self) -> Result<Option<u16>, FieldError> {

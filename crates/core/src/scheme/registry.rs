@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Scheme, SchemeName, Shape, TokenLogin};
+use super::{Scheme, SchemeName, Shape, TokenLogin, built_in};
 
 /// All schemes that a store knows, by name.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -31,10 +31,19 @@ impl Schemes {
     /// Returns [`SchemeTakenError`] when another scheme of this name can't be
     /// replaced.
     pub fn add_stored(&mut self, scheme: Scheme) -> Result<(), SchemeTakenError> {
-        if scheme.name().as_str() == LATE {
-            self.0.remove(LATE);
+        if built_in::is_later(&scheme) {
+            self.0.remove(scheme.name());
         }
         self.add(scheme)
+    }
+
+    /// Lists the schemes of a store that stand in the place of built-in ones.
+    pub fn replaced(&self) -> impl Iterator<Item = &Scheme> {
+        let built_in = Self::built_in();
+        self.iter().filter(move |scheme| {
+            let other = built_in.find(scheme.name().as_str());
+            other.is_some_and(|other| other != *scheme)
+        })
     }
 
     /// Finds a scheme by its name.
@@ -57,7 +66,9 @@ impl Schemes {
     #[must_use]
     pub fn form_of(&self, name: &str) -> NameForm {
         let is_token = |scheme: &Scheme| match scheme.token_login {
-            TokenLogin::Allowed | TokenLogin::Required => scheme.secret_shape.matches(name),
+            TokenLogin::Allowed | TokenLogin::Required => {
+                scheme.secrets().any(|shape| shape.matches(name))
+            }
             TokenLogin::Never => false,
         };
         let is_generated = |scheme: &Scheme| {
@@ -66,14 +77,20 @@ impl Schemes {
                 .shape()
                 .is_some_and(|shape| shape.matches(name))
         };
-        let mut form = NameForm::Free;
+        let (mut form, mut may_be_weak) = (NameForm::Free, false);
         for scheme in self.iter() {
             if is_token(scheme) {
                 return NameForm::Token;
             }
             if is_generated(scheme) {
                 form = NameForm::Generated;
+                may_be_weak |= scheme.accepts_weak_secrets();
             }
+        }
+        if may_be_weak {
+            // Weak secrets are hashed slowly, and time must not tell which names
+            // have one.
+            return NameForm::Free;
         }
         form
     }
@@ -105,7 +122,7 @@ impl Schemes {
         text: &str,
         stands_in: impl Fn(&Shape, &str) -> Option<usize>,
     ) -> Option<usize> {
-        let shapes = self.iter().map(Scheme::secret_shape);
+        let shapes = self.iter().flat_map(Scheme::secrets);
         let secrets = shapes.filter_map(|shape| stands_in(shape, text));
         secrets.chain(jwt_in(text)).min()
     }
@@ -156,8 +173,6 @@ impl NameForm {
 #[error("there is a scheme `{0}` already")]
 pub struct SchemeTakenError(SchemeName);
 
-/// The built-in scheme that stores made before may have one of their own of.
-const LATE: &str = "plain";
 /// How much of a secret that serves as a name tells it from others.
 const SHOWN_OF_A_TOKEN: usize = 7;
 /// `{"` in base64.
@@ -264,8 +279,10 @@ mod tests {
         ])
         .unwrap();
         assert!(known.add(stored.clone()).is_err());
+        assert_eq!(known.replaced().count(), 0);
         known.add_stored(stored.clone()).unwrap();
         assert_eq!(known.find("plain"), Some(&stored));
+        assert_eq!(known.replaced().collect::<Vec<_>>(), [&stored]);
         assert!(known.add_stored(stored).is_ok());
         let basic = known.find("basic").unwrap().clone();
         assert!(known.add_stored(basic).is_err());

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{DraftError, Naming, RandomSource, Scheme, Schemes};
+use super::{DraftError, GivenSecret, Naming, RandomSource, Scheme, Schemes};
 use crate::name::LoginName;
 use crate::secret::Secret;
 
@@ -12,17 +12,25 @@ impl Scheme {
     /// # Errors
     ///
     /// Returns [`DraftError`] when one was chosen and can't be, is too short
-    /// or too long, or when there are no random bytes to make one.
+    /// or too long, when one that is taken over has not the shape of those that
+    /// may be or is weak, or when there are no random bytes to make one.
     pub fn draft_secret(
         &self,
         name: &LoginName,
-        chosen: Option<&Secret>,
+        given: GivenSecret<'_>,
         known: &Schemes,
         random: &mut dyn RandomSource,
     ) -> Result<DraftSecret, DraftError> {
-        let Some(chosen) = chosen else {
-            let made = self.secret_shape.generate_secret(random)?;
-            return Ok(DraftSecret::Generated(made));
+        let chosen = match given {
+            GivenSecret::Chosen(chosen) => chosen,
+            GivenSecret::Made => {
+                let made = self.secret_shape.generate_secret(random)?;
+                return Ok(DraftSecret::Generated(made));
+            }
+            GivenSecret::TakenOver {
+                secret,
+                may_be_weak,
+            } => return self.take_over(secret, may_be_weak),
         };
         let Some(limits) = self.chosen_secrets else {
             return Err(DraftError::SecretNotChosen {
@@ -56,6 +64,10 @@ pub enum DraftSecret {
     Chosen,
     /// This one was made. Keep its digest, and show it once.
     Generated(Secret),
+    /// The one that is taken over will do. Keep its digest.
+    TakenOver,
+    /// The one that is taken over is weak. Keep what Argon2id makes of it.
+    Weak,
 }
 
 /// Within which limits a secret may be chosen.
@@ -158,7 +170,10 @@ mod tests {
         let name = LoginName::parse(name).unwrap();
         let chosen = chosen.map(|text| Secret::new(text.into()));
         let scheme = known.find(scheme).unwrap();
-        scheme.draft_secret(&name, chosen.as_ref(), &known, &mut Pseudo(1))
+        let given = chosen
+            .as_ref()
+            .map_or(GivenSecret::Made, GivenSecret::Chosen);
+        scheme.draft_secret(&name, given, &known, &mut Pseudo(1))
     }
 
     fn refusal(scheme: &str, name: &str, chosen: &str) -> Option<String> {

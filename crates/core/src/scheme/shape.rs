@@ -2,12 +2,13 @@
 
 use core::fmt;
 use core::iter;
+use core::ops::RangeInclusive;
 
 use zeroize::Zeroizing;
 
 use super::characters::Characters;
 use super::random::{RandomBytes, RandomError, RandomSource};
-use super::shape_text::{self, ShapeError};
+use super::shape_text::{self, Lengths, ShapeError};
 use crate::secret::Secret;
 
 /// What names, secrets and tokens look like: `V[WU]-[A-Z0-9]{6}`.
@@ -17,6 +18,9 @@ use crate::secret::Secret;
 /// a shape have the same length, any text is matched in one pass, and every
 /// question about two shapes has an exact answer. A shape covers the whole
 /// text. Case matters.
+///
+/// A shape of what is taken over from elsewhere may have texts of several
+/// lengths: see [`Shape::parse_accepted`].
 ///
 /// # Examples
 ///
@@ -33,6 +37,8 @@ use crate::secret::Secret;
 pub struct Shape {
     text: Box<str>,
     positions: Box<[Characters]>,
+    /// How many of the positions every text has.
+    shortest: usize,
     /// What all texts of this shape begin with.
     mark: Box<str>,
 }
@@ -44,12 +50,27 @@ impl Shape {
     ///
     /// Returns [`ShapeError`] saying what stands where nothing like it can.
     pub fn parse(text: &str) -> Result<Self, ShapeError> {
-        let positions = shape_text::read(text)?;
-        let fixed = positions.iter().map_while(|position| position.only_one());
+        Self::read(text, Lengths::One)
+    }
+
+    /// Reads a shape whose last count may be a range: `at_[0-9a-f]{16,60}`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ShapeError`] as [`Shape::parse`] does.
+    pub fn parse_accepted(text: &str) -> Result<Self, ShapeError> {
+        Self::read(text, Lengths::Range)
+    }
+
+    fn read(text: &str, lengths: Lengths) -> Result<Self, ShapeError> {
+        let (positions, shortest) = shape_text::read(text, lengths)?;
+        let fixed = positions.iter().take(shortest);
+        let fixed = fixed.map_while(|position| position.only_one());
         Ok(Self {
             text: text.into(),
             mark: fixed.map(char::from).collect(),
             positions: positions.into(),
+            shortest,
         })
     }
 
@@ -59,25 +80,35 @@ impl Shape {
         &self.text
     }
 
-    /// How many characters, and bytes, every text of this shape has.
+    /// How many characters, and bytes, a text of this shape has at most; all have
+    /// as many, unless the shape ends with a range.
     #[must_use]
     pub fn length(&self) -> usize {
         self.positions.len()
     }
 
+    /// What all texts of this shape begin with.
+    pub(super) fn mark(&self) -> &str {
+        &self.mark
+    }
+
+    /// How many bytes the texts of this shape have.
+    pub(super) fn lengths(&self) -> RangeInclusive<usize> {
+        self.shortest..=self.positions.len()
+    }
+
     /// Says whether `text` has this shape.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
-        text.len() == self.positions.len() && iter::zip(&self.positions, text.bytes()).all(holds)
+        self.lengths().contains(&text.len()) && iter::zip(&self.positions, text.bytes()).all(holds)
     }
 
     /// Where a text of this shape stands in `text`, if one does near its
     /// beginning.
     #[must_use]
     pub(super) fn stands_in(&self, text: &str) -> Option<usize> {
-        let all = self.positions.len();
-        let last = text.len().checked_sub(all)?;
-        (0..=last.min(LOOKED_AT)).find(|start| self.length_at(text, *start) == all)
+        let last = text.len().checked_sub(self.shortest)?;
+        (0..=last.min(LOOKED_AT)).find(|start| self.length_at(text, *start) >= self.shortest)
     }
 
     /// Where a text of this shape begins in `text`, though it may be cut short,
@@ -90,7 +121,7 @@ impl Shape {
         if mark.len() < SHORTEST_MARK {
             return None;
         }
-        let shortest = mark.len().saturating_add(TELLING).min(self.positions.len());
+        let shortest = mark.len().saturating_add(TELLING).min(self.shortest);
         let last = text.len().checked_sub(shortest)?.min(LOOKED_AT - 1);
         let starts = text.as_bytes().get(..=last)?;
         let begins = |at| self.length_at(text, at) >= shortest;
@@ -109,8 +140,12 @@ impl Shape {
     /// Says whether some text has both shapes.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
-        self.positions.len() == other.positions.len()
-            && iter::zip(&self.positions, &other.positions).all(|(one, other)| one.meets(*other))
+        // The shortest texts that both can have, if there are any.
+        let length = self.shortest.max(other.shortest);
+        let pairs = iter::zip(&self.positions, &other.positions).take(length);
+        self.lengths().contains(&length)
+            && other.lengths().contains(&length)
+            && pairs.into_iter().all(|(one, other)| one.meets(*other))
     }
 
     /// Says whether a text of this shape can hold a character for which
@@ -126,20 +161,31 @@ impl Shape {
             })
     }
 
-    /// How many random bits a text of this shape carries, rounded down.
+    /// How many random bits a text of this shape carries at least, rounded down.
     #[must_use]
     pub fn bits(&self) -> u32 {
+        self.bits_of_length(self.shortest)
+    }
+
+    /// How many random bits a text carries, if it is one of this shape and was made
+    /// at random.
+    #[must_use]
+    pub fn bits_of(&self, text: &str) -> Option<u32> {
+        self.matches(text).then(|| self.bits_of_length(text.len()))
+    }
+
+    fn bits_of_length(&self, length: usize) -> u32 {
         // The number of texts as `mantissa · 2^exponent`; what does not fit
         // into 120 bits is dropped, so the product is never too large.
-        let (mantissa, exponent) =
-            self.positions
-                .iter()
-                .fold((1_u128, 0_u32), |(mantissa, exponent), position| {
-                    let product = mantissa.saturating_mul(position.size().into());
-                    let excess = product.checked_ilog2().unwrap_or(0).saturating_sub(120);
-                    let kept = product.checked_shr(excess).unwrap_or(0);
-                    (kept, exponent.saturating_add(excess))
-                });
+        let (mantissa, exponent) = self.positions.iter().take(length).fold(
+            (1_u128, 0_u32),
+            |(mantissa, exponent), position| {
+                let product = mantissa.saturating_mul(position.size().into());
+                let excess = product.checked_ilog2().unwrap_or(0).saturating_sub(120);
+                let kept = product.checked_shr(excess).unwrap_or(0);
+                (kept, exponent.saturating_add(excess))
+            },
+        );
         exponent.saturating_add(mantissa.checked_ilog2().unwrap_or(0))
     }
 

@@ -4,23 +4,44 @@ use core::iter;
 
 use super::characters::Characters;
 
-/// Reads the characters that can stand at each place of a text.
-pub(super) fn read(text: &str) -> Result<Vec<Characters>, ShapeError> {
+/// Which lengths the texts of a shape may have.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Lengths {
+    /// All have one length.
+    One,
+    /// The last count may be a range, `{1,13}`.
+    Range,
+}
+
+/// Reads the characters that can stand at each place of a text, and how many of
+/// these places a text has at least.
+pub(super) fn read(text: &str, lengths: Lengths) -> Result<(Vec<Characters>, usize), ShapeError> {
     if text.len() > LONGEST_TEXT {
         return Err(ShapeError::TooLong);
     }
     let mut positions = Vec::new();
+    let mut optional = 0_usize;
     let mut rest = text.chars().zip(1_usize..).peekable();
     while let Some((character, at)) = rest.next() {
         let position = match character {
             '[' => read_class(&mut rest, at)?,
             _ => Characters::only(plain(character, at, NO_LITERAL)?),
         };
-        let count = match rest.next_if(|(next, _)| *next == '{') {
-            Some((_, at)) => read_count(&mut rest).ok_or(ShapeError::Count { at })?,
-            None => 1,
+        let (fewest, most) = match rest.next_if(|(next, _)| *next == '{') {
+            Some((_, at)) => {
+                let count = read_count(&mut rest).ok_or(ShapeError::Count { at })?;
+                if count.0 < count.1 && (lengths == Lengths::One || rest.peek().is_some()) {
+                    return Err(match lengths {
+                        Lengths::One => ShapeError::Count { at },
+                        Lengths::Range => ShapeError::RangeNotLast { at },
+                    });
+                }
+                count
+            }
+            None => (1, 1),
         };
-        positions.extend(iter::repeat_n(position, count));
+        positions.extend(iter::repeat_n(position, most));
+        optional = most.saturating_sub(fewest);
         if positions.len() > LONGEST {
             return Err(ShapeError::TooLong);
         }
@@ -28,7 +49,8 @@ pub(super) fn read(text: &str) -> Result<Vec<Characters>, ShapeError> {
     if positions.is_empty() {
         return Err(ShapeError::Empty);
     }
-    Ok(positions)
+    let shortest = positions.len().saturating_sub(optional);
+    Ok((positions, shortest))
 }
 
 /// Why a text is not a valid shape. Characters are counted from 1.
@@ -74,6 +96,12 @@ pub enum ShapeError {
         /// Where its last character stands.
         at: usize,
     },
+    /// A count that is a range stands before something else.
+    #[error("the count at character {at} is a range; only the last count of a shape may be one")]
+    RangeNotLast {
+        /// Where its brace stands.
+        at: usize,
+    },
     /// Its texts or it itself are too long.
     #[error("a shape stands for at most 128 characters, in at most 1024 bytes")]
     TooLong,
@@ -113,12 +141,19 @@ fn read_class(
     Ok(class)
 }
 
-/// Reads what stands behind a `{`, up to and including its `}`.
-fn read_count(rest: &mut impl Iterator<Item = (char, usize)>) -> Option<usize> {
+/// Reads what stands behind a `{`, up to and including its `}`: the fewest and the
+/// most, which are the same if one number stands there.
+fn read_count(rest: &mut impl Iterator<Item = (char, usize)>) -> Option<(usize, usize)> {
+    let mut fewest = None;
     let mut count = 0_usize;
     loop {
         match rest.next()?.0 {
-            '}' => return (1..=LONGEST).contains(&count).then_some(count),
+            '}' => {
+                let fewest = fewest.unwrap_or(count);
+                let is_count = (1..=LONGEST).contains(&count) && (1..=count).contains(&fewest);
+                return is_count.then_some((fewest, count));
+            }
+            ',' if fewest.is_none() => fewest = Some(core::mem::take(&mut count)),
             digit => {
                 let digit = usize::try_from(digit.to_digit(10)?).ok()?;
                 count = count.saturating_mul(10).saturating_add(digit);
@@ -148,6 +183,31 @@ const LONGEST_TEXT: usize = 1_024;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read(text: &str) -> Result<Vec<Characters>, ShapeError> {
+        super::read(text, Lengths::One).map(|(positions, _)| positions)
+    }
+
+    #[test]
+    fn only_the_last_count_of_a_shape_of_several_lengths_is_a_range() {
+        let lengths = |text| super::read(text, Lengths::Range).map(|(all, few)| (few, all.len()));
+        for (text, expected) in [
+            ("[0-9a-z]{1,13}", Ok((1, 13))),
+            ("at_[0-9a-f]{16,60}", Ok((19, 63))),
+            ("a{2}[0-9]{3,3}", Ok((5, 5))),
+            ("a{3}", Ok((3, 3))),
+            ("a{1,2}b", Err(ShapeError::RangeNotLast { at: 2 })),
+            ("a{0,2}", Err(ShapeError::Count { at: 2 })),
+            ("a{3,2}", Err(ShapeError::Count { at: 2 })),
+            ("a{1,}", Err(ShapeError::Count { at: 2 })),
+            ("a{,2}", Err(ShapeError::Count { at: 2 })),
+            ("a{1,2,3}", Err(ShapeError::Count { at: 2 })),
+            ("a{1,129}", Err(ShapeError::Count { at: 2 })),
+            ("aa{1,128}", Err(ShapeError::TooLong)),
+        ] {
+            assert_eq!(lengths(text), expected, "{text}");
+        }
+    }
 
     #[test]
     fn a_dash_at_an_end_of_a_class_stands_for_itself() {

@@ -287,14 +287,17 @@ fn remember<S>(
         .remember(about, secret, &hash_result.presented);
     let mut secrets = credential.secrets.iter();
     let stored = secrets.find(|stored| stored.id == secret)?;
-    let wanted = state.view.snapshot.settings.argon2;
+    let settings = &state.view.snapshot.settings;
+    let wanted = settings.argon2;
     match &stored.verifier {
-        Verifier::Password(hash) if hash.params() != Some(wanted) => Some(RehashJob {
-            secret,
-            presented: Arc::clone(&hash_result.presented),
-            old: hash.clone(),
-            wanted,
-        }),
+        Verifier::Password(hash) if settings.rehash && hash.params() != Some(wanted) => {
+            Some(RehashJob {
+                secret,
+                presented: Arc::clone(&hash_result.presented),
+                old: hash.clone(),
+                wanted,
+            })
+        }
         Verifier::Digest(_) | Verifier::Password(_) => None,
     }
 }

@@ -76,6 +76,23 @@ impl CredentialRows for MemoryTransaction<'_> {
         Ok(self.own_credentials(Some(tenant), is_counted).len() as u64)
     }
 
+    fn names_kept_under(
+        &mut self,
+        suffix: &str,
+        most: usize,
+    ) -> Result<Vec<LoginName>, StoreError> {
+        let mut names: Vec<_> = self.tables.names_kept(suffix).collect();
+        names.sort_unstable_by_key(|name| name.as_str().to_ascii_lowercase());
+        names.truncate(most);
+        Ok(names)
+    }
+
+    fn name_kept_like(&mut self, name: &LoginName) -> Result<Option<LoginName>, StoreError> {
+        let suffix = name.as_str().rsplit_once('@').map_or("", |(_, it)| it);
+        let is_like = |kept: &LoginName| kept.as_str().eq_ignore_ascii_case(name.as_str());
+        Ok(self.tables.names_kept(suffix).find(is_like))
+    }
+
     fn holder_of_attribute(
         &mut self,
         key: &str,

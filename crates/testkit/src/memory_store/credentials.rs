@@ -22,6 +22,21 @@ impl Tables {
         self.credentials.get(&id).map(|row| self.read(row))
     }
 
+    /// Names of devices that end with `@` and this, in whatever case, and belong to
+    /// another tenant.
+    pub(super) fn names_kept(&self, suffix: &str) -> impl Iterator<Item = LoginName> {
+        self.credentials.values().filter_map(move |row| {
+            let Credential {
+                name, tenant, kind, ..
+            } = &row.credential;
+            let (_, own) = name.as_str().rsplit_once('@')?;
+            let is_kept = matches!(kind, Kind::Device)
+                && own.eq_ignore_ascii_case(suffix)
+                && tenant.as_ref().is_some_and(|tenant| tenant.as_str() != own);
+            is_kept.then(|| name.clone())
+        })
+    }
+
     /// The credential with this login name.
     pub(super) fn credential(&self, name: &LoginName) -> Option<Credential> {
         self.find(|credential| credential.name == *name)

@@ -196,6 +196,7 @@ pub fn settings_read_back_as_they_were_written(mut store: impl GateStore + Admin
         keep_refusals: Duration::from_millis(2_500),
         client_id_limit: 7,
         lockout: LockoutPolicy::parse("failures=3,step=1s,longest=90s").unwrap(),
+        rehash: false,
     };
     assert_ne!(store.settings().unwrap(), settings);
     commit(&mut store, &[], |transaction| {

@@ -111,6 +111,52 @@ pub fn operators_are_listed_apart_by_name(mut store: impl GateStore + AdminStore
     assert!(listed.iter().all(|one| one.secrets.len() == 1));
 }
 
+/// A name with an `@` that is not its tenant's is found by what stands behind that.
+pub fn names_that_imports_kept_are_found_by_what_they_end_with(
+    mut store: impl GateStore + AdminStore,
+) {
+    let names = [
+        "a@home",
+        "B@Home",
+        "c@d@home",
+        "e@home.test",
+        "f@homes",
+        "dev1@acme",
+        "g",
+    ];
+    for (secret, name) in (1..).zip(names) {
+        let kept = Credential {
+            tenant: Some(tenant_id("acme")),
+            ..credential(name)
+        };
+        add(&mut store, &kept, secret);
+    }
+    add(&mut store, &credential("x@home"), 20);
+    let mut under = |suffix: &str, most: usize| {
+        let names = look(&mut store, |transaction| {
+            transaction.names_kept_under(suffix, most)
+        });
+        names.iter().map(LoginName::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(under("home", 9), ["a@home", "B@Home", "c@d@home"]);
+    assert_eq!(under("home", 2), ["a@home", "B@Home"]);
+    assert_eq!(under("HOME.test", 9), ["e@home.test"]);
+    for none in ["acme", "", "g", "me", "%", "none"] {
+        assert!(under(none, 9).is_empty(), "{none}");
+    }
+    for (name, kept) in [
+        ("b@home", Some("B@Home")),
+        ("E@HOME.TEST", Some("e@home.test")),
+        ("dev1@acme", None),
+        ("x@home", None),
+        ("b@homes", None),
+    ] {
+        let name = LoginName::parse(name).unwrap();
+        let found = look(&mut store, |transaction| transaction.name_kept_like(&name));
+        assert_eq!(found.as_ref().map(LoginName::as_str), kept, "{name}");
+    }
+}
+
 /// What must be unique is found wherever it is.
 pub fn an_attribute_finds_its_holder(mut store: impl GateStore + AdminStore) {
     for (secret, (name, key, value)) in (1..).zip([

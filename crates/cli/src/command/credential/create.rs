@@ -3,6 +3,7 @@
 use clap::Args;
 use countersign_admin::credential::{CreateCredential, NewCredential};
 use countersign_admin::error::{ErrorKind, Noun};
+use countersign_admin::secret::NewSecret;
 use countersign_admin::text::FreeText;
 use countersign_admin::view::IssuedCredentialView;
 use countersign_core::client_id::ClientIdRule;
@@ -13,7 +14,7 @@ use countersign_core::scheme::SchemeName;
 use super::secret::SecretSource;
 use crate::command::taking::TakingArguments;
 use crate::error::CliError;
-use crate::input::{Attribute, When, check_to_come};
+use crate::input::{Attribute, PasswordWarnings, When, check_to_come, read_secret};
 use crate::invocation::{Invocation, now};
 
 #[derive(Args, Debug)]
@@ -36,6 +37,15 @@ pub(crate) struct CredentialCreate {
     description: Option<FreeText>,
     #[command(flatten)]
     secret: SecretSource,
+    /// Take over a secret that was given out elsewhere, in a form that the scheme
+    /// accepts: read it from standard input, all bytes up to the first newline. It
+    /// is not printed again.
+    #[arg(long, conflicts_with_all = ["password_stdin", "generate"])]
+    secret_stdin: bool,
+    /// Take over a secret of fewer than 64 random bits, too. It is hashed like a
+    /// password then.
+    #[arg(long, requires = "secret_stdin")]
+    weak: bool,
     /// Which client ids it may connect with: `any`, `first-use`,
     /// `same-as-username`, `exact:ID` or `prefix:P`; without this, those that
     /// its scheme says.
@@ -44,7 +54,8 @@ pub(crate) struct CredentialCreate {
     /// A role that it holds.
     #[arg(long = "role", value_name = "ROLE", value_parser = RoleName::parse)]
     roles: Vec<RoleName>,
-    /// A value for rules and for people.
+    /// A value for rules and for people. One that the scheme fills, such as `token`
+    /// of `impact`, is taken over.
     #[arg(long = "attr", value_name = "KEY=VALUE", value_parser = Attribute::parse)]
     attributes: Vec<Attribute>,
     /// From when on it may no longer be used: a date-time or `+DUR`.
@@ -63,7 +74,15 @@ pub(crate) struct CredentialCreate {
 impl CredentialCreate {
     pub(super) fn run(self, invocation: &Invocation) -> Result<(), CliError> {
         let attributes = Attribute::collect(self.attributes)?;
-        let (secret, oddities) = self.secret.read()?;
+        let (secret, oddities) = if self.secret_stdin {
+            let secret = NewSecret::TakenOver {
+                secret: read_secret()?,
+                may_be_weak: self.weak,
+            };
+            (secret, PasswordWarnings::default())
+        } else {
+            self.secret.read()?
+        };
         let now = now();
         let seen_from_now = |when: When| when.seen_from(now);
         let expires_at = self.expires.map(seen_from_now);
@@ -82,6 +101,7 @@ impl CredentialCreate {
             not_before: self.not_before.map(seen_from_now),
             expires_at,
             external_identity: self.external_identity,
+            keeps_at: false,
         });
         let issued = self.taking.run(invocation, create);
         let Some(issued) = issued.map_err(|error| said(error, &scheme))? else {

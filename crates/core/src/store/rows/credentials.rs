@@ -93,6 +93,23 @@ pub trait CredentialRows {
     /// See [`CredentialRows`].
     fn count_credentials(&mut self, tenant: &TenantId) -> Result<u64, StoreError>;
 
+    /// Names of devices that end with `@` and this, in whatever case, and belong to
+    /// another tenant; at most so many.
+    ///
+    /// # Errors
+    ///
+    /// See [`CredentialRows`].
+    fn names_kept_under(&mut self, suffix: &str, most: usize)
+    -> Result<Vec<LoginName>, StoreError>;
+
+    /// The name among those that differs from this one by the case of ASCII letters
+    /// alone.
+    ///
+    /// # Errors
+    ///
+    /// See [`CredentialRows`].
+    fn name_kept_like(&mut self, name: &LoginName) -> Result<Option<LoginName>, StoreError>;
+
     /// The name of the credential that has this value for an attribute, in
     /// any tenant.
     ///

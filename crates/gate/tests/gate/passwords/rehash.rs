@@ -9,10 +9,7 @@ fn a_password_hashed_in_an_older_way_is_hashed_anew_and_works_on() {
         let argon2 = Argon2Params::parse("m=16,t=1,p=1").unwrap();
         let changes = SettingsChanges {
             argon2: Some(argon2),
-            client_id_hold: None,
-            keep_refusals: None,
-            client_id_limit: None,
-            lockout: None,
+            ..SettingsChanges::default()
         };
         fixture.run(&SetSettings(changes)).unwrap();
         fixture.settle();
@@ -72,5 +69,35 @@ fn a_password_hashed_by_another_system_logs_in_and_is_hashed_anew() {
             };
             assert_eq!(is_admitted(&fixture.connect(again)), is_right, "{hash}");
         }
+    }
+}
+
+#[test]
+fn a_password_hashed_by_another_system_stays_so_where_the_settings_say_that() {
+    let hash = "$6$AAECAwQFBgcICQoL$5W8GCQ9GLgmhmQvoa8jmRaPnsh82mRigdSv6mQsK0sMIII/WznlQb1g+RWddfoAKTMzBJP1deJU+Rp/1QZ0zZg==";
+    let mut fixture = Fixture::new();
+    let rehash = Some(false);
+    let off = SettingsChanges {
+        rehash,
+        ..SettingsChanges::default()
+    };
+    fixture.run(&SetSettings(off)).unwrap();
+    let secret = fixture.take_over(&name(DEV1), hash);
+    for handle in [1, 2] {
+        let login = Try {
+            handle,
+            password: "correct horse",
+            may_wait: false,
+            ..TRY
+        };
+        assert!(is_admitted(&fixture.connect(login)));
+        fixture.settle();
+        let stored = fixture.admin.credential(&name(DEV1)).unwrap().unwrap();
+        let mut secrets = stored.secrets.iter();
+        let kept = secrets.find(|stored| stored.id == secret).unwrap();
+        let Verifier::Password(kept) = &kept.verifier else {
+            panic!("a digest");
+        };
+        assert_eq!(kept.as_str(), hash);
     }
 }
