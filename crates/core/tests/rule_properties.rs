@@ -159,7 +159,7 @@ proptest! {
         let parse = |texts: &[String]| {
             Namespaces::new(texts.iter().map(|it| TopicFilter::parse(it).unwrap())).unwrap()
         };
-        let territory = Territory { acme: &acme, home: &home, reached: &reached, is_known };
+        let naive_owners = NaiveOwners { acme: &acme, home: &home, reached: &reached, is_known };
         let (acme, home) = (parse(&acme), parse(&home));
         let uses = reached.iter().map(|(user, text)| (*user, TopicFilter::parse(text).unwrap()));
         let mut owners = TopicOwners::new([("acme", &acme), ("home", &home)], uses);
@@ -168,7 +168,7 @@ proptest! {
         }
         let asked = FilterRef::parse(&filter).unwrap();
         let levels = plain(&filter);
-        let mut filters: Vec<_> = territory.filters().collect();
+        let mut filters: Vec<_> = naive_owners.filters().collect();
         filters.push(levels.clone());
         let filters: Vec<&[Level]> = filters.iter().map(Vec::as_slice).collect();
         let universe = universe(&filters);
@@ -179,7 +179,7 @@ proptest! {
             .collect();
         let parsed = topics.iter().filter_map(|topic| TopicName::parse(topic).ok());
         for topic in parsed {
-            let naive = territory.is_foreign(topic.as_str(), own);
+            let naive = naive_owners.is_foreign(topic.as_str(), own);
             prop_assert_eq!(owners.is_foreign(topic, own), naive, "{}", topic);
             let is_own = own.is_some_and(|own| owners.owner_of(topic) == Some(own));
             prop_assert!(!(is_own && naive), "{}", topic);
@@ -209,7 +209,7 @@ fn config() -> ProptestConfig {
 }
 
 /// Who owns which topics, as sentences.
-struct Territory<'a> {
+struct NaiveOwners<'a> {
     acme: &'a [String],
     home: &'a [String],
     reached: &'a [(&'static str, String)],
@@ -217,7 +217,7 @@ struct Territory<'a> {
     is_known: bool,
 }
 
-impl Territory<'_> {
+impl NaiveOwners<'_> {
     /// Whether the topic is another tenant's.
     fn is_foreign(&self, topic: &str, own: Option<&str>) -> bool {
         let levels: Vec<String> = topic.split('/').map(str::to_owned).collect();

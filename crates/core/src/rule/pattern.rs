@@ -3,9 +3,12 @@
 use core::fmt;
 
 use super::Effect;
-use super::variable::{InGroup, Variable, Variables};
-use crate::given::Given;
-use crate::topic::{FilterRef, TopicError, TopicFilter};
+use super::variable::{InGroup, Variable, Variables, is_usable};
+use crate::topic::{FilterRef, TopicFilter};
+
+pub use self::error::PatternError;
+
+mod error;
 
 /// A topic filter with variables such as `${username}` in its levels.
 ///
@@ -327,35 +330,6 @@ pub(crate) struct BoundPattern {
     pub(crate) opens_with_any: bool,
 }
 
-/// Why a text is not a valid pattern.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PatternError {
-    /// The text is not a valid topic filter.
-    #[error(transparent)]
-    Filter(#[from] TopicError),
-    /// The first level is `$share`.
-    #[error("a rule names the topics themselves; leave out `$share` and the group")]
-    Shared,
-    /// `}` does not follow `${` in the same level.
-    #[error("`{text}` is not closed with `}}` in its level")]
-    UnclosedVariable {
-        /// The text from `${` to the end of the level.
-        text: Given,
-    },
-    /// The name between `${` and `}` is none of those known.
-    #[error(
-        "`{name}` is not a valid variable; write `username`, `client_id`, `tenant`, `group` or `attr.NAME`"
-    )]
-    UnknownVariable {
-        /// The name between the braces.
-        name: Given,
-    },
-    /// A first level that begins with `$` holds a variable.
-    #[error("a first level that begins with `$` can't hold a variable")]
-    VariableInReserved,
-}
-
 /// Takes one level apart; nothing follows an error.
 fn parts(level: &str) -> impl Iterator<Item = Result<PatternPart, PatternError>> {
     let mut rest = level;
@@ -419,16 +393,13 @@ fn client_id_for<'l>(
     (is_usable(id) && texts.join(id) == literal).then_some(id)
 }
 
-fn is_usable(value: &str) -> bool {
-    !value.is_empty() && !value.contains(['/', '+', '#', '\0'])
-}
-
 /// How a variable begins.
 const OPENING: &str = "${";
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::topic::TopicError;
 
     struct Session {
         username: &'static str,

@@ -91,3 +91,8 @@ fn is_attribute_name(name: &str) -> bool {
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
 }
+
+/// Says whether a value may stand in a level of a topic.
+pub(super) fn is_usable(value: &str) -> bool {
+    !value.is_empty() && !value.contains(['/', '+', '#', '\0'])
+}

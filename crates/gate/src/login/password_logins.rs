@@ -15,15 +15,16 @@ use countersign_core::time::Timestamp;
 use crate::connection::session::Session;
 use crate::host::{ConnectInfo, ConnectOutcome, ConnectSource, Handle, RefusalCode, Ticket};
 use crate::login::decision::{Admitted, Decided, Decider};
-use crate::login::fair_queue::Priority;
 use crate::login::hash_pool::{HashAnswer, HashOutcome};
-use crate::login::hash_queue::{HashQueue, PendingCheck};
+use crate::login::hash_queue::HashQueue;
 use crate::login::pending_logins::{PendingLogin, Purpose};
 use crate::login::quick_checks::QuickChecks;
 use crate::login::refusal::Refusal;
 use crate::login::retry_results::RetryResults;
 use crate::login::secret_verifier::{HashRequest, HashResult, SecretVerifier};
 use crate::state::State;
+
+mod slow;
 
 /// What a gate keeps for attempts to log in.
 pub(crate) struct PasswordLogins {
@@ -213,134 +214,6 @@ impl PasswordLogins {
         }
         let identity = &admitted.admission.identity;
         state.session_of(handle, request, identity, admitted.grant, source, now)
-    }
-
-    /// Goes on with a CONNECT whose secret must be checked slowly.
-    fn check_slowly<S: GateStore>(
-        &mut self,
-        state: &mut State<S>,
-        info: &ConnectInfo<'_>,
-        request: Request,
-        hash_request: HashRequest,
-        now: Timestamp,
-    ) -> Attempted {
-        let attempt = attempt_of(&request, info.address);
-        let origin = attempt.origin;
-        let priority = if self.backoff.is_from_known_origin(&attempt) {
-            Priority::KnownOrigin
-        } else if self.backoff.failed_lately(origin, now) {
-            Priority::Other
-        } else {
-            self.queue.pending.priority_of_clean(origin)
-        };
-        let check = PendingCheck {
-            hash_request,
-            dummy: state.verifier.dummy(),
-            origin,
-            priority,
-        };
-        if !info.may_wait && self.backoff.has_time(&attempt, now) {
-            return self.check_inline(state, info, request, check);
-        }
-        let username = check.hash_request.name.clone();
-        let purpose = if info.may_wait {
-            Purpose::Held {
-                username: username.clone(),
-            }
-        } else {
-            Purpose::ForRetry
-        };
-        let client_id = &request.client_id;
-        let has_room = self.queue.make_room_for(client_id, &check, &purpose);
-        let mut request = request;
-        if !info.may_wait || !has_room {
-            let found = self.quick_checks.check(&check.hash_request);
-            let result = check.hash_request.answered(found);
-            match self.admit_quickly(state, info, request, result, now) {
-                Ok(attempted) => return attempted,
-                Err(refused) => request = refused,
-            }
-            if found != HashOutcome::Failed && !has_room {
-                self.failed(&attempt_of(&request, info.address), now);
-            }
-        }
-        let request = Arc::new(request);
-        if has_room {
-            let waiting = Arc::clone(&request);
-            let ticket = self.queue.submit(info, waiting, check, purpose, now);
-            if info.may_wait {
-                return Attempted::Answered(ConnectOutcome::Pending { ticket, username });
-            }
-        }
-        let refusal = Refusal::new(state, &request, info.address, Reason::OverBudget, now);
-        Attempted::Answered(refusal.into_outcome(&mut state.journal))
-    }
-
-    /// Lets a client in whose right secret was found at once, where there is no
-    /// time for more. One that is refused is given back, and answered as one whose
-    /// secret is wrong.
-    fn admit_quickly<S: GateStore>(
-        &mut self,
-        state: &mut State<S>,
-        info: &ConnectInfo<'_>,
-        request: Request,
-        found: HashResult,
-        now: Timestamp,
-    ) -> Result<Attempted, Request> {
-        if found.found.secret().is_none() {
-            return Err(request);
-        }
-        let source = info.source();
-        let decided = self
-            .decider
-            .decide(state, &source, &request, Some(&found), now);
-        match decided {
-            Ok(Decided::Admitted(_) | Decided::Challenged) => {
-                Ok(self.conclude(state, info, request, Some(found), decided, now))
-            }
-            Ok(Decided::NeedsHash(_) | Decided::Refused(_)) | Err(_) => Err(request),
-        }
-    }
-
-    /// Checks on the host's own thread, and decides.
-    fn check_inline<S: GateStore>(
-        &mut self,
-        state: &mut State<S>,
-        info: &ConnectInfo<'_>,
-        request: Request,
-        check: PendingCheck,
-    ) -> Attempted {
-        let (origin, priority) = (check.origin, check.priority);
-        let asked = check.hash_request.clone();
-        let job = check.into_job(Ticket(0));
-        // How long it takes is not what time it is: the host's clock may be
-        // set while it runs.
-        let background = Arc::clone(&state.config.background);
-        let start = background.uptime();
-        let found = job.run(&mut self.memory);
-        let now = state.now();
-        let attempt = attempt_of(&request, info.address);
-        let spent = background.uptime().saturating_sub(start);
-        self.backoff.spent(&attempt, spent, now);
-        if found == HashOutcome::Nothing {
-            self.failed(&attempt, now);
-        }
-        let hash_result = asked.answered(found);
-        let decided = self.decide(state, &info.source(), &request, Some(&hash_result), now);
-        let Ok(Decided::NeedsHash(hash_request)) = decided else {
-            return self.conclude(state, info, request, Some(hash_result), decided, now);
-        };
-        // There was time for a wrong secret, which costs as much.
-        if hash_request.failed.is_some() {
-            self.failed(&attempt_of(&request, info.address), now);
-        }
-        let check = PendingCheck {
-            hash_request,
-            dummy: state.verifier.dummy(),
-            origin,
-            priority,
-        };
-        self.check_inline(state, info, request, check)
     }
 
     /// Decides about a CONNECT with what was found out about its secret.
