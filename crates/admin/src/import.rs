@@ -36,11 +36,13 @@ use crate::view::AuditedCredential;
 use crate::{role, scheme_overlap};
 
 mod look;
+mod row;
 mod update;
 
 pub use self::look::{
     ImportedRole, ImportedTenant, KnownCredential, LookUpCredentials, LookUpTenant,
 };
+pub use self::row::ImportRow;
 pub use self::update::{UpdateImportedCredential, UpdateImportedRole};
 
 /// A credential that another system had: of scheme `plain`, under the name that it

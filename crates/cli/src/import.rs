@@ -16,11 +16,14 @@ use countersign_import::{
 use countersign_sqlite::SqliteStore;
 
 use self::countersign::ImportCountersign;
+use self::csv::{ImportCsv, Issued};
 use crate::error::{CliError, STOPPED};
 use crate::invocation::{Invocation, as_caller};
+use crate::output::Output;
 use crate::progress::Progress;
 
 mod countersign;
+mod csv;
 mod report;
 
 pub(crate) use self::report::print as print_report;
@@ -30,6 +33,9 @@ pub(crate) enum ImportCommand {
     /// Take over the users and rules of Mosquitto's `password_file` and `acl_file`.
     #[command(after_help = MOSQUITTO)]
     Mosquitto(ImportMosquitto),
+    /// Make credentials of a table, one a row, by their schemes.
+    #[command(after_help = CSV)]
+    Csv(ImportCsv),
     /// Take over clients, groups and roles of Mosquitto's dynamic-security.
     #[command(
         after_help = "Examples:\n  countersign import dynamic-security /var/lib/mosquitto/dynamic-security.json --tenant home --dry-run"
@@ -56,6 +62,7 @@ impl ImportCommand {
     pub(crate) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
         match self {
             Self::Countersign(import) => import.run(invocation),
+            Self::Csv(import) => import.run(invocation),
             Self::DynamicSecurity(import) => import.run(invocation),
             Self::GoAuth(import) => import.run(invocation),
             Self::Mosquitto(import) => import.run(invocation),
@@ -207,15 +214,22 @@ pub(crate) struct ImportArguments {
     /// alone. Only in a store without other tenants.
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = LoginName::parse_device)]
     operators: Vec<LoginName>,
+    /// Take over passwords in plain text, too, as Argon2id hashes.
+    #[arg(long)]
+    accept_weak: bool,
+    #[command(flatten)]
+    consent: Consent,
+}
+
+/// What may be written.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Consent {
     /// Say what would become of each line, and write nothing.
     #[arg(long)]
     dry_run: bool,
     /// Write it, although something is lost.
     #[arg(long)]
     accept_losses: bool,
-    /// Take over passwords in plain text, too, as Argon2id hashes.
-    #[arg(long)]
-    accept_weak: bool,
     /// Change what an earlier import made, where the source has changed since.
     #[arg(long)]
     update: bool,
@@ -241,41 +255,67 @@ impl ImportArguments {
             },
             operators: self.operators,
             accept_weak: self.accept_weak,
-            update: self.update,
-            dry_run: self.dry_run,
+            update: self.consent.update,
+            dry_run: self.consent.dry_run,
         };
         let output = invocation.output;
         let mut store = invocation.open()?;
         as_caller(|context| {
             let plan = plan(&mut store, context, &options).map_err(told)?;
-            let stops = !plan.report().lost.is_empty() && !self.accept_losses;
-            if stops || options.dry_run {
-                report::print(output, plan.report())?;
-                return Ok(if stops {
-                    ExitCode::from(STOPPED)
-                } else {
-                    ExitCode::SUCCESS
-                });
-            }
-            let mut progress = Progress::default();
-            let applied = plan.apply(&mut store, context, |done, all| progress.show(done, all));
-            progress.clear();
-            match applied {
-                Ok(done) => {
-                    report::print(output, &done)?;
-                    Ok(ExitCode::SUCCESS)
-                }
-                Err(stopped) if stopped.has_begun() => {
-                    report::print(output, &stopped.report)?;
-                    output.warn(&format!(
-                        "{}; what was not written yet is by the same command",
-                        stopped.error
-                    ));
-                    Ok(ExitCode::from(STOPPED))
-                }
-                Err(stopped) => Err(stopped.error.into()),
-            }
+            let issued = Issued::default();
+            self.consent
+                .finish(output, plan, &mut store, context, issued)
         })
+    }
+}
+
+impl Consent {
+    /// Whether a plan is written.
+    fn writes(self, plan: &Plan) -> bool {
+        !self.dry_run && !self.stops(plan)
+    }
+
+    fn stops(self, plan: &Plan) -> bool {
+        !plan.report().lost.is_empty() && !self.accept_losses
+    }
+
+    /// Writes a plan, if that is wanted, and prints its report.
+    fn finish(
+        self,
+        output: Output,
+        plan: Plan,
+        store: &mut SqliteStore,
+        context: &mut Context<'_>,
+        mut issued: Issued,
+    ) -> Result<ExitCode, CliError> {
+        let stopped = ExitCode::from(STOPPED);
+        if !self.writes(&plan) {
+            report::print(output, plan.report())?;
+            let stops = self.stops(&plan);
+            return Ok(if stops { stopped } else { ExitCode::SUCCESS });
+        }
+        let mut progress = Progress::default();
+        let applied = plan.apply(store, context, |secrets, done, all| {
+            issued.take(secrets);
+            progress.show(done, all);
+        });
+        progress.clear();
+        let closed = issued.close();
+        match applied {
+            Ok(done) => {
+                report::print_with(output, &done, &issued.printed)?;
+                closed.map(|()| ExitCode::SUCCESS)
+            }
+            Err(failed) if failed.has_begun() => {
+                report::print_with(output, &failed.report, &issued.printed)?;
+                let why = &failed.error;
+                output.warn(&format!(
+                    "{why}; what was not written yet is by the same command"
+                ));
+                closed.map(|()| stopped)
+            }
+            Err(failed) => Err(failed.error.into()),
+        }
     }
 }
 
@@ -286,6 +326,20 @@ fn told(error: ImportError) -> CliError {
         error @ (ImportError::Refused(_) | ImportError::Source(_) | _) => error.into(),
     }
 }
+
+const CSV: &str =
+    "Rows without secret, password and password_hash get a secret, which is shown this once.
+
+Examples:
+  printf 'name,description\\npump-1,hall 2\\n' > devices.csv
+  countersign import csv devices.csv --tenant acme --dry-run
+  countersign import csv devices.csv --tenant acme --output secrets.csv
+
+Exit codes:
+  0  done
+  1  refused, or the table is malformed; nothing was changed
+  2  the arguments make no sense
+  4  something would be lost, or it stopped halfway; the report says what";
 
 const MOSQUITTO: &str = "Nothing is written while something would be lost, unless --accept-losses \
 is given. Run again, it changes nothing.

@@ -91,7 +91,11 @@ fn of_database(
     let mut items: Vec<Item> = Vec::new();
     for passed in database.passed_over {
         let how = format!("{}; nor is it used here", passed.why);
-        items.push(Item::new(passed.place, passed.what, Outcome::Changed(how)));
+        items.push(Item::new(
+            passed.place,
+            passed.what,
+            Outcome::Changed(how.into()),
+        ));
     }
     let mut roles = Vec::new();
     let says_defaults = found.takes_defaults();
@@ -111,7 +115,11 @@ fn of_database(
              none in (`required`)",
             options.tenant
         );
-        items.push(Item::new(whole, "allow_anonymous", Outcome::Changed(how)));
+        items.push(Item::new(
+            whole,
+            "allow_anonymous",
+            Outcome::Changed(how.into()),
+        ));
     }
     let mut users = Users::default();
     for user in database.users {

@@ -13,13 +13,14 @@
 #![forbid(unsafe_code)]
 
 pub use crate::content::{SourceContent, read_source};
+pub use crate::csv_rows::{CsvOptions, CsvSource};
 pub use crate::dynamic_security::DynamicSecuritySource;
 pub use crate::error::SourceError;
 pub use crate::go_auth::GoAuthSource;
 pub use crate::import_error::ImportError;
 pub use crate::mosquitto::MosquittoSource;
 pub use crate::place::{Place, SourceName};
-pub use crate::plan::{ApplyError, ImportOptions, Plan};
+pub use crate::plan::{ApplyError, ImportOptions, IssuedSecret, Plan};
 pub use crate::report::{Change, Created, Loss, Report, Unaccounted};
 pub use crate::stored_password::StoredPassword;
 
@@ -28,6 +29,7 @@ pub mod source;
 pub mod target;
 
 mod content;
+mod csv_rows;
 mod dynamic_security;
 mod error;
 mod given_password;

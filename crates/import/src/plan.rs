@@ -24,9 +24,13 @@ mod fit;
 mod made;
 mod options;
 mod planner;
+mod rows;
 mod step;
+mod told;
 
 pub use self::options::ImportOptions;
+pub(crate) use self::rows::RowPlanner;
+pub use self::step::IssuedSecret;
 
 /// What an import would write, and what becomes of each line of its source.
 #[expect(missing_debug_implementations, reason = "it holds secrets")]
@@ -61,7 +65,8 @@ impl Plan {
         &self.report
     }
 
-    /// Writes it, and says after each step how many of how many are done.
+    /// Writes it, and hands over after each step the secrets that were made, and how
+    /// many of how many steps are done.
     ///
     /// # Errors
     ///
@@ -72,7 +77,7 @@ impl Plan {
         self,
         store: &mut S,
         context: &mut Context<'_>,
-        mut progress: impl FnMut(u64, u64),
+        mut progress: impl FnMut(Vec<IssuedSecret>, u64, u64),
     ) -> Result<Report, Box<ApplyError>> {
         let total = u64::try_from(self.steps.len()).unwrap_or(u64::MAX);
         let mut done = Report {
@@ -87,12 +92,15 @@ impl Plan {
                 command: step,
                 taking,
             };
-            if let Err(error) = run(store, context, &command) {
-                let report = done;
-                return Err(Box::new(ApplyError { report, error }));
-            }
+            let issued = match run(store, context, &command) {
+                Ok(issued) => issued,
+                Err(error) => {
+                    let report = done;
+                    return Err(Box::new(ApplyError { report, error }));
+                }
+            };
             done.count(&created, updated);
-            progress(number, total);
+            progress(issued, number, total);
         }
         done.applied = true;
         Ok(done)

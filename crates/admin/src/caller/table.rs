@@ -14,6 +14,7 @@ use countersign_core::credential::CredentialId;
 use countersign_core::imported::ImportMark;
 use countersign_core::jwt::{Ttl, Whoami};
 use countersign_core::kind::Application;
+use countersign_core::lifecycle::State;
 use countersign_core::name::{GroupPath, LoginName};
 use countersign_core::scheme::{FieldValue, Scheme};
 use countersign_core::secret::Secret;
@@ -45,8 +46,8 @@ use crate::fixture::{
     scheme_name, tenant_id,
 };
 use crate::import::{
-    ImportCredentials, ImportRole, LookUpCredentials, LookUpTenant, UpdateImportedCredential,
-    UpdateImportedRole,
+    ImportCredentials, ImportRole, ImportRow, LookUpCredentials, LookUpTenant,
+    UpdateImportedCredential, UpdateImportedRole,
 };
 use crate::jwt::{
     CreateToken, Issuer, ListTokens, NewToken, RevokeToken, RevokeTokensOfIssuer,
@@ -192,6 +193,9 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Platform ImportRole ImportRole {
             tenant: acme(), name: role_name("more"), description: None, no_wildcards: false, rules: Vec::new(),
             is_default: false, is_anonymous: false, groups: Vec::new(), mark: mark(),
+        };
+        Platform ImportRow ImportRow {
+            create: CreateCredential(new_credential("more")), hash: None, state: State::Inactive, mark: mark(),
         };
         Admin ListApplications ListApplications { tenant: Some(acme()), ..ListApplications::default() };
         Platform ListApplications ListApplications::default();

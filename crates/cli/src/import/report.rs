@@ -3,20 +3,58 @@
 use std::io::{self, Write as _};
 
 use countersign_core::given::one_line;
-use countersign_import::{Change, Loss, Report};
+use countersign_import::{Change, IssuedSecret, Loss, Report};
+use serde::Serialize;
 
 use crate::error::CliError;
 use crate::output::Output;
 
 /// Prints a report.
 pub(crate) fn print(output: Output, report: &Report) -> Result<(), CliError> {
+    print_with(output, report, &[])
+}
+
+/// The same with secrets that were made, this once.
+pub(super) fn print_with(
+    output: Output,
+    report: &Report,
+    secrets: &[IssuedSecret],
+) -> Result<(), CliError> {
     match output {
-        Output::Json => output.record(report),
-        Output::Text => for_people(report),
+        Output::Json => output.record(&ReportView {
+            report,
+            secrets: secrets.iter().map(SecretView::of).collect(),
+        }),
+        Output::Text => for_people(report, secrets),
     }
 }
 
-fn for_people(report: &Report) -> Result<(), CliError> {
+/// A report, and the secrets that were made.
+#[derive(Serialize)]
+struct ReportView<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    secrets: Vec<SecretView<'a>>,
+}
+
+#[derive(Serialize)]
+struct SecretView<'a> {
+    name: &'a str,
+    secret: &'a str,
+}
+
+impl<'a> SecretView<'a> {
+    fn of(issued: &'a IssuedSecret) -> Self {
+        Self {
+            name: issued.name.as_str(),
+            // A secret that was made is of printable characters.
+            secret: core::str::from_utf8(issued.secret.expose()).unwrap_or_default(),
+        }
+    }
+}
+
+fn for_people(report: &Report, secrets: &[IssuedSecret]) -> Result<(), CliError> {
     let mut stdout = io::stdout().lock();
     for Change { place, what, how } in &report.changed {
         let (place, what, how) = (one_line(place), one_line(what), one_line(how));
@@ -60,6 +98,10 @@ fn for_people(report: &Report) -> Result<(), CliError> {
             "of an earlier import {} changed, {} as they were",
             report.updated, report.unchanged
         )?;
+    }
+    for issued in secrets {
+        let SecretView { name, secret } = SecretView::of(issued);
+        writeln!(stdout, "{name}  {secret}")?;
     }
     Ok(stdout.flush()?)
 }

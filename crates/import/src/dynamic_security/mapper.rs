@@ -75,7 +75,7 @@ impl<'a> Mapper<'a> {
             let how = format!("{}; nor is it used here", passed.why);
             let (place, what) = (passed.place.clone(), passed.what.clone());
             self.items
-                .push(Item::new(place, what, Outcome::Changed(how)));
+                .push(Item::new(place, what, Outcome::Changed(how.into())));
         }
         let allows = |of, otherwise| {
             let found = read.default_access.iter().find(|it| it.of == of);

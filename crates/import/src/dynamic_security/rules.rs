@@ -63,7 +63,7 @@ impl RoleAcl {
                 written_rule::rule(effect, action, &acl.topic, substitution)
             }
         };
-        let is_whole = !matches!(outcome, Outcome::Lost { .. });
+        let is_whole = !matches!(outcome, Outcome::Lost(_));
         let mut item = Item::new(acl.place.clone(), acl.topic.clone(), outcome);
         let rule = match rule {
             Some(rule) if is_literal && is_whole => match rule.into_literal() {

@@ -11,7 +11,7 @@ use crate::import_error::ImportError;
 use crate::place::Place;
 use crate::plan::ImportOptions;
 use crate::plan::desired::{
-    Desired, DesiredRole, DesiredRule, DesiredTenant, HeldRole, Item, Outcome,
+    Desired, DesiredRole, DesiredRule, DesiredTenant, HeldRole, Item, Outcome, push_tightly,
 };
 use crate::source::Dialect;
 use crate::source::acl_file::{AclEntry, AclLine, FileAccess, Section};
@@ -108,7 +108,7 @@ impl<'a> Mapper<'a> {
     fn passwords(&mut self, file: PasswordFile) {
         for passed in file.passed_over {
             let how = format!("{}; nor is it used here", passed.why);
-            let item = Item::new(passed.place, passed.what, Outcome::Changed(how));
+            let item = Item::new(passed.place, passed.what, Outcome::Changed(how.into()));
             self.items.push(item);
         }
         for user in file.users {
@@ -127,7 +127,7 @@ impl<'a> Mapper<'a> {
                 if is_first && credential.password.item.is_none() {
                     item.change(NO_PASSWORD);
                 }
-                credential.items.push(item);
+                push_tightly(&mut credential.items, item);
             }
             AclEntry::Rule {
                 section,
@@ -148,7 +148,7 @@ impl<'a> Mapper<'a> {
                 match section {
                     Section::BeforeUsers => self.anonymous.push(rule),
                     Section::Pattern => self.patterns.push(rule),
-                    Section::User(name) => self.users.named(&name).rules.push(rule),
+                    Section::User(name) => push_tightly(&mut self.users.named(&name).rules, rule),
                 }
             }
         }
@@ -264,8 +264,11 @@ impl<'a> Mapper<'a> {
                     "{how}; nor what its users may do: they may do nothing until they hold rules or roles"
                 )
             };
-            self.items
-                .push(Item::new(place, "allow_anonymous", Outcome::Changed(how)));
+            self.items.push(Item::new(
+                place,
+                "allow_anonymous",
+                Outcome::Changed(how.into()),
+            ));
         }
     }
 

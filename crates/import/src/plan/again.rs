@@ -31,7 +31,7 @@ impl Planner<'_> {
         let rules = rules_of(&role.rules);
         let parts = made::parts_of_role(role, &rules);
         if parts == mark.parts {
-            self.unchanged = self.unchanged.saturating_add(1);
+            self.told.count_unchanged();
             return;
         }
         if !self.options.update {
@@ -76,129 +76,157 @@ impl Planner<'_> {
     }
 
     /// A credential that an earlier import made.
-    pub(super) fn credential_again(
+    pub(super) fn known_credential(
         &mut self,
         wanted: &mut DesiredCredential,
         known: &KnownCredential,
     ) {
-        let Some(mark) = &known.mark else {
-            return;
-        };
-        let rules = rules_of(&wanted.rules);
-        let parts = made::parts_of_credential(wanted, &rules);
-        if parts == mark.parts {
-            self.unchanged = self.unchanged.saturating_add(1);
-            return;
+        match credential_again(wanted, known, self.source, self.options.update) {
+            Again::Told => {}
+            Again::Unchanged => self.told.count_unchanged(),
+            Again::Update(update) => self.updates.push(*update),
         }
-        if known.credential.state == State::Revoked {
-            let mut own = wanted.items();
-            if let Some(item) = own.next() {
-                item.change("it is Revoked here, and stays as it is");
-            }
-            return;
-        }
-        if !self.options.update {
-            lose_what_is_new(wanted, &mark.parts);
-            return;
-        }
-        let mark = mark.clone();
-        let update = self.update(wanted, known, &mark, &rules, parts);
-        self.updates.push(update);
         if self.updates.len() >= MOST_IN_A_STEP {
             self.flush();
         }
     }
+}
 
-    fn update(
-        &self,
-        wanted: &mut DesiredCredential,
-        known: &KnownCredential,
-        mark: &ImportMark,
-        rules: &[Rule],
-        parts: Parts,
-    ) -> UpdateImportedCredential {
-        let stored = &known.credential;
-        let is_new = |part: PartDigest| !mark.parts.contains(&part);
-        let merged = merged_rules(&stored.rules, rules, &mark.parts, &parts);
-        let attribute_part =
-            |key: &str, value: &str| PartDigest::of("attribute", &format!("{key}={value}"));
-        let mut attributes: BTreeMap<String, String> = BTreeMap::new();
-        for (key, value) in &stored.attributes {
-            let part = attribute_part(key, value);
-            if mark.parts.contains(&part) && !parts.contains(&part) {
-                attributes.insert(key.clone(), String::new());
-            }
+/// What becomes of a credential that an earlier import made.
+pub(super) enum Again {
+    /// What there is to say is told of its lines.
+    Told,
+    /// It is as its source has it.
+    Unchanged,
+    /// It is changed after its source.
+    Update(Box<UpdateImportedCredential>),
+}
+
+/// Holds a credential that an earlier import made against what its source wants now.
+pub(super) fn credential_again(
+    wanted: &mut DesiredCredential,
+    known: &KnownCredential,
+    source: &str,
+    may_update: bool,
+) -> Again {
+    let Some(mark) = &known.mark else {
+        return Again::Told;
+    };
+    let rules = rules_of(&wanted.rules);
+    let parts = made::parts_of_credential(wanted, &rules);
+    if parts == mark.parts {
+        return Again::Unchanged;
+    }
+    if known.credential.state == State::Revoked {
+        if let Some(item) = wanted.items().next() {
+            item.change("it is Revoked here, and stays as it is");
         }
-        for (key, value) in &wanted.attributes {
-            if is_new(attribute_part(key, value)) {
-                attributes.insert(key.clone(), value.clone());
-            }
+        return Again::Told;
+    }
+    if !may_update {
+        lose_what_is_new(wanted, &mark.parts);
+        return Again::Told;
+    }
+    Again::Update(Box::new(update(
+        wanted,
+        known,
+        mark,
+        &rules,
+        ImportMark {
+            source: source.into(),
+            parts,
+            secret: None,
+        },
+    )))
+}
+
+fn update(
+    wanted: &mut DesiredCredential,
+    known: &KnownCredential,
+    mark: &ImportMark,
+    rules: &[Rule],
+    now: ImportMark,
+) -> UpdateImportedCredential {
+    let parts = &now.parts;
+    let stored = &known.credential;
+    let is_new = |part: PartDigest| !mark.parts.contains(&part);
+    let merged = merged_rules(&stored.rules, rules, &mark.parts, parts);
+    let attribute_part =
+        |key: &str, value: &str| PartDigest::of("attribute", &format!("{key}={value}"));
+    let mut attributes: BTreeMap<String, String> = BTreeMap::new();
+    for (key, value) in &stored.attributes {
+        let part = attribute_part(key, value);
+        if mark.parts.contains(&part) && !parts.contains(&part) {
+            attributes.insert(key.clone(), String::new());
         }
-        let wanted_roles = wanted.roles.iter().map(|held| &held.role);
-        let wanted_groups = wanted.groups.iter().map(|joined| &joined.group);
-        let changes = CredentialChanges {
-            description: is_new(made::description_part(wanted))
-                .then(|| {
-                    wanted
-                        .description
-                        .clone()
-                        .or_else(|| FreeText::parse("").ok())
-                })
-                .flatten(),
-            attributes,
-            client_id_rule: is_new(made::client_id_part(wanted))
-                .then(|| wanted.client_id_rule.clone()),
-            add_groups: new_only(wanted_groups, &stored.groups, |group| {
-                is_new(group_part(group))
-            }),
-            remove_groups: gone_only(&stored.groups, &mark.parts, &parts, group_part),
-            add_roles: new_only(wanted_roles, &stored.roles, |role| is_new(role_part(role))),
-            remove_roles: gone_only(&stored.roles, &mark.parts, &parts, role_part),
-            ..CredentialChanges::default()
+    }
+    for (key, value) in &wanted.attributes {
+        if is_new(attribute_part(key, value)) {
+            attributes.insert(key.clone(), value.clone());
+        }
+    }
+    let wanted_roles = wanted.roles.iter().map(|held| &held.role);
+    let wanted_groups = wanted.groups.iter().map(|joined| &joined.group);
+    let changes = CredentialChanges {
+        description: is_new(made::description_part(wanted))
+            .then(|| {
+                wanted
+                    .description
+                    .clone()
+                    .or_else(|| FreeText::parse("").ok())
+            })
+            .flatten(),
+        attributes,
+        client_id_rule: is_new(made::client_id_part(wanted)).then(|| wanted.client_id_rule.clone()),
+        add_groups: new_only(wanted_groups, &stored.groups, |group| {
+            is_new(group_part(group))
+        }),
+        remove_groups: gone_only(&stored.groups, &mark.parts, parts, group_part),
+        add_roles: new_only(wanted_roles, &stored.roles, |role| is_new(role_part(role))),
+        remove_roles: gone_only(&stored.roles, &mark.parts, parts, role_part),
+        expires_at: is_new(made::expiry_part(wanted)).then_some(wanted.expires_at),
+    };
+    let has_changes = changes.description.is_some()
+        || changes.client_id_rule.is_some()
+        || changes.expires_at.is_some()
+        || !changes.attributes.is_empty()
+        || !changes.add_groups.is_empty()
+        || !changes.remove_groups.is_empty()
+        || !changes.add_roles.is_empty()
+        || !changes.remove_roles.is_empty();
+    let is_suspended = stored.state == State::Suspended;
+    let suspended = (is_new(made::state_part(wanted)) && is_suspended != wanted.is_suspended)
+        .then_some(wanted.is_suspended);
+    let mut password = None;
+    if is_new(made::password_part(&wanted.password)) {
+        let is_untouched = stored
+            .secrets
+            .iter()
+            .map(|secret| secret.id)
+            .eq(mark.secret);
+        let given = wanted.password.password.take();
+        let kept = match (&given, is_untouched) {
+            (Some(_), true) => None,
+            (Some(_), false) => Some("its password was changed here, and stays"),
+            (None, _) => Some("it has no password any more there, and keeps the one it has here"),
         };
-        let has_changes = changes.description.is_some()
-            || changes.client_id_rule.is_some()
-            || !changes.attributes.is_empty()
-            || !changes.add_groups.is_empty()
-            || !changes.remove_groups.is_empty()
-            || !changes.add_roles.is_empty()
-            || !changes.remove_roles.is_empty();
-        let is_suspended = stored.state == State::Suspended;
-        let suspended = (is_new(made::state_part(wanted)) && is_suspended != wanted.is_suspended)
-            .then_some(wanted.is_suspended);
-        let mut password = None;
-        if is_new(made::password_part(&wanted.password)) {
-            let is_untouched = stored
-                .secrets
-                .iter()
-                .map(|secret| secret.id)
-                .eq(mark.secret);
-            let given = wanted.password.password.take();
-            let kept = match (&given, is_untouched) {
-                (Some(_), true) => None,
-                (Some(_), false) => Some("its password was changed here, and stays"),
-                (None, _) => {
-                    Some("it has no password any more there, and keeps the one it has here")
-                }
-            };
-            match kept {
-                None => password = given,
-                Some(how) => {
-                    let own = wanted.items.first_mut();
-                    if let Some(item) = wanted.password.item.as_mut().or(own) {
-                        item.change(how);
-                    }
+        match kept {
+            None => password = given,
+            Some(how) => {
+                let own = wanted.items.first_mut();
+                if let Some(item) = wanted.password.item.as_mut().or(own) {
+                    item.change(how);
                 }
             }
         }
-        UpdateImportedCredential {
-            name: stored.name.clone(),
-            password,
-            rules: (merged != stored.rules).then_some(merged),
-            changes: has_changes.then_some(changes),
-            suspended,
-            mark: self.mark(parts),
-        }
+    }
+    UpdateImportedCredential {
+        name: stored.name.clone(),
+        password,
+        rules: (merged != stored.rules).then_some(merged),
+        changes: has_changes.then_some(changes),
+        suspended,
+        mark: now,
     }
 }
 

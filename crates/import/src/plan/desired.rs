@@ -12,6 +12,8 @@ use countersign_core::name::{GroupPath, LoginName};
 use countersign_core::role::RoleName;
 use countersign_core::rule::Rule;
 
+use countersign_core::time::Timestamp;
+
 use crate::place::Place;
 
 /// A line or object of a source, and what becomes of it as far as is known.
@@ -29,25 +31,29 @@ pub(crate) struct Item {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Outcome {
     /// It means something else here: what is different.
-    Changed(String),
+    Changed(Box<str>),
     /// It means here what it meant there.
     Kept,
     /// It is not taken over.
-    Lost {
-        /// Why.
-        why: String,
-        /// What can be done about it.
-        fix: String,
-    },
+    Lost(Box<Lost>),
+}
+
+/// Why something is not taken over.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Lost {
+    /// Why.
+    pub(crate) why: String,
+    /// What can be done about it.
+    pub(crate) fix: String,
 }
 
 impl Outcome {
     /// It is not taken over.
     pub(crate) fn lost(why: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self::Lost {
+        Self::Lost(Box::new(Lost {
             why: why.into(),
             fix: fix.into(),
-        }
+        }))
     }
 }
 
@@ -69,12 +75,9 @@ impl Item {
     /// The same, told to be changed, unless it is lost.
     pub(crate) fn change(&mut self, how: impl Into<String>) {
         match &mut self.outcome {
-            Outcome::Changed(said) => {
-                said.push_str("; ");
-                said.push_str(&how.into());
-            }
-            Outcome::Kept => self.outcome = Outcome::Changed(how.into()),
-            Outcome::Lost { .. } => {}
+            Outcome::Changed(said) => *said = format!("{said}; {}", how.into()).into(),
+            Outcome::Kept => self.outcome = Outcome::Changed(how.into().into()),
+            Outcome::Lost(_) => {}
         }
     }
 
@@ -83,7 +86,7 @@ impl Item {
         match outcome {
             Outcome::Changed(how) => self.change(how),
             Outcome::Kept => {}
-            Outcome::Lost { why, fix } => self.lose(&why, &fix),
+            Outcome::Lost(lost) => self.lose(&lost.why, &lost.fix),
         }
     }
 
@@ -96,7 +99,7 @@ impl Item {
 
     /// Whether it is not taken over.
     pub(crate) fn is_lost(&self) -> bool {
-        matches!(self.outcome, Outcome::Lost { .. })
+        matches!(self.outcome, Outcome::Lost(_))
     }
 }
 
@@ -178,6 +181,8 @@ pub(crate) struct DesiredCredential {
     pub(crate) attributes: BTreeMap<String, String>,
     /// Whether it is stopped for now.
     pub(crate) is_suspended: bool,
+    /// From when on it may no longer be used.
+    pub(crate) expires_at: Option<Timestamp>,
 }
 
 /// A group that a credential is in, or that holds a role.
@@ -223,6 +228,7 @@ impl DesiredCredential {
             rules: Vec::new(),
             attributes: BTreeMap::new(),
             is_suspended: false,
+            expires_at: None,
         }
     }
 
@@ -286,4 +292,13 @@ impl DesiredRole {
         let groups = self.groups.into_iter().filter_map(|joined| joined.item);
         self.items.into_iter().chain(groups).chain(rules)
     }
+}
+
+/// Adds an item to a list that mostly stays short, and takes no more room than that
+/// needs: most credentials have one line, and two rules.
+pub(crate) fn push_tightly<T>(list: &mut Vec<T>, item: T) {
+    if list.len() == list.capacity() {
+        list.reserve_exact(list.len().clamp(1, 4_096));
+    }
+    list.push(item);
 }

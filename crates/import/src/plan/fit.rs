@@ -56,7 +56,7 @@ impl Ground<'_> {
                 .any(|owned| owned.intersects(&widest))
         {
             let how = format!("it reaches only what tenant `{tenant}` owns");
-            (Some(rule), Outcome::Changed(how))
+            (Some(rule), Outcome::Changed(how.into()))
         } else {
             let why = format!("it reaches nothing that tenant `{tenant}` owns");
             let fix = "let the tenant own these topics (`tenant set --add-namespace`), or leave the line out";
@@ -132,7 +132,7 @@ mod tests {
     }
 
     fn is_lost(outcome: &Outcome) -> bool {
-        matches!(outcome, Outcome::Lost { .. })
+        matches!(outcome, Outcome::Lost(_))
     }
 
     #[test]

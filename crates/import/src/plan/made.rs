@@ -8,7 +8,7 @@ use countersign_core::kind::Kind;
 use countersign_core::name::TenantId;
 use countersign_core::rule::Rule;
 
-use super::desired::{DesiredCredential, DesiredPassword, DesiredRole};
+use super::desired::{DesiredCredential, DesiredPassword, DesiredRole, rules_of};
 
 /// The digests of an object's parts.
 pub(super) type Parts = BTreeSet<PartDigest>;
@@ -48,6 +48,19 @@ pub(super) fn state_part(credential: &DesiredCredential) -> PartDigest {
     PartDigest::of("suspended", &credential.is_suspended.to_string())
 }
 
+/// The digest of the end.
+pub(super) fn expiry_part(credential: &DesiredCredential) -> PartDigest {
+    let end = credential.expires_at.map(|end| end.as_millis().to_string());
+    PartDigest::of("expires", &end.unwrap_or_default())
+}
+
+impl DesiredCredential {
+    /// The digests of all its parts.
+    pub(crate) fn parts(&self) -> BTreeSet<PartDigest> {
+        parts_of_credential(self, &rules_of(&self.rules))
+    }
+}
+
 /// The digests of all parts of a credential.
 pub(super) fn parts_of_credential(credential: &DesiredCredential, rules: &[Rule]) -> Parts {
     let own = [
@@ -55,6 +68,7 @@ pub(super) fn parts_of_credential(credential: &DesiredCredential, rules: &[Rule]
         client_id_part(credential),
         description_part(credential),
         state_part(credential),
+        expiry_part(credential),
     ];
     let roles = credential
         .roles

@@ -14,11 +14,12 @@ use countersign_core::rule::{Action, Effect, Rule};
 use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode};
 use countersign_core::topic::TopicFilter;
 
-use super::desired::{Desired, DesiredCredential, DesiredRole, Item, Outcome, rules_of};
+use super::desired::{Desired, DesiredCredential, DesiredRole, Item, rules_of};
 use super::fit::Ground;
 use super::made;
 use super::options::ImportOptions;
 use super::step::{MOST_IN_A_STEP, Step};
+use super::told::Told;
 use crate::import_error::ImportError;
 use crate::report::Report;
 
@@ -26,18 +27,16 @@ use crate::report::Report;
 pub(super) struct Planner<'a> {
     pub(super) options: &'a ImportOptions,
     found: &'a ImportedTenant,
-    source: &'static str,
+    pub(super) source: &'static str,
     namespaces: Vec<TopicFilter>,
     others: Vec<TopicFilter>,
     sys_read: bool,
     /// The roles that are not taken over.
     lost_roles: HashSet<RoleName>,
-    items: Vec<Item>,
+    pub(super) told: Told,
     new: Vec<ImportedCredential>,
     pub(super) updates: Vec<UpdateImportedCredential>,
     pub(super) steps: Vec<Step>,
-    pub(super) unchanged: u64,
-    kept: u64,
 }
 
 impl<'a> Planner<'a> {
@@ -75,12 +74,10 @@ impl<'a> Planner<'a> {
             namespaces,
             sys_read,
             lost_roles: HashSet::new(),
-            items: Vec::new(),
+            told: Told::default(),
             new: Vec::new(),
             updates: Vec::new(),
             steps: Vec::new(),
-            unchanged: 0,
-            kept: 0,
         })
     }
 
@@ -159,7 +156,7 @@ impl<'a> Planner<'a> {
                 }
             },
         }
-        self.settle(role.into_items());
+        self.told.settle(role.into_items());
     }
 
     /// Plans a credential, whose name is `known` already.
@@ -202,10 +199,10 @@ impl<'a> Planner<'a> {
             credential.items.append(&mut gone);
             match known {
                 None => self.make(&mut credential),
-                Some(known) => self.credential_again(&mut credential, &known),
+                Some(known) => self.known_credential(&mut credential, &known),
             }
         }
-        self.settle(credential.into_items());
+        self.told.settle(credential.into_items());
     }
 
     /// Says why a name can't be given, and what can be done.
@@ -274,39 +271,12 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Keeps what has to be told, and counts the rest.
-    fn settle(&mut self, items: impl IntoIterator<Item = Item>) {
-        for item in items {
-            match item.outcome {
-                Outcome::Kept => self.kept = self.kept.saturating_add(1),
-                Outcome::Changed(_) | Outcome::Lost { .. } => self.items.push(item),
-            }
-        }
-    }
-
     /// The report and the steps, once all objects were planned.
     pub(super) fn finish(mut self, items: Vec<Item>) -> (Report, Vec<Step>) {
         self.flush();
-        self.settle(items);
-        self.items.sort_by(|one, other| one.place.cmp(&other.place));
-        let mut report = Report::about(self.source, self.options.dry_run);
-        report.kept = self.kept;
-        report.unchanged = self.unchanged;
-        for Item {
-            place,
-            what,
-            outcome,
-        } in &self.items
-        {
-            match outcome {
-                Outcome::Changed(how) => report.change(place, what, how.as_str()),
-                Outcome::Kept => report.keep(),
-                Outcome::Lost { why, fix } => report.lose(place, what, why.as_str(), fix.as_str()),
-            }
-        }
-        for step in &self.steps {
-            report.count(&step.created(), step.updated());
-        }
+        self.told.settle(items);
+        let dry_run = self.options.dry_run;
+        let report = self.told.report(self.source, dry_run, &self.steps);
         (report, self.steps)
     }
 }

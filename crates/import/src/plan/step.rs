@@ -2,13 +2,25 @@
 //! is about more than 50 objects.
 
 use countersign_admin::import::{
-    ImportCredentials, ImportRole, UpdateImportedCredential, UpdateImportedRole,
+    ImportCredentials, ImportRole, ImportRow, UpdateImportedCredential, UpdateImportedRole,
 };
 use countersign_admin::password::ChosenPassword;
 use countersign_admin::tenant::{CreateTenant, SetTenant};
 use countersign_admin::{AdminError, Command, Permission, Tx};
 
+use countersign_core::name::LoginName;
+use countersign_core::secret::Secret;
+
 use crate::report::Created;
+
+/// A secret that was made for a credential of a table, to be handed over this once.
+#[expect(missing_debug_implementations, reason = "it holds a secret")]
+pub struct IssuedSecret {
+    /// The credential's name.
+    pub name: LoginName,
+    /// The secret.
+    pub secret: Secret,
+}
 
 /// What is written in one transaction.
 pub(crate) enum Step {
@@ -16,6 +28,8 @@ pub(crate) enum Step {
     Credentials(ImportCredentials),
     /// Makes a role.
     Role(ImportRole),
+    /// Makes credentials of any scheme.
+    Rows(Vec<ImportRow>),
     /// Makes the tenant.
     Tenant(Box<CreateTenant>, Box<SetTenant>),
     /// Changes a role that an earlier import made.
@@ -42,6 +56,10 @@ impl Step {
                     ..Created::default()
                 }
             }
+            Self::Rows(rows) => Created {
+                credentials: count(rows.len()),
+                ..Created::default()
+            },
             Self::Role(role) => Created {
                 roles: 1,
                 rules: count(role.rules.len()),
@@ -58,7 +76,7 @@ impl Step {
     /// How many objects of an earlier import it changes.
     pub(crate) fn updated(&self) -> u64 {
         match self {
-            Self::Credentials(_) | Self::Role(_) | Self::Tenant(..) => 0,
+            Self::Credentials(_) | Self::Role(_) | Self::Rows(_) | Self::Tenant(..) => 0,
             Self::UpdateRole(_) => 1,
             Self::Updates(updates) => u64::try_from(updates.len()).unwrap_or(u64::MAX),
         }
@@ -66,7 +84,8 @@ impl Step {
 }
 
 impl Command for Step {
-    type Output = ();
+    /// The secrets that were made.
+    type Output = Vec<IssuedSecret>;
 
     fn needs(&self) -> Permission {
         Permission::Platform
@@ -76,23 +95,36 @@ impl Command for Step {
         match self {
             Self::Credentials(step) => step.passwords(),
             Self::Role(_) | Self::Tenant(..) | Self::UpdateRole(_) => Vec::new(),
+            Self::Rows(rows) => rows.iter().flat_map(Command::passwords).collect(),
             Self::Updates(updates) => updates.iter().flat_map(Command::passwords).collect(),
         }
     }
 
-    fn apply(&self, tx: &mut Tx<'_>) -> Result<(), AdminError> {
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<IssuedSecret>, AdminError> {
+        let mut issued = Vec::new();
         match self {
-            Self::Credentials(step) => tx.run(step).map(drop),
-            Self::Role(step) => tx.run(step),
+            Self::Credentials(step) => drop(tx.run(step)?),
+            Self::Role(step) => tx.run(step)?,
+            Self::Rows(rows) => {
+                for row in rows {
+                    let made = tx.run(row)?;
+                    let name = made.described.credential.name;
+                    issued.extend(made.secret.map(|secret| IssuedSecret { name, secret }));
+                }
+            }
             Self::Tenant(create, set) => {
                 tx.run(&**create)?;
-                if set.changes.is_empty() {
-                    return Ok(());
+                if !set.changes.is_empty() {
+                    tx.run(&**set)?;
                 }
-                tx.run(&**set).map(drop)
             }
-            Self::UpdateRole(step) => tx.run(step),
-            Self::Updates(updates) => updates.iter().try_for_each(|update| tx.run(update)),
+            Self::UpdateRole(step) => tx.run(step)?,
+            Self::Updates(updates) => {
+                for update in updates {
+                    tx.run(update)?;
+                }
+            }
         }
+        Ok(issued)
     }
 }

@@ -66,7 +66,8 @@ impl Fixture {
     ) -> Report {
         let planned = self.act(|store, context, options| plan(store, context, options).unwrap());
         let told = planned.report().clone();
-        let done = self.act(|store, context, _| planned.apply(store, context, |_, _| ()).unwrap());
+        let done =
+            self.act(|store, context, _| planned.apply(store, context, |_, _, _| ()).unwrap());
         let expected = Report {
             applied: true,
             ..told

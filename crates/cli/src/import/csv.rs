@@ -1,0 +1,128 @@
+//! `countersign import csv`.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use countersign_core::name::TenantId;
+use countersign_core::scheme::SchemeName;
+use countersign_import::{CsvOptions, CsvSource, IssuedSecret};
+
+use super::{Consent, told};
+use crate::error::CliError;
+use crate::input::Expiry;
+use crate::invocation::{Invocation, as_caller, now};
+
+#[derive(Args, Debug)]
+pub(crate) struct ImportCsv {
+    /// The table. Its first line names its columns: any of name, scheme, tenant,
+    /// secret, password, password_hash, client_id, groups, roles, description, state,
+    /// expires, not_before, attr.NAME. Lists are divided by `;`.
+    file: PathBuf,
+    /// The scheme of rows that name none.
+    #[arg(long, value_name = "S", value_parser = SchemeName::parse, default_value = "basic")]
+    scheme: SchemeName,
+    /// The tenant of rows that name none.
+    #[arg(long, value_name = "T", value_parser = TenantId::parse)]
+    tenant: Option<TenantId>,
+    /// A new file, readable by you alone, for the secrets that are made. Without it
+    /// they are printed with the report.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    consent: Consent,
+}
+
+impl ImportCsv {
+    pub(super) fn run(self, invocation: &Invocation) -> Result<ExitCode, CliError> {
+        let source = CsvSource::read(&self.file).map_err(told)?;
+        let instant = |text: &str| {
+            let read = Expiry::parse(text).map_err(|error| error.to_string());
+            read.map(|expiry| expiry.seen_from(now()))
+        };
+        let options = CsvOptions {
+            tenant: self.tenant,
+            scheme: self.scheme,
+            update: self.consent.update,
+            dry_run: self.consent.dry_run,
+            instant: &instant,
+        };
+        let mut store = invocation.open()?;
+        as_caller(|context| {
+            let plan = source.plan(&mut store, context, &options).map_err(told)?;
+            let output = self.output.as_deref();
+            let mut issued = Issued::default();
+            if let Some(path) = output.filter(|_| self.consent.writes(&plan)) {
+                issued.file = Some(create(path)?);
+            }
+            let output = invocation.output;
+            self.consent
+                .finish(output, plan, &mut store, context, issued)
+        })
+    }
+}
+
+/// The secrets that were made.
+#[derive(Default)]
+pub(super) struct Issued {
+    /// Where they are written, as soon as they work.
+    file: Option<File>,
+    /// Those that are printed.
+    pub(super) printed: Vec<IssuedSecret>,
+    failure: Option<std::io::Error>,
+}
+
+impl Issued {
+    /// Takes secrets that work from now on.
+    pub(super) fn take(&mut self, secrets: Vec<IssuedSecret>) {
+        let Some(file) = &mut self.file else {
+            self.printed.extend(secrets);
+            return;
+        };
+        for issued in secrets {
+            let mut line = quoted(issued.name.as_str()).into_bytes();
+            line.push(b',');
+            line.extend_from_slice(issued.secret.expose());
+            line.push(b'\n');
+            let line = zeroize::Zeroizing::new(line);
+            if let Err(error) = file.write_all(&line) {
+                self.failure = Some(error);
+                // What can't be written must not be lost.
+                self.printed.push(issued);
+            }
+        }
+    }
+
+    /// Whether all that was to be written to the file is.
+    pub(super) fn close(&mut self) -> Result<(), CliError> {
+        if let Some(file) = &self.file {
+            file.sync_all()?;
+        }
+        match self.failure.take() {
+            Some(error) => Err(error.into()),
+            None => Ok(()),
+        }
+    }
+}
+
+fn create(path: &Path) -> Result<File, CliError> {
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create_new(true).mode(0o600).open(path);
+    let mut file = file.map_err(|error| {
+        CliError::Refused(anyhow::Error::new(error).context(format!("`{}`", path.display())))
+    })?;
+    file.write_all(b"name,secret\n")?;
+    Ok(file)
+}
+
+/// A field of a table (RFC 4180).
+fn quoted(text: &str) -> String {
+    if text.contains(['"', ',']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.into()
+    }
+}

@@ -1,0 +1,203 @@
+//! What becomes of what an earlier import made, and of names that are taken.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "what tests share is outside of `#[test]`"
+)]
+
+#[cfg(test)]
+#[expect(dead_code, reason = "each test file uses some of it")]
+mod common;
+
+use std::fs;
+
+use countersign_admin::credential::{
+    ChangeCredentialRules, CreateCredential, NewCredential, ResetPassword, RevokeCredential,
+};
+use countersign_admin::password::ChosenPassword;
+use countersign_admin::rule::RuleChange;
+use countersign_admin::secret::NewSecret;
+use countersign_core::name::LoginName;
+use countersign_core::rule::{Action, Limits, Pattern, Rule};
+use countersign_core::scheme::SchemeName;
+use countersign_import::{MosquittoSource, Plan, Report};
+
+use self::common::{Fixture, HASH};
+
+/// The same password under another salt.
+const OTHER: &str = "$6$AAECAwQFBgcICQoL$5W8GCQ9GLgmhmQvoa8jmRaPnsh82mRigdSv6mQsK0sMIII/WznlQb1g+RWddfoAKTMzBJP1deJU+Rp/1QZ0zZg==";
+
+fn name(text: &str) -> LoginName {
+    LoginName::parse(text).unwrap()
+}
+
+fn plan(fixture: &mut Fixture, passwords: &str, acl: &str) -> Plan {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |file: &str| folder.path().join(file);
+    fs::write(path("passwords"), passwords).unwrap();
+    fs::write(path("acl"), acl).unwrap();
+    fixture.act(|store, context, options| {
+        let (passwords, acl) = (path("passwords"), path("acl"));
+        let source = MosquittoSource::read_files(Some(&passwords), Some(&acl)).unwrap();
+        source.plan(store, context, options).unwrap()
+    })
+}
+
+fn import(fixture: &mut Fixture, passwords: &str, acl: &str) -> Report {
+    let plan = plan(fixture, passwords, acl);
+    fixture.act(|store, context, _| plan.apply(store, context, |_, _, _| ()).unwrap())
+}
+
+fn why(report: &Report) -> Vec<String> {
+    let lost = report.lost.iter();
+    lost.map(|loss| format!("{}: {}", loss.what, loss.why))
+        .collect()
+}
+
+/// Alice and Bob, and a rule of each.
+fn imported() -> Fixture {
+    let mut fixture = Fixture::new("home/#");
+    let users = format!("alice:{HASH}\nbob:{HASH}\n");
+    import(
+        &mut fixture,
+        &users,
+        "user alice\ntopic home/a\ntopic home/b\nuser bob\ntopic home/a\n",
+    );
+    fixture
+}
+
+#[test]
+fn without_update_what_the_source_changed_is_lost_and_what_it_did_not_is_unchanged() {
+    let mut fixture = imported();
+    let before = fixture.lines();
+    let users = format!("alice:{OTHER}\nbob:{HASH}\n");
+    let acl = "user alice\ntopic home/a\ntopic home/c\nuser bob\ntopic home/a\n";
+    let report = import(&mut fixture, &users, acl);
+    let changed = "an earlier import made it, and the source has changed it since";
+    assert_eq!(
+        why(&report),
+        [format!("home/c: {changed}"), format!("alice: {changed}")]
+    );
+    assert_eq!((report.unchanged, report.updated), (1, 0));
+    assert_eq!(fixture.lines(), before);
+}
+
+#[test]
+fn an_update_changes_what_the_source_changed_and_leaves_what_was_changed_here() {
+    let mut fixture = imported();
+    fixture.options.update = true;
+    // Here: a rule is added, and one is taken away.
+    let pattern = |text: &str| Pattern::parse(text).unwrap();
+    for change in [
+        RuleChange::Add(Rule::deny(Action::Both, pattern("home/x"))),
+        RuleChange::Remove {
+            action: Action::Both,
+            pattern: pattern("home/a"),
+            limits: Limits::NONE,
+            literal: false,
+        },
+    ] {
+        fixture.run(&ChangeCredentialRules {
+            name: name("alice"),
+            change,
+        });
+    }
+    // There: a rule is added, and one is taken away.
+    let users = format!("alice:{HASH}\nbob:{OTHER}\n");
+    let acl = "user alice\ntopic home/a\ntopic home/c\nuser bob\ntopic home/a\n";
+    let report = import(&mut fixture, &users, acl);
+    assert_eq!(
+        (report.updated, report.unchanged, why(&report).len()),
+        (2, 0, 0)
+    );
+    assert_eq!(
+        fixture.lines()[1..],
+        [
+            "alice plain hashed: deny both home/x, allow both home/c",
+            "bob plain hashed: allow both home/a",
+        ]
+    );
+    let again = import(&mut fixture, &users, acl);
+    assert_eq!((again.updated, again.unchanged), (0, 2));
+}
+
+#[test]
+fn an_update_changes_no_password_that_was_changed_here_and_nothing_that_is_revoked() {
+    let mut fixture = imported();
+    fixture.options.update = true;
+    let chosen = ChosenPassword::parse(b"chosen here".to_vec()).unwrap();
+    fixture.run(&ResetPassword {
+        name: name("alice"),
+        secret: NewSecret::Chosen(chosen),
+    });
+    fixture.run(&RevokeCredential {
+        name: name("bob"),
+        reason: None,
+    });
+    let users = format!("alice:{OTHER}\nbob:{OTHER}\n");
+    let acl = "user alice\ntopic home/a\ntopic home/b\nuser bob\ntopic home/z\n";
+    let report = import(&mut fixture, &users, acl);
+    let how: Vec<_> = report
+        .changed
+        .iter()
+        .map(|it| (&*it.what, &*it.how))
+        .collect();
+    assert!(
+        how.contains(&("alice", "its password was changed here, and stays")),
+        "{how:?}"
+    );
+    assert!(
+        how.contains(&("bob", "it is Revoked here, and stays as it is")),
+        "{how:?}"
+    );
+    assert_eq!(
+        fixture.lines()[1..],
+        [
+            "alice plain argon2id: allow both home/a, allow both home/b",
+            "bob plain hashed Revoked: allow both home/a",
+        ]
+    );
+}
+
+#[test]
+fn a_name_that_something_else_has_is_lost_with_its_lines() {
+    let mut fixture = imported();
+    for (tenant, of) in [("home", "carol"), ("home", "dave")] {
+        let tenant = countersign_core::name::TenantId::parse(tenant).unwrap();
+        fixture.run(&CreateCredential(NewCredential {
+            scheme: SchemeName::parse("plain").unwrap(),
+            ..NewCredential::new(tenant, of)
+        }));
+    }
+    let users = format!("alice:{HASH}\nbob:{HASH}\ncarol:{HASH}\nx@home:{HASH}\n");
+    let acl = "user alice\ntopic home/a\ntopic home/b\nuser bob\ntopic home/a\nuser carol\ntopic home/c\n";
+    let report = import(&mut fixture, &users, acl);
+    let carol = "name-taken: `carol` is a credential of the tenant that no import made";
+    let expected = [
+        format!("carol: {carol}"),
+        format!("home/c: {carol}"),
+        format!("carol: {carol}"),
+        "x@home: name-taken: names that end with `@home` are that tenant's".into(),
+    ];
+    assert_eq!(why(&report), expected);
+    assert_eq!(report.unchanged, 2);
+}
+
+#[test]
+fn an_import_that_stopped_halfway_is_run_again() {
+    let mut fixture = Fixture::new("home/#");
+    let users: Vec<String> = (0..120)
+        .map(|number| format!("user{number:03}:{HASH}\n"))
+        .collect();
+    let users = users.concat();
+    let stopped = plan(&mut fixture, &users, "pattern home/%u\n");
+    // The tenant comes first, then the role, then credentials, fifty at a time.
+    let taken = plan(&mut fixture, &format!("user110:{HASH}\n"), "");
+    fixture.act(|store, context, _| taken.apply(store, context, |_, _, _| ()).unwrap());
+    let failed =
+        fixture.act(|store, context, _| stopped.apply(store, context, |_, _, _| ()).err().unwrap());
+    assert!(!failed.has_begun(), "{failed}");
+    let report = import(&mut fixture, &users, "pattern home/%u\n");
+    assert_eq!((report.created.credentials, report.unchanged), (119, 1));
+    assert_eq!(fixture.lines().len(), 2 + 120);
+}

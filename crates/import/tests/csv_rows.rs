@@ -1,0 +1,145 @@
+//! What becomes of the rows of a table.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "what tests share is outside of `#[test]`"
+)]
+
+#[cfg(test)]
+#[expect(dead_code, reason = "each test file uses some of it")]
+mod common;
+
+use std::fs;
+
+use countersign_admin::credential::ShowCredential;
+use countersign_admin::role::{CreateRole, NewRole};
+use countersign_admin::tenant::{CreateTenant, NewTenant};
+use countersign_core::name::{LoginName, TenantId};
+use countersign_core::role::RoleName;
+use countersign_core::scheme::SchemeName;
+use countersign_core::secret::Secret;
+use countersign_core::time::Timestamp;
+use countersign_import::{CsvOptions, CsvSource, IssuedSecret, Report};
+
+use self::common::{Fixture, HASH};
+
+/// A tenant with a role.
+fn fixture() -> Fixture {
+    let mut fixture = Fixture::new("home/#");
+    let tenant = TenantId::parse("home").unwrap();
+    fixture.run(&CreateTenant(NewTenant::new(tenant.clone())));
+    fixture.run(&CreateRole(NewRole {
+        tenant,
+        name: RoleName::parse("meter").unwrap(),
+        description: None,
+        no_wildcards: false,
+    }));
+    fixture
+}
+
+fn import(fixture: &mut Fixture, table: &str, update: bool) -> (Report, Vec<IssuedSecret>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("table");
+    fs::write(&path, table.replace("HASH", HASH)).unwrap();
+    let instant = |text: &str| {
+        let millis = text
+            .parse()
+            .map_err(|_| format!("`{text}` is not an instant"))?;
+        Ok(Some(Timestamp::from_millis(millis)))
+    };
+    let options = CsvOptions {
+        tenant: TenantId::parse("home").ok(),
+        scheme: SchemeName::basic(),
+        update,
+        dry_run: false,
+        instant: &instant,
+    };
+    fixture.act(|store, context, _| {
+        let source = CsvSource::read(&path).unwrap();
+        let plan = source.plan(store, context, &options).unwrap();
+        let mut issued = Vec::new();
+        let done = plan.apply(store, context, |secrets, _, _| issued.extend(secrets));
+        (done.unwrap(), issued)
+    })
+}
+
+const TABLE: &str =
+    "name,scheme,password,password_hash,client_id,groups,roles,description,state,expires,attr.floor
+a,,,,exact:c1,DM.X;DM.Y,meter,hall 2,,5000,2
+b,plain,,HASH,,,,,Suspended,,
+c,plain,correct horse,,,,,,Active,,
+VW-ABC123,vwire,,,,,,,Revoked,,
+d,,,,,,,,Nonsense,,
+e,,,,,,missing,,,,
+f,,,$1$x$y,,,,,,,
+a,,,,,,,,,,
+";
+
+#[test]
+fn each_row_is_made_as_its_scheme_says_or_told() {
+    let mut fixture = fixture();
+    let (report, issued) = import(&mut fixture, TABLE, false);
+    assert_eq!(
+        fixture.lines()[2..],
+        [
+            "VW-ABC123 vwire digest Revoked same-as-username",
+            "a@home basic digest exact:c1 group=DM.X group=DM.Y role=meter",
+            "b plain hashed Suspended",
+            "c plain argon2id",
+        ]
+    );
+    let lost: Vec<_> = report.lost.iter().map(|it| (&*it.what, &*it.why)).collect();
+    assert_eq!(
+        lost.iter().map(|(what, _)| *what).collect::<Vec<_>>(),
+        ["d", "e", "f", "a"]
+    );
+    assert!(lost[3].1.contains("name-taken"), "{lost:?}");
+    assert_eq!(
+        (
+            report.kept,
+            report.changed.len(),
+            report.created.credentials
+        ),
+        (3, 1, 4)
+    );
+    let names: Vec<_> = issued.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(names, ["a@home", "VW-ABC123"]);
+    let shown = fixture.run(&ShowCredential(LoginName::parse("a@home").unwrap()));
+    let stored = &shown.credential.secrets[0];
+    let expected = Secret::new(issued[0].secret.expose().to_vec());
+    let digest = countersign_core::secret::SecretDigest::of(&expected);
+    assert!(
+        matches!(&stored.verifier, countersign_core::secret::Verifier::Digest(it) if *it == digest)
+    );
+    assert_eq!(
+        shown.credential.expires_at,
+        Some(Timestamp::from_millis(5_000))
+    );
+}
+
+#[test]
+fn run_again_nothing_is_made_and_an_update_changes_what_the_table_changed() {
+    let mut fixture = fixture();
+    let table = "name,groups,attr.floor\na,DM,2\nb,,\n";
+    import(&mut fixture, table, false);
+    let (again, issued) = import(&mut fixture, table, false);
+    assert_eq!(
+        (again.unchanged, again.created.credentials, issued.len()),
+        (2, 0, 0)
+    );
+    let changed = "name,groups,attr.floor\na,DM.X,3\nb,,\n";
+    let (refused, _) = import(&mut fixture, changed, false);
+    assert_eq!((refused.lost.len(), refused.unchanged), (1, 1));
+    let (updated, _) = import(&mut fixture, changed, true);
+    assert_eq!(
+        (updated.updated, updated.unchanged, updated.lost.len()),
+        (1, 1, 0)
+    );
+    let shown = fixture.run(&ShowCredential(LoginName::parse("a@home").unwrap()));
+    assert_eq!(shown.credential.attributes["floor"], "3");
+    let groups = shown.credential.groups.iter();
+    assert_eq!(
+        groups.map(|group| group.as_str()).collect::<Vec<_>>(),
+        ["DM.X"]
+    );
+}
