@@ -76,7 +76,10 @@ fn a_secret_that_was_given_out_elsewhere_logs_in_and_is_not_shown() {
         let client_id = match issued.described.credential.client_id_rule {
             ClientIdRule::Exact(id) => id.to_string(),
             ClientIdRule::SameAsSecret => secret.into(),
-            _ => name.to_string(),
+            ClientIdRule::Any
+            | ClientIdRule::FirstUse
+            | ClientIdRule::Prefix(_)
+            | ClientIdRule::SameAsUsername => name.to_string(),
         };
         let verdict = fixture.check_with(username, &client_id, Some(secret.as_bytes()));
         assert!(verdict.is_allowed(), "{scheme}: {verdict:?}");
