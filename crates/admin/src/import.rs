@@ -29,7 +29,7 @@ use crate::kind::check_not_reserved;
 use crate::lookup::{self, ShownCredential};
 use crate::password::ChosenPassword;
 use crate::role::{AssignRole, Assignment};
-use crate::rule::{RuleChange, check_sendable};
+use crate::rule::{RuleChange, check_count, check_sendable};
 use crate::tenant::{RoleChanges, SetTenant, TenantChanges};
 use crate::text::FreeText;
 use crate::view::AuditedCredential;
@@ -158,7 +158,7 @@ impl Maker<'_> {
         )?;
         kept_name::check(tx, &new.name, &self.tenant.id)?;
         let tenant = (!new.is_operator).then_some(self.tenant);
-        check_rules(&new.rules, tenant)?;
+        check_rules(new.rules.iter(), tenant)?;
         for (key, value) in &new.attributes {
             check_attribute(key, value)?;
         }
@@ -255,9 +255,10 @@ pub fn check_name(
 
 /// Checks the rules of a tenant's role or credential, or of an operator.
 fn check_rules<'a>(
-    rules: impl IntoIterator<Item = &'a Rule>,
+    rules: impl ExactSizeIterator<Item = &'a Rule>,
     tenant: Option<&Tenant>,
 ) -> Result<(), AdminError> {
+    check_count(rules.len())?;
     rules.into_iter().try_for_each(|rule| {
         check_sendable(rule)?;
         match tenant {
@@ -318,7 +319,7 @@ impl Command for ImportRole {
                 ),
             ));
         }
-        check_rules(&self.rules, Some(&tenant))?;
+        check_rules(self.rules.iter(), Some(&tenant))?;
         let unbound = |rule: &Rule| RoleRule {
             rule: rule.clone(),
             group: None,

@@ -19,7 +19,7 @@ use crate::error::{AdminError, Noun};
 use crate::kind::check_not_reserved;
 use crate::lookup;
 use crate::password::ChosenPassword;
-use crate::rule::{RuleWarning, check_sendable};
+use crate::rule::{RuleWarning, check_count, check_sendable};
 use crate::secret::{IssuedCredential, NewSecret};
 use crate::text::FreeText;
 use crate::view::AuditedCredential;
@@ -76,6 +76,7 @@ impl Command for CreateOperator {
         }
         check_not_reserved(name)?;
         rules.iter().try_for_each(check_sendable)?;
+        check_count(rules.len())?;
         lookup::check_free(tx, name)?;
         let known = tx.schemes()?;
         // It grants nothing without a tenant.

@@ -83,7 +83,10 @@ impl RuleChange {
                 });
                 match same {
                     Some(old) => *old = added,
-                    None => rules.push(added),
+                    None => {
+                        rules.push(added);
+                        check_count(rules.len())?;
+                    }
                 }
             }
             Self::Remove {
@@ -137,6 +140,44 @@ pub(crate) fn check_sendable(rule: &Rule) -> Result<(), AdminError> {
     })
 }
 
+/// Refuses more rules than a role, a credential or an operator may have of its own:
+/// each session that has them is given a table of them.
+pub(crate) fn check_count(rules: usize) -> Result<(), AdminError> {
+    if rules <= MOST_RULES {
+        return Ok(());
+    }
+    let message = format!(
+        "a role, a credential or an operator has at most {MOST_RULES} rules; take some away, or \
+         put them into another role"
+    );
+    let subject = Subject::nameless(Noun::Rule);
+    Err(AdminError::new(ErrorKind::Conflict, subject, message))
+}
+
+/// So many rules of its own a role, a credential or an operator has at most.
+pub const MOST_RULES: usize = 1_024;
+
 fn refused(kind: ErrorKind, rule: impl core::fmt::Display, message: String) -> AdminError {
     AdminError::new(kind, Subject::new(Noun::Rule, rule), message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::rule;
+
+    #[test]
+    fn of_rules_so_many_are_kept_and_one_may_take_the_place_of_another() {
+        let mut rules = Vec::new();
+        let add = |rules: &mut Vec<_>, text: &str| RuleChange::Add(rule(text)).apply(rules, None);
+        for number in 0..MOST_RULES {
+            add(&mut rules, &format!("allow publish a/{number}")).unwrap();
+        }
+        let mut more = rules.clone();
+        let error = add(&mut more, "allow publish b").unwrap_err();
+        assert!(error.is(ErrorKind::Conflict, Noun::Rule), "{error}");
+        assert!(error.to_string().contains("at most 1024 rules"), "{error}");
+        add(&mut rules, "allow publish a/7 max_qos 1").unwrap();
+        assert_eq!(rules.len(), MOST_RULES);
+    }
 }

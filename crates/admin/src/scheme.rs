@@ -51,6 +51,20 @@ impl Command for ShowScheme {
     }
 }
 
+/// Refuses more default rules than a scheme may have: each session of a credential of
+/// it is given a table of them.
+fn check_count(scheme: &Scheme) -> Result<(), AdminError> {
+    if scheme.rules().count() <= MOST_PATTERNS {
+        return Ok(());
+    }
+    let name = scheme.name();
+    let message = format!("scheme `{name}` has more than {MOST_PATTERNS} patterns");
+    Err(AdminError::invalid(Noun::Scheme, name, message))
+}
+
+/// So many patterns a scheme has at most.
+pub const MOST_PATTERNS: usize = 128;
+
 /// Adds a scheme.
 #[derive(Clone, Debug)]
 pub struct AddScheme(pub Scheme);
@@ -64,6 +78,7 @@ impl Command for AddScheme {
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<(), AdminError> {
         let scheme = &self.0;
+        check_count(scheme)?;
         scheme.rules().try_for_each(|rule| check_sendable(&rule))?;
         tx.schemes()?.add(scheme.clone())?;
         tx.add_scheme(scheme)?;
@@ -182,6 +197,28 @@ mod tests {
             ("secret_shape", text("x_[0-9a-f]{32}")),
         ];
         Scheme::from_fields(fields).unwrap()
+    }
+
+    #[test]
+    fn a_scheme_has_so_many_patterns_and_no_more() {
+        let mut fixture = Fixture::with_credential();
+        let with = |count: usize| {
+            let patterns = (0..count).map(|it| format!("x/${{username}}/{it}"));
+            let fields = [
+                ("name", FieldValue::Text("mine".into())),
+                ("login_name", FieldValue::Text("suffixed".into())),
+                ("client_id", FieldValue::Text("any".into())),
+                ("secret_shape", FieldValue::Text("x_[0-9a-f]{32}".into())),
+                ("publish", FieldValue::List(patterns.collect())),
+            ];
+            AddScheme(Scheme::from_fields(fields).unwrap())
+        };
+        let error = fixture.run(&with(MOST_PATTERNS + 1)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "scheme `mine` has more than 128 patterns"
+        );
+        fixture.run(&with(MOST_PATTERNS)).unwrap();
     }
 
     #[test]

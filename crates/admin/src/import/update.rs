@@ -58,7 +58,7 @@ impl Command for UpdateImportedCredential {
                     Some(id) => Some(lookup::tenant(tx, id)?),
                     None => None,
                 };
-                check_rules(rules, tenant.as_ref())?;
+                check_rules(rules.iter(), tenant.as_ref())?;
                 credential.rules.clone_from(rules);
                 Ok(())
             })?;

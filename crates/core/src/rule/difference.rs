@@ -28,13 +28,25 @@ impl RuleSet {
     /// tenant `own`.
     ///
     /// If `after` allows a topic that `before` does not, or the SUBSCRIBE of a
-    /// filter, then it does so for one of these filters or for a part of it.
+    /// filter, then it does so for one of these filters or for a part of it. What
+    /// would take more than [`MOST_STEPS`] to compare counts as gained.
     pub(crate) fn compare(
         before: &Self,
         after: &Self,
         action: Action,
         owners: &TopicOwners,
         own: Option<&str>,
+    ) -> Vec<Candidate> {
+        Self::compare_within(before, after, action, owners, own, &mut Steps(MOST_STEPS))
+    }
+
+    fn compare_within(
+        before: &Self,
+        after: &Self,
+        action: Action,
+        owners: &TopicOwners,
+        own: Option<&str>,
+        steps: &mut Steps,
     ) -> Vec<Candidate> {
         let old_denied = before.denied(action);
         let new_denied = after.denied(action);
@@ -44,38 +56,54 @@ impl RuleSet {
             let message = message.as_ref();
             let old = before.allowed(action, message, |_| true);
             let new = after.allowed(action, message, |_| true);
-            let mut note = |bound: &BoundPattern, others: &BTreeSet<BoundPattern>| {
-                let Ok(filter) = TopicFilter::parse(&bound.text) else {
-                    // Too long for MQTT, so it matches nothing.
-                    return;
+            let mut note =
+                |bound: &BoundPattern, others: &BTreeSet<BoundPattern>, steps: &mut Steps| {
+                    let Ok(filter) = TopicFilter::parse(&bound.text) else {
+                        // Too long for MQTT, so it matches nothing.
+                        return;
+                    };
+                    let compared = others.len().saturating_add(new_denied.len());
+                    if !steps.take(compared) {
+                        candidates.push(Candidate {
+                            filter,
+                            has_gained_topic: true,
+                            has_gained_parts: false,
+                            has_gained_names: false,
+                        });
+                        return;
+                    }
+                    let mut kept_out = foreign_parts(&filter, owners, own);
+                    let others = others.iter().chain(&new_denied);
+                    kept_out.extend(
+                        others
+                            .filter(|other| bound.common(other).is_some())
+                            .cloned(),
+                    );
+                    let has_gained_topic = bound.has_topic_outside(&kept_out, steps);
+                    candidates.push(Candidate {
+                        filter,
+                        has_gained_topic,
+                        has_gained_parts: false,
+                        has_gained_names: false,
+                    });
                 };
-                let mut kept_out = foreign_parts(&filter, owners, own);
-                let others = others.iter().chain(&new_denied);
-                kept_out.extend(
-                    others
-                        .filter(|other| bound.common(other).is_some())
-                        .cloned(),
-                );
-                let has_gained_topic = bound.has_topic_outside(&kept_out);
-                candidates.push(Candidate {
-                    filter,
-                    has_gained_topic,
-                    has_gained_parts: false,
-                    has_gained_names: false,
-                });
-            };
             for bound in new.difference(&old) {
-                note(bound, &old);
+                note(bound, &old, steps);
             }
             for deny in &lifted {
+                if !steps.take(new.len()) {
+                    // All of it, for what of it is allowed would take too long.
+                    note(deny, &BTreeSet::new(), steps);
+                    continue;
+                }
                 for bound in new.iter().filter_map(|allowed| allowed.common(deny)) {
-                    note(&bound, &BTreeSet::new());
+                    note(&bound, &BTreeSet::new(), steps);
                 }
             }
         }
         if action == Action::Subscribe {
-            candidates.extend(Self::gained_filters(before, after));
-            candidates.extend(Self::gained_names(before, after, owners, own));
+            candidates.extend(Self::gained_filters(before, after, steps));
+            candidates.extend(Self::gained_names(before, after, owners, own, steps));
         }
         candidates
     }
@@ -83,13 +111,16 @@ impl RuleSet {
     /// Filters whose SUBSCRIBE, or that of a part of them, the second set may
     /// grant and the first not, although both allow the same topics: by a rule
     /// that was literal or without wildcards, or by a literal deny that is gone.
-    fn gained_filters(before: &Self, after: &Self) -> Vec<Candidate> {
+    fn gained_filters(before: &Self, after: &Self, steps: &mut Steps) -> Vec<Candidate> {
         let grants_parts =
             |rule: &CompiledRule| rule.reach == Reach::Topics && rule.grants_wildcards;
         let narrow = before.allowed(Action::Subscribe, None, |rule| !grants_parts(rule));
         let old = before.allowed(Action::Subscribe, None, grants_parts);
         let mut new = after.allowed(Action::Subscribe, None, grants_parts);
         new.retain(|bound| {
+            if !steps.take(narrow.len().saturating_add(old.len())) {
+                return true;
+            }
             let covers = |wider: &BoundPattern| levels::covers(&wider.text, &bound.text);
             narrow.iter().any(|narrow| narrow.common(bound).is_some()) && !old.iter().any(covers)
         });
@@ -122,6 +153,7 @@ impl RuleSet {
         after: &Self,
         owners: &TopicOwners,
         own: Option<&str>,
+        steps: &mut Steps,
     ) -> Vec<Candidate> {
         let is_literal = |rule: &CompiledRule| rule.reach != Reach::Topics;
         let has_wildcards = |bound: &BoundPattern| levels::has_wildcards(&bound.text);
@@ -133,22 +165,39 @@ impl RuleSet {
         kept_out.extend(after.denied(Action::Subscribe));
         literal.retain(has_wildcards);
         let new = after.allowed(Action::Subscribe, None, |rule| !is_literal(rule));
-        let common = new
-            .iter()
-            .flat_map(|bound| literal.iter().filter_map(|literal| bound.common(literal)));
-        common
-            .filter_map(|bound| {
-                let filter = TopicFilter::parse(&bound.text).ok()?;
+        let mut candidates = Vec::new();
+        let mut note = |bound: &BoundPattern, steps: &mut Steps| {
+            let Ok(filter) = TopicFilter::parse(&bound.text) else {
+                return;
+            };
+            let has_gained_names = !steps.take(kept_out.len()) || {
                 let mut kept_out: Vec<_> = kept_out.iter().cloned().collect();
                 kept_out.extend(foreign_parts(&filter, owners, own));
-                bound.has_topic_outside(&kept_out).then_some(Candidate {
+                bound.has_topic_outside(&kept_out, steps)
+            };
+            if has_gained_names {
+                candidates.push(Candidate {
                     filter,
                     has_gained_topic: false,
                     has_gained_parts: false,
-                    has_gained_names: true,
-                })
-            })
-            .collect()
+                    has_gained_names,
+                });
+            }
+        };
+        for bound in &new {
+            if literal.is_empty() {
+                break;
+            }
+            if steps.take(literal.len()) {
+                for common in literal.iter().filter_map(|literal| bound.common(literal)) {
+                    note(&common, steps);
+                }
+            } else {
+                // All of it, for what of it is literal would take too long.
+                note(bound, steps);
+            }
+        }
+        candidates
     }
 
     /// Filters whose SUBSCRIBE literal rules refuse.
@@ -300,8 +349,8 @@ impl BoundPattern {
     ///
     /// Topics are built level by level, of the literals that stand there and of
     /// one that stands nowhere. The answer is yes, too, where the search takes
-    /// more than [`MOST_STEPS`].
-    pub(super) fn has_topic_outside(&self, others: &[Self]) -> bool {
+    /// more than what is left of `steps`.
+    fn has_topic_outside(&self, others: &[Self], steps: &mut Steps) -> bool {
         let own: Vec<&str> = self.text.split('/').collect();
         let others: Vec<Vec<&str>> = others
             .iter()
@@ -322,16 +371,15 @@ impl BoundPattern {
             is_empty_level: false,
             matching: (0..others.len()).collect(),
         }];
-        let mut steps: usize = 0;
         while let Some(prefix) = open.pop() {
-            if steps > MOST_STEPS || prefix.is_topic_outside(&own, &others) {
+            if steps.are_spent() || prefix.is_topic_outside(&own, &others) {
                 return true;
             }
             let before = open.len();
             prefix.grow(&own, self.opens_with_any, &others, &mut open);
             let grown = open.iter().skip(before);
-            let looked_at: usize = grown.map(|it| it.matching.len().saturating_add(1)).sum();
-            steps = steps.saturating_add(looked_at);
+            let looked_at = grown.map(|it| it.matching.len().saturating_add(1)).sum();
+            let _left = steps.take(looked_at);
         }
         false
     }
@@ -347,6 +395,22 @@ impl From<&TopicFilter> for BoundPattern {
             text: filter.as_str().into(),
             opens_with_any: false,
         }
+    }
+}
+
+/// How much of a comparison is left to be done.
+struct Steps(usize);
+
+impl Steps {
+    /// Takes so many; says whether there were so many. Otherwise none are left.
+    fn take(&mut self, steps: usize) -> bool {
+        let left = self.0.checked_sub(steps);
+        self.0 = left.unwrap_or(0);
+        left.is_some()
+    }
+
+    fn are_spent(&self) -> bool {
+        self.0 == 0
     }
 }
 
@@ -435,9 +499,9 @@ const ANY: &str = "/any";
 const FRESH: &str = "/";
 /// A `$` level that no filter names.
 const FRESH_RESERVED: &str = "$/";
-/// How much is compared. The question is hard in general: filters with many
-/// `+` can share the topics among them in a number of ways that doubles with
-/// each level.
+/// How much is compared in all, filter with filter and level by level. The question
+/// is hard in general: filters with many `+` can share the topics among them in a
+/// number of ways that doubles with each level.
 const MOST_STEPS: usize = 1_000_000;
 
 #[cfg(test)]
@@ -446,6 +510,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::rule::{NoVariables, Pattern, Rule, RuleSource};
     use crate::topic::{FilterRef, TopicName};
 
     fn bound(text: &str) -> BoundPattern {
@@ -454,7 +519,44 @@ mod tests {
 
     fn outside(one: &str, others: &[&str]) -> bool {
         let others: Vec<_> = others.iter().map(|text| bound(text)).collect();
-        bound(one).has_topic_outside(&others)
+        bound(one).has_topic_outside(&others, &mut Steps(MOST_STEPS))
+    }
+
+    /// Rules as a session has them that stands outside of all tenants.
+    fn set(rules: &[Rule]) -> RuleSet {
+        let source = RuleSource::Operator;
+        RuleSet::compile_unwalled(rules.iter().map(|rule| (&source, rule)), &NoVariables)
+    }
+
+    #[test]
+    fn two_sets_are_compared_within_one_budget_and_what_is_beyond_it_counts_as_gained() {
+        let pattern = |text: String| Pattern::parse(&text).unwrap();
+        let allow = |text| Rule::allow(Action::Both, pattern(text));
+        let deny = |text| Rule::deny(Action::Both, pattern(text));
+        let mut rules: Vec<_> = (0..60).map(|it| allow(format!("a/{it}/+"))).collect();
+        rules.extend((0..60).map(|it| allow(format!("+/{it}/+"))));
+        let after = set(&rules);
+        rules.extend((0..60).map(|it| deny(format!("a/+/{it}"))));
+        let before = set(&rules);
+        let compare = |steps: usize| {
+            let (owners, mut steps) = (TopicOwners::new([], []), Steps(steps));
+            let action = Action::Publish;
+            let compared =
+                RuleSet::compare_within(&before, &after, action, &owners, None, &mut steps);
+            (compared, steps.0)
+        };
+        let (all, left) = compare(MOST_STEPS);
+        assert!(all.iter().all(|it| it.has_gained_topic) && left > 0);
+        assert_eq!(all.len(), 2 * 60 * 60);
+        // Within a smaller one each deny that is gone is told whole.
+        let (some, left) = compare(600);
+        assert_eq!(left, 0);
+        assert!(some.len() < 700, "{}", some.len());
+        for topic in (0..60).map(|it| format!("a/7/{it}")) {
+            let topic = TopicName::parse(&topic).unwrap();
+            let is_told = |it: &Candidate| it.has_gained_topic && it.filter.matches(topic);
+            assert!(some.iter().any(is_told), "{topic:?}");
+        }
     }
 
     #[test]
