@@ -264,7 +264,7 @@ impl Fixture {
                     .then(|| client_id.tie()),
                 retires_older_secrets: credential.secrets.iter().any(|secret| secret.until_used),
                 session: SessionChange::Taken,
-                user: None,
+                ..LoginRecord::default()
             },
         };
         let recorded = self.store.record_login(&login, self.now).unwrap();

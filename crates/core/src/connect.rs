@@ -339,8 +339,7 @@ fn record_of(credential: &Credential, secret: SecretId, client_id: &ClientId) ->
             .secrets
             .iter()
             .any(|stored| stored.until_used && is_older(stored.id)),
-        session: SessionChange::Kept,
-        user: None,
+        ..LoginRecord::default()
     }
 }
 

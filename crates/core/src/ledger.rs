@@ -6,6 +6,7 @@
 //! store implements. The acts are methods of [`Ledger`] that no store needs to write
 //! itself.
 
+use crate::client_id::ClientIdTie;
 use crate::connect::FailedLogin;
 use crate::credential::{Credential, CredentialId};
 use crate::lockout::Lockout;
@@ -82,6 +83,37 @@ pub trait Ledger {
         Self: Sized,
     {
         client_ids::undo(self, undo)
+    }
+
+    /// Takes note that the host has let in the client of a login that was recorded
+    /// with [`LoginRecord::may_be_gone`]. Until this or [`Ledger::undo_session`],
+    /// whose the stored session is is not known for good.
+    ///
+    /// [`LoginRecord::may_be_gone`]: crate::connect::LoginRecord::may_be_gone
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::record_login`].
+    fn keep_session(&mut self, id: &ClientIdTie) -> Result<(), StoreError>
+    where
+        Self: Sized,
+    {
+        client_ids::keep(self, id)
+    }
+
+    /// Has nobody inherit what a host may have kept of logins that an earlier run of
+    /// `broker` recorded, and of which it did not hear whether their clients were
+    /// let in: such a client id is taken with a clean start alone, unless what was
+    /// stored under it is the login's own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::record_login`].
+    fn give_up_arrivals(&mut self, broker: &str) -> Result<(), StoreError>
+    where
+        Self: Sized,
+    {
+        client_ids::give_up_arrivals(self, broker)
     }
 
     /// Counts a failed login against a user or an address that no user has,

@@ -72,6 +72,7 @@ impl<S: GateStore> Gate<S> {
     {
         let broker_lock = store.lock_broker(config.broker())?;
         store.clear_presence(config.broker(), (config.clock)())?;
+        store.give_up_arrivals(config.broker())?;
         let last = store.last_change()?;
         let writer = Writer::start(store.reopen()?, &config)?;
         let wake_signal = Arc::new(WakeSignal::new(Arc::clone(&config.wake)));

@@ -84,6 +84,7 @@ impl<'a> ConnectInfo<'a> {
             listener: self.listener,
             protocol: self.protocol,
             reservation: self.reservation,
+            may_be_gone: false,
         }
     }
 }
@@ -330,6 +331,8 @@ pub(crate) struct ConnectSource<'a> {
     pub(crate) listener: Option<u16>,
     pub(crate) protocol: u8,
     pub(crate) reservation: Reservation,
+    /// Whether the client may have gone while its host held it.
+    pub(crate) may_be_gone: bool,
 }
 
 /// A [`ConnectSource`] that outlives its CONNECT.
@@ -357,6 +360,7 @@ impl OwnedConnectSource {
             listener: self.listener,
             protocol: self.protocol,
             reservation: self.reservation,
+            may_be_gone: false,
         }
     }
 }

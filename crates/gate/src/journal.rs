@@ -12,6 +12,7 @@ use countersign_core::store::{GateStore, SessionUndo};
 use countersign_core::time::Timestamp;
 
 use crate::connection::session::Session;
+use crate::host::CompletionStatus;
 use crate::journal::host_log::HostLog;
 use crate::journal::recent_uses::{EndedUse, RecentUses};
 
@@ -72,10 +73,15 @@ impl Journal {
         }
     }
 
-    /// Undoes what a login recorded whose client was not let in, at once or as soon
-    /// as the store can be written.
-    pub(crate) fn undo(&mut self, store: &mut impl GateStore, undo: SessionUndo) {
-        if let Some(waiting) = self.undos.undo(store, undo) {
+    /// Undoes what a login recorded whose client was not let in, or takes note that
+    /// it was; at once, or as soon as the store can be written.
+    pub(crate) fn answer(
+        &mut self,
+        store: &mut impl GateStore,
+        undo: SessionUndo,
+        status: CompletionStatus,
+    ) {
+        if let Some(waiting) = self.undos.answer(store, undo, status) {
             self.writer.append(JournalEntry::Undone(waiting));
         }
     }

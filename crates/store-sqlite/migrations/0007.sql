@@ -70,3 +70,11 @@ CREATE INDEX credential_kept_name ON credential (
     name COLLATE NOCASE
 ) WHERE kind = 'device' AND instr(name, '@') > 0
     AND substr(name, length(rtrim(name, replace(name, '@', ''))) + 1) <> tenant;
+
+-- Logins that are recorded, and whose clients the host may not have let in: under their
+-- client ids it may have kept what was there before.
+CREATE TABLE arriving_session (
+    client_id BLOB PRIMARY KEY,
+    broker TEXT NOT NULL,
+    is_own INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -7,7 +7,9 @@ use countersign_core::lifecycle::State;
 use countersign_core::name::TenantId;
 use countersign_core::ownership::{Holder, Holding, Kept, StoredSession};
 use countersign_core::store::StoreError;
-use countersign_core::store::rows::{ClientIdCounts, ClientIdRecord, ClientIdRows, ClientIdsOf};
+use countersign_core::store::rows::{
+    Arrival, ClientIdCounts, ClientIdRecord, ClientIdRows, ClientIdsOf,
+};
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
@@ -118,6 +120,41 @@ impl ClientIdRows for SqliteTransaction<'_> {
                     credential.map(|id| id.0)
                 ])?;
             Ok(updated > 0)
+        })
+    }
+
+    fn put_arrival(&mut self, id: &ClientIdTie, arrival: &Arrival) -> Result<(), StoreError> {
+        self.run(WRITE, |connection| {
+            connection
+                .prepare_cached("INSERT OR REPLACE INTO arriving_session VALUES (?1, ?2, ?3)")?
+                .execute(params![id.0, arrival.broker, arrival.is_own])?;
+            Ok(())
+        })
+    }
+
+    fn remove_arrival(&mut self, id: &ClientIdTie) -> Result<(), StoreError> {
+        self.run(WRITE, |connection| {
+            connection
+                .prepare_cached("DELETE FROM arriving_session WHERE client_id = ?1")?
+                .execute([id.0])?;
+            Ok(())
+        })
+    }
+
+    fn arrivals_at(
+        &mut self,
+        broker: &str,
+        most: usize,
+    ) -> Result<Vec<(ClientIdTie, bool)>, StoreError> {
+        self.run(LOOK_UP, |connection| {
+            let mut statement = connection.prepare_cached(ARRIVALS)?;
+            let mut rows = statement.query(params![broker, most])?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                let columns = &mut RowReader::of(row);
+                found.push((ClientIdTie(columns.hash()?), columns.flag()?));
+            }
+            Ok(found)
         })
     }
 
@@ -357,6 +394,8 @@ pub(crate) const COUNT_OF_CREDENTIAL: &str = "SELECT count(*) FROM (SELECT 1 FRO
 
 pub(crate) const COUNT_UNAUTHENTICATED: &str = "SELECT count(*) FROM (SELECT 1 FROM stored_session
      WHERE holder = 'unauthenticated' AND tenant IS ?1 AND first_used_at > ?2 LIMIT ?3)";
+
+const ARRIVALS: &str = "SELECT client_id, is_own FROM arriving_session WHERE broker = ?1 LIMIT ?2";
 
 pub(crate) const UNUSED_SINCE: &str = "SELECT client_id FROM stored_session
      WHERE last_used_at < ?1 ORDER BY last_used_at LIMIT ?2";

@@ -127,6 +127,7 @@ macro_rules! store_suite {
             an_empty_store_knows_nobody,
             an_import_is_remembered_as_long_as_its_object_is,
             an_undone_login_leaves_the_record_of_its_client_id_as_it_was,
+            of_a_login_that_nobody_answered_for_an_earlier_session_is_inherited_by_nobody,
             an_update_leaves_name_tenant_secrets_and_times_alone,
             applications_and_things_are_listed_apart,
             bearers_alone_keep_no_tenant_from_being_empty,

@@ -137,6 +137,38 @@ on_every_broker! {
         }
     }
 
+    fn a_login_of_which_a_killed_broker_did_not_hear_whether_it_was_there_inherits_nothing(version) {
+        let mut fixture = start(version, false);
+        let owner = fixture.credential("owner", "open");
+        let taker = fixture.credential("taker", "open");
+        let mut client = owner.connect("left").stored().accepted(fixture.port());
+        assert_eq!(client.subscribe(&[("open/#", 1)]).unwrap(), [1]);
+        client.disconnect().unwrap();
+        fixture.broker.restart().unwrap();
+        fixture.act("delete", &owner);
+        // As a login leaves it that was held, and not answered yet.
+        fixture.broker.freeze().unwrap();
+        let store = Connection::open(fixture.cli.store()).unwrap();
+        let taken = store.execute(
+            "UPDATE stored_session SET holder = 'credential', username = ?1,
+                 credential = (SELECT id FROM credential WHERE name = ?1)",
+            [&taker.username],
+        );
+        assert_eq!(taken.unwrap(), 1);
+        let noted = store.execute(
+            "INSERT INTO arriving_session
+             SELECT client_id, broker, 0 FROM stored_session",
+            [],
+        );
+        assert_eq!(noted.unwrap(), 1);
+        drop(store);
+        fixture.broker.kill_9().unwrap();
+        fixture.broker.launch().unwrap();
+        assert_eq!(taker.connect("left").stored().code(fixture.port()), REFUSED);
+        let (_mine, connack) = taker.connect_v5("left").connect(fixture.port()).unwrap();
+        assert!(!connack.session_present);
+    }
+
     fn a_session_that_began_right_after_another_one_ended_is_its_owners_alone(version) {
         let fixture = Fixture::start_with(version, |builder| builder.plugin_option("default_tenant", "open"));
         fixture.tenant("open", &["--authentication", "off"]);

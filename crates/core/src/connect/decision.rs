@@ -168,6 +168,11 @@ pub struct LoginRecord {
     pub session: SessionChange,
     /// What changes of a user.
     pub user: Option<UserLogin>,
+    /// Whether its client may be gone by now, and the host may have kept what was
+    /// stored under the client id; see [`Ledger::keep_session`].
+    ///
+    /// [`Ledger::keep_session`]: crate::ledger::Ledger::keep_session
+    pub may_be_gone: bool,
 }
 
 /// What a login changes of a user for good.

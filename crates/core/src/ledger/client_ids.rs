@@ -9,7 +9,9 @@ use crate::connect::SessionChange;
 use crate::name::TenantId;
 use crate::ownership::{ClientIdClaim, Holder, Kept, StoredSession};
 use crate::presence::{ClientIdUse, SessionEnd};
-use crate::store::rows::{ClientIdRecord, ClientIdRows as _, ClientIdsOf, CredentialRows as _};
+use crate::store::rows::{
+    Arrival, ClientIdRecord, ClientIdRows as _, ClientIdsOf, CredentialRows as _,
+};
 use crate::store::{LoginEffects, Recorded, SessionUndo, StoreError};
 use crate::time::Timestamp;
 
@@ -56,6 +58,21 @@ pub(super) fn change(
             return Ok(Recorded::Full);
         }
     }
+    let left = before.as_ref().filter(|it| it.is_stored());
+    let is_own = |it: &StoredSession| {
+        let holder = claimant.map(Holder::Credential);
+        Some(it.holder) == holder && it.kept == Kept::Own
+    };
+    match left {
+        Some(left) if record.may_be_gone && !(is_stored && is_own(left)) => {
+            let arrival = Arrival {
+                broker: login.broker.to_owned(),
+                is_own: is_own(left),
+            };
+            writing.put_arrival(&id, &arrival)?;
+        }
+        Some(_) | None => writing.remove_arrival(&id)?,
+    }
     writing.remove_pruned_client_id(&id)?;
     let Some(claimant) = claimant else {
         if is_stored {
@@ -92,9 +109,10 @@ pub(super) fn change(
 pub(super) fn undo(ledger: &mut impl Ledger, undo: &SessionUndo) -> Result<(), StoreError> {
     let id = &undo.client_id;
     let mut writing = ledger.begin_writing("undo a login", Pace::Host)?;
+    writing.remove_arrival(id)?;
     let record = writing.client_id_record(id)?;
     if record.as_ref().is_some_and(|it| !undo.is_of(&it.session)) {
-        return Ok(());
+        return writing.commit_surviving(Durability::Kill);
     }
     match &undo.before {
         Some(before) if before.is_pruned() => {
@@ -122,6 +140,41 @@ pub(super) fn undo(ledger: &mut impl Ledger, undo: &SessionUndo) -> Result<(), S
         None => writing.remove_client_id_record(id)?,
     }
     writing.commit_surviving(Durability::Kill)
+}
+
+/// See [`Ledger::keep_session`].
+pub(super) fn keep(ledger: &mut impl Ledger, id: &ClientIdTie) -> Result<(), StoreError> {
+    let mut writing = ledger.begin_writing("keep a session", Pace::Host)?;
+    writing.remove_arrival(id)?;
+    writing.commit_surviving(Durability::Kill)
+}
+
+/// See [`Ledger::give_up_arrivals`].
+pub(super) fn give_up_arrivals(ledger: &mut impl Ledger, broker: &str) -> Result<(), StoreError> {
+    loop {
+        let action = "look for logins of an earlier run";
+        let mut writing = ledger.begin_writing(action, Pace::Journal)?;
+        let arrivals = writing.arrivals_at(broker, GIVEN_UP_AT_ONCE)?;
+        for (id, is_own) in &arrivals {
+            match writing.client_id_record(id)? {
+                Some(mut record) => {
+                    if !is_own {
+                        record.session.holder = Holder::Former;
+                        record.credential = None;
+                    }
+                    put_kept(&mut writing, id, record, Kept::Own)?;
+                }
+                None => writing.put_pruned_client_id(id, Holder::Former)?,
+            }
+            writing.remove_arrival(id)?;
+        }
+        if !arrivals.is_empty() {
+            writing.commit_surviving(Durability::Kill)?;
+        }
+        if arrivals.len() < GIVEN_UP_AT_ONCE {
+            return Ok(());
+        }
+    }
 }
 
 /// Gives up a client id on behalf of its holder.
@@ -368,5 +421,8 @@ pub const MOST_PRUNED: u64 = 4_000_000;
 
 /// So many of them are there before unauthenticated clients add no more.
 const MOST_PRUNED_UNPROVED: u64 = MOST_PRUNED / 2;
+
+/// So many logins of an earlier run are given up in one transaction.
+const GIVEN_UP_AT_ONCE: usize = 256;
 
 pub(super) const HOUR: Duration = Duration::from_secs(3_600);

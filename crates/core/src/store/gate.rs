@@ -309,6 +309,12 @@ pub struct SessionUndo {
 }
 
 impl SessionUndo {
+    /// Says whether the host had a session before, which it may have kept.
+    #[must_use]
+    pub fn had_session(&self) -> bool {
+        self.before.as_ref().is_some_and(StoredSession::is_stored)
+    }
+
     /// Says whether a record of the client id is what the login may have left.
     #[must_use]
     pub fn is_of(&self, recorded: &StoredSession) -> bool {

@@ -8,7 +8,7 @@
 pub use self::applications::{ApplicationRows, RegistrationCount};
 pub use self::audit::{AuditQuery, AuditRows};
 pub use self::changes::ChangeRows;
-pub use self::client_ids::{ClientIdCounts, ClientIdRecord, ClientIdRows, ClientIdsOf};
+pub use self::client_ids::{Arrival, ClientIdCounts, ClientIdRecord, ClientIdRows, ClientIdsOf};
 pub use self::credentials::{CredentialQuery, CredentialRows, CredentialUse};
 pub use self::imports::ImportRows;
 pub use self::kicks::{AnsweredKick, KickRows, KickTarget};

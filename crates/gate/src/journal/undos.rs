@@ -1,9 +1,10 @@
-//! What logins recorded about client ids whose clients then were not let in,
-//! until that is undone.
+//! What logins recorded about client ids, until it is undone where their clients were
+//! not let in, and until it is written down that they were.
 //!
 //! As long as a store says that such a login took its client id over, whoever comes
 //! back with that id could be handed what the host has kept under it. So no login
-//! with the id is decided before.
+//! with the id is decided before. If the broker ends before, its next run finds what
+//! nobody answered for (`Ledger::give_up_arrivals`).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, TryLockError};
@@ -11,25 +12,29 @@ use std::sync::{Arc, Mutex, TryLockError};
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::store::{GateStore, SessionUndo, StoreError, StoreErrorKind};
 
+use crate::host::CompletionStatus;
+
 /// What is to be undone still.
 #[derive(Debug, Default)]
 pub(crate) struct Undos(HashMap<ClientIdTie, Arc<WaitingUndo>>);
 
-/// Something that is to be undone once: by the writer when it can, or before the
-/// next login with its client id.
+/// Something that is to be undone once, or to be kept: by the writer when it can, or
+/// before the next login with its client id.
 #[derive(Debug)]
-pub(crate) struct WaitingUndo(Mutex<Option<SessionUndo>>);
+pub(crate) struct WaitingUndo(Mutex<Option<(SessionUndo, CompletionStatus)>>);
 
 impl Undos {
-    /// Undoes it now; if that fails, returns what the writer is to try again.
-    pub(crate) fn undo(
+    /// Undoes it now if the client is gone, and else takes note that it is there; if
+    /// that fails, returns what the writer is to try again.
+    pub(crate) fn answer(
         &mut self,
         store: &mut impl GateStore,
         undo: SessionUndo,
+        status: CompletionStatus,
     ) -> Option<Arc<WaitingUndo>> {
-        store.undo_session(&undo).err()?;
+        answer(store, &undo, status).err()?;
         let tie = undo.client_id;
-        let waiting = Arc::new(WaitingUndo(Mutex::new(Some(undo))));
+        let waiting = Arc::new(WaitingUndo(Mutex::new(Some((undo, status)))));
         self.0.insert(tie, Arc::clone(&waiting));
         Some(waiting)
     }
@@ -75,8 +80,8 @@ impl WaitingUndo {
                 return Err(StoreError::new("undo a login", StoreErrorKind::Busy));
             }
         };
-        if let Some(undo) = &*left {
-            store.undo_session(undo)?;
+        if let Some((undo, status)) = &*left {
+            answer(store, undo, *status)?;
             *left = None;
         }
         Ok(())
@@ -84,6 +89,17 @@ impl WaitingUndo {
 
     fn is_settled(&self) -> bool {
         self.0.try_lock().is_ok_and(|left| left.is_none())
+    }
+}
+
+fn answer(
+    store: &mut impl GateStore,
+    undo: &SessionUndo,
+    status: CompletionStatus,
+) -> Result<(), StoreError> {
+    match status {
+        CompletionStatus::Gone => store.undo_session(undo),
+        CompletionStatus::Here => store.keep_session(&undo.client_id),
     }
 }
 
@@ -104,7 +120,8 @@ mod tests {
             claimant: None,
             at: Timestamp::from_millis(0),
         };
-        (tie, Arc::new(WaitingUndo(Mutex::new(Some(undo)))))
+        let waiting = Some((undo, CompletionStatus::Gone));
+        (tie, Arc::new(WaitingUndo(Mutex::new(waiting))))
     }
 
     #[test]

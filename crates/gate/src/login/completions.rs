@@ -117,10 +117,10 @@ impl Completions {
             return;
         };
         let handle = completed.handle;
-        if status == CompletionStatus::Gone
-            && let Some(undo) = completed.undo
+        if let Some(undo) = completed.undo
+            && (status == CompletionStatus::Gone || undo.had_session())
         {
-            state.journal.undo(&mut state.view.store, undo);
+            state.journal.answer(&mut state.view.store, undo, status);
         }
         let session = state.sessions.get(handle);
         if session.is_none_or(|session| session.number != completed.session) {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use countersign_core::audit::AuditEntry;
 use countersign_core::connect::{
-    Admission, ConnectContext, Decision, FailedLogin, Identity, Proof, Registration, Request,
-    decide,
+    Admission, ConnectContext, Decision, FailedLogin, Identity, LoginRecord, Proof, Registration,
+    Request, decide,
 };
 use countersign_core::options::ChainMode;
 use countersign_core::reason::Reason;
@@ -141,7 +141,7 @@ impl Decider {
             };
             // All that can fail comes before what is committed.
             let grant = SessionGrant::of(view, &admission.identity, &request.client_id)?;
-            match self.record(state, &admission, request, now)? {
+            match self.record(state, &admission, request, source, now)? {
                 Recorded::Done => {
                     let outdated = hash_result.and_then(|it| remember(state, &admission, it));
                     return Ok(Decided::Admitted(Admitted {
@@ -215,6 +215,7 @@ impl Decider {
         state: &mut State<S>,
         admission: &Admission,
         request: &Request,
+        source: &ConnectSource<'_>,
         now: Timestamp,
     ) -> Result<Recorded, StoreError> {
         let identity = &admission.identity;
@@ -234,7 +235,10 @@ impl Decider {
             username: proved.map(|(credential, _)| credential.name.as_str()),
             tenant: identity.tenant(),
             proved,
-            record: admission.record,
+            record: LoginRecord {
+                may_be_gone: source.may_be_gone,
+                ..admission.record
+            },
         };
         if let Some((credential, _)) = proved {
             // Whatever comes of it, it is not what was looked up any more.

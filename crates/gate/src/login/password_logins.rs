@@ -313,7 +313,10 @@ impl PasswordLogins {
             waiting,
             hash_result,
         } = ended;
-        let source = waiting.source.as_source();
+        let source = ConnectSource {
+            may_be_gone: true,
+            ..waiting.source.as_source()
+        };
         self.decide(state, &source, &waiting.request, Some(hash_result), now)
     }
 }

@@ -5,7 +5,9 @@ use countersign_core::credential::CredentialId;
 use countersign_core::name::TenantId;
 use countersign_core::ownership::{Holder, Kept, StoredSession};
 use countersign_core::store::StoreError;
-use countersign_core::store::rows::{ClientIdCounts, ClientIdRecord, ClientIdRows, ClientIdsOf};
+use countersign_core::store::rows::{
+    Arrival, ClientIdCounts, ClientIdRecord, ClientIdRows, ClientIdsOf,
+};
 use countersign_core::time::Timestamp;
 
 use super::MemoryTransaction;
@@ -86,6 +88,27 @@ impl ClientIdRows for MemoryTransaction<'_> {
             record.broker = broker.into();
         }
         Ok(true)
+    }
+
+    fn put_arrival(&mut self, id: &ClientIdTie, arrival: &Arrival) -> Result<(), StoreError> {
+        self.tables.arrivals.put(*key_of(id), arrival.clone());
+        Ok(())
+    }
+
+    fn remove_arrival(&mut self, id: &ClientIdTie) -> Result<(), StoreError> {
+        self.tables.arrivals.remove(key_of(id));
+        Ok(())
+    }
+
+    fn arrivals_at(
+        &mut self,
+        broker: &str,
+        most: usize,
+    ) -> Result<Vec<(ClientIdTie, bool)>, StoreError> {
+        let arrivals = self.tables.arrivals.iter();
+        let of_broker = arrivals.filter(|(_, arrival)| arrival.broker == broker);
+        let found = of_broker.map(|(id, arrival)| (ClientIdTie(*id), arrival.is_own));
+        Ok(found.take(most).collect())
     }
 
     fn pruned_client_id(&mut self, id: &ClientIdTie) -> Result<Option<Holder>, StoreError> {

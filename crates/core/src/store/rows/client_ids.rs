@@ -30,6 +30,15 @@ pub enum ClientIdsOf<'a> {
     Unauthenticated(Option<&'a TenantId>),
 }
 
+/// A login that was recorded, and whose client may be gone.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Arrival {
+    /// The broker.
+    pub broker: String,
+    /// Whether what was stored under the client id is its own.
+    pub is_own: bool,
+}
+
 /// How many records there are.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct ClientIdCounts {
@@ -84,6 +93,32 @@ pub trait ClientIdRows {
         broker: &str,
         at: Timestamp,
     ) -> Result<bool, StoreError>;
+
+    /// Takes note that the host may not have let in whose login is recorded.
+    ///
+    /// # Errors
+    ///
+    /// See [`ClientIdRows`].
+    fn put_arrival(&mut self, id: &ClientIdTie, arrival: &Arrival) -> Result<(), StoreError>;
+
+    /// Takes that note away, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// See [`ClientIdRows`].
+    fn remove_arrival(&mut self, id: &ClientIdTie) -> Result<(), StoreError>;
+
+    /// Up to `most` client ids of which a broker left such a note, with whether what
+    /// was stored is its own.
+    ///
+    /// # Errors
+    ///
+    /// See [`ClientIdRows`].
+    fn arrivals_at(
+        &mut self,
+        broker: &str,
+        most: usize,
+    ) -> Result<Vec<(ClientIdTie, bool)>, StoreError>;
 
     /// Whose session the host may keep under a client id whose record was pruned.
     ///

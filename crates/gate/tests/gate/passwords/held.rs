@@ -241,6 +241,65 @@ fn what_can_t_be_undone_at_once_is_no_way_to_what_others_left_behind() {
     assert!(is_admitted(&fixture.gate.connect(&again)));
 }
 
+/// What a gate would find on disk that is opened after this one was killed.
+fn killed(fixture: &Fixture) -> (tempfile::TempDir, Gate<SqliteStore>) {
+    let there = folder();
+    for end in ["", "-wal"] {
+        let file = |folder: &std::path::Path| folder.join(format!("countersign.db{end}"));
+        let _bytes = std::fs::copy(file(fixture.folder.path()), file(there.path())).unwrap();
+    }
+    let path = there.path().join("countersign.db");
+    let path = path.to_str().unwrap();
+    let now = fixture.clock.load(Ordering::SeqCst);
+    let options = Options::parse([("store", path), ("hash_threads", "1")]).unwrap();
+    let mut config = GateConfig::new(options, "bench", move || Timestamp::from_millis(now), || ());
+    let _jobs = ByHand::of(&mut config);
+    let gate = Gate::open(SqliteStore::open(path).unwrap(), config).unwrap();
+    (there, gate)
+}
+
+#[test]
+fn a_broker_that_is_killed_before_it_knows_who_was_let_in_gives_nobody_what_another_left() {
+    let mut fixture = Fixture::new();
+    for device in ["dev2", "dev3"] {
+        fixture.device(device);
+    }
+    let mut left = info(Try {
+        name: "dev2@acme",
+        ..TRY
+    });
+    left.clean_start = false;
+    let (ticket, _) = pending(&fixture.gate.connect(&left));
+    fixture.settle();
+    fixture.gate.completed(ticket, CompletionStatus::Here);
+    fixture.gate.ended(Handle(1), true);
+    fixture.background.write();
+    fixture.run(&DeleteCredential(name("dev2@acme"))).unwrap();
+    fixture.settle();
+    let (ticket, _) = pending(&fixture.connect(Try { handle: 2, ..TRY }));
+    assert_eq!(fixture.completions(), [(ticket, admit(Some(DEV1)))]);
+    // Killed now, the broker has what it had, or what the login has begun.
+    let unclean = |name: &'static str| {
+        let mut again = info(Try {
+            handle: 3,
+            name,
+            may_wait: false,
+            ..TRY
+        });
+        again.clean_start = false;
+        again
+    };
+    let (_folder, mut next) = killed(&fixture);
+    for name in [DEV1, "dev3@acme"] {
+        let outcome = next.connect(&unclean(name));
+        assert_eq!(refused(&outcome).0, Reason::ClientIdOwned, "{name}");
+    }
+    // Once it knows that the client is there, the session is the login's.
+    fixture.gate.completed(ticket, CompletionStatus::Here);
+    let (_folder, mut next) = killed(&fixture);
+    assert!(is_admitted(&next.connect(&unclean(DEV1))));
+}
+
 #[test]
 fn a_wrong_login_of_an_open_tenant_waits_under_a_name_and_is_let_in_without() {
     let mut fixture = Fixture::with(QUICK, Authentication::Off);

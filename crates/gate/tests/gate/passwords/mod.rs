@@ -48,7 +48,7 @@ struct Fixture {
     admin: SqliteStore,
     background: Arc<ByHand>,
     clock: Arc<AtomicI64>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// A CONNECT.
@@ -120,7 +120,7 @@ impl Fixture {
             admin,
             background,
             clock,
-            _folder: folder,
+            folder,
         };
         let acme = NewTenant {
             id: TenantId::parse("acme").unwrap(),
