@@ -163,7 +163,7 @@ on_every_broker! {
         assert_eq!(noted.unwrap(), 1);
         drop(store);
         fixture.broker.kill_9().unwrap();
-        fixture.broker.launch().unwrap();
+        fixture.broker.restart().unwrap();
         assert_eq!(taker.connect("left").stored().code(fixture.port()), REFUSED);
         let (_mine, connack) = taker.connect_v5("left").connect(fixture.port()).unwrap();
         assert!(!connack.session_present);
