@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use fastrand::Rng;
+use serde_json::{Value, json};
 
 /// Names that users have; the last one is nobody's.
 pub const NAMES: [&str; 4] = ["alice", "bob", "ünal k", "nobody"];
@@ -15,12 +16,15 @@ const LEVELS: [&str; 4] = ["a", "é d", "alice", "c1"];
 /// What two files say.
 #[derive(Debug)]
 pub struct Files {
-    /// The users, each with the password of its name.
-    pub users: Vec<String>,
     /// Whether clients without a login are let in.
     pub guests: bool,
     /// The file of rules.
     pub acl: String,
+}
+
+/// The users that there are.
+pub fn users() -> &'static [&'static str] {
+    &NAMES[..3]
 }
 
 /// The password of a user.
@@ -52,7 +56,8 @@ pub fn filter(random: &mut Rng) -> String {
     if random.bool() {
         *levels.last_mut().unwrap() = "#";
     }
-    levels.join("/")
+    // 2.1's dynamic-security does not see that these are the same topics.
+    levels.join("/").replace("+/#", "#")
 }
 
 /// A filter of a `pattern` line.
@@ -70,12 +75,11 @@ fn pattern(random: &mut Rng) -> String {
 impl Files {
     /// Draws both files.
     pub fn draw(random: &mut Rng) -> Self {
-        let users: Vec<String> = NAMES[..3].iter().map(|&name| name.to_owned()).collect();
         let mut acl = String::from("# drawn\n\n");
         for _ in 0..random.usize(..3) {
             line(&mut acl, random, "topic", filter);
         }
-        for name in &users {
+        for name in users() {
             if random.u8(..6) == 0 {
                 continue;
             }
@@ -88,20 +92,19 @@ impl Files {
             line(&mut acl, random, "pattern", pattern);
         }
         Self {
-            users,
             guests: random.bool(),
             acl,
         }
     }
+}
 
-    /// The file of passwords before they are hashed.
-    pub fn plain_passwords(&self) -> String {
-        let mut file = String::new();
-        for name in &self.users {
-            writeln!(file, "{name}:{}", password(name)).unwrap();
-        }
-        file
+/// A file of all users and their passwords, before these are hashed.
+pub fn plain_passwords() -> String {
+    let mut file = String::new();
+    for name in users() {
+        writeln!(file, "{name}:{}", password(name)).unwrap();
     }
+    file
 }
 
 fn line(acl: &mut String, random: &mut Rng, word: &str, filter: fn(&mut Rng) -> String) {
@@ -117,4 +120,76 @@ fn line(acl: &mut String, random: &mut Rng, word: &str, filter: fn(&mut Rng) -> 
     ];
     let access = ACCESS[random.usize(..ACCESS.len())];
     writeln!(acl, "{word} {access} {}", filter(random)).unwrap();
+}
+
+/// A file of dynamic-security with these lines of a file of passwords.
+pub fn dynamic_security(random: &mut Rng, passwords: &str) -> Value {
+    let roles = ["low", "high", "other"];
+    let held = |random: &mut Rng| -> Vec<Value> {
+        let mut held = roles.to_vec();
+        random.shuffle(&mut held);
+        held.truncate(random.usize(1..=2));
+        let held = held.into_iter();
+        held.map(|name| json!({"rolename": name, "priority": random.i32(-1..=1)}))
+            .collect()
+    };
+    let clients: Vec<Value> = passwords
+        .lines()
+        .map(|line| {
+            let (name, hash) = line.split_once(':').unwrap();
+            let fields: Vec<_> = hash.split('$').collect();
+            let [_, "7", iterations, salt, password] = fields[..] else {
+                panic!("another kind of hash: {hash}");
+            };
+            let iterations: u32 = iterations.parse().unwrap();
+            json!({"username": name, "password": password, "salt": salt, "iterations": iterations, "roles": held(random)})
+        })
+        .collect();
+    let groups: Vec<Value> = ["first", "second"]
+        .into_iter()
+        .map(|name| {
+            let mut members = users().to_vec();
+            random.shuffle(&mut members);
+            members.truncate(random.usize(..=2));
+            let members = members.into_iter();
+            let members: Vec<Value> = members.map(|name| json!({"username": name})).collect();
+            json!({"groupname": name, "roles": held(random), "clients": members})
+        })
+        .collect();
+    let roles: Vec<Value> = roles
+        .into_iter()
+        .map(|name| {
+            let acls: Vec<Value> = (0..random.usize(3..8)).map(|_| acl(random)).collect();
+            json!({"rolename": name, "acls": acls})
+        })
+        .collect();
+    json!({
+        "defaultACLAccess": {
+            "publishClientSend": random.u8(..6) == 0,
+            "publishClientReceive": random.u8(..4) > 0,
+            "subscribe": random.u8(..6) == 0,
+            "unsubscribe": true,
+        },
+        "clients": clients,
+        "groups": groups,
+        "roles": roles,
+    })
+}
+
+fn acl(random: &mut Rng) -> Value {
+    const KINDS: [&str; 7] = [
+        "publishClientSend",
+        "publishClientSend",
+        "publishClientReceive",
+        "subscribePattern",
+        "subscribePattern",
+        "subscribePattern",
+        "subscribeLiteral",
+    ];
+    json!({
+        "acltype": KINDS[random.usize(..KINDS.len())],
+        "topic": filter(random),
+        "priority": random.i32(0..=1),
+        "allow": random.u8(..12) > 0,
+    })
 }
