@@ -20,6 +20,7 @@ use crate::time::Timestamp;
 
 pub use self::client_ids::{MOST_CLIENT_IDS, MOST_PRUNED};
 
+mod arrivals;
 pub(crate) mod client_ids;
 pub(crate) mod credentials;
 mod kicks;
@@ -82,7 +83,7 @@ pub trait Ledger {
     where
         Self: Sized,
     {
-        client_ids::undo(self, undo)
+        arrivals::undo(self, undo)
     }
 
     /// Takes note that the host has let in the client of a login that was recorded
@@ -98,7 +99,7 @@ pub trait Ledger {
     where
         Self: Sized,
     {
-        client_ids::keep(self, id)
+        arrivals::keep(self, id)
     }
 
     /// Has nobody inherit what a host may have kept of logins that an earlier run of
@@ -113,7 +114,7 @@ pub trait Ledger {
     where
         Self: Sized,
     {
-        client_ids::give_up_arrivals(self, broker)
+        arrivals::give_up(self, broker)
     }
 
     /// Counts a failed login against a user or an address that no user has,

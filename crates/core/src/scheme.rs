@@ -22,6 +22,7 @@ mod built_in;
 mod characters;
 mod contradiction;
 mod draft;
+mod draft_error;
 mod field;
 mod overlap;
 mod random;
@@ -31,14 +32,14 @@ mod secret;
 mod shape;
 mod shape_text;
 
-pub use accepted::GivenSecret;
 pub use binding::{Folding, Naming, SchemeClientIds, TokenLogin};
-pub use draft::{CredentialDraft, DraftError, DraftRequest};
+pub use draft::{CredentialDraft, DraftRequest};
+pub use draft_error::DraftError;
 pub use field::{FieldError, FieldValue};
 pub use overlap::SchemeUsers;
 pub use random::{RandomError, RandomSource};
 pub use registry::{NameForm, SchemeTakenError, Schemes};
-pub use secret::{AuthType, ChosenSecrets, DraftSecret, LimitedField};
+pub use secret::{AuthType, ChosenSecrets, DraftSecret, GivenSecret, LimitedField};
 pub use shape::Shape;
 pub use shape_text::ShapeError;
 

@@ -25,8 +25,8 @@ use crate::broker_lock::BrokerLock;
 use crate::busy_timeout::{BATCH_WAIT, GATE_WAIT};
 use crate::store::SqliteStore;
 use crate::{
-    audit, changes, client_id_bindings, client_ids, credential_reader, groups, key_file, kicks,
-    lockouts, log_position, roles, schemes, secrets, settings, tenants, tokens, wal_index,
+    audit, changes, client_id_bindings, credential_reader, groups, key_file, kicks, lockouts,
+    log_position, roles, schemes, secrets, settings, stored_sessions, tenants, tokens, wal_index,
 };
 
 impl Directory for SqliteStore {
@@ -79,7 +79,7 @@ impl Directory for SqliteStore {
         client_id: &ClientIdTie,
     ) -> Result<Option<StoredSession>, StoreError> {
         self.look_once("look up a stored session", |connection| {
-            client_ids::stored_session(connection, client_id)
+            stored_sessions::stored_session(connection, client_id)
         })
     }
 
@@ -89,7 +89,7 @@ impl Directory for SqliteStore {
         _claimant: Option<CredentialId>,
     ) -> Result<Holding, StoreError> {
         self.look_once("look up a client id", |connection| {
-            client_ids::holding(connection, client_id)
+            stored_sessions::holding(connection, client_id)
         })
     }
 

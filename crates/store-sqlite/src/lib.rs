@@ -14,6 +14,7 @@
 //! their disk.
 
 mod applications;
+mod arrivals;
 mod audit;
 mod auto_registration;
 mod backup;
@@ -51,6 +52,7 @@ mod schemes;
 mod secrets;
 mod settings;
 mod store;
+mod stored_sessions;
 mod tables;
 mod tenants;
 #[cfg(test)]

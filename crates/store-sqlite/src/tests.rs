@@ -7,7 +7,8 @@ use tempfile::TempDir;
 use crate::SqliteStore;
 use crate::{
     applications, client_id_bindings, client_ids, credential_kind, credential_reader, credentials,
-    groups, lockouts, log_position, presence, pruned_client_ids, tenants, tokens, users,
+    groups, lockouts, log_position, presence, pruned_client_ids, stored_sessions, tenants, tokens,
+    users,
 };
 
 /// What is looked up while a broker waits, and what goes with a tenant.
@@ -15,8 +16,8 @@ const LOOK_UPS: &[&str] = &[
     client_id_bindings::BOUND_TO,
     client_id_bindings::CLIENT_ID_OF,
     tenants::LAST_PREFIX,
-    client_ids::RECORD,
-    client_ids::HOLDING,
+    stored_sessions::RECORD,
+    stored_sessions::HOLDING,
     client_ids::COUNTS,
     pruned_client_ids::PRUNED,
     client_ids::COUNT_OF_CREDENTIAL,

@@ -29,6 +29,7 @@ use countersign_core::time::Timestamp;
 use countersign_core::topic::TopicFilter;
 
 mod acts;
+mod arrivals;
 mod batches;
 mod changes;
 mod client_id_use;
@@ -47,6 +48,7 @@ mod things;
 mod tokens;
 
 pub use acts::*;
+pub use arrivals::*;
 pub use batches::*;
 pub use changes::*;
 pub use client_id_use::*;

@@ -3,16 +3,14 @@
 
 use core::time::Duration;
 
-use super::{Durability, Ledger, LedgerTransaction, Pace};
+use super::LedgerTransaction;
 use crate::client_id::ClientIdTie;
 use crate::connect::SessionChange;
 use crate::name::TenantId;
 use crate::ownership::{ClientIdClaim, Holder, Kept, StoredSession};
 use crate::presence::{ClientIdUse, SessionEnd};
-use crate::store::rows::{
-    Arrival, ClientIdRecord, ClientIdRows as _, ClientIdsOf, CredentialRows as _,
-};
-use crate::store::{LoginEffects, Recorded, SessionUndo, StoreError};
+use crate::store::rows::{Arrival, ClientIdRecord, ClientIdsOf};
+use crate::store::{LoginEffects, Recorded, StoreError};
 use crate::time::Timestamp;
 
 /// Writes what a login makes of the stored session of its client id; unless it
@@ -103,78 +101,6 @@ pub(super) fn change(
     };
     writing.put_client_id_record(&id, &record)?;
     Ok(Recorded::Done)
-}
-
-/// See [`Ledger::undo_session`].
-pub(super) fn undo(ledger: &mut impl Ledger, undo: &SessionUndo) -> Result<(), StoreError> {
-    let id = &undo.client_id;
-    let mut writing = ledger.begin_writing("undo a login", Pace::Host)?;
-    writing.remove_arrival(id)?;
-    let record = writing.client_id_record(id)?;
-    if record.as_ref().is_some_and(|it| !undo.is_of(&it.session)) {
-        return writing.commit_surviving(Durability::Kill);
-    }
-    match &undo.before {
-        Some(before) if before.is_pruned() => {
-            writing.remove_client_id_record(id)?;
-            writing.put_pruned_client_id(id, before.holder)?;
-        }
-        Some(before) => {
-            let mut session = before.clone();
-            let mut credential = None;
-            if let Holder::Credential(id) = session.holder {
-                if writing.has_credential(id)? {
-                    credential = Some(id);
-                } else {
-                    session.holder = Holder::Former;
-                }
-            }
-            let broker = record.map(|it| it.broker).unwrap_or_default();
-            let record = ClientIdRecord {
-                session,
-                credential,
-                broker,
-            };
-            writing.put_client_id_record(id, &record)?;
-        }
-        None => writing.remove_client_id_record(id)?,
-    }
-    writing.commit_surviving(Durability::Kill)
-}
-
-/// See [`Ledger::keep_session`].
-pub(super) fn keep(ledger: &mut impl Ledger, id: &ClientIdTie) -> Result<(), StoreError> {
-    let mut writing = ledger.begin_writing("keep a session", Pace::Host)?;
-    writing.remove_arrival(id)?;
-    writing.commit_surviving(Durability::Kill)
-}
-
-/// See [`Ledger::give_up_arrivals`].
-pub(super) fn give_up_arrivals(ledger: &mut impl Ledger, broker: &str) -> Result<(), StoreError> {
-    loop {
-        let action = "look for logins of an earlier run";
-        let mut writing = ledger.begin_writing(action, Pace::Journal)?;
-        let arrivals = writing.arrivals_at(broker, GIVEN_UP_AT_ONCE)?;
-        for (id, is_own) in &arrivals {
-            match writing.client_id_record(id)? {
-                Some(mut record) => {
-                    if !is_own {
-                        record.session.holder = Holder::Former;
-                        record.credential = None;
-                    }
-                    put_kept(&mut writing, id, record, Kept::Own)?;
-                }
-                None => writing.put_pruned_client_id(id, Holder::Former)?,
-            }
-            writing.remove_arrival(id)?;
-        }
-        if !arrivals.is_empty() {
-            writing.commit_surviving(Durability::Kill)?;
-        }
-        if arrivals.len() < GIVEN_UP_AT_ONCE {
-            return Ok(());
-        }
-    }
 }
 
 /// Gives up a client id on behalf of its holder.
@@ -386,7 +312,7 @@ fn put_unproved(
     }
 }
 
-fn put_kept(
+pub(super) fn put_kept(
     writing: &mut impl LedgerTransaction,
     id: &ClientIdTie,
     mut record: ClientIdRecord,
@@ -421,8 +347,5 @@ pub const MOST_PRUNED: u64 = 4_000_000;
 
 /// So many of them are there before unauthenticated clients add no more.
 const MOST_PRUNED_UNPROVED: u64 = MOST_PRUNED / 2;
-
-/// So many logins of an earlier run are given up in one transaction.
-const GIVEN_UP_AT_ONCE: usize = 256;
 
 pub(super) const HOUR: Duration = Duration::from_secs(3_600);

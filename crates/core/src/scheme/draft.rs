@@ -3,14 +3,13 @@
 use core::iter;
 use std::collections::BTreeMap;
 
-use super::secret::LimitedField;
+use super::accepted::shapes_of;
 use super::{
-    AuthType, DraftSecret, GivenSecret, Naming, RandomError, RandomSource, SERIAL, Scheme,
-    SchemeClientIds, SchemeName, Schemes, Shape, TOKEN,
+    AuthType, DraftError, DraftSecret, GivenSecret, LimitedField, Naming, RandomSource, SERIAL,
+    Scheme, SchemeClientIds, Schemes, TOKEN,
 };
-use crate::client_id::{ClientId, ClientIdError, ClientIdRule};
-use crate::given::Given;
-use crate::name::{LoginName, LoginNameError, Suffix, TenantId};
+use crate::client_id::{ClientId, ClientIdRule};
+use crate::name::{LoginName, Suffix, TenantId};
 
 impl Scheme {
     /// Makes everything that is new about a credential of this scheme.
@@ -141,6 +140,40 @@ impl Scheme {
             SchemeClientIds::SameAsUsername => ClientIdRule::SameAsUsername,
         })
     }
+
+    /// Says whether it takes over tokens of this value, beside those that it makes.
+    #[must_use]
+    pub fn takes_over_token(&self, value: &str) -> bool {
+        let accepted = self.accepted.token.as_ref();
+        accepted.is_some_and(|shape| shape.matches(value))
+    }
+
+    /// Takes a value of an attribute that the scheme fills.
+    fn take_over_attribute(
+        &self,
+        attribute: &'static str,
+        value: &str,
+    ) -> Result<String, DraftError> {
+        match (attribute, &self.token_shape, &self.naming) {
+            (TOKEN, Some(made), _) => {
+                let shapes = || iter::once(made).chain(&self.accepted.token);
+                if shapes().any(|shape| shape.matches(value)) {
+                    return Ok(value.into());
+                }
+                Err(DraftError::AttributeShape {
+                    attribute,
+                    value: value.into(),
+                    shapes: shapes_of(shapes()),
+                })
+            }
+            (SERIAL, _, Naming::GivenOrSerial(_)) => one_level(value.into()),
+            // What keeps the name is the name.
+            _ => Err(DraftError::AttributeFilled {
+                attribute,
+                scheme: self.name.clone(),
+            }),
+        }
+    }
 }
 
 /// What is known of a credential that is to be made.
@@ -182,128 +215,6 @@ pub struct CredentialDraft {
     pub attributes: BTreeMap<String, String>,
     /// What its name and secret came from, if its scheme tells that.
     pub auth_type: Option<AuthType>,
-}
-
-/// Why a credential can't be made as asked.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum DraftError {
-    /// An attribute was set by hand that the scheme fills.
-    #[error("attribute `{attribute}` is filled by scheme `{scheme}`; it can't be set")]
-    AttributeFilled {
-        /// The attribute.
-        attribute: &'static str,
-        /// The scheme.
-        scheme: SchemeName,
-    },
-    /// The value of an attribute that the scheme fills has not its shape.
-    #[error("`{value}` can't be the attribute `{attribute}`, which has the shape {shapes}")]
-    AttributeShape {
-        /// The attribute.
-        attribute: &'static str,
-        /// The value.
-        value: Given,
-        /// The shapes that it may have.
-        shapes: String,
-    },
-    /// A made client id is none.
-    #[error(transparent)]
-    ClientId(#[from] ClientIdError),
-    /// A rule for client ids was asked for that is not the scheme's.
-    #[error("scheme `{scheme}` binds client ids by its own rule, `{own}`")]
-    ClientIdRule {
-        /// The scheme's own rule.
-        own: &'static str,
-        /// The scheme.
-        scheme: SchemeName,
-    },
-    /// A name can't be a name.
-    #[error("`{text}` can't be a name: {why}")]
-    Name {
-        /// What would have been the name.
-        text: Given,
-        /// What speaks against it.
-        why: LoginNameError,
-    },
-    /// A name that no tenant is appended to holds `@`.
-    #[error("`{name}` can't be a name of this scheme: `@` stands before the tenant of others")]
-    NameAt {
-        /// The name.
-        name: LoginName,
-    },
-    /// A character of a name has no upper-case form of one character.
-    #[error("a name of this scheme is written in upper case, and `{}` can't be", .character.escape_debug())]
-    NameFolding {
-        /// The character.
-        character: char,
-    },
-    /// No name was given to a scheme that makes none.
-    #[error("scheme `{scheme}` makes no names; give one")]
-    NameMissing {
-        /// The scheme.
-        scheme: SchemeName,
-    },
-    /// A given name has not the shape of those that the scheme makes.
-    #[error("`{name}` has not the shape `{shape}` that names of this scheme have")]
-    NameShape {
-        /// The name.
-        name: Given,
-        /// The shape.
-        shape: Shape,
-    },
-    /// A text that becomes a level of topics is none.
-    #[error("`{text}` can't be a level of topics: it holds `/`")]
-    NoLevel {
-        /// The text.
-        text: Given,
-    },
-    /// There is no randomness.
-    #[error(transparent)]
-    Random(#[from] RandomError),
-    /// A secret was chosen where all are made.
-    #[error("scheme `{scheme}` makes its secrets itself; leave the password out")]
-    SecretNotChosen {
-        /// The scheme.
-        scheme: SchemeName,
-    },
-    /// A secret was chosen for a name of a generated shape.
-    #[error("`{name}` has the shape of a generated name; it can't have a chosen password")]
-    SecretOfGeneratedName {
-        /// The name.
-        name: LoginName,
-    },
-    /// A secret that is taken over has not the shape of those that may be.
-    #[error(
-        "the secret is not one that scheme `{scheme}` takes over; those have the shape {shapes}"
-    )]
-    SecretShape {
-        /// The scheme.
-        scheme: SchemeName,
-        /// The shapes that it may have.
-        shapes: String,
-    },
-    /// A secret that is taken over could be guessed.
-    #[error("a secret of this shape carries {bits} random bits at most, and 64 are needed")]
-    SecretWeak {
-        /// How many it carries.
-        bits: u32,
-    },
-    /// A field has too many characters.
-    #[error("'{field}' can not be more than {most} chars")]
-    TooLong {
-        /// The field.
-        field: LimitedField,
-        /// The most it may have.
-        most: u16,
-    },
-    /// A field has too few characters.
-    #[error("'{field}' can not be less than {fewest} chars")]
-    TooShort {
-        /// The field.
-        field: LimitedField,
-        /// The fewest it may have.
-        fewest: u16,
-    },
 }
 
 /// A name, and what it was made from.
@@ -360,7 +271,7 @@ fn device_name(text: &str) -> Result<LoginName, DraftError> {
 
 /// Takes a text that rules can put into a level of topics: it is made of what
 /// a name is made of, and of one piece.
-pub(super) fn one_level(text: String) -> Result<String, DraftError> {
+fn one_level(text: String) -> Result<String, DraftError> {
     device_name(&text)?;
     if text.contains('/') {
         return Err(DraftError::NoLevel { text: text.into() });

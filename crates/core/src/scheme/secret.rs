@@ -1,8 +1,10 @@
-//! The secrets of a scheme: made by its shape, or chosen within its limits.
+//! The secrets of a scheme: made by its shape, chosen within its limits, or
+//! taken over.
 
 use core::fmt;
 
-use super::{DraftError, GivenSecret, Naming, RandomSource, Scheme, Schemes};
+use super::accepted::{FEWEST_DIGEST_BITS, shapes_of};
+use super::{DraftError, Naming, RandomSource, Scheme, SchemeClientIds, Schemes, TokenLogin};
 use crate::name::LoginName;
 use crate::secret::Secret;
 
@@ -44,6 +46,40 @@ impl Scheme {
         Ok(DraftSecret::Chosen)
     }
 
+    /// Judges a secret that was given out elsewhere by its shape.
+    fn take_over(&self, secret: &Secret, may_be_weak: bool) -> Result<DraftSecret, DraftError> {
+        let bits = core::str::from_utf8(secret.expose())
+            .ok()
+            .and_then(|text| self.secrets().filter_map(|shape| shape.bits_of(text)).min());
+        match bits {
+            None => Err(DraftError::SecretShape {
+                scheme: self.name.clone(),
+                shapes: shapes_of(self.secrets()),
+            }),
+            Some(bits) if bits >= FEWEST_DIGEST_BITS => Ok(DraftSecret::TakenOver),
+            Some(_) if may_be_weak => Ok(DraftSecret::Weak),
+            Some(bits) => Err(DraftError::SecretWeak { bits }),
+        }
+    }
+
+    /// How all its secrets begin.
+    #[must_use]
+    pub fn secrets_begin(&self) -> &str {
+        let mark = self.secret_shape.mark();
+        let begins = |end: &usize| {
+            let start = mark.get(..*end);
+            start.is_some_and(|start| self.secrets().all(|it| it.mark().starts_with(start)))
+        };
+        let end = (0..=mark.len()).rev().find(begins).unwrap_or(0);
+        mark.get(..end).unwrap_or_default()
+    }
+
+    /// Says whether clients present its secrets as names or client ids.
+    #[must_use]
+    pub fn shows_secrets(&self) -> bool {
+        self.token_login != TokenLogin::Never || self.client_ids == SchemeClientIds::SameAsSecret
+    }
+
     /// What the name and the secret of the credential `name` came from, if this
     /// scheme takes serial numbers.
     #[must_use]
@@ -55,6 +91,23 @@ impl Scheme {
             Naming::Generated(_) | Naming::Given | Naming::Suffixed => None,
         }
     }
+}
+
+/// The secret that a credential is to have.
+#[derive(Clone, Copy)]
+#[expect(missing_debug_implementations, reason = "it holds a secret")]
+pub enum GivenSecret<'a> {
+    /// A person chose it; an empty one is one, and too short.
+    Chosen(&'a Secret),
+    /// None is given. The scheme makes one.
+    Made,
+    /// It was given out elsewhere.
+    TakenOver {
+        /// The secret.
+        secret: &'a Secret,
+        /// Whether it may have fewer than 64 random bits.
+        may_be_weak: bool,
+    },
 }
 
 /// The secret of a new credential.

@@ -13,8 +13,8 @@ use rusqlite::Connection;
 use super::staging_error::StagingError;
 use crate::error::Fault;
 use crate::{
-    auto_registration, client_ids, credential_reader, imports, lockouts, roles, schemes, settings,
-    tenants, tokens,
+    auto_registration, credential_reader, imports, lockouts, roles, schemes, settings,
+    stored_sessions, tenants, tokens,
 };
 
 /// Reads everything.
@@ -62,7 +62,7 @@ pub(super) fn check(connection: &Connection) -> Result<(), StagingError> {
         tokens::token(connection, &parse(id, TokenId::parse)?).map(drop)
     })?;
     each(connection, "stored_session", ["client_id"], |[hash]| {
-        client_ids::record(connection, &tie(hash)?).map(drop)
+        stored_sessions::record(connection, &tie(hash)?).map(drop)
     })
 }
 
