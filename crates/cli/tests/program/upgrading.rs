@@ -69,6 +69,21 @@ const COMMANDS: &[(&str, &str, Does)] = &[
     ("credential suspend", "dev1@acme", Write),
     ("credential untie", "dev1@acme", Write),
     ("doctor", "", DirectoryOverrides),
+    ("export dynamic-security", "--tenant acme TARGET", Write),
+    (
+        "export mosquitto",
+        "--tenant acme --passwords TARGET --acl TARGET2",
+        Write,
+    ),
+    ("import countersign", "EXPORT", Write),
+    ("import csv", "TABLE --tenant acme", Write),
+    ("import dynamic-security", "OBJECT --tenant acme", Write),
+    (
+        "import go-auth",
+        "--passwords EMPTY --acl EMPTY --tenant acme",
+        Write,
+    ),
+    ("import mosquitto", "--passwords EMPTY --tenant acme", Write),
     ("init", "", Nothing(1)),
     (
         "jwt create",
@@ -147,8 +162,21 @@ fn line(fixture: &Fixture, command: &str, arguments: &str) -> String {
     }
     std::fs::create_dir_all(fixture.directory.path().join("pages")).unwrap();
     let at = |name: &str| fixture.directory.path().join(name).display().to_string();
+    for (name, content) in [("empty", ""), ("table", "name\n"), ("object", "{}")] {
+        std::fs::write(at(name), content).unwrap();
+    }
+    if !fixture.directory.path().join("export").exists() {
+        Fixture::new()
+            .run(&format!("export {}", at("export")))
+            .done();
+    }
     let arguments = arguments
         .replace("COPY", &at("copy.db"))
+        .replace("TARGET", &at("target"))
+        .replace("EMPTY", &at("empty"))
+        .replace("TABLE", &at("table"))
+        .replace("OBJECT", &at("object"))
+        .replace("EXPORT", &at("export"))
         .replace("SCHEME", &at("own.toml"));
     format!("{command} {}", arguments.replace("PAGES", &at("pages")))
 }
