@@ -8,8 +8,8 @@ use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::kind::{Application, ApplicationName, Kind};
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::role::RoleName;
-use countersign_core::scheme::{DraftSecret, GivenSecret, SchemeName};
-use countersign_core::secret::{Secret, SecretDigest, Verifier};
+use countersign_core::scheme::SchemeName;
+use countersign_core::secret::Secret;
 use countersign_core::store::{Intent, Listed, Page, all_rows};
 use countersign_core::time::Timestamp;
 
@@ -17,7 +17,7 @@ use crate::caller::Permission;
 use crate::command::{Command, Tx};
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
 use crate::password::PasswordError;
-use crate::secret::{self, Overlap};
+use crate::secret::{self, NewSecret, Overlap};
 use crate::taking::{Plan, Taken};
 use crate::view::AuditedApplication;
 use crate::{cascade, lookup, scheme_overlap};
@@ -235,14 +235,9 @@ fn issue(
     let blank = lookup::application(tx, tenant, name)?;
     let known = tx.schemes()?;
     let scheme = lookup::scheme(&known, &SchemeName::application())?;
-    let made = GivenSecret::Made;
-    let token = match scheme.draft_secret(&blank.name, made, &known, tx.random)? {
-        DraftSecret::Generated(token) => token,
-        DraftSecret::Chosen | DraftSecret::TakenOver | DraftSecret::Weak => {
-            return Err(PasswordError::Empty.into());
-        }
-    };
-    tx.add_secret(blank.id, &Verifier::Digest(SecretDigest::of(&token)))?;
+    let secret = NewSecret::Generated.drafted(tx, &blank.name, scheme, &known)?;
+    tx.add_secret(blank.id, &secret.verifier)?;
+    let token = secret.shown_once.ok_or(PasswordError::Empty)?;
     let application = lookup::application(tx, tenant, name)?;
     let after = AuditedApplication::of(&application);
     tx.record(act, application.name.as_str(), before, Some(&after));

@@ -91,14 +91,13 @@ impl Command for CredentialRuleWarnings {
         let difference = policy.compare(&was, &is, &[], &ids);
         let alone = policy
             .of_roles_alone(&[])
-            .access(AccessSubject::of_credential(&alone))?;
-        let impact = RuleImpact {
-            is_known: true,
-            makes_difference: !difference.is_none(),
-            has_value: policy.allow_something(&alone.rights(ids.first())),
-            is_by_default: policy.gives_by_default(&before),
+            .access(AccessSubject::of_credential(&alone))?
+            .rights(ids.first());
+        let mut impact = RuleImpact {
             is_of_others: policy.is_of_others(rule),
+            ..RuleImpact::default()
         };
+        impact.add(&policy, &before, &difference, &alone);
         Ok(RuleWarning::of(rule, policy.tenant(), impact))
     }
 }

@@ -139,10 +139,7 @@ impl Command for RoleRuleWarnings {
             return Ok(Vec::new());
         };
         let change = RolePolicies::of_rules(tx, &self.0)?;
-        let impact = RuleImpact {
-            is_of_others: change.before.is_of_others(rule),
-            ..self.impact(tx, rule, &change)?
-        };
+        let impact = self.impact(tx, rule, &change)?;
         Ok(RuleWarning::of(rule, change.before.tenant(), impact))
     }
 }
@@ -157,27 +154,29 @@ impl RoleRuleWarnings {
     ) -> Result<RuleImpact, StoreError> {
         let ChangeRoleRules { tenant, name, .. } = &self.0;
         let alone = change.of_rule_alone(rule);
-        let mut impact = RuleImpact::default();
+        let mut impact = RuleImpact {
+            is_of_others: change.before.is_of_others(rule),
+            ..RuleImpact::default()
+        };
         let mut count: usize = 0;
         for_each_holder(rows, tenant, name, |holder| {
             count = count.saturating_add(1);
-            impact.is_known = count <= FEW;
-            if !impact.is_known {
+            if count > FEW {
+                impact.is_known = false;
                 return Ok(ControlFlow::Break(()));
             }
             let (difference, ids) = change.compare(&holder, &[])?;
-            impact.makes_difference = !difference.is_none();
-            if impact.makes_difference {
-                return Ok(ControlFlow::Break(()));
-            }
             let bare = Credential {
                 rules: Vec::new(),
                 ..holder
             };
             let rights = alone.access(subject(&bare, tenant))?.rights(ids.first());
-            impact.has_value |= alone.allow_something(&rights);
-            impact.is_by_default |= change.before.gives_by_default(&bare);
-            Ok(ControlFlow::Continue(()))
+            impact.add(&change.before, &bare, &difference, &rights);
+            Ok(if impact.makes_difference {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            })
         })?;
         Ok(impact)
     }

@@ -3,12 +3,15 @@
 
 use core::fmt;
 
+use countersign_core::credential::Credential;
 use countersign_core::name::TenantId;
+use countersign_core::rights::Rights;
 use countersign_core::rule::{Action, Effect, Namespaces, Rule};
 use countersign_core::tenant::Tenant;
 use countersign_core::topic::TopicFilter;
 
 use crate::check::{BRIDGE_STATES, keeps_some_of};
+use crate::difference::{Policy, RightsDifference};
 
 /// Says what a rule that is written all the same does not do.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -139,6 +142,23 @@ pub(crate) struct RuleImpact {
     pub(crate) is_by_default: bool,
     /// The topics of the rule are another tenant's.
     pub(crate) is_of_others: bool,
+}
+
+impl RuleImpact {
+    /// Adds what becomes of one of them: what it gains and loses by the rule, and
+    /// what the rule alone would allow it.
+    pub(crate) fn add(
+        &mut self,
+        policy: &Policy,
+        concerned: &Credential,
+        difference: &RightsDifference,
+        alone: &Rights,
+    ) {
+        self.is_known = true;
+        self.makes_difference |= !difference.is_none();
+        self.has_value |= policy.allow_something(alone);
+        self.is_by_default |= policy.gives_by_default(concerned);
+    }
 }
 
 impl RuleWarning {
