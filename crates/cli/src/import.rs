@@ -328,7 +328,8 @@ fn told(error: ImportError) -> CliError {
 }
 
 const CSV: &str =
-    "Rows without secret, password and password_hash get a secret, which is shown this once.
+    "Rows without secret, password and password_hash get a secret, which is shown this once. \
+A secret in the table was given out elsewhere, and is taken over in a form that its scheme accepts.
 
 Examples:
   printf 'name,description\\npump-1,hall 2\\n' > devices.csv

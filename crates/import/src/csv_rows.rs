@@ -10,16 +10,17 @@ use countersign_admin::credential::{CreateCredential, NewCredential};
 use countersign_admin::error::Noun;
 use countersign_admin::import::{ImportRow, ImportedPassword, LookUpCredentials};
 use countersign_admin::password::ChosenPassword;
-use countersign_admin::secret::NewSecret;
+use countersign_admin::secret::{IssuedCredential, NewSecret};
 use countersign_admin::text::FreeText;
 use countersign_admin::{AdminError, Context, ErrorKind, dry_run, run};
 use countersign_core::client_id::ClientIdRule;
+use countersign_core::credential::Credential;
 use countersign_core::imported::ImportMark;
 use countersign_core::lifecycle::State;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::role::RoleName;
 use countersign_core::scheme::SchemeName;
-use countersign_core::secret::PasswordHash;
+use countersign_core::secret::{PasswordHash, Verifier};
 use countersign_core::store::AdminStore;
 use countersign_core::time::Timestamp;
 
@@ -43,6 +44,8 @@ pub struct CsvOptions<'a> {
     pub tenant: Option<TenantId>,
     /// The scheme of rows that name none.
     pub scheme: SchemeName,
+    /// Whether secrets of fewer than 64 random bits are taken over, and hashed slowly.
+    pub accept_weak: bool,
     /// Whether what an earlier import made is changed where the table has changed.
     pub update: bool,
     /// Whether nothing is to be written.
@@ -73,10 +76,10 @@ impl CsvSource {
         options: &CsvOptions<'_>,
     ) -> Result<Plan, ImportError> {
         let mut planner = RowPlanner::new("csv", options.update, options.dry_run);
-        let mut taken: HashSet<LoginName> = HashSet::new();
+        let mut taken = Taken::default();
         for row in self.0.rows {
             let mut item = Item::kept(row.place.clone(), row.name.clone());
-            let (row, wanted) = match read_row(row, options, &mut item) {
+            let (mut row, wanted) = match read_row(row, options, &mut item) {
                 Ok(read) => read,
                 Err(why) => {
                     item.lose(&why, MEND);
@@ -84,21 +87,73 @@ impl CsvSource {
                     continue;
                 }
             };
-            match dry_run(store, context, &row) {
-                Ok(issued) => {
-                    let name = issued.described.credential.name;
-                    if taken.insert(name.clone()) {
-                        planner.make(row, item);
-                    } else {
-                        item.lose(&format!("name-taken: a row before is `{name}`, too"), MEND);
+            match tried(store, context, options, &mut row, &mut item) {
+                Ok(issued) => match taken.take(&issued.described.credential) {
+                    Ok(()) => planner.make(row, item),
+                    Err(why) => {
+                        item.lose(&why, MEND);
                         planner.settle(item);
                     }
-                }
+                },
                 Err(error) => refused(store, context, &mut planner, error, wanted, item)?,
             }
         }
         Ok(planner.finish())
     }
+}
+
+/// What rows before have, and no other may have.
+#[derive(Default)]
+struct Taken {
+    names: HashSet<LoginName>,
+    /// By their digests.
+    secrets: HashSet<[u8; 32]>,
+}
+
+impl Taken {
+    /// Takes what a row has, or says what of it a row before has.
+    fn take(&mut self, credential: &Credential) -> Result<(), String> {
+        let name = &credential.name;
+        if !self.names.insert(name.clone()) {
+            return Err(format!("name-taken: a row before is `{name}`, too"));
+        }
+        let mut secrets = credential.secrets.iter();
+        let are_own = secrets.all(|secret| match &secret.verifier {
+            Verifier::Digest(digest) => self.secrets.insert(*digest.as_bytes()),
+            // Hashed with a salt of its own.
+            Verifier::Password(_) => true,
+        });
+        if are_own {
+            return Ok(());
+        }
+        Err("a row before has the same secret; each credential has its own".into())
+    }
+}
+
+/// Tries a row. A secret that is refused as weak is tried as one, where that is
+/// asked for: no other is hashed slowly.
+fn tried<S: AdminStore>(
+    store: &mut S,
+    context: &mut Context<'_>,
+    options: &CsvOptions<'_>,
+    row: &mut ImportRow,
+    item: &mut Item,
+) -> Result<IssuedCredential, AdminError> {
+    let tried = dry_run(store, context, row);
+    if options.accept_weak
+        && tried.as_ref().is_err_and(is_weak)
+        && let NewSecret::TakenOver { may_be_weak, .. } = &mut row.create.0.secret
+    {
+        *may_be_weak = true;
+        item.change("its secret has fewer than 64 random bits, and is kept as an Argon2id hash");
+        return dry_run(store, context, row);
+    }
+    tried
+}
+
+/// Whether a secret is refused that could be guessed.
+fn is_weak(error: &AdminError) -> bool {
+    error.is(ErrorKind::Conflict, Noun::Password)
 }
 
 /// What becomes of a row that can't be made: it is there already, or it is lost.
@@ -127,7 +182,8 @@ fn refused<S: AdminStore>(
         }
         None => {
             let taken = if is_there { "name-taken: " } else { "" };
-            item.lose(&format!("{taken}{error}"), MEND);
+            let fix = if is_weak(&error) { ACCEPT } else { MEND };
+            item.lose(&format!("{taken}{error}"), fix);
             planner.settle(item);
         }
     }
@@ -240,12 +296,21 @@ fn login(login: RowLogin, item: &mut Item) -> Result<(NewSecret, Option<Password
         RowLogin::Password(password) => {
             item.tell(Outcome::Kept);
             let chosen = ChosenPassword::parse(password.expose().to_vec());
-            Ok((NewSecret::Chosen(chosen.map_err(|why| why.to_string())?), None))
+            Ok((
+                NewSecret::Chosen(chosen.map_err(|why| why.to_string())?),
+                None,
+            ))
         }
-        RowLogin::Secret(_) => {
-            Err("a secret that was given out elsewhere is taken over by `credential create --secret-stdin` alone".into())
+        RowLogin::Secret(secret) => {
+            let secret = ChosenPassword::parse(secret.expose().to_vec());
+            let taken_over = NewSecret::TakenOver {
+                secret: secret.map_err(|why| why.to_string())?,
+                may_be_weak: false,
+            };
+            Ok((taken_over, None))
         }
     }
 }
 
 const MEND: &str = "mend the row, and import again";
+const ACCEPT: &str = "take it over with --accept-weak, or give the row another secret";

@@ -13,10 +13,11 @@ use std::fs;
 
 use countersign_admin::credential::ShowCredential;
 use countersign_admin::role::{CreateRole, NewRole};
+use countersign_admin::scheme::AddScheme;
 use countersign_admin::tenant::{CreateTenant, NewTenant};
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::role::RoleName;
-use countersign_core::scheme::SchemeName;
+use countersign_core::scheme::{FieldValue, Scheme, SchemeName};
 use countersign_core::secret::Secret;
 use countersign_core::time::Timestamp;
 use countersign_import::{CsvOptions, CsvSource, IssuedSecret, Report};
@@ -38,6 +39,15 @@ fn fixture() -> Fixture {
 }
 
 fn import(fixture: &mut Fixture, table: &str, update: bool) -> (Report, Vec<IssuedSecret>) {
+    import_with(fixture, table, update, false)
+}
+
+fn import_with(
+    fixture: &mut Fixture,
+    table: &str,
+    update: bool,
+    accept_weak: bool,
+) -> (Report, Vec<IssuedSecret>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("table");
     fs::write(&path, table.replace("HASH", HASH)).unwrap();
@@ -50,6 +60,7 @@ fn import(fixture: &mut Fixture, table: &str, update: bool) -> (Report, Vec<Issu
     let options = CsvOptions {
         tenant: TenantId::parse("home").ok(),
         scheme: SchemeName::basic(),
+        accept_weak,
         update,
         dry_run: false,
         instant: &instant,
@@ -142,4 +153,102 @@ fn run_again_nothing_is_made_and_an_update_changes_what_the_table_changed() {
         groups.map(|group| group.as_str()).collect::<Vec<_>>(),
         ["DM.X"]
     );
+}
+
+/// A scheme whose devices have secrets of four digits elsewhere.
+fn pins() -> AddScheme {
+    let text = |text: &str| FieldValue::Text(text.into());
+    let fields = [
+        ("name", text("pins")),
+        ("login_name", text("generated")),
+        ("login_name_shape", text("p[0-9]{4}")),
+        ("client_id", text("any")),
+        ("secret_shape", text("[0-9a-f]{32}")),
+        ("accepts_shape", text("[0-9]{4,8}")),
+    ];
+    AddScheme(Scheme::from_fields(fields).unwrap())
+}
+
+/// Rows that give a secret out elsewhere: what is kept of it, or why it is lost, by
+/// default and with `--accept-weak`.
+const TAKEN_OVER: [(&str, &str, &str); 10] = [
+    ("VW-ABC123,vwire,at_7f3a1c9e2b844d6f", "digest", "digest"),
+    (
+        "greenhouse,vwire-token,dt_7f3a1c9e-2b84-1d6f-c913-c5e28f01b774",
+        "digest",
+        "digest",
+    ),
+    (
+        "US5591USRS91,impact,iJ6ZIaJNUsILm3WGNr55LDDCV3iQ+RjmOcQbY2IGquY=",
+        "digest",
+        "digest",
+    ),
+    (
+        "123456789012,generated,000102030405060708090a0b0c0d0e",
+        "digest",
+        "digest",
+    ),
+    ("p0001,pins,4711", "64 are needed", "argon2id"),
+    ("p0002,pins,4711", "64 are needed", "argon2id"),
+    ("p0003,pins,123", "have the shape", "have the shape"),
+    (
+        "VW-ABC124,vwire,at_7f3a",
+        "have the shape",
+        "have the shape",
+    ),
+    (
+        "VW-ABC125,vwire,at_7f3a1c9e2b844d6f",
+        "has the same secret",
+        "has the same secret",
+    ),
+    ("a,plain,correct horse", "have the shape", "have the shape"),
+];
+
+#[test]
+fn a_secret_that_was_given_out_elsewhere_is_taken_over_as_its_scheme_says_or_lost() {
+    let rows = TAKEN_OVER.map(|(row, ..)| row).join("\n");
+    let table = format!("name,scheme,secret\n{rows}\n");
+    for accept_weak in [false, true] {
+        let mut fixture = fixture();
+        fixture.run(&pins());
+        let (report, issued) = import_with(&mut fixture, &table, false, accept_weak);
+        assert!(issued.is_empty(), "what is known is not told");
+        let lines = fixture.lines();
+        for (row, strictly, weakly) in TAKEN_OVER {
+            let becomes = if accept_weak { weakly } else { strictly };
+            let what = row.split(',').next().unwrap();
+            let made = lines.iter().find(|line| {
+                let name = line.split([' ', '@']).next();
+                name == Some(what)
+            });
+            let lost = report.lost.iter().find(|lost| &*lost.what == what);
+            let secret = row.rsplit(',').next().unwrap();
+            match (made, lost) {
+                (Some(line), None) => assert_eq!(line.split(' ').nth(2), Some(becomes), "{line}"),
+                (None, Some(lost)) => {
+                    assert!(lost.why.contains(becomes), "{what}: {}", lost.why);
+                    assert!(!lost.why.contains(secret), "{what}: {}", lost.why);
+                }
+                (made, lost) => panic!("{what}: {made:?} {lost:?}"),
+            }
+        }
+        let weak = if accept_weak { 2 } else { 0 };
+        assert_eq!(report.created.credentials, 4 + weak);
+        assert_eq!(report.changed.len() as u64, weak);
+        let (again, _) = import_with(&mut fixture, &table, false, accept_weak);
+        assert_eq!(
+            (again.created.credentials, again.unchanged),
+            (0, report.created.credentials)
+        );
+    }
+}
+
+#[test]
+fn a_secret_of_the_store_is_not_taken_over_for_another_name() {
+    let mut fixture = fixture();
+    let of = |name: &str| format!("name,scheme,secret\n{name},vwire,at_7f3a1c9e2b844d6f\n");
+    import(&mut fixture, &of("VW-ABC123"), false);
+    let (report, _) = import(&mut fixture, &of("VW-ABC124"), false);
+    assert_eq!(report.created.credentials, 0);
+    assert!(report.lost[0].why.contains("in use already"), "{report:?}");
 }

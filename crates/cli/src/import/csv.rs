@@ -32,6 +32,9 @@ pub(crate) struct ImportCsv {
     /// they are printed with the report.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Take over secrets of fewer than 64 random bits, too, as Argon2id hashes.
+    #[arg(long)]
+    accept_weak: bool,
     #[command(flatten)]
     consent: Consent,
 }
@@ -46,6 +49,7 @@ impl ImportCsv {
         let options = CsvOptions {
             tenant: self.tenant,
             scheme: self.scheme,
+            accept_weak: self.accept_weak,
             update: self.consent.update,
             dry_run: self.consent.dry_run,
             instant: &instant,
