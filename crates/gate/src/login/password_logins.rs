@@ -114,6 +114,11 @@ impl PasswordLogins {
         hash_result: Option<HashResult>,
         now: Timestamp,
     ) -> Attempted {
+        let key = state.verifier.key();
+        if let Some(reason) = self.retry_results.take_failure(key, &request) {
+            let refused = Ok(Decided::Refused(reason));
+            return self.conclude(state, info, request, None, refused, now);
+        }
         let decided = self.decide(state, &info.source(), &request, hash_result.as_ref(), now);
         match decided {
             Ok(Decided::NeedsHash(hash_request)) => {

@@ -2,13 +2,14 @@
 //! next try.
 //!
 //! A result is used once, whether it is a match or not, and only for a login
-//! with the same name and the same secret. So a right password that is refused
-//! can't be told from a wrong one any better than at a first try.
+//! with the same name, the same secret and the same code. So a right password
+//! that is refused can't be told from a wrong one any better than at a first try.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use countersign_core::connect::Request;
+use countersign_core::connect::{Method, Request};
+use countersign_core::reason::Reason;
 use countersign_core::secret::{Secret, Tag, TagKey};
 use countersign_core::time::Timestamp;
 
@@ -29,6 +30,8 @@ struct RetryResult {
     /// What was compared, which need not be all that was presented.
     compared: Tag,
     found: HashOutcome,
+    /// See [`HashRequest::failed`].
+    failed: Option<Reason>,
     at: Timestamp,
 }
 
@@ -54,9 +57,22 @@ impl RetryResults {
             about: hash_result.about,
             compared: compared(key, &hash_result.presented),
             found: hash_result.found.settled(),
+            failed: hash_result.failed,
             at: now,
         };
         self.answers.insert(presented, foresight);
+    }
+
+    /// Hands over why the last try of this login failed, if that is counted already:
+    /// its code is not judged and counted again.
+    pub(crate) fn take_failure(&mut self, key: &TagKey, request: &Request) -> Option<Reason> {
+        if self.answers.is_empty() {
+            return None;
+        }
+        let presented = presented_by(key, request)?;
+        let reason = self.answers.get(&presented)?.failed?;
+        self.answers.remove(&presented);
+        Some(reason)
     }
 
     /// Hands over what was found out about the last try of this login, if it
@@ -108,7 +124,11 @@ impl RetryResults {
 fn presented_by(key: &TagKey, request: &Request) -> Option<Tag> {
     let name = request.name.as_ref()?.as_str().as_bytes();
     let secret = request.secret.as_ref()?;
-    Some(key.tag(&[b"presented", name], secret))
+    let code = match &request.method {
+        Method::Enhanced { code: Some(code) } => code.expose(),
+        Method::Enhanced { code: None } | Method::Plain => &[],
+    };
+    Some(key.tag(&[b"presented", name, code], secret))
 }
 
 fn compared(key: &TagKey, secret: &Secret) -> Tag {

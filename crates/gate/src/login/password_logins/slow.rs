@@ -38,7 +38,7 @@ impl PasswordLogins {
         } else {
             self.queue.pending.priority_of_clean(origin)
         };
-        let check = PendingCheck {
+        let mut check = PendingCheck {
             hash_request,
             dummy: state.verifier.dummy(),
             origin,
@@ -57,15 +57,20 @@ impl PasswordLogins {
         };
         let client_id = &request.client_id;
         let has_room = self.queue.make_room_for(client_id, &check, &purpose);
-        let mut request = request;
         if !info.may_wait || !has_room {
             let found = self.quick_checks.check(&check.hash_request);
             let result = check.hash_request.answered(found);
-            match self.admit_quickly(state, info, request, result, now) {
-                Ok(attempted) => return attempted,
-                Err(refused) => request = refused,
-            }
-            if found != HashOutcome::Failed && !has_room {
+            let why = match self.decide_quickly(state, info, &request, &result, now) {
+                Ok(decided) => {
+                    return self.conclude(state, info, request, Some(result), Ok(decided), now);
+                }
+                Err(why) => why,
+            };
+            let failed = &mut check.hash_request.failed;
+            // What failed before was counted then.
+            let counts = failed.is_none() && (why.is_some() || !has_room);
+            *failed = failed.or(why);
+            if found != HashOutcome::Failed && counts {
                 self.failed(&attempt_of(&request, info.address), now);
             }
         }
@@ -81,29 +86,27 @@ impl PasswordLogins {
         Attempted::Answered(refusal.into_outcome(&mut state.journal))
     }
 
-    /// Lets a client in whose right secret was found at once, where there is no
-    /// time for more. One that is refused is given back, and answered as one whose
-    /// secret is wrong.
-    fn admit_quickly<S: GateStore>(
+    /// Decides about a client whose right secret was found at once, where there is no
+    /// time for more. One that is not let in is answered as one whose secret is wrong;
+    /// if it failed and is counted already, that is why.
+    fn decide_quickly<S: GateStore>(
         &mut self,
         state: &mut State<S>,
         info: &ConnectInfo<'_>,
-        request: Request,
-        found: HashResult,
+        request: &Request,
+        found: &HashResult,
         now: Timestamp,
-    ) -> Result<Attempted, Request> {
+    ) -> Result<Decided, Option<Reason>> {
         if found.found.secret().is_none() {
-            return Err(request);
+            return Err(None);
         }
-        let source = info.source();
         let decided = self
             .decider
-            .decide(state, &source, &request, Some(&found), now);
+            .decide(state, &info.source(), request, Some(found), now);
         match decided {
-            Ok(Decided::Admitted(_) | Decided::Challenged) => {
-                Ok(self.conclude(state, info, request, Some(found), decided, now))
-            }
-            Ok(Decided::NeedsHash(_) | Decided::Refused(_)) | Err(_) => Err(request),
+            Ok(decided @ (Decided::Admitted(_) | Decided::Challenged)) => Ok(decided),
+            Ok(Decided::NeedsHash(hash_request)) => Err(hash_request.failed),
+            Ok(Decided::Refused(_)) | Err(_) => Err(None),
         }
     }
 

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use countersign::core::store::{AdminStore as _, Intent};
-use countersign::sqlite::SqliteStore;
-
+use countersign::core::change::Change;
 use countersign::core::lockout::LockoutPolicy;
 use countersign::core::reason::Reason;
+use countersign::core::secret::{PasswordHash, SaltReading, Verifier};
+use countersign::core::store::rows::SecretRows as _;
+use countersign::core::store::{AdminStore as _, AdminTransaction as _, Directory as _, Intent};
+use countersign::sqlite::SqliteStore;
+
 use countersign::core::user::GrantedRight;
 use countersign::{Completion, Directive, Handle, TopicUse};
 use countersign_admin::clients::ListClients;
@@ -481,4 +484,81 @@ fn lines(directives: Vec<Directive>) -> String {
             _ => None,
         });
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// A hash of `right` that costs next to nothing.
+const FOREIGN: &str = "$7$101$AAECAwQFBgcICQoL$CmWjm9GQ0b/TFtVqI++DmxHzRaZvVjKradTSgwsqtaLZH66zJbhnLlRf+TNl+5gPVd9Iq12DdIfQYk2veiOjDQ==";
+
+/// Keeps Jane's password as another system hashed it.
+fn take_over(fixture: &mut Fixture) {
+    let jane = fixture.admin.credential(&name(JANE)).unwrap().unwrap();
+    let hash = PasswordHash::import(FOREIGN, SaltReading::Either).unwrap();
+    let mut transaction = fixture.admin.begin(Intent::Write).unwrap();
+    for secret in &jane.secrets {
+        transaction.remove_secret(secret.id).unwrap();
+    }
+    let hash = Verifier::Password(hash);
+    transaction.add_secret(jane.id, &hash).unwrap();
+    let changes = [Change::Credential(jane.id)];
+    transaction.commit(&[], &changes).unwrap();
+    fixture.settle();
+}
+
+fn with_code(password: &str) -> Try<'_> {
+    Try {
+        handle: 2,
+        client_id: "b",
+        password,
+        ..TRY
+    }
+}
+
+/// Logs in until there is no time left on the host's thread.
+fn use_up_the_round(fixture: &mut Fixture) {
+    for number in 0..8 {
+        let client_id = format!("filler{number}");
+        let filler = Try {
+            handle: 900 + number,
+            client_id: &client_id,
+            name: "filler@acme",
+            ..WRONG
+        };
+        if refused(&fixture.connect(filler)) == Reason::OverBudget {
+            return;
+        }
+    }
+    panic!("there is always time");
+}
+
+#[test]
+fn a_wrong_code_that_hears_of_no_time_is_counted_once_and_its_next_try_hears_why() {
+    // A password that is found right at once, one that let its user in before, and one
+    // that must be hashed.
+    for (is_foreign, is_known) in [(true, false), (false, true), (false, false)] {
+        let case = format!("{is_foreign} {is_known}");
+        let mut fixture = Fixture::with_options(&[("hash_round", "1")]);
+        fixture.background.set_tick(5);
+        let (seed, _) = fixture.enrol(JANE);
+        if is_foreign {
+            take_over(&mut fixture);
+        }
+        if is_known {
+            let right = format!("right{}", fixture.code(&seed, 0));
+            let password = right.as_str();
+            assert!(is_admitted(&fixture.connect(Try { password, ..TRY })));
+            fixture.pass(Duration::from_secs(30));
+        }
+        // One less than would lock her out.
+        for number in 0..4 {
+            use_up_the_round(&mut fixture);
+            let wrong = format!("right00000{number}");
+            for reason in [Reason::OverBudget, Reason::BadSecret] {
+                let heard = refused(&fixture.connect(with_code(&wrong)));
+                assert_eq!(heard, reason, "{case} {number}");
+                fixture.settle();
+            }
+        }
+        let right = format!("right{}", fixture.code(&seed, 0));
+        assert!(is_admitted(&fixture.connect(with_code(&right))), "{case}");
+    }
 }
