@@ -43,6 +43,7 @@ on_every_broker! {
         let mut beside = member("beside", &["--group", "DMX"]);
         let mut outside = member("outside", &[]);
         assert!(!publishes(&mut within, "acme/x") && !publishes(&mut below, "acme/x"));
+        fixture.wait_for_clients_count(4);
         let told = role(&fixture, "assign", "DM", &["--dry-run"]);
         let names: Vec<_> = told.as_array().unwrap().iter().map(|effect| &effect["name"]).collect();
         assert_eq!(names, ["below@acme", "in@acme"]);
