@@ -1,5 +1,7 @@
 //! The eight schemes that every store knows.
 
+use std::sync::LazyLock;
+
 use self::Constant::{Flag, List, Number, Text};
 use super::{FieldValue, Scheme, Schemes};
 
@@ -7,11 +9,16 @@ impl Schemes {
     /// The schemes that every store knows.
     #[must_use]
     pub fn built_in() -> Self {
-        // INVARIANT: all eight can be read, which a test counts.
-        let read = FIRST.iter().chain(&LATER).filter_map(|fields| read(fields));
-        Self(read.map(|scheme| (scheme.name().clone(), scheme)).collect())
+        BUILT_IN.clone()
     }
 }
+
+/// Read once a process: each credential that is made asks for its scheme.
+static BUILT_IN: LazyLock<Schemes> = LazyLock::new(|| {
+    // INVARIANT: all eight can be read, which a test counts.
+    let read = FIRST.iter().chain(&LATER).filter_map(|fields| read(fields));
+    Schemes(read.map(|scheme| (scheme.name().clone(), scheme)).collect())
+});
 
 /// Says whether stores may have a scheme of their own of this name, for they are
 /// older than the built-in one.
