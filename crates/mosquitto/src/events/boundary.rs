@@ -1,36 +1,68 @@
-//! Where the pointers that come with an event become references: its data, and
-//! the plugin that it was registered with.
+//! Where the pointers that come with an event become references: its data, the
+//! client that it is about, and the plugin that it was registered with.
 //!
 //! Nothing made here outlives the callback that it was made in.
 
 use core::ffi::{c_int, c_void};
 
-use crate::boundary::shielded;
+use countersign_mosquitto_sys as sys;
+
+use super::ConnectEvent;
+use crate::boundary::{BrokerClient, shielded};
 use crate::plugin::Plugin;
 
-/// Answers an event that comes with data: `refusal` when a pointer is null,
-/// when another thread asks than the plugin's own, or when `body` panics.
+/// The data of an event that is about a client.
+pub(super) trait AboutClient {
+    /// The client, as the broker passes it.
+    fn client(&self) -> *mut sys::mosquitto;
+}
+
+macro_rules! about_client {
+    ($($data:ty),* $(,)?) => {$(
+        impl AboutClient for $data {
+            fn client(&self) -> *mut sys::mosquitto {
+                self.client
+            }
+        }
+    )*};
+}
+
+about_client!(
+    ConnectEvent,
+    sys::mosquitto_evt_acl_check,
+    sys::mosquitto_evt_basic_auth,
+    sys::mosquitto_evt_control,
+    sys::mosquitto_evt_disconnect,
+    sys::mosquitto_evt_extended_auth,
+    sys::mosquitto_evt_psk_key,
+);
+
+/// Answers an event about a client: `refusal` when a pointer is null, when
+/// another thread asks than the plugin's own, or when `body` panics.
 ///
 /// # Safety
 ///
-/// `event_data` is null or points to an `E`, `userdata` is null or points to a
-/// [`Plugin`], and both stay valid until this returns.
-pub(crate) unsafe fn answer<E>(
+/// `event_data` is null or points to an `E`, whose client is null or one that the
+/// broker's functions take; `userdata` is null or points to a [`Plugin`]; and all
+/// stay valid until this returns.
+pub(super) unsafe fn answer<E: AboutClient>(
     event: &'static str,
     refusal: c_int,
     event_data: *mut c_void,
     userdata: *mut c_void,
-    body: impl FnOnce(&Plugin, &E) -> c_int,
+    body: impl FnOnce(&Plugin, BrokerClient<'_>, &E) -> c_int,
 ) -> c_int {
-    let with_data = |plugin: &Plugin| {
+    let with_client = |plugin: &Plugin| {
         // SAFETY: null or a live event of this type, by this function's contract.
-        match unsafe { event_data.cast::<E>().as_ref() } {
-            Some(data) => body(plugin, data),
-            None => refusal,
-        }
+        let Some(data) = (unsafe { event_data.cast::<E>().as_ref() }) else {
+            return refusal;
+        };
+        // SAFETY: null or a client that lives as long, by this function's contract.
+        let client = unsafe { BrokerClient::new(data.client()) };
+        client.map_or(refusal, |client| body(plugin, client, data))
     };
     // SAFETY: null or a live plugin, by this function's contract.
-    unsafe { answer_bare(event, refusal, userdata, with_data) }
+    unsafe { answer_bare(event, refusal, userdata, with_client) }
 }
 
 /// Answers an event whose data takes an answer besides the code, as [`answer`]
@@ -38,25 +70,25 @@ pub(crate) unsafe fn answer<E>(
 ///
 /// # Safety
 ///
-/// `event_data` is null or points to an `E` that is not used elsewhere,
-/// `userdata` is null or points to a [`Plugin`], and both stay valid until this
-/// returns.
-pub(crate) unsafe fn answer_mut<E>(
+/// As for [`answer`], and the `E` is not used elsewhere.
+pub(super) unsafe fn answer_mut<E: AboutClient>(
     event: &'static str,
     refusal: c_int,
     event_data: *mut c_void,
     userdata: *mut c_void,
-    body: impl FnOnce(&Plugin, &mut E) -> c_int,
+    body: impl FnOnce(&Plugin, BrokerClient<'_>, &mut E) -> c_int,
 ) -> c_int {
-    let with_data = |plugin: &Plugin| {
+    let with_client = |plugin: &Plugin| {
         // SAFETY: null or a live event of this type, by this function's contract.
-        match unsafe { event_data.cast::<E>().as_mut() } {
-            Some(data) => body(plugin, data),
-            None => refusal,
-        }
+        let Some(data) = (unsafe { event_data.cast::<E>().as_mut() }) else {
+            return refusal;
+        };
+        // SAFETY: null or a client that lives as long, by this function's contract.
+        let client = unsafe { BrokerClient::new(data.client()) };
+        client.map_or(refusal, |client| body(plugin, client, data))
     };
     // SAFETY: null or a live plugin, by this function's contract.
-    unsafe { answer_bare(event, refusal, userdata, with_data) }
+    unsafe { answer_bare(event, refusal, userdata, with_client) }
 }
 
 /// Answers an event whose data is not needed: `refusal` when there is no
@@ -71,7 +103,7 @@ pub(crate) unsafe fn answer_mut<E>(
 ///
 /// `userdata` is null or points to a [`Plugin`] that stays valid until this
 /// returns.
-pub(crate) unsafe fn answer_bare(
+pub(super) unsafe fn answer_bare(
     event: &'static str,
     refusal: c_int,
     userdata: *mut c_void,

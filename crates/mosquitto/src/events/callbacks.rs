@@ -34,19 +34,17 @@ pub(super) unsafe extern "C" fn on_basic_auth(
     event_data: *mut c_void,
     userdata: *mut c_void,
 ) -> c_int {
-    let body = |plugin: &Plugin, event: &sys::mosquitto_evt_basic_auth| {
-        // SAFETY: the broker passes null or a client that lives as long as the event.
-        let Some(mut client) = (unsafe { BrokerClient::new(event.client) }) else {
-            return sys::MOSQ_ERR_AUTH;
+    let body =
+        |plugin: &Plugin, mut client: BrokerClient<'_>, event: &sys::mosquitto_evt_basic_auth| {
+            // SAFETY: the broker keeps it, null or terminated, until the name is set.
+            let username = unsafe { client.bytes(event.username) };
+            // SAFETY: the broker keeps it, null or terminated, during the callback.
+            let password = unsafe { client.bytes(event.password) };
+            let outcome = plugin.connect(&client, username, password);
+            plugin.conclude(outcome, &mut client)
         };
-        // SAFETY: the broker keeps it, null or terminated, until the name is set.
-        let username = unsafe { client.bytes(event.username) };
-        // SAFETY: the broker keeps it, null or terminated, during the callback.
-        let password = unsafe { client.bytes(event.password) };
-        let outcome = plugin.connect(&client, username, password);
-        plugin.conclude(outcome, &mut client)
-    };
-    // SAFETY: by this function's contract.
+    // SAFETY: by this function's contract; the broker passes null or a client that
+    // lives as long as the event.
     unsafe { answer(BASIC_AUTH, sys::MOSQ_ERR_AUTH, event_data, userdata, body) }
 }
 
@@ -67,18 +65,15 @@ pub(super) unsafe extern "C" fn on_acl_check(
     event_data: *mut c_void,
     userdata: *mut c_void,
 ) -> c_int {
-    let body = |plugin: &Plugin, event: &sys::mosquitto_evt_acl_check| {
-        // SAFETY: the broker passes null or a client that lives as long as the event.
-        let Some(client) = (unsafe { BrokerClient::new(event.client) }) else {
-            return sys::MOSQ_ERR_ACL_DENIED;
-        };
+    let body = |plugin: &Plugin, client: BrokerClient<'_>, event: &sys::mosquitto_evt_acl_check| {
         // SAFETY: the broker keeps it, null or terminated, during the callback.
         let Some(topic) = (unsafe { client.bytes(event.topic) }) else {
             return sys::MOSQ_ERR_ACL_DENIED;
         };
         plugin.check(&client, event.access, topic, event.qos, event.retain)
     };
-    // SAFETY: by this function's contract.
+    // SAFETY: by this function's contract; the broker passes null or a client that
+    // lives as long as the event.
     unsafe {
         answer(
             ACL_CHECK,
@@ -105,14 +100,13 @@ pub(super) unsafe extern "C" fn on_disconnect(
     event_data: *mut c_void,
     userdata: *mut c_void,
 ) -> c_int {
-    let body = |plugin: &Plugin, event: &sys::mosquitto_evt_disconnect| {
-        // SAFETY: the broker passes null or a client that lives as long as the event.
-        if let Some(client) = unsafe { BrokerClient::new(event.client) } {
+    let body =
+        |plugin: &Plugin, client: BrokerClient<'_>, _event: &sys::mosquitto_evt_disconnect| {
             plugin.disconnected(&client, id);
-        }
-        sys::MOSQ_ERR_SUCCESS
-    };
-    // SAFETY: by this function's contract.
+            sys::MOSQ_ERR_SUCCESS
+        };
+    // SAFETY: by this function's contract; the broker passes null or a client that
+    // lives as long as the event.
     unsafe {
         answer(
             DISCONNECT,
@@ -138,14 +132,12 @@ pub(super) unsafe extern "C" fn on_connect(
     event_data: *mut c_void,
     userdata: *mut c_void,
 ) -> c_int {
-    let body = |plugin: &Plugin, event: &ConnectEvent| {
-        // SAFETY: the broker passes null or a client that lives as long as the event.
-        if let Some(client) = unsafe { BrokerClient::new(event.client) } {
-            plugin.arrived(&client);
-        }
+    let body = |plugin: &Plugin, client: BrokerClient<'_>, _event: &ConnectEvent| {
+        plugin.arrived(&client);
         sys::MOSQ_ERR_SUCCESS
     };
-    // SAFETY: by this function's contract.
+    // SAFETY: by this function's contract; the broker passes null or a client that
+    // lives as long as the event.
     unsafe { answer(CONNECT, sys::MOSQ_ERR_SUCCESS, event_data, userdata, body) }
 }
 
@@ -164,17 +156,15 @@ pub(super) unsafe extern "C" fn on_control(
     event_data: *mut c_void,
     userdata: *mut c_void,
 ) -> c_int {
-    let body = |plugin: &Plugin, event: &sys::mosquitto_evt_control| {
-        // SAFETY: the broker passes null or a client that lives as long as the event.
-        if let Some(client) = unsafe { BrokerClient::new(event.client) } {
-            let length = usize::try_from(event.payloadlen).unwrap_or(0);
-            // SAFETY: the broker keeps so many bytes, or null, during the callback.
-            let payload = unsafe { client.data(event.payload, length) };
-            plugin.command(&client, payload.unwrap_or_default());
-        }
+    let body = |plugin: &Plugin, client: BrokerClient<'_>, event: &sys::mosquitto_evt_control| {
+        let length = usize::try_from(event.payloadlen).unwrap_or(0);
+        // SAFETY: the broker keeps so many bytes, or null, during the callback.
+        let payload = unsafe { client.data(event.payload, length) };
+        plugin.command(&client, payload.unwrap_or_default());
         sys::MOSQ_ERR_SUCCESS
     };
-    // SAFETY: by this function's contract.
+    // SAFETY: by this function's contract; the broker passes null or a client that
+    // lives as long as the event.
     unsafe { answer(CONTROL, sys::MOSQ_ERR_SUCCESS, event_data, userdata, body) }
 }
 
@@ -199,11 +189,9 @@ pub(super) unsafe extern "C" fn on_ext_auth_start(
     event_data: *mut c_void,
     userdata: *mut c_void,
 ) -> c_int {
-    let body = |plugin: &Plugin, event: &mut sys::mosquitto_evt_extended_auth| {
-        // SAFETY: the broker passes null or a client that lives as long as the event.
-        let Some(mut client) = (unsafe { BrokerClient::new(event.client) }) else {
-            return sys::MOSQ_ERR_AUTH_CONTINUE;
-        };
+    let body = |plugin: &Plugin,
+                mut client: BrokerClient<'_>,
+                event: &mut sys::mosquitto_evt_extended_auth| {
         // SAFETY: the broker keeps it, null or terminated, during the callback.
         let method = unsafe { client.bytes(event.auth_method) };
         // SAFETY: the broker keeps so many bytes, or null, during the callback.
@@ -211,7 +199,8 @@ pub(super) unsafe extern "C" fn on_ext_auth_start(
         let outcome = plugin.connect_enhanced(&client, method.unwrap_or_default(), data);
         plugin.conclude_enhanced(EnhancedStep::Start, outcome, &mut client, event)
     };
-    // SAFETY: by this function's contract.
+    // SAFETY: by this function's contract; the broker passes null or a client that
+    // lives as long as the event.
     unsafe {
         answer_mut(
             EXT_AUTH_START,
@@ -235,17 +224,16 @@ pub(super) unsafe extern "C" fn on_ext_auth_continue(
     event_data: *mut c_void,
     userdata: *mut c_void,
 ) -> c_int {
-    let body = |plugin: &Plugin, event: &mut sys::mosquitto_evt_extended_auth| {
-        // SAFETY: the broker passes null or a client that lives as long as the event.
-        let Some(mut client) = (unsafe { BrokerClient::new(event.client) }) else {
-            return sys::MOSQ_ERR_AUTH_CONTINUE;
-        };
+    let body = |plugin: &Plugin,
+                mut client: BrokerClient<'_>,
+                event: &mut sys::mosquitto_evt_extended_auth| {
         // SAFETY: the broker keeps so many bytes, or null, during the callback.
         let data = unsafe { client.data(event.data_in, event.data_in_len.into()) };
         let outcome = plugin.resume(&client, data);
         plugin.conclude_enhanced(EnhancedStep::Continue, outcome, &mut client, event)
     };
-    // SAFETY: by this function's contract.
+    // SAFETY: by this function's contract; the broker passes null or a client that
+    // lives as long as the event.
     unsafe {
         answer_mut(
             EXT_AUTH_CONTINUE,
@@ -273,17 +261,15 @@ pub(super) unsafe extern "C" fn on_psk_key(
     event_data: *mut c_void,
     userdata: *mut c_void,
 ) -> c_int {
-    let body = |plugin: &Plugin, event: &sys::mosquitto_evt_psk_key| {
-        // SAFETY: the broker passes null or a client that lives as long as the event.
-        if let Some(client) = unsafe { BrokerClient::new(event.client) } {
-            // SAFETY: the broker keeps it, null or terminated, during the callback.
-            if let Some(identity) = unsafe { client.bytes(event.identity) } {
-                plugin.proved(&client, identity);
-            }
+    let body = |plugin: &Plugin, client: BrokerClient<'_>, event: &sys::mosquitto_evt_psk_key| {
+        // SAFETY: the broker keeps it, null or terminated, during the callback.
+        if let Some(identity) = unsafe { client.bytes(event.identity) } {
+            plugin.proved(&client, identity);
         }
         sys::MOSQ_ERR_PLUGIN_DEFER
     };
-    // SAFETY: by this function's contract.
+    // SAFETY: by this function's contract; the broker passes null or a client that
+    // lives as long as the event.
     unsafe {
         answer(
             PSK_KEY,

@@ -52,6 +52,16 @@ fn nothing_is_granted_without_a_plugin_data_or_a_client() {
     assert_eq!(call(ACL_CHECK, &nobody, fixture.userdata()), DENIED);
     let nobody = disconnect_event(ptr::null_mut());
     assert_eq!(call(DISCONNECT, &nobody, fixture.userdata()), ALLOWED);
+    let nobody = connect_event(ptr::null_mut());
+    assert_eq!(call(CONNECT, &nobody, fixture.userdata()), ALLOWED);
+    let nobody = control_event(ptr::null_mut(), b"{}");
+    assert_eq!(call(CONTROL, &nobody, fixture.userdata()), ALLOWED);
+    let nobody = psk_event(ptr::null_mut(), c"identity");
+    assert_eq!(call(PSK_KEY, &nobody, fixture.userdata()), DEFERRED);
+    for step in [EXT_AUTH_START, EXT_AUTH_CONTINUE] {
+        let nobody = enhanced_event(ptr::null_mut(), Some(c"method"), None);
+        assert_eq!(call(step, &nobody, fixture.userdata()), CONTINUE);
+    }
     let mut no_topic = acl_event(client.pointer(), c"t", sys::MOSQ_ACL_READ);
     no_topic.topic = ptr::null();
     assert_eq!(call(ACL_CHECK, &no_topic, fixture.userdata()), DENIED);
