@@ -148,6 +148,9 @@ on_every_broker! {
         let users = [Some(("alice", "correct horse")), Some(("bob", "correct horse"))];
         let filters = ["home/#", "home/hall/+", "home/hall/light", "home/of/alice/#", "home/news"];
         let expected = uses(native.port(), &users, &filters, TOPICS);
+        let alice = expected.iter().find(|line| line.starts_with("alice receives by home/hall/+"));
+        let alice = alice.unwrap();
+        assert!(alice.contains("hall/light") && !alice.contains("hall/secret"), "{alice}");
         assert_eq!(uses(fixture.port(), &users, &filters, TOPICS), expected);
         for broker in [native.port(), fixture.port()] {
             let code = |id: &str, name: &str| {

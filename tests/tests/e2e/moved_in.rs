@@ -23,10 +23,15 @@ fn configurations() -> u64 {
 }
 
 /// Says whether the report of an import names what made a difference: the user, or
-/// a filter that has to do with the topic.
+/// a filter that has to do with the topic. What was lost never grants anything.
 fn is_named(report: &Value, difference: &Difference) -> bool {
-    let named = ["lost", "changed"].map(|key| report[key].as_array().unwrap());
-    named.into_iter().flatten().any(|entry| {
+    let keys = if difference.grants_more {
+        &["changed"][..]
+    } else {
+        &["lost", "changed"]
+    };
+    let named = keys.iter().map(|key| report[key].as_array().unwrap());
+    named.flatten().any(|entry| {
         let what = entry["what"].as_str().unwrap();
         difference.who == Some(what)
             || difference
@@ -37,8 +42,8 @@ fn is_named(report: &Value, difference: &Difference) -> bool {
 }
 
 /// Says whether two filters have a topic in common; a variable stands for any level.
-fn meet(one: &str, other: &str) -> bool {
-    let any = |level: &str| ["+", "%u", "%c"].contains(&level);
+pub fn meet(one: &str, other: &str) -> bool {
+    let any = |level: &str| ["+", "%u", "%c", "${username}", "${client_id}"].contains(&level);
     let mut levels = (one.split('/'), other.split('/'));
     loop {
         match (levels.0.next(), levels.1.next()) {

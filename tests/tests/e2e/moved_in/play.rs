@@ -13,6 +13,8 @@ pub struct Difference {
     pub who: Option<&'static str>,
     /// The topic or filter, where there is one.
     pub topic: Option<String>,
+    /// Whether the second broker granted what the first one did not.
+    pub grants_more: bool,
     /// What was tried, and what each broker answered.
     pub told: String,
 }
@@ -43,6 +45,7 @@ impl Play<'_> {
         self.queued(&mut pairs);
     }
 
+    /// Takes note of what each broker granted, one thing after the other.
     fn differ(
         &mut self,
         who: Option<&'static str>,
@@ -54,9 +57,12 @@ impl Play<'_> {
         if native == moved {
             self.delivered += native.matches("qos").count();
         } else {
+            let granted = |told: &str, it: &str| told.split(", ").any(|other| other == it);
+            let mut after = moved.split(", ").filter(|it| !it.is_empty());
             self.differences.push(Difference {
                 who,
                 topic: topic.map(str::to_owned),
+                grants_more: after.any(|it| !granted(&native, it)),
                 told: format!("{what}: {native}, then {moved}"),
             });
         }
@@ -71,9 +77,7 @@ impl Play<'_> {
                 if let Some(tried) = tried {
                     connect = connect.password(tried);
                 }
-                let told = self
-                    .ports
-                    .map(|port| is_accepted(&connect, port).to_string());
+                let told = self.ports.map(|port| granted(is_accepted(&connect, port)));
                 self.differ(
                     Some(name),
                     None,
@@ -90,12 +94,7 @@ impl Play<'_> {
         for (who, client_id) in people.chain([(None, "guest")]) {
             let connect = connect(who, client_id);
             let told = self.ports.map(|port| is_accepted(&connect, port));
-            self.differ(
-                who,
-                None,
-                "a connection",
-                told.map(|is_accepted| is_accepted.to_string()),
-            );
+            self.differ(who, None, "a connection", told.map(granted));
             if told == [true; 2] {
                 let clients = self.ports.map(|port| connect.accepted(port));
                 pairs.push(Pair { who, clients });
@@ -111,7 +110,7 @@ impl Play<'_> {
             let codes = client.subscribe(&[(filter, qos)]).unwrap();
             codes[0] < 0x80
         });
-        let told = [native || !moved, true].map(|is_right| is_right.to_string());
+        let told = [native || !moved, true].map(granted);
         let what = format!("{:?} may not subscribe to {filter:?}", pair.who);
         self.differ(pair.who, Some(filter), &what, told);
     }
@@ -252,6 +251,11 @@ fn connect(who: Option<&str>, client_id: &str) -> Connect {
 fn is_accepted(connect: &Connect, port: u16) -> bool {
     let code = (0..10).find_map(|_| connect.code(port));
     code == Some(0)
+}
+
+/// What is told of something that is granted, or not.
+fn granted(is_granted: bool) -> String {
+    if is_granted { "granted" } else { "" }.to_owned()
 }
 
 /// All that a client was sent until now, in one line.
