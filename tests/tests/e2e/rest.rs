@@ -1,7 +1,9 @@
 //! A tenant that owns `#`, and others that take topics from it.
 
 use countersign_testkit::{Client, Version};
-use countersign_tests::{Fixture, Login, PATIENCE, is_kicked, on_every_broker, topics, wait_until};
+use countersign_tests::{
+    Fixture, Login, PATIENCE, is_kicked, on_every_broker, topics_so_far, wait_until,
+};
 use serde_json::json;
 
 /// A household: one tenant, which owns `#`, with a device.
@@ -33,7 +35,7 @@ on_every_broker! {
         let used = ["zigbee2mqtt/lamp/set", "homeassistant/light/config", "other/x", "/"];
         publish(&mut client, &used);
         publish(&mut client, &["$SYS/x", "$other/x"]);
-        assert_eq!(topics(&mut watcher), used);
+        assert_eq!(topics_so_far(&mut watcher), used);
         assert_eq!(client.subscribe(&[("$SYS/#", 0), ("+/#", 0)]).unwrap(), [0x80, 0]);
         assert_eq!(fixture.cli.json(&["tenant", "show", "home"])["namespaces"], json!(["#"]));
     }
@@ -63,15 +65,15 @@ on_every_broker! {
         let mut watcher = watcher(&fixture, &lamp);
         let mut client = lamp.connect("lamp").accepted(fixture.port());
         publish(&mut client, &["guests/x"]);
-        assert_eq!(topics(&mut watcher), ["guests/x"]);
+        assert_eq!(topics_so_far(&mut watcher), ["guests/x"]);
         fixture.tenant("guests", &["--take"]);
         let phone = fixture.credential("phone", "guests");
         let mut phone = phone.connect("phone").accepted(fixture.port());
         assert_eq!(phone.subscribe(&[("guests/#", 0), ("#", 0), ("other/#", 0)]).unwrap(), [0, 0x80, 0x80]);
         publish(&mut phone, &["guests/y", "home/y"]);
         publish(&mut client, &["guests/z", "home/z"]);
-        assert_eq!(topics(&mut phone), ["guests/y"]);
-        assert_eq!(topics(&mut watcher), ["home/z"]);
+        assert_eq!(topics_so_far(&mut phone), ["guests/y"]);
+        assert_eq!(topics_so_far(&mut watcher), ["home/z"]);
         // It goes on with `#` as before, of which it is sent what is its own.
         assert_eq!(client.subscribe(&[("#", 0), ("guests/#", 0)]).unwrap(), [0, 0x80]);
         for client in [&mut watcher, &mut client, &mut phone] {
@@ -120,14 +122,14 @@ on_every_broker! {
         let mut client = lamp.connect("lamp").accepted(fixture.port());
         let mut watcher = watcher(&fixture, &lamp);
         publish(&mut client, &["vwire/VW-ABC123/x"]);
-        assert_eq!(topics(&mut watcher), ["vwire/VW-ABC123/x"]);
+        assert_eq!(topics_so_far(&mut watcher), ["vwire/VW-ABC123/x"]);
         let made = fixture.make("vwire", "guests", &["--take"]);
         let wired = Login::from(&made);
         let mut wired = wired.connect(&wired.username).accepted(fixture.port());
         let topic = format!("vwire/{}/x", countersign_tests::text(&made, "username"));
         publish(&mut wired, &[&topic]);
         publish(&mut client, &["vwire/VW-ABC123/y", "home/y"]);
-        assert_eq!(topics(&mut watcher), ["home/y"]);
+        assert_eq!(topics_so_far(&mut watcher), ["home/y"]);
         let impact = ["credential", "create", "meter", "--tenant", "guests", "--scheme", "impact"];
         let refused = fixture.cli.refused(&[&impact[..], &["--take"]].concat());
         assert!(refused.contains("could reach namespace `#` of tenant `home`"), "{refused}");
