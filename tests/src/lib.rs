@@ -473,6 +473,18 @@ pub fn topics_so_far(client: &mut Client) -> Vec<String> {
         .collect()
 }
 
+/// Says whether a client of MQTT 5 may publish to a topic, and is still let in then.
+pub fn publishes(client: &mut Client, topic: &str) -> bool {
+    let code = client.publish(topic, b"x", 1, false).unwrap();
+    client.ping(PATIENCE).unwrap();
+    code < 0x80
+}
+
+/// Says whether a client may subscribe to a filter.
+pub fn subscribes(client: &mut Client, filter: &str) -> bool {
+    client.subscribe(&[(filter, 0)]).unwrap()[0] < 0x80
+}
+
 /// Whether a text has a shape, written as in a scheme.
 pub fn has_shape(text: &str, shape: &str) -> bool {
     Shape::parse(shape).unwrap().matches(text)

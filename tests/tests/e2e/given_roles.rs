@@ -1,8 +1,8 @@
 //! Roles that a tenant gives to all of its devices and to clients without a
 //! login, roles without wildcards, and literal rules.
 
-use countersign_testkit::{Client, Connect};
-use countersign_tests::{Fixture, PATIENCE, on_every_broker, wait_until};
+use countersign_testkit::Connect;
+use countersign_tests::{Fixture, PATIENCE, on_every_broker, publishes, subscribes, wait_until};
 
 /// A role of `acme` that allows this.
 fn role(fixture: &Fixture, name: &str, rules: &[&[&str]]) {
@@ -19,16 +19,6 @@ fn set(fixture: &Fixture, words: &[&str]) {
     fixture
         .cli
         .json(&[&["tenant", "set", "acme"], words].concat());
-}
-
-fn publishes(client: &mut Client, topic: &str) -> bool {
-    let code = client.publish(topic, b"x", 1, false).unwrap();
-    client.ping(PATIENCE).unwrap();
-    code < 0x80
-}
-
-fn subscribes(client: &mut Client, filter: &str) -> bool {
-    client.subscribe(&[(filter, 0)]).unwrap()[0] < 0x80
 }
 
 on_every_broker! {

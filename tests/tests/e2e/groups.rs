@@ -1,7 +1,6 @@
 //! Groups: several of one credential, and roles that groups hold.
 
-use countersign_testkit::Client;
-use countersign_tests::{Fixture, PATIENCE, on_every_broker, wait_until};
+use countersign_tests::{Fixture, on_every_broker, publishes, subscribes, wait_until};
 use serde_json::{Value, json};
 
 /// A tenant whose credentials may do what roles say, with a role that allows this.
@@ -19,16 +18,6 @@ fn start(version: countersign_testkit::Version, allowed: &[&str]) -> Fixture {
 fn role(fixture: &Fixture, act: &str, group: &str, more: &[&str]) -> Value {
     let words = ["role", act, "ops", "--tenant", "acme", "--group", group];
     fixture.cli.json(&[&words, more].concat())
-}
-
-fn publishes(client: &mut Client, topic: &str) -> bool {
-    let code = client.publish(topic, b"x", 1, false).unwrap();
-    client.ping(PATIENCE).unwrap();
-    code < 0x80
-}
-
-fn subscribes(client: &mut Client, filter: &str) -> bool {
-    client.subscribe(&[(filter, 0)]).unwrap()[0] < 0x80
 }
 
 on_every_broker! {

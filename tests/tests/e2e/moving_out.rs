@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use countersign_testkit::{Broker, Client, Connect, Version};
 use countersign_tests::mosquitto_tools::{dynamic_security, passwd};
-use countersign_tests::{Fixture, PATIENCE, on_every_broker};
+use countersign_tests::{Fixture, on_every_broker, publishes};
+use fastrand::Rng;
 use serde_json::{Value, json};
 
 use crate::moved_in::meet;
@@ -48,23 +49,6 @@ fn tenant(fixture: &Fixture, words: &[&str]) {
     act(fixture, &[&["tenant", "set", "acme"], words].concat());
 }
 
-/// Numbers that look random and are the same each time.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).unwrap() % end
-    }
-
-    fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
-        of[self.below(of.len())]
-    }
-}
-
 const PATTERNS: [&str; 10] = [
     "acme/a",
     "acme/b",
@@ -80,11 +64,11 @@ const PATTERNS: [&str; 10] = [
 
 /// Gives each user rules of its own, roles, and what all have by default.
 fn furnish(fixture: &Fixture, seed: u64) {
-    let mut numbers = Numbers(seed);
+    let mut random = Rng::with_seed(seed);
     let mut rule = |of: &[&str]| {
-        let effect = numbers.one(&["allow", "allow", "allow", "deny"]);
-        let action = numbers.one(&["publish", "subscribe", "both"]);
-        let pattern = numbers.one(&PATTERNS);
+        let effect = random.choice(["allow", "allow", "allow", "deny"]).unwrap();
+        let action = random.choice(["publish", "subscribe", "both"]).unwrap();
+        let pattern = random.choice(PATTERNS).unwrap();
         act(
             fixture,
             &[&[of[0], effect], &of[1..], &[action, pattern]].concat(),
@@ -171,9 +155,7 @@ fn theirs(broker: &Broker, check: &str) -> Vec<Option<bool>> {
         let mut client = connect(broker, user);
         if check == "publish" {
             for topic in TOPICS {
-                let code = client.publish(topic, b"x", 1, false).unwrap();
-                client.ping(PATIENCE).unwrap();
-                answers.push(Some(code < 0x80));
+                answers.push(Some(publishes(&mut client, topic)));
             }
             continue;
         }
@@ -183,8 +165,7 @@ fn theirs(broker: &Broker, check: &str) -> Vec<Option<bool>> {
         let mut boss = Connect::v5("publisher")
             .login("boss", PASSWORD)
             .accepted(broker.port());
-        let published = TOPICS.map(|topic| boss.publish(topic, b"x", 1, false).unwrap() < 0x80);
-        boss.ping(PATIENCE).unwrap();
+        let published = TOPICS.map(|topic| publishes(&mut boss, topic));
         let received: Vec<String> = client.received().into_iter().map(|it| it.topic).collect();
         for (topic, is_published) in TOPICS.iter().zip(published) {
             let is_received = received.iter().any(|it| it == topic);

@@ -1,14 +1,8 @@
 //! What operators may do: what their rules allow, and nothing that they deny.
 
 use countersign_testkit::Client;
-use countersign_tests::{Fixture, PATIENCE, on_every_broker, topics_so_far, wait_until};
+use countersign_tests::{Fixture, on_every_broker, publishes, topics_so_far, wait_until};
 use serde_json::Value;
-
-fn publishes(client: &mut Client, topic: &str) -> bool {
-    let code = client.publish(topic, b"x", 1, false).unwrap();
-    client.ping(PATIENCE).unwrap();
-    code < 0x80
-}
 
 /// The rules that `operator show` has.
 fn rules(fixture: &Fixture) -> Vec<String> {
