@@ -107,12 +107,9 @@ impl Plugin {
             ConnectResult::Nobody => return sys::MOSQ_ERR_SUCCESS,
             ConnectResult::Unasked => {}
             ConnectResult::Decided(ConnectOutcome::Admitted { username }, presented) => {
-                if self.host.ensure_username(client, username.as_deref()) {
-                    self.came(client, AnsweredBy::Gate, presented.fingerprint);
+                if self.let_in(client, username.as_deref(), presented.fingerprint) {
                     return sys::MOSQ_ERR_SUCCESS;
                 }
-                self.log(LogLevel::Error, NO_USERNAME);
-                self.tell_gone(handle);
             }
             ConnectResult::Decided(ConnectOutcome::Refused { reason, code, line }, presented) => {
                 if self.chain == ChainMode::Defer && is_nobody(reason) {
@@ -144,6 +141,23 @@ impl Plugin {
         }
         self.forget_refused(handle);
         sys::MOSQ_ERR_AUTH
+    }
+
+    /// Lets a client in under the name that the gate gives it; says whether the broker
+    /// took the name. If it did not, the gate is told that the client is gone.
+    pub(super) fn let_in(
+        &self,
+        client: &mut BrokerClient<'_>,
+        username: Option<&str>,
+        fingerprint: Fingerprint,
+    ) -> bool {
+        if self.host.ensure_username(client, username) {
+            self.came(client, AnsweredBy::Gate, fingerprint);
+            return true;
+        }
+        self.log(LogLevel::Error, NO_USERNAME);
+        self.tell_gone(client.handle());
+        false
     }
 
     /// Forgets a client that is refused. After a reload the broker ends it and says

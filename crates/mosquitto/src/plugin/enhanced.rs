@@ -7,9 +7,7 @@ use countersign::{ConnectInfo, ConnectOutcome, Enhanced, LogLevel, RefusalCode};
 use countersign_mosquitto_sys as sys;
 
 use super::Plugin;
-use super::connect::{
-    CLOSED, ConnectResult, NO_USERNAME, PresentedLogin, fingerprint_after, is_nobody,
-};
+use super::connect::{CLOSED, ConnectResult, PresentedLogin, fingerprint_after, is_nobody};
 use crate::boundary::BrokerClient;
 use crate::clients::AnsweredBy;
 
@@ -95,12 +93,9 @@ impl Plugin {
             }
             ConnectResult::Nobody | ConnectResult::Unasked => {}
             ConnectResult::Decided(ConnectOutcome::Admitted { username }, presented) => {
-                if self.host.ensure_username(client, username.as_deref()) {
-                    self.came(client, AnsweredBy::Gate, presented.fingerprint);
+                if self.let_in(client, username.as_deref(), presented.fingerprint) {
                     return sys::MOSQ_ERR_SUCCESS;
                 }
-                self.log(LogLevel::Error, NO_USERNAME);
-                self.tell_gone(handle);
             }
             // It is live, and is being ended.
             ConnectResult::Decided(ConnectOutcome::Challenge { data: b"" }, _) => {
