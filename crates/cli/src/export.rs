@@ -89,7 +89,7 @@ impl OwnForm {
             with_sealed: self.with_sealed,
         };
         if path == Path::new(STANDARD_OUTPUT) {
-            let store = begin(invocation, &scope)?;
+            let store = begin(invocation.open()?, &scope)?;
             let mut stdout = BufWriter::with_capacity(BUFFER, io::stdout().lock());
             let is_seen = io::stdout().is_terminal();
             let progress = (!is_seen).then(Progress::default);
@@ -99,7 +99,8 @@ impl OwnForm {
         let file = NewFile::create(&path)?;
         let rows = {
             let _here = ActingAs::for_keeper_of(&invocation.store)?;
-            let store = begin(invocation, &scope)?;
+            let store = open_at(&invocation.store, invocation.output)?;
+            let store = begin(store, &scope)?;
             let mut output = BufWriter::with_capacity(BUFFER, file.file());
             write(&store, &scope, &mut output, Some(Progress::default()))?
         };
@@ -110,9 +111,8 @@ impl OwnForm {
     }
 }
 
-/// Opens the store and has the audit take note of the export.
-fn begin(invocation: &Invocation, scope: &ExportScope) -> Result<SqliteStore, CliError> {
-    let mut store = open_at(&invocation.store, invocation.output)?;
+/// Has the audit of a store take note of its export.
+fn begin(mut store: SqliteStore, scope: &ExportScope) -> Result<SqliteStore, CliError> {
     let record = RecordExport {
         scope: scope.clone(),
         form: COUNTERSIGN,

@@ -262,6 +262,7 @@ fn root_uses_no_store_where_more_than_one_user_may_write() {
     let copy = open.join("copy.db");
     for words in [
         ["--store", store, "credential", "list"].as_slice(),
+        &["--store", store, "export", "-"],
         &["--store", store, "backup", "other.db"],
         &["--store", store, "backup", copy.to_str().unwrap()],
         &["--store", copy.to_str().unwrap(), "init"],
@@ -335,8 +336,10 @@ fn a_store_of_roots_in_a_folder_of_another_user_says_whose_rights_are_missing() 
     let store = folders.store();
     folders.run(&["--store", &store, "init"]).done();
     chown(&store, Some(0), Some(0)).unwrap();
-    let said = folders
-        .run(&["--store", &store, "tenant", "list"])
-        .refused(1);
-    assert!(said.contains("as `nobody`"), "{said}");
+    for words in [["tenant", "list"], ["export", "-"]] {
+        let said = folders
+            .run(&[&["--store", &store][..], &words].concat())
+            .refused(1);
+        assert!(said.contains("as `nobody`"), "{said}");
+    }
 }
