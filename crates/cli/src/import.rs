@@ -300,13 +300,14 @@ impl Consent {
             progress.show(done, all);
         });
         progress.clear();
-        let closed = issued.close();
         match applied {
             Ok(done) => {
+                let closed = issued.close();
                 report::print_with(output, &done, &issued.printed)?;
                 closed.map(|()| ExitCode::SUCCESS)
             }
             Err(failed) if failed.has_begun() => {
+                let closed = issued.close();
                 report::print_with(output, &failed.report, &issued.printed)?;
                 let why = &failed.error;
                 output.warn(&format!(

@@ -40,6 +40,11 @@ impl NewFile {
         &self.file
     }
 
+    /// Keeps the file whatever fails from now on: what is in it is nowhere else.
+    pub(crate) fn hold(&mut self) {
+        self.is_kept = true;
+    }
+
     /// Keeps the file, once the disk has it.
     pub(crate) fn keep(mut self) -> Result<(), CliError> {
         self.file

@@ -1,8 +1,6 @@
 //! `countersign import csv`.
 
-use std::fs::{File, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -15,6 +13,7 @@ use super::{Consent, told};
 use crate::error::CliError;
 use crate::input::Expiry;
 use crate::invocation::{Invocation, as_caller, now};
+use crate::new_file::NewFile;
 
 #[derive(Args, Debug)]
 pub(crate) struct ImportCsv {
@@ -73,7 +72,7 @@ impl ImportCsv {
 #[derive(Default)]
 pub(super) struct Issued {
     /// Where they are written, as soon as they work.
-    file: Option<File>,
+    file: Option<NewFile>,
     /// Those that are printed.
     pub(super) printed: Vec<IssuedSecret>,
     failure: Option<std::io::Error>,
@@ -87,12 +86,13 @@ impl Issued {
             return;
         };
         for issued in secrets {
+            file.hold();
             let mut line = quoted(issued.name.as_str()).into_bytes();
             line.push(b',');
             line.extend_from_slice(issued.secret.expose());
             line.push(b'\n');
             let line = zeroize::Zeroizing::new(line);
-            if let Err(error) = file.write_all(&line) {
+            if let Err(error) = file.file().write_all(&line) {
                 self.failure = Some(error);
                 // What can't be written must not be lost.
                 self.printed.push(issued);
@@ -100,10 +100,11 @@ impl Issued {
         }
     }
 
-    /// Whether all that was to be written to the file is.
+    /// Keeps the file, and says whether all that was to be written to it is. One
+    /// without a secret is gone where this is not called.
     pub(super) fn close(&mut self) -> Result<(), CliError> {
-        if let Some(file) = &self.file {
-            file.sync_all()?;
+        if let Some(file) = self.file.take() {
+            file.keep()?;
         }
         match self.failure.take() {
             Some(error) => Err(error.into()),
@@ -112,13 +113,9 @@ impl Issued {
     }
 }
 
-fn create(path: &Path) -> Result<File, CliError> {
-    let mut options = OpenOptions::new();
-    let file = options.write(true).create_new(true).mode(0o600).open(path);
-    let mut file = file.map_err(|error| {
-        CliError::Refused(anyhow::Error::new(error).context(format!("`{}`", path.display())))
-    })?;
-    file.write_all(b"name,secret\n")?;
+fn create(path: &Path) -> Result<NewFile, CliError> {
+    let file = NewFile::create(path)?;
+    file.file().write_all(b"name,secret\n")?;
     Ok(file)
 }
 

@@ -343,3 +343,43 @@ fn a_store_of_roots_in_a_folder_of_another_user_says_whose_rights_are_missing() 
         assert!(said.contains("as `nobody`"), "{said}");
     }
 }
+
+#[test]
+fn the_secrets_that_root_imports_lie_where_one_user_alone_may_write() {
+    if !is_root("the_secrets_that_root_imports_lie_where_one_user_alone_may_write") {
+        return;
+    }
+    let folders = Folders::new();
+    let folder = folders.fixture.directory.path();
+    folders.fixture.run("init").done();
+    folders.fixture.run("tenant create acme").done();
+    let table = folder.join("devices.csv");
+    fs::write(&table, "name\npump-1\n").unwrap();
+    let import = |output: &Path| {
+        let words = ["import", "csv", "--tenant", "acme"];
+        let files = [&table, output].map(|file| file.to_str().unwrap());
+        folders.run(&[&words[..], &[files[0], "--output", files[1]]].concat())
+    };
+    let open = folder.join("open");
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, Permissions::from_mode(0o777)).unwrap();
+    let said = import(&open.join("secrets.csv")).refused(1);
+    assert!(said.contains("chmod go-w"), "{said}");
+    assert!(names_in(&open).is_empty());
+    // A link of theirs leads root nowhere.
+    let before = folders.state();
+    symlink(folders.roots(), folders.theirs().join("link")).unwrap();
+    folders.give(&folders.theirs().join("link"));
+    import(&folders.theirs().join("link/secrets.csv")).refused(1);
+    assert_eq!(folders.state(), before);
+    let output = folders.theirs().join("secrets.csv");
+    import(&output).done();
+    let facts = output.metadata().unwrap();
+    assert_eq!(facts.uid(), folders.user.uid.as_raw());
+    assert_eq!(facts.mode() & 0o777, 0o600);
+    let written = fs::read_to_string(&output).unwrap();
+    assert!(
+        written.starts_with("name,secret\npump-1@acme,"),
+        "{written}"
+    );
+}
