@@ -89,7 +89,7 @@ impl Output {
 
 /// Prints whole lines. All of them go to standard output at once: what waits there
 /// is kept in memory that is not wiped.
-fn print(lines: &impl fmt::Display) -> Result<(), CliError> {
+pub(crate) fn print(lines: &impl fmt::Display) -> Result<(), CliError> {
     let text = wiped::display(lines);
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes())?;

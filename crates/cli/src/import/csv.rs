@@ -9,11 +9,13 @@ use countersign_core::name::TenantId;
 use countersign_core::scheme::SchemeName;
 use countersign_import::{CsvOptions, CsvSource, IssuedSecret};
 
+use super::report::secret_of;
 use super::{Consent, told};
 use crate::error::CliError;
 use crate::input::Expiry;
 use crate::invocation::{Invocation, as_caller, now};
 use crate::new_file::NewFile;
+use crate::wiped;
 
 #[derive(Args, Debug)]
 pub(crate) struct ImportCsv {
@@ -87,12 +89,9 @@ impl Issued {
         };
         for issued in secrets {
             file.hold();
-            let mut line = quoted(issued.name.as_str()).into_bytes();
-            line.push(b',');
-            line.extend_from_slice(issued.secret.expose());
-            line.push(b'\n');
-            let line = zeroize::Zeroizing::new(line);
-            if let Err(error) = file.file().write_all(&line) {
+            let name = quoted(issued.name.as_str());
+            let line = wiped::display(&format_args!("{name},{}\n", secret_of(&issued)));
+            if let Err(error) = file.file().write_all(line.as_bytes()) {
                 self.failure = Some(error);
                 // What can't be written must not be lost.
                 self.printed.push(issued);
