@@ -6,7 +6,7 @@ use std::path::Path;
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::CredentialId;
 use countersign_core::jwt::{KeyId, TokenId};
-use countersign_core::name::{LoginName, TenantId};
+use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::role::RoleName;
 use rusqlite::Connection;
 
@@ -34,6 +34,12 @@ pub(super) fn check(connection: &Connection) -> Result<(), StagingError> {
         let tenant = parse(tenant, TenantId::parse)?;
         roles::role(connection, &tenant, &parse(name, RoleName::parse)?).map(drop)
     })?;
+    each(
+        connection,
+        "group_role",
+        ["tenant", "path", "role"],
+        |[_, path, _]| parse(path, GroupPath::parse).map(drop),
+    )?;
     each(connection, "credential", ["id"], |[id]| {
         credential_reader::credential_by_id(connection, CredentialId(number(id)?)).map(drop)
     })?;

@@ -220,6 +220,8 @@ fn an_export_that_was_cut_or_changed_is_refused() {
     for (table, column, cell, expected) in [
         ("tenant", "authentication", text("maybe"), "makes no sense"),
         ("role_rule", "pattern", text("a/#/b"), "makes no sense"),
+        ("group_role", "path", text("DM..X"), "makes no sense"),
+        ("credential_group", "path", text("DM..X"), "makes no sense"),
         ("credential", "state", text("Gone"), "makes no sense"),
         ("credential", "tenant", text("nobody"), "FOREIGN KEY"),
         ("credential", "id", Cell::Null, "another type"),
