@@ -136,8 +136,6 @@ fn of_row(table: &'static str, key: Vec<(&'static str, String)>, fault: Fault) -
             key,
             reason: format!("{place} makes no sense"),
         },
-        Fault::Gone(_) | Fault::Sqlite(_) | Fault::Taken(_) => {
-            StagingError::Store(fault.while_trying("read the export", &std::env::temp_dir()))
-        }
+        Fault::Gone(_) | Fault::Sqlite(_) | Fault::Taken(_) => StagingError::of_store(fault),
     }
 }

@@ -73,12 +73,12 @@ impl StagedTables {
                 header.schema
             )));
         }
-        let connection = open(header.schema).map_err(of_store)?;
+        let connection = open(header.schema).map_err(StagingError::of_store)?;
         let mut shapes = BTreeMap::new();
         for name in header.rows.keys() {
             let may_be_there = is_plain(name) && !LEFT_OUT.contains(&name.as_str());
             let shape = if may_be_there {
-                TableShape::of(&connection, name).map_err(of_store)?
+                TableShape::of(&connection, name).map_err(StagingError::of_store)?
             } else {
                 None
             };
@@ -154,7 +154,7 @@ impl StagedTables {
                     None => "a store can't hold it".into(),
                 })
             }
-            Err(error) => Err(of_store(error.into())),
+            Err(error) => Err(StagingError::of_store(error.into())),
         }
     }
 
@@ -175,14 +175,15 @@ impl StagedTables {
         }
         let connection = &self.connection;
         for (table, last) in &self.header.sequences {
-            raise_sequence(connection, table, *last).map_err(of_store)?;
+            raise_sequence(connection, table, *last).map_err(StagingError::of_store)?;
         }
         if self.header.schema < schema::newest(MIGRATIONS) {
-            schema::migrate(connection, self.header.schema, MIGRATIONS).map_err(of_store)?;
+            schema::migrate(connection, self.header.schema, MIGRATIONS)
+                .map_err(StagingError::of_store)?;
         }
-        guard::commit(connection).map_err(|error| of_store(error.into()))?;
+        guard::commit(connection).map_err(|error| StagingError::of_store(error.into()))?;
         content::check(connection)?;
-        self.summary().map_err(of_store)
+        self.summary().map_err(StagingError::of_store)
     }
 
     fn summary(&self) -> Result<StagedSummary, Fault> {
@@ -268,11 +269,6 @@ impl ToSql for Bound<'_> {
             Cell::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
         })
     }
-}
-
-fn of_store(fault: Fault) -> StagingError {
-    let place = std::env::temp_dir();
-    StagingError::Store(fault.while_trying("read the export", &place))
 }
 
 /// The schema of the first version that exports.

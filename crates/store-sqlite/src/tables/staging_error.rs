@@ -2,6 +2,8 @@
 
 use countersign_core::store::StoreError;
 
+use crate::error::Fault;
+
 /// Why an export can't be taken.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -26,4 +28,11 @@ pub enum StagingError {
     /// The place where it is kept meanwhile.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl StagingError {
+    /// What failed where the export is kept meanwhile.
+    pub(super) fn of_store(fault: Fault) -> Self {
+        Self::Store(fault.while_trying("read the export", &std::env::temp_dir()))
+    }
 }
