@@ -229,12 +229,10 @@ fn switch<S: GateStore>(
         tenant: &tenant,
     };
     let rights = state.view.rights_of(subject, client_id.as_str())?;
-    let session = state
-        .sessions
-        .get_mut(handle)
-        .ok_or(CommandError::Unavailable)?;
-    session.tenant = Some(tenant.clone());
-    session.rights = rights;
+    let sessions = &mut state.sessions;
+    sessions.move_to(handle, Some(tenant.clone()), subject.groups());
+    let session = sessions.get_mut(handle);
+    session.ok_or(CommandError::Unavailable)?.rights = rights;
     let joined = PresenceEvent::Joined(number, tenant.clone());
     state.journal.writer.observe(joined);
     state

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::number_map::NumberSet;
 
+use crate::connection::session::Session;
 use crate::host::Handle;
 
 /// The handles of the sessions that are in each group.
@@ -16,8 +17,26 @@ use crate::host::Handle;
 pub(crate) struct GroupIndex(HashMap<TenantId, BTreeMap<Box<str>, NumberSet<Handle>>>);
 
 impl GroupIndex {
+    /// Adds a session to the groups that it is in.
+    pub(crate) fn enter(&mut self, session: &Session, handle: Handle) {
+        if let Some(tenant) = &session.tenant {
+            for group in session.groups() {
+                self.add(tenant, group, handle);
+            }
+        }
+    }
+
+    /// Removes a session from the groups that it is in.
+    pub(crate) fn leave(&mut self, session: &Session, handle: Handle) {
+        if let Some(tenant) = &session.tenant {
+            for group in session.groups() {
+                self.remove(tenant, group, handle);
+            }
+        }
+    }
+
     /// Adds a handle to a group.
-    pub(crate) fn add(&mut self, tenant: &TenantId, group: &GroupPath, handle: Handle) {
+    fn add(&mut self, tenant: &TenantId, group: &GroupPath, handle: Handle) {
         let groups = match self.0.get_mut(tenant) {
             Some(groups) => groups,
             None => self.0.entry(tenant.clone()).or_default(),
@@ -33,7 +52,7 @@ impl GroupIndex {
     }
 
     /// Removes a handle from a group.
-    pub(crate) fn remove(&mut self, tenant: &TenantId, group: &GroupPath, handle: Handle) {
+    fn remove(&mut self, tenant: &TenantId, group: &GroupPath, handle: Handle) {
         let Some(groups) = self.0.get_mut(tenant) else {
             return;
         };

@@ -58,11 +58,7 @@ impl Sessions {
         for id in session.dependencies() {
             self.by_dependency.add(id, handle);
         }
-        if let Some(tenant) = &session.tenant {
-            for group in session.groups() {
-                self.by_group.add(tenant, group, handle);
-            }
-        }
+        self.by_group.enter(&session, handle);
         if !matches!(session.phase, Phase::Gone { .. }) {
             self.live.add(Arc::clone(&session.client_id), handle);
         }
@@ -126,11 +122,7 @@ impl Sessions {
     pub(crate) fn remove(&mut self, handle: Handle) -> Option<Session> {
         let session = self.by_handle.remove(&handle.0)?;
         self.remove_dependencies(handle, session.dependencies());
-        if let Some(tenant) = &session.tenant {
-            for group in session.groups() {
-                self.by_group.remove(tenant, group, handle);
-            }
-        }
+        self.by_group.leave(&session, handle);
         // Of one that is gone it was removed when it went.
         if !matches!(session.phase, Phase::Gone { .. }) {
             self.live.remove(&*session.client_id, handle);
@@ -157,21 +149,31 @@ impl Sessions {
 
     /// Replaces the groups that a session is in.
     pub(crate) fn set_groups(&mut self, handle: Handle, groups: &[GroupPath]) {
+        if let Some(session) = self.get(handle) {
+            let tenant = session.tenant.clone();
+            self.move_to(handle, tenant, groups);
+        }
+    }
+
+    /// Has a session work in a tenant, in these groups of it.
+    pub(crate) fn move_to(
+        &mut self,
+        handle: Handle,
+        tenant: Option<TenantId>,
+        groups: &[GroupPath],
+    ) {
         let Some(session) = self.by_handle.get_mut(&handle.0) else {
             return;
         };
-        if session.groups() == groups {
+        if session.tenant == tenant && session.groups() == groups {
             return;
         }
-        if let Some(tenant) = &session.tenant {
-            for group in session.groups() {
-                self.by_group.remove(tenant, group, handle);
-            }
-            for group in groups {
-                self.by_group.add(tenant, group, handle);
-            }
+        self.by_group.leave(session, handle);
+        session.tenant = tenant;
+        if session.groups() != groups {
+            session.extension_mut().groups = groups.into();
         }
-        session.extension_mut().groups = groups.into();
+        self.by_group.enter(session, handle);
     }
 
     /// The credentials with sessions in a group of a tenant, or in one below it.

@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use countersign::core::kind::Application;
-use countersign::core::user::GrantedRight;
+use countersign::core::name::GroupPath;
+use countersign::core::role::RoleName;
+use countersign::core::user::{Grant, GrantedRight};
 use countersign::{ClientRef, Directive, Handle, RESPONSE_TOPIC, SESSION_TOPIC, TopicUse};
 use countersign_admin::clients::ListClients;
+use countersign_admin::role::{AssignRole, Assignment, UnassignRole};
 use countersign_admin::tenant::{SetTenant, TenantChanges};
 use countersign_admin::thing::ShowThing;
+use countersign_admin::user::GrantUser;
 use serde_json::json;
 
 use crate::fixture::{Fixture, JANE, TRY, Try, client, is_admitted, name, role_right, tenant_id};
@@ -265,6 +269,48 @@ fn a_user_lists_and_switches_tenants() {
         ids.contains(&"a".into()) && !ids.contains(&"b".into()),
         "{ids:?}"
     );
+}
+
+#[test]
+fn what_a_group_holds_reaches_the_session_of_a_user_who_switched_tenants() {
+    let group = |path| GroupPath::parse(path).unwrap();
+    // Also where she is in a group of the same name in both.
+    for before in ["B", "DM"] {
+        let mut fixture = Fixture::new();
+        fixture.role("own", "beta", "beta/own/#");
+        fixture.role("ops", "beta", "beta/ops/#");
+        for (tenant, role, path) in [("acme", "all", before), ("beta", "own", "DM")] {
+            let grant = Grant {
+                tenant: tenant_id(tenant),
+                group: Some(group(path)),
+                right: role_right(role),
+            };
+            let email = name(JANE);
+            fixture.run(&GrantUser { email, grant }).unwrap();
+        }
+        let held = Assignment {
+            tenant: tenant_id("beta"),
+            role: RoleName::parse("ops").unwrap(),
+            group: group("DM"),
+        };
+        fixture.settle();
+        assert!(is_admitted(&fixture.connect(TRY)));
+        let switched = fixture.command(TRY, JANE, "session.org.switch", json!({"key": "beta"}));
+        assert!(switched.is_ok());
+        assert!(!fixture.publishes(TRY, JANE, "beta/ops/x"));
+        fixture.run(&AssignRole(held.clone())).unwrap();
+        fixture.settle();
+        assert!(fixture.publishes(TRY, JANE, "beta/ops/x"));
+        for key in ["acme", "beta"] {
+            let key = json!({"key": key});
+            let switched = fixture.command(TRY, JANE, "session.org.switch", key);
+            assert!(switched.is_ok());
+        }
+        fixture.run(&UnassignRole(held)).unwrap();
+        fixture.settle();
+        assert!(!fixture.publishes(TRY, JANE, "beta/ops/x"));
+        assert!(fixture.publishes(TRY, JANE, "beta/own/x"));
+    }
 }
 
 #[test]
