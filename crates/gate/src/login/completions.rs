@@ -47,7 +47,7 @@ impl Completions {
         let request = &*request;
         let source = ended.waiting.source.as_source();
         let address = source.address;
-        let tie = request.client_id.tie();
+        let tie = request.tie;
         let settled = state.settle(&tie);
         let before = settled.and_then(|()| state.view.store.stored_session(&tie));
         let decided = match &before {
