@@ -109,6 +109,14 @@ impl CredentialCache {
             let last = store.last_change()?;
             return Ok(Some(core::mem::replace(self, Self::new(last))));
         }
+        let groups = changes.iter().filter_map(|(_, change)| match change {
+            Change::Group(tenant, group) => Some((tenant, group)),
+            Change::Credential(_)
+            | Change::Everything
+            | Change::KickRequested(_)
+            | Change::Tenant(_) => None,
+        });
+        self.forget_rights_of_groups(&groups.collect::<Vec<_>>());
         let mut given_up = None;
         for (seq, change) in changes {
             match change {
@@ -125,8 +133,7 @@ impl CredentialCache {
                     let all = core::mem::replace(self, Self::new(seq));
                     given_up.get_or_insert(all);
                 }
-                Change::Group(tenant, group) => self.forget_rights_of_group(&tenant, &group),
-                Change::KickRequested(_) => {}
+                Change::Group(..) | Change::KickRequested(_) => {}
             }
             self.seq = seq;
         }
@@ -308,15 +315,21 @@ impl CredentialCache {
         self.forget_rights(before.as_ref());
     }
 
-    /// Gives up what members of a group may do, and of those below it.
-    fn forget_rights_of_group(&mut self, tenant: &TenantId, group: &GroupPath) {
-        let is_in_it = |record: &Credential| {
-            record.tenant.as_ref() == Some(tenant)
-                && record.groups.iter().any(|own| group.covers(own))
+    /// Gives up what members of these groups may do, and of those below them. All at
+    /// once, for what is kept is looked through.
+    fn forget_rights_of_groups(&mut self, changed: &[(&TenantId, &GroupPath)]) {
+        if changed.is_empty() {
+            return;
+        }
+        let is_in_one = |record: &Credential| {
+            changed.iter().any(|(tenant, group)| {
+                record.tenant.as_ref() == Some(*tenant)
+                    && record.groups.iter().any(|own| group.covers(own))
+            })
         };
         let mut given_up: usize = 0;
         for cached in self.cached.values_mut() {
-            if !cached.record.groups.is_empty() && is_in_it(&cached.record) {
+            if !cached.record.groups.is_empty() && is_in_one(&cached.record) {
                 let rights = cached.rights.take();
                 given_up = given_up.saturating_add(rules_of(rights.as_ref()));
             }

@@ -4,7 +4,10 @@ use countersign_admin::credential::{
     Overlap, ReactivateCredential, ResetPassword, RotateCredential, SetCredential,
     SuspendCredential, UntieCredential,
 };
-use countersign_admin::role::{ChangeRoleRules, CreateRole, DeleteRole, NewRole, RoleDeletion};
+use countersign_admin::role::{
+    AssignRole, Assignment, ChangeRoleRules, CreateRole, DeleteRole, NewRole, RoleDeletion,
+    UnassignRole,
+};
 use countersign_admin::rule::RuleChange;
 use countersign_admin::tenant::{CreateTenant, NewTenant, SetTenant, TenantChanges};
 use countersign_admin::{AdminError, Caller, Command, Context, OsRandom};
@@ -221,6 +224,27 @@ impl Fixture {
                 change,
             })),
         }
+    }
+
+    /// A change of what groups hold, or of who is in one, by numbers.
+    fn change_groups(&mut self, kind: u8, which: usize, id: usize) {
+        let group = GroupPath::parse(["DM", "DM.X", "B"][id % 3]).unwrap();
+        let role = RoleName::parse(["r1", "r2"][which % 2]).unwrap();
+        let tenant = tenant_id("acme");
+        let held = Assignment {
+            tenant,
+            role,
+            group: group.clone(),
+        };
+        let mut changes = CredentialChanges::default();
+        match kind {
+            7 => return drop(self.run(&AssignRole(held))),
+            8 => return drop(self.run(&UnassignRole(held))),
+            9 => changes.add_groups = vec![group],
+            _ => changes.remove_groups = vec![group],
+        }
+        let name = name(NAMES[which % 3]);
+        drop(self.run(&SetCredential { name, changes }));
     }
 
     fn is_kept(&self, text: &str) -> bool {
@@ -653,7 +677,7 @@ proptest! {
 
     #[test]
     fn what_is_kept_of_rights_is_what_is_stored_whatever_changes(
-        acts in proptest::collection::vec((0_u8..7, 0_usize..6, 0_usize..6), 1..20),
+        acts in proptest::collection::vec((0_u8..11, 0_usize..6, 0_usize..6), 1..40),
     ) {
         let mut fixture = Fixture::new();
         for given in ["one", "two", "three"] {
@@ -662,10 +686,21 @@ proptest! {
         for kind in [0, 0, 3] {
             fixture.change_rights(kind, 0, usize::from(kind == 0));
         }
-        for (kind, which, id) in acts {
-            match kind {
-                6 => fixture.act_by_number(12, which, id),
-                _ => fixture.change_rights(kind, which, id),
+        // A role with a rule comes to a group that one is in, and goes.
+        fixture.change_rights(1, 0, 1);
+        fixture.change_groups(9, 0, 1);
+        for kind in [7, 8] {
+            fixture.compare_rights();
+            fixture.change_groups(kind, 1, 1);
+        }
+        fixture.compare_rights();
+        for two in acts.chunks(2) {
+            for &(kind, which, id) in two {
+                match kind {
+                    6 => fixture.act_by_number(12, which, id),
+                    7.. => fixture.change_groups(kind, which, id),
+                    _ => fixture.change_rights(kind, which, id),
+                }
             }
             fixture.compare_rights();
         }
