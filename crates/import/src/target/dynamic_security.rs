@@ -204,6 +204,12 @@ impl Roles {
                     "dynamic-security of 2.0 has no client ids in rules, so it denies any",
                     "write `%c` by hand, where all brokers are 2.1",
                 );
+            } else if rule.filters.iter().any(holds_variable) {
+                outcomes.lose(
+                    object,
+                    &format!("{VARIABLES}, so it denies any level in their place"),
+                    "rename the topic",
+                );
             } else {
                 outcomes.keep(object);
             }
@@ -293,13 +299,12 @@ fn acls(
     }
     let mut acls = Vec::new();
     for filter in rule.filters.iter().flat_map(|it| taken(rule, it)) {
-        let text = filter.as_str();
-        if text.split('/').any(|level| matches!(level, "%c" | "%u")) {
-            return Err((
-                "dynamic-security of 2.1 reads `%c` and `%u` as variables",
-                "rename the topic",
-            ));
+        let written = filter.as_str();
+        if allows && holds_variable(&filter) {
+            return Err((VARIABLES, "rename the topic"));
         }
+        // A deny takes away more rather than nothing.
+        let text = &*without_variables(written);
         let has_wildcards = text.contains(['+', '#']);
         let (publishes, subscribes) = match rule.rule.action() {
             Action::Both => (true, true),
@@ -319,7 +324,8 @@ fn acls(
             ));
         }
         if rule.rule.is_literal() {
-            acls.push(acl(SUBSCRIBE_LITERAL, text));
+            // Of such a one no level is a variable.
+            acls.push(acl(SUBSCRIBE_LITERAL, written));
         } else if !allows || subscribe == SubscribeMode::Strict {
             acls.push(acl(SUBSCRIBE, text));
         }
@@ -330,6 +336,24 @@ fn acls(
     Ok(acls)
 }
 
+/// Whether dynamic-security of 2.1 fills in a level of a filter.
+fn holds_variable(filter: &TopicFilter) -> bool {
+    filter.as_str().split('/').any(is_variable)
+}
+
+fn is_variable(level: &str) -> bool {
+    matches!(level, "%c" | "%u")
+}
+
+/// A filter that covers this one and holds no variable.
+fn without_variables(filter: &str) -> String {
+    let levels = filter.split('/');
+    let levels: Vec<&str> = levels
+        .map(|level| if is_variable(level) { "+" } else { level })
+        .collect();
+    levels.join("/")
+}
+
 fn acl(kind: &'static str, topic: &str) -> Acl {
     Acl {
         kind,
@@ -337,6 +361,7 @@ fn acl(kind: &'static str, topic: &str) -> Acl {
     }
 }
 
+const VARIABLES: &str = "dynamic-security of 2.1 reads `%c` and `%u` as variables";
 const SEND: &str = "publishClientSend";
 const RECEIVE: &str = "publishClientReceive";
 const SUBSCRIBE: &str = "subscribePattern";
@@ -344,3 +369,39 @@ const SUBSCRIBE_LITERAL: &str = "subscribeLiteral";
 
 /// The group and the role of clients without a login.
 const ANONYMOUS: &str = "(anonymous)";
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::rule::{Pattern, Rule};
+
+    use super::*;
+
+    fn written(rule: Rule) -> Option<Vec<String>> {
+        let filter = TopicFilter::parse(rule.pattern().as_str()).unwrap();
+        let bound = BoundRule {
+            source: RuleSource::Credential,
+            rule,
+            filters: vec![filter],
+            takes_reserved: false,
+        };
+        let acls = acls(&bound, SubscribeMode::Strict).ok()?;
+        let lines = acls.iter().map(|it| format!("{} {}", it.kind, it.topic));
+        Some(lines.collect())
+    }
+
+    #[test]
+    fn what_would_be_a_variable_is_not_allowed_and_is_denied_for_any_level() {
+        let pattern = || Pattern::parse("home/%u/x").unwrap();
+        assert_eq!(written(Rule::allow(Action::Both, pattern())), None);
+        let denied = [SEND, SUBSCRIBE, RECEIVE].map(|kind| format!("{kind} home/+/x"));
+        assert_eq!(
+            written(Rule::deny(Action::Both, pattern())).as_deref(),
+            Some(denied.as_slice())
+        );
+        let literal = Rule::deny(Action::Subscribe, pattern()).into_literal();
+        assert_eq!(
+            written(literal.unwrap()),
+            Some(vec![format!("{SUBSCRIBE_LITERAL} home/%u/x")])
+        );
+    }
+}
