@@ -29,7 +29,7 @@ use crate::import_error::ImportError;
 use crate::plan::desired::{
     DesiredCredential, DesiredPassword, HeldRole, Item, JoinedGroup, Outcome,
 };
-use crate::plan::{Plan, RowPlanner};
+use crate::plan::{Plan, RowPlanner, check_own};
 use crate::source::csv::{Row, RowLogin, Table};
 use crate::stored_password::StoredPassword;
 
@@ -95,7 +95,10 @@ impl CsvSource {
                         planner.settle(item);
                     }
                 },
-                Err(error) => refused(store, context, &mut planner, error, wanted, item)?,
+                Err(error) => {
+                    let tenant = &row.create.0.tenant;
+                    refused(store, context, &mut planner, tenant, error, wanted, item)?;
+                }
             }
         }
         Ok(planner.finish())
@@ -161,6 +164,7 @@ fn refused<S: AdminStore>(
     store: &mut S,
     context: &mut Context<'_>,
     planner: &mut RowPlanner,
+    tenant: &TenantId,
     error: AdminError,
     mut wanted: DesiredCredential,
     mut item: Item,
@@ -174,11 +178,17 @@ fn refused<S: AdminStore>(
         Some(name) => run(store, context, &LookUpCredentials(vec![name]))?.pop(),
         None => None,
     };
-    match known.flatten().filter(|known| known.mark.is_some()) {
-        Some(known) => {
+    let known = known.flatten().filter(|known| known.mark.is_some());
+    let own = known.map(|known| check_own(&known, &wanted, tenant).map(|()| known));
+    match own {
+        Some(Ok(known)) => {
             wanted.login = Ok(known.credential.name.clone());
             wanted.items.push(item);
             planner.again(wanted, &known);
+        }
+        Some(Err(why)) => {
+            item.lose(&why, MEND);
+            planner.settle(item);
         }
         None => {
             let taken = if is_there { "name-taken: " } else { "" };

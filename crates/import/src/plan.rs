@@ -28,6 +28,7 @@ mod rows;
 mod step;
 mod told;
 
+pub(crate) use self::made::check_own;
 pub use self::options::ImportOptions;
 pub(crate) use self::rows::RowPlanner;
 pub use self::step::IssuedSecret;

@@ -252,3 +252,28 @@ fn a_secret_of_the_store_is_not_taken_over_for_another_name() {
     assert_eq!(report.created.credentials, 0);
     assert!(report.lost[0].why.contains("in use already"), "{report:?}");
 }
+
+#[test]
+fn a_credential_of_another_tenant_is_neither_changed_nor_told_to_be_there() {
+    let mut fixture = fixture();
+    let away = TenantId::parse("away").unwrap();
+    fixture.run(&CreateTenant(NewTenant::new(away)));
+    let of = |tenant: &str, hash: &str| {
+        format!(
+            "name,scheme,tenant,password_hash,description\nb,plain,{tenant},{hash},of {tenant}\n"
+        )
+    };
+    import(&mut fixture, &of("away", "HASH"), false);
+    for table in [
+        of("home", "HASH"),
+        "name,scheme,password_hash,description\nb,plain,HASH,of away\n".into(),
+    ] {
+        let (report, _) = import(&mut fixture, &table, true);
+        assert_eq!((report.updated, report.unchanged), (0, 0), "{report:?}");
+        let why = &report.lost[0].why;
+        assert_eq!(&**why, "name-taken: `b` is a credential of another tenant");
+    }
+    let shown = fixture.run(&ShowCredential(LoginName::parse("b").unwrap()));
+    let described = shown.credential.description.as_deref();
+    assert_eq!(described, Some("of away"));
+}

@@ -96,7 +96,7 @@ pub(super) fn parts_of_role(role: &DesiredRole, rules: &[Rule]) -> Parts {
 }
 
 /// Checks that what has the name is this very credential, made by an import.
-pub(super) fn check_own(
+pub(crate) fn check_own(
     known: &KnownCredential,
     wanted: &DesiredCredential,
     tenant: &TenantId,
