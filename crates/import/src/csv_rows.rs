@@ -95,10 +95,7 @@ impl CsvSource {
                         planner.settle(item);
                     }
                 },
-                Err(error) => {
-                    let tenant = &row.create.0.tenant;
-                    refused(store, context, &mut planner, tenant, error, wanted, item)?;
-                }
+                Err(error) => refused(store, context, &mut planner, error, &row, wanted, item)?,
             }
         }
         Ok(planner.finish())
@@ -164,8 +161,8 @@ fn refused<S: AdminStore>(
     store: &mut S,
     context: &mut Context<'_>,
     planner: &mut RowPlanner,
-    tenant: &TenantId,
     error: AdminError,
+    row: &ImportRow,
     mut wanted: DesiredCredential,
     mut item: Item,
 ) -> Result<(), ImportError> {
@@ -179,7 +176,11 @@ fn refused<S: AdminStore>(
         None => None,
     };
     let known = known.flatten().filter(|known| known.mark.is_some());
-    let own = known.map(|known| check_own(&known, &wanted, tenant).map(|()| known));
+    let own = known.map(|known| {
+        check_own(&known, &wanted, &row.create.0.tenant)?;
+        check_set_once(row, &known.credential)?;
+        Ok::<_, String>(known)
+    });
     match own {
         Some(Ok(known)) => {
             wanted.login = Ok(known.credential.name.clone());
@@ -196,6 +197,29 @@ fn refused<S: AdminStore>(
             item.lose(&format!("{taken}{error}"), fix);
             planner.settle(item);
         }
+    }
+    Ok(())
+}
+
+/// Checks that what no import changes later is as the row has it.
+fn check_set_once(row: &ImportRow, stored: &Credential) -> Result<(), String> {
+    let NewCredential {
+        scheme, not_before, ..
+    } = &row.create.0;
+    if stored.state == State::Revoked {
+        return Ok(());
+    }
+    if row.state == State::Revoked {
+        return Err(format!(
+            "it is {} here, and an import revokes nothing",
+            stored.state
+        ));
+    }
+    if stored.scheme != *scheme {
+        return Err(format!("it is of scheme `{}` here", stored.scheme));
+    }
+    if stored.not_before != *not_before {
+        return Err("it may be used from another date on here, and an import moves none".into());
     }
     Ok(())
 }

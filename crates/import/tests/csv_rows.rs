@@ -11,7 +11,7 @@ mod common;
 
 use std::fs;
 
-use countersign_admin::credential::ShowCredential;
+use countersign_admin::credential::{RevokeCredential, ShowCredential};
 use countersign_admin::role::{CreateRole, NewRole};
 use countersign_admin::scheme::AddScheme;
 use countersign_admin::tenant::{CreateTenant, NewTenant};
@@ -276,4 +276,28 @@ fn a_credential_of_another_tenant_is_neither_changed_nor_told_to_be_there() {
     let shown = fixture.run(&ShowCredential(LoginName::parse("b").unwrap()));
     let described = shown.credential.description.as_deref();
     assert_eq!(described, Some("of away"));
+}
+
+#[test]
+fn what_no_import_changes_later_is_lost_where_the_table_changed_it() {
+    let mut fixture = fixture();
+    let of = |row: &str| format!("name,scheme,password_hash,state,not_before\n{row}\n");
+    import(&mut fixture, &of("b,plain,HASH,Active,7000"), false);
+    for (row, said) in [
+        ("b,plain,HASH,Revoked,7000", "revokes nothing"),
+        ("b,plain,HASH,Active,9000", "from another date"),
+        ("b,plain,HASH,Active,", "from another date"),
+    ] {
+        for update in [false, true] {
+            let (report, _) = import(&mut fixture, &of(row), update);
+            assert_eq!((report.updated, report.unchanged), (0, 0), "{report:?}");
+            assert!(report.lost[0].why.contains(said), "{report:?}");
+        }
+    }
+    fixture.run(&RevokeCredential {
+        name: LoginName::parse("b").unwrap(),
+        reason: None,
+    });
+    let (report, _) = import(&mut fixture, &of("b,plain,HASH,Revoked,7000"), true);
+    assert_eq!((report.unchanged, report.lost.len()), (1, 0), "{report:?}");
 }
