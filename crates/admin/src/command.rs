@@ -111,6 +111,31 @@ pub fn dry_run<S: AdminStore, C: Command>(
     Tx::new(&mut transaction, context, Mode::DryRun).run(command)
 }
 
+/// Runs commands in one transaction, up to the first that is refused, and rolls them
+/// back. Says what those before it would answer, and why it is refused.
+///
+/// Each finds what those before it wrote: one that is refused behind others may be
+/// accepted alone. The store's lock is held for all of them, so they are few.
+pub fn dry_run_each<'c, S: AdminStore, C: Command + 'c>(
+    store: &mut S,
+    context: &mut Context<'_>,
+    commands: impl IntoIterator<Item = &'c C>,
+) -> (Vec<C::Output>, Option<AdminError>) {
+    let mut answers = Vec::new();
+    let mut transaction = match store.begin(Intent::Write) {
+        Ok(transaction) => transaction,
+        Err(error) => return (answers, Some(error.into())),
+    };
+    let mut tx = Tx::new(&mut transaction, context, Mode::DryRun);
+    for command in commands {
+        match tx.run(command) {
+            Ok(answer) => answers.push(answer),
+            Err(error) => return (answers, Some(error)),
+        }
+    }
+    (answers, None)
+}
+
 /// Hashes the passwords of a command, once its caller is known to be permitted.
 fn hash_passwords<S: AdminStore, C: Command>(
     store: &mut S,
@@ -298,5 +323,27 @@ impl fmt::Debug for Tx<'_> {
             .field("caller", &self.caller)
             .field("mode", &self.mode)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::name::TenantId;
+
+    use super::*;
+    use crate::fixture::Fixture;
+    use crate::tenant::{CreateTenant, NewTenant};
+
+    #[test]
+    fn commands_that_are_tried_together_find_each_other_and_leave_nothing() {
+        let mut fixture = Fixture::new();
+        let commands = ["a", "b", "a", "c"]
+            .map(|id| CreateTenant(NewTenant::new(TenantId::parse(id).unwrap())));
+        for _ in 0..2 {
+            let (made, refusal) =
+                fixture.act(|store, context| dry_run_each(store, context, &commands));
+            assert_eq!(made.len(), 2);
+            assert!(refusal.unwrap().is(ErrorKind::Exists, Noun::Tenant));
+        }
     }
 }

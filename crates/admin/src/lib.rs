@@ -51,7 +51,7 @@ pub mod user;
 pub mod view;
 
 pub use self::caller::{Authority, Caller, Permission};
-pub use self::command::{Command, Tx, dry_run, run, run_after};
+pub use self::command::{Command, Tx, dry_run, dry_run_each, run, run_after};
 pub use self::context::{Context, OsRandom, RandomError, RandomSource};
 pub use self::error::{AdminError, ErrorKind};
 pub use self::lookup::Rows;

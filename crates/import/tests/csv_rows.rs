@@ -301,3 +301,25 @@ fn what_no_import_changes_later_is_lost_where_the_table_changed_it() {
     let (report, _) = import(&mut fixture, &of("b,plain,HASH,Revoked,7000"), true);
     assert_eq!((report.unchanged, report.lost.len()), (1, 0), "{report:?}");
 }
+
+#[test]
+fn a_row_that_is_refused_takes_no_other_with_it() {
+    let mut fixture = fixture();
+    import(&mut fixture, "name\nd20\n", false);
+    let rows = (0..40).map(|number| match number {
+        3 | 17 => "d0,\n".to_owned(),
+        5 | 6 | 16 => format!("d{number},missing\n"),
+        _ => format!("d{number},meter\n"),
+    });
+    let table: String = core::iter::once("name,roles\n".to_owned())
+        .chain(rows)
+        .collect();
+    let (report, issued) = import(&mut fixture, &table, false);
+    let lost: Vec<_> = report.lost.iter().map(|lost| &*lost.what).collect();
+    assert_eq!(lost, ["d0", "d5", "d6", "d16", "d0", "d20"]);
+    assert!(report.lost[0].why.contains("a row before"), "{report:?}");
+    assert!(report.lost[5].why.contains("has changed it"), "{report:?}");
+    assert_eq!((report.created.credentials, issued.len()), (34, 34));
+    let (again, _) = import(&mut fixture, &table, false);
+    assert_eq!((again.created.credentials, again.unchanged), (0, 34));
+}

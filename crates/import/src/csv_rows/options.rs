@@ -1,0 +1,22 @@
+//! What is asked for of a table.
+
+use countersign_core::name::TenantId;
+use countersign_core::scheme::SchemeName;
+use countersign_core::time::Timestamp;
+
+/// What is asked for of a table.
+#[expect(missing_debug_implementations, reason = "it holds a function")]
+pub struct CsvOptions<'a> {
+    /// The tenant of rows that name none.
+    pub tenant: Option<TenantId>,
+    /// The scheme of rows that name none.
+    pub scheme: SchemeName,
+    /// Whether secrets of fewer than 64 random bits are taken over, and hashed slowly.
+    pub accept_weak: bool,
+    /// Whether what an earlier import made is changed where the table has changed.
+    pub update: bool,
+    /// Whether nothing is to be written.
+    pub dry_run: bool,
+    /// Reads an instant as the command line does.
+    pub instant: &'a dyn Fn(&str) -> Result<Option<Timestamp>, String>,
+}
