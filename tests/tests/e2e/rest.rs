@@ -118,7 +118,8 @@ on_every_broker! {
         let (fixture, lamp) = household(version);
         fixture.tenant("guests", &["--take"]);
         let create = ["credential", "create", "--tenant", "guests", "--scheme", "vwire"];
-        assert_eq!(fixture.cli.run(&create).code, Some(1));
+        let refused = fixture.cli.refused(&create);
+        assert!(refused.contains("would take `vwire/+/#`"), "{refused}");
         let mut client = lamp.connect("lamp").accepted(fixture.port());
         let mut watcher = watcher(&fixture, &lamp);
         publish(&mut client, &["vwire/VW-ABC123/x"]);
