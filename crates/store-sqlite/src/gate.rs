@@ -136,7 +136,7 @@ impl GateStore for SqliteStore {
 
     fn schemes(&mut self) -> Result<StoredSchemes, StoreError> {
         self.look("read the schemes", GATE_WAIT, |connection| {
-            schemes::all(connection, &self.path)
+            schemes::all(connection, &self.path, &self.built_in)
         })
     }
 

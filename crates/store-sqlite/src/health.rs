@@ -68,7 +68,10 @@ impl SqliteStore {
         self.look("read the records", ADMIN_WAIT, |connection| {
             let mut found = UnreadableRecords::default();
             found.take("the settings".into(), settings::read(connection).map(drop))?;
-            for scheme in schemes::all(connection, &self.path)?.damaged.into_keys() {
+            for scheme in schemes::all(connection, &self.path, &self.built_in)?
+                .damaged
+                .into_keys()
+            {
                 found.add(format!("scheme `{scheme}`"));
             }
             each(connection, "SELECT id FROM tenant", |columns| {

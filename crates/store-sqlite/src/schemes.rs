@@ -12,18 +12,20 @@ use rusqlite::{Connection, params};
 
 use crate::error::{Fault, found};
 use crate::row_reader::RowReader;
+use crate::store::SqliteStore;
 use crate::transaction::SqliteTransaction;
 
 impl SchemeRows for SqliteTransaction<'_> {
     fn schemes(&mut self) -> Result<Schemes, StoreError> {
         self.run("read the schemes", |connection| {
-            Ok(all(connection, &self.store().path)?.readable)
+            let store = self.store();
+            Ok(all(connection, &store.path, &store.built_in)?.readable)
         })
     }
 
     fn add_scheme(&mut self, scheme: &Scheme) -> Result<(), StoreError> {
         self.run("add a scheme", |connection| {
-            add(connection, &self.store().path, scheme)
+            add(connection, self.store(), scheme)
         })
     }
 
@@ -45,9 +47,13 @@ impl SchemeRows for SqliteTransaction<'_> {
 }
 
 /// All schemes, built in and added, each as far as it can be read.
-pub(crate) fn all(connection: &Connection, path: &Path) -> Result<StoredSchemes, Fault> {
+pub(crate) fn all(
+    connection: &Connection,
+    path: &Path,
+    built_in: &Schemes,
+) -> Result<StoredSchemes, Fault> {
     let mut found = StoredSchemes {
-        readable: Schemes::built_in(),
+        readable: built_in.clone(),
         ..StoredSchemes::default()
     };
     for (name, fields) in fields(connection)? {
@@ -72,8 +78,8 @@ pub(crate) fn all(connection: &Connection, path: &Path) -> Result<StoredSchemes,
 }
 
 /// Adds a scheme.
-fn add(connection: &Connection, path: &Path, scheme: &Scheme) -> Result<(), Fault> {
-    all(connection, path)?
+fn add(connection: &Connection, store: &SqliteStore, scheme: &Scheme) -> Result<(), Fault> {
+    all(connection, &store.path, &store.built_in)?
         .readable
         .add(scheme.clone())
         .map_err(|error| Fault::Taken(error.to_string()))?;

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use countersign_core::scheme::Schemes;
 use countersign_core::store::{Intent, StoreError};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -46,6 +47,8 @@ pub struct SqliteStore {
     pub(crate) commits: u64,
     /// What opening it did to a store of an older schema.
     pub(crate) upgraded: Option<Upgrade>,
+    /// The schemes that every store knows, read once.
+    pub(crate) built_in: Schemes,
     /// Why this is a copy of a store of an older schema, if it is one.
     pub(crate) held_back: Option<StoreError>,
 }
@@ -262,8 +265,9 @@ impl SqliteStore {
             log_begun: None,
             seen: None,
             commits: 0,
-            upgraded: None,
+            built_in: Schemes::built_in(),
             held_back: None,
+            upgraded: None,
         })
     }
 }

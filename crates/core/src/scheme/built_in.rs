@@ -1,24 +1,18 @@
 //! The eight schemes that every store knows.
 
-use std::sync::LazyLock;
-
 use self::Constant::{Flag, List, Number, Text};
 use super::{FieldValue, Scheme, Schemes};
 
 impl Schemes {
-    /// The schemes that every store knows.
+    /// The schemes that every store knows. Each call reads all eight: who asks
+    /// often keeps them.
     #[must_use]
     pub fn built_in() -> Self {
-        BUILT_IN.clone()
+        // INVARIANT: all eight can be read, which a test counts.
+        let read = FIRST.iter().chain(&LATER).filter_map(|fields| read(fields));
+        Self(read.map(|scheme| (scheme.name().clone(), scheme)).collect())
     }
 }
-
-/// Read once a process: each credential that is made asks for its scheme.
-static BUILT_IN: LazyLock<Schemes> = LazyLock::new(|| {
-    // INVARIANT: all eight can be read, which a test counts.
-    let read = FIRST.iter().chain(&LATER).filter_map(|fields| read(fields));
-    Schemes(read.map(|scheme| (scheme.name().clone(), scheme)).collect())
-});
 
 /// Says whether stores may have a scheme of their own of this name, for they are
 /// older than the built-in one.

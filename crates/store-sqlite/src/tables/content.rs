@@ -8,6 +8,7 @@ use countersign_core::credential::CredentialId;
 use countersign_core::jwt::{KeyId, TokenId};
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::role::RoleName;
+use countersign_core::scheme::Schemes;
 use rusqlite::Connection;
 
 use super::staging_error::StagingError;
@@ -20,7 +21,7 @@ use crate::{
 /// Reads everything.
 pub(super) fn check(connection: &Connection) -> Result<(), StagingError> {
     settings::read(connection).map_err(|fault| of_row("setting", Vec::new(), fault))?;
-    let schemes = schemes::all(connection, Path::new(""))
+    let schemes = schemes::all(connection, Path::new(""), &Schemes::built_in())
         .map_err(|fault| of_row("scheme_field", Vec::new(), fault))?;
     if let Some(name) = schemes.damaged.keys().next() {
         let key = vec![("scheme", name.to_string())];
