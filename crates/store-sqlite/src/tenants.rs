@@ -168,21 +168,27 @@ fn put_tenant(connection: &Connection, tenant: &Tenant) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The roles that a tenant gives to all of its holders of this sort, by name.
+/// The roles that a tenant gives: to its devices and things, and to clients without a
+/// login, each by name.
 fn roles_given(
     connection: &Connection,
     tenant: &TenantId,
-    holder: &str,
-) -> Result<Vec<RoleName>, Fault> {
-    let mut statement = connection.prepare_cached(
-        "SELECT role FROM tenant_role WHERE tenant = ?1 AND holder = ?2 ORDER BY role",
-    )?;
-    let mut rows = statement.query([tenant.as_str(), holder])?;
-    let mut roles = Vec::new();
+) -> Result<(Vec<RoleName>, Vec<RoleName>), Fault> {
+    let mut statement = connection
+        .prepare_cached("SELECT holder, role FROM tenant_role WHERE tenant = ?1 ORDER BY role")?;
+    let mut rows = statement.query([tenant.as_str()])?;
+    let (mut by_default, mut anonymous) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next()? {
-        roles.push(RowReader::of(row).parsed(RoleName::parse)?);
+        let columns = &mut RowReader::of(row);
+        let held = match columns.text()? {
+            BY_DEFAULT => &mut by_default,
+            ANONYMOUS => &mut anonymous,
+            // It may hold a deny, so it can't be passed over.
+            _ => return Err(Fault::Content("who holds a role".into())),
+        };
+        held.push(columns.parsed(RoleName::parse)?);
     }
-    Ok(roles)
+    Ok((by_default, anonymous))
 }
 
 fn tenants_of(
@@ -196,10 +202,11 @@ fn tenants_of(
     while let Some(row) = rows.next()? {
         let columns = &mut RowReader::of(row);
         let id = columns.parsed(TenantId::parse)?;
+        let (default_roles, anonymous_roles) = roles_given(connection, &id)?;
         tenants.push(Tenant {
             namespaces: namespaces(connection, &id)?,
-            default_roles: roles_given(connection, &id, BY_DEFAULT)?,
-            anonymous_roles: roles_given(connection, &id, ANONYMOUS)?,
+            default_roles,
+            anonymous_roles,
             id,
             authentication: columns.parsed(Authentication::parse)?,
             subscribe: columns.parsed(SubscribeMode::parse)?,

@@ -224,6 +224,21 @@ fn a_stored_text_without_meaning_is_damage() {
 }
 
 #[test]
+fn a_tenant_with_a_role_whose_holders_are_unknown_is_damage() {
+    let (mut store, _directory) = fresh();
+    make_tenant(&mut store);
+    raw(
+        &store,
+        "INSERT INTO role VALUES ('acme', 'meter', NULL, 0, 0);
+         INSERT INTO tenant_role VALUES ('acme', 'defualt', 'meter')",
+    );
+    let tenant = store.tenant(&common::tenant_id());
+    assert_eq!(tenant.unwrap_err().kind(), StoreErrorKind::Damaged);
+    let tenants = GateStore::tenants(&mut store).unwrap();
+    assert!(tenants.readable.is_empty() && tenants.damaged.len() == 1);
+}
+
+#[test]
 fn a_tenant_whose_id_cant_be_read_owns_what_it_did_under_a_name_that_none_has() {
     let (mut store, _directory) = fresh();
     make_tenant(&mut store);

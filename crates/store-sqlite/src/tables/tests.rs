@@ -221,6 +221,7 @@ fn an_export_that_was_cut_or_changed_is_refused() {
         ("tenant", "authentication", text("maybe"), "makes no sense"),
         ("role_rule", "pattern", text("a/#/b"), "makes no sense"),
         ("group_role", "path", text("DM..X"), "makes no sense"),
+        ("tenant_role", "holder", text("defualt"), "makes no sense"),
         ("credential_group", "path", text("DM..X"), "makes no sense"),
         ("credential", "state", text("Gone"), "makes no sense"),
         ("credential", "tenant", text("nobody"), "FOREIGN KEY"),
