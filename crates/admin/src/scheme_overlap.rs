@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use countersign_core::change::Change;
-use countersign_core::name::TenantId;
+use countersign_core::name::{LoginName, TenantId};
 use countersign_core::rule::Pattern;
 use countersign_core::scheme::{Scheme, SchemeName, SchemeUsers, TOKEN};
 use countersign_core::store::all_rows;
@@ -182,36 +182,45 @@ pub(crate) fn check_attributes(
 /// tenant. A token fills a level, so it is one of theirs.
 fn check_tokens(rows: &mut Rows<'_>, scheme: &Scheme, tenant: &Tenant) -> Result<(), AdminError> {
     for namespace in tenant.namespaces.iter() {
-        for level in namespace.as_str().split('/') {
-            if !scheme.takes_over_token(level) {
-                continue;
-            }
-            let Some(holder) = rows.holder_of_attribute(TOKEN, level)? else {
-                continue;
-            };
-            let Some(holder) = rows.credential(&holder)? else {
-                continue;
-            };
-            let Some(user) = holder.tenant.filter(|user| *user != tenant.id) else {
-                continue;
-            };
-            let users = SchemeUsers::One(&user, &holder.attributes);
-            if holder.scheme == *scheme.name()
-                && let Some(pattern) = scheme.pattern_reaching(namespace, users)
-            {
-                return Err(conflict(
-                    scheme,
-                    format!(
-                        "scheme `{}` grants `{pattern}`, by which a credential of tenant `{user}` \
-                         reaches namespace `{namespace}` of tenant `{}`; a topic has one owner",
-                        scheme.name(),
-                        tenant.id
-                    ),
-                ));
+        let levels = namespace.as_str().split('/');
+        for level in levels.filter(|level| scheme.takes_over_token(level)) {
+            // Credentials of other schemes may have the same text for an attribute of
+            // this name: they stand in nobody's place.
+            for holder in rows.holders_in_scheme(scheme.name(), TOKEN, level)? {
+                check_holder(rows, scheme, &holder, namespace, tenant)?;
             }
         }
     }
     Ok(())
+}
+
+/// Checks that one credential with a token does not reach a namespace of a tenant.
+fn check_holder(
+    rows: &mut Rows<'_>,
+    scheme: &Scheme,
+    holder: &LoginName,
+    namespace: &TopicFilter,
+    tenant: &Tenant,
+) -> Result<(), AdminError> {
+    let Some(holder) = rows.credential(holder)? else {
+        return Ok(());
+    };
+    let Some(user) = holder.tenant.filter(|user| *user != tenant.id) else {
+        return Ok(());
+    };
+    let users = SchemeUsers::One(&user, &holder.attributes);
+    let Some(pattern) = scheme.pattern_reaching(namespace, users) else {
+        return Ok(());
+    };
+    Err(conflict(
+        scheme,
+        format!(
+            "scheme `{}` grants `{pattern}`, by which a credential of tenant `{user}` reaches \
+             namespace `{namespace}` of tenant `{}`; a topic has one owner",
+            scheme.name(),
+            tenant.id
+        ),
+    ))
 }
 
 fn conflict(scheme: &Scheme, message: String) -> AdminError {

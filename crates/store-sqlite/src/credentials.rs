@@ -3,6 +3,7 @@
 use countersign_core::client_id::ClientIdTie;
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::name::{LoginName, TenantId};
+use countersign_core::scheme::SchemeName;
 use countersign_core::store::rows::{CredentialQuery, CredentialRows, CredentialUse};
 use countersign_core::store::{Listed, Page, StoreError};
 use countersign_core::time::Timestamp;
@@ -102,6 +103,17 @@ impl CredentialRows for SqliteTransaction<'_> {
         })
     }
 
+    fn holders_in_scheme(
+        &mut self,
+        scheme: &SchemeName,
+        key: &str,
+        value: &str,
+    ) -> Result<Vec<LoginName>, StoreError> {
+        self.run("look up an attribute", |connection| {
+            holders_in_scheme(connection, scheme, key, value)
+        })
+    }
+
     fn insert_credential(&mut self, credential: &Credential) -> Result<CredentialId, StoreError> {
         self.run("add a credential", |connection| {
             insert(connection, credential)
@@ -189,6 +201,27 @@ fn holder_of_attribute(
         Some(row) => Some(RowReader::of(row).parsed(LoginName::parse)?),
         None => None,
     })
+}
+
+/// The names of all credentials of a scheme with this value for an attribute.
+fn holders_in_scheme(
+    connection: &Connection,
+    scheme: &SchemeName,
+    key: &str,
+    value: &str,
+) -> Result<Vec<LoginName>, Fault> {
+    // Found by the attribute: many credentials have the scheme, few the value.
+    let mut statement = connection.prepare_cached(
+        "SELECT name FROM credential WHERE +scheme = ?1
+             AND id IN (SELECT credential FROM attribute WHERE key = ?2 AND value = ?3)
+         ORDER BY id",
+    )?;
+    let mut rows = statement.query([scheme.as_str(), key, value])?;
+    let mut names = Vec::new();
+    while let Some(row) = rows.next()? {
+        names.push(RowReader::of(row).parsed(LoginName::parse)?);
+    }
+    Ok(names)
 }
 
 /// Names that imports kept, by what stands behind their `@`; or those among them

@@ -7,7 +7,7 @@ use countersign_core::scheme::{FieldValue, Scheme};
 use countersign_core::secret::Verifier;
 use countersign_core::user::GrantedRight;
 
-use super::{CreateCredential, NewCredential, ShowCredential};
+use super::{CreateCredential, CredentialChanges, NewCredential, SetCredential, ShowCredential};
 use crate::caller::Authority;
 use crate::error::{AdminError, ErrorKind, Noun};
 use crate::fixture::{Fixture, JANE, login_name, new_credential, scheme_name, tenant_id, text_of};
@@ -184,6 +184,21 @@ fn a_token_that_was_given_out_elsewhere_reaches_nothing_that_a_tenant_owns() {
         assert!(error.is(ErrorKind::Conflict, Noun::Scheme), "{error}");
     }
     fixture.tenant("third", &["depots/#"]).unwrap();
+}
+
+#[test]
+fn a_token_is_found_though_an_older_credential_has_an_attribute_of_its_text() {
+    let mut fixture = Fixture::with_admin();
+    fixture.credential("old").unwrap();
+    with_token(&mut fixture, Authority::Platform, "A", "depot").unwrap();
+    let changes = CredentialChanges {
+        attributes: [("token".into(), "depot".into())].into(),
+        ..CredentialChanges::default()
+    };
+    let name = login_name("old@acme");
+    fixture.run(&SetCredential { name, changes }).unwrap();
+    let error = fixture.tenant("third", &["depot/#"]).unwrap_err();
+    assert!(error.is(ErrorKind::Conflict, Noun::Scheme), "{error}");
 }
 
 #[test]

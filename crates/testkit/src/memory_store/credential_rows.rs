@@ -3,6 +3,7 @@
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::kind::Kind;
 use countersign_core::name::{GroupPath, LoginName, Suffix, TenantId};
+use countersign_core::scheme::SchemeName;
 use countersign_core::store::rows::{
     ApplicationRows, CredentialQuery, CredentialRows, CredentialUse, RegistrationCount,
 };
@@ -101,6 +102,19 @@ impl CredentialRows for MemoryTransaction<'_> {
         let has_it = |it: &Credential| it.attributes.get(key).is_some_and(|own| own == value);
         let holder = self.tables.find(has_it);
         Ok(holder.map(|row| row.credential.name.clone()))
+    }
+
+    fn holders_in_scheme(
+        &mut self,
+        scheme: &SchemeName,
+        key: &str,
+        value: &str,
+    ) -> Result<Vec<LoginName>, StoreError> {
+        let all = self.tables.credentials.values().map(|row| &row.credential);
+        let holders = all.filter(|it| {
+            it.scheme == *scheme && it.attributes.get(key).is_some_and(|own| own == value)
+        });
+        Ok(holders.map(|it| it.name.clone()).collect())
     }
 
     fn insert_credential(&mut self, credential: &Credential) -> Result<CredentialId, StoreError> {

@@ -3,6 +3,7 @@
 use countersign_core::credential::Credential;
 use countersign_core::lifecycle::State;
 use countersign_core::name::{GroupPath, LoginName};
+use countersign_core::scheme::SchemeName;
 use countersign_core::store::{
     AdminStore, AdminTransaction, AuditQuery, CredentialQuery, GateStore, Intent, Page, all_rows,
 };
@@ -181,6 +182,23 @@ pub fn an_attribute_finds_its_holder(mut store: impl GateStore + AdminStore) {
     assert_eq!(holder("serial", "x").as_deref(), Some("dev3@other"));
     assert_eq!(holder("serial", "y"), None);
     assert_eq!(holder("token", ""), None);
+    let later = Credential {
+        attributes: [("token".into(), "x".into())].into(),
+        scheme: SchemeName::plain(),
+        ..credential("dev4@other")
+    };
+    add(&mut store, &later, 4);
+    for (scheme, value, expected) in [
+        (SchemeName::basic(), "x", ["dev1@acme"].as_slice()),
+        (SchemeName::plain(), "x", &["dev4@other"]),
+        (SchemeName::plain(), "y", &[]),
+    ] {
+        let found = look(&mut store, |transaction| {
+            transaction.holders_in_scheme(&scheme, "token", value)
+        });
+        let found: Vec<_> = found.iter().map(LoginName::as_str).collect();
+        assert_eq!(found, expected, "{scheme} {value}");
+    }
 }
 
 /// One question tells whether a client without a login has a chance at all.

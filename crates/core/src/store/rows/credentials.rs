@@ -4,6 +4,7 @@ use crate::client_id::ClientIdTie;
 use crate::credential::{Credential, CredentialId};
 use crate::lifecycle::State;
 use crate::name::{GroupPath, LoginName, TenantId};
+use crate::scheme::SchemeName;
 use crate::store::{Listed, Page, StoreError};
 use crate::time::Timestamp;
 
@@ -121,6 +122,19 @@ pub trait CredentialRows {
         key: &str,
         value: &str,
     ) -> Result<Option<LoginName>, StoreError>;
+
+    /// The names of all credentials of a scheme that have this value for an
+    /// attribute, in any tenant.
+    ///
+    /// # Errors
+    ///
+    /// See [`CredentialRows`].
+    fn holders_in_scheme(
+        &mut self,
+        scheme: &SchemeName,
+        key: &str,
+        value: &str,
+    ) -> Result<Vec<LoginName>, StoreError>;
 
     /// Adds a credential of any kind; the number, the secrets, the times of use
     /// and, of a user, recovery codes in `credential` do not count.
