@@ -202,6 +202,44 @@ fn a_token_is_found_though_an_older_credential_has_an_attribute_of_its_text() {
 }
 
 #[test]
+fn a_token_is_judged_with_whatever_its_other_attributes_become() {
+    let mut fixture = Fixture::with_admin();
+    fixture.tenant("other", &["depot/x/#"]).unwrap();
+    let text = |text: &str| FieldValue::Text(text.into());
+    let patterns = vec!["${attr.token}/${attr.line}/#".into()];
+    let fields = [
+        ("name", text("lines")),
+        ("login_name", text("suffixed")),
+        ("client_id", text("any")),
+        ("secret_shape", text("[0-9a-f]{32}")),
+        ("token_shape", text("[0-9a-z]{12}")),
+        ("token_accepts_shape", text("[0-9a-z]{1,13}")),
+        ("publish", FieldValue::List(patterns)),
+    ];
+    fixture
+        .run(&AddScheme(Scheme::from_fields(fields).unwrap()))
+        .unwrap();
+    let mut make = |token: &str, line: &str| {
+        let attributes = [("token", token), ("line", line)];
+        let new = NewCredential {
+            scheme: scheme_name("lines"),
+            attributes: attributes
+                .map(|(key, value)| (key.into(), value.into()))
+                .into(),
+            ..new_credential(token)
+        };
+        fixture.run(&CreateCredential(new)).err()
+    };
+    for line in ["y", ""] {
+        let error = make("depot", line).unwrap();
+        assert!(error.is(ErrorKind::Conflict, Noun::Scheme), "{error}");
+    }
+    assert!(make("yard", "y").is_none());
+    let error = fixture.tenant("third", &["yard/x/#"]).unwrap_err();
+    assert!(error.is(ErrorKind::Conflict, Noun::Scheme), "{error}");
+}
+
+#[test]
 fn only_the_platform_takes_over_what_a_scheme_fills() {
     let mut fixture = Fixture::with_admin();
     let jane = fixture.session_of(JANE);

@@ -76,7 +76,10 @@ impl Scheme {
             Naming::Generated(_) => LevelPart::AnyOf(self.names().collect()),
             Naming::Given | Naming::GivenOrSerial(_) | Naming::Suffixed => LevelPart::Free,
         };
-        if let (SchemeUsers::One(_, attributes), Variable::Attribute(name)) = (users, variable) {
+        // What the scheme does not fill can be changed later, to any text.
+        if let (SchemeUsers::One(_, attributes), Variable::Attribute(name)) = (users, variable)
+            && self.fills().any(|filled| filled == name)
+        {
             return attributes.get(name).map(|value| LevelPart::Text(value));
         }
         Some(match variable {
@@ -119,7 +122,8 @@ pub enum SchemeUsers<'a> {
     AllBut(&'a TenantId),
     /// Those of this tenant.
     Of(&'a TenantId),
-    /// One of this tenant, with these attributes.
+    /// One of this tenant, with these attributes. Those that the scheme fills stay
+    /// as they are; all others may change.
     One(&'a TenantId, &'a BTreeMap<String, String>),
 }
 
