@@ -2,7 +2,6 @@
 
 use countersign_core::imported::ImportMark;
 use countersign_core::lifecycle::State;
-use countersign_core::scheme::DraftError;
 use countersign_core::secret::{PasswordHash, Verifier};
 
 use crate::caller::Permission;
@@ -45,13 +44,7 @@ impl Command for ImportRow {
         if let Some(hash) = &self.hash {
             let schemes = tx.schemes()?;
             let scheme = lookup::scheme(&schemes, &credential.scheme)?;
-            if scheme.chosen_secrets().is_none() {
-                let scheme = scheme.name().clone();
-                return Err(DraftError::SecretNotChosen { scheme }.into());
-            }
-            if schemes.form_of(name.as_str()).is_cheap() {
-                return Err(DraftError::SecretOfGeneratedName { name }.into());
-            }
+            scheme.check_hashed(&name, &schemes)?;
             // The secret that was made is nobody's: it was never handed out.
             for made in &credential.secrets {
                 tx.remove_secret(made.id)?;

@@ -83,6 +83,9 @@ impl Command for UpdateImportedCredential {
             let (_, secret) = change_one(tx, name, act, |tx, described| {
                 let credential = &mut described.credential;
                 credential.state = transition(credential, Act::ResetPassword)?;
+                let schemes = tx.schemes()?;
+                let scheme = lookup::scheme(&schemes, &credential.scheme)?;
+                scheme.check_hashed(name, &schemes)?;
                 let verifier = password.verifier(tx)?;
                 let now = tx.now;
                 secret::retire(tx, credential, Overlap::None, now)?;
@@ -144,5 +147,84 @@ impl Command for UpdateImportedRole {
             tx.run(&UnassignRole(of_group(group)))?;
         }
         Ok(tx.put_role_import(&self.tenant, &self.name, &self.mark)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use countersign_core::client_id::ClientIdRule;
+    use countersign_core::lifecycle::State;
+
+    use super::*;
+    use crate::credential::{CreateCredential, NewCredential};
+    use crate::error::{ErrorKind, Noun};
+    use crate::fixture::{Fixture, login_name, new_credential, scheme_name, tenant_id};
+    use crate::import::{ImportCredentials, ImportRow, ImportedCredential};
+
+    fn mark() -> ImportMark {
+        ImportMark {
+            source: "test".into(),
+            parts: BTreeSet::new(),
+            secret: None,
+        }
+    }
+
+    /// A credential without a password.
+    fn plain(name: &str) -> ImportedCredential {
+        ImportedCredential {
+            name: login_name(name),
+            is_operator: false,
+            password: None,
+            client_id_rule: ClientIdRule::Any,
+            description: None,
+            groups: Vec::new(),
+            roles: Vec::new(),
+            rules: Vec::new(),
+            attributes: BTreeMap::new(),
+            is_suspended: false,
+            mark: mark(),
+        }
+    }
+
+    fn import(fixture: &mut Fixture, credential: ImportedCredential) -> Result<(), AdminError> {
+        let import = ImportCredentials {
+            tenant: tenant_id("acme"),
+            credentials: vec![credential],
+        };
+        fixture.run(&import).map(drop)
+    }
+
+    #[test]
+    fn an_update_gives_no_password_where_none_can_be_chosen() {
+        let mut fixture = Fixture::with_credential();
+        // Of the shape of a name that another scheme makes.
+        import(&mut fixture, plain("VW-ABC123")).unwrap();
+        let made = ImportRow {
+            create: CreateCredential(NewCredential {
+                scheme: scheme_name("vwire-token"),
+                ..new_credential("greenhouse")
+            }),
+            hash: None,
+            state: State::Inactive,
+            mark: mark(),
+        };
+        let made = fixture.run(&made).unwrap().described.credential.name;
+        for name in [login_name("VW-ABC123"), made] {
+            let before = fixture.acts();
+            let password = ChosenPassword::parse(b"hunter2".to_vec()).unwrap();
+            let update = UpdateImportedCredential {
+                name: name.clone(),
+                password: Some(ImportedPassword::Plain(password)),
+                rules: None,
+                changes: None,
+                suspended: None,
+                mark: mark(),
+            };
+            let error = fixture.run(&update).unwrap_err();
+            assert!(error.is(ErrorKind::Invalid, Noun::Scheme), "{error}");
+            assert_eq!(fixture.acts(), before);
+        }
     }
 }

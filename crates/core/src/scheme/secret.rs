@@ -34,16 +34,29 @@ impl Scheme {
                 may_be_weak,
             } => return self.take_over(secret, may_be_weak),
         };
-        let Some(limits) = self.chosen_secrets else {
-            return Err(DraftError::SecretNotChosen {
-                scheme: self.name.clone(),
-            });
-        };
-        limits.check(chosen)?;
-        if known.form_of(name.as_str()).is_cheap() {
-            return Err(DraftError::SecretOfGeneratedName { name: name.clone() });
-        }
+        self.limits()?.check(chosen)?;
+        check_not_generated(name, known)?;
         Ok(DraftSecret::Chosen)
+    }
+
+    /// Checks that a credential of this name may have a password of which a hash
+    /// alone is known.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`DraftError`] when no secret of the scheme can be chosen, or none
+    /// for this name.
+    pub fn check_hashed(&self, name: &LoginName, known: &Schemes) -> Result<(), DraftError> {
+        self.limits()?;
+        check_not_generated(name, known)
+    }
+
+    /// Within which limits a secret may be chosen.
+    fn limits(&self) -> Result<ChosenSecrets, DraftError> {
+        self.chosen_secrets
+            .ok_or_else(|| DraftError::SecretNotChosen {
+                scheme: self.name.clone(),
+            })
     }
 
     /// Judges a secret that was given out elsewhere by its shape.
@@ -91,6 +104,14 @@ impl Scheme {
             Naming::Generated(_) | Naming::Given | Naming::Suffixed => None,
         }
     }
+}
+
+/// Checks that a name is not one of those whose secrets are never hashed slowly.
+fn check_not_generated(name: &LoginName, known: &Schemes) -> Result<(), DraftError> {
+    if known.form_of(name.as_str()).is_cheap() {
+        return Err(DraftError::SecretOfGeneratedName { name: name.clone() });
+    }
+    Ok(())
 }
 
 /// The secret that a credential is to have.
