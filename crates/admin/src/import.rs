@@ -162,7 +162,7 @@ impl Maker<'_> {
         for (key, value) in &new.attributes {
             check_attribute(key, value)?;
         }
-        let mut made = self.blank(new, tx.now);
+        let mut made = self.blank(new, tx.now)?;
         if !new.is_operator {
             check_client_ids(tx, &made, Some(self.plain), &self.tenant.id)?;
         }
@@ -201,14 +201,14 @@ impl Maker<'_> {
         Ok(id)
     }
 
-    fn blank(&self, new: &ImportedCredential, now: Timestamp) -> Credential {
+    fn blank(&self, new: &ImportedCredential, now: Timestamp) -> Result<Credential, AdminError> {
         let (tenant, scheme) = if new.is_operator {
             (None, self.operators)
         } else {
             (Some(self.tenant.id.clone()), self.plain)
         };
         let scheme = scheme.name().clone();
-        Credential {
+        let mut blank = Credential {
             state: if new.is_suspended {
                 State::Suspended
             } else {
@@ -216,12 +216,15 @@ impl Maker<'_> {
             },
             description: new.description.as_ref().and_then(FreeText::filled),
             client_id_rule: new.client_id_rule.clone(),
-            groups: new.groups.clone(),
             roles: new.roles.clone(),
             rules: new.rules.clone(),
             attributes: new.attributes.clone(),
             ..Credential::new(new.name.clone(), Kind::Device, tenant, scheme, now)
+        };
+        for group in &new.groups {
+            blank.join(group)?;
         }
+        Ok(blank)
     }
 }
 

@@ -155,6 +155,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use countersign_core::client_id::ClientIdRule;
+    use countersign_core::credential::MOST_GROUPS;
     use countersign_core::lifecycle::State;
 
     use super::*;
@@ -194,6 +195,23 @@ mod tests {
             credentials: vec![credential],
         };
         fixture.run(&import).map(drop)
+    }
+
+    #[test]
+    fn an_import_puts_a_credential_in_so_many_groups_and_no_more_each_once() {
+        let mut fixture = Fixture::with_credential();
+        let in_groups = |name, count: usize| {
+            let groups = (0..count).chain([0]).map(|number| format!("G{number}"));
+            let groups = groups.map(|path| GroupPath::parse(&path).unwrap());
+            ImportedCredential {
+                groups: groups.collect(),
+                ..plain(name)
+            }
+        };
+        let error = import(&mut fixture, in_groups("a", MOST_GROUPS + 1)).unwrap_err();
+        assert!(error.is(ErrorKind::Invalid, Noun::Group), "{error}");
+        import(&mut fixture, in_groups("a", MOST_GROUPS)).unwrap();
+        assert_eq!(fixture.show("a").groups.len(), MOST_GROUPS);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use countersign_admin::import::{
     UpdateImportedCredential, check_name,
 };
 use countersign_admin::tenant::{CreateTenant, NewTenant, SetTenant, TenantChanges};
+use countersign_core::credential::MOST_GROUPS;
 use countersign_core::imported::ImportMark;
 use countersign_core::name::Suffix;
 use countersign_core::role::RoleName;
@@ -197,6 +198,13 @@ impl<'a> Planner<'a> {
                 !is_lost
             });
             credential.items.append(&mut gone);
+            let groups = &mut credential.groups;
+            for joined in groups.split_off(groups.len().min(MOST_GROUPS)) {
+                if let Some(mut item) = joined.item {
+                    item.lose("it is in too many groups", LEAVE);
+                    credential.items.push(item);
+                }
+            }
             match known {
                 None => self.make(&mut credential),
                 Some(known) => self.known_credential(&mut credential, &known),
@@ -298,4 +306,5 @@ fn wants_sys(desired: &Desired) -> bool {
     })
 }
 
+const LEAVE: &str = "have it in 32 groups at most";
 const RENAME: &str = "give it another name in the source, and tell its clients";
