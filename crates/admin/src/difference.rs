@@ -207,6 +207,12 @@ impl Policy {
         self.tenant.as_deref()
     }
 
+    /// What schemes of other tenants reach of the rest, where the tenant owns that.
+    pub(crate) fn taken_from_rest(&self) -> BTreeSet<TopicFilter> {
+        let tenant = self.tenant();
+        tenant.map_or_else(BTreeSet::new, |it| self.owners.taken_from_rest(&it.id))
+    }
+
     /// Says whether a credential may use its tenant's namespaces without any
     /// rule.
     pub(crate) fn gives_by_default(&self, credential: &Credential) -> bool {

@@ -10,7 +10,7 @@ use crate::credential::{
     NewCredential,
 };
 use crate::fixture::{Fixture, JANE, adding, login_name, new_tenant, scheme_name, tenant_id};
-use crate::tenant::{CreateTenant, SetTenant, ShowTenant, TenantChanges};
+use crate::tenant::{CreateTenant, ReadTenantRights, SetTenant, ShowTenant, TenantChanges};
 
 /// A store whose tenant `home` owns `#` and has a device.
 fn household() -> Fixture {
@@ -277,4 +277,21 @@ fn a_preview_says_who_loses_what_and_changes_nothing() {
     let mut fixture = Fixture::new();
     fixture.tenant("home", &["home/#"]).unwrap();
     assert!(losers(&mut fixture, other(&["plant/#"])).is_empty());
+}
+
+#[test]
+fn what_others_have_of_the_rest_is_told_to_programs_that_know_no_owners() {
+    let mut fixture = household();
+    fixture.run(&taking(other(&[]))).unwrap();
+    fixture.run(&taking(wired("other"))).unwrap();
+    // What its own schemes reach does not make that its own by `#`.
+    fixture.run(&wired("home")).unwrap();
+    let mut others = |tenant| {
+        let rights = fixture.run(&ReadTenantRights(tenant_id(tenant))).unwrap();
+        let filters = rights.others.iter().map(ToString::to_string);
+        filters.collect::<Vec<_>>()
+    };
+    assert_eq!(others("home"), ["other/#", "vwire/+/#", "vwire/+/+/#"]);
+    // `#` is what no other tenant owns.
+    assert_eq!(others("other"), [""; 0]);
 }

@@ -28,7 +28,10 @@ pub struct TenantRights {
     pub tenant: Tenant,
     /// Its roles, by name.
     pub roles: Vec<Role>,
-    /// Topics that other tenants own, which no rule of this tenant reaches.
+    /// Topics that are not this tenant's, which none of its rules reaches that is
+    /// [confined](countersign_core::rule::RuleSource::reaches_unowned_topics) to what
+    /// it owns: the namespaces of other tenants but `#`, and where it owns `#`, what
+    /// their schemes reach.
     pub others: Vec<TopicFilter>,
     /// What its clients without a login may do.
     pub anonymous: Vec<BoundRule>,
@@ -100,7 +103,8 @@ impl Command for ReadTenantRights {
             roles: all_rows(|page| tx.roles(Some(id), page))?,
             others: others
                 .iter()
-                .flat_map(|other| other.namespaces.iter().cloned())
+                .flat_map(|other| other.namespaces.named().cloned())
+                .chain(policy.taken_from_rest())
                 .collect(),
             anonymous: anonymous.bound_rules(None),
             devices,

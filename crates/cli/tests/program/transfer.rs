@@ -1,5 +1,6 @@
 //! Exports of a store, and what another store makes of them.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -411,4 +412,53 @@ fn what_dynamic_security_can_t_say_is_named_as_lost() {
         ["client:dev1@acme", "ops", "deny:ops"]
     );
     assert_eq!(written["clients"][0]["roles"][2]["priority"], 1);
+}
+
+#[test]
+fn what_schemes_of_others_reach_is_denied_to_the_owner_of_the_rest() {
+    let fixture = Fixture::new();
+    for line in [
+        "tenant create other",
+        "credential create --tenant other --scheme vwire",
+        "tenant create home --namespace #",
+        "credential create --tenant home --scheme vwire",
+    ] {
+        assert_eq!(fixture.run(line).code, Some(0), "{line}");
+    }
+    let made = "credential create lamp --tenant home --password-stdin";
+    fixture.run_with(made, b"correct horse battery").done();
+    let folder = fixture.directory.path();
+    let [passwords, acl, json] = ["passwd", "acl", "dynamic-security.json"].map(|name| {
+        let path = folder.join(name);
+        path.to_str().unwrap().to_owned()
+    });
+    let words = ["export", "mosquitto", "--tenant", "home"];
+    let files = ["--passwords", &passwords, "--acl", &acl];
+    fixture.run_words(&[&words[..], &files].concat()).done();
+    let text = fs::read_to_string(&acl).unwrap();
+    let of_lamp = text.split_once("\nuser lamp@home\n").unwrap().1;
+    assert!(
+        of_lamp.starts_with(
+            "topic deny other/#\ntopic deny vwire/+/#\ntopic deny vwire/+/+/#\ntopic readwrite #\n"
+        ),
+        "{text}"
+    );
+    let words = ["export", "dynamic-security", "--tenant", "home", &json];
+    fixture.run_words(&words).done();
+    let written: Value = serde_json::from_str(&fs::read_to_string(&json).unwrap()).unwrap();
+    let roles = written["roles"].as_array().unwrap();
+    let denied = |role: &str| {
+        let role = roles.iter().find(|it| it["rolename"] == role);
+        let acls = role.map_or(&[][..], |it| it["acls"].as_array().unwrap());
+        let topics = acls.iter().map(|it| it["topic"].as_str().unwrap());
+        topics.map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    let of_others = ["other/#", "vwire/+/#", "vwire/+/+/#"].map(str::to_owned);
+    assert_eq!(denied("deny:client:lamp@home"), of_others.into());
+    // To what its own scheme gives, a device of the tenant keeps its right.
+    let keeping = roles.iter().filter(|it| {
+        let name = it["rolename"].as_str().unwrap();
+        name.starts_with("deny:client:VW-")
+    });
+    assert_eq!(keeping.count(), 0);
 }

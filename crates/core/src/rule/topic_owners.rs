@@ -1,8 +1,11 @@
 //! Topic owners: which tenant owns which topics, over all tenants.
 
+use std::collections::BTreeSet;
+
 use super::namespace::Namespaces;
 use super::pattern::BoundPattern;
 use super::table::{Relation, Table};
+use crate::name::TenantId;
 use crate::topic::{FilterRef, TopicFilter, TopicName};
 
 /// The namespaces of all tenants of a broker.
@@ -147,6 +150,21 @@ impl TopicOwners {
             let is_of_other = |tenant: &str| Some(tenant) != own;
             rest.is_of(own) && find(&rest.reached, relation, filter, is_of_other).is_some()
         })
+    }
+
+    /// What schemes of tenants other than `own` reach of the rest, where `own` owns
+    /// that. Of its own rules, default rules of a scheme alone reach it.
+    #[must_use]
+    pub fn taken_from_rest(&self, own: &TenantId) -> BTreeSet<TopicFilter> {
+        let mut taken = BTreeSet::new();
+        if let Some(rest) = self.rest.as_ref().filter(|it| it.is_of(Some(own.as_str()))) {
+            rest.reached.for_each(&mut |place| {
+                if *place.value != *own.as_str() {
+                    taken.extend(TopicFilter::parse(&place.bound().text));
+                }
+            });
+        }
+        taken
     }
 
     /// What tenants other than `own` own of the topics that a filter matches,

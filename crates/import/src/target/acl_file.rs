@@ -157,10 +157,8 @@ impl Section {
         for rule in denies {
             section.deny(rule, holder, outcomes);
         }
-        // `#` is what no other tenant owns.
-        for filter in others.iter().filter(|filter| filter.as_str() != "#") {
-            let is_reached = section.allows(filter, |_| true);
-            if is_reached {
+        for filter in others {
+            if section.allows(filter, |_| true) && reach_by_confined_rules(rules, filter) {
                 section.denied.insert(filter.to_string(), ());
             }
         }
@@ -288,6 +286,16 @@ pub(super) fn taken(rule: &BoundRule, filter: &TopicFilter) -> Vec<TopicFilter> 
         taken.extend(TopicFilter::parse(&format!("$SYS{rest}")));
     }
     taken
+}
+
+/// Says whether some rule would allow a topic of a filter but for who owns it. A rule
+/// that may reach topics without an owner is made to stay off those of others.
+fn reach_by_confined_rules(rules: &[BoundRule], filter: &TopicFilter) -> bool {
+    rules
+        .iter()
+        .filter(|rule| rule.rule.effect() == Effect::Allow && !rule.source.reaches_unowned_topics())
+        .flat_map(|rule| &rule.filters)
+        .any(|allowed| allowed.intersects(filter))
 }
 
 /// Says whether Mosquitto reads a filter as it is written: it takes the white

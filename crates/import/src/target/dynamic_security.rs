@@ -195,8 +195,10 @@ impl Roles {
                 }
             };
             match rule.rule.effect() {
-                Effect::Allow => allowed.extend(rule.filters.iter().cloned()),
-                Effect::Deny => {}
+                Effect::Allow if !rule.source.reaches_unowned_topics() => {
+                    allowed.extend(rule.filters.iter().cloned());
+                }
+                Effect::Allow | Effect::Deny => {}
             }
             if rule.follows_client_id() && rule.filters.iter().any(|it| !fits_client(rule, it)) {
                 outcomes.lose(
@@ -234,8 +236,7 @@ impl Roles {
             self.0.entry(key.clone()).or_default().extend(acls);
             held.insert(key);
         }
-        // `#` is what no other tenant owns.
-        let others = rights.others.iter().filter(|it| it.as_str() != "#");
+        let others = rights.others.iter();
         for filter in others.filter(|it| allowed.iter().any(|allow| allow.intersects(*it))) {
             let key = RoleKey {
                 effect: Effect::Deny,
