@@ -68,6 +68,7 @@ use crate::scheme::{
 use crate::sealed::CountSealed;
 use crate::secret::{NewSecret, Overlap};
 use crate::settings::{RecordCreation, SetSettings, SettingsChanges, ShowSettings};
+use crate::taking::{PreviewTaking, TakeFromRest, Taking};
 use crate::tenant::{
     ClearTenant, CreateTenant, DeleteTenant, ListTenants, ReadTenantRights, SetTenant, ShowTenant,
     TenantChanges, TenantDeletion,
@@ -220,6 +221,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Admin PreviewAssignment PreviewAssignment { of: held_by("DM"), is_to_be_held: true };
         Admin PreviewRoleRules PreviewRoleRules(of_role());
         GroupAdmin ReactivateCredential ReactivateCredential(pump());
+        Platform PreviewTaking PreviewTaking(CreateTenant(new_tenant("more", &[])));
         Platform ReadTenantRights ReadTenantRights(acme());
         Platform RecordCreation RecordCreation;
         Platform RecordExport RecordExport { scope: ExportScope::default(), form: COUNTERSIGN };
@@ -259,6 +261,10 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Admin ShowThing ShowThing { key: key(), tenant: acme() };
         Admin ShowUser ShowUser(kate());
         GroupAdmin SuspendCredential SuspendCredential(pump());
+        Platform TakeFromRest TakeFromRest {
+            command: CreateTenant(new_tenant("more", &[])), taking: Taking::Filtering,
+        };
+        Admin TakeFromRest TakeFromRest { command: CreateCredential(new_credential("more")), taking: Taking::Filtering };
         Admin UnassignRole UnassignRole(held_by("DM.PUMPS"));
         Admin UngrantUser UngrantUser { email: kate(), tenant: acme() };
         Admin UnlockUser UnlockUser(kate());
@@ -364,8 +370,13 @@ fn commands_below(directory: &Path, found: &mut BTreeSet<String>) {
             continue;
         }
         for line in fs::read_to_string(path).unwrap().lines() {
-            let name = line.strip_prefix("impl Command for ");
-            found.extend(name.map(|name| name.trim_end_matches(" {").to_owned()));
+            let Some((start, name)) = line.split_once("Command for ") else {
+                continue;
+            };
+            // One that holds another command has that as a parameter.
+            if start.starts_with("impl") {
+                found.extend(name.split(['<', ' ']).next().map(str::to_owned));
+            }
         }
     }
 }
