@@ -4,49 +4,21 @@
 use std::collections::BTreeMap;
 
 use super::pattern::BoundPattern;
-use crate::topic::TopicFilter;
+use crate::topic::{TopicFilter, levels};
 
 impl BoundPattern {
     /// What matches the topics that both match; none if there is no such topic.
     pub(super) fn common(&self, other: &Self) -> Option<Self> {
         let misses =
             |one: &Self, other: &Self| one.text.starts_with('$') && !other.may_be_reserved();
-        if misses(self, other) || misses(other, self) {
+        if misses(self, other)
+            || misses(other, self)
+            || !levels::intersects(&self.text, &other.text)
+        {
             return None;
         }
-        let mut text = String::new();
-        let (mut ones, mut others) = (self.text.split('/'), other.text.split('/'));
-        let mut push = |index: usize, level: &str| {
-            if index > 0 {
-                text.push('/');
-            }
-            text.push_str(level);
-        };
-        for index in 0.. {
-            match (ones.next(), others.next()) {
-                (Some("#"), level) => {
-                    let rest = level.into_iter().chain(others);
-                    (index..)
-                        .zip(rest)
-                        .for_each(|(index, level)| push(index, level));
-                    break;
-                }
-                (level, Some("#")) => {
-                    let rest = level.into_iter().chain(ones);
-                    (index..)
-                        .zip(rest)
-                        .for_each(|(index, level)| push(index, level));
-                    break;
-                }
-                (Some("+"), Some(level)) | (Some(level), Some("+")) => push(index, level),
-                (Some(level), Some(same)) if level == same => push(index, level),
-                (None, None) => break,
-                (Some(_), Some(_)) | (None, Some(_)) | (Some(_), None) => return None,
-            }
-        }
-        // The empty text is not a valid topic (MQTT 5.0 §4.7.3).
-        (!text.is_empty()).then(|| Self {
-            text: text.into(),
+        Some(Self {
+            text: levels::common(&self.text, &other.text).into(),
             opens_with_any: self.opens_with_any && other.opens_with_any,
         })
     }
