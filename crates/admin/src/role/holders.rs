@@ -38,11 +38,10 @@ pub(super) fn for_each_holder(
         }
     }
     let groups = rows.groups_of_role(tenant, role)?;
-    let mut show_first = |mut holders: Vec<Credential>| {
-        holders.retain(comes_first);
-        show(holders)
-    };
-    if show_members(rows, tenant, &groups, &mut show_first)?.is_break() || !is_given {
+    if !is_given && show_devices(rows, tenant, &groups, &mut show)?.is_break() {
+        return Ok(());
+    }
+    if show_users(rows, tenant, &groups, &mut show)?.is_break() || !is_given {
         return Ok(());
     }
     if each_page(|page| rows.things(Some(tenant), None, page), &mut show)?.is_break() {
@@ -65,7 +64,9 @@ pub(super) fn for_each_member(
 ) -> Result<(), StoreError> {
     let mut show = once_each(each);
     let groups = core::slice::from_ref(group);
-    let _all_or_enough = show_members(rows, tenant, groups, &mut show)?;
+    if show_devices(rows, tenant, groups, &mut show)?.is_continue() {
+        let _all_or_enough = show_users(rows, tenant, groups, &mut show)?;
+    }
     Ok(())
 }
 
@@ -82,17 +83,13 @@ fn once_each(mut each: impl FnMut(Credential) -> Shown) -> impl FnMut(Vec<Creden
     }
 }
 
-/// Shows the devices and users in or below some of these groups; no thing is in a
-/// group.
-fn show_members(
+/// Shows the devices in or below some of these groups; no thing is in a group.
+fn show_devices(
     rows: &mut Rows<'_>,
     tenant: &TenantId,
     groups: &[GroupPath],
     mut show: impl FnMut(Vec<Credential>) -> Shown,
 ) -> Shown {
-    if groups.is_empty() {
-        return Ok(ControlFlow::Continue(()));
-    }
     for group in groups {
         let query = CredentialQuery {
             tenant: Some(tenant.clone()),
@@ -102,6 +99,19 @@ fn show_members(
         if each_page(|page| rows.credentials(&query, page), &mut show)?.is_break() {
             return Ok(ControlFlow::Break(()));
         }
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+/// Shows the users in or below some of these groups.
+fn show_users(
+    rows: &mut Rows<'_>,
+    tenant: &TenantId,
+    groups: &[GroupPath],
+    mut show: impl FnMut(Vec<Credential>) -> Shown,
+) -> Shown {
+    if groups.is_empty() {
+        return Ok(ControlFlow::Continue(()));
     }
     let is_member = |user: &Credential| match &user.kind {
         Kind::User(user) => {
