@@ -84,7 +84,8 @@ impl Authority {
     ///
     /// # Errors
     ///
-    /// Returns [`AdminError`] when the store can't be read.
+    /// Returns [`AdminError`] when the caller administers nothing of the tenant, and
+    /// when the store can't be read.
     pub(crate) fn limit_in(
         self,
         tenant: &TenantId,
@@ -93,12 +94,12 @@ impl Authority {
         let Self::Session(id) = self else {
             return Ok(None);
         };
-        let caller = store.credential_by_id(id)?;
-        let scope = caller.and_then(|caller| Scope::of(&caller, tenant));
-        Ok(match scope {
-            Some(Scope::Group(group)) => Some(group),
-            Some(Scope::Tenant) | None => None,
-        })
+        let caller = found(store, id)?;
+        match Scope::of(&caller, tenant) {
+            Some(Scope::Group(group)) => Ok(Some(group)),
+            Some(Scope::Tenant) => Ok(None),
+            None => Err(not_admin(&caller, tenant)),
+        }
     }
 
     /// Checks the permission of the caller at `now`.
@@ -116,9 +117,7 @@ impl Authority {
         let Self::Session(id) = self else {
             return Ok(());
         };
-        let Some(caller) = store.credential_by_id(id)? else {
-            return Err(forbidden("the caller was deleted"));
-        };
+        let caller = found(store, id)?;
         let in_force = caller.is_in_force(now).is_ok();
         let scope_in = |tenant| Scope::of(&caller, tenant).filter(|_| in_force);
         let administers = |tenant| scope_in(tenant) == Some(Scope::Tenant);
@@ -271,6 +270,12 @@ impl Scope {
             }
         })
     }
+}
+
+/// The caller whose session runs a command.
+fn found(store: &mut Rows<'_>, id: CredentialId) -> Result<Credential, AdminError> {
+    let caller = store.credential_by_id(id)?;
+    caller.ok_or_else(|| forbidden("the caller was deleted"))
 }
 
 fn forbidden(message: impl Into<String>) -> AdminError {

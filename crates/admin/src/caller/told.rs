@@ -1,11 +1,11 @@
 //! What an administrator of a tenant is told, and not told, of other tenants.
 
 use countersign_core::client_id::{ClientId, ClientIdRule};
-use countersign_core::name::TenantId;
+use countersign_core::name::{GroupPath, TenantId};
 use countersign_core::store::CredentialQuery;
 
-use super::{Authority, Caller};
-use crate::command::run;
+use super::{Authority, Caller, Permission};
+use crate::command::{Command, Tx, run};
 use crate::context::{Context, RandomError, RandomSource};
 use crate::credential::{CreateCredential, ListCredentials, NewCredential};
 use crate::error::{AdminError, ErrorKind, Noun};
@@ -121,4 +121,29 @@ fn an_application_without_its_tenant_is_not_all_applications() {
     };
     let error: AdminError = fixture.run(&list).unwrap_err();
     assert!(error.is(ErrorKind::Invalid, Noun::Application), "{error}");
+}
+
+#[test]
+fn who_administers_nothing_of_a_tenant_is_not_taken_for_one_without_a_limit() {
+    /// Asks for the limit in another tenant than the one that it needs.
+    struct LimitElsewhere;
+
+    impl Command for LimitElsewhere {
+        type Output = Option<GroupPath>;
+
+        fn needs(&self) -> Permission {
+            Permission::See(tenant_id("acme"))
+        }
+
+        fn apply(&self, tx: &mut Tx<'_>) -> Result<Option<GroupPath>, AdminError> {
+            let authority = tx.caller.authority;
+            authority.limit_in(&tenant_id("other"), tx)
+        }
+    }
+
+    let mut fixture = Fixture::with_admin();
+    fixture.tenant("other", &[]).unwrap();
+    let jane = fixture.session_of(JANE);
+    let error = fixture.run_by(jane, &LimitElsewhere).unwrap_err();
+    assert!(error.is(ErrorKind::Forbidden, Noun::Caller), "{error}");
 }
