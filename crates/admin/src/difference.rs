@@ -23,6 +23,10 @@ use countersign_core::topic::TopicFilter;
 
 use crate::lookup::Rows;
 
+mod sessions;
+
+pub(crate) use self::sessions::LiveSessions;
+
 /// What a principal may do after a change alone, and before it alone.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct RightsDifference {

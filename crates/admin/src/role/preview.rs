@@ -5,22 +5,21 @@
 //! while it goes through all holders.
 
 use core::ops::ControlFlow;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use countersign_core::access::AccessSubject;
-use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::credential::Credential;
 use countersign_core::name::TenantId;
 use countersign_core::role::Role;
 use countersign_core::rule::Rule;
-use countersign_core::store::{Intent, StoreError, each_row};
+use countersign_core::store::{Intent, StoreError};
 
 use super::ChangeRoleRules;
 use super::assignment::Assignment;
 use super::holders::{for_each_holder, for_each_member};
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
-use crate::difference::{ChangeEffect, Policy, PossibleClientIds, RightsDifference};
+use crate::difference::{ChangeEffect, LiveSessions, Policy, PossibleClientIds, RightsDifference};
 use crate::error::AdminError;
 use crate::lookup::{self, Rows};
 use crate::rule::{RuleChange, RuleImpact, RuleWarning};
@@ -85,8 +84,7 @@ impl Command for PreviewAssignment {
 /// The effects of a change that are told so far.
 struct Effects<'a> {
     policies: &'a RolePolicies,
-    /// The client ids that principals are connected as.
-    connected: BTreeMap<CredentialId, Vec<Arc<str>>>,
+    sessions: LiveSessions,
     told: Vec<ChangeEffect>,
 }
 
@@ -94,16 +92,15 @@ impl<'a> Effects<'a> {
     fn new(rows: &mut Rows<'_>, policies: &'a RolePolicies) -> Result<Self, StoreError> {
         Ok(Self {
             policies,
-            connected: connected(rows, &policies.changed.tenant)?,
+            sessions: LiveSessions::read(rows, &policies.changed.tenant)?,
             told: Vec::new(),
         })
     }
 
     /// Adds what becomes of a principal, if anything does.
     fn add(&mut self, holder: Credential) -> Result<ControlFlow<()>, StoreError> {
-        let ids = self.connected.get(&holder.id);
-        let ids = ids.map_or(&[][..], Vec::as_slice);
-        let (difference, _) = self.policies.compare(&holder, ids)?;
+        let ids = self.sessions.client_ids(Some(holder.id));
+        let (difference, _) = self.policies.compare(&holder, &ids)?;
         if !difference.is_none() {
             self.told.push(ChangeEffect {
                 is_connected: !ids.is_empty(),
@@ -249,25 +246,6 @@ fn subject<'a>(holder: &'a Credential, tenant: &'a TenantId) -> AccessSubject<'a
         },
         None => AccessSubject::of_credential(holder),
     }
-}
-
-/// The client ids that the principals of a tenant are connected as.
-fn connected(
-    rows: &mut Rows<'_>,
-    tenant: &TenantId,
-) -> Result<BTreeMap<CredentialId, Vec<Arc<str>>>, StoreError> {
-    let mut connected: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    each_row(
-        |page| rows.presence(Some(tenant), page),
-        |client| {
-            if let (true, Some(credential)) = (client.is_alive, client.presence.credential) {
-                let ids = connected.entry(credential).or_default();
-                ids.push(client.presence.client_id);
-            }
-            Ok(())
-        },
-    )?;
-    Ok(connected)
 }
 
 /// How many who hold a role are looked at to say that a rule adds nothing.

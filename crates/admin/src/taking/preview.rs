@@ -3,10 +3,8 @@
 //! It looks and writes nothing, and so it does not keep brokers from writing
 //! while it goes through all who belong to the owner of `#`.
 
-use std::collections::BTreeMap;
-
 use countersign_core::access::{Access, AccessSubject};
-use countersign_core::credential::{Credential, CredentialId};
+use countersign_core::credential::Credential;
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::rights::TopicUses;
 use countersign_core::store::{BrokerPresence, CredentialQuery, Intent, StoreError, each_row};
@@ -14,7 +12,7 @@ use countersign_core::store::{BrokerPresence, CredentialQuery, Intent, StoreErro
 use super::{Plan, Taken};
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
-use crate::difference::{Policy, PossibleClientIds};
+use crate::difference::{LiveSessions, Policy, PossibleClientIds};
 use crate::error::AdminError;
 use crate::lookup::Rows;
 
@@ -61,7 +59,7 @@ struct Losers<'a> {
     taken: &'a Taken,
     /// As if the owner of `#` owned nothing but what is taken.
     policy: Policy,
-    sessions: BTreeMap<Option<CredentialId>, Vec<BrokerPresence>>,
+    sessions: LiveSessions,
     found: Vec<Loser>,
 }
 
@@ -72,7 +70,7 @@ impl<'a> Losers<'a> {
         let mut losers = Self {
             taken,
             policy: policy.with_namespaces(&taken.topics),
-            sessions: live_sessions(rows, tenant)?,
+            sessions: LiveSessions::read(rows, tenant)?,
             found: Vec::new(),
         };
         if taken.owner.authentication.admits_anonymous() {
@@ -107,12 +105,8 @@ impl<'a> Losers<'a> {
         credential: Option<&Credential>,
         subject: AccessSubject<'_>,
     ) -> Result<(), StoreError> {
-        let sessions = self.sessions.get(&credential.map(|it| it.id));
-        let sessions = sessions.map_or(&[][..], Vec::as_slice);
-        let connected: Vec<_> = sessions
-            .iter()
-            .map(|it| it.presence.client_id.clone())
-            .collect();
+        let principal = credential.map(|it| it.id);
+        let connected = self.sessions.client_ids(principal);
         let (nothing, access) = (Access::default(), self.policy.access(subject)?);
         let ids = match credential {
             Some(credential) => PossibleClientIds::of(credential, &[&access]),
@@ -127,28 +121,9 @@ impl<'a> Losers<'a> {
                 tenant: self.taken.owner.id.clone(),
                 name: credential.map(|it| it.name.clone()),
                 loses,
-                sessions: sessions.to_vec(),
+                sessions: self.sessions.of(principal).to_vec(),
             });
         }
         Ok(())
     }
-}
-
-/// The live sessions of a tenant, by principal.
-fn live_sessions(
-    rows: &mut Rows<'_>,
-    tenant: &TenantId,
-) -> Result<BTreeMap<Option<CredentialId>, Vec<BrokerPresence>>, StoreError> {
-    let mut sessions: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    each_row(
-        |page| rows.presence(Some(tenant), page),
-        |session| {
-            if session.is_alive {
-                let of_principal = sessions.entry(session.presence.credential).or_default();
-                of_principal.push(session);
-            }
-            Ok(())
-        },
-    )?;
-    Ok(sessions)
 }
