@@ -462,3 +462,27 @@ fn what_schemes_of_others_reach_is_denied_to_the_owner_of_the_rest() {
     });
     assert_eq!(keeping.count(), 0);
 }
+
+#[test]
+fn what_an_acl_file_can_t_deny_is_not_allowed_by_what_reaches_it() {
+    let fixture = Fixture::new();
+    let words = ["tenant", "create", "other", "--namespace", "x/ "];
+    fixture.run_words(&words).done();
+    fixture
+        .run("tenant create home --namespace # --namespace y")
+        .done();
+    let made = "credential create lamp --tenant home --password-stdin";
+    fixture.run_with(made, b"correct horse battery").done();
+    let [passwords, acl] = ["passwd", "acl"].map(|name| {
+        let path = fixture.directory.path().join(name);
+        path.to_str().unwrap().to_owned()
+    });
+    let words = ["export", "mosquitto", "--tenant", "home", "--json"];
+    let files = ["--passwords", &passwords, "--acl", &acl];
+    let report = fixture.run_words(&[&words[..], &files].concat());
+    let lost = lost(&report.done().json());
+    assert_eq!(lost, ["home/others/x/ : lamp@home"]);
+    let text = fs::read_to_string(&acl).unwrap();
+    let rules = text.split_once('\n').unwrap().1;
+    assert_eq!(rules, "\nuser lamp@home\ntopic readwrite y\n");
+}

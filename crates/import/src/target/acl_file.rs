@@ -158,8 +158,15 @@ impl Section {
             section.deny(rule, holder, outcomes);
         }
         for filter in others {
-            if section.allows(filter, |_| true) && reach_by_confined_rules(rules, filter) {
+            if !section.allows(filter, |_| true) || !reach_by_confined_rules(rules, filter) {
+                continue;
+            }
+            if is_writable(filter) {
                 section.denied.insert(filter.to_string(), ());
+            } else {
+                section.allow_nothing_of(filter);
+                let object = Object::new(format!("/others/{filter}"), holder);
+                outcomes.lose(object, OUTER_SPACE.0, OUTER_SPACE.1);
             }
         }
         section
@@ -218,11 +225,8 @@ impl Section {
         let filters: Vec<TopicFilter> =
             rule.filters.iter().flat_map(|it| taken(rule, it)).collect();
         if !filters.iter().all(is_writable) {
-            // Nothing may be allowed that is denied here.
             for filter in &filters {
-                self.allowed.retain(|allowed, _| {
-                    TopicFilter::parse(allowed).is_ok_and(|allowed| !allowed.intersects(filter))
-                });
+                self.allow_nothing_of(filter);
             }
             outcomes.lose(object, OUTER_SPACE.0, OUTER_SPACE.1);
             return;
@@ -250,6 +254,13 @@ impl Section {
         } else {
             outcomes.keep(object);
         }
+    }
+
+    /// Takes away all that allows a topic of a filter that can't be denied here.
+    fn allow_nothing_of(&mut self, filter: &TopicFilter) {
+        self.allowed.retain(|allowed, _| {
+            TopicFilter::parse(allowed).is_ok_and(|allowed| !allowed.intersects(filter))
+        });
     }
 
     /// Says whether something of a filter is allowed in such a way.
