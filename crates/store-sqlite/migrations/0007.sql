@@ -18,19 +18,16 @@ CREATE TABLE role_import (
 ) STRICT, WITHOUT ROWID;
 
 -- A credential may be in several groups: position is the order in which it joined
--- them. tenant is the credential's.
+-- them.
 CREATE TABLE credential_group (
     credential INTEGER NOT NULL REFERENCES credential (id) ON DELETE CASCADE,
     position INTEGER NOT NULL,
     path TEXT NOT NULL,
-    tenant TEXT,
     PRIMARY KEY (credential, position)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX credential_in_group ON credential_group (tenant, path);
-
-INSERT INTO credential_group (credential, position, path, tenant)
-    SELECT id, 0, group_path, tenant FROM credential WHERE group_path IS NOT NULL;
+INSERT INTO credential_group (credential, position, path)
+    SELECT id, 0, group_path FROM credential WHERE group_path IS NOT NULL;
 ALTER TABLE credential DROP COLUMN group_path;
 
 -- The roles that groups hold. A group has no row of its own: it is made by use.
@@ -78,3 +75,8 @@ CREATE TABLE arriving_session (
     broker TEXT NOT NULL,
     is_own INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX arriving_session_of_broker ON arriving_session (broker);
+
+-- What is old goes, however many of a day are left.
+CREATE INDEX kick_request_by_time ON kick_request (at);

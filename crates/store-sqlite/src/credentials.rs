@@ -232,15 +232,7 @@ fn names_kept(
     like: Option<&LoginName>,
     most: usize,
 ) -> Result<Vec<LoginName>, Fault> {
-    // As the index credential_kept_name is written.
-    const SUFFIX: &str = "substr(name, length(rtrim(name, replace(name, '@', ''))) + 1)";
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT name FROM credential
-         WHERE kind = 'device' AND instr(name, '@') > 0 AND {SUFFIX} <> tenant
-             AND lower({SUFFIX}) = lower(?1)
-             AND name COLLATE NOCASE BETWEEN ?2 AND ?3
-         ORDER BY name COLLATE NOCASE LIMIT ?4"
-    ))?;
+    let mut statement = connection.prepare_cached(NAMES_KEPT)?;
     let (first, last) = like.map_or(("", "\u{10ffff}"), |it| (it.as_str(), it.as_str()));
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     let mut rows = statement.query(params![suffix, first, last, most])?;
@@ -392,6 +384,24 @@ fn put_lists(
     }
     Ok(())
 }
+
+/// What stands behind the last `@` of a name, as the index `credential_kept_name` is
+/// written.
+macro_rules! suffix {
+    () => {
+        "substr(name, length(rtrim(name, replace(name, '@', ''))) + 1)"
+    };
+}
+
+pub(crate) const NAMES_KEPT: &str = concat!(
+    "SELECT name FROM credential
+     WHERE kind = 'device' AND instr(name, '@') > 0 AND ",
+    suffix!(),
+    " <> tenant AND lower(",
+    suffix!(),
+    ") = lower(?1) AND name COLLATE NOCASE BETWEEN ?2 AND ?3
+     ORDER BY name COLLATE NOCASE LIMIT ?4"
+);
 
 pub(crate) const REMOVE_SOME: &str = "DELETE FROM credential WHERE id IN
          (SELECT id FROM credential WHERE tenant = ?1 LIMIT ?2)

@@ -33,21 +33,41 @@ impl Fault {
     /// Says whether it is about one record alone, so that others may be read.
     pub(crate) fn is_of_one_record(&self) -> bool {
         match self {
-            Self::Content(_) => true,
             Self::Sqlite(rusqlite::Error::SqliteFailure(cause, _)) => {
                 cause.code == ErrorCode::DatabaseCorrupt
             }
-            Self::Sqlite(rusqlite::Error::Utf8Error(..)) => true,
-            Self::Sqlite(_) | Self::Gone(_) | Self::Taken(_) => false,
+            Self::Content(_) | Self::Sqlite(_) | Self::Gone(_) | Self::Taken(_) => {
+                self.wrong_value().is_some()
+            }
         }
+    }
+
+    /// What is wrong with a value that was read, if that is why. Names the place, not
+    /// the value.
+    pub(crate) fn wrong_value(&self) -> Option<String> {
+        let what = match self {
+            Self::Content(place) => format!("{place} makes no sense"),
+            Self::Sqlite(
+                rusqlite::Error::FromSqlConversionFailure(column, ..)
+                | rusqlite::Error::IntegralValueOutOfRange(column, _)
+                | rusqlite::Error::InvalidColumnType(column, ..),
+            ) => format!("column {column} makes no sense"),
+            Self::Sqlite(rusqlite::Error::Utf8Error(..)) => "a text is no UTF-8".into(),
+            Self::Sqlite(_) | Self::Gone(_) | Self::Taken(_) => return None,
+        };
+        Some(what)
     }
 
     /// The error of `action` on the store at `path`.
     pub(crate) fn while_trying(self, action: &'static str, path: &Path) -> StoreError {
+        let wrong = self.wrong_value().map(|what| damaged(action, path, &what));
         match self {
-            Self::Content(place) => damaged(action, path, &format!("{place} makes no sense")),
+            Self::Content(place) => wrong.unwrap_or_else(|| damaged(action, path, &place)),
             Self::Gone(what) => StoreError::gone(action, what),
-            Self::Sqlite(error) => of_sqlite(error, action, path),
+            Self::Sqlite(error) => match wrong {
+                Some(damaged) => damaged.with_source(error),
+                None => of_sqlite(error, action, path),
+            },
             Self::Taken(what) => {
                 StoreError::new(action, StoreErrorKind::Conflict).with_detail(what)
             }
@@ -109,25 +129,14 @@ pub(crate) fn of_io(error: io::Error, action: &'static str, path: &Path) -> Stor
 }
 
 fn of_sqlite(error: rusqlite::Error, action: &'static str, path: &Path) -> StoreError {
-    let shown = path.display();
-    let (kind, detail) = match &error {
+    let explained = match &error {
         rusqlite::Error::SqliteFailure(cause, text) => {
-            return of_code(*cause, text.as_deref(), action, path).with_source(error);
+            of_code(*cause, text.as_deref(), action, path)
         }
-        rusqlite::Error::FromSqlConversionFailure(column, ..)
-        | rusqlite::Error::IntegralValueOutOfRange(column, _)
-        | rusqlite::Error::InvalidColumnType(column, ..) => {
-            return damaged(action, path, &format!("column {column} makes no sense"))
-                .with_source(error);
-        }
-        rusqlite::Error::Utf8Error(..) => {
-            return damaged(action, path, "a text is no UTF-8").with_source(error);
-        }
-        rusqlite::Error::InvalidQuery | _ => (StoreErrorKind::Unavailable, format!("`{shown}`")),
+        rusqlite::Error::InvalidQuery | _ => StoreError::new(action, StoreErrorKind::Unavailable)
+            .with_detail(format!("`{}`", path.display())),
     };
-    StoreError::new(action, kind)
-        .with_detail(detail)
-        .with_source(error)
+    explained.with_source(error)
 }
 
 fn of_code(cause: ffi::Error, text: Option<&str>, action: &'static str, path: &Path) -> StoreError {
@@ -254,6 +263,36 @@ mod tests {
         ] {
             assert_eq!(kind_of(code), kind, "{code}");
         }
+    }
+
+    /// Whether SQLite or our own reader finds it out.
+    #[test]
+    fn a_value_that_makes_no_sense_is_of_one_record_and_named_by_its_place() {
+        use rusqlite::types::Type;
+        for (fault, wrong) in [
+            (
+                Fault::Content("a stored `x`".into()),
+                "a stored `x` makes no sense",
+            ),
+            (
+                rusqlite::Error::IntegralValueOutOfRange(1, 4_611_686).into(),
+                "column 1 makes no sense",
+            ),
+            (
+                rusqlite::Error::InvalidColumnType(0, "x".into(), Type::Null).into(),
+                "column 0 makes no sense",
+            ),
+        ] {
+            assert!(fault.is_of_one_record(), "{wrong}");
+            assert_eq!(fault.wrong_value().as_deref(), Some(wrong));
+            let error = fault.while_trying("look", Path::new("/x.db"));
+            assert_eq!(error.kind(), StoreErrorKind::Damaged);
+            assert!(error.to_string().contains(wrong), "{error}");
+        }
+        let busy = ffi::Error::new(ffi::SQLITE_BUSY);
+        let busy = Fault::from(rusqlite::Error::SqliteFailure(busy, None));
+        assert!(!busy.is_of_one_record());
+        assert_eq!(busy.wrong_value(), None);
     }
 
     #[test]

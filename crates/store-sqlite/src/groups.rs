@@ -23,8 +23,7 @@ pub(crate) fn put_joined(
     credential: &Credential,
 ) -> Result<(), Fault> {
     let mut statement = connection.prepare_cached(
-        "INSERT INTO credential_group (credential, position, path, tenant)
-         VALUES (?1, ?2, ?3, (SELECT tenant FROM credential WHERE id = ?1))",
+        "INSERT INTO credential_group (credential, position, path) VALUES (?1, ?2, ?3)",
     )?;
     for (position, group) in credential.groups.iter().enumerate() {
         statement.execute(params![id.0, position, group.as_str()])?;

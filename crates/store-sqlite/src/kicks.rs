@@ -163,7 +163,7 @@ fn is_answered(connection: &Connection, id: KickRequestId) -> Result<bool, Fault
 fn remove(connection: &Connection, at: Timestamp, most: usize) -> Result<usize, Fault> {
     let mut statement = connection.prepare_cached(
         "DELETE FROM kick_request WHERE id IN
-             (SELECT id FROM kick_request WHERE at < ?1 ORDER BY id LIMIT ?2)",
+             (SELECT id FROM kick_request WHERE at < ?1 LIMIT ?2)",
     )?;
     Ok(statement.execute(params![at.as_millis(), most])?)
 }

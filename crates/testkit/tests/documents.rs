@@ -54,12 +54,48 @@ fn entries(section: &str) -> Vec<(&str, Vec<&str>)> {
     rows.collect()
 }
 
-#[test]
-fn every_entry_of_what_may_grow_is_held_by_a_test() {
+/// What `docs/SAFETY.md` says of what may grow.
+fn what_may_grow() -> String {
     let text = fs::read_to_string(root().join("docs/SAFETY.md")).unwrap();
     let (_, section) = text.split_once(TITLE).unwrap();
-    let section = section.split("\n## ").next().unwrap();
-    let entries = entries(section);
+    section.split("\n## ").next().unwrap().to_owned()
+}
+
+/// A test of the SQLite store compares the rows of `docs/store.md` with its schema.
+#[test]
+fn each_table_that_a_client_makes_grow_has_its_bound_in_both_documents() {
+    let section = what_may_grow();
+    let (_, in_store) = section.split_once("| in the store |").unwrap();
+    let entries = entries(in_store);
+    let bounded: BTreeSet<&str> = entries
+        .iter()
+        .filter_map(|(what, _)| what.strip_prefix('`')?.split('`').next())
+        .collect();
+    let page = fs::read_to_string(root().join("docs/store.md")).unwrap();
+    let mut tables = BTreeSet::new();
+    for line in page.lines() {
+        let cells: Vec<_> = line.split(" | ").collect();
+        let [name, _, bound, who, _] = cells.as_slice() else {
+            continue;
+        };
+        let Some(name) = name.strip_prefix("| `").and_then(|it| it.strip_suffix('`')) else {
+            continue;
+        };
+        tables.insert(name);
+        if !["administrators", "nobody"].contains(who) {
+            assert!(bounded.contains(name), "`{name}` grows by {who}");
+            assert!(*bound != "none", "`{name}` grows by {who}, without a bound");
+        }
+    }
+    assert!(tables.len() > 30, "{tables:?}");
+    let unknown: Vec<_> = bounded.difference(&tables).collect();
+    assert!(unknown.is_empty(), "no table of a store: {unknown:?}");
+}
+
+#[test]
+fn every_entry_of_what_may_grow_is_held_by_a_test() {
+    let section = what_may_grow();
+    let entries = entries(&section);
     assert!(entries.len() > 30, "{}", entries.len());
     let functions = functions_of(&SOURCES);
     for (what, tests) in entries {

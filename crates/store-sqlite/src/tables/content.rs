@@ -131,12 +131,8 @@ fn tie(digits: &str) -> Result<ClientIdTie, Fault> {
 }
 
 fn of_row(table: &'static str, key: Vec<(&'static str, String)>, fault: Fault) -> StagingError {
-    match fault {
-        Fault::Content(place) => StagingError::Content {
-            table,
-            key,
-            reason: format!("{place} makes no sense"),
-        },
-        Fault::Gone(_) | Fault::Sqlite(_) | Fault::Taken(_) => StagingError::of_store(fault),
+    match fault.wrong_value() {
+        Some(reason) => StagingError::Content { table, key, reason },
+        None => StagingError::of_store(fault),
     }
 }

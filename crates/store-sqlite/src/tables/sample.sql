@@ -30,7 +30,7 @@ DELETE FROM credential WHERE id = 99;
 UPDATE credential SET auto_register = 1 WHERE id = 7;
 INSERT INTO secret (credential, digest) VALUES (3, zeroblob(32));
 INSERT INTO credential_import VALUES (3, 'mosquitto', zeroblob(32), 1);
-INSERT INTO credential_group VALUES (3, 0, 'DM.X', 'acme');
+INSERT INTO credential_group VALUES (3, 0, 'DM.X');
 INSERT INTO credential_role VALUES (3, 'ops', 'acme');
 INSERT INTO credential_rule (credential, position, effect, action, pattern, no_retain)
     VALUES (3, 0, 'deny', 'publish', 'acme/x', 0);
