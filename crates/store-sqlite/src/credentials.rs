@@ -13,7 +13,7 @@ use crate::credential_kind::{self, CredentialKindColumns};
 use crate::error::{Fault, found};
 use crate::row_reader::RowReader;
 use crate::transaction::SqliteTransaction;
-use crate::{credential_reader, groups, listings, roles};
+use crate::{credential_reader, groups, kept_names, listings, roles};
 
 impl CredentialRows for SqliteTransaction<'_> {
     fn credential(&mut self, name: &LoginName) -> Result<Option<Credential>, StoreError> {
@@ -82,14 +82,14 @@ impl CredentialRows for SqliteTransaction<'_> {
         most: usize,
     ) -> Result<Vec<LoginName>, StoreError> {
         self.run("look up the names that imports kept", |connection| {
-            names_kept(connection, suffix, None, most)
+            kept_names::under(connection, suffix, None, most)
         })
     }
 
     fn name_kept_like(&mut self, name: &LoginName) -> Result<Option<LoginName>, StoreError> {
         let suffix = name.as_str().rsplit_once('@').map_or("", |(_, it)| it);
         self.run("look up a name that an import kept", |connection| {
-            Ok(names_kept(connection, suffix, Some(name), 1)?.pop())
+            Ok(kept_names::under(connection, suffix, Some(name), 1)?.pop())
         })
     }
 
@@ -217,25 +217,6 @@ fn holders_in_scheme(
          ORDER BY id",
     )?;
     let mut rows = statement.query([scheme.as_str(), key, value])?;
-    let mut names = Vec::new();
-    while let Some(row) = rows.next()? {
-        names.push(RowReader::of(row).parsed(LoginName::parse)?);
-    }
-    Ok(names)
-}
-
-/// Names that imports kept, by what stands behind their `@`; or those among them
-/// that are spelled like one.
-fn names_kept(
-    connection: &Connection,
-    suffix: &str,
-    like: Option<&LoginName>,
-    most: usize,
-) -> Result<Vec<LoginName>, Fault> {
-    let mut statement = connection.prepare_cached(NAMES_KEPT)?;
-    let (first, last) = like.map_or(("", "\u{10ffff}"), |it| (it.as_str(), it.as_str()));
-    let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let mut rows = statement.query(params![suffix, first, last, most])?;
     let mut names = Vec::new();
     while let Some(row) = rows.next()? {
         names.push(RowReader::of(row).parsed(LoginName::parse)?);
@@ -384,24 +365,6 @@ fn put_lists(
     }
     Ok(())
 }
-
-/// What stands behind the last `@` of a name, as the index `credential_kept_name` is
-/// written.
-macro_rules! suffix {
-    () => {
-        "substr(name, length(rtrim(name, replace(name, '@', ''))) + 1)"
-    };
-}
-
-pub(crate) const NAMES_KEPT: &str = concat!(
-    "SELECT name FROM credential
-     WHERE kind = 'device' AND instr(name, '@') > 0 AND ",
-    suffix!(),
-    " <> tenant AND lower(",
-    suffix!(),
-    ") = lower(?1) AND name COLLATE NOCASE BETWEEN ?2 AND ?3
-     ORDER BY name COLLATE NOCASE LIMIT ?4"
-);
 
 pub(crate) const REMOVE_SOME: &str = "DELETE FROM credential WHERE id IN
          (SELECT id FROM credential WHERE tenant = ?1 LIMIT ?2)

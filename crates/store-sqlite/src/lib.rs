@@ -34,6 +34,7 @@ mod gate;
 mod groups;
 mod health;
 mod imports;
+mod kept_names;
 mod key_file;
 mod kicks;
 mod listings;
