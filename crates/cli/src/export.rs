@@ -14,8 +14,7 @@ use serde_json::json;
 
 use self::target::{ExportDynamicSecurity, ExportMosquitto};
 use crate::error::CliError;
-use crate::identity::ActingAs;
-use crate::invocation::{Invocation, open_at, run_on};
+use crate::invocation::{Invocation, run_on};
 use crate::json;
 use crate::new_file::NewFile;
 use crate::progress::Progress;
@@ -97,13 +96,11 @@ impl OwnForm {
             return Ok(ExitCode::SUCCESS);
         }
         let file = NewFile::create(&path)?;
-        let rows = {
-            let _here = ActingAs::for_keeper_of(&invocation.store)?;
-            let store = open_at(&invocation.store, invocation.output)?;
+        let rows = invocation.with_store(|store| {
             let store = begin(store, &scope)?;
             let mut output = BufWriter::with_capacity(BUFFER, file.file());
-            write(&store, &scope, &mut output, Some(Progress::default()))?
-        };
+            write(&store, &scope, &mut output, Some(Progress::default()))
+        })?;
         let made = json!({ "path": file.path(), "rows": rows });
         file.keep()?;
         invocation.output.record(&made)?;

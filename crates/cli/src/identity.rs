@@ -70,6 +70,7 @@ pub(crate) struct ActingAs(Option<SavedIdentity>);
 /// What is given back.
 #[derive(Debug)]
 struct SavedIdentity {
+    account: Account,
     group: Gid,
     groups: Vec<Gid>,
 }
@@ -92,6 +93,7 @@ impl ActingAs {
         // Whoever runs this is asked for while it still can be told.
         let _ = account::actor();
         let before = SavedIdentity {
+            account: account.clone(),
             group: getegid(),
             groups: getgroups().map_err(said)?,
         };
@@ -100,6 +102,11 @@ impl ActingAs {
         setegid(Gid::from_raw(account.gid)).map_err(said)?;
         seteuid(Uid::from_raw(account.uid)).map_err(said)?;
         Ok(acting)
+    }
+
+    /// The user that root acts as, if it is another.
+    pub(crate) fn account(&self) -> Option<&Account> {
+        self.0.as_ref().map(|before| &before.account)
     }
 }
 

@@ -8,9 +8,9 @@ use countersign_core::store::{Intent, Keyed, Listed, Page, StoreError, each_row}
 use countersign_core::time::Timestamp;
 use countersign_sqlite::SqliteStore;
 
-use crate::account;
+use crate::account::{self, Account};
 use crate::error::CliError;
-use crate::identity;
+use crate::identity::{self, ActingAs};
 use crate::output::Output;
 use crate::store_files::key_of;
 
@@ -85,13 +85,19 @@ impl Invocation {
         open: impl FnOnce() -> Result<SqliteStore, StoreError>,
     ) -> Result<SqliteStore, CliError> {
         let keeper = identity::become_keeper_of(&self.store)?;
-        open().map_err(|error| match keeper {
-            Some(keeper) => CliError::Refused(anyhow::Error::new(error).context(format!(
-                "as `{}`, who may write where the store lies",
-                keeper.name
-            ))),
-            None => error.into(),
-        })
+        open().map_err(|error| as_keeper(error, keeper.as_ref()))
+    }
+
+    /// Opens the store for a command that makes a file elsewhere, and acts on it: as
+    /// whoever keeps the store, and for no longer. What is made elsewhere is held by
+    /// its descriptor meanwhile; root alone may be able to keep or remove it.
+    pub(crate) fn with_store<T>(
+        &self,
+        act: impl FnOnce(SqliteStore) -> Result<T, CliError>,
+    ) -> Result<T, CliError> {
+        let here = ActingAs::for_keeper_of(&self.store)?;
+        let store = open_at(&self.store, self.output);
+        act(store.map_err(|error| as_keeper(error, here.account()))?)
     }
 
     /// Opens the store and acts on it, here and now, as whoever runs this.
@@ -101,6 +107,17 @@ impl Invocation {
     ) -> Result<T, CliError> {
         let mut store = self.open()?;
         as_caller(|context| act(&mut store, context).map_err(Into::into))
+    }
+}
+
+/// Says whose rights did not suffice, where root acts as another user.
+fn as_keeper(error: StoreError, keeper: Option<&Account>) -> CliError {
+    match keeper {
+        Some(keeper) => CliError::Refused(anyhow::Error::new(error).context(format!(
+            "as `{}`, who may write where the store lies",
+            keeper.name
+        ))),
+        None => error.into(),
     }
 }
 

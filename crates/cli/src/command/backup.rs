@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::error::CliError;
 use crate::identity::ActingAs;
-use crate::invocation::{Invocation, open_at};
+use crate::invocation::Invocation;
 use crate::progress::Progress;
 
 #[derive(Args, Debug)]
@@ -28,14 +28,10 @@ impl Backup {
             let _there = ActingAs::for_keeper_of(&path)?;
             BackupTarget::create(&path)?
         };
-        let filled = {
-            let here = ActingAs::for_keeper_of(&invocation.store);
-            here.and_then(|_here| {
-                let store = open_at(&invocation.store, invocation.output)?;
-                let step = |step: BackupProgress| progress.show(step.done, step.total);
-                Ok(store.back_up_into(&mut target, step)?)
-            })
-        };
+        let filled = invocation.with_store(|store| {
+            let step = |step: BackupProgress| progress.show(step.done, step.total);
+            Ok(store.back_up_into(&mut target, step)?)
+        });
         progress.clear();
         let _there = ActingAs::for_keeper_of(&path)?;
         match filled {

@@ -12,9 +12,8 @@ use countersign_core::store::ExportScope;
 use countersign_import::target::{dynamic_security_file, mosquitto_files};
 
 use crate::error::CliError;
-use crate::identity::ActingAs;
 use crate::import::print_report;
-use crate::invocation::{Invocation, now, open_at, run_on};
+use crate::invocation::{Invocation, now, run_on};
 use crate::new_file::NewFile;
 
 #[derive(Args, Debug)]
@@ -72,8 +71,6 @@ fn read(
     tenant: TenantId,
     form: &'static str,
 ) -> Result<TenantRights, CliError> {
-    let _here = ActingAs::for_keeper_of(&invocation.store)?;
-    let mut store = open_at(&invocation.store, invocation.output)?;
     let record = RecordExport {
         scope: ExportScope {
             tenant: Some(tenant.clone()),
@@ -81,6 +78,8 @@ fn read(
         },
         form,
     };
-    run_on(&mut store, &record)?;
-    run_on(&mut store, &ReadTenantRights(tenant))
+    invocation.with_store(|mut store| {
+        run_on(&mut store, &record)?;
+        run_on(&mut store, &ReadTenantRights(tenant))
+    })
 }

@@ -197,15 +197,57 @@ fn whatever_another_user_puts_where_root_makes_or_uses_a_store_leads_nowhere() {
             }
         }
     }
-    // A backup goes where root wants it, whoever owns the store.
-    made(owned);
-    let apart = folders.fixture.directory.path().join("copy.db");
-    folders
-        .run(&["--store", &store, "backup", apart.to_str().unwrap()])
-        .done();
-    assert_eq!(apart.metadata().unwrap().uid(), 0);
-    assert_eq!(apart.metadata().unwrap().mode() & 0o777, 0o600);
-    assert_eq!(folders.state(), before);
+}
+
+/// Root alone may enter the folder, and the store is another user's.
+#[test]
+fn what_root_makes_of_another_users_store_goes_where_root_wants_it() {
+    if !is_root("what_root_makes_of_another_users_store_goes_where_root_wants_it") {
+        return;
+    }
+    let folders = Folders::new();
+    let store = folders.store();
+    let folder = folders.roots();
+    fs::set_permissions(&folder, Permissions::from_mode(0o700)).unwrap();
+    let run = |words: &[&str]| folders.run(&[&["--store", &store], words].concat());
+    run(&["init", "--owner", "nobody"]).done();
+    run(&["tenant", "create", "acme"]).done();
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let (copy, rows) = (path("apart.db"), path("rows.jsonl"));
+    let (passwords, acl, json) = (path("passwords"), path("acl"), path("dynsec.json"));
+    let acme = ["--tenant", "acme"];
+    let files = ["--passwords", &passwords, "--acl", &acl];
+    let made: [(Vec<&str>, &[&String]); 4] = [
+        (vec!["backup", &copy], &[&copy]),
+        (vec!["export", &rows], &[&rows]),
+        (
+            [&["export", "mosquitto"][..], &acme, &files].concat(),
+            &[&passwords, &acl],
+        ),
+        (
+            [&["export", "dynamic-security"][..], &acme, &[&json]].concat(),
+            &[&json],
+        ),
+    ];
+    let before = folders.state();
+    // What fails leaves nothing there, and says whose rights did not suffice.
+    let database = folders.theirs().join("store.db");
+    let mode = database.metadata().unwrap().permissions();
+    fs::set_permissions(&database, Permissions::from_mode(0o000)).unwrap();
+    for (words, _) in &made {
+        let ran = run(words);
+        assert_eq!(ran.code, Some(1), "{words:?}");
+        assert!(ran.stderr.contains("as `nobody`"), "{}", ran.stderr);
+        assert_eq!(folders.state(), before, "{words:?}");
+    }
+    fs::set_permissions(&database, mode).unwrap();
+    for (words, files) in &made {
+        run(words).done();
+        for file in *files {
+            let facts = Path::new(file).metadata().unwrap();
+            assert_eq!((facts.uid(), facts.mode() & 0o777), (0, 0o600), "{file}");
+        }
+    }
 }
 
 #[test]
