@@ -91,6 +91,29 @@
  * A connection that a certificate or a pre-shared key vouches for sends no login. Say
  * countersign_gate_arrived() when it is let in, and how it came with each use.
  *
+ * DEVICES
+ *
+ * The last part of this header makes devices and ends them: a program that brings
+ * devices into service needs no other. What they may do is policy, and stays with
+ * the program `countersign`: roles and their rules, which groups hold them, what a
+ * tenant gives by default and to clients without a login, operators, and taking
+ * topics from the tenant that owns `#`. A device gets its share of that by the groups
+ * it is in and the roles it holds:
+ *
+ *     countersign_bytes group = countersign_text("plant.hall2");
+ *     countersign_bytes role = countersign_text("sensor");
+ *     countersign_new_credential wanted = {0};
+ *     wanted.size = sizeof wanted;
+ *     wanted.tenant = countersign_text("acme");
+ *     wanted.name = countersign_text("dev1");
+ *     wanted.secret = ...;                  // given out elsewhere; or generated
+ *     wanted.groups = &group;
+ *     wanted.group_count = 1;
+ *     wanted.roles = &role;
+ *     wanted.role_count = 1;
+ *     countersign_issued *issued;
+ *     countersign_credential_create_with(store, &wanted, &issued);
+ *
  * IT FAILS CLOSED
  *
  * Whatever a function answers through a pointer is set to "no" (refused, denied,
@@ -143,6 +166,12 @@
  * The host can hold this CONNECT until countersign_gate_poll() ends its wait.
  */
 #define COUNTERSIGN_MAY_WAIT 2
+
+/**
+ * The `secret` of a countersign_new_credential may have fewer than 64 random bits.
+ * It is hashed like a password then, which takes tens of milliseconds.
+ */
+#define COUNTERSIGN_MAY_BE_WEAK 1
 
 /**
  * How a call ended.
@@ -757,6 +786,67 @@ typedef struct countersign_event {
 } countersign_event;
 
 /**
+ * A credential to be made: what countersign_credential_create() takes, and what it
+ * has from the beginning, so that it is at no moment without it.
+ *
+ * Fill it with zeroes first (`= {0}`), so that what is not set is absent.
+ */
+typedef struct countersign_new_credential {
+  /**
+   * `sizeof(struct countersign_new_credential)`.
+   */
+  size_t size;
+  /**
+   * The tenant's id. It must be there.
+   */
+  struct countersign_bytes tenant;
+  /**
+   * Its name, or absent for a scheme that makes names.
+   */
+  struct countersign_bytes name;
+  /**
+   * Its scheme, or absent for `basic`.
+   */
+  struct countersign_bytes scheme;
+  /**
+   * A password that somebody chose, or absent.
+   */
+  struct countersign_bytes password;
+  /**
+   * A secret that was given out elsewhere and is taken over, or absent. It must
+   * have the form that the scheme takes, no other credential may have it, and
+   * with `password` it is COUNTERSIGN_MALFORMED. Without both, a secret is
+   * generated.
+   */
+  struct countersign_bytes secret;
+  /**
+   * The groups it is in, in the order in which it joins them; NULL if there are
+   * none.
+   */
+  const struct countersign_bytes *groups;
+  /**
+   * How many groups there are, up to 32.
+   */
+  size_t group_count;
+  /**
+   * The roles of its tenant that it holds; NULL if there are none.
+   */
+  const struct countersign_bytes *roles;
+  /**
+   * How many roles there are, up to 1024.
+   */
+  size_t role_count;
+  /**
+   * COUNTERSIGN_MAY_BE_WEAK.
+   */
+  uint32_t flags;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} countersign_new_credential;
+
+/**
  * What was issued. All of it is good until countersign_issued_free(), which
  * wipes it.
  */
@@ -774,7 +864,7 @@ typedef struct countersign_issued_fields {
    */
   struct countersign_bytes client_id;
   /**
-   * Its secret; absent when somebody chose it.
+   * Its secret; absent when somebody chose it, or when it was taken over.
    */
   struct countersign_bytes secret;
   /**
@@ -1176,6 +1266,29 @@ enum countersign_status countersign_credential_create(struct countersign_store *
                                                       struct countersign_issued **issued_out);
 
 /**
+ * Makes a credential that is in groups, holds roles or has a secret that was given
+ * out elsewhere.
+ *
+ * COUNTERSIGN_MISSING says that there is no such tenant or role,
+ * COUNTERSIGN_EXISTS that the name is taken, COUNTERSIGN_MALFORMED that no such
+ * thing is called so, COUNTERSIGN_NULL that the tenant, a group or a role is
+ * absent, and COUNTERSIGN_REFUSED whatever else the rules forbid: a
+ * secret of another form than the scheme's, one that is in use, a weak one
+ * without COUNTERSIGN_MAY_BE_WEAK, more groups than a credential may be in.
+ *
+ * The thread that opened the store. What is issued belongs to it too, and to
+ * the caller, who ends it with countersign_issued_free(). Reads everything during
+ * the call.
+ *
+ * The caller sees to it:
+ * `wanted` is NULL or as it says; what is in it has as many bytes as it says, and
+ * `groups` and `roles` have as many elements. `issued_out` is NULL or writable.
+ */
+enum countersign_status countersign_credential_create_with(struct countersign_store *store,
+                                                           const struct countersign_new_credential *wanted,
+                                                           struct countersign_issued **issued_out);
+
+/**
  * Replaces all secrets of a credential. Its sessions end; its state stays.
  * `password` as in countersign_credential_create().
  *
@@ -1236,6 +1349,73 @@ enum countersign_status countersign_credential_revoke(struct countersign_store *
  */
 enum countersign_status countersign_credential_delete(struct countersign_store *store,
                                                       struct countersign_bytes name);
+
+/**
+ * Has a credential join a group, such as `DM.MFORM`: what is bound to the group
+ * or to one above it holds for the credential too. It may be in 32 groups; to
+ * join one again changes nothing.
+ *
+ * COUNTERSIGN_MISSING says that there is no such credential, COUNTERSIGN_MALFORMED
+ * that no group is called so, COUNTERSIGN_REFUSED that it is in as many groups as
+ * it may or in no tenant.
+ *
+ * The thread that opened the store.
+ *
+ * The caller sees to it:
+ * `name` and `group` have as many bytes as they say.
+ */
+enum countersign_status countersign_credential_join(struct countersign_store *store,
+                                                    struct countersign_bytes name,
+                                                    struct countersign_bytes group);
+
+/**
+ * Has a credential leave a group.
+ *
+ * COUNTERSIGN_MISSING says that there is no such credential, COUNTERSIGN_MALFORMED
+ * that no group is called so, COUNTERSIGN_REFUSED that it is not in that very
+ * group.
+ *
+ * The thread that opened the store.
+ *
+ * The caller sees to it:
+ * `name` and `group` have as many bytes as they say.
+ */
+enum countersign_status countersign_credential_leave(struct countersign_store *store,
+                                                     struct countersign_bytes name,
+                                                     struct countersign_bytes group);
+
+/**
+ * Gives a credential a role of its tenant. To give one again changes nothing.
+ *
+ * COUNTERSIGN_MISSING says that there is no such credential or role,
+ * COUNTERSIGN_MALFORMED that no role is called so, COUNTERSIGN_REFUSED that the
+ * credential is in no tenant.
+ *
+ * The thread that opened the store.
+ *
+ * The caller sees to it:
+ * `name` and `role` have as many bytes as they say.
+ */
+enum countersign_status countersign_credential_add_role(struct countersign_store *store,
+                                                        struct countersign_bytes name,
+                                                        struct countersign_bytes role);
+
+/**
+ * Takes from a credential a role that it holds by itself. What a group or its
+ * tenant gives it stays.
+ *
+ * COUNTERSIGN_MISSING says that there is no such credential,
+ * COUNTERSIGN_MALFORMED that no role is called so, COUNTERSIGN_REFUSED that it
+ * does not hold it by itself.
+ *
+ * The thread that opened the store.
+ *
+ * The caller sees to it:
+ * `name` and `role` have as many bytes as they say.
+ */
+enum countersign_status countersign_credential_remove_role(struct countersign_store *store,
+                                                           struct countersign_bytes name,
+                                                           struct countersign_bytes role);
 
 /**
  * Answers what was issued. `*fields_out` is empty before anything else is looked

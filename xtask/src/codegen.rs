@@ -105,7 +105,9 @@ fn header() -> Result<String> {
         "check",
         "events",
         "store",
+        "new_credential",
         "credential",
+        "issued",
     ] {
         builder = builder.with_src(source.join("src").join(room).with_extension("rs"));
     }

@@ -99,6 +99,37 @@ impl countersign_bytes {
     }
 }
 
+/// The texts of an array, each of which must be there. NULL is none.
+///
+/// # Safety
+///
+/// `first` is NULL or has `count` elements, each as [`countersign_bytes::read`] says.
+pub(crate) unsafe fn texts<'a>(
+    first: *const countersign_bytes,
+    count: usize,
+    what: &str,
+) -> Result<Vec<&'a str>, CallError> {
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    if first.is_null() {
+        return Err(null(what));
+    }
+    if count > MOST_TEXTS {
+        let message = format!("{what} are more than {MOST_TEXTS}");
+        return Err(CallError::new(
+            countersign_status::COUNTERSIGN_MALFORMED,
+            message,
+        ));
+    }
+    // SAFETY: not NULL, and so many, by this function's contract.
+    let all = unsafe { core::slice::from_raw_parts(first, count) };
+    all.iter()
+        // SAFETY: by this function's contract.
+        .map(|text| unsafe { text.require_text(what) })
+        .collect()
+}
+
 /// Bytes that are answered, with the NUL behind them that C likes to see. They
 /// may be a secret, so they are wiped when they are dropped.
 pub(crate) struct OwnedBytes(zeroize::Zeroizing<Vec<u8>>);
@@ -234,12 +265,15 @@ pub(crate) fn null(what: &str) -> CallError {
 }
 
 pub(crate) fn malformed(what: &str) -> CallError {
-    let message = format!("{what}is not valid UTF-8");
+    let message = format!("{what} is not valid UTF-8");
     CallError::new(countersign_status::COUNTERSIGN_MALFORMED, message)
 }
 
 /// The longest string of MQTT (MQTT 5.0 §1.5.4).
 const LONGEST: usize = 65_535;
+
+/// Above what a credential may have of anything.
+const MOST_TEXTS: usize = 1_024;
 
 #[cfg(test)]
 mod tests {

@@ -2,122 +2,19 @@
 
 use countersign_admin::Command;
 use countersign_admin::credential::{
-    CreateCredential, DeleteCredential, NewCredential, ReactivateCredential, ResetPassword,
-    RevokeCredential, SuspendCredential,
+    CredentialChanges, DeleteCredential, ReactivateCredential, ResetPassword, RevokeCredential,
+    SetCredential, SuspendCredential,
 };
-use countersign_admin::password::ChosenPassword;
-use countersign_admin::secret::{IssuedCredential, NewSecret};
 use countersign_admin::text::FreeText;
-use countersign_admin::view::IssuedCredentialView;
-use gate::core::name::LoginName;
-use gate::core::scheme::SchemeName;
+use gate::core::name::{GroupPath, LoginName};
+use gate::core::role::RoleName;
 
-use crate::boundary::{OwnedBytes, countersign_bytes, guard, lend, put};
-use crate::object::{self, Opaque};
+use crate::boundary::{countersign_bytes, guard, put};
+use crate::issued::{Issued, countersign_issued};
+use crate::new_credential::new_secret;
+use crate::object;
 use crate::status::{CallError, countersign_status};
-use crate::store::{countersign_store, malformed, tenant_id};
-
-/// What a credential was given when it was made or given another secret: to be
-/// handed to the device, once.
-#[derive(Debug)]
-pub struct countersign_issued(());
-
-impl Opaque for countersign_issued {
-    type Inner = Issued;
-    const NAME: &'static str = "countersign_issued";
-}
-
-/// What is lent to C, and wiped in the end.
-pub(crate) struct Issued {
-    name: OwnedBytes,
-    username: OwnedBytes,
-    client_id: Option<OwnedBytes>,
-    secret: Option<OwnedBytes>,
-}
-
-impl Issued {
-    fn of(made: &IssuedCredential) -> Self {
-        let view = IssuedCredentialView::of(made);
-        let answered = |text: &str| OwnedBytes::new(text.as_bytes());
-        Self {
-            name: answered(made.described.credential.name.as_str()),
-            username: answered(view.username()),
-            client_id: view.client_id().map(answered),
-            secret: made
-                .secret
-                .as_ref()
-                .map(|secret| OwnedBytes::new(secret.expose())),
-        }
-    }
-}
-
-/// What was issued. All of it is good until countersign_issued_free(), which
-/// wipes it.
-#[repr(C)]
-#[derive(Clone, Copy)]
-#[expect(missing_debug_implementations, reason = "it points to a secret")]
-pub struct countersign_issued_fields {
-    /// What the other functions of this library take as its name.
-    pub name: countersign_bytes,
-    /// What its client presents as user name.
-    pub username: countersign_bytes,
-    /// The client id that it must present; absent when any will do.
-    pub client_id: countersign_bytes,
-    /// Its secret; absent when somebody chose it.
-    pub secret: countersign_bytes,
-    /// 0.
-    pub reserved: [usize; 4],
-}
-
-/// Makes a credential in a tenant. `dev1` in tenant `acme` is `dev1@acme`.
-///
-/// `name` may be absent for a scheme that makes names. `scheme` absent is
-/// `basic`. `password` absent is a secret that is generated; a chosen one is
-/// hashed, which takes tens of milliseconds, so not on a thread that handles
-/// packets.
-///
-/// The thread that opened the store. What is issued belongs to it too, and to
-/// the caller, who ends it with countersign_issued_free().
-///
-/// # Safety
-///
-/// All bytes are as many as they say; `issued_out` is NULL or writable.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn countersign_credential_create(
-    store: *mut countersign_store,
-    tenant: countersign_bytes,
-    name: countersign_bytes,
-    scheme: countersign_bytes,
-    password: countersign_bytes,
-    issued_out: *mut *mut countersign_issued,
-) -> countersign_status {
-    guard(|| {
-        // SAFETY: by this function's contract.
-        unsafe { put(issued_out, core::ptr::null_mut()) }?;
-        // A secret is told once, so it must not get lost.
-        object::require_room()?;
-        // SAFETY: by this function's contract.
-        let tenant = tenant_id(unsafe { tenant.require_text("the tenant's id") }?)?;
-        // SAFETY: by this function's contract.
-        let name = unsafe { name.text("the name") }?;
-        // SAFETY: by this function's contract.
-        let scheme = unsafe { scheme.text("the scheme") }?;
-        // SAFETY: by this function's contract.
-        let secret = unsafe { new_secret(password) }?;
-        let mut new = NewCredential::new(tenant, "");
-        new.name = name.map(str::to_owned);
-        new.secret = secret;
-        if let Some(scheme) = scheme {
-            new.scheme = SchemeName::parse(scheme).map_err(malformed)?;
-        }
-        let issued = object::with(store, |open| {
-            let made = open.run(&CreateCredential(new))?;
-            Ok(Issued::of(&made))
-        })?;
-        // SAFETY: by this function's contract.
-        unsafe { object::keep(issued_out, issued) }
-    })
-}
+use crate::store::{countersign_store, malformed};
 
 /// Replaces all secrets of a credential. Its sessions end; its state stays.
 /// `password` as in countersign_credential_create().
@@ -230,47 +127,119 @@ pub unsafe extern "C" fn countersign_credential_delete(
     unsafe { run(store, name, |name| Ok(DeleteCredential(name))) }
 }
 
-/// Answers what was issued. `*fields_out` is empty before anything else is looked
-/// at.
+/// Has a credential join a group, such as `DM.MFORM`: what is bound to the group
+/// or to one above it holds for the credential too. It may be in 32 groups; to
+/// join one again changes nothing.
 ///
-/// The thread that has it.
+/// COUNTERSIGN_MISSING says that there is no such credential, COUNTERSIGN_MALFORMED
+/// that no group is called so, COUNTERSIGN_REFUSED that it is in as many groups as
+/// it may or in no tenant.
+///
+/// The thread that opened the store.
 ///
 /// # Safety
 ///
-/// `fields_out` is NULL or writable.
+/// `name` and `group` have as many bytes as they say.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn countersign_issued_get(
-    issued: *mut countersign_issued,
-    fields_out: *mut countersign_issued_fields,
+pub unsafe extern "C" fn countersign_credential_join(
+    store: *mut countersign_store,
+    name: countersign_bytes,
+    group: countersign_bytes,
 ) -> countersign_status {
-    guard(|| {
-        let mut fields = countersign_issued_fields {
-            name: countersign_bytes::ABSENT,
-            username: countersign_bytes::ABSENT,
-            client_id: countersign_bytes::ABSENT,
-            secret: countersign_bytes::ABSENT,
-            reserved: [0; 4],
-        };
-        // SAFETY: by this function's contract.
-        unsafe { put(fields_out, fields) }?;
-        object::with(issued, |issued| {
-            fields.name = issued.name.lend();
-            fields.username = issued.username.lend();
-            fields.client_id = lend(issued.client_id.as_ref());
-            fields.secret = lend(issued.secret.as_ref());
-            // SAFETY: by this function's contract.
-            unsafe { put(fields_out, fields) }
+    // SAFETY: by this function's contract.
+    let group = unsafe { group_path(group) };
+    // SAFETY: by this function's contract.
+    unsafe {
+        change(store, name, |changes| {
+            changes.add_groups.push(group?);
+            Ok(())
         })
-    })
+    }
 }
 
-/// Wipes and ends what was issued. NULL is none.
+/// Has a credential leave a group.
 ///
-/// The thread that has it. A second call answers COUNTERSIGN_INVALID_OBJECT and
-/// does no harm.
+/// COUNTERSIGN_MISSING says that there is no such credential, COUNTERSIGN_MALFORMED
+/// that no group is called so, COUNTERSIGN_REFUSED that it is not in that very
+/// group.
+///
+/// The thread that opened the store.
+///
+/// # Safety
+///
+/// `name` and `group` have as many bytes as they say.
 #[unsafe(no_mangle)]
-pub extern "C" fn countersign_issued_free(issued: *mut countersign_issued) -> countersign_status {
-    guard(|| object::remove(issued).map(drop))
+pub unsafe extern "C" fn countersign_credential_leave(
+    store: *mut countersign_store,
+    name: countersign_bytes,
+    group: countersign_bytes,
+) -> countersign_status {
+    // SAFETY: by this function's contract.
+    let group = unsafe { group_path(group) };
+    // SAFETY: by this function's contract.
+    unsafe {
+        change(store, name, |changes| {
+            changes.remove_groups.push(group?);
+            Ok(())
+        })
+    }
+}
+
+/// Gives a credential a role of its tenant. To give one again changes nothing.
+///
+/// COUNTERSIGN_MISSING says that there is no such credential or role,
+/// COUNTERSIGN_MALFORMED that no role is called so, COUNTERSIGN_REFUSED that the
+/// credential is in no tenant.
+///
+/// The thread that opened the store.
+///
+/// # Safety
+///
+/// `name` and `role` have as many bytes as they say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn countersign_credential_add_role(
+    store: *mut countersign_store,
+    name: countersign_bytes,
+    role: countersign_bytes,
+) -> countersign_status {
+    // SAFETY: by this function's contract.
+    let role = unsafe { role_name(role) };
+    // SAFETY: by this function's contract.
+    unsafe {
+        change(store, name, |changes| {
+            changes.add_roles.push(role?);
+            Ok(())
+        })
+    }
+}
+
+/// Takes from a credential a role that it holds by itself. What a group or its
+/// tenant gives it stays.
+///
+/// COUNTERSIGN_MISSING says that there is no such credential,
+/// COUNTERSIGN_MALFORMED that no role is called so, COUNTERSIGN_REFUSED that it
+/// does not hold it by itself.
+///
+/// The thread that opened the store.
+///
+/// # Safety
+///
+/// `name` and `role` have as many bytes as they say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn countersign_credential_remove_role(
+    store: *mut countersign_store,
+    name: countersign_bytes,
+    role: countersign_bytes,
+) -> countersign_status {
+    // SAFETY: by this function's contract.
+    let role = unsafe { role_name(role) };
+    // SAFETY: by this function's contract.
+    unsafe {
+        change(store, name, |changes| {
+            changes.remove_roles.push(role?);
+            Ok(())
+        })
+    }
 }
 
 /// Runs a command on the credential of a name.
@@ -291,6 +260,26 @@ unsafe fn run<C: Command>(
     })
 }
 
+/// Changes what a credential says.
+///
+/// # Safety
+///
+/// `name` has as many bytes as it says.
+unsafe fn change(
+    store: *mut countersign_store,
+    name: countersign_bytes,
+    fill: impl FnOnce(&mut CredentialChanges) -> Result<(), CallError>,
+) -> countersign_status {
+    // SAFETY: by this function's contract.
+    unsafe {
+        run(store, name, |name| {
+            let mut changes = CredentialChanges::default();
+            fill(&mut changes)?;
+            Ok(SetCredential { name, changes })
+        })
+    }
+}
+
 /// # Safety
 ///
 /// `name` has as many bytes as it says.
@@ -302,11 +291,18 @@ unsafe fn login_name(name: countersign_bytes) -> Result<LoginName, CallError> {
 
 /// # Safety
 ///
-/// `password` has as many bytes as it says.
-unsafe fn new_secret(password: countersign_bytes) -> Result<NewSecret, CallError> {
+/// `group` has as many bytes as it says.
+unsafe fn group_path(group: countersign_bytes) -> Result<GroupPath, CallError> {
     // SAFETY: by this function's contract.
-    Ok(match unsafe { password.read("the password") }? {
-        Some(bytes) => NewSecret::Chosen(ChosenPassword::parse(bytes.to_vec()).map_err(malformed)?),
-        None => NewSecret::Generated,
-    })
+    let group = unsafe { group.require_text("the group") }?;
+    GroupPath::parse(group).map_err(malformed)
+}
+
+/// # Safety
+///
+/// `role` has as many bytes as it says.
+unsafe fn role_name(role: countersign_bytes) -> Result<RoleName, CallError> {
+    // SAFETY: by this function's contract.
+    let role = unsafe { role.require_text("the role") }?;
+    RoleName::parse(role).map_err(malformed)
 }

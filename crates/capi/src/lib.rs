@@ -9,9 +9,9 @@
 //! | file | what it has |
 //! |---|---|
 //! | `version.rs`, `status.rs`, `message.rs` | what every part needs |
-//! | `options.rs`, `gate.rs` | a gate and how it is opened |
+//! | `options.rs`, `gate_host.rs` | a gate and how it is opened |
 //! | `connect.rs`, `check.rs`, `events.rs` | what a gate is asked |
-//! | `store.rs`, `credential.rs` | administration |
+//! | `store.rs`, `new_credential.rs`, `credential.rs`, `issued.rs` | administration |
 
 #![expect(
     non_camel_case_types,
@@ -27,7 +27,9 @@ pub mod events;
 #[cfg(test)]
 mod fixture;
 pub mod gate_host;
+pub mod issued;
 pub mod message;
+pub mod new_credential;
 mod object;
 pub mod options;
 mod signals;

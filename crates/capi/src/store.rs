@@ -178,7 +178,7 @@ pub(crate) fn failure(error: &AdminError) -> CallError {
     }
     let is_named = matches!(
         error.subject().noun,
-        Noun::Credential | Noun::Operator | Noun::Tenant
+        Noun::Credential | Noun::Operator | Noun::Role | Noun::Tenant
     );
     let status = match error.kind() {
         ErrorKind::Exists if is_named => countersign_status::COUNTERSIGN_EXISTS,
