@@ -149,12 +149,7 @@ pub unsafe extern "C" fn countersign_credential_join(
     // SAFETY: by this function's contract.
     let group = unsafe { group_path(group) };
     // SAFETY: by this function's contract.
-    unsafe {
-        change(store, name, |changes| {
-            changes.add_groups.push(group?);
-            Ok(())
-        })
-    }
+    unsafe { change(store, name, group, |changes| &mut changes.add_groups) }
 }
 
 /// Has a credential leave a group.
@@ -177,12 +172,7 @@ pub unsafe extern "C" fn countersign_credential_leave(
     // SAFETY: by this function's contract.
     let group = unsafe { group_path(group) };
     // SAFETY: by this function's contract.
-    unsafe {
-        change(store, name, |changes| {
-            changes.remove_groups.push(group?);
-            Ok(())
-        })
-    }
+    unsafe { change(store, name, group, |changes| &mut changes.remove_groups) }
 }
 
 /// Gives a credential a role of its tenant. To give one again changes nothing.
@@ -205,12 +195,7 @@ pub unsafe extern "C" fn countersign_credential_add_role(
     // SAFETY: by this function's contract.
     let role = unsafe { role_name(role) };
     // SAFETY: by this function's contract.
-    unsafe {
-        change(store, name, |changes| {
-            changes.add_roles.push(role?);
-            Ok(())
-        })
-    }
+    unsafe { change(store, name, role, |changes| &mut changes.add_roles) }
 }
 
 /// Takes from a credential a role that it holds by itself. What a group or its
@@ -234,12 +219,7 @@ pub unsafe extern "C" fn countersign_credential_remove_role(
     // SAFETY: by this function's contract.
     let role = unsafe { role_name(role) };
     // SAFETY: by this function's contract.
-    unsafe {
-        change(store, name, |changes| {
-            changes.remove_roles.push(role?);
-            Ok(())
-        })
-    }
+    unsafe { change(store, name, role, |changes| &mut changes.remove_roles) }
 }
 
 /// Runs a command on the credential of a name.
@@ -260,21 +240,22 @@ unsafe fn run<C: Command>(
     })
 }
 
-/// Changes what a credential says.
+/// Adds to one of the lists of what is to change of a credential.
 ///
 /// # Safety
 ///
 /// `name` has as many bytes as it says.
-unsafe fn change(
+unsafe fn change<T>(
     store: *mut countersign_store,
     name: countersign_bytes,
-    fill: impl FnOnce(&mut CredentialChanges) -> Result<(), CallError>,
+    added: Result<T, CallError>,
+    list: fn(&mut CredentialChanges) -> &mut Vec<T>,
 ) -> countersign_status {
     // SAFETY: by this function's contract.
     unsafe {
         run(store, name, |name| {
             let mut changes = CredentialChanges::default();
-            fill(&mut changes)?;
+            list(&mut changes).push(added?);
             Ok(SetCredential { name, changes })
         })
     }
