@@ -327,7 +327,7 @@ impl<'s, S: AdminStore + GateStore> PolicyCheck<'s, S> {
 
 impl<S> core::fmt::Debug for PolicyCheck<'_, S> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Asker")
+        f.debug_struct("PolicyCheck")
             .field("now", &self.now)
             .finish_non_exhaustive()
     }

@@ -233,8 +233,8 @@ impl Maker<'_> {
 /// # Errors
 ///
 /// Returns [`AdminError`] for a name that is kept for others, holds what no topic
-/// may or, of an operator, an `@`; and for one of a shape that a scheme makes, if it
-/// comes with a password.
+/// may or, of an operator, an `@`; for an address that no user's can be compared with;
+/// and for one of a shape that a scheme makes, if it comes with a password.
 pub fn check_name(
     schemes: &Schemes,
     name: &LoginName,
@@ -250,6 +250,7 @@ pub fn check_name(
         let message = format!("`{name}` is not a valid operator name: it holds `@`");
         return Err(invalid(name, message));
     }
+    kept_name::check_case(name)?;
     if has_password && schemes.form_of(name.as_str()).is_cheap() {
         return Err(DraftError::SecretOfGeneratedName { name: name.clone() }.into());
     }

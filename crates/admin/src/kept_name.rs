@@ -3,7 +3,10 @@
 //! All names of a store are one name space: what stands behind the `@` of such a
 //! name names no tenant, and a name like an e-mail address is no user's.
 
+use countersign_core::credential::Credential;
+use countersign_core::kind::Kind;
 use countersign_core::name::{LoginName, Suffix, TenantId};
+use countersign_core::store::StoreError;
 use countersign_core::user::parse_email;
 
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
@@ -14,7 +17,7 @@ use crate::lookup::{self, Rows};
 /// # Errors
 ///
 /// Returns [`AdminError`] when the name ends with another tenant, or is the address
-/// of a user.
+/// of a user; and as [`check_case`].
 pub(crate) fn check(
     rows: &mut Rows<'_>,
     name: &LoginName,
@@ -29,12 +32,51 @@ pub(crate) fn check(
             let subject = Subject::new(Noun::Credential, name);
             Err(AdminError::new(ErrorKind::Conflict, subject, message))
         }
-        Suffix::Email => match parse_email(name.as_str()) {
-            Ok(email) if rows.has_user(&email)? => Err(lookup::exists(&email)),
-            Ok(_) | Err(_) => Ok(()),
-        },
+        Suffix::Email => {
+            check_case(name)?;
+            match user_called(rows, name)? {
+                Some(user) => Err(lookup::exists(&user.name)),
+                None => Ok(()),
+            }
+        }
         Suffix::None | Suffix::Tenant(_) | Suffix::Unknown => Ok(()),
     }
+}
+
+/// The user whose address a name is, in whatever case.
+///
+/// # Errors
+///
+/// Returns [`StoreError`] when the store can't be read.
+pub(crate) fn user_called(
+    rows: &mut Rows<'_>,
+    name: &LoginName,
+) -> Result<Option<Credential>, StoreError> {
+    match (name.suffix(), parse_email(name.as_str())) {
+        (Suffix::Email, Ok(email)) => {
+            let found = rows.credential(&email)?;
+            Ok(found.filter(|it| matches!(it.kind, Kind::User(_))))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Checks that a name like an address is found by the address: a user's is in lower
+/// case, and stores know the case of no letters but `a` to `z`.
+///
+/// # Errors
+///
+/// Returns [`AdminError`] for one that holds another letter in upper case.
+pub(crate) fn check_case(name: &LoginName) -> Result<(), AdminError> {
+    let is_found = |email: LoginName| email.as_str() == name.as_str().to_ascii_lowercase();
+    if name.suffix() != Suffix::Email || parse_email(name.as_str()).map_or(true, is_found) {
+        return Ok(());
+    }
+    let message = format!(
+        "`{name}` can't be a name: it looks like an address, and holds a letter in upper case that \
+         is none of `A` to `Z`"
+    );
+    Err(AdminError::invalid(Noun::Credential, name, message))
 }
 
 /// Checks that no credential has a name that would be a tenant's.

@@ -17,6 +17,7 @@ use countersign_admin::credential::{
 use countersign_admin::password::ChosenPassword;
 use countersign_admin::rule::RuleChange;
 use countersign_admin::secret::NewSecret;
+use countersign_admin::user::CreateUser;
 use countersign_core::name::LoginName;
 use countersign_core::rule::{Action, Limits, Pattern, Rule};
 use countersign_core::scheme::SchemeName;
@@ -169,7 +170,11 @@ fn a_name_that_something_else_has_is_lost_with_its_lines() {
             ..NewCredential::new(tenant, of)
         }));
     }
-    let users = format!("alice:{HASH}\nbob:{HASH}\ncarol:{HASH}\nx@home:{HASH}\n");
+    let jane = ChosenPassword::parse(b"chosen".to_vec()).unwrap();
+    fixture.run(&CreateUser::new(name("jane@mail.test"), jane));
+    let users = format!(
+        "alice:{HASH}\nbob:{HASH}\ncarol:{HASH}\nx@home:{HASH}\nJane@Mail.test:{HASH}\nJ\u{d6}@mail.test:{HASH}\n"
+    );
     let acl = "user alice\ntopic home/a\ntopic home/b\nuser bob\ntopic home/a\nuser carol\ntopic home/c\n";
     let report = import(&mut fixture, &users, acl);
     let carol = "name-taken: `carol` is a credential of the tenant that no import made";
@@ -178,6 +183,10 @@ fn a_name_that_something_else_has_is_lost_with_its_lines() {
         format!("home/c: {carol}"),
         format!("carol: {carol}"),
         "x@home: name-taken: names that end with `@home` are that tenant's".into(),
+        "Jane@Mail.test: name-taken: `jane@mail.test` is a user".into(),
+        "J\u{d6}@mail.test: `J\u{d6}@mail.test` can't be a name: it looks like an address, and holds a \
+         letter in upper case that is none of `A` to `Z`"
+            .into(),
     ];
     assert_eq!(why(&report), expected);
     assert_eq!(report.unchanged, 2);

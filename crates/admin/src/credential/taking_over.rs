@@ -292,6 +292,8 @@ fn a_kept_name_is_in_the_way_of_a_tenant_and_a_user_and_they_of_it() {
     for (name, kind) in [
         ("x@other", ErrorKind::Conflict),
         ("JANE@mail.test", ErrorKind::Exists),
+        ("J\u{d6}RG@mail.test", ErrorKind::Invalid),
+        ("jane@\u{dc}ml.test", ErrorKind::Invalid),
         ("dev1@acme", ErrorKind::Exists),
         ("jwt:x@home", ErrorKind::Invalid),
         ("application:x@home", ErrorKind::Invalid),

@@ -13,6 +13,7 @@ use countersign_core::tenant::Tenant;
 use crate::caller::Permission;
 use crate::command::{Command, Tx};
 use crate::error::AdminError;
+use crate::kept_name;
 
 /// Looks up the tenant that an import is about, and what stands around it.
 #[derive(Clone, Debug)]
@@ -92,7 +93,7 @@ impl Command for LookUpTenant {
     }
 }
 
-/// Looks up who has the names of an import.
+/// Looks up who has the names of an import, a user by an address in whatever case.
 #[derive(Clone, Debug)]
 pub struct LookUpCredentials(pub Vec<LoginName>);
 
@@ -119,7 +120,11 @@ impl Command for LookUpCredentials {
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Self::Output, AdminError> {
         let mut look = |name: &LoginName| {
-            let Some(credential) = tx.credential(name)? else {
+            let found = match tx.credential(name)? {
+                None => kept_name::user_called(tx, name)?,
+                found => found,
+            };
+            let Some(credential) = found else {
                 return Ok(None);
             };
             let mark = tx.credential_import(credential.id)?;
