@@ -378,8 +378,12 @@ fn a_scheme_of_ones_own_makes_a_prefix() {
 
 /// What comes of taking over a secret: `digest`, `weak`, or the refusal.
 fn taken_over(scheme: &Scheme, secret: &str, may_be_weak: bool) -> String {
+    taken_over_for("x", scheme, secret, may_be_weak)
+}
+
+fn taken_over_for(name: &str, scheme: &Scheme, secret: &str, may_be_weak: bool) -> String {
     let known = Schemes::built_in();
-    let name = LoginName::parse("x").unwrap();
+    let name = LoginName::parse(name).unwrap();
     let secret = Secret::new(secret.into());
     let given = GivenSecret::TakenOver {
         secret: &secret,
@@ -445,6 +449,13 @@ fn a_secret_under_64_bits_is_taken_over_as_a_weak_one_alone() {
     // 20 digits are 66 bits.
     for (digits, came) in [(19, "weak"), (20, "digest")] {
         assert_eq!(taken_over(&scheme, &"7".repeat(digits), true), came);
+    }
+    // Nor is it, where its name has a shape of which all others cost a digest alone.
+    for name in ["VW-ABC123", "at_00000000000000000000000000000000"] {
+        let came = taken_over_for(name, &scheme, "1234", true);
+        assert!(came.ends_with("it can't have a chosen password"), "{came}");
+        let came = taken_over_for(name, &scheme, &"7".repeat(20), true);
+        assert_eq!(came, "digest");
     }
     // Names of that scheme don't tell by the time they cost whether they are there.
     let mut known = Schemes::built_in();

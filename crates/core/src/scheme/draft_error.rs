@@ -87,7 +87,7 @@ pub enum DraftError {
         /// The scheme.
         scheme: SchemeName,
     },
-    /// A secret was chosen for a name of a generated shape.
+    /// A secret that is hashed slowly is for a name of a generated shape.
     #[error("`{name}` has the shape of a generated name; it can't have a chosen password")]
     SecretOfGeneratedName {
         /// The name.

@@ -15,7 +15,8 @@ impl Scheme {
     ///
     /// Returns [`DraftError`] when one was chosen and can't be, is too short
     /// or too long, when one that is taken over has not the shape of those that
-    /// may be or is weak, or when there are no random bytes to make one.
+    /// may be or is weak, when one that is hashed slowly is for a name of a generated
+    /// shape, or when there are no random bytes to make one.
     pub fn draft_secret(
         &self,
         name: &LoginName,
@@ -32,7 +33,13 @@ impl Scheme {
             GivenSecret::TakenOver {
                 secret,
                 may_be_weak,
-            } => return self.take_over(secret, may_be_weak),
+            } => {
+                let taken_over = self.take_over(secret, may_be_weak)?;
+                if matches!(taken_over, DraftSecret::Weak) {
+                    check_not_generated(name, known)?;
+                }
+                return Ok(taken_over);
+            }
         };
         self.limits()?.check(chosen)?;
         check_not_generated(name, known)?;
