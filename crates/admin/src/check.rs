@@ -6,20 +6,19 @@
 //! remembers what it read: make one for one question, or for many that are
 //! asked in one go.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use countersign_core::access::topic_owners;
 use countersign_core::auto_registration::AutoRegistration;
 use countersign_core::client_id::ClientId;
 use countersign_core::connect::{
-    ClientIdOwner, ConnectContext, Decision, Identity, Listener, Registration, Request,
-    Reservation, SessionUse, decide, owner_of_client_id,
+    ClientIdOwner, ConnectContext, Decision, Identity, Registration, Request, Reservation,
+    SessionUse, decide, owner_of_client_id,
 };
 use countersign_core::credential::{Credential, CredentialId};
 use countersign_core::kind::Kind;
 use countersign_core::name::{LoginName, TenantId};
-use countersign_core::options::Options;
 use countersign_core::reason::Reason;
 use countersign_core::rule::TopicOwners;
 use countersign_core::scheme::{NameForm, Schemes};
@@ -35,11 +34,13 @@ use self::overrides::{DirectVerifier, DirectoryOverrides, Strictness};
 use self::rights::SessionKey;
 
 mod broker;
+mod listeners;
 mod overrides;
 mod rights;
 mod topic;
 
 pub(crate) use self::broker::{BRIDGE_STATES, keeps_some_of};
+pub use self::listeners::Listeners;
 pub use self::rights::{Considered, EffectiveRules};
 pub use self::topic::{TopicAnswer, TopicCheck, Usage, Wall};
 
@@ -84,62 +85,6 @@ impl ConnectVerdict {
             Self::Allow => "ok",
             Self::AllowUnauthenticated => Reason::Unauthenticated.as_str(),
             Self::Deny(reason) => reason.as_str(),
-        }
-    }
-}
-
-/// What a broker's options say about the places that clients arrive at.
-///
-/// By default nothing is known: then no listener has a tenant, whoever may come
-/// through TLS alone is taken to have done so, and the broker is taken for one
-/// that does not tell whose its client ids are.
-#[derive(Clone, Debug, Default)]
-pub struct Listeners {
-    default_tenant: Option<TenantId>,
-    listeners: BTreeMap<u16, TenantId>,
-    tls_listeners: Option<Vec<u16>>,
-    bridges: Option<BTreeSet<String>>,
-}
-
-impl Listeners {
-    /// The listeners of a broker with these options.
-    #[must_use]
-    pub fn of(options: &Options) -> Self {
-        Self {
-            default_tenant: options.default_tenant.clone(),
-            listeners: options.listeners.clone(),
-            tls_listeners: Some(options.tls_listeners.clone()),
-            bridges: None,
-        }
-    }
-
-    /// The same where the broker tells a plugin whose its client ids are, and
-    /// its bridges have these.
-    #[must_use]
-    pub fn with_bridges(self, client_ids: impl IntoIterator<Item = String>) -> Self {
-        Self {
-            bridges: Some(client_ids.into_iter().collect()),
-            ..self
-        }
-    }
-
-    /// Whether the broker keeps a client id for a bridge of its own.
-    fn reservation(&self, client_id: &str) -> Reservation {
-        match &self.bridges {
-            None => Reservation::untold(client_id.as_bytes()),
-            Some(bridges) if bridges.contains(client_id) => Reservation::Taken,
-            Some(_) => Reservation::Free,
-        }
-    }
-
-    fn listener(&self, listener: Option<u16>) -> Listener {
-        Listener {
-            listener_tenant: listener.and_then(|port| self.listeners.get(&port).cloned()),
-            default_tenant: self.default_tenant.clone(),
-            is_tls: match (listener, &self.tls_listeners) {
-                (Some(port), Some(protected)) => protected.contains(&port),
-                (None, _) | (_, None) => true,
-            },
         }
     }
 }
@@ -347,6 +292,7 @@ struct CheckedClient<'a> {
 mod tests {
     use countersign_core::kind::Application;
     use countersign_core::ledger::Ledger as _;
+    use countersign_core::options::Options;
     use countersign_core::tenant::Authentication;
 
     use super::*;

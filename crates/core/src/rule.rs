@@ -10,6 +10,7 @@ use core::fmt;
 
 use crate::topic::has_wildcards;
 
+mod compiled;
 mod coverage;
 mod difference;
 mod namespace;

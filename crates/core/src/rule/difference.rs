@@ -5,10 +5,10 @@
 
 use std::collections::BTreeSet;
 
+use super::compiled::{CompiledRule, Reach};
 use super::coverage::{MOST_STEPS, Steps};
 use super::pattern::BoundPattern;
 use super::query::{MessageFlags, broken_limit};
-use super::set::{CompiledRule, Reach};
 use super::{Action, QoS, RuleSet, TopicOwners};
 use crate::topic::{TopicFilter, levels};
 

@@ -1,11 +1,11 @@
 //! The rules of one session, compiled.
 
+use super::compiled::{ActionRules, CompiledRule, Reach, SideBuilder};
 use super::namespace::{Namespaces, is_rest};
-use super::pattern::BoundPattern;
 use super::query::{Moment, TopicQuery, broken_limit};
 use super::table::{Entry, Relation, Table};
 use super::variable::Variables;
-use super::{Action, Effect, Explanation, Limits, QoS, Rule, RuleOutcome, RuleSource, Verdict};
+use super::{Action, Effect, Explanation, QoS, Rule, RuleOutcome, RuleSource, Verdict};
 use crate::reason::Reason;
 use crate::topic::{Subscription, TopicFilter, TopicName};
 
@@ -314,80 +314,6 @@ impl Default for RuleSet {
     }
 }
 
-/// The rules about one action.
-#[derive(Clone, Debug)]
-pub(super) struct ActionRules {
-    pub(super) allow: Table<CompiledRule>,
-    pub(super) deny: Table<CompiledRule>,
-    /// Allow rules that match nothing, by index.
-    unbound: Box<[usize]>,
-}
-
-impl From<SideBuilder> for ActionRules {
-    fn from(draft: SideBuilder) -> Self {
-        Self {
-            allow: Table::new(draft.allow),
-            deny: Table::new(draft.deny),
-            unbound: draft.unbound.into(),
-        }
-    }
-}
-
-/// A side that is still being filled.
-#[derive(Default)]
-struct SideBuilder {
-    allow: Vec<(BoundPattern, CompiledRule)>,
-    deny: Vec<(BoundPattern, CompiledRule)>,
-    unbound: Vec<usize>,
-}
-
-impl SideBuilder {
-    fn add(&mut self, effect: Effect, bound: Vec<BoundPattern>, grant: CompiledRule) {
-        if bound.is_empty() {
-            self.unbound.push(grant.rule);
-        }
-        let side = match effect {
-            Effect::Allow => &mut self.allow,
-            Effect::Deny => &mut self.deny,
-        };
-        side.extend(bound.into_iter().map(|bound| (bound, grant)));
-    }
-}
-
-/// What of its pattern a rule is about.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Reach {
-    /// All topics that the pattern matches.
-    Topics,
-    /// The SUBSCRIBE of the pattern itself, and what it delivers.
-    LiteralAllow,
-    /// The SUBSCRIBE of the pattern itself alone.
-    LiteralDeny,
-}
-
-impl Reach {
-    fn of(rule: &Rule) -> Self {
-        match (rule.is_literal(), rule.effect()) {
-            (false, _) => Self::Topics,
-            (true, Effect::Allow) => Self::LiteralAllow,
-            (true, Effect::Deny) => Self::LiteralDeny,
-        }
-    }
-}
-
-/// What a rule says beside its pattern.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct CompiledRule {
-    /// The rule's index in the order it was given.
-    rule: usize,
-    pub(super) limits: Limits,
-    pub(super) reach: Reach,
-    /// Whether a SUBSCRIBE with a wildcard is granted.
-    pub(super) grants_wildcards: bool,
-    /// The rule allows only what the tenant owns.
-    pub(super) is_confined: bool,
-}
-
 /// How many more patterns than rules a set holds because a session is in several
 /// groups.
 pub const MOST_PATTERNS_BY_GROUPS: usize = 4_096;
@@ -395,7 +321,7 @@ pub const MOST_PATTERNS_BY_GROUPS: usize = 4_096;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rule::{NoVariables, Pattern, Variable};
+    use crate::rule::{Limits, NoVariables, Pattern, Variable};
 
     const ROLE: RuleSource = RuleSource::Credential;
 

@@ -1,0 +1,63 @@
+//! The places that clients arrive at, as a broker's options say.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use countersign_core::connect::{Listener, Reservation};
+use countersign_core::name::TenantId;
+use countersign_core::options::Options;
+
+/// What a broker's options say about the places that clients arrive at.
+///
+/// By default nothing is known: then no listener has a tenant, whoever may come
+/// through TLS alone is taken to have done so, and the broker is taken for one
+/// that does not tell whose its client ids are.
+#[derive(Clone, Debug, Default)]
+pub struct Listeners {
+    default_tenant: Option<TenantId>,
+    listeners: BTreeMap<u16, TenantId>,
+    tls_listeners: Option<Vec<u16>>,
+    bridges: Option<BTreeSet<String>>,
+}
+
+impl Listeners {
+    /// The listeners of a broker with these options.
+    #[must_use]
+    pub fn of(options: &Options) -> Self {
+        Self {
+            default_tenant: options.default_tenant.clone(),
+            listeners: options.listeners.clone(),
+            tls_listeners: Some(options.tls_listeners.clone()),
+            bridges: None,
+        }
+    }
+
+    /// The same where the broker tells a plugin whose its client ids are, and
+    /// its bridges have these.
+    #[must_use]
+    pub fn with_bridges(self, client_ids: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            bridges: Some(client_ids.into_iter().collect()),
+            ..self
+        }
+    }
+
+    /// Whether the broker keeps a client id for a bridge of its own.
+    pub(super) fn reservation(&self, client_id: &str) -> Reservation {
+        match &self.bridges {
+            None => Reservation::untold(client_id.as_bytes()),
+            Some(bridges) if bridges.contains(client_id) => Reservation::Taken,
+            Some(_) => Reservation::Free,
+        }
+    }
+
+    pub(super) fn listener(&self, listener: Option<u16>) -> Listener {
+        Listener {
+            listener_tenant: listener.and_then(|port| self.listeners.get(&port).cloned()),
+            default_tenant: self.default_tenant.clone(),
+            is_tls: match (listener, &self.tls_listeners) {
+                (Some(port), Some(protected)) => protected.contains(&port),
+                (None, _) | (_, None) => true,
+            },
+        }
+    }
+}
