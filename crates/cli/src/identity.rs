@@ -63,6 +63,9 @@ impl PathOwner {
 }
 
 /// For as long as this lives, root acts as another user.
+///
+/// A fault of SQLite's could still bring root's rights back. What needs them no more
+/// gives them up for good: [`become_keeper_of`].
 #[must_use = "the identity is given back as soon as this is dropped"]
 #[derive(Debug)]
 pub(crate) struct ActingAs(Option<SavedIdentity>);
