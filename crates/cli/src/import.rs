@@ -12,6 +12,7 @@ use countersign_core::topic::TopicFilter;
 use countersign_import::source::go_auth::Queries;
 use countersign_import::{
     DynamicSecuritySource, GoAuthSource, ImportError, ImportOptions, MosquittoSource, Plan,
+    TenantOptions,
 };
 use countersign_sqlite::SqliteStore;
 
@@ -202,14 +203,8 @@ pub(crate) struct ImportArguments {
     /// The tenant that they go to. It is made, if there is none of this name.
     #[arg(long, value_name = "T", value_parser = TenantId::parse)]
     tenant: TenantId,
-    /// Topics that the tenant owns, where it is made. In a store without tenants it
-    /// owns `#`, all topics, unless something else is said.
-    #[arg(long = "namespace", value_name = "F", value_parser = parse_namespace)]
-    namespaces: Vec<TopicFilter>,
-    /// Take the topics of --namespace, if they are the tenant's that owns `#`. That
-    /// tenant subscribes `filtered` from then on.
-    #[arg(long)]
-    take: bool,
+    #[command(flatten)]
+    topics: TopicArguments,
     /// Users that become operators: outside of all tenants, bound by their rules
     /// alone. Only in a store without other tenants.
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = LoginName::parse_device)]
@@ -219,6 +214,36 @@ pub(crate) struct ImportArguments {
     accept_weak: bool,
     #[command(flatten)]
     consent: Consent,
+}
+
+/// What is said of the topics of a tenant that an import makes.
+#[derive(Args, Debug)]
+pub(crate) struct TopicArguments {
+    /// Topics that the tenant owns, where it is made. In a store without tenants it
+    /// owns `#`, all topics, unless something else is said.
+    #[arg(long = "namespace", value_name = "F", requires = "tenant", value_parser = parse_namespace)]
+    namespaces: Vec<TopicFilter>,
+    /// Take topics from the tenant that owns `#`: those of --namespace, and of a table
+    /// those that the schemes of its rows grant. That tenant subscribes `filtered` from
+    /// then on.
+    #[arg(long)]
+    take: bool,
+}
+
+impl TopicArguments {
+    fn taking(&self) -> Taking {
+        if self.take {
+            Taking::Filtering
+        } else {
+            Taking::Refused
+        }
+    }
+
+    /// The tenant that these are the topics of.
+    fn of(self, id: TenantId) -> TenantOptions {
+        let namespaces = self.namespaces;
+        TenantOptions { id, namespaces }
+    }
 }
 
 /// What may be written.
@@ -246,13 +271,8 @@ impl ImportArguments {
         ) -> Result<Plan, ImportError>,
     ) -> Result<ExitCode, CliError> {
         let options = ImportOptions {
-            tenant: self.tenant,
-            namespaces: self.namespaces,
-            taking: if self.take {
-                Taking::Filtering
-            } else {
-                Taking::Refused
-            },
+            taking: self.topics.taking(),
+            tenant: self.topics.of(self.tenant),
             operators: self.operators,
             accept_weak: self.accept_weak,
             update: self.consent.update,

@@ -11,6 +11,7 @@ use countersign_admin::credential::{CreateCredential, NewCredential};
 use countersign_admin::import::{ImportRow, ImportedPassword};
 use countersign_admin::password::ChosenPassword;
 use countersign_admin::secret::NewSecret;
+use countersign_admin::taking::Taking;
 use countersign_admin::text::FreeText;
 use countersign_core::client_id::ClientIdRule;
 use countersign_core::imported::ImportMark;
@@ -24,10 +25,11 @@ use countersign_core::store::AdminStore;
 use self::trial::{Candidate, Trial};
 use crate::content::read_source;
 use crate::import_error::ImportError;
-use crate::plan::Plan;
+use crate::place::{Place, SourceName};
 use crate::plan::desired::{
-    DesiredCredential, DesiredPassword, HeldRole, Item, JoinedGroup, Outcome,
+    DesiredCredential, DesiredPassword, DesiredTenant, HeldRole, Item, JoinedGroup, Outcome,
 };
+use crate::plan::{Plan, Step, TenantOptions, tenant, tried};
 use crate::source::csv::{Row, RowLogin, Table};
 use crate::stored_password::StoredPassword;
 
@@ -38,7 +40,11 @@ pub use self::options::CsvOptions;
 
 /// A table of credentials.
 #[derive(Debug)]
-pub struct CsvSource(Table);
+pub struct CsvSource {
+    table: Table,
+    /// The table as a whole.
+    whole: Place,
+}
 
 impl CsvSource {
     /// Reads a table.
@@ -47,22 +53,35 @@ impl CsvSource {
     ///
     /// Returns [`ImportError`] where it can't be read or is malformed.
     pub fn read(path: &Path) -> Result<Self, ImportError> {
-        Ok(Self(Table::parse(&read_source(path)?)?))
+        Ok(Self {
+            table: Table::parse(&read_source(path)?)?,
+            whole: SourceName::of(path).whole(),
+        })
     }
 
     /// Plans to take it over.
     ///
     /// # Errors
     ///
-    /// Returns [`ImportError`] where the store can't be used. Nothing is written.
+    /// Returns [`ImportError`] where the store can't be used, or the tenant can't be
+    /// made. Nothing is written.
     pub fn plan<S: AdminStore>(
         self,
         store: &mut S,
         context: &mut Context<'_>,
         options: &CsvOptions<'_>,
     ) -> Result<Plan, ImportError> {
-        let mut trial = Trial::new(options);
-        for row in self.0.rows {
+        let making = match &options.tenant {
+            Some(tenant) => tenant_to_make(store, context, tenant, options.taking)?,
+            None => None,
+        };
+        let told = making.as_ref().zip(options.tenant.as_ref());
+        let told = told.map(|(_, tenant)| tell_made(&tenant.id, self.whole));
+        let mut trial = Trial::new(options, making);
+        if let Some(item) = told {
+            trial.settle(item);
+        }
+        for row in self.table.rows {
             let mut item = Item::kept(row.place.clone(), row.name.clone());
             match read_row(row, options, &mut item) {
                 Ok((row, wanted)) => {
@@ -76,6 +95,28 @@ impl CsvSource {
     }
 }
 
+/// The step that makes the tenant, where there is none. A table says nothing of what
+/// is subscribed to, or of clients without a login.
+fn tenant_to_make<S: AdminStore>(
+    store: &mut S,
+    context: &mut Context<'_>,
+    options: &TenantOptions,
+    taking: Taking,
+) -> Result<Option<Step>, ImportError> {
+    let found = tenant::look_up(store, context, options)?;
+    let step = tenant::making(options, &found, DesiredTenant::default(), false);
+    step.map(|step| tried(store, context, step, taking))
+        .transpose()
+}
+
+fn tell_made(tenant: &TenantId, whole: Place) -> Item {
+    let how = format!(
+        "the tenant is made; its devices may do nothing until they hold roles or rules, unless \
+         `tenant set {tenant} --default-rights namespaces` gives them all that it owns"
+    );
+    Item::new(whole, tenant.as_str(), Outcome::Changed(how.into()))
+}
+
 /// What a row says, to be made and to be compared.
 fn read_row(
     row: Row,
@@ -84,10 +125,10 @@ fn read_row(
 ) -> Result<(ImportRow, DesiredCredential), String> {
     let tenant = match &row.tenant {
         Some(tenant) => TenantId::parse(tenant).map_err(|why| why.to_string())?,
-        None => options
-            .tenant
-            .clone()
-            .ok_or("it names no tenant, and --tenant is not given")?,
+        None => {
+            let tenant = options.tenant.as_ref().map(|tenant| tenant.id.clone());
+            tenant.ok_or("it names no tenant, and --tenant is not given")?
+        }
     };
     let scheme = match &row.scheme {
         Some(scheme) => SchemeName::parse(scheme).map_err(|why| why.to_string())?,

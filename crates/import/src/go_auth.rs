@@ -113,7 +113,7 @@ fn of_database(
         let how = format!(
             "the database does not say whether clients without a login are let in: tenant `{}` lets \
              none in (`required`)",
-            options.tenant
+            options.tenant.id
         );
         items.push(Item::new(
             whole,

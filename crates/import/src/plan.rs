@@ -5,16 +5,14 @@
 //! So nothing may do more in between than at the end, and an import that was
 //! interrupted is run again.
 
-use countersign_admin::import::{ImportedTenant, LookUpCredentials, LookUpTenant};
+use countersign_admin::import::{ImportedTenant, LookUpCredentials};
 use countersign_admin::taking::{TakeFromRest, Taking};
 use countersign_admin::{AdminError, Context, dry_run, run};
 use countersign_core::name::LoginName;
 use countersign_core::store::AdminStore;
-use countersign_core::topic::TopicFilter;
 
 use self::desired::{Desired, DesiredCredential};
 use self::planner::Planner;
-use self::step::Step;
 use crate::import_error::ImportError;
 use crate::report::{Created, Report};
 
@@ -26,12 +24,14 @@ mod options;
 mod planner;
 mod rows;
 mod step;
+pub(crate) mod tenant;
 mod told;
 
 pub(crate) use self::made::check_own;
-pub use self::options::ImportOptions;
+pub use self::options::{ImportOptions, TenantOptions};
 pub(crate) use self::rows::RowPlanner;
 pub use self::step::IssuedSecret;
+pub(crate) use self::step::Step;
 
 /// What an import would write, and what becomes of each line of its source.
 #[expect(missing_debug_implementations, reason = "it holds secrets")]
@@ -108,38 +108,20 @@ impl Plan {
     }
 }
 
-/// Looks up what an import has to know of its tenant.
+/// Looks up what an import has to know of its tenant, and refuses operators where
+/// they can't be.
 pub(crate) fn look_up_tenant<S: AdminStore>(
     store: &mut S,
     context: &mut Context<'_>,
     options: &ImportOptions,
 ) -> Result<ImportedTenant, ImportError> {
-    let found = run(store, context, &LookUpTenant(options.tenant.clone()))?;
-    let id = &options.tenant;
-    let refused = |message: String| Err(ImportError::Refused(message));
-    match &found.tenant {
-        Some(tenant) => {
-            let owned = |filter: &&TopicFilter| !tenant.namespaces.owns_all_of(*filter);
-            if let Some(missing) = options.namespaces.iter().find(owned) {
-                return refused(format!(
-                    "tenant `{id}` does not own `{missing}`, and an import changes no tenant that \
-                     exists; `tenant set {id} --add-namespace` does"
-                ));
-            }
-        }
-        None if options.namespaces.is_empty() && !found.others.is_empty() => {
-            return refused(format!(
-                "the store has other tenants; say with --namespace which topics tenant `{id}` owns"
-            ));
-        }
-        None => {}
-    }
+    let found = tenant::look_up(store, context, &options.tenant)?;
     if !options.operators.is_empty() && !found.others.is_empty() {
-        return refused(
+        return Err(ImportError::Refused(
             "users become operators only in a store without other tenants: an operator stands \
              outside of all"
                 .into(),
-        );
+        ));
     }
     Ok(found)
 }
@@ -153,14 +135,9 @@ pub(crate) fn plan<S: AdminStore>(
     desired: Desired,
 ) -> Result<Plan, ImportError> {
     let mut planner = Planner::new(options, found, &desired)?;
+    let taking = options.taking;
     if let Some(step) = planner.tenant(&desired) {
-        let taking = options.taking;
-        let command = TakeFromRest {
-            command: step,
-            taking,
-        };
-        dry_run(store, context, &command)?;
-        planner.steps.push(command.command);
+        planner.steps.push(tried(store, context, step, taking)?);
     }
     for role in desired.roles {
         planner.role(role);
@@ -185,8 +162,23 @@ pub(crate) fn plan<S: AdminStore>(
     Ok(Plan {
         report,
         steps,
-        taking: options.taking,
+        taking,
     })
+}
+
+/// A step that would be accepted now.
+pub(crate) fn tried<S: AdminStore>(
+    store: &mut S,
+    context: &mut Context<'_>,
+    step: Step,
+    taking: Taking,
+) -> Result<Step, ImportError> {
+    let command = TakeFromRest {
+        command: step,
+        taking,
+    };
+    dry_run(store, context, &command)?;
+    Ok(command.command)
 }
 
 /// So many names are looked up in one transaction.

@@ -17,11 +17,13 @@ use countersign_admin::credential::{
 use countersign_admin::password::ChosenPassword;
 use countersign_admin::rule::RuleChange;
 use countersign_admin::secret::NewSecret;
+use countersign_admin::tenant::{CreateTenant, NewTenant};
 use countersign_admin::user::CreateUser;
-use countersign_core::name::LoginName;
+use countersign_core::name::{LoginName, TenantId};
 use countersign_core::rule::{Action, Limits, Pattern, Rule};
 use countersign_core::scheme::SchemeName;
-use countersign_import::{MosquittoSource, Plan, Report};
+use countersign_core::tenant::SubscribeMode;
+use countersign_import::{Change, MosquittoSource, Plan, Report};
 
 use self::common::{Fixture, HASH};
 
@@ -164,7 +166,7 @@ fn an_update_changes_no_password_that_was_changed_here_and_nothing_that_is_revok
 fn a_name_that_something_else_has_is_lost_with_its_lines() {
     let mut fixture = imported();
     for (tenant, of) in [("home", "carol"), ("home", "dave")] {
-        let tenant = countersign_core::name::TenantId::parse(tenant).unwrap();
+        let tenant = TenantId::parse(tenant).unwrap();
         fixture.run(&CreateCredential(NewCredential {
             scheme: SchemeName::parse("plain").unwrap(),
             ..NewCredential::new(tenant, of)
@@ -193,6 +195,29 @@ fn a_name_that_something_else_has_is_lost_with_its_lines() {
 }
 
 #[test]
+fn a_tenant_that_stays_strict_is_named_at_the_first_line_that_lets_something_be_read() {
+    let acl =
+        "user alice\ntopic write home/a\ntopic deny home/b\ntopic read home/c\ntopic home/d\n";
+    let users = format!("alice:{HASH}\n");
+    for (mode, told) in [
+        (SubscribeMode::Strict, Some("home/c")),
+        (SubscribeMode::Filtered, None),
+    ] {
+        let mut fixture = Fixture::new("home/#");
+        let home = TenantId::parse("home").unwrap();
+        fixture.run(&CreateTenant(NewTenant {
+            subscribe: mode,
+            ..NewTenant::new(home)
+        }));
+        let report = import(&mut fixture, &users, acl);
+        let says_so = |change: &&Change| change.how.contains("stays `strict`");
+        let changed: Vec<_> = report.changed.iter().filter(says_so).collect();
+        let what: Vec<_> = changed.iter().map(|change| &*change.what).collect();
+        assert_eq!(what, told.into_iter().collect::<Vec<_>>(), "{report:?}");
+    }
+}
+
+#[test]
 fn an_import_that_stopped_halfway_is_run_again() {
     let mut fixture = Fixture::new("home/#");
     let users: Vec<String> = (0..120)
@@ -209,4 +234,23 @@ fn an_import_that_stopped_halfway_is_run_again() {
     let report = import(&mut fixture, &users, "pattern home/%u\n");
     assert_eq!((report.created.credentials, report.unchanged), (119, 1));
     assert_eq!(fixture.lines().len(), 2 + 120);
+}
+
+/// Each with a password and a rule.
+#[test]
+fn a_hundred_thousand_users_are_planned_whole() {
+    const USERS: u64 = 100_000;
+    let mut fixture = Fixture::new("home/#");
+    let names = || (0..USERS).map(|number| format!("user {number:06}"));
+    let users: String = names().map(|name| format!("{name}:{HASH}\n")).collect();
+    let acl: String = names()
+        .map(|name| format!("user {name}\ntopic readwrite home/{name}/#\n"))
+        .collect();
+    let acl = format!("{acl}pattern read home/news\n");
+    let plan = plan(&mut fixture, &users, &acl);
+    let report = plan.report();
+    let created = &report.created;
+    assert_eq!((created.credentials, created.rules), (USERS, USERS + 1));
+    let told = (report.kept, report.changed.len(), report.lost.len());
+    assert_eq!(told, (3 * USERS, 1, 0));
 }

@@ -14,13 +14,16 @@ use std::fs;
 use countersign_admin::credential::{RevokeCredential, ShowCredential};
 use countersign_admin::role::{CreateRole, NewRole};
 use countersign_admin::scheme::AddScheme;
-use countersign_admin::tenant::{CreateTenant, NewTenant};
+use countersign_admin::taking::Taking;
+use countersign_admin::tenant::{CreateTenant, NewTenant, ShowTenant};
 use countersign_core::name::{LoginName, TenantId};
 use countersign_core::role::RoleName;
 use countersign_core::scheme::{FieldValue, Scheme, SchemeName};
 use countersign_core::secret::Secret;
+use countersign_core::tenant::DefaultRights;
 use countersign_core::time::Timestamp;
-use countersign_import::{CsvOptions, CsvSource, IssuedSecret, Report};
+use countersign_core::topic::TopicFilter;
+use countersign_import::{CsvOptions, CsvSource, ImportError, IssuedSecret, Report, TenantOptions};
 
 use self::common::{Fixture, HASH};
 
@@ -48,6 +51,28 @@ fn import_with(
     update: bool,
     accept_weak: bool,
 ) -> (Report, Vec<IssuedSecret>) {
+    let asked = Asked {
+        update,
+        accept_weak,
+        ..Asked::default()
+    };
+    try_import(fixture, table, asked).unwrap()
+}
+
+/// What is asked for besides the table.
+#[derive(Clone, Copy, Default)]
+struct Asked {
+    namespace: Option<&'static str>,
+    taking: Taking,
+    update: bool,
+    accept_weak: bool,
+}
+
+fn try_import(
+    fixture: &mut Fixture,
+    table: &str,
+    asked: Asked,
+) -> Result<(Report, Vec<IssuedSecret>), ImportError> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("table");
     fs::write(&path, table.replace("HASH", HASH)).unwrap();
@@ -58,19 +83,27 @@ fn import_with(
         Ok(Some(Timestamp::from_millis(millis)))
     };
     let options = CsvOptions {
-        tenant: TenantId::parse("home").ok(),
+        tenant: Some(TenantOptions {
+            id: TenantId::parse("home").unwrap(),
+            namespaces: asked
+                .namespace
+                .map(|filter| TopicFilter::parse(filter).unwrap())
+                .into_iter()
+                .collect(),
+        }),
+        taking: asked.taking,
         scheme: SchemeName::basic(),
-        accept_weak,
-        update,
+        accept_weak: asked.accept_weak,
+        update: asked.update,
         dry_run: false,
         instant: &instant,
     };
     fixture.act(|store, context, _| {
         let source = CsvSource::read(&path).unwrap();
-        let plan = source.plan(store, context, &options).unwrap();
+        let plan = source.plan(store, context, &options)?;
         let mut issued = Vec::new();
         let done = plan.apply(store, context, |secrets, _, _| issued.extend(secrets));
-        (done.unwrap(), issued)
+        Ok((done.unwrap(), issued))
     })
 }
 
@@ -322,4 +355,60 @@ fn a_row_that_is_refused_takes_no_other_with_it() {
     assert_eq!((report.created.credentials, issued.len()), (34, 34));
     let (again, _) = import(&mut fixture, &table, false);
     assert_eq!((again.created.credentials, again.unchanged), (0, 34));
+}
+
+#[test]
+fn a_tenant_that_is_not_there_is_made_with_its_rows_and_gives_nothing_by_itself() {
+    let mut fixture = Fixture::new("home/#");
+    let table = "name,roles\na,gone\nb,\nc,\n";
+    let (report, issued) = import(&mut fixture, table, false);
+    assert_eq!((report.created.tenants, issued.len()), (1, 2));
+    let lost: Vec<_> = report.lost.iter().map(|lost| &*lost.what).collect();
+    assert_eq!((report.kept, lost), (2, vec!["a"]));
+    assert_eq!(report.changed[0].what, "home");
+    let lines = fixture.lines();
+    let tenant = "tenant home required strict default= anonymous= sys_read=false";
+    assert_eq!(
+        lines,
+        [tenant, "b@home basic digest", "c@home basic digest"]
+    );
+    let made = fixture.run(&ShowTenant(TenantId::parse("home").unwrap()));
+    assert_eq!(made.default_rights, DefaultRights::Nothing);
+    let owned: Vec<_> = made.namespaces.iter().map(TopicFilter::as_str).collect();
+    assert_eq!(owned, ["#"]);
+    let (again, _) = import(&mut fixture, "name\nb\nc\n", false);
+    let told = (again.created.tenants, again.unchanged, again.changed.len());
+    assert_eq!(told, (0, 2, 0));
+}
+
+#[test]
+fn beside_other_tenants_the_one_that_is_made_names_its_topics_and_takes_them_if_it_may() {
+    let mut fixture = Fixture::new("home/#");
+    let all = TopicFilter::parse("#").unwrap();
+    fixture.run(&CreateTenant(NewTenant {
+        namespaces: vec![all],
+        ..NewTenant::new(TenantId::parse("rest").unwrap())
+    }));
+    let namespace = Some("home/#");
+    let taking = Taking::Filtering;
+    let asked = Asked::default();
+    let table = "name,scheme\na,\nVW-ABC123,vwire\n";
+    let mut refused = |asked| {
+        let refused = try_import(&mut fixture, table, asked).map(|_| ());
+        refused.unwrap_err().to_string()
+    };
+    let named = refused(asked);
+    assert!(named.contains("with --namespace"), "{named}");
+    let kept = refused(Asked { namespace, ..asked });
+    assert!(kept.contains("would take `home/#`"), "{kept}");
+    let asked = Asked {
+        namespace,
+        taking,
+        ..asked
+    };
+    let (report, _) = try_import(&mut fixture, table, asked).unwrap();
+    let made = (report.created.tenants, report.created.credentials);
+    assert_eq!((made, report.lost.len()), ((1, 2), 0), "{report:?}");
+    let rest = fixture.run(&ShowTenant(TenantId::parse("rest").unwrap()));
+    assert_eq!(rest.subscribe.as_str(), "filtered");
 }

@@ -32,7 +32,7 @@ fn every_object_is_kept_changed_or_lost_and_the_second_time_nothing_is_to_do() {
         let mut fixture = Fixture::new("home/#");
         fixture.options.operators = names(&fields.operators);
         if fields.json.contains("subscribe\": true") {
-            fixture.options.namespaces.clear();
+            fixture.options.tenant.namespaces.clear();
         }
         let report = fixture.import(|store, context, options| {
             let source = DynamicSecuritySource::read(&path).unwrap();

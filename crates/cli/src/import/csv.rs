@@ -10,7 +10,7 @@ use countersign_core::scheme::SchemeName;
 use countersign_import::{CsvOptions, CsvSource, IssuedSecret};
 
 use super::report::secret_of;
-use super::{Consent, told};
+use super::{Consent, TopicArguments, told};
 use crate::error::CliError;
 use crate::input::Expiry;
 use crate::invocation::{Invocation, as_caller, now};
@@ -26,9 +26,11 @@ pub(crate) struct ImportCsv {
     /// The scheme of rows that name none.
     #[arg(long, value_name = "S", value_parser = SchemeName::parse, default_value = "basic")]
     scheme: SchemeName,
-    /// The tenant of rows that name none.
+    /// The tenant of rows that name none. It is made, if there is none of this name.
     #[arg(long, value_name = "T", value_parser = TenantId::parse)]
     tenant: Option<TenantId>,
+    #[command(flatten)]
+    topics: TopicArguments,
     /// A new file, readable by you alone, for the secrets that are made. Without it
     /// they are printed with the report.
     #[arg(long, value_name = "FILE")]
@@ -48,7 +50,8 @@ impl ImportCsv {
             read.map(|expiry| expiry.seen_from(now()))
         };
         let options = CsvOptions {
-            tenant: self.tenant,
+            taking: self.topics.taking(),
+            tenant: self.tenant.map(|tenant| self.topics.of(tenant)),
             scheme: self.scheme,
             accept_weak: self.accept_weak,
             update: self.consent.update,

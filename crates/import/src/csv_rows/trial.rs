@@ -5,8 +5,12 @@ use std::collections::{HashSet, VecDeque};
 use countersign_admin::credential::NewCredential;
 use countersign_admin::error::Noun;
 use countersign_admin::import::{ImportRow, LookUpCredentials};
+use countersign_admin::password::ChosenPassword;
 use countersign_admin::secret::{IssuedCredential, NewSecret};
-use countersign_admin::{AdminError, Context, ErrorKind, dry_run, dry_run_each, run};
+use countersign_admin::taking::TakeFromRest;
+use countersign_admin::{
+    AdminError, Command, Context, ErrorKind, Permission, Tx, dry_run, dry_run_each, run,
+};
 use countersign_core::credential::Credential;
 use countersign_core::lifecycle::State;
 use countersign_core::name::LoginName;
@@ -16,7 +20,7 @@ use countersign_core::store::AdminStore;
 use super::options::CsvOptions;
 use crate::import_error::ImportError;
 use crate::plan::desired::{DesiredCredential, Item};
-use crate::plan::{Plan, RowPlanner, check_own};
+use crate::plan::{Plan, RowPlanner, Step, check_own};
 
 /// A row that can be tried.
 pub(super) struct Candidate {
@@ -28,6 +32,8 @@ pub(super) struct Candidate {
 /// Tries rows in their order, and plans what becomes of each.
 pub(super) struct Trial<'a> {
     options: &'a CsvOptions<'a>,
+    /// Makes the tenant, where there is none.
+    making: Option<Step>,
     planner: RowPlanner,
     taken: Taken,
     waiting: VecDeque<Candidate>,
@@ -35,9 +41,10 @@ pub(super) struct Trial<'a> {
 
 impl<'a> Trial<'a> {
     /// Begins with no row.
-    pub(super) fn new(options: &'a CsvOptions<'a>) -> Self {
+    pub(super) fn new(options: &'a CsvOptions<'a>, making: Option<Step>) -> Self {
         Self {
             options,
+            making,
             planner: RowPlanner::new("csv", options.update, options.dry_run),
             taken: Taken::default(),
             waiting: VecDeque::with_capacity(TRIED_AT_ONCE),
@@ -58,6 +65,11 @@ impl<'a> Trial<'a> {
         self.judge(store, context)
     }
 
+    /// What is told of no row.
+    pub(super) fn settle(&mut self, item: Item) {
+        self.planner.settle(item);
+    }
+
     /// A row that is not taken over.
     pub(super) fn lose(&mut self, mut item: Item, why: &str) {
         item.lose(why, MEND);
@@ -71,7 +83,17 @@ impl<'a> Trial<'a> {
         context: &mut Context<'_>,
     ) -> Result<Plan, ImportError> {
         self.judge(store, context)?;
-        Ok(self.planner.finish())
+        Ok(self.planner.finish(self.making, self.options.taking))
+    }
+
+    /// A row as it is tried: in a store in which the tenant is, or behind a row that
+    /// has it made.
+    fn attempt<'r>(&'r self, row: &'r ImportRow, is_first: bool) -> TakeFromRest<Attempt<'r>> {
+        let making = self.making.as_ref().filter(|_| is_first);
+        TakeFromRest {
+            command: Attempt { making, row },
+            taking: self.options.taking,
+        }
     }
 
     /// Tries the rows that wait.
@@ -81,8 +103,11 @@ impl<'a> Trial<'a> {
         context: &mut Context<'_>,
     ) -> Result<(), ImportError> {
         while !self.waiting.is_empty() {
-            let rows = self.waiting.iter().map(|candidate| &candidate.row);
-            let (accepted, refusal) = dry_run_each(store, context, rows);
+            let waiting = self.waiting.iter().zip(0_usize..);
+            let attempts: Vec<_> = waiting
+                .map(|(candidate, place)| self.attempt(&candidate.row, place == 0))
+                .collect();
+            let (accepted, refusal) = dry_run_each(store, context, &attempts);
             let is_first = accepted.is_empty();
             for issued in accepted {
                 if let Some(candidate) = self.waiting.pop_front() {
@@ -97,7 +122,7 @@ impl<'a> Trial<'a> {
             let alone = if is_first {
                 Err(error)
             } else {
-                dry_run(store, context, &candidate.row)
+                dry_run(store, context, &self.attempt(&candidate.row, true))
             };
             match self.or_weak(store, context, alone, &mut candidate) {
                 Ok(issued) => self.accept(&issued, candidate),
@@ -132,7 +157,7 @@ impl<'a> Trial<'a> {
             candidate.item.change(
                 "its secret has fewer than 64 random bits, and is kept as an Argon2id hash",
             );
-            return dry_run(store, context, &candidate.row);
+            return dry_run(store, context, &self.attempt(&candidate.row, true));
         }
         tried
     }
@@ -180,6 +205,31 @@ impl<'a> Trial<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// A row that is made, behind the tenant where that is made.
+struct Attempt<'a> {
+    making: Option<&'a Step>,
+    row: &'a ImportRow,
+}
+
+impl Command for Attempt<'_> {
+    type Output = IssuedCredential;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn passwords(&self) -> Vec<&ChosenPassword> {
+        self.row.passwords()
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<IssuedCredential, AdminError> {
+        if let Some(making) = self.making {
+            tx.run(making)?;
+        }
+        tx.run(self.row)
     }
 }
 

@@ -221,7 +221,7 @@ impl<'a> Mapper<'a> {
         let Some(anonymous) = &read.anonymous_group else {
             return HashSet::new();
         };
-        let tenant = &self.options.tenant;
+        let tenant = &self.options.tenant.id;
         let mut item = kept(anonymous);
         if !self.says_defaults {
             item.lose(

@@ -3,6 +3,7 @@
 use countersign_admin::import::ImportedTenant;
 use countersign_core::role::RoleName;
 use countersign_core::rule::{Action, Effect, Rule};
+use countersign_core::tenant::SubscribeMode;
 use countersign_core::topic::FilterRef;
 
 use super::source::MosquittoSource;
@@ -35,6 +36,9 @@ pub(super) struct Mapper<'a> {
     says_defaults: bool,
     /// Whether clients without a login are let in here, where that is known.
     is_open: Option<bool>,
+    /// Whether it is still to be told that the tenant refuses what the source accepts
+    /// of SUBSCRIBE.
+    tells_strict: bool,
     names: RoleNames,
     users: Users,
     dialect: Dialect,
@@ -58,6 +62,8 @@ impl<'a> Mapper<'a> {
             options,
             says_defaults: found.takes_defaults(),
             is_open: tenant.map(|tenant| tenant.authentication.admits_anonymous()),
+            tells_strict: accepts_every_subscribe(dialect)
+                && tenant.is_some_and(|tenant| tenant.subscribe == SubscribeMode::Strict),
             names: RoleNames {
                 anonymous: name("anonymous")?,
                 everything: name("everything")?,
@@ -96,7 +102,7 @@ impl<'a> Mapper<'a> {
                 Dialect::Mosquitto => "mosquitto",
             },
             tenant: DesiredTenant {
-                accepts_every_subscribe: self.dialect == Dialect::Mosquitto,
+                accepts_every_subscribe: accepts_every_subscribe(self.dialect),
                 admits_anonymous: source.admits_anonymous.unwrap_or_default(),
             },
             roles,
@@ -156,7 +162,7 @@ impl<'a> Mapper<'a> {
 
     /// The rule of a line.
     fn rule(
-        &self,
+        &mut self,
         access: FileAccess,
         topic: &str,
         place: Place,
@@ -177,6 +183,14 @@ impl<'a> Mapper<'a> {
         }
         if self.dialect == Dialect::GoAuth {
             written_rule::tell_reserved(&mut item, rule.as_ref());
+        }
+        let gives = effect == Effect::Allow && action != Action::Publish;
+        if gives && rule.is_some() && core::mem::take(&mut self.tells_strict) {
+            let tenant = &self.options.tenant.id;
+            item.change(format!(
+                "tenant `{tenant}` stays `strict`: it refuses a SUBSCRIBE that its rules do not \
+                 cover, which the source accepts (`tenant set {tenant} --subscribe filtered`)"
+            ));
         }
         DesiredRule {
             item: Some(item),
@@ -221,7 +235,7 @@ impl<'a> Mapper<'a> {
     /// Tells what becomes of lines for clients without a login, where the tenant
     /// lets none in or can't be told.
     fn tell_anonymous(&mut self, admits: Option<bool>, whole: Option<Place>, has_acl: bool) {
-        let tenant = &self.options.tenant;
+        let tenant = &self.options.tenant.id;
         if !self.says_defaults {
             let why = format!("tenant `{tenant}` is taken as it is");
             let fix = "allow it in a role, and give that to clients without a login: `tenant set --add-anonymous-role`";
@@ -339,6 +353,15 @@ impl<'a> Mapper<'a> {
                     }));
             }
         }
+    }
+}
+
+/// Whether a program accepts every SUBSCRIBE, and withholds at delivery what may not be
+/// received.
+fn accepts_every_subscribe(dialect: Dialect) -> bool {
+    match dialect {
+        Dialect::GoAuth => false,
+        Dialect::Mosquitto => true,
     }
 }
 

@@ -53,7 +53,7 @@ impl Planner<'_> {
         let merged = merged_rules(&own, &rules, &mark.parts, &parts);
         let wildcards = PartDigest::of("no-wildcards", &role.no_wildcards.to_string());
         let step = Step::UpdateRole(UpdateImportedRole {
-            tenant: self.options.tenant.clone(),
+            tenant: self.options.tenant.id.clone(),
             name: role.name.clone(),
             rules: bound
                 .into_iter()

@@ -8,9 +8,7 @@ use countersign_core::topic::TopicFilter;
 #[derive(Clone, Debug)]
 pub struct ImportOptions {
     /// The tenant that it goes to.
-    pub tenant: TenantId,
-    /// The topics that the tenant owns, where it is made.
-    pub namespaces: Vec<TopicFilter>,
+    pub tenant: TenantOptions,
     /// Whether the tenant may take topics from the one that owns `#`.
     pub taking: Taking,
     /// The users that become operators.
@@ -21,4 +19,13 @@ pub struct ImportOptions {
     pub update: bool,
     /// Whether nothing is to be written.
     pub dry_run: bool,
+}
+
+/// The tenant that an import goes to, and which it makes where there is none.
+#[derive(Clone, Debug)]
+pub struct TenantOptions {
+    /// Its id.
+    pub id: TenantId,
+    /// The topics that it owns, where it is made.
+    pub namespaces: Vec<TopicFilter>,
 }

@@ -6,13 +6,11 @@ use countersign_admin::import::{
     ImportCredentials, ImportRole, ImportedCredential, ImportedTenant, KnownCredential,
     UpdateImportedCredential, check_name,
 };
-use countersign_admin::tenant::{CreateTenant, NewTenant, SetTenant, TenantChanges};
 use countersign_core::credential::MOST_GROUPS;
 use countersign_core::imported::ImportMark;
 use countersign_core::name::Suffix;
 use countersign_core::role::RoleName;
 use countersign_core::rule::{Action, Effect, Rule};
-use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode};
 use countersign_core::topic::TopicFilter;
 
 use super::desired::{Desired, DesiredCredential, DesiredRole, Item, rules_of};
@@ -20,9 +18,11 @@ use super::fit::Ground;
 use super::made;
 use super::options::ImportOptions;
 use super::step::{MOST_IN_A_STEP, Step};
+use super::tenant;
 use super::told::Told;
 use crate::import_error::ImportError;
 use crate::report::Report;
+use crate::users::is_operator;
 
 /// Makes steps and tells what becomes of each line.
 pub(super) struct Planner<'a> {
@@ -57,13 +57,9 @@ impl<'a> Planner<'a> {
                 "`{unknown}` of --operators is not a user of the source"
             )));
         }
-        let (namespaces, sys_read) = match &found.tenant {
-            Some(tenant) => (tenant.namespaces.iter().cloned().collect(), tenant.sys_read),
-            None if options.namespaces.is_empty() => {
-                let all = TopicFilter::parse("#");
-                (all.into_iter().collect(), wants_sys(desired))
-            }
-            None => (options.namespaces.clone(), wants_sys(desired)),
+        let sys_read = match &found.tenant {
+            Some(tenant) => tenant.sys_read,
+            None => wants_sys(desired, options),
         };
         let others = found.others.iter();
         let others = others.flat_map(|tenant| tenant.namespaces.named().cloned());
@@ -72,7 +68,7 @@ impl<'a> Planner<'a> {
             options,
             found,
             source: desired.source,
-            namespaces,
+            namespaces: tenant::namespaces(&options.tenant, found),
             sys_read,
             lost_roles: HashSet::new(),
             told: Told::default(),
@@ -84,37 +80,17 @@ impl<'a> Planner<'a> {
 
     /// The step that makes the tenant, where there is none.
     pub(super) fn tenant(&self, desired: &Desired) -> Option<Step> {
-        if self.found.tenant.is_some() {
-            return None;
-        }
-        let id = self.options.tenant.clone();
-        let create = CreateTenant(NewTenant {
-            namespaces: self.namespaces.clone(),
-            authentication: if desired.tenant.admits_anonymous {
-                Authentication::Optional
-            } else {
-                Authentication::Required
-            },
-            subscribe: if desired.tenant.accepts_every_subscribe {
-                SubscribeMode::Filtered
-            } else {
-                SubscribeMode::Strict
-            },
-            // What the source does not allow is not allowed here either.
-            default_rights: DefaultRights::Nothing,
-            ..NewTenant::new(id.clone())
-        });
-        let changes = TenantChanges {
-            sys_read: self.sys_read.then_some(true),
-            ..TenantChanges::default()
-        };
-        let set = SetTenant { id, changes };
-        Some(Step::Tenant(Box::new(create), Box::new(set)))
+        tenant::making(
+            &self.options.tenant,
+            self.found,
+            desired.tenant,
+            self.sys_read,
+        )
     }
 
     fn ground(&self) -> Ground<'_> {
         Ground {
-            tenant: &self.options.tenant,
+            tenant: &self.options.tenant.id,
             namespaces: &self.namespaces,
             others: &self.others,
             sys_read: self.sys_read,
@@ -129,7 +105,7 @@ impl<'a> Planner<'a> {
             None => {
                 let rules = rules_of(&role.rules);
                 let step = Step::Role(ImportRole {
-                    tenant: self.options.tenant.clone(),
+                    tenant: self.options.tenant.id.clone(),
                     name: role.name.clone(),
                     description: role.description.take(),
                     no_wildcards: role.no_wildcards,
@@ -150,7 +126,7 @@ impl<'a> Planner<'a> {
                 None => {
                     let why = format!(
                         "name-taken: tenant `{}` has a role `{}` that no import made",
-                        self.options.tenant, role.name
+                        self.options.tenant.id, role.name
                     );
                     role.items().for_each(|item| item.lose(&why, RENAME));
                     self.lost_roles.insert(role.name.clone());
@@ -166,11 +142,7 @@ impl<'a> Planner<'a> {
         mut credential: DesiredCredential,
         known: Option<KnownCredential>,
     ) {
-        credential.is_operator |= self
-            .options
-            .operators
-            .iter()
-            .any(|name| name.as_str() == &*credential.name);
+        credential.is_operator = is_operator(&self.options.operators, &credential.name);
         if let Err((why, fix)) = self.check_name(&credential, known.as_ref()) {
             credential.items().for_each(|item| item.lose(&why, fix));
         } else {
@@ -224,7 +196,7 @@ impl<'a> Planner<'a> {
             .as_ref()
             .map_err(|why| (why.clone(), RENAME))?;
         if let Some(known) = known {
-            return made::check_own(known, credential, &self.options.tenant)
+            return made::check_own(known, credential, &self.options.tenant.id)
                 .map_err(|why| (why, RENAME));
         }
         let has_password = credential.password.password.is_some();
@@ -237,7 +209,7 @@ impl<'a> Planner<'a> {
         .map_err(|error| (error.to_string(), RENAME))?;
         if let Suffix::Tenant(suffix) = name.suffix() {
             let mut taken = self.found.others.iter().map(|tenant| &tenant.id);
-            if suffix == self.options.tenant || taken.any(|id| *id == suffix) {
+            if suffix == self.options.tenant.id || taken.any(|id| *id == suffix) {
                 let why = format!("name-taken: names that end with `@{suffix}` are that tenant's");
                 return Err((why, RENAME));
             }
@@ -260,7 +232,7 @@ impl<'a> Planner<'a> {
     pub(super) fn flush(&mut self) {
         if !self.new.is_empty() {
             self.steps.push(Step::Credentials(ImportCredentials {
-                tenant: self.options.tenant.clone(),
+                tenant: self.options.tenant.id.clone(),
                 credentials: core::mem::take(&mut self.new),
             }));
         }
@@ -289,10 +261,12 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// Says whether something of a source reads the broker's own topics.
-fn wants_sys(desired: &Desired) -> bool {
+/// Says whether something of a source, but for its operators, reads the broker's own
+/// topics.
+fn wants_sys(desired: &Desired, options: &ImportOptions) -> bool {
     let of_roles = desired.roles.iter().flat_map(|role| &role.rules);
-    let credentials = desired.credentials.iter().filter(|it| !it.is_operator);
+    let credentials = desired.credentials.iter();
+    let credentials = credentials.filter(|it| !is_operator(&options.operators, &it.name));
     let rules = of_roles.chain(credentials.flat_map(|credential| &credential.rules));
     let rules = rules.filter_map(|desired| desired.rule.as_ref());
     rules.into_iter().any(|rule| {

@@ -72,14 +72,15 @@ impl RowPlanner {
         }
     }
 
-    /// The plan, once all rows were planned.
-    pub(crate) fn finish(mut self) -> Plan {
+    /// The plan, once all rows were planned, with the tenant that is made before them.
+    pub(crate) fn finish(mut self, making: Option<Step>, taking: Taking) -> Plan {
         self.flush();
+        self.steps.splice(..0, making);
         let report = self.told.report(self.source, self.dry_run, &self.steps);
         Plan {
             report,
             steps: self.steps,
-            taking: Taking::Refused,
+            taking,
         }
     }
 }

@@ -12,7 +12,7 @@ use countersign_core::secret::{Argon2Params, PasswordHash, Verifier};
 use countersign_core::store::{Settings, all_rows};
 use countersign_core::time::Timestamp;
 use countersign_core::topic::TopicFilter;
-use countersign_import::{ImportError, ImportOptions, Plan, Report};
+use countersign_import::{ImportError, ImportOptions, Plan, Report, TenantOptions};
 use countersign_testkit::MemoryStore;
 
 /// A store, and whom an import goes to.
@@ -31,8 +31,10 @@ impl Fixture {
         Self {
             store: MemoryStore::new(&settings),
             options: ImportOptions {
-                tenant: TenantId::parse("home").unwrap(),
-                namespaces: vec![TopicFilter::parse(namespace).unwrap()],
+                tenant: TenantOptions {
+                    id: TenantId::parse("home").unwrap(),
+                    namespaces: vec![TopicFilter::parse(namespace).unwrap()],
+                },
                 taking: countersign_admin::taking::Taking::Refused,
                 operators: Vec::new(),
                 accept_weak: false,
@@ -86,7 +88,7 @@ impl Fixture {
 
     /// The tenant, its roles, and all credentials.
     pub(crate) fn lines(&mut self) -> Vec<String> {
-        let tenant = self.run(&ShowTenant(self.options.tenant.clone()));
+        let tenant = self.run(&ShowTenant(self.options.tenant.id.clone()));
         let names = |roles: &[countersign_core::role::RoleName]| {
             let names: Vec<_> = roles.iter().map(ToString::to_string).collect();
             names.join(",")

@@ -1,0 +1,137 @@
+//! What becomes of Mosquitto's files, and of mosquitto-go-auth's files and database:
+//! `tests/cases/import/mosquitto.toml` and `go_auth.toml`.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may")]
+
+#[cfg(test)]
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use countersign_admin::Context;
+use countersign_import::source::go_auth::Queries;
+use countersign_import::{GoAuthSource, ImportError, ImportOptions, MosquittoSource, Plan};
+use countersign_testkit::MemoryStore;
+use countersign_testkit::cases::{Case, load};
+use rusqlite::Connection;
+use serde::Deserialize;
+
+use self::common::{Fixture, HASH, names, told};
+
+#[derive(Debug, Deserialize)]
+struct MovedCase {
+    passwords: Option<String>,
+    acl: Option<String>,
+    sql: Option<String>,
+    #[serde(default)]
+    no_acl_query: bool,
+    namespace: Option<String>,
+    #[serde(default)]
+    operators: Vec<String>,
+    #[serde(default)]
+    accept_weak: bool,
+    told: Vec<String>,
+    kept: u64,
+    made: Vec<String>,
+}
+
+/// The files of a case.
+struct Files {
+    passwords: Option<PathBuf>,
+    acl: Option<PathBuf>,
+    database: Option<PathBuf>,
+    queries: Queries,
+}
+
+impl Files {
+    fn write(folder: &Path, case: &MovedCase) -> Self {
+        let hashed = |text: &str| text.replace("HASH", HASH).replace("PASSWORD", PASSWORD);
+        let write = |file: &str, text: &Option<String>| -> Option<PathBuf> {
+            let path = folder.join(file);
+            fs::write(&path, hashed(text.as_ref()?)).unwrap();
+            Some(path)
+        };
+        let mut queries = Queries::default();
+        queries.acl.take_if(|_| case.no_acl_query);
+        Self {
+            passwords: write("passwords", &case.passwords),
+            acl: write("acl", &case.acl),
+            database: case.sql.as_ref().map(|rows| {
+                let path = folder.join("db");
+                let connection = Connection::open(&path).unwrap();
+                connection.execute_batch(TABLES).unwrap();
+                connection.execute_batch(&hashed(rows)).unwrap();
+                path
+            }),
+            queries,
+        }
+    }
+
+    fn of_mosquitto(
+        &self,
+        store: &mut MemoryStore,
+        context: &mut Context<'_>,
+        options: &ImportOptions,
+    ) -> Result<Plan, ImportError> {
+        let source = MosquittoSource::read_files(self.passwords.as_deref(), self.acl.as_deref());
+        source?.plan(store, context, options)
+    }
+
+    fn of_go_auth(
+        &self,
+        store: &mut MemoryStore,
+        context: &mut Context<'_>,
+        options: &ImportOptions,
+    ) -> Result<Plan, ImportError> {
+        let source = match (&self.passwords, &self.acl, &self.database) {
+            (Some(passwords), Some(acl), None) => GoAuthSource::read_files(passwords, acl),
+            (None, None, Some(database)) => GoAuthSource::read_database(database, &self.queries),
+            _ => panic!("a case has both files, or rows"),
+        };
+        source?.plan(store, context, options)
+    }
+}
+
+/// Plans what files come to.
+type Planning =
+    fn(&Files, &mut MemoryStore, &mut Context<'_>, &ImportOptions) -> Result<Plan, ImportError>;
+
+fn try_all(kind: &str, plan: Planning) {
+    let mut wrong = Vec::new();
+    for Case { name, fields, .. } in load::<MovedCase>(kind).unwrap() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Files::write(folder.path(), &fields);
+        let mut fixture = Fixture::new(fields.namespace.as_deref().unwrap_or("home/#"));
+        fixture.options.operators = names(&fields.operators);
+        fixture.options.accept_weak = fields.accept_weak;
+        let report =
+            fixture.import(|store, context, options| plan(&files, store, context, options));
+        let folder = folder.path().display().to_string();
+        let mut expected = fields.told.clone();
+        expected.sort();
+        let is = (told(&report, &folder), report.kept, fixture.lines());
+        if is != (expected, fields.kept, fields.made) {
+            wrong.push((name, is, report));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn every_line_of_mosquittos_files_is_kept_changed_or_lost_and_the_second_time_nothing_is_to_do() {
+    try_all("import/mosquitto", Files::of_mosquitto);
+}
+
+#[test]
+fn so_is_every_line_and_row_of_mosquitto_go_auth() {
+    try_all("import/go_auth", Files::of_go_auth);
+}
+
+/// Those of mosquitto-go-auth's examples.
+const TABLES: &str = "
+    CREATE TABLE test_user (id INTEGER PRIMARY KEY, username, password_hash, is_admin);
+    CREATE TABLE test_acl (test_user_id INTEGER, topic, rw INTEGER);";
+
+/// A hash that mosquitto-go-auth makes.
+const PASSWORD: &str = "PBKDF2$sha512$1000$AAECAwQFBgcICQoLDA0ODw==$Xpx07WjVx4vCIvrmBRj8uOoVVtGqJqtUv2J5bhizSQs7osCteF7W4A61dZDqSIqQjO+dxO6p5FT/Uy7QRBXSXA==";
