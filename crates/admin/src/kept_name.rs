@@ -4,6 +4,7 @@
 //! name names no tenant, and a name like an e-mail address is no user's.
 
 use countersign_core::credential::Credential;
+use countersign_core::given::Given;
 use countersign_core::kind::Kind;
 use countersign_core::name::{LoginName, Suffix, TenantId};
 use countersign_core::store::StoreError;
@@ -23,24 +24,38 @@ pub(crate) fn check(
     name: &LoginName,
     tenant: &TenantId,
 ) -> Result<(), AdminError> {
-    match name.suffix() {
-        Suffix::Tenant(suffix) if suffix != *tenant && rows.tenant(&suffix)?.is_some() => {
-            let message = format!(
-                "`{name}` ends with tenant `{suffix}`, and it is made in `{tenant}`; name one of \
-                 them"
-            );
-            let subject = Subject::new(Noun::Credential, name);
-            Err(AdminError::new(ErrorKind::Conflict, subject, message))
-        }
-        Suffix::Email => {
-            check_case(name)?;
-            match user_called(rows, name)? {
-                Some(user) => Err(lookup::exists(&user.name)),
-                None => Ok(()),
-            }
-        }
-        Suffix::None | Suffix::Tenant(_) | Suffix::Unknown => Ok(()),
+    check_suffix(rows, name.as_str(), tenant)?;
+    check_case(name)?;
+    match user_called(rows, name)? {
+        Some(user) => Err(lookup::exists(&user.name)),
+        None => Ok(()),
     }
+}
+
+/// Checks that a name does not end with another tenant than the one it is made in.
+///
+/// # Errors
+///
+/// Returns [`AdminError`] when it does, and when the store can't be read.
+pub(crate) fn check_suffix(
+    rows: &mut Rows<'_>,
+    name: &str,
+    tenant: &TenantId,
+) -> Result<(), AdminError> {
+    let suffix = name.rsplit_once('@').map(|(_, suffix)| suffix);
+    let suffix = suffix.and_then(|suffix| TenantId::parse(suffix).ok());
+    let Some(suffix) = suffix.filter(|suffix| suffix != tenant) else {
+        return Ok(());
+    };
+    if rows.tenant(&suffix)?.is_none() {
+        return Ok(());
+    }
+    let name = Given::from(name);
+    let message = format!(
+        "`{name}` ends with tenant `{suffix}`, and it is made in `{tenant}`; name one of them"
+    );
+    let subject = Subject::new(Noun::Credential, &name);
+    Err(AdminError::new(ErrorKind::Conflict, subject, message))
 }
 
 /// The user whose address a name is, in whatever case.

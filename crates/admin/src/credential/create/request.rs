@@ -16,6 +16,7 @@ use crate::caller::Permission;
 use crate::command::Tx;
 use crate::credential::client_ids;
 use crate::error::{AdminError, ErrorKind, Noun, Subject};
+use crate::kept_name;
 use crate::kind::check_not_reserved;
 use crate::lookup::{self, Rows};
 use crate::text::FreeText;
@@ -65,21 +66,7 @@ impl<'a> CreateRequest<'a> {
             tx.require(&Permission::Administer(id.clone()))?;
         }
         let given = self.new.name.as_deref().unwrap_or_default();
-        if let Some((_, suffix)) = given.rsplit_once('@')
-            && let Ok(suffix) = TenantId::parse(suffix)
-            && suffix != *id
-            && tx.tenant(&suffix)?.is_some()
-        {
-            let name = Given::from(given);
-            return Err(AdminError::new(
-                ErrorKind::Conflict,
-                Subject::new(Noun::Credential, &name),
-                format!(
-                    "`{name}` ends with tenant `{suffix}`, and it is made in `{id}`; name one of \
-                     them"
-                ),
-            ));
-        }
+        kept_name::check_suffix(tx, given, id)?;
         for name in &self.roles {
             lookup::role(tx, id, name)?;
         }
