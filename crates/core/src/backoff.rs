@@ -1,9 +1,10 @@
 //! Back-off: limits on slow password checks.
 //!
 //! A slow check takes tens of milliseconds, so without a limit one client could
-//! hold up all others. Three things are counted: failures per name and origin,
-//! failures per origin, and the time that checks take on a host's thread that
-//! can't wait. A name has a share of its own at the origin where it last logged
+//! hold up all others. Four things are counted: failures per name and origin,
+//! failures per origin, the time that checks take on a host's thread that
+//! can't wait, and, in the same way as failures, the attempts for which there was
+//! no time. A name has a share of its own at the origin where it last logged
 //! in, and failures elsewhere can't use it up.
 //!
 //! Nothing here depends on what is stored: names count as they are presented,
@@ -93,12 +94,20 @@ pub struct Backoff {
     this_round: Duration,
     /// How much of it there may be.
     longest_round: Duration,
+    failures: AttemptCounts,
+    /// Attempts for which there was no time, right or wrong.
+    untimely: AttemptCounts,
+    /// Where each name last logged in.
+    last_origins: BTreeMap<Box<str>, Origin>,
+}
+
+/// Attempts of one sort, counted by origin and by name.
+#[derive(Debug, Default)]
+struct AttemptCounts {
     origins: BTreeMap<Origin, Failures>,
     /// How many names all origins hold together.
     names: usize,
     swept: Interval,
-    /// Where each name last logged in.
-    last_origins: BTreeMap<Box<str>, Origin>,
 }
 
 /// What failed at one origin.
@@ -120,9 +129,8 @@ impl Backoff {
             known_origins: TimeShare::new(share, AT_HOME),
             this_round: Duration::ZERO,
             longest_round: round.get(),
-            origins: BTreeMap::new(),
-            names: 0,
-            swept: Interval::default(),
+            failures: AttemptCounts::default(),
+            untimely: AttemptCounts::default(),
             last_origins: BTreeMap::new(),
         }
     }
@@ -133,17 +141,24 @@ impl Backoff {
     ///
     /// Returns the [`Burst`] that is used up.
     pub fn check_allowed(&self, attempt: &Attempt<'_>, now: Timestamp) -> Result<(), Burst> {
-        let Some(failures) = self.origins.get(&attempt.origin) else {
-            return Ok(());
-        };
-        let of_name = failures.by_name.get(attempt.name);
-        if of_name.is_some_and(|bucket| !bucket.has_room(PER_NAME, now)) {
-            return Err(Burst::Name);
-        }
-        if !self.is_from_known_origin(attempt) && !failures.all.has_room(PER_ORIGIN, now) {
-            return Err(Burst::Origin);
-        }
-        Ok(())
+        let is_from_known_origin = self.is_from_known_origin(attempt);
+        self.failures.check_room(attempt, is_from_known_origin, now)
+    }
+
+    /// Says whether an attempt for which there is no time may be looked at all the
+    /// same, as far as such attempts were [counted](Self::was_untimely).
+    #[must_use]
+    pub fn allows_untimely(&self, attempt: &Attempt<'_>, now: Timestamp) -> bool {
+        let is_from_known_origin = self.is_from_known_origin(attempt);
+        let room = self.untimely.check_room(attempt, is_from_known_origin, now);
+        room.is_ok()
+    }
+
+    /// Takes note of an attempt for which there was no time, and which did not let its
+    /// client in. It is no failure: most often nothing was found wrong with it.
+    pub fn was_untimely(&mut self, attempt: &Attempt<'_>, now: Timestamp) {
+        let is_from_known_origin = self.is_from_known_origin(attempt);
+        self.untimely.add(attempt, is_from_known_origin, now);
     }
 
     /// Says whether there is time for a check on the host's own thread.
@@ -173,33 +188,14 @@ impl Backoff {
 
     /// Takes note of an attempt whose secret was wrong.
     pub fn failed(&mut self, attempt: &Attempt<'_>, now: Timestamp) {
-        self.sweep(now);
         let is_from_known_origin = self.is_from_known_origin(attempt);
-        if self.origins.len() >= MOST_ORIGINS && !self.origins.contains_key(&attempt.origin) {
-            return;
-        }
-        let failures = self.origins.entry(attempt.origin).or_default();
-        failures.last = Some(now);
-        if !is_from_known_origin {
-            failures.all.add_failure(PER_ORIGIN, now);
-        }
-        if let Some(bucket) = failures.by_name.get_mut(attempt.name) {
-            bucket.add_failure(PER_NAME, now);
-        } else if self.names < MOST_NAMES {
-            let mut bucket = FailureBucket::default();
-            bucket.add_failure(PER_NAME, now);
-            failures.by_name.insert(attempt.name.into(), bucket);
-            self.names = self.names.saturating_add(1);
-        }
+        self.failures.add(attempt, is_from_known_origin, now);
     }
 
     /// Takes note that a name logged in: this is its home now.
     pub fn succeeded(&mut self, attempt: &Attempt<'_>) {
-        if let Some(failures) = self.origins.get_mut(&attempt.origin)
-            && failures.by_name.remove(attempt.name).is_some()
-        {
-            self.names = self.names.saturating_sub(1);
-        }
+        self.failures.remove_name(attempt);
+        self.untimely.remove_name(attempt);
         if attempt.origin == Origin::default() {
             // All who come from no address share it, so it is a home to no name.
             return;
@@ -226,8 +222,61 @@ impl Backoff {
     /// waits elsewhere is better served first.
     #[must_use]
     pub fn failed_lately(&self, origin: Origin, now: Timestamp) -> bool {
-        let last = self.origins.get(&origin).and_then(|failures| failures.last);
+        let failures = self.failures.origins.get(&origin);
+        let last = failures.and_then(|failures| failures.last);
         last.is_some_and(|last| now.since(last) < RECENTLY)
+    }
+}
+
+impl AttemptCounts {
+    /// Says whether there may be one more such attempt.
+    fn check_room(
+        &self,
+        attempt: &Attempt<'_>,
+        is_from_known_origin: bool,
+        now: Timestamp,
+    ) -> Result<(), Burst> {
+        let Some(failures) = self.origins.get(&attempt.origin) else {
+            return Ok(());
+        };
+        let of_name = failures.by_name.get(attempt.name);
+        if of_name.is_some_and(|bucket| !bucket.has_room(PER_NAME, now)) {
+            return Err(Burst::Name);
+        }
+        if !is_from_known_origin && !failures.all.has_room(PER_ORIGIN, now) {
+            return Err(Burst::Origin);
+        }
+        Ok(())
+    }
+
+    /// Counts one.
+    fn add(&mut self, attempt: &Attempt<'_>, is_from_known_origin: bool, now: Timestamp) {
+        self.sweep(now);
+        if self.origins.len() >= MOST_ORIGINS && !self.origins.contains_key(&attempt.origin) {
+            return;
+        }
+        let failures = self.origins.entry(attempt.origin).or_default();
+        failures.last = Some(now);
+        if !is_from_known_origin {
+            failures.all.add_failure(PER_ORIGIN, now);
+        }
+        if let Some(bucket) = failures.by_name.get_mut(attempt.name) {
+            bucket.add_failure(PER_NAME, now);
+        } else if self.names < MOST_NAMES {
+            let mut bucket = FailureBucket::default();
+            bucket.add_failure(PER_NAME, now);
+            failures.by_name.insert(attempt.name.into(), bucket);
+            self.names = self.names.saturating_add(1);
+        }
+    }
+
+    /// Forgets what was counted of a name at an origin.
+    fn remove_name(&mut self, attempt: &Attempt<'_>) {
+        if let Some(failures) = self.origins.get_mut(&attempt.origin)
+            && failures.by_name.remove(attempt.name).is_some()
+        {
+            self.names = self.names.saturating_sub(1);
+        }
     }
 
     /// Forgets what is over, where a table is full and not more than once a
@@ -416,6 +465,25 @@ mod tests {
     }
 
     #[test]
+    fn attempts_without_time_are_counted_as_failures_are_and_are_none() {
+        let mut backoff = backoff();
+        for _ in 0..16 {
+            assert!(backoff.allows_untimely(&here("a"), START));
+            backoff.was_untimely(&here("a"), START);
+        }
+        assert!(!backoff.allows_untimely(&here("a"), after(1_999)));
+        assert!(backoff.allows_untimely(&here("a"), after(2_000)));
+        assert!(backoff.allows_untimely(&here("b"), START));
+        assert_eq!(backoff.check_allowed(&here("a"), START), Ok(()));
+        assert!(!backoff.failed_lately(here("a").origin, START));
+        for number in 16..64 {
+            backoff.was_untimely(&here(&number.to_string()), START);
+        }
+        assert!(!backoff.allows_untimely(&here("b"), START));
+        assert!(backoff.allows_untimely(&at("192.0.2.2", "b"), START));
+    }
+
+    #[test]
     fn sixteen_failures_on_a_name_are_a_burst_and_then_one_each_two_seconds() {
         let mut backoff = backoff();
         for _ in 0..16 {
@@ -564,9 +632,14 @@ mod tests {
             let address = format!("10.{}.{}.1", number / 250 % 250, number % 250);
             backoff.failed(&at(&address, &format!("n{number}")), START);
         }
-        assert!(backoff.names <= MOST_NAMES && backoff.origins.len() <= MOST_ORIGINS);
+        assert!(
+            backoff.failures.names <= MOST_NAMES && backoff.failures.origins.len() <= MOST_ORIGINS
+        );
         backoff.failed(&here("a"), after(100_000));
-        assert_eq!((backoff.names, backoff.origins.len()), (1, 1));
+        assert_eq!(
+            (backoff.failures.names, backoff.failures.origins.len()),
+            (1, 1)
+        );
         for number in 0..MOST_HOMES + 10 {
             backoff.succeeded(&here(&format!("n{number}")));
         }
@@ -592,6 +665,6 @@ mod tests {
         }
         backoff.succeeded(&here("a"));
         assert_eq!(backoff.check_allowed(&here("a"), START), Ok(()));
-        assert_eq!(backoff.names, 0);
+        assert_eq!(backoff.failures.names, 0);
     }
 }

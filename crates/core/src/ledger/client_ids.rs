@@ -61,16 +61,20 @@ pub(super) fn change(
         let holder = claimant.map(Holder::Credential);
         Some(it.holder) == holder && it.kept == Kept::Own
     };
-    match left {
+    let recorded = match left {
         Some(left) if record.may_be_gone && !(is_stored && is_own(left)) => {
             let arrival = Arrival {
                 broker: login.broker.to_owned(),
                 is_own: is_own(left),
             };
             writing.put_arrival(&id, &arrival)?;
+            Recorded::Arriving
         }
-        Some(_) | None => writing.remove_arrival(&id)?,
-    }
+        Some(_) | None => {
+            writing.remove_arrival(&id)?;
+            Recorded::Done
+        }
+    };
     writing.remove_pruned_client_id(&id)?;
     let Some(claimant) = claimant else {
         if is_stored {
@@ -78,7 +82,7 @@ pub(super) fn change(
         } else {
             drop_unproved(writing, &id)?;
         }
-        return Ok(Recorded::Done);
+        return Ok(recorded);
     };
     let in_use_since = before
         .filter(|it| {
@@ -100,7 +104,7 @@ pub(super) fn change(
         broker: login.broker.to_owned(),
     };
     writing.put_client_id_record(&id, &record)?;
-    Ok(Recorded::Done)
+    Ok(recorded)
 }
 
 /// Gives up a client id on behalf of its holder.

@@ -23,8 +23,9 @@ pub(super) fn record(
         return Ok(Recorded::Outdated);
     }
     let changed = client_ids::change(&mut writing, login, now)?;
-    if changed != Recorded::Done {
-        return Ok(changed);
+    match changed {
+        Recorded::Done | Recorded::Arriving => {}
+        Recorded::Full | Recorded::Outdated => return Ok(changed),
     }
     let entries = entries(login, now);
     if !entries.is_empty() {
@@ -34,7 +35,7 @@ pub(super) fn record(
         writing.append_change(now, &change)?;
     }
     writing.commit_surviving(durability(login.proved.is_some(), &login.record))?;
-    Ok(Recorded::Done)
+    Ok(changed)
 }
 
 pub(super) fn move_user(

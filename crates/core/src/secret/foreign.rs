@@ -196,13 +196,14 @@ impl ForeignHash {
         Ok(Self::Bcrypt { cost, salt, digest })
     }
 
-    /// Says whether a check takes less than a millisecond.
-    pub(super) fn is_quick(&self) -> bool {
-        match self {
-            Self::Bcrypt { .. } => false,
-            Self::Pbkdf2(hash) => hash.all_rounds() <= MOST_QUICK_ROUNDS,
-            Self::SaltedSha512 { .. } => true,
-        }
+    /// How many rounds of PBKDF2 a check takes, if that is less than a millisecond.
+    pub(super) fn quick_rounds(&self) -> Option<u32> {
+        let rounds = match self {
+            Self::Bcrypt { .. } => return None,
+            Self::Pbkdf2(hash) => hash.all_rounds(),
+            Self::SaltedSha512 { .. } => 1,
+        };
+        (rounds <= MOST_QUICK_ROUNDS).then_some(rounds)
     }
 
     /// Says whether `presented` is the password.
@@ -289,6 +290,15 @@ impl Pbkdf2 {
     }
 }
 
+/// Spends what a check of a hash of so many rounds takes.
+pub(super) fn spend_rounds(presented: &Secret, rounds: u32) {
+    let mut output = [0; 64];
+    if rounds > 0 {
+        pbkdf2_hmac::<Sha512>(presented.expose(), b"rounds", rounds, &mut output);
+    }
+    core::hint::black_box(output);
+}
+
 impl HmacHash {
     const fn output_len(self) -> usize {
         match self {
@@ -341,7 +351,7 @@ const LONGEST_SALT: usize = 128;
 /// So many rounds of PBKDF2 in all, for each block of the key and each salt.
 const MOST_ROUNDS: u32 = 200_000;
 /// So many take about a third of a millisecond, at some 600 ns each.
-const MOST_QUICK_ROUNDS: u32 = 500;
+pub(super) const MOST_QUICK_ROUNDS: u32 = 500;
 /// 2^12 rounds.
 const MOST_BCRYPT_COST: u32 = 12;
 /// bcrypt looks at so many bytes of a password.

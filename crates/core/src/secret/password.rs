@@ -7,10 +7,11 @@ use argon2::Block;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
 
 use super::Secret;
 use super::argon2_params::Argon2Params;
-use super::foreign::{ForeignHash, SaltReading};
+use super::foreign::{ForeignHash, MOST_QUICK_ROUNDS, SaltReading, spend_rounds};
 
 /// What is kept of a chosen password: a text that says how it was hashed.
 ///
@@ -146,15 +147,25 @@ impl PasswordHash {
         }
     }
 
-    /// Says whether a check takes less than a millisecond, whatever it comes to:
-    /// some hashes of other systems are so cheap.
+    /// How many rounds of PBKDF2 a check takes, whatever it comes to, if that is at
+    /// most [`MOST_QUICK`](Self::MOST_QUICK); some hashes of other systems are so
+    /// cheap.
     #[must_use]
-    pub fn is_quick(&self) -> bool {
+    pub fn quick_rounds(&self) -> Option<u32> {
         match &self.algorithm {
-            Algorithm::Argon2id(_) => false,
-            Algorithm::Foreign(hash) => hash.is_quick(),
+            Algorithm::Argon2id(_) => None,
+            Algorithm::Foreign(hash) => hash.quick_rounds(),
         }
     }
+
+    /// Spends what a check of a hash of so many rounds takes, and finds out nothing.
+    pub fn spend_quick(presented: &Secret, rounds: u32) {
+        spend_rounds(presented, rounds);
+    }
+
+    /// The rounds of PBKDF2 that a quick check takes at most; well below a
+    /// millisecond.
+    pub const MOST_QUICK: u32 = MOST_QUICK_ROUNDS;
 
     /// The text, for a store.
     #[must_use]
@@ -205,25 +216,35 @@ fn argon2id(
     memory: &mut HashMemory,
 ) -> Option<()> {
     let argon2 = params.argon2(tag.len())?;
-    let blocks = argon2.params().block_count();
-    // A stored text can ask for a gibibyte: what it took is given back, and where
-    // there is not so much, it does not verify.
-    if blocks < memory.0.len() / 2 {
-        memory.0.truncate(blocks);
-        memory.0.shrink_to_fit();
-    }
-    let more = blocks.saturating_sub(memory.0.len());
-    memory.0.try_reserve_exact(more).ok()?;
-    memory.0.resize(blocks, Block::default());
+    let blocks = memory.of(argon2.params().block_count())?;
     argon2
-        .hash_password_into_with_memory(password.expose(), salt, tag, &mut memory.0)
+        .hash_password_into_with_memory(password.expose(), salt, tag, blocks)
         .ok()
 }
 
-/// The memory that hashes are computed in.
+/// The memory that hashes are computed in. Wiped before it is given back.
 #[derive(Default)]
 #[expect(missing_debug_implementations, reason = "it holds what secrets left")]
-pub struct HashMemory(Vec<Block>);
+pub struct HashMemory(Zeroizing<Vec<Block>>);
+
+impl HashMemory {
+    /// So many blocks. None where there is not so much memory.
+    ///
+    /// A stored text can ask for a gibibyte, so what is more than twice as much as is
+    /// needed is given back. Memory that does not fit is never made larger or smaller:
+    /// an allocator may move it then, and leaves what it held where it was.
+    fn of(&mut self, count: usize) -> Option<&mut [Block]> {
+        if count > self.0.len() || count < self.0.len() / 2 {
+            // Wiped, and given back before there is other memory.
+            *self = Self::default();
+            let mut blocks = Vec::new();
+            blocks.try_reserve_exact(count).ok()?;
+            blocks.resize(count, Block::default());
+            self.0 = Zeroizing::new(blocks);
+        }
+        self.0.get_mut(..count)
+    }
+}
 
 /// A password could not be hashed, or a text is not a usable password hash.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -278,6 +299,34 @@ mod tests {
             for _ in 0..2 {
                 assert!(hash.verify_in(&Secret::new(b"one".to_vec()), &mut memory));
                 assert!(!hash.verify_in(&Secret::new(b"two".to_vec()), &mut memory));
+            }
+        }
+    }
+
+    #[test]
+    fn memory_is_replaced_where_it_does_not_fit_and_never_moved() {
+        let mut memory = HashMemory::default();
+        let mut place = core::ptr::null();
+        for (count, is_replaced) in [
+            (64, true),
+            (64, false),
+            (32, false),
+            (31, true),
+            (32, true),
+            (0, true),
+        ] {
+            let blocks = memory.of(count).unwrap();
+            assert_eq!(blocks.len(), count);
+            let blocks = memory.0.as_ptr();
+            let is_filled = memory
+                .0
+                .iter()
+                .any(|block| block.as_ref().iter().any(|it| *it != 0));
+            assert!(!(is_replaced && is_filled), "{count}");
+            assert!(is_replaced || blocks == place, "{count}");
+            place = blocks;
+            if let Some(block) = memory.0.first_mut() {
+                block.as_mut().fill(7);
             }
         }
     }

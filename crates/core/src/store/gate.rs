@@ -309,12 +309,6 @@ pub struct SessionUndo {
 }
 
 impl SessionUndo {
-    /// Says whether the host had a session before, which it may have kept.
-    #[must_use]
-    pub fn had_session(&self) -> bool {
-        self.before.as_ref().is_some_and(StoredSession::is_stored)
-    }
-
     /// Says whether a record of the client id is what the login may have left.
     #[must_use]
     pub fn is_of(&self, recorded: &StoredSession) -> bool {
@@ -335,6 +329,12 @@ impl SessionUndo {
 pub enum Recorded {
     /// It is committed.
     Done,
+    /// It is committed, and so is that it is not known yet whether the host lets the
+    /// client in ([`LoginRecord::may_be_gone`]): whose the session is that the host
+    /// may have kept under its client id says
+    /// [`Ledger::keep_session`](crate::ledger::Ledger::keep_session) or
+    /// [`Ledger::undo_session`](crate::ledger::Ledger::undo_session).
+    Arriving,
     /// The credential has as many client ids with stored sessions as it may;
     /// nothing was written.
     Full,

@@ -183,7 +183,8 @@ impl ExternalLogin {
         };
         state.view.credential_cache.forget(credential.id);
         Ok(match state.view.store.record_login(&login, now)? {
-            Recorded::Done => true,
+            // Its host has let it in, so nothing is open about it.
+            Recorded::Done | Recorded::Arriving => true,
             Recorded::Full | Recorded::Outdated => false,
         })
     }

@@ -29,6 +29,8 @@ struct Completed {
     username: Option<Arc<str>>,
     /// What was recorded of its client id, if its client is gone.
     undo: Option<SessionUndo>,
+    /// See [`Recorded::Arriving`](countersign_core::store::Recorded::Arriving).
+    is_arriving: bool,
 }
 
 impl Completions {
@@ -67,6 +69,7 @@ impl Completions {
                     claimant: admission.identity.credential().map(|it| it.id),
                     at: now,
                 });
+                let is_arriving = admitted.is_arriving;
                 let mut session = passwords.admit(state, handle, request, admitted, &source, now);
                 session.is_arriving = true;
                 // What the host has until it has let the client in.
@@ -76,6 +79,7 @@ impl Completions {
                     session: session.number,
                     username: after.clone(),
                     undo,
+                    is_arriving,
                 };
                 state.sessions.insert(handle, session);
                 self.0.insert(ticket, completed);
@@ -84,7 +88,7 @@ impl Completions {
             Ok(Decided::Refused(reason)) => Refusal::new(state, request, address, reason, now)
                 .into_completion(&mut state.journal),
             Ok(Decided::NeedsHash(owed)) => {
-                passwords.wait_on(state, ticket, ended, &owed, now);
+                passwords.wait_on(state, ticket, ended, &owed);
                 return None;
             }
             // What is held is no enhanced authentication, which asks questions.
@@ -118,7 +122,7 @@ impl Completions {
         };
         let handle = completed.handle;
         if let Some(undo) = completed.undo
-            && (status == CompletionStatus::Gone || undo.had_session())
+            && (status == CompletionStatus::Gone || completed.is_arriving)
         {
             state.journal.answer(&mut state.view.store, undo, status);
         }

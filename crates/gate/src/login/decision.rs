@@ -45,14 +45,19 @@ pub(crate) enum Decided {
     Refused(Reason),
 }
 
-impl Decided {
-    /// A refusal, which is not sent before it has cost what it must.
-    fn refused(hash_request: Option<HashRequest>, reason: Reason) -> Self {
-        match hash_request {
-            Some(hash_request) => Self::NeedsHash(hash_request),
-            None => Self::Refused(reason),
-        }
-    }
+/// What became of one decision.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, and memory for each login would take longer"
+)]
+enum Committed {
+    Admitted(Admitted),
+    Challenged,
+    /// A user's login failed, and that is counted.
+    Failed(Reason),
+    Refused(Reason),
+    /// Something changed meanwhile; it is decided again.
+    Nothing,
 }
 
 /// A client that is let in.
@@ -61,6 +66,9 @@ pub(crate) struct Admitted {
     pub(crate) grant: SessionGrant,
     /// Its password, if it is to be hashed in another way.
     pub(crate) outdated: Option<RehashJob>,
+    /// Whether the store is to be told whether the host let the client in; see
+    /// [`Recorded::Arriving`].
+    pub(crate) is_arriving: bool,
 }
 
 impl Decider {
@@ -81,82 +89,134 @@ impl Decider {
         hash_result: Option<&HashResult>,
         now: Timestamp,
     ) -> Result<Decided, StoreError> {
-        if let Some(reason) = hash_result.and_then(|it| it.failed) {
-            return Ok(Decided::Refused(reason));
-        }
         state.settle(&request.tie)?;
+        let mut owed = None;
+        for _ in 0..MOST_TRIES {
+            let (judged, hash_request) = self.judge(state, source, request, hash_result, now);
+            if let Some(reason) = hash_result.and_then(|it| it.failed) {
+                // Counted already. It was judged to take as long as any other.
+                return Ok(Decided::Refused(reason));
+            }
+            owed = hash_request;
+            let committed = judged.and_then(|decision| {
+                self.commit(state, source, request, decision, hash_result, now)
+            });
+            return match (committed, owed) {
+                (Ok(Committed::Nothing), hash_request) => {
+                    owed = hash_request;
+                    continue;
+                }
+                (Ok(Committed::Admitted(admitted)), _) => Ok(Decided::Admitted(admitted)),
+                (Ok(Committed::Challenged), _) => Ok(Decided::Challenged),
+                (Ok(Committed::Failed(reason)), Some(hash_request)) => {
+                    Ok(Decided::NeedsHash(HashRequest {
+                        failed: Some(reason),
+                        ..hash_request
+                    }))
+                }
+                // Whatever lets no client in, also an error, is not heard of before it
+                // has cost what a wrong secret costs. Then it is judged again.
+                (Ok(Committed::Refused(_)) | Err(_), Some(hash_request)) => {
+                    Ok(Decided::NeedsHash(hash_request))
+                }
+                (Ok(Committed::Failed(reason) | Committed::Refused(reason)), None) => {
+                    Ok(Decided::Refused(reason))
+                }
+                (Err(error), None) => Err(error),
+            };
+        }
+        Ok(match owed {
+            Some(hash_request) => Decided::NeedsHash(hash_request),
+            None => Decided::Refused(Reason::StoreBusy),
+        })
+    }
+
+    /// Decides with what the store holds now, and changes nothing. Says besides what
+    /// must be found out first, or spent before a refusal.
+    fn judge<S: GateStore>(
+        &self,
+        state: &mut State<S>,
+        source: &ConnectSource<'_>,
+        request: &Request,
+        hash_result: Option<&HashResult>,
+        now: Timestamp,
+    ) -> (Result<Decision, StoreError>, Option<HashRequest>) {
         let listener = state.config.listener_at(source.listener);
         let leaves_unknown = state.config.options.chain == ChainMode::Defer;
         let (live_holders, unproved) = state.live_uses_of(request.client_id.as_str());
-        for _ in 0..MOST_TRIES {
-            let log_position = state.sync()?;
-            let view = &mut state.view;
-            let at = ConnectContext {
-                listener: &listener,
-                schemes: &view.snapshot.schemes,
-                client_id_hold: view.snapshot.settings.client_id_hold,
-                live_holders: &live_holders,
-                reservation: source.reservation,
-                seal_key: self.seal_key.as_ref(),
-                lockout: view.snapshot.settings.lockout,
-                now,
-            };
-            let mut comparison = Comparison::new(&state.verifier, hash_result, leaves_unknown);
-            let mut directory = CachedDirectory {
-                store: &mut view.store,
-                credential_cache: &mut view.credential_cache,
-                snapshot: &view.snapshot,
-                log_position,
-                recent_uses: &state.journal.recent_uses,
-                unproved: unproved.clone(),
-                now,
-            };
-            let decision = decide(request, &at, &mut directory, &mut comparison)?;
-            let hash_request = comparison.hash_request();
-            let admission = match decision {
-                Decision::Admit(admission) => self.counted(admission),
-                Decision::Refuse(reason) => return Ok(Decided::refused(hash_request, reason)),
-                Decision::Fail(failure) => {
-                    // At once, for its client need not wait for the answer to have
-                    // learned that the code was wrong.
-                    let counted = self.fail(state, &failure, source.address, now);
-                    let reason = failure.reason;
-                    return match hash_request {
-                        // What can't be counted is judged again.
-                        Some(hash_request) => Ok(Decided::NeedsHash(HashRequest {
-                            failed: counted.is_ok().then_some(reason),
-                            ..hash_request
-                        })),
-                        None => counted.map(|()| Decided::Refused(reason)),
-                    };
-                }
-                Decision::Challenge => return Ok(Decided::Challenged),
-                Decision::Register(registration) => match register(state, &registration, now)? {
-                    Ok(()) => continue,
-                    Err(reason) => return Ok(Decided::Refused(reason)),
-                },
-                Decision::Wait => {
-                    return Ok(Decided::refused(hash_request, Reason::OverBudget));
-                }
-            };
-            // All that can fail comes before what is committed.
-            let grant = SessionGrant::of(view, &admission.identity, &request.client_id)?;
-            match self.record(state, &admission, request, source, now)? {
-                Recorded::Done => {
-                    let outdated = hash_result.and_then(|it| remember(state, &admission, it));
-                    return Ok(Decided::Admitted(Admitted {
-                        admission,
-                        grant,
-                        outdated,
-                    }));
-                }
-                Recorded::Full => {
-                    return Ok(Decided::refused(hash_request, Reason::ClientIdLimit));
-                }
-                Recorded::Outdated => {}
+        let log_position = match state.sync() {
+            Ok(log_position) => log_position,
+            Err(error) => return (Err(error), None),
+        };
+        let view = &mut state.view;
+        let at = ConnectContext {
+            listener: &listener,
+            schemes: &view.snapshot.schemes,
+            client_id_hold: view.snapshot.settings.client_id_hold,
+            live_holders: &live_holders,
+            reservation: source.reservation,
+            seal_key: self.seal_key.as_ref(),
+            lockout: view.snapshot.settings.lockout,
+            now,
+        };
+        let mut comparison = Comparison::new(&state.verifier, hash_result, leaves_unknown);
+        let mut directory = CachedDirectory {
+            store: &mut view.store,
+            credential_cache: &mut view.credential_cache,
+            snapshot: &view.snapshot,
+            log_position,
+            recent_uses: &state.journal.recent_uses,
+            unproved,
+            now,
+        };
+        let decision = decide(request, &at, &mut directory, &mut comparison);
+        (decision, comparison.hash_request())
+    }
+
+    /// Commits what a decision changes.
+    fn commit<S: GateStore>(
+        &mut self,
+        state: &mut State<S>,
+        source: &ConnectSource<'_>,
+        request: &Request,
+        decision: Decision,
+        hash_result: Option<&HashResult>,
+        now: Timestamp,
+    ) -> Result<Committed, StoreError> {
+        let admission = match decision {
+            Decision::Admit(admission) => self.counted(admission),
+            Decision::Refuse(reason) => return Ok(Committed::Refused(reason)),
+            Decision::Fail(failure) => {
+                // At once, for its client need not wait for the answer to have
+                // learned that the code was wrong.
+                self.fail(state, &failure, source.address, now)?;
+                return Ok(Committed::Failed(failure.reason));
             }
-        }
-        Ok(Decided::Refused(Reason::StoreBusy))
+            Decision::Challenge => return Ok(Committed::Challenged),
+            Decision::Register(registration) => {
+                return Ok(match register(state, &registration, now)? {
+                    Ok(()) => Committed::Nothing,
+                    Err(reason) => Committed::Refused(reason),
+                });
+            }
+            Decision::Wait => return Ok(Committed::Refused(Reason::OverBudget)),
+        };
+        // All that can fail comes before what is committed.
+        let grant = SessionGrant::of(&mut state.view, &admission.identity, &request.client_id)?;
+        let recorded = self.record(state, &admission, request, source, now)?;
+        let is_arriving = match recorded {
+            Recorded::Done => false,
+            Recorded::Arriving => true,
+            Recorded::Full => return Ok(Committed::Refused(Reason::ClientIdLimit)),
+            Recorded::Outdated => return Ok(Committed::Nothing),
+        };
+        let outdated = hash_result.and_then(|it| remember(state, &admission, it));
+        Ok(Committed::Admitted(Admitted {
+            admission,
+            grant,
+            outdated,
+            is_arriving,
+        }))
     }
 
     /// The admission; for a user, with what has to be written down while

@@ -111,20 +111,26 @@ impl HashQueue {
         self.pool.demote(origin);
     }
 
-    /// Says whether there is a place for one more login. Another may be given up
-    /// for it.
-    pub(crate) fn make_room_for(
+    /// Says whether there is a place for one more login.
+    pub(crate) fn has_room_for(
         &self,
         client_id: &ClientId,
         check: &PendingCheck,
         purpose: &Purpose,
     ) -> bool {
-        let (origin, priority) = (check.origin, check.priority);
+        let client_id = client_id.as_str();
         self.pending.remembers()
-            && (self
+            && self
                 .pending
-                .has_room_for(origin, priority, client_id.as_str(), purpose)
-                || !self.pending.waits(origin) && self.pool.evict(priority))
+                .has_room_for(check.origin, check.priority, client_id, purpose)
+    }
+
+    /// Gives up another login for one of an origin that has nothing waiting. Says
+    /// whether there is a place now.
+    pub(crate) fn make_room_for(&self, check: &PendingCheck) -> bool {
+        self.pending.remembers()
+            && !self.pending.waits(check.origin)
+            && self.pool.evict(check.priority)
     }
 
     /// Has a login checked by a worker, for which there is a place.
@@ -160,7 +166,7 @@ impl HashQueue {
         &mut self,
         ticket: Ticket,
         waiting: PendingLogin,
-        proved: SecretId,
+        proved: Option<SecretId>,
         dummy: Option<PasswordHash>,
     ) {
         let job = HashJob {
@@ -168,7 +174,7 @@ impl HashQueue {
             presented: Arc::clone(&waiting.presented),
             passwords: Vec::new(),
             dummy,
-            proved: Some(proved),
+            proved,
         };
         let (origin, priority) = (waiting.origin, waiting.priority);
         self.pending.enter_again(ticket, waiting);

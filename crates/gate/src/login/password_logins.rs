@@ -95,6 +95,18 @@ impl PasswordLogins {
         self.queue.demote(attempt.origin);
     }
 
+    /// Counts an attempt that failed, once what a wrong secret costs was spent on it.
+    fn count(&mut self, attempt: &Attempt<'_>, hash_result: &HashResult, now: Timestamp) {
+        let is_wrong = match hash_result.found {
+            HashOutcome::Nothing => true,
+            HashOutcome::Match(_) => hash_result.failed.is_some(),
+            HashOutcome::Failed | HashOutcome::QuickMatch(_) => false,
+        };
+        if is_wrong {
+            self.failed(attempt, now);
+        }
+    }
+
     /// Takes note that the host's loop went round.
     pub(crate) fn round_completed(&mut self) {
         self.backoff.round_completed();
@@ -115,18 +127,13 @@ impl PasswordLogins {
         now: Timestamp,
     ) -> Attempted {
         let key = state.verifier.key();
-        if let Some(reason) = self.retry_results.take_failure(key, &request) {
-            let refused = Ok(Decided::Refused(reason));
-            return self.conclude(state, info, request, None, refused, now);
-        }
+        let failure = self.retry_results.take_failure(key, &request);
+        let hash_result = failure.or(hash_result);
         let decided = self.decide(state, &info.source(), &request, hash_result.as_ref(), now);
         match decided {
             Ok(Decided::NeedsHash(hash_request)) => {
                 let attempt = attempt_of(&request, info.address);
                 let allowed = self.backoff.check_allowed(&attempt, now);
-                if hash_request.failed.is_some() {
-                    self.failed(&attempt, now);
-                }
                 let key = state.verifier.key();
                 match self.retry_results.take(key, &request, &hash_request) {
                     Some(hash_result) => self.decide_with(state, info, request, hash_result, now),
@@ -140,8 +147,9 @@ impl PasswordLogins {
         }
     }
 
-    /// Decides, and counts a login that is refused although its password is right as
-    /// one whose password is wrong. The latter was counted when that was found out.
+    /// Decides, and counts a login that is not let in although its password is right as
+    /// one whose password is wrong, whatever kept it out. The latter was counted when
+    /// that was found out.
     fn decide<S: GateStore>(
         &mut self,
         state: &mut State<S>,
@@ -157,13 +165,7 @@ impl PasswordLogins {
             // What failed before was counted then.
             it.failed.is_none() && it.found.secret().is_some()
         });
-        let is_passing = |reason: &Reason| {
-            matches!(
-                reason,
-                Reason::OverBudget | Reason::StoreBusy | Reason::StoreUnavailable
-            )
-        };
-        if is_right && matches!(&decided, Ok(Decided::Refused(reason)) if !is_passing(reason)) {
+        if is_right && matches!(&decided, Ok(Decided::Refused(_)) | Err(_)) {
             self.failed(&attempt_of(request, source.address), now);
         }
         decided
@@ -250,16 +252,15 @@ impl PasswordLogins {
     ) -> Option<Ended> {
         let HashAnswer { ticket, found } = answer;
         let mut waiting = self.queue.pending.leave(ticket, now)?;
-        if found == HashOutcome::Nothing {
-            let address = waiting.source.as_source().address;
-            self.failed(&attempt_of(&waiting.request, address), now);
-        }
         let hash_result = HashResult {
             about: waiting.about,
             presented: Arc::clone(&waiting.presented),
             found,
             failed: waiting.failed,
         };
+        let address = waiting.source.as_source().address;
+        let attempt = attempt_of(&waiting.request, address);
+        self.count(&attempt, &hash_result, now);
         // A handle with a session is another connection's by now.
         let is_held = state.sessions.get(waiting.handle).is_none();
         match (&waiting.purpose, found) {
@@ -273,7 +274,8 @@ impl PasswordLogins {
             (_, HashOutcome::QuickMatch(secret)) => {
                 waiting.purpose = Purpose::ForRetry;
                 let dummy = state.verifier.dummy();
-                self.queue.submit_again(ticket, waiting, secret, dummy);
+                self.queue
+                    .submit_again(ticket, waiting, Some(secret), dummy);
             }
             (_, HashOutcome::Failed) => {}
             (_, HashOutcome::Match(_) | HashOutcome::Nothing) => {
@@ -293,18 +295,11 @@ impl PasswordLogins {
         ticket: Ticket,
         ended: Ended,
         owed: &HashRequest,
-        now: Timestamp,
     ) {
         let mut waiting = ended.waiting;
         waiting.failed = owed.failed;
-        if waiting.failed.is_some() {
-            let address = waiting.source.as_source().address;
-            self.failed(&attempt_of(&waiting.request, address), now);
-        }
-        if let Some(secret) = owed.proved {
-            let dummy = state.verifier.dummy();
-            self.queue.submit_again(ticket, waiting, secret, dummy);
-        }
+        let dummy = state.verifier.dummy();
+        self.queue.submit_again(ticket, waiting, owed.proved, dummy);
     }
 
     /// Decides about a login whose wait has ended.

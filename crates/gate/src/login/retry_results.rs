@@ -6,6 +6,7 @@
 //! that is refused can't be told from a wrong one any better than at a first try.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_core::connect::{Method, Request};
@@ -65,14 +66,20 @@ impl RetryResults {
 
     /// Hands over why the last try of this login failed, if that is counted already:
     /// its code is not judged and counted again.
-    pub(crate) fn take_failure(&mut self, key: &TagKey, request: &Request) -> Option<Reason> {
+    pub(crate) fn take_failure(&mut self, key: &TagKey, request: &Request) -> Option<HashResult> {
         if self.answers.is_empty() {
             return None;
         }
         let presented = presented_by(key, request)?;
+        let secret = request.secret.as_ref()?;
         let reason = self.answers.get(&presented)?.failed?;
         self.answers.remove(&presented);
-        Some(reason)
+        Some(HashResult {
+            about: None,
+            presented: Arc::new(Secret::presented(secret.expose())),
+            found: HashOutcome::Failed,
+            failed: Some(reason),
+        })
     }
 
     /// Hands over what was found out about the last try of this login, if it
@@ -142,8 +149,6 @@ const LONGEST: Duration = Duration::from_secs(300);
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use countersign_core::connect::SessionUse;
 
     use super::*;

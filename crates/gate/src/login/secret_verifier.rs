@@ -193,10 +193,16 @@ pub(crate) struct HashRequest {
 }
 
 impl HashRequest {
-    /// Says whether a right secret would be found at once.
-    pub(crate) fn is_quick(&self) -> bool {
+    /// How many rounds of PBKDF2 a check takes, if a right secret would be found at
+    /// once.
+    pub(crate) fn quick_rounds(&self) -> Option<u32> {
+        if self.passwords.is_empty() {
+            return None;
+        }
         let mut passwords = self.passwords.iter();
-        !self.passwords.is_empty() && passwords.all(|(_, hash)| hash.is_quick())
+        passwords.try_fold(0, |rounds: u32, (_, hash)| {
+            Some(rounds.saturating_add(hash.quick_rounds()?))
+        })
     }
 
     /// What was found out, and about whom.

@@ -51,6 +51,11 @@ impl ByHand {
         self.tick.store(millis, Ordering::SeqCst);
     }
 
+    /// How much time has gone by.
+    pub(crate) fn passed(&self) -> u64 {
+        self.uptime.load(Ordering::SeqCst)
+    }
+
     /// Does what there is to do, once; says whether there was anything.
     pub(crate) fn step(&self) -> bool {
         self.step_of("")

@@ -12,7 +12,6 @@ use super::{Attempted, PasswordLogins, attempt_of};
 use crate::host::{ConnectInfo, ConnectOutcome, Ticket};
 use crate::login::decision::Decided;
 use crate::login::fair_queue::Priority;
-use crate::login::hash_pool::HashOutcome;
 use crate::login::hash_queue::PendingCheck;
 use crate::login::pending_logins::Purpose;
 use crate::login::refusal::Refusal;
@@ -29,6 +28,7 @@ impl PasswordLogins {
         hash_request: HashRequest,
         now: Timestamp,
     ) -> Attempted {
+        self.quick_checks.meet(&hash_request);
         let attempt = attempt_of(&request, info.address);
         let origin = attempt.origin;
         let priority = if self.backoff.is_from_known_origin(&attempt) {
@@ -56,26 +56,16 @@ impl PasswordLogins {
             Purpose::ForRetry
         };
         let client_id = &request.client_id;
-        let has_room = self.queue.make_room_for(client_id, &check, &purpose);
-        if !info.may_wait || !has_room {
-            let found = self.quick_checks.check(&check.hash_request);
-            let result = check.hash_request.answered(found);
-            let why = match self.decide_quickly(state, info, &request, &result, now) {
-                Ok(decided) => {
-                    return self.conclude(state, info, request, Some(result), Ok(decided), now);
-                }
-                Err(why) => why,
-            };
-            let failed = &mut check.hash_request.failed;
-            // What failed before was counted then.
-            let counts = failed.is_none() && (why.is_some() || !has_room);
-            *failed = failed.or(why);
-            if found != HashOutcome::Failed && counts {
-                self.failed(&attempt_of(&request, info.address), now);
-            }
+        let has_room = self.queue.has_room_for(client_id, &check, &purpose);
+        if (!info.may_wait || !has_room)
+            && let Some((decided, hash_result)) =
+                self.check_quickly(state, info, &request, &mut check.hash_request, now)
+        {
+            return self.conclude(state, info, request, Some(hash_result), Ok(decided), now);
         }
         let request = Arc::new(request);
-        if has_room {
+        // Last, so that nobody loses a place to a client that needs none.
+        if has_room || self.queue.make_room_for(&check) {
             let waiting = Arc::clone(&request);
             let ticket = self.queue.submit(info, waiting, check, purpose, now);
             if info.may_wait {
@@ -86,28 +76,39 @@ impl PasswordLogins {
         Attempted::Answered(refusal.into_outcome(&mut state.journal))
     }
 
-    /// Decides about a client whose right secret was found at once, where there is no
-    /// time for more. One that is not let in is answered as one whose secret is wrong;
-    /// if it failed and is counted already, that is why.
-    fn decide_quickly<S: GateStore>(
+    /// Decides about a CONNECT for which there is no time, or no place to wait, if it
+    /// presents the right secret of a quick hash, is let in or asked for a code. All
+    /// others cost and count the same, whatever is stored of their name. If one failed
+    /// and that is counted already, its request says why.
+    fn check_quickly<S: GateStore>(
         &mut self,
         state: &mut State<S>,
         info: &ConnectInfo<'_>,
         request: &Request,
-        found: &HashResult,
+        hash_request: &mut HashRequest,
         now: Timestamp,
-    ) -> Result<Decided, Option<Reason>> {
-        if found.found.secret().is_none() {
-            return Err(None);
+    ) -> Option<(Decided, HashResult)> {
+        let attempt = attempt_of(request, info.address);
+        if !self.backoff.allows_untimely(&attempt, now) {
+            return None;
         }
+        let found = self.quick_checks.check(hash_request);
+        let hash_result = hash_request.answered(found);
+        let source = info.source();
         let decided = self
             .decider
-            .decide(state, &info.source(), request, Some(found), now);
-        match decided {
-            Ok(decided @ (Decided::Admitted(_) | Decided::Challenged)) => Ok(decided),
-            Ok(Decided::NeedsHash(hash_request)) => Err(hash_request.failed),
-            Ok(Decided::Refused(_)) | Err(_) => Err(None),
-        }
+            .decide(state, &source, request, Some(&hash_result), now);
+        let failed = match decided {
+            Ok(decided @ (Decided::Admitted(_) | Decided::Challenged)) => {
+                return Some((decided, hash_result));
+            }
+            Ok(Decided::NeedsHash(owed)) => owed.failed,
+            Ok(Decided::Refused(_)) | Err(_) => None,
+        };
+        hash_request.failed = hash_request.failed.or(failed);
+        self.quick_checks.spend_rest(hash_request);
+        self.backoff.was_untimely(&attempt, now);
+        None
     }
 
     /// Checks on the host's own thread, and decides.
@@ -130,18 +131,13 @@ impl PasswordLogins {
         let attempt = attempt_of(&request, info.address);
         let spent = background.uptime().saturating_sub(start);
         self.backoff.spent(&attempt, spent, now);
-        if found == HashOutcome::Nothing {
-            self.failed(&attempt, now);
-        }
         let hash_result = asked.answered(found);
+        self.count(&attempt, &hash_result, now);
         let decided = self.decide(state, &info.source(), &request, Some(&hash_result), now);
         let Ok(Decided::NeedsHash(hash_request)) = decided else {
             return self.conclude(state, info, request, Some(hash_result), decided, now);
         };
         // There was time for a wrong secret, which costs as much.
-        if hash_request.failed.is_some() {
-            self.failed(&attempt_of(&request, info.address), now);
-        }
         let check = PendingCheck {
             hash_request,
             dummy: state.verifier.dummy(),

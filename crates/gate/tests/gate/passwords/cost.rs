@@ -86,22 +86,142 @@ fn a_right_password_of_a_cheap_hash_costs_that_alone_unless_it_is_refused() {
     assert_eq!(hashes(&mut fixture, login), 1);
 }
 
+/// With a device that moved in, no time to hash and, at the address of all tries,
+/// no place to wait.
+fn without_time_and_place() -> Fixture {
+    let mut fixture = moved_in(&[("hash_round", "1")]);
+    fixture.background.set_tick(5);
+    for number in 0..64 {
+        let client_id = format!("c{number}");
+        let held = Try {
+            handle: 2_000 + number,
+            client_id: &client_id,
+            ..WRONG
+        };
+        pending(&fixture.connect(held));
+    }
+    fixture.use_up_the_round(0);
+    fixture
+}
+
+#[test]
+fn where_there_is_no_place_all_names_are_answered_and_counted_alike() {
+    for may_wait in [false, true] {
+        for (name, password, is_suspended) in [
+            (MOVED, "wrong", false),
+            (MOVED, "right", true),
+            ("none@acme", "wrong", false),
+            (DEV1, "right", false),
+            (DEV1, "wrong", false),
+        ] {
+            let mut fixture = without_time_and_place();
+            if is_suspended {
+                fixture.run(&SuspendCredential(self::name(MOVED))).unwrap();
+            }
+            let login = Try {
+                client_id: "x",
+                name,
+                password,
+                may_wait,
+                ..TRY
+            };
+            for number in 0..40 {
+                let refused = refused(&fixture.connect(login));
+                let busy = (Reason::OverBudget, RefusalCode::Busy);
+                assert_eq!(refused, busy, "{name} {password} {number}");
+            }
+            if is_suspended {
+                continue;
+            }
+            // Of the name that was tried nothing more is looked at for a while; of
+            // others it is.
+            let right = Try {
+                name: MOVED,
+                password: "right",
+                ..login
+            };
+            assert_eq!(is_admitted(&fixture.connect(right)), name != MOVED);
+            if name == MOVED {
+                fixture.clock.fetch_add(2_000, Ordering::SeqCst);
+                assert!(is_admitted(&fixture.connect(right)));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_client_that_needs_no_place_takes_none_from_anybody() {
+    let mut fixture = moved_in(&[]);
+    // Takes the last place of addresses where nothing failed, some of which have several.
+    let many = (0..13).flat_map(|address| (0..20).map(move |_| address));
+    for (number, address) in many.chain(13..269).enumerate() {
+        let outcome = fixture.connect(Try {
+            handle: 2_000 + number,
+            client_id: &format!("c{number}"),
+            address: &format!("198.51.{}.{}", address / 200, address % 200),
+            ..WRONG
+        });
+        pending(&outcome);
+    }
+    let login = Try {
+        client_id: "x",
+        name: MOVED,
+        ..TRY
+    };
+    assert!(is_admitted(&fixture.connect(login)));
+    let is_complete = |it: &Directive| matches!(it, Directive::Complete { .. });
+    assert!(!fixture.gate.poll().iter().any(is_complete));
+}
+
+#[test]
+fn an_error_after_a_right_password_is_heard_of_as_late_as_a_wrong_one() {
+    for may_wait in [true, false] {
+        let of = |password| {
+            let mut fixture = Fixture::new();
+            fixture.background.set_tick(1);
+            let known = Try {
+                may_wait: false,
+                ..TRY
+            };
+            assert!(is_admitted(&fixture.connect(known)));
+            fixture.gate.disconnected(Handle(1));
+            fixture.settle();
+            // What this login would change can't be written.
+            let path = fixture.folder.path().join("countersign.db");
+            let mut other = SqliteStore::open(path).unwrap();
+            let lock = other.begin(Intent::Write).unwrap();
+            let mut login = info(Try {
+                password,
+                may_wait,
+                client_id: "stored",
+                ..TRY
+            });
+            login.protocol = 5;
+            let mut all = Vec::new();
+            for _ in 0..18 {
+                let _nothing = fixture.gate.poll();
+                let uptime = fixture.background.passed();
+                all.push((
+                    seen(&fixture.gate.connect(&login)),
+                    fixture.background.passed() - uptime,
+                ));
+                fixture.background.step_of("hash");
+            }
+            drop(lock);
+            all
+        };
+        let right = of("right");
+        assert_eq!(right, of("wrong"), "{may_wait}");
+        let hashed = |(seen, passed): &(Seen, u64)| *seen == Seen::Held || *passed > 0;
+        assert_eq!(right.iter().filter(|it| hashed(it)).count(), 16);
+    }
+}
+
 #[test]
 fn a_right_password_of_a_cheap_hash_is_never_over_budget() {
     // Where there is no time, and where there is no place to wait.
     for may_wait in [false, true] {
-        let mut fixture = moved_in(&[("hash_round", "1")]);
-        fixture.background.set_tick(5);
-        for number in 0..64 {
-            let client_id = format!("c{number}");
-            let held = Try {
-                handle: 2_000 + number,
-                client_id: &client_id,
-                ..WRONG
-            };
-            pending(&fixture.connect(held));
-        }
-        fixture.use_up_the_round(0);
+        let mut fixture = without_time_and_place();
         let connect = |fixture: &mut Fixture, name, password| {
             fixture.connect(Try {
                 client_id: "x",
