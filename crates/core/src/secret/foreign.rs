@@ -14,13 +14,16 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use pbkdf2::pbkdf2_hmac;
-use sha2::{Digest as _, Sha256, Sha512};
+use sha2::{Digest as _, Sha512};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
+use self::pbkdf2::{HmacHash, Pbkdf2};
+pub(super) use self::pbkdf2::{MOST_QUICK_ROUNDS, spend_rounds};
 use super::Secret;
 use super::password::PasswordHashError;
+
+mod pbkdf2;
 
 /// How the salt of a `PBKDF2$…` text is meant.
 ///
@@ -70,22 +73,6 @@ pub(super) enum ForeignHash {
         salt: Box<[u8]>,
         digest: [u8; 64],
     },
-}
-
-/// PBKDF2-HMAC (RFC 8018 §5.2).
-#[derive(Clone)]
-pub(super) struct Pbkdf2 {
-    hash: HmacHash,
-    rounds: u32,
-    /// One salt, or two where it is not known which it is.
-    salts: Vec<Box<[u8]>>,
-    key: Box<[u8]>,
-}
-
-#[derive(Clone, Copy)]
-enum HmacHash {
-    Sha256,
-    Sha512,
 }
 
 impl ForeignHash {
@@ -239,75 +226,6 @@ impl ForeignHash {
     }
 }
 
-impl Pbkdf2 {
-    fn checked(
-        hash: HmacHash,
-        rounds: &str,
-        salts: Vec<Box<[u8]>>,
-        key: Box<[u8]>,
-    ) -> Result<Self, PasswordHashError> {
-        let rounds = number(rounds).ok_or(PasswordHashError::Malformed)?;
-        let sane = rounds > 0 && salts.iter().all(|salt| is_salt(salt));
-        if !sane || !(16..=64).contains(&key.len()) {
-            return Err(PasswordHashError::Malformed);
-        }
-        let read = Self {
-            hash,
-            rounds,
-            salts,
-            key,
-        };
-        if read.all_rounds() > MOST_ROUNDS {
-            return Err(PasswordHashError::TooCostly);
-        }
-        Ok(read)
-    }
-
-    /// The rounds of a check, for all blocks of the key and all salts.
-    fn all_rounds(&self) -> u32 {
-        let blocks = self.key.len().div_ceil(self.hash.output_len());
-        let factor = blocks.saturating_mul(self.salts.len());
-        let factor = u32::try_from(factor).unwrap_or(u32::MAX);
-        self.rounds.saturating_mul(factor)
-    }
-
-    fn verify(&self, presented: &[u8]) -> bool {
-        let mut matches = subtle::Choice::from(0);
-        // All salts, so that it takes the same time whichever is the right one.
-        for salt in &self.salts {
-            let mut output = vec![0; self.key.len()];
-            match self.hash {
-                HmacHash::Sha256 => {
-                    pbkdf2_hmac::<Sha256>(presented, salt, self.rounds, &mut output);
-                }
-                HmacHash::Sha512 => {
-                    pbkdf2_hmac::<Sha512>(presented, salt, self.rounds, &mut output);
-                }
-            }
-            matches |= output.ct_eq(&self.key);
-        }
-        matches.into()
-    }
-}
-
-/// Spends what a check of a hash of so many rounds takes.
-pub(super) fn spend_rounds(presented: &Secret, rounds: u32) {
-    let mut output = [0; 64];
-    if rounds > 0 {
-        pbkdf2_hmac::<Sha512>(presented.expose(), b"rounds", rounds, &mut output);
-    }
-    core::hint::black_box(output);
-}
-
-impl HmacHash {
-    const fn output_len(self) -> usize {
-        match self {
-            Self::Sha256 => 32,
-            Self::Sha512 => 64,
-        }
-    }
-}
-
 /// The fields between `$`, which must be so many.
 fn fields<const N: usize>(text: &str) -> Result<[&str; N], PasswordHashError> {
     let fields: Vec<&str> = text.split('$').collect();
@@ -348,10 +266,6 @@ const BCRYPT: GeneralPurpose = GeneralPurpose::new(
 const LONGEST_TEXT: usize = 512;
 /// In bytes.
 const LONGEST_SALT: usize = 128;
-/// So many rounds of PBKDF2 in all, for each block of the key and each salt.
-const MOST_ROUNDS: u32 = 200_000;
-/// So many take about a third of a millisecond, at some 600 ns each.
-pub(super) const MOST_QUICK_ROUNDS: u32 = 500;
 /// 2^12 rounds.
 const MOST_BCRYPT_COST: u32 = 12;
 /// bcrypt looks at so many bytes of a password.
