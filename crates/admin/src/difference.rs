@@ -11,7 +11,6 @@ use countersign_core::access::{
 };
 use countersign_core::client_id::ClientIdRule;
 use countersign_core::credential::Credential;
-use countersign_core::kind::Kind;
 use countersign_core::name::{GroupPath, LoginName, TenantId};
 use countersign_core::rights::{Rights, TopicUses};
 use countersign_core::role::{Role, RoleName};
@@ -64,16 +63,15 @@ pub(crate) enum PossibleClientIds {
 impl PossibleClientIds {
     /// Those of a principal by all of these accesses.
     pub(crate) fn of(credential: &Credential, accesses: &[&Access<'_>]) -> Self {
-        let prefix = match (&credential.kind, &credential.client_id_rule) {
-            (Kind::User(_), _) => "",
-            _ if credential.hides_client_ids() => return Self::One(None),
-            (_, ClientIdRule::Exact(id)) => return Self::One(Some(id.to_string())),
-            (_, ClientIdRule::SameAsUsername) => {
-                return Self::One(Some(credential.name.to_string()));
-            }
-            (_, ClientIdRule::SameAsSecret) => return Self::One(None),
-            (_, ClientIdRule::Prefix(prefix)) => prefix.as_str(),
-            (_, ClientIdRule::Any | ClientIdRule::FirstUse) => "",
+        if credential.hides_client_ids() {
+            return Self::One(None);
+        }
+        let prefix = match &credential.client_id_rule {
+            ClientIdRule::Exact(id) => return Self::One(Some(id.to_string())),
+            ClientIdRule::SameAsUsername => return Self::One(Some(credential.name.to_string())),
+            ClientIdRule::SameAsSecret => return Self::One(None),
+            ClientIdRule::Prefix(prefix) => prefix.as_str(),
+            ClientIdRule::Any | ClientIdRule::FirstUse => "",
         };
         let ids = telling_client_ids(accesses).into_iter();
         let stands_for_others = |id: &str| id.contains(UNKNOWN_CLIENT_ID) || id == "/";

@@ -202,10 +202,10 @@ impl Maker<'_> {
     }
 
     fn blank(&self, new: &ImportedCredential, now: Timestamp) -> Result<Credential, AdminError> {
-        let (tenant, scheme) = if new.is_operator {
-            (None, self.operators)
+        let (kind, tenant, scheme) = if new.is_operator {
+            (Kind::Operator, None, self.operators)
         } else {
-            (Some(self.tenant.id.clone()), self.plain)
+            (Kind::Device, Some(self.tenant.id.clone()), self.plain)
         };
         let scheme = scheme.name().clone();
         let mut blank = Credential {
@@ -219,7 +219,7 @@ impl Maker<'_> {
             roles: new.roles.clone(),
             rules: new.rules.clone(),
             attributes: new.attributes.clone(),
-            ..Credential::new(new.name.clone(), Kind::Device, tenant, scheme, now)
+            ..Credential::new(new.name.clone(), kind, tenant, scheme, now)
         };
         for group in &new.groups {
             blank.join(group)?;

@@ -13,8 +13,8 @@ pub(crate) fn wrong_kind(credential: &Credential) -> AdminError {
     let (noun, is) = match &credential.kind {
         Kind::Application(_) => (Noun::Application, "an application"),
         Kind::Bearer => (Noun::Token, "whoever presents certain tokens"),
-        Kind::Device if credential.is_operator() => (Noun::Operator, "an operator"),
         Kind::Device => (Noun::Credential, "a credential"),
+        Kind::Operator => (Noun::Operator, "an operator"),
         Kind::Thing(_) => (Noun::Thing, "a thing"),
         Kind::User(_) => (Noun::User, "a user"),
     };

@@ -209,7 +209,7 @@ fn may_be_issuer(credential: &Credential, tenant: Option<&TenantId>) -> bool {
     match credential.kind {
         Kind::Application(_) | Kind::Thing(_) => is_of_tenant,
         Kind::User(_) => true,
-        Kind::Bearer | Kind::Device => false,
+        Kind::Bearer | Kind::Device | Kind::Operator => false,
     }
 }
 
@@ -285,7 +285,7 @@ pub(crate) fn credential(
     name: &LoginName,
 ) -> Result<ShownCredential, AdminError> {
     let credential = rows.credential(name)?.ok_or_else(|| no_credential(name))?;
-    if !matches!(credential.kind, Kind::Device) {
+    if !matches!(credential.kind, Kind::Device | Kind::Operator) {
         return Err(wrong_kind(&credential));
     }
     let known = rows.schemes()?;

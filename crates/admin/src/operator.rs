@@ -85,7 +85,7 @@ impl Command for CreateOperator {
         let scheme = scheme.name().clone();
         let blank = Credential {
             rules: rules.clone(),
-            ..Credential::new(name.clone(), Kind::Device, None, scheme, tx.now)
+            ..Credential::new(name.clone(), Kind::Operator, None, scheme, tx.now)
         };
         let id = tx
             .add_credential(&blank)

@@ -259,7 +259,7 @@ fn recorded(
 fn about(user: &mut Credential) -> Result<&mut User, AdminError> {
     match &mut user.kind {
         Kind::User(about) => Ok(about),
-        Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => {
+        Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Operator | Kind::Thing(_) => {
             Err(lookup::no_user(&user.name))
         }
     }

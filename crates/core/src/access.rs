@@ -195,11 +195,13 @@ impl<'a> Access<'a> {
         children: &[LoginName],
         lookup: &mut impl PolicyLookup,
     ) -> Result<Option<Self>, StoreError> {
-        if !matches!(credential.kind, Kind::Device | Kind::Thing(_)) {
-            return Ok(None);
-        }
-        let (tenant, roles) = match &credential.tenant {
-            Some(id) => {
+        let (tenant, roles) = match (&credential.kind, &credential.tenant) {
+            (Kind::Application(_) | Kind::Bearer | Kind::User(_), _)
+            | (Kind::Operator, Some(_))
+            | (Kind::Device | Kind::Thing(_), None) => return Ok(None),
+            // No other kind may stand outside of all tenants.
+            (Kind::Operator, None) => (None, Vec::new()),
+            (Kind::Device | Kind::Thing(_), Some(id)) => {
                 let Some(tenant) = lookup.tenant(id)? else {
                     return Ok(None);
                 };
@@ -209,9 +211,6 @@ impl<'a> Access<'a> {
                 roles.add_of_groups(id, &credential.groups, lookup)?;
                 (Some(tenant), roles.into_inner())
             }
-            // Nobody else may stand outside of all tenants.
-            None if credential.is_operator() => (None, Vec::new()),
-            None => return Ok(None),
         };
         let scheme = lookup.scheme(&credential.scheme)?;
         let grants = Grants::of_credential(credential, tenant.as_deref(), scheme, &roles);

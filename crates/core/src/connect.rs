@@ -205,7 +205,7 @@ pub fn decide(
         SecretVerdict::Match(secret) => secret,
         SecretVerdict::Mismatch => {
             return match credential.kind {
-                Kind::Device => {
+                Kind::Device | Kind::Operator => {
                     let tenant = credential.tenant.as_ref();
                     anonymous::wrong_login(Reason::BadSecret, tenant, request, at, directory)
                 }

@@ -206,8 +206,7 @@ impl Credential {
     /// Returns the [`Reason`] why not; [`Reason::Unauthenticated`] where
     /// nobody may vouch for it.
     pub fn admits_external(&self, client_id: &ClientId, now: Timestamp) -> Result<(), Reason> {
-        let may_be = matches!(self.kind, Kind::Device) && self.tenant.is_some();
-        if !self.external_identity || !may_be {
+        if !self.external_identity || !matches!(self.kind, Kind::Device) {
             return Err(Reason::Unauthenticated);
         }
         self.is_in_force(now)?;
@@ -217,7 +216,7 @@ impl Credential {
     /// Says whether this is an operator, whom no wall stops.
     #[must_use]
     pub const fn is_operator(&self) -> bool {
-        matches!(self.kind, Kind::Device) && self.tenant.is_none()
+        matches!(self.kind, Kind::Operator)
     }
 
     /// Says whether the client ids that it connects with are secrets: tokens, or
@@ -236,7 +235,7 @@ impl Credential {
             Kind::Application(application) => is_its && application.is_org_admin,
             Kind::Thing(thing) => is_its && thing.is_org_admin,
             Kind::User(user) => user.grant_in(tenant).is_some_and(Grant::is_org_admin),
-            Kind::Bearer | Kind::Device => false,
+            Kind::Bearer | Kind::Device | Kind::Operator => false,
         }
     }
 

@@ -1,5 +1,5 @@
-//! What a credential stands for: a device, a user, an application, a thing, or
-//! the holder of tokens.
+//! What a credential stands for: a device, an operator, a user, an application, a
+//! thing, or the holder of tokens.
 //!
 //! All kinds are credentials, so they share one name space, one numbering, one
 //! life cycle and one change log. Only a device, an operator, a thing and a
@@ -16,7 +16,7 @@ use crate::user::User;
 /// What a credential stands for.
 #[derive(Clone, Debug, Default)]
 pub enum Kind {
-    /// A device or a service; without a tenant it is an operator.
+    /// A device or a service of a tenant.
     #[default]
     Device,
     /// An application. It owns a token that its things present, and nothing
@@ -25,6 +25,8 @@ pub enum Kind {
     /// The holder of tokens (RFC 7519) that name this `whoami`. It owns client
     /// ids from one token to the next, and nothing logs in by its name.
     Bearer,
+    /// An operator, who stands outside of all tenants.
+    Operator,
     /// A thing. The credential's secrets and roles are its application's.
     Thing(Thing),
     /// A person, who belongs to no tenant and is granted roles in some.
@@ -39,6 +41,7 @@ impl Kind {
             Self::Device => "device",
             Self::Application(_) => "application",
             Self::Bearer => "bearer",
+            Self::Operator => "operator",
             Self::Thing(_) => "thing",
             Self::User(_) => "user",
         }
@@ -49,7 +52,7 @@ impl Kind {
     pub const fn application(&self) -> Option<&Application> {
         match self {
             Self::Application(application) => Some(application),
-            Self::Bearer | Self::Device | Self::Thing(_) | Self::User(_) => None,
+            Self::Bearer | Self::Device | Self::Operator | Self::Thing(_) | Self::User(_) => None,
         }
     }
 
@@ -58,7 +61,9 @@ impl Kind {
     pub const fn thing(&self) -> Option<&Thing> {
         match self {
             Self::Thing(thing) => Some(thing),
-            Self::Application(_) | Self::Bearer | Self::Device | Self::User(_) => None,
+            Self::Application(_) | Self::Bearer | Self::Device | Self::Operator | Self::User(_) => {
+                None
+            }
         }
     }
 
@@ -67,7 +72,21 @@ impl Kind {
     pub fn user(&self) -> Option<&User> {
         match self {
             Self::User(user) => Some(user),
-            Self::Application(_) | Self::Bearer | Self::Device | Self::Thing(_) => None,
+            Self::Application(_)
+            | Self::Bearer
+            | Self::Device
+            | Self::Operator
+            | Self::Thing(_) => None,
+        }
+    }
+
+    /// Says whether credentials of this kind belong to a tenant. A record that says
+    /// otherwise can't be read: what has lost its tenant is not an operator.
+    #[must_use]
+    pub const fn is_of_tenant(&self) -> bool {
+        match self {
+            Self::Application(_) | Self::Bearer | Self::Device | Self::Thing(_) => true,
+            Self::Operator | Self::User(_) => false,
         }
     }
 
@@ -75,7 +94,7 @@ impl Kind {
     #[must_use]
     pub const fn logs_in_by_name(&self) -> bool {
         match self {
-            Self::Device | Self::Thing(_) | Self::User(_) => true,
+            Self::Device | Self::Operator | Self::Thing(_) | Self::User(_) => true,
             Self::Application(_) | Self::Bearer => false,
         }
     }

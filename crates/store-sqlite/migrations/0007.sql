@@ -80,3 +80,6 @@ CREATE INDEX arriving_session_of_broker ON arriving_session (broker);
 
 -- What is old goes, however many of a day are left.
 CREATE INDEX kick_request_by_time ON kick_request (at);
+
+-- An operator has a kind of its own: what has no tenant is not one by that alone.
+UPDATE credential SET kind = 'operator' WHERE kind = 'device' AND tenant IS NULL;

@@ -27,6 +27,7 @@ pub(crate) fn read(
         }),
         ("bearer", None) => Kind::Bearer,
         ("device", None) => Kind::Device,
+        ("operator", None) => Kind::Operator,
         ("thing", Some(application)) => Kind::Thing(thing_of(connection, application)?),
         ("user", None) => Kind::User(Box::new(users::user(connection, id)?)),
         _ => return Err(columns.nonsense()),
@@ -70,7 +71,7 @@ pub(crate) fn put_new(
             Some(registers) => auto_registration::put_new(connection, id, registers),
             None => Ok(()),
         },
-        Kind::Bearer | Kind::Device | Kind::Thing(_) => Ok(()),
+        Kind::Bearer | Kind::Device | Kind::Operator | Kind::Thing(_) => Ok(()),
     }
 }
 

@@ -66,11 +66,16 @@ fn read_credential(
     let kind = credential_kind::read(connection, id, columns)?;
     // A thing's secrets and roles are its application's.
     let owner = kind.thing().map_or(id, |thing| thing.application);
+    let name = columns.parsed(LoginName::parse)?;
+    let tenant = columns.maybe_parsed(TenantId::parse)?;
+    if tenant.is_some() != kind.is_of_tenant() {
+        return Err(columns.nonsense());
+    }
     Ok(Credential {
         id,
         kind,
-        name: columns.parsed(LoginName::parse)?,
-        tenant: columns.maybe_parsed(TenantId::parse)?,
+        name,
+        tenant,
         scheme: columns.parsed(SchemeName::parse)?,
         state: columns.parsed(State::parse)?,
         ever_used: columns.flag()?,

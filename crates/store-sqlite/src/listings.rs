@@ -20,7 +20,7 @@ pub(crate) fn devices(
     let all = PageQuery::of(concat!(credential_columns!(), " WHERE kind = 'device'"));
     let mut query = match &asked.tenant {
         Some(tenant) => all.and("tenant = ?", [text(tenant.as_str())]),
-        None => all.and("tenant IS NOT NULL", []),
+        None => all,
     };
     query = query.when(
         "state = ?",
@@ -48,14 +48,14 @@ const IS_IN_GROUP: &str = "EXISTS (SELECT 1 FROM credential_group
 const IS_IN_NO_OTHER: &str = "NOT EXISTS (SELECT 1 FROM credential_group
      WHERE credential = credential.id AND NOT (path = ? OR (path >= ? AND path < ?)))";
 
-/// Devices outside of all tenants, by name.
+/// Operators, by name. They stand outside of all tenants.
 pub(crate) fn operators(
     connection: &Connection,
     page: &Page<LoginName>,
 ) -> Result<Listed<Credential>, Fault> {
     let query = PageQuery::of(concat!(
         credential_columns!(),
-        " WHERE tenant IS NULL AND kind = 'device'"
+        " WHERE kind = 'operator' AND kind <> 'device' AND tenant IS NULL"
     ));
     by_name(connection, query, page)
 }

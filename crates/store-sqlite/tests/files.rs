@@ -204,6 +204,9 @@ fn a_stored_text_without_meaning_is_damage() {
         (set("client_id_rule", "'exact:'"), set("client_id_rule", "'any'")),
         (set("client_id_tie", "x'00'"), set("client_id_tie", "NULL")),
         (set("ever_used", "7"), set("ever_used", "0")),
+        // What has lost its tenant is not an operator, and what has one is not one either.
+        (set("tenant", "NULL"), set("tenant", "'acme'")),
+        (set("kind", "'operator'"), set("kind", "'device'")),
         (set("scheme", "CAST(x'ff' AS TEXT)"), set("scheme", "'basic'")),
         (
             "UPDATE secret SET phc = '$argon2id$v=19$m=4000000000,t=1,p=1$AAAA$AAAA', digest = NULL".into(),

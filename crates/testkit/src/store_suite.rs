@@ -194,13 +194,18 @@ pub fn tenant(id: &str) -> Tenant {
     Tenant::new(tenant_id(id), namespaces, at(1))
 }
 
-/// A new credential, of the tenant that its name tells.
+/// A new credential, of the tenant that its name tells; an operator, where it tells
+/// none.
 pub fn credential(name: &str) -> Credential {
     let tenant = name
         .rsplit_once('@')
         .and_then(|(_, tenant)| TenantId::parse(tenant).ok());
+    let kind = match tenant {
+        Some(_) => Kind::Device,
+        None => Kind::Operator,
+    };
     let (name, scheme) = (login_name(name), SchemeName::basic());
-    Credential::new(name, Kind::Device, tenant, scheme, at(1))
+    Credential::new(name, kind, tenant, scheme, at(1))
 }
 
 pub(crate) fn digest(byte: u8) -> Verifier {

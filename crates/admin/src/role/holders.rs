@@ -113,13 +113,11 @@ fn show_users(
     if groups.is_empty() {
         return Ok(ControlFlow::Continue(()));
     }
-    let is_member = |user: &Credential| match &user.kind {
-        Kind::User(user) => {
-            let own = user.grant_in(tenant).map_or(&[][..], Grant::groups);
-            let mut holding = groups.iter();
-            holding.any(|group| own.iter().any(|own| group.covers(own)))
-        }
-        Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Thing(_) => false,
+    let is_member = |user: &Credential| {
+        let grant = user.kind.user().and_then(|user| user.grant_in(tenant));
+        let own = grant.map_or(&[][..], Grant::groups);
+        let mut holding = groups.iter();
+        holding.any(|group| own.iter().any(|own| group.covers(own)))
     };
     each_page(
         |page| rows.users(page),
@@ -156,7 +154,7 @@ fn principals(
         return Ok(Vec::new());
     };
     match credential.kind {
-        Kind::Device | Kind::Thing(_) | Kind::User(_) => Ok(vec![credential]),
+        Kind::Device | Kind::Operator | Kind::Thing(_) | Kind::User(_) => Ok(vec![credential]),
         Kind::Application(_) => all_rows(|page| rows.things(Some(tenant), Some(holder), page)),
         Kind::Bearer => Ok(Vec::new()),
     }

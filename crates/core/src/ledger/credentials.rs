@@ -21,7 +21,7 @@ pub(super) fn add<T: LedgerTransaction + ?Sized>(
             }
         }
         Kind::User(_) => transaction.mark_lockout(&credential.name, true)?,
-        Kind::Application(_) | Kind::Bearer | Kind::Device => {}
+        Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Operator => {}
     }
     transaction.insert_credential(credential)
 }

@@ -42,8 +42,8 @@ impl<S> CachedDirectory<'_, S> {
     /// thing with its application, a user with each login.
     fn keep(&mut self, record: &Arc<Credential>) {
         let wanted = self.snapshot.settings.argon2;
-        let is_device = matches!(record.kind, Kind::Device);
-        let stays = is_device
+        let changes_alone = matches!(record.kind, Kind::Device | Kind::Operator);
+        let stays = changes_alone
             && record.secrets.iter().all(|stored| match &stored.verifier {
                 Verifier::Digest(_) => true,
                 Verifier::Password(hash) => hash.params() == Some(wanted),

@@ -135,7 +135,7 @@ fn info<S: GateStore>(
             ),
             None => (Vec::new(), Vec::new()),
         },
-        Kind::Application(_) | Kind::Device | Kind::Thing(_) => {
+        Kind::Application(_) | Kind::Device | Kind::Operator | Kind::Thing(_) => {
             let is_thing = matches!(record.kind, Kind::Thing(_));
             let key = is_thing.then(|| own(&record.name));
             let children = session.children().iter().map(|child| own(&child.key));
@@ -293,10 +293,7 @@ fn bind<S: GateStore>(
 }
 
 fn is_of_same_application(one: &Credential, other: &Credential) -> bool {
-    match (&one.kind, &other.kind) {
-        (Kind::Thing(one), Kind::Thing(other)) => one.application == other.application,
-        _ => false,
-    }
+    one.parent().is_some() && one.parent() == other.parent()
 }
 
 fn role_of(grant: &Grant) -> Option<String> {
@@ -311,8 +308,8 @@ fn kind_of(record: &Credential) -> &'static str {
     match record.kind {
         Kind::Application(_) => "application",
         Kind::Bearer => "jwt",
-        Kind::Device if record.is_operator() => "operator",
         Kind::Device => "device",
+        Kind::Operator => "operator",
         Kind::Thing(_) => "thing",
         Kind::User(_) => "user",
     }

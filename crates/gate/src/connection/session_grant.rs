@@ -97,11 +97,9 @@ pub(crate) fn judge_dependencies<S: GateStore>(
             Ok(judged.map_err(KickReason::Refused))
         }
         Principal::User { .. } => {
-            let is_granted = match (&record.kind, &session.tenant) {
-                (Kind::User(user), Some(tenant)) => user.grant_in(tenant).is_some(),
-                _ => false,
-            };
-            Ok(if is_granted {
+            let grant = record.kind.user().zip(session.tenant.as_ref());
+            let grant = grant.and_then(|(user, tenant)| user.grant_in(tenant));
+            Ok(if grant.is_some() {
                 Ok(())
             } else {
                 Err(KickReason::Ungranted)

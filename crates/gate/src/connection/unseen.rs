@@ -252,7 +252,7 @@ fn offline_rights<S: GateStore>(
         return Ok(Err(reason));
     }
     Ok(match (&credential.kind, tenant) {
-        (Kind::Device | Kind::Thing(_), _) => {
+        (Kind::Device | Kind::Operator | Kind::Thing(_), _) => {
             Ok(view.rights_of(AccessSubject::of_credential(credential), client_id)?)
         }
         (Kind::User(user), Some(tenant)) if user.grant_in(tenant).is_some() => {

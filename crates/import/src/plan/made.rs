@@ -108,12 +108,12 @@ pub(crate) fn check_own(
         (Kind::Bearer, _) => "the holder of a token",
         (Kind::Thing(_), _) => "a thing",
         (Kind::User(_), _) => "a user",
-        (Kind::Device, None) if wanted.is_operator && mark.is_some() => return Ok(()),
-        (Kind::Device, None) => "an operator",
-        (Kind::Device, Some(id)) if id != tenant => "a credential of another tenant",
-        (Kind::Device, Some(_)) if !wanted.is_operator && mark.is_some() => return Ok(()),
-        (Kind::Device, Some(_)) if mark.is_some() => "a credential of the tenant",
-        (Kind::Device, Some(_)) => "a credential of the tenant that no import made",
+        (Kind::Operator, _) if wanted.is_operator && mark.is_some() => return Ok(()),
+        (Kind::Operator, _) => "an operator",
+        (Kind::Device, id) if id.as_ref() != Some(tenant) => "a credential of another tenant",
+        (Kind::Device, _) if !wanted.is_operator && mark.is_some() => return Ok(()),
+        (Kind::Device, _) if mark.is_some() => "a credential of the tenant",
+        (Kind::Device, _) => "a credential of the tenant that no import made",
     };
     Err(format!("name-taken: `{name}` is {whose}"))
 }

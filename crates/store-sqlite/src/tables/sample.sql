@@ -19,7 +19,7 @@ INSERT INTO credential (id, name, tenant, scheme, state, ever_used, generation, 
         external_identity, created_at, updated_at, kind, application)
     VALUES (3, 'dev1@acme', 'acme', 'mine', 'Active', 1, 7, 'any', 0, 1, 1, 'device', NULL),
         (4, 'dev1@other', 'other', 'basic', 'Inactive', 0, 1, 'any', 0, 1, 1, 'device', NULL),
-        (5, 'monitor', NULL, 'basic', 'Active', 1, 1, 'any', 0, 1, 1, 'device', NULL),
+        (5, 'monitor', NULL, 'basic', 'Active', 1, 1, 'any', 0, 1, 1, 'operator', NULL),
         (6, 'jane@example.com', NULL, 'basic', 'Active', 1, 1, 'any', 0, 1, 1, 'user', NULL),
         (7, 'application:fleet@acme', 'acme', 'application', 'Active', 1, 1, 'any', 0, 1, 1, 'application',
             NULL),

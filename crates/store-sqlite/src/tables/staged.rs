@@ -196,8 +196,7 @@ impl StagedTables {
             let names = statement.query_map([], |row| row.get(0))?;
             Ok(names.collect::<Result<_, _>>()?)
         };
-        let operators =
-            count("SELECT count(*) FROM credential WHERE tenant IS NULL AND kind = 'device'")?;
+        let operators = count("SELECT count(*) FROM credential WHERE kind = 'operator'")?;
         let credentials = count("SELECT count(*) FROM credential")?;
         let rules = count("SELECT count(*) FROM role_rule")?;
         Ok(StagedSummary {

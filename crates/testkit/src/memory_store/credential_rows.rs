@@ -47,10 +47,7 @@ impl CredentialRows for MemoryTransaction<'_> {
             within.is_none_or(|group| !it.groups.is_empty() && holds_all(group))
         };
         let is_asked_for = |it: &Credential| {
-            it.tenant.is_some()
-                && query.state.is_none_or(|state| it.state == state)
-                && is_in_group(it)
-                && is_within(it)
+            query.state.is_none_or(|state| it.state == state) && is_in_group(it) && is_within(it)
         };
         let mut devices = self.own_credentials(query.tenant.as_ref(), is_device);
         devices.retain(is_asked_for);

@@ -121,7 +121,7 @@ impl Tables {
                 let registers = about.registers.clone();
                 row.registers = registers.map(|it| (it, RegistrationCount::default()));
             }
-            Kind::Bearer | Kind::Device | Kind::Thing(_) => {}
+            Kind::Bearer | Kind::Device | Kind::Operator | Kind::Thing(_) => {}
         }
         put_lists_in_order(&mut row.credential);
         self.credentials.put(id, row);
@@ -179,7 +179,7 @@ impl Tables {
                     }
                 }
             }
-            Kind::Application(_) | Kind::Bearer | Kind::Device => {}
+            Kind::Application(_) | Kind::Bearer | Kind::Device | Kind::Operator => {}
         }
         let has_all = |tenant| credential.roles.iter().all(|role| has_role(tenant, role));
         let has_roles = tenant.map_or(credential.roles.is_empty(), has_all);
@@ -202,7 +202,7 @@ impl Tables {
                     factor.recovery = self.recovery_codes_of(id);
                 }
             }
-            Kind::Bearer | Kind::Device => {}
+            Kind::Bearer | Kind::Device | Kind::Operator => {}
         }
         credential.secrets = self.secrets_of(credential.parent().unwrap_or(id));
         credential
