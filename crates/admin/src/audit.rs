@@ -1,13 +1,14 @@
-//! Reading the audit, and the row that a pruning leaves in it.
+//! Reading, verifying and pruning the audit.
 
-use countersign_core::audit::{AuditEntry, AuditHead, AuditKey, AuditRow};
-use countersign_core::store::{AuditQuery, Intent, Listed, Page};
+use countersign_core::audit::{AuditCheck, AuditHead, AuditHeads, AuditKey, AuditRow};
+use countersign_core::ledger::Ledger;
+use countersign_core::store::{AdminStore, AuditQuery, Intent, Listed, Page};
 use countersign_core::time::{Timestamp, rfc3339};
 use serde::Serialize;
 
 use crate::caller::Permission;
-use crate::command::{Command, Tx};
-use crate::context::{Context, json};
+use crate::command::{Command, Tx, run};
+use crate::context::Context;
 use crate::error::AdminError;
 
 /// Lists the newest rows that a query asks for, newest last.
@@ -75,17 +76,111 @@ impl Command for FindAuditRow {
     }
 }
 
-/// The row that tells of a pruning, which stores do in pieces by themselves:
-/// `last` is the last act that goes.
-#[must_use]
-pub fn pruning(context: &Context<'_>, before: Timestamp, last: AuditHead) -> AuditEntry {
-    let after = AuditedPrune {
-        before: rfc3339(before),
-        last: last.to_string(),
-    };
-    AuditEntry {
-        after: json(&after),
-        ..AuditEntry::done(context.now, context.caller.actor, "audit.prune", "audit")
+/// Shows the heads of the audit's two chains.
+#[derive(Clone, Copy, Debug)]
+pub struct ShowAuditHeads;
+
+impl Command for ShowAuditHeads {
+    type Output = AuditHeads;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<AuditHeads, AdminError> {
+        Ok(tx.audit_heads()?)
+    }
+}
+
+/// Looks whether a row was changed, added or removed, and whether the rows of
+/// these heads are still there.
+#[derive(Clone, Debug, Default)]
+pub struct VerifyAudit(pub Vec<AuditHead>);
+
+impl Command for VerifyAudit {
+    type Output = AuditCheck;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<AuditCheck, AdminError> {
+        Ok(tx.verify_audit(&self.0)?)
+    }
+}
+
+/// Removes, from each chain of the audit, all rows before the first that is not
+/// older than `before`; says how many they were. The act is written down first.
+/// Then the rows go a few at a time, for what writes longer holds up logins.
+///
+/// # Errors
+///
+/// Returns [`AdminError`] when the caller may not, and nothing changed then; and
+/// when the store can't be written. Some rows may be gone then; the rest still
+/// verifies.
+pub fn prune<S: AdminStore + Ledger>(
+    store: &mut S,
+    context: &mut Context<'_>,
+    before: Timestamp,
+) -> Result<u64, AdminError> {
+    // Not in the act itself: it walks along all rows that go.
+    let last = run(store, context, &FindLastAct { before })?;
+    run(store, context, &RecordPruning { before, last })?;
+    Ok(store.prune_audit(last, before)?)
+}
+
+/// Finds the last act that a pruning removes.
+pub(crate) struct FindLastAct {
+    /// Since when acts stay.
+    pub(crate) before: Timestamp,
+}
+
+impl Command for FindLastAct {
+    type Output = AuditHead;
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn intent(&self) -> Intent {
+        Intent::Read
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<AuditHead, AdminError> {
+        Ok(tx.last_act_before(self.before)?)
+    }
+}
+
+/// Writes down that the acts up to `last` are about to go.
+pub(crate) struct RecordPruning {
+    /// Since when acts stay.
+    pub(crate) before: Timestamp,
+    /// The last act that goes.
+    pub(crate) last: AuditHead,
+}
+
+impl Command for RecordPruning {
+    type Output = ();
+
+    fn needs(&self) -> Permission {
+        Permission::Platform
+    }
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<(), AdminError> {
+        let after = AuditedPrune {
+            before: rfc3339(self.before),
+            last: self.last.to_string(),
+        };
+        tx.record("audit.prune", "audit", None, Some(&after));
+        Ok(())
     }
 }
 
@@ -94,4 +189,26 @@ pub fn pruning(context: &Context<'_>, before: Timestamp, last: AuditHead) -> Aud
 struct AuditedPrune {
     before: String,
     last: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::Fixture;
+
+    #[test]
+    fn a_pruning_is_written_down_before_the_rows_go_and_the_rest_verifies() {
+        let mut fixture = Fixture::new();
+        fixture.tenant("acme", &["acme/#"]).unwrap();
+        let kept = fixture.run(&ShowAuditHeads).unwrap().acts;
+        fixture.now = fixture.now.plus(core::time::Duration::from_secs(60));
+        let before = fixture.now;
+        let removed = fixture.act(|store, context| prune(store, context, before));
+        assert_eq!(removed.unwrap(), 1);
+        assert_eq!(fixture.acts(), ["audit.prune audit"]);
+        let told = fixture.entries().pop().unwrap().after.unwrap();
+        assert!(told.contains(&format!(r#""last":"{kept}""#)), "{told}");
+        let check = fixture.run(&VerifyAudit(vec![kept])).unwrap();
+        assert_eq!(check, AuditCheck::Missing { row: 1, last: 2 });
+    }
 }

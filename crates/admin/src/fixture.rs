@@ -1,6 +1,6 @@
 //! A store in a temporary directory, and short ways to act on it.
 
-use countersign_core::audit::AuditEntry;
+use countersign_core::audit::{AuditCheck, AuditEntry};
 use countersign_core::change::{Change, ChangeSeq};
 use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::connect::{LoginRecord, Proof, SessionChange};
@@ -17,10 +17,11 @@ use countersign_core::store::{GateStore as _, LoginEffects, Recorded, Settings};
 use countersign_core::tenant::{Authentication, DefaultRights, SubscribeMode, Tenant};
 use countersign_core::time::Timestamp;
 use countersign_core::user::{Grant, GrantedRight};
-use countersign_sqlite::{AuditCheck, SqliteStore};
+use countersign_sqlite::SqliteStore;
 use tempfile::TempDir;
 
 use crate::application::{CreateApplication, NewApplication};
+use crate::audit::VerifyAudit;
 use crate::caller::{Authority, Caller};
 use crate::check::{ConnectCheck, ConnectVerdict, Listeners, PolicyCheck};
 use crate::command::{Command, run};
@@ -335,7 +336,7 @@ impl Fixture {
 
     /// The acts in the audit, with their subjects.
     pub(crate) fn acts(&mut self) -> Vec<String> {
-        let AuditCheck::Intact { .. } = self.store.verify_audit(&[]).unwrap() else {
+        let AuditCheck::Intact { .. } = self.run(&VerifyAudit::default()).unwrap() else {
             panic!("the audit does not verify");
         };
         self.entries()

@@ -98,11 +98,11 @@ impl Command for SetSettings {
     }
 }
 
-/// Writes down that a store was made, as the first row of its audit.
+/// Gives a new store its settings, which the first row of its audit tells.
 #[derive(Clone, Copy, Debug)]
-pub struct RecordCreation;
+pub struct CreateStore(pub Settings);
 
-impl Command for RecordCreation {
+impl Command for CreateStore {
     type Output = ();
 
     fn needs(&self) -> Permission {
@@ -110,8 +110,14 @@ impl Command for RecordCreation {
     }
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<(), AdminError> {
-        let settings = SettingsView::of(&tx.settings()?);
-        tx.record("store.create", "store", None, Some(&settings));
+        let Self(settings) = self;
+        tx.set_settings(settings)?;
+        tx.record(
+            "store.create",
+            "store",
+            None,
+            Some(&SettingsView::of(settings)),
+        );
         Ok(())
     }
 }

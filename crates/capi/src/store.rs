@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use countersign_admin::error::Noun;
-use countersign_admin::settings::RecordCreation;
+use countersign_admin::settings::CreateStore;
 use countersign_admin::tenant::{CreateTenant, NewTenant};
 use countersign_admin::{
     AdminError, Caller, Command, Context, ErrorKind, OsRandom, RandomSource as _,
@@ -74,9 +74,10 @@ pub unsafe extern "C" fn countersign_store_create(
         let path = Path::new(path);
         let key = beside(path, ".key");
         write_key(&key)?;
-        let made = SqliteStore::create(path, &Settings::default())
+        let settings = Settings::default();
+        let made = SqliteStore::create(path, &settings)
             .map_err(|error| store_failure(&error))
-            .and_then(|store| OpenStore { store, actor }.run(&RecordCreation));
+            .and_then(|store| OpenStore { store, actor }.run(&CreateStore(settings)));
         made.inspect_err(|_| {
             // The error says more than one of this would.
             let _removed = fs::remove_file(&key);

@@ -9,6 +9,10 @@ use crate::given::Given;
 use crate::reason::Reason;
 use crate::time::Timestamp;
 
+pub use self::check::AuditCheck;
+
+mod check;
+
 /// A row of the audit, before it has its place.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct AuditEntry {

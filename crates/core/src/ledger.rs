@@ -6,6 +6,7 @@
 //! store implements. The acts are methods of [`Ledger`] that no store needs to write
 //! itself.
 
+use crate::audit::AuditHead;
 use crate::client_id::ClientIdTie;
 use crate::connect::FailedLogin;
 use crate::credential::{Credential, CredentialId};
@@ -205,6 +206,20 @@ pub trait Ledger {
         Self: Sized,
     {
         upkeep::tidy_up(self, now)
+    }
+
+    /// Removes acts up to the row `last` and refusals from before `before`, a little
+    /// at a time; says how many rows they were. A row of the acts must tell of it
+    /// already: [`AuditRows::last_act_before`] finds `last`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::tidy_up`].
+    fn prune_audit(&mut self, last: AuditHead, before: Timestamp) -> Result<u64, StoreError>
+    where
+        Self: Sized,
+    {
+        upkeep::prune_audit(self, last, before)
     }
 }
 

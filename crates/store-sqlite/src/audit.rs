@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use countersign_core::audit::{
-    AuditChain, AuditEntry, AuditHead, AuditHeads, AuditKey, AuditOutcome, AuditRow,
+    AuditChain, AuditCheck, AuditEntry, AuditHead, AuditHeads, AuditKey, AuditOutcome, AuditRow,
 };
 use countersign_core::reason::Reason;
 use countersign_core::store::rows::AuditRows;
@@ -13,15 +13,11 @@ use rusqlite::{Connection, params, params_from_iter};
 
 use self::chain::ChainEnds;
 use self::part::Part;
-use crate::busy_timeout::ADMIN_WAIT;
 use crate::error::Fault;
 use crate::page_query::{PageQuery, text};
 use crate::refusals::{parse_reason, staged};
 use crate::row_reader::RowReader;
-use crate::store::SqliteStore;
 use crate::transaction::{COMMIT, SqliteTransaction};
-
-pub use self::verify::AuditCheck;
 
 mod chain;
 pub(crate) mod part;
@@ -29,70 +25,6 @@ mod prune;
 mod verify;
 
 pub(crate) use self::chain::{count_staged, heads};
-
-impl SqliteStore {
-    /// The heads of both chains, to be kept where who writes to the store does
-    /// not write.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`StoreError`] when the store can't be read.
-    pub fn audit_heads(&self) -> Result<AuditHeads, StoreError> {
-        self.look("read the audit's heads", ADMIN_WAIT, heads)
-    }
-
-    /// Walks along both chains of the audit, from the first row or from where
-    /// it was cut, and looks for the rows that `expected` names.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`StoreError`] when the store can't be read.
-    pub fn verify_audit(&self, expected: &[AuditHead]) -> Result<AuditCheck, StoreError> {
-        self.look("verify the audit", ADMIN_WAIT, |connection| {
-            verify::verify(connection, expected)
-        })
-    }
-
-    /// Removes, from each chain, all rows before the first one that is not
-    /// older than `before`. First it appends the row that `entry` makes of the
-    /// last act that goes. Returns how many were removed.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`StoreError`] when the store can't be written. Some rows may
-    /// be removed then; the rest still verifies.
-    pub fn prune_audit(
-        &mut self,
-        before: Timestamp,
-        entry: impl FnOnce(AuditHead) -> AuditEntry,
-    ) -> Result<u64, StoreError> {
-        let action = "prune the audit";
-        let last = self.look(action, ADMIN_WAIT, |connection| {
-            prune::last_before(connection, AuditChain::Acts, before)
-        })?;
-        let entry = entry(last);
-        self.act(action, ADMIN_WAIT, |connection| {
-            append(connection, AuditChain::Acts, core::slice::from_ref(&entry))
-        })?;
-        let mut removed: u64 = 0;
-        for chain in AuditChain::ALL {
-            loop {
-                let rows = self.act(action, ADMIN_WAIT, |connection| {
-                    prune::cut(connection, chain, ROWS_AT_ONCE, |head, time| match chain {
-                        AuditChain::Acts => head.id <= last.id,
-                        AuditChain::Refusals => time < before,
-                    })
-                })?;
-                removed = removed.saturating_add(u64::try_from(rows).unwrap_or(0));
-                if rows < ROWS_AT_ONCE {
-                    break;
-                }
-            }
-        }
-        self.sync(action)?;
-        Ok(removed)
-    }
-}
 
 impl AuditRows for SqliteTransaction<'_> {
     fn audit(&mut self, query: &AuditQuery) -> Result<Vec<AuditRow>, StoreError> {
@@ -120,6 +52,22 @@ impl AuditRows for SqliteTransaction<'_> {
         })
     }
 
+    fn audit_heads(&mut self) -> Result<AuditHeads, StoreError> {
+        self.run("read the audit's heads", heads)
+    }
+
+    fn verify_audit(&mut self, expected: &[AuditHead]) -> Result<AuditCheck, StoreError> {
+        self.run("verify the audit", |connection| {
+            verify::verify(connection, expected)
+        })
+    }
+
+    fn last_act_before(&mut self, before: Timestamp) -> Result<AuditHead, StoreError> {
+        self.run("prune the audit", |connection| {
+            prune::last_before(connection, AuditChain::Acts, before)
+        })
+    }
+
     fn append_audit(
         &mut self,
         chain: AuditChain,
@@ -134,15 +82,14 @@ impl AuditRows for SqliteTransaction<'_> {
         })
     }
 
-    fn cut_refusals(
+    fn cut_audit(
         &mut self,
+        chain: AuditChain,
         most: usize,
-        is_old: &mut dyn FnMut(Timestamp) -> bool,
+        is_old: &mut dyn FnMut(i64, Timestamp) -> bool,
     ) -> Result<usize, StoreError> {
         self.run("cut the audit", |connection| {
-            prune::cut(connection, AuditChain::Refusals, most, |_, time| {
-                is_old(time)
-            })
+            prune::cut(connection, chain, most, is_old)
         })
     }
 }
@@ -284,6 +231,3 @@ const SUM: &str = concat!(
 const ROW: &str = concat!(entry_columns!(), ", id FROM audit WHERE id = ?1");
 
 const MINUTE: Duration = Duration::from_secs(60);
-
-/// Rows a transaction.
-const ROWS_AT_ONCE: usize = 256;

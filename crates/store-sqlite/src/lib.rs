@@ -66,7 +66,6 @@ mod upgraded;
 mod users;
 mod wal_index;
 
-pub use audit::AuditCheck;
 pub use backup::{BackupProgress, BackupTarget};
 pub use broker_lock::BrokerLock;
 pub use file::create_private;

@@ -10,7 +10,7 @@ mod common;
 
 use std::time::Duration;
 
-use countersign_core::audit::{AuditEntry, AuditHead, AuditRow};
+use countersign_core::audit::{AuditCheck, AuditEntry, AuditHead, AuditRow};
 use countersign_core::ledger::Ledger as _;
 use countersign_core::reason::Reason;
 use countersign_core::store::rows::{AuditRows as _, SettingRows as _};
@@ -19,7 +19,7 @@ use countersign_core::store::{
     Settings,
 };
 use countersign_core::time::Timestamp;
-use countersign_sqlite::{AuditCheck, SqliteStore};
+use countersign_sqlite::SqliteStore;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -27,16 +27,10 @@ use self::common::{entry, fresh};
 
 #[test]
 fn an_untouched_audit_is_intact() {
-    let (store, _directory) = fresh();
-    assert_eq!(
-        store.verify_audit(&[]).unwrap(),
-        AuditCheck::Intact { rows: 0 }
-    );
-    let (store, _directory) = with_rows(10);
-    assert_eq!(
-        store.verify_audit(&[]).unwrap(),
-        AuditCheck::Intact { rows: 10 }
-    );
+    let (mut store, _directory) = fresh();
+    assert_eq!(verify(&mut store, &[]), AuditCheck::Intact { rows: 0 });
+    let (mut store, _directory) = with_rows(10);
+    assert_eq!(verify(&mut store, &[]), AuditCheck::Intact { rows: 10 });
 }
 
 #[test]
@@ -57,9 +51,9 @@ fn whatever_is_changed_in_a_row_breaks_the_chain_there() {
         "hash = x''",
         "id = 100",
     ] {
-        let (store, _directory) = with_rows(10);
+        let (mut store, _directory) = with_rows(10);
         raw(&store, &format!("UPDATE audit SET {change} WHERE id = 4"));
-        let found = store.verify_audit(&[]).unwrap();
+        let found = verify(&mut store, &[]);
         let AuditCheck::Broken { row, time } = found else {
             panic!("{change}: {found:?}");
         };
@@ -70,21 +64,21 @@ fn whatever_is_changed_in_a_row_breaks_the_chain_there() {
 
 #[test]
 fn a_row_that_is_gone_is_missed_wherever_it_was() {
-    let (store, _directory) = with_rows(10);
+    let (mut store, _directory) = with_rows(10);
     raw(&store, "DELETE FROM audit WHERE id = 10");
     let cut_off = AuditCheck::CutOff {
         last: 9,
         expected: 10,
     };
-    assert_eq!(store.verify_audit(&[]).unwrap(), cut_off);
+    assert_eq!(verify(&mut store, &[]), cut_off);
     for gone in [1, 5] {
-        let (store, _directory) = with_rows(10);
+        let (mut store, _directory) = with_rows(10);
         raw(&store, &format!("DELETE FROM audit WHERE id = {gone}"));
         let broken = AuditCheck::Broken {
             row: gone + 1,
             time: Some(Timestamp::from_millis(gone + 1)),
         };
-        assert_eq!(store.verify_audit(&[]).unwrap(), broken);
+        assert_eq!(verify(&mut store, &[]), broken);
     }
 }
 
@@ -92,24 +86,15 @@ fn a_row_that_is_gone_is_missed_wherever_it_was() {
 fn a_pruned_audit_goes_on_from_its_anchor() {
     let (mut store, _directory) = with_rows(700);
     assert_eq!(prune(&mut store, 900, 601), 600);
-    assert_eq!(
-        store.verify_audit(&[]).unwrap(),
-        AuditCheck::Intact { rows: 101 }
-    );
+    assert_eq!(verify(&mut store, &[]), AuditCheck::Intact { rows: 101 });
     let rows = rows(&mut store);
     assert_eq!(rows[0].entry.time, Timestamp::from_millis(601));
     assert_eq!(rows.last().unwrap().entry.act, "audit.prune");
     // All of them can go; the chain remembers.
     assert_eq!(prune(&mut store, 901, i64::MAX), 101);
-    assert_eq!(
-        store.verify_audit(&[]).unwrap(),
-        AuditCheck::Intact { rows: 1 }
-    );
+    assert_eq!(verify(&mut store, &[]), AuditCheck::Intact { rows: 1 });
     raw(&store, "UPDATE audit_chain SET anchor_hash = zeroblob(32)");
-    assert!(matches!(
-        store.verify_audit(&[]).unwrap(),
-        AuditCheck::Broken { .. }
-    ));
+    assert!(matches!(verify(&mut store, &[]), AuditCheck::Broken { .. }));
 }
 
 #[test]
@@ -133,9 +118,10 @@ fn whoever_cuts_moves_or_empties_a_chain_is_found_out() {
             cut.replace("FROM audit WHERE id = 4)", "FROM kept)")
         ),
     ] {
-        let (store, _directory) = with_rows(10);
+        let (mut store, _directory) = with_rows(10);
         raw(&store, act);
-        let found = store.verify_audit(&[]);
+        let mut transaction = store.begin(Intent::Read).unwrap();
+        let found = transaction.verify_audit(&[]);
         assert!(
             !matches!(found, Ok(AuditCheck::Intact { .. })),
             "{act}: {found:?}"
@@ -147,19 +133,16 @@ fn whoever_cuts_moves_or_empties_a_chain_is_found_out() {
 fn refusals_that_vanish_before_they_are_in_the_chain_are_missed() {
     let (mut store, _directory) = fresh();
     refuse(&mut store, 0, 5);
-    assert_eq!(
-        store.verify_audit(&[]).unwrap(),
-        AuditCheck::Intact { rows: 0 }
-    );
+    assert_eq!(verify(&mut store, &[]), AuditCheck::Intact { rows: 0 });
     raw(&store, "UPDATE refusal SET count = count - 1");
     let expected = AuditCheck::Staged {
         found: 4,
         expected: 5,
     };
-    assert_eq!(store.verify_audit(&[]).unwrap(), expected);
+    assert_eq!(verify(&mut store, &[]), expected);
     raw(&store, "DELETE FROM refusal");
     assert!(matches!(
-        store.verify_audit(&[]).unwrap(),
+        verify(&mut store, &[]),
         AuditCheck::Staged { found: 0, .. }
     ));
 }
@@ -188,7 +171,7 @@ fn refusals_are_a_chain_of_their_own_whose_oldest_rows_go() {
     assert_eq!(heads.acts, acts);
     assert!(heads.refusals.id > acts.id);
     assert_eq!(
-        store.verify_audit(&[heads.acts, heads.refusals]).unwrap(),
+        verify(&mut store, &[heads.acts, heads.refusals]),
         AuditCheck::Intact { rows: 13 }
     );
 }
@@ -197,43 +180,50 @@ fn refusals_are_a_chain_of_their_own_whose_oldest_rows_go() {
 fn a_head_that_was_kept_shows_what_was_cut_rewritten_or_left_out() {
     let (mut store, _directory) = with_rows(10);
     let kept = store.audit_heads().unwrap().acts;
-    let check = |store: &SqliteStore| store.verify_audit(&[kept]).unwrap();
+    let check = |store: &mut SqliteStore| verify(store, &[kept]);
     more_rows(&mut store, 11..=12);
-    assert_eq!(check(&store), AuditCheck::Intact { rows: 12 });
+    assert_eq!(check(&mut store), AuditCheck::Intact { rows: 12 });
     // Another chain that verifies by itself.
-    let (other, _directory) = with_rows_of("cli:other", 12);
-    assert_eq!(check(&other), AuditCheck::Rewritten { row: 10 });
-    let (shorter, _directory) = with_rows(9);
-    assert_eq!(check(&shorter), AuditCheck::Missing { row: 10, last: 9 });
+    let (mut other, _directory) = with_rows_of("cli:other", 12);
+    assert_eq!(check(&mut other), AuditCheck::Rewritten { row: 10 });
+    let (mut shorter, _directory) = with_rows(9);
+    assert_eq!(
+        check(&mut shorter),
+        AuditCheck::Missing { row: 10, last: 9 }
+    );
     let start = AuditHead::START;
     assert_eq!(
-        shorter.verify_audit(&[start]).unwrap(),
+        verify(&mut shorter, &[start]),
         AuditCheck::Intact { rows: 9 }
     );
     prune(&mut store, 13, 5);
     assert_eq!(
-        check(&store),
+        check(&mut store),
         AuditCheck::PrunedSince {
             row: 10,
             told_by: 13
         }
     );
     let later = store.audit_heads().unwrap().acts;
-    assert_eq!(
-        store.verify_audit(&[later]).unwrap(),
-        AuditCheck::Intact { rows: 9 }
-    );
+    assert_eq!(verify(&mut store, &[later]), AuditCheck::Intact { rows: 9 });
 }
 
 /// Prunes what is older than `before`, at `now`.
 fn prune(store: &mut SqliteStore, now: i64, before: i64) -> u64 {
-    let told = |last: AuditHead| AuditEntry {
+    let before = Timestamp::from_millis(before);
+    let mut transaction = store.begin(Intent::Write).unwrap();
+    let last = transaction.last_act_before(before).unwrap();
+    let told = AuditEntry {
         after: Some(format!(r#"{{"before":"","last":"{last}"}}"#)),
         ..entry(now, "audit.prune", "audit")
     };
-    store
-        .prune_audit(Timestamp::from_millis(before), told)
-        .unwrap()
+    transaction.commit(&[told], &[]).unwrap();
+    store.prune_audit(last, before).unwrap()
+}
+
+fn verify(store: &mut SqliteStore, expected: &[AuditHead]) -> AuditCheck {
+    let mut transaction = store.begin(Intent::Read).unwrap();
+    transaction.verify_audit(expected).unwrap()
 }
 
 fn refuse(store: &mut SqliteStore, minute: i64, count: i64) {

@@ -13,7 +13,7 @@ mod schema_3;
 
 use std::path::Path;
 
-use countersign_core::audit::{AuditHash, ChainPosition};
+use countersign_core::audit::{AuditCheck, AuditHash, ChainPosition};
 use countersign_core::client_id::ClientId;
 use countersign_core::kind::Kind;
 use countersign_core::lifecycle::State;
@@ -22,12 +22,12 @@ use countersign_core::name::{GroupPath, LoginName};
 use countersign_core::ownership::Holder;
 use countersign_core::role::RoleName;
 use countersign_core::secret::{Secret, SecretDigest};
-use countersign_core::store::rows::{CredentialRows as _, RoleRows as _};
+use countersign_core::store::rows::{AuditRows as _, CredentialRows as _, RoleRows as _};
 use countersign_core::store::{
     AdminStore as _, AdminTransaction as _, CredentialQuery, Directory as _, GateStore as _,
     Intent, Recorded, StoreErrorKind, all_rows,
 };
-use countersign_sqlite::{AuditCheck, SqliteStore};
+use countersign_sqlite::SqliteStore;
 use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
@@ -86,7 +86,11 @@ fn a_store_of_schema_1_answers_alike_under_the_newest() {
     assert_eq!(activate(&mut store, "dev1@acme").unwrap(), Recorded::Done);
     assert_eq!(store.last_change().unwrap().0, 2);
     assert_eq!(
-        store.verify_audit(&[]).unwrap(),
+        store
+            .begin(Intent::Read)
+            .unwrap()
+            .verify_audit(&[])
+            .unwrap(),
         AuditCheck::Intact { rows: 3 }
     );
     let mut transaction = store.begin(Intent::Read).unwrap();

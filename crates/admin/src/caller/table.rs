@@ -9,6 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use countersign_core::audit::AuditHead;
 use countersign_core::client_id::{ClientId, ClientIdRule};
 use countersign_core::credential::CredentialId;
 use countersign_core::imported::ImportMark;
@@ -18,7 +19,7 @@ use countersign_core::lifecycle::State;
 use countersign_core::name::{GroupPath, LoginName};
 use countersign_core::scheme::{FieldValue, Scheme};
 use countersign_core::secret::Secret;
-use countersign_core::store::{AuditQuery, CredentialQuery, ExportScope};
+use countersign_core::store::{AuditQuery, CredentialQuery, ExportScope, Settings};
 use countersign_core::tenant::Authentication;
 use countersign_core::user::{Grant, GrantedRight};
 use countersign_sqlite::SqliteStore;
@@ -27,7 +28,9 @@ use crate::application::{
     CreateApplication, DeleteApplication, ListApplications, NewApplication, RotateApplication,
     ShowApplication,
 };
-use crate::audit::{FindAuditRow, ListAudit, ListAuditPage};
+use crate::audit::{
+    FindAuditRow, FindLastAct, ListAudit, ListAuditPage, RecordPruning, ShowAuditHeads, VerifyAudit,
+};
 use crate::caller::Authority;
 use crate::clients::{
     CountClients, IsKicked, ListClients, ReleaseClientId, RequestKick, WithdrawKick,
@@ -67,7 +70,7 @@ use crate::scheme::{
 };
 use crate::sealed::CountSealed;
 use crate::secret::{NewSecret, Overlap};
-use crate::settings::{RecordCreation, SetSettings, SettingsChanges, ShowSettings};
+use crate::settings::{CreateStore, SetSettings, SettingsChanges, ShowSettings};
 use crate::taking::{PreviewTaking, TakeFromRest, Taking};
 use crate::tenant::{
     ClearTenant, CreateTenant, DeleteTenant, ListTenants, ReadTenantRights, SetTenant, ShowTenant,
@@ -119,6 +122,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
     let fleet = || application_name("fleet");
     let ops = || role_name("ops");
     let chosen = || ChosenPassword::parse(b"hunter2".to_vec()).unwrap();
+    let now = fixture.now;
     let token = fixture.only_token();
     let request = fixture.run(&RequestKick { target: "c".into() }).unwrap();
     let rules = || ChangeCredentialRules {
@@ -168,6 +172,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
             name: login_name("more"), secret: NewSecret::Generated, rules: Vec::new(),
         });
         Admin CreateRole CreateRole(NewRole { tenant: acme(), name: role_name("more"), description: None, no_wildcards: false });
+        Platform CreateStore CreateStore(Settings::default());
         Platform CreateTenant CreateTenant(new_tenant("more", &[]));
         Admin CreateThing CreateThing(NewThing { key: login_name("more"), tenant: acme(), application: fleet() });
         Platform CreateToken CreateToken(NewToken {
@@ -186,6 +191,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         Admin DisableSecondFactor DisableSecondFactor(kate());
         Admin EnrolSecondFactor EnrolSecondFactor(kate());
         Platform FindAuditRow FindAuditRow(1);
+        Platform FindLastAct FindLastAct { before: now };
         Admin GrantUser GrantUser {
             email: kate(), grant: Grant { tenant: acme(), group: None, right: GrantedRight::OrgAdmin },
         };
@@ -223,9 +229,9 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         GroupAdmin ReactivateCredential ReactivateCredential(pump());
         Platform PreviewTaking PreviewTaking(CreateTenant(new_tenant("more", &[])));
         Platform ReadTenantRights ReadTenantRights(acme());
-        Platform RecordCreation RecordCreation;
         Platform RecordExport RecordExport { scope: ExportScope::default(), form: COUNTERSIGN };
         Platform RecordImport RecordImport { tenant: None, rows: 1 };
+        Platform RecordPruning RecordPruning { before: now, last: AuditHead::START };
         Platform ReleaseClientId ReleaseClientId(ClientId::parse("c").unwrap());
         Platform RemoveScheme RemoveScheme(scheme_name("mine"));
         Platform RequestKick RequestKick { target: "c".into() };
@@ -255,6 +261,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
         GroupAdmin ShowCredential ShowCredential(pump());
         Platform ShowOperator ShowOperator(login_name("root"));
         Admin ShowRole ShowRole { tenant: acme(), name: ops() };
+        Platform ShowAuditHeads ShowAuditHeads;
         Platform ShowScheme ShowScheme(scheme_name("mine"));
         Platform ShowSettings ShowSettings;
         Admin ShowTenant ShowTenant(acme());
@@ -277,6 +284,7 @@ fn table(fixture: &mut Fixture) -> Vec<(&'static str, May, Try)> {
             tenant: acme(), name: ops(), rules: Vec::new(), no_wildcards: false, assign: Vec::new(),
             unassign: Vec::new(), mark: mark(),
         };
+        Platform VerifyAudit VerifyAudit::default();
         Platform WithdrawKick WithdrawKick { target: "c".into(), request };
     }
 }

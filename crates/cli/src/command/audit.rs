@@ -5,12 +5,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use countersign_admin::audit::{self, FindAuditRow, ListAudit, ListAuditPage};
+use countersign_admin::audit::{
+    self, FindAuditRow, ListAudit, ListAuditPage, ShowAuditHeads, VerifyAudit,
+};
 use countersign_admin::view::AuditView;
-use countersign_core::audit::{AuditEntry, AuditHead, AuditHeads, AuditKey, AuditRow};
+use countersign_core::audit::{AuditCheck, AuditEntry, AuditHead, AuditHeads, AuditKey, AuditRow};
 use countersign_core::store::{AuditQuery, Page, each_row};
 use countersign_core::time::{Timestamp, rfc3339};
-use countersign_sqlite::{AuditCheck, SqliteStore};
+use countersign_sqlite::SqliteStore;
 use serde_json::json;
 
 use crate::error::CliError;
@@ -97,12 +99,12 @@ impl AuditCommand {
                 invocation.output.record(&AuditView::of(&row))?;
             }
             Self::Head => {
-                let AuditHeads { acts, refusals } = invocation.open_to_read()?.audit_heads()?;
+                let AuditHeads { acts, refusals } = invocation.run(&ShowAuditHeads)?;
                 let heads = json!({ "acts": acts.to_string(), "refusals": refusals.to_string() });
                 invocation.output.record(&heads)?;
             }
             Self::Verify { expect } => {
-                let check = invocation.open_to_read()?.verify_audit(&expect)?;
+                let check = invocation.run(&VerifyAudit(expect))?;
                 let rows = intact(check).map_err(CliError::refused)?;
                 invocation
                     .output
@@ -111,7 +113,7 @@ impl AuditCommand {
             Self::Prune { before } => {
                 let removed = invocation.act(|store, context| {
                     let before = before.seen_from(context.now);
-                    store.prune_audit(before, |last| audit::pruning(context, before, last))
+                    audit::prune(store, context, before)
                 })?;
                 invocation.output.record(&json!({ "removed": removed }))?;
             }

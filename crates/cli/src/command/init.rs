@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use countersign_admin::settings::RecordCreation;
+use countersign_admin::settings::CreateStore;
 use countersign_admin::{OsRandom, RandomSource as _};
 use countersign_core::secret::Argon2Params;
 use countersign_core::store::Settings;
@@ -66,7 +66,7 @@ impl Init {
         let mut made = CreatedStore::default();
         made.directories_above(&store)?;
         let draft = made.draft_of(&store);
-        fill_store(&draft, &settings)?;
+        fill_store(&draft, settings)?;
         let key_draft = made.draft_of(&key);
         write_key(&key_draft)?;
         // The store comes last: whoever sees it sees the key too.
@@ -227,9 +227,9 @@ fn check(directory: &Path, access: AccessFlags, what: impl Fn() -> String) -> Re
 }
 
 /// Makes the store and closes it, so that all of it is in one file.
-fn fill_store(draft: &Path, settings: &Settings) -> Result<(), CliError> {
-    let mut store = SqliteStore::create(draft, settings)?;
-    run_on(&mut store, &RecordCreation)
+fn fill_store(draft: &Path, settings: Settings) -> Result<(), CliError> {
+    let mut store = SqliteStore::create(draft, &Settings::default())?;
+    run_on(&mut store, &CreateStore(settings))
 }
 
 /// Writes 32 random bytes as hexadecimal digits.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use countersign_admin::Command;
-use countersign_admin::audit::ListAudit;
+use countersign_admin::audit::{ListAudit, VerifyAudit};
 use countersign_admin::scheme::{ListReplacedSchemes, ListRevealingSchemes};
 use countersign_admin::sealed::CountSealed;
 use countersign_admin::settings::ShowSettings;
@@ -69,7 +69,7 @@ pub(super) fn check(
     };
     report.note("integrity", integrity(&store));
     report.note("records", records(&store));
-    report.note("audit", audit_chain(&store));
+    report.note("audit", audit_chain(&mut store));
     report.note("argon2", argon2(&mut store));
     report.note("clock", clock(&mut store, now()));
     report.note("schemes", replaced_schemes(&mut store));
@@ -190,10 +190,8 @@ fn records(store: &SqliteStore) -> Result<(), Problem> {
     ))
 }
 
-fn audit_chain(store: &SqliteStore) -> Result<(), Problem> {
-    let check = store
-        .verify_audit(&[])
-        .map_err(|error| Problem::new(error.to_string(), remedy(&error)))?;
+fn audit_chain(store: &mut SqliteStore) -> Result<(), Problem> {
+    let check = look(store, &VerifyAudit::default())?;
     intact(check).map(|_| ()).map_err(|problem| {
         Problem::new(
             problem,

@@ -276,7 +276,7 @@ fn quick_hashes_are_found() {
 
 #[test]
 fn an_act_of_the_future_is_found() {
-    use countersign_admin::settings::RecordCreation;
+    use countersign_admin::settings::{SetSettings, SettingsChanges};
     use countersign_admin::{Caller, Context, OsRandom};
     use countersign_core::time::Timestamp;
 
@@ -287,7 +287,8 @@ fn an_act_of_the_future_is_found() {
         caller: Caller::owner("cli:tester"),
         random: &mut OsRandom,
     };
-    countersign_admin::run(&mut store, &mut context, &RecordCreation).unwrap();
+    let act = SetSettings(SettingsChanges::default());
+    countersign_admin::run(&mut store, &mut context, &act).unwrap();
     drop(store);
     fixture.finds("clock", "2096-10-02T07:06:40.000Z");
 }

@@ -3,39 +3,64 @@
 use core::time::Duration;
 
 use super::{Durability, Ledger, LedgerTransaction, Pace, pruning};
-use crate::audit::AuditChain;
+use crate::audit::{AuditChain, AuditHead};
 use crate::change::ChangeSeq;
 use crate::store::StoreError;
-use crate::store::rows::{KickRows as _, LockoutRows as _, TokenRows as _};
+use crate::store::rows::{AuditRows as _, KickRows as _, LockoutRows as _, TokenRows as _};
 use crate::time::Timestamp;
 
 /// See [`Ledger::tidy_up`].
 pub(super) fn tidy_up(ledger: &mut impl Ledger, now: Timestamp) -> Result<(), StoreError> {
-    repeat(ledger, |writing| take_refusals(writing, now))?;
-    repeat(ledger, |writing| cut_refusals(writing, now))?;
-    repeat(ledger, |writing| cut_changes(writing, now))?;
-    repeat(ledger, |writing| {
+    repeat(ledger, TIDY_UP, |writing| take_refusals(writing, now))?;
+    repeat(ledger, TIDY_UP, |writing| cut_refusals(writing, now))?;
+    repeat(ledger, TIDY_UP, |writing| cut_changes(writing, now))?;
+    repeat(ledger, TIDY_UP, |writing| {
         writing.remove_kick_requests(now.minus(KICKS_KEPT), AT_ONCE)
     })?;
-    repeat(ledger, |writing| {
+    repeat(ledger, TIDY_UP, |writing| {
         writing.remove_tokens(now.minus(TOKENS_KEPT), AT_ONCE)
     })?;
-    repeat(ledger, |writing| {
+    repeat(ledger, TIDY_UP, |writing| {
         writing.remove_lockouts(now.minus(LOCKOUTS_KEPT), AT_ONCE)
     })?;
-    repeat(ledger, |writing| {
+    repeat(ledger, TIDY_UP, |writing| {
         pruning::correct_uses(writing, now, AT_ONCE)
     })?;
-    repeat(ledger, |writing| pruning::prune(writing, now, AT_ONCE))
+    repeat(ledger, TIDY_UP, |writing| {
+        pruning::prune(writing, now, AT_ONCE)
+    })
+}
+
+/// See [`Ledger::prune_audit`].
+pub(super) fn prune_audit(
+    ledger: &mut impl Ledger,
+    last: AuditHead,
+    before: Timestamp,
+) -> Result<u64, StoreError> {
+    let mut removed: u64 = 0;
+    for chain in AuditChain::ALL {
+        repeat(ledger, PRUNE, |writing| {
+            let cut = writing.cut_audit(chain, AT_ONCE, &mut |id, time| match chain {
+                AuditChain::Acts => id <= last.id,
+                AuditChain::Refusals => time < before,
+            })?;
+            removed = removed.saturating_add(u64::try_from(cut).unwrap_or(u64::MAX));
+            Ok(cut)
+        })?;
+    }
+    let writing = ledger.begin_writing(PRUNE, Pace::Journal)?;
+    writing.commit_surviving(Durability::PowerFailure)?;
+    Ok(removed)
 }
 
 /// Takes a step in short transactions of its own, until it did less than it may.
 fn repeat<L: Ledger>(
     ledger: &mut L,
+    action: &'static str,
     mut step: impl FnMut(&mut L::Writing<'_>) -> Result<usize, StoreError>,
 ) -> Result<(), StoreError> {
     loop {
-        let mut writing = ledger.begin_writing("tidy the store up", Pace::Journal)?;
+        let mut writing = ledger.begin_writing(action, Pace::Journal)?;
         let done = step(&mut writing)?;
         // A commit that changed nothing writes nothing and wakes nobody.
         writing.commit_surviving(Durability::Kill)?;
@@ -68,7 +93,7 @@ fn cut_refusals(writing: &mut impl LedgerTransaction, now: Timestamp) -> Result<
     let mut too_many = writing
         .count_audited_refusals()?
         .saturating_sub(MOST_REFUSALS);
-    writing.cut_refusals(AT_ONCE, &mut |time| {
+    writing.cut_audit(AuditChain::Refusals, AT_ONCE, &mut |_, time| {
         let is_one_too_many = too_many > 0;
         too_many = too_many.saturating_sub(1);
         time < since || is_one_too_many
@@ -84,6 +109,9 @@ fn cut_changes(writing: &mut impl LedgerTransaction, now: Timestamp) -> Result<u
         seq <= last_to_cut && at < young
     })
 }
+
+const TIDY_UP: &str = "tidy the store up";
+const PRUNE: &str = "prune the audit";
 
 /// Rows a transaction.
 const AT_ONCE: usize = 256;

@@ -29,13 +29,13 @@ pub(super) fn last_before(
     Ok(last)
 }
 
-/// Removes up to `most` of the oldest rows, as long as they are `old`, and moves
+/// Removes up to `most` of the oldest rows, as long as they are old, and moves
 /// the anchor there; returns how many they were.
-pub(crate) fn cut(
+pub(super) fn cut(
     connection: &Connection,
     chain: AuditChain,
     most: usize,
-    mut old: impl FnMut(AuditHead, Timestamp) -> bool,
+    is_old: &mut dyn FnMut(i64, Timestamp) -> bool,
 ) -> Result<usize, Fault> {
     let mut statement = connection.prepare_cached(OLDEST)?;
     let mut rows = statement.query(params![chain.number(), most])?;
@@ -43,7 +43,7 @@ pub(crate) fn cut(
     while let Some(row) = rows.next()? {
         let columns = &mut RowReader::of(row);
         let head = read_head(columns)?;
-        if !old(head, columns.instant()?) {
+        if !is_old(head.id, columns.instant()?) {
             break;
         }
         last = Some(head);

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use countersign_core::audit::AuditEntry;
+use countersign_core::audit::{AuditCheck, AuditEntry};
 use countersign_core::change::{Change, ChangeSeq};
 use countersign_core::client_id::ClientId;
 use countersign_core::connect::{LoginRecord, Proof};
@@ -23,7 +23,7 @@ use countersign_core::store::{
 };
 use countersign_core::tenant::Tenant;
 use countersign_core::time::Timestamp;
-use countersign_sqlite::{AuditCheck, SqliteStore};
+use countersign_sqlite::SqliteStore;
 use countersign_testkit::store_suite;
 use tempfile::TempDir;
 
@@ -112,7 +112,11 @@ pub(crate) fn assert_consistent(store: &mut SqliteStore) -> usize {
     assert_eq!(changes.len(), credentials.len());
     let rows = u64::try_from(rows).unwrap();
     assert_eq!(
-        store.verify_audit(&[]).unwrap(),
+        store
+            .begin(Intent::Read)
+            .unwrap()
+            .verify_audit(&[])
+            .unwrap(),
         AuditCheck::Intact { rows }
     );
     credentials.len()

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use countersign_core::audit::{AuditChain, AuditEntry, AuditHeads, AuditKey, AuditRow};
+use countersign_core::audit::{
+    AuditChain, AuditCheck, AuditEntry, AuditHead, AuditHeads, AuditKey, AuditRow,
+};
 use countersign_core::store::rows::AuditRows;
 use countersign_core::store::{AuditQuery, Listed, Page, StoreError};
 use countersign_core::time::Timestamp;
@@ -20,7 +22,7 @@ impl Tables {
             self.last_numbers.audit = place.id;
             let rows = self.chain(chain);
             rows.head = place;
-            rows.rows.put(place.id, entry);
+            rows.rows.put(place.id, (entry, place.hash));
         }
     }
 
@@ -35,7 +37,7 @@ impl Tables {
     /// The row with this number.
     pub(super) fn audit_row(&self, id: i64) -> Option<AuditRow> {
         let row = self.acts.rows.get(&id);
-        let entry = row.or_else(|| self.audited_refusals.rows.get(&id))?;
+        let (entry, _) = row.or_else(|| self.audited_refusals.rows.get(&id))?;
         Some(row_of(Some(id), entry.clone()))
     }
 
@@ -45,13 +47,33 @@ impl Tables {
         let chains = [&self.acts, &self.audited_refusals];
         let rows = chains.into_iter().flat_map(|chain| chain.rows.iter());
         let mut rows: Vec<_> = rows
-            .map(|(id, entry)| row_of(Some(*id), entry.clone()))
+            .map(|(id, (entry, _))| row_of(Some(*id), entry.clone()))
             .collect();
         let sums = self.refusals.iter();
         rows.extend(sums.map(|(key, sum)| row_of(None, as_row(key, sum).entry())));
         rows.retain(|row| is_asked_for(&row.entry, query));
         rows.sort_by_cached_key(AuditRow::key);
         rows
+    }
+}
+
+impl Tables {
+    /// What is wrong with the row of a head that was kept: nothing else writes here,
+    /// so the chains themselves are right.
+    fn look_for(&self, head: AuditHead) -> Option<AuditCheck> {
+        let chains = [&self.acts, &self.audited_refusals];
+        if head == AuditHead::START || self.audited_refusals.anchor == head {
+            return None;
+        }
+        let row = head.id;
+        match chains.iter().find_map(|chain| chain.rows.get(&row)) {
+            Some((_, hash)) if *hash == head.hash => None,
+            Some(_) => Some(AuditCheck::Rewritten { row }),
+            None => {
+                let last = self.acts.head.id.max(self.audited_refusals.head.id);
+                Some(AuditCheck::Missing { row, last })
+            }
+        }
     }
 }
 
@@ -77,6 +99,28 @@ impl AuditRows for MemoryTransaction<'_> {
         Ok(self.tables.audit_row(id))
     }
 
+    fn audit_heads(&mut self) -> Result<AuditHeads, StoreError> {
+        Ok(self.tables.audit_heads())
+    }
+
+    fn verify_audit(&mut self, expected: &[AuditHead]) -> Result<AuditCheck, StoreError> {
+        let rows = self.tables.acts.rows.len() + self.tables.audited_refusals.rows.len();
+        let mut expected = expected.iter();
+        let found = expected.find_map(|head| self.tables.look_for(*head));
+        Ok(found.unwrap_or(AuditCheck::Intact { rows: rows as u64 }))
+    }
+
+    fn last_act_before(&mut self, before: Timestamp) -> Result<AuditHead, StoreError> {
+        let acts = &self.tables.acts;
+        let rows = acts.rows.iter();
+        let old = rows.take_while(|(_, (entry, _))| entry.time < before);
+        let last = old.last();
+        Ok(last.map_or(acts.anchor, |(id, (_, hash))| AuditHead {
+            id: *id,
+            hash: *hash,
+        }))
+    }
+
     fn append_audit(
         &mut self,
         chain: AuditChain,
@@ -90,13 +134,23 @@ impl AuditRows for MemoryTransaction<'_> {
         Ok(self.tables.audited_refusals.rows.len() as u64)
     }
 
-    fn cut_refusals(
+    fn cut_audit(
         &mut self,
+        chain: AuditChain,
         most: usize,
-        is_old: &mut dyn FnMut(Timestamp) -> bool,
+        is_old: &mut dyn FnMut(i64, Timestamp) -> bool,
     ) -> Result<usize, StoreError> {
-        let rows = &mut self.tables.audited_refusals.rows;
-        Ok(rows.take_first(most, |_, entry| is_old(entry.time)).len())
+        let chain = self.tables.chain(chain);
+        let cut = chain
+            .rows
+            .take_first(most, |id, (entry, _)| is_old(*id, entry.time));
+        if let Some((id, (_, hash))) = cut.last() {
+            chain.anchor = AuditHead {
+                id: *id,
+                hash: *hash,
+            };
+        }
+        Ok(cut.len())
     }
 }
 

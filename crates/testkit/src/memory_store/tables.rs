@@ -1,6 +1,6 @@
 //! All that a store holds.
 
-use countersign_core::audit::{AuditChain, AuditEntry, AuditHead};
+use countersign_core::audit::{AuditChain, AuditEntry, AuditHash, AuditHead};
 use countersign_core::auto_registration::AutoRegistration;
 use countersign_core::change::Change;
 use countersign_core::client_id::ClientIdTie;
@@ -94,7 +94,9 @@ pub(super) struct LockoutRow {
 /// A chain of the audit.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ChainRows {
-    pub(super) rows: Table<i64, AuditEntry>,
+    pub(super) rows: Table<i64, (AuditEntry, AuditHash)>,
+    /// The last row that was cut off.
+    pub(super) anchor: AuditHead,
     pub(super) head: AuditHead,
 }
 
@@ -102,6 +104,7 @@ impl Default for ChainRows {
     fn default() -> Self {
         Self {
             rows: Table::default(),
+            anchor: AuditHead::START,
             head: AuditHead::START,
         }
     }

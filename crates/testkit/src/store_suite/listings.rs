@@ -1,6 +1,7 @@
 //! What is listed, and what is left out.
 
 use countersign_core::credential::Credential;
+use countersign_core::kind::Kind;
 use countersign_core::lifecycle::State;
 use countersign_core::name::{GroupPath, LoginName};
 use countersign_core::scheme::SchemeName;
@@ -127,6 +128,7 @@ pub fn names_that_imports_kept_are_found_by_what_they_end_with(
     ];
     for (secret, name) in (1..).zip(names) {
         let kept = Credential {
+            kind: Kind::Device,
             tenant: Some(tenant_id("acme")),
             ..credential(name)
         };

@@ -1,6 +1,6 @@
 //! The audit.
 
-use crate::audit::{AuditChain, AuditEntry, AuditKey, AuditRow};
+use crate::audit::{AuditChain, AuditCheck, AuditEntry, AuditHead, AuditHeads, AuditKey, AuditRow};
 use crate::store::{Listed, Page, StoreError};
 use crate::time::Timestamp;
 
@@ -35,6 +35,30 @@ pub trait AuditRows {
     /// See [`AuditRows`].
     fn audit_row(&mut self, id: i64) -> Result<Option<AuditRow>, StoreError>;
 
+    /// The heads of both chains, to be kept where what writes to the store does not
+    /// write.
+    ///
+    /// # Errors
+    ///
+    /// See [`AuditRows`].
+    fn audit_heads(&mut self) -> Result<AuditHeads, StoreError>;
+
+    /// Walks along both chains, from the first row or from where it was cut, and
+    /// looks for the rows that `expected` names.
+    ///
+    /// # Errors
+    ///
+    /// See [`AuditRows`].
+    fn verify_audit(&mut self, expected: &[AuditHead]) -> Result<AuditCheck, StoreError>;
+
+    /// The last act before the first that is not older than `before`; where the
+    /// chain of acts was cut, if there is none.
+    ///
+    /// # Errors
+    ///
+    /// See [`AuditRows`].
+    fn last_act_before(&mut self, before: Timestamp) -> Result<AuditHead, StoreError>;
+
     /// Adds entries to a chain of the audit; see [`AuditChain::rows_after`].
     ///
     /// # Errors
@@ -50,16 +74,18 @@ pub trait AuditRows {
     /// See [`AuditRows`].
     fn count_audited_refusals(&mut self) -> Result<u64, StoreError>;
 
-    /// Cuts up to `most` of the oldest rows off the audit's chain of refusals, as
-    /// long as they are old by their time; says how many they were.
+    /// Cuts up to `most` of the oldest rows off a chain of the audit, as long as they
+    /// are old by their number and time; says how many they were. What is left still
+    /// verifies.
     ///
     /// # Errors
     ///
     /// See [`AuditRows`].
-    fn cut_refusals(
+    fn cut_audit(
         &mut self,
+        chain: AuditChain,
         most: usize,
-        is_old: &mut dyn FnMut(Timestamp) -> bool,
+        is_old: &mut dyn FnMut(i64, Timestamp) -> bool,
     ) -> Result<usize, StoreError>;
 }
 
