@@ -82,16 +82,19 @@ pub enum Reservation {
 
 impl Reservation {
     /// What is known where the host does not tell whose its client ids are: its
-    /// bridges have those that begin with `local.`, unless they are told otherwise.
+    /// bridges' begin in one way, unless they are told otherwise.
     #[must_use]
     pub fn untold(client_id: &[u8]) -> Self {
-        if client_id.starts_with(b"local.") {
+        if client_id.starts_with(BRIDGES) {
             Self::Possible
         } else {
             Self::Free
         }
     }
 }
+
+/// How Mosquitto has the client ids of its own bridges begin.
+const BRIDGES: &[u8] = b"local.";
 
 /// Where a CONNECT arrived, and what the host was told about that place.
 #[derive(Clone, Debug, Default)]

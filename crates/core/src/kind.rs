@@ -191,6 +191,12 @@ pub fn is_reserved(name: &LoginName) -> bool {
     is_prefixed || name == ANY_BEARER
 }
 
+/// The topics of a thing, in the tenant of its application and in the scheme of
+/// things alike.
+pub(crate) const THING_TOPICS: &str = "thing/${attr.thing_key}/#";
+/// What stands there for its key.
+pub(crate) const THING_ATTRIBUTE: &str = "${attr.thing_key}";
+
 /// The user name that every bearer of a token may give.
 pub(crate) const ANY_BEARER: &str = "jwt";
 pub(crate) const APPLICATION_PREFIX: &str = "application:";

@@ -63,9 +63,10 @@ pub(super) fn register(
 
 /// Which things an application makes, if it still does.
 fn may_register(application: &Credential) -> Option<&AutoRegistration> {
-    match (&application.kind, application.state) {
-        (Kind::Application(it), State::Inactive | State::Active) => it.registers.as_ref(),
-        _ => None,
+    let registers = application.kind.application()?.registers.as_ref();
+    match application.state {
+        State::Active | State::Inactive => registers,
+        State::Revoked | State::Suspended => None,
     }
 }
 

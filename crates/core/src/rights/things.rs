@@ -1,6 +1,7 @@
 //! Topics of things: those that a session is limited to, and those of its
 //! children.
 
+use crate::kind::{THING_ATTRIBUTE, THING_TOPICS};
 use crate::name::LoginName;
 use crate::rule::{Action, Namespaces, Pattern, Rule};
 use crate::topic::{FilterRef, TopicFilter, TopicName};
@@ -18,14 +19,14 @@ impl ThingLimit {
     }
 
     pub(super) fn admits_topic(&self, topic: TopicName<'_>) -> bool {
-        let is_of_thing = topic.as_str().split('/').next() == Some(THING);
+        let is_of_thing = topic.as_str().split('/').next() == Some(first_level());
         !is_of_thing || self.0.iter().any(|filter| filter.matches(topic))
     }
 
     /// Says whether all that a filter matches lies within the limit.
     pub(super) fn admits_filter(&self, filter: FilterRef<'_>) -> bool {
         let reaches_things = match filter.as_str().split('/').next() {
-            Some(first) => [THING, "+", "#"].contains(&first),
+            Some(first) => [first_level(), "+", "#"].contains(&first),
             None => true,
         };
         !reaches_things || self.0.iter().any(|own| own.covers(filter))
@@ -52,11 +53,14 @@ pub(crate) fn child_rule(key: &LoginName) -> Option<Rule> {
 /// `thing/KEY/#`. A key that is no single literal level has none.
 fn filter_of(key: &LoginName) -> Option<TopicFilter> {
     let is_level = !key.as_str().contains(['/', '+', '#', '$', '{']);
-    let filter = is_level.then(|| format!("{THING}/{key}/#"))?;
+    let filter = is_level.then(|| THING_TOPICS.replace(THING_ATTRIBUTE, key.as_str()))?;
     TopicFilter::parse(&filter).ok()
 }
 
-const THING: &str = "thing";
+/// What the topics of all things begin with.
+fn first_level() -> &'static str {
+    THING_TOPICS.split('/').next().unwrap_or(THING_TOPICS)
+}
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,7 @@
 
 use self::Constant::{Flag, List, Number, Text};
 use super::{FieldValue, Scheme, Schemes};
+use crate::kind::THING_TOPICS;
 
 impl Schemes {
     /// The schemes that every store knows. Each call reads all eight: who asks
@@ -67,8 +68,8 @@ const APPLICATION: &[(&str, Constant)] = &[
     ("client_id", Text("first-use")),
     // An upper-case letter, a lower-case one and a digit are always there.
     ("secret_shape", Text("[A-Z][a-z][0-9][A-Za-z0-9]{29}")),
-    ("publish", List(&["thing/${attr.thing_key}/#"])),
-    ("subscribe", List(&["thing/${attr.thing_key}/#"])),
+    ("publish", List(&[THING_TOPICS])),
+    ("subscribe", List(&[THING_TOPICS])),
 ];
 
 /// Kaa's credentials, and whatever has no scheme of its own.

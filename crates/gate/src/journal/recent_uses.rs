@@ -86,11 +86,12 @@ impl EndedUse {
             }
             // The id was free, so nothing else is stored under it.
             Some(stored) if self.credential.is_none() && stored.last_used_at <= self.at => {
-                match (self.is_stored, stored.kept) {
-                    (Some(true) | None, Kept::Nothing) => stored.kept = Kept::Unproved,
-                    (Some(false), Kept::Unproved) => stored.kept = Kept::Nothing,
-                    _ => {}
-                }
+                let is_stored = self.is_stored.unwrap_or(true);
+                stored.kept = match stored.kept {
+                    Kept::Nothing | Kept::Unproved if is_stored => Kept::Unproved,
+                    Kept::Nothing | Kept::Unproved => Kept::Nothing,
+                    Kept::Own => Kept::Own,
+                };
             }
             // It is another's by now.
             Some(_) => {}
