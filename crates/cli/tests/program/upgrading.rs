@@ -21,12 +21,12 @@ enum Does {
     /// It would write, or follow what brokers write.
     Write,
     /// It looks whether the store is right.
-    DirectoryOverrides,
+    Examine,
     /// It does not open one.
     Nothing(i32),
 }
 
-use Does::{DirectoryOverrides, Nothing, Read, Write};
+use Does::{Examine, Nothing, Read, Write};
 
 /// Every command, with arguments that make sense.
 const COMMANDS: &[(&str, &str, Does)] = &[
@@ -68,7 +68,7 @@ const COMMANDS: &[(&str, &str, Does)] = &[
     ("credential show", "dev1@acme", Read(0)),
     ("credential suspend", "dev1@acme", Write),
     ("credential untie", "dev1@acme", Write),
-    ("doctor", "", DirectoryOverrides),
+    ("doctor", "", Examine),
     ("export dynamic-security", "--tenant acme TARGET", Write),
     (
         "export mosquitto",
@@ -247,7 +247,7 @@ fn under_an_older_broker_commands_read_on_and_none_writes() {
                 );
                 assert!(said.contains(way_out), "{line}: {said}");
             }
-            DirectoryOverrides => {
+            Examine => {
                 let ran = run(&fixture, &line);
                 assert_eq!(ran.code, Some(1), "{line}: {ran:?}");
                 assert!(ran.stdout.contains("restart broker `edge`"), "{ran:?}");
@@ -293,7 +293,7 @@ fn no_command_does_anything_with_a_store_of_a_newer_version() {
                 let said = run(&fixture, &line).refused(1);
                 assert!(said.contains(needle), "{line}: {said}");
             }
-            DirectoryOverrides => {
+            Examine => {
                 let ran = run(&fixture, &line);
                 assert!(
                     ran.code == Some(1) && ran.stdout.contains(needle),
